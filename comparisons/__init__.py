@@ -1,0 +1,1 @@
+"""What we learn by putting them side by side."""

@@ -1,0 +1,99 @@
+"""The quantities of EM's proof, for any mixture, from two arrays.
+
+``log_joint`` (n, K) is log p(x_i, z_i = k | θ) = log π_k + log p(x_i | z_i = k), ``responsibilities`` (n, K) is any
+distribution q(z_i = k). Then
+
+    Q(θ, q) = Σ_ik q_ik log p(x_i, z_i = k | θ)        expected complete-data log-likelihood
+    H(q)    = - Σ_ik q_ik log q_ik                     entropy
+    ELBO    = Q + H  <=  Σ_i log p(x_i | θ)            with equality exactly at q_ik = p(z_i = k | x_i, θ)
+
+because the gap is Σ_i KL(q_i || p(z_i | x_i, θ)) >= 0 (Neal & Hinton 1998; Bishop 2006, section 9.4).
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import entr
+
+from models.validation import Array
+
+
+def normalise(log_joint: Array) -> tuple[Array, Array]:
+    """Turn log p(x_i, z_i = k) into responsibilities and log p(x_i), by Bayes' rule in a way that cannot underflow.
+
+    Parameters
+    ----------
+    log_joint : ndarray, shape (n, K)
+        Joint log probabilities; -inf is legal.
+
+    Returns
+    -------
+    responsibilities : ndarray, shape (n, K)
+        r_ik = p(z_i = k | x_i), rows sum to one. A row that is impossible under every component gets 1 / K.
+    log_prob : ndarray, shape (n,)
+        log p(x_i) in nats; -inf for an impossible row.
+    """
+    largest = log_joint.max(axis=1, keepdims=True)
+    possible = np.isfinite(largest)
+    scaled = np.exp(np.where(possible, log_joint - np.where(possible, largest, 0.0), 0.0))
+    total = scaled.sum(axis=1, keepdims=True)
+    log_prob = np.where(possible, largest + np.log(total), -np.inf)
+    return scaled / total, log_prob[:, 0]
+
+
+def q_function(log_joint: ArrayLike, responsibilities: ArrayLike) -> float:
+    """Return Q = Σ_ik q_ik log p(x_i, z_i = k | θ) in nats, with 0 · (-inf) = 0.
+
+    Parameters
+    ----------
+    log_joint, responsibilities : array_like, shape (n, K)
+        See the module's docstring.
+
+    Examples
+    --------
+    >>> from em import gmm, q_function, entropy
+    >>> from models.gmm import GMMParameters
+    >>> parameters = GMMParameters([0.5, 0.5], [[0.0], [2.0]], [[[1.0]], [[1.0]]])
+    >>> X = [[0.3], [1.9]]
+    >>> r, log_likelihood = gmm.e_step(X, parameters)
+    >>> abs(q_function(gmm.log_joint(X, parameters), r) + entropy(r) - log_likelihood) < 1e-12
+    True
+    """
+    log_joint, q = np.asarray(log_joint, dtype=np.float64), _distribution(responsibilities)
+    if log_joint.shape != q.shape:
+        raise ValueError(f"responsibilities must have the shape of log_joint {log_joint.shape}, got {q.shape}")
+    return float(np.sum(q * np.where(q > 0, log_joint, 0.0)))
+
+
+def entropy(responsibilities: ArrayLike) -> float:
+    """Return H = - Σ_ik q_ik log q_ik in nats, with 0 log 0 = 0."""
+    return float(entr(_distribution(responsibilities)).sum())
+
+
+def elbo(log_joint: ArrayLike, responsibilities: ArrayLike) -> float:
+    """Return the evidence lower bound Q + H in nats; at most the log-likelihood, equal to it at the E-step's answer."""
+    return q_function(log_joint, responsibilities) + entropy(responsibilities)
+
+
+def complete_data_log_likelihood(log_joint: ArrayLike, z: ArrayLike) -> float:
+    """Return Σ_i log p(x_i, z_i | θ) in nats for known labels z (n,): Q at one-hot responsibilities."""
+    log_joint, z = np.asarray(log_joint, dtype=np.float64), np.asarray(z)
+    if z.shape != log_joint.shape[:1] or z.dtype.kind not in "iu" or (z < 0).any() or (z >= log_joint.shape[1]).any():
+        raise ValueError(f"z must hold {len(log_joint)} integer labels from 0 to {log_joint.shape[1] - 1}, got {z!r}")
+    return float(log_joint[np.arange(len(z)), z].sum())
+
+
+def check_responsibilities(responsibilities: ArrayLike, n_samples: int) -> Array:
+    """Return responsibilities (n, K) as float64, checked: non-negative, rows that sum to one, n rows."""
+    r = _distribution(responsibilities)
+    if len(r) != n_samples:
+        raise ValueError(f"responsibilities must have one row for each of the {n_samples} samples, got shape {r.shape}")
+    return r
+
+
+def _distribution(responsibilities: ArrayLike) -> Array:
+    r = np.asarray(responsibilities, dtype=np.float64)
+    if r.ndim != 2:
+        raise ValueError(f"responsibilities must have shape (n, K), got {r.shape}")
+    if not np.isfinite(r).all() or (r < 0).any() or not np.allclose(r.sum(axis=1), 1, rtol=0, atol=1e-8):
+        raise ValueError("responsibilities must be non-negative and sum to 1 in each row")
+    return r

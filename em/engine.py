@@ -1,0 +1,191 @@
+"""The EM loop. It knows no family: a problem hands it an E-step, an M-step and a log prior.
+
+One iteration, in the tutorial's words, from parameters θ:
+
+    E-step: r = p(z | x, θ), which makes the lower bound Q(·, r) + H(r) touch the objective at θ
+    M-step: θ ← argmax Q(·, r) + log p(·)
+
+so the objective, log p(x | θ) + log p(θ), never decreases (Dempster, Laird & Rubin 1977; Neal & Hinton 1998).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import numpy as np
+
+from models.validation import Array
+
+BLOCK_ROWS = 4096
+EPS = float(np.finfo(np.float64).eps)
+
+
+class Parameters(Protocol):
+    """What the loop asks of parameters: their arrays by name."""
+
+    def arrays(self) -> dict[str, Array]: ...
+
+
+class Summable(Protocol):
+    """Sufficient statistics: they add up over blocks of rows."""
+
+    def __add__(self, other: Self, /) -> Self: ...
+
+
+class Collapse(ValueError):
+    """Raised by an M-step whose result is no longer a mixture: a component fell onto a point or lost its samples."""
+
+
+@dataclass(frozen=True)
+class Problem[P: Parameters, S]:
+    """A mixture, a data set and a prior, as the loop sees them.
+
+    Parameters
+    ----------
+    expect : callable
+        E-step: parameters -> (log-likelihood in nats, sufficient statistics under the responsibilities).
+    maximise : callable
+        M-step: sufficient statistics -> parameters; raises `Collapse`.
+    log_prior : callable
+        parameters -> log prior in nats; constantly 0 for maximum likelihood.
+    """
+
+    expect: Callable[[P], tuple[float, S]]
+    maximise: Callable[[S], P]
+    log_prior: Callable[[P], float]
+
+
+@dataclass(frozen=True)
+class Run[P: Parameters]:
+    """What one run of EM found; objective and log-likelihood belong to ``parameters``.
+
+    Attributes
+    ----------
+    parameters : Parameters
+        The last parameters that are a mixture.
+    log_likelihood, objective : float
+        Sums over samples in nats, at ``parameters``.
+    history : ndarray, shape (n_iter + 1,)
+        Objective at the start and after each iteration.
+    converged, collapsed : bool
+        How it ended; neither when ``max_iter`` came first.
+    status : str
+        The same as a sentence.
+    """
+
+    parameters: P
+    log_likelihood: float
+    objective: float
+    history: Array
+    converged: bool
+    collapsed: bool
+    status: str
+
+    @property
+    def n_iter(self) -> int:
+        """Number of M-steps made."""
+        return len(self.history) - 1
+
+
+def run_em[P: Parameters, S](problem: Problem[P, S], start: P, *, tol: float, max_iter: int) -> Run[P]:
+    """Iterate E-step and M-step from ``start`` until at most ``tol`` nats of the objective are still to be gained.
+
+    Parameters
+    ----------
+    problem : Problem
+        E-step, M-step and log prior.
+    start : Parameters
+        Where to begin.
+    tol : float
+        Bound on the gain still to come, in nats of the whole objective (see :class:`GainToCome`).
+    max_iter : int
+        Largest number of iterations.
+
+    Returns
+    -------
+    Run
+        The parameters reached, their objective, and the story of the run.
+    """
+    parameters, gain = start, GainToCome(start)
+    history: list[float] = []
+    status, converged, collapsed = "", False, False
+    while True:
+        log_likelihood, statistics = problem.expect(parameters)
+        history.append(log_likelihood + problem.log_prior(parameters))
+        to_come = gain.after(parameters, history)
+        if to_come <= tol:
+            converged, status = (
+                True,
+                f"converged after {len(history) - 1} iterations, at most {tol:g} nats from the limit",
+            )
+            break
+        if len(history) > max_iter:
+            status = f"stopped at max_iter={max_iter} with {_nats(to_come)} still to be gained: raise max_iter or tol"
+            break
+        try:
+            parameters = problem.maximise(statistics)
+        except Collapse as collapse:
+            collapsed, status = True, f"collapsed in iteration {len(history)}: {collapse}"
+            break
+    return Run(parameters, log_likelihood, history[-1], np.array(history), converged, collapsed, status)
+
+
+class GainToCome:
+    """Aitken's estimate of how much the objective will still gain.
+
+    Near its limit EM converges linearly: steps of the parameters shrink by a factor ρ per iteration and gains of the
+    objective by ρ². With the last gain g the rest of the geometric series is g ρ² / (1 - ρ²). The rate is taken
+    from the steps, which keep their digits when gains have sunk into the rounding of the objective; from then on the
+    gain, too, is carried forward from the last one that could be read, in proportion to the squared step.
+
+    Reference: Böhning et al. (1994), Annals of the Institute of Statistical Mathematics 46, 373-388.
+    """
+
+    def __init__(self, start: Parameters) -> None:
+        self.last = start.arrays()
+        self.scales = {name: max(float(np.abs(array).max()), 1e-300) for name, array in self.last.items()}
+        self.last_step = 0.0
+        self.gain_per_squared_step = 0.0
+
+    def after(self, parameters: Parameters, history: list[float]) -> float:
+        """Return the gain still to come, in nats, after the step that led to ``parameters``."""
+        if len(history) < 2:
+            return np.inf
+        arrays = parameters.arrays()
+        step = np.sqrt(sum(_squared_norm(arrays[name] - self.last[name], self.scales[name]) for name in arrays))
+        gain, rounding = history[-1] - history[-2], 1e3 * EPS * abs(history[-1])
+        if step <= 4 * EPS:
+            return 0.0
+        if gain > rounding:
+            self.gain_per_squared_step = gain / step**2
+        elif self.gain_per_squared_step > 0:
+            gain = self.gain_per_squared_step * step**2
+        else:  # started at the limit: no gain could ever be read
+            gain = rounding
+        rate = (step / self.last_step) ** 2 if self.last_step > 0 else np.inf
+        self.last, self.last_step = arrays, step
+        return gain * rate / (1 - rate) if rate < 1 else np.inf
+
+
+def blocks(n_rows: int) -> Iterator[slice]:
+    """Yield slices of at most ``BLOCK_ROWS`` rows that cover ``n_rows`` rows in order."""
+    for start in range(0, n_rows, BLOCK_ROWS):
+        yield slice(start, min(start + BLOCK_ROWS, n_rows))
+
+
+def sum_over_blocks[S: Summable](n_rows: int, step: Callable[[slice], tuple[float, S]]) -> tuple[float, S]:
+    """Sum (log-likelihood, sufficient statistics) over blocks of rows, holding only one block at a time."""
+    first, *rest = blocks(n_rows)
+    log_likelihood, statistics = step(first)
+    for rows in rest:
+        block_log_likelihood, block_statistics = step(rows)
+        log_likelihood, statistics = log_likelihood + block_log_likelihood, statistics + block_statistics
+    return log_likelihood, statistics
+
+
+def _squared_norm(difference: Array, scale: float) -> float:
+    return float(np.sum((difference / scale) ** 2))
+
+
+def _nats(gain: Any) -> str:
+    return f"about {gain:.2g} nats" if np.isfinite(gain) else "an unknown gain"

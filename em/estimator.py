@@ -1,0 +1,207 @@
+"""What every EM estimator shares: restarts, ranking, status, and scikit-learn's methods. It knows no family."""
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from em.bound import normalise
+from em.engine import Collapse, Problem, Run, blocks, run_em
+from em.starts import STARTS, start_responsibilities
+from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning
+from models.validation import Array, count_at_least_one, number_above
+
+
+class MixtureEM[P: Any](DensityMixin, BaseEstimator, ABC):
+    """Base of the estimators; a family adds its problem (E-step, M-step, log prior) and its simulator."""
+
+    _parameters_type: type
+
+    def __init__(
+        self, n_components: int, prior: Any, n_init: int, init: Any, tol: float, max_iter: int, random_state: Any
+    ) -> None:
+        self.n_components = n_components
+        self.prior = prior
+        self.n_init = n_init
+        self.init = init
+        self.tol = tol
+        self.max_iter = max_iter
+        self.random_state = random_state
+
+    # What a family adds -------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _check_data(self, X: Array) -> None:
+        """Raise a ValueError if X, the prior or a setting of this family is not legal."""
+
+    @abstractmethod
+    def _problem(self, X: Array) -> Problem[P, Any]:
+        """Return E-step, M-step and log prior on X."""
+
+    @abstractmethod
+    def _m_step(self, X: Array, responsibilities: Array) -> P:
+        """Return the M-step's parameters, for starts."""
+
+    @abstractmethod
+    def _log_joint_of(self, X: Array) -> Callable[[slice], Array]:
+        """Return a function that gives log p(x_i, z_i = k) for a slice of the rows of X."""
+
+    @abstractmethod
+    def _simulate(self, n_samples: int, random_state: Any) -> tuple[Array, np.ndarray]:
+        """Draw samples and labels from the fitted mixture."""
+
+    def _remarks(self, X: Array) -> list[str]:
+        """Return sentences that a family adds to the status, and give its warnings."""
+        return []
+
+    # Fitting ------------------------------------------------------------------------------------------------------
+
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """Fit the mixture to X.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, D)
+            Samples; n at least 2 and at least K.
+        y : ignored
+            Present for scikit-learn's conventions.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If X or a setting is not legal, before any work.
+        """
+        X = self._validate(X, reset=True)
+        self._check_settings(X)
+        self._check_data(X)
+        problem = self._problem(X)
+        runs = [run_em(problem, start, tol=self.tol, max_iter=self.max_iter) for start in self._starts(X)]
+        best = max(runs, key=lambda run: (not run.collapsed, run.objective))
+        self._keep(best, n_collapsed=sum(run.collapsed for run in runs), n_runs=len(runs))
+        self.status_ = "; ".join([self.status_, *self._remarks(X)])
+        return self
+
+    def fit_predict(self, X: ArrayLike, y: Any = None) -> np.ndarray:
+        """Fit the mixture and return the most probable label of each sample, shape (n,)."""
+        return self.fit(X).predict(X)
+
+    def _keep(self, best: Run[P], n_collapsed: int, n_runs: int) -> None:
+        self.parameters_ = best.parameters
+        for name, array in best.parameters.arrays().items():
+            setattr(self, f"{name}_", array)
+        self.log_likelihood_, self.objective_ = best.log_likelihood, best.objective
+        self.history_, self.n_iter_, self.converged_ = best.history, best.n_iter, best.converged
+        self.n_collapsed_ = n_collapsed
+        if n_collapsed == n_runs:
+            self.status_ = f"no maximum: all {n_runs} restart(s) collapsed, this one {best.status}"
+            advice = "pass a prior, use fewer components, or look for duplicated samples"
+            warnings.warn(f"{self.status_}; {advice}", NoMaximumWarning, stacklevel=3)
+            return
+        self.status_ = f"{best.status}; best of {n_runs} restart(s)"
+        if n_collapsed:
+            self.status_ += f", of which {n_collapsed} collapsed and were not ranked"
+            if n_collapsed > n_runs / 2:
+                warnings.warn(f"{n_collapsed} of {n_runs} restarts collapsed", CollapseWarning, stacklevel=3)
+        if not best.converged:
+            warnings.warn(self.status_, NotConvergedWarning, stacklevel=3)
+
+    def _starts(self, X: Array) -> list[P]:
+        if isinstance(self.init, self._parameters_type):
+            return [self.init]
+        if not isinstance(self.init, str):
+            one_hot = np.eye(self.n_components)[np.asarray(self.init)]
+            try:
+                return [self._m_step(X, one_hot)]
+            except Collapse as collapse:
+                raise ValueError(f"init labels give no legal start: {collapse}") from None
+        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.n_init)
+        return [
+            self._m_step(X, start_responsibilities(X, self.n_components, self.init, check_random_state(int(seed))))
+            for seed in seeds
+        ]
+
+    def _log_prior(self, parameters: P) -> float:
+        return 0.0 if self.prior is None else float(self.prior.log_prob(parameters))
+
+    # Checks -------------------------------------------------------------------------------------------------------
+
+    def _validate(self, X: ArrayLike, reset: bool) -> Array:
+        try:
+            return validate_data(self, X, reset=reset, dtype=np.float64, ensure_min_samples=2 if reset else 1)
+        except (TypeError, ValueError) as error:
+            if "X" in str(error) or "array" in str(error):
+                raise
+            raise ValueError(f"X must be a matrix of numbers (samples, features): {error}") from None
+
+    def _check_settings(self, X: Array) -> None:
+        K = count_at_least_one("n_components", self.n_components)
+        if len(X) < K:
+            raise ValueError(f"n_components must be at most the number of samples {len(X)}, got {K}")
+        count_at_least_one("n_init", self.n_init)
+        count_at_least_one("max_iter", self.max_iter)
+        number_above("tol", self.tol, 0, inclusive=True)
+        if isinstance(self.init, str):
+            if self.init not in STARTS:
+                raise ValueError(f"init must be one of {', '.join(STARTS)}, parameters or labels, got {self.init!r}")
+        elif isinstance(self.init, self._parameters_type):
+            shape = (self.init.n_components, self.init.n_features)
+            if shape != (K, X.shape[1]):
+                raise ValueError(f"init must have (components, features) = {(K, X.shape[1])}, got {shape}")
+        else:
+            labels = np.asarray(self.init)
+            if labels.shape != (len(X),) or labels.dtype.kind not in "iu" or not np.isin(labels, range(K)).all():
+                raise ValueError(
+                    f"init must be one of {', '.join(STARTS)}, a {self._parameters_type.__name__}, or {len(X)} integer "
+                    f"labels from 0 to {K - 1}, got {self.init!r}"
+                )
+
+    # Using a fitted mixture -----------------------------------------------------------------------------------------
+
+    def _normalised(self, X: ArrayLike) -> tuple[Array, Array]:
+        check_is_fitted(self)
+        X = self._validate(X, reset=False)
+        responsibilities, log_prob = np.empty((len(X), self.n_components)), np.empty(len(X))
+        log_joint = self._log_joint_of(X)
+        for rows in blocks(len(X)):
+            responsibilities[rows], log_prob[rows] = normalise(log_joint(rows))
+        return responsibilities, log_prob
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Return the most probable label of each sample, shape (n,)."""
+        return self.predict_proba(X).argmax(axis=1)
+
+    def predict_proba(self, X: ArrayLike) -> Array:
+        """Return the responsibilities p(z_i = k | x_i), shape (n, K)."""
+        return self._normalised(X)[0]
+
+    def score_samples(self, X: ArrayLike) -> Array:
+        """Return log p(x_i) in nats, shape (n,)."""
+        return self._normalised(X)[1]
+
+    def score(self, X: ArrayLike, y: Any = None) -> float:
+        """Return the mean of log p(x_i) over samples, in nats per sample, as scikit-learn's users expect."""
+        return float(self.score_samples(X).mean())
+
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[Array, np.ndarray]:
+        """Draw samples X (n, D) and their labels z (n,) from the fitted mixture."""
+        check_is_fitted(self)
+        return self._simulate(n_samples, self.random_state if random_state is None else random_state)
+
+    def bic(self, X: ArrayLike) -> float:
+        """Return -2 log-likelihood + p log n, with p free parameters; smaller is better (Schwarz 1978)."""
+        log_prob = self.score_samples(X)
+        return float(-2 * log_prob.sum() + self.parameters_.n_free_parameters * np.log(len(log_prob)))
+
+    def aic(self, X: ArrayLike) -> float:
+        """Return -2 log-likelihood + 2 p, with p free parameters; smaller is better (Akaike 1974)."""
+        return float(-2 * self.score_samples(X).sum() + 2 * self.parameters_.n_free_parameters)

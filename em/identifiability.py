@@ -1,0 +1,155 @@
+"""Is a Bernoulli or binomial mixture identifiable? A rank test.
+
+Different parameters may give the same distribution of the data: with one flip per coin only Σ_k π_k p_k is known. Near a
+point θ this happens exactly when the Fisher information, or the Jacobian of the cell probabilities P(x | θ) with respect
+to the free parameters (π_1..π_{K-1}, p_11..p_KD), has lower rank than there are free parameters (Rothenberg 1971). The
+Jacobian is
+
+    ∂P/∂π_k  = f_k(x) - f_K(x),      ∂P/∂p_kd = π_k f_k(x) (x_d / p_kd - (m_d - x_d) / (1 - p_kd)),
+
+with f_k the component's probability of the cell x. It is taken at random points, which answers for the model, and at the
+estimate, which answers for the fit. Gaussian mixtures are identifiable (Yakowitz & Spragins 1968) and need no test.
+
+References
+----------
+Rothenberg (1971), Identification in parametric models, Econometrica 39, 577-591.
+Allman, Matias & Rhodes (2009), Annals of Statistics 37, 3099-3132 (generic identifiability when D >= 2 ceil(log2 K) + 1).
+Blischke (1964), JASA 59, 510-528 (one binomial feature needs n_trials >= 2 K - 1).
+"""
+
+from dataclasses import dataclass
+from itertools import product
+from math import ceil, log2
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import logsumexp
+from scipy.stats import binom
+
+from models.bmm import BMMParameters, simulate
+from models.validation import Array
+
+RELATIVE_RANK_TOLERANCE = 1e-8
+MOST_CELLS = 4096
+MOST_PARAMETERS = 1000
+BOUNDARY = 1e-8
+
+
+@dataclass(frozen=True)
+class Identifiability:
+    """What the rank test found.
+
+    Attributes
+    ----------
+    identified : bool
+        Whether the rank equals the number of free parameters.
+    rank, n_free_parameters : int
+        Rank of the Jacobian and its number of columns (estimates on the boundary are held there and not counted).
+    sentence : str
+        The finding in words; names a free direction if there is one.
+    """
+
+    identified: bool
+    rank: int
+    n_free_parameters: int
+    sentence: str
+
+
+def identify(parameters: BMMParameters, n_trials: ArrayLike = 1) -> Identifiability:
+    """Test the rank of a Bernoulli or binomial mixture at random points and at ``parameters``.
+
+    Parameters
+    ----------
+    parameters : BMMParameters
+        The estimate.
+    n_trials : int or array_like, shape (D,) or (n, D)
+        Number of trials; of a matrix, the row with the most cells is used, which knows most.
+
+    Examples
+    --------
+    >>> from em.identifiability import identify
+    >>> from models.bmm import BMMParameters
+    >>> identify(BMMParameters([0.5, 0.5], [[0.2], [0.8]])).rank
+    1
+    """
+    K, D = parameters.n_components, parameters.n_features
+    trials = np.asarray(n_trials, dtype=np.int64)
+    if trials.ndim == 2:
+        trials = trials[np.log1p(trials).sum(axis=1).argmax()]
+    trials = np.broadcast_to(trials, D)
+    if K == 1:
+        return Identifiability(True, D, D, "one component is always identified")
+    p = K - 1 + K * D
+    if 2 * ceil(log2(K)) + 1 > D:  # above it the model is known to be generically identifiable
+        rng = np.random.RandomState(0)
+        generic = [_rank(_random_point(K, D, rng), trials)[0] for _ in range(3)]
+        if max(generic) < p:
+            return _not_identified(parameters, trials, max(generic), p, "at random points of the model")
+    if p > MOST_PARAMETERS:
+        return Identifiability(
+            True, p, p, "identifiable by its number of features; too large for a test at the estimate"
+        )
+    rank, names, _ = _rank(parameters, trials)
+    if rank < len(names):
+        return _not_identified(parameters, trials, rank, len(names), "at the estimate")
+    return Identifiability(True, rank, len(names), f"identified: rank {rank} of {len(names)} free parameters")
+
+
+def _not_identified(parameters: BMMParameters, trials: np.ndarray, rank: int, p: int, where: str) -> Identifiability:
+    if len(trials) == 1 and trials[0] == 1:
+        known = float(parameters.weights @ parameters.probs[:, 0])
+        detail = f"only sum_k weights_k probs_k = {known:.6g} is known"
+    else:
+        _, names, null = _rank(parameters, trials)
+        largest = np.argsort(-np.abs(null), kind="stable")[:4]
+        moves = ", ".join(f"{names[j]} {null[j]:+.2f}" for j in largest if abs(null[j]) > 0.01)
+        detail = f"free direction, largest parts: {moves}"
+    sentence = f"rank {rank} of {p} free parameters {where}: different parameters give the same distribution; {detail}"
+    return Identifiability(False, rank, p, sentence)
+
+
+def _rank(parameters: BMMParameters, trials: np.ndarray) -> tuple[int, list[str], Array]:
+    """Return the rank, the names of the free parameters, and the direction that changes the distribution least."""
+    scores, names = _information_root(parameters, trials)
+    norms = np.linalg.norm(scores, axis=0)
+    norms = np.where(norms > 1e-12 * norms.max(), norms, np.inf)  # a parameter without any effect stays a zero column
+    _, singular, right = np.linalg.svd(scores / norms, full_matrices=True)
+    rank = int((singular > RELATIVE_RANK_TOLERANCE * singular[0]).sum())
+    silent = np.flatnonzero(np.isinf(norms))
+    freest = np.eye(len(names))[silent[0]] if len(silent) else right[-1] / norms
+    return rank, names, freest / np.linalg.norm(freest)
+
+
+def _information_root(parameters: BMMParameters, trials: np.ndarray) -> tuple[Array, list[str]]:
+    """Return a matrix with one weighted score per cell x, whose rank is that of the Fisher information, and column names.
+
+    The score is ∂P/∂θ / P. All cells are enumerated where that is possible; otherwise cells are drawn, half of them
+    from the mixture and half from one with probs pulled towards 1/2, so that rare features are seen too.
+    """
+    w, probs = parameters.weights, parameters.probs
+    enumerable = np.log(trials + 1.0).sum() <= np.log(MOST_CELLS)
+    if enumerable:
+        cells = np.array(list(product(*(range(m + 1) for m in trials))), dtype=np.float64)
+    else:
+        half = parameters.n_free_parameters + 25
+        flatter = BMMParameters(w, np.where((probs > 0) & (probs < 1), 0.5 * probs + 0.25, probs))
+        cells = np.concatenate([simulate(mixture, half, trials, 0)[0] for mixture in (parameters, flatter)])
+    with np.errstate(divide="ignore"):
+        log_f = binom.logpmf(cells[:, None, :], trials, probs).sum(axis=2)  # (cells, K)
+        log_p = logsumexp(log_f + np.log(w), axis=1, keepdims=True)
+    cells, log_f, log_p = (array[np.isfinite(log_p[:, 0])] for array in (cells, log_f, log_p))
+    ratio = np.exp(log_f - log_p)  # f_k / P
+    interior = (probs > BOUNDARY) & (probs < 1 - BOUNDARY)
+    p = np.where(interior, probs, 0.5)
+    slopes = cells[:, None, :] / p - (trials - cells)[:, None, :] / (1 - p)  # (cells, K, D)
+    by_weight = ratio[:, :-1] - ratio[:, -1:]
+    by_prob = (w * ratio)[:, :, None] * slopes
+    names = [f"weights[{k}]" for k in range(len(w) - 1)]
+    names += [f"probs[{k}, {d}]" for k, d in zip(*np.nonzero(interior), strict=True)]
+    scores = np.concatenate([by_weight, by_prob[:, interior]], axis=1)
+    return scores * np.exp(0.5 * log_p) if enumerable else scores, names
+
+
+def _random_point(K: int, D: int, rng: np.random.RandomState) -> BMMParameters:
+    weights = rng.dirichlet(np.full(K, 5.0))
+    return BMMParameters(weights / weights.sum(), rng.uniform(0.1, 0.9, size=(K, D)))

@@ -1,0 +1,42 @@
+"""Where EM starts: responsibilities from k-means++, from K-means, or at random. They know no family."""
+
+import numpy as np
+
+from models.validation import Array
+
+STARTS = ("k-means++", "kmeans", "random")
+HARDNESS = 0.9
+
+
+def start_responsibilities(X: Array, n_components: int, method: str, rng: np.random.RandomState) -> Array:
+    """Return responsibilities (n, K) for a first M-step.
+
+    Labels from k-means++ or K-means, on features scaled to unit variance, are softened to
+    r = 0.9 onehot + 0.1 / K: every component keeps a little of every sample, so no start is degenerate
+    (a prob of exactly 0, which EM could never leave, or a singular covariance). "random" draws each row from a flat
+    Dirichlet.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, D)
+        Samples.
+    n_components : int
+        Number of components K.
+    method : {"k-means++", "kmeans", "random"}
+        How to start.
+    rng : RandomState
+        Source of randomness.
+    """
+    K = n_components
+    if method == "random":
+        return rng.dirichlet(np.ones(K), size=len(X))
+    from em.kmeans import kmeans_plusplus, nearest
+
+    spread = X.std(axis=0)
+    scaled = (X - X.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    centers = kmeans_plusplus(scaled, K, rng)
+    if method == "kmeans":
+        from em.kmeans import KMeans
+
+        centers = KMeans(K, n_init=1, init=centers).fit(scaled).cluster_centers_
+    return HARDNESS * np.eye(K)[nearest(scaled, centers)[0]] + (1 - HARDNESS) / K

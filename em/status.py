@@ -1,0 +1,19 @@
+"""The warnings that estimators give, each of a class of its own so that it can be filtered or turned into an error."""
+
+from sklearn.exceptions import ConvergenceWarning
+
+
+class NotConvergedWarning(ConvergenceWarning):
+    """The best restart reached ``max_iter`` first."""
+
+
+class CollapseWarning(UserWarning):
+    """More than half of the restarts collapsed; the rest were ranked."""
+
+
+class NoMaximumWarning(ConvergenceWarning):
+    """Every restart collapsed: the likelihood runs away and has no maximum to report."""
+
+
+class NotIdentifiableWarning(UserWarning):
+    """Different parameters give the same distribution of the data; the message names a free direction."""

@@ -1,0 +1,56 @@
+"""What counts as data for a Bernoulli or binomial mixture: whole numbers x with 0 <= x <= n_trials."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from models.validation import Array, data_matrix
+
+
+def count_matrix(X: ArrayLike, n_trials: ArrayLike = 1) -> tuple[Array, Array]:
+    """Return X (n, D) as float64 and ``n_trials`` as a read-only view of the same shape.
+
+    Parameters
+    ----------
+    X : array_like, shape (n, D)
+        Counts of successes; 0/1 or booleans when ``n_trials`` is 1.
+    n_trials : int or array_like, shape (D,) or (n, D)
+        Number of trials of each cell.
+
+    Raises
+    ------
+    ValueError
+        If X is not a finite matrix of whole numbers between 0 and ``n_trials``, or ``n_trials`` does not fit X.
+    """
+    X = data_matrix(X)
+    trials = trials_matrix(n_trials, X.shape)
+    if (X < 0).any() or (trials < X).any() or (np.floor(X) != X).any():
+        if (trials == 1).all():
+            wanted = "only 0 and 1 (or booleans), because n_trials is 1"
+        else:
+            wanted = f"whole numbers from 0 to n_trials ({trials.max():g} at most)"
+        raise ValueError(f"X must hold {wanted}, got values from {X.min():g} to {X.max():g}{_first_misfit(X, trials)}")
+    return X, trials
+
+
+def trials_matrix(n_trials: ArrayLike, shape: tuple[int, ...]) -> Array:
+    """Return ``n_trials`` broadcast to the shape (n, D) of the data, checked to be whole numbers of at least 1."""
+    given = np.asarray(n_trials)
+    if given.dtype.kind not in "iuf" or not np.isfinite(given).all() or (given < 1).any() or (given % 1 != 0).any():
+        raise ValueError(f"n_trials must be whole numbers of at least 1, got {n_trials!r}")
+    if given.shape not in [(), shape[1:], shape]:
+        raise ValueError(
+            f"n_trials must be a number or have shape {shape[1:]} or {shape} to fit X of shape {shape}, got {given.shape}"
+        )
+    return np.broadcast_to(given.astype(np.float64), shape)
+
+
+def _first_misfit(X: Array, trials: Array) -> str:
+    rows, columns = np.nonzero((X < 0) | (trials < X) | (np.floor(X) != X))
+    return f"; the first misfit is X[{rows[0]}, {columns[0]}] = {X[rows[0], columns[0]]:g}"
+
+
+def is_bernoulli(n_trials: Any) -> bool:
+    """Whether every cell is a single trial."""
+    return bool((np.asarray(n_trials) == 1).all())

@@ -1,0 +1,49 @@
+"""Ancestral simulation of the Bernoulli and binomial mixtures: first the label, then the sample."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import check_random_state
+
+from models.bmm.counts import trials_matrix
+from models.bmm.parameters import BMMParameters
+from models.validation import Array, count_at_least_one
+
+
+def simulate(
+    parameters: BMMParameters,
+    n_samples: int,
+    n_trials: ArrayLike = 1,
+    random_state: int | np.random.RandomState | None = None,
+) -> tuple[Array, np.ndarray]:
+    """Draw z_i ~ Categorical(π), then x_id | z_i ~ Binomial(m_id, p_{z_i d}), which is Bernoulli when m = 1.
+
+    Parameters
+    ----------
+    parameters : BMMParameters
+        The mixture.
+    n_samples : int
+        Number of samples n.
+    n_trials : int or array_like, shape (D,) or (n, D)
+        Number of trials m of each cell.
+    random_state : int, RandomState or None
+        Seed or source of randomness, as in scikit-learn.
+
+    Returns
+    -------
+    X : ndarray, shape (n, D)
+        Counts of successes, as float64.
+    z : ndarray of int, shape (n,)
+        The label of each sample.
+
+    Examples
+    --------
+    >>> from models.bmm import BMMParameters, simulate
+    >>> X, z = simulate(BMMParameters([0.5, 0.5], [[0.0, 1.0], [1.0, 0.0]]), 3, random_state=0)
+    >>> bool((X[:, 0] == z).all())
+    True
+    """
+    n = count_at_least_one("n_samples", n_samples)
+    trials = trials_matrix(n_trials, (n, parameters.n_features)).astype(int)
+    rng = check_random_state(random_state)
+    z = rng.choice(parameters.n_components, size=n, p=parameters.weights / parameters.weights.sum())
+    return rng.binomial(trials, parameters.probs[z]).astype(np.float64), z

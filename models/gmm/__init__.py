@@ -1,0 +1,74 @@
+"""Gaussian mixture model (GMM), full covariances.
+
+Story
+-----
+Each sample x_i in R^D has a hidden label z_i; the label picks a bell-shaped cloud, the cloud gives the sample::
+
+    z_i ~ Categorical(π)                              π (K,)       weights
+    x_i | z_i = k ~ Normal(μ_k, Σ_k)                  μ (K, D)     means,  Σ (K, D, D) covariances
+
+Densities (all logarithms in nats)
+----------------------------------
+::
+
+    component_log_prob   log p(x_i | z_i = k) = -D/2 log 2π - 1/2 log|Σ_k| - 1/2 (x_i - μ_k)' Σ_k⁻¹ (x_i - μ_k)
+    log_likelihood       Σ_i log Σ_k π_k p(x_i | z_i = k)
+
+The likelihood is unbounded (a component may collapse onto one sample), so maximum likelihood means the best interior
+maximum: collapsed restarts are counted and never ranked.
+
+Prior
+-----
+::
+
+    π ~ Dirichlet(a),    Σ_k ~ InverseWishart(ν0, Ψ0),    μ_k | Σ_k ~ Normal(m0, Σ_k / κ0)
+
+E-step
+------
+::
+
+    r_ik = p(z_i = k | x_i) = π_k p(x_i | z_i = k) / Σ_j π_j p(x_i | z_i = j)
+
+M-step
+------
+With N_k = Σ_i r_ik, x̄_k = Σ_i r_ik x_i / N_k and S_k = Σ_i r_ik (x_i - x̄_k)(x_i - x̄_k)', maximum likelihood::
+
+    π_k = N_k / n,    μ_k = x̄_k,    Σ_k = S_k / N_k
+
+and MAP, the joint mode of the density of (π, μ, Σ) under the prior::
+
+    π_k = (N_k + a_k - 1) / (n + Σa - K)
+    μ_k = (κ0 m0 + N_k x̄_k) / (κ0 + N_k)
+    Σ_k = (Ψ0 + S_k + κ0 N_k / (κ0 + N_k) (x̄_k - m0)(x̄_k - m0)') / (ν0 + N_k + D + 2)
+
+Where the code is: :mod:`models.gmm.generative` (the story and the densities in PyMC), :mod:`models.gmm.prior`,
+:mod:`models.gmm.simulation`, and :mod:`em.gmm` (E-step and M-step).
+
+References
+----------
+.. [1] Dempster, Laird & Rubin (1977), Maximum likelihood from incomplete data via the EM algorithm, JRSS B 39, 1-38.
+.. [2] McLachlan & Peel (2000), Finite Mixture Models, Wiley, chapter 3.
+.. [3] Fraley & Raftery (2007), Bayesian regularization for normal mixture estimation and model-based clustering,
+   Journal of Classification 24, 155-181.
+.. [4] Bishop (2006), Pattern Recognition and Machine Learning, Springer, chapter 9.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from models.gmm.parameters import GMMParameters
+from models.gmm.prior import GMMPrior
+from models.gmm.simulation import simulate
+
+if TYPE_CHECKING:
+    from models.gmm.generative import build_marginal_model, build_model
+
+__all__ = ["GMMParameters", "GMMPrior", "build_marginal_model", "build_model", "simulate"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the PyMC half only when it is asked for (PEP 562)."""
+    if name in ("build_model", "build_marginal_model"):
+        from models.gmm import generative
+
+        return getattr(generative, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

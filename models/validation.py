@@ -1,0 +1,92 @@
+"""Checks of arrays that models and priors share: each raises a ValueError that names the argument and says what would do."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def frozen_array(name: str, values: ArrayLike, shape: tuple[int | None, ...]) -> Array:
+    """Return ``values`` as a read-only float64 copy of the wanted shape (``None`` leaves an axis free).
+
+    Raises
+    ------
+    ValueError
+        If the values are not finite numbers or the shape differs.
+    """
+    try:
+        array = np.array(values, dtype=np.float64, order="C")
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must hold numbers, got {values!r}") from error
+    fits = array.ndim == len(shape) and all(want in (None, have) for want, have in zip(shape, array.shape, strict=True))
+    if not fits:
+        wanted = ", ".join("any" if want is None else str(want) for want in shape)
+        raise ValueError(f"{name} must have shape ({wanted}), got {array.shape}")
+    if array.size == 0:
+        raise ValueError(f"{name} must not be empty, got shape {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got NaN or infinity in it")
+    array.flags.writeable = False
+    return array
+
+
+def weights_array(weights: ArrayLike) -> Array:
+    """Return mixture weights (K,), checked to be non-negative and to sum to one."""
+    array = frozen_array("weights", weights, (None,))
+    if (array < 0).any() or abs(array.sum() - 1) > 1e-8:
+        raise ValueError(f"weights must be non-negative and sum to 1, got {array} with sum {array.sum()!r}")
+    return array
+
+
+def positive_definite(name: str, matrix: Array) -> Array:
+    """Return the lower Cholesky factors (..., D, D) of symmetric positive definite matrices (..., D, D).
+
+    Raises
+    ------
+    ValueError
+        If a matrix is not symmetric or not positive definite.
+    """
+    scale = np.abs(matrix).max()
+    if np.abs(matrix - np.swapaxes(matrix, -1, -2)).max() > 1e-10 * scale:
+        raise ValueError(f"{name} must be symmetric, got {matrix}")
+    try:
+        return np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        raise ValueError(f"{name} must be positive definite, got {matrix}") from None
+
+
+def number_above(name: str, value: Any, bound: float, *, inclusive: bool = False) -> float:
+    """Return ``value`` as a float, checked to be finite and above ``bound``."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a number, got {value!r}") from None
+    if not np.isfinite(number) or number < bound or (number == bound and not inclusive):
+        relation = "at least" if inclusive else "greater than"
+        raise ValueError(f"{name} must be finite and {relation} {bound:g}, got {value!r}")
+    return number
+
+
+def count_at_least_one(name: str, value: Any) -> int:
+    """Return ``value`` as an int, checked to be a whole number of at least 1."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+    return int(value)
+
+
+def data_matrix(X: ArrayLike, name: str = "X") -> Array:
+    """Return a data matrix (n, D) as float64, checked to be two-dimensional, numeric, finite and not empty."""
+    array = np.asarray(X)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must hold numbers, got an array of dtype {array.dtype}")
+    if array.ndim != 2:
+        hint = f"; reshape one feature with {name}.reshape(-1, 1)" if array.ndim == 1 else ""
+        raise ValueError(f"{name} must be two-dimensional (samples, features), got {array.ndim} dimension(s){hint}")
+    if array.shape[0] == 0 or array.shape[1] == 0:
+        raise ValueError(f"{name} must have at least one row and one column, got shape {array.shape}")
+    array = array.astype(np.float64, copy=False)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got NaN or infinity in it")
+    return array
