@@ -1,0 +1,64 @@
+"""Run every standard case of both families: ``python -m comparisons``. One line and one verdict per case."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from comparisons.cases import STANDARD
+from comparisons.command import compare_case
+from comparisons.data import load
+from comparisons.report import check_writable
+
+
+def main(
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the results of each case; default: none are kept.")
+    ] = None,
+    only: Annotated[str, typer.Option(help="Comma-separated names of data sets; default: all.")] = "",
+    draws: Annotated[int, typer.Option(help="Posterior draws of each chain.")] = 1000,
+    tune: Annotated[int, typer.Option(help="Warm-up draws of each chain.")] = 1000,
+    chains: Annotated[int, typer.Option(help="Number of chains.")] = 4,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+) -> None:
+    """Run every standard case, synthetic and real, of both families; one line and one verdict per case.
+
+    Exit code 0 when every case reaches the verdict it declares, 1 when one does not, 2 for bad input.
+    """
+    console = Console()
+    cases = [case for family in STANDARD.values() for case in family]
+    wanted = [name for name in only.split(",") if name]
+    try:
+        if unknown := set(wanted) - {case.data for case in cases}:
+            raise ValueError(
+                f"only must name standard cases ({', '.join(c.data for c in cases)}), got {sorted(unknown)}"
+            )
+        if out is not None:
+            check_writable(out)
+    except ValueError as error:
+        Console(stderr=True).print(f"[bold red]Error:[/] {error}", highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+    missed = 0
+    for case in cases:
+        if wanted and case.data not in wanted:
+            continue
+        dataset = load(case.data)
+        found = compare_case(dataset, case, draws=draws, tune=tune, chains=chains, seed=seed)
+        if out is not None:
+            found.save(out / f"{case.data}-{case.n_components}")
+        as_declared = found.verdict == case.verdict
+        missed += not as_declared
+        mark = "[green]as declared[/]" if as_declared else f"[bold red]declared {case.verdict!r}[/]"
+        seconds = sum(found.seconds.values())
+        note = "" if as_declared else f"; {found.explanation}"
+        console.print(
+            f"{dataset.family} {case.data:16s} K={case.n_components:<3d} {found.verdict:15s} {mark} ({seconds:.0f} s{note})",
+            highlight=False,
+            soft_wrap=True,
+        )
+    raise typer.Exit(1 if missed else 0)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,57 @@
+"""The standard cases: each built-in data set with its number of components and the verdict it must reach."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Case:
+    """A comparison with a declared outcome.
+
+    Attributes
+    ----------
+    data : str
+        Name of a built-in data set.
+    n_components : int
+        Number of components K.
+    verdict : str
+        The verdict that it must reach.
+    regular : bool
+        Whether MLE, MAP and posterior mean must lie within the arithmetic's distance: identified, interior, and
+        n large for the overlap. Elsewhere the distances are shown and not judged.
+    """
+
+    data: str
+    n_components: int
+    verdict: str = "agree"
+    regular: bool = False
+
+
+STANDARD = {
+    "gmm": (
+        Case("faithful", 2, regular=True),
+        Case("galaxies", 3),
+        Case("iris", 3),
+        Case("separated", 3, regular=True),
+        Case("overlapping", 2),
+        Case("unequal-weights", 2, regular=True),
+        Case("ten-dimensions", 3, regular=True),
+        Case("collapsing", 2, verdict="no maximum"),
+    ),
+    "bmm": (
+        Case("lsat7", 2),
+        Case("saxony", 2),
+        Case("binary-vectors", 2, regular=True),
+        Case("coins-ten-flips", 2, regular=True),
+        Case("coins", 2, verdict="not identified"),
+        Case("digits-binary", 10),
+        Case("digits-counts", 10),
+    ),
+}
+
+
+def standard_case(family: str, data: str, n_components: int | None) -> Case:
+    """Return the declared case of a built-in data set; with another K nothing is declared but agreement."""
+    for case in STANDARD[family]:
+        if case.data == data and n_components in (None, case.n_components):
+            return case
+    return Case(data, n_components if n_components is not None else 2)

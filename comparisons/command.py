@@ -1,0 +1,154 @@
+"""The command line of a family: ``python -m comparisons.gmm`` and ``python -m comparisons.bmm``."""
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from comparisons.cases import STANDARD, Case, standard_case
+from comparisons.comparison import Comparison, compare, family_of
+from comparisons.data import BUILT_IN, Dataset, load, read_csv
+from comparisons.progress import Bars
+from comparisons.report import check_writable
+
+TITLES = {"gmm": "Gaussian mixture", "bmm": "Bernoulli or binomial mixture"}
+
+
+def run(family: str) -> None:
+    """Run the command line of one family and exit: 0 as declared, 1 otherwise, 2 for bad input."""
+    app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
+    app.command(help=_help(family), epilog=_epilog(family))(_command(family))
+    app(prog_name=f"python -m comparisons.{family}")
+
+
+def _help(family: str) -> str:
+    names = ", ".join(case.data for case in STANDARD[family])
+    return (
+        f"Fit a {TITLES[family]} by EM and by PyMC and say, with numbers, whether they agree.\n\n"
+        "EM gives maximum likelihood and, under the prior that the PyMC model takes, MAP. PyMC gives the joint density, "
+        "its gradient, its own MAP and the posterior by NUTS. Each check is printed with its value, its tolerance and "
+        "where that tolerance comes from. The verdict is [green]agree[/], [red]disagree[/], [yellow]not identified[/] "
+        "or [yellow]no maximum[/].\n\n"
+        f"Built-in data: {names}.\n\n"
+        "Written to the out folder: comparison.json, data.png, objective.png, posterior.png, responsibilities.png and "
+        "posterior.nc, which ArviZ opens (arviz.from_netcdf)."
+    )
+
+
+def _epilog(family: str) -> str:
+    first = STANDARD[family][0]
+    trials = " --trials 12" if family == "bmm" else ""
+    return (
+        "Exit code: 0 when the verdict is the one a built-in case declares (or, on your own data, anything but "
+        "disagree), 1 when not, 2 for bad input.\n\n"
+        f"Examples: python -m comparisons.{family} --data {first.data} --components {first.n_components} --out results/ "
+        f"| python -m comparisons.{family} --data mine.csv --components 3{trials} --prior concentration=1"
+    )
+
+
+def _command(family: str) -> Any:
+    def command(
+        data: Annotated[
+            str, typer.Option(help="A built-in name, or a CSV file with a header; a column 'count' holds frequencies.")
+        ] = STANDARD[family][0].data,
+        components: Annotated[
+            int | None, typer.Option(help="Number of components K; default: the case's own, or 2.")
+        ] = None,
+        prior: Annotated[
+            str, typer.Option(help="Changes to the default prior's numbers, e.g. 'concentration=1,mean_precision=0.1'.")
+        ] = "",
+        draws: Annotated[int, typer.Option(help="Posterior draws of each chain.")] = 1000,
+        tune: Annotated[int, typer.Option(help="Warm-up draws of each chain.")] = 1000,
+        chains: Annotated[int, typer.Option(help="Number of chains.")] = 4,
+        seed: Annotated[int, typer.Option(help="Seed of everything random; the same seed gives the same results.")] = 0,
+        out: Annotated[Path | None, typer.Option(help="Folder for the results; default results/<data>-<K>.")] = None,
+        trials: Annotated[
+            int, typer.Option(help="Trials per cell of your own count data (bmm).", hidden=family == "gmm")
+        ] = 1,
+    ) -> None:
+        console = Console()
+        try:
+            dataset = _dataset(data, family, trials)
+            case = standard_case(family, data, components)
+            folder = check_writable(out if out is not None else Path("results") / f"{dataset.name}-{case.n_components}")
+            found = compare_case(dataset, case, prior=prior, draws=draws, tune=tune, chains=chains, seed=seed)
+        except ValueError as error:
+            Console(stderr=True).print(f"[bold red]Error:[/] {error}", highlight=False, soft_wrap=True)
+            raise typer.Exit(2) from None
+        found.print(console)
+        found.save(folder)
+        console.print(f"Written to {folder}{'' if str(folder).endswith('/') else '/'}", soft_wrap=True)
+        raise typer.Exit(exit_code(found, case if data in BUILT_IN else None, console))
+
+    return command
+
+
+def compare_case(
+    dataset: Dataset, case: Case, *, prior: str = "", draws: int, tune: int, chains: int, seed: int
+) -> Comparison:
+    """Compare a data set as its case says."""
+    half = family_of(dataset.family, dataset.n_trials)
+    return compare(
+        dataset.X,
+        family=dataset.family,
+        n_components=case.n_components,
+        prior=_changed(half.default_prior(dataset.X, case.n_components), prior) if prior else None,
+        n_trials=dataset.n_trials,
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        random_state=seed,
+        regular=case.regular,
+        truth=dataset.truth if dataset.truth is not None and dataset.truth.n_components == case.n_components else None,
+        title=dataset.name,
+        feature_names=dataset.feature_names,
+        progress=Bars(dataset.name),
+    )
+
+
+def exit_code(found: Comparison, case: Case | None, console: Console) -> int:
+    """Return 0 or 1, and say so where a declared verdict was missed."""
+    if case is not None and found.verdict != case.verdict:
+        console.print(f"[bold red]The case declares {case.verdict!r}, the verdict is {found.verdict!r}.[/]")
+        return 1
+    if case is None and found.verdict == "disagree":
+        return 1
+    if case is None and found.verdict != "agree":
+        console.print(f"[yellow]Warning:[/] {found.verdict}: only identified or MAP quantities were judged.")
+    return 0
+
+
+def _dataset(data: str, family: str, trials: int) -> Dataset:
+    if data in BUILT_IN:
+        dataset = load(data)
+        if dataset.family != family:
+            raise ValueError(f"data {data!r} belongs to python -m comparisons.{dataset.family}")
+        return dataset
+    if data.endswith(".csv") or Path(data).exists():
+        return read_csv(data, family, trials)
+    names = ", ".join(case.data for case in STANDARD[family])
+    raise ValueError(f"data must be a CSV file or one of {names}, got {data!r}")
+
+
+def _changed(prior: Any, changes: str) -> Any:
+    """Return the prior with numbers replaced as ``name=value,name=value`` says."""
+    names = [field.name for field in dataclasses.fields(prior)]
+    replaced = {}
+    for change in filter(None, (part.strip() for part in changes.split(","))):
+        name, _, value = change.partition("=")
+        if name not in names or not value:
+            raise ValueError(f"prior must be name=value pairs with names from {', '.join(names)}, got {change!r}")
+        try:
+            number = float(value)
+        except ValueError:
+            raise ValueError(f"prior {name} must be a number, got {value!r}") from None
+        old = getattr(prior, name)
+        replaced[name] = number if not getattr(old, "ndim", 0) else old * 0 + number if old.ndim == 1 else old * number
+    return dataclasses.replace(prior, **replaced)
+
+
+if __name__ == "__main__":
+    sys.exit("run python -m comparisons.gmm or python -m comparisons.bmm")

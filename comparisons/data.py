@@ -1,0 +1,230 @@
+"""The data sets that comparisons run on: real ones with their source, synthetic ones with their truth, and users' files."""
+
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.datasets import load_digits, load_iris
+
+from models import bmm, gmm
+from models.validation import Array
+
+FOLDER = Path(__file__).parent / "datasets"
+COUNT_COLUMN = "count"
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A data matrix and what is known about it.
+
+    Attributes
+    ----------
+    name, family, story : str
+        Name on the command line, "gmm" or "bmm", and one line about it.
+    X : ndarray, shape (n, D)
+        Samples.
+    feature_names : tuple of str
+        Names of the D columns, with units.
+    n_trials : int
+        Trials per cell; 1 unless the family is "bmm" and X holds counts.
+    truth : GMMParameters, BMMParameters or None
+        The parameters that synthetic data were drawn from.
+    """
+
+    name: str
+    family: str
+    story: str
+    X: Array
+    feature_names: tuple[str, ...]
+    n_trials: int = 1
+    truth: Any = field(default=None, repr=False)
+
+
+def load(name: str) -> Dataset:
+    """Return a built-in data set by its name; synthetic ones are the same each time.
+
+    Raises
+    ------
+    ValueError
+        If there is none of this name; the message lists them.
+
+    Examples
+    --------
+    >>> from comparisons.data import load
+    >>> load("faithful").X.shape
+    (272, 2)
+    """
+    if name not in BUILT_IN:
+        raise ValueError(f"data must be one of {', '.join(sorted(BUILT_IN))}, got {name!r}")
+    return BUILT_IN[name]()
+
+
+def read_csv(path: str | Path, family: str, n_trials: int = 1) -> Dataset:
+    """Read a user's file: a header line, numeric columns; a column called ``count`` holds frequencies of rows.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing or holds anything else; the message names the line.
+    """
+    path = Path(path)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            header, *rows = [row for row in csv.reader(file) if row]
+    except FileNotFoundError:
+        raise ValueError(f"data file {path} does not exist; built-in data are {', '.join(sorted(BUILT_IN))}") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"data file {path} cannot be read: {error}") from None
+    except ValueError:
+        raise ValueError(f"data file {path} is empty; it needs a header line and rows of numbers") from None
+    header = [name.strip() for name in header]
+    values = np.empty((len(rows), len(header)))
+    for i, row in enumerate(rows):
+        try:
+            values[i] = [float(cell) for cell in row]
+        except ValueError:
+            raise ValueError(
+                f"data file {path}, data row {i + 1}: expected {len(header)} numbers under {header}, got {row}"
+            ) from None
+    if len(rows) == 0:
+        raise ValueError(f"data file {path} has a header but no rows")
+    X, names = _expand(path, header, values)
+    return Dataset(path.stem, family, f"{path.name}", X, names, n_trials)
+
+
+def _expand(path: Path, header: list[str], values: Array) -> tuple[Array, tuple[str, ...]]:
+    """Repeat each row as often as its ``count`` says."""
+    if COUNT_COLUMN not in header:
+        return values, tuple(header)
+    at = header.index(COUNT_COLUMN)
+    frequencies = values[:, at]
+    if (frequencies < 0).any() or (frequencies % 1 != 0).any():
+        raise ValueError(f"data file {path}: column {COUNT_COLUMN!r} must hold whole numbers of at least 0")
+    names = tuple(name for name in header if name != COUNT_COLUMN)
+    if not names:
+        raise ValueError(f"data file {path} holds only the column {COUNT_COLUMN!r}; it needs at least one feature")
+    return np.repeat(np.delete(values, at, axis=1), frequencies.astype(int), axis=0), names
+
+
+def _faithful() -> Dataset:
+    X = np.loadtxt(FOLDER / "faithful.csv", delimiter=",", skiprows=1)
+    story = "Old Faithful geyser, 272 eruptions (Azzalini & Bowman 1990)"
+    return Dataset("faithful", "gmm", story, X, ("eruption length (minutes)", "waiting time (minutes)"))
+
+
+def _galaxies() -> Dataset:
+    X = np.loadtxt(FOLDER / "galaxies.csv", delimiter=",", skiprows=1)[:, None] / 1000
+    story = "velocities of 82 galaxies (Roeder 1990; row 78 as in R's MASS)"
+    return Dataset("galaxies", "gmm", story, X, ("velocity (1000 km/s)",))
+
+
+def _iris() -> Dataset:
+    iris = load_iris()
+    return Dataset(
+        "iris", "gmm", "150 iris flowers of three species (Fisher 1936)", iris.data, tuple(iris.feature_names)
+    )
+
+
+def _lsat7() -> Dataset:
+    values = np.loadtxt(FOLDER / "lsat7.csv", delimiter=",", skiprows=1)
+    X, names = _expand(FOLDER / "lsat7.csv", [f"item {d}" for d in range(1, 6)] + [COUNT_COLUMN], values)
+    return Dataset("lsat7", "bmm", "five LSAT items, 1000 persons (Bock & Lieberman 1970)", X, names)
+
+
+def _saxony() -> Dataset:
+    values = np.loadtxt(FOLDER / "saxony.csv", delimiter=",", skiprows=1)
+    X, names = _expand(FOLDER / "saxony.csv", ["boys", COUNT_COLUMN], values)
+    story = "boys among the first 12 children of 6115 families (Geissler 1889)"
+    return Dataset("saxony", "bmm", story, X, names, n_trials=12)
+
+
+def _digits_binary() -> Dataset:
+    pixels = load_digits().data
+    story = "1797 handwritten digits, 8 x 8 pixels darker than half (UCI, through scikit-learn)"
+    return Dataset("digits-binary", "bmm", story, (pixels >= 8).astype(np.float64), _pixel_names())
+
+
+def _digits_counts() -> Dataset:
+    story = "1797 handwritten digits, 8 x 8 pixels of 16 grey levels as binomial(16) (UCI, through scikit-learn)"
+    return Dataset("digits-counts", "bmm", story, load_digits().data, _pixel_names(), n_trials=16)
+
+
+def _pixel_names() -> tuple[str, ...]:
+    return tuple(f"pixel {row},{column}" for row in range(8) for column in range(8))
+
+
+def _gaussian(name: str, story: str, truth: gmm.GMMParameters, n: int, seed: int) -> Dataset:
+    X, _ = gmm.simulate(truth, n, random_state=seed)
+    return Dataset(name, "gmm", story, X, tuple(f"feature {d}" for d in range(truth.n_features)), truth=truth)
+
+
+def _separated() -> Dataset:
+    truth = gmm.GMMParameters(
+        [0.5, 0.3, 0.2],
+        [[0.0, 0.0], [6.0, 0.0], [0.0, 6.0]],
+        [[[1.0, 0.3], [0.3, 1.0]], [[1.0, -0.4], [-0.4, 0.8]], [[0.6, 0.0], [0.0, 1.2]]],
+    )
+    return _gaussian("separated", "three clusters far apart, 600 samples", truth, 600, seed=1)
+
+
+def _overlapping() -> Dataset:
+    truth = gmm.GMMParameters(
+        [0.6, 0.4], [[0.0, 0.0], [2.0, 1.0]], [[[1.0, 0.2], [0.2, 1.0]], [[1.5, -0.5], [-0.5, 1.0]]]
+    )
+    return _gaussian("overlapping", "two clusters that overlap, 1500 samples", truth, 1500, seed=2)
+
+
+def _unequal_weights() -> Dataset:
+    truth = gmm.GMMParameters([0.9, 0.1], [[0.0, 0.0], [4.0, 4.0]], [np.eye(2), 0.5 * np.eye(2)])
+    return _gaussian("unequal-weights", "nine tenths and one tenth, 800 samples", truth, 800, seed=3)
+
+
+def _ten_dimensions() -> Dataset:
+    rng = np.random.RandomState(4)
+    roots = rng.normal(size=(3, 10, 10)) / np.sqrt(10)
+    covariances = roots @ np.swapaxes(roots, 1, 2) + 0.5 * np.eye(10)
+    truth = gmm.GMMParameters([0.4, 0.35, 0.25], 3 * rng.normal(size=(3, 10)), covariances)
+    return _gaussian("ten-dimensions", "three clusters in ten dimensions, 1500 samples", truth, 1500, seed=5)
+
+
+def _collapsing() -> Dataset:
+    cloud = np.random.RandomState(6).normal(size=(120, 2))
+    X = np.vstack([cloud, np.tile([8.0, 8.0], (15, 1))])
+    story = "a cloud and fifteen copies of one point: the likelihood runs away"
+    return Dataset("collapsing", "gmm", story, X, ("feature 0", "feature 1"))
+
+
+def _coins(name: str, n_flips: int, story: str) -> Dataset:
+    truth = bmm.BMMParameters([0.5, 0.5], [[0.3], [0.8]])
+    X, _ = bmm.simulate(truth, 400, n_flips, random_state=7)
+    return Dataset(name, "bmm", story, X, (f"heads in {n_flips}",), n_flips, truth)
+
+
+def _binary_vectors() -> Dataset:
+    probs = np.array([[0.9, 0.8, 0.85, 0.1, 0.2, 0.15, 0.5, 0.3], [0.15, 0.2, 0.1, 0.85, 0.8, 0.9, 0.4, 0.6]])
+    truth = bmm.BMMParameters([0.6, 0.4], probs)
+    X, _ = bmm.simulate(truth, 800, random_state=8)
+    story = "binary vectors of two kinds, 800 samples"
+    return Dataset("binary-vectors", "bmm", story, X, tuple(f"feature {d}" for d in range(8)), truth=truth)
+
+
+BUILT_IN: dict[str, Callable[[], Dataset]] = {
+    "faithful": _faithful,
+    "galaxies": _galaxies,
+    "iris": _iris,
+    "separated": _separated,
+    "overlapping": _overlapping,
+    "unequal-weights": _unequal_weights,
+    "ten-dimensions": _ten_dimensions,
+    "collapsing": _collapsing,
+    "lsat7": _lsat7,
+    "saxony": _saxony,
+    "digits-binary": _digits_binary,
+    "digits-counts": _digits_counts,
+    "coins": lambda: _coins("coins", 1, "two kinds of coin, one flip each, 400 coins: not identifiable"),
+    "coins-ten-flips": lambda: _coins("coins-ten-flips", 10, "two kinds of coin, ten flips each, 400 coins"),
+    "binary-vectors": _binary_vectors,
+}

@@ -1,0 +1,232 @@
+"""The checks: each a number, a tolerance, where that tolerance comes from, and whether it passed.
+
+Checks are pure functions of arrays that EM and PyMC computed apart from each other. `passed` is None where a number is
+reported but not judged.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import arviz as az
+import numpy as np
+import xarray as xr
+from scipy.special import entr
+from scipy.stats import chi2
+
+from models.validation import Array
+
+ROUNDING = 1e-11
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the verdict.
+
+    Attributes
+    ----------
+    name : str
+        What is claimed.
+    value, tolerance : float
+        What was found and what it is held to.
+    reason : str
+        Unit of the value and origin of the tolerance.
+    passed : bool or None
+        None when the number is reported but not judged.
+    """
+
+    name: str
+    value: float
+    tolerance: float
+    reason: str
+    passed: bool | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the check as plain values for JSON; a number that is not finite becomes null."""
+        return {key: None if isinstance(v, float) and not np.isfinite(v) else v for key, v in asdict(self).items()}
+
+
+def at_most(name: str, value: float, tolerance: float, reason: str, judged: bool = True) -> Check:
+    """Return a check that ``value`` is at most ``tolerance``; NaN fails."""
+    return Check(name, float(value), float(tolerance), reason, bool(value <= tolerance) if judged else None)
+
+
+def at_least(name: str, value: float, tolerance: float, reason: str, judged: bool = True) -> Check:
+    """Return a check that ``value`` is at least ``tolerance``; NaN fails."""
+    return Check(name, float(value), float(tolerance), reason, bool(value >= tolerance) if judged else None)
+
+
+# EM against the density of the PyMC models ---------------------------------------------------------------------------
+
+
+def responsibilities_match_joint(em: Array, joint: Array, at: str) -> Check:
+    """Compare EM's responsibilities with p(z | x) taken from the explicit-z model's joint density."""
+    return at_most(
+        f"responsibilities = p(z|x) at {at}",
+        np.abs(em - joint).max(),
+        1e-9,
+        "largest difference; rounding of log densities of up to 1e4 nats is 1e-12, times a condition number of 1e3",
+    )
+
+
+def log_likelihood_matches(em: float, pointwise: Array, at: str) -> Check:
+    """Compare EM's log-likelihood with the marginal PyMC model's."""
+    return at_most(
+        f"log-likelihood matches at {at}",
+        abs(em - pointwise.sum()),
+        ROUNDING * max(1.0, np.abs(pointwise).sum()),
+        "difference in nats; rounding, 1e-11 of the sum of absolute terms",
+    )
+
+
+def log_prior_matches(em: float, pymc: float, at: str) -> Check:
+    """Compare the prior object's log density with the PyMC model's prior part."""
+    return at_most(
+        f"log prior matches at {at}",
+        abs(em - pymc),
+        ROUNDING * max(1.0, abs(pymc)) * 10,
+        "difference in nats; rounding, 1e-10 of its size",
+    )
+
+
+def mle_is_stationary(gradient: Array, standard_errors: Array) -> Check:
+    """The gradient of PyMC's marginal log-likelihood under flat priors vanishes at EM's MLE."""
+    return at_most(
+        "MLE is stationary",
+        np.abs(gradient * standard_errors).max(),
+        1e-5,
+        "largest |gradient| x standard error in nats (unconstrained scale); EM stopped 1e-12 nats from its limit, "
+        "which leaves sqrt(2e-12) = 1.4e-6 of a standard error",
+    )
+
+
+def boundary_points_outwards(slopes: Array, log_likelihood: float, step: float) -> Check:
+    """Karush-Kuhn-Tucker at probs of exactly 0 or 1: moving inwards does not raise the log-likelihood."""
+    return at_most(
+        "boundary estimates cannot move inwards",
+        max(slopes.max(), 0.0),
+        ROUNDING * abs(log_likelihood) / step,
+        f"largest one-sided slope in nats over {len(slopes)} boundary probs; rounding of the log-likelihood over a step of {step:g}",
+    )
+
+
+def find_map_matches(em: Array, found: Array, sd: Array) -> Check:
+    """`find_MAP` and MAP-EM give the same answer."""
+    return at_most(
+        "find_MAP = MAP-EM",
+        (np.abs(em - found) / sd).max(),
+        1e-5,
+        "largest difference in posterior sd over every declared quantity; both stop within 1e-6 sd of the mode",
+    )
+
+
+def find_map_moved(start: Array, found: Array, sd: Array) -> Check:
+    """`find_MAP` did not just return its start."""
+    return at_least(
+        "find_MAP moved",
+        np.sqrt((((start - found) / sd) ** 2).mean()),
+        1.0,
+        "root mean square distance from its start in posterior sd; the start was chosen at least 1 away",
+    )
+
+
+# The posterior around the estimates -----------------------------------------------------------------------------------
+
+
+def no_draw_exceeds(name: str, of_draws: Array, of_estimate: float, judged: bool = True) -> Check:
+    """No posterior draw does better than the estimate that claims to be the maximum."""
+    return at_most(
+        name,
+        of_draws.max() - of_estimate,
+        ROUNDING * max(1.0, abs(of_estimate)),
+        "best draw minus the estimate in nats; 0 but for rounding, because the estimate is the maximum",
+        judged,
+    )
+
+
+def near_posterior_mean(
+    name: str, estimate: Array, mean: Array, sd: Array, ess: float, gap: tuple[float, str], judged: bool
+) -> Check:
+    """An estimate lies within the distance of the posterior mean that arithmetic explains."""
+    return at_most(
+        name,
+        (np.abs(estimate - mean) / sd).max(),
+        2 * gap[0] + 4 / np.sqrt(ess),
+        f"largest gap in posterior sd; twice that of the conjugate K=1 case, {gap[1]}, plus 4 Monte Carlo errors",
+        judged,
+    )
+
+
+def responsibilities_near_average(plug_in: Array, mean: Array, sd: Array, judged: bool) -> Check:
+    """EM's plug-in responsibilities agree with posterior-averaged ones within their own posterior spread."""
+    return at_most(
+        "plug-in responsibilities near posterior average",
+        np.sqrt(((plug_in - mean) ** 2).mean()),
+        np.sqrt((sd**2).mean()),
+        "root mean square difference; tolerance is the root mean square posterior sd of the responsibilities",
+        judged,
+    )
+
+
+def truth_within_posterior(truth: Array, draws: Array, judged: bool) -> Check:
+    """The truth lies where a posterior of this shape puts it: squared Mahalanobis distance against chi-square."""
+    covariance = np.atleast_2d(np.cov(draws, rowvar=False))
+    gap = truth - draws.mean(axis=0)
+    return at_most(
+        "truth within the posterior",
+        float(gap @ np.linalg.solve(covariance, gap)),
+        float(chi2.ppf(0.999, len(truth))),
+        f"squared Mahalanobis distance on the unconstrained scale; chi-square 0.999 quantile, {len(truth)} degrees",
+        judged,
+    )
+
+
+def identified_quantity_agrees(estimate: Array, draws: Array, pseudo: float, n: int, ess: float) -> Check:
+    """What a non-identified mixture does identify, the expected share of successes Σ_k π_k p_k, agrees."""
+    return at_most(
+        "identified quantity sum_k weights_k probs_k agrees",
+        (np.abs(estimate - draws.mean(axis=0)) / draws.std(axis=0)).max(),
+        pseudo / np.sqrt(n) + 4 / np.sqrt(ess),
+        f"largest gap between MLE and posterior mean in posterior sd; the prior's {pseudo:g} pseudo-samples against "
+        f"n = {n} shift it by at most {pseudo:g}/sqrt(n), plus 4 Monte Carlo errors",
+    )
+
+
+# Did the chains mix? --------------------------------------------------------------------------------------------------
+
+
+def label_free(posterior: xr.Dataset, log_likelihood: Array) -> xr.Dataset:
+    """Return quantities that no relabelling changes: log-likelihood, entropy of the weights, sorted weights."""
+    dims = ("chain", "draw")
+    weights = posterior["weights"].to_numpy()
+    return xr.Dataset(
+        {
+            "log_likelihood": (dims, log_likelihood),
+            "entropy_of_weights": (dims, entr(weights).sum(axis=-1)),
+            "sorted_weights": ((*dims, "rank"), np.sort(weights, axis=-1)),
+        }
+    )
+
+
+def extremes(quantities: xr.Dataset) -> tuple[float, float]:
+    """Return the largest R-hat and the smallest bulk ESS of all entries; constant ones do not count."""
+    varying = {}
+    for name, array in quantities.data_vars.items():
+        values = array.to_numpy().reshape(*array.shape[:2], -1)
+        kept = values[:, :, np.ptp(values, axis=(0, 1)) > 0]
+        if kept.shape[2]:
+            varying[name] = (("chain", "draw", f"{name}_entry"), kept)
+    if not varying:
+        return 1.0, float("inf")
+    dataset = xr.Dataset(varying)
+    rhat, ess = az.rhat(dataset), az.ess(dataset, method="bulk")
+    worst_rhat = max(float(values.max()) for values in rhat.data_vars.values())
+    return worst_rhat, min(float(values.min()) for values in ess.data_vars.values())
+
+
+def chains_mixed(quantities: xr.Dataset, what: str, judged: bool) -> list[Check]:
+    """R-hat and bulk ESS of a set of quantities."""
+    rhat, ess = extremes(quantities)
+    return [
+        at_most(f"R-hat, {what}", rhat, 1.01, "largest rank-normalised split R-hat (Vehtari et al. 2021)", judged),
+        at_least(f"ESS, {what}", ess, 400, "smallest bulk effective sample size (Vehtari et al. 2021)", judged),
+    ]

@@ -1,0 +1,250 @@
+"""The figures of a comparison, each drawn on axes it is given or in a figure it returns."""
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Ellipse
+from scipy.stats import binom, norm
+
+EM_COLOUR, MAP_COLOUR, POSTERIOR_COLOUR, DATA_COLOUR = "#c1272d", "#e08214", "#2166ac", "0.55"
+MOST_MARGINALS = 24
+
+
+def draw_ellipses(
+    ax: Axes, mean: Any, covariance: Any, sigmas: tuple[float, ...] = (1, 2, 3), **kwargs: Any
+) -> list[Ellipse]:
+    """Draw the ellipses (x - μ)' Σ⁻¹ (x - μ) = s² of a bivariate normal, one for each s in ``sigmas``.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where to draw.
+    mean : array_like, shape (2,)
+        Centre μ.
+    covariance : array_like, shape (2, 2)
+        Covariance Σ.
+    sigmas : tuple of float
+        Radii in standard deviations.
+    **kwargs
+        Passed to `matplotlib.patches.Ellipse`; the default is an unfilled outline.
+    """
+    variances, axes = np.linalg.eigh(np.asarray(covariance))
+    angle = np.degrees(np.arctan2(axes[1, 1], axes[0, 1]))
+    style = {"fill": False, **kwargs}
+    ellipses = []
+    for s in sigmas:
+        width, height = 2 * s * np.sqrt(variances[::-1])
+        ellipses.append(Ellipse(tuple(np.asarray(mean)), width, height, angle=angle, **style))
+        ax.add_patch(ellipses[-1])
+    return ellipses
+
+
+def figures(comparison: Any) -> dict[str, Figure]:
+    """Return every figure of a comparison by name; close them when done."""
+    made = {
+        "data": data_figure(comparison),
+        "objective": objective_figure(comparison),
+        "posterior": posterior_figure(comparison),
+        "responsibilities": responsibilities_figure(comparison),
+    }
+    if not comparison.identified:
+        made["ridge"] = ridge_figure(comparison)
+    return made
+
+
+def data_figure(comparison: Any) -> Figure:
+    """Data with what EM and the posterior say about it."""
+    fig, ax = plt.subplots(figsize=(7.5, 5.5), layout="constrained")
+    comparison.family.draw_data(ax, comparison)
+    ax.set_title(f"{comparison.title}: EM and posterior, K = {comparison.n_components}")
+    return fig
+
+
+def objective_figure(comparison: Any) -> Figure:
+    """What is still to be gained at each iteration of EM, on a log scale."""
+    fig, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    fits = [("MLE: log-likelihood", comparison.mle, EM_COLOUR)] if comparison.has_maximum else []
+    for label, fit, colour in [*fits, ("MAP: log-likelihood + log prior", comparison.map, MAP_COLOUR)]:
+        to_come = fit.objective_ - fit.history_
+        shown = to_come > 0
+        iterations = np.arange(len(to_come))
+        ax.semilogy(iterations[shown], to_come[shown], ".-", color=colour, label=f"{label}, limit {fit.objective_:.6f}")
+    ax.set(xlabel="iteration", ylabel="objective still to be gained (nats)", title="EM never loses")
+    ax.legend()
+    return fig
+
+
+def posterior_figure(comparison: Any) -> Figure:
+    """Marginals of the aligned posterior with MLE, MAP and truth marked."""
+    rows = comparison.estimates[:MOST_MARGINALS]
+    columns = min(4, len(rows))
+    height = -(-len(rows) // columns)
+    fig, axes = plt.subplots(height, columns, figsize=(3 * columns, 2.3 * height), layout="constrained", squeeze=False)
+    for ax in axes.flat[len(rows) :]:
+        ax.set_axis_off()
+    aligned = comparison.posterior["posterior"]
+    for ax, row in zip(axes.flat, rows, strict=False):
+        name, index = row["parameter"].rstrip("]").split("[")
+        draws = aligned[name].to_numpy()[:, :, *map(int, index.split(", "))].ravel()
+        ax.hist(draws, bins=40, density=True, color=POSTERIOR_COLOUR, alpha=0.45)
+        for value, colour, style in [
+            (row["mle"], EM_COLOUR, "-"),
+            (row["map"], MAP_COLOUR, "--"),
+            (row["truth"], "black", ":"),
+        ]:
+            if value is not None:
+                ax.axvline(value, color=colour, linestyle=style, linewidth=1.5)
+        ax.set_title(row["parameter"], fontsize=9)
+        ax.set_yticks([])
+    left_out = len(comparison.estimates) - len(rows)
+    note = f" (first {len(rows)}; {left_out} more in comparison.json)" if left_out else ""
+    handles = [
+        plt.Line2D([], [], color=EM_COLOUR, label="MLE (EM)"),
+        plt.Line2D([], [], color=MAP_COLOUR, linestyle="--", label="MAP (EM)"),
+        plt.Line2D([], [], color=POSTERIOR_COLOUR, linewidth=6, alpha=0.45, label="posterior (NUTS), aligned"),
+    ]
+    if comparison.truth is not None:
+        handles.append(plt.Line2D([], [], color="black", linestyle=":", label="truth"))
+    fig.legend(handles=handles, loc="outside lower center", ncols=4)
+    fig.suptitle(f"{comparison.title}: posterior marginals{note}")
+    return fig
+
+
+def responsibilities_figure(comparison: Any) -> Figure:
+    """EM's plug-in responsibilities against posterior-averaged ones."""
+    fig, ax = plt.subplots(figsize=(5.5, 5.5), layout="constrained")
+    found = comparison.responsibilities
+    for k in range(comparison.n_components):
+        ax.errorbar(
+            found["em"][:, k],
+            found["posterior mean"][:, k],
+            yerr=found["posterior sd"][:, k],
+            fmt=".",
+            markersize=4,
+            elinewidth=0.5,
+            alpha=0.5,
+            label=f"component {k}" if comparison.n_components <= 10 else None,
+        )
+    ax.plot([0, 1], [0, 1], color="black", linewidth=0.8)
+    ax.set(xlabel="EM, plug-in", ylabel="posterior mean ± sd", title="Responsibilities p(z = k | x)", aspect="equal")
+    if comparison.n_components <= 10:
+        ax.legend(loc="upper left")
+    return fig
+
+
+def ridge_figure(comparison: Any) -> Figure:
+    """Posterior draws along the ridge of a mixture that is not identified, beside the quantity that is."""
+    fig, (left, right) = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
+    draws = comparison.unaligned["probs"].to_numpy()
+    draws = draws.reshape(-1, *draws.shape[2:])
+    left.plot(
+        draws[:, 0, 0], draws[:, 1, 0], ".", color=POSTERIOR_COLOUR, markersize=2, alpha=0.3, label="posterior draws"
+    )
+    for seed in range(40):
+        fit = comparison.ridge_fit(seed)
+        left.plot(*fit.probs_[:2, 0], "x", color=EM_COLOUR, label="EM, 40 starts" if seed == 0 else None)
+    left.set(xlabel="probs[0, 0]", ylabel="probs[1, 0]", xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    left.set_title("the ridge: every cross has the same likelihood")
+    left.legend(loc="upper right")
+    weights = comparison.unaligned["weights"].to_numpy().reshape(len(draws), -1)
+    right.hist((weights * draws[:, :, 0]).sum(axis=1), bins=50, density=True, color=POSTERIOR_COLOUR, alpha=0.45)
+    known = float(comparison.mle.weights_ @ comparison.mle.probs_[:, 0])
+    right.axvline(known, color=EM_COLOUR, label=f"MLE {known:.4f}")
+    right.set(xlabel="sum_k weights_k probs_k", yticks=[], title="what the data do identify")
+    right.legend()
+    return fig
+
+
+def draw_gaussian_data(ax: Axes, comparison: Any) -> None:
+    """Histogram and densities in one dimension, otherwise two features with 1-2-3 sigma ellipses."""
+    if comparison.X.shape[1] == 1:
+        _draw_gaussian_line(ax, comparison)
+        return
+    reference = comparison.reference
+    draws = _component_draws(comparison, ("means", "covariances"))
+    spread = np.ptp(reference.means, axis=0) / comparison.X.std(axis=0)
+    i, j = np.sort(np.argsort(-spread, kind="stable")[:2])  # the two features that part the components most
+    ax.plot(comparison.X[:, i], comparison.X[:, j], ".", color=DATA_COLOUR, markersize=4, zorder=1)
+    pair = np.ix_([i, j], [i, j])
+    for k in range(reference.n_components):
+        for s in range(0, len(draws["means"]), max(1, len(draws["means"]) // 40)):
+            covariance = draws["covariances"][s, k][pair]
+            draw_ellipses(ax, draws["means"][s, k][[i, j]], covariance, (2,), edgecolor=POSTERIOR_COLOUR, alpha=0.12)
+        draw_ellipses(
+            ax, reference.means[k][[i, j]], reference.covariances[k][pair], edgecolor=EM_COLOUR, linewidth=1.6
+        )
+        ax.plot(*draws["means"][:, k][:, [i, j]].mean(axis=0), "+", color=POSTERIOR_COLOUR, markersize=12)
+        ax.plot(*reference.means[k][[i, j]], "x", color=EM_COLOUR, markersize=9)
+    ax.plot([], [], color=EM_COLOUR, label=f"{_reference_name(comparison)}: 1, 2, 3 sigma")
+    ax.plot([], [], color=POSTERIOR_COLOUR, label="40 posterior draws: 2 sigma")
+    ax.set(xlabel=comparison.feature_names[i], ylabel=comparison.feature_names[j])
+    ax.legend()
+
+
+def _draw_gaussian_line(ax: Axes, comparison: Any) -> None:
+    x = comparison.X[:, 0]
+    grid = np.linspace(x.min() - 0.1 * np.ptp(x), x.max() + 0.1 * np.ptp(x), 400)
+    ax.hist(x, bins=max(20, len(x) // 10), density=True, color=DATA_COLOUR, alpha=0.5)
+    draws = _component_draws(comparison, ("weights", "means", "covariances"))
+    for s in range(0, len(draws["means"]), max(1, len(draws["means"]) // 40)):
+        density = norm.pdf(grid[:, None], draws["means"][s, :, 0], np.sqrt(draws["covariances"][s, :, 0, 0]))
+        ax.plot(grid, density @ draws["weights"][s], color=POSTERIOR_COLOUR, alpha=0.12)
+    best = comparison.reference
+    density = norm.pdf(grid[:, None], best.means[:, 0], np.sqrt(best.covariances[:, 0, 0])) * best.weights
+    ax.plot(grid, density.sum(axis=1), color=EM_COLOUR, linewidth=2, label=_reference_name(comparison))
+    ax.plot(grid, density, color=EM_COLOUR, linewidth=0.8, linestyle="--")
+    ax.plot([], [], color=POSTERIOR_COLOUR, label="40 posterior draws")
+    ax.set(xlabel=comparison.feature_names[0], ylabel="density")
+    ax.legend()
+
+
+def draw_count_data(ax: Axes, comparison: Any) -> None:
+    """One feature: frequencies of counts and fitted ones. More: profiles of success probabilities."""
+    if comparison.X.shape[1] == 1:
+        _draw_counts(ax, comparison)
+        return
+    probs = _component_draws(comparison, ("probs",))["probs"]
+    at = np.arange(comparison.X.shape[1])
+    low, mid, high = np.quantile(probs, [0.025, 0.5, 0.975], axis=0)
+    for k in range(comparison.n_components):
+        (line,) = ax.plot(at, comparison.reference.probs[k], "x-", linewidth=0.8, label=f"component {k}")
+        ax.errorbar(
+            at + 0.06 * (k + 1), mid[k], [mid[k] - low[k], high[k] - mid[k]], fmt=".", color=line.get_color(), capsize=2
+        )
+    ax.set(xlabel="feature", ylabel="success probability", ylim=(-0.02, 1.02))
+    if len(at) <= 12:
+        ax.set_xticks(at, comparison.feature_names, rotation=20)
+    ax.plot([], [], "kx-", linewidth=0.8, label=_reference_name(comparison))
+    ax.errorbar([], [], [], fmt="k.", capsize=2, label="posterior median, 95 %")
+    ax.legend(fontsize=8)
+
+
+def _draw_counts(ax: Axes, comparison: Any) -> None:
+    trials = int(np.max(comparison.family.n_trials))
+    counts = np.arange(trials + 1)
+    observed = np.bincount(comparison.X[:, 0].astype(int), minlength=trials + 1) / len(comparison.X)
+    ax.bar(counts, observed, color=DATA_COLOUR, alpha=0.5, label="observed share")
+    draws = _component_draws(comparison, ("weights", "probs"))
+    for s in range(0, len(draws["probs"]), max(1, len(draws["probs"]) // 40)):
+        share = binom.pmf(counts[:, None], trials, draws["probs"][s, :, 0]) @ draws["weights"][s]
+        ax.plot(counts, share, color=POSTERIOR_COLOUR, alpha=0.12)
+    best = comparison.reference
+    share = binom.pmf(counts[:, None], trials, best.probs[:, 0]) * best.weights
+    ax.plot(counts, share.sum(axis=1), "o-", color=EM_COLOUR, label=_reference_name(comparison))
+    ax.plot(counts, share, "--", color=EM_COLOUR, linewidth=0.8)
+    ax.plot([], [], color=POSTERIOR_COLOUR, label="40 posterior draws")
+    ax.set(xlabel=comparison.feature_names[0], ylabel="share of samples")
+    ax.legend()
+
+
+def _component_draws(comparison: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return aligned draws (chain * draw, ...) by name."""
+    posterior = comparison.posterior["posterior"]
+    return {name: (array := posterior[name].to_numpy()).reshape(-1, *array.shape[2:]) for name in names}
+
+
+def _reference_name(comparison: Any) -> str:
+    return "MLE (EM)" if comparison.reference is comparison.mle.parameters_ else "MAP (EM)"

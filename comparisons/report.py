@@ -1,0 +1,155 @@
+"""Show and store a comparison: tables on the terminal, `comparison.json`, figures, and the posterior as netCDF."""
+
+import json
+import os
+import shutil
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+STYLES = {"agree": "bold green", "disagree": "bold red", "not identified": "bold yellow", "no maximum": "bold yellow"}
+MOST_ROWS = 40
+
+
+def check_writable(folder: str | Path) -> Path:
+    """Make the folder if need be and prove that files can be written there.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be made or written to.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ValueError(f"out folder {folder} cannot be written to: {error}") from None
+    return folder
+
+
+def save(comparison: Any, folder: str | Path) -> None:
+    """Write figures, ``posterior.nc`` and, last, ``comparison.json``; each file is complete or not there.
+
+    Everything is written to a hidden folder beside the target first and then moved file by file, so that a killed run
+    leaves the old files or none.
+
+    Raises
+    ------
+    ValueError
+        If the folder cannot be written to.
+    """
+    import matplotlib.pyplot as plt
+
+    from comparisons.plots import figures
+
+    folder = check_writable(folder)
+    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
+    try:
+        for name, figure in figures(comparison).items():
+            figure.savefig(partial / f"{name}.png", dpi=130)
+            plt.close(figure)
+        comparison.posterior.to_netcdf(partial / "posterior.nc", engine="h5netcdf")
+        text = json.dumps(as_json(comparison), indent=1, allow_nan=False)
+        (partial / "comparison.json").write_text(text + "\n", encoding="utf-8")
+        for file in sorted(partial.iterdir(), key=lambda file: file.name == "comparison.json"):
+            os.replace(file, folder / file.name)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def as_json(comparison: Any) -> dict[str, Any]:
+    """Return the comparison as plain values."""
+    return {
+        "title": comparison.title,
+        "family": comparison.family.name,
+        "n_samples": len(comparison.X),
+        "n_features": comparison.X.shape[1],
+        "n_components": comparison.n_components,
+        "verdict": comparison.verdict,
+        "explanation": comparison.explanation,
+        "regular": comparison.regular,
+        "checks": [check.as_dict() for check in comparison.checks],
+        "estimates": [{key: _finite(value) for key, value in row.items()} for row in comparison.estimates],
+        "em": {
+            name: {
+                "status": fit.status_,
+                "log_likelihood": fit.log_likelihood_,
+                "objective": fit.objective_,
+                "n_iter": fit.n_iter_,
+                "n_collapsed": fit.n_collapsed_,
+                "parameters": {key: array.tolist() for key, array in fit.parameters_.arrays().items()},
+            }
+            for name, fit in [("mle", comparison.mle), ("map", comparison.map)]
+        },
+        "prior": {key: np.asarray(value).tolist() for key, value in vars(comparison.prior).items()},
+        "settings": comparison.settings,
+        "seconds": {key: round(value, 3) for key, value in comparison.seconds.items()},
+        "versions": {name: version(name) for name in ("pymc", "pytensor", "nutpie", "jax", "arviz", "numpy", "scipy")},
+    }
+
+
+def print_report(comparison: Any, console: Console | None = None) -> None:
+    """Print estimates, checks and the verdict."""
+    console = console or Console()
+    console.print()
+    X = comparison.X
+    console.print(
+        f"[bold]{comparison.title}[/bold]: {len(X)} samples, {X.shape[1]} feature(s), K = {comparison.n_components}"
+    )
+    fits = [("MLE", comparison.mle), ("MAP", comparison.map)]
+    for name, fit in fits:
+        console.print(
+            f"EM {name}: log-likelihood {fit.log_likelihood_:.6f}, objective {fit.objective_:.6f}; {fit.status_}"
+        )
+    console.print(estimates_table(comparison))
+    console.print(checks_table(comparison))
+    seconds = ", ".join(f"{step} {value:.1f} s" for step, value in comparison.seconds.items())
+    console.print(f"Time: {seconds}")
+    console.print(f"Verdict: [{STYLES[comparison.verdict]}]{comparison.verdict}[/] ({comparison.explanation})")
+
+
+def estimates_table(comparison: Any) -> Table:
+    """Return EM's estimates beside the posterior's, one row per parameter."""
+    table = Table(title="EM beside NUTS (gaps in posterior standard deviations)", title_justify="left")
+    columns = ["truth"] if comparison.truth is not None else []
+    columns += ["MLE (EM)", "MAP (EM)", "mean (NUTS)", "sd (NUTS)", "MLE gap", "MAP gap", "R-hat", "ESS"]
+    keys = {"truth": "truth", "MLE (EM)": "mle", "MAP (EM)": "map", "mean (NUTS)": "mean", "sd (NUTS)": "sd"}
+    keys |= {"MLE gap": "mle_gap_sd", "MAP gap": "map_gap_sd", "R-hat": "rhat", "ESS": "ess"}
+    formats = {"MLE gap": "{:+.2f}", "MAP gap": "{:+.2f}", "R-hat": "{:.3f}", "ESS": "{:.0f}"}
+    table.add_column("parameter")
+    for column in columns:
+        table.add_column(column, justify="right")
+    for row in comparison.estimates[:MOST_ROWS]:
+        cells = (
+            "-" if row[keys[column]] is None else formats.get(column, "{:.5g}").format(row[keys[column]])
+            for column in columns
+        )
+        table.add_row(row["parameter"].replace("[", "\\["), *cells)
+    if (left_out := len(comparison.estimates) - MOST_ROWS) > 0:
+        table.caption = f"{left_out} more rows in comparison.json"
+    return table
+
+
+def checks_table(comparison: Any) -> Table:
+    """Return the checks with value, tolerance and where the tolerance comes from."""
+    table = Table(title="Checks", title_justify="left")
+    table.add_column("", no_wrap=True)
+    table.add_column("check")
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("tolerance", justify="right", no_wrap=True)
+    table.add_column("what the value is, and where the tolerance comes from", style="dim")
+    marks = {True: "[green]pass[/]", False: "[bold red]FAIL[/]", None: "[dim]shown[/]"}
+    for check in comparison.checks:
+        table.add_row(marks[check.passed], check.name, f"{check.value:.3g}", f"{check.tolerance:.3g}", check.reason)
+    return table
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not np.isfinite(value) else value
