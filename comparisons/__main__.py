@@ -52,8 +52,9 @@ def main(
         mark = "[green]as declared[/]" if as_declared else f"[bold red]declared {case.verdict!r}[/]"
         seconds = sum(found.seconds.values())
         note = "" if as_declared else f"; {found.explanation}"
+        name = f"{dataset.family} {case.data:16s} K={case.n_components:<3d}"
         console.print(
-            f"{dataset.family} {case.data:16s} K={case.n_components:<3d} {found.verdict:15s} {mark} ({seconds:.0f} s{note})",
+            f"{name} {found.verdict:15s} {mark} ({seconds:.0f} s{note})",
             highlight=False,
             soft_wrap=True,
         )

@@ -1,8 +1,8 @@
 """Undo label switching after sampling: match each draw's components to a reference, never constrain their order.
 
-The posterior of a mixture does not change when components are relabelled, so draws come in any of K! orders. Each draw is
-matched to the reference (EM's answer) by the assignment of least total distance, found by the Hungarian algorithm [1]_,
-and every variable with a component axis is permuted together.
+The posterior of a mixture does not change when components are relabelled, so draws come in any of K! orders. Each
+draw is matched to the reference (EM's answer) by the assignment of least total distance, found by the Hungarian
+algorithm [1]_, and every variable with a component axis is permuted together.
 
 References
 ----------

@@ -1,6 +1,6 @@
 """The Bernoulli and binomial mixtures in a comparison, and their command line: ``python -m comparisons.bmm``."""
 
-from typing import Any, Self
+from typing import Any, Self, override
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,42 +25,48 @@ class BMM(Family):
         self.n_trials = n_trials
 
     @classmethod
+    @override
     def of(cls, n_trials: ArrayLike) -> Self:
         return cls(n_trials)
 
-    def rows(self, rows: np.ndarray) -> Self:
-        trials = np.asarray(self.n_trials)
-        return type(self)(trials[rows]) if trials.ndim == 2 else self
-
+    @override
     def identified(self, fit: Any) -> bool:
         return bool(fit.identifiability_.identified)
 
+    @override
     def default_prior(self, X: Array, n_components: int) -> model_bmm.BMMPrior:
         return model_bmm.BMMPrior()
 
+    @override
     def estimator(self, **settings: Any) -> BinomialMixtureEM:
         return BinomialMixtureEM(n_trials=self.n_trials, **settings)
 
+    @override
     def build_model(self, X: Array, n_components: int, prior: Any) -> Any:
         return model_bmm.build_model(X, n_components, prior, self.n_trials)
 
+    @override
     def build_marginal_model(self, X: Array, n_components: int, prior: Any) -> Any:
         return model_bmm.build_marginal_model(X, n_components, prior, self.n_trials)
 
+    @override
     def e_step(self, X: Array, parameters: Any) -> tuple[Array, float]:
         return em_bmm.e_step(X, parameters, self.n_trials)
 
+    @override
     def distances(self, draws: dict[str, Array], reference: Any) -> Array:
         """Bhattacharyya distance, - Σ_d m_d log(sqrt(p q) + sqrt((1 - p)(1 - q)))."""
         p, q = draws["probs"][:, :, None, :], reference.probs[None, None]
         affinity = np.sqrt(p * q) + np.sqrt((1 - p) * (1 - q))
         return -(np.log(np.maximum(affinity, 1e-300)) * self._mean_trials()).sum(axis=-1)
 
+    @override
     def unconstrained(self, draws: dict[str, Array]) -> Array:
         """Log weight ratios and log odds."""
         p = draws["probs"].reshape(len(draws["probs"]), -1)
         return np.hstack([log_ratio_weights(draws["weights"]), np.log(p) - np.log1p(-p)])
 
+    @override
     def conjugate_gap(self, parameters: Any, n_samples: int, prior: Any) -> tuple[float, str]:
         """Estimate and mean of Beta(s + b, f + c) differ by at most max(1, b, c) |1 - 2p| / N, of sd sqrt(p(1-p)/N)."""
         trials = parameters.weights[:, None] * n_samples * self._mean_trials()
@@ -69,12 +75,15 @@ class BMM(Family):
         gap = float((pull * np.abs(1 - 2 * p) / np.sqrt(trials * p * (1 - p))).max())
         return gap, f"max(1,b,c)|1-2p|/sqrt(N p(1-p)) = {gap:.2g} sd at its largest"
 
+    @override
     def free_coordinates(self, parameters: Any) -> dict[str, np.ndarray]:
         return {"probs": (parameters.probs > INSIDE) & (parameters.probs < 1 - INSIDE)}
 
+    @override
     def mean_response(self, draws: dict[str, Array]) -> Array:
         return np.einsum("sk,skd->sd", draws["weights"], draws["probs"])
 
+    @override
     def pseudo_samples(self, prior: Any) -> float:
         return float(np.max(prior.successes + prior.failures))
 
@@ -82,6 +91,7 @@ class BMM(Family):
         trials = np.asarray(self.n_trials, dtype=np.float64)
         return trials.mean(axis=0) if trials.ndim == 2 else trials
 
+    @override
     def draw_data(self, ax: Any, comparison: Any) -> None:
         from comparisons.plots import draw_count_data
 

@@ -1,7 +1,6 @@
 """The command line of a family: ``python -m comparisons.gmm`` and ``python -m comparisons.bmm``."""
 
 import dataclasses
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,28 +8,34 @@ import typer
 from rich.console import Console
 
 from comparisons.cases import STANDARD, Case, standard_case
-from comparisons.comparison import Comparison, compare, family_of
+from comparisons.comparison import compare, family_of
 from comparisons.data import BUILT_IN, Dataset, load, read_csv
 from comparisons.progress import Bars
 from comparisons.report import check_writable
+from comparisons.result import Comparison
 
 TITLES = {"gmm": "Gaussian mixture", "bmm": "Bernoulli or binomial mixture"}
 
 
 def run(family: str) -> None:
     """Run the command line of one family and exit: 0 as declared, 1 otherwise, 2 for bad input."""
+    application(family)(prog_name=f"python -m comparisons.{family}")
+
+
+def application(family: str) -> typer.Typer:
+    """Return the command line of one family."""
     app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
     app.command(help=_help(family), epilog=_epilog(family))(_command(family))
-    app(prog_name=f"python -m comparisons.{family}")
+    return app
 
 
 def _help(family: str) -> str:
     names = ", ".join(case.data for case in STANDARD[family])
     return (
         f"Fit a {TITLES[family]} by EM and by PyMC and say, with numbers, whether they agree.\n\n"
-        "EM gives maximum likelihood and, under the prior that the PyMC model takes, MAP. PyMC gives the joint density, "
-        "its gradient, its own MAP and the posterior by NUTS. Each check is printed with its value, its tolerance and "
-        "where that tolerance comes from. The verdict is [green]agree[/], [red]disagree[/], [yellow]not identified[/] "
+        "EM gives maximum likelihood and, under the prior that the PyMC model takes, MAP. PyMC gives the joint "
+        "density, its gradient, its own MAP and the posterior by NUTS. Each check is printed with its value, its "
+        "tolerance and where that tolerance comes from. The verdict is [green]agree[/], [red]disagree[/], [yellow]not identified[/] "
         "or [yellow]no maximum[/].\n\n"
         f"Built-in data: {names}.\n\n"
         "Written to the out folder: comparison.json, data.png, objective.png, posterior.png, responsibilities.png and "
@@ -44,8 +49,9 @@ def _epilog(family: str) -> str:
     return (
         "Exit code: 0 when the verdict is the one a built-in case declares (or, on your own data, anything but "
         "disagree), 1 when not, 2 for bad input.\n\n"
-        f"Examples: python -m comparisons.{family} --data {first.data} --components {first.n_components} --out results/ "
-        f"| python -m comparisons.{family} --data mine.csv --components 3{trials} --prior concentration=1"
+        f"Examples: python -m comparisons.{family} --data {first.data} --components {first.n_components} "
+        f"--out results/ | python -m comparisons.{family} --data mine.csv --components 3{trials} "
+        "--prior concentration=1"
     )
 
 
@@ -148,7 +154,3 @@ def _changed(prior: Any, changes: str) -> Any:
         old = getattr(prior, name)
         replaced[name] = number if not getattr(old, "ndim", 0) else old * 0 + number if old.ndim == 1 else old * number
     return dataclasses.replace(prior, **replaced)
-
-
-if __name__ == "__main__":
-    sys.exit("run python -m comparisons.gmm or python -m comparisons.bmm")

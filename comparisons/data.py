@@ -1,4 +1,4 @@
-"""The data sets that comparisons run on: real ones with their source, synthetic ones with their truth, and users' files."""
+"""The data sets of comparisons: real ones with their source, synthetic ones with their truth, and users' files."""
 
 import csv
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.datasets import load_digits, load_iris
 
 from models import bmm, gmm
@@ -156,29 +157,33 @@ def _pixel_names() -> tuple[str, ...]:
     return tuple(f"pixel {row},{column}" for row in range(8) for column in range(8))
 
 
+def _gmm(weights: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> gmm.GMMParameters:
+    return gmm.GMMParameters(np.asarray(weights), np.asarray(means), np.asarray(covariances))
+
+
+def _bmm(weights: ArrayLike, probs: ArrayLike) -> bmm.BMMParameters:
+    return bmm.BMMParameters(np.asarray(weights), np.asarray(probs))
+
+
 def _gaussian(name: str, story: str, truth: gmm.GMMParameters, n: int, seed: int) -> Dataset:
     X, _ = gmm.simulate(truth, n, random_state=seed)
     return Dataset(name, "gmm", story, X, tuple(f"feature {d}" for d in range(truth.n_features)), truth=truth)
 
 
 def _separated() -> Dataset:
-    truth = gmm.GMMParameters(
-        [0.5, 0.3, 0.2],
-        [[0.0, 0.0], [6.0, 0.0], [0.0, 6.0]],
-        [[[1.0, 0.3], [0.3, 1.0]], [[1.0, -0.4], [-0.4, 0.8]], [[0.6, 0.0], [0.0, 1.2]]],
-    )
+    covariances = [[[1.0, 0.3], [0.3, 1.0]], [[1.0, -0.4], [-0.4, 0.8]], [[0.6, 0.0], [0.0, 1.2]]]
+    truth = _gmm([0.5, 0.3, 0.2], [[0.0, 0.0], [6.0, 0.0], [0.0, 6.0]], covariances)
     return _gaussian("separated", "three clusters far apart, 600 samples", truth, 600, seed=1)
 
 
 def _overlapping() -> Dataset:
-    truth = gmm.GMMParameters(
-        [0.6, 0.4], [[0.0, 0.0], [2.0, 1.0]], [[[1.0, 0.2], [0.2, 1.0]], [[1.5, -0.5], [-0.5, 1.0]]]
-    )
+    covariances = [[[1.0, 0.2], [0.2, 1.0]], [[1.5, -0.5], [-0.5, 1.0]]]
+    truth = _gmm([0.6, 0.4], [[0.0, 0.0], [2.0, 1.0]], covariances)
     return _gaussian("overlapping", "two clusters that overlap, 1500 samples", truth, 1500, seed=2)
 
 
 def _unequal_weights() -> Dataset:
-    truth = gmm.GMMParameters([0.9, 0.1], [[0.0, 0.0], [4.0, 4.0]], [np.eye(2), 0.5 * np.eye(2)])
+    truth = _gmm([0.9, 0.1], [[0.0, 0.0], [4.0, 4.0]], [np.eye(2), 0.5 * np.eye(2)])
     return _gaussian("unequal-weights", "nine tenths and one tenth, 800 samples", truth, 800, seed=3)
 
 
@@ -186,7 +191,7 @@ def _ten_dimensions() -> Dataset:
     rng = np.random.RandomState(4)
     roots = rng.normal(size=(3, 10, 10)) / np.sqrt(10)
     covariances = roots @ np.swapaxes(roots, 1, 2) + 0.5 * np.eye(10)
-    truth = gmm.GMMParameters([0.4, 0.35, 0.25], 3 * rng.normal(size=(3, 10)), covariances)
+    truth = _gmm([0.4, 0.35, 0.25], 3 * rng.normal(size=(3, 10)), covariances)
     return _gaussian("ten-dimensions", "three clusters in ten dimensions, 1500 samples", truth, 1500, seed=5)
 
 
@@ -198,14 +203,14 @@ def _collapsing() -> Dataset:
 
 
 def _coins(name: str, n_flips: int, story: str) -> Dataset:
-    truth = bmm.BMMParameters([0.5, 0.5], [[0.3], [0.8]])
+    truth = _bmm([0.5, 0.5], [[0.3], [0.8]])
     X, _ = bmm.simulate(truth, 400, n_flips, random_state=7)
     return Dataset(name, "bmm", story, X, (f"heads in {n_flips}",), n_flips, truth)
 
 
 def _binary_vectors() -> Dataset:
     probs = np.array([[0.9, 0.8, 0.85, 0.1, 0.2, 0.15, 0.5, 0.3], [0.15, 0.2, 0.1, 0.85, 0.8, 0.9, 0.4, 0.6]])
-    truth = bmm.BMMParameters([0.6, 0.4], probs)
+    truth = _bmm([0.6, 0.4], probs)
     X, _ = bmm.simulate(truth, 800, random_state=8)
     story = "binary vectors of two kinds, 800 samples"
     return Dataset("binary-vectors", "bmm", story, X, tuple(f"feature {d}" for d in range(8)), truth=truth)

@@ -23,10 +23,6 @@ class Family(ABC):
     def of(cls, n_trials: ArrayLike) -> Self:
         """Return the family for data with so many trials per cell (1 where that means nothing)."""
 
-    def rows(self, rows: np.ndarray) -> Self:
-        """Return the family for these rows of the data."""
-        return self
-
     def identified(self, fit: Any) -> bool:
         """Whether a fitted model passed the rank test."""
         return True

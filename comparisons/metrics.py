@@ -105,7 +105,8 @@ def boundary_points_outwards(slopes: Array, log_likelihood: float, step: float) 
         "boundary estimates cannot move inwards",
         max(slopes.max(), 0.0),
         ROUNDING * abs(log_likelihood) / step,
-        f"largest one-sided slope in nats over {len(slopes)} boundary probs; rounding of the log-likelihood over a step of {step:g}",
+        f"largest one-sided slope in nats over {len(slopes)} boundary probs; rounding of the log-likelihood over a "
+        f"step of {step:g}",
     )
 
 

@@ -176,10 +176,14 @@ def draw_gaussian_data(ax: Axes, comparison: Any) -> None:
         draw_ellipses(
             ax, reference.means[k][[i, j]], reference.covariances[k][pair], edgecolor=EM_COLOUR, linewidth=1.6
         )
-        ax.plot(*draws["means"][:, k][:, [i, j]].mean(axis=0), "+", color=POSTERIOR_COLOUR, markersize=12)
+        mean = draws["means"][:, k][:, [i, j]].mean(axis=0)
+        average = draws["covariances"][:, k].mean(axis=0)[pair]
+        draw_ellipses(ax, mean, average, edgecolor=POSTERIOR_COLOUR, linestyle="--", linewidth=1.2)
+        ax.plot(*mean, "+", color=POSTERIOR_COLOUR, markersize=12)
         ax.plot(*reference.means[k][[i, j]], "x", color=EM_COLOUR, markersize=9)
     ax.plot([], [], color=EM_COLOUR, label=f"{_reference_name(comparison)}: 1, 2, 3 sigma")
-    ax.plot([], [], color=POSTERIOR_COLOUR, label="40 posterior draws: 2 sigma")
+    ax.plot([], [], "--", color=POSTERIOR_COLOUR, label="posterior mean: 1, 2, 3 sigma")
+    ax.plot([], [], color=POSTERIOR_COLOUR, alpha=0.4, label="40 posterior draws: 2 sigma")
     ax.set(xlabel=comparison.feature_names[i], ylabel=comparison.feature_names[j])
     ax.legend()
 

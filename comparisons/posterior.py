@@ -3,9 +3,8 @@
 Everything here is computed from the PyMC models alone; nothing of EM's arithmetic is used.
 """
 
-import dataclasses
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,16 +19,21 @@ BACKEND = "jax"  # PyTensor's default backend compiles for minutes when nothing 
 Point = dict[str, Array]
 
 
-def responsibilities_of_joint(model: Any, point: Point, n_samples: int, n_components: int) -> Array:
-    """Return p(z_i = k | x_i), shape (n, K), from the explicit-z model's own joint density at a declared point."""
-    declared = remove_value_transforms(model)
-    terms = declared.logp(vars=[declared["z"], declared["x"]], sum=False)
-    density = declared.compile_fn(terms, inputs=declared.value_vars, point_fn=False, mode="FAST_COMPILE")
-    joint = np.empty((n_samples, n_components))
-    for k in range(n_components):
-        log_z, log_x = density(**point, z=np.full(n_samples, k))
-        joint[:, k] = log_z + log_x.reshape(n_samples, -1).sum(axis=1)
-    return softmax(joint, axis=1)
+class JointDensity:
+    """An explicit-z PyMC model as a function of the declared quantities and z: log p(z_i) and log p(x_i | z_i)."""
+
+    def __init__(self, model: Any) -> None:
+        declared = remove_value_transforms(model)
+        terms = declared.logp(vars=[declared["z"], declared["x"]], sum=False)
+        self._terms = declared.compile_fn(terms, inputs=declared.value_vars, point_fn=False, mode="FAST_COMPILE")
+
+    def responsibilities(self, point: Point, n_samples: int, n_components: int) -> Array:
+        """Return p(z_i = k | x_i), shape (n, K), from nothing but the model's own joint density."""
+        joint = np.empty((n_samples, n_components))
+        for k in range(n_components):
+            log_z, log_x = self._terms(**point, z=np.full(n_samples, k))
+            joint[:, k] = log_z + log_x.reshape(n_samples, -1).sum(axis=1)
+        return softmax(joint, axis=1)
 
 
 class MarginalDensity:
@@ -66,60 +70,70 @@ class MarginalDensity:
         return pointwise, np.array([float(row[1]) for row in rows]).reshape(chains, draws)
 
 
-class Gradient:
-    """The gradient of a model's log density without Jacobian, on its unconstrained scale."""
+class UnconstrainedDensity:
+    """A PyMC model's log density and gradient as a function of its unconstrained vector, compiled by JAX.
 
-    def __init__(self, model: Any) -> None:
-        self.variables = model.continuous_value_vars
-        self._gradient = model.compile_fn(
-            model.dlogp(jacobian=False),
-            inputs=self.variables,
-            point_fn=False,
-            mode=BACKEND.upper(),
-        )
-        self.unconstrain = Unconstrain(model)
+    Parameters
+    ----------
+    model : pymc.Model
+        A marginal model.
+    jacobian : bool
+        Whether the density is that of the unconstrained vector (True: what NUTS samples) or that of the declared
+        quantities (False: what maximum likelihood and MAP are about).
+    """
 
-    def __call__(self, flat: Array) -> Array:
-        """Return the gradient (p,) at an unconstrained vector (p,)."""
-        return np.asarray(self._gradient(*self._split(flat)))
+    def __init__(self, model: Any, *, jacobian: bool) -> None:
+        import jax
+        from pymc.sampling.jax import get_jaxified_graph
 
-    def _split(self, flat: Array) -> list[Array]:
-        sizes = np.cumsum([int(np.prod(shape)) for shape in self.unconstrain.shapes])[:-1]
-        return [part.reshape(shape) for part, shape in zip(np.split(flat, sizes), self.unconstrain.shapes, strict=True)]
+        self.names = [rv.name for rv in model.free_RVs]
+        forward = [_forward(model, rv) for rv in model.free_RVs]
+        self._unconstrain = pm.compile(model.free_RVs, forward, mode="FAST_COMPILE", on_unused_input="ignore")
+        log_density = get_jaxified_graph(model.value_vars, [model.logp(jacobian=jacobian)])
+        declared = get_jaxified_graph(model.value_vars, model.replace_rvs_by_values(model.free_RVs))
+        self.shapes = [value.shape for value in model.initial_point().values()]
+        self.size = int(sum(np.prod(shape) for shape in self.shapes))
+        self.value_and_gradient = jax.jit(jax.value_and_grad(lambda flat: log_density(*self._split(flat))[0]))
+        self._constrain = jax.jit(jax.vmap(lambda flat: declared(*self._split(flat))))
 
-    def standard_errors(self, flat: Array) -> Array:
-        """Return standard errors (p,) from the observed information, by central differences of the gradient."""
+    def unconstrain(self, point: Point) -> Array:
+        """Return the unconstrained vector (p,) of a declared point."""
+        return np.concatenate([part.ravel() for part in self._unconstrain(*(point[name] for name in self.names))])
+
+    def constrain(self, flat: Array) -> Point:
+        """Return the declared quantities, each (S, ...), of unconstrained vectors (S, p)."""
+        return {name: np.asarray(value) for name, value in zip(self.names, self._constrain(flat), strict=True)}
+
+    def gradient(self, flat: Array) -> Array:
+        """Return the gradient (p,) of the log density at an unconstrained vector (p,)."""
+        return np.asarray(self.value_and_gradient(flat)[1])
+
+    def information(self, flat: Array) -> Array:
+        """Return minus the Hessian of the log density (p, p), by central differences of the gradient."""
         steps = 1e-5 * np.maximum(1.0, np.abs(flat))
-        columns = [
-            (self(flat + step * unit) - self(flat - step * unit)) / (2 * step)
+        rows = [
+            (self.gradient(flat - step * unit) - self.gradient(flat + step * unit)) / (2 * step)
             for step, unit in zip(steps, np.eye(len(flat)), strict=True)
         ]
-        information = -(np.array(columns) + np.array(columns).T) / 2
+        return (np.array(rows) + np.array(rows).T) / 2
+
+    def standard_errors(self, flat: Array) -> Array:
+        """Return standard errors (p,): square roots of the diagonal of the inverse information."""
+        information = self.information(flat)
         scale = 1 / np.sqrt(np.maximum(np.abs(np.diag(information)), 1e-300))
         inverse = np.linalg.pinv(information * np.outer(scale, scale), rcond=1e-10, hermitian=True)
         return scale * np.sqrt(np.maximum(np.diag(inverse), 0))
 
+    def _split(self, flat: Any) -> list[Any]:
+        ends = np.cumsum([int(np.prod(shape)) for shape in self.shapes])
+        return [
+            flat[end - int(np.prod(shape)) : end].reshape(shape) for end, shape in zip(ends, self.shapes, strict=True)
+        ]
 
-class Unconstrain:
-    """Map declared quantities to a model's unconstrained vector, by its own transforms."""
 
-    def __init__(self, model: Any) -> None:
-        outputs = []
-        for rv in model.free_RVs:
-            if model.rvs_to_values[rv] not in model.continuous_value_vars:
-                continue
-            transform = model.rvs_to_transforms[rv]
-            outputs.append(rv if transform is None else transform.forward(rv, *rv.owner.inputs))
-        self.names = [rv.name for rv in model.free_RVs if model.rvs_to_values[rv] in model.continuous_value_vars]
-        inputs = [model[name] for name in self.names]
-        self._function = pm.compile(inputs, outputs, mode="FAST_COMPILE", on_unused_input="ignore")
-        self.shapes: list[tuple[int, ...]] = []
-
-    def __call__(self, point: Point) -> Array:
-        """Return the unconstrained vector (p,) of a declared point."""
-        parts = self._function(*(np.asarray(point[name]) for name in self.names))
-        self.shapes = [part.shape for part in parts]
-        return np.concatenate([part.ravel() for part in parts])
+def _forward(model: Any, rv: Any) -> Any:
+    transform = model.rvs_to_transforms[rv]
+    return rv if transform is None else transform.forward(rv, *rv.owner.inputs)
 
 
 def find_map(model: Any, start: Point) -> Point:
@@ -143,7 +157,7 @@ def find_map(model: Any, start: Point) -> Point:
 
 def sample(
     model: Any,
-    starts: Sequence[Point],
+    mode: Point,
     *,
     draws: int,
     tune: int,
@@ -153,12 +167,17 @@ def sample(
 ) -> xr.DataTree:
     """Draw from the posterior of a marginal model with NUTS (nutpie, JAX).
 
+    NUTS runs on v, where u = û + R v is the unconstrained vector, û the mode and R R' the inverse of the information
+    there: the posterior of v is close to a standard normal, so that warm-up has little to learn and does not throw
+    chains into far modes of negligible mass (seen on the galaxies). Each chain starts from its own draw of v ~ N(0, I).
+    The target is PyMC's density; û and R change how fast it is explored and nothing else.
+
     Parameters
     ----------
     model : pymc.Model
         A marginal model with a proper prior.
-    starts : sequence of dict
-        Dispersed starting points; each chain takes one, chosen by its own seed.
+    mode : dict
+        Declared quantities at or near the posterior mode.
     draws, tune, chains : int
         Draws kept and warm-up draws of each chain, and number of chains.
     seed : int
@@ -166,25 +185,52 @@ def sample(
     progress : callable or None
         Called with the number of draws done so far, warm-up included, in all chains together.
     """
+    import jax
     import nutpie
+    from nutpie.compiled_pyfunc import from_pyfunc
 
-    compiled = nutpie.compile_pymc_model(model, backend=BACKEND, jitter_rvs=set())
-    unconstrain = Unconstrain(model)
-    points = [unconstrain(start) for start in starts]
-    compiled = dataclasses.replace(compiled, _make_initial_points=lambda chain_seed: points[chain_seed % len(points)])
+    density = UnconstrainedDensity(model, jacobian=True)
+    origin = density.unconstrain(mode)
+    root = _inverse_root(density.information(origin))
+    evaluate = jax.jit(jax.value_and_grad(lambda v: density.value_and_gradient(origin + root @ v)[0]))
+
+    def log_density(v: Array) -> tuple[float, Array]:
+        value, gradient = evaluate(v)
+        return float(value), np.asarray(gradient)
+
+    compiled = from_pyfunc(
+        ndim=density.size,
+        make_logp_fn=lambda: log_density,
+        make_expand_fn=lambda *seeds: lambda v: {"v": np.asarray(v)},
+        expanded_dtypes=[np.dtype(np.float64)],
+        expanded_shapes=[(density.size,)],
+        expanded_names=["v"],
+        make_initial_point_fn=lambda chain_seed: np.random.default_rng(chain_seed).normal(size=density.size),
+    )
     callback = None
     if progress is not None:
 
         def callback(chains_progress: Any) -> None:
             progress(sum(chain.finished_draws for chain in chains_progress))
 
-    return nutpie.sample(
-        compiled,
-        draws=draws,
-        tune=tune,
-        chains=chains,
-        seed=seed,
-        save_warmup=False,
-        progress_bar=False,
-        progress_callback=callback,
+    settings = {"draws": draws, "tune": tune, "chains": chains, "seed": seed, "progress_callback": callback}
+    tree = nutpie.sample(compiled, save_warmup=False, progress_bar=False, **settings)
+    v = tree["posterior"]["v"].to_numpy()
+    values = density.constrain(origin + v.reshape(-1, density.size) @ root.T)
+    posterior = {
+        name: (("chain", "draw", *model.named_vars_to_dims[name]), value.reshape(*v.shape[:2], *value.shape[1:]))
+        for name, value in values.items()
+    }
+    dims = {dim for name in values for dim in model.named_vars_to_dims[name]}
+    coords = {"chain": np.arange(v.shape[0]), "draw": np.arange(v.shape[1])}
+    coords |= {dim: np.array(model.coords[dim]) for dim in sorted(dims)}
+    return xr.DataTree.from_dict(
+        {"posterior": xr.Dataset(posterior, coords=coords), "sample_stats": tree["sample_stats"].to_dataset()}
     )
+
+
+def _inverse_root(information: Array) -> Array:
+    """Return R with R R' = information⁻¹, taking the absolute value of directions that curve the wrong way."""
+    values, vectors = np.linalg.eigh(information)
+    values = np.maximum(np.abs(values), 1e-6 * np.abs(values).max())
+    return vectors / np.sqrt(values)

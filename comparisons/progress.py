@@ -35,14 +35,16 @@ class Bars:
 
     def __init__(self, title: str, console: Console | None = None) -> None:
         self.title = title
+        console = console or Console(stderr=True)
         self.bars = RichProgress(
             SpinnerColumn(finished_text="[green]done"),
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
             TextColumn("{task.fields[count]}"),
             TimeElapsedColumn(),
-            console=console or Console(stderr=True),
+            console=console,
             transient=True,
+            disable=not console.is_terminal,
         )
 
     @contextmanager
@@ -50,7 +52,7 @@ class Bars:
         """Open a step."""
         self.task = self.bars.add_task(f"{self.title}: {name}", total=total, count="")
         self.total = total
-        with self.bars if not self.bars.live.is_started else nullcontext():
+        with self.bars:
             yield
             self.bars.update(self.task, total=total or 1, completed=total or 1)
 

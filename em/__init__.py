@@ -6,9 +6,9 @@ textbook's steps as pure functions (:mod:`em.gmm`, :mod:`em.bmm`), and the quant
 """
 
 from em import bmm, gmm
-from em.bmm import BernoulliMixtureEM, BinomialMixtureEM
+from em.bmm_estimator import BernoulliMixtureEM, BinomialMixtureEM
 from em.bound import complete_data_log_likelihood, elbo, entropy, q_function
-from em.gmm import GaussianMixtureEM
+from em.gmm_estimator import GaussianMixtureEM
 from em.kmeans import KMeans
 from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning, NotIdentifiableWarning
 

@@ -8,22 +8,28 @@ One iteration, in the tutorial's words, from parameters θ:
 so the objective, log p(x | θ) + log p(θ), never decreases (Dempster, Laird & Rubin 1977; Neal & Hinton 1998).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol, Self
 
 import numpy as np
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from models.validation import Array
 
 BLOCK_ROWS = 4096
 EPS = float(np.finfo(np.float64).eps)
+TINY = float(np.finfo(np.float64).tiny)
+STEP_NOISE = 100 * EPS  # a step this small, in units of the parameters' scales, is the M-step's own rounding
 
 
 class Parameters(Protocol):
     """What the loop asks of parameters: their arrays by name."""
 
-    def arrays(self) -> dict[str, Array]: ...
+    def arrays(self) -> dict[str, Array]:
+        """Return the arrays by name."""
 
 
 class Summable(Protocol):
@@ -32,7 +38,7 @@ class Summable(Protocol):
     def __add__(self, other: Self, /) -> Self: ...
 
 
-class Collapse(ValueError):
+class Collapse(ValueError):  # noqa: N818 - an event in the life of a mixture, not a mistake of the caller
     """Raised by an M-step whose result is no longer a mixture: a component fell onto a point or lost its samples."""
 
 
@@ -48,11 +54,14 @@ class Problem[P: Parameters, S]:
         M-step: sufficient statistics -> parameters; raises `Collapse`.
     log_prior : callable
         parameters -> log prior in nats; constantly 0 for maximum likelihood.
+    scales : mapping
+        Typical size of each parameter array, by name: the units in which the loop measures steps.
     """
 
     expect: Callable[[P], tuple[float, S]]
     maximise: Callable[[S], P]
     log_prior: Callable[[P], float]
+    scales: Mapping[str, Array | float]
 
 
 @dataclass(frozen=True)
@@ -106,7 +115,12 @@ def run_em[P: Parameters, S](problem: Problem[P, S], start: P, *, tol: float, ma
     Run
         The parameters reached, their objective, and the story of the run.
     """
-    parameters, gain = start, GainToCome(start)
+    with one_blas_thread():
+        return _iterate(problem, start, tol, max_iter)
+
+
+def _iterate[P: Parameters, S](problem: Problem[P, S], start: P, tol: float, max_iter: int) -> Run[P]:
+    parameters, gain = start, GainToCome(start, problem.scales)
     history: list[float] = []
     status, converged, collapsed = "", False, False
     while True:
@@ -133,38 +147,56 @@ def run_em[P: Parameters, S](problem: Problem[P, S], start: P, *, tol: float, ma
 class GainToCome:
     """Aitken's estimate of how much the objective will still gain.
 
-    Near its limit EM converges linearly: steps of the parameters shrink by a factor ρ per iteration and gains of the
-    objective by ρ². With the last gain g the rest of the geometric series is g ρ² / (1 - ρ²). The rate is taken
-    from the steps, which keep their digits when gains have sunk into the rounding of the objective; from then on the
-    gain, too, is carried forward from the last one that could be read, in proportion to the squared step.
+    Near its limit EM converges linearly: inside the parameter space steps shrink by a factor ρ per iteration and gains
+    of the objective by ρ², towards its boundary both shrink by ρ. With the last gain g the rest of the geometric series
+    is g q / (1 - q), q the larger of the squared ratio of steps and the ratio of gains. Steps keep their digits when
+    gains have sunk into the rounding of the objective; from then on the gain is carried forward from the last one that
+    could be read, in proportion to the squared step.
+
+    One small step proves nothing (the first may hide a slow direction), so the largest of three estimates counts. A
+    start on a saddle cannot be told from a limit by any such rule: that is what restarts are for.
 
     Reference: Böhning et al. (1994), Annals of the Institute of Statistical Mathematics 46, 373-388.
     """
 
-    def __init__(self, start: Parameters) -> None:
+    def __init__(self, start: Parameters, scales: Mapping[str, Array | float]) -> None:
         self.last = start.arrays()
-        self.scales = {name: max(float(np.abs(array).max()), 1e-300) for name, array in self.last.items()}
-        self.last_step = 0.0
-        self.gain_per_squared_step = 0.0
+        self.scales = scales
+        self.last_step = self.last_gain = self.gain_per_squared_step = 0.0
+        self.estimates = [np.inf, np.inf, np.inf]
 
     def after(self, parameters: Parameters, history: list[float]) -> float:
         """Return the gain still to come, in nats, after the step that led to ``parameters``."""
         if len(history) < 2:
             return np.inf
         arrays = parameters.arrays()
-        step = np.sqrt(sum(_squared_norm(arrays[name] - self.last[name], self.scales[name]) for name in arrays))
-        gain, rounding = history[-1] - history[-2], 1e3 * EPS * abs(history[-1])
-        if step <= 4 * EPS:
+        step = _root_mean_square([(arrays[name] - self.last[name]) / self.scales[name] for name in arrays])
+        if step <= STEP_NOISE:
             return 0.0
+        gain = self._gain_of(step, history)
+        rate = max((step / self.last_step) ** 2, gain / self.last_gain) if self.last_step > 0 else np.inf
+        self.last, self.last_step, self.last_gain = arrays, step, gain
+        self.estimates = [*self.estimates, gain * rate / (1 - rate) if rate < 1 else np.inf][-3:]
+        return max(self.estimates)
+
+    def _gain_of(self, step: float, history: list[float]) -> float:
+        gain, rounding = history[-1] - history[-2], max(1e3 * EPS * abs(history[-1]), TINY)
         if gain > rounding:
             self.gain_per_squared_step = gain / step**2
-        elif self.gain_per_squared_step > 0:
-            gain = self.gain_per_squared_step * step**2
-        else:  # started at the limit: no gain could ever be read
-            gain = rounding
-        rate = (step / self.last_step) ** 2 if self.last_step > 0 else np.inf
-        self.last, self.last_step = arrays, step
-        return gain * rate / (1 - rate) if rate < 1 else np.inf
+            return gain
+        if self.gain_per_squared_step > 0:
+            return self.gain_per_squared_step * step**2
+        return rounding  # started near the limit: no gain could ever be read
+
+
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """Hold BLAS to one thread: on matrices of a few features a second one costs more than it gives (seen: 25 times)."""
+    return _blas().limit(limits=1, user_api="blas")
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def blocks(n_rows: int) -> Iterator[slice]:
@@ -183,8 +215,8 @@ def sum_over_blocks[S: Summable](n_rows: int, step: Callable[[slice], tuple[floa
     return log_likelihood, statistics
 
 
-def _squared_norm(difference: Array, scale: float) -> float:
-    return float(np.sum((difference / scale) ** 2))
+def _root_mean_square(arrays: list[Array]) -> float:
+    return float(np.sqrt(sum(np.sum(array**2) for array in arrays) / sum(array.size for array in arrays)))
 
 
 def _nats(gain: Any) -> str:

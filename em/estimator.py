@@ -3,25 +3,44 @@
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from em.bound import normalise
-from em.engine import Collapse, Problem, Run, blocks, run_em
+from em.engine import Collapse, Parameters, Problem, Run, blocks, one_blas_thread, run_em
+from em.samples import samples_to_fit, samples_to_use
 from em.starts import STARTS, start_responsibilities
 from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning
 from models.validation import Array, count_at_least_one, number_above
 
 
-class MixtureEM[P: Any](DensityMixin, BaseEstimator, ABC):
+class MixtureParameters(Parameters, Protocol):
+    """What the estimators ask of parameters: sizes, beside the arrays that the loop asks for."""
+
+    @property
+    def n_components(self) -> int:
+        """Number of components K."""
+
+    @property
+    def n_features(self) -> int:
+        """Number of features D."""
+
+    @property
+    def n_free_parameters(self) -> int:
+        """Number of free parameters."""
+
+
+class MixtureEM[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
     """Base of the estimators; a family adds its problem (E-step, M-step, log prior) and its simulator."""
 
-    _parameters_type: type
+    _parameters_type: type[P]
+    parameters_: P
+    status_: str
 
     def __init__(
         self, n_components: int, prior: Any, n_init: int, init: Any, tol: float, max_iter: int, random_state: Any
@@ -81,14 +100,15 @@ class MixtureEM[P: Any](DensityMixin, BaseEstimator, ABC):
         ValueError
             If X or a setting is not legal, before any work.
         """
-        X = self._validate(X, reset=True)
+        X = samples_to_fit(self, X)
         self._check_settings(X)
         self._check_data(X)
-        problem = self._problem(X)
-        runs = [run_em(problem, start, tol=self.tol, max_iter=self.max_iter) for start in self._starts(X)]
-        best = max(runs, key=lambda run: (not run.collapsed, run.objective))
-        self._keep(best, n_collapsed=sum(run.collapsed for run in runs), n_runs=len(runs))
-        self.status_ = "; ".join([self.status_, *self._remarks(X)])
+        with one_blas_thread():
+            problem = self._problem(X)
+            runs = [run_em(problem, start, tol=self.tol, max_iter=self.max_iter) for start in self._starts(X)]
+            best = max(runs, key=lambda run: (not run.collapsed, run.objective))
+            self._keep(best, n_collapsed=sum(run.collapsed for run in runs), n_runs=len(runs))
+            self.status_ = "; ".join([self.status_, *self._remarks(X)])
         return self
 
     def fit_predict(self, X: ArrayLike, y: Any = None) -> np.ndarray:
@@ -135,14 +155,6 @@ class MixtureEM[P: Any](DensityMixin, BaseEstimator, ABC):
 
     # Checks -------------------------------------------------------------------------------------------------------
 
-    def _validate(self, X: ArrayLike, reset: bool) -> Array:
-        try:
-            return validate_data(self, X, reset=reset, dtype=np.float64, ensure_min_samples=2 if reset else 1)
-        except (TypeError, ValueError) as error:
-            if "X" in str(error) or "array" in str(error):
-                raise
-            raise ValueError(f"X must be a matrix of numbers (samples, features): {error}") from None
-
     def _check_settings(self, X: Array) -> None:
         K = count_at_least_one("n_components", self.n_components)
         if len(X) < K:
@@ -157,19 +169,16 @@ class MixtureEM[P: Any](DensityMixin, BaseEstimator, ABC):
             shape = (self.init.n_components, self.init.n_features)
             if shape != (K, X.shape[1]):
                 raise ValueError(f"init must have (components, features) = {(K, X.shape[1])}, got {shape}")
-        else:
-            labels = np.asarray(self.init)
-            if labels.shape != (len(X),) or labels.dtype.kind not in "iu" or not np.isin(labels, range(K)).all():
-                raise ValueError(
-                    f"init must be one of {', '.join(STARTS)}, a {self._parameters_type.__name__}, or {len(X)} integer "
-                    f"labels from 0 to {K - 1}, got {self.init!r}"
-                )
+        elif not _are_labels(self.init, len(X), K):
+            raise ValueError(
+                f"init must be one of {', '.join(STARTS)}, a {self._parameters_type.__name__}, or {len(X)} integer "
+                f"labels from 0 to {K - 1}, got {self.init!r}"
+            )
 
     # Using a fitted mixture -----------------------------------------------------------------------------------------
 
     def _normalised(self, X: ArrayLike) -> tuple[Array, Array]:
-        check_is_fitted(self)
-        X = self._validate(X, reset=False)
+        X = samples_to_use(self, X)
         responsibilities, log_prob = np.empty((len(X), self.n_components)), np.empty(len(X))
         log_joint = self._log_joint_of(X)
         for rows in blocks(len(X)):
@@ -205,3 +214,13 @@ class MixtureEM[P: Any](DensityMixin, BaseEstimator, ABC):
     def aic(self, X: ArrayLike) -> float:
         """Return -2 log-likelihood + 2 p, with p free parameters; smaller is better (Akaike 1974)."""
         return float(-2 * self.score_samples(X).sum() + 2 * self.parameters_.n_free_parameters)
+
+
+def _are_labels(values: Any, n_samples: int, n_components: int) -> bool:
+    try:
+        labels = np.asarray(values)
+    except ValueError:  # ragged
+        return False
+    if labels.shape != (n_samples,) or labels.dtype.kind not in "iu":
+        return False
+    return bool(((labels >= 0) & (labels < n_components)).all())

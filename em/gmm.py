@@ -1,27 +1,24 @@
-"""EM for the Gaussian mixture: the textbook's steps as pure functions, and the estimator built on them.
+"""EM's steps for the Gaussian mixture, as pure functions that can be called and checked by hand.
 
-The mathematics is in :mod:`models.gmm`; formulas there, code here, in the same order.
+The mathematics is in :mod:`models.gmm`; formulas there, code here, in the same order. The estimator that iterates them
+is in :mod:`em.gmm_estimator`.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg import eigh, solve_triangular
+from scipy.linalg import solve_triangular
 
 from em.bound import check_responsibilities, normalise
-from em.engine import Collapse, Problem, sum_over_blocks
-from em.estimator import MixtureEM
-from models.gmm import GMMParameters, GMMPrior, simulate
+from em.engine import Collapse
+from models.gmm import GMMParameters, GMMPrior
 from models.validation import Array, data_matrix
-
-SMALLEST_SCALED_EIGENVALUE = 1e-8
 
 
 def component_log_prob(X: ArrayLike, parameters: GMMParameters) -> Array:
-    """Return log Normal(x_i | μ_k, Σ_k) = -D/2 log 2π - 1/2 log|Σ_k| - 1/2 ‖L_k⁻¹ (x_i - μ_k)‖², shape (n, K), in nats."""
+    """Return log p(x_i | z_i = k), shape (n, K), in nats: -D/2 log 2π - 1/2 log|Σ_k| - 1/2 ‖L_k⁻¹ (x_i - μ_k)‖²."""
     X = _samples(X, parameters)
     log_prob = np.empty((len(X), parameters.n_components))
     for k, (mean, chol) in enumerate(zip(parameters.means, parameters.cholesky, strict=True)):
@@ -140,144 +137,8 @@ def mode(statistics: GaussianStatistics, prior: GMMPrior | None) -> GMMParameter
     covariances = (covariances + np.swapaxes(covariances, 1, 2)) / 2
     try:
         return GMMParameters(weights, means, covariances)
-    except ValueError as error:
-        raise Collapse(f"the covariance of a component is singular ({error})") from None
-
-
-class GaussianMixtureEM(MixtureEM[GMMParameters]):
-    """Gaussian mixture fitted by EM: maximum likelihood, or MAP under the prior that the PyMC model takes.
-
-    Parameters
-    ----------
-    n_components : int, default 1
-        Number of components K.
-    covariance_type : {"full"}, default "full"
-        Structure of the covariances.
-    prior : GMMPrior or None, default None
-        ``None`` is maximum likelihood, with no hidden regularisation.
-    n_init : int, default 10
-        Number of restarts; the best one that did not collapse is kept.
-    init : str, GMMParameters or array_like of int, default "k-means++"
-        "k-means++", "kmeans" or "random", or one start: parameters, or labels (n,) for a first M-step.
-    tol : float, default 1e-8
-        Bound on the gain still to come, in nats of the whole objective (Aitken's extrapolation).
-    max_iter : int, default 10000
-        Largest number of iterations of each restart.
-    random_state : int, RandomState or None, default None
-        Seed or source of randomness of the restarts.
-
-    Attributes
-    ----------
-    weights_, means_, covariances_ : ndarray, shapes (K,), (K, D), (K, D, D)
-        Estimates.
-    parameters_ : GMMParameters
-        The same in one frozen value.
-    log_likelihood_, objective_ : float
-        Sums over samples in nats, of the returned parameters; the objective adds the log prior.
-    history_ : ndarray, shape (n_iter_ + 1,)
-        Objective at the start and after each iteration of the best restart.
-    n_iter_, n_collapsed_ : int
-        Iterations of the best restart; how many restarts collapsed.
-    converged_ : bool
-        Whether the best restart converged.
-    status_ : str
-        A sentence: how it ended, and what to do about it if anything.
-
-    Raises
-    ------
-    ValueError
-        If a parameter or X is not legal; see the message.
-
-    Notes
-    -----
-    A Gaussian likelihood is unbounded. A restart whose component keeps at most D samples, or whose covariance has an
-    eigenvalue below 1e-8 of the data's, has collapsed: it is counted and never ranked. If all collapse,
-    ``NoMaximumWarning`` is given and the attributes hold the last parameters before a collapse.
-
-    References
-    ----------
-    McLachlan & Peel (2000), Finite Mixture Models, chapter 3.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from em import GaussianMixtureEM
-    >>> X = np.concatenate([np.linspace(-1, 1, 20), np.linspace(9, 11, 30)])[:, None]
-    >>> GaussianMixtureEM(n_components=2, random_state=0).fit(X).weights_.round(3).tolist() in ([0.4, 0.6], [0.6, 0.4])
-    True
-    """
-
-    def __init__(
-        self,
-        n_components: int = 1,
-        *,
-        covariance_type: str = "full",
-        prior: GMMPrior | None = None,
-        n_init: int = 10,
-        init: Any = "k-means++",
-        tol: float = 1e-8,
-        max_iter: int = 10_000,
-        random_state: Any = None,
-    ) -> None:
-        super().__init__(n_components, prior, n_init, init, tol, max_iter, random_state)
-        self.covariance_type = covariance_type
-
-    def _check_data(self, X: Array) -> None:
-        if self.covariance_type != "full":
-            raise ValueError(f"covariance_type must be 'full', got {self.covariance_type!r}")
-        if self.prior is not None and not isinstance(self.prior, GMMPrior):
-            raise ValueError(f"prior must be None or a GMMPrior, got {type(self.prior).__name__}")
-        if self.prior is not None:
-            self.prior.check_fits(self.n_components, X.shape[1])
-        elif constant := np.flatnonzero(np.ptp(X, axis=0) == 0).tolist():
-            raise ValueError(
-                f"X must not have constant columns for maximum likelihood, got constant column(s) {constant}: their "
-                "variance would be 0. Drop them, or pass a prior"
-            )
-
-    def _problem(self, X: Array) -> Problem[GMMParameters, GaussianStatistics]:
-        spread = np.cov(X, rowvar=False, bias=True).reshape(X.shape[1], X.shape[1])
-
-        def expect(parameters: GMMParameters) -> tuple[float, GaussianStatistics]:
-            def step(rows: slice) -> tuple[float, GaussianStatistics]:
-                r, log_likelihood = e_step(X[rows], parameters)
-                return log_likelihood, sufficient_statistics(X[rows], r, parameters.means)
-
-            return sum_over_blocks(len(X), step)
-
-        def maximise(statistics: GaussianStatistics) -> GMMParameters:
-            parameters = mode(statistics, self.prior)
-            if self.prior is None:
-                refuse_collapse(parameters, statistics.counts, spread)
-            return parameters
-
-        return Problem(expect, maximise, self._log_prior)
-
-    def _m_step(self, X: Array, responsibilities: Array) -> GMMParameters:
-        return m_step(X, responsibilities, self.prior)
-
-    def _log_joint_of(self, X: Array) -> Callable[[slice], Array]:
-        return lambda rows: log_joint(X[rows], self.parameters_)
-
-    def _simulate(self, n_samples: int, random_state: Any) -> tuple[Array, np.ndarray]:
-        return simulate(self.parameters_, n_samples, random_state)
-
-    _parameters_type = GMMParameters
-
-
-def refuse_collapse(parameters: GMMParameters, counts: Array, spread: Array) -> None:
-    """Raise `Collapse` if a component holds at most D samples or is flat on the scale of the data's covariance."""
-    D = parameters.n_features
-    smallest = int(np.argmin(counts))
-    if counts[smallest] <= D:
-        raise Collapse(f"component {smallest} keeps {counts[smallest]:.3g} samples, at most the {D} feature(s)")
-    for k, covariance in enumerate(parameters.covariances):
-        # eigenvalues of spread^(-1/2) Σ_k spread^(-1/2); where spread is singular so is every Σ_k, and mode() has said so
-        flattest = eigh(covariance, spread, eigvals_only=True, check_finite=False)[0]
-        if flattest < SMALLEST_SCALED_EIGENVALUE:
-            raise Collapse(
-                f"component {k} fell onto a point or a plane: its covariance is {flattest:.1e} of the data's"
-            )
+    except ValueError:
+        raise Collapse("the covariance of a component is singular") from None
 
 
 def _outer(rows: Array) -> Array:

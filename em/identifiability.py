@@ -1,23 +1,23 @@
 """Is a Bernoulli or binomial mixture identifiable? A rank test.
 
-Different parameters may give the same distribution of the data: with one flip per coin only Σ_k π_k p_k is known. Near a
-point θ this happens exactly when the Fisher information, or the Jacobian of the cell probabilities P(x | θ) with respect
-to the free parameters (π_1..π_{K-1}, p_11..p_KD), has lower rank than there are free parameters (Rothenberg 1971). The
-Jacobian is
+Different parameters may give the same distribution of the data: with one flip per coin only Σ_k π_k p_k is known. Near
+a point θ this happens exactly when the Fisher information, or the Jacobian of the cell probabilities P(x | θ) with
+respect to the free parameters (π_1..π_{K-1}, p_11..p_KD), has lower rank than there are free parameters (Rothenberg
+1971). The Jacobian is
 
     ∂P/∂π_k  = f_k(x) - f_K(x),      ∂P/∂p_kd = π_k f_k(x) (x_d / p_kd - (m_d - x_d) / (1 - p_kd)),
 
-with f_k the component's probability of the cell x. It is taken at random points, which answers for the model, and at the
-estimate, which answers for the fit. Gaussian mixtures are identifiable (Yakowitz & Spragins 1968) and need no test.
+with f_k the component's probability of the cell x. It is taken at random points, which answers for the model, and at
+the estimate, which answers for the fit. Gaussian mixtures are identifiable (Yakowitz & Spragins 1968) and need no test.
 
 References
 ----------
 Rothenberg (1971), Identification in parametric models, Econometrica 39, 577-591.
-Allman, Matias & Rhodes (2009), Annals of Statistics 37, 3099-3132 (generic identifiability when D >= 2 ceil(log2 K) + 1).
+Allman, Matias & Rhodes (2009), Annals of Statistics 37, 3099-3132 (generic identifiability if D >= 2 ceil(log2 K) + 1).
 Blischke (1964), JASA 59, 510-528 (one binomial feature needs n_trials >= 2 K - 1).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from math import ceil, log2
 
@@ -47,12 +47,16 @@ class Identifiability:
         Rank of the Jacobian and its number of columns (estimates on the boundary are held there and not counted).
     sentence : str
         The finding in words; names a free direction if there is one.
+    free_direction : dict
+        Parameter name -> part of a unit vector along which the distribution stays the same, to first order, at the
+        estimate; empty if there is none.
     """
 
     identified: bool
     rank: int
     n_free_parameters: int
     sentence: str
+    free_direction: dict[str, float] = field(default_factory=dict)
 
 
 def identify(parameters: BMMParameters, n_trials: ArrayLike = 1) -> Identifiability:
@@ -79,33 +83,50 @@ def identify(parameters: BMMParameters, n_trials: ArrayLike = 1) -> Identifiabil
     trials = np.broadcast_to(trials, D)
     if K == 1:
         return Identifiability(True, D, D, "one component is always identified")
-    p = K - 1 + K * D
+    if (parameters.weights <= BOUNDARY).any():
+        return _emptied(parameters, trials)
+    p = parameters.n_free_parameters
     if 2 * ceil(log2(K)) + 1 > D:  # above it the model is known to be generically identifiable
         rng = np.random.RandomState(0)
         generic = [_rank(_random_point(K, D, rng), trials)[0] for _ in range(3)]
         if max(generic) < p:
             return _not_identified(parameters, trials, max(generic), p, "at random points of the model")
     if p > MOST_PARAMETERS:
-        return Identifiability(
-            True, p, p, "identifiable by its number of features; too large for a test at the estimate"
-        )
+        sentence = "identifiable by its number of features; too large for a test at the estimate"
+        return Identifiability(True, p, p, sentence)
     rank, names, _ = _rank(parameters, trials)
     if rank < len(names):
         return _not_identified(parameters, trials, rank, len(names), "at the estimate")
     return Identifiability(True, rank, len(names), f"identified: rank {rank} of {len(names)} free parameters")
 
 
+def _emptied(parameters: BMMParameters, trials: np.ndarray) -> Identifiability:
+    """Nothing is known of a component without samples; the others are tested as a mixture of their own."""
+    kept = parameters.weights > BOUNDARY
+    empty = np.flatnonzero(~kept).tolist()
+    weights = parameters.weights[kept]
+    rest = identify(BMMParameters(weights / weights.sum(), parameters.probs[kept]), trials)
+    p = rest.n_free_parameters + len(empty) * parameters.n_features
+    found = (
+        f"rank {rest.rank} of {p} free parameters at the estimate: component(s) {empty} have no share in the samples"
+    )
+    return Identifiability(False, rest.rank, p, f"{found}, so their probs are free", {f"probs[{empty[0]}, 0]": 1.0})
+
+
 def _not_identified(parameters: BMMParameters, trials: np.ndarray, rank: int, p: int, where: str) -> Identifiability:
+    rank_here, names, null = _rank(parameters, trials)
+    direction = {name: float(part) for name, part in zip(names, null, strict=True)} if rank_here < len(names) else {}
     if len(trials) == 1 and trials[0] == 1:
         known = float(parameters.weights @ parameters.probs[:, 0])
         detail = f"only sum_k weights_k probs_k = {known:.6g} is known"
-    else:
-        _, names, null = _rank(parameters, trials)
-        largest = np.argsort(-np.abs(null), kind="stable")[:4]
-        moves = ", ".join(f"{names[j]} {null[j]:+.2f}" for j in largest if abs(null[j]) > 0.01)
+    elif direction:
+        largest = sorted(direction.items(), key=lambda item: -abs(item[1]))[:4]
+        moves = ", ".join(f"{name} {part:+.2f}" for name, part in largest if abs(part) > 0.01)
         detail = f"free direction, largest parts: {moves}"
+    else:
+        detail = "here the probs on the boundary (0 or 1), held there, pin down the rest"
     sentence = f"rank {rank} of {p} free parameters {where}: different parameters give the same distribution; {detail}"
-    return Identifiability(False, rank, p, sentence)
+    return Identifiability(False, rank, p, sentence, direction)
 
 
 def _rank(parameters: BMMParameters, trials: np.ndarray) -> tuple[int, list[str], Array]:
@@ -113,7 +134,8 @@ def _rank(parameters: BMMParameters, trials: np.ndarray) -> tuple[int, list[str]
     scores, names = _information_root(parameters, trials)
     norms = np.linalg.norm(scores, axis=0)
     norms = np.where(norms > 1e-12 * norms.max(), norms, np.inf)  # a parameter without any effect stays a zero column
-    _, singular, right = np.linalg.svd(scores / norms, full_matrices=True)
+    triangle = np.linalg.qr(scores / norms, mode="r")  # the same singular values and right vectors, at less cost
+    _, singular, right = np.linalg.svd(triangle, full_matrices=True)
     rank = int((singular > RELATIVE_RANK_TOLERANCE * singular[0]).sum())
     silent = np.flatnonzero(np.isinf(norms))
     freest = np.eye(len(names))[silent[0]] if len(silent) else right[-1] / norms
@@ -121,7 +143,7 @@ def _rank(parameters: BMMParameters, trials: np.ndarray) -> tuple[int, list[str]
 
 
 def _information_root(parameters: BMMParameters, trials: np.ndarray) -> tuple[Array, list[str]]:
-    """Return a matrix with one weighted score per cell x, whose rank is that of the Fisher information, and column names.
+    """Return a matrix whose rank is that of the Fisher information, one weighted score per cell x, and column names.
 
     The score is ∂P/∂θ / P. All cells are enumerated where that is possible; otherwise cells are drawn, half of them
     from the mixture and half from one with probs pulled towards 1/2, so that rare features are seen too.

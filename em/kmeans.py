@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from em.engine import Problem, run_em, sum_over_blocks
+from em.samples import samples_to_fit, samples_to_use, typical_size
 from models.validation import Array, count_at_least_one, frozen_array, number_above
 
 
@@ -71,7 +71,7 @@ class Centers:
 
 @dataclass(frozen=True)
 class ClusterStatistics:
-    """Counts (K,) and sums of gaps to the old centres (K, D); and the block's worst-placed sample, for an empty cluster."""
+    """Counts (K,), sums of gaps to the old centres (K, D), and the worst-placed sample (for an empty cluster)."""
 
     old: Array
     counts: Array
@@ -160,7 +160,7 @@ class KMeans(ClusterMixin, TransformerMixin, BaseEstimator):
         y : ignored
             Present for scikit-learn's conventions.
         """
-        X = validate_data(self, X, dtype=np.float64)
+        X = samples_to_fit(self, X)
         starts = self._starts(X)
         problem = _problem(X)
         runs = [run_em(problem, Centers(start), tol=self.tol, max_iter=self.max_iter) for start in starts]
@@ -188,18 +188,15 @@ class KMeans(ClusterMixin, TransformerMixin, BaseEstimator):
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the index of the nearest centre of each sample, shape (n,)."""
-        check_is_fitted(self)
-        return nearest(validate_data(self, X, reset=False, dtype=np.float64), self.cluster_centers_)[0]
+        return nearest(samples_to_use(self, X), self.cluster_centers_)[0]
 
     def transform(self, X: ArrayLike) -> Array:
         """Return the distance of each sample to each centre, shape (n, K)."""
-        check_is_fitted(self)
-        return np.sqrt(squared_distances(validate_data(self, X, reset=False, dtype=np.float64), self.cluster_centers_))
+        return np.sqrt(squared_distances(samples_to_use(self, X), self.cluster_centers_))
 
     def score(self, X: ArrayLike, y: Any = None) -> float:
         """Return minus the inertia of X."""
-        check_is_fitted(self)
-        return -float(nearest(validate_data(self, X, reset=False, dtype=np.float64), self.cluster_centers_)[1].sum())
+        return -float(nearest(samples_to_use(self, X), self.cluster_centers_)[1].sum())
 
 
 def _problem(X: Array) -> Problem[Centers, ClusterStatistics]:
@@ -226,4 +223,4 @@ def _problem(X: Array) -> Problem[Centers, ClusterStatistics]:
             centers[empty[0]] = statistics.farthest
         return Centers(centers)
 
-    return Problem(expect, maximise, lambda parameters: 0.0)
+    return Problem(expect, maximise, lambda parameters: 0.0, {"centers": typical_size(X)[0]})

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from em.kmeans import KMeans, kmeans_plusplus, nearest
 from models.validation import Array
 
 STARTS = ("k-means++", "kmeans", "random")
@@ -30,13 +31,9 @@ def start_responsibilities(X: Array, n_components: int, method: str, rng: np.ran
     K = n_components
     if method == "random":
         return rng.dirichlet(np.ones(K), size=len(X))
-    from em.kmeans import kmeans_plusplus, nearest
-
     spread = X.std(axis=0)
     scaled = (X - X.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     centers = kmeans_plusplus(scaled, K, rng)
     if method == "kmeans":
-        from em.kmeans import KMeans
-
         centers = KMeans(K, n_init=1, init=centers).fit(scaled).cluster_centers_
     return HARDNESS * np.eye(K)[nearest(scaled, centers)[0]] + (1 - HARDNESS) / K

@@ -11,13 +11,15 @@ from typing import Any, NoReturn
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from pymc.distributions.transforms import CholeskyCovTransform, LogOddsTransform, SimplexTransform
+from pymc.distributions.transforms import LogOddsTransform, SimplexTransform
 from pymc.logprob.transforms import Transform
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 
+from models.inverse_wishart import CovarianceTransform
+
 REFUSAL = (
-    "this model was built with prior=None: its priors are flat and improper, so it has no posterior or prior to sample. "
+    "this model was built with prior=None: its priors are flat and improper, so there is nothing to sample. "
     "It serves maximum likelihood and stationarity checks (logp with jacobian=False, find_MAP from given values). "
     "Pass a prior object, for example GMMPrior.weakly_informative(X, n_components) or BMMPrior(), to sample."
 )
@@ -37,12 +39,15 @@ class RefuseJacobian(Op):
     __props__ = ()
 
     def make_node(self, log_jacobian: Any) -> Apply:
+        """Stand in the graph for ``log_jacobian``."""
         return Apply(self, [log_jacobian], [log_jacobian.type()])
 
     def perform(self, *args: Any) -> NoReturn:
+        """Refuse to be computed."""
         raise ImproperPriorError(REFUSAL)
 
     def pullback(self, *args: Any) -> NoReturn:
+        """Refuse to be differentiated."""
         raise ImproperPriorError(REFUSAL)
 
 
@@ -50,13 +55,15 @@ class FlatSimplex(SimplexTransform):
     """Simplex transform whose Jacobian is refused."""
 
     def log_jac_det(self, value: Any, *inputs: Any) -> Any:
+        """Return the log-Jacobian behind a refusal."""
         return RefuseJacobian()(super().log_jac_det(value, *inputs))
 
 
-class FlatCovariance(CholeskyCovTransform):
+class FlatCovariance(CovarianceTransform):
     """Cholesky transform of a covariance matrix whose Jacobian is refused."""
 
     def log_jac_det(self, value: Any, *inputs: Any) -> Any:
+        """Return the log-Jacobian behind a refusal."""
         return RefuseJacobian()(super().log_jac_det(value, *inputs))
 
 
@@ -64,6 +71,7 @@ class FlatProbability(LogOddsTransform):
     """Log-odds transform whose Jacobian is refused."""
 
     def log_jac_det(self, value: Any, *inputs: Any) -> Any:
+        """Return the log-Jacobian behind a refusal."""
         return RefuseJacobian()(super().log_jac_det(value, *inputs))
 
 

@@ -6,9 +6,8 @@ Density of a covariance matrix Σ (D, D), with ν > D - 1 degrees of freedom and
 
 Its mode is Ψ / (ν + D + 1), its mean Ψ / (ν - D - 1) when ν > D + 1 [1]_.
 
-NUTS and `find_MAP` move on an unconstrained vector that PyMC's own ``CholeskyCovTransform`` turns into
-Σ = L L', L lower triangular with exp(·) on its diagonal; the log-Jacobian is
-D log 2 + Σ_i (D - i + 2) log L_ii, i = 1..D.
+NUTS and `find_MAP` move on an unconstrained vector that :class:`CovarianceTransform` turns into Σ = L L', L lower
+triangular with exp(·) on its diagonal; the log-Jacobian is D log 2 + Σ_i (D - i + 2) log L_ii, i = 1..D.
 
 References
 ----------
@@ -19,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
-from pymc.distributions.dist_math import check_parameters, multigammaln
+from pymc.distributions.dist_math import check_parameters
 from pymc.distributions.distribution import Continuous, SymbolicRandomVariable, _support_point
 from pymc.distributions.shape_utils import implicit_size_from_params, rv_size_is_none
 from pymc.distributions.transforms import CholeskyCovTransform, _default_transform
@@ -27,6 +26,26 @@ from pymc.logprob.abstract import _logprob
 from pymc.pytensorf import normalize_rng_param
 from pytensor.tensor.linalg import solve_triangular
 from pytensor.tensor.random.utils import normalize_size_param
+
+
+class CovarianceTransform(CholeskyCovTransform):
+    """PyMC's transform Σ = L L', with the shapes that JAX must know and a Jacobian in float64.
+
+    Parameters
+    ----------
+    n : int
+        Side length D of the matrix; the unconstrained vector holds the D (D + 1) / 2 entries of L, row after row.
+    """
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+        self.tril_idxs = np.tril_indices(n)  # plain arrays, where PyMC has graphs whose length is not known
+        self.diag_idxs = np.arange(1, n + 1).cumsum() - 1
+
+    def log_jac_det(self, value: Any, *inputs: Any) -> Any:
+        """Return D log 2 + Σ_i (D - i + 2) log L_ii."""
+        powers = np.arange(self.n + 1.0, 1.0, -1.0)
+        return self.n * np.log(2.0) + (powers * value[..., self.diag_idxs]).sum(axis=-1)
 
 
 class InverseWishartRV(SymbolicRandomVariable):
@@ -37,10 +56,12 @@ class InverseWishartRV(SymbolicRandomVariable):
     _print_name = ("InverseWishart", "\\operatorname{InverseWishart}")
 
     def update(self, node: Any) -> dict[Any, Any]:
+        """Say which output follows the random generator of which input."""
         return {node.inputs[0]: node.outputs[0]}
 
     @classmethod
     def rv_op(cls, nu: Any, scale_chol: Any, *, size: Any = None, rng: Any = None) -> Any:
+        """Build the graph of a draw from ν and the lower Cholesky factor of Ψ."""
         nu = pt.as_tensor_variable(nu)
         scale_chol = pt.as_tensor_variable(scale_chol)
         rng, size = normalize_rng_param(rng), normalize_size_param(size)
@@ -50,8 +71,8 @@ class InverseWishartRV(SymbolicRandomVariable):
             batch = tuple(size)
         p = scale_chol.shape[-1]
 
-        # Bartlett: A lower triangular, A_ii² ~ χ²(ν - i + 1), A_ij ~ N(0, 1) below the diagonal, makes A A' ~ Wishart(ν, I).
-        # Any B with B B' = Ψ then gives Σ = (B A⁻ᵀ)(B A⁻ᵀ)' ~ InverseWishart(ν, Ψ).
+        # Bartlett: A lower triangular, A_ii² ~ χ²(ν - i + 1), A_ij ~ N(0, 1) below the diagonal, makes
+        # A A' ~ Wishart(ν, I). Any B with B B' = Ψ then gives Σ = (B A⁻ᵀ)(B A⁻ᵀ)' ~ InverseWishart(ν, Ψ).
         rng_after_chi2, chi2 = pt.random.chisquare(
             nu[..., None] - pt.arange(p), size=(*batch, p), rng=rng, return_next_rng=True
         )
@@ -89,6 +110,7 @@ class InverseWishart(Continuous):
 
     @classmethod
     def dist(cls, nu: Any, scale: Any, **kwargs: Any) -> Any:
+        """Return an inverse-Wishart variable outside any model."""
         nu = pt.as_tensor_variable(nu, dtype="float64")
         scale = pt.as_tensor_variable(scale, dtype="float64")
         return super().dist([nu, pt.linalg.cholesky(scale)], **kwargs)
@@ -103,10 +125,11 @@ def _inverse_wishart_logp(op: Any, values: Any, rng: Any, size: Any, nu: Any, sc
     log_det_scale = 2 * pt.log(pt.diagonal(scale_chol, axis1=-2, axis2=-1)).sum(axis=-1)
     # tr(Ψ Σ⁻¹) = ‖L⁻¹ chol(Ψ)‖²
     trace = (solve_triangular(value_chol, scale_chol, lower=True, b_ndim=2) ** 2).sum(axis=(-2, -1))
-    log_density = (
-        nu * log_det_scale - nu * p * np.log(2.0) - 2 * multigammaln(nu / 2, p) - (nu + p + 1) * log_det_value - trace
-    ) / 2
-    return check_parameters(log_density, nu > p - 1, msg="nu > D - 1")
+    # log Γ_D(ν/2) = D (D - 1)/4 log π + Σ_i log Γ((ν - i + 1)/2)
+    log_gamma = p * (p - 1) / 4 * np.log(np.pi) + pt.gammaln((nu[..., None] - pt.arange(p)) / 2).sum(axis=-1)
+    log_density = (nu * log_det_scale - nu * p * np.log(2.0) - 2 * log_gamma - (nu + p + 1) * log_det_value - trace) / 2
+    in_support = log_det_value > -np.inf  # not where the value is not positive definite: Cholesky gives NaN there
+    return check_parameters(pt.switch(in_support, log_density, -np.inf), nu > p - 1, msg="nu > D - 1")
 
 
 @_support_point.register(InverseWishartRV)
@@ -118,4 +141,4 @@ def _inverse_wishart_support_point(op: Any, rv: Any, rng: Any, size: Any, nu: An
 
 @_default_transform.register(InverseWishartRV)
 def _inverse_wishart_transform(op: Any, rv: Any) -> Any:
-    return CholeskyCovTransform(n=rv.type.shape[-1])
+    return CovarianceTransform(n=rv.type.shape[-1])

@@ -1,11 +1,23 @@
-"""Checks of arrays that models and priors share: each raises a ValueError that names the argument and says what would do."""
+"""Checks that models and priors share: each raises a ValueError that names the argument and says what would do."""
 
+import reprlib
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def real_numbers(name: str, values: Any) -> np.ndarray:
+    """Return ``values`` as an array of booleans, integers or floats; not of strings, complex numbers or ragged rows."""
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise ValueError(f"{name} must hold numbers in rows of equal length, got {reprlib.repr(values)}") from None
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must hold numbers, got {reprlib.repr(values)} of dtype {array.dtype}")
+    return array
 
 
 def frozen_array(name: str, values: ArrayLike, shape: tuple[int | None, ...]) -> Array:
@@ -16,10 +28,7 @@ def frozen_array(name: str, values: ArrayLike, shape: tuple[int | None, ...]) ->
     ValueError
         If the values are not finite numbers or the shape differs.
     """
-    try:
-        array = np.array(values, dtype=np.float64, order="C")
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must hold numbers, got {values!r}") from error
+    array = np.array(real_numbers(name, values), dtype=np.float64, order="C")
     fits = array.ndim == len(shape) and all(want in (None, have) for want, have in zip(shape, array.shape, strict=True))
     if not fits:
         wanted = ", ".join("any" if want is None else str(want) for want in shape)
@@ -30,6 +39,11 @@ def frozen_array(name: str, values: ArrayLike, shape: tuple[int | None, ...]) ->
         raise ValueError(f"{name} must be finite, got NaN or infinity in it")
     array.flags.writeable = False
     return array
+
+
+def number_or_vector(name: str, values: ArrayLike) -> Array:
+    """Return a number () or a vector as a read-only float64 array."""
+    return frozen_array(name, values, (None,) * min(real_numbers(name, values).ndim, 1))
 
 
 def weights_array(weights: ArrayLike) -> Array:
@@ -59,10 +73,9 @@ def positive_definite(name: str, matrix: Array) -> Array:
 
 def number_above(name: str, value: Any, bound: float, *, inclusive: bool = False) -> float:
     """Return ``value`` as a float, checked to be finite and above ``bound``."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be a number, got {value!r}") from None
+    if real_numbers(name, value).ndim != 0:
+        raise ValueError(f"{name} must be a number, got {value!r}")
+    number = float(value)
     if not np.isfinite(number) or number < bound or (number == bound and not inclusive):
         relation = "at least" if inclusive else "greater than"
         raise ValueError(f"{name} must be finite and {relation} {bound:g}, got {value!r}")
@@ -76,11 +89,17 @@ def count_at_least_one(name: str, value: Any) -> int:
     return int(value)
 
 
+def component_order(order: ArrayLike, n_components: int) -> np.ndarray:
+    """Return ``order`` as an index array, checked to name each of the components 0..K-1 once."""
+    array = real_numbers("order", order)
+    if array.ndim != 1 or sorted(array.tolist()) != list(range(n_components)):
+        raise ValueError(f"order must hold each of 0 to {n_components - 1} once, got {order!r}")
+    return array.astype(int)
+
+
 def data_matrix(X: ArrayLike, name: str = "X") -> Array:
     """Return a data matrix (n, D) as float64, checked to be two-dimensional, numeric, finite and not empty."""
-    array = np.asarray(X)
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"{name} must hold numbers, got an array of dtype {array.dtype}")
+    array = real_numbers(name, X)
     if array.ndim != 2:
         hint = f"; reshape one feature with {name}.reshape(-1, 1)" if array.ndim == 1 else ""
         raise ValueError(f"{name} must be two-dimensional (samples, features), got {array.ndim} dimension(s){hint}")

@@ -1,11 +1,12 @@
 """What counts as data for a Bernoulli or binomial mixture: whole numbers x with 0 <= x <= n_trials."""
 
+import reprlib
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from models.validation import Array, data_matrix
+from models.validation import Array, data_matrix, real_numbers
 
 
 def count_matrix(X: ArrayLike, n_trials: ArrayLike = 1) -> tuple[Array, Array]:
@@ -36,12 +37,13 @@ def count_matrix(X: ArrayLike, n_trials: ArrayLike = 1) -> tuple[Array, Array]:
 
 def trials_matrix(n_trials: ArrayLike, shape: tuple[int, ...]) -> Array:
     """Return ``n_trials`` broadcast to the shape (n, D) of the data, checked to be whole numbers of at least 1."""
-    given = np.asarray(n_trials)
-    if given.dtype.kind not in "iuf" or not np.isfinite(given).all() or (given < 1).any() or (given % 1 != 0).any():
-        raise ValueError(f"n_trials must be whole numbers of at least 1, got {n_trials!r}")
+    given = real_numbers("n_trials", n_trials)
+    if given.dtype.kind == "b" or not np.isfinite(given).all() or (given < 1).any() or (given % 1 != 0).any():
+        raise ValueError(f"n_trials must be whole numbers of at least 1, got {reprlib.repr(n_trials)}")
     if given.shape not in [(), shape[1:], shape]:
         raise ValueError(
-            f"n_trials must be a number or have shape {shape[1:]} or {shape} to fit X of shape {shape}, got {given.shape}"
+            f"n_trials must be a number or have shape {shape[1:]} or {shape} to fit X of shape {shape}, "
+            f"got {given.shape}"
         )
     return np.broadcast_to(given.astype(np.float64), shape)
 

@@ -6,14 +6,13 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import ArrayLike
-from scipy.special import gammaln
 
 from models.bmm.counts import count_matrix, is_bernoulli
 from models.bmm.prior import BMMPrior
 from models.flat import FlatProbability, FlatSimplex, flat
 from models.validation import Array, count_at_least_one
 
-LOG_ZERO = np.float64(-1e300)  # stands for log 0, so that 0 log 0 is 0 and not NaN
+LOG_ZERO = np.float64(-1e300)  # stands for log 0 until the sum is taken, so that 0 log 0 is 0 and not NaN
 
 
 def build_model(X: ArrayLike, n_components: int, prior: BMMPrior | None, n_trials: ArrayLike = 1) -> pm.Model:
@@ -43,7 +42,7 @@ def build_model(X: ArrayLike, n_components: int, prior: BMMPrior | None, n_trial
     Raises
     ------
     ValueError
-        If X does not hold whole numbers from 0 to ``n_trials`` or the prior does not fit K and D.
+        If X does not hold whole numbers from 0 to ``n_trials``, or the prior is no BMMPrior for K and D.
 
     Examples
     --------
@@ -97,15 +96,13 @@ def build_marginal_model(X: ArrayLike, n_components: int, prior: BMMPrior | None
     ['probs', 'weights', 'x']
     """
     X, trials = count_matrix(X, n_trials)
-    # log C(m, x): known numbers, as long as x is the data; forward draws never ask for a density
-    log_choose = (gammaln(trials + 1) - gammaln(X + 1) - gammaln(trials - X + 1)).sum(axis=1)
 
     def draw_sample(weights: Any, probs: Any, size: Any) -> Any:
         z = pm.Categorical.dist(weights, size=size)
         return pm.Binomial.dist(n=trials.astype(int), p=probs[z])
 
     def log_mixture(x: Any, weights: Any, probs: Any) -> Any:
-        return log_choose + _log_mixture(x.astype("float64"), trials, weights, probs)
+        return _log_mixture(x.astype("float64"), trials, weights, probs)
 
     with pm.Model(coords=_coords(X, n_components)) as model:
         pm.CustomDist(
@@ -132,16 +129,24 @@ def _declare_parameters(X: Array, n_components: int, prior: BMMPrior | None) -> 
     if prior is None:
         weights = flat("weights", np.full(K, 1 / K), FlatSimplex(), ("component",))
         return weights, flat("probs", np.full((K, D), 0.5), FlatProbability(), ("component", "feature"))
+    if not isinstance(prior, BMMPrior):
+        raise ValueError(f"prior must be None or a BMMPrior, got {type(prior).__name__}")
     prior.check_fits(K, D)
     weights = pm.Dirichlet("weights", a=np.array(np.broadcast_to(prior.concentration, K)), dims="component")
     probs = pm.Beta(
-        "probs", alpha=np.asarray(prior.successes), beta=np.asarray(prior.failures), dims=("component", "feature")
+        "probs",
+        alpha=np.asarray(prior.successes),
+        beta=np.asarray(prior.failures),
+        shape=(K, D),
+        dims=("component", "feature"),
     )
     return weights, probs
 
 
 def _log_mixture(x: Any, trials: Array, weights: Any, probs: Any) -> Any:
-    """logsumexp_k { log π_k + Σ_d x_id log p_kd + (m_id - x_id) log(1 - p_kd) }, shape (n,)."""
+    """Log p(x_i | θ), shape (n,): two matrix products, and log C(m, x), which is a number once x is the data."""
+    log_choose = (pt.gammaln(trials + 1) - pt.gammaln(x + 1) - pt.gammaln(trials - x + 1)).sum(axis=-1)
     log_success = pt.switch(pt.eq(probs, 0), LOG_ZERO, pt.log(probs))
     log_failure = pt.switch(pt.eq(probs, 1), LOG_ZERO, pt.log1p(-probs))
-    return pt.logsumexp(pt.log(weights) + x @ log_success.T + (trials - x) @ log_failure.T, axis=-1)
+    log_prob = pt.logsumexp(pt.log(weights) + x @ log_success.T + (trials - x) @ log_failure.T, axis=-1)
+    return log_choose + pt.switch(log_prob < LOG_ZERO / 2, -np.inf, log_prob)

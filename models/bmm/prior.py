@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import betaln, gammaln, xlog1py, xlogy
 
 from models.bmm.parameters import BMMParameters
-from models.validation import Array, frozen_array
+from models.validation import Array, number_or_vector
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,11 +48,10 @@ class BMMPrior:
 
     def __post_init__(self) -> None:
         for name in ("concentration", "successes", "failures"):
-            given = getattr(self, name)
-            array = frozen_array(name, given, (None,) * min(np.ndim(given), 1))
+            array = number_or_vector(name, getattr(self, name))
             if (array < 1).any():
                 raise ValueError(
-                    f"{name} must be at least 1, got {given}: below 1 the posterior mode lies at the edge or nowhere, "
+                    f"{name} must be at least 1, got {array}: below 1 the posterior mode lies at the edge or nowhere, "
                     "so MAP is undefined"
                 )
             object.__setattr__(self, name, array)

@@ -1,5 +1,6 @@
 """The Gaussian mixture as PyMC models: with the latent label z, and with z summed out."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ def build_model(X: ArrayLike, n_components: int, prior: GMMPrior | None) -> pm.M
     Raises
     ------
     ValueError
-        If X is not a finite (n, D) matrix or the prior does not fit K and D.
+        If X is not a finite (n, D) matrix, or the prior is no GMMPrior for K and D.
 
     Examples
     --------
@@ -98,9 +99,7 @@ def build_marginal_model(X: ArrayLike, n_components: int, prior: GMMPrior | None
             "x",
             *_declare_parameters(X, n_components, prior),
             dist=_draw_sample,
-            logp=lambda x, weights, means, covariances: _log_mixture(
-                x, weights, means, covariances, origin=X.mean(axis=0)
-            ),
+            logp=partial(_log_mixture, origin=X.mean(axis=0)),
             signature="(k),(k,d),(k,d,e)->(d)",
             observed=X,
             dims=("obs", "feature"),
@@ -122,22 +121,32 @@ def _declare_parameters(X: Array, n_components: int, prior: GMMPrior | None) -> 
         means = flat("means", np.tile(X.mean(axis=0), (K, 1)), None, ("component", "feature"))
         start = np.tile(np.diag(np.maximum(X.var(axis=0), 1e-12)), (K, 1, 1))
         return weights, means, flat("covariances", start, FlatCovariance(D), COVARIANCE_DIMS)
+    if not isinstance(prior, GMMPrior):
+        raise ValueError(f"prior must be None or a GMMPrior, got {type(prior).__name__}")
     prior.check_fits(K, D)
     weights = pm.Dirichlet("weights", a=np.array(np.broadcast_to(prior.concentration, K)), dims="component")
-    covariances = InverseWishart("covariances", nu=prior.degrees_of_freedom, scale=prior.scale, dims=COVARIANCE_DIMS)
+    covariances = InverseWishart(
+        "covariances", nu=prior.degrees_of_freedom, scale=prior.scale, shape=(K, D, D), dims=COVARIANCE_DIMS
+    )
     means = pm.MvNormal(
-        "means", mu=prior.mean, cov=covariances / np.float64(prior.mean_precision), dims=("component", "feature")
+        "means",
+        mu=prior.mean,
+        chol=pt.linalg.cholesky(covariances) / np.sqrt(prior.mean_precision),
+        shape=(K, D),
+        dims=("component", "feature"),
     )
     return weights, means, covariances
 
 
 def _draw_sample(weights: Any, means: Any, covariances: Any, size: Any) -> Any:
+    """Draw z, then x = μ_z + L_z ε with ε ~ Normal(0, I)."""
     z = pm.Categorical.dist(weights, size=size)
-    return pm.MvNormal.dist(means[z], covariances[z])
+    noise = pm.Normal.dist(pt.zeros_like(means[z]))
+    return means[z] + (pt.linalg.cholesky(covariances)[z] @ noise[..., None])[..., 0]
 
 
 def _log_mixture(x: Any, weights: Any, means: Any, covariances: Any, origin: Array) -> Any:
-    """Log p(x_i | θ), shape (n,), with x_i - μ_k whitened by L_k⁻¹ in one matrix product, both measured from ``origin``."""
+    """Log p(x_i | θ), shape (n,): x_i and μ_k, measured from ``origin``, are whitened by L_k⁻¹ in a matrix product."""
     D = len(origin)
     chol = pt.linalg.cholesky(covariances)
     whitener = solve_triangular(chol, pt.eye(D, dtype="float64"), lower=True, b_ndim=2)  # (K, D, D)

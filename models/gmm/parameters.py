@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Self
 
-import numpy as np
+from numpy.typing import ArrayLike
 
-from models.validation import Array, frozen_array, positive_definite, weights_array
+from models.validation import Array, component_order, frozen_array, positive_definite, weights_array
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +78,7 @@ class GMMParameters:
         """Return the declared quantities by name, in the order in which tables print them."""
         return {"weights": self.weights, "means": self.means, "covariances": self.covariances}
 
-    def permute(self, order: np.ndarray) -> Self:
+    def permute(self, order: ArrayLike) -> Self:
         """Return the same mixture with its components relabelled: new component j is old component ``order[j]``."""
-        return type(self)(**{name: array[np.asarray(order)] for name, array in self.arrays().items()})
+        order = component_order(order, self.n_components)
+        return type(self)(**{name: array[order] for name, array in self.arrays().items()})

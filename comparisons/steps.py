@@ -1,0 +1,255 @@
+"""The steps of a comparison, in order: EM, PyMC's densities, NUTS, `find_MAP`, the posterior against the estimates."""
+
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from comparisons import metrics
+from comparisons.alignment import align, assign
+from comparisons.draws import distinct_entries, estimates_of, single, stack
+from comparisons.progress import Progress
+from comparisons.result import Comparison
+from em import NoMaximumWarning, NotIdentifiableWarning
+from models.validation import Array
+
+AGREE, DISAGREE = "agree", "disagree"
+NOT_IDENTIFIED, NO_MAXIMUM = "not identified", "no maximum"
+TOL = 1e-12
+KKT_STEP = 1e-6
+
+
+class Steps:
+    """The steps of one comparison, in order."""
+
+    def __init__(self, found: Comparison, progress: Progress) -> None:
+        self.found, self.progress = found, progress
+        self.family, self.X, self.K = found.family, found.X, found.n_components
+
+    def run(self) -> None:
+        """Take every step."""
+        settings = self.found.settings
+        with self._timed("EM"):
+            self.fit()
+        with self._timed("PyMC's densities"):
+            self.compile_densities()
+            self.check_densities()
+        with self._timed("NUTS", total=settings["chains"] * (settings["draws"] + settings["tune"])):
+            self.sample()
+        with self._timed("find_MAP"):
+            self.check_find_map()
+        with self._timed("posterior against estimates"):
+            self.check_posterior()
+        self.conclude()
+
+    @contextmanager
+    def _timed(self, step: str, total: int | None = None) -> Iterator[None]:
+        began = time.perf_counter()
+        with self.progress.step(step, total):
+            yield
+        self.found.seconds[step] = time.perf_counter() - began
+
+    # EM ---------------------------------------------------------------------------------------------------------------
+
+    def fit(self) -> None:
+        """Fit by EM: maximum likelihood, and MAP, next to it where that is a maximum too."""
+        found, seed = self.found, self.found.settings["random_state"]
+        settings = {"n_components": self.K, "tol": TOL, "max_iter": 100_000, "random_state": seed}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NoMaximumWarning)  # these two are verdicts here
+            warnings.simplefilter("ignore", NotIdentifiableWarning)
+            found.mle = self.family.estimator(n_init=found.settings["n_runs"], **settings).fit(self.X)
+            found.map = self.family.estimator(prior=found.prior, n_init=found.settings["n_runs"], **settings).fit(
+                self.X
+            )
+            if found.has_maximum:  # the MAP next to the MLE may be better than the restarts' best
+                near = self.family.estimator(prior=found.prior, init=found.mle.parameters_, **settings).fit(self.X)
+                if near.objective_ >= found.map.objective_ - 1e-9 * abs(found.map.objective_):
+                    found.map = near
+
+    # Densities --------------------------------------------------------------------------------------------------------
+
+    def compile_densities(self) -> None:
+        """Build the PyMC models (explicit z, marginal, marginal with flat priors) and compile what is asked of them."""
+        from comparisons.posterior import JointDensity, MarginalDensity, UnconstrainedDensity
+
+        prior = self.found.prior
+        self.marginal = self.family.build_marginal_model(self.X, self.K, prior)
+        self.joint = JointDensity(self.family.build_model(self.X, self.K, prior))
+        self.density = MarginalDensity(self.marginal)
+        if self.found.has_maximum:
+            flat = self.family.build_marginal_model(self.X, self.K, None)
+            self.flat = UnconstrainedDensity(flat, jacobian=False)
+
+    def check_densities(self) -> None:
+        """Hold EM's responsibilities, log-likelihood, log prior and stationarity to PyMC's densities."""
+        found, checks = self.found, self.found.checks
+        fits = [("MLE", found.mle)] if found.has_maximum else []
+        for at, fit in [*fits, ("MAP", found.map)]:
+            point = fit.parameters_.arrays()
+            em_responsibilities, em_log_likelihood = self.family.e_step(self.X, fit.parameters_)
+            joint = self.joint.responsibilities(point, len(self.X), self.K)
+            checks.append(metrics.responsibilities_match_joint(em_responsibilities, joint, at))
+            pointwise, log_prior = self.density.at(point)
+            checks.append(metrics.log_likelihood_matches(em_log_likelihood, pointwise, at))
+            if at == "MAP":
+                checks.append(metrics.log_prior_matches(found.prior.log_prob(fit.parameters_), log_prior, at))
+        if found.has_maximum:
+            self._check_stationary(found.mle.parameters_)
+
+    def _check_stationary(self, parameters: Any) -> None:
+        free = self.family.free_coordinates(parameters)
+        point = {
+            name: np.clip(array, 1e-12, 1 - 1e-12) if name in free else array
+            for name, array in parameters.arrays().items()
+        }
+        at = self.flat.unconstrain(point)
+        self.found.checks.append(metrics.mle_is_stationary(self.flat.gradient(at), self.flat.standard_errors(at)))
+        slopes = [
+            slope
+            for name, inside in free.items()
+            for slope in self._inward_slopes(parameters, name, np.argwhere(~inside))
+        ]
+        if slopes:
+            log_likelihood = self.found.mle.log_likelihood_
+            self.found.checks.append(metrics.boundary_points_outwards(np.array(slopes), log_likelihood, KKT_STEP))
+
+    def _inward_slopes(self, parameters: Any, name: str, boundary: np.ndarray) -> Iterator[float]:
+        at = dict(parameters.arrays())
+        here = self.density.log_likelihood(at)
+        for index in map(tuple, boundary):
+            moved = at[name].copy()
+            moved[index] = KKT_STEP if moved[index] < 0.5 else 1 - KKT_STEP
+            yield (self.density.log_likelihood({**at, name: moved}) - here) / KKT_STEP
+
+    # Posterior --------------------------------------------------------------------------------------------------------
+
+    def sample(self) -> None:
+        """Draw from the posterior by NUTS and align the draws' labels to EM's answer."""
+        from comparisons.posterior import sample
+
+        found, settings = self.found, self.found.settings
+        tree = sample(
+            self.marginal,
+            found.map.parameters_.arrays(),
+            draws=settings["draws"],
+            tune=settings["tune"],
+            chains=settings["chains"],
+            seed=settings["random_state"],
+            progress=self.progress.advance_to,
+        )
+        found.unaligned = tree["posterior"].to_dataset()[list(found.map.parameters_.arrays())]
+        self.pointwise, self.log_prior = self.density.of_draws(found.unaligned)
+        stacked = stack(found.unaligned)
+        shape = found.unaligned["weights"].shape[:2]
+        orders = assign(self.family.distances(stacked, found.reference)).reshape(*shape, self.K)
+        aligned = align(found.unaligned, orders)
+        dims = ("chain", "draw", "obs")
+        found.posterior = xr.DataTree.from_dict(
+            {
+                "posterior": aligned,
+                "log_likelihood": xr.Dataset({"x": (dims, self.pointwise)}, coords={"obs": np.arange(len(self.X))}),
+                "sample_stats": tree["sample_stats"].to_dataset(),
+                "observed_data": xr.Dataset({"x": (("obs", "feature"), self.X)}),
+            }
+        )
+
+    def check_find_map(self) -> None:
+        """Let PyMC look for the mode from a posterior draw and hold it to MAP-EM."""
+        from comparisons.posterior import find_map
+
+        found = self.found
+        draws, best = stack(found.posterior["posterior"].to_dataset()), found.map.parameters_
+        order = assign(self.family.distances(single(best), found.reference))[0]
+        self.map_parameters = best.permute(order)
+        target = distinct_entries(dict(self.map_parameters.arrays()), self.family)
+        vectors = np.array(
+            [
+                distinct_entries({name: array[s] for name, array in draws.items()}, self.family)
+                for s in range(min(500, len(draws["weights"])))
+            ]
+        )
+        sd = distinct_entries({name: array.std(axis=0) for name, array in draws.items()}, self.family)
+        far = np.sqrt((((vectors - target) / sd) ** 2).mean(axis=1)) >= 1
+        start = {name: array[int(np.argmax(far))] for name, array in draws.items()}
+        answer = distinct_entries(find_map(self.marginal, start), self.family)
+        found.checks.append(metrics.find_map_matches(target, answer, sd))
+        found.checks.append(metrics.find_map_moved(distinct_entries(start, self.family), answer, sd))
+
+    def check_posterior(self) -> None:
+        """Hold MLE, MAP, responsibilities and truth to the posterior, and the chains to each other."""
+        found, checks = self.found, self.found.checks
+        aligned = found.posterior["posterior"].to_dataset()
+        log_likelihood = self.pointwise.sum(axis=-1)
+        regular = found.regular and found.identified and found.has_maximum
+        if found.has_maximum:
+            checks.append(metrics.no_draw_exceeds("no draw beats the MLE", log_likelihood, found.mle.log_likelihood_))
+        log_posterior = log_likelihood + self.log_prior
+        checks.append(metrics.no_draw_exceeds("no draw beats the MAP", log_posterior, found.map.objective_))
+        checks += metrics.chains_mixed(metrics.label_free(found.unaligned, log_likelihood), "label-free", True)
+        checks += metrics.chains_mixed(aligned, "aligned parameters", regular)
+        _, ess = metrics.extremes(aligned)
+        draws = stack(aligned)
+        mean = distinct_entries({name: array.mean(axis=0) for name, array in draws.items()}, self.family)
+        sd = distinct_entries({name: array.std(axis=0) for name, array in draws.items()}, self.family)
+        gap = self.family.conjugate_gap(found.reference, len(self.X), found.prior)
+        if found.has_maximum and found.identified:
+            mle = distinct_entries(dict(found.mle.parameters_.arrays()), self.family)
+            checks.append(metrics.near_posterior_mean("MLE near posterior mean", mle, mean, sd, ess, gap, regular))
+        map_vector = distinct_entries(dict(self.map_parameters.arrays()), self.family)
+        checks.append(metrics.near_posterior_mean("MAP near posterior mean", map_vector, mean, sd, ess, gap, regular))
+        self._check_responsibilities(draws, regular)
+        if found.truth is not None and found.identified and found.has_maximum:
+            order = assign(self.family.distances(single(found.truth), found.reference))[0]
+            found.truth = found.truth.permute(order)
+            truth = self.family.unconstrained(single(found.truth))[0]
+            checks.append(metrics.truth_within_posterior(truth, self.family.unconstrained(draws), regular))
+        if not found.identified:
+            of_draws = self.family.mean_response(draws)
+            estimate = self.family.mean_response(single(found.mle.parameters_))[0]
+            pseudo = self.K * self.family.pseudo_samples(found.prior)
+            identified = xr.Dataset(
+                {"mean_response": (("chain", "draw", "feature"), of_draws.reshape(*log_posterior.shape, -1))}
+            )
+            _, ess = metrics.extremes(identified)
+            checks.append(metrics.identified_quantity_agrees(estimate, of_draws, pseudo, len(self.X), ess))
+
+    def _check_responsibilities(self, draws: dict[str, Array], regular: bool) -> None:
+        found = self.found
+        plug_in = self.family.e_step(self.X, found.reference)[0]
+        thinned = np.linspace(0, len(draws["weights"]) - 1, 200).astype(int)
+        total, squares = np.zeros_like(plug_in), np.zeros_like(plug_in)
+        for s in thinned:
+            parameters = self.family.parameters_type(**{name: array[s] for name, array in draws.items()})
+            responsibilities = self.family.e_step(self.X, parameters)[0]
+            total += responsibilities
+            squares += responsibilities**2
+        mean = total / len(thinned)
+        sd = np.sqrt(np.maximum(squares / len(thinned) - mean**2, 0))
+        found.responsibilities = {"em": plug_in, "posterior mean": mean, "posterior sd": sd}
+        found.checks.append(metrics.responsibilities_near_average(plug_in, mean, sd, regular))
+
+    # Verdict ----------------------------------------------------------------------------------------------------------
+
+    def conclude(self) -> None:
+        """Draw up the table of estimates and give the verdict."""
+        found = self.found
+        found.estimates = estimates_of(found, self.map_parameters)
+        failed = [check.name for check in found.checks if check.passed is False]
+        if failed:
+            found.verdict, found.explanation = DISAGREE, f"failed: {'; '.join(failed)}"
+        elif not found.has_maximum:
+            found.verdict, found.explanation = NO_MAXIMUM, f"{found.mle.status_}. Only MAP quantities were judged"
+        elif not found.identified:
+            sentence = found.mle.identifiability_.sentence
+            found.verdict, found.explanation = (
+                NOT_IDENTIFIED,
+                f"{sentence}. Only identified and MAP quantities were judged",
+            )
+        else:
+            judged = sum(check.passed is not None for check in found.checks)
+            found.verdict, found.explanation = AGREE, f"all {judged} judged checks passed"

@@ -1,0 +1,42 @@
+"""What every estimator accepts as X."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from models.validation import Array, data_matrix
+
+
+def samples_to_fit(estimator: BaseEstimator, X: ArrayLike) -> Array:
+    """Return X (n, D) as float64, checked; the estimator remembers the number of features and their names, if any.
+
+    Raises
+    ------
+    ValueError
+        If X is not a finite matrix of numbers with at least two rows.
+    """
+    matrix = data_matrix(X)
+    if len(matrix) < 2:
+        raise ValueError(f"X must have at least two rows (samples), got shape {matrix.shape}")
+    validate_data(estimator, X, reset=True, skip_check_array=True)
+    return matrix
+
+
+def samples_to_use(estimator: BaseEstimator, X: ArrayLike) -> Array:
+    """Return X (n, D) as float64, checked to have the features that the estimator was fitted with."""
+    check_is_fitted(estimator)
+    matrix = data_matrix(X)
+    validate_data(estimator, X, reset=False, skip_check_array=True)
+    return matrix
+
+
+def typical_size(X: Array) -> tuple[Array, Array]:
+    """Return the units in which steps are measured, each (D,): those of a mean of X's columns, and of a deviation.
+
+    A deviation is a standard deviation, or 1 for a constant column. A mean cannot be known better than its own
+    rounding, so far from zero that distance is its unit.
+    """
+    spread = X.std(axis=0)
+    deviation = np.where(spread > 0, spread, 1.0)
+    return np.maximum(np.abs(X.mean(axis=0)), deviation), deviation

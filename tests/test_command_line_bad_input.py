@@ -1,0 +1,114 @@
+"""Bad input ends with exit code 2 and a sentence that says what was given and what would do; nothing is written."""
+
+import pytest
+from typer.testing import CliRunner
+
+from comparisons.command import application
+from comparisons.data import load, read_csv
+
+
+def invoke(family, *arguments):
+    return CliRunner().invoke(application(family), list(arguments))
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out"
+
+
+def refused(result, *words):
+    assert result.exit_code == 2, result.output
+    for word in words:
+        assert word in result.output
+
+
+def test_an_unknown_data_set_lists_the_known_ones(out):
+    refused(invoke("gmm", "--data", "geyser", "--out", str(out)), "geyser", "faithful")
+    assert not out.exists()
+
+
+def test_a_missing_file_is_named(out):
+    refused(invoke("gmm", "--data", "missing.csv", "--out", str(out)), "missing.csv", "does not exist")
+    assert not out.exists()
+
+
+def test_data_of_the_other_family_name_the_other_command(out):
+    refused(invoke("gmm", "--data", "lsat7", "--out", str(out)), "comparisons.bmm")
+
+
+def test_an_out_folder_that_is_a_file_is_refused(tmp_path):
+    file = tmp_path / "taken"
+    file.write_text("mine")
+    refused(invoke("gmm", "--out", str(file)), "taken", "cannot be written")
+    assert file.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--components", "0", ["n_components", "0"]),
+        ("--components", "500", ["n_components", "500", "272"]),
+        ("--draws", "5", ["draws", "5"]),
+        ("--chains", "1", ["chains", "1"]),
+        ("--prior", "concentration=0.5", ["concentration", "at least 1"]),
+        ("--prior", "shape=2", ["shape", "degrees_of_freedom"]),
+        ("--prior", "mean_precision=much", ["mean_precision", "much"]),
+        ("--draws", "many", ["many"]),
+    ],
+)
+def test_bad_options_are_named(out, option, value, words):
+    refused(invoke("gmm", option, value, "--out", str(out)), *words)
+    assert not out.exists() or not any(out.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("family", "text", "words"),
+    [
+        ("gmm", "", ["empty"]),
+        ("gmm", "a,b\n", ["no rows"]),
+        ("gmm", "a,b\n1,2\n3,x\n", ["row 2", "x"]),
+        ("gmm", "a,b\n1,2\n3\n", ["row 2"]),
+        ("gmm", "a,b\n1,2\n", ["X"]),
+        ("gmm", "a,b\n1,2\n1,nan\n2,1\n", ["NaN"]),
+        ("gmm", "a,b\n1,2\n1,3\n1,4\n", ["constant"]),
+        ("gmm", "count\n3\n", ["count", "feature"]),
+        ("bmm", "a,b\n0,1\n2,1\n0,0\n", ["X[1, 0] = 2"]),
+        ("bmm", "a,count\n0,1.5\n", ["count", "whole numbers"]),
+    ],
+)
+def test_bad_files_are_explained(tmp_path, out, family, text, words):
+    file = tmp_path / "mine.csv"
+    file.write_text(text)
+    refused(invoke(family, "--data", str(file), "--out", str(out)), *words)
+    assert not out.exists() or not any(out.iterdir())
+
+
+def test_a_count_column_repeats_rows(tmp_path):
+    file = tmp_path / "patterns.csv"
+    file.write_text("a, b ,count\n0,1,2\n1,1,3\n0,0,0\n")
+    dataset = read_csv(file, "bmm")
+    assert dataset.X.tolist() == [[0, 1]] * 2 + [[1, 1]] * 3
+    assert dataset.feature_names == ("a", "b")
+
+
+@pytest.mark.parametrize("family", ["gmm", "bmm"])
+def test_help_tells_data_verdicts_files_and_exit_codes(family):
+    result = invoke(family, "--help")
+    assert result.exit_code == 0
+    for word in ["--components", "--prior", "--seed", "Built-in data", "comparison.json", "Exit code", "not identified"]:
+        assert word in " ".join(result.output.replace("│", " ").split())
+
+
+def test_built_in_data_are_what_their_sources_say():
+    shapes = {
+        "faithful": (272, 2),
+        "galaxies": (82, 1),
+        "iris": (150, 4),
+        "lsat7": (1000, 5),
+        "saxony": (6115, 1),
+        "digits-binary": (1797, 64),
+        "digits-counts": (1797, 64),
+    }
+    assert {name: load(name).X.shape for name in shapes} == shapes
+    assert load("galaxies").X[77, 0] == 26.69
+    assert load("saxony").X.sum() == 6115 * 12 * 0.5192150449713818

@@ -1,0 +1,107 @@
+"""One whole comparison, as a user runs it from Python, and everything it writes."""
+
+import json
+
+import arviz as az
+import matplotlib.image
+import numpy as np
+import pytest
+
+from comparisons import compare, report
+from comparisons.data import load
+
+FILES = {"comparison.json", "data.png", "objective.png", "posterior.png", "responsibilities.png", "posterior.nc"}
+
+
+@pytest.fixture(scope="module")
+def found():
+    dataset = load("faithful")
+    return compare(
+        dataset.X, "gmm", 2, draws=500, tune=500, regular=True, title="faithful", feature_names=dataset.feature_names
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(found, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("out") / "new" / "folder"
+    found.save(folder)
+    return folder
+
+
+def test_em_and_pymc_agree(found):
+    assert found.verdict == "agree", found.explanation
+    assert all(check.passed is not False for check in found.checks)
+
+
+def test_every_promised_check_is_made(found):
+    names = " ".join(check.name for check in found.checks)
+    for promised in [
+        "responsibilities = p(z|x) at MLE",
+        "log-likelihood matches at MLE",
+        "MLE is stationary",
+        "find_MAP = MAP-EM",
+        "find_MAP moved",
+        "no draw beats the MLE",
+        "no draw beats the MAP",
+        "MLE near posterior mean",
+        "plug-in responsibilities near posterior average",
+        "R-hat, label-free",
+        "ESS, aligned parameters",
+    ]:
+        assert promised in names
+    assert all(check.reason for check in found.checks)
+
+
+def test_the_whole_is_written_and_nothing_else(folder):
+    assert {file.name for file in folder.iterdir()} == FILES
+
+
+def test_json_has_the_documented_form(folder):
+    written = json.loads((folder / "comparison.json").read_text())
+    assert written["verdict"] == "agree"
+    for check in written["checks"]:
+        assert set(check) == {"name", "value", "tolerance", "reason", "passed"}
+    assert written["em"]["mle"]["log_likelihood"] == pytest.approx(-1130.263960, abs=1e-6)
+    assert {row["parameter"] for row in written["estimates"]} >= {"weights[0]", "means[1, 1]", "covariances[0, 0, 1]"}
+
+
+def test_arviz_reads_the_posterior_back_and_computes_loo(found, folder):
+    read = az.from_netcdf(folder / "posterior.nc")
+    np.testing.assert_array_equal(read["posterior"]["means"], found.posterior["posterior"]["means"])
+    loo = az.loo(read)
+    assert loo.n_data_points == 272
+    assert loo.elpd < found.mle.log_likelihood_  # out of sample is worse than the best in sample
+
+
+def test_figures_are_pictures(folder):
+    for file in folder.glob("*.png"):
+        picture = matplotlib.image.imread(file)
+        assert min(picture.shape[:2]) > 300
+        assert picture[..., :3].std() > 0.01  # not blank
+
+
+def test_the_report_names_verdict_and_estimates(found, capsys):
+    found.print()
+    printed = capsys.readouterr().out
+    for word in ["Verdict: agree", "weights[0]", "covariances[1, 0, 1]", "R-hat", "log-likelihood -1130.263960"]:
+        assert word in printed
+
+
+def test_a_run_that_dies_while_writing_leaves_the_old_files(found, folder, monkeypatch):
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+
+    def die(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(report.json, "dumps", die)
+    with pytest.raises(KeyboardInterrupt):
+        found.save(folder)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+
+def test_the_same_seed_gives_the_same_draws(found):
+    dataset = load("faithful")
+    again = compare(dataset.X, "gmm", 2, draws=500, tune=500)
+    np.testing.assert_array_equal(
+        again.posterior["posterior"]["covariances"], found.posterior["posterior"]["covariances"]
+    )

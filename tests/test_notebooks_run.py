@@ -1,0 +1,66 @@
+"""The notebooks run from top to bottom, are kept without output, and define nothing."""
+
+import ast
+import os
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+TIMEOUT = 300  # seconds per cell: a hang is caught, a busy machine is forgiven
+
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def code_cells(path):
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+
+
+def test_there_are_notebooks():
+    assert NOTEBOOKS
+
+
+@each_notebook
+def test_notebook_runs_without_an_error_or_an_uncaught_warning(path, tmp_path):
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook, timeout=TIMEOUT, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}
+    )
+    # The kernel is a process of its own, so pytest's filters do not reach it; BLAS threads would only wait for each other.
+    client.execute(env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "IPYTHONDIR": str(tmp_path)})
+    complaints = [
+        f"cell {cell.id}: {output.text}"
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "stream" and output.name == "stderr" and "Warning" in output.text
+    ]
+    assert complaints == []
+
+
+@each_notebook
+def test_notebook_is_kept_without_output(path):
+    for cell in code_cells(path):
+        assert cell.outputs == [], f"cell {cell.id} has output: strip it"
+        assert cell.execution_count is None, f"cell {cell.id} has an execution count: strip it"
+        assert "execution" not in cell.metadata, f"cell {cell.id} has timings: strip it"
+
+
+@each_notebook
+def test_notebook_defines_no_function_and_no_class(path):
+    definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+    for cell in code_cells(path):
+        found = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, definitions)]
+        assert found == [], f"cell {cell.id} defines something: it belongs in a module"
+
+
+@each_notebook
+def test_notebook_has_stable_cells_and_the_standard_kernel(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    ids = [cell.id for cell in notebook.cells]
+    assert len(set(ids)) == len(ids)
+    assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
+    assert notebook.metadata.kernelspec.name == "python3"

@@ -1,0 +1,114 @@
+"""Each fault that a mixture's two halves are prone to, planted on purpose, makes the check of its name fail."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import em.gmm
+import em.gmm_estimator
+from comparisons import comparison, steps
+from comparisons.alignment import assign
+from comparisons.data import load
+from comparisons.progress import Silent
+from em.gmm import mode
+from models.gmm import GMMParameters, GMMPrior
+
+
+@pytest.fixture(scope="module")
+def finished():
+    """A comparison of Old Faithful whose models are compiled and whose posterior is drawn."""
+    dataset = load("faithful")
+    found = comparison.compare(dataset.X, "gmm", 2, draws=400, tune=400, random_state=1, regular=True)
+    again = steps.Steps(found, Silent())
+    again.compile_densities()
+    again.fit()
+    again.sample()
+    return again
+
+
+@pytest.fixture
+def rerun(finished):
+    """Fit again (with whatever is planted), then return the names of the checks that fail."""
+
+    def run(*checks):
+        finished.found.checks.clear()
+        finished.fit()
+        for check in checks:
+            getattr(finished, check)()
+        return {check.name for check in finished.found.checks if check.passed is False}
+
+    yield run
+
+
+def test_nothing_fails_when_nothing_is_planted(rerun):
+    assert rerun("check_densities", "check_find_map", "check_posterior") == set()
+
+
+def test_a_wrong_denominator_in_the_m_step_is_not_stationary(rerun, monkeypatch):
+    def unbiased(statistics, prior):
+        found = mode(statistics, prior)
+        N = statistics.counts[:, None, None]
+        return GMMParameters(found.weights, found.means, found.covariances * N / (N - 1))
+
+    monkeypatch.setattr(em.gmm_estimator, "mode", unbiased)
+    assert "MLE is stationary" in rerun("check_densities")
+
+
+def test_a_jacobian_left_in_moves_the_map(rerun, monkeypatch):
+    def with_jacobian(statistics, prior):
+        """The mode on the scale of log-Cholesky factors: |Σ|^((D+1)/2) too much in the density."""
+        found = mode(statistics, prior)
+        if prior is None:
+            return found
+        D = found.n_features
+        denominator = prior.degrees_of_freedom + statistics.counts[:, None, None] + D + 2
+        return GMMParameters(found.weights, found.means, found.covariances * denominator / (denominator - D - 1))
+
+    monkeypatch.setattr(em.gmm_estimator, "mode", with_jacobian)
+    assert "find_MAP = MAP-EM" in rerun("check_find_map")
+
+
+def test_a_prior_term_dropped_from_the_m_step_moves_the_map(rerun, monkeypatch):
+    def without_dirichlet(statistics, prior):
+        return mode(statistics, prior and dataclasses.replace(prior, concentration=1.0))
+
+    monkeypatch.setattr(em.gmm_estimator, "mode", without_dirichlet)
+    assert "find_MAP = MAP-EM" in rerun("check_find_map")
+
+
+def test_a_term_dropped_from_the_log_prior_is_seen(rerun, monkeypatch):
+    complete = GMMPrior.log_prob
+    monkeypatch.setattr(GMMPrior, "log_prob", lambda self, at: complete(self, at) - float(np.log(at.weights).sum()))
+    assert "log prior matches at MAP" in rerun("check_densities")
+
+
+def test_a_dropped_log_determinant_changes_likelihood_and_responsibilities(rerun, monkeypatch):
+    complete = em.gmm.component_log_prob
+
+    def without_log_determinant(X, parameters):
+        half_log_det = np.log(np.diagonal(parameters.cholesky, axis1=1, axis2=2)).sum(axis=1)
+        return complete(X, parameters) + half_log_det
+
+    monkeypatch.setattr(em.gmm, "component_log_prob", without_log_determinant)
+    failed = rerun("check_densities")
+    assert {"log-likelihood matches at MLE", "responsibilities = p(z|x) at MLE", "MLE is stationary"} <= failed
+
+
+def test_swapped_labels_in_the_e_step_are_seen(rerun, monkeypatch, finished):
+    right = type(finished.family).e_step
+
+    def swapped(self, X, parameters):
+        responsibilities, log_likelihood = right(self, X, parameters)
+        return responsibilities[:, ::-1], log_likelihood
+
+    monkeypatch.setattr(type(finished.family), "e_step", swapped)
+    assert "responsibilities = p(z|x) at MLE" in rerun("check_densities")
+
+
+def test_swapped_labels_in_the_draws_are_seen(rerun, monkeypatch, finished):
+    monkeypatch.setattr(steps, "assign", lambda distances: assign(distances)[..., ::-1])
+    swapped = finished.found.posterior["posterior"].to_dataset().isel(component=[1, 0])
+    monkeypatch.setitem(finished.found.posterior.children, "posterior", type(finished.found.posterior)(swapped))
+    failed = rerun("check_posterior")
+    assert {"MLE near posterior mean", "plug-in responsibilities near posterior average"} <= failed

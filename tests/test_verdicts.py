@@ -1,0 +1,74 @@
+"""Mixtures that are not identified or have no maximum get their own verdicts, not a false one."""
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from comparisons import compare
+from comparisons.cases import STANDARD, Case, standard_case
+from comparisons.command import application, exit_code
+from comparisons.data import load
+
+
+def test_coins_are_not_identified_and_the_ridge_is_drawn(tmp_path):
+    arguments = ["--data", "coins", "--components", "2", "--out", str(tmp_path)]
+    result = CliRunner().invoke(application("bmm"), arguments)
+    assert result.exit_code == 0, result.output
+    written = json.loads((tmp_path / "comparison.json").read_text())
+    assert written["verdict"] == "not identified"
+    assert "sum_k weights_k probs_k" in written["explanation"]
+    assert (tmp_path / "ridge.png").exists()
+    names = [check["name"] for check in written["checks"]]
+    assert "identified quantity sum_k weights_k probs_k agrees" in names
+    assert "MLE near posterior mean" not in names
+
+
+def test_a_likelihood_that_runs_away_has_no_maximum_but_a_map():
+    dataset = load("collapsing")
+    found = compare(dataset.X, "gmm", 2, draws=300, tune=300)
+    assert found.mle.n_collapsed_ == 10
+    names = {check.name: check.passed for check in found.checks}
+    assert "MLE is stationary" not in names
+    assert names["find_MAP = MAP-EM"]
+    assert found.verdict == "no maximum", found.explanation
+    assert all(np.isfinite(array).all() for array in found.mle.parameters_.arrays().values())
+
+
+@pytest.mark.parametrize("family", STANDARD)
+def test_every_standard_case_is_a_data_set_of_its_family(family):
+    for case in STANDARD[family]:
+        assert load(case.data).family == family
+
+
+def test_another_k_than_declared_declares_agreement_and_judges_no_distances():
+    assert standard_case("gmm", "faithful", 3) == Case("faithful", 3, "agree", regular=False)
+
+
+class _Console:
+    def print(self, text):
+        self.text = text
+
+
+@pytest.mark.parametrize(
+    ("verdict", "declared", "code"),
+    [
+        ("agree", "agree", 0),
+        ("disagree", "agree", 1),
+        ("not identified", "not identified", 0),
+        ("not identified", "agree", 1),
+        ("agree", None, 0),
+        ("disagree", None, 1),
+        ("not identified", None, 0),
+        ("no maximum", None, 0),
+    ],
+)
+def test_exit_codes(verdict, declared, code):
+    class Found:
+        pass
+
+    found = Found()
+    found.verdict = verdict
+    case = None if declared is None else Case("any", 2, declared)
+    assert exit_code(found, case, _Console()) == code
