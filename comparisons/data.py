@@ -85,7 +85,7 @@ def read_csv(path: str | Path, family: str, n_trials: int = 1) -> Dataset:
     values = np.empty((len(rows), len(header)))
     for i, row in enumerate(rows):
         try:
-            values[i] = [float(cell) for cell in row]
+            values[i] = np.array([float(cell) for cell in row]).reshape(len(header))
         except ValueError:
             raise ValueError(
                 f"data file {path}, data row {i + 1}: expected {len(header)} numbers under {header}, got {row}"

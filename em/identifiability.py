@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 from scipy.stats import binom
 
-from models.bmm import BMMParameters, simulate
+from models.bmm import BMMParameters
 from models.validation import Array
 
 RELATIVE_RANK_TOLERANCE = 1e-8
@@ -145,17 +145,14 @@ def _rank(parameters: BMMParameters, trials: np.ndarray) -> tuple[int, list[str]
 def _information_root(parameters: BMMParameters, trials: np.ndarray) -> tuple[Array, list[str]]:
     """Return a matrix whose rank is that of the Fisher information, one weighted score per cell x, and column names.
 
-    The score is ∂P/∂θ / P. All cells are enumerated where that is possible; otherwise cells are drawn, half of them
-    from the mixture and half from one with probs pulled towards 1/2, so that rare features are seen too.
+    The score is ∂P/∂θ / P. All cells are enumerated where that is possible; otherwise `_typical_cells` are taken.
     """
     w, probs = parameters.weights, parameters.probs
     enumerable = np.log(trials + 1.0).sum() <= np.log(MOST_CELLS)
     if enumerable:
         cells = np.array(list(product(*(range(m + 1) for m in trials))), dtype=np.float64)
     else:
-        half = parameters.n_free_parameters + 25
-        flatter = BMMParameters(w, np.where((probs > 0) & (probs < 1), 0.5 * probs + 0.25, probs))
-        cells = np.concatenate([simulate(mixture, half, trials, 0)[0] for mixture in (parameters, flatter)])
+        cells = _typical_cells(probs, trials)
     with np.errstate(divide="ignore"):
         log_f = binom.logpmf(cells[:, None, :], trials, probs).sum(axis=2)  # (cells, K)
         log_p = logsumexp(log_f + np.log(w), axis=1, keepdims=True)
@@ -170,6 +167,19 @@ def _information_root(parameters: BMMParameters, trials: np.ndarray) -> tuple[Ar
     names += [f"probs[{k}, {d}]" for k, d in zip(*np.nonzero(interior), strict=True)]
     scores = np.concatenate([by_weight, by_prob[:, interior]], axis=1)
     return scores * np.exp(0.5 * log_p) if enumerable else scores, names
+
+
+def _typical_cells(probs: Array, trials: np.ndarray) -> Array:
+    """Draw cells that show every parameter: 2 D of each component, half of them with one count moved by one.
+
+    Draws of the mixture alone would leave a rare feature of a small component unseen, and call it unidentified.
+    """
+    K, D = probs.shape
+    rng = np.random.RandomState(0)
+    cells = rng.binomial(trials, probs[:, None, :], size=(K, 2 * D, D)).astype(np.float64)
+    moved = cells[:, np.arange(D), np.arange(D)]
+    cells[:, np.arange(D), np.arange(D)] = np.where(moved < trials, moved + 1, moved - 1)
+    return cells.reshape(-1, D)
 
 
 def _random_point(K: int, D: int, rng: np.random.RandomState) -> BMMParameters:

@@ -27,7 +27,7 @@ from models.gmm import GMMParameters, GMMPrior
 from models.gmm import simulate as simulate_gmm
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Family:
     """One row: a family with one kind of estimate.
 
@@ -49,6 +49,9 @@ class Family:
     to_vector: Callable[[Any], np.ndarray]
     from_vector: Callable[[np.ndarray, np.ndarray, int, int], Any]
     options: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self):
+        return self.name
 
     def fit(self, X, K, *, quiet=(), **settings):
         """Fit with this row's prior; the warnings in ``quiet`` are expected and dropped."""

@@ -53,7 +53,7 @@ def test_an_out_folder_that_is_a_file_is_refused(tmp_path):
         ("--prior", "concentration=0.5", ["concentration", "at least 1"]),
         ("--prior", "shape=2", ["shape", "degrees_of_freedom"]),
         ("--prior", "mean_precision=much", ["mean_precision", "much"]),
-        ("--draws", "many", ["many"]),
+        ("--draws", "many", ["--draws", "integer"]),
     ],
 )
 def test_bad_options_are_named(out, option, value, words):

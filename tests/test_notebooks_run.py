@@ -29,7 +29,7 @@ def test_notebook_runs_without_an_error_or_an_uncaught_warning(path, tmp_path):
     client = NotebookClient(
         notebook, timeout=TIMEOUT, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}
     )
-    # The kernel is a process of its own, so pytest's filters do not reach it; BLAS threads would only wait for each other.
+    # The kernel is a process of its own: pytest's filters do not reach it, and BLAS threads would fight over two cores.
     client.execute(env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "IPYTHONDIR": str(tmp_path)})
     complaints = [
         f"cell {cell.id}: {output.text}"

@@ -1,0 +1,50 @@
+"""Random mixtures, and PyMC models as plain functions of their declared variables: what the model tests share."""
+
+from itertools import product
+
+import numpy as np
+from pymc.model.transform.conditioning import remove_value_transforms
+
+from models.bmm import BMMParameters, BMMPrior
+from models.gmm import GMMParameters, GMMPrior
+
+
+def random_gmm(K, D, rng):
+    """Weights from a Dirichlet, means a few standard deviations apart, covariances with any correlation."""
+    root = rng.normal(size=(K, D, D))
+    covariances = root @ np.swapaxes(root, 1, 2) + 0.1 * np.eye(D)
+    return GMMParameters(rng.dirichlet(np.ones(K)), 2 * rng.normal(size=(K, D)), covariances)
+
+
+def random_gmm_prior(K, D, rng):
+    """Every hyperparameter away from its default, degrees of freedom not whole, component weights not alike."""
+    root = rng.normal(size=(D, D))
+    return GMMPrior(
+        concentration=1 + rng.gamma(2.0, size=K),
+        mean=rng.normal(size=D),
+        mean_precision=rng.gamma(2.0),
+        degrees_of_freedom=D - 1 + 0.1 + rng.gamma(2.0),
+        scale=root @ root.T + 0.1 * np.eye(D),
+    )
+
+
+def random_bmm(K, D, rng):
+    """Weights from a Dirichlet, probs uniform."""
+    return BMMParameters(rng.dirichlet(np.ones(K)), rng.uniform(size=(K, D)))
+
+
+def random_bmm_prior(K, D, rng):
+    """Every hyperparameter away from its default, features and component weights not alike."""
+    return BMMPrior(1 + rng.gamma(2.0, size=K), 1 + rng.gamma(2.0, size=D), 1 + rng.gamma(2.0, size=D))
+
+
+def declared_density(model, variables):
+    """Compile the log density of ``variables`` as a function of all declared values: no transform, no Jacobian."""
+    declared = remove_value_transforms(model)
+    log_density = declared.logp(vars=[declared[name] for name in variables], jacobian=False)
+    return declared.compile_fn(log_density, inputs=declared.value_vars, on_unused_input="ignore", mode="FAST_COMPILE")
+
+
+def all_labellings(K, n):
+    """Every one of the K^n label vectors, shape (K^n, n)."""
+    return np.array(list(product(range(K), repeat=n)))

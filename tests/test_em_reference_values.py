@@ -1,0 +1,38 @@
+"""Maximum likelihood reaches the values known from the literature and from other programs, by the best of restarts."""
+
+import pytest
+import reference_data
+
+from em import BernoulliMixtureEM, BinomialMixtureEM, CollapseWarning, GaussianMixtureEM
+
+# Each log-likelihood is printed to six decimals, and tol=1e-8 nats leaves the fit well inside the last of them.
+PRINTED = 1e-6
+
+
+@pytest.mark.parametrize(
+    ("X", "K", "log_likelihood"),
+    [
+        pytest.param(reference_data.faithful(), 2, -1130.263960, id="faithful"),
+        pytest.param(reference_data.waiting(), 2, -1034.001750, id="waiting"),
+        pytest.param(reference_data.galaxies(), 3, -203.179228, id="galaxies"),
+        pytest.param(reference_data.iris(), 3, -180.185477, id="iris"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::em.CollapseWarning")  # with ten observations a component some restarts do collapse
+def test_gaussian_mixture_reaches_the_reference(X, K, log_likelihood):
+    assert CollapseWarning is not None
+    fit = GaussianMixtureEM(K, random_state=0).fit(X)
+    assert fit.converged_
+    assert fit.log_likelihood_ == pytest.approx(log_likelihood, rel=0, abs=PRINTED)
+
+
+def test_bernoulli_mixture_reaches_the_reference_on_lsat7():
+    fit = BernoulliMixtureEM(2, random_state=0).fit(reference_data.lsat7())
+    assert fit.converged_
+    assert fit.log_likelihood_ == pytest.approx(-2660.296827, rel=0, abs=PRINTED)
+
+
+def test_binomial_mixture_reaches_the_reference_on_saxony():
+    fit = BinomialMixtureEM(2, n_trials=12, random_state=0).fit(reference_data.saxony())
+    assert fit.converged_
+    assert fit.log_likelihood_ == pytest.approx(-12492.406222, rel=0, abs=PRINTED)

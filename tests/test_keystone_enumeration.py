@@ -1,0 +1,126 @@
+"""The keystone: both PyMC models and EM are the same mixture, because summing out the labels by hand says so."""
+
+import numpy as np
+import pytest
+from random_mixtures import (
+    all_labellings,
+    declared_density,
+    random_bmm,
+    random_bmm_prior,
+    random_gmm,
+    random_gmm_prior,
+)
+from scipy.special import logsumexp
+
+from em import bmm as em_bmm
+from em import gmm as em_gmm
+from models import bmm, gmm
+
+# Sums of a few hundred terms of size 1 to 100, each right to 16 digits.
+TOLERANCE = 1e-10
+SAMPLES = {2: 6, 3: 5, 4: 4}  # n for each K: 64, 243 and 256 label vectors
+TRIALS = {
+    "bernoulli": lambda n, D: 1,
+    "binomial": lambda n, D: 12,
+    "binomial per feature": lambda n, D: np.arange(2, 2 + D),
+    "binomial per cell": lambda n, D: 1 + np.arange(n * D).reshape(n, D) % 7,
+}
+
+
+def summed_over_labels(explicit_model, parameters, n):
+    """Return logsumexp of the joint log density log p(x, z, θ) over all K^n label vectors z."""
+    joint = declared_density(explicit_model, explicit_model.named_vars)
+    labellings = all_labellings(parameters.n_components, n)
+    return logsumexp([joint(parameters.arrays() | {"z": z}) for z in labellings])
+
+
+def assert_one_mixture(explicit_model, marginal_model, parameters, prior, n, em_log_likelihood):
+    enumerated = summed_over_labels(explicit_model, parameters, n) - prior.log_prob(parameters)
+    marginal = declared_density(marginal_model, ["x"])(parameters.arrays())
+    assert enumerated == pytest.approx(em_log_likelihood, rel=0, abs=TOLERANCE)
+    assert marginal == pytest.approx(em_log_likelihood, rel=0, abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("D", [1, 2, 3])
+@pytest.mark.parametrize("K", [2, 3, 4])
+def test_gaussian_joint_summed_over_all_labels_is_em_log_likelihood(K, D):
+    rng = np.random.default_rng([K, D])
+    n, parameters, prior = SAMPLES[K], random_gmm(K, D, rng), random_gmm_prior(K, D, rng)
+    X = 2 * rng.normal(size=(n, D))
+    assert_one_mixture(
+        gmm.build_model(X, K, prior),
+        gmm.build_marginal_model(X, K, prior),
+        parameters,
+        prior,
+        n,
+        em_gmm.e_step(X, parameters)[1],
+    )
+
+
+@pytest.mark.parametrize("kind", TRIALS)
+@pytest.mark.parametrize("K", [2, 3, 4])
+def test_count_joint_summed_over_all_labels_is_em_log_likelihood(K, kind):
+    rng = np.random.default_rng(K)
+    n, D = SAMPLES[K], 3
+    parameters, prior, trials = random_bmm(K, D, rng), random_bmm_prior(K, D, rng), TRIALS[kind](n, D)
+    X = rng.binomial(np.broadcast_to(trials, (n, D)), 0.5)
+    assert_one_mixture(
+        bmm.build_model(X, K, prior, n_trials=trials),
+        bmm.build_marginal_model(X, K, prior, n_trials=trials),
+        parameters,
+        prior,
+        n,
+        em_bmm.e_step(X, parameters, trials)[1],
+    )
+
+
+def test_six_samples_and_four_components_hold_at_all_4096_labellings():
+    rng = np.random.default_rng(0)
+    n, K, D = 6, 4, 2
+    parameters, prior, X = random_gmm(K, D, rng), random_gmm_prior(K, D, rng), rng.normal(size=(n, D))
+    assert_one_mixture(
+        gmm.build_model(X, K, prior),
+        gmm.build_marginal_model(X, K, prior),
+        parameters,
+        prior,
+        n,
+        em_gmm.e_step(X, parameters)[1],
+    )
+
+
+def test_labels_given_the_data_in_the_joint_are_em_responsibilities():
+    """p(z_i = k | x), summed by hand over the labels of all other samples, is column k of the E-step."""
+    rng = np.random.default_rng(1)
+    n, K, D = 5, 3, 2
+    parameters, prior, X = random_gmm(K, D, rng), random_gmm_prior(K, D, rng), rng.normal(size=(n, D))
+    model = gmm.build_model(X, K, prior)
+    joint, labellings = declared_density(model, model.named_vars), all_labellings(K, n)
+    posterior = np.array([joint(parameters.arrays() | {"z": z}) for z in labellings])
+    posterior = np.exp(posterior - logsumexp(posterior))
+    by_hand = np.array([[posterior[labellings[:, i] == k].sum() for k in range(K)] for i in range(n)])
+    np.testing.assert_allclose(by_hand, em_gmm.e_step(X, parameters)[0], rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("kind", ["bernoulli", "binomial"])
+def test_marginal_count_model_equals_em_where_parameters_lie_on_the_boundary(kind):
+    """0 log 0 = 0 and log 0 = -inf, never NaN: a weight of 0, probs of exactly 0 and 1, rows that are impossible."""
+    X = np.array([[0, 1, 1], [0, 0, 1], [1, 1, 0]])
+    trials = TRIALS[kind](*X.shape)
+    X = X * trials
+    model = bmm.build_marginal_model(X[:2], 3, bmm.BMMPrior(), n_trials=trials)
+    impossible = bmm.build_marginal_model(X, 3, bmm.BMMPrior(), n_trials=trials)
+    for weights in ([0.3, 0.7, 0.0], [0.0, 1.0, 0.0], [1.0, -0.0, 0.0]):
+        parameters = bmm.BMMParameters(weights, [[0.0, 0.4, 1.0], [-0.0, 0.5, 1.0], [1.0, 1.0, 0.0]])
+        expected = em_bmm.e_step(X[:2], parameters, trials)[1]
+        assert np.isfinite(expected)
+        assert declared_density(model, ["x"])(parameters.arrays()) == pytest.approx(expected, rel=0, abs=TOLERANCE)
+        assert em_bmm.e_step(X, parameters, trials)[1] == -np.inf
+        assert declared_density(impossible, ["x"])(parameters.arrays()) == -np.inf
+
+
+def test_marginal_gaussian_model_equals_em_where_a_weight_is_zero():
+    rng = np.random.default_rng(2)
+    X, three = rng.normal(size=(6, 2)), random_gmm(3, 2, rng)
+    parameters = gmm.GMMParameters([0.4, 0.0, 0.6], three.means, three.covariances)
+    marginal = declared_density(gmm.build_marginal_model(X, 3, None), ["x"])
+    assert marginal(parameters.arrays()) == pytest.approx(em_gmm.e_step(X, parameters)[1], rel=0, abs=TOLERANCE)
