@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 STYLES = {"agree": "bold green", "disagree": "bold red", "not identified": "bold yellow", "no maximum": "bold yellow"}
 MOST_ROWS = 40
@@ -117,38 +119,55 @@ def print_report(comparison: Any, console: Console | None = None) -> None:
 
 def estimates_table(comparison: Any) -> Table:
     """Return EM's estimates beside the posterior's, one row per parameter."""
-    table = Table(title="EM beside NUTS (gaps in posterior standard deviations)", title_justify="left")
-    columns = ["truth"] if comparison.truth is not None else []
-    columns += ["MLE (EM)", "MAP (EM)", "mean (NUTS)", "sd (NUTS)", "MLE gap", "MAP gap", "R-hat", "ESS"]
-    keys = {"truth": "truth", "MLE (EM)": "mle", "MAP (EM)": "map", "mean (NUTS)": "mean", "sd (NUTS)": "sd"}
-    keys |= {"MLE gap": "mle_gap_sd", "MAP gap": "map_gap_sd", "R-hat": "rhat", "ESS": "ess"}
-    formats = {"MLE gap": "{:+.2f}", "MAP gap": "{:+.2f}", "R-hat": "{:.3f}", "ESS": "{:.0f}"}
-    table.add_column("parameter")
-    for column in columns:
-        table.add_column(column, justify="right")
+    values = {"truth": "truth", "MLE": "mle", "MAP": "map", "mean": "mean", "sd": "sd"}
+    if comparison.truth is None:
+        del values["truth"]
+    others = {"gap": ("mle_gap_sd", "{:+.2f}"), "gap'": ("map_gap_sd", "{:+.2f}")}
+    others |= {"R-hat": ("rhat", "{:.3f}"), "ESS": ("ess", "{:.0f}")}
+    table = _plain_table("Estimates: MLE and MAP by EM, mean and sd by NUTS")
+    table.add_column("parameter", no_wrap=True)
+    for column in [*values, *others]:
+        table.add_column(column, justify="right", no_wrap=True)
     for row in comparison.estimates[:MOST_ROWS]:
-        cells = (
-            "-" if row[keys[column]] is None else formats.get(column, "{:.5g}").format(row[keys[column]])
-            for column in columns
-        )
-        table.add_row(row["parameter"].replace("[", "\\["), *cells)
-    if (left_out := len(comparison.estimates) - MOST_ROWS) > 0:
-        table.caption = f"{left_out} more rows in comparison.json"
+        decimals = int(np.clip(1 - np.floor(np.log10(row["sd"])), 0, 12)) if row["sd"] > 0 else 6  # sd to two digits
+        cells = [_cell(row[key], f"{{:.{decimals}f}}") for key in values.values()]
+        cells += [_cell(row[key], form) for key, form in others.values()]
+        table.add_row(row["parameter"].replace(", ", ",").replace("[", "\\["), *cells)
+    left_out = len(comparison.estimates) - MOST_ROWS
+    more = f"; {left_out} more rows in comparison.json" if left_out > 0 else ""
+    table.caption = f"gap, gap': distance of MLE and of MAP from the mean, in posterior sd{more}"
     return table
 
 
 def checks_table(comparison: Any) -> Table:
     """Return the checks with value, tolerance and where the tolerance comes from."""
-    table = Table(title="Checks", title_justify="left")
+    table = _plain_table("Checks")
     table.add_column("", no_wrap=True)
-    table.add_column("check")
+    table.add_column("check, what its value is, and where its tolerance comes from")
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column("tolerance", justify="right", no_wrap=True)
-    table.add_column("what the value is, and where the tolerance comes from", style="dim")
     marks = {True: "[green]pass[/]", False: "[bold red]FAIL[/]", None: "[dim]shown[/]"}
     for check in comparison.checks:
-        table.add_row(marks[check.passed], check.name, f"{check.value:.3g}", f"{check.tolerance:.3g}", check.reason)
+        told = Text(check.name).append(f"\n{check.reason}", style="dim")
+        table.add_row(marks[check.passed], told, f"{check.value:.4g}", f"{check.tolerance:.4g}")
     return table
+
+
+def _cell(value: float | None, form: str) -> str:
+    return "-" if value is None else form.format(value)
+
+
+def _plain_table(title: str) -> Table:
+    return Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 0),
+        pad_edge=False,
+        show_edge=False,
+    )
 
 
 def _finite(value: Any) -> Any:

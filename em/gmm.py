@@ -138,7 +138,9 @@ def mode(statistics: GaussianStatistics, prior: GMMPrior | None) -> GMMParameter
     try:
         return GMMParameters(weights, means, covariances)
     except ValueError:
-        raise Collapse("the covariance of a component is singular") from None
+        with np.errstate(all="ignore"):
+            flattest = int(np.argmin(np.linalg.slogdet(covariances)[1]))
+        raise Collapse(f"component {flattest} fell onto a point or a plane: its covariance is singular") from None
 
 
 def _outer(rows: Array) -> Array:

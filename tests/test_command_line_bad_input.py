@@ -95,7 +95,15 @@ def test_a_count_column_repeats_rows(tmp_path):
 def test_help_tells_data_verdicts_files_and_exit_codes(family):
     result = invoke(family, "--help")
     assert result.exit_code == 0
-    for word in ["--components", "--prior", "--seed", "Built-in data", "comparison.json", "Exit code", "not identified"]:
+    for word in [
+        "--components",
+        "--prior",
+        "--seed",
+        "Built-in data",
+        "comparison.json",
+        "Exit code",
+        "not identified",
+    ]:
         assert word in " ".join(result.output.replace("│", " ").split())
 
 

@@ -83,7 +83,7 @@ def test_figures_are_pictures(folder):
 def test_the_report_names_verdict_and_estimates(found, capsys):
     found.print()
     printed = capsys.readouterr().out
-    for word in ["Verdict: agree", "weights[0]", "covariances[1, 0, 1]", "R-hat", "log-likelihood -1130.263960"]:
+    for word in ["Verdict: agree", "weights[0]", "covariances[1,0,1]", "R-hat", "log-likelihood -1130.263960"]:
         assert word in printed
 
 

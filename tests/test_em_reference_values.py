@@ -3,7 +3,7 @@
 import pytest
 import reference_data
 
-from em import BernoulliMixtureEM, BinomialMixtureEM, CollapseWarning, GaussianMixtureEM
+from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM
 
 # Each log-likelihood is printed to six decimals, and tol=1e-8 nats leaves the fit well inside the last of them.
 PRINTED = 1e-6
@@ -18,9 +18,7 @@ PRINTED = 1e-6
         pytest.param(reference_data.iris(), 3, -180.185477, id="iris"),
     ],
 )
-@pytest.mark.filterwarnings("ignore::em.CollapseWarning")  # with ten observations a component some restarts do collapse
 def test_gaussian_mixture_reaches_the_reference(X, K, log_likelihood):
-    assert CollapseWarning is not None
     fit = GaussianMixtureEM(K, random_state=0).fit(X)
     assert fit.converged_
     assert fit.log_likelihood_ == pytest.approx(log_likelihood, rel=0, abs=PRINTED)
@@ -33,6 +31,6 @@ def test_bernoulli_mixture_reaches_the_reference_on_lsat7():
 
 
 def test_binomial_mixture_reaches_the_reference_on_saxony():
-    fit = BinomialMixtureEM(2, n_trials=12, random_state=0).fit(reference_data.saxony())
+    fit = BinomialMixtureEM(2, n_trials=12, n_init=3, random_state=0).fit(reference_data.saxony())
     assert fit.converged_
     assert fit.log_likelihood_ == pytest.approx(-12492.406222, rel=0, abs=PRINTED)

@@ -11,6 +11,7 @@ from random_mixtures import (
     random_gmm_prior,
 )
 from scipy.special import logsumexp
+from threadpoolctl import threadpool_limits
 
 from em import bmm as em_bmm
 from em import gmm as em_gmm
@@ -25,6 +26,13 @@ TRIALS = {
     "binomial per feature": lambda n, D: np.arange(2, 2 + D),
     "binomial per cell": lambda n, D: 1 + np.arange(n * D).reshape(n, D) % 7,
 }
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_blas_thread():
+    """Thousands of 2 x 2 solves: two BLAS threads spend their time waiting for each other."""
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 def summed_over_labels(explicit_model, parameters, n):

@@ -4,13 +4,15 @@ import dataclasses
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import em.gmm
 import em.gmm_estimator
-from comparisons import comparison, steps
-from comparisons.alignment import assign
+from comparisons import steps
 from comparisons.data import load
+from comparisons.gmm import GMM
 from comparisons.progress import Silent
+from comparisons.result import Comparison
 from em.gmm import mode
 from models.gmm import GMMParameters, GMMPrior
 
@@ -18,13 +20,12 @@ from models.gmm import GMMParameters, GMMPrior
 @pytest.fixture(scope="module")
 def finished():
     """A comparison of Old Faithful whose models are compiled and whose posterior is drawn."""
-    dataset = load("faithful")
-    found = comparison.compare(dataset.X, "gmm", 2, draws=400, tune=400, random_state=1, regular=True)
-    again = steps.Steps(found, Silent())
-    again.compile_densities()
-    again.fit()
-    again.sample()
-    return again
+    X = load("faithful").X
+    settings = {"n_runs": 10, "draws": 400, "tune": 400, "chains": 4, "random_state": 1}
+    prior = GMMPrior.weakly_informative(X, 2)
+    taken = steps.Steps(Comparison(GMM(), X, 2, prior, regular=True, settings=settings), Silent())
+    taken.run()
+    return taken
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def rerun(finished):
             getattr(finished, check)()
         return {check.name for check in finished.found.checks if check.passed is False}
 
-    yield run
+    return run
 
 
 def test_nothing_fails_when_nothing_is_planted(rerun):
@@ -107,8 +108,8 @@ def test_swapped_labels_in_the_e_step_are_seen(rerun, monkeypatch, finished):
 
 
 def test_swapped_labels_in_the_draws_are_seen(rerun, monkeypatch, finished):
-    monkeypatch.setattr(steps, "assign", lambda distances: assign(distances)[..., ::-1])
-    swapped = finished.found.posterior["posterior"].to_dataset().isel(component=[1, 0])
-    monkeypatch.setitem(finished.found.posterior.children, "posterior", type(finished.found.posterior)(swapped))
+    groups = {name: node.to_dataset() for name, node in finished.found.posterior.children.items()}
+    groups["posterior"] = groups["posterior"].isel(component=[1, 0])
+    monkeypatch.setattr(finished.found, "posterior", xr.DataTree.from_dict(groups))
     failed = rerun("check_posterior")
     assert {"MLE near posterior mean", "plug-in responsibilities near posterior average"} <= failed

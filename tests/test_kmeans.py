@@ -1,0 +1,178 @@
+"""K-means is hard EM: Lloyd's algorithm, and the limit of the Gaussian mixture as its covariances shrink."""
+
+import numpy as np
+import pytest
+import reference_data
+from families import feature_counts, sample_counts, seeds
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.cluster import KMeans as RivalKMeans
+
+from em import KMeans, gmm
+from em.kmeans import kmeans_plusplus
+from models.gmm import GMMParameters
+
+problem = given(seed=seeds, K=st.integers(1, 5), D=feature_counts, n=sample_counts)
+
+
+def random_data(seed, K, D, n):
+    rng = np.random.RandomState(seed)
+    X = rng.normal(size=(n, D)) + 2 * rng.normal(size=(K, D))[rng.randint(K, size=n)]
+    return X, X[rng.choice(n, K, replace=False)]
+
+
+def soft(X, centers, eps):
+    """Responsibilities of the mixture with equal weights and covariances eps I."""
+    K, D = centers.shape
+    parameters = GMMParameters(np.full(K, 1 / K), centers, np.stack([eps * np.eye(D)] * K))
+    return gmm.e_step(X, parameters)[0]
+
+
+@problem
+def test_objective_is_minus_the_inertia_and_never_decreases(seed, K, D, n):
+    X, centers = random_data(seed, K, D, n)
+    fit = KMeans(K, init=centers).fit(X)
+    assert (np.diff(fit.history_) >= -1e-12 * abs(fit.history_[0])).all()  # rounding of sums of at most 60 terms
+    distances = ((X[:, None, :] - fit.cluster_centers_) ** 2).sum(axis=2)
+    np.testing.assert_array_equal(fit.labels_, distances.argmin(axis=1))
+    np.testing.assert_allclose(fit.inertia_, distances.min(axis=1).sum(), rtol=1e-12)
+    assert fit.objective_ == fit.history_[-1] == -fit.inertia_
+    assert len(fit.history_) == fit.n_iter_ + 1
+
+
+@problem
+def test_at_convergence_each_centre_is_the_mean_of_its_samples(seed, K, D, n):
+    X, centers = random_data(seed, K, D, n)
+    fit = KMeans(K, init=centers).fit(X)
+    assert fit.converged_
+    for k in np.unique(fit.labels_):
+        np.testing.assert_allclose(fit.cluster_centers_[k], X[fit.labels_ == k].mean(axis=0), rtol=1e-10, atol=1e-12)
+
+
+@problem
+def test_lloyds_algorithm_of_scikit_learn_ends_at_the_same_centres(seed, K, D, n):
+    X, centers = random_data(seed, K, D, n)
+    fit = KMeans(K, init=centers).fit(X)
+    rival = RivalKMeans(K, init=centers, n_init=1, tol=0.0, algorithm="lloyd", max_iter=1000).fit(X)
+    if len(np.unique(fit.labels_)) == K == len(np.unique(rival.labels_)):
+        np.testing.assert_allclose(fit.inertia_, rival.inertia_, rtol=1e-10)
+        np.testing.assert_allclose(fit.cluster_centers_, rival.cluster_centers_, rtol=1e-9, atol=1e-12)
+
+
+@given(seed=seeds, K=st.integers(2, 4), D=feature_counts)
+def test_responsibilities_become_assignments_as_covariances_shrink(seed, K, D):
+    X, _ = random_data(seed, K, D, 40)
+    fit = KMeans(K, n_init=1, random_state=0).fit(X)
+    one_hot = np.eye(K)[fit.labels_]
+    distances = np.sort(((X[:, None, :] - fit.cluster_centers_) ** 2).sum(axis=2), axis=1)
+    margin = (distances[:, 1] - distances[:, 0]).min()  # how much the hardest sample prefers its centre
+    for eps in [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6]:
+        gap = np.abs(soft(X, fit.cluster_centers_, eps) - one_hot).max()
+        # the other K - 1 components have at most exp(-margin / 2 eps) of the nearest one's density
+        assert gap <= (K - 1) * np.exp(-margin / (2 * eps)) * (1 + 1e-6) + 1e-15
+
+
+def test_the_gap_to_the_assignments_goes_to_zero():
+    X = reference_data.faithful()
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    fit = KMeans(2, random_state=0).fit(X)
+    one_hot = np.eye(2)[fit.labels_]
+    gaps = [np.abs(soft(X, fit.cluster_centers_, 10.0**-e) - one_hot).max() for e in range(1, 7)]
+    assert (np.diff(gaps) <= 0).all()
+    assert gaps[0] > 0.1
+    assert gaps[-1] < 1e-15
+
+
+def test_one_step_of_the_shrunken_mixture_is_one_step_of_k_means():
+    X, centers = random_data(0, 3, 2, 50)
+    fit = KMeans(3, init=centers, max_iter=1).fit(X)
+    step = gmm.m_step(X, soft(X, centers, 1e-6))
+    np.testing.assert_allclose(step.means, fit.cluster_centers_, rtol=1e-12)
+
+
+def test_restarts_keep_the_least_inertia():
+    X, _ = random_data(5, 5, 2, 60)
+    many = KMeans(5, n_init=20, random_state=0).fit(X)
+    one = KMeans(5, n_init=1, random_state=0).fit(X)
+    assert many.inertia_ <= one.inertia_
+    assert "best of 20 restart(s)" in many.status_
+    assert "units of inertia" in many.status_
+
+
+def test_plusplus_never_chooses_a_duplicate_while_others_are_left():
+    X = np.repeat([[0.0, 0.0], [1.0, 0.0], [0.0, 50.0], [3.0, 3.0]], [40, 3, 1, 10], axis=0)
+    for seed in range(30):
+        centers = kmeans_plusplus(X, 4, np.random.RandomState(seed))
+        assert len(np.unique(centers, axis=0)) == 4
+
+
+def test_more_clusters_than_distinct_samples_is_a_perfect_fit():
+    X = np.repeat([[0.0], [1.0]], 5, axis=0)
+    fit = KMeans(3, random_state=0).fit(X)
+    assert fit.inertia_ == 0.0
+    assert fit.converged_
+
+
+def test_an_emptied_cluster_restarts_at_the_worst_placed_sample():
+    X = np.array([[0.0], [1.0], [10.0], [11.0]])
+    fit = KMeans(2, init=[[5.0], [1000.0]]).fit(X)
+    np.testing.assert_array_equal(np.sort(fit.cluster_centers_.ravel()), [0.5, 10.5])
+    assert (np.diff(fit.history_) >= 0).all()
+
+
+def test_as_many_clusters_as_samples_is_a_perfect_fit():
+    X, _ = random_data(0, 3, 2, 20)
+    assert KMeans(20, random_state=0).fit(X).inertia_ == 0.0
+
+
+@pytest.mark.parametrize("centre", [0.0, 1.0])
+def test_standardised_data_converge_from_a_centre_at_zero(centre):
+    X = np.random.RandomState(0).normal(size=(200, 1))
+    X -= X.mean(axis=0)
+    fit = KMeans(1, init=[[centre]]).fit(X)
+    assert fit.converged_
+    np.testing.assert_allclose(fit.cluster_centers_, 0, atol=1e-15)
+
+
+def test_predict_transform_and_score_use_the_centres():
+    X, _ = random_data(0, 3, 2, 50)
+    fit = KMeans(3, random_state=0).fit(X)
+    np.testing.assert_array_equal(fit.predict(X), fit.labels_)
+    np.testing.assert_array_equal(fit.fit_predict(X), fit.labels_)
+    np.testing.assert_array_equal(fit.transform(X).argmin(axis=1), fit.labels_)
+    np.testing.assert_allclose((fit.transform(X).min(axis=1) ** 2).sum(), fit.inertia_, rtol=1e-12)
+    np.testing.assert_allclose(fit.score(X), -fit.inertia_, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"n_clusters": 0}, "n_clusters must be a whole number of at least 1, got 0"),
+        ({"n_clusters": 1.5}, "n_clusters must be a whole number of at least 1, got 1.5"),
+        ({"n_clusters": 5}, "n_clusters must be at most the number of samples 4, got 5"),
+        ({"n_init": 0}, "n_init must be a whole number of at least 1, got 0"),
+        ({"max_iter": 0}, "max_iter must be a whole number of at least 1, got 0"),
+        ({"tol": -1.0}, "tol must be finite and at least 0, got -1"),
+        ({"init": "random"}, r"init must be 'k-means\+\+' or an array of centres, got 'random'"),
+        ({"init": [[0.0, 1.0]]}, r"init must have shape \(2, 1\), got \(1, 2\)"),
+        ({"init": [[0.0], [np.nan]]}, "init must be finite"),
+    ],
+)
+def test_bad_settings_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        KMeans(**{"n_clusters": 2} | settings).fit([[0.0], [1.0], [2.0], [3.0]])
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        ([[np.nan], [1.0]], "X must be finite"),
+        ([1.0, 2.0], "X must be two-dimensional"),
+        ([[1.0]], "X must have at least two rows"),
+        ([["a"], ["b"]], "X must hold numbers"),
+        (np.empty((0, 2)), "X must have at least one row"),
+    ],
+)
+def test_bad_data_are_refused(X, message):
+    with pytest.raises(ValueError, match=message):
+        KMeans(1).fit(X)
