@@ -1,5 +1,6 @@
 """The figures of a comparison, each drawn on axes it is given or in a figure it returns."""
 
+import warnings
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -8,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 from scipy.stats import binom, norm
+
+from em import NotIdentifiableWarning
 
 EM_COLOUR, MAP_COLOUR, POSTERIOR_COLOUR, DATA_COLOUR = "#c1272d", "#e08214", "#2166ac", "0.55"
 MOST_MARGINALS = 24
@@ -143,12 +146,11 @@ def ridge_figure(comparison: Any) -> Figure:
     left.plot(
         draws[:, 0, 0], draws[:, 1, 0], ".", color=POSTERIOR_COLOUR, markersize=2, alpha=0.3, label="posterior draws"
     )
-    for seed in range(40):
-        fit = comparison.ridge_fit(seed)
-        left.plot(*fit.probs_[:2, 0], "x", color=EM_COLOUR, label="EM, 40 starts" if seed == 0 else None)
+    answers = np.array([_em_from_anywhere(comparison, seed).probs_[:2, 0] for seed in range(40)])
+    left.plot(*answers.T, "x", color=EM_COLOUR, label="EM's answers from 40 random starts")
     left.set(xlabel="probs[0, 0]", ylabel="probs[1, 0]", xlim=(0, 1), ylim=(0, 1), aspect="equal")
     left.set_title("the ridge: every cross has the same likelihood")
-    left.legend(loc="upper right")
+    left.legend(loc="lower left")
     weights = comparison.unaligned["weights"].to_numpy().reshape(len(draws), -1)
     right.hist((weights * draws[:, :, 0]).sum(axis=1), bins=50, density=True, color=POSTERIOR_COLOUR, alpha=0.45)
     known = float(comparison.mle.weights_ @ comparison.mle.probs_[:, 0])
@@ -156,6 +158,15 @@ def ridge_figure(comparison: Any) -> Figure:
     right.set(xlabel="sum_k weights_k probs_k", yticks=[], title="what the data do identify")
     right.legend()
     return fig
+
+
+def _em_from_anywhere(comparison: Any, seed: int) -> Any:
+    rng = np.random.RandomState(seed)
+    K, D = comparison.n_components, comparison.X.shape[1]
+    start = comparison.family.parameters_type(rng.dirichlet(np.ones(K)), rng.uniform(size=(K, D)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotIdentifiableWarning)
+        return comparison.family.estimator(n_components=K, init=start).fit(comparison.X)
 
 
 def draw_gaussian_data(ax: Axes, comparison: Any) -> None:

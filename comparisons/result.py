@@ -1,6 +1,5 @@
 """What a comparison found, in one value that tables, figures and files are made from."""
 
-import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,14 +70,6 @@ class Comparison:
     def reference(self) -> Any:
         """The parameters that draws are aligned to: EM's MLE, or its MAP where there is no MLE."""
         return self.mle.parameters_ if self.has_maximum and self.identified else self.map.parameters_
-
-    def ridge_fit(self, seed: int) -> Any:
-        """Return maximum likelihood from one random start, for the picture of a ridge."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return self.family.estimator(
-                n_components=self.n_components, init="random", n_init=1, random_state=seed
-            ).fit(self.X)
 
     def save(self, folder: Any) -> None:
         """Write ``comparison.json``, figures and the posterior into ``folder``, each replaced atomically."""

@@ -75,7 +75,7 @@ def test_collapsed_restarts_are_counted_and_never_ranked(runs):
 
 def test_when_most_restarts_collapse_a_warning_says_so():
     with pytest.warns(CollapseWarning, match="of 8 restarts collapsed"):
-        fit = GaussianMixtureEM(8, n_init=8, random_state=0).fit(reference_data.iris())
+        fit = GaussianMixtureEM(8, n_init=8, random_state=1).fit(reference_data.iris())
     assert 4 < fit.n_collapsed_ < 8
     assert fit.converged_
 

@@ -146,14 +146,16 @@ class GMMPrior:
         """Return log p(μ_k, Σ_k), shape (K,)."""
         D, nu, kappa = parameters.n_features, self.degrees_of_freedom, self.mean_precision
         log_det = 2 * np.log(np.diagonal(parameters.cholesky, axis1=1, axis2=2)).sum(axis=1)
-        gap = np.linalg.solve(parameters.cholesky, (parameters.means - self.mean)[..., None])  # L⁻¹ (μ_k - m0)
-        root = np.linalg.solve(parameters.cholesky, np.linalg.cholesky(self.scale))  # tr(Ψ0 Σ_k⁻¹) = ‖L⁻¹ chol(Ψ0)‖²
-        log_normal = -0.5 * (D * log(2 * pi) - D * log(kappa) + log_det + kappa * (gap**2).sum(axis=(1, 2)))
+        precisions = np.linalg.inv(parameters.covariances)
+        gap = parameters.means - self.mean
+        log_normal = -0.5 * (
+            D * log(2 * pi) - D * log(kappa) + log_det + kappa * np.einsum("kd,kde,ke->k", gap, precisions, gap)
+        )
         log_inverse_wishart = 0.5 * (
             nu * np.linalg.slogdet(self.scale)[1]
             - nu * D * log(2)
             - 2 * multigammaln(nu / 2, D)
             - (nu + D + 1) * log_det
-            - (root**2).sum(axis=(1, 2))
+            - np.einsum("de,ked->k", self.scale, precisions)
         )
         return log_normal + log_inverse_wishart

@@ -1,0 +1,209 @@
+"""Bad input is a ValueError that names the argument, what was given and what would do."""
+
+import numpy as np
+import pytest
+
+from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM, bmm, gmm
+from models.bmm import BMMParameters, BMMPrior
+from models.gmm import GMMParameters, GMMPrior
+
+GOOD = np.random.RandomState(0).normal(size=(20, 2))
+GOOD_COUNTS = np.random.RandomState(0).randint(2, size=(20, 3))
+ESTIMATORS = [
+    pytest.param(GaussianMixtureEM, id="gaussian"),
+    pytest.param(BernoulliMixtureEM, id="bernoulli"),
+    pytest.param(BinomialMixtureEM, id="binomial"),
+]
+
+
+def good_data(estimator):
+    return GOOD if estimator is GaussianMixtureEM else GOOD_COUNTS
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        pytest.param([[0.0, 1.0], [np.nan, 1.0], [1.0, 0.0]], "X must be finite, got NaN or infinity", id="NaN"),
+        pytest.param([[0.0, 1.0], [np.inf, 1.0], [1.0, 0.0]], "X must be finite, got NaN or infinity", id="inf"),
+        pytest.param(np.empty((0, 2)), r"X must have at least one row and one column, got shape \(0, 2\)", id="empty"),
+        pytest.param(np.empty((5, 0)), r"X must have at least one row and one column, got shape \(5, 0\)", id="narrow"),
+        pytest.param([[0.0, 1.0]], r"X must have at least two rows \(samples\), got shape \(1, 2\)", id="one row"),
+        pytest.param([0, 1, 1], r"X must be two-dimensional .*, got 1 dim.* reshape one feature with", id="1-d"),
+        pytest.param(np.zeros((2, 2, 2)), "X must be two-dimensional .*, got 3 dim", id="3-d"),
+        pytest.param([["a", "b"], ["c", "d"]], "X must hold numbers, got", id="strings"),
+        pytest.param([["0", "1"], ["1", "0"]], "X must hold numbers, got", id="digits as strings"),
+        pytest.param([[0, 1], [1]], "X must", id="ragged"),
+        pytest.param(None, "X must hold numbers, got", id="None"),
+        pytest.param(np.eye(2) * 1j, "X must hold numbers, got", id="complex"),
+    ],
+)
+def test_data_that_are_no_matrix_of_numbers_are_refused(estimator, X, message):
+    with pytest.raises(ValueError, match=message):
+        estimator(1).fit(X)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("K", [0, -1, 1.5, True, "2", None, np.nan])
+def test_a_number_of_components_that_is_no_count_is_refused(estimator, K):
+    with pytest.raises(ValueError, match="n_components must be a whole number of at least 1, got "):
+        estimator(K).fit(good_data(estimator))
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_more_components_than_samples_are_refused(estimator):
+    with pytest.raises(ValueError, match="n_components must be at most the number of samples 20, got 21"):
+        estimator(21).fit(good_data(estimator))
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"tol": -1e-3}, "tol must be finite and at least 0, got -0.001"),
+        ({"tol": np.nan}, "tol must be finite and at least 0, got nan"),
+        ({"tol": "small"}, "tol must .* number.*, got 'small'"),
+        ({"tol": None}, "tol must .* number.*, got None"),
+        ({"max_iter": 0}, "max_iter must be a whole number of at least 1, got 0"),
+        ({"max_iter": 2.5}, "max_iter must be a whole number of at least 1, got 2.5"),
+        ({"n_init": 0}, "n_init must be a whole number of at least 1, got 0"),
+        ({"n_init": True}, "n_init must be a whole number of at least 1, got True"),
+        ({"init": "kmeans++"}, r"init must be one of k-means\+\+, kmeans, random, .*, got 'kmeans\+\+'"),
+        ({"init": [0, 1]}, r"init must be .*or 20 integer labels from 0 to 1, got \[0, 1\]"),
+        ({"init": [2] * 20}, "init must be .*or 20 integer labels from 0 to 1, got"),
+        ({"init": [-1] * 20}, "init must be .*or 20 integer labels from 0 to 1, got"),
+        ({"init": [0.5] * 20}, "init must be .*or 20 integer labels from 0 to 1, got"),
+        ({"init": [[0], [0, 1]]}, "init must be .*or 20 integer labels from 0 to 1, got"),
+        ({"init": None}, "init must be .*or 20 integer labels from 0 to 1, got None"),
+        ({"prior": 3.0}, "prior must be None or a .*MMPrior, got float"),
+    ],
+    ids=str,
+)
+def test_bad_settings_are_refused(estimator, settings, message):
+    with pytest.raises(ValueError, match=message):
+        estimator(2, **settings).fit(good_data(estimator))
+
+
+def test_starts_of_another_shape_or_family_are_refused():
+    gaussian = GMMParameters([1.0], [[0.0, 0.0]], [np.eye(2)])
+    counts = BMMParameters([0.5, 0.5], np.full((2, 2), 0.5))
+    with pytest.raises(ValueError, match=r"init must have \(components, features\) = \(2, 2\), got \(1, 2\)"):
+        GaussianMixtureEM(2, init=gaussian).fit(GOOD)
+    with pytest.raises(ValueError, match=r"init must have \(components, features\) = \(2, 3\), got \(2, 2\)"):
+        BernoulliMixtureEM(2, init=counts).fit(GOOD_COUNTS)
+    with pytest.raises(ValueError, match="init must be one of .*, a GMMParameters, or"):
+        GaussianMixtureEM(2, init=counts).fit(GOOD)
+    with pytest.raises(ValueError, match="init must be one of .*, a BMMParameters, or"):
+        BernoulliMixtureEM(1, init=gaussian).fit(GOOD_COUNTS)
+
+
+def test_labels_that_leave_a_gaussian_component_empty_are_refused():
+    with pytest.raises(ValueError, match="init labels give no legal start: component 2 was emptied"):
+        GaussianMixtureEM(3, init=np.arange(20) % 2).fit(GOOD)
+
+
+def test_priors_of_another_shape_or_family_are_refused():
+    gaussian = GMMPrior(2.0, [0.0], 0.1, 3.0, [[1.0]])
+    with pytest.raises(ValueError, match=r"prior.mean must have shape \(2,\) like a row of X, got \(1,\)"):
+        GaussianMixtureEM(2, prior=gaussian).fit(GOOD)
+    with pytest.raises(ValueError, match=r"prior.concentration must be a number or have shape \(2,\), got \(3,\)"):
+        GaussianMixtureEM(2, prior=GMMPrior([2.0] * 3, [0.0, 0.0], 0.1, 4.0, np.eye(2))).fit(GOOD)
+    with pytest.raises(ValueError, match=r"prior.successes must be a number or have shape \(3,\), got \(2,\)"):
+        BernoulliMixtureEM(2, prior=BMMPrior(successes=[2.0, 2.0])).fit(GOOD_COUNTS)
+    with pytest.raises(ValueError, match="prior must be None or a GMMPrior, got BMMPrior"):
+        GaussianMixtureEM(2, prior=BMMPrior()).fit(GOOD)
+    with pytest.raises(ValueError, match="prior must be None or a BMMPrior, got GMMPrior"):
+        BernoulliMixtureEM(2, prior=gaussian).fit(GOOD_COUNTS)
+
+
+def test_constant_columns_are_refused_where_their_variance_would_be_zero():
+    X = np.column_stack([GOOD, np.full(20, 3.0)])
+    with pytest.raises(
+        ValueError, match=r"X must not have constant columns .* constant column\(s\) \[2\].*pass a prior"
+    ):
+        GaussianMixtureEM(2).fit(X)
+    prior = GMMPrior(2.0, X.mean(axis=0), 0.1, 5.0, np.eye(3))
+    assert np.isfinite(GaussianMixtureEM(2, prior=prior, random_state=0).fit(X).objective_)
+    counts = np.column_stack([GOOD_COUNTS, np.zeros(20)])
+    assert np.isfinite(BernoulliMixtureEM(1).fit(counts).objective_)
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        pytest.param(np.column_stack([GOOD, GOOD.sum(axis=1)]), id="collinear"),
+        pytest.param(GOOD @ np.ones((2, 2)) + 1e6, id="collinear far from zero"),
+        pytest.param(np.random.RandomState(0).normal(size=(4, 6)), id="fewer samples than features"),
+        pytest.param(np.random.RandomState(0).normal(size=(4, 4)), id="as many samples as features"),
+    ],
+)
+def test_data_without_variance_in_some_direction_are_refused(X):
+    with pytest.raises(
+        ValueError, match="X must have more samples than features and no collinear columns .* or pass a prior"
+    ):
+        GaussianMixtureEM(1).fit(X)
+    D = X.shape[1]
+    prior = GMMPrior(2.0, X.mean(axis=0), 0.1, D + 2, np.eye(D))
+    assert np.isfinite(GaussianMixtureEM(2, prior=prior, random_state=0).fit(X).objective_)
+
+
+@pytest.mark.parametrize("scale", [1e200, 1e-200])
+def test_data_whose_variance_fits_no_float_are_refused(scale):
+    with pytest.raises(ValueError, match="X must have columns whose variances fit a float, got .* rescale X"):
+        GaussianMixtureEM(1).fit(GOOD * scale)
+
+
+def test_covariance_types_to_come_are_refused():
+    with pytest.raises(ValueError, match="covariance_type must be 'full', got 'diag'"):
+        GaussianMixtureEM(1, covariance_type="diag").fit(GOOD)
+
+
+@pytest.mark.parametrize(
+    ("X", "n_trials", "message"),
+    [
+        ([[0, 1], [2, 1]], 1, r"X must hold only 0 and 1 .* got values from 0 to 2; the first misfit is X\[1, 0\] = 2"),
+        ([[0, 1], [-1, 1]], 1, r"X must hold only 0 and 1 .*; the first misfit is X\[1, 0\] = -1"),
+        ([[0, 1], [0.5, 1]], 1, r"X must hold only 0 and 1 .*; the first misfit is X\[1, 0\] = 0.5"),
+        ([[0, 4], [1, 5]], 4, r"X must hold whole numbers from 0 to n_trials .*; the first misfit is X\[1, 1\] = 5"),
+        (
+            [[0, 4], [1, 2.5]],
+            4,
+            r"X must hold whole numbers from 0 to n_trials .*; the first misfit is X\[1, 1\] = 2.5",
+        ),
+        ([[0, 4], [3, 1]], [2, 4], r"X must hold whole numbers .*; the first misfit is X\[1, 0\] = 3"),
+        ([[0, 1], [1, 1]], 0, "n_trials must be whole numbers of at least 1, got 0"),
+        ([[0, 1], [1, 1]], 1.5, "n_trials must be whole numbers of at least 1, got 1.5"),
+        ([[0, 1], [1, 1]], "many", "n_trials must .*numbers"),
+        ([[0, 1], [1, 1]], None, "n_trials must .*numbers"),
+        ([[0, 1], [1, 1]], [[1], [1, 2]], "n_trials must .*numbers"),
+        ([[0, 1], [1, 1]], [1, 1, 1], r"n_trials must be a number or have shape \(2,\) or \(2, 2\) .*, got \(3,\)"),
+        ([[0, 1], [1, 1]], np.ones((3, 2)), r"n_trials must be a number or have shape .*, got \(3, 2\)"),
+    ],
+)
+def test_counts_that_do_not_fit_their_trials_are_refused(X, n_trials, message):
+    with pytest.raises(ValueError, match=message):
+        BinomialMixtureEM(1, n_trials=n_trials).fit(X)
+    with pytest.raises(ValueError, match=message):
+        bmm.e_step(X, BMMParameters([1.0], [[0.5, 0.5]]), n_trials)
+    with pytest.raises(ValueError, match=message):
+        bmm.m_step(X, [[1.0], [1.0]], None, n_trials)
+
+
+def test_a_fitted_mixture_refuses_other_features():
+    fit = GaussianMixtureEM(1).fit(GOOD)
+    with pytest.raises(ValueError, match="X has 3 features, but GaussianMixtureEM is expecting 2 features"):
+        fit.predict(np.zeros((5, 3)))
+    with pytest.raises(ValueError, match="X must be finite"):
+        fit.score_samples([[np.nan, 0.0]])
+
+
+@pytest.mark.parametrize(
+    ("steps", "parameters", "noun"),
+    [
+        (gmm, GMMParameters([1.0], [[0.0, 0.0]], [np.eye(2)]), "means"),
+        (bmm, BMMParameters([1.0], [[0.5, 0.5]]), "probs"),
+    ],
+)
+def test_steps_refuse_data_of_other_features(steps, parameters, noun):
+    with pytest.raises(ValueError, match=f"X must have 2 columns like the {noun}, got 3"):
+        steps.e_step(np.zeros((4, 3)), parameters)

@@ -1,0 +1,57 @@
+"""The default prior moves with the data: units and origin do not matter."""
+
+import numpy as np
+import pytest
+
+from models.gmm import GMMPrior
+
+
+def test_hyperparameters_are_those_of_fraley_and_raftery():
+    X = np.random.default_rng(0).normal(size=(50, 3)) * [1, 10, 100]
+    prior = GMMPrior.weakly_informative(X, n_components=4)
+    np.testing.assert_array_equal(prior.concentration, [2, 2, 2, 2])
+    np.testing.assert_allclose(prior.mean, X.mean(axis=0))
+    assert (prior.mean_precision, prior.degrees_of_freedom) == (0.01, 5)
+    np.testing.assert_allclose(prior.scale, np.cov(X, rowvar=False) / 4 ** (2 / 3))
+
+
+@pytest.mark.parametrize("D", [1, 3])
+def test_prior_follows_any_affine_change_of_the_data(D):
+    """Of A x + b the mean is A m0 + b and the scale A Psi0 A'; nothing else changes."""
+    rng = np.random.default_rng(D)
+    X, A, b = rng.normal(size=(40, D)), rng.normal(size=(D, D)), rng.normal(size=D)
+    before, after = GMMPrior.weakly_informative(X, 2), GMMPrior.weakly_informative(X @ A.T + b, 2)
+    np.testing.assert_allclose(after.mean, A @ before.mean + b)
+    np.testing.assert_allclose(after.scale, A @ before.scale @ A.T)
+    np.testing.assert_array_equal(after.concentration, before.concentration)
+    assert after.mean_precision == before.mean_precision
+    assert after.degrees_of_freedom == before.degrees_of_freedom
+
+
+def test_integers_booleans_and_float32_are_computed_in_float64():
+    X = np.array([[0, 1], [1, 1], [1, 0], [0, 0], [1, 1]])
+    expected = GMMPrior.weakly_informative(X.astype(float), 2)
+    for same in (X, X.astype(bool), X.astype(np.float32), np.asfortranarray(X), X.tolist()):
+        prior = GMMPrior.weakly_informative(same, 2)
+        np.testing.assert_array_equal(prior.scale, expected.scale)
+        assert prior.scale.dtype == np.float64
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_collinear_columns_keep_their_variances_only(seed):
+    """Rounding decides whether such a covariance passes for positive definite: the prior must not depend on it."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(30, 2))
+    X = np.hstack([X, X @ rng.normal(size=(2, 1))]) * [1, 1e3, 1e-3]
+    np.testing.assert_allclose(GMMPrior.weakly_informative(X, 1).scale, np.diag(X.var(axis=0, ddof=1)))
+
+
+def test_fewer_rows_than_columns_still_give_a_proper_prior():
+    X = np.random.default_rng(0).normal(size=(3, 5))
+    assert (np.linalg.eigvalsh(GMMPrior.weakly_informative(X, 2).scale) > 0).all()
+
+
+@pytest.mark.parametrize("X", [[[1.0, 2.0]], [[1.0, 2.0], [1.0, 3.0]]], ids=["one row", "constant column"])
+def test_data_without_a_scale_are_refused(X):
+    with pytest.raises(ValueError, match="X must have at least two rows and no constant column"):
+        GMMPrior.weakly_informative(X, 2)
