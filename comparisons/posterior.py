@@ -108,21 +108,31 @@ class UnconstrainedDensity:
         """Return the gradient (p,) of the log density at an unconstrained vector (p,)."""
         return np.asarray(self.value_and_gradient(flat)[1])
 
-    def information(self, flat: Array) -> Array:
-        """Return minus the Hessian of the log density (p, p), by central differences of the gradient."""
-        steps = 1e-5 * np.maximum(1.0, np.abs(flat))
+    def information(self, flat: Array, kept: np.ndarray | None = None) -> Array:
+        """Return minus the Hessian of the log density over the kept coordinates, by differences of the gradient."""
+        index = np.arange(self.size) if kept is None else np.flatnonzero(kept)
+        steps = 1e-5 * np.maximum(1.0, np.abs(flat[index]))
+        units = np.eye(self.size)[index]
         rows = [
-            (self.gradient(flat - step * unit) - self.gradient(flat + step * unit)) / (2 * step)
-            for step, unit in zip(steps, np.eye(len(flat)), strict=True)
+            (self.gradient(flat - step * unit) - self.gradient(flat + step * unit))[index] / (2 * step)
+            for step, unit in zip(steps, units, strict=True)
         ]
         return (np.array(rows) + np.array(rows).T) / 2
 
-    def standard_errors(self, flat: Array) -> Array:
-        """Return standard errors (p,): square roots of the diagonal of the inverse information."""
-        information = self.information(flat)
+    def standard_errors(self, flat: Array, kept: np.ndarray) -> Array:
+        """Return standard errors of the kept coordinates: square roots of the diagonal of the inverse information."""
+        information = self.information(flat, kept)
         scale = 1 / np.sqrt(np.maximum(np.abs(np.diag(information)), 1e-300))
         inverse = np.linalg.pinv(information * np.outer(scale, scale), rcond=1e-10, hermitian=True)
         return scale * np.sqrt(np.maximum(np.diag(inverse), 0))
+
+    def mask(self, free: dict[str, np.ndarray]) -> np.ndarray:
+        """Return which unconstrained coordinates (p,) are free, given masks of quantities that map one to one."""
+        parts = [
+            free[name].ravel() if name in free else np.ones(int(np.prod(shape)), dtype=bool)
+            for name, shape in zip(self.names, self.shapes, strict=True)
+        ]
+        return np.concatenate(parts)
 
     def _split(self, flat: Any) -> list[Any]:
         ends = np.cumsum([int(np.prod(shape)) for shape in self.shapes])

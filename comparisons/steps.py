@@ -102,13 +102,16 @@ class Steps:
             self._check_stationary(found.mle.parameters_)
 
     def _check_stationary(self, parameters: Any) -> None:
+        """Interior quantities by the gradient; those on the boundary, held just inside it, by one-sided slopes."""
         free = self.family.free_coordinates(parameters)
         point = {
             name: np.clip(array, 1e-12, 1 - 1e-12) if name in free else array
             for name, array in parameters.arrays().items()
         }
         at = self.flat.unconstrain(point)
-        self.found.checks.append(metrics.mle_is_stationary(self.flat.gradient(at), self.flat.standard_errors(at)))
+        kept = self.flat.mask(free)
+        gradient, errors = self.flat.gradient(at)[kept], self.flat.standard_errors(at, kept)
+        self.found.checks.append(metrics.mle_is_stationary(gradient, errors))
         slopes = [
             slope
             for name, inside in free.items()

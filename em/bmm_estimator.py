@@ -18,7 +18,7 @@ from em.bmm import (
     sufficient_statistics,
 )
 from em.bound import normalise
-from em.engine import Problem, sum_over_blocks
+from em.engine import EPS, Problem, Run, sum_over_blocks
 from em.estimator import MixtureEM
 from em.identifiability import identify
 from em.status import NotIdentifiableWarning
@@ -27,6 +27,7 @@ from models.bmm.counts import count_matrix
 from models.validation import Array
 
 NEAR_BOUNDARY = 1e-8
+INWARD_STEP = 1e-6
 SCALES = {"weights": 1.0, "probs": 1.0}
 
 
@@ -134,6 +135,25 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
 
         return Problem(expect, lambda statistics: mode(statistics, self.prior), self._log_prior, SCALES)
 
+    def _released(
+        self, problem: Problem[BMMParameters, CountStatistics], run: Run[BMMParameters]
+    ) -> BMMParameters | None:
+        """Release probs that EM holds at 0 or 1 although the objective rises inwards (Karush-Kuhn-Tucker fails there).
+
+        A prob of 0 is a fixed point of EM whatever its slope, so a run may be trapped. From just inside the boundary
+        one M-step tells which way each such prob wants to go.
+        """
+        weights, probs = run.parameters.weights, run.parameters.probs
+        held = on_boundary(probs)
+        if not held.any():
+            return None
+        inside = np.where(held, np.clip(probs, INWARD_STEP, 1 - INWARD_STEP), probs)
+        after = problem.maximise(problem.expect(BMMParameters(weights, inside))[1]).probs
+        inwards = held & (np.abs(after - 0.5) < np.abs(inside - 0.5))
+        released = BMMParameters(weights, np.where(inwards, inside, probs))
+        gain = problem.expect(released)[0] + problem.log_prior(released) - run.objective
+        return released if gain > 1e3 * EPS * abs(run.objective) else None
+
     def _m_step(self, X: Array, responsibilities: Array) -> BMMParameters:
         return m_step(X, responsibilities, self.prior, self._trials())
 
@@ -148,8 +168,8 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
         remarks = []
         if emptied := np.flatnonzero(self.weights_ * len(X) < NEAR_BOUNDARY).tolist():
             remarks.append(f"component(s) {emptied} emptied: use fewer components or a prior")
-        if on_boundary := int(((self.probs_ < NEAR_BOUNDARY) | (self.probs_ > 1 - NEAR_BOUNDARY)).sum()):
-            remarks.append(f"{on_boundary} of {self.probs_.size} probs on the boundary (0 or 1)")
+        if n_held := int(on_boundary(self.probs_).sum()):
+            remarks.append(f"{n_held} of {self.probs_.size} probs on the boundary (0 or 1)")
         self.identifiability_ = identify(self.parameters_, self._trials())
         if not self.identifiability_.identified:
             remarks.append(f"not identified: {self.identifiability_.sentence}")
@@ -190,3 +210,8 @@ class BernoulliMixtureEM(BinomialMixtureEM):
 
     def _trials(self) -> Any:
         return 1
+
+
+def on_boundary(probs: Array) -> np.ndarray:
+    """Return which probs are 0 or 1 as far as EM can tell."""
+    return (probs < NEAR_BOUNDARY) | (probs > 1 - NEAR_BOUNDARY)

@@ -10,7 +10,7 @@ so the objective, log p(x | θ) + log p(θ), never decreases (Dempster, Laird & 
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Protocol, Self
 
@@ -94,6 +94,10 @@ class Run[P: Parameters]:
     def n_iter(self) -> int:
         """Number of M-steps made."""
         return len(self.history) - 1
+
+    def then(self, after: Self) -> Self:
+        """Return this run continued by another that started above its objective."""
+        return replace(after, history=np.concatenate([self.history, after.history]))
 
 
 def run_em[P: Parameters, S](problem: Problem[P, S], start: P, *, tol: float, max_iter: int) -> Run[P]:

@@ -75,6 +75,10 @@ class MixtureEM[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
     def _simulate(self, n_samples: int, random_state: Any) -> tuple[Array, np.ndarray]:
         """Draw samples and labels from the fitted mixture."""
 
+    def _released(self, problem: Problem[P, Any], run: Run[P]) -> P | None:
+        """Return better parameters next to a limit that is no maximum, where this family knows a way, or None."""
+        return None
+
     def _remarks(self, X: Array) -> list[str]:
         """Return sentences that a family adds to the status, and give its warnings."""
         return []
@@ -107,6 +111,8 @@ class MixtureEM[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
             problem = self._problem(X)
             runs = [run_em(problem, start, tol=self.tol, max_iter=self.max_iter) for start in self._starts(X)]
             best = max(runs, key=lambda run: (not run.collapsed, run.objective))
+            while (start := self._released(problem, best)) is not None:
+                best = best.then(run_em(problem, start, tol=self.tol, max_iter=self.max_iter))
             self._keep(best, n_collapsed=sum(run.collapsed for run in runs), n_runs=len(runs))
             self.status_ = "; ".join([self.status_, *self._remarks(X)])
         return self

@@ -9,14 +9,14 @@ from models.validation import Array, data_matrix
 
 
 def samples_to_fit(estimator: BaseEstimator, X: ArrayLike) -> Array:
-    """Return X (n, D) as float64, checked; the estimator remembers the number of features and their names, if any.
+    """Return X (n, D) as float64 in C order, checked; the estimator remembers the number of features and any names.
 
     Raises
     ------
     ValueError
         If X is not a finite matrix of numbers with at least two rows.
     """
-    matrix = data_matrix(X)
+    matrix = np.ascontiguousarray(data_matrix(X))
     if len(matrix) < 2:
         raise ValueError(f"X must have at least two rows (samples), got shape {matrix.shape}")
     validate_data(estimator, X, reset=True, skip_check_array=True)
@@ -24,9 +24,9 @@ def samples_to_fit(estimator: BaseEstimator, X: ArrayLike) -> Array:
 
 
 def samples_to_use(estimator: BaseEstimator, X: ArrayLike) -> Array:
-    """Return X (n, D) as float64, checked to have the features that the estimator was fitted with."""
+    """Return X (n, D) as float64 in C order, checked to have the features that the estimator was fitted with."""
     check_is_fitted(estimator)
-    matrix = data_matrix(X)
+    matrix = np.ascontiguousarray(data_matrix(X))
     validate_data(estimator, X, reset=False, skip_check_array=True)
     return matrix
 

@@ -30,7 +30,7 @@ def good_data(estimator):
         pytest.param(np.empty((5, 0)), r"X must have at least one row and one column, got shape \(5, 0\)", id="narrow"),
         pytest.param([[0.0, 1.0]], r"X must have at least two rows \(samples\), got shape \(1, 2\)", id="one row"),
         pytest.param([0, 1, 1], r"X must be two-dimensional .*, got 1 dim.* reshape one feature with", id="1-d"),
-        pytest.param(np.zeros((2, 2, 2)), "X must be two-dimensional .*, got 3 dim", id="3-d"),
+        pytest.param(np.zeros((2, 2, 2)), r"X must be two-dimensional .*, got 3 dim", id="3-d"),
         pytest.param([["a", "b"], ["c", "d"]], "X must hold numbers, got", id="strings"),
         pytest.param([["0", "1"], ["1", "0"]], "X must hold numbers, got", id="digits as strings"),
         pytest.param([[0, 1], [1]], "X must", id="ragged"),
@@ -62,20 +62,20 @@ def test_more_components_than_samples_are_refused(estimator):
     [
         ({"tol": -1e-3}, "tol must be finite and at least 0, got -0.001"),
         ({"tol": np.nan}, "tol must be finite and at least 0, got nan"),
-        ({"tol": "small"}, "tol must .* number.*, got 'small'"),
-        ({"tol": None}, "tol must .* number.*, got None"),
+        ({"tol": "small"}, r"tol must .* number.*, got 'small'"),
+        ({"tol": None}, r"tol must .* number.*, got None"),
         ({"max_iter": 0}, "max_iter must be a whole number of at least 1, got 0"),
         ({"max_iter": 2.5}, "max_iter must be a whole number of at least 1, got 2.5"),
         ({"n_init": 0}, "n_init must be a whole number of at least 1, got 0"),
         ({"n_init": True}, "n_init must be a whole number of at least 1, got True"),
         ({"init": "kmeans++"}, r"init must be one of k-means\+\+, kmeans, random, .*, got 'kmeans\+\+'"),
         ({"init": [0, 1]}, r"init must be .*or 20 integer labels from 0 to 1, got \[0, 1\]"),
-        ({"init": [2] * 20}, "init must be .*or 20 integer labels from 0 to 1, got"),
-        ({"init": [-1] * 20}, "init must be .*or 20 integer labels from 0 to 1, got"),
-        ({"init": [0.5] * 20}, "init must be .*or 20 integer labels from 0 to 1, got"),
-        ({"init": [[0], [0, 1]]}, "init must be .*or 20 integer labels from 0 to 1, got"),
-        ({"init": None}, "init must be .*or 20 integer labels from 0 to 1, got None"),
-        ({"prior": 3.0}, "prior must be None or a .*MMPrior, got float"),
+        ({"init": [2] * 20}, r"init must be .*or 20 integer labels from 0 to 1, got"),
+        ({"init": [-1] * 20}, r"init must be .*or 20 integer labels from 0 to 1, got"),
+        ({"init": [0.5] * 20}, r"init must be .*or 20 integer labels from 0 to 1, got"),
+        ({"init": [[0], [0, 1]]}, r"init must be .*or 20 integer labels from 0 to 1, got"),
+        ({"init": None}, r"init must be .*or 20 integer labels from 0 to 1, got None"),
+        ({"prior": 3.0}, r"prior must be None or a .*MMPrior, got float"),
     ],
     ids=str,
 )
@@ -91,9 +91,9 @@ def test_starts_of_another_shape_or_family_are_refused():
         GaussianMixtureEM(2, init=gaussian).fit(GOOD)
     with pytest.raises(ValueError, match=r"init must have \(components, features\) = \(2, 3\), got \(2, 2\)"):
         BernoulliMixtureEM(2, init=counts).fit(GOOD_COUNTS)
-    with pytest.raises(ValueError, match="init must be one of .*, a GMMParameters, or"):
+    with pytest.raises(ValueError, match=r"init must be one of .*, a GMMParameters, or"):
         GaussianMixtureEM(2, init=counts).fit(GOOD)
-    with pytest.raises(ValueError, match="init must be one of .*, a BMMParameters, or"):
+    with pytest.raises(ValueError, match=r"init must be one of .*, a BMMParameters, or"):
         BernoulliMixtureEM(1, init=gaussian).fit(GOOD_COUNTS)
 
 
@@ -139,7 +139,7 @@ def test_constant_columns_are_refused_where_their_variance_would_be_zero():
 )
 def test_data_without_variance_in_some_direction_are_refused(X):
     with pytest.raises(
-        ValueError, match="X must have more samples than features and no collinear columns .* or pass a prior"
+        ValueError, match=r"X must have more samples than features and no collinear columns .* or pass a prior"
     ):
         GaussianMixtureEM(1).fit(X)
     D = X.shape[1]
@@ -149,7 +149,7 @@ def test_data_without_variance_in_some_direction_are_refused(X):
 
 @pytest.mark.parametrize("scale", [1e200, 1e-200])
 def test_data_whose_variance_fits_no_float_are_refused(scale):
-    with pytest.raises(ValueError, match="X must have columns whose variances fit a float, got .* rescale X"):
+    with pytest.raises(ValueError, match=r"X must have columns whose variances fit a float, got .* rescale X"):
         GaussianMixtureEM(1).fit(GOOD * scale)
 
 
@@ -173,9 +173,9 @@ def test_covariance_types_to_come_are_refused():
         ([[0, 4], [3, 1]], [2, 4], r"X must hold whole numbers .*; the first misfit is X\[1, 0\] = 3"),
         ([[0, 1], [1, 1]], 0, "n_trials must be whole numbers of at least 1, got 0"),
         ([[0, 1], [1, 1]], 1.5, "n_trials must be whole numbers of at least 1, got 1.5"),
-        ([[0, 1], [1, 1]], "many", "n_trials must .*numbers"),
-        ([[0, 1], [1, 1]], None, "n_trials must .*numbers"),
-        ([[0, 1], [1, 1]], [[1], [1, 2]], "n_trials must .*numbers"),
+        ([[0, 1], [1, 1]], "many", r"n_trials must .*numbers"),
+        ([[0, 1], [1, 1]], None, r"n_trials must .*numbers"),
+        ([[0, 1], [1, 1]], [[1], [1, 2]], r"n_trials must .*numbers"),
         ([[0, 1], [1, 1]], [1, 1, 1], r"n_trials must be a number or have shape \(2,\) or \(2, 2\) .*, got \(3,\)"),
         ([[0, 1], [1, 1]], np.ones((3, 2)), r"n_trials must be a number or have shape .*, got \(3, 2\)"),
     ],

@@ -21,7 +21,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("rows", [1, 7, 64])
+@pytest.mark.parametrize("rows", [5, 64])
 @pytest.mark.parametrize(("estimator", "X"), CASES)
 def test_small_blocks_give_the_same_fit(estimator, X, rows, monkeypatch):
     history, objective = estimator.fit(X).history_, estimator.objective_
@@ -61,8 +61,8 @@ def test_data_far_from_zero_keep_their_digits():
     X = np.round(reference_data.faithful() * 2**10) / 2**10  # so that X + shift is exact
     near = GaussianMixtureEM(2, tol=1e-12, n_init=3, random_state=0).fit(X)
     far = GaussianMixtureEM(2, tol=1e-12, n_init=3, random_state=0).fit(X + shift)
-    # A mean near 1e6 is stored to 1e-10, and the smallest standard deviation is 0.3: a relative 1e-9 in responsibilities.
-    # Raw second moments would have lost 12 of 16 digits of the covariances.
+    # A mean near 1e6 is stored to 1e-10 and the smallest standard deviation is 0.3: 1e-9 in the responsibilities. Raw
+    # second moments would have lost 12 of 16 digits of the covariances.
     np.testing.assert_allclose(far.weights_, near.weights_, rtol=1e-8)
     np.testing.assert_allclose(far.means_ - shift, near.means_, rtol=1e-8)
     np.testing.assert_allclose(far.covariances_, near.covariances_, rtol=1e-7)

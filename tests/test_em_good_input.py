@@ -2,6 +2,7 @@
 answer as from float64 in C order, to the last bit."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import reference_data
 
@@ -91,8 +92,7 @@ def test_input_is_left_as_it_was():
 
 
 def test_data_frames_keep_their_feature_names():
-    pandas = pytest.importorskip("pandas")
-    frame = pandas.DataFrame(reference_data.faithful(), columns=["eruptions", "waiting"])
+    frame = pd.DataFrame(reference_data.faithful(), columns=["eruptions", "waiting"])
     for estimator in (GaussianMixtureEM(2, n_init=1, random_state=0), KMeans(2, n_init=1, random_state=0)):
         fit = estimator.fit(frame)
         np.testing.assert_array_equal(fit.feature_names_in_, ["eruptions", "waiting"])

@@ -27,19 +27,19 @@ def assert_identical(first, second):
 
 @pytest.mark.parametrize(("estimator", "X"), CASES)
 def test_same_seed_same_result_bit_for_bit(estimator, X):
-    first, second = (estimator(3, n_init=2, random_state=7).fit(X) for _ in range(2))
+    first, second = (estimator(2, n_init=2, random_state=7).fit(X) for _ in range(2))
     assert_identical(first, second)
-    assert_identical(first, estimator(3, n_init=2, random_state=np.random.RandomState(7)).fit(X))
+    assert_identical(first, estimator(2, n_init=2, random_state=np.random.RandomState(7)).fit(X))
     assert_identical(first, first.fit(X))
 
 
 @pytest.mark.parametrize(("estimator", "X"), CASES)
 def test_global_random_state_is_neither_read_nor_moved(estimator, X):
     np.random.seed(1)  # noqa: NPY002 - the global state is what this is about
-    expected = estimator(3, n_init=2, random_state=0).fit(X)
+    expected = estimator(2, n_init=2, random_state=0).fit(X)
     np.random.seed(2)  # noqa: NPY002
     before = np.random.get_state()  # noqa: NPY002
-    fit = estimator(3, n_init=2, random_state=0).fit(X)
+    fit = estimator(2, n_init=2, random_state=0).fit(X)
     after = np.random.get_state()  # noqa: NPY002
     assert_identical(fit, expected)
     np.testing.assert_array_equal(before[1], after[1])
@@ -54,10 +54,10 @@ def test_restarts_do_not_depend_on_how_many_there_are(init, monkeypatch):
         em.estimator, "run_em", lambda *args, **kwargs: runs.append(run_em(*args, **kwargs)) or runs[-1]
     )
     X = reference_data.iris()
-    GaussianMixtureEM(2, n_init=2, init=init, random_state=0).fit(X)
+    GaussianMixtureEM(3, n_init=2, init=init, random_state=0).fit(X)
     few = list(runs)
     runs.clear()
-    GaussianMixtureEM(2, n_init=4, init=init, random_state=0).fit(X)
+    GaussianMixtureEM(3, n_init=4, init=init, random_state=0).fit(X)
     for run, again in zip(few, runs, strict=False):
         np.testing.assert_array_equal(run.history, again.history)
     assert len({run.history[0] for run in runs}) > 1  # and they differ from each other

@@ -119,7 +119,9 @@ def test_log_jacobian_of_the_transform_is_the_numerical_one(D):
         [value], [matrix, transform.forward(matrix), transform.log_jac_det(value)], mode="FAST_COMPILE"
     )
     point, step, lower = rng.normal(size=D * (D + 1) // 2), 1e-5, np.tril_indices(D)
-    jacobian = [(function(point + e)[0] - function(point - e)[0])[lower] / (2 * step) for e in step * np.eye(len(point))]
+    jacobian = [
+        (function(point + e)[0] - function(point - e)[0])[lower] / (2 * step) for e in step * np.eye(len(point))
+    ]
     covariance, back, log_jacobian = function(point)
     assert (np.linalg.eigvalsh(covariance) > 0).all()
     np.testing.assert_allclose(back, point, atol=1e-12)

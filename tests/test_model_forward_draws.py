@@ -1,4 +1,4 @@
-"""Forward draws of the PyMC models and `simulate` come from the same distribution, and predictive draws and LOO work."""
+"""Forward draws of the PyMC models have the distribution of `simulate`; predictive draws and LOO work."""
 
 import arviz as az
 import numpy as np
@@ -63,7 +63,7 @@ def test_bernoulli_draws_have_the_cell_frequencies_of_the_mixture(build):
     drawn = draw_given(build(np.zeros((100, 3)), 2, bmm.BMMPrior()), CLASSES, 100).reshape(-1, 3)
     simulated = bmm.simulate(CLASSES, 10_000, random_state=3)[0]
     for X in (drawn, simulated):
-        frequency = np.array([(X == cell).all(axis=1).mean() for cell in cells])
+        frequency = np.array([(cell == X).all(axis=1).mean() for cell in cells])
         error = np.sqrt(expected * (1 - expected) / len(X))
         assert (np.abs(frequency - expected) <= STANDARD_ERRORS * error).all()
 
@@ -127,9 +127,7 @@ def posterior_around(parameters, n_draws=100):
 def test_prior_predictive_draws_have_the_shape_of_the_data(models):
     _, X, *both = models()
     for model in both:
-        drawn = pm.sample_prior_predictive(
-            7, model=model, random_seed=0, compile_kwargs={"mode": "FAST_COMPILE"}
-        )
+        drawn = pm.sample_prior_predictive(7, model=model, random_seed=0, compile_kwargs={"mode": "FAST_COMPILE"})
         assert drawn["prior_predictive"]["x"].shape == (1, 7, *X.shape)
         assert np.isfinite(drawn["prior_predictive"]["x"]).all()
         assert drawn["prior"]["weights"].sum("component").values == pytest.approx(1.0)

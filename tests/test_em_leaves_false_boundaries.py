@@ -1,0 +1,51 @@
+"""A prob of exactly 0 or 1 is a fixed point of EM whatever its slope: estimators leave it where the slope is wrong."""
+
+import numpy as np
+import pytest
+
+from comparisons.data import load
+from em import BernoulliMixtureEM, BinomialMixtureEM, bmm
+from em.bmm_estimator import on_boundary
+from models.bmm import BMMParameters, simulate
+
+TRUTH = BMMParameters(np.array([0.6, 0.4]), np.array([[0.9, 0.8, 0.7, 0.1], [0.2, 0.1, 0.3, 0.8]]))
+X, _ = simulate(TRUTH, 500, random_state=0)
+PROBS = TRUTH.probs.copy()
+PROBS[1, 1] = 0
+TRAPPED = BMMParameters(TRUTH.weights, PROBS)
+
+
+def test_a_start_on_the_boundary_reaches_the_optimum_of_a_start_inside():
+    inside = BernoulliMixtureEM(2, init=TRUTH, tol=1e-10).fit(X)
+    found = BernoulliMixtureEM(2, init=TRAPPED, tol=1e-10).fit(X)
+    assert found.log_likelihood_ == pytest.approx(inside.log_likelihood_, abs=1e-8)
+    assert (np.diff(found.history_) >= -1e-9).all()  # the way out never loses either
+    assert found.n_iter_ == len(found.history_) - 1
+
+
+def test_plain_em_is_trapped_there():
+    """The claim above can fail: without the way out, a prob of 0 stays 0 through E-step and M-step."""
+    responsibilities, _ = bmm.e_step(X, TRAPPED)
+    assert (bmm.m_step(X, responsibilities).probs[TRAPPED.probs == 0] == 0).all()
+
+
+def test_estimates_on_the_boundary_cannot_move_inwards():
+    """Karush-Kuhn-Tucker on real data: every prob held at 0 or 1 has a slope that points outwards."""
+    digits = load("digits-counts")
+    some = digits.X[:400]
+    fit = BinomialMixtureEM(3, n_trials=16, n_init=2, tol=1e-10, random_state=0).fit(some)
+    held = np.argwhere(on_boundary(fit.probs_))
+    assert len(held) > 20
+    for index in map(tuple, held):
+        probs = fit.probs_.copy()
+        probs[index] = 1e-6 if probs[index] < 0.5 else 1 - 1e-6
+        moved = bmm.e_step(some, BMMParameters(fit.weights_, probs), 16)[1]
+        assert moved <= fit.log_likelihood_ + 1e-12 * abs(fit.log_likelihood_)
+
+
+def test_a_true_boundary_stays():
+    never = X.copy()
+    never[:, 0] = 0
+    fit = BernoulliMixtureEM(2, random_state=0).fit(never)
+    assert (fit.probs_[:, 0] < 1e-8).all()
+    assert "on the boundary" in fit.status_

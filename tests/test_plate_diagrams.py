@@ -1,0 +1,49 @@
+"""Plate diagrams tell the story: one plate for samples, one for components, arrows from parent to child."""
+
+import numpy as np
+import pymc as pm
+import pytest
+
+from models import bmm, gmm
+
+X = np.random.default_rng(0).normal(size=(10, 2))
+GMM_PRIOR = gmm.GMMPrior.weakly_informative(X, 3)
+MODELS = {
+    "gmm explicit": gmm.build_model(X, 3, GMM_PRIOR),
+    "gmm marginal": gmm.build_marginal_model(X, 3, GMM_PRIOR),
+    "bernoulli explicit": bmm.build_model(X > 0, 3, bmm.BMMPrior()),
+    "bernoulli marginal": bmm.build_marginal_model(X > 0, 3, bmm.BMMPrior()),
+    "binomial explicit": bmm.build_model(X > 0, 3, bmm.BMMPrior(), n_trials=4),
+    "binomial marginal": bmm.build_marginal_model(X > 0, 3, bmm.BMMPrior(), n_trials=4),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_diagram_has_the_plates_and_the_arrows(name):
+    model = MODELS[name]
+    source = pm.model_to_graphviz(model).source
+    family = ["means", "covariances"] if name.startswith("gmm") else ["probs"]
+    assert "component (3)" in source
+    assert "obs (10) x feature (2)" in source
+    assert "component (3) x feature (2)" in source
+    explicit = "explicit" in name
+    assert ("weights -> z" in source) == explicit
+    assert ("z -> x" in source) == explicit
+    assert ("weights -> x" in source) == (not explicit)
+    for parent in family:
+        assert f"{parent} -> x" in source
+    assert ("covariances -> means" in source) == name.startswith("gmm")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_variable_has_its_named_dims(name):
+    dims = MODELS[name].named_vars_to_dims
+    expected = {
+        "weights": ("component",),
+        "means": ("component", "feature"),
+        "covariances": ("component", "feature", "feature_bis"),
+        "probs": ("component", "feature"),
+        "z": ("obs",),
+        "x": ("obs", "feature"),
+    }
+    assert dims == {variable: expected[variable] for variable in MODELS[name].named_vars}
