@@ -7,8 +7,10 @@ import typer
 from rich.console import Console
 
 from comparisons.cases import STANDARD
-from comparisons.command import compare_case
+from comparisons.command import bad_input_exits, prepare_case
+from comparisons.comparison import run as run_comparison
 from comparisons.data import load
+from comparisons.progress import Bars
 from comparisons.report import check_writable
 
 
@@ -28,23 +30,20 @@ def main(
     """
     console = Console()
     cases = [case for family in STANDARD.values() for case in family]
-    wanted = [name for name in only.split(",") if name]
-    try:
+    wanted = [name.strip() for name in only.split(",") if name.strip()]
+    with bad_input_exits():
         if unknown := set(wanted) - {case.data for case in cases}:
-            raise ValueError(
-                f"only must name standard cases ({', '.join(c.data for c in cases)}), got {sorted(unknown)}"
-            )
+            names = ", ".join(case.data for case in cases)
+            raise ValueError(f"only must name standard cases ({names}), got {', '.join(sorted(unknown))}")
+        chosen = [case for case in cases if not wanted or case.data in wanted]
+        prepared = [
+            prepare_case(load(case.data), case, draws=draws, tune=tune, chains=chains, seed=seed) for case in chosen
+        ]
         if out is not None:
             check_writable(out)
-    except ValueError as error:
-        Console(stderr=True).print(f"[bold red]Error:[/] {error}", highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from None
     missed = 0
-    for case in cases:
-        if wanted and case.data not in wanted:
-            continue
-        dataset = load(case.data)
-        found = compare_case(dataset, case, draws=draws, tune=tune, chains=chains, seed=seed)
+    for case, found in zip(chosen, prepared, strict=True):
+        run_comparison(found, Bars(case.data))
         if out is not None:
             found.save(out / f"{case.data}-{case.n_components}")
         as_declared = found.verdict == case.verdict
@@ -52,7 +51,7 @@ def main(
         mark = "[green]as declared[/]" if as_declared else f"[bold red]declared {case.verdict!r}[/]"
         seconds = sum(found.seconds.values())
         note = "" if as_declared else f"; {found.explanation}"
-        name = f"{dataset.family} {case.data:16s} K={case.n_components:<3d}"
+        name = f"{found.family.name} {case.data:16s} K={case.n_components:<3d}"
         console.print(
             f"{name} {found.verdict:15s} {mark} ({seconds:.0f} s{note})",
             highlight=False,

@@ -68,12 +68,12 @@ class BMM(Family):
 
     @override
     def conjugate_gap(self, parameters: Any, n_samples: int, prior: Any) -> tuple[float, str]:
-        """Estimate and mean of Beta(s + b, f + c) differ by at most max(1, b, c) |1 - 2p| / N, of sd sqrt(p(1-p)/N)."""
+        """Of Beta(s + b, f + c): |b - (b+c) p| / N from MLE to mean, |1 - 2p| / N from mode; sd sqrt(p(1-p)/N)."""
         trials = parameters.weights[:, None] * n_samples * self._mean_trials()
         p = np.clip(parameters.probs, 0.5 / trials, 1 - 0.5 / trials)
-        pull = max(1.0, float(np.max(prior.successes)), float(np.max(prior.failures)))
-        gap = float((pull * np.abs(1 - 2 * p) / np.sqrt(trials * p * (1 - p))).max())
-        return gap, f"max(1,b,c)|1-2p|/sqrt(N p(1-p)) = {gap:.2g} sd at its largest"
+        pull = np.maximum(np.abs(prior.successes - (prior.successes + prior.failures) * p), np.abs(1 - 2 * p))
+        gap = float((pull / np.sqrt(trials * p * (1 - p))).max())
+        return gap, f"max(|b-(b+c)p|, |1-2p|)/sqrt(N p(1-p)) = {gap:.2g} sd at its largest"
 
     @override
     def free_coordinates(self, parameters: Any) -> dict[str, np.ndarray]:
@@ -84,8 +84,9 @@ class BMM(Family):
         return np.einsum("sk,skd->sd", draws["weights"], draws["probs"])
 
     @override
-    def pseudo_samples(self, prior: Any) -> float:
-        return float(np.max(prior.successes + prior.failures))
+    def prior_on_response(self, prior: Any) -> tuple[float, Array]:
+        total = np.asarray(prior.successes + prior.failures)
+        return float(total.max()), np.asarray(prior.successes / total)
 
     def _mean_trials(self) -> Array:
         trials = np.asarray(self.n_trials, dtype=np.float64)

@@ -1,14 +1,19 @@
 """The command line of a family: ``python -m comparisons.gmm`` and ``python -m comparisons.bmm``."""
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from comparisons.cases import STANDARD, Case, standard_case
-from comparisons.comparison import compare, family_of
+from comparisons.comparison import family_of, prepare
+from comparisons.comparison import run as run_comparison
 from comparisons.data import BUILT_IN, Dataset, load, read_csv
 from comparisons.progress import Bars
 from comparisons.report import check_writable
@@ -77,42 +82,50 @@ def _command(family: str) -> Any:
         ] = 1,
     ) -> None:
         console = Console()
-        try:
+        with bad_input_exits():
             dataset = _dataset(data, family, trials)
             case = standard_case(family, data, components)
+            found = prepare_case(dataset, case, prior=prior, draws=draws, tune=tune, chains=chains, seed=seed)
             folder = check_writable(out if out is not None else Path("results") / f"{dataset.name}-{case.n_components}")
-            found = compare_case(dataset, case, prior=prior, draws=draws, tune=tune, chains=chains, seed=seed)
-        except ValueError as error:
-            Console(stderr=True).print(f"[bold red]Error:[/] {error}", highlight=False, soft_wrap=True)
-            raise typer.Exit(2) from None
+        run_comparison(found, Bars(escape(dataset.name)))
         found.print(console)
         found.save(folder)
-        console.print(f"Written to {folder}{'' if str(folder).endswith('/') else '/'}", soft_wrap=True)
-        raise typer.Exit(exit_code(found, case if data in BUILT_IN else None, console))
+        console.print(f"Written to {escape(str(folder))}/", soft_wrap=True, highlight=False)
+        raise typer.Exit(exit_code(found, case if case in STANDARD[family] else None, console))
 
     return command
 
 
-def compare_case(
+@contextmanager
+def bad_input_exits() -> Iterator[None]:
+    """Turn a ValueError of a check, made before any work, into a sentence and exit code 2."""
+    try:
+        yield
+    except ValueError as error:
+        Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+
+
+def prepare_case(
     dataset: Dataset, case: Case, *, prior: str = "", draws: int, tune: int, chains: int, seed: int
 ) -> Comparison:
-    """Compare a data set as its case says."""
-    half = family_of(dataset.family, dataset.n_trials)
-    return compare(
+    """Check and prepare the comparison of a data set as its case says; with a prior of one's own no gap is judged."""
+    half, K = family_of(dataset.family, dataset.n_trials), case.n_components
+    knows_truth = dataset.truth is not None and dataset.truth.n_components == K
+    return prepare(
         dataset.X,
         family=dataset.family,
-        n_components=case.n_components,
-        prior=_changed(half.default_prior(dataset.X, case.n_components), prior) if prior else None,
+        n_components=K,
+        prior=_changed(half.default_prior(dataset.X, K), prior) if prior else None,
         n_trials=dataset.n_trials,
         draws=draws,
         tune=tune,
         chains=chains,
         random_state=seed,
-        regular=case.regular,
-        truth=dataset.truth if dataset.truth is not None and dataset.truth.n_components == case.n_components else None,
+        regular=case.regular and not prior,
+        truth=dataset.truth if knows_truth else None,
         title=dataset.name,
         feature_names=dataset.feature_names,
-        progress=Bars(dataset.name),
     )
 
 
@@ -133,6 +146,8 @@ def _dataset(data: str, family: str, trials: int) -> Dataset:
         dataset = load(data)
         if dataset.family != family:
             raise ValueError(f"data {data!r} belongs to python -m comparisons.{dataset.family}")
+        if trials not in (1, dataset.n_trials):
+            raise ValueError(f"trials of data {data!r} are {dataset.n_trials}, got {trials}; it is for your own files")
         return dataset
     if data.endswith(".csv") or Path(data).exists():
         return read_csv(data, family, trials)
@@ -143,15 +158,16 @@ def _dataset(data: str, family: str, trials: int) -> Dataset:
 def _changed(prior: Any, changes: str) -> Any:
     """Return the prior with numbers replaced as ``name=value,name=value`` says."""
     names = [field.name for field in dataclasses.fields(prior)]
-    replaced = {}
+    replaced: dict[str, Any] = {}
     for change in filter(None, (part.strip() for part in changes.split(","))):
-        name, _, value = change.partition("=")
-        if name not in names or not value:
-            raise ValueError(f"prior must be name=value pairs with names from {', '.join(names)}, got {change!r}")
+        name, _, value = (part.strip() for part in change.partition("="))
+        if name not in names or not value or name in replaced:
+            raise ValueError(f"prior must be name=value, each name once, of {', '.join(names)}; got {change!r}")
+        old = np.asarray(getattr(prior, name))
+        if old.ndim == 2:
+            raise ValueError(f"prior {name} is a matrix; change it from Python (comparisons.compare)")
         try:
-            number = float(value)
+            replaced[name] = np.full(old.shape, float(value)) if old.ndim else float(value)
         except ValueError:
             raise ValueError(f"prior {name} must be a number, got {value!r}") from None
-        old = getattr(prior, name)
-        replaced[name] = number if not getattr(old, "ndim", 0) else old * 0 + number if old.ndim == 1 else old * number
     return dataclasses.replace(prior, **replaced)

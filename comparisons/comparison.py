@@ -3,6 +3,7 @@
 import importlib
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from comparisons.family import FAMILIES, Family
@@ -10,7 +11,7 @@ from comparisons.progress import Progress, Silent
 from comparisons.result import Comparison
 from comparisons.steps import Steps
 from em.engine import one_blas_thread
-from models.validation import count_at_least_one, data_matrix
+from models.validation import Array, count_at_least_one
 
 
 def compare(
@@ -78,22 +79,84 @@ def compare(
     >>> compare(load("faithful").X, family="gmm", n_components=2).verdict  # doctest: +SKIP
     'agree'
     """
+    found = prepare(
+        X,
+        family,
+        n_components,
+        prior,
+        n_trials=n_trials,
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        n_init=n_init,
+        random_state=random_state,
+        regular=regular,
+        truth=truth,
+        title=title,
+        feature_names=feature_names,
+    )
+    return run(found, progress)
+
+
+def prepare(
+    X: ArrayLike,
+    family: str,
+    n_components: int,
+    prior: Any = None,
+    *,
+    n_trials: ArrayLike = 1,
+    draws: int = 1000,
+    tune: int = 1000,
+    chains: int = 4,
+    n_init: int = 10,
+    random_state: int = 0,
+    regular: bool = False,
+    truth: Any = None,
+    title: str = "data",
+    feature_names: tuple[str, ...] = (),
+) -> Comparison:
+    """Check every argument of :func:`compare` and return a comparison that has not begun.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not legal.
+    """
     K = count_at_least_one("n_components", n_components)
     for name, value, least in [("draws", draws, 100), ("tune", tune, 100), ("chains", chains, 2)]:
         if count_at_least_one(name, value) < least:
             raise ValueError(f"{name} must be at least {least}, got {value}: R-hat and ESS need that many")
+    if draws * chains < 1000:
+        raise ValueError(f"draws x chains must be at least 1000, got {draws} x {chains}: the checks want an ESS of 400")
+    if not isinstance(random_state, int | np.integer) or not 0 <= random_state < 2**32:
+        raise ValueError(f"random_state (seed) must be a whole number from 0 to 2**32 - 1, got {random_state!r}")
     half = family_of(family, n_trials)
-    X = data_matrix(X)
-    prior = half.default_prior(X, K) if prior is None else prior
+    samples: Array = half.estimator(n_components=K, n_init=n_init).check(X)
+    prior = half.default_prior(samples, K) if prior is None else prior
     if not isinstance(prior, half.prior_type):
         raise ValueError(f"prior must be None or a {half.prior_type.__name__}, got {type(prior).__name__}")
     if not prior.exchangeable:
         raise ValueError("prior must treat all components alike (equal concentration), so that labels may be aligned")
-    names = tuple(feature_names) or tuple(f"feature {d}" for d in range(X.shape[1]))
-    found = Comparison(half, X, K, prior, regular, title, names, truth)
+    half.estimator(n_components=K, prior=prior).check(samples)
+    names = tuple(feature_names) or tuple(f"feature {d}" for d in range(samples.shape[1]))
+    if len(names) != samples.shape[1]:
+        raise ValueError(f"feature_names must have {samples.shape[1]} entries, one per column of X, got {len(names)}")
+    if truth is not None and (not isinstance(truth, half.parameters_type) or truth.n_components != K):
+        raise ValueError(f"truth must be a {half.parameters_type.__name__} of {K} components, got {truth!r}")
+    found = Comparison(half, samples, K, prior, regular, title, names, truth)
     found.settings = {
-        "n_runs": n_init, "draws": draws, "tune": tune, "chains": chains, "random_state": random_state
-    }  # fmt: skip
+        "n_init": n_init,
+        "draws": draws,
+        "tune": tune,
+        "chains": chains,
+        "random_state": random_state,
+        "n_trials": np.asarray(n_trials).tolist(),
+    }
+    return found
+
+
+def run(found: Comparison, progress: Progress | None = None) -> Comparison:
+    """Take the steps of a prepared comparison."""
     with one_blas_thread():
         Steps(found, progress or Silent()).run()
     return found

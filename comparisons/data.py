@@ -15,6 +15,7 @@ from models.validation import Array
 
 FOLDER = Path(__file__).parent / "datasets"
 COUNT_COLUMN = "count"
+MOST_ROWS = 10_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +75,7 @@ def read_csv(path: str | Path, family: str, n_trials: int = 1) -> Dataset:
     path = Path(path)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            header, *rows = [row for row in csv.reader(file) if row]
+            header, *rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
     except FileNotFoundError:
         raise ValueError(f"data file {path} does not exist; built-in data are {', '.join(sorted(BUILT_IN))}") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -82,18 +83,27 @@ def read_csv(path: str | Path, family: str, n_trials: int = 1) -> Dataset:
     except ValueError:
         raise ValueError(f"data file {path} is empty; it needs a header line and rows of numbers") from None
     header = [name.strip() for name in header]
+    if all(_is_number(name) for name in header):
+        raise ValueError(f"data file {path} must begin with a header line of column names, got {header}")
+    if len(set(header)) < len(header):
+        raise ValueError(f"data file {path} must have a different name for each column, got {header}")
     values = np.empty((len(rows), len(header)))
     for i, row in enumerate(rows):
-        try:
-            values[i] = np.array([float(cell) for cell in row]).reshape(len(header))
-        except ValueError:
-            raise ValueError(
-                f"data file {path}, data row {i + 1}: expected {len(header)} numbers under {header}, got {row}"
-            ) from None
+        if len(row) != len(header) or not all(_is_number(cell) for cell in row):
+            raise ValueError(f"data file {path}, data row {i + 1}: expected {len(header)} numbers, got {row}")
+        values[i] = [float(cell) for cell in row]
     if len(rows) == 0:
         raise ValueError(f"data file {path} has a header but no rows")
     X, names = _expand(path, header, values)
     return Dataset(path.stem, family, f"{path.name}", X, names, n_trials)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _expand(path: Path, header: list[str], values: Array) -> tuple[Array, tuple[str, ...]]:
@@ -104,6 +114,8 @@ def _expand(path: Path, header: list[str], values: Array) -> tuple[Array, tuple[
     frequencies = values[:, at]
     if (frequencies < 0).any() or (frequencies % 1 != 0).any():
         raise ValueError(f"data file {path}: column {COUNT_COLUMN!r} must hold whole numbers of at least 0")
+    if frequencies.sum() > MOST_ROWS:
+        raise ValueError(f"data file {path}: column {COUNT_COLUMN!r} must add up to at most {MOST_ROWS} samples")
     names = tuple(name for name in header if name != COUNT_COLUMN)
     if not names:
         raise ValueError(f"data file {path} holds only the column {COUNT_COLUMN!r}; it needs at least one feature")

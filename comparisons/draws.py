@@ -29,7 +29,8 @@ def distinct_entries(point: dict[str, Array], family: Family) -> Array:
 def estimates_of(found: Comparison, map_parameters: Any) -> list[dict[str, Any]]:
     """One row per distinct parameter."""
     aligned = found.posterior["posterior"].to_dataset()
-    rhat, ess = az.rhat(aligned), az.ess(aligned, method="bulk")
+    with np.errstate(invalid="ignore", divide="ignore"):  # the weight of a single component does not vary
+        rhat, ess = az.rhat(aligned), az.ess(aligned, method="bulk")
     rows = []
     for name in aligned.data_vars:
         values = aligned[name].to_numpy()

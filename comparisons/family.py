@@ -63,22 +63,20 @@ class Family(ABC):
     def free_coordinates(self, parameters: Any) -> dict[str, np.ndarray]:
         """Return masks of the declared quantities whose estimate lies inside its range, by name."""
 
-    @abstractmethod
     def mean_response(self, draws: dict[str, Array]) -> Array:
-        """Return Σ_k π_k E[x | k] of each draw, shape (S, D): identified even where the components are not."""
+        """Return Σ_k π_k p_kd of each draw, shape (S, D): identified even where the components are not.
 
-    @abstractmethod
-    def pseudo_samples(self, prior: Any) -> float:
-        """Return how many samples the prior weighs in each component."""
+        Only families that may fail the rank test need it, and `prior_on_response`.
+        """
+        raise TypeError(f"the family {self.name!r} is always identified")
+
+    def prior_on_response(self, prior: Any) -> tuple[float, Array]:
+        """Return how many pseudo-samples the prior weighs in each component, and their mean (D,)."""
+        raise TypeError(f"the family {self.name!r} is always identified")
 
     @abstractmethod
     def draw_data(self, ax: Any, comparison: Any) -> None:
         """Draw the data with what EM and the posterior say about it."""
-
-    def flatten(self, name: str, array: ArrayLike) -> dict[str, float]:
-        """Name the entries of a declared quantity, as tables print them: ``means[0, 1]``; symmetric ones once."""
-        values = np.asarray(array)
-        return {f"{name}[{', '.join(map(str, index))}]": float(values[index]) for index in self.entries(name, values)}
 
     def entries(self, name: str, values: Array) -> list[tuple[int, ...]]:
         """Return the indices of the distinct entries of a declared quantity."""

@@ -83,14 +83,6 @@ class GMM(Family):
         return [i for i in indices if i[1] <= i[2]] if name == "covariances" else indices
 
     @override
-    def mean_response(self, draws: dict[str, Array]) -> Array:
-        return np.einsum("sk,skd->sd", draws["weights"], draws["means"])
-
-    @override
-    def pseudo_samples(self, prior: Any) -> float:
-        return float(prior.mean_precision)
-
-    @override
     def draw_data(self, ax: Any, comparison: Any) -> None:
         from comparisons.plots import draw_gaussian_data
 

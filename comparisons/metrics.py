@@ -55,6 +55,11 @@ def at_least(name: str, value: float, tolerance: float, reason: str, judged: boo
     return Check(name, float(value), float(tolerance), reason, bool(value >= tolerance) if judged else None)
 
 
+def _in_sd(difference: Array, sd: Array) -> Array:
+    """Return distances in posterior sd of the quantities that vary; the weight of a single component does not."""
+    return np.abs(difference[sd > 0]) / sd[sd > 0]
+
+
 # EM against the density of the PyMC models ---------------------------------------------------------------------------
 
 
@@ -90,9 +95,10 @@ def log_prior_matches(em: float, pymc: float, at: str) -> Check:
 
 def mle_is_stationary(gradient: Array, standard_errors: Array) -> Check:
     """The gradient of PyMC's marginal log-likelihood under flat priors vanishes at EM's MLE."""
+    usable = np.isfinite(standard_errors) & (standard_errors > 0)
     return at_most(
         "MLE is stationary",
-        np.abs(gradient * standard_errors).max(),
+        np.abs(gradient * standard_errors).max(initial=0.0) if usable.all() else np.nan,
         1e-5,
         "largest |gradient| x standard error in nats (unconstrained scale); EM stopped 1e-12 nats from its limit, "
         "which leaves sqrt(2e-12) = 1.4e-6 of a standard error",
@@ -114,7 +120,7 @@ def find_map_matches(em: Array, found: Array, sd: Array) -> Check:
     """`find_MAP` and MAP-EM give the same answer."""
     return at_most(
         "find_MAP = MAP-EM",
-        (np.abs(em - found) / sd).max(),
+        _in_sd(em - found, sd).max(),
         1e-5,
         "largest difference in posterior sd over every declared quantity; both stop within 1e-6 sd of the mode",
     )
@@ -124,7 +130,7 @@ def find_map_moved(start: Array, found: Array, sd: Array) -> Check:
     """`find_MAP` did not just return its start."""
     return at_least(
         "find_MAP moved",
-        np.sqrt((((start - found) / sd) ** 2).mean()),
+        np.sqrt((_in_sd(start - found, sd) ** 2).mean()),
         1.0,
         "root mean square distance from its start in posterior sd; the start was chosen at least 1 away",
     )
@@ -150,11 +156,16 @@ def near_posterior_mean(
     """An estimate lies within the distance of the posterior mean that arithmetic explains."""
     return at_most(
         name,
-        (np.abs(estimate - mean) / sd).max(),
+        _in_sd(estimate - mean, sd).max(),
         2 * gap[0] + 4 / np.sqrt(ess),
         f"largest gap in posterior sd; twice that of the conjugate K=1 case, {gap[1]}, plus 4 Monte Carlo errors",
         judged,
     )
+
+
+def few_divergences(diverging: Array) -> Check:
+    """Report the share of divergent transitions: many mean that NUTS could not follow the posterior's shape."""
+    return at_most("divergent transitions", diverging.mean(), 0.01, "share of all draws; 1 % is a rule of thumb", False)
 
 
 def responsibilities_near_average(plug_in: Array, mean: Array, sd: Array, judged: bool) -> Check:
@@ -181,14 +192,22 @@ def truth_within_posterior(truth: Array, draws: Array, judged: bool) -> Check:
     )
 
 
-def identified_quantity_agrees(estimate: Array, draws: Array, pseudo: float, n: int, ess: float) -> Check:
-    """What a non-identified mixture does identify, the expected share of successes Σ_k π_k p_k, agrees."""
+def identified_quantity_agrees(
+    estimate: Array, draws: Array, n: int, pseudo: float, prior_mean: Array, ess: float
+) -> Check:
+    """What a non-identified mixture does identify, the expected share of successes Σ_k π_k p_k, agrees.
+
+    ``pseudo`` pseudo-samples at ``prior_mean`` among n samples move the mean by pseudo / n of the distance to it.
+    """
+    sd = draws.std(axis=0)
+    shift = pseudo / n * np.abs(prior_mean - estimate) / sd
+    worst = int(np.argmax(_in_sd(estimate - draws.mean(axis=0), sd) - shift))
     return at_most(
         "identified quantity sum_k weights_k probs_k agrees",
-        (np.abs(estimate - draws.mean(axis=0)) / draws.std(axis=0)).max(),
-        pseudo / np.sqrt(n) + 4 / np.sqrt(ess),
-        f"largest gap between MLE and posterior mean in posterior sd; the prior's {pseudo:g} pseudo-samples against "
-        f"n = {n} shift it by at most {pseudo:g}/sqrt(n), plus 4 Monte Carlo errors",
+        _in_sd(estimate - draws.mean(axis=0), sd)[worst],
+        shift[worst] + 4 / np.sqrt(ess),
+        f"gap between MLE and posterior mean in posterior sd; the prior's {pseudo:g} pseudo-samples against "
+        f"n = {n} explain {shift[worst]:.2g}, plus 4 Monte Carlo errors",
     )
 
 

@@ -1,6 +1,6 @@
 """The PyMC side of a comparison: densities on the declared scale, gradients, `find_MAP`, NUTS.
 
-Everything here is computed from the PyMC models alone; nothing of EM's arithmetic is used.
+Every density, gradient and draw is computed from the PyMC models; of EM only its answer is used, as a starting point.
 """
 
 import warnings
@@ -94,6 +94,8 @@ class UnconstrainedDensity:
         self.shapes = [value.shape for value in model.initial_point().values()]
         self.size = int(sum(np.prod(shape) for shape in self.shapes))
         self.value_and_gradient = jax.jit(jax.value_and_grad(lambda flat: log_density(*self._split(flat))[0]))
+        gradient = jax.grad(lambda flat: log_density(*self._split(flat))[0])
+        self._curvature = jax.jit(lambda flat, along: jax.jvp(gradient, (flat,), (along,))[1])
         self._constrain = jax.jit(jax.vmap(lambda flat: declared(*self._split(flat))))
 
     def unconstrain(self, point: Point) -> Array:
@@ -109,15 +111,10 @@ class UnconstrainedDensity:
         return np.asarray(self.value_and_gradient(flat)[1])
 
     def information(self, flat: Array, kept: np.ndarray | None = None) -> Array:
-        """Return minus the Hessian of the log density over the kept coordinates, by differences of the gradient."""
+        """Return minus the Hessian of the log density over the kept coordinates, by JAX, column by column."""
         index = np.arange(self.size) if kept is None else np.flatnonzero(kept)
-        steps = 1e-5 * np.maximum(1.0, np.abs(flat[index]))
-        units = np.eye(self.size)[index]
-        rows = [
-            (self.gradient(flat - step * unit) - self.gradient(flat + step * unit))[index] / (2 * step)
-            for step, unit in zip(steps, units, strict=True)
-        ]
-        return (np.array(rows) + np.array(rows).T) / 2
+        columns = [np.asarray(self._curvature(flat, unit))[index] for unit in np.eye(self.size)[index]]
+        return -(np.array(columns) + np.array(columns).T) / 2
 
     def standard_errors(self, flat: Array, kept: np.ndarray) -> Array:
         """Return standard errors of the kept coordinates: square roots of the diagonal of the inverse information."""
@@ -180,7 +177,8 @@ def sample(
     NUTS runs on v, where u = û + R v is the unconstrained vector, û the mode and R R' the inverse of the information
     there: the posterior of v is close to a standard normal, so that warm-up has little to learn and does not throw
     chains into far modes of negligible mass (seen on the galaxies). Each chain starts from its own draw of v ~ N(0, I).
-    The target is PyMC's density; û and R change how fast it is explored and nothing else.
+    The target is PyMC's density; û and R decide where chains start and how fast they move. Modes far away are not
+    sought: that is what EM's restarts are for.
 
     Parameters
     ----------
@@ -241,6 +239,7 @@ def sample(
 
 def _inverse_root(information: Array) -> Array:
     """Return R with R R' = information⁻¹, taking the absolute value of directions that curve the wrong way."""
-    values, vectors = np.linalg.eigh(information)
+    scale = 1 / np.sqrt(np.maximum(np.abs(np.diag(information)), 1e-300))  # units of X must not matter
+    values, vectors = np.linalg.eigh(information * np.outer(scale, scale))
     values = np.maximum(np.abs(values), 1e-6 * np.abs(values).max())
-    return vectors / np.sqrt(values)
+    return scale[:, None] * vectors / np.sqrt(values)

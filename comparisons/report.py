@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -39,8 +40,8 @@ def check_writable(folder: str | Path) -> Path:
 def save(comparison: Any, folder: str | Path) -> None:
     """Write figures, ``posterior.nc`` and, last, ``comparison.json``; each file is complete or not there.
 
-    Everything is written to a hidden folder beside the target first and then moved file by file, so that a killed run
-    leaves the old files or none.
+    Everything is written to a hidden folder inside the target first and then moved file by file, so that a killed run
+    leaves no half-written file; what an earlier killed run left in a hidden folder is removed.
 
     Raises
     ------
@@ -52,14 +53,19 @@ def save(comparison: Any, folder: str | Path) -> None:
     from comparisons.plots import figures
 
     folder = check_writable(folder)
+    for left_over in folder.glob(".partial-*"):
+        shutil.rmtree(left_over, ignore_errors=True)
     partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
     try:
         for name, figure in figures(comparison).items():
             figure.savefig(partial / f"{name}.png", dpi=130)
             plt.close(figure)
-        comparison.posterior.to_netcdf(partial / "posterior.nc", engine="h5netcdf")
+        packed = {"/log_likelihood": {"x": {"zlib": True, "complevel": 1, "shuffle": True}}}
+        comparison.posterior.to_netcdf(partial / "posterior.nc", engine="h5netcdf", encoding=packed)
         text = json.dumps(as_json(comparison), indent=1, allow_nan=False)
         (partial / "comparison.json").write_text(text + "\n", encoding="utf-8")
+        for stale in ("comparison.json", "ridge.png"):
+            (folder / stale).unlink(missing_ok=True)
         for file in sorted(partial.iterdir(), key=lambda file: file.name == "comparison.json"):
             os.replace(file, folder / file.name)
     finally:
@@ -103,18 +109,20 @@ def print_report(comparison: Any, console: Console | None = None) -> None:
     console.print()
     X = comparison.X
     console.print(
-        f"[bold]{comparison.title}[/bold]: {len(X)} samples, {X.shape[1]} feature(s), K = {comparison.n_components}"
+        f"[bold]{escape(comparison.title)}[/bold]: {len(X)} samples, {X.shape[1]} feature(s), "
+        f"K = {comparison.n_components}"
     )
     fits = [("MLE", comparison.mle), ("MAP", comparison.map)]
     for name, fit in fits:
         console.print(
-            f"EM {name}: log-likelihood {fit.log_likelihood_:.6f}, objective {fit.objective_:.6f}; {fit.status_}"
+            f"EM {name}: log-likelihood {fit.log_likelihood_:.6f}, objective {fit.objective_:.6f}; "
+            f"{escape(fit.status_)}"
         )
     console.print(estimates_table(comparison))
     console.print(checks_table(comparison))
     seconds = ", ".join(f"{step} {value:.1f} s" for step, value in comparison.seconds.items())
     console.print(f"Time: {seconds}")
-    console.print(f"Verdict: [{STYLES[comparison.verdict]}]{comparison.verdict}[/] ({comparison.explanation})")
+    console.print(f"Verdict: [{STYLES[comparison.verdict]}]{comparison.verdict}[/] ({escape(comparison.explanation)})")
 
 
 def estimates_table(comparison: Any) -> Table:
@@ -154,7 +162,7 @@ def checks_table(comparison: Any) -> Table:
 
 
 def _cell(value: float | None, form: str) -> str:
-    return "-" if value is None else form.format(value)
+    return "-" if value is None or not np.isfinite(value) else form.format(value)
 
 
 def _plain_table(title: str) -> Table:

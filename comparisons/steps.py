@@ -62,8 +62,8 @@ class Steps:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NoMaximumWarning)  # these two are verdicts here
             warnings.simplefilter("ignore", NotIdentifiableWarning)
-            found.mle = self.family.estimator(n_init=found.settings["n_runs"], **settings).fit(self.X)
-            found.map = self.family.estimator(prior=found.prior, n_init=found.settings["n_runs"], **settings).fit(
+            found.mle = self.family.estimator(n_init=found.settings["n_init"], **settings).fit(self.X)
+            found.map = self.family.estimator(prior=found.prior, n_init=found.settings["n_init"], **settings).fit(
                 self.X
             )
             if found.has_maximum:  # the MAP next to the MLE may be better than the restarts' best
@@ -104,11 +104,7 @@ class Steps:
     def _check_stationary(self, parameters: Any) -> None:
         """Interior quantities by the gradient; those on the boundary, held just inside it, by one-sided slopes."""
         free = self.family.free_coordinates(parameters)
-        point = {
-            name: np.clip(array, 1e-12, 1 - 1e-12) if name in free else array
-            for name, array in parameters.arrays().items()
-        }
-        at = self.flat.unconstrain(point)
+        at = self.flat.unconstrain(self._inside(parameters))
         kept = self.flat.mask(free)
         gradient, errors = self.flat.gradient(at)[kept], self.flat.standard_errors(at, kept)
         self.found.checks.append(metrics.mle_is_stationary(gradient, errors))
@@ -120,6 +116,14 @@ class Steps:
         if slopes:
             log_likelihood = self.found.mle.log_likelihood_
             self.found.checks.append(metrics.boundary_points_outwards(np.array(slopes), log_likelihood, KKT_STEP))
+
+    def _inside(self, parameters: Any) -> dict[str, Array]:
+        """Return parameters with probs of 0 and 1, and weights of 0, moved inside by 1e-12."""
+        point = dict(parameters.arrays())
+        for name in self.family.free_coordinates(parameters):
+            point[name] = np.clip(point[name], 1e-12, 1 - 1e-12)
+        weights = np.maximum(point["weights"], 1e-12)
+        return {**point, "weights": weights / weights.sum()}
 
     def _inward_slopes(self, parameters: Any, name: str, boundary: np.ndarray) -> Iterator[float]:
         at = dict(parameters.arrays())
@@ -138,7 +142,7 @@ class Steps:
         found, settings = self.found, self.found.settings
         tree = sample(
             self.marginal,
-            found.map.parameters_.arrays(),
+            self._inside(found.map.parameters_),
             draws=settings["draws"],
             tune=settings["tune"],
             chains=settings["chains"],
@@ -177,7 +181,8 @@ class Steps:
             ]
         )
         sd = distinct_entries({name: array.std(axis=0) for name, array in draws.items()}, self.family)
-        far = np.sqrt((((vectors - target) / sd) ** 2).mean(axis=1)) >= 1
+        varying = sd > 0
+        far = np.sqrt((((vectors - target)[:, varying] / sd[varying]) ** 2).mean(axis=1)) >= 1
         start = {name: array[int(np.argmax(far))] for name, array in draws.items()}
         answer = distinct_entries(find_map(self.marginal, start), self.family)
         found.checks.append(metrics.find_map_matches(target, answer, sd))
@@ -189,6 +194,7 @@ class Steps:
         aligned = found.posterior["posterior"].to_dataset()
         log_likelihood = self.pointwise.sum(axis=-1)
         regular = found.regular and found.identified and found.has_maximum
+        checks.append(metrics.few_divergences(found.posterior["sample_stats"]["diverging"].to_numpy()))
         if found.has_maximum:
             checks.append(metrics.no_draw_exceeds("no draw beats the MLE", log_likelihood, found.mle.log_likelihood_))
         log_posterior = log_likelihood + self.log_prior
@@ -214,12 +220,14 @@ class Steps:
         if not found.identified:
             of_draws = self.family.mean_response(draws)
             estimate = self.family.mean_response(single(found.mle.parameters_))[0]
-            pseudo = self.K * self.family.pseudo_samples(found.prior)
+            pseudo, prior_mean = self.family.prior_on_response(found.prior)
             identified = xr.Dataset(
                 {"mean_response": (("chain", "draw", "feature"), of_draws.reshape(*log_posterior.shape, -1))}
             )
             _, ess = metrics.extremes(identified)
-            checks.append(metrics.identified_quantity_agrees(estimate, of_draws, pseudo, len(self.X), ess))
+            checks.append(
+                metrics.identified_quantity_agrees(estimate, of_draws, len(self.X), self.K * pseudo, prior_mean, ess)
+            )
 
     def _check_responsibilities(self, draws: dict[str, Array], regular: bool) -> None:
         found = self.found

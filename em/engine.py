@@ -97,7 +97,8 @@ class Run[P: Parameters]:
 
     def then(self, after: Self) -> Self:
         """Return this run continued by another that started above its objective."""
-        return replace(after, history=np.concatenate([self.history, after.history]))
+        status = f"{after.status}, {self.n_iter} iterations after a false boundary was left"
+        return replace(after, history=np.concatenate([self.history, after.history]), status=status)
 
 
 def run_em[P: Parameters, S](problem: Problem[P, S], start: P, *, tol: float, max_iter: int) -> Run[P]:

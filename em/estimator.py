@@ -104,18 +104,23 @@ class MixtureEM[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         ValueError
             If X or a setting is not legal, before any work.
         """
-        X = samples_to_fit(self, X)
-        self._check_settings(X)
-        self._check_data(X)
+        X = self.check(X)
         with one_blas_thread():
             problem = self._problem(X)
             runs = [run_em(problem, start, tol=self.tol, max_iter=self.max_iter) for start in self._starts(X)]
             best = max(runs, key=lambda run: (not run.collapsed, run.objective))
-            while (start := self._released(problem, best)) is not None:
+            while best.converged and (start := self._released(problem, best)) is not None:
                 best = best.then(run_em(problem, start, tol=self.tol, max_iter=self.max_iter))
             self._keep(best, n_collapsed=sum(run.collapsed for run in runs), n_runs=len(runs))
             self.status_ = "; ".join([self.status_, *self._remarks(X)])
         return self
+
+    def check(self, X: ArrayLike) -> Array:
+        """Return X as `fit` uses it, or raise the ValueError that `fit` would, before any work."""
+        X = samples_to_fit(self, X)
+        self._check_settings(X)
+        self._check_data(X)
+        return X
 
     def fit_predict(self, X: ArrayLike, y: Any = None) -> np.ndarray:
         """Fit the mixture and return the most probable label of each sample, shape (n,)."""

@@ -90,7 +90,8 @@ def gaussian_prior(K, D):
 
 def gaussian_parameters(rng, K, D):
     roots = 0.4 * rng.normal(size=(K, D, D)) + np.eye(D)
-    return GMMParameters(rng.dirichlet(np.full(K, 5.0)), 2 * rng.normal(size=(K, D)), roots @ roots.transpose(0, 2, 1))
+    covariances = roots @ roots.transpose(0, 2, 1) + 0.2 * np.eye(D)  # condition number under 100 or so
+    return GMMParameters(rng.dirichlet(np.full(K, 5.0)), 2 * rng.normal(size=(K, D)), covariances)
 
 
 def gaussian_component(X, prior):

@@ -3,10 +3,16 @@
 from itertools import product
 
 import numpy as np
+import pytensor
+import pytensor.tensor as pt
 from pymc.model.transform.conditioning import remove_value_transforms
+from pytensor.graph.replace import vectorize_graph
 
 from models.bmm import BMMParameters, BMMPrior
 from models.gmm import GMMParameters, GMMPrior
+
+# Interpret, do not compile C: on a machine with nothing cached that takes a minute for a handful of evaluations.
+pytensor.config.cxx = ""
 
 
 def random_gmm(K, D, rng):
@@ -43,6 +49,16 @@ def declared_density(model, variables):
     declared = remove_value_transforms(model)
     log_density = declared.logp(vars=[declared[name] for name in variables], jacobian=False)
     return declared.compile_fn(log_density, inputs=declared.value_vars, on_unused_input="ignore", mode="FAST_COMPILE")
+
+
+def joint_density_of_labels(model):
+    """Compile log p(x, z, θ) of a model with latent z as a function of θ and many label vectors (m, n): shape (m,)."""
+    declared = remove_value_transforms(model)
+    z, theta = declared.rvs_to_values[declared["z"]], [v for v in declared.value_vars if v.name != "z"]
+    many = pt.matrix("many", dtype=z.dtype)
+    log_density = vectorize_graph(declared.logp(jacobian=False), {z: many})
+    compiled = pytensor.function([*theta, many], log_density, mode="FAST_COMPILE")
+    return lambda parameters, labels: compiled(*[parameters.arrays()[v.name] for v in theta], labels)
 
 
 def all_labellings(K, n):

@@ -50,6 +50,8 @@ def test_an_out_folder_that_is_a_file_is_refused(tmp_path):
         ("--components", "500", ["n_components", "500", "272"]),
         ("--draws", "5", ["draws", "5"]),
         ("--chains", "1", ["chains", "1"]),
+        ("--seed", "-1", ["seed", "-1"]),
+        ("--prior", "scale=2", ["scale", "matrix"]),
         ("--prior", "concentration=0.5", ["concentration", "at least 1"]),
         ("--prior", "shape=2", ["shape", "degrees_of_freedom"]),
         ("--prior", "mean_precision=much", ["mean_precision", "much"]),
@@ -58,7 +60,7 @@ def test_an_out_folder_that_is_a_file_is_refused(tmp_path):
 )
 def test_bad_options_are_named(out, option, value, words):
     refused(invoke("gmm", option, value, "--out", str(out)), *words)
-    assert not out.exists() or not any(out.iterdir())
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(
@@ -72,6 +74,9 @@ def test_bad_options_are_named(out, option, value, words):
         ("gmm", "a,b\n1,2\n1,nan\n2,1\n", ["NaN"]),
         ("gmm", "a,b\n1,2\n1,3\n1,4\n", ["constant"]),
         ("gmm", "count\n3\n", ["count", "feature"]),
+        ("gmm", "1,2\n3,4\n", ["header"]),
+        ("gmm", "a,a\n3,4\n", ["different name"]),
+        ("gmm", "a,count\n3,1e12\n", ["count", "at most"]),
         ("bmm", "a,b\n0,1\n2,1\n0,0\n", ["X[1, 0] = 2"]),
         ("bmm", "a,count\n0,1.5\n", ["count", "whole numbers"]),
     ],
@@ -80,7 +85,7 @@ def test_bad_files_are_explained(tmp_path, out, family, text, words):
     file = tmp_path / "mine.csv"
     file.write_text(text)
     refused(invoke(family, "--data", str(file), "--out", str(out)), *words)
-    assert not out.exists() or not any(out.iterdir())
+    assert not out.exists()
 
 
 def test_a_count_column_repeats_rows(tmp_path):

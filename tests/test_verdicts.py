@@ -10,6 +10,7 @@ from comparisons import compare
 from comparisons.cases import STANDARD, Case, standard_case
 from comparisons.command import application, exit_code
 from comparisons.data import load
+from models.bmm import BMMPrior
 
 
 def test_coins_are_not_identified_and_the_ridge_is_drawn(tmp_path):
@@ -72,3 +73,18 @@ def test_exit_codes(verdict, declared, code):
     found.verdict = verdict
     case = None if declared is None else Case("any", 2, declared)
     assert exit_code(found, case, _Console()) == code
+
+
+@pytest.mark.parametrize(("family", "data"), [("gmm", "waiting"), ("bmm", "lsat7")])
+def test_a_single_component_agrees_in_closed_form(family, data):
+    X = load("faithful").X[:, 1:] if data == "waiting" else load(data).X
+    found = compare(X, family, 1, draws=500, tune=500, regular=True)
+    assert found.verdict == "agree", found.explanation
+
+
+def test_a_map_on_the_boundary_is_no_crash():
+    X = np.array([[1, 0, 1], [1, 0, 0], [1, 1, 1], [1, 0, 1]] * 20)
+    prior = BMMPrior(concentration=2.0, successes=1.0, failures=1.0)
+    found = compare(X, "bmm", 1, prior=prior, draws=500, tune=500)
+    assert found.verdict in ("agree", "disagree")
+    assert np.isfinite([check.value for check in found.checks]).all()
