@@ -87,6 +87,18 @@ def test_a_component_that_keeps_too_few_samples_has_collapsed():
     assert_finite(fit, X)
 
 
+@pytest.mark.parametrize(("spread", "collapses"), [(1e-3, False), (1e-6, True)])
+def test_a_component_far_tighter_than_the_data_has_collapsed(spread, collapses):
+    rng = np.random.RandomState(0)
+    X = np.concatenate([rng.normal(size=(60, 2)) + 4, spread * rng.normal(size=(30, 2))])
+    estimator = GaussianMixtureEM(2, n_init=3, random_state=0)
+    if collapses:  # a variance of 1e-12 beside the data's, well under the 1e-8 that counts
+        with pytest.warns(NoMaximumWarning, match="fell onto a point or a plane: its covariance is .* of the data's"):
+            estimator.fit(X)
+    else:
+        assert estimator.fit(X).n_collapsed_ == 0
+
+
 def test_collapse_is_judged_on_the_scale_of_the_data():
     X = reference_data.faithful()
     expected = GaussianMixtureEM(2, random_state=0).fit(X)

@@ -17,14 +17,14 @@ def app():
 
 
 def test_a_case_gets_its_line_its_verdict_and_its_files(app, tmp_path):
-    arguments = ["--only", "unequal-weights", "--draws", "500", "--tune", "500", "--out", str(tmp_path)]
+    arguments = ["--only", "coins-ten-flips", "--draws", "500", "--tune", "500", "--out", str(tmp_path)]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     (line,) = [line for line in result.output.splitlines() if line.strip()]
-    assert "unequal-weights" in line
+    assert "coins-ten-flips" in line
     assert "agree" in line
     assert "as declared" in line
-    written = json.loads((tmp_path / "unequal-weights-2" / "comparison.json").read_text())
+    written = json.loads((tmp_path / "coins-ten-flips-2" / "comparison.json").read_text())
     assert "truth within the posterior" in [check["name"] for check in written["checks"]]
 
 
