@@ -116,13 +116,18 @@ def boundary_points_outwards(slopes: Array, log_likelihood: float, step: float) 
     )
 
 
-def find_map_matches(em: Array, found: Array, sd: Array) -> Check:
-    """`find_MAP` and MAP-EM give the same answer."""
+def find_map_matches(em: Array, found: Array, sd: Array, objective: float, ftol: float) -> Check:
+    """`find_MAP` and MAP-EM give the same answer.
+
+    L-BFGS stops when a step changes the objective by less than ``ftol`` of it; a gain of g nats is sqrt(2 g) sd.
+    """
+    stop = np.sqrt(2 * ftol * abs(objective))
     return at_most(
         "find_MAP = MAP-EM",
         _in_sd(em - found, sd).max(),
-        1e-5,
-        "largest difference in posterior sd over every declared quantity; both stop within 1e-6 sd of the mode",
+        max(1e-5, 4 * stop),
+        "largest difference in posterior sd over every declared quantity; 1e-5, or four times the "
+        f"sqrt(2 x {ftol:g} x |objective|) = {stop:.1g} sd at which the optimiser stops",
     )
 
 

@@ -16,6 +16,7 @@ from scipy.special import softmax
 from models.validation import Array
 
 BACKEND = "jax"  # PyTensor's default backend compiles for minutes when nothing is cached
+FIND_MAP_FTOL = 1e-15
 Point = dict[str, Array]
 
 
@@ -155,7 +156,7 @@ def find_map(model: Any, start: Point) -> Point:
             return_inferencedata=True,
             progressbar=False,
             gtol=1e-10,
-            ftol=1e-15,
+            ftol=FIND_MAP_FTOL,
             maxiter=100_000,
             maxfun=1_000_000,
         )

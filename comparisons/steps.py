@@ -167,7 +167,7 @@ class Steps:
 
     def check_find_map(self) -> None:
         """Let PyMC look for the mode from a posterior draw and hold it to MAP-EM."""
-        from comparisons.posterior import find_map
+        from comparisons.posterior import FIND_MAP_FTOL, find_map
 
         found = self.found
         draws, best = stack(found.posterior["posterior"].to_dataset()), found.map.parameters_
@@ -185,7 +185,7 @@ class Steps:
         far = np.sqrt((((vectors - target)[:, varying] / sd[varying]) ** 2).mean(axis=1)) >= 1
         start = {name: array[int(np.argmax(far))] for name, array in draws.items()}
         answer = distinct_entries(find_map(self.marginal, start), self.family)
-        found.checks.append(metrics.find_map_matches(target, answer, sd))
+        found.checks.append(metrics.find_map_matches(target, answer, sd, found.map.objective_, FIND_MAP_FTOL))
         found.checks.append(metrics.find_map_moved(distinct_entries(start, self.family), answer, sd))
 
     def check_posterior(self) -> None:
