@@ -19,7 +19,9 @@ def main(
         Path | None, typer.Option(help="Folder for the results of each case; default: none are kept.")
     ] = None,
     only: Annotated[str, typer.Option(help="Comma-separated names of data sets; default: all.")] = "",
-    draws: Annotated[int, typer.Option(help="Posterior draws of each chain.")] = 1000,
+    draws: Annotated[
+        int | None, typer.Option(help="Posterior draws of each chain; default: the case's own, or 1000.")
+    ] = None,
     tune: Annotated[int, typer.Option(help="Warm-up draws of each chain.")] = 1000,
     chains: Annotated[int, typer.Option(help="Number of chains.")] = 4,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,

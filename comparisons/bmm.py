@@ -5,7 +5,7 @@ from typing import Any, Self, override
 import numpy as np
 from numpy.typing import ArrayLike
 
-from comparisons.family import Family, log_ratio_weights
+from comparisons.family import Family, Point, conjugate_gaps_of_weights, log_ratio_weights
 from em import BinomialMixtureEM
 from em import bmm as em_bmm
 from models import bmm as model_bmm
@@ -67,13 +67,17 @@ class BMM(Family):
         return np.hstack([log_ratio_weights(draws["weights"]), np.log(p) - np.log1p(-p)])
 
     @override
-    def conjugate_gap(self, parameters: Any, n_samples: int, prior: Any) -> tuple[float, str]:
-        """Of Beta(s + b, f + c): |b - (b+c) p| / N from MLE to mean, |1 - 2p| / N from mode; sd sqrt(p(1-p)/N)."""
-        trials = parameters.weights[:, None] * n_samples * self._mean_trials()
-        p = np.clip(parameters.probs, 0.5 / trials, 1 - 0.5 / trials)
-        pull = np.maximum(np.abs(prior.successes - (prior.successes + prior.failures) * p), np.abs(1 - 2 * p))
-        gap = float((pull / np.sqrt(trials * p * (1 - p))).max())
-        return gap, f"max(|b-(b+c)p|, |1-2p|)/sqrt(N p(1-p)) = {gap:.2g} sd at its largest"
+    def conjugate_gaps(self, parameters: Any, n_samples: int, prior: Any) -> tuple[Point, Point]:
+        """Of Beta(s + b, f + c), s + f = N: |b - (b + c) p| / N from MLE to mean, |1 - 2p| / N from mode to mean.
+
+        The posterior sd is sqrt(p (1 - p) / N); at p of 0 or 1 that of half a success or failure.
+        """
+        N = np.maximum(parameters.weights[:, None] * n_samples * self._mean_trials(), 1)
+        p = np.clip(parameters.probs, 0.5 / N, 1 - 0.5 / N)
+        sd = np.sqrt(p * (1 - p) * N)
+        weights = conjugate_gaps_of_weights(parameters.weights, n_samples, float(prior.concentration.max()))
+        mle = np.abs(prior.successes - (prior.successes + prior.failures) * p) / sd
+        return {"weights": weights[0], "probs": mle}, {"weights": weights[1], "probs": np.abs(1 - 2 * p) / sd}
 
     @override
     def free_coordinates(self, parameters: Any) -> dict[str, np.ndarray]:

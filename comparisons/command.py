@@ -72,7 +72,9 @@ def _command(family: str) -> Any:
         prior: Annotated[
             str, typer.Option(help="Changes to the default prior's numbers, e.g. 'concentration=1,mean_precision=0.1'.")
         ] = "",
-        draws: Annotated[int, typer.Option(help="Posterior draws of each chain.")] = 1000,
+        draws: Annotated[
+            int | None, typer.Option(help="Posterior draws of each chain; default: the case's own, or 1000.")
+        ] = None,
         tune: Annotated[int, typer.Option(help="Warm-up draws of each chain.")] = 1000,
         chains: Annotated[int, typer.Option(help="Number of chains.")] = 4,
         seed: Annotated[int, typer.Option(help="Seed of everything random; the same seed gives the same results.")] = 0,
@@ -107,7 +109,7 @@ def bad_input_exits() -> Iterator[None]:
 
 
 def prepare_case(
-    dataset: Dataset, case: Case, *, prior: str = "", draws: int, tune: int, chains: int, seed: int
+    dataset: Dataset, case: Case, *, prior: str = "", draws: int | None, tune: int, chains: int, seed: int
 ) -> Comparison:
     """Check and prepare the comparison of a data set as its case says; with a prior of one's own no gap is judged."""
     half, K = family_of(dataset.family, dataset.n_trials), case.n_components
@@ -118,7 +120,7 @@ def prepare_case(
         n_components=K,
         prior=_changed(half.default_prior(dataset.X, K), prior) if prior else None,
         n_trials=dataset.n_trials,
-        draws=draws,
+        draws=case.draws if draws is None else draws,
         tune=tune,
         chains=chains,
         random_state=seed,

@@ -27,10 +27,11 @@ def distinct_entries(point: dict[str, Array], family: Family) -> Array:
 
 
 def estimates_of(found: Comparison, map_parameters: Any) -> list[dict[str, Any]]:
-    """One row per distinct parameter."""
+    """Return one row per distinct parameter: estimates, posterior, and their gaps beside the conjugate K = 1 gaps."""
     aligned = found.posterior["posterior"].to_dataset()
     with np.errstate(invalid="ignore", divide="ignore"):  # the weight of a single component does not vary
         rhat, ess = az.rhat(aligned), az.ess(aligned, method="bulk")
+    conjugate = found.family.conjugate_gaps(found.reference, len(found.X), found.prior)
     rows = []
     for name in aligned.data_vars:
         values = aligned[name].to_numpy()
@@ -50,7 +51,9 @@ def estimates_of(found: Comparison, map_parameters: Any) -> list[dict[str, Any]]
                     "mean": mean,
                     "sd": sd,
                     "mle_gap_sd": None if best is None or sd == 0 else (best - mean) / sd,
+                    "mle_gap_conjugate": float(conjugate[0][name][index]),
                     "map_gap_sd": None if sd == 0 else (mode - mean) / sd,
+                    "map_gap_conjugate": float(conjugate[1][name][index]),
                     "rhat": float(rhat[name].to_numpy()[index]),
                     "ess": float(ess[name].to_numpy()[index]),
                 }

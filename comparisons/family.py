@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from models.validation import Array
 
+Point = dict[str, Array]
 FAMILIES = ("gmm", "bmm")
 
 
@@ -56,8 +57,17 @@ class Family(ABC):
         """Map draws (S, ...) to vectors on the unconstrained scale, shape (S, p)."""
 
     @abstractmethod
-    def conjugate_gap(self, parameters: Any, n_samples: int, prior: Any) -> tuple[float, str]:
-        """Return the gap between mode and mean, in posterior sd, that the conjugate K = 1 case has, and its formula."""
+    def conjugate_gaps(self, parameters: Any, n_samples: int, prior: Any) -> tuple[Point, Point]:
+        """Return how far MLE and MAP lie from the posterior mean, in posterior sd, when the labels are known.
+
+        With labels known each component is the conjugate K = 1 case, with N_k = n weights_k samples, and both gaps are
+        closed forms. They are the part of the distance that arithmetic explains.
+
+        Returns
+        -------
+        tuple of dict
+            Absolute gaps of the MLE and of the MAP, with the names and shapes of the declared quantities.
+        """
 
     @abstractmethod
     def free_coordinates(self, parameters: Any) -> dict[str, np.ndarray]:
@@ -81,6 +91,18 @@ class Family(ABC):
     def entries(self, name: str, values: Array) -> list[tuple[int, ...]]:
         """Return the indices of the distinct entries of a declared quantity."""
         return list(np.ndindex(values.shape))
+
+
+def conjugate_gaps_of_weights(weights: Array, n_samples: int, concentration: float) -> tuple[Array, Array]:
+    """Return the gaps of π_k = N_k / n (MLE) and (N_k + a - 1) / (n + K(a-1)) (MAP) from (N_k + a) / (n + K a), in sd.
+
+    The posterior sd is sqrt(π_k (1 - π_k) / n); a single component has none, and no gap.
+    """
+    K = len(weights)
+    sd = np.sqrt(weights * (1 - weights) / n_samples)
+    pulls = concentration * np.abs(1 - K * weights), np.abs(1 - K * weights)
+    mle, mode = (np.divide(pull / (n_samples + K * concentration), sd, out=np.zeros(K), where=sd > 0) for pull in pulls)
+    return mle, mode
 
 
 def log_ratio_weights(weights: Array) -> Array:

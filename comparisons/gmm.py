@@ -5,7 +5,7 @@ from typing import Any, Self, override
 import numpy as np
 from numpy.typing import ArrayLike
 
-from comparisons.family import Family, log_ratio_weights
+from comparisons.family import Family, Point, conjugate_gaps_of_weights, log_ratio_weights
 from em import GaussianMixtureEM
 from em import gmm as em_gmm
 from models import gmm as model_gmm
@@ -67,11 +67,24 @@ class GMM(Family):
         return np.hstack([log_ratio_weights(draws["weights"]), draws["means"].reshape(S, -1), log_diagonal, below])
 
     @override
-    def conjugate_gap(self, parameters: Any, n_samples: int, prior: Any) -> tuple[float, str]:
-        """Mode and mean of a variance differ by (2D + 3) / N of it, and its posterior sd is sqrt(2 / N) of it."""
-        smallest, D = float(parameters.weights.min() * n_samples), parameters.n_features
-        gap = (2 * D + 3) / np.sqrt(2 * smallest)
-        return gap, f"(2D+3)/sqrt(2 N_k) = {gap:.2g} sd at N_k = {smallest:.0f}"
+    def conjugate_gaps(self, parameters: Any, n_samples: int, prior: Any) -> tuple[Point, Point]:
+        """Gaps of the normal-inverse-Wishart posterior: mean and mode of μ coincide, those of Σ differ by (2D + 3) / N.
+
+        sd of μ_d: sqrt(Σ_dd / N); of Σ_ij: sqrt((Σ_ii Σ_jj + Σ_ij²) / N). The MLE of μ is pulled by κ0 |m0 - μ| / N,
+        that of Σ by |Ψ0 + κ0 (μ - m0)(μ - m0)' - (ν0 - D - 1) Σ| / N.
+        """
+        means, covariances, D = parameters.means, parameters.covariances, parameters.n_features
+        N = np.maximum(parameters.weights * n_samples, 1)[:, None]
+        variances = np.diagonal(covariances, axis1=1, axis2=2)
+        offset, spread = means - prior.mean, np.sqrt(variances[:, :, None] * variances[:, None] + covariances**2)
+        pull = prior.scale + prior.mean_precision * offset[:, :, None] * offset[:, None]
+        pull = pull - (prior.degrees_of_freedom - D - 1) * covariances
+        weights = conjugate_gaps_of_weights(parameters.weights, n_samples, float(prior.concentration.max()))
+        of_means = prior.mean_precision * np.abs(offset) / (prior.mean_precision + N) * np.sqrt(N / variances)
+        root = np.sqrt(N)[:, :, None]
+        mle = {"weights": weights[0], "means": of_means, "covariances": np.abs(pull) / spread / root}
+        mode = np.abs((2 * D + 3) * covariances) / spread / root
+        return mle, {"weights": weights[1], "means": np.zeros_like(means), "covariances": mode}
 
     @override
     def free_coordinates(self, parameters: Any) -> dict[str, np.ndarray]:

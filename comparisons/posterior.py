@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pymc as pm
+import pytensor
 import xarray as xr
 from pymc.model.transform.conditioning import remove_value_transforms
 from scipy.special import softmax
@@ -18,6 +19,11 @@ from models.validation import Array
 BACKEND = "jax"  # PyTensor's default backend compiles for minutes when nothing is cached
 FIND_MAP_FTOL = 1e-15
 Point = dict[str, Array]
+
+
+def without_c_compiler() -> Any:
+    """Return a context in which PyTensor interprets what JAX does not compile: C costs 17 s when nothing is cached."""
+    return pytensor.config.change_flags(cxx="")
 
 
 class JointDensity:
@@ -176,10 +182,10 @@ def sample(
     """Draw from the posterior of a marginal model with NUTS (nutpie, JAX).
 
     NUTS runs on v, where u = û + R v is the unconstrained vector, û the mode and R R' the inverse of the information
-    there: the posterior of v is close to a standard normal, so that warm-up has little to learn and does not throw
-    chains into far modes of negligible mass (seen on the galaxies). Each chain starts from its own draw of v ~ N(0, I).
-    The target is PyMC's density; û and R decide where chains start and how fast they move. Modes far away are not
-    sought: that is what EM's restarts are for.
+    there: near û the posterior of v is close to a standard normal, so that warm-up has little to learn. Each chain
+    starts from its own draw of v ~ N(0, I). The target is PyMC's density; û and R decide where chains start and how
+    fast they move. A second mode is visited as often as NUTS happens to cross over to it, in stays of a hundred draws
+    (the galaxies): R-hat and ESS then ask for more draws.
 
     Parameters
     ----------

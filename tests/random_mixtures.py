@@ -11,9 +11,6 @@ from pytensor.graph.replace import vectorize_graph
 from models.bmm import BMMParameters, BMMPrior
 from models.gmm import GMMParameters, GMMPrior
 
-# Interpret, do not compile C: on a machine with nothing cached that takes a minute for a handful of evaluations.
-pytensor.config.cxx = ""
-
 
 def random_gmm(K, D, rng):
     """Weights from a Dirichlet, means a few standard deviations apart, covariances with any correlation."""

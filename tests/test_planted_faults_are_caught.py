@@ -107,9 +107,52 @@ def test_swapped_labels_in_the_e_step_are_seen(rerun, monkeypatch, finished):
     assert "responsibilities = p(z|x) at MLE" in rerun("check_densities")
 
 
-def test_swapped_labels_in_the_draws_are_seen(rerun, monkeypatch, finished):
-    groups = {name: node.to_dataset() for name, node in finished.found.posterior.children.items()}
-    groups["posterior"] = groups["posterior"].isel(component=[1, 0])
-    monkeypatch.setattr(finished.found, "posterior", xr.DataTree.from_dict(groups))
+@pytest.fixture
+def plant(monkeypatch, finished):
+    """Replace the aligned draws by a function of themselves."""
+
+    def planted(change):
+        groups = {name: node.to_dataset() for name, node in finished.found.posterior.children.items()}
+        groups["posterior"] = change(groups["posterior"])
+        monkeypatch.setattr(finished.found, "posterior", xr.DataTree.from_dict(groups))
+
+    return planted
+
+
+def test_swapped_labels_in_the_draws_are_seen(rerun, plant):
+    plant(lambda draws: draws.isel(component=[1, 0]))
     failed = rerun("check_posterior")
     assert {"MLE near posterior mean", "plug-in responsibilities near posterior average"} <= failed
+
+
+def test_draws_biased_by_half_a_standard_deviation_are_seen(rerun, plant):
+    plant(lambda draws: draws.assign(means=draws.means + 0.5 * draws.means.std(("chain", "draw"))))
+    assert {"MLE near posterior mean", "MAP near posterior mean"} <= rerun("check_posterior")
+
+
+def test_a_chain_that_went_elsewhere_is_seen(rerun, plant):
+    plant(lambda draws: draws.assign(means=draws.means + draws.means.std(("chain", "draw")) * (draws.chain == 3)))
+    assert "R-hat, aligned parameters" in rerun("check_posterior")
+
+
+def test_a_chain_that_stands_still_is_seen(rerun, finished, monkeypatch):
+    still = finished.pointwise.copy()
+    still[3] = still[3, 0]
+    monkeypatch.setattr(finished, "pointwise", still)
+    assert {"R-hat, label-free", "ESS, label-free"} & rerun("check_posterior")
+
+
+def test_a_wrong_truth_is_seen(rerun, finished, monkeypatch):
+    found = finished.found
+    draws = found.posterior["posterior"]
+    average = {name: draws[name].mean(("chain", "draw")).to_numpy() for name in ("weights", "means", "covariances")}
+    monkeypatch.setattr(found, "truth", GMMParameters(**average))
+    assert "truth within the posterior" not in rerun("check_posterior")
+    wrong = {**average, "means": average["means"] + 6 * draws["means"].std(("chain", "draw")).to_numpy()}
+    monkeypatch.setattr(found, "truth", GMMParameters(**wrong))
+    assert "truth within the posterior" in rerun("check_posterior")
+
+
+def test_a_maximum_that_a_draw_beats_is_no_maximum(rerun, finished, monkeypatch):
+    monkeypatch.setattr(finished, "pointwise", finished.pointwise + 10 / len(finished.X))
+    assert {"no draw beats the MLE", "no draw beats the MAP"} <= rerun("check_posterior")
