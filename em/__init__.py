@@ -2,14 +2,18 @@
 
 Estimators in scikit-learn's manner (`GaussianMixtureEM`, `BernoulliMixtureEM`, `BinomialMixtureEM`, `KMeans`), the
 textbook's steps as pure functions (:mod:`em.gmm`, :mod:`em.bmm`), and the quantities of EM's proof (`q_function`,
-`entropy`, `elbo`, `complete_data_log_likelihood`).
+`entropy`, `elbo`, `complete_data_log_likelihood`). How many components: `select` and `likelihood_ratio_test`; anomalies: `is_anomaly` and
+`density_threshold`; pictures: :mod:`em.plots`.
 """
 
-from em import bmm, gmm
+from em import bmm, gmm, plots
+from em.anomalies import density_threshold, is_anomaly
 from em.bmm_estimator import BernoulliMixtureEM, BinomialMixtureEM
 from em.bound import complete_data_log_likelihood, elbo, entropy, q_function
 from em.gmm_estimator import GaussianMixtureEM
 from em.kmeans import KMeans
+from em.likelihood_ratio import LikelihoodRatioTest, likelihood_ratio_test
+from em.selection import Selection, select
 from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning, NotIdentifiableWarning
 
 __all__ = [
@@ -18,13 +22,20 @@ __all__ = [
     "CollapseWarning",
     "GaussianMixtureEM",
     "KMeans",
+    "LikelihoodRatioTest",
     "NoMaximumWarning",
     "NotConvergedWarning",
     "NotIdentifiableWarning",
+    "Selection",
     "bmm",
     "complete_data_log_likelihood",
+    "density_threshold",
     "elbo",
     "entropy",
     "gmm",
+    "is_anomaly",
+    "likelihood_ratio_test",
+    "plots",
     "q_function",
+    "select",
 ]

@@ -24,6 +24,10 @@ WITH_EXAMPLES = {
     "em.kmeans",
     "em.bound",
     "em.identifiability",
+    "em.selection",
+    "em.likelihood_ratio",
+    "em.anomalies",
+    "em.plots",
 }
 
 
