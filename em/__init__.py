@@ -2,8 +2,8 @@
 
 Estimators in scikit-learn's manner (`GaussianMixtureEM`, `BernoulliMixtureEM`, `BinomialMixtureEM`, `KMeans`), the
 textbook's steps as pure functions (:mod:`em.gmm`, :mod:`em.bmm`), and the quantities of EM's proof (`q_function`,
-`entropy`, `elbo`, `complete_data_log_likelihood`). How many components: `select` and `likelihood_ratio_test`; anomalies: `is_anomaly` and
-`density_threshold`; pictures: :mod:`em.plots`.
+`entropy`, `elbo`, `complete_data_log_likelihood`). How many components: `select`, `likelihood_ratio_test`. Anomalies:
+`is_anomaly`, `density_threshold`. Pictures: :mod:`em.plots`.
 """
 
 from em import bmm, gmm, plots

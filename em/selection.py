@@ -246,9 +246,7 @@ def select(
 def _values(name: str, given: Iterable[Any], estimator: MixtureEM[Any]) -> list[Any]:
     known = estimator.get_params(deep=False)
     if name not in known:
-        raise ValueError(
-            f"{name} is no parameter of {type(estimator).__name__}, got it to vary; use {', '.join(known)}"
-        )
+        raise ValueError(f"{type(estimator).__name__} has no parameter {name} to vary, only {', '.join(known)}")
     if isinstance(given, str) or not isinstance(given, Iterable) or not (values := list(given)):
         raise ValueError(f"{name} must be a list of values to try, got {given!r}")
     return values
@@ -283,4 +281,5 @@ def _short_status(estimator: MixtureEM[Any]) -> str:
 
 
 def _nothing_to_choose(candidates: tuple[Candidate, ...]) -> str:
-    return f"none of {len(candidates)} fits has a maximum to choose: fewer components, a prior or a larger max_iter may help"
+    advice = "fewer components, a prior or a larger max_iter may help"
+    return f"none of {len(candidates)} fits has a maximum to choose: {advice}"
