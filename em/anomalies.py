@@ -77,6 +77,6 @@ def is_anomaly(
     """
     if threshold is None:
         threshold = density_threshold(estimator, X, quantile)
-    elif np.ndim(threshold) != 0 or np.isnan(threshold):
+    elif not isinstance(threshold, float | int | np.floating) or np.isnan(threshold):
         raise ValueError(f"threshold must be a log density in nats or None, got {threshold!r}")
     return np.asarray(estimator.score_samples(X) < threshold)
