@@ -8,6 +8,8 @@ So that they can be laid over each other, and over the samples:
     plot_anomalies(fit, X, ax)
 """
 
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -57,8 +59,7 @@ def plot_decision_boundaries(estimator: Any, X: ArrayLike, ax: Any = None) -> An
     >>> X = [[0.0, 0.0], [0.0, 1.0], [4.0, 0.0], [4.0, 1.0]]
     >>> ax = plot_decision_boundaries(KMeans(2, random_state=0).fit(X), X)
     """
-    x, y, points = grid_over(X)
-    labels = estimator.predict(points).reshape(len(y), len(x))
+    x, y, labels = on_grid(estimator.predict, X)
     ax = axes_or_new(ax)
     for k in np.unique(labels)[1:]:  # the first label's regions are bounded by the others'
         ax.contour(x, y, labels == k, levels=[0.5], colors="black", linestyles="dashed", linewidths=1)
@@ -99,11 +100,11 @@ def plot_density_contours(estimator: Any, X: ArrayLike, ax: Any = None, n_levels
     >>> X = np.random.RandomState(0).normal(size=(50, 2))
     >>> ax = plot_density_contours(GaussianMixtureEM(1).fit(X), X)
     """
-    x, y, points = grid_over(X)
-    surprise = -estimator.score_samples(points).reshape(len(y), len(x))
-    s = np.linspace(0, np.sqrt(2 * np.ptp(surprise)), n_levels + 2)[1:-1]
+    x, y, log_density = on_grid(estimator.score_samples, X)
+    s = np.linspace(0, np.sqrt(2 * np.ptp(log_density)), n_levels + 2)[1:-1]
+    levels = -log_density.max() + s**2 / 2
     ax = axes_or_new(ax)
-    ax.contour(x, y, surprise, levels=surprise.min() + s**2 / 2, cmap="viridis_r", linewidths=1)
+    ax.contour(x, y, -log_density, levels=levels, cmap="viridis_r", linestyles="solid", linewidths=1)
     return ax
 
 
@@ -140,24 +141,29 @@ def plot_anomalies(
     >>> X = np.random.RandomState(0).normal(size=(50, 2))
     >>> ax = plot_anomalies(GaussianMixtureEM(1).fit(X), X)
     """
-    x, y, points = grid_over(X)
+    x, y, log_density = on_grid(estimator.score_samples, X)
     if threshold is None:
         threshold = density_threshold(estimator, X, quantile)
     found = data_matrix(X)[is_anomaly(estimator, X, threshold)]
-    log_density = estimator.score_samples(points).reshape(len(y), len(x))
     ax = axes_or_new(ax)
     ax.plot(*found.T, "x", color="#c1272d", label="anomalies")
     if log_density.min() < threshold < log_density.max():
-        ax.contour(x, y, log_density, levels=[threshold], colors="#c1272d", linewidths=1)
+        ax.contour(x, y, log_density, levels=[threshold], colors="#c1272d", linestyles="solid", linewidths=1)
     return ax
 
 
-def grid_over(X: ArrayLike) -> tuple[Array, Array, Array]:
-    """Return x and y, each (200,), that cover the samples with a margin, and all their pairs (40000, 2), x fastest."""
+def on_grid(function: Callable[[Array], Array], X: ArrayLike) -> tuple[Array, Array, Array]:
+    """Return x and y, each (200,), that cover the samples with a margin, and the function's values (200, 200), y first.
+
+    The function is given all pairs of x and y, (40000, 2), without the column names that X may have.
+    """
     X = data_matrix(X)
     if X.shape[1] != 2:
         raise ValueError(f"X must have two columns to be drawn, got {X.shape[1]}: fit to two features, or project")
     low, high = X.min(axis=0), X.max(axis=0)
     margin = MARGIN * np.where(high > low, high - low, 1.0)
     x, y = np.linspace(low - margin, high + margin, RESOLUTION).T
-    return x, y, np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    pairs = np.stack(np.meshgrid(x, y), axis=-1)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "X does not have valid feature names")
+        return x, y, function(pairs.reshape(-1, 2)).reshape(pairs.shape[:2])

@@ -135,13 +135,14 @@ class Selection:
         lines: dict[str, list[Candidate]] = {}
         for candidate in self.candidates:
             lines.setdefault(_structure(candidate), []).append(candidate)
-        for label, candidates in lines.items():
+        for height, (label, candidates) in enumerate(lines.items(), start=1):
             shown = sorted((c for c in candidates if c.has_maximum), key=_n_components)
             (line,) = ax.plot(
                 [_n_components(c) for c in shown], [getattr(c, self.criterion) for c in shown], ".-", label=label
             )
             missing = [_n_components(c) for c in candidates if not c.has_maximum]
-            ax.plot(missing, [0.02] * len(missing), "x", color=line.get_color(), transform=ax.get_xaxis_transform())
+            bottom = [0.02 * height] * len(missing)
+            ax.plot(missing, bottom, "x", color=line.get_color(), transform=ax.get_xaxis_transform())
         if self.best is not None:
             at = _n_components(self.best), getattr(self.best, self.criterion)
             ax.plot(*at, "o", markersize=12, fillstyle="none", color="black")

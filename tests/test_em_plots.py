@@ -2,11 +2,13 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas
 import pytest
 import reference_data
+from sklearn.base import clone
 
 from em import GaussianMixtureEM, KMeans, density_threshold, is_anomaly
-from em.plots import grid_over, plot_anomalies, plot_decision_boundaries, plot_density_contours
+from em.plots import on_grid, plot_anomalies, plot_decision_boundaries, plot_density_contours
 
 PLOTS = [plot_decision_boundaries, plot_density_contours, plot_anomalies]
 
@@ -29,16 +31,15 @@ def vertices(contours):
 
 
 def steps(X):
-    x, y, _ = grid_over(X)
+    x, y, _ = on_grid(lambda points: points[:, 0], X)
     return np.array([x[1] - x[0], y[1] - y[0]])
 
 
 def test_the_grid_covers_the_samples_with_a_margin():
     X = np.array([[0.0, 5.0], [10.0, 5.0]])
-    x, y, points = grid_over(X)
+    x, y, values = on_grid(lambda points: points[:, 0] - 100 * points[:, 1], X)
     np.testing.assert_allclose([x[0], x[-1], y[0], y[-1]], [-1, 11, 4.9, 5.1], rtol=1e-12)
-    np.testing.assert_array_equal(points[:200, 0], x)
-    np.testing.assert_array_equal(points.reshape(200, 200, 2)[:, 0, 1], y)
+    np.testing.assert_array_equal(values, x - 100 * y[:, None])
 
 
 @pytest.mark.parametrize("estimator", [GaussianMixtureEM(2, n_init=1, random_state=0), KMeans(2, random_state=0)])
@@ -85,6 +86,7 @@ def test_anomalies_are_crossed_and_set_apart_by_their_threshold(ax, faithful):
     assert plot_anomalies(fit, X, ax) is ax
     np.testing.assert_array_equal(ax.lines[0].get_xydata(), X[is_anomaly(fit, X)])
     # the Hessian of log p is -E[Σ_k⁻¹] + var(Σ_k⁻¹ (x - μ_k)) under the responsibilities, which are hard at this line
+    assert fit.predict_proba(np.concatenate(vertices(ax.collections[0]))).max(axis=1).min() > 0.99
     error = max(steps(X) @ np.abs(np.linalg.inv(c)) @ steps(X) for c in fit.covariances_) / 8
     line = np.concatenate(vertices(ax.collections[0]))
     assert np.abs(fit.score_samples(line) - density_threshold(fit, X)).max() <= error
@@ -101,6 +103,18 @@ def test_a_threshold_that_nothing_crosses_draws_no_line(ax, faithful):
     plot_anomalies(fit, X, ax, threshold=100.0)
     assert len(ax.lines[0].get_xydata()) == len(X)
     assert len(ax.collections) == 0
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_data_frames_are_drawn_like_their_values(plot, ax, faithful):
+    X, fit = faithful
+    frame = pandas.DataFrame(X, columns=["eruptions", "waiting"])
+    plot(fit, X, ax)
+    _, twin = plt.subplots()
+    plot(clone(fit).fit(frame), frame, twin)
+    for contours, again in zip(ax.collections, twin.collections, strict=True):
+        for line, same in zip(vertices(contours), vertices(again), strict=True):
+            np.testing.assert_array_equal(line, same)
 
 
 def test_one_component_has_no_boundary(ax):

@@ -224,14 +224,14 @@ def test_clear_clusters_are_found_and_no_more():
 
 
 def test_the_level_is_held():
-    # Under K components P(p <= a) <= a for each multiple a of 1 / (B + 1): of 24 independent data sets so many reject
+    # Under K components P(p <= a) <= a for each multiple a of 1 / (B + 1): of 16 independent data sets so many reject
     # with a binomial count, which exceeds its bound here once in 1e4.
     estimator, p_values = BernoulliMixtureEM(n_init=1, tol=1e-2), []
-    for seed in range(24):
+    for seed in range(16):
         X = simulate_bmm(BMMParameters([1.0], [[0.3, 0.5, 0.6]]), 60, random_state=seed)[0]
         p_values.append(likelihood_ratio_test(X, estimator, 1, n_bootstrap=9, random_state=seed).p_value)
     for level in (0.1, 0.2, 0.5):
-        assert np.sum(np.array(p_values) <= level + 1e-9) <= binom(24, level).ppf(1 - 1e-4)
+        assert np.sum(np.array(p_values) <= level + 1e-9) <= binom(16, level).ppf(1 - 1e-4)
     assert np.min(p_values) < 0.5  # and it is not held by never rejecting
 
 
