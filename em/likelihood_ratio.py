@@ -122,8 +122,8 @@ def likelihood_ratio_test(
     >>> import numpy as np
     >>> from em import GaussianMixtureEM, likelihood_ratio_test
     >>> X = np.random.RandomState(0).normal(size=(40, 1)) + np.repeat([[0.0], [8.0]], 20, axis=0)
-    >>> test = likelihood_ratio_test(X, GaussianMixtureEM(n_init=2, tol=1e-2), n_components=1, n_bootstrap=9, random_state=0)
-    >>> test.p_value
+    >>> estimator = GaussianMixtureEM(n_init=2, tol=1e-2)
+    >>> likelihood_ratio_test(X, estimator, n_components=1, n_bootstrap=9, random_state=0).p_value
     0.1
     """
     estimators = _null_and_alternative(estimator, n_components)
