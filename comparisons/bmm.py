@@ -26,7 +26,9 @@ class BMM(Family):
 
     @classmethod
     @override
-    def of(cls, n_trials: ArrayLike) -> Self:
+    def of(cls, n_trials: ArrayLike, covariance_type: str) -> Self:
+        if covariance_type != "full":
+            raise ValueError(f"covariance_type belongs to family 'gmm', got {covariance_type!r} for 'bmm'")
         return cls(n_trials)
 
     @override

@@ -18,6 +18,7 @@ from comparisons.data import BUILT_IN, Dataset, load, read_csv
 from comparisons.progress import Bars
 from comparisons.report import check_writable
 from comparisons.result import Comparison
+from models.gmm.structures import COVARIANCE_TYPES
 
 TITLES = {"gmm": "Gaussian mixture", "bmm": "Bernoulli or binomial mixture"}
 
@@ -69,6 +70,12 @@ def _command(family: str) -> Any:
         components: Annotated[
             int | None, typer.Option(help="Number of components K; default: the case's own, or 2.")
         ] = None,
+        covariance: Annotated[
+            str,
+            typer.Option(
+                help=f"Structure of the covariances (gmm): {', '.join(COVARIANCE_TYPES)}.", hidden=family == "bmm"
+            ),
+        ] = "full",
         prior: Annotated[
             str, typer.Option(help="Changes to the default prior's numbers, e.g. 'concentration=1,mean_precision=0.1'.")
         ] = "",
@@ -77,6 +84,7 @@ def _command(family: str) -> Any:
         ] = None,
         tune: Annotated[int, typer.Option(help="Warm-up draws of each chain.")] = 1000,
         chains: Annotated[int, typer.Option(help="Number of chains.")] = 4,
+        restarts: Annotated[int, typer.Option(help="Restarts of EM; the best one is kept.")] = 10,
         seed: Annotated[int, typer.Option(help="Seed of everything random; the same seed gives the same results.")] = 0,
         out: Annotated[Path | None, typer.Option(help="Folder for the results; default results/<data>-<K>.")] = None,
         trials: Annotated[
@@ -87,7 +95,17 @@ def _command(family: str) -> Any:
         with bad_input_exits():
             dataset = _dataset(data, family, trials)
             case = standard_case(family, data, components)
-            found = prepare_case(dataset, case, prior=prior, draws=draws, tune=tune, chains=chains, seed=seed)
+            found = prepare_case(
+                dataset,
+                case,
+                covariance=covariance,
+                prior=prior,
+                draws=draws,
+                tune=tune,
+                chains=chains,
+                restarts=restarts,
+                seed=seed,
+            )
             folder = check_writable(out if out is not None else Path("results") / f"{dataset.name}-{case.n_components}")
         run_comparison(found, Bars(escape(dataset.name)))
         found.print(console)
@@ -109,22 +127,34 @@ def bad_input_exits() -> Iterator[None]:
 
 
 def prepare_case(
-    dataset: Dataset, case: Case, *, prior: str = "", draws: int | None, tune: int, chains: int, seed: int
+    dataset: Dataset,
+    case: Case,
+    *,
+    covariance: str = "full",
+    prior: str = "",
+    draws: int | None,
+    tune: int,
+    chains: int,
+    seed: int,
+    restarts: int = 10,
 ) -> Comparison:
-    """Check and prepare the comparison of a data set as its case says; with a prior of one's own no gap is judged."""
-    half, K = family_of(dataset.family, dataset.n_trials), case.n_components
-    knows_truth = dataset.truth is not None and dataset.truth.n_components == K
+    """Check and prepare the comparison of a data set as its case says; gaps are judged only as it declares."""
+    half, K = family_of(dataset.family, dataset.n_trials, covariance), case.n_components
+    as_declared = not prior and covariance == "full"
+    knows_truth = dataset.truth is not None and dataset.truth.n_components == K and covariance == "full"
     return prepare(
         dataset.X,
         family=dataset.family,
         n_components=K,
         prior=_changed(half.default_prior(dataset.X, K), prior) if prior else None,
         n_trials=dataset.n_trials,
+        covariance_type=covariance,
         draws=case.draws if draws is None else draws,
         tune=tune,
         chains=chains,
+        n_init=restarts,
         random_state=seed,
-        regular=case.regular and not prior,
+        regular=case.regular and as_declared,
         truth=dataset.truth if knows_truth else None,
         title=dataset.name,
         feature_names=dataset.feature_names,

@@ -21,6 +21,7 @@ def compare(
     prior: Any = None,
     *,
     n_trials: ArrayLike = 1,
+    covariance_type: str = "full",
     draws: int = 1000,
     tune: int = 1000,
     chains: int = 4,
@@ -46,6 +47,8 @@ def compare(
         Prior shared by MAP-EM and the PyMC models; ``None`` takes the family's weakly informative one.
     n_trials : int or array_like, shape (D,) or (n, D)
         Trials per cell, for "bmm".
+    covariance_type : {"full", "tied", "diag", "spherical"}
+        Structure of the covariances, for "gmm".
     draws, tune, chains : int
         NUTS draws and warm-up draws of each chain, and number of chains (at least 2).
     n_init : int
@@ -85,6 +88,7 @@ def compare(
         n_components,
         prior,
         n_trials=n_trials,
+        covariance_type=covariance_type,
         draws=draws,
         tune=tune,
         chains=chains,
@@ -105,6 +109,7 @@ def prepare(
     prior: Any = None,
     *,
     n_trials: ArrayLike = 1,
+    covariance_type: str = "full",
     draws: int = 1000,
     tune: int = 1000,
     chains: int = 4,
@@ -130,7 +135,7 @@ def prepare(
         raise ValueError(f"draws x chains must be at least 1000, got {draws} x {chains}: the checks want an ESS of 400")
     if not isinstance(random_state, int | np.integer) or not 0 <= random_state < 2**32:
         raise ValueError(f"random_state (seed) must be a whole number from 0 to 2**32 - 1, got {random_state!r}")
-    half = family_of(family, n_trials)
+    half = family_of(family, n_trials, covariance_type)
     samples: Array = half.estimator(n_components=K, n_init=n_init).check(X)
     prior = half.default_prior(samples, K) if prior is None else prior
     if not isinstance(prior, half.prior_type):
@@ -151,6 +156,7 @@ def prepare(
         "chains": chains,
         "random_state": random_state,
         "n_trials": np.asarray(n_trials).tolist(),
+        "covariance_type": covariance_type,
     }
     return found
 
@@ -162,8 +168,8 @@ def run(found: Comparison, progress: Progress | None = None) -> Comparison:
     return found
 
 
-def family_of(name: str, n_trials: ArrayLike = 1) -> Family:
-    """Return the family called ``name``."""
+def family_of(name: str, n_trials: ArrayLike = 1, covariance_type: str = "full") -> Family:
+    """Return the family called ``name``, for data with so many trials or covariances of this structure."""
     if name not in FAMILIES:
         raise ValueError(f"family must be one of {', '.join(FAMILIES)}, got {name!r}")
-    return importlib.import_module(f"comparisons.{name}").FAMILY.of(n_trials)
+    return importlib.import_module(f"comparisons.{name}").FAMILY.of(n_trials, covariance_type)

@@ -21,8 +21,8 @@ class Family(ABC):
 
     @classmethod
     @abstractmethod
-    def of(cls, n_trials: ArrayLike) -> Self:
-        """Return the family for data with so many trials per cell (1 where that means nothing)."""
+    def of(cls, n_trials: ArrayLike, covariance_type: str) -> Self:
+        """Return the family with its option; raise a ValueError if the other family's option is not its default."""
 
     def identified(self, fit: Any) -> bool:
         """Whether a fitted model passed the rank test."""

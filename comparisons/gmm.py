@@ -9,38 +9,46 @@ from comparisons.family import Family, Point, conjugate_gaps_of_weights, log_rat
 from em import GaussianMixtureEM
 from em import gmm as em_gmm
 from models import gmm as model_gmm
+from models.gmm.structures import check_covariance_type, full_matrices
 from models.validation import Array
 
 
 class GMM(Family):
-    """Gaussian mixture, full covariances."""
+    """Gaussian mixture with covariances of one structure."""
 
     name = "gmm"
     parameters_type = model_gmm.GMMParameters
     prior_type = model_gmm.GMMPrior
 
+    def __init__(self, covariance_type: str = "full") -> None:
+        self.covariance_type = check_covariance_type(covariance_type)
+
     @classmethod
     @override
-    def of(cls, n_trials: ArrayLike) -> Self:
+    def of(cls, n_trials: ArrayLike, covariance_type: str) -> Self:
         if np.any(np.asarray(n_trials) != 1):
             raise ValueError(f"n_trials belongs to family 'bmm', got {n_trials!r} for 'gmm'")
-        return cls()
+        return cls(covariance_type)
 
     @override
     def default_prior(self, X: Array, n_components: int) -> model_gmm.GMMPrior:
-        return model_gmm.GMMPrior.weakly_informative(X, n_components)
+        return model_gmm.GMMPrior.weakly_informative(X, n_components, self.covariance_type)
 
     @override
     def estimator(self, **settings: Any) -> GaussianMixtureEM:
-        return GaussianMixtureEM(**settings)
+        return GaussianMixtureEM(covariance_type=self.covariance_type, **settings)
 
     @override
     def build_model(self, X: Array, n_components: int, prior: Any) -> Any:
-        return model_gmm.build_model(X, n_components, prior)
+        return model_gmm.build_model(X, n_components, prior, self.covariance_type)
 
     @override
     def build_marginal_model(self, X: Array, n_components: int, prior: Any) -> Any:
-        return model_gmm.build_marginal_model(X, n_components, prior)
+        return model_gmm.build_marginal_model(X, n_components, prior, self.covariance_type)
+
+    def covariance_matrices(self, draws: dict[str, Array]) -> Array:
+        """Return the covariance matrices (S, K, D, D) of draws, whatever their structure."""
+        return full_matrices(self.covariance_type, draws["covariances"], *draws["means"].shape[1:])
 
     @override
     def e_step(self, X: Array, parameters: Any) -> tuple[Array, float]:
@@ -50,41 +58,58 @@ class GMM(Family):
     def distances(self, draws: dict[str, Array], reference: Any) -> Array:
         """Bhattacharyya distance, 1/8 d'M⁻¹d + 1/2 log(|M| / sqrt(|Σ_j||Σ_k|)), d = μ_j - μ_k, M = (Σ_j + Σ_k) / 2."""
         gap = draws["means"][:, :, None, :] - reference.means[None, None]
-        middle = (draws["covariances"][:, :, None] + reference.covariances[None, None]) / 2
+        matrices = self.covariance_matrices(draws)
+        middle = (matrices[:, :, None] + reference.covariance_matrices[None, None]) / 2
         mahalanobis = (gap * np.linalg.solve(middle, gap[..., None])[..., 0]).sum(axis=-1)
         log_det = np.linalg.slogdet(middle)[1]
-        log_det_draws = np.linalg.slogdet(draws["covariances"])[1][:, :, None]
-        log_det_reference = np.linalg.slogdet(reference.covariances)[1]
+        log_det_draws = np.linalg.slogdet(matrices)[1][:, :, None]
+        log_det_reference = np.linalg.slogdet(reference.covariance_matrices)[1]
         return mahalanobis / 8 + (log_det - (log_det_draws + log_det_reference) / 2) / 2
 
     @override
     def unconstrained(self, draws: dict[str, Array]) -> Array:
-        """Log weight ratios, means, and Cholesky factors with the logarithm of their diagonal."""
+        """Log weight ratios, means, and log variances or Cholesky factors with the logarithm of their diagonal."""
         S, _, D = draws["means"].shape
+        located = [log_ratio_weights(draws["weights"]), draws["means"].reshape(S, -1)]
+        if self.covariance_type in ("diag", "spherical"):
+            return np.hstack([*located, np.log(draws["covariances"]).reshape(S, -1)])
         chol = np.linalg.cholesky(draws["covariances"])
-        log_diagonal = np.log(np.diagonal(chol, axis1=2, axis2=3)).reshape(S, -1)
-        below = chol[:, :, *np.tril_indices(D, -1)].reshape(S, -1)
-        return np.hstack([log_ratio_weights(draws["weights"]), draws["means"].reshape(S, -1), log_diagonal, below])
+        log_diagonal = np.log(np.diagonal(chol, axis1=-2, axis2=-1)).reshape(S, -1)
+        below = chol[(..., *np.tril_indices(D, -1))].reshape(S, -1)
+        return np.hstack([*located, log_diagonal, below])
 
     @override
     def conjugate_gaps(self, parameters: Any, n_samples: int, prior: Any) -> tuple[Point, Point]:
-        """Gaps of the normal-inverse-Wishart posterior: mean and mode of μ coincide, those of Σ differ by (2D + 3) / N.
+        """Gaps of the conjugate posterior: mean and mode of μ coincide, those of Σ differ by (2D + 3) / N of it.
 
         sd of μ_d: sqrt(Σ_dd / N); of Σ_ij: sqrt((Σ_ii Σ_jj + Σ_ij²) / N). The MLE of μ is pulled by κ0 |m0 - μ| / N,
-        that of Σ by |Ψ0 + κ0 (μ - m0)(μ - m0)' - (ν0 - D - 1) Σ| / N.
+        that of Σ by |Ψ0 + κ0 (μ - m0)(μ - m0)' - (ν0 - D - 1) Σ| / N. Of the other structures the part that they keep:
+        "tied" has N = n and 2D + 2 + K, "diag" 5 in place of 2D + 3, "spherical" N = D N_k and D + 4; variances have
+        ν0 - 2 in place of ν0 - D - 1.
         """
-        means, covariances, D = parameters.means, parameters.covariances, parameters.n_features
-        N = np.maximum(parameters.weights * n_samples, 1)[:, None]
-        variances = np.diagonal(covariances, axis1=1, axis2=2)
-        offset, spread = means - prior.mean, np.sqrt(variances[:, :, None] * variances[:, None] + covariances**2)
-        pull = prior.scale + prior.mean_precision * offset[:, :, None] * offset[:, None]
-        pull = pull - (prior.degrees_of_freedom - D - 1) * covariances
+        means, kappa, kind = parameters.means, prior.mean_precision, self.covariance_type
+        K, D = means.shape
+        N = np.maximum(parameters.weights * n_samples, 1)
         weights = conjugate_gaps_of_weights(parameters.weights, n_samples, float(prior.concentration.max()))
-        of_means = prior.mean_precision * np.abs(offset) / (prior.mean_precision + N) * np.sqrt(N / variances)
-        root = np.sqrt(N)[:, :, None]
-        mle = {"weights": weights[0], "means": of_means, "covariances": np.abs(pull) / spread / root}
-        mode = np.abs((2 * D + 3) * covariances) / spread / root
-        return mle, {"weights": weights[1], "means": np.zeros_like(means), "covariances": mode}
+        matrices, offset = parameters.covariance_matrices, means - prior.mean
+        variances = np.diagonal(matrices, axis1=1, axis2=2)
+        of_means = kappa * np.abs(offset) / (kappa + N[:, None]) * np.sqrt(N[:, None] / variances)
+        squares, spread = offset[:, :, None] * offset[:, None], variances[:, :, None] * variances[:, None] + matrices**2
+        match kind:
+            case "full":
+                counts, squares, spread, gap = N[:, None, None], squares, spread, 2 * D + 3
+            case "tied":
+                counts, squares, spread, gap = np.array(n_samples), squares.sum(axis=0), spread[0], 2 * D + 2 + K
+            case "diag":
+                counts, squares, spread, gap = N[:, None], offset**2, 2 * variances**2, 5
+            case _:
+                counts, squares, spread, gap = D * N, (offset**2).sum(axis=1), 2 * parameters.covariances**2, D + 4
+        degrees = prior.degrees_of_freedom - (D + 1 if kind in ("full", "tied") else 2)
+        pull = prior.scale + kappa * squares - degrees * parameters.covariances
+        sd = np.sqrt(spread * counts)
+        mle = {"weights": weights[0], "means": of_means, "covariances": np.abs(pull) / sd}
+        mode = {"weights": weights[1], "means": np.zeros_like(means)}
+        return mle, mode | {"covariances": np.abs(gap * parameters.covariances) / sd}
 
     @override
     def free_coordinates(self, parameters: Any) -> dict[str, np.ndarray]:
@@ -93,7 +118,8 @@ class GMM(Family):
     @override
     def entries(self, name: str, values: Array) -> list[tuple[int, ...]]:
         indices = super().entries(name, values)
-        return [i for i in indices if i[1] <= i[2]] if name == "covariances" else indices
+        symmetric = name == "covariances" and self.covariance_type in ("full", "tied")
+        return [i for i in indices if i[-2] <= i[-1]] if symmetric else indices
 
     @override
     def draw_data(self, ax: Any, comparison: Any) -> None:

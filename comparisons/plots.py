@@ -176,19 +176,20 @@ def draw_gaussian_data(ax: Axes, comparison: Any) -> None:
         return
     reference = comparison.reference
     draws = _component_draws(comparison, ("means", "covariances"))
+    matrices = comparison.family.covariance_matrices(draws)
     spread = np.ptp(reference.means, axis=0) / comparison.X.std(axis=0)
     i, j = np.sort(np.argsort(-spread, kind="stable")[:2])  # the two features that part the components most
     ax.plot(comparison.X[:, i], comparison.X[:, j], ".", color=DATA_COLOUR, markersize=4, zorder=1)
     pair = np.ix_([i, j], [i, j])
     for k in range(reference.n_components):
         for s in range(0, len(draws["means"]), max(1, len(draws["means"]) // 40)):
-            covariance = draws["covariances"][s, k][pair]
-            draw_ellipses(ax, draws["means"][s, k][[i, j]], covariance, (2,), edgecolor=POSTERIOR_COLOUR, alpha=0.12)
-        draw_ellipses(
-            ax, reference.means[k][[i, j]], reference.covariances[k][pair], edgecolor=EM_COLOUR, linewidth=1.6
-        )
+            draw_ellipses(
+                ax, draws["means"][s, k][[i, j]], matrices[s, k][pair], (2,), edgecolor=POSTERIOR_COLOUR, alpha=0.12
+            )
+        best = reference.covariance_matrices[k][pair]
+        draw_ellipses(ax, reference.means[k][[i, j]], best, edgecolor=EM_COLOUR, linewidth=1.6)
         mean = draws["means"][:, k][:, [i, j]].mean(axis=0)
-        average = draws["covariances"][:, k].mean(axis=0)[pair]
+        average = matrices[:, k].mean(axis=0)[pair]
         draw_ellipses(ax, mean, average, edgecolor=POSTERIOR_COLOUR, linestyle="--", linewidth=1.2)
         ax.plot(*mean, "+", color=POSTERIOR_COLOUR, markersize=12)
         ax.plot(*reference.means[k][[i, j]], "x", color=EM_COLOUR, markersize=9)
@@ -204,11 +205,12 @@ def _draw_gaussian_line(ax: Axes, comparison: Any) -> None:
     grid = np.linspace(x.min() - 0.1 * np.ptp(x), x.max() + 0.1 * np.ptp(x), 400)
     ax.hist(x, bins=max(20, len(x) // 10), density=True, color=DATA_COLOUR, alpha=0.5)
     draws = _component_draws(comparison, ("weights", "means", "covariances"))
+    variances = comparison.family.covariance_matrices(draws)[:, :, 0, 0]
     for s in range(0, len(draws["means"]), max(1, len(draws["means"]) // 40)):
-        density = norm.pdf(grid[:, None], draws["means"][s, :, 0], np.sqrt(draws["covariances"][s, :, 0, 0]))
+        density = norm.pdf(grid[:, None], draws["means"][s, :, 0], np.sqrt(variances[s]))
         ax.plot(grid, density @ draws["weights"][s], color=POSTERIOR_COLOUR, alpha=0.12)
     best = comparison.reference
-    density = norm.pdf(grid[:, None], best.means[:, 0], np.sqrt(best.covariances[:, 0, 0])) * best.weights
+    density = norm.pdf(grid[:, None], best.means[:, 0], np.sqrt(best.covariance_matrices[:, 0, 0])) * best.weights
     ax.plot(grid, density.sum(axis=1), color=EM_COLOUR, linewidth=2, label=_reference_name(comparison))
     ax.plot(grid, density, color=EM_COLOUR, linewidth=0.8, linestyle="--")
     ax.plot([], [], color=POSTERIOR_COLOUR, label="40 posterior draws")

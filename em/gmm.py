@@ -14,6 +14,7 @@ from scipy.linalg.lapack import dtrtri
 from em.bound import check_responsibilities, normalise
 from em.engine import Collapse
 from models.gmm import GMMParameters, GMMPrior
+from models.gmm.structures import check_covariance_type, covariances_shape
 from models.validation import Array, data_matrix
 
 
@@ -21,11 +22,19 @@ def component_log_prob(X: ArrayLike, parameters: GMMParameters) -> Array:
     """Return log p(x_i | z_i = k), shape (n, K), in nats: -D/2 log 2π - 1/2 log|Σ_k| - 1/2 ‖L_k⁻¹ (x_i - μ_k)‖²."""
     X = _samples(X, parameters)
     log_prob = np.empty((len(X), parameters.n_components))
-    for k, (mean, chol) in enumerate(zip(parameters.means, parameters.cholesky, strict=True)):
-        inverse, _ = dtrtri(chol, lower=1)  # once per component; a triangular solve per sample takes ten times as long
-        whitened = inverse @ (X - mean).T
-        log_prob[:, k] = -0.5 * np.einsum("dn,dn->n", whitened, whitened) - np.log(np.diagonal(chol)).sum()
+    for k, mean in enumerate(parameters.means):
+        whitened, half_log_det = _whiten(X - mean, parameters, k)
+        log_prob[:, k] = -0.5 * np.einsum("dn,dn->n", whitened, whitened) - half_log_det
     return log_prob - 0.5 * parameters.n_features * np.log(2 * np.pi)
+
+
+def _whiten(gap: Array, parameters: GMMParameters, k: int) -> tuple[Array, float]:
+    """Return L_k⁻¹ gap', shape (D, n), and log|L_k|, which is half of log|Σ_k|."""
+    root = parameters.cholesky if parameters.covariance_type == "tied" else parameters.cholesky[k]
+    if root.ndim < 2:  # standard deviations
+        return (gap / root).T, float(np.log(np.broadcast_to(root, gap.shape[1])).sum())
+    inverse, _ = dtrtri(root, lower=1)  # once per component; a triangular solve per sample takes ten times as long
+    return inverse @ gap.T, float(np.log(np.diagonal(root)).sum())
 
 
 def log_joint(X: ArrayLike, parameters: GMMParameters) -> Array:
@@ -56,7 +65,9 @@ def e_step(X: ArrayLike, parameters: GMMParameters) -> tuple[Array, float]:
     return responsibilities, float(log_prob.sum())
 
 
-def m_step(X: ArrayLike, responsibilities: ArrayLike, prior: GMMPrior | None = None) -> GMMParameters:
+def m_step(
+    X: ArrayLike, responsibilities: ArrayLike, prior: GMMPrior | None = None, covariance_type: str = "full"
+) -> GMMParameters:
     """Return the parameters that maximise Q (plus the log prior) under the given responsibilities.
 
     Parameters
@@ -67,6 +78,8 @@ def m_step(X: ArrayLike, responsibilities: ArrayLike, prior: GMMPrior | None = N
         Rows sum to one; one-hot rows give the closed-form fit with known labels.
     prior : GMMPrior or None
         ``None`` for maximum likelihood.
+    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+        Structure of the covariances.
 
     Raises
     ------
@@ -84,68 +97,105 @@ def m_step(X: ArrayLike, responsibilities: ArrayLike, prior: GMMPrior | None = N
     r = check_responsibilities(responsibilities, len(X))
     counts = r.sum(axis=0)
     centers = r.T @ X / np.where(counts > 0, counts, 1.0)[:, None]
-    return mode(sufficient_statistics(X, r, centers), prior)
+    return mode(sufficient_statistics(X, r, centers, check_covariance_type(covariance_type)), prior)
 
 
 @dataclass(frozen=True)
 class GaussianStatistics:
     """Responsibility-weighted moments about fixed ``centers`` c_k; they add up over rows.
 
-    counts Σ_i r_ik (K,); first Σ_i r_ik (x_i - c_k) (K, D); second Σ_i r_ik (x_i - c_k)(x_i - c_k)' (K, D, D).
+    counts Σ_i r_ik (K,); first Σ_i r_ik (x_i - c_k) (K, D); second the part of Σ_i r_ik (x_i - c_k)(x_i - c_k)' that
+    the structure needs: every matrix (K, D, D), their sum (D, D), their diagonals (K, D), or their traces (K,).
     Centres near the means keep the digits that raw second moments lose.
     """
 
+    covariance_type: str
     centers: Array
     counts: Array
     first: Array
     second: Array
 
     def __add__(self, other: Self) -> Self:
-        return type(self)(
-            self.centers, self.counts + other.counts, self.first + other.first, self.second + other.second
-        )
+        sums = self.counts + other.counts, self.first + other.first, self.second + other.second
+        return type(self)(self.covariance_type, self.centers, *sums)
 
 
-def sufficient_statistics(X: Array, responsibilities: Array, centers: Array) -> GaussianStatistics:
+def sufficient_statistics(
+    X: Array, responsibilities: Array, centers: Array, covariance_type: str = "full"
+) -> GaussianStatistics:
     """Return the weighted moments of X (n, D) about ``centers`` (K, D)."""
     K, D = centers.shape
-    first, second = np.empty((K, D)), np.empty((K, D, D))
+    counts, first = responsibilities.sum(axis=0), np.empty((K, D))
+    second = np.zeros(covariances_shape(covariance_type, K, D))
     for k in range(K):
         gap = X - centers[k]
         weighted = responsibilities[:, k, None] * gap
-        first[k], second[k] = weighted.sum(axis=0), weighted.T @ gap
-    return GaussianStatistics(centers, responsibilities.sum(axis=0), first, second)
+        first[k] = weighted.sum(axis=0)
+        match covariance_type:
+            case "full":
+                second[k] = weighted.T @ gap
+            case "tied":
+                second += weighted.T @ gap
+            case "diag":
+                second[k] = np.einsum("nd,nd->d", weighted, gap)
+            case "spherical":
+                second[k] = np.einsum("nd,nd->", weighted, gap)
+    return GaussianStatistics(covariance_type, centers, counts, first, second)
 
 
 def mode(statistics: GaussianStatistics, prior: GMMPrior | None) -> GMMParameters:
     """Return the mode of prior plus sufficient statistics: the M-step's formulas of :mod:`models.gmm`."""
-    N = statistics.counts
+    N, kind = statistics.counts, statistics.covariance_type
     K, D = statistics.centers.shape
     shift = statistics.first / np.where(N > 0, N, 1.0)[:, None]
     xbar = statistics.centers + shift
-    S = statistics.second - N[:, None, None] * _outer(shift)
+    scatter = statistics.second - _squares(shift, N, kind)
     if prior is None:
         if (N <= 0).any():
             raise Collapse(f"component {int(np.argmin(N))} was emptied: no sample has a share in it")
-        weights, means, covariances = N / N.sum(), xbar, S / N[:, None, None]
+        weights, means = N / N.sum(), xbar
+        covariances = scatter / _each({"full": N, "tied": N.sum(), "diag": N, "spherical": D * N}[kind], scatter)
     else:
-        prior.check_fits(K, D)
-        a, m0, kappa0 = np.broadcast_to(prior.concentration, K), prior.mean, prior.mean_precision
+        prior.check_fits(K, D, kind)
+        a, m0, kappa0, nu0 = prior.concentration, prior.mean, prior.mean_precision, prior.degrees_of_freedom
+        a = np.broadcast_to(a, K)
         weights = (N + a - 1) / (N.sum() + a.sum() - K)
         means = (kappa0 * m0 + N[:, None] * xbar) / (kappa0 + N)[:, None]
-        pull = (kappa0 * N / (kappa0 + N))[:, None, None] * _outer(xbar - m0)
-        covariances = (prior.scale + S + pull) / (prior.degrees_of_freedom + N + D + 2)[:, None, None]
-    covariances = (covariances + np.swapaxes(covariances, 1, 2)) / 2
+        A = scatter + _squares(xbar - m0, kappa0 * N / (kappa0 + N), kind)
+        divisors = {"full": N + D + 2, "tied": N.sum() + K + D + 1, "diag": N + 3, "spherical": D * N + D + 2}
+        covariances = (prior.scale + A) / _each(nu0 + divisors[kind], A)
+    if kind in ("full", "tied"):
+        covariances = (covariances + np.swapaxes(covariances, -1, -2)) / 2
     try:
-        return GMMParameters(weights, means, covariances)
+        return GMMParameters(weights, means, covariances, kind)
     except ValueError:
+        raise Collapse(_story_of(covariances, kind)) from None
+
+
+def _squares(rows: Array, weights: Array, covariance_type: str) -> Array:
+    """Return the part of weights_k rows_k rows_k' that the structure needs: matrices, their sum, diagonals, traces."""
+    if covariance_type == "full":
+        return weights[:, None, None] * (rows[:, :, None] * rows[:, None, :])
+    if covariance_type == "tied":
+        return (weights[:, None] * rows).T @ rows
+    diagonals = weights[:, None] * rows**2
+    return diagonals if covariance_type == "diag" else diagonals.sum(axis=1)
+
+
+def _each(divisors: Array, moments: Array) -> Array:
+    """Return one divisor per component, shaped to divide moments whose first axis is the component; a number stays."""
+    return divisors.reshape(-1, *(1,) * (moments.ndim - 1)) if np.ndim(divisors) else divisors
+
+
+def _story_of(covariances: Array, covariance_type: str) -> str:
+    if covariance_type == "tied":
+        return "the samples fell onto one point or plane per component: the covariance is singular"
+    if covariance_type == "full":
         with np.errstate(all="ignore"):
-            flattest = int(np.argmin(np.linalg.slogdet(covariances)[1]))
-        raise Collapse(f"component {flattest} fell onto a point or a plane: its covariance is singular") from None
-
-
-def _outer(rows: Array) -> Array:
-    return rows[:, :, None] * rows[:, None, :]
+            sizes = np.linalg.slogdet(covariances)[1]
+    else:
+        sizes = covariances.reshape(len(covariances), -1).min(axis=1)
+    return f"component {int(np.argmin(sizes))} fell onto a point or a plane: its covariance is singular"
 
 
 def _samples(X: ArrayLike, parameters: GMMParameters) -> Array:

@@ -11,6 +11,7 @@ from em.estimator import MixtureEM
 from em.gmm import GaussianStatistics, e_step, log_joint, m_step, mode, sufficient_statistics
 from em.samples import typical_size
 from models.gmm import GMMParameters, GMMPrior, simulate
+from models.gmm.structures import check_covariance_type
 from models.validation import Array
 
 SMALLEST_SCALED_EIGENVALUE = 1e-8
@@ -24,8 +25,9 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
     ----------
     n_components : int, default 1
         Number of components K.
-    covariance_type : {"full"}, default "full"
-        Structure of the covariances.
+    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+        Structure of the covariances: one matrix for each component, one for all, variances of each feature in each
+        component, or one variance for each component.
     prior : GMMPrior or None, default None
         ``None`` is maximum likelihood, with no hidden regularisation.
     n_init : int, default 10
@@ -41,8 +43,8 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
 
     Attributes
     ----------
-    weights_, means_, covariances_ : ndarray, shapes (K,), (K, D), (K, D, D)
-        Estimates.
+    weights_, means_, covariances_ : ndarray, shapes (K,), (K, D), and (K, D, D), (D, D), (K, D) or (K,)
+        Estimates; the shape of the covariances is that of their structure.
     parameters_ : GMMParameters
         The same in one frozen value.
     log_likelihood_, objective_ : float
@@ -63,9 +65,10 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
 
     Notes
     -----
-    A Gaussian likelihood is unbounded. A restart whose component keeps at most D samples, or whose covariance has an
-    eigenvalue below 1e-8 of the data's, has collapsed: it is counted and never ranked. If all collapse,
-    ``NoMaximumWarning`` is given and the attributes hold the last parameters before a collapse.
+    A Gaussian likelihood is unbounded. A restart whose component keeps too few samples for a covariance of its own (at
+    most D for a matrix, 1 for variances), or whose covariance has an eigenvalue below 1e-8 of the data's, has
+    collapsed: it is counted and never ranked. If all collapse, ``NoMaximumWarning`` is given and the attributes hold
+    the last parameters before a collapse.
 
     References
     ----------
@@ -98,22 +101,23 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         self.covariance_type = covariance_type
 
     def _check_data(self, X: Array) -> None:
-        if self.covariance_type != "full":
-            raise ValueError(f"covariance_type must be 'full', got {self.covariance_type!r}")
+        kind = check_covariance_type(self.covariance_type)
+        if isinstance(self.init, GMMParameters) and self.init.covariance_type != kind:
+            raise ValueError(f"init must have covariance_type {kind!r}, got {self.init.covariance_type!r}")
         if self.prior is not None and not isinstance(self.prior, GMMPrior):
             raise ValueError(f"prior must be None or a GMMPrior, got {type(self.prior).__name__}")
         if self.prior is not None:
-            self.prior.check_fits(self.n_components, X.shape[1])
+            self.prior.check_fits(self.n_components, X.shape[1], kind)
         else:
-            check_full_rank(X)
+            check_variances(X, kind)
 
     def _problem(self, X: Array) -> Problem[GMMParameters, GaussianStatistics]:
-        spread = covariance_of(X)
+        spread, kind = covariance_of(X), self.covariance_type
 
         def expect(parameters: GMMParameters) -> tuple[float, GaussianStatistics]:
             def step(rows: slice) -> tuple[float, GaussianStatistics]:
                 r, log_likelihood = e_step(X[rows], parameters)
-                return log_likelihood, sufficient_statistics(X[rows], r, parameters.means)
+                return log_likelihood, sufficient_statistics(X[rows], r, parameters.means, kind)
 
             return sum_over_blocks(len(X), step)
 
@@ -124,11 +128,13 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
             return parameters
 
         mean, deviation = typical_size(X)
-        scales = {"means": mean, "covariances": np.outer(deviation, deviation)}
-        return Problem(expect, maximise, self._log_prior, {"weights": 1.0, **scales})
+        variances = {"diag": deviation**2, "spherical": np.mean(deviation**2, keepdims=True)}
+        units: dict[str, Array | float] = {"weights": 1.0, "means": mean}
+        units["covariances"] = variances.get(kind, np.outer(deviation, deviation))
+        return Problem(expect, maximise, self._log_prior, units)
 
     def _m_step(self, X: Array, responsibilities: Array) -> GMMParameters:
-        return m_step(X, responsibilities, self.prior)
+        return m_step(X, responsibilities, self.prior, self.covariance_type)
 
     def _log_joint_of(self, X: Array) -> Callable[[slice], Array]:
         return lambda rows: log_joint(X[rows], self.parameters_)
@@ -143,38 +149,59 @@ def covariance_of(X: Array) -> Array:
     return gap.T @ gap / len(X)
 
 
-def check_full_rank(X: Array) -> None:
-    """Raise a ValueError if some direction of X has no variance: every component's covariance would be singular."""
-    if constant := np.flatnonzero(np.ptp(X, axis=0) == 0).tolist():
+def check_variances(X: Array, covariance_type: str) -> None:
+    """Raise a ValueError if X gives every component a variance of 0 in some direction that the structure has."""
+    constant = np.flatnonzero(np.ptp(X, axis=0) == 0).tolist()
+    if constant and (covariance_type != "spherical" or len(constant) == X.shape[1]):
         raise ValueError(
             f"X must not have constant columns for maximum likelihood, got constant column(s) {constant}: their "
             "variance would be 0. Drop them, or pass a prior"
         )
     with np.errstate(over="ignore"):
         covariance = covariance_of(X)
-    variances = np.diagonal(covariance)
+    variances = np.delete(np.diagonal(covariance), constant)
     if not (np.isfinite(variances) & (variances > np.finfo(np.float64).tiny)).all():
         raise ValueError(f"X must have columns whose variances fit a float, got {variances}: rescale X")
-    deviations = np.sqrt(variances)
-    flattest = np.linalg.eigvalsh(covariance / np.outer(deviations, deviations))[0]
-    if flattest < SMALLEST_CORRELATION_EIGENVALUE:
-        raise ValueError(
-            "X must have more samples than features and no collinear columns for maximum likelihood, got shape "
-            f"{X.shape} and a correlation matrix with eigenvalue {flattest:.1e}: every covariance would be singular. "
-            "Drop columns, or pass a prior"
-        )
+    if covariance_type in ("full", "tied"):
+        deviations = np.sqrt(variances)
+        flattest = np.linalg.eigvalsh(covariance / np.outer(deviations, deviations))[0]
+        if flattest < SMALLEST_CORRELATION_EIGENVALUE:
+            raise ValueError(
+                "X must have more samples than features and no collinear columns for maximum likelihood, got shape "
+                f"{X.shape} and a correlation matrix with eigenvalue {flattest:.1e}: every covariance would be "
+                "singular. Drop columns, pass a prior, or take covariance_type='diag'"
+            )
 
 
 def refuse_collapse(parameters: GMMParameters, counts: Array, spread: Array) -> None:
-    """Raise `Collapse` if a component holds at most D samples or is flat on the scale of the data's covariance."""
-    D = parameters.n_features
+    """Raise `Collapse` if the likelihood is running away: a component is left with too few samples, or nearly flat.
+
+    A covariance matrix of its own needs more than D samples, variances of its own more than one; a covariance that
+    all components share needs none. Flat is measured against the data's covariance, for variances against the data's
+    variances.
+    """
+    D, kind = parameters.n_features, parameters.covariance_type
     smallest = int(np.argmin(counts))
-    if counts[smallest] <= D:
-        raise Collapse(f"component {smallest} keeps {counts[smallest]:.3g} samples, at most the {D} feature(s)")
-    for k, covariance in enumerate(parameters.covariances):
-        # eigenvalues of spread^(-1/2) Σ_k spread^(-1/2), the same in every coordinate system
-        flattest = eigh(covariance, spread, eigvals_only=True, check_finite=False)[0]
+    too_few = {"full": D, "tied": 0, "diag": 1, "spherical": 1}[kind]
+    if counts[smallest] <= too_few:
+        raise Collapse(f"component {smallest} keeps {counts[smallest]:.3g} samples, at most {too_few}")
+    for k, flattest in enumerate(_smallest_scaled_eigenvalues(parameters, spread)):
         if flattest < SMALLEST_SCALED_EIGENVALUE:
-            raise Collapse(
-                f"component {k} fell onto a point or a plane: its covariance is {flattest:.1e} of the data's"
-            )
+            whose = "the shared covariance" if kind == "tied" else f"component {k}"
+            raise Collapse(f"{whose} fell onto a point or a plane: its covariance is {flattest:.1e} of the data's")
+
+
+def _smallest_scaled_eigenvalues(parameters: GMMParameters, spread: Array) -> list[float]:
+    """Return the smallest eigenvalue of each declared covariance in the units of the data's spread.
+
+    Of spread^(-1/2) Σ spread^(-1/2) for matrices, the same in every coordinate system; of variances over variances.
+    """
+    covariances = parameters.covariances
+    match parameters.covariance_type:
+        case "full" | "tied":
+            matrices = covariances.reshape(-1, *covariances.shape[-2:])
+            return [float(eigh(matrix, spread, eigvals_only=True, check_finite=False)[0]) for matrix in matrices]
+        case "diag":
+            return list((covariances / np.diagonal(spread)).min(axis=1))
+        case _:
+            return list(covariances / np.trace(spread) * len(spread))

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from pymc.distributions.transforms import LogOddsTransform, SimplexTransform
+from pymc.distributions.transforms import LogOddsTransform, LogTransform, SimplexTransform
 from pymc.logprob.transforms import Transform
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
@@ -61,6 +61,14 @@ class FlatSimplex(SimplexTransform):
 
 class FlatCovariance(CovarianceTransform):
     """Cholesky transform of a covariance matrix whose Jacobian is refused."""
+
+    def log_jac_det(self, value: Any, *inputs: Any) -> Any:
+        """Return the log-Jacobian behind a refusal."""
+        return RefuseJacobian()(super().log_jac_det(value, *inputs))
+
+
+class FlatVariance(LogTransform):
+    """Log transform whose Jacobian is refused."""
 
     def log_jac_det(self, value: Any, *inputs: Any) -> Any:
         """Return the log-Jacobian behind a refusal."""

@@ -25,6 +25,7 @@ from models.bmm import BMMParameters, BMMPrior
 from models.bmm import simulate as simulate_bmm
 from models.gmm import GMMParameters, GMMPrior
 from models.gmm import simulate as simulate_gmm
+from models.gmm.structures import COVARIANCE_TYPES
 
 
 @dataclass(frozen=True, repr=False)
@@ -32,10 +33,11 @@ class Family:
     """One row: a family with one kind of estimate.
 
     ``prior`` takes (K, D) and gives a prior that treats components alike, or None. ``parameters`` draws parameters from
-    (rng, K, D), ``simulate`` draws X from (parameters, n, rng). ``component`` is the closed-form fit, as a dict without
-    weights, of the samples of one component, and ``log_prob`` the log density of one sample in one component; both are
-    written with none of the code under test. ``to_vector`` and ``from_vector`` map parameters without their weights to
-    an unconstrained vector and back.
+    (rng, K, D), ``simulate`` draws X from (parameters, n, rng). ``known`` is the closed-form fit from (X by component,
+    prior), as a dict without weights, and ``log_prob`` the log density of one sample in one component; both are written
+    with none of the code under test. ``to_vector`` and ``from_vector`` map parameters without their weights to an
+    unconstrained vector and back. ``options`` go to every step and the estimator, ``structure`` to the M-step and the
+    estimator.
     """
 
     name: str
@@ -44,11 +46,12 @@ class Family:
     prior: Callable[[int, int], Any]
     parameters: Callable[[np.random.RandomState, int, int], Any]
     simulate: Callable[[Any, int, np.random.RandomState], np.ndarray]
-    component: Callable[[np.ndarray, Any], dict[str, np.ndarray]]
+    known: Callable[[list[np.ndarray], Any], dict[str, np.ndarray]]
     log_prob: Callable[[np.ndarray, Any, int], float]
     to_vector: Callable[[Any], np.ndarray]
     from_vector: Callable[[np.ndarray, np.ndarray, int, int], Any]
     options: dict[str, Any] = field(default_factory=dict)
+    structure: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self):
         return self.name
@@ -59,7 +62,10 @@ class Family:
         with warnings.catch_warnings():
             for category in quiet:
                 warnings.simplefilter("ignore", category)
-            return self.estimator(K, prior=prior, **self.options, **settings).fit(X)
+            return self.estimator(K, prior=prior, **self.options, **self.structure, **settings).fit(X)
+
+    def m_step(self, X, responsibilities, prior):
+        return self.steps.m_step(X, responsibilities, prior, **self.options, **self.structure)
 
     def problem(self, seed, K, D, n):
         """Draw samples from random parameters, and other random parameters to start from."""
@@ -72,8 +78,7 @@ class Family:
         prior = self.prior(K, X.shape[1])
         counts = np.array([np.sum(z == k) for k in range(K)], dtype=float)
         a = np.broadcast_to(1.0 if prior is None else prior.concentration, K)
-        fits = [self.component(X[z == k], prior) for k in range(K)]
-        arrays = {name: np.array([fit[name] for fit in fits]) for name in fits[0]}
+        arrays = self.known([X[z == k] for k in range(K)], prior)
         return {"weights": (counts + a - 1) / (counts + a - 1).sum(), **arrays}
 
 
@@ -84,47 +89,88 @@ TRIALS = 7
 # Gaussian -------------------------------------------------------------------------------------------------------------
 
 
-def gaussian_prior(K, D):
-    return GMMPrior(1.7, np.linspace(-1, 1, D), 0.3, D + 2.5, 0.8 * np.eye(D) + 0.2)
+MATRICES = ("full", "tied")
 
 
-def gaussian_parameters(rng, K, D):
-    roots = 0.4 * rng.normal(size=(K, D, D)) + np.eye(D)
-    covariances = roots @ roots.transpose(0, 2, 1) + 0.2 * np.eye(D)  # condition number under 100 or so
-    return GMMParameters(rng.dirichlet(np.full(K, 5.0)), 2 * rng.normal(size=(K, D)), covariances)
+def gaussian_prior(kind):
+    def prior(K, D):
+        scale = {"diag": np.linspace(0.7, 1.3, D), "spherical": 0.9}.get(kind, 0.8 * np.eye(D) + 0.2)
+        return GMMPrior(1.7, np.linspace(-1, 1, D), 0.3, D + 2.5, scale, kind)
+
+    return prior
 
 
-def gaussian_component(X, prior):
-    n, D = X.shape
-    if prior is None:
-        return {"means": X.mean(axis=0), "covariances": np.cov(X, rowvar=False, bias=True).reshape(D, D)}
-    kappa, mean = prior.mean_precision, X.mean(axis=0)
-    scatter = sum(np.outer(x - mean, x - mean) for x in X)
-    pull = kappa * n / (kappa + n) * np.outer(mean - prior.mean, mean - prior.mean)
-    return {
-        "means": (kappa * prior.mean + X.sum(axis=0)) / (kappa + n),
-        "covariances": (prior.scale + scatter + pull) / (prior.degrees_of_freedom + n + D + 2),
-    }
+def gaussian_parameters(kind):
+    def parameters(rng, K, D):
+        roots = 0.4 * rng.normal(size=(K, D, D)) + np.eye(D)
+        matrices = roots @ roots.transpose(0, 2, 1) + 0.2 * np.eye(D)  # condition number under 100 or so
+        variances = np.diagonal(matrices, axis1=1, axis2=2)
+        covariances = {"full": matrices, "tied": matrices[0], "diag": variances, "spherical": variances[:, 0]}[kind]
+        return GMMParameters(rng.dirichlet(np.full(K, 5.0)), 2 * rng.normal(size=(K, D)), covariances, kind)
+
+    return parameters
+
+
+def gaussian_known(kind):
+    """Return the closed form: means by component, and scatter matrices reduced to what the structure keeps."""
+
+    def known(groups, prior):
+        D = groups[0].shape[1]
+        counts = np.array([len(X) for X in groups], dtype=float)
+        averages = np.array([X.mean(axis=0) for X in groups])
+        scatters = np.array([sum(np.outer(x - m, x - m) for x in X) for X, m in zip(groups, averages, strict=True)])
+        if prior is None:
+            means, scale, extra = averages, np.zeros(()), {"full": 0, "tied": 0, "diag": 0, "spherical": 0}[kind]
+        else:
+            kappa, gap = prior.mean_precision, averages - prior.mean
+            means = (kappa * prior.mean + counts[:, None] * averages) / (kappa + counts)[:, None]
+            pull = kappa * counts / (kappa + counts)
+            scatters = scatters + pull[:, None, None] * gap[:, :, None] * gap[:, None, :]
+            K, scale = len(groups), prior.scale
+            extra = prior.degrees_of_freedom + {"full": D + 2, "tied": D + 1 + K, "diag": 3, "spherical": D + 2}[kind]
+        if kind == "full":
+            covariances = (scale + scatters) / (counts + extra)[:, None, None]
+        elif kind == "tied":
+            covariances = (scale + scatters.sum(axis=0)) / (counts.sum() + extra)
+        elif kind == "diag":
+            covariances = (scale + np.diagonal(scatters, axis1=1, axis2=2)) / (counts + extra)[:, None]
+        else:
+            covariances = (scale + np.trace(scatters, axis1=1, axis2=2)) / (D * counts + extra)
+        return {"means": means, "covariances": covariances}
+
+    return known
 
 
 def gaussian_log_prob(x, parameters, k):
-    return multivariate_normal(parameters.means[k], parameters.covariances[k]).logpdf(x)
+    D, kind = len(x), parameters.covariance_type
+    own = parameters.covariances if kind == "tied" else parameters.covariances[k]
+    matrix = own if kind in MATRICES else np.diag(np.full(D, own) if kind == "spherical" else own)
+    return multivariate_normal(parameters.means[k], matrix).logpdf(x)
 
 
 def gaussian_to_vector(parameters):
+    if parameters.covariance_type not in MATRICES:
+        return np.concatenate([parameters.means.ravel(), np.log(parameters.covariances).ravel()])
     rows, columns = np.tril_indices(parameters.n_features)
-    roots = np.linalg.cholesky(parameters.covariances)[:, rows, columns]
-    roots[:, rows == columns] = np.log(roots[:, rows == columns])
+    roots = np.linalg.cholesky(parameters.covariances)[..., rows, columns]
+    roots[..., rows == columns] = np.log(roots[..., rows == columns])
     return np.concatenate([parameters.means.ravel(), roots.ravel()])
 
 
-def gaussian_from_vector(weights, vector, K, D):
-    rows, columns = np.tril_indices(D)
-    means, entries = vector[: K * D].reshape(K, D), vector[K * D :].reshape(K, -1).copy()
-    entries[:, rows == columns] = np.exp(entries[:, rows == columns])
-    roots = np.zeros((K, D, D))
-    roots[:, rows, columns] = entries
-    return GMMParameters(weights, means, roots @ roots.transpose(0, 2, 1))
+def gaussian_from_vector(kind):
+    def from_vector(weights, vector, K, D):
+        means, rest = vector[: K * D].reshape(K, D), vector[K * D :]
+        if kind not in MATRICES:
+            return GMMParameters(weights, means, np.exp(rest.reshape((K, D) if kind == "diag" else K)), kind)
+        rows, columns = np.tril_indices(D)
+        entries = rest.reshape(-1, len(rows)).copy()
+        entries[:, rows == columns] = np.exp(entries[:, rows == columns])
+        roots = np.zeros((len(entries), D, D))
+        roots[:, rows, columns] = entries
+        matrices = roots @ roots.transpose(0, 2, 1)
+        return GMMParameters(weights, means, matrices if kind == "full" else matrices[0], kind)
+
+    return from_vector
 
 
 # Bernoulli and binomial -----------------------------------------------------------------------------------------------
@@ -138,12 +184,12 @@ def count_parameters(rng, K, D):
     return BMMParameters(rng.dirichlet(np.full(K, 5.0)), rng.uniform(0.1, 0.9, size=(K, D)))
 
 
-def count_component(m):
-    def component(X, prior):
+def count_known(m):
+    def known(groups, prior):
         b, c = (1.0, 1.0) if prior is None else (prior.successes, prior.failures)
-        return {"probs": (X.sum(axis=0) + b - 1) / (m * len(X) + b + c - 2)}
+        return {"probs": np.array([(X.sum(axis=0) + b - 1) / (m * len(X) + b + c - 2) for X in groups])}
 
-    return component
+    return known
 
 
 def draw_counts(m):
@@ -173,16 +219,21 @@ def count_from_vector(weights, vector, K, D):
 
 # The table ------------------------------------------------------------------------------------------------------------
 
-GAUSSIAN = {
-    "steps": gmm,
-    "estimator": GaussianMixtureEM,
-    "parameters": gaussian_parameters,
-    "simulate": lambda parameters, n, rng: simulate_gmm(parameters, n, rng)[0],
-    "component": gaussian_component,
-    "log_prob": gaussian_log_prob,
-    "to_vector": gaussian_to_vector,
-    "from_vector": gaussian_from_vector,
-}
+
+def gaussian(kind):
+    return {
+        "steps": gmm,
+        "estimator": GaussianMixtureEM,
+        "parameters": gaussian_parameters(kind),
+        "simulate": lambda parameters, n, rng: simulate_gmm(parameters, n, rng)[0],
+        "known": gaussian_known(kind),
+        "log_prob": gaussian_log_prob,
+        "to_vector": gaussian_to_vector,
+        "from_vector": gaussian_from_vector(kind),
+        "structure": {"covariance_type": kind},
+    }
+
+
 COUNTS = {
     "steps": bmm,
     "parameters": count_parameters,
@@ -192,13 +243,13 @@ COUNTS = {
 BERNOULLI = COUNTS | {
     "estimator": BernoulliMixtureEM,
     "simulate": draw_counts(1),
-    "component": count_component(1),
+    "known": count_known(1),
     "log_prob": bernoulli_log_prob,
 }
 BINOMIAL = COUNTS | {
     "estimator": BinomialMixtureEM,
     "simulate": draw_counts(TRIALS),
-    "component": count_component(TRIALS),
+    "known": count_known(TRIALS),
     "log_prob": binomial_log_prob,
     "options": {"n_trials": TRIALS},
 }
@@ -209,8 +260,8 @@ def no_prior(K, D):
 
 
 FAMILIES = [
-    Family(name="gaussian-ML", prior=no_prior, **GAUSSIAN),
-    Family(name="gaussian-MAP", prior=gaussian_prior, **GAUSSIAN),
+    *(Family(name=f"{kind}-ML", prior=no_prior, **gaussian(kind)) for kind in COVARIANCE_TYPES),
+    *(Family(name=f"{kind}-MAP", prior=gaussian_prior(kind), **gaussian(kind)) for kind in COVARIANCE_TYPES),
     Family(name="bernoulli-ML", prior=no_prior, **BERNOULLI),
     Family(name="bernoulli-MAP", prior=beta_prior, **BERNOULLI),
     Family(name="binomial-ML", prior=no_prior, **BINOMIAL),

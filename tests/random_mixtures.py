@@ -12,22 +12,26 @@ from models.bmm import BMMParameters, BMMPrior
 from models.gmm import GMMParameters, GMMPrior
 
 
-def random_gmm(K, D, rng):
+def random_gmm(K, D, rng, kind="full"):
     """Weights from a Dirichlet, means a few standard deviations apart, covariances with any correlation."""
     root = rng.normal(size=(K, D, D))
-    covariances = root @ np.swapaxes(root, 1, 2) + 0.1 * np.eye(D)
-    return GMMParameters(rng.dirichlet(np.ones(K)), 2 * rng.normal(size=(K, D)), covariances)
+    matrices = root @ np.swapaxes(root, 1, 2) + 0.1 * np.eye(D)
+    variances = np.diagonal(matrices, axis1=1, axis2=2)
+    covariances = {"full": matrices, "tied": matrices[0], "diag": variances, "spherical": variances[:, 0]}[kind]
+    return GMMParameters(rng.dirichlet(np.ones(K)), 2 * rng.normal(size=(K, D)), covariances, kind)
 
 
-def random_gmm_prior(K, D, rng):
+def random_gmm_prior(K, D, rng, kind="full"):
     """Every hyperparameter away from its default, degrees of freedom not whole, component weights not alike."""
     root = rng.normal(size=(D, D))
+    matrix = root @ root.T + 0.1 * np.eye(D)
     return GMMPrior(
         concentration=1 + rng.gamma(2.0, size=K),
         mean=rng.normal(size=D),
         mean_precision=rng.gamma(2.0),
         degrees_of_freedom=D - 1 + 0.1 + rng.gamma(2.0),
-        scale=root @ root.T + 0.1 * np.eye(D),
+        scale={"diag": np.diag(matrix), "spherical": matrix[0, 0]}.get(kind, matrix),
+        covariance_type=kind,
     )
 
 

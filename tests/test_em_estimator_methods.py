@@ -12,7 +12,14 @@ from sklearn.exceptions import NotFittedError
 from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM
 from models.gmm import GMMPrior
 
-N_FREE = {"gaussian": 2 - 1 + 2 * 2 + 2 * 3, "bernoulli": 2 - 1 + 2 * 2, "binomial": 2 - 1 + 2 * 2}
+N_FREE = {
+    "full": 2 - 1 + 2 * 2 + 2 * 3,
+    "tied": 2 - 1 + 2 * 2 + 3,
+    "diag": 2 - 1 + 2 * 2 + 2 * 2,
+    "spherical": 2 - 1 + 2 * 2 + 2,
+    "bernoulli": 2 - 1 + 2 * 2,
+    "binomial": 2 - 1 + 2 * 2,
+}
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,7 @@ def test_permuting_the_start_permutes_one_iteration(family, seed, K, D, n):
     def iterate(parameters):
         responsibilities, log_likelihood = family.steps.e_step(X, parameters, **family.options)
         softened = 0.9 * responsibilities + 0.1 / K  # keeps a Gaussian component from collapsing in its first step
-        after = family.steps.m_step(X, softened, prior, **family.options)
+        after = family.m_step(X, softened, prior)
         return responsibilities, log_likelihood, after
 
     responsibilities, log_likelihood, after = iterate(start)

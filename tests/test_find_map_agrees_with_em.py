@@ -15,7 +15,7 @@ STANDARD_ERRORS = 1e-5  # of the acceptance list: agreement, and gradient times 
 ABSOLUTE = 1e-6  # of the acceptance list, on data of unit scale
 
 
-def gaussian_case(D):
+def gaussian_case(D, kind="full"):
     rng = np.random.default_rng(D)
     root = 0.3 * rng.normal(size=(2, D, D))
     truth = gmm.GMMParameters(
@@ -24,7 +24,9 @@ def gaussian_case(D):
     X = gmm.simulate(truth, 400, random_state=D)[0]
     X = (X - X.mean(axis=0)) / X.std(axis=0)
     settings = {"tol": 1e-12, "n_init": 3, "random_state": 0}
-    return gmm.build_marginal_model, X, gmm.GMMPrior.weakly_informative(X, 2), GaussianMixtureEM, settings, {}
+    settings["covariance_type"] = kind
+    prior = gmm.GMMPrior.weakly_informative(X, 2, kind)
+    return gmm.build_marginal_model, X, prior, GaussianMixtureEM, settings, {"covariance_type": kind}
 
 
 def count_case(n_trials):
@@ -42,6 +44,9 @@ CASES = {
     "gmm D=1": lambda: gaussian_case(1),
     "gmm D=2": lambda: gaussian_case(2),
     "gmm D=5": lambda: gaussian_case(5),
+    "tied": lambda: gaussian_case(2, "tied"),
+    "diag": lambda: gaussian_case(2, "diag"),
+    "spherical": lambda: gaussian_case(2, "spherical"),
     "bernoulli": lambda: count_case(1),
     "binomial": lambda: count_case(12),
 }

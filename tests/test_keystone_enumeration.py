@@ -40,14 +40,18 @@ def assert_one_mixture(explicit_model, marginal_model, parameters, prior, em_log
     assert marginal == pytest.approx(em_log_likelihood, rel=0, abs=TOLERANCE)
 
 
-@pytest.mark.parametrize("D", [1, 2, 3])
-@pytest.mark.parametrize("K", [2, 3, 4])
-def test_gaussian_joint_summed_over_all_labels_is_em_log_likelihood(K, D):
+GAUSSIAN_CASES = [("full", K, D) for K in (2, 3, 4) for D in (1, 2, 3)]
+GAUSSIAN_CASES += [(kind, K, 2) for kind in ("tied", "diag", "spherical") for K in (2, 3, 4)]
+
+
+@pytest.mark.parametrize(("structure", "K", "D"), GAUSSIAN_CASES)
+def test_gaussian_joint_summed_over_all_labels_is_em_log_likelihood(structure, K, D):
     rng = np.random.default_rng([K, D])
-    parameters, prior, X = random_gmm(K, D, rng), random_gmm_prior(K, D, rng), 2 * rng.normal(size=(N, D))
+    parameters, prior = random_gmm(K, D, rng, structure), random_gmm_prior(K, D, rng, structure)
+    X = 2 * rng.normal(size=(N, D))
     assert_one_mixture(
-        gmm.build_model(X, K, prior),
-        gmm.build_marginal_model(X, K, prior),
+        gmm.build_model(X, K, prior, structure),
+        gmm.build_marginal_model(X, K, prior, structure),
         parameters,
         prior,
         em_gmm.e_step(X, parameters)[1],

@@ -14,9 +14,14 @@ from models import bmm, gmm
 def by_scipy_gmm(X, theta):
     per_component = [
         np.log(weight) + stats.multivariate_normal.logpdf(X, mean, covariance).reshape(len(X))
-        for weight, mean, covariance in zip(theta.weights, theta.means, theta.covariances, strict=True)
+        for weight, mean, covariance in zip(theta.weights, theta.means, by_component(theta), strict=True)
     ]
     return logsumexp(per_component, axis=0)
+
+
+def by_component(theta):
+    """Return a covariance that SciPy takes for each component: a matrix, variances or a variance."""
+    return [theta.covariances] * len(theta.weights) if theta.covariance_type == "tied" else theta.covariances
 
 
 def by_scipy_bmm(X, trials, theta):
@@ -27,11 +32,22 @@ def by_scipy_bmm(X, trials, theta):
     return logsumexp(per_component, axis=0)
 
 
-@pytest.mark.parametrize(("K", "D"), [(1, 1), (1, 3), (3, 1), (2, 5)])
-def test_marginal_gaussian_model_is_scipys_row_by_row_and_at_other_data(K, D):
+@pytest.mark.parametrize(
+    ("K", "D", "structure"),
+    [
+        (1, 1, "full"),
+        (1, 3, "full"),
+        (3, 1, "full"),
+        (2, 5, "full"),
+        (3, 2, "tied"),
+        (3, 2, "diag"),
+        (3, 2, "spherical"),
+    ],
+)
+def test_marginal_gaussian_model_is_scipys_row_by_row_and_at_other_data(K, D, structure):
     rng = np.random.default_rng([K, D])
-    theta, X, others = random_gmm(K, D, rng), rng.normal(size=(7, D)), 5 * rng.normal(size=(7, D))
-    model = gmm.build_marginal_model(X, K, random_gmm_prior(K, D, rng))
+    theta, X, others = random_gmm(K, D, rng, structure), rng.normal(size=(7, D)), 5 * rng.normal(size=(7, D))
+    model = gmm.build_marginal_model(X, K, random_gmm_prior(K, D, rng, structure), structure)
     fixed = pm.do(model, theta.arrays(), prune_vars=True)
     for data in (X, others):
         pointwise = pytensor.function([], pm.logp(fixed["x"], data), mode="FAST_COMPILE")()

@@ -6,9 +6,19 @@ import pytest
 
 from models import bmm, gmm
 
+COVARIANCE_DIMS = {
+    "full": ("component", "feature", "feature_bis"),
+    "tied": ("feature", "feature_bis"),
+    "diag": ("component", "feature"),
+    "spherical": ("component",),
+}
 X = np.random.default_rng(0).normal(size=(10, 2))
 GMM_PRIOR = gmm.GMMPrior.weakly_informative(X, 3)
 MODELS = {
+    f"gmm {kind} {story}": build(X, 3, gmm.GMMPrior.weakly_informative(X, 3, kind), kind)
+    for kind in ("tied", "diag", "spherical")
+    for story, build in [("explicit", gmm.build_model), ("marginal", gmm.build_marginal_model)]
+} | {
     "gmm explicit": gmm.build_model(X, 3, GMM_PRIOR),
     "gmm marginal": gmm.build_marginal_model(X, 3, GMM_PRIOR),
     "bernoulli explicit": bmm.build_model(X > 0, 3, bmm.BMMPrior()),
@@ -38,10 +48,11 @@ def test_diagram_has_the_plates_and_the_arrows(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_every_variable_has_its_named_dims(name):
     dims = MODELS[name].named_vars_to_dims
+    structure = next((kind for kind in COVARIANCE_DIMS if kind in name), "full")
     expected = {
         "weights": ("component",),
         "means": ("component", "feature"),
-        "covariances": ("component", "feature", "feature_bis"),
+        "covariances": COVARIANCE_DIMS[structure],
         "probs": ("component", "feature"),
         "z": ("obs",),
         "x": ("obs", "feature"),

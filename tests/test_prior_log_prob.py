@@ -44,6 +44,43 @@ def test_gmm_prior_is_the_prior_part_of_both_pymc_models_and_scipys(K, D):
             assert this.log_prob(theta) == pytest.approx(dirichlet + normal_inverse_wishart, rel=0, abs=TOLERANCE)
 
 
+@pytest.mark.parametrize(("K", "D"), [(1, 1), (2, 1), (3, 2)])
+@pytest.mark.parametrize("structure", ["tied", "diag", "spherical"])
+def test_gmm_prior_of_each_structure_is_the_prior_part_of_the_pymc_model_and_scipys(structure, K, D):
+    rng = np.random.default_rng([K, D])
+    prior, X = random_gmm_prior(K, D, rng, structure), rng.normal(size=(3, D))
+    by_pymc = gmm_prior_of(gmm.build_marginal_model(X, K, prior, structure))
+    theta = random_gmm(K, D, rng, structure)
+    expected = stats.dirichlet.logpdf(theta.weights, prior.concentration) if K > 1 else 0.0
+    nu, scale = prior.degrees_of_freedom, prior.scale
+    if structure == "tied":
+        matrices = [theta.covariances] * K
+        expected += stats.invwishart.logpdf(theta.covariances, df=nu, scale=scale)
+    else:
+        variances = theta.covariances
+        matrices = [np.diag(np.broadcast_to(row, D)) for row in variances]
+        expected += stats.invgamma.logpdf(variances, nu / 2, scale=scale / 2).sum()
+    for mean, matrix in zip(theta.means, matrices, strict=True):
+        expected += stats.multivariate_normal.logpdf(mean, prior.mean, matrix / prior.mean_precision)
+    assert prior.log_prob(theta) == pytest.approx(by_pymc(theta.arrays()), rel=0, abs=TOLERANCE)
+    assert prior.log_prob(theta) == pytest.approx(expected, rel=0, abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("structure", ["diag", "spherical"])
+def test_structures_share_one_prior_in_one_dimension(structure):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(30, 1))
+    full, other = (gmm.GMMPrior.weakly_informative(X, 2, kind) for kind in ("full", structure))
+    theta = random_gmm(2, 1, rng)
+    narrow = gmm.GMMParameters(
+        theta.weights,
+        theta.means,
+        theta.covariances[:, 0] if structure == "diag" else theta.covariances[:, 0, 0],
+        structure,
+    )
+    assert other.log_prob(narrow) == pytest.approx(full.log_prob(theta), rel=0, abs=TOLERANCE)
+
+
 @pytest.mark.parametrize(("K", "D"), SHAPES)
 def test_bmm_prior_is_the_prior_part_of_both_pymc_models_and_scipys(K, D):
     rng = np.random.default_rng([K, D])

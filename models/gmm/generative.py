@@ -9,15 +9,21 @@ import pytensor.tensor as pt
 from numpy.typing import ArrayLike
 from pytensor.tensor.linalg import solve_triangular
 
-from models.flat import FlatCovariance, FlatSimplex, flat
+from models.flat import FlatCovariance, FlatSimplex, FlatVariance, flat
 from models.gmm.prior import GMMPrior
+from models.gmm.structures import check_covariance_type, covariances_shape
 from models.inverse_wishart import InverseWishart
 from models.validation import Array, count_at_least_one, data_matrix
 
-COVARIANCE_DIMS = ("component", "feature", "feature_bis")
+COVARIANCE_DIMS = {
+    "full": ("component", "feature", "feature_bis"),
+    "tied": ("feature", "feature_bis"),
+    "diag": ("component", "feature"),
+    "spherical": ("component",),
+}
 
 
-def build_model(X: ArrayLike, n_components: int, prior: GMMPrior | None) -> pm.Model:
+def build_model(X: ArrayLike, n_components: int, prior: GMMPrior | None, covariance_type: str = "full") -> pm.Model:
     """Build the generative story as it is told: a label for each sample, then the sample given its label.
 
     ::
@@ -32,12 +38,14 @@ def build_model(X: ArrayLike, n_components: int, prior: GMMPrior | None) -> pm.M
         Number of components K.
     prior : GMMPrior or None
         Prior of weights, means and covariances; ``None`` makes them flat, for maximum likelihood only.
+    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+        Structure of the covariances (:mod:`models.gmm.structures`); the prior's must be the same.
 
     Returns
     -------
     pymc.Model
-        Random variables ``weights`` (component), ``means`` (component, feature), ``covariances``
-        (component, feature, feature_bis), ``z`` (obs) and the observed ``x`` (obs, feature).
+        Random variables ``weights`` (component), ``means`` (component, feature), ``covariances`` (with dims of their
+        structure), ``z`` (obs) and the observed ``x`` (obs, feature).
 
     Raises
     ------
@@ -55,13 +63,24 @@ def build_model(X: ArrayLike, n_components: int, prior: GMMPrior | None) -> pm.M
     """
     X = data_matrix(X)
     with pm.Model(coords=_coords(X, n_components)) as model:
-        weights, means, covariances = _declare_parameters(X, n_components, prior)
+        weights, means, covariances = _declare_parameters(X, n_components, prior, covariance_type)
         z = pm.Categorical("z", p=weights, dims="obs")
-        pm.MvNormal("x", mu=means[z], cov=covariances[z], observed=X, dims=("obs", "feature"))
+        observed = {"observed": X, "dims": ("obs", "feature")}
+        match covariance_type:
+            case "full":
+                pm.MvNormal("x", mu=means[z], cov=covariances[z], **observed)
+            case "tied":
+                pm.MvNormal("x", mu=means[z], cov=covariances, **observed)
+            case "diag":
+                pm.Normal("x", mu=means[z], sigma=pt.sqrt(covariances[z]), **observed)
+            case _:
+                pm.Normal("x", mu=means[z], sigma=pt.sqrt(covariances[z])[:, None], **observed)
     return model
 
 
-def build_marginal_model(X: ArrayLike, n_components: int, prior: GMMPrior | None) -> pm.Model:
+def build_marginal_model(
+    X: ArrayLike, n_components: int, prior: GMMPrior | None, covariance_type: str = "full"
+) -> pm.Model:
     """Build the same model with z summed out, which is what NUTS, `find_MAP` and LOO work on.
 
     ::
@@ -70,7 +89,7 @@ def build_marginal_model(X: ArrayLike, n_components: int, prior: GMMPrior | None
 
     Parameters
     ----------
-    X, n_components, prior
+    X, n_components, prior, covariance_type
         As in :func:`build_model`.
 
     Returns
@@ -97,10 +116,10 @@ def build_marginal_model(X: ArrayLike, n_components: int, prior: GMMPrior | None
     with pm.Model(coords=_coords(X, n_components)) as model:
         pm.CustomDist(
             "x",
-            *_declare_parameters(X, n_components, prior),
-            dist=_draw_sample,
-            logp=partial(_log_mixture, origin=X.mean(axis=0)),
-            signature="(k),(k,d),(k,d,e)->(d)",
+            *_declare_parameters(X, n_components, prior, covariance_type),
+            dist=partial(_draw_sample, covariance_type=covariance_type),
+            logp=partial(_LOG_MIXTURES[covariance_type], origin=X.mean(axis=0)),
+            signature=_SIGNATURES[covariance_type],
             observed=X,
             dims=("obs", "feature"),
         )
@@ -113,39 +132,62 @@ def _coords(X: Array, n_components: int) -> dict[str, range]:
     return {"obs": range(n), "component": range(K), "feature": range(D), "feature_bis": range(D)}
 
 
-def _declare_parameters(X: Array, n_components: int, prior: GMMPrior | None) -> tuple[Any, Any, Any]:
+def _declare_parameters(
+    X: Array, n_components: int, prior: GMMPrior | None, covariance_type: str
+) -> tuple[Any, Any, Any]:
     """Declare weights, means and covariances in the current model."""
-    K, D = n_components, X.shape[1]
+    K, D, kind = n_components, X.shape[1], check_covariance_type(covariance_type)
     if prior is None:
         weights = flat("weights", np.full(K, 1 / K), FlatSimplex(), ("component",))
         means = flat("means", np.tile(X.mean(axis=0), (K, 1)), None, ("component", "feature"))
-        start = np.tile(np.diag(np.maximum(X.var(axis=0), 1e-12)), (K, 1, 1))
-        return weights, means, flat("covariances", start, FlatCovariance(D), COVARIANCE_DIMS)
+        return weights, means, _flat_covariances(np.maximum(X.var(axis=0), 1e-12), K, kind)
     if not isinstance(prior, GMMPrior):
         raise ValueError(f"prior must be None or a GMMPrior, got {type(prior).__name__}")
-    prior.check_fits(K, D)
+    prior.check_fits(K, D, kind)
     weights = pm.Dirichlet("weights", a=np.array(np.broadcast_to(prior.concentration, K)), dims="component")
-    covariances = InverseWishart(
-        "covariances", nu=prior.degrees_of_freedom, scale=prior.scale, shape=(K, D, D), dims=COVARIANCE_DIMS
-    )
-    means = pm.MvNormal(
-        "means",
-        mu=prior.mean,
-        chol=pt.linalg.cholesky(covariances) / np.sqrt(prior.mean_precision),
-        shape=(K, D),
-        dims=("component", "feature"),
-    )
+    shape = {"shape": covariances_shape(kind, K, D), "dims": COVARIANCE_DIMS[kind]}
+    of_means = {"shape": (K, D), "dims": ("component", "feature")}
+    root = np.sqrt(prior.mean_precision)
+    if kind in ("full", "tied"):
+        covariances = InverseWishart("covariances", nu=prior.degrees_of_freedom, scale=prior.scale, **shape)
+        means = pm.MvNormal("means", mu=prior.mean, chol=pt.linalg.cholesky(covariances) / root, **of_means)
+    else:
+        halves = {"alpha": np.float64(prior.degrees_of_freedom / 2), "beta": prior.scale / 2}
+        covariances = pm.InverseGamma("covariances", **halves, **shape)
+        variances = covariances if kind == "diag" else covariances[:, None]
+        means = pm.Normal("means", mu=prior.mean, sigma=pt.sqrt(variances) / root, **of_means)
     return weights, means, covariances
 
 
-def _draw_sample(weights: Any, means: Any, covariances: Any, size: Any) -> Any:
+def _flat_covariances(variances: Array, K: int, covariance_type: str) -> Any:
+    dims = COVARIANCE_DIMS[covariance_type]
+    match covariance_type:
+        case "full":
+            return flat("covariances", np.tile(np.diag(variances), (K, 1, 1)), FlatCovariance(len(variances)), dims)
+        case "tied":
+            return flat("covariances", np.diag(variances), FlatCovariance(len(variances)), dims)
+        case "diag":
+            return flat("covariances", np.tile(variances, (K, 1)), FlatVariance(), dims)
+        case _:
+            return flat("covariances", np.full(K, variances.mean()), FlatVariance(), dims)
+
+
+def _draw_sample(weights: Any, means: Any, covariances: Any, size: Any, covariance_type: str) -> Any:
     """Draw z, then x = μ_z + L_z ε with ε ~ Normal(0, I)."""
     z = pm.Categorical.dist(weights, size=size)
     noise = pm.Normal.dist(pt.zeros_like(means[z]))
-    return means[z] + (pt.linalg.cholesky(covariances)[z] @ noise[..., None])[..., 0]
+    match covariance_type:
+        case "full":
+            return means[z] + (pt.linalg.cholesky(covariances)[z] @ noise[..., None])[..., 0]
+        case "tied":
+            return means[z] + noise @ pt.linalg.cholesky(covariances).T
+        case "diag":
+            return means[z] + pt.sqrt(covariances)[z] * noise
+        case _:
+            return means[z] + pt.sqrt(covariances)[z][..., None] * noise
 
 
-def _log_mixture(x: Any, weights: Any, means: Any, covariances: Any, origin: Array) -> Any:
+def _log_mixture_of_matrices(x: Any, weights: Any, means: Any, covariances: Any, origin: Array) -> Any:
     """Log p(x_i | θ), shape (n,): x_i and μ_k, measured from ``origin``, are whitened by L_k⁻¹ in a matrix product."""
     D = len(origin)
     chol = pt.linalg.cholesky(covariances)
@@ -155,3 +197,36 @@ def _log_mixture(x: Any, weights: Any, means: Any, covariances: Any, origin: Arr
     log_det = pt.log(pt.diagonal(chol, axis1=-2, axis2=-1)).sum(axis=-1)
     log_norm = pt.log(weights) - log_det - 0.5 * D * np.log(2 * np.pi)
     return pt.logsumexp(log_norm - 0.5 * (distance**2).sum(axis=-1), axis=-1)
+
+
+def _log_mixture_of_one_matrix(x: Any, weights: Any, means: Any, covariances: Any, origin: Array) -> Any:
+    """Log p(x_i | θ), shape (n,), with one covariance for all components: everything is whitened by one L⁻¹."""
+    D = len(origin)
+    chol = pt.linalg.cholesky(covariances)
+    whitener = solve_triangular(chol, pt.eye(D, dtype="float64"), lower=True, b_ndim=2).T
+    distance = ((x - origin) @ whitener)[:, None] - (means - origin) @ whitener  # (n, K, D)
+    log_norm = pt.log(weights) - pt.log(pt.diagonal(chol)).sum() - 0.5 * D * np.log(2 * np.pi)
+    return pt.logsumexp(log_norm - 0.5 * (distance**2).sum(axis=-1), axis=-1)
+
+
+def _log_mixture_of_variances(x: Any, weights: Any, means: Any, covariances: Any, origin: Array) -> Any:
+    """Log p(x_i | θ), shape (n,): a product of normals, with variances (K, D) or (K,)."""
+    D = len(origin)
+    variances = covariances if covariances.ndim == 2 else pt.repeat(covariances[:, None], D, axis=1)
+    squares = ((x - origin)[:, None] - (means - origin)) ** 2 / variances  # (n, K, D)
+    log_norm = pt.log(weights) - 0.5 * (pt.log(variances).sum(axis=-1) + D * np.log(2 * np.pi))
+    return pt.logsumexp(log_norm - 0.5 * squares.sum(axis=-1), axis=-1)
+
+
+_LOG_MIXTURES = {
+    "full": _log_mixture_of_matrices,
+    "tied": _log_mixture_of_one_matrix,
+    "diag": _log_mixture_of_variances,
+    "spherical": _log_mixture_of_variances,
+}
+_SIGNATURES = {
+    "full": "(k),(k,d),(k,d,e)->(d)",
+    "tied": "(k),(k,d),(d,e)->(d)",
+    "diag": "(k),(k,d),(k,d)->(d)",
+    "spherical": "(k),(k,d),(k)->(d)",
+}

@@ -5,12 +5,19 @@ from typing import Self
 
 from numpy.typing import ArrayLike
 
-from models.validation import Array, component_order, frozen_array, positive_definite, weights_array
+from models.gmm.structures import (
+    check_covariance_type,
+    cholesky_factors,
+    covariances_shape,
+    full_matrices,
+    n_covariance_parameters,
+)
+from models.validation import Array, component_order, frozen_array, weights_array
 
 
 @dataclass(frozen=True, eq=False)
 class GMMParameters:
-    """Parameters θ = (π, μ, Σ) of a Gaussian mixture with full covariances.
+    """Parameters θ = (π, μ, Σ) of a Gaussian mixture.
 
     Parameters
     ----------
@@ -18,19 +25,23 @@ class GMMParameters:
         Mixture weights π, non-negative, summing to one.
     means : array_like, shape (K, D)
         Component means μ_k.
-    covariances : array_like, shape (K, D, D)
-        Component covariance matrices Σ_k, symmetric positive definite.
+    covariances : array_like, shape (K, D, D), (D, D), (K, D) or (K,)
+        Covariances of the structure that ``covariance_type`` names: symmetric positive definite matrices, one for each
+        component ("full") or one for all ("tied"); positive variances, one for each feature of each component ("diag")
+        or one for each component ("spherical").
+    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+        Structure of the covariances.
 
     Attributes
     ----------
-    cholesky : ndarray, shape (K, D, D)
-        Lower Cholesky factors L_k, Σ_k = L_k L_k'.
+    cholesky : ndarray, of the shape of ``covariances``
+        Lower Cholesky factors L, Σ = L L', of matrices; standard deviations of variances.
 
     Raises
     ------
     ValueError
         If shapes disagree, a value is not finite, the weights are not a probability vector or a covariance is not
-        symmetric positive definite.
+        symmetric positive definite (a variance not positive).
 
     Examples
     --------
@@ -42,13 +53,15 @@ class GMMParameters:
     weights: Array
     means: Array
     covariances: Array
+    covariance_type: str = "full"
     cholesky: Array = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         weights = weights_array(self.weights)
         means = frozen_array("means", self.means, (len(weights), None))
-        covariances = frozen_array("covariances", self.covariances, (len(weights), means.shape[1], means.shape[1]))
-        cholesky = positive_definite("covariances", covariances)
+        kind = check_covariance_type(self.covariance_type)
+        covariances = frozen_array("covariances", self.covariances, covariances_shape(kind, *means.shape))
+        cholesky = cholesky_factors(kind, covariances)
         cholesky.flags.writeable = False
         for name, array in [
             ("weights", weights),
@@ -70,9 +83,14 @@ class GMMParameters:
 
     @property
     def n_free_parameters(self) -> int:
-        """Number of free parameters: K - 1 weights, K D means, K D (D + 1) / 2 variances and covariances."""
+        """Number of free parameters: K - 1 weights, K D means, and those of the covariances (:mod:`.structures`)."""
         K, D = self.means.shape
-        return K - 1 + K * D + K * D * (D + 1) // 2
+        return K - 1 + K * D + n_covariance_parameters(self.covariance_type, K, D)
+
+    @property
+    def covariance_matrices(self) -> Array:
+        """The K covariance matrices (K, D, D), whatever the structure."""
+        return full_matrices(self.covariance_type, self.covariances, *self.means.shape)
 
     def arrays(self) -> dict[str, Array]:
         """Return the declared quantities by name, in the order in which tables print them."""
@@ -81,4 +99,5 @@ class GMMParameters:
     def permute(self, order: ArrayLike) -> Self:
         """Return the same mixture with its components relabelled: new component j is old component ``order[j]``."""
         order = component_order(order, self.n_components)
-        return type(self)(**{name: array[order] for name, array in self.arrays().items()})
+        covariances = self.covariances if self.covariance_type == "tied" else self.covariances[order]
+        return type(self)(self.weights[order], self.means[order], covariances, self.covariance_type)

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.special import gammaln, multigammaln, xlogy
 
 from models.gmm.parameters import GMMParameters
+from models.gmm.structures import check_covariance_type, scale_shape
 from models.validation import (
     Array,
     count_at_least_one,
@@ -24,13 +25,18 @@ SMALLEST_EIGENVALUE = 1e-10  # of the correlation matrix; rounding alone leaves 
 
 @dataclass(frozen=True, eq=False)
 class GMMPrior:
-    """Dirichlet and Normal-inverse-Wishart prior.
+    """Dirichlet prior of the weights, and conjugate prior of means and covariances.
 
     ::
 
-        π ~ Dirichlet(a)
-        Σ_k ~ InverseWishart(ν0, Ψ0)
-        μ_k | Σ_k ~ Normal(m0, Σ_k / κ0)
+        π ~ Dirichlet(a),    μ_k | Σ_k ~ Normal(m0, Σ_k / κ0)
+
+        full       Σ_k ~ InverseWishart(ν0, Ψ0)                       Ψ0 (D, D)
+        tied       Σ ~ InverseWishart(ν0, Ψ0), Σ_k = Σ                Ψ0 (D, D)
+        diag       σ²_kd ~ InverseGamma(ν0 / 2, ψ0_d / 2)             ψ0 (D,)
+        spherical  σ²_k ~ InverseGamma(ν0 / 2, ψ0 / 2)                ψ0 a number
+
+    At D = 1 the first, third and fourth are the same.
 
     Parameters
     ----------
@@ -41,9 +47,11 @@ class GMMPrior:
     mean_precision : float
         κ0 > 0, the number of pseudo-samples behind ``mean``.
     degrees_of_freedom : float
-        ν0 > D - 1.
-    scale : array_like, shape (D, D)
-        Scale matrix Ψ0, symmetric positive definite, in units of X squared.
+        ν0 > D - 1 for matrices, ν0 > 0 for variances.
+    scale : array_like, shape (D, D), (D,) or ()
+        Scale Ψ0, in units of X squared: a symmetric positive definite matrix, or positive numbers.
+    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+        Structure of the covariances that the prior is for.
 
     Raises
     ------
@@ -64,6 +72,7 @@ class GMMPrior:
     mean_precision: float
     degrees_of_freedom: float
     scale: Array
+    covariance_type: str = "full"
 
     def __post_init__(self) -> None:
         concentration = number_or_vector("concentration", self.concentration)
@@ -73,24 +82,31 @@ class GMMPrior:
                 "of the simplex or nowhere, so MAP is undefined"
             )
         mean = frozen_array("mean", self.mean, (None,))
-        scale = frozen_array("scale", self.scale, (len(mean), len(mean)))
-        positive_definite("scale", scale)
+        kind, D = check_covariance_type(self.covariance_type), len(mean)
+        scale = frozen_array("scale", self.scale, scale_shape(kind, D))
+        if scale.ndim == 2:
+            positive_definite("scale", scale)
+        elif not (scale > 0).all():
+            raise ValueError(f"scale must be positive, got {scale}")
+        least = D - 1 if scale.ndim == 2 else 0
         checked = {
             "concentration": concentration,
             "mean": mean,
             "mean_precision": number_above("mean_precision", self.mean_precision, 0),
-            "degrees_of_freedom": number_above("degrees_of_freedom", self.degrees_of_freedom, len(mean) - 1),
+            "degrees_of_freedom": number_above("degrees_of_freedom", self.degrees_of_freedom, least),
             "scale": scale,
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
     @classmethod
-    def weakly_informative(cls, X: ArrayLike, n_components: int) -> Self:
+    def weakly_informative(cls, X: ArrayLike, n_components: int, covariance_type: str = "full") -> Self:
         """Return the data-scaled prior of Fraley & Raftery (2007), with a Dirichlet(2) on the weights.
 
-        m0 is the mean of X, κ0 = 0.01, ν0 = D + 2 and Ψ0 = cov(X) / K^(2/D): each component is expected to fill
-        its share of the volume of the data, with the weight of very few pseudo-samples.
+        m0 is the mean of X, κ0 = 0.01 and the scale is the covariance of X over K^(2/D): each component is expected to
+        fill its share of the volume of the data, with the weight of very few pseudo-samples. ν0 = D + 2 for matrices.
+        For variances ν0 = 3, which is that number for one feature, and ψ0 are the variances of X ("diag") or their mean
+        ("spherical") over K^(2/D).
 
         Parameters
         ----------
@@ -98,6 +114,8 @@ class GMMPrior:
             The data the prior is scaled to.
         n_components : int
             Number of components K.
+        covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+            Structure of the covariances.
 
         References
         ----------
@@ -105,17 +123,30 @@ class GMMPrior:
         Journal of Classification 24, 155-181.
         """
         X = data_matrix(X)
+        kind = check_covariance_type(covariance_type)
         K, D = count_at_least_one("n_components", n_components), X.shape[1]
         if len(X) < 2 or not (np.ptp(X, axis=0) > 0).all():
             raise ValueError("X must have at least two rows and no constant column to scale a prior to it")
-        covariance = np.cov(X, rowvar=False).reshape(D, D)
-        sd = np.sqrt(np.diag(covariance))
-        if np.linalg.eigvalsh(covariance / np.outer(sd, sd))[0] < SMALLEST_EIGENVALUE:
-            covariance = np.diag(sd**2)  # collinear columns: keep the variances, which are positive
-        return cls(np.full(K, 2.0), X.mean(axis=0), 0.01, D + 2, covariance / K ** (2 / D))
+        variances = X.var(axis=0, ddof=1)
+        scale: Array
+        match kind:
+            case "diag":
+                degrees, scale = 3, variances
+            case "spherical":
+                degrees, scale = 3, variances.mean(keepdims=True)[0]
+            case _:
+                degrees, scale = D + 2, np.cov(X, rowvar=False).reshape(D, D)
+                sd = np.sqrt(variances)
+                if np.linalg.eigvalsh(scale / np.outer(sd, sd))[0] < SMALLEST_EIGENVALUE:
+                    scale = np.diag(variances)  # collinear columns: keep the variances, which are positive
+        return cls(np.full(K, 2.0), X.mean(axis=0), 0.01, degrees, scale / K ** (2 / D), kind)
 
-    def check_fits(self, n_components: int, n_features: int) -> None:
-        """Raise a ValueError unless the prior is one for K components and D features."""
+    def check_fits(self, n_components: int, n_features: int, covariance_type: str) -> None:
+        """Raise a ValueError unless the prior is one for K components, D features and this structure."""
+        if self.covariance_type != covariance_type:
+            raise ValueError(
+                f"prior.covariance_type must be {covariance_type!r} like the mixture's, got {self.covariance_type!r}"
+            )
         if self.concentration.shape not in [(), (n_components,)]:
             raise ValueError(
                 f"prior.concentration must be a number or have shape ({n_components},), got {self.concentration.shape}"
@@ -137,25 +168,40 @@ class GMMPrior:
             Where to evaluate; K and D must fit the prior.
         """
         K, D = parameters.n_components, parameters.n_features
-        self.check_fits(K, D)
+        self.check_fits(K, D, parameters.covariance_type)
         a = np.broadcast_to(self.concentration, K)
         log_dirichlet = gammaln(a.sum()) - gammaln(a).sum() + xlogy(a - 1, parameters.weights).sum()
-        return float(log_dirichlet + self._log_normal_inverse_wishart(parameters).sum())
+        if self.scale.ndim == 2:
+            log_means, log_covariances = self._log_normal(parameters), self._log_inverse_wishart(parameters)
+        else:
+            log_means, log_covariances = self._log_normal_of_features(parameters), self._log_inverse_gamma(parameters)
+        return float(log_dirichlet + log_means.sum() + log_covariances.sum())
 
-    def _log_normal_inverse_wishart(self, parameters: GMMParameters) -> Array:
-        """Return log p(μ_k, Σ_k), shape (K,)."""
-        D, nu, kappa = parameters.n_features, self.degrees_of_freedom, self.mean_precision
-        log_det = 2 * np.log(np.diagonal(parameters.cholesky, axis1=1, axis2=2)).sum(axis=1)
-        precisions = np.linalg.inv(parameters.covariances)
+    def _log_normal(self, parameters: GMMParameters) -> Array:
+        """Return log Normal(μ_k | m0, Σ_k / κ0), shape (K,)."""
+        D, kappa, gap = parameters.n_features, self.mean_precision, parameters.means - self.mean
+        distance = np.einsum("kd,kde,ke->k", gap, np.linalg.inv(parameters.covariance_matrices), gap)
+        return -0.5 * (D * log(2 * pi) - D * log(kappa) + _log_det(parameters) + kappa * distance)
+
+    def _log_inverse_wishart(self, parameters: GMMParameters) -> Array:
+        """Return log InverseWishart(Σ | ν0, Ψ0) of each declared matrix."""
+        D, nu = parameters.n_features, self.degrees_of_freedom
+        trace = np.trace(self.scale @ np.linalg.inv(parameters.covariances), axis1=-2, axis2=-1)
+        log_norm = nu * np.linalg.slogdet(self.scale)[1] - nu * D * log(2) - 2 * multigammaln(nu / 2, D)
+        return 0.5 * (log_norm - (nu + D + 1) * _log_det(parameters) - trace)
+
+    def _log_normal_of_features(self, parameters: GMMParameters) -> Array:
+        """Return log Normal(μ_kd | m0_d, σ²_kd / κ0), shape (K, D)."""
+        variances = parameters.covariances.reshape(parameters.n_components, -1) / self.mean_precision
         gap = parameters.means - self.mean
-        log_normal = -0.5 * (
-            D * log(2 * pi) - D * log(kappa) + log_det + kappa * np.einsum("kd,kde,ke->k", gap, precisions, gap)
-        )
-        log_inverse_wishart = 0.5 * (
-            nu * np.linalg.slogdet(self.scale)[1]
-            - nu * D * log(2)
-            - 2 * multigammaln(nu / 2, D)
-            - (nu + D + 1) * log_det
-            - np.einsum("de,ked->k", self.scale, precisions)
-        )
-        return log_normal + log_inverse_wishart
+        return -0.5 * (log(2 * pi) + np.log(variances) + gap**2 / variances)
+
+    def _log_inverse_gamma(self, parameters: GMMParameters) -> Array:
+        """Return log InverseGamma(σ² | ν0 / 2, ψ0 / 2) of each declared variance."""
+        alpha, beta, variances = self.degrees_of_freedom / 2, self.scale / 2, parameters.covariances
+        return alpha * np.log(beta) - gammaln(alpha) - (alpha + 1) * np.log(variances) - beta / variances
+
+
+def _log_det(parameters: GMMParameters) -> Array:
+    """Return log|Σ| of each declared matrix."""
+    return 2 * np.log(np.diagonal(parameters.cholesky, axis1=-2, axis2=-1)).sum(axis=-1)

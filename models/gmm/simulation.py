@@ -39,4 +39,5 @@ def simulate(
     rng = check_random_state(random_state)
     z = rng.choice(parameters.n_components, size=n, p=parameters.weights / parameters.weights.sum())
     noise = rng.standard_normal((n, parameters.n_features))
-    return parameters.means[z] + np.einsum("nde,ne->nd", parameters.cholesky[z], noise), z
+    roots = np.linalg.cholesky(parameters.covariance_matrices)
+    return parameters.means[z] + np.einsum("nde,ne->nd", roots[z], noise), z

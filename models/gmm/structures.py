@@ -1,0 +1,67 @@
+"""What `covariance_type` means: which covariances a Gaussian mixture declares.
+
+========= ============= ================================ ====================
+type      declared      meaning                          free parameters
+========= ============= ================================ ====================
+full      (K, D, D)     Σ_k is any covariance matrix     K D (D + 1) / 2
+tied      (D, D)        Σ_k = Σ for all k                D (D + 1) / 2
+diag      (K, D)        Σ_k = diag(σ²_k1, ..., σ²_kD)    K D
+spherical (K,)          Σ_k = σ²_k I                     K
+========= ============= ================================ ====================
+
+Variances are declared, never standard deviations.
+"""
+
+import numpy as np
+
+from models.validation import Array, positive_definite
+
+COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
+
+
+def check_covariance_type(covariance_type: object) -> str:
+    """Return the type, or raise a ValueError that names the four."""
+    if not isinstance(covariance_type, str) or covariance_type not in COVARIANCE_TYPES:
+        raise ValueError(f"covariance_type must be one of {', '.join(COVARIANCE_TYPES)}, got {covariance_type!r}")
+    return covariance_type
+
+
+def covariances_shape(covariance_type: str, K: int, D: int) -> tuple[int, ...]:
+    """Return the shape of the declared covariances."""
+    return {"full": (K, D, D), "tied": (D, D), "diag": (K, D), "spherical": (K,)}[covariance_type]
+
+
+def scale_shape(covariance_type: str, D: int) -> tuple[int, ...]:
+    """Return the shape of one component's covariances, which is that of the prior's scale."""
+    return covariances_shape(covariance_type, 1, D)[covariance_type != "tied" :]
+
+
+def n_covariance_parameters(covariance_type: str, K: int, D: int) -> int:
+    """Return the number of free variances and covariances."""
+    symmetric = D * (D + 1) // 2
+    return {"full": K * symmetric, "tied": symmetric, "diag": K * D, "spherical": K}[covariance_type]
+
+
+def cholesky_factors(covariance_type: str, covariances: Array) -> Array:
+    """Return the lower Cholesky factors of covariance matrices, or the standard deviations of variances.
+
+    Raises
+    ------
+    ValueError
+        If a matrix is not symmetric positive definite, or a variance is not positive.
+    """
+    if covariance_type in ("full", "tied"):
+        return positive_definite("covariances", covariances)
+    if not (covariances > 0).all():
+        raise ValueError(f"covariances must be positive variances, got {covariances}")
+    return np.sqrt(covariances)
+
+
+def full_matrices(covariance_type: str, covariances: Array, K: int, D: int) -> Array:
+    """Return the K covariance matrices (..., K, D, D) of declared covariances, which may have leading axes."""
+    if covariance_type == "full":
+        return covariances
+    if covariance_type == "tied":
+        return np.broadcast_to(covariances[..., None, :, :], (*covariances.shape[:-2], K, D, D))
+    variances = covariances if covariance_type == "diag" else np.repeat(covariances[..., None], D, axis=-1)
+    return variances[..., None] * np.eye(D)
