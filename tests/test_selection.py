@@ -62,11 +62,28 @@ def cloud_and_duplicates():
 
 
 def test_bic_of_iris_is_that_of_mclust_and_chooses_two_components():
-    # mclust 6.1, mclustBIC(iris[, -5]), model VVV: -829.9782 for G = 1, -574.0178 for G = 2, as printed (its sign)
-    selection = iris_selection()
-    np.testing.assert_allclose([c.bic for c in selection.candidates[:2]], [829.9782, 574.0178], rtol=0, atol=1e-4)
+    # mclustBIC(iris[, -5]) of mclust as printed, its sign reversed; models VVV, EEE and VVI with G = 1, then G = 2
+    mclust = [829.9782, 829.9782, 1522.1202, 574.0178, 688.0972, 857.5515]
+    estimator = GaussianMixtureEM(n_init=2, random_state=0)
+    selection = select(reference_data.iris(), estimator, [1, 2], covariance_type=["full", "tied", "diag"])
+    np.testing.assert_allclose([c.bic for c in selection.candidates], mclust, rtol=0, atol=1e-4)
     assert selection.best.settings == {"n_components": 2, "covariance_type": "full"}
-    assert selection.estimator is selection.best.estimator is selection.candidates[1].estimator
+    assert selection.estimator is selection.best.estimator is selection.candidates[3].estimator
+
+
+def test_faithful_has_three_components_of_one_shape_as_mclust_finds():
+    types = ["full", "tied", "diag", "spherical"]
+    estimator = GaussianMixtureEM(n_init=3, tol=1e-7, random_state=0)
+    selection = select(reference_data.faithful(), estimator, [2, 3], covariance_type=types)
+    assert selection.best.settings == {"n_components": 3, "covariance_type": "tied"}
+    assert selection.best.n_free_parameters == 11
+    # the log-likelihoods of issue 3, printed to six decimals
+    published = [-1130.263960, -1140.186759, -1147.806353, -1709.529282, -1126.315928]
+    found = [c.log_likelihood for c in (*selection.candidates[:4], selection.best)]
+    np.testing.assert_allclose(found, published, rtol=0, atol=1e-6)
+    _, ax = plt.subplots()
+    assert [text.get_text() for text in selection.plot(ax).get_legend().get_texts()] == types
+    plt.close("all")
 
 
 @pytest.mark.parametrize("criterion", ["aic", "bic", "icl"])
