@@ -1,8 +1,9 @@
 """How we estimate: EM, written by hand in NumPy. Nothing here imports PyMC or JAX.
 
-Estimators in scikit-learn's manner (`GaussianMixtureEM`, `BernoulliMixtureEM`, `BinomialMixtureEM`, `KMeans`), the
-textbook's steps as pure functions (:mod:`em.gmm`, :mod:`em.bmm`), and the quantities of EM's proof (`q_function`,
-`entropy`, `elbo`, `complete_data_log_likelihood`).
+Estimators in scikit-learn's manner (`GaussianMixtureEM`, `BernoulliMixtureEM`, `BinomialMixtureEM`, `KMeans`,
+`MiniBatchKMeans`), the textbook's steps as pure functions (:mod:`em.gmm`, :mod:`em.bmm`), the quantities of EM's proof
+(`q_function`, `entropy`, `elbo`, `complete_data_log_likelihood`), `kmeans_sweep` over K, and `save` and `load` for
+fitted estimators.
 """
 
 from em import bmm, gmm
@@ -10,6 +11,9 @@ from em.bmm_estimator import BernoulliMixtureEM, BinomialMixtureEM
 from em.bound import complete_data_log_likelihood, elbo, entropy, q_function
 from em.gmm_estimator import GaussianMixtureEM
 from em.kmeans import KMeans
+from em.kmeans_sweep import kmeans_sweep
+from em.minibatch_kmeans import MiniBatchKMeans
+from em.saving import load, save
 from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning, NotIdentifiableWarning
 
 __all__ = [
@@ -18,6 +22,7 @@ __all__ = [
     "CollapseWarning",
     "GaussianMixtureEM",
     "KMeans",
+    "MiniBatchKMeans",
     "NoMaximumWarning",
     "NotConvergedWarning",
     "NotIdentifiableWarning",
@@ -26,5 +31,8 @@ __all__ = [
     "elbo",
     "entropy",
     "gmm",
+    "kmeans_sweep",
+    "load",
     "q_function",
+    "save",
 ]

@@ -27,7 +27,9 @@ def good_data(estimator):
         pytest.param([[0.0, 1.0], [np.nan, 1.0], [1.0, 0.0]], "X must be finite, got NaN or infinity", id="NaN"),
         pytest.param([[0.0, 1.0], [np.inf, 1.0], [1.0, 0.0]], "X must be finite, got NaN or infinity", id="inf"),
         pytest.param(np.empty((0, 2)), r"X must have at least one row and one column, got 0 sample\(s\)", id="empty"),
-        pytest.param(np.empty((5, 0)), r"X must have at least one row and one column, got .* 0 feature\(s\)", id="narrow"),
+        pytest.param(
+            np.empty((5, 0)), r"X must have at least one row and one column, got .* 0 feature\(s\)", id="narrow"
+        ),
         pytest.param([[0.0, 1.0]], r"X must have at least two rows \(samples\), got 1 sample", id="one row"),
         pytest.param([0, 1, 1], r"X must be two-dimensional .*, got 1 dim.* Reshape your data", id="1-d"),
         pytest.param(np.zeros((2, 2, 2)), r"X must be two-dimensional .*, got 3 dim", id="3-d"),

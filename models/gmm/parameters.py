@@ -5,6 +5,7 @@ from typing import Self
 
 from numpy.typing import ArrayLike
 
+from models.one_line import one_line
 from models.validation import Array, component_order, frozen_array, positive_definite, weights_array
 
 
@@ -43,6 +44,8 @@ class GMMParameters:
     means: Array
     covariances: Array
     cholesky: Array = field(init=False, repr=False)
+
+    __repr__ = one_line
 
     def __post_init__(self) -> None:
         weights = weights_array(self.weights)

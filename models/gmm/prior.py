@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.special import gammaln, multigammaln, xlogy
 
 from models.gmm.parameters import GMMParameters
+from models.one_line import one_line
 from models.validation import (
     Array,
     count_at_least_one,
@@ -64,6 +65,8 @@ class GMMPrior:
     mean_precision: float
     degrees_of_freedom: float
     scale: Array
+
+    __repr__ = one_line
 
     def __post_init__(self) -> None:
         concentration = number_or_vector("concentration", self.concentration)
