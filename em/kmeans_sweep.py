@@ -69,7 +69,7 @@ def kmeans_sweep(
     >>> from em import kmeans_sweep
     >>> sweep = kmeans_sweep([[0.0], [1.0], [9.0], [11.0]], range(1, 4), random_state=0)
     >>> sweep.inertia.tolist(), int(sweep.n_clusters[sweep.silhouette[1:].argmax() + 1])
-    ([84.75, 2.5, 0.5], 2)
+    ([92.75, 2.5, 0.5], 2)
     """
     matrix = data_matrix(X)
     sizes = [count_at_least_one("n_clusters", K) for K in n_clusters]
