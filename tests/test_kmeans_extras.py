@@ -64,18 +64,17 @@ def test_on_separated_clusters_the_inertia_is_that_of_k_means_up_to_sampling_err
         assert fit.counts_.sum() == t * b
 
 
-def test_overlapping_clusters_cost_no_more_than_scikit_learns_mini_batches():
-    X = blobs(20_000, sd=4.0)
-    full = KMeans(4, n_init=3, random_state=0).fit(X).inertia_
-    excess, rival = (
-        np.mean([make(seed).fit(X).inertia_ / full - 1 for seed in range(4)])
-        for make in (
-            lambda seed: MiniBatchKMeans(4, batch_size=500, max_iter=40, random_state=seed),
-            lambda seed: RivalMiniBatchKMeans(4, batch_size=500, max_iter=1, n_init=3, random_state=seed),
-        )  # both see each of the 20,000 samples once
-    )
-    assert -1e-12 <= excess <= 0.01
-    assert excess <= rival + 0.005
+def test_on_overlapping_clusters_a_pass_leaves_less_inertia_than_scikit_learns_mini_batches():
+    X = blobs(5000, sd=3.0)
+    least = KMeans(4, n_init=2, tol=1e-3, random_state=0).fit(X).inertia_
+    ours = [MiniBatchKMeans(4, batch_size=500, max_iter=10, random_state=seed).fit(X).inertia_ for seed in range(4)]
+    rivals = [
+        RivalMiniBatchKMeans(4, batch_size=500, max_iter=1, n_init=3, random_state=seed).fit(X).inertia_
+        for seed in range(4)
+    ]  # both see each sample once
+    assert least * (1 - 1e-6) <= min(ours)
+    assert max(ours) <= 1.002 * least  # sampling error alone is 4 / 5000 on average
+    assert np.mean(ours) <= np.mean(rivals)
 
 
 def test_a_batch_that_holds_all_samples_is_k_means():
@@ -131,8 +130,8 @@ def test_a_first_batch_with_fewer_samples_than_clusters_is_refused_and_later_one
 
 def test_reaching_max_iter_is_a_warning():
     X = blobs(200, sd=4.0)
-    with pytest.warns(NotConvergedWarning, match=r"stopped at max_iter=1 with .* of inertia"):
-        fit = KMeans(4, n_init=1, max_iter=1, random_state=0).fit(X)
+    with pytest.warns(NotConvergedWarning, match="stopped at max_iter=3 with .*raise max_iter"):
+        fit = KMeans(4, n_init=1, max_iter=3, random_state=0).fit(X)
     assert not fit.converged_
     assert KMeans(4, n_init=1, random_state=0).fit(X).converged_  # warnings are errors here
 
