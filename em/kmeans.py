@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.utils import check_random_state
 
-from em.engine import Problem, run_em, sum_over_blocks
+from em.engine import Problem, blocks, run_em, sum_over_blocks
 from em.samples import samples_to_fit, samples_to_use, typical_size
 from em.status import NotConvergedWarning
 from models.validation import Array, count_at_least_one, frozen_array, number_above
@@ -31,9 +31,11 @@ def squared_distances(X: Array, centers: Array) -> Array:
 
 def nearest(X: Array, centers: Array) -> tuple[np.ndarray, Array]:
     """Return the index of the nearest centre and the squared distance to it, each of shape (n,)."""
-    distances = squared_distances(X, centers)
-    labels = distances.argmin(axis=1)
-    return labels, distances[np.arange(len(X)), labels]
+    labels, closest = np.empty(len(X), dtype=np.intp), np.empty(len(X))
+    for rows in blocks(len(X)):
+        distances = squared_distances(X[rows], centers)
+        labels[rows], closest[rows] = distances.argmin(axis=1), distances.min(axis=1)
+    return labels, closest
 
 
 def kmeans_plusplus(X: Array, n_clusters: int, rng: np.random.RandomState) -> Array:
