@@ -155,9 +155,24 @@ def test_data_whose_variance_fits_no_float_are_refused(scale):
         GaussianMixtureEM(1).fit(GOOD * scale)
 
 
-def test_covariance_types_to_come_are_refused():
-    with pytest.raises(ValueError, match="covariance_type must be 'full', got 'diag'"):
-        GaussianMixtureEM(1, covariance_type="diag").fit(GOOD)
+def test_unknown_covariance_types_are_refused():
+    with pytest.raises(ValueError, match="covariance_type must be one of full, tied, diag, spherical, got 'banded'"):
+        GaussianMixtureEM(1, covariance_type="banded").fit(GOOD)
+
+
+def test_priors_and_starts_of_another_structure_are_refused():
+    tied = GMMParameters([1.0], GOOD.mean(axis=0)[None], np.cov(GOOD, rowvar=False), "tied")
+    with pytest.raises(ValueError, match="init must have covariance_type 'full', got 'tied'"):
+        GaussianMixtureEM(1, init=tied).fit(GOOD)
+    with pytest.raises(ValueError, match=r"prior.covariance_type must be 'diag' like the mixture's, got 'full'"):
+        GaussianMixtureEM(1, covariance_type="diag", prior=GMMPrior.weakly_informative(GOOD, 1)).fit(GOOD)
+
+
+@pytest.mark.parametrize("covariance_type", ["diag", "spherical"])
+def test_collinear_columns_are_good_input_where_no_covariance_is_fitted(covariance_type):
+    doubled = np.column_stack([GOOD, GOOD[:, 0]])
+    fit = GaussianMixtureEM(1, covariance_type=covariance_type, n_init=1, random_state=0).fit(doubled)
+    assert fit.converged_
 
 
 @pytest.mark.parametrize(

@@ -187,12 +187,13 @@ def test_k_means_gives_its_distances_names():
     [
         (
             GMMParameters([0.5, 0.5], np.zeros((2, 3)), [np.eye(3)] * 2),
-            "GMMParameters(weights=<array (2,)>, means=<array (2, 3)>, covariances=<array (2, 3, 3)>)",
+            "GMMParameters(weights=<array (2,)>, means=<array (2, 3)>, covariances=<array (2, 3, 3)>, "
+            "covariance_type='full')",
         ),
         (
             GMMPrior([2.0, 2.0], [0.0], 0.01, 3, [[1.0]]),
             "GMMPrior(concentration=<array (2,)>, mean=<array (1,)>, mean_precision=0.01, degrees_of_freedom=3.0, "
-            "scale=<array (1, 1)>)",
+            "scale=<array (1, 1)>, covariance_type='full')",
         ),
         (BMMParameters([1.0], np.full((1, 500), 0.5)), "BMMParameters(weights=<array (1,)>, probs=<array (1, 500)>)"),
         (BMMPrior(), "BMMPrior(concentration=2.0, successes=2.0, failures=2.0)"),
