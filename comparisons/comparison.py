@@ -11,7 +11,7 @@ from comparisons.progress import Progress, Silent
 from comparisons.result import Comparison
 from comparisons.steps import Steps
 from em.engine import one_blas_thread
-from models.validation import Array, count_at_least_one
+from models.validation import Array, count_at_least_one, data_matrix
 
 
 def compare(
@@ -136,7 +136,7 @@ def prepare(
     if not isinstance(random_state, int | np.integer) or not 0 <= random_state < 2**32:
         raise ValueError(f"random_state (seed) must be a whole number from 0 to 2**32 - 1, got {random_state!r}")
     half = family_of(family, n_trials, covariance_type)
-    samples: Array = half.estimator(n_components=K, n_init=n_init).check(X)
+    samples: Array = half.estimator(n_components=K, n_init=n_init).check(data_matrix(X))
     prior = half.default_prior(samples, K) if prior is None else prior
     if not isinstance(prior, half.prior_type):
         raise ValueError(f"prior must be None or a {half.prior_type.__name__}, got {type(prior).__name__}")

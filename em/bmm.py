@@ -4,7 +4,9 @@ The mathematics is in :mod:`models.bmm`; formulas there, code here, in the same 
 are in :mod:`em.bmm_estimator`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Self
 
 import numpy as np
@@ -12,6 +14,7 @@ from numpy.typing import ArrayLike
 from scipy.special import gammaln
 
 from em.bound import check_responsibilities, normalise
+from em.samples import check_sample_weight, weighted
 from models.bmm import BMMParameters, BMMPrior
 from models.bmm.counts import count_matrix
 from models.validation import Array
@@ -56,7 +59,11 @@ def e_step(X: ArrayLike, parameters: BMMParameters, n_trials: ArrayLike = 1) -> 
 
 
 def m_step(
-    X: ArrayLike, responsibilities: ArrayLike, prior: BMMPrior | None = None, n_trials: ArrayLike = 1
+    X: ArrayLike,
+    responsibilities: ArrayLike,
+    prior: BMMPrior | None = None,
+    n_trials: ArrayLike = 1,
+    sample_weight: ArrayLike | None = None,
 ) -> BMMParameters:
     """Return the parameters that maximise Q (plus the log prior) under the given responsibilities.
 
@@ -70,6 +77,8 @@ def m_step(
         ``None`` for maximum likelihood.
     n_trials : int or array_like, shape (D,) or (n, D)
         Number of trials of each cell.
+    sample_weight : array_like, shape (n,), or None
+        How often each row occurs.
 
     Examples
     --------
@@ -79,7 +88,8 @@ def m_step(
            [0. , 1. ]])
     """
     X, trials = count_matrix(X, n_trials)
-    return mode(sufficient_statistics(X, trials, check_responsibilities(responsibilities, len(X))), prior)
+    r = weighted(check_responsibilities(responsibilities, len(X)), check_sample_weight(sample_weight, len(X)))
+    return mode(sufficient_statistics(X, trials, r), prior)
 
 
 @dataclass(frozen=True)
@@ -102,40 +112,45 @@ def sufficient_statistics(X: Array, trials: Array, responsibilities: Array) -> C
     return CountStatistics(counts, responsibilities.T @ X, expected_trials)
 
 
-def mode(statistics: CountStatistics, prior: BMMPrior | None) -> BMMParameters:
+def mode(
+    statistics: CountStatistics, prior: BMMPrior | None, frozen: Mapping[str, Array] = MappingProxyType({})
+) -> BMMParameters:
     """Return the mode of prior plus sufficient statistics: the M-step's formulas of :mod:`models.bmm`.
 
-    An emptied component has no share in Q, so any probs maximise it: it is given those of all samples pooled.
+    Parameters named in ``frozen`` keep the values given there. A component that saw no trial of a feature (because it
+    was emptied) has no share in that part of Q, so any prob maximises it: it is given that of all samples pooled.
     """
     N, K = statistics.counts, len(statistics.counts)
     successes, trials = statistics.successes, statistics.trials
     if prior is None:
-        emptied = N[:, None] <= 0
-        successes = np.where(emptied, successes.sum(axis=0), successes)
-        trials = np.where(emptied, trials.sum(axis=0), trials)
-        return BMMParameters(N / N.sum(), np.clip(successes / trials, 0, 1))
-    prior.check_fits(*successes.shape)
-    a, b, c = np.broadcast_to(prior.concentration, K), np.asarray(prior.successes), np.asarray(prior.failures)
-    weights = (N + a - 1) / (N.sum() + a.sum() - K)
-    denominator = trials + b + c - 2
-    probs = np.where(denominator > 0, (successes + b - 1) / np.where(denominator > 0, denominator, 1), 0.5)
-    return BMMParameters(weights, np.clip(probs, 0, 1))
+        unseen = trials <= 0
+        successes = np.where(unseen, successes.sum(axis=0), successes)
+        trials = np.where(unseen, trials.sum(axis=0), trials)
+        weights, probs = N / N.sum(), successes / trials
+    else:
+        prior.check_fits(*successes.shape)
+        a, b, c = np.broadcast_to(prior.concentration, K), np.asarray(prior.successes), np.asarray(prior.failures)
+        weights = (N + a - 1) / (N.sum() + a.sum() - K)
+        denominator = trials + b + c - 2
+        probs = np.where(denominator > 0, (successes + b - 1) / np.where(denominator > 0, denominator, 1), 0.5)
+    return BMMParameters(frozen.get("weights", weights), frozen.get("probs", np.clip(probs, 0, 1)))
 
 
-def patterns(X: Array, trials: Array) -> tuple[Array, Array, Array]:
+def patterns(X: Array, trials: Array, weights: Array | None = None) -> tuple[Array, Array, Array]:
     """Return the distinct rows of (X, trials) and how often each occurs: the same sums over fewer rows."""
     same_trials = trials.strides[0] == 0
     rows = X if same_trials else np.hstack([X, trials])
-    distinct, frequencies = np.unique(rows, axis=0, return_counts=True)
+    distinct, which, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
+    frequencies = counts.astype(np.float64) if weights is None else np.bincount(which.ravel(), weights=weights)
     D = X.shape[1]
     if same_trials:
-        return distinct, np.broadcast_to(trials[0], distinct.shape), frequencies.astype(np.float64)
-    return distinct[:, :D].copy(), distinct[:, D:].copy(), frequencies.astype(np.float64)
+        return distinct, np.broadcast_to(trials[0], distinct.shape), frequencies
+    return distinct[:, :D].copy(), distinct[:, D:].copy(), frequencies
 
 
 def log_choose(X: Array, trials: Array) -> Array:
     """Return Σ_d log C(m_id, x_id), shape (n,): the part of the density that no parameter touches."""
-    if (trials == 1).all():
+    if (trials <= 1).all():
         return np.zeros(len(X))
     return (gammaln(trials + 1) - gammaln(X + 1) - gammaln(trials - X + 1)).sum(axis=1)
 

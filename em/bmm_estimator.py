@@ -1,7 +1,7 @@
 """Bernoulli and binomial mixtures fitted by EM, in scikit-learn's manner; the steps are those of :mod:`em.bmm`."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,8 @@ from sklearn.utils import Tags
 from em.bmm import (
     CountStatistics,
     log_choose,
-    log_joint,
     log_kernel,
     log_weights,
-    m_step,
     mode,
     patterns,
     sufficient_statistics,
@@ -22,9 +20,10 @@ from em.bound import normalise
 from em.engine import EPS, Problem, Run, sum_over_blocks
 from em.estimator import MixtureEM
 from em.identifiability import identify
+from em.samples import Samples, weighted
 from em.status import NotIdentifiableWarning
 from models.bmm import BMMParameters, BMMPrior, simulate
-from models.bmm.counts import count_matrix
+from models.bmm.counts import count_matrix, trials_matrix
 from models.validation import Array
 
 NEAR_BOUNDARY = 1e-8
@@ -51,6 +50,8 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
         Bound on the gain still to come, in nats of the whole objective (Aitken's extrapolation).
     max_iter : int, default 10000
         Largest number of iterations of each restart.
+    frozen : dict or None, default None
+        Values of "weights" or "probs" that are given and not estimated.
     random_state : int, RandomState or None, default None
         Seed or source of randomness of the restarts.
 
@@ -102,9 +103,10 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
         init: Any = "k-means++",
         tol: float = 1e-8,
         max_iter: int = 10_000,
+        frozen: Mapping[str, Any] | None = None,
         random_state: Any = None,
     ) -> None:
-        super().__init__(n_components, prior, n_init, init, tol, max_iter, random_state)
+        super().__init__(n_components, prior, n_init, init, tol, max_iter, frozen, random_state)
         self.n_trials = n_trials
 
     def _trials(self) -> Any:
@@ -116,16 +118,30 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
         tags.input_tags.positive_only = True
         return tags
 
-    def _check_data(self, X: Array) -> None:
-        count_matrix(X, self._trials())
+    def _trials_of(self, samples: Samples) -> Any:
+        """Return the trials of the rows that take part, where they differ between rows."""
+        trials = self._trials()
+        if len(samples.kept) < samples.n_rows and np.ndim(trials) == 2:
+            return np.asarray(trials)[samples.kept]
+        return trials
+
+    def _check_data(self, samples: Samples) -> None:
+        count_matrix(samples.X, self._trials_of(samples))
         if self.prior is not None:
             if not isinstance(self.prior, BMMPrior):
                 raise ValueError(f"prior must be None or a BMMPrior, got {type(self.prior).__name__}")
-            self.prior.check_fits(self.n_components, X.shape[1])
+            self.prior.check_fits(self.n_components, samples.X.shape[1])
+        probs = self._frozen(samples.X.shape[1]).get("probs")
+        if probs is not None and ((probs < 0) | (probs > 1)).any():
+            raise ValueError(f"frozen probs must lie between 0 and 1, got {probs}")
 
-    def _problem(self, X: Array) -> Problem[BMMParameters, CountStatistics]:
-        X, trials = count_matrix(X, self._trials())
-        X, trials, frequencies = patterns(X, trials)
+    def _shapes(self, K: int, D: int) -> dict[str, tuple[int, ...]]:
+        return {"weights": (K,), "probs": (K, D)}
+
+    def _problem(self, samples: Samples) -> Problem[BMMParameters, CountStatistics]:
+        X, trials = count_matrix(samples.X, self._trials_of(samples))
+        X, trials, frequencies = patterns(X, trials, samples.weights)
+        frozen = self._frozen(X.shape[1])
         log_base = log_choose(X, trials)
 
         def expect(parameters: BMMParameters) -> tuple[float, CountStatistics]:
@@ -140,7 +156,7 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
 
             return sum_over_blocks(len(X), step)
 
-        return Problem(expect, lambda statistics: mode(statistics, self.prior), self._log_prior, SCALES)
+        return Problem(expect, lambda statistics: mode(statistics, self.prior, frozen), self._log_prior, SCALES)
 
     def _released(
         self, problem: Problem[BMMParameters, CountStatistics], run: Run[BMMParameters]
@@ -152,7 +168,7 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
         """
         weights, probs = run.parameters.weights, run.parameters.probs
         held = on_boundary(probs)
-        if not held.any():
+        if not held.any() or "probs" in (self.frozen or {}):
             return None
         inside = np.where(held, np.clip(probs, INWARD_STEP, 1 - INWARD_STEP), probs)
         after = problem.maximise(problem.expect(BMMParameters(weights, inside))[1]).probs
@@ -161,19 +177,27 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
         gain = problem.expect(released)[0] + problem.log_prior(released) - run.objective
         return released if gain > 1e3 * EPS * abs(run.objective) else None
 
-    def _m_step(self, X: Array, responsibilities: Array) -> BMMParameters:
-        return m_step(X, responsibilities, self.prior, self._trials())
+    def _m_step(self, samples: Samples, responsibilities: Array) -> BMMParameters:
+        X, trials = count_matrix(samples.X, self._trials_of(samples))
+        statistics = sufficient_statistics(X, trials, weighted(responsibilities, samples.weights))
+        return mode(statistics, self.prior, self._frozen(X.shape[1]))
+
+    def _conditional_means(self, X: Array, responsibilities: Array) -> Array:
+        return (responsibilities @ self.probs_) * trials_matrix(self._trials(), X.shape)
 
     def _log_joint_of(self, X: Array) -> Callable[[slice], Array]:
         X, trials = count_matrix(X, self._trials())
-        return lambda rows: log_joint(X[rows], self.parameters_, trials[rows])
+        log_pi, probs = log_weights(self.parameters_), self.probs_
+        return lambda rows: (
+            log_pi + log_choose(X[rows], trials[rows])[:, None] + log_kernel(X[rows], trials[rows], probs)
+        )
 
     def _simulate(self, n_samples: int, random_state: Any) -> tuple[Array, np.ndarray]:
         return simulate(self.parameters_, n_samples, self._trials(), random_state)
 
-    def _remarks(self, X: Array) -> list[str]:
+    def _remarks(self, samples: Samples) -> list[str]:
         remarks = []
-        if emptied := np.flatnonzero(self.weights_ * len(X) < NEAR_BOUNDARY).tolist():
+        if emptied := np.flatnonzero(self.weights_ * samples.total < NEAR_BOUNDARY).tolist():
             remarks.append(f"component(s) {emptied} emptied: use fewer components or a prior")
         if n_held := int(on_boundary(self.probs_).sum()):
             remarks.append(f"{n_held} of {self.probs_.size} probs on the boundary (0 or 1)")
@@ -211,9 +235,10 @@ class BernoulliMixtureEM(BinomialMixtureEM):
         init: Any = "k-means++",
         tol: float = 1e-8,
         max_iter: int = 10_000,
+        frozen: Mapping[str, Any] | None = None,
         random_state: Any = None,
     ) -> None:
-        MixtureEM.__init__(self, n_components, prior, n_init, init, tol, max_iter, random_state)
+        MixtureEM.__init__(self, n_components, prior, n_init, init, tol, max_iter, frozen, random_state)
 
     def _trials(self) -> Any:
         return 1

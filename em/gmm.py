@@ -4,7 +4,9 @@ The mathematics is in :mod:`models.gmm`; formulas there, code here, in the same 
 is in :mod:`em.gmm_estimator`.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Self
 
 import numpy as np
@@ -13,19 +15,40 @@ from scipy.linalg.lapack import dtrtri
 
 from em.bound import check_responsibilities, normalise
 from em.engine import Collapse
+from em.samples import check_sample_weight, weighted
 from models.gmm import GMMParameters, GMMPrior
 from models.gmm.structures import check_covariance_type, covariances_shape
 from models.validation import Array, data_matrix
 
 
 def component_log_prob(X: ArrayLike, parameters: GMMParameters) -> Array:
-    """Return log p(x_i | z_i = k), shape (n, K), in nats: -D/2 log 2π - 1/2 log|Σ_k| - 1/2 ‖L_k⁻¹ (x_i - μ_k)‖²."""
+    """Return log p(x_i | z_i = k), shape (n, K), in nats: -D/2 log 2π - 1/2 log|Σ_k| - 1/2 ‖L_k⁻¹ (x_i - μ_k)‖².
+
+    Where cells are missing (NaN) it is the density of the observed ones, Normal(x_o | μ_o, Σ_oo).
+    """
     X = _samples(X, parameters)
+    if np.isnan(X).any():
+        return _log_prob_of_observed(X, parameters)
     log_prob = np.empty((len(X), parameters.n_components))
     for k, mean in enumerate(parameters.means):
         whitened, half_log_det = _whiten(X - mean, parameters, k)
         log_prob[:, k] = -0.5 * np.einsum("dn,dn->n", whitened, whitened) - half_log_det
     return log_prob - 0.5 * parameters.n_features * np.log(2 * np.pi)
+
+
+def _log_prob_of_observed(X: Array, parameters: GMMParameters) -> Array:
+    log_prob = np.zeros((len(X), parameters.n_components))
+    for observed, rows in missing_patterns(X):
+        if observed.any():
+            log_prob[rows] = component_log_prob(X[np.ix_(rows, observed)], parameters.marginal(observed))
+    return log_prob
+
+
+def missing_patterns(X: Array) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield (observed features as a mask (D,), row numbers) for each pattern of missing cells in X."""
+    masks, which = np.unique(~np.isnan(X), axis=0, return_inverse=True)
+    for pattern, observed in enumerate(masks):
+        yield observed, np.flatnonzero(which.ravel() == pattern)
 
 
 def _whiten(gap: Array, parameters: GMMParameters, k: int) -> tuple[Array, float]:
@@ -66,7 +89,11 @@ def e_step(X: ArrayLike, parameters: GMMParameters) -> tuple[Array, float]:
 
 
 def m_step(
-    X: ArrayLike, responsibilities: ArrayLike, prior: GMMPrior | None = None, covariance_type: str = "full"
+    X: ArrayLike,
+    responsibilities: ArrayLike,
+    prior: GMMPrior | None = None,
+    covariance_type: str = "full",
+    sample_weight: ArrayLike | None = None,
 ) -> GMMParameters:
     """Return the parameters that maximise Q (plus the log prior) under the given responsibilities.
 
@@ -80,6 +107,8 @@ def m_step(
         ``None`` for maximum likelihood.
     covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
         Structure of the covariances.
+    sample_weight : array_like, shape (n,), or None
+        How often each row occurs.
 
     Raises
     ------
@@ -94,7 +123,7 @@ def m_step(
            [7.]])
     """
     X = data_matrix(X)
-    r = check_responsibilities(responsibilities, len(X))
+    r = weighted(check_responsibilities(responsibilities, len(X)), check_sample_weight(sample_weight, len(X)))
     counts = r.sum(axis=0)
     centers = r.T @ X / np.where(counts > 0, counts, 1.0)[:, None]
     return mode(sufficient_statistics(X, r, centers, check_covariance_type(covariance_type)), prior)
@@ -143,8 +172,14 @@ def sufficient_statistics(
     return GaussianStatistics(covariance_type, centers, counts, first, second)
 
 
-def mode(statistics: GaussianStatistics, prior: GMMPrior | None) -> GMMParameters:
-    """Return the mode of prior plus sufficient statistics: the M-step's formulas of :mod:`models.gmm`."""
+def mode(
+    statistics: GaussianStatistics, prior: GMMPrior | None, frozen: Mapping[str, Array] = MappingProxyType({})
+) -> GMMParameters:
+    """Return the mode of prior plus sufficient statistics: the M-step's formulas of :mod:`models.gmm`.
+
+    Parameters named in ``frozen`` keep the values given there. Where the means are frozen, the squares that make up
+    the covariances are taken about them.
+    """
     N, kind = statistics.counts, statistics.covariance_type
     K, D = statistics.centers.shape
     shift = statistics.first / np.where(N > 0, N, 1.0)[:, None]
@@ -153,7 +188,9 @@ def mode(statistics: GaussianStatistics, prior: GMMPrior | None) -> GMMParameter
     if prior is None:
         if (N <= 0).any():
             raise Collapse(f"component {int(np.argmin(N))} was emptied: no sample has a share in it")
-        weights, means = N / N.sum(), xbar
+        weights, means = N / N.sum(), frozen.get("means", xbar)
+        if "means" in frozen:
+            scatter = scatter + _squares(xbar - means, N, kind)
         covariances = scatter / _each({"full": N, "tied": N.sum(), "diag": N, "spherical": D * N}[kind], scatter)
     else:
         prior.check_fits(K, D, kind)
@@ -162,10 +199,14 @@ def mode(statistics: GaussianStatistics, prior: GMMPrior | None) -> GMMParameter
         weights = (N + a - 1) / (N.sum() + a.sum() - K)
         means = (kappa0 * m0 + N[:, None] * xbar) / (kappa0 + N)[:, None]
         A = scatter + _squares(xbar - m0, kappa0 * N / (kappa0 + N), kind)
+        if "means" in frozen:
+            means = frozen["means"]
+            A = scatter + _squares(xbar - means, N, kind) + _squares(means - m0, np.full(K, kappa0), kind)
         divisors = {"full": N + D + 2, "tied": N.sum() + K + D + 1, "diag": N + 3, "spherical": D * N + D + 2}
         covariances = (prior.scale + A) / _each(nu0 + divisors[kind], A)
     if kind in ("full", "tied"):
         covariances = (covariances + np.swapaxes(covariances, -1, -2)) / 2
+    weights, covariances = frozen.get("weights", weights), frozen.get("covariances", covariances)
     try:
         return GMMParameters(weights, means, covariances, kind)
     except ValueError:
@@ -199,7 +240,7 @@ def _story_of(covariances: Array, covariance_type: str) -> str:
 
 
 def _samples(X: ArrayLike, parameters: GMMParameters) -> Array:
-    X = data_matrix(X)
+    X = data_matrix(X, missing=True)
     if X.shape[1] != parameters.n_features:
         raise ValueError(f"X must have {parameters.n_features} columns like the means, got {X.shape[1]}")
     return X

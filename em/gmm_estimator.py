@@ -1,21 +1,28 @@
 """The Gaussian mixture fitted by EM, in scikit-learn's manner; the steps are those of :mod:`em.gmm`."""
 
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
 from scipy.linalg import eigh
 
+from em.bound import normalise
 from em.engine import Collapse, Problem, sum_over_blocks
 from em.estimator import MixtureEM
-from em.gmm import GaussianStatistics, e_step, log_joint, m_step, mode, sufficient_statistics
-from em.samples import typical_size
+from em.gmm import GaussianStatistics, log_joint, missing_patterns, mode, sufficient_statistics
+from em.gmm_missing import complete, conditional_means
+from em.samples import Samples, typical_size, weighted
 from models.gmm import GMMParameters, GMMPrior, simulate
-from models.gmm.structures import check_covariance_type
+from models.gmm.structures import check_covariance_type, cholesky_factors, covariances_shape
 from models.validation import Array
 
 SMALLEST_SCALED_EIGENVALUE = 1e-8
-SMALLEST_CORRELATION_EIGENVALUE = 1e-12  # below it fewer than four digits of a covariance's inverse are left
+FLAT_DATA = (
+    1e-12  # smallest eigenvalue of the correlations; below it fewer than four digits of a covariance's inverse are left
+)
 
 
 class GaussianMixtureEM(MixtureEM[GMMParameters]):
@@ -38,6 +45,8 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         Bound on the gain still to come, in nats of the whole objective (Aitken's extrapolation).
     max_iter : int, default 10000
         Largest number of iterations of each restart.
+    frozen : dict or None, default None
+        Values of "weights", "means" or "covariances" that are given and not estimated.
     random_state : int, RandomState or None, default None
         Seed or source of randomness of the restarts.
 
@@ -95,46 +104,77 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         init: Any = "k-means++",
         tol: float = 1e-8,
         max_iter: int = 10_000,
+        frozen: Mapping[str, Any] | None = None,
         random_state: Any = None,
     ) -> None:
-        super().__init__(n_components, prior, n_init, init, tol, max_iter, random_state)
+        super().__init__(n_components, prior, n_init, init, tol, max_iter, frozen, random_state)
         self.covariance_type = covariance_type
 
-    def _check_data(self, X: Array) -> None:
-        kind = check_covariance_type(self.covariance_type)
+    def _check_data(self, samples: Samples) -> None:
+        kind, D = check_covariance_type(self.covariance_type), samples.X.shape[1]
         if isinstance(self.init, GMMParameters) and self.init.covariance_type != kind:
             raise ValueError(f"init must have covariance_type {kind!r}, got {self.init.covariance_type!r}")
         if self.prior is not None and not isinstance(self.prior, GMMPrior):
             raise ValueError(f"prior must be None or a GMMPrior, got {type(self.prior).__name__}")
         if self.prior is not None:
-            self.prior.check_fits(self.n_components, X.shape[1], kind)
-        else:
-            check_variances(X, kind)
+            self.prior.check_fits(self.n_components, D, kind)
+        if "covariances" in (self.frozen or {}):
+            cholesky_factors(kind, self._frozen(D)["covariances"])
+        elif self.prior is None:
+            check_variances(samples, kind)
 
-    def _problem(self, X: Array) -> Problem[GMMParameters, GaussianStatistics]:
-        spread, kind = covariance_of(X), self.covariance_type
+    def _shapes(self, K: int, D: int) -> dict[str, tuple[int, ...]]:
+        return {
+            "weights": (K,),
+            "means": (K, D),
+            "covariances": covariances_shape(check_covariance_type(self.covariance_type), K, D),
+        }
+
+    def _problem(self, samples: Samples) -> Problem[GMMParameters, GaussianStatistics]:
+        spread, kind, frozen = covariance_of(samples), self.covariance_type, self._frozen(samples.X.shape[1])
+        groups, estimated = list(_groups(samples)), "covariances" not in frozen
+        hopeless = self.prior is None and estimated and kind in ("full", "tied") and flatness(spread) < FLAT_DATA
 
         def expect(parameters: GMMParameters) -> tuple[float, GaussianStatistics]:
-            def step(rows: slice) -> tuple[float, GaussianStatistics]:
-                r, log_likelihood = e_step(X[rows], parameters)
-                return log_likelihood, sufficient_statistics(X[rows], r, parameters.means, kind)
-
-            return sum_over_blocks(len(X), step)
+            passes = [_expect(group, parameters) for group in groups]
+            return sum(passed[0] for passed in passes), reduce(operator.add, (passed[1] for passed in passes))
 
         def maximise(statistics: GaussianStatistics) -> GMMParameters:
-            parameters = mode(statistics, self.prior)
-            if self.prior is None:
+            if hopeless:
+                raise Collapse(
+                    "X has no variance in some direction (collinear columns, or no more samples than features), "
+                    "so that every covariance matrix is singular: covariance_type='diag' or a prior would do"
+                )
+            parameters = mode(statistics, self.prior, frozen)
+            if self.prior is None and estimated:
                 refuse_collapse(parameters, statistics.counts, spread)
             return parameters
 
-        mean, deviation = typical_size(X)
+        mean, deviation = typical_size(samples)
         variances = {"diag": deviation**2, "spherical": np.mean(deviation**2, keepdims=True)}
         units: dict[str, Array | float] = {"weights": 1.0, "means": mean}
         units["covariances"] = variances.get(kind, np.outer(deviation, deviation))
         return Problem(expect, maximise, self._log_prior, units)
 
-    def _m_step(self, X: Array, responsibilities: Array) -> GMMParameters:
-        return m_step(X, responsibilities, self.prior, self.covariance_type)
+    def _m_step(self, samples: Samples, responsibilities: Array) -> GMMParameters:
+        r, kind = weighted(responsibilities, samples.weights), self.covariance_type
+        frozen = self._frozen(samples.X.shape[1])
+        if samples.complete:
+            counts = r.sum(axis=0)
+            centers = r.T @ samples.X / np.where(counts > 0, counts, 1.0)[:, None]
+            return mode(sufficient_statistics(samples.X, r, centers, kind), self.prior, frozen)
+        alike = _independent(samples, self.n_components, kind)  # what is missing is expected at its column's mean
+        parts = [
+            complete(sufficient_statistics(g.X, r[g.rows], alike.means[:, g.observed], kind), alike, g.observed)
+            for g in _groups(samples)
+        ]
+        return mode(reduce(operator.add, parts), self.prior, frozen)
+
+    def _start(self, samples: Samples, rng: np.random.RandomState) -> GMMParameters:
+        try:
+            return super()._start(samples, rng)
+        except Collapse:
+            return _independent(samples, self.n_components, self.covariance_type)
 
     def _log_joint_of(self, X: Array) -> Callable[[slice], Array]:
         return lambda rows: log_joint(X[rows], self.parameters_)
@@ -142,35 +182,90 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
     def _simulate(self, n_samples: int, random_state: Any) -> tuple[Array, np.ndarray]:
         return simulate(self.parameters_, n_samples, random_state)
 
+    def _conditional_means(self, X: Array, responsibilities: Array) -> Array:
+        means = np.empty_like(X)
+        for observed, rows in missing_patterns(X):
+            given = conditional_means(X[rows], self.parameters_, observed)
+            means[rows] = np.einsum("nk,nkd->nd", responsibilities[rows], given)
+        return means
 
-def covariance_of(X: Array) -> Array:
-    """Return the maximum-likelihood covariance (D, D) of all samples."""
-    gap = X - X.mean(axis=0)
-    return gap.T @ gap / len(X)
+
+@dataclass(frozen=True)
+class _Group:
+    """Rows that share one pattern of missing cells: their observed features, their weights, their row numbers."""
+
+    X: Array
+    weights: Array | None
+    observed: np.ndarray
+    rows: np.ndarray | slice
 
 
-def check_variances(X: Array, covariance_type: str) -> None:
+def _groups(samples: Samples) -> Iterator[_Group]:
+    X, weights = samples.X, samples.weights
+    if samples.complete:
+        yield _Group(X, weights, np.ones(X.shape[1], dtype=bool), slice(None))
+        return
+    for observed, rows in missing_patterns(X):
+        yield _Group(X[np.ix_(rows, observed)], None if weights is None else weights[rows], observed, rows)
+
+
+def _expect(group: _Group, parameters: GMMParameters) -> tuple[float, GaussianStatistics]:
+    """Return the log-likelihood of a group's rows and the expected statistics of the whole samples."""
+    kind, whole = parameters.covariance_type, bool(group.observed.all())
+    seen = parameters if whole else parameters.marginal(group.observed)
+
+    def step(rows: slice) -> tuple[float, GaussianStatistics]:
+        r, log_prob = normalise(log_joint(group.X[rows], seen))
+        weights = None if group.weights is None else group.weights[rows]
+        log_likelihood = log_prob.sum() if weights is None else weights @ log_prob
+        return float(log_likelihood), sufficient_statistics(group.X[rows], weighted(r, weights), seen.means, kind)
+
+    log_likelihood, statistics = sum_over_blocks(len(group.X), step)
+    return log_likelihood, statistics if whole else complete(statistics, parameters, group.observed)
+
+
+def _independent(samples: Samples, K: int, covariance_type: str) -> GMMParameters:
+    """Return K components alike: the columns' means and variances, no covariances."""
+    D = samples.X.shape[1]
+    variances = np.where(samples.deviation > 0, samples.deviation, 1.0) ** 2
+    matrix = np.diag(variances)
+    covariances = {
+        "full": np.tile(matrix, (K, 1, 1)),
+        "tied": matrix,
+        "diag": np.tile(variances, (K, 1)),
+        "spherical": np.full(K, variances.mean()),
+    }[covariance_type]
+    return GMMParameters(np.full(K, 1 / K), np.broadcast_to(samples.mean, (K, D)), covariances, covariance_type)
+
+
+def covariance_of(samples: Samples) -> Array:
+    """Return the maximum-likelihood covariance (D, D) of all samples; without covariances where cells are missing."""
+    if not samples.complete:
+        return np.diag(samples.deviation**2)
+    gap = samples.X - samples.mean
+    return gap.T @ weighted(gap, samples.weights) / samples.total
+
+
+def check_variances(samples: Samples, covariance_type: str) -> None:
     """Raise a ValueError if X gives every component a variance of 0 in some direction that the structure has."""
-    constant = np.flatnonzero(np.ptp(X, axis=0) == 0).tolist()
+    X = samples.X
+    constant = np.flatnonzero(np.nanmax(X, axis=0) == np.nanmin(X, axis=0)).tolist()
     if constant and (covariance_type != "spherical" or len(constant) == X.shape[1]):
         raise ValueError(
             f"X must not have constant columns for maximum likelihood, got constant column(s) {constant}: their "
             "variance would be 0. Drop them, or pass a prior"
         )
     with np.errstate(over="ignore"):
-        covariance = covariance_of(X)
+        covariance = covariance_of(samples)
     variances = np.delete(np.diagonal(covariance), constant)
     if not (np.isfinite(variances) & (variances > np.finfo(np.float64).tiny)).all():
         raise ValueError(f"X must have columns whose variances fit a float, got {variances}: rescale X")
-    if covariance_type in ("full", "tied"):
-        deviations = np.sqrt(variances)
-        flattest = np.linalg.eigvalsh(covariance / np.outer(deviations, deviations))[0]
-        if flattest < SMALLEST_CORRELATION_EIGENVALUE:
-            raise ValueError(
-                "X must have more samples than features and no collinear columns for maximum likelihood, got shape "
-                f"{X.shape} and a correlation matrix with eigenvalue {flattest:.1e}: every covariance would be "
-                "singular. Drop columns, take covariance_type='diag', or pass a prior"
-            )
+
+
+def flatness(covariance: Array) -> float:
+    """Return the smallest eigenvalue of the correlation matrix: 0 where columns are collinear."""
+    deviations = np.sqrt(np.diagonal(covariance))
+    return float(np.linalg.eigvalsh(covariance / np.outer(deviations, deviations))[0])
 
 
 def refuse_collapse(parameters: GMMParameters, counts: Array, spread: Array) -> None:

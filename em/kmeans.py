@@ -19,9 +19,9 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Cluster
 from sklearn.utils import check_random_state
 
 from em.engine import Problem, blocks, run_em, sum_over_blocks
-from em.samples import samples_to_fit, samples_to_use, typical_size
+from em.samples import Samples, check_sample_weight, samples_to_fit, samples_to_use, typical_size, weighted
 from em.status import NotConvergedWarning
-from models.validation import Array, count_at_least_one, frozen_array, number_above
+from models.validation import Array, count_at_least_one, data_matrix, frozen_array, number_above
 
 
 def squared_distances(X: Array, centers: Array) -> Array:
@@ -38,25 +38,32 @@ def nearest(X: Array, centers: Array) -> tuple[np.ndarray, Array]:
     return labels, closest
 
 
-def kmeans_plusplus(X: Array, n_clusters: int, rng: np.random.RandomState) -> Array:
-    """Choose K starting centres (K, D) among the samples, each with probability proportional to D².
+def kmeans_plusplus(X: Array, n_clusters: int, rng: np.random.RandomState, weights: Array | None = None) -> Array:
+    """Choose K starting centres (K, D) among the samples, each with probability proportional to weight times D².
 
     D² is the squared distance to the nearest centre chosen so far. Of 2 + log K candidates at each step the one that
-    lowers the inertia most is kept.
+    lowers the inertia most is kept. Rows are drawn in an order of their values, so that neither the order of the rows
+    nor whether a row is repeated or weighted matters.
 
     References
     ----------
     Arthur & Vassilvitskii (2007), k-means++: the advantages of careful seeding, SODA, 1027-1035.
     """
-    n, n_candidates = len(X), 2 + int(np.log(n_clusters))
-    chosen = [rng.randint(n)]
+    order = np.argsort((X * np.sqrt(np.arange(2, 2 + X.shape[1]))).sum(axis=1), kind="stable")
+    w = np.ones(len(X)) if weights is None else weights
+    n_candidates = 2 + int(np.log(n_clusters))
+
+    def draw(shares: Array, size: int) -> np.ndarray:
+        if not shares.any():  # every sample sits on a centre: any will do
+            shares = w
+        return order[rng.choice(len(X), size=size, p=shares[order] / shares.sum())]
+
+    chosen = [int(draw(w, 1)[0])]
     closest = squared_distances(X, X[chosen])[:, 0]
     for _ in range(1, n_clusters):
-        total = closest.sum()
-        p = closest / total if total > 0 else np.full(n, 1 / n)  # every sample sits on a centre: any will do
-        candidates = rng.choice(n, size=n_candidates, p=p)
+        candidates = draw(w * closest, n_candidates)
         after = np.minimum(closest[:, None], squared_distances(X, X[candidates]))
-        best = int(after.sum(axis=0).argmin())
+        best = int((w @ after).argmin())
         chosen.append(int(candidates[best]))
         closest = after[:, best]
     return X[chosen].copy()
@@ -154,7 +161,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, Ba
         self.max_iter = max_iter
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+    def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Find the centres.
 
         Parameters
@@ -163,14 +170,16 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, Ba
             Samples.
         y : ignored
             Present for scikit-learn's conventions.
+        sample_weight : array_like, shape (n,), or None
+            Frequencies: how often each row occurs.
         """
-        X = samples_to_fit(self, X)
-        starts = self._starts(X)
-        problem = _problem(X)
+        samples = samples_to_fit(self, X, sample_weight)
+        starts = self._starts(samples)
+        problem = _problem(samples)
         runs = [run_em(problem, Centers(start), tol=self.tol, max_iter=self.max_iter) for start in starts]
         best = max(runs, key=lambda run: run.objective)
         self.cluster_centers_ = best.parameters.centers
-        self.labels_ = nearest(X, self.cluster_centers_)[0]
+        self.labels_ = nearest(np.ascontiguousarray(data_matrix(X)), self.cluster_centers_)[0]
         self.objective_, self.inertia_ = best.objective, -best.objective
         self.history_, self.n_iter_, self.converged_ = best.history, best.n_iter, best.converged
         self.status_ = f"{best.status.replace('nats', 'units of inertia')}; best of {len(runs)} restart(s)"
@@ -178,8 +187,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, Ba
             warnings.warn(self.status_, NotConvergedWarning, stacklevel=2)
         return self
 
-    def _starts(self, X: Array) -> list[Array]:
-        K = count_at_least_one("n_clusters", self.n_clusters)
+    def _starts(self, samples: Samples) -> list[Array]:
+        X, K = samples.X, count_at_least_one("n_clusters", self.n_clusters)
         if len(X) < K:
             raise ValueError(f"n_clusters must be at most the number of samples {len(X)}, got {K}")
         count_at_least_one("n_init", self.n_init)
@@ -190,7 +199,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, Ba
         if self.init != "k-means++":
             raise ValueError(f"init must be 'k-means++' or an array of centres, got {self.init!r}")
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.n_init)
-        return [kmeans_plusplus(X, K, check_random_state(int(seed))) for seed in seeds]
+        return [kmeans_plusplus(X, K, check_random_state(int(seed)), samples.weights) for seed in seeds]
 
     @property
     def _n_features_out(self) -> int:
@@ -205,24 +214,27 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, Ba
         """Return the distance of each sample to each centre, shape (n, K)."""
         return np.sqrt(squared_distances(samples_to_use(self, X), self.cluster_centers_))
 
-    def score(self, X: ArrayLike, y: Any = None) -> float:
+    def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Return minus the inertia of X."""
-        return -float(nearest(samples_to_use(self, X), self.cluster_centers_)[1].sum())
+        distances = nearest(samples_to_use(self, X), self.cluster_centers_)[1]
+        weights = check_sample_weight(sample_weight, len(distances))
+        return -float(distances.sum() if weights is None else weights @ distances)
 
 
-def _problem(X: Array) -> Problem[Centers, ClusterStatistics]:
+def _problem(samples: Samples) -> Problem[Centers, ClusterStatistics]:
     """Assignment as E-step, update as M-step, minus the inertia as objective."""
+    X, weights = samples.X, samples.weights
 
     def expect(parameters: Centers) -> tuple[float, ClusterStatistics]:
         old = parameters.centers
 
         def step(rows: slice) -> tuple[float, ClusterStatistics]:
             labels, distances = nearest(X[rows], old)
-            one_hot = np.eye(len(old))[labels]
+            one_hot = weighted(np.eye(len(old))[labels], None if weights is None else weights[rows])
             far = int(distances.argmax())
             gaps = one_hot.T @ (X[rows] - old[labels])
             statistics = ClusterStatistics(old, one_hot.sum(axis=0), gaps, X[rows][far], float(distances[far]))
-            return -float(distances.sum()), statistics
+            return -float(distances.sum() if weights is None else weights[rows] @ distances), statistics
 
         return sum_over_blocks(len(X), step)
 
@@ -234,4 +246,4 @@ def _problem(X: Array) -> Problem[Centers, ClusterStatistics]:
             centers[empty[0]] = statistics.farthest
         return Centers(centers)
 
-    return Problem(expect, maximise, lambda parameters: 0.0, {"centers": typical_size(X)[0]})
+    return Problem(expect, maximise, lambda parameters: 0.0, {"centers": typical_size(samples)[0]})

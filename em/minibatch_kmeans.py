@@ -88,7 +88,7 @@ class MiniBatchKMeans(KMeans):
         self.max_iter = max_iter
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:  # type: ignore[override]  # mini-batches take no weights
         """Find the centres from ``max_iter`` random mini-batches of X.
 
         Parameters
@@ -98,7 +98,7 @@ class MiniBatchKMeans(KMeans):
         y : ignored
             Present for scikit-learn's conventions.
         """
-        X = samples_to_fit(self, X)
+        X = samples_to_fit(self, X).X
         K = self._check_settings(X)
         if count_at_least_one("batch_size", self.batch_size) < K:
             raise ValueError(f"batch_size must be at least n_clusters {K}, got {self.batch_size}")
@@ -124,7 +124,7 @@ class MiniBatchKMeans(KMeans):
             X = samples_to_use(self, X)
             self._move(X)
         else:
-            X = samples_to_fit(self, X)
+            X = samples_to_fit(self, X).X
             self._check_settings(X)
             self._start(X, check_random_state(self.random_state))
         return self._label(X)

@@ -1,44 +1,138 @@
-"""What every estimator accepts as X."""
+"""What every estimator accepts as X and as sample weights."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from models.validation import Array, data_matrix
+from models.validation import Array, data_matrix, real_numbers
 
 
-def samples_to_fit(estimator: BaseEstimator, X: ArrayLike) -> Array:
+@dataclass(frozen=True)
+class Samples:
+    """What EM fits: rows, and how often each occurs.
+
+    Attributes
+    ----------
+    X : ndarray, shape (n, D)
+        Samples; NaN where a cell is missing.
+    weights : ndarray, shape (n,), or None
+        Frequencies of the rows, all positive; ``None`` when each occurs once.
+    kept : ndarray of int, shape (n,)
+        Their row numbers in the matrix that the user passed: rows of weight 0 and rows that are all missing take no
+        part in a fit.
+    n_rows : int
+        Number of rows of that matrix.
+    """
+
+    X: Array
+    weights: Array | None
+    kept: np.ndarray
+    n_rows: int
+
+    @cached_property
+    def total(self) -> float:
+        """The number of samples that the rows stand for: the sum of the weights."""
+        return float(len(self.X)) if self.weights is None else float(self.weights.sum())
+
+    @cached_property
+    def complete(self) -> bool:
+        """Whether no cell is missing."""
+        return not bool(np.isnan(self.X).any())
+
+    @cached_property
+    def mean(self) -> Array:
+        """Mean of the observed cells of each column, shape (D,)."""
+        if self.complete and self.weights is None:
+            return np.asarray(self.X.mean(axis=0))
+        return self._average(self.X)
+
+    @cached_property
+    def deviation(self) -> Array:
+        """Standard deviation of the observed cells of each column, shape (D,)."""
+        if self.complete and self.weights is None:
+            return np.asarray(self.X.std(axis=0))
+        return np.sqrt(self._average((self.X - self.mean) ** 2))
+
+    @cached_property
+    def filled(self) -> Array:
+        """The rows with the mean of its column in each missing cell."""
+        return self.X if self.complete else np.where(np.isnan(self.X), self.mean, self.X)
+
+    def _average(self, values: Array) -> Array:
+        observed = ~np.isnan(self.X)
+        weights = observed if self.weights is None else observed * self.weights[:, None]
+        return np.asarray((weights * np.where(observed, values, 0.0)).sum(axis=0) / weights.sum(axis=0))
+
+
+def samples_to_fit(
+    estimator: BaseEstimator, X: ArrayLike, sample_weight: ArrayLike | None = None, *, missing: bool = False
+) -> Samples:
     """Return X (n, D) as float64 in C order, checked; the estimator remembers the number of features and any names.
 
     Raises
     ------
     ValueError
-        If X is not a finite matrix of numbers with at least two rows.
+        If X is not a matrix of finite numbers (or NaN, with ``missing``) with at least two rows, if a column has no
+        observed cell, or if the weights are not one non-negative number for each row.
     TypeError
         If X is sparse, or holds objects that are no numbers.
     """
-    matrix = np.ascontiguousarray(data_matrix(X))
-    if len(matrix) < 2:
-        raise ValueError(f"X must have at least two rows (samples), got 1 sample (shape={matrix.shape})")
+    matrix = np.ascontiguousarray(data_matrix(X, missing=missing))
+    weights = check_sample_weight(sample_weight, len(matrix))
+    kept = np.ones(len(matrix), dtype=bool) if weights is None else weights > 0
+    if missing:
+        kept = kept & ~np.isnan(matrix).all(axis=1)
+    if kept.sum() < 2:
+        counted = "" if kept.all() else " that is observed and has a weight"
+        raise ValueError(
+            f"X must have at least two rows (samples), got {kept.sum()} sample{counted} (shape={matrix.shape})"
+        )
     validate_data(estimator, X, reset=True, skip_check_array=True)
-    return matrix
+    n_rows = len(matrix)
+    if not kept.all():
+        matrix, weights = matrix[kept], None if weights is None else weights[kept]
+    if missing and (empty := np.flatnonzero(np.isnan(matrix).all(axis=0)).tolist()):
+        raise ValueError(f"X must have an observed cell in every column, got none in column(s) {empty}: drop them")
+    return Samples(matrix, weights, np.flatnonzero(kept), n_rows)
 
 
-def samples_to_use(estimator: BaseEstimator, X: ArrayLike) -> Array:
+def samples_to_use(estimator: BaseEstimator, X: ArrayLike, *, missing: bool = False) -> Array:
     """Return X (n, D) as float64 in C order, checked to have the features that the estimator was fitted with."""
     check_is_fitted(estimator)
-    matrix = np.ascontiguousarray(data_matrix(X))
+    matrix = np.ascontiguousarray(data_matrix(X, missing=missing))
     validate_data(estimator, X, reset=False, skip_check_array=True)
     return matrix
 
 
-def typical_size(X: Array) -> tuple[Array, Array]:
+def check_sample_weight(sample_weight: Any, n_samples: int) -> Array | None:
+    """Return weights (n,) as float64, or None, checked to be finite, non-negative and not all zero."""
+    if sample_weight is None:
+        return None
+    weights = real_numbers("sample_weight", sample_weight).astype(np.float64)
+    if weights.shape != (n_samples,):
+        raise ValueError(f"sample_weight must have shape ({n_samples},), one for each row of X, got {weights.shape}")
+    if not np.isfinite(weights).all() or (weights < 0).any():
+        raise ValueError("sample_weight must be finite and not negative: each is the number of times a row occurs")
+    if not weights.any():
+        raise ValueError("sample_weight must not be zero for every row: some weight is needed to fit anything")
+    return weights
+
+
+def weighted(responsibilities: Array, weights: Array | None) -> Array:
+    """Return responsibilities (n, K) times the weights of their rows."""
+    return responsibilities if weights is None else responsibilities * weights[:, None]
+
+
+def typical_size(samples: Samples) -> tuple[Array, Array]:
     """Return the units in which steps are measured, each (D,): those of a mean of X's columns, and of a deviation.
 
     A deviation is a standard deviation, or 1 for a constant column. A mean cannot be known better than its own
     rounding, so far from zero that distance is its unit.
     """
-    spread = X.std(axis=0)
-    deviation = np.where(spread > 0, spread, 1.0)
-    return np.maximum(np.abs(X.mean(axis=0)), deviation), deviation
+    deviation = np.where(samples.deviation > 0, samples.deviation, 1.0)
+    return np.maximum(np.abs(samples.mean), deviation), deviation

@@ -3,13 +3,14 @@
 import numpy as np
 
 from em.kmeans import KMeans, kmeans_plusplus, nearest
+from em.samples import Samples
 from models.validation import Array
 
 STARTS = ("k-means++", "kmeans", "random")
 HARDNESS = 0.9
 
 
-def start_responsibilities(X: Array, n_components: int, method: str, rng: np.random.RandomState) -> Array:
+def start_responsibilities(samples: Samples, n_components: int, method: str, rng: np.random.RandomState) -> Array:
     """Return responsibilities (n, K) for a first M-step.
 
     Labels from k-means++ or K-means, on features scaled to unit variance, are softened to
@@ -19,8 +20,8 @@ def start_responsibilities(X: Array, n_components: int, method: str, rng: np.ran
 
     Parameters
     ----------
-    X : ndarray, shape (n, D)
-        Samples.
+    samples : Samples
+        Rows and their weights; a missing cell counts as its column's mean.
     n_components : int
         Number of components K.
     method : {"k-means++", "kmeans", "random"}
@@ -30,10 +31,9 @@ def start_responsibilities(X: Array, n_components: int, method: str, rng: np.ran
     """
     K = n_components
     if method == "random":
-        return rng.dirichlet(np.ones(K), size=len(X))
-    spread = X.std(axis=0)
-    scaled = (X - X.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-    centers = kmeans_plusplus(scaled, K, rng)
+        return rng.dirichlet(np.ones(K), size=len(samples.X))
+    scaled = (samples.filled - samples.mean) / np.where(samples.deviation > 0, samples.deviation, 1.0)
+    centers = kmeans_plusplus(scaled, K, rng, samples.weights)
     if method == "kmeans":
-        centers = KMeans(K, n_init=1, init=centers).fit(scaled).cluster_centers_
+        centers = KMeans(K, n_init=1, init=centers).fit(scaled, sample_weight=samples.weights).cluster_centers_
     return HARDNESS * np.eye(K)[nearest(scaled, centers)[0]] + (1 - HARDNESS) / K

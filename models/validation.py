@@ -128,8 +128,11 @@ def component_order(order: ArrayLike, n_components: int) -> np.ndarray:
     return array.astype(int)
 
 
-def data_matrix(X: ArrayLike, name: str = "X") -> Array:
-    """Return a data matrix (n, D) as float64, checked to be two-dimensional, numeric, finite and not empty."""
+def data_matrix(X: ArrayLike, name: str = "X", *, missing: bool = False) -> Array:
+    """Return a data matrix (n, D) as float64, checked to be two-dimensional, numeric, finite and not empty.
+
+    With ``missing``, NaN is legal and stands for a missing cell.
+    """
     array = real_numbers(name, X)
     if array.ndim != 2:
         hint = f". Reshape your data: {name}.reshape(-1, 1) is one feature, {name}.reshape(1, -1) one sample"
@@ -144,6 +147,8 @@ def data_matrix(X: ArrayLike, name: str = "X") -> Array:
             f"(shape={array.shape}) while a minimum of 1 is required."
         )
     array = array.astype(np.float64, copy=False)
-    if not np.isfinite(array).all():
+    if missing and np.isinf(array).any():
+        raise ValueError(f"{name} must be finite, or NaN where a cell is missing, got infinity in it")
+    if not missing and not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, got NaN or infinity in it")
     return array

@@ -56,13 +56,15 @@ class Family:
     def __repr__(self):
         return self.name
 
-    def fit(self, X, K, *, quiet=(), **settings):
+    def fit(self, X, K, *, quiet=(), sample_weight=None, **settings):
         """Fit with this row's prior; the warnings in ``quiet`` are expected and dropped."""
         prior = self.prior(K, X.shape[1])
         with warnings.catch_warnings():
             for category in quiet:
                 warnings.simplefilter("ignore", category)
-            return self.estimator(K, prior=prior, **self.options, **self.structure, **settings).fit(X)
+            return self.estimator(K, prior=prior, **self.options, **self.structure, **settings).fit(
+                X, sample_weight=sample_weight
+            )
 
     def m_step(self, X, responsibilities, prior):
         return self.steps.m_step(X, responsibilities, prior, **self.options, **self.structure)

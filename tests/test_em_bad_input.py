@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM, bmm, gmm
+from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM, NoMaximumWarning, bmm, gmm
 from models.bmm import BMMParameters, BMMPrior
 from models.gmm import GMMParameters, GMMPrior
 
@@ -24,8 +24,10 @@ def good_data(estimator):
 @pytest.mark.parametrize(
     ("X", "message"),
     [
-        pytest.param([[0.0, 1.0], [np.nan, 1.0], [1.0, 0.0]], "X must be finite, got NaN or infinity", id="NaN"),
-        pytest.param([[0.0, 1.0], [np.inf, 1.0], [1.0, 0.0]], "X must be finite, got NaN or infinity", id="inf"),
+        pytest.param([[0.0, 1.0], [np.inf, 1.0], [1.0, 0.0]], "X must be finite, or NaN .*, got infinity", id="inf"),
+        pytest.param([[0.0, np.nan], [1.0, np.nan]], r"X must .*, got none in column\(s\) \[1\]", id="empty column"),
+        pytest.param(np.full((5, 2), np.nan), "X must have at least two rows .* observed", id="nothing observed"),
+        pytest.param([[0.0, 1.0], [np.nan] * 2], "X must have at least two rows .* observed", id="one row observed"),
         pytest.param(np.empty((0, 2)), r"X must have at least one row and one column, got 0 sample\(s\)", id="empty"),
         pytest.param(
             np.empty((5, 0)), r"X must have at least one row and one column, got .* 0 feature\(s\)", id="narrow"
@@ -139,11 +141,11 @@ def test_constant_columns_are_refused_where_their_variance_would_be_zero():
         pytest.param(np.random.RandomState(0).normal(size=(4, 4)), id="as many samples as features"),
     ],
 )
-def test_data_without_variance_in_some_direction_are_refused(X):
-    with pytest.raises(
-        ValueError, match=r"X must have more samples than features and no collinear columns .* or pass a prior"
-    ):
-        GaussianMixtureEM(1).fit(X)
+def test_data_without_variance_in_some_direction_have_no_maximum_likelihood(X):
+    with pytest.warns(NoMaximumWarning, match=r"X has no variance in some direction .*='diag' or a prior would do"):
+        fit = GaussianMixtureEM(1).fit(X)
+    assert np.isfinite(fit.objective_)
+    assert not fit.converged_
     D = X.shape[1]
     prior = GMMPrior(2.0, X.mean(axis=0), 0.1, D + 2, np.eye(D))
     assert np.isfinite(GaussianMixtureEM(2, prior=prior, random_state=0).fit(X).objective_)
@@ -211,7 +213,47 @@ def test_a_fitted_mixture_refuses_other_features():
     with pytest.raises(ValueError, match="X has 3 features, but GaussianMixtureEM is expecting 2 features"):
         fit.predict(np.zeros((5, 3)))
     with pytest.raises(ValueError, match="X must be finite"):
-        fit.score_samples([[np.nan, 0.0]])
+        fit.score_samples([[np.inf, 0.0]])
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.ones(19), r"sample_weight must have shape \(20,\), one for each row of X, got \(19,\)"),
+        (np.ones((20, 1)), r"sample_weight must have shape \(20,\), .*, got \(20, 1\)"),
+        (1.0, r"sample_weight must have shape \(20,\), .*, got \(\)"),
+        (np.full(20, -1.0), "sample_weight must be finite and not negative"),
+        (np.full(20, np.nan), "sample_weight must be finite and not negative"),
+        (np.zeros(20), "sample_weight must not be zero for every row"),
+        (np.eye(20)[0], "X must have at least two rows .* that is observed and has a weight"),
+        (["one"] * 20, "sample_weight must hold numbers"),
+    ],
+)
+def test_weights_that_are_no_frequencies_are_refused(estimator, weights, message):
+    with pytest.raises(ValueError, match=message):
+        estimator(1).fit(good_data(estimator), sample_weight=weights)
+
+
+@pytest.mark.parametrize(
+    ("frozen", "message"),
+    [
+        ({"probs": [[0.5]]}, "frozen must map some of weights, means, covariances to their values, got"),
+        (["means"], "frozen must map some of weights, means, covariances to their values, got"),
+        ({"means": np.zeros((3, 2))}, r"frozen means must have shape \(2, 2\), got \(3, 2\)"),
+        ({"weights": [0.5, 0.6]}, "weights must be non-negative and sum to 1"),
+        ({"covariances": [np.eye(2), -np.eye(2)]}, "covariances must be positive definite"),
+        ({"means": np.full((2, 2), np.nan)}, "frozen means must be finite"),
+    ],
+)
+def test_frozen_values_that_are_no_parameters_are_refused(frozen, message):
+    with pytest.raises(ValueError, match=message):
+        GaussianMixtureEM(2, frozen=frozen).fit(GOOD)
+
+
+def test_frozen_probs_outside_zero_and_one_are_refused():
+    with pytest.raises(ValueError, match="frozen probs must lie between 0 and 1"):
+        BernoulliMixtureEM(1, frozen={"probs": [[0.5, 1.5, 0.0]]}).fit(GOOD_COUNTS)
 
 
 @pytest.mark.parametrize(

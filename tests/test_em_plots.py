@@ -42,7 +42,7 @@ def test_the_grid_covers_the_samples_with_a_margin():
     np.testing.assert_array_equal(values, x - 100 * y[:, None])
 
 
-@pytest.mark.parametrize("estimator", [GaussianMixtureEM(2, n_init=1, random_state=0), KMeans(2, random_state=0)])
+@pytest.mark.parametrize("estimator", [GaussianMixtureEM(2, random_state=0), KMeans(2, random_state=0)])
 def test_mirror_images_are_parted_by_the_mirror(ax, estimator):
     half = np.random.RandomState(0).normal(loc=(4, 0), size=(60, 2))
     X = np.concatenate([half, half * [-1, 1]])

@@ -10,7 +10,9 @@ from models.validation import Array, data_matrix, real_numbers
 
 
 def count_matrix(X: ArrayLike, n_trials: ArrayLike = 1) -> tuple[Array, Array]:
-    """Return X (n, D) as float64 and ``n_trials`` as a read-only view of the same shape.
+    """Return X (n, D) as float64 and ``n_trials`` of the same shape, read-only where no cell is missing.
+
+    A missing cell (NaN) is one of no trials and no success: its likelihood is 1 whatever the probs.
 
     Parameters
     ----------
@@ -24,10 +26,12 @@ def count_matrix(X: ArrayLike, n_trials: ArrayLike = 1) -> tuple[Array, Array]:
     ValueError
         If X is not a finite matrix of whole numbers between 0 and ``n_trials``, or ``n_trials`` does not fit X.
     """
-    X = data_matrix(X)
+    X = data_matrix(X, missing=True)
     trials = trials_matrix(n_trials, X.shape)
+    if (missing := np.isnan(X)).any():
+        X, trials = np.where(missing, 0.0, X), np.where(missing, 0.0, trials)
     if (X < 0).any() or (trials < X).any() or (np.floor(X) != X).any():
-        if (trials == 1).all():
+        if (trials <= 1).all():
             wanted = "only 0 and 1 (or booleans), because n_trials is 1"
         else:
             wanted = f"whole numbers from 0 to n_trials ({trials.max():g} at most)"

@@ -56,9 +56,14 @@ class BMMParameters:
         return self.probs.shape[1]
 
     @property
+    def n_free(self) -> dict[str, int]:
+        """Number of free parameters by name: K - 1 weights and K D probs."""
+        return {"weights": self.n_components - 1, "probs": self.probs.size}
+
+    @property
     def n_free_parameters(self) -> int:
-        """Number of free parameters: K - 1 weights and K D probs."""
-        return self.n_components - 1 + self.probs.size
+        """Number of free parameters, of both kinds together."""
+        return sum(self.n_free.values())
 
     def arrays(self) -> dict[str, Array]:
         """Return the declared quantities by name, in the order in which tables print them."""

@@ -90,7 +90,8 @@ def build_marginal_model(
     Parameters
     ----------
     X, n_components, prior, covariance_type
-        As in :func:`build_model`.
+        As in :func:`build_model`; but here NaN is a missing cell, and the density that of the observed cells. The
+        observed variable holds column means in their places, which nothing reads.
 
     Returns
     -------
@@ -112,15 +113,22 @@ def build_marginal_model(
     >>> sorted(model.named_vars)
     ['covariances', 'means', 'weights', 'x']
     """
-    X = data_matrix(X)
+    X = data_matrix(X, missing=True)
+    origin = np.nanmean(X, axis=0)
+    filled = np.where(np.isnan(X), origin, X)  # PyMC must see no NaN: it would add unknowns for them
+    log_mixture = partial(_LOG_MIXTURES[check_covariance_type(covariance_type)], origin=origin)
+    if np.isnan(X).any():
+        log_mixture = partial(
+            _log_mixture_of_observed, seen=~np.isnan(X), origin=origin, covariance_type=covariance_type
+        )
     with pm.Model(coords=_coords(X, n_components)) as model:
         pm.CustomDist(
             "x",
-            *_declare_parameters(X, n_components, prior, covariance_type),
+            *_declare_parameters(filled, n_components, prior, covariance_type),
             dist=partial(_draw_sample, covariance_type=covariance_type),
-            logp=partial(_LOG_MIXTURES[covariance_type], origin=X.mean(axis=0)),
+            logp=log_mixture,
             signature=_SIGNATURES[covariance_type],
-            observed=X,
+            observed=filled,
             dims=("obs", "feature"),
         )
     return model
@@ -216,6 +224,30 @@ def _log_mixture_of_variances(x: Any, weights: Any, means: Any, covariances: Any
     squares = ((x - origin)[:, None] - (means - origin)) ** 2 / variances  # (n, K, D)
     log_norm = pt.log(weights) - 0.5 * (pt.log(variances).sum(axis=-1) + D * np.log(2 * np.pi))
     return pt.logsumexp(log_norm - 0.5 * squares.sum(axis=-1), axis=-1)
+
+
+def _log_mixture_of_observed(
+    x: Any, weights: Any, means: Any, covariances: Any, seen: np.ndarray, origin: Array, covariance_type: str
+) -> Any:
+    """Log p(observed cells of x_i | θ), shape (n,): for each pattern of seen cells the mixture of those features."""
+    masks, which = np.unique(seen, axis=0, return_inverse=True)
+    parts = []
+    for pattern, mask in enumerate(masks):
+        rows, of = np.flatnonzero(which.ravel() == pattern), np.flatnonzero(mask)
+        if not len(of):
+            parts.append(pt.zeros(len(rows)))
+            continue
+        match covariance_type:
+            case "full":
+                own = covariances[:, of][:, :, of]
+            case "tied":
+                own = covariances[of][:, of]
+            case "diag":
+                own = covariances[:, of]
+            case _:
+                own = covariances
+        parts.append(_LOG_MIXTURES[covariance_type](x[rows][:, of], weights, means[:, of], own, origin[of]))
+    return pt.concatenate(parts)[np.argsort(np.argsort(which.ravel(), kind="stable"))]
 
 
 _LOG_MIXTURES = {

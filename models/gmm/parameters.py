@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Self
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from models.gmm.structures import (
@@ -85,10 +86,15 @@ class GMMParameters:
         return self.means.shape[1]
 
     @property
-    def n_free_parameters(self) -> int:
-        """Number of free parameters: K - 1 weights, K D means, and those of the covariances (:mod:`.structures`)."""
+    def n_free(self) -> dict[str, int]:
+        """Number of free parameters by name: K - 1 weights, K D means, and those of the covariances."""
         K, D = self.means.shape
-        return K - 1 + K * D + n_covariance_parameters(self.covariance_type, K, D)
+        return {"weights": K - 1, "means": K * D, "covariances": n_covariance_parameters(self.covariance_type, K, D)}
+
+    @property
+    def n_free_parameters(self) -> int:
+        """Number of free parameters, of all kinds together."""
+        return sum(self.n_free.values())
 
     @property
     def covariance_matrices(self) -> Array:
@@ -98,6 +104,18 @@ class GMMParameters:
     def arrays(self) -> dict[str, Array]:
         """Return the declared quantities by name, in the order in which tables print them."""
         return {"weights": self.weights, "means": self.means, "covariances": self.covariances}
+
+    def marginal(self, features: np.ndarray) -> Self:
+        """Return the mixture of some of the features (a mask or indices): means and covariances restricted to them."""
+        covariances = self.covariances
+        match self.covariance_type:
+            case "full":
+                covariances = covariances[:, features][:, :, features]
+            case "tied":
+                covariances = covariances[features][:, features]
+            case "diag":
+                covariances = covariances[:, features]
+        return type(self)(self.weights, self.means[:, features], covariances, self.covariance_type)
 
     def permute(self, order: ArrayLike) -> Self:
         """Return the same mixture with its components relabelled: new component j is old component ``order[j]``."""

@@ -114,7 +114,7 @@ class GMMPrior:
         Parameters
         ----------
         X : array_like, shape (n, D)
-            The data the prior is scaled to.
+            The data the prior is scaled to; where cells are missing (NaN), to the variances of the observed ones.
         n_components : int
             Number of components K.
         covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
@@ -125,12 +125,13 @@ class GMMPrior:
         Fraley & Raftery (2007), Bayesian regularization for normal mixture estimation and model-based clustering,
         Journal of Classification 24, 155-181.
         """
-        X = data_matrix(X)
+        X = data_matrix(X, missing=True)
         kind = check_covariance_type(covariance_type)
         K, D = count_at_least_one("n_components", n_components), X.shape[1]
-        if len(X) < 2 or not (np.ptp(X, axis=0) > 0).all():
+        missing = bool(np.isnan(X).any())
+        if ((~np.isnan(X)).sum(axis=0) < 2).any() or not (np.nanmax(X, axis=0) > np.nanmin(X, axis=0)).all():
             raise ValueError("X must have at least two rows and no constant column to scale a prior to it")
-        variances = X.var(axis=0, ddof=1)
+        mean, variances = np.nanmean(X, axis=0), np.nanvar(X, axis=0, ddof=1)
         scale: Array
         match kind:
             case "diag":
@@ -138,11 +139,11 @@ class GMMPrior:
             case "spherical":
                 degrees, scale = 3, variances.mean(keepdims=True)[0]
             case _:
-                degrees, scale = D + 2, np.cov(X, rowvar=False).reshape(D, D)
+                degrees, scale = D + 2, np.diag(variances) if missing else np.cov(X, rowvar=False).reshape(D, D)
                 sd = np.sqrt(variances)
                 if np.linalg.eigvalsh(scale / np.outer(sd, sd))[0] < SMALLEST_EIGENVALUE:
                     scale = np.diag(variances)  # collinear columns: keep the variances, which are positive
-        return cls(np.full(K, 2.0), X.mean(axis=0), 0.01, degrees, scale / K ** (2 / D), kind)
+        return cls(np.full(K, 2.0), mean, 0.01, degrees, scale / K ** (2 / D), kind)
 
     def check_fits(self, n_components: int, n_features: int, covariance_type: str) -> None:
         """Raise a ValueError unless the prior is one for K components, D features and this structure."""

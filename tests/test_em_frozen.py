@@ -1,0 +1,62 @@
+"""Frozen parameters keep the values given; the others are the maximum given them."""
+
+import numpy as np
+import pytest
+from families import FAILINGS, FAMILIES, each_family
+from scipy.special import logsumexp
+
+
+def names_of(family):
+    return (
+        ["weights", "probs"]
+        if "binomial" in family.name or "bernoulli" in family.name
+        else [
+            "weights",
+            "means",
+            "covariances",
+        ]
+    )
+
+
+CASES = [pytest.param(family, name, id=f"{family.name}-{name}") for family in FAMILIES for name in names_of(family)]
+
+
+@pytest.mark.parametrize(("family", "name"), CASES)
+def test_what_is_frozen_stays_and_the_rest_is_the_maximum(family, name):
+    X, _, rng = family.problem(3, 2, 2, 300)
+    free = family.fit(X, 2, n_init=3, random_state=0, quiet=FAILINGS).parameters_
+    values = {
+        "weights": np.array([0.4, 0.6]),
+        "means": free.arrays().get("means", 0.0) + 0.05,
+        "covariances": free.arrays().get("covariances", 1.0) * 1.1,
+        "probs": 0.9 * free.arrays().get("probs", 0.0) + 0.05,
+    }[name]
+    fit = family.fit(X, 2, init=free, frozen={name: values}, tol=1e-13, quiet=FAILINGS)
+    assert fit.converged_
+    np.testing.assert_array_equal(getattr(fit, f"{name}_"), values)
+    assert (np.diff(fit.history_) >= -1e-11 * np.abs(fit.history_[1:])).all()
+    assert fit.n_free_parameters_ == sum(n for other, n in free.n_free.items() if other != name)
+    prior = family.prior(2, 2)
+
+    def objective(vector):
+        weights = np.exp(vector[:2] - logsumexp(vector[:2]))
+        parameters = family.from_vector(weights, vector[2:], 2, 2)
+        arrays = parameters.arrays() | {name: values}
+        parameters = type(parameters)(**arrays, **family.structure)
+        _, log_likelihood = family.steps.e_step(X, parameters, **family.options)
+        return log_likelihood + (0.0 if prior is None else prior.log_prob(parameters))
+
+    at = np.concatenate([np.log(fit.weights_), family.to_vector(fit.parameters_)])
+    assert objective(at) == pytest.approx(fit.objective_, rel=1e-12)
+    for _ in range(30):  # a step of h loses about n h²/2 = 2e-4 nats where the gradient is 0, and gains n h where not
+        assert objective(at + 1e-3 * rng.normal(size=len(at))) < fit.objective_ + 1e-9
+
+
+@each_family
+def test_freezing_the_answer_changes_nothing(family):
+    X, _, _ = family.problem(3, 2, 2, 200)
+    fit = family.fit(X, 2, n_init=3, random_state=0, tol=1e-13, quiet=FAILINGS)
+    assert fit.converged_
+    for name, values in fit.parameters_.arrays().items():
+        again = family.fit(X, 2, init=fit.parameters_, frozen={name: values}, tol=1e-13, quiet=FAILINGS)
+        assert again.objective_ == pytest.approx(fit.objective_, rel=1e-12)

@@ -1,0 +1,154 @@
+"""Missing cells (NaN): the likelihood is that of the observed cells, in EM and in the PyMC marginal model alike."""
+
+import numpy as np
+import pytest
+import reference_data
+from families import FAILINGS, FAMILIES, TRIALS, each_family, largest_relative_gap, seeds
+from hypothesis import given
+from hypothesis import strategies as st
+from random_mixtures import declared_density, random_bmm, random_gmm
+from scipy import stats
+from scipy.special import logsumexp
+
+from em import BernoulliMixtureEM, GaussianMixtureEM, bmm, gmm
+from models import bmm as model_bmm
+from models import gmm as model_gmm
+from models.gmm.structures import COVARIANCE_TYPES
+
+
+def with_holes(X, seed, share=0.3):
+    """Remove cells at random, but leave the first two rows whole; one row is left with nothing."""
+    holes = np.random.RandomState(seed).uniform(size=X.shape) < share
+    holes[:2], holes[2] = False, True
+    return np.where(holes, np.nan, X)
+
+
+@pytest.mark.parametrize("structure", COVARIANCE_TYPES)
+def test_gaussian_log_likelihood_is_the_marginal_normals_row_by_row(structure):
+    rng = np.random.default_rng(0)
+    theta, X = random_gmm(3, 3, rng, structure), with_holes(rng.normal(size=(30, 3)), 0)
+    matrices, expected = theta.covariance_matrices, np.zeros(30)
+    for i, row in enumerate(X):
+        o = np.flatnonzero(~np.isnan(row))
+        if len(o):
+            parts = [
+                np.log(w) + stats.multivariate_normal(m[o], S[np.ix_(o, o)]).logpdf(row[o])
+                for w, m, S in zip(theta.weights, theta.means, matrices, strict=True)
+            ]
+            expected[i] = logsumexp(parts)
+    np.testing.assert_allclose(logsumexp(gmm.log_joint(X, theta), axis=1), expected, rtol=1e-11, atol=1e-14)
+    density = declared_density(model_gmm.build_marginal_model(X, 3, None, structure), ["x"])
+    assert density(theta.arrays()) == pytest.approx(expected.sum(), rel=0, abs=1e-10)
+
+
+@pytest.mark.parametrize("n_trials", [1, 12])
+def test_count_log_likelihood_is_that_of_the_observed_cells(n_trials):
+    rng = np.random.default_rng(0)
+    theta, X = random_bmm(3, 4, rng), with_holes(rng.binomial(n_trials, 0.5, size=(30, 4)).astype(float), 0)
+    cells = stats.binom(n_trials, theta.probs).logpmf(np.nan_to_num(X)[:, None])
+    expected = logsumexp(np.log(theta.weights) + np.where(np.isnan(X)[:, None], 0, cells).sum(axis=2), axis=1)
+    np.testing.assert_allclose(logsumexp(bmm.log_joint(X, theta, n_trials), axis=1), expected, rtol=1e-12, atol=1e-14)
+    density = declared_density(model_bmm.build_marginal_model(X, 3, None, n_trials), ["x"])
+    assert density(theta.arrays()) == pytest.approx(expected.sum(), rel=0, abs=1e-10)
+
+
+@each_family
+@given(seed=seeds, K=st.integers(1, 3), D=st.integers(2, 3))
+def test_objective_never_decreases_with_missing_cells_and_weights(family, seed, K, D):
+    X, start, rng = family.problem(seed, K, D, 50)
+    times = rng.randint(1, 4, size=50)
+    fit = family.fit(with_holes(X, seed), K, init=start, max_iter=20, quiet=FAILINGS, sample_weight=times)
+    history = fit.history_
+    assert np.isfinite(history).all()
+    assert (np.diff(history) >= -1e-11 * np.abs(history[1:])).all()
+
+
+@each_family
+def test_the_limit_is_a_maximum_of_the_likelihood_of_the_observed_cells(family):
+    """At convergence the observed-data objective has no ascent direction, which only the right moments bring about."""
+    X, _, rng = family.problem(3, 2, 2, 300)
+    prior, holed = family.prior(2, 2), with_holes(X, 1)
+    fit = family.fit(holed, 2, n_init=3, random_state=0, tol=1e-13, quiet=FAILINGS)
+    assert fit.converged_
+
+    def objective(vector):
+        weights = np.exp(vector[:2] - logsumexp(vector[:2]))
+        parameters = family.from_vector(weights, vector[2:], 2, 2)
+        _, log_likelihood = family.steps.e_step(holed, parameters, **family.options)
+        return log_likelihood + (0.0 if prior is None else prior.log_prob(parameters))
+
+    at = np.concatenate([np.log(fit.weights_), family.to_vector(fit.parameters_)])
+    assert objective(at) == pytest.approx(fit.objective_, rel=1e-12)
+    for _ in range(30):  # a step of h loses about n h²/2 = 2e-4 nats where the gradient is 0, and gains n h where not
+        assert objective(at + 1e-3 * rng.normal(size=len(at))) < fit.objective_ + 1e-9
+
+
+@each_family
+def test_complete_data_and_empty_rows_leave_the_fit_alone(family):
+    X, start, _ = family.problem(5, 2, 2, 60)
+    settings = {"init": start, "max_iter": 8, "quiet": FAILINGS}
+    fit = family.fit(X, 2, **settings)
+    padded = family.fit(np.vstack([X, np.full((3, 2), np.nan)]), 2, **settings)
+    assert largest_relative_gap(padded.parameters_.arrays(), fit.parameters_.arrays()) == 0
+    everything = np.vstack([X, np.full((3, 2), np.nan)])
+    assert fit.bic(everything) == fit.bic(X)
+    np.testing.assert_allclose(fit.predict_proba(everything)[60:], np.tile(fit.weights_, (3, 1)), rtol=1e-14)
+    np.testing.assert_allclose(fit.score_samples(everything)[60:], 0, atol=1e-15)
+
+
+def test_a_monotone_pattern_has_the_closed_form():
+    """One component, y missing for some: mean and covariance by regression of y on x (Anderson 1957)."""
+    rng = np.random.RandomState(0)
+    x = rng.normal(size=200)
+    y = 2 + 0.7 * x + rng.normal(size=200)
+    X = np.column_stack([x, np.where(np.arange(200) < 120, y, np.nan)])
+    fit = GaussianMixtureEM(1, tol=1e-14).fit(X)
+    both = X[:120]
+    S = np.cov(both, rowvar=False, bias=True)
+    slope = S[0, 1] / S[0, 0]
+    mean = both[:, 1].mean() + slope * (x.mean() - both[:, 0].mean())
+    variance = S[1, 1] + slope**2 * (x.var() - S[0, 0])
+    np.testing.assert_allclose(fit.means_[0], [x.mean(), mean], rtol=1e-7)
+    np.testing.assert_allclose(
+        fit.covariances_[0], [[x.var(), slope * x.var()], [slope * x.var(), variance]], rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("structure", COVARIANCE_TYPES)
+def test_imputed_cells_are_conditional_means(structure):
+    X = reference_data.iris()
+    fit = GaussianMixtureEM(2, covariance_type=structure, n_init=2, random_state=0).fit(with_holes(X, 2))
+    holed = with_holes(X, 3)
+    imputed, matrices = fit.impute(holed), fit.parameters_.covariance_matrices
+    seen = ~np.isnan(holed)
+    np.testing.assert_array_equal(imputed[seen], X[seen])
+    for i in (2, 5, 9):
+        o, m = np.flatnonzero(seen[i]), np.flatnonzero(~seen[i])
+        r = fit.predict_proba(holed[i : i + 1])[0]
+        guesses = [
+            mean[m] + S[np.ix_(m, o)] @ np.linalg.solve(S[np.ix_(o, o)], holed[i, o] - mean[o])
+            for mean, S in zip(fit.means_, matrices, strict=True)
+        ]
+        np.testing.assert_allclose(imputed[i, m], r @ np.array(guesses), rtol=1e-10)
+
+
+def test_imputed_counts_are_expected_successes():
+    family = next(row for row in FAMILIES if row.name == "binomial-ML")
+    X, _, _ = family.problem(0, 2, 3, 80)
+    fit = family.fit(with_holes(X, 0), 2, n_init=2, random_state=0, quiet=FAILINGS)
+    np.testing.assert_allclose(fit.impute(with_holes(X, 0))[2], TRIALS * fit.weights_ @ fit.probs_, rtol=1e-12)
+
+
+def test_a_fit_with_holes_finds_the_clusters():
+    X = reference_data.faithful()
+    fit = GaussianMixtureEM(2, random_state=0).fit(with_holes(X, 0, 0.2))
+    whole = GaussianMixtureEM(2, random_state=0).fit(X)
+    order = np.argsort(fit.weights_), np.argsort(whole.weights_)
+    np.testing.assert_allclose(fit.means_[order[0]], whole.means_[order[1]], rtol=0.02)
+
+
+def test_binary_data_may_have_holes_from_any_start():
+    X = with_holes(reference_data.lsat7()[::5].astype(float), 0)
+    for init in ("k-means++", "kmeans", "random", np.arange(len(X)) % 2):
+        fit = BernoulliMixtureEM(2, init=init, n_init=2, random_state=0, tol=1e-2).fit(X)
+        assert np.isfinite(fit.objective_)
