@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from em.acceleration import ACCELERATIONS
 from em.bound import normalise
 from em.engine import Collapse, Parameters, Problem, Run, blocks, one_blas_thread, run_em
 from em.samples import samples_to_fit, samples_to_use
@@ -43,7 +44,15 @@ class MixtureEM[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
     status_: str
 
     def __init__(
-        self, n_components: int, prior: Any, n_init: int, init: Any, tol: float, max_iter: int, random_state: Any
+        self,
+        n_components: int,
+        prior: Any,
+        n_init: int,
+        init: Any,
+        tol: float,
+        max_iter: int,
+        acceleration: str | None,
+        random_state: Any,
     ) -> None:
         self.n_components = n_components
         self.prior = prior
@@ -51,6 +60,7 @@ class MixtureEM[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         self.init = init
         self.tol = tol
         self.max_iter = max_iter
+        self.acceleration = acceleration
         self.random_state = random_state
 
     # What a family adds -------------------------------------------------------------------------------------------
@@ -107,10 +117,11 @@ class MixtureEM[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         X = self.check(X)
         with one_blas_thread():
             problem = self._problem(X)
-            runs = [run_em(problem, start, tol=self.tol, max_iter=self.max_iter) for start in self._starts(X)]
+            how = {"tol": self.tol, "max_iter": self.max_iter, "acceleration": self.acceleration}
+            runs = [run_em(problem, start, **how) for start in self._starts(X)]
             best = max(runs, key=lambda run: (not run.collapsed, run.objective))
             while best.converged and (start := self._released(problem, best)) is not None:
-                best = best.then(run_em(problem, start, tol=self.tol, max_iter=self.max_iter))
+                best = best.then(run_em(problem, start, **how))
             self._keep(best, n_collapsed=sum(run.collapsed for run in runs), n_runs=len(runs))
             self.status_ = "; ".join([self.status_, *self._remarks(X)])
         return self
@@ -132,7 +143,7 @@ class MixtureEM[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
             setattr(self, f"{name}_", array)
         self.log_likelihood_, self.objective_ = best.log_likelihood, best.objective
         self.history_, self.n_iter_, self.converged_ = best.history, best.n_iter, best.converged
-        self.n_collapsed_ = n_collapsed
+        self.n_e_steps_, self.n_collapsed_ = best.n_e_steps, n_collapsed
         if n_collapsed == n_runs:
             self.status_ = f"no maximum: all {n_runs} restart(s) collapsed, this one {best.status}"
             advice = "pass a prior, use fewer components, or look for duplicated samples"
@@ -173,6 +184,8 @@ class MixtureEM[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         count_at_least_one("n_init", self.n_init)
         count_at_least_one("max_iter", self.max_iter)
         number_above("tol", self.tol, 0, inclusive=True)
+        if self.acceleration not in ACCELERATIONS:
+            raise ValueError(f"acceleration must be 'squarem' or None, got {self.acceleration!r}")
         if isinstance(self.init, str):
             if self.init not in STARTS:
                 raise ValueError(f"init must be one of {', '.join(STARTS)}, parameters or labels, got {self.init!r}")

@@ -36,6 +36,8 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         Bound on the gain still to come, in nats of the whole objective (Aitken's extrapolation).
     max_iter : int, default 10000
         Largest number of iterations of each restart.
+    acceleration : {"squarem", None}, default "squarem"
+        Whether to leap ahead along EM's path where the objective allows it (:mod:`em.acceleration`).
     random_state : int, RandomState or None, default None
         Seed or source of randomness of the restarts.
 
@@ -48,9 +50,11 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
     log_likelihood_, objective_ : float
         Sums over samples in nats, of the returned parameters; the objective adds the log prior.
     history_ : ndarray, shape (n_iter_ + 1,)
-        Objective at the start and after each iteration of the best restart.
-    n_iter_, n_collapsed_ : int
-        Iterations of the best restart; how many restarts collapsed.
+        Objective at the start and after each iteration of the best restart; an iteration is a plain step of EM or a
+        leap.
+    n_iter_, n_e_steps_, n_collapsed_ : int
+        Iterations and E-steps of the best restart (a refused leap costs an E-step and is no iteration); how many
+        restarts collapsed.
     converged_ : bool
         Whether the best restart converged.
     status_ : str
@@ -92,9 +96,10 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         init: Any = "k-means++",
         tol: float = 1e-8,
         max_iter: int = 10_000,
+        acceleration: str | None = "squarem",
         random_state: Any = None,
     ) -> None:
-        super().__init__(n_components, prior, n_init, init, tol, max_iter, random_state)
+        super().__init__(n_components, prior, n_init, init, tol, max_iter, acceleration, random_state)
         self.covariance_type = covariance_type
 
     def _check_data(self, X: Array) -> None:
