@@ -24,7 +24,8 @@ from models.validation import Array
 BLOCK_ROWS = 4096
 EPS = float(np.finfo(np.float64).eps)
 TINY = float(np.finfo(np.float64).tiny)
-REMEMBERED = 3
+REMEMBERED = 4  # rates of convergence: right after a leap a slow direction may hide, and the rates before it tell
+CONFIRMED = 3  # estimates of the gain to come
 STEP_NOISE = 100 * EPS  # a step this small, in units of the parameters' scales, is the M-step's own rounding
 
 
@@ -139,7 +140,7 @@ def _iterate[P: Parameters, S](
     problem: Problem[P, S], start: P, tol: float, max_iter: int, squarem: Squarem | None
 ) -> Run[P]:
     at, gain = _visit(problem, start), GainToCome(start, problem.scales)
-    history, to_come, n_refused = [at.objective], np.inf, 0
+    history, to_come = [at.objective], np.inf
     status, converged, collapsed = "", False, False
     while True:
         if to_come <= tol:
@@ -152,42 +153,46 @@ def _iterate[P: Parameters, S](
             status = f"stopped at max_iter={max_iter} with {_nats(to_come)} still to be gained: raise max_iter or tol"
             break
         try:
-            parameters = problem.maximise(at.statistics)
+            at = _advance(problem, at, squarem, confirming=gain.estimates[-1] <= tol)
         except Collapse as collapse:
             collapsed, status = True, f"collapsed in iteration {len(history)}: {collapse}"
             break
-        leap = _leap(problem, squarem, parameters) if squarem else None
-        leapt = leap is not None and leap.objective >= at.objective
-        if squarem and leap is not None:
-            squarem.learn(leapt)
-            n_refused += not leapt
-        at = leap if leap is not None and leapt else _visit(problem, parameters)
         history.append(at.objective)
-        to_come = gain.after(at.parameters, history, leapt)
-    n_e_steps = len(history) + n_refused
-    return Run(
-        at.parameters, at.log_likelihood, at.objective, np.array(history), n_e_steps, converged, collapsed, status
-    )
+        to_come = gain.after(at.parameters, history, at.leapt)
+    n_e_steps = len(history) + (squarem.n_refused if squarem else 0)
+    path = np.array(history)
+    return Run(at.parameters, at.log_likelihood, at.objective, path, n_e_steps, converged, collapsed, status)
 
 
 @dataclass(frozen=True)
 class _Visit[P: Parameters, S]:
-    """Parameters and what their E-step gave."""
+    """Parameters, what their E-step gave, and whether a leap led there."""
 
     parameters: P
     log_likelihood: float
     objective: float
     statistics: S
+    leapt: bool
 
 
-def _visit[P: Parameters, S](problem: Problem[P, S], parameters: P) -> _Visit[P, S]:
+def _visit[P: Parameters, S](problem: Problem[P, S], parameters: P, leapt: bool = False) -> _Visit[P, S]:
     log_likelihood, statistics = problem.expect(parameters)
-    return _Visit(parameters, log_likelihood, log_likelihood + problem.log_prior(parameters), statistics)
+    return _Visit(parameters, log_likelihood, log_likelihood + problem.log_prior(parameters), statistics, leapt)
 
 
-def _leap[P: Parameters, S](problem: Problem[P, S], squarem: Squarem, plain: P) -> _Visit[P, S] | None:
-    ahead = squarem.after(plain)
-    return None if ahead is None else _visit(problem, ahead)
+def _advance[P: Parameters, S](
+    problem: Problem[P, S], at: _Visit[P, S], squarem: Squarem | None, confirming: bool
+) -> _Visit[P, S]:
+    """Return where one iteration leads: a leap that does not lose, or else the plain step that confirming needs."""
+    parameters = problem.maximise(at.statistics)
+    ahead = squarem.after(parameters) if squarem else None
+    if squarem and ahead is not None and not confirming:
+        leap = _visit(problem, ahead, leapt=True)
+        if leap.objective >= at.objective:
+            squarem.accepted()
+            return leap
+        squarem.refused()
+    return _visit(problem, parameters)
 
 
 class GainToCome:
@@ -199,8 +204,10 @@ class GainToCome:
     gains have sunk into the rounding of the objective; from then on the gain is carried forward from the last one that
     could be read, in proportion to the squared step.
 
-    One small step proves nothing (the first may hide a slow direction), so the largest of three estimates counts. A
-    start on a saddle cannot be told from a limit by any such rule: that is what restarts are for.
+    One small step proves nothing (the first may hide a slow direction), so q is the largest of the last few, and the
+    largest of three estimates in a row counts. A leap is no step of this series: it starts the three afresh, and while
+    they confirm the limit the engine leaps no more. A start on a saddle cannot be told from a limit by any such rule:
+    that is what restarts are for.
 
     Reference: Böhning et al. (1994), Annals of the Institute of Statistical Mathematics 46, 373-388.
     """
@@ -210,15 +217,15 @@ class GainToCome:
         self.scales = scales
         self.last_step = self.last_gain = self.gain_per_squared_step = 0.0
         self.rates: list[float] = []
-        self.estimates = [np.inf, np.inf, np.inf]
+        self.estimates = [np.inf] * CONFIRMED
 
     def after(self, parameters: Parameters, history: list[float], leapt: bool = False) -> float:
         """Return the gain still to come, in nats, after the plain step or the leap that led to ``parameters``."""
         arrays = parameters.arrays()
         step = _root_mean_square([(arrays[name] - self.last[name]) / self.scales[name] for name in arrays])
         if leapt:
-            self.last, self.last_step = arrays, 0.0
-            return max(self.estimates)
+            self.last, self.last_step, self.estimates = arrays, 0.0, [np.inf] * CONFIRMED
+            return np.inf
         if step <= STEP_NOISE:
             return 0.0
         gain = self._gain_of(step, history)
@@ -226,7 +233,7 @@ class GainToCome:
             self.rates = [*self.rates, max((step / self.last_step) ** 2, gain / self.last_gain)][-REMEMBERED:]
         rate = max(self.rates, default=np.inf)
         self.last, self.last_step, self.last_gain = arrays, step, gain
-        self.estimates = [*self.estimates, gain * rate / (1 - rate) if rate < 1 else np.inf][-3:]
+        self.estimates = [*self.estimates, gain * rate / (1 - rate) if rate < 1 else np.inf][-CONFIRMED:]
         return max(self.estimates)
 
     def _gain_of(self, step: float, history: list[float]) -> float:

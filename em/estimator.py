@@ -117,14 +117,16 @@ class MixtureEM[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         X = self.check(X)
         with one_blas_thread():
             problem = self._problem(X)
-            how = {"tol": self.tol, "max_iter": self.max_iter, "acceleration": self.acceleration}
-            runs = [run_em(problem, start, **how) for start in self._starts(X)]
+            runs = [self._run(problem, start) for start in self._starts(X)]
             best = max(runs, key=lambda run: (not run.collapsed, run.objective))
             while best.converged and (start := self._released(problem, best)) is not None:
-                best = best.then(run_em(problem, start, **how))
+                best = best.then(self._run(problem, start))
             self._keep(best, n_collapsed=sum(run.collapsed for run in runs), n_runs=len(runs))
             self.status_ = "; ".join([self.status_, *self._remarks(X)])
         return self
+
+    def _run(self, problem: Problem[P, Any], start: P) -> Run[P]:
+        return run_em(problem, start, tol=self.tol, max_iter=self.max_iter, acceleration=self.acceleration)
 
     def check(self, X: ArrayLike) -> Array:
         """Return X as `fit` uses it, or raise the ValueError that `fit` would, before any work."""
