@@ -52,6 +52,8 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
         Largest number of iterations of each restart.
     frozen : dict or None, default None
         Values of "weights" or "probs" that are given and not estimated.
+    acceleration : {"squarem", None}, default "squarem"
+        Whether to leap ahead along EM's path where the objective allows it (:mod:`em.acceleration`).
     random_state : int, RandomState or None, default None
         Seed or source of randomness of the restarts.
 
@@ -64,9 +66,10 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
     log_likelihood_, objective_ : float
         Sums over samples in nats, of the returned parameters; the objective adds the log prior.
     history_ : ndarray, shape (n_iter_ + 1,)
-        Objective at the start and after each iteration of the best restart.
-    n_iter_ : int
-        Iterations of the best restart.
+        Objective at the start and after each iteration of the best restart; an iteration is a plain step of EM or a
+        leap.
+    n_iter_, n_e_steps_ : int
+        Iterations and E-steps of the best restart (a refused leap costs an E-step and is no iteration).
     converged_ : bool
         Whether the best restart converged.
     identifiability_ : Identifiability
@@ -104,9 +107,10 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
         tol: float = 1e-8,
         max_iter: int = 10_000,
         frozen: Mapping[str, Any] | None = None,
+        acceleration: str | None = "squarem",
         random_state: Any = None,
     ) -> None:
-        super().__init__(n_components, prior, n_init, init, tol, max_iter, frozen, random_state)
+        super().__init__(n_components, prior, n_init, init, tol, max_iter, frozen, acceleration, random_state)
         self.n_trials = n_trials
 
     def _trials(self) -> Any:
@@ -236,9 +240,10 @@ class BernoulliMixtureEM(BinomialMixtureEM):
         tol: float = 1e-8,
         max_iter: int = 10_000,
         frozen: Mapping[str, Any] | None = None,
+        acceleration: str | None = "squarem",
         random_state: Any = None,
     ) -> None:
-        MixtureEM.__init__(self, n_components, prior, n_init, init, tol, max_iter, frozen, random_state)
+        MixtureEM.__init__(self, n_components, prior, n_init, init, tol, max_iter, frozen, acceleration, random_state)
 
     def _trials(self) -> Any:
         return 1

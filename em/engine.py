@@ -5,7 +5,8 @@ One iteration, in the tutorial's words, from parameters θ:
     E-step: r = p(z | x, θ), which makes the lower bound Q(·, r) + H(r) touch the objective at θ
     M-step: θ ← argmax Q(·, r) + log p(·)
 
-so the objective, log p(x | θ) + log p(θ), never decreases (Dempster, Laird & Rubin 1977; Neal & Hinton 1998).
+so the objective, log p(x | θ) + log p(θ), never decreases (Dempster, Laird & Rubin 1977; Neal & Hinton 1998). With an
+acceleration (:mod:`em.acceleration`) some iterations leap instead, and only where the objective does not decrease.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,11 +18,14 @@ from typing import Any, Protocol, Self
 import numpy as np
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
+from em.acceleration import Squarem
 from models.validation import Array
 
 BLOCK_ROWS = 4096
 EPS = float(np.finfo(np.float64).eps)
 TINY = float(np.finfo(np.float64).tiny)
+REMEMBERED = 4  # rates of convergence: right after a leap a slow direction may hide, and the rates before it tell
+CONFIRMED = 3  # estimates of the gain to come
 STEP_NOISE = 100 * EPS  # a step this small, in units of the parameters' scales, is the M-step's own rounding
 
 
@@ -75,7 +79,9 @@ class Run[P: Parameters]:
     log_likelihood, objective : float
         Sums over samples in nats, at ``parameters``.
     history : ndarray, shape (n_iter + 1,)
-        Objective at the start and after each iteration.
+        Objective at the start and after each iteration: a plain step or a leap that was taken.
+    n_e_steps : int
+        Number of E-steps made: n_iter + 1, and one for each leap that was refused.
     converged, collapsed : bool
         How it ended; neither when ``max_iter`` came first.
     status : str
@@ -86,22 +92,26 @@ class Run[P: Parameters]:
     log_likelihood: float
     objective: float
     history: Array
+    n_e_steps: int
     converged: bool
     collapsed: bool
     status: str
 
     @property
     def n_iter(self) -> int:
-        """Number of M-steps made."""
+        """Number of iterations made."""
         return len(self.history) - 1
 
     def then(self, after: Self) -> Self:
         """Return this run continued by another that started above its objective."""
         status = f"{after.status}, {self.n_iter} iterations after a false boundary was left"
-        return replace(after, history=np.concatenate([self.history, after.history]), status=status)
+        history, n_e_steps = np.concatenate([self.history, after.history]), self.n_e_steps + after.n_e_steps
+        return replace(after, history=history, n_e_steps=n_e_steps, status=status)
 
 
-def run_em[P: Parameters, S](problem: Problem[P, S], start: P, *, tol: float, max_iter: int) -> Run[P]:
+def run_em[P: Parameters, S](
+    problem: Problem[P, S], start: P, *, tol: float, max_iter: int, acceleration: str | None = None
+) -> Run[P]:
     """Iterate E-step and M-step from ``start`` until at most ``tol`` nats of the objective are still to be gained.
 
     Parameters
@@ -114,6 +124,8 @@ def run_em[P: Parameters, S](problem: Problem[P, S], start: P, *, tol: float, ma
         Bound on the gain still to come, in nats of the whole objective (see :class:`GainToCome`).
     max_iter : int
         Largest number of iterations.
+    acceleration : {"squarem", None}, default None
+        Whether to leap ahead after every second plain step (see :mod:`em.acceleration`).
 
     Returns
     -------
@@ -121,17 +133,16 @@ def run_em[P: Parameters, S](problem: Problem[P, S], start: P, *, tol: float, ma
         The parameters reached, their objective, and the story of the run.
     """
     with one_blas_thread():
-        return _iterate(problem, start, tol, max_iter)
+        return _iterate(problem, start, tol, max_iter, Squarem(problem.scales) if acceleration else None)
 
 
-def _iterate[P: Parameters, S](problem: Problem[P, S], start: P, tol: float, max_iter: int) -> Run[P]:
-    parameters, gain = start, GainToCome(start, problem.scales)
-    history: list[float] = []
+def _iterate[P: Parameters, S](
+    problem: Problem[P, S], start: P, tol: float, max_iter: int, squarem: Squarem | None
+) -> Run[P]:
+    at, gain = _visit(problem, start), GainToCome(start, problem.scales)
+    history, to_come = [at.objective], np.inf
     status, converged, collapsed = "", False, False
     while True:
-        log_likelihood, statistics = problem.expect(parameters)
-        history.append(log_likelihood + problem.log_prior(parameters))
-        to_come = gain.after(parameters, history)
         if to_come <= tol:
             converged, status = (
                 True,
@@ -142,11 +153,46 @@ def _iterate[P: Parameters, S](problem: Problem[P, S], start: P, tol: float, max
             status = f"stopped at max_iter={max_iter} with {_nats(to_come)} still to be gained: raise max_iter or tol"
             break
         try:
-            parameters = problem.maximise(statistics)
+            at = _advance(problem, at, squarem, confirming=gain.estimates[-1] <= tol)
         except Collapse as collapse:
             collapsed, status = True, f"collapsed in iteration {len(history)}: {collapse}"
             break
-    return Run(parameters, log_likelihood, history[-1], np.array(history), converged, collapsed, status)
+        history.append(at.objective)
+        to_come = gain.after(at.parameters, history, at.leapt)
+    n_e_steps = len(history) + (squarem.n_refused if squarem else 0)
+    path = np.array(history)
+    return Run(at.parameters, at.log_likelihood, at.objective, path, n_e_steps, converged, collapsed, status)
+
+
+@dataclass(frozen=True)
+class _Visit[P: Parameters, S]:
+    """Parameters, what their E-step gave, and whether a leap led there."""
+
+    parameters: P
+    log_likelihood: float
+    objective: float
+    statistics: S
+    leapt: bool
+
+
+def _visit[P: Parameters, S](problem: Problem[P, S], parameters: P, leapt: bool = False) -> _Visit[P, S]:
+    log_likelihood, statistics = problem.expect(parameters)
+    return _Visit(parameters, log_likelihood, log_likelihood + problem.log_prior(parameters), statistics, leapt)
+
+
+def _advance[P: Parameters, S](
+    problem: Problem[P, S], at: _Visit[P, S], squarem: Squarem | None, confirming: bool
+) -> _Visit[P, S]:
+    """Return where one iteration leads: a leap that does not lose, or else the plain step that confirming needs."""
+    parameters = problem.maximise(at.statistics)
+    ahead = squarem.after(parameters) if squarem else None
+    if squarem and ahead is not None and not confirming:
+        leap = _visit(problem, ahead, leapt=True)
+        if leap.objective >= at.objective:
+            squarem.accepted()
+            return leap
+        squarem.refused()
+    return _visit(problem, parameters)
 
 
 class GainToCome:
@@ -158,8 +204,10 @@ class GainToCome:
     gains have sunk into the rounding of the objective; from then on the gain is carried forward from the last one that
     could be read, in proportion to the squared step.
 
-    One small step proves nothing (the first may hide a slow direction), so the largest of three estimates counts. A
-    start on a saddle cannot be told from a limit by any such rule: that is what restarts are for.
+    One small step proves nothing (the first may hide a slow direction), so q is the largest of the last few, and the
+    largest of three estimates in a row counts. A leap is no step of this series: it starts the three afresh, and while
+    they confirm the limit the engine leaps no more. A start on a saddle cannot be told from a limit by any such rule:
+    that is what restarts are for.
 
     Reference: Böhning et al. (1994), Annals of the Institute of Statistical Mathematics 46, 373-388.
     """
@@ -168,20 +216,24 @@ class GainToCome:
         self.last = start.arrays()
         self.scales = scales
         self.last_step = self.last_gain = self.gain_per_squared_step = 0.0
-        self.estimates = [np.inf, np.inf, np.inf]
+        self.rates: list[float] = []
+        self.estimates = [np.inf] * CONFIRMED
 
-    def after(self, parameters: Parameters, history: list[float]) -> float:
-        """Return the gain still to come, in nats, after the step that led to ``parameters``."""
-        if len(history) < 2:
-            return np.inf
+    def after(self, parameters: Parameters, history: list[float], leapt: bool = False) -> float:
+        """Return the gain still to come, in nats, after the plain step or the leap that led to ``parameters``."""
         arrays = parameters.arrays()
         step = _root_mean_square([(arrays[name] - self.last[name]) / self.scales[name] for name in arrays])
+        if leapt:
+            self.last, self.last_step, self.estimates = arrays, 0.0, [np.inf] * CONFIRMED
+            return np.inf
         if step <= STEP_NOISE:
             return 0.0
         gain = self._gain_of(step, history)
-        rate = max((step / self.last_step) ** 2, gain / self.last_gain) if self.last_step > 0 else np.inf
+        if self.last_step > 0:
+            self.rates = [*self.rates, max((step / self.last_step) ** 2, gain / self.last_gain)][-REMEMBERED:]
+        rate = max(self.rates, default=np.inf)
         self.last, self.last_step, self.last_gain = arrays, step, gain
-        self.estimates = [*self.estimates, gain * rate / (1 - rate) if rate < 1 else np.inf][-3:]
+        self.estimates = [*self.estimates, gain * rate / (1 - rate) if rate < 1 else np.inf][-CONFIRMED:]
         return max(self.estimates)
 
     def _gain_of(self, step: float, history: list[float]) -> float:

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from em.acceleration import ACCELERATIONS
 from em.bound import normalise
 from em.engine import Collapse, Parameters, Problem, Run, blocks, one_blas_thread, run_em
 from em.samples import Samples, check_sample_weight, samples_to_fit, samples_to_use
@@ -52,6 +53,7 @@ class MixtureEM[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         tol: float,
         max_iter: int,
         frozen: Mapping[str, Any] | None,
+        acceleration: str | None,
         random_state: Any,
     ) -> None:
         self.n_components = n_components
@@ -61,6 +63,7 @@ class MixtureEM[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         self.tol = tol
         self.max_iter = max_iter
         self.frozen = frozen
+        self.acceleration = acceleration
         self.random_state = random_state
 
     def __sklearn_tags__(self) -> Tags:
@@ -134,10 +137,10 @@ class MixtureEM[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         samples = self._samples(X, sample_weight)
         with one_blas_thread():
             problem = self._problem(samples)
-            runs = [run_em(problem, start, tol=self.tol, max_iter=self.max_iter) for start in self._starts(samples)]
+            runs = [self._run(problem, start) for start in self._starts(samples)]
             best = max(runs, key=lambda run: (not run.collapsed, run.objective))
             while best.converged and (start := self._released(problem, best)) is not None:
-                best = best.then(run_em(problem, start, tol=self.tol, max_iter=self.max_iter))
+                best = best.then(self._run(problem, start))
             self._keep(best, n_collapsed=sum(run.collapsed for run in runs), n_runs=len(runs))
             self.status_ = "; ".join([self.status_, *self._remarks(samples)])
         return self
@@ -152,6 +155,9 @@ class MixtureEM[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         self._check_data(samples)
         return samples
 
+    def _run(self, problem: Problem[P, Any], start: P) -> Run[P]:
+        return run_em(problem, start, tol=self.tol, max_iter=self.max_iter, acceleration=self.acceleration)
+
     def fit_predict(self, X: ArrayLike, y: Any = None) -> np.ndarray:
         """Fit the mixture and return the most probable label of each sample, shape (n,)."""
         return self.fit(X).predict(X)
@@ -164,7 +170,7 @@ class MixtureEM[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         self.n_free_parameters_ = sum(n for name, n in counts.items() if name not in (self.frozen or {}))
         self.log_likelihood_, self.objective_ = best.log_likelihood, best.objective
         self.history_, self.n_iter_, self.converged_ = best.history, best.n_iter, best.converged
-        self.n_collapsed_ = n_collapsed
+        self.n_e_steps_, self.n_collapsed_ = best.n_e_steps, n_collapsed
         if n_collapsed == n_runs:
             self.status_ = f"no maximum: all {n_runs} restart(s) collapsed, this one {best.status}"
             advice = "pass a prior, use fewer components, or look for duplicated samples and collinear columns"
@@ -218,6 +224,8 @@ class MixtureEM[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         count_at_least_one("n_init", self.n_init)
         count_at_least_one("max_iter", self.max_iter)
         number_above("tol", self.tol, 0, inclusive=True)
+        if self.acceleration not in ACCELERATIONS:
+            raise ValueError(f"acceleration must be 'squarem' or None, got {self.acceleration!r}")
         if isinstance(self.init, str):
             if self.init not in STARTS:
                 raise ValueError(f"init must be one of {', '.join(STARTS)}, parameters or labels, got {self.init!r}")

@@ -47,6 +47,8 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         Largest number of iterations of each restart.
     frozen : dict or None, default None
         Values of "weights", "means" or "covariances" that are given and not estimated.
+    acceleration : {"squarem", None}, default "squarem"
+        Whether to leap ahead along EM's path where the objective allows it (:mod:`em.acceleration`).
     random_state : int, RandomState or None, default None
         Seed or source of randomness of the restarts.
 
@@ -59,9 +61,11 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
     log_likelihood_, objective_ : float
         Sums over samples in nats, of the returned parameters; the objective adds the log prior.
     history_ : ndarray, shape (n_iter_ + 1,)
-        Objective at the start and after each iteration of the best restart.
-    n_iter_, n_collapsed_ : int
-        Iterations of the best restart; how many restarts collapsed.
+        Objective at the start and after each iteration of the best restart; an iteration is a plain step of EM or a
+        leap.
+    n_iter_, n_e_steps_, n_collapsed_ : int
+        Iterations and E-steps of the best restart (a refused leap costs an E-step and is no iteration); how many
+        restarts collapsed.
     converged_ : bool
         Whether the best restart converged.
     status_ : str
@@ -105,9 +109,10 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         tol: float = 1e-8,
         max_iter: int = 10_000,
         frozen: Mapping[str, Any] | None = None,
+        acceleration: str | None = "squarem",
         random_state: Any = None,
     ) -> None:
-        super().__init__(n_components, prior, n_init, init, tol, max_iter, frozen, random_state)
+        super().__init__(n_components, prior, n_init, init, tol, max_iter, frozen, acceleration, random_state)
         self.covariance_type = covariance_type
 
     def _check_data(self, samples: Samples) -> None:

@@ -70,6 +70,8 @@ def test_more_components_than_samples_are_refused(estimator):
         ({"tol": None}, r"tol must .* number.*, got None"),
         ({"max_iter": 0}, "max_iter must be a whole number of at least 1, got 0"),
         ({"max_iter": 2.5}, "max_iter must be a whole number of at least 1, got 2.5"),
+        ({"acceleration": "anderson"}, "acceleration must be 'squarem' or None, got 'anderson'"),
+        ({"acceleration": True}, "acceleration must be 'squarem' or None, got True"),
         ({"n_init": 0}, "n_init must be a whole number of at least 1, got 0"),
         ({"n_init": True}, "n_init must be a whole number of at least 1, got True"),
         ({"init": "kmeans++"}, r"init must be one of k-means\+\+, kmeans, random, .*, got 'kmeans\+\+'"),
