@@ -192,7 +192,10 @@ def test_progress_goes_to_standard_error_and_changes_nothing(capsys, monkeypatch
         ({"n_components": [1, 151]}, "n_components must be at most the number of samples 150, got 151"),
         ({"covariance_type": "full"}, "covariance_type must be a list of values to try, got 'full'"),
         ({"covariance_type": ["full", "round"]}, "covariance_type must be .*, got 'round'"),
-        ({"n_trials": [1]}, "GaussianMixtureEM has no parameter n_trials to vary, only covariance_type, "),
+        (
+            {"n_trials": [1]},
+            "GaussianMixtureEM has no parameter n_trials to vary, only acceleration, ",
+        ),
         ({"X": [[0.0], [np.inf]]}, "X must be finite, or NaN .*, got infinity"),
     ],
     ids=str,

@@ -106,7 +106,8 @@ def test_mixtures_of_counts_fail_the_checks_whose_data_are_no_counts_and_no_othe
     failed = [r for r in results if r["status"] != "passed"]
     assert {r["check_name"] for r in failed} == set(REAL_DATA_CHECKS)
     for result in failed:
-        assert "X must hold only 0 and 1" in f"{result['exception']}{result['exception'].__cause__}"
+        error = result["exception"]
+        assert "X must hold only 0 and 1" in f"{error}{error.__cause__}{error.__context__}"
 
 
 @pytest.mark.parametrize("estimator", [GaussianMixtureEM(1), KMeans(2, random_state=0)], ids=repr)
