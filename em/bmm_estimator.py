@@ -10,16 +10,13 @@ from em.bmm import (
     CountStatistics,
     log_choose,
     log_joint,
-    log_kernel,
-    log_weights,
     m_step,
     mode,
     patterns,
-    sufficient_statistics,
 )
-from em.bound import normalise
-from em.engine import EPS, Problem, Run, sum_over_blocks
+from em.engine import EPS, Problem, Run
 from em.estimator import MixtureEM
+from em.fused import count_pass, expected_passes
 from em.identifiability import identify
 from em.status import NotIdentifiableWarning
 from models.bmm import BMMParameters, BMMPrior, simulate
@@ -119,19 +116,12 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
     def _problem(self, X: Array) -> Problem[BMMParameters, CountStatistics]:
         X, trials = count_matrix(X, self._trials())
         X, trials, frequencies = patterns(X, trials)
-        log_base = log_choose(X, trials)
+        log_coefficients = float(frequencies @ log_choose(X, trials))
 
         def expect(parameters: BMMParameters) -> tuple[float, CountStatistics]:
-            log_pi = log_weights(parameters)
-
-            def step(rows: slice) -> tuple[float, CountStatistics]:
-                joint = log_pi + log_kernel(X[rows], trials[rows], parameters.probs)
-                responsibilities, log_prob = normalise(joint)
-                weighted = responsibilities * frequencies[rows, None]
-                log_likelihood = frequencies[rows] * (log_prob + log_base[rows])
-                return float(log_likelihood.sum()), sufficient_statistics(X[rows], trials[rows], weighted)
-
-            return sum_over_blocks(len(X), step)
+            n_passes = expected_passes(self.n_init, self.max_iter)
+            log_likelihood, statistics = count_pass(X, trials, parameters, frequencies, n_passes=n_passes)
+            return log_likelihood + log_coefficients, statistics
 
         return Problem(expect, lambda statistics: mode(statistics, self.prior), self._log_prior, SCALES)
 

@@ -25,13 +25,19 @@ from models.gmm import GMMParameters
 from models.validation import Array
 
 CHUNK_ROWS = 8192
-COMPILING = 2e9  # cells x components x passes that NumPy gets through while the kernels compile (seconds, once)
+COMPILING = 1e9  # cells x components x passes that take NumPy as long as compiling takes: some 10 s
+TYPICAL_ITERATIONS = 50
 EVERY_ROW = np.empty(0)  # weights of 1
 
 
 def pays(n_rows: int, n_columns: int, n_components: int, n_passes: float) -> bool:
     """Whether so many passes are worth compiling the kernels for."""
     return n_rows * (n_columns + 2) * n_components * n_passes >= COMPILING
+
+
+def expected_passes(n_init: int, max_iter: int) -> int:
+    """Return a guess of how many passes a fit makes."""
+    return n_init * min(max_iter, TYPICAL_ITERATIONS)
 
 
 def gaussian_pass(
@@ -153,14 +159,16 @@ def count_pass(
     log_pi, boundary = log_weights(parameters), ((parameters.probs == 0) | (parameters.probs == 1)).any()
     if not isinstance(X, np.ndarray):
         return _sum_over_chunks(n, _sparse_step(X, trials[0], parameters, weights), threads)
-    if boundary or not pays(n, D, K, n_passes):
+    large = pays(n, D, K, n_passes)
+    if boundary or not large:
 
         def block(rows: slice) -> tuple[float, CountStatistics]:
-            joint = log_pi + log_kernel(X[rows], trials[rows], parameters.probs)
-            responsibilities, log_likelihood = _weighted(joint, weights[rows])
+            responsibilities, log_likelihood = _weighted(
+                log_pi + log_kernel(X[rows], trials[rows], parameters.probs), weights[rows]
+            )
             return log_likelihood, sufficient_counts(X[rows], trials[rows], responsibilities)
 
-        return sum_over_blocks(n, block)
+        return _sum_over_chunks(n, block, threads) if large else sum_over_blocks(n, block)
     from em import kernels
 
     log_failure = np.log1p(-parameters.probs)

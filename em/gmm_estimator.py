@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from scipy.linalg import eigh
 
-from em.engine import Collapse, Problem, sum_over_blocks
+from em.engine import Collapse, Problem
 from em.estimator import MixtureEM
-from em.gmm import GaussianStatistics, e_step, log_joint, m_step, mode, sufficient_statistics
+from em.fused import expected_passes, gaussian_pass
+from em.gmm import GaussianStatistics, log_joint, m_step, mode
 from em.samples import typical_size
 from models.gmm import GMMParameters, GMMPrior, simulate
 from models.gmm.structures import check_covariance_type
@@ -115,11 +116,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         spread, kind = covariance_of(X), self.covariance_type
 
         def expect(parameters: GMMParameters) -> tuple[float, GaussianStatistics]:
-            def step(rows: slice) -> tuple[float, GaussianStatistics]:
-                r, log_likelihood = e_step(X[rows], parameters)
-                return log_likelihood, sufficient_statistics(X[rows], r, parameters.means, kind)
-
-            return sum_over_blocks(len(X), step)
+            return gaussian_pass(X, parameters, n_passes=expected_passes(self.n_init, self.max_iter))
 
         def maximise(statistics: GaussianStatistics) -> GMMParameters:
             parameters = mode(statistics, self.prior)
