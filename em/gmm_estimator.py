@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import eigh
 
-from em.engine import Collapse, Problem
+from em.engine import Collapse, Problem, blocks
 from em.estimator import MixtureEM
 from em.fused import expected_passes, gaussian_pass
 from em.gmm import GaussianStatistics, log_joint, m_step, mode
@@ -142,8 +142,9 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
 
 def covariance_of(X: Array) -> Array:
     """Return the maximum-likelihood covariance (D, D) of all samples."""
-    gap = X - X.mean(axis=0)
-    return gap.T @ gap / len(X)
+    mean = X.mean(axis=0)
+    gaps = (X[rows] - mean for rows in blocks(len(X)))  # never a second array of the size of X
+    return sum((gap.T @ gap for gap in gaps), np.zeros((X.shape[1], X.shape[1]))) / len(X)
 
 
 def check_variances(X: Array, covariance_type: str) -> None:

@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from em.engine import blocks
 from models.validation import Array, data_matrix
 
 
@@ -37,6 +38,8 @@ def typical_size(X: Array) -> tuple[Array, Array]:
     A deviation is a standard deviation, or 1 for a constant column. A mean cannot be known better than its own
     rounding, so far from zero that distance is its unit.
     """
-    spread = X.std(axis=0)
+    mean = X.mean(axis=0)
+    squares = (((X[rows] - mean) ** 2).sum(axis=0) for rows in blocks(len(X)))  # never a second array of the size of X
+    spread = np.sqrt(sum(squares, np.zeros(X.shape[1])) / len(X))
     deviation = np.where(spread > 0, spread, 1.0)
-    return np.maximum(np.abs(X.mean(axis=0)), deviation), deviation
+    return np.maximum(np.abs(mean), deviation), deviation

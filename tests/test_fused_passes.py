@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 
 import em.fused
 from em import BernoulliMixtureEM, GaussianMixtureEM
+from em.bmm import patterns
 from em.fused import CHUNK_ROWS, count_pass, gaussian_pass, pays
 from models.bmm import BMMParameters
 from models.gmm import GMMParameters
@@ -154,3 +155,11 @@ def test_fits_by_kernels_and_by_numpy_are_the_same(estimator, monkeypatch):
 def test_small_work_does_not_pay_for_compiling_and_large_work_does():
     assert not pays(10_000, 2, 3, 500)  # a second of NumPy
     assert pays(1_000_000, 10, 10, 50)
+
+
+def test_rows_that_repeat_are_collapsed_and_others_left_alone():
+    X, trials = np.random.RandomState(0).randint(2, size=(70_000, 30)).astype(float), np.broadcast_to(1.0, (70_000, 30))
+    assert patterns(X, trials)[0] is X
+    distinct, _, frequencies = patterns(np.ascontiguousarray(X[:, :14]), trials[:, :14])
+    assert len(distinct) <= 2**14
+    assert frequencies.sum() == len(X)
