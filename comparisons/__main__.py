@@ -35,7 +35,7 @@ def main(
     wanted = [name.strip() for name in only.split(",") if name.strip()]
     with bad_input_exits():
         if unknown := set(wanted) - {case.data for case in cases}:
-            names = ", ".join(case.data for case in cases)
+            names = ", ".join(dict.fromkeys(case.data for case in cases))
             raise ValueError(f"only must name standard cases ({names}), got {', '.join(sorted(unknown))}")
         chosen = [case for case in cases if not wanted or case.data in wanted]
         prepared = [
@@ -47,13 +47,14 @@ def main(
     for case, found in zip(chosen, prepared, strict=True):
         run_comparison(found, Bars(case.data))
         if out is not None:
-            found.save(out / f"{case.data}-{case.n_components}")
+            found.save(out / case.name)
         as_declared = found.verdict == case.verdict
         missed += not as_declared
         mark = "[green]as declared[/]" if as_declared else f"[bold red]declared {case.verdict!r}[/]"
         seconds = sum(found.seconds.values())
         note = "" if as_declared else f"; {found.explanation}"
-        name = f"{found.family.name} {case.data:16s} K={case.n_components:<3d}"
+        structure = case.covariance_type if found.family.name == "gmm" else ""
+        name = f"{found.family.name} {case.data:16s} K={case.n_components:<3d}{structure:10s}"
         console.print(
             f"{name} {found.verdict:15s} {mark} ({seconds:.0f} s{note})",
             highlight=False,

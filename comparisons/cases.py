@@ -13,6 +13,8 @@ class Case:
         Name of a built-in data set.
     n_components : int
         Number of components K.
+    covariance_type : str
+        Structure of the covariances of a Gaussian mixture.
     verdict : str
         The verdict that it must reach.
     draws : int
@@ -24,9 +26,16 @@ class Case:
 
     data: str
     n_components: int
+    covariance_type: str = "full"
     verdict: str = "agree"
     draws: int = 1000
     regular: bool = False
+
+    @property
+    def name(self) -> str:
+        """Data, K and, where it is not the default, the structure: the folder of its results."""
+        structure = "" if self.covariance_type == "full" else f"-{self.covariance_type}"
+        return f"{self.data}-{self.n_components}{structure}"
 
 
 STANDARD = {
@@ -40,6 +49,9 @@ STANDARD = {
         Case("unequal-weights", 2, regular=True),
         Case("ten-dimensions", 3, regular=True),
         Case("collapsing", 2, verdict="no maximum"),
+        Case("faithful", 2, "tied", regular=True),
+        Case("separated", 3, "diag", regular=True),
+        Case("unequal-weights", 2, "spherical", regular=True),
     ),
     "bmm": (
         Case("lsat7", 2),
@@ -53,9 +65,10 @@ STANDARD = {
 }
 
 
-def standard_case(family: str, data: str, n_components: int | None) -> Case:
-    """Return the declared case of a built-in data set; with another K nothing is declared but agreement."""
+def standard_case(family: str, data: str, n_components: int | None, covariance_type: str = "full") -> Case:
+    """Return the declared case of a built-in data set; with another K or structure only agreement is declared."""
     for case in STANDARD[family]:
-        if case.data == data and n_components in (None, case.n_components):
+        asked = (data, case.n_components if n_components is None else n_components, covariance_type)
+        if asked == (case.data, case.n_components, case.covariance_type):
             return case
-    return Case(data, n_components if n_components is not None else 2)
+    return Case(data, 2 if n_components is None else n_components, covariance_type)

@@ -36,7 +36,7 @@ def application(family: str) -> typer.Typer:
 
 
 def _help(family: str) -> str:
-    names = ", ".join(case.data for case in STANDARD[family])
+    names = ", ".join(dict.fromkeys(case.data for case in STANDARD[family]))
     return (
         f"Fit a {TITLES[family]} by EM and by PyMC and say, with numbers, whether they agree.\n\n"
         "EM gives maximum likelihood and, under the prior that the PyMC model takes, MAP. PyMC gives the joint "
@@ -94,11 +94,10 @@ def _command(family: str) -> Any:
         console = Console()
         with bad_input_exits():
             dataset = _dataset(data, family, trials)
-            case = standard_case(family, data, components)
+            case = standard_case(family, data, components, covariance)
             found = prepare_case(
                 dataset,
                 case,
-                covariance=covariance,
                 prior=prior,
                 draws=draws,
                 tune=tune,
@@ -106,7 +105,9 @@ def _command(family: str) -> Any:
                 restarts=restarts,
                 seed=seed,
             )
-            folder = check_writable(out if out is not None else Path("results") / f"{dataset.name}-{case.n_components}")
+            folder = check_writable(
+                out if out is not None else Path("results") / dataclasses.replace(case, data=dataset.name).name
+            )
         run_comparison(found, Bars(escape(dataset.name)))
         found.print(console)
         found.save(folder)
@@ -130,7 +131,6 @@ def prepare_case(
     dataset: Dataset,
     case: Case,
     *,
-    covariance: str = "full",
     prior: str = "",
     draws: int | None,
     tune: int,
@@ -139,23 +139,24 @@ def prepare_case(
     restarts: int = 10,
 ) -> Comparison:
     """Check and prepare the comparison of a data set as its case says; gaps are judged only as it declares."""
-    half, K = family_of(dataset.family, dataset.n_trials, covariance), case.n_components
-    as_declared = not prior and covariance == "full"
-    knows_truth = dataset.truth is not None and dataset.truth.n_components == K and covariance == "full"
+    half, K = family_of(dataset.family, dataset.n_trials, case.covariance_type), case.n_components
+    truth = dataset.truth
+    if truth is not None and (truth.n_components != K or case.covariance_type != "full"):
+        truth = None  # what the data were drawn from is no parameter of this mixture
     return prepare(
         dataset.X,
         family=dataset.family,
         n_components=K,
         prior=_changed(half.default_prior(dataset.X, K), prior) if prior else None,
         n_trials=dataset.n_trials,
-        covariance_type=covariance,
+        covariance_type=case.covariance_type,
         draws=case.draws if draws is None else draws,
         tune=tune,
         chains=chains,
         n_init=restarts,
         random_state=seed,
-        regular=case.regular and as_declared,
-        truth=dataset.truth if knows_truth else None,
+        regular=case.regular and not prior,
+        truth=truth,
         title=dataset.name,
         feature_names=dataset.feature_names,
     )
@@ -183,7 +184,7 @@ def _dataset(data: str, family: str, trials: int) -> Dataset:
         return dataset
     if data.endswith(".csv") or Path(data).exists():
         return read_csv(data, family, trials)
-    names = ", ".join(case.data for case in STANDARD[family])
+    names = ", ".join(dict.fromkeys(case.data for case in STANDARD[family]))
     raise ValueError(f"data must be a CSV file or one of {names}, got {data!r}")
 
 

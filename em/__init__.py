@@ -1,15 +1,23 @@
 """How we estimate: EM, written by hand in NumPy. Nothing here imports PyMC or JAX.
 
-Estimators in scikit-learn's manner (`GaussianMixtureEM`, `BernoulliMixtureEM`, `BinomialMixtureEM`, `KMeans`), the
-textbook's steps as pure functions (:mod:`em.gmm`, :mod:`em.bmm`), and the quantities of EM's proof (`q_function`,
-`entropy`, `elbo`, `complete_data_log_likelihood`).
+Estimators in scikit-learn's manner (`GaussianMixtureEM`, `BernoulliMixtureEM`, `BinomialMixtureEM`, `KMeans`,
+`MiniBatchKMeans`), the textbook's steps as pure functions (:mod:`em.gmm`, :mod:`em.bmm`), and the quantities of EM's
+proof (`q_function`, `entropy`, `elbo`, `complete_data_log_likelihood`). How many components: `select`,
+`likelihood_ratio_test`, `kmeans_sweep`. Anomalies: `is_anomaly`, `density_threshold`. Pictures: :mod:`em.plots`.
+Files: `save`, `load`.
 """
 
-from em import bmm, gmm
+from em import bmm, gmm, plots
+from em.anomalies import density_threshold, is_anomaly
 from em.bmm_estimator import BernoulliMixtureEM, BinomialMixtureEM
 from em.bound import complete_data_log_likelihood, elbo, entropy, q_function
 from em.gmm_estimator import GaussianMixtureEM
 from em.kmeans import KMeans
+from em.kmeans_sweep import kmeans_sweep
+from em.likelihood_ratio import LikelihoodRatioTest, likelihood_ratio_test
+from em.minibatch_kmeans import MiniBatchKMeans
+from em.saving import load, save
+from em.selection import Selection, select
 from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning, NotIdentifiableWarning
 
 __all__ = [
@@ -18,13 +26,24 @@ __all__ = [
     "CollapseWarning",
     "GaussianMixtureEM",
     "KMeans",
+    "LikelihoodRatioTest",
+    "MiniBatchKMeans",
     "NoMaximumWarning",
     "NotConvergedWarning",
     "NotIdentifiableWarning",
+    "Selection",
     "bmm",
     "complete_data_log_likelihood",
+    "density_threshold",
     "elbo",
     "entropy",
     "gmm",
+    "is_anomaly",
+    "kmeans_sweep",
+    "likelihood_ratio_test",
+    "load",
+    "plots",
     "q_function",
+    "save",
+    "select",
 ]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from sklearn.utils import Tags
 
 from em.bmm import (
     CountStatistics,
@@ -105,6 +106,12 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
 
     def _trials(self) -> Any:
         return self.n_trials
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tell scikit-learn that the data are not negative."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only = True
+        return tags
 
     def _check_data(self, X: Array) -> None:
         count_matrix(X, self._trials())

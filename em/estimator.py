@@ -226,6 +226,15 @@ class MixtureEM[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         """Return -2 log-likelihood + 2 p, with p free parameters; smaller is better (Akaike 1974)."""
         return float(-2 * self.score_samples(X).sum() + 2 * self.parameters_.n_free_parameters)
 
+    def icl(self, X: ArrayLike) -> float:
+        """Return BIC - 2 Σ_i log max_k p(z_i = k | x_i), the integrated completed likelihood; smaller is better.
+
+        This is -2 log p(X, ẑ) + p log n at the most probable labels ẑ, as Biernacki, Celeux & Govaert (2000) define it
+        and as R's mclust computes it (mclust's sign is the opposite). McLachlan & Peel (2000, chapter 6) add twice
+        the entropy of the responsibilities instead, which is never less.
+        """
+        return float(self.bic(X) - 2 * np.log(self.predict_proba(X).max(axis=1)).sum())
+
 
 def _are_labels(values: Any, n_samples: int, n_components: int) -> bool:
     try:

@@ -167,7 +167,7 @@ def check_variances(X: Array, covariance_type: str) -> None:
             raise ValueError(
                 "X must have more samples than features and no collinear columns for maximum likelihood, got shape "
                 f"{X.shape} and a correlation matrix with eigenvalue {flattest:.1e}: every covariance would be "
-                "singular. Drop columns, pass a prior, or take covariance_type='diag'"
+                "singular. Drop columns, take covariance_type='diag', or pass a prior"
             )
 
 
@@ -182,7 +182,8 @@ def refuse_collapse(parameters: GMMParameters, counts: Array, spread: Array) -> 
     smallest = int(np.argmin(counts))
     too_few = {"full": D, "tied": 0, "diag": 1, "spherical": 1}[kind]
     if counts[smallest] <= too_few:
-        raise Collapse(f"component {smallest} keeps {counts[smallest]:.3g} samples, at most {too_few}")
+        need = f"at most the {D} feature(s)" if kind == "full" else f"at most {too_few}"
+        raise Collapse(f"component {smallest} keeps {counts[smallest]:.3g} samples, {need}")
     for k, flattest in enumerate(_smallest_scaled_eigenvalues(parameters, spread)):
         if flattest < SMALLEST_SCALED_EIGENVALUE:
             whose = "the shared covariance" if kind == "tied" else f"component {k}"

@@ -9,16 +9,18 @@ and the objective becomes minus the inertia, J = Σ_i min_k ‖x_i - c_k‖² (B
 algorithm runs on the same engine as every mixture.
 """
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.utils import check_random_state
 
-from em.engine import Problem, run_em, sum_over_blocks
+from em.engine import Problem, blocks, run_em, sum_over_blocks
 from em.samples import samples_to_fit, samples_to_use, typical_size
+from em.status import NotConvergedWarning
 from models.validation import Array, count_at_least_one, frozen_array, number_above
 
 
@@ -29,9 +31,11 @@ def squared_distances(X: Array, centers: Array) -> Array:
 
 def nearest(X: Array, centers: Array) -> tuple[np.ndarray, Array]:
     """Return the index of the nearest centre and the squared distance to it, each of shape (n,)."""
-    distances = squared_distances(X, centers)
-    labels = distances.argmin(axis=1)
-    return labels, distances[np.arange(len(X)), labels]
+    labels, closest = np.empty(len(X), dtype=np.intp), np.empty(len(X))
+    for rows in blocks(len(X)):
+        distances = squared_distances(X[rows], centers)
+        labels[rows], closest[rows] = distances.argmin(axis=1), distances.min(axis=1)
+    return labels, closest
 
 
 def kmeans_plusplus(X: Array, n_clusters: int, rng: np.random.RandomState) -> Array:
@@ -86,7 +90,7 @@ class ClusterStatistics:
         )
 
 
-class KMeans(ClusterMixin, TransformerMixin, BaseEstimator):
+class KMeans(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseEstimator):
     """K-means clustering by hard EM.
 
     Parameters
@@ -170,6 +174,8 @@ class KMeans(ClusterMixin, TransformerMixin, BaseEstimator):
         self.objective_, self.inertia_ = best.objective, -best.objective
         self.history_, self.n_iter_, self.converged_ = best.history, best.n_iter, best.converged
         self.status_ = f"{best.status.replace('nats', 'units of inertia')}; best of {len(runs)} restart(s)"
+        if not self.converged_:
+            warnings.warn(self.status_, NotConvergedWarning, stacklevel=2)
         return self
 
     def _starts(self, X: Array) -> list[Array]:
@@ -185,6 +191,11 @@ class KMeans(ClusterMixin, TransformerMixin, BaseEstimator):
             raise ValueError(f"init must be 'k-means++' or an array of centres, got {self.init!r}")
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.n_init)
         return [kmeans_plusplus(X, K, check_random_state(int(seed))) for seed in seeds]
+
+    @property
+    def _n_features_out(self) -> int:
+        """Columns of `transform`, for the names that `set_output` gives them."""
+        return len(self.cluster_centers_)
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the index of the nearest centre of each sample, shape (n,)."""

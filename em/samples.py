@@ -16,10 +16,12 @@ def samples_to_fit(estimator: BaseEstimator, X: ArrayLike) -> Array:
     ------
     ValueError
         If X is not a finite matrix of numbers with at least two rows.
+    TypeError
+        If X is sparse, or holds objects that are no numbers.
     """
     matrix = np.ascontiguousarray(data_matrix(X))
     if len(matrix) < 2:
-        raise ValueError(f"X must have at least two rows (samples), got shape {matrix.shape}")
+        raise ValueError(f"X must have at least two rows (samples), got 1 sample (shape={matrix.shape})")
     validate_data(estimator, X, reset=True, skip_check_array=True)
     return matrix
 

@@ -1,5 +1,9 @@
 """The warnings that estimators give, each of a class of its own so that it can be filtered or turned into an error."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sklearn.exceptions import ConvergenceWarning
 
 
@@ -17,3 +21,12 @@ class NoMaximumWarning(ConvergenceWarning):
 
 class NotIdentifiableWarning(UserWarning):
     """Different parameters give the same distribution of the data; the message names a free direction."""
+
+
+@contextmanager
+def left_to_the_status() -> Iterator[None]:
+    """Fit without warnings, for a caller that reads ``status_`` of each of many fits instead."""
+    with warnings.catch_warnings():
+        for category in (NotConvergedWarning, CollapseWarning, NoMaximumWarning, NotIdentifiableWarning):
+            warnings.simplefilter("ignore", category)
+        yield

@@ -1,23 +1,54 @@
 """Checks that models and priors share: each raises a ValueError that names the argument and says what would do."""
 
 import reprlib
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
 def real_numbers(name: str, values: Any) -> np.ndarray:
-    """Return ``values`` as an array of booleans, integers or floats; not of strings, complex numbers or ragged rows."""
+    """Return ``values`` as an array of booleans, integers or floats; not of strings, complex numbers or ragged rows.
+
+    An array of Python objects that are all real numbers (a data frame with mixed columns is one) becomes float64.
+
+    Raises
+    ------
+    ValueError
+        If the values are no numbers, or rows differ in length.
+    TypeError
+        If the values are a sparse matrix, or an array of objects that are no numbers, as in NumPy and scikit-learn.
+    """
+    if issparse(values):
+        raise TypeError(f"{name} must be dense, got a sparse {type(values).__name__}: pass {name}.toarray()")
     try:
         array = np.asarray(values)
     except ValueError:
         raise ValueError(f"{name} must hold numbers in rows of equal length, got {reprlib.repr(values)}") from None
+    if array.dtype.kind == "O" and array.ndim > 0:
+        return _from_objects(name, array)
     if array.dtype.kind not in "biuf":
-        raise ValueError(f"{name} must hold numbers, got {reprlib.repr(values)} of dtype {array.dtype}")
+        hint = ". Complex data not supported" if array.dtype.kind == "c" else ""
+        raise ValueError(f"{name} must hold numbers, got {reprlib.repr(values)} of dtype {array.dtype}{hint}")
     return array
+
+
+def _from_objects(name: str, array: np.ndarray) -> Array:
+    """Return an array of real numbers stored as Python objects as float64."""
+    for value in array.flat:
+        if not isinstance(value, Real | np.bool_):
+            raise TypeError(
+                f"{name} must hold numbers, got {reprlib.repr(value)} of type {type(value).__name__}: an argument must "
+                "be neither a string nor another object, but a number"
+            )
+    try:
+        return array.astype(np.float64)
+    except OverflowError:
+        raise ValueError(f"{name} must hold numbers that fit a float, got one that is too large") from None
 
 
 def frozen_array(name: str, values: ArrayLike, shape: tuple[int | None, ...]) -> Array:
@@ -101,10 +132,17 @@ def data_matrix(X: ArrayLike, name: str = "X") -> Array:
     """Return a data matrix (n, D) as float64, checked to be two-dimensional, numeric, finite and not empty."""
     array = real_numbers(name, X)
     if array.ndim != 2:
-        hint = f"; reshape one feature with {name}.reshape(-1, 1)" if array.ndim == 1 else ""
-        raise ValueError(f"{name} must be two-dimensional (samples, features), got {array.ndim} dimension(s){hint}")
-    if array.shape[0] == 0 or array.shape[1] == 0:
-        raise ValueError(f"{name} must have at least one row and one column, got shape {array.shape}")
+        hint = f". Reshape your data: {name}.reshape(-1, 1) is one feature, {name}.reshape(1, -1) one sample"
+        raise ValueError(
+            f"{name} must be two-dimensional (samples, features), got {array.ndim} dimension(s)"
+            + (hint if array.ndim == 1 else "")
+        )
+    if array.size == 0:
+        n, D = array.shape
+        raise ValueError(
+            f"{name} must have at least one row and one column, got {n} sample(s) and {D} feature(s) "
+            f"(shape={array.shape}) while a minimum of 1 is required."
+        )
     array = array.astype(np.float64, copy=False)
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, got NaN or infinity in it")

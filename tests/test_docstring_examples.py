@@ -17,13 +17,22 @@ def module_names(package):
 
 NAMES = [*module_names(models), *module_names(em)]
 WITH_EXAMPLES = {
+    "models.one_line",
     "em.gmm",
     "em.bmm",
     "em.gmm_estimator",
     "em.bmm_estimator",
     "em.kmeans",
+    "em.kmeans_sweep",
+    "em.minibatch_kmeans",
+    "em.plots_kmeans",
+    "em.saving",
     "em.bound",
     "em.identifiability",
+    "em.selection",
+    "em.likelihood_ratio",
+    "em.anomalies",
+    "em.plots",
 }
 
 

@@ -13,10 +13,10 @@ GMM_BUILDERS = [gmm.build_model, gmm.build_marginal_model]
 BMM_BUILDERS = [bmm.build_model, bmm.build_marginal_model]
 
 BAD_MATRICES = [
-    ([1.0, 2.0], r"X must be two-dimensional .* got 1 dimension\(s\); reshape one feature with X.reshape\(-1, 1\)"),
+    ([1.0, 2.0], r"X must be two-dimensional .* got 1 dimension\(s\)\. Reshape .* X.reshape\(-1, 1\)"),
     (1.0, r"X must be two-dimensional .* got 0 dimension\(s\)"),
     (np.zeros((2, 2, 2)), "X must be two-dimensional"),
-    (np.zeros((0, 2)), r"X must have at least one row and one column, got shape \(0, 2\)"),
+    (np.zeros((0, 2)), r"X must have at least one row and one column, got 0 sample\(s\) and 2 feat"),
     (np.zeros((2, 0)), "X must have at least one row and one column"),
     ([[1.0, np.nan]], "X must be finite, got NaN"),
     ([[1.0, np.inf]], "X must be finite"),

@@ -31,7 +31,10 @@ def count_matrix(X: ArrayLike, n_trials: ArrayLike = 1) -> tuple[Array, Array]:
             wanted = "only 0 and 1 (or booleans), because n_trials is 1"
         else:
             wanted = f"whole numbers from 0 to n_trials ({trials.max():g} at most)"
-        raise ValueError(f"X must hold {wanted}, got values from {X.min():g} to {X.max():g}{_first_misfit(X, trials)}")
+        found = "" if X.min() >= 0 else ". Negative values in data are no counts"
+        raise ValueError(
+            f"X must hold {wanted}, got values from {X.min():g} to {X.max():g}{_first_misfit(X, trials)}{found}"
+        )
     return X, trials
 
 

@@ -5,6 +5,7 @@ from typing import Self
 
 from numpy.typing import ArrayLike
 
+from models.one_line import one_line
 from models.validation import Array, component_order, frozen_array, weights_array
 
 
@@ -33,6 +34,8 @@ class BMMParameters:
 
     weights: Array
     probs: Array
+
+    __repr__ = one_line
 
     def __post_init__(self) -> None:
         weights = weights_array(self.weights)

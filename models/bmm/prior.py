@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import betaln, gammaln, xlog1py, xlogy
 
 from models.bmm.parameters import BMMParameters
+from models.one_line import one_line
 from models.validation import Array, number_or_vector
 
 
@@ -45,6 +46,8 @@ class BMMPrior:
     concentration: Array | float = 2.0
     successes: Array | float = 2.0
     failures: Array | float = 2.0
+
+    __repr__ = one_line
 
     def __post_init__(self) -> None:
         for name in ("concentration", "successes", "failures"):

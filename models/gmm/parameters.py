@@ -12,6 +12,7 @@ from models.gmm.structures import (
     full_matrices,
     n_covariance_parameters,
 )
+from models.one_line import one_line
 from models.validation import Array, component_order, frozen_array, weights_array
 
 
@@ -55,6 +56,8 @@ class GMMParameters:
     covariances: Array
     covariance_type: str = "full"
     cholesky: Array = field(init=False, repr=False)
+
+    __repr__ = one_line
 
     def __post_init__(self) -> None:
         weights = weights_array(self.weights)

@@ -10,6 +10,7 @@ from scipy.special import gammaln, multigammaln, xlogy
 
 from models.gmm.parameters import GMMParameters
 from models.gmm.structures import check_covariance_type, scale_shape
+from models.one_line import one_line
 from models.validation import (
     Array,
     count_at_least_one,
@@ -73,6 +74,8 @@ class GMMPrior:
     degrees_of_freedom: float
     scale: Array
     covariance_type: str = "full"
+
+    __repr__ = one_line
 
     def __post_init__(self) -> None:
         concentration = number_or_vector("concentration", self.concentration)

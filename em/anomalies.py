@@ -1,0 +1,82 @@
+"""Anomalies: samples where the fitted mixture has little density (Géron 2022, Hands-On Machine Learning, chapter 9).
+
+The threshold t is a quantile of log p(x_i) over the training data, and a sample is an anomaly if log p(x) < t. With the
+fourth percentile, one training sample in 25 is one.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from em.estimator import MixtureEM
+from models.validation import number_above
+
+
+def density_threshold(estimator: MixtureEM[Any], X: ArrayLike, quantile: float = 0.04) -> float:
+    """Return the log density in nats below which a share ``quantile`` of the samples X lies.
+
+    It is a log density that occurs in X: the next higher one where the quantile falls between two.
+
+    Parameters
+    ----------
+    estimator : MixtureEM
+        A fitted mixture.
+    X : array_like, shape (n, D)
+        The training data.
+    quantile : float, default 0.04
+        Share of X to lie below, in (0, 1).
+
+    Raises
+    ------
+    ValueError
+        If the quantile is no number in (0, 1) or X is not legal.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from em import GaussianMixtureEM, density_threshold, is_anomaly
+    >>> X = np.random.RandomState(0).normal(size=(100, 2))
+    >>> fit = GaussianMixtureEM(1).fit(X)
+    >>> is_anomaly(fit, [[0.0, 0.0], [5.0, 5.0]], threshold=density_threshold(fit, X))
+    array([False,  True])
+    """
+    if number_above("quantile", quantile, 0) >= 1:
+        raise ValueError(f"quantile must be less than 1, got {quantile!r}")
+    return float(np.quantile(estimator.score_samples(X), quantile, method="higher"))
+
+
+def is_anomaly(
+    estimator: MixtureEM[Any], X: ArrayLike, threshold: float | None = None, quantile: float = 0.04
+) -> np.ndarray:
+    """Return which samples have a log density below the threshold, as booleans of shape (n,).
+
+    Parameters
+    ----------
+    estimator : MixtureEM
+        A fitted mixture.
+    X : array_like, shape (n, D)
+        Samples: new ones, with a ``threshold``; or the training data themselves, which then set it.
+    threshold : float or None, default None
+        Log density in nats, such as `density_threshold` of the training data; None takes that of X.
+    quantile : float, default 0.04
+        Share of X below the threshold where none is given.
+
+    Raises
+    ------
+    ValueError
+        If the threshold or the quantile is not legal, or X is not.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from em import GaussianMixtureEM, is_anomaly
+    >>> X = np.random.RandomState(0).normal(size=(100, 2))
+    >>> int(is_anomaly(GaussianMixtureEM(1).fit(X), X).sum())
+    4
+    """
+    if threshold is None:
+        threshold = density_threshold(estimator, X, quantile)
+    elif not isinstance(threshold, float | int | np.floating) or np.isnan(threshold):
+        raise ValueError(f"threshold must be a log density in nats or None, got {threshold!r}")
+    return np.asarray(estimator.score_samples(X) < threshold)

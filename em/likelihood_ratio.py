@@ -1,0 +1,180 @@
+"""McLachlan's parametric bootstrap likelihood-ratio test of K components against K + 1.
+
+With maximised log-likelihoods ℓ_K and ℓ_{K+1} the statistic is
+
+    λ = 2 (ℓ_{K+1} - ℓ_K)
+
+Its distribution under K components is no chi-squared: there a weight lies on the boundary or two components coincide.
+So it is simulated. X*_b of n samples is drawn from the fit with K components and λ*_b computed from X*_b as λ from X,
+with the same estimator and as many restarts, b = 1..B; then
+
+    p-value = (1 + #{b: λ*_b >= λ}) / (B + 1)
+
+because under K components λ is one of B + 1 draws from (nearly) the same distribution, and as likely to take any place
+among them as any other. It cannot be less than 1 / (B + 1).
+
+References
+----------
+McLachlan (1987), On bootstrapping the likelihood ratio test statistic for the number of components in a normal mixture,
+JRSS C 36, 318-324.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+
+from em.estimator import MixtureEM
+from em.progress import track
+from em.status import left_to_the_status
+from models.validation import Array, count_at_least_one
+
+
+@dataclass(frozen=True, eq=False)
+class LikelihoodRatioTest:
+    """Outcome of `likelihood_ratio_test`.
+
+    Attributes
+    ----------
+    null, alternative : MixtureEM
+        The fits to X with K and with K + 1 components.
+    statistic : float
+        λ = 2 (ℓ_{K+1} - ℓ_K), in twice nats.
+    bootstrap_statistics : ndarray, shape (B,)
+        λ*_b of the simulated samples on which neither fit collapsed.
+    n_collapsed : int
+        Simulated samples left out because every restart of a fit collapsed.
+    """
+
+    null: MixtureEM[Any]
+    alternative: MixtureEM[Any]
+    statistic: float
+    bootstrap_statistics: Array
+    n_collapsed: int
+
+    @property
+    def p_value(self) -> float:
+        """(1 + #{b: λ*_b >= λ}) / (B + 1)."""
+        return float((1 + np.sum(self.bootstrap_statistics >= self.statistic)) / (len(self.bootstrap_statistics) + 1))
+
+    def __repr__(self) -> str:
+        """The outcome as a sentence."""
+        K, B = self.null.n_components, len(self.bootstrap_statistics)
+        return (
+            f"K = {K} against {K + 1}: statistic {self.statistic:.4g}, p = {self.p_value:.3g} ({B} bootstrap samples; "
+            f"{self.n_collapsed} more collapsed)"
+        )
+
+
+def likelihood_ratio_test(
+    X: ArrayLike,
+    estimator: MixtureEM[Any],
+    n_components: int,
+    *,
+    n_bootstrap: int = 99,
+    random_state: Any = None,
+    progress: bool = False,
+) -> LikelihoodRatioTest:
+    """Test K components against K + 1 by the parametric bootstrap.
+
+    Parameters
+    ----------
+    X : array_like, shape (n, D)
+        Samples.
+    estimator : MixtureEM
+        How to fit: maximum likelihood (``prior=None``) from random starts; it is cloned and stays as it is. Its
+        ``n_init`` restarts are made 2 (B + 1) times.
+    n_components : int
+        K of the null hypothesis.
+    n_bootstrap : int, default 99
+        Number B of simulated samples.
+    random_state : int, RandomState or None, default None
+        Seed or source of randomness of simulations and restarts; None takes the estimator's.
+    progress : bool, default False
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    LikelihoodRatioTest
+        ``statistic``, ``bootstrap_statistics``, ``p_value``, ``n_collapsed`` and the two fits.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not legal, before any fit; or if a fit to X itself has no maximum.
+
+    Notes
+    -----
+    A simulated sample on which a fit collapses has no statistic. It is left out and counted: λ itself is there only
+    because the fits to X have a maximum, so it is compared with samples that have one too.
+
+    Restarts may all miss the highest maximum, or stop at ``max_iter``, so a statistic may be too small, even negative.
+    It is kept as it is, for X and for the simulated samples alike: that costs power, not the level.
+
+    With a component too many EM is at its slowest, and λ is needed no better than to its own spread, which is several
+    nats: ``tol=1e-2`` saves most of the time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from em import GaussianMixtureEM, likelihood_ratio_test
+    >>> X = np.random.RandomState(0).normal(size=(40, 1)) + np.repeat([[0.0], [8.0]], 20, axis=0)
+    >>> estimator = GaussianMixtureEM(n_init=2, tol=1e-2)
+    >>> likelihood_ratio_test(X, estimator, n_components=1, n_bootstrap=9, random_state=0).p_value
+    0.1
+    """
+    estimators = _null_and_alternative(estimator, n_components)
+    n, _ = (len(one.check(X)) for one in estimators)
+    B = count_at_least_one("n_bootstrap", n_bootstrap)
+    rng = check_random_state(estimator.random_state if random_state is None else random_state)
+    first, *seeds = rng.randint(2**31 - 1, size=B + 1).tolist()
+    null, alternative = _fits(X, estimators, check_random_state(first))
+    for fit in (null, alternative):
+        if _collapsed(fit):
+            raise ValueError(
+                f"n_components={n_components} cannot be tested against {n_components + 1} on this X: the fit with "
+                f"{fit.n_components} has no log-likelihood to compare ({fit.status_})"
+            )
+
+    def replicate(seed: int) -> float:
+        rng = check_random_state(seed)
+        return _statistic(*_fits(null.sample(n, rng)[0], estimators, rng))
+
+    statistics = np.array([replicate(seed) for seed in track(seeds, f"{B} bootstrap samples", progress)])
+    kept = statistics[~np.isnan(statistics)]
+    return LikelihoodRatioTest(null, alternative, _statistic(null, alternative), kept, B - len(kept))
+
+
+def _null_and_alternative(estimator: MixtureEM[Any], n_components: int) -> list[MixtureEM[Any]]:
+    """Return the unfitted estimators with K and K + 1 components."""
+    if not isinstance(estimator, MixtureEM):
+        raise ValueError(f"estimator must be a mixture such as GaussianMixtureEM(), got {type(estimator).__name__}")
+    if estimator.prior is not None:
+        raise ValueError(f"estimator.prior must be None (maximum likelihood), got {type(estimator.prior).__name__}")
+    if not isinstance(estimator.init, str):
+        raise ValueError(
+            "estimator.init must be the name of a random start, which every simulated sample can be fitted from, got "
+            f"{type(estimator.init).__name__}"
+        )
+    K = count_at_least_one("n_components", n_components)
+    return [clone(estimator).set_params(n_components=count) for count in (K, K + 1)]
+
+
+def _fits(X: ArrayLike, estimators: list[MixtureEM[Any]], rng: np.random.RandomState) -> list[MixtureEM[Any]]:
+    with left_to_the_status():
+        return [clone(one).set_params(random_state=rng.randint(2**31 - 1)).fit(X) for one in estimators]
+
+
+def _statistic(null: MixtureEM[Any], alternative: MixtureEM[Any]) -> float:
+    """Return λ, or NaN if a fit has no maximum."""
+    if _collapsed(null) or _collapsed(alternative):
+        return float("nan")
+    return 2 * (alternative.log_likelihood_ - null.log_likelihood_)
+
+
+def _collapsed(fit: MixtureEM[Any]) -> bool:
+    """Return whether every restart collapsed, so that there is no maximum."""
+    return bool(fit.n_collapsed_ == fit.n_init)

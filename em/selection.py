@@ -1,0 +1,286 @@
+"""How many components, and of which structure? Fit every combination and rank them by an information criterion.
+
+With log-likelihood ℓ at the estimate, p free parameters, n samples and MAP labels ẑ_i = argmax_k r_ik,
+
+    AIC = -2 ℓ + 2 p
+    BIC = -2 ℓ + p log n
+    ICL = BIC - 2 Σ_i log r_{i ẑ_i}
+
+and smaller is better for all three. AIC aims at prediction and tends to keep too many components; BIC aims at the
+density; ICL charges for overlap too and aims at well separated clusters.
+
+References
+----------
+Akaike (1974), A new look at the statistical model identification, IEEE Transactions on Automatic Control 19, 716-723.
+Schwarz (1978), Estimating the dimension of a model, Annals of Statistics 6, 461-464.
+Biernacki, Celeux & Govaert (2000), Assessing a mixture model for clustering with the integrated completed likelihood,
+IEEE Transactions on Pattern Analysis and Machine Intelligence 22, 719-725.
+"""
+
+import re
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import product
+from time import perf_counter
+from typing import Any
+
+from numpy.typing import ArrayLike
+from sklearn.base import clone
+
+from em.estimator import MixtureEM
+from em.plots import axes_or_new
+from em.progress import track
+from em.status import NoMaximumWarning, left_to_the_status
+
+CRITERIA = ("aic", "bic", "icl")
+LONGEST_NAME = 20
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Candidate:
+    """One combination, fitted.
+
+    Attributes
+    ----------
+    settings : dict
+        The constructor parameters that were varied, by name; ``n_components`` first.
+    estimator : MixtureEM
+        The fitted estimator.
+    log_likelihood : float
+        Sum over samples in nats.
+    n_free_parameters : int
+        Number of free parameters p.
+    aic, bic, icl : float
+        The criteria; smaller is better.
+    seconds : float
+        Time of the fit.
+    """
+
+    settings: dict[str, Any]
+    estimator: MixtureEM[Any]
+    log_likelihood: float
+    n_free_parameters: int
+    aic: float
+    bic: float
+    icl: float
+    seconds: float
+
+    @property
+    def status(self) -> str:
+        """The estimator's sentence about how its fit ended."""
+        return self.estimator.status_
+
+    @property
+    def has_maximum(self) -> bool:
+        """Whether EM converged; a fit that collapsed or reached ``max_iter`` is shown and never chosen."""
+        return bool(self.estimator.converged_)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the row of the table: settings, log-likelihood, p, criteria, status, seconds."""
+        names = ("log_likelihood", "n_free_parameters", *CRITERIA, "status", "seconds")
+        return self.settings | {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Selection:
+    """Every combination that `select` fitted; printing it shows the table, with a star at the best.
+
+    Attributes
+    ----------
+    candidates : tuple of Candidate
+        In the order in which they were asked for, ``n_components`` slowest.
+    criterion : {"aic", "bic", "icl"}
+        What they are ranked by.
+    """
+
+    candidates: tuple[Candidate, ...]
+    criterion: str
+
+    @property
+    def best(self) -> Candidate | None:
+        """The candidate of smallest criterion among those with a maximum, the first of equals; None if none has one."""
+        ranked = [candidate for candidate in self.candidates if candidate.has_maximum]
+        return min(ranked, key=lambda candidate: getattr(candidate, self.criterion), default=None)
+
+    @property
+    def estimator(self) -> MixtureEM[Any]:
+        """The fitted estimator of the best candidate.
+
+        Raises
+        ------
+        ValueError
+            If no fit has a maximum.
+        """
+        if self.best is None:
+            raise ValueError(_nothing_to_choose(self.candidates))
+        return self.best.estimator
+
+    @property
+    def table(self) -> list[dict[str, Any]]:
+        """One dict per candidate, as ``pandas.DataFrame(selection.table)`` takes them."""
+        return [candidate.as_dict() for candidate in self.candidates]
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the criterion against K, one line for each structure, and return the axes.
+
+        The best is ringed; fits without a maximum are crosses at the bottom and have no place on a line.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes or None, default None
+            Where to draw; None makes a figure.
+        """
+        ax = axes_or_new(ax)
+        lines: dict[str, list[Candidate]] = {}
+        for candidate in self.candidates:
+            lines.setdefault(_structure(candidate), []).append(candidate)
+        for height, (label, candidates) in enumerate(lines.items(), start=1):
+            shown = sorted((c for c in candidates if c.has_maximum), key=_n_components)
+            (line,) = ax.plot(
+                [_n_components(c) for c in shown], [getattr(c, self.criterion) for c in shown], ".-", label=label
+            )
+            missing = [_n_components(c) for c in candidates if not c.has_maximum]
+            bottom = [0.02 * height] * len(missing)
+            ax.plot(missing, bottom, "x", color=line.get_color(), transform=ax.get_xaxis_transform())
+        if self.best is not None:
+            at = _n_components(self.best), getattr(self.best, self.criterion)
+            ax.plot(*at, "o", markersize=12, fillstyle="none", color="black")
+        ax.set(xlabel="number of components", ylabel=f"{self.criterion.upper()} (smaller is better)")
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        if len(lines) > 1:
+            ax.legend()
+        return ax
+
+    def __repr__(self) -> str:
+        """The table as plain text."""
+        heads = ["", *self.candidates[0].settings, "log_likelihood", "p", *map(str.upper, CRITERIA), "seconds"]
+        rows = [[*heads, "status"], *([*self._cells(c), _short_status(c.estimator)] for c in self.candidates)]
+        widths = [max(len(row[j]) for row in rows) for j in range(len(heads))]
+        lines = [
+            "  ".join([cell.rjust(width) for cell, width in zip(row[:-1], widths, strict=True)] + row[-1:])
+            for row in rows
+        ]
+        chosen = f"* smallest {self.criterion.upper()}" if self.best else _nothing_to_choose(self.candidates)
+        return "\n".join([*lines, chosen])
+
+    def _cells(self, candidate: Candidate) -> list[str]:
+        values = [candidate.log_likelihood, *(getattr(candidate, name) for name in CRITERIA)]
+        ell, *criteria = (f"{value:.3f}" for value in values)
+        settings = [_name(value) for value in candidate.settings.values()]
+        star = "*" if candidate is self.best else ""
+        return [star, *settings, ell, str(candidate.n_free_parameters), *criteria, f"{candidate.seconds:.2f}"]
+
+
+def select(
+    X: ArrayLike,
+    estimator: MixtureEM[Any],
+    n_components: Iterable[int] = range(1, 7),
+    *,
+    criterion: str = "bic",
+    progress: bool = False,
+    **grid: Iterable[Any],
+) -> Selection:
+    """Fit every combination of settings and rank the fits by an information criterion.
+
+    Parameters
+    ----------
+    X : array_like, shape (n, D)
+        Samples.
+    estimator : MixtureEM
+        What to fit; it is cloned and stays as it is. With an int as its ``random_state`` each fit is the one that the
+        same estimator would give alone, whatever else is tried.
+    n_components : iterable of int, default range(1, 7)
+        Numbers of components to try.
+    criterion : {"aic", "bic", "icl"}, default "bic"
+        What to rank by; smaller is better.
+    progress : bool, default False
+        Whether to show a progress bar.
+    **grid : iterable
+        Values to try for any other parameter of the estimator, such as ``covariance_type=["full", "diag"]``.
+
+    Returns
+    -------
+    Selection
+        ``best``, ``estimator`` (the best, fitted), ``table``, ``plot()``.
+
+    Raises
+    ------
+    ValueError
+        If an argument or one of the combinations is not legal, before any fit.
+
+    Notes
+    -----
+    A fit that collapsed or stopped at ``max_iter`` is shown and never chosen; if there is no other, ``best`` is None
+    and a ``NoMaximumWarning`` is given. The fits' own warnings are not: the column ``status`` says the same. p counts
+    every parameter, also in a model that is not identified, and which therefore has fewer: read its ``status``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from em import GaussianMixtureEM, select
+    >>> X = np.random.RandomState(0).normal(size=(60, 1)) + np.repeat([[0.0], [8.0]], 30, axis=0)
+    >>> selection = select(X, GaussianMixtureEM(n_init=3, random_state=0), range(1, 4), covariance_type=["full"])
+    >>> selection.best.settings
+    {'n_components': 2, 'covariance_type': 'full'}
+    >>> selection.estimator.means_.shape
+    (2, 1)
+    """
+    if not isinstance(estimator, MixtureEM):
+        raise ValueError(f"estimator must be a mixture such as GaussianMixtureEM(), got {type(estimator).__name__}")
+    if criterion not in CRITERIA:
+        raise ValueError(f"criterion must be one of {', '.join(CRITERIA)}, got {criterion!r}")
+    values = {name: _values(name, given, estimator) for name, given in {"n_components": n_components, **grid}.items()}
+    combinations = [dict(zip(values, combination, strict=True)) for combination in product(*values.values())]
+    estimators = [clone(estimator).set_params(**settings) for settings in combinations]
+    for candidate in estimators:
+        candidate.check(X)
+    description = f"Fitting {len(estimators)} mixtures"
+    jobs = list(zip(estimators, combinations, strict=True))
+    candidates = tuple(_fitted(X, candidate, settings) for candidate, settings in track(jobs, description, progress))
+    selection = Selection(candidates, criterion)
+    if selection.best is None:
+        warnings.warn(_nothing_to_choose(candidates), NoMaximumWarning, stacklevel=2)
+    return selection
+
+
+def _values(name: str, given: Iterable[Any], estimator: MixtureEM[Any]) -> list[Any]:
+    known = estimator.get_params(deep=False)
+    if name not in known:
+        raise ValueError(f"{type(estimator).__name__} has no parameter {name} to vary, only {', '.join(known)}")
+    if isinstance(given, str) or not isinstance(given, Iterable) or not (values := list(given)):
+        raise ValueError(f"{name} must be a list of values to try, got {given!r}")
+    return values
+
+
+def _fitted(X: ArrayLike, estimator: MixtureEM[Any], settings: dict[str, Any]) -> Candidate:
+    start = perf_counter()
+    with left_to_the_status():
+        estimator.fit(X)
+    seconds = perf_counter() - start
+    criteria = {name: getattr(estimator, name)(X) for name in CRITERIA}
+    n_free_parameters = estimator.parameters_.n_free_parameters
+    return Candidate(settings, estimator, estimator.log_likelihood_, n_free_parameters, **criteria, seconds=seconds)
+
+
+def _n_components(candidate: Candidate) -> int:
+    return int(candidate.settings["n_components"])
+
+
+def _structure(candidate: Candidate) -> str:
+    return ", ".join(_name(value) for name, value in candidate.settings.items() if name != "n_components")
+
+
+def _name(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= LONGEST_NAME else type(value).__name__
+
+
+def _short_status(estimator: MixtureEM[Any]) -> str:
+    ending = re.split(r"[,:;]", estimator.status_)[0]
+    return f"{ending}, not identified" if "not identified" in estimator.status_ else ending
+
+
+def _nothing_to_choose(candidates: tuple[Candidate, ...]) -> str:
+    advice = "fewer components, a prior or a larger max_iter may help"
+    return f"none of {len(candidates)} fits has a maximum to choose: {advice}"

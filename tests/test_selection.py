@@ -1,0 +1,328 @@
+"""How many components: criteria, selection over a grid, and the bootstrap likelihood-ratio test."""
+
+import warnings
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import reference_data
+from families import each_family
+from scipy.stats import binom, norm
+from sklearn.base import clone
+
+import em.likelihood_ratio
+from em import (
+    BernoulliMixtureEM,
+    BinomialMixtureEM,
+    GaussianMixtureEM,
+    KMeans,
+    LikelihoodRatioTest,
+    NoMaximumWarning,
+    complete_data_log_likelihood,
+    entropy,
+    likelihood_ratio_test,
+    select,
+)
+from em.estimator import MixtureEM
+from models.bmm import BMMParameters, BMMPrior
+from models.bmm import simulate as simulate_bmm
+from models.gmm import GMMParameters
+from models.gmm import simulate as simulate_gmm
+
+# Criteria -------------------------------------------------------------------------------------------------------------
+
+
+@each_family
+def test_icl_is_the_penalised_complete_data_log_likelihood_at_the_predicted_labels(family):
+    X, start, _ = family.problem(0, 2, 3, 80)
+    fit = family.fit(X, 2, init=start)
+    log_joint = family.steps.log_joint(X, fit.parameters_, **family.options)
+    penalty = fit.parameters_.n_free_parameters * np.log(80)
+    expected = -2 * complete_data_log_likelihood(log_joint, fit.predict(X)) + penalty
+    np.testing.assert_allclose(fit.icl(X), expected, rtol=1e-12)
+    assert fit.bic(X) < fit.icl(X) < fit.bic(X) + 2 * entropy(fit.predict_proba(X))  # -log max r <= H(r)
+
+
+def test_icl_of_one_component_is_its_bic():
+    X = reference_data.faithful()
+    fit = GaussianMixtureEM(1).fit(X)
+    assert fit.icl(X) == fit.bic(X)
+
+
+# Selection ------------------------------------------------------------------------------------------------------------
+
+
+def iris_selection(n_components=(1, 2, 3), n_init=3, **settings):
+    estimator = GaussianMixtureEM(n_init=n_init, random_state=0)
+    return select(reference_data.iris(), estimator, n_components, covariance_type=["full"], **settings)
+
+
+def cloud_and_duplicates():
+    return np.concatenate([np.random.RandomState(0).normal(size=(50, 2)) + 5, np.zeros((30, 2))])
+
+
+def test_bic_of_iris_is_that_of_mclust_and_chooses_two_components():
+    # mclustBIC(iris[, -5]) of mclust as printed, its sign reversed; models VVV, EEE and VVI with G = 1, then G = 2
+    mclust = [829.9782, 829.9782, 1522.1202, 574.0178, 688.0972, 857.5515]
+    estimator = GaussianMixtureEM(n_init=2, random_state=0)
+    selection = select(reference_data.iris(), estimator, [1, 2], covariance_type=["full", "tied", "diag"])
+    np.testing.assert_allclose([c.bic for c in selection.candidates], mclust, rtol=0, atol=1e-4)
+    assert selection.best.settings == {"n_components": 2, "covariance_type": "full"}
+    assert selection.estimator is selection.best.estimator is selection.candidates[3].estimator
+
+
+def test_faithful_has_three_components_of_one_shape_as_mclust_finds():
+    types = ["full", "tied", "diag", "spherical"]
+    estimator = GaussianMixtureEM(n_init=3, tol=1e-7, random_state=0)
+    selection = select(reference_data.faithful(), estimator, [2, 3], covariance_type=types)
+    assert selection.best.settings == {"n_components": 3, "covariance_type": "tied"}
+    assert selection.best.n_free_parameters == 11
+    # the log-likelihoods of issue 3, printed to six decimals
+    published = [-1130.263960, -1140.186759, -1147.806353, -1709.529282, -1126.315928]
+    found = [c.log_likelihood for c in (*selection.candidates[:4], selection.best)]
+    np.testing.assert_allclose(found, published, rtol=0, atol=1e-6)
+    _, ax = plt.subplots()
+    assert [text.get_text() for text in selection.plot(ax).get_legend().get_texts()] == types
+    plt.close("all")
+
+
+@pytest.mark.parametrize("criterion", ["aic", "bic", "icl"])
+def test_the_best_has_the_smallest_criterion(criterion):
+    X = reference_data.iris()
+    selection = iris_selection(criterion=criterion)
+    values = [getattr(candidate.estimator, criterion)(X) for candidate in selection.candidates]
+    assert [row[criterion] for row in selection.table] == values
+    assert selection.best is selection.candidates[int(np.argmin(values))]
+    assert selection.best.settings["n_components"] == {"aic": 3, "bic": 2, "icl": 2}[criterion]
+
+
+def test_each_fit_is_the_one_the_estimator_gives_alone():
+    X = reference_data.lsat7()
+    estimator = BernoulliMixtureEM(n_init=2, tol=1e-2, random_state=3)
+    selection = select(X, estimator, [2, 1], init=["kmeans", "random"])
+    assert [c.settings for c in selection.candidates] == [
+        {"n_components": K, "init": init} for K in (2, 1) for init in ("kmeans", "random")
+    ]
+    for candidate in selection.candidates:
+        alone = clone(estimator).set_params(**candidate.settings).fit(X)
+        np.testing.assert_array_equal(candidate.estimator.history_, alone.history_)
+        assert candidate.log_likelihood == alone.log_likelihood_
+        assert candidate.n_free_parameters == alone.parameters_.n_free_parameters
+        assert candidate.status == alone.status_
+    assert not hasattr(estimator, "parameters_")
+
+
+def test_a_collapsed_fit_is_shown_and_never_chosen():
+    selection = select(cloud_and_duplicates(), GaussianMixtureEM(n_init=2, random_state=0), [1, 2])
+    good, collapsed = selection.candidates
+    assert collapsed.bic < good.bic  # a ranking of all would have chosen it
+    assert selection.best is good
+    assert not collapsed.has_maximum
+    assert selection.table[1]["status"].startswith("no maximum: all 2 restart(s) collapsed")
+    assert "no maximum" in repr(selection).splitlines()[2]
+
+
+def test_a_fit_that_did_not_converge_is_shown_and_never_chosen():
+    selection = select(reference_data.iris(), GaussianMixtureEM(n_init=1, max_iter=2, random_state=0), [1, 2])
+    good, cut_short = selection.candidates
+    assert cut_short.bic < good.bic
+    assert selection.best is good
+    assert cut_short.status.startswith("stopped at max_iter=2")
+
+
+def test_where_nothing_has_a_maximum_nothing_is_best():
+    with pytest.warns(NoMaximumWarning, match="none of 1 fits has a maximum to choose: fewer components, a prior or"):
+        selection = select(cloud_and_duplicates(), GaussianMixtureEM(n_init=2, random_state=0), [2])
+    assert selection.best is None
+    with pytest.raises(ValueError, match="none of 1 fits has a maximum to choose"):
+        _ = selection.estimator
+    assert repr(selection).splitlines()[-1].startswith("none of 1 fits has a maximum")
+
+
+def test_a_model_that_is_not_identified_says_so():
+    X = np.random.RandomState(0).randint(2, size=(40, 2))
+    selection = select(X, BernoulliMixtureEM(n_init=1, random_state=0), [1, 2])
+    rows = repr(selection).splitlines()
+    assert "not identified" not in rows[1]
+    assert "not identified" in rows[2]
+
+
+def test_the_printed_table_has_a_star_at_the_best():
+    selection = iris_selection()
+    head, *rows, foot = repr(selection).splitlines()
+    expected = ["n_components", "covariance_type", "log_likelihood", "p", "AIC", "BIC", "ICL", "seconds", "status"]
+    assert head.split() == expected
+    assert [row.startswith("*") for row in rows] == [False, True, False]
+    assert rows[1].split()[1:5] == ["2", "full", "-214.355", "29"]
+    assert foot == "* smallest BIC"
+
+
+def test_the_plot_shows_the_criterion_and_marks_fits_without_a_maximum():
+    _, ax = plt.subplots()
+    selection = select(cloud_and_duplicates(), GaussianMixtureEM(n_init=1, random_state=0), [1, 2], init=["kmeans"])
+    assert selection.plot(ax) is ax
+    values, crosses, ring = ax.lines
+    np.testing.assert_array_equal(values.get_xydata(), [[1, selection.candidates[0].bic]])
+    np.testing.assert_array_equal(crosses.get_xdata(), [2])
+    np.testing.assert_array_equal(ring.get_xydata(), values.get_xydata())
+    assert ax.get_ylabel() == "BIC (smaller is better)"
+    plt.close("all")
+
+
+def test_progress_goes_to_standard_error_and_changes_nothing(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich then takes the stream for a terminal
+    shown = iris_selection((1, 2), n_init=1, progress=True)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Fitting 2 mixtures" in err
+    silent = iris_selection((1, 2), n_init=1)
+    assert capsys.readouterr() == ("", "")
+    assert [c.log_likelihood for c in shown.candidates] == [c.log_likelihood for c in silent.candidates]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"estimator": KMeans()}, r"estimator must be a mixture such as GaussianMixtureEM\(\), got KMeans"),
+        ({"estimator": GaussianMixtureEM}, "estimator must be a mixture such as .*, got ABCMeta"),
+        ({"criterion": "dic"}, "criterion must be one of aic, bic, icl, got 'dic'"),
+        ({"n_components": 3}, "n_components must be a list of values to try, got 3"),
+        ({"n_components": []}, r"n_components must be a list of values to try, got \[\]"),
+        ({"n_components": [1, 0]}, "n_components must be a whole number of at least 1, got 0"),
+        ({"n_components": [1, 151]}, "n_components must be at most the number of samples 150, got 151"),
+        ({"covariance_type": "full"}, "covariance_type must be a list of values to try, got 'full'"),
+        ({"covariance_type": ["full", "round"]}, "covariance_type must be .*, got 'round'"),
+        ({"n_trials": [1]}, "GaussianMixtureEM has no parameter n_trials to vary, only covariance_type, init"),
+        ({"X": [[0.0], [np.nan]]}, "X must be finite, got NaN"),
+    ],
+    ids=str,
+)
+def test_bad_grids_are_refused_before_any_fit(settings, message, monkeypatch):
+    monkeypatch.setattr(MixtureEM, "fit", lambda self, X: pytest.fail("fitted"))
+    arguments = {"X": reference_data.iris(), "estimator": GaussianMixtureEM()} | settings
+    with pytest.raises(ValueError, match=message):
+        select(**arguments)
+
+
+# Likelihood-ratio test ------------------------------------------------------------------------------------------------
+
+
+def two_clusters(distance, n=40):
+    return simulate_gmm(GMMParameters([0.5, 0.5], [[0.0], [distance]], [[[1.0]], [[1.0]]]), n, random_state=0)[0]
+
+
+def test_the_statistic_is_twice_the_gain_in_log_likelihood():
+    X = two_clusters(8.0)
+    test = likelihood_ratio_test(X, GaussianMixtureEM(n_init=2), 1, n_bootstrap=1, random_state=0)
+    one = norm(X.mean(), X.std()).logpdf(X).sum()
+    alternative = GaussianMixtureEM(2, random_state=1).fit(X).log_likelihood_
+    # both fits are within tol = 1e-8 nats of the maximum, whatever their seeds
+    assert test.statistic == pytest.approx(2 * (alternative - one), rel=0, abs=4e-8)
+    assert (test.null.n_components, test.alternative.n_components) == (1, 2)
+
+
+def test_the_p_value_counts_the_statistic_itself_among_the_simulated():
+    fit = GaussianMixtureEM(1)
+    test = LikelihoodRatioTest(fit, fit, 3.0, np.array([1.0, 2.0, 3.0, 4.0]), 0)
+    assert test.p_value == (1 + 2) / 5
+    assert LikelihoodRatioTest(fit, fit, 9.0, np.array([1.0, 2.0, 3.0, 4.0]), 0).p_value == 1 / 5
+    assert "K = 1 against 2: statistic 3, p = 0.6 (4 bootstrap samples; 0 more collapsed)" in repr(test)
+
+
+def test_clear_clusters_are_found_and_no_more():
+    X = simulate_bmm(BMMParameters([0.5, 0.5], [[0.1], [0.9]]), 60, 12, random_state=0)[0]
+    estimator = BinomialMixtureEM(n_trials=12, n_init=2, tol=1e-2)
+    tests = [likelihood_ratio_test(X, estimator, K, n_bootstrap=19, random_state=0) for K in (1, 2)]
+    assert tests[0].p_value == 1 / 20
+    assert tests[1].p_value > 1 / 20
+    gaussian = GaussianMixtureEM(n_init=2, tol=1e-2)
+    test = likelihood_ratio_test(two_clusters(8.0), gaussian, 1, n_bootstrap=9, random_state=0)
+    assert test.statistic > test.bootstrap_statistics.max()
+    assert test.p_value == 1 / (len(test.bootstrap_statistics) + 1)
+
+
+def test_the_level_is_held():
+    # Under K components P(p <= a) <= a for each multiple a of 1 / (B + 1): of 16 independent data sets so many reject
+    # with a binomial count, which exceeds its bound here once in 1e4.
+    estimator, p_values = BernoulliMixtureEM(n_init=1, tol=1e-2), []
+    for seed in range(16):
+        X = simulate_bmm(BMMParameters([1.0], [[0.3, 0.5, 0.6]]), 60, random_state=seed)[0]
+        p_values.append(likelihood_ratio_test(X, estimator, 1, n_bootstrap=9, random_state=seed).p_value)
+    for level in (0.1, 0.2, 0.5):
+        assert np.sum(np.array(p_values) <= level + 1e-9) <= binom(16, level).ppf(1 - 1e-4)
+    assert np.min(p_values) < 0.5  # and it is not held by never rejecting
+
+
+def test_simulated_samples_follow_the_fit_with_fewer_components(monkeypatch):
+    X, seen = two_clusters(3.0, n=50), []
+    fits = em.likelihood_ratio._fits
+    monkeypatch.setattr(em.likelihood_ratio, "_fits", lambda Y, *rest: seen.append(Y) or fits(Y, *rest))
+    likelihood_ratio_test(X, GaussianMixtureEM(n_init=1, tol=1e-2), 1, n_bootstrap=20, random_state=0)
+    np.testing.assert_array_equal(seen[0], X)
+    assert [Y.shape for Y in seen[1:]] == [X.shape] * 20
+    drawn = np.concatenate(seen[1:])
+    assert abs(drawn.mean() - X.mean()) < 4 * X.std() / np.sqrt(1000)  # four standard errors, as below
+    assert abs(drawn.var() / X.var() - 1) < 4 * np.sqrt(2 / 1000)
+
+
+def test_the_same_seed_gives_the_same_test_and_more_samples_keep_the_first():
+    X, estimator = reference_data.lsat7()[::20], BernoulliMixtureEM(n_init=1, tol=1e-2)
+    few, again = (likelihood_ratio_test(X, estimator, 1, n_bootstrap=3, random_state=5) for _ in range(2))
+    many = likelihood_ratio_test(X, estimator, 1, n_bootstrap=6, random_state=5)
+    seeded = likelihood_ratio_test(X, clone(estimator).set_params(random_state=5), 1, n_bootstrap=3)
+    for other in (again, seeded):
+        np.testing.assert_array_equal(few.bootstrap_statistics, other.bootstrap_statistics)
+    np.testing.assert_array_equal(few.bootstrap_statistics, many.bootstrap_statistics[:3])
+    assert few.statistic == again.statistic == seeded.statistic == many.statistic
+    assert len(set(many.bootstrap_statistics)) == 6
+
+
+def test_simulated_samples_that_collapse_are_counted_and_left_out():
+    X = np.array([-1.5, -1.1, -1.0, -0.6, 0.7, 1.0, 1.2, 1.6])[:, None]
+    estimator = GaussianMixtureEM(n_init=1, tol=1e-2)
+    test = likelihood_ratio_test(X, estimator, 1, n_bootstrap=20, random_state=0)
+    assert test.n_collapsed > 0
+    assert len(test.bootstrap_statistics) == 20 - test.n_collapsed
+    assert np.isfinite(test.bootstrap_statistics).all()
+
+
+def test_data_whose_own_fit_collapses_cannot_be_tested():
+    with pytest.raises(ValueError, match="n_components=1 cannot be tested against 2 on this X: the fit with 2 has no"):
+        likelihood_ratio_test(cloud_and_duplicates(), GaussianMixtureEM(n_init=2), 1, random_state=0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"estimator": KMeans()}, "estimator must be a mixture such as .*, got KMeans"),
+        ({"estimator": BernoulliMixtureEM(prior=BMMPrior())}, r"estimator.prior must be None .*, got BMMPrior"),
+        (
+            {"estimator": BernoulliMixtureEM(init=[0] * 50)},
+            "estimator.init must be the name of a random start.*got list",
+        ),
+        ({"n_components": 0}, "n_components must be a whole number of at least 1, got 0"),
+        ({"n_components": 50}, "n_components must be at most the number of samples 50, got 51"),
+        ({"n_bootstrap": 0}, "n_bootstrap must be a whole number of at least 1, got 0"),
+        ({"X": [[0.5], [1.0]]}, "X must hold"),
+    ],
+    ids=str,
+)
+def test_bad_tests_are_refused_before_any_fit(settings, message, monkeypatch):
+    monkeypatch.setattr(MixtureEM, "fit", lambda self, X: pytest.fail("fitted"))
+    arguments = {"X": reference_data.lsat7()[::20], "estimator": BernoulliMixtureEM(), "n_components": 1} | settings
+    with pytest.raises(ValueError, match=message):
+        likelihood_ratio_test(**arguments)
+
+
+def test_fits_of_many_give_no_warnings_of_their_own():
+    with warnings.catch_warnings(record=True) as given:
+        warnings.simplefilter("always")
+        select(cloud_and_duplicates(), GaussianMixtureEM(n_init=2, random_state=0), [1, 2])
+        likelihood_ratio_test(
+            np.random.RandomState(0).randint(2, size=(30, 2)),
+            BernoulliMixtureEM(n_init=1, tol=1e-2, max_iter=5),
+            1,
+            n_bootstrap=2,
+            random_state=0,
+        )
+    assert given == []
