@@ -53,8 +53,9 @@ def main(
         table.add_column(heading, justify="left" if heading in ("case (n, D, K)", "rival") else "right")
     for case in cases:
         for rival in rivals_of(case):
-            console.print(f"measuring {case} against {rival}", style="dim")
-            table.add_row(str(case), *row(case, rival, limits, threads, repeats, iterations))
+            line = [str(case), *row(case, rival, limits, threads, repeats, iterations)]
+            console.print("  ".join(line), style="dim")  # as it comes: the whole takes minutes
+            table.add_row(*line)
     console.print(table)
 
 
