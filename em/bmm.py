@@ -137,8 +137,13 @@ def mode(
 
 
 def patterns(X: Array, trials: Array, weights: Array | None = None) -> tuple[Array, Array, Array]:
-    """Return the distinct rows of (X, trials) and how often each occurs: the same sums over fewer rows."""
+    """Return the distinct rows of (X, trials) and how often each occurs: the same sums over fewer rows.
+
+    Many rows that hardly ever repeat are returned as they are: finding that out costs more than some passes.
+    """
     same_trials = trials.strides[0] == 0
+    if _repeat_rarely(X):
+        return X, trials, np.ones(len(X)) if weights is None else weights
     rows = X if same_trials else np.hstack([X, trials])
     distinct, which, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
     frequencies = counts.astype(np.float64) if weights is None else np.bincount(which.ravel(), weights=weights)
@@ -148,9 +153,22 @@ def patterns(X: Array, trials: Array, weights: Array | None = None) -> tuple[Arr
     return distinct[:, :D].copy(), distinct[:, D:].copy(), frequencies
 
 
+def _repeat_rarely(X: Array) -> bool:
+    """Whether a sample of m rows says that more than half of many rows are distinct.
+
+    Were there n / 2 patterns, each as frequent as the other, a sample would hold about m² / n repetitions; were there
+    fewer, or some more frequent, it would hold more.
+    """
+    m, n = 4096, len(X)
+    if n < 16 * m:
+        return False
+    sample = X[np.linspace(0, n - 1, m, dtype=int)]
+    return m - len(np.unique(sample, axis=0)) < m * m / n
+
+
 def log_choose(X: Array, trials: Array) -> Array:
     """Return Σ_d log C(m_id, x_id), shape (n,): the part of the density that no parameter touches."""
-    if (trials <= 1).all():
+    if trials.max() <= 1:
         return np.zeros(len(X))
     return (gammaln(trials + 1) - gammaln(X + 1) - gammaln(trials - X + 1)).sum(axis=1)
 

@@ -16,9 +16,9 @@ from em.bmm import (
     patterns,
     sufficient_statistics,
 )
-from em.bound import normalise
-from em.engine import EPS, Problem, Run, sum_over_blocks
+from em.engine import EPS, Problem, Run
 from em.estimator import MixtureEM
+from em.fused import count_pass, expected_passes
 from em.identifiability import identify
 from em.samples import Samples, weighted
 from em.status import NotIdentifiableWarning
@@ -146,19 +146,12 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
         X, trials = count_matrix(samples.X, self._trials_of(samples))
         X, trials, frequencies = patterns(X, trials, samples.weights)
         frozen = self._frozen(X.shape[1])
-        log_base = log_choose(X, trials)
+        log_coefficients = float(frequencies @ log_choose(X, trials))
 
         def expect(parameters: BMMParameters) -> tuple[float, CountStatistics]:
-            log_pi = log_weights(parameters)
-
-            def step(rows: slice) -> tuple[float, CountStatistics]:
-                joint = log_pi + log_kernel(X[rows], trials[rows], parameters.probs)
-                responsibilities, log_prob = normalise(joint)
-                weighted = responsibilities * frequencies[rows, None]
-                log_likelihood = frequencies[rows] * (log_prob + log_base[rows])
-                return float(log_likelihood.sum()), sufficient_statistics(X[rows], trials[rows], weighted)
-
-            return sum_over_blocks(len(X), step)
+            n_passes = expected_passes(self.n_init, self.max_iter)
+            log_likelihood, statistics = count_pass(X, trials, parameters, frequencies, n_passes=n_passes)
+            return log_likelihood + log_coefficients, statistics
 
         return Problem(expect, lambda statistics: mode(statistics, self.prior, frozen), self._log_prior, SCALES)
 

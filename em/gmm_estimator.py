@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from scipy.linalg import eigh
 
-from em.bound import normalise
-from em.engine import Collapse, Problem, sum_over_blocks
+from em.engine import Collapse, Problem, blocks
 from em.estimator import MixtureEM
+from em.fused import expected_passes, gaussian_pass
 from em.gmm import GaussianStatistics, log_joint, missing_patterns, mode, sufficient_statistics
 from em.gmm_missing import complete, conditional_means
 from em.samples import Samples, typical_size, weighted
@@ -137,11 +137,12 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
 
     def _problem(self, samples: Samples) -> Problem[GMMParameters, GaussianStatistics]:
         spread, kind, frozen = covariance_of(samples), self.covariance_type, self._frozen(samples.X.shape[1])
+        n_passes = expected_passes(self.n_init, self.max_iter)
         groups, estimated = list(_groups(samples)), "covariances" not in frozen
         hopeless = self.prior is None and estimated and kind in ("full", "tied") and flatness(spread) < FLAT_DATA
 
         def expect(parameters: GMMParameters) -> tuple[float, GaussianStatistics]:
-            passes = [_expect(group, parameters) for group in groups]
+            passes = [_expect(group, parameters, n_passes) for group in groups]
             return sum(passed[0] for passed in passes), reduce(operator.add, (passed[1] for passed in passes))
 
         def maximise(statistics: GaussianStatistics) -> GMMParameters:
@@ -214,19 +215,12 @@ def _groups(samples: Samples) -> Iterator[_Group]:
         yield _Group(X[np.ix_(rows, observed)], None if weights is None else weights[rows], observed, rows)
 
 
-def _expect(group: _Group, parameters: GMMParameters) -> tuple[float, GaussianStatistics]:
+def _expect(group: _Group, parameters: GMMParameters, n_passes: int) -> tuple[float, GaussianStatistics]:
     """Return the log-likelihood of a group's rows and the expected statistics of the whole samples."""
-    kind, whole = parameters.covariance_type, bool(group.observed.all())
-    seen = parameters if whole else parameters.marginal(group.observed)
-
-    def step(rows: slice) -> tuple[float, GaussianStatistics]:
-        r, log_prob = normalise(log_joint(group.X[rows], seen))
-        weights = None if group.weights is None else group.weights[rows]
-        log_likelihood = log_prob.sum() if weights is None else weights @ log_prob
-        return float(log_likelihood), sufficient_statistics(group.X[rows], weighted(r, weights), seen.means, kind)
-
-    log_likelihood, statistics = sum_over_blocks(len(group.X), step)
-    return log_likelihood, statistics if whole else complete(statistics, parameters, group.observed)
+    if group.observed.all():
+        return gaussian_pass(group.X, parameters, group.weights, n_passes=n_passes)
+    seen = gaussian_pass(group.X, parameters.marginal(group.observed), group.weights, n_passes=n_passes)
+    return seen[0], complete(seen[1], parameters, group.observed)
 
 
 def _independent(samples: Samples, K: int, covariance_type: str) -> GMMParameters:
@@ -247,8 +241,12 @@ def covariance_of(samples: Samples) -> Array:
     """Return the maximum-likelihood covariance (D, D) of all samples; without covariances where cells are missing."""
     if not samples.complete:
         return np.diag(samples.deviation**2)
-    gap = samples.X - samples.mean
-    return gap.T @ weighted(gap, samples.weights) / samples.total
+    X, w = samples.X, samples.weights
+    total = np.zeros((X.shape[1], X.shape[1]))
+    for rows in blocks(len(X)):  # never a second array of the size of X
+        gap = X[rows] - samples.mean
+        total += gap.T @ weighted(gap, None if w is None else w[rows])
+    return total / samples.total
 
 
 def check_variances(samples: Samples, covariance_type: str) -> None:

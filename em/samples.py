@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from em.engine import blocks
 from models.validation import Array, data_matrix, real_numbers
 
 
@@ -55,7 +56,8 @@ class Samples:
     def deviation(self) -> Array:
         """Standard deviation of the observed cells of each column, shape (D,)."""
         if self.complete and self.weights is None:
-            return np.asarray(self.X.std(axis=0))
+            squares = (((self.X[rows] - self.mean) ** 2).sum(axis=0) for rows in blocks(len(self.X)))
+            return np.sqrt(sum(squares, np.zeros(self.X.shape[1])) / len(self.X))
         return np.sqrt(self._average((self.X - self.mean) ** 2))
 
     @cached_property

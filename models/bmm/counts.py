@@ -30,7 +30,7 @@ def count_matrix(X: ArrayLike, n_trials: ArrayLike = 1) -> tuple[Array, Array]:
     trials = trials_matrix(n_trials, X.shape)
     if (missing := np.isnan(X)).any():
         X, trials = np.where(missing, 0.0, X), np.where(missing, 0.0, trials)
-    if (X < 0).any() or (trials < X).any() or (np.floor(X) != X).any():
+    if any(_misfits(X[rows], trials[rows]).any() for rows in _slices(len(X))):
         if (trials <= 1).all():
             wanted = "only 0 and 1 (or booleans), because n_trials is 1"
         else:
@@ -56,8 +56,17 @@ def trials_matrix(n_trials: ArrayLike, shape: tuple[int, ...]) -> Array:
 
 
 def _first_misfit(X: Array, trials: Array) -> str:
-    rows, columns = np.nonzero((X < 0) | (trials < X) | (np.floor(X) != X))
+    rows, columns = np.nonzero(_misfits(X, trials))
     return f"; the first misfit is X[{rows[0]}, {columns[0]}] = {X[rows[0], columns[0]]:g}"
+
+
+def _misfits(X: Array, trials: Array) -> np.ndarray:
+    return (X < 0) | (trials < X) | (np.floor(X) != X)
+
+
+def _slices(n_rows: int, size: int = 65536) -> list[slice]:
+    """Return slices that cover the rows: checks need no second array of the size of X."""
+    return [slice(start, start + size) for start in range(0, n_rows, size)]
 
 
 def is_bernoulli(n_trials: Any) -> bool:

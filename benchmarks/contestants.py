@@ -1,0 +1,98 @@
+"""Ours and the rivals. Each fits ``n_iter`` iterations from the start and clocks every E-step and M-step of its own."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+import em.fused
+from benchmarks.cases import Case
+from em import BernoulliMixtureEM, GaussianMixtureEM
+from models.bmm import BMMParameters
+from models.gmm import GMMParameters
+from models.validation import Array
+
+
+class Clock:
+    """Adds up the seconds spent in functions, call by call."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, list[float]] = {}
+
+    def __call__(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function, timed under ``name``."""
+
+        def timed(*arguments: Any, **options: Any) -> Any:
+            start = time.perf_counter()
+            result = function(*arguments, **options)
+            self.seconds.setdefault(name, []).append(time.perf_counter() - start)
+            return result
+
+        return timed
+
+    def per_pass(self) -> float:
+        """Seconds of one pass: the median E-step and the median M-step."""
+        return float(sum(np.median(seconds) for seconds in self.seconds.values()))
+
+
+def ours(case: Case, X: Array, start: GMMParameters | BMMParameters, n_iter: int, clock: Clock) -> float:
+    """Fit by `em`; return the log-likelihood after the last E-step that a rival reports too."""
+    em.fused.COMPILING = 0  # as in a fit that is long enough to pay for the kernels
+    family = BernoulliMixtureEM if case.kind == "bernoulli" else GaussianMixtureEM
+
+    class Timed(family):  # type: ignore[misc, valid-type]
+        def _problem(self, X: Array) -> Any:
+            problem = super()._problem(X)
+            return replace(problem, expect=clock("E", problem.expect), maximise=clock("M", problem.maximise))
+
+    structure = {} if case.kind == "bernoulli" else {"covariance_type": case.kind}
+    fit = Timed(case.K, init=start, tol=0, max_iter=n_iter, **structure).fit(X)
+    return float(fit.history_[n_iter - 1])
+
+
+def scikit_learn(case: Case, X: Array, start: GMMParameters, n_iter: int, clock: Clock) -> float:
+    """Fit by scikit-learn's GaussianMixture; its lower bound is that before the last M-step."""
+    from sklearn.mixture import GaussianMixture
+
+    covariances = start.covariances
+    precisions = 1 / covariances if case.kind in ("diag", "spherical") else np.linalg.inv(covariances)
+    fit = GaussianMixture(
+        case.K,
+        covariance_type=case.kind,
+        reg_covar=0,
+        tol=0,
+        max_iter=n_iter,
+        weights_init=start.weights,
+        means_init=start.means,
+        precisions_init=precisions,
+    )
+    fit._e_step, fit._m_step = clock("E", fit._e_step), clock("M", fit._m_step)
+    return float(fit.fit(X).lower_bound_ * len(X))
+
+
+def stepmix(case: Case, X: Array, start: BMMParameters, n_iter: int, clock: Clock) -> float:
+    """Fit by StepMix, which takes no start: the same number of iterations from one of its own."""
+    from stepmix.stepmix import StepMix
+
+    fit = StepMix(
+        case.K, measurement="binary", n_init=1, max_iter=n_iter, abs_tol=0, rel_tol=0, progress_bar=0, random_state=0
+    )
+    fit._e_step, fit._m_step = clock("E", fit._e_step), clock("M", fit._m_step)
+    fit.fit(X)
+    return float("nan")
+
+
+CONTESTANTS: dict[str, Callable[..., float]] = {"ours": ours, "scikit-learn": scikit_learn, "StepMix": stepmix}
+
+
+def rivals_of(case: Case) -> list[str]:
+    """Return the names of the rivals that fit this family."""
+    return ["StepMix"] if case.kind == "bernoulli" else ["scikit-learn"]
+
+
+def installed(name: str) -> bool:
+    """Whether the contestant can be imported."""
+    return find_spec({"ours": "em", "scikit-learn": "sklearn", "StepMix": "stepmix"}[name]) is not None

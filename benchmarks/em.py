@@ -1,0 +1,109 @@
+"""EM against its rivals: ``python -m benchmarks.em``.
+
+Pair by pair: same data, same start, same number of iterations, as many threads for BLAS as for us; each measurement in
+a process of its own, ours and the rival's in turn. A pass is one E-step and one M-step, clocked inside each fit, so how
+many more a fit makes does not matter. Peak memory is that of the whole fit, beyond code and data.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import astuple
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.cases import CASES, QUICK, Case
+from benchmarks.contestants import installed, rivals_of
+from em.fused import available_threads
+
+
+def main(
+    quick: Annotated[bool, typer.Option(help="Small shapes, to see that it runs.")] = False,
+    only: Annotated[str, typer.Option(help="Part of a case's name, such as 'diag'; default: all.")] = "",
+    repeats: Annotated[int, typer.Option(help="Measurements of each contestant, in turn.")] = 3,
+    iterations: Annotated[int, typer.Option(help="Iterations of each fit.")] = 5,
+    threads: Annotated[int | None, typer.Option(help="Threads of everybody; default: all processors.")] = None,
+) -> None:
+    """Print seconds per pass, ratio and peak memory against each rival, and the share of the machine's limits."""
+    console, threads = Console(), threads or available_threads()
+    console.width = max(console.width, 120)
+    cases = [case for case in (QUICK if quick else CASES) if only in str(case)]
+    if not cases:
+        raise typer.BadParameter(f"only must be part of one of {', '.join(map(str, CASES))}, got {only!r}")
+    limits = run({"who": "limits"}, threads)
+    table = Table(
+        title=f"{threads} thread(s); dgemm {limits['dgemm'] / 1e9:.0f} Gflop/s, copy {limits['copy'] / 1e9:.1f} GB/s"
+    )
+    for heading in [
+        "case (n, D, K)",
+        "rival",
+        "s per pass",
+        "ours",
+        "ratio (range)",
+        "peak MB",
+        "ours",
+        "of dgemm",
+        "of copy",
+    ]:
+        table.add_column(heading, justify="left" if heading in ("case (n, D, K)", "rival") else "right")
+    for case in cases:
+        for rival in rivals_of(case):
+            line = [str(case), *row(case, rival, limits, threads, repeats, iterations)]
+            console.print("  ".join(line), style="dim")  # as it comes: the whole takes minutes
+            table.add_row(*line)
+    console.print(table)
+
+
+def row(case: Case, rival: str, limits: dict[str, float], threads: int, repeats: int, iterations: int) -> list[str]:
+    """Measure one pair in turn and return its line of the table; medians, and the range of the ratio."""
+    order = {"case": astuple(case), "n_iter": iterations}
+    found: dict[str, list[dict[str, float]]] = {"ours": [], rival: []}
+    for _ in range(repeats):
+        for who in filter(installed, found):
+            found[who].append(run(order | {"who": who}, threads))
+    mine, theirs = (
+        {key: np.array([m[key] for m in found[who]]) for key in found[who][0]} if found[who] else None for who in found
+    )
+    assert mine is not None
+    seconds = float(np.median(mine["seconds"]))
+    shares = [f"{case.n_flops / limits['dgemm'] / seconds:.0%}", f"{case.n_bytes / limits['copy'] / seconds:.0%}"]
+    own = [f"{seconds:.4f}", f"{mine['megabytes'].max():.0f}"]
+    if theirs is None:
+        return [rival, "not installed", own[0], "", "", own[1], *shares]
+    check_same_work(case, mine["log_likelihood"][0], theirs["log_likelihood"][0])
+    ratios = theirs["seconds"] / mine["seconds"]
+    ratio = f"{np.median(ratios):.1f} ({ratios.min():.1f}-{ratios.max():.1f})"
+    return [
+        rival,
+        f"{np.median(theirs['seconds']):.4f}",
+        own[0],
+        ratio,
+        f"{theirs['megabytes'].max():.0f}",
+        own[1],
+        *shares,
+    ]
+
+
+def check_same_work(case: Case, ours: float, theirs: float) -> None:
+    """Raise if the two did not arrive at the same log-likelihood (a rival that takes no start reports NaN)."""
+    if abs(ours - theirs) > 1e-9 * abs(ours):
+        raise RuntimeError(f"{case}: log-likelihoods differ after the same iterations, {ours!r} and {theirs!r}")
+
+
+def run(order: dict[str, Any], threads: int) -> dict[str, float]:
+    """Run one measurement in a fresh process that may use so many threads."""
+    limit = dict.fromkeys(["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"], str(threads))
+    command = [sys.executable, "-m", "benchmarks.measure", json.dumps(order)]
+    result = subprocess.run(command, env=os.environ | limit, capture_output=True, text=True)
+    if result.returncode:
+        raise RuntimeError(f"measurement {order} failed: {result.stderr}")
+    return dict(json.loads(result.stdout.splitlines()[-1]))
+
+
+if __name__ == "__main__":
+    typer.run(main)

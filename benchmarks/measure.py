@@ -1,0 +1,78 @@
+"""One measurement in a process of its own: ``python -m benchmarks.measure '{"who": ...}'`` prints one line of JSON."""
+
+import json
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.cases import Case, make_data, make_start
+from benchmarks.contestants import CONTESTANTS, Clock
+from models.validation import Array
+
+STATUS = Path("/proc/self/status")
+
+
+def megabytes(field: str) -> float:
+    """Return VmRSS (memory held now) or VmHWM (its peak) in MB; NaN where the system does not tell."""
+    if not STATUS.exists():
+        return float("nan")
+    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(field))
+    return int(line.split()[1]) / 1024
+
+
+def forget_peak() -> None:
+    """Set the peak to the memory held now."""
+    if STATUS.exists():
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def measure(who: str, case: Case, n_iter: int) -> dict[str, float]:
+    """Return seconds per pass, peak memory beyond the data in MB, and the log-likelihood; code is loaded before."""
+    small = Case(case.kind, 200 + 20 * case.D, case.D, 2)
+    few = make_data(small)
+    fit(who, small, few, 2, Clock())
+    X = make_data(case)
+    clock = Clock()
+    forget_peak()
+    held = megabytes("VmRSS")
+    log_likelihood = fit(who, case, X, n_iter, clock)
+    return {"seconds": clock.per_pass(), "megabytes": megabytes("VmHWM") - held, "log_likelihood": log_likelihood}
+
+
+def fit(who: str, case: Case, X: Array, n_iter: int, clock: Clock) -> float:
+    """Fit from the start that is everybody's; return the log-likelihood."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # nobody converges in a few iterations
+        return CONTESTANTS[who](case, X, make_start(case, X), n_iter, clock)
+
+
+def limits() -> dict[str, float]:
+    """Return what this machine can do: flops per second of dgemm, bytes per second read by a copy; best of five."""
+    a, source = np.ones((1500, 1500)), np.ones(25_000_000)
+    target = np.empty_like(source)
+    return {
+        "dgemm": 2 * 1500**3 / _best(lambda: a @ a),
+        "copy": source.nbytes / _best(lambda: np.copyto(target, source)),
+    }
+
+
+def _best(function: Callable[[], object]) -> float:
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        function()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+if __name__ == "__main__":
+    order = json.loads(sys.argv[1])
+    print(
+        json.dumps(
+            limits() if order["who"] == "limits" else measure(order["who"], Case(*order["case"]), order["n_iter"])
+        )
+    )

@@ -1,0 +1,165 @@
+"""The fused passes compute what the textbook defines, to the last digits, on hard data, with any number of threads."""
+
+import math
+from decimal import Decimal, localcontext
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+import em.fused
+from em import BernoulliMixtureEM, GaussianMixtureEM
+from em.bmm import patterns
+from em.fused import CHUNK_ROWS, count_pass, gaussian_pass, pays
+from models.bmm import BMMParameters
+from models.gmm import GMMParameters
+
+KERNEL = {"n_passes": math.inf}  # enough passes to pay for compiling
+NUMPY = {"n_passes": 0}
+
+
+def random_gmm(K, D, rng, kind):
+    root = rng.normal(size=(K, D, D)) / np.sqrt(D)
+    matrices = root @ np.swapaxes(root, 1, 2) + 0.5 * np.eye(D)
+    variances = np.diagonal(matrices, axis1=1, axis2=2)
+    covariances = {"full": matrices, "tied": matrices[0], "diag": variances, "spherical": variances[:, 0]}[kind]
+    return GMMParameters(rng.dirichlet(np.ones(K)), rng.normal(size=(K, D)), covariances, kind)
+
+
+def assert_same_sums(found, wanted, size):
+    """Every sum agrees to 1e-12 of the sum of its terms' absolute values; ``size`` bounds that of one term."""
+    (log_likelihood, statistics), (expected_log_likelihood, expected) = found, wanted
+    assert abs(log_likelihood - expected_log_likelihood) <= 1e-12 * abs(expected_log_likelihood)
+    total = expected.counts.sum()
+    for name in set(vars(expected)) - {"covariance_type", "centers"}:
+        np.testing.assert_allclose(
+            getattr(statistics, name), getattr(expected, name), rtol=0, atol=1e-12 * total * size
+        )
+
+
+@pytest.mark.parametrize("D", [1, 3, 6])  # products written out, and those of BLAS
+@pytest.mark.parametrize("kind", ["full", "tied", "diag", "spherical"])
+def test_gaussian_kernels_are_the_textbook_steps(kind, D):
+    rng = np.random.RandomState(D)
+    parameters = random_gmm(4, D, rng, kind)
+    X, weights = 2 * rng.normal(size=(700, D)), rng.uniform(0, 3, size=700)  # 700 is not a multiple of a block
+    size = D * np.abs(X).max() ** 2
+    for sample_weight in [None, weights]:
+        assert_same_sums(
+            gaussian_pass(X, parameters, sample_weight, **KERNEL),
+            gaussian_pass(X, parameters, sample_weight, **NUMPY),
+            size,
+        )
+
+
+@pytest.mark.parametrize("same_trials", [True, False])
+def test_count_kernels_are_the_textbook_steps(same_trials):
+    rng = np.random.RandomState(0)
+    trials = np.broadcast_to(3.0, (700, 5)) if same_trials else rng.randint(1, 6, size=(700, 5)).astype(float)
+    X = rng.binomial(trials.astype(int), 0.3).astype(float)
+    parameters = BMMParameters(rng.dirichlet(np.ones(4)), rng.uniform(0.01, 0.99, size=(4, 5)))
+    for weights in [None, rng.uniform(0, 3, size=700)]:
+        wanted = count_pass(X, trials, parameters, weights, **NUMPY)
+        assert_same_sums(count_pass(X, trials, parameters, weights, **KERNEL), wanted, 5)
+        if same_trials:
+            assert_same_sums(count_pass(csr_array(X), trials, parameters, weights), wanted, 5)
+
+
+def test_sparse_and_dense_passes_agree_where_probs_are_0_or_1():
+    X, trials = np.array([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0], [1.0, 1.0, 0.0]]), np.broadcast_to(1.0, (3, 3))
+    parameters = BMMParameters([0.2, 0.3, 0.5], [[1.0, 0.0, 0.4], [0.5, 0.2, 1.0], [0.3, 0.6, 0.5]])
+    wanted = count_pass(X, trials, parameters, **NUMPY)
+    assert_same_sums(count_pass(csr_array(X), trials, parameters), wanted, 1)
+    assert_same_sums(count_pass(X, trials, parameters, **KERNEL), wanted, 1)
+
+
+def test_an_emptied_component_takes_no_share():
+    parameters = GMMParameters([1.0, 0.0], [[0.0], [0.0]], [[[1.0]], [[1.0]]])
+    log_likelihood, statistics = gaussian_pass(np.zeros((3, 1)), parameters, **KERNEL)
+    np.testing.assert_allclose(log_likelihood, -1.5 * np.log(2 * np.pi), rtol=1e-15)
+    np.testing.assert_array_equal(statistics.counts, [3, 0])
+
+
+def all_bits(result):
+    log_likelihood, statistics = result
+    return [log_likelihood, *(np.asarray(value).tolist() for value in vars(statistics).values())]
+
+
+@pytest.mark.parametrize("kind", ["full", "diag"])
+def test_threads_type_order_and_place_of_the_data_change_no_bit(kind, tmp_path):
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(2 * CHUNK_ROWS + 77, 3)).astype(np.float32)
+    np.save(tmp_path / "X.npy", X.astype(float))
+    parameters = random_gmm(3, 3, rng, kind)
+    alone = all_bits(gaussian_pass(X.astype(float), parameters, threads=1, **KERNEL))
+    for other in [X, np.asfortranarray(X.astype(float)), np.load(tmp_path / "X.npy", mmap_mode="r")]:
+        assert all_bits(gaussian_pass(other, parameters, threads=3, **KERNEL)) == alone
+
+
+def test_weights_are_frequencies():
+    rng = np.random.RandomState(0)
+    X, frequencies, parameters = rng.normal(size=(300, 2)), rng.randint(0, 4, size=300), random_gmm(3, 2, rng, "full")
+    repeated = gaussian_pass(np.repeat(X, frequencies, axis=0), parameters, **KERNEL)
+    assert_same_sums(gaussian_pass(X, parameters, frequencies, **KERNEL), repeated, 10)
+
+
+def log_likelihood_to_50_digits(X, parameters):
+    """Σ_i log Σ_k π_k N(x_i | μ_k, Σ_k) of two features in decimal arithmetic, from the numbers as stored."""
+    with localcontext() as context:
+        context.prec = 50
+        pi = Decimal("3.14159265358979323846264338327950288419716939937510582")
+        total = absolute = Decimal(0)
+        for row in X:
+            density = Decimal(0)
+            for weight, mean, covariance in zip(
+                parameters.weights, parameters.means, parameters.covariances, strict=True
+            ):
+                (a, b), (_, d) = [[Decimal(float(value)) for value in line] for line in covariance]
+                g, h = (Decimal(float(x)) - Decimal(float(m)) for x, m in zip(row, mean, strict=True))
+                determinant = a * d - b * b
+                distance = (d * g * g - 2 * b * g * h + a * h * h) / determinant
+                density += Decimal(float(weight)) * (-distance / 2).exp() / (2 * pi * determinant.sqrt())
+            total, absolute = total + density.ln(), absolute + abs(density.ln())
+        return total, absolute
+
+
+@pytest.mark.parametrize(
+    ("offset", "scale", "weight"),
+    [(0, 1, 0.3), (1e8, 1, 0.3), (0, 1e-6, 0.3), (0, 1, 1e-12), (1e4, 1e-4, 0.3)],
+    ids=["plain", "far", "tiny", "light", "far and tiny"],
+)
+@pytest.mark.parametrize("passes", [KERNEL, NUMPY], ids=["kernel", "numpy"])
+def test_log_likelihood_keeps_its_digits_under_stress(offset, scale, weight, passes):
+    rng = np.random.RandomState(0)
+    means = offset + np.array([[0.0, 0.0], [1.0, -1.0]])  # the spread of the data is about 1
+    X = means[rng.randint(2, size=100)] + scale * rng.normal(size=(100, 2))
+    shape = np.array([[1.0, 0.4], [0.4, 0.7]])
+    parameters = GMMParameters([weight, 1 - weight], means, scale**2 * np.array([shape, 2 * shape]))
+    reference, absolute = log_likelihood_to_50_digits(X, parameters)
+    n_copies = 10_000 if passes is KERNEL else 10  # a million rows: rounding must not pile up
+    found, _ = gaussian_pass(np.tile(X, (n_copies, 1)), parameters, **passes)
+    assert abs(Decimal(found) - n_copies * reference) <= Decimal("1e-12") * n_copies * absolute
+
+
+@pytest.mark.parametrize("estimator", [GaussianMixtureEM, BernoulliMixtureEM])
+def test_fits_by_kernels_and_by_numpy_are_the_same(estimator, monkeypatch):
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(400, 6)) + 3 * rng.randint(2, size=(400, 1))
+    X = X if estimator is GaussianMixtureEM else (X > 1).astype(float)
+    fit = estimator(2, n_init=1, random_state=0)
+    history = fit.fit(X).history_
+    monkeypatch.setattr(em.fused, "COMPILING", 0)
+    np.testing.assert_allclose(fit.fit(X).history_[:5], history[:5], rtol=1e-12)
+
+
+def test_small_work_does_not_pay_for_compiling_and_large_work_does():
+    assert not pays(10_000, 2, 3, 500)  # a second of NumPy
+    assert pays(1_000_000, 10, 10, 50)
+
+
+def test_rows_that_repeat_are_collapsed_and_others_left_alone():
+    X, trials = np.random.RandomState(0).randint(2, size=(70_000, 30)).astype(float), np.broadcast_to(1.0, (70_000, 30))
+    assert patterns(X, trials)[0] is X
+    distinct, _, frequencies = patterns(np.ascontiguousarray(X[:, :14]), trials[:, :14])
+    assert len(distinct) <= 2**14
+    assert frequencies.sum() == len(X)
