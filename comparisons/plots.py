@@ -76,7 +76,7 @@ def objective_figure(comparison: Any) -> Figure:
         iterations = np.arange(len(to_come))
         ax.semilogy(iterations[shown], to_come[shown], ".-", color=colour, label=f"{label}, limit {fit.objective_:.6f}")
     ax.set(xlabel="iteration", ylabel="objective still to be gained (nats)", title="EM never loses")
-    ax.legend()
+    ax.legend(loc="upper right")
     return fig
 
 
@@ -156,7 +156,7 @@ def ridge_figure(comparison: Any) -> Figure:
     known = float(comparison.mle.weights_ @ comparison.mle.probs_[:, 0])
     right.axvline(known, color=EM_COLOUR, label=f"MLE {known:.4f}")
     right.set(xlabel="sum_k weights_k probs_k", yticks=[], title="what the data do identify")
-    right.legend()
+    right.legend(loc="upper left")
     return fig
 
 
@@ -197,7 +197,7 @@ def draw_gaussian_data(ax: Axes, comparison: Any) -> None:
     ax.plot([], [], "--", color=POSTERIOR_COLOUR, label="posterior mean: 1, 2, 3 sigma")
     ax.plot([], [], color=POSTERIOR_COLOUR, alpha=0.4, label="40 posterior draws: 2 sigma")
     ax.set(xlabel=comparison.feature_names[i], ylabel=comparison.feature_names[j])
-    ax.legend()
+    ax.legend(loc="upper left")
 
 
 def _draw_gaussian_line(ax: Axes, comparison: Any) -> None:
@@ -215,7 +215,7 @@ def _draw_gaussian_line(ax: Axes, comparison: Any) -> None:
     ax.plot(grid, density, color=EM_COLOUR, linewidth=0.8, linestyle="--")
     ax.plot([], [], color=POSTERIOR_COLOUR, label="40 posterior draws")
     ax.set(xlabel=comparison.feature_names[0], ylabel="density")
-    ax.legend()
+    ax.legend(loc="upper left")
 
 
 def draw_count_data(ax: Axes, comparison: Any) -> None:
@@ -236,7 +236,7 @@ def draw_count_data(ax: Axes, comparison: Any) -> None:
         ax.set_xticks(at, comparison.feature_names, rotation=20)
     ax.plot([], [], "kx-", linewidth=0.8, label=_reference_name(comparison))
     ax.errorbar([], [], [], fmt="k.", capsize=2, label="posterior median, 95 %")
-    ax.legend(fontsize=8)
+    ax.legend(loc="upper left", fontsize=8)
 
 
 def _draw_counts(ax: Axes, comparison: Any) -> None:
@@ -254,7 +254,7 @@ def _draw_counts(ax: Axes, comparison: Any) -> None:
     ax.plot(counts, share, "--", color=EM_COLOUR, linewidth=0.8)
     ax.plot([], [], color=POSTERIOR_COLOUR, label="40 posterior draws")
     ax.set(xlabel=comparison.feature_names[0], ylabel="share of samples")
-    ax.legend()
+    ax.legend(loc="upper left")
 
 
 def _component_draws(comparison: Any, names: tuple[str, ...]) -> dict[str, Any]:

@@ -47,8 +47,8 @@ def test_nothing_fails_when_nothing_is_planted(rerun):
 
 
 def test_a_wrong_denominator_in_the_m_step_is_not_stationary(rerun, monkeypatch):
-    def unbiased(statistics, prior):
-        found = mode(statistics, prior)
+    def unbiased(statistics, prior, frozen):
+        found = mode(statistics, prior, frozen)
         N = statistics.counts[:, None, None]
         return GMMParameters(found.weights, found.means, found.covariances * N / (N - 1))
 
@@ -57,9 +57,9 @@ def test_a_wrong_denominator_in_the_m_step_is_not_stationary(rerun, monkeypatch)
 
 
 def test_a_jacobian_left_in_moves_the_map(rerun, monkeypatch):
-    def with_jacobian(statistics, prior):
+    def with_jacobian(statistics, prior, frozen):
         """The mode on the scale of log-Cholesky factors: |Σ|^((D+1)/2) too much in the density."""
-        found = mode(statistics, prior)
+        found = mode(statistics, prior, frozen)
         if prior is None:
             return found
         D = found.n_features
@@ -71,8 +71,8 @@ def test_a_jacobian_left_in_moves_the_map(rerun, monkeypatch):
 
 
 def test_a_prior_term_dropped_from_the_m_step_moves_the_map(rerun, monkeypatch):
-    def without_dirichlet(statistics, prior):
-        return mode(statistics, prior and dataclasses.replace(prior, concentration=1.0))
+    def without_dirichlet(statistics, prior, frozen):
+        return mode(statistics, prior and dataclasses.replace(prior, concentration=1.0), frozen)
 
     monkeypatch.setattr(em.gmm_estimator, "mode", without_dirichlet)
     assert "find_MAP = MAP-EM" in rerun("check_find_map")

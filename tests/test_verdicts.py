@@ -71,7 +71,7 @@ def test_exit_codes(verdict, declared, code):
 
     found = Found()
     found.verdict = verdict
-    case = None if declared is None else Case("any", 2, declared)
+    case = None if declared is None else Case("any", 2, verdict=declared)
     assert exit_code(found, case, _Console()) == code
 
 
