@@ -1,4 +1,4 @@
-"""Gaussian mixture model (GMM), full covariances.
+"""Gaussian mixture model (GMM).
 
 Story
 -----
@@ -40,6 +40,22 @@ and MAP, the joint mode of the density of (π, μ, Σ) under the prior::
     π_k = (N_k + a_k - 1) / (n + Σa - K)
     μ_k = (κ0 m0 + N_k x̄_k) / (κ0 + N_k)
     Σ_k = (Ψ0 + S_k + κ0 N_k / (κ0 + N_k) (x̄_k - m0)(x̄_k - m0)') / (ν0 + N_k + D + 2)
+
+Structures of the covariances
+-----------------------------
+"full" is the above. With A_k = S_k + κ0 N_k / (κ0 + N_k) (x̄_k - m0)(x̄_k - m0)' the others are::
+
+    tied       Σ ~ InverseWishart(ν0, Ψ0)
+               ML  Σ_k S_k / n          MAP  (Ψ0 + Σ_k A_k) / (ν0 + n + D + 1 + K)
+    diag       σ²_kd ~ InverseGamma(ν0 / 2, ψ0_d / 2)
+               ML  S_k,dd / N_k         MAP  (ψ0_d + A_k,dd) / (ν0 + N_k + 3)
+    spherical  σ²_k ~ InverseGamma(ν0 / 2, ψ0 / 2)
+               ML  tr S_k / (D N_k)     MAP  (ψ0 + tr A_k) / (ν0 + D N_k + D + 2)
+
+Missing cells
+-------------
+A sample of which only the features o were observed (missing at random) has the likelihood of that part,
+Normal(x_o | μ_k,o, Σ_k,oo); EM's expected moments of the rest are in :mod:`em.gmm_missing`.
 
 Where the code is: :mod:`models.gmm.generative` (the story and the densities in PyMC), :mod:`models.gmm.prior`,
 :mod:`models.gmm.simulation`, and :mod:`em.gmm` (E-step and M-step).
