@@ -20,8 +20,9 @@ from em.information import (
     Block,
     Component,
     Information,
+    Slopes,
     check_sample_weight,
-    dirichlet_curvature,
+    dirichlet_slopes,
     louis,
     row_blocks,
 )
@@ -74,12 +75,9 @@ def observed_information(
     if X.shape[1] != parameters.n_features:
         raise ValueError(f"X must have {parameters.n_features} columns like the probs, got {X.shape[1]}")
     found = entries(parameters, w.sum(), frozen)
-    if prior is None:
-        curvature = np.zeros((len(found.values),) * 2)
-    else:
+    if prior is not None:
         prior.check_fits(parameters.n_components, parameters.n_features)
-        curvature = prior_curvature(parameters, prior, found)
-    return louis(found, complete_data(X, trials, parameters, w), curvature)
+    return louis(found, complete_data(X, trials, parameters, w), prior and log_prior_slopes(parameters, prior, found))
 
 
 def entries(parameters: BMMParameters, n_samples: float, frozen: Collection[str] = ()) -> Entries:
@@ -106,13 +104,14 @@ def _component(successes: Array, failures: Array, probs: Array, places: np.ndarr
     return Component(places[k], successes / p - failures / q, curvature)
 
 
-def prior_curvature(parameters: BMMParameters, prior: BMMPrior, found: Entries) -> Array:
-    """Return minus the Hessian of the log prior: of (b - 1) log p + (c - 1) log(1 - p) and of the Dirichlet part."""
-    K, probs = parameters.n_components, _interior(parameters.probs)
-    b, c = np.asarray(prior.successes), np.asarray(prior.failures)
-    curvature = np.diag(np.concatenate([np.zeros(K), ((b - 1) / probs**2 + (c - 1) / (1 - probs) ** 2).ravel()]))
-    curvature[:K, :K] = dirichlet_curvature(prior.concentration, parameters.weights, found.emptied)
-    return curvature
+def log_prior_slopes(parameters: BMMParameters, prior: BMMPrior, found: Entries) -> Slopes:
+    """Return gradient and minus the Hessian of the log prior, (b - 1) log p + (c - 1) log(1 - p) for each prob."""
+    p = _interior(parameters.probs)
+    b, c = np.asarray(prior.successes) - 1, np.asarray(prior.failures) - 1
+    gradient, curvature = b / p - c / (1 - p), b / p**2 + c / (1 - p) ** 2
+    slopes = dirichlet_slopes(prior.concentration, found)
+    slopes.add(parameters.n_components + np.arange(p.size), Slopes(gradient.ravel(), np.diag(curvature.ravel())))
+    return slopes
 
 
 def _interior(probs: Array) -> Array:

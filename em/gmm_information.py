@@ -27,8 +27,9 @@ from em.information import (
     Block,
     Component,
     Information,
+    Slopes,
     check_sample_weight,
-    dirichlet_curvature,
+    dirichlet_slopes,
     louis,
     row_blocks,
 )
@@ -78,12 +79,9 @@ def observed_information(
     if X.shape[1] != parameters.n_features:
         raise ValueError(f"X must have {parameters.n_features} columns like the means, got {X.shape[1]}")
     found = entries(parameters, w.sum(), frozen)
-    if prior is None:
-        curvature = np.zeros((len(found.values),) * 2)
-    else:
+    if prior is not None:
         prior.check_fits(parameters.n_components, parameters.n_features, parameters.covariance_type)
-        curvature = prior_curvature(parameters, prior, found)
-    return louis(found, complete_data(X, missing, parameters, w), curvature)
+    return louis(found, complete_data(X, missing, parameters, w), prior and log_prior_slopes(parameters, prior, found))
 
 
 def entries(parameters: GMMParameters, n_samples: float, frozen: Collection[str] = ()) -> Entries:
@@ -120,7 +118,8 @@ def _component(
     u = (Y - parameters.means[k]) @ P
     squares = (u[:, :, None] * u[:, None, :]).reshape(len(u), -1)
     scores = np.hstack([u, 0.5 * (squares @ flat.T - flat @ P.ravel())])
-    return Component(places[k], scores, _curvature(P, basis, v.sum(), v.sum(), v @ u, (v[:, None] * u).T @ u))
+    slopes = _slopes(P, basis, v.sum(), v.sum(), v @ u, (v[:, None] * u).T @ u)
+    return Component(places[k], scores, slopes.curvature)
 
 
 def covariance_basis(covariance_type: str, n_features: int) -> Array:
@@ -137,33 +136,32 @@ def covariance_basis(covariance_type: str, n_features: int) -> Array:
             return eye[None]
 
 
-def prior_curvature(parameters: GMMParameters, prior: GMMPrior, found: Entries) -> Array:
-    """Return minus the Hessian of the log prior."""
+def log_prior_slopes(parameters: GMMParameters, prior: GMMPrior, found: Entries) -> Slopes:
+    """Return gradient and minus the Hessian of the log prior."""
     (K, D), kind = parameters.means.shape, parameters.covariance_type
     basis = covariance_basis(kind, D)
     of_means, of_covariances = _places(parameters, len(basis))
     nu, kappa, scale = prior.degrees_of_freedom, prior.mean_precision, prior.scale
     counts = {"full": nu + D + 1, "tied": nu + D + 1, "diag": nu + 2, "spherical": (nu + 2) / D}[kind]
     scatter = {"diag": np.diag, "spherical": lambda psi: psi / D * np.eye(D)}.get(kind, np.asarray)(scale)
-    curvature = np.zeros((len(found.values),) * 2)
-    curvature[:K, :K] = dirichlet_curvature(prior.concentration, parameters.weights, found.emptied)
+    slopes = dirichlet_slopes(prior.concentration, found)
     for k, P in enumerate(_inverses(parameters.covariance_matrices)):
         u = P @ (prior.mean - parameters.means[k])
         places = np.concatenate([of_means[k], of_covariances[k]])
-        curvature[np.ix_(places, places)] += _curvature(P, basis, kappa, 1, kappa * u, kappa * np.outer(u, u))
+        slopes.add(places, _slopes(P, basis, kappa, 1, kappa * u, kappa * np.outer(u, u)))
         if k == 0 or kind != "tied":
-            places = of_covariances[k]
-            own = _curvature(P, basis, 0, counts, np.zeros(D), P @ scatter @ P)
-            curvature[np.ix_(places, places)] += own[D:, D:]
-    return curvature
+            slopes.add(places, _slopes(P, basis, 0, counts, np.zeros(D), P @ scatter @ P))
+    return slopes
 
 
-def _curvature(P: Array, basis: Array, n_means: float, n_log_det: float, first: Array, second: Array) -> Array:
-    """Return minus the Hessian of n/2 log|P| - 1/2 Σ (x - μ)' P (x - μ), with first = Σ u and second = Σ u u'."""
+def _slopes(P: Array, basis: Array, n_means: float, n_log_det: float, first: Array, second: Array) -> Slopes:
+    """Return gradient and minus the Hessian of n/2 log|P| - 1/2 Σ (x - μ)' P (x - μ); first Σ u, second Σ u u'."""
+    flat = basis.reshape(len(basis), -1)
+    gradient = np.concatenate([first, 0.5 * flat @ (second - n_log_det * P).ravel()])
     left, right = P @ basis, (second - n_log_det / 2 * P) @ basis
     cross = left @ first
     square = left.reshape(len(basis), -1) @ right.transpose(0, 2, 1).reshape(len(basis), -1).T
-    return np.block([[n_means * P, cross.T], [cross, square]])
+    return Slopes(gradient, np.block([[n_means * P, cross.T], [cross, square]]))
 
 
 def _places(parameters: GMMParameters, q: int) -> tuple[np.ndarray, np.ndarray]:

@@ -32,6 +32,7 @@ from models.validation import Array, frozen_array
 
 RANK_TOLERANCE = 1e-8  # of information scaled to a diagonal of 1
 LARGEST_LEFT_OVER = 1e-3
+FAR_FROM_MAXIMUM = 0.1
 UNTOUCHED = 1e-3  # share in a free direction, below which a parameter is none of its parts
 MOST_NUMBERS = 2**21  # in each array of a block
 
@@ -53,6 +54,18 @@ class Block(NamedTuple):
     log_joint: Array
     sample_weight: Array
     component: Callable[[int, Array], Component]
+
+
+class Slopes(NamedTuple):
+    """Gradient (p,) and minus the Hessian (p, p) of a logarithm of a density."""
+
+    gradient: Array
+    curvature: Array
+
+    def add(self, places: np.ndarray, other: "Slopes") -> None:
+        """Add another's, whose entries are in these places, in place."""
+        self.gradient[places] += other.gradient
+        self.curvature[np.ix_(places, places)] += other.curvature
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +104,7 @@ class Information:
         return np.sqrt(np.diagonal(self.covariance))
 
 
-def louis(entries: Entries, blocks: Iterable[Block], log_prior_curvature: Array) -> Information:
+def louis(entries: Entries, blocks: Iterable[Block], log_prior: Slopes | None = None) -> Information:
     """Return the observed information by Louis' identity.
 
     Parameters
@@ -100,13 +113,11 @@ def louis(entries: Entries, blocks: Iterable[Block], log_prior_curvature: Array)
         The p parameters.
     blocks : iterable of Block
         The samples, with scores and curvature as if their labels were known.
-    log_prior_curvature : ndarray, shape (p, p)
-        Minus the Hessian of the log prior, without that of the weights' part.
+    log_prior : Slopes or None
+        Those of the log prior.
     """
-    weights, p = entries.weights, len(entries.values)
-    of_weights = weight_scores(weights, entries.emptied)
-    K = len(weights)
-    squares, known, gradient = np.zeros((p, p)), np.zeros((p, p)), np.zeros(p)
+    K, p, of_weights = entries.n_components, len(entries.values), weight_scores(entries)
+    known, squares, gradient = np.zeros((p, p)), np.zeros((p, p)), np.zeros(p)
     for log_joint, w, component in blocks:
         r = normalise(log_joint)[0]
         mean = np.zeros((len(w), p))
@@ -121,22 +132,28 @@ def louis(entries: Entries, blocks: Iterable[Block], log_prior_curvature: Array)
             mean[:, places] += r[:, k, None] * s
         squares += (w[:, None] * mean).T @ mean
         gradient += w @ mean
-    return _finding(entries, known + squares + log_prior_curvature, squares, gradient, log_prior_curvature)
+    prior = log_prior or Slopes(np.zeros(p), np.zeros((p, p)))
+    # where the scores and the prior's curvature vanish along a direction, nothing is known about it
+    seen = squares + prior.curvature
+    return _finding(entries, known + squares + prior.curvature, seen, gradient + prior.gradient)
 
 
-def weight_scores(weights: Array, emptied: np.ndarray) -> Array:
-    """Return the gradient of log π_k with respect to the weights, shape (K, K), the last one that is not empty tied."""
-    inverse = np.divide(1, weights, out=np.zeros(len(weights)), where=~emptied)
-    last, scores = _last(emptied), np.diag(inverse)
-    scores[last] = -inverse[last] * ~emptied
+def weight_scores(entries: Entries) -> Array:
+    """Return the gradient of log π_k in row k of (K, K): with respect to the weights but the last that is not empty."""
+    last = _last(entries)
+    scores = np.diag(np.divide(1, entries.weights, out=np.zeros(entries.n_components), where=~entries.emptied))
+    scores[last] = np.where(entries.emptied, 0, -scores[last, last])
     scores[last, last] = 0
     return scores
 
 
-def dirichlet_curvature(concentration: ArrayLike, weights: Array, emptied: np.ndarray) -> Array:
-    """Return minus the Hessian of Σ_k (a_k - 1) log π_k, shape (K, K)."""
-    scores = weight_scores(weights, emptied)
-    return (scores.T * (np.broadcast_to(concentration, len(weights)) - 1)) @ scores
+def dirichlet_slopes(concentration: ArrayLike, entries: Entries) -> Slopes:
+    """Return the slopes of Σ_k (a_k - 1) log π_k, with respect to all entries."""
+    K, p, scores = entries.n_components, len(entries.values), weight_scores(entries)
+    pseudo_counts = np.broadcast_to(concentration, K) - 1.0
+    gradient, curvature = np.zeros(p), np.zeros((p, p))
+    gradient[:K], curvature[:K, :K] = pseudo_counts @ scores, (scores.T * pseudo_counts) @ scores
+    return Slopes(gradient, curvature)
 
 
 def check_sample_weight(sample_weight: ArrayLike | None, n_samples: int) -> Array:
@@ -162,60 +179,59 @@ def largest_parts(direction: dict[str, float]) -> str:
     return ", ".join(f"{name} {part:+.2f}" for name, part in largest if abs(part) > 0.01)
 
 
-def _last(emptied: np.ndarray) -> int:
-    return int(np.flatnonzero(~emptied)[-1])
+def _last(entries: Entries) -> int:
+    return int(np.flatnonzero(~entries.emptied)[-1])
 
 
-def _finding(entries: Entries, information: Array, squares: Array, gradient: Array, of_prior: Array) -> Information:
+def _finding(entries: Entries, information: Array, seen: Array, gradient: Array) -> Information:
     """Invert what can be inverted and name the rest.
 
-    In units in which the diagonal is 1, v is a free direction if the information has the eigenvalue 0 there and no
-    sample's score has a part along v. The eigenvalue is 0 up to rounding; on a curved ridge, which a flat prior
-    leaves, it is only as small as the gradient that EM left over.
+    In units in which the diagonal is 1, v is a free direction if the information has the eigenvalue 0 there, and if
+    neither a sample's score nor the prior has a part along v (``seen``). The eigenvalue is 0 up to rounding; on a
+    curved ridge it is only as small as the gradient that EM left over.
     """
-    last = _last(entries.emptied)
-    held = np.array([note != "" for note in entries.notes])
-    held[last] = True
-    free = np.flatnonzero(~held)
-    matrix, names = information[np.ix_(free, free)], [entries.names[j] for j in free]
+    p, K, last, names = len(entries.values), entries.n_components, _last(entries), entries.names
+    free = np.array([j for j, note in enumerate(entries.notes) if not note and j != last], dtype=int)
+    matrix = information[np.ix_(free, free)]
     matrix = (matrix + matrix.T) / 2
     diagonal = np.abs(np.diagonal(matrix))
     unit = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1))
     values, vectors = np.linalg.eigh(matrix * np.outer(unit, unit))
-    left_over = 0.0 if of_prior.any() else np.abs(unit * gradient[free]).max(initial=0)
+    directions = unit[:, None] * vectors
+    left_over = float(np.abs(unit * gradient[free]).max(initial=0))
     tolerance = max(RANK_TOLERANCE, min(10 * left_over, LARGEST_LEFT_OVER))
-    parts = unit[:, None] * vectors
-    seen = np.einsum("fv,fg,gv->v", parts, squares[np.ix_(free, free)], parts)
-    unknown = (np.abs(values) < tolerance) & (seen < max(RANK_TOLERANCE, tolerance**2))
-    to_all = np.zeros((len(entries.values), len(free)))
+    parts_seen = np.einsum("fv,fg,gv->v", directions, seen[np.ix_(free, free)], directions)
+    unknown = (np.abs(values) < tolerance) & (np.abs(parts_seen) < max(RANK_TOLERANCE, tolerance**2))
+    to_all = np.zeros((p, len(free)))
     to_all[free, np.arange(len(free))] = 1
-    to_all[last, free < len(entries.weights)] = -1
-    notes = list(entries.notes)
-    rank, f, direction = int((~unknown).sum()), len(free), {}
+    to_all[last, free < K] = -1
+    notes, direction, sentence = list(entries.notes), {}, f"information of full rank {len(free)}"
     if (values[~unknown] <= 0).any():
-        worst = parts[:, ~unknown][:, 0]
-        sentence = (
-            f"the information is not positive definite, so the estimate is no maximum: the objective curves upwards "
-            f"along {largest_parts(_direction(names, worst))}; start EM elsewhere or run it to the end"
-        )
+        upwards = largest_parts(_direction(names, free, directions[:, ~unknown][:, 0]))
+        sentence = f"the estimate is no maximum: the objective does not curve downwards along {upwards}"
         notes = [note or "no maximum" for note in notes]
     elif unknown.any():
-        direction = _direction(names, parts[:, unknown][:, 0])
+        direction = _direction(names, free, directions[:, unknown][:, 0])
         sentence = (
-            f"information of rank {rank} of {f} free parameters: the estimate can move without any change in the "
-            f"distribution; free direction, largest parts: {largest_parts(direction)}"
+            f"information of rank {(~unknown).sum()} of {len(free)} free parameters: different parameters give the "
+            f"same distribution; free direction, largest parts: {largest_parts(direction)}"
         )
-        share = np.abs(to_all @ parts[:, unknown]).max(axis=1) / np.abs(to_all * unit).max(axis=1, initial=1e-300)
-        notes = [note or "not identified" * bool(part > UNTOUCHED) for note, part in zip(notes, share, strict=True)]
-    else:
-        sentence = f"information of full rank {f}"
-    root = to_all @ (parts[:, ~unknown] / np.sqrt(np.abs(values[~unknown])))
+        moved = np.abs(to_all @ directions[:, unknown]).max(axis=1)
+        moves = moved > UNTOUCHED * np.abs(to_all * unit).max(axis=1, initial=0)
+        notes = [note or ("not identified" if free else "") for note, free in zip(notes, moves, strict=True)]
+    if left_over > FAR_FROM_MAXIMUM:
+        sentence += (
+            f"; the gradient does not vanish at the estimate (it is {left_over:.2g} in units of one standard error): "
+            "X, sample_weight and prior must be those of the fit, and EM must have converged"
+        )
+    root = to_all @ (directions[:, ~unknown] / np.sqrt(np.abs(values[~unknown])))
     covariance = root @ root.T
-    missing = np.array([note != "" for note in notes])
-    covariance[missing] = covariance[:, missing] = np.nan
+    nowhere = np.array([note != "" for note in notes])
+    covariance[nowhere] = np.nan
+    covariance[:, nowhere] = np.nan
     return Information(entries, free, matrix, covariance, tuple(notes), direction, sentence)
 
 
-def _direction(names: list[str], vector: Array) -> dict[str, float]:
+def _direction(names: tuple[str, ...], free: np.ndarray, vector: Array) -> dict[str, float]:
     vector = vector / np.linalg.norm(vector)
-    return {name: float(part) for name, part in zip(names, vector, strict=True)}
+    return {names[j]: float(part) for j, part in zip(free, vector, strict=True)}
