@@ -7,8 +7,11 @@ import numpy as np
 from scipy.linalg import eigh
 
 from em.engine import Collapse, Problem, sum_over_blocks
+from em.entries import Entries
 from em.estimator import MixtureEM
 from em.gmm import GaussianStatistics, e_step, log_joint, m_step, mode, sufficient_statistics
+from em.gmm_information import entries, observed_information
+from em.information import Information
 from em.samples import typical_size
 from models.gmm import GMMParameters, GMMPrior, simulate
 from models.gmm.structures import check_covariance_type
@@ -141,6 +144,12 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
 
     def _simulate(self, n_samples: int, random_state: Any) -> tuple[Array, np.ndarray]:
         return simulate(self.parameters_, n_samples, random_state)
+
+    def _information(self, X: Array, sample_weight: Array) -> Information:
+        return observed_information(X, self.parameters_, self.prior, sample_weight)
+
+    def _entries(self, n_samples: float) -> Entries:
+        return entries(self.parameters_, n_samples)
 
 
 def covariance_of(X: Array) -> Array:

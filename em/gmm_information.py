@@ -107,7 +107,9 @@ def complete_data(X: Array, missing: np.ndarray, parameters: GMMParameters, samp
         places = np.hstack([of_means[:, seen], of_covariances])
         for some in row_blocks(len(rows), max(places.size, seen.sum() ** 2)):
             Y = X[np.ix_(rows[some], seen)]
-            yield Block(log_joint(Y, part), sample_weight[rows[some]], partial(_component, Y, part, precisions, E, places))
+            yield Block(
+                log_joint(Y, part), sample_weight[rows[some]], partial(_component, Y, part, precisions, E, places)
+            )
 
 
 def _component(
