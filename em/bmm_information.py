@@ -77,7 +77,11 @@ def observed_information(
     found = entries(parameters, w.sum(), frozen)
     if prior is not None:
         prior.check_fits(parameters.n_components, parameters.n_features)
-    return louis(found, complete_data(X, trials, parameters, w), prior and log_prior_slopes(parameters, prior, found))
+    return louis(
+        found,
+        complete_data(X, trials, parameters, w),
+        None if prior is None else log_prior_slopes(parameters, prior, found),
+    )
 
 
 def entries(parameters: BMMParameters, n_samples: float, frozen: Collection[str] = ()) -> Entries:

@@ -1,7 +1,7 @@
 """The bootstrap of a mixture's estimate: fit again to samples that might as well have been seen.
 
-Non-parametric: n rows drawn from the n rows of X with replacement. Parametric: n rows drawn from the fitted mixture, with
-the same cells missing. Each fit starts at the estimate, and its components are matched to the estimate's by the
+Non-parametric: n rows drawn from the n rows of X with replacement. Parametric: n rows drawn from the fitted mixture,
+with the same cells missing. Each fit starts at the estimate, and its components are matched to the estimate's by the
 assignment of least total distance
 
     d(j, k) = Σ_i (r*_ij - r_ik)²

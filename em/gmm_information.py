@@ -1,8 +1,8 @@
 """Observed information of a Gaussian mixture: what Louis' identity asks of this family, for all four structures.
 
 A structure writes Σ_k = Σ_j σ_kj E_j with symmetric matrices E_j: one for each place of a matrix ("full", and "tied",
-where all k share σ), for each place of the diagonal ("diag"), or the identity ("spherical"). With P = Σ_k⁻¹, z_i = k known
-and u = P (x_i - μ_k), log p(x_i | z_i = k) = -1/2 log|Σ_k| - 1/2 (x_i - μ_k)' P (x_i - μ_k) + const has
+where all k share σ), for each place of the diagonal ("diag"), or the identity ("spherical"). With P = Σ_k⁻¹, z_i = k
+known and u = P (x_i - μ_k), log p(x_i | z_i = k) = -1/2 log|Σ_k| - 1/2 (x_i - μ_k)' P (x_i - μ_k) + const has
 
     scores                    u of μ_k,    (u' E_j u - tr P E_j) / 2 of σ_kj
     minus second derivatives  P of μ_k twice,    P E_j u of μ_k and σ_kj,    tr P E_j (u u' - P/2) E_l of σ_kj and σ_kl
@@ -81,7 +81,11 @@ def observed_information(
     found = entries(parameters, w.sum(), frozen)
     if prior is not None:
         prior.check_fits(parameters.n_components, parameters.n_features, parameters.covariance_type)
-    return louis(found, complete_data(X, missing, parameters, w), prior and log_prior_slopes(parameters, prior, found))
+    return louis(
+        found,
+        complete_data(X, missing, parameters, w),
+        None if prior is None else log_prior_slopes(parameters, prior, found),
+    )
 
 
 def entries(parameters: GMMParameters, n_samples: float, frozen: Collection[str] = ()) -> Entries:
@@ -140,12 +144,12 @@ def covariance_basis(covariance_type: str, n_features: int) -> Array:
 
 def log_prior_slopes(parameters: GMMParameters, prior: GMMPrior, found: Entries) -> Slopes:
     """Return gradient and minus the Hessian of the log prior."""
-    (K, D), kind = parameters.means.shape, parameters.covariance_type
+    D, kind = parameters.n_features, parameters.covariance_type
     basis = covariance_basis(kind, D)
     of_means, of_covariances = _places(parameters, len(basis))
     nu, kappa, scale = prior.degrees_of_freedom, prior.mean_precision, prior.scale
     counts = {"full": nu + D + 1, "tied": nu + D + 1, "diag": nu + 2, "spherical": (nu + 2) / D}[kind]
-    scatter = {"diag": np.diag, "spherical": lambda psi: psi / D * np.eye(D)}.get(kind, np.asarray)(scale)
+    scatter = scale * np.eye(D) / D if kind == "spherical" else np.diag(scale) if kind == "diag" else scale
     slopes = dirichlet_slopes(prior.concentration, found)
     for k, P in enumerate(_inverses(parameters.covariance_matrices)):
         u = P @ (prior.mean - parameters.means[k])

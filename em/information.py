@@ -1,14 +1,14 @@
 """Observed information of a mixture by Louis' identity, and the covariance of the estimate. It knows no family.
 
 The information is minus the Hessian of log-likelihood plus log prior. With the labels z_i hidden, and s_ik and B_ik the
-gradient and minus the Hessian of log p(x_i, z_i = k), Louis' (1982) identity gives it from quantities with known labels,
+gradient and minus the Hessian of log p(x_i, z_i = k), Louis' (1982) identity gives it from what is known with labels,
 
     I = Σ_i w_i (E[B_i] - E[s_i s_i'] + E[s_i] E[s_i]') - ∂² log p(θ)
 
 with expectations over z_i given x_i, which are the responsibilities, and w_i the sample's weight. One weight π_j is 1
-minus the others: log π_k has the gradient 1/π_k for itself, log π_j has -1/π_j for each other one, and minus the Hessian
-of either is the square of its gradient. A cell that is missing at random is integrated out of p(x_i | z_i = k), so that
-z stays the only hidden variable.
+minus the others: log π_k has the gradient 1/π_k for itself, log π_j has -1/π_j for each other one, and minus the
+Hessian of either is the square of its gradient. A cell that is missing at random is integrated out of
+p(x_i | z_i = k), so that z stays the only hidden variable.
 
 The covariance of the estimate is I⁻¹. A free direction, along which nothing is known, is named and not inverted; the
 parameters that it leaves alone keep their variances (those of the pseudo-inverse).
@@ -121,7 +121,7 @@ def louis(entries: Entries, blocks: Iterable[Block], log_prior: Slopes | None = 
     for log_joint, w, component in blocks:
         r = normalise(log_joint)[0]
         mean = np.zeros((len(w), p))
-        for k in np.flatnonzero(~entries.emptied):
+        for k in np.flatnonzero(~entries.emptied).tolist():
             v = w * r[:, k]
             own = component(k, v)
             places = np.concatenate([np.arange(K), own.places])
