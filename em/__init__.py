@@ -19,6 +19,7 @@ from em.minibatch_kmeans import MiniBatchKMeans
 from em.saving import load, save
 from em.selection import Selection, select
 from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning, NotIdentifiableWarning
+from em.uncertainty import Uncertainty
 
 __all__ = [
     "BernoulliMixtureEM",
@@ -32,6 +33,7 @@ __all__ = [
     "NotConvergedWarning",
     "NotIdentifiableWarning",
     "Selection",
+    "Uncertainty",
     "bmm",
     "complete_data_log_likelihood",
     "density_threshold",

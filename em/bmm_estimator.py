@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.utils import Tags
@@ -16,10 +16,13 @@ from em.bmm import (
     patterns,
     sufficient_statistics,
 )
+from em.bmm_information import entries, observed_information
 from em.engine import EPS, Problem, Run
+from em.entries import Entries
 from em.estimator import MixtureEM
 from em.fused import count_pass, expected_passes
 from em.identifiability import identify
+from em.information import Information
 from em.samples import Samples, weighted
 from em.status import NotIdentifiableWarning
 from models.bmm import BMMParameters, BMMPrior, simulate
@@ -191,6 +194,21 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
 
     def _simulate(self, n_samples: int, random_state: Any) -> tuple[Array, np.ndarray]:
         return simulate(self.parameters_, n_samples, self._trials(), random_state)
+
+    def _information(self, X: Array, sample_weight: Array) -> Information:
+        return observed_information(
+            X, self.parameters_, self.prior, self._trials(), sample_weight, frozen=self.frozen or ()
+        )
+
+    def _entries(self, n_samples: float) -> Entries:
+        return entries(self.parameters_, n_samples, self.frozen or ())
+
+    def at_estimate(self, rows: np.ndarray) -> Self:
+        """Return an estimator for these rows of X that stands at the estimate: its fit starts there."""
+        other = super().at_estimate(rows)
+        if np.ndim(self._trials()) == 2:
+            other.n_trials = np.asarray(self._trials())[rows]
+        return other
 
     def _remarks(self, samples: Samples) -> list[str]:
         remarks = []

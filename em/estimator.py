@@ -8,16 +8,20 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.base import BaseEstimator, DensityMixin, clone
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from em.acceleration import ACCELERATIONS
+from em.bootstrap import bootstrap
 from em.bound import normalise
 from em.engine import Collapse, Parameters, Problem, Run, blocks, one_blas_thread, run_em
+from em.entries import Entries
+from em.information import Information, frequencies
 from em.samples import Samples, check_sample_weight, samples_to_fit, samples_to_use
 from em.starts import STARTS, start_responsibilities
 from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning
+from em.uncertainty import KINDS, Uncertainty, check_level, from_information, from_replicates
 from models.validation import Array, count_at_least_one, data_matrix, frozen_array, number_above, weights_array
 
 
@@ -101,6 +105,14 @@ class MixtureEM[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
     @abstractmethod
     def _conditional_means(self, X: Array, responsibilities: Array) -> Array:
         """Return E[x_i | observed cells of x_i] (n, D), given p(z_i | observed cells of x_i)."""
+
+    @abstractmethod
+    def _information(self, X: Array, sample_weight: Array) -> Information:
+        """Return the observed information at the estimate."""
+
+    @abstractmethod
+    def _entries(self, n_samples: float) -> Entries:
+        """Return the parameters in a row."""
 
     def _released(self, problem: Problem[P, Any], run: Run[P]) -> P | None:
         """Return better parameters next to a limit that is no maximum, where this family knows a way, or None."""
@@ -312,6 +324,97 @@ class MixtureEM[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         if weights is None:
             return float(log_prob.sum()), float(seen.sum())
         return float(weights @ log_prob), float(weights[seen].sum())
+
+    # How sure the estimate is -----------------------------------------------------------------------------------------
+
+    def uncertainty(
+        self,
+        X: ArrayLike,
+        *,
+        kind: str = "louis",
+        level: float = 0.95,
+        sample_weight: ArrayLike | None = None,
+        n_bootstrap: int = 499,
+        random_state: Any = None,
+        progress: bool = False,
+    ) -> Uncertainty:
+        """Return standard errors and intervals of every parameter, in one table that says which kind they are.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, D)
+            The samples that the mixture was fitted to.
+        kind : {"louis", "bootstrap", "parametric bootstrap"}, default "louis"
+            "louis" takes the observed information by Louis' identity, under a prior known as Laplace's approximation,
+            and normal intervals on the log scale for variances, the logit scale for weights and probs, the plain scale
+            for means and covariances. The bootstraps refit samples drawn from the rows of X, or from the fitted
+            mixture, and take percentile intervals.
+        level : float, default 0.95
+            Nominal coverage of the intervals.
+        sample_weight : array_like, shape (n,), or None
+            How often each row counts; whole numbers for a bootstrap.
+        n_bootstrap : int, default 499
+            Number of bootstrap samples.
+        random_state : int, RandomState or None, default None
+            Seed or source of randomness of a bootstrap; None takes the estimator's.
+        progress : bool, default False
+            Whether a bootstrap shows a progress bar.
+
+        Returns
+        -------
+        Uncertainty
+            ``table``, ``standard_errors``, ``low``, ``high``, ``covariance``, ``status``.
+
+        Raises
+        ------
+        ValueError
+            If an argument is not legal, before any work.
+
+        Notes
+        -----
+        Parameters on the boundary (probs of 0 or 1, empty components) have no standard error; the others are right
+        with these held fixed. What is not identified has none either, and ``status`` names a free direction.
+
+        Examples
+        --------
+        >>> from em import BernoulliMixtureEM
+        >>> X = [[1]] * 36 + [[0]] * 64
+        >>> BernoulliMixtureEM(1).fit(X).uncertainty(X)
+        observed information (Louis), 0.95 intervals
+        parameter    estimate  standard error      low     high
+        weights[0]          1               -        -        -  always 1
+        probs[0, 0]      0.36           0.048  0.27228  0.45814
+        information of full rank 1
+        """
+        X = samples_to_use(self, X, missing=True)
+        if kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
+        level, w = check_level(level), frequencies(sample_weight, len(X))
+        count_at_least_one("n_bootstrap", n_bootstrap)
+        if kind == "louis":
+            name = "observed information (Louis)" if self.prior is None else "Laplace approximation (Louis)"
+            return from_information(self._information(X, w), name, level)
+        if (w % 1 != 0).any():
+            raise ValueError(f"sample_weight must hold whole numbers, which count rows, for a bootstrap, got {w}")
+        rows = np.repeat(np.arange(len(X)), w.astype(int))
+        entries = self._entries(w.sum())
+        replicates, status = bootstrap(
+            self,
+            X,
+            rows,
+            entries,
+            parametric=kind == "parametric bootstrap",
+            n_bootstrap=n_bootstrap,
+            random_state=self.random_state if random_state is None else random_state,
+            progress=progress,
+        )
+        return from_replicates(entries, replicates, kind, level, status)
+
+    def at_estimate(self, rows: np.ndarray) -> Self:
+        """Return an estimator for these rows of X that stands at the estimate: its fit starts there."""
+        other = clone(self).set_params(init=self.parameters_)
+        other.parameters_ = self.parameters_
+        return other
 
 
 def _has_observed(X: ArrayLike) -> np.ndarray:

@@ -10,10 +10,13 @@ import numpy as np
 from scipy.linalg import eigh
 
 from em.engine import Collapse, Problem, blocks
+from em.entries import Entries
 from em.estimator import MixtureEM
 from em.fused import expected_passes, gaussian_pass
 from em.gmm import GaussianStatistics, log_joint, missing_patterns, mode, sufficient_statistics
+from em.gmm_information import entries, observed_information
 from em.gmm_missing import complete, conditional_means
+from em.information import Information
 from em.samples import Samples, typical_size, weighted
 from models.gmm import GMMParameters, GMMPrior, simulate
 from models.gmm.structures import check_covariance_type, cholesky_factors, covariances_shape
@@ -194,6 +197,12 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
             given = conditional_means(X[rows], self.parameters_, observed)
             means[rows] = np.einsum("nk,nkd->nd", responsibilities[rows], given)
         return means
+
+    def _information(self, X: Array, sample_weight: Array) -> Information:
+        return observed_information(X, self.parameters_, self.prior, sample_weight, frozen=self.frozen or ())
+
+    def _entries(self, n_samples: float) -> Entries:
+        return entries(self.parameters_, n_samples, self.frozen or ())
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 from scipy.stats import binom
 
+from em.information import largest_parts
 from models.bmm import BMMParameters
 from models.validation import Array
 
@@ -120,9 +121,7 @@ def _not_identified(parameters: BMMParameters, trials: np.ndarray, rank: int, p:
         known = float(parameters.weights @ parameters.probs[:, 0])
         detail = f"only sum_k weights_k probs_k = {known:.6g} is known"
     elif direction:
-        largest = sorted(direction.items(), key=lambda item: -abs(item[1]))[:4]
-        moves = ", ".join(f"{name} {part:+.2f}" for name, part in largest if abs(part) > 0.01)
-        detail = f"free direction, largest parts: {moves}"
+        detail = f"free direction, largest parts: {largest_parts(direction)}"
     else:
         detail = "here the probs on the boundary (0 or 1), held there, pin down the rest"
     sentence = f"rank {rank} of {p} free parameters {where}: different parameters give the same distribution; {detail}"

@@ -1,0 +1,204 @@
+"""Observed information of a Gaussian mixture: what Louis' identity asks of this family, for all four structures.
+
+A structure writes Σ_k = Σ_j σ_kj E_j with symmetric matrices E_j: one for each place of a matrix ("full", and "tied",
+where all k share σ), for each place of the diagonal ("diag"), or the identity ("spherical"). With P = Σ_k⁻¹, z_i = k
+known and u = P (x_i - μ_k), log p(x_i | z_i = k) = -1/2 log|Σ_k| - 1/2 (x_i - μ_k)' P (x_i - μ_k) + const has
+
+    scores                    u of μ_k,    (u' E_j u - tr P E_j) / 2 of σ_kj
+    minus second derivatives  P of μ_k twice,    P E_j u of μ_k and σ_kj,    tr P E_j (u u' - P/2) E_l of σ_kj and σ_kl
+
+Of a row with missing cells only the observed features enter: it is one of the mixture of these alone, whose covariance
+is the same sum with the rows and columns of E_j that are left.
+
+The prior of means and covariances has the same form. Normal(m0, Σ_k / κ0) at μ_k is κ0 samples at m0 that count once in
+log|Σ_k|; an inverse-Wishart or inverse-gamma is ν samples with scatter Ψ about the mean, ν = ν0 + D + 1 for matrices,
+ν0 + 2 for variances, (ν0 + 2) / D of D dimensions for a spherical one.
+"""
+
+from collections.abc import Collection, Iterator
+from functools import partial
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from em.entries import Entries, Entry, describe
+from em.gmm import log_joint
+from em.information import (
+    Block,
+    Component,
+    Information,
+    Slopes,
+    dirichlet_slopes,
+    frequencies,
+    louis,
+    row_blocks,
+)
+from models.gmm import GMMParameters, GMMPrior
+from models.validation import Array, data_matrix
+
+
+def observed_information(
+    X: ArrayLike,
+    parameters: GMMParameters,
+    prior: GMMPrior | None = None,
+    sample_weight: ArrayLike | None = None,
+    frozen: Collection[str] = (),
+) -> Information:
+    """Return minus the Hessian of log-likelihood plus log prior, and the covariance of the estimate.
+
+    Parameters
+    ----------
+    X : array_like, shape (n, D)
+        Samples; NaN where missing at random.
+    parameters : GMMParameters
+        The estimate.
+    prior : GMMPrior or None, default None
+        ``None`` is maximum likelihood.
+    sample_weight : array_like, shape (n,), or None
+        How often each row counts.
+    frozen : collection of str, default ()
+        Arrays, "weights", "means" or "covariances", that were held fixed.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not legal.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from em.gmm_information import observed_information
+    >>> from models.gmm import GMMParameters
+    >>> X = np.repeat([[-1.0], [1.0]], 50, axis=0)
+    >>> observed_information(X, GMMParameters([1.0], [[0.0]], [[[1.0]]])).standard_errors.round(3)
+    array([  nan, 0.1  , 0.141])
+    """
+    missing = np.isnan(np.asarray(X, dtype=np.float64))
+    X = data_matrix(np.where(missing, 0, X))
+    w = frequencies(sample_weight, len(X))
+    if X.shape[1] != parameters.n_features:
+        raise ValueError(f"X must have {parameters.n_features} columns like the means, got {X.shape[1]}")
+    found = entries(parameters, w.sum(), frozen)
+    if prior is not None:
+        prior.check_fits(parameters.n_components, parameters.n_features, parameters.covariance_type)
+    return louis(
+        found,
+        complete_data(X, missing, parameters, w),
+        None if prior is None else log_prior_slopes(parameters, prior, found),
+    )
+
+
+def entries(parameters: GMMParameters, n_samples: float, frozen: Collection[str] = ()) -> Entries:
+    """Return weights, means and distinct covariances in a row: of a matrix the upper triangle, row by row."""
+    kind, shape = parameters.covariance_type, parameters.covariances.shape
+    listed = [Entry("weights", (k,), "logit", k) for k in range(parameters.n_components)]
+    listed += [Entry("means", place, "identity", place[0]) for place in np.ndindex(parameters.means.shape)]
+    for place in np.ndindex(shape):
+        matrix = kind in ("full", "tied")
+        if not matrix or place[-2] <= place[-1]:
+            scale = "identity" if matrix and place[-2] < place[-1] else "log"
+            listed.append(Entry("covariances", place, scale, None if kind == "tied" else place[0]))
+    return describe(parameters.arrays(), listed, n_samples, frozen)
+
+
+def complete_data(X: Array, missing: np.ndarray, parameters: GMMParameters, sample_weight: Array) -> Iterator[Block]:
+    """Yield the samples in blocks of the same observed features, with scores and curvature as if labels were known."""
+    basis = covariance_basis(parameters.covariance_type, parameters.n_features)
+    of_means, of_covariances = _places(parameters, len(basis))
+    for rows, seen in _patterns(missing):
+        part, E = _marginal(parameters, seen), basis[:, seen][:, :, seen]
+        precisions = _inverses(part.covariance_matrices)
+        places = np.hstack([of_means[:, seen], of_covariances])
+        for some in row_blocks(len(rows), max(places.size, seen.sum() ** 2)):
+            Y = X[np.ix_(rows[some], seen)]
+            yield Block(
+                log_joint(Y, part), sample_weight[rows[some]], partial(_component, Y, part, precisions, E, places)
+            )
+
+
+def _component(
+    Y: Array, parameters: GMMParameters, precisions: Array, basis: Array, places: np.ndarray, k: int, v: Array
+) -> Component:
+    """Return component k's scores of samples Y, and its curvature summed under v."""
+    P, flat = precisions[k], basis.reshape(len(basis), -1)
+    u = (Y - parameters.means[k]) @ P
+    squares = (u[:, :, None] * u[:, None, :]).reshape(len(u), -1)
+    scores = np.hstack([u, 0.5 * (squares @ flat.T - flat @ P.ravel())])
+    slopes = _slopes(P, basis, v.sum(), v.sum(), v @ u, (v[:, None] * u).T @ u)
+    return Component(places[k], scores, slopes.curvature)
+
+
+def covariance_basis(covariance_type: str, n_features: int) -> Array:
+    """Return the matrices E_j (q, D, D) whose sum with the declared covariances of a component is its matrix."""
+    eye = np.eye(n_features)
+    match covariance_type:
+        case "full" | "tied":
+            a, b = np.triu_indices(n_features)
+            halves = eye[a][:, :, None] * eye[b][:, None, :]
+            return np.where((a == b)[:, None, None], halves, halves + halves.transpose(0, 2, 1))
+        case "diag":
+            return eye[:, :, None] * eye[:, None, :]
+        case _:
+            return eye[None]
+
+
+def log_prior_slopes(parameters: GMMParameters, prior: GMMPrior, found: Entries) -> Slopes:
+    """Return gradient and minus the Hessian of the log prior."""
+    D, kind = parameters.n_features, parameters.covariance_type
+    basis = covariance_basis(kind, D)
+    of_means, of_covariances = _places(parameters, len(basis))
+    nu, kappa, scale = prior.degrees_of_freedom, prior.mean_precision, prior.scale
+    counts = {"full": nu + D + 1, "tied": nu + D + 1, "diag": nu + 2, "spherical": (nu + 2) / D}[kind]
+    scatter = scale * np.eye(D) / D if kind == "spherical" else np.diag(scale) if kind == "diag" else scale
+    slopes = dirichlet_slopes(prior.concentration, found)
+    for k, P in enumerate(_inverses(parameters.covariance_matrices)):
+        u = P @ (prior.mean - parameters.means[k])
+        places = np.concatenate([of_means[k], of_covariances[k]])
+        slopes.add(places, _slopes(P, basis, kappa, 1, kappa * u, kappa * np.outer(u, u)))
+        if k == 0 or kind != "tied":
+            slopes.add(places, _slopes(P, basis, 0, counts, np.zeros(D), P @ scatter @ P))
+    return slopes
+
+
+def _slopes(P: Array, basis: Array, n_means: float, n_log_det: float, first: Array, second: Array) -> Slopes:
+    """Return gradient and minus the Hessian of n/2 log|P| - 1/2 Σ (x - μ)' P (x - μ); first Σ u, second Σ u u'."""
+    flat = basis.reshape(len(basis), -1)
+    gradient = np.concatenate([first, 0.5 * flat @ (second - n_log_det * P).ravel()])
+    left, right = P @ basis, (second - n_log_det / 2 * P) @ basis
+    cross = left @ first
+    square = left.reshape(len(basis), -1) @ right.transpose(0, 2, 1).reshape(len(basis), -1).T
+    return Slopes(gradient, np.block([[n_means * P, cross.T], [cross, square]]))
+
+
+def _places(parameters: GMMParameters, q: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the places of the means (K, D) and of each component's covariances (K, q) among the entries."""
+    K, D = parameters.means.shape
+    of_means = K + np.arange(K * D).reshape(K, D)
+    n_own = 1 if parameters.covariance_type == "tied" else K
+    of_covariances = K + K * D + np.arange(n_own * q).reshape(n_own, q)
+    return of_means, np.broadcast_to(of_covariances, (K, q))
+
+
+def _patterns(missing: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the rows of each pattern of missing cells, and which features they have; rows without any say nothing."""
+    patterns, which = np.unique(missing, axis=0, return_inverse=True)
+    for j, pattern in enumerate(patterns):
+        if not pattern.all():
+            yield np.flatnonzero(which.ravel() == j), ~pattern
+
+
+def _marginal(parameters: GMMParameters, seen: np.ndarray) -> GMMParameters:
+    """Return the mixture of some of the features."""
+    covariances = parameters.covariances
+    match parameters.covariance_type:
+        case "full" | "tied":
+            covariances = covariances[..., seen, :][..., seen]
+        case "diag":
+            covariances = covariances[:, seen]
+    return GMMParameters(parameters.weights, parameters.means[:, seen], covariances, parameters.covariance_type)
+
+
+def _inverses(matrices: Array) -> Array:
+    """Return inverses by way of Cholesky factors, which units of the features cannot harm."""
+    inverse = np.linalg.inv(np.linalg.cholesky(matrices))
+    return np.swapaxes(inverse, -1, -2) @ inverse
