@@ -86,7 +86,10 @@ def _command(family: str) -> Any:
         chains: Annotated[int, typer.Option(help="Number of chains.")] = 4,
         restarts: Annotated[int, typer.Option(help="Restarts of EM; the best one is kept.")] = 10,
         seed: Annotated[int, typer.Option(help="Seed of everything random; the same seed gives the same results.")] = 0,
-        out: Annotated[Path | None, typer.Option(help="Folder for the results; default results/<data>-<K>.")] = None,
+        out: Annotated[
+            Path | None,
+            typer.Option(help="Folder for the results; default results/<data>-<K>, with the structure if not full."),
+        ] = None,
         trials: Annotated[
             int, typer.Option(help="Trials per cell of your own count data (bmm).", hidden=family == "gmm")
         ] = 1,
@@ -190,7 +193,7 @@ def _dataset(data: str, family: str, trials: int) -> Dataset:
 
 def _changed(prior: Any, changes: str) -> Any:
     """Return the prior with numbers replaced as ``name=value,name=value`` says."""
-    names = [field.name for field in dataclasses.fields(prior)]
+    names = [field.name for field in dataclasses.fields(prior) if field.name != "covariance_type"]
     replaced: dict[str, Any] = {}
     for change in filter(None, (part.strip() for part in changes.split(","))):
         name, _, value = (part.strip() for part in change.partition("="))

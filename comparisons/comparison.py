@@ -146,8 +146,13 @@ def prepare(
     names = tuple(feature_names) or tuple(f"feature {d}" for d in range(samples.shape[1]))
     if len(names) != samples.shape[1]:
         raise ValueError(f"feature_names must have {samples.shape[1]} entries, one per column of X, got {len(names)}")
-    if truth is not None and (not isinstance(truth, half.parameters_type) or truth.n_components != K):
-        raise ValueError(f"truth must be a {half.parameters_type.__name__} of {K} components, got {truth!r}")
+    if truth is not None and not (
+        isinstance(truth, half.parameters_type)
+        and (truth.n_components, truth.n_features) == (K, samples.shape[1])
+        and getattr(truth, "covariance_type", covariance_type) == covariance_type
+    ):
+        wanted = f"{K} components and {samples.shape[1]} features, of the structure that is fitted"
+        raise ValueError(f"truth must be a {half.parameters_type.__name__} of {wanted}, got {truth!r}")
     found = Comparison(half, samples, K, prior, regular, title, names, truth)
     found.settings = {
         "n_init": n_init,

@@ -56,7 +56,8 @@ def is_anomaly(
     estimator : MixtureEM
         A fitted mixture.
     X : array_like, shape (n, D)
-        Samples: new ones, with a ``threshold``; or the training data themselves, which then set it.
+        Samples: new ones, with a ``threshold``; or the training data themselves, which then set it. Rows with missing
+        cells have the density of what was observed, which is larger the fewer the cells: such rows seldom count.
     threshold : float or None, default None
         Log density in nats, such as `density_threshold` of the training data; None takes that of X.
     quantile : float, default 0.04

@@ -129,7 +129,7 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
         """Return the trials of the rows that take part, where they differ between rows."""
         trials = self._trials()
         if len(samples.kept) < samples.n_rows and np.ndim(trials) == 2:
-            return np.asarray(trials)[samples.kept]
+            return trials_matrix(trials, (samples.n_rows, samples.X.shape[1]))[samples.kept]
         return trials
 
     def _check_data(self, samples: Samples) -> None:
@@ -216,7 +216,7 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
             remarks.append(f"component(s) {emptied} emptied: use fewer components or a prior")
         if n_held := int(on_boundary(self.probs_).sum()):
             remarks.append(f"{n_held} of {self.probs_.size} probs on the boundary (0 or 1)")
-        self.identifiability_ = identify(self.parameters_, self._trials())
+        self.identifiability_ = identify(self.parameters_, self._trials_of(samples), self.frozen or ())
         if not self.identifiability_.identified:
             remarks.append(f"not identified: {self.identifiability_.sentence}")
             warnings.warn(self.identifiability_.sentence, NotIdentifiableWarning, stacklevel=3)

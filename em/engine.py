@@ -158,6 +158,11 @@ def _iterate[P: Parameters, S](
             collapsed, status = True, f"collapsed in iteration {len(history)}: {collapse}"
             break
         history.append(at.objective)
+        if at.objective == -np.inf == history[-2]:
+            raise ValueError(
+                "init, frozen and prior leave the data or the parameters impossible: the objective is minus infinity, "
+                "before and after an M-step. Keep frozen weights above 0 and frozen probs off 0 and 1"
+            )
         to_come = gain.after(at.parameters, history, at.leapt)
     n_e_steps = len(history) + (squarem.n_refused if squarem else 0)
     path = np.array(history)

@@ -135,7 +135,8 @@ class MixtureEM[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         y : ignored
             Present for scikit-learn's conventions.
         sample_weight : array_like, shape (n,), or None
-            Frequencies: how often each row occurs. The fit is that of the rows repeated as often.
+            Frequencies: how often each row occurs. From the same start the fit is that of the rows repeated as often
+            (``init="random"`` draws responsibilities row by row). Weights that sum to 1 would stand for one sample.
 
         Returns
         -------
@@ -221,6 +222,8 @@ class MixtureEM[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         checked = {name: frozen_array(f"frozen {name}", value, shapes[name]) for name, value in self.frozen.items()}
         if "weights" in checked:
             checked["weights"] = weights_array(checked["weights"])
+            if (checked["weights"] == 0).any():
+                raise ValueError(f"frozen weights must be positive, got {checked['weights']}: use fewer components")
         return checked
 
     def _log_prior(self, parameters: P) -> float:
@@ -274,9 +277,9 @@ class MixtureEM[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         return self._normalised(X)[1]
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
-        """Return the mean of log p(x_i) over samples, in nats per sample, as scikit-learn's users expect."""
-        log_prob = self.score_samples(X)
-        return float(np.average(log_prob, weights=check_sample_weight(sample_weight, len(log_prob))))
+        """Return the mean of log p(x_i) over samples with an observed cell, in nats, as scikit-learn's users expect."""
+        log_likelihood, n = self._log_likelihood_of(X, sample_weight)
+        return log_likelihood / n
 
     def impute(self, X: ArrayLike) -> Array:
         """Return X (n, D) with each missing cell replaced by its conditional mean given the row's observed cells.

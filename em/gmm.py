@@ -182,16 +182,19 @@ def mode(
     """
     N, kind = statistics.counts, statistics.covariance_type
     K, D = statistics.centers.shape
-    shift = statistics.first / np.where(N > 0, N, 1.0)[:, None]
+    held = np.where(N > 0, N, 1.0)  # an emptied component has no mean of its own
+    shift = statistics.first / held[:, None]
     xbar = statistics.centers + shift
     scatter = statistics.second - _squares(shift, N, kind)
     if prior is None:
-        if (N <= 0).any():
+        if (N <= 0).any() and not {"means", "covariances"} <= set(frozen):
             raise Collapse(f"component {int(np.argmin(N))} was emptied: no sample has a share in it")
         weights, means = N / N.sum(), frozen.get("means", xbar)
         if "means" in frozen:
             scatter = scatter + _squares(xbar - means, N, kind)
-        covariances = scatter / _each({"full": N, "tied": N.sum(), "diag": N, "spherical": D * N}[kind], scatter)
+        covariances = scatter / _each(
+            {"full": held, "tied": N.sum(), "diag": held, "spherical": D * held}[kind], scatter
+        )
     else:
         prior.check_fits(K, D, kind)
         a, m0, kappa0, nu0 = prior.concentration, prior.mean, prior.mean_precision, prior.degrees_of_freedom

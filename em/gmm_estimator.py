@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
@@ -128,7 +128,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
             self.prior.check_fits(self.n_components, D, kind)
         if "covariances" in (self.frozen or {}):
             cholesky_factors(kind, self._frozen(D)["covariances"])
-        elif self.prior is None:
+        elif self.prior is None and "means" not in (self.frozen or {}):
             check_variances(samples, kind)
 
     def _shapes(self, K: int, D: int) -> dict[str, tuple[int, ...]]:
@@ -140,6 +140,9 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
 
     def _problem(self, samples: Samples) -> Problem[GMMParameters, GaussianStatistics]:
         spread, kind, frozen = covariance_of(samples), self.covariance_type, self._frozen(samples.X.shape[1])
+        if "means" in frozen:  # variances are about them
+            gaps = samples.mean - frozen["means"]
+            spread = spread + gaps.T @ gaps / len(gaps)
         n_passes = expected_passes(self.n_init, self.max_iter)
         groups, estimated = list(_groups(samples)), "covariances" not in frozen
         hopeless = self.prior is None and estimated and kind in ("full", "tied") and flatness(spread) < FLAT_DATA
@@ -156,7 +159,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
                 )
             parameters = mode(statistics, self.prior, frozen)
             if self.prior is None and estimated:
-                refuse_collapse(parameters, statistics.counts, spread)
+                refuse_collapse(parameters, statistics.counts, spread, own_means="means" not in frozen)
             return parameters
 
         mean, deviation = typical_size(samples)
@@ -183,7 +186,8 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         try:
             return super()._start(samples, rng)
         except Collapse:
-            return _independent(samples, self.n_components, self.covariance_type)
+            alike = _independent(samples, self.n_components, self.covariance_type)
+            return replace(alike, **self._frozen(samples.X.shape[1]))  # type: ignore[arg-type]
 
     def _log_joint_of(self, X: Array) -> Callable[[slice], Array]:
         return lambda rows: log_joint(X[rows], self.parameters_)
@@ -280,17 +284,17 @@ def flatness(covariance: Array) -> float:
     return float(np.linalg.eigvalsh(covariance / np.outer(deviations, deviations))[0])
 
 
-def refuse_collapse(parameters: GMMParameters, counts: Array, spread: Array) -> None:
+def refuse_collapse(parameters: GMMParameters, counts: Array, spread: Array, own_means: bool = True) -> None:
     """Raise `Collapse` if the likelihood is running away: a component is left with too few samples, or nearly flat.
 
     A covariance matrix of its own needs more than D samples, variances of its own more than one; a covariance that
-    all components share needs none. Flat is measured against the data's covariance, for variances against the data's
+    all components share needs none, nor do covariances about means that are given. Flat is measured against the data's covariance, for variances against the data's
     variances.
     """
     D, kind = parameters.n_features, parameters.covariance_type
     smallest = int(np.argmin(counts))
     too_few = {"full": D, "tied": 0, "diag": 1, "spherical": 1}[kind]
-    if counts[smallest] <= too_few:
+    if own_means and counts[smallest] <= too_few:
         need = f"at most the {D} feature(s)" if kind == "full" else f"at most {too_few}"
         raise Collapse(f"component {smallest} keeps {counts[smallest]:.3g} samples, {need}")
     for k, flattest in enumerate(_smallest_scaled_eigenvalues(parameters, spread)):

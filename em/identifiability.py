@@ -17,6 +17,7 @@ Allman, Matias & Rhodes (2009), Annals of Statistics 37, 3099-3132 (generic iden
 Blischke (1964), JASA 59, 510-528 (one binomial feature needs n_trials >= 2 K - 1).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import product
 from math import ceil, log2
@@ -60,7 +61,7 @@ class Identifiability:
     free_direction: dict[str, float] = field(default_factory=dict)
 
 
-def identify(parameters: BMMParameters, n_trials: ArrayLike = 1) -> Identifiability:
+def identify(parameters: BMMParameters, n_trials: ArrayLike = 1, frozen: Collection[str] = ()) -> Identifiability:
     """Test the rank of a Bernoulli or binomial mixture at random points and at ``parameters``.
 
     Parameters
@@ -69,6 +70,8 @@ def identify(parameters: BMMParameters, n_trials: ArrayLike = 1) -> Identifiabil
         The estimate.
     n_trials : int or array_like, shape (D,) or (n, D)
         Number of trials; of a matrix, the row with the most cells is used, which knows most.
+    frozen : collection of str, default ()
+        "weights" or "probs" that are known, and not asked about.
 
     Examples
     --------
@@ -82,22 +85,22 @@ def identify(parameters: BMMParameters, n_trials: ArrayLike = 1) -> Identifiabil
     if trials.ndim == 2:
         trials = trials[np.log1p(trials).sum(axis=1).argmax()]
     trials = np.broadcast_to(trials, D)
-    if K == 1:
-        return Identifiability(True, D, D, "one component is always identified")
+    p = sum(n for name, n in parameters.n_free.items() if name not in frozen)
+    if K == 1 or p == 0:
+        return Identifiability(True, p, p, "one component is always identified" if p else "nothing is estimated")
     if (parameters.weights <= BOUNDARY).any():
         return _emptied(parameters, trials)
-    p = parameters.n_free_parameters
     if 2 * ceil(log2(K)) + 1 > D:  # above it the model is known to be generically identifiable
         rng = np.random.RandomState(0)
-        generic = [_rank(_random_point(K, D, rng), trials)[0] for _ in range(3)]
+        generic = [_rank(_random_point(K, D, rng), trials, frozen)[0] for _ in range(3)]
         if max(generic) < p:
-            return _not_identified(parameters, trials, max(generic), p, "at random points of the model")
+            return _not_identified(parameters, trials, frozen, max(generic), p, "at random points of the model")
     if p > MOST_PARAMETERS:
         sentence = "identifiable by its number of features; too large for a test at the estimate"
         return Identifiability(True, p, p, sentence)
-    rank, names, _ = _rank(parameters, trials)
+    rank, names, _ = _rank(parameters, trials, frozen)
     if rank < len(names):
-        return _not_identified(parameters, trials, rank, len(names), "at the estimate")
+        return _not_identified(parameters, trials, frozen, rank, len(names), "at the estimate")
     return Identifiability(True, rank, len(names), f"identified: rank {rank} of {len(names)} free parameters")
 
 
@@ -114,8 +117,10 @@ def _emptied(parameters: BMMParameters, trials: np.ndarray) -> Identifiability:
     return Identifiability(False, rest.rank, p, f"{found}, so their probs are free", {f"probs[{empty[0]}, 0]": 1.0})
 
 
-def _not_identified(parameters: BMMParameters, trials: np.ndarray, rank: int, p: int, where: str) -> Identifiability:
-    rank_here, names, null = _rank(parameters, trials)
+def _not_identified(
+    parameters: BMMParameters, trials: np.ndarray, frozen: Collection[str], rank: int, p: int, where: str
+) -> Identifiability:
+    rank_here, names, null = _rank(parameters, trials, frozen)
     direction = {name: float(part) for name, part in zip(names, null, strict=True)} if rank_here < len(names) else {}
     if len(trials) == 1 and trials[0] == 1:
         known = float(parameters.weights @ parameters.probs[:, 0])
@@ -128,9 +133,11 @@ def _not_identified(parameters: BMMParameters, trials: np.ndarray, rank: int, p:
     return Identifiability(False, rank, p, sentence, direction)
 
 
-def _rank(parameters: BMMParameters, trials: np.ndarray) -> tuple[int, list[str], Array]:
+def _rank(parameters: BMMParameters, trials: np.ndarray, frozen: Collection[str]) -> tuple[int, list[str], Array]:
     """Return the rank, the names of the free parameters, and the direction that changes the distribution least."""
     scores, names = _information_root(parameters, trials)
+    estimated = [place for place, name in enumerate(names) if name.split("[")[0] not in frozen]
+    scores, names = scores[:, estimated], [names[place] for place in estimated]
     norms = np.linalg.norm(scores, axis=0)
     norms = np.where(norms > 1e-12 * norms.max(), norms, np.inf)  # a parameter without any effect stays a zero column
     triangle = np.linalg.qr(scores / norms, mode="r")  # the same singular values and right vectors, at less cost

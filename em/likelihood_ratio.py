@@ -30,7 +30,7 @@ from sklearn.utils import check_random_state
 from em.estimator import MixtureEM
 from em.progress import track
 from em.status import left_to_the_status
-from models.validation import Array, count_at_least_one
+from models.validation import Array, count_at_least_one, data_matrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +127,7 @@ def likelihood_ratio_test(
     0.1
     """
     estimators = _null_and_alternative(estimator, n_components)
-    n, _ = (len(one.check(X)) for one in estimators)
+    n, _ = (len(one.check(data_matrix(X))) for one in estimators)  # complete: bootstrap samples are
     B = count_at_least_one("n_bootstrap", n_bootstrap)
     rng = check_random_state(estimator.random_state if random_state is None else random_state)
     first, *seeds = rng.randint(2**31 - 1, size=B + 1).tolist()

@@ -259,7 +259,7 @@ def _fitted(X: ArrayLike, estimator: MixtureEM[Any], settings: dict[str, Any]) -
         estimator.fit(X)
     seconds = perf_counter() - start
     criteria = {name: getattr(estimator, name)(X) for name in CRITERIA}
-    n_free_parameters = estimator.parameters_.n_free_parameters
+    n_free_parameters = estimator.n_free_parameters_
     return Candidate(settings, estimator, estimator.log_likelihood_, n_free_parameters, **criteria, seconds=seconds)
 
 

@@ -25,6 +25,8 @@ def real_numbers(name: str, values: Any) -> np.ndarray:
     """
     if issparse(values):
         raise TypeError(f"{name} must be dense, got a sparse {type(values).__name__}: pass {name}.toarray()")
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} must not be a masked array with masked cells: pass {name}.filled(np.nan)")
     try:
         array = np.asarray(values)
     except ValueError:

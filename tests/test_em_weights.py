@@ -7,7 +7,7 @@ from families import FAILINGS, each_family, feature_counts, largest_relative_gap
 from hypothesis import given
 from hypothesis import strategies as st
 
-from em import BernoulliMixtureEM, GaussianMixtureEM, KMeans
+from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM, KMeans, NotIdentifiableWarning
 
 
 def frequencies(seed, n):
@@ -69,3 +69,12 @@ def test_a_weight_of_two_weighs_everywhere_alike(family):
     assert two.log_likelihood_ != one.log_likelihood_
     if family.name.endswith("ML"):  # without a prior the maximum is the same and the log-likelihood doubles
         np.testing.assert_allclose(two.history_, 2 * one.history_, rtol=1e-12)
+
+
+def test_trials_of_rows_without_weight_are_left_out():
+    """Ten trials in a row that does not occur tell nothing: one flip per coin stays unidentified."""
+    X, trials, weights = np.array([[1], [0], [1], [0], [1], [5]]), np.array([[1]] * 5 + [[10]]), [1, 1, 1, 1, 1, 0]
+    with pytest.warns(NotIdentifiableWarning):
+        BinomialMixtureEM(2, n_trials=trials, n_init=1, random_state=0).fit(X, sample_weight=weights)
+    with pytest.raises(ValueError, match=r"n_trials must be a number or have shape .*, got \(7, 1\)"):
+        BinomialMixtureEM(2, n_trials=np.ones((7, 1), dtype=int)).fit(X, sample_weight=weights)

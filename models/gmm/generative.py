@@ -114,6 +114,8 @@ def build_marginal_model(
     ['covariances', 'means', 'weights', 'x']
     """
     X = data_matrix(X, missing=True)
+    if np.isnan(X).all(axis=0).any():
+        raise ValueError("X must have an observed cell in every column: drop the columns that have none")
     origin = np.nanmean(X, axis=0)
     filled = np.where(np.isnan(X), origin, X)  # PyMC must see no NaN: it would add unknowns for them
     log_mixture = partial(_LOG_MIXTURES[check_covariance_type(covariance_type)], origin=origin)
