@@ -312,7 +312,8 @@ class MixtureEM[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
         level, w = check_level(level), check_sample_weight(sample_weight, len(X))
-        count_at_least_one("n_bootstrap", n_bootstrap)
+        if count_at_least_one("n_bootstrap", n_bootstrap) < 2 and kind != "louis":
+            raise ValueError(f"n_bootstrap must be at least 2 for a standard deviation, got {n_bootstrap}")
         if kind == "louis":
             name = "observed information (Louis)" if self.prior is None else "Laplace approximation (Louis)"
             return from_information(self._information(X, w), name, level)

@@ -1,0 +1,1 @@
+"""Speed, memory and calibration, measured: ``python -m benchmarks.<name>``."""
