@@ -305,7 +305,7 @@ class MixtureEM[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         observed information (Louis), 0.95 intervals
         parameter    estimate  standard error      low     high
         weights[0]          1               -        -        -  always 1
-        probs[0, 0]      0.36           0.048  0.27228  0.45814
+        probs[0, 0]      0.36           0.048  0.27216  0.45834
         information of full rank 1
         """
         X = samples_to_use(self, X)

@@ -142,8 +142,10 @@ def test_information_is_minus_the_hessian_of_the_pymc_model(name):
         arrays = arrays_at(found, parameters, values)
         return log_density(*(arrays[variable.name] for variable in declared.value_vars))[0]
 
-    hessian = jax.jit(jax.hessian(objective))(found.entries.values[found.free])
-    assert scaled_gap(found.matrix, -np.asarray(hessian)) < TO_PYMC
+    at = found.entries.values[found.free]
+    curvature = jax.jit(lambda along: jax.jvp(jax.grad(objective), (at,), (along,))[1])
+    hessian = np.array([curvature(unit) for unit in np.eye(len(at))])
+    assert scaled_gap(found.matrix, -hessian) < TO_PYMC
 
 
 def test_one_gaussian_has_the_textbook_errors():

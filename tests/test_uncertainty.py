@@ -1,4 +1,4 @@
-"""The table of standard errors and intervals: its kinds, its scales, its bootstraps, and what it says when it cannot."""
+"""The table of standard errors and intervals: its kinds, its scales, its bootstraps, and its excuses."""
 
 import numpy as np
 import pytest
@@ -50,11 +50,12 @@ def test_the_last_weight_follows_from_the_others(clouds):
     np.testing.assert_allclose(found.low[0], 1 - found.high[1], rtol=1e-12)
 
 
-def test_map_is_called_laplace_and_knows_more(counts):
-    X, fit = counts
-    posterior = BernoulliMixtureEM(2, init=PAIR, prior=BMMPrior(5.0, 20.0, 20.0)).fit(X).uncertainty(X)
-    assert posterior.kind == "Laplace approximation (Louis)"
-    assert (posterior.standard_errors < fit.uncertainty(X).standard_errors).all()
+def test_map_is_called_laplace_and_counts_the_pseudo_samples():
+    """One prob with mode p has the error sqrt(p (1 - p) / (n + b + c - 2))."""
+    X = np.array([[1]] * 30 + [[0]] * 70)
+    found = BernoulliMixtureEM(1, prior=BMMPrior(2.0, 11.0, 16.0)).fit(X).uncertainty(X)
+    assert found.kind == "Laplace approximation (Louis)"
+    assert found["probs[0, 0]"]["standard_error"] == pytest.approx(np.sqrt(0.32 * 0.68 / 125), rel=1e-12)
 
 
 def test_the_table_says_which_kind_it_is(counts):
@@ -67,10 +68,12 @@ def test_the_table_says_which_kind_it_is(counts):
 
 
 @pytest.mark.parametrize("kind", BOOTSTRAPS)
-def test_bootstraps_find_the_errors_that_louis_finds(counts, kind):
-    """300 replicates know a standard deviation to 1 / sqrt(600) = 4 %; asymptotics are some 10 % off at n = 400."""
-    X, fit = counts
-    found = fit.uncertainty(X, kind=kind, n_bootstrap=300, random_state=0)
+def test_bootstraps_find_the_errors_that_louis_finds(kind):
+    """200 replicates know a standard deviation to 1 / sqrt(400) = 5 %; asymptotics are some 10 % off at N_k = 80."""
+    truth = GMMParameters([0.4, 0.6], [[0.0], [9.0]], [1.0, 2.0], "spherical")
+    X = gmm.simulate(truth, 200, 0)[0]
+    fit = GaussianMixtureEM(2, covariance_type="spherical", init=truth).fit(X)
+    found = fit.uncertainty(X, kind=kind, n_bootstrap=200, random_state=0)
     assert found.kind == kind
     ratios = found.standard_errors / fit.uncertainty(X).standard_errors
     assert (np.abs(np.log(ratios)) < 0.3).all()
