@@ -4,7 +4,7 @@ From a known mixture many samples are simulated, each is fitted by maximum likel
 the root of the likelihood equations are the right ones), and the intervals of the observed information are looked at.
 With S simulations and a true coverage of 95 % the number of hits is Binomial(S, 0.95): the coverage of every parameter
 of every case must lie within the band of that distribution which all of them together leave with a probability of at
-most 5 % (Bonferroni). It is judged at n = 1500, where each component has 500 samples or more; n = 50 is reported beside.
+most 5 % (Bonferroni). It is judged at n = 1500, where a component has 500 samples or more; n = 50 is shown beside it.
 """
 
 import sys
