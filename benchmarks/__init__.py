@@ -1,1 +1,1 @@
-"""Speed and memory against rivals, measured in one run: ``python -m benchmarks.em``."""
+"""Speed, memory and calibration, measured: ``python -m benchmarks.<name>``."""

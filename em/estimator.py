@@ -386,14 +386,15 @@ class MixtureEM[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         observed information (Louis), 0.95 intervals
         parameter    estimate  standard error      low     high
         weights[0]          1               -        -        -  always 1
-        probs[0, 0]      0.36           0.048  0.27228  0.45814
+        probs[0, 0]      0.36           0.048  0.27216  0.45834
         information of full rank 1
         """
         X = samples_to_use(self, X, missing=True)
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
         level, w = check_level(level), frequencies(sample_weight, len(X))
-        count_at_least_one("n_bootstrap", n_bootstrap)
+        if count_at_least_one("n_bootstrap", n_bootstrap) < 2 and kind != "louis":
+            raise ValueError(f"n_bootstrap must be at least 2 for a standard deviation, got {n_bootstrap}")
         if kind == "louis":
             name = "observed information (Louis)" if self.prior is None else "Laplace approximation (Louis)"
             return from_information(self._information(X, w), name, level)

@@ -288,8 +288,8 @@ def refuse_collapse(parameters: GMMParameters, counts: Array, spread: Array, own
     """Raise `Collapse` if the likelihood is running away: a component is left with too few samples, or nearly flat.
 
     A covariance matrix of its own needs more than D samples, variances of its own more than one; a covariance that
-    all components share needs none, nor do covariances about means that are given. Flat is measured against the data's covariance, for variances against the data's
-    variances.
+    all components share needs none, nor do covariances about means that are given. Flat is measured against the data's
+    covariance, for variances against the data's variances.
     """
     D, kind = parameters.n_features, parameters.covariance_type
     smallest = int(np.argmin(counts))

@@ -1,0 +1,296 @@
+"""Louis' identity against numerical second differences, PyMC's Hessian, closed forms, and each free direction named."""
+
+import jax
+import numpy as np
+import pytest
+from pymc.model.transform.conditioning import remove_value_transforms
+from pymc.sampling.jax import get_jaxified_graph
+from random_mixtures import random_bmm_prior, random_gmm, random_gmm_prior
+from scipy.special import logsumexp
+from scipy.stats import binom
+
+from em import BernoulliMixtureEM, GaussianMixtureEM, NotIdentifiableWarning
+from em.bmm_information import observed_information as bmm_information
+from em.gmm_information import observed_information as gmm_information
+from models import bmm, gmm
+from models.bmm import BMMParameters, BMMPrior
+from models.gmm import GMMParameters, GMMPrior
+from models.gmm.structures import COVARIANCE_TYPES
+
+TO_PYMC = 1e-8  # of the acceptance list, scaled by the diagonal
+TO_DIFFERENCES = 2e-4  # steps of 3e-4: a rounding of 1e-14 of 1e2 nats makes 1e-5 of the largest entries
+WEIGHT_OF_ROWS = np.array([1.0, 2.0, 3.0])
+
+
+def interior_bmm(K, D, rng):
+    return BMMParameters(rng.dirichlet(np.full(K, 5.0)), rng.uniform(0.2, 0.8, size=(K, D)))
+
+
+def scaled_gap(actual, expected):
+    scale = 1 / np.sqrt(np.abs(np.diag(expected)))
+    return np.abs((actual - expected) * np.outer(scale, scale)).max()
+
+
+def arrays_at(information, parameters, free_values):
+    """Return the declared quantities at other values of the free entries; works on JAX's arrays too."""
+    names, K = information.entries.names, information.entries.n_components
+    to_all, base = np.zeros((len(names), len(information.free))), information.entries.values.copy()
+    to_all[information.free, np.arange(len(information.free))] = 1
+    (last,) = set(range(K)) - set(information.free)
+    to_all[last, information.free < K] = -1
+    base[information.free], base[last] = 0, 1
+    values, arrays = base + to_all @ free_values, {}
+    for name, array in parameters.arrays().items():
+        symmetric = name == "covariances" and parameters.covariance_type in ("full", "tied")
+        keys = [(*i[:-2], *sorted(i[-2:])) if symmetric else i for i in np.ndindex(array.shape)]
+        places = [names.index(f"{name}[{', '.join(map(str, key))}]") for key in keys]
+        arrays[name] = values[np.array(places)].reshape(array.shape)
+    return arrays
+
+
+def minus_hessian(function, at, step):
+    """Return second central differences; their error is about step² times fourth derivatives, 1e-16 f / step²."""
+    p, steps = len(at), np.diag(step)
+    hessian = np.empty((p, p))
+    for i in range(p):
+        for j in range(i, p):
+            corners = [function(at + a * steps[i] + b * steps[j]) * a * b for a in (1, -1) for b in (1, -1)]
+            hessian[i, j] = hessian[j, i] = -sum(corners) / (4 * step[i] * step[j])
+    return hessian
+
+
+def gaussian_log_likelihood(X, weights, means, matrices, w):
+    """Row by row, the normal of the observed cells, from the textbook's formula."""
+    total = 0.0
+    for x, times in zip(X, w, strict=True):
+        seen = ~np.isnan(x)
+        terms = []
+        for weight, mean, matrix in zip(weights, means, matrices, strict=True):
+            gap, part = (x - mean)[seen], matrix[np.ix_(seen, seen)]
+            square = gap @ np.linalg.solve(part, gap) if seen.any() else 0.0
+            log_det = np.linalg.slogdet(2 * np.pi * part)[1] if seen.any() else 0.0
+            terms.append(np.log(weight) - 0.5 * (square + log_det))
+        total += times * logsumexp(terms)
+    return total
+
+
+@pytest.mark.parametrize("with_prior", [False, True])
+@pytest.mark.parametrize("kind", COVARIANCE_TYPES)
+def test_gaussian_information_is_the_curvature_with_weights_and_missing_cells(kind, with_prior):
+    rng = np.random.RandomState(1)
+    parameters = random_gmm(2, 2, rng, kind)
+    prior = random_gmm_prior(2, 2, rng, kind) if with_prior else None
+    X = gmm.simulate(parameters, 9, 0)[0]
+    X[:2, 0], X[2:4, 1], X[4] = np.nan, np.nan, np.nan
+    w = np.tile(WEIGHT_OF_ROWS, 3)
+    found = gmm_information(X, parameters, prior, w)
+
+    def objective(values):
+        moved = GMMParameters(**arrays_at(found, parameters, values), covariance_type=kind)
+        log_prior = 0.0 if prior is None else prior.log_prob(moved)
+        parts = moved.weights, moved.means, moved.covariance_matrices
+        return gaussian_log_likelihood(X, *parts, w) + log_prior
+
+    at = found.entries.values[found.free]
+    assert scaled_gap(found.matrix, minus_hessian(objective, at, 3e-4 * np.maximum(np.abs(at), 0.1))) < TO_DIFFERENCES
+
+
+@pytest.mark.parametrize("with_prior", [False, True])
+@pytest.mark.parametrize("n_trials", [1, 7])
+def test_count_information_is_the_curvature_with_weights_and_missing_cells(n_trials, with_prior):
+    rng = np.random.RandomState(2)
+    parameters = interior_bmm(3, 2, rng)
+    prior = random_bmm_prior(3, 2, rng) if with_prior else None
+    X = bmm.simulate(parameters, 9, n_trials, 0)[0].astype(float)
+    X[:2, 0], X[2:4, 1], X[4] = np.nan, np.nan, np.nan
+    w = np.tile(WEIGHT_OF_ROWS, 3)
+    found = bmm_information(X, parameters, prior, n_trials, w)
+
+    def objective(values):
+        moved = BMMParameters(**arrays_at(found, parameters, values))
+        cells = np.where(np.isnan(X)[:, None], 0.0, binom.logpmf(np.nan_to_num(X)[:, None], n_trials, moved.probs))
+        log_likelihood = w @ logsumexp(np.log(moved.weights) + cells.sum(axis=2), axis=1)
+        return log_likelihood + (0.0 if prior is None else prior.log_prob(moved))
+
+    at = found.entries.values[found.free]
+    assert scaled_gap(found.matrix, minus_hessian(objective, at, 3e-4 * at)) < TO_DIFFERENCES
+
+
+def pymc_case(name):
+    rng = np.random.RandomState(3)
+    if name in ("bernoulli", "binomial"):
+        n_trials, prior = (1, None) if name == "bernoulli" else (7, random_bmm_prior(2, 3, rng))
+        parameters = interior_bmm(2, 3, rng)
+        X = bmm.simulate(parameters, 200, n_trials, 0)[0]
+        return (
+            bmm.build_marginal_model(X, 2, prior, n_trials),
+            bmm_information(X, parameters, prior, n_trials),
+            parameters,
+        )
+    parameters, prior = random_gmm(2, 2, rng, name), random_gmm_prior(2, 2, rng, name)
+    X = gmm.simulate(parameters, 200, 0)[0]
+    return gmm.build_marginal_model(X, 2, prior, name), gmm_information(X, parameters, prior), parameters
+
+
+@pytest.mark.parametrize("name", [*COVARIANCE_TYPES, "bernoulli", "binomial"])
+def test_information_is_minus_the_hessian_of_the_pymc_model(name):
+    model, found, parameters = pymc_case(name)
+    declared = remove_value_transforms(model)
+    log_density = get_jaxified_graph(declared.value_vars, [declared.logp(jacobian=False)])
+
+    def objective(values):
+        arrays = arrays_at(found, parameters, values)
+        return log_density(*(arrays[variable.name] for variable in declared.value_vars))[0]
+
+    at = found.entries.values[found.free]
+    curvature = jax.jit(lambda along: jax.jvp(jax.grad(objective), (at,), (along,))[1])
+    hessian = np.array([curvature(unit) for unit in np.eye(len(at))])
+    assert scaled_gap(found.matrix, -hessian) < TO_PYMC
+
+
+def test_one_gaussian_has_the_textbook_errors():
+    """Of μ_d: sqrt(Σ_dd / n); of Σ_ab: sqrt((Σ_aa Σ_bb + Σ_ab²) / n) at the maximum."""
+    X = np.random.RandomState(0).normal(size=(40, 3)) @ np.array([[1, 0, 0], [0.5, 1, 0], [0, 2, 9.0]])
+    covariance = np.cov(X, rowvar=False, bias=True)
+    found = gmm_information(X, GMMParameters([1.0], X.mean(axis=0)[None], covariance[None]))
+    variances = np.diag(covariance)
+    spread = (np.outer(variances, variances) + covariance**2)[np.triu_indices(3)]
+    expected = np.sqrt(np.concatenate([variances, spread]) / 40)
+    np.testing.assert_allclose(found.standard_errors[1:], expected, rtol=1e-12)
+    assert found.notes[0] == "always 1"
+
+
+def test_well_separated_components_have_the_errors_of_known_labels():
+    X = np.concatenate([np.linspace(-1, 1, 30), np.linspace(1e4 - 1, 1e4 + 1, 70)])[:, None]
+    halves = X[:30], X[30:]
+    parameters = GMMParameters([0.3, 0.7], [h.mean(axis=0) for h in halves], [h.var() for h in halves], "spherical")
+    errors = gmm_information(X, parameters).standard_errors
+    expected = [*[np.sqrt(0.21 / 100)] * 2, *[h.std() / np.sqrt(len(h)) for h in halves]]
+    expected += [h.var() * np.sqrt(2 / len(h)) for h in halves]
+    np.testing.assert_allclose(errors, expected, rtol=1e-9)
+
+
+def test_weights_count_rows():
+    rng = np.random.RandomState(4)
+    parameters = random_gmm(2, 2, rng)
+    X, w = gmm.simulate(parameters, 30, 0)[0], np.tile(WEIGHT_OF_ROWS, 10)
+    repeated = gmm_information(np.repeat(X, w.astype(int), axis=0), parameters).matrix
+    assert scaled_gap(gmm_information(X, parameters, sample_weight=w).matrix, repeated) < 1e-12  # rounding of 60 rows
+    zero = np.r_[w, 0.0]
+    with_absent_row = gmm_information(np.vstack([X, [[50.0, 50.0]]]), parameters, sample_weight=zero).matrix
+    assert scaled_gap(with_absent_row, repeated) < 1e-12
+
+
+def test_units_of_the_features_only_rescale_the_errors():
+    rng = np.random.RandomState(5)
+    parameters = random_gmm(2, 2, rng)
+    X, prior = gmm.simulate(parameters, 300, 0)[0], random_gmm_prior(2, 2, rng)
+    fit = GaussianMixtureEM(2, prior=prior, init=parameters, tol=1e-12).fit(X).parameters_
+    units = np.array([1e-6, 1e6])
+    squared = np.outer(units, units)
+    moved = GMMParameters(fit.weights, fit.means * units, fit.covariances * squared)
+    its_prior = GMMPrior(prior.concentration, prior.mean * units, prior.mean_precision, prior.degrees_of_freedom,
+                         prior.scale * squared)  # fmt: skip
+    errors = gmm_information(X, fit, prior).standard_errors
+    factors = np.concatenate([[1, 1], np.tile(units, 2), np.tile(squared[np.triu_indices(2)], 2)])
+    rescaled = gmm_information(X * units, moved, its_prior).standard_errors
+    np.testing.assert_allclose(rescaled, errors * factors, rtol=1e-8)  # condition number of the scaled information
+
+
+def test_the_coins_have_no_errors_and_their_ridge_is_named():
+    X = np.array([[1]] * 54 + [[0]] * 46)
+    with pytest.warns(NotIdentifiableWarning):
+        fit = BernoulliMixtureEM(2, random_state=0).fit(X)
+    found = bmm_information(X, fit.parameters_)
+    assert "rank 1 of 3 free parameters: different parameters give the same distribution" in found.sentence
+    assert "free direction, largest parts:" in found.sentence
+    assert np.isnan(found.standard_errors).all()
+    assert set(found.notes) == {"not identified"}
+    along = np.array([found.free_direction.get(name, 0.0) for name in found.entries.names])
+    (a, b), (p, q) = fit.weights_, fit.probs_[:, 0]
+    slope_of_response = np.array([p - q, 0, a, b])  # of π p + (1 - π) q, all that one flip tells
+    assert abs(slope_of_response @ along) < 1e-6
+
+
+def test_a_ridge_that_bends_is_found_where_em_stopped_upon_it():
+    X = bmm.simulate(interior_bmm(2, 2, np.random.RandomState(0)), 500, 1, 0)[0]
+    with pytest.warns(NotIdentifiableWarning):
+        fit = BernoulliMixtureEM(2, tol=1e-4, n_init=1, random_state=0).fit(X)
+    assert "rank 3 of 5" in bmm_information(X, fit.parameters_).sentence
+
+
+def test_a_prior_on_the_weights_identifies_the_weights_alone():
+    X, prior = np.array([[1]] * 54 + [[0]] * 46), BMMPrior(3.0, 1.0, 1.0)
+    found = bmm_information(X, BMMParameters([0.5, 0.5], [[0.54], [0.54]]), prior)
+    assert found.notes == ("", "", "not identified", "not identified")
+    # with equal probs the data say nothing of π: the curvature of 2 log π + 2 log(1 - π) at 1/2 is 16
+    np.testing.assert_allclose(found.standard_errors[:2], 1 / 4, rtol=1e-9)
+
+
+def test_a_saddle_is_no_maximum():
+    X = gmm.simulate(random_gmm(2, 2, np.random.RandomState(0)), 200, 0)[0]
+    mean, covariance = X.mean(axis=0), np.cov(X, rowvar=False, bias=True)
+    found = gmm_information(X, GMMParameters([0.5, 0.5], [mean, mean], [covariance, covariance]))
+    assert "the estimate is no maximum" in found.sentence
+    assert np.isnan(found.standard_errors).all()
+
+
+def test_probs_on_the_boundary_are_held_and_the_others_right():
+    rng = np.random.RandomState(6)
+    X = bmm.simulate(interior_bmm(2, 3, rng), 200, 1, 0)[0]
+    X = np.hstack([X, np.zeros((200, 1))])
+    fit = BernoulliMixtureEM(2, n_init=2, random_state=0).fit(X)
+    found = bmm_information(X, fit.parameters_)
+    assert [note for name, note in zip(found.entries.names, found.notes, strict=True) if ", 3]" in name] == [
+        "on the boundary"
+    ] * 2
+    without = bmm_information(X[:, :3], BMMParameters(fit.weights_, fit.probs_[:, :3]))
+    np.testing.assert_allclose(found.matrix, without.matrix, rtol=1e-12)
+
+
+def test_an_empty_component_leaves_the_others_right():
+    rng = np.random.RandomState(7)
+    pair = interior_bmm(2, 5, rng)
+    X = bmm.simulate(pair, 500, 1, 0)[0]
+    pair = BernoulliMixtureEM(2, init=pair).fit(X).parameters_
+    triple = BMMParameters([*pair.weights, 0.0], np.vstack([pair.probs, np.full((1, 5), 0.5)]))
+    found, expected = bmm_information(X, triple), bmm_information(X, pair)
+    np.testing.assert_allclose(found.standard_errors[:2], expected.standard_errors[:2], rtol=1e-9)
+    np.testing.assert_allclose(found.standard_errors[3:13], expected.standard_errors[2:], rtol=1e-9)
+    assert set(found.notes[13:]) == {"its component is empty"}
+    assert np.isnan(found.standard_errors[[2, *range(13, 18)]]).all()
+
+
+def test_what_is_frozen_is_known():
+    rng = np.random.RandomState(8)
+    parameters = random_gmm(2, 1, rng)
+    X = gmm.simulate(parameters, 100, 0)[0]
+    whole, part = gmm_information(X, parameters), gmm_information(X, parameters, frozen=("weights", "covariances"))
+    np.testing.assert_allclose(part.matrix, whole.matrix[1:3, 1:3], rtol=1e-12)
+    assert part.notes == ("frozen", "frozen", "", "", "frozen", "frozen")
+
+
+def test_other_data_than_the_fits_are_noticed():
+    rng = np.random.RandomState(9)
+    parameters = GMMParameters([0.5, 0.5], [[0.0], [9.0]], [[[1.0]], [[1.0]]])
+    X = gmm.simulate(parameters, 200, rng)[0]
+    fit = GaussianMixtureEM(2, init=parameters).fit(X)
+    assert "gradient" not in gmm_information(X, fit.parameters_).sentence
+    assert "the gradient does not vanish" in gmm_information(X + 0.5, fit.parameters_).sentence
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"sample_weight": [1.0]}, "sample_weight must have shape"),
+        ({"sample_weight": [1.0, -1.0]}, "sample_weight must be non-negative"),
+        ({"sample_weight": [0.0, 0.0]}, "sample_weight must be non-negative with a positive sum"),
+        ({"frozen": ("probs",)}, "frozen must hold names among weights, means, covariances, got 'probs'"),
+        ({"X": [[1.0, 2.0]]}, "X must have 1 columns like the means, got 2"),
+        ({"X": [[np.inf]]}, "X must be finite"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, message):
+    arguments = {"X": [[0.0], [1.0]], "parameters": GMMParameters([1.0], [[0.0]], [[[1.0]]])} | arguments
+    with pytest.raises(ValueError, match=message):
+        gmm_information(**arguments)
