@@ -60,11 +60,16 @@ class Case:
 
 CASES = [
     *(
-        Case(kind, GMMParameters(WEIGHTS, MEANS, COVARIANCES[kind], kind), GaussianMixtureEM, {"covariance_type": kind})
+        Case(
+            kind,
+            GMMParameters(np.array(WEIGHTS), np.array(MEANS), np.array(COVARIANCES[kind]), kind),
+            GaussianMixtureEM,
+            {"covariance_type": kind},
+        )
         for kind in COVARIANCES
     ),
-    Case("bernoulli", BMMParameters(WEIGHTS, PROBS), BernoulliMixtureEM, {}),
-    Case("binomial", BMMParameters(WEIGHTS, np.array(PROBS)[:, :2]), BinomialMixtureEM, {"n_trials": 5}),
+    Case("bernoulli", BMMParameters(np.array(WEIGHTS), np.array(PROBS)), BernoulliMixtureEM, {}),
+    Case("binomial", BMMParameters(np.array(WEIGHTS), np.array(PROBS)[:, :2]), BinomialMixtureEM, {"n_trials": 5}),
 ]
 
 

@@ -1,7 +1,8 @@
 """Are Laplace's standard errors the posterior's standard deviations? ``python -m benchmarks.posterior_sd [draws]``.
 
-At n = 5000 the posterior is nearly normal, and the standard errors at MAP must lie within 5 % of the standard deviations
-of NUTS draws. S independent draws know a standard deviation to 1 / sqrt(2 S): the script prints how many there were.
+At n = 5000 the posterior is nearly normal, and the standard errors at MAP must lie within 5 % of the standard
+deviations of NUTS draws. S independent draws know a standard deviation to 1 / sqrt(2 S): the script prints how many
+there were.
 """
 
 import sys
@@ -17,8 +18,12 @@ from models.bmm import BMMParameters, BMMPrior
 from models.gmm import GMMParameters, GMMPrior
 
 N, TOLERANCE = 5000, 0.05
-CLOUDS = GMMParameters([0.4, 0.6], [[0.0, 0.0], [3.0, 2.0]], [[[1.0, 0.5], [0.5, 1.0]], [[0.7, -0.3], [-0.3, 1.5]]])
-CLASSES = BMMParameters([0.4, 0.6], [[0.2, 0.3, 0.15, 0.25, 0.4], [0.8, 0.7, 0.85, 0.6, 0.75]])
+CLOUDS = GMMParameters(
+    np.array([0.4, 0.6]),
+    np.array([[0.0, 0.0], [3.0, 2.0]]),
+    np.array([[[1.0, 0.5], [0.5, 1.0]], [[0.7, -0.3], [-0.3, 1.5]]]),
+)
+CLASSES = BMMParameters(np.array([0.4, 0.6]), np.array([[0.2, 0.3, 0.15, 0.25, 0.4], [0.8, 0.7, 0.85, 0.6, 0.75]]))
 
 
 def compare(name: str, fit: Any, X: np.ndarray, model: Any, draws: int) -> bool:

@@ -183,11 +183,11 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
         return mode(statistics, self.prior, self._frozen(X.shape[1]))
 
     def _conditional_means(self, X: Array, responsibilities: Array) -> Array:
-        return (responsibilities @ self.probs_) * trials_matrix(self._trials(), X.shape)
+        return (responsibilities @ self.parameters_.probs) * trials_matrix(self._trials(), X.shape)
 
     def _log_joint_of(self, X: Array) -> Callable[[slice], Array]:
         X, trials = count_matrix(X, self._trials())
-        log_pi, probs = log_weights(self.parameters_), self.probs_
+        log_pi, probs = log_weights(self.parameters_), self.parameters_.probs
         return lambda rows: (
             log_pi + log_choose(X[rows], trials[rows])[:, None] + log_kernel(X[rows], trials[rows], probs)
         )

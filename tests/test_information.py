@@ -283,8 +283,8 @@ def test_other_data_than_the_fits_are_noticed():
     ("arguments", "message"),
     [
         ({"sample_weight": [1.0]}, "sample_weight must have shape"),
-        ({"sample_weight": [1.0, -1.0]}, "sample_weight must be non-negative"),
-        ({"sample_weight": [0.0, 0.0]}, "sample_weight must be non-negative with a positive sum"),
+        ({"sample_weight": [1.0, -1.0]}, "sample_weight must be finite and not negative"),
+        ({"sample_weight": [0.0, 0.0]}, "sample_weight must not be zero for every row"),
         ({"frozen": ("probs",)}, "frozen must hold names among weights, means, covariances, got 'probs'"),
         ({"X": [[1.0, 2.0]]}, "X must have 1 columns like the means, got 2"),
         ({"X": [[np.inf]]}, "X must be finite"),

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import reference_data
 from scipy.stats import norm
 
 from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM, NotIdentifiableWarning
@@ -157,3 +158,17 @@ def test_bad_arguments_are_named(clouds, arguments, message):
     X, fit = clouds
     with pytest.raises(ValueError, match=message):
         fit.uncertainty(X, **arguments)
+
+
+def test_missing_cells_and_frozen_parameters_go_through_the_estimator():
+    X = reference_data.faithful()
+    holed = np.where(np.random.RandomState(0).uniform(size=X.shape) < 0.1, np.nan, X)
+    fit = GaussianMixtureEM(2, random_state=0).fit(holed)
+    with_holes, whole = fit.uncertainty(holed), GaussianMixtureEM(2, random_state=0).fit(X).uncertainty(X)
+    assert np.nansum(with_holes.standard_errors) > np.nansum(whole.standard_errors)  # fewer cells, less known
+    frozen = GaussianMixtureEM(2, frozen={"weights": fit.weights_}, init=fit.parameters_).fit(holed)
+    held = frozen.uncertainty(holed)
+    assert np.isnan(held.standard_errors[:2]).all()
+    assert (held.standard_errors[2:] <= with_holes.standard_errors[2:] * (1 + 1e-6)).all()
+    parametric = fit.uncertainty(holed, kind="parametric bootstrap", n_bootstrap=20, random_state=0)
+    assert np.isfinite(parametric.standard_errors).all()
