@@ -44,12 +44,12 @@ def ours(case: Case, X: Array, start: GMMParameters | BMMParameters, n_iter: int
     family = BernoulliMixtureEM if case.kind == "bernoulli" else GaussianMixtureEM
 
     class Timed(family):  # type: ignore[misc, valid-type]
-        def _problem(self, X: Array) -> Any:
-            problem = super()._problem(X)
+        def _problem(self, samples: Any) -> Any:
+            problem = super()._problem(samples)
             return replace(problem, expect=clock("E", problem.expect), maximise=clock("M", problem.maximise))
 
     structure = {} if case.kind == "bernoulli" else {"covariance_type": case.kind}
-    fit = Timed(case.K, init=start, tol=0, max_iter=n_iter, **structure).fit(X)
+    fit = Timed(case.K, init=start, tol=0, max_iter=n_iter, acceleration=None, **structure).fit(X)
     return float(fit.history_[n_iter - 1])
 
 

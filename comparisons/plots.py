@@ -62,6 +62,8 @@ def data_figure(comparison: Any) -> Figure:
     """Data with what EM and the posterior say about it."""
     fig, ax = plt.subplots(figsize=(7.5, 5.5), layout="constrained")
     comparison.family.draw_data(ax, comparison)
+    handles, labels = ax.get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4), fontsize=9)
     ax.set_title(f"{comparison.title}: EM and posterior, K = {comparison.n_components}")
     return fig
 
@@ -197,7 +199,6 @@ def draw_gaussian_data(ax: Axes, comparison: Any) -> None:
     ax.plot([], [], "--", color=POSTERIOR_COLOUR, label="posterior mean: 1, 2, 3 sigma")
     ax.plot([], [], color=POSTERIOR_COLOUR, alpha=0.4, label="40 posterior draws: 2 sigma")
     ax.set(xlabel=comparison.feature_names[i], ylabel=comparison.feature_names[j])
-    ax.legend(loc="upper left")
 
 
 def _draw_gaussian_line(ax: Axes, comparison: Any) -> None:
@@ -215,7 +216,6 @@ def _draw_gaussian_line(ax: Axes, comparison: Any) -> None:
     ax.plot(grid, density, color=EM_COLOUR, linewidth=0.8, linestyle="--")
     ax.plot([], [], color=POSTERIOR_COLOUR, label="40 posterior draws")
     ax.set(xlabel=comparison.feature_names[0], ylabel="density")
-    ax.legend(loc="upper left")
 
 
 def draw_count_data(ax: Axes, comparison: Any) -> None:
@@ -236,7 +236,6 @@ def draw_count_data(ax: Axes, comparison: Any) -> None:
         ax.set_xticks(at, comparison.feature_names, rotation=20)
     ax.plot([], [], "kx-", linewidth=0.8, label=_reference_name(comparison))
     ax.errorbar([], [], [], fmt="k.", capsize=2, label="posterior median, 95 %")
-    ax.legend(loc="upper left", fontsize=8)
 
 
 def _draw_counts(ax: Axes, comparison: Any) -> None:
@@ -254,7 +253,6 @@ def _draw_counts(ax: Axes, comparison: Any) -> None:
     ax.plot(counts, share, "--", color=EM_COLOUR, linewidth=0.8)
     ax.plot([], [], color=POSTERIOR_COLOUR, label="40 posterior draws")
     ax.set(xlabel=comparison.feature_names[0], ylabel="share of samples")
-    ax.legend(loc="upper left")
 
 
 def _component_draws(comparison: Any, names: tuple[str, ...]) -> dict[str, Any]:
