@@ -68,9 +68,7 @@ def observed_information(
     >>> observed_information([[1]] * 36 + [[0]] * 64, BMMParameters([1.0], [[0.36]])).standard_errors.round(3)
     array([  nan, 0.048])
     """
-    missing = np.isnan(np.asarray(X, dtype=np.float64))
-    X, trials = count_matrix(np.where(missing, 0, X), n_trials)
-    trials = np.where(missing, 0, trials)
+    X, trials = count_matrix(X, n_trials)
     w = frequencies(sample_weight, len(X))
     if X.shape[1] != parameters.n_features:
         raise ValueError(f"X must have {parameters.n_features} columns like the probs, got {X.shape[1]}")

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from em.entries import Entries, Entry, describe
-from em.gmm import log_joint
+from em.gmm import log_joint, missing_patterns
 from em.information import (
     Block,
     Component,
@@ -73,8 +73,7 @@ def observed_information(
     >>> observed_information(X, GMMParameters([1.0], [[0.0]], [[[1.0]]])).standard_errors.round(3)
     array([  nan, 0.1  , 0.141])
     """
-    missing = np.isnan(np.asarray(X, dtype=np.float64))
-    X = data_matrix(np.where(missing, 0, X))
+    X = data_matrix(X, missing=True)
     w = frequencies(sample_weight, len(X))
     if X.shape[1] != parameters.n_features:
         raise ValueError(f"X must have {parameters.n_features} columns like the means, got {X.shape[1]}")
@@ -83,7 +82,7 @@ def observed_information(
         prior.check_fits(parameters.n_components, parameters.n_features, parameters.covariance_type)
     return louis(
         found,
-        complete_data(X, missing, parameters, w),
+        complete_data(X, parameters, w),
         None if prior is None else log_prior_slopes(parameters, prior, found),
     )
 
@@ -101,12 +100,14 @@ def entries(parameters: GMMParameters, n_samples: float, frozen: Collection[str]
     return describe(parameters.arrays(), listed, n_samples, frozen)
 
 
-def complete_data(X: Array, missing: np.ndarray, parameters: GMMParameters, sample_weight: Array) -> Iterator[Block]:
+def complete_data(X: Array, parameters: GMMParameters, sample_weight: Array) -> Iterator[Block]:
     """Yield the samples in blocks of the same observed features, with scores and curvature as if labels were known."""
     basis = covariance_basis(parameters.covariance_type, parameters.n_features)
     of_means, of_covariances = _places(parameters, len(basis))
-    for rows, seen in _patterns(missing):
-        part, E = _marginal(parameters, seen), basis[:, seen][:, :, seen]
+    for seen, rows in missing_patterns(X):
+        if not seen.any():  # says nothing
+            continue
+        part, E = parameters.marginal(seen), basis[:, seen][:, :, seen]
         precisions = _inverses(part.covariance_matrices)
         places = np.hstack([of_means[:, seen], of_covariances])
         for some in row_blocks(len(rows), max(places.size, seen.sum() ** 2)):
@@ -177,25 +178,6 @@ def _places(parameters: GMMParameters, q: int) -> tuple[np.ndarray, np.ndarray]:
     n_own = 1 if parameters.covariance_type == "tied" else K
     of_covariances = K + K * D + np.arange(n_own * q).reshape(n_own, q)
     return of_means, np.broadcast_to(of_covariances, (K, q))
-
-
-def _patterns(missing: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the rows of each pattern of missing cells, and which features they have; rows without any say nothing."""
-    patterns, which = np.unique(missing, axis=0, return_inverse=True)
-    for j, pattern in enumerate(patterns):
-        if not pattern.all():
-            yield np.flatnonzero(which.ravel() == j), ~pattern
-
-
-def _marginal(parameters: GMMParameters, seen: np.ndarray) -> GMMParameters:
-    """Return the mixture of some of the features."""
-    covariances = parameters.covariances
-    match parameters.covariance_type:
-        case "full" | "tied":
-            covariances = covariances[..., seen, :][..., seen]
-        case "diag":
-            covariances = covariances[:, seen]
-    return GMMParameters(parameters.weights, parameters.means[:, seen], covariances, parameters.covariance_type)
 
 
 def _inverses(matrices: Array) -> Array:

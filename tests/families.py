@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import strategies as st
+from scipy.special import logsumexp
 from scipy.stats import bernoulli, binom, multivariate_normal
 
 from em import (
@@ -65,6 +66,19 @@ class Family:
             return self.estimator(K, prior=prior, **self.options, **self.structure, **settings).fit(
                 X, sample_weight=sample_weight
             )
+
+    def objective(self, X, K, **held):
+        """Return the observed-data objective as a function of log weights and `to_vector`; ``held`` arrays stay."""
+        prior, D = self.prior(K, X.shape[1]), X.shape[1]
+
+        def function(vector):
+            weights = np.exp(vector[:K] - logsumexp(vector[:K]))
+            parameters = self.from_vector(weights, vector[K:], K, D)
+            parameters = type(parameters)(**(parameters.arrays() | held), **self.structure)
+            _, log_likelihood = self.steps.e_step(X, parameters, **self.options)
+            return log_likelihood + (0.0 if prior is None else prior.log_prob(parameters))
+
+        return function
 
     def m_step(self, X, responsibilities, prior):
         return self.steps.m_step(X, responsibilities, prior, **self.options, **self.structure)

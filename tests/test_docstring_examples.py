@@ -29,7 +29,7 @@ WITH_EXAMPLES = {
     "em.saving",
     "em.bound",
     "em.identifiability",
-    "em.estimator",
+    "em.fitted",
     "em.entries",
     "em.gmm_information",
     "em.bmm_information",

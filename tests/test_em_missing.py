@@ -67,16 +67,10 @@ def test_objective_never_decreases_with_missing_cells_and_weights(family, seed, 
 def test_the_limit_is_a_maximum_of_the_likelihood_of_the_observed_cells(family):
     """At convergence the observed-data objective has no ascent direction, which only the right moments bring about."""
     X, _, rng = family.problem(3, 2, 2, 300)
-    prior, holed = family.prior(2, 2), with_holes(X, 1)
+    holed = with_holes(X, 1)
     fit = family.fit(holed, 2, n_init=3, random_state=0, tol=1e-13, quiet=FAILINGS)
     assert fit.converged_
-
-    def objective(vector):
-        weights = np.exp(vector[:2] - logsumexp(vector[:2]))
-        parameters = family.from_vector(weights, vector[2:], 2, 2)
-        _, log_likelihood = family.steps.e_step(holed, parameters, **family.options)
-        return log_likelihood + (0.0 if prior is None else prior.log_prob(parameters))
-
+    objective = family.objective(holed, 2)
     at = np.concatenate([np.log(fit.weights_), family.to_vector(fit.parameters_)])
     assert objective(at) == pytest.approx(fit.objective_, rel=1e-12)
     for _ in range(30):  # a step of h loses about n h²/2 = 2e-4 nats where the gradient is 0, and gains n h where not
@@ -152,3 +146,19 @@ def test_binary_data_may_have_holes_from_any_start():
     for init in ("k-means++", "kmeans", "random", np.arange(len(X)) % 2):
         fit = BernoulliMixtureEM(2, init=init, n_init=2, random_state=0, tol=1e-2).fit(X)
         assert np.isfinite(fit.objective_)
+
+
+def test_the_mean_score_is_that_of_rows_with_something_observed():
+    X = reference_data.faithful()
+    fit = GaussianMixtureEM(2, n_init=2, random_state=0).fit(X)
+    padded = np.vstack([X, np.full((100, 2), np.nan)])
+    assert fit.score(padded) == pytest.approx(fit.score(X), rel=1e-14)
+    assert fit.score(padded, sample_weight=np.ones(len(padded))) == pytest.approx(fit.score(X), rel=1e-14)
+
+
+def test_masked_arrays_and_empty_columns_are_refused_not_misread():
+    masked = np.ma.masked_equal([[0.0], [1.0], [999.0]], 999.0)
+    with pytest.raises(ValueError, match=r"pass X.filled\(np.nan\)"):
+        GaussianMixtureEM(1).fit(masked)
+    with pytest.raises(ValueError, match="X must have an observed cell in every column"):
+        model_gmm.build_marginal_model([[0.0, np.nan], [1.0, np.nan]], 1, None)

@@ -329,3 +329,9 @@ def test_fits_of_many_give_no_warnings_of_their_own():
             random_state=0,
         )
     assert given == []
+
+
+def test_frozen_parameters_are_not_counted():
+    estimator = GaussianMixtureEM(n_init=1, covariance_type="tied", frozen={"covariances": np.eye(4)}, random_state=0)
+    selection = select(reference_data.iris(), estimator, [1, 2])
+    assert [candidate.n_free_parameters for candidate in selection.candidates] == [4, 9]

@@ -11,6 +11,7 @@ from comparisons.cases import STANDARD, Case, standard_case
 from comparisons.command import application, exit_code
 from comparisons.data import load
 from models.bmm import BMMPrior
+from models.gmm import GMMParameters
 
 
 def test_coins_are_not_identified_and_the_ridge_is_drawn(tmp_path):
@@ -88,3 +89,17 @@ def test_a_map_on_the_boundary_is_no_crash():
     found = compare(X, "bmm", 1, prior=prior, draws=500, tune=500)
     assert found.verdict in ("agree", "disagree")
     assert np.isfinite([check.value for check in found.checks]).all()
+
+
+@pytest.mark.parametrize(
+    "truth",
+    [
+        GMMParameters([0.5, 0.5], np.zeros((2, 2)), [np.eye(2)] * 2),
+        GMMParameters([0.5, 0.5], np.zeros((2, 3)), np.eye(3), "tied"),
+        GMMParameters([1.0], np.zeros((1, 2)), np.eye(2), "tied"),
+    ],
+    ids=["structure", "features", "components"],
+)
+def test_a_truth_of_another_shape_is_refused_before_any_work(truth):
+    with pytest.raises(ValueError, match="truth must be a GMMParameters of 2 components and 2 features"):
+        compare(load("faithful").X, "gmm", 2, covariance_type="tied", truth=truth)

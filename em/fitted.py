@@ -1,0 +1,237 @@
+"""What a fitted mixture is used for: predictions, criteria, imputation, standard errors. It knows no family."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, DensityMixin, clone
+from sklearn.utils.validation import check_is_fitted
+
+from em.bootstrap import bootstrap
+from em.bound import normalise
+from em.engine import Parameters, blocks
+from em.entries import Entries
+from em.information import Information, frequencies
+from em.samples import check_sample_weight, samples_to_use
+from em.uncertainty import KINDS, Uncertainty, check_level, from_information, from_replicates
+from models.validation import Array, count_at_least_one, data_matrix
+
+
+class MixtureParameters(Parameters, Protocol):
+    """What the estimators ask of parameters: sizes, beside the arrays that the loop asks for."""
+
+    @property
+    def n_components(self) -> int:
+        """Number of components K."""
+
+    @property
+    def n_features(self) -> int:
+        """Number of features D."""
+
+    @property
+    def n_free(self) -> dict[str, int]:
+        """Number of free parameters by name."""
+
+
+class FittedMixture[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
+    """The methods of a fitted mixture, from its ``parameters_``; a family adds its densities."""
+
+    n_components: int
+    n_free_parameters_: int
+    parameters_: P
+    prior: Any
+    random_state: Any
+
+    # What a family adds -------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _log_joint_of(self, X: Array) -> Callable[[slice], Array]:
+        """Return a function that gives log p(x_i, z_i = k) for a slice of the rows of X."""
+
+    @abstractmethod
+    def _simulate(self, n_samples: int, random_state: Any) -> tuple[Array, np.ndarray]:
+        """Draw samples and labels from the fitted mixture."""
+
+    @abstractmethod
+    def _conditional_means(self, X: Array, responsibilities: Array) -> Array:
+        """Return E[x_i | observed cells of x_i] (n, D), given p(z_i | observed cells of x_i)."""
+
+    @abstractmethod
+    def _information(self, X: Array, sample_weight: Array) -> Information:
+        """Return the observed information at the estimate."""
+
+    @abstractmethod
+    def _entries(self, n_samples: float) -> Entries:
+        """Return the parameters in a row."""
+
+    # What a user asks -----------------------------------------------------------------------------------------------
+
+    def _normalised(self, X: ArrayLike) -> tuple[Array, Array]:
+        X = samples_to_use(self, X, missing=True)
+        responsibilities, log_prob = np.empty((len(X), self.n_components)), np.empty(len(X))
+        log_joint = self._log_joint_of(X)
+        for rows in blocks(len(X)):
+            responsibilities[rows], log_prob[rows] = normalise(log_joint(rows))
+        return responsibilities, log_prob
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Return the most probable label of each sample, shape (n,)."""
+        return self.predict_proba(X).argmax(axis=1)
+
+    def predict_proba(self, X: ArrayLike) -> Array:
+        """Return the responsibilities p(z_i = k | x_i), shape (n, K)."""
+        return self._normalised(X)[0]
+
+    def score_samples(self, X: ArrayLike) -> Array:
+        """Return log p(x_i) in nats, shape (n,)."""
+        return self._normalised(X)[1]
+
+    def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """Return the mean of log p(x_i) over samples with an observed cell, in nats, as scikit-learn's users expect."""
+        log_likelihood, n = self._log_likelihood_of(X, sample_weight)
+        return log_likelihood / n
+
+    def impute(self, X: ArrayLike) -> Array:
+        """Return X (n, D) with each missing cell replaced by its conditional mean given the row's observed cells.
+
+        E[x_id | observed] = Σ_k p(z_i = k | observed) E[x_id | observed, z_i = k]: the best guess under the fit. It is
+        less spread out than the data that were not seen.
+        """
+        responsibilities = self.predict_proba(X)
+        matrix = samples_to_use(self, X, missing=True)
+        return np.where(np.isnan(matrix), self._conditional_means(matrix, responsibilities), matrix)
+
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[Array, np.ndarray]:
+        """Draw samples X (n, D) and their labels z (n,) from the fitted mixture."""
+        check_is_fitted(self)
+        return self._simulate(n_samples, self.random_state if random_state is None else random_state)
+
+    def bic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return -2 log-likelihood + p log n, with p free parameters; smaller is better (Schwarz 1978).
+
+        n is the sum of the weights of rows with an observed cell; frozen parameters are not free.
+        """
+        log_likelihood, n = self._log_likelihood_of(X, sample_weight)
+        return float(-2 * log_likelihood + self.n_free_parameters_ * np.log(n))
+
+    def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return -2 log-likelihood + 2 p, with p free parameters; smaller is better (Akaike 1974)."""
+        return float(-2 * self._log_likelihood_of(X, sample_weight)[0] + 2 * self.n_free_parameters_)
+
+    def icl(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return BIC - 2 Σ_i log max_k p(z_i = k | x_i), the integrated completed likelihood; smaller is better.
+
+        This is -2 log p(X, ẑ) + p log n at the most probable labels ẑ, as Biernacki, Celeux & Govaert (2000) define it
+        and as R's mclust computes it (mclust's sign is the opposite). McLachlan & Peel (2000, chapter 6) add twice
+        the entropy of the responsibilities instead, which is never less.
+        """
+        certainty = np.log(self.predict_proba(X).max(axis=1))
+        weights, seen = check_sample_weight(sample_weight, len(certainty)), _has_observed(X)
+        certainty = np.where(seen, certainty, 0.0)
+        return float(self.bic(X, sample_weight) - 2 * (certainty.sum() if weights is None else weights @ certainty))
+
+    def _log_likelihood_of(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
+        """Return the log-likelihood of X, and the number of samples that it is of."""
+        log_prob, seen = self.score_samples(X), _has_observed(X)
+        weights = check_sample_weight(sample_weight, len(log_prob))
+        if weights is None:
+            return float(log_prob.sum()), float(seen.sum())
+        return float(weights @ log_prob), float(weights[seen].sum())
+
+    # How sure the estimate is -----------------------------------------------------------------------------------------
+
+    def uncertainty(
+        self,
+        X: ArrayLike,
+        *,
+        kind: str = "louis",
+        level: float = 0.95,
+        sample_weight: ArrayLike | None = None,
+        n_bootstrap: int = 499,
+        random_state: Any = None,
+        progress: bool = False,
+    ) -> Uncertainty:
+        """Return standard errors and intervals of every parameter, in one table that says which kind they are.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, D)
+            The samples that the mixture was fitted to.
+        kind : {"louis", "bootstrap", "parametric bootstrap"}, default "louis"
+            "louis" takes the observed information by Louis' identity, under a prior known as Laplace's approximation,
+            and normal intervals on the log scale for variances, the logit scale for weights and probs, the plain scale
+            for means and covariances. The bootstraps refit samples drawn from the rows of X, or from the fitted
+            mixture, and take percentile intervals.
+        level : float, default 0.95
+            Nominal coverage of the intervals.
+        sample_weight : array_like, shape (n,), or None
+            How often each row counts; whole numbers for a bootstrap.
+        n_bootstrap : int, default 499
+            Number of bootstrap samples.
+        random_state : int, RandomState or None, default None
+            Seed or source of randomness of a bootstrap; None takes the estimator's.
+        progress : bool, default False
+            Whether a bootstrap shows a progress bar.
+
+        Returns
+        -------
+        Uncertainty
+            ``table``, ``standard_errors``, ``low``, ``high``, ``covariance``, ``status``.
+
+        Raises
+        ------
+        ValueError
+            If an argument is not legal, before any work.
+
+        Notes
+        -----
+        Parameters on the boundary (probs of 0 or 1, empty components) have no standard error; the others are right
+        with these held fixed. What is not identified has none either, and ``status`` names a free direction.
+
+        Examples
+        --------
+        >>> from em import BernoulliMixtureEM
+        >>> X = [[1]] * 36 + [[0]] * 64
+        >>> BernoulliMixtureEM(1).fit(X).uncertainty(X)
+        observed information (Louis), 0.95 intervals
+        parameter    estimate  standard error      low     high
+        weights[0]          1               -        -        -  always 1
+        probs[0, 0]      0.36           0.048  0.27216  0.45834
+        information of full rank 1
+        """
+        X = samples_to_use(self, X, missing=True)
+        if kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
+        level, w = check_level(level), frequencies(sample_weight, len(X))
+        if count_at_least_one("n_bootstrap", n_bootstrap) < 2 and kind != "louis":
+            raise ValueError(f"n_bootstrap must be at least 2 for a standard deviation, got {n_bootstrap}")
+        if kind == "louis":
+            name = "observed information (Louis)" if self.prior is None else "Laplace approximation (Louis)"
+            return from_information(self._information(X, w), name, level)
+        if (w % 1 != 0).any():
+            raise ValueError(f"sample_weight must hold whole numbers, which count rows, for a bootstrap, got {w}")
+        rows = np.repeat(np.arange(len(X)), w.astype(int))
+        entries = self._entries(w.sum())
+        replicates, status = bootstrap(
+            self,
+            X,
+            rows,
+            entries,
+            parametric=kind == "parametric bootstrap",
+            n_bootstrap=n_bootstrap,
+            random_state=self.random_state if random_state is None else random_state,
+            progress=progress,
+        )
+        return from_replicates(entries, replicates, kind, level, status)
+
+    def at_estimate(self, rows: np.ndarray) -> Self:
+        """Return an estimator for these rows of X that stands at the estimate: its fit starts there."""
+        other = clone(self).set_params(init=self.parameters_)
+        other.parameters_ = self.parameters_
+        return other
+
+
+def _has_observed(X: ArrayLike) -> np.ndarray:
+    return ~np.isnan(data_matrix(X, missing=True)).all(axis=1)

@@ -1,0 +1,85 @@
+"""When a Gaussian likelihood has no maximum: data without variance, and components that run away.
+
+The density of a component that shrinks onto a sample grows without bound, so a run that heads there has collapsed: it
+is counted and never ranked (McLachlan & Peel 2000, section 3.8).
+"""
+
+import numpy as np
+from scipy.linalg import eigh
+
+from em.engine import Collapse, blocks
+from em.samples import Samples, weighted
+from models.gmm import GMMParameters
+from models.validation import Array
+
+SMALLEST_SCALED_EIGENVALUE = 1e-8
+FLAT_DATA = 1e-12  # smallest eigenvalue of the correlations; below it an inverse has fewer than four digits left
+
+
+def covariance_of(samples: Samples) -> Array:
+    """Return the maximum-likelihood covariance (D, D) of all samples; without covariances where cells are missing."""
+    if not samples.complete:
+        return np.diag(samples.deviation**2)
+    X, w = samples.X, samples.weights
+    total = np.zeros((X.shape[1], X.shape[1]))
+    for rows in blocks(len(X)):  # never a second array of the size of X
+        gap = X[rows] - samples.mean
+        total += gap.T @ weighted(gap, None if w is None else w[rows])
+    return total / samples.total
+
+
+def check_variances(samples: Samples, covariance_type: str) -> None:
+    """Raise a ValueError if X gives every component a variance of 0 in some direction that the structure has."""
+    X = samples.X
+    constant = np.flatnonzero(np.nanmax(X, axis=0) == np.nanmin(X, axis=0)).tolist()
+    if constant and (covariance_type != "spherical" or len(constant) == X.shape[1]):
+        raise ValueError(
+            f"X must not have constant columns for maximum likelihood, got constant column(s) {constant}: their "
+            "variance would be 0. Drop them, or pass a prior"
+        )
+    with np.errstate(over="ignore"):
+        covariance = covariance_of(samples)
+    variances = np.delete(np.diagonal(covariance), constant)
+    if not (np.isfinite(variances) & (variances > np.finfo(np.float64).tiny)).all():
+        raise ValueError(f"X must have columns whose variances fit a float, got {variances}: rescale X")
+
+
+def flatness(covariance: Array) -> float:
+    """Return the smallest eigenvalue of the correlation matrix: 0 where columns are collinear."""
+    deviations = np.sqrt(np.diagonal(covariance))
+    return float(np.linalg.eigvalsh(covariance / np.outer(deviations, deviations))[0])
+
+
+def refuse_collapse(parameters: GMMParameters, counts: Array, spread: Array, own_means: bool = True) -> None:
+    """Raise `Collapse` if the likelihood is running away: a component is left with too few samples, or nearly flat.
+
+    A covariance matrix of its own needs more than D samples, variances of its own more than one; a covariance that
+    all components share needs none, nor do covariances about means that are given. Flat is measured against the data's
+    covariance, for variances against the data's variances.
+    """
+    D, kind = parameters.n_features, parameters.covariance_type
+    smallest = int(np.argmin(counts))
+    too_few = {"full": D, "tied": 0, "diag": 1, "spherical": 1}[kind]
+    if own_means and counts[smallest] <= too_few:
+        need = f"at most the {D} feature(s)" if kind == "full" else f"at most {too_few}"
+        raise Collapse(f"component {smallest} keeps {counts[smallest]:.3g} samples, {need}")
+    for k, flattest in enumerate(_smallest_scaled_eigenvalues(parameters, spread)):
+        if flattest < SMALLEST_SCALED_EIGENVALUE:
+            whose = "the shared covariance" if kind == "tied" else f"component {k}"
+            raise Collapse(f"{whose} fell onto a point or a plane: its covariance is {flattest:.1e} of the data's")
+
+
+def _smallest_scaled_eigenvalues(parameters: GMMParameters, spread: Array) -> list[float]:
+    """Return the smallest eigenvalue of each declared covariance in the units of the data's spread.
+
+    Of spread^(-1/2) Σ spread^(-1/2) for matrices, the same in every coordinate system; of variances over variances.
+    """
+    covariances = parameters.covariances
+    match parameters.covariance_type:
+        case "full" | "tied":
+            matrices = covariances.reshape(-1, *covariances.shape[-2:])
+            return [float(eigh(matrix, spread, eigvals_only=True, check_finite=False)[0]) for matrix in matrices]
+        case "diag":
+            return list((covariances / np.diagonal(spread)).min(axis=1))
+        case _:
+            return list(covariances / np.trace(spread) * len(spread))
