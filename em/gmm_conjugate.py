@@ -80,7 +80,8 @@ class GaussianPosterior:
 
     def draw(self, rng: np.random.RandomState) -> dict[str, Array]:
         """Draw weights, means and covariances; one draw for each entry of the leading axes."""
-        weights, noise = draw_weights(self.concentration, rng), rng.standard_normal(self.location.shape)
+        weights = draw_weights(self.concentration, rng)
+        noise: Array = rng.standard_normal(self.location.shape)
         if self.of_matrices:
             root = inverse_wishart_root(self.degrees_of_freedom, self.scale, rng)
             covariances = root @ np.swapaxes(root, -1, -2)
@@ -115,6 +116,10 @@ class GaussianPosterior:
             spread = _where_positive(excess - 2, lambda rest: 2 * expected**2 / rest)
         means = np.broadcast_to(np.sqrt(variances / self.mean_precision[..., None]), self.location.shape)
         return {"weights": sd_weights(self.concentration), "means": means, "covariances": np.sqrt(spread)}
+
+    def harmonic_covariances(self) -> Array:
+        """Return E[Σ⁻¹]⁻¹ = Ψ / ν of each declared covariance, its harmonic mean."""
+        return self.scale / self._degrees
 
     def log_det_gap(self) -> Array:
         """Return 1/2 (E[log|Σ_k⁻¹|] - log|E[Σ_k⁻¹]|), at most 0, shape (K,), or () for "tied".
