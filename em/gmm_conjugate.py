@@ -81,7 +81,7 @@ class GaussianPosterior:
     def draw(self, rng: np.random.RandomState) -> dict[str, Array]:
         """Draw weights, means and covariances; one draw for each entry of the leading axes."""
         weights = draw_weights(self.concentration, rng)
-        noise: Array = rng.standard_normal(self.location.shape)
+        noise = np.asarray(rng.standard_normal(self.location.shape))
         if self.of_matrices:
             root = inverse_wishart_root(self.degrees_of_freedom, self.scale, rng)
             covariances = root @ np.swapaxes(root, -1, -2)
