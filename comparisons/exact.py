@@ -37,6 +37,7 @@ from scipy.special import betaln, gammaln, logsumexp, multigammaln
 from models.bmm import BMMPrior
 from models.bmm.counts import count_matrix
 from models.gmm import GMMPrior
+from models.one_line import one_line
 from models.validation import Array, count_at_least_one, data_matrix
 
 MOST_SAMPLES = 12
@@ -72,6 +73,8 @@ class ExactPosterior:
     means: dict[str, Array]
     _sets: "_Sets" = field(repr=False)
     _concentration: Array = field(repr=False)
+
+    __repr__ = one_line
 
     def log_predictive(self, points: ArrayLike, n_trials: ArrayLike = 1) -> Array:
         """Return log p(x | X) of new points, shape (m,): the ratio of the evidence with and without the point.

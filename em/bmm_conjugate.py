@@ -15,6 +15,7 @@ from scipy.special import betaln, digamma
 
 from em.dirichlet import dirichlet_divergence, draw_weights, mean_weights, sd_weights
 from models.bmm import BMMPrior
+from models.one_line import one_line
 from models.validation import Array
 
 INSIDE = 1e-300, 1 - 2.0**-53  # a draw that rounds to 0 or 1 could never be left
@@ -35,6 +36,8 @@ class CountPosterior:
     concentration: Array
     successes: Array
     failures: Array
+
+    __repr__ = one_line
 
     def arrays(self) -> dict[str, Array]:
         """Return the numbers that define it, by name."""
@@ -75,22 +78,23 @@ class CountPosterior:
 def conjugate_posterior(prior: BMMPrior, counts: Array, successes: Array, trials: Array) -> CountPosterior:
     """Return the posterior given who belongs where; given no sample (zeros) it is the prior itself.
 
-    Parameters
-    ----------
-    prior : BMMPrior
-        The conjugate prior.
-    counts : ndarray, shape (..., K)
-        N_k.
-    successes, trials : ndarray, shape (..., K, D)
-        Σ_i r_ik x_id and Σ_i r_ik m_id.
+        Parameters
+        ----------
+        prior : BMMPrior
+            The conjugate prior.
+        counts : ndarray, shape (..., K)
+            N_k.
+        successes, trials : ndarray, shape (..., K, D)
+            Σ_i r_ik x_id and Σ_i r_ik m_id.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from em.bmm_conjugate import conjugate_posterior
-    >>> from models.bmm import BMMPrior
-    >>> conjugate_posterior(BMMPrior(), np.array([6.0]), np.array([[4.0]]), np.array([[6.0]])).mean()["probs"]
-    array([[0.6]])
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from em.bmm_conjugate import conjugate_posterior
+        >>> from models.bmm import BMMPrior
+    from models.one_line import one_line
+        >>> conjugate_posterior(BMMPrior(), np.array([6.0]), np.array([[4.0]]), np.array([[6.0]])).mean()["probs"]
+        array([[0.6]])
     """
     concentration = np.broadcast_to(prior.concentration, counts.shape[-1]) + counts
     failures = np.maximum(trials - successes, 0.0)  # rounding must not make them negative

@@ -74,8 +74,8 @@ def gibbs(
     Returns
     -------
     dict of ndarray, shapes (chains, draws, ...)
-        The parameters by name; ``z``, drawn from each draw's responsibilities; and ``log_likelihood``, the sum over
-        samples in nats.
+        The parameters by name; ``z``, small unsigned integers drawn from each draw's responsibilities; and
+        ``log_likelihood``, the sum over samples in nats.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def gibbs(
     ((4, 200, 2, 1), (4, 200, 50))
     """
     K, family = count_at_least_one("n_components", n_components), _family(X, prior, n_trials)
-    prior.check_fits(K, *family.about)
+    family.check_fits(K)
     draws, tune, chains = (
         count_at_least_one("draws", draws),
         0 if tune == 0 else count_at_least_one("tune", tune),
@@ -133,10 +133,9 @@ class GaussianGibbs:
     X: Array
     prior: GMMPrior
 
-    @property
-    def about(self) -> tuple[int, str]:
-        """What the prior is checked to fit, beside K."""
-        return self.X.shape[-1], self.prior.covariance_type
+    def check_fits(self, n_components: int) -> None:
+        """Raise a ValueError unless the prior is one for K components and these features."""
+        self.prior.check_fits(n_components, self.X.shape[-1], self.prior.covariance_type)
 
     def log_joint(self, parameters: Draw) -> Array:
         """Return log p(x_i, z_i = k), shape (chains, n, K): whitened by the inverse Cholesky factor of each Σ_k."""
@@ -170,10 +169,9 @@ class CountGibbs:
     trials: Array
     prior: BMMPrior
 
-    @property
-    def about(self) -> tuple[int]:
-        """What the prior is checked to fit, beside K."""
-        return (self.X.shape[-1],)
+    def check_fits(self, n_components: int) -> None:
+        """Raise a ValueError unless the prior is one for K components and these features."""
+        self.prior.check_fits(n_components, self.X.shape[-1])
 
     def log_joint(self, parameters: Draw) -> Array:
         """Return log p(x_i, z_i = k), shape (chains, n, K)."""

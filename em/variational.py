@@ -51,6 +51,7 @@ from models.bmm import BMMPrior
 from models.bmm.counts import count_matrix
 from models.gmm import GMMParameters, GMMPrior
 from models.gmm.structures import covariances_shape
+from models.one_line import one_line
 from models.validation import Array, count_at_least_one, data_matrix, number_above
 
 
@@ -83,6 +84,8 @@ class VariationalPosterior:
     converged: bool
     status: str
     _family: Any = field(repr=False)
+
+    __repr__ = one_line
 
     @property
     def mean(self) -> dict[str, Array]:
@@ -166,7 +169,7 @@ def variational(
     >>> from models.gmm import GMMPrior
     >>> X = np.concatenate([np.linspace(-1, 1, 20), np.linspace(9, 11, 30)])[:, None]
     >>> prior = GMMPrior(0.01, mean=[5.0], mean_precision=0.01, degrees_of_freedom=3.0, scale=[[1.0]])
-    >>> np.sort(variational(X, 4, prior, random_state=0).mean["weights"]).round(2)  # two of four are emptied
+    >>> np.sort(variational(X, 4, prior, n_init=2, random_state=0).mean["weights"]).round(2)  # two are emptied
     array([0. , 0. , 0.4, 0.6])
     """
     K, family = count_at_least_one("n_components", n_components), _family(X, prior, n_trials)
