@@ -78,23 +78,22 @@ class CountPosterior:
 def conjugate_posterior(prior: BMMPrior, counts: Array, successes: Array, trials: Array) -> CountPosterior:
     """Return the posterior given who belongs where; given no sample (zeros) it is the prior itself.
 
-        Parameters
-        ----------
-        prior : BMMPrior
-            The conjugate prior.
-        counts : ndarray, shape (..., K)
-            N_k.
-        successes, trials : ndarray, shape (..., K, D)
-            Σ_i r_ik x_id and Σ_i r_ik m_id.
+    Parameters
+    ----------
+    prior : BMMPrior
+        The conjugate prior.
+    counts : ndarray, shape (..., K)
+        N_k.
+    successes, trials : ndarray, shape (..., K, D)
+        Σ_i r_ik x_id and Σ_i r_ik m_id.
 
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from em.bmm_conjugate import conjugate_posterior
-        >>> from models.bmm import BMMPrior
-    from models.one_line import one_line
-        >>> conjugate_posterior(BMMPrior(), np.array([6.0]), np.array([[4.0]]), np.array([[6.0]])).mean()["probs"]
-        array([[0.6]])
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from em.bmm_conjugate import conjugate_posterior
+    >>> from models.bmm import BMMPrior
+    >>> conjugate_posterior(BMMPrior(), np.array([6.0]), np.array([[4.0]]), np.array([[6.0]])).mean()["probs"]
+    array([[0.6]])
     """
     concentration = np.broadcast_to(prior.concentration, counts.shape[-1]) + counts
     failures = np.maximum(trials - successes, 0.0)  # rounding must not make them negative

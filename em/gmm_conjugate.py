@@ -184,24 +184,23 @@ class GaussianPosterior:
 def conjugate_posterior(prior: GMMPrior, counts: Array, averages: Array, scatter: Array) -> GaussianPosterior:
     """Return the posterior given who belongs where; given no sample (zeros) it is the prior itself.
 
-        Parameters
-        ----------
-        prior : GMMPrior
-            The conjugate prior.
-        counts, averages : ndarray, shapes (..., K), (..., K, D)
-            N_k and x̄_k, any number where N_k = 0.
-        scatter : ndarray, shape of the declared covariances
-            S_k, its sum over components, its diagonal or its trace.
+    Parameters
+    ----------
+    prior : GMMPrior
+        The conjugate prior.
+    counts, averages : ndarray, shapes (..., K), (..., K, D)
+        N_k and x̄_k, any number where N_k = 0.
+    scatter : ndarray, shape of the declared covariances
+        S_k, its sum over components, its diagonal or its trace.
 
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from em.gmm_conjugate import conjugate_posterior
-        >>> from models.gmm import GMMPrior
-    from models.one_line import one_line
-        >>> prior = GMMPrior(1.0, [0.0], 1.0, 3.0, [[2.0]])
-        >>> conjugate_posterior(prior, np.array([3.0]), np.array([[4.0]]), np.array([[[6.0]]])).mean()["means"]
-        array([[3.]])
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from em.gmm_conjugate import conjugate_posterior
+    >>> from models.gmm import GMMPrior
+    >>> prior = GMMPrior(1.0, [0.0], 1.0, 3.0, [[2.0]])
+    >>> conjugate_posterior(prior, np.array([3.0]), np.array([[4.0]]), np.array([[[6.0]]])).mean()["means"]
+    array([[3.]])
     """
     kind, (K, D) = prior.covariance_type, averages.shape[-2:]
     kappa: Array = prior.mean_precision + counts
