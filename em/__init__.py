@@ -4,7 +4,7 @@ Estimators in scikit-learn's manner (`GaussianMixtureEM`, `BernoulliMixtureEM`, 
 `MiniBatchKMeans`), the textbook's steps as pure functions (:mod:`em.gmm`, :mod:`em.bmm`), and the quantities of EM's
 proof (`q_function`, `entropy`, `elbo`, `complete_data_log_likelihood`). How many components: `select`,
 `likelihood_ratio_test`, `kmeans_sweep`. Anomalies: `is_anomaly`, `density_threshold`. Pictures: :mod:`em.plots`.
-Files: `save`, `load`.
+Files: `save`, `load`. The posterior, loaded when asked for: :mod:`em.gibbs`, :mod:`em.variational`.
 """
 
 from em import bmm, gmm, plots

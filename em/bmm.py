@@ -129,6 +129,7 @@ def mode(
         weights, probs = N / N.sum(), successes / trials
     else:
         prior.check_fits(*successes.shape)
+        prior.check_mode()
         a, b, c = np.broadcast_to(prior.concentration, K), np.asarray(prior.successes), np.asarray(prior.failures)
         weights = (N + a - 1) / (N.sum() + a.sum() - K)
         denominator = trials + b + c - 2

@@ -143,6 +143,7 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
             if not isinstance(self.prior, BMMPrior):
                 raise ValueError(f"prior must be None or a BMMPrior, got {type(self.prior).__name__}")
             self.prior.check_fits(self.n_components, samples.X.shape[1])
+            self.prior.check_mode()
         probs = self._frozen(samples.X.shape[1]).get("probs")
         if probs is not None and ((probs < 0) | (probs > 1)).any():
             raise ValueError(f"frozen probs must lie between 0 and 1, got {probs}")

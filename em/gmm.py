@@ -197,6 +197,7 @@ def mode(
         )
     else:
         prior.check_fits(K, D, kind)
+        prior.check_mode()
         a, m0, kappa0, nu0 = prior.concentration, prior.mean, prior.mean_precision, prior.degrees_of_freedom
         a = np.broadcast_to(a, K)
         weights = (N + a - 1) / (N.sum() + a.sum() - K)

@@ -126,6 +126,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
             raise ValueError(f"prior must be None or a GMMPrior, got {type(self.prior).__name__}")
         if self.prior is not None:
             self.prior.check_fits(self.n_components, D, kind)
+            self.prior.check_mode()
         if "covariances" in (self.frozen or {}):
             cholesky_factors(kind, self._frozen(D)["covariances"])
         elif self.prior is None and "means" not in (self.frozen or {}):

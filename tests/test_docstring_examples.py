@@ -38,6 +38,10 @@ WITH_EXAMPLES = {
     "em.likelihood_ratio",
     "em.anomalies",
     "em.plots",
+    "em.gibbs",
+    "em.gmm_conjugate",
+    "em.bmm_conjugate",
+    "em.variational",
 }
 
 

@@ -122,6 +122,20 @@ def test_priors_of_another_shape_or_family_are_refused():
         BernoulliMixtureEM(2, prior=gaussian).fit(GOOD_COUNTS)
 
 
+def test_priors_without_a_mode_are_refused_by_map_and_only_there():
+    sparse = GMMPrior(0.5, [0.0, 0.0], 0.1, 4.0, np.eye(2))
+    at_least_1 = "must be at least 1 for MAP, got .*: below 1 the posterior mode lies .*, so MAP is undefined"
+    with pytest.raises(ValueError, match=f"prior.concentration {at_least_1}"):
+        GaussianMixtureEM(2, prior=sparse).fit(GOOD)
+    with pytest.raises(ValueError, match=f"prior.concentration {at_least_1}"):
+        gmm.m_step(GOOD, np.full((20, 2), 0.5), sparse)
+    for name in ("concentration", "successes", "failures"):
+        with pytest.raises(ValueError, match=f"prior.{name} {at_least_1}"):
+            BernoulliMixtureEM(2, prior=BMMPrior(**{name: 0.5})).fit(GOOD_COUNTS)
+        with pytest.raises(ValueError, match=f"prior.{name} {at_least_1}"):
+            bmm.m_step(GOOD_COUNTS, np.full((20, 2), 0.5), BMMPrior(**{name: 0.5}))
+
+
 def test_constant_columns_are_refused_where_their_variance_would_be_zero():
     X = np.column_stack([GOOD, np.full(20, 3.0)])
     with pytest.raises(

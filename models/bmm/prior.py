@@ -25,16 +25,17 @@ class BMMPrior:
     Parameters
     ----------
     concentration : array_like, shape (K,) or scalar
-        Dirichlet concentration a, each at least 1 (below 1 the density has no mode inside the simplex).
+        Dirichlet concentration a, each positive.
     successes : array_like, shape (D,) or scalar
-        First shape parameter b of the beta distribution, at least 1.
+        First shape parameter b of the beta distribution, positive.
     failures : array_like, shape (D,) or scalar
-        Second shape parameter c of the beta distribution, at least 1.
+        Second shape parameter c of the beta distribution, positive. Below 1 a density has no mode inside its range:
+        sampling and variational inference take it, MAP needs all three at least 1.
 
     Raises
     ------
     ValueError
-        If a value is not finite or below 1, where MAP is undefined.
+        If a value is not finite or not positive.
 
     Examples
     --------
@@ -52,11 +53,8 @@ class BMMPrior:
     def __post_init__(self) -> None:
         for name in ("concentration", "successes", "failures"):
             array = number_or_vector(name, getattr(self, name))
-            if (array < 1).any():
-                raise ValueError(
-                    f"{name} must be at least 1, got {array}: below 1 the posterior mode lies at the edge or nowhere, "
-                    "so MAP is undefined"
-                )
+            if not (array > 0).all():
+                raise ValueError(f"{name} must be positive, got {array}")
             object.__setattr__(self, name, array)
 
     def check_fits(self, n_components: int, n_features: int) -> None:
@@ -65,6 +63,15 @@ class BMMPrior:
             shape = np.shape(getattr(self, name))
             if shape not in [(), (size,)]:
                 raise ValueError(f"prior.{name} must be a number or have shape ({size},), got {shape}")
+
+    def check_mode(self) -> None:
+        """Raise a ValueError unless the posterior has a mode away from its edges, as MAP needs."""
+        for name in ("concentration", "successes", "failures"):
+            if (np.asarray(getattr(self, name)) < 1).any():
+                raise ValueError(
+                    f"prior.{name} must be at least 1 for MAP, got {getattr(self, name)}: below 1 the posterior mode "
+                    "lies at the edge or nowhere, so MAP is undefined"
+                )
 
     @property
     def exchangeable(self) -> bool:

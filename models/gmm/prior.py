@@ -42,7 +42,8 @@ class GMMPrior:
     Parameters
     ----------
     concentration : array_like, shape (K,) or scalar
-        Dirichlet concentration a, each at least 1 (below 1 the density has no mode inside the simplex).
+        Dirichlet concentration a, each positive. Below 1 the density has no mode inside the simplex: sampling and
+        variational inference take it (components empty themselves), MAP needs at least 1.
     mean : array_like, shape (D,)
         Prior mean m0 of every component mean.
     mean_precision : float
@@ -79,11 +80,8 @@ class GMMPrior:
 
     def __post_init__(self) -> None:
         concentration = number_or_vector("concentration", self.concentration)
-        if (concentration < 1).any():
-            raise ValueError(
-                f"concentration must be at least 1, got {concentration}: below 1 the posterior mode lies on the edge "
-                "of the simplex or nowhere, so MAP is undefined"
-            )
+        if not (concentration > 0).all():
+            raise ValueError(f"concentration must be positive, got {concentration}")
         mean = frozen_array("mean", self.mean, (None,))
         kind, D = check_covariance_type(self.covariance_type), len(mean)
         scale = frozen_array("scale", self.scale, scale_shape(kind, D))
@@ -157,6 +155,14 @@ class GMMPrior:
             )
         if self.mean.shape != (n_features,):
             raise ValueError(f"prior.mean must have shape ({n_features},) like a row of X, got {self.mean.shape}")
+
+    def check_mode(self) -> None:
+        """Raise a ValueError unless the posterior has a mode inside the simplex, as MAP needs."""
+        if (self.concentration < 1).any():
+            raise ValueError(
+                f"prior.concentration must be at least 1 for MAP, got {self.concentration}: below 1 the posterior mode "
+                "lies on the edge of the simplex or nowhere, so MAP is undefined"
+            )
 
     @property
     def exchangeable(self) -> bool:

@@ -1,0 +1,35 @@
+"""Draws of the Gibbs sampler in the shape of PyMC's posterior: what reads the one reads the other."""
+
+import numpy as np
+import xarray as xr
+
+from models.bmm import BMMPrior
+from models.gmm import GMMPrior
+from models.gmm.generative import COVARIANCE_DIMS
+from models.validation import Array
+
+
+def as_datatree(draws: dict[str, Array], prior: GMMPrior | BMMPrior) -> xr.DataTree:
+    """Return what :func:`em.gibbs.gibbs` found as a DataTree with PyMC's names and dims.
+
+    Parameters
+    ----------
+    draws : dict of ndarray, shapes (chains, draws, ...)
+        Parameters, labels and log-likelihood.
+    prior : GMMPrior or BMMPrior
+        The prior that they were drawn under.
+
+    Returns
+    -------
+    DataTree
+        Groups ``posterior`` (parameters, and z with dim ``obs``) and ``sample_stats`` (``log_likelihood``).
+    """
+    dims = {"weights": ("component",), "z": ("obs",), "log_likelihood": ()}
+    dims |= dict.fromkeys(("means", "probs"), ("component", "feature"))
+    if isinstance(prior, GMMPrior):
+        dims["covariances"] = COVARIANCE_DIMS[prior.covariance_type]
+    variables = {name: xr.DataArray(value, dims=("chain", "draw", *dims[name])) for name, value in draws.items()}
+    posterior, log_likelihood = xr.Dataset(variables), variables["log_likelihood"]
+    posterior = posterior.assign_coords({str(dim): np.arange(size) for dim, size in posterior.sizes.items()})
+    stats = log_likelihood.assign_coords(chain=posterior.chain, draw=posterior.draw).to_dataset(name="log_likelihood")
+    return xr.DataTree.from_dict({"posterior": posterior.drop_vars("log_likelihood"), "sample_stats": stats})
