@@ -42,7 +42,8 @@ from em.bmm_conjugate import CountPosterior
 from em.bound import check_responsibilities, normalise
 from em.dirichlet import mean_log_weights
 from em.engine import Problem, run_em, sum_over_blocks
-from em.fused import expected_passes, gaussian_pass
+from em.estimator import TYPICAL_RUN
+from em.fused import gaussian_pass
 from em.gibbs import one_hot, start_labels
 from em.gmm import GaussianStatistics, log_joint, sufficient_statistics
 from em.gmm_conjugate import SQUARES, GaussianPosterior
@@ -183,7 +184,7 @@ def variational(
         starts = [one_hot(start_labels(family.X, K, rng), K) for _ in range(n_init)]
     else:
         starts = [_check_init(init, n, K)]
-    problem = family.problem(K, expected_passes(len(starts), max_iter))
+    problem = family.problem(K, len(starts) * min(max_iter, TYPICAL_RUN))
     runs = [run_em(problem, family.m_step(r), tol=tol, max_iter=max_iter) for r in starts]
     best = max(runs, key=lambda run: run.objective)
     status = f"{best.status}; best of {len(runs)} restart(s)"
