@@ -26,6 +26,7 @@ from comparisons.responsibilities import LogJoint, Rows, RowsOfArray, RowsOfLabe
 from models.validation import Array, count_at_least_one, real_numbers
 
 RULES = ("pivot", "ecr", "stephens")
+SCALE_DRAWS = 10_000  # enough for standard deviations
 SAME_DRAWS = ("posterior", "posterior_predictive", "predictions", "log_likelihood")
 
 
@@ -199,7 +200,7 @@ def _by_pivot(posterior: xr.Dataset, reference: Any, component: str) -> tuple[Re
     names = _compared(point, component)
     draws = _entries(posterior, names, component)
     pivot = _entries(point.expand_dims(SAMPLE), names, component)[0]
-    scale = pivot_scale(draws, pivot)
+    scale = pivot_scale(draws[:: max(1, len(draws) // SCALE_DRAWS)], pivot)
     costs = pivot_costs(draws, pivot, scale)
     orders = assign(costs)
     kept, done = {}, 0

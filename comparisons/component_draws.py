@@ -52,8 +52,14 @@ class Arrays(Mapping[str, Array]):
     def __init__(self, posterior: xr.Dataset, component: str) -> None:
         self.posterior, self.component = posterior, component
         self.n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
+        self._seen: dict[str, Array] = {}
 
     def __getitem__(self, name: str) -> Array:
+        if name not in self._seen:
+            self._seen[name] = self._array(name)
+        return self._seen[name]
+
+    def _array(self, name: str) -> Array:
         variable = variable_of(self.posterior, name)
         first = [dim for dim in (*SAMPLE, self.component) if dim in variable.dims]
         values = real_numbers(name, variable.transpose(*first, ...).to_numpy())

@@ -14,7 +14,7 @@ import xarray as xr
 
 from comparisons.component_draws import SAMPLE, Arrays, as_tree, n_components, variable_of
 from comparisons.mixing import MAX_RHAT, MIN_ESS, Mode, of_weights, second_mode
-from comparisons.responsibilities import LogJoint, normalised
+from comparisons.responsibilities import LogJoint
 
 PAIRED_ROWS = 5
 MOST_ROWS = 60
@@ -185,8 +185,7 @@ def _from_log_joint(log_joint: LogJoint, posterior: xr.Dataset, component: str) 
     arrays, sizes = Arrays(posterior, component), (posterior.sizes["chain"], posterior.sizes["draw"])
     rows = np.unique(np.linspace(0, log_joint.n_samples - 1, PAIRED_ROWS).astype(int))
     log_likelihood, done, chosen = np.zeros(arrays.n_draws), 0, []
-    for block in log_joint.blocks(arrays, arrays.n_draws, posterior.sizes[component]):
-        p, log_prob = normalised(block)
+    for p, log_prob in log_joint.normalised(arrays, arrays.n_draws, posterior.sizes[component]):
         log_likelihood += log_prob.sum(axis=1)
         chosen.append(p[:, :, rows[(rows >= done) & (rows < done + p.shape[2])] - done])
         done += p.shape[2]

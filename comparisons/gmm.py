@@ -146,11 +146,14 @@ class GMM(Family):
 def _log_prob(means: Array, matrices: Array) -> Callable[[Array], Array]:
     """Return log Normal(x | μ_k, Σ_k) of draws (S, K, ...) as a function of rows (m, D), shape (S, K, m)."""
     root = np.linalg.cholesky(matrices)
-    whitening = np.linalg.inv(root)
-    constant = np.log(np.diagonal(root, axis1=2, axis2=3)).sum(axis=2) + 0.5 * means.shape[2] * np.log(2 * np.pi)
+    S, K, D = means.shape
+    whitening, origin = np.linalg.inv(root), means.mean(axis=(0, 1))  # about the origin no digits are lost to an offset
+    shift = whitening @ (means - origin)[..., None]
+    constant = np.log(np.diagonal(root, axis1=2, axis2=3)).sum(axis=2) + 0.5 * D * np.log(2 * np.pi)
 
     def of_rows(X: Array) -> Array:
-        whitened = whitening @ (X.T - means[..., None])
+        whitened = (whitening.reshape(S * K * D, D) @ (X - origin).T).reshape(S, K, D, -1)
+        whitened -= shift
         return -0.5 * np.einsum("skdm,skdm->skm", whitened, whitened) - constant[..., None]
 
     return of_rows

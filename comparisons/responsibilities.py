@@ -18,7 +18,8 @@ from comparisons.family import family_of
 from em.bound import check_responsibilities
 from models.validation import Array, data_matrix, real_numbers
 
-BLOCK_CELLS = 2**18  # of (draw, component, row): a few MB
+BLOCK_CELLS = 2**21  # of (draw, component, row): 16 MB, and with what is made from it some 50 MB
+CACHE_CELLS = 2**15  # the part of them that is computed at a time
 Draws = Mapping[str, Array]
 
 
@@ -52,17 +53,47 @@ class LogJoint:
     n_samples: int
     given: Callable[[Draws], Callable[[slice], Array]]
 
-    def blocks(self, draws: Draws, n_draws: int, n_components: int) -> Iterator[Array]:
-        """Yield arrays (S, K, m) that cover the rows in order."""
-        of_rows = self.given(draws)
-        for rows in row_blocks(self.n_samples, n_draws * n_components):
-            block = of_rows(rows)
-            expected = (n_draws, n_components, rows.stop - rows.start)
-            if block.shape != expected:
-                raise ValueError(f"log_joint must return the shape {expected} (draws, K, rows), got {block.shape}")
-            if np.isnan(block).any():
+    def normalised(self, draws: Draws, S: int, K: int) -> Iterator[tuple[Array, Array]]:
+        """Yield responsibilities (S, K, m) and log p(x_i | θ_s), shape (S, m), for blocks that cover the rows in order.
+
+        Parameters
+        ----------
+        draws : mapping
+            Arrays (S, K, ...) by name.
+        S, K : int
+            Number of draws and of components.
+        """
+        n_rows = min(self.n_samples, max(1, BLOCK_CELLS // (S * K)))
+        size = max(1, CACHE_CELLS // (n_rows * K))
+        parts = [slice(s, min(s + size, S)) for s in range(0, S, size)]
+        given = [self.given(_Part(draws, part)) for part in parts]
+        for rows in row_blocks(self.n_samples, S * K):
+            m = rows.stop - rows.start
+            p, log_prob = np.empty((S, K, m)), np.empty((S, m))
+            for part, of_rows in zip(parts, given, strict=True):
+                joint, shape = of_rows(rows), (part.stop - part.start, K, m)
+                if joint.shape != shape:
+                    raise ValueError(f"log_joint must return the shape {shape} (draws, K, rows), got {joint.shape}")
+                p[part], log_prob[part] = normalised(joint)
+            if np.isnan(log_prob).any():
                 raise ValueError("log_joint must return log probabilities, got NaN among them")
-            yield block
+            yield p, log_prob
+
+
+class _Part(Mapping[str, Array]):
+    """Some of the draws."""
+
+    def __init__(self, draws: Draws, part: slice) -> None:
+        self.draws, self.part = draws, part
+
+    def __getitem__(self, name: str) -> Array:
+        return self.draws[name][self.part]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.draws)
+
+    def __len__(self) -> int:
+        return len(self.draws)
 
 
 def log_joint(X: ArrayLike, family: str, *, n_trials: ArrayLike = 1, covariance_type: str = "full") -> LogJoint:
@@ -131,8 +162,8 @@ class RowsOfLogJoint(Rows):
 
     @override
     def blocks(self) -> Iterator[Array]:
-        for block in self.log_joint.blocks(self.draws, self.n_draws, self.n_components):
-            yield normalised(block)[0]
+        for p, _ in self.log_joint.normalised(self.draws, self.n_draws, self.n_components):
+            yield p
 
     @override
     def template(self, reference: Any) -> Array:
@@ -140,8 +171,8 @@ class RowsOfLogJoint(Rows):
             return super().template(reference)
         component = self.draws.component
         point = as_point(reference, self.draws.posterior, component).expand_dims(SAMPLE)
-        blocks = self.log_joint.blocks(Arrays(point, component), 1, self.n_components)
-        return np.concatenate([normalised(block)[0][0].T for block in blocks])
+        blocks = self.log_joint.normalised(Arrays(point, component), 1, self.n_components)
+        return np.concatenate([p[0].T for p, _ in blocks])
 
 
 class RowsOfArray(Rows):
