@@ -1,10 +1,9 @@
 """What tells whether the chains of a mixture mixed: label-free quantities, R-hat and ESS, and second modes.
 
-A second mode of a quantity is one where a density estimate of its draws (Gaussian kernel, Silverman's bandwidth) has a
-second peak that
-
-    holds at least 0.5 % of the draws and 20 of them, and
-    has a valley beside it at most half as high as itself.
+A quantity has a second mode where a density estimate of its draws (Gaussian kernel, once, twice or four times
+Silverman's bandwidth h) has a second peak with a valley beside it at most a quarter as high, that holds 0.5 % of the
+draws, and that rests on 20 draws or more: an estimate f of the density of S draws rests on 2 sqrt(π) h S f of them,
+its relative error is one over the root of that number, and a fall from 20 to 5 is no chance.
 
 References
 ----------
@@ -27,8 +26,8 @@ from comparisons.component_draws import SAMPLE
 from models.validation import Array
 
 MAX_RHAT, MIN_ESS = 1.01, 400
-MIN_SHARE, MIN_DRAWS, MAX_VALLEY = 0.005, 20, 0.5
-BINS_PER_BANDWIDTH, MOST_BINS = 4, 2**14
+MIN_SHARE, MIN_DRAWS, MAX_VALLEY = 0.005, 20, 0.25
+BANDWIDTHS, BINS_PER_BANDWIDTH, MOST_BINS = (1, 2, 4), 4, 2**14
 
 
 def of_weights(weights: Any) -> dict[str, Any]:
@@ -83,22 +82,30 @@ def second_mode(values: Array) -> Mode | None:
     >>> round(second_mode(np.append(rng.normal(size=950), rng.normal(8, 1, size=50))).share, 3)
     0.05
     """
-    inner = np.quantile(values, [0.25, 0.75, MIN_SHARE / 4, 1 - MIN_SHARE / 4])
-    spread = min(values.std(), (inner[1] - inner[0]) / 1.349) or values.std()
+    low, q1, q3, high = np.quantile(values, [MIN_SHARE / 4, 0.25, 0.75, 1 - MIN_SHARE / 4])
+    spread = min(values.std(), (q3 - q1) / 1.349) or values.std()
     if spread <= 1e-12 * np.abs(values).max():
         return None
-    width = 0.9 * spread * len(values) ** -0.2 / BINS_PER_BANDWIDTH
-    n_bins = int(np.clip(np.ceil((inner[3] - inner[2]) / width), 8, MOST_BINS))
-    counts, edges = np.histogram(values, bins=n_bins, range=(inner[2], inner[3]))
-    density = np.pad(gaussian_filter1d(counts.astype(float), BINS_PER_BANDWIDTH, mode="constant"), 1)
-    peaks, found = find_peaks(density, prominence=0)
-    peaks = peaks[found["prominences"] >= (1 - MAX_VALLEY) * density[peaks]]
-    valleys = [int(a + density[a:b].argmin()) for a, b in pairwise(peaks)]
-    bounds = np.clip(np.array([0, *valleys, n_bins + 1]) - 1, 0, n_bins)  # density is padded by one bin
-    masses = np.array([counts[a:b].sum() for a, b in pairwise(bounds)])
-    first = int(np.argmax(density[peaks]))
-    others = [i for i in np.argsort(-masses) if i != first and masses[i] >= max(MIN_SHARE * len(values), MIN_DRAWS)]
-    if not others:
+    silverman = 0.9 * spread * len(values) ** -0.2
+    found = [_second_peak(values, low, high, factor * silverman) for factor in BANDWIDTHS]
+    return max((mode for mode in found if mode), key=lambda mode: mode.share, default=None)
+
+
+def _second_peak(values: Array, low: float, high: float, bandwidth: float) -> Mode | None:
+    """Return the second mode of a kernel density estimate between low and high, or None."""
+    n_bins = int(np.clip(np.ceil((high - low) * BINS_PER_BANDWIDTH / bandwidth), 8, MOST_BINS))
+    counts, edges = np.histogram(values, n_bins, (low, high))
+    sigma = bandwidth * n_bins / (high - low)  # in bins
+    smooth = gaussian_filter1d(counts.astype(np.float64), sigma, mode="constant") * 2 * np.sqrt(np.pi) * sigma
+    heights = np.pad(smooth, 1)  # the number of draws that an estimate rests on; the ends may be peaks
+    peaks, found = find_peaks(heights, height=MIN_DRAWS, prominence=0)
+    peaks = peaks[found["prominences"] >= (1 - MAX_VALLEY) * heights[peaks]]
+    valleys = [int(a + heights[a:b].argmin()) - 1 for a, b in pairwise(peaks)]
+    shares = np.array([counts[a:b].sum() for a, b in pairwise([0, *valleys, n_bins])]) / len(values)
+    order = np.argsort(-shares)
+    if len(order) < 2 or shares[order[1]] < MIN_SHARE:
         return None
-    at = (edges[peaks - 1] + edges[peaks]) / 2
-    return Mode(float(masses[others[0]] / len(values)), float(at[others[0]]), float(at[first]))
+    first, second = peaks[order[0]] - 1, peaks[order[1]] - 1
+    return Mode(
+        float(shares[order[1]]), float(edges[second : second + 2].mean()), float(edges[first : first + 2].mean())
+    )

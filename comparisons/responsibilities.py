@@ -75,8 +75,6 @@ class LogJoint:
                 if joint.shape != shape:
                     raise ValueError(f"log_joint must return the shape {shape} (draws, K, rows), got {joint.shape}")
                 p[part], log_prob[part] = normalised(joint)
-            if np.isnan(log_prob).any():
-                raise ValueError("log_joint must return log probabilities, got NaN among them")
             yield p, log_prob
 
 
@@ -235,6 +233,8 @@ def normalised(log_joint: Array) -> tuple[Array, Array]:
     largest = log_joint.max(axis=1, keepdims=True)
     possible = np.isfinite(largest)
     if not possible.all():
+        if (np.isnan(largest) | (largest == np.inf)).any():
+            raise ValueError("log_joint must return log probabilities, got NaN or infinity among them")
         log_joint, largest = np.where(possible, log_joint, 0.0), np.where(possible, largest, 0.0)
     scaled = np.exp(log_joint - largest)
     sums = scaled.sum(axis=1, keepdims=True)
