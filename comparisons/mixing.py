@@ -100,8 +100,8 @@ def _second_peak(values: Array, low: float, high: float, bandwidth: float) -> Mo
     heights = np.pad(smooth, 1)  # the number of draws that an estimate rests on; the ends may be peaks
     peaks, found = find_peaks(heights, height=MIN_DRAWS, prominence=0)
     peaks = peaks[found["prominences"] >= (1 - MAX_VALLEY) * heights[peaks]]
-    valleys = [int(a + heights[a:b].argmin()) - 1 for a, b in pairwise(peaks)]
-    shares = np.array([counts[a:b].sum() for a, b in pairwise([0, *valleys, n_bins])]) / len(values)
+    valleys = [edges[a + heights[a:b].argmin() - 1] for a, b in pairwise(peaks)]
+    shares = np.histogram(values, [-np.inf, *valleys, np.inf])[0] / len(values)
     order = np.argsort(-shares)
     if len(order) < 2 or shares[order[1]] < MIN_SHARE:
         return None
