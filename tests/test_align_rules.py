@@ -11,6 +11,7 @@ import pytest
 import xarray as xr
 from scipy.special import softmax, xlogy
 
+from benchmarks.alignment import main as benchmark
 from comparisons import align, log_joint
 from comparisons.relabelling import assign, commonest, log_mean, pivot_costs, pivot_scale, relabel, total
 from models.gmm import GMMParameters
@@ -175,3 +176,9 @@ def test_blocks_of_rows_do_not_change_the_answer(monkeypatch):
     many = align(wide, "stephens", log_joint=log_joint(X, "gmm"))["alignment"]
     np.testing.assert_array_equal(one["order"], many["order"])
     np.testing.assert_allclose(one["loss"], many["loss"], rtol=1e-10, atol=1e-12)
+
+
+def test_the_benchmark_prints_a_table_for_each_rule(capsys):
+    benchmark(quick=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0] for line in lines if not line.startswith(" ")] == ["pivot", "ecr", "stephens"]
