@@ -1,26 +1,32 @@
 """What we learn by putting the two halves of every mixture side by side.
 
 `compare` runs the checks, tables and figures that ``python -m comparisons.gmm`` and ``python -m comparisons.bmm``
-print; ``python -m comparisons`` runs every standard case. :mod:`comparisons.data` holds the data sets.
+print; ``python -m comparisons`` runs every standard case. :mod:`comparisons.data` holds the data sets. `align` and
+`diagnose` take posterior draws from any sampler.
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from comparisons.alignment import align
     from comparisons.comparison import compare
+    from comparisons.diagnosis import diagnose
+    from comparisons.responsibilities import log_joint
     from comparisons.result import Comparison
 
-__all__ = ["Comparison", "compare"]
+HOMES = {
+    "Comparison": "result",
+    "align": "alignment",
+    "compare": "comparison",
+    "diagnose": "diagnosis",
+    "log_joint": "responsibilities",
+}
+__all__ = ["Comparison", "align", "compare", "diagnose", "log_joint"]
 
 
 def __getattr__(name: str) -> Any:
     """Load the machinery, and with it ArviZ and PyMC, only when it is asked for (PEP 562)."""
-    if name == "compare":
-        from comparisons.comparison import compare
-
-        return compare
-    if name == "Comparison":
-        from comparisons.result import Comparison
-
-        return Comparison
+    if name in HOMES:
+        return getattr(importlib.import_module(f"comparisons.{HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,5 +1,6 @@
 """The Bernoulli and binomial mixtures in a comparison, and their command line: ``python -m comparisons.bmm``."""
 
+from collections.abc import Callable, Mapping
 from typing import Any, Self, override
 
 import numpy as np
@@ -9,6 +10,7 @@ from comparisons.family import Family, Point, conjugate_gaps_of_weights, log_rat
 from em import BinomialMixtureEM
 from em import bmm as em_bmm
 from models import bmm as model_bmm
+from models.bmm.counts import count_matrix
 from models.validation import Array
 
 INSIDE = 1e-8
@@ -56,11 +58,26 @@ class BMM(Family):
         return em_bmm.e_step(X, parameters, self.n_trials)
 
     @override
-    def distances(self, draws: dict[str, Array], reference: Any) -> Array:
-        """Bhattacharyya distance, - Σ_d m_d log(sqrt(p q) + sqrt((1 - p)(1 - q)))."""
-        p, q = draws["probs"][:, :, None, :], reference.probs[None, None]
-        affinity = np.sqrt(p * q) + np.sqrt((1 - p) * (1 - q))
-        return -(np.log(np.maximum(affinity, 1e-300)) * self._mean_trials()).sum(axis=-1)
+    def log_joint(self, X: Array) -> Callable[[Mapping[str, Array]], Callable[[slice], Array]]:
+        """Return log π_k + Σ_d log C(m, x) + x log p_kd + (m - x) log(1 - p_kd), of the observed cells of x_i."""
+        counts, trials = count_matrix(X, self.n_trials)
+        log_choose = em_bmm.log_choose(counts, trials)
+
+        def given(draws: Mapping[str, Array]) -> Callable[[slice], Array]:
+            with np.errstate(divide="ignore"):
+                log_weights = np.log(draws["weights"])[:, :, None]
+            S, K, D = draws["probs"].shape
+            if X.shape[1] != D:
+                raise ValueError(f"X must have {D} columns like the probs, got {X.shape[1]}")
+            probs = draws["probs"].reshape(S * K, D)
+
+            def of_rows(rows: slice) -> Array:
+                kernel = em_bmm.log_kernel(counts[rows], trials[rows], probs)
+                return log_weights + log_choose[rows] + kernel.T.reshape(S, K, -1)
+
+            return of_rows
+
+        return given
 
     @override
     def unconstrained(self, draws: dict[str, Array]) -> Array:

@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from comparisons.cases import STANDARD, Case, standard_case
-from comparisons.comparison import family_of, prepare
+from comparisons.comparison import prepare
 from comparisons.comparison import run as run_comparison
 from comparisons.data import BUILT_IN, Dataset, load, read_csv
+from comparisons.family import family_of
 from comparisons.progress import Bars
 from comparisons.report import check_writable
 from comparisons.result import Comparison

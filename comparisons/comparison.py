@@ -1,12 +1,11 @@
 """Put a mixture's two halves side by side: EM's estimates, PyMC's density, mode and posterior, and a verdict."""
 
-import importlib
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from comparisons.family import FAMILIES, Family
+from comparisons.family import family_of
 from comparisons.progress import Progress, Silent
 from comparisons.result import Comparison
 from comparisons.steps import Steps
@@ -171,10 +170,3 @@ def run(found: Comparison, progress: Progress | None = None) -> Comparison:
     with one_blas_thread():
         Steps(found, progress or Silent()).run()
     return found
-
-
-def family_of(name: str, n_trials: ArrayLike = 1, covariance_type: str = "full") -> Family:
-    """Return the family called ``name``, for data with so many trials or covariances of this structure."""
-    if name not in FAMILIES:
-        raise ValueError(f"family must be one of {', '.join(FAMILIES)}, got {name!r}")
-    return importlib.import_module(f"comparisons.{name}").FAMILY.of(n_trials, covariance_type)

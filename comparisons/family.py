@@ -1,6 +1,8 @@
 """What a family of mixtures brings to a comparison. `comparisons.gmm` and `comparisons.bmm` each fill this in once."""
 
+import importlib
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -49,8 +51,8 @@ class Family(ABC):
         """Return EM's responsibilities (n, K) and log-likelihood."""
 
     @abstractmethod
-    def distances(self, draws: dict[str, Array], reference: Any) -> Array:
-        """Return the distance of each draw's component j to the reference's component k, shape (S, K, K)."""
+    def log_joint(self, X: Array) -> Callable[[Mapping[str, Array]], Callable[[slice], Array]]:
+        """Return log p(x_i, z_i = k | θ_s), shape (S, K, m), as a function of draws (S, ...), then of m rows of X."""
 
     @abstractmethod
     def unconstrained(self, draws: dict[str, Array]) -> Array:
@@ -108,3 +110,10 @@ def conjugate_gaps_of_weights(weights: Array, n_samples: int, concentration: flo
 def log_ratio_weights(weights: Array) -> Array:
     """Return log(π_k / π_K), shape (S, K - 1), of weights (S, K): simplex to real vector."""
     return np.log(weights[:, :-1]) - np.log(weights[:, -1:])
+
+
+def family_of(name: str, n_trials: ArrayLike = 1, covariance_type: str = "full") -> Family:
+    """Return the family called ``name``, for data with so many trials or covariances of this structure."""
+    if name not in FAMILIES:
+        raise ValueError(f"family must be one of {', '.join(FAMILIES)}, got {name!r}")
+    return importlib.import_module(f"comparisons.{name}").FAMILY.of(n_trials, covariance_type)

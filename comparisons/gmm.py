@@ -1,5 +1,6 @@
 """The Gaussian mixture in a comparison, and its command line: ``python -m comparisons.gmm``."""
 
+from collections.abc import Callable, Mapping
 from typing import Any, Self, override
 
 import numpy as np
@@ -46,7 +47,7 @@ class GMM(Family):
     def build_marginal_model(self, X: Array, n_components: int, prior: Any) -> Any:
         return model_gmm.build_marginal_model(X, n_components, prior, self.covariance_type)
 
-    def covariance_matrices(self, draws: dict[str, Array]) -> Array:
+    def covariance_matrices(self, draws: Mapping[str, Array]) -> Array:
         """Return the covariance matrices (S, K, D, D) of draws, whatever their structure."""
         return full_matrices(self.covariance_type, draws["covariances"], *draws["means"].shape[1:])
 
@@ -55,16 +56,30 @@ class GMM(Family):
         return em_gmm.e_step(X, parameters)
 
     @override
-    def distances(self, draws: dict[str, Array], reference: Any) -> Array:
-        """Bhattacharyya distance, 1/8 d'M⁻¹d + 1/2 log(|M| / sqrt(|Σ_j||Σ_k|)), d = μ_j - μ_k, M = (Σ_j + Σ_k) / 2."""
-        gap = draws["means"][:, :, None, :] - reference.means[None, None]
-        matrices = self.covariance_matrices(draws)
-        middle = (matrices[:, :, None] + reference.covariance_matrices[None, None]) / 2
-        mahalanobis = (gap * np.linalg.solve(middle, gap[..., None])[..., 0]).sum(axis=-1)
-        log_det = np.linalg.slogdet(middle)[1]
-        log_det_draws = np.linalg.slogdet(matrices)[1][:, :, None]
-        log_det_reference = np.linalg.slogdet(reference.covariance_matrices)[1]
-        return mahalanobis / 8 + (log_det - (log_det_draws + log_det_reference) / 2) / 2
+    def log_joint(self, X: Array) -> Callable[[Mapping[str, Array]], Callable[[slice], Array]]:
+        """Return log π_k - D/2 log 2π - 1/2 log|Σ_k| - 1/2 ‖L_k⁻¹ (x_i - μ_k)‖², of the observed cells of x_i."""
+
+        def given(draws: Mapping[str, Array]) -> Callable[[slice], Array]:
+            with np.errstate(divide="ignore"):
+                log_weights = np.log(draws["weights"])[:, :, None]
+            means, matrices = draws["means"], self.covariance_matrices(draws)
+            if X.shape[1] != means.shape[2]:
+                raise ValueError(f"X must have {means.shape[2]} columns like the means, got {X.shape[1]}")
+            if not np.isnan(X).any():
+                log_prob = _log_prob(means, matrices)
+                return lambda rows: log_weights + log_prob(X[rows])
+
+            def of_observed(rows: slice) -> Array:
+                joint = np.repeat(log_weights, rows.stop - rows.start, axis=2)
+                for seen, where in em_gmm.missing_patterns(X[rows]):
+                    if seen.any():
+                        log_prob = _log_prob(means[..., seen], matrices[..., seen, :][..., seen])
+                        joint[:, :, where] += log_prob(X[rows][np.ix_(where, seen)])
+                return joint
+
+            return of_observed
+
+        return given
 
     @override
     def unconstrained(self, draws: dict[str, Array]) -> Array:
@@ -126,6 +141,22 @@ class GMM(Family):
         from comparisons.plots import draw_gaussian_data
 
         draw_gaussian_data(ax, comparison)
+
+
+def _log_prob(means: Array, matrices: Array) -> Callable[[Array], Array]:
+    """Return log Normal(x | μ_k, Σ_k) of draws (S, K, ...) as a function of rows (m, D), shape (S, K, m)."""
+    root = np.linalg.cholesky(matrices)
+    S, K, D = means.shape
+    whitening, origin = np.linalg.inv(root), means.mean(axis=(0, 1))  # about the origin no digits are lost to an offset
+    shift = whitening @ (means - origin)[..., None]
+    constant = np.log(np.diagonal(root, axis1=2, axis2=3)).sum(axis=2) + 0.5 * D * np.log(2 * np.pi)
+
+    def of_rows(X: Array) -> Array:
+        whitened = (whitening.reshape(S * K * D, D) @ (X - origin).T).reshape(S, K, D, -1)
+        whitened -= shift
+        return -0.5 * np.einsum("skdm,skdm->skm", whitened, whitened) - constant[..., None]
+
+    return of_rows
 
 
 FAMILY = GMM

@@ -7,12 +7,11 @@ reported but not judged.
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import arviz as az
 import numpy as np
 import xarray as xr
-from scipy.special import entr
 from scipy.stats import chi2
 
+from comparisons.mixing import MAX_RHAT, MIN_ESS, extremes
 from models.validation import Array
 
 ROUNDING = 1e-11
@@ -239,35 +238,6 @@ def identified_quantity_agrees(
 # Did the chains mix? --------------------------------------------------------------------------------------------------
 
 
-def label_free(posterior: xr.Dataset, log_likelihood: Array) -> xr.Dataset:
-    """Return quantities that no relabelling changes: log-likelihood, entropy of the weights, sorted weights."""
-    dims = ("chain", "draw")
-    weights = posterior["weights"].to_numpy()
-    return xr.Dataset(
-        {
-            "log_likelihood": (dims, log_likelihood),
-            "entropy_of_weights": (dims, entr(weights).sum(axis=-1)),
-            "sorted_weights": ((*dims, "rank"), np.sort(weights, axis=-1)),
-        }
-    )
-
-
-def extremes(quantities: xr.Dataset) -> tuple[float, float]:
-    """Return the largest R-hat and the smallest bulk ESS of all entries; constant ones do not count."""
-    varying = {}
-    for name, array in quantities.data_vars.items():
-        values = array.to_numpy().reshape(*array.shape[:2], -1)
-        kept = values[:, :, np.ptp(values, axis=(0, 1)) > 0]
-        if kept.shape[2]:
-            varying[name] = (("chain", "draw", f"{name}_entry"), kept)
-    if not varying:
-        return 1.0, float("inf")
-    dataset = xr.Dataset(varying)
-    rhat, ess = az.rhat(dataset), az.ess(dataset, method="bulk")
-    worst_rhat = max(float(values.max()) for values in rhat.data_vars.values())
-    return worst_rhat, min(float(values.min()) for values in ess.data_vars.values())
-
-
 def is_about_chains(name: str) -> bool:
     """Whether a check of this name is about the chains alone."""
     return name.startswith(("R-hat, ", "ESS, "))
@@ -277,6 +247,6 @@ def chains_mixed(quantities: xr.Dataset, what: str, judged: bool) -> list[Check]
     """R-hat and bulk ESS of a set of quantities."""
     rhat, ess = extremes(quantities)
     return [
-        at_most(f"R-hat, {what}", rhat, 1.01, "largest rank-normalised split R-hat (Vehtari et al. 2021)", judged),
-        at_least(f"ESS, {what}", ess, 400, "smallest bulk effective sample size (Vehtari et al. 2021)", judged),
+        at_most(f"R-hat, {what}", rhat, MAX_RHAT, "largest rank-normalised split R-hat (Vehtari et al. 2021)", judged),
+        at_least(f"ESS, {what}", ess, MIN_ESS, "smallest bulk effective sample size (Vehtari et al. 2021)", judged),
     ]

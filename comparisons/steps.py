@@ -11,8 +11,9 @@ import numpy as np
 import xarray as xr
 
 from comparisons import metrics
-from comparisons.alignment import align, assign
+from comparisons.alignment import align, order_of
 from comparisons.draws import distinct_entries, estimates_of, single, stack
+from comparisons.mixing import extremes, label_free
 from comparisons.progress import Progress
 from comparisons.result import Comparison
 from em import NoMaximumWarning, NotIdentifiableWarning
@@ -155,21 +156,16 @@ class Steps:
         )
         found.unaligned = tree["posterior"].to_dataset()[list(found.map.parameters_.arrays())]
         self.pointwise, self.log_prior = self.density.of_draws(found.unaligned)
-        stacked = stack(found.unaligned)
-        shape = found.unaligned["weights"].shape[:2]
-        orders = assign(self.family.distances(stacked, found.reference)).reshape(*shape, self.K)
-        aligned = align(found.unaligned, orders)
-        if found.truth is not None:
-            found.truth = found.truth.permute(assign(self.family.distances(single(found.truth), found.reference))[0])
         dims = ("chain", "draw", "obs")
-        found.posterior = xr.DataTree.from_dict(
-            {
-                "posterior": aligned,
-                "log_likelihood": xr.Dataset({"x": (dims, self.pointwise)}, coords={"obs": np.arange(len(self.X))}),
-                "sample_stats": tree["sample_stats"].to_dataset(),
-                "observed_data": xr.Dataset({"x": (("obs", "feature"), self.X)}),
-            }
-        )
+        groups = {
+            "posterior": found.unaligned,
+            "log_likelihood": xr.Dataset({"x": (dims, self.pointwise)}, coords={"obs": np.arange(len(self.X))}),
+            "sample_stats": tree["sample_stats"].to_dataset(),
+            "observed_data": xr.Dataset({"x": (("obs", "feature"), self.X)}),
+        }
+        found.posterior = align(xr.DataTree.from_dict(groups), "pivot", reference=found.reference)
+        if found.truth is not None:
+            found.truth = found.truth.permute(order_of(found.truth, found.posterior))
 
     def check_find_map(self) -> None:
         """Let PyMC look for the mode from posterior draws and hold what it finds to MAP-EM.
@@ -181,8 +177,7 @@ class Steps:
 
         found, best = self.found, self.found.map.parameters_
         draws = found.posterior["posterior"].to_dataset()
-        order = assign(self.family.distances(single(best), found.reference))[0]
-        self.map_parameters = best.permute(order)
+        self.map_parameters = best.permute(order_of(best, found.posterior))
         target = distinct_entries(dict(self.map_parameters.arrays()), self.family)
         sd = distinct_entries({name: array.std(axis=0) for name, array in stack(draws).items()}, self.family)
         for chain in range(draws.sizes["chain"]):
@@ -217,9 +212,9 @@ class Steps:
             checks.append(metrics.no_draw_exceeds("no draw beats the MLE", log_likelihood, found.mle.log_likelihood_))
         log_posterior = log_likelihood + self.log_prior
         checks.append(metrics.no_draw_exceeds("no draw beats the MAP", log_posterior, found.map.objective_))
-        checks += metrics.chains_mixed(metrics.label_free(found.unaligned, log_likelihood), "label-free", True)
+        checks += metrics.chains_mixed(label_free(found.unaligned, log_likelihood), "label-free", True)
         checks += metrics.chains_mixed(aligned, "aligned parameters", regular)
-        _, ess = metrics.extremes(aligned)
+        _, ess = extremes(aligned)
         draws = stack(aligned)
         found.estimates = estimates_of(found, self.map_parameters)
         names = {"mle": "MLE", "map": "MAP"} if found.has_maximum and found.identified else {"map": "MAP"}
@@ -246,7 +241,7 @@ class Steps:
             identified = xr.Dataset(
                 {"mean_response": (("chain", "draw", "feature"), of_draws.reshape(*log_posterior.shape, -1))}
             )
-            _, ess = metrics.extremes(identified)
+            _, ess = extremes(identified)
             checks.append(
                 metrics.identified_quantity_agrees(estimate, of_draws, len(self.X), self.K * pseudo, prior_mean, ess)
             )

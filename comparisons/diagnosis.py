@@ -1,0 +1,219 @@
+"""Did the chains mix? First quantities that no relabelling changes, then the parameters of aligned draws.
+
+In this order, because R-hat and ESS of parameters mean nothing before the labels are aligned, and because alignment
+can hide that chains are in different places: what labels cannot touch is judged without them. Modes that are more than
+relabellings of each other survive any alignment, and are reported.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import arviz as az
+import numpy as np
+import xarray as xr
+
+from comparisons.component_draws import SAMPLE, Arrays, as_tree, n_components, variable_of
+from comparisons.mixing import MAX_RHAT, MIN_ESS, Mode, of_weights, second_mode
+from comparisons.responsibilities import LogJoint
+
+PAIRED_ROWS = 5
+MOST_ROWS = 60
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One line of a diagnosis; R-hat and ESS are NaN where nothing varies."""
+
+    name: str
+    mean: float
+    sd: float
+    rhat: float
+    ess: float
+    second_mode: Mode | None
+
+    @property
+    def mixed(self) -> bool:
+        """Whether R-hat is at most 1.01 and the ESS at least 400, or nothing varies."""
+        return not (self.rhat > MAX_RHAT or self.ess < MIN_ESS)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Diagnosis:
+    """What `diagnose` found; printing it shows the table.
+
+    Attributes
+    ----------
+    label_free : tuple of Quantity
+        Log-likelihood, entropy of the weights, sorted weights, co-clustering of pairs of samples.
+    parameters : tuple of Quantity
+        Entries of the aligned variables; empty when the draws were not aligned.
+    rule : str or None
+        The rule by which they were aligned.
+    """
+
+    label_free: tuple[Quantity, ...]
+    parameters: tuple[Quantity, ...]
+    rule: str | None
+
+    @property
+    def second_modes(self) -> tuple[Quantity, ...]:
+        """The quantities that have a second mode."""
+        return tuple(q for q in (*self.label_free, *self.parameters) if q.second_mode is not None)
+
+    @property
+    def status(self) -> str:
+        """What follows, in words."""
+        sentences = [self._of_chains()]
+        if self.second_modes:
+            q = max(self.second_modes, key=lambda q: q.second_mode.share if q.second_mode else 0.0)
+            assert q.second_mode is not None
+            sentences.append(
+                f"a second mode that relabelling does not explain: {len(self.second_modes)} quantities have one, "
+                f"{q.name} has {q.second_mode.share:.2%} of the draws near {q.second_mode.at:.4g} and not near "
+                f"{q.second_mode.main:.4g}"
+            )
+        return "; ".join(sentences)
+
+    def _of_chains(self) -> str:
+        if stuck := [q for q in self.label_free if not q.mixed]:
+            return f"the chains have not mixed, and labels are not why ({_worst(stuck)}): draw more or start anew"
+        if self.rule is None:
+            return "what labels cannot touch has mixed; the draws are not aligned, so parameters are not judged"
+        if stuck := [q for q in self.parameters if not q.mixed]:
+            return (
+                f"what labels cannot touch has mixed, aligned parameters have not ({_worst(stuck)}): try another rule"
+            )
+        return "the chains have mixed"
+
+    @property
+    def table(self) -> list[dict[str, Any]]:
+        """One dict per quantity, as ``pandas.DataFrame(diagnosis.table)`` takes them."""
+        return [
+            {"kind": kind, "quantity": q.name, "mean": q.mean, "sd": q.sd, "rhat": q.rhat, "ess": q.ess}
+            | {"second_mode": q.second_mode.share if q.second_mode else 0.0}
+            for kind, quantities in [("label-free", self.label_free), ("aligned", self.parameters)]
+            for q in quantities
+        ]
+
+    def __repr__(self) -> str:
+        """The table as plain text."""
+        heads = [["quantity", "mean", "sd", "R-hat", "ESS", "second mode"]]
+        groups = [("label-free", self.label_free), (f"aligned by rule {self.rule}", self.parameters)]
+        rows = [
+            [q.name, f"{q.mean:.5g}", f"{q.sd:.3g}", f"{q.rhat:.3f}", f"{q.ess:.0f}", _told(q.second_mode)]
+            for _, quantities in groups
+            for q in quantities[:MOST_ROWS]
+        ]
+        widths = [max(len(row[j]) for row in heads + rows) for j in range(5)]
+        lines = [
+            "  ".join([row[0].ljust(widths[0]), *(row[j].rjust(widths[j]) for j in range(1, 5)), row[5]]).rstrip()
+            for row in heads + rows
+        ]
+        first = 1 + min(len(self.label_free), MOST_ROWS)
+        title = f"{groups[1][0]}:" if self.parameters else ""
+        told = [lines[0], "label-free:", *lines[1:first], *([title] if title else []), *lines[first:], self.status]
+        return "\n".join(told)
+
+
+def _told(mode: Mode | None) -> str:
+    return "" if mode is None else f"{mode.share:.2%} near {mode.at:.4g}, not {mode.main:.4g}"
+
+
+def _worst(quantities: list[Quantity]) -> str:
+    q = max(quantities, key=lambda q: (q.rhat, -q.ess))
+    return f"R-hat of {q.name} is {q.rhat:.3f}, ESS {q.ess:.0f}"
+
+
+def diagnose(
+    draws: xr.DataTree | xr.Dataset,
+    *,
+    log_joint: LogJoint | None = None,
+    weights: str | None = "weights",
+    component: str = "component",
+) -> Diagnosis:
+    """Judge whether the chains of a mixture mixed: what labels cannot touch first, then aligned parameters.
+
+    Parameters
+    ----------
+    draws : DataTree or Dataset
+        Posterior draws with dims (chain, draw, ...). Their parameters are judged if they come from
+        :func:`comparisons.align`.
+    log_joint : LogJoint or None
+        Makes log-likelihood and co-clustering probabilities from draws; see
+        :func:`comparisons.responsibilities.log_joint`. Without it the log-likelihood is taken from the group
+        ``log_likelihood``, if there is one.
+    weights : str or None, default "weights"
+        The variable that holds the weights; ``None`` if there is none.
+    component : str, default "component"
+        Name of the components' dimension.
+
+    Raises
+    ------
+    ValueError
+        If a variable is missing or is not finite, or if there is nothing to judge.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> from comparisons import diagnose
+    >>> weights = np.random.default_rng(0).dirichlet([30, 10], size=(4, 500))
+    >>> draws = xr.Dataset({"weights": (("chain", "draw", "component"), weights)})
+    >>> diagnose(draws).status
+    'what labels cannot touch has mixed; the draws are not aligned, so parameters are not judged'
+    """
+    tree = as_tree(draws)
+    posterior = tree["posterior"].to_dataset()
+    n_components(posterior, component)
+    quantities: dict[str, Any] = {}
+    if log_joint is not None:
+        quantities = _from_log_joint(log_joint, posterior, component)
+    elif "log_likelihood" in tree.children:
+        pointwise = tree["log_likelihood"].to_dataset().data_vars.values()
+        quantities["log_likelihood"] = sum(v.sum([dim for dim in v.dims if dim not in SAMPLE]) for v in pointwise)
+    if weights is not None:
+        quantities |= of_weights(variable_of(posterior, weights).transpose(*SAMPLE, component))
+    if not quantities:
+        raise ValueError("log_joint or weights must be given: without them there is nothing that labels cannot touch")
+    rule = tree["alignment"].attrs["rule"] if "alignment" in tree.children else None
+    indexed = [n for n, v in posterior.data_vars.items() if component in v.dims and v.dtype.kind == "f"] if rule else []
+    return Diagnosis(_judged(xr.Dataset(quantities)), _judged(posterior[indexed]), rule)
+
+
+def _from_log_joint(log_joint: LogJoint, posterior: xr.Dataset, component: str) -> dict[str, Any]:
+    """Return the log-likelihood and, for pairs of a few rows, Σ_k p(z_i = k | x_i, θ) p(z_j = k | x_j, θ)."""
+    arrays, sizes = Arrays(posterior, component), (posterior.sizes["chain"], posterior.sizes["draw"])
+    rows = np.unique(np.linspace(0, log_joint.n_samples - 1, PAIRED_ROWS).astype(int))
+    log_likelihood, done, chosen = np.zeros(arrays.n_draws), 0, []
+    for p, log_prob in log_joint.normalised(arrays, arrays.n_draws, posterior.sizes[component]):
+        log_likelihood += log_prob.sum(axis=1)
+        chosen.append(p[:, :, rows[(rows >= done) & (rows < done + p.shape[2])] - done])
+        done += p.shape[2]
+    p = np.concatenate(chosen, axis=2)
+    together = {
+        f"together[{rows[i]}, {rows[j]}]": (SAMPLE, (p[:, :, i] * p[:, :, j]).sum(axis=1).reshape(sizes))
+        for i in range(len(rows))
+        for j in range(i)
+    }
+    return {"log_likelihood": (SAMPLE, log_likelihood.reshape(sizes))} | together
+
+
+def _judged(quantities: xr.Dataset) -> tuple[Quantity, ...]:
+    """Return mean, sd, R-hat, bulk ESS and any second mode of every entry."""
+    if not quantities.data_vars:
+        return ()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rhat, ess = az.rhat(quantities), az.ess(quantities, method="bulk")
+    found = []
+    for name, variable in quantities.data_vars.items():
+        values = variable.transpose(*SAMPLE, ...).to_numpy()
+        if not np.isfinite(values).all():
+            raise ValueError(f"draws must be finite, got NaN or infinity in {name!r}")
+        of_entries = values.reshape(-1, *values.shape[2:])
+        for index in np.ndindex(values.shape[2:]):
+            entry = of_entries[(slice(None), *index)]
+            label = f"{name}[{', '.join(map(str, index))}]" if index else str(name)
+            convergence = float(rhat[name].to_numpy()[index]), float(ess[name].to_numpy()[index])
+            mode = None if str(name).startswith("together") else second_mode(entry)
+            found.append(Quantity(label, float(entry.mean()), float(entry.std()), *convergence, mode))
+    return tuple(found)
