@@ -14,9 +14,9 @@ from em.bound import normalise
 from em.engine import Parameters, blocks
 from em.entries import Entries
 from em.information import Information, frequencies
-from em.samples import check_sample_weight, samples_to_use
+from em.samples import samples_to_use
 from em.uncertainty import KINDS, Uncertainty, check_level, from_information, from_replicates
-from models.validation import Array, count_at_least_one, data_matrix
+from models.validation import Array, check_sample_weight, count_at_least_one, data_matrix
 
 
 class MixtureParameters(Parameters, Protocol):

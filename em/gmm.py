@@ -15,10 +15,10 @@ from scipy.linalg.lapack import dtrtri
 
 from em.bound import check_responsibilities, normalise
 from em.engine import Collapse
-from em.samples import check_sample_weight, weighted
+from em.samples import weighted
 from models.gmm import GMMParameters, GMMPrior
 from models.gmm.structures import check_covariance_type, covariances_shape
-from models.validation import Array, data_matrix
+from models.validation import Array, check_sample_weight, data_matrix
 
 
 def component_log_prob(X: ArrayLike, parameters: GMMParameters) -> Array:

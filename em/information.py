@@ -28,8 +28,7 @@ from numpy.typing import ArrayLike
 
 from em.bound import normalise
 from em.entries import Entries
-from em.samples import check_sample_weight
-from models.validation import Array
+from models.validation import Array, check_sample_weight
 
 RANK_TOLERANCE = 1e-8  # of information scaled to a diagonal of 1
 LARGEST_LEFT_OVER = 1e-3

@@ -131,7 +131,7 @@ def build_marginal_model(
         log_mixture = partial(
             _log_mixture_of_observed, seen=seen, origin=filled.mean(axis=0), covariance_type=covariance_type
         )
-    with pm.Model(coords=_coords(X, n_components)) as model:
+    with pm.Model(coords=_coords(filled, n_components)) as model:
         pm.CustomDist(
             "x",
             *_declare_parameters(filled, n_components, prior, covariance_type),
