@@ -162,6 +162,20 @@ def frequencies(sample_weight: ArrayLike | None, n_samples: int) -> Array:
     return np.ones(n_samples) if weights is None else weights
 
 
+def repeated_rows(sample_weight: ArrayLike | None, n_samples: int) -> np.ndarray:
+    """Return the row numbers of n samples, each as often as its weight says, for a bootstrap to draw from.
+
+    Raises
+    ------
+    ValueError
+        If the weights are not whole numbers.
+    """
+    weights = frequencies(sample_weight, n_samples)
+    if (weights % 1 != 0).any():
+        raise ValueError(f"sample_weight must hold whole numbers, which count rows, for a bootstrap, got {weights}")
+    return np.repeat(np.arange(n_samples), weights.astype(int))
+
+
 def row_blocks(n_rows: int, n_parameters: int) -> Iterator[slice]:
     """Yield slices that cover the rows, short enough for scores of all of one's parameters to be held at a time."""
     size = max(1, MOST_NUMBERS // n_parameters)
