@@ -46,9 +46,12 @@ def _log_prob_of_observed(X: Array, parameters: GMMParameters) -> Array:
 
 def missing_patterns(X: Array) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield (observed features as a mask (D,), row numbers) for each pattern of missing cells in X."""
-    masks, which = np.unique(~np.isnan(X), axis=0, return_inverse=True)
-    for pattern, observed in enumerate(masks):
-        yield observed, np.flatnonzero(which.ravel() == pattern)
+    seen = ~np.isnan(X)
+    keys = np.packbits(seen, axis=1)
+    order = np.lexsort(keys.T[::-1])
+    changes = np.flatnonzero((keys[order[1:]] != keys[order[:-1]]).any(axis=1)) + 1
+    for rows in np.split(order, changes):
+        yield seen[rows[0]], rows
 
 
 def _whiten(gap: Array, parameters: GMMParameters, k: int) -> tuple[Array, float]:
