@@ -116,7 +116,7 @@ def test_the_prior_of_a_structure_is_changed_within_it():
     found = prepare_case(dataset, case, prior="degrees_of_freedom=7,scale=2", draws=None, tune=1000, chains=4, seed=0)
     assert (found.prior.covariance_type, found.prior.degrees_of_freedom) == ("diag", 7)
     np.testing.assert_array_equal(found.prior.scale, [2, 2])
-    with pytest.raises(ValueError, match="prior.covariance_type must be 'diag' like the mixture's, got 'full'"):
+    with pytest.raises(ValueError, match=r"prior.covariance_type must be 'diag' like the mixture's, got 'full'"):
         prepare(dataset.X, "gmm", 2, GMMPrior.weakly_informative(dataset.X, 2), covariance_type="diag")
 
 

@@ -40,12 +40,6 @@ def count_case(n_trials):
     return bmm.build_marginal_model, X, bmm.BMMPrior(), BinomialMixtureEM, settings, {"n_trials": n_trials}
 
 
-def with_holes(case):
-    """The same case with a fifth of its cells missing."""
-    build, X, *rest = case
-    return build, np.where(np.random.default_rng(0).uniform(size=X.shape) < 0.2, np.nan, X), *rest
-
-
 CASES = {
     "gmm D=1": lambda: gaussian_case(1),
     "gmm D=2": lambda: gaussian_case(2),
@@ -55,7 +49,6 @@ CASES = {
     "spherical": lambda: gaussian_case(2, "spherical"),
     "bernoulli": lambda: count_case(1),
     "binomial": lambda: count_case(12),
-    "gmm with missing cells": lambda: with_holes(gaussian_case(2)),
 }
 
 
