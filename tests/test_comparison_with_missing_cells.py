@@ -1,4 +1,4 @@
-"""Data with missing cells go through every step, table, figure and file; only NUTS and `find_MAP` are left out, for their time."""
+"""Data with missing cells go through every step, table, figure and file; NUTS and `find_MAP` take too long for that."""
 
 import json
 
