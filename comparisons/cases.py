@@ -50,11 +50,13 @@ STANDARD = {
         Case("ten-dimensions", 3, regular=True),
         Case("collapsing", 2, verdict="no maximum"),
         Case("faithful", 2, "tied", regular=True),
+        Case("faithful-missing", 2, regular=True),
         Case("separated", 3, "diag", regular=True),
         Case("unequal-weights", 2, "spherical", regular=True),
     ),
     "bmm": (
         Case("lsat7", 2),
+        Case("lsat7-missing", 2),
         Case("saxony", 2),
         Case("binary-vectors", 2, regular=True),
         Case("coins-ten-flips", 2, regular=True),

@@ -37,7 +37,8 @@ def compare(
     Parameters
     ----------
     X : array_like, shape (n, D)
-        Samples.
+        Samples. NaN is a missing cell: EM and PyMC alike take the likelihood of the observed ones. Rows that are all
+        missing are left out.
     family : {"gmm", "bmm"}
         Gaussian, or Bernoulli/binomial mixture.
     n_components : int
@@ -134,8 +135,9 @@ def prepare(
         raise ValueError(f"draws x chains must be at least 1000, got {draws} x {chains}: the checks want an ESS of 400")
     if not isinstance(random_state, int | np.integer) or not 0 <= random_state < 2**32:
         raise ValueError(f"random_state (seed) must be a whole number from 0 to 2**32 - 1, got {random_state!r}")
+    X, n_trials = _with_observed_cells(X, n_trials)
     half = family_of(family, n_trials, covariance_type)
-    samples: Array = half.estimator(n_components=K, n_init=n_init).check(data_matrix(X))
+    samples: Array = half.estimator(n_components=K, n_init=n_init).check(X)
     prior = half.default_prior(samples, K) if prior is None else prior
     if not isinstance(prior, half.prior_type):
         raise ValueError(f"prior must be None or a {half.prior_type.__name__}, got {type(prior).__name__}")
@@ -163,6 +165,13 @@ def prepare(
         "covariance_type": covariance_type,
     }
     return found
+
+
+def _with_observed_cells(X: ArrayLike, n_trials: ArrayLike) -> tuple[Array, ArrayLike]:
+    """Return the rows of X with an observed cell, and the trials of these rows where each row has its own."""
+    X = data_matrix(X, missing=True)
+    observed = ~np.isnan(X).all(axis=1)
+    return X[observed], np.asarray(n_trials)[observed] if np.shape(n_trials) == X.shape else n_trials
 
 
 def run(found: Comparison, progress: Progress | None = None) -> Comparison:

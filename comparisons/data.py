@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ class Dataset:
     name, family, story : str
         Name on the command line, "gmm" or "bmm", and one line about it.
     X : ndarray, shape (n, D)
-        Samples.
+        Samples; NaN where a cell is missing.
     feature_names : tuple of str
         Names of the D columns, with units.
     n_trials : int
@@ -67,6 +67,8 @@ def load(name: str) -> Dataset:
 def read_csv(path: str | Path, family: str, n_trials: int = 1) -> Dataset:
     """Read a user's file: a header line, numeric columns; a column called ``count`` holds frequencies of rows.
 
+    A cell that is empty, or reads ``nan`` or ``NA``, is missing.
+
     Raises
     ------
     ValueError
@@ -89,13 +91,17 @@ def read_csv(path: str | Path, family: str, n_trials: int = 1) -> Dataset:
         raise ValueError(f"data file {path} must have a different name for each column, got {header}")
     values = np.empty((len(rows), len(header)))
     for i, row in enumerate(rows):
-        if len(row) != len(header) or not all(_is_number(cell) for cell in row):
+        if len(row) != len(header) or not all(_is_number(cell) or _is_missing(cell) for cell in row):
             raise ValueError(f"data file {path}, data row {i + 1}: expected {len(header)} numbers, got {row}")
-        values[i] = [float(cell) for cell in row]
+        values[i] = [np.nan if _is_missing(cell) else float(cell) for cell in row]
     if len(rows) == 0:
         raise ValueError(f"data file {path} has a header but no rows")
     X, names = _expand(path, header, values)
     return Dataset(path.stem, family, f"{path.name}", X, names, n_trials)
+
+
+def _is_missing(cell: str) -> bool:
+    return cell.strip().lower() in ("", "nan", "na")
 
 
 def _is_number(cell: str) -> bool:
@@ -228,8 +234,16 @@ def _binary_vectors() -> Dataset:
     return Dataset("binary-vectors", "bmm", story, X, tuple(f"feature {d}" for d in range(8)), truth=truth)
 
 
+def _with_holes(dataset: Dataset, name: str, share: float, seed: int) -> Dataset:
+    """Return the data set with so large a share of its cells removed, completely at random."""
+    holes = np.random.RandomState(seed).uniform(size=dataset.X.shape) < share
+    story = f"{dataset.story}; {share:.0%} of the cells removed at random"
+    return replace(dataset, name=name, story=story, X=np.where(holes, np.nan, dataset.X))
+
+
 BUILT_IN: dict[str, Callable[[], Dataset]] = {
     "faithful": _faithful,
+    "faithful-missing": lambda: _with_holes(_faithful(), "faithful-missing", 0.1, seed=9),
     "galaxies": _galaxies,
     "iris": _iris,
     "separated": _separated,
@@ -238,6 +252,7 @@ BUILT_IN: dict[str, Callable[[], Dataset]] = {
     "ten-dimensions": _ten_dimensions,
     "collapsing": _collapsing,
     "lsat7": _lsat7,
+    "lsat7-missing": lambda: _with_holes(_lsat7(), "lsat7-missing", 0.1, seed=10),
     "saxony": _saxony,
     "digits-binary": _digits_binary,
     "digits-counts": _digits_counts,

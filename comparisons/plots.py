@@ -179,7 +179,7 @@ def draw_gaussian_data(ax: Axes, comparison: Any) -> None:
     reference = comparison.reference
     draws = _component_draws(comparison, ("means", "covariances"))
     matrices = comparison.family.covariance_matrices(draws)
-    spread = np.ptp(reference.means, axis=0) / comparison.X.std(axis=0)
+    spread = np.ptp(reference.means, axis=0) / np.nanstd(comparison.X, axis=0)
     i, j = np.sort(np.argsort(-spread, kind="stable")[:2])  # the two features that part the components most
     ax.plot(comparison.X[:, i], comparison.X[:, j], ".", color=DATA_COLOUR, markersize=4, zorder=1)
     pair = np.ix_([i, j], [i, j])

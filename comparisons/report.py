@@ -79,6 +79,7 @@ def as_json(comparison: Any) -> dict[str, Any]:
         "family": comparison.family.name,
         "n_samples": len(comparison.X),
         "n_features": comparison.X.shape[1],
+        "n_missing": comparison.n_missing,
         "n_components": comparison.n_components,
         "verdict": comparison.verdict,
         "explanation": comparison.explanation,
@@ -108,8 +109,9 @@ def print_report(comparison: Any, console: Console | None = None) -> None:
     console = console or Console()
     console.print()
     X = comparison.X
+    missing = f"{comparison.n_missing} of {X.size} cells missing, " if comparison.n_missing else ""
     console.print(
-        f"[bold]{escape(comparison.title)}[/bold]: {len(X)} samples, {X.shape[1]} feature(s), "
+        f"[bold]{escape(comparison.title)}[/bold]: {len(X)} samples, {X.shape[1]} feature(s), {missing}"
         f"K = {comparison.n_components}"
     )
     fits = [("MLE", comparison.mle), ("MAP", comparison.map)]

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from comparisons.family import Family
 from comparisons.metrics import Check
 from models.validation import Array
@@ -17,7 +19,7 @@ class Comparison:
     family : Family
         The family's half of the work.
     X, feature_names, title, truth
-        The data.
+        The data; X holds NaN where a cell is missing, and the rows that have an observed cell.
     prior, mle, map : object
         The shared prior; EM's fits without and with it. ``mle`` is an estimator even when it found no maximum.
     checks : list of Check
@@ -55,6 +57,11 @@ class Comparison:
     responsibilities: dict[str, Array] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def n_missing(self) -> int:
+        """Number of missing cells."""
+        return int(np.isnan(self.X).sum())
 
     @property
     def has_maximum(self) -> bool:

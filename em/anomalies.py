@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from em.estimator import MixtureEM
+from em.information import frequencies
 from models.validation import number_above
 
 
-def density_threshold(estimator: MixtureEM[Any], X: ArrayLike, quantile: float = 0.04) -> float:
+def density_threshold(
+    estimator: MixtureEM[Any], X: ArrayLike, quantile: float = 0.04, *, sample_weight: ArrayLike | None = None
+) -> float:
     """Return the log density in nats below which a share ``quantile`` of the samples X lies.
 
     It is a log density that occurs in X: the next higher one where the quantile falls between two.
@@ -26,6 +29,8 @@ def density_threshold(estimator: MixtureEM[Any], X: ArrayLike, quantile: float =
         The training data.
     quantile : float, default 0.04
         Share of X to lie below, in (0, 1).
+    sample_weight : array_like, shape (n,), or None
+        How often each row occurs: the quantile is that of the rows repeated as often.
 
     Raises
     ------
@@ -43,11 +48,20 @@ def density_threshold(estimator: MixtureEM[Any], X: ArrayLike, quantile: float =
     """
     if number_above("quantile", quantile, 0) >= 1:
         raise ValueError(f"quantile must be less than 1, got {quantile!r}")
-    return float(np.quantile(estimator.score_samples(X), quantile, method="higher"))
+    log_density = estimator.score_samples(X)
+    weights = frequencies(sample_weight, len(log_density))
+    order = np.argsort(log_density)
+    place = np.ceil((weights.sum() - 1) * quantile)  # among the sorted samples, counted from 0
+    return float(log_density[order][np.searchsorted(np.cumsum(weights[order]), place, side="right")])
 
 
 def is_anomaly(
-    estimator: MixtureEM[Any], X: ArrayLike, threshold: float | None = None, quantile: float = 0.04
+    estimator: MixtureEM[Any],
+    X: ArrayLike,
+    threshold: float | None = None,
+    quantile: float = 0.04,
+    *,
+    sample_weight: ArrayLike | None = None,
 ) -> np.ndarray:
     """Return which samples have a log density below the threshold, as booleans of shape (n,).
 
@@ -62,6 +76,8 @@ def is_anomaly(
         Log density in nats, such as `density_threshold` of the training data; None takes that of X.
     quantile : float, default 0.04
         Share of X below the threshold where none is given.
+    sample_weight : array_like, shape (n,), or None
+        How often each row occurs, for that share.
 
     Raises
     ------
@@ -77,7 +93,7 @@ def is_anomaly(
     4
     """
     if threshold is None:
-        threshold = density_threshold(estimator, X, quantile)
+        threshold = density_threshold(estimator, X, quantile, sample_weight=sample_weight)
     elif not isinstance(threshold, float | int | np.floating) or np.isnan(threshold):
         raise ValueError(f"threshold must be a log density in nats or None, got {threshold!r}")
     return np.asarray(estimator.score_samples(X) < threshold)

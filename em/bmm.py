@@ -14,10 +14,10 @@ from numpy.typing import ArrayLike
 from scipy.special import gammaln
 
 from em.bound import check_responsibilities, normalise
-from em.samples import check_sample_weight, weighted
+from em.samples import weighted
 from models.bmm import BMMParameters, BMMPrior
 from models.bmm.counts import count_matrix
-from models.validation import Array
+from models.validation import Array, check_sample_weight
 
 
 def component_log_prob(X: ArrayLike, parameters: BMMParameters, n_trials: ArrayLike = 1) -> Array:

@@ -215,9 +215,9 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
     def _entries(self, n_samples: float) -> Entries:
         return entries(self.parameters_, n_samples, self.frozen or ())
 
-    def at_estimate(self, rows: np.ndarray) -> Self:
-        """Return an estimator for these rows of X that stands at the estimate: its fit starts there."""
-        other = super().at_estimate(rows)
+    def for_rows(self, rows: np.ndarray) -> Self:
+        """Return an unfitted estimator of the same settings for these rows of X, with their trials."""
+        other = super().for_rows(rows)
         if np.ndim(self._trials()) == 2:
             other.n_trials = np.asarray(self._trials())[rows]
         return other

@@ -13,10 +13,10 @@ from em.bootstrap import bootstrap
 from em.bound import normalise
 from em.engine import Parameters, blocks
 from em.entries import Entries
-from em.information import Information, frequencies
-from em.samples import check_sample_weight, samples_to_use
+from em.information import Information, frequencies, repeated_rows
+from em.samples import samples_to_use
 from em.uncertainty import KINDS, Uncertainty, check_level, from_information, from_replicates
-from models.validation import Array, count_at_least_one, data_matrix
+from models.validation import Array, check_sample_weight, count_at_least_one, data_matrix
 
 
 class MixtureParameters(Parameters, Protocol):
@@ -210,9 +210,7 @@ class FittedMixture[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         if kind == "louis":
             name = "observed information (Louis)" if self.prior is None else "Laplace approximation (Louis)"
             return from_information(self._information(X, w), name, level)
-        if (w % 1 != 0).any():
-            raise ValueError(f"sample_weight must hold whole numbers, which count rows, for a bootstrap, got {w}")
-        rows = np.repeat(np.arange(len(X)), w.astype(int))
+        rows = repeated_rows(sample_weight, len(X))
         entries = self._entries(w.sum())
         replicates, status = bootstrap(
             self,
@@ -228,9 +226,13 @@ class FittedMixture[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
 
     def at_estimate(self, rows: np.ndarray) -> Self:
         """Return an estimator for these rows of X that stands at the estimate: its fit starts there."""
-        other = clone(self).set_params(init=self.parameters_)
+        other = self.for_rows(rows).set_params(init=self.parameters_)
         other.parameters_ = self.parameters_
         return other
+
+    def for_rows(self, rows: np.ndarray) -> Self:
+        """Return an unfitted estimator of the same settings for these rows of X."""
+        return clone(self)
 
 
 def _has_observed(X: ArrayLike) -> np.ndarray:

@@ -15,10 +15,10 @@ from scipy.linalg.lapack import dtrtri
 
 from em.bound import check_responsibilities, normalise
 from em.engine import Collapse
-from em.samples import check_sample_weight, weighted
+from em.samples import weighted
 from models.gmm import GMMParameters, GMMPrior
 from models.gmm.structures import check_covariance_type, covariances_shape
-from models.validation import Array, data_matrix
+from models.validation import Array, check_sample_weight, data_matrix
 
 
 def component_log_prob(X: ArrayLike, parameters: GMMParameters) -> Array:
@@ -46,9 +46,12 @@ def _log_prob_of_observed(X: Array, parameters: GMMParameters) -> Array:
 
 def missing_patterns(X: Array) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield (observed features as a mask (D,), row numbers) for each pattern of missing cells in X."""
-    masks, which = np.unique(~np.isnan(X), axis=0, return_inverse=True)
-    for pattern, observed in enumerate(masks):
-        yield observed, np.flatnonzero(which.ravel() == pattern)
+    seen = ~np.isnan(X)
+    keys = np.packbits(seen, axis=1)
+    order = np.lexsort(keys.T[::-1])
+    changes = np.flatnonzero((keys[order[1:]] != keys[order[:-1]]).any(axis=1)) + 1
+    for rows in np.split(order, changes):
+        yield seen[rows[0]], rows
 
 
 def _whiten(gap: Array, parameters: GMMParameters, k: int) -> tuple[Array, float]:

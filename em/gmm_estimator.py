@@ -1,8 +1,8 @@
 """The Gaussian mixture fitted by EM, in scikit-learn's manner; the steps are those of :mod:`em.gmm`."""
 
 import operator
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -12,10 +12,10 @@ from em.engine import Collapse, Problem
 from em.entries import Entries
 from em.estimator import MixtureEM
 from em.fused import gaussian_pass
-from em.gmm import GaussianStatistics, log_joint, missing_patterns, mode, sufficient_statistics
+from em.gmm import GaussianStatistics, log_joint, mode, sufficient_statistics
 from em.gmm_collapse import FLAT_DATA, check_variances, covariance_of, flatness, refuse_collapse
 from em.gmm_information import entries, observed_information
-from em.gmm_missing import complete, conditional_means
+from em.gmm_missing import Holed, conditional_means, expected_statistics, holed_blocks, holed_pass
 from em.information import Information
 from em.samples import Samples, typical_size, weighted
 from models.gmm import GMMParameters, GMMPrior, simulate
@@ -145,11 +145,14 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
             gaps = samples.mean - frozen["means"]
             spread = spread + gaps.T @ gaps / len(gaps)
         n_passes = self._expected_passes()
-        groups, estimated = list(_groups(samples)), "covariances" not in frozen
+        whole, holed = _parts(samples, self.n_components)
+        X, weights = samples.X[whole], None if samples.weights is None else samples.weights[whole]
+        estimated = "covariances" not in frozen
         hopeless = self.prior is None and estimated and kind in ("full", "tied") and flatness(spread) < FLAT_DATA
 
         def expect(parameters: GMMParameters) -> tuple[float, GaussianStatistics]:
-            passes = [_expect(group, parameters, n_passes) for group in groups]
+            passes = [gaussian_pass(X, parameters, weights, n_passes=n_passes)] if len(X) else []
+            passes += [holed_pass(block, parameters) for block in holed]
             return sum(passed[0] for passed in passes), reduce(operator.add, (passed[1] for passed in passes))
 
         def maximise(statistics: GaussianStatistics) -> GMMParameters:
@@ -172,15 +175,14 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
     def _m_step(self, samples: Samples, responsibilities: Array) -> GMMParameters:
         r, kind = weighted(responsibilities, samples.weights), self.covariance_type
         frozen = self._frozen(samples.X.shape[1])
-        if samples.complete:
+        whole, holed = _parts(samples, self.n_components)
+        if not holed:
             counts = r.sum(axis=0)
             centers = r.T @ samples.X / np.where(counts > 0, counts, 1.0)[:, None]
             return mode(sufficient_statistics(samples.X, r, centers, kind), self.prior, frozen)
         alike = _independent(samples, self.n_components, kind)  # what is missing is expected at its column's mean
-        parts = [
-            complete(sufficient_statistics(g.X, r[g.rows], alike.means[:, g.observed], kind), alike, g.observed)
-            for g in _groups(samples)
-        ]
+        parts = [sufficient_statistics(samples.X[whole], r[whole], alike.means, kind)]
+        parts += [expected_statistics(block, r[block.rows], alike) for block in holed]
         return mode(reduce(operator.add, parts), self.prior, frozen)
 
     def _frozen_centers(self, samples: Samples) -> Array | None:
@@ -200,10 +202,10 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         return simulate(self.parameters_, n_samples, random_state)
 
     def _conditional_means(self, X: Array, responsibilities: Array) -> Array:
-        means = np.empty_like(X)
-        for observed, rows in missing_patterns(X):
-            given = conditional_means(X[rows], self.parameters_, observed)
-            means[rows] = np.einsum("nk,nkd->nd", responsibilities[rows], given)
+        means = X.copy()
+        for block in holed_blocks(X, None, self.n_components):
+            given = conditional_means(block, self.parameters_)
+            means[block.rows] = np.einsum("nk,nkd->nd", responsibilities[block.rows], given)
         return means
 
     def _information(self, X: Array, sample_weight: Array) -> Information:
@@ -213,31 +215,12 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         return entries(self.parameters_, n_samples, self.frozen or ())
 
 
-@dataclass(frozen=True)
-class _Group:
-    """Rows that share one pattern of missing cells: their observed features, their weights, their row numbers."""
-
-    X: Array
-    weights: Array | None
-    observed: np.ndarray
-    rows: np.ndarray | slice
-
-
-def _groups(samples: Samples) -> Iterator[_Group]:
-    X, weights = samples.X, samples.weights
+def _parts(samples: Samples, n_components: int) -> tuple[np.ndarray | slice, list[Holed]]:
+    """Return which rows are complete, and the others in blocks."""
     if samples.complete:
-        yield _Group(X, weights, np.ones(X.shape[1], dtype=bool), slice(None))
-        return
-    for observed, rows in missing_patterns(X):
-        yield _Group(X[np.ix_(rows, observed)], None if weights is None else weights[rows], observed, rows)
-
-
-def _expect(group: _Group, parameters: GMMParameters, n_passes: int) -> tuple[float, GaussianStatistics]:
-    """Return the log-likelihood of a group's rows and the expected statistics of the whole samples."""
-    if group.observed.all():
-        return gaussian_pass(group.X, parameters, group.weights, n_passes=n_passes)
-    seen = gaussian_pass(group.X, parameters.marginal(group.observed), group.weights, n_passes=n_passes)
-    return seen[0], complete(seen[1], parameters, group.observed)
+        return slice(None), []
+    whole = np.flatnonzero(~np.isnan(samples.X).any(axis=1))
+    return whole, list(holed_blocks(samples.X, samples.weights, n_components))
 
 
 def _independent(samples: Samples, K: int, covariance_type: str) -> GMMParameters:

@@ -28,8 +28,7 @@ from numpy.typing import ArrayLike
 
 from em.bound import normalise
 from em.entries import Entries
-from em.samples import check_sample_weight
-from models.validation import Array
+from models.validation import Array, check_sample_weight
 
 RANK_TOLERANCE = 1e-8  # of information scaled to a diagonal of 1
 LARGEST_LEFT_OVER = 1e-3
@@ -161,6 +160,20 @@ def frequencies(sample_weight: ArrayLike | None, n_samples: int) -> Array:
     """Return sample weights (n,): as given, checked, or ones."""
     weights = check_sample_weight(sample_weight, n_samples)
     return np.ones(n_samples) if weights is None else weights
+
+
+def repeated_rows(sample_weight: ArrayLike | None, n_samples: int) -> np.ndarray:
+    """Return the row numbers of n samples, each as often as its weight says, for a bootstrap to draw from.
+
+    Raises
+    ------
+    ValueError
+        If the weights are not whole numbers.
+    """
+    weights = frequencies(sample_weight, n_samples)
+    if (weights % 1 != 0).any():
+        raise ValueError(f"sample_weight must hold whole numbers, which count rows, for a bootstrap, got {weights}")
+    return np.repeat(np.arange(n_samples), weights.astype(int))
 
 
 def row_blocks(n_rows: int, n_parameters: int) -> Iterator[slice]:

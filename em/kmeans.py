@@ -19,9 +19,9 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Cluster
 from sklearn.utils import check_random_state
 
 from em.engine import Problem, blocks, run_em, sum_over_blocks
-from em.samples import Samples, check_sample_weight, samples_to_fit, samples_to_use, typical_size, weighted
+from em.samples import Samples, samples_to_fit, samples_to_use, typical_size, weighted
 from em.status import NotConvergedWarning
-from models.validation import Array, count_at_least_one, data_matrix, frozen_array, number_above
+from models.validation import Array, check_sample_weight, count_at_least_one, data_matrix, frozen_array, number_above
 
 
 def squared_distances(X: Array, centers: Array) -> Array:

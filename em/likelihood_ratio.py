@@ -28,6 +28,7 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from em.estimator import MixtureEM
+from em.information import repeated_rows
 from em.progress import track
 from em.status import left_to_the_status
 from models.validation import Array, count_at_least_one, data_matrix
@@ -75,6 +76,7 @@ def likelihood_ratio_test(
     n_components: int,
     *,
     n_bootstrap: int = 99,
+    sample_weight: ArrayLike | None = None,
     random_state: Any = None,
     progress: bool = False,
 ) -> LikelihoodRatioTest:
@@ -83,7 +85,7 @@ def likelihood_ratio_test(
     Parameters
     ----------
     X : array_like, shape (n, D)
-        Samples.
+        Samples. Where cells are missing (NaN), each simulated sample misses the same cells.
     estimator : MixtureEM
         How to fit: maximum likelihood (``prior=None``) from random starts; it is cloned and stays as it is. Its
         ``n_init`` restarts are made 2 (B + 1) times.
@@ -91,6 +93,8 @@ def likelihood_ratio_test(
         K of the null hypothesis.
     n_bootstrap : int, default 99
         Number B of simulated samples.
+    sample_weight : array_like, shape (n,), or None
+        How often each row occurs, in whole numbers; a simulated sample has as many rows as they add up to.
     random_state : int, RandomState or None, default None
         Seed or source of randomness of simulations and restarts; None takes the estimator's.
     progress : bool, default False
@@ -127,11 +131,15 @@ def likelihood_ratio_test(
     0.1
     """
     estimators = _null_and_alternative(estimator, n_components)
-    n, _ = (len(one.check(data_matrix(X))) for one in estimators)  # complete: bootstrap samples are
+    for one in estimators:
+        one.check(X, sample_weight)
+    holes = np.isnan(data_matrix(X, missing=True))
+    rows = repeated_rows(sample_weight, len(holes))
     B = count_at_least_one("n_bootstrap", n_bootstrap)
     rng = check_random_state(estimator.random_state if random_state is None else random_state)
     first, *seeds = rng.randint(2**31 - 1, size=B + 1).tolist()
-    null, alternative = _fits(X, estimators, check_random_state(first))
+    null, alternative = _fits(X, estimators, check_random_state(first), sample_weight)
+    simulated = [one.for_rows(rows) for one in estimators]
     for fit in (null, alternative):
         if fit.collapsed_:
             raise ValueError(
@@ -141,7 +149,8 @@ def likelihood_ratio_test(
 
     def replicate(seed: int) -> float:
         rng = check_random_state(seed)
-        return _statistic(*_fits(null.sample(n, rng)[0], estimators, rng))
+        drawn = null.at_estimate(rows).sample(len(rows), rng)[0]
+        return _statistic(*_fits(np.where(holes[rows], np.nan, drawn), simulated, rng))
 
     statistics = np.array([replicate(seed) for seed in track(seeds, f"{B} bootstrap samples", progress)])
     kept = statistics[~np.isnan(statistics)]
@@ -163,9 +172,15 @@ def _null_and_alternative(estimator: MixtureEM[Any], n_components: int) -> list[
     return [clone(estimator).set_params(n_components=count) for count in (K, K + 1)]
 
 
-def _fits(X: ArrayLike, estimators: list[MixtureEM[Any]], rng: np.random.RandomState) -> list[MixtureEM[Any]]:
+def _fits(
+    X: ArrayLike,
+    estimators: list[MixtureEM[Any]],
+    rng: np.random.RandomState,
+    sample_weight: ArrayLike | None = None,
+) -> list[MixtureEM[Any]]:
+    seeded = [clone(one).set_params(random_state=rng.randint(2**31 - 1)) for one in estimators]
     with left_to_the_status():
-        return [clone(one).set_params(random_state=rng.randint(2**31 - 1)).fit(X) for one in estimators]
+        return [one.fit(X, sample_weight=sample_weight) for one in seeded]
 
 
 def _statistic(null: MixtureEM[Any], alternative: MixtureEM[Any]) -> float:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,7 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from em.engine import blocks
-from models.validation import Array, data_matrix, real_numbers
+from models.validation import Array, check_sample_weight, data_matrix
 
 
 @dataclass(frozen=True)
@@ -120,20 +119,6 @@ def samples_to_use(estimator: BaseEstimator, X: ArrayLike, *, missing: bool = Fa
     matrix = np.ascontiguousarray(data_matrix(X, missing=missing))
     validate_data(estimator, X, reset=False, skip_check_array=True)
     return matrix
-
-
-def check_sample_weight(sample_weight: Any, n_samples: int) -> Array | None:
-    """Return weights (n,) as float64, or None, checked to be finite, non-negative and not all zero."""
-    if sample_weight is None:
-        return None
-    weights = real_numbers("sample_weight", sample_weight).astype(np.float64)
-    if weights.shape != (n_samples,):
-        raise ValueError(f"sample_weight must have shape ({n_samples},), one for each row of X, got {weights.shape}")
-    if not np.isfinite(weights).all() or (weights < 0).any():
-        raise ValueError("sample_weight must be finite and not negative: each is the number of times a row occurs")
-    if not weights.any():
-        raise ValueError("sample_weight must not be zero for every row: some weight is needed to fit anything")
-    return weights
 
 
 def weighted(responsibilities: Array, weights: Array | None) -> Array:

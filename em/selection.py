@@ -178,6 +178,7 @@ def select(
     n_components: Iterable[int] = range(1, 7),
     *,
     criterion: str = "bic",
+    sample_weight: ArrayLike | None = None,
     progress: bool = False,
     **grid: Iterable[Any],
 ) -> Selection:
@@ -194,6 +195,8 @@ def select(
         Numbers of components to try.
     criterion : {"aic", "bic", "icl"}, default "bic"
         What to rank by; smaller is better.
+    sample_weight : array_like, shape (n,), or None
+        How often each row occurs, in the fits and in the criteria.
     progress : bool, default False
         Whether to show a progress bar.
     **grid : iterable
@@ -234,10 +237,12 @@ def select(
     combinations = [dict(zip(values, combination, strict=True)) for combination in product(*values.values())]
     estimators = [clone(estimator).set_params(**settings) for settings in combinations]
     for candidate in estimators:
-        candidate.check(X)
+        candidate.check(X, sample_weight)
     description = f"Fitting {len(estimators)} mixtures"
     jobs = list(zip(estimators, combinations, strict=True))
-    candidates = tuple(_fitted(X, candidate, settings) for candidate, settings in track(jobs, description, progress))
+    candidates = tuple(
+        _fitted(X, candidate, settings, sample_weight) for candidate, settings in track(jobs, description, progress)
+    )
     selection = Selection(candidates, criterion)
     if selection.best is None:
         warnings.warn(_nothing_to_choose(candidates), NoMaximumWarning, stacklevel=2)
@@ -253,12 +258,14 @@ def _values(name: str, given: Iterable[Any], estimator: MixtureEM[Any]) -> list[
     return values
 
 
-def _fitted(X: ArrayLike, estimator: MixtureEM[Any], settings: dict[str, Any]) -> Candidate:
+def _fitted(
+    X: ArrayLike, estimator: MixtureEM[Any], settings: dict[str, Any], sample_weight: ArrayLike | None
+) -> Candidate:
     start = perf_counter()
     with left_to_the_status():
-        estimator.fit(X)
+        estimator.fit(X, sample_weight=sample_weight)
     seconds = perf_counter() - start
-    criteria = {name: getattr(estimator, name)(X) for name in CRITERIA}
+    criteria = {name: getattr(estimator, name)(X, sample_weight) for name in CRITERIA}
     n_free_parameters = estimator.n_free_parameters_
     return Candidate(settings, estimator, estimator.log_likelihood_, n_free_parameters, **criteria, seconds=seconds)
 

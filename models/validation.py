@@ -154,3 +154,17 @@ def data_matrix(X: ArrayLike, name: str = "X", *, missing: bool = False) -> Arra
     if not missing and not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, got NaN or infinity in it")
     return array
+
+
+def check_sample_weight(sample_weight: Any, n_samples: int) -> Array | None:
+    """Return weights (n,) as float64, or None, checked to be finite, non-negative and not all zero."""
+    if sample_weight is None:
+        return None
+    weights = real_numbers("sample_weight", sample_weight).astype(np.float64)
+    if weights.shape != (n_samples,):
+        raise ValueError(f"sample_weight must have shape ({n_samples},), one for each row of X, got {weights.shape}")
+    if not np.isfinite(weights).all() or (weights < 0).any():
+        raise ValueError("sample_weight must be finite and not negative: each is the number of times a row occurs")
+    if not weights.any():
+        raise ValueError("sample_weight must not be zero for every row: some weight is needed to fit anything")
+    return weights

@@ -49,6 +49,17 @@ def test_the_threshold_of_a_gaussian_is_a_quantile_of_chi_squared():
     assert low < squared_distance < high
 
 
+@pytest.mark.parametrize("quantile", [0.01, 0.04, 0.5, 0.99])
+def test_weights_give_the_threshold_of_the_repeated_rows(faithful, quantile):
+    X, fit = faithful
+    times = np.random.RandomState(0).randint(0, 4, size=len(X))
+    repeated = np.repeat(X, times, axis=0)
+    threshold = density_threshold(fit, X, quantile, sample_weight=times)
+    assert threshold == density_threshold(fit, repeated, quantile)
+    by_weight = is_anomaly(fit, X, quantile=quantile, sample_weight=times)
+    np.testing.assert_array_equal(np.repeat(by_weight, times), is_anomaly(fit, repeated, quantile=quantile))
+
+
 def test_a_sample_that_no_component_can_make_is_an_anomaly():
     X = np.column_stack([reference_data.lsat7()[:200], np.zeros(200, int)])
     fit = BernoulliMixtureEM(1).fit(X)

@@ -1,10 +1,14 @@
 """Bad input ends with exit code 2 and a sentence that says what was given and what would do; nothing is written."""
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from comparisons.command import application
+from comparisons.cases import Case
+from comparisons.command import application, prepare_case
+from comparisons.comparison import prepare
 from comparisons.data import load, read_csv
+from models.gmm import GMMPrior
 
 
 def invoke(family, *arguments):
@@ -54,6 +58,7 @@ def test_an_out_folder_that_is_a_file_is_refused(tmp_path):
         ("--prior", "scale=2", ["scale", "matrix"]),
         ("--prior", "concentration=0.5", ["concentration", "at least 1"]),
         ("--prior", "shape=2", ["shape", "degrees_of_freedom"]),
+        ("--prior", "covariance_type=diag", ["covariance_type", "degrees_of_freedom"]),
         ("--prior", "mean_precision=much", ["mean_precision", "much"]),
         ("--draws", "many", ["--draws", "integer"]),
     ],
@@ -71,7 +76,9 @@ def test_bad_options_are_named(out, option, value, words):
         ("gmm", "a,b\n1,2\n3,x\n", ["row 2", "x"]),
         ("gmm", "a,b\n1,2\n3\n", ["row 2"]),
         ("gmm", "a,b\n1,2\n", ["X"]),
-        ("gmm", "a,b\n1,2\n1,nan\n2,1\n", ["NaN"]),
+        ("gmm", "a,b\n1,\n2,nan\n3,NA\n", ["observed cell in every column", "[1]"]),
+        ("gmm", "a,b\n1,2\n1,inf\n2,1\n", ["infinity"]),
+        ("bmm", "a,count\n0,1\n1,\n", ["count", "whole numbers"]),
         ("gmm", "a,b\n1,2\n1,3\n1,4\n", ["constant"]),
         ("gmm", "count\n3\n", ["count", "feature"]),
         ("gmm", "1,2\n3,4\n", ["header"]),
@@ -94,6 +101,23 @@ def test_a_count_column_repeats_rows(tmp_path):
     dataset = read_csv(file, "bmm")
     assert dataset.X.tolist() == [[0, 1]] * 2 + [[1, 1]] * 3
     assert dataset.feature_names == ("a", "b")
+
+
+def test_empty_cells_and_nan_and_na_are_missing(tmp_path):
+    file = tmp_path / "holes.csv"
+    file.write_text("a,b,count\n0, ,2\nnan,1,1\n1,NA,1\n,,3\n1,0,1\n")
+    expected = [[0, np.nan]] * 2 + [[np.nan, 1], [1, np.nan]] + [[np.nan, np.nan]] * 3 + [[1, 0]]
+    np.testing.assert_array_equal(read_csv(file, "bmm").X, expected)
+
+
+def test_the_prior_of_a_structure_is_changed_within_it():
+    """--prior with --covariance: the numbers change, the structure stays that of the mixture."""
+    dataset, case = load("faithful"), Case("faithful", 2, "diag")
+    found = prepare_case(dataset, case, prior="degrees_of_freedom=7,scale=2", draws=None, tune=1000, chains=4, seed=0)
+    assert (found.prior.covariance_type, found.prior.degrees_of_freedom) == ("diag", 7)
+    np.testing.assert_array_equal(found.prior.scale, [2, 2])
+    with pytest.raises(ValueError, match=r"prior.covariance_type must be 'diag' like the mixture's, got 'full'"):
+        prepare(dataset.X, "gmm", 2, GMMPrior.weakly_informative(dataset.X, 2), covariance_type="diag")
 
 
 @pytest.mark.parametrize("family", ["gmm", "bmm"])

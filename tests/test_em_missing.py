@@ -1,5 +1,8 @@
 """Missing cells (NaN): the likelihood is that of the observed cells, in EM and in the PyMC marginal model alike."""
 
+import operator
+from functools import reduce
+
 import numpy as np
 import pytest
 import reference_data
@@ -10,7 +13,9 @@ from random_mixtures import declared_density, random_bmm, random_gmm
 from scipy import stats
 from scipy.special import logsumexp
 
+import em.gmm_missing
 from em import BernoulliMixtureEM, GaussianMixtureEM, bmm, gmm
+from em.gmm_missing import holed_blocks, holed_pass
 from models import bmm as model_bmm
 from models import gmm as model_gmm
 from models.gmm.structures import COVARIANCE_TYPES
@@ -50,6 +55,49 @@ def test_count_log_likelihood_is_that_of_the_observed_cells(n_trials):
     np.testing.assert_allclose(logsumexp(bmm.log_joint(X, theta, n_trials), axis=1), expected, rtol=1e-12, atol=1e-14)
     density = declared_density(model_bmm.build_marginal_model(X, 3, None, n_trials), ["x"])
     assert density(theta.arrays()) == pytest.approx(expected.sum(), rel=0, abs=1e-10)
+
+
+def test_every_row_is_in_the_pattern_of_its_missing_cells():
+    X = with_holes(np.random.default_rng(0).normal(size=(200, 11)), 0)
+    patterns = list(gmm.missing_patterns(X))
+    assert sorted(np.concatenate([rows for _, rows in patterns]).tolist()) == list(range(200))
+    for observed, rows in patterns:
+        assert (np.diff(rows) > 0).all()
+        assert (~np.isnan(X[rows]) == observed).all()
+    masks = [observed.tolist() for observed, _ in patterns]
+    assert masks == sorted(masks)
+    assert len(masks) == len(np.unique(np.isnan(X), axis=0))
+
+
+@pytest.mark.parametrize("block_rows", [7, 4096], ids=["in small blocks", "in one block"])
+@pytest.mark.parametrize("structure", COVARIANCE_TYPES)
+def test_expected_statistics_are_those_of_a_naive_loop_over_rows(structure, block_rows, monkeypatch):
+    monkeypatch.setattr(em.gmm_missing, "BLOCK_ROWS", block_rows)
+    rng = np.random.default_rng(1)
+    theta, X, times = random_gmm(2, 4, rng, structure), with_holes(rng.normal(size=(40, 4)), 1), rng.integers(1, 4, 40)
+    responsibilities, _ = gmm.e_step(X, theta)
+    counts, first, second, log_likelihood = np.zeros(2), np.zeros((2, 4)), np.zeros((2, 4, 4)), 0.0
+    for x, r, w in zip(X, responsibilities, times, strict=True):
+        o, m = np.flatnonzero(~np.isnan(x)), np.flatnonzero(np.isnan(x))
+        if not len(m):
+            continue
+        log_likelihood += w * gmm.e_step(x[None], theta)[1]
+        for k, S in enumerate(theta.covariance_matrices):
+            B = S[np.ix_(m, o)] @ np.linalg.inv(S[np.ix_(o, o)])
+            y, C = np.zeros(4), np.zeros((4, 4))
+            y[o] = x[o] - theta.means[k, o]
+            y[m] = B @ y[o]
+            C[np.ix_(m, m)] = S[np.ix_(m, m)] - B @ S[np.ix_(o, m)]
+            counts[k] += w * r[k]
+            first[k] += w * r[k] * y
+            second[k] += w * r[k] * (np.outer(y, y) + C)
+    diagonals = np.diagonal(second, axis1=1, axis2=2)
+    kept = {"full": second, "tied": second.sum(axis=0), "diag": diagonals, "spherical": diagonals.sum(axis=1)}
+    passes = [holed_pass(block, theta) for block in holed_blocks(X, times.astype(float), 2)]
+    assert sum(one for one, _ in passes) == pytest.approx(log_likelihood, rel=1e-12)
+    total = reduce(operator.add, (statistics for _, statistics in passes))
+    for found, expected in [(total.counts, counts), (total.first, first), (total.second, kept[structure])]:
+        np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-11)
 
 
 @each_family

@@ -16,6 +16,7 @@ from scipy.special import logsumexp
 from em import bmm as em_bmm
 from em import gmm as em_gmm
 from models import bmm, gmm
+from models.gmm.structures import COVARIANCE_TYPES
 
 TOLERANCE = 1e-10  # sums of a few hundred terms of size 1 to 100, each right to 16 digits
 N = 6  # samples: 64, 729 and 4096 label vectors for K = 2, 3 and 4
@@ -55,6 +56,37 @@ def test_gaussian_joint_summed_over_all_labels_is_em_log_likelihood(structure, K
         parameters,
         prior,
         em_gmm.e_step(X, parameters)[1],
+    )
+
+
+@pytest.mark.parametrize("structure", COVARIANCE_TYPES)
+def test_gaussian_keystone_holds_for_the_observed_cells_where_cells_are_missing(structure):
+    """Every pattern of missing cells: nothing missing, one or two of three, and a row with nothing."""
+    rng = np.random.default_rng(5)
+    parameters, prior = random_gmm(3, 3, rng, structure), random_gmm_prior(3, 3, rng, structure)
+    X = np.where(
+        np.array([[1, 1, 1], [0, 1, 1], [1, 0, 1], [0, 0, 1], [1, 1, 0], [0, 0, 0]]), rng.normal(size=(N, 3)), np.nan
+    )
+    assert_one_mixture(
+        gmm.build_model(X, 3, prior, structure),
+        gmm.build_marginal_model(X, 3, prior, structure),
+        parameters,
+        prior,
+        em_gmm.e_step(X, parameters)[1],
+    )
+
+
+@pytest.mark.parametrize("kind", ["bernoulli", "binomial per cell"])
+def test_count_keystone_holds_for_the_observed_cells_where_cells_are_missing(kind):
+    rng = np.random.default_rng(6)
+    parameters, prior, trials = random_bmm(2, 3, rng), random_bmm_prior(2, 3, rng), TRIALS[kind](N, 3)
+    X = np.where(rng.uniform(size=(N, 3)) < 0.4, np.nan, rng.binomial(trials, 0.5, size=(N, 3)))
+    assert_one_mixture(
+        bmm.build_model(X, 2, prior, n_trials=trials),
+        bmm.build_marginal_model(X, 2, prior, n_trials=trials),
+        parameters,
+        prior,
+        em_bmm.e_step(X, parameters, trials)[1],
     )
 
 

@@ -1,15 +1,18 @@
 """Forward draws of the PyMC models have the distribution of `simulate`; predictive draws and LOO work."""
 
+from functools import partial
+
 import arviz as az
 import numpy as np
 import pymc as pm
 import pytest
-from random_mixtures import all_labellings, declared_density
+from random_mixtures import all_labellings, declared_density, random_gmm
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
 from em import bmm as em_bmm
 from models import bmm, gmm
+from models.gmm.structures import COVARIANCE_TYPES
 
 # Largest of about 20 standardised differences of one test: P(|normal| > 4.5) is 7e-6 each.
 STANDARD_ERRORS = 4.5
@@ -47,8 +50,12 @@ def gaussian_features(X):
 
 
 @pytest.mark.parametrize("build", [gmm.build_model, gmm.build_marginal_model])
-def test_gaussian_draws_have_the_distribution_of_simulate(build):
-    X = np.random.default_rng(0).normal(size=(200, 2))
+@pytest.mark.parametrize("share", [0.0, 0.3], ids=["complete", "with missing cells"])
+def test_gaussian_draws_have_the_distribution_of_simulate(build, share):
+    """Whole rows, also where cells of the data were missing."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 2))
+    X[rng.uniform(size=X.shape) < share] = np.nan
     drawn = draw_given(build(X, 3, gmm.GMMPrior.weakly_informative(X, 3)), THREE, 100).reshape(-1, 2)
     simulated = gmm.simulate(THREE, 100_000, random_state=2)[0]
     assert drawn.shape == (20_000, 2)
@@ -105,6 +112,14 @@ def gmm_models():
     return THREE, X, gmm.build_model(X, 3, prior), gmm.build_marginal_model(X, 3, prior)
 
 
+def holed_gmm_models(structure):
+    theta = random_gmm(3, 2, np.random.default_rng(0), structure)
+    X = gmm.simulate(theta, 40, random_state=0)[0]
+    X[::3, 0], X[1::4, 1] = np.nan, np.nan
+    prior = gmm.GMMPrior.weakly_informative(X, 3, structure)
+    return theta, X, gmm.build_model(X, 3, prior, structure), gmm.build_marginal_model(X, 3, prior, structure)
+
+
 def bmm_models():
     parameters = bmm.BMMParameters([0.25, 0.75], [[0.9, 0.2, 0.7], [0.3, 0.6, 0.1]])
     X = bmm.simulate(parameters, 40, 6, random_state=0)[0]
@@ -123,7 +138,9 @@ def posterior_around(parameters, n_draws=100):
     return az.from_dict({"posterior": draws})
 
 
-@pytest.mark.parametrize("models", [gmm_models, bmm_models])
+@pytest.mark.parametrize(
+    "models", [gmm_models, bmm_models, *(partial(holed_gmm_models, structure) for structure in COVARIANCE_TYPES)]
+)
 def test_prior_predictive_draws_have_the_shape_of_the_data(models):
     _, X, *both = models()
     for model in both:

@@ -197,6 +197,7 @@ def test_progress_goes_to_standard_error_and_changes_nothing(capsys, monkeypatch
             "GaussianMixtureEM has no parameter n_trials to vary, only acceleration, ",
         ),
         ({"X": [[0.0], [np.inf]]}, "X must be finite, or NaN .*, got infinity"),
+        ({"sample_weight": [1.0]}, r"sample_weight must have shape \(150,\)"),
     ],
     ids=str,
 )
@@ -205,6 +206,18 @@ def test_bad_grids_are_refused_before_any_fit(settings, message, monkeypatch):
     arguments = {"X": reference_data.iris(), "estimator": GaussianMixtureEM()} | settings
     with pytest.raises(ValueError, match=message):
         select(**arguments)
+
+
+def test_weights_give_the_selection_of_the_repeated_rows():
+    X = reference_data.iris()
+    times = np.random.RandomState(0).randint(0, 4, size=len(X))
+    estimator = GaussianMixtureEM(init="kmeans", n_init=2, random_state=0)
+    selection = select(X, estimator, [1, 2], sample_weight=times)
+    for weighted, plain in zip(
+        selection.candidates, select(np.repeat(X, times, axis=0), estimator, [1, 2]).candidates, strict=True
+    ):
+        for name in ("log_likelihood", "aic", "bic", "icl"):
+            assert getattr(weighted, name) == pytest.approx(getattr(plain, name), rel=0, abs=1e-5)
 
 
 # Likelihood-ratio test ------------------------------------------------------------------------------------------------
@@ -268,6 +281,31 @@ def test_simulated_samples_follow_the_fit_with_fewer_components(monkeypatch):
     assert abs(drawn.var() / X.var() - 1) < 4 * np.sqrt(2 / 1000)
 
 
+@pytest.mark.parametrize("n_trials", [3, "per cell"])
+def test_simulated_samples_repeat_the_rows_and_miss_the_same_cells(n_trials, monkeypatch):
+    rng, seen = np.random.RandomState(0), []
+    trials = rng.randint(2, 5, size=(30, 3)) if n_trials == "per cell" else n_trials
+    X = np.where(rng.uniform(size=(30, 3)) < 0.2, np.nan, rng.binomial(trials, 0.5, size=(30, 3)))
+    X[4], times = np.nan, rng.randint(0, 4, size=30)
+    fits = em.likelihood_ratio._fits
+    monkeypatch.setattr(em.likelihood_ratio, "_fits", lambda Y, *rest: seen.append(Y) or fits(Y, *rest))
+    estimator = BinomialMixtureEM(n_trials=trials, n_init=1, tol=1e-2)
+    test = likelihood_ratio_test(X, estimator, 1, n_bootstrap=4, random_state=0, sample_weight=times)
+    assert len(test.bootstrap_statistics) == 4
+    for drawn in seen[1:]:
+        np.testing.assert_array_equal(np.isnan(drawn), np.isnan(np.repeat(X, times, axis=0)))
+    same = likelihood_ratio_test(
+        np.repeat(X, times, axis=0),
+        BinomialMixtureEM(n_trials=trials if n_trials == 3 else np.repeat(trials, times, axis=0), n_init=1, tol=1e-2),
+        1,
+        n_bootstrap=4,
+        random_state=0,
+    )
+    # the fits with one component are the same but for rounding, so the simulated samples are the same
+    np.testing.assert_allclose(test.bootstrap_statistics, same.bootstrap_statistics, rtol=0, atol=1e-8)
+    assert test.null.log_likelihood_ == pytest.approx(same.null.log_likelihood_, rel=1e-12)
+
+
 def test_the_same_seed_gives_the_same_test_and_more_samples_keep_the_first():
     X, estimator = reference_data.lsat7()[::20], BernoulliMixtureEM(n_init=1, tol=1e-2)
     few, again = (likelihood_ratio_test(X, estimator, 1, n_bootstrap=3, random_state=5) for _ in range(2))
@@ -307,6 +345,8 @@ def test_data_whose_own_fit_collapses_cannot_be_tested():
         ({"n_components": 50}, "n_components must be at most the number of samples 50, got 51"),
         ({"n_bootstrap": 0}, "n_bootstrap must be a whole number of at least 1, got 0"),
         ({"X": [[0.5], [1.0]]}, "X must hold"),
+        ({"sample_weight": np.full(50, 0.5)}, "sample_weight must hold whole numbers, which count rows"),
+        ({"sample_weight": [1, 2]}, r"sample_weight must have shape \(50,\)"),
     ],
     ids=str,
 )

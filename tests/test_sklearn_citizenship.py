@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 import reference_data
@@ -113,12 +114,26 @@ def test_mixtures_of_counts_fail_the_checks_whose_data_are_no_counts_and_no_othe
 @pytest.mark.parametrize("estimator", [GaussianMixtureEM(1), KMeans(2, random_state=0)], ids=repr)
 def test_any_data_frame_gives_names_and_the_same_fit(estimator):
     expected = clone(estimator).fit(X)
-    table = pa.table({"eruptions": X[:, 0], "waiting": X[:, 1]})  # goes the way of polars: through narwhals
+    table = pa.table({"eruptions": X[:, 0], "waiting": X[:, 1]})  # goes through narwhals
+    polars = pl.DataFrame({"eruptions": X[:, 0], "waiting": X[:, 1]})
     frame = pd.DataFrame({"eruptions": X[:, 0], "waiting": X[:, 1]})
-    for data in (table, frame, frame.astype(object)):
+    for data in (table, polars, frame, frame.astype(object)):
         fit = clone(estimator).fit(data)
         assert fit.feature_names_in_.tolist() == ["eruptions", "waiting"]
         assert fit.score(data) == expected.score(X)
+        np.testing.assert_array_equal(fit.predict(data), expected.predict(X))
+
+
+def test_null_cells_of_a_polars_frame_are_missing_cells():
+    holed = X.copy()
+    holed[::7, 1] = np.nan
+    eruptions, waiting = holed.T.tolist()
+    nulls = pl.DataFrame({"eruptions": eruptions, "waiting": [None if np.isnan(cell) else cell for cell in waiting]})
+    assert nulls["waiting"].null_count() == 39
+    expected = GaussianMixtureEM(1).fit(holed)
+    fit = GaussianMixtureEM(1).fit(nulls)
+    assert fit.score(nulls) == expected.score(holed)
+    assert fit.feature_names_in_.tolist() == ["eruptions", "waiting"]
 
 
 def test_columns_of_numbers_and_booleans_are_numbers():

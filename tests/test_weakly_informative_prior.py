@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from models.gmm import GMMPrior
+from models.gmm.structures import COVARIANCE_TYPES
 
 
 def test_hyperparameters_are_those_of_fraley_and_raftery():
@@ -44,6 +45,36 @@ def test_collinear_columns_keep_their_variances_only(seed):
     X = rng.normal(size=(30, 2))
     X = np.hstack([X, X @ rng.normal(size=(2, 1))]) * [1, 1e3, 1e-3]
     np.testing.assert_allclose(GMMPrior.weakly_informative(X, 1).scale, np.diag(X.var(axis=0, ddof=1)))
+
+
+@pytest.mark.parametrize("structure", COVARIANCE_TYPES)
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_weights_give_the_prior_of_the_repeated_rows(structure, share):
+    rng = np.random.default_rng(1)
+    X, times = rng.normal(size=(30, 3)), rng.integers(0, 4, size=30)
+    X[rng.uniform(size=X.shape) < share] = np.nan
+    weighted = GMMPrior.weakly_informative(X, 2, structure, sample_weight=times)
+    repeated = GMMPrior.weakly_informative(np.repeat(X, times, axis=0), 2, structure)
+    np.testing.assert_allclose(weighted.mean, repeated.mean)
+    np.testing.assert_allclose(weighted.scale, repeated.scale)
+
+
+def test_where_cells_are_missing_variances_are_those_of_the_observed_cells_and_correlations_shrink():
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(20_000, 3)) @ rng.normal(size=(3, 3)) * [1, 10, 100]
+    holed = np.where(rng.uniform(size=X.shape) < 0.2, np.nan, X)
+    prior = GMMPrior.weakly_informative(holed, 1)
+    np.testing.assert_allclose(prior.mean, np.nanmean(holed, axis=0))
+    np.testing.assert_allclose(np.diagonal(prior.scale), np.nanvar(holed, axis=0, ddof=1))
+    sd = np.sqrt(np.diagonal(prior.scale))
+    found, whole = prior.scale / np.outer(sd, sd), np.corrcoef(X, rowvar=False)
+    # of the pairs of cells a share of 0.8 keeps its partner; 1 / sqrt(20,000) is 0.007
+    np.testing.assert_allclose(found[np.triu_indices(3, 1)], 0.8 * whole[np.triu_indices(3, 1)], atol=0.03)
+
+
+def test_columns_never_seen_together_are_uncorrelated_in_the_prior():
+    X = np.where(np.tile(np.eye(3), (4, 1)) == 1, np.random.default_rng(3).normal(size=(12, 3)), np.nan)
+    np.testing.assert_allclose(GMMPrior.weakly_informative(X, 1).scale, np.diag(np.nanvar(X, axis=0, ddof=1)))
 
 
 def test_fewer_rows_than_columns_still_give_a_proper_prior():

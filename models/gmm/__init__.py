@@ -55,7 +55,8 @@ Structures of the covariances
 Missing cells
 -------------
 A sample of which only the features o were observed (missing at random) has the likelihood of that part,
-Normal(x_o | μ_k,o, Σ_k,oo); EM's expected moments of the rest are in :mod:`em.gmm_missing`.
+Normal(x_o | μ_k,o, Σ_k,oo), in both PyMC models as in EM; EM's expected moments of the rest are in
+:mod:`em.gmm_missing`.
 
 Where the code is: :mod:`models.gmm.generative` (the story and the densities in PyMC), :mod:`models.gmm.prior`,
 :mod:`models.gmm.simulation`, and :mod:`em.gmm` (E-step and M-step).

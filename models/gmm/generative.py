@@ -33,7 +33,8 @@ def build_model(X: ArrayLike, n_components: int, prior: GMMPrior | None, covaria
     Parameters
     ----------
     X : array_like, shape (n, D)
-        Observed samples.
+        Observed samples. NaN is a missing cell, and the density that of the observed cells, Normal(x_o | μ_o, Σ_oo);
+        PyMC sees column means in the places of missing cells, and nothing reads them. Forward draws are whole samples.
     n_components : int
         Number of components K.
     prior : GMMPrior or None
@@ -50,7 +51,7 @@ def build_model(X: ArrayLike, n_components: int, prior: GMMPrior | None, covaria
     Raises
     ------
     ValueError
-        If X is not a finite (n, D) matrix, or the prior is no GMMPrior for K and D.
+        If X is no (n, D) matrix with an observed cell in every column, or the prior is no GMMPrior for K and D.
 
     Examples
     --------
@@ -61,11 +62,23 @@ def build_model(X: ArrayLike, n_components: int, prior: GMMPrior | None, covaria
     >>> sorted(model.named_vars)
     ['covariances', 'means', 'weights', 'x', 'z']
     """
-    X = data_matrix(X)
-    with pm.Model(coords=_coords(X, n_components)) as model:
-        weights, means, covariances = _declare_parameters(X, n_components, prior, covariance_type)
+    filled, seen = _filled(X)
+    with pm.Model(coords=_coords(filled, n_components)) as model:
+        weights, means, covariances = _declare_parameters(filled, n_components, prior, covariance_type)
         z = pm.Categorical("z", p=weights, dims="obs")
-        observed = {"observed": X, "dims": ("obs", "feature")}
+        observed = {"observed": filled, "dims": ("obs", "feature")}
+        if not seen.all():
+            pm.CustomDist(
+                "x",
+                z,
+                means,
+                covariances,
+                dist=partial(_draw_given_label, covariance_type=covariance_type),
+                logp=partial(_log_normal_of_observed, seen=seen, covariance_type=covariance_type),
+                signature=_SIGNATURES[covariance_type].replace("(k)", "()", 1),
+                **observed,
+            )
+            return model
         match covariance_type:
             case "full":
                 pm.MvNormal("x", mu=means[z], cov=covariances[z], **observed)
@@ -90,8 +103,7 @@ def build_marginal_model(
     Parameters
     ----------
     X, n_components, prior, covariance_type
-        As in :func:`build_model`; but here NaN is a missing cell, and the density that of the observed cells. The
-        observed variable holds column means in their places, which nothing reads.
+        As in :func:`build_model`.
 
     Returns
     -------
@@ -113,17 +125,13 @@ def build_marginal_model(
     >>> sorted(model.named_vars)
     ['covariances', 'means', 'weights', 'x']
     """
-    X = data_matrix(X, missing=True)
-    if np.isnan(X).all(axis=0).any():
-        raise ValueError("X must have an observed cell in every column: drop the columns that have none")
-    origin = np.nanmean(X, axis=0)
-    filled = np.where(np.isnan(X), origin, X)  # PyMC must see no NaN: it would add unknowns for them
-    log_mixture = partial(_LOG_MIXTURES[check_covariance_type(covariance_type)], origin=origin)
-    if np.isnan(X).any():
+    filled, seen = _filled(X)
+    log_mixture = partial(_LOG_MIXTURES[check_covariance_type(covariance_type)], origin=filled.mean(axis=0))
+    if not seen.all():
         log_mixture = partial(
-            _log_mixture_of_observed, seen=~np.isnan(X), origin=origin, covariance_type=covariance_type
+            _log_mixture_of_observed, seen=seen, origin=filled.mean(axis=0), covariance_type=covariance_type
         )
-    with pm.Model(coords=_coords(X, n_components)) as model:
+    with pm.Model(coords=_coords(filled, n_components)) as model:
         pm.CustomDist(
             "x",
             *_declare_parameters(filled, n_components, prior, covariance_type),
@@ -134,6 +142,15 @@ def build_marginal_model(
             dims=("obs", "feature"),
         )
     return model
+
+
+def _filled(X: ArrayLike) -> tuple[Array, np.ndarray]:
+    """Return X with column means in its missing cells, and which cells were observed: PyMC must see no NaN."""
+    X = data_matrix(X, missing=True)
+    seen = ~np.isnan(X)
+    if not seen.any(axis=0).all():
+        raise ValueError("X must have an observed cell in every column: drop the columns that have none")
+    return (X if seen.all() else np.where(seen, X, np.nanmean(X, axis=0))), seen
 
 
 def _coords(X: Array, n_components: int) -> dict[str, range]:
@@ -183,8 +200,12 @@ def _flat_covariances(variances: Array, K: int, covariance_type: str) -> Any:
 
 
 def _draw_sample(weights: Any, means: Any, covariances: Any, size: Any, covariance_type: str) -> Any:
-    """Draw z, then x = μ_z + L_z ε with ε ~ Normal(0, I)."""
-    z = pm.Categorical.dist(weights, size=size)
+    """Draw z, then x given z."""
+    return _draw_given_label(pm.Categorical.dist(weights, size=size), means, covariances, size, covariance_type)
+
+
+def _draw_given_label(z: Any, means: Any, covariances: Any, size: Any, covariance_type: str) -> Any:
+    """Draw x = μ_z + L_z ε with ε ~ Normal(0, I), one for each label in z, of which there are ``size``."""
     noise = pm.Normal.dist(pt.zeros_like(means[z]))
     match covariance_type:
         case "full":
@@ -231,25 +252,40 @@ def _log_mixture_of_variances(x: Any, weights: Any, means: Any, covariances: Any
 def _log_mixture_of_observed(
     x: Any, weights: Any, means: Any, covariances: Any, seen: np.ndarray, origin: Array, covariance_type: str
 ) -> Any:
-    """Log p(observed cells of x_i | θ), shape (n,): for each pattern of seen cells the mixture of those features."""
-    masks, which = np.unique(seen, axis=0, return_inverse=True)
-    parts = []
-    for pattern, mask in enumerate(masks):
-        rows, of = np.flatnonzero(which.ravel() == pattern), np.flatnonzero(mask)
-        if not len(of):
-            parts.append(pt.zeros(len(rows)))
-            continue
-        match covariance_type:
-            case "full":
-                own = covariances[:, of][:, :, of]
-            case "tied":
-                own = covariances[of][:, of]
-            case "diag":
-                own = covariances[:, of]
-            case _:
-                own = covariances
-        parts.append(_LOG_MIXTURES[covariance_type](x[rows][:, of], weights, means[:, of], own, origin[of]))
-    return pt.concatenate(parts)[np.argsort(np.argsort(which.ravel(), kind="stable"))]
+    """Log p(observed cells of x_i | θ), shape (n,), whatever the structure."""
+    gap = pt.switch(seen[:, None], (x - origin)[:, None] - (means - origin), 0.0)  # (n, K, D)
+    if covariance_type in ("full", "tied"):
+        patterns, which = np.unique(seen, axis=0, return_inverse=True)
+        chol = pt.linalg.cholesky(_observed_part(covariances, patterns[:, None]))  # (patterns, K, D, D)
+        whitener = solve_triangular(chol, pt.eye(len(origin), dtype="float64"), lower=True, b_ndim=2)
+        distance = (whitener[which.ravel()] @ gap[..., None])[..., 0]
+        log_det = 2 * pt.log(pt.diagonal(chol, axis1=-2, axis2=-1)).sum(axis=-1)[which.ravel()]
+    else:
+        variances = covariances if covariance_type == "diag" else pt.repeat(covariances[:, None], len(origin), axis=1)
+        distance, log_det = gap / pt.sqrt(variances), seen.astype(float) @ pt.log(variances).T
+    log_norm = pt.log(weights) - 0.5 * (log_det + seen.sum(axis=1, keepdims=True) * np.log(2 * np.pi))
+    return pt.logsumexp(log_norm - 0.5 * (distance**2).sum(axis=-1), axis=-1)
+
+
+def _log_normal_of_observed(
+    x: Any, z: Any, means: Any, covariances: Any, seen: np.ndarray, covariance_type: str
+) -> Any:
+    """Log Normal(x_o | μ_z,o, Σ_z,oo) of the observed cells o of each row, shape (n,).
+
+    A missing cell is put at its mean, with variance 1 and no covariances, where it adds -1/2 log 2π and nothing else.
+    """
+    mean = means[z]
+    if covariance_type in ("diag", "spherical"):
+        variances = covariances[z] if covariance_type == "diag" else covariances[z][..., None]
+        return pt.switch(seen, pm.logp(pm.Normal.dist(mean, pt.sqrt(variances)), x), 0.0).sum(axis=-1)
+    matrices = _observed_part(covariances[z] if covariance_type == "full" else covariances, seen)
+    log_normal = pm.logp(pm.MvNormal.dist(mean, matrices), pt.switch(seen, x, mean))
+    return log_normal + 0.5 * np.log(2 * np.pi) * (~seen).sum(axis=1)
+
+
+def _observed_part(matrices: Any, seen: np.ndarray) -> Any:
+    """Return matrices (..., D, D) in which what is not ``seen`` (..., D) has variance 1 and no covariances."""
+    return pt.switch(seen[..., :, None] & seen[..., None, :], matrices, np.eye(seen.shape[-1]))
 
 
 _LOG_MIXTURES = {

@@ -13,6 +13,7 @@ from models.gmm.structures import check_covariance_type, scale_shape
 from models.one_line import one_line
 from models.validation import (
     Array,
+    check_sample_weight,
     count_at_least_one,
     data_matrix,
     frozen_array,
@@ -101,7 +102,14 @@ class GMMPrior:
             object.__setattr__(self, name, value)
 
     @classmethod
-    def weakly_informative(cls, X: ArrayLike, n_components: int, covariance_type: str = "full") -> Self:
+    def weakly_informative(
+        cls,
+        X: ArrayLike,
+        n_components: int,
+        covariance_type: str = "full",
+        *,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Return the data-scaled prior of Fraley & Raftery (2007), with a Dirichlet(2) on the weights.
 
         m0 is the mean of X, κ0 = 0.01 and the scale is the covariance of X over K^(2/D): each component is expected to
@@ -109,14 +117,19 @@ class GMMPrior:
         For variances ν0 = 3, which is that number for one feature, and ψ0 are the variances of X ("diag") or their mean
         ("spherical") over K^(2/D).
 
+        Where cells are missing, means and variances are those of the observed cells, and the correlations those of the
+        data with the column's mean in each missing cell, which are a little too small and always proper.
+
         Parameters
         ----------
         X : array_like, shape (n, D)
-            The data the prior is scaled to; where cells are missing (NaN), to the variances of the observed ones.
+            The data the prior is scaled to; NaN where a cell is missing.
         n_components : int
             Number of components K.
         covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
             Structure of the covariances.
+        sample_weight : array_like, shape (n,), or None
+            How often each row occurs.
 
         References
         ----------
@@ -126,10 +139,18 @@ class GMMPrior:
         X = data_matrix(X, missing=True)
         kind = check_covariance_type(covariance_type)
         K, D = count_at_least_one("n_components", n_components), X.shape[1]
-        missing = bool(np.isnan(X).any())
-        if ((~np.isnan(X)).sum(axis=0) < 2).any() or not (np.nanmax(X, axis=0) > np.nanmin(X, axis=0)).all():
+        weights = check_sample_weight(sample_weight, len(X))
+        if weights is None:
+            weights = np.ones(len(X))
+        X, weights = X[weights > 0], weights[weights > 0, None]
+        seen = ~np.isnan(X)
+        counts = (seen * weights).sum(axis=0)
+        if (counts <= 1).any() or not (np.nanmax(X, axis=0) > np.nanmin(X, axis=0)).all():
             raise ValueError("X must have at least two rows and no constant column to scale a prior to it")
-        mean, variances = np.nanmean(X, axis=0), np.nanvar(X, axis=0, ddof=1)
+        mean = np.where(seen, weights * X, 0.0).sum(axis=0) / counts
+        gap = np.where(seen, X - mean, 0.0)
+        squares = gap.T @ (weights * gap)
+        variances = np.diagonal(squares) / (counts - 1)
         scale: Array
         match kind:
             case "diag":
@@ -137,9 +158,10 @@ class GMMPrior:
             case "spherical":
                 degrees, scale = 3, variances.mean(keepdims=True)[0]
             case _:
-                degrees, scale = D + 2, np.diag(variances) if missing else np.cov(X, rowvar=False).reshape(D, D)
-                sd = np.sqrt(variances)
-                if np.linalg.eigvalsh(scale / np.outer(sd, sd))[0] < SMALLEST_EIGENVALUE:
+                sd, root = np.sqrt(variances), np.sqrt(np.diagonal(squares))
+                correlations = squares / np.outer(root, root)
+                degrees, scale = D + 2, correlations * np.outer(sd, sd)
+                if np.linalg.eigvalsh(correlations)[0] < SMALLEST_EIGENVALUE:
                     scale = np.diag(variances)  # collinear columns: keep the variances, which are positive
         return cls(np.full(K, 2.0), mean, 0.01, degrees, scale / K ** (2 / D), kind)
 

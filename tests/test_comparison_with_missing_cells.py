@@ -1,0 +1,69 @@
+"""Data with missing cells go through every step, table, figure and file; NUTS and `find_MAP` take too long for that."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import comparisons.posterior
+from comparisons.comparison import prepare, run
+from comparisons.data import load
+from em import BinomialMixtureEM
+
+FILES = {"comparison.json", "data.png", "objective.png", "posterior.png", "responsibilities.png", "posterior.nc"}
+
+
+def draws_around(model, mode, *, draws, chains, **settings):
+    """Return what `comparisons.posterior.sample` returns, of draws about the mode."""
+    rng, shape = np.random.default_rng(0), (chains, draws)
+    size = {"weights": (*shape, 2), "means": (*shape, 2, 2), "covariances": (*shape, 2, 1, 1)}
+    change = {name: np.exp(0.03 * rng.normal(size=size[name])) for name in mode}
+    values = {name: mode[name] * change[name] for name in mode}
+    values["weights"] /= values["weights"].sum(axis=-1, keepdims=True)
+    dims = ("chain", "draw")
+    posterior = {name: ((*dims, *model.named_vars_to_dims[name]), value) for name, value in values.items()}
+    stats = {"diverging": (dims, np.zeros(shape, dtype=bool))}
+    return xr.DataTree.from_dict({"posterior": xr.Dataset(posterior), "sample_stats": xr.Dataset(stats)})
+
+
+@pytest.fixture(scope="module")
+def found():
+    dataset = load("faithful-missing")
+    X = np.vstack([dataset.X, np.full((3, 2), np.nan)])  # rows with nothing are left out
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(comparisons.posterior, "sample", draws_around)
+        patch.setattr(comparisons.posterior, "find_map", lambda model, start: start)
+        return run(prepare(X, "gmm", 2, draws=250, n_init=3, feature_names=dataset.feature_names))
+
+
+def test_em_and_pymc_agree(found):
+    """All but the checks of `find_MAP`, which was not run."""
+    failed = {check.name for check in found.checks if check.passed is False}
+    assert failed == {"find_MAP = MAP-EM", "find_MAP moved"}
+    passed = {check.name for check in found.checks if check.passed}
+    assert {f"responsibilities = p(z|x) at {at}" for at in ("MLE", "MAP")} <= passed
+    assert {f"log-likelihood matches at {at}" for at in ("MLE", "MAP")} <= passed
+    assert {"MLE is stationary", "no draw beats the MLE", "no draw beats the MAP"} <= passed
+
+
+def test_files_figures_and_tables_are_made(found, tmp_path, capsys):
+    found.save(tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == FILES
+    written = json.loads((tmp_path / "comparison.json").read_text())
+    n_missing = int(np.isnan(found.X).sum())
+    assert (written["n_samples"], written["n_missing"]) == (len(found.X), n_missing)
+    assert 0.05 < n_missing / found.X.size < 0.15
+    found.print()
+    assert f"{n_missing} of {found.X.size} cells missing" in " ".join(capsys.readouterr().out.split())
+
+
+def test_trials_of_each_cell_go_with_the_rows_that_are_kept():
+    trials = 1 + np.arange(12).reshape(6, 2) % 5
+    X = np.where(np.arange(12).reshape(6, 2) % 3 == 0, np.nan, 1.0)
+    X[4] = np.nan
+    found = prepare(X, "bmm", 1, n_trials=trials)
+    kept = [0, 1, 2, 3, 5]
+    np.testing.assert_array_equal(found.X, X[kept])
+    np.testing.assert_array_equal(found.family.n_trials, trials[kept])
+    assert found.family.e_step(found.X, BinomialMixtureEM(1, n_trials=trials[kept]).fit(X[kept]).parameters_)[1] < 0
