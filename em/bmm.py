@@ -11,6 +11,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 from scipy.special import gammaln
 
 from em.bound import check_responsibilities, normalise
@@ -139,11 +140,12 @@ def mode(
 def patterns(X: Array, trials: Array, weights: Array | None = None) -> tuple[Array, Array, Array]:
     """Return the distinct rows of (X, trials) and how often each occurs: the same sums over fewer rows.
 
-    Many rows that hardly ever repeat are returned as they are: finding that out costs more than some passes.
+    Many rows that hardly ever repeat are returned as they are: finding that out costs more than some passes. So are
+    sparse ones.
     """
     same_trials = trials.strides[0] == 0
-    if _repeat_rarely(X):
-        return X, trials, np.ones(len(X)) if weights is None else weights
+    if issparse(X) or _repeat_rarely(X):
+        return X, trials, np.ones(len(trials)) if weights is None else weights
     rows = X if same_trials else np.hstack([X, trials])
     distinct, which, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
     frequencies = counts.astype(np.float64) if weights is None else np.bincount(which.ravel(), weights=weights)
@@ -169,7 +171,10 @@ def _repeat_rarely(X: Array) -> bool:
 def log_choose(X: Array, trials: Array) -> Array:
     """Return Σ_d log C(m_id, x_id), shape (n,): the part of the density that no parameter touches."""
     if trials.max() <= 1:
-        return np.zeros(len(X))
+        return np.zeros(len(trials))
+    if issparse(X):  # log C(m, 0) = 0
+        x, m, rows = X.data, trials[0][X.indices], np.repeat(np.arange(len(trials)), np.diff(X.indptr))
+        return np.bincount(rows, gammaln(m + 1) - gammaln(x + 1) - gammaln(m - x + 1), minlength=len(trials))
     return (gammaln(trials + 1) - gammaln(X + 1) - gammaln(trials - X + 1)).sum(axis=1)
 
 
@@ -181,11 +186,20 @@ def log_weights(parameters: BMMParameters) -> Array:
 
 def log_kernel(X: Array, trials: Array, probs: Array) -> Array:
     """Return Σ_d x log p + (m - x) log(1 - p), shape (n, K), with 0 log 0 = 0."""
+    log_success, log_failure, never, always = log_probs(probs)
+    kernel = X @ log_success.T + (trials - X) @ log_failure.T
+    if never.any() or always.any():
+        impossible = X @ never.T + (trials - X) @ always.T
+        kernel[impossible > 0] = -np.inf
+    return kernel
+
+
+def log_probs(probs: Array) -> tuple[Array, Array, Array, Array]:
+    """Return log p and log(1 - p) with 0 in the place of -inf, and 1 or 0 for where p is 0 and where it is 1.
+
+    With successes where p = 0, or failures where p = 1, a sample is impossible: that has to be counted besides.
+    """
     never, always = probs == 0, probs == 1
     log_success = np.log(np.where(never, 1.0, probs))
     log_failure = np.log1p(-np.where(always, 0.0, probs))
-    kernel = X @ log_success.T + (trials - X) @ log_failure.T
-    if never.any() or always.any():
-        impossible = X @ never.T.astype(float) + (trials - X) @ always.T.astype(float)
-        kernel[impossible > 0] = -np.inf
-    return kernel
+    return log_success, log_failure, never.astype(np.float64), always.astype(np.float64)

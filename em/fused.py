@@ -10,12 +10,14 @@ import math
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.linalg.lapack import dtrtri
+from scipy.sparse import csr_array, issparse
 
-from em.bmm import CountStatistics, log_kernel, log_weights
+from em.bmm import CountStatistics, log_kernel, log_probs, log_weights
 from em.bmm import sufficient_statistics as sufficient_counts
 from em.bound import normalise
 from em.engine import Summable, one_blas_thread, sum_over_blocks
@@ -133,8 +135,8 @@ def count_pass(
 
     Parameters
     ----------
-    X : ndarray or scipy.sparse CSR array, shape (n, D)
-        Counts of successes; sparse rows are never made dense.
+    X : ndarray or csr_array, shape (n, D)
+        Counts of successes; sparse rows, which hold no stored zeros, are never made dense.
     trials : ndarray, shape (n, D)
         Number of trials of each cell; with stride 0 along the rows (`numpy.broadcast_to`) where every row has the same,
         as it must for sparse X.
@@ -156,11 +158,12 @@ def count_pass(
     n, D = X.shape
     K, same_trials = parameters.n_components, trials.strides[0] == 0
     weights = _plain(EVERY_ROW if sample_weight is None else sample_weight)
-    log_pi, boundary = log_weights(parameters), ((parameters.probs == 0) | (parameters.probs == 1)).any()
-    if not isinstance(X, np.ndarray):
-        return _sum_over_chunks(n, _sparse_step(X, trials[0], parameters, weights), threads)
-    large = pays(n, D, K, n_passes)
-    if boundary or not large:
+    if issparse(X):
+        large = pays(n, X.nnz // n, K, n_passes)
+        step = (_sparse_kernel_step if large else _sparse_step)(X, trials[0], parameters, weights)
+        return _sum_over_chunks(n, step, threads)
+    log_pi = log_weights(parameters)
+    if not pays(n, D, K, n_passes):
 
         def block(rows: slice) -> tuple[float, CountStatistics]:
             responsibilities, log_likelihood = _weighted(
@@ -168,19 +171,22 @@ def count_pass(
             )
             return log_likelihood, sufficient_counts(X[rows], trials[rows], responsibilities)
 
-        return _sum_over_chunks(n, block, threads) if large else sum_over_blocks(n, block)
+        return sum_over_blocks(n, block)
     from em import kernels
 
-    log_failure = np.log1p(-parameters.probs)
-    log_odds = np.log(parameters.probs) - log_failure
-    log_base = log_pi + (log_failure @ trials[0] if same_trials else 0.0)
+    log_success, log_failure, never, always = log_probs(parameters.probs)
+    of_x, of_m = np.array([log_success - log_failure, never - always]), np.array([log_failure, always])
+    of_m_same = of_m @ trials[0] if same_trials else np.zeros((2, K))
+    base = np.array([log_pi, np.zeros(K)]) + of_m_same
+    if not (never.any() or always.any()):
+        of_x, of_m, base = of_x[:1], of_m[:1], base[:1]  # nothing is impossible, so nothing to count
     no_trials = _plain(np.empty((0, D)))
 
     def step(rows: slice) -> tuple[float, CountStatistics]:
         counts, successes, expected = np.zeros(K), np.zeros((K, D)), np.zeros((K, D))
         own = no_trials if same_trials else _plain(trials[rows])
         log_likelihood = kernels.count_products(
-            _plain(X[rows]), own, weights[rows], log_odds, log_failure, log_base, counts, successes, expected
+            _plain(X[rows]), own, weights[rows], of_x, of_m, base, counts, successes, expected
         )
         return log_likelihood, CountStatistics(
             counts, successes, counts[:, None] * trials[0] if same_trials else expected
@@ -189,30 +195,81 @@ def count_pass(
     return _sum_over_chunks(n, step, threads)
 
 
-def _sparse_step(
-    X: Any, trials: Array, parameters: BMMParameters, weights: Array
-) -> Callable[[slice], tuple[float, CountStatistics]]:
-    """Return the step on rows of sparse X: log p(x, z = k) = log π_k + x · log odds_k + m · log(1 - p_k)."""
-    from scipy.sparse import csr_array
+@dataclass(frozen=True)
+class SparseTerms:
+    """log p(x, z = k) = base_k + x · log_odds_k of sparse rows, which takes their stored cells only.
 
-    probs = parameters.probs
-    never, always = probs == 0, probs == 1
-    log_success = np.log(np.where(never, 1.0, probs))
-    log_failure = np.log1p(-np.where(always, 0.0, probs))
-    log_odds, log_base = np.ascontiguousarray((log_success - log_failure).T), log_weights(parameters)
-    log_base = log_base + log_failure @ trials
-    against, certain = np.ascontiguousarray((never * 1.0 - always).T), always @ trials
+    The log odds are -inf where p = 0, which a stored cell makes impossible. Where p = 1 a row is impossible if it has
+    failures: if x · always_k, the successes that count, are fewer than the trials certain_k.
+    """
+
+    log_odds: Array
+    base: Array
+    always: Array
+    certain: Array
+
+    def log_joint(self, x: Any) -> Array:
+        """Return log p(x_i, z_i = k) of sparse rows, shape (n, K), without the binomial coefficients."""
+        joint = x @ self.log_odds + self.base
+        if self.certain.any():
+            joint[x @ self.always < self.certain] = -np.inf
+        return np.asarray(joint)
+
+
+def sparse_terms(parameters: BMMParameters, trials: Array) -> SparseTerms:
+    """Return what the density of sparse rows needs: log_odds and always (D, K), base and certain (K,)."""
+    log_success, log_failure, never, always = log_probs(parameters.probs)
+    log_odds = np.where(never, -np.inf, log_success - log_failure)
+    base = log_weights(parameters) + log_failure @ trials
+    return SparseTerms(np.ascontiguousarray(log_odds.T), base, np.ascontiguousarray(always.T), always @ trials)
+
+
+def sparse_rows(X: csr_array, rows: slice) -> csr_array:
+    """Return rows of X as views of its cells: indexing X itself would copy them."""
+    starts = X.indptr[rows.start : rows.stop + 1]
+    cells = slice(starts[0], starts[-1])
+    return csr_array((X.data[cells], X.indices[cells], starts - starts[0]), shape=(len(starts) - 1, X.shape[1]))
+
+
+def _sparse_step(
+    X: csr_array, trials: Array, parameters: BMMParameters, weights: Array
+) -> Callable[[slice], tuple[float, CountStatistics]]:
+    """Return the step on rows of sparse X."""
+    terms = sparse_terms(parameters, trials)
 
     def step(rows: slice) -> tuple[float, CountStatistics]:
-        lines = X.indptr[rows.start : rows.stop + 1]
-        cells = slice(lines[0], lines[-1])  # views: indexing X itself would copy
-        x = csr_array((X.data[cells], X.indices[cells], lines - lines[0]), shape=(len(lines) - 1, X.shape[1]))
-        joint = log_base + x @ log_odds
-        if certain.any() or never.any():
-            joint[x @ against + certain > 0] = -np.inf  # successes where p = 0 and failures where p = 1
-        responsibilities, log_likelihood = _weighted(joint, weights[rows])
+        x = sparse_rows(X, rows)
+        responsibilities, log_likelihood = _weighted(terms.log_joint(x), weights[rows])
         counts = responsibilities.sum(axis=0)
-        return log_likelihood, CountStatistics(counts, (x.T @ responsibilities).T, counts[:, None] * trials)
+        return log_likelihood, CountStatistics(counts, responsibilities.T @ x, counts[:, None] * trials)
+
+    return step
+
+
+def _sparse_kernel_step(
+    X: csr_array, trials: Array, parameters: BMMParameters, weights: Array
+) -> Callable[[slice], tuple[float, CountStatistics]]:
+    """Return the same step by the kernel."""
+    from em import kernels
+
+    terms = sparse_terms(parameters, trials)
+    always = terms.always if terms.certain.any() else terms.always[:0]
+
+    def step(rows: slice) -> tuple[float, CountStatistics]:
+        x, counts, successes = sparse_rows(X, rows), np.zeros(len(terms.base)), np.zeros(terms.log_odds.shape)
+        log_likelihood = kernels.sparse_count_products(
+            _plain(x.data),
+            _plain(x.indices, np.int32),
+            _plain(x.indptr, np.int64),
+            weights[rows],
+            terms.log_odds,
+            terms.base,
+            always,
+            terms.certain,
+            counts,
+            successes,
+        )
+        return log_likelihood, CountStatistics(counts, successes.T, counts[:, None] * trials)
 
     return step
 
@@ -254,8 +311,8 @@ def available_threads() -> int:
     return min(processors, int(wish)) if wish.isdigit() and int(wish) > 0 else processors
 
 
-def _plain(X: Array) -> Array:
-    """Return float64 in C order, read-only: a view, or a copy of a chunk in another type or order."""
-    plain = np.ascontiguousarray(X, dtype=np.float64).view()
+def _plain(X: Array, dtype: Any = np.float64) -> Array:
+    """Return X in C order, read-only: a view, or a copy of a chunk in another type or order."""
+    plain = np.ascontiguousarray(X, dtype=dtype).view()
     plain.flags.writeable = False  # one type of argument, so the kernels are compiled once
     return plain
