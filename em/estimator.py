@@ -193,8 +193,8 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
 
     def _check_settings(self, samples: Samples) -> None:
         K, X = count_at_least_one("n_components", self.n_components), samples.X
-        if len(X) < K:
-            raise ValueError(f"n_components must be at most the number of samples {len(X)}, got {K}")
+        if X.shape[0] < K:
+            raise ValueError(f"n_components must be at most the number of samples {X.shape[0]}, got {K}")
         self._frozen(X.shape[1])
         count_at_least_one("n_init", self.n_init)
         count_at_least_one("max_iter", self.max_iter)

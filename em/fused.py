@@ -10,18 +10,18 @@ import math
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.linalg.lapack import dtrtri
 from scipy.sparse import csr_array, issparse
 
-from em.bmm import CountStatistics, log_kernel, log_probs, log_weights
+from em.bmm import CountStatistics, log_kernel, log_probs, log_weights, sparse_log_joint
 from em.bmm import sufficient_statistics as sufficient_counts
 from em.bound import normalise
 from em.engine import Summable, one_blas_thread, sum_over_blocks
 from em.gmm import GaussianStatistics, log_joint, sufficient_statistics
+from em.sparse import rows_of
 from models.bmm import BMMParameters
 from models.gmm import GMMParameters
 from models.validation import Array
@@ -159,9 +159,7 @@ def count_pass(
     K, same_trials = parameters.n_components, trials.strides[0] == 0
     weights = _plain(EVERY_ROW if sample_weight is None else sample_weight)
     if issparse(X):
-        large = pays(n, X.nnz // n, K, n_passes)
-        step = (_sparse_kernel_step if large else _sparse_step)(X, trials[0], parameters, weights)
-        return _sum_over_chunks(n, step, threads)
+        return _sum_over_chunks(n, _sparse_step(X, trials[0], parameters, weights), threads)
     log_pi = log_weights(parameters)
     if not pays(n, D, K, n_passes):
 
@@ -195,81 +193,17 @@ def count_pass(
     return _sum_over_chunks(n, step, threads)
 
 
-@dataclass(frozen=True)
-class SparseTerms:
-    """log p(x, z = k) = base_k + x · log_odds_k of sparse rows, which takes their stored cells only.
-
-    The log odds are -inf where p = 0, which a stored cell makes impossible. Where p = 1 a row is impossible if it has
-    failures: if x · always_k, the successes that count, are fewer than the trials certain_k.
-    """
-
-    log_odds: Array
-    base: Array
-    always: Array
-    certain: Array
-
-    def log_joint(self, x: Any) -> Array:
-        """Return log p(x_i, z_i = k) of sparse rows, shape (n, K), without the binomial coefficients."""
-        joint = x @ self.log_odds + self.base
-        if self.certain.any():
-            joint[x @ self.always < self.certain] = -np.inf
-        return np.asarray(joint)
-
-
-def sparse_terms(parameters: BMMParameters, trials: Array) -> SparseTerms:
-    """Return what the density of sparse rows needs: log_odds and always (D, K), base and certain (K,)."""
-    log_success, log_failure, never, always = log_probs(parameters.probs)
-    log_odds = np.where(never, -np.inf, log_success - log_failure)
-    base = log_weights(parameters) + log_failure @ trials
-    return SparseTerms(np.ascontiguousarray(log_odds.T), base, np.ascontiguousarray(always.T), always @ trials)
-
-
-def sparse_rows(X: csr_array, rows: slice) -> csr_array:
-    """Return rows of X as views of its cells: indexing X itself would copy them."""
-    starts = X.indptr[rows.start : rows.stop + 1]
-    cells = slice(starts[0], starts[-1])
-    return csr_array((X.data[cells], X.indices[cells], starts - starts[0]), shape=(len(starts) - 1, X.shape[1]))
-
-
 def _sparse_step(
     X: csr_array, trials: Array, parameters: BMMParameters, weights: Array
 ) -> Callable[[slice], tuple[float, CountStatistics]]:
-    """Return the step on rows of sparse X."""
-    terms = sparse_terms(parameters, trials)
+    """Return the step on rows of sparse X, each of these trials (D,)."""
+    log_joint_of = sparse_log_joint(parameters, trials)
 
     def step(rows: slice) -> tuple[float, CountStatistics]:
-        x = sparse_rows(X, rows)
-        responsibilities, log_likelihood = _weighted(terms.log_joint(x), weights[rows])
+        x = rows_of(X, rows)
+        responsibilities, log_likelihood = _weighted(log_joint_of(x), weights[rows])
         counts = responsibilities.sum(axis=0)
         return log_likelihood, CountStatistics(counts, responsibilities.T @ x, counts[:, None] * trials)
-
-    return step
-
-
-def _sparse_kernel_step(
-    X: csr_array, trials: Array, parameters: BMMParameters, weights: Array
-) -> Callable[[slice], tuple[float, CountStatistics]]:
-    """Return the same step by the kernel."""
-    from em import kernels
-
-    terms = sparse_terms(parameters, trials)
-    always = terms.always if terms.certain.any() else terms.always[:0]
-
-    def step(rows: slice) -> tuple[float, CountStatistics]:
-        x, counts, successes = sparse_rows(X, rows), np.zeros(len(terms.base)), np.zeros(terms.log_odds.shape)
-        log_likelihood = kernels.sparse_count_products(
-            _plain(x.data),
-            _plain(x.indices, np.int32),
-            _plain(x.indptr, np.int64),
-            weights[rows],
-            terms.log_odds,
-            terms.base,
-            always,
-            terms.certain,
-            counts,
-            successes,
-        )
-        return log_likelihood, CountStatistics(counts, successes.T, counts[:, None] * trials)
 
     return step
 
@@ -311,8 +245,8 @@ def available_threads() -> int:
     return min(processors, int(wish)) if wish.isdigit() and int(wish) > 0 else processors
 
 
-def _plain(X: Array, dtype: Any = np.float64) -> Array:
-    """Return X in C order, read-only: a view, or a copy of a chunk in another type or order."""
-    plain = np.ascontiguousarray(X, dtype=dtype).view()
+def _plain(X: Array) -> Array:
+    """Return float64 in C order, read-only: a view, or a copy of a chunk in another type or order."""
+    plain = np.ascontiguousarray(X, dtype=np.float64).view()
     plain.flags.writeable = False  # one type of argument, so the kernels are compiled once
     return plain

@@ -321,16 +321,18 @@ def count_products(X, trials, sample_weight, of_x, of_m, base, counts, successes
             m[:n_used] = trials[start : start + n_used]
             np.dot(of_m[0], m.T, product_m)
         for k in range(K):
+            log_prob, term, term_m, start_k = joint[k], product[k], product_m[k], base[0, k]
             for j in range(LANES):
-                joint[k, j] = base[0, k] + product[k, j] + product_m[k, j]
+                log_prob[j] = start_k + term[j] + term_m[j]
         if boundary:
             np.dot(of_x[1], x.T, product)
             if own_trials:
                 np.dot(of_m[1], m.T, product_m)
             for k in range(K):
+                log_prob, term, term_m, start_k = joint[k], product[k], product_m[k], base[1, k]
                 for j in range(LANES):
-                    if base[1, k] + product[k, j] + product_m[k, j] > 0:
-                        joint[k, j] = -np.inf
+                    if start_k + term[j] + term_m[j] > 0:
+                        log_prob[j] = -np.inf
         log_likelihood += normalise_lanes(joint, weights, scratch)
         add_counts(joint, counts)
         for k in range(K):
@@ -341,49 +343,4 @@ def count_products(X, trials, sample_weight, of_x, of_m, base, counts, successes
         if own_trials:
             np.dot(shares, m, moments)
             expected_trials += moments
-    return log_likelihood
-
-
-@kernel
-def sparse_count_products(
-    cells, columns, starts, sample_weight, log_odds, base, always, certain, counts, successes
-):
-    """Add a chunk's statistics to counts (K,) and successes (D, K); return its log-likelihood.
-
-    The rows are ``cells`` in ``columns`` from one of ``starts`` to the next (CSR). log p(x, z = k) is
-    base_k + Σ_d x log_odds_dk; ``always`` is empty where no prob is 1 (:class:`em.fused.SparseTerms`).
-    """
-    n, K = len(starts) - 1, len(base)
-    joint, scratch, weights, sums = np.zeros((K, WIDTH)), np.empty((4, WIDTH)), np.empty(WIDTH), np.empty(K)
-    log_likelihood = 0.0
-    for start in range(0, n, LANES):
-        n_used = min(LANES, n - start)
-        load_weights(start, n_used, sample_weight, weights)
-        for j in range(n_used):
-            first, last = starts[start + j], starts[start + j + 1]
-            sums[:] = base
-            for cell in range(first, last):
-                x, odds = cells[cell], log_odds[columns[cell]]
-                for k in range(K):
-                    sums[k] += x * odds[k]
-            for k in range(K):
-                joint[k, j] = sums[k]
-            if len(always):
-                sums[:] = 0.0
-                for cell in range(first, last):
-                    x, counted = cells[cell], always[columns[cell]]
-                    for k in range(K):
-                        sums[k] += x * counted[k]
-                for k in range(K):
-                    if sums[k] < certain[k]:
-                        joint[k, j] = -np.inf
-        log_likelihood += normalise_lanes(joint, weights, scratch)
-        add_counts(joint, counts)
-        for j in range(n_used):
-            for k in range(K):
-                sums[k] = joint[k, j]
-            for cell in range(starts[start + j], starts[start + j + 1]):
-                x, total = cells[cell], successes[columns[cell]]
-                for k in range(K):
-                    total[k] += x * sums[k]
     return log_likelihood

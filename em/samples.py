@@ -106,7 +106,7 @@ def samples_to_fit(
 
 
 def samples_to_use(estimator: BaseEstimator, X: ArrayLike, *, missing: bool = False) -> Array:
-    """Return X (n, D) as float64 in C order, or CSR, checked to have the features that the estimator was fitted with."""
+    """Return X (n, D) as float64 in C order or CSR, checked to have the features that the estimator was fitted with."""
     check_is_fitted(estimator)
     matrix = _matrix(estimator, X, missing)
     validate_data(estimator, X, reset=False, skip_check_array=True)

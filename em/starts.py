@@ -1,9 +1,11 @@
 """Where EM starts: responsibilities from k-means++, from K-means, or at random. They know no family."""
 
 import numpy as np
+from scipy.sparse import issparse
 
 from em.kmeans import KMeans, kmeans_plusplus, nearest
 from em.samples import Samples
+from em.sparse import start_labels
 from models.validation import Array
 
 STARTS = ("k-means++", "kmeans", "random")
@@ -31,9 +33,15 @@ def start_responsibilities(samples: Samples, n_components: int, method: str, rng
     """
     K = n_components
     if method == "random":
-        return rng.dirichlet(np.ones(K), size=len(samples.X))
+        return rng.dirichlet(np.ones(K), size=samples.X.shape[0])
+    if issparse(samples.X):
+        return _softened(start_labels(samples, K, method, rng), K)
     scaled = (samples.filled - samples.mean) / np.where(samples.deviation > 0, samples.deviation, 1.0)
     centers = kmeans_plusplus(scaled, K, rng, samples.weights)
     if method == "kmeans":
         centers = KMeans(K, n_init=1, init=centers).fit(scaled, sample_weight=samples.weights).cluster_centers_
-    return HARDNESS * np.eye(K)[nearest(scaled, centers)[0]] + (1 - HARDNESS) / K
+    return _softened(nearest(scaled, centers)[0], K)
+
+
+def _softened(labels: np.ndarray, n_components: int) -> Array:
+    return HARDNESS * np.eye(n_components)[labels] + (1 - HARDNESS) / n_components

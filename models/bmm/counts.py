@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import csr_array
 
-from models.validation import Array, data_matrix, real_numbers
+from models.validation import Array, data_matrix, real_numbers, sparse_matrix
 
 
 def count_matrix(X: ArrayLike, n_trials: ArrayLike = 1) -> tuple[Array, Array]:
@@ -37,13 +37,13 @@ def count_matrix(X: ArrayLike, n_trials: ArrayLike = 1) -> tuple[Array, Array]:
     return X, trials
 
 
-def sparse_count_matrix(X: csr_array, n_trials: ArrayLike = 1) -> tuple[csr_array, Array]:
-    """Return X (n, D) as it is, checked, and ``n_trials`` of the same shape: one row, repeated without being stored.
+def sparse_count_matrix(X: Any, n_trials: ArrayLike = 1) -> tuple[csr_array, Array]:
+    """Return sparse X as float64 rows (CSR) and ``n_trials`` of the same shape: one row, repeated without a copy.
 
     Parameters
     ----------
-    X : csr_array, shape (n, D)
-        Counts of successes, as :func:`models.validation.sparse_matrix` gives them.
+    X : scipy.sparse matrix or array, shape (n, D)
+        Counts of successes.
     n_trials : int or array_like, shape (D,)
         Number of trials of each cell, the same in every row.
 
@@ -52,6 +52,7 @@ def sparse_count_matrix(X: csr_array, n_trials: ArrayLike = 1) -> tuple[csr_arra
     ValueError
         If X does not hold whole numbers between 0 and ``n_trials``, or ``n_trials`` does not fit X.
     """
+    X = sparse_matrix(X)
     trials = trials_matrix(n_trials, X.shape)
     if np.ndim(n_trials) == 2:
         raise ValueError(

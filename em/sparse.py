@@ -1,0 +1,62 @@
+"""Sparse samples, in CSR form: their rows, and starts from the stored cells alone. X is never made dense."""
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from em.engine import blocks
+from em.kmeans import choose_rows
+from em.samples import Samples
+from models.validation import Array
+
+MOST_ROUNDS = 100  # of Lloyd's algorithm, for a start
+CONSTANT = 1e-12  # variance of a column in units of its mean square, below which it is rounding
+
+
+def rows_of(X: csr_array, rows: slice) -> csr_array:
+    """Return rows of X as views of its cells: indexing X itself would copy them."""
+    starts = X.indptr[rows.start : rows.stop + 1]
+    cells = slice(starts[0], starts[-1])
+    return csr_array((X.data[cells], X.indices[cells], starts - starts[0]), shape=(len(starts) - 1, X.shape[1]))
+
+
+def start_labels(samples: Samples, n_clusters: int, method: str, rng: np.random.RandomState) -> np.ndarray:
+    """Return labels (n,) from k-means++ or K-means, on features scaled to unit variance.
+
+    Distances need no centred features, so x / σ stays sparse, and ‖x - c‖² = ‖x‖² - 2 x · c + ‖c‖². Counts are small
+    whole numbers: the expanded square loses no digits that matter.
+    """
+    n = samples.X.shape[0]
+    w = np.ones(n) if samples.weights is None else samples.weights
+    X = _scaled(samples.X, w)
+    key = X @ np.sqrt(np.arange(2, 2 + X.shape[1]))
+    chosen = choose_rows(key, lambda rows: _squared_distances(X, X[rows].toarray()), n_clusters, rng, w)
+    centers = X[chosen].toarray()
+    labels = _nearest(X, centers)
+    for _ in range(MOST_ROUNDS if method == "kmeans" else 0):
+        counts = np.bincount(labels, w, minlength=n_clusters)[:, None]
+        totals = (csr_array((w, labels, np.arange(n + 1)), shape=(n, n_clusters)).T @ X).toarray()
+        centers = np.where(counts > 0, totals / np.where(counts > 0, counts, 1.0), centers)
+        before, labels = labels, _nearest(X, centers)
+        if (labels == before).all():
+            break
+    return labels
+
+
+def _scaled(X: csr_array, w: Array) -> csr_array:
+    """Return X with each column divided by its standard deviation, unless it is constant."""
+    mean, mean_square = w @ X / w.sum(), w @ X.power(2) / w.sum()
+    variance = mean_square - mean**2
+    deviation = np.sqrt(np.where(variance > CONSTANT * mean_square, variance, 1.0))
+    return csr_array((X.data / deviation[X.indices], X.indices, X.indptr), shape=X.shape)
+
+
+def _squared_distances(X: csr_array, centers: Array) -> Array:
+    """Return ‖x_i - c_k‖², shape (n, K)."""
+    norms = X.power(2).sum(axis=1)[:, None]
+    return np.maximum(norms - 2 * (X @ centers.T) + (centers**2).sum(axis=1), 0.0)
+
+
+def _nearest(X: csr_array, centers: Array) -> np.ndarray:
+    """Return the index of the nearest centre of each row, shape (n,)."""
+    n = X.shape[0]
+    return np.concatenate([_squared_distances(rows_of(X, rows), centers).argmin(axis=1) for rows in blocks(n)])
