@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, issparse
 
 from models.validation import Array, data_matrix, real_numbers, sparse_matrix
 
@@ -86,8 +86,9 @@ def _refuse(X: Any, trials: Array, row: int, column: int) -> NoReturn:
     else:
         wanted = f"whole numbers from 0 to n_trials ({trials.max():g} at most)"
     negative = "" if X.min() >= 0 else ". Negative values in data are no counts"
+    given = "sparse values" if issparse(X) else "values"
     raise ValueError(
-        f"X must hold {wanted}, got values from {X.min():g} to {X.max():g}; the first misfit is "
+        f"X must hold {wanted}, got {given} from {X.min():g} to {X.max():g}; the first misfit is "
         f"X[{row}, {column}] = {X[row, column]:g}{negative}"
     )
 
