@@ -178,9 +178,9 @@ def test_sparse_data_that_will_not_do_are_refused(estimator, X, error, message):
 def test_what_needs_dense_data_says_so():
     X, start = rare_counts(n=20)
     fit = BernoulliMixtureEM(2, init=start).fit(X)
-    with pytest.raises(TypeError, match="X must be dense for a parametric bootstrap.*pass kind='bootstrap'"):
+    with pytest.raises(TypeError, match=r"X must be dense for a parametric bootstrap.*pass kind='bootstrap'"):
         fit.uncertainty(csr_array(X), kind="parametric bootstrap")
-    with pytest.raises(TypeError, match="X must be dense, got a sparse csr_array: pass X.toarray"):
+    with pytest.raises(TypeError, match=r"X must be dense, got a sparse csr_array: pass X\.toarray"):
         likelihood_ratio_test(csr_array(X), BernoulliMixtureEM(), 1)
     with pytest.raises(ValueError, match="X has 3 features, but BernoulliMixtureEM is expecting 6"):
         fit.predict(csr_array(X[:, :3]))

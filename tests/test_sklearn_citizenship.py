@@ -65,9 +65,9 @@ class Rounded:
         return super().score_samples(self._rounded(X))
 
     def __sklearn_tags__(self):
-        """Let the sparse checks know how many columns of `predict_proba` to expect: they ask this of no classifier too."""
+        """Look like a classifier of four classes: the sparse checks take all that has `predict_proba` for one."""
         tags = super().__sklearn_tags__()
-        tags.classifier_tags = ClassifierTags()  # of four classes, which is what their data have
+        tags.classifier_tags = ClassifierTags()
         return tags
 
     def _rounded(self, X):
