@@ -28,15 +28,15 @@ def start_labels(samples: Samples, n_clusters: int, method: str, rng: np.random.
     n = samples.X.shape[0]
     w = np.ones(n) if samples.weights is None else samples.weights
     X = _scaled(samples.X, w)
-    key = X @ np.sqrt(np.arange(2, 2 + X.shape[1]))
-    chosen = choose_rows(key, lambda rows: _squared_distances(X, X[rows].toarray()), n_clusters, rng, w)
+    norms, key = X.power(2).sum(axis=1), X @ np.sqrt(np.arange(2, 2 + X.shape[1]))
+    chosen = choose_rows(key, lambda rows: _squared_distances(X, norms, X[rows].toarray()), n_clusters, rng, w)
     centers = X[chosen].toarray()
-    labels = _nearest(X, centers)
+    labels = _nearest(X, norms, centers)
     for _ in range(MOST_ROUNDS if method == "kmeans" else 0):
         counts = np.bincount(labels, w, minlength=n_clusters)[:, None]
         totals = (csr_array((w, labels, np.arange(n + 1)), shape=(n, n_clusters)).T @ X).toarray()
         centers = np.where(counts > 0, totals / np.where(counts > 0, counts, 1.0), centers)
-        before, labels = labels, _nearest(X, centers)
+        before, labels = labels, _nearest(X, norms, centers)
         if (labels == before).all():
             break
     return labels
@@ -50,13 +50,12 @@ def _scaled(X: csr_array, w: Array) -> csr_array:
     return csr_array((X.data / deviation[X.indices], X.indices, X.indptr), shape=X.shape)
 
 
-def _squared_distances(X: csr_array, centers: Array) -> Array:
-    """Return ‖x_i - c_k‖², shape (n, K)."""
-    norms = X.power(2).sum(axis=1)[:, None]
-    return np.maximum(norms - 2 * (X @ centers.T) + (centers**2).sum(axis=1), 0.0)
+def _squared_distances(X: csr_array, norms: Array, centers: Array) -> Array:
+    """Return ‖x_i - c_k‖², shape (n, K), given the ‖x_i‖²."""
+    return np.maximum(norms[:, None] - 2 * (X @ centers.T) + (centers**2).sum(axis=1), 0.0)
 
 
-def _nearest(X: csr_array, centers: Array) -> np.ndarray:
+def _nearest(X: csr_array, norms: Array, centers: Array) -> np.ndarray:
     """Return the index of the nearest centre of each row, shape (n,)."""
-    n = X.shape[0]
-    return np.concatenate([_squared_distances(rows_of(X, rows), centers).argmin(axis=1) for rows in blocks(n)])
+    distances = (_squared_distances(rows_of(X, rows), norms[rows], centers) for rows in blocks(len(norms)))
+    return np.concatenate([of_block.argmin(axis=1) for of_block in distances])
