@@ -59,7 +59,7 @@ class Comparison:
     @property
     def has_maximum(self) -> bool:
         """Whether maximum likelihood found a maximum."""
-        return bool(self.mle.n_collapsed_ < self.settings["n_init"])
+        return not self.mle.collapsed_
 
     @property
     def identified(self) -> bool:

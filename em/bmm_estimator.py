@@ -23,7 +23,7 @@ from em.bmm_information import entries, observed_information
 from em.engine import EPS, Problem, Run
 from em.entries import Entries
 from em.estimator import MixtureEM
-from em.fused import count_pass, expected_passes
+from em.fused import count_pass
 from em.identifiability import identify
 from em.information import Information
 from em.samples import Samples, weighted
@@ -53,9 +53,13 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
     prior : BMMPrior or None, default None
         ``None`` is maximum likelihood, with no hidden smoothing.
     n_init : int, default 10
-        Number of restarts; the best one is kept.
+        Number of restarts that are run to the end; the best one is kept.
+    n_starts : int or None, default None
+        Number of starts that a short run of 10 iterations tries, of which the best ``n_init`` are run to the end;
+        None tries no more than are run.
     init : str, BMMParameters or array_like of int, default "k-means++"
-        "k-means++", "kmeans" or "random", or one start: parameters, or labels (n,) for a first M-step.
+        "k-means++", "kmeans" or "random" (see :mod:`em.starts`), or one start: parameters, or labels (n,) for a first
+        M-step.
     tol : float, default 1e-8
         Bound on the gain still to come, in nats of the whole objective (Aitken's extrapolation).
     max_iter : int, default 10000
@@ -113,6 +117,7 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
         n_trials: Any = 1,
         prior: BMMPrior | None = None,
         n_init: int = 10,
+        n_starts: int | None = None,
         init: Any = "k-means++",
         tol: float = 1e-8,
         max_iter: int = 10_000,
@@ -120,7 +125,7 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
         acceleration: str | None = "squarem",
         random_state: Any = None,
     ) -> None:
-        super().__init__(n_components, prior, n_init, init, tol, max_iter, frozen, acceleration, random_state)
+        super().__init__(n_components, prior, n_init, n_starts, init, tol, max_iter, frozen, acceleration, random_state)
         self.n_trials = n_trials
 
     def _trials(self) -> Any:
@@ -159,7 +164,7 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
         log_coefficients = float(frequencies @ log_choose(X, trials))
 
         def expect(parameters: BMMParameters) -> tuple[float, CountStatistics]:
-            n_passes = expected_passes(self.n_init, self.max_iter)
+            n_passes = self._expected_passes()
             log_likelihood, statistics = count_pass(X, trials, parameters, frequencies, n_passes=n_passes)
             return log_likelihood + log_coefficients, statistics
 
@@ -188,6 +193,12 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
         X, trials = checked_counts(samples.X, self._trials_of(samples))
         statistics = sufficient_statistics(X, trials, weighted(responsibilities, samples.weights))
         return mode(statistics, self.prior, self._frozen(X.shape[1]))
+
+    def _frozen_centers(self, samples: Samples) -> Array | None:
+        probs = self._frozen(samples.X.shape[1]).get("probs")
+        if probs is None:
+            return None
+        return probs * trials_matrix(self._trials_of(samples), samples.X.shape).mean(axis=0)
 
     def _conditional_means(self, X: Array, responsibilities: Array) -> Array:
         return (responsibilities @ self.parameters_.probs) * trials_matrix(self._trials(), X.shape)
@@ -258,6 +269,7 @@ class BernoulliMixtureEM(BinomialMixtureEM):
         *,
         prior: BMMPrior | None = None,
         n_init: int = 10,
+        n_starts: int | None = None,
         init: Any = "k-means++",
         tol: float = 1e-8,
         max_iter: int = 10_000,
@@ -265,7 +277,9 @@ class BernoulliMixtureEM(BinomialMixtureEM):
         acceleration: str | None = "squarem",
         random_state: Any = None,
     ) -> None:
-        MixtureEM.__init__(self, n_components, prior, n_init, init, tol, max_iter, frozen, acceleration, random_state)
+        MixtureEM.__init__(
+            self, n_components, prior, n_init, n_starts, init, tol, max_iter, frozen, acceleration, random_state
+        )
 
     def _trials(self) -> Any:
         return 1

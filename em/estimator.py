@@ -17,9 +17,12 @@ from em.acceleration import ACCELERATIONS
 from em.engine import Collapse, Problem, Run, one_blas_thread, run_em
 from em.fitted import FittedMixture, MixtureParameters
 from em.samples import Samples, samples_to_fit
-from em.starts import STARTS, start_responsibilities
+from em.starts import STARTS, VIEWS, start_responsibilities
 from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning
 from models.validation import Array, count_at_least_one, frozen_array, number_above, weights_array
+
+SHORT_RUN, TYPICAL_RUN = 10, 50  # iterations
+START_CELLS, START_ROWS = 2_000_000, 100  # a start looks at so many cells, but at no fewer rows per component
 
 
 class MixtureEM[P: MixtureParameters](FittedMixture[P]):
@@ -33,6 +36,7 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         n_components: int,
         prior: Any,
         n_init: int,
+        n_starts: int | None,
         init: Any,
         tol: float,
         max_iter: int,
@@ -43,6 +47,7 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         self.n_components = n_components
         self.prior = prior
         self.n_init = n_init
+        self.n_starts = n_starts
         self.init = init
         self.tol = tol
         self.max_iter = max_iter
@@ -73,6 +78,10 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
     @abstractmethod
     def _m_step(self, samples: Samples, responsibilities: Array) -> P:
         """Return the M-step's parameters, for starts."""
+
+    @abstractmethod
+    def _frozen_centers(self, samples: Samples) -> Array | None:
+        """Return the components' expected samples (K, D) if they are frozen, or None."""
 
     def _released(self, problem: Problem[P, Any], run: Run[P]) -> P | None:
         """Return better parameters next to a limit that is no maximum, where this family knows a way, or None."""
@@ -110,11 +119,12 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         samples = self._samples(X, sample_weight)
         with one_blas_thread():
             problem = self._problem(samples)
-            runs = [self._run(problem, start) for start in self._starts(samples)]
+            starts = self._starts(samples)
+            runs = self._runs(problem, starts)
             best = max(runs, key=lambda run: (not run.collapsed, run.objective))
             while best.converged and (start := self._released(problem, best)) is not None:
-                best = best.then(self._run(problem, start))
-            self._keep(best, n_collapsed=sum(run.collapsed for run in runs), n_runs=len(runs))
+                best = best.then(self._run(problem, start, self.max_iter))
+            self._keep(best, n_collapsed=sum(run.collapsed for run in runs), n_starts=len(starts))
             self.status_ = "; ".join([self.status_, *self._remarks(samples)])
         return self
 
@@ -128,14 +138,38 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         self._check_data(samples)
         return samples
 
-    def _run(self, problem: Problem[P, Any], start: P) -> Run[P]:
-        return run_em(problem, start, tol=self.tol, max_iter=self.max_iter, acceleration=self.acceleration)
+    def _runs(self, problem: Problem[P, Any], starts: list[P]) -> list[Run[P]]:
+        """Run every start to the end; of more than ``n_init``, only those that lead after a short run of each.
+
+        A start that collapses leaves its place to the next. All that collapsed are among the runs returned.
+        """
+        if len(starts) <= self.n_init:
+            return [self._run(problem, start, self.max_iter) for start in starts]
+        short = [self._run(problem, start, min(SHORT_RUN, self.max_iter)) for start in starts]
+        runs = [run for run in short if run.collapsed]
+        leading_first = sorted(
+            ((run.objective, start) for run, start in zip(short, starts, strict=True) if not run.collapsed),
+            key=lambda pair: -pair[0],
+        )
+        for _, start in leading_first:
+            runs.append(self._run(problem, start, self.max_iter))
+            if sum(not run.collapsed for run in runs) == self.n_init:
+                break
+        return runs
+
+    def _run(self, problem: Problem[P, Any], start: P, max_iter: int) -> Run[P]:
+        return run_em(problem, start, tol=self.tol, max_iter=max_iter, acceleration=self.acceleration)
+
+    def _expected_passes(self) -> int:
+        """Return a guess of how many passes over the data a fit makes."""
+        n_runs = self.n_init if isinstance(self.init, str) else 1
+        return n_runs * min(self.max_iter, TYPICAL_RUN)
 
     def fit_predict(self, X: ArrayLike, y: Any = None) -> np.ndarray:
         """Fit the mixture and return the most probable label of each sample, shape (n,)."""
         return self.fit(X).predict(X)
 
-    def _keep(self, best: Run[P], n_collapsed: int, n_runs: int) -> None:
+    def _keep(self, best: Run[P], n_collapsed: int, n_starts: int) -> None:
         self.parameters_ = best.parameters
         for name, array in best.parameters.arrays().items():
             setattr(self, f"{name}_", array)
@@ -143,17 +177,17 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         self.n_free_parameters_ = sum(n for name, n in counts.items() if name not in (self.frozen or {}))
         self.log_likelihood_, self.objective_ = best.log_likelihood, best.objective
         self.history_, self.n_iter_, self.converged_ = best.history, best.n_iter, best.converged
-        self.n_e_steps_, self.n_collapsed_ = best.n_e_steps, n_collapsed
-        if n_collapsed == n_runs:
-            self.status_ = f"no maximum: all {n_runs} restart(s) collapsed, this one {best.status}"
+        self.n_e_steps_, self.n_collapsed_, self.collapsed_ = best.n_e_steps, n_collapsed, best.collapsed
+        if best.collapsed:
+            self.status_ = f"no maximum: all {n_starts} restart(s) collapsed, this one {best.status}"
             advice = "pass a prior, use fewer components, or look for duplicated samples and collinear columns"
             warnings.warn(f"{self.status_}; {advice}", NoMaximumWarning, stacklevel=3)
             return
-        self.status_ = f"{best.status}; best of {n_runs} restart(s)"
+        self.status_ = f"{best.status}; best of {n_starts} restart(s)"
         if n_collapsed:
             self.status_ += f", of which {n_collapsed} collapsed and were not ranked"
-            if n_collapsed > n_runs / 2:
-                warnings.warn(f"{n_collapsed} of {n_runs} restarts collapsed", CollapseWarning, stacklevel=3)
+            if n_collapsed > n_starts / 2:
+                warnings.warn(f"{n_collapsed} of {n_starts} restarts collapsed", CollapseWarning, stacklevel=3)
         if not best.converged:
             warnings.warn(self.status_, NotConvergedWarning, stacklevel=3)
 
@@ -166,11 +200,18 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
                 return [self._m_step(samples, one_hot)]
             except Collapse as collapse:
                 raise ValueError(f"init labels give no legal start: {collapse}") from None
-        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.n_init)
-        return [self._start(samples, check_random_state(int(seed))) for seed in seeds]
+        n_starts = self.n_init if self.n_starts is None else self.n_starts
+        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=n_starts).tolist()
+        return [
+            self._start(samples, VIEWS[number % len(VIEWS)], check_random_state(seed))
+            for number, seed in enumerate(seeds)
+        ]
 
-    def _start(self, samples: Samples, rng: np.random.RandomState) -> P:
-        return self._m_step(samples, start_responsibilities(samples, self.n_components, self.init, rng))
+    def _start(self, samples: Samples, view: str, rng: np.random.RandomState) -> P:
+        samples = samples.some(max(START_CELLS // samples.X.shape[1], START_ROWS * self.n_components), rng)
+        centers = self._frozen_centers(samples)
+        r = start_responsibilities(samples, self.n_components, self.init, rng, view, centers)
+        return self._m_step(samples, r)
 
     def _frozen(self, n_features: int) -> dict[str, Array]:
         """Return the frozen parameters by name, checked."""
@@ -197,6 +238,8 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
             raise ValueError(f"n_components must be at most the number of samples {X.shape[0]}, got {K}")
         self._frozen(X.shape[1])
         count_at_least_one("n_init", self.n_init)
+        if self.n_starts is not None and count_at_least_one("n_starts", self.n_starts) < self.n_init:
+            raise ValueError(f"n_starts must be None or at least n_init={self.n_init}, got {self.n_starts}")
         count_at_least_one("max_iter", self.max_iter)
         number_above("tol", self.tol, 0, inclusive=True)
         if self.acceleration not in ACCELERATIONS:

@@ -28,18 +28,12 @@ from models.validation import Array
 
 CHUNK_ROWS = 8192
 COMPILING = 1e9  # cells x components x passes that take NumPy as long as compiling takes: some 10 s
-TYPICAL_ITERATIONS = 50
 EVERY_ROW = np.empty(0)  # weights of 1
 
 
 def pays(n_rows: int, n_columns: int, n_components: int, n_passes: float) -> bool:
     """Whether so many passes are worth compiling the kernels for."""
     return n_rows * (n_columns + 2) * n_components * n_passes >= COMPILING
-
-
-def expected_passes(n_init: int, max_iter: int) -> int:
-    """Return a guess of how many passes a fit makes."""
-    return n_init * min(max_iter, TYPICAL_ITERATIONS)
 
 
 def gaussian_pass(

@@ -11,7 +11,7 @@ import numpy as np
 from em.engine import Collapse, Problem
 from em.entries import Entries
 from em.estimator import MixtureEM
-from em.fused import expected_passes, gaussian_pass
+from em.fused import gaussian_pass
 from em.gmm import GaussianStatistics, log_joint, missing_patterns, mode, sufficient_statistics
 from em.gmm_collapse import FLAT_DATA, check_variances, covariance_of, flatness, refuse_collapse
 from em.gmm_information import entries, observed_information
@@ -36,9 +36,13 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
     prior : GMMPrior or None, default None
         ``None`` is maximum likelihood, with no hidden regularisation.
     n_init : int, default 10
-        Number of restarts; the best one that did not collapse is kept.
+        Number of restarts that are run to the end; the best one that did not collapse is kept.
+    n_starts : int or None, default None
+        Number of starts that a short run of 10 iterations tries, of which the best ``n_init`` are run to the end;
+        None tries no more than are run.
     init : str, GMMParameters or array_like of int, default "k-means++"
-        "k-means++", "kmeans" or "random", or one start: parameters, or labels (n,) for a first M-step.
+        "k-means++", "kmeans" or "random" (see :mod:`em.starts`), or one start: parameters, or labels (n,) for a first
+        M-step.
     tol : float, default 1e-8
         Bound on the gain still to come, in nats of the whole objective (Aitken's extrapolation).
     max_iter : int, default 10000
@@ -63,9 +67,9 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         leap.
     n_iter_, n_e_steps_, n_collapsed_ : int
         Iterations and E-steps of the best restart (a refused leap costs an E-step and is no iteration); how many
-        restarts collapsed.
-    converged_ : bool
-        Whether the best restart converged.
+        starts collapsed.
+    converged_, collapsed_ : bool
+        Whether the best restart converged; whether it collapsed, as then all have.
     status_ : str
         A sentence: how it ended, and what to do about it if anything.
 
@@ -103,6 +107,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         covariance_type: str = "full",
         prior: GMMPrior | None = None,
         n_init: int = 10,
+        n_starts: int | None = None,
         init: Any = "k-means++",
         tol: float = 1e-8,
         max_iter: int = 10_000,
@@ -110,7 +115,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         acceleration: str | None = "squarem",
         random_state: Any = None,
     ) -> None:
-        super().__init__(n_components, prior, n_init, init, tol, max_iter, frozen, acceleration, random_state)
+        super().__init__(n_components, prior, n_init, n_starts, init, tol, max_iter, frozen, acceleration, random_state)
         self.covariance_type = covariance_type
 
     def _check_data(self, samples: Samples) -> None:
@@ -138,7 +143,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         if "means" in frozen:  # variances are about them
             gaps = samples.mean - frozen["means"]
             spread = spread + gaps.T @ gaps / len(gaps)
-        n_passes = expected_passes(self.n_init, self.max_iter)
+        n_passes = self._expected_passes()
         groups, estimated = list(_groups(samples)), "covariances" not in frozen
         hopeless = self.prior is None and estimated and kind in ("full", "tied") and flatness(spread) < FLAT_DATA
 
@@ -177,9 +182,12 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         ]
         return mode(reduce(operator.add, parts), self.prior, frozen)
 
-    def _start(self, samples: Samples, rng: np.random.RandomState) -> GMMParameters:
+    def _frozen_centers(self, samples: Samples) -> Array | None:
+        return self._frozen(samples.X.shape[1]).get("means")
+
+    def _start(self, samples: Samples, view: str, rng: np.random.RandomState) -> GMMParameters:
         try:
-            return super()._start(samples, rng)
+            return super()._start(samples, view, rng)
         except Collapse:
             alike = _independent(samples, self.n_components, self.covariance_type)
             return replace(alike, **self._frozen(samples.X.shape[1]))  # type: ignore[arg-type]

@@ -133,7 +133,7 @@ def likelihood_ratio_test(
     first, *seeds = rng.randint(2**31 - 1, size=B + 1).tolist()
     null, alternative = _fits(X, estimators, check_random_state(first))
     for fit in (null, alternative):
-        if _collapsed(fit):
+        if fit.collapsed_:
             raise ValueError(
                 f"n_components={n_components} cannot be tested against {n_components + 1} on this X: the fit with "
                 f"{fit.n_components} has no log-likelihood to compare ({fit.status_})"
@@ -170,11 +170,6 @@ def _fits(X: ArrayLike, estimators: list[MixtureEM[Any]], rng: np.random.RandomS
 
 def _statistic(null: MixtureEM[Any], alternative: MixtureEM[Any]) -> float:
     """Return λ, or NaN if a fit has no maximum."""
-    if _collapsed(null) or _collapsed(alternative):
+    if null.collapsed_ or alternative.collapsed_:
         return float("nan")
     return 2 * (alternative.log_likelihood_ - null.log_likelihood_)
-
-
-def _collapsed(fit: MixtureEM[Any]) -> bool:
-    """Return whether every restart collapsed, so that there is no maximum."""
-    return bool(fit.n_collapsed_ == fit.n_init)

@@ -67,6 +67,20 @@ class Samples:
         """The rows with the mean of its column in each missing cell."""
         return self.X if self.complete else np.where(np.isnan(self.X), self.mean, self.X)
 
+    def some(self, n_rows: int, rng: np.random.RandomState) -> "Samples":
+        """Return at most so many rows: all of them, or a random part in which each sample is as likely as another.
+
+        Sparse rows are all kept: a part may not show a rare feature.
+        """
+        if issparse(self.X) or len(self.X) <= n_rows:
+            return self
+        if self.weights is None:
+            chosen = np.sort(rng.choice(len(self.X), n_rows, replace=False))
+        else:
+            chosen = np.sort(rng.choice(len(self.X), n_rows, p=self.weights / self.total))
+        part = Samples(np.ascontiguousarray(self.X[chosen]), None, self.kept[chosen], self.n_rows)
+        return self if np.isnan(part.X).all(axis=0).any() else part  # a column that hardly anybody answered
+
     def _average(self, values: Array) -> Array:
         observed = ~np.isnan(self.X)
         weights = observed if self.weights is None else observed * self.weights[:, None]

@@ -1,5 +1,7 @@
 """Sparse samples, in CSR form: their rows, and starts from the stored cells alone. X is never made dense."""
 
+from typing import Any
+
 import numpy as np
 from scipy.sparse import csr_array
 
@@ -19,35 +21,41 @@ def rows_of(X: csr_array, rows: slice) -> csr_array:
     return csr_array((X.data[cells], X.indices[cells], starts - starts[0]), shape=(len(starts) - 1, X.shape[1]))
 
 
-def start_labels(samples: Samples, n_clusters: int, method: str, rng: np.random.RandomState) -> np.ndarray:
-    """Return labels (n,) from k-means++ or K-means, on features scaled to unit variance.
+def start_labels(
+    samples: Samples, n_clusters: int, method: str, rng: np.random.RandomState, centers: Array | None = None
+) -> np.ndarray:
+    """Return labels (n,) from k-means++, K-means or given centres (K, D), on features scaled to unit variance.
 
     Distances need no centred features, so x / σ stays sparse, and ‖x - c‖² = ‖x‖² - 2 x · c + ‖c‖². Counts are small
     whole numbers: the expanded square loses no digits that matter.
     """
     n = samples.X.shape[0]
     w = np.ones(n) if samples.weights is None else samples.weights
-    X = _scaled(samples.X, w)
-    norms, key = X.power(2).sum(axis=1), X @ np.sqrt(np.arange(2, 2 + X.shape[1]))
+    counts: Any = samples.X
+    deviation = _deviation(counts, w)
+    X = csr_array((counts.data / deviation[counts.indices], counts.indices, counts.indptr), counts.shape)
+    norms = X.power(2).sum(axis=1)
+    if centers is not None:
+        return _nearest(X, norms, centers / deviation)
+    key = X @ np.sqrt(np.arange(2, 2 + X.shape[1]))
     chosen = choose_rows(key, lambda rows: _squared_distances(X, norms, X[rows].toarray()), n_clusters, rng, w)
     centers = X[chosen].toarray()
     labels = _nearest(X, norms, centers)
     for _ in range(MOST_ROUNDS if method == "kmeans" else 0):
-        counts = np.bincount(labels, w, minlength=n_clusters)[:, None]
+        sizes = np.bincount(labels, w, minlength=n_clusters)[:, None]
         totals = (csr_array((w, labels, np.arange(n + 1)), shape=(n, n_clusters)).T @ X).toarray()
-        centers = np.where(counts > 0, totals / np.where(counts > 0, counts, 1.0), centers)
+        centers = np.where(sizes > 0, totals / np.where(sizes > 0, sizes, 1.0), centers)
         before, labels = labels, _nearest(X, norms, centers)
         if (labels == before).all():
             break
     return labels
 
 
-def _scaled(X: csr_array, w: Array) -> csr_array:
-    """Return X with each column divided by its standard deviation, unless it is constant."""
+def _deviation(X: csr_array, w: Array) -> Array:
+    """Return the standard deviation of each column (D,), or 1 of a constant one."""
     mean, mean_square = w @ X / w.sum(), w @ X.power(2) / w.sum()
     variance = mean_square - mean**2
-    deviation = np.sqrt(np.where(variance > CONSTANT * mean_square, variance, 1.0))
-    return csr_array((X.data / deviation[X.indices], X.indices, X.indptr), shape=X.shape)
+    return np.sqrt(np.where(variance > CONSTANT * mean_square, variance, 1.0))
 
 
 def _squared_distances(X: csr_array, norms: Array, centers: Array) -> Array:

@@ -1,24 +1,38 @@
-"""Where EM starts: responsibilities from k-means++, from K-means, or at random. They know no family."""
+"""Where EM starts: responsibilities from k-means++, from K-means, or at random. They know no family.
+
+Distances mean little before the clusters are known, so the restarts take turns to measure them in three sets of
+coordinates: features scaled to unit variance; features whitened, so that no direction of the data is longer than
+another; and one random direction of the whitened data. Where clusters are flat, long and parallel, the first finds none
+of them and the others do; elsewhere it may be the other way round.
+"""
 
 import numpy as np
 from scipy.sparse import issparse
 
 from em.kmeans import KMeans, kmeans_plusplus, nearest
-from em.samples import Samples
+from em.samples import Samples, weighted
 from em.sparse import start_labels
 from models.validation import Array
 
 STARTS = ("k-means++", "kmeans", "random")
+VIEWS = ("scaled", "whitened", "direction")
 HARDNESS = 0.9
+FLAT = 1e-10  # eigenvalue of the correlations below which a direction is no direction of the data
 
 
-def start_responsibilities(samples: Samples, n_components: int, method: str, rng: np.random.RandomState) -> Array:
+def start_responsibilities(
+    samples: Samples,
+    n_components: int,
+    method: str,
+    rng: np.random.RandomState,
+    view: str = "scaled",
+    centers: Array | None = None,
+) -> Array:
     """Return responsibilities (n, K) for a first M-step.
 
-    Labels from k-means++ or K-means, on features scaled to unit variance, are softened to
-    r = 0.9 onehot + 0.1 / K: every component keeps a little of every sample, so no start is degenerate
-    (a prob of exactly 0, which EM could never leave, or a singular covariance). "random" draws each row from a flat
-    Dirichlet.
+    Labels from k-means++ or K-means are softened to r = 0.9 onehot + 0.1 / K: every component keeps a little of every
+    sample, so no start is degenerate (a prob of exactly 0, which EM could never leave, or a singular covariance).
+    "random" draws each row from a flat Dirichlet.
 
     Parameters
     ----------
@@ -30,18 +44,41 @@ def start_responsibilities(samples: Samples, n_components: int, method: str, rng
         How to start.
     rng : RandomState
         Source of randomness.
+    view : {"scaled", "whitened", "direction"}, default "scaled"
+        Coordinates in which distances are measured; sparse features are always scaled.
+    centers : ndarray, shape (K, D), or None
+        Centres that are known, because the means are frozen; each row goes to the nearest.
     """
     K = n_components
     if method == "random":
         return rng.dirichlet(np.ones(K), size=samples.X.shape[0])
     if issparse(samples.X):
-        return _softened(start_labels(samples, K, method, rng), K)
-    scaled = (samples.filled - samples.mean) / np.where(samples.deviation > 0, samples.deviation, 1.0)
-    centers = kmeans_plusplus(scaled, K, rng, samples.weights)
-    if method == "kmeans":
-        centers = KMeans(K, n_init=1, init=centers).fit(scaled, sample_weight=samples.weights).cluster_centers_
-    return _softened(nearest(scaled, centers)[0], K)
+        return _softened(start_labels(samples, K, method, rng, centers), K)
+    axes = _axes(samples, view, rng)
+    rows = (samples.filled - samples.mean) @ axes
+    if centers is not None:
+        seeds = (centers - samples.mean) @ axes
+    else:
+        seeds = kmeans_plusplus(rows, K, rng, samples.weights)
+        if method == "kmeans":
+            seeds = KMeans(K, n_init=1, init=seeds).fit(rows, sample_weight=samples.weights).cluster_centers_
+    return _softened(nearest(rows, seeds)[0], K)
 
 
 def _softened(labels: np.ndarray, n_components: int) -> Array:
     return HARDNESS * np.eye(n_components)[labels] + (1 - HARDNESS) / n_components
+
+
+def _axes(samples: Samples, view: str, rng: np.random.RandomState) -> Array:
+    """Return the matrix (D, number of coordinates) that takes centred rows to the coordinates of a view."""
+    scales = 1 / np.where(samples.deviation > 0, samples.deviation, 1.0)
+    if view == "scaled":
+        return np.diag(scales)
+    scaled = (samples.filled - samples.mean) * scales
+    values, vectors = np.linalg.eigh(scaled.T @ weighted(scaled, samples.weights) / samples.total)
+    kept = values > FLAT
+    whitener = scales[:, None] * vectors[:, kept] / np.sqrt(values[kept])
+    if view == "whitened" or not kept.any():
+        return whitener
+    direction = rng.normal(size=(whitener.shape[1], 1))
+    return np.asarray(whitener @ direction / np.linalg.norm(direction))

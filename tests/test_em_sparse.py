@@ -57,13 +57,14 @@ def test_sparse_and_dense_fits_from_the_same_start_are_the_same(m, prior, weight
 @pytest.mark.parametrize("init", ["k-means++", "kmeans"])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.filterwarnings("ignore::em.NotConvergedWarning")
-def test_named_starts_are_those_of_the_dense_data(init, weighted):
+@pytest.mark.parametrize("frozen", [None, {"probs": np.linspace(0.1, 0.9, 48).reshape(4, 12)}], ids=["free", "frozen"])
+def test_named_starts_are_those_of_the_dense_data(init, weighted, frozen):
     """Distances are the same up to rounding, so the same rows are drawn."""
     X, _ = rare_counts(n=500, D=12, m=2)
     X[:, 0] = 2  # a constant column has no spread to scale by
     times = np.random.RandomState(1).randint(0, 4, size=len(X)) if weighted else None
     for seed in range(3):
-        estimator = BinomialMixtureEM(4, n_trials=2, n_init=1, init=init, max_iter=1, random_state=seed)
+        estimator = BinomialMixtureEM(4, n_trials=2, n_init=1, init=init, frozen=frozen, max_iter=1, random_state=seed)
         history = estimator.fit(csr_array(X), sample_weight=times).history_
         np.testing.assert_allclose(history, estimator.fit(X, sample_weight=times).history_, rtol=1e-12)
 

@@ -1,0 +1,172 @@
+"""Where EM starts, and which starts are run to the end."""
+
+import numpy as np
+import pytest
+import reference_data
+from sklearn.metrics import adjusted_rand_score
+from sklearn.mixture import GaussianMixture
+
+import em.estimator
+from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM, NoMaximumWarning
+from em.samples import Samples
+from em.starts import STARTS, VIEWS, start_responsibilities
+
+
+def cigars(seed, n=400):
+    """Two long, flat, parallel clusters, in coordinates turned at random (scikit-learn's issue 34842)."""
+    rng = np.random.RandomState(seed)
+    z = rng.randint(2, size=n)
+    X = np.column_stack([rng.normal(size=n) + 6 * z, 40 * rng.normal(size=n)])
+    return X @ np.linalg.qr(rng.normal(size=(2, 2)))[0], z, 2
+
+
+def hidden_axis(seed, n=500):
+    """Three clusters along one axis; all directions of the data have the same variance (issues 34842 and 34845)."""
+    rng = np.random.RandomState(seed)
+    z = rng.randint(3, size=n)
+    X = rng.normal(size=(n, 5))
+    X[:, 0] = (X[:, 0] + 6 * z) / np.sqrt(1 + 36 * 2 / 3)
+    return X @ np.linalg.qr(rng.normal(size=(5, 5)))[0], z, 3
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("data", [cigars, hidden_axis])
+def test_on_anisotropic_data_starts_are_no_worse_than_scikit_learns(data, seed):
+    X, z, K = data(seed)
+    ours = GaussianMixtureEM(K, tol=1e-3, random_state=seed).fit(X)
+    theirs = GaussianMixture(K, n_init=10, reg_covar=0, random_state=seed).fit(X)
+    assert ours.log_likelihood_ > theirs.score(X) * len(X) - 1e-3
+    assert adjusted_rand_score(z, ours.predict(X)) > 0.95
+
+
+def test_a_single_view_would_not_do():
+    """What the three sets of coordinates are for: labels of one k-means start in each."""
+    X, z, K = cigars(0)
+    samples = Samples(X, None, np.arange(len(X)), len(X))
+    right = {
+        view: adjusted_rand_score(
+            z, start_responsibilities(samples, K, "kmeans", np.random.RandomState(0), view).argmax(axis=1)
+        )
+        for view in VIEWS
+    }
+    assert right["scaled"] < 0.1
+    assert max(right.values()) > 0.5
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """Every run that an estimator makes, in order: its limit of iterations and what it found."""
+    found = []
+
+    def spy(*args, max_iter, **kwargs):
+        found.append((max_iter, run_em(*args, max_iter=max_iter, **kwargs)))
+        return found[-1][1]
+
+    run_em = em.estimator.run_em
+    monkeypatch.setattr(em.estimator, "run_em", spy)
+    return found
+
+
+@pytest.mark.parametrize("init", STARTS)
+def test_the_best_of_many_short_runs_go_on_to_the_end(init, runs):
+    X = reference_data.iris()
+    fit = GaussianMixtureEM(3, n_init=2, n_starts=9, init=init, tol=1e-4, random_state=0).fit(X)
+    short = [run for max_iter, run in runs if max_iter == em.estimator.SHORT_RUN]
+    whole = [run for max_iter, run in runs if max_iter == fit.max_iter]
+    assert len(short) == 9
+    assert all(run.n_iter <= em.estimator.SHORT_RUN for run in short)
+    alive = sorted((run for run in short if not run.collapsed), key=lambda run: -run.objective)
+    ended = [run for run in whole if not run.collapsed]
+    assert len(ended) == 2
+    assert [run.history[0] for run in whole] == [run.history[0] for run in alive[: len(whole)]]
+    assert fit.objective_ == max(run.objective for run in ended)
+    assert fit.n_collapsed_ == sum(run.collapsed for run in [*short, *whole])
+    assert "best of 9 restart(s)" in fit.status_
+
+
+def test_short_runs_are_the_restarts_that_there_would_be_without_them(runs):
+    X = reference_data.faithful()
+    GaussianMixtureEM(2, n_init=4, random_state=3).fit(X)
+    alone = [run.history[0] for _, run in runs]
+    runs.clear()
+    GaussianMixtureEM(2, n_init=1, n_starts=4, random_state=3).fit(X)
+    assert [run.history[0] for _, run in runs[:4]] == alone
+
+
+def test_where_every_start_collapses_there_is_no_maximum():
+    X = np.repeat([[0.0, 0.0], [1.0, 5.0], [4.0, 2.0]], [10, 10, 10], axis=0)
+    with pytest.warns(NoMaximumWarning):
+        fit = GaussianMixtureEM(3, n_init=2, n_starts=6, random_state=0).fit(X)
+    assert fit.collapsed_
+    assert fit.n_collapsed_ == 6
+
+
+def test_components_start_at_the_means_that_are_frozen():
+    """From labels in another order EM would have to exchange the clusters; one start must do, whatever the seed."""
+    rng = np.random.RandomState(0)
+    X = np.concatenate([rng.normal(size=(90, 2)), rng.normal([8, 0], 1, size=(30, 2))])
+    means = [[0.0, 0.0], [8.0, 0.0]]
+    best = GaussianMixtureEM(2, frozen={"means": means}, init=[0] * 90 + [1] * 30).fit(X)
+    for seed in range(6):
+        fit = GaussianMixtureEM(2, frozen={"means": means}, n_init=1, random_state=seed).fit(X)
+        assert fit.history_[0] > best.objective_ - 0.4 * len(X)
+        assert fit.objective_ == pytest.approx(best.objective_, rel=1e-9)
+
+
+def test_components_start_at_the_probs_that_are_frozen():
+    rng = np.random.RandomState(0)
+    probs = np.array([[0.9] * 6, [0.1] * 6])
+    z = (np.arange(200) < 40).astype(int)
+    X = rng.binomial(5, probs[z])
+    for seed in range(6):
+        fit = BinomialMixtureEM(2, n_trials=5, frozen={"probs": probs}, n_init=1, random_state=seed).fit(X)
+        assert fit.history_[0] > fit.objective_ - 0.1 * len(X)
+        np.testing.assert_allclose(fit.weights_, [0.8, 0.2], atol=1e-3)
+
+
+@pytest.mark.parametrize("weights", [None, np.array([1.0] * 900 + [100.0] * 100)])
+def test_a_start_looks_at_a_part_of_many_rows_that_stands_for_all(weights, monkeypatch):
+    X = np.arange(1000.0)[:, None]
+    part = Samples(X, weights, np.arange(1000), 1000).some(200, np.random.RandomState(0))
+    assert part.X.shape == (200, 1)
+    assert part.weights is None
+    np.testing.assert_array_equal(part.X[:, 0], part.kept)
+    expected = 0.1 if weights is None else 10000 / 10900
+    assert abs((part.X >= 900).mean() - expected) < 4 * np.sqrt(0.1 * 0.9 / 200)
+    apart = X + 3000 * (X >= 500)
+    whole = GaussianMixtureEM(2, random_state=0).fit(apart, sample_weight=weights)
+    monkeypatch.setattr(em.estimator, "START_CELLS", 300)
+    monkeypatch.setattr(em.estimator, "START_ROWS", 10)
+    fit = GaussianMixtureEM(2, random_state=0).fit(apart, sample_weight=weights)
+    assert fit.history_[0] != whole.history_[0]
+    assert fit.objective_ == pytest.approx(whole.objective_, rel=1e-9)
+
+
+def test_a_part_of_the_rows_has_an_observed_cell_in_every_column():
+    X = np.ones((1000, 2))
+    X[1:, 1] = np.nan
+    samples = Samples(X, None, np.arange(1000), 1000)
+    assert samples.some(10, np.random.RandomState(0)) is samples
+
+
+def test_views_are_the_same_for_one_feature():
+    X = reference_data.galaxies()
+    samples = Samples(X, None, np.arange(len(X)), len(X))
+    labels = [start_responsibilities(samples, 3, "k-means++", np.random.RandomState(1), view) for view in VIEWS[:2]]
+    np.testing.assert_allclose(*labels)
+
+
+def test_collinear_features_have_fewer_directions():
+    x = np.random.RandomState(0).normal(size=(200, 2))
+    X = (np.column_stack([x, x @ [1, 2]]) > 0).astype(float)
+    X = np.column_stack([X, X[:, 0]])
+    for view in VIEWS:
+        samples = Samples(X, None, np.arange(200), 200)
+        assert start_responsibilities(samples, 3, "kmeans", np.random.RandomState(0), view).shape == (200, 3)
+    assert BernoulliMixtureEM(2, random_state=0, n_init=3).fit(X).converged_
+
+
+@pytest.mark.parametrize(("n_starts", "problem"), [(3, "at least n_init=10"), (0, "n_starts"), (12.5, "n_starts")])
+def test_fewer_starts_than_runs_are_refused(n_starts, problem):
+    with pytest.raises(ValueError, match=problem):
+        GaussianMixtureEM(2, n_starts=n_starts).fit(reference_data.faithful())
