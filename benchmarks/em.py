@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.cases import CASES, QUICK, Case
-from benchmarks.contestants import installed, rivals_of
+from benchmarks.contestants import CONTESTANTS, installed, rivals_of
 from em.fused import available_threads
 
 
@@ -74,7 +74,7 @@ def row(case: Case, rival: str, limits: dict[str, float], threads: int, repeats:
     shares = [f"{case.n_flops / limits['dgemm'] / seconds:.0%}", f"{case.n_bytes / limits['copy'] / seconds:.0%}"]
     own = [f"{seconds:.4f}", f"{mine['megabytes'].max():.0f}"]
     if theirs is None:
-        return [rival, "not installed", own[0], "", "", own[1], *shares]
+        return [rival, "not installed" if rival in CONTESTANTS else "-", own[0], "", "", own[1], *shares]
     check_same_work(case, mine["log_likelihood"][0], theirs["log_likelihood"][0])
     ratios = theirs["seconds"] / mine["seconds"]
     ratio = f"{np.median(ratios):.1f} ({ratios.min():.1f}-{ratios.max():.1f})"

@@ -4,19 +4,20 @@ The mathematics is in :mod:`models.bmm`; formulas there, code here, in the same 
 are in :mod:`em.bmm_estimator`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import csr_array, issparse
 from scipy.special import gammaln
 
 from em.bound import check_responsibilities, normalise
 from em.samples import weighted
 from models.bmm import BMMParameters, BMMPrior
-from models.bmm.counts import count_matrix
+from models.bmm.counts import count_matrix, sparse_count_matrix
 from models.validation import Array, check_sample_weight
 
 
@@ -137,14 +138,20 @@ def mode(
     return BMMParameters(frozen.get("weights", weights), frozen.get("probs", np.clip(probs, 0, 1)))
 
 
-def patterns(X: Array, trials: Array, weights: Array | None = None) -> tuple[Array, Array, Array]:
+def checked_counts(X: Any, n_trials: ArrayLike) -> tuple[Any, Array]:
+    """Return X (n, D), dense or CSR, and the trials of each cell, checked."""
+    return (sparse_count_matrix if issparse(X) else count_matrix)(X, n_trials)
+
+
+def patterns(X: Any, trials: Array, weights: Array | None = None) -> tuple[Any, Array, Array]:
     """Return the distinct rows of (X, trials) and how often each occurs: the same sums over fewer rows.
 
-    Many rows that hardly ever repeat are returned as they are: finding that out costs more than some passes.
+    Many rows that hardly ever repeat are returned as they are: finding that out costs more than some passes. So are
+    sparse ones.
     """
     same_trials = trials.strides[0] == 0
-    if _repeat_rarely(X):
-        return X, trials, np.ones(len(X)) if weights is None else weights
+    if issparse(X) or _repeat_rarely(X):
+        return X, trials, np.ones(len(trials)) if weights is None else weights
     rows = X if same_trials else np.hstack([X, trials])
     distinct, which, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
     frequencies = counts.astype(np.float64) if weights is None else np.bincount(which.ravel(), weights=weights)
@@ -167,10 +174,14 @@ def _repeat_rarely(X: Array) -> bool:
     return m - len(np.unique(sample, axis=0)) < m * m / n
 
 
-def log_choose(X: Array, trials: Array) -> Array:
+def log_choose(X: Any, trials: Array) -> Array:
     """Return Σ_d log C(m_id, x_id), shape (n,): the part of the density that no parameter touches."""
     if trials.max() <= 1:
-        return np.zeros(len(X))
+        return np.zeros(len(trials))
+    if issparse(X):  # log C(m, 0) = 0
+        x, m, rows = X.data, trials[0][X.indices], np.repeat(np.arange(len(trials)), np.diff(X.indptr))
+        terms = gammaln(m + 1) - gammaln(x + 1) - gammaln(m - x + 1)
+        return np.bincount(rows, terms, minlength=len(trials)).astype(np.float64)
     return (gammaln(trials + 1) - gammaln(X + 1) - gammaln(trials - X + 1)).sum(axis=1)
 
 
@@ -182,11 +193,47 @@ def log_weights(parameters: BMMParameters) -> Array:
 
 def log_kernel(X: Array, trials: Array, probs: Array) -> Array:
     """Return Σ_d x log p + (m - x) log(1 - p), shape (n, K), with 0 log 0 = 0."""
+    log_success, log_failure, never, always = log_probs(probs)
+    kernel = X @ log_success.T + (trials - X) @ log_failure.T
+    if never.any() or always.any():
+        impossible = X @ never.T + (trials - X) @ always.T
+        kernel[impossible > 0] = -np.inf
+    return kernel
+
+
+def log_probs(probs: Array) -> tuple[Array, Array, Array, Array]:
+    """Return log p and log(1 - p) with 0 in the place of -inf, and 1 or 0 for where p is 0 and where it is 1.
+
+    With successes where p = 0, or failures where p = 1, a sample is impossible: that has to be counted besides.
+    """
     never, always = probs == 0, probs == 1
     log_success = np.log(np.where(never, 1.0, probs))
     log_failure = np.log1p(-np.where(always, 0.0, probs))
-    kernel = X @ log_success.T + (trials - X) @ log_failure.T
-    if never.any() or always.any():
-        impossible = X @ never.T.astype(float) + (trials - X) @ always.T.astype(float)
-        kernel[impossible > 0] = -np.inf
-    return kernel
+    return log_success, log_failure, never.astype(np.float64), always.astype(np.float64)
+
+
+def sparse_log_joint(parameters: BMMParameters, trials: Array) -> Callable[[csr_array], Array]:
+    """Return the function of sparse rows that gives log p(x_i, z_i = k), shape (n, K), up to binomial coefficients.
+
+    That is log π_k + m · log(1 - p_k), the same for all rows, plus x · log odds_k. The log odds are -inf where p = 0,
+    which a stored cell makes impossible. Where p = 1 the successes must be as many as the trials.
+
+    Parameters
+    ----------
+    parameters : BMMParameters
+        Current parameters.
+    trials : ndarray, shape (D,)
+        Number of trials of each cell of a row.
+    """
+    log_success, log_failure, never, always = log_probs(parameters.probs)
+    log_odds = np.ascontiguousarray(np.where(never, -np.inf, log_success - log_failure).T)
+    base, always = log_weights(parameters) + log_failure @ trials, np.ascontiguousarray(always.T)
+    wanted = trials @ always
+
+    def log_joint_of(x: csr_array) -> Array:
+        joint = base + x @ log_odds
+        if wanted.any():
+            joint[x @ always < wanted] = -np.inf
+        return np.asarray(joint)
+
+    return log_joint_of

@@ -5,15 +5,18 @@ from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils import Tags
 
 from em.bmm import (
     CountStatistics,
+    checked_counts,
     log_choose,
     log_kernel,
     log_weights,
     mode,
     patterns,
+    sparse_log_joint,
     sufficient_statistics,
 )
 from em.bmm_information import entries, observed_information
@@ -24,9 +27,10 @@ from em.fused import count_pass
 from em.identifiability import identify
 from em.information import Information
 from em.samples import Samples, weighted
+from em.sparse import rows_of
 from em.status import NotIdentifiableWarning
 from models.bmm import BMMParameters, BMMPrior, simulate
-from models.bmm.counts import count_matrix, trials_matrix
+from models.bmm.counts import trials_matrix
 from models.validation import Array
 
 NEAR_BOUNDARY = 1e-8
@@ -36,6 +40,9 @@ SCALES = {"weights": 1.0, "probs": 1.0}
 
 class BinomialMixtureEM(MixtureEM[BMMParameters]):
     """Binomial mixture fitted by EM: maximum likelihood, or MAP under the prior that the PyMC model takes.
+
+    X may be any scipy.sparse matrix or array where rows have the same trials; it is never made dense, and has no
+    missing cells.
 
     Parameters
     ----------
@@ -125,9 +132,9 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
         return self.n_trials
 
     def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that the data are not negative."""
+        """Tell scikit-learn that the data are not negative, and may be sparse."""
         tags = super().__sklearn_tags__()
-        tags.input_tags.positive_only = True
+        tags.input_tags.positive_only = tags.input_tags.sparse = True
         return tags
 
     def _trials_of(self, samples: Samples) -> Any:
@@ -138,7 +145,7 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
         return trials
 
     def _check_data(self, samples: Samples) -> None:
-        count_matrix(samples.X, self._trials_of(samples))
+        checked_counts(samples.X, self._trials_of(samples))
         if self.prior is not None:
             if not isinstance(self.prior, BMMPrior):
                 raise ValueError(f"prior must be None or a BMMPrior, got {type(self.prior).__name__}")
@@ -152,7 +159,7 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
         return {"weights": (K,), "probs": (K, D)}
 
     def _problem(self, samples: Samples) -> Problem[BMMParameters, CountStatistics]:
-        X, trials = count_matrix(samples.X, self._trials_of(samples))
+        X, trials = checked_counts(samples.X, self._trials_of(samples))
         X, trials, frequencies = patterns(X, trials, samples.weights)
         frozen = self._frozen(X.shape[1])
         log_coefficients = float(frequencies @ log_choose(X, trials))
@@ -184,7 +191,7 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
         return released if gain > 1e3 * EPS * abs(run.objective) else None
 
     def _m_step(self, samples: Samples, responsibilities: Array) -> BMMParameters:
-        X, trials = count_matrix(samples.X, self._trials_of(samples))
+        X, trials = checked_counts(samples.X, self._trials_of(samples))
         statistics = sufficient_statistics(X, trials, weighted(responsibilities, samples.weights))
         return mode(statistics, self.prior, self._frozen(X.shape[1]))
 
@@ -198,7 +205,11 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
         return (responsibilities @ self.parameters_.probs) * trials_matrix(self._trials(), X.shape)
 
     def _log_joint_of(self, X: Array) -> Callable[[slice], Array]:
-        X, trials = count_matrix(X, self._trials())
+        X, trials = checked_counts(X, self._trials())
+        if issparse(X):
+            log_joint = sparse_log_joint(self.parameters_, trials[0])
+            coefficients = log_choose(X, trials)
+            return lambda rows: coefficients[rows, None] + log_joint(rows_of(X, rows))
         log_pi, probs = log_weights(self.parameters_), self.parameters_.probs
         return lambda rows: (
             log_pi + log_choose(X[rows], trials[rows])[:, None] + log_kernel(X[rows], trials[rows], probs)

@@ -10,11 +10,13 @@ and all others 0. A missing cell is one of no trials, m = x = 0.
 
 from collections.abc import Collection, Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 
-from em.bmm import log_kernel, log_weights
+from em.bmm import checked_counts, log_kernel, log_weights
 from em.entries import BOUNDARY, Entries, Entry, describe
 from em.information import (
     Block,
@@ -27,7 +29,6 @@ from em.information import (
     row_blocks,
 )
 from models.bmm import BMMParameters, BMMPrior
-from models.bmm.counts import count_matrix
 from models.validation import Array
 
 
@@ -44,7 +45,7 @@ def observed_information(
     Parameters
     ----------
     X : array_like, shape (n, D)
-        Counts of successes; NaN where missing at random.
+        Counts of successes; NaN where missing at random. Sparse X is made dense block by block.
     parameters : BMMParameters
         The estimate.
     prior : BMMPrior or None, default None
@@ -68,10 +69,10 @@ def observed_information(
     >>> observed_information([[1]] * 36 + [[0]] * 64, BMMParameters([1.0], [[0.36]])).standard_errors.round(3)
     array([  nan, 0.048])
     """
-    X, trials = count_matrix(X, n_trials)
-    w = frequencies(sample_weight, len(X))
-    if X.shape[1] != parameters.n_features:
-        raise ValueError(f"X must have {parameters.n_features} columns like the probs, got {X.shape[1]}")
+    X, trials = checked_counts(X, n_trials)
+    w = frequencies(sample_weight, len(trials))
+    if trials.shape[1] != parameters.n_features:
+        raise ValueError(f"X must have {parameters.n_features} columns like the probs, got {trials.shape[1]}")
     found = entries(parameters, w.sum(), frozen)
     if prior is not None:
         prior.check_fits(parameters.n_components, parameters.n_features)
@@ -89,14 +90,15 @@ def entries(parameters: BMMParameters, n_samples: float, frozen: Collection[str]
     return describe(parameters.arrays(), listed, n_samples, frozen)
 
 
-def complete_data(X: Array, trials: Array, parameters: BMMParameters, sample_weight: Array) -> Iterator[Block]:
+def complete_data(X: Any, trials: Array, parameters: BMMParameters, sample_weight: Array) -> Iterator[Block]:
     """Yield the samples in blocks, with scores and curvature as if their labels were known."""
     K, D = parameters.probs.shape
     places = K + np.arange(K * D).reshape(K, D)
     probs = _interior(parameters.probs)
-    for rows in row_blocks(len(X), K + K * D):
-        joint = log_weights(parameters) + log_kernel(X[rows], trials[rows], parameters.probs)
-        yield Block(joint, sample_weight[rows], partial(_component, X[rows], trials[rows] - X[rows], probs, places))
+    for rows in row_blocks(len(trials), K + K * D):
+        x, m = X[rows].toarray() if issparse(X) else X[rows], trials[rows]
+        joint = log_weights(parameters) + log_kernel(x, m, parameters.probs)
+        yield Block(joint, sample_weight[rows], partial(_component, x, m - x, probs, places))
 
 
 def _component(successes: Array, failures: Array, probs: Array, places: np.ndarray, k: int, v: Array) -> Component:

@@ -234,8 +234,8 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
 
     def _check_settings(self, samples: Samples) -> None:
         K, X = count_at_least_one("n_components", self.n_components), samples.X
-        if len(X) < K:
-            raise ValueError(f"n_components must be at most the number of samples {len(X)}, got {K}")
+        if X.shape[0] < K:
+            raise ValueError(f"n_components must be at most the number of samples {X.shape[0]}, got {K}")
         self._frozen(X.shape[1])
         count_at_least_one("n_init", self.n_init)
         if self.n_starts is not None and count_at_least_one("n_starts", self.n_starts) < self.n_init:

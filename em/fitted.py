@@ -6,6 +6,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, DensityMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -70,9 +71,9 @@ class FittedMixture[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
 
     def _normalised(self, X: ArrayLike) -> tuple[Array, Array]:
         X = samples_to_use(self, X, missing=True)
-        responsibilities, log_prob = np.empty((len(X), self.n_components)), np.empty(len(X))
-        log_joint = self._log_joint_of(X)
-        for rows in blocks(len(X)):
+        n, log_joint = X.shape[0], self._log_joint_of(X)
+        responsibilities, log_prob = np.empty((n, self.n_components)), np.empty(n)
+        for rows in blocks(n):
             responsibilities[rows], log_prob[rows] = normalise(log_joint(rows))
         return responsibilities, log_prob
 
@@ -97,10 +98,12 @@ class FittedMixture[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         """Return X (n, D) with each missing cell replaced by its conditional mean given the row's observed cells.
 
         E[x_id | observed] = Σ_k p(z_i = k | observed) E[x_id | observed, z_i = k]: the best guess under the fit. It is
-        less spread out than the data that were not seen.
+        less spread out than the data that were not seen. A sparse X has no missing cells, and stays sparse.
         """
-        responsibilities = self.predict_proba(X)
         matrix = samples_to_use(self, X, missing=True)
+        if issparse(matrix):
+            return matrix
+        responsibilities = self.predict_proba(X)
         return np.where(np.isnan(matrix), self._conditional_means(matrix, responsibilities), matrix)
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[Array, np.ndarray]:
@@ -204,13 +207,15 @@ class FittedMixture[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         X = samples_to_use(self, X, missing=True)
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
-        level, w = check_level(level), frequencies(sample_weight, len(X))
+        level, w = check_level(level), frequencies(sample_weight, X.shape[0])
         if count_at_least_one("n_bootstrap", n_bootstrap) < 2 and kind != "louis":
             raise ValueError(f"n_bootstrap must be at least 2 for a standard deviation, got {n_bootstrap}")
+        if kind == "parametric bootstrap" and issparse(X):
+            raise TypeError("X must be dense for a parametric bootstrap, which draws dense X: pass kind='bootstrap'")
         if kind == "louis":
             name = "observed information (Louis)" if self.prior is None else "Laplace approximation (Louis)"
             return from_information(self._information(X, w), name, level)
-        rows = repeated_rows(sample_weight, len(X))
+        rows = repeated_rows(sample_weight, len(w))
         entries = self._entries(w.sum())
         replicates, status = bootstrap(
             self,
@@ -235,5 +240,7 @@ class FittedMixture[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         return clone(self)
 
 
-def _has_observed(X: ArrayLike) -> np.ndarray:
+def _has_observed(X: Any) -> np.ndarray:
+    if issparse(X):
+        return np.ones(X.shape[0], dtype=bool)
     return ~np.isnan(data_matrix(X, missing=True)).all(axis=1)

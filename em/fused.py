@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 from scipy.linalg.lapack import dtrtri
+from scipy.sparse import csr_array, issparse
 
-from em.bmm import CountStatistics, log_kernel, log_weights
+from em.bmm import CountStatistics, log_kernel, log_probs, log_weights, sparse_log_joint
 from em.bmm import sufficient_statistics as sufficient_counts
 from em.bound import normalise
 from em.engine import Summable, one_blas_thread, sum_over_blocks
 from em.gmm import GaussianStatistics, log_joint, sufficient_statistics
+from em.sparse import rows_of
 from models.bmm import BMMParameters
 from models.gmm import GMMParameters
 from models.validation import Array
@@ -127,8 +129,8 @@ def count_pass(
 
     Parameters
     ----------
-    X : ndarray or scipy.sparse CSR array, shape (n, D)
-        Counts of successes; sparse rows are never made dense.
+    X : ndarray or csr_array, shape (n, D)
+        Counts of successes; sparse rows, which hold no stored zeros, are never made dense.
     trials : ndarray, shape (n, D)
         Number of trials of each cell; with stride 0 along the rows (`numpy.broadcast_to`) where every row has the same,
         as it must for sparse X.
@@ -150,11 +152,10 @@ def count_pass(
     n, D = X.shape
     K, same_trials = parameters.n_components, trials.strides[0] == 0
     weights = _plain(EVERY_ROW if sample_weight is None else sample_weight)
-    log_pi, boundary = log_weights(parameters), ((parameters.probs == 0) | (parameters.probs == 1)).any()
-    if not isinstance(X, np.ndarray):
+    if issparse(X):
         return _sum_over_chunks(n, _sparse_step(X, trials[0], parameters, weights), threads)
-    large = pays(n, D, K, n_passes)
-    if boundary or not large:
+    log_pi = log_weights(parameters)
+    if not pays(n, D, K, n_passes):
 
         def block(rows: slice) -> tuple[float, CountStatistics]:
             responsibilities, log_likelihood = _weighted(
@@ -162,19 +163,22 @@ def count_pass(
             )
             return log_likelihood, sufficient_counts(X[rows], trials[rows], responsibilities)
 
-        return _sum_over_chunks(n, block, threads) if large else sum_over_blocks(n, block)
+        return sum_over_blocks(n, block)
     from em import kernels
 
-    log_failure = np.log1p(-parameters.probs)
-    log_odds = np.log(parameters.probs) - log_failure
-    log_base = log_pi + (log_failure @ trials[0] if same_trials else 0.0)
+    log_success, log_failure, never, always = log_probs(parameters.probs)
+    of_x, of_m = np.array([log_success - log_failure, never - always]), np.array([log_failure, always])
+    of_m_same = of_m @ trials[0] if same_trials else np.zeros((2, K))
+    base = np.array([log_pi, np.zeros(K)]) + of_m_same
+    if not (never.any() or always.any()):
+        of_x, of_m, base = of_x[:1], of_m[:1], base[:1]  # nothing is impossible, so nothing to count
     no_trials = _plain(np.empty((0, D)))
 
     def step(rows: slice) -> tuple[float, CountStatistics]:
         counts, successes, expected = np.zeros(K), np.zeros((K, D)), np.zeros((K, D))
         own = no_trials if same_trials else _plain(trials[rows])
         log_likelihood = kernels.count_products(
-            _plain(X[rows]), own, weights[rows], log_odds, log_failure, log_base, counts, successes, expected
+            _plain(X[rows]), own, weights[rows], of_x, of_m, base, counts, successes, expected
         )
         return log_likelihood, CountStatistics(
             counts, successes, counts[:, None] * trials[0] if same_trials else expected
@@ -184,29 +188,16 @@ def count_pass(
 
 
 def _sparse_step(
-    X: Any, trials: Array, parameters: BMMParameters, weights: Array
+    X: csr_array, trials: Array, parameters: BMMParameters, weights: Array
 ) -> Callable[[slice], tuple[float, CountStatistics]]:
-    """Return the step on rows of sparse X: log p(x, z = k) = log π_k + x · log odds_k + m · log(1 - p_k)."""
-    from scipy.sparse import csr_array
-
-    probs = parameters.probs
-    never, always = probs == 0, probs == 1
-    log_success = np.log(np.where(never, 1.0, probs))
-    log_failure = np.log1p(-np.where(always, 0.0, probs))
-    log_odds, log_base = np.ascontiguousarray((log_success - log_failure).T), log_weights(parameters)
-    log_base = log_base + log_failure @ trials
-    against, certain = np.ascontiguousarray((never * 1.0 - always).T), always @ trials
+    """Return the step on rows of sparse X, each of these trials (D,)."""
+    log_joint_of = sparse_log_joint(parameters, trials)
 
     def step(rows: slice) -> tuple[float, CountStatistics]:
-        lines = X.indptr[rows.start : rows.stop + 1]
-        cells = slice(lines[0], lines[-1])  # views: indexing X itself would copy
-        x = csr_array((X.data[cells], X.indices[cells], lines - lines[0]), shape=(len(lines) - 1, X.shape[1]))
-        joint = log_base + x @ log_odds
-        if certain.any() or never.any():
-            joint[x @ against + certain > 0] = -np.inf  # successes where p = 0 and failures where p = 1
-        responsibilities, log_likelihood = _weighted(joint, weights[rows])
+        x = rows_of(X, rows)
+        responsibilities, log_likelihood = _weighted(log_joint_of(x), weights[rows])
         counts = responsibilities.sum(axis=0)
-        return log_likelihood, CountStatistics(counts, (x.T @ responsibilities).T, counts[:, None] * trials)
+        return log_likelihood, CountStatistics(counts, responsibilities.T @ x, counts[:, None] * trials)
 
     return step
 

@@ -297,16 +297,18 @@ def gaussian_variances(X, sample_weight, means, inverses, log_base, counts, firs
 
 
 @kernel
-def count_products(X, trials, sample_weight, log_odds, log_failure, log_base, counts, successes, expected_trials):
+def count_products(X, trials, sample_weight, of_x, of_m, base, counts, successes, expected_trials):
     """Add a chunk's statistics to counts (K,), successes and expected_trials (K, D); return its log-likelihood.
 
-    log p(x, z = k) = log_base_k + Σ_d x log_odds_kd + m log_failure_kd; ``trials`` m is empty where every row has the
-    same: then log_base holds that term, and expected_trials is left alone.
+    log p(x, z = k) = base_0k + Σ_d x of_x_0kd + m of_m_0kd, with log odds and log(1 - p); ``trials`` m is empty where
+    every row has the same: then ``base`` holds that term, and expected_trials is left alone. Where probs are 0 or 1
+    the same sum with of_x_1, of_m_1 and base_1 counts the impossible cells of a row.
     """
     n, D = X.shape
-    K = len(log_base)
+    K, boundary = base.shape[1], len(base) > 1
     product, moments, joint = np.empty((K, LANES)), np.empty((K, D)), np.empty((K, WIDTH))
-    shares, x, m = np.empty((K, LANES)), np.zeros((LANES, D)), np.zeros((LANES, D))
+    product_m, shares = np.zeros((K, LANES)), np.empty((K, LANES))
+    x, m = np.zeros((LANES, D)), np.zeros((LANES, D))
     scratch, weights = np.empty((4, WIDTH)), np.empty(WIDTH)
     own_trials = len(trials) > 0
     log_likelihood = 0.0
@@ -314,18 +316,23 @@ def count_products(X, trials, sample_weight, log_odds, log_failure, log_base, co
         n_used = min(LANES, n - start)
         load_weights(start, n_used, sample_weight, weights)
         x[:n_used] = X[start : start + n_used]  # a last block that is not full keeps older rows, which weigh 0
-        np.dot(log_odds, x.T, product)
-        for k in range(K):
-            log_prob, term, base = joint[k], product[k], log_base[k]
-            for j in range(LANES):
-                log_prob[j] = base + term[j]
+        np.dot(of_x[0], x.T, product)
         if own_trials:
             m[:n_used] = trials[start : start + n_used]
-            np.dot(log_failure, m.T, product)
+            np.dot(of_m[0], m.T, product_m)
+        for k in range(K):
+            log_prob, term, term_m, start_k = joint[k], product[k], product_m[k], base[0, k]
+            for j in range(LANES):
+                log_prob[j] = start_k + term[j] + term_m[j]
+        if boundary:
+            np.dot(of_x[1], x.T, product)
+            if own_trials:
+                np.dot(of_m[1], m.T, product_m)
             for k in range(K):
-                log_prob, term = joint[k], product[k]
+                log_prob, term, term_m, start_k = joint[k], product[k], product_m[k], base[1, k]
                 for j in range(LANES):
-                    log_prob[j] += term[j]
+                    if start_k + term[j] + term_m[j] > 0:
+                        log_prob[j] = -np.inf
         log_likelihood += normalise_lanes(joint, weights, scratch)
         add_counts(joint, counts)
         for k in range(K):

@@ -10,6 +10,7 @@ algorithm runs on the same engine as every mixture.
 """
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -39,34 +40,47 @@ def nearest(X: Array, centers: Array) -> tuple[np.ndarray, Array]:
 
 
 def kmeans_plusplus(X: Array, n_clusters: int, rng: np.random.RandomState, weights: Array | None = None) -> Array:
-    """Choose K starting centres (K, D) among the samples, each with probability proportional to weight times D².
+    """Choose K starting centres (K, D) among the samples by `choose_rows`, in an order of their values."""
+    key = (X * np.sqrt(np.arange(2, 2 + X.shape[1]))).sum(axis=1)
+    w = np.ones(len(X)) if weights is None else weights
+    return X[choose_rows(key, lambda rows: squared_distances(X, X[rows]), n_clusters, rng, w)]
+
+
+def choose_rows(
+    key: Array,
+    distances_to: Callable[[list[int]], Array],
+    n_clusters: int,
+    rng: np.random.RandomState,
+    w: Array,
+) -> list[int]:
+    """Choose K rows as starting centres, each with probability proportional to weight times D² (k-means++).
 
     D² is the squared distance to the nearest centre chosen so far. Of 2 + log K candidates at each step the one that
-    lowers the inertia most is kept. Rows are drawn in an order of their values, so that neither the order of the rows
-    nor whether a row is repeated or weighted matters.
+    lowers the inertia most is kept. Rows are drawn in the order of ``key`` (n,), a function of their values, so that
+    neither the order of the rows nor whether a row is repeated or weighted matters. ``distances_to`` gives the squared
+    distances (n, m) of all rows to m of them.
 
     References
     ----------
     Arthur & Vassilvitskii (2007), k-means++: the advantages of careful seeding, SODA, 1027-1035.
     """
-    order = np.argsort((X * np.sqrt(np.arange(2, 2 + X.shape[1]))).sum(axis=1), kind="stable")
-    w = np.ones(len(X)) if weights is None else weights
+    order = np.argsort(key, kind="stable")
     n_candidates = 2 + int(np.log(n_clusters))
 
     def draw(shares: Array, size: int) -> np.ndarray:
         if not shares.any():  # every sample sits on a centre: any will do
             shares = w
-        return order[rng.choice(len(X), size=size, p=shares[order] / shares.sum())]
+        return order[rng.choice(len(key), size=size, p=shares[order] / shares.sum())]
 
     chosen = [int(draw(w, 1)[0])]
-    closest = squared_distances(X, X[chosen])[:, 0]
+    closest = distances_to(chosen)[:, 0]
     for _ in range(1, n_clusters):
-        candidates = draw(w * closest, n_candidates)
-        after = np.minimum(closest[:, None], squared_distances(X, X[candidates]))
+        candidates = draw(w * closest, n_candidates).tolist()
+        after = np.minimum(closest[:, None], distances_to(candidates))
         best = int((w @ after).argmin())
-        chosen.append(int(candidates[best]))
+        chosen.append(candidates[best])
         closest = after[:, best]
-    return X[chosen].copy()
+    return chosen
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
+from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from em.engine import blocks
-from models.validation import Array, check_sample_weight, data_matrix
+from models.validation import Array, check_sample_weight, data_matrix, sparse_matrix
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,7 @@ class Samples:
     Attributes
     ----------
     X : ndarray, shape (n, D)
-        Samples; NaN where a cell is missing.
+        Samples; NaN where a cell is missing. A ``csr_array`` where the user's X was sparse; then none is.
     weights : ndarray, shape (n,), or None
         Frequencies of the rows, all positive; ``None`` when each occurs once.
     kept : ndarray of int, shape (n,)
@@ -37,7 +40,7 @@ class Samples:
     @cached_property
     def total(self) -> float:
         """The number of samples that the rows stand for: the sum of the weights."""
-        return float(len(self.X)) if self.weights is None else float(self.weights.sum())
+        return float(self.X.shape[0]) if self.weights is None else float(self.weights.sum())
 
     @cached_property
     def complete(self) -> bool:
@@ -65,8 +68,11 @@ class Samples:
         return self.X if self.complete else np.where(np.isnan(self.X), self.mean, self.X)
 
     def some(self, n_rows: int, rng: np.random.RandomState) -> "Samples":
-        """Return at most so many rows: all of them, or a random part in which each sample is as likely as another."""
-        if len(self.X) <= n_rows:
+        """Return at most so many rows: all of them, or a random part in which each sample is as likely as another.
+
+        Sparse rows are all kept: a part may not show a rare feature.
+        """
+        if issparse(self.X) or len(self.X) <= n_rows:
             return self
         if self.weights is None:
             chosen = np.sort(rng.choice(len(self.X), n_rows, replace=False))
@@ -92,11 +98,12 @@ def samples_to_fit(
         If X is not a matrix of finite numbers (or NaN, with ``missing``) with at least two rows, if a column has no
         observed cell, or if the weights are not one non-negative number for each row.
     TypeError
-        If X is sparse, or holds objects that are no numbers.
+        If X is sparse and the estimator takes none, or X holds objects that are no numbers.
     """
-    matrix = np.ascontiguousarray(data_matrix(X, missing=missing))
-    weights = check_sample_weight(sample_weight, len(matrix))
-    kept = np.ones(len(matrix), dtype=bool) if weights is None else weights > 0
+    matrix = _matrix(estimator, X, missing)
+    n_rows, missing = matrix.shape[0], missing and not issparse(matrix)
+    weights = check_sample_weight(sample_weight, n_rows)
+    kept = np.ones(n_rows, dtype=bool) if weights is None else weights > 0
     if missing:
         kept = kept & ~np.isnan(matrix).all(axis=1)
     if kept.sum() < 2:
@@ -105,7 +112,6 @@ def samples_to_fit(
             f"X must have at least two rows (samples), got {kept.sum()} sample{counted} (shape={matrix.shape})"
         )
     validate_data(estimator, X, reset=True, skip_check_array=True)
-    n_rows = len(matrix)
     if not kept.all():
         matrix, weights = matrix[kept], None if weights is None else weights[kept]
     if missing and (empty := np.flatnonzero(np.isnan(matrix).all(axis=0)).tolist()):
@@ -114,11 +120,18 @@ def samples_to_fit(
 
 
 def samples_to_use(estimator: BaseEstimator, X: ArrayLike, *, missing: bool = False) -> Array:
-    """Return X (n, D) as float64 in C order, checked to have the features that the estimator was fitted with."""
+    """Return X (n, D) as float64 in C order or CSR, checked to have the features that the estimator was fitted with."""
     check_is_fitted(estimator)
-    matrix = np.ascontiguousarray(data_matrix(X, missing=missing))
+    matrix = _matrix(estimator, X, missing)
     validate_data(estimator, X, reset=False, skip_check_array=True)
     return matrix
+
+
+def _matrix(estimator: BaseEstimator, X: Any, missing: bool) -> Array:
+    """Return X as float64 in C order, or as CSR where it is sparse and the estimator's tags say that it may be."""
+    if issparse(X) and get_tags(estimator).input_tags.sparse:
+        return sparse_matrix(X)
+    return np.ascontiguousarray(data_matrix(X, missing=missing))
 
 
 def weighted(responsibilities: Array, weights: Array | None) -> Array:

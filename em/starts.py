@@ -7,9 +7,11 @@ of them and the others do; elsewhere it may be the other way round.
 """
 
 import numpy as np
+from scipy.sparse import issparse
 
 from em.kmeans import KMeans, kmeans_plusplus, nearest
 from em.samples import Samples, weighted
+from em.sparse import start_labels
 from models.validation import Array
 
 STARTS = ("k-means++", "kmeans", "random")
@@ -43,13 +45,15 @@ def start_responsibilities(
     rng : RandomState
         Source of randomness.
     view : {"scaled", "whitened", "direction"}, default "scaled"
-        Coordinates in which distances are measured.
+        Coordinates in which distances are measured; sparse features are always scaled.
     centers : ndarray, shape (K, D), or None
         Centres that are known, because the means are frozen; each row goes to the nearest.
     """
     K = n_components
     if method == "random":
-        return rng.dirichlet(np.ones(K), size=len(samples.X))
+        return rng.dirichlet(np.ones(K), size=samples.X.shape[0])
+    if issparse(samples.X):
+        return _softened(start_labels(samples, K, method, rng, centers), K)
     axes = _axes(samples, view, rng)
     rows = (samples.filled - samples.mean) @ axes
     if centers is not None:
@@ -58,7 +62,11 @@ def start_responsibilities(
         seeds = kmeans_plusplus(rows, K, rng, samples.weights)
         if method == "kmeans":
             seeds = KMeans(K, n_init=1, init=seeds).fit(rows, sample_weight=samples.weights).cluster_centers_
-    return HARDNESS * np.eye(K)[nearest(rows, seeds)[0]] + (1 - HARDNESS) / K
+    return _softened(nearest(rows, seeds)[0], K)
+
+
+def _softened(labels: np.ndarray, n_components: int) -> Array:
+    return HARDNESS * np.eye(n_components)[labels] + (1 - HARDNESS) / n_components
 
 
 def _axes(samples: Samples, view: str, rng: np.random.RandomState) -> Array:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import issparse
+from scipy.sparse import csr_array, issparse
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -128,6 +128,30 @@ def component_order(order: ArrayLike, n_components: int) -> np.ndarray:
     if array.ndim != 1 or sorted(array.tolist()) != list(range(n_components)):
         raise ValueError(f"order must hold each of 0 to {n_components - 1} once, got {order!r}")
     return array.astype(int)
+
+
+def sparse_matrix(X: Any, name: str = "X") -> csr_array:
+    """Return a scipy.sparse matrix (n, D) as float64 rows (CSR) without duplicates or stored zeros; X stays as it is.
+
+    Raises
+    ------
+    ValueError
+        If it is not two-dimensional, numeric, finite and not empty.
+    """
+    if X.ndim != 2 or 0 in X.shape:
+        raise ValueError(f"{name} must be two-dimensional with at least one row and one column, got shape {X.shape}")
+    if X.dtype.kind not in "biuf":
+        hint = ". Complex data not supported" if X.dtype.kind == "c" else ""
+        raise ValueError(f"{name} must hold numbers, got a sparse {type(X).__name__} of dtype {X.dtype}{hint}")
+    rows = csr_array(X, dtype=np.float64)
+    if not np.isfinite(rows.data).all():
+        missing = f". Missing cells need dense X: pass {name}.toarray()" if np.isnan(rows.data).any() else ""
+        raise ValueError(f"{name} must be finite where it is sparse, got NaN or infinity in it{missing}")
+    if not (rows.has_canonical_format and rows.data.all()):
+        rows = rows.copy()
+        rows.sum_duplicates()
+        rows.eliminate_zeros()
+    return rows
 
 
 def data_matrix(X: ArrayLike, name: str = "X", *, missing: bool = False) -> Array:

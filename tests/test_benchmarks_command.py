@@ -14,7 +14,7 @@ def test_quick_benchmark_prints_a_ratio_and_names_what_is_not_installed(monkeypa
         limits = {"dgemm": 1e11, "copy": 1e10}
         return limits if order["who"] == "limits" else measure(order["who"], Case(*order["case"]), order["n_iter"])
 
-    monkeypatch.setattr(command, "installed", lambda name: name != "StepMix")
+    monkeypatch.setattr(command, "installed", lambda name: name in ("ours", "scikit-learn"))
     monkeypatch.setattr(command, "run", in_this_process)
     monkeypatch.setattr(em.fused, "COMPILING", em.fused.COMPILING)  # put back what a measurement sets
     app = Typer()
@@ -25,6 +25,8 @@ def test_quick_benchmark_prints_a_ratio_and_names_what_is_not_installed(monkeypa
     assert "(" in gaussian.split("scikit-learn")[1]  # a ratio with its range
     (bernoulli,) = [line for line in result.output.splitlines() if "StepMix" in line and "│" in line]
     assert "not installed" in bernoulli
+    (sparse,) = [line for line in result.output.splitlines() if "sparse (" in line and "│" in line]
+    assert "no rival" in sparse
 
 
 def test_a_measurement_in_a_process_of_its_own_reports_time_memory_and_likelihood():

@@ -65,12 +65,24 @@ def test_count_kernels_are_the_textbook_steps(same_trials):
             assert_same_sums(count_pass(csr_array(X), trials, parameters, weights), wanted, 5)
 
 
-def test_sparse_and_dense_passes_agree_where_probs_are_0_or_1():
-    X, trials = np.array([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0], [1.0, 1.0, 0.0]]), np.broadcast_to(1.0, (3, 3))
-    parameters = BMMParameters([0.2, 0.3, 0.5], [[1.0, 0.0, 0.4], [0.5, 0.2, 1.0], [0.3, 0.6, 0.5]])
-    wanted = count_pass(X, trials, parameters, **NUMPY)
-    assert_same_sums(count_pass(csr_array(X), trials, parameters), wanted, 1)
-    assert_same_sums(count_pass(X, trials, parameters, **KERNEL), wanted, 1)
+@pytest.mark.parametrize("same_trials", [True, False])
+@pytest.mark.parametrize("impossible", [False, True])
+def test_passes_agree_where_probs_are_0_or_1(same_trials, impossible):
+    rng = np.random.RandomState(0)
+    trials = np.broadcast_to(2.0, (700, 3)) if same_trials else rng.randint(2, 5, size=(700, 3)).astype(float)
+    probs = np.array([[1.0, 0.0, 0.4], [0.5, 0.2, 1.0], [0.3, 0.6, 0.0], [1.0, 0.0, 1.0]])
+    parameters, z = BMMParameters([0.2, 0.3, 0.4, 0.1], probs), rng.randint(4, size=700)
+    X = rng.binomial(trials.astype(int), probs[z]).astype(float)
+    if impossible:
+        X[600] = [0, 1, 1]  # by the second feature in components 0 and 3, by the third in 1 and 2
+    weights = rng.uniform(0.1, 3, size=700)
+    wanted = count_pass(X, trials, parameters, weights, **NUMPY)
+    passes = [count_pass(X, trials, parameters, weights, **KERNEL)]
+    if same_trials:
+        passes.append(count_pass(csr_array(X), trials, parameters, weights))
+    for found in passes:
+        assert np.isneginf([found[0], wanted[0]]).all() == impossible
+        assert_same_sums((0.0, found[1]) if impossible else found, (0.0, wanted[1]) if impossible else wanted, 4)
 
 
 def test_an_emptied_component_takes_no_share():

@@ -1,12 +1,13 @@
 """What counts as data for a Bernoulli or binomial mixture: whole numbers x with 0 <= x <= n_trials."""
 
 import reprlib
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import csr_array, issparse
 
-from models.validation import Array, data_matrix, real_numbers
+from models.validation import Array, data_matrix, real_numbers, sparse_matrix
 
 
 def count_matrix(X: ArrayLike, n_trials: ArrayLike = 1) -> tuple[Array, Array]:
@@ -31,14 +32,38 @@ def count_matrix(X: ArrayLike, n_trials: ArrayLike = 1) -> tuple[Array, Array]:
     if (missing := np.isnan(X)).any():
         X, trials = np.where(missing, 0.0, X), np.where(missing, 0.0, trials)
     if any(_misfits(X[rows], trials[rows]).any() for rows in _slices(len(X))):
-        if (trials <= 1).all():
-            wanted = "only 0 and 1 (or booleans), because n_trials is 1"
-        else:
-            wanted = f"whole numbers from 0 to n_trials ({trials.max():g} at most)"
-        found = "" if X.min() >= 0 else ". Negative values in data are no counts"
+        rows, columns = np.nonzero(_misfits(X, trials))
+        _refuse(X, trials, rows[0], columns[0])
+    return X, trials
+
+
+def sparse_count_matrix(X: Any, n_trials: ArrayLike = 1) -> tuple[csr_array, Array]:
+    """Return sparse X as float64 rows (CSR) and ``n_trials`` of the same shape: one row, repeated without a copy.
+
+    Parameters
+    ----------
+    X : scipy.sparse matrix or array, shape (n, D)
+        Counts of successes.
+    n_trials : int or array_like, shape (D,)
+        Number of trials of each cell, the same in every row.
+
+    Raises
+    ------
+    ValueError
+        If X does not hold whole numbers between 0 and ``n_trials``, or ``n_trials`` does not fit X.
+    """
+    X = sparse_matrix(X)
+    trials = trials_matrix(n_trials, X.shape)
+    if np.ndim(n_trials) == 2:
         raise ValueError(
-            f"X must hold {wanted}, got values from {X.min():g} to {X.max():g}{_first_misfit(X, trials)}{found}"
+            f"n_trials must be a number or have shape ({X.shape[1]},) where X is sparse, got {trials.shape}: "
+            "pass X.toarray() if trials differ between rows"
         )
+    for cells in _slices(X.nnz):
+        misfits = np.flatnonzero(_misfits(X.data[cells], trials[0][X.indices[cells]]))
+        if len(misfits):
+            cell = cells.start + misfits[0]
+            _refuse(X, trials, int(np.searchsorted(X.indptr, cell, side="right")) - 1, X.indices[cell])
     return X, trials
 
 
@@ -55,9 +80,17 @@ def trials_matrix(n_trials: ArrayLike, shape: tuple[int, ...]) -> Array:
     return np.broadcast_to(given.astype(np.float64), shape)
 
 
-def _first_misfit(X: Array, trials: Array) -> str:
-    rows, columns = np.nonzero(_misfits(X, trials))
-    return f"; the first misfit is X[{rows[0]}, {columns[0]}] = {X[rows[0], columns[0]]:g}"
+def _refuse(X: Any, trials: Array, row: int, column: int) -> NoReturn:
+    if (trials <= 1).all():
+        wanted = "only 0 and 1 (or booleans), because n_trials is 1"
+    else:
+        wanted = f"whole numbers from 0 to n_trials ({trials.max():g} at most)"
+    negative = "" if X.min() >= 0 else ". Negative values in data are no counts"
+    given = "sparse values" if issparse(X) else "values"
+    raise ValueError(
+        f"X must hold {wanted}, got {given} from {X.min():g} to {X.max():g}; the first misfit is "
+        f"X[{row}, {column}] = {X[row, column]:g}{negative}"
+    )
 
 
 def _misfits(X: Array, trials: Array) -> np.ndarray:
