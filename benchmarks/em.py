@@ -5,12 +5,8 @@ a process of its own, ours and the rival's in turn. A pass is one E-step and one
 many more a fit makes does not matter. Peak memory is that of the whole fit, beyond code and data.
 """
 
-import json
-import os
-import subprocess
-import sys
 from dataclasses import astuple
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -19,6 +15,7 @@ from rich.table import Table
 
 from benchmarks.cases import CASES, QUICK, Case
 from benchmarks.contestants import installed, rivals_of
+from benchmarks.process import run
 from em.fused import available_threads
 
 
@@ -93,16 +90,6 @@ def check_same_work(case: Case, ours: float, theirs: float) -> None:
     """Raise if the two did not arrive at the same log-likelihood (a rival that takes no start reports NaN)."""
     if abs(ours - theirs) > 1e-9 * abs(ours):
         raise RuntimeError(f"{case}: log-likelihoods differ after the same iterations, {ours!r} and {theirs!r}")
-
-
-def run(order: dict[str, Any], threads: int) -> dict[str, float]:
-    """Run one measurement in a fresh process that may use so many threads."""
-    limit = dict.fromkeys(["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"], str(threads))
-    command = [sys.executable, "-m", "benchmarks.measure", json.dumps(order)]
-    result = subprocess.run(command, env=os.environ | limit, capture_output=True, text=True)
-    if result.returncode:
-        raise RuntimeError(f"measurement {order} failed: {result.stderr}")
-    return dict(json.loads(result.stdout.splitlines()[-1]))
 
 
 if __name__ == "__main__":

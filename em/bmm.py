@@ -17,7 +17,7 @@ from em.bound import check_responsibilities, normalise
 from em.samples import check_sample_weight, weighted
 from models.bmm import BMMParameters, BMMPrior
 from models.bmm.counts import count_matrix
-from models.validation import Array
+from models.validation import Array, row_slices
 
 
 def component_log_prob(X: ArrayLike, parameters: BMMParameters, n_trials: ArrayLike = 1) -> Array:
@@ -144,10 +144,14 @@ def patterns(X: Array, trials: Array, weights: Array | None = None) -> tuple[Arr
     same_trials = trials.strides[0] == 0
     if _repeat_rarely(X):
         return X, trials, np.ones(len(X)) if weights is None else weights
-    rows = X if same_trials else np.hstack([X, trials])
-    distinct, which, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
-    frequencies = counts.astype(np.float64) if weights is None else np.bincount(which.ravel(), weights=weights)
-    D = X.shape[1]
+    n, D = X.shape
+    weights = np.ones(n) if weights is None else weights
+    distinct, frequencies, stop = np.empty((0, D if same_trials else 2 * D)), np.empty(0), 0
+    while stop < n:  # taken in parts, so that memory is needed for distinct rows only
+        rows = slice(stop, stop := min(stop + max(len(distinct), 65536), n))
+        more = X[rows] if same_trials else np.hstack([X[rows], trials[rows]])
+        distinct, which = np.unique(np.vstack([distinct, more]), axis=0, return_inverse=True)
+        frequencies = np.bincount(which.ravel(), weights=np.concatenate([frequencies, weights[rows]]))
     if same_trials:
         return distinct, np.broadcast_to(trials[0], distinct.shape), frequencies
     return distinct[:, :D].copy(), distinct[:, D:].copy(), frequencies
@@ -170,7 +174,11 @@ def log_choose(X: Array, trials: Array) -> Array:
     """Return Σ_d log C(m_id, x_id), shape (n,): the part of the density that no parameter touches."""
     if trials.max() <= 1:
         return np.zeros(len(X))
-    return (gammaln(trials + 1) - gammaln(X + 1) - gammaln(trials - X + 1)).sum(axis=1)
+    total = np.empty(len(X))
+    for rows in row_slices(X):
+        x, m = X[rows], trials[rows]
+        total[rows] = (gammaln(m + 1) - gammaln(x + 1) - gammaln(m - x + 1)).sum(axis=1)
+    return total
 
 
 def log_weights(parameters: BMMParameters) -> Array:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from models.validation import Array, data_matrix, real_numbers
+from models.validation import Array, data_matrix, real_numbers, row_slices
 
 
 def count_matrix(X: ArrayLike, n_trials: ArrayLike = 1) -> tuple[Array, Array]:
@@ -28,9 +28,10 @@ def count_matrix(X: ArrayLike, n_trials: ArrayLike = 1) -> tuple[Array, Array]:
     """
     X = data_matrix(X, missing=True)
     trials = trials_matrix(n_trials, X.shape)
-    if (missing := np.isnan(X)).any():
+    if any(np.isnan(X[rows]).any() for rows in row_slices(X)):
+        missing = np.isnan(X)
         X, trials = np.where(missing, 0.0, X), np.where(missing, 0.0, trials)
-    if any(_misfits(X[rows], trials[rows]).any() for rows in _slices(len(X))):
+    if any(_misfits(X[rows], trials[rows]).any() for rows in row_slices(X)):
         if (trials <= 1).all():
             wanted = "only 0 and 1 (or booleans), because n_trials is 1"
         else:
@@ -62,11 +63,6 @@ def _first_misfit(X: Array, trials: Array) -> str:
 
 def _misfits(X: Array, trials: Array) -> np.ndarray:
     return (X < 0) | (trials < X) | (np.floor(X) != X)
-
-
-def _slices(n_rows: int, size: int = 65536) -> list[slice]:
-    """Return slices that cover the rows: checks need no second array of the size of X."""
-    return [slice(start, start + size) for start in range(0, n_rows, size)]
 
 
 def is_bernoulli(n_trials: Any) -> bool:
