@@ -95,4 +95,4 @@ def rivals_of(case: Case) -> list[str]:
 
 def installed(name: str) -> bool:
     """Whether the contestant can be imported."""
-    return find_spec({"ours": "em", "scikit-learn": "sklearn", "StepMix": "stepmix"}[name]) is not None
+    return find_spec({"ours": "em", "scikit-learn": "sklearn", "StepMix": "stepmix"}.get(name, name)) is not None
