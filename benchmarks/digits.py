@@ -11,7 +11,7 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import mpmath
 import numpy as np
@@ -28,6 +28,8 @@ ALLOWED = 1e-12
 N_ROWS = 100
 NOT_RUN = "Not run: mclust and poLCA, which are R packages; pomegranate, which needs PyTorch."
 
+type LogLikelihood = Callable[[Array, Any], float]
+
 
 @dataclass(frozen=True)
 class Stress:
@@ -37,17 +39,13 @@ class Stress:
     rows: Array
     parameters: Any
     n_copies: int = 1
-    order: str = "C"
+    order: Literal["C", "F"] = "C"
 
-    @property
-    def X(self) -> Array:
-        """What the contestants are given."""
-        return np.array(np.tile(self.rows, (self.n_copies, 1)), order=self.order)  # type: ignore[call-overload]
-
-    def error(self, log_likelihood: Callable[[Array, Any], float]) -> float:
+    def error(self, log_likelihood: LogLikelihood) -> float:
         """Return the error of a contestant's log-likelihood in units of the sum of absolute terms."""
         total, absolute = reference(self.rows, self.parameters)
-        found = log_likelihood(self.X, self.parameters)
+        X = np.array(np.tile(self.rows, (self.n_copies, 1)), order=self.order)
+        found = log_likelihood(X, self.parameters)
         with mpmath.workdps(DIGITS):
             return float(abs(found - self.n_copies * total) / (self.n_copies * absolute))
 
@@ -86,7 +84,8 @@ def gaussian_stresses(n_copies: int) -> list[Stress]:
         means = offset + np.array([[0.0, 0.0], [1.0, -1.0]])
         rows = means[rng.randint(2, size=N_ROWS)] + scale * rng.normal(size=(N_ROWS, 2))
         shape = np.array([[1.0, 0.4], [0.4, 0.7]])
-        return Stress(name, rows, GMMParameters([weight, 1 - weight], means, scale**2 * np.array([shape, 2 * shape])))
+        covariances = scale**2 * np.array([shape, 2 * shape])
+        return Stress(name, rows, GMMParameters(np.array([weight, 1 - weight]), means, covariances))
 
     return [
         *variants(stress("plain"), n_copies),
@@ -105,7 +104,7 @@ def bernoulli_stresses(n_copies: int) -> list[Stress]:
         probs = rng.uniform(0.02, 0.98, size=(2, 50))
         rows = rng.binomial(1, probs[rng.randint(2, size=N_ROWS)]).astype(np.float64)
         probs[:, :5] *= smallest
-        return Stress(name, rows, BMMParameters([weight, 1 - weight], probs))
+        return Stress(name, rows, BMMParameters(np.array([weight, 1 - weight]), probs))
 
     plain = stress("plain", smallest=1.0)
     return [*variants(plain, n_copies), stress("weight 1e-12", weight=1e-12), stress("probs 1e-20", smallest=1e-20)]
@@ -121,7 +120,7 @@ def variants(plain: Stress, n_copies: int) -> list[Stress]:
     ]
 
 
-def ours(n_passes: float) -> Callable[[Array, Any], float]:
+def ours(n_passes: float) -> LogLikelihood:
     """Return our log-likelihood, by the NumPy form (no passes to come) or by the kernels (as many as it takes)."""
 
     def log_likelihood(X: Array, parameters: Any) -> float:
@@ -165,8 +164,8 @@ def stepmix(X: Array, parameters: BMMParameters) -> float:
     return float(model.score(X)) * len(X)
 
 
-OURS: dict[str, Callable[[Array, Any], float]] = {"ours, NumPy": ours(0), "ours, Numba": ours(math.inf)}
-RIVALS = {
+OURS: dict[str, LogLikelihood] = {"ours, NumPy": ours(0), "ours, Numba": ours(math.inf)}
+RIVALS: dict[str, dict[str, LogLikelihood]] = {
     "Gaussian": {"scikit-learn": scikit_learn, "hmmlearn": hmmlearn},
     "Bernoulli": {"StepMix": stepmix},
 }
@@ -190,7 +189,7 @@ def table(quick: bool) -> Table:
     return found
 
 
-def cell(stress: Stress, log_likelihood: Callable[[Array, Any], float] | None, who: str) -> str:
+def cell(stress: Stress, log_likelihood: LogLikelihood | None, who: str) -> str:
     """Return what a contestant's place in a line says."""
     if log_likelihood is None:
         return ""

@@ -5,7 +5,6 @@ runs in another process, without a limit. That the limit holds is shown by a cop
 """
 
 import json
-import resource
 import sys
 import tempfile
 from dataclasses import astuple
@@ -15,7 +14,6 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-import em.fused
 from benchmarks.cases import Case, make_data, make_start
 from benchmarks.contestants import Clock
 from benchmarks.measure import fit as fit_quietly
@@ -47,12 +45,14 @@ def table(quick: bool) -> Table:
 
 
 def measure(case: Case, path: str, mapped: bool) -> dict[str, Any]:
-    """Fit the file's rows and return every bit of the estimates and of the objective's history; code is loaded before."""
+    """Fit the file's rows, code loaded before; return every bit of the estimates and of the objective's history."""
     small = Case(case.kind, 1000, case.D, 2)
     fit_quietly("ours", small, make_data(small), 2, Clock())
     X = np.load(path, mmap_mode="r" if mapped else None)
     allowed = megabytes("VmData") + ROOM
     if mapped:
+        import resource  # not on Windows
+
         resource.setrlimit(resource.RLIMIT_DATA, (int(allowed * 2**20), resource.RLIM_INFINITY))
         refuse_copy(X)
     family = BernoulliMixtureEM if case.kind == "bernoulli" else GaussianMixtureEM
