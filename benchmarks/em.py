@@ -107,7 +107,7 @@ def row(case: Case, rival: str, limits: dict[str, float], threads: int, repeats:
 
 
 def check_same_work(case: Case, ours: float, theirs: float) -> None:
-    """Raise if the two did not arrive at the same log-likelihood (NaN: a rival that takes no start, or goes its own way)."""
+    """Raise if the two did not arrive at the same log-likelihood (NaN: it cannot be compared)."""
     if abs(ours - theirs) > 1e-9 * abs(ours):
         raise RuntimeError(f"{case}: log-likelihoods differ after the same iterations, {ours!r} and {theirs!r}")
 
