@@ -23,8 +23,13 @@ from em import GaussianMixtureEM
 from models.gmm import GMMParameters
 from models.validation import Array
 
-CASES = {Case("full", 100_000, 2, 3): 5.0, Case("full", 100_000, 5, 4): 3.5, Case("full", 100_000, 10, 5): 3.5}
-QUICK = {Case("full", 1_000, 2, 2): 8.0}  # typical distance of two centres, in standard deviations
+CASES = {  # with the typical distance of two centres, in standard deviations
+    Case("full", 100_000, 2, 3): 7.0,
+    Case("full", 100_000, 5, 4): 4.0,
+    Case("full", 100_000, 10, 3): 3.0,
+    Case("full", 100_000, 10, 5): 4.0,
+}
+QUICK = {Case("full", 500, 2, 2): 12.0}
 REACHED = 1e-8
 TOLS = [10.0**-power for power in range(16)]
 

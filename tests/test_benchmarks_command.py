@@ -9,6 +9,7 @@ from benchmarks import digits, memmap, optimum
 from benchmarks import em as command
 from benchmarks.cases import QUICK, Case
 from benchmarks.measure import measure
+from em.engine import one_blas_thread
 
 
 @pytest.fixture
@@ -17,7 +18,8 @@ def quick(monkeypatch):
 
     def in_this_process(order, threads, module="benchmarks.measure"):
         if module == "benchmarks.optimum":
-            return optimum.measure(Case(*order["case"]), order["distance"], order["repeats"])
+            with one_blas_thread():
+                return optimum.measure(Case(*order["case"]), order["distance"], order["repeats"])
         limits = {"dgemm": 1e11, "copy": 1e10}
         return limits if order["who"] == "limits" else measure(order["who"], Case(*order["case"]), order["n_iter"])
 
@@ -59,7 +61,14 @@ def test_digits_are_kept_by_both_forms_and_lost_by_scikit_learn_far_from_zero(qu
 
 
 def test_a_file_that_does_not_fit_into_the_memory_allowed_gives_the_same_bits(monkeypatch):
+    def in_memory_here(order, threads, module):
+        if order["mapped"]:
+            return command.run(order, threads, module)
+        return memmap.measure(Case(*order["case"]), order["path"], mapped=False)
+
     monkeypatch.setattr(memmap, "QUICK", memmap.QUICK[:1])
+    monkeypatch.setattr(memmap, "run", in_memory_here)
+    monkeypatch.setattr(em.fused, "COMPILING", em.fused.COMPILING)
     (same,) = memmap.table(quick=True).columns[-1].cells
     assert same == "yes"
 
