@@ -11,6 +11,7 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import mpmath
@@ -41,21 +42,21 @@ class Stress:
     n_copies: int = 1
     order: Literal["C", "F"] = "C"
 
+    @cached_property
+    def reference(self) -> tuple[mpmath.mpf, mpmath.mpf]:
+        """Σ log p(x) and Σ |log p(x)| of the rows, in 50-digit arithmetic."""
+        density = bernoulli_density if isinstance(self.parameters, BMMParameters) else gaussian_density
+        with mpmath.workdps(DIGITS):
+            log_prob = [mpmath.log(density(row, self.parameters)) for row in self.rows.astype(np.float64).tolist()]
+            return mpmath.fsum(log_prob), mpmath.fsum(log_prob, absolute=True)
+
     def error(self, log_likelihood: LogLikelihood) -> float:
         """Return the error of a contestant's log-likelihood in units of the sum of absolute terms."""
-        total, absolute = reference(self.rows, self.parameters)
         X = np.array(np.tile(self.rows, (self.n_copies, 1)), order=self.order)
         found = log_likelihood(X, self.parameters)
+        total, absolute = self.reference
         with mpmath.workdps(DIGITS):
             return float(abs(found - self.n_copies * total) / (self.n_copies * absolute))
-
-
-def reference(X: Array, parameters: Any) -> tuple[mpmath.mpf, mpmath.mpf]:
-    """Return Σ log p(x) and Σ |log p(x)| of few rows, in 50-digit arithmetic."""
-    density = bernoulli_density if isinstance(parameters, BMMParameters) else gaussian_density
-    with mpmath.workdps(DIGITS):
-        log_prob = [mpmath.log(density(row, parameters)) for row in X.astype(np.float64).tolist()]
-        return mpmath.fsum(log_prob), mpmath.fsum(log_prob, absolute=True)
 
 
 def gaussian_density(x: list[float], parameters: GMMParameters) -> mpmath.mpf:
