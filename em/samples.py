@@ -24,8 +24,8 @@ class Samples:
         Samples; NaN where a cell is missing.
     weights : ndarray, shape (n,), or None
         Frequencies of the rows, all positive; ``None`` when each occurs once.
-    kept : ndarray of int, shape (n,)
-        Their row numbers in the matrix that the user passed: rows of weight 0 and rows that are all missing take no
+    kept : ndarray of bool, shape (n_rows,)
+        Which rows of the matrix that the user passed they are: rows of weight 0 and rows that are all missing take no
         part in a fit.
     n_rows : int
         Number of rows of that matrix.
@@ -107,7 +107,7 @@ def samples_to_fit(
         matrix, weights = matrix[kept], None if weights is None else weights[kept]
     if empty := np.flatnonzero(~seen).tolist():
         raise ValueError(f"X must have an observed cell in every column, got none in column(s) {empty}: drop them")
-    return Samples(matrix, weights, np.flatnonzero(kept), n_rows)
+    return Samples(matrix, weights, kept, n_rows)
 
 
 def _observed(matrix: Array, among: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

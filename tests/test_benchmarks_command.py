@@ -64,7 +64,7 @@ def test_a_file_that_does_not_fit_into_the_memory_allowed_gives_the_same_bits(mo
     def in_memory_here(order, threads, module):
         if order["mapped"]:
             return command.run(order, threads, module)
-        return memmap.measure(Case(*order["case"]), order["path"], mapped=False)
+        return memmap.measure(Case(*order["case"]), order["path"], order["room"], mapped=False)
 
     monkeypatch.setattr(memmap, "QUICK", memmap.QUICK[:1])
     monkeypatch.setattr(memmap, "run", in_memory_here)
