@@ -140,7 +140,7 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
     def _trials_of(self, samples: Samples) -> Any:
         """Return the trials of the rows that take part, where they differ between rows."""
         trials = self._trials()
-        if len(samples.X) < samples.n_rows and np.ndim(trials) == 2:
+        if samples.X.shape[0] < samples.n_rows and np.ndim(trials) == 2:
             return trials_matrix(trials, (samples.n_rows, samples.X.shape[1]))[samples.kept]
         return trials
 
