@@ -26,7 +26,7 @@ import numpy as np
 
 from models.validation import Array
 
-ACCELERATIONS = ("squarem", None)
+ACCELERATIONS = ("multisecant", "squarem", None)
 SHORTEN = 0.8  # after a refusal; the next leap starts elsewhere, so it is shortened only a little
 MOST_HALVINGS = 30
 

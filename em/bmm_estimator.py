@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -16,7 +17,7 @@ from em.bmm import (
     patterns,
     sufficient_statistics,
 )
-from em.bmm_information import entries, observed_information
+from em.bmm_information import entries, observed_information, whitened
 from em.engine import EPS, Problem, Run
 from em.entries import Entries
 from em.estimator import MixtureEM
@@ -156,7 +157,8 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
             log_likelihood, statistics = count_pass(X, trials, parameters, frequencies, n_passes=n_passes)
             return log_likelihood + log_coefficients, statistics
 
-        return Problem(expect, lambda statistics: mode(statistics, self.prior, frozen), self._log_prior, SCALES)
+        metric = partial(whitened, n_trials=np.mean(np.atleast_2d(self._trials()), axis=0))
+        return Problem(expect, lambda statistics: mode(statistics, self.prior, frozen), self._log_prior, SCALES, metric)
 
     def _released(
         self, problem: Problem[BMMParameters, CountStatistics], run: Run[BMMParameters]

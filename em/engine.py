@@ -19,6 +19,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from em.acceleration import Squarem
+from em.multisecant import Multisecant
 from models.validation import Array
 
 BLOCK_ROWS = 4096
@@ -60,12 +61,15 @@ class Problem[P: Parameters, S]:
         parameters -> log prior in nats; constantly 0 for maximum likelihood.
     scales : mapping
         Typical size of each parameter array, by name: the units in which the loop measures steps.
+    whitened : callable or None, default None
+        Steps as rows whose inner products are those of the complete data's information (:mod:`em.multisecant`).
     """
 
     expect: Callable[[P], tuple[float, S]]
     maximise: Callable[[S], P]
     log_prior: Callable[[P], float]
     scales: Mapping[str, Array | float]
+    whitened: Callable[[P, Mapping[str, Array]], Array] | None = None
 
 
 @dataclass(frozen=True)
@@ -124,8 +128,8 @@ def run_em[P: Parameters, S](
         Bound on the gain still to come, in nats of the whole objective (see :class:`GainToCome`).
     max_iter : int
         Largest number of iterations.
-    acceleration : {"squarem", None}, default None
-        Whether to leap ahead after every second plain step (see :mod:`em.acceleration`).
+    acceleration : {"multisecant", "squarem", None}, default None
+        Which leaps to take after every second plain step, if any (:mod:`em.multisecant`, :mod:`em.acceleration`).
 
     Returns
     -------
@@ -133,11 +137,17 @@ def run_em[P: Parameters, S](
         The parameters reached, their objective, and the story of the run.
     """
     with one_blas_thread():
-        return _iterate(problem, start, tol, max_iter, Squarem(problem.scales) if acceleration else None)
+        return _iterate(problem, start, tol, max_iter, _accelerator(problem, acceleration))
+
+
+def _accelerator(problem: Problem[Any, Any], acceleration: str | None) -> Squarem | None:
+    if acceleration == "multisecant" and problem.whitened is not None:
+        return Multisecant(problem.scales, problem.whitened)
+    return Squarem(problem.scales) if acceleration else None
 
 
 def _iterate[P: Parameters, S](
-    problem: Problem[P, S], start: P, tol: float, max_iter: int, squarem: Squarem | None
+    problem: Problem[P, S], start: P, tol: float, max_iter: int, accelerator: Squarem | None
 ) -> Run[P]:
     at, gain = _visit(problem, start), GainToCome(start, problem.scales)
     history, to_come = [at.objective], np.inf
@@ -153,7 +163,7 @@ def _iterate[P: Parameters, S](
             status = f"stopped at max_iter={max_iter} with {_nats(to_come)} still to be gained: raise max_iter or tol"
             break
         try:
-            at = _advance(problem, at, squarem, confirming=gain.estimates[-1] <= tol)
+            at = _advance(problem, at, accelerator, confirming=gain.estimates[-1] <= tol)
         except Collapse as collapse:
             collapsed, status = True, f"collapsed in iteration {len(history)}: {collapse}"
             break
@@ -164,7 +174,7 @@ def _iterate[P: Parameters, S](
                 "before and after an M-step. Keep frozen weights above 0 and frozen probs off 0 and 1"
             )
         to_come = gain.after(at.parameters, history, at.leapt)
-    n_e_steps = len(history) + (squarem.n_refused if squarem else 0)
+    n_e_steps = len(history) + (accelerator.n_refused if accelerator else 0)
     path = np.array(history)
     return Run(at.parameters, at.log_likelihood, at.objective, path, n_e_steps, converged, collapsed, status)
 
@@ -186,17 +196,17 @@ def _visit[P: Parameters, S](problem: Problem[P, S], parameters: P, leapt: bool 
 
 
 def _advance[P: Parameters, S](
-    problem: Problem[P, S], at: _Visit[P, S], squarem: Squarem | None, confirming: bool
+    problem: Problem[P, S], at: _Visit[P, S], accelerator: Squarem | None, confirming: bool
 ) -> _Visit[P, S]:
     """Return where one iteration leads: a leap that does not lose, or else the plain step that confirming needs."""
     parameters = problem.maximise(at.statistics)
-    ahead = squarem.after(parameters) if squarem else None
-    if squarem and ahead is not None and not confirming:
+    ahead = accelerator.after(parameters) if accelerator else None
+    if accelerator and ahead is not None and not confirming:
         leap = _visit(problem, ahead, leapt=True)
         if leap.objective >= at.objective:
-            squarem.accepted()
+            accelerator.accepted()
             return leap
-        squarem.refused()
+        accelerator.refused()
     return _visit(problem, parameters)
 
 

@@ -14,7 +14,7 @@ from em.estimator import MixtureEM
 from em.fused import expected_passes, gaussian_pass
 from em.gmm import GaussianStatistics, log_joint, missing_patterns, mode, sufficient_statistics
 from em.gmm_collapse import FLAT_DATA, check_variances, covariance_of, flatness, refuse_collapse
-from em.gmm_information import entries, observed_information
+from em.gmm_information import entries, observed_information, whitened
 from em.gmm_missing import complete, conditional_means
 from em.information import Information
 from em.samples import Samples, typical_size, weighted
@@ -161,7 +161,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         variances = {"diag": deviation**2, "spherical": np.mean(deviation**2, keepdims=True)}
         units: dict[str, Array | float] = {"weights": 1.0, "means": mean}
         units["covariances"] = variances.get(kind, np.outer(deviation, deviation))
-        return Problem(expect, maximise, self._log_prior, units)
+        return Problem(expect, maximise, self._log_prior, units, whitened)
 
     def _m_step(self, samples: Samples, responsibilities: Array) -> GMMParameters:
         r, kind = weighted(responsibilities, samples.weights), self.covariance_type
