@@ -27,6 +27,7 @@ EPS = float(np.finfo(np.float64).eps)
 TINY = float(np.finfo(np.float64).tiny)
 REMEMBERED = 4  # rates of convergence: right after a leap a slow direction may hide, and the rates before it tell
 CONFIRMED = 3  # estimates of the gain to come
+LEAPS_COUNT = 6  # iterations in which a leap's gain speaks against the limit
 STEP_NOISE = 100 * EPS  # a step this small, in units of the parameters' scales, is the M-step's own rounding
 
 
@@ -221,8 +222,10 @@ class GainToCome:
 
     One small step proves nothing (the first may hide a slow direction), so q is the largest of the last few, and the
     largest of three estimates in a row counts. A leap is no step of this series: it starts the three afresh, and while
-    they confirm the limit the engine leaps no more. A start on a saddle cannot be told from a limit by any such rule:
-    that is what restarts are for.
+    they confirm the limit the engine leaps no more. It is a trial, too: it takes the slow directions away from the steps
+    that follow, which then look fast, and what it gained tells how much was there. So no estimate is below the gain of a
+    leap among the last few iterations. A start on a saddle cannot be told from a limit by any such rule: that is what
+    restarts are for.
 
     Reference: Böhning et al. (1994), Annals of the Institute of Statistical Mathematics 46, 373-388.
     """
@@ -233,11 +236,13 @@ class GainToCome:
         self.last_step = self.last_gain = self.gain_per_squared_step = 0.0
         self.rates: list[float] = []
         self.estimates = [np.inf] * CONFIRMED
+        self.gains_by_leaps: list[float] = []
 
     def after(self, parameters: Parameters, history: list[float], leapt: bool = False) -> float:
         """Return the gain still to come, in nats, after the plain step or the leap that led to ``parameters``."""
         arrays = parameters.arrays()
         step = _root_mean_square([(arrays[name] - self.last[name]) / self.scales[name] for name in arrays])
+        self.gains_by_leaps = [*self.gains_by_leaps, history[-1] - history[-2] if leapt else 0.0][-LEAPS_COUNT:]
         if leapt:
             self.last, self.last_step, self.estimates = arrays, 0.0, [np.inf] * CONFIRMED
             return np.inf
@@ -248,7 +253,8 @@ class GainToCome:
             self.rates = [*self.rates, max((step / self.last_step) ** 2, gain / self.last_gain)][-REMEMBERED:]
         rate = max(self.rates, default=np.inf)
         self.last, self.last_step, self.last_gain = arrays, step, gain
-        self.estimates = [*self.estimates, gain * rate / (1 - rate) if rate < 1 else np.inf][-CONFIRMED:]
+        estimate = max(*self.gains_by_leaps, gain * rate / (1 - rate) if rate < 1 else np.inf)
+        self.estimates = [*self.estimates, estimate][-CONFIRMED:]
         return max(self.estimates)
 
     def _gain_of(self, step: float, history: list[float]) -> float:
