@@ -222,9 +222,9 @@ class GainToCome:
 
     One small step proves nothing (the first may hide a slow direction), so q is the largest of the last few, and the
     largest of three estimates in a row counts. A leap is no step of this series: it starts the three afresh, and while
-    they confirm the limit the engine leaps no more. It is a trial, too: it takes the slow directions away from the steps
-    that follow, which then look fast, and what it gained tells how much was there. So no estimate is below the gain of a
-    leap among the last few iterations. A start on a saddle cannot be told from a limit by any such rule: that is what
+    they confirm the limit the engine leaps no more. It is a trial, too: it takes the slow directions out of the steps
+    that follow, which then look fast, but what it gained tells how much was there. So no estimate is below the gain of
+    a leap among the last few iterations. A start on a saddle cannot be told from a limit by any such rule: that is what
     restarts are for.
 
     Reference: Böhning et al. (1994), Annals of the Institute of Statistical Mathematics 46, 373-388.

@@ -45,8 +45,8 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         Largest number of iterations of each restart.
     frozen : dict or None, default None
         Values of "weights", "means" or "covariances" that are given and not estimated.
-    acceleration : {"squarem", None}, default "squarem"
-        Whether to leap ahead along EM's path where the objective allows it (:mod:`em.acceleration`).
+    acceleration : {"multisecant", "squarem", None}, default "multisecant"
+        Which leaps to take where the objective allows them, if any (:mod:`em.multisecant`, :mod:`em.acceleration`).
     random_state : int, RandomState or None, default None
         Seed or source of randomness of the restarts.
 
@@ -107,7 +107,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         tol: float = 1e-8,
         max_iter: int = 10_000,
         frozen: Mapping[str, Any] | None = None,
-        acceleration: str | None = "squarem",
+        acceleration: str | None = "multisecant",
         random_state: Any = None,
     ) -> None:
         super().__init__(n_components, prior, n_init, init, tol, max_iter, frozen, acceleration, random_state)

@@ -13,8 +13,8 @@ type I (Fang & Saad 2009) in the metric in which EM is symmetric, and so, on a q
 gradients with EM as its preconditioner (Jamshidian & Jennrich 1993).
 
 A tells when to believe it: an eigenvalue below 0 means that the objective curves upwards, one well above 1 that the
-residual is not linear. Then, and after a refusal until new secants have come, the leap is SQUAREM's, which is the
-better one on plateaus. The engine judges both by the objective.
+residual is not linear. Then the leap is SQUAREM's, which is the better one on plateaus; a refusal forgets the secants
+that misled. The engine judges both leaps by the objective.
 
 References
 ----------
