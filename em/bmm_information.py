@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from em.bmm import log_kernel, log_weights
-from em.engine import TINY
+from em.engine import EPS
 from em.entries import BOUNDARY, Entries, Entry, describe
 from em.information import (
     Block,
@@ -145,6 +145,6 @@ def whitened(parameters: BMMParameters, steps: Mapping[str, Array], n_trials: Ar
     [[0.0, 0.2]]
     """
     weights, probs = parameters.weights, parameters.probs
-    variances = np.maximum(probs * (1 - probs), TINY) / np.asarray(n_trials)
-    rows = steps["weights"] / np.sqrt(np.maximum(weights, TINY)), steps["probs"] * np.sqrt(weights[:, None] / variances)
+    information = weights[:, None] * np.asarray(n_trials) / np.maximum(probs * (1 - probs), EPS)
+    rows = steps["weights"] / np.sqrt(np.maximum(weights, EPS)), steps["probs"] * np.sqrt(information)
     return np.concatenate([row.reshape(len(row), -1) for row in rows], axis=1)

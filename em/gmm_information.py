@@ -21,7 +21,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike
 
-from em.engine import TINY
+from em.engine import EPS
 from em.entries import Entries, Entry, describe
 from em.gmm import log_joint, missing_patterns
 from em.information import (
@@ -224,7 +224,7 @@ def whitened(parameters: GMMParameters, steps: Mapping[str, Array]) -> Array:
         "spherical": weights * parameters.n_features,
     }
     rows = (
-        steps["weights"] / np.sqrt(np.maximum(weights, TINY)),
+        steps["weights"] / np.sqrt(np.maximum(weights, EPS)),
         means * np.sqrt(weights[:, None]),
         spreads * np.sqrt(share[kind] / 2),
     )
