@@ -72,7 +72,7 @@ def conditional_modes(
             variances = frozen["covariances"].reshape(shape)
         else:
             squares = N * (averages - means) ** 2
-            B = b + scatter.reshape(shape) + _summed_to(shape, squares)
+            B = np.maximum(b + scatter.reshape(shape) + _summed_to(shape, squares), 0)  # rounding may fall below 0
             variances = B / (c + np.sqrt(c**2 + a * B))
         if "means" in frozen:
             break

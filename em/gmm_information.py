@@ -13,8 +13,8 @@ is the same sum with the rows and columns of E_j that are left.
 The prior of means and covariances has the same form. Normal(m0, Σ_k / κ0) at μ_k is κ0 samples at m0 that count once in
 log|Σ_k|; an inverse-Wishart or inverse-gamma is ν samples with scatter Ψ about the mean, ν = ν0 + D + 1 for matrices,
 ν0 + 2 for variances, (ν0 + 2) / D of D dimensions for a spherical one. An independent prior has the slopes of
-Normal(m0, s²) at μ_k, of p log v - (a v + b / v) / 2 at each variance v, and those that LKJ correlations bring: η - 1 times
-log|Σ|, and 1 - η - (D - 1) / 2 more in p.
+Normal(m0, s²) at μ_k and of p log v - (a v + b / v) / 2 at each variance v; LKJ correlations bring η - 1 times log|Σ|,
+and 1 - η - (D - 1) / 2 more in p.
 """
 
 from collections.abc import Collection, Iterator
