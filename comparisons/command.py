@@ -156,6 +156,7 @@ def prepare_case(
     half, K = family_of(dataset.family, dataset.n_trials, case.covariance_type), case.n_components
     if prior_family not in half.prior_families:
         raise ValueError(f"prior-family must be one of {', '.join(half.prior_families)}, got {prior_family!r}")
+    asked = bool(prior) or prior_family != half.prior_families[0]
     truth = dataset.truth
     if truth is not None and (truth.n_components != K or case.covariance_type != "full"):
         truth = None  # what the data were drawn from is no parameter of this mixture
@@ -163,7 +164,7 @@ def prepare_case(
         dataset.X,
         family=dataset.family,
         n_components=K,
-        prior=_changed(half.default_prior(dataset.X, K, prior_family), prior),
+        prior=_changed(half.default_prior(dataset.X, K, prior_family), prior) if asked else None,
         n_trials=dataset.n_trials,
         covariance_type=case.covariance_type,
         draws=case.draws if draws is None else draws,
@@ -171,7 +172,7 @@ def prepare_case(
         chains=chains,
         n_init=restarts,
         random_state=seed,
-        regular=case.regular and not prior and prior_family == "conjugate",
+        regular=case.regular and not asked,
         truth=truth,
         title=dataset.name,
         feature_names=dataset.feature_names,

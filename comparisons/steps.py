@@ -78,7 +78,7 @@ class Steps:
                     found.map = near
         if found.map.collapsed_:
             raise ValueError(
-                f"prior must keep variances from 0 on these data, an inverse gamma would: {found.map.status_}"
+                f"prior must keep variances from 0 on these data, as inverse gammas do: {found.map.status_}"
             )
 
     # Densities --------------------------------------------------------------------------------------------------------
