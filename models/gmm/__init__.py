@@ -23,6 +23,9 @@ Prior
 
     π ~ Dirichlet(a),    Σ_k ~ InverseWishart(ν0, Ψ0),    μ_k | Σ_k ~ Normal(m0, Σ_k / κ0)
 
+Another, whose means do not depend on the covariances, is in :mod:`models.gmm.independent_prior`, and its M-step in
+:mod:`em.gmm_ecm`.
+
 E-step
 ------
 ::
