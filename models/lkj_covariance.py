@@ -25,7 +25,7 @@ from models.inverse_wishart import CovarianceTransform
 
 
 def lkj_covariance(
-    name: str, variances: Callable[..., Any], eta: float, *, shape: tuple[int, ...], dims: tuple[str, ...]
+    name: str, variances: Callable[..., Any], eta: float, *, shape: tuple[int, ...], dims: tuple[str, ...] | None = None
 ) -> Any:
     """Add covariance matrices with LKJ correlations to the current PyMC model.
 
@@ -39,8 +39,18 @@ def lkj_covariance(
         η > 0 of the LKJ distribution.
     shape : tuple of int
         (..., D, D).
-    dims : tuple of str
+    dims : tuple of str or None, default None
         PyMC dims, one for each axis.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> from functools import partial
+    >>> from models.lkj_covariance import lkj_covariance
+    >>> with pm.Model():
+    ...     sigma = lkj_covariance("sigma", partial(pm.InverseGamma.dist, alpha=3.0, beta=1.0), eta=2.0, shape=(2, 2))
+    >>> pm.draw(sigma, draws=5, random_seed=0, mode="FAST_COMPILE").shape
+    (5, 2, 2)
     """
     D = shape[-1]
     log_norm = np.float64(log_lkj_norm(eta, D))
