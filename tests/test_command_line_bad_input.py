@@ -127,9 +127,7 @@ def test_the_prior_family_is_chosen_and_its_numbers_changed():
     found = prepare_case(dataset, case, prior="scale=2", prior_family="half-normal", seed=0, **settings)
     assert isinstance(found.prior, GMMIndependentPrior)
     np.testing.assert_array_equal(found.prior.scale, [2, 2])
-    with pytest.raises(
-        ValueError, match=r"prior must be name=value.*concentration, mean, mean_sd, scale, correlation_"
-    ):
+    with pytest.raises(ValueError, match=r"prior must be name=value.*, mean, mean_sd, scale, correlation_shape"):
         prepare_case(dataset, case, prior="variance_shape=2", prior_family="half-normal", seed=0, **settings)
     with pytest.raises(ValueError, match="prior-family must be one of conjugate, got 'half-normal'"):
         prepare_case(load("lsat7"), Case("lsat7", 2), prior_family="half-normal", seed=0, **settings)

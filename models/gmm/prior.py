@@ -31,6 +31,7 @@ class GaussianPrior:
     concentration: Array
     mean: Array
     covariance_type: str
+    avoids_collapse: bool
 
     def check_fits(self, n_components: int, n_features: int, covariance_type: str) -> None:
         """Raise a ValueError unless the prior is one for K components, D features and this structure."""
