@@ -42,6 +42,7 @@ class Case:
 CASES = [
     Case("full", 1_000_000, 2, 5),
     Case("full", 1_000_000, 10, 10),
+    Case("full", 1_000_000, 10, 50),
     Case("full", 200_000, 32, 16),
     Case("full", 100_000, 64, 10),
     Case("tied", 1_000_000, 10, 10),

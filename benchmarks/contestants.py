@@ -73,6 +73,23 @@ def scikit_learn(case: Case, X: Array, start: GMMParameters, n_iter: int, clock:
     return float(fit.fit(X).lower_bound_ * len(X))
 
 
+def hmmlearn(case: Case, X: Array, start: GMMParameters, n_iter: int, clock: Clock) -> float:
+    """Fit by hmmlearn's GMMHMM with one state, whose likelihood is that of a Gaussian mixture; its priors are flat.
+
+    Its M-step takes covariances about the means before the step, so it goes a way of its own from the same start.
+    """
+    from hmmlearn.hmm import GMMHMM
+
+    flat = -(case.D + 2) / 2 if case.kind == "spherical" else None  # its default is flat only where K = D
+    fit = GMMHMM(1, case.K, covariance_type=case.kind, covars_prior=flat, n_iter=n_iter, tol=-np.inf, init_params="")
+    fit.startprob_, fit.transmat_ = np.ones(1), np.ones((1, 1))
+    fit.weights_, fit.means_, fit.covars_ = (array[None] for array in start.arrays().values())
+    fit._init = lambda X, lengths: None  # it would run K-means ten times for nothing
+    fit._do_estep, fit._do_mstep = clock("E", fit._do_estep), clock("M", fit._do_mstep)
+    fit.fit(X)
+    return float("nan")
+
+
 def stepmix(case: Case, X: Array, start: BMMParameters, n_iter: int, clock: Clock) -> float:
     """Fit by StepMix, which takes no start: the same number of iterations from one of its own."""
     from stepmix.stepmix import StepMix
@@ -85,14 +102,26 @@ def stepmix(case: Case, X: Array, start: BMMParameters, n_iter: int, clock: Cloc
     return float("nan")
 
 
-CONTESTANTS: dict[str, Callable[..., float]] = {"ours": ours, "scikit-learn": scikit_learn, "StepMix": stepmix}
+CONTESTANTS: dict[str, Callable[..., float]] = {
+    "ours": ours,
+    "scikit-learn": scikit_learn,
+    "hmmlearn": hmmlearn,
+    "StepMix": stepmix,
+}
 
 
 def rivals_of(case: Case) -> list[str]:
-    """Return the names of the rivals that fit this family."""
+    """Return the names of the rivals that fit this family.
+
+    hmmlearn holds an array (n, K, D, D) for covariance matrices, (n, K, D) for variances: it is asked where that takes
+    less than 4 GB. pomegranate would need PyTorch, and is not run.
+    """
     if case.kind == "sparse":
         return ["no rival"]  # StepMix takes dense X only, here of 3.2 GB
-    return ["StepMix"] if case.kind == "bernoulli" else ["scikit-learn"]
+    if case.kind == "bernoulli":
+        return ["StepMix"]
+    held = 8 * case.n * case.K * case.D * (case.D if case.kind in ("full", "tied") else 1)
+    return ["scikit-learn", "hmmlearn"] if held < 4e9 else ["scikit-learn"]
 
 
 def installed(name: str) -> bool:

@@ -2,39 +2,56 @@
 
 Pair by pair: same data, same start, same number of iterations, as many threads for BLAS as for us; each measurement in
 a process of its own, ours and the rival's in turn. A pass is one E-step and one M-step, clocked inside each fit, so how
-many more a fit makes does not matter. Peak memory is that of the whole fit, beyond code and data.
+many more a fit makes does not matter. Peak memory is that of the whole fit, beyond code and data. Then follow the parts
+that have a file each: time to the optimum, memory-mapped files under a limit of memory, and who loses digits.
 """
 
-import json
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from dataclasses import astuple
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import digits, memmap, optimum
 from benchmarks.cases import CASES, QUICK, Case
 from benchmarks.contestants import CONTESTANTS, installed, rivals_of
+from benchmarks.process import run
 from em.fused import available_threads
 
 
 def main(
     quick: Annotated[bool, typer.Option(help="Small shapes, to see that it runs.")] = False,
-    only: Annotated[str, typer.Option(help="Part of a case's name, such as 'diag'; default: all.")] = "",
+    only: Annotated[
+        str, typer.Option(help="A part: passes, optimum, memmap, digits; or part of a case's name, such as 'diag'.")
+    ] = "",
     repeats: Annotated[int, typer.Option(help="Measurements of each contestant, in turn.")] = 3,
     iterations: Annotated[int, typer.Option(help="Iterations of each fit.")] = 5,
     threads: Annotated[int | None, typer.Option(help="Threads of everybody; default: all processors.")] = None,
 ) -> None:
-    """Print seconds per pass, ratio and peak memory against each rival, and the share of the machine's limits."""
+    """Print seconds per pass, memory, time to the optimum and digits, ours and those of each rival."""
     console, threads = Console(), threads or available_threads()
     console.width = max(console.width, 120)
-    cases = [case for case in (QUICK if quick else CASES) if only in str(case)]
-    if not cases:
-        raise typer.BadParameter(f"only must be part of one of {', '.join(map(str, CASES))}, got {only!r}")
+    cases = [case for case in (QUICK if quick else CASES) if only in ("", "passes") or only in str(case)]
+    parts: dict[str, Callable[[], Table]] = {
+        "optimum": lambda: optimum.table(quick, threads, repeats),
+        "memmap": lambda: memmap.table(quick),
+        "digits": lambda: digits.table(quick),
+    }
+    wanted = [part for part in parts if only in ("", part)]
+    if not cases and not wanted:
+        names = ", ".join(["passes", *parts, *map(str, CASES)])
+        raise typer.BadParameter(f"only must be one of the parts or part of a case, of {names}, got {only!r}")
+    if cases:
+        console.print(passes(cases, threads, repeats, iterations, console))
+    for part in wanted:
+        console.print(parts[part]())
+
+
+def passes(cases: list[Case], threads: int, repeats: int, iterations: int, console: Console) -> Table:
+    """Return seconds per pass, ratio and peak memory against each rival, and the share of the machine's limits."""
     limits = run({"who": "limits"}, threads)
     table = Table(
         title=f"{threads} thread(s); dgemm {limits['dgemm'] / 1e9:.0f} Gflop/s, copy {limits['copy'] / 1e9:.1f} GB/s"
@@ -56,7 +73,7 @@ def main(
             line = [str(case), *row(case, rival, limits, threads, repeats, iterations)]
             console.print("  ".join(line), style="dim")  # as it comes: the whole takes minutes
             table.add_row(*line)
-    console.print(table)
+    return table
 
 
 def row(case: Case, rival: str, limits: dict[str, float], threads: int, repeats: int, iterations: int) -> list[str]:
@@ -90,19 +107,9 @@ def row(case: Case, rival: str, limits: dict[str, float], threads: int, repeats:
 
 
 def check_same_work(case: Case, ours: float, theirs: float) -> None:
-    """Raise if the two did not arrive at the same log-likelihood (a rival that takes no start reports NaN)."""
+    """Raise if the two did not arrive at the same log-likelihood (NaN: it cannot be compared)."""
     if abs(ours - theirs) > 1e-9 * abs(ours):
         raise RuntimeError(f"{case}: log-likelihoods differ after the same iterations, {ours!r} and {theirs!r}")
-
-
-def run(order: dict[str, Any], threads: int) -> dict[str, float]:
-    """Run one measurement in a fresh process that may use so many threads."""
-    limit = dict.fromkeys(["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"], str(threads))
-    command = [sys.executable, "-m", "benchmarks.measure", json.dumps(order)]
-    result = subprocess.run(command, env=os.environ | limit, capture_output=True, text=True)
-    if result.returncode:
-        raise RuntimeError(f"measurement {order} failed: {result.stderr}")
-    return dict(json.loads(result.stdout.splitlines()[-1]))
 
 
 if __name__ == "__main__":

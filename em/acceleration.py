@@ -11,7 +11,11 @@ plain EM's would be, and makes two plain steps from it before the next; a refuse
 The combination is one of declared parameters (weights, means, covariances, probs). What plain EM holds still, a prob of
 0 or a frozen array, the leap holds still. Tried on 94 problems and no better: leaps of log-ratios, log-Cholesky factors
 and logits; norms in units of the information; the paper's other formulas for α; a bound on α that grows. Anderson
-acceleration (m = 2 to 10) was faster on some problems, slower than plain EM on others, and slower on the whole.
+acceleration (m = 2 to 10) was faster on some problems, slower than plain EM on others, and slower on the whole. Several
+secants do help near the limit, in the right metric: :mod:`em.multisecant`.
+
+Measured on 69 problems with clusters 0.5 to 2 standard deviations apart: plain EM needs 7.4 times as many E-steps
+(geometric mean; at the least 2.7) to within 1e-8 (relative) of the optimum.
 
 References
 ----------
@@ -26,7 +30,7 @@ import numpy as np
 
 from models.validation import Array
 
-ACCELERATIONS = ("squarem", None)
+ACCELERATIONS = ("multisecant", "squarem", None)
 SHORTEN = 0.8  # after a refusal; the next leap starts elsewhere, so it is shortened only a little
 MOST_HALVINGS = 30
 

@@ -18,7 +18,7 @@ from em.bound import check_responsibilities, normalise
 from em.samples import weighted
 from models.bmm import BMMParameters, BMMPrior
 from models.bmm.counts import count_matrix, sparse_count_matrix
-from models.validation import Array, check_sample_weight
+from models.validation import Array, check_sample_weight, row_slices
 
 
 def component_log_prob(X: ArrayLike, parameters: BMMParameters, n_trials: ArrayLike = 1) -> Array:
@@ -152,10 +152,14 @@ def patterns(X: Any, trials: Array, weights: Array | None = None) -> tuple[Any, 
     same_trials = trials.strides[0] == 0
     if issparse(X) or _repeat_rarely(X):
         return X, trials, np.ones(len(trials)) if weights is None else weights
-    rows = X if same_trials else np.hstack([X, trials])
-    distinct, which, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
-    frequencies = counts.astype(np.float64) if weights is None else np.bincount(which.ravel(), weights=weights)
-    D = X.shape[1]
+    n, D = X.shape
+    weights = np.ones(n) if weights is None else weights
+    distinct, frequencies, stop = np.empty((0, D if same_trials else 2 * D)), np.empty(0), 0
+    while stop < n:  # taken in parts, so that memory is needed for distinct rows only
+        rows = slice(stop, stop := min(stop + max(len(distinct), 65536), n))
+        more = X[rows] if same_trials else np.hstack([X[rows], trials[rows]])
+        distinct, which = np.unique(np.vstack([distinct, more]), axis=0, return_inverse=True)
+        frequencies = np.bincount(which.ravel(), weights=np.concatenate([frequencies, weights[rows]]))
     if same_trials:
         return distinct, np.broadcast_to(trials[0], distinct.shape), frequencies
     return distinct[:, :D].copy(), distinct[:, D:].copy(), frequencies
@@ -179,10 +183,14 @@ def log_choose(X: Any, trials: Array) -> Array:
     if trials.max() <= 1:
         return np.zeros(len(trials))
     if issparse(X):  # log C(m, 0) = 0
-        x, m, rows = X.data, trials[0][X.indices], np.repeat(np.arange(len(trials)), np.diff(X.indptr))
+        x, m, of_row = X.data, trials[0][X.indices], np.repeat(np.arange(len(trials)), np.diff(X.indptr))
         terms = gammaln(m + 1) - gammaln(x + 1) - gammaln(m - x + 1)
-        return np.bincount(rows, terms, minlength=len(trials)).astype(np.float64)
-    return (gammaln(trials + 1) - gammaln(X + 1) - gammaln(trials - X + 1)).sum(axis=1)
+        return np.bincount(of_row, terms, minlength=len(trials)).astype(np.float64)
+    total = np.empty(len(X))
+    for rows in row_slices(X):
+        x, m = X[rows], trials[rows]
+        total[rows] = (gammaln(m + 1) - gammaln(x + 1) - gammaln(m - x + 1)).sum(axis=1)
+    return total
 
 
 def log_weights(parameters: BMMParameters) -> Array:

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -19,7 +20,7 @@ from em.bmm import (
     sparse_log_joint,
     sufficient_statistics,
 )
-from em.bmm_information import entries, observed_information
+from em.bmm_information import entries, observed_information, whitened
 from em.engine import EPS, Problem, Run
 from em.entries import Entries
 from em.estimator import MixtureEM
@@ -66,8 +67,8 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
         Largest number of iterations of each restart.
     frozen : dict or None, default None
         Values of "weights" or "probs" that are given and not estimated.
-    acceleration : {"squarem", None}, default "squarem"
-        Whether to leap ahead along EM's path where the objective allows it (:mod:`em.acceleration`).
+    acceleration : {"multisecant", "squarem", None}, default "multisecant"
+        Which leaps to take where the objective allows them, if any (:mod:`em.multisecant`, :mod:`em.acceleration`).
     random_state : int, RandomState or None, default None
         Seed or source of randomness of the restarts.
 
@@ -122,7 +123,7 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
         tol: float = 1e-8,
         max_iter: int = 10_000,
         frozen: Mapping[str, Any] | None = None,
-        acceleration: str | None = "squarem",
+        acceleration: str | None = "multisecant",
         random_state: Any = None,
     ) -> None:
         super().__init__(n_components, prior, n_init, n_starts, init, tol, max_iter, frozen, acceleration, random_state)
@@ -140,7 +141,7 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
     def _trials_of(self, samples: Samples) -> Any:
         """Return the trials of the rows that take part, where they differ between rows."""
         trials = self._trials()
-        if len(samples.kept) < samples.n_rows and np.ndim(trials) == 2:
+        if samples.X.shape[0] < samples.n_rows and np.ndim(trials) == 2:
             return trials_matrix(trials, (samples.n_rows, samples.X.shape[1]))[samples.kept]
         return trials
 
@@ -169,7 +170,8 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
             log_likelihood, statistics = count_pass(X, trials, parameters, frequencies, n_passes=n_passes)
             return log_likelihood + log_coefficients, statistics
 
-        return Problem(expect, lambda statistics: mode(statistics, self.prior, frozen), self._log_prior, SCALES)
+        metric = partial(whitened, n_trials=np.mean(np.atleast_2d(self._trials()), axis=0))
+        return Problem(expect, lambda statistics: mode(statistics, self.prior, frozen), self._log_prior, SCALES, metric)
 
     def _released(
         self, problem: Problem[BMMParameters, CountStatistics], run: Run[BMMParameters]
@@ -275,7 +277,7 @@ class BernoulliMixtureEM(BinomialMixtureEM):
         tol: float = 1e-8,
         max_iter: int = 10_000,
         frozen: Mapping[str, Any] | None = None,
-        acceleration: str | None = "squarem",
+        acceleration: str | None = "multisecant",
         random_state: Any = None,
     ) -> None:
         MixtureEM.__init__(

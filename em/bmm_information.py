@@ -8,7 +8,7 @@ With z_i = k known, log p(x_i | z_i = k) = Σ_d x log p_kd + (m - x) log(1 - p_k
 and all others 0. A missing cell is one of no trials, m = x = 0.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 
 from em.bmm import checked_counts, log_kernel, log_weights
+from em.engine import EPS
 from em.entries import BOUNDARY, Entries, Entry, describe
 from em.information import (
     Block,
@@ -121,3 +122,31 @@ def log_prior_slopes(parameters: BMMParameters, prior: BMMPrior, found: Entries)
 def _interior(probs: Array) -> Array:
     """Return probs with any number inside in the place of those on the boundary, which are held."""
     return np.where((probs < BOUNDARY) | (probs > 1 - BOUNDARY), 0.5, probs)
+
+
+def whitened(parameters: BMMParameters, steps: Mapping[str, Array], n_trials: ArrayLike = 1) -> Array:
+    """Return m steps as rows whose inner products are those of the complete data's information of one sample.
+
+    With z known that is Σ_k dw_k² / w_k + Σ_kd w_k m_d dp_kd² / (p_kd (1 - p_kd)).
+
+    Parameters
+    ----------
+    parameters : BMMParameters
+        Where the information is taken.
+    steps : mapping
+        "weights" (m, K) and "probs" (m, K, D).
+    n_trials : array_like, shape () or (D,), default 1
+        Number of trials m_d.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from em.bmm_information import whitened
+    >>> from models.bmm import BMMParameters
+    >>> whitened(BMMParameters([1.0], [[0.5]]), {"weights": np.array([[0.0]]), "probs": np.array([[[0.1]]])}).tolist()
+    [[0.0, 0.2]]
+    """
+    weights, probs = parameters.weights, parameters.probs
+    information = weights[:, None] * np.asarray(n_trials) / np.maximum(probs * (1 - probs), EPS)
+    rows = steps["weights"] / np.sqrt(np.maximum(weights, EPS)), steps["probs"] * np.sqrt(information)
+    return np.concatenate([row.reshape(len(row), -1) for row in rows], axis=1)

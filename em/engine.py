@@ -19,6 +19,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from em.acceleration import Squarem
+from em.multisecant import Multisecant
 from models.validation import Array
 
 BLOCK_ROWS = 4096
@@ -26,6 +27,7 @@ EPS = float(np.finfo(np.float64).eps)
 TINY = float(np.finfo(np.float64).tiny)
 REMEMBERED = 4  # rates of convergence: right after a leap a slow direction may hide, and the rates before it tell
 CONFIRMED = 3  # estimates of the gain to come
+LEAPS_COUNT = 6  # iterations in which a leap's gain speaks against the limit
 STEP_NOISE = 100 * EPS  # a step this small, in units of the parameters' scales, is the M-step's own rounding
 
 
@@ -60,12 +62,15 @@ class Problem[P: Parameters, S]:
         parameters -> log prior in nats; constantly 0 for maximum likelihood.
     scales : mapping
         Typical size of each parameter array, by name: the units in which the loop measures steps.
+    whitened : callable or None, default None
+        Steps as rows whose inner products are those of the complete data's information (:mod:`em.multisecant`).
     """
 
     expect: Callable[[P], tuple[float, S]]
     maximise: Callable[[S], P]
     log_prior: Callable[[P], float]
     scales: Mapping[str, Array | float]
+    whitened: Callable[[P, Mapping[str, Array]], Array] | None = None
 
 
 @dataclass(frozen=True)
@@ -124,8 +129,8 @@ def run_em[P: Parameters, S](
         Bound on the gain still to come, in nats of the whole objective (see :class:`GainToCome`).
     max_iter : int
         Largest number of iterations.
-    acceleration : {"squarem", None}, default None
-        Whether to leap ahead after every second plain step (see :mod:`em.acceleration`).
+    acceleration : {"multisecant", "squarem", None}, default None
+        Which leaps to take after every second plain step, if any (:mod:`em.multisecant`, :mod:`em.acceleration`).
 
     Returns
     -------
@@ -133,11 +138,17 @@ def run_em[P: Parameters, S](
         The parameters reached, their objective, and the story of the run.
     """
     with one_blas_thread():
-        return _iterate(problem, start, tol, max_iter, Squarem(problem.scales) if acceleration else None)
+        return _iterate(problem, start, tol, max_iter, _accelerator(problem, acceleration))
+
+
+def _accelerator(problem: Problem[Any, Any], acceleration: str | None) -> Squarem | None:
+    if acceleration == "multisecant" and problem.whitened is not None:
+        return Multisecant(problem.scales, problem.whitened)
+    return Squarem(problem.scales) if acceleration else None
 
 
 def _iterate[P: Parameters, S](
-    problem: Problem[P, S], start: P, tol: float, max_iter: int, squarem: Squarem | None
+    problem: Problem[P, S], start: P, tol: float, max_iter: int, accelerator: Squarem | None
 ) -> Run[P]:
     at, gain = _visit(problem, start), GainToCome(start, problem.scales)
     history, to_come = [at.objective], np.inf
@@ -153,7 +164,7 @@ def _iterate[P: Parameters, S](
             status = f"stopped at max_iter={max_iter} with {_nats(to_come)} still to be gained: raise max_iter or tol"
             break
         try:
-            at = _advance(problem, at, squarem, confirming=gain.estimates[-1] <= tol)
+            at = _advance(problem, at, accelerator, confirming=gain.estimates[-1] <= tol)
         except Collapse as collapse:
             collapsed, status = True, f"collapsed in iteration {len(history)}: {collapse}"
             break
@@ -164,7 +175,7 @@ def _iterate[P: Parameters, S](
                 "before and after an M-step. Keep frozen weights above 0 and frozen probs off 0 and 1"
             )
         to_come = gain.after(at.parameters, history, at.leapt)
-    n_e_steps = len(history) + (squarem.n_refused if squarem else 0)
+    n_e_steps = len(history) + (accelerator.n_refused if accelerator else 0)
     path = np.array(history)
     return Run(at.parameters, at.log_likelihood, at.objective, path, n_e_steps, converged, collapsed, status)
 
@@ -186,17 +197,17 @@ def _visit[P: Parameters, S](problem: Problem[P, S], parameters: P, leapt: bool 
 
 
 def _advance[P: Parameters, S](
-    problem: Problem[P, S], at: _Visit[P, S], squarem: Squarem | None, confirming: bool
+    problem: Problem[P, S], at: _Visit[P, S], accelerator: Squarem | None, confirming: bool
 ) -> _Visit[P, S]:
     """Return where one iteration leads: a leap that does not lose, or else the plain step that confirming needs."""
     parameters = problem.maximise(at.statistics)
-    ahead = squarem.after(parameters) if squarem else None
-    if squarem and ahead is not None and not confirming:
+    ahead = accelerator.after(parameters) if accelerator else None
+    if accelerator and ahead is not None and not confirming:
         leap = _visit(problem, ahead, leapt=True)
         if leap.objective >= at.objective:
-            squarem.accepted()
+            accelerator.accepted()
             return leap
-        squarem.refused()
+        accelerator.refused()
     return _visit(problem, parameters)
 
 
@@ -211,8 +222,10 @@ class GainToCome:
 
     One small step proves nothing (the first may hide a slow direction), so q is the largest of the last few, and the
     largest of three estimates in a row counts. A leap is no step of this series: it starts the three afresh, and while
-    they confirm the limit the engine leaps no more. A start on a saddle cannot be told from a limit by any such rule:
-    that is what restarts are for.
+    they confirm the limit the engine leaps no more. It is a trial, too: it takes the slow directions out of the steps
+    that follow, which then look fast, but what it gained tells how much was there. So no estimate is below the gain of
+    a leap among the last few iterations. A start on a saddle cannot be told from a limit by any such rule: that is what
+    restarts are for.
 
     Reference: Böhning et al. (1994), Annals of the Institute of Statistical Mathematics 46, 373-388.
     """
@@ -223,11 +236,13 @@ class GainToCome:
         self.last_step = self.last_gain = self.gain_per_squared_step = 0.0
         self.rates: list[float] = []
         self.estimates = [np.inf] * CONFIRMED
+        self.gains_by_leaps: list[float] = []
 
     def after(self, parameters: Parameters, history: list[float], leapt: bool = False) -> float:
         """Return the gain still to come, in nats, after the plain step or the leap that led to ``parameters``."""
         arrays = parameters.arrays()
         step = _root_mean_square([(arrays[name] - self.last[name]) / self.scales[name] for name in arrays])
+        self.gains_by_leaps = [*self.gains_by_leaps, history[-1] - history[-2] if leapt else 0.0][-LEAPS_COUNT:]
         if leapt:
             self.last, self.last_step, self.estimates = arrays, 0.0, [np.inf] * CONFIRMED
             return np.inf
@@ -238,7 +253,8 @@ class GainToCome:
             self.rates = [*self.rates, max((step / self.last_step) ** 2, gain / self.last_gain)][-REMEMBERED:]
         rate = max(self.rates, default=np.inf)
         self.last, self.last_step, self.last_gain = arrays, step, gain
-        self.estimates = [*self.estimates, gain * rate / (1 - rate) if rate < 1 else np.inf][-CONFIRMED:]
+        estimate = max(*self.gains_by_leaps, gain * rate / (1 - rate) if rate < 1 else np.inf)
+        self.estimates = [*self.estimates, estimate][-CONFIRMED:]
         return max(self.estimates)
 
     def _gain_of(self, step: float, history: list[float]) -> float:

@@ -243,7 +243,7 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         count_at_least_one("max_iter", self.max_iter)
         number_above("tol", self.tol, 0, inclusive=True)
         if self.acceleration not in ACCELERATIONS:
-            raise ValueError(f"acceleration must be 'squarem' or None, got {self.acceleration!r}")
+            raise ValueError(f"acceleration must be one of 'multisecant', 'squarem' or None, got {self.acceleration!r}")
         if isinstance(self.init, str):
             if self.init not in STARTS:
                 raise ValueError(f"init must be one of {', '.join(STARTS)}, parameters or labels, got {self.init!r}")

@@ -14,7 +14,7 @@ from em.estimator import MixtureEM
 from em.fused import gaussian_pass
 from em.gmm import GaussianStatistics, log_joint, mode, sufficient_statistics
 from em.gmm_collapse import FLAT_DATA, check_variances, covariance_of, flatness, refuse_collapse
-from em.gmm_information import entries, observed_information
+from em.gmm_information import entries, observed_information, whitened
 from em.gmm_missing import Holed, conditional_means, expected_statistics, holed_blocks, holed_pass
 from em.information import Information
 from em.samples import Samples, typical_size, weighted
@@ -51,8 +51,8 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         Largest number of iterations of each restart.
     frozen : dict or None, default None
         Values of "weights", "means" or "covariances" that are given and not estimated.
-    acceleration : {"squarem", None}, default "squarem"
-        Whether to leap ahead along EM's path where the objective allows it (:mod:`em.acceleration`).
+    acceleration : {"multisecant", "squarem", None}, default "multisecant"
+        Which leaps to take where the objective allows them, if any (:mod:`em.multisecant`, :mod:`em.acceleration`).
     random_state : int, RandomState or None, default None
         Seed or source of randomness of the restarts.
 
@@ -114,7 +114,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         tol: float = 1e-8,
         max_iter: int = 10_000,
         frozen: Mapping[str, Any] | None = None,
-        acceleration: str | None = "squarem",
+        acceleration: str | None = "multisecant",
         random_state: Any = None,
     ) -> None:
         super().__init__(n_components, prior, n_init, n_starts, init, tol, max_iter, frozen, acceleration, random_state)
@@ -179,7 +179,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         variances = {"diag": deviation**2, "spherical": np.mean(deviation**2, keepdims=True)}
         units: dict[str, Array | float] = {"weights": 1.0, "means": mean}
         units["covariances"] = variances.get(kind, np.outer(deviation, deviation))
-        return Problem(expect, maximise, self._log_prior, units)
+        return Problem(expect, maximise, self._log_prior, units, whitened)
 
     def _m_step(self, samples: Samples, responsibilities: Array) -> GMMParameters:
         r, kind = weighted(responsibilities, samples.weights), self.covariance_type

@@ -17,12 +17,13 @@ Normal(m0, s²) at μ_k and of p log v - (a v + b / v) / 2 at each variance v; L
 and 1 - η - (D - 1) / 2 more in p.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from em.engine import EPS
 from em.entries import Entries, Entry, describe
 from em.gmm import log_joint, missing_patterns
 from em.information import (
@@ -36,6 +37,7 @@ from em.information import (
     row_blocks,
 )
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
+from models.gmm.structures import cholesky_factors
 from models.validation import Array, data_matrix
 
 
@@ -216,3 +218,46 @@ def _inverses(matrices: Array) -> Array:
     """Return inverses by way of Cholesky factors, which units of the features cannot harm."""
     inverse = np.linalg.inv(np.linalg.cholesky(matrices))
     return np.swapaxes(inverse, -1, -2) @ inverse
+
+
+def whitened(parameters: GMMParameters, steps: Mapping[str, Array]) -> Array:
+    """Return m steps as rows whose inner products are those of the complete data's information of one sample.
+
+    With z known that is Σ_k dw_k² / w_k + Σ_k w_k (dμ_k' P dμ_k + tr(P dΣ_k P dΣ_k) / 2), P = Σ_k⁻¹.
+
+    Parameters
+    ----------
+    parameters : GMMParameters
+        Where the information is taken.
+    steps : mapping
+        "weights" (m, K), "means" (m, K, D) and "covariances", (m, ...) of their structure.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from em.gmm_information import whitened
+    >>> from models.gmm import GMMParameters
+    >>> steps = {"weights": np.array([[0.0]]), "means": np.array([[[0.4]]]), "covariances": np.array([[[[0.0]]]])}
+    >>> whitened(GMMParameters([1.0], [[0.0]], [[[4.0]]]), steps).tolist()
+    [[0.0, 0.2, 0.0]]
+    """
+    weights, covariances, kind = parameters.weights, parameters.covariances, parameters.covariance_type
+    if kind in ("full", "tied"):
+        roots = np.linalg.inv(cholesky_factors(kind, covariances))
+        means = np.einsum("...ij,m...j->m...i", roots, steps["means"]) if kind == "full" else steps["means"] @ roots.T
+        spreads = roots @ steps["covariances"] @ roots.swapaxes(-1, -2)
+    else:
+        means = steps["means"] / np.sqrt(covariances if kind == "diag" else covariances[:, None])
+        spreads = steps["covariances"] / covariances
+    share: dict[str, Array] = {
+        "full": weights[:, None, None],
+        "tied": np.ones(()),
+        "diag": weights[:, None],
+        "spherical": weights * parameters.n_features,
+    }
+    rows = (
+        steps["weights"] / np.sqrt(np.maximum(weights, EPS)),
+        means * np.sqrt(weights[:, None]),
+        spreads * np.sqrt(share[kind] / 2),
+    )
+    return np.concatenate([row.reshape(len(row), -1) for row in rows], axis=1)

@@ -1,5 +1,6 @@
 """What every estimator accepts as X and as sample weights."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -25,8 +26,8 @@ class Samples:
         Samples; NaN where a cell is missing. A ``csr_array`` where the user's X was sparse; then none is.
     weights : ndarray, shape (n,), or None
         Frequencies of the rows, all positive; ``None`` when each occurs once.
-    kept : ndarray of int, shape (n,)
-        Their row numbers in the matrix that the user passed: rows of weight 0 and rows that are all missing take no
+    kept : ndarray of bool, shape (n_rows,)
+        Which rows of the matrix that the user passed they are: rows of weight 0 and rows that are all missing take no
         part in a fit.
     n_rows : int
         Number of rows of that matrix.
@@ -45,14 +46,14 @@ class Samples:
     @cached_property
     def complete(self) -> bool:
         """Whether no cell is missing."""
-        return not bool(np.isnan(self.X).any())
+        return not any(np.isnan(self.X[rows]).any() for rows in blocks(len(self.X)))
 
     @cached_property
     def mean(self) -> Array:
         """Mean of the observed cells of each column, shape (D,)."""
         if self.complete and self.weights is None:
             return np.asarray(self.X.mean(axis=0))
-        return self._average(self.X)
+        return self._average(lambda x: x)
 
     @cached_property
     def deviation(self) -> Array:
@@ -60,7 +61,7 @@ class Samples:
         if self.complete and self.weights is None:
             squares = (((self.X[rows] - self.mean) ** 2).sum(axis=0) for rows in blocks(len(self.X)))
             return np.sqrt(sum(squares, np.zeros(self.X.shape[1])) / len(self.X))
-        return np.sqrt(self._average((self.X - self.mean) ** 2))
+        return np.sqrt(self._average(lambda x: (x - self.mean) ** 2))
 
     @cached_property
     def filled(self) -> Array:
@@ -75,16 +76,22 @@ class Samples:
         if issparse(self.X) or len(self.X) <= n_rows:
             return self
         if self.weights is None:
-            chosen = np.sort(rng.choice(len(self.X), n_rows, replace=False))
+            chosen = np.sort(rng.randint(len(self.X), size=n_rows))
         else:
             chosen = np.sort(rng.choice(len(self.X), n_rows, p=self.weights / self.total))
-        part = Samples(np.ascontiguousarray(self.X[chosen]), None, self.kept[chosen], self.n_rows)
+        numbers = chosen if self.kept.all() else np.flatnonzero(self.kept)[chosen]
+        part = Samples(np.ascontiguousarray(self.X[chosen]), None, numbers, self.n_rows)
         return self if np.isnan(part.X).all(axis=0).any() else part  # a column that hardly anybody answered
 
-    def _average(self, values: Array) -> Array:
-        observed = ~np.isnan(self.X)
-        weights = observed if self.weights is None else observed * self.weights[:, None]
-        return np.asarray((weights * np.where(observed, values, 0.0)).sum(axis=0) / weights.sum(axis=0))
+    def _average(self, function: Callable[[Array], Array]) -> Array:
+        total = weight = np.zeros(self.X.shape[1])
+        for rows in blocks(len(self.X)):  # never a second array of the size of X
+            x = self.X[rows]
+            observed = ~np.isnan(x)
+            weights = weighted(observed, None if self.weights is None else self.weights[rows])
+            total = total + (weights * np.where(observed, function(x), 0.0)).sum(axis=0)
+            weight = weight + weights.sum(axis=0)
+        return total / weight
 
 
 def samples_to_fit(
@@ -104,8 +111,9 @@ def samples_to_fit(
     n_rows, missing = matrix.shape[0], missing and not issparse(matrix)
     weights = check_sample_weight(sample_weight, n_rows)
     kept = np.ones(n_rows, dtype=bool) if weights is None else weights > 0
+    seen = np.ones(matrix.shape[1], dtype=bool)
     if missing:
-        kept = kept & ~np.isnan(matrix).all(axis=1)
+        kept, seen = _observed(matrix, kept)
     if kept.sum() < 2:
         counted = "" if kept.all() else " that is observed and has a weight"
         raise ValueError(
@@ -114,9 +122,18 @@ def samples_to_fit(
     validate_data(estimator, X, reset=True, skip_check_array=True)
     if not kept.all():
         matrix, weights = matrix[kept], None if weights is None else weights[kept]
-    if missing and (empty := np.flatnonzero(np.isnan(matrix).all(axis=0)).tolist()):
+    if empty := np.flatnonzero(~seen).tolist():
         raise ValueError(f"X must have an observed cell in every column, got none in column(s) {empty}: drop them")
-    return Samples(matrix, weights, np.flatnonzero(kept), n_rows)
+    return Samples(matrix, weights, kept, n_rows)
+
+
+def _observed(matrix: Array, among: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return which of the given rows (n,) have an observed cell, and which columns (D,) have one in such a row."""
+    kept, seen = np.empty_like(among), np.zeros(matrix.shape[1], dtype=bool)
+    for rows in blocks(len(matrix)):
+        observed = ~np.isnan(matrix[rows]) & among[rows, None]
+        kept[rows], seen = observed.any(axis=1), seen | observed.any(axis=0)
+    return kept, seen
 
 
 def samples_to_use(estimator: BaseEstimator, X: ArrayLike, *, missing: bool = False) -> Array:

@@ -173,9 +173,9 @@ def data_matrix(X: ArrayLike, name: str = "X", *, missing: bool = False) -> Arra
             f"(shape={array.shape}) while a minimum of 1 is required."
         )
     array = array.astype(np.float64, copy=False)
-    if missing and np.isinf(array).any():
+    if missing and any(np.isinf(array[rows]).any() for rows in row_slices(array)):
         raise ValueError(f"{name} must be finite, or NaN where a cell is missing, got infinity in it")
-    if not missing and not np.isfinite(array).all():
+    if not missing and not all(np.isfinite(array[rows]).all() for rows in row_slices(array)):
         raise ValueError(f"{name} must be finite, got NaN or infinity in it")
     return array
 
@@ -192,3 +192,9 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> Array | None:
     if not weights.any():
         raise ValueError("sample_weight must not be zero for every row: some weight is needed to fit anything")
     return weights
+
+
+def row_slices(X: Array, n_cells: int = 1_000_000) -> list[slice]:
+    """Return slices of so many cells that cover the rows of X: checks need no second array of its size."""
+    size = max(1, n_cells // X.shape[1])
+    return [slice(start, start + size) for start in range(0, len(X), size)]

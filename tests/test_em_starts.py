@@ -42,7 +42,7 @@ def test_on_anisotropic_data_starts_are_no_worse_than_scikit_learns(data, seed):
 def test_a_single_view_would_not_do():
     """What the three sets of coordinates are for: labels of one k-means start in each."""
     X, z, K = cigars(0)
-    samples = Samples(X, None, np.arange(len(X)), len(X))
+    samples = Samples(X, None, np.ones(len(X), dtype=bool), len(X))
     right = {
         view: adjusted_rand_score(
             z, start_responsibilities(samples, K, "kmeans", np.random.RandomState(0), view).argmax(axis=1)
@@ -127,7 +127,7 @@ def test_components_start_at_the_probs_that_are_frozen():
 @pytest.mark.parametrize("weights", [None, np.array([1.0] * 900 + [100.0] * 100)])
 def test_a_start_looks_at_a_part_of_many_rows_that_stands_for_all(weights, monkeypatch):
     X = np.arange(1000.0)[:, None]
-    part = Samples(X, weights, np.arange(1000), 1000).some(200, np.random.RandomState(0))
+    part = Samples(X, weights, np.ones(1000, dtype=bool), 1000).some(200, np.random.RandomState(0))
     assert part.X.shape == (200, 1)
     assert part.weights is None
     np.testing.assert_array_equal(part.X[:, 0], part.kept)
@@ -145,13 +145,13 @@ def test_a_start_looks_at_a_part_of_many_rows_that_stands_for_all(weights, monke
 def test_a_part_of_the_rows_has_an_observed_cell_in_every_column():
     X = np.ones((1000, 2))
     X[1:, 1] = np.nan
-    samples = Samples(X, None, np.arange(1000), 1000)
+    samples = Samples(X, None, np.ones(1000, dtype=bool), 1000)
     assert samples.some(10, np.random.RandomState(0)) is samples
 
 
 def test_views_are_the_same_for_one_feature():
     X = reference_data.galaxies()
-    samples = Samples(X, None, np.arange(len(X)), len(X))
+    samples = Samples(X, None, np.ones(len(X), dtype=bool), len(X))
     labels = [start_responsibilities(samples, 3, "k-means++", np.random.RandomState(1), view) for view in VIEWS[:2]]
     np.testing.assert_allclose(*labels)
 
@@ -161,7 +161,7 @@ def test_collinear_features_have_fewer_directions():
     X = (np.column_stack([x, x @ [1, 2]]) > 0).astype(float)
     X = np.column_stack([X, X[:, 0]])
     for view in VIEWS:
-        samples = Samples(X, None, np.arange(200), 200)
+        samples = Samples(X, None, np.ones(200, dtype=bool), 200)
         assert start_responsibilities(samples, 3, "kmeans", np.random.RandomState(0), view).shape == (200, 3)
     assert BernoulliMixtureEM(2, random_state=0, n_init=3).fit(X).converged_
 

@@ -6,7 +6,7 @@ import reference_data
 
 from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM, NotConvergedWarning, bmm, gmm
 from models.bmm import BMMParameters
-from models.gmm import GMMParameters
+from models.gmm import GMMParameters, GMMPrior
 
 
 def overlapping_clouds(seed):
@@ -56,6 +56,27 @@ def test_gain_still_to_come_is_within_tol(name, tol, to_the_end):
     # Aitken's extrapolation has the geometric series' last two terms to go by: right to a factor, not to a digit. The
     # second term is the rounding of two sums over the samples.
     assert limit.objective_ - fit.objective_ <= 1.5 * tol + 1e-12 * abs(limit.objective_)
+
+
+def zigzag(gap, K, D, n, seed):
+    rng, k = np.random.RandomState(seed), np.arange(K)
+    means = np.zeros((K, D))
+    means[:, 0], means[:, 1] = gap * np.sqrt(0.9) * k, gap * np.sqrt(0.1) * (k % 2)
+    z = rng.randint(K, size=n)
+    return means[z] + rng.normal(size=(n, D))
+
+
+@pytest.mark.parametrize(
+    ("acceleration", "K", "D", "n", "seed", "with_prior"),
+    [("squarem", 4, 3, 600, 0, True), ("multisecant", 2, 5, 1000, 1, False)],
+)
+def test_a_leap_does_not_hide_what_is_still_to_come(acceleration, K, D, n, seed, with_prior):
+    """The plain steps after a leap look fast: by them alone these stopped 15 and 1.6 nats from the limit."""
+    X, tol = zigzag(2.0, K, D, n, seed), 1e-2
+    settings = {"acceleration": acceleration, "prior": GMMPrior.weakly_informative(X, K) if with_prior else None}
+    fit = GaussianMixtureEM(K, tol=tol, n_init=1, random_state=0, **settings).fit(X)
+    limit = GaussianMixtureEM(K, tol=1e-10, init=fit.parameters_, **settings).fit(X)
+    assert limit.objective_ - fit.objective_ <= 1.5 * tol
 
 
 @pytest.mark.parametrize("name", SLOW)

@@ -1,13 +1,13 @@
 """The fused passes compute what the textbook defines, to the last digits, on hard data, with any number of threads."""
 
 import math
-from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
 import em.fused
+from benchmarks.digits import ALLOWED, OURS, bernoulli_stresses, gaussian_stresses
 from em import BernoulliMixtureEM, GaussianMixtureEM
 from em.bmm import patterns
 from em.fused import CHUNK_ROWS, count_pass, gaussian_pass, pays
@@ -115,42 +115,10 @@ def test_weights_are_frequencies():
     assert_same_sums(gaussian_pass(X, parameters, frequencies, **KERNEL), repeated, 10)
 
 
-def log_likelihood_to_50_digits(X, parameters):
-    """Σ_i log Σ_k π_k N(x_i | μ_k, Σ_k) of two features in decimal arithmetic, from the numbers as stored."""
-    with localcontext() as context:
-        context.prec = 50
-        pi = Decimal("3.14159265358979323846264338327950288419716939937510582")
-        total = absolute = Decimal(0)
-        for row in X:
-            density = Decimal(0)
-            for weight, mean, covariance in zip(
-                parameters.weights, parameters.means, parameters.covariances, strict=True
-            ):
-                (a, b), (_, d) = [[Decimal(float(value)) for value in line] for line in covariance]
-                g, h = (Decimal(float(x)) - Decimal(float(m)) for x, m in zip(row, mean, strict=True))
-                determinant = a * d - b * b
-                distance = (d * g * g - 2 * b * g * h + a * h * h) / determinant
-                density += Decimal(float(weight)) * (-distance / 2).exp() / (2 * pi * determinant.sqrt())
-            total, absolute = total + density.ln(), absolute + abs(density.ln())
-        return total, absolute
-
-
-@pytest.mark.parametrize(
-    ("offset", "scale", "weight"),
-    [(0, 1, 0.3), (1e8, 1, 0.3), (0, 1e-6, 0.3), (0, 1, 1e-12), (1e4, 1e-4, 0.3)],
-    ids=["plain", "far", "tiny", "light", "far and tiny"],
-)
-@pytest.mark.parametrize("passes", [KERNEL, NUMPY], ids=["kernel", "numpy"])
-def test_log_likelihood_keeps_its_digits_under_stress(offset, scale, weight, passes):
-    rng = np.random.RandomState(0)
-    means = offset + np.array([[0.0, 0.0], [1.0, -1.0]])  # the spread of the data is about 1
-    X = means[rng.randint(2, size=100)] + scale * rng.normal(size=(100, 2))
-    shape = np.array([[1.0, 0.4], [0.4, 0.7]])
-    parameters = GMMParameters([weight, 1 - weight], means, scale**2 * np.array([shape, 2 * shape]))
-    reference, absolute = log_likelihood_to_50_digits(X, parameters)
-    n_copies = 10_000 if passes is KERNEL else 10  # a million rows: rounding must not pile up
-    found, _ = gaussian_pass(np.tile(X, (n_copies, 1)), parameters, **passes)
-    assert abs(Decimal(found) - n_copies * reference) <= Decimal("1e-12") * n_copies * absolute
+@pytest.mark.parametrize("stress", gaussian_stresses(10_000) + bernoulli_stresses(100), ids=lambda stress: stress.name)
+@pytest.mark.parametrize("form", OURS)
+def test_log_likelihood_keeps_its_digits_under_stress(stress, form):
+    assert stress.error(OURS[form]) <= ALLOWED
 
 
 @pytest.mark.parametrize("estimator", [GaussianMixtureEM, BernoulliMixtureEM])

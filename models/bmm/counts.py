@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import csr_array, issparse
 
-from models.validation import Array, data_matrix, real_numbers, sparse_matrix
+from models.validation import Array, data_matrix, real_numbers, row_slices, sparse_matrix
 
 
 def count_matrix(X: ArrayLike, n_trials: ArrayLike = 1) -> tuple[Array, Array]:
@@ -29,9 +29,10 @@ def count_matrix(X: ArrayLike, n_trials: ArrayLike = 1) -> tuple[Array, Array]:
     """
     X = data_matrix(X, missing=True)
     trials = trials_matrix(n_trials, X.shape)
-    if (missing := np.isnan(X)).any():
+    if any(np.isnan(X[rows]).any() for rows in row_slices(X)):
+        missing = np.isnan(X)
         X, trials = np.where(missing, 0.0, X), np.where(missing, 0.0, trials)
-    if any(_misfits(X[rows], trials[rows]).any() for rows in _slices(len(X))):
+    if any(_misfits(X[rows], trials[rows]).any() for rows in row_slices(X)):
         rows, columns = np.nonzero(_misfits(X, trials))
         _refuse(X, trials, rows[0], columns[0])
     return X, trials
@@ -59,7 +60,7 @@ def sparse_count_matrix(X: Any, n_trials: ArrayLike = 1) -> tuple[csr_array, Arr
             f"n_trials must be a number or have shape ({X.shape[1]},) where X is sparse, got {trials.shape}: "
             "pass X.toarray() if trials differ between rows"
         )
-    for cells in _slices(X.nnz):
+    for cells in row_slices(X.data[:, None]):
         misfits = np.flatnonzero(_misfits(X.data[cells], trials[0][X.indices[cells]]))
         if len(misfits):
             cell = cells.start + misfits[0]
@@ -95,11 +96,6 @@ def _refuse(X: Any, trials: Array, row: int, column: int) -> NoReturn:
 
 def _misfits(X: Array, trials: Array) -> np.ndarray:
     return (X < 0) | (trials < X) | (np.floor(X) != X)
-
-
-def _slices(n_rows: int, size: int = 65536) -> list[slice]:
-    """Return slices that cover the rows: checks need no second array of the size of X."""
-    return [slice(start, start + size) for start in range(0, n_rows, size)]
 
 
 def is_bernoulli(n_trials: Any) -> bool:

@@ -1,0 +1,144 @@
+"""How long until the optimum, where clusters overlap: E-steps of plain EM against SQUAREM, time against scikit-learn.
+
+Everybody starts from the same parameters, with no regularisation. The optimum is the best objective that anyone finds;
+it is reached when the objective is within 1e-8 of it, relative. An E-step counts whether its leap is taken or refused.
+For the time, `tol` is lowered tenfold until a fit gets there, ours and scikit-learn's alike (theirs bounds the last
+gain per sample, ours the whole gain to come), and fits with that `tol` are clocked in turn.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import astuple, replace
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+import em.fused
+from benchmarks.cases import Case
+from benchmarks.process import run
+from em import GaussianMixtureEM
+from models.gmm import GMMParameters
+from models.validation import Array
+
+CASES = {  # with the typical distance of two centres, in standard deviations
+    Case("full", 100_000, 2, 3): 7.0,
+    Case("full", 100_000, 5, 4): 4.0,
+    Case("full", 100_000, 10, 3): 3.0,
+    Case("full", 100_000, 10, 5): 4.0,
+}
+QUICK = {Case("full", 500, 2, 2): 12.0}
+REACHED = 1e-8
+TOLS = [10.0**-power for power in range(16)]
+
+
+def table(quick: bool, threads: int, repeats: int) -> Table:
+    """Measure each case in a process of its own."""
+    found = Table(title=f"To within {REACHED:g} of the best objective, relative, where clusters overlap")
+    found.add_column("case (n, D, K)")
+    for heading in ["E-steps", "SQUAREM", "ratio", "scikit-learn's tol", "passes", "s", "ours, s", "ratio (range)"]:
+        found.add_column(heading, justify="right")
+    for case, distance in (QUICK if quick else CASES).items():
+        order = {"case": astuple(case), "distance": distance, "repeats": repeats}
+        m = run(order, threads, "benchmarks.optimum")
+        ours, theirs = np.array(m["ours"]), np.array(m["theirs"])
+        fewer, faster = m["plain"] / m["squarem"], theirs / ours
+        steps = [str(m["plain"]), str(m["squarem"]), f"{fewer:.1f}"]
+        rival = [f"{m['tol']:g}", str(m["passes"]), f"{np.median(theirs):.3f}", f"{np.median(ours):.4f}"]
+        ratio = f"{np.median(faster):.0f} ({faster.min():.0f}-{faster.max():.0f})"
+        found.add_row(str(case), *steps, *rival, ratio)
+    return found
+
+
+def make_data(case: Case, distance: float) -> tuple[Array, GMMParameters]:
+    """Return X (n, D) and a start: equal weights, samples as means, the data's covariance."""
+    rng = np.random.default_rng(0)
+    centers = rng.normal(scale=distance / np.sqrt(2 * case.D), size=(case.K, case.D))
+    X = rng.normal(size=(case.n, case.D)) + centers[rng.integers(case.K, size=case.n)]
+    means = X[rng.choice(case.n, case.K, replace=False)]
+    return X, GMMParameters(np.full(case.K, 1 / case.K), means, np.repeat(np.cov(X.T)[None], case.K, axis=0))
+
+
+def measure(case: Case, distance: float, repeats: int) -> dict[str, Any]:
+    """Return E-steps of plain EM and of SQUAREM, and seconds of fits by us and by scikit-learn, in turn."""
+    X, start = make_data(case, distance)
+    em.fused.COMPILING = 0  # as in a fit that is long enough to pay for the kernels
+    plain, leaping = e_steps(X, start, None), e_steps(X, start, "squarem")
+    best = max(*plain, *leaping)
+    target = best - REACHED * abs(best)
+    fits: dict[str, Callable[[float], Any]] = {
+        "ours": lambda tol: fit_ours(X, start, tol),
+        "theirs": lambda tol: fit_scikit_learn(X, start, tol),
+    }
+    tols = {
+        "ours": first(fits["ours"], lambda fit: fit.objective_ >= target),
+        "theirs": first(fits["theirs"], lambda fit: fit.score(X) * case.n >= target),
+    }
+    seconds: dict[str, list[float]] = {"ours": [], "theirs": []}
+    for _ in range(repeats):
+        for who, fit in fits.items():
+            begin = time.perf_counter()
+            fitted = fit(tols[who])
+            seconds[who].append(time.perf_counter() - begin)
+    steps = {"plain": reached(plain, target), "squarem": reached(leaping, target)}
+    return steps | seconds | {"tol": tols["theirs"], "passes": fitted.n_iter_}
+
+
+def e_steps(X: Array, start: GMMParameters, acceleration: str | None) -> list[float]:
+    """Return the objective that each E-step of a fit found, in turn."""
+    objectives = []
+
+    class Recorded(GaussianMixtureEM):
+        def _problem(self, samples: Any) -> Any:
+            problem = super()._problem(samples)
+
+            def expect(parameters: GMMParameters) -> Any:
+                log_likelihood, statistics = problem.expect(parameters)
+                objectives.append(log_likelihood)
+                return log_likelihood, statistics
+
+            return replace(problem, expect=expect)
+
+    fit = Recorded(start.n_components, init=start, acceleration=acceleration, tol=1e-6, max_iter=50_000).fit(X)
+    if len(objectives) != fit.n_e_steps_:
+        raise RuntimeError(f"every E-step must be counted, got {len(objectives)} and n_e_steps_={fit.n_e_steps_}")
+    return objectives
+
+
+def reached(objectives: list[float], target: float) -> int:
+    """Return how many E-steps it took to find the target."""
+    if max(objectives) < target:
+        raise RuntimeError(f"plain EM and SQUAREM must reach the same optimum, got {max(objectives)!r}, not {target!r}")
+    return int(np.argmax(np.array(objectives) >= target)) + 1
+
+
+def first(fit: Callable[[float], Any], arrives: Callable[[Any], bool]) -> float:
+    """Return the largest tol with which a fit arrives."""
+    return next(tol for tol in TOLS if arrives(fit(tol)))
+
+
+def fit_ours(X: Array, start: GMMParameters, tol: float) -> GaussianMixtureEM:
+    """Fit by `em`, as a user would."""
+    return GaussianMixtureEM(start.n_components, init=start, tol=tol, max_iter=50_000).fit(X)
+
+
+def fit_scikit_learn(X: Array, start: GMMParameters, tol: float) -> Any:
+    """Fit by scikit-learn from the same start, without regularisation."""
+    from sklearn.mixture import GaussianMixture
+
+    return GaussianMixture(
+        start.n_components,
+        reg_covar=0,
+        tol=tol,
+        max_iter=50_000,
+        weights_init=start.weights,
+        means_init=start.means,
+        precisions_init=np.linalg.inv(start.covariances),
+    ).fit(X)
+
+
+if __name__ == "__main__":
+    order = json.loads(sys.argv[1])
+    print(json.dumps(measure(Case(*order["case"]), order["distance"], order["repeats"])))

@@ -1,0 +1,135 @@
+"""The multisecant leap: its metric is the complete data's information; on linear residuals it lands on the limit."""
+
+import numpy as np
+import pytest
+from random_mixtures import random_bmm, random_gmm
+
+from em import bmm_information, gmm_information
+from em.acceleration import Squarem
+from em.multisecant import Multisecant
+from models.bmm import BMMParameters
+from models.gmm.structures import COVARIANCE_TYPES, full_matrices
+
+SCALES = {"weights": 1.0, "probs": 1.0}
+SMALL = 1e-4  # step of a second difference: its error is about SMALL of the value, rounding 1e-16 / SMALL²
+seeds = pytest.mark.parametrize("seed", range(3))
+
+
+def apart(weights, others):
+    return np.sum(weights * np.log(weights / others))
+
+
+def gaussian_divergence(one, other):
+    """Kullback-Leibler divergence of two joint distributions of label and sample."""
+    K, D = one.means.shape
+    matrices, others = (full_matrices(p.covariance_type, p.covariances, K, D) for p in (one, other))
+    total = apart(one.weights, other.weights)
+    for w, m, S, mo, So in zip(one.weights, one.means, matrices, other.means, others, strict=True):
+        P, gap = np.linalg.inv(So), m - mo
+        log_ratio = np.linalg.slogdet(So)[1] - np.linalg.slogdet(S)[1]
+        total += w * (np.trace(P @ S) - D + gap @ P @ gap + log_ratio) / 2
+    return total
+
+
+def count_divergence(trials):
+    def divergence(one, other):
+        p, q = one.probs, other.probs
+        cells = trials * (p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q)))
+        return apart(one.weights, other.weights) + one.weights @ cells.sum(axis=1)
+
+    return divergence
+
+
+def assert_is_the_information(parameters, direction, whitened, divergence):
+    """Twice the divergence of a small step is the squared norm of the step."""
+    forth, back = (
+        type(parameters)(
+            **{name: array + sign * SMALL * direction[name] for name, array in parameters.arrays().items()},
+            **({"covariance_type": parameters.covariance_type} if hasattr(parameters, "covariance_type") else {}),
+        )
+        for sign in (1, -1)
+    )
+    norm = np.sum(whitened(parameters, {name: step[None] for name, step in direction.items()}) ** 2)
+    curvature = (divergence(parameters, forth) + divergence(parameters, back)) / SMALL**2
+    np.testing.assert_allclose(norm, curvature, rtol=1e-4)
+
+
+@seeds
+@pytest.mark.parametrize("kind", COVARIANCE_TYPES)
+def test_the_metric_is_the_information_of_the_complete_data_of_a_gaussian_mixture(kind, seed):
+    rng = np.random.RandomState(seed)
+    parameters = random_gmm(3, 2, rng, kind)
+    direction = {name: 0.1 * rng.normal(size=array.shape) for name, array in parameters.arrays().items()}
+    direction["weights"] = parameters.weights * (direction["weights"] - parameters.weights @ direction["weights"])
+    spread = direction["covariances"]
+    direction["covariances"] = (
+        parameters.covariances * 0.1 * (spread + spread.swapaxes(-1, -2) if kind in ("full", "tied") else spread)
+    )
+    assert_is_the_information(parameters, direction, gmm_information.whitened, gaussian_divergence)
+
+
+@seeds
+def test_the_metric_is_the_information_of_the_complete_data_of_a_binomial_mixture(seed):
+    rng, trials = np.random.RandomState(seed), np.array([1, 3, 12])
+    parameters = random_bmm(3, 3, rng)
+    direction = {name: 0.1 * rng.normal(size=array.shape) for name, array in parameters.arrays().items()}
+    direction["weights"] = parameters.weights * (direction["weights"] - parameters.weights @ direction["weights"])
+    direction["probs"] *= parameters.probs * (1 - parameters.probs)
+
+    def whitened(parameters, steps):
+        return bmm_information.whitened(parameters, steps, trials)
+
+    assert_is_the_information(parameters, direction, whitened, count_divergence(trials))
+
+
+def leap_from(*points, whitened=bmm_information.whitened):
+    multisecant = Multisecant(SCALES, whitened)
+    *_, leap = [multisecant.after(point) for point in points]
+    return multisecant, leap
+
+
+def towards(limit, gaps, rates, n_points=5):
+    return [BMMParameters([1.0], [limit + gaps * rates**t]) for t in range(n_points)]
+
+
+def test_as_many_secants_as_there_are_directions_find_the_limit():
+    limit, gaps, rates = np.array([0.4, 0.6, 0.5]), np.array([0.3, -0.2, 0.1]), np.array([0.3, 0.7, 0.95])
+    points = towards(limit, gaps, rates)
+    _, leap = leap_from(*points)
+    # three directions are told apart to about 1e-3 of their size, the slowest is 1 / 0.05 steps away
+    np.testing.assert_allclose(leap.probs[0], limit, rtol=0, atol=1e-10)
+    squarem = Squarem(SCALES)
+    *_, one_secant = [squarem.after(point) for point in points]
+    assert np.abs(one_secant.probs[0] - limit).max() > 1e-3
+
+
+@pytest.mark.parametrize("rate", [1.02, -0.8])
+def test_where_steps_grow_or_turn_back_the_leap_is_squarems(rate):
+    """Eigenvalue 1 - ρ below 0, or above what is believed."""
+    points = towards(np.array([0.4, 0.6]), np.array([0.1, 0.1]), np.array([0.5, rate]))
+    squarem = Squarem(SCALES)
+    *_, expected = [squarem.after(point) for point in points]
+    multisecant, leap = leap_from(*points)
+    assert not multisecant.by_secants
+    assert (leap is None) == (expected is None)
+    if leap is not None:
+        np.testing.assert_array_equal(leap.probs, expected.probs)
+
+
+def test_a_refusal_costs_an_e_step_and_forgets_the_secants_that_misled():
+    multisecant, _ = leap_from(*towards(np.array([0.4, 0.6]), np.array([0.3, -0.2]), np.array([0.3, 0.9])))
+    assert multisecant.by_secants
+    multisecant.refused()
+    assert multisecant.n_refused == 1
+    assert len(multisecant.visited) == 1
+
+
+def test_what_plain_em_holds_still_the_leap_holds_still():
+    def point(t):
+        return BMMParameters([0.1, 0.9, 0.0], [[0.0, 0.4 + 0.3 * 0.5**t], [1.0, 0.7], [0.3, 0.6 - 0.2 * 0.8**t]])
+
+    multisecant, leap = leap_from(*map(point, range(5)))
+    assert multisecant.by_secants
+    np.testing.assert_array_equal(leap.weights, [0.1, 0.9, 0.0])
+    np.testing.assert_array_equal(leap.probs[:, 0], [0.0, 1.0, 0.3])
+    assert leap.probs[1, 1] == 0.7
