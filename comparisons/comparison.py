@@ -141,8 +141,8 @@ def prepare(
     samples: Array = half.estimator(n_components=K, n_init=n_init).check(X)
     prior = half.default_prior(samples, K) if prior is None else prior
     if not isinstance(prior, half.prior_types):
-        names = " or ".join(prior_type.__name__ for prior_type in half.prior_types)
-        raise ValueError(f"prior must be None or a {names}, got {type(prior).__name__}")
+        known = " or ".join(prior_type.__name__ for prior_type in half.prior_types)
+        raise ValueError(f"prior must be None or a {known}, got {type(prior).__name__}")
     if not prior.exchangeable:
         raise ValueError("prior must treat all components alike (equal concentration), so that labels may be aligned")
     half.estimator(n_components=K, prior=prior).check(samples)

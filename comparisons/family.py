@@ -19,7 +19,7 @@ class Family(ABC):
 
     name: str
     parameters_type: Any
-    prior_types: tuple[type, ...]
+    prior_types: tuple[Any, ...]
     prior_families: tuple[str, ...] = ("conjugate",)
 
     @classmethod

@@ -146,7 +146,7 @@ class GMMIndependentPrior(GaussianPrior):
 
     @property
     def avoids_collapse(self) -> bool:
-        """Whether the density vanishes where a variance goes to 0, and faster than a likelihood can grow there."""
+        """Whether the density vanishes where a variance goes to 0, faster than a likelihood grows there."""
         return self.variance_shape is not None
 
     def check_mode(self) -> None:

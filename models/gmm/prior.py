@@ -31,7 +31,6 @@ class GaussianPrior:
     concentration: Array
     mean: Array
     covariance_type: str
-    avoids_collapse: bool
 
     def check_fits(self, n_components: int, n_features: int, covariance_type: str) -> None:
         """Raise a ValueError unless the prior is one for K components, D features and this structure."""
@@ -58,6 +57,11 @@ class GaussianPrior:
     def exchangeable(self) -> bool:
         """Whether the prior treats all components alike, so that labels may be aligned after sampling."""
         return bool(np.ptp(self.concentration) == 0)
+
+    @property
+    def avoids_collapse(self) -> bool:
+        """Whether the density vanishes where a covariance becomes singular, faster than a likelihood grows there."""
+        return True
 
     def _log_dirichlet(self, weights: Array) -> float:
         """Return log Dirichlet(π | a)."""
@@ -118,7 +122,6 @@ class GMMPrior(GaussianPrior):
     covariance_type: str = "full"
 
     __repr__ = one_line
-    avoids_collapse = True  # the density vanishes where a covariance becomes singular
 
     def __post_init__(self) -> None:
         concentration = number_or_vector("concentration", self.concentration)
