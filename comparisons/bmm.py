@@ -21,7 +21,7 @@ class BMM(Family):
 
     name = "bmm"
     parameters_type = model_bmm.BMMParameters
-    prior_type = model_bmm.BMMPrior
+    prior_types = (model_bmm.BMMPrior,)
 
     def __init__(self, n_trials: ArrayLike = 1) -> None:
         self.n_trials = n_trials
@@ -38,7 +38,7 @@ class BMM(Family):
         return bool(fit.identifiability_.identified)
 
     @override
-    def default_prior(self, X: Array, n_components: int) -> model_bmm.BMMPrior:
+    def default_prior(self, X: Array, n_components: int, prior_family: str = "conjugate") -> model_bmm.BMMPrior:
         return model_bmm.BMMPrior()
 
     @override

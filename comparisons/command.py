@@ -80,6 +80,14 @@ def _command(family: str) -> Any:
         prior: Annotated[
             str, typer.Option(help="Changes to the default prior's numbers, e.g. 'concentration=1,mean_precision=0.1'.")
         ] = "",
+        prior_family: Annotated[
+            str,
+            typer.Option(
+                help="Default prior (gmm): conjugate; or means independent of covariances, with half-normal or "
+                "inverse-gamma scales.",
+                hidden=family == "bmm",
+            ),
+        ] = "conjugate",
         draws: Annotated[
             int | None, typer.Option(help="Posterior draws of each chain; default: the case's own, or 1000.")
         ] = None,
@@ -103,6 +111,7 @@ def _command(family: str) -> Any:
                 dataset,
                 case,
                 prior=prior,
+                prior_family=prior_family,
                 draws=draws,
                 tune=tune,
                 chains=chains,
@@ -136,6 +145,7 @@ def prepare_case(
     case: Case,
     *,
     prior: str = "",
+    prior_family: str = "conjugate",
     draws: int | None,
     tune: int,
     chains: int,
@@ -144,6 +154,9 @@ def prepare_case(
 ) -> Comparison:
     """Check and prepare the comparison of a data set as its case says; gaps are judged only as it declares."""
     half, K = family_of(dataset.family, dataset.n_trials, case.covariance_type), case.n_components
+    if prior_family not in half.prior_families:
+        raise ValueError(f"prior-family must be one of {', '.join(half.prior_families)}, got {prior_family!r}")
+    asked = bool(prior) or prior_family != half.prior_families[0]
     truth = dataset.truth
     if truth is not None and (truth.n_components != K or case.covariance_type != "full"):
         truth = None  # what the data were drawn from is no parameter of this mixture
@@ -151,7 +164,7 @@ def prepare_case(
         dataset.X,
         family=dataset.family,
         n_components=K,
-        prior=_changed(half.default_prior(dataset.X, K), prior) if prior else None,
+        prior=_changed(half.default_prior(dataset.X, K, prior_family), prior) if asked else None,
         n_trials=dataset.n_trials,
         covariance_type=case.covariance_type,
         draws=case.draws if draws is None else draws,
@@ -159,7 +172,7 @@ def prepare_case(
         chains=chains,
         n_init=restarts,
         random_state=seed,
-        regular=case.regular and not prior,
+        regular=case.regular and not asked,
         truth=truth,
         title=dataset.name,
         feature_names=dataset.feature_names,
@@ -194,7 +207,8 @@ def _dataset(data: str, family: str, trials: int) -> Dataset:
 
 def _changed(prior: Any, changes: str) -> Any:
     """Return the prior with numbers replaced as ``name=value,name=value`` says."""
-    names = [field.name for field in dataclasses.fields(prior) if field.name != "covariance_type"]
+    values = {field.name: getattr(prior, field.name) for field in dataclasses.fields(prior)}
+    names = [name for name, value in values.items() if isinstance(value, float | np.ndarray)]
     replaced: dict[str, Any] = {}
     for change in filter(None, (part.strip() for part in changes.split(","))):
         name, _, value = (part.strip() for part in change.partition("="))

@@ -43,8 +43,9 @@ def compare(
         Gaussian, or Bernoulli/binomial mixture.
     n_components : int
         Number of components K.
-    prior : GMMPrior, BMMPrior or None
-        Prior shared by MAP-EM and the PyMC models; ``None`` takes the family's weakly informative one.
+    prior : GMMPrior, GMMIndependentPrior, BMMPrior or None
+        Prior shared by MAP-EM and the PyMC models; ``None`` takes the family's weakly informative one. What MAP-EM
+        refuses, a GMMIndependentPrior with correlations, cannot be compared.
     n_trials : int or array_like, shape (D,) or (n, D)
         Trials per cell, for "bmm".
     covariance_type : {"full", "tied", "diag", "spherical"}
@@ -139,8 +140,9 @@ def prepare(
     half = family_of(family, n_trials, covariance_type)
     samples: Array = half.estimator(n_components=K, n_init=n_init).check(X)
     prior = half.default_prior(samples, K) if prior is None else prior
-    if not isinstance(prior, half.prior_type):
-        raise ValueError(f"prior must be None or a {half.prior_type.__name__}, got {type(prior).__name__}")
+    if not isinstance(prior, half.prior_types):
+        known = " or ".join(prior_type.__name__ for prior_type in half.prior_types)
+        raise ValueError(f"prior must be None or a {known}, got {type(prior).__name__}")
     if not prior.exchangeable:
         raise ValueError("prior must treat all components alike (equal concentration), so that labels may be aligned")
     half.estimator(n_components=K, prior=prior).check(samples)

@@ -202,7 +202,7 @@ def _sets_of(X: ArrayLike, prior: GMMPrior | BMMPrior, n_trials: ArrayLike) -> _
     if isinstance(prior, GMMPrior):
         return _GaussianSets(data_matrix(X), prior)
     if not isinstance(prior, BMMPrior):
-        raise ValueError(f"prior must be a GMMPrior or a BMMPrior, got {type(prior).__name__}")
+        raise ValueError(f"prior must be a GMMPrior or a BMMPrior, got {type(prior).__name__}: it must be conjugate")
     return _CountSets(*count_matrix(data_matrix(X, missing=True), n_trials), prior)
 
 

@@ -19,7 +19,8 @@ class Family(ABC):
 
     name: str
     parameters_type: Any
-    prior_type: Any
+    prior_types: tuple[Any, ...]
+    prior_families: tuple[str, ...] = ("conjugate",)
 
     @classmethod
     @abstractmethod
@@ -31,8 +32,8 @@ class Family(ABC):
         return True
 
     @abstractmethod
-    def default_prior(self, X: Array, n_components: int) -> Any:
-        """Return the prior that is used when none is given."""
+    def default_prior(self, X: Array, n_components: int, prior_family: str = "conjugate") -> Any:
+        """Return the weakly informative prior of one of the ``prior_families``; the first when none is given."""
 
     @abstractmethod
     def estimator(self, **settings: Any) -> Any:

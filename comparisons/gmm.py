@@ -10,6 +10,7 @@ from comparisons.family import Family, Point, conjugate_gaps_of_weights, log_rat
 from em import GaussianMixtureEM
 from em import gmm as em_gmm
 from models import gmm as model_gmm
+from models.gmm.independent_prior import SCALES
 from models.gmm.structures import check_covariance_type, full_matrices
 from models.validation import Array
 
@@ -19,7 +20,8 @@ class GMM(Family):
 
     name = "gmm"
     parameters_type = model_gmm.GMMParameters
-    prior_type = model_gmm.GMMPrior
+    prior_types = (model_gmm.GMMPrior, model_gmm.GMMIndependentPrior)
+    prior_families = ("conjugate", *SCALES)
 
     def __init__(self, covariance_type: str = "full") -> None:
         self.covariance_type = check_covariance_type(covariance_type)
@@ -32,8 +34,10 @@ class GMM(Family):
         return cls(covariance_type)
 
     @override
-    def default_prior(self, X: Array, n_components: int) -> model_gmm.GMMPrior:
-        return model_gmm.GMMPrior.weakly_informative(X, n_components, self.covariance_type)
+    def default_prior(self, X: Array, n_components: int, prior_family: str = "conjugate") -> Any:
+        if prior_family == "conjugate":
+            return model_gmm.GMMPrior.weakly_informative(X, n_components, self.covariance_type)
+        return model_gmm.GMMIndependentPrior.weakly_informative(X, n_components, self.covariance_type, prior_family)
 
     @override
     def estimator(self, **settings: Any) -> GaussianMixtureEM:
@@ -101,14 +105,16 @@ class GMM(Family):
         that of Σ by |Ψ0 + κ0 (μ - m0)(μ - m0)' - (ν0 - D - 1) Σ| / N. Of the other structures the part that they keep:
         "tied" has N = n and 2D + 2 + K, "diag" 5 in place of 2D + 3, "spherical" N = D N_k and D + 4; variances have
         ν0 - 2 in place of ν0 - D - 1.
+
+        Under an independent prior, log p(v) = p log v - (a v + b / v) / 2, the gap g of the mode is the same to first
+        order, κ0 is v / s², and the MLE of v is pulled by |b - a v² + (2p + g) v| / N.
         """
-        means, kappa, kind = parameters.means, prior.mean_precision, self.covariance_type
+        means, kind = parameters.means, self.covariance_type
         K, D = means.shape
         N = np.maximum(parameters.weights * n_samples, 1)
         weights = conjugate_gaps_of_weights(parameters.weights, n_samples, float(prior.concentration.max()))
         matrices, offset = parameters.covariance_matrices, means - prior.mean
         variances = np.diagonal(matrices, axis1=1, axis2=2)
-        of_means = kappa * np.abs(offset) / (kappa + N[:, None]) * np.sqrt(N[:, None] / variances)
         squares, spread = offset[:, :, None] * offset[:, None], variances[:, :, None] * variances[:, None] + matrices**2
         match kind:
             case "full":
@@ -119,8 +125,15 @@ class GMM(Family):
                 counts, squares, spread, gap = N[:, None], offset**2, 2 * variances**2, 5
             case _:
                 counts, squares, spread, gap = D * N, (offset**2).sum(axis=1), 2 * parameters.covariances**2, D + 4
-        degrees = prior.degrees_of_freedom - (D + 1 if kind in ("full", "tied") else 2)
-        pull = prior.scale + kappa * squares - degrees * parameters.covariances
+        if isinstance(prior, model_gmm.GMMIndependentPrior):
+            power, a, b = prior.variance_terms()
+            kappa = variances / prior.mean_sd**2
+            pull = b + (2 * power + gap - a * parameters.covariances) * parameters.covariances
+        else:
+            degrees = prior.degrees_of_freedom - (D + 1 if kind in ("full", "tied") else 2)
+            kappa = prior.mean_precision
+            pull = prior.scale + kappa * squares - degrees * parameters.covariances
+        of_means = kappa * np.abs(offset) / (kappa + N[:, None]) * np.sqrt(N[:, None] / variances)
         sd = np.sqrt(spread * counts)
         mle = {"weights": weights[0], "means": of_means, "covariances": np.abs(pull) / sd}
         mode = {"weights": weights[1], "means": np.zeros_like(means)}

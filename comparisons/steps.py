@@ -73,8 +73,13 @@ class Steps:
             )
             if found.has_maximum:  # the MAP next to the MLE may be better than the restarts' best
                 near = self.family.estimator(prior=found.prior, init=found.mle.parameters_, **settings).fit(self.X)
-                if near.objective_ >= found.map.objective_ - 1e-9 * abs(found.map.objective_):
+                better = near.objective_ >= found.map.objective_ - 1e-9 * abs(found.map.objective_)
+                if found.map.collapsed_ or (better and not near.collapsed_):
                     found.map = near
+        if found.map.collapsed_:
+            raise ValueError(
+                f"prior must keep variances from 0 on these data, as inverse gammas do: {found.map.status_}"
+            )
 
     # Densities --------------------------------------------------------------------------------------------------------
 

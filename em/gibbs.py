@@ -216,7 +216,7 @@ def _family(X: ArrayLike, prior: GMMPrior | BMMPrior, n_trials: ArrayLike) -> Ga
     if isinstance(prior, GMMPrior):
         return GaussianGibbs(data_matrix(X), prior)
     if not isinstance(prior, BMMPrior):
-        raise ValueError(f"prior must be a GMMPrior or a BMMPrior, got {type(prior).__name__}")
+        raise ValueError(f"prior must be a GMMPrior or a BMMPrior, got {type(prior).__name__}: it must be conjugate")
     return CountGibbs(*count_matrix(data_matrix(X, missing=True), n_trials), prior)
 
 

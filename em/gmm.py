@@ -15,8 +15,9 @@ from scipy.linalg.lapack import dtrtri
 
 from em.bound import check_responsibilities, normalise
 from em.engine import Collapse
+from em.gmm_ecm import conditional_modes
 from em.samples import weighted
-from models.gmm import GMMParameters, GMMPrior
+from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
 from models.gmm.structures import check_covariance_type, covariances_shape
 from models.validation import Array, check_sample_weight, data_matrix
 
@@ -94,7 +95,7 @@ def e_step(X: ArrayLike, parameters: GMMParameters) -> tuple[Array, float]:
 def m_step(
     X: ArrayLike,
     responsibilities: ArrayLike,
-    prior: GMMPrior | None = None,
+    prior: GMMPrior | GMMIndependentPrior | None = None,
     covariance_type: str = "full",
     sample_weight: ArrayLike | None = None,
 ) -> GMMParameters:
@@ -106,7 +107,7 @@ def m_step(
         Samples.
     responsibilities : array_like, shape (n, K)
         Rows sum to one; one-hot rows give the closed-form fit with known labels.
-    prior : GMMPrior or None
+    prior : GMMPrior, GMMIndependentPrior or None
         ``None`` for maximum likelihood.
     covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
         Structure of the covariances.
@@ -176,7 +177,9 @@ def sufficient_statistics(
 
 
 def mode(
-    statistics: GaussianStatistics, prior: GMMPrior | None, frozen: Mapping[str, Array] = MappingProxyType({})
+    statistics: GaussianStatistics,
+    prior: GMMPrior | GMMIndependentPrior | None,
+    frozen: Mapping[str, Array] = MappingProxyType({}),
 ) -> GMMParameters:
     """Return the mode of prior plus sufficient statistics: the M-step's formulas of :mod:`models.gmm`.
 
@@ -189,21 +192,25 @@ def mode(
     shift = statistics.first / held[:, None]
     xbar = statistics.centers + shift
     scatter = statistics.second - _squares(shift, N, kind)
+    if prior is not None:
+        prior.check_fits(K, D, kind)
+        prior.check_mode()
+        a = np.broadcast_to(prior.concentration, K)
+        weights = (N + a - 1) / (N.sum() + a.sum() - K)
+    needs_samples = prior is None or not prior.avoids_collapse
+    if needs_samples and (N <= 0).any() and not {"means", "covariances"} <= set(frozen):
+        raise Collapse(f"component {int(np.argmin(N))} was emptied: no sample has a share in it")
     if prior is None:
-        if (N <= 0).any() and not {"means", "covariances"} <= set(frozen):
-            raise Collapse(f"component {int(np.argmin(N))} was emptied: no sample has a share in it")
         weights, means = N / N.sum(), frozen.get("means", xbar)
         if "means" in frozen:
             scatter = scatter + _squares(xbar - means, N, kind)
         covariances = scatter / _each(
             {"full": held, "tied": N.sum(), "diag": held, "spherical": D * held}[kind], scatter
         )
+    elif isinstance(prior, GMMIndependentPrior):
+        means, covariances = conditional_modes(prior, N, xbar, scatter, statistics.centers, frozen)
     else:
-        prior.check_fits(K, D, kind)
-        prior.check_mode()
-        a, m0, kappa0, nu0 = prior.concentration, prior.mean, prior.mean_precision, prior.degrees_of_freedom
-        a = np.broadcast_to(a, K)
-        weights = (N + a - 1) / (N.sum() + a.sum() - K)
+        m0, kappa0, nu0 = prior.mean, prior.mean_precision, prior.degrees_of_freedom
         means = (kappa0 * m0 + N[:, None] * xbar) / (kappa0 + N)[:, None]
         A = scatter + _squares(xbar - m0, kappa0 * N / (kappa0 + N), kind)
         if "means" in frozen:

@@ -18,7 +18,8 @@ from em.gmm_information import entries, observed_information, whitened
 from em.gmm_missing import Holed, conditional_means, expected_statistics, holed_blocks, holed_pass
 from em.information import Information
 from em.samples import Samples, typical_size, weighted
-from models.gmm import GMMParameters, GMMPrior, simulate
+from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior, simulate
+from models.gmm.prior import GaussianPrior
 from models.gmm.structures import check_covariance_type, cholesky_factors, covariances_shape
 from models.validation import Array
 
@@ -33,8 +34,9 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
     covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
         Structure of the covariances: one matrix for each component, one for all, variances of each feature in each
         component, or one variance for each component.
-    prior : GMMPrior or None, default None
-        ``None`` is maximum likelihood, with no hidden regularisation.
+    prior : GMMPrior, GMMIndependentPrior or None, default None
+        ``None`` is maximum likelihood, with no hidden regularisation. A GMMIndependentPrior is for "diag" and
+        "spherical" (and a single feature): its steps are those of :mod:`em.gmm_ecm`.
     n_init : int, default 10
         Number of restarts that are run to the end; the best one that did not collapse is kept.
     n_starts : int or None, default None
@@ -80,10 +82,10 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
 
     Notes
     -----
-    A Gaussian likelihood is unbounded. A restart whose component keeps too few samples for a covariance of its own (at
-    most D for a matrix, 1 for variances), or whose covariance has an eigenvalue below 1e-8 of the data's, has
-    collapsed: it is counted and never ranked. If all collapse, ``NoMaximumWarning`` is given and the attributes hold
-    the last parameters before a collapse.
+    A Gaussian likelihood is unbounded, and stays so under half-normal scales. A restart whose component keeps too few
+    samples for a covariance of its own (at most D for a matrix, 1 for variances), or whose covariance has an eigenvalue
+    below 1e-8 of the data's, has collapsed: it is counted and never ranked. If all collapse, ``NoMaximumWarning`` is
+    given and the attributes hold the last parameters before a collapse.
 
     References
     ----------
@@ -105,7 +107,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         n_components: int = 1,
         *,
         covariance_type: str = "full",
-        prior: GMMPrior | None = None,
+        prior: GMMPrior | GMMIndependentPrior | None = None,
         n_init: int = 10,
         n_starts: int | None = None,
         init: Any = "k-means++",
@@ -122,15 +124,22 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         kind, D = check_covariance_type(self.covariance_type), samples.X.shape[1]
         if isinstance(self.init, GMMParameters) and self.init.covariance_type != kind:
             raise ValueError(f"init must have covariance_type {kind!r}, got {self.init.covariance_type!r}")
-        if self.prior is not None and not isinstance(self.prior, GMMPrior):
-            raise ValueError(f"prior must be None or a GMMPrior, got {type(self.prior).__name__}")
+        if self.prior is not None and not isinstance(self.prior, GaussianPrior):
+            raise ValueError(
+                f"prior must be None, a GMMPrior or a GMMIndependentPrior, got {type(self.prior).__name__}"
+            )
         if self.prior is not None:
             self.prior.check_fits(self.n_components, D, kind)
             self.prior.check_mode()
         if "covariances" in (self.frozen or {}):
             cholesky_factors(kind, self._frozen(D)["covariances"])
-        elif self.prior is None and "means" not in (self.frozen or {}):
+        elif self._may_collapse and "means" not in (self.frozen or {}):
             check_variances(samples, kind)
+
+    @property
+    def _may_collapse(self) -> bool:
+        """Whether the objective grows without bound where a covariance becomes singular."""
+        return self.prior is None or not self.prior.avoids_collapse
 
     def _shapes(self, K: int, D: int) -> dict[str, tuple[int, ...]]:
         return {
@@ -148,7 +157,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         whole, holed = _parts(samples, self.n_components)
         X, weights = samples.X[whole], None if samples.weights is None else samples.weights[whole]
         estimated = "covariances" not in frozen
-        hopeless = self.prior is None and estimated and kind in ("full", "tied") and flatness(spread) < FLAT_DATA
+        hopeless = self._may_collapse and estimated and kind in ("full", "tied") and flatness(spread) < FLAT_DATA
 
         def expect(parameters: GMMParameters) -> tuple[float, GaussianStatistics]:
             passes = [gaussian_pass(X, parameters, weights, n_passes=n_passes)] if len(X) else []
@@ -162,7 +171,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
                     "so that every covariance matrix is singular: covariance_type='diag' or a prior would do"
                 )
             parameters = mode(statistics, self.prior, frozen)
-            if self.prior is None and estimated:
+            if self._may_collapse and estimated:
                 refuse_collapse(parameters, statistics.counts, spread, own_means="means" not in frozen)
             return parameters
 

@@ -12,7 +12,9 @@ is the same sum with the rows and columns of E_j that are left.
 
 The prior of means and covariances has the same form. Normal(m0, Σ_k / κ0) at μ_k is κ0 samples at m0 that count once in
 log|Σ_k|; an inverse-Wishart or inverse-gamma is ν samples with scatter Ψ about the mean, ν = ν0 + D + 1 for matrices,
-ν0 + 2 for variances, (ν0 + 2) / D of D dimensions for a spherical one.
+ν0 + 2 for variances, (ν0 + 2) / D of D dimensions for a spherical one. An independent prior has the slopes of
+Normal(m0, s²) at μ_k and of p log v - (a v + b / v) / 2 at each variance v; LKJ correlations bring η - 1 times log|Σ|,
+and 1 - η - (D - 1) / 2 more in p.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -34,7 +36,7 @@ from em.information import (
     louis,
     row_blocks,
 )
-from models.gmm import GMMParameters, GMMPrior
+from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
 from models.gmm.structures import cholesky_factors
 from models.validation import Array, data_matrix
 
@@ -42,7 +44,7 @@ from models.validation import Array, data_matrix
 def observed_information(
     X: ArrayLike,
     parameters: GMMParameters,
-    prior: GMMPrior | None = None,
+    prior: GMMPrior | GMMIndependentPrior | None = None,
     sample_weight: ArrayLike | None = None,
     frozen: Collection[str] = (),
 ) -> Information:
@@ -54,7 +56,7 @@ def observed_information(
         Samples; NaN where missing at random.
     parameters : GMMParameters
         The estimate.
-    prior : GMMPrior or None, default None
+    prior : GMMPrior, GMMIndependentPrior or None, default None
         ``None`` is maximum likelihood.
     sample_weight : array_like, shape (n,), or None
         How often each row counts.
@@ -145,8 +147,10 @@ def covariance_basis(covariance_type: str, n_features: int) -> Array:
             return eye[None]
 
 
-def log_prior_slopes(parameters: GMMParameters, prior: GMMPrior, found: Entries) -> Slopes:
+def log_prior_slopes(parameters: GMMParameters, prior: GMMPrior | GMMIndependentPrior, found: Entries) -> Slopes:
     """Return gradient and minus the Hessian of the log prior."""
+    if isinstance(prior, GMMIndependentPrior):
+        return _independent_slopes(parameters, prior, found)
     D, kind = parameters.n_features, parameters.covariance_type
     basis = covariance_basis(kind, D)
     of_means, of_covariances = _places(parameters, len(basis))
@@ -161,6 +165,34 @@ def log_prior_slopes(parameters: GMMParameters, prior: GMMPrior, found: Entries)
         if k == 0 or kind != "tied":
             slopes.add(places, _slopes(P, basis, 0, counts, np.zeros(D), P @ scatter @ P))
     return slopes
+
+
+def _independent_slopes(parameters: GMMParameters, prior: GMMIndependentPrior, found: Entries) -> Slopes:
+    (K, D), kind = parameters.means.shape, parameters.covariance_type
+    basis, (power, a, b) = covariance_basis(kind, D), prior.variance_terms()
+    of_means, of_covariances = _places(parameters, len(basis))
+    variances = parameters.covariances
+    slopes = dirichlet_slopes(prior.concentration, found)
+    gradient = (prior.mean - parameters.means) / prior.mean_sd**2
+    slopes.add(of_means.ravel(), _diagonal_slopes(gradient, np.broadcast_to(prior.mean_sd**-2, (K, D))))
+    if kind in ("full", "tied"):  # (D - 1)/2 and η - 1 of each log v go to the correlations, and η - 1 to log|Σ|
+        n_log_det = 2 * (1 - prior.correlation_shape)
+        power, variances = power - (D - 1) / 2 + n_log_det / 2, np.diagonal(variances, axis1=-2, axis2=-1)
+        diagonal = np.flatnonzero(np.equal(*np.triu_indices(D)))
+        for k, P in enumerate(_inverses(parameters.covariances.reshape(-1, D, D))):
+            nothing = np.zeros(D), np.zeros((D, D))
+            places = np.concatenate([of_means[k], of_covariances[k]])
+            slopes.add(places, _slopes(P, basis, 0, n_log_det, *nothing))
+        of_covariances = of_covariances[:, diagonal]
+    of_each = of_covariances[:1] if kind == "tied" else of_covariances
+    gradient, curvature = power / variances - a / 2 + b / (2 * variances**2), power / variances**2 + b / variances**3
+    slopes.add(of_each.ravel(), _diagonal_slopes(gradient, curvature))
+    return slopes
+
+
+def _diagonal_slopes(gradient: Array, curvature: Array) -> Slopes:
+    """Return slopes of a sum of functions of one entry each."""
+    return Slopes(gradient.ravel(), np.diag(curvature.ravel()))
 
 
 def _slopes(P: Array, basis: Array, n_means: float, n_log_det: float, first: Array, second: Array) -> Slopes:

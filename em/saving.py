@@ -23,7 +23,7 @@ from em.identifiability import Identifiability
 from em.kmeans import KMeans
 from em.minibatch_kmeans import MiniBatchKMeans
 from models.bmm import BMMParameters, BMMPrior
-from models.gmm import GMMParameters, GMMPrior
+from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
 
 FORMAT = "mixture-twins model"
 VERSION = 1
@@ -31,7 +31,8 @@ ESTIMATORS: dict[str, type[BaseEstimator]] = {
     cls.__name__: cls for cls in (GaussianMixtureEM, BernoulliMixtureEM, BinomialMixtureEM, KMeans, MiniBatchKMeans)
 }
 VALUES: dict[str, type] = {
-    cls.__name__: cls for cls in (GMMParameters, GMMPrior, BMMParameters, BMMPrior, Identifiability)
+    cls.__name__: cls
+    for cls in (GMMParameters, GMMPrior, GMMIndependentPrior, BMMParameters, BMMPrior, Identifiability)
 }
 DTYPES = [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)]
 DTYPES += ["bool", "float16", "float32", "float64"]

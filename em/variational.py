@@ -309,5 +309,5 @@ def _family(X: ArrayLike, prior: GMMPrior | BMMPrior, n_trials: ArrayLike) -> An
     if isinstance(prior, GMMPrior):
         return _Gaussian(data_matrix(X), prior)
     if not isinstance(prior, BMMPrior):
-        raise ValueError(f"prior must be a GMMPrior or a BMMPrior, got {type(prior).__name__}")
+        raise ValueError(f"prior must be a GMMPrior or a BMMPrior, got {type(prior).__name__}: it must be conjugate")
     return _Counts(*count_matrix(data_matrix(X, missing=True), n_trials), prior)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import strategies as st
+from scipy.optimize import brentq
 from scipy.special import logsumexp
 from scipy.stats import bernoulli, binom, multivariate_normal
 
@@ -24,7 +25,7 @@ from em import (
 )
 from models.bmm import BMMParameters, BMMPrior
 from models.bmm import simulate as simulate_bmm
-from models.gmm import GMMParameters, GMMPrior
+from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
 from models.gmm import simulate as simulate_gmm
 from models.gmm.structures import COVARIANCE_TYPES
 
@@ -157,6 +158,42 @@ def gaussian_known(kind):
     return known
 
 
+def independent_prior(kind, variance_shape):
+    def prior(K, D):
+        scale = 0.9 if kind == "spherical" else np.linspace(0.7, 1.3, D)
+        return GMMIndependentPrior(
+            1.7, np.linspace(-1, 1, D), np.linspace(1.5, 2.5, D), scale, variance_shape, 2.0, kind
+        )
+
+    return prior
+
+
+def independent_known(groups, prior):
+    """Return the joint mode: the root of the derivative in each variance v, with the means at their mode given v."""
+    K, D = len(groups), groups[0].shape[1]
+    owners = [range(D)] if prior.covariance_type == "spherical" else [[d] for d in range(D)]  # features of each v
+    means, variances = np.empty((K, D)), np.empty((K, len(owners)))
+
+    def means_given(v, X, of):
+        precision = len(X) / v + 1 / prior.mean_sd[of] ** 2
+        return (X[:, of].sum(axis=0) / v + prior.mean[of] / prior.mean_sd[of] ** 2) / precision
+
+    def slope(v, X, of, scale):
+        """The derivative of log likelihood plus log prior in v, times 2 v²."""
+        squares = ((X[:, of] - means_given(v, X, of)) ** 2).sum() - X[:, of].size * v
+        if prior.variance_shape is None:
+            return squares - v - v**2 / scale**2
+        return squares - 2 * (prior.variance_shape + 1) * v + 2 * scale
+
+    for k, X in enumerate(groups):
+        for j, features in enumerate(owners):
+            of = np.array(features)
+            arguments = X, of, np.broadcast_to(prior.scale, len(owners))[j]
+            variances[k, j] = brentq(slope, 1e-6, 1e4, args=arguments, xtol=1e-15, rtol=1e-15)
+            means[k, of] = means_given(variances[k, j], X, of)
+    return {"means": means, "covariances": variances[:, 0] if prior.covariance_type == "spherical" else variances}
+
+
 def gaussian_log_prob(x, parameters, k):
     D, kind = len(x), parameters.covariance_type
     own = parameters.covariances if kind == "tied" else parameters.covariances[k]
@@ -278,6 +315,10 @@ def no_prior(K, D):
 FAMILIES = [
     *(Family(name=f"{kind}-ML", prior=no_prior, **gaussian(kind)) for kind in COVARIANCE_TYPES),
     *(Family(name=f"{kind}-MAP", prior=gaussian_prior(kind), **gaussian(kind)) for kind in COVARIANCE_TYPES),
+    *(
+        Family(name=name, prior=independent_prior(kind, shape), **gaussian(kind) | {"known": independent_known})
+        for name, kind, shape in [("diag-half-normal", "diag", None), ("spherical-inverse-gamma", "spherical", 1.5)]
+    ),
     Family(name="bernoulli-ML", prior=no_prior, **BERNOULLI),
     Family(name="bernoulli-MAP", prior=beta_prior, **BERNOULLI),
     Family(name="binomial-ML", prior=no_prior, **BINOMIAL),

@@ -9,7 +9,7 @@ from pymc.model.transform.conditioning import remove_value_transforms
 from pytensor.graph.replace import vectorize_graph
 
 from models.bmm import BMMParameters, BMMPrior
-from models.gmm import GMMParameters, GMMPrior
+from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
 
 
 def random_gmm(K, D, rng, kind="full"):
@@ -31,6 +31,19 @@ def random_gmm_prior(K, D, rng, kind="full"):
         mean_precision=rng.gamma(2.0),
         degrees_of_freedom=D - 1 + 0.1 + rng.gamma(2.0),
         scale={"diag": np.diag(matrix), "spherical": matrix[0, 0]}.get(kind, matrix),
+        covariance_type=kind,
+    )
+
+
+def random_independent_prior(K, D, rng, kind="full", scales="half-normal"):
+    """Every hyperparameter away from its default, features and component weights not alike."""
+    return GMMIndependentPrior(
+        concentration=1 + rng.gamma(2.0, size=K),
+        mean=rng.normal(size=D),
+        mean_sd=0.5 + rng.gamma(2.0, size=D),
+        scale=0.5 + rng.gamma(2.0, size=() if kind == "spherical" else D),
+        variance_shape=None if scales == "half-normal" else 0.5 + rng.gamma(2.0),
+        correlation_shape=0.5 + rng.gamma(2.0),
         covariance_type=kind,
     )
 

@@ -8,7 +8,7 @@ from comparisons.cases import Case
 from comparisons.command import application, prepare_case
 from comparisons.comparison import prepare
 from comparisons.data import load, read_csv
-from models.gmm import GMMPrior
+from models.gmm import GMMIndependentPrior, GMMPrior
 
 
 def invoke(family, *arguments):
@@ -60,6 +60,8 @@ def test_an_out_folder_that_is_a_file_is_refused(tmp_path):
         ("--prior", "shape=2", ["shape", "degrees_of_freedom"]),
         ("--prior", "covariance_type=diag", ["covariance_type", "degrees_of_freedom"]),
         ("--prior", "mean_precision=much", ["mean_precision", "much"]),
+        ("--prior-family", "uniform", ["prior-family", "conjugate, half-normal, inverse-gamma", "uniform"]),
+        ("--prior-family", "half-normal", ["MAP by EM", "no closed form", "diag"]),
         ("--draws", "many", ["--draws", "integer"]),
     ],
 )
@@ -118,6 +120,17 @@ def test_the_prior_of_a_structure_is_changed_within_it():
     np.testing.assert_array_equal(found.prior.scale, [2, 2])
     with pytest.raises(ValueError, match=r"prior.covariance_type must be 'diag' like the mixture's, got 'full'"):
         prepare(dataset.X, "gmm", 2, GMMPrior.weakly_informative(dataset.X, 2), covariance_type="diag")
+
+
+def test_the_prior_family_is_chosen_and_its_numbers_changed():
+    dataset, case, settings = load("faithful"), Case("faithful", 2, "diag"), {"draws": None, "tune": 1000, "chains": 4}
+    found = prepare_case(dataset, case, prior="scale=2", prior_family="half-normal", seed=0, **settings)
+    assert isinstance(found.prior, GMMIndependentPrior)
+    np.testing.assert_array_equal(found.prior.scale, [2, 2])
+    with pytest.raises(ValueError, match=r"prior must be name=value.*, mean, mean_sd, scale, correlation_shape"):
+        prepare_case(dataset, case, prior="variance_shape=2", prior_family="half-normal", seed=0, **settings)
+    with pytest.raises(ValueError, match="prior-family must be one of conjugate, got 'half-normal'"):
+        prepare_case(load("lsat7"), Case("lsat7", 2), prior_family="half-normal", seed=0, **settings)
 
 
 @pytest.mark.parametrize("family", ["gmm", "bmm"])

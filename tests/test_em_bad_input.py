@@ -81,7 +81,7 @@ def test_more_components_than_samples_are_refused(estimator):
         ({"init": [0.5] * 20}, r"init must be .*or 20 integer labels from 0 to 1, got"),
         ({"init": [[0], [0, 1]]}, r"init must be .*or 20 integer labels from 0 to 1, got"),
         ({"init": None}, r"init must be .*or 20 integer labels from 0 to 1, got None"),
-        ({"prior": 3.0}, r"prior must be None or a .*MMPrior, got float"),
+        ({"prior": 3.0}, r"prior must be None.* a .*Prior, got float"),
     ],
     ids=str,
 )
@@ -116,7 +116,7 @@ def test_priors_of_another_shape_or_family_are_refused():
         GaussianMixtureEM(2, prior=GMMPrior([2.0] * 3, [0.0, 0.0], 0.1, 4.0, np.eye(2))).fit(GOOD)
     with pytest.raises(ValueError, match=r"prior.successes must be a number or have shape \(3,\), got \(2,\)"):
         BernoulliMixtureEM(2, prior=BMMPrior(successes=[2.0, 2.0])).fit(GOOD_COUNTS)
-    with pytest.raises(ValueError, match="prior must be None or a GMMPrior, got BMMPrior"):
+    with pytest.raises(ValueError, match="prior must be None, a GMMPrior or a GMMIndependentPrior, got BMMPrior"):
         GaussianMixtureEM(2, prior=BMMPrior()).fit(GOOD)
     with pytest.raises(ValueError, match="prior must be None or a BMMPrior, got GMMPrior"):
         BernoulliMixtureEM(2, prior=gaussian).fit(GOOD_COUNTS)

@@ -15,7 +15,7 @@ STANDARD_ERRORS = 1e-5  # of the acceptance list: agreement, and gradient times 
 ABSOLUTE = 1e-6  # of the acceptance list, on data of unit scale
 
 
-def gaussian_case(D, kind="full"):
+def gaussian_case(D, kind="full", scales=None):
     rng = np.random.default_rng(D)
     root = 0.3 * rng.normal(size=(2, D, D))
     truth = gmm.GMMParameters(
@@ -25,7 +25,10 @@ def gaussian_case(D, kind="full"):
     X = (X - X.mean(axis=0)) / X.std(axis=0)
     settings = {"tol": 1e-12, "n_init": 3, "random_state": 0}
     settings["covariance_type"] = kind
-    prior = gmm.GMMPrior.weakly_informative(X, 2, kind)
+    if scales is None:
+        prior = gmm.GMMPrior.weakly_informative(X, 2, kind)
+    else:
+        prior = gmm.GMMIndependentPrior.weakly_informative(X, 2, kind, scales)
     return gmm.build_marginal_model, X, prior, GaussianMixtureEM, settings, {"covariance_type": kind}
 
 
@@ -49,6 +52,10 @@ CASES = {
     "spherical": lambda: gaussian_case(2, "spherical"),
     "bernoulli": lambda: count_case(1),
     "binomial": lambda: count_case(12),
+}
+INDEPENDENT_PRIORS = {
+    "diag, half-normal": lambda: gaussian_case(2, "diag", "half-normal"),
+    "spherical, inverse-gamma": lambda: gaussian_case(2, "spherical", "inverse-gamma"),
 }
 
 
@@ -129,9 +136,9 @@ def declared_standard_errors(model, parameters):
     return {name: part.reshape(parameters.arrays()[name].shape) for name, part in zip(names, parts, strict=True)}
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", CASES | INDEPENDENT_PRIORS)
 def test_find_map_and_map_em_find_the_same_parameters(case):
-    build, X, prior, estimator, settings, options = CASES[case]()
+    build, X, prior, estimator, settings, options = (CASES | INDEPENDENT_PRIORS)[case]()
     em = estimator(2, prior=prior, **settings).fit(X)
     model, start = build(X, 2, prior, **options), moved_away(em.parameters_)
     found, errors = find_map(model, start)["posterior"], declared_standard_errors(model, em.parameters_)

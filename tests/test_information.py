@@ -1,11 +1,13 @@
 """Louis' identity against numerical second differences, PyMC's Hessian, closed forms, and each free direction named."""
 
+from functools import partial
+
 import jax
 import numpy as np
 import pytest
 from pymc.model.transform.conditioning import remove_value_transforms
 from pymc.sampling.jax import get_jaxified_graph
-from random_mixtures import random_bmm_prior, random_gmm, random_gmm_prior
+from random_mixtures import random_bmm_prior, random_gmm, random_gmm_prior, random_independent_prior
 from scipy.special import logsumexp
 from scipy.stats import binom
 
@@ -15,6 +17,7 @@ from em.gmm_information import observed_information as gmm_information
 from models import bmm, gmm
 from models.bmm import BMMParameters, BMMPrior
 from models.gmm import GMMParameters, GMMPrior
+from models.gmm.independent_prior import SCALES
 from models.gmm.structures import COVARIANCE_TYPES
 
 TO_PYMC = 1e-8  # of the acceptance list, scaled by the diagonal
@@ -74,12 +77,19 @@ def gaussian_log_likelihood(X, weights, means, matrices, w):
     return total
 
 
-@pytest.mark.parametrize("with_prior", [False, True])
+def no_prior(K, D, rng, kind):
+    """Maximum likelihood."""
+
+
+PRIORS = [no_prior, random_gmm_prior, *(partial(random_independent_prior, scales=scales) for scales in SCALES)]
+
+
+@pytest.mark.parametrize("prior_of", PRIORS, ids=["ML", "conjugate", *SCALES])
 @pytest.mark.parametrize("kind", COVARIANCE_TYPES)
-def test_gaussian_information_is_the_curvature_with_weights_and_missing_cells(kind, with_prior):
+def test_gaussian_information_is_the_curvature_with_weights_and_missing_cells(kind, prior_of):
     rng = np.random.RandomState(1)
     parameters = random_gmm(2, 2, rng, kind)
-    prior = random_gmm_prior(2, 2, rng, kind) if with_prior else None
+    prior = prior_of(2, 2, rng, kind)
     X = gmm.simulate(parameters, 9, 0)[0]
     X[:2, 0], X[2:4, 1], X[4] = np.nan, np.nan, np.nan
     w = np.tile(WEIGHT_OF_ROWS, 3)

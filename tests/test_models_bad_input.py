@@ -68,8 +68,8 @@ def test_a_bad_number_of_components_is_refused(n_components):
 @pytest.mark.parametrize(
     ("prior", "message"),
     [
-        (BMM_PRIOR, "prior must be None or a GMMPrior, got BMMPrior"),
-        ("flat", "prior must be None or a GMMPrior, got str"),
+        (BMM_PRIOR, "prior must be None, a GMMPrior or a GMMIndependentPrior, got BMMPrior"),
+        ("flat", "prior must be None, a GMMPrior or a GMMIndependentPrior, got str"),
         (gmm.GMMPrior.weakly_informative(X, 3), r"prior.concentration must .* shape \(2,\), got \(3,\)"),
         (
             gmm.GMMPrior.weakly_informative(X[:, :1], 2),

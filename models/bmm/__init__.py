@@ -59,12 +59,12 @@ from typing import TYPE_CHECKING, Any
 
 from models.bmm.parameters import BMMParameters
 from models.bmm.prior import BMMPrior
-from models.bmm.simulation import simulate
+from models.bmm.simulation import draw_parameters, simulate
 
 if TYPE_CHECKING:
     from models.bmm.generative import build_marginal_model, build_model
 
-__all__ = ["BMMParameters", "BMMPrior", "build_marginal_model", "build_model", "simulate"]
+__all__ = ["BMMParameters", "BMMPrior", "build_marginal_model", "build_model", "draw_parameters", "simulate"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Ancestral simulation of the Bernoulli and binomial mixtures: first the label, then the sample."""
+"""Ancestral simulation of Bernoulli and binomial mixtures: parameters from their prior; the label, then the sample."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -6,6 +6,8 @@ from sklearn.utils import check_random_state
 
 from models.bmm.counts import trials_matrix
 from models.bmm.parameters import BMMParameters
+from models.bmm.prior import BMMPrior
+from models.dirichlet import draw_weights
 from models.validation import Array, count_at_least_one
 
 
@@ -47,3 +49,38 @@ def simulate(
     rng = check_random_state(random_state)
     z = rng.choice(parameters.n_components, size=n, p=parameters.weights / parameters.weights.sum())
     return rng.binomial(trials, parameters.probs[z]).astype(np.float64), z
+
+
+def draw_parameters(
+    prior: BMMPrior, n_components: int, n_features: int, random_state: int | np.random.RandomState | None = None
+) -> BMMParameters:
+    """Draw π ~ Dirichlet(a) and p_kd ~ Beta(b_d, c_d).
+
+    Parameters
+    ----------
+    prior : BMMPrior
+        The prior.
+    n_components, n_features : int
+        Numbers of components K and of features D.
+    random_state : int, RandomState or None
+        Seed or source of randomness, as in scikit-learn.
+
+    Raises
+    ------
+    ValueError
+        If the prior does not fit K components and D features.
+
+    Examples
+    --------
+    >>> from models.bmm import BMMPrior, draw_parameters
+    >>> draw_parameters(BMMPrior(), n_components=3, n_features=2, random_state=0).probs.shape
+    (3, 2)
+    """
+    if not isinstance(prior, BMMPrior):
+        raise ValueError(f"prior must be a BMMPrior, got {type(prior).__name__}")
+    K, D = count_at_least_one("n_components", n_components), count_at_least_one("n_features", n_features)
+    prior.check_fits(K, D)
+    rng = check_random_state(random_state)
+    return BMMParameters(
+        draw_weights(np.asarray(prior.concentration), K, rng), rng.beta(prior.successes, prior.failures, size=(K, D))
+    )

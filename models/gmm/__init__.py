@@ -23,6 +23,9 @@ Prior
 
     π ~ Dirichlet(a),    Σ_k ~ InverseWishart(ν0, Ψ0),    μ_k | Σ_k ~ Normal(m0, Σ_k / κ0)
 
+Another, whose means do not depend on the covariances, is in :mod:`models.gmm.independent_prior`, and its M-step in
+:mod:`em.gmm_ecm`.
+
 E-step
 ------
 ::
@@ -72,14 +75,23 @@ References
 
 from typing import TYPE_CHECKING, Any
 
+from models.gmm.independent_prior import GMMIndependentPrior
 from models.gmm.parameters import GMMParameters
 from models.gmm.prior import GMMPrior
-from models.gmm.simulation import simulate
+from models.gmm.simulation import draw_parameters, simulate
 
 if TYPE_CHECKING:
     from models.gmm.generative import build_marginal_model, build_model
 
-__all__ = ["GMMParameters", "GMMPrior", "build_marginal_model", "build_model", "simulate"]
+__all__ = [
+    "GMMIndependentPrior",
+    "GMMParameters",
+    "GMMPrior",
+    "build_marginal_model",
+    "build_model",
+    "draw_parameters",
+    "simulate",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,9 +10,11 @@ from numpy.typing import ArrayLike
 from pytensor.tensor.linalg import solve_triangular
 
 from models.flat import FlatCovariance, FlatSimplex, FlatVariance, flat
-from models.gmm.prior import GMMPrior
+from models.gmm.independent_prior import GMMIndependentPrior
+from models.gmm.prior import GaussianPrior, GMMPrior
 from models.gmm.structures import check_covariance_type, covariances_shape
 from models.inverse_wishart import InverseWishart
+from models.lkj_covariance import lkj_covariance
 from models.validation import Array, count_at_least_one, data_matrix
 
 COVARIANCE_DIMS = {
@@ -23,7 +25,9 @@ COVARIANCE_DIMS = {
 }
 
 
-def build_model(X: ArrayLike, n_components: int, prior: GMMPrior | None, covariance_type: str = "full") -> pm.Model:
+def build_model(
+    X: ArrayLike, n_components: int, prior: GMMPrior | GMMIndependentPrior | None, covariance_type: str = "full"
+) -> pm.Model:
     """Build the generative story as it is told: a label for each sample, then the sample given its label.
 
     ::
@@ -37,7 +41,7 @@ def build_model(X: ArrayLike, n_components: int, prior: GMMPrior | None, covaria
         PyMC sees column means in the places of missing cells, and nothing reads them. Forward draws are whole samples.
     n_components : int
         Number of components K.
-    prior : GMMPrior or None
+    prior : GMMPrior, GMMIndependentPrior or None
         Prior of weights, means and covariances; ``None`` makes them flat, for maximum likelihood only.
     covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
         Structure of the covariances (:mod:`models.gmm.structures`); the prior's must be the same.
@@ -51,7 +55,7 @@ def build_model(X: ArrayLike, n_components: int, prior: GMMPrior | None, covaria
     Raises
     ------
     ValueError
-        If X is no (n, D) matrix with an observed cell in every column, or the prior is no GMMPrior for K and D.
+        If X is no (n, D) matrix with an observed cell in every column, or the prior is not one for K and D.
 
     Examples
     --------
@@ -92,7 +96,7 @@ def build_model(X: ArrayLike, n_components: int, prior: GMMPrior | None, covaria
 
 
 def build_marginal_model(
-    X: ArrayLike, n_components: int, prior: GMMPrior | None, covariance_type: str = "full"
+    X: ArrayLike, n_components: int, prior: GMMPrior | GMMIndependentPrior | None, covariance_type: str = "full"
 ) -> pm.Model:
     """Build the same model with z summed out, which is what NUTS, `find_MAP` and LOO work on.
 
@@ -160,7 +164,7 @@ def _coords(X: Array, n_components: int) -> dict[str, range]:
 
 
 def _declare_parameters(
-    X: Array, n_components: int, prior: GMMPrior | None, covariance_type: str
+    X: Array, n_components: int, prior: GMMPrior | GMMIndependentPrior | None, covariance_type: str
 ) -> tuple[Any, Any, Any]:
     """Declare weights, means and covariances in the current model."""
     K, D, kind = n_components, X.shape[1], check_covariance_type(covariance_type)
@@ -168,12 +172,15 @@ def _declare_parameters(
         weights = flat("weights", np.full(K, 1 / K), FlatSimplex(), ("component",))
         means = flat("means", np.tile(X.mean(axis=0), (K, 1)), None, ("component", "feature"))
         return weights, means, _flat_covariances(np.maximum(X.var(axis=0), 1e-12), K, kind)
-    if not isinstance(prior, GMMPrior):
-        raise ValueError(f"prior must be None or a GMMPrior, got {type(prior).__name__}")
+    if not isinstance(prior, GaussianPrior):
+        raise ValueError(f"prior must be None, a GMMPrior or a GMMIndependentPrior, got {type(prior).__name__}")
     prior.check_fits(K, D, kind)
     weights = pm.Dirichlet("weights", a=np.array(np.broadcast_to(prior.concentration, K)), dims="component")
     shape = {"shape": covariances_shape(kind, K, D), "dims": COVARIANCE_DIMS[kind]}
     of_means = {"shape": (K, D), "dims": ("component", "feature")}
+    if isinstance(prior, GMMIndependentPrior):
+        means = pm.Normal("means", mu=prior.mean, sigma=prior.mean_sd, **of_means)
+        return weights, means, _declare_covariances(prior, shape)
     root = np.sqrt(prior.mean_precision)
     if kind in ("full", "tied"):
         covariances = InverseWishart("covariances", nu=prior.degrees_of_freedom, scale=prior.scale, **shape)
@@ -184,6 +191,17 @@ def _declare_parameters(
         variances = covariances if kind == "diag" else covariances[:, None]
         means = pm.Normal("means", mu=prior.mean, sigma=pt.sqrt(variances) / root, **of_means)
     return weights, means, covariances
+
+
+def _declare_covariances(prior: GMMIndependentPrior, shape: dict[str, Any]) -> Any:
+    """Declare covariances that do not depend on the means; σ ~ HalfNormal(τ) is σ² ~ Gamma(1/2, rate 1 / (2τ²))."""
+    if prior.variance_shape is None:
+        distribution, numbers = pm.Gamma, {"alpha": np.float64(0.5), "beta": 0.5 / prior.scale**2}
+    else:
+        distribution, numbers = pm.InverseGamma, {"alpha": np.float64(prior.variance_shape), "beta": prior.scale}
+    if prior.covariance_type in ("diag", "spherical"):
+        return distribution("covariances", **numbers, **shape)
+    return lkj_covariance("covariances", partial(distribution.dist, **numbers), prior.correlation_shape, **shape)
 
 
 def _flat_covariances(variances: Array, K: int, covariance_type: str) -> Any:

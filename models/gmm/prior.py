@@ -25,8 +25,52 @@ from models.validation import (
 SMALLEST_EIGENVALUE = 1e-10  # of the correlation matrix; rounding alone leaves about 1e-16 where the truth is 0
 
 
+class GaussianPrior:
+    """What every prior of a Gaussian mixture has: weights from a Dirichlet, and means that lie about ``mean``."""
+
+    concentration: Array
+    mean: Array
+    covariance_type: str
+
+    def check_fits(self, n_components: int, n_features: int, covariance_type: str) -> None:
+        """Raise a ValueError unless the prior is one for K components, D features and this structure."""
+        if self.covariance_type != covariance_type:
+            raise ValueError(
+                f"prior.covariance_type must be {covariance_type!r} like the mixture's, got {self.covariance_type!r}"
+            )
+        if self.concentration.shape not in [(), (n_components,)]:
+            raise ValueError(
+                f"prior.concentration must be a number or have shape ({n_components},), got {self.concentration.shape}"
+            )
+        if self.mean.shape != (n_features,):
+            raise ValueError(f"prior.mean must have shape ({n_features},) like a row of X, got {self.mean.shape}")
+
+    def check_mode(self) -> None:
+        """Raise a ValueError unless the posterior has a mode inside the simplex, as MAP needs."""
+        if (self.concentration < 1).any():
+            raise ValueError(
+                f"prior.concentration must be at least 1 for MAP, got {self.concentration}: below 1 the posterior mode "
+                "lies on the edge of the simplex or nowhere, so MAP is undefined"
+            )
+
+    @property
+    def exchangeable(self) -> bool:
+        """Whether the prior treats all components alike, so that labels may be aligned after sampling."""
+        return bool(np.ptp(self.concentration) == 0)
+
+    @property
+    def avoids_collapse(self) -> bool:
+        """Whether the density vanishes where a covariance becomes singular, faster than a likelihood grows there."""
+        return True
+
+    def _log_dirichlet(self, weights: Array) -> float:
+        """Return log Dirichlet(π | a)."""
+        a = np.broadcast_to(self.concentration, weights.shape)
+        return float(gammaln(a.sum()) - gammaln(a).sum() + xlogy(a - 1, weights).sum())
+
+
 @dataclass(frozen=True, eq=False)
-class GMMPrior:
+class GMMPrior(GaussianPrior):
     """Dirichlet prior of the weights, and conjugate prior of means and covariances.
 
     ::
@@ -165,32 +209,6 @@ class GMMPrior:
                     scale = np.diag(variances)  # collinear columns: keep the variances, which are positive
         return cls(np.full(K, 2.0), mean, 0.01, degrees, scale / K ** (2 / D), kind)
 
-    def check_fits(self, n_components: int, n_features: int, covariance_type: str) -> None:
-        """Raise a ValueError unless the prior is one for K components, D features and this structure."""
-        if self.covariance_type != covariance_type:
-            raise ValueError(
-                f"prior.covariance_type must be {covariance_type!r} like the mixture's, got {self.covariance_type!r}"
-            )
-        if self.concentration.shape not in [(), (n_components,)]:
-            raise ValueError(
-                f"prior.concentration must be a number or have shape ({n_components},), got {self.concentration.shape}"
-            )
-        if self.mean.shape != (n_features,):
-            raise ValueError(f"prior.mean must have shape ({n_features},) like a row of X, got {self.mean.shape}")
-
-    def check_mode(self) -> None:
-        """Raise a ValueError unless the posterior has a mode inside the simplex, as MAP needs."""
-        if (self.concentration < 1).any():
-            raise ValueError(
-                f"prior.concentration must be at least 1 for MAP, got {self.concentration}: below 1 the posterior mode "
-                "lies on the edge of the simplex or nowhere, so MAP is undefined"
-            )
-
-    @property
-    def exchangeable(self) -> bool:
-        """Whether the prior treats all components alike, so that labels may be aligned after sampling."""
-        return bool(np.ptp(self.concentration) == 0)
-
     def log_prob(self, parameters: GMMParameters) -> float:
         """Return log p(θ) in nats: the density of weights, means and covariance matrices, no Jacobian of any transform.
 
@@ -201,13 +219,11 @@ class GMMPrior:
         """
         K, D = parameters.n_components, parameters.n_features
         self.check_fits(K, D, parameters.covariance_type)
-        a = np.broadcast_to(self.concentration, K)
-        log_dirichlet = gammaln(a.sum()) - gammaln(a).sum() + xlogy(a - 1, parameters.weights).sum()
         if self.scale.ndim == 2:
             log_means, log_covariances = self._log_normal(parameters), self._log_inverse_wishart(parameters)
         else:
             log_means, log_covariances = self._log_normal_of_features(parameters), self._log_inverse_gamma(parameters)
-        return float(log_dirichlet + log_means.sum() + log_covariances.sum())
+        return float(self._log_dirichlet(parameters.weights) + log_means.sum() + log_covariances.sum())
 
     def _log_normal(self, parameters: GMMParameters) -> Array:
         """Return log Normal(μ_k | m0, Σ_k / κ0), shape (K,)."""

@@ -1,0 +1,221 @@
+"""Prior of the Gaussian mixture whose means do not depend on the covariances, as Stan's and PyMC's users write it."""
+
+from dataclasses import dataclass
+from math import log, pi
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import gammaln
+
+from models.gmm.parameters import GMMParameters
+from models.gmm.prior import GaussianPrior, GMMPrior
+from models.gmm.structures import check_covariance_type
+from models.one_line import one_line
+from models.validation import Array, count_at_least_one, frozen_array, number_above, number_or_vector, real_numbers
+
+SCALES = ("half-normal", "inverse-gamma")
+
+
+@dataclass(frozen=True, eq=False)
+class GMMIndependentPrior(GaussianPrior):
+    """Dirichlet prior of the weights, normal prior of the means, and scales with LKJ correlations.
+
+    ::
+
+        π ~ Dirichlet(a),    μ_kd ~ Normal(m0_d, s_d²)
+
+        diag       σ_kd from the prior of scales
+        spherical  σ_k from the prior of scales
+        full       Σ_k = diag(σ_k) R_k diag(σ_k),   σ_kd from the prior of scales,   R_k ~ LKJ(η)
+        tied       the same, one Σ for all k
+
+    The prior of a scale is one of two, with τ or β = ``scale`` and α = ``variance_shape``::
+
+        σ ~ HalfNormal(τ)            when variance_shape is None
+        σ² ~ InverseGamma(α, β)      otherwise
+
+    What is declared is the variance v = σ², or the matrix Σ, so that densities are those of v and Σ. The half-normal
+    brings dσ/dv = 1 / (2 sqrt v); a matrix of correlations brings Π_i<j ∂R_ij / ∂Σ_ij = Π_i v_i^(-(D-1)/2)::
+
+        log p(v) = -1/2 log(2π τ² v) - v / (2τ²)                                     half-normal
+        log p(v) = α log β - log Γ(α) - (α + 1) log v - β / v                        inverse gamma
+        log p(Σ) = Σ_i {log p(v_i) - (D-1)/2 log v_i} + (η - 1) log|R| - log Z,      v_i = Σ_ii, |R| = |Σ| / Π v_i
+        log Z = Σ_j=1..D-1 {j/2 log π + log Γ(η + (D-1-j)/2) - log Γ(η + (D-1)/2)}
+
+    The half-normal puts no wall before v = 0, so the posterior density is unbounded there as the likelihood is: MAP
+    then means the best interior maximum, as maximum likelihood does. The inverse gamma keeps every variance from 0.
+
+    Parameters
+    ----------
+    concentration : array_like, shape (K,) or scalar
+        Dirichlet concentration a, each positive; MAP needs at least 1.
+    mean : array_like, shape (D,)
+        Prior mean m0 of every component mean.
+    mean_sd : array_like, shape (D,) or scalar
+        Prior standard deviation s of the component means, positive.
+    scale : array_like, shape (D,) or scalar
+        τ, in units of X, or β, in units of X squared; positive; a number for "spherical".
+    variance_shape : float or None, default None
+        α > 0 of the inverse gamma; ``None`` is the half-normal.
+    correlation_shape : float, default 1.0
+        η > 0 of the LKJ distribution: 1 is uniform over correlation matrices, more prefers small correlations.
+    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+        Structure of the covariances that the prior is for.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of range or a shape does not fit.
+
+    References
+    ----------
+    Lewandowski, Kurowicka & Joe (2009), Generating random correlation matrices based on vines and extended onion
+    method, Journal of Multivariate Analysis 100, 1989-2001.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from models.gmm import GMMIndependentPrior
+    >>> X = np.random.default_rng(0).normal(size=(100, 2))
+    >>> GMMIndependentPrior.weakly_informative(X, n_components=3).correlation_shape
+    2.0
+    """
+
+    concentration: Array
+    mean: Array
+    mean_sd: Array
+    scale: Array
+    variance_shape: float | None = None
+    correlation_shape: float = 1.0
+    covariance_type: str = "full"
+
+    __repr__ = one_line
+
+    def __post_init__(self) -> None:
+        mean = frozen_array("mean", self.mean, (None,))
+        size = () if check_covariance_type(self.covariance_type) == "spherical" else mean.shape
+        checked = {
+            "concentration": _positive("concentration", number_or_vector("concentration", self.concentration)),
+            "mean": mean,
+            "mean_sd": _positive("mean_sd", _one_for_each("mean_sd", self.mean_sd, mean.shape)),
+            "scale": _positive("scale", _one_for_each("scale", self.scale, size)),
+            "correlation_shape": number_above("correlation_shape", self.correlation_shape, 0),
+        }
+        if self.variance_shape is not None:
+            checked["variance_shape"] = number_above("variance_shape", self.variance_shape, 0)
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def weakly_informative(
+        cls,
+        X: ArrayLike,
+        n_components: int,
+        covariance_type: str = "full",
+        scales: str = "half-normal",
+        *,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Return what one would write for standardised data: μ ~ Normal(0, 2²), σ ~ HalfNormal(1), R ~ LKJ(2).
+
+        It is put back into the units of X, with a Dirichlet(2) on the weights. With inverse-gamma scales α = 3/2 and
+        β = v / (2 K^(2/D)), v the variances of X: the marginals of :meth:`GMMPrior.weakly_informative` for variances.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, D)
+            The data the prior is scaled to; NaN where a cell is missing.
+        n_components : int
+            Number of components K.
+        covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+            Structure of the covariances; for "spherical" the variance of X is the mean of its variances.
+        scales : {"half-normal", "inverse-gamma"}, default "half-normal"
+            Prior of the scales.
+        sample_weight : array_like, shape (n,), or None
+            How often each row occurs.
+        """
+        if scales not in SCALES:
+            raise ValueError(f"scales must be one of {', '.join(SCALES)}, got {scales!r}")
+        kind, K = check_covariance_type(covariance_type), count_at_least_one("n_components", n_components)
+        of_all = GMMPrior.weakly_informative(X, 1, "diag", sample_weight=sample_weight)
+        variances = of_all.scale  # of K = 1: those of X
+        v, D = variances.mean() if kind == "spherical" else variances, len(variances)
+        halves = {"half-normal": (np.sqrt(v), None), "inverse-gamma": (v / (2 * K ** (2 / D)), 1.5)}
+        return cls(np.full(K, 2.0), of_all.mean, 2 * np.sqrt(variances), *halves[scales], 2.0, kind)
+
+    @property
+    def avoids_collapse(self) -> bool:
+        """Whether the density vanishes where a variance goes to 0, faster than a likelihood grows there."""
+        return self.variance_shape is not None
+
+    def check_mode(self) -> None:
+        """Raise a ValueError unless MAP-EM has closed conditional steps, and a mode inside the simplex."""
+        super().check_mode()
+        if self.covariance_type in ("full", "tied") and len(self.mean) > 1:
+            raise ValueError(
+                f"prior must be a GMMPrior for MAP by EM with covariance_type {self.covariance_type!r}, got a "
+                "GMMIndependentPrior: with LKJ correlations the mode of Σ given the means solves an equation in Σ, Σ⁻¹ "
+                "and the variances that has no closed form. covariance_type 'diag' or 'spherical' has closed steps; "
+                "posterior sampling and PyMC's find_MAP work for every structure"
+            )
+
+    def variance_terms(self) -> tuple[float, Array, Array]:
+        """Return p, a and b of log p(v) = p log v - (a v + b / v) / 2 + const, a and b of the shape of ``scale``."""
+        if self.variance_shape is None:
+            return -0.5, 1 / self.scale**2, np.zeros_like(self.scale)
+        return -self.variance_shape - 1, np.zeros_like(self.scale), 2 * self.scale
+
+    def log_prob(self, parameters: GMMParameters) -> float:
+        """Return log p(θ) in nats: the density of weights, means and covariances, no Jacobian of any transform.
+
+        Parameters
+        ----------
+        parameters : GMMParameters
+            Where to evaluate; K and D must fit the prior.
+        """
+        self.check_fits(parameters.n_components, parameters.n_features, parameters.covariance_type)
+        gap = (parameters.means - self.mean) / self.mean_sd
+        log_means = -0.5 * (log(2 * pi) + gap**2) - np.log(self.mean_sd)
+        if self.covariance_type in ("full", "tied"):
+            log_covariances = self._log_matrices(parameters)
+        else:
+            log_covariances = self._log_variances(parameters.covariances)
+        return float(self._log_dirichlet(parameters.weights) + log_means.sum() + log_covariances.sum())
+
+    def _log_variances(self, variances: Array) -> Array:
+        """Return log p(v) of each variance."""
+        power, a, b = self.variance_terms()
+        if self.variance_shape is None:
+            constant = -0.5 * log(2 * pi) - np.log(self.scale)
+        else:
+            constant = self.variance_shape * np.log(self.scale) - gammaln(self.variance_shape)
+        return constant + power * np.log(variances) - (a * variances + b / variances) / 2
+
+    def _log_matrices(self, parameters: GMMParameters) -> Array:
+        """Return log p(Σ) of each declared matrix."""
+        eta, D = self.correlation_shape, parameters.n_features
+        variances = np.diagonal(parameters.covariances, axis1=-2, axis2=-1)
+        log_det = 2 * np.log(np.diagonal(parameters.cholesky, axis1=-2, axis2=-1)).sum(axis=-1)
+        log_variances = np.log(variances).sum(axis=-1)
+        log_scales = self._log_variances(variances).sum(axis=-1) - (D - 1) / 2 * log_variances
+        return log_scales + (eta - 1) * (log_det - log_variances) - log_lkj_norm(eta, D)
+
+
+def log_lkj_norm(eta: float, n_features: int) -> float:
+    """Return log Z of p(R) = |R|^(η-1) / Z, the integral over correlation matrices."""
+    j = np.arange(1, n_features)
+    last = n_features - 1
+    return float((j / 2 * log(pi) + gammaln(eta + (last - j) / 2) - gammaln(eta + last / 2)).sum())
+
+
+def _one_for_each(name: str, values: ArrayLike, shape: tuple[int, ...]) -> Array:
+    """Return ``values`` in this shape; a number stands for as many alike."""
+    given = number_or_vector(name, values) if real_numbers(name, values).ndim == 0 else values
+    return frozen_array(name, np.full(shape, given) if np.ndim(given) == 0 else given, shape)
+
+
+def _positive(name: str, values: Array) -> Array:
+    if not (values > 0).all():
+        raise ValueError(f"{name} must be positive, got {values}")
+    return values
