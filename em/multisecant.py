@@ -126,6 +126,8 @@ class Multisecant(Squarem):
             return None
         y = coordinates @ (axes @ ((axes.T @ (basis @ r[0])) / eigenvalues))  # in secants
         moved = {name: array[-1] + np.tensordot(y, images[name], 1) for name, array in image.items()}
+        if images["weights"].any():
+            moved["weights"] /= moved["weights"].sum()  # y times roundings may have come in
         try:
             return replace(parameters, **moved)
         except ValueError:  # outside the parameter space
