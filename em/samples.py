@@ -26,9 +26,9 @@ class Samples:
         Samples; NaN where a cell is missing. A ``csr_array`` where the user's X was sparse; then none is.
     weights : ndarray, shape (n,), or None
         Frequencies of the rows, all positive; ``None`` when each occurs once.
-    kept : ndarray of bool, shape (n_rows,)
+    kept : ndarray of bool, shape (n_rows,), or of int, shape (n,)
         Which rows of the matrix that the user passed they are: rows of weight 0 and rows that are all missing take no
-        part in a fit.
+        part in a fit. Row numbers, some of them repeated, where the samples are a random part.
     n_rows : int
         Number of rows of that matrix.
     """
