@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from em.estimator import MixtureEM
+from em.fitted import has_observed
 from em.information import frequencies
 from models.validation import number_above
 
@@ -49,7 +50,11 @@ def density_threshold(
     if number_above("quantile", quantile, 0) >= 1:
         raise ValueError(f"quantile must be less than 1, got {quantile!r}")
     log_density = estimator.score_samples(X)
-    weights = frequencies(sample_weight, len(log_density))
+    weights = frequencies(sample_weight, len(log_density)) * has_observed(X)
+    if not weights.any():
+        raise ValueError(
+            "X must have a row with an observed cell and a positive weight to take a quantile of, got none"
+        )
     order = np.argsort(log_density)
     place = np.ceil((weights.sum() - 1) * quantile)  # among the sorted samples, counted from 0
     return float(log_density[order][np.searchsorted(np.cumsum(weights[order]), place, side="right")])
@@ -64,6 +69,8 @@ def is_anomaly(
     sample_weight: ArrayLike | None = None,
 ) -> np.ndarray:
     """Return which samples have a log density below the threshold, as booleans of shape (n,).
+
+    A row that is all missing says nothing: it is no anomaly, and takes no part in the quantile.
 
     Parameters
     ----------
@@ -96,4 +103,4 @@ def is_anomaly(
         threshold = density_threshold(estimator, X, quantile, sample_weight=sample_weight)
     elif not isinstance(threshold, float | int | np.floating) or np.isnan(threshold):
         raise ValueError(f"threshold must be a log density in nats or None, got {threshold!r}")
-    return np.asarray(estimator.score_samples(X) < threshold)
+    return np.asarray((estimator.score_samples(X) < threshold) & has_observed(X))

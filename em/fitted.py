@@ -131,13 +131,13 @@ class FittedMixture[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         the entropy of the responsibilities instead, which is never less.
         """
         certainty = np.log(self.predict_proba(X).max(axis=1))
-        weights, seen = check_sample_weight(sample_weight, len(certainty)), _has_observed(X)
+        weights, seen = check_sample_weight(sample_weight, len(certainty)), has_observed(X)
         certainty = np.where(seen, certainty, 0.0)
         return float(self.bic(X, sample_weight) - 2 * (certainty.sum() if weights is None else weights @ certainty))
 
     def _log_likelihood_of(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
         """Return the log-likelihood of X, and the number of samples that it is of."""
-        log_prob, seen = self.score_samples(X), _has_observed(X)
+        log_prob, seen = self.score_samples(X), has_observed(X)
         weights = check_sample_weight(sample_weight, len(log_prob))
         if weights is None:
             return float(log_prob.sum()), float(seen.sum())
@@ -240,7 +240,8 @@ class FittedMixture[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         return clone(self)
 
 
-def _has_observed(X: Any) -> np.ndarray:
+def has_observed(X: Any) -> np.ndarray:
+    """Return which rows have an observed cell, shape (n,)."""
     if issparse(X):
         return np.ones(X.shape[0], dtype=bool)
     return ~np.isnan(data_matrix(X, missing=True)).all(axis=1)

@@ -45,8 +45,10 @@ def check_variances(samples: Samples, covariance_type: str) -> None:
 
 
 def flatness(covariance: Array) -> float:
-    """Return the smallest eigenvalue of the correlation matrix: 0 where columns are collinear."""
+    """Return the smallest eigenvalue of the correlation matrix: 0 where columns are collinear or constant."""
     deviations = np.sqrt(np.diagonal(covariance))
+    if not deviations.all():
+        return 0.0
     return float(np.linalg.eigvalsh(covariance / np.outer(deviations, deviations))[0])
 
 

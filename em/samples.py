@@ -26,9 +26,9 @@ class Samples:
         Samples; NaN where a cell is missing. A ``csr_array`` where the user's X was sparse; then none is.
     weights : ndarray, shape (n,), or None
         Frequencies of the rows, all positive; ``None`` when each occurs once.
-    kept : ndarray of bool, shape (n_rows,)
+    kept : ndarray of bool, shape (n_rows,), or of int, shape (n,)
         Which rows of the matrix that the user passed they are: rows of weight 0 and rows that are all missing take no
-        part in a fit.
+        part in a fit. Row numbers, some of them repeated, where the samples are a random part.
     n_rows : int
         Number of rows of that matrix.
     """
@@ -69,19 +69,24 @@ class Samples:
         return self.X if self.complete else np.where(np.isnan(self.X), self.mean, self.X)
 
     def some(self, n_rows: int, rng: np.random.RandomState) -> "Samples":
-        """Return at most so many rows: all of them, or a random part in which each sample is as likely as another.
+        """Return about so many rows: all of them, or a random part in which each sample is as likely as another.
 
-        Sparse rows are all kept: a part may not show a rare feature.
+        Of a column that varies, but not in that part, the rows of its largest and its smallest value are added: a start
+        in which a variance or a prob is 0 is none. Sparse rows are all kept.
         """
         if issparse(self.X) or len(self.X) <= n_rows:
             return self
         if self.weights is None:
-            chosen = np.sort(rng.randint(len(self.X), size=n_rows))
+            chosen = rng.randint(len(self.X), size=n_rows)
         else:
-            chosen = np.sort(rng.choice(len(self.X), n_rows, p=self.weights / self.total))
+            chosen = rng.choice(len(self.X), n_rows, p=self.weights / self.total)
+        part = self.X[chosen]
+        if (hidden := ~(np.fmax.reduce(part) > np.fmin.reduce(part))).any():
+            columns = self.X[:, hidden]
+            chosen = np.concatenate([chosen, np.nanargmax(columns, axis=0), np.nanargmin(columns, axis=0)])
+        chosen.sort()
         numbers = chosen if self.kept.all() else np.flatnonzero(self.kept)[chosen]
-        part = Samples(np.ascontiguousarray(self.X[chosen]), None, numbers, self.n_rows)
-        return self if np.isnan(part.X).all(axis=0).any() else part  # a column that hardly anybody answered
+        return Samples(np.ascontiguousarray(self.X[chosen]), None, numbers, self.n_rows)
 
     def _average(self, function: Callable[[Array], Array]) -> Array:
         total = weight = np.zeros(self.X.shape[1])

@@ -77,8 +77,10 @@ def _axes(samples: Samples, view: str, rng: np.random.RandomState) -> Array:
     scaled = (samples.filled - samples.mean) * scales
     values, vectors = np.linalg.eigh(scaled.T @ weighted(scaled, samples.weights) / samples.total)
     kept = values > FLAT
+    if not kept.any():  # every column is constant
+        return np.diag(scales)
     whitener = scales[:, None] * vectors[:, kept] / np.sqrt(values[kept])
-    if view == "whitened" or not kept.any():
+    if view == "whitened":
         return whitener
     direction = rng.normal(size=(whitener.shape[1], 1))
     return np.asarray(whitener @ direction / np.linalg.norm(direction))

@@ -80,3 +80,13 @@ def test_thresholds_that_are_no_number_are_refused(faithful, threshold):
     X, fit = faithful
     with pytest.raises(ValueError, match="threshold must be a log density in nats or None, got "):
         is_anomaly(fit, X, threshold)
+
+
+def test_rows_that_are_all_missing_are_no_anomalies_and_take_no_part_in_the_quantile(faithful):
+    X, fit = faithful
+    empty = np.full((200, 2), np.nan)
+    assert density_threshold(fit, np.vstack([empty, X])) == density_threshold(fit, X)
+    np.testing.assert_array_equal(is_anomaly(fit, np.vstack([empty, X]))[200:], is_anomaly(fit, X))
+    assert not is_anomaly(fit, empty, threshold=1.0).any()
+    with pytest.raises(ValueError, match="X must have a row with an observed cell"):
+        density_threshold(fit, empty)

@@ -167,6 +167,14 @@ def test_data_without_variance_in_some_direction_have_no_maximum_likelihood(X):
     assert np.isfinite(GaussianMixtureEM(2, prior=prior, random_state=0).fit(X).objective_)
 
 
+@pytest.mark.parametrize("covariance_type", ["full", "tied"])
+def test_a_constant_column_at_the_frozen_means_has_no_maximum_likelihood(covariance_type):
+    X = np.column_stack([GOOD, np.ones(len(GOOD))])
+    frozen = {"means": X[:1]}
+    with pytest.warns(NoMaximumWarning, match="X has no variance in some direction"):
+        GaussianMixtureEM(1, covariance_type=covariance_type, frozen=frozen).fit(X)
+
+
 @pytest.mark.parametrize("scale", [1e200, 1e-200])
 def test_data_whose_variance_fits_no_float_are_refused(scale):
     with pytest.raises(ValueError, match=r"X must have columns whose variances fit a float, got .* rescale X"):

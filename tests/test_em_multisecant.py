@@ -124,6 +124,18 @@ def test_a_refusal_costs_an_e_step_and_forgets_the_secants_that_misled():
     assert len(multisecant.visited) == 1
 
 
+def test_weights_sum_to_one_after_a_leap_whatever_rounding_it_carries_along():
+    """Too much weight in all would be a gain of the objective that the next step of EM loses again."""
+
+    def point(t):
+        probs = [[0.2 + 0.1 * 0.7**t], [0.7 - 0.1 * 0.9**t]]
+        return BMMParameters([0.4 + 0.1 * 0.8**t, 0.6 - 0.1 * 0.8**t + 1e-9], probs)
+
+    multisecant, leap = leap_from(*map(point, range(5)))
+    assert multisecant.by_secants
+    assert abs(leap.weights.sum() - 1) <= np.finfo(float).eps
+
+
 def test_what_plain_em_holds_still_the_leap_holds_still():
     def point(t):
         return BMMParameters([0.1, 0.9, 0.0], [[0.0, 0.4 + 0.3 * 0.5**t], [1.0, 0.7], [0.3, 0.6 - 0.2 * 0.8**t]])

@@ -142,11 +142,36 @@ def test_a_start_looks_at_a_part_of_many_rows_that_stands_for_all(weights, monke
     assert fit.objective_ == pytest.approx(whole.objective_, rel=1e-9)
 
 
-def test_a_part_of_the_rows_has_an_observed_cell_in_every_column():
-    X = np.ones((1000, 2))
-    X[1:, 1] = np.nan
-    samples = Samples(X, None, np.ones(1000, dtype=bool), 1000)
-    assert samples.some(10, np.random.RandomState(0)) is samples
+@pytest.mark.parametrize("weights", [None, np.linspace(1, 3, 1000)])
+def test_a_part_of_the_rows_has_an_observed_cell_in_every_column_and_two_values_where_there_are_two(weights):
+    X = np.column_stack([np.arange(1000.0), np.ones(1000), np.full(1000, np.nan), np.zeros(1000)])
+    X[500, 2], X[600, 3], X[700, 3] = 4.0, 1.0, -1.0
+    kept = np.arange(1100) >= 100
+    part = Samples(X, weights, kept, 1100).some(10, np.random.RandomState(0))
+    np.testing.assert_array_equal(part.X[:, 0], part.kept - 100)
+    assert {500, 600, 700} <= set(part.X[:, 0])
+    assert len(part.X) == 10 + 2 * 3
+
+
+def test_rare_values_that_a_part_would_miss_are_in_the_start(monkeypatch):
+    """Else a variance of 0 would leave components that are all alike, and a prob of 0 a sample that is impossible."""
+    rng = np.random.RandomState(0)
+    z = rng.randint(2, size=2000)
+    X = np.column_stack([rng.normal(6 * z), np.zeros(2000)])
+    X[[3, 700, 1500], 1] = 1.0
+    answers = np.column_stack([rng.binomial(1, np.array([0.2, 0.8])[z][:, None], size=(2000, 4)), X[:, 1] > 0])
+    monkeypatch.setattr(em.estimator, "START_CELLS", 200)
+    monkeypatch.setattr(em.estimator, "START_ROWS", 10)
+    fit = GaussianMixtureEM(2, covariance_type="tied", n_init=3, random_state=0).fit(X)
+    assert np.ptp(fit.means_, axis=0).max() > 0.5
+    assert np.isfinite(BernoulliMixtureEM(2, n_init=1, random_state=0).fit(answers).history_[0])
+
+
+@pytest.mark.parametrize("method", STARTS[:2])
+@pytest.mark.parametrize("view", VIEWS)
+def test_rows_that_are_all_alike_start_somewhere(method, view):
+    samples = Samples(np.ones((10, 2)), None, np.ones(10, dtype=bool), 10)
+    assert start_responsibilities(samples, 2, method, np.random.RandomState(0), view).shape == (10, 2)
 
 
 def test_views_are_the_same_for_one_feature():
