@@ -147,7 +147,7 @@ class Steps:
         found, settings = self.found, self.found.settings
         tree = sample(
             self.marginal,
-            self._inside(found.map.parameters_),
+            self._starts(),
             draws=settings["draws"],
             tune=settings["tune"],
             chains=settings["chains"],
@@ -166,6 +166,23 @@ class Steps:
         found.posterior = align(xr.DataTree.from_dict(groups), "pivot", reference=found.reference)
         if found.truth is not None:
             found.truth = found.truth.permute(order_of(found.truth, found.posterior))
+
+    def _starts(self) -> list[dict[str, Array]]:
+        """Return where each chain starts: MAP of one EM restart of its own, with labels in random order, or MAP."""
+        found, settings = self.found, self.found.settings
+        if settings["starts"] == "single":
+            return [self._inside(found.map.parameters_)] * settings["chains"]
+        rng = np.random.default_rng(settings["random_state"])
+        starts = []
+        for seed in rng.integers(2**32, size=settings["chains"]):
+            estimator = self.family.estimator(
+                n_components=self.K, prior=found.prior, n_init=1, max_iter=100_000, random_state=int(seed)
+            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", NotIdentifiableWarning)
+                restart = estimator.fit(self.X).parameters_
+            starts.append(self._inside(restart.permute(rng.permutation(self.K))))
+        return starts
 
     def check_find_map(self) -> None:
         """Let PyMC look for the mode from posterior draws and hold what it finds to MAP-EM.
