@@ -85,9 +85,10 @@ class Steps:
         prior = self.found.prior
         self.marginal = self.family.build_marginal_model(self.X, self.K, prior)
         self.joint = JointDensity(self.family.build_model(self.X, self.K, prior))
-        self.density = MarginalDensity(self.marginal)
+        self.precise = self.family.build_marginal_model(self.X, self.K, prior, precise=True)
+        self.density = MarginalDensity(self.precise)
         if self.found.has_maximum:
-            flat = self.family.build_marginal_model(self.X, self.K, None)
+            flat = self.family.build_marginal_model(self.X, self.K, None, precise=True)
             self.flat = UnconstrainedDensity(flat, jacobian=False)
 
     def check_densities(self) -> None:
@@ -199,7 +200,7 @@ class Steps:
         sd = distinct_entries({name: array.std(axis=0) for name, array in stack(draws).items()}, self.family)
         for chain in range(draws.sizes["chain"]):
             start = self._start_of_find_map(draws.isel(chain=chain), target, sd)
-            answer = find_map(self.marginal, start)
+            answer = find_map(self.precise, start)
             pointwise, log_prior = self.density.at(answer)
             reached = distinct_entries(answer, self.family)
             gain = float(pointwise.sum()) + log_prior - found.map.objective_
