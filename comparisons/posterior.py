@@ -130,7 +130,7 @@ class UnconstrainedDensity:
         millionth; JAX's own second derivatives would take a second compilation, as long as the first.
         """
         index = np.arange(self.size) if kept is None else np.flatnonzero(kept)
-        columns = np.array([self._curvature(flat, j)[index] for j in index]).reshape(len(index), len(index))
+        columns = np.array([self._curvature(flat, int(j))[index] for j in index]).reshape(len(index), len(index))
         return -(columns + columns.T) / 2
 
     def _curvature(self, flat: Array, j: int) -> Array:
@@ -252,11 +252,11 @@ def sample(
     ValueError
         If there are neither one start nor as many as chains.
     """
-    import nutpie
-
     points = [starts] * chains if isinstance(starts, dict) else list(starts)
     if len(points) != chains:
         raise ValueError(f"starts must be one point or {chains}, one for each chain, got {len(points)}")
+    import nutpie
+
     density = UnconstrainedDensity(model, jacobian=True)
     origins = [density.unconstrain(point) for point in points]
     roots = [_inverse_root(density.information(origin)) for origin in origins]

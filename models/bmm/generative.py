@@ -158,4 +158,3 @@ def _log_mixture(x: Any, trials: Array, weights: Any, probs: Any) -> Any:
     log_prob = pt.logsumexp(pt.log(weights)[:, None] + natural @ successes_and_failures, axis=0)
     log_prob = log_choose + pt.switch(log_prob < LOG_ZERO / 2, -np.inf, log_prob)
     return log_prob if which is None else log_prob[which]
-
