@@ -286,7 +286,11 @@ def sample(
         )
         for chain in range(chains)
     ]
-    trees = [sampler.wait() for sampler in running]
+    try:
+        trees = [sampler.wait() for sampler in running]
+    except BaseException:  # the user's Ctrl-C, or a chain that failed: the others must not go on in the background
+        running.clear()
+        raise
     u = np.stack(
         [
             origin + tree["posterior"]["v"].to_numpy()[0] @ root.T
@@ -300,10 +304,11 @@ def sample(
     }
     dims = {dim for name in values for dim in model.named_vars_to_dims[name]}
     coords = {"chain": np.arange(chains), "draw": np.arange(draws)}
+    coords |= {dim: np.array(model.coords[dim]) for dim in sorted(dims)}
     stats = [tree["sample_stats"].to_dataset() for tree in trees]
     return xr.DataTree.from_dict(
         {
-            "posterior": xr.Dataset(posterior, coords=coords | {dim: np.array(model.coords[dim]) for dim in dims}),
+            "posterior": xr.Dataset(posterior, coords=coords),
             "sample_stats": xr.concat(stats, dim="chain").assign_coords(chain=coords["chain"]),
         }
     )

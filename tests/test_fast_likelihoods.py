@@ -9,6 +9,7 @@ from pytensor.compile.mode import get_mode
 from pytensor.graph.fg import FunctionGraph
 from random_mixtures import declared_density, random_bmm_prior, random_gmm
 
+from comparisons import compare
 from comparisons.posterior import sample
 from models import bmm, gmm
 from models.bmm.patterns import distinct_rows
@@ -100,3 +101,8 @@ def test_the_sum_over_rows_of_counts_never_touches_the_rows():
 def test_as_many_starts_as_chains_are_asked_for():
     with pytest.raises(ValueError, match="starts must be one point or 3, one for each chain, got 2"):
         sample(None, [{}, {}], draws=100, tune=100, chains=3, seed=0)
+
+
+def test_starts_are_restarts_or_a_single_one():
+    with pytest.raises(ValueError, match="starts must be 'restarts' or 'single', got 'many'"):
+        compare([[0.0], [1.0]], "gmm", 1, starts="many")
