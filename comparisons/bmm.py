@@ -50,7 +50,7 @@ class BMM(Family):
         return model_bmm.build_model(X, n_components, prior, self.n_trials)
 
     @override
-    def build_marginal_model(self, X: Array, n_components: int, prior: Any) -> Any:
+    def build_marginal_model(self, X: Array, n_components: int, prior: Any, precise: bool = False) -> Any:
         return model_bmm.build_marginal_model(X, n_components, prior, self.n_trials)
 
     @override

@@ -94,6 +94,9 @@ def _command(family: str) -> Any:
         tune: Annotated[int, typer.Option(help="Warm-up draws of each chain.")] = 1000,
         chains: Annotated[int, typer.Option(help="Number of chains.")] = 4,
         restarts: Annotated[int, typer.Option(help="Restarts of EM; the best one is kept.")] = 10,
+        single_start: Annotated[
+            bool, typer.Option("--single-start", help="Start all chains at MAP, not each at a restart of its own.")
+        ] = False,
         seed: Annotated[int, typer.Option(help="Seed of everything random; the same seed gives the same results.")] = 0,
         out: Annotated[
             Path | None,
@@ -116,6 +119,7 @@ def _command(family: str) -> Any:
                 tune=tune,
                 chains=chains,
                 restarts=restarts,
+                single_start=single_start,
                 seed=seed,
             )
             folder = check_writable(
@@ -151,6 +155,7 @@ def prepare_case(
     chains: int,
     seed: int,
     restarts: int = 10,
+    single_start: bool = False,
 ) -> Comparison:
     """Check and prepare the comparison of a data set as its case says; gaps are judged only as it declares."""
     half, K = family_of(dataset.family, dataset.n_trials, case.covariance_type), case.n_components
@@ -171,6 +176,7 @@ def prepare_case(
         tune=tune,
         chains=chains,
         n_init=restarts,
+        starts="single" if single_start else "restarts",
         random_state=seed,
         regular=case.regular and not asked,
         truth=truth,

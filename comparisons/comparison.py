@@ -25,6 +25,7 @@ def compare(
     tune: int = 1000,
     chains: int = 4,
     n_init: int = 10,
+    starts: str = "restarts",
     random_state: int = 0,
     regular: bool = False,
     truth: Any = None,
@@ -54,6 +55,9 @@ def compare(
         NUTS draws and warm-up draws of each chain, and number of chains (at least 2).
     n_init : int
         Restarts of maximum likelihood.
+    starts : {"restarts", "single"}
+        Where the chains start: each at the MAP of a restart of EM of its own, with labels in random order, so that
+        R-hat can tell of other modes; or all about the one MAP.
     random_state : int
         Seed; the same seed gives the same comparison.
     regular : bool
@@ -94,6 +98,7 @@ def compare(
         tune=tune,
         chains=chains,
         n_init=n_init,
+        starts=starts,
         random_state=random_state,
         regular=regular,
         truth=truth,
@@ -115,6 +120,7 @@ def prepare(
     tune: int = 1000,
     chains: int = 4,
     n_init: int = 10,
+    starts: str = "restarts",
     random_state: int = 0,
     regular: bool = False,
     truth: Any = None,
@@ -136,6 +142,8 @@ def prepare(
         raise ValueError(f"draws x chains must be at least 1000, got {draws} x {chains}: the checks want an ESS of 400")
     if not isinstance(random_state, int | np.integer) or not 0 <= random_state < 2**32:
         raise ValueError(f"random_state (seed) must be a whole number from 0 to 2**32 - 1, got {random_state!r}")
+    if starts not in ("restarts", "single"):
+        raise ValueError(f"starts must be 'restarts' or 'single', got {starts!r}")
     X, n_trials = _with_observed_cells(X, n_trials)
     half = family_of(family, n_trials, covariance_type)
     samples: Array = half.estimator(n_components=K, n_init=n_init).check(X)
@@ -159,6 +167,7 @@ def prepare(
     found = Comparison(half, samples, K, prior, regular, title, names, truth)
     found.settings = {
         "n_init": n_init,
+        "starts": starts,
         "draws": draws,
         "tune": tune,
         "chains": chains,

@@ -44,8 +44,8 @@ class Family(ABC):
         """Return the explicit-z PyMC model."""
 
     @abstractmethod
-    def build_marginal_model(self, X: Array, n_components: int, prior: Any) -> Any:
-        """Return the PyMC model with z summed out."""
+    def build_marginal_model(self, X: Array, n_components: int, prior: Any, precise: bool = False) -> Any:
+        """Return the PyMC model with z summed out; ``precise`` asks for more digits where that takes longer."""
 
     @abstractmethod
     def e_step(self, X: Array, parameters: Any) -> tuple[Array, float]:

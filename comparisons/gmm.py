@@ -48,8 +48,8 @@ class GMM(Family):
         return model_gmm.build_model(X, n_components, prior, self.covariance_type)
 
     @override
-    def build_marginal_model(self, X: Array, n_components: int, prior: Any) -> Any:
-        return model_gmm.build_marginal_model(X, n_components, prior, self.covariance_type)
+    def build_marginal_model(self, X: Array, n_components: int, prior: Any, precise: bool = False) -> Any:
+        return model_gmm.build_marginal_model(X, n_components, prior, self.covariance_type, whitened=precise)
 
     def covariance_matrices(self, draws: Mapping[str, Array]) -> Array:
         """Return the covariance matrices (S, K, D, D) of draws, whatever their structure."""

@@ -4,14 +4,18 @@ Every density, gradient and draw is computed from the PyMC models; of EM only it
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pymc as pm
 import pytensor
+import pytensor.tensor as pt
 import xarray as xr
 from pymc.model.transform.conditioning import remove_value_transforms
+from pytensor.compile.mode import get_mode
+from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.replace import vectorize_graph
 from scipy.special import softmax
 
 from models.validation import Array
@@ -90,20 +94,16 @@ class UnconstrainedDensity:
     """
 
     def __init__(self, model: Any, *, jacobian: bool) -> None:
-        import jax
-        from pymc.sampling.jax import get_jaxified_graph
-
         self.names = [rv.name for rv in model.free_RVs]
         forward = [_forward(model, rv) for rv in model.free_RVs]
         self._unconstrain = pm.compile(model.free_RVs, forward, mode="FAST_COMPILE", on_unused_input="ignore")
-        log_density = get_jaxified_graph(model.value_vars, [model.logp(jacobian=jacobian)])
-        declared = get_jaxified_graph(model.value_vars, model.replace_rvs_by_values(model.free_RVs))
         self.shapes = [value.shape for value in model.initial_point().values()]
         self.size = int(sum(np.prod(shape) for shape in self.shapes))
-        self.value_and_gradient = jax.jit(jax.value_and_grad(lambda flat: log_density(*self._split(flat))[0]))
-        gradient = jax.grad(lambda flat: log_density(*self._split(flat))[0])
-        self._curvature = jax.jit(lambda flat, along: jax.jvp(gradient, (flat,), (along,))[1])
-        self._constrain = jax.jit(jax.vmap(lambda flat: declared(*self._split(flat))))
+        declared = model.replace_rvs_by_values(model.free_RVs)
+        many = [pt.tensor(shape=(None, *shape), dtype="float64") for shape in self.shapes]
+        constrained = vectorize_graph(declared, dict(zip(model.value_vars, many, strict=True)))
+        self._constrain = pm.compile(many, constrained, mode="FAST_COMPILE")
+        self._evaluate = _value_and_gradient(model.value_vars, model.logp(jacobian=jacobian), self.shapes)
 
     def unconstrain(self, point: Point) -> Array:
         """Return the unconstrained vector (p,) of a declared point."""
@@ -111,17 +111,39 @@ class UnconstrainedDensity:
 
     def constrain(self, flat: Array) -> Point:
         """Return the declared quantities, each (S, ...), of unconstrained vectors (S, p)."""
-        return {name: np.asarray(value) for name, value in zip(self.names, self._constrain(flat), strict=True)}
+        parts = [part.reshape(-1, *shape) for part, shape in zip(_split(flat, self.shapes), self.shapes, strict=True)]
+        return dict(zip(self.names, self._constrain(*parts), strict=True))
+
+    def value_and_gradient(self, flat: Array) -> tuple[float, Array]:
+        """Return the log density and its gradient (p,) at an unconstrained vector (p,)."""
+        both = np.asarray(self._evaluate(flat))
+        return float(both[-1]), both[:-1]
 
     def gradient(self, flat: Array) -> Array:
         """Return the gradient (p,) of the log density at an unconstrained vector (p,)."""
-        return np.asarray(self.value_and_gradient(flat)[1])
+        return self.value_and_gradient(flat)[1]
 
     def information(self, flat: Array, kept: np.ndarray | None = None) -> Array:
-        """Return minus the Hessian of the log density over the kept coordinates, by JAX, column by column."""
+        """Return minus the Hessian of the log density over the kept coordinates, by differences of the gradient.
+
+        A step is a thousandth of the coordinate's standard deviation given the others, so that the error is about a
+        millionth; JAX's own second derivatives would take a second compilation, as long as the first.
+        """
         index = np.arange(self.size) if kept is None else np.flatnonzero(kept)
-        columns = [np.asarray(self._curvature(flat, unit))[index] for unit in np.eye(self.size)[index]]
-        return -(np.array(columns) + np.array(columns).T) / 2
+        columns = np.array([self._curvature(flat, int(j))[index] for j in index]).reshape(len(index), len(index))
+        return -(columns + columns.T) / 2
+
+    def _curvature(self, flat: Array, j: int) -> Array:
+        """Return the derivative (p,) of the gradient along coordinate j."""
+        step = 1e-6 * max(1.0, abs(flat[j]))
+        for _ in range(6):  # until the step is of the right size
+            along = np.where(np.arange(self.size) == j, step, 0.0)
+            curvature = (self.gradient(flat + along) - self.gradient(flat - along)) / (2 * step)
+            wanted = 1e-3 / np.sqrt(abs(curvature[j])) if np.isfinite(curvature[j]) and curvature[j] else step / 1000
+            if 0.3 < step / wanted < 3:
+                break
+            step = wanted
+        return curvature
 
     def standard_errors(self, flat: Array, kept: np.ndarray) -> Array:
         """Return standard errors of the kept coordinates: square roots of the diagonal of the inverse information."""
@@ -138,11 +160,34 @@ class UnconstrainedDensity:
         ]
         return np.concatenate(parts)
 
-    def _split(self, flat: Any) -> list[Any]:
-        ends = np.cumsum([int(np.prod(shape)) for shape in self.shapes])
-        return [
-            flat[end - int(np.prod(shape)) : end].reshape(shape) for end, shape in zip(ends, self.shapes, strict=True)
-        ]
+
+def _value_and_gradient(inputs: list[Any], log_density: Any, shapes: list[tuple[int, ...]]) -> Callable[[Array], Any]:
+    """Compile by JAX: unconstrained vector (p,) -> gradient and, last, value, (p + 1,), in one array, in this thread.
+
+    XLA's thread pool costs a fifth of a millisecond whenever it is asked to help; chains are parallel already. So the
+    dispatch is synchronous, unless somebody used JAX before, and `pymc.sampling.jax` stays out: it makes 100 devices.
+    """
+    import jax
+    from pytensor.link.jax.dispatch import jax_funcify
+
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
+    graph = FunctionGraph(inputs, [log_density], clone=True)
+    get_mode("JAX").including("local_remove_check_parameter").optimizer.rewrite(graph)
+    function = jax_funcify(graph)
+
+    def both(flat: Any) -> Any:
+        parts = [part.reshape(shape) for part, shape in zip(_split(flat, shapes), shapes, strict=True)]
+        value, gradients = jax.value_and_grad(lambda *parts: function(*parts)[0], argnums=range(len(parts)))(*parts)
+        return jax.numpy.concatenate([*(gradient.ravel() for gradient in gradients), value[None]])
+
+    size = int(sum(np.prod(shape) for shape in shapes))
+    return jax.jit(both).lower(np.zeros(size)).compile({"xla_cpu_multi_thread_eigen": False})
+
+
+def _split(flat: Any, shapes: list[tuple[int, ...]]) -> list[Any]:
+    """Return the parts of unconstrained vectors (..., p) that belong to the variables."""
+    sizes = [int(np.prod(shape)) for shape in shapes]
+    return [flat[..., end - size : end] for end, size in zip(np.cumsum(sizes), sizes, strict=True)]
 
 
 def _forward(model: Any, rv: Any) -> Any:
@@ -171,7 +216,7 @@ def find_map(model: Any, start: Point) -> Point:
 
 def sample(
     model: Any,
-    mode: Point,
+    starts: Point | Sequence[Point],
     *,
     draws: int,
     tune: int,
@@ -181,39 +226,103 @@ def sample(
 ) -> xr.DataTree:
     """Draw from the posterior of a marginal model with NUTS (nutpie, JAX).
 
-    NUTS runs on v, where u = û + R v is the unconstrained vector, û the mode and R R' the inverse of the information
-    there: near û the posterior of v is close to a standard normal, so that warm-up has little to learn. Each chain
-    starts from its own draw of v ~ N(0, I). The target is PyMC's density; û and R decide where chains start and how
-    fast they move. A second mode is visited as often as NUTS happens to cross over to it, in stays of a hundred draws
-    (the galaxies): R-hat and ESS then ask for more draws.
+    Each chain runs on its own v, where u = û + R v is the unconstrained vector, û the chain's start and R R' the
+    inverse of the information there: near a mode û the posterior of v is close to a standard normal, so that warm-up
+    has little to learn, in whatever order the start has its components. The chain starts from a draw of v ~ N(0, I).
+    The target is PyMC's density; û and R decide where chains start and how fast they move. A second mode is visited as
+    often as NUTS happens to cross over to it, in stays of a hundred draws (the galaxies): R-hat and ESS then ask for
+    more draws.
 
     Parameters
     ----------
     model : pymc.Model
         A marginal model with a proper prior.
-    mode : dict
-        Declared quantities at or near the posterior mode.
+    starts : dict or sequence of dict
+        Declared quantities at or near a posterior mode: one for each chain, or one for all. R-hat means most when
+        chains start from different modes, with their labels in different orders.
     draws, tune, chains : int
         Draws kept and warm-up draws of each chain, and number of chains.
     seed : int
         The same seed gives the same draws.
     progress : callable or None
         Called with the number of draws done so far, warm-up included, in all chains together.
+
+    Raises
+    ------
+    ValueError
+        If there are neither one start nor as many as chains.
     """
-    import jax
+    points = [starts] * chains if isinstance(starts, dict) else list(starts)
+    if len(points) != chains:
+        raise ValueError(f"starts must be one point or {chains}, one for each chain, got {len(points)}")
     import nutpie
-    from nutpie.compiled_pyfunc import from_pyfunc
 
     density = UnconstrainedDensity(model, jacobian=True)
-    origin = density.unconstrain(mode)
-    root = _inverse_root(density.information(origin))
-    evaluate = jax.jit(jax.value_and_grad(lambda v: density.value_and_gradient(origin + root @ v)[0]))
+    origins = [density.unconstrain(point) for point in points]
+    roots = [_inverse_root(density.information(origin)) for origin in origins]
+    seeds = np.random.SeedSequence(seed).generate_state(chains)
+    done = np.zeros(chains, dtype=int)
+
+    def counter(chain: int) -> Callable[[Any], None]:
+        def count(progress_of_chain: Any) -> None:
+            done[chain] = progress_of_chain[0].finished_draws
+            if progress is not None:
+                progress(int(done.sum()))
+
+        return count
+
+    running = [
+        nutpie.sample(
+            _whitened(density, origins[chain], roots[chain]),
+            draws=draws,
+            tune=tune,
+            chains=1,
+            cores=1,
+            seed=int(seeds[chain]),
+            save_warmup=False,
+            progress_bar=False,
+            progress_callback=counter(chain) if progress else None,
+            blocking=False,
+        )
+        for chain in range(chains)
+    ]
+    try:
+        trees = [sampler.wait() for sampler in running]
+    except BaseException:  # the user's Ctrl-C, or a chain that failed: the others must not go on in the background
+        running.clear()
+        raise
+    u = np.stack(
+        [
+            origin + tree["posterior"]["v"].to_numpy()[0] @ root.T
+            for origin, root, tree in zip(origins, roots, trees, strict=True)
+        ]
+    )
+    values = density.constrain(u.reshape(-1, density.size))
+    posterior = {
+        name: (("chain", "draw", *model.named_vars_to_dims[name]), value.reshape(*u.shape[:2], *value.shape[1:]))
+        for name, value in values.items()
+    }
+    dims = {dim for name in values for dim in model.named_vars_to_dims[name]}
+    coords = {"chain": np.arange(chains), "draw": np.arange(draws)}
+    coords |= {dim: np.array(model.coords[dim]) for dim in sorted(dims)}
+    stats = [tree["sample_stats"].to_dataset() for tree in trees]
+    return xr.DataTree.from_dict(
+        {
+            "posterior": xr.Dataset(posterior, coords=coords),
+            "sample_stats": xr.concat(stats, dim="chain").assign_coords(chain=coords["chain"]),
+        }
+    )
+
+
+def _whitened(density: UnconstrainedDensity, origin: Array, root: Array) -> Any:
+    """Return the density of v, where u = origin + root v, as nutpie takes it."""
+    from nutpie.compiled_pyfunc import from_pyfunc
 
     def log_density(v: Array) -> tuple[float, Array]:
-        value, gradient = evaluate(v)
-        return float(value), np.asarray(gradient)
+        value, gradient = density.value_and_gradient(origin + root @ v)
+        return value, gradient @ root
 
-    compiled = from_pyfunc(
+    return from_pyfunc(
         ndim=density.size,
         make_logp_fn=lambda: log_density,
         make_expand_fn=lambda *seeds: lambda v: {"v": np.asarray(v)},
@@ -221,26 +330,6 @@ def sample(
         expanded_shapes=[(density.size,)],
         expanded_names=["v"],
         make_initial_point_fn=lambda chain_seed: np.random.default_rng(chain_seed).normal(size=density.size),
-    )
-    callback = None
-    if progress is not None:
-
-        def callback(chains_progress: Any) -> None:
-            progress(sum(chain.finished_draws for chain in chains_progress))
-
-    settings = {"draws": draws, "tune": tune, "chains": chains, "seed": seed, "progress_callback": callback}
-    tree = nutpie.sample(compiled, save_warmup=False, progress_bar=False, **settings)
-    v = tree["posterior"]["v"].to_numpy()
-    values = density.constrain(origin + v.reshape(-1, density.size) @ root.T)
-    posterior = {
-        name: (("chain", "draw", *model.named_vars_to_dims[name]), value.reshape(*v.shape[:2], *value.shape[1:]))
-        for name, value in values.items()
-    }
-    dims = {dim for name in values for dim in model.named_vars_to_dims[name]}
-    coords = {"chain": np.arange(v.shape[0]), "draw": np.arange(v.shape[1])}
-    coords |= {dim: np.array(model.coords[dim]) for dim in sorted(dims)}
-    return xr.DataTree.from_dict(
-        {"posterior": xr.Dataset(posterior, coords=coords), "sample_stats": tree["sample_stats"].to_dataset()}
     )
 
 

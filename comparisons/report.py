@@ -120,6 +120,9 @@ def print_report(comparison: Any, console: Console | None = None) -> None:
             f"EM {name}: log-likelihood {fit.log_likelihood_:.6f}, objective {fit.objective_:.6f}; "
             f"{escape(fit.status_)}"
         )
+    single = comparison.settings["starts"] == "single"
+    where = "all start about MAP-EM" if single else "each starts at an EM restart of its own, labels in random order"
+    console.print(f"NUTS: {comparison.settings['chains']} chains; {where}")
     console.print(estimates_table(comparison))
     console.print(checks_table(comparison))
     seconds = ", ".join(f"{step} {value:.1f} s" for step, value in comparison.seconds.items())

@@ -90,9 +90,10 @@ class Steps:
         prior = self.found.prior
         self.marginal = self.family.build_marginal_model(self.X, self.K, prior)
         self.joint = JointDensity(self.family.build_model(self.X, self.K, prior))
-        self.density = MarginalDensity(self.marginal)
+        self.precise = self.family.build_marginal_model(self.X, self.K, prior, precise=True)
+        self.density = MarginalDensity(self.precise)
         if self.found.has_maximum:
-            flat = self.family.build_marginal_model(self.X, self.K, None)
+            flat = self.family.build_marginal_model(self.X, self.K, None, precise=True)
             self.flat = UnconstrainedDensity(flat, jacobian=False)
 
     def check_densities(self) -> None:
@@ -152,7 +153,7 @@ class Steps:
         found, settings = self.found, self.found.settings
         tree = sample(
             self.marginal,
-            self._inside(found.map.parameters_),
+            self._starts(),
             draws=settings["draws"],
             tune=settings["tune"],
             chains=settings["chains"],
@@ -172,6 +173,23 @@ class Steps:
         if found.truth is not None:
             found.truth = found.truth.permute(order_of(found.truth, found.posterior))
 
+    def _starts(self) -> list[dict[str, Array]]:
+        """Return where each chain starts: MAP of one EM restart of its own, with labels in random order, or MAP."""
+        found, settings = self.found, self.found.settings
+        if settings["starts"] == "single":
+            return [self._inside(found.map.parameters_)] * settings["chains"]
+        rng = np.random.default_rng(settings["random_state"])
+        starts = []
+        for seed in rng.integers(2**32, size=settings["chains"]):
+            estimator = self.family.estimator(
+                n_components=self.K, prior=found.prior, n_init=1, max_iter=100_000, random_state=int(seed)
+            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", NotIdentifiableWarning)
+                restart = estimator.fit(self.X).parameters_
+            starts.append(self._inside(restart.permute(rng.permutation(self.K))))
+        return starts
+
     def check_find_map(self) -> None:
         """Let PyMC look for the mode from posterior draws and hold what it finds to MAP-EM.
 
@@ -187,7 +205,7 @@ class Steps:
         sd = distinct_entries({name: array.std(axis=0) for name, array in stack(draws).items()}, self.family)
         for chain in range(draws.sizes["chain"]):
             start = self._start_of_find_map(draws.isel(chain=chain), target, sd)
-            answer = find_map(self.marginal, start)
+            answer = find_map(self.precise, start)
             pointwise, log_prior = self.density.at(answer)
             reached = distinct_entries(answer, self.family)
             gain = float(pointwise.sum()) + log_prior - found.map.objective_

@@ -1,15 +1,20 @@
 """The benchmark runs: ours and an installed rival do the same work, a rival that is not installed is named."""
 
+import numpy as np
 import pytest
+import xarray as xr
+from random_mixtures import declared_density
 from typer import Typer
 from typer.testing import CliRunner
 
 import em.fused
-from benchmarks import digits, memmap, optimum
+from benchmarks import digits, memmap, optimum, posterior
 from benchmarks import em as command
+from benchmarks import posterior_contestants as contestants
 from benchmarks.cases import QUICK, Case
 from benchmarks.measure import measure
 from em.engine import one_blas_thread
+from models import bmm, gmm
 
 
 @pytest.fixture
@@ -81,3 +86,42 @@ def test_a_measurement_in_a_process_of_its_own_reports_time_memory_and_likelihoo
     assert found["seconds"] > 0
     assert found["megabytes"] < 50  # 2,000 rows
     assert found["log_likelihood"] < 0
+
+
+def test_quick_posterior_benchmark_prints_ratios_and_draws_cost_against_n(monkeypatch, tmp_path):
+    """With draws made up where contestants would sample for minutes: two alike, and one that is somewhere else."""
+
+    def made_up(order, X, start, caches):
+        rng = np.random.default_rng(order["seed"])
+        weights = rng.dirichlet([3, 1, 1] if order["who"] == "PyMC, defaults" else [40, 30, 30], size=(2, 200))
+        noise = {name: value + 0 * rng.normal(size=(2, 200, *value.shape)) for name, value in start.items()}
+        dims = ("chain", "draw", "component", "feature", "feature_bis")
+        draws = {name: (dims[: array.ndim], array) for name, array in (noise | {"weights": weights}).items()}
+        return {"ours": 2.0}.get(order["who"], 20.0), xr.Dataset(draws)
+
+    monkeypatch.setattr(posterior, "run", made_up)
+    monkeypatch.setattr(posterior, "seconds_per_gradient", lambda n: n * 1e-7)
+    monkeypatch.setattr(posterior, "seconds_per_pass", lambda n: n * 1e-8)
+    app = Typer()
+    app.command()(posterior.main)
+    result = CliRunner().invoke(app, ["--quick", "--out", str(tmp_path)], catch_exceptions=False)
+    assert result.exit_code == 0
+    lines = [line for line in result.output.splitlines() if "│" in line and "cold" in line]
+    assert len(lines) == 2 * len(posterior.CONTESTANTS)
+    for line in lines:
+        assert ("10.0" in line) == ("ours" not in line)
+        assert ("DISAGREE" in line) == ("defaults" in line)
+    assert {file.name for file in tmp_path.iterdir()} == {"cost.png", "cost.csv"}
+
+
+@pytest.mark.parametrize("family", ["gmm", "bmm"])
+def test_the_rivals_models_have_our_density(family):
+    """Same prior, same likelihood: log densities of the declared quantities differ by nothing."""
+    case = posterior.Posterior(family, 50, 3)
+    X = case.data()
+    order = {"family": family, "K": 3, "X": X}
+    point = posterior.start_of(case, X)
+    rival = (contestants.mixture_of_normals if family == "gmm" else contestants.vector_of_bernoullis)(order)
+    ours = {"gmm": gmm, "bmm": bmm}[family].build_marginal_model(X, 3, contestants._prior(order))
+    names = [*point, "x"]
+    assert declared_density(rival, names)(point) == pytest.approx(declared_density(ours, names)(point), rel=1e-12)

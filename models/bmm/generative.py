@@ -6,8 +6,10 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import ArrayLike
+from pytensor.tensor.variable import TensorConstant
 
 from models.bmm.counts import count_matrix, is_bernoulli
+from models.bmm.patterns import distinct_rows
 from models.bmm.prior import BMMPrior
 from models.flat import FlatProbability, FlatSimplex, flat
 from models.validation import Array, count_at_least_one
@@ -102,7 +104,7 @@ def build_marginal_model(X: ArrayLike, n_components: int, prior: BMMPrior | None
         return pm.Binomial.dist(n=trials.astype(int), p=probs[z])
 
     def log_mixture(x: Any, weights: Any, probs: Any) -> Any:
-        return _log_mixture(x.astype("float64"), trials, weights, probs)
+        return _log_mixture(x, trials, weights, probs)
 
     with pm.Model(coords=_coords(X, n_components)) as model:
         pm.CustomDist(
@@ -144,9 +146,15 @@ def _declare_parameters(X: Array, n_components: int, prior: BMMPrior | None) -> 
 
 
 def _log_mixture(x: Any, trials: Array, weights: Any, probs: Any) -> Any:
-    """Log p(x_i | θ), shape (n,): two matrix products, and log C(m, x), which is a number once x is the data."""
+    """Log p(x_i | θ), shape (n,): one matrix product, over the distinct rows if x is the data."""
+    which = None
+    if isinstance(x, TensorConstant) and x.data.shape == trials.shape:
+        x, trials, which = distinct_rows(x.data.astype(np.float64), trials)
     log_choose = (pt.gammaln(trials + 1) - pt.gammaln(x + 1) - pt.gammaln(trials - x + 1)).sum(axis=-1)
     log_success = pt.switch(pt.eq(probs, 0), LOG_ZERO, pt.log(probs))
     log_failure = pt.switch(pt.eq(probs, 1), LOG_ZERO, pt.log1p(-probs))
-    log_prob = pt.logsumexp(pt.log(weights) + x @ log_success.T + (trials - x) @ log_failure.T, axis=-1)
-    return log_choose + pt.switch(log_prob < LOG_ZERO / 2, -np.inf, log_prob)
+    natural = pt.concatenate([log_success, log_failure], axis=1)  # (K, 2 D)
+    successes_and_failures = pt.concatenate([x, trials - x], axis=1).T
+    log_prob = pt.logsumexp(pt.log(weights)[:, None] + natural @ successes_and_failures, axis=0)
+    log_prob = log_choose + pt.switch(log_prob < LOG_ZERO / 2, -np.inf, log_prob)
+    return log_prob if which is None else log_prob[which]

@@ -11,6 +11,7 @@ from pytensor.tensor.linalg import solve_triangular
 
 from models.flat import FlatCovariance, FlatSimplex, FlatVariance, flat
 from models.gmm.independent_prior import GMMIndependentPrior
+from models.gmm.natural_form import log_mixture
 from models.gmm.prior import GaussianPrior, GMMPrior
 from models.gmm.structures import check_covariance_type, covariances_shape
 from models.inverse_wishart import InverseWishart
@@ -96,7 +97,12 @@ def build_model(
 
 
 def build_marginal_model(
-    X: ArrayLike, n_components: int, prior: GMMPrior | GMMIndependentPrior | None, covariance_type: str = "full"
+    X: ArrayLike,
+    n_components: int,
+    prior: GMMPrior | GMMIndependentPrior | None,
+    covariance_type: str = "full",
+    *,
+    whitened: bool = False,
 ) -> pm.Model:
     """Build the same model with z summed out, which is what NUTS, `find_MAP` and LOO work on.
 
@@ -108,6 +114,10 @@ def build_marginal_model(
     ----------
     X, n_components, prior, covariance_type
         As in :func:`build_model`.
+    whitened : bool, default False
+        How the density is computed. False: statistics of x times natural parameters, one matrix product, which is fast
+        (:mod:`models.gmm.natural_form`). True: ‖L_k⁻¹ (x_i - μ_k)‖² row by row, which takes several times as long and
+        keeps four more digits where clusters are a hundredth of the data's spread. Missing cells: always the latter.
 
     Returns
     -------
@@ -130,17 +140,20 @@ def build_marginal_model(
     ['covariances', 'means', 'weights', 'x']
     """
     filled, seen = _filled(X)
-    log_mixture = partial(_LOG_MIXTURES[check_covariance_type(covariance_type)], origin=filled.mean(axis=0))
+    origin, spread = filled.mean(axis=0), filled.std(axis=0)
+    kind = check_covariance_type(covariance_type)
     if not seen.all():
-        log_mixture = partial(
-            _log_mixture_of_observed, seen=seen, origin=filled.mean(axis=0), covariance_type=covariance_type
-        )
+        logp = partial(_log_mixture_of_observed, seen=seen, origin=origin, covariance_type=kind)
+    elif whitened:
+        logp = partial(_LOG_MIXTURES[kind], origin=origin)
+    else:
+        logp = partial(log_mixture, origin=origin, scale=np.where(spread > 0, spread, 1.0), covariance_type=kind)
     with pm.Model(coords=_coords(filled, n_components)) as model:
         pm.CustomDist(
             "x",
             *_declare_parameters(filled, n_components, prior, covariance_type),
             dist=partial(_draw_sample, covariance_type=covariance_type),
-            logp=log_mixture,
+            logp=logp,
             signature=_SIGNATURES[covariance_type],
             observed=filled,
             dims=("obs", "feature"),

@@ -1,0 +1,76 @@
+"""The Gaussian mixture's log density as one matrix product: statistics of x times natural parameters.
+
+With y = (x - origin) / scale, and ν_k the mean and P_k the inverse covariance in these units, ::
+
+    log π_k + log Normal(x | μ_k, Σ_k) = c_k + b_k'y - y'P_k y / 2 = c_k + (b_k, -P_k / 2) · (y, y y')
+    b_k = P_k ν_k,    c_k = log π_k - log|Σ_k| / 2 - D/2 log 2π - ν_k'P_k ν_k / 2
+
+The statistics (y, y y') are numbers once x is the data, so a gradient costs two matrix products and a softmax: one
+E-step. Where a component is small against the spread of the data, its terms are large and cancel: about
+(spread / cluster)² roundings are lost, where the whitened form (:mod:`models.gmm.generative`) loses spread / cluster.
+Measured against 50 digits, relative to the sum of absolute log densities, at K = 3, D = 2:
+
+=================  ========  ========  ========  ========
+cluster / spread          1      1e-2      1e-4      1e-6
+=================  ========  ========  ========  ========
+natural form          1e-16     1e-13     2e-9      1e-6
+whitened form         1e-16     7e-16     2e-14     2e-14
+=================  ========  ========  ========  ========
+"""
+
+from typing import Any
+
+import numpy as np
+import pytensor.tensor as pt
+from pytensor.tensor.linalg import solve_triangular
+from pytensor.tensor.variable import TensorConstant
+
+from models.validation import Array
+
+
+def log_mixture(
+    x: Any, weights: Any, means: Any, covariances: Any, origin: Array, scale: Array, covariance_type: str
+) -> Any:
+    """Log p(x_i | θ), shape (n,), whatever the structure of the covariances.
+
+    Parameters
+    ----------
+    x : tensor, shape (n, D)
+        Samples.
+    weights, means, covariances : tensor
+        Parameters θ; the covariances as their structure declares them.
+    origin, scale : ndarray, shape (D,)
+        The units y = (x - origin) / scale: mean and standard deviation of the data.
+    covariance_type : {"full", "tied", "diag", "spherical"}
+        Structure of the covariances.
+    """
+    D = len(origin)
+    centers = (means - origin) / scale
+    if covariance_type in ("full", "tied"):
+        products = np.tril_indices(D)
+        chol = pt.linalg.cholesky(covariances)
+        whitener = solve_triangular(chol, np.diag(scale), lower=True, b_ndim=2)  # W_k, and P_k = W_k'W_k
+        whitened_means = (whitener @ centers[..., None])[..., 0]
+        linear = (whitener.mT @ whitened_means[..., None])[..., 0]
+        quadratic = (whitener.mT @ whitener)[..., *products] * np.where(products[0] == products[1], -0.5, -1.0)
+        log_det = pt.log(pt.diagonal(chol, axis1=-2, axis2=-1)).sum(axis=-1)
+    else:
+        products = np.diag_indices(D)
+        variances = covariances if covariance_type == "diag" else pt.repeat(covariances[:, None], D, axis=1)
+        whitened_means = centers * scale / pt.sqrt(variances)
+        precisions = scale**2 / variances
+        linear, quadratic = precisions * centers, -0.5 * precisions
+        log_det = 0.5 * pt.log(variances).sum(axis=-1)
+    constant = pt.log(weights) - log_det - 0.5 * (D * np.log(2 * np.pi) + (whitened_means**2).sum(axis=-1))
+    quadratic = pt.broadcast_to(quadratic, (means.shape[0], len(products[0])))
+    natural = pt.concatenate([linear, quadratic], axis=1)  # (K, T); the constant, -inf where a weight is 0, stays out
+    return pt.logsumexp(constant[:, None] + natural @ _statistics(x, origin, scale, products), axis=0)
+
+
+def _statistics(x: Any, origin: Array, scale: Array, products: tuple[np.ndarray, ...]) -> Any:
+    """Return y and the products y_d y_e, shape (T, n): numbers, if x is the data."""
+    y = ((x.data if isinstance(x, TensorConstant) else x) - origin) / scale
+    parts = [y, y[:, products[0]] * y[:, products[1]]]
+    if isinstance(y, np.ndarray):
+        return np.ascontiguousarray(np.concatenate(parts, axis=1).T)
+    return pt.concatenate(parts, axis=1).T

@@ -1,0 +1,108 @@
+"""The fast densities are the plain ones: natural parameters against whitening, distinct rows against all rows."""
+
+import mpmath
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+from pytensor.compile.mode import get_mode
+from pytensor.graph.fg import FunctionGraph
+from random_mixtures import declared_density, random_bmm_prior, random_gmm
+
+from comparisons import compare
+from comparisons.posterior import sample
+from models import bmm, gmm
+from models.bmm.patterns import distinct_rows
+from models.gmm.generative import _LOG_MIXTURES
+from models.gmm.natural_form import log_mixture
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+@pytest.mark.parametrize("structure", ["full", "tied", "diag", "spherical"])
+def test_natural_parameters_give_the_density_and_gradient_of_the_whitened_form(structure, offset):
+    rng = np.random.default_rng(0)
+    theta, X = random_gmm(3, 2, rng, structure), offset + 3 * rng.normal(size=(40, 2))
+    values = [theta.weights, theta.means + offset, theta.covariances]
+    inputs = [pt.tensor(shape=value.shape, dtype="float64") for value in values]
+    x, origin = pt.constant(X), X.mean(axis=0)
+    fast = log_mixture(x, *inputs, origin=origin, scale=X.std(axis=0), covariance_type=structure)
+    plain = _LOG_MIXTURES[structure](x, *inputs, origin=origin)
+    outputs = [fast, *pt.grad(fast.sum(), inputs), plain, *pt.grad(plain.sum(), inputs)]
+    found = pytensor.function(inputs, outputs, mode="FAST_COMPILE")(*values)
+    for ours, expected in zip(found[:4], found[4:], strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-10, atol=1e-10 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize(("scale", "natural", "whitened"), [(1.0, 1e-15, 1e-15), (1e-2, 1e-11, 1e-13)])
+def test_digits_of_both_forms_against_fifty_digits(scale, natural, whitened):
+    """At a hundredth, natural parameters lose (spread / cluster)² eps = 2e-12, whitening 2e-14."""
+    rng = np.random.default_rng(0)
+    theta = random_gmm(3, 2, rng)
+    theta = gmm.GMMParameters(theta.weights, theta.means, theta.covariances * scale**2)
+    X, _ = gmm.simulate(theta, 30, random_state=0)
+    exact = fifty_digits(X, theta)
+    for form, tolerance in [(False, natural), (True, whitened)]:
+        density = declared_density(gmm.build_marginal_model(X, 3, None, whitened=form), ["x"])
+        error = abs(density(theta.arrays()) - sum(exact)) / sum(map(abs, exact))
+        assert error <= tolerance
+
+
+def fifty_digits(X, theta):
+    """Return log p(x_i | θ), D = 2, by mpmath, from the numbers as stored."""
+    with mpmath.workdps(50):
+        terms = []
+        for x in X:
+            density = mpmath.mpf(0)
+            for weight, mean, covariance in zip(theta.weights, theta.means, theta.covariances, strict=True):
+                matrix = mpmath.matrix(covariance.tolist())
+                gap = mpmath.matrix([mpmath.mpf(a) - mpmath.mpf(b) for a, b in zip(x, mean, strict=True)])
+                square = (gap.T * matrix**-1 * gap)[0]
+                density += weight * mpmath.exp(-square / 2) / (2 * mpmath.pi * mpmath.sqrt(mpmath.det(matrix)))
+            terms.append(mpmath.log(density))
+        return terms
+
+
+@pytest.mark.parametrize("trials", [1, [2, 30, 1, 3], np.arange(1, 401).reshape(100, 4)])
+def test_distinct_rows_are_the_rows_and_keep_their_trials(trials):
+    trials = np.broadcast_to(np.asarray(trials, dtype=float), (100, 4))
+    X = np.random.default_rng(0).binomial(trials.astype(int), 0.5).astype(float)
+    x, m, which = distinct_rows(X, trials)
+    np.testing.assert_array_equal(x[which], X)
+    np.testing.assert_array_equal(m[which], trials)
+    assert len(x) == len({(*row, *of) for row, of in zip(X.tolist(), trials.tolist(), strict=True)})
+
+
+def test_rows_too_wide_for_one_number_are_told_apart():
+    X = np.random.default_rng(0).integers(0, 2, size=(50, 80)).astype(float)
+    X = np.concatenate([X, X[::-1]])
+    x, _, which = distinct_rows(X, np.ones_like(X))
+    np.testing.assert_array_equal(x[which], X)
+    assert len(x) == 50
+
+
+def test_the_sum_over_rows_of_counts_never_touches_the_rows():
+    """What NUTS sees has arrays as long as there are patterns; the pointwise values are as long as there are rows."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 2, size=(200, 3))
+    model = bmm.build_marginal_model(X, 2, random_bmm_prior(2, 3, rng))
+    log_density = model.logp(vars=[model["x"]])
+    graph = FunctionGraph(model.value_vars, [log_density], clone=True)
+    get_mode("JAX").optimizer.rewrite(graph)
+    lengths = {length for node in graph.apply_nodes for v in node.inputs for length in v.type.shape}
+    assert 200 not in lengths
+    assert 8 in lengths
+    values = {k: np.zeros(v.shape) for k, v in model.initial_point().items()}
+    (pointwise,) = model.logp(vars=[model["x"]], sum=False)
+    rows, total = model.compile_fn([pointwise, log_density], mode="FAST_COMPILE")(values)
+    assert rows.shape == (200,)
+    assert total == pytest.approx(rows.sum(), rel=1e-13)
+
+
+def test_as_many_starts_as_chains_are_asked_for():
+    with pytest.raises(ValueError, match="starts must be one point or 3, one for each chain, got 2"):
+        sample(None, [{}, {}], draws=100, tune=100, chains=3, seed=0)
+
+
+def test_starts_are_restarts_or_a_single_one():
+    with pytest.raises(ValueError, match="starts must be 'restarts' or 'single', got 'many'"):
+        compare([[0.0], [1.0]], "gmm", 1, starts="many")
