@@ -20,6 +20,7 @@ class GMM(Family):
     name = "gmm"
     parameters_type = model_gmm.GMMParameters
     prior_type = model_gmm.GMMPrior
+    parameter_names = ("weights", "means", "covariances")
 
     def __init__(self, covariance_type: str = "full") -> None:
         self.covariance_type = check_covariance_type(covariance_type)
@@ -80,6 +81,11 @@ class GMM(Family):
             return of_observed
 
         return given
+
+    @override
+    def simulate(self, draw: Point, n_samples: int, rng: np.random.RandomState) -> Array:
+        parameters = model_gmm.GMMParameters(**draw, covariance_type=self.covariance_type)
+        return model_gmm.simulate(parameters, n_samples, rng)[0]
 
     @override
     def unconstrained(self, draws: dict[str, Array]) -> Array:
