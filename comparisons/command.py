@@ -87,6 +87,7 @@ def _command(family: str) -> Any:
         chains: Annotated[int, typer.Option(help="Number of chains.")] = 4,
         restarts: Annotated[int, typer.Option(help="Restarts of EM; the best one is kept.")] = 10,
         seed: Annotated[int, typer.Option(help="Seed of everything random; the same seed gives the same results.")] = 0,
+        advi: Annotated[bool, typer.Option("--advi", help="Run ADVI too, for the table of spreads.")] = False,
         out: Annotated[
             Path | None,
             typer.Option(help="Folder for the results; default results/<data>-<K>, with the structure if not full."),
@@ -108,6 +109,7 @@ def _command(family: str) -> Any:
                 chains=chains,
                 restarts=restarts,
                 seed=seed,
+                advi=advi,
             )
             folder = check_writable(
                 out if out is not None else Path("results") / dataclasses.replace(case, data=dataset.name).name
@@ -141,6 +143,7 @@ def prepare_case(
     chains: int,
     seed: int,
     restarts: int = 10,
+    advi: bool = False,
 ) -> Comparison:
     """Check and prepare the comparison of a data set as its case says; gaps are judged only as it declares."""
     half, K = family_of(dataset.family, dataset.n_trials, case.covariance_type), case.n_components
@@ -159,6 +162,7 @@ def prepare_case(
         chains=chains,
         n_init=restarts,
         random_state=seed,
+        advi=advi,
         regular=case.regular and not prior,
         truth=truth,
         title=dataset.name,

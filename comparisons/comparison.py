@@ -26,6 +26,7 @@ def compare(
     chains: int = 4,
     n_init: int = 10,
     random_state: int = 0,
+    advi: bool = False,
     regular: bool = False,
     truth: Any = None,
     title: str = "data",
@@ -55,6 +56,8 @@ def compare(
         Restarts of maximum likelihood.
     random_state : int
         Seed; the same seed gives the same comparison.
+    advi : bool
+        Whether to run ADVI too, for its column in the table of spreads; it compiles for some seconds.
     regular : bool
         Whether the case is declared regular (identified, n large for the overlap), so that the distances between MLE,
         MAP and posterior mean are judged and not only reported.
@@ -94,6 +97,7 @@ def compare(
         chains=chains,
         n_init=n_init,
         random_state=random_state,
+        advi=advi,
         regular=regular,
         truth=truth,
         title=title,
@@ -115,6 +119,7 @@ def prepare(
     chains: int = 4,
     n_init: int = 10,
     random_state: int = 0,
+    advi: bool = False,
     regular: bool = False,
     truth: Any = None,
     title: str = "data",
@@ -161,6 +166,7 @@ def prepare(
         "tune": tune,
         "chains": chains,
         "random_state": random_state,
+        "advi": bool(advi),
         "n_trials": np.asarray(n_trials).tolist(),
         "covariance_type": covariance_type,
     }

@@ -86,6 +86,7 @@ def as_json(comparison: Any) -> dict[str, Any]:
         "regular": comparison.regular,
         "checks": [check.as_dict() for check in comparison.checks],
         "estimates": [{key: _finite(value) for key, value in row.items()} for row in comparison.estimates],
+        "spreads": [{key: _finite(value) for key, value in row.items()} for row in comparison.spreads],
         "em": {
             name: {
                 "status": fit.status_,
@@ -121,6 +122,8 @@ def print_report(comparison: Any, console: Console | None = None) -> None:
             f"{escape(fit.status_)}"
         )
     console.print(estimates_table(comparison))
+    if comparison.spreads:
+        console.print(spreads_table(comparison))
     console.print(checks_table(comparison))
     seconds = ", ".join(f"{step} {value:.1f} s" for step, value in comparison.seconds.items())
     console.print(f"Time: {seconds}")
@@ -146,6 +149,28 @@ def estimates_table(comparison: Any) -> Table:
     left_out = len(comparison.estimates) - MOST_ROWS
     more = f"; {left_out} more rows in comparison.json" if left_out > 0 else ""
     table.caption = f"gap, gap': distance of MLE and of MAP from the mean, in posterior sd{more}"
+    return table
+
+
+def spreads_table(comparison: Any) -> Table:
+    """Return mean and standard deviation by each method, one row per parameter; a < marks what understates NUTS's."""
+    from comparisons.spread import METHODS, summary
+
+    rows = comparison.spreads
+    methods = {key: name for key, name in METHODS.items() if any(row[f"{key}_sd"] is not None for row in rows)}
+    table = _plain_table("Spread: estimate and sd (of MLE the standard error)")
+    table.add_column("parameter", no_wrap=True)
+    for name in [*methods.values(), "NUTS"]:
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows[:MOST_ROWS]:
+        sd = row["nuts_sd"]
+        form = f"{{:.{int(np.clip(1 - np.floor(np.log10(sd)), 0, 12)) if sd > 0 else 6}f}}"  # sd to two digits
+        cells = []
+        for key in [*methods, "nuts"]:
+            mark = "<" if key in row["understate"] else " "
+            cells.append(f"{_cell(row[key], form)} {_cell(row[f'{key}_sd'], form)}{mark}")
+        table.add_row(row["parameter"].replace(", ", ",").replace("[", "\\["), *cells)
+    table.caption = f"< {summary(rows)}"
     return table
 
 
