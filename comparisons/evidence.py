@@ -1,42 +1,34 @@
-"""The evidence p(X) of a mixture: by sequential Monte Carlo through `pymc.sample_smc`, and by Chib's identity.
+"""The evidence p(X) of a conjugate mixture from Gibbs draws of its labels: Chib's identity, parameters integrated out.
 
-**K!** A prior that treats components alike makes a posterior with K! copies of every mode. The evidence is the integral
-over all of them. A sampler that stays in one copy, or a model with ordered components under the same unordered prior,
-loses up to log K! nats. Here nothing is lost: p(X | θ) does not change when labels do, so
+For any θ*, and indeed any distribution of z in the numerator,
 
-    p(X) = E_prior[p(X | θ)] = E_folded prior[p(X | θ)],    folded: components put in order, density K! times as high
+    1 / p(X) = E_{z | X}[ p(z | X, θ*) / p(X, z) ],    p(z | X, θ*) = Π_i r_{i z_i} at θ*
 
-and SMC runs on the folded space, where each mode is there once. Prior draws are put in order, by Σ_d of one declared
-location on the unconstrained scale, and proposals out of order are refused. The answer is the evidence of the
-exchangeable model, as :mod:`comparisons.exact` has it.
-
-Chib's identity with labels integrated out is the second route, from Gibbs draws of z, for conjugate priors: for any θ*
-
-    1 / p(X) = E_{z | X}[ p(z | X, θ*) / p(X, z) ],    p(z | X, θ*) = Π_i r_{i z_i}, averaged over the K! labellings of θ*
+with log p(X, z) in closed form (:mod:`comparisons.exact`). θ* is the draw of highest likelihood. A Gibbs sampler that
+does not switch labels sees one of K! copies of the posterior; with p(z | X, θ*) averaged over the K! labellings of θ*
+the average over one copy is that over all, and nothing is lost (Berkhof, van Mechelen & Gelman 2003).
 
 References
 ----------
-Del Moral, Doucet & Jasra (2006), Sequential Monte Carlo samplers, JRSS B 68, 411-436.
 Chib (1995), Marginal likelihood from the Gibbs output, JASA 90, 1313-1321.
 Berkhof, van Mechelen & Gelman (2003), A Bayesian approach to the selection and testing of mixture models, Statistica
-Sinica 13, 423-442: the average over labellings.
+Sinica 13, 423-442.
 """
 
-import logging
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import permutations
-from typing import Any, override
+from typing import Any
 
 import numpy as np
-import pymc as pm
+from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
-from comparisons.posterior import BACKEND, UnconstrainedDensity, without_c_compiler
-from models.validation import Array
-
-CELLS = 2**22  # of (particle, row, component) at a time
-MOST_STEPS, LEFT = 200, 0.1
+from comparisons.exact import log_joint_of_labels
+from comparisons.family import family_of
+from models.bmm import BMMPrior
+from models.gmm import GMMPrior
+from models.validation import Array, data_matrix
 
 
 @dataclass(frozen=True)
@@ -66,177 +58,46 @@ def combined(runs: Any) -> Evidence:
     return Evidence(float(logsumexp(runs) - np.log(len(runs))), float(error), tuple(runs.tolist()))
 
 
-def smc_evidence(
-    model: Any,
-    *,
-    draws: int = 1000,
-    chains: int = 4,
-    seed: int = 0,
-    progress: Callable[[float], None] | None = None,
+def chib_evidence(
+    X: ArrayLike, draws: Mapping[str, Array], prior: GMMPrior | BMMPrior, n_trials: ArrayLike = 1
 ) -> Evidence:
-    """Return the evidence of a marginal model by `pymc.sample_smc`, each mode counted K! times.
+    """Return the evidence from what :func:`em.gibbs.gibbs` drew.
 
     Parameters
     ----------
-    model : pymc.Model
-        A marginal model with a proper prior that treats components alike.
-    draws, chains : int
-        Particles, and independent runs.
-    seed : int
-        The same seed gives the same answer.
-    progress : callable or None
-        Called with the share of the work done, from 0 to 1 in terms of the inverse temperature.
+    X : array_like, shape (n, D)
+        Samples.
+    draws : mapping
+        Arrays (chains, draws, ...) by name, with z.
+    prior : GMMPrior or BMMPrior
+        The prior that they were drawn under; it must treat components alike.
+    n_trials : int or array_like, shape (D,) or (n, D)
+        Number of trials of each cell, for counts.
+
+    Examples
+    --------
+    >>> from comparisons.evidence import chib_evidence
+    >>> from comparisons.exact import exact_posterior
+    >>> from em.gibbs import gibbs
+    >>> from models.bmm import BMMPrior
+    >>> X, prior = [[1, 1, 0], [1, 1, 1], [0, 0, 1], [0, 1, 0]], BMMPrior(1, 1, 1)
+    >>> found = chib_evidence(X, gibbs(X, 2, prior, random_state=0), prior)
+    >>> round(found.log_evidence, 1), round(exact_posterior(X, 2, prior).log_evidence, 1)
+    (-9.3, -9.3)
     """
-    population = _Population(model, seed)
-    starts = [population.draw(draws) for _ in range(chains)]
-    done = 0
-
-    class Kernel(FoldedKernel):
-        targets = population
-
-        @override
-        def sample_stats(self) -> Any:
-            nonlocal done
-            done += self.beta == 1
-            if progress is not None:
-                progress((done + (self.beta if self.beta < 1 else 0)) / chains)
-            return super().sample_stats()
-
-    quiet = logging.getLogger("pymc.smc.sampling")
-    level = quiet.level
-    quiet.setLevel(logging.WARNING)
-    try:
-        with without_c_compiler(), model:
-            tree = pm.sample_smc(
-                draws=draws,
-                kernel=Kernel,
-                start=starts,
-                chains=chains,
-                cores=1,
-                random_seed=seed,
-                compute_convergence_checks=False,
-                progressbar=False,
-                compile_kwargs={"mode": "FAST_COMPILE"},
-            )
-    finally:
-        quiet.setLevel(level)
-    stages = tree["sample_stats"]["log_marginal_likelihood"].to_numpy()
-    return combined([np.asarray(list(of_chain), dtype=np.float64)[-1] for of_chain in stages])
-
-
-class _Population:
-    """Many particles at once: prior draws, in order, and their log prior (with the Jacobian) and log-likelihood."""
-
-    def __init__(self, model: Any, seed: int) -> None:
-        import jax
-        from pymc.sampling.jax import get_jaxified_graph
-
-        self.model, self.rng = model, np.random.default_rng(seed)
-        self.density = UnconstrainedDensity(model, jacobian=True)
-        both = get_jaxified_graph(model.value_vars, [model.varlogp, model.datalogp])
-        n, K = (len(model.coords[name]) for name in ("obs", "component"))
-        batch = max(1, CELLS // (n * K))
-        self._both = jax.jit(
-            lambda many: jax.lax.map(lambda flat: tuple(both(*self.density.split(flat))), many, batch_size=batch)
-        )
-        names = [rv.name for rv in model.free_RVs]
-        located = next(name for name in ("means", "probs") if name in names)
-        parts = self.density.split(np.arange(self.density.size))
-        self.location = parts[names.index(located)].reshape(K, -1)
-
-    def in_order(self, flat: Array) -> np.ndarray:
-        """Whether the components of vectors (S, p) are in order, shape (S,)."""
-        sums = flat[:, self.location].sum(axis=2)
-        return (np.diff(sums, axis=1) >= 0).all(axis=1)
-
-    def log_densities(self, flat: Array) -> tuple[Array, Array]:
-        """Return log prior and log-likelihood of vectors (S, p), each (S,); NaN becomes impossible."""
-        found = (np.nan_to_num(np.asarray(part), nan=-np.inf, neginf=-np.inf) for part in self._both(flat))
-        log_prior, log_likelihood = found
-        return log_prior, log_likelihood
-
-    def draw(self, draws: int) -> dict[str, list[Array]]:
-        """Draw from the prior and put the components in order; return lists of unconstrained values by name."""
-        variables, names = self.model.free_RVs, [rv.name for rv in self.model.free_RVs]
-        with without_c_compiler():
-            seed = int(self.rng.integers(2**31))
-            drawn = pm.draw(variables, draws, random_seed=seed, mode="FAST_COMPILE")
-        values = [value.name for value in self.model.value_vars]
-        found: dict[str, list[Array]] = {name: [] for name in values}
-        for s in range(draws):
-            point = {name: array[s] for name, array in zip(names, drawn, strict=True)}
-            flat = self.density.unconstrain(point)
-            order = np.argsort(flat[self.location].sum(axis=1))
-            dims = self.model.named_vars_to_dims
-            point = {name: value[order] if "component" in dims[name] else value for name, value in point.items()}
-            for name, part in zip(values, self.density.split(self.density.unconstrain(point)), strict=True):
-                found[name].append(part)
-        return found
-
-
-class FoldedKernel(pm.smc.kernels.SMC_KERNEL):
-    """Random walks and independent proposals in turn, for all particles at once, among vectors whose order is kept.
-
-    The walk has the covariance of the particles and a step that is tuned to be accepted once in four times; the
-    independent proposal is the normal with their mean and covariance. They go on until no coordinate has a
-    correlation above 0.1 with where it began, at most 200 of each.
-    """
-
-    targets: _Population
-    stats_dtypes_shapes = pm.smc.kernels.SMC_KERNEL.stats_dtypes_shapes | {"n_steps": (int, [])}
-
-    @override
-    def set_rng(self, rng: np.random.Generator) -> None:
-        self.rng = rng
-        self.prior_logp_func = lambda flat: 0.0  # in setup_kernel, for all at once
-        self.likelihood_logp_func = lambda flat: 0.0
-
-    @override
-    def setup_kernel(self) -> None:
-        self.prior_logp, self.likelihood_logp = self.targets.log_densities(self.tempered_posterior)
-        self.n_steps, self.scale = 0, 2.38 / np.sqrt(self.tempered_posterior.shape[1])
-
-    @override
-    def tune(self) -> None:
-        size = self.tempered_posterior.shape[1]
-        covariance = np.atleast_2d(np.cov(self.tempered_posterior, rowvar=False))
-        self.mean = self.tempered_posterior.mean(axis=0)
-        self.root = np.linalg.cholesky(covariance + 1e-9 * np.diag(np.diag(covariance)) + 1e-300 * np.eye(size))
-
-    @override
-    def mutate(self) -> None:
-        began = pm.smc.kernels.Pearson(self.tempered_posterior)
-        for step in range(1, MOST_STEPS + 1):
-            noise = self.rng.standard_normal(self.tempered_posterior.shape)
-            accepted = self._move(self.tempered_posterior + self.scale * noise @ self.root.T, 0.0)
-            self.scale *= np.exp(accepted - 0.25)
-            before = np.linalg.solve(self.root, (self.tempered_posterior - self.mean).T).T
-            noise = self.rng.standard_normal(self.tempered_posterior.shape)
-            log_ratio = ((noise**2).sum(axis=1) - (before**2).sum(axis=1)) / 2  # log q(here) is - before² / 2
-            self._move(self.mean + noise @ self.root.T, log_ratio)
-            if began.get(self.tempered_posterior).max() < LEFT:
-                break
-        self.n_steps = step
-
-    def _move(self, proposal: Array, log_ratio: Any) -> float:
-        """Accept or refuse proposals and return the share accepted; the ratio is log q(here) - log q(proposal)."""
-        log_prior, log_likelihood = self.targets.log_densities(proposal)
-        with np.errstate(invalid="ignore"):
-            gain = log_prior + self.beta * log_likelihood - self.prior_logp - self.beta * self.likelihood_logp
-        chosen = np.log(self.rng.random(len(proposal))) < gain + log_ratio
-        chosen &= self.targets.in_order(proposal)
-        self.tempered_posterior[chosen] = proposal[chosen]
-        self.prior_logp[chosen], self.likelihood_logp[chosen] = log_prior[chosen], log_likelihood[chosen]
-        return float(chosen.mean())
-
-    @override
-    def sample_stats(self) -> Any:
-        return {
-            "log_marginal_likelihood": self.log_marginal_likelihood if self.beta == 1 else np.nan,
-            "beta": self.beta,
-            "n_steps": self.n_steps,
-        }
-
-    @override
-    def sample_settings(self) -> Any:
-        return {"_n_draws": self.draws, "threshold": self.threshold, "_n_tune": self.n_steps}
+    if not prior.exchangeable:
+        raise ValueError("prior must treat all components alike (equal concentration), so that labels may be averaged")
+    X = data_matrix(X, missing=True)
+    gaussian = isinstance(prior, GMMPrior)
+    half = family_of("gmm", 1, prior.covariance_type) if gaussian else family_of("bmm", n_trials)
+    best = np.unravel_index(draws["log_likelihood"].argmax(), draws["log_likelihood"].shape)
+    star = {name: draws[name][best][None] for name in half.parameter_names}
+    log_joint = half.log_joint(X)(star)(slice(0, len(X)))[0].T
+    log_r = log_joint - logsumexp(log_joint, axis=1, keepdims=True)
+    K, z = log_r.shape[1], draws["z"].astype(int)
+    rows = np.arange(len(X))
+    labellings = [log_r[rows, np.array(order)[z]].sum(axis=-1) for order in permutations(range(K))]
+    log_q = logsumexp(labellings, axis=0) - np.log(len(labellings))
+    log_p = log_joint_of_labels(X, z.reshape(-1, len(X)), K, prior, n_trials).reshape(log_q.shape)
+    inverse = combined(logsumexp(log_q - log_p, axis=1) - np.log(log_q.shape[1]))
+    return Evidence(-inverse.log_evidence, inverse.standard_error, tuple(-np.array(inverse.runs)))

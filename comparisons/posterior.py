@@ -287,7 +287,8 @@ def advi(
         if progress is not None:
             progress(step)
 
-    with model:
+    with model, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The RandomType SharedVariables")  # a copy of them is used
         method = pm.ADVI(start=mode, start_sigma=dict(zip(values, deviations, strict=True)), random_seed=seed)
         method.fit(
             steps, backend=BACKEND, progressbar=False, obj_optimizer=pm.adam(learning_rate=0.01), callbacks=[note]
