@@ -17,7 +17,7 @@ from comparisons.comparison import run as run_comparison
 from comparisons.data import BUILT_IN, Dataset, load, read_csv
 from comparisons.family import family_of
 from comparisons.progress import Bars
-from comparisons.report import check_writable
+from comparisons.report import check_writable, save_posterior
 from comparisons.result import Comparison
 from models.gmm.structures import COVARIANCE_TYPES
 
@@ -114,7 +114,8 @@ def _command(family: str) -> Any:
             folder = check_writable(
                 out if out is not None else Path("results") / dataclasses.replace(case, data=dataset.name).name
             )
-        run_comparison(found, Bars(escape(dataset.name)))
+        with interrupt_keeps_draws(found, folder):
+            run_comparison(found, Bars(escape(dataset.name)))
         found.print(console)
         found.save(folder)
         console.print(f"Written to {escape(str(folder))}/", soft_wrap=True, highlight=False)
@@ -131,6 +132,20 @@ def bad_input_exits() -> Iterator[None]:
     except ValueError as error:
         Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         raise typer.Exit(2) from None
+
+
+@contextmanager
+def interrupt_keeps_draws(found: Comparison, folder: Path) -> Iterator[None]:
+    """On Ctrl-C write the draws so far, and exit with code 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        told = "no draws to keep, nothing was written"
+        if found.posterior is not None:
+            sizes, path = found.posterior["posterior"].sizes, save_posterior(found, folder)
+            told = f"{sizes['chain']} chains of {sizes['draw']} draws written to {path}; nothing was checked"
+        Console(stderr=True).print(f"[bold red]Interrupted:[/] {escape(told)}", highlight=False, soft_wrap=True)
+        raise typer.Exit(130) from None
 
 
 def prepare_case(

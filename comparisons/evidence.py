@@ -100,4 +100,4 @@ def chib_evidence(
     log_q = logsumexp(labellings, axis=0) - np.log(len(labellings))
     log_p = log_joint_of_labels(X, z.reshape(-1, len(X)), K, prior, n_trials).reshape(log_q.shape)
     inverse = combined(logsumexp(log_q - log_p, axis=1) - np.log(log_q.shape[1]))
-    return Evidence(-inverse.log_evidence, inverse.standard_error, tuple(-np.array(inverse.runs)))
+    return Evidence(-inverse.log_evidence, inverse.standard_error, tuple((-np.array(inverse.runs)).tolist()))

@@ -200,6 +200,11 @@ def sample(
         The same seed gives the same draws.
     progress : callable or None
         Called with the number of draws done so far, warm-up included, in all chains together.
+
+    Raises
+    ------
+    Interrupted
+        On an interrupt (Ctrl-C); it is a KeyboardInterrupt that holds the draws so far.
     """
     import jax
     import nutpie
@@ -230,8 +235,15 @@ def sample(
             progress(sum(chain.finished_draws for chain in chains_progress))
 
     settings = {"draws": draws, "tune": tune, "chains": chains, "seed": seed, "progress_callback": callback}
-    tree = nutpie.sample(compiled, save_warmup=False, progress_bar=False, **settings)
-    v = tree["posterior"]["v"].to_numpy()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Found chain dimension to be longer")  # of what was interrupted
+        tree = nutpie.sample(compiled, save_warmup=False, progress_bar=False, **settings)  # an interrupt ends it early
+    v = tree["posterior"]["v"].to_numpy() if "v" in tree["posterior"] else np.empty((0, 0, density.size))
+    kept, length = _without_gaps(v)
+    interrupted = (len(kept), length) != (chains, draws)
+    if not length:
+        raise Interrupted(None)
+    v, stats = v[kept, :length], tree["sample_stats"].to_dataset().isel(chain=kept, draw=slice(length))
     values = density.constrain(origin + v.reshape(-1, density.size) @ root.T)
     posterior = {
         name: (("chain", "draw", *model.named_vars_to_dims[name]), value.reshape(*v.shape[:2], *value.shape[1:]))
@@ -240,9 +252,33 @@ def sample(
     dims = {dim for name in values for dim in model.named_vars_to_dims[name]}
     coords = {"chain": np.arange(v.shape[0]), "draw": np.arange(v.shape[1])}
     coords |= {dim: np.array(model.coords[dim]) for dim in sorted(dims)}
-    return xr.DataTree.from_dict(
-        {"posterior": xr.Dataset(posterior, coords=coords), "sample_stats": tree["sample_stats"].to_dataset()}
+    found = xr.DataTree.from_dict(
+        {"posterior": xr.Dataset(posterior, coords=coords), "sample_stats": stats.assign_coords(chain=coords["chain"])}
     )
+    if interrupted:
+        raise Interrupted(found)
+    return found
+
+
+class Interrupted(KeyboardInterrupt):
+    """Sampling was interrupted.
+
+    Attributes
+    ----------
+    draws : DataTree or None
+        What was drawn until then, in chains of one length; None if nothing was after warm-up.
+    """
+
+    def __init__(self, draws: xr.DataTree | None) -> None:
+        super().__init__("sampling was interrupted")
+        self.draws = draws
+
+
+def _without_gaps(v: Array) -> tuple[np.ndarray, int]:
+    """Return which chains to keep and how many draws of each: the most without NaN, which stands for no draw."""
+    done = np.isfinite(v).all(axis=2).sum(axis=1)
+    length = max(done, key=lambda m: m * (done >= m).sum(), default=0)
+    return np.flatnonzero(done >= max(length, 1)), int(length)
 
 
 def _inverse_root(information: Array) -> Array:

@@ -60,8 +60,7 @@ def save(comparison: Any, folder: str | Path) -> None:
         for name, figure in figures(comparison).items():
             figure.savefig(partial / f"{name}.png", dpi=130)
             plt.close(figure)
-        packed = {"/log_likelihood": {"x": {"zlib": True, "complevel": 1, "shuffle": True}}}
-        comparison.posterior.to_netcdf(partial / "posterior.nc", engine="h5netcdf", encoding=packed)
+        _write_posterior(comparison, partial / "posterior.nc")
         text = json.dumps(as_json(comparison), indent=1, allow_nan=False)
         (partial / "comparison.json").write_text(text + "\n", encoding="utf-8")
         for stale in ("comparison.json", "ridge.png"):
@@ -70,6 +69,20 @@ def save(comparison: Any, folder: str | Path) -> None:
             os.replace(file, folder / file.name)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def save_posterior(comparison: Any, folder: str | Path) -> Path:
+    """Write ``posterior.nc`` alone, whole or not at all: what an interrupted run leaves."""
+    folder = check_writable(folder)
+    with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as partial:
+        _write_posterior(comparison, Path(partial) / "posterior.nc")
+        os.replace(Path(partial) / "posterior.nc", folder / "posterior.nc")
+    return folder / "posterior.nc"
+
+
+def _write_posterior(comparison: Any, path: Path) -> None:
+    packed = {"/log_likelihood": {"x": {"zlib": True, "complevel": 1, "shuffle": True}}}
+    comparison.posterior.to_netcdf(path, engine="h5netcdf", encoding=packed)
 
 
 def as_json(comparison: Any) -> dict[str, Any]:

@@ -25,13 +25,14 @@ from typing import Any, override
 
 import numpy as np
 import pymc as pm
+from scipy.stats import rankdata
 
 from comparisons.evidence import Evidence, combined
 from comparisons.posterior import UnconstrainedDensity, without_c_compiler
 from models.validation import Array, count_at_least_one
 
 CELLS = 2**22  # of (particle, row, component) at a time
-MOST_STEPS, LEFT = 200, 0.1
+MOST_STEPS, LEFT = 25, 0.1
 
 
 def smc_evidence(
@@ -149,7 +150,7 @@ class FoldedKernel(pm.smc.kernels.SMC_KERNEL):
 
     The walk has the covariance of the particles and a step that is tuned to be accepted once in four times; the
     independent proposal is the normal with their mean and covariance. They go on until no coordinate has a
-    correlation above 0.1 with where it began, at most 200 of each.
+    rank correlation above 0.1 with where it began, at most 25 of each.
     """
 
     targets: _Population
@@ -175,7 +176,7 @@ class FoldedKernel(pm.smc.kernels.SMC_KERNEL):
 
     @override
     def mutate(self) -> None:
-        began = pm.smc.kernels.Pearson(self.tempered_posterior)
+        began = pm.smc.kernels.Pearson(rankdata(self.tempered_posterior, axis=0))
         for self.n_steps in range(1, MOST_STEPS + 1):
             noise = self.rng.standard_normal(self.tempered_posterior.shape)
             accepted = self._move(self.tempered_posterior + self.scale * noise @ self.root.T, 0.0)
@@ -184,7 +185,7 @@ class FoldedKernel(pm.smc.kernels.SMC_KERNEL):
             noise = self.rng.standard_normal(self.tempered_posterior.shape)
             log_ratio = ((noise**2).sum(axis=1) - (before**2).sum(axis=1)) / 2  # log q(here) is - before² / 2
             self._move(self.mean + noise @ self.root.T, log_ratio)
-            if began.get(self.tempered_posterior).max() < LEFT:
+            if began.get(rankdata(self.tempered_posterior, axis=0)).max() < LEFT:
                 break
 
     def _move(self, proposal: Array, log_ratio: Any) -> float:

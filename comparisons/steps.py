@@ -146,18 +146,29 @@ class Steps:
 
     def sample(self) -> None:
         """Draw from the posterior by NUTS and align the draws' labels to EM's answer."""
-        from comparisons.posterior import sample
+        from comparisons.posterior import Interrupted, sample
 
         found, settings = self.found, self.found.settings
-        tree = sample(
-            self.marginal,
-            self._inside(found.map.parameters_),
-            draws=settings["draws"],
-            tune=settings["tune"],
-            chains=settings["chains"],
-            seed=settings["random_state"],
-            progress=self.progress.advance_to,
-        )
+        try:
+            tree = sample(
+                self.marginal,
+                self._inside(found.map.parameters_),
+                draws=settings["draws"],
+                tune=settings["tune"],
+                chains=settings["chains"],
+                seed=settings["random_state"],
+                progress=self.progress.advance_to,
+            )
+        except Interrupted as interrupt:
+            if interrupt.draws is not None:
+                self.keep(interrupt.draws)
+                found.posterior.attrs["note"] = "sampling was interrupted"
+            raise
+        self.keep(tree)
+
+    def keep(self, tree: xr.DataTree) -> None:
+        """Keep draws, with their log-likelihood, aligned."""
+        found = self.found
         found.unaligned = tree["posterior"].to_dataset()[list(found.map.parameters_.arrays())]
         self.pointwise, self.log_prior = self.density.of_draws(found.unaligned)
         dims = ("chain", "draw", "obs")
