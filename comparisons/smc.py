@@ -25,10 +25,12 @@ from typing import Any, override
 
 import numpy as np
 import pymc as pm
+import pytensor
 from scipy.stats import rankdata
 
 from comparisons.evidence import Evidence, combined
 from comparisons.posterior import UnconstrainedDensity, without_c_compiler
+from em.engine import one_blas_thread
 from models.validation import Array, count_at_least_one
 
 CELLS = 2**22  # of (particle, row, component) at a time
@@ -58,27 +60,28 @@ def smc_evidence(
     """
     for name, value in {"draws": draws, "chains": chains}.items():
         count_at_least_one(name, value)
-    population = _Population(model, seed)
-    starts = [population.draw(draws) for _ in range(chains)]
-    done = 0
+    with one_blas_thread():
+        population = _Population(model, seed)
+        starts = [population.draw(draws) for _ in range(chains)]
+    runs: list[float] = []
 
     class Kernel(FoldedKernel):
         targets = population
 
         @override
         def sample_stats(self) -> Any:
-            nonlocal done
-            done += self.beta == 1
+            if self.beta == 1:
+                runs.append(float(self.log_marginal_likelihood))
             if progress is not None:
-                progress((done + (self.beta if self.beta < 1 else 0)) / chains)
+                progress((len(runs) + self.beta % 1) / chains)
             return super().sample_stats()
 
-    quiet = logging.getLogger("pymc.smc.sampling")
-    level = quiet.level
-    quiet.setLevel(logging.WARNING)
+    log, fast = logging.getLogger("pymc.smc.sampling"), pytensor.config.change_flags(cxx="", mode="FAST_COMPILE")
+    level = log.level
+    log.setLevel(logging.WARNING)
     try:
-        with without_c_compiler(), model:
-            tree = pm.sample_smc(
+        with fast, one_blas_thread(), model:  # PyMC compiles for its trace, which nobody reads
+            pm.sample_smc(
                 draws=draws,
                 kernel=Kernel,
                 start=starts,
@@ -86,13 +89,12 @@ def smc_evidence(
                 cores=1,
                 random_seed=seed,
                 compute_convergence_checks=False,
+                return_inferencedata=False,
                 progressbar=False,
-                compile_kwargs={"mode": "FAST_COMPILE"},
             )
     finally:
-        quiet.setLevel(level)
-    stages = tree["sample_stats"]["log_marginal_likelihood"].to_numpy()
-    return combined([np.asarray(list(of_chain), dtype=np.float64)[-1] for of_chain in stages])
+        log.setLevel(level)
+    return combined(runs)
 
 
 class _Population:
