@@ -14,11 +14,13 @@ of a new row, and hardly falls when K grows, for components that are not needed 
 From the command line: ``python -m comparisons.components --data faithful --max-components 4``.
 """
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import arviz as az
 import numpy as np
 import typer
 import xarray as xr
@@ -38,6 +40,8 @@ from em import select
 from em.engine import one_blas_thread
 from em.gibbs import gibbs
 from em.selection import Candidate
+from models.bmm import BMMPrior
+from models.gmm import GMMPrior
 from models.validation import Array, count_at_least_one
 
 SAMPLERS = ("nuts", "gibbs")
@@ -175,16 +179,15 @@ def compare_components(
     if not (numbers := list(n_components)):
         raise ValueError("n_components must name at least one number of components, got none")
     count_at_least_one("particles", particles)
-    settings = {"n_trials": n_trials, "covariance_type": covariance_type, "draws": draws, "tune": tune}
+    settings: dict[str, Any] = {"n_trials": n_trials, "covariance_type": covariance_type, "draws": draws, "tune": tune}
     settings |= {"chains": chains, "n_init": n_init, "random_state": random_state}
     prepared = [prepare(X, family, K, prior, **settings) for K in numbers]
     if sampler == "gibbs" and not _conjugate(prepared[0]):
         raise ValueError("sampler 'gibbs' wants a conjugate prior and, for 'gmm', no missing cells: take 'nuts'")
     progress, rows, pointwise = progress or Silent(), [], []
     half, samples = prepared[0].family, prepared[0].X
-    density = log_joint(
-        samples, family, n_trials=half.n_trials if family == "bmm" else 1, covariance_type=covariance_type
-    )
+    trials = getattr(half, "n_trials", 1)  # of the rows that were kept
+    density = log_joint(samples, family, n_trials=trials, covariance_type=covariance_type)
     with one_blas_thread():
         with progress.step("EM", None):
             fits = select(samples, half.estimator(n_init=n_init, random_state=random_state), numbers)
@@ -201,9 +204,6 @@ def compare_components(
 
 
 def _conjugate(found: Any) -> bool:
-    from models.bmm import BMMPrior
-    from models.gmm import GMMPrior
-
     return isinstance(found.prior, GMMPrior | BMMPrior) and (found.family.name == "bmm" or not found.n_missing)
 
 
@@ -214,18 +214,20 @@ def _row(
     K, settings = found.n_components, found.settings
     row = {"n_components": K, "log_likelihood": fit.log_likelihood, "bic": fit.bic, "icl": fit.icl}
     row |= {"has_maximum": fit.has_maximum, "status": fit.status}
-    chib, by_gibbs = Evidence(None, None, ()), None
-    sizes = {name: settings[name] for name in ("draws", "tune", "chains", "random_state")}
+    row |= dict.fromkeys(("log_evidence", "log_evidence_se", "chib", "chib_se"))
     if _conjugate(found):
+        sizes = {name: settings[name] for name in ("draws", "tune", "chains", "random_state")}
         n_trials = getattr(found.family, "n_trials", 1)
         with progress.step(f"Gibbs sampling, K = {K}", None):
             by_gibbs = gibbs(found.X, K, found.prior, n_trials=n_trials, **sizes)
             chib = chib_evidence(found.X, by_gibbs, found.prior, n_trials)
+        row |= {"chib": chib.log_evidence, "chib_se": chib.standard_error}
     draws = as_datatree(by_gibbs, found.prior) if sampler == "gibbs" else _by_nuts(found, progress)
     cross_validated, of_rows = _leave_one_out(draws, density)
-    row |= cross_validated
-    row |= _by_smc(found, particles, progress) if particles else {"log_evidence": None, "log_evidence_se": None}
-    return row | {"chib": chib.log_evidence, "chib_se": chib.standard_error}, of_rows
+    if particles:
+        smc = _by_smc(found, particles, progress)
+        row |= {"log_evidence": smc.log_evidence, "log_evidence_se": smc.standard_error}
+    return row | cross_validated, of_rows
 
 
 def _by_nuts(found: Any, progress: Progress) -> xr.DataTree:
@@ -241,20 +243,19 @@ def _by_nuts(found: Any, progress: Progress) -> xr.DataTree:
         return sample(model, mode, **sizes, seed=settings["random_state"], progress=progress.advance_to)
 
 
-def _by_smc(found: Any, particles: int, progress: Progress) -> dict[str, Any]:
+def _by_smc(found: Any, particles: int, progress: Progress) -> Evidence:
     from comparisons.posterior import without_c_compiler
     from comparisons.smc import smc_evidence
 
     settings, K = found.settings, found.n_components
     with without_c_compiler(), progress.step(f"SMC, K = {K}", 100):
-        evidence = smc_evidence(
+        return smc_evidence(
             found.family.build_marginal_model(found.X, K, found.prior),
             draws=particles,
             chains=settings["chains"],
             seed=settings["random_state"],
             progress=lambda share: progress.advance_to(int(100 * share)),
         )
-    return {"log_evidence": evidence.log_evidence, "log_evidence_se": evidence.standard_error}
 
 
 def pointwise_log_likelihood(draws: xr.DataTree, density: LogJoint) -> xr.DataArray:
@@ -279,10 +280,6 @@ def _leave_one_out(draws: xr.DataTree, density: LogJoint) -> tuple[dict[str, Any
 
     The relative efficiency is that of p(x_i | θ) itself, averaged over rows: labels cannot touch it.
     """
-    import warnings
-
-    import arviz as az
-
     values = pointwise_log_likelihood(draws, density)
     n_draws = values.sizes["chain"] * values.sizes["draw"]
     ess = az.ess(xr.Dataset({"x": np.exp(values - values.max(("chain", "draw")))}), method="mean")["x"]

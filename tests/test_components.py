@@ -108,11 +108,11 @@ def test_occupied_components_have_their_exact_posterior():
 
 
 def test_a_sparse_prior_empties_components_and_a_strong_one_levels_them(data):
-    found = sweep(data, "gmm", 4, [0.01, 10_000.0], draws=100, tune=200, n_init=3)
-    assert found.n_mean_field.tolist() == [2, 4]
+    found = sweep(data[:, :1], "gmm", 3, [0.01, 10_000.0], draws=100, tune=200, n_init=3)
+    assert found.n_mean_field.tolist() == [2, 3]
     assert found.n_occupied[0, 2:].sum() > 0.95
     assert found.n_occupied[0, 2] > 0.5
-    np.testing.assert_allclose(found.weights[1], 0.25, atol=0.02)  # sd of a weight is 0.002
+    np.testing.assert_allclose(found.weights[1], 1 / 3, atol=0.02)  # sd of a weight is 0.002
     np.testing.assert_allclose(found.mean_field_weights[0, :2], [0.6, 0.4], atol=0.15)  # four sd of the share
     assert len(found.plot().axes) == 3
     assert "10000" in repr(found)
