@@ -22,6 +22,7 @@ class BMM(Family):
     name = "bmm"
     parameters_type = model_bmm.BMMParameters
     prior_types = (model_bmm.BMMPrior,)
+    parameter_names = ("weights", "probs")
 
     def __init__(self, n_trials: ArrayLike = 1) -> None:
         self.n_trials = n_trials
@@ -78,6 +79,10 @@ class BMM(Family):
             return of_rows
 
         return given
+
+    @override
+    def simulate(self, draw: Point, n_samples: int, rng: np.random.RandomState) -> Array:
+        return model_bmm.simulate(model_bmm.BMMParameters(**draw), n_samples, self.n_trials, rng)[0]
 
     @override
     def unconstrained(self, draws: dict[str, Array]) -> Array:

@@ -17,7 +17,7 @@ from comparisons.comparison import run as run_comparison
 from comparisons.data import BUILT_IN, Dataset, load, read_csv
 from comparisons.family import family_of
 from comparisons.progress import Bars
-from comparisons.report import check_writable
+from comparisons.report import check_writable, save_posterior
 from comparisons.result import Comparison
 from models.gmm.structures import COVARIANCE_TYPES
 
@@ -98,6 +98,7 @@ def _command(family: str) -> Any:
             bool, typer.Option("--single-start", help="Start all chains at MAP, not each at a restart of its own.")
         ] = False,
         seed: Annotated[int, typer.Option(help="Seed of everything random; the same seed gives the same results.")] = 0,
+        advi: Annotated[bool, typer.Option("--advi", help="Run ADVI too, for the table of spreads.")] = False,
         out: Annotated[
             Path | None,
             typer.Option(help="Folder for the results; default results/<data>-<K>, with the structure if not full."),
@@ -121,11 +122,13 @@ def _command(family: str) -> Any:
                 restarts=restarts,
                 single_start=single_start,
                 seed=seed,
+                advi=advi,
             )
             folder = check_writable(
                 out if out is not None else Path("results") / dataclasses.replace(case, data=dataset.name).name
             )
-        run_comparison(found, Bars(escape(dataset.name)))
+        with interrupt_keeps_draws(found, folder):
+            run_comparison(found, Bars(escape(dataset.name)))
         found.print(console)
         found.save(folder)
         console.print(f"Written to {escape(str(folder))}/", soft_wrap=True, highlight=False)
@@ -144,6 +147,20 @@ def bad_input_exits() -> Iterator[None]:
         raise typer.Exit(2) from None
 
 
+@contextmanager
+def interrupt_keeps_draws(found: Comparison, folder: Path) -> Iterator[None]:
+    """On Ctrl-C write the draws so far, and exit with code 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        told = "no draws to keep, nothing was written"
+        if found.posterior is not None:
+            sizes, path = found.posterior["posterior"].sizes, save_posterior(found, folder)
+            told = f"{sizes['chain']} chains of {sizes['draw']} draws written to {path}; nothing was checked"
+        Console(stderr=True).print(f"[bold red]Interrupted:[/] {escape(told)}", highlight=False, soft_wrap=True)
+        raise typer.Exit(130) from None
+
+
 def prepare_case(
     dataset: Dataset,
     case: Case,
@@ -156,6 +173,7 @@ def prepare_case(
     seed: int,
     restarts: int = 10,
     single_start: bool = False,
+    advi: bool = False,
 ) -> Comparison:
     """Check and prepare the comparison of a data set as its case says; gaps are judged only as it declares."""
     half, K = family_of(dataset.family, dataset.n_trials, case.covariance_type), case.n_components
@@ -178,6 +196,7 @@ def prepare_case(
         n_init=restarts,
         starts="single" if single_start else "restarts",
         random_state=seed,
+        advi=advi,
         regular=case.regular and not asked,
         truth=truth,
         title=dataset.name,

@@ -27,6 +27,7 @@ def compare(
     n_init: int = 10,
     starts: str = "restarts",
     random_state: int = 0,
+    advi: bool = False,
     regular: bool = False,
     truth: Any = None,
     title: str = "data",
@@ -60,6 +61,8 @@ def compare(
         R-hat can tell of other modes; or all about the one MAP.
     random_state : int
         Seed; the same seed gives the same comparison.
+    advi : bool
+        Whether to run ADVI too, for its column in the table of spreads; it compiles for some seconds.
     regular : bool
         Whether the case is declared regular (identified, n large for the overlap), so that the distances between MLE,
         MAP and posterior mean are judged and not only reported.
@@ -100,6 +103,7 @@ def compare(
         n_init=n_init,
         starts=starts,
         random_state=random_state,
+        advi=advi,
         regular=regular,
         truth=truth,
         title=title,
@@ -122,6 +126,7 @@ def prepare(
     n_init: int = 10,
     starts: str = "restarts",
     random_state: int = 0,
+    advi: bool = False,
     regular: bool = False,
     truth: Any = None,
     title: str = "data",
@@ -172,6 +177,7 @@ def prepare(
         "tune": tune,
         "chains": chains,
         "random_state": random_state,
+        "advi": bool(advi),
         "n_trials": np.asarray(n_trials).tolist(),
         "covariance_type": covariance_type,
     }

@@ -142,6 +142,35 @@ def exact_posterior(
     )
 
 
+def log_joint_of_labels(
+    X: ArrayLike, z: np.ndarray, n_components: int, prior: GMMPrior | BMMPrior, n_trials: ArrayLike = 1
+) -> Array:
+    """Return log p(X, z) in nats, shape (S,), parameters integrated out, for any number of samples.
+
+    Parameters
+    ----------
+    X : array_like, shape (n, D)
+        Samples.
+    z : ndarray of int, shape (S, n)
+        Labels from 0 to K - 1.
+    n_components : int
+        Number of components K.
+    prior : GMMPrior or BMMPrior
+        A conjugate prior.
+    n_trials : int or array_like, shape (D,) or (n, D)
+        Number of trials of each cell, for counts.
+    """
+    K, (S, n) = n_components, z.shape
+    a, found = np.broadcast_to(prior.concentration, K), np.empty(S)
+    size = max(1, BATCH // (n * K * data_matrix(X, missing=True).shape[1]))
+    for first in range(0, S, size):
+        part = z[first : first + size]
+        members = (part[:, None, :] == np.arange(K)[:, None]).reshape(-1, n).astype(np.float64)
+        labels = np.arange(len(members)).reshape(-1, K)
+        found[first : first + size] = _log_joint(_sets_of(X, prior, n_trials, members), a, labels)
+    return found
+
+
 def _members(n: int) -> Array:
     """Return which samples belong to each set, shape (2^n, n), as 0 and 1."""
     return (np.arange(2**n)[:, None] >> np.arange(n) & 1).astype(np.float64)
@@ -198,23 +227,24 @@ class _Sets(Protocol):
         """Yield the same for the samples and one new point more, for each point."""
 
 
-def _sets_of(X: ArrayLike, prior: GMMPrior | BMMPrior, n_trials: ArrayLike) -> _Sets:
+def _sets_of(X: ArrayLike, prior: GMMPrior | BMMPrior, n_trials: ArrayLike, members: Array | None = None) -> _Sets:
+    """Return what is known of sets of samples, whose members (sets, n) are ones; ``None`` stands for all 2^n sets."""
     if isinstance(prior, GMMPrior):
-        return _GaussianSets(data_matrix(X), prior)
+        return _GaussianSets(data_matrix(X), prior, members)
     if not isinstance(prior, BMMPrior):
         raise ValueError(f"prior must be a GMMPrior or a BMMPrior, got {type(prior).__name__}: it must be conjugate")
-    return _CountSets(*count_matrix(data_matrix(X, missing=True), n_trials), prior)
+    return _CountSets(*count_matrix(data_matrix(X, missing=True), n_trials), prior, members)
 
 
 class _GaussianSets:
-    """Gaussian samples: N, posterior means m and A of each of the 2^n sets."""
+    """Gaussian samples: N, posterior means m and A of each set."""
 
-    def __init__(self, X: Array, prior: GMMPrior) -> None:
+    def __init__(self, X: Array, prior: GMMPrior, members: Array | None = None) -> None:
         self.X, self.prior, self.n_samples = X, prior, len(X)
         D, kind, kappa = X.shape[1], prior.covariance_type, prior.mean_precision
         if prior.mean.shape != (D,):
             raise ValueError(f"prior.mean must have shape ({D},) like a row of X, got {prior.mean.shape}")
-        members = _members(len(X))
+        members = _members(len(X)) if members is None else members
         N = self.counts = members.sum(axis=1)
         xbar = members @ X / np.maximum(N, 1)[:, None]
         gaps, pull = members[:, :, None] * (X - xbar[:, None]), xbar - prior.mean
@@ -276,11 +306,11 @@ class _GaussianSets:
 
 
 class _CountSets:
-    """Counts: successes and failures of each of the 2^n sets."""
+    """Counts: successes and failures of each set."""
 
-    def __init__(self, X: Array, trials: Array, prior: BMMPrior) -> None:
+    def __init__(self, X: Array, trials: Array, prior: BMMPrior, members: Array | None = None) -> None:
         self.X, self.trials, self.prior, self.n_samples = X, trials, prior, len(X)
-        members = _members(len(X))
+        members = _members(len(X)) if members is None else members
         self.counts = members.sum(axis=1)
         self.b, self.c = prior.successes + members @ X, prior.failures + members @ (trials - X)
         log_choose = (gammaln(trials + 1) - gammaln(X + 1) - gammaln(trials - X + 1)).sum(axis=1)

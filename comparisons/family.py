@@ -21,6 +21,7 @@ class Family(ABC):
     parameters_type: Any
     prior_types: tuple[Any, ...]
     prior_families: tuple[str, ...] = ("conjugate",)
+    parameter_names: tuple[str, ...]
 
     @classmethod
     @abstractmethod
@@ -54,6 +55,10 @@ class Family(ABC):
     @abstractmethod
     def log_joint(self, X: Array) -> Callable[[Mapping[str, Array]], Callable[[slice], Array]]:
         """Return log p(x_i, z_i = k | θ_s), shape (S, K, m), as a function of draws (S, ...), then of m rows of X."""
+
+    @abstractmethod
+    def simulate(self, draw: Point, n_samples: int, rng: np.random.RandomState) -> Array:
+        """Return simulated samples (n, D) of the mixture with these parameters."""
 
     @abstractmethod
     def unconstrained(self, draws: dict[str, Array]) -> Array:

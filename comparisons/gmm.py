@@ -22,6 +22,7 @@ class GMM(Family):
     parameters_type = model_gmm.GMMParameters
     prior_types = (model_gmm.GMMPrior, model_gmm.GMMIndependentPrior)
     prior_families = ("conjugate", *SCALES)
+    parameter_names = ("weights", "means", "covariances")
 
     def __init__(self, covariance_type: str = "full") -> None:
         self.covariance_type = check_covariance_type(covariance_type)
@@ -84,6 +85,11 @@ class GMM(Family):
             return of_observed
 
         return given
+
+    @override
+    def simulate(self, draw: Point, n_samples: int, rng: np.random.RandomState) -> Array:
+        parameters = model_gmm.GMMParameters(**draw, covariance_type=self.covariance_type)
+        return model_gmm.simulate(parameters, n_samples, rng)[0]
 
     @override
     def unconstrained(self, draws: dict[str, Array]) -> Array:

@@ -1,4 +1,4 @@
-"""The PyMC side of a comparison: densities on the declared scale, gradients, `find_MAP`, NUTS.
+"""The PyMC side of a comparison: densities on the declared scale, gradients, `find_MAP`, NUTS, ADVI.
 
 Every density, gradient and draw is computed from the PyMC models; of EM only its answer is used, as a starting point.
 """
@@ -160,6 +160,10 @@ class UnconstrainedDensity:
         ]
         return np.concatenate(parts)
 
+    def split(self, flat: Any) -> list[Any]:
+        """Return the parts of an unconstrained vector (p,), one for each free variable, in its shape."""
+        return [part.reshape(shape) for part, shape in zip(_split(flat, self.shapes), self.shapes, strict=True)]
+
 
 def _value_and_gradient(inputs: list[Any], log_density: Any, shapes: list[tuple[int, ...]]) -> Callable[[Array], Any]:
     """Compile by JAX: unconstrained vector (p,) -> gradient and, last, value, (p + 1,), in one array, in this thread.
@@ -251,6 +255,8 @@ def sample(
     ------
     ValueError
         If there are neither one start nor as many as chains.
+    Interrupted
+        On an interrupt (Ctrl-C); it is a KeyboardInterrupt that holds the draws so far.
     """
     points = [starts] * chains if isinstance(starts, dict) else list(starts)
     if len(points) != chains:
@@ -286,32 +292,41 @@ def sample(
         )
         for chain in range(chains)
     ]
-    try:
-        trees = [sampler.wait() for sampler in running]
-    except BaseException:  # the user's Ctrl-C, or a chain that failed: the others must not go on in the background
-        running.clear()
-        raise
-    u = np.stack(
-        [
-            origin + tree["posterior"]["v"].to_numpy()[0] @ root.T
-            for origin, root, tree in zip(origins, roots, trees, strict=True)
-        ]
-    )
+    trees, interrupted = [], False
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Found chain dimension to be longer")  # of what was interrupted
+        for sampler in running:
+            try:
+                trees.append(sampler.abort() if interrupted else sampler.wait())
+            except KeyboardInterrupt:
+                interrupted = True
+                trees.append(sampler.abort())
+    v = [
+        tree["posterior"]["v"].to_numpy()[0] if "v" in tree["posterior"] else np.empty((0, density.size))
+        for tree in trees
+    ]
+    kept, length = _longest(np.array([np.isfinite(part).all(axis=1).sum() for part in v]))
+    if not length:
+        raise Interrupted(None)
+    u = np.stack([origins[chain] + v[chain][:length] @ roots[chain].T for chain in kept])
     values = density.constrain(u.reshape(-1, density.size))
     posterior = {
         name: (("chain", "draw", *model.named_vars_to_dims[name]), value.reshape(*u.shape[:2], *value.shape[1:]))
         for name, value in values.items()
     }
     dims = {dim for name in values for dim in model.named_vars_to_dims[name]}
-    coords = {"chain": np.arange(chains), "draw": np.arange(draws)}
+    coords = {"chain": np.arange(u.shape[0]), "draw": np.arange(u.shape[1])}
     coords |= {dim: np.array(model.coords[dim]) for dim in sorted(dims)}
-    stats = [tree["sample_stats"].to_dataset() for tree in trees]
-    return xr.DataTree.from_dict(
+    stats = [trees[chain]["sample_stats"].to_dataset().isel(draw=slice(length)) for chain in kept]
+    found = xr.DataTree.from_dict(
         {
             "posterior": xr.Dataset(posterior, coords=coords),
             "sample_stats": xr.concat(stats, dim="chain").assign_coords(chain=coords["chain"]),
         }
     )
+    if interrupted:
+        raise Interrupted(found)
+    return found
 
 
 def _whitened(density: UnconstrainedDensity, origin: Array, root: Array) -> Any:
@@ -333,9 +348,76 @@ def _whitened(density: UnconstrainedDensity, origin: Array, root: Array) -> Any:
     )
 
 
+class Interrupted(KeyboardInterrupt):
+    """Sampling was interrupted.
+
+    Attributes
+    ----------
+    draws : DataTree or None
+        What was drawn until then, in chains of one length; None if nothing was after warm-up.
+    """
+
+    def __init__(self, draws: xr.DataTree | None) -> None:
+        super().__init__("sampling was interrupted")
+        self.draws = draws
+
+
+def _longest(done: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return which chains to keep and how many draws of each: the most draws in chains of one length."""
+    length = max(done.tolist(), key=lambda m: m * (done >= m).sum(), default=0)
+    return np.flatnonzero(done >= max(length, 1)), length
+
+
 def _inverse_root(information: Array) -> Array:
     """Return R with R R' = information⁻¹, taking the absolute value of directions that curve the wrong way."""
     scale = 1 / np.sqrt(np.maximum(np.abs(np.diag(information)), 1e-300))  # units of X must not matter
     values, vectors = np.linalg.eigh(information * np.outer(scale, scale))
     values = np.maximum(np.abs(values), 1e-6 * np.abs(values).max())
     return scale[:, None] * vectors / np.sqrt(values)
+
+
+def advi(
+    model: Any, mode: Point, *, steps: int, draws: int, seed: int, progress: Callable[[int], None] | None = None
+) -> Point:
+    """Draw from the independent normals, on the unconstrained scale, that `pymc.fit` finds nearest to the posterior.
+
+    It starts at the mode with the deviations that are best for a normal posterior, one over the root of the
+    information's diagonal. The answer is the average over the second half of Adam's steps, which never come to rest.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        A marginal model with a proper prior.
+    mode : dict
+        Declared quantities at or near the posterior mode.
+    steps, draws : int
+        Steps of the optimiser, and draws from what it found.
+    seed : int
+        The same seed gives the same draws.
+    progress : callable or None
+        Called with the number of steps done so far.
+    """
+    density = UnconstrainedDensity(model, jacobian=True)
+    origin = density.unconstrain(mode)
+    curvature = np.diag(density.information(origin))
+    deviations = [part.ravel() for part in density.split(1 / np.sqrt(np.maximum(np.abs(curvature), 1e-300)))]
+    values = [value.name for value in model.value_vars]
+    half: list[list[Array]] = []
+
+    def note(approximation: Any, _: Any, step: int) -> None:
+        if step > steps // 2:
+            half.append([np.array(parameter.get_value()) for parameter in approximation.params])
+        if progress is not None:
+            progress(step)
+
+    with model, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The RandomType SharedVariables")  # a copy of them is used
+        method = pm.ADVI(start=mode, start_sigma=dict(zip(values, deviations, strict=True)), random_seed=seed)
+        method.fit(
+            steps, backend=BACKEND, progressbar=False, obj_optimizer=pm.adam(learning_rate=0.01), callbacks=[note]
+        )
+    names = [parameter.name for parameter in method.approx.params]
+    found = {name: np.mean(values, axis=0) for name, values in zip(names, zip(*half, strict=True), strict=True)}
+    deviation = np.logaddexp(0, found["rho"])
+    noise = np.random.default_rng(seed).normal(size=(draws, density.size))
+    return density.constrain(found["mu"] + deviation * noise)

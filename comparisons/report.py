@@ -60,8 +60,7 @@ def save(comparison: Any, folder: str | Path) -> None:
         for name, figure in figures(comparison).items():
             figure.savefig(partial / f"{name}.png", dpi=130)
             plt.close(figure)
-        packed = {"/log_likelihood": {"x": {"zlib": True, "complevel": 1, "shuffle": True}}}
-        comparison.posterior.to_netcdf(partial / "posterior.nc", engine="h5netcdf", encoding=packed)
+        _write_posterior(comparison, partial / "posterior.nc")
         text = json.dumps(as_json(comparison), indent=1, allow_nan=False)
         (partial / "comparison.json").write_text(text + "\n", encoding="utf-8")
         for stale in ("comparison.json", "ridge.png"):
@@ -70,6 +69,20 @@ def save(comparison: Any, folder: str | Path) -> None:
             os.replace(file, folder / file.name)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def save_posterior(comparison: Any, folder: str | Path) -> Path:
+    """Write ``posterior.nc`` alone, whole or not at all: what an interrupted run leaves."""
+    folder = check_writable(folder)
+    with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as partial:
+        _write_posterior(comparison, Path(partial) / "posterior.nc")
+        os.replace(Path(partial) / "posterior.nc", folder / "posterior.nc")
+    return folder / "posterior.nc"
+
+
+def _write_posterior(comparison: Any, path: Path) -> None:
+    packed = {"/log_likelihood": {"x": {"zlib": True, "complevel": 1, "shuffle": True}}}
+    comparison.posterior.to_netcdf(path, engine="h5netcdf", encoding=packed)
 
 
 def as_json(comparison: Any) -> dict[str, Any]:
@@ -86,6 +99,7 @@ def as_json(comparison: Any) -> dict[str, Any]:
         "regular": comparison.regular,
         "checks": [check.as_dict() for check in comparison.checks],
         "estimates": [{key: _finite(value) for key, value in row.items()} for row in comparison.estimates],
+        "spreads": [{key: _finite(value) for key, value in row.items()} for row in comparison.spreads],
         "em": {
             name: {
                 "status": fit.status_,
@@ -124,6 +138,8 @@ def print_report(comparison: Any, console: Console | None = None) -> None:
     where = "all start about MAP-EM" if single else "each starts at an EM restart of its own, labels in random order"
     console.print(f"NUTS: {comparison.settings['chains']} chains; {where}")
     console.print(estimates_table(comparison))
+    if comparison.spreads:
+        console.print(spreads_table(comparison))
     console.print(checks_table(comparison))
     seconds = ", ".join(f"{step} {value:.1f} s" for step, value in comparison.seconds.items())
     console.print(f"Time: {seconds}")
@@ -149,6 +165,28 @@ def estimates_table(comparison: Any) -> Table:
     left_out = len(comparison.estimates) - MOST_ROWS
     more = f"; {left_out} more rows in comparison.json" if left_out > 0 else ""
     table.caption = f"gap, gap': distance of MLE and of MAP from the mean, in posterior sd{more}"
+    return table
+
+
+def spreads_table(comparison: Any) -> Table:
+    """Return mean and standard deviation by each method, one row per parameter; a < marks what understates NUTS's."""
+    from comparisons.spread import METHODS, summary
+
+    rows = comparison.spreads
+    methods = {key: name for key, name in METHODS.items() if any(row[f"{key}_sd"] is not None for row in rows)}
+    table = _plain_table("Spread: estimate and sd (of MLE the standard error)")
+    table.add_column("parameter", no_wrap=True)
+    for name in [*methods.values(), "NUTS"]:
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows[:MOST_ROWS]:
+        sd = row["nuts_sd"]
+        form = f"{{:.{int(np.clip(1 - np.floor(np.log10(sd)), 0, 12)) if sd > 0 else 6}f}}"  # sd to two digits
+        cells = []
+        for key in [*methods, "nuts"]:
+            mark = "<" if key in row["understate"] else " "
+            cells.append(f"{_cell(row[key], form)} {_cell(row[f'{key}_sd'], form)}{mark}")
+        table.add_row(row["parameter"].replace(", ", ",").replace("[", "\\["), *cells)
+    table.caption = f"< {summary(rows)}"
     return table
 
 

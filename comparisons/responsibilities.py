@@ -66,7 +66,7 @@ class LogJoint:
         n_rows = min(self.n_samples, max(1, BLOCK_CELLS // (S * K)))
         size = max(1, CACHE_CELLS // (n_rows * K))
         parts = [slice(s, min(s + size, S)) for s in range(0, S, size)]
-        given = [self.given(_Part(draws, part)) for part in parts]
+        given = [self.given(Part(draws, part)) for part in parts]
         for rows in row_blocks(self.n_samples, S * K):
             m = rows.stop - rows.start
             p, log_prob = np.empty((S, K, m)), np.empty((S, m))
@@ -78,7 +78,7 @@ class LogJoint:
             yield p, log_prob
 
 
-class _Part(Mapping[str, Array]):
+class Part(Mapping[str, Array]):
     """Some of the draws."""
 
     def __init__(self, draws: Draws, part: slice) -> None:

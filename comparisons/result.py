@@ -32,6 +32,8 @@ class Comparison:
         The draws as they came.
     estimates : list of dict
         One row per parameter: truth, MLE, MAP, posterior mean, sd, gaps in sd, R-hat, ESS.
+    spreads : list of dict
+        One row per parameter: mean and sd by MLE, Laplace, mean field, ADVI and NUTS, and which understate NUTS's sd.
     responsibilities : dict of ndarray
         "em" (plug-in), "posterior mean", "posterior sd", each (n, K).
     seconds : dict
@@ -54,6 +56,7 @@ class Comparison:
     posterior: Any = None
     unaligned: Any = None
     estimates: list[dict[str, Any]] = field(default_factory=list)
+    spreads: list[dict[str, Any]] = field(default_factory=list)
     responsibilities: dict[str, Array] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from comparisons.draws import distinct_entries, estimates_of, single, stack
 from comparisons.mixing import extremes, label_free
 from comparisons.progress import Progress
 from comparisons.result import Comparison
+from comparisons.spread import spreads_of
 from em import NoMaximumWarning, NotIdentifiableWarning
 from models.validation import Array
 
@@ -23,6 +24,7 @@ AGREE, DISAGREE = "agree", "disagree"
 NOT_IDENTIFIED, NO_MAXIMUM = "not identified", "no maximum"
 TOL = 1e-12
 KKT_STEP = 1e-6
+ADVI_STEPS, ADVI_DRAWS = 2000, 4000
 
 
 class Steps:
@@ -49,6 +51,8 @@ class Steps:
                 self.check_find_map()
             with self._timed("posterior against estimates"):
                 self.check_posterior()
+            with self._timed("ADVI" if settings["advi"] else "spread", total=ADVI_STEPS if settings["advi"] else None):
+                self.measure_spread()
         self.conclude()
 
     @contextmanager
@@ -148,18 +152,29 @@ class Steps:
 
     def sample(self) -> None:
         """Draw from the posterior by NUTS and align the draws' labels to EM's answer."""
-        from comparisons.posterior import sample
+        from comparisons.posterior import Interrupted, sample
 
         found, settings = self.found, self.found.settings
-        tree = sample(
-            self.marginal,
-            self._starts(),
-            draws=settings["draws"],
-            tune=settings["tune"],
-            chains=settings["chains"],
-            seed=settings["random_state"],
-            progress=self.progress.advance_to,
-        )
+        try:
+            tree = sample(
+                self.marginal,
+                self._starts(),
+                draws=settings["draws"],
+                tune=settings["tune"],
+                chains=settings["chains"],
+                seed=settings["random_state"],
+                progress=self.progress.advance_to,
+            )
+        except Interrupted as interrupt:
+            if interrupt.draws is not None:
+                self.keep(interrupt.draws)
+                found.posterior.attrs["note"] = "sampling was interrupted"
+            raise
+        self.keep(tree)
+
+    def keep(self, tree: xr.DataTree) -> None:
+        """Keep draws, with their log-likelihood, aligned."""
+        found = self.found
         found.unaligned = tree["posterior"].to_dataset()[list(found.map.parameters_.arrays())]
         self.pointwise, self.log_prior = self.density.of_draws(found.unaligned)
         dims = ("chain", "draw", "obs")
@@ -283,6 +298,23 @@ class Steps:
         sd = np.sqrt(np.maximum(squares / len(thinned) - mean**2, 0))
         found.responsibilities = {"em": plug_in, "posterior mean": mean, "posterior sd": sd}
         found.checks.append(metrics.responsibilities_near_average(plug_in, mean, sd, regular))
+
+    def measure_spread(self) -> None:
+        """Put the standard deviations of every method beside those of NUTS."""
+        from comparisons.posterior import advi
+
+        found, settings = self.found, self.found.settings
+        draws = None
+        if settings["advi"]:
+            draws = advi(
+                self.marginal,
+                self._inside(self.map_parameters),
+                steps=ADVI_STEPS,
+                draws=ADVI_DRAWS,
+                seed=settings["random_state"],
+                progress=self.progress.advance_to,
+            )
+        found.spreads = spreads_of(found, self.map_parameters, draws)
 
     # Verdict ----------------------------------------------------------------------------------------------------------
 

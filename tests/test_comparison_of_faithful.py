@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from comparisons import compare, report
+from comparisons.alignment import order_of
 from comparisons.data import load
+from comparisons.draws import stack
 from comparisons.posterior import sample
+from comparisons.spread import spreads_of, summary
 
 FILES = {"comparison.json", "data.png", "objective.png", "posterior.png", "responsibilities.png", "posterior.nc"}
 
@@ -74,6 +77,29 @@ def test_arviz_reads_the_posterior_back_and_computes_loo(found, folder):
     assert loo.elpd < found.mle.log_likelihood_  # out of sample is worse than the best in sample
 
 
+def test_every_method_has_a_column_and_on_regular_data_none_understates_the_spread(found, folder):
+    louis = found.mle.uncertainty(found.X)
+    for row in found.spreads:
+        assert row["mle_sd"] == pytest.approx(louis[row["parameter"]]["standard_error"], rel=1e-6)
+        for method in ("laplace", "mean_field", "mle"):
+            assert row[f"{method}_sd"] == pytest.approx(row["nuts_sd"], rel=0.25)
+            assert abs(row[method] - row["nuts"]) < row["nuts_sd"]
+        assert row["advi"] is None  # was not asked for
+        assert row["understate"] == []
+    assert json.loads((folder / "comparison.json").read_text())["spreads"] == found.spreads
+
+
+def test_a_method_of_half_the_spread_is_named_whatever_its_labels(found):
+    draws = stack(found.posterior["posterior"].to_dataset())
+    halved = {name: (array.mean(axis=0) + array)[:, ::-1] / 2 for name, array in draws.items()}
+    spreads = spreads_of(found, found.map.parameters_.permute(order_of(found.map, found.posterior)), halved)
+    for row in spreads:
+        assert row["advi"] == pytest.approx(row["nuts"])
+        assert row["advi_sd"] == pytest.approx(row["nuts_sd"] / 2)
+        assert row["understate"] == ["advi"]
+    assert "ADVI in 12 of 12 parameters (least: 0.50" in summary(spreads)
+
+
 def test_figures_are_pictures(folder):
     for file in folder.glob("*.png"):
         picture = matplotlib.image.imread(file)
@@ -84,7 +110,14 @@ def test_figures_are_pictures(folder):
 def test_the_report_names_verdict_and_estimates(found, capsys):
     found.print()
     printed = capsys.readouterr().out
-    for word in ["Verdict: agree", "weights[0]", "covariances[1,0,1]", "R-hat", "log-likelihood -1130.263960"]:
+    for word in [
+        "Verdict: agree",
+        "weights[0]",
+        "covariances[1,0,1]",
+        "R-hat",
+        "Laplace",
+        "log-likelihood -1130.263960",
+    ]:
         assert word in printed
 
 

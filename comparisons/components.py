@@ -1,0 +1,339 @@
+"""How many components? EM's criteria, cross-validation of the posterior and the evidence side by side, for each K.
+
+===========  =========================================================================================
+BIC, ICL     of maximum likelihood (:func:`em.select`); smaller is better
+elpd         leave-one-out cross-validation by Pareto-smoothed importance sampling (`arviz.loo`), of the
+             likelihood with labels summed out, one value per row; larger is better
+evidence     log p(X) by sequential Monte Carlo (:mod:`comparisons.smc`) and, where the prior is conjugate,
+             by Chib's identity from Gibbs draws (:mod:`comparisons.evidence`); larger is better
+===========  =========================================================================================
+
+They ask different things: BIC is an approximation of -2 log p(X) under a prior worth one row; elpd is about the density
+of a new row, and hardly falls when K grows, for components that are not needed do little harm.
+
+From the command line: ``python -m comparisons.components --data faithful --max-components 4``.
+"""
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import arviz as az
+import numpy as np
+import typer
+import xarray as xr
+from numpy.typing import ArrayLike
+from rich.console import Console
+
+from comparisons.command import bad_input_exits
+from comparisons.comparison import prepare
+from comparisons.component_draws import Arrays
+from comparisons.data import load
+from comparisons.evidence import Evidence, chib_evidence
+from comparisons.gibbs import as_datatree
+from comparisons.progress import Bars, Progress, Silent
+from comparisons.report import check_writable
+from comparisons.responsibilities import LogJoint, log_joint
+from em import select
+from em.engine import one_blas_thread
+from em.gibbs import gibbs
+from em.selection import Candidate
+from models.bmm import BMMPrior
+from models.gmm import GMMPrior
+from models.validation import Array, count_at_least_one
+
+SAMPLERS = ("nuts", "gibbs")
+GOOD_K = 0.7
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ByComponents:
+    """One row per number of components; printing it shows the table.
+
+    Attributes
+    ----------
+    table : list of dict
+        n_components, log_likelihood, bic, icl, elpd, elpd_se, p_loo, elpd_difference (from the best) and its se,
+        n_bad_k (rows with Pareto k above 0.7), log_evidence and log_evidence_se (None where it was not asked for),
+        chib and chib_se (None where the prior is not conjugate or a Gaussian cell is missing), status of the ML fit.
+    pointwise : ndarray, shape (number of K, n)
+        elpd of each row.
+    """
+
+    table: list[dict[str, Any]]
+    pointwise: Array
+
+    def __repr__(self) -> str:
+        """The table as plain text; a star at the best of each column."""
+        heads = ["K", "BIC", "ICL", "elpd", "se", "p", "from best", "se", "k > .7", "log p(X)", "se", "Chib", "se"]
+        keys = ["n_components", "bic", "icl", "elpd", "elpd_se", "p_loo", "elpd_difference", "elpd_difference_se"]
+        keys += ["n_bad_k", "log_evidence", "log_evidence_se", "chib", "chib_se"]
+        best = {key: self.best(key) for key in ("bic", "icl", "elpd", "log_evidence", "chib")}
+        rows = [
+            [_told(row[key]) + ("*" if best.get(key) == row["n_components"] else "") for key in keys]
+            for row in self.table
+        ]
+        widths = [max(len(row[j]) for row in [heads, *rows]) for j in range(len(heads))]
+        lines = [
+            "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in [heads, *rows]
+        ]
+        return "\n".join([*lines, "* best by this column"])
+
+    def best(self, criterion: str) -> int | None:
+        """Return the number of components that is best by bic, icl, elpd, log_evidence or chib."""
+        rows = [row for row in self.table if row[criterion] is not None]
+        if criterion in ("bic", "icl"):
+            return min((r for r in rows if r["has_maximum"]), key=lambda r: r[criterion], default={}).get(
+                "n_components"
+            )
+        return max(rows, key=lambda r: r[criterion], default={}).get("n_components")
+
+    def plot(self) -> Any:
+        """Draw criteria, elpd and evidence against K and return the figure."""
+        import matplotlib.pyplot as plt
+
+        fig, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
+        K = [row["n_components"] for row in self.table]
+        for name in ("bic", "icl"):
+            axes[0].plot(
+                K, [row[name] if row["has_maximum"] else np.nan for row in self.table], ".-", label=name.upper()
+            )
+        axes[0].set(title="EM: smaller is better")
+        errors = {"elpd": "elpd_se", "log_evidence": "log_evidence_se", "chib": "chib_se"}
+        labels = {"elpd": "elpd ± se", "log_evidence": "SMC", "chib": "Chib, from Gibbs draws"}
+        for ax, names in [(axes[1], ["elpd"]), (axes[2], ["log_evidence", "chib"])]:
+            for name in names:
+                values = [np.nan if row[name] is None else row[name] for row in self.table]
+                yerr = [row[errors[name]] or 0.0 for row in self.table]
+                ax.errorbar(K, values, yerr, fmt=".-", capsize=3, label=labels[name])
+        axes[1].set(title="Leave-one-out: larger is better")
+        axes[2].set(title="log p(X): larger is better")
+        for ax in axes:
+            ax.set(xlabel="number of components", xticks=K)
+            ax.legend(fontsize=8)
+        return fig
+
+
+def compare_components(
+    X: ArrayLike,
+    family: str,
+    n_components: Iterable[int] = range(1, 5),
+    prior: Any = None,
+    *,
+    n_trials: ArrayLike = 1,
+    covariance_type: str = "full",
+    sampler: str = "nuts",
+    evidence: bool = True,
+    draws: int = 1000,
+    tune: int = 1000,
+    chains: int = 4,
+    particles: int = 2000,
+    n_init: int = 10,
+    random_state: int = 0,
+    progress: Progress | None = None,
+) -> ByComponents:
+    """Compare numbers of components by BIC, ICL, leave-one-out cross-validation and evidence.
+
+    Parameters
+    ----------
+    X : array_like, shape (n, D)
+        Samples; NaN where a cell is missing.
+    family : {"gmm", "bmm"}
+        Gaussian, or Bernoulli/binomial mixture.
+    n_components : iterable of int, default range(1, 5)
+        Numbers of components to compare.
+    prior : GMMPrior, BMMPrior or None
+        One prior for every K; ``None`` takes the family's weakly informative one for each.
+    n_trials : int or array_like, shape (D,) or (n, D)
+        Trials per cell, for "bmm".
+    covariance_type : {"full", "tied", "diag", "spherical"}
+        Structure of the covariances, for "gmm".
+    sampler : {"nuts", "gibbs"}
+        Where the draws for cross-validation come from. "gibbs" compiles nothing, and wants a conjugate prior.
+    evidence : bool
+        Whether to run SMC, on the PyMC model.
+    draws, tune, chains : int
+        Draws and warm-up draws of each chain, and number of chains.
+    particles : int
+        SMC's particles; it runs ``chains`` times.
+    n_init : int
+        Restarts of maximum likelihood.
+    random_state : int
+        Seed; the same seed gives the same table.
+    progress : Progress or None
+        Where to report progress; ``None`` is silent.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from comparisons.components import compare_components
+    >>> X = np.concatenate([np.linspace(-1, 1, 20), np.linspace(9, 11, 30)])[:, None]
+    >>> found = compare_components(X, "gmm", [1, 2], sampler="gibbs", evidence=False)
+    >>> found.best("bic"), found.best("elpd"), found.best("chib")
+    (2, 2, 2)
+    """
+    if sampler not in SAMPLERS:
+        raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}, got {sampler!r}")
+    if not (numbers := list(n_components)):
+        raise ValueError("n_components must name at least one number of components, got none")
+    count_at_least_one("particles", particles)
+    settings: dict[str, Any] = {"n_trials": n_trials, "covariance_type": covariance_type, "draws": draws, "tune": tune}
+    settings |= {"chains": chains, "n_init": n_init, "random_state": random_state}
+    prepared = [prepare(X, family, K, prior, **settings) for K in numbers]
+    if sampler == "gibbs" and not _conjugate(prepared[0]):
+        raise ValueError("sampler 'gibbs' wants a conjugate prior and, for 'gmm', no missing cells: take 'nuts'")
+    progress, rows, pointwise = progress or Silent(), [], []
+    half, samples = prepared[0].family, prepared[0].X
+    trials = getattr(half, "n_trials", 1)  # of the rows that were kept
+    density = log_joint(samples, family, n_trials=trials, covariance_type=covariance_type)
+    with one_blas_thread():
+        with progress.step("EM", None):
+            fits = select(samples, half.estimator(n_init=n_init, random_state=random_state), numbers)
+        for found, fit in zip(prepared, fits.candidates, strict=True):
+            row, of_rows = _row(found, fit, density, sampler, particles if evidence else 0, progress)
+            rows.append(row)
+            pointwise.append(of_rows)
+    values = np.array(pointwise)
+    differences = values - values[values.sum(axis=1).argmax()]
+    for row, difference in zip(rows, differences, strict=True):
+        row["elpd_difference"] = float(difference.sum())
+        row["elpd_difference_se"] = float(np.sqrt(len(samples) * difference.var()))
+    return ByComponents(rows, values)
+
+
+def _conjugate(found: Any) -> bool:
+    return isinstance(found.prior, GMMPrior | BMMPrior) and (found.family.name == "bmm" or not found.n_missing)
+
+
+def _row(
+    found: Any, fit: Candidate, density: LogJoint, sampler: str, particles: int, progress: Progress
+) -> tuple[dict[str, Any], Array]:
+    """Return one row of the table and elpd of each sample."""
+    K, settings = found.n_components, found.settings
+    row = {"n_components": K, "log_likelihood": fit.log_likelihood, "bic": fit.bic, "icl": fit.icl}
+    row |= {"has_maximum": fit.has_maximum, "status": fit.status}
+    row |= dict.fromkeys(("log_evidence", "log_evidence_se", "chib", "chib_se"))
+    if _conjugate(found):
+        sizes = {name: settings[name] for name in ("draws", "tune", "chains", "random_state")}
+        n_trials = getattr(found.family, "n_trials", 1)
+        with progress.step(f"Gibbs sampling, K = {K}", None):
+            by_gibbs = gibbs(found.X, K, found.prior, n_trials=n_trials, **sizes)
+            chib = chib_evidence(found.X, by_gibbs, found.prior, n_trials)
+        row |= {"chib": chib.log_evidence, "chib_se": chib.standard_error}
+    draws = as_datatree(by_gibbs, found.prior) if sampler == "gibbs" else _by_nuts(found, progress)
+    cross_validated, of_rows = _leave_one_out(draws, density)
+    if particles:
+        smc = _by_smc(found, particles, progress)
+        row |= {"log_evidence": smc.log_evidence, "log_evidence_se": smc.standard_error}
+    return row | cross_validated, of_rows
+
+
+def _by_nuts(found: Any, progress: Progress) -> xr.DataTree:
+    from comparisons.posterior import sample, without_c_compiler
+
+    settings, K = found.settings, found.n_components
+    fit = found.family.estimator(n_components=K, prior=found.prior, n_init=settings["n_init"], random_state=0)
+    sizes = {name: settings[name] for name in ("draws", "tune", "chains")}
+    total = settings["chains"] * (settings["draws"] + settings["tune"])
+    with without_c_compiler(), progress.step(f"NUTS, K = {K}", total):
+        model = found.family.build_marginal_model(found.X, K, found.prior)
+        mode = fit.fit(found.X).parameters_.arrays()
+        return sample(model, mode, **sizes, seed=settings["random_state"], progress=progress.advance_to)
+
+
+def _by_smc(found: Any, particles: int, progress: Progress) -> Evidence:
+    from comparisons.posterior import without_c_compiler
+    from comparisons.smc import smc_evidence
+
+    settings, K = found.settings, found.n_components
+    with without_c_compiler(), progress.step(f"SMC, K = {K}", 100):
+        return smc_evidence(
+            found.family.build_marginal_model(found.X, K, found.prior),
+            draws=particles,
+            chains=settings["chains"],
+            seed=settings["random_state"],
+            progress=lambda share: progress.advance_to(int(100 * share)),
+        )
+
+
+def pointwise_log_likelihood(draws: xr.DataTree, density: LogJoint) -> xr.DataArray:
+    """Return log p(x_i | θ_s) with labels summed out, dims (chain, draw, obs), for any draws.
+
+    Parameters
+    ----------
+    draws : DataTree
+        Posterior draws, aligned or not.
+    density : LogJoint
+        Of the samples; see :func:`comparisons.log_joint`.
+    """
+    posterior = draws["posterior"].to_dataset()
+    arrays, sizes = Arrays(posterior, "component"), (posterior.sizes["chain"], posterior.sizes["draw"])
+    blocks = density.normalised(arrays, arrays.n_draws, posterior.sizes["component"])
+    values = np.concatenate([log_prob for _, log_prob in blocks], axis=1)
+    return xr.DataArray(values.reshape(*sizes, -1), dims=("chain", "draw", "obs"))
+
+
+def _leave_one_out(draws: xr.DataTree, density: LogJoint) -> tuple[dict[str, Any], Array]:
+    """Return elpd, its se, p and the number of bad Pareto k; and elpd of each row.
+
+    The relative efficiency is that of p(x_i | θ) itself, averaged over rows: labels cannot touch it.
+    """
+    values = pointwise_log_likelihood(draws, density)
+    n_draws = values.sizes["chain"] * values.sizes["draw"]
+    ess = az.ess(xr.Dataset({"x": np.exp(values - values.max(("chain", "draw")))}), method="mean")["x"]
+    groups = {"posterior": draws["posterior"].to_dataset(), "log_likelihood": xr.Dataset({"x": values})}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Estimated shape parameter")  # counted instead
+        loo = az.loo(xr.DataTree.from_dict(groups), pointwise=True, reff=min(1.0, float(ess.mean()) / n_draws))
+    bad = int((loo.pareto_k > GOOD_K).sum())
+    found = {"elpd": float(loo.elpd), "elpd_se": float(loo.se), "p_loo": float(loo.p), "n_bad_k": bad}
+    return found, np.asarray(loo.elpd_i)
+
+
+def _told(value: Any) -> str:
+    return "-" if value is None else f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def main(
+    data: Annotated[str, typer.Option(help="A built-in data set.")] = "faithful",
+    max_components: Annotated[int, typer.Option(help="The largest number of components.")] = 4,
+    covariance: Annotated[str, typer.Option(help="Structure of the covariances (Gaussian mixtures).")] = "full",
+    sampler: Annotated[str, typer.Option(help="nuts or gibbs.")] = "nuts",
+    evidence: Annotated[bool, typer.Option(help="Whether to run sequential Monte Carlo.")] = True,
+    draws: Annotated[int, typer.Option(help="Posterior draws of each chain.")] = 1000,
+    tune: Annotated[int, typer.Option(help="Warm-up draws of each chain.")] = 1000,
+    particles: Annotated[int, typer.Option(help="Particles of SMC.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for components.png.")] = Path("results"),
+) -> None:
+    """Compare numbers of components of a built-in data set: BIC, ICL, leave-one-out, evidence."""
+    with bad_input_exits():
+        dataset = load(data)
+        folder = check_writable(out)
+        count_at_least_one("max_components", max_components)
+        found = compare_components(
+            dataset.X,
+            dataset.family,
+            range(1, max_components + 1),
+            n_trials=dataset.n_trials,
+            covariance_type=covariance,
+            sampler=sampler,
+            evidence=evidence,
+            draws=draws,
+            tune=tune,
+            particles=particles,
+            random_state=seed,
+            progress=Bars(data),
+        )
+    console = Console()
+    console.print(repr(found), highlight=False, soft_wrap=True)
+    figure = found.plot()
+    figure.suptitle(data)
+    figure.savefig(folder / f"components-{data}.png", dpi=130)
+    console.print(f"Written to {folder}/components-{data}.png", highlight=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,118 @@
+"""Numbers of components compared: on data whose number is known, and under sparse priors."""
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from comparisons import log_joint
+from comparisons.components import compare_components, pointwise_log_likelihood
+from comparisons.concentration import n_occupied, sweep
+from comparisons.exact import exact_posterior
+from comparisons.gibbs import as_datatree
+from em import GaussianMixtureEM
+from em.gibbs import gibbs
+from models.bmm import BMMParameters, BMMPrior
+from models.bmm import simulate as simulate_counts
+from models.gmm import GMMParameters, GMMPrior, simulate
+
+
+@pytest.fixture(scope="module")
+def data():
+    truth = GMMParameters([0.4, 0.6], [[-3.0, 0.0], [3.0, 1.0]], [np.eye(2), np.diag([1.0, 2.0])])
+    return simulate(truth, 200, random_state=0)[0]
+
+
+@pytest.fixture(scope="module")
+def found(data):
+    return compare_components(data, "gmm", [1, 2, 3], sampler="gibbs", evidence=False, draws=500, tune=300)
+
+
+def test_every_criterion_finds_the_true_number(found):
+    assert [found.best(criterion) for criterion in ("bic", "icl", "chib")] == [2, 2, 2]
+    one, two, three = (row["elpd"] for row in found.table)
+    assert two > one + 20
+    assert abs(three - two) < 4  # a component more does little harm
+
+
+def test_no_pareto_k_is_bad_on_well_specified_data(found):
+    assert [row["n_bad_k"] for row in found.table[:2]] == [0, 0]
+
+
+def test_cross_validation_charges_about_one_nat_per_parameter(found):
+    assert found.table[1]["p_loo"] == pytest.approx(11, rel=0.35)
+    assert found.table[1]["elpd"] == pytest.approx(found.table[1]["log_likelihood"] - 11, abs=5)
+
+
+def test_em_columns_are_those_of_em(data, found):
+    fit = GaussianMixtureEM(2, n_init=10, random_state=0).fit(data)
+    assert found.table[1]["bic"] == pytest.approx(fit.bic(data))
+    assert found.table[1]["icl"] == pytest.approx(fit.icl(data))
+
+
+def test_differences_are_measured_row_by_row(found):
+    best = max(found.table, key=lambda row: row["elpd"])
+    assert (best["elpd_difference"], best["elpd_difference_se"]) == (0, 0)
+    first, gaps = found.table[0], found.pointwise[0] - found.pointwise[found.table.index(best)]
+    assert first["elpd_difference"] == pytest.approx(gaps.sum())
+    assert first["elpd_difference_se"] == pytest.approx(np.sqrt(len(gaps) * gaps.var()))
+
+
+def test_the_table_and_the_figure_show_every_column(found):
+    printed = repr(found)
+    assert all(word in printed for word in ("BIC", "elpd", "Chib", "k > .7"))
+    assert len(found.plot().axes) == 3
+
+
+def test_pointwise_values_are_the_mixture_density_with_labels_summed_out(data):
+    prior = GMMPrior.weakly_informative(data[:, :1], 2)
+    draws = as_datatree(gibbs(data[:, :1], 2, prior, draws=3, chains=2, random_state=0), prior)
+    values = pointwise_log_likelihood(draws, log_joint(data[:, :1], "gmm"))
+    of = {name: draws["posterior"][name].to_numpy()[1, 2] for name in ("weights", "means", "covariances")}
+    density = of["weights"] * norm.pdf(data[:, :1], of["means"][:, 0], np.sqrt(of["covariances"][:, 0, 0]))
+    np.testing.assert_allclose(values[1, 2], np.log(density.sum(axis=1)), rtol=1e-10)
+
+
+def test_two_classes_of_answers_are_found():
+    truth = BMMParameters([0.5, 0.5], [[0.15] * 5, [0.85] * 5])
+    X, _ = simulate_counts(truth, 150, random_state=0)
+    found = compare_components(X, "bmm", [1, 2], sampler="gibbs", evidence=False, draws=300, tune=100)
+    assert [found.best(criterion) for criterion in ("bic", "elpd", "chib")] == [2, 2, 2]
+    assert [row["n_bad_k"] for row in found.table] == [0, 0]
+
+
+def test_bad_input_is_named_before_any_work(data):
+    with pytest.raises(ValueError, match="sampler must be one of nuts, gibbs"):
+        compare_components(data, "gmm", sampler="hmc")
+    with pytest.raises(ValueError, match="n_components"):
+        compare_components(data, "gmm", [])
+    with pytest.raises(ValueError, match="particles"):
+        compare_components(data, "gmm", particles=0)
+    with_gaps = data.copy()
+    with_gaps[0, 0] = np.nan
+    with pytest.raises(ValueError, match="take 'nuts'"):
+        compare_components(with_gaps, "gmm", sampler="gibbs")
+    with pytest.raises(ValueError, match="concentrations"):
+        sweep(data, "gmm", 3, [0.0])
+    with pytest.raises(ValueError, match="missing"):
+        sweep(with_gaps, "gmm", 3)
+
+
+def test_occupied_components_have_their_exact_posterior():
+    X = np.array([[0, 0, 0], [0, 0, 1], [1, 1, 0], [1, 1, 1], [1, 0, 1], [0, 0, 0]])
+    prior = BMMPrior(0.4, 1.0, 1.0)
+    exact = exact_posterior(X, 3, prior).n_occupied
+    z = gibbs(X, 3, prior, draws=2000, chains=10, random_state=0)["z"]
+    of_chains = np.array([n_occupied(each, 3) for each in z])
+    error = of_chains.std(axis=0, ddof=1) / np.sqrt(10)
+    np.testing.assert_array_less(np.abs(of_chains.mean(axis=0) - exact), 5 * error + 1e-12)  # t with 9 degrees
+
+
+def test_a_sparse_prior_empties_components_and_a_strong_one_levels_them(data):
+    found = sweep(data[:, :1], "gmm", 3, [0.01, 10_000.0], draws=100, tune=200, n_init=3)
+    assert found.n_mean_field.tolist() == [2, 3]
+    assert found.n_occupied[0, 2:].sum() > 0.95
+    assert found.n_occupied[0, 2] > 0.5
+    np.testing.assert_allclose(found.weights[1], 1 / 3, atol=0.02)  # sd of a weight is 0.002
+    np.testing.assert_allclose(found.mean_field_weights[0, :2], [0.6, 0.4], atol=0.15)  # four sd of the share
+    assert len(found.plot().axes) == 3
+    assert "10000" in repr(found)

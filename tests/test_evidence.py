@@ -1,0 +1,84 @@
+"""The evidence by SMC and by Chib's identity is that of enumeration, every labelling counted."""
+
+import numpy as np
+import pytest
+from random_mixtures import random_gmm_prior
+
+from comparisons.evidence import chib_evidence, combined
+from comparisons.exact import exact_posterior, log_joint_of_labels
+from comparisons.smc import smc_evidence
+from em.gibbs import gibbs
+from models.bmm import BMMPrior
+from models.bmm import build_marginal_model as build_counts
+from models.gmm import GMMPrior, build_marginal_model
+from models.gmm.structures import COVARIANCE_TYPES
+
+PROMISED = 0.1  # nats
+LINE = np.array([[-2.3], [-1.9], [-1.2], [-0.3], [0.1], [1.1], [1.8], [2.2], [2.9]])
+ANSWERS = np.array([[0, 0, 1], [0, 0, 0], [1, 1, 1], [1, 1, 0], [1, 1, 1], [0, 1, 0], [1, 0, 1], [0, 0, 0]])
+
+
+def line_prior():
+    return GMMPrior(2.0, [0.0], 0.1, 4.0, [[2.0]])
+
+
+@pytest.mark.parametrize("K", [2, 3])
+def test_chibs_identity_is_exact_within_its_error_on_a_gaussian_mixture(K):
+    found = chib_evidence(LINE, gibbs(LINE, K, line_prior(), random_state=0), line_prior())
+    exact = exact_posterior(LINE, K, line_prior()).log_evidence
+    assert abs(found.log_evidence - exact) < min(5 * found.standard_error, PROMISED)
+    assert len(found.runs) == 4
+
+
+def test_chibs_identity_is_exact_within_its_error_on_counts():
+    prior = BMMPrior(1.5, 2.0, 1.0)
+    X = ANSWERS * 2.0
+    X[0, 0] = np.nan
+    draws = gibbs(X, 2, prior, n_trials=3, random_state=0)
+    found, exact = chib_evidence(X, draws, prior, n_trials=3), exact_posterior(X, 2, prior, n_trials=3)
+    assert abs(found.log_evidence - exact.log_evidence) < min(5 * found.standard_error, PROMISED)
+
+
+def test_a_sampler_stuck_in_one_labelling_loses_nothing():
+    X = np.concatenate([np.linspace(-21, -19, 4), np.linspace(19, 21, 5)])[:, None]
+    prior = GMMPrior(2.0, [0.0], 0.01, 4.0, [[2.0]])
+    draws = gibbs(X, 2, prior, starts=[[0] * 4 + [1] * 5] * 4, random_state=0)
+    assert np.ptp(draws["z"], axis=(0, 1)).max() == 0
+    found = chib_evidence(X, draws, prior).log_evidence
+    assert found == pytest.approx(exact_posterior(X, 2, prior).log_evidence, abs=1e-6)  # half of it has one labelling
+
+
+@pytest.mark.parametrize("kind", COVARIANCE_TYPES)
+def test_the_joint_density_of_data_and_labels_adds_up_to_the_evidence(kind):
+    rng = np.random.default_rng(0)
+    X, prior = rng.normal(size=(5, 2)), random_gmm_prior(2, 2, rng, kind)
+    z = np.array(list(np.ndindex(*[2] * 5)))
+    total = np.logaddexp.reduce(log_joint_of_labels(X, z, 2, prior))
+    assert total == pytest.approx(exact_posterior(X, 2, prior).log_evidence, abs=1e-10)
+
+
+def test_smc_on_a_gaussian_mixture_is_within_a_tenth_of_a_nat():
+    model, exact = build_marginal_model(LINE, 2, line_prior()), exact_posterior(LINE, 2, line_prior())
+    shares = []
+    found = smc_evidence(model, draws=1000, chains=4, seed=1, progress=shares.append)
+    assert abs(found.log_evidence - exact.log_evidence) < PROMISED
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+
+
+def test_smc_on_answers_is_within_a_tenth_of_a_nat():
+    prior = BMMPrior(1.0, 1.0, 1.0)
+    found = smc_evidence(build_counts(ANSWERS, 2, prior), draws=1000, chains=4, seed=1)
+    assert abs(found.log_evidence - exact_posterior(ANSWERS, 2, prior).log_evidence) < PROMISED
+
+
+def test_runs_are_averaged_on_the_scale_of_probabilities():
+    found = combined(np.log([1.0, 3.0]))
+    assert found.log_evidence == pytest.approx(np.log(2))
+    assert found.standard_error == pytest.approx(np.sqrt(2) / 2 / np.sqrt(2))  # relative
+
+
+def test_a_prior_that_tells_components_apart_is_refused():
+    draws = gibbs(LINE, 2, line_prior(), draws=5, random_state=0)
+    with pytest.raises(ValueError, match="alike"):
+        chib_evidence(LINE, draws, GMMPrior([1.0, 2.0], [0.0], 0.1, 4.0, [[2.0]]))

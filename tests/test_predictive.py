@@ -1,0 +1,152 @@
+"""Responsibilities, co-clustering and predictive checks of draws: against enumeration, and on models that are wrong."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from random_mixtures import random_gmm
+
+import comparisons.predictive
+import comparisons.responsibilities
+from comparisons import align, log_joint
+from comparisons.exact import exact_posterior
+from comparisons.gibbs import as_datatree
+from comparisons.predictive import co_clustering, posterior_responsibilities, predictive_check
+from em import gmm
+from em.gibbs import gibbs
+from models.bmm import BMMParameters, BMMPrior
+from models.bmm import simulate as simulate_counts
+from models.gmm import GMMParameters, GMMPrior, simulate
+
+CASES = {
+    "gmm": (np.array([[-2.1], [-1.4], [-0.2], [0.4], [1.9], [2.6]]), GMMPrior(1.5, [0.0], 0.3, 4.0, [[1.5]])),
+    "bmm": (np.array([[0, 0, 0], [0, 0, 1], [1, 1, 0], [1, 1, 1], [1, 0, 1]]), BMMPrior(1.0, 0.5, 0.5)),
+}
+
+
+def fixed(parameters, draws=400):
+    """Return draws that are all the same."""
+    dims = {"weights": ("component",), "probs": ("component", "feature"), "means": ("component", "feature")}
+    dims["covariances"] = ("component", "feature", "feature_bis")
+    return xr.Dataset(
+        {name: (("chain", "draw", *dims[name]), np.stack([a] * draws)[None]) for name, a in parameters.arrays().items()}
+    )
+
+
+@pytest.mark.parametrize("family", CASES)
+def test_co_clustering_is_that_of_enumeration_within_monte_carlo_error(family):
+    X, prior = CASES[family]
+    draws = as_datatree(gibbs(X, 2, prior, draws=1500, chains=8, random_state=0), prior)
+    exact, joint = exact_posterior(X, 2, prior).co_clustering, log_joint(X, family)
+    of_chains = np.array([co_clustering(draws.isel(chain=[c]), joint) for c in range(8)])
+    error = of_chains.std(axis=0, ddof=1) / np.sqrt(8)
+    np.testing.assert_array_less(np.abs(of_chains.mean(axis=0) - exact), 5 * error + 1e-12)  # t with 7 degrees
+    np.testing.assert_allclose(co_clustering(draws, joint), of_chains.mean(axis=0), rtol=1e-10)
+
+
+@pytest.mark.parametrize("cells", [3, 50, 2**21])
+def test_blocks_of_draws_and_rows_change_nothing(cells, monkeypatch):
+    X, prior = CASES["gmm"]
+    draws = as_datatree(gibbs(X, 2, prior, draws=20, chains=2, random_state=0), prior)
+    p = np.array(
+        [
+            gmm.e_step(X, gmm_of(draws, c, s))[0]  # one E-step after the other
+            for c in range(2)
+            for s in range(20)
+        ]
+    )
+    together = np.einsum("sik,sjk->ij", p, p) / len(p)
+    np.fill_diagonal(together, 1)
+    for module in (comparisons.predictive, comparisons.responsibilities):
+        monkeypatch.setattr(module, "BLOCK_CELLS", cells)
+    joint = log_joint(X, "gmm")
+    np.testing.assert_allclose(co_clustering(draws, joint), together, rtol=1e-10)
+    np.testing.assert_allclose(posterior_responsibilities(draws, joint), p.mean(axis=0), rtol=1e-10)
+    some = np.array([4, 0, 4])
+    np.testing.assert_allclose(co_clustering(draws, joint, rows=some), together[np.ix_(some, some)], rtol=1e-10)
+
+
+def gmm_of(draws, c, s):
+    names = ("weights", "means", "covariances")
+    return GMMParameters(**{name: draws["posterior"][name].to_numpy()[c, s] for name in names})
+
+
+def test_responsibilities_of_aligned_draws_know_the_planted_labels():
+    truth = GMMParameters([0.4, 0.6], [[-5.0], [5.0]], [[[1.0]], [[2.0]]])
+    X, z = simulate(truth, 60, random_state=0)
+    prior = GMMPrior.weakly_informative(X, 2)
+    draws = as_datatree(gibbs(X, 2, prior, draws=100, random_state=1), prior)
+    aligned = align(draws, reference=truth)
+    np.testing.assert_array_equal(posterior_responsibilities(aligned, log_joint(X, "gmm")).argmax(axis=1), z)
+
+
+def test_replicates_have_the_moments_of_the_mixture():
+    parameters, n, R = random_gmm(2, 2, np.random.default_rng(1)), 50, 400
+    X, _ = simulate(parameters, n, random_state=0)
+    found = predictive_check(X, fixed(parameters), "gmm", n_replicates=R, random_state=0)
+    of = dict(zip(found.names, found.replicated.T, strict=True))
+    mean = parameters.weights @ parameters.means
+    gaps = parameters.means - mean
+    second = parameters.covariances + gaps[:, :, None] * gaps[:, None]
+    covariance = np.tensordot(parameters.weights, second, 1)
+    for d in range(2):
+        error = of[f"mean[{d}]"].std() / np.sqrt(R)
+        assert abs(of[f"mean[{d}]"].mean() - mean[d]) < 4 * error
+        error = of[f"variance[{d}]"].std() / np.sqrt(R)
+        assert abs(of[f"variance[{d}]"].mean() - covariance[d, d] * (1 - 1 / n)) < 4 * error
+    assert found.suspects == ()
+
+
+def test_p_values_of_true_parameters_are_uniform_and_ties_count_half():
+    parameters, p = BMMParameters([0.3, 0.7], [[0.2, 0.9, 0.5], [0.8, 0.4, 0.5]]), []
+    for seed in range(60):
+        X, _ = simulate_counts(parameters, 40, random_state=seed)
+        p.append(predictive_check(X, fixed(parameters), "bmm", n_replicates=40, random_state=seed).p_values)
+    p = np.array(p)
+    assert p.shape == (60, 7)
+    assert np.abs(p.mean(axis=0) - 0.5).max() < 4 * np.sqrt(1 / 12 / 60)  # sd of a uniform, 60 of them
+    assert p.std(axis=0).min() > 0.2
+
+
+def test_pairs_that_go_together_contradict_a_single_component():
+    X, _ = simulate_counts(BMMParameters([0.5, 0.5], [[0.1] * 4, [0.9] * 4]), 200, random_state=0)
+    for K, surprising in [(1, True), (2, False)]:
+        prior = BMMPrior(1.0, 1.0, 1.0)
+        draws = as_datatree(gibbs(X, K, prior, draws=100, chains=2, random_state=0), prior)
+        found = predictive_check(X, draws, "bmm", n_replicates=300, random_state=0)
+        assert ("both[0, 1]" in found.suspects) == surprising
+        assert "mean[0]" not in found.suspects
+    assert "statistics" in repr(found)
+
+
+def test_missing_cells_are_missing_in_replicates():
+    parameters = random_gmm(2, 2, np.random.default_rng(1))
+    X, _ = simulate(parameters, 50, random_state=0)
+    X[::3, 0] = np.nan
+    found = predictive_check(X, fixed(parameters), "gmm", n_replicates=50, random_state=0)
+    assert np.isfinite(found.replicated).all()
+    assert found.observed[0] == pytest.approx(np.nanmean(X[:, 0]))
+
+
+def test_the_figure_shows_every_statistic():
+    parameters = random_gmm(1, 2, np.random.default_rng(1))
+    X, _ = simulate(parameters, 30, random_state=0)
+    ax = predictive_check(X, fixed(parameters), "gmm", n_replicates=20, random_state=0).plot()
+    assert len(ax.get_yticklabels()) == 11
+
+
+def test_bad_input_is_named():
+    X, prior = CASES["gmm"]
+    draws = as_datatree(gibbs(X, 2, prior, draws=5, chains=1, random_state=0), prior)
+    joint = log_joint(X, "gmm")
+    for rows in ([6], [0.5], [[0]], []):
+        with pytest.raises(ValueError, match="rows must"):
+            co_clustering(draws, joint, rows=rows)
+    many = log_joint(np.zeros((5001, 1)), "gmm")
+    with pytest.raises(ValueError, match="5000"):
+        co_clustering(draws, many)
+    with pytest.raises(ValueError, match="X must have 1 columns"):
+        predictive_check(np.zeros((3, 2)), draws, "gmm")
+    with pytest.raises(ValueError, match="'probs'"):
+        predictive_check(CASES["bmm"][0], draws, "bmm")
+    with pytest.raises(ValueError, match="n_replicates"):
+        predictive_check(X, draws, "gmm", n_replicates=0)
