@@ -4,7 +4,8 @@ With more components than the data need, a Dirichlet concentration well below 1 
 Mengersen 2011: below half the number of parameters of a component), and a large one gives every component its equal
 share. A component is occupied in a draw of labels z if a sample has its label; Gibbs draws of z give the posterior of
 the number of occupied components. Mean field has one answer: a component counts where its expected number of samples
-is at least 1/2.
+is at least 1/2. Where the concentration is small the Gibbs sampler rarely fills an empty component again: the table's
+probabilities are then rough, and longer or more chains are needed for more.
 
 From the command line: ``python -m comparisons.concentration --data faithful --components 6``.
 

@@ -76,6 +76,7 @@ def save_posterior(comparison: Any, folder: str | Path) -> Path:
     folder = check_writable(folder)
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as partial:
         _write_posterior(comparison, Path(partial) / "posterior.nc")
+        (folder / "comparison.json").unlink(missing_ok=True)  # an earlier run's, of other draws
         os.replace(Path(partial) / "posterior.nc", folder / "posterior.nc")
     return folder / "posterior.nc"
 

@@ -124,8 +124,7 @@ class _Population:
 
     def log_densities(self, flat: Array) -> tuple[Array, Array]:
         """Return log prior and log-likelihood of vectors (S, p), each (S,); NaN becomes impossible."""
-        found = (np.nan_to_num(np.asarray(part), nan=-np.inf, neginf=-np.inf) for part in self._both(flat))
-        log_prior, log_likelihood = found
+        log_prior, log_likelihood = (np.where(np.asarray(part) < np.inf, part, -np.inf) for part in self._both(flat))
         return log_prior, log_likelihood
 
     def draw(self, draws: int) -> dict[str, list[Array]]:

@@ -1,5 +1,8 @@
 """Numbers of components compared: on data whose number is known, and under sparse priors."""
 
+import doctest
+import importlib
+
 import numpy as np
 import pytest
 from scipy.stats import norm
@@ -78,6 +81,13 @@ def test_two_classes_of_answers_are_found():
     found = compare_components(X, "bmm", [1, 2], sampler="gibbs", evidence=False, draws=300, tune=100)
     assert [found.best(criterion) for criterion in ("bic", "elpd", "chib")] == [2, 2, 2]
     assert [row["n_bad_k"] for row in found.table] == [0, 0]
+
+
+@pytest.mark.parametrize("name", ["components", "concentration", "evidence", "predictive"])
+def test_examples_in_docstrings_are_true(name):
+    result = doctest.testmod(importlib.import_module(f"comparisons.{name}"))
+    assert result.failed == 0
+    assert result.attempted > 0
 
 
 def test_bad_input_is_named_before_any_work(data):
