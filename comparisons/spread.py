@@ -25,6 +25,8 @@ from comparisons.result import Comparison
 from em import NoMaximumWarning, NotIdentifiableWarning
 from em.status import NotConvergedWarning
 from em.variational import variational
+from models.bmm import BMMPrior
+from models.gmm import GMMPrior
 from models.validation import Array
 
 METHODS = {"mle": "MLE", "laplace": "Laplace", "mean_field": "mean field", "advi": "ADVI"}
@@ -47,7 +49,8 @@ def spreads_of(found: Comparison, map_parameters: Any, advi: dict[str, Array] | 
     tables: dict[str, Table] = {"laplace": _information(found, found.prior, map_parameters)}
     if found.has_maximum and found.identified:
         tables["mle"] = _information(found, None, found.mle.parameters_)
-    if found.family.name != "gmm" or not found.n_missing:
+    conjugate = isinstance(found.prior, GMMPrior | BMMPrior)
+    if conjugate and (found.family.name != "gmm" or not found.n_missing):
         tables["mean_field"] = _mean_field(found, map_parameters)
     if advi is not None:
         order = order_of({name: array.mean(axis=0) for name, array in advi.items()}, found.posterior)

@@ -57,7 +57,7 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
         Number of restarts that are run to the end; the best one is kept.
     n_starts : int or None, default None
         Number of starts that a short run of 10 iterations tries, of which the best ``n_init`` are run to the end;
-        None tries no more than are run.
+        None tries no more than are run. Neither number counts where ``init`` gives one start.
     init : str, BMMParameters or array_like of int, default "k-means++"
         "k-means++", "kmeans" or "random" (see :mod:`em.starts`), or one start: parameters, or labels (n,) for a first
         M-step.

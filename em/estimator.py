@@ -162,8 +162,10 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
 
     def _expected_passes(self) -> int:
         """Return a guess of how many passes over the data a fit makes."""
-        n_runs = self.n_init if isinstance(self.init, str) else 1
-        return n_runs * min(self.max_iter, TYPICAL_RUN)
+        if not isinstance(self.init, str):
+            return min(self.max_iter, TYPICAL_RUN)
+        n_short = 0 if self.n_starts in (None, self.n_init) else self.n_starts
+        return n_short * min(self.max_iter, SHORT_RUN) + self.n_init * min(self.max_iter, TYPICAL_RUN)
 
     def fit_predict(self, X: ArrayLike, y: Any = None) -> np.ndarray:
         """Fit the mixture and return the most probable label of each sample, shape (n,)."""
