@@ -15,7 +15,7 @@ odds of probs), and proposals out of order are refused. The answer is the eviden
 :mod:`comparisons.exact` has it.
 
 With vague priors and more than some ten parameters 1000 particles are few: on faithful, K = 3, four runs of them
-scatter by nats (-1170.4 with a standard error of 1.0, where Chib's identity has -1168.8 with 0.1). Read the standard error.
+scatter by nats (-1170.4 with a standard error of 1.0; by Chib's identity -1168.8 with 0.1). Read the standard error.
 
 References
 ----------
