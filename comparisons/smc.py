@@ -14,6 +14,9 @@ and SMC runs on the folded space, where each mode is there once: prior draws are
 odds of probs), and proposals out of order are refused. The answer is the evidence of the exchangeable model, as
 :mod:`comparisons.exact` has it.
 
+With vague priors and more than some ten parameters 1000 particles are few: on faithful, K = 3, four runs of them
+scatter by nats (-1170.4 with a standard error of 1.0; by Chib's identity -1168.8 with 0.1). Read the standard error.
+
 References
 ----------
 Del Moral, Doucet & Jasra (2006), Sequential Monte Carlo samplers, JRSS B 68, 411-436.
