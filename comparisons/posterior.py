@@ -111,7 +111,8 @@ class UnconstrainedDensity:
 
     def constrain(self, flat: Array) -> Point:
         """Return the declared quantities, each (S, ...), of unconstrained vectors (S, p)."""
-        parts = [part.reshape(-1, *shape) for part, shape in zip(_split(flat, self.shapes), self.shapes, strict=True)]
+        n = len(flat)
+        parts = [part.reshape(n, *shape) for part, shape in zip(_split(flat, self.shapes), self.shapes, strict=True)]
         return dict(zip(self.names, self._constrain(*parts), strict=True))
 
     def value_and_gradient(self, flat: Array) -> tuple[float, Array]:

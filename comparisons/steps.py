@@ -201,7 +201,9 @@ class Steps:
             )
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", NotIdentifiableWarning)
-                restart = estimator.fit(self.X).parameters_
+                warnings.simplefilter("ignore", NoMaximumWarning)
+                fit = estimator.fit(self.X)
+            restart = found.map.parameters_ if fit.collapsed_ else fit.parameters_
             starts.append(self._inside(restart.permute(rng.permutation(self.K))))
         return starts
 

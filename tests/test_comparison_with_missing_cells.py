@@ -14,9 +14,9 @@ from em import BinomialMixtureEM
 FILES = {"comparison.json", "data.png", "objective.png", "posterior.png", "responsibilities.png", "posterior.nc"}
 
 
-def draws_around(model, mode, *, draws, chains, **settings):
-    """Return what `comparisons.posterior.sample` returns, of draws about the mode."""
-    rng, shape = np.random.default_rng(0), (chains, draws)
+def draws_around(model, starts, *, draws, chains, **settings):
+    """Return what `comparisons.posterior.sample` returns, of draws about the first start."""
+    mode, rng, shape = starts[0], np.random.default_rng(0), (chains, draws)
     size = {"weights": (*shape, 2), "means": (*shape, 2, 2), "covariances": (*shape, 2, 1, 1)}
     change = {name: np.exp(0.03 * rng.normal(size=size[name])) for name in mode}
     values = {name: mode[name] * change[name] for name in mode}
