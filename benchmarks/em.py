@@ -36,7 +36,7 @@ def main(
     console.width = max(console.width, 120)
     cases = [case for case in (QUICK if quick else CASES) if only in ("", "passes") or only in str(case)]
     parts: dict[str, Callable[[], Table]] = {
-        "optimum": lambda: optimum.table(quick, threads, repeats),
+        "optimum": lambda: optimum.table(quick, threads, repeats, console),
         "memmap": lambda: memmap.table(quick),
         "digits": lambda: digits.table(quick),
     }

@@ -15,6 +15,7 @@ from dataclasses import astuple, replace
 from typing import Any
 
 import numpy as np
+from rich.console import Console
 from rich.table import Table
 
 import em.fused
@@ -36,8 +37,8 @@ REACHED = 1e-8
 TOLS = [10.0**-power for power in range(16)]
 
 
-def table(quick: bool, threads: int, repeats: int) -> Table:
-    """Measure each case in a process of its own."""
+def table(quick: bool, threads: int, repeats: int, console: Console) -> Table:
+    """Measure each case in a process of its own; its line is printed as it comes, for scikit-learn takes minutes."""
     found = Table(title=f"To within {REACHED:g} of the best objective, relative, where clusters overlap")
     found.add_column("case (n, D, K)")
     for heading in [
@@ -60,7 +61,9 @@ def table(quick: bool, threads: int, repeats: int) -> Table:
         steps = [str(m["plain"]), *fewer]
         rival = [f"{m['tol']:g}", str(m["passes"]), f"{np.median(theirs):.3f}", f"{np.median(ours):.4f}"]
         ratio = f"{np.median(faster):.0f} ({faster.min():.0f}-{faster.max():.0f})"
-        found.add_row(str(case), *steps, *rival, ratio)
+        line = [str(case), *steps, *rival, ratio]
+        console.print("  ".join(line), style="dim")
+        found.add_row(*line)
     return found
 
 
