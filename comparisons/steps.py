@@ -189,16 +189,15 @@ class Steps:
             found.truth = found.truth.permute(order_of(found.truth, found.posterior))
 
     def _starts(self) -> list[dict[str, Array]]:
-        """Return where each chain starts: MAP of one EM restart of its own, with labels in random order, or MAP."""
+        """Return where each chain starts: MAP-EM from restarts of its own, with labels in random order, or MAP."""
         found, settings = self.found, self.found.settings
         if settings["starts"] == "single":
             return [self._inside(found.map.parameters_)] * settings["chains"]
         rng = np.random.default_rng(settings["random_state"])
         starts = []
         for seed in rng.integers(2**32, size=settings["chains"]):
-            estimator = self.family.estimator(
-                n_components=self.K, prior=found.prior, n_init=1, max_iter=100_000, random_state=int(seed)
-            )
+            settings_of_em = {"n_init": settings["n_init"], "max_iter": 100_000, "random_state": int(seed)}
+            estimator = self.family.estimator(n_components=self.K, prior=found.prior, **settings_of_em)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", NotIdentifiableWarning)
                 warnings.simplefilter("ignore", NoMaximumWarning)
