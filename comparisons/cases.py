@@ -57,7 +57,7 @@ STANDARD = {
     "bmm": (
         Case("lsat7", 2),
         Case("lsat7-missing", 2),
-        Case("saxony", 2),
+        Case("saxony", 2, draws=4000),
         Case("binary-vectors", 2, regular=True),
         Case("coins-ten-flips", 2, regular=True),
         Case("coins", 2, verdict="not identified"),
