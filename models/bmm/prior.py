@@ -7,7 +7,7 @@ from scipy.special import betaln, gammaln, xlog1py, xlogy
 
 from models.bmm.parameters import BMMParameters
 from models.one_line import one_line
-from models.validation import Array, number_or_vector
+from models.validation import Array, number_or_vector, positive
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +52,7 @@ class BMMPrior:
 
     def __post_init__(self) -> None:
         for name in ("concentration", "successes", "failures"):
-            array = number_or_vector(name, getattr(self, name))
-            if not (array > 0).all():
-                raise ValueError(f"{name} must be positive, got {array}")
-            object.__setattr__(self, name, array)
+            object.__setattr__(self, name, positive(name, number_or_vector(name, getattr(self, name))))
 
     def check_fits(self, n_components: int, n_features: int) -> None:
         """Raise a ValueError unless the prior is one for K components and D features."""

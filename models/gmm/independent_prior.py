@@ -12,7 +12,15 @@ from models.gmm.parameters import GMMParameters
 from models.gmm.prior import GaussianPrior, GMMPrior
 from models.gmm.structures import check_covariance_type
 from models.one_line import one_line
-from models.validation import Array, count_at_least_one, frozen_array, number_above, number_or_vector, real_numbers
+from models.validation import (
+    Array,
+    count_at_least_one,
+    frozen_array,
+    number_above,
+    number_or_vector,
+    positive,
+    real_numbers,
+)
 
 SCALES = ("half-normal", "inverse-gamma")
 
@@ -96,10 +104,10 @@ class GMMIndependentPrior(GaussianPrior):
         mean = frozen_array("mean", self.mean, (None,))
         size = () if check_covariance_type(self.covariance_type) == "spherical" else mean.shape
         checked = {
-            "concentration": _positive("concentration", number_or_vector("concentration", self.concentration)),
+            "concentration": positive("concentration", number_or_vector("concentration", self.concentration)),
             "mean": mean,
-            "mean_sd": _positive("mean_sd", _one_for_each("mean_sd", self.mean_sd, mean.shape)),
-            "scale": _positive("scale", _one_for_each("scale", self.scale, size)),
+            "mean_sd": positive("mean_sd", _one_for_each("mean_sd", self.mean_sd, mean.shape)),
+            "scale": positive("scale", _one_for_each("scale", self.scale, size)),
             "correlation_shape": number_above("correlation_shape", self.correlation_shape, 0),
         }
         if self.variance_shape is not None:
@@ -213,9 +221,3 @@ def _one_for_each(name: str, values: ArrayLike, shape: tuple[int, ...]) -> Array
     """Return ``values`` in this shape; a number stands for as many alike."""
     given = number_or_vector(name, values) if real_numbers(name, values).ndim == 0 else values
     return frozen_array(name, np.full(shape, given) if np.ndim(given) == 0 else given, shape)
-
-
-def _positive(name: str, values: Array) -> Array:
-    if not (values > 0).all():
-        raise ValueError(f"{name} must be positive, got {values}")
-    return values

@@ -19,6 +19,7 @@ from models.validation import (
     frozen_array,
     number_above,
     number_or_vector,
+    positive,
     positive_definite,
 )
 
@@ -124,16 +125,14 @@ class GMMPrior(GaussianPrior):
     __repr__ = one_line
 
     def __post_init__(self) -> None:
-        concentration = number_or_vector("concentration", self.concentration)
-        if not (concentration > 0).all():
-            raise ValueError(f"concentration must be positive, got {concentration}")
+        concentration = positive("concentration", number_or_vector("concentration", self.concentration))
         mean = frozen_array("mean", self.mean, (None,))
         kind, D = check_covariance_type(self.covariance_type), len(mean)
         scale = frozen_array("scale", self.scale, scale_shape(kind, D))
         if scale.ndim == 2:
             positive_definite("scale", scale)
-        elif not (scale > 0).all():
-            raise ValueError(f"scale must be positive, got {scale}")
+        else:
+            positive("scale", scale)
         least = D - 1 if scale.ndim == 2 else 0
         checked = {
             "concentration": concentration,
