@@ -26,7 +26,7 @@ from em.bound import normalise
 from em.kmeans import kmeans_plusplus, nearest
 from em.progress import track
 from models.bmm import BMMPrior
-from models.bmm.counts import count_matrix
+from models.bmm.counts import count_matrix, is_bernoulli
 from models.gmm import GMMPrior
 from models.gmm.structures import full_matrices
 from models.validation import Array, count_at_least_one, data_matrix, real_numbers
@@ -87,7 +87,8 @@ def gibbs(
     >>> found["means"].shape, found["z"].shape
     ((4, 200, 2, 1), (4, 200, 50))
     """
-    K, family = count_at_least_one("n_components", n_components), _family(X, prior, n_trials)
+    K = count_at_least_one("n_components", n_components)
+    family = family_of_prior(X, prior, n_trials, GaussianGibbs, CountGibbs)
     family.check_fits(K)
     draws, tune, chains = (
         count_at_least_one("draws", draws),
@@ -212,12 +213,15 @@ def _scatter(gap: Array, r: Array, covariance_type: str) -> Array:
             return squares if covariance_type == "diag" else squares.sum(axis=-1)
 
 
-def _family(X: ArrayLike, prior: GMMPrior | BMMPrior, n_trials: ArrayLike) -> GaussianGibbs | CountGibbs:
+def family_of_prior(X: ArrayLike, prior: GMMPrior | BMMPrior, n_trials: ArrayLike, gaussian: Any, counts: Any) -> Any:
+    """Return ``gaussian(X, prior)`` or ``counts(X, n_trials, prior)``, as the conjugate prior says, of checked data."""
     if isinstance(prior, GMMPrior):
-        return GaussianGibbs(data_matrix(X), prior)
+        if not is_bernoulli(n_trials):
+            raise ValueError(f"n_trials must be left at 1 under a GMMPrior, whose data are no counts, got {n_trials!r}")
+        return gaussian(data_matrix(X), prior)
     if not isinstance(prior, BMMPrior):
         raise ValueError(f"prior must be a GMMPrior or a BMMPrior, got {type(prior).__name__}: it must be conjugate")
-    return CountGibbs(*count_matrix(data_matrix(X, missing=True), n_trials), prior)
+    return counts(*count_matrix(data_matrix(X, missing=True), n_trials), prior)
 
 
 def _check_starts(starts: ArrayLike, shape: tuple[int, int], n_components: int) -> np.ndarray:

@@ -44,16 +44,15 @@ from em.dirichlet import mean_log_weights
 from em.engine import Problem, run_em, sum_over_blocks
 from em.estimator import TYPICAL_RUN
 from em.fused import gaussian_pass
-from em.gibbs import one_hot, start_labels
+from em.gibbs import family_of_prior, one_hot, start_labels
 from em.gmm import GaussianStatistics, log_joint, sufficient_statistics
 from em.gmm_conjugate import SQUARES, GaussianPosterior
 from em.status import NotConvergedWarning
 from models.bmm import BMMPrior
-from models.bmm.counts import count_matrix
 from models.gmm import GMMParameters, GMMPrior
 from models.gmm.structures import covariances_shape
 from models.one_line import one_line
-from models.validation import Array, count_at_least_one, data_matrix, number_above
+from models.validation import Array, count_at_least_one, number_above
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +107,7 @@ class VariationalPosterior:
         n_trials : int or array_like, shape (D,) or (n, D)
             Number of trials of each cell, for counts.
         """
-        family, D = _family(X, self._family.prior, n_trials), self._family.X.shape[1]
+        family, D = family_of_prior(X, self._family.prior, n_trials, _Gaussian, _Counts), self._family.X.shape[1]
         if family.X.shape[1] != D:
             raise ValueError(f"X must have {D} columns like the samples fitted, got {family.X.shape[1]}")
         return normalise(family.expected_log_joint(self.distribution))[0]
@@ -173,7 +172,8 @@ def variational(
     >>> np.sort(variational(X, 4, prior, n_init=2, random_state=0).mean["weights"]).round(2)  # two are emptied
     array([0. , 0. , 0.4, 0.6])
     """
-    K, family = count_at_least_one("n_components", n_components), _family(X, prior, n_trials)
+    K = count_at_least_one("n_components", n_components)
+    family = family_of_prior(X, prior, n_trials, _Gaussian, _Counts)
     family.check_fits(K)
     n = len(family.X)
     for name, value in {"n_init": n_init, "max_iter": max_iter}.items():
@@ -303,11 +303,3 @@ def _check_init(init: ArrayLike, n: int, K: int) -> Array:
     if r.shape != (n, K):
         raise ValueError(f"init must be responsibilities of shape {(n, K)}, got {r.shape}")
     return r
-
-
-def _family(X: ArrayLike, prior: GMMPrior | BMMPrior, n_trials: ArrayLike) -> Any:
-    if isinstance(prior, GMMPrior):
-        return _Gaussian(data_matrix(X), prior)
-    if not isinstance(prior, BMMPrior):
-        raise ValueError(f"prior must be a GMMPrior or a BMMPrior, got {type(prior).__name__}: it must be conjugate")
-    return _Counts(*count_matrix(data_matrix(X, missing=True), n_trials), prior)

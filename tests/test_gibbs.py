@@ -253,6 +253,7 @@ def test_bad_input_is_named():
         (([[np.nan]], 2, prior), {}, "X must be finite, got NaN"),
         ((X, 0, prior), {}, "n_components must be a whole number of at least 1, got 0"),
         ((X, 2, None), {}, "prior must be a GMMPrior or a BMMPrior, got NoneType"),
+        ((X, 2, prior), {"n_trials": 3}, "n_trials must be left at 1 under a GMMPrior"),
         ((np.zeros((4, 2)), 2, prior), {}, r"prior.mean must have shape \(2,\)"),
         ((X + 0.5, 2, BMMPrior()), {}, "X must hold only 0 and 1"),
         ((X, 2, prior), {"draws": 0}, "draws must be a whole number of at least 1, got 0"),
