@@ -187,7 +187,7 @@ def seconds_per_gradient(n: int) -> float:
     """Return the median seconds of value and gradient of the marginal model, as NUTS takes them."""
     import time
 
-    from comparisons.posterior import UnconstrainedDensity, without_c_compiler
+    from comparisons.densities import UnconstrainedDensity, without_c_compiler
 
     case = Case("full", n, 2, 3)
     X = make_data(case)

@@ -21,7 +21,8 @@ JAX = {"nuts_sampler": "nutpie", "backend": "jax"}
 
 def ours(order: Order) -> Any:
     """Sample our marginal model by `comparisons.posterior.sample`."""
-    from comparisons.posterior import sample, without_c_compiler
+    from comparisons.densities import without_c_compiler
+    from comparisons.posterior import sample
 
     with without_c_compiler():
         model = _family(order).build_marginal_model(order["X"], order["K"], _prior(order))

@@ -95,7 +95,7 @@ def _command(family: str) -> Any:
         chains: Annotated[int, typer.Option(help="Number of chains.")] = 4,
         restarts: Annotated[int, typer.Option(help="Restarts of EM; the best one is kept.")] = 10,
         single_start: Annotated[
-            bool, typer.Option("--single-start", help="Start all chains at MAP, not each at a restart of its own.")
+            bool, typer.Option("--single-start", help="Start all chains at MAP, not each at EM's best of its own.")
         ] = False,
         seed: Annotated[int, typer.Option(help="Seed of everything random; the same seed gives the same results.")] = 0,
         advi: Annotated[bool, typer.Option("--advi", help="Run ADVI too, for the table of spreads.")] = False,

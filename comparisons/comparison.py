@@ -57,7 +57,7 @@ def compare(
     n_init : int
         Restarts of maximum likelihood.
     starts : {"restarts", "single"}
-        Where the chains start: each at the MAP of a restart of EM of its own, with labels in random order, so that
+        Where the chains start: each at MAP-EM's best of restarts of its own, with labels in random order, so that
         R-hat can tell of other modes; or all about the one MAP.
     random_state : int
         Seed; the same seed gives the same comparison.

@@ -231,7 +231,8 @@ def _row(
 
 
 def _by_nuts(found: Any, progress: Progress) -> xr.DataTree:
-    from comparisons.posterior import sample, without_c_compiler
+    from comparisons.densities import without_c_compiler
+    from comparisons.posterior import sample
 
     settings, K = found.settings, found.n_components
     fit = found.family.estimator(n_components=K, prior=found.prior, n_init=settings["n_init"], random_state=0)
@@ -244,7 +245,7 @@ def _by_nuts(found: Any, progress: Progress) -> xr.DataTree:
 
 
 def _by_smc(found: Any, particles: int, progress: Progress) -> Evidence:
-    from comparisons.posterior import without_c_compiler
+    from comparisons.densities import without_c_compiler
     from comparisons.smc import smc_evidence
 
     settings, K = found.settings, found.n_components

@@ -136,7 +136,8 @@ def print_report(comparison: Any, console: Console | None = None) -> None:
             f"{escape(fit.status_)}"
         )
     single = comparison.settings["starts"] == "single"
-    where = "all start about MAP-EM" if single else "each starts at an EM restart of its own, labels in random order"
+    apart = "each starts at EM's best of restarts of its own, labels in random order"
+    where = "all start about MAP-EM" if single else apart
     console.print(f"NUTS: {comparison.settings['chains']} chains; {where}")
     console.print(estimates_table(comparison))
     if comparison.spreads:

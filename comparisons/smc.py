@@ -31,8 +31,8 @@ import pymc as pm
 import pytensor
 from scipy.stats import rankdata
 
+from comparisons.densities import UnconstrainedDensity, without_c_compiler
 from comparisons.evidence import Evidence, combined
-from comparisons.posterior import UnconstrainedDensity, without_c_compiler
 from em.engine import one_blas_thread
 from models.validation import Array, count_at_least_one
 

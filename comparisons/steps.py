@@ -40,7 +40,7 @@ class Steps:
         with self._timed("EM"):
             self.fit()
         with self._timed("loading PyMC"):
-            from comparisons.posterior import without_c_compiler
+            from comparisons.densities import without_c_compiler
         with without_c_compiler():
             with self._timed("PyMC's densities"):
                 self.compile_densities()
@@ -89,7 +89,7 @@ class Steps:
 
     def compile_densities(self) -> None:
         """Build the PyMC models (explicit z, marginal, marginal with flat priors) and compile what is asked of them."""
-        from comparisons.posterior import JointDensity, MarginalDensity, UnconstrainedDensity
+        from comparisons.densities import JointDensity, MarginalDensity, UnconstrainedDensity
 
         prior = self.found.prior
         self.marginal = self.family.build_marginal_model(self.X, self.K, prior)
@@ -302,7 +302,7 @@ class Steps:
 
     def measure_spread(self) -> None:
         """Put the standard deviations of every method beside those of NUTS."""
-        from comparisons.posterior import advi
+        from comparisons.advi import advi
 
         found, settings = self.found, self.found.settings
         draws = None
