@@ -194,7 +194,7 @@ def prepare_case(
         tune=tune,
         chains=chains,
         n_init=restarts,
-        starts="single" if single_start else "restarts",
+        starts="single" if single_start or case.single_start else "restarts",
         random_state=seed,
         advi=advi,
         regular=case.regular and not asked,
