@@ -1,7 +1,9 @@
 """The PyMC models' densities as functions: on the declared scale, over draws, with gradients; compiled by JAX."""
 
 from collections.abc import Callable
-from typing import Any
+from copy import copy
+from functools import partial
+from typing import Any, Self
 
 import numpy as np
 import pymc as pm
@@ -86,9 +88,12 @@ class UnconstrainedDensity:
     jacobian : bool
         Whether the density is that of the unconstrained vector (True: what NUTS samples) or that of the declared
         quantities (False: what maximum likelihood and MAP are about).
+    any_data : bool, default False
+        Whether one compilation serves all data of the model's shape: :meth:`given` says which. Statistics of the data
+        are computed again in every call then.
     """
 
-    def __init__(self, model: Any, *, jacobian: bool) -> None:
+    def __init__(self, model: Any, *, jacobian: bool, any_data: bool = False) -> None:
         self.names = [rv.name for rv in model.free_RVs]
         forward = [_forward(model, rv) for rv in model.free_RVs]
         self._unconstrain = pm.compile(model.free_RVs, forward, mode="FAST_COMPILE", on_unused_input="ignore")
@@ -98,7 +103,20 @@ class UnconstrainedDensity:
         many = [pt.tensor(shape=(None, *shape), dtype="float64") for shape in self.shapes]
         constrained = vectorize_graph(declared, dict(zip(model.value_vars, many, strict=True)))
         self._constrain = pm.compile(many, constrained, mode="FAST_COMPILE")
-        self._evaluate = _value_and_gradient(model.value_vars, model.logp(jacobian=jacobian), self.shapes)
+        if not any_data:
+            self._evaluate = _value_and_gradient(model.value_vars, model.logp(jacobian=jacobian), self.shapes)
+            return
+        (x,) = model.observed_RVs
+        data, self._dtype = x.type(), x.dtype
+        (log_likelihood,) = model.replace_rvs_by_values([pm.logp(x, data).sum()])
+        log_density = model.logp(vars=model.free_RVs, jacobian=jacobian) + log_likelihood
+        self._evaluate = _value_and_gradient(model.value_vars, log_density, self.shapes, data)
+
+    def given(self, X: Array) -> Self:
+        """Return the density given other data, of a density made for ``any_data``; nothing is compiled."""
+        other = copy(self)
+        other._evaluate = partial(self._evaluate, data=np.asarray(X, dtype=self._dtype))
+        return other
 
     def unconstrain(self, point: Point) -> Array:
         """Return the unconstrained vector (p,) of a declared point."""
@@ -161,8 +179,12 @@ class UnconstrainedDensity:
         return [part.reshape(shape) for part, shape in zip(_split(flat, self.shapes), self.shapes, strict=True)]
 
 
-def _value_and_gradient(inputs: list[Any], log_density: Any, shapes: list[tuple[int, ...]]) -> Callable[[Array], Any]:
+def _value_and_gradient(
+    inputs: list[Any], log_density: Any, shapes: list[tuple[int, ...]], data: Any = None
+) -> Callable[..., Any]:
     """Compile by JAX: unconstrained vector (p,) -> gradient and, last, value, (p + 1,), in one array, in this thread.
+
+    With ``data``, a tensor in the graph, the function has it as its second argument.
 
     XLA's thread pool costs a fifth of a millisecond whenever it is asked to help; chains are parallel already. So the
     dispatch is synchronous, unless somebody used JAX before, and `pymc.sampling.jax` stays out: it makes 100 devices.
@@ -171,17 +193,20 @@ def _value_and_gradient(inputs: list[Any], log_density: Any, shapes: list[tuple[
     from pytensor.link.jax.dispatch import jax_funcify
 
     jax.config.update("jax_cpu_enable_async_dispatch", False)
-    graph = FunctionGraph(inputs, [log_density], clone=True)
+    given = [] if data is None else [data]
+    graph = FunctionGraph([*inputs, *given], [log_density], clone=True)
     get_mode("JAX").including("local_remove_check_parameter").optimizer.rewrite(graph)
     function = jax_funcify(graph)
 
-    def both(flat: Any) -> Any:
+    def both(flat: Any, **given: Any) -> Any:
         parts = [part.reshape(shape) for part, shape in zip(_split(flat, shapes), shapes, strict=True)]
-        value, gradients = jax.value_and_grad(lambda *parts: function(*parts)[0], argnums=range(len(parts)))(*parts)
+        log_density = lambda *parts: function(*parts, *given.values())[0]  # noqa: E731
+        value, gradients = jax.value_and_grad(log_density, argnums=range(len(parts)))(*parts)
         return jax.numpy.concatenate([*(gradient.ravel() for gradient in gradients), value[None]])
 
     size = int(sum(np.prod(shape) for shape in shapes))
-    return jax.jit(both).lower(np.zeros(size)).compile({"xla_cpu_multi_thread_eigen": False})
+    of_data = {} if data is None else {"data": np.zeros(data.type.shape, dtype=data.dtype)}
+    return jax.jit(both).lower(np.zeros(size), **of_data).compile({"xla_cpu_multi_thread_eigen": False})
 
 
 def _split(flat: Any, shapes: list[tuple[int, ...]]) -> list[Any]:

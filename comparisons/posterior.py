@@ -79,8 +79,6 @@ def sample(
     points = [starts] * chains if isinstance(starts, dict) else list(starts)
     if len(points) != chains:
         raise ValueError(f"starts must be one point or {chains}, one for each chain, got {len(points)}")
-    import nutpie
-
     density = UnconstrainedDensity(model, jacobian=True)
     origins = [density.unconstrain(point) for point in points]
     roots = [_inverse_root(density.information(origin)) for origin in origins]
@@ -96,15 +94,13 @@ def sample(
         return count
 
     running = [
-        nutpie.sample(
-            _whitened(density, origins[chain], roots[chain]),
+        _run_chain(
+            density,
+            origins[chain],
+            roots[chain],
             draws=draws,
             tune=tune,
-            chains=1,
-            cores=1,
             seed=int(seeds[chain]),
-            save_warmup=False,
-            progress_bar=False,
             progress_callback=counter(chain) if progress else None,
             blocking=False,
         )
@@ -145,6 +141,44 @@ def sample(
     if interrupted:
         raise Interrupted(found)
     return found
+
+
+def sample_chain(
+    density: UnconstrainedDensity, start: Point, *, draws: int, tune: int, seed: int
+) -> tuple[Point, xr.Dataset]:
+    """Draw one chain from a compiled density, as :func:`sample` does: for many posteriors, one after another.
+
+    Parameters
+    ----------
+    density : UnconstrainedDensity
+        With ``jacobian=True``; of one made for ``any_data``, what ``given`` returned.
+    start : dict
+        Declared quantities at or near a posterior mode.
+    draws, tune : int
+        Draws kept and warm-up draws.
+    seed : int
+        The same seed gives the same draws.
+
+    Returns
+    -------
+    draws : dict of ndarray, shapes (draws, ...)
+        Declared quantities by name.
+    sample_stats : Dataset, dims (chain, draw)
+        What nutpie says of each draw.
+    """
+    origin = density.unconstrain(start)
+    root = _inverse_root(density.information(origin))
+    tree = _run_chain(density, origin, root, draws=draws, tune=tune, seed=seed)
+    v = tree["posterior"]["v"].to_numpy()[0]
+    return density.constrain(origin + v @ root.T), tree["sample_stats"].to_dataset()
+
+
+def _run_chain(density: UnconstrainedDensity, origin: Array, root: Array, **settings: Any) -> Any:
+    """Run one chain on v, where u = origin + root v, in nutpie."""
+    import nutpie
+
+    fixed = {"chains": 1, "cores": 1, "save_warmup": False, "progress_bar": False}
+    return nutpie.sample(_whitened(density, origin, root), **fixed, **settings)
 
 
 def _whitened(density: UnconstrainedDensity, origin: Array, root: Array) -> Any:

@@ -1,0 +1,313 @@
+"""Simulation-based calibration: whether a sampler draws from the posterior of the model that made the data.
+
+Draw a truth θ* from the prior and data X from θ*. Then θ* is itself a draw from p(θ | X), so that among L independent
+draws θ_1, ..., θ_L of a correct sampler the rank of f(θ*, X) is uniform on 0, ..., L, whatever the function f. Over
+many simulations the ranks are tested for uniformity; whatever fails shows an error in the model's density, in the
+sampler, or in the truth's simulation. What f is taken is said in :mod:`comparisons.simulations`.
+
+Two samplers are held to this test: NUTS on the marginal PyMC model, the same path as in a comparison, compiled once
+for all simulations; and, where the prior is conjugate, the Gibbs sampler of :mod:`em.gibbs`. Beside each stand the
+coverages of its 95 % intervals and of EM's, by maximum likelihood and by Laplace's approximation at MAP: over data from
+the prior a posterior's must be 95 %, EM's is what large samples make of it.
+
+From the command line: ``python -m comparisons.calibration``.
+
+References
+----------
+Talts, Betancourt, Simpson, Vehtari & Gelman (2018), Validating Bayesian inference algorithms with simulation-based
+calibration, arXiv:1804.06788.
+Modrák, Moon, Kim, Bürkner, Huurre, Faltejsková, Gelman & Vehtari (2023), Simulation-based calibration checking for
+Bayesian computation: the choice of test quantities shapes sensitivity, Bayesian Analysis 20, 461-488.
+Säilynoja, Bürkner & Vehtari (2022), Graphical test for discrete uniformity and its applications in goodness-of-fit
+evaluation and multiple sample comparison, Statistics and Computing 32, 32: the simultaneous bands.
+"""
+
+import os
+import tempfile
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+import xarray as xr
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from comparisons.calibration_settings import BROKEN, SETTINGS
+from comparisons.command import bad_input_exits
+from comparisons.report import check_writable
+from comparisons.simulations import LEVEL, Setting, World, intervals_hit
+from comparisons.simulators import Chain, gibbs_chains, has_gibbs, runner
+from em.progress import track
+from models.validation import Array, count_at_least_one
+
+ALPHA = 0.01
+MIN_SIMULATIONS = 20
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Calibration:
+    """What came of many simulations with one sampler; printing it shows the table.
+
+    Attributes
+    ----------
+    sampler : str
+        "NUTS" or "Gibbs".
+    places : Dataset
+        Place of the truth among the draws, between 0 and 1, one variable (simulation,) for each quantity.
+    p_values : dict
+        That a correct sampler has places no more even than these, by quantity.
+    coverage : list of dict
+        One row per parameter: share of the simulations whose 95 % interval holds the truth, by posterior, MLE and
+        Laplace; None where there are no intervals.
+    ess : ndarray, shape (S,)
+        Smallest bulk effective sample size of the quantities, of each simulation; of L draws that were kept.
+    n_divergent : int
+        Divergent transitions in all simulations.
+    seconds : float
+        What it took.
+    """
+
+    sampler: str
+    places: xr.Dataset
+    p_values: dict[str, float]
+    coverage: list[dict[str, Any]]
+    ess: Array
+    n_divergent: int
+    seconds: float
+
+    @property
+    def n_simulations(self) -> int:
+        """Number of simulations S."""
+        return self.places.sizes["simulation"]
+
+    def passed(self, alpha: float = ALPHA, n_tests: int | None = None) -> bool:
+        """Whether no quantity is uneven, with a chance of at most alpha that any of ``n_tests`` is by chance.
+
+        Parameters
+        ----------
+        alpha : float, default 0.01
+            Family-wise probability of a false alarm (Bonferroni).
+        n_tests : int or None
+            Number of tests that the alarm is for; ``None`` is the number of these.
+        """
+        return min(self.p_values.values()) * (n_tests or len(self.p_values)) > alpha
+
+    def ranges(self) -> list[str]:
+        """Return the least and the largest coverage over the parameters, by posterior, MLE and Laplace, as text."""
+        told = []
+        for kind in ("posterior", "MLE", "Laplace"):
+            rates = [row[kind] for row in self.coverage if row[kind] is not None]
+            told.append(f"{min(rates):.3f}-{max(rates):.3f}" if rates else "")
+        return told
+
+    def __repr__(self) -> str:
+        """The table as plain text."""
+        rates = {row["parameter"]: row for row in self.coverage}
+        lines = [f"{'quantity':22s} {'p':>9s}   coverage: posterior    MLE  Laplace"]
+        for name, p in self.p_values.items():
+            rate = rates.get(name, {})
+            cells = ("" if rate.get(kind) is None else f"{rate[kind]:.3f}" for kind in ("posterior", "MLE", "Laplace"))
+            lines.append("{:22s} {:9.2g} {:>20s} {:>8s} {:>7s}".format(name, p, *cells).rstrip())
+        least, middle = np.min(self.ess), np.median(self.ess)
+        told = f"{self.sampler}, {self.n_simulations} simulations, {self.seconds:.0f} s; "
+        told += f"effective sample size {middle:.0f} (median), {least:.0f} (least); {self.n_divergent} divergences"
+        return "\n".join([*lines, told])
+
+    def plot(self, n_tests: int | None = None) -> Any:
+        """Draw how far the places' distribution functions are from uniform, with simultaneous bands; return the figure.
+
+        Parameters
+        ----------
+        n_tests : int or None
+            As in :meth:`passed`; the bands hold all ``n_tests`` curves with probability 0.99.
+        """
+        import arviz_plots
+
+        prob = 1 - ALPHA / (n_tests or len(self.p_values))
+        with warnings.catch_warnings():  # these places are independent, which is what the bands need
+            warnings.filterwarnings("ignore", message="Method 'envelope' will be deprecated", category=FutureWarning)
+            shown = arviz_plots.plot_ecdf_pit(
+                xr.DataTree.from_dict({"prior_sbc": self.places}),
+                sample_dims="simulation",
+                method="envelope",
+                envelope_prob=prob,
+                stats={"ecdf_pit": {"n_simulations": int(10 / (1 - prob))}},
+            )
+        return shown.viz["figure"].item()
+
+
+def calibrate(
+    setting: Setting,
+    *,
+    samplers: Sequence[str] = ("NUTS",),
+    n_simulations: int = 500,
+    jacobian: bool = True,
+    random_state: int = 0,
+    workers: int = 1,
+    progress: bool = False,
+) -> dict[str, Calibration]:
+    """Run many simulations, each with a truth of its own, through the samplers.
+
+    Parameters
+    ----------
+    setting : Setting
+        Model, prior and shape of the data.
+    samplers : sequence of {"NUTS", "Gibbs"}
+        What to hold to the test, on the same simulations; Gibbs needs a conjugate prior, and no missing Gaussian cell.
+    n_simulations : int, default 500
+        Number of simulations.
+    jacobian : bool, default True
+        False leaves the Jacobian of the unconstrained scale out of NUTS's density: an error, for showing that it is
+        caught.
+    random_state : int, default 0
+        Seed; a simulation has the same truth, data and draws whatever the number of simulations and workers.
+    workers : int, default 1
+        Number of processes.
+    progress : bool, default False
+        Whether to show a bar.
+
+    Returns
+    -------
+    dict of Calibration
+        By sampler.
+
+    Raises
+    ------
+    ValueError
+        If a sampler is none, or does not fit the setting, or there are fewer than 20 simulations.
+
+    Examples
+    --------
+    >>> from comparisons.calibration import calibrate
+    >>> from comparisons.simulations import Setting
+    >>> from models.bmm import BMMPrior
+    >>> setting = Setting(BMMPrior(4.0, 1.0, 1.0), n_samples=30, n_features=4)
+    >>> found = calibrate(setting, samplers=["Gibbs"], n_simulations=40)["Gibbs"]
+    >>> found.n_simulations, found.passed()
+    (40, True)
+    """
+    if not samplers or not set(samplers) <= {"NUTS", "Gibbs"}:
+        raise ValueError(f"samplers must be NUTS, Gibbs or both, got {samplers!r}")
+    _check(n_simulations, workers)
+    if "Gibbs" in samplers and not has_gibbs(setting):
+        raise ValueError("samplers must not hold Gibbs here: the prior is not conjugate, or Gaussian cells are missing")
+    if setting.conjugate:
+        setting.prior.check_mode()
+    seeds = np.random.SeedSequence(random_state).generate_state(n_simulations).tolist()
+    start = perf_counter()
+    with runner(setting, "NUTS" in samplers, jacobian, workers) as run:
+        jobs = [run(seed) for seed in seeds]
+        results = [job() for job in track(jobs, "Simulations", progress)]
+    worlds, chains = [world for world, _ in results], [chain for _, chain in results]
+    seconds = perf_counter() - start
+    found = {}
+    for sampler in samplers:
+        start = perf_counter()
+        if sampler == "Gibbs":
+            chains = gibbs_chains(setting, worlds, random_state)
+            seconds = perf_counter() - start
+        found[sampler] = _summary(sampler, worlds, chains, seconds)
+    return found
+
+
+def _check(n_simulations: int, workers: int) -> None:
+    if count_at_least_one("n_simulations", n_simulations) < MIN_SIMULATIONS:
+        raise ValueError(f"n_simulations must be at least {MIN_SIMULATIONS} to tell anything, got {n_simulations}")
+    count_at_least_one("workers", workers)
+
+
+def _summary(sampler: str, worlds: list[World], chains: list[Chain], seconds: float) -> Calibration:
+    """Test the places for uniformity and count the intervals that hold the truth."""
+    names = list(chains[0].places)
+    places = xr.Dataset({name: ("simulation", [chain.places[name] for chain in chains]) for name in names})
+    p_values = {str(name): float(p) for name, p in places.azstats.uniformity_test(dim="simulation")[0].items()}
+    hits = [intervals_hit(world) for world in worlds]
+    coverage = []
+    for name in (name for name in names if "[" in name and not name.startswith("sorted")):
+        tail = np.abs(places[name].to_numpy() - 0.5) <= LEVEL / 2
+        row: dict[str, Any] = {"parameter": name, "posterior": float(tail.mean())}
+        for kind in ("MLE", "Laplace"):
+            there = [hit[kind][name] for hit in hits if name in hit.get(kind, {})]
+            row |= {kind: float(np.mean(there)) if there else None, f"n_{kind}": len(there)}
+        coverage.append(row)
+    ess, n_divergent = np.array([chain.ess for chain in chains]), sum(chain.n_divergent for chain in chains)
+    return Calibration(sampler, places, p_values, coverage, ess, n_divergent, seconds)
+
+
+def main(
+    only: Annotated[str, typer.Option(help="Comma-separated names of settings; default: all.")] = "",
+    simulations: Annotated[int, typer.Option(help="Simulations of each setting.")] = 500,
+    workers: Annotated[int, typer.Option(help="Processes.")] = 2,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for tables and figures.")] = Path("results/calibration"),
+) -> None:
+    """Calibrate every model under every prior: NUTS, the Gibbs sampler where it applies, and two broken densities.
+
+    One line each: whether the places of the truth are uniform (family-wise alpha 0.01 over all lines; p is multiplied
+    by the number of tests), and the least and largest coverage of 95 % intervals over the parameters. Exit code 0 when
+    all are calibrated and the broken ones are caught, 1 when not, 2 for bad input. Written to the out folder, for each
+    line: the table of all quantities (.txt), the figure with simultaneous bands (.png), the places (.nc, for ArviZ).
+    """
+    console = Console()
+    wanted = [name.strip() for name in only.split(",") if name.strip()]
+    with bad_input_exits():
+        if unknown := set(wanted) - set(SETTINGS):
+            raise ValueError(f"only must name settings ({', '.join(SETTINGS)}), got {', '.join(sorted(unknown))}")
+        _check(simulations, workers)
+        folder = check_writable(out)
+    names = wanted or list(SETTINGS)
+    found: dict[tuple[str, str], Calibration] = {}
+    for name in names:
+        samplers = ("NUTS", "Gibbs") if has_gibbs(SETTINGS[name]) else ("NUTS",)
+        of_all = {"n_simulations": simulations, "random_state": seed, "workers": workers, "progress": True}
+        for sampler, calibration in calibrate(SETTINGS[name], samplers=samplers, **of_all).items():
+            found[name, sampler] = calibration
+        if name in BROKEN:
+            found[name, "no Jacobian"] = calibrate(SETTINGS[name], jacobian=False, **of_all)["NUTS"]
+        console.print(f"{name}: {sum(c.seconds for (of, _), c in found.items() if of == name):.0f} s", highlight=False)
+    n_tests = sum(len(calibration.p_values) for (_, sampler), calibration in found.items() if sampler != "no Jacobian")
+    table = Table(title=f"Calibration, {simulations} simulations each, {n_tests} tests", box=SIMPLE_HEAD)
+    for head in ("setting", "sampler", "s", "ESS", "p x tests", "", "posterior", "MLE", "Laplace"):
+        table.add_column(head)
+    missed = 0
+    for (name, sampler), calibration in found.items():
+        passed = calibration.passed(n_tests=n_tests)
+        missed += passed == (sampler == "no Jacobian")
+        told = (
+            ("MISSED" if passed else "caught") if sampler == "no Jacobian" else "uniform" if passed else "NOT UNIFORM"
+        )
+        smallest = min(1.0, min(calibration.p_values.values()) * n_tests)
+        numbers = f"{calibration.seconds:.0f}", f"{np.median(calibration.ess):.0f}", f"{smallest:.2g}"
+        table.add_row(name, sampler, *numbers, told, *calibration.ranges())
+        stem = f"{name}-{sampler.replace(' ', '-')}"
+        _write(calibration, folder, stem, n_tests)
+    console.print(table)
+    console.print(
+        f"Coverage over the parameters of nominal {LEVEL:.0%} intervals. Written to {folder}/", highlight=False
+    )
+    raise typer.Exit(1 if missed else 0)
+
+
+def _write(calibration: Calibration, folder: Path, stem: str, n_tests: int) -> None:
+    """Write table, figure and places; each file is whole or not there."""
+    import matplotlib.pyplot as plt
+
+    with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as partial:
+        figure = calibration.plot(n_tests)
+        figure.savefig(Path(partial) / f"{stem}.png", dpi=100)
+        plt.close(figure)
+        (Path(partial) / f"{stem}.txt").write_text(f"{calibration!r}\n", encoding="utf-8")
+        tree = xr.DataTree.from_dict({"prior_sbc": calibration.places})
+        tree.to_netcdf(Path(partial) / f"{stem}.nc", engine="h5netcdf")
+        for file in sorted(Path(partial).iterdir()):
+            os.replace(file, folder / file.name)
+
+
+if __name__ == "__main__":
+    typer.run(main)

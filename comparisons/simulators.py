@@ -1,0 +1,126 @@
+"""The samplers of a calibration, on many data sets: NUTS with one compilation, and the Gibbs sampler, all at once."""
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import arviz as az
+import numpy as np
+
+from comparisons.family import Point
+from comparisons.simulations import Setting, World, place_of_first, quantities, simulate_world, with_truth
+from em.engine import one_blas_thread
+from em.gibbs import CountGibbs, GaussianGibbs, draw_labels
+from models.bmm import BMMPrior
+from models.bmm.counts import count_matrix
+from models.gmm import GMMPrior
+from models.validation import Array
+
+TUNE, DRAWS, THIN = 300, 500, 5
+GIBBS_TUNE, GIBBS_DRAWS, GIBBS_THIN = 300, 2000, 20
+_simulator: "_Simulator"  # of a worker process
+
+
+def has_gibbs(setting: Setting) -> bool:
+    """Whether the Gibbs sampler draws from the setting's posterior."""
+    return setting.conjugate and not (isinstance(setting.prior, GMMPrior) and setting.share_missing)
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """Where the truth lies among the draws of one simulation, and what the sampler says of itself."""
+
+    places: dict[str, float]
+    ess: float
+    n_divergent: int
+
+
+def _look(setting: Setting, world: World, draws: Point, thin: int, n_divergent: int, rng: Any) -> Chain:
+    """Compare the truth with every ``thin``-th draw."""
+    found = quantities(setting, world, with_truth(world, draws))
+    places = {name: place_of_first(np.append(values[0], values[thin::thin]), rng) for name, values in found.items()}
+    varying = np.array([values[1:] for values in found.values() if np.ptp(values[1:]) > 0])
+    ess = az.ess(varying[:, None], method="bulk", chain_axis=1, draw_axis=2)
+    return Chain(places, float(np.min(ess)), n_divergent)
+
+
+class _Simulator:
+    """Simulations of one setting, in one process: the density is compiled once."""
+
+    def __init__(self, setting: Setting, nuts: bool, jacobian: bool) -> None:
+        self.setting, self.density = setting, None
+        if nuts:
+            from comparisons.densities import UnconstrainedDensity, without_c_compiler
+
+            rng = np.random.RandomState(0)
+            X = setting.simulate(setting.draw(rng), rng)
+            with without_c_compiler():
+                model = setting.family.build_marginal_model(X, setting.n_components, setting.prior)
+                self.density = UnconstrainedDensity(model, jacobian=jacobian, any_data=True)
+
+    def run(self, seed: int) -> tuple[World, Chain | None]:
+        """Simulate, fit by EM and, where NUTS is asked for, draw."""
+        rng = np.random.RandomState(seed)
+        with one_blas_thread():
+            world = simulate_world(self.setting, rng)
+            if self.density is None:
+                return world, None
+            from comparisons.posterior import sample_chain
+
+            given, start = self.density.given(np.nan_to_num(world.X)), world.reference.arrays()
+            draws, stats = sample_chain(given, start, draws=DRAWS, tune=TUNE, seed=int(rng.randint(2**31)))
+            return world, _look(self.setting, world, draws, THIN, int(stats["diverging"].sum()), rng)
+
+
+@contextmanager
+def runner(setting: Setting, nuts: bool, jacobian: bool, workers: int) -> Iterator[Callable[[int], Callable[[], Any]]]:
+    """Yield what takes a seed and returns what waits for that simulation: in this process, or in several."""
+    if workers == 1:
+        simulator = _Simulator(setting, nuts, jacobian)
+        yield lambda seed: partial(simulator.run, seed)
+        return
+    context = multiprocessing.get_context("spawn")  # a fork would share JAX's threads
+    with ProcessPoolExecutor(workers, context, _start_worker, (setting, nuts, jacobian)) as pool:
+        try:
+            yield lambda seed: pool.submit(_run_in_worker, seed).result
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _start_worker(*settings: Any) -> None:
+    global _simulator
+    _simulator = _Simulator(*settings)
+
+
+def _run_in_worker(seed: int) -> tuple[World, Chain | None]:
+    return _simulator.run(seed)
+
+
+def gibbs_chains(setting: Setting, worlds: list[World], random_state: int) -> list[Chain]:
+    """Run one chain of the Gibbs sampler on the data of each world, all at once, from EM's most probable labels."""
+    rng, X = np.random.RandomState(random_state), np.stack([world.X for world in worlds])
+    if isinstance(setting.prior, BMMPrior):
+        shape = X.shape
+        counts, trials = count_matrix(X.reshape(-1, shape[-1]), setting.n_trials)
+        family: Any = CountGibbs(counts.reshape(shape), trials.reshape(shape), setting.prior)
+    else:
+        family = GaussianGibbs(X, setting.prior)
+    z = np.stack([setting.family.e_step(world.X, world.reference)[0].argmax(axis=1) for world in worlds])
+    kept: dict[str, list[Array]] = {name: [] for name in setting.family.parameter_names}
+    with one_blas_thread():
+        for sweep in range(-GIBBS_TUNE, GIBBS_DRAWS):
+            parameters = family.draw_parameters(z, setting.n_components, rng)
+            z, _ = draw_labels(family.log_joint(parameters), rng)
+            if sweep >= 0 and sweep % GIBBS_THIN == 0:
+                for name, values in parameters.items():
+                    kept[name].append(values)
+        draws = {name: np.stack(values, axis=1) for name, values in kept.items()}
+        return [
+            _look(setting, world, {name: values[s] for name, values in draws.items()}, 1, 0, rng)
+            for s, world in enumerate(worlds)
+        ]

@@ -1,0 +1,184 @@
+"""Simulation-based calibration accepts correct samplers, catches wrong ones, and compiles once."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy.stats import binom, kstest
+
+from comparisons import calibration, simulators
+from comparisons.calibration import ALPHA, calibrate
+from comparisons.calibration_settings import BROKEN, SETTINGS
+from comparisons.densities import UnconstrainedDensity, without_c_compiler
+from comparisons.simulations import (
+    Setting,
+    World,
+    intervals_hit,
+    orders,
+    place_of_first,
+    quantities,
+    simulate_world,
+)
+from models.bmm import BMMPrior
+from models.gmm import GMMPrior
+
+FEW = Setting(GMMPrior(4.0, [0.0], 0.05, 5.0, [[3.0]]), n_samples=20, n_features=1)
+COUNTS = Setting(BMMPrior(4.0, 1.0, 1.0), n_samples=40, n_features=4)
+
+
+@dataclass(frozen=True)
+class OtherPrior(Setting):
+    """Truths come from another prior than the model's."""
+
+    of_truth: GMMPrior | None = None
+
+    def draw(self, rng):
+        return Setting(self.of_truth).draw(rng)
+
+
+def test_one_value_among_others_like_it_has_a_uniform_place():
+    rng = np.random.RandomState(0)
+    places = [place_of_first(rng.standard_normal(10), rng) for _ in range(2000)]
+    with_ties = [place_of_first(rng.randint(3, size=10), rng) for _ in range(2000)]
+    assert kstest(places, "uniform").pvalue > 0.001
+    assert kstest(with_ties, "uniform").pvalue > 0.001
+    assert place_of_first(np.array([5.0, 1.0, 2.0]), rng) > 2 / 3
+    assert place_of_first(np.array([0.0, 1.0, 2.0]), rng) < 1 / 3
+
+
+def test_the_test_raises_a_false_alarm_as_rarely_as_it_says():
+    """At level 0.01 the number of alarms among 1000 even samples is Binomial(1000, 0.01), or fewer."""
+    rng = np.random.default_rng(1)
+    even = xr.Dataset({"x": (("simulation", "repeat"), rng.uniform(size=(200, 1000)))})
+    p = even.azstats.uniformity_test(dim="simulation")[0]["x"].to_numpy()
+    assert (p < 0.01).sum() <= binom.ppf(0.999, 1000, 0.01)
+    uneven = xr.Dataset({"x": ("simulation", rng.beta(1.5, 1, size=200))})
+    assert uneven.azstats.uniformity_test(dim="simulation")[0]["x"] < 1e-4
+
+
+@pytest.mark.parametrize("name", ["gmm-full", "gmm-full-missing", "gmm-diag-half-normal", "bmm-bernoulli-missing"])
+def test_one_compilation_serves_all_data(name):
+    setting, rng = SETTINGS[name], np.random.RandomState(0)
+    small = replace(setting, n_samples=12)
+    first, second = (small.simulate(small.draw(rng), rng) for _ in range(2))
+    at = small.draw(rng).arrays()
+    with without_c_compiler():
+        of_any = UnconstrainedDensity(_model(small, first), jacobian=True, any_data=True)
+        of_second = UnconstrainedDensity(_model(small, second), jacobian=True)
+    flat = of_second.unconstrain(at)
+    value, gradient = of_any.given(np.nan_to_num(second)).value_and_gradient(flat)
+    wanted, slope = of_second.value_and_gradient(flat)
+    assert value == pytest.approx(wanted, rel=1e-10)
+    np.testing.assert_allclose(gradient, slope, rtol=1e-8, atol=1e-8 * np.abs(slope).max())
+
+
+def _model(setting, X):
+    return setting.family.build_marginal_model(X, setting.n_components, setting.prior)
+
+
+@pytest.mark.parametrize("setting", [FEW, COUNTS], ids=["gmm", "bmm"])
+def test_gibbs_sampling_is_calibrated(setting):
+    assert calibrate(setting, samplers=["Gibbs"], n_simulations=100)["Gibbs"].passed()
+
+
+def test_nuts_is_calibrated_and_without_its_jacobian_it_is_not():
+    few = replace(FEW, n_samples=12)
+    assert calibrate(few, n_simulations=40)["NUTS"].passed()
+    assert not calibrate(few, n_simulations=40, jacobian=False)["NUTS"].passed()
+
+
+def test_truths_from_another_prior_are_caught():
+    wide = OtherPrior(FEW.prior, n_samples=20, n_features=1, of_truth=replace(FEW.prior, scale=np.array([[9.0]])))
+    assert not calibrate(wide, samplers=["Gibbs"], n_simulations=100)["Gibbs"].passed()
+
+
+def test_aligning_to_the_truth_is_caught(monkeypatch):
+    def aligned_to_truth(setting, rng):
+        world = simulate_world(setting, rng)
+        return replace(world, reference=world.truth)
+
+    monkeypatch.setattr(simulators, "simulate_world", aligned_to_truth)
+    close = replace(FEW, prior=replace(FEW.prior, mean_precision=1.0))
+    assert not calibrate(close, samplers=["Gibbs"], n_simulations=200)["Gibbs"].passed()
+
+
+def test_labels_of_truth_and_draws_do_not_matter():
+    rng = np.random.RandomState(0)
+    for setting in (SETTINGS["gmm-full-3"], SETTINGS["gmm-tied"], COUNTS):
+        world = simulate_world(setting, rng)
+        K = setting.n_components
+        points = {name: np.stack([array, array]) for name, array in world.truth.arrays().items()}
+        swapped = world.truth.permute(np.roll(np.arange(K), 1)).arrays()
+        points = {name: np.stack([values[0], swapped[name]]) for name, values in points.items()}
+        for values in quantities(setting, world, points).values():
+            assert values[1] == pytest.approx(values[0], rel=1e-12)
+        assert orders(setting, world.reference, points)[0].tolist() == list(range(K))  # the world has it in order
+
+
+def test_the_alignment_is_the_one_of_least_distance_to_em():
+    rng = np.random.RandomState(3)
+    setting = SETTINGS["bmm-bernoulli"]
+    world = simulate_world(setting, rng)
+    reference = world.reference.arrays()
+    unit = setting.scale
+    cost = []
+    for order in ([0, 1], [1, 0]):
+        moved = world.truth.permute(order).arrays()
+        gaps = [np.c_[moved["weights"] - reference["weights"], moved["probs"] - reference["probs"]] / unit]
+        cost.append(np.square(gaps).sum())
+    assert cost[0] < cost[1]
+
+
+def test_intervals_are_held_to_the_truth_by_name():
+    truth = FEW.draw(np.random.RandomState(0))
+    weight, mean = truth.weights[0], truth.means[1, 0]
+    intervals = {"MLE": {"weights[0]": (weight - 0.1, weight + 0.1), "means[1, 0]": (mean + 1, mean + 2)}}
+    intervals["MLE"]["means[0, 0]"] = (np.nan, np.nan)
+    hit = intervals_hit(World(truth, np.zeros((1, 1)), truth, intervals))
+    assert hit == {"MLE": {"weights[0]": True, "means[1, 0]": False}}
+
+
+def test_workers_and_more_simulations_change_nothing():
+    alone = calibrate(COUNTS, samplers=["Gibbs"], n_simulations=20)["Gibbs"]
+    shared = calibrate(COUNTS, samplers=["Gibbs"], n_simulations=20, workers=2)["Gibbs"]
+    xr.testing.assert_identical(alone.places, shared.places)
+    assert alone.coverage == shared.coverage
+
+
+def test_table_figure_and_coverage_belong_to_the_places():
+    found = calibrate(COUNTS, samplers=["Gibbs"], n_simulations=20)["Gibbs"]
+    assert all(name in repr(found) for name in ["log-likelihood", "probs[1, 3]", "20 simulations"])
+    row = next(row for row in found.coverage if row["parameter"] == "probs[0, 1]")
+    inside = abs(found.places["probs[0, 1]"].to_numpy() - 0.5) < 0.475
+    assert row["posterior"] == inside.mean()
+    assert 0.5 < row["MLE"] <= 1
+    assert len(found.plot().axes) >= len(found.p_values)
+
+
+def test_every_model_and_every_prior_has_its_setting():
+    kinds = {(s.prior.__class__.__name__, getattr(s.prior, "covariance_type", None)) for s in SETTINGS.values()}
+    for kind in ("full", "tied", "diag", "spherical"):
+        assert {("GMMPrior", kind), ("GMMIndependentPrior", kind)} <= kinds
+    scales = {s.prior.variance_shape is None for s in SETTINGS.values() if hasattr(s.prior, "variance_shape")}
+    assert scales == {True, False}
+    assert {s.n_trials > 1 for s in SETTINGS.values() if s.family.name == "bmm"} == {True, False}
+    assert set(BROKEN) <= set(SETTINGS)
+    assert calibration.ALPHA == ALPHA == 0.01
+
+
+def test_bad_input_is_named():
+    with pytest.raises(ValueError, match="n_simulations must be at least 20"):
+        calibrate(FEW, n_simulations=5)
+    with pytest.raises(ValueError, match="samplers must be NUTS, Gibbs or both"):
+        calibrate(FEW, samplers=["HMC"])
+    with pytest.raises(ValueError, match="samplers must be NUTS, Gibbs or both"):
+        calibrate(FEW, samplers=[])
+    with pytest.raises(ValueError, match="must not hold Gibbs"):
+        calibrate(SETTINGS["gmm-diag-half-normal"], samplers=["Gibbs"])
+    with pytest.raises(ValueError, match="must not hold Gibbs"):
+        calibrate(SETTINGS["gmm-full-missing"], samplers=["Gibbs"])
+    with pytest.raises(ValueError, match="workers"):
+        calibrate(FEW, workers=0)
+    with pytest.raises(ValueError, match=r"prior\.concentration must be at least 1"):
+        calibrate(replace(COUNTS, prior=BMMPrior(0.5)))
