@@ -24,9 +24,9 @@ evaluation and multiple sample comparison, Statistics and Computing 32, 32: the 
 
 import os
 import tempfile
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Any
@@ -127,19 +127,33 @@ class Calibration:
         n_tests : int or None
             As in :meth:`passed`; the bands hold all ``n_tests`` curves with probability 0.99.
         """
-        import arviz_plots
+        import matplotlib.pyplot as plt
 
-        prob = 1 - ALPHA / (n_tests or len(self.p_values))
-        with warnings.catch_warnings():  # these places are independent, which is what the bands need
-            warnings.filterwarnings("ignore", message="Method 'envelope' will be deprecated", category=FutureWarning)
-            shown = arviz_plots.plot_ecdf_pit(
-                xr.DataTree.from_dict({"prior_sbc": self.places}),
-                sample_dims="simulation",
-                method="envelope",
-                envelope_prob=prob,
-                stats={"ecdf_pit": {"n_simulations": int(10 / (1 - prob))}},
-            )
-        return shown.viz["figure"].item()
+        n, names = self.n_simulations, list(self.p_values)
+        x, low, high = _bands(n, ALPHA / (n_tests or len(names)))
+        rows = -(-len(names) // 4)
+        fig, axes = plt.subplots(
+            rows, 4, figsize=(12, 2.2 * rows), layout="constrained", sharex=True, sharey=True, squeeze=False
+        )
+        for ax, name in zip(axes.flat, names, strict=False):
+            ax.fill_between(x, low, high, color="0.88", step="post")
+            places = np.sort(self.places[name].to_numpy())
+            ax.step([0, *places, 1], [0, *(np.arange(1, n + 1) / n - places), 0], where="post", linewidth=1)
+            ax.set_title(f"{name}, p = {self.p_values[name]:.2g}", fontsize=9)
+        for ax in axes.flat[len(names) :]:
+            ax.set_visible(False)
+        fig.supxlabel("place of the truth among the draws")
+        fig.supylabel("share of simulations below, minus uniform")
+        return fig
+
+
+@lru_cache
+def _bands(n: int, alpha: float) -> tuple[Array, Array, Array]:
+    """Return x and simultaneous bands of the distribution function of n uniform places, minus x."""
+    from arviz_stats.ecdf_utils import ecdf_pit  # `plot_ecdf_pit(method="envelope")` of arviz-plots 1.3 raises
+
+    x, _, low, high = ecdf_pit(np.linspace(0, 1, n), 1 - alpha, n_simulations=int(3 / alpha))
+    return x, low - x, high - x
 
 
 def calibrate(

@@ -107,10 +107,10 @@ class UnconstrainedDensity:
             self._evaluate = _value_and_gradient(model.value_vars, model.logp(jacobian=jacobian), self.shapes)
             return
         (x,) = model.observed_RVs
-        data, self._dtype = x.type(), x.dtype
+        data = pt.tensor(shape=model.rvs_to_values[x].data.shape, dtype=x.dtype)
         (log_likelihood,) = model.replace_rvs_by_values([pm.logp(x, data).sum()])
         log_density = model.logp(vars=model.free_RVs, jacobian=jacobian) + log_likelihood
-        self._evaluate = _value_and_gradient(model.value_vars, log_density, self.shapes, data)
+        self._evaluate, self._dtype = _value_and_gradient(model.value_vars, log_density, self.shapes, data), x.dtype
 
     def given(self, X: Array) -> Self:
         """Return the density given other data, of a density made for ``any_data``; nothing is compiled."""

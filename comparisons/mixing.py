@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-import arviz as az
 import numpy as np
 import xarray as xr
 from scipy.ndimage import gaussian_filter1d
@@ -46,6 +45,8 @@ def label_free(posterior: xr.Dataset, log_likelihood: Array) -> xr.Dataset:
 
 def extremes(quantities: xr.Dataset) -> tuple[float, float]:
     """Return the largest R-hat and the smallest bulk ESS of all entries; constant ones do not count."""
+    import arviz as az  # slow to import
+
     varying = {}
     for name, array in quantities.data_vars.items():
         values = array.to_numpy().reshape(*array.shape[:2], -1)

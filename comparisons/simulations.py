@@ -25,7 +25,7 @@ from models.gmm import draw_parameters as draw_gaussian
 from models.validation import Array
 
 LEVEL = 0.95
-N_INIT = 5
+N_INIT = 2
 N_PRIOR_DRAWS = 400
 
 

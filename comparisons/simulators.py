@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import arviz as az
 import numpy as np
 
 from comparisons.family import Point
@@ -41,6 +40,8 @@ class Chain:
 
 def _look(setting: Setting, world: World, draws: Point, thin: int, n_divergent: int, rng: Any) -> Chain:
     """Compare the truth with every ``thin``-th draw."""
+    import arviz as az  # slow to import, and a process without NUTS does not need it
+
     found = quantities(setting, world, with_truth(world, draws))
     places = {name: place_of_first(np.append(values[0], values[thin::thin]), rng) for name, values in found.items()}
     varying = np.array([values[1:] for values in found.values() if np.ptp(values[1:]) > 0])
