@@ -15,96 +15,71 @@ from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
 Order = dict[str, Any]
-PROGRESS = {"progressbar": False, "compute_convergence_checks": False}
-JAX = {"nuts_sampler": "nutpie", "backend": "jax"}
+Draws = dict[str, Any]
 
 
-def ours(order: Order) -> Any:
+def ours(order: Order) -> Draws:
     """Sample our marginal model by `comparisons.posterior.sample`."""
     from comparisons.densities import without_c_compiler
     from comparisons.posterior import sample
+    from models import bmm, gmm
 
+    family = bmm if order["prior"] == "beta" else gmm
     with without_c_compiler():
-        model = _family(order).build_marginal_model(order["X"], order["K"], _prior(order))
+        model = family.build_marginal_model(order["X"], order["K"], prior_of(order))
         lengths = {key: order[key] for key in ("draws", "tune", "chains", "seed")}
-        return sample(model, order["start"], **lengths)["posterior"].to_dataset()
+        return _arrays(sample(model, order["start"], **lengths))
 
 
-def with_pymc_defaults(order: Order) -> Any:
+def with_pymc_defaults(order: Order) -> Draws:
     """Sample the model that PyMC's documentation leads to by `pm.sample`, as it comes."""
-    return _by_pymc(order, {})
+    return _by_pymc(order)
 
 
-def with_jax(order: Order) -> Any:
+def with_jax(order: Order) -> Draws:
     """Sample the same by nutpie with JAX."""
-    return _by_pymc(order, JAX)
+    return _by_pymc(order, nuts_sampler="nutpie", backend="jax")
 
 
-CONTESTANTS: dict[str, Callable[[Order], Any]] = {
+CONTESTANTS: dict[str, Callable[[Order], Draws]] = {
     "ours": ours,
     "PyMC, defaults": with_pymc_defaults,
     "PyMC, nutpie + JAX": with_jax,
 }
 
 
-def _by_pymc(order: Order, options: dict[str, Any]) -> Any:
+def _by_pymc(order: Order, **options: Any) -> Draws:
     import pymc as pm
 
-    model = mixture_of_normals(order) if order["family"] == "gmm" else vector_of_bernoullis(order)
-    settings = {key: order[key] for key in ("draws", "tune", "chains")} | PROGRESS | options
-    with model:
-        return pm.sample(initvals=order["start"], random_seed=order["seed"], **settings)["posterior"].to_dataset()
+    from benchmarks.posterior_rivals import with_factors
+
+    start = with_factors(order["start"]) if order["prior"] == "LKJ" else order["start"]
+    settings = {key: order[key] for key in ("draws", "tune", "chains")} | {"random_seed": order["seed"]} | options
+    with rival_model(order):
+        return _arrays(pm.sample(initvals=start, progressbar=False, compute_convergence_checks=False, **settings))
 
 
-def mixture_of_normals(order: Order) -> Any:
-    """Return `pm.Mixture` over a list of `MvNormal`, under our conjugate prior."""
-    import numpy as np
-    import pymc as pm
-    import pytensor.tensor as pt
+def rival_model(order: Order) -> Any:
+    """Return the rivals' model of an order's data under its prior."""
+    from benchmarks.posterior_rivals import mixture_as_documented, mixture_of_normals, vector_of_bernoullis
 
-    from models.inverse_wishart import InverseWishart
-
-    K, prior = order["K"], _prior(order)
-    D = order["X"].shape[1]
-    with pm.Model() as model:
-        weights = pm.Dirichlet("weights", a=np.full(K, prior.concentration))
-        covariances = InverseWishart("covariances", nu=prior.degrees_of_freedom, scale=prior.scale, shape=(K, D, D))
-        root = pt.linalg.cholesky(covariances) / np.sqrt(prior.mean_precision)
-        means = pm.MvNormal("means", mu=prior.mean, chol=root, shape=(K, D))
-        components = [pm.MvNormal.dist(mu=means[k], cov=covariances[k]) for k in range(K)]
-        pm.Mixture("x", w=weights, comp_dists=components, observed=order["X"])
-    return model
+    build = {"LKJ": mixture_as_documented, "conjugate": mixture_of_normals, "beta": vector_of_bernoullis}
+    return build[order["prior"]](order["X"], order["K"], prior_of(order))
 
 
-def vector_of_bernoullis(order: Order) -> Any:
-    """Return a vector `CustomDist` of 0/1 rows: `pm.Mixture` over Bernoullis would give each cell its own label."""
-    import numpy as np
-    import pymc as pm
-    import pytensor.tensor as pt
-
-    def logp(x: Any, weights: Any, probs: Any) -> Any:
-        cells = x[:, None] * pt.log(probs) + (1 - x[:, None]) * pt.log1p(-probs)
-        return pt.logsumexp(pt.log(weights) + cells.sum(axis=-1), axis=-1)
-
-    K, prior = order["K"], _prior(order)
-    with pm.Model() as model:
-        weights = pm.Dirichlet("weights", a=np.full(K, prior.concentration))
-        probs = pm.Beta("probs", alpha=prior.successes, beta=prior.failures, shape=(K, order["X"].shape[1]))
-        pm.CustomDist("x", weights, probs, logp=logp, signature="(k),(k,d)->(d)", observed=order["X"])
-    return model
-
-
-def _family(order: Order) -> Any:
-    from models import bmm, gmm
-
-    return {"gmm": gmm, "bmm": bmm}[order["family"]]
-
-
-def _prior(order: Order) -> Any:
+def prior_of(order: Order) -> Any:
+    """Return the prior of an order: numbers that ours and the rivals share."""
     from models.bmm import BMMPrior
-    from models.gmm import GMMPrior
+    from models.gmm import GMMIndependentPrior, GMMPrior
 
-    return GMMPrior.weakly_informative(order["X"], order["K"]) if order["family"] == "gmm" else BMMPrior()
+    if order["prior"] == "beta":
+        return BMMPrior()
+    family = {"LKJ": GMMIndependentPrior, "conjugate": GMMPrior}[order["prior"]]
+    return family.weakly_informative(order["X"], order["K"])
+
+
+def _arrays(tree: Any) -> Draws:
+    return {str(name): array.to_numpy() for name, array in tree["posterior"].data_vars.items()}
 
 
 def run(order: Order, folder: Path) -> float:
@@ -114,9 +89,13 @@ def run(order: Order, folder: Path) -> float:
     with np.load(folder / "data.npz") as given:
         arrays = {name: given[name] for name in given.files}
     order = order | {"X": arrays.pop("X"), "start": arrays}
-    posterior = CONTESTANTS[order["who"]](order)
+    draws = CONTESTANTS[order["who"]](order)
     seconds = time.perf_counter() - CLOCK
-    np.savez(folder / "draws.npz", **{name: posterior[name].to_numpy() for name in arrays})
+    from benchmarks.posterior_rivals import with_covariances
+
+    if "chol_0" in draws:
+        draws = with_covariances(draws)
+    np.savez(folder / "draws.npz", **{name: draws[name] for name in arrays})
     return seconds
 
 

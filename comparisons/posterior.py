@@ -3,6 +3,8 @@
 Every density, gradient and draw is computed from the PyMC models; of EM only its answers are used, as starting points.
 """
 
+import ctypes
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -191,13 +193,29 @@ def _whitened(density: UnconstrainedDensity, origin: Array, root: Array) -> Any:
 
     return from_pyfunc(
         ndim=density.size,
-        make_logp_fn=lambda: log_density,
+        make_logp_fn=lambda: _keeping_thread_state(log_density),
         make_expand_fn=lambda *seeds: lambda v: {"v": np.asarray(v)},
         expanded_dtypes=[np.dtype(np.float64)],
         expanded_shapes=[(density.size,)],
         expanded_names=["v"],
         make_initial_point_fn=lambda chain_seed: np.random.default_rng(chain_seed).normal(size=density.size),
     )
+
+
+def _keeping_thread_state(function: Callable[[Array], Any]) -> Callable[[Array], Any]:
+    """Return the function, which keeps the state that Python and JAX have for a thread of nutpie's from call to call.
+
+    Threads that Python did not start get a new state at every call and lose it after, which takes longer than a small
+    gradient. One more `PyGILState_Ensure` makes it stay; some kilobytes are left behind for each chain.
+    """
+    thread = threading.local()
+
+    def kept(v: Array) -> Any:
+        if not hasattr(thread, "attached"):
+            thread.attached = ctypes.pythonapi.PyGILState_Ensure()
+        return function(v)
+
+    return kept
 
 
 class Interrupted(KeyboardInterrupt):

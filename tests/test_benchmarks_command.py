@@ -8,7 +8,7 @@ from typer import Typer
 from typer.testing import CliRunner
 
 import em.fused
-from benchmarks import digits, memmap, optimum, posterior
+from benchmarks import digits, memmap, optimum, posterior, posterior_cases, posterior_cost, posterior_rivals
 from benchmarks import em as command
 from benchmarks import posterior_contestants as contestants
 from benchmarks.cases import QUICK, Case
@@ -88,7 +88,7 @@ def test_a_measurement_in_a_process_of_its_own_reports_time_memory_and_likelihoo
     assert found["log_likelihood"] < 0
 
 
-def test_quick_posterior_benchmark_prints_ratios_and_draws_cost_against_n(monkeypatch, tmp_path):
+def test_quick_posterior_benchmark_prints_ratios_leaves_slow_rivals_cold_and_draws_cost(monkeypatch, tmp_path):
     """With draws made up where contestants would sample for minutes: two alike, and one that is somewhere else."""
 
     def made_up(order, X, start, caches):
@@ -100,28 +100,75 @@ def test_quick_posterior_benchmark_prints_ratios_and_draws_cost_against_n(monkey
         return {"ours": 2.0}.get(order["who"], 20.0), xr.Dataset(draws)
 
     monkeypatch.setattr(posterior, "run", made_up)
-    monkeypatch.setattr(posterior, "seconds_per_gradient", lambda n: n * 1e-7)
-    monkeypatch.setattr(posterior, "seconds_per_pass", lambda n: n * 1e-8)
+    monkeypatch.setattr(posterior_cost, "seconds_per_gradient", lambda n: n * 1e-7)
+    monkeypatch.setattr(posterior_cost, "seconds_per_pass", lambda n: n * 1e-8)
     app = Typer()
     app.command()(posterior.main)
-    result = CliRunner().invoke(app, ["--quick", "--out", str(tmp_path)], catch_exceptions=False)
+    result = CliRunner().invoke(app, ["--quick", "--patience", "10", "--out", str(tmp_path)], catch_exceptions=False)
     assert result.exit_code == 0
     lines = [line for line in result.output.splitlines() if "│" in line and "cold" in line]
-    assert len(lines) == 2 * len(posterior.CONTESTANTS)
+    assert len(lines) == len(posterior.QUICK) * len(posterior.CONTESTANTS)
     for line in lines:
         assert ("10.0" in line) == ("ours" not in line)
         assert ("DISAGREE" in line) == ("defaults" in line)
+    warm = [line for line in result.output.splitlines() if "│" in line and "warm" in line]
+    assert len(warm) == len(posterior.QUICK)
+    assert all("ours" in line for line in warm)  # rivals took longer than patience
     assert {file.name for file in tmp_path.iterdir()} == {"cost.png", "cost.csv"}
 
 
-@pytest.mark.parametrize("family", ["gmm", "bmm"])
-def test_the_rivals_models_have_our_density(family):
-    """Same prior, same likelihood: log densities of the declared quantities differ by nothing."""
-    case = posterior.Posterior(family, 50, 3)
+def made_up(case, who, cache, seconds, n_draws):
+    """Independent draws, so that the ESS is about their number."""
+    values = np.random.default_rng(n_draws).normal(size=(4, n_draws))
+    return posterior.Measured(case, who, cache, seconds, xr.Dataset({"q": (("chain", "draw"), values)}))
+
+
+def test_targets_are_judged_by_cold_seconds_and_by_the_worse_rate():
+    small, large = posterior_cases.CASES[0], posterior_cases.CASES[2]
+    measured = [
+        made_up(small, "ours", "cold", 10, 500),
+        made_up(small, posterior.DEFAULTS, "cold", 59, 500),
+        made_up(small, posterior.JAX, "cold", 21, 500),
+        made_up(large, "ours", "cold", 10, 500),
+        made_up(large, "ours", "warm", 10, 500),
+        made_up(large, posterior.JAX, "cold", 200, 500),
+        made_up(large, posterior.JAX, "warm", 60, 500),
+    ]
+    slower, twice, rate = posterior.judge({(m.case, m.who, m.cache): m for m in measured})
+    assert "6x less wall time" in slower
+    assert "missed (5.9x)" in slower
+    assert "met (2.1x)" in twice
+    assert "missed (6.0x)" in rate
+
+
+def rival_and_ours(case):
+    """Log densities of a rival's model and of ours on the declared scale, and EM's start."""
     X = case.data()
-    order = {"family": family, "K": 3, "X": X}
-    point = posterior.start_of(case, X)
-    rival = (contestants.mixture_of_normals if family == "gmm" else contestants.vector_of_bernoullis)(order)
-    ours = {"gmm": gmm, "bmm": bmm}[family].build_marginal_model(X, 3, contestants._prior(order))
-    names = [*point, "x"]
-    assert declared_density(rival, names)(point) == pytest.approx(declared_density(ours, names)(point), rel=1e-12)
+    order = {"prior": case.prior, "K": 3, "X": X}
+    family = bmm if case.family == "bmm" else gmm
+    ours = family.build_marginal_model(X, 3, contestants.prior_of(order))
+    models = contestants.rival_model(order), ours
+    start = posterior_cases.start_of(case, X)
+    return *(
+        declared_density(model, [rv.name for rv in (*model.free_RVs, *model.observed_RVs)]) for model in models
+    ), start
+
+
+@pytest.mark.parametrize("prior", ["conjugate", "beta"])
+def test_the_rivals_models_have_our_density(prior):
+    """Same prior, same likelihood: log densities of the declared quantities differ by nothing."""
+    theirs, ours, point = rival_and_ours(posterior_cases.Posterior(50, 3, prior))
+    assert theirs(point) == pytest.approx(ours(point), rel=1e-12)
+
+
+def test_the_documented_model_has_our_density_but_for_the_jacobian_of_its_cholesky_factors():
+    """Σ = L L' has dΣ/dL = 2^D Π_i L_ii^(D - i + 1), i = 1..D; and the factors lead back to Σ."""
+    theirs, ours, point = rival_and_ours(posterior_cases.Posterior(50, 3, "LKJ"))
+    declared = posterior_rivals.with_factors(point)
+    diagonals = np.diagonal(np.linalg.cholesky(point["covariances"]), axis1=1, axis2=2)
+    log_jacobian = (np.log(2) + [2, 1] * np.log(diagonals)).sum()
+    assert theirs(declared) == pytest.approx(ours(point) + log_jacobian, rel=1e-12)
+    draws = {name: np.tile(value, (2, 5, *np.ones(value.ndim, dtype=int))) for name, value in declared.items()}
+    back = posterior_rivals.with_covariances(draws)
+    for name, value in point.items():
+        assert np.allclose(back[name], value, rtol=1e-14, atol=1e-15)
