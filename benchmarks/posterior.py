@@ -92,7 +92,9 @@ TARGETS = [
 
 def main(
     quick: Annotated[bool, typer.Option(help="Small data and few draws, to see that it runs.")] = False,
-    only: Annotated[str, typer.Option(help="Part of a case's name, such as 'n=1,000' or LKJ; default: all.")] = "",
+    only: Annotated[
+        str, typer.Option(help="Part of a case's name, such as 'n=1,000' or LKJ, or cost; default: all.")
+    ] = "",
     contestants: Annotated[str, typer.Option(help=f"Names, with ; between: {'; '.join(CONTESTANTS)}.")] = "",
     draws: Annotated[int, typer.Option(help="Draws of each chain, after as many of warm-up.")] = 1000,
     chains: Annotated[int, typer.Option(help="Number of chains.")] = 4,
@@ -103,8 +105,8 @@ def main(
     cases = [case for case in (QUICK if quick else CASES) if only in str(case)]
     rivals = [name.strip() for name in contestants.split(";") if name.strip()] or list(CONTESTANTS)
     names = ["ours", *(name for name in rivals if name != "ours")]
-    if not cases:
-        raise typer.BadParameter(f"only must be part of one of {', '.join(map(str, CASES))}, got {only!r}")
+    if not cases and only not in "cost":
+        raise typer.BadParameter(f"only must be part of one of {', '.join(map(str, CASES))}, cost; got {only!r}")
     if unknown := [name for name in rivals if name not in CONTESTANTS]:
         raise typer.BadParameter(f"contestants must be of {'; '.join(CONTESTANTS)}, got {unknown[0]!r}")
     console, table = Console(), Table(title=f"{chains} chains x ({draws} + {draws})")
@@ -119,10 +121,12 @@ def main(
             line = line_of(measured, found[measured.case, "ours", measured.cache])
             console.print("  ".join(line), style="dim")  # as it comes: the whole takes long
             table.add_row(*line)
-    console.print(table)
+    if cases:
+        console.print(table)
     for sentence in judge(found):
         console.print(sentence, soft_wrap=True)
-    console.print(f"Written: {draw_costs(SIZES[:2] if quick else SIZES, out)}", soft_wrap=True)
+    if only in "cost":
+        console.print(f"Written: {draw_costs(SIZES[:2] if quick else SIZES, out)}", soft_wrap=True)
 
 
 def measure_all(

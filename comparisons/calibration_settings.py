@@ -28,7 +28,7 @@ def _independent(kind: str, scales: str) -> GMMIndependentPrior:
     )
 
 
-_COUNTS = BMMPrior(4.0, [1.0, 1.0, 1.0, 1.5, 2.0], [1.0, 1.0, 1.0, 1.0, 1.5])
+_COUNTS = BMMPrior(4.0, [1.5, 1.5, 1.5, 1.5, 2.0], [1.5, 1.5, 1.5, 1.5, 1.5])
 SETTINGS = {
     **{f"gmm-{kind}": Setting(_conjugate(kind)) for kind in COVARIANCE_TYPES},
     "gmm-full-3": Setting(_conjugate("full"), n_components=3, n_samples=150),

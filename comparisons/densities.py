@@ -14,6 +14,7 @@ from pymc.model.transform.conditioning import remove_value_transforms
 from pytensor.compile.mode import get_mode
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.replace import vectorize_graph
+from pytensor.tensor.special import LogSumExp
 from scipy.special import softmax
 
 from models.validation import Array
@@ -192,16 +193,21 @@ def _value_and_gradient(
     import jax
     from pytensor.link.jax.dispatch import jax_funcify
 
+    from comparisons.log_sum_exp import log_sum_exp
+
+    jax_funcify.register(LogSumExp, log_sum_exp)
+
     jax.config.update("jax_cpu_enable_async_dispatch", False)
-    given = [] if data is None else [data]
-    graph = FunctionGraph([*inputs, *given], [log_density], clone=True)
-    get_mode("JAX").including("local_remove_check_parameter").optimizer.rewrite(graph)
+    graph = FunctionGraph(inputs if data is None else [*inputs, data], [log_density], clone=True)
+    get_mode("JAX").including("local_remove_check_parameter").excluding("inline_ofg").optimizer.rewrite(graph)
     function = jax_funcify(graph)
 
     def both(flat: Any, **given: Any) -> Any:
+        def value_at(*parts: Any) -> Any:
+            return function(*parts, *given.values())[0]
+
         parts = [part.reshape(shape) for part, shape in zip(_split(flat, shapes), shapes, strict=True)]
-        log_density = lambda *parts: function(*parts, *given.values())[0]  # noqa: E731
-        value, gradients = jax.value_and_grad(log_density, argnums=range(len(parts)))(*parts)
+        value, gradients = jax.value_and_grad(value_at, argnums=range(len(parts)))(*parts)
         return jax.numpy.concatenate([*(gradient.ravel() for gradient in gradients), value[None]])
 
     size = int(sum(np.prod(shape) for shape in shapes))

@@ -26,6 +26,7 @@ from models.validation import Array
 
 LEVEL = 0.95
 N_INIT = 2
+INSIDE = 0.01, 0.99
 N_PRIOR_DRAWS = 400
 
 
@@ -70,6 +71,11 @@ class Setting:
         rng = np.random.default_rng(0)
         order = rng.permuted(np.tile(np.arange(self.n_features), (self.n_samples, 1)), axis=1)
         return (rng.uniform(size=order.shape) < self.share_missing) & (order > 0)
+
+    def start(self, parameters: Any) -> Point:
+        """Return where a chain may start: parameters, with probs of 0 and 1 moved inside."""
+        point = dict(parameters.arrays())
+        return point | {"probs": np.clip(point["probs"], *INSIDE)} if "probs" in point else point
 
     def draw(self, rng: np.random.RandomState) -> Any:
         """Draw parameters from the prior."""

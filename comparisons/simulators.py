@@ -19,7 +19,7 @@ from models.bmm.counts import count_matrix
 from models.gmm import GMMPrior
 from models.validation import Array
 
-TUNE, DRAWS, THIN = 300, 500, 5
+TUNE, DRAWS, THIN = 200, 400, 4
 GIBBS_TUNE, GIBBS_DRAWS, GIBBS_THIN = 300, 2000, 20
 _simulator: "_Simulator"  # of a worker process
 
@@ -72,7 +72,7 @@ class _Simulator:
                 return world, None
             from comparisons.posterior import sample_chain
 
-            given, start = self.density.given(np.nan_to_num(world.X)), world.reference.arrays()
+            given, start = self.density.given(np.nan_to_num(world.X)), self.setting.start(world.reference)
             draws, stats = sample_chain(given, start, draws=DRAWS, tune=TUNE, seed=int(rng.randint(2**31)))
             return world, _look(self.setting, world, draws, THIN, int(stats["diverging"].sum()), rng)
 

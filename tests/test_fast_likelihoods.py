@@ -8,8 +8,10 @@ import pytest
 from pytensor.compile.mode import get_mode
 from pytensor.graph.fg import FunctionGraph
 from random_mixtures import declared_density, random_bmm_prior, random_gmm
+from scipy.special import logsumexp, softmax
 
 from comparisons import compare
+from comparisons.densities import _value_and_gradient
 from comparisons.posterior import sample
 from models import bmm, gmm
 from models.bmm.patterns import distinct_rows
@@ -45,6 +47,20 @@ def test_digits_of_both_forms_against_fifty_digits(scale, natural, whitened):
         density = declared_density(gmm.build_marginal_model(X, 3, None, whitened=form), ["x"])
         error = abs(density(theta.arrays()) - sum(exact)) / sum(map(abs, exact))
         assert error <= tolerance
+
+
+@pytest.mark.parametrize("axis", [0, 1, (0, 1)])
+def test_log_sum_exp_in_jax_has_softmax_for_gradient_near_and_far_from_zero(axis):
+    at = 700 * np.random.default_rng(0).normal(size=(3, 4))
+    at[1, 2] = -np.inf  # a component whose weight is 0
+    expected = logsumexp(at, axis=axis)
+    weights = 1.0 + np.arange(expected.size).reshape(expected.shape)
+    x = pt.matrix("x")
+    compiled = _value_and_gradient([x], (weights * pt.logsumexp(x, axis=axis)).sum(), [at.shape])
+    *gradient, value = np.asarray(compiled(at.ravel()))
+    assert value == pytest.approx((weights * expected).sum(), rel=1e-14)
+    softmaxes = softmax(at, axis=axis) * np.expand_dims(weights, axis)
+    np.testing.assert_allclose(gradient, softmaxes.ravel(), rtol=1e-12)
 
 
 def fifty_digits(X, theta):
