@@ -135,11 +135,12 @@ def measure_all(
     """Measure the contestants on the cases, cold and then warm, but for rivals that were slow when cold."""
     for case, (index, who) in product(cases, enumerate(contestants)):
         X = case.data()
+        start = start_of(case, X)
         order = {"who": who, "prior": case.prior, "K": case.K, "seed": 1 + index} | lengths
         caches = folder / f"{cases.index(case)}-{index}"
         caches.mkdir()
         for cache in ("cold", "warm"):
-            seconds, posterior = run(order, X, start_of(case, X), caches)
+            seconds, posterior = run(order, X, start, caches)
             yield Measured(case, who, cache, seconds, label_free_draws(case, X, posterior))
             if who != "ours" and seconds > patience:
                 break
