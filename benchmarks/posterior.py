@@ -148,16 +148,11 @@ def measure_all(
 
 def run(order: dict[str, Any], X: Array, start: dict[str, Array], caches: Path) -> tuple[float, xr.Dataset]:
     """Run one contestant in a fresh process whose compilation caches are in a folder; return seconds and draws."""
-    bytecode = caches.parent / "bytecode"
+    if not (caches.parent / "bytecode").exists():
+        subprocess.run([sys.executable, "-c", IMPORTS], env=environment(caches.parent / "imports"), check=True)
     np.savez(caches / "data.npz", X=X, **start)
-    flags = f"{os.environ.get('PYTENSOR_FLAGS', '')},base_compiledir={caches / 'pytensor'}".strip(",")
-    where = {"PYTENSOR_FLAGS": flags, "NUMBA_CACHE_DIR": str(caches / "numba")}
-    where |= {"PYTHONPYCACHEPREFIX": str(bytecode), "PYTHONDONTWRITEBYTECODE": ""}
-    where |= {"JAX_COMPILATION_CACHE_DIR": str(caches / "jax")} if "JAX_COMPILATION_CACHE_DIR" in os.environ else {}
-    if not bytecode.exists():
-        subprocess.run([sys.executable, "-c", IMPORTS], env=os.environ | where, check=True)
     command = [sys.executable, "-m", "benchmarks.posterior_contestants", json.dumps(order), str(caches)]
-    result = subprocess.run(command, env=os.environ | where, capture_output=True, text=True)
+    result = subprocess.run(command, env=environment(caches), capture_output=True, text=True)
     if result.returncode:
         raise RuntimeError(f"measurement {order} failed: {result.stderr}")
     with np.load(caches / "draws.npz") as found:
@@ -165,6 +160,15 @@ def run(order: dict[str, Any], X: Array, start: dict[str, Array], caches: Path) 
     dims = ("chain", "draw", "component", "feature", "feature_bis")
     draws = xr.Dataset({name: (dims[: array.ndim], array) for name, array in arrays.items()})
     return float(json.loads(result.stdout.splitlines()[-1])["seconds"]), draws
+
+
+def environment(caches: Path) -> dict[str, str]:
+    """Return the environment of a process whose compilation caches are in a folder, and Python's bytecode beside it."""
+    flags = f"{os.environ.get('PYTENSOR_FLAGS', '')},base_compiledir={caches / 'pytensor'}".strip(",")
+    where = {"PYTENSOR_FLAGS": flags, "NUMBA_CACHE_DIR": str(caches / "numba")}
+    where |= {"PYTHONPYCACHEPREFIX": str(caches.parent / "bytecode"), "PYTHONDONTWRITEBYTECODE": ""}
+    where |= {"JAX_COMPILATION_CACHE_DIR": str(caches / "jax")} if "JAX_COMPILATION_CACHE_DIR" in os.environ else {}
+    return os.environ | where
 
 
 def label_free_draws(case: Posterior, X: Array, posterior: xr.Dataset) -> xr.Dataset:
