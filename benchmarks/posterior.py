@@ -146,7 +146,7 @@ def measure_all(
                 break
 
 
-def run(order: dict[str, Any], X: Array, start: dict[str, Array], caches: Path) -> tuple[float, xr.Dataset]:
+def run(order: dict[str, Any], X: Array, start: dict[str, Any], caches: Path) -> tuple[float, xr.Dataset]:
     """Run one contestant in a fresh process whose compilation caches are in a folder; return seconds and draws."""
     if not (caches.parent / "bytecode").exists():
         subprocess.run([sys.executable, "-c", IMPORTS], env=environment(caches.parent / "imports"), check=True)
@@ -207,7 +207,7 @@ def judge(found: dict[tuple[Posterior, str, str], Measured]) -> Iterator[str]:
             ratios = [target.ratio(ours, theirs) for ours, theirs in pairs if theirs is not None]
             if ratios:
                 word = "met" if min(ratios) >= target.least else "missed"
-                claim = f"{case}, {target.least}x {target.what} of {target.rival}"
+                claim = f"{case}, {target.least}x {target.what} against {target.rival}"
                 yield f"target {claim}: {word} ({min(ratios):.1f}x)"
 
 

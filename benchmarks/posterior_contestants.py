@@ -63,8 +63,12 @@ def rival_model(order: Order) -> Any:
     """Return the rivals' model of an order's data under its prior."""
     from benchmarks.posterior_rivals import mixture_as_documented, mixture_of_normals, vector_of_bernoullis
 
-    build = {"LKJ": mixture_as_documented, "conjugate": mixture_of_normals, "beta": vector_of_bernoullis}
-    return build[order["prior"]](order["X"], order["K"], prior_of(order))
+    models: dict[str, Callable[..., Any]] = {
+        "LKJ": mixture_as_documented,
+        "conjugate": mixture_of_normals,
+        "beta": vector_of_bernoullis,
+    }
+    return models[order["prior"]](order["X"], order["K"], prior_of(order))
 
 
 def prior_of(order: Order) -> Any:
@@ -72,10 +76,13 @@ def prior_of(order: Order) -> Any:
     from models.bmm import BMMPrior
     from models.gmm import GMMIndependentPrior, GMMPrior
 
-    if order["prior"] == "beta":
-        return BMMPrior()
-    family = {"LKJ": GMMIndependentPrior, "conjugate": GMMPrior}[order["prior"]]
-    return family.weakly_informative(order["X"], order["K"])
+    match order["prior"]:
+        case "LKJ":
+            return GMMIndependentPrior.weakly_informative(order["X"], order["K"])
+        case "conjugate":
+            return GMMPrior.weakly_informative(order["X"], order["K"])
+        case _:
+            return BMMPrior()
 
 
 def _arrays(tree: Any) -> Draws:
@@ -87,7 +94,7 @@ def run(order: Order, folder: Path) -> float:
     import numpy as np
 
     with np.load(folder / "data.npz") as given:
-        arrays = {name: given[name] for name in given.files}
+        arrays: dict[str, Any] = {name: given[name] for name in given.files}
     order = order | {"X": arrays.pop("X"), "start": arrays}
     draws = CONTESTANTS[order["who"]](order)
     seconds = time.perf_counter() - CLOCK
@@ -95,7 +102,8 @@ def run(order: Order, folder: Path) -> float:
 
     if "chol_0" in draws:
         draws = with_covariances(draws)
-    np.savez(folder / "draws.npz", **{name: draws[name] for name in arrays})
+    kept: dict[str, Any] = {name: draws[name] for name in arrays}
+    np.savez(folder / "draws.npz", **kept)
     return seconds
 
 
