@@ -19,7 +19,7 @@ from models.bmm.counts import count_matrix
 from models.gmm import GMMPrior
 from models.validation import Array
 
-TUNE, DRAWS, THIN = 200, 400, 4
+TUNE, DRAWS, THIN = 150, 300, 3
 GIBBS_TUNE, GIBBS_DRAWS, GIBBS_THIN = 300, 2000, 20
 _simulator: "_Simulator"  # of a worker process
 
