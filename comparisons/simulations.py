@@ -180,7 +180,8 @@ def quantities(setting: Setting, world: World, points: Point) -> dict[str, Array
             values = np.take_along_axis(values, order.reshape(*order.shape, *(1,) * (values.ndim - 2)), axis=1)
         for index in setting.family.entries(name, values[0]):
             if (name, index) != ("weights", (setting.n_components - 1,)):  # the others determine it
-                found[f"{name}[{', '.join(map(str, index))}]"] = values[:, *index]
+                at: tuple[Any, ...] = (slice(None), *index)
+                found[f"{name}[{', '.join(map(str, index))}]"] = values[at]
     return found
 
 
