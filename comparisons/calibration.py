@@ -280,12 +280,10 @@ def main(
     found: dict[tuple[str, str], Calibration] = {}
     for name in names:
         samplers = ("NUTS", "Gibbs") if has_gibbs(SETTINGS[name]) else ("NUTS",)
-        of_all: dict[str, Any] = {"random_state": seed, "workers": workers, "progress": True}
-        of_name = calibrate(SETTINGS[name], samplers=samplers, n_simulations=simulations, **of_all)
+        of_all: dict[str, Any] = {"n_simulations": simulations, "random_state": seed, "workers": workers}
+        of_name = calibrate(SETTINGS[name], samplers=samplers, progress=True, **of_all)
         if name in BROKEN:
-            fewer = max(MIN_SIMULATIONS, simulations // 4)
-            broken = calibrate(SETTINGS[name], n_simulations=fewer, jacobian=False, **of_all)
-            of_name[NO_JACOBIAN] = broken["NUTS"]
+            of_name[NO_JACOBIAN] = calibrate(SETTINGS[name], jacobian=False, progress=True, **of_all)["NUTS"]
         for sampler, calibration in of_name.items():  # as it comes: the whole takes long
             p = min(calibration.p_values.values())
             told = f"{calibration.seconds:.0f} s, least p of {len(calibration.p_values)}: {p:.2g}"
