@@ -29,7 +29,7 @@ from models.bmm import BMMPrior
 from models.bmm.counts import count_matrix, is_bernoulli
 from models.gmm import GMMPrior
 from models.gmm.structures import full_matrices
-from models.validation import Array, count_at_least_one, data_matrix, real_numbers
+from models.validation import Array, count_at_least, count_at_least_one, data_matrix, real_numbers
 
 Draw = dict[str, Array]
 
@@ -90,11 +90,8 @@ def gibbs(
     K = count_at_least_one("n_components", n_components)
     family = family_of_prior(X, prior, n_trials, GaussianGibbs, CountGibbs)
     family.check_fits(K)
-    draws, tune, chains = (
-        count_at_least_one("draws", draws),
-        0 if tune == 0 else count_at_least_one("tune", tune),
-        count_at_least_one("chains", chains),
-    )
+    draws, chains = count_at_least_one("draws", draws), count_at_least_one("chains", chains)
+    tune = count_at_least("tune", tune, 0)
     rng = check_random_state(random_state)
     if starts is None:
         z = np.stack([start_labels(family.X, K, rng) for _ in range(chains)])
@@ -225,12 +222,11 @@ def family_of_prior(X: ArrayLike, prior: GMMPrior | BMMPrior, n_trials: ArrayLik
 
 
 def _check_starts(starts: ArrayLike, shape: tuple[int, int], n_components: int) -> np.ndarray:
-    z = real_numbers("starts", starts)
-    if z.shape != shape or z.dtype.kind not in "iu" or (z < 0).any() or (z >= n_components).any():
-        raise ValueError(
-            f"starts must be integer labels from 0 to {n_components - 1} of shape {shape} (chains, samples), "
-            f"got shape {z.shape} of {z.dtype}"
-        )
+    z, wanted = real_numbers("starts", starts), f"starts must be integer labels from 0 to {n_components - 1}"
+    if z.shape != shape or z.dtype.kind not in "iu":
+        raise ValueError(f"{wanted} of shape {shape} (chains, samples), got shape {z.shape} of {z.dtype}")
+    if z.min() < 0 or z.max() >= n_components:
+        raise ValueError(f"{wanted}, got labels from {z.min()} to {z.max()}")
     return z
 
 

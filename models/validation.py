@@ -122,11 +122,16 @@ def number_above(name: str, value: Any, bound: float, *, inclusive: bool = False
     return number
 
 
+def count_at_least(name: str, value: Any, least: int) -> int:
+    """Return ``value`` as an int, checked to be a whole number of at least ``least``."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    return int(value)
+
+
 def count_at_least_one(name: str, value: Any) -> int:
     """Return ``value`` as an int, checked to be a whole number of at least 1."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
-    return int(value)
+    return count_at_least(name, value, 1)
 
 
 def component_order(order: ArrayLike, n_components: int) -> np.ndarray:

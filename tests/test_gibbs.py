@@ -257,10 +257,10 @@ def test_bad_input_is_named():
         ((np.zeros((4, 2)), 2, prior), {}, r"prior.mean must have shape \(2,\)"),
         ((X + 0.5, 2, BMMPrior()), {}, "X must hold only 0 and 1"),
         ((X, 2, prior), {"draws": 0}, "draws must be a whole number of at least 1, got 0"),
-        ((X, 2, prior), {"tune": -1}, "tune must be a whole number"),
+        ((X, 2, prior), {"tune": -1}, "tune must be a whole number of at least 0, got -1"),
         ((X, 2, prior), {"chains": 1.5}, "chains must be a whole number"),
-        ((X, 2, prior), {"starts": [[0, 0, 0, 2]] * 4}, r"starts must be integer labels from 0 to 1 of shape \(4, 4\)"),
-        ((X, 2, prior), {"starts": [0, 0, 1, 1]}, r"starts must be .* got shape \(4,\)"),
+        ((X, 2, prior), {"starts": [[0, 0, 0, 2]] * 4}, "starts must be integer labels from 0 to 1, .* from 0 to 2"),
+        ((X, 2, prior), {"starts": [0, 0, 1, 1]}, r"starts must be .* of shape \(4, 4\) .*, got shape \(4,\)"),
     ]:
         with pytest.raises(ValueError, match=message):
             gibbs(*arguments, **settings)
