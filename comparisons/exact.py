@@ -38,7 +38,7 @@ from models.bmm import BMMPrior
 from models.bmm.counts import count_matrix
 from models.gmm import GMMPrior
 from models.one_line import one_line
-from models.validation import Array, count_at_least_one, data_matrix
+from models.validation import Array, count_at_least_one, data_matrix, real_numbers
 
 MOST_SAMPLES = 12
 MOST_LABELLINGS = 2e7  # K = 4 with 12 samples; some seconds
@@ -143,7 +143,7 @@ def exact_posterior(
 
 
 def log_joint_of_labels(
-    X: ArrayLike, z: np.ndarray, n_components: int, prior: GMMPrior | BMMPrior, n_trials: ArrayLike = 1
+    X: ArrayLike, z: ArrayLike, n_components: int, prior: GMMPrior | BMMPrior, n_trials: ArrayLike = 1
 ) -> Array:
     """Return log p(X, z) in nats, shape (S,), parameters integrated out, for any number of samples.
 
@@ -151,8 +151,8 @@ def log_joint_of_labels(
     ----------
     X : array_like, shape (n, D)
         Samples.
-    z : ndarray of int, shape (S, n)
-        Labels from 0 to K - 1.
+    z : array_like of int, shape (S, n)
+        Label vectors; labels from 0 to K - 1.
     n_components : int
         Number of components K.
     prior : GMMPrior or BMMPrior
@@ -160,15 +160,25 @@ def log_joint_of_labels(
     n_trials : int or array_like, shape (D,) or (n, D)
         Number of trials of each cell, for counts.
     """
-    K, (S, n) = n_components, z.shape
-    a, found = np.broadcast_to(prior.concentration, K), np.empty(S)
-    size = max(1, BATCH // (n * K * data_matrix(X, missing=True).shape[1]))
+    K, (n, D) = count_at_least_one("n_components", n_components), data_matrix(X, missing=True).shape
+    z = _check_labels(z, n, K)
+    a, found = np.broadcast_to(prior.concentration, K), np.empty(S := len(z))
+    size = max(1, BATCH // (n * K * D))
     for first in range(0, S, size):
         part = z[first : first + size]
         members = (part[:, None, :] == np.arange(K)[:, None]).reshape(-1, n).astype(np.float64)
         labels = np.arange(len(members)).reshape(-1, K)
         found[first : first + size] = _log_joint(_sets_of(X, prior, n_trials, members), a, labels)
     return found
+
+
+def _check_labels(z: ArrayLike, n: int, K: int) -> np.ndarray:
+    labels, wanted = real_numbers("z", z), f"z must be integer labels from 0 to {K - 1}"
+    if labels.ndim != 2 or labels.shape[1] != n or labels.dtype.kind not in "iu":
+        raise ValueError(f"{wanted} of shape (label vectors, {n}), got shape {labels.shape} of {labels.dtype}")
+    if labels.size and (labels.min() < 0 or labels.max() >= K):
+        raise ValueError(f"{wanted}, got labels from {labels.min()} to {labels.max()}")
+    return labels
 
 
 def _members(n: int) -> Array:

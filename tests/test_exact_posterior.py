@@ -11,7 +11,7 @@ from scipy.special import gammaln, logsumexp
 from scipy.stats import betabinom, dirichlet, invgamma, multivariate_t, norm, t
 
 import comparisons.exact
-from comparisons.exact import exact_posterior
+from comparisons.exact import exact_posterior, log_joint_of_labels
 from models.bmm import BMMPrior
 from models.gmm import GMMParameters, GMMPrior
 from models.gmm.structures import COVARIANCE_TYPES, covariances_shape
@@ -222,6 +222,17 @@ def test_bad_input_is_named():
             exact_posterior(*arguments)
     with pytest.raises(ValueError, match="points must have 1 columns like X, got 2"):
         exact_posterior(X, 2, prior).log_predictive([[0.0, 1.0]])
+
+
+def test_label_vectors_that_do_not_fit_are_named():
+    X, prior = np.zeros((3, 1)), GMMPrior(1.0, [0.0], 1.0, 3.0, [[1.0]])
+    for z, message in [
+        ([0, 0, 1], r"z must be integer labels from 0 to 1 of shape \(label vectors, 3\), got shape \(3,\)"),
+        ([[0, 0, 0.5]], "z must be integer labels .* of float64"),
+        ([[0, 0, 2]], "z must be integer labels from 0 to 1, got labels from 0 to 2"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            log_joint_of_labels(X, z, 2, prior)
 
 
 def test_the_example_in_the_docstring_is_true():
