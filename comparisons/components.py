@@ -307,7 +307,7 @@ def main(
     tune: Annotated[int, typer.Option(help="Warm-up draws of each chain.")] = 1000,
     particles: Annotated[int, typer.Option(help="Particles of SMC.")] = 2000,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
-    out: Annotated[Path, typer.Option(help="Folder for components.png.")] = Path("results"),
+    out: Annotated[Path, typer.Option(help="Folder for the figure.")] = Path("results"),
 ) -> None:
     """Compare numbers of components of a built-in data set: BIC, ICL, leave-one-out, evidence."""
     with bad_input_exits():
