@@ -131,8 +131,11 @@ def prepare(
     truth: Any = None,
     title: str = "data",
     feature_names: tuple[str, ...] = (),
+    needs_map: bool = True,
 ) -> Comparison:
     """Check every argument of :func:`compare` and return a comparison that has not begun.
+
+    Where no MAP is needed, the prior may be one whose posterior has no mode, such as a concentration below 1.
 
     Raises
     ------
@@ -158,7 +161,10 @@ def prepare(
         raise ValueError(f"prior must be None or a {known}, got {type(prior).__name__}")
     if not prior.exchangeable:
         raise ValueError("prior must treat all components alike (equal concentration), so that labels may be aligned")
-    half.estimator(n_components=K, prior=prior).check(samples)
+    if needs_map:
+        half.estimator(n_components=K, prior=prior).check(samples)
+    else:
+        half.check_prior(prior, K, samples.shape[1])
     names = tuple(feature_names) or tuple(f"feature {d}" for d in range(samples.shape[1]))
     if len(names) != samples.shape[1]:
         raise ValueError(f"feature_names must have {samples.shape[1]} entries, one per column of X, got {len(names)}")

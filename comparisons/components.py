@@ -145,7 +145,8 @@ def compare_components(
     n_components : iterable of int, default range(1, 5)
         Numbers of components to compare.
     prior : GMMPrior, BMMPrior or None
-        One prior for every K; ``None`` takes the family's weakly informative one for each.
+        One prior for every K; ``None`` takes the family's weakly informative one for each. A concentration below 1,
+        under which there is no MAP to start NUTS from, wants the sampler "gibbs".
     n_trials : int or array_like, shape (D,) or (n, D)
         Trials per cell, for "bmm".
     covariance_type : {"full", "tied", "diag", "spherical"}
@@ -181,6 +182,7 @@ def compare_components(
     count_at_least_one("particles", particles)
     settings: dict[str, Any] = {"n_trials": n_trials, "covariance_type": covariance_type, "draws": draws, "tune": tune}
     settings |= {"chains": chains, "n_init": n_init, "random_state": random_state}
+    settings["needs_map"] = sampler == "nuts"  # its chains start there
     prepared = [prepare(X, family, K, prior, **settings) for K in numbers]
     if sampler == "gibbs" and not _conjugate(prepared[0]):
         raise ValueError("sampler 'gibbs' wants a conjugate prior and, for 'gmm', no missing cells: take 'nuts'")

@@ -149,7 +149,8 @@ def sweep(
     concentrations : iterable of float
         Dirichlet concentrations of each component.
     prior : GMMPrior, BMMPrior or None
-        The rest of the prior; ``None`` takes the family's weakly informative one.
+        The rest of the prior, conjugate; its own concentration does not count. ``None`` takes the family's weakly
+        informative one.
     n_trials : int or array_like, shape (D,) or (n, D)
         Trials per cell, for "bmm".
     covariance_type : {"full", "tied", "diag", "spherical"}
@@ -175,7 +176,16 @@ def sweep(
     values = np.array(list(concentrations), dtype=np.float64)
     if not len(values) or not (np.isfinite(values) & (values > 0)).all():
         raise ValueError(f"concentrations must be positive numbers, at least one, got {values.tolist()}")
-    found = prepare(X, family, n_components, prior, n_trials=n_trials, covariance_type=covariance_type, n_init=n_init)
+    found = prepare(
+        X,
+        family,
+        n_components,
+        prior,
+        n_trials=n_trials,
+        covariance_type=covariance_type,
+        n_init=n_init,
+        needs_map=False,
+    )
     if family == "gmm" and found.n_missing:
         raise ValueError("X must have no missing cell in a Gaussian mixture, got NaN")
     for name, value in {"draws": draws, "chains": chains}.items():

@@ -36,6 +36,10 @@ class Family(ABC):
     def default_prior(self, X: Array, n_components: int, prior_family: str = "conjugate") -> Any:
         """Return the weakly informative prior of one of the ``prior_families``; the first when none is given."""
 
+    def check_prior(self, prior: Any, n_components: int, n_features: int) -> None:
+        """Raise a ValueError unless the prior is one for K components and D features."""
+        prior.check_fits(n_components, n_features)
+
     @abstractmethod
     def estimator(self, **settings: Any) -> Any:
         """Return an EM estimator with these settings."""

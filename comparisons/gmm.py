@@ -41,6 +41,10 @@ class GMM(Family):
         return model_gmm.GMMIndependentPrior.weakly_informative(X, n_components, self.covariance_type, prior_family)
 
     @override
+    def check_prior(self, prior: Any, n_components: int, n_features: int) -> None:
+        prior.check_fits(n_components, n_features, self.covariance_type)
+
+    @override
     def estimator(self, **settings: Any) -> GaussianMixtureEM:
         return GaussianMixtureEM(covariance_type=self.covariance_type, **settings)
 

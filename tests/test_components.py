@@ -90,6 +90,19 @@ def test_examples_in_docstrings_are_true(name):
     assert result.attempted > 0
 
 
+def test_a_prior_without_a_map_is_welcome_where_none_is_needed():
+    X, prior = np.array([[0, 0], [0, 0], [1, 1], [1, 1], [1, 0]]), BMMPrior(0.1, 0.5, 0.5)
+    sizes = {"draws": 100, "tune": 100, "chains": 20, "n_init": 1}
+    row = compare_components(X, "bmm", [2], prior, sampler="gibbs", evidence=False, **sizes).table[0]
+    assert abs(row["chib"] - exact_posterior(X, 2, prior).log_evidence) < 4 * row["chib_se"]
+    assert sweep(X, "bmm", 2, [0.1], prior, **sizes).n_occupied.sum() == pytest.approx(1)
+    with pytest.raises(ValueError, match="concentration must be at least 1 for MAP"):
+        compare_components(X, "bmm", [2], prior)
+    too_wide = GMMPrior(0.1, [0.0, 0.0], 1.0, 3.0, np.eye(2))
+    with pytest.raises(ValueError, match=r"prior.mean must have shape \(1,\)"):
+        sweep(X[:, :1], "gmm", 2, prior=too_wide)
+
+
 def test_bad_input_is_named_before_any_work(data):
     with pytest.raises(ValueError, match="sampler must be one of nuts, gibbs"):
         compare_components(data, "gmm", sampler="hmc")
