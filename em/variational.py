@@ -17,14 +17,19 @@ is EM's own too, at plug-in parameters: the mean m_k, the covariance E[Σ_k⁻¹
 
 Counts have ρ_ik = E[log π_k] + Σ_d {log C(m, x) + x E[log p_kd] + (m - x) E[log(1 - p_kd)]}.
 
-With a concentration well below 1, components that the data do not need are emptied: q(π) leaves them E[π_k] = a / (n +
-K a). Mean field knows nothing of the dependence between labels and parameters, nor of other modes, label switching
-included; its standard deviations are too small where clusters overlap.
+With much data and a concentration a < (M + 1) / 2, M the number of parameters of a component, components that the data
+do not need are best emptied (Watanabe & Watanabe 2006): one more in use gains (a - 1/2) log n nats by its weight and
+costs M/2 log n. q(π) leaves an empty one E[π_k] = a / (n + K a). Coordinate ascent seldom empties a component that it
+started with, so restarts begin with different numbers of clusters.
+
+Mean field knows nothing of the dependence between labels and parameters, nor of other modes, label switching included;
+its standard deviations are too small where clusters overlap.
 
 References
 ----------
 Bishop (2006), Pattern Recognition and Machine Learning, Springer, section 10.2.
 Corduneanu & Bishop (2001), Variational Bayesian model selection for mixture distributions, AISTATS, 27-34.
+Watanabe & Watanabe (2006), Variational Bayesian stochastic complexity of mixture models, NIPS 18.
 """
 
 import warnings
@@ -152,7 +157,8 @@ def variational(
     n_trials : int or array_like, shape (D,) or (n, D)
         Number of trials of each cell, for counts.
     n_init : int
-        Number of restarts, each from labels by k-means++; the one of the highest ELBO is kept.
+        Number of restarts, each from labels by k-means++; the one of the highest ELBO is kept. They begin with K
+        clusters, and where the concentration is below (M + 1) / 2 with fewer and fewer, down to 1.
     init : array_like, shape (n, K), or None
         Responsibilities of one start, instead.
     tol : float
@@ -181,7 +187,9 @@ def variational(
     number_above("tol", tol, 0, inclusive=True)
     if init is None:
         rng = check_random_state(random_state)
-        starts = [one_hot(start_labels(family.X, K, rng), K) for _ in range(n_init)]
+        fewest = 1 if np.max(prior.concentration) < (family.n_component_parameters + 1) / 2 else K
+        clusters = np.linspace(K, fewest, n_init).round().astype(int)
+        starts = [one_hot(start_labels(family.X, k, rng), K) for k in clusters]
     else:
         starts = [_check_init(init, n, K)]
     problem = family.problem(K, len(starts) * min(max_iter, TYPICAL_RUN))
@@ -204,6 +212,12 @@ class _Gaussian:
 
     def check_fits(self, K: int) -> None:
         self.prior.check_fits(K, self.X.shape[1], self.prior.covariance_type)
+
+    @property
+    def n_component_parameters(self) -> int:
+        """M: of the mean, and of the covariance unless it is shared."""
+        D = self.X.shape[1]
+        return D + {"full": D * (D + 1) // 2, "tied": 0, "diag": D, "spherical": 1}[self.prior.covariance_type]
 
     def plug_in(self, q: GaussianPosterior) -> tuple[GMMParameters, float]:
         """Return parameters with weights ω / Σω, at which EM's E-step is that of q, and log Σω."""
@@ -258,6 +272,11 @@ class _Counts:
 
     def check_fits(self, K: int) -> None:
         self.prior.check_fits(K, self.X.shape[1])
+
+    @property
+    def n_component_parameters(self) -> int:
+        """M: one probability for each feature."""
+        return self.X.shape[1]
 
     def expected_log_joint(self, q: CountPosterior) -> Array:
         """Return ρ, shape (n, K)."""

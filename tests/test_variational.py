@@ -14,7 +14,7 @@ from sklearn.mixture import BayesianGaussianMixture
 from comparisons.exact import exact_posterior
 from em import NotConvergedWarning
 from em.bmm_conjugate import CountPosterior
-from em.gibbs import CountGibbs, GaussianGibbs
+from em.gibbs import CountGibbs, GaussianGibbs, one_hot
 from em.gmm_conjugate import GaussianPosterior
 from em.variational import variational
 from models.bmm import BMMPrior
@@ -184,7 +184,7 @@ def test_responsibilities_are_the_expected_log_joint_by_the_textbooks_formula():
 @pytest.mark.parametrize("case", CASES)
 def test_means_and_standard_deviations_are_those_of_draws(case):
     X, prior, trials = problem(case, n=30)
-    found = variational(X, 2, prior, n_trials=trials, random_state=0)
+    found = variational(X, 2, prior, n_trials=trials, n_init=1, random_state=0)  # none emptied: it has no sd
     draws = found.draw(4_000, random_state=1)
     for name, values in draws.items():
         spread = values.std(axis=0)
@@ -213,6 +213,16 @@ def test_a_sparse_dirichlet_empties_the_components_that_are_not_needed():
     Y = np.concatenate([rng.binomial(1, 0.1, size=(60, 8)), rng.binomial(1, 0.9, size=(90, 8))])
     weights = np.sort(variational(Y, 5, BMMPrior(0.01, 1.0, 1.0), random_state=0).mean["weights"])
     np.testing.assert_allclose(weights[3:], [0.4, 0.6], atol=0.02)
+
+
+@pytest.mark.parametrize(("concentration", "emptied"), [(0.01, True), (1.0, True), (4.0, False)])
+def test_components_are_best_emptied_below_a_concentration_of_three_and_restarts_find_it(concentration, emptied):
+    X = FAITHFUL[:100]  # a component has 5 parameters, and (5 + 1) / 2 = 3
+    prior = replace(GMMPrior.weakly_informative(X, 5), concentration=concentration)
+    two = variational(X, 5, prior, init=one_hot((X[:, 0] > 3).astype(int), 5))
+    best = variational(X, 5, prior, n_init=5, random_state=0)
+    assert best.elbo > two.elbo - 1e-6
+    assert ((best.responsibilities.sum(axis=0) < 0.5).sum() == 3) == emptied
 
 
 def test_repeated_rows_and_missing_counts_change_nothing_but_what_they_should():
