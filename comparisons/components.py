@@ -45,6 +45,7 @@ from models.gmm import GMMPrior
 from models.validation import Array, count_at_least_one
 
 SAMPLERS = ("nuts", "gibbs")
+CRITERIA = ("bic", "icl", "elpd", "log_evidence", "chib")
 GOOD_K = 0.7
 
 
@@ -70,7 +71,7 @@ class ByComponents:
         heads = ["K", "BIC", "ICL", "elpd", "se", "p", "from best", "se", "k > .7", "log p(X)", "se", "Chib", "se"]
         keys = ["n_components", "bic", "icl", "elpd", "elpd_se", "p_loo", "elpd_difference", "elpd_difference_se"]
         keys += ["n_bad_k", "log_evidence", "log_evidence_se", "chib", "chib_se"]
-        best = {key: self.best(key) for key in ("bic", "icl", "elpd", "log_evidence", "chib")}
+        best = {criterion: self.best(criterion) for criterion in CRITERIA}
         rows = [
             [_told(row[key]) + ("*" if best.get(key) == row["n_components"] else "") for key in keys]
             for row in self.table
@@ -82,7 +83,9 @@ class ByComponents:
         return "\n".join([*lines, "* best by this column"])
 
     def best(self, criterion: str) -> int | None:
-        """Return the number of components that is best by bic, icl, elpd, log_evidence or chib."""
+        """Return the number of components that is best by bic, icl, elpd, log_evidence or chib; None where none is."""
+        if criterion not in CRITERIA:
+            raise ValueError(f"criterion must be one of {', '.join(CRITERIA)}, got {criterion!r}")
         rows = [row for row in self.table if row[criterion] is not None]
         if criterion in ("bic", "icl"):
             return min((r for r in rows if r["has_maximum"]), key=lambda r: r[criterion], default={}).get(
@@ -185,7 +188,9 @@ def compare_components(
     settings["needs_map"] = sampler == "nuts"  # its chains start there
     prepared = [prepare(X, family, K, prior, **settings) for K in numbers]
     if sampler == "gibbs" and not _conjugate(prepared[0]):
-        raise ValueError("sampler 'gibbs' wants a conjugate prior and, for 'gmm', no missing cells: take 'nuts'")
+        raise ValueError(
+            "sampler must be 'nuts' where the prior is not conjugate or a Gaussian cell missing, got 'gibbs'"
+        )
     progress, rows, pointwise = progress or Silent(), [], []
     half, samples = prepared[0].family, prepared[0].X
     trials = getattr(half, "n_trials", 1)  # of the rows that were kept

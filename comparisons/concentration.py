@@ -1,11 +1,12 @@
 """How many components does the concentration let live? Mean field and Gibbs sampling over a sweep of it.
 
 With more components than the data need, a Dirichlet concentration well below 1 empties the superfluous ones (Rousseau &
-Mengersen 2011: below half the number of parameters of a component), and a large one gives every component its equal
-share. A component is occupied in a draw of labels z if a sample has its label; Gibbs draws of z give the posterior of
-the number of occupied components. Mean field has one answer: a component counts where its expected number of samples
-is at least 1/2. Where the concentration is small the Gibbs sampler rarely fills an empty component again: the table's
-probabilities are then rough, and longer or more chains are needed for more.
+Mengersen 2011: below half the number of parameters of a component; mean field has its own border in
+:mod:`em.variational`), and a large one gives every component its equal share. A component is occupied in a draw of
+labels z if a sample has its label; Gibbs draws of z give the posterior of the number of occupied components. Mean field
+has one answer: a component counts where its expected number of samples is at least 1/2. Where the concentration is
+small the Gibbs sampler rarely fills an empty component again: the table's probabilities are then rough, and longer or
+more chains are needed for more.
 
 From the command line: ``python -m comparisons.concentration --data faithful --components 6``.
 
@@ -33,17 +34,17 @@ from em.engine import one_blas_thread
 from em.gibbs import gibbs
 from em.progress import track
 from em.variational import variational
-from models.validation import Array, count_at_least_one
+from models.validation import Array, count_at_least_one, real_numbers
 
 SWEEP = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0, 10_000.0)
 
 
-def n_occupied(z: np.ndarray, n_components: int) -> Array:
+def n_occupied(z: ArrayLike, n_components: int) -> Array:
     """Return p(j components have samples | X), j = 0, ..., K, from draws of labels.
 
     Parameters
     ----------
-    z : ndarray of int, shape (..., n)
+    z : array_like of int, shape (..., n)
         Labels from 0 to K - 1, such as ``gibbs(X, K, prior)["z"]``.
     n_components : int
         Number of components K.
@@ -55,6 +56,11 @@ def n_occupied(z: np.ndarray, n_components: int) -> Array:
     >>> n_occupied(np.array([[0, 0, 2], [1, 1, 1]]), 3).tolist()
     [0.0, 0.5, 0.5, 0.0]
     """
+    z = real_numbers("z", z)
+    if z.dtype.kind not in "iu" or not ((z >= 0) & (z < n_components)).all():
+        raise ValueError(
+            f"z must hold integer labels from 0 to {n_components - 1}, got {z.min()} to {z.max()} of {z.dtype}"
+        )
     occupied = sum(np.asarray((z == k).any(axis=-1), dtype=int) for k in range(n_components))
     return np.bincount(np.ravel(occupied), minlength=n_components + 1) / np.size(occupied)
 

@@ -112,12 +112,19 @@ def test_bad_input_is_named_before_any_work(data):
         compare_components(data, "gmm", particles=0)
     with_gaps = data.copy()
     with_gaps[0, 0] = np.nan
-    with pytest.raises(ValueError, match="take 'nuts'"):
+    with pytest.raises(ValueError, match=r"sampler must be 'nuts' where .* got 'gibbs'"):
         compare_components(with_gaps, "gmm", sampler="gibbs")
     with pytest.raises(ValueError, match="concentrations"):
         sweep(data, "gmm", 3, [0.0])
     with pytest.raises(ValueError, match="missing"):
         sweep(with_gaps, "gmm", 3)
+    with pytest.raises(ValueError, match="z must hold integer labels from 0 to 1, got 0 to 2"):
+        n_occupied([[0, 1, 2]], 2)
+
+
+def test_a_criterion_that_is_none_is_refused_with_those_that_are(found):
+    with pytest.raises(ValueError, match="criterion must be one of bic, icl, elpd, log_evidence, chib, got 'aic'"):
+        found.best("aic")
 
 
 def test_occupied_components_have_their_exact_posterior():
