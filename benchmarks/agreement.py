@@ -1,0 +1,151 @@
+"""Is the posterior right? ``python -m benchmarks.agreement [part of a line's name]``; exit code 1 if a line disagrees.
+
+Data sets: NUTS by `compare`, four chains, each from EM's best of restarts of its own with its labels in random order.
+The reference is a long run of Gibbs sampling, which shares nothing with PyMC. One call aligns the draws of both to EM's
+MAP by rule "pivot", so that they are aligned by one map. R-hat must be at most 1.01, label-free and of aligned
+parameters, in both runs, and every mean within 4 combined Monte Carlo standard errors of the reference's. The data of
+"switching" are made so that every chain switches labels.
+
+Ten samples: NUTS, Gibbs sampling, and PyMC's own steps with z in the model, against enumeration, whose means have no
+error at all.
+
+The numbers of draws were fixed before the first run. There are some 700 means, which are not independent: one of 700
+independent ones would be more than 4 errors off with a probability of 4 %.
+"""
+
+import sys
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+import arviz as az
+import numpy as np
+import xarray as xr
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.agreement_exact import NAMES, SAMPLERS, exact_means, label_free_draws, largest_gap, problem
+from comparisons import align, compare
+from comparisons.component_draws import SAMPLE
+from comparisons.data import load
+from comparisons.gibbs import as_datatree
+from comparisons.mixing import MAX_RHAT, extremes, label_free
+from em.gibbs import gibbs
+from models import bmm
+from models.bmm import BMMParameters
+from models.validation import Array
+
+MOST_ERRORS = 4.0
+DRAWS, TUNE, CHAINS = 4000, 1000, 4
+SWEEPS, BURN_IN, LONG_CHAINS = 20_000, 1000, 8
+HEADS = [
+    "posterior",
+    "R-hat: label-free",
+    "aligned",
+    "reference",
+    "min ESS",
+    "reference",
+    "switches",
+    "gap",
+    "of",
+    "agree",
+]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A data set with a number of components, and how often each chain must switch labels at least."""
+
+    data: str
+    family: str
+    n_components: int
+    switches: int = 0
+
+
+CASES = [
+    Case("faithful", "gmm", 2),
+    Case("galaxies", "gmm", 3),
+    Case("lsat7", "bmm", 2),
+    Case("switching", "bmm", 2, switches=10),
+]
+LENGTHS = {"NUTS": (DRAWS, TUNE), "Gibbs": (DRAWS, TUNE), "explicit z": (2000, 500)}  # PyMC's own steps: 5 ms a draw
+SMALL = [(name, who) for name in NAMES for who in SAMPLERS if who != "explicit z" or name in ("full", "bernoulli")]
+
+
+def weak_classes() -> Array:
+    """Return answers of 60 persons, in two classes that differ so little that the posterior cannot tell them apart."""
+    truth = BMMParameters(np.array([0.5, 0.5]), np.array([[0.35] * 4, [0.65] * 4]))
+    return np.asarray(bmm.simulate(truth, 60, random_state=0)[0], dtype=np.float64)
+
+
+def against_long_run(case: Case) -> tuple[list[str], bool]:
+    """Sample by NUTS and by Gibbs; return the numbers of a line and whether they agree."""
+    X, K = weak_classes() if case.data == "switching" else load(case.data).X, case.n_components
+    found = compare(X, case.family, K, draws=DRAWS, tune=TUNE, chains=CHAINS, random_state=0)
+    sweeps = gibbs(X, K, found.prior, draws=SWEEPS, tune=BURN_IN, chains=LONG_CHAINS, random_state=1)
+    names = [*found.unaligned.data_vars, "log_likelihood"]
+    long = as_datatree({str(name): sweeps[str(name)] for name in names}, found.prior)
+    (ours, orders), (theirs, _) = aligned_by_one_map([found.unaligned, long["posterior"].to_dataset()], found.map)
+    free = label_free(ours, found.posterior["log_likelihood"]["x"].sum("obs").to_numpy())
+    their_free = label_free(theirs, long["sample_stats"]["log_likelihood"].to_numpy())
+    both, reference = free.assign(ours.data_vars), their_free.assign(theirs.data_vars)
+    gap, where = largest_gap(both, reference.mean(SAMPLE), az.mcse(reference, method="mean"))
+    rhats = [extremes(draws)[0] for draws in (free, ours, reference)]
+    switches = (np.diff(orders, axis=1) != 0).any(axis=2).sum(axis=1)
+    agrees = max(rhats) <= MAX_RHAT and gap <= MOST_ERRORS and bool(switches.min() >= case.switches)
+    numbers = [*(f"{rhat:.4f}" for rhat in rhats), *(f"{extremes(draws)[1]:.0f}" for draws in (both, reference))]
+    return [*numbers, " ".join(map(str, switches)), f"{gap:.1f}", where], agrees
+
+
+def aligned_by_one_map(runs: list[xr.Dataset], reference: Any) -> list[tuple[xr.Dataset, np.ndarray]]:
+    """Return each run's draws aligned, and the orders (chain, draw, K): all in one call, so that units are the same."""
+    aligned = align(xr.concat([with_chains(run, 1) for run in runs], dim="draw"), "pivot", reference=reference)
+    every = aligned["posterior"].to_dataset().assign(order=aligned["alignment"]["order"])
+    parts, done = [], 0
+    for run in runs:
+        chains, n_draws = run.sizes["chain"], run.sizes["chain"] * run.sizes["draw"]
+        part = with_chains(every.isel(draw=slice(done, done + n_draws)), chains)
+        parts.append((part.drop_vars("order"), part["order"].to_numpy()))
+        done += n_draws
+    return parts
+
+
+def with_chains(draws: xr.Dataset, chains: int) -> xr.Dataset:
+    """Return the same draws, in their order, as so many chains of one length."""
+    arrays = {name: (array.dims, array.to_numpy()) for name, array in draws.data_vars.items()}
+    return xr.Dataset({name: (dims, a.reshape(chains, -1, *a.shape[2:])) for name, (dims, a) in arrays.items()})
+
+
+def against_enumeration(name: str, who: str) -> tuple[list[str], bool]:
+    """Sample the posterior of ten samples; return the numbers of a line and whether they agree."""
+    at, (n_draws, tune) = problem(name), LENGTHS[who]
+    draws = label_free_draws(SAMPLERS[who](at, draws=n_draws, tune=tune, chains=CHAINS, seed=0), at)
+    (rhat, ess), (gap, where) = extremes(draws), largest_gap(draws, exact_means(at))
+    agrees = rhat <= MAX_RHAT and gap <= MOST_ERRORS
+    return [f"{rhat:.4f}", "", "exact", f"{ess:.0f}", "", "", f"{gap:.1f}", where], agrees
+
+
+def main(only: str = "") -> bool:
+    """Print each line as it comes, then the table; return whether all agree. ``only`` is part of a line's name."""
+    runs = {f"{case.data}, K = {case.n_components}": partial(against_long_run, case) for case in CASES}
+    runs |= {f"{name}, n = 10, {who}": partial(against_enumeration, name, who) for name, who in SMALL}
+    if not (runs := {name: run for name, run in runs.items() if only in name}):
+        raise SystemExit(f"only must be part of the name of a line, such as 'lsat7' or 'Gibbs', got {only!r}")
+    begun, console, passed = perf_counter(), Console(), []
+    console.width = max(console.width, 150)
+    table = Table(title="Posteriors against long Gibbs runs and enumeration; gaps in Monte Carlo standard errors")
+    for head in HEADS:
+        table.add_column(head)
+    for name, run in runs.items():
+        numbers, agrees = run()
+        passed.append(agrees)
+        line = [name, *numbers, "yes" if agrees else "NO"]
+        console.print("  ".join(filter(None, line)), f"{perf_counter() - begun:.0f} s", style="dim", highlight=False)
+        table.add_row(*line)
+    console.print(table)
+    return all(passed)
+
+
+if __name__ == "__main__":
+    sys.exit(0 if main(*sys.argv[1:]) else 1)
