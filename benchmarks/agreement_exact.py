@@ -58,7 +58,7 @@ def problem(name: str) -> Problem:
     rng, first = np.random.default_rng(0), np.arange(10)[:, None] < 4
     if name == "bernoulli":
         X = rng.binomial(1, np.where(first, 0.25, 0.7), size=(10, 3)).astype(np.float64)
-        return Problem(X, BMMPrior(2.0, 1.5, 1.0))
+        return Problem(X, BMMPrior(2.0, 1.5, 1.25))
     matrix = np.array([[2.0, 0.5], [0.5, 1.5]])
     scale = {"diag": np.diag(matrix), "spherical": np.array(2.0)}.get(name, matrix)
     prior = GMMPrior(np.array(2.0), np.array([0.5, 1.0]), 0.3, 7.0, scale, name)

@@ -74,7 +74,7 @@ def sample(
     Raises
     ------
     ValueError
-        If there are neither one start nor as many as chains.
+        If there are neither one start nor as many as chains, or one lies on the edge, such as probs of 0 or 1.
     Interrupted
         On an interrupt (Ctrl-C); it is a KeyboardInterrupt that holds the draws so far.
     """
@@ -82,7 +82,7 @@ def sample(
     if len(points) != chains:
         raise ValueError(f"starts must be one point or {chains}, one for each chain, got {len(points)}")
     density = UnconstrainedDensity(model, jacobian=True)
-    origins = [density.unconstrain(point) for point in points]
+    origins = [_origin(density, point) for point in points]
     roots = [_inverse_root(density.information(origin)) for origin in origins]
     seeds = np.random.SeedSequence(seed).generate_state(chains)
     done = np.zeros(chains, dtype=int)
@@ -168,11 +168,25 @@ def sample_chain(
     sample_stats : Dataset, dims (chain, draw)
         What nutpie says of each draw.
     """
-    origin = density.unconstrain(start)
+    origin = _origin(density, start)
     root = _inverse_root(density.information(origin))
     tree = _run_chain(density, origin, root, draws=draws, tune=tune, seed=seed)
     v = tree["posterior"]["v"].to_numpy()[0]
     return density.constrain(origin + v @ root.T), tree["sample_stats"].to_dataset()
+
+
+def _origin(density: UnconstrainedDensity, start: Point) -> Array:
+    """Return the unconstrained vector of a start, or raise a ValueError if it has none."""
+    with np.errstate(divide="ignore"):
+        origin = density.unconstrain(start)
+    if not np.isfinite(origin).all():
+        edges = [
+            name for name, part in zip(density.names, density.split(origin), strict=True) if not np.isfinite(part).all()
+        ]
+        raise ValueError(
+            f"starts must lie inside the parameter space, got {' and '.join(edges)} on its edge: move them in"
+        )
+    return origin
 
 
 def _run_chain(density: UnconstrainedDensity, origin: Array, root: Array, **settings: Any) -> Any:

@@ -21,7 +21,7 @@ LINE = np.array([[-2.1], [-1.4], [-0.9], [-0.2], [0.4], [1.1], [1.9], [2.6]])
 ANSWERS = np.array([[0, 0, 0], [0, 0, 1], [1, 1, 0], [1, 1, 1], [1, 0, 1], [0, 0, 0]])
 PROBLEMS = {
     "gmm": Problem(LINE, GMMPrior(2.0, [0.0], 0.3, 5.0, [[3.0]])),
-    "bmm": Problem(ANSWERS, BMMPrior(2.0, 1.5, 1.0)),
+    "bmm": Problem(ANSWERS, BMMPrior(2.0, 1.5, 1.25)),
 }
 SETTINGS = {
     "NUTS": {"draws": 1000, "tune": 300, "chains": 2},
