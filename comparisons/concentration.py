@@ -121,7 +121,7 @@ class Sweep:
         right.set_xticks(at, [f"{a:g}" for a in self.concentrations])
         right.set_yticks(np.arange(K), [str(j) for j in range(1, K + 1)])
         right.set(xlabel="concentration", ylabel="occupied components")
-        right.legend()
+        right.legend(loc="lower right")  # where strong priors leave nothing
         fig.colorbar(image, ax=right, label="posterior probability")
         return fig
 
