@@ -14,6 +14,7 @@ from comparisons import compare
 from comparisons.densities import _value_and_gradient
 from comparisons.posterior import sample
 from models import bmm, gmm
+from models.bmm import BMMPrior
 from models.bmm.patterns import distinct_rows
 from models.gmm.generative import _LOG_MIXTURES
 from models.gmm.natural_form import log_mixture
@@ -117,6 +118,12 @@ def test_the_sum_over_rows_of_counts_never_touches_the_rows():
 def test_as_many_starts_as_chains_are_asked_for():
     with pytest.raises(ValueError, match="starts must be one point or 3, one for each chain, got 2"):
         sample(None, [{}, {}], draws=100, tune=100, chains=3, seed=0)
+
+
+def test_a_start_on_the_edge_is_refused_by_name():
+    model = bmm.build_marginal_model(np.array([[0, 1], [1, 1]]), 1, BMMPrior())
+    with pytest.raises(ValueError, match="starts must lie inside the parameter space, got probs on its edge"):
+        sample(model, {"weights": np.ones(1), "probs": np.array([[0.5, 1.0]])}, draws=10, tune=10, chains=1, seed=0)
 
 
 def test_starts_are_restarts_or_a_single_one():
