@@ -270,6 +270,7 @@ def main(
     line: the table of all quantities (.txt), the figure with simultaneous bands (.png), the places (.nc, for ArviZ).
     """
     console = Console()
+    console.width = max(console.width, 120)
     wanted = [name.strip() for name in only.split(",") if name.strip()]
     with bad_input_exits():
         if unknown := set(wanted) - set(SETTINGS):
