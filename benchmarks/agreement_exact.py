@@ -54,15 +54,19 @@ class Problem:
 
 
 def problem(name: str) -> Problem:
-    """Return ten samples that overlap: Gaussian with one of the covariance structures, or "bernoulli"."""
+    """Return ten samples, Gaussian with one of the covariance structures or "bernoulli".
+
+    Components overlap so much that every pair of samples has a probability of 0.01 to 0.99 of being together: means
+    over draws of what hardly ever happens are not normal, and their standard errors not known.
+    """
     rng, first = np.random.default_rng(0), np.arange(10)[:, None] < 4
     if name == "bernoulli":
         X = rng.binomial(1, np.where(first, 0.25, 0.7), size=(10, 3)).astype(np.float64)
         return Problem(X, BMMPrior(2.0, 1.5, 1.25))
-    matrix = np.array([[2.0, 0.5], [0.5, 1.5]])
-    scale = {"diag": np.diag(matrix), "spherical": np.array(2.0)}.get(name, matrix)
+    matrix = np.array([[8.0, 1.0], [1.0, 6.0]])
+    scale = {"diag": np.diag(matrix), "spherical": np.array(7.0)}.get(name, matrix)
     prior = GMMPrior(np.array(2.0), np.array([0.5, 1.0]), 0.3, 7.0, scale, name)
-    return Problem(rng.normal(size=(10, 2)) + 2.0 * first, prior)
+    return Problem(rng.normal(size=(10, 2)) + 1.5 * first, prior)
 
 
 # Samplers -------------------------------------------------------------------------------------------------------------
