@@ -247,7 +247,7 @@ def _by_nuts(found: Any, progress: Progress) -> xr.DataTree:
     total = settings["chains"] * (settings["draws"] + settings["tune"])
     with without_c_compiler(), progress.step(f"NUTS, K = {K}", total):
         model = found.family.build_marginal_model(found.X, K, found.prior)
-        mode = fit.fit(found.X).parameters_.arrays()
+        mode = found.family.inside(fit.fit(found.X).parameters_)
         return sample(model, mode, **sizes, seed=settings["random_state"], progress=progress.advance_to)
 
 

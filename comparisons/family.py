@@ -85,6 +85,14 @@ class Family(ABC):
     def free_coordinates(self, parameters: Any) -> dict[str, np.ndarray]:
         """Return masks of the declared quantities whose estimate lies inside its range, by name."""
 
+    def inside(self, parameters: Any) -> Point:
+        """Return parameters with probs of 0 and 1, and weights of 0, moved inside by 1e-12."""
+        point = dict(parameters.arrays())
+        for name in self.free_coordinates(parameters):
+            point[name] = np.clip(point[name], 1e-12, 1 - 1e-12)
+        weights = np.maximum(point["weights"], 1e-12)
+        return {**point, "weights": weights / weights.sum()}
+
     def mean_response(self, draws: dict[str, Array]) -> Array:
         """Return Σ_k π_k p_kd of each draw, shape (S, D): identified even where the components are not.
 

@@ -119,7 +119,7 @@ class Steps:
     def _check_stationary(self, parameters: Any) -> None:
         """Interior quantities by the gradient; those on the boundary, held just inside it, by one-sided slopes."""
         free = self.family.free_coordinates(parameters)
-        at = self.flat.unconstrain(self._inside(parameters))
+        at = self.flat.unconstrain(self.family.inside(parameters))
         kept = self.flat.mask(free)
         gradient, errors = self.flat.gradient(at)[kept], self.flat.standard_errors(at, kept)
         self.found.checks.append(metrics.mle_is_stationary(gradient, errors))
@@ -131,14 +131,6 @@ class Steps:
         if slopes:
             log_likelihood = self.found.mle.log_likelihood_
             self.found.checks.append(metrics.boundary_points_outwards(np.array(slopes), log_likelihood, KKT_STEP))
-
-    def _inside(self, parameters: Any) -> dict[str, Array]:
-        """Return parameters with probs of 0 and 1, and weights of 0, moved inside by 1e-12."""
-        point = dict(parameters.arrays())
-        for name in self.family.free_coordinates(parameters):
-            point[name] = np.clip(point[name], 1e-12, 1 - 1e-12)
-        weights = np.maximum(point["weights"], 1e-12)
-        return {**point, "weights": weights / weights.sum()}
 
     def _inward_slopes(self, parameters: Any, name: str, boundary: np.ndarray) -> Iterator[float]:
         at = dict(parameters.arrays())
@@ -192,7 +184,7 @@ class Steps:
         """Return where each chain starts: MAP-EM from restarts of its own, with labels in random order, or MAP."""
         found, settings = self.found, self.found.settings
         if settings["starts"] == "single":
-            return [self._inside(found.map.parameters_)] * settings["chains"]
+            return [self.family.inside(found.map.parameters_)] * settings["chains"]
         rng = np.random.default_rng(settings["random_state"])
         starts = []
         for seed in rng.integers(2**32, size=settings["chains"]):
@@ -203,7 +195,7 @@ class Steps:
                 warnings.simplefilter("ignore", NoMaximumWarning)
                 fit = estimator.fit(self.X)
             restart = found.map.parameters_ if fit.collapsed_ else fit.parameters_
-            starts.append(self._inside(restart.permute(rng.permutation(self.K))))
+            starts.append(self.family.inside(restart.permute(rng.permutation(self.K))))
         return starts
 
     def check_find_map(self) -> None:
@@ -309,7 +301,7 @@ class Steps:
         if settings["advi"]:
             draws = advi(
                 self.marginal,
-                self._inside(self.map_parameters),
+                self.family.inside(self.map_parameters),
                 steps=ADVI_STEPS,
                 draws=ADVI_DRAWS,
                 seed=settings["random_state"],

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+import comparisons.posterior
 from comparisons import log_joint
 from comparisons.components import compare_components, pointwise_log_likelihood
 from comparisons.concentration import n_occupied, sweep
@@ -81,6 +82,19 @@ def test_two_classes_of_answers_are_found():
     found = compare_components(X, "bmm", [1, 2], sampler="gibbs", evidence=False, draws=300, tune=100)
     assert [found.best(criterion) for criterion in ("bic", "elpd", "chib")] == [2, 2, 2]
     assert [row["n_bad_k"] for row in found.table] == [0, 0]
+
+
+def test_nuts_starts_inside_where_map_lies_on_the_edge(monkeypatch):
+    X, prior, starts = np.array([[1, 0], [1, 1], [1, 0]]), BMMPrior(1.0, 1.0, 1.0), []
+
+    def sample(model, start, **settings):
+        starts.append(start["probs"])
+        return as_datatree(gibbs(X, 1, prior, draws=300, random_state=0), prior)
+
+    monkeypatch.setattr(comparisons.posterior, "sample", sample)
+    compare_components(X, "bmm", [1], prior=prior, evidence=False, draws=300)
+    assert np.abs(starts[0] - [[1, 1 / 3]]).max() < 1e-9
+    assert starts[0].max() < 1
 
 
 @pytest.mark.parametrize("name", ["components", "concentration", "evidence", "predictive"])
