@@ -81,6 +81,10 @@ class BMM(Family):
         return given
 
     @override
+    def draw_parameters(self, prior: Any, n_components: int, n_features: int, rng: np.random.RandomState) -> Any:
+        return model_bmm.draw_parameters(prior, n_components, n_features, rng)
+
+    @override
     def simulate(self, draw: Point, n_samples: int, rng: np.random.RandomState) -> Array:
         return model_bmm.simulate(model_bmm.BMMParameters(**draw), n_samples, self.n_trials, rng)[0]
 

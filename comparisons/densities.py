@@ -104,19 +104,19 @@ class UnconstrainedDensity:
         many = [pt.tensor(shape=(None, *shape), dtype="float64") for shape in self.shapes]
         constrained = vectorize_graph(declared, dict(zip(model.value_vars, many, strict=True)))
         self._constrain = pm.compile(many, constrained, mode="FAST_COMPILE")
-        if not any_data:
-            self._evaluate = _value_and_gradient(model.value_vars, model.logp(jacobian=jacobian), self.shapes)
-            return
-        (x,) = model.observed_RVs
-        data = pt.tensor(shape=model.rvs_to_values[x].data.shape, dtype=x.dtype)
-        (log_likelihood,) = model.replace_rvs_by_values([pm.logp(x, data).sum()])
-        log_density = model.logp(vars=model.free_RVs, jacobian=jacobian) + log_likelihood
-        self._evaluate, self._dtype = _value_and_gradient(model.value_vars, log_density, self.shapes, data), x.dtype
+        log_density = model.logp(jacobian=jacobian)
+        self._data: Any = None
+        if any_data:
+            (x,) = model.observed_RVs
+            self._data = pt.tensor(shape=model.rvs_to_values[x].data.shape, dtype=x.dtype)
+            (log_likelihood,) = model.replace_rvs_by_values([pm.logp(x, self._data).sum()])
+            log_density = model.logp(vars=model.free_RVs, jacobian=jacobian) + log_likelihood
+        self._evaluate = _value_and_gradient(model.value_vars, log_density, self.shapes, self._data)
 
     def given(self, X: Array) -> Self:
         """Return the density given other data, of a density made for ``any_data``; nothing is compiled."""
         other = copy(self)
-        other._evaluate = partial(self._evaluate, data=np.asarray(X, dtype=self._dtype))
+        other._evaluate = partial(self._evaluate, data=np.asarray(X, dtype=self._data.dtype))
         return other
 
     def unconstrain(self, point: Point) -> Array:

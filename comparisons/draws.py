@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import arviz as az
 import numpy as np
 import xarray as xr
 
@@ -28,6 +27,8 @@ def distinct_entries(point: dict[str, Array], family: Family) -> Array:
 
 def estimates_of(found: Comparison, map_parameters: Any) -> list[dict[str, Any]]:
     """Return one row per distinct parameter: estimates, posterior, and their gaps beside the conjugate K = 1 gaps."""
+    import arviz as az  # slow to import
+
     aligned = found.posterior["posterior"].to_dataset()
     with np.errstate(invalid="ignore", divide="ignore"):  # the weight of a single component does not vary
         rhat, ess = az.rhat(aligned), az.ess(aligned, method="bulk")

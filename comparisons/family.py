@@ -61,6 +61,10 @@ class Family(ABC):
         """Return log p(x_i, z_i = k | θ_s), shape (S, K, m), as a function of draws (S, ...), then of m rows of X."""
 
     @abstractmethod
+    def draw_parameters(self, prior: Any, n_components: int, n_features: int, rng: np.random.RandomState) -> Any:
+        """Return parameters drawn from a prior."""
+
+    @abstractmethod
     def simulate(self, draw: Point, n_samples: int, rng: np.random.RandomState) -> Array:
         """Return simulated samples (n, D) of the mixture with these parameters."""
 

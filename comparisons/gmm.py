@@ -91,6 +91,10 @@ class GMM(Family):
         return given
 
     @override
+    def draw_parameters(self, prior: Any, n_components: int, n_features: int, rng: np.random.RandomState) -> Any:
+        return model_gmm.draw_parameters(prior, n_components, rng)
+
+    @override
     def simulate(self, draw: Point, n_samples: int, rng: np.random.RandomState) -> Array:
         parameters = model_gmm.GMMParameters(**draw, covariance_type=self.covariance_type)
         return model_gmm.simulate(parameters, n_samples, rng)[0]

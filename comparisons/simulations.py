@@ -14,19 +14,17 @@ from typing import Any
 import numpy as np
 from scipy.special import logsumexp, softmax
 
+from comparisons.draws import single
 from comparisons.family import Family, Point, family_of
 from comparisons.mixing import of_weights
 from comparisons.relabelling import assign, pivot_costs
 from em.status import left_to_the_status
 from models.bmm import BMMPrior
-from models.bmm import draw_parameters as draw_counts
 from models.gmm import GMMPrior
-from models.gmm import draw_parameters as draw_gaussian
 from models.validation import Array
 
 LEVEL = 0.95
 N_INIT = 2
-INSIDE = 0.01, 0.99
 N_PRIOR_DRAWS = 400
 
 
@@ -72,16 +70,9 @@ class Setting:
         order = rng.permuted(np.tile(np.arange(self.n_features), (self.n_samples, 1)), axis=1)
         return (rng.uniform(size=order.shape) < self.share_missing) & (order > 0)
 
-    def start(self, parameters: Any) -> Point:
-        """Return where a chain may start: parameters, with probs of 0 and 1 moved inside."""
-        point = dict(parameters.arrays())
-        return point | {"probs": np.clip(point["probs"], *INSIDE)} if "probs" in point else point
-
     def draw(self, rng: np.random.RandomState) -> Any:
         """Draw parameters from the prior."""
-        if isinstance(self.prior, BMMPrior):
-            return draw_counts(self.prior, self.n_components, self.n_features, rng)
-        return draw_gaussian(self.prior, self.n_components, rng)
+        return self.family.draw_parameters(self.prior, self.n_components, self.n_features, rng)
 
     def simulate(self, parameters: Any, rng: np.random.RandomState) -> Array:
         """Draw data (n, D), NaN where a cell is missing."""
@@ -92,7 +83,7 @@ class Setting:
     def scale(self) -> Array:
         """Units (E,) of the entries of a component: the distance of the quartiles of draws from the prior."""
         rng = np.random.RandomState(0)
-        entries = np.concatenate([self.entries_of_components(_single(self.draw(rng))) for _ in range(N_PRIOR_DRAWS)])
+        entries = np.concatenate([self.entries_of_components(single(self.draw(rng))) for _ in range(N_PRIOR_DRAWS)])
         low, high = np.quantile(entries, [0.25, 0.75], axis=(0, 1))
         return high - low
 
@@ -151,13 +142,13 @@ def simulate_world(setting: Setting, rng: np.random.RandomState) -> World:
             found = fit.uncertainty(X, level=LEVEL)
             intervals[kind] = dict(zip(found.names, zip(found.low, found.high, strict=True), strict=True))
     reference = mode.parameters_
-    order = orders(setting, reference, _single(truth))[0]
+    order = orders(setting, reference, single(truth))[0]
     return World(truth.permute(order), X, reference, intervals)
 
 
 def orders(setting: Setting, reference: Any, points: Point) -> np.ndarray:
     """Return the orders (S, K) that put the components of points (S, ...) where the reference has them."""
-    pivot = setting.entries_of_components(_single(reference))[0]
+    pivot = setting.entries_of_components(single(reference))[0]
     return assign(pivot_costs(setting.entries_of_components(points), pivot, setting.scale))
 
 
@@ -213,7 +204,3 @@ def _entry(arrays: Mapping[str, Array], name: str) -> float:
     """Return the entry of a name such as ``means[0, 1]``."""
     array, _, place = name.rstrip("]").partition("[")
     return float(arrays[array][tuple(map(int, place.split(",")))])
-
-
-def _single(parameters: Any) -> Point:
-    return {name: array[None] for name, array in parameters.arrays().items()}

@@ -6,6 +6,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,10 @@ import numpy as np
 from comparisons.family import Point
 from comparisons.simulations import Setting, World, place_of_first, quantities, simulate_world, with_truth
 from em.engine import one_blas_thread
-from em.gibbs import CountGibbs, GaussianGibbs, draw_labels
+from em.gibbs import CountGibbs, GaussianGibbs, sweeps
 from models.bmm import BMMPrior
 from models.bmm.counts import count_matrix
 from models.gmm import GMMPrior
-from models.validation import Array
 
 TUNE, DRAWS, THIN = 150, 300, 3
 GIBBS_TUNE, GIBBS_DRAWS, GIBBS_THIN = 300, 2000, 20
@@ -72,7 +72,7 @@ class _Simulator:
                 return world, None
             from comparisons.posterior import sample_chain
 
-            given, start = self.density.given(np.nan_to_num(world.X)), self.setting.start(world.reference)
+            given, start = self.density.given(np.nan_to_num(world.X)), self.setting.family.inside(world.reference)
             draws, stats = sample_chain(given, start, draws=DRAWS, tune=TUNE, seed=int(rng.randint(2**31)))
             return world, _look(self.setting, world, draws, THIN, int(stats["diverging"].sum()), rng)
 
@@ -112,16 +112,11 @@ def gibbs_chains(setting: Setting, worlds: list[World], random_state: int) -> li
     else:
         family = GaussianGibbs(X, setting.prior)
     z = np.stack([setting.family.e_step(world.X, world.reference)[0].argmax(axis=1) for world in worlds])
-    kept: dict[str, list[Array]] = {name: [] for name in setting.family.parameter_names}
     with one_blas_thread():
-        for sweep in range(-GIBBS_TUNE, GIBBS_DRAWS):
-            parameters = family.draw_parameters(z, setting.n_components, rng)
-            z, _ = draw_labels(family.log_joint(parameters), rng)
-            if sweep >= 0 and sweep % GIBBS_THIN == 0:
-                for name, values in parameters.items():
-                    kept[name].append(values)
-        draws = {name: np.stack(values, axis=1) for name, values in kept.items()}
-        return [
-            _look(setting, world, {name: values[s] for name, values in draws.items()}, 1, 0, rng)
-            for s, world in enumerate(worlds)
+        kept = islice(sweeps(family, z, setting.n_components, rng), GIBBS_TUNE, GIBBS_TUNE + GIBBS_DRAWS, GIBBS_THIN)
+        draws = [[sweep[name] for name in setting.family.parameter_names] for sweep in kept]
+        stacked = [np.stack(values, axis=1) for values in zip(*draws, strict=True)]
+        points = [
+            dict(zip(setting.family.parameter_names, of_chain, strict=True)) for of_chain in zip(*stacked, strict=True)
         ]
+        return [_look(setting, world, point, 1, 0, rng) for world, point in zip(worlds, points, strict=True)]

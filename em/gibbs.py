@@ -13,6 +13,7 @@ References
 Diebolt & Robert (1994), Estimation of finite mixture distributions through Bayesian sampling, JRSS B 56, 363-375.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,22 +99,40 @@ def gibbs(
     else:
         z = _check_starts(starts, (chains, len(family.X)), K)
     kept: dict[str, Array] = {}
+    walk = sweeps(family, z, K, rng)
     for sweep in track(range(-tune, draws), "Gibbs sampling", progress):
+        for name, value in next(walk).items():
+            if sweep == 0:
+                kept[name] = np.empty((chains, draws, *value.shape[1:]), dtype=value.dtype)
+            if sweep >= 0:
+                kept[name][:, sweep] = value
+    return kept
+
+
+def sweeps(family: Any, z: np.ndarray, n_components: int, rng: np.random.RandomState) -> Iterator[Draw]:
+    """Yield one sweep of all chains after another: parameters, labels z and log-likelihood.
+
+    Parameters
+    ----------
+    family : GaussianGibbs or CountGibbs
+        Data and prior.
+    z : ndarray of int, shape (chains, n)
+        Labels to start from.
+    n_components : int
+        Number of components K.
+    rng : RandomState
+        Source of randomness.
+    """
+    while True:
         try:
-            parameters = family.draw_parameters(z, K, rng)
+            parameters = family.draw_parameters(z, n_components, rng)
             z, log_likelihood = draw_labels(family.log_joint(parameters), rng)
         except np.linalg.LinAlgError:
             raise ValueError(
                 "prior.degrees_of_freedom must be larger: a component without samples drew its covariance from the "
-                f"prior, and to rounding it was singular, got {prior}"
+                f"prior, and to rounding it was singular, got {family.prior}"
             ) from None
-        if sweep < 0:
-            continue
-        for name, value in (parameters | {"z": z, "log_likelihood": log_likelihood}).items():
-            if sweep == 0:
-                kept[name] = np.empty((chains, draws, *value.shape[1:]), dtype=value.dtype)
-            kept[name][:, sweep] = value
-    return kept
+        yield parameters | {"z": z, "log_likelihood": log_likelihood}
 
 
 def draw_labels(log_joint: Array, rng: np.random.RandomState) -> tuple[np.ndarray, Array]:
