@@ -112,7 +112,7 @@ class Calibration:
         return fig
 
     def save(self, folder: Path, stem: str) -> None:
-        """Write table (.txt), figure (.png) and places (.nc, for ArviZ) to a folder; each file is whole or not there."""
+        """Write table (.txt), figure (.png) and places (.nc, for ArviZ) to a folder; each is whole or not there."""
         import matplotlib.pyplot as plt
 
         with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as partial:
