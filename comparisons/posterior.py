@@ -3,8 +3,6 @@
 Every density, gradient and draw is computed from the PyMC models; of EM only its answers are used, as starting points.
 """
 
-import ctypes
-import threading
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,6 +12,7 @@ import pymc as pm
 import xarray as xr
 
 from comparisons.densities import BACKEND, Point, UnconstrainedDensity
+from comparisons.nuts import Chain
 from models.validation import Array
 
 FIND_MAP_FTOL = 1e-15
@@ -87,44 +86,30 @@ def sample(
     seeds = np.random.SeedSequence(seed).generate_state(chains)
     done = np.zeros(chains, dtype=int)
 
-    def counter(chain: int) -> Callable[[Any], None]:
-        def count(progress_of_chain: Any) -> None:
-            done[chain] = progress_of_chain[0].finished_draws
+    def counter(chain: int) -> Callable[[int], None]:
+        def count(n_done: int) -> None:
+            done[chain] = n_done
             if progress is not None:
                 progress(int(done.sum()))
 
         return count
 
+    lengths = {"draws": draws, "tune": tune}
     running = [
-        _run_chain(
-            density,
-            origins[chain],
-            roots[chain],
-            draws=draws,
-            tune=tune,
-            seed=int(seeds[chain]),
-            progress_callback=counter(chain) if progress else None,
-            blocking=False,
-        )
-        for chain in range(chains)
+        Chain(density, origin, root, **lengths, seed=int(chain_seed), progress=counter(chain) if progress else None)
+        for chain, (origin, root, chain_seed) in enumerate(zip(origins, roots, seeds, strict=True))
     ]
-    trees, interrupted = [], False
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Found chain dimension to be longer")  # of what was interrupted
-        for sampler in running:
-            try:
-                trees.append(sampler.abort() if interrupted else sampler.wait())
-            except KeyboardInterrupt:
-                interrupted = True
-                trees.append(sampler.abort())
-    v = [
-        tree["posterior"]["v"].to_numpy()[0] if "v" in tree["posterior"] else np.empty((0, density.size))
-        for tree in trees
-    ]
-    kept, length = _longest(np.array([np.isfinite(part).all(axis=1).sum() for part in v]))
+    drawn, interrupted = [], False
+    for chain in running:
+        try:
+            drawn.append(chain.abort() if interrupted else chain.wait())
+        except KeyboardInterrupt:
+            interrupted = True
+            drawn.append(chain.abort())
+    kept, length = _longest(np.array([len(u) for u, _ in drawn]))
     if not length:
         raise Interrupted(None)
-    u = np.stack([origins[chain] + v[chain][:length] @ roots[chain].T for chain in kept])
+    u = np.stack([drawn[chain][0][:length] for chain in kept])
     values = density.constrain(u.reshape(-1, density.size))
     posterior = {
         name: (("chain", "draw", *model.named_vars_to_dims[name]), value.reshape(*u.shape[:2], *value.shape[1:]))
@@ -133,11 +118,13 @@ def sample(
     dims = {dim for name in values for dim in model.named_vars_to_dims[name]}
     coords = {"chain": np.arange(u.shape[0]), "draw": np.arange(u.shape[1])}
     coords |= {dim: np.array(model.coords[dim]) for dim in sorted(dims)}
-    stats = [trees[chain]["sample_stats"].to_dataset().isel(draw=slice(length)) for chain in kept]
+    stats = {
+        name: (("chain", "draw"), np.stack([drawn[chain][1][name][:length] for chain in kept])) for name in drawn[0][1]
+    }
     found = xr.DataTree.from_dict(
         {
             "posterior": xr.Dataset(posterior, coords=coords),
-            "sample_stats": xr.concat(stats, dim="chain").assign_coords(chain=coords["chain"]),
+            "sample_stats": xr.Dataset(stats).assign_coords(chain=coords["chain"], draw=coords["draw"]),
         }
     )
     if interrupted:
@@ -147,7 +134,7 @@ def sample(
 
 def sample_chain(
     density: UnconstrainedDensity, start: Point, *, draws: int, tune: int, seed: int
-) -> tuple[Point, xr.Dataset]:
+) -> tuple[Point, dict[str, np.ndarray]]:
     """Draw one chain from a compiled density, as :func:`sample` does: for many posteriors, one after another.
 
     Parameters
@@ -165,14 +152,13 @@ def sample_chain(
     -------
     draws : dict of ndarray, shapes (draws, ...)
         Declared quantities by name.
-    sample_stats : Dataset, dims (chain, draw)
+    sample_stats : dict of ndarray, shape (draws,)
         What nutpie says of each draw.
     """
     origin = _origin(density, start)
     root = _inverse_root(density.information(origin))
-    tree = _run_chain(density, origin, root, draws=draws, tune=tune, seed=seed)
-    v = tree["posterior"]["v"].to_numpy()[0]
-    return density.constrain(origin + v @ root.T), tree["sample_stats"].to_dataset()
+    u, stats = Chain(density, origin, root, draws=draws, tune=tune, seed=seed).wait()
+    return density.constrain(u), stats
 
 
 def _origin(density: UnconstrainedDensity, start: Point) -> Array:
@@ -187,49 +173,6 @@ def _origin(density: UnconstrainedDensity, start: Point) -> Array:
             f"starts must lie inside the parameter space, got {' and '.join(edges)} on its edge: move them in"
         )
     return origin
-
-
-def _run_chain(density: UnconstrainedDensity, origin: Array, root: Array, **settings: Any) -> Any:
-    """Run one chain on v, where u = origin + root v, in nutpie."""
-    import nutpie
-
-    fixed = {"chains": 1, "cores": 1, "save_warmup": False, "progress_bar": False}
-    return nutpie.sample(_whitened(density, origin, root), **fixed, **settings)
-
-
-def _whitened(density: UnconstrainedDensity, origin: Array, root: Array) -> Any:
-    """Return the density of v, where u = origin + root v, as nutpie takes it."""
-    from nutpie.compiled_pyfunc import from_pyfunc
-
-    def log_density(v: Array) -> tuple[float, Array]:
-        value, gradient = density.value_and_gradient(origin + root @ v)
-        return value, gradient @ root
-
-    return from_pyfunc(
-        ndim=density.size,
-        make_logp_fn=lambda: _keeping_thread_state(log_density),
-        make_expand_fn=lambda *seeds: lambda v: {"v": np.asarray(v)},
-        expanded_dtypes=[np.dtype(np.float64)],
-        expanded_shapes=[(density.size,)],
-        expanded_names=["v"],
-        make_initial_point_fn=lambda chain_seed: np.random.default_rng(chain_seed).normal(size=density.size),
-    )
-
-
-def _keeping_thread_state(function: Callable[[Array], Any]) -> Callable[[Array], Any]:
-    """Return the function, which keeps the state that Python and JAX have for a thread of nutpie's from call to call.
-
-    Threads that Python did not start get a new state at every call and lose it after, which takes longer than a small
-    gradient. One more `PyGILState_Ensure` makes it stay; some kilobytes are left behind for each chain.
-    """
-    thread = threading.local()
-
-    def kept(v: Array) -> Any:
-        if not hasattr(thread, "attached"):
-            thread.attached = ctypes.pythonapi.PyGILState_Ensure()
-        return function(v)
-
-    return kept
 
 
 class Interrupted(KeyboardInterrupt):

@@ -210,3 +210,10 @@ def row_slices(X: Array, n_cells: int = 1_000_000) -> list[slice]:
     """Return slices of so many cells that cover the rows of X: checks need no second array of its size."""
     size = max(1, n_cells // X.shape[1])
     return [slice(start, start + size) for start in range(0, len(X), size)]
+
+
+def random_source(random_state: Any) -> np.random.RandomState:
+    """Return the generator that scikit-learn makes of a seed, a generator or None."""
+    from sklearn.utils import check_random_state  # slow to import, and a model does without
+
+    return check_random_state(random_state)

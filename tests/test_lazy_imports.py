@@ -44,3 +44,19 @@ def test_public_names_exist_and_others_do_not(family):
         _ = family.build_posterior
     with pytest.raises(ImportError, match="build_posterior"):
         exec(f"from {family.__name__} import build_posterior")
+
+
+def test_drawing_a_posterior_loads_no_arviz_and_nutpie_still_finds_it():
+    code = """
+import numpy as np
+from comparisons.densities import without_c_compiler
+from comparisons.posterior import sample
+from models.bmm import BMMPrior, build_marginal_model
+with without_c_compiler():
+    model = build_marginal_model([[0.0], [1.0]], 1, BMMPrior(1.0, 2.0, 2.0))
+    start = {"weights": np.ones(1), "probs": np.full((1, 1), 0.5)}
+    sample(model, start, draws=5, tune=5, chains=1, seed=0)
+"""
+    assert loaded_after(code) == ["pymc", "pytensor", "jax", "nutpie", "numba"]
+    asked = f"{code}\nassert sys.modules['nutpie.sample'].arviz.from_dict\nimport arviz\nassert arviz.rhat"
+    assert "arviz" in loaded_after("import sys\n" + asked)

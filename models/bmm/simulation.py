@@ -2,13 +2,12 @@
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state
 
 from models.bmm.counts import trials_matrix
 from models.bmm.parameters import BMMParameters
 from models.bmm.prior import BMMPrior
 from models.dirichlet import draw_weights
-from models.validation import Array, count_at_least_one
+from models.validation import Array, count_at_least_one, random_source
 
 
 def simulate(
@@ -46,7 +45,7 @@ def simulate(
     """
     n = count_at_least_one("n_samples", n_samples)
     trials = trials_matrix(n_trials, (n, parameters.n_features)).astype(int)
-    rng = check_random_state(random_state)
+    rng = random_source(random_state)
     z = rng.choice(parameters.n_components, size=n, p=parameters.weights / parameters.weights.sum())
     return rng.binomial(trials, parameters.probs[z]).astype(np.float64), z
 
@@ -80,7 +79,7 @@ def draw_parameters(
         raise ValueError(f"prior must be a BMMPrior, got {type(prior).__name__}")
     K, D = count_at_least_one("n_components", n_components), count_at_least_one("n_features", n_features)
     prior.check_fits(K, D)
-    rng = check_random_state(random_state)
+    rng = random_source(random_state)
     return BMMParameters(
         draw_weights(np.asarray(prior.concentration), K, rng), rng.beta(prior.successes, prior.failures, size=(K, D))
     )

@@ -1,14 +1,13 @@
 """Ancestral simulation of the Gaussian mixture: parameters from their prior; then the label, then the sample."""
 
 import numpy as np
-from sklearn.utils import check_random_state
 
 from models.dirichlet import draw_weights
 from models.gmm.independent_prior import GMMIndependentPrior
 from models.gmm.parameters import GMMParameters
 from models.gmm.prior import GaussianPrior, GMMPrior
 from models.gmm.structures import covariances_shape, full_matrices
-from models.validation import Array, count_at_least_one
+from models.validation import Array, count_at_least_one, random_source
 
 
 def simulate(
@@ -40,7 +39,7 @@ def simulate(
     ((4, 1), (4,))
     """
     n = count_at_least_one("n_samples", n_samples)
-    rng = check_random_state(random_state)
+    rng = random_source(random_state)
     z = rng.choice(parameters.n_components, size=n, p=parameters.weights / parameters.weights.sum())
     noise = rng.standard_normal((n, parameters.n_features))
     roots = np.linalg.cholesky(parameters.covariance_matrices)
@@ -77,7 +76,7 @@ def draw_parameters(
         raise ValueError(f"prior must be a GMMPrior or a GMMIndependentPrior, got {type(prior).__name__}")
     K, D, kind = count_at_least_one("n_components", n_components), len(prior.mean), prior.covariance_type
     prior.check_fits(K, D, kind)
-    rng = check_random_state(random_state)
+    rng = random_source(random_state)
     weights = draw_weights(prior.concentration, K, rng)
     noise = rng.standard_normal((K, D))
     if isinstance(prior, GMMIndependentPrior):
