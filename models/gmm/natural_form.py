@@ -63,7 +63,8 @@ def log_mixture(
         log_det = 0.5 * pt.log(variances).sum(axis=-1)
     constant = pt.log(weights) - log_det - 0.5 * (D * np.log(2 * np.pi) + (whitened_means**2).sum(axis=-1))
     quadratic = pt.broadcast_to(quadratic, (means.shape[0], len(products[0])))
-    natural = pt.concatenate([linear, quadratic], axis=1)  # (K, T); the constant, -inf where a weight is 0, stays out
+    places = np.eye(D + len(products[0]))  # joined by sums: XLA splits the product with what was concatenated
+    natural = linear @ places[:D] + quadratic @ places[D:]  # (K, T); the constant, -inf where a weight is 0, stays out
     return pt.logsumexp(constant[:, None] + natural @ _statistics(x, origin, scale, products), axis=0)
 
 
