@@ -1,4 +1,4 @@
-"""Is the posterior right? ``python -m benchmarks.agreement [part of a line's name]``; exit code 1 if a line disagrees.
+"""Is the posterior right? ``python -m benchmarks.agreement``; exit code 1 if a line disagrees.
 
 Data sets: NUTS by `compare`, four chains, each from EM's best of restarts of its own with its labels in random order.
 The reference is a long run of Gibbs sampling, which shares nothing with PyMC. One call aligns the draws of both to EM's
@@ -13,14 +13,14 @@ The numbers of draws were fixed before the first run. There are some 700 means, 
 independent ones would be more than 4 errors off with a probability of 4 %.
 """
 
-import sys
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Annotated, Any
 
 import arviz as az
 import numpy as np
+import typer
 import xarray as xr
 from rich.console import Console
 from rich.table import Table
@@ -126,12 +126,18 @@ def against_enumeration(name: str, who: str) -> tuple[list[str], bool]:
     return [f"{rhat:.4f}", "", "exact", f"{ess:.0f}", "", "", f"{gap:.1f}", where], agrees
 
 
-def main(only: str = "") -> bool:
-    """Print each line as it comes, then the table; return whether all agree. ``only`` is part of a line's name."""
+def main(
+    only: Annotated[str, typer.Option(help="Part of a line's name, such as lsat7 or Gibbs; default: all.")] = "",
+) -> None:
+    """Hold posteriors to long Gibbs runs and to enumeration: R-hat, and gaps in Monte Carlo standard errors.
+
+    Each line as it comes, then the table. Exit code 0 when all agree, 1 when not, 2 for bad input.
+    """
     runs = {f"{case.data}, K = {case.n_components}": partial(against_long_run, case) for case in CASES}
     runs |= {f"{name}, n = 10, {who}": partial(against_enumeration, name, who) for name, who in SMALL}
+    names = list(runs)
     if not (runs := {name: run for name, run in runs.items() if only in name}):
-        raise SystemExit(f"only must be part of the name of a line, such as 'lsat7' or 'Gibbs', got {only!r}")
+        raise typer.BadParameter(f"only must be part of one of {'; '.join(names)}, got {only!r}")
     begun, console, passed = perf_counter(), Console(), []
     console.width = max(console.width, 150)
     table = Table(title="Posteriors against long Gibbs runs and enumeration; gaps in Monte Carlo standard errors")
@@ -144,8 +150,8 @@ def main(only: str = "") -> bool:
         console.print("  ".join(filter(None, line)), f"{perf_counter() - begun:.0f} s", style="dim", highlight=False)
         table.add_row(*line)
     console.print(table)
-    return all(passed)
+    raise typer.Exit(0 if all(passed) else 1)
 
 
 if __name__ == "__main__":
-    sys.exit(0 if main(*sys.argv[1:]) else 1)
+    typer.run(main)

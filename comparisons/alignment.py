@@ -37,7 +37,7 @@ def align(
     reference: Any = None,
     log_joint: LogJoint | None = None,
     responsibilities: Any = None,
-    labels: str | Sequence[str] = (),
+    labels: str | Sequence[str] | None = None,
     component: str = "component",
     n_init: int = 5,
 ) -> xr.DataTree:
@@ -64,9 +64,10 @@ def align(
         see :func:`comparisons.responsibilities.log_joint`.
     responsibilities : array_like, DataArray or str, or None
         Instead of ``log_joint``: responsibilities (chain, draw, n, K), or the variable in the draws that holds them.
-    labels : str or sequence of str, default ()
-        Variables whose values are components, such as z; they are relabelled. "ecr" takes the first one for its
-        labels unless it is given responsibilities, whose most probable component is taken then.
+    labels : str or sequence of str, or None
+        Variables whose values are components; they are relabelled. None: z, if the draws have integers of that name.
+        "ecr" takes the first one for its labels unless it is given responsibilities, whose most probable component is
+        taken then.
     component : str, default "component"
         Name of the dimension.
     n_init : int, default 5
@@ -103,6 +104,8 @@ def align(
     posterior = tree["posterior"].to_dataset()
     K = n_components(posterior, component)
     count_at_least_one("n_init", n_init)
+    if labels is None:
+        labels = "z" if "z" in posterior and posterior["z"].dtype.kind in "iu" else ()
     labels = (labels,) if isinstance(labels, str) else tuple(labels)
     for name in labels:
         _check_labels(variable_of(posterior, name), K)

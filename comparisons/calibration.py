@@ -70,7 +70,8 @@ def calibrate(
         False leaves the Jacobian of the unconstrained scale out of NUTS's density: an error, for showing that it is
         caught.
     random_state : int, default 0
-        Seed; a simulation has the same truth, data and draws whatever the number of simulations and workers.
+        Seed; a simulation has the same truth, data and draws of NUTS whatever the number of simulations and workers.
+        Gibbs draws for all simulations at once, and its draws depend on their number.
     workers : int, default 1
         Number of processes.
     progress : bool, default False

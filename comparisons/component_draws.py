@@ -94,13 +94,20 @@ def as_point(parameters: Any, posterior: xr.Dataset, component: str, what: str =
     ValueError
         If a name, a shape or a coordinate is not that of the draws.
     """
+    if hasattr(parameters, "fit") and not hasattr(parameters, "parameters_"):
+        raise ValueError(f"{what} must be fitted: call its fit(X) first, got {type(parameters).__name__} before")
+    if isinstance(parameters, xr.DataTree):
+        raise ValueError(f"{what} must be parameters, got a DataTree: take one draw of its group posterior")
     given = getattr(parameters, "parameters_", parameters)
     given = given.arrays() if hasattr(given, "arrays") else given
     if not is_point(given):
         raise ValueError(f"{what} must be parameters or arrays by name, got {type(parameters).__name__}")
     point = {}
     for name, value in given.items():
-        like = variable_of(posterior, str(name)).isel(chain=0, draw=0)
+        if name not in posterior.data_vars:
+            held = ", ".join(map(str, posterior.data_vars))
+            raise ValueError(f"{what} must have variables of the draws ({held}), got {name!r}")
+        like = posterior[str(name)].isel(chain=0, draw=0)
         if isinstance(value, xr.DataArray):
             value = _same_coordinates(value, like, what)
         array = real_numbers(f"{what} {name}", value).astype(np.float64)

@@ -109,13 +109,16 @@ class ByComponents:
         for ax, names in [(axes[1], ["elpd"]), (axes[2], ["log_evidence", "chib"])]:
             for name in names:
                 values = [np.nan if row[name] is None else row[name] for row in self.table]
+                if np.isnan(values).all():
+                    continue
                 yerr = [row[errors[name]] or 0.0 for row in self.table]
                 ax.errorbar(K, values, yerr, fmt=".-", capsize=3, label=labels[name])
         axes[1].set(title="Leave-one-out: larger is better")
         axes[2].set(title="log p(X): larger is better")
         for ax in axes:
             ax.set(xlabel="number of components", xticks=K)
-            ax.legend(fontsize=8)
+            if ax.get_legend_handles_labels()[0]:
+                ax.legend(fontsize=8)
         return fig
 
 

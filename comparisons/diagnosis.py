@@ -22,7 +22,7 @@ MOST_ROWS = 60
 
 @dataclass(frozen=True)
 class Quantity:
-    """One line of a diagnosis; R-hat and ESS are NaN where nothing varies."""
+    """One line of a diagnosis; R-hat and ESS may be NaN where nothing varies."""
 
     name: str
     mean: float
@@ -30,11 +30,12 @@ class Quantity:
     rhat: float
     ess: float
     second_mode: Mode | None
+    constant: bool
 
     @property
     def mixed(self) -> bool:
         """Whether R-hat is at most 1.01 and the ESS at least 400, or nothing varies."""
-        return not (self.rhat > MAX_RHAT or self.ess < MIN_ESS)
+        return self.constant or (self.rhat <= MAX_RHAT and self.ess >= MIN_ESS)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -150,7 +151,7 @@ def diagnose(
     Raises
     ------
     ValueError
-        If a variable is missing or is not finite, or if there is nothing to judge.
+        If a variable is missing or is not finite, there are too few draws, or there is nothing to judge.
 
     Examples
     --------
@@ -165,6 +166,9 @@ def diagnose(
     tree = as_tree(draws)
     posterior = tree["posterior"].to_dataset()
     n_components(posterior, component)
+    if posterior.sizes["chain"] < 2 or posterior.sizes["draw"] < 4:
+        sizes = f"{posterior.sizes['chain']} x {posterior.sizes['draw']}"
+        raise ValueError(f"draws must be 2 chains of 4 draws or more, to be held against each other, got {sizes}")
     quantities: dict[str, Any] = {}
     if log_joint is not None:
         quantities = _from_log_joint(log_joint, posterior, component)
@@ -215,5 +219,6 @@ def _judged(quantities: xr.Dataset) -> tuple[Quantity, ...]:
             label = f"{name}[{', '.join(map(str, index))}]" if index else str(name)
             convergence = float(rhat[name].to_numpy()[index]), float(ess[name].to_numpy()[index])
             mode = None if str(name).startswith("together") else second_mode(entry)
-            found.append(Quantity(label, float(entry.mean()), float(entry.std()), *convergence, mode))
+            constant = bool(np.ptp(entry) == 0)
+            found.append(Quantity(label, float(entry.mean()), float(entry.std()), *convergence, mode, constant))
     return tuple(found)

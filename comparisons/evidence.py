@@ -1,13 +1,17 @@
 """The evidence p(X) of a conjugate mixture from Gibbs draws of its labels: Chib's identity, parameters integrated out.
 
-For any θ*, and indeed any distribution of z in the numerator,
+For any θ* chosen without the draws of z that are averaged over, and indeed any distribution of z in the numerator,
 
     1 / p(X) = E_{z | X}[ p(z | X, θ*) / p(X, z) ],    p(z | X, θ*) = Π_i r_{i z_i} at θ*
 
 with log p(X, z) in closed form (:mod:`comparisons.exact`). The nearer the numerator is to p(z | X), the less the ratio
-varies: it is averaged over 20 draws θ*. A Gibbs sampler that does not switch labels sees one of K! copies of the
-posterior; with p(z | X, θ*) averaged over the K! labellings of θ* too, the average over one copy is that over all, and
-nothing is lost (Berkhof, van Mechelen & Gelman 2003).
+varies: for each chain it is averaged over 20 draws θ* of the other chains. (Draws of its own would have their z in the
+average, where the ratio is at its largest, and p(X) would come out too small: by a nat on faithful, K = 3.)
+
+A Gibbs sampler that does not switch labels sees one of K! copies of the posterior; with p(z | X, θ*) averaged over the
+K! labellings of θ* too, the average over one copy is that over all, and nothing is lost (Berkhof, van Mechelen &
+Gelman 2003). With T_jk = Σ_i 1[z_i = j] log r_ik that sum over labellings is the permanent of exp T, found in 2^K K
+steps instead of K!.
 
 References
 ----------
@@ -18,8 +22,7 @@ Sinica 13, 423-442.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import permutations
-from math import factorial
+from math import lgamma
 from typing import Any
 
 import numpy as np
@@ -33,6 +36,7 @@ from models.gmm import GMMPrior
 from models.validation import Array, data_matrix
 
 STARS = 20
+IMPOSSIBLE = -1e12  # for log 0, which has no products
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def chib_evidence(
     X : array_like, shape (n, D)
         Samples.
     draws : mapping
-        Arrays (chains, draws, ...) by name, with z.
+        Arrays (chains, draws, ...) by name, with z. A single chain is taken as two, its halves.
     prior : GMMPrior or BMMPrior
         The prior that they were drawn under; it must treat components alike.
     n_trials : int or array_like, shape (D,) or (n, D)
@@ -92,17 +96,45 @@ def chib_evidence(
     if not prior.exchangeable:
         raise ValueError("prior must treat all components alike (equal concentration), so that labels may be averaged")
     X = data_matrix(X, missing=True)
+    n_chains, n_draws = draws["z"].shape[:2]
+    if n_chains * n_draws < 2:
+        raise ValueError("draws must be at least 2, to average one over the other, got 1")
+    if n_chains == 1:
+        size = n_draws // 2
+        draws = {name: np.stack([array[0, :size], array[0, size : 2 * size]]) for name, array in draws.items()}
     half = family_of("gmm", 1, prior.covariance_type) if isinstance(prior, GMMPrior) else family_of("bmm", n_trials)
-    flat = {name: array.reshape(-1, *array.shape[2:]) for name, array in draws.items()}
-    stars = np.linspace(0, len(flat["z"]) - 1, STARS).astype(int)
-    log_joint = half.log_joint(X)({name: flat[name][stars] for name in half.parameter_names})(slice(0, len(X)))
+    log_joint_at = half.log_joint(X)
+    runs = []
+    for chain, z in enumerate(draws["z"].astype(int)):
+        others = {name: np.delete(draws[name], chain, axis=0) for name in half.parameter_names}
+        flat = {name: array.reshape(-1, *array.shape[2:]) for name, array in others.items()}
+        stars = np.unique(np.linspace(0, len(flat["weights"]) - 1, STARS).astype(int))
+        log_joint = log_joint_at({name: array[stars] for name, array in flat.items()})(slice(0, len(X)))
+        log_ratio = _log_numerator(z, log_joint) - log_joint_of_labels(X, z, log_joint.shape[1], prior, n_trials)
+        runs.append(logsumexp(log_ratio) - np.log(len(z)))
+    inverse = combined(runs)
+    return Evidence(-inverse.log_evidence, inverse.standard_error, tuple((-np.array(runs)).tolist()))
+
+
+def _log_numerator(z: np.ndarray, log_joint: Array) -> Array:
+    """Return log p(z | X, θ*), averaged over θ* and over its labellings, of labels (S, n); log_joint is (θ*, K, n)."""
+    n_stars, K, _ = log_joint.shape
     log_r = log_joint - logsumexp(log_joint, axis=1, keepdims=True)
-    K, z, rows = log_r.shape[1], flat["z"].astype(int), np.arange(len(X))
-    log_q = np.full(len(z), -np.inf)
-    for of_star in log_r:
-        for order in permutations(range(K)):
-            log_q = np.logaddexp(log_q, of_star[np.array(order)[z], rows].sum(axis=1))
-    log_q -= np.log(len(log_r) * factorial(K))
-    log_ratio = (log_q - log_joint_of_labels(X, z, K, prior, n_trials)).reshape(draws["z"].shape[:2])
-    inverse = combined(logsumexp(log_ratio, axis=1) - np.log(log_ratio.shape[1]))
-    return Evidence(-inverse.log_evidence, inverse.standard_error, tuple((-np.array(inverse.runs)).tolist()))
+    log_r = np.maximum(log_r, IMPOSSIBLE).reshape(n_stars * K, -1).T
+    T = np.stack([((z == j) @ log_r).reshape(len(z), n_stars, K) for j in range(K)], axis=2)  # (S, θ*, K, K)
+    return logsumexp(_log_permanent(T), axis=1) - np.log(n_stars) - lgamma(K + 1)
+
+
+def _log_permanent(T: Array) -> Array:
+    """Return log Σ_σ Π_j exp T_jσ(j) over the permutations σ, of matrices (..., K, K).
+
+    Row by row: the sum over the ways to give the first rows the columns of a set is, over the column of the last of
+    them, the sum for the set without it (Bellman's and Held and Karp's recursion).
+    """
+    K = T.shape[-1]
+    of_sets = np.zeros((2**K, *T.shape[:-2]))
+    for columns in range(1, 2**K):
+        row = columns.bit_count() - 1
+        inside = [k for k in range(K) if columns >> k & 1]
+        of_sets[columns] = np.logaddexp.reduce([of_sets[columns ^ (1 << k)] + T[..., row, k] for k in inside])
+    return of_sets[-1]

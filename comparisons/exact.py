@@ -114,13 +114,13 @@ def exact_posterior(
     >>> exact.co_clustering[0, 1].round(6)  # 2/3 a priori, and then 1/6 against 1/4 for different answers
     np.float64(0.571429)
     """
-    K, sets = count_at_least_one("n_components", n_components), _sets_of(X, prior, n_trials)
-    n = sets.n_samples
+    K, n = count_at_least_one("n_components", n_components), len(data_matrix(X, missing=True))
     if n > MOST_SAMPLES or K**n > MOST_LABELLINGS:
         raise ValueError(
             f"X must have at most {MOST_SAMPLES} rows and n_components ** rows be at most {MOST_LABELLINGS:g}, got "
             f"{n} rows and {K} components: use em.gibbs"
         )
+    sets = _sets_of(X, prior, n_trials)
     sets.check_fits(K)
     a = np.broadcast_to(prior.concentration, K)
     log_evidence = _log_evidence(sets, a)
@@ -286,9 +286,11 @@ class _GaussianSets:
             covariances = total / excess if excess > 0 else np.full_like(total, np.nan)
         else:
             exists, divisors = excess.ravel() > 0, excess.reshape(-1, *(1,) * (self.A.ndim - 1))
-            covariances = np.tensordot(of_sets[:, exists], ((scale + self.A) / divisors)[exists], 1)
+            covariances = np.tensordot(of_sets[:, exists], (scale + self.A)[exists] / divisors[exists], 1)
             covariances[(of_sets[:, ~exists] > 0).any(axis=1)] = np.nan
-        return {"means": of_sets @ self.set_means, "covariances": covariances}
+        means, without = of_sets @ self.set_means, np.broadcast_to(np.ravel(excess + 1 <= 0), len(self.counts))
+        means[(of_sets[:, without] > 0).any(axis=1)] = np.nan  # t of excess + 2 degrees of freedom has no mean
+        return {"means": means, "covariances": covariances}
 
     def with_each_of(self, points: ArrayLike, n_trials: ArrayLike) -> Iterator[_Sets]:
         points = data_matrix(points, "points")

@@ -1,5 +1,7 @@
 """Draws of the Gibbs sampler in the shape of PyMC's posterior: what reads the one reads the other."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import xarray as xr
 
@@ -23,7 +25,16 @@ def as_datatree(draws: dict[str, Array], prior: GMMPrior | BMMPrior) -> xr.DataT
     -------
     DataTree
         Groups ``posterior`` (parameters, and z with dim ``obs``) and ``sample_stats`` (``log_likelihood``).
+
+    Raises
+    ------
+    ValueError
+        If the draws are not of that sampler, or the prior is of another family.
     """
+    if not isinstance(draws, Mapping) or "log_likelihood" not in draws:
+        raise ValueError(f"draws must be what em.gibbs.gibbs returned, arrays by name, got {type(draws).__name__}")
+    if ("covariances" in draws) != isinstance(prior, GMMPrior):
+        raise ValueError(f"prior must be the one that the draws were made under, got a {type(prior).__name__}")
     dims = {"weights": ("component",), "z": ("obs",), "log_likelihood": ()}
     dims |= dict.fromkeys(("means", "probs"), ("component", "feature"))
     if isinstance(prior, GMMPrior):

@@ -60,6 +60,17 @@ class GMM(Family):
         """Return the covariance matrices (S, K, D, D) of draws, whatever their structure."""
         return full_matrices(self.covariance_type, draws["covariances"], *draws["means"].shape[1:])
 
+    def _checked_matrices(self, draws: Mapping[str, Array]) -> Array:
+        """Return the covariance matrices of draws, or raise a ValueError if they are of another structure."""
+        (S, K, D), covariances, kind = draws["means"].shape, draws["covariances"], self.covariance_type
+        shape = {"full": (S, K, D, D), "tied": (S, D, D), "diag": (S, K, D), "spherical": (S, K)}[kind]
+        fits = covariances.shape == shape
+        if fits and K == D > 1 and kind in ("tied", "diag"):  # of one shape, but one of them is symmetric
+            fits = (kind == "tied") == np.allclose(covariances, covariances.mT)
+        if not fits:
+            raise ValueError(f"covariance_type must be that of the draws, got {kind!r} for shape {covariances.shape}")
+        return self.covariance_matrices(draws)
+
     @override
     def e_step(self, X: Array, parameters: Any) -> tuple[Array, float]:
         return em_gmm.e_step(X, parameters)
@@ -71,7 +82,7 @@ class GMM(Family):
         def given(draws: Mapping[str, Array]) -> Callable[[slice], Array]:
             with np.errstate(divide="ignore"):
                 log_weights = np.log(draws["weights"])[:, :, None]
-            means, matrices = draws["means"], self.covariance_matrices(draws)
+            means, matrices = draws["means"], self._checked_matrices(draws)
             if X.shape[1] != means.shape[2]:
                 raise ValueError(f"X must have {means.shape[2]} columns like the means, got {X.shape[1]}")
             if not np.isnan(X).any():

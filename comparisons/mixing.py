@@ -94,6 +94,8 @@ def second_mode(values: Array) -> Mode | None:
 
 def _second_peak(values: Array, low: float, high: float, bandwidth: float) -> Mode | None:
     """Return the second mode of a kernel density estimate between low and high, or None."""
+    if high - low <= bandwidth:  # nearly all draws are one number
+        return None
     n_bins = int(np.clip(np.ceil((high - low) * BINS_PER_BANDWIDTH / bandwidth), 8, MOST_BINS))
     counts, edges = np.histogram(values, n_bins, (low, high))
     sigma = bandwidth * n_bins / (high - low)  # in bins

@@ -1,7 +1,7 @@
 """One chain of NUTS on a whitened posterior, in nutpie: what :mod:`comparisons.posterior` runs several of."""
 
 import ctypes
-import importlib
+import importlib.util
 import sys
 import threading
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from models.validation import Array
 
 
 class Chain:
-    """A chain that begins to draw when it is made, in a thread of its own.
+    """A chain that begins to draw when it is made, in a thread of its own, and must be waited for or stopped.
 
     Parameters
     ----------
@@ -45,6 +45,7 @@ class Chain:
         progress: Callable[[int], None] | None = None,
     ) -> None:
         self._origin, self._root = origin, root
+        self._trace: Any = None
         self._sampler = _nutpie().sample(
             _whitened(density, origin, root),
             draws=draws,
@@ -58,18 +59,33 @@ class Chain:
             blocking=False,
         )
 
-    def wait(self) -> tuple[Array, dict[str, np.ndarray]]:
-        """Wait until all is drawn; return u (draws, p) and, by name, what nutpie says of each draw, (draws,)."""
-        return self._read(self._sampler.wait())
+    def wait(self) -> None:
+        """Wait until all is drawn; raise a RuntimeError if that cannot be."""
+        try:
+            self._trace = self._sampler.wait()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # nutpie's panics are no Exception
+            told = " ".join(str(error).partition("Stack backtrace")[0].split())
+            raise RuntimeError(
+                f"the density must be finite near starts to be drawn from; nutpie says: {told}"
+            ) from error
 
-    def abort(self) -> tuple[Array, dict[str, np.ndarray]]:
-        """Stop; return the same of the draws so far."""
-        return self._read(self._sampler.abort())
+    def stop(self) -> None:
+        """Stop, unless all is drawn, and keep what is; a further interrupt waits for the draw that is under way."""
+        while self._trace is None:
+            try:
+                self._trace = self._sampler.abort()
+            except KeyboardInterrupt:
+                continue
+            except BaseException:  # it failed, as wait() said
+                return
 
-    def _read(self, trace: Any) -> tuple[Array, dict[str, np.ndarray]]:
+    def drawn(self) -> tuple[Array, dict[str, np.ndarray]]:
+        """Return u (draws, p) and, by name, what nutpie says of each draw, (draws,)."""
         import pyarrow
 
-        (draws,), (about,) = trace.get_arrow_trace()
+        (draws,), (about,) = self._trace.get_arrow_trace()
         columns = {name: pyarrow.array(about.column(name)) for name in about.column_names}
         plain = {
             name: np.asarray(column)
@@ -89,7 +105,14 @@ def _nutpie() -> Any:
     if "nutpie" in sys.modules or "arviz" in sys.modules:
         return importlib.import_module("nutpie")
     stand_in: Any = ModuleType("arviz")
-    stand_in.__getattr__ = lambda name: getattr(importlib.import_module("arviz"), name)
+    stand_in.__spec__ = importlib.util.find_spec("arviz")
+
+    def when_used(name: str) -> Any:
+        if sys.modules.get("arviz") is stand_in:
+            raise AttributeError(f"arviz.{name} is not there while nutpie is imported")
+        return getattr(importlib.import_module("arviz"), name)
+
+    stand_in.__getattr__ = when_used
     sys.modules["arviz"] = stand_in
     try:
         return importlib.import_module("nutpie")

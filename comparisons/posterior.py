@@ -13,7 +13,7 @@ import xarray as xr
 
 from comparisons.densities import BACKEND, Point, UnconstrainedDensity
 from comparisons.nuts import Chain
-from models.validation import Array
+from models.validation import Array, count_at_least, count_at_least_one
 
 FIND_MAP_FTOL = 1e-15
 
@@ -73,10 +73,16 @@ def sample(
     Raises
     ------
     ValueError
-        If there are neither one start nor as many as chains, or one lies on the edge, such as probs of 0 or 1.
+        If a number is too small, there are neither one start nor as many as chains, or one lies on the edge, such as
+        probs of 0 or 1.
+    RuntimeError
+        If the density is not finite where chains start.
     Interrupted
         On an interrupt (Ctrl-C); it is a KeyboardInterrupt that holds the draws so far.
     """
+    for name, value in {"draws": draws, "tune": tune, "chains": chains}.items():
+        count_at_least_one(name, value)
+    count_at_least("seed", seed, 0)
     points = [starts] * chains if isinstance(starts, dict) else list(starts)
     if len(points) != chains:
         raise ValueError(f"starts must be one point or {chains}, one for each chain, got {len(points)}")
@@ -95,18 +101,21 @@ def sample(
         return count
 
     lengths = {"draws": draws, "tune": tune}
-    running = [
-        Chain(density, origin, root, **lengths, seed=int(chain_seed), progress=counter(chain) if progress else None)
-        for chain, (origin, root, chain_seed) in enumerate(zip(origins, roots, seeds, strict=True))
-    ]
-    drawn, interrupted = [], False
-    for chain in running:
-        try:
-            drawn.append(chain.abort() if interrupted else chain.wait())
-        except KeyboardInterrupt:
-            interrupted = True
-            drawn.append(chain.abort())
-    kept, length = _longest(np.array([len(u) for u, _ in drawn]))
+    running: list[Chain] = []
+    interrupted = False
+    try:
+        for index, (origin, root) in enumerate(zip(origins, roots, strict=True)):
+            tell = counter(index) if progress else None
+            running.append(Chain(density, origin, root, **lengths, seed=int(seeds[index]), progress=tell))
+        for chain in running:
+            chain.wait()
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        for chain in running:
+            chain.stop()
+    drawn = [chain.drawn() for chain in running]
+    kept, length = _longest(np.array([len(u) for u, _ in drawn], dtype=int))
     if not length:
         raise Interrupted(None)
     u = np.stack([drawn[chain][0][:length] for chain in kept])
@@ -157,7 +166,12 @@ def sample_chain(
     """
     origin = _origin(density, start)
     root = _inverse_root(density.information(origin))
-    u, stats = Chain(density, origin, root, draws=draws, tune=tune, seed=seed).wait()
+    chain = Chain(density, origin, root, draws=draws, tune=tune, seed=seed)
+    try:
+        chain.wait()
+    finally:
+        chain.stop()
+    u, stats = chain.drawn()
     return density.constrain(u), stats
 
 

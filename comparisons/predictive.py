@@ -42,7 +42,7 @@ def posterior_responsibilities(
     Parameters
     ----------
     draws : DataTree or Dataset
-        Draws whose labels are aligned; see :func:`comparisons.align`.
+        Draws whose labels are aligned; see :func:`comparisons.align`. Where labels switch, averages mean nothing.
     log_joint : LogJoint
         Of the samples; see :func:`comparisons.log_joint`.
     component : str, default "component"
@@ -217,7 +217,7 @@ class PredictiveCheck:
         ax.plot((self.observed[shown] - mean) / sd, at, "o", color="#c1272d", markersize=4, label="data")
         ax.set_yticks(at, [self.names[t] for t in shown], fontsize=8)
         ax.set(xlabel="sd of the replicates, from their mean", title="Posterior predictive check")
-        ax.legend(fontsize=8)
+        ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
         return ax
 
 

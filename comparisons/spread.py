@@ -67,7 +67,8 @@ def spreads_of(found: Comparison, map_parameters: Any, advi: dict[str, Array] | 
         least = BOUND * (sd - MOST_ERRORS * error)
         told = {"parameter": name, "nuts": row["mean"], "nuts_sd": sd, "nuts_sd_error": error}
         for method in METHODS:
-            told[method], told[f"{method}_sd"] = tables.get(method, {}).get(name, (None, None))
+            of_method = tables.get(method, {}).get(name, (np.nan, np.nan))
+            told[method], told[f"{method}_sd"] = (None if np.isnan(moment) else moment for moment in of_method)
         told["understate"] = [m for m in METHODS if told[f"{m}_sd"] is not None and told[f"{m}_sd"] < least]
         rows.append(told)
     return rows
@@ -106,7 +107,8 @@ def _mean_field(found: Comparison, map_parameters: Any) -> Table:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotConvergedWarning)  # its ELBO still rises a little
         q = variational(found.X, found.n_components, found.prior, n_trials=n_trials, init=start)
-    order = order_of(q.mean, found.posterior)
+    medians = {name: np.median(drawn, axis=0) for name, drawn in q.draw(500, random_state=0).items()}
+    order = order_of(medians, found.posterior)  # a mean need not exist
     return _entries(found, _permuted(q.mean, order, found), _permuted(q.standard_deviation, order, found))
 
 

@@ -234,7 +234,12 @@ def family_of_prior(X: ArrayLike, prior: GMMPrior | BMMPrior, n_trials: ArrayLik
     if isinstance(prior, GMMPrior):
         if not is_bernoulli(n_trials):
             raise ValueError(f"n_trials must be left at 1 under a GMMPrior, whose data are no counts, got {n_trials!r}")
-        return gaussian(data_matrix(X), prior)
+        X = data_matrix(X, missing=True)
+        if np.isnan(X).any():
+            raise ValueError(
+                "X must have no missing cell under a GMMPrior, got NaN in it: EM and the PyMC models take them"
+            )
+        return gaussian(X, prior)
     if not isinstance(prior, BMMPrior):
         raise ValueError(f"prior must be a GMMPrior or a BMMPrior, got {type(prior).__name__}: it must be conjugate")
     return counts(*count_matrix(data_matrix(X, missing=True), n_trials), prior)

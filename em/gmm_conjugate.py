@@ -99,7 +99,10 @@ class GaussianPosterior:
     def mean(self) -> dict[str, Array]:
         """Return the mean of each parameter by name; NaN where it does not exist."""
         covariances = _where_positive(self._excess, lambda excess: self.scale / excess)
-        return {"weights": mean_weights(self.concentration), "means": self.location, "covariances": covariances}
+        exists = self.degrees_of_freedom > self._side  # t of ν - p + 1 degrees of freedom
+        exists = exists.reshape(*exists.shape, *(1,) * (self.location.ndim - exists.ndim))
+        means = np.where(exists, self.location, np.nan)
+        return {"weights": mean_weights(self.concentration), "means": means, "covariances": covariances}
 
     def standard_deviation(self) -> dict[str, Array]:
         """Return the standard deviation of each parameter by name; NaN where it does not exist.

@@ -100,6 +100,8 @@ def test_one_mode_is_not_taken_for_two(size):
 
 def test_what_does_not_vary_has_no_second_mode():
     assert second_mode(np.full(500, 0.3)) is None
+    assert second_mode(np.append(np.zeros(9999), 1.0)) is None
+    assert second_mode(np.concatenate([np.zeros(9000), np.full(980, 1e-9), np.ones(20)])) is None
 
 
 def test_label_free_quantities_do_not_see_labels_and_are_those_of_em():
@@ -109,9 +111,10 @@ def test_label_free_quantities_do_not_see_labels_and_are_those_of_em():
     xr.testing.assert_allclose(label_free(draws, zeros), label_free(flipped, zeros))
     one, other = (diagnose(d, log_joint=log_joint(X, "gmm")).label_free for d in (draws, flipped))
     np.testing.assert_allclose([q.mean for q in one], [q.mean for q in other], rtol=1e-12)
-    first = draws.isel(chain=[0], draw=slice(0, 4))  # R-hat wants four draws
+    first = draws.isel(chain=[0, 1], draw=slice(0, 4))  # R-hat wants four draws
     parameters = [
-        gmm.GMMParameters(*(first[name].to_numpy()[0, s] for name in ("weights", "means", "covariances")))
+        gmm.GMMParameters(*(first[name].to_numpy()[c, s] for name in ("weights", "means", "covariances")))
+        for c in range(2)
         for s in range(4)
     ]
     steps = [gmm.e_step(X, p) for p in parameters]
@@ -130,6 +133,10 @@ def test_log_likelihood_is_taken_from_its_group_where_no_density_is_given():
 
 def test_draws_without_what_is_judged_are_refused():
     draws = posterior()
+    with pytest.raises(ValueError, match=r"draws must be 2 chains of 4 draws or more, .* got 1 x"):
+        diagnose(draws.isel(chain=[0]))
+    with pytest.raises(ValueError, match=f"draws must be 2 chains of 4 draws or more, .* got {CHAINS} x 3"):
+        diagnose(draws.isel(draw=slice(0, 3)))
     with pytest.raises(ValueError, match="draws must have the variable 'weights', got means"):
         diagnose(draws.drop_vars("weights"))
     with pytest.raises(ValueError, match="log_joint or weights must be given"):

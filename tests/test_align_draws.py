@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from itertools import product
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from comparisons import align, log_joint
 from comparisons.alignment import order_of, permute
 from comparisons.component_draws import Arrays
 from comparisons.responsibilities import LogJoint
+from em import GaussianMixtureEM
 from em import bmm as em_bmm
 from em import gmm as em_gmm
 from models.bmm import BMMParameters
@@ -90,7 +92,9 @@ def test_everything_with_a_component_is_permuted_together_and_nothing_else(draws
 
 
 def test_the_permutations_are_kept_and_lead_from_the_input_to_the_output(draws):
-    aligned = align(draws, reference=TRUTH, labels="z")
+    aligned = align(draws, reference=TRUTH)  # z is relabelled unless told otherwise
+    assert aligned["posterior"]["z"].identical(align(draws, reference=TRUTH, labels="z")["posterior"]["z"])
+    assert align(draws, reference=TRUTH, labels=())["posterior"]["z"].identical(draws["posterior"]["z"])
     alignment = aligned["alignment"]
     assert alignment["order"].dims == (*SAMPLE, "component")
     assert (alignment.attrs["rule"], alignment.attrs["reference"]) == ("pivot", "GMMParameters")
@@ -167,6 +171,22 @@ def test_binomial_log_joint_of_draws_is_that_of_em_for_each_draw(missing):
 # What cannot be -------------------------------------------------------------------------------------------------------
 
 
+def test_draws_of_another_covariance_structure_are_refused():
+    """At K = D the shapes of "tied" and "diag" are the same."""
+    of_kind = {"full": np.eye(2)[None, None], "tied": np.eye(2)[None], "diag": np.array([[[1.0, 2.0], [3.0, 4.0]]])}
+    of_kind |= {"spherical": np.ones((1, 2))}
+    shapes = {"full": (3, 2, 2, 2), "tied": (3, 2, 2), "diag": (3, 2, 2), "spherical": (3, 2)}
+    common = {"weights": np.full((3, 2), 0.5), "means": np.zeros((3, 2, 2))}
+    for of_draws, asked in product(of_kind, repeat=2):
+        given = log_joint(np.zeros((4, 2)), "gmm", covariance_type=asked).given
+        draws = common | {"covariances": np.broadcast_to(of_kind[of_draws], shapes[of_draws])}
+        if of_draws == asked:
+            assert given(draws)(slice(0, 4)).shape == (3, 2, 4)
+        else:
+            with pytest.raises(ValueError, match=f"covariance_type must be that of the draws, got '{asked}'"):
+                given(draws)
+
+
 def test_aligning_loads_neither_pymc_nor_jax_nor_arviz():
     code = (
         "import sys, xarray as xr; from comparisons import align, log_joint\n"
@@ -215,7 +235,8 @@ BAD = {
     "no component": (same, "pivot", {"component": "cluster"}, "component must name a dimension of the draws"),
     "no reference": (same, "pivot", {}, "reference must be given for rule 'pivot'"),
     "reference of no kind": (same, "pivot", {"reference": 3.0}, "reference must be parameters or arrays by name"),
-    "no such variable": (without("means"), "pivot", {"reference": TRUTH}, "draws must have the variable 'means', got"),
+    "no such variable": (without("means"), "pivot", {"reference": TRUTH}, "reference must have variables of the draws"),
+    "not fitted": (same, "pivot", {"reference": GaussianMixtureEM(3)}, "reference must be fitted"),
     "another K": (same, "pivot", {"reference": TWO}, "got 2 components in 'weights', and the draws have 3"),
     "another D": (same, "pivot", {"reference": {"means": np.ones((3, 4))}}, "reference means must have shape"),
     "NaN in reference": (same, "pivot", {"reference": {"weights": [np.nan] * 3}}, "reference must be finite"),

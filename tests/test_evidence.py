@@ -1,10 +1,12 @@
 """The evidence by SMC and by Chib's identity is that of enumeration, every labelling counted."""
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 from random_mixtures import random_gmm_prior
 
-from comparisons.evidence import chib_evidence, combined
+from comparisons.evidence import _log_permanent, chib_evidence, combined
 from comparisons.exact import exact_posterior, log_joint_of_labels
 from comparisons.smc import smc_evidence
 from em.gibbs import gibbs
@@ -37,6 +39,30 @@ def test_chibs_identity_is_exact_within_its_error_on_counts():
     draws = gibbs(X, 2, prior, n_trials=3, random_state=0)
     found, exact = chib_evidence(X, draws, prior, n_trials=3), exact_posterior(X, 2, prior, n_trials=3)
     assert abs(found.log_evidence - exact.log_evidence) < min(5 * found.standard_error, PROMISED)
+
+
+def test_a_few_draws_bias_chibs_identity_nowhere():
+    """Stars among the draws averaged over would make the mean of these errors -0.17, five of its standard errors."""
+    exact = exact_posterior(LINE, 3, line_prior()).log_evidence
+    draws = [gibbs(LINE, 3, line_prior(), draws=30, random_state=seed) for seed in range(12)]
+    errors = np.array([chib_evidence(LINE, of_seed, line_prior()).log_evidence - exact for of_seed in draws])
+    assert abs(errors.mean()) < 4 * errors.std(ddof=1) / np.sqrt(len(errors))
+
+
+def test_one_chain_is_held_to_its_other_half():
+    draws = gibbs(LINE, 2, line_prior(), chains=1, draws=4001, random_state=0)
+    found = chib_evidence(LINE, draws, line_prior())
+    assert len(found.runs) == 2
+    assert abs(found.log_evidence - exact_posterior(LINE, 2, line_prior()).log_evidence) < PROMISED
+    with pytest.raises(ValueError, match="draws must be at least 2"):
+        chib_evidence(LINE, gibbs(LINE, 2, line_prior(), chains=1, draws=1, random_state=0), line_prior())
+
+
+@pytest.mark.parametrize("K", [1, 2, 3, 5])
+def test_the_sum_over_labellings_is_that_over_all_permutations(K):
+    T = np.random.default_rng(K).normal(scale=20, size=(4, K, K))
+    each = [T[:, range(K), order].sum(axis=1) for order in permutations(range(K))]
+    np.testing.assert_allclose(_log_permanent(T), np.logaddexp.reduce(each), rtol=1e-13)
 
 
 def test_a_sampler_stuck_in_one_labelling_loses_nothing():
@@ -82,3 +108,5 @@ def test_a_prior_that_tells_components_apart_is_refused():
     draws = gibbs(LINE, 2, line_prior(), draws=5, random_state=0)
     with pytest.raises(ValueError, match="alike"):
         chib_evidence(LINE, draws, GMMPrior([1.0, 2.0], [0.0], 0.1, 4.0, [[2.0]]))
+    with pytest.raises(ValueError, match="model must have a prior that treats components alike"):
+        smc_evidence(build_marginal_model(LINE, 3, GMMPrior([1.0, 2.0, 1.0], [0.0], 0.1, 4.0, [[2.0]])))

@@ -12,6 +12,7 @@ from scipy.stats import betabinom, dirichlet, invgamma, multivariate_t, norm, t
 
 import comparisons.exact
 from comparisons.exact import exact_posterior, log_joint_of_labels
+from em.gmm_conjugate import conjugate_posterior
 from models.bmm import BMMPrior
 from models.gmm import GMMParameters, GMMPrior
 from models.gmm.structures import COVARIANCE_TYPES, covariances_shape
@@ -204,6 +205,20 @@ def test_a_posterior_mean_that_does_not_exist_is_nan():
     X, prior = np.array([[0.0], [1.0], [5.0]]), GMMPrior(1.0, [0.0], 0.1, 1.5, 1.0, "spherical")
     assert np.isnan(exact_posterior(X, 2, prior).means["covariances"]).all()
     assert np.isfinite(exact_posterior(X, 1, prior).means["covariances"]).all()
+    assert np.isfinite(exact_posterior(X, 2, prior).means["means"]).all()
+
+
+@pytest.mark.parametrize("kind", COVARIANCE_TYPES)
+def test_a_mean_of_means_that_does_not_exist_is_nan(kind):
+    """μ_k is t with ν - p + 1 degrees of freedom, p = D = 2 for matrices and 1 for variances: ν0 = p leaves one."""
+    matrices = kind in ("full", "tied")
+    scale = {"full": np.eye(2), "tied": np.eye(2), "diag": np.ones(2), "spherical": 1.0}[kind]
+    X = np.array([[0.0, 1.0], [1.0, 0.0], [5.0, 3.0]])
+    for degrees, exists in [(2.0 if matrices else 1.0, kind == "tied"), (2.1 if matrices else 1.1, True)]:
+        prior = GMMPrior(1.0, [0.0, 0.0], 0.1, degrees, scale, kind)
+        assert np.isfinite(exact_posterior(X, 2, prior).means["means"]).all() == exists
+        empty = conjugate_posterior(prior, np.zeros(2), np.zeros((2, 2)), np.zeros(covariances_shape(kind, 2, 2)))
+        assert np.isfinite(empty.mean()["means"]).all() == (degrees > (2 if matrices else 1))
 
 
 def test_bad_input_is_named():
@@ -212,6 +227,7 @@ def test_bad_input_is_named():
         ((np.zeros((13, 1)), 2, prior), "X must have at most 12 rows .* got 13 rows and 2 components: use em.gibbs"),
         ((np.zeros((12, 1)), 5, prior), "X must .* got 12 rows and 5 components"),
         ((np.zeros((3, 2)), 2, prior), r"prior.mean must have shape \(2,\)"),
+        ((np.zeros((300, 1)), 2, prior), "X must have at most 12 rows .* got 300 rows"),
         (([[np.nan]], 2, prior), "X must be finite, got NaN"),
         ((X, 0, prior), "n_components must be a whole number of at least 1, got 0"),
         ((X, 2, None), "prior must be a GMMPrior or a BMMPrior, got NoneType"),

@@ -245,12 +245,16 @@ def test_datatree_has_the_names_and_dims_of_pymc(kind):
     assert "log_likelihood" not in posterior
     np.testing.assert_array_equal(tree["sample_stats"]["log_likelihood"], found["log_likelihood"])
     np.testing.assert_array_equal(posterior["component"], [0, 1, 2])
+    with pytest.raises(ValueError, match="prior must be the one that the draws were made under, got a BMMPrior"):
+        as_datatree(found, BMMPrior())
+    with pytest.raises(ValueError, match=r"draws must be what em\.gibbs\.gibbs returned, arrays by name, got DataTree"):
+        as_datatree(tree, prior)
 
 
 def test_bad_input_is_named():
     prior, X = GMMPrior(1.0, [0.0], 1.0, 3.0, [[1.0]]), np.arange(4.0)[:, None]
     for arguments, settings, message in [
-        (([[np.nan]], 2, prior), {}, "X must be finite, got NaN"),
+        (([[np.nan]], 2, prior), {}, "X must have no missing cell under a GMMPrior"),
         ((X, 0, prior), {}, "n_components must be a whole number of at least 1, got 0"),
         ((X, 2, None), {}, "prior must be a GMMPrior or a BMMPrior, got NoneType"),
         ((X, 2, prior), {"n_trials": 3}, "n_trials must be left at 1 under a GMMPrior"),

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import threading
+import time
 
 import arviz as az
 import numpy as np
@@ -10,8 +12,19 @@ from typer.testing import CliRunner
 
 import comparisons.command
 from comparisons.command import application
-from comparisons.posterior import _longest
+from comparisons.densities import UnconstrainedDensity, without_c_compiler
+from comparisons.nuts import Chain
+from comparisons.posterior import Interrupted, _longest, sample, sample_chain
 from comparisons.progress import Silent
+from models.bmm import BMMPrior, build_marginal_model
+
+ANSWERS = np.array([[0.0, 1.0], [1.0, 1.0], [1.0, 0.0]])
+INSIDE = {"weights": np.ones(1), "probs": np.full((1, 2), 0.5)}
+
+
+def answers_model():
+    with without_c_compiler():
+        return build_marginal_model(ANSWERS, 1, BMMPrior(1.0, 2.0, 2.0))
 
 
 class Impatient(Silent):
@@ -50,3 +63,61 @@ def test_an_interrupt_leaves_a_file_that_arviz_reads(tmp_path, monkeypatch):
 def test_the_largest_block_of_whole_draws_is_kept(done, kept, length):
     found, n = _longest(np.array(done, dtype=int))
     assert (found.tolist(), n) == (kept, length)
+
+
+def test_further_interrupts_while_stopping_lose_nothing(monkeypatch):
+    """Every chain is interrupted once while it is waited for or stopped."""
+    begun, abort, interrupted = Chain.__init__, {}, []
+
+    def begin(chain, *args, **settings):
+        begun(chain, *args, **settings)
+        abort[chain] = chain._sampler.abort
+
+        def abort_at_second_try():
+            if chain in interrupted:
+                return abort[chain]()
+            interrupted.append(chain)
+            raise KeyboardInterrupt
+
+        chain._sampler.abort = abort_at_second_try
+
+    def wait(chain):
+        time.sleep(0.5)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Chain, "__init__", begin)
+    monkeypatch.setattr(Chain, "wait", wait)
+    with pytest.raises(Interrupted) as caught:
+        sample(answers_model(), INSIDE, draws=10_000_000, tune=100, chains=2, seed=0)
+    assert len(interrupted) == 2
+    probs = caught.value.draws["posterior"]["probs"]
+    assert probs.sizes["draw"] > 0
+    assert np.isfinite(probs).all()
+
+
+def test_a_density_that_is_nowhere_finite_is_told_and_leaves_no_chain_behind(monkeypatch):
+    calls = []
+
+    def nowhere(self, flat):
+        calls.append(threading.get_ident())
+        return np.nan, np.full(self.size, np.nan)
+
+    density = UnconstrainedDensity(answers_model(), jacobian=True)
+    information = density.information(density.unconstrain(INSIDE))
+    monkeypatch.setattr(UnconstrainedDensity, "information", lambda self, flat: information)
+    monkeypatch.setattr(UnconstrainedDensity, "value_and_gradient", nowhere)
+    with pytest.raises(RuntimeError, match=r"the density must be finite near starts .* nutpie says: .*NaN"):
+        sample(answers_model(), INSIDE, draws=10, tune=10, chains=2, seed=0)
+    with pytest.raises(RuntimeError, match="the density must be finite near starts"):
+        sample_chain(density, INSIDE, draws=10, tune=10, seed=0)
+    n_calls = len(calls)
+    time.sleep(0.2)
+    assert len(calls) == n_calls
+
+
+@pytest.mark.parametrize("bad", [{"draws": 0}, {"tune": 0}, {"chains": 0}, {"draws": 2.5}, {"seed": -1}], ids=str)
+def test_numbers_that_are_too_small_are_named(bad):
+    ((name, value),) = bad.items()
+    numbers = {"draws": 5, "tune": 5, "chains": 1, "seed": 0} | bad
+    with pytest.raises(ValueError, match=f"{name} must be a whole number of at least [01], got {value}"):
+        sample(answers_model(), INSIDE, **numbers)

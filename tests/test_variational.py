@@ -253,7 +253,7 @@ def test_no_convergence_is_a_warning():
 def test_bad_input_is_named():
     prior, X = GMMPrior(1.0, [0.0], 1.0, 3.0, [[1.0]]), np.arange(4.0)[:, None]
     for arguments, settings, message in [
-        (([[np.nan]], 2, prior), {}, "X must be finite, got NaN"),
+        (([[np.nan]], 2, prior), {}, "X must have no missing cell under a GMMPrior"),
         ((X, 0, prior), {}, "n_components must be a whole number of at least 1, got 0"),
         ((X, 2, None), {}, "prior must be a GMMPrior or a BMMPrior, got NoneType"),
         ((X, 2, prior), {"n_trials": 3}, "n_trials must be left at 1 under a GMMPrior"),
