@@ -104,9 +104,13 @@ class ByComponents:
                 K, [row[name] if row["has_maximum"] else np.nan for row in self.table], ".-", label=name.upper()
             )
         axes[0].set(title="EM: smaller is better")
-        errors = {"elpd": "elpd_se", "log_evidence": "log_evidence_se", "chib": "chib_se"}
-        labels = {"elpd": "elpd ± se", "log_evidence": "SMC", "chib": "Chib, from Gibbs draws"}
-        for ax, names in [(axes[1], ["elpd"]), (axes[2], ["log_evidence", "chib"])]:
+        errors = {"elpd_difference": "elpd_difference_se", "log_evidence": "log_evidence_se", "chib": "chib_se"}
+        labels = {
+            "elpd_difference": "elpd - the best's ± its se",
+            "log_evidence": "SMC",
+            "chib": "Chib, from Gibbs draws",
+        }
+        for ax, names in [(axes[1], ["elpd_difference"]), (axes[2], ["log_evidence", "chib"])]:
             for name in names:
                 values = [np.nan if row[name] is None else row[name] for row in self.table]
                 if np.isnan(values).all():
