@@ -122,19 +122,20 @@ def _log_numerator(z: np.ndarray, log_joint: Array) -> Array:
     log_r = log_joint - logsumexp(log_joint, axis=1, keepdims=True)
     log_r = np.maximum(log_r, IMPOSSIBLE).reshape(n_stars * K, -1).T
     T = np.stack([((z == j) @ log_r).reshape(len(z), n_stars, K) for j in range(K)], axis=2)  # (S, θ*, K, K)
-    return logsumexp(_log_permanent(T), axis=1) - np.log(n_stars) - lgamma(K + 1)
+    of_stars = [_log_permanent(T[:, star]) for star in range(n_stars)]
+    return logsumexp(of_stars, axis=0) - np.log(n_stars) - lgamma(K + 1)
 
 
 def _log_permanent(T: Array) -> Array:
-    """Return log Σ_σ Π_j exp T_jσ(j) over the permutations σ, of matrices (..., K, K).
+    """Return log Σ_σ Π_j exp T_jσ(j) over the permutations σ, of matrices (S, K, K).
 
     Row by row: the sum over the ways to give the first rows the columns of a set is, over the column of the last of
     them, the sum for the set without it (Bellman's and Held and Karp's recursion).
     """
     K = T.shape[-1]
-    of_sets = np.zeros((2**K, *T.shape[:-2]))
+    of_sets = np.zeros((2**K, len(T)))
     for columns in range(1, 2**K):
         row = columns.bit_count() - 1
         inside = [k for k in range(K) if columns >> k & 1]
-        of_sets[columns] = np.logaddexp.reduce([of_sets[columns ^ (1 << k)] + T[..., row, k] for k in inside])
+        of_sets[columns] = np.logaddexp.reduce([of_sets[columns ^ (1 << k)] + T[:, row, k] for k in inside])
     return of_sets[-1]
