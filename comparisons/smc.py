@@ -70,8 +70,8 @@ def smc_evidence(
         count_at_least_one(name, value)
     with one_blas_thread():
         population = _Population(model, seed)
-        population.check_exchangeable()
         starts = [population.draw(draws) for _ in range(chains)]
+        population.check_exchangeable(starts[0])
     runs: list[float] = []
 
     class Kernel(FoldedKernel):
@@ -136,12 +136,11 @@ class _Population:
         log_prior, log_likelihood = (np.where(np.asarray(part) < np.inf, part, -np.inf) for part in self._both(flat))
         return log_prior, log_likelihood
 
-    def check_exchangeable(self) -> None:
-        """Raise a ValueError if two components exchanged, or all moved on by one, change the prior density."""
+    def check_exchangeable(self, drawn: dict[str, list[Array]]) -> None:
+        """Raise a ValueError if exchanging two components, or moving all on by one, changes the prior of a draw."""
         dims, K = self.model.named_vars_to_dims, len(self.location)
-        with without_c_compiler():
-            drawn = pm.draw(self.model.free_RVs, random_seed=0, mode="FAST_COMPILE")
-        point = {rv.name: np.asarray(value) for rv, value in zip(self.model.free_RVs, drawn, strict=True)}
+        start = np.concatenate([drawn[value.name][0].ravel() for value in self.model.value_vars])
+        point = {name: values[0] for name, values in self.density.constrain(start[None]).items()}
         orders = np.arange(K), np.r_[1:K, 0], np.r_[np.arange(K)[:2][::-1], 2:K]
         flat = [
             self.density.unconstrain({n: v[order] if "component" in dims[n] else v for n, v in point.items()})
