@@ -29,6 +29,8 @@ class Chain:
         Draws kept and warm-up draws.
     seed : int
         The same seed gives the same draws.
+    target_accept : float
+        Mean acceptance probability that the step size is adapted to.
     progress : callable or None
         Called with the number of draws done so far, warm-up included.
     """
@@ -42,6 +44,7 @@ class Chain:
         draws: int,
         tune: int,
         seed: int,
+        target_accept: float,
         progress: Callable[[int], None] | None = None,
     ) -> None:
         self._origin, self._root = origin, root
@@ -51,6 +54,7 @@ class Chain:
             draws=draws,
             tune=tune,
             seed=seed,
+            target_accept=target_accept,
             chains=1,
             cores=1,
             progress_bar=False,
@@ -60,7 +64,9 @@ class Chain:
         )
 
     def wait(self) -> None:
-        """Wait until all is drawn; raise a RuntimeError if that cannot be."""
+        """Wait until all is drawn, if it is not yet; raise a RuntimeError if that cannot be."""
+        if self._trace is not None:
+            return
         try:
             self._trace = self._sampler.wait()
         except KeyboardInterrupt:

@@ -121,3 +121,9 @@ def test_numbers_that_are_too_small_are_named(bad):
     numbers = {"draws": 5, "tune": 5, "chains": 1, "seed": 0} | bad
     with pytest.raises(ValueError, match=f"{name} must be a whole number of at least [01], got {value}"):
         sample(answers_model(), INSIDE, **numbers)
+
+
+@pytest.mark.parametrize("bad", [0, 1, -0.5, np.nan])
+def test_a_target_accept_that_is_no_probability_is_named(bad):
+    with pytest.raises(ValueError, match=f"target_accept must lie between 0 and 1, got {bad}"):
+        sample(answers_model(), INSIDE, draws=5, tune=5, chains=1, seed=0, target_accept=bad)
