@@ -1,6 +1,7 @@
 """The PyMC models' densities as functions: on the declared scale, over draws, with gradients; compiled by JAX."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from functools import partial
 from typing import Any, Self
@@ -96,14 +97,10 @@ class UnconstrainedDensity:
 
     def __init__(self, model: Any, *, jacobian: bool, any_data: bool = False) -> None:
         self.names = [rv.name for rv in model.free_RVs]
-        forward = [_forward(model, rv) for rv in model.free_RVs]
-        self._unconstrain = pm.compile(model.free_RVs, forward, mode="FAST_COMPILE", on_unused_input="ignore")
-        self.shapes = [value.shape for value in model.initial_point().values()]
+        self.shapes = [value.type.shape for value in model.value_vars]
+        if any(None in shape for shape in self.shapes):  # PyMC compiles a start to tell
+            self.shapes = [value.shape for value in model.initial_point().values()]
         self.size = int(sum(np.prod(shape) for shape in self.shapes))
-        declared = model.replace_rvs_by_values(model.free_RVs)
-        many = [pt.tensor(shape=(None, *shape), dtype="float64") for shape in self.shapes]
-        constrained = vectorize_graph(declared, dict(zip(model.value_vars, many, strict=True)))
-        self._constrain = pm.compile(many, constrained, mode="FAST_COMPILE")
         log_density = model.logp(jacobian=jacobian)
         self._data: Any = None
         if any_data:
@@ -111,7 +108,17 @@ class UnconstrainedDensity:
             self._data = pt.tensor(shape=model.rvs_to_values[x].data.shape, dtype=x.dtype)
             (log_likelihood,) = model.replace_rvs_by_values([pm.logp(x, self._data).sum()])
             log_density = model.logp(vars=model.free_RVs, jacobian=jacobian) + log_likelihood
-        self._evaluate = _value_and_gradient(model.value_vars, log_density, self.shapes, self._data)
+        graph = _value_and_gradient(model.value_vars, log_density, self.shapes, self._data)
+        with ThreadPoolExecutor(1) as thread:
+            self._evaluate: Callable[..., Any]
+            compiling = thread.submit(graph.compile, {"xla_cpu_multi_thread_eigen": False})
+            forward = [_forward(model, rv) for rv in model.free_RVs]
+            self._unconstrain = pm.compile(model.free_RVs, forward, mode="FAST_COMPILE", on_unused_input="ignore")
+            declared = model.replace_rvs_by_values(model.free_RVs)
+            many = [pt.tensor(shape=(None, *shape), dtype="float64") for shape in self.shapes]
+            constrained = vectorize_graph(declared, dict(zip(model.value_vars, many, strict=True)))
+            self._constrain = pm.compile(many, constrained, mode="FAST_COMPILE")
+            self._evaluate = compiling.result()
 
     def given(self, X: Array) -> Self:
         """Return the density given other data, of a density made for ``any_data``; nothing is compiled."""
@@ -180,10 +187,8 @@ class UnconstrainedDensity:
         return [part.reshape(shape) for part, shape in zip(_split(flat, self.shapes), self.shapes, strict=True)]
 
 
-def _value_and_gradient(
-    inputs: list[Any], log_density: Any, shapes: list[tuple[int, ...]], data: Any = None
-) -> Callable[..., Any]:
-    """Compile by JAX: unconstrained vector (p,) -> gradient and, last, value, (p + 1,), in one array, in this thread.
+def _value_and_gradient(inputs: list[Any], log_density: Any, shapes: list[tuple[int, ...]], data: Any = None) -> Any:
+    """Lower by JAX: unconstrained vector (p,) -> gradient and, last, value, (p + 1,), in one array, in this thread.
 
     With ``data``, a tensor in the graph, the function has it as its second argument.
 
@@ -194,12 +199,14 @@ def _value_and_gradient(
     from pytensor.link.jax.dispatch import jax_funcify
 
     from comparisons.log_sum_exp import log_sum_exp
+    from comparisons.mixture_likelihood import MixtureLogLikelihood, mixture_log_likelihood, mixture_log_likelihoods
 
     jax_funcify.register(LogSumExp, log_sum_exp)
-
+    jax_funcify.register(MixtureLogLikelihood, mixture_log_likelihood)
     jax.config.update("jax_cpu_enable_async_dispatch", False)
     graph = FunctionGraph(inputs if data is None else [*inputs, data], [log_density], clone=True)
     get_mode("JAX").including("local_remove_check_parameter").excluding("inline_ofg").optimizer.rewrite(graph)
+    mixture_log_likelihoods.rewrite(graph)
     function = jax_funcify(graph)
 
     def both(flat: Any, **given: Any) -> Any:
@@ -212,7 +219,7 @@ def _value_and_gradient(
 
     size = int(sum(np.prod(shape) for shape in shapes))
     of_data = {} if data is None else {"data": np.zeros(data.type.shape, dtype=data.dtype)}
-    return jax.jit(both).lower(np.zeros(size), **of_data).compile({"xla_cpu_multi_thread_eigen": False})
+    return jax.jit(both).lower(np.zeros(size), **of_data)
 
 
 def _split(flat: Any, shapes: list[tuple[int, ...]]) -> list[Any]:

@@ -6,6 +6,7 @@ Every density, gradient and draw is computed from the PyMC models; of EM only it
 import os
 import warnings
 from collections.abc import Callable, Sequence
+from timeit import repeat
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from models.validation import Array, count_at_least, count_at_least_one
 
 FIND_MAP_FTOL = 1e-15
 TARGET_ACCEPT = 0.65
+SHORT = 2e-4  # seconds of a gradient, up to which Python's lock is what chains would wait for
 
 
 def find_map(model: Any, start: Point) -> Point:
@@ -55,7 +57,8 @@ def sample(
     Each chain runs on its own v, where u = û + R v is the unconstrained vector, û the chain's start and R R' the
     inverse of the information there: near a mode û the posterior of v is close to a standard normal, so that warm-up
     has little to learn, in whatever order the start has its components. The chain starts from a draw of v ~ N(0, I).
-    As many chains are under way at a time as there are cores: more would wait for each other at every gradient.
+    Where a gradient is short, as many chains are under way at a time as there are cores: more would wait for each other
+    at every gradient. Draws do not depend on it.
     The target is PyMC's density; û and R decide where chains start and how fast they move. A second mode is visited as
     often as NUTS happens to cross over to it, in stays of a hundred draws (the galaxies): R-hat and ESS then ask for
     more draws.
@@ -111,7 +114,7 @@ def sample(
         return count
 
     settings: dict[str, Any] = {"draws": draws, "tune": tune, "target_accept": target_accept}
-    at_once = max(2, os.cpu_count() or 1)
+    at_once = chains if _seconds_of_gradient(density, origins[0]) > SHORT else max(2, os.cpu_count() or 1)
     begun: list[Chain] = []
     interrupted = False
     try:
@@ -200,6 +203,11 @@ def _origin(density: UnconstrainedDensity, start: Point) -> Array:
             f"starts must lie inside the parameter space, got {' and '.join(edges)} on its edge: move them in"
         )
     return origin
+
+
+def _seconds_of_gradient(density: UnconstrainedDensity, u: Array) -> float:
+    """Return how long a gradient takes at best."""
+    return min(repeat(lambda: density.gradient(u), number=1, repeat=5))
 
 
 class Interrupted(KeyboardInterrupt):

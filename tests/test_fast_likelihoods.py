@@ -7,15 +7,18 @@ import pytensor.tensor as pt
 import pytest
 from pytensor.compile.mode import get_mode
 from pytensor.graph.fg import FunctionGraph
+from pytensor.tensor.variable import TensorConstant
 from random_mixtures import declared_density, random_bmm_prior, random_gmm
 from scipy.special import logsumexp, softmax
 
 from comparisons import compare
 from comparisons.densities import _value_and_gradient
+from comparisons.mixture_likelihood import NARROW, MixtureLogLikelihood, mixture_log_likelihoods
 from comparisons.posterior import sample
 from models import bmm, gmm
 from models.bmm import BMMPrior
 from models.bmm.patterns import distinct_rows
+from models.gmm import GMMPrior
 from models.gmm.generative import _LOG_MIXTURES
 from models.gmm.natural_form import log_mixture
 
@@ -57,11 +60,43 @@ def test_log_sum_exp_in_jax_has_softmax_for_gradient_near_and_far_from_zero(axis
     expected = logsumexp(at, axis=axis)
     weights = 1.0 + np.arange(expected.size).reshape(expected.shape)
     x = pt.matrix("x")
-    compiled = _value_and_gradient([x], (weights * pt.logsumexp(x, axis=axis)).sum(), [at.shape])
+    compiled = _value_and_gradient([x], (weights * pt.logsumexp(x, axis=axis)).sum(), [at.shape]).compile()
     *gradient, value = np.asarray(compiled(at.ravel()))
     assert value == pytest.approx((weights * expected).sum(), rel=1e-14)
     softmaxes = softmax(at, axis=axis) * np.expand_dims(weights, axis)
     np.testing.assert_allclose(gradient, softmaxes.ravel(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("n", [1, 15, 16, 100])
+@pytest.mark.parametrize(("K", "T"), [(1, 2), (3, 6), (4, NARROW)], ids=str)
+def test_log_likelihood_in_natural_parameters_has_the_statistics_of_an_m_step_for_gradient(K, T, n):
+    rng = np.random.default_rng(0)
+    natural, statistics = 30 * rng.normal(size=(K, T)), rng.normal(size=(T, n))
+    statistics[0] = 1.0
+    if K > 1:
+        natural[0, 0] = -1e300  # a component whose weight is 0
+    x = pt.matrix("x")
+    log_likelihood = pt.logsumexp(x @ pt.constant(statistics), axis=0).sum()
+    *gradient, value = np.asarray(_value_and_gradient([x], log_likelihood, [(K, T)]).compile()(natural.ravel()))
+    log_joint = natural @ statistics
+    assert value == pytest.approx(logsumexp(log_joint, axis=0).sum(), rel=1e-13)
+    expected = softmax(log_joint, axis=0) @ statistics.T
+    np.testing.assert_allclose(gradient, expected.ravel(), rtol=1e-11, atol=1e-12 * n)
+    plain = pytensor.function([x], MixtureLogLikelihood()(x, pt.constant(statistics)), mode="FAST_COMPILE")
+    assert value == pytest.approx(plain(natural), rel=1e-13)
+
+
+@pytest.mark.parametrize("structure", ["full", "tied", "diag", "spherical"])
+def test_nuts_sees_the_gaussian_mixture_in_natural_parameters(structure):
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    prior = GMMPrior.weakly_informative(X, 3, covariance_type=structure)
+    model = gmm.build_marginal_model(X, 3, prior, covariance_type=structure)
+    graph = FunctionGraph(model.value_vars, [model.logp()], clone=True)
+    get_mode("JAX").excluding("inline_ofg").optimizer.rewrite(graph)
+    mixture_log_likelihoods.rewrite(graph)
+    (node,) = [node for node in graph.apply_nodes if isinstance(node.op, MixtureLogLikelihood)]
+    assert [variable.type.shape[1] for variable in node.inputs] == [node.inputs[1].type.shape[0], 40]
+    assert isinstance(node.inputs[1], TensorConstant)
 
 
 def fifty_digits(X, theta):
