@@ -3,7 +3,6 @@
 Every density, gradient and draw is computed from the PyMC models; of EM only its answers are used, as starting points.
 """
 
-import os
 import warnings
 from collections.abc import Callable, Sequence
 from timeit import repeat
@@ -19,7 +18,7 @@ from models.validation import Array, count_at_least, count_at_least_one
 
 FIND_MAP_FTOL = 1e-15
 TARGET_ACCEPT = 0.65
-SHORT = 2e-4  # seconds of a gradient, up to which Python's lock is what chains would wait for
+SHORT = 7e-5  # seconds of a gradient: four chains take as long together as one after the other
 
 
 def find_map(model: Any, start: Point) -> Point:
@@ -57,8 +56,8 @@ def sample(
     Each chain runs on its own v, where u = û + R v is the unconstrained vector, û the chain's start and R R' the
     inverse of the information there: near a mode û the posterior of v is close to a standard normal, so that warm-up
     has little to learn, in whatever order the start has its components. The chain starts from a draw of v ~ N(0, I).
-    Where a gradient is short, as many chains are under way at a time as there are cores: more would wait for each other
-    at every gradient. Draws do not depend on it.
+    Chains run at once, but one after another where a gradient is so short that they would mostly wait for each other,
+    since Python does one thing at a time. Draws do not depend on it.
     The target is PyMC's density; û and R decide where chains start and how fast they move. A second mode is visited as
     often as NUTS happens to cross over to it, in stays of a hundred draws (the galaxies): R-hat and ESS then ask for
     more draws.
@@ -114,7 +113,7 @@ def sample(
         return count
 
     settings: dict[str, Any] = {"draws": draws, "tune": tune, "target_accept": target_accept}
-    at_once = chains if _seconds_of_gradient(density, origins[0]) > SHORT else max(2, os.cpu_count() or 1)
+    at_once = chains if _seconds_of_gradient(density, origins[0]) > SHORT else 1
     begun: list[Chain] = []
     interrupted = False
     try:
