@@ -93,6 +93,9 @@ def _command(family: str) -> Any:
         ] = None,
         tune: Annotated[int, typer.Option(help="Warm-up draws of each chain.")] = 1000,
         chains: Annotated[int, typer.Option(help="Number of chains.")] = 4,
+        target_accept: Annotated[
+            float, typer.Option(help="Acceptance that NUTS adapts its steps to; 0.9 is for divergent transitions.")
+        ] = 0.65,
         restarts: Annotated[int, typer.Option(help="Restarts of EM; the best one is kept.")] = 10,
         single_start: Annotated[
             bool, typer.Option("--single-start", help="Start all chains at MAP, not each at EM's best of its own.")
@@ -119,6 +122,7 @@ def _command(family: str) -> Any:
                 draws=draws,
                 tune=tune,
                 chains=chains,
+                target_accept=target_accept,
                 restarts=restarts,
                 single_start=single_start,
                 seed=seed,
@@ -171,6 +175,7 @@ def prepare_case(
     tune: int,
     chains: int,
     seed: int,
+    target_accept: float = 0.65,
     restarts: int = 10,
     single_start: bool = False,
     advi: bool = False,
@@ -193,6 +198,7 @@ def prepare_case(
         draws=case.draws if draws is None else draws,
         tune=tune,
         chains=chains,
+        target_accept=target_accept,
         n_init=restarts,
         starts="single" if single_start or case.single_start else "restarts",
         random_state=seed,

@@ -10,7 +10,7 @@ from comparisons.progress import Progress, Silent
 from comparisons.result import Comparison
 from comparisons.steps import Steps
 from em.engine import one_blas_thread
-from models.validation import Array, count_at_least_one, data_matrix
+from models.validation import Array, count_at_least_one, data_matrix, number_between
 
 
 def compare(
@@ -24,6 +24,7 @@ def compare(
     draws: int = 1000,
     tune: int = 1000,
     chains: int = 4,
+    target_accept: float = 0.65,
     n_init: int = 10,
     starts: str = "restarts",
     random_state: int = 0,
@@ -54,6 +55,8 @@ def compare(
         Structure of the covariances, for "gmm".
     draws, tune, chains : int
         NUTS draws and warm-up draws of each chain, and number of chains (at least 2).
+    target_accept : float
+        Acceptance that NUTS adapts its steps to, between 0 and 1; 0.9 is for divergent transitions.
     n_init : int
         Restarts of maximum likelihood.
     starts : {"restarts", "single"}
@@ -100,6 +103,7 @@ def compare(
         draws=draws,
         tune=tune,
         chains=chains,
+        target_accept=target_accept,
         n_init=n_init,
         starts=starts,
         random_state=random_state,
@@ -123,6 +127,7 @@ def prepare(
     draws: int = 1000,
     tune: int = 1000,
     chains: int = 4,
+    target_accept: float = 0.65,
     n_init: int = 10,
     starts: str = "restarts",
     random_state: int = 0,
@@ -182,6 +187,7 @@ def prepare(
         "draws": draws,
         "tune": tune,
         "chains": chains,
+        "target_accept": number_between("target_accept", target_accept, 0, 1),
         "random_state": random_state,
         "advi": bool(advi),
         "n_trials": np.asarray(n_trials).tolist(),

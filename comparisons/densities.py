@@ -108,17 +108,16 @@ class UnconstrainedDensity:
             self._data = pt.tensor(shape=model.rvs_to_values[x].data.shape, dtype=x.dtype)
             (log_likelihood,) = model.replace_rvs_by_values([pm.logp(x, self._data).sum()])
             log_density = model.logp(vars=model.free_RVs, jacobian=jacobian) + log_likelihood
-        graph = _value_and_gradient(model.value_vars, log_density, self.shapes, self._data)
-        with ThreadPoolExecutor(1) as thread:
-            self._evaluate: Callable[..., Any]
-            compiling = thread.submit(graph.compile, {"xla_cpu_multi_thread_eigen": False})
+        lowered = _value_and_gradient(model.value_vars, log_density, self.shapes, self._data)
+        with ThreadPoolExecutor(1) as thread:  # XLA compiles while PyTensor does
+            compiling = thread.submit(lowered.compile, {"xla_cpu_multi_thread_eigen": False})
             forward = [_forward(model, rv) for rv in model.free_RVs]
             self._unconstrain = pm.compile(model.free_RVs, forward, mode="FAST_COMPILE", on_unused_input="ignore")
             declared = model.replace_rvs_by_values(model.free_RVs)
             many = [pt.tensor(shape=(None, *shape), dtype="float64") for shape in self.shapes]
             constrained = vectorize_graph(declared, dict(zip(model.value_vars, many, strict=True)))
             self._constrain = pm.compile(many, constrained, mode="FAST_COMPILE")
-            self._evaluate = compiling.result()
+        self._evaluate: Callable[..., Any] = compiling.result()
 
     def given(self, X: Array) -> Self:
         """Return the density given other data, of a density made for ``any_data``; nothing is compiled."""
@@ -188,7 +187,7 @@ class UnconstrainedDensity:
 
 
 def _value_and_gradient(inputs: list[Any], log_density: Any, shapes: list[tuple[int, ...]], data: Any = None) -> Any:
-    """Lower by JAX: unconstrained vector (p,) -> gradient and, last, value, (p + 1,), in one array, in this thread.
+    """Lower by JAX, to be compiled: unconstrained vector (p,) -> gradient and, last, value in one array (p + 1,).
 
     With ``data``, a tensor in the graph, the function has it as its second argument.
 

@@ -190,7 +190,8 @@ def near_posterior_mean(
 
 def few_divergences(diverging: Array) -> Check:
     """Report the share of divergent transitions: many mean that NUTS could not follow the posterior's shape."""
-    return at_most("divergent transitions", diverging.mean(), 0.01, "share of all draws; 1 % is a rule of thumb", False)
+    told = "share of all draws; where there are more, try target_accept = 0.9"
+    return at_most("divergent transitions", diverging.mean(), 0.01, told, False)
 
 
 def responsibilities_near_average(plug_in: Array, mean: Array, sd: Array, judged: bool) -> Check:

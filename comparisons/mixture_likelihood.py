@@ -21,8 +21,8 @@ from pytensor.tensor.math import Dot, Sum
 from pytensor.tensor.special import LogSumExp
 from pytensor.tensor.symbolic import TensorSymbolicOp
 
-GROUP = 16  # K**16 is far from overflow
-NARROW = 100  # numbers η up to which sums written out are faster than XLA's matrix products, and quick to compile
+GROUP = 16  # samples under one logarithm: K**16 is far from overflow
+NARROW = 100  # numbers η, up to which sums written out are faster than XLA's matrix product, and quick to compile
 
 
 class MixtureLogLikelihood(TensorSymbolicOp):
@@ -38,13 +38,13 @@ class MixtureLogLikelihood(TensorSymbolicOp):
 @node_rewriter([Sum])
 def _mixture_log_likelihood(fgraph: Any, node: Any) -> list[Any] | None:
     """Σ_i (log Σ_k exp (η t)_ki) -> MixtureLogLikelihood(η, t)."""
-    by_op = []
-    for op in (LogSumExp, Dot):
-        owner = node.inputs[0].owner
-        if owner is None or not isinstance(owner.op, op):
-            return None
-        by_op.append(node := owner)
-    return [MixtureLogLikelihood()(*node.inputs)] if by_op[0].op.axis == (0,) else None
+    summed = node.inputs[0].owner
+    if summed is None or not isinstance(summed.op, LogSumExp) or summed.op.axis != (0,):
+        return None
+    product = summed.inputs[0].owner
+    if product is None or not isinstance(product.op, Dot):
+        return None
+    return [MixtureLogLikelihood()(*product.inputs)]
 
 
 mixture_log_likelihoods = in2out(_mixture_log_likelihood, name="mixture_log_likelihoods")

@@ -14,7 +14,7 @@ import xarray as xr
 
 from comparisons.densities import BACKEND, Point, UnconstrainedDensity
 from comparisons.nuts import Chain
-from models.validation import Array, count_at_least, count_at_least_one
+from models.validation import Array, count_at_least, count_at_least_one, number_between
 
 FIND_MAP_FTOL = 1e-15
 TARGET_ACCEPT = 0.65
@@ -93,8 +93,7 @@ def sample(
     for name, value in {"draws": draws, "tune": tune, "chains": chains}.items():
         count_at_least_one(name, value)
     count_at_least("seed", seed, 0)
-    if not 0 < target_accept < 1:
-        raise ValueError(f"target_accept must lie between 0 and 1, got {target_accept!r}")
+    number_between("target_accept", target_accept, 0, 1)
     points = [starts] * chains if isinstance(starts, dict) else list(starts)
     if len(points) != chains:
         raise ValueError(f"starts must be one point or {chains}, one for each chain, got {len(points)}")

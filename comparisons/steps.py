@@ -154,6 +154,7 @@ class Steps:
                 draws=settings["draws"],
                 tune=settings["tune"],
                 chains=settings["chains"],
+                target_accept=settings["target_accept"],
                 seed=settings["random_state"],
                 progress=self.progress.advance_to,
             )

@@ -122,6 +122,14 @@ def number_above(name: str, value: Any, bound: float, *, inclusive: bool = False
     return number
 
 
+def number_between(name: str, value: Any, low: float, high: float) -> float:
+    """Return ``value`` as a float, checked to lie between two bounds and on neither."""
+    number = number_above(name, value, low)
+    if number >= high:
+        raise ValueError(f"{name} must be less than {high:g}, got {value!r}")
+    return number
+
+
 def count_at_least(name: str, value: Any, least: int) -> int:
     """Return ``value`` as an int, checked to be a whole number of at least ``least``."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer) or value < least:

@@ -39,6 +39,21 @@ def test_natural_parameters_give_the_density_and_gradient_of_the_whitened_form(s
         np.testing.assert_allclose(ours, expected, rtol=1e-10, atol=1e-10 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize("structure", ["full", "tied", "diag", "spherical"])
+def test_a_component_without_weight_takes_no_part(structure):
+    rng = np.random.default_rng(0)
+    theta, X = random_gmm(3, 2, rng, structure), rng.normal(size=(40, 2))
+    values = [np.array([0.4, 0.0, 0.6]), theta.means, theta.covariances]
+    two = [value if value.shape[0] != 3 else value[[0, 2]] for value in values]
+    densities = []
+    for point in (values, two):
+        inputs = [pt.tensor(shape=value.shape, dtype="float64") for value in point]
+        units = {"origin": X.mean(axis=0), "scale": X.std(axis=0)}
+        density = log_mixture(pt.constant(X), *inputs, **units, covariance_type=structure)
+        densities.append(pytensor.function(inputs, density, mode="FAST_COMPILE")(*point))
+    np.testing.assert_allclose(*densities, rtol=1e-13)
+
+
 @pytest.mark.parametrize(("scale", "natural", "whitened"), [(1.0, 1e-15, 1e-15), (1e-2, 1e-11, 1e-13)])
 def test_digits_of_both_forms_against_fifty_digits(scale, natural, whitened):
     """At a hundredth, natural parameters lose (spread / cluster)² eps = 2e-12, whitening 2e-14."""
