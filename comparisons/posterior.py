@@ -112,15 +112,15 @@ def sample(
         return count
 
     settings: dict[str, Any] = {"draws": draws, "tune": tune, "target_accept": target_accept}
-    at_once = chains if _seconds_of_gradient(density, origins[0]) > SHORT else 1
+    in_turn = _seconds_of_gradient(density, origins[0]) < SHORT
     begun: list[Chain] = []
     interrupted = False
     try:
         for index, (origin, root) in enumerate(zip(origins, roots, strict=True)):
-            if index >= at_once:
-                begun[index - at_once].wait()
             tell = counter(index) if progress else None
             begun.append(Chain(density, origin, root, **settings, seed=int(seeds[index]), progress=tell))
+            if in_turn:
+                begun[-1].wait()
         for chain in begun:
             chain.wait()
     except KeyboardInterrupt:

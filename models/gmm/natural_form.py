@@ -27,7 +27,7 @@ from pytensor.tensor.variable import TensorConstant
 
 from models.validation import Array
 
-LOWEST = np.float64(-1e300)
+LOG_ZERO = np.float64(-1e300)  # stands for log 0, of a weight of 0, which would make NaN in a matrix product
 
 
 def log_mixture(
@@ -65,8 +65,7 @@ def log_mixture(
         log_det = 0.5 * pt.log(variances).sum(axis=-1)
     constant = pt.log(weights) - log_det - 0.5 * (D * np.log(2 * np.pi) + (whitened_means**2).sum(axis=-1))
     quadratic = pt.broadcast_to(quadratic, (means.shape[0], len(products[0])))
-    constant = pt.maximum(constant, LOWEST)  # log 0, of a weight of 0, would make NaN in a matrix product
-    natural = pt.concatenate([constant[:, None], linear, quadratic], axis=1)  # (K, T)
+    natural = pt.concatenate([pt.maximum(constant, LOG_ZERO)[:, None], linear, quadratic], axis=1)  # (K, T)
     statistics = _statistics(x, origin, scale, products)
     return pt.logsumexp(natural @ statistics, axis=0)
 
@@ -74,7 +73,7 @@ def log_mixture(
 def _statistics(x: Any, origin: Array, scale: Array, products: tuple[np.ndarray, ...]) -> Any:
     """Return 1, y and the products y_d y_e, shape (T, n): numbers, if x is the data."""
     y = ((x.data if isinstance(x, TensorConstant) else x) - origin) / scale
-    parts = [y[:, :1] * 0 + 1, y, y[:, products[0]] * y[:, products[1]]]
+    parts = [y[:, :1] ** 0, y, y[:, products[0]] * y[:, products[1]]]
     if isinstance(y, np.ndarray):
         return np.ascontiguousarray(np.concatenate(parts, axis=1).T)
     return pt.concatenate(parts, axis=1).T
