@@ -16,7 +16,6 @@ From the command line: ``python -m comparisons.components --data faithful --max-
 
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,6 +29,7 @@ from rich.console import Console
 from comparisons.command import bad_input_exits
 from comparisons.comparison import prepare
 from comparisons.component_draws import Arrays
+from comparisons.components_result import ByComponents
 from comparisons.data import load
 from comparisons.evidence import Evidence, chib_evidence
 from comparisons.gibbs import as_datatree
@@ -45,85 +45,7 @@ from models.gmm import GMMPrior
 from models.validation import Array, count_at_least_one
 
 SAMPLERS = ("nuts", "gibbs")
-CRITERIA = ("bic", "icl", "elpd", "log_evidence", "chib")
 GOOD_K = 0.7
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class ByComponents:
-    """One row per number of components; printing it shows the table.
-
-    Attributes
-    ----------
-    table : list of dict
-        n_components, log_likelihood, bic, icl, elpd, elpd_se, p_loo, elpd_difference (from the best) and its se,
-        n_bad_k (rows with Pareto k above 0.7), log_evidence and log_evidence_se (None where it was not asked for),
-        chib and chib_se (None where the prior is not conjugate or a Gaussian cell is missing), status of the ML fit.
-    pointwise : ndarray, shape (number of K, n)
-        elpd of each row.
-    """
-
-    table: list[dict[str, Any]]
-    pointwise: Array
-
-    def __repr__(self) -> str:
-        """The table as plain text; a star at the best of each column."""
-        heads = ["K", "BIC", "ICL", "elpd", "se", "p", "from best", "se", "k > .7", "log p(X)", "se", "Chib", "se"]
-        keys = ["n_components", "bic", "icl", "elpd", "elpd_se", "p_loo", "elpd_difference", "elpd_difference_se"]
-        keys += ["n_bad_k", "log_evidence", "log_evidence_se", "chib", "chib_se"]
-        best = {criterion: self.best(criterion) for criterion in CRITERIA}
-        rows = [
-            [_told(row[key]) + ("*" if best.get(key) == row["n_components"] else "") for key in keys]
-            for row in self.table
-        ]
-        widths = [max(len(row[j]) for row in [heads, *rows]) for j in range(len(heads))]
-        lines = [
-            "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in [heads, *rows]
-        ]
-        return "\n".join([*lines, "* best by this column"])
-
-    def best(self, criterion: str) -> int | None:
-        """Return the number of components that is best by bic, icl, elpd, log_evidence or chib; None where none is."""
-        if criterion not in CRITERIA:
-            raise ValueError(f"criterion must be one of {', '.join(CRITERIA)}, got {criterion!r}")
-        rows = [row for row in self.table if row[criterion] is not None]
-        if criterion in ("bic", "icl"):
-            return min((r for r in rows if r["has_maximum"]), key=lambda r: r[criterion], default={}).get(
-                "n_components"
-            )
-        return max(rows, key=lambda r: r[criterion], default={}).get("n_components")
-
-    def plot(self) -> Any:
-        """Draw criteria, elpd and evidence against K and return the figure."""
-        import matplotlib.pyplot as plt
-
-        fig, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
-        K = [row["n_components"] for row in self.table]
-        for name in ("bic", "icl"):
-            axes[0].plot(
-                K, [row[name] if row["has_maximum"] else np.nan for row in self.table], ".-", label=name.upper()
-            )
-        axes[0].set(title="EM: smaller is better")
-        errors = {"elpd_difference": "elpd_difference_se", "log_evidence": "log_evidence_se", "chib": "chib_se"}
-        labels = {
-            "elpd_difference": "elpd - the best's ± its se",
-            "log_evidence": "SMC",
-            "chib": "Chib, from Gibbs draws",
-        }
-        for ax, names in [(axes[1], ["elpd_difference"]), (axes[2], ["log_evidence", "chib"])]:
-            for name in names:
-                values = [np.nan if row[name] is None else row[name] for row in self.table]
-                if np.isnan(values).all():
-                    continue
-                yerr = [row[errors[name]] or 0.0 for row in self.table]
-                ax.errorbar(K, values, yerr, fmt=".-", capsize=3, label=labels[name])
-        axes[1].set(title="Leave-one-out: larger is better")
-        axes[2].set(title="log p(X): larger is better")
-        for ax in axes:
-            ax.set(xlabel="number of components", xticks=K)
-            if ax.get_legend_handles_labels()[0]:
-                ax.legend(fontsize=8)
-        return fig
 
 
 def compare_components(
@@ -305,10 +227,6 @@ def _leave_one_out(draws: xr.DataTree, density: LogJoint) -> tuple[dict[str, Any
     bad = int((loo.pareto_k > GOOD_K).sum())
     found = {"elpd": float(loo.elpd), "elpd_se": float(loo.se), "p_loo": float(loo.p), "n_bad_k": bad}
     return found, np.asarray(loo.elpd_i)
-
-
-def _told(value: Any) -> str:
-    return "-" if value is None else f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
 def main(

@@ -7,13 +7,13 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import ArrayLike
-from pytensor.tensor.linalg import solve_triangular
 
 from models.flat import FlatCovariance, FlatSimplex, FlatVariance, flat
 from models.gmm.independent_prior import GMMIndependentPrior
 from models.gmm.natural_form import log_mixture
 from models.gmm.prior import GaussianPrior, GMMPrior
 from models.gmm.structures import check_covariance_type, covariances_shape
+from models.gmm.whitened_form import LOG_MIXTURES, log_mixture_of_observed, log_normal_of_observed
 from models.inverse_wishart import InverseWishart
 from models.lkj_covariance import lkj_covariance
 from models.validation import Array, count_at_least_one, data_matrix
@@ -79,7 +79,7 @@ def build_model(
                 means,
                 covariances,
                 dist=partial(_draw_given_label, covariance_type=covariance_type),
-                logp=partial(_log_normal_of_observed, seen=seen, covariance_type=covariance_type),
+                logp=partial(log_normal_of_observed, seen=seen, covariance_type=covariance_type),
                 signature=_SIGNATURES[covariance_type].replace("(k)", "()", 1),
                 **observed,
             )
@@ -143,9 +143,9 @@ def build_marginal_model(
     origin, spread = filled.mean(axis=0), filled.std(axis=0)
     kind = check_covariance_type(covariance_type)
     if not seen.all():
-        logp = partial(_log_mixture_of_observed, seen=seen, origin=origin, covariance_type=kind)
+        logp = partial(log_mixture_of_observed, seen=seen, origin=origin, covariance_type=kind)
     elif whitened:
-        logp = partial(_LOG_MIXTURES[kind], origin=origin)
+        logp = partial(LOG_MIXTURES[kind], origin=origin)
     else:
         logp = partial(log_mixture, origin=origin, scale=np.where(spread > 0, spread, 1.0), covariance_type=kind)
     with pm.Model(coords=_coords(filled, n_components)) as model:
@@ -249,82 +249,6 @@ def _draw_given_label(z: Any, means: Any, covariances: Any, size: Any, covarianc
             return means[z] + pt.sqrt(covariances)[z][..., None] * noise
 
 
-def _log_mixture_of_matrices(x: Any, weights: Any, means: Any, covariances: Any, origin: Array) -> Any:
-    """Log p(x_i | θ), shape (n,): x_i and μ_k, measured from ``origin``, are whitened by L_k⁻¹ in a matrix product."""
-    D = len(origin)
-    chol = pt.linalg.cholesky(covariances)
-    whitener = solve_triangular(chol, pt.eye(D, dtype="float64"), lower=True, b_ndim=2)  # (K, D, D)
-    whitened_means = (whitener @ (means - origin)[..., None])[..., 0]
-    distance = pt.tensordot(x - origin, whitener, axes=[[1], [2]]) - whitened_means  # (n, K, D)
-    log_det = pt.log(pt.diagonal(chol, axis1=-2, axis2=-1)).sum(axis=-1)
-    log_norm = pt.log(weights) - log_det - 0.5 * D * np.log(2 * np.pi)
-    return pt.logsumexp(log_norm - 0.5 * (distance**2).sum(axis=-1), axis=-1)
-
-
-def _log_mixture_of_one_matrix(x: Any, weights: Any, means: Any, covariances: Any, origin: Array) -> Any:
-    """Log p(x_i | θ), shape (n,), with one covariance for all components: everything is whitened by one L⁻¹."""
-    D = len(origin)
-    chol = pt.linalg.cholesky(covariances)
-    whitener = solve_triangular(chol, pt.eye(D, dtype="float64"), lower=True, b_ndim=2).T
-    distance = ((x - origin) @ whitener)[:, None] - (means - origin) @ whitener  # (n, K, D)
-    log_norm = pt.log(weights) - pt.log(pt.diagonal(chol)).sum() - 0.5 * D * np.log(2 * np.pi)
-    return pt.logsumexp(log_norm - 0.5 * (distance**2).sum(axis=-1), axis=-1)
-
-
-def _log_mixture_of_variances(x: Any, weights: Any, means: Any, covariances: Any, origin: Array) -> Any:
-    """Log p(x_i | θ), shape (n,): a product of normals, with variances (K, D) or (K,)."""
-    D = len(origin)
-    variances = covariances if covariances.ndim == 2 else pt.repeat(covariances[:, None], D, axis=1)
-    squares = ((x - origin)[:, None] - (means - origin)) ** 2 / variances  # (n, K, D)
-    log_norm = pt.log(weights) - 0.5 * (pt.log(variances).sum(axis=-1) + D * np.log(2 * np.pi))
-    return pt.logsumexp(log_norm - 0.5 * squares.sum(axis=-1), axis=-1)
-
-
-def _log_mixture_of_observed(
-    x: Any, weights: Any, means: Any, covariances: Any, seen: np.ndarray, origin: Array, covariance_type: str
-) -> Any:
-    """Log p(observed cells of x_i | θ), shape (n,), whatever the structure."""
-    gap = pt.switch(seen[:, None], (x - origin)[:, None] - (means - origin), 0.0)  # (n, K, D)
-    if covariance_type in ("full", "tied"):
-        patterns, which = np.unique(seen, axis=0, return_inverse=True)
-        chol = pt.linalg.cholesky(_observed_part(covariances, patterns[:, None]))  # (patterns, K, D, D)
-        whitener = solve_triangular(chol, pt.eye(len(origin), dtype="float64"), lower=True, b_ndim=2)
-        distance = (whitener[which.ravel()] @ gap[..., None])[..., 0]
-        log_det = 2 * pt.log(pt.diagonal(chol, axis1=-2, axis2=-1)).sum(axis=-1)[which.ravel()]
-    else:
-        variances = covariances if covariance_type == "diag" else pt.repeat(covariances[:, None], len(origin), axis=1)
-        distance, log_det = gap / pt.sqrt(variances), seen.astype(float) @ pt.log(variances).T
-    log_norm = pt.log(weights) - 0.5 * (log_det + seen.sum(axis=1, keepdims=True) * np.log(2 * np.pi))
-    return pt.logsumexp(log_norm - 0.5 * (distance**2).sum(axis=-1), axis=-1)
-
-
-def _log_normal_of_observed(
-    x: Any, z: Any, means: Any, covariances: Any, seen: np.ndarray, covariance_type: str
-) -> Any:
-    """Log Normal(x_o | μ_z,o, Σ_z,oo) of the observed cells o of each row, shape (n,).
-
-    A missing cell is put at its mean, with variance 1 and no covariances, where it adds -1/2 log 2π and nothing else.
-    """
-    mean = means[z]
-    if covariance_type in ("diag", "spherical"):
-        variances = covariances[z] if covariance_type == "diag" else covariances[z][..., None]
-        return pt.switch(seen, pm.logp(pm.Normal.dist(mean, pt.sqrt(variances)), x), 0.0).sum(axis=-1)
-    matrices = _observed_part(covariances[z] if covariance_type == "full" else covariances, seen)
-    log_normal = pm.logp(pm.MvNormal.dist(mean, matrices), pt.switch(seen, x, mean))
-    return log_normal + 0.5 * np.log(2 * np.pi) * (~seen).sum(axis=1)
-
-
-def _observed_part(matrices: Any, seen: np.ndarray) -> Any:
-    """Return matrices (..., D, D) in which what is not ``seen`` (..., D) has variance 1 and no covariances."""
-    return pt.switch(seen[..., :, None] & seen[..., None, :], matrices, np.eye(seen.shape[-1]))
-
-
-_LOG_MIXTURES = {
-    "full": _log_mixture_of_matrices,
-    "tied": _log_mixture_of_one_matrix,
-    "diag": _log_mixture_of_variances,
-    "spherical": _log_mixture_of_variances,
-}
 _SIGNATURES = {
     "full": "(k),(k,d),(k,d,e)->(d)",
     "tied": "(k),(k,d),(d,e)->(d)",

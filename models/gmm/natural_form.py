@@ -7,8 +7,8 @@ With y = (x - origin) / scale, and ν_k the mean and P_k the inverse covariance 
 
 The statistics (1, y, y y') are numbers once x is the data, so a gradient costs two matrix products and a softmax: one
 E-step. Where a component is small against the spread of the data, its terms are large and cancel: about
-(spread / cluster)² roundings are lost, where the whitened form (:mod:`models.gmm.generative`) loses spread / cluster.
-Measured against 50 digits, relative to the sum of absolute log densities, at K = 3, D = 2:
+(spread / cluster)² roundings are lost, where the whitened form (:mod:`models.gmm.whitened_form`) loses
+spread / cluster. Measured against 50 digits, relative to the sum of absolute log densities, at K = 3, D = 2:
 
 =================  ========  ========  ========  ========
 cluster / spread          1      1e-2      1e-4      1e-6
