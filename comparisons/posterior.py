@@ -13,11 +13,12 @@ import pymc as pm
 import xarray as xr
 
 from comparisons.densities import BACKEND, Point, UnconstrainedDensity
-from comparisons.nuts import Chain
+from comparisons.nuts import Chain, accepted_quarter_turns
 from models.validation import Array, count_at_least, count_at_least_one, number_between
 
 FIND_MAP_FTOL = 1e-15
 TARGET_ACCEPT = 0.65
+NEAR_NORMAL = 0.8  # so many quarter turns accepted: then the worst quantity has a larger ESS than by NUTS
 SHORT = 7e-5  # seconds of a gradient: four chains take as long together as one after the other
 
 
@@ -51,11 +52,13 @@ def sample(
     target_accept: float = TARGET_ACCEPT,
     progress: Callable[[int], None] | None = None,
 ) -> xr.DataTree:
-    """Draw from the posterior of a marginal model with NUTS (nutpie, JAX).
+    """Draw from the posterior of a marginal model with NUTS, or quarter turns where it is near normal (nutpie, JAX).
 
     Each chain runs on its own v, where u = û + R v is the unconstrained vector, û the chain's start and R R' the
     inverse of the information there: near a mode û the posterior of v is close to a standard normal, so that warm-up
-    has little to learn, in whatever order the start has its components. The chain starts from a draw of v ~ N(0, I).
+    has little to learn, in whatever order the start has its components. The chain starts where each v is 1 or -1.
+    Where 80 % of quarter turns (:mod:`comparisons.nuts`) or more are accepted in a short run from each start, each draw
+    is one, which takes one gradient: so it is with thousands of samples. Otherwise it is a trajectory of NUTS.
     Chains run at once, but one after another where a gradient is so short that they would mostly wait for each other,
     since Python does one thing at a time. Draws do not depend on it.
     The target is PyMC's density; û and R decide where chains start and how fast they move. A second mode is visited as
@@ -74,9 +77,10 @@ def sample(
     seed : int
         The same seed gives the same draws.
     target_accept : float, default 0.65
-        Mean acceptance probability that step sizes are adapted to, between 0 and 1. At 0.65 a gradient buys the most
+        Mean acceptance probability that NUTS adapts step sizes to, between 0 and 1. At 0.65 a gradient buys the most
         effective draws of a posterior near normal (Beskos, Pillai, Roberts, Sanz-Serna and Stuart 2013, Optimal tuning
         of the hybrid Monte Carlo algorithm), which v's is; 0.9 takes smaller steps, and is for divergent transitions.
+        Quarter turns must be accepted as often, too.
     progress : callable or None
         Called with the number of draws done so far, warm-up included, in all chains together.
 
@@ -100,7 +104,8 @@ def sample(
     density = UnconstrainedDensity(model, jacobian=True)
     origins = [_origin(density, point) for point in points]
     roots = [_inverse_root(density.information(origin)) for origin in origins]
-    seeds = np.random.SeedSequence(seed).generate_state(chains)
+    seeds = np.random.SeedSequence(seed).generate_state(chains).tolist()
+    paths = list(zip(origins, roots, seeds, strict=True))
     done = np.zeros(chains, dtype=int)
 
     def counter(chain: int) -> Callable[[int], None]:
@@ -111,14 +116,16 @@ def sample(
 
         return count
 
+    enough = max(NEAR_NORMAL, target_accept)
     settings: dict[str, Any] = {"draws": draws, "tune": tune, "target_accept": target_accept}
     in_turn = _seconds_of_gradient(density, origins[0]) < SHORT
     begun: list[Chain] = []
-    interrupted = False
+    quarter_turns = interrupted = False
     try:
-        for index, (origin, root) in enumerate(zip(origins, roots, strict=True)):
+        quarter_turns = all(accepted_quarter_turns(density, *path) >= enough for path in paths)
+        for index, path in enumerate(paths):
             tell = counter(index) if progress else None
-            begun.append(Chain(density, origin, root, **settings, seed=int(seeds[index]), progress=tell))
+            begun.append(Chain(density, *path, **settings, quarter_turns=quarter_turns, progress=tell))
             if in_turn:
                 begun[-1].wait()
         for chain in begun:
@@ -144,10 +151,11 @@ def sample(
     stats = {
         name: (("chain", "draw"), np.stack([drawn[chain][1][name][:length] for chain in kept])) for name in drawn[0][1]
     }
+    told = {"trajectories": "quarter turns" if quarter_turns else "NUTS"}
     found = xr.DataTree.from_dict(
         {
             "posterior": xr.Dataset(posterior, coords=coords),
-            "sample_stats": xr.Dataset(stats).assign_coords(chain=coords["chain"], draw=coords["draw"]),
+            "sample_stats": xr.Dataset(stats, {name: coords[name] for name in ("chain", "draw")}, told),
         }
     )
     if interrupted:
@@ -158,7 +166,7 @@ def sample(
 def sample_chain(
     density: UnconstrainedDensity, start: Point, *, draws: int, tune: int, seed: int
 ) -> tuple[Point, dict[str, np.ndarray]]:
-    """Draw one chain from a compiled density, as :func:`sample` does: for many posteriors, one after another.
+    """Draw one chain by NUTS from a compiled density, as :func:`sample` does: for many posteriors, one after another.
 
     Parameters
     ----------
@@ -180,7 +188,7 @@ def sample_chain(
     """
     origin = _origin(density, start)
     root = _inverse_root(density.information(origin))
-    chain = Chain(density, origin, root, draws=draws, tune=tune, seed=seed, target_accept=TARGET_ACCEPT)
+    chain = Chain(density, origin, root, seed, draws=draws, tune=tune, target_accept=TARGET_ACCEPT)
     try:
         chain.wait()
     finally:

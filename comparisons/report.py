@@ -138,7 +138,9 @@ def print_report(comparison: Any, console: Console | None = None) -> None:
     single = comparison.settings["starts"] == "single"
     apart = "each starts at EM's best of restarts of its own, labels in random order"
     where = "all start about MAP-EM" if single else apart
-    console.print(f"NUTS: {comparison.settings['chains']} chains; {where}")
+    turns = comparison.posterior["sample_stats"].attrs.get("trajectories") == "quarter turns"
+    how = ", a quarter turn for each draw: the posterior is near normal" if turns else ""
+    console.print(f"NUTS: {comparison.settings['chains']} chains{how}; {where}")
     console.print(estimates_table(comparison))
     if comparison.spreads:
         console.print(spreads_table(comparison))

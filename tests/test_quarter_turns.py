@@ -1,0 +1,158 @@
+"""Where a posterior is near normal each draw is a quarter turn: the same posterior, in a gradient a draw."""
+
+import arviz as az
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import stats
+from scipy.special import gamma
+
+from comparisons import posterior
+from comparisons.densities import UnconstrainedDensity, without_c_compiler
+from comparisons.nuts import Chain, accepted_quarter_turns
+from comparisons.posterior import sample
+from models.bmm import BMMPrior, build_marginal_model
+
+ONES = np.array([130, 40])
+N = 300
+PRIOR = BMMPrior(1.0, 2.0, 2.0)
+LENGTHS = {"draws": 4000, "tune": 500, "chains": 4}
+
+
+def answers(ones, n):
+    return (np.arange(n)[:, None] < np.asarray(ones)).astype(float)
+
+
+def one_class(X):
+    """The model of one class, whose posterior is Beta(2 + ones, 2 + zeros) in each column."""
+    with without_c_compiler():
+        model = build_marginal_model(X, 1, PRIOR)
+    return model, {"weights": np.ones(1), "probs": X.mean(axis=0, keepdims=True).clip(0.1, 0.9)}
+
+
+def exact(ones, n):
+    return stats.beta(2 + np.asarray(ones), 2 + n - np.asarray(ones))
+
+
+def gaps(tree, of):
+    """Distances of the posterior means of p, p² and p³ from exact ones, in Monte Carlo standard errors."""
+    probs = tree["posterior"]["probs"]
+    powers = xr.Dataset({f"power {k}": probs**k for k in (1, 2, 3)})
+    errors = az.mcse(powers, method="mean")
+    return np.array(
+        [(powers[f"power {k}"].mean(("chain", "draw")) - of.moment(k)) / errors[f"power {k}"] for k in (1, 2, 3)]
+    )
+
+
+@pytest.fixture(scope="module")
+def near_normal():
+    return sample(*one_class(answers(ONES, N)), seed=1, **LENGTHS)
+
+
+def test_they_are_taken_where_the_posterior_is_near_normal(near_normal):
+    stats_ = near_normal["sample_stats"]
+    assert stats_.attrs["trajectories"] == "quarter turns"
+    assert (stats_["n_steps"] == 1).all()
+    assert not stats_["diverging"].any()
+
+
+def test_their_moments_are_the_exact_ones(near_normal):
+    assert np.abs(gaps(near_normal, exact(ONES, N))).max() < 4
+
+
+def test_a_gradient_buys_more_effective_draws_than_by_nuts(near_normal, monkeypatch):
+    monkeypatch.setattr(posterior, "accepted_quarter_turns", lambda *path: 0.0)
+    nuts = sample(*one_class(answers(ONES, N)), seed=1, **LENGTHS)
+    assert nuts["sample_stats"].attrs["trajectories"] == "NUTS"
+
+    def per_gradient(tree):
+        probs = tree["posterior"]["probs"]
+        log_density = exact(ONES, N).logpdf(probs.to_numpy()).sum(axis=(2, 3))
+        ess = az.ess(xr.Dataset({"log density": (("chain", "draw"), log_density)}), method="bulk")
+        return float(ess["log density"]) / float(tree["sample_stats"]["n_steps"].sum())
+
+    assert per_gradient(near_normal) > 3 * per_gradient(nuts)
+
+
+def test_they_keep_a_posterior_that_is_far_from_normal(monkeypatch):
+    """Forced upon three samples: fewer are accepted, and what is drawn is still the posterior."""
+    monkeypatch.setattr(posterior, "accepted_quarter_turns", lambda *path: 1.0)
+    ones = np.array([3, 1])
+    tree = sample(*one_class(answers(ones, 3)), seed=2, **LENGTHS)
+    assert (tree["sample_stats"]["n_steps"] == 1).all()
+    assert np.abs(gaps(tree, exact(ones, 3))).max() < 4
+
+
+class Quartic:
+    """The density exp(-v⁴/4) in each of three coordinates; its gradient at 1 and -1 is a standard normal's."""
+
+    size = 3
+
+    def value_and_gradient(self, v):
+        return -(v**4).sum() / 4, -(v**3)
+
+
+@pytest.fixture(scope="module")
+def quartic():
+    """Draws (4, 5000, 3) and how often they were accepted, with no time for nutpie to find other scales than 1."""
+    chains = [
+        Chain(Quartic(), np.zeros(3), np.eye(3), seed, draws=5000, tune=1, target_accept=0.5, quarter_turns=True)
+        for seed in range(4)
+    ]
+    for chain in chains:
+        chain.wait()
+    drawn = [chain.drawn() for chain in chains]
+    return np.stack([v for v, _ in drawn]), np.stack([told["mean_tree_accept"] for _, told in drawn])
+
+
+def within_error(values, expected):
+    """Whether the mean of values (chains, draws) is within 4 Monte Carlo standard errors."""
+    error = float(az.mcse(xr.Dataset({"x": (("chain", "draw"), values)}), method="mean")["x"])
+    return abs(values.mean() - expected) < 4 * error
+
+
+@pytest.mark.parametrize("power", [2, 4, 6])
+def test_far_from_normal_moments_are_exact(quartic, power):
+    exact = 2 ** (power / 2) * gamma((power + 1) / 4) / gamma(1 / 4)
+    assert within_error((quartic[0] ** power).mean(axis=-1), exact)
+
+
+def turn_accepted(density, v, p):
+    """The acceptance probability of a quarter turn, by the formula of `comparisons.nuts`."""
+    before, gradient = density.value_and_gradient(v)
+    turned = p + np.pi / 4 * (gradient + v)
+    after, gradient_after = density.value_and_gradient(turned)
+    end = -v + np.pi / 4 * (gradient_after + turned)
+    return min(1.0, np.exp(after - before + (p @ p - end @ end) / 2))
+
+
+def test_nutpie_accepts_as_the_formula_says(quartic):
+    """Each draw with a momentum anew: the mean of the formula's probabilities is that of nutpie's."""
+    draws, said = quartic
+    rng = np.random.default_rng(4)
+    formula = [[turn_accepted(Quartic(), v, rng.normal(size=3)) for v in chain] for chain in draws]
+    assert 0.1 < said.mean() < 0.9  # or there would be nothing to see
+    assert within_error(said - formula, 0.0)
+
+
+@pytest.mark.parametrize(("at_least", "taken"), [(0.65, "quarter turns"), (0.999, "NUTS")])
+def test_a_target_accept_asks_as_much_of_them(at_least, taken):
+    tree = sample(*one_class(answers(ONES, N)), seed=1, draws=20, tune=100, chains=2, target_accept=at_least)
+    assert tree["sample_stats"].attrs["trajectories"] == taken
+
+
+def test_a_start_where_they_are_seldom_accepted_makes_all_chains_take_nuts(monkeypatch):
+    accepted = iter([0.9, 0.7])
+    monkeypatch.setattr(posterior, "accepted_quarter_turns", lambda *path: next(accepted))
+    tree = sample(*one_class(answers(ONES, N)), seed=1, draws=20, tune=100, chains=2)
+    assert tree["sample_stats"].attrs["trajectories"] == "NUTS"
+
+
+def test_the_short_run_is_reproducible_and_stops():
+    model, start = one_class(answers(ONES, N))
+    density = UnconstrainedDensity(model, jacobian=True)
+    origin = density.unconstrain(start)
+    root = np.eye(density.size) * 0.1
+    first, second = (accepted_quarter_turns(density, origin, root, 5) for _ in range(2))
+    assert first == second
+    assert 0 < first <= 1
