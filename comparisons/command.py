@@ -95,7 +95,7 @@ def _command(family: str) -> Any:
         chains: Annotated[int, typer.Option(help="Number of chains.")] = 4,
         target_accept: Annotated[
             float, typer.Option(help="Acceptance that NUTS adapts its steps to; 0.9 is for divergent transitions.")
-        ] = 0.65,
+        ] = 0.8,
         restarts: Annotated[int, typer.Option(help="Restarts of EM; the best one is kept.")] = 10,
         single_start: Annotated[
             bool, typer.Option("--single-start", help="Start all chains at MAP, not each at EM's best of its own.")
@@ -175,7 +175,7 @@ def prepare_case(
     tune: int,
     chains: int,
     seed: int,
-    target_accept: float = 0.65,
+    target_accept: float = 0.8,
     restarts: int = 10,
     single_start: bool = False,
     advi: bool = False,

@@ -7,8 +7,9 @@ t r(v) to p, r = ∇ log density + v. With t = π/2 and a momentum p ~ N(0, I)
     p ← p + (π/4) r(v),   (v, p) ← (p, -v),   p ← p + (π/4) r(v)
 
 is accepted as ever in Hamiltonian Monte Carlo. Of a normal posterior r = 0: then draws are independent, for one
-gradient each. NUTS takes 4 gradients or more for each draw, and keeps so much of the energy from draw to draw that the
-log-likelihood has an ESS of about 0.37 for each.
+gradient each. NUTS takes about four gradients for each draw, and keeps so much of the energy from draw to draw that
+the log-likelihood has an ESS of about 0.37 for each. Both work in nutpie's scales of v, which warm-up moves from 1 only
+as far as the posterior is not normal.
 
 References
 ----------
@@ -30,7 +31,7 @@ import numpy as np
 from comparisons.densities import UnconstrainedDensity
 from models.validation import Array
 
-PILOT_TUNE, PILOT_DRAWS = 20, 50
+FAR, NEAR = 3.0, 0.5  # standard deviations; nats
 
 
 class Chain:
@@ -69,11 +70,11 @@ class Chain:
         quarter_turns: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> None:
-        self._origin, self._root = origin, root
+        self._origin, self._root, self._quarter_turns = origin, root, quarter_turns
         self._trace: Any = None
         settings = {"num_draws": draws, "num_tune": tune, "target_accept": target_accept, "num_chains": 1}
         self._sampler = _nutpie()._BackgroundSampler(  # sample() has no argument for turns
-            _whitened(density, origin, root),
+            _whitened(density, origin, root, _signs if quarter_turns else _normal),
             _with_quarter_turns(seed, settings) if quarter_turns else _nuts(seed, settings),
             init_mean=np.zeros(density.size),
             cores=1,
@@ -118,20 +119,18 @@ class Chain:
             if pyarrow.types.is_primitive(column.type) and name not in ("chain", "draw")
         }
         kept = ~plain.pop("tuning").astype(bool)
+        if self._quarter_turns:
+            del plain["maxdepth_reached"]  # trees of one step reach it each time, which is no warning
         v = np.asarray(pyarrow.array(draws.column("v")).flatten()).reshape(-1, len(self._origin))
         return self._origin + v[kept] @ self._root.T, {name: values[kept] for name, values in plain.items()}
 
 
-def accepted_quarter_turns(density: UnconstrainedDensity, origin: Array, root: Array, seed: int) -> float:
-    """Return the mean acceptance probability of quarter turns in a short chain, whose parameters are those of Chain."""
-    chain = Chain(
-        density, origin, root, seed, draws=PILOT_DRAWS, tune=PILOT_TUNE, target_accept=0.5, quarter_turns=True
-    )
-    try:
-        chain.wait()
-    finally:
-        chain.stop()
-    return float(chain.drawn()[1]["mean_tree_accept"].mean())
+def is_near_normal(density: UnconstrainedDensity, origin: Array, root: Array) -> bool:
+    """Whether the log density, 3 standard deviations off along each axis of v, is a normal's to within half a nat."""
+    top, _ = density.value_and_gradient(origin)
+    steps = (side * FAR * axis for axis in root.T for side in (1, -1))
+    falls = (top - density.value_and_gradient(origin + step)[0] for step in steps)
+    return all(abs(fall - FAR**2 / 2) <= NEAR for fall in falls)
 
 
 def _nuts(seed: int, settings: dict[str, Any]) -> Any:
@@ -176,12 +175,20 @@ def _nutpie() -> Any:
         del sys.modules["arviz"]
 
 
-def _whitened(density: UnconstrainedDensity, origin: Array, root: Array) -> Any:
-    """Return the density of v, where u = origin + root v, as nutpie takes it.
+def _normal(seed: int, size: int) -> Array:
+    return np.random.default_rng(seed).normal(size=size)
 
-    Chains start one standard deviation off in every coordinate, on one side or the other. There the gradient of a
-    standard normal is 1 in size, and nutpie's first scales, which are one over the gradient, are 1.
+
+def _signs(seed: int, size: int) -> Array:
+    """Return 1 or -1 in each place, where a standard normal's gradient has size 1.
+
+    nutpie's first scales are one over the gradient, and steps of a fixed size need them right from the start.
     """
+    return np.random.default_rng(seed).choice(np.array([-1.0, 1.0]), size)
+
+
+def _whitened(density: UnconstrainedDensity, origin: Array, root: Array, first: Callable[[int, int], Array]) -> Any:
+    """Return the density of v, where u = origin + root v, as nutpie takes it, with the v that a seed starts from."""
     from nutpie.compiled_pyfunc import from_pyfunc
 
     def log_density(v: Array) -> tuple[float, Array]:
@@ -195,7 +202,7 @@ def _whitened(density: UnconstrainedDensity, origin: Array, root: Array) -> Any:
         expanded_dtypes=[np.dtype(np.float64)],
         expanded_shapes=[(density.size,)],
         expanded_names=["v"],
-        make_initial_point_fn=lambda chain_seed: np.random.default_rng(chain_seed).choice([-1.0, 1.0], density.size),
+        make_initial_point_fn=lambda chain_seed: first(chain_seed, density.size),
     )
 
 

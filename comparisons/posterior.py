@@ -1,4 +1,4 @@
-"""PyMC's answers: its mode by `find_MAP`, and draws by NUTS.
+"""PyMC's answers: its mode by `find_MAP`, and draws by NUTS or, where a posterior is near normal, by quarter turns.
 
 Every density, gradient and draw is computed from the PyMC models; of EM only its answers are used, as starting points.
 """
@@ -13,12 +13,12 @@ import pymc as pm
 import xarray as xr
 
 from comparisons.densities import BACKEND, Point, UnconstrainedDensity
-from comparisons.nuts import Chain, accepted_quarter_turns
+from comparisons.nuts import Chain, is_near_normal
 from models.validation import Array, count_at_least, count_at_least_one, number_between
 
 FIND_MAP_FTOL = 1e-15
-TARGET_ACCEPT = 0.65
-NEAR_NORMAL = 0.8  # so many quarter turns accepted: then the worst quantity has a larger ESS than by NUTS
+TARGET_ACCEPT = 0.8
+LEAST_ACCEPTED = 0.8  # of quarter turns, in every chain
 SHORT = 7e-5  # seconds of a gradient: four chains take as long together as one after the other
 
 
@@ -56,13 +56,14 @@ def sample(
 
     Each chain runs on its own v, where u = û + R v is the unconstrained vector, û the chain's start and R R' the
     inverse of the information there: near a mode û the posterior of v is close to a standard normal, so that warm-up
-    has little to learn, in whatever order the start has its components. The chain starts where each v is 1 or -1.
-    Where 80 % of quarter turns (:mod:`comparisons.nuts`) or more are accepted in a short run from each start, each draw
-    is one, which takes one gradient: so it is with thousands of samples. Otherwise it is a trajectory of NUTS.
+    has little to learn, in whatever order the start has its components.
+    Where the density about every start is near a normal one out to 3 standard deviations along each axis of v, as with
+    many samples of each component, each draw is a quarter turn (:mod:`comparisons.nuts`) and takes one gradient. If
+    fewer than 80 % of a chain's are accepted after all, and everywhere else, NUTS draws; `sample_stats` says which.
     Chains run at once, but one after another where a gradient is so short that they would mostly wait for each other,
     since Python does one thing at a time. Draws do not depend on it.
     The target is PyMC's density; û and R decide where chains start and how fast they move. A second mode is visited as
-    often as NUTS happens to cross over to it, in stays of a hundred draws (the galaxies): R-hat and ESS then ask for
+    often as a chain happens to cross over to it, in stays of a hundred draws (the galaxies): R-hat and ESS then ask for
     more draws.
 
     Parameters
@@ -76,11 +77,10 @@ def sample(
         Draws kept and warm-up draws of each chain, and number of chains.
     seed : int
         The same seed gives the same draws.
-    target_accept : float, default 0.65
-        Mean acceptance probability that NUTS adapts step sizes to, between 0 and 1. At 0.65 a gradient buys the most
-        effective draws of a posterior near normal (Beskos, Pillai, Roberts, Sanz-Serna and Stuart 2013, Optimal tuning
-        of the hybrid Monte Carlo algorithm), which v's is; 0.9 takes smaller steps, and is for divergent transitions.
-        Quarter turns must be accepted as often, too.
+    target_accept : float, default 0.8
+        Mean acceptance probability that NUTS adapts step sizes to, between 0 and 1. Of a posterior near normal a
+        gradient buys the most effective draws at 0.65 (Beskos, Pillai, Roberts, Sanz-Serna and Stuart 2013, Optimal
+        tuning of the hybrid Monte Carlo algorithm), which on a ridge are too few; 0.9 is for divergent transitions.
     progress : callable or None
         Called with the number of draws done so far, warm-up included, in all chains together.
 
@@ -106,36 +106,13 @@ def sample(
     roots = [_inverse_root(density.information(origin)) for origin in origins]
     seeds = np.random.SeedSequence(seed).generate_state(chains).tolist()
     paths = list(zip(origins, roots, seeds, strict=True))
-    done = np.zeros(chains, dtype=int)
-
-    def counter(chain: int) -> Callable[[int], None]:
-        def count(n_done: int) -> None:
-            done[chain] = n_done
-            if progress is not None:
-                progress(int(done.sum()))
-
-        return count
-
-    enough = max(NEAR_NORMAL, target_accept)
-    settings: dict[str, Any] = {"draws": draws, "tune": tune, "target_accept": target_accept}
-    in_turn = _seconds_of_gradient(density, origins[0]) < SHORT
-    begun: list[Chain] = []
-    quarter_turns = interrupted = False
-    try:
-        quarter_turns = all(accepted_quarter_turns(density, *path) >= enough for path in paths)
-        for index, path in enumerate(paths):
-            tell = counter(index) if progress else None
-            begun.append(Chain(density, *path, **settings, quarter_turns=quarter_turns, progress=tell))
-            if in_turn:
-                begun[-1].wait()
-        for chain in begun:
-            chain.wait()
-    except KeyboardInterrupt:
-        interrupted = True
-    finally:
-        for chain in begun:
-            chain.stop()
-    drawn = [chain.drawn() for chain in begun]
+    settings = {"draws": draws, "tune": tune, "target_accept": target_accept}
+    quarter_turns = all(is_near_normal(density, origin, root) for origin, root, _ in paths)
+    drawn, interrupted = _run(density, paths, settings, quarter_turns, progress)
+    if quarter_turns and not interrupted:
+        quarter_turns = min(float(told["mean_tree_accept"].mean()) for _, told in drawn) >= LEAST_ACCEPTED
+        if not quarter_turns:
+            drawn, interrupted = _run(density, paths, settings, quarter_turns, progress)
     kept, length = _longest(np.array([len(u) for u, _ in drawn], dtype=int))
     if not length:
         raise Interrupted(None)
@@ -161,6 +138,43 @@ def sample(
     if interrupted:
         raise Interrupted(found)
     return found
+
+
+def _run(
+    density: UnconstrainedDensity,
+    paths: list[tuple[Array, Array, int]],
+    settings: dict[str, Any],
+    quarter_turns: bool,
+    progress: Callable[[int], None] | None,
+) -> tuple[list[tuple[Array, dict[str, np.ndarray]]], bool]:
+    """Run a chain on each path (û, R, seed); return what they drew, and whether they were interrupted."""
+    done = np.zeros(len(paths), dtype=int)
+
+    def counter(chain: int) -> Callable[[int], None]:
+        def count(n_done: int) -> None:
+            done[chain] = n_done
+            if progress is not None:
+                progress(int(done.sum()))
+
+        return count
+
+    in_turn = _seconds_of_gradient(density, paths[0][0]) < SHORT
+    begun: list[Chain] = []
+    interrupted = False
+    try:
+        for index, path in enumerate(paths):
+            tell = counter(index) if progress else None
+            begun.append(Chain(density, *path, **settings, quarter_turns=quarter_turns, progress=tell))
+            if in_turn:
+                begun[-1].wait()
+        for chain in begun:
+            chain.wait()
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        for chain in begun:
+            chain.stop()
+    return [chain.drawn() for chain in begun], interrupted
 
 
 def sample_chain(

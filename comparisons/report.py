@@ -139,8 +139,8 @@ def print_report(comparison: Any, console: Console | None = None) -> None:
     apart = "each starts at EM's best of restarts of its own, labels in random order"
     where = "all start about MAP-EM" if single else apart
     turns = comparison.posterior["sample_stats"].attrs.get("trajectories") == "quarter turns"
-    how = ", a quarter turn for each draw: the posterior is near normal" if turns else ""
-    console.print(f"NUTS: {comparison.settings['chains']} chains{how}; {where}")
+    how = "quarter turns (one step of split Hamiltonian Monte Carlo; the posterior is near normal)" if turns else "NUTS"
+    console.print(f"Posterior: {comparison.settings['chains']} chains by {how}; {where}")
     console.print(estimates_table(comparison))
     if comparison.spreads:
         console.print(spreads_table(comparison))

@@ -71,7 +71,6 @@ def test_the_largest_block_of_whole_draws_is_kept(done, kept, length):
 def test_further_interrupts_while_stopping_lose_nothing(monkeypatch, short, n_begun):
     """Every chain that has begun is interrupted once while it is waited for or stopped."""
     monkeypatch.setattr(posterior, "SHORT", short)
-    monkeypatch.setattr(posterior, "accepted_quarter_turns", lambda *path: 0.0)
     begun, abort, interrupted = Chain.__init__, {}, []
 
     def begin(chain, *args, **settings):

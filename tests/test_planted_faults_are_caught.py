@@ -22,7 +22,7 @@ def finished():
     """A comparison of Old Faithful whose models are compiled and whose posterior is drawn."""
     X = load("faithful").X
     settings = {"n_init": 10, "draws": 1000, "tune": 400, "chains": 4, "random_state": 1, "starts": "restarts"}
-    settings |= {"target_accept": 0.65, "advi": False}
+    settings |= {"target_accept": 0.8, "advi": False}
     prior = GMMPrior.weakly_informative(X, 2)
     taken = steps.Steps(Comparison(GMM(), X, 2, prior, regular=True, settings=settings), Silent())
     taken.run()
