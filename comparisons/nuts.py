@@ -137,7 +137,7 @@ def is_near_normal(density: UnconstrainedDensity, origin: Array, root: Array) ->
 
 
 def _settings(seed: int, settings: dict[str, Any], quarter_turns: bool) -> Any:
-    """Return nutpie's settings: the flow of a standard normal; for quarter turns, trees of one step of fixed size."""
+    """Return nutpie's settings: the flow of a standard normal, and for quarter turns trees of one step of fixed size."""
     from nutpie._lib import PyNutsSettings
 
     found = PyNutsSettings.Diag(seed)
