@@ -1,18 +1,15 @@
 """One chain on a whitened posterior, in nutpie, by NUTS or by quarter turns: :mod:`comparisons.posterior` runs several.
 
-Trajectories are those of split Hamiltonian Monte Carlo. The energy is that of a standard normal, |v|²/2 + |p|²/2, whose
-flow turns (v, p) into (v cos t + p sin t, p cos t - v sin t), and the rest, whose flow adds t r(v) to p, where
-r = ∇ log density + v. A step of size t adds (t/2) r(v) to p, turns by t, and adds (t/2) r(v) at the new v. Of a normal
-posterior r = 0, and steps of any size keep the energy. NUTS takes steps of at most π/2, of the size that warm-up finds.
+A quarter turn is split Hamiltonian Monte Carlo, in one step. The energy is that of a standard normal,
+|v|²/2 + |p|²/2, whose flow turns (v, p) into (v cos t + p sin t, p cos t - v sin t), and the rest, whose flow adds
+t r(v) to p, r = ∇ log density + v. With t = π/2 and a momentum p ~ N(0, I)
 
-A quarter turn is one such step of size π/2 from a momentum p ~ N(0, I),
+    p ← p + (π/4) r(v),   (v, p) ← (p, -v),   p ← p + (π/4) r(v)
 
-    p ← p + (π/4) r(v),   (v, p) ← (p, -v),   p ← p + (π/4) r(v),
-
-accepted or not as ever in Hamiltonian Monte Carlo. Of a normal posterior its draws are independent, for one gradient
-each. NUTS takes at least three for each draw, and keeps so much of the energy from draw to draw that the log-likelihood
-has an ESS of about 0.37 for each. Both work in nutpie's scales of v, which warm-up moves from 1 only as far as the
-posterior is not normal.
+is accepted as ever in Hamiltonian Monte Carlo. Of a normal posterior r = 0: then draws are independent, for one
+gradient each. NUTS takes about four gradients for each draw, and keeps so much of the energy from draw to draw that
+the log-likelihood has an ESS of about 0.37 for each. Both work in nutpie's scales of v, which warm-up moves from 1 only
+as far as the posterior is not normal.
 
 References
 ----------
@@ -78,7 +75,7 @@ class Chain:
         settings = {"num_draws": draws, "num_tune": tune, "target_accept": target_accept, "num_chains": 1}
         self._sampler = _nutpie()._BackgroundSampler(  # sample() has no argument for turns
             _whitened(density, origin, root, _signs if quarter_turns else _normal),
-            _settings(seed, settings, quarter_turns),
+            _with_quarter_turns(seed, settings) if quarter_turns else _nuts(seed, settings),
             init_mean=np.zeros(density.size),
             cores=1,
             progress_bar=False,
@@ -136,20 +133,23 @@ def is_near_normal(density: UnconstrainedDensity, origin: Array, root: Array) ->
     return all(abs(fall - FAR**2 / 2) <= NEAR for fall in falls)
 
 
-def _settings(seed: int, settings: dict[str, Any], quarter_turns: bool) -> Any:
-    """Return nutpie's settings: the flow of a standard normal, and for quarter turns trees of one step of fixed size."""
+def _nuts(seed: int, settings: dict[str, Any]) -> Any:
+    """Return nutpie's settings of NUTS."""
     from nutpie._lib import PyNutsSettings
 
-    found = PyNutsSettings.Diag(seed)
-    found.update(settings | {"max_step_size": math.pi / 2})
-    every = found.as_dict()["settings"]
+    nuts = PyNutsSettings.Diag(seed)
+    nuts.update(settings)
+    return nuts
+
+
+def _with_quarter_turns(seed: int, settings: dict[str, Any]) -> Any:
+    """Return nutpie's settings of quarter turns: trees of one step of fixed size, by the flow of a standard normal."""
+    turns = _nuts(seed, settings | {"maxdepth": 1, "step_size_jitter": None})
+    every = turns.as_dict()["settings"]
     every["trajectory_kind"] = "ExactNormal"
-    if quarter_turns:
-        every["maxdepth"] = 1
-        steps = every["adapt_options"]["step_size_settings"]
-        steps["jitter"], steps["adapt_options"]["method"] = None, {"Fixed": math.pi / 2}
-    found.update_settings(every)
-    return found
+    every["adapt_options"]["step_size_settings"]["adapt_options"]["method"] = {"Fixed": math.pi / 2}
+    turns.update_settings(every)
+    return turns
 
 
 def _nutpie() -> Any:
