@@ -177,6 +177,7 @@ def _nutpie() -> Any:
 
 
 def _normal(seed: int, size: int) -> Array:
+    """Return a draw of v ~ N(0, I)."""
     return np.random.default_rng(seed).normal(size=size)
 
 
