@@ -4,8 +4,8 @@ Data sets: NUTS by `compare`, four chains, each from EM's best of restarts of it
 The reference is a long run of Gibbs sampling, which shares nothing with PyMC. One call aligns the draws of both to EM's
 MAP by rule "pivot", so that they are aligned by one map. R-hat must be at most 1.01, label-free and of aligned
 parameters, in both runs, and every mean within 4 combined Monte Carlo standard errors of the reference's. The data of
-"switching" are made so that every chain switches labels. The posterior of 10,000 samples is near normal, and quarter
-turns must draw it.
+"switching" are made so that every chain switches labels. Of many simulated samples the posterior is near normal, and
+split NUTS or quarter turns must draw it.
 
 Ten samples: NUTS, Gibbs sampling, and PyMC's own steps with z in the model, against enumeration, whose means have no
 error at all.
@@ -29,18 +29,19 @@ from rich.table import Table
 from benchmarks.agreement_exact import NAMES, SAMPLERS, exact_means, label_free_draws, largest_gap, problem
 from benchmarks.posterior import label_free_draws as label_free_draws_of
 from benchmarks.posterior_cases import Posterior
+from benchmarks.posterior_contestants import prior_of
 from comparisons import align, compare
 from comparisons.component_draws import SAMPLE
 from comparisons.data import load
 from comparisons.densities import without_c_compiler
 from comparisons.gibbs import as_datatree
 from comparisons.mixing import MAX_RHAT, extremes, label_free
+from comparisons.nuts import QUARTER_TURNS, SPLIT_NUTS
 from comparisons.posterior import sample
-from em import GaussianMixtureEM
+from em import BernoulliMixtureEM, GaussianMixtureEM
 from em.gibbs import gibbs
 from models import bmm, gmm
 from models.bmm import BMMParameters
-from models.gmm import GMMPrior
 from models.validation import Array
 
 MOST_ERRORS = 4.0
@@ -76,6 +77,11 @@ CASES = [
     Case("lsat7", "bmm", 2),
     Case("switching", "bmm", 2, switches=10),
 ]
+MANY = {
+    Posterior(1_000, 3, "conjugate"): SPLIT_NUTS,
+    Posterior(2_000, 3, "beta"): SPLIT_NUTS,
+    Posterior(10_000, 3, "conjugate"): QUARTER_TURNS,
+}
 LENGTHS = {"NUTS": (DRAWS, TUNE), "Gibbs": (DRAWS, TUNE), "explicit z": (2000, 500)}  # PyMC's own steps: 5 ms a draw
 SMALL = [(name, who) for name in NAMES for who in SAMPLERS if who != "explicit z" or name in ("full", "bernoulli")]
 
@@ -99,14 +105,14 @@ def against_long_run(case: Case) -> tuple[list[str], bool]:
     return judged(free, ours, their_free, theirs, orders, case.switches)
 
 
-def of_large_data() -> tuple[list[str], bool]:
-    """Sample a posterior near normal by quarter turns and by Gibbs; return the same."""
-    case = Posterior(10_000, 3, "conjugate")
+def of_many_samples(case: Posterior, trajectories: str) -> tuple[list[str], bool]:
+    """Sample a posterior near normal by these trajectories and by Gibbs; return the same."""
     X, K = case.data(), case.K
-    prior = GMMPrior.weakly_informative(X, K)
-    fit = GaussianMixtureEM(K, prior=prior, random_state=0).fit(X)
+    prior = prior_of({"prior": case.prior, "X": X, "K": K})
+    estimator, family = (GaussianMixtureEM, gmm) if case.family == "gmm" else (BernoulliMixtureEM, bmm)
+    fit = estimator(K, prior=prior, random_state=0).fit(X)
     with without_c_compiler():
-        model = gmm.build_marginal_model(X, K, prior)
+        model = family.build_marginal_model(X, K, prior)
         found = sample(model, fit.parameters_.arrays(), draws=1000, tune=1000, chains=CHAINS, seed=0)
     sweeps = gibbs(X, K, prior, draws=3000, tune=200, chains=CHAINS, random_state=1)
     names = list(fit.parameters_.arrays())
@@ -115,7 +121,7 @@ def of_large_data() -> tuple[list[str], bool]:
     (ours, orders), (theirs, _) = aligned_by_one_map(runs, fit)
     their_free = label_free(theirs, long["sample_stats"]["log_likelihood"].to_numpy())
     line, agrees = judged(label_free_draws_of(case, X, ours), ours, their_free, theirs, orders, 0)
-    return line, agrees and found["sample_stats"].attrs["trajectories"] == "quarter turns"
+    return line, agrees and found["sample_stats"].attrs["trajectories"] == trajectories
 
 
 def judged(
@@ -167,7 +173,7 @@ def main(
     Each line as it comes, then the table. Exit code 0 when all agree, 1 when not, 2 for bad input.
     """
     runs = {f"{case.data}, K = {case.n_components}": partial(against_long_run, case) for case in CASES}
-    runs["10,000 samples, K = 3"] = partial(of_large_data)
+    runs |= {str(case): partial(of_many_samples, case, by) for case, by in MANY.items()}
     runs |= {f"{name}, n = 10, {who}": partial(against_enumeration, name, who) for name, who in SMALL}
     names = list(runs)
     if not (runs := {name: run for name, run in runs.items() if only in name}):

@@ -1,16 +1,21 @@
-"""One chain on a whitened posterior, in nutpie, by NUTS or by quarter turns: :mod:`comparisons.posterior` runs several.
+"""One chain on a whitened posterior, in nutpie, by trajectories of three kinds: :mod:`comparisons.posterior` runs many.
 
-A quarter turn is split Hamiltonian Monte Carlo, in one step. The energy is that of a standard normal,
-|v|²/2 + |p|²/2, whose flow turns (v, p) into (v cos t + p sin t, p cos t - v sin t), and the rest, whose flow adds
-t r(v) to p, r = ∇ log density + v. With t = π/2 and a momentum p ~ N(0, I)
+NUTS takes leapfrog steps. Split NUTS takes those of split Hamiltonian Monte Carlo: the energy is that of a standard
+normal, |v|²/2 + |p|²/2, whose flow turns (v, p) into (v cos t + p sin t, p cos t - v sin t), and the rest, whose flow
+adds t r(v) to p, r = ∇ log density + v. A step of size t adds (t/2) r(v) to p, turns by t, and adds (t/2) r(v) at the
+new v. Of a normal posterior r = 0, and steps of any size keep the energy; t is adapted as in NUTS, up to π/2. A quarter
+turn is one step of size π/2 from a momentum p ~ N(0, I),
 
-    p ← p + (π/4) r(v),   (v, p) ← (p, -v),   p ← p + (π/4) r(v)
+    p ← p + (π/4) r(v),   (v, p) ← (p, -v),   p ← p + (π/4) r(v),
 
-is accepted as ever in Hamiltonian Monte Carlo. Of a normal posterior r = 0: then draws are independent, for one
-gradient each. NUTS takes about four gradients for each draw, and keeps so much of the energy from draw to draw that
-the log-likelihood has an ESS of about 0.37 for each. Both work in nutpie's scales of v, which warm-up moves from 1 only
-as far as the posterior is not normal. NUTS takes leapfrog steps: with those above it needs half the gradients, but of
-the galaxies it missed part of a tail, and a mean was six Monte Carlo errors off.
+accepted as ever in Hamiltonian Monte Carlo. Of a normal posterior its draws are independent, for one gradient each.
+NUTS takes at least three for each draw, and keeps so much of the energy from draw to draw that the log-likelihood has
+an ESS of about 0.37 for each. All three work in nutpie's scales of v, which warm-up moves from 1 only as far as the
+posterior is not normal.
+
+How near it is to normal decides (:func:`trajectories_for`). Where r is small split NUTS needs half the gradients of
+NUTS for each draw; in a tail far from normal its flow turns back too soon: of the galaxies it missed part of one, and a
+mean was six Monte Carlo errors off, which R-hat did not see.
 
 References
 ----------
@@ -23,7 +28,7 @@ import importlib.util
 import math
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -32,7 +37,9 @@ import numpy as np
 from comparisons.densities import UnconstrainedDensity
 from models.validation import Array
 
-FAR, NEAR = 3.0, 0.5  # standard deviations; nats
+NUTS, SPLIT_NUTS, QUARTER_TURNS = "NUTS", "split NUTS", "quarter turns"
+FAR = 3.0  # standard deviations
+NEAR = {QUARTER_TURNS: 0.5, SPLIT_NUTS: 1.5}  # nats, the most that is allowed
 
 
 class Chain:
@@ -51,9 +58,9 @@ class Chain:
     draws, tune : int
         Draws kept and warm-up draws.
     target_accept : float
-        Mean acceptance probability that the step size of NUTS is adapted to.
-    quarter_turns : bool
-        Each draw is a quarter turn, not a trajectory of NUTS.
+        Mean acceptance probability that step sizes are adapted to, but for quarter turns.
+    trajectories : {"NUTS", "split NUTS", "quarter turns"}
+        How a draw is made from the one before.
     progress : callable or None
         Called with the number of draws done so far, warm-up included.
     """
@@ -68,15 +75,15 @@ class Chain:
         draws: int,
         tune: int,
         target_accept: float,
-        quarter_turns: bool = False,
+        trajectories: str = NUTS,
         progress: Callable[[int], None] | None = None,
     ) -> None:
-        self._origin, self._root, self._quarter_turns = origin, root, quarter_turns
+        self._origin, self._root, self._trajectories = origin, root, trajectories
         self._trace: Any = None
         settings = {"num_draws": draws, "num_tune": tune, "target_accept": target_accept, "num_chains": 1}
-        self._sampler = _nutpie()._BackgroundSampler(  # sample() has no argument for turns
-            _whitened(density, origin, root, _signs if quarter_turns else _normal),
-            _with_quarter_turns(seed, settings) if quarter_turns else _nuts(seed, settings),
+        self._sampler = _nutpie()._BackgroundSampler(  # sample() has no argument for the flow
+            _whitened(density, origin, root, _signs if trajectories == QUARTER_TURNS else _normal),
+            _settings(seed, settings, trajectories),
             init_mean=np.zeros(density.size),
             cores=1,
             progress_bar=False,
@@ -120,37 +127,43 @@ class Chain:
             if pyarrow.types.is_primitive(column.type) and name not in ("chain", "draw")
         }
         kept = ~plain.pop("tuning").astype(bool)
-        if self._quarter_turns:
+        if self._trajectories == QUARTER_TURNS:
             del plain["maxdepth_reached"]  # trees of one step reach it each time, which is no warning
         v = np.asarray(pyarrow.array(draws.column("v")).flatten()).reshape(-1, len(self._origin))
         return self._origin + v[kept] @ self._root.T, {name: values[kept] for name, values in plain.items()}
 
 
-def is_near_normal(density: UnconstrainedDensity, origin: Array, root: Array) -> bool:
-    """Whether the log density, 3 standard deviations off along each axis of v, is a normal's to within half a nat."""
+def departure(density: UnconstrainedDensity, origin: Array, root: Array) -> float:
+    """Return how far the log density, 3 standard deviations off along each axis of v, is from a normal's at most."""
     top, _ = density.value_and_gradient(origin)
     steps = (side * FAR * axis for axis in root.T for side in (1, -1))
-    falls = (top - density.value_and_gradient(origin + step)[0] for step in steps)
-    return all(abs(fall - FAR**2 / 2) <= NEAR for fall in falls)
+    falls = np.array([top - density.value_and_gradient(origin + step)[0] for step in steps])
+    return float(np.abs(falls - FAR**2 / 2).max())
 
 
-def _nuts(seed: int, settings: dict[str, Any]) -> Any:
-    """Return nutpie's settings of NUTS."""
+def trajectories_for(departures: Sequence[float]) -> str:
+    """Return the trajectories for a posterior that departs from a normal by so many nats about each start."""
+    most = np.max(departures)  # NaN where one is, which no bound allows
+    return next((name for name, bound in NEAR.items() if most <= bound), NUTS)
+
+
+def _settings(seed: int, settings: dict[str, Any], trajectories: str) -> Any:
+    """Return nutpie's settings: a step is leapfrog's or the normal's flow, and a quarter turn is a tree of one step."""
     from nutpie._lib import PyNutsSettings
 
-    nuts = PyNutsSettings.Diag(seed)
-    nuts.update(settings)
-    return nuts
-
-
-def _with_quarter_turns(seed: int, settings: dict[str, Any]) -> Any:
-    """Return nutpie's settings of quarter turns: trees of one step of fixed size, by the flow of a standard normal."""
-    turns = _nuts(seed, settings | {"maxdepth": 1, "step_size_jitter": None})
-    every = turns.as_dict()["settings"]
+    found = PyNutsSettings.Diag(seed)
+    found.update(settings)
+    if trajectories == NUTS:
+        return found
+    every = found.as_dict()["settings"]
     every["trajectory_kind"] = "ExactNormal"
-    every["adapt_options"]["step_size_settings"]["adapt_options"]["method"] = {"Fixed": math.pi / 2}
-    turns.update_settings(every)
-    return turns
+    steps = every["adapt_options"]["step_size_settings"]
+    steps["adapt_options"]["dual_average"]["max_step_size"] = math.pi / 2
+    if trajectories == QUARTER_TURNS:
+        every["maxdepth"] = 1
+        steps["jitter"], steps["adapt_options"]["method"] = None, {"Fixed": math.pi / 2}
+    found.update_settings(every)
+    return found
 
 
 def _nutpie() -> Any:

@@ -1,4 +1,4 @@
-"""PyMC's answers: its mode by `find_MAP`, and draws by NUTS or, where a posterior is near normal, by quarter turns.
+"""PyMC's answers: its mode by `find_MAP`, and draws by NUTS, or what is faster where a posterior is near normal.
 
 Every density, gradient and draw is computed from the PyMC models; of EM only its answers are used, as starting points.
 """
@@ -13,7 +13,7 @@ import pymc as pm
 import xarray as xr
 
 from comparisons.densities import BACKEND, Point, UnconstrainedDensity
-from comparisons.nuts import Chain, is_near_normal
+from comparisons.nuts import NUTS, QUARTER_TURNS, Chain, departure, trajectories_for
 from models.validation import Array, count_at_least, count_at_least_one, number_between
 
 FIND_MAP_FTOL = 1e-15
@@ -52,14 +52,15 @@ def sample(
     target_accept: float = TARGET_ACCEPT,
     progress: Callable[[int], None] | None = None,
 ) -> xr.DataTree:
-    """Draw from the posterior of a marginal model with NUTS, or quarter turns where it is near normal (nutpie, JAX).
+    """Draw from the posterior of a marginal model with NUTS, or what is faster where it is near normal (nutpie, JAX).
 
     Each chain runs on its own v, where u = û + R v is the unconstrained vector, û the chain's start and R R' the
     inverse of the information there: near a mode û the posterior of v is close to a standard normal, so that warm-up
     has little to learn, in whatever order the start has its components.
-    Where the density about every start is near a normal one out to 3 standard deviations along each axis of v, as with
-    many samples of each component, each draw is a quarter turn (:mod:`comparisons.nuts`) and takes one gradient. If
-    fewer than 80 % of a chain's are accepted after all, and everywhere else, NUTS draws; `sample_stats` says which.
+    Where the log density about every start, 3 standard deviations off along each axis of v, is a normal's to within
+    1.5 nats, NUTS takes the steps of split Hamiltonian Monte Carlo (:mod:`comparisons.nuts`), half as many for each
+    draw; to within 0.5 nats, as with many samples of each component, a draw is one such step, a quarter turn. If fewer
+    than 80 % of a chain's quarter turns are accepted after all, NUTS draws again; `sample_stats` says what drew.
     Chains run at once, but one after another where a gradient is so short that they would mostly wait for each other,
     since Python does one thing at a time. Draws do not depend on it.
     The target is PyMC's density; û and R decide where chains start and how fast they move. A second mode is visited as
@@ -107,12 +108,11 @@ def sample(
     seeds = np.random.SeedSequence(seed).generate_state(chains).tolist()
     paths = list(zip(origins, roots, seeds, strict=True))
     settings = {"draws": draws, "tune": tune, "target_accept": target_accept}
-    quarter_turns = all(is_near_normal(density, origin, root) for origin, root, _ in paths)
-    drawn, interrupted = _run(density, paths, settings, quarter_turns, progress)
-    if quarter_turns and not interrupted:
-        quarter_turns = min(float(told["mean_tree_accept"].mean()) for _, told in drawn) >= LEAST_ACCEPTED
-        if not quarter_turns:
-            drawn, interrupted = _run(density, paths, settings, quarter_turns, progress)
+    trajectories = trajectories_for([departure(density, origin, root) for origin, root, _ in paths])
+    drawn, interrupted = _run(density, paths, settings, trajectories, progress)
+    if trajectories == QUARTER_TURNS and not interrupted and _least_accepted(drawn) < LEAST_ACCEPTED:
+        trajectories = NUTS
+        drawn, interrupted = _run(density, paths, settings, trajectories, progress)
     kept, length = _longest(np.array([len(u) for u, _ in drawn], dtype=int))
     if not length:
         raise Interrupted(None)
@@ -128,7 +128,7 @@ def sample(
     stats = {
         name: (("chain", "draw"), np.stack([drawn[chain][1][name][:length] for chain in kept])) for name in drawn[0][1]
     }
-    told = {"trajectories": "quarter turns" if quarter_turns else "NUTS"}
+    told = {"trajectories": trajectories}
     found = xr.DataTree.from_dict(
         {
             "posterior": xr.Dataset(posterior, coords=coords),
@@ -144,7 +144,7 @@ def _run(
     density: UnconstrainedDensity,
     paths: list[tuple[Array, Array, int]],
     settings: dict[str, Any],
-    quarter_turns: bool,
+    trajectories: str,
     progress: Callable[[int], None] | None,
 ) -> tuple[list[tuple[Array, dict[str, np.ndarray]]], bool]:
     """Run a chain on each path (û, R, seed); return what they drew, and whether they were interrupted."""
@@ -164,7 +164,7 @@ def _run(
     try:
         for index, path in enumerate(paths):
             tell = counter(index) if progress else None
-            begun.append(Chain(density, *path, **settings, quarter_turns=quarter_turns, progress=tell))
+            begun.append(Chain(density, *path, **settings, trajectories=trajectories, progress=tell))
             if in_turn:
                 begun[-1].wait()
         for chain in begun:
@@ -175,6 +175,11 @@ def _run(
         for chain in begun:
             chain.stop()
     return [chain.drawn() for chain in begun], interrupted
+
+
+def _least_accepted(drawn: list[tuple[Array, dict[str, np.ndarray]]]) -> float:
+    """Return the mean acceptance probability of the chain that accepted least."""
+    return min(float(told["mean_tree_accept"].mean()) for _, told in drawn)
 
 
 def sample_chain(

@@ -138,8 +138,8 @@ def print_report(comparison: Any, console: Console | None = None) -> None:
     single = comparison.settings["starts"] == "single"
     apart = "each starts at EM's best of restarts of its own, labels in random order"
     where = "all start about MAP-EM" if single else apart
-    turns = comparison.posterior["sample_stats"].attrs.get("trajectories") == "quarter turns"
-    how = "quarter turns (one step of split Hamiltonian Monte Carlo; the posterior is near normal)" if turns else "NUTS"
+    by = comparison.posterior["sample_stats"].attrs.get("trajectories", "NUTS")
+    how = by if by == "NUTS" else f"{by} (steps of split Hamiltonian Monte Carlo; the posterior is near normal)"
     console.print(f"Posterior: {comparison.settings['chains']} chains by {how}; {where}")
     console.print(estimates_table(comparison))
     if comparison.spreads:

@@ -1,4 +1,4 @@
-"""Where a posterior is near normal each draw is a quarter turn: the same posterior, in a gradient a draw."""
+"""Where a posterior is near normal, split NUTS or quarter turns draw the same, with fewer gradients for each draw."""
 
 import arviz as az
 import numpy as np
@@ -9,12 +9,14 @@ from scipy.special import gamma
 
 from comparisons import posterior
 from comparisons.densities import without_c_compiler
-from comparisons.nuts import Chain, is_near_normal
+from comparisons.nuts import NUTS, QUARTER_TURNS, SPLIT_NUTS, Chain, departure, trajectories_for
 from comparisons.posterior import sample
 from models.bmm import BMMPrior, build_marginal_model
 
 ONES = np.array([130, 40])
 N = 300
+FEWER_ONES = np.arange(2, 10).repeat(2)
+FEWER = 12
 PRIOR = BMMPrior(1.0, 2.0, 2.0)
 LENGTHS = {"draws": 4000, "tune": 500, "chains": 4}
 
@@ -44,27 +46,58 @@ def gaps(tree, of):
     )
 
 
+def force(monkeypatch, trajectories):
+    """Have everything drawn by these, wherever it is, and quarter turns kept however few are accepted."""
+    monkeypatch.setattr(posterior, "trajectories_for", lambda departures: trajectories)
+    monkeypatch.setattr(posterior, "LEAST_ACCEPTED", 0.0)
+
+
 @pytest.fixture(scope="module")
 def near_normal():
     return sample(*one_class(answers(ONES, N)), seed=1, **LENGTHS)
 
 
-def test_they_are_taken_where_the_posterior_is_near_normal(near_normal):
+@pytest.fixture(scope="module")
+def somewhat_normal():
+    return sample(*one_class(answers(FEWER_ONES, FEWER)), seed=1, **LENGTHS)
+
+
+def test_quarter_turns_are_taken_where_the_posterior_is_near_normal(near_normal):
     stats_ = near_normal["sample_stats"]
-    assert stats_.attrs["trajectories"] == "quarter turns"
+    assert stats_.attrs["trajectories"] == QUARTER_TURNS
     assert (stats_["n_steps"] == 1).all()
     assert not stats_["diverging"].any()
 
 
-def test_their_moments_are_the_exact_ones(near_normal):
+def test_split_nuts_is_taken_where_the_posterior_is_not_quite_as_near(somewhat_normal):
+    stats_ = somewhat_normal["sample_stats"]
+    assert stats_.attrs["trajectories"] == SPLIT_NUTS
+    assert not stats_["diverging"].any()
+    assert float(stats_["step_size_bar"].max()) < np.pi / 2
+
+
+def test_their_moments_are_the_exact_ones(near_normal, somewhat_normal):
     assert np.abs(gaps(near_normal, exact(ONES, N))).max() < 4
+    assert np.abs(gaps(somewhat_normal, exact(FEWER_ONES, FEWER))).max() < 4
 
 
-def test_a_gradient_buys_more_effective_draws_than_by_nuts(near_normal, monkeypatch):
+def test_a_gradient_of_split_nuts_buys_half_as_many_effective_draws_again(somewhat_normal, monkeypatch):
+    """Of every parameter, at least."""
+    force(monkeypatch, NUTS)
+    nuts = sample(*one_class(answers(FEWER_ONES, FEWER)), seed=1, **LENGTHS)
+
+    def per_gradient(tree):
+        ess = az.ess(tree["posterior"]["probs"].to_dataset(), method="bulk")["probs"].to_numpy()
+        return ess / float(tree["sample_stats"]["n_steps"].sum())
+
+    assert (per_gradient(somewhat_normal) > 1.5 * per_gradient(nuts)).all()
+
+
+def test_a_gradient_of_a_quarter_turn_buys_more_effective_draws_than_by_nuts(near_normal, monkeypatch):
     """Of the log density three times as many at least, since NUTS keeps energy; of every parameter more."""
-    monkeypatch.setattr(posterior, "is_near_normal", lambda *path: False)
+    force(monkeypatch, NUTS)
     nuts = sample(*one_class(answers(ONES, N)), seed=1, **LENGTHS)
-    assert nuts["sample_stats"].attrs["trajectories"] == "NUTS"
+    assert nuts["sample_stats"].attrs["trajectories"] == NUTS
 
     def per_gradient(tree):
         probs = tree["posterior"]["probs"]
@@ -78,13 +111,13 @@ def test_a_gradient_buys_more_effective_draws_than_by_nuts(near_normal, monkeypa
     assert (probs > their_probs).all()
 
 
-def test_they_keep_a_posterior_that_is_far_from_normal(monkeypatch):
-    """Forced upon three samples: fewer are accepted, and what is drawn is still the posterior."""
-    monkeypatch.setattr(posterior, "is_near_normal", lambda *path: True)
-    monkeypatch.setattr(posterior, "LEAST_ACCEPTED", 0.0)
+@pytest.mark.parametrize("trajectories", [SPLIT_NUTS, QUARTER_TURNS])
+def test_they_keep_a_posterior_that_is_far_from_normal(trajectories, monkeypatch):
+    """Forced upon three samples: more steps, or fewer accepted, and what is drawn is still the posterior."""
+    force(monkeypatch, trajectories)
     ones = np.array([3, 1])
     tree = sample(*one_class(answers(ones, 3)), seed=2, **LENGTHS)
-    assert (tree["sample_stats"]["n_steps"] == 1).all()
+    assert ((tree["sample_stats"]["n_steps"] == 1).mean() == 1) == (trajectories == QUARTER_TURNS)
     assert np.abs(gaps(tree, exact(ones, 3))).max() < 4
 
 
@@ -100,10 +133,8 @@ class Quartic:
 @pytest.fixture(scope="module")
 def quartic():
     """Draws (4, 5000, 3) and how often they were accepted, with no time for nutpie to find other scales than 1."""
-    chains = [
-        Chain(Quartic(), np.zeros(3), np.eye(3), seed, draws=5000, tune=1, target_accept=0.5, quarter_turns=True)
-        for seed in range(4)
-    ]
+    settings = {"draws": 5000, "tune": 1, "target_accept": 0.5, "trajectories": QUARTER_TURNS}
+    chains = [Chain(Quartic(), np.zeros(3), np.eye(3), seed, **settings) for seed in range(4)]
     for chain in chains:
         chain.wait()
     drawn = [chain.drawn() for chain in chains]
@@ -153,11 +184,21 @@ class LogGamma:
         return float((self.shape * (x - np.exp(x))).sum()), np.sqrt(self.shape) * (1 - np.exp(x))
 
 
-@pytest.mark.parametrize(("shape", "near"), [(3, False), (30, False), (300, True), (np.inf, False)], ids=str)
-def test_skewness_three_deviations_off_is_seen(shape, near):
+@pytest.mark.parametrize(
+    ("shape", "trajectories"),
+    [(3, NUTS), (8, NUTS), (20, SPLIT_NUTS), (50, SPLIT_NUTS), (300, QUARTER_TURNS), (np.inf, NUTS)],
+    ids=str,
+)
+def test_skewness_three_deviations_off_is_seen(shape, trajectories):
     """A density that is no number, as at an infinite shape, is not near normal either."""
     with np.errstate(invalid="ignore"):
-        assert is_near_normal(LogGamma(shape), np.zeros(1), np.eye(1)) == near
+        assert trajectories_for([departure(LogGamma(shape), np.zeros(1), np.eye(1))]) == trajectories
+
+
+def test_the_departure_is_the_largest_of_both_sides():
+    shape, x = 20, 3 / np.sqrt(20)
+    sides = [shape * (np.exp(side) - 1 - side) - 4.5 for side in (x, -x)]
+    assert departure(LogGamma(shape), np.zeros(1), np.eye(1)) == pytest.approx(max(map(abs, sides)), abs=1e-12)
 
 
 class TwoModes:
@@ -173,26 +214,26 @@ class TwoModes:
 
 
 def test_a_second_mode_within_reach_is_seen():
-    assert not is_near_normal(TwoModes(), np.zeros(2), np.eye(2))
+    assert trajectories_for([departure(TwoModes(), np.zeros(2), np.eye(2))]) == NUTS
 
 
 def test_where_too_few_are_accepted_all_is_drawn_again_by_nuts(monkeypatch):
     """Taken for near normal, three samples are not quite, and the draws are those of NUTS from the start."""
-    monkeypatch.setattr(posterior, "is_near_normal", lambda *path: False)
+    force(monkeypatch, NUTS)
     short = {"draws": 500, "tune": 200, "chains": 2, "seed": 2}
     by_nuts = sample(*one_class(answers([3, 1], 3)), **short)
-    monkeypatch.setattr(posterior, "is_near_normal", lambda *path: True)
+    force(monkeypatch, QUARTER_TURNS)
     monkeypatch.setattr(posterior, "LEAST_ACCEPTED", 0.99)
     again = sample(*one_class(answers([3, 1], 3)), **short)
-    assert again["sample_stats"].attrs["trajectories"] == "NUTS"
+    assert again["sample_stats"].attrs["trajectories"] == NUTS
     xr.testing.assert_identical(again["posterior"].to_dataset(), by_nuts["posterior"].to_dataset())
 
 
 def test_one_start_that_is_not_near_normal_makes_all_chains_nuts(monkeypatch):
-    answer = iter([True, False])
-    monkeypatch.setattr(posterior, "is_near_normal", lambda *path: next(answer))
+    answer = iter([0.1, 2.0])
+    monkeypatch.setattr(posterior, "departure", lambda *path: next(answer))
     tree = sample(*one_class(answers(ONES, N)), seed=1, draws=20, tune=100, chains=2)
-    assert tree["sample_stats"].attrs["trajectories"] == "NUTS"
+    assert tree["sample_stats"].attrs["trajectories"] == NUTS
     assert "maxdepth_reached" in tree["sample_stats"]
 
 
