@@ -5,7 +5,7 @@ The reference is a long run of Gibbs sampling, which shares nothing with PyMC. O
 MAP by rule "pivot", so that they are aligned by one map. R-hat must be at most 1.01, label-free and of aligned
 parameters, in both runs, and every mean within 4 combined Monte Carlo standard errors of the reference's. The data of
 "switching" are made so that every chain switches labels. Of many simulated samples the posterior is near normal, and
-split NUTS or quarter turns must draw it.
+turns must draw it.
 
 Ten samples: NUTS, Gibbs sampling, and PyMC's own steps with z in the model, against enumeration, whose means have no
 error at all.
@@ -36,7 +36,7 @@ from comparisons.data import load
 from comparisons.densities import without_c_compiler
 from comparisons.gibbs import as_datatree
 from comparisons.mixing import MAX_RHAT, extremes, label_free
-from comparisons.nuts import QUARTER_TURNS, SPLIT_NUTS
+from comparisons.nuts import EIGHTH_TURNS, QUARTER_TURNS
 from comparisons.posterior import sample
 from em import BernoulliMixtureEM, GaussianMixtureEM
 from em.gibbs import gibbs
@@ -78,8 +78,8 @@ CASES = [
     Case("switching", "bmm", 2, switches=10),
 ]
 MANY = {
-    Posterior(1_000, 3, "conjugate"): SPLIT_NUTS,
-    Posterior(2_000, 3, "beta"): SPLIT_NUTS,
+    Posterior(1_000, 3, "conjugate"): EIGHTH_TURNS,
+    Posterior(2_000, 3, "beta"): EIGHTH_TURNS,
     Posterior(10_000, 3, "conjugate"): QUARTER_TURNS,
 }
 LENGTHS = {"NUTS": (DRAWS, TUNE), "Gibbs": (DRAWS, TUNE), "explicit z": (2000, 500)}  # PyMC's own steps: 5 ms a draw

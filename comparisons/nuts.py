@@ -1,21 +1,27 @@
-"""One chain on a whitened posterior, in nutpie, by trajectories of three kinds: :mod:`comparisons.posterior` runs many.
+"""One chain on a whitened posterior, in nutpie, by NUTS or by turns: :mod:`comparisons.posterior` runs several.
 
-NUTS takes leapfrog steps. Split NUTS takes those of split Hamiltonian Monte Carlo: the energy is that of a standard
-normal, |v|²/2 + |p|²/2, whose flow turns (v, p) into (v cos t + p sin t, p cos t - v sin t), and the rest, whose flow
-adds t r(v) to p, r = ∇ log density + v. A step of size t adds (t/2) r(v) to p, turns by t, and adds (t/2) r(v) at the
-new v. Of a normal posterior r = 0, and steps of any size keep the energy; t is adapted as in NUTS, up to π/2. A quarter
-turn is one step of size π/2 from a momentum p ~ N(0, I),
+Turns are steps of split Hamiltonian Monte Carlo. The energy is that of a standard normal, |v|²/2 + |p|²/2, whose flow
+turns (v, p) into (v cos t + p sin t, p cos t - v sin t), and the rest, whose flow adds t r(v) to p, where
+r = ∇ log density + v. From a momentum p ~ N(0, I) a step of size t adds (t/2) r(v) to p, turns by t, and adds
+(t/2) r(v) at the new v. Of a normal posterior r = 0, and steps of any size keep the energy.
+
+Quarter turns: t = π/2, and each draw is one step,
 
     p ← p + (π/4) r(v),   (v, p) ← (p, -v),   p ← p + (π/4) r(v),
 
-accepted as ever in Hamiltonian Monte Carlo. Of a normal posterior its draws are independent, for one gradient each.
-NUTS takes at least three for each draw, and keeps so much of the energy from draw to draw that the log-likelihood has
-an ESS of about 0.37 for each. All three work in nutpie's scales of v, which warm-up moves from 1 only as far as the
-posterior is not normal.
+accepted or not as ever. Of a normal posterior draws are independent, for one gradient each.
 
-How near it is to normal decides (:func:`trajectories_for`). Where r is small split NUTS needs half the gradients of
-NUTS for each draw; in a tail far from normal its flow turns back too soon: of the galaxies it missed part of one, and a
-mean was six Monte Carlo errors off, which R-hat did not see.
+Eighth turns: t = π/4, and each draw takes three steps, as NUTS does whose tree stops when it has doubled twice: one,
+ahead or back in time, then two more, ahead or back; nutpie draws from the four points, the later two first. Of a normal
+posterior that is 2 or 3 steps from v, or, where the tree turned round, 1 or 2: the correlation of v is the mean of the
+cosines, 0, and that of |v|² the mean of their squares, 1/4.
+
+NUTS takes leapfrog steps, at least three for each draw and mostly seven, and keeps so much of the energy from draw to
+draw that the log-likelihood has an ESS of about 0.37 for each. How near to normal the posterior is decides
+(:func:`trajectories_for`). NUTS with turns for its steps lost part of a tail of the galaxies, whose posterior is far
+from normal: a mean was six Monte Carlo errors off, and R-hat did not see it.
+
+All work in nutpie's scales of v, which warm-up moves from 1 only as far as the posterior is not normal.
 
 References
 ----------
@@ -37,9 +43,10 @@ import numpy as np
 from comparisons.densities import UnconstrainedDensity
 from models.validation import Array
 
-NUTS, SPLIT_NUTS, QUARTER_TURNS = "NUTS", "split NUTS", "quarter turns"
+NUTS, EIGHTH_TURNS, QUARTER_TURNS = "NUTS", "eighth turns", "quarter turns"
+TURNS = {QUARTER_TURNS: (1, math.pi / 2), EIGHTH_TURNS: (2, math.pi / 4)}  # depth of trees, size of steps
 FAR = 3.0  # standard deviations
-NEAR = {QUARTER_TURNS: 0.5, SPLIT_NUTS: 1.5}  # nats, the most that is allowed
+NEAR = {QUARTER_TURNS: 0.5, EIGHTH_TURNS: 1.2}  # nats, the most that is allowed
 
 
 class Chain:
@@ -58,8 +65,8 @@ class Chain:
     draws, tune : int
         Draws kept and warm-up draws.
     target_accept : float
-        Mean acceptance probability that step sizes are adapted to, but for quarter turns.
-    trajectories : {"NUTS", "split NUTS", "quarter turns"}
+        Mean acceptance probability that the step size of NUTS is adapted to.
+    trajectories : {"NUTS", "eighth turns", "quarter turns"}
         How a draw is made from the one before.
     progress : callable or None
         Called with the number of draws done so far, warm-up included.
@@ -81,8 +88,8 @@ class Chain:
         self._origin, self._root, self._trajectories = origin, root, trajectories
         self._trace: Any = None
         settings = {"num_draws": draws, "num_tune": tune, "target_accept": target_accept, "num_chains": 1}
-        self._sampler = _nutpie()._BackgroundSampler(  # sample() has no argument for the flow
-            _whitened(density, origin, root, _signs if trajectories == QUARTER_TURNS else _normal),
+        self._sampler = _nutpie()._BackgroundSampler(  # sample() has no argument for turns
+            _whitened(density, origin, root, _signs if trajectories in TURNS else _normal),
             _settings(seed, settings, trajectories),
             init_mean=np.zeros(density.size),
             cores=1,
@@ -127,8 +134,8 @@ class Chain:
             if pyarrow.types.is_primitive(column.type) and name not in ("chain", "draw")
         }
         kept = ~plain.pop("tuning").astype(bool)
-        if self._trajectories == QUARTER_TURNS:
-            del plain["maxdepth_reached"]  # trees of one step reach it each time, which is no warning
+        if self._trajectories in TURNS:
+            del plain["maxdepth_reached"]  # trees of turns reach it each time, which is no warning
         v = np.asarray(pyarrow.array(draws.column("v")).flatten()).reshape(-1, len(self._origin))
         return self._origin + v[kept] @ self._root.T, {name: values[kept] for name, values in plain.items()}
 
@@ -148,20 +155,18 @@ def trajectories_for(departures: Sequence[float]) -> str:
 
 
 def _settings(seed: int, settings: dict[str, Any], trajectories: str) -> Any:
-    """Return nutpie's settings: a step is leapfrog's or the normal's flow, and a quarter turn is a tree of one step."""
+    """Return nutpie's settings: those of turns are of a fixed size, by the normal's flow, in trees of a fixed depth."""
     from nutpie._lib import PyNutsSettings
 
     found = PyNutsSettings.Diag(seed)
     found.update(settings)
     if trajectories == NUTS:
         return found
+    depth, size = TURNS[trajectories]
     every = found.as_dict()["settings"]
-    every["trajectory_kind"] = "ExactNormal"
+    every |= {"maxdepth": depth, "check_turning": False, "trajectory_kind": "ExactNormal"}
     steps = every["adapt_options"]["step_size_settings"]
-    steps["adapt_options"]["dual_average"]["max_step_size"] = math.pi / 2
-    if trajectories == QUARTER_TURNS:
-        every["maxdepth"] = 1
-        steps["jitter"], steps["adapt_options"]["method"] = None, {"Fixed": math.pi / 2}
+    steps["jitter"], steps["adapt_options"]["method"] = None, {"Fixed": size}
     found.update_settings(every)
     return found
 

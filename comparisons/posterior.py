@@ -1,4 +1,4 @@
-"""PyMC's answers: its mode by `find_MAP`, and draws by NUTS, or what is faster where a posterior is near normal.
+"""PyMC's answers: its mode by `find_MAP`, and draws by NUTS or, where a posterior is near normal, by turns.
 
 Every density, gradient and draw is computed from the PyMC models; of EM only its answers are used, as starting points.
 """
@@ -13,12 +13,12 @@ import pymc as pm
 import xarray as xr
 
 from comparisons.densities import BACKEND, Point, UnconstrainedDensity
-from comparisons.nuts import NUTS, QUARTER_TURNS, Chain, departure, trajectories_for
+from comparisons.nuts import NUTS, Chain, departure, trajectories_for
 from models.validation import Array, count_at_least, count_at_least_one, number_between
 
 FIND_MAP_FTOL = 1e-15
 TARGET_ACCEPT = 0.8
-LEAST_ACCEPTED = 0.8  # of quarter turns, in every chain
+LEAST_ACCEPTED = 0.8  # of turns, in every chain
 SHORT = 7e-5  # seconds of a gradient: four chains take as long together as one after the other
 
 
@@ -52,15 +52,15 @@ def sample(
     target_accept: float = TARGET_ACCEPT,
     progress: Callable[[int], None] | None = None,
 ) -> xr.DataTree:
-    """Draw from the posterior of a marginal model with NUTS, or what is faster where it is near normal (nutpie, JAX).
+    """Draw from the posterior of a marginal model by NUTS, or by turns where it is near normal (nutpie, JAX).
 
     Each chain runs on its own v, where u = û + R v is the unconstrained vector, û the chain's start and R R' the
     inverse of the information there: near a mode û the posterior of v is close to a standard normal, so that warm-up
     has little to learn, in whatever order the start has its components.
     Where the log density about every start, 3 standard deviations off along each axis of v, is a normal's to within
-    1.5 nats, NUTS takes the steps of split Hamiltonian Monte Carlo (:mod:`comparisons.nuts`), half as many for each
-    draw; to within 0.5 nats, as with many samples of each component, a draw is one such step, a quarter turn. If fewer
-    than 80 % of a chain's quarter turns are accepted after all, NUTS draws again; `sample_stats` says what drew.
+    1.2 nats, each draw takes three eighth turns, steps of split Hamiltonian Monte Carlo (:mod:`comparisons.nuts`); to
+    within 0.5 nats, as with many samples of each component, one quarter turn. If fewer than 80 % of a chain's turns are
+    accepted after all, and everywhere else, NUTS draws, with twice the gradients or more; `sample_stats` says which.
     Chains run at once, but one after another where a gradient is so short that they would mostly wait for each other,
     since Python does one thing at a time. Draws do not depend on it.
     The target is PyMC's density; û and R decide where chains start and how fast they move. A second mode is visited as
@@ -110,7 +110,7 @@ def sample(
     settings = {"draws": draws, "tune": tune, "target_accept": target_accept}
     trajectories = trajectories_for([departure(density, origin, root) for origin, root, _ in paths])
     drawn, interrupted = _run(density, paths, settings, trajectories, progress)
-    if trajectories == QUARTER_TURNS and not interrupted and _least_accepted(drawn) < LEAST_ACCEPTED:
+    if trajectories != NUTS and not interrupted and _least_accepted(drawn) < LEAST_ACCEPTED:
         trajectories = NUTS
         drawn, interrupted = _run(density, paths, settings, trajectories, progress)
     kept, length = _longest(np.array([len(u) for u, _ in drawn], dtype=int))

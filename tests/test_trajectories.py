@@ -1,4 +1,4 @@
-"""Where a posterior is near normal, split NUTS or quarter turns draw the same, with fewer gradients for each draw."""
+"""Where a posterior is near normal, turns draw the same as NUTS, with fewer gradients for each draw."""
 
 import arviz as az
 import numpy as np
@@ -9,14 +9,13 @@ from scipy.special import gamma
 
 from comparisons import posterior
 from comparisons.densities import without_c_compiler
-from comparisons.nuts import NUTS, QUARTER_TURNS, SPLIT_NUTS, Chain, departure, trajectories_for
+from comparisons.nuts import EIGHTH_TURNS, NUTS, QUARTER_TURNS, TURNS, Chain, departure, trajectories_for
 from comparisons.posterior import sample
 from models.bmm import BMMPrior, build_marginal_model
 
 ONES = np.array([130, 40])
 N = 300
-FEWER_ONES = np.arange(2, 10).repeat(2)
-FEWER = 12
+DATA = {"near_normal": (ONES, N), "somewhat_normal": (np.arange(2, 10).repeat(2), 12)}
 PRIOR = BMMPrior(1.0, 2.0, 2.0)
 LENGTHS = {"draws": 4000, "tune": 500, "chains": 4}
 
@@ -47,19 +46,19 @@ def gaps(tree, of):
 
 
 def force(monkeypatch, trajectories):
-    """Have everything drawn by these, wherever it is, and quarter turns kept however few are accepted."""
+    """Have everything drawn by these, wherever it is, and turns kept however few are accepted."""
     monkeypatch.setattr(posterior, "trajectories_for", lambda departures: trajectories)
     monkeypatch.setattr(posterior, "LEAST_ACCEPTED", 0.0)
 
 
 @pytest.fixture(scope="module")
 def near_normal():
-    return sample(*one_class(answers(ONES, N)), seed=1, **LENGTHS)
+    return sample(*one_class(answers(*DATA["near_normal"])), seed=1, **LENGTHS)
 
 
 @pytest.fixture(scope="module")
 def somewhat_normal():
-    return sample(*one_class(answers(FEWER_ONES, FEWER)), seed=1, **LENGTHS)
+    return sample(*one_class(answers(*DATA["somewhat_normal"])), seed=1, **LENGTHS)
 
 
 def test_quarter_turns_are_taken_where_the_posterior_is_near_normal(near_normal):
@@ -69,55 +68,45 @@ def test_quarter_turns_are_taken_where_the_posterior_is_near_normal(near_normal)
     assert not stats_["diverging"].any()
 
 
-def test_split_nuts_is_taken_where_the_posterior_is_not_quite_as_near(somewhat_normal):
+def test_eighth_turns_are_taken_where_the_posterior_is_not_quite_as_near(somewhat_normal):
     stats_ = somewhat_normal["sample_stats"]
-    assert stats_.attrs["trajectories"] == SPLIT_NUTS
+    assert stats_.attrs["trajectories"] == EIGHTH_TURNS
+    assert (stats_["n_steps"] == 3).all()
     assert not stats_["diverging"].any()
-    assert float(stats_["step_size_bar"].max()) < np.pi / 2
 
 
 def test_their_moments_are_the_exact_ones(near_normal, somewhat_normal):
-    assert np.abs(gaps(near_normal, exact(ONES, N))).max() < 4
-    assert np.abs(gaps(somewhat_normal, exact(FEWER_ONES, FEWER))).max() < 4
+    for name, tree in {"near_normal": near_normal, "somewhat_normal": somewhat_normal}.items():
+        assert np.abs(gaps(tree, exact(*DATA[name]))).max() < 4
 
 
-def test_a_gradient_of_split_nuts_buys_half_as_many_effective_draws_again(somewhat_normal, monkeypatch):
-    """Of every parameter, at least."""
+@pytest.mark.parametrize(("turned", "times"), [("near_normal", 3), ("somewhat_normal", 2)])
+def test_a_gradient_buys_more_effective_draws_of_the_log_density_than_by_nuts(turned, times, request, monkeypatch):
+    """Since NUTS keeps energy. Of every parameter a gradient buys more, too."""
+    tree, (ones, n) = request.getfixturevalue(turned), DATA[turned]
     force(monkeypatch, NUTS)
-    nuts = sample(*one_class(answers(FEWER_ONES, FEWER)), seed=1, **LENGTHS)
-
-    def per_gradient(tree):
-        ess = az.ess(tree["posterior"]["probs"].to_dataset(), method="bulk")["probs"].to_numpy()
-        return ess / float(tree["sample_stats"]["n_steps"].sum())
-
-    assert (per_gradient(somewhat_normal) > 1.5 * per_gradient(nuts)).all()
-
-
-def test_a_gradient_of_a_quarter_turn_buys_more_effective_draws_than_by_nuts(near_normal, monkeypatch):
-    """Of the log density three times as many at least, since NUTS keeps energy; of every parameter more."""
-    force(monkeypatch, NUTS)
-    nuts = sample(*one_class(answers(ONES, N)), seed=1, **LENGTHS)
+    nuts = sample(*one_class(answers(ones, n)), seed=1, **LENGTHS)
     assert nuts["sample_stats"].attrs["trajectories"] == NUTS
 
     def per_gradient(tree):
         probs = tree["posterior"]["probs"]
-        log_density = exact(ONES, N).logpdf(probs.to_numpy()).sum(axis=(2, 3))
+        log_density = exact(ones, n).logpdf(probs.to_numpy()).sum(axis=(2, 3))
         quantities = xr.Dataset({"probs": probs, "log density": (("chain", "draw"), log_density)})
         ess = az.ess(quantities, method="bulk") / float(tree["sample_stats"]["n_steps"].sum())
         return float(ess["log density"]), ess["probs"].to_numpy()
 
-    (log_density, probs), (theirs, their_probs) = per_gradient(near_normal), per_gradient(nuts)
-    assert log_density > 3 * theirs
+    (log_density, probs), (theirs, their_probs) = per_gradient(tree), per_gradient(nuts)
+    assert log_density > times * theirs
     assert (probs > their_probs).all()
 
 
-@pytest.mark.parametrize("trajectories", [SPLIT_NUTS, QUARTER_TURNS])
+@pytest.mark.parametrize("trajectories", TURNS)
 def test_they_keep_a_posterior_that_is_far_from_normal(trajectories, monkeypatch):
-    """Forced upon three samples: more steps, or fewer accepted, and what is drawn is still the posterior."""
+    """Forced upon three samples: fewer are accepted, and what is drawn is still the posterior."""
     force(monkeypatch, trajectories)
     ones = np.array([3, 1])
     tree = sample(*one_class(answers(ones, 3)), seed=2, **LENGTHS)
-    assert ((tree["sample_stats"]["n_steps"] == 1).mean() == 1) == (trajectories == QUARTER_TURNS)
+    assert tree["sample_stats"].attrs["trajectories"] == trajectories
     assert np.abs(gaps(tree, exact(ones, 3))).max() < 4
 
 
@@ -130,15 +119,38 @@ class Quartic:
         return -(v**4).sum() / 4, -(v**3)
 
 
-@pytest.fixture(scope="module")
-def quartic():
+class Normal:
+    """The standard normal density in three coordinates."""
+
+    size = 3
+
+    def value_and_gradient(self, v):
+        return -(v**2).sum() / 2, -v
+
+
+def drawn(density, trajectories):
     """Draws (4, 5000, 3) and how often they were accepted, with no time for nutpie to find other scales than 1."""
-    settings = {"draws": 5000, "tune": 1, "target_accept": 0.5, "trajectories": QUARTER_TURNS}
-    chains = [Chain(Quartic(), np.zeros(3), np.eye(3), seed, **settings) for seed in range(4)]
+    settings = {"draws": 5000, "tune": 1, "target_accept": 0.5, "trajectories": trajectories}
+    chains = [Chain(density, np.zeros(3), np.eye(3), seed, **settings) for seed in range(4)]
     for chain in chains:
         chain.wait()
-    drawn = [chain.drawn() for chain in chains]
-    return np.stack([v for v, _ in drawn]), np.stack([told["mean_tree_accept"] for _, told in drawn])
+    parts = [chain.drawn() for chain in chains]
+    return np.stack([v for v, _ in parts]), np.stack([told["mean_tree_accept"] for _, told in parts])
+
+
+@pytest.fixture(scope="module")
+def quartic():
+    return {trajectories: drawn(Quartic(), trajectories) for trajectories in TURNS}
+
+
+@pytest.mark.parametrize(("trajectories", "energy"), [(QUARTER_TURNS, 0.0), (EIGHTH_TURNS, 0.25)])
+def test_of_a_normal_posterior_draws_are_uncorrelated_and_their_squares_as_the_cosines_say(trajectories, energy):
+    """From draw to draw: v not at all, v² by the mean of the squared cosines of the angles turned by."""
+    v, accepted = drawn(Normal(), trajectories)
+    assert accepted == pytest.approx(1)
+    assert within_error((v[:, 1:] * v[:, :-1]).mean(axis=-1), 0.0)
+    square = (v**2 - 1) / np.sqrt(2)
+    assert within_error((square[:, 1:] * square[:, :-1]).mean(axis=-1), energy)
 
 
 def within_error(values, expected):
@@ -147,10 +159,12 @@ def within_error(values, expected):
     return abs(values.mean() - expected) < 4 * error
 
 
+@pytest.mark.parametrize("trajectories", TURNS)
 @pytest.mark.parametrize("power", [2, 4, 6])
-def test_far_from_normal_moments_are_exact(quartic, power):
+def test_far_from_normal_moments_are_exact(quartic, trajectories, power):
     exact = 2 ** (power / 2) * gamma((power + 1) / 4) / gamma(1 / 4)
-    assert within_error((quartic[0] ** power).mean(axis=-1), exact)
+    draws, _ = quartic[trajectories]
+    assert within_error((draws**power).mean(axis=-1), exact)
 
 
 def turn_accepted(density, v, p):
@@ -164,7 +178,7 @@ def turn_accepted(density, v, p):
 
 def test_nutpie_accepts_as_the_formula_says(quartic):
     """Each draw with a momentum anew: the mean of the formula's probabilities is that of nutpie's."""
-    draws, said = quartic
+    draws, said = quartic[QUARTER_TURNS]
     rng = np.random.default_rng(4)
     formula = [[turn_accepted(Quartic(), v, rng.normal(size=3)) for v in chain] for chain in draws]
     assert 0.1 < said.mean() < 0.9  # or there would be nothing to see
@@ -186,7 +200,7 @@ class LogGamma:
 
 @pytest.mark.parametrize(
     ("shape", "trajectories"),
-    [(3, NUTS), (8, NUTS), (20, SPLIT_NUTS), (50, SPLIT_NUTS), (300, QUARTER_TURNS), (np.inf, NUTS)],
+    [(3, NUTS), (20, NUTS), (30, EIGHTH_TURNS), (80, EIGHTH_TURNS), (300, QUARTER_TURNS), (np.inf, NUTS)],
     ids=str,
 )
 def test_skewness_three_deviations_off_is_seen(shape, trajectories):
@@ -217,12 +231,13 @@ def test_a_second_mode_within_reach_is_seen():
     assert trajectories_for([departure(TwoModes(), np.zeros(2), np.eye(2))]) == NUTS
 
 
-def test_where_too_few_are_accepted_all_is_drawn_again_by_nuts(monkeypatch):
+@pytest.mark.parametrize("trajectories", TURNS)
+def test_where_too_few_are_accepted_all_is_drawn_again_by_nuts(trajectories, monkeypatch):
     """Taken for near normal, three samples are not quite, and the draws are those of NUTS from the start."""
     force(monkeypatch, NUTS)
     short = {"draws": 500, "tune": 200, "chains": 2, "seed": 2}
     by_nuts = sample(*one_class(answers([3, 1], 3)), **short)
-    force(monkeypatch, QUARTER_TURNS)
+    force(monkeypatch, trajectories)
     monkeypatch.setattr(posterior, "LEAST_ACCEPTED", 0.99)
     again = sample(*one_class(answers([3, 1], 3)), **short)
     assert again["sample_stats"].attrs["trajectories"] == NUTS
@@ -237,5 +252,6 @@ def test_one_start_that_is_not_near_normal_makes_all_chains_nuts(monkeypatch):
     assert "maxdepth_reached" in tree["sample_stats"]
 
 
-def test_trees_of_one_step_do_not_warn_of_their_depth(near_normal):
+def test_trees_of_turns_do_not_warn_of_their_depth(near_normal, somewhat_normal):
     assert "maxdepth_reached" not in near_normal["sample_stats"]
+    assert "maxdepth_reached" not in somewhat_normal["sample_stats"]
