@@ -1,6 +1,6 @@
 """Is the posterior right? ``python -m benchmarks.agreement``; exit code 1 if a line disagrees.
 
-Data sets: NUTS by `compare`, four chains, each from EM's best of restarts of its own with its labels in random order.
+Data sets: draws by `compare`, four chains, each from EM's best of restarts of its own with its labels in random order.
 The reference is a long run of Gibbs sampling, which shares nothing with PyMC. One call aligns the draws of both to EM's
 MAP by rule "pivot", so that they are aligned by one map. R-hat must be at most 1.01, label-free and of aligned
 parameters, in both runs, and every mean within 4 combined Monte Carlo standard errors of the reference's. The data of
@@ -10,8 +10,8 @@ turns must draw it.
 Ten samples: NUTS, Gibbs sampling, and PyMC's own steps with z in the model, against enumeration, whose means have no
 error at all.
 
-The numbers of draws were fixed before the first run. There are some 700 means, which are not independent: one of 700
-independent ones would be more than 4 errors off with a probability of 4 %.
+The numbers of draws were fixed before the first run. There are some 800 means, which are not independent: one of 800
+independent ones would be more than 4 errors off with a probability of 5 %.
 """
 
 from dataclasses import dataclass
@@ -105,8 +105,8 @@ def against_long_run(case: Case) -> tuple[list[str], bool]:
     return judged(free, ours, their_free, theirs, orders, case.switches)
 
 
-def of_many_samples(case: Posterior, trajectories: str) -> tuple[list[str], bool]:
-    """Sample a posterior near normal by these trajectories and by Gibbs; return the same."""
+def of_many_samples(case: Posterior, expected: str) -> tuple[list[str], bool]:
+    """Hold draws by the expected trajectories to Gibbs; return the numbers of a line and whether they agree."""
     X, K = case.data(), case.K
     prior = prior_of({"prior": case.prior, "X": X, "K": K})
     estimator, family = (GaussianMixtureEM, gmm) if case.family == "gmm" else (BernoulliMixtureEM, bmm)
@@ -121,7 +121,7 @@ def of_many_samples(case: Posterior, trajectories: str) -> tuple[list[str], bool
     (ours, orders), (theirs, _) = aligned_by_one_map(runs, fit)
     their_free = label_free(theirs, long["sample_stats"]["log_likelihood"].to_numpy())
     line, agrees = judged(label_free_draws_of(case, X, ours), ours, their_free, theirs, orders, 0)
-    return line, agrees and found["sample_stats"].attrs["trajectories"] == trajectories
+    return line, agrees and found["sample_stats"].attrs["trajectories"] == expected
 
 
 def judged(
@@ -173,7 +173,7 @@ def main(
     Each line as it comes, then the table. Exit code 0 when all agree, 1 when not, 2 for bad input.
     """
     runs = {f"{case.data}, K = {case.n_components}": partial(against_long_run, case) for case in CASES}
-    runs |= {str(case): partial(of_many_samples, case, by) for case, by in MANY.items()}
+    runs |= {f"{case}, {by}": partial(of_many_samples, case, by) for case, by in MANY.items()}
     runs |= {f"{name}, n = 10, {who}": partial(against_enumeration, name, who) for name, who in SMALL}
     names = list(runs)
     if not (runs := {name: run for name, run in runs.items() if only in name}):

@@ -12,11 +12,11 @@ Quarter turns: t = π/2, and each draw is one step,
 accepted or not as ever. Of a normal posterior draws are independent, for one gradient each.
 
 Eighth turns: t = π/4, and each draw takes three steps, as NUTS does whose tree stops when it has doubled twice: one,
-ahead or back in time, then two more, ahead or back; nutpie draws from the four points, the later two first. Of a normal
-posterior that is 2 or 3 steps from v, or, where the tree turned round, 1 or 2: the correlation of v is the mean of the
-cosines, 0, and that of |v|² the mean of their squares, 1/4.
+ahead or back in time, then two more, ahead or back. Of the four points nutpie prefers the later two, and of a normal
+posterior takes one of them: 2 or 3 steps from v if both doublings go the same way, 1 or 2 if not. The cosines of these
+angles have mean 0, which is the correlation of v, and their squares mean 1/4, which is that of |v|².
 
-NUTS takes leapfrog steps, at least three for each draw and mostly seven, and keeps so much of the energy from draw to
+NUTS takes leapfrog steps, three or seven for most draws, and keeps so much of the energy from draw to
 draw that the log-likelihood has an ESS of about 0.37 for each. How near to normal the posterior is decides
 (:func:`trajectories_for`). NUTS with turns for its steps lost part of a tail of the galaxies, whose posterior is far
 from normal: a mean was six Monte Carlo errors off, and R-hat did not see it.
@@ -46,7 +46,7 @@ from models.validation import Array
 NUTS, EIGHTH_TURNS, QUARTER_TURNS = "NUTS", "eighth turns", "quarter turns"
 TURNS = {QUARTER_TURNS: (1, math.pi / 2), EIGHTH_TURNS: (2, math.pi / 4)}  # depth of trees, size of steps
 FAR = 3.0  # standard deviations
-NEAR = {QUARTER_TURNS: 0.5, EIGHTH_TURNS: 1.2}  # nats, the most that is allowed
+NEAR = {QUARTER_TURNS: 0.5, EIGHTH_TURNS: 1.2}  # most nats of departure, the nearest first
 
 
 class Chain:

@@ -18,7 +18,7 @@ from models.validation import Array, count_at_least, count_at_least_one, number_
 
 FIND_MAP_FTOL = 1e-15
 TARGET_ACCEPT = 0.8
-LEAST_ACCEPTED = 0.8  # of turns, in every chain
+LEAST_ACCEPTED = 0.8  # mean acceptance probability of turns, in every chain
 SHORT = 7e-5  # seconds of a gradient: four chains take as long together as one after the other
 
 
@@ -59,8 +59,8 @@ def sample(
     has little to learn, in whatever order the start has its components.
     Where the log density about every start, 3 standard deviations off along each axis of v, is a normal's to within
     1.2 nats, each draw takes three eighth turns, steps of split Hamiltonian Monte Carlo (:mod:`comparisons.nuts`); to
-    within 0.5 nats, as with many samples of each component, one quarter turn. If fewer than 80 % of a chain's turns are
-    accepted after all, and everywhere else, NUTS draws, with twice the gradients or more; `sample_stats` says which.
+    within 0.5 nats, as with many samples of each component, one quarter turn. If the mean acceptance probability of
+    a chain of turns is below 0.8 after all, and everywhere else, NUTS draws; `sample_stats` says which.
     Chains run at once, but one after another where a gradient is so short that they would mostly wait for each other,
     since Python does one thing at a time. Draws do not depend on it.
     The target is PyMC's density; û and R decide where chains start and how fast they move. A second mode is visited as
@@ -93,7 +93,7 @@ def sample(
     RuntimeError
         If the density is not finite where chains start.
     Interrupted
-        On an interrupt (Ctrl-C); it is a KeyboardInterrupt that holds the draws so far.
+        On an interrupt (Ctrl-C); it is a KeyboardInterrupt that holds the draws so far, of turns with any acceptance.
     """
     for name, value in {"draws": draws, "tune": tune, "chains": chains}.items():
         count_at_least_one(name, value)
@@ -110,7 +110,7 @@ def sample(
     settings = {"draws": draws, "tune": tune, "target_accept": target_accept}
     trajectories = trajectories_for([departure(density, origin, root) for origin, root, _ in paths])
     drawn, interrupted = _run(density, paths, settings, trajectories, progress)
-    if trajectories != NUTS and not interrupted and _least_accepted(drawn) < LEAST_ACCEPTED:
+    if trajectories != NUTS and not interrupted and not _least_accepted(drawn) >= LEAST_ACCEPTED:  # or NaN
         trajectories = NUTS
         drawn, interrupted = _run(density, paths, settings, trajectories, progress)
     kept, length = _longest(np.array([len(u) for u, _ in drawn], dtype=int))
@@ -179,7 +179,7 @@ def _run(
 
 def _least_accepted(drawn: list[tuple[Array, dict[str, np.ndarray]]]) -> float:
     """Return the mean acceptance probability of the chain that accepted least."""
-    return min(float(told["mean_tree_accept"].mean()) for _, told in drawn)
+    return float(np.min([told["mean_tree_accept"].mean() for _, told in drawn]))
 
 
 def sample_chain(

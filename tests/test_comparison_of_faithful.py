@@ -121,6 +121,15 @@ def test_the_report_names_verdict_and_estimates(found, capsys):
         assert word in printed
 
 
+@pytest.mark.parametrize("by", ["NUTS", "eighth turns", "quarter turns"])
+def test_the_report_says_what_drew(found, by, monkeypatch, capsys):
+    monkeypatch.setitem(found.posterior["sample_stats"].attrs, "trajectories", by)
+    found.print()
+    printed = " ".join(capsys.readouterr().out.split())
+    assert f"chains by {by}" in printed
+    assert ("near normal" in printed) == (by != "NUTS")
+
+
 def test_a_run_that_dies_while_writing_leaves_the_old_files(found, folder, monkeypatch):
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
 
