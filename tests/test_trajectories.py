@@ -86,7 +86,7 @@ def test_a_gradient_buys_more_effective_draws_of_the_log_density_than_by_nuts(tu
     tree, (ones, n) = request.getfixturevalue(turned), DATA[turned]
     force(monkeypatch, NUTS)
     nuts = sample(*one_class(answers(ones, n)), seed=1, **LENGTHS)
-    assert nuts["sample_stats"]["n_steps"].max() > 3
+    assert nuts["sample_stats"]["n_steps"].max() > tree["sample_stats"]["n_steps"].max()
 
     def per_gradient(tree):
         probs = tree["posterior"]["probs"]
@@ -102,12 +102,12 @@ def test_a_gradient_buys_more_effective_draws_of_the_log_density_than_by_nuts(tu
 
 @pytest.mark.parametrize("trajectories", TURNS)
 def test_they_keep_a_posterior_that_is_far_from_normal(trajectories, monkeypatch):
-    """Forced upon three samples: fewer are accepted, and what is drawn is still the posterior."""
+    """Forced upon three samples: not all are accepted, and what is drawn is still the posterior."""
     force(monkeypatch, trajectories)
     ones = np.array([3, 1])
     tree = sample(*one_class(answers(ones, 3)), seed=2, **LENGTHS)
     assert tree["sample_stats"]["n_steps"].max() == 2 ** TURNS[trajectories][0] - 1
-    assert tree["sample_stats"]["mean_tree_accept"].mean() < 0.95
+    assert tree["sample_stats"]["mean_tree_accept"].mean() < 0.99
     assert np.abs(gaps(tree, exact(ones, 3))).max() < 4
 
 
