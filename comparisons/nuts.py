@@ -16,10 +16,10 @@ ahead or back in time, then two more, ahead or back. Of the four points nutpie p
 posterior takes one of them: 2 or 3 steps from v if both doublings go the same way, 1 or 2 if not. The cosines of these
 angles have mean 0, which is the correlation of v, and their squares mean 1/4, which is that of |v|².
 
-NUTS takes leapfrog steps, three or seven for most draws, and keeps so much of the energy from draw to
-draw that the log-likelihood has an ESS of about 0.37 for each. How near to normal the posterior is decides
-(:func:`trajectories_for`). NUTS with turns for its steps lost part of a tail of the galaxies, whose posterior is far
-from normal: a mean was six Monte Carlo errors off, and R-hat did not see it.
+NUTS takes leapfrog steps, three or seven for most draws, and keeps so much of the energy from draw to draw that the
+log-likelihood has an ESS of about 0.37 for each. How near to normal the posterior is decides
+(:func:`trajectories_for`): NUTS with turns for its steps lost part of a tail of the galaxies, whose posterior is far
+from normal, so that a mean was six Monte Carlo errors off, and R-hat did not see it.
 
 All work in nutpie's scales of v, which warm-up moves from 1 only as far as the posterior is not normal.
 
