@@ -14,12 +14,12 @@ from rich.markup import escape
 from comparisons.cases import STANDARD, Case, standard_case
 from comparisons.comparison import prepare
 from comparisons.comparison import run as run_comparison
-from comparisons.data import BUILT_IN, Dataset, load, read_csv
+from comparisons.data import Dataset, find
 from comparisons.family import family_of
 from comparisons.progress import Bars
 from comparisons.report import check_writable, save_posterior
 from comparisons.result import Comparison
-from models.gmm.structures import COVARIANCE_TYPES
+from models.gmm.structures import CovarianceType
 
 TITLES = {"gmm": "Gaussian mixture", "bmm": "Bernoulli or binomial mixture"}
 
@@ -72,10 +72,7 @@ def _command(family: str) -> Any:
             int | None, typer.Option(help="Number of components K; default: the case's own, or 2.")
         ] = None,
         covariance: Annotated[
-            str,
-            typer.Option(
-                help=f"Structure of the covariances (gmm): {', '.join(COVARIANCE_TYPES)}.", hidden=family == "bmm"
-            ),
+            CovarianceType, typer.Option(help="Structure of the covariances (gmm).", hidden=family == "bmm")
         ] = "full",
         prior: Annotated[
             str, typer.Option(help="Changes to the default prior's numbers, e.g. 'concentration=1,mean_precision=0.1'.")
@@ -112,7 +109,7 @@ def _command(family: str) -> Any:
     ) -> None:
         console = Console()
         with bad_input_exits():
-            dataset = _dataset(data, family, trials)
+            dataset = find(data, family, trials)
             case = standard_case(family, data, components, covariance)
             found = prepare_case(
                 dataset,
@@ -220,20 +217,6 @@ def exit_code(found: Comparison, case: Case | None, console: Console) -> int:
     if case is None and found.verdict != "agree":
         console.print(f"[yellow]Warning:[/] {found.verdict}: only identified or MAP quantities were judged.")
     return 0
-
-
-def _dataset(data: str, family: str, trials: int) -> Dataset:
-    if data in BUILT_IN:
-        dataset = load(data)
-        if dataset.family != family:
-            raise ValueError(f"data {data!r} belongs to python -m comparisons.{dataset.family}")
-        if trials not in (1, dataset.n_trials):
-            raise ValueError(f"trials of data {data!r} are {dataset.n_trials}, got {trials}; it is for your own files")
-        return dataset
-    if data.endswith(".csv") or Path(data).exists():
-        return read_csv(data, family, trials)
-    names = ", ".join(dict.fromkeys(case.data for case in STANDARD[family]))
-    raise ValueError(f"data must be a CSV file or one of {names}, got {data!r}")
 
 
 def _changed(prior: Any, changes: str) -> Any:

@@ -17,34 +17,38 @@ From the command line: ``python -m comparisons.components --data faithful --max-
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
 import arviz as az
 import numpy as np
 import typer
 import xarray as xr
 from numpy.typing import ArrayLike
-from rich.console import Console
 
 from comparisons.command import bad_input_exits
 from comparisons.comparison import prepare
 from comparisons.component_draws import Arrays
 from comparisons.components_result import ByComponents
-from comparisons.data import load
+from comparisons.data import find
 from comparisons.evidence import Evidence, chib_evidence
+from comparisons.family import FamilyName
 from comparisons.gibbs import as_datatree
+from comparisons.mixing import extremes, label_free
 from comparisons.progress import Bars, Progress, Silent
-from comparisons.report import check_writable
+from comparisons.report import check_writable, show
 from comparisons.responsibilities import LogJoint, log_joint
+from comparisons.starts import chain_starts
 from em import select
 from em.engine import one_blas_thread
 from em.gibbs import gibbs
 from em.selection import Candidate
 from models.bmm import BMMPrior
 from models.gmm import GMMPrior
+from models.gmm.structures import CovarianceType
 from models.validation import Array, count_at_least_one
 
-SAMPLERS = ("nuts", "gibbs")
+Sampler = Literal["nuts", "gibbs"]
+SAMPLERS: tuple[str, ...] = get_args(Sampler)
 GOOD_K = 0.7
 
 
@@ -159,7 +163,9 @@ def _row(
             chib = chib_evidence(found.X, by_gibbs, found.prior, n_trials)
         row |= {"chib": chib.log_evidence, "chib_se": chib.standard_error}
     draws = as_datatree(by_gibbs, found.prior) if sampler == "gibbs" else _by_nuts(found, progress)
-    cross_validated, of_rows = _leave_one_out(draws, density)
+    values = pointwise_log_likelihood(draws, density)
+    cross_validated, of_rows = _leave_one_out(draws, values)
+    row["rhat"], _ = extremes(label_free(draws["posterior"].to_dataset(), values.sum("obs").to_numpy()))
     if particles:
         smc = _by_smc(found, particles, progress)
         row |= {"log_evidence": smc.log_evidence, "log_evidence_se": smc.standard_error}
@@ -171,13 +177,14 @@ def _by_nuts(found: Any, progress: Progress) -> xr.DataTree:
     from comparisons.posterior import sample
 
     settings, K = found.settings, found.n_components
-    fit = found.family.estimator(n_components=K, prior=found.prior, n_init=settings["n_init"], random_state=0)
-    sizes = {name: settings[name] for name in ("draws", "tune", "chains")}
-    total = settings["chains"] * (settings["draws"] + settings["tune"])
-    with without_c_compiler(), progress.step(f"NUTS, K = {K}", total):
+    seed, n_init, chains = (settings[name] for name in ("random_state", "n_init", "chains"))
+    of_starts = {"starts": settings["starts"], "chains": chains, "n_init": n_init, "seed": seed}
+    sizes = {"draws": settings["draws"], "tune": settings["tune"], "chains": chains}
+    with without_c_compiler(), progress.step(f"NUTS, K = {K}", chains * (settings["draws"] + settings["tune"])):
         model = found.family.build_marginal_model(found.X, K, found.prior)
-        mode = found.family.inside(fit.fit(found.X).parameters_)
-        return sample(model, mode, **sizes, seed=settings["random_state"], progress=progress.advance_to)
+        fit = found.family.estimator(n_components=K, prior=found.prior, n_init=n_init, random_state=seed).fit(found.X)
+        starts = chain_starts(found.family, found.X, fit.parameters_, found.prior, **of_starts)
+        return sample(model, starts, **sizes, seed=seed, progress=progress.advance_to)
 
 
 def _by_smc(found: Any, particles: int, progress: Progress) -> Evidence:
@@ -212,12 +219,11 @@ def pointwise_log_likelihood(draws: xr.DataTree, density: LogJoint) -> xr.DataAr
     return xr.DataArray(values.reshape(*sizes, -1), dims=("chain", "draw", "obs"))
 
 
-def _leave_one_out(draws: xr.DataTree, density: LogJoint) -> tuple[dict[str, Any], Array]:
-    """Return elpd, its se, p and the number of bad Pareto k; and elpd of each row.
+def _leave_one_out(draws: xr.DataTree, values: xr.DataArray) -> tuple[dict[str, Any], Array]:
+    """Return elpd, its se, p and the number of bad Pareto k, from log p(x_i | θ_s); and elpd of each row.
 
     The relative efficiency is that of p(x_i | θ) itself, averaged over rows: labels cannot touch it.
     """
-    values = pointwise_log_likelihood(draws, density)
     n_draws = values.sizes["chain"] * values.sizes["draw"]
     ess = az.ess(xr.Dataset({"x": np.exp(values - values.max(("chain", "draw")))}), method="mean")["x"]
     groups = {"posterior": draws["posterior"].to_dataset(), "log_likelihood": xr.Dataset({"x": values})}
@@ -230,10 +236,12 @@ def _leave_one_out(draws: xr.DataTree, density: LogJoint) -> tuple[dict[str, Any
 
 
 def main(
-    data: Annotated[str, typer.Option(help="A built-in data set.")] = "faithful",
+    data: Annotated[str, typer.Option(help="A built-in name, or a CSV file with a header.")] = "faithful",
+    family: Annotated[FamilyName | None, typer.Option(help="Of a file of your own: which mixture.")] = None,
+    trials: Annotated[int, typer.Option(help="Trials per cell of your own count data (bmm).")] = 1,
     max_components: Annotated[int, typer.Option(help="The largest number of components.")] = 4,
-    covariance: Annotated[str, typer.Option(help="Structure of the covariances (Gaussian mixtures).")] = "full",
-    sampler: Annotated[str, typer.Option(help="nuts or gibbs.")] = "nuts",
+    covariance: Annotated[CovarianceType, typer.Option(help="Structure of the covariances (gmm).")] = "full",
+    sampler: Annotated[Sampler, typer.Option(help="Where the draws for cross-validation come from.")] = "nuts",
     evidence: Annotated[bool, typer.Option(help="Whether to run sequential Monte Carlo.")] = True,
     draws: Annotated[int, typer.Option(help="Posterior draws of each chain.")] = 1000,
     tune: Annotated[int, typer.Option(help="Warm-up draws of each chain.")] = 1000,
@@ -241,9 +249,12 @@ def main(
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder for the figure.")] = Path("results"),
 ) -> None:
-    """Compare numbers of components of a built-in data set: BIC, ICL, leave-one-out, evidence."""
+    """Compare numbers of components: BIC, ICL, leave-one-out, evidence; a table, and a figure in the out folder.
+
+    Exit code 0, or 2 for bad input.
+    """
     with bad_input_exits():
-        dataset = load(data)
+        dataset = find(data, family, trials)
         folder = check_writable(out)
         count_at_least_one("max_components", max_components)
         found = compare_components(
@@ -258,14 +269,9 @@ def main(
             tune=tune,
             particles=particles,
             random_state=seed,
-            progress=Bars(data),
+            progress=Bars(dataset.name),
         )
-    console = Console()
-    console.print(repr(found), highlight=False, soft_wrap=True)
-    figure = found.plot()
-    figure.suptitle(data)
-    figure.savefig(folder / f"components-{data}.png", dpi=130)
-    console.print(f"Written to {folder}/components-{data}.png", highlight=False, soft_wrap=True)
+    show(found, folder / f"components-{dataset.name}.png", dataset.name)
 
 
 if __name__ == "__main__":

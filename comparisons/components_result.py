@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from comparisons.mixing import MAX_RHAT
 from models.validation import Array
 
 CRITERIA = ("bic", "icl", "elpd", "log_evidence", "chib")
@@ -18,8 +19,9 @@ class ByComponents:
     ----------
     table : list of dict
         n_components, log_likelihood, bic, icl, elpd, elpd_se, p_loo, elpd_difference (from the best) and its se,
-        n_bad_k (rows with Pareto k above 0.7), log_evidence and log_evidence_se (None where it was not asked for),
-        chib and chib_se (None where the prior is not conjugate or a Gaussian cell is missing), status of the ML fit.
+        n_bad_k (rows with Pareto k above 0.7), rhat (the largest of label-free quantities), log_evidence and
+        log_evidence_se (None where it was not asked for), chib and chib_se (None where the prior is not conjugate or a
+        Gaussian cell is missing), status of the ML fit.
     pointwise : ndarray, shape (number of K, n)
         elpd of each row.
     """
@@ -29,19 +31,40 @@ class ByComponents:
 
     def __repr__(self) -> str:
         """The table as plain text; a star at the best of each column."""
-        heads = ["K", "BIC", "ICL", "elpd", "se", "p", "from best", "se", "k > .7", "log p(X)", "se", "Chib", "se"]
+        heads = [
+            "K",
+            "BIC",
+            "ICL",
+            "elpd",
+            "se",
+            "p",
+            "from best",
+            "se",
+            "k > .7",
+            "R-hat",
+            "log p(X)",
+            "se",
+            "Chib",
+            "se",
+        ]
         keys = ["n_components", "bic", "icl", "elpd", "elpd_se", "p_loo", "elpd_difference", "elpd_difference_se"]
-        keys += ["n_bad_k", "log_evidence", "log_evidence_se", "chib", "chib_se"]
+        keys += ["n_bad_k", "rhat", "log_evidence", "log_evidence_se", "chib", "chib_se"]
         best = {criterion: self.best(criterion) for criterion in CRITERIA}
         rows = [
-            [_told(row[key]) + ("*" if best.get(key) == row["n_components"] else "") for key in keys]
+            [
+                _told(row[key], 3 if key == "rhat" else 2) + ("*" if best.get(key) == row["n_components"] else "")
+                for key in keys
+            ]
             for row in self.table
         ]
         widths = [max(len(row[j]) for row in [heads, *rows]) for j in range(len(heads))]
         lines = [
             "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in [heads, *rows]
         ]
-        return "\n".join([*lines, "* best by this column"])
+        told = ["* best by this column"]
+        if unmixed := [str(row["n_components"]) for row in self.table if not row["rhat"] <= MAX_RHAT]:
+            told += [f"R-hat above {MAX_RHAT} at K = {', '.join(unmixed)}: elpd is rough there, and wants more draws"]
+        return "\n".join([*lines, "; ".join(told)])
 
     def best(self, criterion: str) -> int | None:
         """Return the number of components that is best by bic, icl, elpd, log_evidence or chib; None where none is."""
@@ -87,5 +110,5 @@ class ByComponents:
         return fig
 
 
-def _told(value: Any) -> str:
-    return "-" if value is None else f"{value:.2f}" if isinstance(value, float) else str(value)
+def _told(value: Any, decimals: int) -> str:
+    return "-" if value is None else f"{value:.{decimals}f}" if isinstance(value, float) else str(value)

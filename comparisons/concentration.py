@@ -5,8 +5,8 @@ Mengersen 2011: below half the number of parameters of a component; mean field h
 :mod:`em.variational`), and a large one gives every component its equal share. A component is occupied in a draw of
 labels z if a sample has its label; Gibbs draws of z give the posterior of the number of occupied components. Mean field
 has one answer: a component counts where its expected number of samples is at least 1/2. Where the concentration is
-small the Gibbs sampler rarely fills an empty component again: the table's probabilities are then rough, and longer or
-more chains are needed for more.
+small the Gibbs sampler rarely fills an empty component again: the table's probabilities are then rough, which its R-hat
+says (of log-likelihood, weights and number of occupied components), and longer or more chains are needed for more.
 
 From the command line: ``python -m comparisons.concentration --data faithful --components 6``.
 
@@ -24,16 +24,19 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from numpy.typing import ArrayLike
-from rich.console import Console
 
 from comparisons.command import bad_input_exits
 from comparisons.comparison import prepare
-from comparisons.data import load
-from comparisons.report import check_writable
+from comparisons.component_draws import SAMPLE
+from comparisons.data import find
+from comparisons.family import FamilyName
+from comparisons.mixing import MAX_RHAT, extremes, label_free
+from comparisons.report import check_writable, show
 from em.engine import one_blas_thread
 from em.gibbs import gibbs
 from em.progress import track
 from em.variational import variational
+from models.gmm.structures import CovarianceType
 from models.validation import Array, count_at_least_one, real_numbers
 
 SWEEP = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0, 10_000.0)
@@ -61,8 +64,13 @@ def n_occupied(z: ArrayLike, n_components: int) -> Array:
         raise ValueError(
             f"z must hold integer labels from 0 to {n_components - 1}, got {z.min()} to {z.max()} of {z.dtype}"
         )
-    occupied = sum(np.asarray((z == k).any(axis=-1), dtype=int) for k in range(n_components))
+    occupied = _n_occupied(z, n_components)
     return np.bincount(np.ravel(occupied), minlength=n_components + 1) / np.size(occupied)
+
+
+def _n_occupied(z: np.ndarray, n_components: int) -> np.ndarray:
+    """Return the number of components that have samples, of label vectors (..., n)."""
+    return np.sum([(z == k).any(axis=-1) for k in range(n_components)], axis=0)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -79,6 +87,9 @@ class Sweep:
         Components that mean field expects to have samples.
     weights, mean_field_weights : ndarray, shape (C, K)
         Posterior means of the weights, sorted in each draw, largest first; and mean field's means, sorted.
+    rhat : ndarray, shape (C,)
+        Largest R-hat of the Gibbs sampler's log-likelihood, sorted weights, their entropy and number of occupied
+        components.
     """
 
     concentrations: Array
@@ -86,22 +97,26 @@ class Sweep:
     n_mean_field: np.ndarray
     weights: Array
     mean_field_weights: Array
+    rhat: Array
 
     def __repr__(self) -> str:
         """The table as plain text."""
         K = self.weights.shape[1]
-        heads = ["concentration", "mean field", *(f"p({j})" for j in range(1, K + 1))]
+        heads = ["concentration", "mean field", *(f"p({j})" for j in range(1, K + 1)), "R-hat"]
+        columns = (self.concentrations, self.n_mean_field, self.n_occupied, self.rhat)
         rows = [
-            [f"{a:g}", str(count), *(f"{p:.3f}" for p in shares[1:])]
-            for a, count, shares in zip(self.concentrations, self.n_mean_field, self.n_occupied, strict=True)
+            [f"{a:g}", str(count), *(f"{p:.3f}" for p in shares[1:]), f"{rhat:.3f}"]
+            for a, count, shares, rhat in zip(*columns, strict=True)
         ]
         widths = [max(len(row[j]) for row in [heads, *rows]) for j in range(len(heads))]
         lines = [
             "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in [heads, *rows]
         ]
-        return "\n".join(
-            [*lines, "occupied components: mean field's, and the posterior of their number by Gibbs sampling"]
-        )
+        told = ["occupied components: mean field's, and the posterior of their number by Gibbs sampling"]
+        if (unmixed := ~(self.rhat <= MAX_RHAT)).any():
+            where = ", ".join(f"{a:g}" for a in self.concentrations[unmixed])
+            told += [f"R-hat above {MAX_RHAT} at {where}: probabilities are rough there, and want more draws"]
+        return "\n".join([*lines, *told])
 
     def plot(self) -> Any:
         """Draw sorted weights and the number of occupied components against the concentration; return the figure."""
@@ -197,7 +212,7 @@ def sweep(
     for name, value in {"draws": draws, "chains": chains}.items():
         count_at_least_one(name, value)
     K, trials = n_components, getattr(found.family, "n_trials", 1)
-    occupied, counts, weights, of_mean_field = [], [], [], []
+    occupied, counts, weights, of_mean_field, rhats = [], [], [], [], []
     with one_blas_thread():
         for a in track(values.tolist(), "Sweep of the concentration", progress):
             under = replace(found.prior, concentration=a)
@@ -209,20 +224,28 @@ def sweep(
             weights.append(np.sort(drawn["weights"])[..., ::-1].mean(axis=(0, 1)))
             counts.append(int((q.responsibilities.sum(axis=0) >= 0.5).sum()))
             of_mean_field.append(np.sort(q.mean["weights"])[::-1])
-    return Sweep(values, np.array(occupied), np.array(counts), np.array(weights), np.array(of_mean_field))
+            free = label_free(drawn, drawn["log_likelihood"])
+            rhats.append(extremes(free.assign(n_occupied=(SAMPLE, _n_occupied(drawn["z"], K))))[0])
+    found_at = (np.array(column) for column in (occupied, counts, weights, of_mean_field, rhats))
+    return Sweep(values, *found_at)
 
 
 def main(
-    data: Annotated[str, typer.Option(help="A built-in data set.")] = "faithful",
+    data: Annotated[str, typer.Option(help="A built-in name, or a CSV file with a header.")] = "faithful",
+    family: Annotated[FamilyName | None, typer.Option(help="Of a file of your own: which mixture.")] = None,
+    trials: Annotated[int, typer.Option(help="Trials per cell of your own count data (bmm).")] = 1,
     components: Annotated[int, typer.Option(help="Number of components, more than are needed.")] = 6,
-    covariance: Annotated[str, typer.Option(help="Structure of the covariances (Gaussian mixtures).")] = "full",
+    covariance: Annotated[CovarianceType, typer.Option(help="Structure of the covariances (gmm).")] = "full",
     draws: Annotated[int, typer.Option(help="Sweeps of the Gibbs sampler kept in each chain.")] = 500,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder for the figure.")] = Path("results"),
 ) -> None:
-    """Sweep the Dirichlet concentration from 0.01 to 10,000 and show which components stay occupied."""
+    """Sweep the Dirichlet concentration from 0.01 to 10,000 and show which components stay occupied.
+
+    Exit code 0, or 2 for bad input.
+    """
     with bad_input_exits():
-        dataset = load(data)
+        dataset = find(data, family, trials)
         folder = check_writable(out)
         found = sweep(
             dataset.X,
@@ -234,12 +257,7 @@ def main(
             random_state=seed,
             progress=True,
         )
-    console = Console()
-    console.print(repr(found), highlight=False, soft_wrap=True)
-    figure = found.plot()
-    figure.suptitle(f"{data}, K = {components}")
-    figure.savefig(folder / f"concentration-{data}.png", dpi=130)
-    console.print(f"Written to {folder}/concentration-{data}.png", highlight=False, soft_wrap=True)
+    show(found, folder / f"concentration-{dataset.name}.png", f"{dataset.name}, K = {components}")
 
 
 if __name__ == "__main__":

@@ -64,6 +64,48 @@ def load(name: str) -> Dataset:
     return BUILT_IN[name]()
 
 
+def find(data: str, family: str | None = None, n_trials: int = 1) -> Dataset:
+    """Return what a command line calls its data: a built-in set by its name, or a user's CSV file.
+
+    Parameters
+    ----------
+    data : str
+        A built-in name, or a path; see :func:`read_csv`.
+    family : {"gmm", "bmm"} or None
+        The family that is wanted; ``None`` takes a built-in set of either.
+    n_trials : int
+        Trials per cell of a file; built-in sets know theirs.
+
+    Raises
+    ------
+    ValueError
+        If there are no such data, or a built-in set is of the other family or has other trials.
+
+    Examples
+    --------
+    >>> from comparisons.data import find
+    >>> find("saxony").n_trials
+    12
+    """
+    if data in BUILT_IN:
+        dataset = load(data)
+        if family not in (None, dataset.family):
+            raise ValueError(
+                f"data {data!r} belongs to family {dataset.family}: python -m comparisons.{dataset.family}"
+            )
+        if n_trials not in (1, dataset.n_trials):
+            raise ValueError(
+                f"trials of data {data!r} are {dataset.n_trials}, got {n_trials}; it is for your own files"
+            )
+        return dataset
+    if data.endswith(".csv") or Path(data).exists():
+        if family is None:
+            raise ValueError(f"family must be gmm or bmm for a file of your own, {data}; got none")
+        return read_csv(data, family, n_trials)
+    names = [name for name, make in BUILT_IN.items() if family in (None, make().family)]
+    raise ValueError(f"data must be a CSV file or one of {', '.join(names)}, got {data!r}")
+
+
 def read_csv(path: str | Path, family: str, n_trials: int = 1) -> Dataset:
     """Read a user's file: a header line, numeric columns; a column called ``count`` holds frequencies of rows.
 

@@ -35,7 +35,7 @@ from numpy.typing import ArrayLike
 from scipy.special import betaln, gammaln, logsumexp, multigammaln
 
 from models.bmm import BMMPrior
-from models.bmm.counts import count_matrix
+from models.bmm.counts import common_trials, count_matrix
 from models.gmm import GMMPrior
 from models.one_line import one_line
 from models.validation import Array, count_at_least_one, data_matrix, real_numbers
@@ -76,15 +76,15 @@ class ExactPosterior:
 
     __repr__ = one_line
 
-    def log_predictive(self, points: ArrayLike, n_trials: ArrayLike = 1) -> Array:
+    def log_predictive(self, points: ArrayLike, n_trials: ArrayLike | None = None) -> Array:
         """Return log p(x | X) of new points, shape (m,): the ratio of the evidence with and without the point.
 
         Parameters
         ----------
         points : array_like, shape (m, D)
             Where to evaluate.
-        n_trials : int or array_like, shape (D,) or (m, D)
-            Number of trials of each cell, for counts.
+        n_trials : int or array_like, shape (D,) or (m, D), or None
+            Number of trials of each cell, for counts; ``None``: as in X, where all its rows had the same.
         """
         with_each = self._sets.with_each_of(points, n_trials)
         return np.array([_log_evidence(sets, self._concentration) - self.log_evidence for sets in with_each])
@@ -233,7 +233,7 @@ class _Sets(Protocol):
     def means(self, of_sets: Array) -> dict[str, Array]:
         """Return posterior means by name, from the probability (K, 2^n) that a set is component k's."""
 
-    def with_each_of(self, points: ArrayLike, n_trials: ArrayLike) -> Iterator["_Sets"]:
+    def with_each_of(self, points: ArrayLike, n_trials: ArrayLike | None) -> Iterator["_Sets"]:
         """Yield the same for the samples and one new point more, for each point."""
 
 
@@ -292,7 +292,7 @@ class _GaussianSets:
         means[(of_sets[:, without] > 0).any(axis=1)] = np.nan  # t of excess + 2 degrees of freedom has no mean
         return {"means": means, "covariances": covariances}
 
-    def with_each_of(self, points: ArrayLike, n_trials: ArrayLike) -> Iterator[_Sets]:
+    def with_each_of(self, points: ArrayLike, n_trials: ArrayLike | None) -> Iterator[_Sets]:
         points = data_matrix(points, "points")
         _check_columns(points, self.X)
         return (_GaussianSets(np.vstack([self.X, point]), self.prior) for point in points)
@@ -338,9 +338,10 @@ class _CountSets:
     def means(self, of_sets: Array) -> dict[str, Array]:
         return {"probs": of_sets @ (self.b / (self.b + self.c))}
 
-    def with_each_of(self, points: ArrayLike, n_trials: ArrayLike) -> Iterator[_Sets]:
-        points, trials = count_matrix(data_matrix(points, "points", missing=True), n_trials)
+    def with_each_of(self, points: ArrayLike, n_trials: ArrayLike | None) -> Iterator[_Sets]:
+        points = data_matrix(points, "points", missing=True)
         _check_columns(points, self.X)
+        points, trials = count_matrix(points, common_trials(self.trials) if n_trials is None else n_trials)
         return (
             _CountSets(np.vstack([self.X, point]), np.vstack([self.trials, own]), self.prior)
             for point, own in zip(points, trials, strict=True)

@@ -3,7 +3,7 @@
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 from models.validation import Array
 
 Point = dict[str, Array]
-FAMILIES = ("gmm", "bmm")
+FamilyName = Literal["gmm", "bmm"]
+FAMILIES: tuple[str, ...] = get_args(FamilyName)
 
 
 class Family(ABC):

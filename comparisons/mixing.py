@@ -11,6 +11,7 @@ Vehtari, Gelman, Simpson, Carpenter & Bürkner (2021), Bayesian Analysis 16, 667
 Silverman (1986), Density Estimation for Statistics and Data Analysis, section 3.4.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -38,7 +39,7 @@ def of_weights(weights: Any) -> dict[str, Any]:
     }
 
 
-def label_free(posterior: xr.Dataset, log_likelihood: Array) -> xr.Dataset:
+def label_free(posterior: Mapping[Any, Any], log_likelihood: Array) -> xr.Dataset:
     """Return quantities that no relabelling changes: log-likelihood, entropy of the weights, sorted weights."""
     return xr.Dataset({"log_likelihood": (SAMPLE, log_likelihood), **of_weights(posterior["weights"])})
 

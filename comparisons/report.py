@@ -81,6 +81,20 @@ def save_posterior(comparison: Any, folder: str | Path) -> Path:
     return folder / "posterior.nc"
 
 
+def show(found: Any, path: Path, title: str) -> None:
+    """Print what prints itself as a table, and write its figure to a file, whole or not at all."""
+    import matplotlib.pyplot as plt
+
+    console, figure = Console(), found.plot()
+    console.print(repr(found), highlight=False, markup=False, soft_wrap=True)
+    figure.suptitle(title)
+    with tempfile.TemporaryDirectory(prefix=".partial-", dir=path.parent) as partial:
+        figure.savefig(Path(partial) / path.name, dpi=130)
+        plt.close(figure)
+        os.replace(Path(partial) / path.name, path)
+    console.print(f"Written to {path}", highlight=False, markup=False, soft_wrap=True)
+
+
 def _write_posterior(comparison: Any, path: Path) -> None:
     packed = {"/log_likelihood": {"x": {"zlib": True, "complevel": 1, "shuffle": True}}}
     comparison.posterior.to_netcdf(path, engine="h5netcdf", encoding=packed)

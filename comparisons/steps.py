@@ -17,6 +17,7 @@ from comparisons.mixing import extremes, label_free
 from comparisons.progress import Progress
 from comparisons.result import Comparison
 from comparisons.spread import spreads_of
+from comparisons.starts import chain_starts
 from em import NoMaximumWarning, NotIdentifiableWarning
 from models.validation import Array
 
@@ -147,15 +148,17 @@ class Steps:
         from comparisons.posterior import Interrupted, sample
 
         found, settings = self.found, self.found.settings
+        of_starts = {name: settings[name] for name in ("starts", "chains", "n_init")}
+        seed = settings["random_state"]
         try:
             tree = sample(
                 self.marginal,
-                self._starts(),
+                chain_starts(self.family, self.X, found.map.parameters_, found.prior, seed=seed, **of_starts),
                 draws=settings["draws"],
                 tune=settings["tune"],
                 chains=settings["chains"],
                 target_accept=settings["target_accept"],
-                seed=settings["random_state"],
+                seed=seed,
                 progress=self.progress.advance_to,
             )
         except Interrupted as interrupt:
@@ -180,24 +183,6 @@ class Steps:
         found.posterior = align(xr.DataTree.from_dict(groups), "pivot", reference=found.reference)
         if found.truth is not None:
             found.truth = found.truth.permute(order_of(found.truth, found.posterior))
-
-    def _starts(self) -> list[dict[str, Array]]:
-        """Return where each chain starts: MAP-EM from restarts of its own, with labels in random order, or MAP."""
-        found, settings = self.found, self.found.settings
-        if settings["starts"] == "single":
-            return [self.family.inside(found.map.parameters_)] * settings["chains"]
-        rng = np.random.default_rng(settings["random_state"])
-        starts = []
-        for seed in rng.integers(2**32, size=settings["chains"]):
-            settings_of_em = {"n_init": settings["n_init"], "max_iter": 100_000, "random_state": int(seed)}
-            estimator = self.family.estimator(n_components=self.K, prior=found.prior, **settings_of_em)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", NotIdentifiableWarning)
-                warnings.simplefilter("ignore", NoMaximumWarning)
-                fit = estimator.fit(self.X)
-            restart = found.map.parameters_ if fit.collapsed_ else fit.parameters_
-            starts.append(self.family.inside(restart.permute(rng.permutation(self.K))))
-        return starts
 
     def check_find_map(self) -> None:
         """Let PyMC look for the mode from posterior draws and hold what it finds to MAP-EM.

@@ -54,10 +54,11 @@ from em.gmm import GaussianStatistics, log_joint, sufficient_statistics
 from em.gmm_conjugate import SQUARES, GaussianPosterior
 from em.status import NotConvergedWarning
 from models.bmm import BMMPrior
+from models.bmm.counts import common_trials
 from models.gmm import GMMParameters, GMMPrior
 from models.gmm.structures import covariances_shape
 from models.one_line import one_line
-from models.validation import Array, count_at_least_one, number_above
+from models.validation import Array, count_at_least_one, data_matrix, number_above
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,19 +103,22 @@ class VariationalPosterior:
         """Standard deviation of each parameter by name."""
         return self.distribution.standard_deviation()
 
-    def predict_proba(self, X: ArrayLike, n_trials: ArrayLike = 1) -> Array:
+    def predict_proba(self, X: ArrayLike, n_trials: ArrayLike | None = None) -> Array:
         """Return q(z = k) of samples, shape (n, K): one more E-step.
 
         Parameters
         ----------
         X : array_like, shape (n, D)
             Samples.
-        n_trials : int or array_like, shape (D,) or (n, D)
-            Number of trials of each cell, for counts.
+        n_trials : int or array_like, shape (D,) or (n, D), or None
+            Number of trials of each cell, for counts; ``None``: as in the samples fitted, where all rows had the same.
         """
-        family, D = family_of_prior(X, self._family.prior, n_trials, _Gaussian, _Counts), self._family.X.shape[1]
-        if family.X.shape[1] != D:
-            raise ValueError(f"X must have {D} columns like the samples fitted, got {family.X.shape[1]}")
+        fitted, X = self._family, data_matrix(X, missing=True)
+        if X.shape[1] != (D := fitted.X.shape[1]):
+            raise ValueError(f"X must have {D} columns like the samples fitted, got {X.shape[1]}")
+        if n_trials is None:
+            n_trials = common_trials(fitted.trials) if isinstance(fitted, _Counts) else 1
+        family = family_of_prior(X, fitted.prior, n_trials, _Gaussian, _Counts)
         return normalise(family.expected_log_joint(self.distribution))[0]
 
     def draw(self, n_draws: int, random_state: Any = None) -> dict[str, Array]:

@@ -63,6 +63,7 @@ def test_an_out_folder_that_is_a_file_is_refused(tmp_path):
         ("--prior-family", "uniform", ["prior-family", "conjugate, half-normal, inverse-gamma", "uniform"]),
         ("--prior-family", "half-normal", ["MAP by EM", "no closed form", "diag"]),
         ("--draws", "many", ["--draws", "integer"]),
+        ("--covariance", "round", ["--covariance", "round", "spherical"]),
     ],
 )
 def test_bad_options_are_named(out, option, value, words):

@@ -2,10 +2,13 @@
 
 import doctest
 import importlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import typer
 from scipy.stats import norm
+from typer.testing import CliRunner
 
 import comparisons.posterior
 from comparisons import log_joint
@@ -13,6 +16,7 @@ from comparisons.components import compare_components, pointwise_log_likelihood
 from comparisons.concentration import n_occupied, sweep
 from comparisons.exact import exact_posterior
 from comparisons.gibbs import as_datatree
+from comparisons.mixing import MAX_RHAT
 from em import GaussianMixtureEM
 from em.gibbs import gibbs
 from models.bmm import BMMParameters, BMMPrior
@@ -87,14 +91,22 @@ def test_two_classes_of_answers_are_found():
 def test_nuts_starts_inside_where_map_lies_on_the_edge(monkeypatch):
     X, prior, starts = np.array([[1, 0], [1, 1], [1, 0]]), BMMPrior(1.0, 1.0, 1.0), []
 
-    def sample(model, start, **settings):
-        starts.append(start["probs"])
+    def sample(model, of_chains, **settings):
+        starts.extend(start["probs"] for start in of_chains)
         return as_datatree(gibbs(X, 1, prior, draws=300, random_state=0), prior)
 
     monkeypatch.setattr(comparisons.posterior, "sample", sample)
     compare_components(X, "bmm", [1], prior=prior, evidence=False, draws=300)
-    assert np.abs(starts[0] - [[1, 1 / 3]]).max() < 1e-9
-    assert starts[0].max() < 1
+    assert len(starts) == 4
+    assert np.abs(np.array(starts) - [[1, 1 / 3]]).max() < 1e-9
+    assert np.max(starts) < 1
+
+
+def test_chains_that_have_not_mixed_are_named(found):
+    assert max(row["rhat"] for row in found.table[:2]) <= MAX_RHAT
+    apart = [row | {"rhat": rhat} for row, rhat in zip(found.table, [1.0, 1.2, np.nan], strict=True)]
+    assert "R-hat above 1.01 at K = 2, 3" in repr(replace(found, table=apart))
+    assert "R-hat above" not in repr(replace(found, table=found.table[:2]))
 
 
 @pytest.mark.parametrize("name", ["components", "concentration", "evidence", "predictive"])
@@ -115,6 +127,24 @@ def test_a_prior_without_a_map_is_welcome_where_none_is_needed():
     too_wide = GMMPrior(0.1, [0.0, 0.0], 1.0, 3.0, np.eye(2))
     with pytest.raises(ValueError, match=r"prior.mean must have shape \(1,\)"):
         sweep(X[:, :1], "gmm", 2, prior=too_wide)
+
+
+def test_a_file_of_ones_own_is_compared_and_swept(tmp_path):
+    file, of_file = tmp_path / "mine.csv", ["--data", str(tmp_path / "mine.csv"), "--family", "bmm", "--trials", "3"]
+    file.write_text("a,b,count\n0,1,9\n3,2,8\n1,0,5\n,3,2\n")
+    commands = {
+        "components": ["--sampler", "gibbs", "--no-evidence", "--max-components", "2", "--draws", "250"],
+        "concentration": ["--components", "2", "--draws", "250"],
+    }
+    for name, options in commands.items():
+        app = typer.Typer()
+        app.command()(importlib.import_module(f"comparisons.{name}").main)
+        result = CliRunner().invoke(app, [*of_file, *options, "--out", str(tmp_path)])
+        assert result.exit_code == 0, result.output
+        assert (tmp_path / f"{name}-mine.png").exists()
+        refused = CliRunner().invoke(app, ["--data", str(file), "--out", str(tmp_path / "none")])
+        assert (refused.exit_code, "family must be gmm or bmm" in refused.output) == (2, True)
+        assert not (tmp_path / "none").exists()
 
 
 def test_bad_input_is_named_before_any_work(data):
@@ -160,3 +190,5 @@ def test_a_sparse_prior_empties_components_and_a_strong_one_levels_them(data):
     np.testing.assert_allclose(found.mean_field_weights[0, :2], [0.6, 0.4], atol=0.15)  # four sd of the share
     assert len(found.plot().axes) == 3
     assert "10000" in repr(found)
+    assert "R-hat above 1.01 at 0.01, 10000" in repr(replace(found, rhat=np.array([1.3, np.nan])))
+    assert "R-hat above" not in repr(replace(found, rhat=np.array([1.0, 1.01])))

@@ -236,6 +236,16 @@ def test_repeated_rows_and_missing_counts_change_nothing_but_what_they_should():
     assert other.elbo == pytest.approx(one.elbo, abs=0.1)
 
 
+def test_new_counts_have_the_trials_of_the_samples_fitted_where_these_share_them():
+    X, prior = np.array([[3.0, 0.0], [np.nan, 2.0], [1.0, 1.0], [0.0, 2.0]]), BMMPrior(1.0, 1.0, 1.0)
+    fitted = variational(X, 2, prior, n_trials=[4, 2], random_state=0)
+    np.testing.assert_array_equal(fitted.predict_proba(X), fitted.predict_proba(X, n_trials=[4, 2]))
+    np.testing.assert_allclose(fitted.predict_proba(X), fitted.responsibilities, atol=1e-12)
+    by_row = variational(X, 2, prior, n_trials=[[4, 2], [4, 2], [4, 3], [4, 2]], random_state=0)
+    with pytest.raises(ValueError, match="n_trials must be given for new rows, since it differed"):
+        by_row.predict_proba(X)
+
+
 def test_restarts_are_reproducible_and_the_best_is_kept():
     X, prior, _ = problem("full", n=20)
     one, other = (variational(X, 3, prior, n_init=5, random_state=1) for _ in range(2))

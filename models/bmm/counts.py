@@ -81,6 +81,22 @@ def trials_matrix(n_trials: ArrayLike, shape: tuple[int, ...]) -> Array:
     return np.broadcast_to(given.astype(np.float64), shape)
 
 
+def common_trials(trials: Array) -> Array:
+    """Return the number of trials of each column (D,) that all rows of a matrix (n, D) of trials share.
+
+    Cells of no trials, which are missing, do not count; a column that is missing altogether gets 1.
+
+    Raises
+    ------
+    ValueError
+        If rows differ.
+    """
+    most = np.maximum(trials.max(axis=0), 1.0)
+    if ((trials > 0) & (trials != most)).any():
+        raise ValueError("n_trials must be given for new rows, since it differed between the rows of X")
+    return most
+
+
 def _refuse(X: Any, trials: Array, row: int, column: int) -> NoReturn:
     if (trials <= 1).all():
         wanted = "only 0 and 1 (or booleans), because n_trials is 1"

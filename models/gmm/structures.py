@@ -12,11 +12,14 @@ spherical (K,)          Σ_k = σ²_k I                     K
 Variances are declared, never standard deviations.
 """
 
+from typing import Literal, get_args
+
 import numpy as np
 
 from models.validation import Array, positive_definite
 
-COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
+CovarianceType = Literal["full", "tied", "diag", "spherical"]
+COVARIANCE_TYPES: tuple[str, ...] = get_args(CovarianceType)
 
 
 def check_covariance_type(covariance_type: object) -> str:
