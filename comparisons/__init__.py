@@ -2,7 +2,7 @@
 
 `compare` runs the checks, tables and figures that ``python -m comparisons.gmm`` and ``python -m comparisons.bmm``
 print; ``python -m comparisons`` runs every standard case. :mod:`comparisons.data` holds the data sets. `align` and
-`diagnose` take posterior draws from any sampler.
+`diagnose` take posterior draws from any sampler; `name_components` tells them which dimensions count components.
 """
 
 import importlib
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from comparisons.alignment import align
     from comparisons.comparison import compare
+    from comparisons.component_draws import name_components
     from comparisons.diagnosis import diagnose
     from comparisons.responsibilities import log_joint
     from comparisons.result import Comparison
@@ -21,8 +22,9 @@ HOMES = {
     "compare": "comparison",
     "diagnose": "diagnosis",
     "log_joint": "responsibilities",
+    "name_components": "component_draws",
 }
-__all__ = ["Comparison", "align", "compare", "diagnose", "log_joint"]
+__all__ = ["Comparison", "align", "compare", "diagnose", "log_joint", "name_components"]
 
 
 def __getattr__(name: str) -> Any:

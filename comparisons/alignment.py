@@ -4,6 +4,7 @@ Works on draws from any sampler, as a DataTree or Dataset with a dimension for t
 losses are in :mod:`comparisons.relabelling`.
 """
 
+import warnings
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
@@ -23,6 +24,7 @@ from comparisons.relabelling import (
     total,
 )
 from comparisons.responsibilities import LogJoint, Rows, RowsOfArray, RowsOfLabels, RowsOfLogJoint, most_probable
+from em.status import NotConvergedWarning
 from models.validation import Array, count_at_least_one, real_numbers
 
 RULES = ("pivot", "ecr", "stephens")
@@ -69,7 +71,7 @@ def align(
         "ecr" takes the first one for its labels unless it is given responsibilities, whose most probable component is
         taken then.
     component : str, default "component"
-        Name of the dimension.
+        Name of the dimension; see :func:`comparisons.name_components` where there are several.
     n_init : int, default 5
         Number of draws that an iteration starts from, spread evenly.
 
@@ -84,6 +86,13 @@ def align(
     ------
     ValueError
         If a variable is missing, has NaN, or does not fit the others or the reference.
+
+    Warns
+    -----
+    NotConvergedWarning
+        If the iteration of "ecr" or "stephens" did not end.
+    UserWarning
+        If a dimension with a name by ArviZ is as long as ``component``, and may count the components too.
 
     Examples
     --------
@@ -108,7 +117,8 @@ def align(
         labels = "z" if "z" in posterior and posterior["z"].dtype.kind in "iu" else ()
     labels = (labels,) if isinstance(labels, str) else tuple(labels)
     for name in labels:
-        _check_labels(variable_of(posterior, name), K)
+        variable_of(posterior, name)
+    _check_groups(tree, component, K, labels)
     kept: dict[str, xr.Dataset] = {}
     if rule == "pivot":
         found, kept = _by_pivot(posterior, reference, component)
@@ -134,7 +144,11 @@ def align(
     for group in SAME_DRAWS:
         if group in groups:
             groups[group] = permute(groups[group], alignment["order"], labels)
-    return xr.DataTree.from_dict(groups | {"alignment": alignment} | kept)
+    if not found.converged:
+        warnings.warn(
+            f"rule {rule!r} still found gains after {found.n_iter} iterations", NotConvergedWarning, stacklevel=2
+        )
+    return xr.DataTree.from_dict(groups | {"alignment": alignment} | kept, name=tree.name)
 
 
 def permute(draws: xr.Dataset, order: xr.DataArray, labels: Iterable[str] = ()) -> xr.Dataset:
@@ -185,11 +199,26 @@ def _check_same_draws(variable: xr.DataArray, order: xr.DataArray) -> None:
             raise ValueError(f"draws must have the same {dim} in all groups, got other values in {variable.name!r}")
 
 
+def _check_groups(tree: xr.DataTree, component: str, K: int, labels: Iterable[str]) -> None:
+    """Check labels wherever they are permuted, and warn of dimensions that ArviZ named and that may be components."""
+    for group in SAME_DRAWS:
+        if group in tree.children:
+            for name in labels:
+                if name in tree[group].data_vars:
+                    _check_labels(tree[group][name], K)
+    sizes = tree["posterior"].to_dataset().sizes
+    if left := [dim for dim, size in sizes.items() if str(dim).endswith("_dim_0") and size == K and dim != component]:
+        told = f"dims {', '.join(map(str, left))} are as long as {component} and stay as they are"
+        warnings.warn(f"{told}; if they count components, call comparisons.name_components first", stacklevel=3)
+
+
 def _check_labels(z: xr.DataArray, K: int) -> None:
     values = real_numbers(str(z.name), z.to_numpy())
     if not np.isin(values, np.arange(K)).all():
         found = f"from {values.min()} to {values.max()}"
-        raise ValueError(f"labels must be variables with values 0 to {K - 1}, the components, got {z.name!r} {found}")
+        hint = ": subtract 1" if (values.min(), values.max()) == (1, K) else ""
+        wanted = f"labels must be variables with values 0 to {K - 1}, the components"
+        raise ValueError(f"{wanted}, got {z.name!r} {found}{hint}")
 
 
 # Pivot ----------------------------------------------------------------------------------------------------------------
@@ -269,7 +298,7 @@ def _source(
     if responsibilities is not None:
         if isinstance(responsibilities, str):
             responsibilities = variable_of(posterior, responsibilities)
-        return RowsOfArray(responsibilities, sizes, K)
+        return RowsOfArray(responsibilities, sizes, K, component)
     return RowsOfLabels(posterior[labels[0]], K)
 
 

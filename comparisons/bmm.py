@@ -6,7 +6,14 @@ from typing import Any, Self, override
 import numpy as np
 from numpy.typing import ArrayLike
 
-from comparisons.family import Family, Point, conjugate_gaps_of_weights, log_ratio_weights
+from comparisons.family import (
+    Family,
+    Point,
+    conjugate_gaps_of_weights,
+    log_ratio_weights,
+    sum_to_one,
+    with_features,
+)
 from em import BinomialMixtureEM
 from em import bmm as em_bmm
 from models import bmm as model_bmm
@@ -55,6 +62,13 @@ class BMM(Family):
         return model_bmm.build_marginal_model(X, n_components, prior, self.n_trials)
 
     @override
+    def shaped(self, draws: Mapping[str, Array]) -> Point:
+        weights, probs = draws["weights"], with_features("probs", draws["probs"])
+        if probs.min() < 0 or probs.max() > 1:
+            raise ValueError(f"draws must have probs from 0 to 1, got {probs.min():.6g} to {probs.max():.6g}")
+        return {"weights": sum_to_one(weights, probs.shape[:2]), "probs": probs}
+
+    @override
     def e_step(self, X: Array, parameters: Any) -> tuple[Array, float]:
         return em_bmm.e_step(X, parameters, self.n_trials)
 
@@ -65,6 +79,7 @@ class BMM(Family):
         log_choose = em_bmm.log_choose(counts, trials)
 
         def given(draws: Mapping[str, Array]) -> Callable[[slice], Array]:
+            draws = self.shaped(draws)
             with np.errstate(divide="ignore"):
                 log_weights = np.log(draws["weights"])[:, :, None]
             S, K, D = draws["probs"].shape

@@ -1,25 +1,88 @@
 """Posterior draws whose variables have a dimension for the components: what is in them, as plain arrays."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from em.estimator import MixtureEM
 from models.validation import Array, real_numbers
 
 SAMPLE = ("chain", "draw")
 
 
 def as_tree(draws: Any) -> xr.DataTree:
-    """Return draws as a DataTree with a group posterior; a Dataset is taken for that group."""
+    """Return draws as a DataTree with a group posterior; a Dataset, or a node without one, is taken for that group."""
+    if isinstance(draws, xr.DataTree) and "posterior" not in draws.children and draws.data_vars:
+        draws = draws.to_dataset()
     if isinstance(draws, xr.Dataset):
         draws = xr.DataTree.from_dict({"posterior": draws})
     if not isinstance(draws, xr.DataTree):
-        raise ValueError(f"draws must be an xarray DataTree or Dataset, got {type(draws).__name__}")
+        raise ValueError(
+            f"draws must be an xarray DataTree or Dataset, got {type(draws).__name__}: arviz.from_dict or a converter "
+            "such as arviz.from_cmdstanpy makes one"
+        )
     if "posterior" not in draws.children:
         raise ValueError(f"draws must have a group posterior, got {', '.join(draws.children) or 'no group'}")
     return draws
+
+
+def name_components(draws: Any, dims: Sequence[str], component: str = "component") -> xr.DataTree:
+    """Give dimensions that count the components one name in all groups, so that they are permuted together.
+
+    Without names from its user, ArviZ calls the first dimension of each variable its own, ``mu_dim_0`` and so on; and
+    xarray renames two dimensions to one name only where they never meet.
+
+    Parameters
+    ----------
+    draws : DataTree or Dataset
+        Draws with dims (chain, draw, ...).
+    dims : sequence of str
+        Dimensions that count the components.
+    component : str, default "component"
+        Their name from now on.
+
+    Returns
+    -------
+    DataTree
+        The same draws.
+
+    Raises
+    ------
+    ValueError
+        If there is no such dimension, two are not of one length, or one variable has two.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> from comparisons import name_components
+    >>> mu = ("chain", "draw", "mu_dim_0"), np.zeros((4, 100, 2))
+    >>> theta = ("chain", "draw", "theta_dim_0"), np.full((4, 100, 2), 0.5)
+    >>> draws = xr.Dataset({"mu": mu, "theta": theta})
+    >>> dict(name_components(draws, ["mu_dim_0", "theta_dim_0"])["posterior"].sizes)
+    {'chain': 4, 'draw': 100, 'component': 2}
+    """
+    tree = as_tree(draws)
+    dims = [dims] if isinstance(dims, str) else list(dims)
+    posterior = tree["posterior"].to_dataset()
+    if unknown := [dim for dim in dims if dim not in posterior.dims]:
+        held = ", ".join(str(dim) for dim in posterior.dims if dim not in SAMPLE)
+        raise ValueError(f"dims must be dimensions of the draws ({held}), got {', '.join(unknown)}")
+    if len(lengths := {dim: posterior.sizes[dim] for dim in dims}) > 1 and len(set(lengths.values())) > 1:
+        raise ValueError(f"dims must all be as long as there are components, got {lengths}")
+    groups = {}
+    for path, group in tree.to_dict().items():
+        renamed = {}
+        for name, variable in group.data_vars.items():
+            own = [dim for dim in dims if dim in variable.dims]
+            if len(own) > 1:
+                raise ValueError(f"dims must be at most one of each variable, got {', '.join(own)} of {name!r}")
+            renamed[name] = variable.drop_vars(own, errors="ignore").rename(dict.fromkeys(own, component))
+        of_others = {name: coord for name, coord in group.coords.items() if not set(coord.dims) & set(dims)}
+        groups[path.strip("/") or "/"] = xr.Dataset(renamed, coords=of_others, attrs=group.attrs)
+    return xr.DataTree.from_dict(groups, name=tree.name)
 
 
 def n_components(posterior: xr.Dataset, component: str) -> int:
@@ -65,6 +128,7 @@ class Arrays(Mapping[str, Array]):
         values = real_numbers(name, variable.transpose(*first, ...).to_numpy())
         if not np.isfinite(values).all():
             raise ValueError(f"draws must be finite, got NaN or infinity in {name!r}")
+        values = values.astype(np.float64, copy=False) if values.dtype.kind == "f" else values
         return values.reshape(-1, *values.shape[2:])
 
     def __iter__(self) -> Iterator[str]:
@@ -94,20 +158,13 @@ def as_point(parameters: Any, posterior: xr.Dataset, component: str, what: str =
     ValueError
         If a name, a shape or a coordinate is not that of the draws.
     """
-    if hasattr(parameters, "fit") and not hasattr(parameters, "parameters_"):
-        raise ValueError(f"{what} must be fitted: call its fit(X) first, got {type(parameters).__name__} before")
-    if isinstance(parameters, xr.DataTree):
-        raise ValueError(f"{what} must be parameters, got a DataTree: take one draw of its group posterior")
-    given = getattr(parameters, "parameters_", parameters)
-    given = given.arrays() if hasattr(given, "arrays") else given
-    if not is_point(given):
-        raise ValueError(f"{what} must be parameters or arrays by name, got {type(parameters).__name__}")
     point = {}
-    for name, value in given.items():
+    for name, value in _given(parameters, posterior, component, what).items():
         if name not in posterior.data_vars:
             held = ", ".join(map(str, posterior.data_vars))
-            raise ValueError(f"{what} must have variables of the draws ({held}), got {name!r}")
-        like = posterior[str(name)].isel(chain=0, draw=0)
+            wanted = f"{what} must have variables of the draws ({held})"
+            raise ValueError(f"{wanted}, got {name!r}: rename the draws', or pass a dict of those that both have")
+        like = posterior[name].isel(chain=0, draw=0)
         if isinstance(value, xr.DataArray):
             value = _same_coordinates(value, like, what)
         array = real_numbers(f"{what} {name}", value).astype(np.float64)
@@ -119,9 +176,36 @@ def as_point(parameters: Any, posterior: xr.Dataset, component: str, what: str =
             raise ValueError(f"{what} {name} must have shape {like.shape} like a draw, got {array.shape}")
         if not np.isfinite(array).all():
             raise ValueError(f"{what} must be finite, got NaN or infinity in {name!r}")
-        point[str(name)] = (like.dims, array)
+        point[name] = (like.dims, array)
     dims = {dim for of_variable, _ in point.values() for dim in of_variable}
     return xr.Dataset(point, coords={dim: posterior.coords[dim] for dim in dims if dim in posterior.coords})
+
+
+def _given(parameters: Any, posterior: xr.Dataset, component: str, what: str) -> dict[str, Any]:
+    """Return what parameters, an estimator, or a mapping or Dataset hold of the draws' variables, by name.
+
+    Parameters have the component first, draws wherever they like. Of a Dataset, such as one draw, what has no component
+    and is no finite number is left out.
+    """
+    if isinstance(parameters, xr.DataTree):
+        parameters = as_tree(parameters)["posterior"].to_dataset()
+    if isinstance(parameters, xr.Dataset):
+        plain = {str(name): v for name, v in parameters.data_vars.items()}
+        return {
+            n: v for n, v in plain.items() if component in v.dims or (v.dtype.kind in "iuf" and np.isfinite(v).all())
+        }
+    given = getattr(parameters, "parameters_", parameters)
+    if hasattr(given, "arrays"):
+        dims = {str(name): v.isel(chain=0, draw=0).dims for name, v in posterior.data_vars.items()}
+        return {
+            name: np.moveaxis(array, 0, dims[name].index(component)) if component in dims.get(name, ()) else array
+            for name, array in given.arrays().items()
+        }
+    if isinstance(given, Mapping):
+        return {str(name): value for name, value in given.items()}
+    if isinstance(parameters, MixtureEM):
+        raise ValueError(f"{what} must be fitted: call its fit(X) first, got {type(parameters).__name__} before")
+    raise ValueError(f"{what} must be parameters or arrays by name, got {type(parameters).__name__}")
 
 
 def _same_coordinates(value: xr.DataArray, like: xr.DataArray, what: str) -> xr.DataArray:

@@ -5,6 +5,7 @@ can hide that chains are in different places: what labels cannot touch is judged
 relabellings of each other survive any alignment, and are reported.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,7 +104,7 @@ class Diagnosis:
         rows = [
             [q.name, f"{q.mean:.5g}", f"{q.sd:.3g}", f"{q.rhat:.3f}", f"{q.ess:.0f}", _told(q.second_mode)]
             for _, quantities in groups
-            for q in quantities[:MOST_ROWS]
+            for q in _shown(quantities)
         ]
         widths = [max(len(row[j]) for row in heads + rows) for j in range(5)]
         lines = [
@@ -112,8 +113,16 @@ class Diagnosis:
         ]
         first = 1 + min(len(self.label_free), MOST_ROWS)
         title = f"{groups[1][0]}:" if self.parameters else ""
-        told = [lines[0], "label-free:", *lines[1:first], *([title] if title else []), *lines[first:], self.status]
-        return "\n".join(told)
+        left_out = sum(max(0, len(quantities) - MOST_ROWS) for _, quantities in groups)
+        more = [f"... and {left_out} more, which mixed better: see table"] if left_out else []
+        told = [lines[0], "label-free:", *lines[1:first], *([title] if title else []), *lines[first:], *more]
+        return "\n".join([*told, self.status])
+
+
+def _shown(quantities: tuple[Quantity, ...]) -> tuple[Quantity, ...]:
+    """Return the quantities in their order, of too many those of largest R-hat."""
+    worst = sorted(quantities, key=lambda q: -np.nan_to_num(q.rhat, nan=np.inf if not q.constant else 0.0))[:MOST_ROWS]
+    return tuple(q for q in quantities if q in worst)
 
 
 def _told(mode: Mode | None) -> str:
@@ -130,6 +139,7 @@ def diagnose(
     *,
     log_joint: LogJoint | None = None,
     weights: str | None = "weights",
+    var_names: Sequence[str] | None = None,
     component: str = "component",
 ) -> Diagnosis:
     """Judge whether the chains of a mixture mixed: what labels cannot touch first, then aligned parameters.
@@ -145,6 +155,8 @@ def diagnose(
         ``log_likelihood``, if there is one.
     weights : str or None, default "weights"
         The variable that holds the weights; ``None`` if there is none.
+    var_names : sequence of str, or None
+        The aligned variables to judge; ``None``: all real ones with the components' dimension.
     component : str, default "component"
         Name of the components' dimension.
 
@@ -173,15 +185,29 @@ def diagnose(
     if log_joint is not None:
         quantities = _from_log_joint(log_joint, posterior, component)
     elif "log_likelihood" in tree.children:
-        pointwise = tree["log_likelihood"].to_dataset().data_vars.values()
-        quantities["log_likelihood"] = sum(v.sum([dim for dim in v.dims if dim not in SAMPLE]) for v in pointwise)
+        quantities["log_likelihood"] = _of_group(tree["log_likelihood"].to_dataset(), posterior)
     if weights is not None:
-        quantities |= of_weights(variable_of(posterior, weights).transpose(*SAMPLE, component))
+        variable = variable_of(posterior, weights)
+        if set(variable.dims) != {*SAMPLE, component}:
+            raise ValueError(f"weights must have the dims chain, draw and {component}, got {variable.dims}")
+        quantities |= of_weights(variable.transpose(*SAMPLE, component))
     if not quantities:
         raise ValueError("log_joint or weights must be given: without them there is nothing that labels cannot touch")
     rule = tree["alignment"].attrs["rule"] if "alignment" in tree.children else None
-    indexed = [n for n, v in posterior.data_vars.items() if component in v.dims and v.dtype.kind == "f"] if rule else []
-    return Diagnosis(_judged(xr.Dataset(quantities)), _judged(posterior[indexed]), rule)
+    if var_names is None:
+        indexed = [str(n) for n, v in posterior.data_vars.items() if component in v.dims and v.dtype.kind == "f"]
+    else:
+        indexed = [str(variable_of(posterior, name).name) for name in var_names]
+    return Diagnosis(_judged(xr.Dataset(quantities)), _judged(posterior[indexed if rule else []]), rule)
+
+
+def _of_group(group: xr.Dataset, posterior: xr.Dataset) -> tuple[tuple[str, ...], Any]:
+    """Return the sum of the group log_likelihood over all its samples."""
+    sums = [v.sum([dim for dim in v.dims if dim not in SAMPLE]).transpose(*SAMPLE) for v in group.data_vars.values()]
+    if any(total.shape != (posterior.sizes["chain"], posterior.sizes["draw"]) for total in sums):
+        sizes = f"{dict(group.sizes)} and {posterior.sizes['chain']} x {posterior.sizes['draw']} in the posterior"
+        raise ValueError(f"draws must have the same chains and draws in all groups, got log_likelihood of {sizes}")
+    return SAMPLE, sum(total.to_numpy() for total in sums)
 
 
 def _from_log_joint(log_joint: LogJoint, posterior: xr.Dataset, component: str) -> dict[str, Any]:

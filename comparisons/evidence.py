@@ -93,16 +93,23 @@ def chib_evidence(
     >>> round(found.log_evidence, 1), round(exact_posterior(X, 2, prior).log_evidence, 1)
     (-9.3, -9.3)
     """
+    if not isinstance(prior, GMMPrior | BMMPrior):
+        raise ValueError(f"prior must be a GMMPrior or a BMMPrior, got {type(prior).__name__}: it must be conjugate")
     if not prior.exchangeable:
         raise ValueError("prior must treat all components alike (equal concentration), so that labels may be averaged")
     X = data_matrix(X, missing=True)
-    n_chains, n_draws = draws["z"].shape[:2]
+    half = family_of("gmm", 1, prior.covariance_type) if isinstance(prior, GMMPrior) else family_of("bmm", n_trials)
+    if not isinstance(draws, Mapping) or (lacking := {"z", *half.parameter_names} - set(draws)):
+        told = type(draws).__name__ if not isinstance(draws, Mapping) else f"no {', '.join(sorted(lacking))}"
+        raise ValueError(f"draws must be what em.gibbs.gibbs returned under the prior, arrays by name, got {told}")
+    n_chains, n_draws, n = draws["z"].shape
+    if n != len(X):
+        raise ValueError(f"draws must have labels of the {len(X)} rows of X, got {n} of them")
     if n_chains * n_draws < 2:
         raise ValueError("draws must be at least 2, to average one over the other, got 1")
     if n_chains == 1:
         size = n_draws // 2
         draws = {name: np.stack([array[0, :size], array[0, size : 2 * size]]) for name, array in draws.items()}
-    half = family_of("gmm", 1, prior.covariance_type) if isinstance(prior, GMMPrior) else family_of("bmm", n_trials)
     log_joint_at = half.log_joint(X)
     runs = []
     for chain, z in enumerate(draws["z"].astype(int)):

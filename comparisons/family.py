@@ -13,6 +13,7 @@ from models.validation import Array
 Point = dict[str, Array]
 FamilyName = Literal["gmm", "bmm"]
 FAMILIES: tuple[str, ...] = get_args(FamilyName)
+NEARLY = 1e-5  # what rounding to 32 bits may do to a sum, or to two equal numbers
 
 
 class Family(ABC):
@@ -60,6 +61,14 @@ class Family(ABC):
     @abstractmethod
     def log_joint(self, X: Array) -> Callable[[Mapping[str, Array]], Callable[[slice], Array]]:
         """Return log p(x_i, z_i = k | θ_s), shape (S, K, m), as a function of draws (S, ...), then of m rows of X."""
+
+    @abstractmethod
+    def shaped(self, draws: Mapping[str, Array]) -> Point:
+        """Return the parameters' draws (S, K, ...) of any sampler, checked to be what their names say.
+
+        A single feature may lack its axis; weights and symmetric matrices that are so within the rounding of 32 bits
+        are made so to the last bit.
+        """
 
     @abstractmethod
     def draw_parameters(self, prior: Any, n_components: int, n_features: int, rng: np.random.RandomState) -> Any:
@@ -116,6 +125,26 @@ class Family(ABC):
     def entries(self, name: str, values: Array) -> list[tuple[int, ...]]:
         """Return the indices of the distinct entries of a declared quantity."""
         return list(np.ndindex(values.shape))
+
+
+def with_features(name: str, draws: Array) -> Array:
+    """Return draws (S, K, D) of what each component has one of for each feature, which may be a single one, (S, K)."""
+    draws = draws[:, :, None] if draws.ndim == 2 else draws
+    if draws.ndim != 3:
+        dims = "chain, draw, component and feature"
+        raise ValueError(f"draws must have {name} of the dims {dims}, got {draws.ndim - 1} after chain and draw")
+    return draws
+
+
+def sum_to_one(weights: Array, shape: tuple[int, ...]) -> Array:
+    """Return draws (S, K) of weights, divided by their sums, which must be 1 but for rounding."""
+    if weights.shape != shape:
+        raise ValueError(f"draws must have weights of the shape {shape} (draws, components), got {weights.shape}")
+    sums = weights.sum(axis=1, keepdims=True)
+    if weights.min() < 0 or np.abs(sums - 1).max() > NEARLY:
+        told = f"got sums from {sums.min():.6g} to {sums.max():.6g}, the least {weights.min():.6g}"
+        raise ValueError(f"draws must have weights that are non-negative and sum to 1, {told}")
+    return np.asarray(weights / sums)
 
 
 def conjugate_gaps_of_weights(weights: Array, n_samples: int, concentration: float) -> tuple[Array, Array]:

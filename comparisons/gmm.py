@@ -4,14 +4,23 @@ from collections.abc import Callable, Mapping
 from typing import Any, Self, override
 
 import numpy as np
+from numpy.linalg import eigvalsh
 from numpy.typing import ArrayLike
 
-from comparisons.family import Family, Point, conjugate_gaps_of_weights, log_ratio_weights
+from comparisons.family import (
+    NEARLY,
+    Family,
+    Point,
+    conjugate_gaps_of_weights,
+    log_ratio_weights,
+    sum_to_one,
+    with_features,
+)
 from em import GaussianMixtureEM
 from em import gmm as em_gmm
 from models import gmm as model_gmm
 from models.gmm.independent_prior import SCALES
-from models.gmm.structures import check_covariance_type, full_matrices
+from models.gmm.structures import check_covariance_type, covariances_shape, full_matrices
 from models.validation import Array
 
 
@@ -60,16 +69,23 @@ class GMM(Family):
         """Return the covariance matrices (S, K, D, D) of draws, whatever their structure."""
         return full_matrices(self.covariance_type, draws["covariances"], *draws["means"].shape[1:])
 
-    def _checked_matrices(self, draws: Mapping[str, Array]) -> Array:
-        """Return the covariance matrices of draws, or raise a ValueError if they are of another structure."""
-        (S, K, D), covariances, kind = draws["means"].shape, draws["covariances"], self.covariance_type
-        shape = {"full": (S, K, D, D), "tied": (S, D, D), "diag": (S, K, D), "spherical": (S, K)}[kind]
-        fits = covariances.shape == shape
-        if fits and K == D > 1 and kind in ("tied", "diag"):  # of one shape, but one of them is symmetric
-            fits = (kind == "tied") == np.allclose(covariances, covariances.mT)
-        if not fits:
+    @override
+    def shaped(self, draws: Mapping[str, Array]) -> Point:
+        weights, means, covariances = (draws[name] for name in self.parameter_names)
+        means, kind = with_features("means", means), self.covariance_type
+        S, K, D = means.shape
+        shape = (S, *covariances_shape(kind, K, D))
+        if D == 1 and covariances.size == np.prod(shape):
+            covariances = covariances.reshape(shape)
+        if covariances.shape != shape or (K == D > 1 and _is_misread(covariances, kind)):
             raise ValueError(f"covariance_type must be that of the draws, got {kind!r} for shape {covariances.shape}")
-        return self.covariance_matrices(draws)
+        if kind in ("full", "tied"):
+            if not _is_symmetric(covariances):
+                raise ValueError("draws must have symmetric covariances, got others: Cholesky factors L must be L L'")
+            covariances = (covariances + covariances.mT) / 2
+        elif covariances.min() <= 0:
+            raise ValueError(f"draws must have positive variances as covariances, got {covariances.min():.6g}")
+        return {"weights": sum_to_one(weights, (S, K)), "means": means, "covariances": covariances}
 
     @override
     def e_step(self, X: Array, parameters: Any) -> tuple[Array, float]:
@@ -80,9 +96,10 @@ class GMM(Family):
         """Return log π_k - D/2 log 2π - 1/2 log|Σ_k| - 1/2 ‖L_k⁻¹ (x_i - μ_k)‖², of the observed cells of x_i."""
 
         def given(draws: Mapping[str, Array]) -> Callable[[slice], Array]:
+            draws = self.shaped(draws)
             with np.errstate(divide="ignore"):
                 log_weights = np.log(draws["weights"])[:, :, None]
-            means, matrices = draws["means"], self._checked_matrices(draws)
+            means, matrices = draws["means"], self.covariance_matrices(draws)
             if X.shape[1] != means.shape[2]:
                 raise ValueError(f"X must have {means.shape[2]} columns like the means, got {X.shape[1]}")
             if not np.isnan(X).any():
@@ -183,7 +200,10 @@ class GMM(Family):
 
 def _log_prob(means: Array, matrices: Array) -> Callable[[Array], Array]:
     """Return log Normal(x | μ_k, Σ_k) of draws (S, K, ...) as a function of rows (m, D), shape (S, K, m)."""
-    root = np.linalg.cholesky(matrices)
+    try:
+        root = np.linalg.cholesky(matrices)
+    except np.linalg.LinAlgError:
+        raise ValueError("draws must have positive definite covariances, got a matrix that is not") from None
     S, K, D = means.shape
     whitening, origin = np.linalg.inv(root), means.mean(axis=(0, 1))  # about the origin no digits are lost to an offset
     shift = whitening @ (means - origin)[..., None]
@@ -195,6 +215,19 @@ def _log_prob(means: Array, matrices: Array) -> Callable[[Array], Array]:
         return -0.5 * np.einsum("skdm,skdm->skm", whitened, whitened) - constant[..., None]
 
     return of_rows
+
+
+def _is_symmetric(matrices: Array) -> bool:
+    """Whether matrices (..., D, D) are symmetric but for the rounding of 32 bits."""
+    largest = np.abs(matrices).max(axis=(-2, -1), keepdims=True)
+    return bool((np.abs(matrices - matrices.mT) <= NEARLY * largest).all())
+
+
+def _is_misread(covariances: Array, covariance_type: str) -> bool:
+    """Whether "tied" or "diag" is wrong for draws (S, D, D), a shape of both where K = D."""
+    if covariance_type == "tied":
+        return not _is_symmetric(covariances)
+    return covariance_type == "diag" and _is_symmetric(covariances) and bool((eigvalsh(covariances) > 0).all())
 
 
 FAMILY = GMM

@@ -96,10 +96,11 @@ def pivot_scale(draws: Array, reference: Array) -> Array:
     """Return σ_e, shape (E,): the posterior standard deviation of an entry, averaged (squared) over components.
 
     Which draws belong to a component is not known before they are matched. So they are matched in units of the
-    standard deviation over all draws and components first, and σ_e is taken from the draws in that order.
+    standard deviation over all draws and components first, and σ_e is taken from the draws in that order. An entry that
+    is one number in all draws and components costs the same in every order, and gets an infinite σ_e.
     """
     pooled = draws.std(axis=(0, 1))
-    pooled = np.where(pooled > 0, pooled, 1.0)
+    pooled = np.where(pooled > ROUNDING * np.abs(draws).max(axis=(0, 1)), pooled, np.inf)
     orders = assign(pivot_costs(draws, reference, pooled))
     matched = np.take_along_axis(draws, orders[:, :, None], axis=1)
     within = np.sqrt(matched.var(axis=0).mean(axis=0))

@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from comparisons.component_draws import SAMPLE, Arrays, as_point, is_point
-from comparisons.family import family_of
+from comparisons.family import NEARLY, family_of
 from em.bound import check_responsibilities
 from models.validation import Array, data_matrix, real_numbers
 
@@ -176,10 +176,11 @@ class RowsOfLogJoint(Rows):
 class RowsOfArray(Rows):
     """Given, with shape (chain, draw, n, K)."""
 
-    def __init__(self, responsibilities: Any, sizes: tuple[int, int], K: int) -> None:
+    def __init__(self, responsibilities: Any, sizes: tuple[int, int], K: int, component: str) -> None:
         values = responsibilities
         if isinstance(values, xr.DataArray):
-            values = values.transpose("chain", "draw", ...).to_numpy()
+            last = [component] if component in values.dims else []
+            values = values.transpose("chain", "draw", ..., *last).to_numpy()
         values = real_numbers("responsibilities", values)
         if values.ndim != 4 or (*values.shape[:2], values.shape[3]) != (*sizes, K):
             wanted = f"({sizes[0]}, {sizes[1]}, n, {K}): (chain, draw, n, K)"
@@ -190,20 +191,28 @@ class RowsOfArray(Rows):
     @override
     def blocks(self) -> Iterator[Array]:
         for rows in row_blocks(self.n_samples, self.n_draws * self.n_components):
-            block = self.values[:, rows]
-            check_responsibilities(block.reshape(-1, self.n_components), block.shape[0] * block.shape[1])
-            yield np.ascontiguousarray(block.swapaxes(1, 2), dtype=np.float64)
+            p = np.ascontiguousarray(self.values[:, rows].swapaxes(1, 2), dtype=np.float64)
+            sums = p.sum(axis=1, keepdims=True)
+            if not np.isfinite(p).all() or p.min() < 0 or np.abs(sums - 1).max() > NEARLY:
+                wanted = "responsibilities must be non-negative and sum to 1 over the components"
+                raise ValueError(f"{wanted}, got sums from {sums.min():.6g} to {sums.max():.6g}, least {p.min():.6g}")
+            yield p
 
 
 class RowsOfLabels(Rows):
     """Labels z (chain, draw, n) as ones and zeros."""
 
     def __init__(self, z: xr.DataArray, K: int) -> None:
-        values = z.transpose("chain", "draw", ...).to_numpy()
+        self.name, values = z.name, z.transpose("chain", "draw", ...).to_numpy()
         if values.ndim != 3:
             raise ValueError(f"labels must have the dims chain, draw and one for the samples, got {z.dims}")
         self.n_draws, self.n_samples, self.n_components = values.shape[0] * values.shape[1], values.shape[2], K
         self.values = values.reshape(self.n_draws, self.n_samples)
+
+    @override
+    def template(self, reference: Any) -> Array:
+        one_draw = isinstance(reference, Mapping) and self.name in reference
+        return super().template(reference[self.name] if one_draw else reference)
 
     @override
     def blocks(self) -> Iterator[Array]:

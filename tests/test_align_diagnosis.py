@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import re
 import warnings
 
 import numpy as np
@@ -131,6 +132,17 @@ def test_log_likelihood_is_taken_from_its_group_where_no_density_is_given():
     assert found.label_free[0].mean == pytest.approx(pointwise.sum(axis=2).mean())
 
 
+def test_of_very_many_entries_the_worst_are_shown_and_the_rest_counted():
+    many = np.random.default_rng(0).normal(size=(CHAINS, DRAWS, 2, 100))
+    many[0, :, 1, 70] += 9
+    aligned = align(posterior().assign(many=((*SAMPLE, "component", "obs"), many)), reference={"means": MEANS})
+    printed = repr(diagnose(aligned))
+    assert "many[1, 70]" in printed
+    assert re.search(r"\.\.\. and \d+ more, which mixed better: see table", printed)
+    only = diagnose(aligned, var_names=["means"])
+    assert {q.name.partition("[")[0] for q in only.parameters} == {"means"}
+
+
 def test_draws_without_what_is_judged_are_refused():
     draws = posterior()
     with pytest.raises(ValueError, match=r"draws must be 2 chains of 4 draws or more, .* got 1 x"):
@@ -141,11 +153,18 @@ def test_draws_without_what_is_judged_are_refused():
         diagnose(draws.drop_vars("weights"))
     with pytest.raises(ValueError, match="log_joint or weights must be given"):
         diagnose(draws, weights=None)
+    with pytest.raises(ValueError, match="weights must have the dims chain, draw and component, got"):
+        diagnose(draws, weights="means")
+    pointwise = xr.Dataset({"x": ((*SAMPLE, "obs"), np.zeros((CHAINS, DRAWS // 2, 5)))})
+    with pytest.raises(ValueError, match="draws must have the same chains and draws in all groups, got log_likelihood"):
+        diagnose(xr.DataTree.from_dict({"posterior": draws, "log_likelihood": pointwise}))
     with pytest.raises(ValueError, match="draws must be finite, got NaN or infinity in 'entropy_of_weights'"):
         diagnose(draws.assign(weights=draws["weights"].where(draws["draw"] > 0)))
 
 
-@pytest.mark.parametrize("name", ["alignment", "relabelling", "responsibilities", "mixing", "diagnosis"])
+@pytest.mark.parametrize(
+    "name", ["alignment", "component_draws", "relabelling", "responsibilities", "mixing", "diagnosis"]
+)
 def test_examples_in_docstrings_are_true(name):
     with warnings.catch_warnings():
         warnings.simplefilter("error")

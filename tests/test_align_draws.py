@@ -3,11 +3,13 @@
 import subprocess
 import sys
 
+import arviz as az
 import numpy as np
 import pytest
 import xarray as xr
+from sklearn.mixture import GaussianMixture
 
-from comparisons import align, log_joint
+from comparisons import align, log_joint, name_components
 from comparisons.alignment import order_of, permute
 from comparisons.component_draws import Arrays
 from comparisons.responsibilities import LogJoint
@@ -131,6 +133,85 @@ def test_a_point_is_matched_by_the_same_map_as_the_draws(draws):
         )
 
 
+def relabelled(means, seed=2):
+    """Draws (CHAINS, 100, K, ...) about means, their components in random orders."""
+    rng = np.random.default_rng(seed)
+    order = rng.permuted(np.broadcast_to(np.arange(len(means)), (CHAINS, 100, len(means))), axis=2)
+    return np.asarray(means)[order] + rng.normal(scale=0.1, size=(CHAINS, 100, *np.shape(means)))
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-16])
+def test_an_entry_that_is_the_same_in_all_draws_decides_nothing(noise):
+    means = np.array([0.0, 10.0, 20.0])
+    weights = 1 / 3 + noise * np.random.default_rng(3).choice([-1, 1], (CHAINS, 100, K))
+    draws = {"weights": ((*SAMPLE, "component"), weights), "mu": ((*SAMPLE, "component"), relabelled(means))}
+    aligned = align(xr.Dataset(draws), reference={"weights": [0.3, 0.33, 0.37], "mu": means})
+    np.testing.assert_allclose(aligned["posterior"]["mu"], np.broadcast_to(means, (CHAINS, 100, K)), atol=1)
+    assert aligned["alignment"]["loss"].max() < 100
+
+
+def test_parameters_know_their_components_wherever_draws_have_them():
+    fit = GMMParameters([0.5, 0.5], [[0.0, 5.0], [3.0, 9.0]], np.stack([np.eye(2)] * 2))
+    draws = xr.Dataset(
+        {
+            "weights": ((*SAMPLE, "component"), np.full((CHAINS, 100, 2), 0.5)),
+            "means": ((*SAMPLE, "feature", "component"), relabelled(fit.means).swapaxes(2, 3)),
+            "covariances": (("component", "feature", "feature_bis", *SAMPLE), np.ones((2, 2, 2, CHAINS, 100))),
+        }
+    )
+    means = align(draws, reference=fit)["posterior"]["means"].transpose(*SAMPLE, "component", "feature")
+    np.testing.assert_allclose(means, np.broadcast_to(fit.means, (CHAINS, 100, 2, 2)), atol=1)
+
+
+def test_dimensions_by_arviz_get_one_name_and_until_then_a_warning():
+    means = np.array([0.0, 10.0, 20.0])
+    draws = az.from_dict({"posterior": {"mu": relabelled(means), "theta": relabelled(means), "tau": np.ones((2, 100))}})
+    with pytest.warns(UserWarning, match="dims theta_dim_0 are as long as mu_dim_0 and stay as they are"):
+        align(draws, reference={"mu": means}, component="mu_dim_0")
+    named = name_components(draws, ["mu_dim_0", "theta_dim_0"])
+    assert "mu_dim_0" in draws["posterior"].dims
+    aligned = align(named, reference={"mu": means})["posterior"]
+    assert (aligned["mu"].dims, aligned["tau"].dims) == ((*SAMPLE, "component"), SAMPLE)
+    for name in ("mu", "theta"):
+        np.testing.assert_allclose(aligned[name], np.broadcast_to(means, (CHAINS, 100, K)), atol=1)
+    for dims, message in [
+        (["nu_dim_0"], "dims must be dimensions of the draws .*, got nu_dim_0"),
+        (["mu_dim_0", "chain_length"], "got chain_length"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            name_components(draws, dims)
+    longer = xr.Dataset({"a": ((*SAMPLE, "i"), np.ones((1, 2, 3))), "b": ((*SAMPLE, "j"), np.ones((1, 2, 4)))})
+    with pytest.raises(ValueError, match="dims must all be as long as there are components, got"):
+        name_components(longer, ["i", "j"])
+    square = xr.Dataset({"a": ((*SAMPLE, "i", "j"), np.ones((1, 2, 3, 3)))})
+    with pytest.raises(ValueError, match="dims must be at most one of each variable, got i, j of 'a'"):
+        name_components(square, ["i", "j"])
+
+
+def test_a_node_of_the_tree_and_one_of_its_draws_are_taken_for_the_posterior(draws):
+    aligned = align(draws["posterior"], reference=draws["posterior"].isel(chain=0, draw=0))
+    same = align(draws, reference=draws["posterior"].to_dataset().isel(chain=0, draw=0))
+    xr.testing.assert_identical(aligned["posterior"].to_dataset(), same["posterior"].to_dataset())
+
+
+def test_ecr_takes_the_labels_of_one_draw_for_its_pivot(draws):
+    one = draws["posterior"].to_dataset().isel(chain=0, draw=0)
+    aligned = align(draws, "ecr", labels="z", reference=one)
+    np.testing.assert_array_equal(aligned["posterior"]["z"], np.broadcast_to(one["z"], (CHAINS, DRAWS, 6)))
+
+
+def test_responsibilities_of_32_bits_in_any_order_of_dims_will_do(draws):
+    posterior = draws["posterior"].to_dataset()
+    blocks = log_joint(X, "gmm").normalised(Arrays(posterior, "component"), CHAINS * DRAWS, K)
+    p = np.concatenate([p for p, _ in blocks], axis=2).reshape(CHAINS, DRAWS, K, 6)
+    given = xr.DataArray(p.astype(np.float32), dims=(*SAMPLE, "component", "obs"))
+    orders = [
+        align(posterior, "stephens", **source)["alignment"]["order"]
+        for source in (LOG_JOINT, {"responsibilities": given})
+    ]
+    np.testing.assert_array_equal(*orders)
+
+
 # What cannot be -------------------------------------------------------------------------------------------------------
 
 
@@ -167,6 +248,11 @@ def with_other_draw_numbers(tree):
     return xr.DataTree.from_dict({"posterior": tree["posterior"].to_dataset(), "posterior_predictive": other})
 
 
+def with_other_labels(tree):
+    posterior = tree["posterior"].to_dataset()
+    return xr.DataTree.from_dict({"posterior": posterior, "predictions": posterior[["z"]] * 0 + 7})
+
+
 def same(tree):
     return tree
 
@@ -183,6 +269,7 @@ BAD = {
     "no reference": (same, "pivot", {}, "reference must be given for rule 'pivot'"),
     "reference of no kind": (same, "pivot", {"reference": 3.0}, "reference must be parameters or arrays by name"),
     "no such variable": (without("means"), "pivot", {"reference": TRUTH}, "reference must have variables of the draws"),
+    "of another library": (same, "pivot", {"reference": GaussianMixture(3)}, "got GaussianMixture"),
     "not fitted": (same, "pivot", {"reference": GaussianMixtureEM(3)}, "reference must be fitted"),
     "another K": (same, "pivot", {"reference": TWO}, "got 2 components in 'weights', and the draws have 3"),
     "another D": (same, "pivot", {"reference": {"means": np.ones((3, 4))}}, "reference means must have shape"),
@@ -206,7 +293,13 @@ BAD = {
         lambda t: t["posterior"].to_dataset().assign(z=t["posterior"]["z"] + 1),
         "ecr",
         {"labels": "z"},
-        "labels must be variables with values 0 to 2",
+        "labels must be variables with values 0 to 2, the components, got 'z' from 1 to 3: subtract 1",
+    ),
+    "labels of replicates": (
+        with_other_labels,
+        "pivot",
+        {"reference": TRUTH, "labels": "z"},
+        "labels must be variables with values 0 to 2, the components, got 'z' from 7 to 7",
     ),
     "no such labels": (same, "ecr", {"labels": "y"}, "draws must have the variable 'y'"),
     "responsibilities of a shape": (

@@ -8,6 +8,7 @@ from random_mixtures import random_gmm_prior
 
 from comparisons.evidence import _log_permanent, chib_evidence, combined
 from comparisons.exact import exact_posterior, log_joint_of_labels
+from comparisons.gibbs import as_datatree
 from comparisons.smc import smc_evidence
 from em.gibbs import gibbs
 from models.bmm import BMMPrior
@@ -56,6 +57,19 @@ def test_one_chain_is_held_to_its_other_half():
     assert abs(found.log_evidence - exact_posterior(LINE, 2, line_prior()).log_evidence) < PROMISED
     with pytest.raises(ValueError, match="draws must be at least 2"):
         chib_evidence(LINE, gibbs(LINE, 2, line_prior(), chains=1, draws=1, random_state=0), line_prior())
+
+
+def test_draws_that_are_not_those_of_data_and_prior_are_refused():
+    draws = gibbs(LINE, 2, line_prior(), draws=2, random_state=0)
+    for given, message in [
+        ((LINE[1:], draws, line_prior()), f"draws must have labels of the {len(LINE) - 1} rows of X, got {len(LINE)}"),
+        ((LINE, draws, BMMPrior()), "draws must be what em.gibbs.gibbs returned under the prior, .* got no probs"),
+        ((LINE, as_datatree(draws, line_prior()), line_prior()), "arrays by name, got no"),
+        ((LINE, None, line_prior()), "arrays by name, got NoneType"),
+        ((LINE, draws, None), "prior must be a GMMPrior or a BMMPrior, got NoneType"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            chib_evidence(*given)
 
 
 @pytest.mark.parametrize("K", [1, 2, 3, 5])

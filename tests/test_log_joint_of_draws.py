@@ -5,6 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 from random_mixtures import random_bmm, random_gmm
+from scipy.stats import norm
 
 from comparisons import log_joint
 from em import bmm as em_bmm
@@ -58,3 +59,36 @@ def test_draws_of_another_covariance_structure_are_refused():
         else:
             with pytest.raises(ValueError, match=f"covariance_type must be that of the draws, got '{asked}'"):
                 given(draws)
+
+
+@pytest.mark.parametrize("variances", [np.ones((3, 2, 2)), 1e-10 * np.array([[[1.0, 2.0], [3.0, 4.0]]] * 3)])
+def test_variances_that_look_like_a_matrix_are_no_tied_one(variances):
+    draws = {"weights": np.full((3, 2), 0.5), "means": np.zeros((3, 2, 2)), "covariances": variances}
+    rows = np.sqrt(variances[0])
+    found = log_joint(rows, "gmm", covariance_type="diag").given(draws)(slice(0, 2))
+    wanted = np.log(0.5) + norm.logpdf(rows, 0, np.sqrt(variances[0])[:, None]).sum(axis=2)
+    np.testing.assert_allclose(found[0], wanted, rtol=1e-12)
+
+
+def test_what_draws_call_parameters_but_is_none_is_refused():
+    good = {
+        "weights": np.full((3, 2), 0.5),
+        "means": np.zeros((3, 2, 2)),
+        "covariances": np.array([[np.eye(2)] * 2] * 3),
+    }
+    root = np.tril(np.ones((3, 2, 2, 2)))
+    for change, message in [
+        ({"covariances": root}, "draws must have symmetric covariances, got others: Cholesky factors"),
+        (
+            {"weights": np.full((3, 2), 2.5)},
+            "draws must have weights that are non-negative and sum to 1, got sums from 5",
+        ),
+        ({"weights": np.full((3, 3), 1 / 3)}, r"draws must have weights of the shape \(3, 2\)"),
+        ({"covariances": -good["covariances"]}, "draws must have positive definite covariances"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            log_joint(np.zeros((4, 2)), "gmm").given(good | change)
+    with pytest.raises(ValueError, match="draws must have positive variances as covariances, got -1"):
+        log_joint(np.zeros((4, 2)), "gmm", covariance_type="spherical").given(good | {"covariances": -np.ones((3, 2))})
+    with pytest.raises(ValueError, match=r"draws must have probs from 0 to 1, got 0 to 1.2"):
+        log_joint(np.zeros((4, 2)), "bmm").given(good | {"probs": np.array([[[0.0, 1.2]] * 2] * 3)})

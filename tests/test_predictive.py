@@ -107,6 +107,27 @@ def test_p_values_of_true_parameters_are_uniform_and_ties_count_half():
     assert p.std(axis=0).min() > 0.2
 
 
+def test_a_true_model_is_rarely_suspected_however_many_statistics_there_are():
+    parameters, alarms = random_gmm(2, 6, np.random.default_rng(1)), 0
+    for seed in range(40):
+        X, _ = simulate(parameters, 50, random_state=seed)
+        found = predictive_check(X, fixed(parameters), "gmm", n_replicates=100, random_state=seed)
+        assert len(found.names) == 45
+        alarms += bool(found.suspects)
+    assert alarms <= 4  # of 40 x 0.01 to 0.02; five or more have a probability of 0.001
+
+
+def test_draws_of_32_bits_and_of_a_single_feature_without_its_axis_will_do():
+    X, prior = CASES["gmm"]
+    draws = as_datatree(gibbs(X, 2, prior, draws=40, chains=2, random_state=0), prior)
+    posterior, joint = draws["posterior"].to_dataset(), log_joint(X, "gmm")
+    flat = posterior.isel(feature=0, feature_bis=0)
+    for other, error in [(flat, 1e-12), (posterior.astype(np.float32), 1e-5)]:
+        np.testing.assert_allclose(co_clustering(other, joint), co_clustering(draws, joint), atol=error)
+        replicated, same = (predictive_check(X, d, "gmm", random_state=0).replicated for d in (other, draws))
+        np.testing.assert_allclose(replicated, same, atol=100 * error)
+
+
 def test_pairs_that_go_together_contradict_a_single_component():
     X, _ = simulate_counts(BMMParameters([0.5, 0.5], [[0.1] * 4, [0.9] * 4]), 200, random_state=0)
     for K, surprising in [(1, True), (2, False)]:
@@ -148,5 +169,23 @@ def test_bad_input_is_named():
         predictive_check(np.zeros((3, 2)), draws, "gmm")
     with pytest.raises(ValueError, match="'probs'"):
         predictive_check(CASES["bmm"][0], draws, "bmm")
-    with pytest.raises(ValueError, match="n_replicates"):
-        predictive_check(X, draws, "gmm", n_replicates=0)
+    with pytest.raises(ValueError, match="n_replicates must be a whole number of at least 2, got 1"):
+        predictive_check(X, draws, "gmm", n_replicates=1)
+    with pytest.raises(ValueError, match="X must have an observed cell in every column"):
+        predictive_check(np.full((3, 1), np.nan), draws, "gmm")
+    posterior = draws["posterior"].to_dataset()
+    for name, change, message in [
+        (
+            "weights",
+            lambda w: 2 * w,
+            "draws must have weights that are non-negative and sum to 1, got sums from 2 to 2",
+        ),
+        (
+            "means",
+            lambda m: m.expand_dims("more"),
+            "draws must have means of the dims chain, draw, component and feature",
+        ),
+        ("covariances", lambda c: -c, "draws must have positive definite covariances"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            co_clustering(posterior.assign({name: change(posterior[name])}), joint)
