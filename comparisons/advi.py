@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pymc as pm
 
-from comparisons.densities import BACKEND, Point, UnconstrainedDensity
+from comparisons.densities import BACKEND, Point, UnconstrainedDensity, quiet
 from models.validation import Array
 
 
@@ -45,7 +45,7 @@ def advi(
         if progress is not None:
             progress(step)
 
-    with model, warnings.catch_warnings():
+    with model, quiet("pymc.variational.inference"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The RandomType SharedVariables")  # a copy of them is used
         method = pm.ADVI(start=mode, start_sigma=dict(zip(values, deviations, strict=True)), random_seed=seed)
         method.fit(

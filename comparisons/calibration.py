@@ -5,10 +5,11 @@ draws θ_1, ..., θ_L of a correct sampler the rank of f(θ*, X) is uniform on 0
 many simulations the ranks are tested for uniformity; whatever fails shows an error in the model's density, in the
 sampler, or in the truth's simulation. What f is taken is said in :mod:`comparisons.simulations`.
 
-Two samplers are held to this test: NUTS on the marginal PyMC model, as in a comparison of data of this size, compiled
-once for all simulations; and, where the prior is conjugate, the Gibbs sampler of :mod:`em.gibbs`. Beside each stand the
-coverages of its 95 % intervals and of EM's, by maximum likelihood and by Laplace's approximation at MAP: over data from
-the prior a posterior's must be 95 %, EM's is what large samples make of it.
+Two samplers are held to this test: "NUTS" on the marginal PyMC model, as in a comparison of these data, by turns where
+their posterior is near normal (:mod:`comparisons.nuts`), compiled once for all simulations; and, where the prior is
+conjugate, the Gibbs sampler of :mod:`em.gibbs`. Beside each stand the coverages of its 95 % intervals and of EM's, by
+maximum likelihood and by Laplace's approximation at MAP: over data from the prior a posterior's must be 95 %, EM's is
+what large samples make of it.
 
 From the command line: ``python -m comparisons.calibration``.
 
@@ -40,7 +41,7 @@ from comparisons.report import check_writable
 from comparisons.simulations import LEVEL, Setting
 from comparisons.simulators import gibbs_chains, has_gibbs, runner
 from em.progress import track
-from models.validation import count_at_least_one
+from models.validation import count_at_least, count_at_least_one
 
 NO_JACOBIAN = "no Jacobian"
 MIN_SIMULATIONS = 20
@@ -99,7 +100,7 @@ def calibrate(
     """
     if not samplers or not set(samplers) <= {"NUTS", "Gibbs"}:
         raise ValueError(f"samplers must be NUTS, Gibbs or both, got {samplers!r}")
-    _check(n_simulations, workers)
+    _check(n_simulations, workers, random_state)
     if "Gibbs" in samplers and not has_gibbs(setting):
         raise ValueError("samplers must not hold Gibbs here: the prior is not conjugate, or Gaussian cells are missing")
     if setting.conjugate:
@@ -121,10 +122,11 @@ def calibrate(
     return found
 
 
-def _check(n_simulations: int, workers: int) -> None:
+def _check(n_simulations: int, workers: int, random_state: int) -> None:
     if count_at_least_one("n_simulations", n_simulations) < MIN_SIMULATIONS:
         raise ValueError(f"n_simulations must be at least {MIN_SIMULATIONS} to tell anything, got {n_simulations}")
     count_at_least_one("workers", workers)
+    count_at_least("random_state", random_state, 0)
 
 
 def main(
@@ -148,7 +150,7 @@ def main(
     with bad_input_exits():
         if unknown := set(wanted) - set(SETTINGS):
             raise ValueError(f"only must name settings ({', '.join(SETTINGS)}), got {', '.join(sorted(unknown))}")
-        _check(simulations, workers)
+        _check(simulations, workers, seed)
         folder = check_writable(out)
     names = wanted or list(SETTINGS)
     found: dict[tuple[str, str], Calibration] = {}
@@ -178,7 +180,8 @@ def main(
         table.add_row(name, sampler, *numbers, told, *calibration.ranges())
     console.print(table)
     console.print(
-        f"Coverage over the parameters of nominal {LEVEL:.0%} intervals. Written to {folder}/", highlight=False
+        f"Coverage over the parameters of nominal {LEVEL:.0%} intervals; no interval is a miss. Written to {folder}/",
+        highlight=False,
     )
     raise typer.Exit(1 if missed else 0)
 

@@ -25,18 +25,20 @@ class Calibration:
     Attributes
     ----------
     sampler : str
-        "NUTS" or "Gibbs".
+        "NUTS" (or turns, where a posterior is near normal) or "Gibbs".
     places : Dataset
         Place of the truth among the draws, between 0 and 1, one variable (simulation,) for each quantity.
     p_values : dict
-        That a correct sampler has places no more even than these, by quantity.
+        That a correct sampler has places no more even than these, by quantity: truncated Cauchy combinations of the
+        order statistics' p-values (`arviz_stats`). They are right near 0, and never above 1/2.
     coverage : list of dict
         One row per parameter: share of the simulations whose 95 % interval holds the truth, by posterior, MLE and
-        Laplace; None where there are no intervals.
+        Laplace, and n_MLE and n_Laplace, how many have an interval; one that has none, such as an MLE on the edge, does
+        not hold the truth. None where no simulation has one.
     ess : ndarray, shape (S,)
         Smallest bulk effective sample size of the quantities, of each simulation; of L draws that were kept.
-    n_divergent : int
-        Divergent transitions in all simulations.
+    n_divergent, n_by_turns : int
+        Divergent transitions in all simulations, and simulations whose draws were by turns.
     seconds : float
         What it took.
     """
@@ -47,6 +49,7 @@ class Calibration:
     coverage: list[dict[str, Any]]
     ess: Array
     n_divergent: int
+    n_by_turns: int
     seconds: float
 
     @property
@@ -85,12 +88,16 @@ class Calibration:
         least, middle = np.min(self.ess), np.median(self.ess)
         told = f"{self.sampler}, {self.n_simulations} simulations, {self.seconds:.0f} s; "
         told += f"effective sample size {middle:.0f} (median), {least:.0f} (least); {self.n_divergent} divergences"
+        told += f"; {self.n_by_turns} simulations by turns" if self.n_by_turns else ""
+        fewest = {kind: min((row[f"n_{kind}"] for row in self.coverage), default=0) for kind in ("MLE", "Laplace")}
+        without = [f"{1 - n / self.n_simulations:.1%} without by {kind}" for kind, n in fewest.items() if n]
+        told += f"\nno interval counts as a miss: of a parameter at most {', '.join(without)}" if without else ""
         return "\n".join([*lines, told])
 
     def plot(self) -> Any:
         """Draw how far the places' distribution functions are from uniform; return the figure.
 
-        All curves of the figure together stay in its bands with a probability of 0.99, if the sampler is correct.
+        All curves of the figure together stay in its bands with a probability of about 0.99, if the sampler is correct.
         """
         import matplotlib.pyplot as plt
 
@@ -102,8 +109,8 @@ class Calibration:
         )
         for ax, name in zip(axes.flat, names, strict=False):
             ax.fill_between(x, low, high, color="0.88", step="post")
-            places = np.sort(self.places[name].to_numpy())
-            ax.step([0, *places, 1], [0, *(np.arange(1, n + 1) / n - places), 0], where="post", linewidth=1)
+            places = np.repeat(np.sort(self.places[name].to_numpy()), 2)  # just before a jump, and after
+            ax.plot([0, *places, 1], [0, *(np.arange(1, 2 * n + 1) // 2 / n - places), 0], linewidth=1)
             ax.set_title(f"{name}, p = {self.p_values[name]:.2g}", fontsize=9)
         for ax in axes.flat[len(names) :]:
             ax.set_visible(False)
@@ -138,10 +145,11 @@ def summary(sampler: str, worlds: list[World], chains: list[Chain], seconds: flo
         row: dict[str, Any] = {"parameter": name, "posterior": float(tail.mean())}
         for kind in ("MLE", "Laplace"):
             there = [hit[kind][name] for hit in hits if name in hit.get(kind, {})]
-            row |= {kind: float(np.mean(there)) if there else None, f"n_{kind}": len(there)}
+            row |= {kind: sum(there) / len(hits) if there else None, f"n_{kind}": len(there)}
         coverage.append(row)
-    ess, n_divergent = np.array([chain.ess for chain in chains]), sum(chain.n_divergent for chain in chains)
-    return Calibration(sampler, places, p_values, coverage, ess, n_divergent, seconds)
+    ess = np.array([chain.ess for chain in chains])
+    counts = (sum(chain.n_divergent for chain in chains), sum(chain.by_turns for chain in chains))
+    return Calibration(sampler, places, p_values, coverage, ess, *counts, seconds)
 
 
 @lru_cache
@@ -149,5 +157,5 @@ def _bands(n: int, alpha: float) -> tuple[Array, Array, Array]:
     """Return x and simultaneous bands of the distribution function of n uniform places, minus x."""
     from arviz_stats.ecdf_utils import ecdf_pit  # `plot_ecdf_pit(method="envelope")` of arviz-plots 1.3 raises
 
-    x, _, low, high = ecdf_pit(np.linspace(0, 1, n), 1 - alpha, n_simulations=int(3 / alpha))
+    x, _, low, high = ecdf_pit(np.linspace(0, 1, n), 1 - alpha, n_simulations=int(10 / alpha))
     return x, low - x, high - x

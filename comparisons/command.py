@@ -19,6 +19,7 @@ from comparisons.family import family_of
 from comparisons.progress import Bars
 from comparisons.report import check_writable, save_posterior
 from comparisons.result import Comparison
+from comparisons.steps import NoModeError
 from models.gmm.structures import CovarianceType
 
 TITLES = {"gmm": "Gaussian mixture", "bmm": "Bernoulli or binomial mixture"}
@@ -128,7 +129,7 @@ def _command(family: str) -> Any:
             folder = check_writable(
                 out if out is not None else Path("results") / dataclasses.replace(case, data=dataset.name).name
             )
-        with interrupt_keeps_draws(found, folder):
+        with bad_input_exits(NoModeError), interrupt_keeps_draws(found, folder):
             run_comparison(found, Bars(escape(dataset.name)))
         found.print(console)
         found.save(folder)
@@ -139,11 +140,11 @@ def _command(family: str) -> Any:
 
 
 @contextmanager
-def bad_input_exits() -> Iterator[None]:
+def bad_input_exits(kind: type[ValueError] = ValueError) -> Iterator[None]:
     """Turn a ValueError of a check, made before any work, into a sentence and exit code 2."""
     try:
         yield
-    except ValueError as error:
+    except kind as error:
         Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         raise typer.Exit(2) from None
 

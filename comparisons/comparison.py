@@ -85,6 +85,8 @@ def compare(
     ------
     ValueError
         If an argument is not legal; nothing has been computed or written then.
+    NoModeError
+        A ValueError: every restart of MAP-EM collapsed, as it may under half-normal scales on repeated rows.
 
     Examples
     --------

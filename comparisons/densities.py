@@ -1,7 +1,9 @@
 """The PyMC models' densities as functions: on the declared scale, over draws, with gradients; compiled by JAX."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from copy import copy
 from functools import partial
 from typing import Any, Self
@@ -27,6 +29,18 @@ Point = dict[str, Array]
 def without_c_compiler() -> Any:
     """Return a context in which PyTensor interprets what JAX does not compile: C costs 17 s when nothing is cached."""
     return pytensor.config.change_flags(cxx="")
+
+
+@contextmanager
+def quiet(logger: str) -> Iterator[None]:
+    """Keep one of PyMC's loggers from the console: progress is told by whoever asked for it."""
+    log = logging.getLogger(logger)
+    level = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 class JointDensity:

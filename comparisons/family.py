@@ -42,6 +42,10 @@ class Family(ABC):
         """Raise a ValueError unless the prior is one for K components and D features."""
         prior.check_fits(n_components, n_features)
 
+    def caution(self, X: Array, prior: Any, n_components: int) -> str:
+        """Return what to beware of in a posterior of these data under this prior, or nothing."""
+        return ""
+
     @abstractmethod
     def estimator(self, **settings: Any) -> Any:
         """Return an EM estimator with these settings."""

@@ -33,12 +33,16 @@ def as_datatree(draws: dict[str, Array], prior: GMMPrior | BMMPrior) -> xr.DataT
     """
     if not isinstance(draws, Mapping) or "log_likelihood" not in draws:
         raise ValueError(f"draws must be what em.gibbs.gibbs returned, arrays by name, got {type(draws).__name__}")
-    if ("covariances" in draws) != isinstance(prior, GMMPrior):
-        raise ValueError(f"prior must be the one that the draws were made under, got a {type(prior).__name__}")
     dims = {"weights": ("component",), "z": ("obs",), "log_likelihood": ()}
-    dims |= dict.fromkeys(("means", "probs"), ("component", "feature"))
     if isinstance(prior, GMMPrior):
-        dims["covariances"] = COVARIANCE_DIMS[prior.covariance_type]
+        dims |= {"means": ("component", "feature"), "covariances": COVARIANCE_DIMS[prior.covariance_type]}
+    else:
+        dims["probs"] = ("component", "feature")
+    lacking = [f"no {name}" for name in dims if name != "z" and name not in draws]
+    others = [f"another {n}" for n, value in draws.items() if n not in dims or np.ndim(value) != 2 + len(dims[n])]
+    if lacking or others:
+        wanted = f"what em.gibbs.gibbs returned under the prior, a {type(prior).__name__}: {', '.join(dims)}"
+        raise ValueError(f"draws must be {wanted}; got {', '.join(lacking + others)}")
     variables = {name: xr.DataArray(value, dims=("chain", "draw", *dims[name])) for name, value in draws.items()}
     posterior, log_likelihood = xr.Dataset(variables), variables["log_likelihood"]
     posterior = posterior.assign_coords({str(dim): np.arange(size) for dim, size in posterior.sizes.items()})

@@ -54,6 +54,11 @@ class GMM(Family):
         prior.check_fits(n_components, n_features, self.covariance_type)
 
     @override
+    def caution(self, X: Array, prior: Any, n_components: int) -> str:
+        independent = isinstance(prior, model_gmm.GMMIndependentPrior)
+        return prior.why_improper(X, n_components) if independent else ""
+
+    @override
     def estimator(self, **settings: Any) -> GaussianMixtureEM:
         return GaussianMixtureEM(covariance_type=self.covariance_type, **settings)
 

@@ -109,7 +109,7 @@ def posterior_figure(comparison: Any) -> Figure:
     handles = [
         plt.Line2D([], [], color=EM_COLOUR, label="MLE (EM)"),
         plt.Line2D([], [], color=MAP_COLOUR, linestyle="--", label="MAP (EM)"),
-        plt.Line2D([], [], color=POSTERIOR_COLOUR, linewidth=6, alpha=0.45, label="posterior (NUTS), aligned"),
+        plt.Line2D([], [], color=POSTERIOR_COLOUR, linewidth=6, alpha=0.45, label="posterior draws, aligned"),
     ]
     if comparison.truth is not None:
         handles.append(plt.Line2D([], [], color="black", linestyle=":", label="truth"))

@@ -6,7 +6,7 @@ Every density, gradient and draw is computed from the PyMC models; of EM only it
 import warnings
 from collections.abc import Callable, Sequence
 from timeit import repeat
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pymc as pm
@@ -99,20 +99,14 @@ def sample(
         count_at_least_one(name, value)
     count_at_least("seed", seed, 0)
     number_between("target_accept", target_accept, 0, 1)
-    points = [starts] * chains if isinstance(starts, dict) else list(starts)
-    if len(points) != chains:
+    points = [starts] if isinstance(starts, dict) else list(starts)
+    if len(points) not in (1, chains):
         raise ValueError(f"starts must be one point or {chains}, one for each chain, got {len(points)}")
     density = UnconstrainedDensity(model, jacobian=True)
-    origins = [_origin(density, point) for point in points]
-    roots = [_inverse_root(density.information(origin)) for origin in origins]
+    places = [_Place.of(density, point) for point in points]
     seeds = np.random.SeedSequence(seed).generate_state(chains).tolist()
-    paths = list(zip(origins, roots, seeds, strict=True))
     settings = {"draws": draws, "tune": tune, "target_accept": target_accept}
-    trajectories = trajectories_for([departure(density, origin, root) for origin, root, _ in paths])
-    drawn, interrupted = _run(density, paths, settings, trajectories, progress)
-    if trajectories != NUTS and not interrupted and not _least_accepted(drawn) >= LEAST_ACCEPTED:  # or NaN
-        trajectories = NUTS
-        drawn, interrupted = _run(density, paths, settings, trajectories, progress)
+    drawn, trajectories, interrupted = _drawn(density, places * (chains // len(places)), seeds, settings, progress)
     kept, length = _longest(np.array([len(u) for u, _ in drawn], dtype=int))
     if not length:
         raise Interrupted(None)
@@ -140,52 +134,10 @@ def sample(
     return found
 
 
-def _run(
-    density: UnconstrainedDensity,
-    paths: list[tuple[Array, Array, int]],
-    settings: dict[str, Any],
-    trajectories: str,
-    progress: Callable[[int], None] | None,
-) -> tuple[list[tuple[Array, dict[str, np.ndarray]]], bool]:
-    """Run a chain on each path (û, R, seed); return what they drew, and whether they were interrupted."""
-    done = np.zeros(len(paths), dtype=int)
-
-    def counter(chain: int) -> Callable[[int], None]:
-        def count(n_done: int) -> None:
-            done[chain] = n_done
-            if progress is not None:
-                progress(int(done.sum()))
-
-        return count
-
-    in_turn = _seconds_of_gradient(density, paths[0][0]) < SHORT
-    begun: list[Chain] = []
-    interrupted = False
-    try:
-        for index, path in enumerate(paths):
-            tell = counter(index) if progress else None
-            begun.append(Chain(density, *path, **settings, trajectories=trajectories, progress=tell))
-            if in_turn:
-                begun[-1].wait()
-        for chain in begun:
-            chain.wait()
-    except KeyboardInterrupt:
-        interrupted = True
-    finally:
-        for chain in begun:
-            chain.stop()
-    return [chain.drawn() for chain in begun], interrupted
-
-
-def _least_accepted(drawn: list[tuple[Array, dict[str, np.ndarray]]]) -> float:
-    """Return the mean acceptance probability of the chain that accepted least."""
-    return float(np.min([told["mean_tree_accept"].mean() for _, told in drawn]))
-
-
 def sample_chain(
     density: UnconstrainedDensity, start: Point, *, draws: int, tune: int, seed: int
-) -> tuple[Point, dict[str, np.ndarray]]:
-    """Draw one chain by NUTS from a compiled density, as :func:`sample` does: for many posteriors, one after another.
+) -> tuple[Point, dict[str, np.ndarray], str]:
+    """Draw one chain from a compiled density, as :func:`sample` does: for many posteriors, one after another.
 
     Parameters
     ----------
@@ -204,16 +156,93 @@ def sample_chain(
         Declared quantities by name.
     sample_stats : dict of ndarray, shape (draws,)
         What nutpie says of each draw.
+    trajectories : {"NUTS", "eighth turns", "quarter turns"}
+        How they were drawn.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        On an interrupt; what was drawn is lost.
     """
-    origin = _origin(density, start)
-    root = _inverse_root(density.information(origin))
-    chain = Chain(density, origin, root, seed, draws=draws, tune=tune, target_accept=TARGET_ACCEPT)
+    settings = {"draws": draws, "tune": tune, "target_accept": TARGET_ACCEPT}
+    ((u, stats),), trajectories, interrupted = _drawn(density, [_Place.of(density, start)], [seed], settings, None)
+    if interrupted:
+        raise KeyboardInterrupt
+    return density.constrain(u), stats, trajectories
+
+
+class _Place(NamedTuple):
+    """Where a chain starts: û, the scale R of its v, and how far the posterior about it departs from a normal."""
+
+    origin: Array
+    root: Array
+    departure: float
+
+    @classmethod
+    def of(cls, density: UnconstrainedDensity, start: Point) -> Self:
+        origin = _origin(density, start)
+        root = _inverse_root(density.information(origin))
+        return cls(origin, root, departure(density, origin, root))
+
+
+def _drawn(
+    density: UnconstrainedDensity,
+    places: list[_Place],
+    seeds: list[int],
+    settings: dict[str, Any],
+    progress: Callable[[int], None] | None,
+) -> tuple[list[tuple[Array, dict[str, np.ndarray]]], str, bool]:
+    """Draw by the trajectories that fit, and by NUTS where turns are not accepted; say which, and if interrupted."""
+    trajectories = trajectories_for([place.departure for place in places])
+    drawn, interrupted = _run(density, places, seeds, settings, trajectories, progress)
+    if trajectories != NUTS and not interrupted and not _least_accepted(drawn) >= LEAST_ACCEPTED:  # or NaN
+        trajectories = NUTS
+        drawn, interrupted = _run(density, places, seeds, settings, trajectories, progress)
+    return drawn, trajectories, interrupted
+
+
+def _run(
+    density: UnconstrainedDensity,
+    places: list[_Place],
+    seeds: list[int],
+    settings: dict[str, Any],
+    trajectories: str,
+    progress: Callable[[int], None] | None,
+) -> tuple[list[tuple[Array, dict[str, np.ndarray]]], bool]:
+    """Run a chain at each place; return what they drew, and whether they were interrupted."""
+    done = np.zeros(len(places), dtype=int)
+
+    def counter(chain: int) -> Callable[[int], None]:
+        def count(n_done: int) -> None:
+            done[chain] = n_done
+            if progress is not None:
+                progress(int(done.sum()))
+
+        return count
+
+    in_turn = _seconds_of_gradient(density, places[0].origin) < SHORT
+    begun: list[Chain] = []
+    interrupted = False
     try:
-        chain.wait()
+        for index, (place, seed) in enumerate(zip(places, seeds, strict=True)):
+            tell = counter(index) if progress else None
+            at = (place.origin, place.root, seed)
+            begun.append(Chain(density, *at, **settings, trajectories=trajectories, progress=tell))
+            if in_turn:
+                begun[-1].wait()
+        for chain in begun:
+            chain.wait()
+    except KeyboardInterrupt:
+        interrupted = True
     finally:
-        chain.stop()
-    u, stats = chain.drawn()
-    return density.constrain(u), stats
+        for chain in begun:
+            chain.stop()
+    return [chain.drawn() for chain in begun], interrupted
+
+
+def _least_accepted(drawn: list[tuple[Array, dict[str, np.ndarray]]]) -> float:
+    """Return the mean acceptance probability of the chain that accepted least."""
+    return float(np.min([told["mean_tree_accept"].mean() for _, told in drawn]))
 
 
 def _origin(density: UnconstrainedDensity, start: Point) -> Array:

@@ -111,6 +111,7 @@ def as_json(comparison: Any) -> dict[str, Any]:
         "n_components": comparison.n_components,
         "verdict": comparison.verdict,
         "explanation": comparison.explanation,
+        "caution": comparison.family.caution(comparison.X, comparison.prior, comparison.n_components),
         "regular": comparison.regular,
         "checks": [check.as_dict() for check in comparison.checks],
         "estimates": [{key: _finite(value) for key, value in row.items()} for row in comparison.estimates],
@@ -152,9 +153,12 @@ def print_report(comparison: Any, console: Console | None = None) -> None:
     single = comparison.settings["starts"] == "single"
     apart = "each starts at EM's best of restarts of its own, labels in random order"
     where = "all start about MAP-EM" if single else apart
-    by = comparison.posterior["sample_stats"].attrs.get("trajectories", "NUTS")
+    by = _trajectories(comparison)
     how = by if by == "NUTS" else f"{by} (steps of split Hamiltonian Monte Carlo; the posterior is near normal)"
     console.print(f"Posterior: {comparison.settings['chains']} chains by {how}; {where}")
+    if caution := comparison.family.caution(comparison.X, comparison.prior, comparison.n_components):
+        about = "Draws are from the neighbourhood of the interior mode; inverse-gamma scales have a posterior."
+        console.print(f"[bold yellow]Caution:[/] {escape(caution)}. {about}")
     console.print(estimates_table(comparison))
     if comparison.spreads:
         console.print(spreads_table(comparison))
@@ -164,6 +168,11 @@ def print_report(comparison: Any, console: Console | None = None) -> None:
     console.print(f"Verdict: [{STYLES[comparison.verdict]}]{comparison.verdict}[/] ({escape(comparison.explanation)})")
 
 
+def _trajectories(comparison: Any) -> str:
+    """Return how the posterior was drawn: by NUTS or by turns."""
+    return str(comparison.posterior["sample_stats"].attrs["trajectories"])
+
+
 def estimates_table(comparison: Any) -> Table:
     """Return EM's estimates beside the posterior's, one row per parameter."""
     values = {"truth": "truth", "MLE": "mle", "MAP": "map", "mean": "mean", "sd": "sd"}
@@ -171,7 +180,7 @@ def estimates_table(comparison: Any) -> Table:
         del values["truth"]
     others = {"gap": ("mle_gap_sd", "{:+.2f}"), "gap'": ("map_gap_sd", "{:+.2f}")}
     others |= {"R-hat": ("rhat", "{:.3f}"), "ESS": ("ess", "{:.0f}")}
-    table = _plain_table("Estimates: MLE and MAP by EM, mean and sd by NUTS")
+    table = _plain_table(f"Estimates: MLE and MAP by EM, mean and sd by {_trajectories(comparison)}")
     table.add_column("parameter", no_wrap=True)
     for column in [*values, *others]:
         table.add_column(column, justify="right", no_wrap=True)
@@ -187,14 +196,14 @@ def estimates_table(comparison: Any) -> Table:
 
 
 def spreads_table(comparison: Any) -> Table:
-    """Return mean and standard deviation by each method, one row per parameter; a < marks what understates NUTS's."""
+    """Return mean and standard deviation by each method, one row per parameter; a < marks what is too small."""
     from comparisons.spread import METHODS, summary
 
     rows = comparison.spreads
     methods = {key: name for key, name in METHODS.items() if any(row[f"{key}_sd"] is not None for row in rows)}
     table = _plain_table("Spread: estimate and sd (of MLE the standard error)")
     table.add_column("parameter", no_wrap=True)
-    for name in [*methods.values(), "NUTS"]:
+    for name in [*methods.values(), _trajectories(comparison)]:
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows[:MOST_ROWS]:
         sd = row["nuts_sd"]

@@ -51,6 +51,10 @@ class Setting:
     n_trials: int = 1
     share_missing: float = 0.0
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.share_missing < 1:
+            raise ValueError(f"share_missing must be at least 0 and less than 1, got {self.share_missing!r}")
+
     @cached_property
     def family(self) -> Family:
         """The family of the comparison."""
@@ -85,7 +89,7 @@ class Setting:
         rng = np.random.RandomState(0)
         entries = np.concatenate([self.entries_of_components(single(self.draw(rng))) for _ in range(N_PRIOR_DRAWS)])
         low, high = np.quantile(entries, [0.25, 0.75], axis=(0, 1))
-        return high - low
+        return np.where(high > low, high - low, 1.0)  # the weight of a single component does not vary
 
     def entries_of_components(self, points: Point) -> Array:
         """Return all entries of each component side by side, shape (S, K, E); a tied covariance is none of them."""

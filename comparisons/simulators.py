@@ -35,18 +35,20 @@ class Chain:
 
     places: dict[str, float]
     ess: float
-    n_divergent: int
+    n_divergent: int = 0
+    by_turns: bool = False
 
 
-def _look(setting: Setting, world: World, draws: Point, thin: int, n_divergent: int, rng: Any) -> Chain:
-    """Compare the truth with every ``thin``-th draw."""
+def _look(setting: Setting, world: World, draws: Point, thin: int, rng: Any, **told: Any) -> Chain:
+    """Compare the truth with every ``thin``-th draw; ``told`` is what the sampler says of itself."""
     import arviz as az  # slow to import, and a process without NUTS does not need it
 
-    found = quantities(setting, world, with_truth(world, draws))
-    places = {name: place_of_first(np.append(values[0], values[thin::thin]), rng) for name, values in found.items()}
+    kept = {name: values[thin - 1 :: thin] for name, values in draws.items()}
+    found = quantities(setting, world, with_truth(world, kept))
+    places = {name: place_of_first(values, rng) for name, values in found.items()}
     varying = np.array([values[1:] for values in found.values() if np.ptp(values[1:]) > 0])
     ess = az.ess(varying[:, None], method="bulk", chain_axis=1, draw_axis=2)
-    return Chain(places, float(np.min(ess)), n_divergent)
+    return Chain(places, float(np.min(ess)), **told)
 
 
 class _Simulator:
@@ -73,8 +75,9 @@ class _Simulator:
             from comparisons.posterior import sample_chain
 
             given, start = self.density.given(np.nan_to_num(world.X)), self.setting.family.inside(world.reference)
-            draws, stats = sample_chain(given, start, draws=DRAWS, tune=TUNE, seed=int(rng.randint(2**31)))
-            return world, _look(self.setting, world, draws, THIN, int(stats["diverging"].sum()), rng)
+            draws, stats, by = sample_chain(given, start, draws=DRAWS, tune=TUNE, seed=int(rng.randint(2**31)))
+            told = {"n_divergent": int(stats["diverging"].sum()), "by_turns": by != "NUTS"}
+            return world, _look(self.setting, world, draws, THIN, rng, **told)
 
 
 @contextmanager
@@ -119,4 +122,4 @@ def gibbs_chains(setting: Setting, worlds: list[World], random_state: int) -> li
         points = [
             dict(zip(setting.family.parameter_names, of_chain, strict=True)) for of_chain in zip(*stacked, strict=True)
         ]
-        return [_look(setting, world, point, 1, 0, rng) for world, point in zip(worlds, points, strict=True)]
+        return [_look(setting, world, point, 1, rng) for world, point in zip(worlds, points, strict=True)]

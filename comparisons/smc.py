@@ -22,7 +22,6 @@ References
 Del Moral, Doucet & Jasra (2006), Sequential Monte Carlo samplers, JRSS B 68, 411-436.
 """
 
-import logging
 from collections.abc import Callable
 from typing import Any, override
 
@@ -31,7 +30,7 @@ import pymc as pm
 import pytensor
 from scipy.stats import rankdata
 
-from comparisons.densities import UnconstrainedDensity, without_c_compiler
+from comparisons.densities import UnconstrainedDensity, quiet, without_c_compiler
 from comparisons.evidence import Evidence, combined
 from em.engine import one_blas_thread
 from models.validation import Array, count_at_least_one
@@ -85,24 +84,19 @@ def smc_evidence(
                 progress((len(runs) + self.beta % 1) / chains)
             return super().sample_stats()
 
-    log, fast = logging.getLogger("pymc.smc.sampling"), pytensor.config.change_flags(cxx="", mode="FAST_COMPILE")
-    level = log.level
-    log.setLevel(logging.WARNING)
-    try:
-        with fast, one_blas_thread(), model:  # PyMC compiles for its trace, which nobody reads
-            pm.sample_smc(
-                draws=draws,
-                kernel=Kernel,
-                start=starts,
-                chains=chains,
-                cores=1,
-                random_seed=seed,
-                compute_convergence_checks=False,
-                return_inferencedata=False,
-                progressbar=False,
-            )
-    finally:
-        log.setLevel(level)
+    fast = pytensor.config.change_flags(cxx="", mode="FAST_COMPILE")  # PyMC compiles for its trace, which nobody reads
+    with fast, quiet("pymc.smc.sampling"), one_blas_thread(), model:
+        pm.sample_smc(
+            draws=draws,
+            kernel=Kernel,
+            start=starts,
+            chains=chains,
+            cores=1,
+            random_seed=seed,
+            compute_convergence_checks=False,
+            return_inferencedata=False,
+            progressbar=False,
+        )
     return combined(runs)
 
 

@@ -87,7 +87,7 @@ def summary(rows: list[dict[str, Any]]) -> str:
         worst = min(low, key=lambda row: row[f"{method}_sd"] / row["nuts_sd"])
         ratio = worst[f"{method}_sd"] / worst["nuts_sd"]
         sentences.append(f"{name} in {len(low)} of {len(rows)} parameters (least: {ratio:.2f}, {worst['parameter']})")
-    return f"sd below {BOUND} of NUTS's beyond Monte Carlo error: {'; '.join(sentences)}"
+    return f"sd below {BOUND} of the draws' beyond Monte Carlo error: {'; '.join(sentences)}"
 
 
 def _information(found: Comparison, prior: Any, parameters: Any) -> Table:

@@ -129,8 +129,8 @@ def sweeps(family: Any, z: np.ndarray, n_components: int, rng: np.random.RandomS
             z, log_likelihood = draw_labels(family.log_joint(parameters), rng)
         except np.linalg.LinAlgError:
             raise ValueError(
-                "prior.degrees_of_freedom must be larger: a component without samples drew its covariance from the "
-                f"prior, and to rounding it was singular, got {family.prior}"
+                "prior.scale or prior.degrees_of_freedom must be larger: a covariance was singular to rounding, which "
+                f"without samples comes from the prior, got {family.prior}"
             ) from None
         yield parameters | {"z": z, "log_likelihood": log_likelihood}
 

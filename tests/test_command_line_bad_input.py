@@ -71,6 +71,11 @@ def test_bad_options_are_named(out, option, value, words):
     assert not out.exists()
 
 
+def test_a_prior_under_which_map_collapses_is_told_after_the_fit(out):
+    options = ["--data", "collapsing", "--covariance", "diag", "--prior-family", "half-normal", "--out", str(out)]
+    refused(invoke("gmm", *options), "prior must keep variances from 0 on these data", "inverse gammas")
+
+
 @pytest.mark.parametrize(
     ("family", "text", "words"),
     [

@@ -13,6 +13,7 @@ from comparisons.data import load
 from comparisons.draws import stack
 from comparisons.posterior import sample
 from comparisons.spread import spreads_of, summary
+from models.gmm import GMMIndependentPrior
 
 FILES = {"comparison.json", "data.png", "objective.png", "posterior.png", "responsibilities.png", "posterior.nc"}
 
@@ -128,6 +129,14 @@ def test_the_report_says_what_drew(found, by, monkeypatch, capsys):
     printed = " ".join(capsys.readouterr().out.split())
     assert f"chains by {by}" in printed
     assert ("near normal" in printed) == (by != "NUTS")
+
+
+def test_the_report_cautions_where_there_is_no_posterior(found, monkeypatch, capsys):
+    found.print()
+    assert "Caution" not in capsys.readouterr().out
+    monkeypatch.setattr(found, "prior", GMMIndependentPrior.weakly_informative(found.X, 2))
+    found.print()
+    assert "Caution: column 0 has a value that 8 samples share" in capsys.readouterr().out
 
 
 def test_a_run_that_dies_while_writing_leaves_the_old_files(found, folder, monkeypatch):

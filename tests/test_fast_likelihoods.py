@@ -165,6 +165,18 @@ def test_the_sum_over_rows_of_counts_never_touches_the_rows():
     assert total == pytest.approx(rows.sum(), rel=1e-13)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64", "bool"])
+@pytest.mark.parametrize("index", [[0, 2, 1, 0], [[0, 1], [2, 0], [1, 1]]], ids=["rows", "table"])
+def test_sums_in_graphs_of_others_are_left_as_they_are(dtype, index):
+    v = pt.tensor(shape=(3,), dtype=dtype)
+    values, which = np.array([1, 0, 1]).astype(dtype), np.array(index)
+    with pytensor.config.change_flags(on_opt_error="raise"):
+        total = pytensor.function([v], v[which].sum(axis=which.ndim - 1), mode="FAST_COMPILE")(values)
+        found = pytensor.function([v], v[which].sum(axis=which.ndim - 1), mode="JAX")(values)
+    np.testing.assert_array_equal(total, values[which].sum(axis=which.ndim - 1))
+    np.testing.assert_array_equal(found, total)
+
+
 def test_as_many_starts_as_chains_are_asked_for():
     with pytest.raises(ValueError, match="starts must be one point or 3, one for each chain, got 2"):
         sample(None, [{}, {}], draws=100, tune=100, chains=3, seed=0)

@@ -245,8 +245,11 @@ def test_datatree_has_the_names_and_dims_of_pymc(kind):
     assert "log_likelihood" not in posterior
     np.testing.assert_array_equal(tree["sample_stats"]["log_likelihood"], found["log_likelihood"])
     np.testing.assert_array_equal(posterior["component"], [0, 1, 2])
-    with pytest.raises(ValueError, match="prior must be the one that the draws were made under, got a BMMPrior"):
+    with pytest.raises(ValueError, match=r"under the prior, a BMMPrior: .*; got no probs, another means, another cov"):
         as_datatree(found, BMMPrior())
+    without_weights = {name: array for name, array in found.items() if name != "weights"}
+    with pytest.raises(ValueError, match=r"draws must be what .*; got no weights"):
+        as_datatree(without_weights, prior)
     with pytest.raises(ValueError, match=r"draws must be what em\.gibbs\.gibbs returned, arrays by name, got DataTree"):
         as_datatree(tree, prior)
 
@@ -272,5 +275,7 @@ def test_bad_input_is_named():
 
 def test_a_prior_that_draws_singular_covariances_is_refused_by_name():
     prior = GMMPrior([50.0, 0.01], [0.0, 0.0], 1.0, 1.001, np.eye(2))
-    with pytest.raises(ValueError, match=r"prior.degrees_of_freedom must be larger: .* got GMMPrior.*=1\.001"):
+    with pytest.raises(
+        ValueError, match=r"prior.scale or prior.degrees_of_freedom must be larger: .* got GMMPrior.*=1\.001"
+    ):
         gibbs(np.random.default_rng(0).normal(size=(5, 2)), 2, prior, random_state=0)

@@ -8,9 +8,9 @@ from scipy import stats
 from scipy.special import gamma
 
 from comparisons import posterior
-from comparisons.densities import without_c_compiler
+from comparisons.densities import UnconstrainedDensity, without_c_compiler
 from comparisons.nuts import EIGHTH_TURNS, NUTS, QUARTER_TURNS, TURNS, Chain, departure, trajectories_for
-from comparisons.posterior import sample
+from comparisons.posterior import sample, sample_chain
 from models.bmm import BMMPrior, build_marginal_model
 
 ONES = np.array([130, 40])
@@ -78,6 +78,18 @@ def test_eighth_turns_are_taken_where_the_posterior_is_not_quite_as_near(somewha
 def test_their_moments_are_the_exact_ones(near_normal, somewhat_normal):
     for name, tree in {"near_normal": near_normal, "somewhat_normal": somewhat_normal}.items():
         assert np.abs(gaps(tree, exact(*DATA[name]))).max() < 4
+
+
+@pytest.mark.parametrize(("ones", "n"), [*DATA.values(), ([1], 3)], ids=[*DATA, "far_from_normal"])
+def test_a_chain_of_a_calibration_is_that_of_a_comparison(ones, n):
+    model, start = one_class(answers(np.atleast_1d(ones), n))
+    tree = sample(model, start, draws=50, tune=50, chains=1, seed=7)
+    with without_c_compiler():
+        density = UnconstrainedDensity(model, jacobian=True)
+    seed = int(np.random.SeedSequence(7).generate_state(1)[0])
+    draws, _, trajectories = sample_chain(density, start, draws=50, tune=50, seed=seed)
+    assert trajectories == tree["sample_stats"].attrs["trajectories"]
+    np.testing.assert_array_equal(draws["probs"], tree["posterior"]["probs"][0])
 
 
 @pytest.mark.parametrize(("turned", "times"), [("near_normal", 3), ("somewhat_normal", 2)])
@@ -284,7 +296,8 @@ def test_where_too_few_are_accepted_all_is_drawn_again_by_nuts(trajectories, mon
 def test_one_start_that_is_not_near_normal_makes_all_chains_nuts(monkeypatch):
     answer = iter([0.1, 2.0])
     monkeypatch.setattr(posterior, "departure", lambda *path: next(answer))
-    tree = sample(*one_class(answers(ONES, N)), seed=1, draws=20, tune=100, chains=2)
+    model, start = one_class(answers(ONES, N))
+    tree = sample(model, [start, start], seed=1, draws=20, tune=100, chains=2)
     assert tree["sample_stats"].attrs["trajectories"] == NUTS
     assert "maxdepth_reached" in tree["sample_stats"]
 

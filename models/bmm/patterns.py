@@ -40,8 +40,8 @@ def sum_over_patterns(fgraph: Any, node: Any) -> list[Any] | None:
     (m, *others), index = values.type.shape, indices_from_subtensor(inputs, rows.owner.op.idx_list)
     if m is None or others or len(index) != 1 or not isinstance(index[0], TensorConstant):
         return None
-    which = index[0].data
-    if which.dtype.kind != "i" or which.min() < 0:
+    which, dtypes = index[0].data, {values.type.dtype, node.outputs[0].type.dtype}
+    if which.dtype.kind != "i" or which.ndim != 1 or which.min() < 0 or dtypes != {"float64"}:
         return None
-    counts = np.bincount(which.ravel(), minlength=m)
+    counts = np.bincount(which, minlength=m)
     return [dot(counts.astype(np.float64), values)] if counts.all() else None

@@ -15,6 +15,7 @@ from models.one_line import one_line
 from models.validation import (
     Array,
     count_at_least_one,
+    data_matrix,
     frozen_array,
     number_above,
     number_or_vector,
@@ -52,7 +53,10 @@ class GMMIndependentPrior(GaussianPrior):
         log Z = Σ_j=1..D-1 {j/2 log π + log Γ(η + (D-1-j)/2) - log Γ(η + (D-1)/2)}
 
     The half-normal puts no wall before v = 0, so the posterior density is unbounded there as the likelihood is: MAP
-    then means the best interior maximum, as maximum likelihood does. The inverse gamma keeps every variance from 0.
+    then means the best interior maximum, as maximum likelihood does. Where m samples have the very same value in a
+    column, as rounded data do, a component of these alone has a likelihood of σ^-m, in a volume σ of its mean: for
+    m >= 2 the integral of σ^(1-m) diverges at 0, and there is no posterior (:meth:`why_improper`). What a sampler
+    draws then is the neighbourhood of the interior mode. The inverse gamma keeps every variance from 0.
 
     Parameters
     ----------
@@ -156,6 +160,45 @@ class GMMIndependentPrior(GaussianPrior):
     def avoids_collapse(self) -> bool:
         """Whether the density vanishes where a variance goes to 0, faster than a likelihood grows there."""
         return self.variance_shape is not None
+
+    def why_improper(self, X: ArrayLike, n_components: int) -> str:
+        """Return where equal samples leave the posterior without an integral, in words, or nothing if nowhere.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, D)
+            Samples; NaN where a cell is missing.
+        n_components : int
+            Number of components K.
+
+        Examples
+        --------
+        >>> from models.gmm import GMMIndependentPrior
+        >>> X = [[1.0, 2.0], [1.0, 5.0], [3.0, 4.0]]
+        >>> GMMIndependentPrior.weakly_informative(X, 2, "diag").why_improper(X, 2)[:41]
+        'column 0 has a value that 2 samples share'
+        >>> GMMIndependentPrior.weakly_informative(X, 2, "diag", scales="inverse-gamma").why_improper(X, 2)
+        ''
+        """
+        if self.variance_shape is not None or n_components == 1:
+            return ""
+        matrix = data_matrix(X, missing=True)
+        if self.covariance_type == "spherical":
+            rows, counts = np.unique(matrix[~np.isnan(matrix).any(axis=1)], axis=0, return_counts=True)
+            found = f"{counts.max()} rows are the same" if len(rows) and counts.max() > 1 else ""
+        else:
+            found = ""
+            for d, column in enumerate(matrix.T):
+                values, counts = np.unique(column[~np.isnan(column)], return_counts=True)
+                if self.covariance_type == "tied":
+                    tied = len(values) <= n_components < counts.sum()
+                    told = f"column {d} has {len(values)} different values, no more than components"
+                else:
+                    tied, told = counts.max() > 1, f"column {d} has a value that {counts.max()} samples share"
+                found = found or (told if tied else "")
+        return (
+            found and f"{found}: under half-normal scales a variance may go to 0 there, and the posterior is improper"
+        )
 
     def check_mode(self) -> None:
         """Raise a ValueError unless MAP-EM has closed conditional steps, and a mode inside the simplex."""
