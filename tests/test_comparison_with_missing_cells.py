@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-import xarray as xr
+from stand_ins import draws_around
 
 import comparisons.posterior
 from comparisons.comparison import prepare, run
@@ -12,20 +12,6 @@ from comparisons.data import load
 from em import BinomialMixtureEM
 
 FILES = {"comparison.json", "data.png", "objective.png", "posterior.png", "responsibilities.png", "posterior.nc"}
-
-
-def draws_around(model, starts, *, draws, chains, **settings):
-    """Return what `comparisons.posterior.sample` returns, of draws about the first start."""
-    mode, rng, shape = starts[0], np.random.default_rng(0), (chains, draws)
-    size = {"weights": (*shape, 2), "means": (*shape, 2, 2), "covariances": (*shape, 2, 1, 1)}
-    change = {name: np.exp(0.03 * rng.normal(size=size[name])) for name in mode}
-    values = {name: mode[name] * change[name] for name in mode}
-    values["weights"] /= values["weights"].sum(axis=-1, keepdims=True)
-    dims = ("chain", "draw")
-    posterior = {name: ((*dims, *model.named_vars_to_dims[name]), value) for name, value in values.items()}
-    told = {"trajectories": "NUTS"}
-    stats = {"diverging": (dims, np.zeros(shape, dtype=bool))}
-    return xr.DataTree.from_dict({"posterior": xr.Dataset(posterior), "sample_stats": xr.Dataset(stats, attrs=told)})
 
 
 @pytest.fixture(scope="module")
