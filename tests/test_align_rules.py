@@ -41,6 +41,8 @@ def separated(seed):
         for name, array in truth.arrays().items()
         if name != "covariances"
     }
+    weights = variables["weights"][1]
+    weights /= weights.sum(axis=2, keepdims=True)
     variables["covariances"] = (dims, truth.covariances[planted] * rng.uniform(0.5, 2, size=(*planted.shape, 1, 1)))
     labels = planted.argsort(axis=2)[..., np.repeat(np.arange(K), 3)]
     return truth, X, xr.Dataset(variables | {"z": (("chain", "draw", "obs"), labels)}), planted
