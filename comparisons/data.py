@@ -1,6 +1,5 @@
 """The data sets of comparisons: real ones with their source, synthetic ones with their truth, and users' files."""
 
-import csv
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,12 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.datasets import load_digits, load_iris
 
+from comparisons.csv_files import COUNT_COLUMN, expand, read_rows
 from models import bmm, gmm
 from models.validation import Array
 
 FOLDER = Path(__file__).parent / "datasets"
-COUNT_COLUMN = "count"
-MOST_ROWS = 10_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,67 +105,12 @@ def find(data: str, family: str | None = None, n_trials: int = 1) -> Dataset:
 
 
 def read_csv(path: str | Path, family: str, n_trials: int = 1) -> Dataset:
-    """Read a user's file: a header line, numeric columns; a column called ``count`` holds frequencies of rows.
-
-    A cell that is empty, or reads ``nan`` or ``NA``, is missing.
-
-    Raises
-    ------
-    ValueError
-        If the file is missing or holds anything else; the message names the line.
-    """
+    """Return a user's file as a data set of a family; see :func:`comparisons.csv_files.read_rows`."""
     path = Path(path)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            header, *rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
-    except FileNotFoundError:
-        raise ValueError(f"data file {path} does not exist; built-in data are {', '.join(sorted(BUILT_IN))}") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"data file {path} cannot be read: {error}") from None
-    except ValueError:
-        raise ValueError(f"data file {path} is empty; it needs a header line and rows of numbers") from None
-    header = [name.strip() for name in header]
-    if all(_is_number(name) for name in header):
-        raise ValueError(f"data file {path} must begin with a header line of column names, got {header}")
-    if len(set(header)) < len(header):
-        raise ValueError(f"data file {path} must have a different name for each column, got {header}")
-    values = np.empty((len(rows), len(header)))
-    for i, row in enumerate(rows):
-        if len(row) != len(header) or not all(_is_number(cell) or _is_missing(cell) for cell in row):
-            raise ValueError(f"data file {path}, data row {i + 1}: expected {len(header)} numbers, got {row}")
-        values[i] = [np.nan if _is_missing(cell) else float(cell) for cell in row]
-    if len(rows) == 0:
-        raise ValueError(f"data file {path} has a header but no rows")
-    X, names = _expand(path, header, values)
-    return Dataset(path.stem, family, f"{path.name}", X, names, n_trials)
-
-
-def _is_missing(cell: str) -> bool:
-    return cell.strip().lower() in ("", "nan", "na")
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _expand(path: Path, header: list[str], values: Array) -> tuple[Array, tuple[str, ...]]:
-    """Repeat each row as often as its ``count`` says."""
-    if COUNT_COLUMN not in header:
-        return values, tuple(header)
-    at = header.index(COUNT_COLUMN)
-    frequencies = values[:, at]
-    if (frequencies < 0).any() or (frequencies % 1 != 0).any():
-        raise ValueError(f"data file {path}: column {COUNT_COLUMN!r} must hold whole numbers of at least 0")
-    if frequencies.sum() > MOST_ROWS:
-        raise ValueError(f"data file {path}: column {COUNT_COLUMN!r} must add up to at most {MOST_ROWS} samples")
-    names = tuple(name for name in header if name != COUNT_COLUMN)
-    if not names:
-        raise ValueError(f"data file {path} holds only the column {COUNT_COLUMN!r}; it needs at least one feature")
-    return np.repeat(np.delete(values, at, axis=1), frequencies.astype(int), axis=0), names
+    if not path.exists():
+        raise ValueError(f"data file {path} does not exist; built-in data are {', '.join(sorted(BUILT_IN))}")
+    X, names = read_rows(path)
+    return Dataset(path.stem, family, path.name, X, names, n_trials)
 
 
 def _faithful() -> Dataset:
@@ -191,13 +134,13 @@ def _iris() -> Dataset:
 
 def _lsat7() -> Dataset:
     values = np.loadtxt(FOLDER / "lsat7.csv", delimiter=",", skiprows=1)
-    X, names = _expand(FOLDER / "lsat7.csv", [f"item {d}" for d in range(1, 6)] + [COUNT_COLUMN], values)
+    X, names = expand(FOLDER / "lsat7.csv", [f"item {d}" for d in range(1, 6)] + [COUNT_COLUMN], values)
     return Dataset("lsat7", "bmm", "five LSAT items, 1000 persons (Bock & Lieberman 1970)", X, names)
 
 
 def _saxony() -> Dataset:
     values = np.loadtxt(FOLDER / "saxony.csv", delimiter=",", skiprows=1)
-    X, names = _expand(FOLDER / "saxony.csv", ["boys", COUNT_COLUMN], values)
+    X, names = expand(FOLDER / "saxony.csv", ["boys", COUNT_COLUMN], values)
     story = "boys among the first 12 children of 6115 families (Geissler 1889)"
     return Dataset("saxony", "bmm", story, X, names, n_trials=12)
 

@@ -12,8 +12,9 @@ import xarray as xr
 
 from comparisons import metrics
 from comparisons.alignment import align, order_of
-from comparisons.draws import distinct_entries, estimates_of, single, stack
+from comparisons.draws import estimates_of, single, stack
 from comparisons.mixing import extremes, label_free
+from comparisons.mode_search import find_map_checks
 from comparisons.progress import Progress
 from comparisons.result import Comparison
 from comparisons.spread import spreads_of
@@ -189,45 +190,11 @@ class Steps:
             found.truth = found.truth.permute(order_of(found.truth, found.posterior))
 
     def check_find_map(self) -> None:
-        """Let PyMC look for the mode from posterior draws and hold what it finds to MAP-EM.
-
-        An optimiser that starts from a draw may end in a lesser maximum, and says nothing. So each chain offers a start
-        in turn, first an early draw and then its best one, until one leads to MAP-EM's answer or to a better one.
-        """
-        from comparisons.posterior import FIND_MAP_FTOL, find_map
-
+        """Hold MAP-EM to PyMC's own search for the mode."""
         found, best = self.found, self.found.map.parameters_
-        draws = found.posterior["posterior"].to_dataset()
         self.map_parameters = best.permute(order_of(best, found.posterior))
-        target = distinct_entries(dict(self.map_parameters.arrays()), self.family)
-        sd = distinct_entries({name: array.std(axis=0) for name, array in stack(draws).items()}, self.family)
-        for start in self._starts_of_find_map(draws, target, sd):
-            answer = find_map(self.precise, start)
-            pointwise, log_prior = self.density.at(answer)
-            reached = distinct_entries(answer, self.family)
-            gain = float(pointwise.sum()) + log_prior - found.map.objective_
-            check = metrics.find_map_matches(target, reached, sd, found.map.objective_, gain, FIND_MAP_FTOL)
-            if check.passed or gain > metrics.LESSER:
-                break
-        if lesser := metrics.is_lesser(target, reached, sd, gain):
-            settings = {"n_components": self.K, "tol": TOL, "max_iter": 100_000, "init": replace(best, **answer)}
-            there = self.family.estimator(prior=found.prior, **settings).fit(self.X).parameters_
-            target = distinct_entries(dict(there.arrays()), self.family)
-            check = metrics.find_map_matches(target, reached, sd, found.map.objective_, gain, FIND_MAP_FTOL, lesser)
-        found.checks.append(check)
-        found.checks.append(metrics.find_map_moved(distinct_entries(start, self.family), reached, sd, not lesser))
-
-    def _starts_of_find_map(self, draws: xr.Dataset, target: Array, sd: Array) -> Iterator[dict[str, Array]]:
-        """Yield a draw of each chain at least one posterior sd from the target, the first ones, then the best ones."""
         log_posterior = self.pointwise.sum(axis=-1) + self.log_prior
-        arrays = {str(name): array.to_numpy() for name, array in draws.data_vars.items()}
-        for ranked in (np.zeros_like(log_posterior), -log_posterior):
-            for chain, order in enumerate(ranked.argsort(axis=1, kind="stable")):
-                for s in order:
-                    start = {name: array[chain, s] for name, array in arrays.items()}
-                    if metrics.distance_in_sd(distinct_entries(start, self.family), target, sd) >= 1:
-                        break
-                yield start
+        found.checks += find_map_checks(found, self.map_parameters, self.precise, self.density, log_posterior)
 
     def check_posterior(self) -> None:
         """Hold MLE, MAP, responsibilities and truth to the posterior, and the chains to each other."""

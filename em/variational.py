@@ -40,23 +40,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
-from em import bmm_conjugate, gmm_conjugate
-from em.bmm import CountStatistics, log_choose, patterns
-from em.bmm import sufficient_statistics as sufficient_counts
 from em.bmm_conjugate import CountPosterior
 from em.bound import check_responsibilities, normalise
-from em.dirichlet import mean_log_weights
-from em.engine import Problem, run_em, sum_over_blocks
+from em.engine import run_em
 from em.estimator import TYPICAL_RUN
-from em.fused import gaussian_pass
 from em.gibbs import family_of_prior, one_hot, start_labels
-from em.gmm import GaussianStatistics, log_joint, sufficient_statistics
-from em.gmm_conjugate import SQUARES, GaussianPosterior
+from em.gmm_conjugate import GaussianPosterior
 from em.status import NotConvergedWarning
+from em.variational_families import VariationalCounts, VariationalGaussian
 from models.bmm import BMMPrior
 from models.bmm.counts import common_trials
-from models.gmm import GMMParameters, GMMPrior
-from models.gmm.structures import covariances_shape
+from models.gmm import GMMPrior
 from models.one_line import one_line
 from models.validation import Array, count_at_least_one, data_matrix, number_above
 
@@ -117,8 +111,8 @@ class VariationalPosterior:
         if X.shape[1] != (D := fitted.X.shape[1]):
             raise ValueError(f"X must have {D} columns like the samples fitted, got {X.shape[1]}")
         if n_trials is None:
-            n_trials = common_trials(fitted.trials) if isinstance(fitted, _Counts) else 1
-        family = family_of_prior(X, fitted.prior, n_trials, _Gaussian, _Counts)
+            n_trials = common_trials(fitted.trials) if isinstance(fitted, VariationalCounts) else 1
+        family = family_of_prior(X, fitted.prior, n_trials, VariationalGaussian, VariationalCounts)
         return normalise(family.expected_log_joint(self.distribution))[0]
 
     def draw(self, n_draws: int, random_state: Any = None) -> dict[str, Array]:
@@ -183,7 +177,7 @@ def variational(
     array([0. , 0. , 0.4, 0.6])
     """
     K = count_at_least_one("n_components", n_components)
-    family = family_of_prior(X, prior, n_trials, _Gaussian, _Counts)
+    family = family_of_prior(X, prior, n_trials, VariationalGaussian, VariationalCounts)
     family.check_fits(K)
     n = len(family.X)
     for name, value in {"n_init": n_init, "max_iter": max_iter}.items():
@@ -205,117 +199,6 @@ def variational(
     responsibilities = normalise(family.expected_log_joint(best.parameters))[0]
     found = (best.parameters, responsibilities, best.objective, best.history, best.converged, status, family)
     return VariationalPosterior(*found)
-
-
-@dataclass(frozen=True)
-class _Gaussian:
-    """Gaussian samples X (n, D) and their prior."""
-
-    X: Array
-    prior: GMMPrior
-
-    def check_fits(self, K: int) -> None:
-        self.prior.check_fits(K, self.X.shape[1], self.prior.covariance_type)
-
-    @property
-    def n_component_parameters(self) -> int:
-        """M: of the mean, and of the covariance unless it is shared."""
-        D = self.X.shape[1]
-        return D + {"full": D * (D + 1) // 2, "tied": 0, "diag": D, "spherical": 1}[self.prior.covariance_type]
-
-    def plug_in(self, q: GaussianPosterior) -> tuple[GMMParameters, float]:
-        """Return parameters with weights ω / Σω, at which EM's E-step is that of q, and log Σω."""
-        log_omega = mean_log_weights(q.concentration) + q.log_det_gap() - q.n_features / (2 * q.mean_precision)
-        log_total = np.logaddexp.reduce(log_omega)
-        weights = np.exp(log_omega - log_total)
-        parameters = GMMParameters(weights, q.location, q.harmonic_covariances(), q.covariance_type)
-        return parameters, float(log_total)
-
-    def expected_log_joint(self, q: GaussianPosterior) -> Array:
-        """Return ρ, shape (n, K)."""
-        parameters, log_total = self.plug_in(q)
-        return log_joint(self.X, parameters) + log_total
-
-    def m_step(self, responsibilities: Array) -> GaussianPosterior:
-        counts = responsibilities.sum(axis=0)
-        centers = responsibilities.T @ self.X / np.where(counts > 0, counts, 1.0)[:, None]
-        return self._update(sufficient_statistics(self.X, responsibilities, centers, self.prior.covariance_type))
-
-    def _update(self, statistics: GaussianStatistics) -> GaussianPosterior:
-        N, kind = statistics.counts, statistics.covariance_type
-        shift = statistics.first / np.where(N > 0, N, 1.0)[:, None]
-        scatter = statistics.second - np.einsum(SQUARES[kind], N, shift, shift)
-        return gmm_conjugate.conjugate_posterior(self.prior, N, statistics.centers + shift, scatter)
-
-    def problem(self, K: int, n_passes: int) -> Problem[GaussianPosterior, GaussianStatistics]:
-        """Return E-step, M-step and -KL(q || prior); steps are measured in units of n and the columns' deviations."""
-        (n, D), kind = self.X.shape, self.prior.covariance_type
-        empty = np.zeros(covariances_shape(kind, K, D))
-        before = gmm_conjugate.conjugate_posterior(self.prior, np.zeros(K), np.zeros((K, D)), empty)
-
-        def expect(q: GaussianPosterior) -> tuple[float, GaussianStatistics]:
-            parameters, log_total = self.plug_in(q)
-            log_likelihood, statistics = gaussian_pass(self.X, parameters, n_passes=n_passes)
-            return log_likelihood + n * log_total, statistics
-
-        deviation = np.where(np.ptp(self.X, axis=0) > 0, self.X.std(axis=0), 1.0)
-        variances = {"diag": deviation**2, "spherical": np.mean(deviation**2, keepdims=True)}
-        units: dict[str, Array | float] = dict.fromkeys(("concentration", "mean_precision", "degrees_of_freedom"), n)
-        units["location"] = np.maximum(np.abs(self.X.mean(axis=0)), deviation)
-        units["scale"] = n * variances.get(kind, np.outer(deviation, deviation))
-        return Problem(expect, self._update, lambda q: -q.divergence(before), units)
-
-
-@dataclass(frozen=True)
-class _Counts:
-    """Counts X (n, D) of so many trials, and their prior."""
-
-    X: Array
-    trials: Array
-    prior: BMMPrior
-
-    def check_fits(self, K: int) -> None:
-        self.prior.check_fits(K, self.X.shape[1])
-
-    @property
-    def n_component_parameters(self) -> int:
-        """M: one probability for each feature."""
-        return self.X.shape[1]
-
-    def expected_log_joint(self, q: CountPosterior) -> Array:
-        """Return ρ, shape (n, K)."""
-        return _expected_kernel(self.X, self.trials, q) + log_choose(self.X, self.trials)[:, None]
-
-    def m_step(self, responsibilities: Array) -> CountPosterior:
-        return self._update(sufficient_counts(self.X, self.trials, responsibilities))
-
-    def _update(self, statistics: CountStatistics) -> CountPosterior:
-        return bmm_conjugate.conjugate_posterior(self.prior, statistics.counts, statistics.successes, statistics.trials)
-
-    def problem(self, K: int, n_passes: int) -> Problem[CountPosterior, CountStatistics]:
-        """Return E-step (over distinct rows), M-step and -KL(q || prior); steps are measured in units of n."""
-        n, D = self.X.shape
-        before = bmm_conjugate.conjugate_posterior(self.prior, np.zeros(K), np.zeros((K, D)), np.zeros((K, D)))
-        X, trials, frequencies = patterns(self.X, self.trials)
-        constant = float(log_choose(X, trials) @ frequencies)
-
-        def expect(q: CountPosterior) -> tuple[float, CountStatistics]:
-            def block(rows: slice) -> tuple[float, CountStatistics]:
-                r, log_prob = normalise(_expected_kernel(X[rows], trials[rows], q))
-                statistics = sufficient_counts(X[rows], trials[rows], r * frequencies[rows, None])
-                return float(log_prob @ frequencies[rows]), statistics
-
-            log_likelihood, statistics = sum_over_blocks(len(X), block)
-            return log_likelihood + constant, statistics
-
-        units = dict.fromkeys(("concentration", "successes", "failures"), float(n))
-        return Problem(expect, self._update, lambda q: -q.divergence(before), units)
-
-
-def _expected_kernel(X: Array, trials: Array, q: CountPosterior) -> Array:
-    """Return E[log π_k] + Σ_d x E[log p_kd] + (m - x) E[log(1 - p_kd)], shape (n, K)."""
-    log_success, log_failure = q.mean_log_probs()
-    return mean_log_weights(q.concentration) + X @ log_success.T + (trials - X) @ log_failure.T
 
 
 def _check_init(init: ArrayLike, n: int, K: int) -> Array:

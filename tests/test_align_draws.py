@@ -10,8 +10,9 @@ import xarray as xr
 from sklearn.mixture import GaussianMixture
 
 from comparisons import align, log_joint, name_components
-from comparisons.alignment import order_of, permute
+from comparisons.alignment import order_of
 from comparisons.component_draws import Arrays
+from comparisons.permutation import permute
 from comparisons.responsibilities import LogJoint
 from em import GaussianMixtureEM
 from models.gmm import GMMParameters

@@ -1,0 +1,71 @@
+"""Files of samples: a header line and numeric columns, with errors that name the line."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from models.validation import Array
+
+COUNT_COLUMN = "count"
+MOST_ROWS = 10_000_000
+
+
+def read_rows(path: Path) -> tuple[Array, tuple[str, ...]]:
+    """Return samples (n, D) and column names of a file: a header line, numeric columns, frequencies under ``count``.
+
+    A cell that is empty, or reads ``nan`` or ``NA``, is missing.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing or holds anything else; the message names the line.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            header, *rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"data file {path} cannot be read: {error}") from None
+    except ValueError:
+        raise ValueError(f"data file {path} is empty; it needs a header line and rows of numbers") from None
+    header = [name.strip() for name in header]
+    if all(_is_number(name) for name in header):
+        raise ValueError(f"data file {path} must begin with a header line of column names, got {header}")
+    if len(set(header)) < len(header):
+        raise ValueError(f"data file {path} must have a different name for each column, got {header}")
+    values = np.empty((len(rows), len(header)))
+    for i, row in enumerate(rows):
+        if len(row) != len(header) or not all(_is_number(cell) or _is_missing(cell) for cell in row):
+            raise ValueError(f"data file {path}, data row {i + 1}: expected {len(header)} numbers, got {row}")
+        values[i] = [np.nan if _is_missing(cell) else float(cell) for cell in row]
+    if len(rows) == 0:
+        raise ValueError(f"data file {path} has a header but no rows")
+    return expand(path, header, values)
+
+
+def _is_missing(cell: str) -> bool:
+    return cell.strip().lower() in ("", "nan", "na")
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def expand(path: Path, header: list[str], values: Array) -> tuple[Array, tuple[str, ...]]:
+    """Repeat each row as often as its ``count`` says."""
+    if COUNT_COLUMN not in header:
+        return values, tuple(header)
+    at = header.index(COUNT_COLUMN)
+    frequencies = values[:, at]
+    if (frequencies < 0).any() or (frequencies % 1 != 0).any():
+        raise ValueError(f"data file {path}: column {COUNT_COLUMN!r} must hold whole numbers of at least 0")
+    if frequencies.sum() > MOST_ROWS:
+        raise ValueError(f"data file {path}: column {COUNT_COLUMN!r} must add up to at most {MOST_ROWS} samples")
+    names = tuple(name for name in header if name != COUNT_COLUMN)
+    if not names:
+        raise ValueError(f"data file {path} holds only the column {COUNT_COLUMN!r}; it needs at least one feature")
+    return np.repeat(np.delete(values, at, axis=1), frequencies.astype(int), axis=0), names
