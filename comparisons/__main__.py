@@ -10,8 +10,8 @@ from comparisons.cases import STANDARD
 from comparisons.command import bad_input_exits, prepare_case
 from comparisons.comparison import run as run_comparison
 from comparisons.data import load
+from comparisons.files import check_writable
 from comparisons.progress import Bars
-from comparisons.report import check_writable
 
 
 def main(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from comparisons.component_draws import SAMPLE, Arrays, as_point, as_tree, n_components, variable_of
+from comparisons.component_draws import SAMPLE, Arrays, as_point, as_tree, n_components, unwrapped, variable_of
 from comparisons.permutation import permute
 from comparisons.relabelling import (
     Relabelling,
@@ -112,7 +112,8 @@ def align(
         raise ValueError(f"rule must be one of {', '.join(RULES)}, got {rule!r}")
     tree = as_tree(draws)
     posterior = tree["posterior"].to_dataset()
-    K = n_components(posterior, component)
+    K, kind = n_components(posterior, component), "none" if reference is None else type(reference).__name__
+    reference = unwrapped(reference)
     count_at_least_one("n_init", n_init)
     if labels is None:
         labels = "z" if "z" in posterior and posterior["z"].dtype.kind in "iu" else ()
@@ -135,7 +136,7 @@ def align(
         coords={dim: posterior.coords[dim] for dim in (*SAMPLE, component) if dim in posterior.coords},
         attrs={
             "rule": rule,
-            "reference": "none" if reference is None else type(reference).__name__,
+            "reference": kind,
             "n_iter": found.n_iter,
             "converged": int(found.converged),
         },
@@ -214,7 +215,7 @@ def order_of(parameters: Any, aligned: xr.DataTree) -> np.ndarray:
     component = str(aligned["alignment"]["order"].dims[-1])
     reference, scales = (aligned[f"alignment/{name}"].to_dataset(inherit=False) for name in ("reference", "scale"))
     names = _compared(reference, component)
-    point = as_point(parameters, aligned["posterior"].to_dataset(), component, "parameters")
+    point = as_point(unwrapped(parameters), aligned["posterior"].to_dataset(), component, "parameters")
     point, reference = (_entries(p.expand_dims(SAMPLE), names, component) for p in (point, reference))
     scale = np.concatenate([scales[name].to_numpy().ravel() for name in names])
     return assign(pivot_costs(point, reference[0], scale)[0])

@@ -37,7 +37,7 @@ from rich.table import Table
 from comparisons.calibration_result import Calibration, summary
 from comparisons.calibration_settings import BROKEN, SETTINGS
 from comparisons.command import bad_input_exits
-from comparisons.report import check_writable
+from comparisons.files import check_writable
 from comparisons.simulations import LEVEL, Setting
 from comparisons.simulators import gibbs_chains, has_gibbs, runner
 from em.progress import track

@@ -1,7 +1,5 @@
 """What came of a calibration: places of the truth, their test, coverage of intervals; as table, figure and files."""
 
-import os
-import tempfile
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +9,7 @@ import arviz_stats  # noqa: F401  # gives datasets their `azstats`
 import numpy as np
 import xarray as xr
 
+from comparisons.files import written_whole
 from comparisons.simulations import LEVEL, World, intervals_hit
 from comparisons.simulators import Chain
 from models.validation import Array
@@ -89,9 +88,13 @@ class Calibration:
         told = f"{self.sampler}, {self.n_simulations} simulations, {self.seconds:.0f} s; "
         told += f"effective sample size {middle:.0f} (median), {least:.0f} (least); {self.n_divergent} divergences"
         told += f"; {self.n_by_turns} simulations by turns" if self.n_by_turns else ""
-        fewest = {kind: min((row[f"n_{kind}"] for row in self.coverage), default=0) for kind in ("MLE", "Laplace")}
-        without = [f"{1 - n / self.n_simulations:.1%} without by {kind}" for kind, n in fewest.items() if n]
-        told += f"\nno interval counts as a miss: of a parameter at most {', '.join(without)}" if without else ""
+        for kind in ("MLE", "Laplace"):
+            fewest = min((row[f"n_{kind}"] for row in self.coverage if row[f"n_{kind}"]), default=self.n_simulations)
+            if missing := self.n_simulations - fewest:
+                share = missing / self.n_simulations
+                told += (
+                    f"\na missing interval counts as a miss: by {kind} up to {share:.1%} of a parameter's are missing"
+                )
         return "\n".join([*lines, told])
 
     def plot(self) -> Any:
@@ -122,15 +125,12 @@ class Calibration:
         """Write table (.txt), figure (.png) and places (.nc, for ArviZ) to a folder; each is whole or not there."""
         import matplotlib.pyplot as plt
 
-        with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as partial:
+        with written_whole(folder) as partial:
             figure = self.plot()
-            figure.savefig(Path(partial) / f"{stem}.png", dpi=100)
+            figure.savefig(partial / f"{stem}.png", dpi=100)
             plt.close(figure)
-            (Path(partial) / f"{stem}.txt").write_text(f"{self!r}\n", encoding="utf-8")
-            tree = xr.DataTree.from_dict({"prior_sbc": self.places})
-            tree.to_netcdf(Path(partial) / f"{stem}.nc", engine="h5netcdf")
-            for file in sorted(Path(partial).iterdir()):
-                os.replace(file, folder / file.name)
+            (partial / f"{stem}.txt").write_text(f"{self!r}\n", encoding="utf-8")
+            xr.DataTree.from_dict({"prior_sbc": self.places}).to_netcdf(partial / f"{stem}.nc", engine="h5netcdf")
 
 
 def summary(sampler: str, worlds: list[World], chains: list[Chain], seconds: float) -> Calibration:

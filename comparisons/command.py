@@ -14,10 +14,11 @@ from rich.markup import escape
 from comparisons.cases import STANDARD, Case, standard_case
 from comparisons.comparison import prepare
 from comparisons.comparison import run as run_comparison
-from comparisons.data import Dataset, find
+from comparisons.data import BUILT_IN, Dataset, find
 from comparisons.family import family_of
+from comparisons.files import check_writable
 from comparisons.progress import Bars
-from comparisons.report import check_writable, save_posterior
+from comparisons.report import save_posterior
 from comparisons.result import Comparison
 from comparisons.steps import NoModeError
 from models.gmm.structures import CovarianceType
@@ -110,6 +111,8 @@ def _command(family: str) -> Any:
     ) -> None:
         console = Console()
         with bad_input_exits():
+            if data in BUILT_IN and (own := find(data).family) != family:
+                raise ValueError(f"data {data!r} belongs to python -m comparisons.{own}")
             dataset = find(data, family, trials)
             case = standard_case(family, data, components, covariance)
             found = prepare_case(
@@ -141,7 +144,7 @@ def _command(family: str) -> Any:
 
 @contextmanager
 def bad_input_exits(kind: type[ValueError] = ValueError) -> Iterator[None]:
-    """Turn a ValueError of a check, made before any work, into a sentence and exit code 2."""
+    """Turn a ValueError about what was given into a sentence and exit code 2."""
     try:
         yield
     except kind as error:

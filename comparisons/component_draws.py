@@ -46,7 +46,7 @@ def name_components(draws: Any, dims: Sequence[str], component: str = "component
     Returns
     -------
     DataTree
-        The same draws.
+        The same draws. Components go by their places: labels that dimensions had for them are left out.
 
     Raises
     ------
@@ -67,20 +67,22 @@ def name_components(draws: Any, dims: Sequence[str], component: str = "component
     tree = as_tree(draws)
     dims = [dims] if isinstance(dims, str) else list(dims)
     posterior = tree["posterior"].to_dataset()
-    if unknown := [dim for dim in dims if dim not in posterior.dims]:
-        held = ", ".join(str(dim) for dim in posterior.dims if dim not in SAMPLE)
-        raise ValueError(f"dims must be dimensions of the draws ({held}), got {', '.join(unknown)}")
-    if len(lengths := {dim: posterior.sizes[dim] for dim in dims}) > 1 and len(set(lengths.values())) > 1:
-        raise ValueError(f"dims must all be as long as there are components, got {lengths}")
+    known = [str(dim) for dim in posterior.dims if dim not in SAMPLE]
+    if unknown := [dim for dim in dims if dim not in known]:
+        raise ValueError(f"dims must be dimensions of the draws ({', '.join(known)}), got {', '.join(unknown)}")
+    if len(set(lengths := {dim: posterior.sizes[dim] for dim in dims}.values())) > 1:
+        raise ValueError(
+            f"dims must all be as long as there are components, got lengths {', '.join(map(str, lengths))}"
+        )
     groups = {}
     for path, group in tree.to_dict().items():
         renamed = {}
         for name, variable in group.data_vars.items():
-            own = [dim for dim in dims if dim in variable.dims]
+            own = [dim for dim in variable.dims if dim in dims or dim == component]
             if len(own) > 1:
                 raise ValueError(f"dims must be at most one of each variable, got {', '.join(own)} of {name!r}")
             renamed[name] = variable.drop_vars(own, errors="ignore").rename(dict.fromkeys(own, component))
-        of_others = {name: coord for name, coord in group.coords.items() if not set(coord.dims) & set(dims)}
+        of_others = {name: coord for name, coord in group.coords.items() if not set(coord.dims) & {*dims, component}}
         groups[path.strip("/") or "/"] = xr.Dataset(renamed, coords=of_others, attrs=group.attrs)
     return xr.DataTree.from_dict(groups, name=tree.name)
 
@@ -145,6 +147,11 @@ def variable_of(posterior: xr.Dataset, name: str) -> xr.DataArray:
     return posterior[name]
 
 
+def unwrapped(parameters: Any) -> Any:
+    """Return the posterior of a DataTree, such as one draw of it, and anything else as it is."""
+    return as_tree(parameters)["posterior"].to_dataset() if isinstance(parameters, xr.DataTree) else parameters
+
+
 def is_point(parameters: Any) -> bool:
     """Whether something is an estimator, parameters, or arrays by name."""
     return isinstance(parameters, Mapping) or hasattr(parameters, "arrays") or hasattr(parameters, "parameters_")
@@ -187,8 +194,6 @@ def _given(parameters: Any, posterior: xr.Dataset, component: str, what: str) ->
     Parameters have the component first, draws wherever they like. Of a Dataset, such as one draw, what has no component
     and is no finite number is left out.
     """
-    if isinstance(parameters, xr.DataTree):
-        parameters = as_tree(parameters)["posterior"].to_dataset()
     if isinstance(parameters, xr.Dataset):
         plain = {str(name): v for name, v in parameters.data_vars.items()}
         return {
@@ -196,9 +201,9 @@ def _given(parameters: Any, posterior: xr.Dataset, component: str, what: str) ->
         }
     given = getattr(parameters, "parameters_", parameters)
     if hasattr(given, "arrays"):
-        dims = {str(name): v.isel(chain=0, draw=0).dims for name, v in posterior.data_vars.items()}
+        likes = {str(name): v.isel(chain=0, draw=0) for name, v in posterior.data_vars.items()}
         return {
-            name: np.moveaxis(array, 0, dims[name].index(component)) if component in dims.get(name, ()) else array
+            name: _like(array, likes[name], component) if name in likes else array
             for name, array in given.arrays().items()
         }
     if isinstance(given, Mapping):
@@ -206,6 +211,13 @@ def _given(parameters: Any, posterior: xr.Dataset, component: str, what: str) ->
     if isinstance(parameters, MixtureEM):
         raise ValueError(f"{what} must be fitted: call its fit(X) first, got {type(parameters).__name__} before")
     raise ValueError(f"{what} must be parameters or arrays by name, got {type(parameters).__name__}")
+
+
+def _like(array: Array, like: xr.DataArray, component: str) -> Array:
+    """Return an array with the component first in the form of a draw, which may lack the axis of a single feature."""
+    while array.ndim > like.ndim and array.shape[-1] == 1:
+        array = array[..., 0]
+    return np.moveaxis(array, 0, like.dims.index(component)) if component in like.dims else array
 
 
 def _same_coordinates(value: xr.DataArray, like: xr.DataArray, what: str) -> xr.DataArray:

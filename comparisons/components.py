@@ -32,10 +32,11 @@ from comparisons.components_result import ByComponents
 from comparisons.data import find
 from comparisons.evidence import Evidence, chib_evidence
 from comparisons.family import FamilyName
+from comparisons.files import check_writable
 from comparisons.gibbs import as_datatree
 from comparisons.mixing import extremes, label_free
 from comparisons.progress import Bars, Progress, Silent
-from comparisons.report import check_writable, show
+from comparisons.report import show
 from comparisons.responsibilities import LogJoint, log_joint
 from comparisons.starts import chain_starts
 from em import select
@@ -140,7 +141,8 @@ def compare_components(
     for row, difference in zip(rows, differences, strict=True):
         row["elpd_difference"] = float(difference.sum())
         row["elpd_difference_se"] = float(np.sqrt(len(samples) * difference.var()))
-    return ByComponents(rows, values)
+    cautions = (half.caution(samples, found.prior, found.n_components) for found in prepared)
+    return ByComponents(rows, values, next(filter(None, cautions), ""))
 
 
 def _conjugate(found: Any) -> bool:

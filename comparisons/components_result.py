@@ -24,31 +24,21 @@ class ByComponents:
         Gaussian cell is missing), status of the ML fit.
     pointwise : ndarray, shape (number of K, n)
         elpd of each row.
+    caution : str
+        What to beware of in the posteriors, such as that they are improper.
     """
 
     table: list[dict[str, Any]]
     pointwise: Array
+    caution: str = ""
 
     def __repr__(self) -> str:
         """The table as plain text; a star at the best of each column."""
-        heads = [
-            "K",
-            "BIC",
-            "ICL",
-            "elpd",
-            "se",
-            "p",
-            "from best",
-            "se",
-            "k > .7",
-            "R-hat",
-            "log p(X)",
-            "se",
-            "Chib",
-            "se",
-        ]
-        keys = ["n_components", "bic", "icl", "elpd", "elpd_se", "p_loo", "elpd_difference", "elpd_difference_se"]
-        keys += ["n_bad_k", "rhat", "log_evidence", "log_evidence_se", "chib", "chib_se"]
+        columns = [("K", "n_components"), ("BIC", "bic"), ("ICL", "icl"), ("elpd", "elpd"), ("se", "elpd_se")]
+        columns += [("p", "p_loo"), ("from best", "elpd_difference"), ("se", "elpd_difference_se")]
+        columns += [("k > .7", "n_bad_k"), ("R-hat", "rhat"), ("log p(X)", "log_evidence"), ("se", "log_evidence_se")]
+        columns += [("Chib", "chib"), ("se", "chib_se")]
+        heads, keys = zip(*columns, strict=True)
         best = {criterion: self.best(criterion) for criterion in CRITERIA}
         rows = [
             [
@@ -63,8 +53,10 @@ class ByComponents:
         ]
         told = ["* best by this column"]
         if unmixed := [str(row["n_components"]) for row in self.table if not row["rhat"] <= MAX_RHAT]:
-            told += [f"R-hat above {MAX_RHAT} at K = {', '.join(unmixed)}: elpd is rough there, and wants more draws"]
-        return "\n".join([*lines, "; ".join(told)])
+            told += [
+                f"R-hat above {MAX_RHAT} or unknown at K = {', '.join(unmixed)}: elpd is rough there, wants more draws"
+            ]
+        return "\n".join([*lines, "; ".join(told), *([f"Caution: {self.caution}"] if self.caution else [])])
 
     def best(self, criterion: str) -> int | None:
         """Return the number of components that is best by bic, icl, elpd, log_evidence or chib; None where none is."""

@@ -30,14 +30,15 @@ from comparisons.comparison import prepare
 from comparisons.component_draws import SAMPLE
 from comparisons.data import find
 from comparisons.family import FamilyName
+from comparisons.files import check_writable
 from comparisons.mixing import MAX_RHAT, extremes, label_free
-from comparisons.report import check_writable, show
+from comparisons.report import show
 from em.engine import one_blas_thread
 from em.gibbs import gibbs
 from em.progress import track
 from em.variational import variational
 from models.gmm.structures import CovarianceType
-from models.validation import Array, count_at_least_one, real_numbers
+from models.validation import Array, count_at_least, real_numbers
 
 SWEEP = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0, 10_000.0)
 
@@ -115,7 +116,9 @@ class Sweep:
         told = ["occupied components: mean field's, and the posterior of their number by Gibbs sampling"]
         if (unmixed := ~(self.rhat <= MAX_RHAT)).any():
             where = ", ".join(f"{a:g}" for a in self.concentrations[unmixed])
-            told += [f"R-hat above {MAX_RHAT} at {where}: probabilities are rough there, and want more draws"]
+            told += [
+                f"R-hat above {MAX_RHAT} or unknown at {where}: probabilities are rough there, and want more draws"
+            ]
         return "\n".join([*lines, *told])
 
     def plot(self) -> Any:
@@ -177,7 +180,7 @@ def sweep(
     covariance_type : {"full", "tied", "diag", "spherical"}
         Structure of the covariances, for "gmm".
     draws, tune, chains : int
-        Sweeps of the Gibbs sampler kept and not kept, and number of chains.
+        Sweeps of the Gibbs sampler kept and not kept, and number of chains, 2 or more.
     n_init : int
         Restarts of mean field.
     random_state : int
@@ -209,8 +212,8 @@ def sweep(
     )
     if family == "gmm" and found.n_missing:
         raise ValueError("X must have no missing cell in a Gaussian mixture, got NaN")
-    for name, value in {"draws": draws, "chains": chains}.items():
-        count_at_least_one(name, value)
+    for name, value, least in [("draws", draws, 4), ("chains", chains, 2)]:  # R-hat wants no fewer
+        count_at_least(name, value, least)
     K, trials = n_components, getattr(found.family, "n_trials", 1)
     occupied, counts, weights, of_mean_field, rhats = [], [], [], [], []
     with one_blas_thread():

@@ -88,9 +88,7 @@ def find(data: str, family: str | None = None, n_trials: int = 1) -> Dataset:
     if data in BUILT_IN:
         dataset = load(data)
         if family not in (None, dataset.family):
-            raise ValueError(
-                f"data {data!r} belongs to family {dataset.family}: python -m comparisons.{dataset.family}"
-            )
+            raise ValueError(f"data {data!r} belongs to family {dataset.family}, got {family}")
         if n_trials not in (1, dataset.n_trials):
             raise ValueError(
                 f"trials of data {data!r} are {dataset.n_trials}, got {n_trials}; it is for your own files"

@@ -119,10 +119,10 @@ class Diagnosis:
         return "\n".join([*told, self.status])
 
 
-def _shown(quantities: tuple[Quantity, ...]) -> tuple[Quantity, ...]:
-    """Return the quantities in their order, of too many those of largest R-hat."""
-    worst = sorted(quantities, key=lambda q: -np.nan_to_num(q.rhat, nan=np.inf if not q.constant else 0.0))[:MOST_ROWS]
-    return tuple(q for q in quantities if q in worst)
+def _shown(quantities: tuple[Quantity, ...]) -> list[Quantity]:
+    """Return the quantities in their order, of too many those of largest R-hat; one that is unknown comes first."""
+    badness = [0.0 if q.constant else q.rhat if np.isfinite(q.rhat) else np.inf for q in quantities]
+    return [quantities[i] for i in sorted(np.argsort(np.negative(badness), kind="stable")[:MOST_ROWS])]
 
 
 def _told(mode: Mode | None) -> str:
@@ -139,7 +139,7 @@ def diagnose(
     *,
     log_joint: LogJoint | None = None,
     weights: str | None = "weights",
-    var_names: Sequence[str] | None = None,
+    var_names: str | Sequence[str] | None = None,
     component: str = "component",
 ) -> Diagnosis:
     """Judge whether the chains of a mixture mixed: what labels cannot touch first, then aligned parameters.
@@ -155,7 +155,7 @@ def diagnose(
         ``log_likelihood``, if there is one.
     weights : str or None, default "weights"
         The variable that holds the weights; ``None`` if there is none.
-    var_names : sequence of str, or None
+    var_names : str or sequence of str, or None
         The aligned variables to judge; ``None``: all real ones with the components' dimension.
     component : str, default "component"
         Name of the components' dimension.
@@ -197,7 +197,8 @@ def diagnose(
     if var_names is None:
         indexed = [str(n) for n, v in posterior.data_vars.items() if component in v.dims and v.dtype.kind == "f"]
     else:
-        indexed = [str(variable_of(posterior, name).name) for name in var_names]
+        names = [var_names] if isinstance(var_names, str) else var_names
+        indexed = [str(variable_of(posterior, name).name) for name in names]
     return Diagnosis(_judged(xr.Dataset(quantities)), _judged(posterior[indexed if rule else []]), rule)
 
 

@@ -13,6 +13,7 @@ from models.validation import Array
 Point = dict[str, Array]
 FamilyName = Literal["gmm", "bmm"]
 FAMILIES: tuple[str, ...] = get_args(FamilyName)
+PRECISE = {"tol": 1e-12, "max_iter": 100_000}  # EM where its answer is held to another's
 NEARLY = 1e-5  # what rounding to 32 bits may do to a sum, or to two equal numbers
 
 

@@ -38,11 +38,11 @@ def as_datatree(draws: dict[str, Array], prior: GMMPrior | BMMPrior) -> xr.DataT
         dims |= {"means": ("component", "feature"), "covariances": COVARIANCE_DIMS[prior.covariance_type]}
     else:
         dims["probs"] = ("component", "feature")
-    lacking = [f"no {name}" for name in dims if name != "z" and name not in draws]
-    others = [f"another {n}" for n, value in draws.items() if n not in dims or np.ndim(value) != 2 + len(dims[n])]
+    lacking = [name for name in dims if name != "z" and name not in draws]
+    others = [name for name, value in draws.items() if name not in dims or np.ndim(value) != 2 + len(dims[name])]
     if lacking or others:
-        wanted = f"what em.gibbs.gibbs returned under the prior, a {type(prior).__name__}: {', '.join(dims)}"
-        raise ValueError(f"draws must be {wanted}; got {', '.join(lacking + others)}")
+        wanted = f"draws must be what em.gibbs.gibbs returned under the prior, a {type(prior).__name__}"
+        raise ValueError(f"{wanted}; missing: {', '.join(lacking) or 'none'}; not of it: {', '.join(others) or 'none'}")
     variables = {name: xr.DataArray(value, dims=("chain", "draw", *dims[name])) for name, value in draws.items()}
     posterior, log_likelihood = xr.Dataset(variables), variables["log_likelihood"]
     posterior = posterior.assign_coords({str(dim): np.arange(size) for dim, size in posterior.sizes.items()})

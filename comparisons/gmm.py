@@ -55,8 +55,9 @@ class GMM(Family):
 
     @override
     def caution(self, X: Array, prior: Any, n_components: int) -> str:
-        independent = isinstance(prior, model_gmm.GMMIndependentPrior)
-        return prior.why_improper(X, n_components) if independent else ""
+        if not isinstance(prior, model_gmm.GMMIndependentPrior) or not (why := prior.why_improper(X, n_components)):
+            return ""
+        return f"{why}. Draws are from the neighbourhood of the interior mode; inverse-gamma scales have a posterior"
 
     @override
     def estimator(self, **settings: Any) -> GaussianMixtureEM:

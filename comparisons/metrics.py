@@ -119,7 +119,7 @@ LESSER, ELSEWHERE = 1e-6, 0.1  # nats and posterior sd between two maxima that a
 
 
 def is_lesser(em: Array, found: Array, sd: Array, gain: float) -> bool:
-    """Whether `find_MAP` ended in another maximum than MAP-EM, and a lesser one."""
+    """Whether `find_MAP` ended elsewhere than MAP-EM, and lower: in a lesser maximum, if it is one."""
     return gain < -LESSER and bool(_in_sd(em - found, sd).max() > ELSEWHERE)
 
 
@@ -129,14 +129,14 @@ def find_map_matches(
     """`find_MAP` and MAP-EM give the same answer.
 
     L-BFGS stops when a step changes the objective by less than ``ftol`` of it; a gain of g nats is sqrt(2 g) sd.
-    ``gain`` is how far the objective at PyMC's answer lies above MAP-EM's. Where `find_MAP` ended in a ``lesser``
-    maximum from every start, ``em`` is where MAP-EM ends that starts there.
+    ``gain`` is how far the objective at PyMC's answer lies above MAP-EM's. Where `find_MAP` ended ``lesser`` and
+    elsewhere from every start, ``em`` is where MAP-EM ends that starts there.
     """
     stop = np.sqrt(2 * ftol * abs(objective))
     told = f"; PyMC's maximum is {gain:.3g} nats better than EM's: more restarts are needed" if gain > LESSER else ""
     if lesser:
         told = (
-            f"; PyMC ends in a lesser maximum from every start, by {-gain:.3g} nats: MAP-EM started there is compared"
+            f"; PyMC ends lower from every start, the last time by {-gain:.3g} nats: MAP-EM started there is compared"
         )
     return at_most(
         "find_MAP = MAP-EM",

@@ -8,12 +8,11 @@ import numpy as np
 
 from comparisons import metrics
 from comparisons.draws import distinct_entries
-from comparisons.family import Point
+from comparisons.family import PRECISE, Point
 from comparisons.metrics import Check
 from comparisons.result import Comparison
+from em.status import left_to_the_status
 from models.validation import Array
-
-TOL = 1e-12
 
 
 def find_map_checks(
@@ -23,7 +22,7 @@ def find_map_checks(
 
     An optimiser that starts from a draw may end in a lesser maximum, and says nothing. So each chain offers a start in
     turn, first an early draw and then its best one, until one leads to MAP-EM's answer or to a better one. Where all
-    end in lesser maxima, MAP-EM goes on from the last of these, and must stay.
+    end lower and elsewhere, MAP-EM goes on from the last of these places, and must stay: it is a lesser maximum then.
 
     Parameters
     ----------
@@ -43,18 +42,21 @@ def find_map_checks(
     family, target = found.family, distinct_entries(dict(map_parameters.arrays()), found.family)
     draws = {str(name): array.to_numpy() for name, array in found.posterior["posterior"].data_vars.items()}
     sd = distinct_entries({name: array.std(axis=(0, 1)) for name, array in draws.items()}, family)
+    lesser = True
     for start in _starts(draws, log_posterior, target, sd, found):
         answer = find_map(model, start)
         pointwise, log_prior = density.at(answer)
         reached = distinct_entries(answer, family)
         gain = float(pointwise.sum()) + log_prior - found.map.objective_
         check = metrics.find_map_matches(target, reached, sd, found.map.objective_, gain, FIND_MAP_FTOL)
+        lesser &= metrics.is_lesser(target, reached, sd, gain)
         if check.passed or gain > metrics.LESSER:
             break
-    if lesser := metrics.is_lesser(target, reached, sd, gain):
-        settings = {"n_components": found.n_components, "tol": TOL, "max_iter": 100_000}
-        from_there = family.estimator(prior=found.prior, init=replace(map_parameters, **answer), **settings)
-        stays = distinct_entries(dict(from_there.fit(found.X).parameters_.arrays()), family)
+    if lesser:
+        settings = {"n_components": found.n_components, "prior": found.prior, **PRECISE}
+        with left_to_the_status():
+            there = family.estimator(init=replace(map_parameters, **answer), **settings).fit(found.X).parameters_
+        stays = distinct_entries(dict(there.arrays()), family)
         check = metrics.find_map_matches(stays, reached, sd, found.map.objective_, gain, FIND_MAP_FTOL, lesser)
     return [check, metrics.find_map_moved(distinct_entries(start, family), reached, sd, not lesser)]
 

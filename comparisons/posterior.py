@@ -165,9 +165,10 @@ def sample_chain(
         On an interrupt; what was drawn is lost.
     """
     settings = {"draws": draws, "tune": tune, "target_accept": TARGET_ACCEPT}
-    ((u, stats),), trajectories, interrupted = _drawn(density, [_Place.of(density, start)], [seed], settings, None)
+    drawn, trajectories, interrupted = _drawn(density, [_Place.of(density, start)], [seed], settings, None)
     if interrupted:
         raise KeyboardInterrupt
+    ((u, stats),) = drawn
     return density.constrain(u), stats, trajectories
 
 

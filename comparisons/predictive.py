@@ -162,7 +162,7 @@ def predictive_check(
     covariance_type : {"full", "tied", "diag", "spherical"}
         What the covariances are, for "gmm".
     n_replicates : int, default 500
-        Number of replicates, from draws spread evenly; 2 or more.
+        Number of replicates, from draws spread evenly; 2 or more, and 99 or more for suspects.
     component : str, default "component"
         Name of the components' dimension.
     random_state : int, RandomState or None

@@ -38,28 +38,42 @@ class PredictiveCheck:
         return above.mean(axis=0) + 0.5 * (~above & ~below).mean(axis=0)
 
     @property
-    def two_sided(self) -> Array:
-        """2 min(p, 1 - p), shape (T,)."""
-        return 2 * np.minimum(self.p_values, 1 - self.p_values)
+    def adjusted(self) -> Array:
+        """P-values that allow for the number of statistics, shape (T,).
+
+        Of a true model the least of them is at most a with a probability of at most a. Data and replicates are held
+        against each other: how far a statistic lies from the mean of all R + 1, in sd of all, counts against the
+        furthest statistic of each replicate. None is below 1 / (R + 1).
+        """
+        distances = self._distances()
+        exceeding = distances[1:].max(axis=1)[:, None] >= distances[0]
+        return (1 + exceeding.sum(axis=0)) / len(distances)
+
+    def _distances(self) -> Array:
+        """Return distances in sd from the mean of data and replicates, shape (1 + R, T), the data first."""
+        every = np.vstack([self.observed, self.replicated])
+        mean, sd = every.mean(axis=0), every.std(axis=0)
+        varies = sd > 1e-9 * np.abs(mean)  # the least of many counts may be 0 in data and replicates
+        return np.abs(every - mean) / np.where(varies, sd, np.inf)
+
+    def _order(self) -> np.ndarray:
+        """Return the statistics, the most surprising first."""
+        return np.argsort(-self._distances()[0], kind="stable")
 
     @property
     def suspects(self) -> tuple[str, ...]:
-        """Statistics further out than any of 99 % of the replicates, in sd from the replicates' mean.
+        """Statistics with an adjusted p-value of at most 0.01: a true model has some in at most one check in a hundred.
 
-        A replicate's furthest statistic is the measure, so that of a true model one check in a hundred has suspects,
-        however many statistics there are and whatever their dependence. It takes a hundred replicates or more.
+        With fewer than 99 replicates there are none.
         """
-        mean, sd = self.replicated.mean(axis=0), self.replicated.std(axis=0)
-        sd = np.maximum(sd, 1e-9 * np.maximum(np.abs(mean), 1e-300))  # the least of many counts is 0 in every replicate
-        furthest = np.quantile(np.abs((self.replicated - mean) / sd).max(axis=1), 1 - SUSPECT)
-        return tuple(np.array(self.names)[np.abs((self.observed - mean) / sd) > furthest].tolist())
+        return tuple(np.array(self.names)[self.adjusted <= SUSPECT].tolist())
 
     @property
     def table(self) -> list[dict[str, Any]]:
         """One dict per statistic, as ``pandas.DataFrame(check.table)`` takes them."""
-        mean, sd = self.replicated.mean(axis=0), self.replicated.std(axis=0)
-        columns = (self.names, self.observed.tolist(), mean.tolist(), sd.tolist(), self.p_values.tolist())
-        heads = ("statistic", "observed", "mean", "sd", "p")
+        heads = ("statistic", "observed", "mean", "sd", "p", "adjusted")
+        numbers = self.observed, self.replicated.mean(axis=0), self.replicated.std(axis=0), self.p_values, self.adjusted
+        columns = (self.names, *(column.tolist() for column in numbers))
         return [dict(zip(heads, row, strict=True)) for row in zip(*columns, strict=True)]
 
     @property
@@ -72,13 +86,15 @@ class PredictiveCheck:
 
     def __repr__(self) -> str:
         """The table as plain text."""
-        rows = [self.table[t] for t in np.argsort(self.two_sided, kind="stable")[:MOST_SHOWN]]
+        table = self.table
+        rows = [table[t] for t in self._order()[:MOST_SHOWN]]
         width = max(len(row["statistic"]) for row in rows)
         lines = [
             f"{row['statistic']:{width}s} {row['observed']:11.5g} {row['mean']:11.5g} {row['sd']:11.3g} {row['p']:8.3f}"
+            f" {row['adjusted']:9.3f}"
             for row in rows
         ]
-        head = f"{'':{width}s} {'data':>11s} {'replicates':>11s} {'sd':>11s} {'p':>8s}"
+        head = f"{'':{width}s} {'data':>11s} {'replicates':>11s} {'sd':>11s} {'p':>8s} {'adjusted':>9s}"
         return "\n".join([head, *lines, self.status])
 
     def plot(self, ax: Any = None) -> Any:
@@ -90,7 +106,7 @@ class PredictiveCheck:
             Where to draw; None makes a figure.
         """
         ax = axes_or_new(ax)
-        shown = np.sort(np.argsort(self.two_sided, kind="stable")[:MOST_SHOWN])
+        shown = np.sort(self._order()[:MOST_SHOWN])
         replicated = self.replicated[:, shown]
         mean, sd = replicated.mean(axis=0), replicated.std(axis=0)
         sd = np.where(sd > 0, sd, 1.0)

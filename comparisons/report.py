@@ -1,9 +1,7 @@
 """Show and store a comparison: tables on the terminal, `comparison.json`, figures, and the posterior as netCDF."""
 
 import json
-import os
 import shutil
-import tempfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,26 +13,10 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from comparisons.files import check_writable, written_whole
+
 STYLES = {"agree": "bold green", "disagree": "bold red", "not identified": "bold yellow", "no maximum": "bold yellow"}
 MOST_ROWS = 40
-
-
-def check_writable(folder: str | Path) -> Path:
-    """Make the folder if need be and prove that files can be written there.
-
-    Raises
-    ------
-    ValueError
-        If it cannot be made or written to.
-    """
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise ValueError(f"out folder {folder} cannot be written to: {error}") from None
-    return folder
 
 
 def save(comparison: Any, folder: str | Path) -> None:
@@ -55,29 +37,20 @@ def save(comparison: Any, folder: str | Path) -> None:
     folder = check_writable(folder)
     for left_over in folder.glob(".partial-*"):
         shutil.rmtree(left_over, ignore_errors=True)
-    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
-    try:
+    with written_whole(folder, last="comparison.json", stale=("comparison.json", "ridge.png")) as partial:
         for name, figure in figures(comparison).items():
             figure.savefig(partial / f"{name}.png", dpi=130)
             plt.close(figure)
         _write_posterior(comparison, partial / "posterior.nc")
         text = json.dumps(as_json(comparison), indent=1, allow_nan=False)
         (partial / "comparison.json").write_text(text + "\n", encoding="utf-8")
-        for stale in ("comparison.json", "ridge.png"):
-            (folder / stale).unlink(missing_ok=True)
-        for file in sorted(partial.iterdir(), key=lambda file: file.name == "comparison.json"):
-            os.replace(file, folder / file.name)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def save_posterior(comparison: Any, folder: str | Path) -> Path:
     """Write ``posterior.nc`` alone, whole or not at all: what an interrupted run leaves."""
     folder = check_writable(folder)
-    with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as partial:
-        _write_posterior(comparison, Path(partial) / "posterior.nc")
-        (folder / "comparison.json").unlink(missing_ok=True)  # an earlier run's, of other draws
-        os.replace(Path(partial) / "posterior.nc", folder / "posterior.nc")
+    with written_whole(folder, stale=("comparison.json",)) as partial:  # an earlier run's, of other draws
+        _write_posterior(comparison, partial / "posterior.nc")
     return folder / "posterior.nc"
 
 
@@ -88,10 +61,9 @@ def show(found: Any, path: Path, title: str) -> None:
     console, figure = Console(), found.plot()
     console.print(repr(found), highlight=False, markup=False, soft_wrap=True)
     figure.suptitle(title)
-    with tempfile.TemporaryDirectory(prefix=".partial-", dir=path.parent) as partial:
-        figure.savefig(Path(partial) / path.name, dpi=130)
+    with written_whole(path.parent) as partial:
+        figure.savefig(partial / path.name, dpi=130)
         plt.close(figure)
-        os.replace(Path(partial) / path.name, path)
     console.print(f"Written to {path}", highlight=False, markup=False, soft_wrap=True)
 
 
@@ -157,8 +129,7 @@ def print_report(comparison: Any, console: Console | None = None) -> None:
     how = by if by == "NUTS" else f"{by} (steps of split Hamiltonian Monte Carlo; the posterior is near normal)"
     console.print(f"Posterior: {comparison.settings['chains']} chains by {how}; {where}")
     if caution := comparison.family.caution(comparison.X, comparison.prior, comparison.n_components):
-        about = "Draws are from the neighbourhood of the interior mode; inverse-gamma scales have a posterior."
-        console.print(f"[bold yellow]Caution:[/] {escape(caution)}. {about}")
+        console.print(f"[bold yellow]Caution:[/] {escape(caution)}.")
     console.print(estimates_table(comparison))
     if comparison.spreads:
         console.print(spreads_table(comparison))

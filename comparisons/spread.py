@@ -21,6 +21,7 @@ import numpy as np
 
 from comparisons.alignment import order_of
 from comparisons.draws import stack
+from comparisons.family import PRECISE
 from comparisons.result import Comparison
 from em import NoMaximumWarning, NotIdentifiableWarning
 from em.status import NotConvergedWarning
@@ -92,7 +93,7 @@ def summary(rows: list[dict[str, Any]]) -> str:
 
 def _information(found: Comparison, prior: Any, parameters: Any) -> Table:
     """Return estimates and standard errors from the observed information at EM's answer next to these parameters."""
-    settings = {"n_components": found.n_components, "tol": 1e-12, "max_iter": 100_000, "init": parameters}
+    settings = {"n_components": found.n_components, "init": parameters, **PRECISE}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NoMaximumWarning)  # verdicts of the comparison
         warnings.simplefilter("ignore", NotIdentifiableWarning)

@@ -13,6 +13,7 @@ import xarray as xr
 from comparisons import metrics
 from comparisons.alignment import align, order_of
 from comparisons.draws import estimates_of, single, stack
+from comparisons.family import PRECISE
 from comparisons.mixing import extremes, label_free
 from comparisons.mode_search import find_map_checks
 from comparisons.progress import Progress
@@ -24,7 +25,6 @@ from models.validation import Array
 
 AGREE, DISAGREE = "agree", "disagree"
 NOT_IDENTIFIED, NO_MAXIMUM = "not identified", "no maximum"
-TOL = 1e-12
 KKT_STEP = 1e-6
 ADVI_STEPS, ADVI_DRAWS = 2000, 4000
 
@@ -73,7 +73,7 @@ class Steps:
     def fit(self) -> None:
         """Fit by EM: maximum likelihood, and MAP, next to it where that is a maximum too."""
         found, seed = self.found, self.found.settings["random_state"]
-        settings = {"n_components": self.K, "tol": TOL, "max_iter": 100_000, "random_state": seed}
+        settings: dict[str, Any] = {"n_components": self.K, "random_state": seed, **PRECISE}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NoMaximumWarning)  # these two are verdicts here
             warnings.simplefilter("ignore", NotIdentifiableWarning)

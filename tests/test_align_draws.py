@@ -164,6 +164,17 @@ def test_parameters_know_their_components_wherever_draws_have_them():
     np.testing.assert_allclose(means, np.broadcast_to(fit.means, (CHAINS, 100, 2, 2)), atol=1)
 
 
+@pytest.mark.parametrize("rule", ["pivot", "ecr", "stephens"])
+def test_a_single_feature_may_lack_its_axis(rule):
+    fit = GMMParameters([0.5, 0.5], [[0.0], [9.0]], [[[1.0]], [[1.0]]])
+    source = {} if rule == "pivot" else {"log_joint": log_joint([[0.1], [8.7], [9.2]], "gmm")}
+    sizes = ("weights", np.full((CHAINS, 100, 2), 0.5)), ("covariances", np.ones((CHAINS, 100, 2)))
+    draws = {name: ((*SAMPLE, "component"), array) for name, array in sizes}
+    draws["means"] = ((*SAMPLE, "component"), relabelled(fit.means[:, 0]))
+    means = align(xr.Dataset(draws), rule, reference=fit, **source)["posterior"]["means"]
+    np.testing.assert_allclose(means, np.broadcast_to([0.0, 9.0], (CHAINS, 100, 2)), atol=1)
+
+
 def test_dimensions_by_arviz_get_one_name_and_until_then_a_warning():
     means = np.array([0.0, 10.0, 20.0])
     draws = az.from_dict({"posterior": {"mu": relabelled(means), "theta": relabelled(means), "tau": np.ones((2, 100))}})
@@ -177,7 +188,7 @@ def test_dimensions_by_arviz_get_one_name_and_until_then_a_warning():
         np.testing.assert_allclose(aligned[name], np.broadcast_to(means, (CHAINS, 100, K)), atol=1)
     for dims, message in [
         (["nu_dim_0"], "dims must be dimensions of the draws .*, got nu_dim_0"),
-        (["mu_dim_0", "chain_length"], "got chain_length"),
+        (["mu_dim_0", "chain"], "got chain"),
     ]:
         with pytest.raises(ValueError, match=message):
             name_components(draws, dims)
@@ -187,6 +198,8 @@ def test_dimensions_by_arviz_get_one_name_and_until_then_a_warning():
     square = xr.Dataset({"a": ((*SAMPLE, "i", "j"), np.ones((1, 2, 3, 3)))})
     with pytest.raises(ValueError, match="dims must be at most one of each variable, got i, j of 'a'"):
         name_components(square, ["i", "j"])
+    with pytest.raises(ValueError, match="dims must be at most one of each variable, got i, component of 'a'"):
+        name_components(square.rename(j="component"), ["i"])
 
 
 def test_a_node_of_the_tree_and_one_of_its_draws_are_taken_for_the_posterior(draws):
@@ -196,8 +209,9 @@ def test_a_node_of_the_tree_and_one_of_its_draws_are_taken_for_the_posterior(dra
 
 
 def test_ecr_takes_the_labels_of_one_draw_for_its_pivot(draws):
-    one = draws["posterior"].to_dataset().isel(chain=0, draw=0)
+    one = draws.isel(chain=0, draw=0)["posterior"]
     aligned = align(draws, "ecr", labels="z", reference=one)
+    assert aligned.identical(align(draws, "ecr", labels="z", reference=draws.isel(chain=0, draw=0)))
     np.testing.assert_array_equal(aligned["posterior"]["z"], np.broadcast_to(one["z"], (CHAINS, DRAWS, 6)))
 
 

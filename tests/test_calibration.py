@@ -165,7 +165,8 @@ def test_a_simulation_without_an_interval_is_a_miss_and_is_counted():
     assert found.coverage == [
         {"parameter": "means[0, 0]", "posterior": 1.0, "MLE": 0.25, "n_MLE": 2, "Laplace": None, "n_Laplace": 0}
     ]
-    assert "no interval counts as a miss: of a parameter at most 50.0% without by MLE" in repr(found)
+    assert "a missing interval counts as a miss: by MLE up to 50.0% of a parameter's are missing" in repr(found)
+    assert "by Laplace" not in repr(found)
     assert "1 simulations by turns" in repr(found)
 
 

@@ -10,6 +10,8 @@ import typer
 from scipy.stats import norm
 from typer.testing import CliRunner
 
+import comparisons.components
+import comparisons.concentration
 import comparisons.posterior
 from comparisons import log_joint
 from comparisons.components import compare_components, pointwise_log_likelihood
@@ -102,10 +104,38 @@ def test_nuts_starts_inside_where_map_lies_on_the_edge(monkeypatch):
     assert np.max(starts) < 1
 
 
+def one_chain_elsewhere(*arguments, **settings):
+    """Draws of the Gibbs sampler whose first chain has its labels and parameters from a single component."""
+    drawn = gibbs(*arguments, **settings)
+    drawn["z"][0] = 0
+    drawn["weights"][0] = np.eye(drawn["weights"].shape[2])[0] * 0.98 + 0.01
+    return drawn
+
+
+def test_r_hat_sees_a_chain_that_is_elsewhere(data, monkeypatch):
+    monkeypatch.setattr(comparisons.components, "gibbs", one_chain_elsewhere)
+    monkeypatch.setattr(comparisons.concentration, "gibbs", one_chain_elsewhere)
+    sizes = {"draws": 250, "tune": 100, "n_init": 1}
+    apart = compare_components(data, "gmm", [2], sampler="gibbs", evidence=False, **sizes)
+    assert apart.table[0]["rhat"] > 1.5
+    assert "R-hat above 1.01 or unknown at K = 2" in repr(apart)
+    assert sweep(data, "gmm", 2, [1.0], **sizes).rhat[0] > 1.5
+
+
+def test_r_hat_of_the_sweep_sees_occupied_components(data, monkeypatch):
+    def labels_elsewhere(*arguments, **settings):
+        drawn = gibbs(*arguments, **settings)
+        drawn["z"][0] = 0
+        return drawn
+
+    monkeypatch.setattr(comparisons.concentration, "gibbs", labels_elsewhere)
+    assert not sweep(data, "gmm", 2, [1.0], draws=250, tune=50, n_init=1).rhat[0] <= 1.01  # infinite or unknown
+
+
 def test_chains_that_have_not_mixed_are_named(found):
     assert max(row["rhat"] for row in found.table[:2]) <= MAX_RHAT
     apart = [row | {"rhat": rhat} for row, rhat in zip(found.table, [1.0, 1.2, np.nan], strict=True)]
-    assert "R-hat above 1.01 at K = 2, 3" in repr(replace(found, table=apart))
+    assert "R-hat above 1.01 or unknown at K = 2, 3" in repr(replace(found, table=apart))
     assert "R-hat above" not in repr(replace(found, table=found.table[:2]))
 
 
@@ -162,6 +192,8 @@ def test_bad_input_is_named_before_any_work(data):
         sweep(data, "gmm", 3, [0.0])
     with pytest.raises(ValueError, match="missing"):
         sweep(with_gaps, "gmm", 3)
+    with pytest.raises(ValueError, match="chains must be a whole number of at least 2, got 1"):
+        sweep(data, "gmm", 3, chains=1)
     with pytest.raises(ValueError, match="z must hold integer labels from 0 to 1, got 0 to 2"):
         n_occupied([[0, 1, 2]], 2)
 
@@ -190,5 +222,5 @@ def test_a_sparse_prior_empties_components_and_a_strong_one_levels_them(data):
     np.testing.assert_allclose(found.mean_field_weights[0, :2], [0.6, 0.4], atol=0.15)  # four sd of the share
     assert len(found.plot().axes) == 3
     assert "10000" in repr(found)
-    assert "R-hat above 1.01 at 0.01, 10000" in repr(replace(found, rhat=np.array([1.3, np.nan])))
+    assert "R-hat above 1.01 or unknown at 0.01, 10000" in repr(replace(found, rhat=np.array([1.3, np.nan])))
     assert "R-hat above" not in repr(replace(found, rhat=np.array([1.0, 1.01])))

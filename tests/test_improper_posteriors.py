@@ -31,9 +31,14 @@ def test_what_leaves_no_posterior_is_told_for_each_structure():
         ("full", shared, "column 0 has a value that 2 samples share"),
         ("diag", shared, "column 0 has a value that 2 samples share"),
         ("spherical", shared, ""),
-        ("spherical", twice, "2 rows are the same"),
+        ("spherical", twice, "rows 0 and 1 are the same"),
+        ("spherical", [[0.0, np.nan], [5.0, 6.0], [0.0, 1.0]], "rows 0 and 2 are the same"),
+        ("spherical", [[0.0, np.nan], [5.0, 6.0], [np.nan, 1.0]], ""),
+        ("diag", [[0.0, np.nan], [5.0, np.nan]], ""),
         ("tied", shared, ""),
         ("tied", few, "column 0 has 2 different values, no more than components"),
+        ("tied", few[:2], ""),
+        ("tied", few[1:], "column 0 has 1 different values, no more than components"),
     ]:
         prior = GMMIndependentPrior.weakly_informative(shared, 2, kind)
         assert prior.why_improper(rows, 2).startswith(f"{why}: {told}" if why else "")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from random_mixtures import random_gmm
+from scipy.stats import binom
 
 import comparisons.predictive
 import comparisons.responsibilities
@@ -11,6 +12,7 @@ from comparisons import align, log_joint
 from comparisons.exact import exact_posterior
 from comparisons.gibbs import as_datatree
 from comparisons.predictive import co_clustering, posterior_responsibilities, predictive_check
+from comparisons.predictive_result import PredictiveCheck
 from em import gmm
 from em.gibbs import gibbs
 from models.bmm import BMMParameters, BMMPrior
@@ -107,14 +109,22 @@ def test_p_values_of_true_parameters_are_uniform_and_ties_count_half():
     assert p.std(axis=0).min() > 0.2
 
 
-def test_a_true_model_is_rarely_suspected_however_many_statistics_there_are():
-    parameters, alarms = random_gmm(2, 6, np.random.default_rng(1)), 0
-    for seed in range(40):
-        X, _ = simulate(parameters, 50, random_state=seed)
-        found = predictive_check(X, fixed(parameters), "gmm", n_replicates=100, random_state=seed)
-        assert len(found.names) == 45
-        alarms += bool(found.suspects)
-    assert alarms <= 4  # of 40 x 0.01 to 0.02; five or more have a probability of 0.001
+@pytest.mark.parametrize("R", [20, 99, 200])
+def test_a_true_model_is_suspected_once_in_a_hundred_however_many_statistics_there_are(R):
+    rng, names, checks = np.random.default_rng(R), tuple(map(str, range(40))), 2000
+    every = rng.normal(size=(checks, R + 1, 40)) + rng.normal(
+        size=(checks, R + 1, 1)
+    )  # statistics depend on each other
+    alarms = sum(bool(PredictiveCheck(names, of[0], of[1:]).suspects) for of in every)
+    level = np.floor(0.01 * (R + 1)) / (R + 1)  # ranks among R + 1 alike
+    assert binom.ppf(0.001, checks, level) <= alarms <= binom.ppf(0.999, checks, level)
+
+
+def test_a_statistic_that_is_one_number_in_all_replicates_is_suspected_if_the_data_have_another():
+    replicated = np.column_stack([np.zeros(200), np.random.default_rng(0).normal(size=200)])
+    assert PredictiveCheck(("minimum", "mean"), np.array([1.0, 0.0]), replicated).suspects == ("minimum",)
+    assert PredictiveCheck(("minimum", "mean"), np.array([0.0, 9.0]), replicated).suspects == ("mean",)
+    assert repr(PredictiveCheck(("minimum", "mean"), np.array([0.0, 9.0]), replicated)).splitlines()[1][:4] == "mean"
 
 
 def test_draws_of_32_bits_and_of_a_single_feature_without_its_axis_will_do():

@@ -1,5 +1,6 @@
 """Prior of the Gaussian mixture whose means do not depend on the covariances, as Stan's and PyMC's users write it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import log, pi
 from typing import Self
@@ -182,23 +183,26 @@ class GMMIndependentPrior(GaussianPrior):
         """
         if self.variance_shape is not None or n_components == 1:
             return ""
-        matrix = data_matrix(X, missing=True)
+        reasons = self._shared_values(data_matrix(X, missing=True), n_components)
+        why = "under half-normal scales a variance may go to 0 there, and the posterior is improper"
+        return next((f"{reason}: {why}" for reason in reasons), "")
+
+    def _shared_values(self, X: Array, n_components: int) -> Iterator[str]:
+        """Yield which samples a component of variance 0 may hold, in words."""
         if self.covariance_type == "spherical":
-            rows, counts = np.unique(matrix[~np.isnan(matrix).any(axis=1)], axis=0, return_counts=True)
-            found = f"{counts.max()} rows are the same" if len(rows) and counts.max() > 1 else ""
-        else:
-            found = ""
-            for d, column in enumerate(matrix.T):
-                values, counts = np.unique(column[~np.isnan(column)], return_counts=True)
-                if self.covariance_type == "tied":
-                    tied = len(values) <= n_components < counts.sum()
-                    told = f"column {d} has {len(values)} different values, no more than components"
-                else:
-                    tied, told = counts.max() > 1, f"column {d} has a value that {counts.max()} samples share"
-                found = found or (told if tied else "")
-        return (
-            found and f"{found}: under half-normal scales a variance may go to 0 there, and the posterior is improper"
-        )
+            seen = ~np.isnan(X)
+            for i, row in enumerate(X[1:], start=1):
+                both = seen[:i] & seen[i]
+                same = ((X[:i] == row) | ~both).all(axis=1) & both.any(axis=1)
+                if same.any():
+                    yield f"rows {same.argmax()} and {i} are the same"
+            return
+        for d, column in enumerate(X.T):
+            values, counts = np.unique(column[~np.isnan(column)], return_counts=True)
+            if self.covariance_type == "tied" and len(values) <= n_components and len(values) < counts.sum():
+                yield f"column {d} has {len(values)} different values, no more than components"
+            elif self.covariance_type != "tied" and (counts > 1).any():
+                yield f"column {d} has a value that {counts.max()} samples share"
 
     def check_mode(self) -> None:
         """Raise a ValueError unless MAP-EM has closed conditional steps, and a mode inside the simplex."""
