@@ -167,8 +167,11 @@ def main(
             calibration.save(folder, f"{name}-{sampler.replace(' ', '-')}")
             found[name, sampler] = calibration
     n_tests = sum(len(calibration.p_values) for (_, sampler), calibration in found.items() if sampler != NO_JACOBIAN)
-    table = Table(title=f"Calibration, {simulations} simulations each, {n_tests} tests", box=SIMPLE_HEAD)
-    for head in ("setting", "sampler", "s", "ESS", "p x tests", "", "posterior", "MLE", "Laplace"):
+    table = Table(
+        title=f"Calibration, {simulations} simulations each, {n_tests} tests", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
+    table.add_column("setting", no_wrap=True)
+    for head in ("sampler", "s", "ESS", "p x tests", "", "posterior", "MLE", "Laplace"):
         table.add_column(head)
     missed = 0
     for (name, sampler), calibration in found.items():
