@@ -20,7 +20,7 @@ from comparisons.files import check_writable
 from comparisons.progress import Bars
 from comparisons.report import save_posterior
 from comparisons.result import Comparison
-from comparisons.steps import NoModeError
+from comparisons.starts import NoModeError
 from models.gmm.structures import CovarianceType
 
 TITLES = {"gmm": "Gaussian mixture", "bmm": "Bernoulli or binomial mixture"}

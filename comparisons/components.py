@@ -38,11 +38,12 @@ from comparisons.mixing import extremes, label_free
 from comparisons.progress import Bars, Progress, Silent
 from comparisons.report import show
 from comparisons.responsibilities import LogJoint, log_joint
-from comparisons.starts import chain_starts
+from comparisons.starts import chain_starts, refuse_collapsed
 from em import select
 from em.engine import one_blas_thread
 from em.gibbs import gibbs
 from em.selection import Candidate
+from em.status import left_to_the_status
 from models.bmm import BMMPrior
 from models.gmm import GMMPrior
 from models.gmm.structures import CovarianceType
@@ -184,7 +185,10 @@ def _by_nuts(found: Any, progress: Progress) -> xr.DataTree:
     sizes = {"draws": settings["draws"], "tune": settings["tune"], "chains": chains}
     with without_c_compiler(), progress.step(f"NUTS, K = {K}", chains * (settings["draws"] + settings["tune"])):
         model = found.family.build_marginal_model(found.X, K, found.prior)
-        fit = found.family.estimator(n_components=K, prior=found.prior, n_init=n_init, random_state=seed).fit(found.X)
+        estimator = found.family.estimator(n_components=K, prior=found.prior, n_init=n_init, random_state=seed)
+        with left_to_the_status():
+            fit = estimator.fit(found.X)
+        refuse_collapsed(fit)
         starts = chain_starts(found.family, found.X, fit.parameters_, found.prior, **of_starts)
         return sample(model, starts, **sizes, seed=seed, progress=progress.advance_to)
 

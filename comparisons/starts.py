@@ -10,6 +10,16 @@ from em import NoMaximumWarning, NotIdentifiableWarning
 from models.validation import Array
 
 
+class NoModeError(ValueError):
+    """Under the prior every restart of MAP-EM collapsed on these data, which only the fit can tell."""
+
+
+def refuse_collapsed(fit: Any) -> None:
+    """Raise a NoModeError if MAP-EM collapsed: there is no mode to start from, or to compare."""
+    if fit.collapsed_:
+        raise NoModeError(f"prior must keep variances from 0 on these data, as inverse gammas do: {fit.status_}")
+
+
 def chain_starts(
     family: Family, X: Array, mode: Any, prior: Any, *, starts: str, chains: int, n_init: int, seed: int
 ) -> list[Point]:

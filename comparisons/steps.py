@@ -19,7 +19,7 @@ from comparisons.mode_search import find_map_checks
 from comparisons.progress import Progress
 from comparisons.result import Comparison
 from comparisons.spread import spreads_of
-from comparisons.starts import chain_starts
+from comparisons.starts import chain_starts, refuse_collapsed
 from em import NoMaximumWarning, NotIdentifiableWarning
 from models.validation import Array
 
@@ -27,10 +27,6 @@ AGREE, DISAGREE = "agree", "disagree"
 NOT_IDENTIFIED, NO_MAXIMUM = "not identified", "no maximum"
 KKT_STEP = 1e-6
 ADVI_STEPS, ADVI_DRAWS = 2000, 4000
-
-
-class NoModeError(ValueError):
-    """Under the prior every restart of MAP-EM collapsed on these data, which only the fit can tell."""
 
 
 class Steps:
@@ -86,10 +82,7 @@ class Steps:
                 better = near.objective_ >= found.map.objective_ - 1e-9 * abs(found.map.objective_)
                 if found.map.collapsed_ or (better and not near.collapsed_):
                     found.map = near
-        if found.map.collapsed_:
-            raise NoModeError(
-                f"prior must keep variances from 0 on these data, as inverse gammas do: {found.map.status_}"
-            )
+        refuse_collapsed(found.map)
 
     # Densities --------------------------------------------------------------------------------------------------------
 

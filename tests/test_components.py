@@ -19,11 +19,11 @@ from comparisons.concentration import n_occupied, sweep
 from comparisons.exact import exact_posterior
 from comparisons.gibbs import as_datatree
 from comparisons.mixing import MAX_RHAT
-from em import GaussianMixtureEM
+from em import GaussianMixtureEM, NoMaximumWarning
 from em.gibbs import gibbs
 from models.bmm import BMMParameters, BMMPrior
 from models.bmm import simulate as simulate_counts
-from models.gmm import GMMParameters, GMMPrior, simulate
+from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior, simulate
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +130,14 @@ def test_r_hat_of_the_sweep_sees_occupied_components(data, monkeypatch):
 
     monkeypatch.setattr(comparisons.concentration, "gibbs", labels_elsewhere)
     assert not sweep(data, "gmm", 2, [1.0], draws=250, tune=50, n_init=1).rhat[0] <= 1.01  # infinite or unknown
+
+
+def test_a_map_that_collapses_is_refused_before_any_draw():
+    X = np.repeat([[0.0], [5.0]], 20, axis=0) + np.repeat([0.0, 1e-3], 20)[:, None] * np.arange(40)[:, None]
+    prior = GMMIndependentPrior.weakly_informative(X, 2, "diag")
+    message = "prior must keep variances from 0 on these data"
+    with pytest.warns(NoMaximumWarning), pytest.raises(ValueError, match=message):
+        compare_components(X, "gmm", [2], prior, covariance_type="diag", evidence=False)
 
 
 def test_chains_that_have_not_mixed_are_named(found):

@@ -191,11 +191,14 @@ class GMMIndependentPrior(GaussianPrior):
         """Yield which samples a component of variance 0 may hold, in words."""
         if self.covariance_type == "spherical":
             seen = ~np.isnan(X)
-            for i, row in enumerate(X[1:], start=1):
-                both = seen[:i] & seen[i]
-                same = ((X[:i] == row) | ~both).all(axis=1) & both.any(axis=1)
-                if same.any():
-                    yield f"rows {same.argmax()} and {i} are the same"
+            complete = seen.all(axis=1)
+            if (most := np.unique(X[complete], axis=0, return_counts=True)[1].max(initial=0)) > 1:
+                yield f"{most} rows are the same"
+            for i in np.flatnonzero(~complete):
+                both = seen & seen[i]
+                same = ((X[i] == X) | ~both).all(axis=1) & both.any(axis=1)
+                if same.sum() > 1:  # itself and others
+                    yield f"row {i} agrees with another in the cells that both have"
             return
         for d, column in enumerate(X.T):
             values, counts = np.unique(column[~np.isnan(column)], return_counts=True)
