@@ -16,7 +16,6 @@ from em.bmm import (
     log_kernel,
     log_weights,
     mode,
-    patterns,
     sparse_log_joint,
     sufficient_statistics,
 )
@@ -110,6 +109,7 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
     """
 
     _parameters_type = BMMParameters
+    _hashed = True
 
     def __init__(
         self,
@@ -141,9 +141,12 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
     def _trials_of(self, samples: Samples) -> Any:
         """Return the trials of the rows that take part, where they differ between rows."""
         trials = self._trials()
-        if samples.X.shape[0] < samples.n_rows and np.ndim(trials) == 2:
-            return trials_matrix(trials, (samples.n_rows, samples.X.shape[1]))[samples.kept]
-        return trials
+        if np.ndim(trials) < 2:
+            return trials
+        return trials_matrix(trials, (samples.n_rows, samples.X.shape[1]))[samples.numbers]
+
+    def _beside(self, samples: Samples) -> list[Array]:
+        return [self._trials_of(samples)] if np.ndim(self._trials()) == 2 else []
 
     def _check_data(self, samples: Samples) -> None:
         checked_counts(samples.X, self._trials_of(samples))
@@ -161,17 +164,20 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
 
     def _problem(self, samples: Samples) -> Problem[BMMParameters, CountStatistics]:
         X, trials = checked_counts(samples.X, self._trials_of(samples))
-        X, trials, frequencies = patterns(X, trials, samples.weights)
-        frozen = self._frozen(X.shape[1])
-        log_coefficients = float(frequencies @ log_choose(X, trials))
+        frozen, coefficients = self._frozen(X.shape[1]), log_choose(X, trials)
+        log_coefficients = float(coefficients.sum() if samples.weights is None else samples.weights @ coefficients)
 
         def expect(parameters: BMMParameters) -> tuple[float, CountStatistics]:
             n_passes = self._expected_passes()
-            log_likelihood, statistics = count_pass(X, trials, parameters, frequencies, n_passes=n_passes)
+            log_likelihood, statistics = count_pass(X, trials, parameters, samples.weights, n_passes=n_passes)
             return log_likelihood + log_coefficients, statistics
 
         metric = partial(whitened, n_trials=np.mean(np.atleast_2d(self._trials()), axis=0))
-        return Problem(expect, lambda statistics: mode(statistics, self.prior, frozen), self._log_prior, SCALES, metric)
+
+        def maximise(statistics: CountStatistics) -> BMMParameters:
+            return mode(statistics, self.prior, frozen)
+
+        return Problem(expect, maximise, self._log_prior, SCALES, metric, samples.total)
 
     def _released(
         self, problem: Problem[BMMParameters, CountStatistics], run: Run[BMMParameters]
@@ -220,10 +226,9 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
     def _simulate(self, n_samples: int, random_state: Any) -> tuple[Array, np.ndarray]:
         return simulate(self.parameters_, n_samples, self._trials(), random_state)
 
-    def _information(self, X: Array, sample_weight: Array) -> Information:
-        return observed_information(
-            X, self.parameters_, self.prior, self._trials(), sample_weight, frozen=self.frozen or ()
-        )
+    def _information(self, X: Array, sample_weight: Array, rows: np.ndarray) -> Information:
+        trials = np.asarray(self._trials())[rows] if np.ndim(self._trials()) == 2 else self._trials()
+        return observed_information(X, self.parameters_, self.prior, trials, sample_weight, frozen=self.frozen or ())
 
     def _entries(self, n_samples: float) -> Entries:
         return entries(self.parameters_, n_samples, self.frozen or ())

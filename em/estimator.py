@@ -7,14 +7,16 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 from sklearn.utils import Tags, check_random_state
 
 from em.acceleration import ACCELERATIONS
-from em.engine import Collapse, Problem, Run, one_blas_thread, run_em
+from em.distinct import repeat_rarely
+from em.engine import Collapse, Problem, Run, best_of, one_blas_thread, run_em
 from em.fitted import FittedMixture, MixtureParameters
 from em.samples import Samples, samples_to_fit
 from em.starts import STARTS, VIEWS, start_responsibilities
@@ -25,10 +27,19 @@ SHORT_RUN, TYPICAL_RUN = 10, 50  # iterations
 START_CELLS, START_ROWS = 2_000_000, 100  # a start looks at so many cells, but at no fewer rows per component
 
 
+class Found[P: MixtureParameters](NamedTuple):
+    """The best run of a fit, how many of its restarts collapsed, and how many there were."""
+
+    best: Run[P]
+    n_collapsed: int
+    n_starts: int
+
+
 class MixtureEM[P: MixtureParameters](FittedMixture[P]):
     """Base of the estimators; a family adds its problem (E-step, M-step, log prior) and its simulator."""
 
     _parameters_type: type[P]
+    _hashed = False  # whether rows are put in the order of hashes, for data without units
     status_: str
 
     def __init__(
@@ -104,8 +115,8 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         y : ignored
             Present for scikit-learn's conventions.
         sample_weight : array_like, shape (n,), or None
-            Frequencies: how often each row occurs. From the same start the fit is that of the rows repeated as often
-            (``init="random"`` draws responsibilities row by row). Weights that sum to 1 would stand for one sample.
+            Frequencies: how often each row occurs. The fit is that of the rows repeated as often. Weights that sum to 1
+            would stand for one sample.
 
         Returns
         -------
@@ -115,16 +126,17 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         ------
         ValueError
             If X, the weights or a setting is not legal, before any work.
+
+        Notes
+        -----
+        The fit depends on the set of rows only. Rows that are equal count as one with the sum of their weights, and
+        random draws follow the order of the rows' values, so that rows in another order, or repeated and not weighted,
+        give the same fit to the last bit. Of more than two million cells that hardly repeat, the sums are added in the
+        order of the rows, and the fit is the same to rounding.
         """
         samples = self._samples(X, sample_weight)
         with one_blas_thread():
-            problem = self._problem(samples)
-            starts = self._starts(samples)
-            runs = self._runs(problem, starts)
-            best = max(runs, key=lambda run: (not run.collapsed, run.objective))
-            while best.converged and (start := self._released(problem, best)) is not None:
-                best = best.then(self._run(problem, start, self.max_iter))
-            self._keep(best, n_collapsed=sum(run.collapsed for run in runs), n_starts=len(starts))
+            self._keep(self._search(self._distinct(samples)))
             self.status_ = "; ".join([self.status_, *self._remarks(samples)])
         return self
 
@@ -137,6 +149,33 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         self._check_settings(samples)
         self._check_data(samples)
         return samples
+
+    def _search(self, samples: Samples) -> Found[P]:
+        """Run EM from every start and return the best run."""
+        problem, starts = self._problem(samples), self._starts(samples)
+        runs = self._runs(problem, starts)
+        best = best_of(runs, problem)
+        while best.converged and (start := self._released(problem, best)) is not None:
+            best = best.then(self._run(problem, start, self.max_iter))
+        return Found(best, sum(run.collapsed for run in runs), len(starts))
+
+    def _distinct(self, samples: Samples) -> Samples:
+        """Return the distinct rows in the order of their values; rows that are too many and hardly repeat stay."""
+        if not issparse(samples.X) and samples.X.size > START_CELLS and repeat_rarely(samples.X):
+            return samples
+        beside = self._beside(samples)
+        if not self._starts_anywhere:
+            beside = [*beside, np.asarray(self.init)[samples.numbers, None]]
+        return samples.distinct(np.hstack(beside) if beside else None, hashed=self._hashed)
+
+    def _beside(self, samples: Samples) -> list[Array]:
+        """Return what a family knows of each row beside X, arrays (n, ...): equal rows that differ there stay apart."""
+        return []
+
+    @property
+    def _starts_anywhere(self) -> bool:
+        """Whether ``init`` is no labels."""
+        return isinstance(self.init, str | self._parameters_type)
 
     def _runs(self, problem: Problem[P, Any], starts: list[P]) -> list[Run[P]]:
         """Run every start to the end; of more than ``n_init``, only those that lead after a short run of each.
@@ -171,7 +210,8 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         """Fit the mixture and return the most probable label of each sample, shape (n,)."""
         return self.fit(X).predict(X)
 
-    def _keep(self, best: Run[P], n_collapsed: int, n_starts: int) -> None:
+    def _keep(self, found: Found[P]) -> None:
+        best, n_collapsed, n_starts = found
         self.parameters_ = best.parameters
         for name, array in best.parameters.arrays().items():
             setattr(self, f"{name}_", array)
@@ -196,8 +236,8 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
     def _starts(self, samples: Samples) -> list[P]:
         if isinstance(self.init, self._parameters_type):
             return [replace(self.init, **self._frozen(self.init.n_features))]  # type: ignore[type-var]
-        if not isinstance(self.init, str):
-            one_hot = np.eye(self.n_components)[np.asarray(self.init)[samples.kept]]
+        if not self._starts_anywhere:
+            one_hot = np.eye(self.n_components)[np.asarray(self.init)[samples.numbers]]
             try:
                 return [self._m_step(samples, one_hot)]
             except Collapse as collapse:

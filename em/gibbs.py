@@ -24,6 +24,7 @@ from sklearn.utils import check_random_state
 
 from em import bmm_conjugate, gmm_conjugate
 from em.bound import normalise
+from em.distinct import distinct_rows
 from em.kmeans import kmeans_plusplus, nearest
 from em.progress import track
 from models.bmm import BMMPrior
@@ -213,7 +214,8 @@ def start_labels(X: Array, n_components: int, rng: np.random.RandomState) -> np.
     """Return labels (n,): the nearest of K samples chosen by k-means++, on features scaled to unit variance."""
     deviation = X.std(axis=0)
     scaled = (X - X.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
-    return nearest(scaled, kmeans_plusplus(scaled, n_components, rng))[0]
+    rows, counts = distinct_rows(scaled)
+    return nearest(scaled, kmeans_plusplus(scaled[rows], n_components, rng, counts))[0]
 
 
 def _scatter(gap: Array, r: Array, covariance_type: str) -> Array:

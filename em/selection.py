@@ -25,6 +25,7 @@ from itertools import product
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
@@ -100,7 +101,7 @@ class Selection:
     @property
     def best(self) -> Candidate | None:
         """The candidate of smallest criterion among those with a maximum, the first of equals; None if none has one."""
-        ranked = [candidate for candidate in self.candidates if candidate.has_maximum]
+        ranked = [c for c in self.candidates if c.has_maximum and np.isfinite(getattr(c, self.criterion))]
         return min(ranked, key=lambda candidate: getattr(candidate, self.criterion), default=None)
 
     @property

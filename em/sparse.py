@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from em.engine import blocks
-from em.kmeans import choose_rows
+from em.kmeans import choose_rows, first_within_rounding
 from em.samples import Samples
 from models.validation import Array
 
@@ -37,8 +37,7 @@ def start_labels(
     norms = X.power(2).sum(axis=1)
     if centers is not None:
         return _nearest(X, norms, centers / deviation)
-    key = X @ np.sqrt(np.arange(2, 2 + X.shape[1]))
-    chosen = choose_rows(key, lambda rows: _squared_distances(X, norms, X[rows].toarray()), n_clusters, rng, w)
+    chosen = choose_rows(lambda rows: _squared_distances(X, norms, X[rows].toarray()), n_clusters, rng, w)
     centers = X[chosen].toarray()
     labels = _nearest(X, norms, centers)
     for _ in range(MOST_ROUNDS if method == "kmeans" else 0):
@@ -66,4 +65,4 @@ def _squared_distances(X: csr_array, norms: Array, centers: Array) -> Array:
 def _nearest(X: csr_array, norms: Array, centers: Array) -> np.ndarray:
     """Return the index of the nearest centre of each row, shape (n,)."""
     distances = (_squared_distances(rows_of(X, rows), norms[rows], centers) for rows in blocks(len(norms)))
-    return np.concatenate([of_block.argmin(axis=1) for of_block in distances])
+    return np.concatenate([first_within_rounding(of_block, of_block.min(axis=1)) for of_block in distances])

@@ -37,7 +37,7 @@ def start_responsibilities(
     Parameters
     ----------
     samples : Samples
-        Rows and their weights; a missing cell counts as its column's mean.
+        Rows in the order of their values, and their weights; a missing cell counts as its column's mean.
     n_components : int
         Number of components K.
     method : {"k-means++", "kmeans", "random"}
@@ -79,8 +79,9 @@ def _axes(samples: Samples, view: str, rng: np.random.RandomState) -> Array:
     kept = values > FLAT
     if not kept.any():  # every column is constant
         return np.diag(scales)
-    whitener = scales[:, None] * vectors[:, kept] / np.sqrt(values[kept])
+    # the symmetric root, which does not depend on the signs of eigenvectors, nor on their choice where some are equal
+    whitener = scales[:, None] * (vectors[:, kept] / np.sqrt(values[kept])) @ vectors[:, kept].T
     if view == "whitened":
-        return whitener
-    direction = rng.normal(size=(whitener.shape[1], 1))
+        return np.asarray(whitener)
+    direction = rng.normal(size=(len(whitener), 1))
     return np.asarray(whitener @ direction / np.linalg.norm(direction))

@@ -42,7 +42,7 @@ from sklearn.utils import check_random_state
 
 from em.bmm_conjugate import CountPosterior
 from em.bound import check_responsibilities, normalise
-from em.engine import run_em
+from em.engine import best_of, run_em
 from em.estimator import TYPICAL_RUN
 from em.gibbs import family_of_prior, one_hot, start_labels
 from em.gmm_conjugate import GaussianPosterior
@@ -192,7 +192,7 @@ def variational(
         starts = [_check_init(init, n, K)]
     problem = family.problem(K, len(starts) * min(max_iter, TYPICAL_RUN))
     runs = [run_em(problem, family.m_step(r), tol=tol, max_iter=max_iter) for r in starts]
-    best = max(runs, key=lambda run: run.objective)
+    best = best_of(runs, problem)
     status = f"{best.status}; best of {len(runs)} restart(s)"
     if not best.converged:
         warnings.warn(status, NotConvergedWarning, stacklevel=2)

@@ -217,7 +217,7 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> Array | None:
 def row_slices(X: Array, n_cells: int = 1_000_000) -> list[slice]:
     """Return slices of so many cells that cover the rows of X: checks need no second array of its size."""
     size = max(1, n_cells // X.shape[1])
-    return [slice(start, start + size) for start in range(0, len(X), size)]
+    return [slice(start, start + size) for start in range(0, X.shape[0], size)]
 
 
 def random_source(random_state: Any) -> np.random.RandomState:
