@@ -20,13 +20,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state
 
 from comparisons.component_draws import Arrays, as_tree, n_components
 from comparisons.family import family_of
 from comparisons.predictive_result import PredictiveCheck
 from comparisons.responsibilities import BLOCK_CELLS, LogJoint, Part
-from models.validation import Array, count_at_least, data_matrix
+from models.validation import Array, count_at_least, data_matrix, random_source
 
 MOST_ROWS = 5000  # of a co-clustering matrix: 200 MB
 
@@ -183,7 +182,7 @@ def predictive_check(
     """
     half, X = family_of(family, n_trials, covariance_type), data_matrix(X, missing=True)
     half.log_joint(X)  # counts fit their trials
-    R, rng = count_at_least("n_replicates", n_replicates, 2), check_random_state(random_state)
+    R, rng = count_at_least("n_replicates", n_replicates, 2), random_source(random_state)
     if np.isnan(X).all(axis=0).any():
         raise ValueError("X must have an observed cell in every column, got one of NaN alone")
     arrays, _ = _arrays(draws, component)

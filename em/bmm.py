@@ -95,6 +95,9 @@ def m_step(
     return mode(sufficient_statistics(X, trials, r), prior)
 
 
+TINY, BELOW_ONE = float(np.finfo(np.float64).tiny), float(np.nextafter(1.0, 0.0))
+
+
 @dataclass(frozen=True)
 class CountStatistics:
     """counts Σ_i r_ik (K,); successes Σ_i r_ik x_id and trials Σ_i r_ik m_id (K, D); they add up over rows."""
@@ -134,9 +137,12 @@ def mode(
         prior.check_fits(*successes.shape)
         prior.check_mode()
         a, b, c = np.broadcast_to(prior.concentration, K), np.asarray(prior.successes), np.asarray(prior.failures)
-        weights = (N + a - 1) / (N.sum() + a.sum() - K)
-        denominator = trials + b + c - 2
-        probs = np.where(denominator > 0, (successes + b - 1) / np.where(denominator > 0, denominator, 1), 0.5)
+        weights = N + (a - 1)
+        weights = weights / weights.sum()
+        denominator = trials + (b - 1) + (c - 1)
+        probs = np.where(denominator > 0, (successes + (b - 1)) / np.where(denominator > 0, denominator, 1), 0.5)
+        # what the prior keeps off 0 and 1, rounding must not put there
+        probs = np.clip(probs, np.where(b > 1, TINY, 0.0), np.where(c > 1, BELOW_ONE, 1.0))
     return BMMParameters(frozen.get("weights", weights), frozen.get("probs", np.clip(probs, 0, 1)))
 
 

@@ -1,6 +1,5 @@
 """Bernoulli and binomial mixtures fitted by EM, in scikit-learn's manner; the steps are those of :mod:`em.bmm`."""
 
-import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Self
@@ -19,16 +18,15 @@ from em.bmm import (
     sparse_log_joint,
     sufficient_statistics,
 )
+from em.bmm_identifiability import identify
 from em.bmm_information import entries, observed_information, whitened
 from em.engine import EPS, Problem, Run
 from em.entries import Entries
 from em.estimator import MixtureEM
 from em.fused import count_pass
-from em.identifiability import identify
 from em.information import Information
 from em.samples import Samples, weighted
 from em.sparse import rows_of
-from em.status import NotIdentifiableWarning
 from models.bmm import BMMParameters, BMMPrior, simulate
 from models.bmm.counts import trials_matrix
 from models.validation import Array
@@ -246,10 +244,8 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
             remarks.append(f"component(s) {emptied} emptied: use fewer components or a prior")
         if n_held := int(on_boundary(self.probs_).sum()):
             remarks.append(f"{n_held} of {self.probs_.size} probs on the boundary (0 or 1)")
-        self.identifiability_ = identify(self.parameters_, self._trials_of(samples), self.frozen or ())
-        if not self.identifiability_.identified:
-            remarks.append(f"not identified: {self.identifiability_.sentence}")
-            warnings.warn(self.identifiability_.sentence, NotIdentifiableWarning, stacklevel=3)
+        patterns = None if issparse(samples.X) or samples.complete else np.unique(~np.isnan(samples.X), axis=0)
+        self.identifiability_ = identify(self.parameters_, self._trials_of(samples), self.frozen or (), patterns)
         return remarks
 
 

@@ -18,10 +18,11 @@ from em.acceleration import ACCELERATIONS
 from em.distinct import repeat_rarely
 from em.engine import Collapse, Problem, Run, best_of, one_blas_thread, run_em
 from em.fitted import FittedMixture, MixtureParameters
+from em.identifiability import Identifiability
 from em.samples import Samples, samples_to_fit
 from em.starts import STARTS, VIEWS, start_responsibilities
-from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning
-from models.validation import Array, count_at_least_one, frozen_array, number_above, weights_array
+from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning, NotIdentifiableWarning
+from models.validation import Array, check_seed, count_at_least_one, frozen_array, number_above, weights_array
 
 SHORT_RUN, TYPICAL_RUN = 10, 50  # iterations
 START_CELLS, START_ROWS = 2_000_000, 100  # a start looks at so many cells, but at no fewer rows per component
@@ -41,6 +42,7 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
     _parameters_type: type[P]
     _hashed = False  # whether rows are put in the order of hashes, for data without units
     status_: str
+    identifiability_: Identifiability
 
     def __init__(
         self,
@@ -98,9 +100,9 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         """Return better parameters next to a limit that is no maximum, where this family knows a way, or None."""
         return None
 
+    @abstractmethod
     def _remarks(self, samples: Samples) -> list[str]:
-        """Return sentences that a family adds to the status, and give its warnings."""
-        return []
+        """Set ``identifiability_``, and return sentences that a family adds to the status."""
 
     # Fitting ------------------------------------------------------------------------------------------------------
 
@@ -137,7 +139,11 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         samples = self._samples(X, sample_weight)
         with one_blas_thread():
             self._keep(self._search(self._distinct(samples)))
-            self.status_ = "; ".join([self.status_, *self._remarks(samples)])
+            remarks = self._remarks(samples)
+            if not self.identifiability_.identified:
+                remarks.append(f"not identified: {self.identifiability_.sentence}")
+                warnings.warn(self.identifiability_.sentence, NotIdentifiableWarning, stacklevel=2)
+            self.status_ = "; ".join([self.status_, *remarks])
         return self
 
     def check(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
@@ -284,6 +290,7 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
             raise ValueError(f"n_starts must be None or at least n_init={self.n_init}, got {self.n_starts}")
         count_at_least_one("max_iter", self.max_iter)
         number_above("tol", self.tol, 0, inclusive=True)
+        check_seed(self.random_state)
         if self.acceleration not in ACCELERATIONS:
             raise ValueError(f"acceleration must be one of 'multisecant', 'squarem' or None, got {self.acceleration!r}")
         if isinstance(self.init, str):

@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammaln
-from sklearn.utils import check_random_state
 
 from em import bmm_conjugate, gmm_conjugate
 from em.bound import normalise
@@ -31,7 +30,7 @@ from models.bmm import BMMPrior
 from models.bmm.counts import count_matrix, is_bernoulli
 from models.gmm import GMMPrior
 from models.gmm.structures import full_matrices
-from models.validation import Array, count_at_least, count_at_least_one, data_matrix, real_numbers
+from models.validation import Array, count_at_least, count_at_least_one, data_matrix, random_source, real_numbers
 
 Draw = dict[str, Array]
 
@@ -94,7 +93,7 @@ def gibbs(
     family.check_fits(K)
     draws, chains = count_at_least_one("draws", draws), count_at_least_one("chains", chains)
     tune = count_at_least("tune", tune, 0)
-    rng = check_random_state(random_state)
+    rng = random_source(random_state)
     if starts is None:
         z = np.stack([start_labels(family.X, K, rng) for _ in range(chains)])
     else:

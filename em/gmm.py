@@ -202,7 +202,8 @@ def mode(
         prior.check_fits(K, D, kind)
         prior.check_mode()
         a = np.broadcast_to(prior.concentration, K)
-        weights = (N + a - 1) / (N.sum() + a.sum() - K)
+        weights = N + (a - 1)
+        weights = weights / weights.sum()
     needs_samples = prior is None or not prior.avoids_collapse
     if needs_samples and (N <= 0).any() and not {"means", "covariances"} <= set(frozen):
         raise Collapse(f"component {int(np.argmin(N))} was emptied: no sample has a share in it")

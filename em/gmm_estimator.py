@@ -15,6 +15,7 @@ from em.estimator import Found, MixtureEM
 from em.fused import gaussian_pass
 from em.gmm import GaussianStatistics, log_joint, mode, sufficient_statistics
 from em.gmm_collapse import FLAT_DATA, check_range, check_variances, covariance_of, flatness, refuse_collapse
+from em.gmm_coverage import identify
 from em.gmm_far import far_responsibilities
 from em.gmm_information import entries, observed_information, whitened
 from em.gmm_missing import Holed, conditional_means, expected_statistics, holed_blocks, holed_pass
@@ -254,6 +255,11 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
 
     def _information(self, X: Array, sample_weight: Array, rows: np.ndarray) -> Information:
         return observed_information(X, self.parameters_, self.prior, sample_weight, frozen=self.frozen or ())
+
+    def _remarks(self, samples: Samples) -> list[str]:
+        names = getattr(self, "feature_names_in_", [f"column {d}" for d in range(samples.X.shape[1])])
+        self.identifiability_ = identify(samples, self.parameters_, names, self.frozen or ())
+        return []
 
     def _entries(self, n_samples: float) -> Entries:
         return entries(self.parameters_, n_samples, self.frozen or ())

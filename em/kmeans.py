@@ -22,7 +22,15 @@ from sklearn.utils import check_random_state
 from em.engine import Problem, best_of, blocks, run_em, sum_over_blocks
 from em.samples import Samples, samples_to_fit, samples_to_use, weighted
 from em.status import NotConvergedWarning
-from models.validation import Array, check_sample_weight, count_at_least_one, data_matrix, frozen_array, number_above
+from models.validation import (
+    Array,
+    check_sample_weight,
+    check_seed,
+    count_at_least_one,
+    data_matrix,
+    frozen_array,
+    number_above,
+)
 
 SMALLEST_SCALE, LARGEST_SCALE = 1e-140, 1e140
 TIED = 1e-12  # relative difference of squared distances that is rounding
@@ -218,6 +226,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, Ba
         count_at_least_one("n_init", self.n_init)
         count_at_least_one("max_iter", self.max_iter)
         number_above("tol", self.tol, 0, inclusive=True)
+        check_seed(self.random_state)
         if not isinstance(self.init, str):
             frozen_array("init", self.init, (K, samples.X.shape[1]))
         elif self.init != "k-means++":

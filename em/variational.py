@@ -38,7 +38,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state
 
 from em.bmm_conjugate import CountPosterior
 from em.bound import check_responsibilities, normalise
@@ -52,7 +51,7 @@ from models.bmm import BMMPrior
 from models.bmm.counts import common_trials
 from models.gmm import GMMPrior
 from models.one_line import one_line
-from models.validation import Array, count_at_least_one, data_matrix, number_above
+from models.validation import Array, count_at_least_one, data_matrix, number_above, random_source
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +124,7 @@ class VariationalPosterior:
         random_state : int, RandomState or None
             Seed or source of randomness.
         """
-        rng, n = check_random_state(random_state), count_at_least_one("n_draws", n_draws)
+        rng, n = random_source(random_state), count_at_least_one("n_draws", n_draws)
         copies = {name: np.broadcast_to(a, (n, *a.shape)) for name, a in self.distribution.arrays().items()}
         return replace(self.distribution, **copies).draw(rng)  # type: ignore[arg-type]
 
@@ -184,7 +183,7 @@ def variational(
         count_at_least_one(name, value)
     number_above("tol", tol, 0, inclusive=True)
     if init is None:
-        rng = check_random_state(random_state)
+        rng = random_source(random_state)
         fewest = 1 if np.max(prior.concentration) < (family.n_component_parameters + 1) / 2 else K
         clusters = np.linspace(K, fewest, n_init).round().astype(int)
         starts = [one_hot(start_labels(family.X, k, rng), K) for k in clusters]

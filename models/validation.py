@@ -224,4 +224,14 @@ def random_source(random_state: Any) -> np.random.RandomState:
     """Return the generator that scikit-learn makes of a seed, a generator or None."""
     from sklearn.utils import check_random_state  # slow to import, and a model does without
 
-    return check_random_state(random_state)
+    try:
+        return check_random_state(random_state)
+    except (ValueError, TypeError):
+        raise ValueError(
+            f"random_state must be None, a RandomState or a whole number from 0 to 2^32 - 1, got {random_state!r}"
+        ) from None
+
+
+def check_seed(random_state: Any) -> None:
+    """Raise a ValueError that names ``random_state`` unless a generator can be made of it."""
+    random_source(random_state)
