@@ -1,6 +1,5 @@
 """Bernoulli and binomial mixtures fitted by EM, in scikit-learn's manner; the steps are those of :mod:`em.bmm`."""
 
-import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Self
@@ -29,7 +28,7 @@ from em.identifiability import identify
 from em.information import Information
 from em.samples import Samples, weighted
 from em.sparse import rows_of
-from em.status import NotIdentifiableWarning
+from em.status import NotIdentifiableWarning, tell
 from models.bmm import BMMParameters, BMMPrior, simulate
 from models.bmm.counts import trials_matrix
 from models.validation import Array
@@ -244,7 +243,7 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
         self.identifiability_ = identify(self.parameters_, self._trials_of(samples), self.frozen or ())
         if not self.identifiability_.identified:
             remarks.append(f"not identified: {self.identifiability_.sentence}")
-            warnings.warn(self.identifiability_.sentence, NotIdentifiableWarning, stacklevel=3)
+            tell(self.identifiability_.sentence, NotIdentifiableWarning, stacklevel=3)
         return remarks
 
 

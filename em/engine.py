@@ -10,15 +10,13 @@ acceleration (:mod:`em.acceleration`) some iterations leap instead, and only whe
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any, Protocol, Self
 
 import numpy as np
-from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from em.acceleration import Squarem
+from em.blas import one_blas_thread
 from em.multisecant import Multisecant
 from models.validation import Array
 
@@ -265,16 +263,6 @@ class GainToCome:
         if self.gain_per_squared_step > 0:
             return self.gain_per_squared_step * step**2
         return rounding  # started near the limit: no gain could ever be read
-
-
-def one_blas_thread() -> AbstractContextManager[Any]:
-    """Hold BLAS to one thread: on matrices of a few features a second one costs more than it gives (seen: 25 times)."""
-    return _blas().limit(limits=1, user_api="blas")
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController()
 
 
 def blocks(n_rows: int) -> Iterator[slice]:
