@@ -10,7 +10,6 @@ import json
 import os
 from dataclasses import fields
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from em.gmm_estimator import GaussianMixtureEM
 from em.identifiability import Identifiability
 from em.kmeans import KMeans
 from em.minibatch_kmeans import MiniBatchKMeans
+from em.whole_files import write_whole
 from models.bmm import BMMParameters, BMMPrior
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
 
@@ -75,7 +75,7 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     fitted = {key: value for key, value in vars(estimator).items() if key not in settings}
     model = {"class": name, "settings": _encode_all(name, settings), "fitted": _encode_all(name, fitted)}
     document = {"format": FORMAT, "version": VERSION, "checksum": _checksum(model), "model": model}
-    _write_whole(Path(path), json.dumps(document, allow_nan=False))
+    write_whole(path, json.dumps(document, allow_nan=False))
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -205,15 +205,3 @@ def _decode_array(content: dict[str, Any]) -> np.ndarray:
 def _checksum(model: Any) -> str:
     text = json.dumps([FORMAT, VERSION, model], sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
-
-
-def _write_whole(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.{token_hex(8)}")
-    try:
-        with beside.open("x", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
