@@ -9,7 +9,7 @@ from comparisons.family import family_of
 from comparisons.progress import Progress, Silent
 from comparisons.result import Comparison
 from comparisons.steps import Steps
-from em.engine import one_blas_thread
+from em.blas import one_blas_thread
 from models.validation import Array, count_at_least_one, data_matrix, number_between
 
 

@@ -13,15 +13,13 @@ loss; one beyond it ends the run before it is made. What a run returns is the be
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any, Protocol, Self
 
 import numpy as np
-from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from em.acceleration import Squarem
+from em.blas import one_blas_thread
 from em.multisecant import Multisecant
 from models.validation import Array
 
@@ -351,16 +349,6 @@ class GainToCome:
             return rounding
         row = self.problem.whitened(parameters, {name: array[None] for name, array in moved.items()})
         return max(self.problem.n_samples * float(np.sum(row**2)), TINY)
-
-
-def one_blas_thread() -> AbstractContextManager[Any]:
-    """Hold BLAS to one thread: on matrices of a few features a second one costs more than it gives (seen: 25 times)."""
-    return _blas().limit(limits=1, user_api="blas")
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController()
 
 
 def blocks(n_rows: int) -> Iterator[slice]:

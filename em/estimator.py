@@ -3,7 +3,6 @@
 What a fitted mixture is used for is in :mod:`em.fitted`.
 """
 
-import warnings
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,13 +14,14 @@ from scipy.sparse import issparse
 from sklearn.utils import Tags, check_random_state
 
 from em.acceleration import ACCELERATIONS
+from em.blas import one_blas_thread
 from em.distinct import repeat_rarely
-from em.engine import Collapse, Problem, Run, best_of, one_blas_thread, run_em
+from em.engine import Collapse, Problem, Run, best_of, run_em
 from em.fitted import FittedMixture, MixtureParameters
 from em.identifiability import Identifiability
 from em.samples import Samples, samples_to_fit
 from em.starts import STARTS, VIEWS, start_responsibilities
-from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning, NotIdentifiableWarning
+from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning, NotIdentifiableWarning, tell
 from models.validation import Array, check_seed, count_at_least_one, frozen_array, number_above, weights_array
 
 SHORT_RUN, TYPICAL_RUN = 10, 50  # iterations
@@ -142,7 +142,7 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
             remarks = self._remarks(samples)
             if not self.identifiability_.identified:
                 remarks.append(f"not identified: {self.identifiability_.sentence}")
-                warnings.warn(self.identifiability_.sentence, NotIdentifiableWarning, stacklevel=2)
+                tell(self.identifiability_.sentence, NotIdentifiableWarning, stacklevel=2)
             self.status_ = "; ".join([self.status_, *remarks])
         return self
 
@@ -229,15 +229,15 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         if best.collapsed:
             self.status_ = f"no maximum: all {n_starts} restart(s) collapsed, this one {best.status}"
             advice = "pass a prior, use fewer components, or look for duplicated samples and collinear columns"
-            warnings.warn(f"{self.status_}; {advice}", NoMaximumWarning, stacklevel=3)
+            tell(f"{self.status_}; {advice}", NoMaximumWarning, stacklevel=3)
             return
         self.status_ = f"{best.status}; best of {n_starts} restart(s)"
         if n_collapsed:
             self.status_ += f", of which {n_collapsed} collapsed and were not ranked"
             if n_collapsed > n_starts / 2:
-                warnings.warn(f"{n_collapsed} of {n_starts} restarts collapsed", CollapseWarning, stacklevel=3)
+                tell(f"{n_collapsed} of {n_starts} restarts collapsed", CollapseWarning, stacklevel=3)
         if not best.converged:
-            warnings.warn(self.status_, NotConvergedWarning, stacklevel=3)
+            tell(self.status_, NotConvergedWarning, stacklevel=3)
 
     def _starts(self, samples: Samples) -> list[P]:
         if isinstance(self.init, self._parameters_type):

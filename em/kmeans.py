@@ -9,7 +9,6 @@ and the objective becomes minus the inertia, J = Σ_i min_k ‖x_i - c_k‖² (B
 algorithm runs on the same engine as every mixture.
 """
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -21,7 +20,7 @@ from sklearn.utils import check_random_state
 
 from em.engine import Problem, best_of, blocks, run_em, sum_over_blocks
 from em.samples import Samples, samples_to_fit, samples_to_use, weighted
-from em.status import NotConvergedWarning
+from em.status import NotConvergedWarning, tell
 from models.validation import (
     Array,
     check_sample_weight,
@@ -216,7 +215,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, Ba
         self.inertia_, self.n_iter_, self.converged_ = -self.objective_, best.n_iter, best.converged
         self.status_ = f"{best.status.replace('nats', 'units of inertia')}; best of {len(runs)} restart(s)"
         if not self.converged_:
-            warnings.warn(self.status_, NotConvergedWarning, stacklevel=2)
+            tell(self.status_, NotConvergedWarning, stacklevel=2)
         return self
 
     def _check_settings(self, samples: Samples) -> None:

@@ -18,7 +18,6 @@ IEEE Transactions on Pattern Analysis and Machine Intelligence 22, 719-725.
 """
 
 import re
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
@@ -32,7 +31,7 @@ from sklearn.base import clone
 from em.estimator import MixtureEM
 from em.plots import axes_or_new
 from em.progress import track
-from em.status import NoMaximumWarning, left_to_the_status
+from em.status import NoMaximumWarning, left_to_the_status, tell
 
 CRITERIA = ("aic", "bic", "icl")
 LONGEST_NAME = 20
@@ -246,7 +245,7 @@ def select(
     )
     selection = Selection(candidates, criterion)
     if selection.best is None:
-        warnings.warn(_nothing_to_choose(candidates), NoMaximumWarning, stacklevel=2)
+        tell(_nothing_to_choose(candidates), NoMaximumWarning, stacklevel=2)
     return selection
 
 

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from sklearn.exceptions import ConvergenceWarning
 
@@ -23,10 +24,29 @@ class NotIdentifiableWarning(UserWarning):
     """Different parameters give the same distribution of the data; the message names a free direction."""
 
 
+_unsaid: ContextVar[tuple[type[Warning], ...]] = ContextVar("_unsaid", default=())
+
+
+def tell(message: str, category: type[Warning], stacklevel: int = 1) -> None:
+    """Give a warning, unless `left_to_the_status` holds in this thread; ``stacklevel`` counts from the caller."""
+    if not issubclass(category, _unsaid.get()):
+        warnings.warn(message, category, stacklevel=stacklevel + 1)
+
+
 @contextmanager
-def left_to_the_status() -> Iterator[None]:
-    """Fit without warnings, for a caller that reads ``status_`` of each of many fits instead."""
-    with warnings.catch_warnings():
-        for category in (NotConvergedWarning, CollapseWarning, NoMaximumWarning, NotIdentifiableWarning):
-            warnings.simplefilter("ignore", category)
+def left_to_the_status(*categories: type[Warning]) -> Iterator[None]:
+    """Fit without warnings, for a caller that reads ``status_`` of each of many fits instead.
+
+    This holds in the thread that asks for it, and touches no filter: `warnings.catch_warnings` replaces the filters of
+    the whole process, and two threads that overlap in it leave the filters of one of them behind.
+
+    Parameters
+    ----------
+    *categories : type of Warning
+        Which warnings of this module are left out; none given means all.
+    """
+    token = _unsaid.set((*_unsaid.get(), *(categories or (Warning,))))
+    try:
         yield
+    finally:
+        _unsaid.reset(token)

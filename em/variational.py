@@ -32,7 +32,6 @@ Corduneanu & Bishop (2001), Variational Bayesian model selection for mixture dis
 Watanabe & Watanabe (2006), Variational Bayesian stochastic complexity of mixture models, NIPS 18.
 """
 
-import warnings
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -45,7 +44,7 @@ from em.engine import best_of, run_em
 from em.estimator import TYPICAL_RUN
 from em.gibbs import family_of_prior, one_hot, start_labels
 from em.gmm_conjugate import GaussianPosterior
-from em.status import NotConvergedWarning
+from em.status import NotConvergedWarning, tell
 from em.variational_families import VariationalCounts, VariationalGaussian
 from models.bmm import BMMPrior
 from models.bmm.counts import common_trials
@@ -194,7 +193,7 @@ def variational(
     best = best_of(runs, problem)
     status = f"{best.status}; best of {len(runs)} restart(s)"
     if not best.converged:
-        warnings.warn(status, NotConvergedWarning, stacklevel=2)
+        tell(status, NotConvergedWarning, stacklevel=2)
     responsibilities = normalise(family.expected_log_joint(best.parameters))[0]
     found = (best.parameters, responsibilities, best.objective, best.history, best.converged, status, family)
     return VariationalPosterior(*found)
