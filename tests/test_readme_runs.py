@@ -3,12 +3,14 @@
 import ast
 import contextlib
 import importlib
+import pkgutil
 import re
 import shlex
 import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import nbformat
 import numpy as np
 import pytest
 import typer
@@ -235,10 +237,27 @@ def test_a_command_line_that_is_wrong_does_not_pass(begin):
 
 
 def test_every_file_in_the_table_of_formulas_exists():
-    table = README[README.index("## Where the formulas are") :]
-    files = re.findall(r"`([\w/]+\.(?:py|md))`", table)
+    files = re.findall(r"`([\w/]+\.py)`", README[README.index("## Where the formulas are") :])
     assert len(files) > 40
     assert [name for name in files if not (ROOT / name).exists()] == []
+
+
+def prose():
+    """Return what pages and notebooks say, by file; the made-up family of CONTRIBUTING.md becomes the Gaussian one."""
+    texts = {page.name: page.read_text(encoding="utf-8") for page in PAGES if page.name != "CHANGELOG.md"}
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        texts[path.name] = "\n".join(
+            cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown"
+        )
+    return {name: text.replace("pmm", "gmm") for name, text in texts.items()}
+
+
+@pytest.mark.parametrize("text", prose().values(), ids=prose())
+def test_every_file_and_every_dotted_name_in_prose_exists(text):
+    files = re.findall(r"`((?:em|models|comparisons|benchmarks|tests)/[\w/]+\.\w+)`", text)
+    assert [file for file in files if not (ROOT / file).exists()] == []
+    for dotted in re.findall(r"`((?:em|models|comparisons|benchmarks)(?:\.\w+)+)", text):
+        assert pkgutil.resolve_name(dotted) is not None
 
 
 def test_the_first_command_writes_where_the_readme_says(begin, monkeypatch):
