@@ -92,7 +92,7 @@ def compare(
     --------
     >>> from comparisons import compare
     >>> from comparisons.data import load
-    >>> compare(load("faithful").X, family="gmm", n_components=2).verdict  # doctest: +SKIP
+    >>> compare(load("coins-ten-flips").X, family="bmm", n_components=2, n_trials=10, draws=500, tune=500).verdict
     'agree'
     """
     found = prepare(
