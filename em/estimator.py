@@ -3,7 +3,6 @@
 What a fitted mixture is used for is in :mod:`em.fitted`.
 """
 
-import warnings
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,7 +17,7 @@ from em.engine import Collapse, Problem, Run, one_blas_thread, run_em
 from em.fitted import FittedMixture, MixtureParameters
 from em.samples import Samples, samples_to_fit
 from em.starts import STARTS, VIEWS, start_responsibilities
-from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning
+from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning, warn_user
 from models.validation import Array, count_at_least_one, frozen_array, number_above, weights_array
 
 SHORT_RUN, TYPICAL_RUN = 10, 50  # iterations
@@ -167,9 +166,9 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         n_short = 0 if self.n_starts in (None, self.n_init) else self.n_starts
         return n_short * min(self.max_iter, SHORT_RUN) + self.n_init * min(self.max_iter, TYPICAL_RUN)
 
-    def fit_predict(self, X: ArrayLike, y: Any = None) -> np.ndarray:
-        """Fit the mixture and return the most probable label of each sample, shape (n,)."""
-        return self.fit(X).predict(X)
+    def fit_predict(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> np.ndarray:
+        """Fit the mixture and return the most probable label of each sample, of weight 0 too, shape (n,)."""
+        return self.fit(X, sample_weight=sample_weight).predict(X)
 
     def _keep(self, best: Run[P], n_collapsed: int, n_starts: int) -> None:
         self.parameters_ = best.parameters
@@ -183,15 +182,15 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         if best.collapsed:
             self.status_ = f"no maximum: all {n_starts} restart(s) collapsed, this one {best.status}"
             advice = "pass a prior, use fewer components, or look for duplicated samples and collinear columns"
-            warnings.warn(f"{self.status_}; {advice}", NoMaximumWarning, stacklevel=3)
+            warn_user(f"{self.status_}; {advice}", NoMaximumWarning)
             return
         self.status_ = f"{best.status}; best of {n_starts} restart(s)"
         if n_collapsed:
             self.status_ += f", of which {n_collapsed} collapsed and were not ranked"
             if n_collapsed > n_starts / 2:
-                warnings.warn(f"{n_collapsed} of {n_starts} restarts collapsed", CollapseWarning, stacklevel=3)
+                warn_user(f"{n_collapsed} of {n_starts} restarts collapsed", CollapseWarning)
         if not best.converged:
-            warnings.warn(self.status_, NotConvergedWarning, stacklevel=3)
+            warn_user(self.status_, NotConvergedWarning)
 
     def _starts(self, samples: Samples) -> list[P]:
         if isinstance(self.init, self._parameters_type):

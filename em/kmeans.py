@@ -9,31 +9,37 @@ and the objective becomes minus the inertia, J = Σ_i min_k ‖x_i - c_k‖² (B
 algorithm runs on the same engine as every mixture.
 """
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 
 from em.engine import Problem, blocks, run_em, sum_over_blocks
 from em.samples import Samples, samples_to_fit, samples_to_use, typical_size, weighted
-from em.status import NotConvergedWarning
-from models.validation import Array, check_sample_weight, count_at_least_one, data_matrix, frozen_array, number_above
+from em.sparse_distances import sparse_squared_distances, sparse_typical_size, sums_of_gaps
+from em.status import FewerClustersWarning, NotConvergedWarning, warn_user
+from models.validation import Array, check_sample_weight, count_at_least_one, frozen_array, number_above
+
+MOST_ITERATIONS = 1000
 
 
 def squared_distances(X: Array, centers: Array) -> Array:
     """Return ‖x_i - c_k‖², shape (n, K), by differences: exact where expanding the square would cancel."""
+    if issparse(X):
+        return sparse_squared_distances(X, centers)
     return np.stack([np.einsum("nd,nd->n", X - center, X - center) for center in centers], axis=1)
 
 
 def nearest(X: Array, centers: Array) -> tuple[np.ndarray, Array]:
     """Return the index of the nearest centre and the squared distance to it, each of shape (n,)."""
-    labels, closest = np.empty(len(X), dtype=np.intp), np.empty(len(X))
-    for rows in blocks(len(X)):
+    n = X.shape[0]
+    labels, closest = np.empty(n, dtype=np.intp), np.empty(n)
+    for rows in blocks(n):
         distances = squared_distances(X[rows], centers)
         labels[rows], closest[rows] = distances.argmin(axis=1), distances.min(axis=1)
     return labels, closest
@@ -41,9 +47,15 @@ def nearest(X: Array, centers: Array) -> tuple[np.ndarray, Array]:
 
 def kmeans_plusplus(X: Array, n_clusters: int, rng: np.random.RandomState, weights: Array | None = None) -> Array:
     """Choose K starting centres (K, D) among the samples by `choose_rows`, in an order of their values."""
-    key = (X * np.sqrt(np.arange(2, 2 + X.shape[1]))).sum(axis=1)
-    w = np.ones(len(X)) if weights is None else weights
-    return X[choose_rows(key, lambda rows: squared_distances(X, X[rows]), n_clusters, rng, w)]
+    units = np.sqrt(np.arange(2, 2 + X.shape[1]))
+    key = X @ units if issparse(X) else (X * units).sum(axis=1)
+    w = np.ones(X.shape[0]) if weights is None else weights
+    return dense(X[choose_rows(key, lambda rows: squared_distances(X, dense(X[rows])), n_clusters, rng, w)])
+
+
+def dense(rows: Any) -> Array:
+    """Return some rows, which may be sparse, as an ndarray."""
+    return rows.toarray() if issparse(rows) else rows
 
 
 def choose_rows(
@@ -114,6 +126,9 @@ class ClusterStatistics:
 class KMeans(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseEstimator):
     """K-means clustering by hard EM.
 
+    X may be any scipy.sparse matrix or array; it is never made dense as a whole. With fewer distinct rows than
+    clusters some centres coincide or have no sample: a `FewerClustersWarning` says so.
+
     Parameters
     ----------
     n_clusters : int, default 8
@@ -165,7 +180,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, Ba
         n_init: int = 10,
         init: Any = "k-means++",
         tol: float = 0.0,
-        max_iter: int = 1000,
+        max_iter: int = MOST_ITERATIONS,
         random_state: Any = None,
     ) -> None:
         self.n_clusters = n_clusters
@@ -193,18 +208,37 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, Ba
         runs = [run_em(problem, Centers(start), tol=self.tol, max_iter=self.max_iter) for start in starts]
         best = max(runs, key=lambda run: run.objective)
         self.cluster_centers_ = best.parameters.centers
-        self.labels_ = nearest(np.ascontiguousarray(data_matrix(X)), self.cluster_centers_)[0]
+        self.labels_ = nearest(samples_to_use(self, X), self.cluster_centers_)[0]
         self.objective_, self.inertia_ = best.objective, -best.objective
         self.history_, self.n_iter_, self.converged_ = best.history, best.n_iter, best.converged
         self.status_ = f"{best.status.replace('nats', 'units of inertia')}; best of {len(runs)} restart(s)"
         if not self.converged_:
-            warnings.warn(self.status_, NotConvergedWarning, stacklevel=2)
+            warn_user(self.status_, NotConvergedWarning)
+        if (found := len(np.unique(self.labels_[samples.kept]))) < self.n_clusters:
+            why = "X has no more distinct rows" if self.inertia_ == 0 else "some centres are the nearest of no row"
+            remark = f"found {found} distinct cluster(s), fewer than n_clusters={self.n_clusters}: {why}"
+            self.status_ = f"{self.status_}; {remark}"
+            warn_user(remark, FewerClustersWarning)
         return self
+
+    def fit_predict(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> np.ndarray:
+        """Find the centres and return the index of the nearest one of each sample, of weight 0 too, shape (n,)."""
+        return self.fit(X, sample_weight=sample_weight).labels_
+
+    def fit_transform(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Array:
+        """Find the centres and return the distance of each sample to each of them, shape (n, K)."""
+        return self.fit(X, sample_weight=sample_weight).transform(X)
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tell scikit-learn that the data may be sparse."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     def _starts(self, samples: Samples) -> list[Array]:
         X, K = samples.X, count_at_least_one("n_clusters", self.n_clusters)
-        if len(X) < K:
-            raise ValueError(f"n_clusters must be at most the number of samples {len(X)}, got {K}")
+        if X.shape[0] < K:
+            raise ValueError(f"n_clusters must be at most the number of samples {X.shape[0]}, got {K}")
         count_at_least_one("n_init", self.n_init)
         count_at_least_one("max_iter", self.max_iter)
         number_above("tol", self.tol, 0, inclusive=True)
@@ -235,9 +269,15 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, Ba
         return -float(distances.sum() if weights is None else weights @ distances)
 
 
+def lloyd(samples: Samples, centers: Array) -> Array:
+    """Return the centres (K, D) that Lloyd's algorithm reaches from given ones; no warning says how it ended."""
+    return run_em(_problem(samples), Centers(centers), tol=0.0, max_iter=MOST_ITERATIONS).parameters.centers
+
+
 def _problem(samples: Samples) -> Problem[Centers, ClusterStatistics]:
     """Assignment as E-step, update as M-step, minus the inertia as objective."""
     X, weights = samples.X, samples.weights
+    size = sparse_typical_size(X, weights) if issparse(X) else typical_size(samples)[0]
 
     def expect(parameters: Centers) -> tuple[float, ClusterStatistics]:
         old = parameters.centers
@@ -246,11 +286,15 @@ def _problem(samples: Samples) -> Problem[Centers, ClusterStatistics]:
             labels, distances = nearest(X[rows], old)
             one_hot = weighted(np.eye(len(old))[labels], None if weights is None else weights[rows])
             far = int(distances.argmax())
-            gaps = one_hot.T @ (X[rows] - old[labels])
-            statistics = ClusterStatistics(old, one_hot.sum(axis=0), gaps, X[rows][far], float(distances[far]))
+            if issparse(X):
+                gaps = sums_of_gaps(X[rows], labels, None if weights is None else weights[rows], old)
+            else:
+                gaps = one_hot.T @ (X[rows] - old[labels])
+            farthest = dense(X[[rows.start + far]])[0]
+            statistics = ClusterStatistics(old, one_hot.sum(axis=0), gaps, farthest, float(distances[far]))
             return -float(distances.sum() if weights is None else weights[rows] @ distances), statistics
 
-        return sum_over_blocks(len(X), step)
+        return sum_over_blocks(X.shape[0], step)
 
     def maximise(statistics: ClusterStatistics) -> Centers:
         counts = statistics.counts[:, None]
@@ -260,4 +304,4 @@ def _problem(samples: Samples) -> Problem[Centers, ClusterStatistics]:
             centers[empty[0]] = statistics.farthest
         return Centers(centers)
 
-    return Problem(expect, maximise, lambda parameters: 0.0, {"centers": typical_size(samples)[0]})
+    return Problem(expect, maximise, lambda parameters: 0.0, {"centers": size})

@@ -21,14 +21,13 @@ from em.bmm_estimator import BernoulliMixtureEM, BinomialMixtureEM
 from em.gmm_estimator import GaussianMixtureEM
 from em.identifiability import Identifiability
 from em.kmeans import KMeans
-from em.minibatch_kmeans import MiniBatchKMeans
 from models.bmm import BMMParameters, BMMPrior
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
 
 FORMAT = "mixture-twins model"
 VERSION = 1
 ESTIMATORS: dict[str, type[BaseEstimator]] = {
-    cls.__name__: cls for cls in (GaussianMixtureEM, BernoulliMixtureEM, BinomialMixtureEM, KMeans, MiniBatchKMeans)
+    cls.__name__: cls for cls in (GaussianMixtureEM, BernoulliMixtureEM, BinomialMixtureEM, KMeans)
 }
 VALUES: dict[str, type] = {
     cls.__name__: cls
@@ -45,7 +44,7 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    estimator : GaussianMixtureEM, BernoulliMixtureEM, BinomialMixtureEM, KMeans or MiniBatchKMeans
+    estimator : GaussianMixtureEM, BernoulliMixtureEM, BinomialMixtureEM or KMeans
         The estimator, fitted.
     path : str or path
         The file; one that exists is replaced.
