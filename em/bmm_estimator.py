@@ -33,7 +33,7 @@ from em.status import NotIdentifiableWarning, warn_user
 from em.trials import TrialsOfRows
 from models.bmm import BMMParameters, BMMPrior, simulate
 from models.bmm.counts import trials_matrix
-from models.validation import Array, count_at_least_one
+from models.validation import Array, count_at_least_one, real_numbers
 
 NEAR_BOUNDARY = 1e-8
 INWARD_STEP = 1e-6
@@ -62,7 +62,7 @@ class CountMixtureEM(MixtureEM[BMMParameters]):
     def _trials_of(self, samples: Samples) -> Any:
         """Return the trials of the rows that take part, where they differ between rows."""
         trials = self._trials()
-        if np.ndim(trials) == 2 and not (samples.kept.dtype == bool and samples.kept.all()):
+        if real_numbers("n_trials", trials).ndim == 2 and not (samples.kept.dtype == bool and samples.kept.all()):
             return trials_matrix(trials, (samples.n_rows, samples.X.shape[1]))[samples.kept]
         return trials
 
@@ -203,6 +203,8 @@ class BinomialMixtureEM(TrialsOfRows, CountMixtureEM):
         Estimates.
     parameters_ : BMMParameters
         The same in one frozen value.
+    n_trials_ : int or ndarray
+        The trials that `fit` was given as an argument; only there if it was.
     log_likelihood_, objective_ : float
         Sums over samples in nats, of the returned parameters; the objective adds the log prior.
     history_ : ndarray, shape (n_iter_ + 1,)

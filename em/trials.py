@@ -52,14 +52,15 @@ class TrialsOfRows(MixtureEM[BMMParameters]):
         if n_trials is None and hasattr(self, "n_trials_"):
             del self.n_trials_
         if n_trials is not None:
-            self.n_trials_ = real_numbers("n_trials", n_trials)
+            array = real_numbers("n_trials", n_trials)
+            self.n_trials_ = array if array.ndim else n_trials
         return super().fit(X, y, sample_weight)
 
     def fit_predict(
         self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None, n_trials: ArrayLike | None = None
     ) -> np.ndarray:
         """Fit the mixture and return the most probable label of each sample, of weight 0 too, shape (n,)."""
-        return self.fit(X, y, sample_weight, n_trials).predict(X)
+        return self.fit(X, y, sample_weight=sample_weight, n_trials=n_trials).predict(X)
 
     def predict(self, X: ArrayLike, n_trials: ArrayLike | None = None) -> np.ndarray:
         """Return the most probable label of each sample, shape (n,)."""
@@ -141,9 +142,11 @@ class TrialsOfRows(MixtureEM[BMMParameters]):
 
     def _trials_for(self, shape: tuple[int, ...]) -> Any:
         """Return the trials given in this call, or those of the fit where they fit rows of this shape (n, D)."""
-        trials = self._trials() if self._given is None else self._given
+        if self._given is not None:
+            return self._given
+        trials = self._trials()
         of_fit = np.shape(trials)
-        if self._given is not None or len(of_fit) != 2 or of_fit == shape or of_fit[1:] != shape[1:]:
+        if len(of_fit) != 2 or of_fit == shape or of_fit[1:] != shape[1:]:
             return trials
         rows = trials_matrix(trials, of_fit)
         if (rows == rows[0]).all():

@@ -56,14 +56,14 @@ X = reference_data.faithful()
 class Rounded:
     """Rounds real data to whole numbers of at most ``n_trials``, so that scikit-learn's checks have data to give."""
 
-    def fit(self, X, y=None):
-        return super().fit(self._rounded(X), y)
+    def fit(self, X, y=None, **metadata):
+        return super().fit(self._rounded(X), y, **metadata)
 
-    def predict_proba(self, X):
-        return super().predict_proba(self._rounded(X))
+    def predict_proba(self, X, **metadata):
+        return super().predict_proba(self._rounded(X), **metadata)
 
-    def score_samples(self, X):
-        return super().score_samples(self._rounded(X))
+    def score_samples(self, X, **metadata):
+        return super().score_samples(self._rounded(X), **metadata)
 
     def __sklearn_tags__(self):
         """Look like a classifier of four classes: the sparse checks take all that has `predict_proba` for one."""
@@ -95,6 +95,7 @@ def outcomes(estimator, **settings):
 
 @pytest.mark.filterwarnings("ignore::em.NoMaximumWarning")  # two Gaussians on the five samples of one check
 @pytest.mark.filterwarnings("ignore::em.NotIdentifiableWarning")  # four components of three features
+@pytest.mark.filterwarnings("ignore::em.FewerClustersWarning")  # eight clusters of four distinct rows
 @pytest.mark.parametrize(
     "estimator",
     [
