@@ -269,7 +269,7 @@ def _visit[P: Parameters, S](problem: Problem[P, S], parameters: P, leapt: bool 
 def _advance[P: Parameters, S](
     problem: Problem[P, S], at: _Visit[P, S], accelerator: Squarem | None, confirming: bool, slack: float = 0.0
 ) -> _Visit[P, S]:
-    """Return where one iteration leads: a leap that loses at most ``slack``, or a plain step, which confirming needs."""
+    """Return where one iteration leads: a leap that loses at most ``slack``, or else a plain step."""
     parameters = problem.maximise(at.statistics)
     ahead = accelerator.after(parameters) if accelerator else None
     if accelerator and ahead is not None and not confirming:

@@ -142,7 +142,7 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
             remarks = self._remarks(samples)
             if not self.identifiability_.identified:
                 remarks.append(f"not identified: {self.identifiability_.sentence}")
-                tell(self.identifiability_.sentence, NotIdentifiableWarning, stacklevel=2)
+                tell(self.identifiability_.sentence, NotIdentifiableWarning)
             self.status_ = "; ".join([self.status_, *remarks])
         return self
 
@@ -212,9 +212,9 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         n_short = 0 if self.n_starts in (None, self.n_init) else self.n_starts
         return n_short * min(self.max_iter, SHORT_RUN) + self.n_init * min(self.max_iter, TYPICAL_RUN)
 
-    def fit_predict(self, X: ArrayLike, y: Any = None) -> np.ndarray:
-        """Fit the mixture and return the most probable label of each sample, shape (n,)."""
-        return self.fit(X).predict(X)
+    def fit_predict(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> np.ndarray:
+        """Fit the mixture and return the most probable label of each sample, of weight 0 too, shape (n,)."""
+        return self.fit(X, sample_weight=sample_weight).predict(X)
 
     def _keep(self, found: Found[P]) -> None:
         best, n_collapsed, n_starts = found
@@ -229,15 +229,15 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         if best.collapsed:
             self.status_ = f"no maximum: all {n_starts} restart(s) collapsed, this one {best.status}"
             advice = "pass a prior, use fewer components, or look for duplicated samples and collinear columns"
-            tell(f"{self.status_}; {advice}", NoMaximumWarning, stacklevel=3)
+            tell(f"{self.status_}; {advice}", NoMaximumWarning)
             return
         self.status_ = f"{best.status}; best of {n_starts} restart(s)"
         if n_collapsed:
             self.status_ += f", of which {n_collapsed} collapsed and were not ranked"
             if n_collapsed > n_starts / 2:
-                tell(f"{n_collapsed} of {n_starts} restarts collapsed", CollapseWarning, stacklevel=3)
+                tell(f"{n_collapsed} of {n_starts} restarts collapsed", CollapseWarning)
         if not best.converged:
-            tell(self.status_, NotConvergedWarning, stacklevel=3)
+            tell(self.status_, NotConvergedWarning)
 
     def _starts(self, samples: Samples) -> list[P]:
         if isinstance(self.init, self._parameters_type):

@@ -15,28 +15,25 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 
 from em.engine import Problem, best_of, blocks, run_em, sum_over_blocks
 from em.samples import Samples, samples_to_fit, samples_to_use, weighted
-from em.status import NotConvergedWarning, tell
-from models.validation import (
-    Array,
-    check_sample_weight,
-    check_seed,
-    count_at_least_one,
-    data_matrix,
-    frozen_array,
-    number_above,
-)
+from em.sparse_distances import sparse_squared_distances, sparse_typical_size, sums_of_gaps
+from em.status import FewerClustersWarning, NotConvergedWarning, tell
+from models.validation import Array, check_sample_weight, check_seed, count_at_least_one, frozen_array, number_above
 
+MOST_ITERATIONS = 1000
 SMALLEST_SCALE, LARGEST_SCALE = 1e-140, 1e140
 TIED = 1e-12  # relative difference of squared distances that is rounding
 
 
 def squared_distances(X: Array, centers: Array) -> Array:
     """Return ‖x_i - c_k‖², shape (n, K), by differences: exact where expanding the square would cancel."""
+    if issparse(X):
+        return sparse_squared_distances(X, centers)
     return np.stack([np.einsum("nd,nd->n", X - center, X - center) for center in centers], axis=1)
 
 
@@ -45,8 +42,9 @@ def nearest(X: Array, centers: Array) -> tuple[np.ndarray, Array]:
 
     Of centres that are as near as rounding can tell, it is the first: in other units the answer is the same.
     """
-    labels, closest = np.empty(len(X), dtype=np.intp), np.empty(len(X))
-    for rows in blocks(len(X)):
+    n = X.shape[0]
+    labels, closest = np.empty(n, dtype=np.intp), np.empty(n)
+    for rows in blocks(n):
         distances = squared_distances(X[rows], centers)
         closest[rows] = distances.min(axis=1)
         labels[rows] = first_within_rounding(distances, closest[rows])
@@ -60,8 +58,13 @@ def first_within_rounding(values: Array, least: Array) -> np.ndarray:
 
 def kmeans_plusplus(X: Array, n_clusters: int, rng: np.random.RandomState, weights: Array | None = None) -> Array:
     """Choose K starting centres (K, D) among the samples, in the order of their values, by `choose_rows`."""
-    w = np.ones(len(X)) if weights is None else weights
-    return X[choose_rows(lambda rows: squared_distances(X, X[rows]), n_clusters, rng, w)]
+    w = np.ones(X.shape[0]) if weights is None else weights
+    return dense(X[choose_rows(lambda rows: squared_distances(X, dense(X[rows])), n_clusters, rng, w)])
+
+
+def dense(rows: Any) -> Array:
+    """Return some rows, which may be sparse, as an ndarray."""
+    return rows.toarray() if issparse(rows) else rows
 
 
 def choose_rows(
@@ -127,6 +130,9 @@ class ClusterStatistics:
 class KMeans(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseEstimator):
     """K-means clustering by hard EM.
 
+    X may be any scipy.sparse matrix or array; it is never made dense as a whole. With fewer distinct rows than
+    clusters some centres coincide or have no sample: a `FewerClustersWarning` says so.
+
     Parameters
     ----------
     n_clusters : int, default 8
@@ -178,7 +184,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, Ba
         n_init: int = 10,
         init: Any = "k-means++",
         tol: float = 0.0,
-        max_iter: int = 1000,
+        max_iter: int = MOST_ITERATIONS,
         random_state: Any = None,
     ) -> None:
         self.n_clusters = n_clusters
@@ -202,24 +208,43 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, Ba
         """
         samples = samples_to_fit(self, X, sample_weight)
         self._check_settings(samples)
-        samples = samples.distinct()
-        location, scale = _location_and_scale(samples)
-        samples = replace(samples, X=(samples.X - location) / scale)
-        problem, tol = _problem(samples), self.tol / scale**2
-        starts = self._starts(samples, location, scale)
+        rows = samples.distinct()
+        location, scale = _location_and_scale(rows)
+        rows = replace(rows, X=rows.X / scale if issparse(rows.X) else (rows.X - location) / scale)
+        problem, tol = _problem(rows), self.tol / scale**2
+        starts = self._starts(rows, location, scale)
         runs = [run_em(problem, Centers(start), tol=tol, max_iter=self.max_iter) for start in starts]
         best = best_of(runs, problem)
         self.cluster_centers_ = location + scale * best.parameters.centers
-        self.labels_ = nearest(np.ascontiguousarray(data_matrix(X)), self.cluster_centers_)[0]
+        self.labels_ = nearest(samples_to_use(self, X), self.cluster_centers_)[0]
         self.objective_, self.history_ = best.objective * scale**2, best.history * scale**2
         self.inertia_, self.n_iter_, self.converged_ = -self.objective_, best.n_iter, best.converged
         self.status_ = f"{best.status.replace('nats', 'units of inertia')}; best of {len(runs)} restart(s)"
         if not self.converged_:
-            tell(self.status_, NotConvergedWarning, stacklevel=2)
+            tell(self.status_, NotConvergedWarning)
+        if (found := len(np.unique(self.labels_[samples.numbers]))) < self.n_clusters:
+            why = "X has no more distinct rows" if self.inertia_ == 0 else "some centres are the nearest of no row"
+            remark = f"found {found} distinct cluster(s), fewer than n_clusters={self.n_clusters}: {why}"
+            self.status_ = f"{self.status_}; {remark}"
+            tell(remark, FewerClustersWarning)
         return self
 
+    def fit_predict(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> np.ndarray:
+        """Find the centres and return the index of the nearest one of each sample, of weight 0 too, shape (n,)."""
+        return self.fit(X, sample_weight=sample_weight).labels_
+
+    def fit_transform(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Array:
+        """Find the centres and return the distance of each sample to each of them, shape (n, K)."""
+        return self.fit(X, sample_weight=sample_weight).transform(X)
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tell scikit-learn that the data may be sparse."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     def _check_settings(self, samples: Samples) -> None:
-        n, K = len(samples.X), count_at_least_one("n_clusters", self.n_clusters)
+        n, K = samples.X.shape[0], count_at_least_one("n_clusters", self.n_clusters)
         if n < K:
             raise ValueError(f"n_clusters must be at most the number of samples {n}, got {K}")
         count_at_least_one("n_init", self.n_init)
@@ -271,16 +296,24 @@ def _location_and_scale(samples: Samples) -> tuple[Array, float]:
     ValueError
         If squared distances fit no float.
     """
-    deviation = samples.deviation
-    if samples.constant.all():
-        return samples.mean, 1.0
+    if issparse(samples.X):  # which no centring may make dense
+        location, deviation = np.zeros(samples.X.shape[1]), sparse_typical_size(samples.X, samples.weights)
+    else:
+        location, deviation = samples.mean, samples.deviation
+        if samples.constant.all():
+            return location, 1.0
     if not SMALLEST_SCALE < deviation.max() < LARGEST_SCALE:
         raise ValueError(
             f"X must have standard deviations between {SMALLEST_SCALE:g} and {LARGEST_SCALE:g}, so that squared "
             f"distances fit a float, got {deviation.tolist()}: rescale X"
         )
     scale = np.sqrt(np.mean(deviation**2))
-    return samples.mean, float(2 ** np.round(np.log2(scale)))  # a power of two divides without rounding
+    return location, float(2 ** np.round(np.log2(scale)))  # a power of two divides without rounding
+
+
+def lloyd(samples: Samples, centers: Array) -> Array:
+    """Return the centres (K, D) that Lloyd's algorithm reaches from given ones; no warning says how it ended."""
+    return run_em(_problem(samples), Centers(centers), tol=0.0, max_iter=MOST_ITERATIONS).parameters.centers
 
 
 def _problem(samples: Samples) -> Problem[Centers, ClusterStatistics]:
@@ -294,11 +327,15 @@ def _problem(samples: Samples) -> Problem[Centers, ClusterStatistics]:
             labels, distances = nearest(X[rows], old)
             one_hot = weighted(np.eye(len(old))[labels], None if weights is None else weights[rows])
             far = int(distances.argmax())
-            gaps = one_hot.T @ (X[rows] - old[labels])
-            statistics = ClusterStatistics(old, one_hot.sum(axis=0), gaps, X[rows][far], float(distances[far]))
+            if issparse(X):
+                gaps = sums_of_gaps(X[rows], labels, None if weights is None else weights[rows], old)
+            else:
+                gaps = one_hot.T @ (X[rows] - old[labels])
+            farthest = dense(X[[rows.start + far]])[0]
+            statistics = ClusterStatistics(old, one_hot.sum(axis=0), gaps, farthest, float(distances[far]))
             return -float(distances.sum() if weights is None else weights[rows] @ distances), statistics
 
-        return sum_over_blocks(len(X), step)
+        return sum_over_blocks(X.shape[0], step)
 
     def maximise(statistics: ClusterStatistics) -> Centers:
         counts = statistics.counts[:, None]

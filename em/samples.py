@@ -203,7 +203,7 @@ def samples_to_use(estimator: BaseEstimator, X: ArrayLike, *, missing: bool = Fa
 def _matrix(estimator: BaseEstimator, X: Any, missing: bool) -> Array:
     """Return X as float64 in C order, or as CSR where it is sparse and the estimator's tags say that it may be."""
     if issparse(X) and get_tags(estimator).input_tags.sparse:
-        return sparse_matrix(X)
+        return sparse_matrix(X, missing=missing)
     return np.ascontiguousarray(data_matrix(X, missing=missing))
 
 

@@ -22,7 +22,6 @@ from em.bmm_estimator import BernoulliMixtureEM, BinomialMixtureEM
 from em.gmm_estimator import GaussianMixtureEM
 from em.identifiability import Identifiability
 from em.kmeans import KMeans
-from em.minibatch_kmeans import MiniBatchKMeans
 from em.saved_parts import check_parts
 from em.whole_files import regular_file, write_whole
 from models.bmm import BMMParameters, BMMPrior
@@ -31,7 +30,7 @@ from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
 FORMAT = "mixture-twins model"
 VERSION = 1
 ESTIMATORS: dict[str, type[BaseEstimator]] = {
-    cls.__name__: cls for cls in (GaussianMixtureEM, BernoulliMixtureEM, BinomialMixtureEM, KMeans, MiniBatchKMeans)
+    cls.__name__: cls for cls in (GaussianMixtureEM, BernoulliMixtureEM, BinomialMixtureEM, KMeans)
 }
 VALUES: dict[str, type] = {
     cls.__name__: cls
@@ -50,7 +49,7 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    estimator : GaussianMixtureEM, BernoulliMixtureEM, BinomialMixtureEM, KMeans or MiniBatchKMeans
+    estimator : GaussianMixtureEM, BernoulliMixtureEM, BinomialMixtureEM or KMeans
         The estimator, fitted.
     path : str or path
         The file; one that exists is replaced.

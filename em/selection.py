@@ -245,7 +245,7 @@ def select(
     )
     selection = Selection(candidates, criterion)
     if selection.best is None:
-        tell(_nothing_to_choose(candidates), NoMaximumWarning, stacklevel=2)
+        tell(_nothing_to_choose(candidates), NoMaximumWarning)
     return selection
 
 

@@ -6,10 +6,12 @@ another; and one random direction of the whitened data. Where clusters are flat,
 of them and the others do; elsewhere it may be the other way round.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.sparse import issparse
 
-from em.kmeans import KMeans, kmeans_plusplus, nearest
+from em.kmeans import kmeans_plusplus, lloyd, nearest
 from em.samples import Samples, weighted
 from em.sparse import start_labels
 from models.validation import Array
@@ -61,7 +63,7 @@ def start_responsibilities(
     else:
         seeds = kmeans_plusplus(rows, K, rng, samples.weights)
         if method == "kmeans":
-            seeds = KMeans(K, n_init=1, init=seeds).fit(rows, sample_weight=samples.weights).cluster_centers_
+            seeds = lloyd(replace(samples, X=rows), seeds)
     return _softened(nearest(rows, seeds)[0], K)
 
 

@@ -1,11 +1,15 @@
 """The warnings that estimators give, each of a class of its own so that it can be filtered or turned into an error."""
 
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 
 from sklearn.exceptions import ConvergenceWarning
+
+PACKAGE = f"{Path(__file__).parent}{os.sep}"
 
 
 class NotConvergedWarning(ConvergenceWarning):
@@ -24,13 +28,17 @@ class NotIdentifiableWarning(UserWarning):
     """Different parameters give the same distribution of the data; the message names a free direction."""
 
 
+class FewerClustersWarning(ConvergenceWarning):
+    """K-means found fewer distinct clusters than ``n_clusters``: X has too few distinct rows, or a cluster is empty."""
+
+
 _unsaid: ContextVar[tuple[type[Warning], ...]] = ContextVar("_unsaid", default=())
 
 
-def tell(message: str, category: type[Warning], stacklevel: int = 1) -> None:
-    """Give a warning, unless `left_to_the_status` holds in this thread; ``stacklevel`` counts from the caller."""
+def tell(message: str, category: type[Warning]) -> None:
+    """Give a warning that points to the line outside of this package, unless `left_to_the_status` holds here."""
     if not issubclass(category, _unsaid.get()):
-        warnings.warn(message, category, stacklevel=stacklevel + 1)
+        warnings.warn(message, category, skip_file_prefixes=(PACKAGE,), stacklevel=2)
 
 
 @contextmanager

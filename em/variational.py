@@ -193,7 +193,7 @@ def variational(
     best = best_of(runs, problem)
     status = f"{best.status}; best of {len(runs)} restart(s)"
     if not best.converged:
-        tell(status, NotConvergedWarning, stacklevel=2)
+        tell(status, NotConvergedWarning)
     responsibilities = normalise(family.expected_log_joint(best.parameters))[0]
     found = (best.parameters, responsibilities, best.objective, best.history, best.converged, status, family)
     return VariationalPosterior(*found)

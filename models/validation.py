@@ -150,8 +150,10 @@ def component_order(order: ArrayLike, n_components: int) -> np.ndarray:
     return array.astype(int)
 
 
-def sparse_matrix(X: Any, name: str = "X") -> csr_array:
+def sparse_matrix(X: Any, name: str = "X", *, missing: bool = True) -> csr_array:
     """Return a scipy.sparse matrix (n, D) as float64 rows (CSR) without duplicates or stored zeros; X stays as it is.
+
+    ``missing`` says whether NaN would be legal in a dense X, which the message then names as the way out.
 
     Raises
     ------
@@ -165,8 +167,10 @@ def sparse_matrix(X: Any, name: str = "X") -> csr_array:
         raise ValueError(f"{name} must hold numbers, got a sparse {type(X).__name__} of dtype {X.dtype}{hint}")
     rows = csr_array(X, dtype=np.float64)
     if not np.isfinite(rows.data).all():
-        missing = f". Missing cells need dense X: pass {name}.toarray()" if np.isnan(rows.data).any() else ""
-        raise ValueError(f"{name} must be finite where it is sparse, got NaN or infinity in it{missing}")
+        advice = ""
+        if missing and np.isnan(rows.data).any():
+            advice = f". Missing cells need dense X: pass {name}.toarray()"
+        raise ValueError(f"{name} must be finite where it is sparse, got NaN or infinity in it{advice}")
     if not (rows.has_canonical_format and rows.data.all()):
         rows = rows.copy()
         rows.sum_duplicates()
