@@ -21,7 +21,7 @@ from em.fitted import FittedMixture, MixtureParameters
 from em.identifiability import Identifiability
 from em.samples import Samples, samples_to_fit
 from em.starts import STARTS, VIEWS, start_responsibilities
-from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning, NotIdentifiableWarning, tell
+from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning, NotIdentifiableWarning, is_told, tell
 from models.validation import Array, check_seed, count_at_least_one, frozen_array, number_above, weights_array
 
 SHORT_RUN, TYPICAL_RUN = 10, 50  # iterations
@@ -100,6 +100,10 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         """Return better parameters next to a limit that is no maximum, where this family knows a way, or None."""
         return None
 
+    def _remedies(self, samples: Samples) -> str:
+        """Return in words what ends in a maximum on these samples, of which every restart collapsed."""
+        return "fewer components or a prior may help"
+
     @abstractmethod
     def _remarks(self, samples: Samples) -> list[str]:
         """Set ``identifiability_``, and return sentences that a family adds to the status."""
@@ -138,7 +142,7 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         """
         samples = self._samples(X, sample_weight)
         with one_blas_thread():
-            self._keep(self._search(self._distinct(samples)))
+            self._keep(self._search(self._distinct(samples)), samples)
             remarks = self._remarks(samples)
             if not self.identifiability_.identified:
                 remarks.append(f"not identified: {self.identifiability_.sentence}")
@@ -216,7 +220,7 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         """Fit the mixture and return the most probable label of each sample, of weight 0 too, shape (n,)."""
         return self.fit(X, sample_weight=sample_weight).predict(X)
 
-    def _keep(self, found: Found[P]) -> None:
+    def _keep(self, found: Found[P], samples: Samples) -> None:
         best, n_collapsed, n_starts = found
         self.parameters_ = best.parameters
         for name, array in best.parameters.arrays().items():
@@ -228,8 +232,8 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         self.n_e_steps_, self.n_collapsed_, self.collapsed_ = best.n_e_steps, n_collapsed, best.collapsed
         if best.collapsed:
             self.status_ = f"no maximum: all {n_starts} restart(s) collapsed, this one {best.status}"
-            advice = "pass a prior, use fewer components, or look for duplicated samples and collinear columns"
-            tell(f"{self.status_}; {advice}", NoMaximumWarning)
+            if is_told(NoMaximumWarning):
+                tell(f"{self.status_}; {self._remedies(samples)}", NoMaximumWarning)
             return
         self.status_ = f"{best.status}; best of {n_starts} restart(s)"
         if n_collapsed:

@@ -39,14 +39,10 @@ def check_range(samples: Samples) -> None:
         )
 
 
-def check_variances(samples: Samples, covariance_type: str) -> None:
-    """Raise a ValueError if X gives every component a variance of 0 in some direction that the structure has."""
+def constant_columns(samples: Samples, covariance_type: str) -> list[int]:
+    """Return the columns that give every component a variance of 0 in a direction that the structure has."""
     constant = np.flatnonzero(samples.constant).tolist()
-    if constant and (covariance_type != "spherical" or len(constant) == samples.X.shape[1]):
-        raise ValueError(
-            f"X must not have constant columns for maximum likelihood, got constant column(s) {constant}: their "
-            "variance would be 0. Drop them, or pass a prior"
-        )
+    return constant if covariance_type != "spherical" or len(constant) == samples.X.shape[1] else []
 
 
 def flatness(covariance: Array) -> float:

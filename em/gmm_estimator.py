@@ -14,11 +14,12 @@ from em.entries import Entries
 from em.estimator import Found, MixtureEM
 from em.fused import gaussian_pass
 from em.gmm import GaussianStatistics, log_joint, mode, sufficient_statistics
-from em.gmm_collapse import FLAT_DATA, check_range, check_variances, covariance_of, flatness, refuse_collapse
+from em.gmm_collapse import FLAT_DATA, check_range, constant_columns, covariance_of, flatness, refuse_collapse
 from em.gmm_coverage import identify
 from em.gmm_far import far_responsibilities
 from em.gmm_information import entries, observed_information, whitened
 from em.gmm_missing import Holed, conditional_means, expected_statistics, holed_blocks, holed_pass
+from em.gmm_remedies import remedies, without_columns
 from em.gmm_units import Units, standard_samples, units_of
 from em.information import Information
 from em.samples import Samples, weighted
@@ -139,7 +140,17 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         if "covariances" in (self.frozen or {}):
             cholesky_factors(kind, self._frozen(D)["covariances"])
         elif self._may_collapse and "means" not in (self.frozen or {}):
-            check_variances(samples, kind)
+            self._refuse_constant_columns(samples, constant_columns(samples, kind))
+
+    def _refuse_constant_columns(self, samples: Samples, constant: list[int]) -> None:
+        if constant:
+            raise ValueError(
+                f"X must not have constant columns for maximum likelihood, got constant column(s) {constant}: their "
+                f"variance would be 0. What helps here: {without_columns(self, samples, constant)}"
+            )
+
+    def _remedies(self, samples: Samples) -> str:
+        return remedies(self, samples)
 
     @property
     def _may_collapse(self) -> bool:
@@ -200,7 +211,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
             if hopeless:
                 raise Collapse(
                     "X has no variance in some direction (collinear columns, or no more samples than features), "
-                    "so that every covariance matrix is singular: covariance_type='diag' or a prior would do"
+                    "so that every covariance matrix is singular"
                 )
             parameters = mode(statistics, self.prior, frozen)
             if self._may_collapse and estimated:

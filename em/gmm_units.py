@@ -24,6 +24,7 @@ from models.gmm.prior import typical_deviation
 from models.validation import Array
 
 MOST_CELLS_COPIED = 2_000_000
+LESS = 1e-8
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Units:
         return replace(parameters, **self.arrays(parameters.arrays()))  # type: ignore[arg-type]
 
     def back(self, parameters: GMMParameters) -> GMMParameters:
-        """Return parameters of these units in those of x."""
+        """Return parameters of these units in those of x, or raise a ValueError where rounding leaves no mixture."""
         means = self.location + self.scale * parameters.means
         return replace(parameters, means=means, covariances=parameters.covariances * self.covariances)
 
@@ -90,13 +91,24 @@ class Units:
 
     def run(self, run: Run[GMMParameters], log_data: float, log_prior: float) -> Run[GMMParameters]:
         """Return a run that was made in these units in those of x."""
-        return replace(
+        moved = replace(
             run,
-            parameters=self.back(run.parameters),
             log_likelihood=run.log_likelihood + log_data,
             objective=run.objective + log_data + log_prior,
             history=run.history + log_data + log_prior,
         )
+        try:
+            return replace(moved, parameters=self.back(run.parameters))
+        except ValueError:  # a matrix so nearly singular that its own rounding makes it so
+            status = run.status if run.collapsed else "collapsed: a covariance is singular up to rounding"
+            rounder = replace(run.parameters, covariances=less_correlated(run.parameters.covariances))
+            return replace(moved, parameters=self.back(rounder), converged=False, collapsed=True, status=status)
+
+
+def less_correlated(matrices: Array) -> Array:
+    """Return covariance matrices (..., D, D) with correlations so much smaller that rounding leaves them definite."""
+    diagonals = matrices * np.eye(matrices.shape[-1])
+    return diagonals + (1 - LESS) * (matrices - diagonals)
 
 
 def units_of(samples: Samples, covariance_type: str) -> Units:

@@ -245,7 +245,7 @@ def select(
     )
     selection = Selection(candidates, criterion)
     if selection.best is None:
-        tell(_nothing_to_choose(candidates), NoMaximumWarning)
+        tell(f"{_nothing_to_choose(candidates)}; {_advice(candidates, X, sample_weight)}", NoMaximumWarning)
     return selection
 
 
@@ -289,5 +289,12 @@ def _short_status(estimator: MixtureEM[Any]) -> str:
 
 
 def _nothing_to_choose(candidates: tuple[Candidate, ...]) -> str:
-    advice = "fewer components, a prior or a larger max_iter may help"
-    return f"none of {len(candidates)} fits has a maximum to choose: {advice}"
+    return f"none of {len(candidates)} fits has a maximum to choose: the column status says why"
+
+
+def _advice(candidates: tuple[Candidate, ...], X: ArrayLike, sample_weight: ArrayLike | None) -> str:
+    """Return what would help the candidate of fewest components: what was tried, or a larger max_iter."""
+    simplest = min(candidates, key=_n_components).estimator
+    if simplest.collapsed_:
+        return simplest._remedies(simplest._samples(X, sample_weight))
+    return f"n_components={simplest.n_components} was still gaining: raise max_iter={simplest.max_iter}"

@@ -59,6 +59,6 @@ def moments(X: csr_array, weights: Array | None) -> tuple[Array, Array]:
 
 
 def sparse_typical_size(X: csr_array, weights: Array | None) -> Array:
-    """Return the unit (D,) in which steps of a mean are measured, as :func:`em.samples.typical_size` does."""
+    """Return the size (D,) of each column: its deviation, or its distance from 0 where that is more; 1 if it is 0."""
     mean, variance = moments(X, weights)
     return np.maximum(np.abs(mean), np.where(variance > 0, np.sqrt(np.maximum(variance, 0.0)), 1.0))
