@@ -15,6 +15,7 @@ from scipy.sparse import csr_array, issparse
 from em.engine import blocks
 from models.validation import Array
 
+MOST_CELLS = 1_000_000  # of sparse rows that are made dense to be sorted
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio, odd
 
 
@@ -24,7 +25,7 @@ def distinct_rows(X: Any, weights: Array | None = None, *, hashed: bool = False)
     Parameters
     ----------
     X : ndarray or csr_array, shape (n, D)
-        Rows; NaN equals NaN here, and comes last. A sparse X is sorted by hashes.
+        Rows; NaN equals NaN here, and comes last. A large sparse X is sorted by hashes.
     weights : ndarray, shape (n,), or None
         How often each row occurs; ``None`` counts each once.
     hashed : bool, default False
@@ -38,7 +39,10 @@ def distinct_rows(X: Any, weights: Array | None = None, *, hashed: bool = False)
     (array([1, 0]), array([1., 2.]))
     """
     w = np.ones(X.shape[0]) if weights is None else weights
-    order = np.lexsort([w, hashes(X)]) if hashed or issparse(X) else _order_by_features(X, w)
+    if hashed or (issparse(X) and X.shape[0] * X.shape[1] > MOST_CELLS):
+        order = np.lexsort([w, hashes(X)])
+    else:
+        order = _order_by_features(X.toarray() if issparse(X) else X, w)
     starts = np.flatnonzero(np.append(True, _differ(X[order[1:]], X[order[:-1]])))
     return order[starts], np.add.reduceat(w[order], starts)
 

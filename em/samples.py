@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import hstack, issparse
+from scipy.sparse import csr_array, hstack, issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -105,7 +105,8 @@ class Samples:
         """
         n, weights = self.X.shape[0], self.weights
         if issparse(self.X):
-            return self._these(*distinct_rows(self.X if beside is None else hstack([self.X, beside]).tocsr(), weights))
+            keys = self.X if beside is None else csr_array(hstack([self.X, beside]))
+            return self._these(*distinct_rows(keys, weights, hashed=hashed))
         chosen, frequencies, stop = np.empty(0, dtype=int), np.empty(0), 0
         while stop < n:  # taken in parts, so that memory is needed for distinct rows only
             start, stop = stop, min(stop + max(len(chosen), PART_ROWS), n)
