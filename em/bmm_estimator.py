@@ -31,7 +31,7 @@ from em.sparse import rows_of
 from em.trials import TrialsOfRows
 from models.bmm import BMMParameters, BMMPrior, simulate
 from models.bmm.counts import trials_matrix
-from models.validation import Array, count_at_least_one
+from models.validation import Array, count_at_least_one, real_numbers
 
 NEAR_BOUNDARY = 1e-8
 INWARD_STEP = 1e-6
@@ -61,12 +61,13 @@ class CountMixtureEM(MixtureEM[BMMParameters]):
     def _trials_of(self, samples: Samples) -> Any:
         """Return the trials of the rows that take part, where they differ between rows."""
         trials = self._trials()
-        if np.ndim(trials) < 2:
+        if real_numbers("n_trials", trials).ndim < 2:
             return trials
         return trials_matrix(trials, (samples.n_rows, samples.X.shape[1]))[samples.numbers]
 
     def _beside(self, samples: Samples) -> list[Array]:
-        return [self._trials_of(samples)] if np.ndim(self._trials()) == 2 else []
+        trials = np.asarray(self._trials_of(samples))
+        return [trials] if trials.ndim == 2 and (trials != trials[0]).any() else []
 
     def _check_data(self, samples: Samples) -> None:
         checked_counts(samples.X, self._trials_of(samples))

@@ -34,8 +34,8 @@ def check_range(samples: Samples) -> None:
     deviation = samples.deviation[~samples.constant]
     if not ((deviation > SMALLEST_DEVIATION) & (deviation < LARGEST_DEVIATION)).all():
         raise ValueError(
-            f"X must have columns whose standard deviations lie between {SMALLEST_DEVIATION:g} and "
-            f"{LARGEST_DEVIATION:g}, so that variances fit a float, got {samples.deviation.tolist()}: rescale X"
+            f"X must have columns whose variances fit a float, got standard deviations {samples.deviation.tolist()} where "
+            f"{SMALLEST_DEVIATION:g} to {LARGEST_DEVIATION:g} would do: rescale X"
         )
 
 
