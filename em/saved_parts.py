@@ -67,24 +67,32 @@ def _check_mixture(estimator: Any, given: dict[str, Any]) -> None:
         _check_counts(estimator, theta, given)
     for name, array in theta.arrays().items():
         _check_equal(f"{name}_", given, f"parameters_.{name}", array)
-    frozen = estimator._frozen(D)
-    for name, array in frozen.items():
-        size = np.abs(array).max()
-        close = np.allclose(theta.arrays()[name], array, rtol=MOST_ROUNDING, atol=MOST_ROUNDING * size)
-        _require(close, f"parameters_.{name}", "be what frozen says", theta.arrays()[name])
-    n_free = sum(n for name, n in theta.n_free.items() if name not in frozen)
-    _check_same("n_free_parameters_", _count(given, "n_free_parameters_", 0), n_free)
-    log_prior = 0.0 if estimator.prior is None else estimator.prior.log_prob(theta)
-    log_likelihood, objective = _number(given, "log_likelihood_"), _number(given, "objective_")
-    sums = f"be log_likelihood_ plus the log prior, {log_likelihood + log_prior:g}"
-    largest = max(abs(log_likelihood), abs(log_prior), abs(objective))
-    _require(_near(objective, log_likelihood + log_prior, largest), "objective_", sums, objective)
+    _check_frozen(estimator, theta, given)
+    _check_sums(estimator, theta, given)
     _count(given, "n_e_steps_", given["n_iter_"] + 1)
     n_collapsed, collapsed = _count(given, "n_collapsed_", 0), _of_type(given, "collapsed_", bool)
     _require(not (collapsed and given["converged_"]), "converged_", "be False where collapsed_ is True", True)
     _require(n_collapsed > 0 or not collapsed, "n_collapsed_", "be positive where collapsed_ is True", n_collapsed)
     if "identifiability_" in given or isinstance(estimator, BinomialMixtureEM):
         _check_identifiability(_of_type(given, "identifiability_", Identifiability))
+
+
+def _check_frozen(estimator: Any, theta: Any, given: dict[str, Any]) -> None:
+    frozen = estimator._frozen(theta.n_features)
+    for name, array in frozen.items():
+        size = np.abs(array).max()
+        close = np.allclose(theta.arrays()[name], array, rtol=MOST_ROUNDING, atol=MOST_ROUNDING * size)
+        _require(close, f"parameters_.{name}", "be what frozen says", theta.arrays()[name])
+    n_free = sum(n for name, n in theta.n_free.items() if name not in frozen)
+    _check_same("n_free_parameters_", _count(given, "n_free_parameters_", 0), n_free)
+
+
+def _check_sums(estimator: Any, theta: Any, given: dict[str, Any]) -> None:
+    log_prior = 0.0 if estimator.prior is None else estimator.prior.log_prob(theta)
+    log_likelihood, objective = _number(given, "log_likelihood_"), _number(given, "objective_")
+    sums = f"be log_likelihood_ plus the log prior, {log_likelihood + log_prior:g}"
+    largest = max(abs(log_likelihood), abs(log_prior), abs(objective))
+    _require(_near(objective, log_likelihood + log_prior, largest), "objective_", sums, objective)
 
 
 def _check_gaussian(estimator: Any, theta: GMMParameters) -> None:

@@ -160,7 +160,7 @@ STATES = {
 def test_flags_and_levels_hold_until_the_last_has_left_and_are_then_as_before(name, monkeypatch):
     context, state, wanted = STATES[name]
     monkeypatch.setattr(pytensor.config, "cxx", "g++")
-    logging.getLogger("pymc.smc.sampling").setLevel(logging.INFO)
+    monkeypatch.setattr(logging.getLogger("pymc.smc.sampling"), "level", logging.INFO)
     before, within, after = overlap(context, state)
     assert within == wanted
     assert after == before != wanted
