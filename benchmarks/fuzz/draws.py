@@ -54,7 +54,8 @@ def draw_numbers(rng: Draws, family: str, n: int, K: int, D: int) -> tuple[Array
     matrices = roots @ roots.transpose(0, 2, 1) + 0.05 * np.eye(D)
     variances = np.diagonal(matrices, axis1=1, axis2=2)
     covariances = {"full": matrices, "tied": matrices[0], "diag": variances, "spherical": variances.mean(axis=1)}[kind]
-    truth = GMMParameters(rng.dirichlet(np.full(K, 3.0)), apart * rng.normal(size=(K, D)), covariances, kind)
+    means = on_grid(apart * rng.normal(size=(K, D)))
+    truth = GMMParameters(rng.dirichlet(np.full(K, 3.0)), means, covariances, kind)
     z = rng.choice(K, size=n, p=truth.weights)
     X = truth.means[z] + np.einsum(
         "nde,ne->nd", np.linalg.cholesky(truth.covariance_matrices)[z], rng.normal(size=(n, D))
@@ -63,7 +64,12 @@ def draw_numbers(rng: Draws, family: str, n: int, K: int, D: int) -> tuple[Array
     for trait, change in ODDITIES.items():
         if rng.random() < 0.06:
             X, traits = change(rng, X), [*traits, trait]
-    return np.round(X / GRID) * GRID, z, truth, traits
+    return on_grid(X), z, truth, traits
+
+
+def on_grid(values: Array) -> Array:
+    """Return values rounded to the grid on which offsets are exact."""
+    return np.round(values / GRID) * GRID
 
 
 DISCRETE = (
@@ -139,7 +145,7 @@ def with_holes(case: Case, rng: Draws) -> Case:
     """Return the case with missing cells; now and then two columns are never observed together, or rows are empty."""
     X, traits = case.plain.copy(), "missing cells"
     X[rng.random(X.shape) < rng.uniform(0, 0.4)] = np.nan
-    if X.shape[1] > 1 and rng.random() < 0.3:
+    if X.shape[1] > 1 and rng.random() < 0.4:
         first = rng.random(len(X)) < 0.5
         X[first, 0], X[~first, 1] = np.nan, np.nan
         traits += ", two columns never observed together"
@@ -246,7 +252,7 @@ def draw_prior(case: Case, rng: Draws, truth: Any) -> Any:
         return GMMPrior.weakly_informative(
             case.plain, truth.n_components, case.family, sample_weight=case.sample_weight
         )
-    mean = np.round(rng.normal(size=truth.n_features) / GRID) * GRID
+    mean = on_grid(rng.normal(size=truth.n_features))
     D, matrices = truth.n_features, case.family in ("full", "tied")
     vector = () if case.family == "spherical" else (D,)
     if not matrices and rng.random() < 0.5:

@@ -100,15 +100,19 @@ def densities_differ(fit: Fit, other: Fit) -> str:
 def iterations_differ(fit: Fit, other: Fit) -> str:
     """Return how the numbers of iterations differ after a change of units, or nothing.
 
-    They are equal where nothing but a power of two changed; an offset changes rounding, which may refuse a leap. They
-    say nothing where ``tol`` asks for less than rounding lets anybody read.
+    They are equal where nothing but a power of two changed and each gain can be told from rounding. An offset changes
+    the rounding, which may refuse a leap; of K-means it may leave a last step of no consequence. They say nothing where
+    ``tol`` asks for less than can be read.
     """
     if fit.case.unit == other.case.unit or not fit.estimator.converged_:
         return ""
-    numbers = fit.estimator.n_iter_, other.estimator.n_iter_
-    noise = sum(one.rounding + one.storing for one in (fit, other))
-    if fit.is_mixture and fit.case.settings["tol"] < READABLE * noise:
+    fewer, more = sorted((fit.estimator.n_iter_, other.estimator.n_iter_))
+    noise, exact = fit.rounding + fit.storing + other.rounding + other.storing, fit.case.unit[1] == other.case.unit[1]
+    if not fit.is_mixture:
+        allowed = 0 if exact else 1
+    elif fit.case.settings["tol"] < READABLE * noise:
         return ""
-    exact = not fit.is_mixture or fit.case.unit[1] == other.case.unit[1]
-    allowed = 0 if exact else CONFIRMATION
-    return "" if abs(numbers[0] - numbers[1]) <= allowed else f"{numbers[0]} iterations became {numbers[1]}"
+    else:
+        clear = exact and (np.diff(fit.estimator.history_) > READABLE * noise).all()
+        allowed = 0 if clear else CONFIRMATION
+    return "" if more - fewer <= allowed else f"{fewer} iterations here are {more} there"
