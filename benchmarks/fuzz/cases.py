@@ -112,7 +112,7 @@ class Case:
         settings, weights = dict(self.settings), self.sample_weight
         if self.start == "labels":
             settings["init"] = settings["init"][index]
-        if np.ndim(settings.get("n_trials")) == 2:
+        if np.ndim(settings.get("n_trials", 1)) == 2:
             settings["n_trials"] = settings["n_trials"][index]
         if share != 1.0 and weights is None:
             weights = np.ones(self.plain.shape[0])

@@ -44,7 +44,8 @@ def main(
         steps = track(found, "cases", total=len(numbers), console=Console(stderr=True), transient=True)
         for verdicts in steps if console.is_terminal else found:
             summary.add(verdicts)
-    console.print(summary.table(f"{len(numbers)} case(s), seed {seed}"))
+    longest = LONGEST if only is None else None
+    console.print(summary.table(f"{len(numbers)} case(s), seed {seed}", longest))
     console.print(f"{perf_counter() - begun:.0f} seconds", highlight=False)
     raise typer.Exit(1 if summary.violated else 0)
 
@@ -82,14 +83,14 @@ class Summary:
                 self.violated[name] = self.violated.get(name, 0) + 1
                 self.first.setdefault(name, (verdicts.number, sentence))
 
-    def table(self, title: str) -> Table:
-        """Return a line for each invariant."""
+    def table(self, title: str, longest: int | None) -> Table:
+        """Return a line for each invariant; sentences are cut to so many characters."""
         table = Table(title=title)
         for head in ("invariant", "checked", "violated", "first case", "what it says"):
             table.add_column(head, justify="right" if head in ("checked", "violated", "first case") else "left")
         for name in NAMES:
             number, sentence = self.first.get(name, ("", ""))
-            short = sentence if len(sentence) <= LONGEST else sentence[: LONGEST - 3] + "..."
+            short = sentence[:longest] + ("..." if longest and len(sentence) > longest else "")
             counts = (str(self.checked[name]), str(self.violated.get(name, 0)))
             table.add_row(name, *counts, str(number), escape(short))
         return table

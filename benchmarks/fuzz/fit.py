@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from benchmarks.fuzz.cases import Case
-from benchmarks.fuzz.reference import EPS, Reference, binomial_reference, combined, gaussian_reference, prior_size
+from benchmarks.fuzz.reference import EPS, Reference, binomial_reference, gaussian_reference, prior_size
 from models.validation import Array
 
 FEW_ITERATIONS = 2
@@ -108,12 +108,10 @@ class Fit:
         gaps = X[:, None] - (self.arrays["centers"] / a - b)
         of = ((gaps**2).sum(axis=2)).argmin(axis=1)
         gap = np.abs(gaps[np.arange(len(X)), of])
-        squares, moves = (
-            (gap**2).sum(axis=1, keepdims=True),
-            (2 * gap * (np.abs(X) + abs(b))).sum(axis=1, keepdims=True),
-        )
-        found = combined(-squares, squares, 2 * moves, (X.shape[1] + 2) ** 2)
-        return Reference(found.log_joint, found.rounding * squares[:, 0] / (squares[:, 0] + 1), found.storing)
+        far = np.abs(X).max(axis=0) + abs(b)  # of which centres and rows keep EPS
+        squares = (gap**2).sum(axis=1)
+        moved = (4 * EPS * gap * far + (4 * EPS * far) ** 2).sum(axis=1)
+        return Reference(-squares[:, None], (X.shape[1] + 2) ** 2 * EPS * squares, moved)
 
     @cached_property
     def own(self) -> Reference:

@@ -15,13 +15,18 @@ from benchmarks.fuzz.fit import Fit
 from benchmarks.fuzz.reference import EPS
 from benchmarks.fuzz.same import other_units, permuted_rows, repeated_rows
 
+STILL = 50
+
 
 def finite_parameters(fit: Fit) -> str | None:
     """Parameters, objective and history are finite, unless the fit collapsed; only the start may be impossible."""
     if fit.collapsed:
         return None
-    found = {name: np.isfinite(array).all() for name, array in fit.arrays.items()}
-    found |= {"objective_": np.isfinite(fit.estimator.objective_), "history_": finite_path(fit.estimator.history_)}
+    found = {name: bool(np.isfinite(array).all()) for name, array in fit.arrays.items()}
+    found |= {
+        "objective_": bool(np.isfinite(fit.estimator.objective_)),
+        "history_": finite_path(fit.estimator.history_),
+    }
     return ", ".join(f"{name} is not finite" for name, finite in found.items() if not finite)
 
 
@@ -169,6 +174,19 @@ def warm_start_converges(fit: Fit) -> str | None:
     return "" if lost <= allowed else f"refitted, it loses {lost:.3g}; rounding is {allowed:.1g}"
 
 
+def stops_in_time(fit: Fit) -> str | None:
+    """A run that no longer gains its last digits in `STILL` iterations has stopped, if ``tol`` is well above these.
+
+    Gains that shrink by a factor ρ leave 1 / (1 - ρ) of the last: more than ``tol`` only if ρ > 1 - 1 / (1000 STILL).
+    """
+    best = np.maximum.accumulate(fit.estimator.history_)
+    digits = 4 * EPS * abs(best[-1])
+    if fit.collapsed or len(best) <= STILL or not fit.case.settings["tol"] > 1000 * digits:
+        return None
+    gain = best[-1] - best[-1 - STILL]
+    return "" if gain > digits else f"{STILL} iterations gained {gain:.2g}; {fit.estimator.status_}"
+
+
 def failures_are_said(fit: Fit) -> str | None:
     """No fit fails silently: a warning goes with each flag."""
     categories = [warning.category for warning in fit.watch.warned]
@@ -196,6 +214,7 @@ INVARIANTS: dict[str, Callable[[Fit], str | None]] = {
     "parameters are finite": finite_parameters,
     "objective never falls": objective_never_falls,
     "objective_ is the best of history_": best_of_history,
+    "a run that gains no more stops": stops_in_time,
     "weights sum to 1": weights_sum_to_one,
     "rows of responsibilities sum to 1": predictions_fit,
     "log-likelihood is the independent one": independent_log_likelihood,

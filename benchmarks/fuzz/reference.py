@@ -111,7 +111,7 @@ def binomial_reference(X: Array, trials: Array, weights: Array, probs: Array) ->
             sizes = np.abs(gammaln(m + 1)) + np.abs(gammaln(x + 1)) + np.abs(gammaln(m - x + 1))
             sizes = sizes - xlogy(x, probs) - xlog1py(m - x, -probs)
         sizes = np.where(np.isfinite(sizes), sizes, 0.0).sum(axis=2) + np.abs(np.where(weights > 0, log_pi, 0.0))
-    return combined(log_pi + log_prob.sum(axis=2), sizes, gaps.sum(axis=2), 8)
+    return combined(log_pi + log_prob.sum(axis=2), sizes, gaps.sum(axis=2), 16)
 
 
 def exact_log_binomial(x: Array, m: Array, p: Array) -> Array:
