@@ -104,6 +104,8 @@ class Case:
     def estimator(self, **changes: Any) -> Any:
         """Return the estimator, unfitted, with some settings changed."""
         settings = {name: moved(value, self.unit) for name, value in self.settings.items()}
+        if self.family == "kmeans":  # its tol is an inertia
+            settings["tol"] = self.unit[0] * settings["tol"] * self.unit[0]
         settings |= {name: value for name, value in self.spoiled.items() if name in settings}
         return ESTIMATORS[self.family](**settings | changes)
 

@@ -63,7 +63,7 @@ ODDITIES: dict[str, Callable[[Draws, Array], Array]] = {
     "whole numbers 0 to 2": lambda rng, X: np.clip(np.round(X), 0, 2),
     "duplicated rows": lambda rng, X: X[rng.integers(max(2, len(X) // 4), size=len(X))],
     "two distinct rows": lambda rng, X: X[rng.integers(2, size=len(X))],
-    "collinear columns": one_column(lambda rng, X: 2 * X[:, 0] + (1 if X.shape[1] > 1 else 0)),
+    "collinear columns": one_column(lambda rng, X: 2 * on_grid(X[:, 0]) + 1),
     "nearly collinear columns": one_column(lambda rng, X: X[:, 0] + 2.0**-10 * rng.normal(size=len(X))),
     "a constant column": one_column(lambda rng, X: np.full(len(X), 3.0)),
     "a binary column": one_column(lambda rng, X: rng.integers(2, size=len(X)).astype(float)),

@@ -12,7 +12,7 @@ from models.gmm.structures import COVARIANCE_TYPES
 
 FARTHEST = 1e10  # offsets, in spreads
 FEWEST_ROWS, MOST_ROWS, MOST_FEATURES, MOST_COMPONENTS = 2, 200, 5, 5
-LARGEST_SQUARE = 1e150  # scales beyond it, or below its inverse, have variances that no float holds well
+LARGEST_SCALE = 1e140  # beyond it, or below its inverse, squares of outliers may leave the range of floats
 
 
 def draw(seed: int, number: int) -> Case:
@@ -45,10 +45,9 @@ def in_some_unit(case: Case, rng: Draws) -> Case:
     if rng.random() < 0.3:
         wide = rng.random() < 0.2
         a = 2.0 ** np.round(np.log2(10) * (rng.uniform(-170, 170) if wide else rng.uniform(-6, 6)))
-    if not 1 / LARGEST_SQUARE < a < LARGEST_SQUARE or not 1 / LARGEST_SQUARE < a * max(b, 1) < LARGEST_SQUARE:
-        settings, init = dict(case.settings), case.settings["init"]  # these hold squares of the scale
-        settings |= {"prior": None, "frozen": None, "init": init if case.start != "parameters" else "k-means++"}
-        case = replace(case, settings={name: value for name, value in settings.items() if name in case.settings})
+    if not is_ordinary(a, b):  # what holds squares of the scale may leave the range of floats
+        start = case.settings["init"] if case.start != "parameters" else "k-means++"
+        case = replace(case, settings={**case.settings, "prior": None, "frozen": None, "init": start, "tol": 0.0})
     unit = float(a), float(b)
     return (
         case
@@ -59,9 +58,13 @@ def in_some_unit(case: Case, rng: Draws) -> Case:
 
 def may_refuse(case: Case) -> bool:
     """Whether there is a reason to refuse the case: in the data, in its scale, or in a start or frozen probs."""
-    a, b = case.unit
-    ordinary = a > 1 / LARGEST_SQUARE and a * max(b, 1.0) < LARGEST_SQUARE
-    return scarce(case) or not ordinary or case.start == "labels" or "probs" in (case.settings["frozen"] or {})
+    ordinary, frozen = is_ordinary(*case.unit), case.settings["frozen"] or {}
+    return scarce(case) or not ordinary or case.start == "labels" or "probs" in frozen
+
+
+def is_ordinary(a: float, b: float) -> bool:
+    """Whether data a (X + b) and their squares are well inside the range of floats."""
+    return a > 1 / LARGEST_SCALE and a * max(b, 1.0) < LARGEST_SCALE
 
 
 def spoil(case: Case, rng: Draws) -> Case:

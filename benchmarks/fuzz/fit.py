@@ -14,6 +14,7 @@ from benchmarks.fuzz.reference import EPS, Reference, binomial_reference, gaussi
 from models.validation import Array
 
 FEW_ITERATIONS = 2
+EXTRAPOLATION = 10.0  # Aitken's estimate of what is still to be gained is right within such a factor
 
 
 @dataclass
@@ -144,13 +145,13 @@ class Fit:
     def slack(self) -> float:
         """How far the objective may be from that of a fit that must be the same.
 
-        A fit that converged is within ``tol`` of its limit. Of one that stopped before, each iteration may enlarge
-        rounding by the largest term of a row (its logits move by as much); after more than `FEW_ITERATIONS` nothing is
-        known.
+        A fit that converged is about ``tol`` from its limit, which it extrapolates from its last gains. Of one that
+        stopped before, each iteration may enlarge rounding by the largest term of a row (its logits move by as much);
+        after more than `FEW_ITERATIONS` nothing is known.
         """
         noise = self.rounding + self.storing
         if self.estimator.converged_:
-            return noise + float(self.case.settings["tol"])
+            return noise + EXTRAPOLATION * float(self.case.settings["tol"])
         if self.estimator.n_iter_ > FEW_ITERATIONS:
             return np.inf
         return noise * float(self.own.rounding.max() / EPS) ** self.estimator.n_iter_

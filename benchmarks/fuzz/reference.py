@@ -67,7 +67,7 @@ def gaussian_reference(X: Array, parameters: GMMParameters) -> Reference:
     with np.errstate(divide="ignore"):
         log_pi = np.log(parameters.weights)
     Z, M, covariances = (X - origin) / unit, (parameters.means - origin) / unit, parameters.covariance_matrices
-    far = np.maximum(np.nanmax(np.abs(X), axis=0), np.abs(parameters.means).max(axis=0)) / unit
+    far = np.fmax(np.fmax.reduce(np.abs(X)), np.abs(parameters.means).max(axis=0)) / unit
     log_joint, sizes, moves = np.empty((3, n, parameters.n_components))
     seen = ~np.isnan(X)
     for pattern in np.unique(seen, axis=0):
