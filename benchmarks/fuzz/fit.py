@@ -154,4 +154,4 @@ class Fit:
             return noise + EXTRAPOLATION * float(self.case.settings["tol"])
         if self.estimator.n_iter_ > FEW_ITERATIONS:
             return np.inf
-        return noise * float(self.own.rounding.max() / EPS) ** self.estimator.n_iter_
+        return noise * max(float(self.own.rounding.max() / EPS), 1.0) ** self.estimator.n_iter_

@@ -119,8 +119,8 @@ def scores_agree(fit: Fit) -> str | None:
         return None
     given: dict[str, Any] = {"sample_weight": fit.case.weight}
     if not fit.is_mixture:
-        gap = fit.ask("score", fit.case.X, **given) + fit.estimator.inertia_
-        return "" if abs(gap) <= 1e-9 * fit.estimator.inertia_ else f"score differs from minus inertia_ by {gap:.3g}"
+        gap = (fit.ask("score", fit.case.X, **given) + fit.estimator.inertia_) / fit.case.unit[0] / fit.case.unit[0]
+        return "" if abs(gap) <= fit.rounding + fit.storing else f"score differs from minus inertia_ by {gap:.3g}"
     total, L, p = fit.w.sum(), fit.estimator.log_likelihood_, fit.estimator.n_free_parameters_
     certain = np.log(fit.ask("predict_proba", fit.case.X)[fit.kept].max(axis=1))
     bic = -2 * L + p * np.log(total)
