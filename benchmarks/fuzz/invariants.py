@@ -181,9 +181,9 @@ def stops_in_time(fit: Fit) -> str | None:
     """
     best = np.maximum.accumulate(fit.estimator.history_)
     digits = 4 * EPS * abs(best[-1])
-    if fit.collapsed or len(best) <= STILL or not fit.case.settings["tol"] > 1000 * digits:
+    if fit.collapsed or not fit.case.settings["tol"] > 1000 * digits:
         return None
-    gain = best[-1] - best[-1 - STILL]
+    gain = best[-1] - best[-1 - STILL] if len(best) > STILL else np.inf
     return "" if gain > digits else f"{STILL} iterations gained {gain:.2g}; {fit.estimator.status_}"
 
 
