@@ -1,0 +1,130 @@
+"""Fits that must be the same: of rows in another order, of rows repeated instead of weighted, of data in other units.
+
+Two such fits are compared by what does not depend on labels. Their objectives may differ by what the stopping rule
+leaves (``tol`` each) and by rounding (`Fit.slack`). So may the log densities of their rows: near a maximum, parameters
+that cost g nats move them by Σ w (Δ log p)² of about 2 g, because the outer product of the scores is the information,
+under the model; `MISSPECIFIED` is for data that it does not describe.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from benchmarks.fuzz.cases import Case
+from benchmarks.fuzz.data import DISCRETE
+from benchmarks.fuzz.draws import FARTHEST
+from benchmarks.fuzz.fit import Fit, Refused
+from models.validation import Array
+
+MISSPECIFIED = 100.0
+CONFIRMATION = 10  # iterations that one leap costs if rounding refuses it: itself, and twice three to confirm the limit
+READABLE = 1e3  # a gain of so many roundings can be told from none
+
+
+def permuted_rows(fit: Fit) -> str | None:
+    """Rows in another order give the same fit."""
+    order = np.random.default_rng([fit.case.seed, fit.case.number, 1]).permutation(fit.case.plain.shape[0])
+    return differences(fit, fit.case.rows(order))
+
+
+def repeated_rows(fit: Fit) -> str | None:
+    """Rows repeated as often as their whole weights say, or twice with half their weights each, give the same fit."""
+    everyone, weights = np.arange(fit.case.plain.shape[0]), fit.case.sample_weight
+    if weights is not None and (weights % 1 == 0).all() and weights.max() < 10:
+        return differences(fit, replace(fit.case.rows(np.repeat(everyone, weights.astype(int))), sample_weight=None))
+    return differences(fit, fit.case.rows(np.tile(everyone, 2), share=0.5))
+
+
+def other_units(fit: Fit) -> str | None:
+    """Data a X + b give the same fit after as many iterations; the log-likelihood gains -log a for each cell."""
+    case = fit.case
+    if not (case.gaussian or case.family == "kmeans"):
+        return None
+    if case.unit == (1.0, 0.0):
+        rng = np.random.default_rng([case.seed, case.number, 2])
+        unit = (
+            2.0 ** int(rng.integers(-20, 21)),
+            float(rng.choice([0.0, np.round(10 ** rng.uniform(0, np.log10(FARTHEST)))])),
+        )
+        if rng.random() < 0.2 and not set(case.traits) & set(DISCRETE):
+            unit = 1.8, 17.0  # not exact: rounding breaks ties of discrete data
+    else:
+        unit = 1.0, 0.0
+    return differences(fit, replace(case, unit=unit))
+
+
+def differences(fit: Fit, case: Case) -> str | None:
+    """Return how the fit of a case differs from one that must be the same, or nothing."""
+    try:
+        other = fit.again(case)
+    except Refused as refused:
+        return None if case.may_refuse else str(refused)
+    if left_a_saddle(fit) or left_a_saddle(other):
+        return None
+    if fit.collapsed != other.collapsed:
+        return f"{fit.estimator.status_!r} became {other.estimator.status_!r}"
+    if fit.collapsed:
+        return ""
+    slower = max((fit, other), key=lambda one: (not one.estimator.converged_, one.estimator.n_iter_)).estimator
+    faster = fit if slower is other.estimator else other
+    late = faster.estimator.n_iter_ + CONFIRMATION >= slower.max_iter  # rounding may decide
+    if fit.estimator.converged_ != other.estimator.converged_:
+        return "" if late else f"{fit.estimator.status_!r} became {other.estimator.status_!r}"
+    return objectives_differ(fit, other) or densities_differ(fit, other) or iterations_differ(fit, other)
+
+
+def left_a_saddle(fit: Fit) -> bool:
+    """Whether a run stood still within rounding and then gained again: rounding alone chose the way that it took."""
+    if not fit.is_mixture or fit.collapsed or not np.isfinite(fit.rounding):
+        return False
+    gains = np.diff(fit.estimator.history_)
+    still = np.flatnonzero(gains <= 2 * fit.rounding)
+    return len(still) > 0 and bool((gains[still[0] :] > READABLE * fit.rounding).any())
+
+
+def shifts(fit: Fit, other: Fit) -> tuple[Array, float]:
+    """Return what the rows' log densities and the objective gain by the units of the other fit."""
+    if fit.case.unit == other.case.unit or not fit.case.gaussian:
+        return np.zeros(len(fit.kept)), 0.0
+    rows, prior = fit.case.log_shift(other.case.unit)
+    return rows[fit.kept], float(fit.w @ rows[fit.kept] + prior)
+
+
+def objectives_differ(fit: Fit, other: Fit) -> str:
+    """Return by how much the objectives differ, or nothing."""
+    gap, allowed = other.objective - fit.objective - shifts(fit, other)[1], fit.slack + other.slack
+    return "" if abs(gap) <= allowed else f"objective {fit.objective:.10g} changes by {gap:.3g}; allowed {allowed:.1g}"
+
+
+def densities_differ(fit: Fit, other: Fit) -> str:
+    """Return by how much the log densities of the rows differ, or nothing."""
+    case = replace(fit.case, unit=other.case.unit)
+    gaps = other.reference(case).log_prob - fit.own.log_prob - shifts(fit, other)[0]
+    if not fit.is_mixture:
+        allowed = MISSPECIFIED * (fit.own.rounding + fit.own.storing + other.own.storing.max())
+        worst = int(np.argmax(np.abs(gaps) - allowed))
+        wrong = fit.case.settings["tol"] == 0 and fit.estimator.converged_ and abs(gaps[worst]) > allowed[worst]
+        return f"a squared distance to the nearest centre changes by {gaps[worst]:.3g}" if wrong else ""
+    found, most = float(fit.w @ gaps**2), MISSPECIFIED * (fit.slack + other.slack)
+    return "" if found <= most else f"objective the same, but Σ w (Δ log p)² is {found:.3g}; allowed {most:.1g}"
+
+
+def iterations_differ(fit: Fit, other: Fit) -> str:
+    """Return how the numbers of iterations differ after a change of units, or nothing.
+
+    They are equal where nothing but a power of two changed and each gain can be told from rounding. An offset changes
+    the rounding, which may refuse a leap; of K-means it may leave a last step of no consequence. They say nothing where
+    ``tol`` asks for less than can be read.
+    """
+    if fit.case.unit == other.case.unit or not fit.estimator.converged_:
+        return ""
+    fewer, more = sorted((fit.estimator.n_iter_, other.estimator.n_iter_))
+    noise, exact = fit.rounding + fit.storing + other.rounding + other.storing, fit.case.unit[1] == other.case.unit[1]
+    if not fit.is_mixture:
+        allowed = 0 if exact else 1
+    elif fit.case.settings["tol"] < READABLE * noise:
+        return ""
+    else:
+        clear = exact and (np.diff(fit.estimator.history_) > READABLE * noise).all()
+        allowed = 0 if clear else CONFIRMATION
+    return "" if more - fewer <= allowed else f"{fewer} iterations here are {more} there"
