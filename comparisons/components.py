@@ -47,6 +47,7 @@ from em.status import left_to_the_status
 from models.bmm import BMMPrior
 from models.gmm import GMMPrior
 from models.gmm.structures import CovarianceType
+from models.shown import shown
 from models.validation import Array, count_at_least_one
 
 Sampler = Literal["nuts", "gibbs"]
@@ -114,7 +115,7 @@ def compare_components(
     (2, 2, 2)
     """
     if sampler not in SAMPLERS:
-        raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}, got {sampler!r}")
+        raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}, got {shown(sampler)}")
     if not (numbers := list(n_components)):
         raise ValueError("n_components must name at least one number of components, got none")
     count_at_least_one("particles", particles)

@@ -21,6 +21,7 @@ from em import gmm as em_gmm
 from models import gmm as model_gmm
 from models.gmm.independent_prior import SCALES
 from models.gmm.structures import check_covariance_type, covariances_shape, full_matrices
+from models.shown import shown
 from models.validation import Array
 
 
@@ -40,7 +41,7 @@ class GMM(Family):
     @override
     def of(cls, n_trials: ArrayLike, covariance_type: str) -> Self:
         if np.any(np.asarray(n_trials) != 1):
-            raise ValueError(f"n_trials belongs to family 'bmm', got {n_trials!r} for 'gmm'")
+            raise ValueError(f"n_trials belongs to family 'bmm', got {shown(n_trials)} for 'gmm'")
         return cls(covariance_type)
 
     @override

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from em.estimator import MixtureEM
 from em.fitted import has_observed
 from em.information import frequencies
+from models.shown import shown
 from models.validation import number_above
 
 
@@ -48,7 +49,7 @@ def density_threshold(
     array([False,  True])
     """
     if number_above("quantile", quantile, 0) >= 1:
-        raise ValueError(f"quantile must be less than 1, got {quantile!r}")
+        raise ValueError(f"quantile must be less than 1, got {shown(quantile)}")
     log_density = estimator.score_samples(X)
     weights = frequencies(sample_weight, len(log_density)) * has_observed(X)
     if not weights.any():
@@ -102,5 +103,5 @@ def is_anomaly(
     if threshold is None:
         threshold = density_threshold(estimator, X, quantile, sample_weight=sample_weight)
     elif not isinstance(threshold, float | int | np.floating) or np.isnan(threshold):
-        raise ValueError(f"threshold must be a log density in nats or None, got {threshold!r}")
+        raise ValueError(f"threshold must be a log density in nats or None, got {shown(threshold)}")
     return np.asarray((estimator.score_samples(X) < threshold) & has_observed(X))

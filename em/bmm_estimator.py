@@ -146,7 +146,7 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
         return trials
 
     def _check_data(self, samples: Samples) -> None:
-        checked_counts(samples.X, self._trials_of(samples))
+        checked_counts(samples.X, self._trials_of(samples), samples.names)
         if self.prior is not None:
             if not isinstance(self.prior, BMMPrior):
                 raise ValueError(f"prior must be None or a BMMPrior, got {type(self.prior).__name__}")
@@ -207,7 +207,7 @@ class BinomialMixtureEM(MixtureEM[BMMParameters]):
         return (responsibilities @ self.parameters_.probs) * trials_matrix(self._trials(), X.shape)
 
     def _log_joint_of(self, X: Array) -> Callable[[slice], Array]:
-        X, trials = checked_counts(X, self._trials())
+        X, trials = checked_counts(X, self._trials(), getattr(self, "feature_names_in_", None))
         if issparse(X):
             log_joint = sparse_log_joint(self.parameters_, trials[0])
             coefficients = log_choose(X, trials)

@@ -10,6 +10,7 @@ from scipy.linalg import eigh
 from em.engine import Collapse, blocks
 from em.samples import Samples, weighted
 from models.gmm import GMMParameters
+from models.shown import listed
 from models.validation import Array
 
 SMALLEST_SCALED_EIGENVALUE = 1e-8
@@ -34,14 +35,19 @@ def check_variances(samples: Samples, covariance_type: str) -> None:
     constant = np.flatnonzero(np.nanmax(X, axis=0) == np.nanmin(X, axis=0)).tolist()
     if constant and (covariance_type != "spherical" or len(constant) == X.shape[1]):
         raise ValueError(
-            f"X must not have constant columns for maximum likelihood, got constant column(s) {constant}: their "
-            "variance would be 0. Drop them, or pass a prior"
+            "X must not have constant columns for maximum likelihood, got constant column(s) "
+            f"{listed(constant, samples.names)}: their variance would be 0. Drop them, or pass a prior"
         )
     with np.errstate(over="ignore"):
         covariance = covariance_of(samples)
-    variances = np.delete(np.diagonal(covariance), constant)
-    if not (np.isfinite(variances) & (variances > np.finfo(np.float64).tiny)).all():
-        raise ValueError(f"X must have columns whose variances fit a float, got {variances}: rescale X")
+    variances = np.diagonal(covariance)
+    unfit = ~(np.isfinite(variances) & (variances > np.finfo(np.float64).tiny))
+    unfit[constant] = False
+    if unfit.any():
+        raise ValueError(
+            f"X must have columns whose variances fit a float, got {variances[unfit]} in column(s) "
+            f"{listed(np.flatnonzero(unfit), samples.names)}: rescale X"
+        )
 
 
 def flatness(covariance: Array) -> float:

@@ -22,6 +22,7 @@ from sklearn.utils import check_random_state
 from em.engine import Problem, blocks, run_em, sum_over_blocks
 from em.samples import Samples, samples_to_fit, samples_to_use, typical_size, weighted
 from em.status import NotConvergedWarning
+from models.shown import shown
 from models.validation import Array, check_sample_weight, count_at_least_one, data_matrix, frozen_array, number_above
 
 
@@ -211,7 +212,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, Ba
         if not isinstance(self.init, str):
             return [frozen_array("init", self.init, (K, X.shape[1]))]
         if self.init != "k-means++":
-            raise ValueError(f"init must be 'k-means++' or an array of centres, got {self.init!r}")
+            raise ValueError(f"init must be 'k-means++' or an array of centres, got {shown(self.init)}")
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.n_init)
         return [kmeans_plusplus(X, K, check_random_state(int(seed)), samples.weights) for seed in seeds]
 

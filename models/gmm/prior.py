@@ -11,9 +11,11 @@ from scipy.special import gammaln, multigammaln, xlogy
 from models.gmm.parameters import GMMParameters
 from models.gmm.structures import check_covariance_type, scale_shape
 from models.one_line import one_line
+from models.shown import listed
 from models.validation import (
     Array,
     check_sample_weight,
+    column_names,
     count_at_least_one,
     data_matrix,
     frozen_array,
@@ -179,7 +181,7 @@ class GMMPrior(GaussianPrior):
         Fraley & Raftery (2007), Bayesian regularization for normal mixture estimation and model-based clustering,
         Journal of Classification 24, 155-181.
         """
-        X = data_matrix(X, missing=True)
+        names, X = column_names(X), data_matrix(X, missing=True)
         kind = check_covariance_type(covariance_type)
         K, D = count_at_least_one("n_components", n_components), X.shape[1]
         weights = check_sample_weight(sample_weight, len(X))
@@ -188,8 +190,12 @@ class GMMPrior(GaussianPrior):
         X, weights = X[weights > 0], weights[weights > 0, None]
         seen = ~np.isnan(X)
         counts = (seen * weights).sum(axis=0)
-        if (counts <= 1).any() or not (np.nanmax(X, axis=0) > np.nanmin(X, axis=0)).all():
-            raise ValueError("X must have at least two rows and no constant column to scale a prior to it")
+        flat = (counts <= 1) | ~(np.fmax.reduce(X) > np.fmin.reduce(X))
+        if flat.any():
+            raise ValueError(
+                "X must have at least two rows and no constant column to scale a prior to it, got no two values in "
+                f"column(s) {listed(np.flatnonzero(flat), names)}"
+            )
         mean = np.where(seen, weights * X, 0.0).sum(axis=0) / counts
         gap = np.where(seen, X - mean, 0.0)
         squares = gap.T @ (weights * gap)
