@@ -143,7 +143,7 @@ def compare_components(
     for row, difference in zip(rows, differences, strict=True):
         row["elpd_difference"] = float(difference.sum())
         row["elpd_difference_se"] = float(np.sqrt(len(samples) * difference.var()))
-    cautions = (half.caution(samples, found.prior, found.n_components) for found in prepared)
+    cautions = (half.caution(samples, found.prior, found.n_components, found.feature_names) for found in prepared)
     return ByComponents(rows, values, next(filter(None, cautions), ""))
 
 

@@ -1,6 +1,6 @@
 """The Gaussian mixture in a comparison, and its command line: ``python -m comparisons.gmm``."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self, override
 
 import numpy as np
@@ -55,8 +55,10 @@ class GMM(Family):
         prior.check_fits(n_components, n_features, self.covariance_type)
 
     @override
-    def caution(self, X: Array, prior: Any, n_components: int) -> str:
-        if not isinstance(prior, model_gmm.GMMIndependentPrior) or not (why := prior.why_improper(X, n_components)):
+    def caution(self, X: Array, prior: Any, n_components: int, names: Sequence[str] | None = None) -> str:
+        if not isinstance(prior, model_gmm.GMMIndependentPrior):
+            return ""
+        if not (why := prior.why_improper(X, n_components, names)):
             return ""
         return f"{why}. Draws are from the neighbourhood of the interior mode; inverse-gamma scales have a posterior"
 

@@ -5,7 +5,8 @@ NumPy turns into an array: so do pandas, polars, pyarrow and their like. Missing
 ``NaT``, nulls and masked cells.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable
 from decimal import Decimal
 from math import isnan
 from numbers import Real
@@ -17,6 +18,7 @@ from scipy.sparse import issparse
 from models.shown import shown
 
 MISSING = ("NoneType", "NAType", "NaTType")  # types of None, pandas.NA and pandas.NaT
+TEXT = "UST"  # kinds of NumPy's dtypes of strings
 NUMERIC = (Real, Decimal, np.bool_)
 
 
@@ -52,11 +54,13 @@ def real_numbers(name: str, values: Any) -> np.ndarray:
     if issparse(values):
         raise TypeError(f"{name} must be dense, got a sparse {type(values).__name__}: pass {name}.toarray()")
     labels = _labels(values)
-    if labels is None or len(set(labels)) < len(labels):
-        return _numeric(name, values, labels)
+    if labels is None:
+        return _numeric(name, values)
+    if repeated := [label for label, times in Counter(labels).items() if times > 1]:
+        raise ValueError(f"{name} must have a different name for each column, got {shown(repeated)} more than once")
     matrix = np.empty(values.shape)
     for d, label in enumerate(labels):
-        column = _numeric(name, values[label], [label])
+        column = _numeric(name, values[label], f"column {shown(label)}")
         if column.ndim != 1:
             raise ValueError(f"{name} must hold one number in each cell, got arrays in column {shown(label)}")
         matrix[:, d] = column
@@ -71,20 +75,21 @@ def _labels(X: Any) -> list[Any] | None:
     return list(labels) if isinstance(labels, Iterable) and len(X.shape) == 2 else None
 
 
-def _numeric(name: str, values: Any, labels: Sequence[Any] | None) -> np.ndarray:
-    """Return numbers as an array; ``labels`` are those of the columns, or of the one column that the values are."""
+def _numeric(name: str, values: Any, column: str = "") -> np.ndarray:
+    """Return numbers as an array; ``column`` is what errors call the values, if they are one column of a frame."""
     array = _as_array(name, values)
     if array.dtype.kind in "biuf":
         return array
+    if column and array.dtype.kind in TEXT:
+        array = array.astype(object)
     if array.dtype.kind == "O" and array.ndim > 0:
-        return _from_objects(name, array, labels)
+        return _from_objects(name, array, column)
     given, hint = shown(values), ". Complex data not supported" if array.dtype.kind == "c" else ""
-    if array.size and labels is not None:
-        given, named = str(array.flat[0]), f"column {shown(labels[0])}"
-        hint = f" in {named}: {_advice(array, named)}{hint}"
-    elif array.size and array.dtype.kind in "US" and array.ndim == 2:
+    if column and array.size:
+        given, hint = str(array.flat[0]), f" in {column}: {_advice(array, column)}{hint}"
+    elif array.size and array.dtype.kind in TEXT and array.ndim == 2:
         objects = np.asarray(values, dtype=object)  # NumPy makes strings of the numbers beside a string
-        d = next(d for d, column in enumerate(objects.T) if any(isinstance(value, str | bytes) for value in column))
+        d = next(d for d, cells in enumerate(objects.T) if any(isinstance(value, str | bytes) for value in cells))
         hint = f": {_advice(objects[:, d], f'column {d}')}"
     raise ValueError(f"{name} must hold numbers, got {given} of dtype {array.dtype}{hint}")
 
@@ -93,9 +98,13 @@ def _as_array(name: str, values: Any) -> np.ndarray:
     """Return ``values`` as an array, in which masks and Arrow's nulls are not lost."""
     if isinstance(values, list | tuple) and any(isinstance(row, np.ma.MaskedArray) for row in values):
         values = np.ma.array(values)
-    if np.ma.is_masked(values):
-        numeric = values.dtype.kind in "biuf"
-        return np.asarray(values.astype(np.float64).filled(np.nan) if numeric else values.astype(object).filled(None))
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        array, hidden = np.ma.getdata(values), np.ma.getmaskarray(values)
+        if array.dtype.kind in "biuf":
+            return np.where(hidden, np.nan, array)
+        array = array.astype(object)
+        array[hidden] = None
+        return array
     if hasattr(values, "to_pylist") and values.null_count:  # NumPy is given the neighbour of a null in a dictionary
         values = values.to_pylist()
     try:
@@ -104,12 +113,12 @@ def _as_array(name: str, values: Any) -> np.ndarray:
         raise ValueError(f"{name} must hold numbers in rows of equal length, got {shown(values)}") from None
 
 
-def _from_objects(name: str, array: np.ndarray, labels: Sequence[Any] | None) -> np.ndarray:
+def _from_objects(name: str, array: np.ndarray, column: str) -> np.ndarray:
     """Return an array of real numbers stored as Python objects as float64, with NaN where one is missing."""
     types = {type(value) for value in array.flat}
     missing = {kind for kind in types if kind.__name__ in MISSING}
     if not all(issubclass(kind, NUMERIC) for kind in types - missing):
-        _refuse(name, array, labels)
+        _refuse(name, array, column)
     if missing:
         holes = np.fromiter((type(value) in missing for value in array.flat), dtype=bool, count=array.size)
         array = np.where(holes.reshape(array.shape), np.nan, array)
@@ -119,14 +128,13 @@ def _from_objects(name: str, array: np.ndarray, labels: Sequence[Any] | None) ->
         raise ValueError(f"{name} must hold numbers that fit a float, got one that is too large") from None
 
 
-def _refuse(name: str, array: np.ndarray, labels: Sequence[Any] | None) -> NoReturn:
+def _refuse(name: str, array: np.ndarray, column: str) -> NoReturn:
     """Raise a TypeError that names the first column with a value that is no number, and that value."""
     columns = array.reshape(len(array), -1).T
-    d, value = next((d, value) for d, column in enumerate(columns) for value in column if not _is_legal(value))
-    where = advice = ""
-    if labels is not None or array.ndim == 2:
-        named = f"column {shown(d if labels is None else labels[d])}"
-        where, advice = f" in {named}", f"; {_advice(columns[d], named)}"
+    d, value = next((d, value) for d, cells in enumerate(columns) for value in cells if not _is_legal(value))
+    if not column and array.ndim == 2:
+        column = f"column {d}"
+    where, advice = (f" in {column}", f"; {_advice(columns[d], column)}") if column else ("", "")
     raise TypeError(
         f"{name} must hold numbers, got {shown(value)} of type {type(value).__name__}{where}: an argument must be "
         f"neither a string nor another object, but a number{advice}"

@@ -164,7 +164,7 @@ class GMMIndependentPrior(GaussianPrior):
         """Whether the density vanishes where a variance goes to 0, faster than a likelihood grows there."""
         return self.variance_shape is not None
 
-    def why_improper(self, X: ArrayLike, n_components: int) -> str:
+    def why_improper(self, X: ArrayLike, n_components: int, names: Sequence[str] | None = None) -> str:
         """Return where equal samples leave the posterior without an integral, in words, or nothing if nowhere.
 
         Parameters
@@ -173,6 +173,8 @@ class GMMIndependentPrior(GaussianPrior):
             Samples; NaN where a cell is missing.
         n_components : int
             Number of components K.
+        names : sequence of str or None
+            What to call the columns; ``None`` takes the names that a frame has.
 
         Examples
         --------
@@ -185,7 +187,8 @@ class GMMIndependentPrior(GaussianPrior):
         """
         if self.variance_shape is not None or n_components == 1:
             return ""
-        reasons = self._shared_values(data_matrix(X, missing=True), n_components, column_names(X))
+        names = column_names(X) if names is None else names
+        reasons = self._shared_values(data_matrix(X, missing=True), n_components, names)
         why = "under half-normal scales a variance may go to 0 there, and the posterior is improper"
         return next((f"{reason}: {why}" for reason in reasons), "")
 
