@@ -26,6 +26,7 @@ from comparisons.relabelling import (
 )
 from comparisons.responsibilities import LogJoint, Rows, RowsOfArray, RowsOfLabels, RowsOfLogJoint, most_probable
 from em.status import NotConvergedWarning
+from models.shown import shown
 from models.validation import Array, count_at_least_one, real_numbers
 
 RULES = ("pivot", "ecr", "stephens")
@@ -109,7 +110,7 @@ def align(
     [[0, 1], [1, 0], [0, 1]]
     """
     if rule not in RULES:
-        raise ValueError(f"rule must be one of {', '.join(RULES)}, got {rule!r}")
+        raise ValueError(f"rule must be one of {', '.join(RULES)}, got {shown(rule)}")
     tree = as_tree(draws)
     posterior = tree["posterior"].to_dataset()
     K, kind = n_components(posterior, component), "none" if reference is None else type(reference).__name__

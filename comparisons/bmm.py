@@ -18,6 +18,7 @@ from em import BinomialMixtureEM
 from em import bmm as em_bmm
 from models import bmm as model_bmm
 from models.bmm.counts import count_matrix
+from models.shown import shown
 from models.validation import Array
 
 INSIDE = 1e-8
@@ -38,7 +39,7 @@ class BMM(Family):
     @override
     def of(cls, n_trials: ArrayLike, covariance_type: str) -> Self:
         if covariance_type != "full":
-            raise ValueError(f"covariance_type belongs to family 'gmm', got {covariance_type!r} for 'bmm'")
+            raise ValueError(f"covariance_type belongs to family 'gmm', got {shown(covariance_type)} for 'bmm'")
         return cls(n_trials)
 
     @override

@@ -41,6 +41,7 @@ from comparisons.files import check_writable
 from comparisons.simulations import LEVEL, Setting
 from comparisons.simulators import gibbs_chains, has_gibbs, runner
 from em.progress import track
+from models.shown import shown
 from models.validation import count_at_least, count_at_least_one
 
 NO_JACOBIAN = "no Jacobian"
@@ -99,7 +100,7 @@ def calibrate(
     (40, True)
     """
     if not samplers or not set(samplers) <= {"NUTS", "Gibbs"}:
-        raise ValueError(f"samplers must be NUTS, Gibbs or both, got {samplers!r}")
+        raise ValueError(f"samplers must be NUTS, Gibbs or both, got {shown(samplers)}")
     _check(n_simulations, workers, random_state)
     if "Gibbs" in samplers and not has_gibbs(setting):
         raise ValueError("samplers must not hold Gibbs here: the prior is not conjugate, or Gaussian cells are missing")

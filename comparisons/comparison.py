@@ -10,7 +10,8 @@ from comparisons.progress import Progress, Silent
 from comparisons.result import Comparison
 from comparisons.steps import Steps
 from em.blas import one_blas_thread
-from models.validation import Array, count_at_least_one, data_matrix, number_between
+from models.shown import shown
+from models.validation import Array, column_names, count_at_least_one, data_matrix, number_between, real_numbers
 
 
 def compare(
@@ -72,7 +73,7 @@ def compare(
     truth : GMMParameters, BMMParameters or None
         Parameters that synthetic data were drawn from.
     title, feature_names
-        For tables and figures.
+        For tables, figures and messages; without ``feature_names``, those of a frame X.
     progress : Progress or None
         Where to report progress; ``None`` is silent.
 
@@ -156,12 +157,13 @@ def prepare(
     if draws * chains < 1000:
         raise ValueError(f"draws x chains must be at least 1000, got {draws} x {chains}: the checks want an ESS of 400")
     if not isinstance(random_state, int | np.integer) or not 0 <= random_state < 2**32:
-        raise ValueError(f"random_state (seed) must be a whole number from 0 to 2**32 - 1, got {random_state!r}")
+        raise ValueError(f"random_state (seed) must be a whole number from 0 to 2**32 - 1, got {shown(random_state)}")
     if starts not in ("restarts", "single"):
-        raise ValueError(f"starts must be 'restarts' or 'single', got {starts!r}")
-    X, n_trials = _with_observed_cells(X, n_trials)
+        raise ValueError(f"starts must be 'restarts' or 'single', got {shown(starts)}")
+    named = _feature_names(X, feature_names)
+    X, n_trials = _with_observed_cells(X, n_trials, named)
     half = family_of(family, n_trials, covariance_type)
-    samples: Array = half.estimator(n_components=K, n_init=n_init).check(X)
+    samples: Array = half.estimator(n_components=K, n_init=n_init).check(X, names=named)
     prior = half.default_prior(samples, K) if prior is None else prior
     if not isinstance(prior, half.prior_types):
         known = " or ".join(prior_type.__name__ for prior_type in half.prior_types)
@@ -172,9 +174,7 @@ def prepare(
         half.estimator(n_components=K, prior=prior).check(samples)
     else:
         half.check_prior(prior, K, samples.shape[1])
-    names = tuple(feature_names) or tuple(f"feature {d}" for d in range(samples.shape[1]))
-    if len(names) != samples.shape[1]:
-        raise ValueError(f"feature_names must have {samples.shape[1]} entries, one per column of X, got {len(names)}")
+    names = named or tuple(f"feature {d}" for d in range(samples.shape[1]))
     if truth is not None and not (
         isinstance(truth, half.parameters_type)
         and (truth.n_components, truth.n_features) == (K, samples.shape[1])
@@ -198,9 +198,17 @@ def prepare(
     return found
 
 
-def _with_observed_cells(X: ArrayLike, n_trials: ArrayLike) -> tuple[Array, ArrayLike]:
+def _feature_names(X: ArrayLike, feature_names: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Return the names that were given, or else those that a frame has, or None; a ValueError if they are no D."""
+    names, shape = tuple(feature_names) or column_names(X), real_numbers("X", X).shape
+    if names and len(shape) == 2 and len(names) != shape[1]:
+        raise ValueError(f"feature_names must have {shape[1]} entries, one per column of X, got {len(names)}")
+    return names
+
+
+def _with_observed_cells(X: ArrayLike, n_trials: ArrayLike, names: tuple[str, ...] | None) -> tuple[Array, ArrayLike]:
     """Return the rows of X with an observed cell, and the trials of these rows where each row has its own."""
-    X = data_matrix(X, missing=True)
+    X = data_matrix(X, missing=True, names=names)
     observed = ~np.isnan(X).all(axis=1)
     return X[observed], np.asarray(n_trials)[observed] if np.shape(n_trials) == X.shape else n_trials
 

@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from em.estimator import MixtureEM
+from models.shown import shown
 from models.validation import Array, real_numbers
 
 SAMPLE = ("chain", "draw")
@@ -94,7 +95,7 @@ def n_components(posterior: xr.Dataset, component: str) -> int:
             raise ValueError(f"draws must have the dims chain and draw, but {name!r} has no {missing[0]}")
     if component not in posterior.dims:
         found = ", ".join(str(dim) for dim in posterior.dims if dim not in SAMPLE)
-        raise ValueError(f"component must name a dimension of the draws ({found or 'none'}), got {component!r}")
+        raise ValueError(f"component must name a dimension of the draws ({found or 'none'}), got {shown(component)}")
     K = posterior.sizes[component]
     if (second := posterior.sizes.get(f"{component}_bis", K)) != K:
         raise ValueError(f"{component}_bis must be as long as {component}, {K}, got {second}")

@@ -47,6 +47,7 @@ from em.status import left_to_the_status
 from models.bmm import BMMPrior
 from models.gmm import GMMPrior
 from models.gmm.structures import CovarianceType
+from models.shown import shown
 from models.validation import Array, count_at_least_one
 
 Sampler = Literal["nuts", "gibbs"]
@@ -114,7 +115,7 @@ def compare_components(
     (2, 2, 2)
     """
     if sampler not in SAMPLERS:
-        raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}, got {sampler!r}")
+        raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}, got {shown(sampler)}")
     if not (numbers := list(n_components)):
         raise ValueError("n_components must name at least one number of components, got none")
     count_at_least_one("particles", particles)
@@ -142,7 +143,7 @@ def compare_components(
     for row, difference in zip(rows, differences, strict=True):
         row["elpd_difference"] = float(difference.sum())
         row["elpd_difference_se"] = float(np.sqrt(len(samples) * difference.var()))
-    cautions = (half.caution(samples, found.prior, found.n_components) for found in prepared)
+    cautions = (half.caution(samples, found.prior, found.n_components, found.feature_names) for found in prepared)
     return ByComponents(rows, values, next(filter(None, cautions), ""))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from comparisons.mixing import MAX_RHAT
+from models.shown import shown
 from models.validation import Array
 
 CRITERIA = ("bic", "icl", "elpd", "log_evidence", "chib")
@@ -61,7 +62,7 @@ class ByComponents:
     def best(self, criterion: str) -> int | None:
         """Return the number of components that is best by bic, icl, elpd, log_evidence or chib; None where none is."""
         if criterion not in CRITERIA:
-            raise ValueError(f"criterion must be one of {', '.join(CRITERIA)}, got {criterion!r}")
+            raise ValueError(f"criterion must be one of {', '.join(CRITERIA)}, got {shown(criterion)}")
         rows = [row for row in self.table if row[criterion] is not None]
         if criterion in ("bic", "icl"):
             return min((r for r in rows if r["has_maximum"]), key=lambda r: r[criterion], default={}).get(

@@ -36,11 +36,21 @@ def read_rows(path: Path) -> tuple[Array, tuple[str, ...]]:
     values = np.empty((len(rows), len(header)))
     for i, row in enumerate(rows):
         if len(row) != len(header) or not all(_is_number(cell) or _is_missing(cell) for cell in row):
-            raise ValueError(f"data file {path}, data row {i + 1}: expected {len(header)} numbers, got {row}")
+            raise ValueError(f"data file {path}, data row {i + 1}: {_expected(header, row)}")
         values[i] = [np.nan if _is_missing(cell) else float(cell) for cell in row]
     if len(rows) == 0:
         raise ValueError(f"data file {path} has a header but no rows")
     return expand(path, header, values)
+
+
+def _expected(header: list[str], row: list[str]) -> str:
+    """Return what is wrong with a row that is not one number, or missing cell, for each column."""
+    if len(row) != len(header):
+        return f"expected {len(header)} numbers, got {row}"
+    name, given = next(
+        (name, cell) for name, cell in zip(header, row, strict=True) if not (_is_number(cell) or _is_missing(cell))
+    )
+    return f"expected a number in column {name!r}, got {given!r}: drop the column, or encode it as numbers"
 
 
 def _is_missing(cell: str) -> bool:

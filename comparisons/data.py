@@ -11,6 +11,7 @@ from sklearn.datasets import load_digits, load_iris
 
 from comparisons.csv_files import COUNT_COLUMN, expand, read_rows
 from models import bmm, gmm
+from models.shown import shown
 from models.validation import Array
 
 FOLDER = Path(__file__).parent / "datasets"
@@ -99,7 +100,7 @@ def find(data: str, family: str | None = None, n_trials: int = 1) -> Dataset:
             raise ValueError(f"family must be gmm or bmm for a file of your own, {data}; got none")
         return read_csv(data, family, n_trials)
     names = [name for name, make in BUILT_IN.items() if family in (None, make().family)]
-    raise ValueError(f"data must be a CSV file or one of {', '.join(names)}, got {data!r}")
+    raise ValueError(f"data must be a CSV file or one of {', '.join(names)}, got {shown(data)}")
 
 
 def read_csv(path: str | Path, family: str, n_trials: int = 1) -> Dataset:

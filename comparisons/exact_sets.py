@@ -44,7 +44,7 @@ def sets_of_samples(
         return GaussianSets(data_matrix(X), prior, members)
     if not isinstance(prior, BMMPrior):
         raise ValueError(f"prior must be a GMMPrior or a BMMPrior, got {type(prior).__name__}: it must be conjugate")
-    return CountSets(*count_matrix(data_matrix(X, missing=True), n_trials), prior, members)
+    return CountSets(*count_matrix(X, n_trials), prior, members)
 
 
 class GaussianSets(Sets):

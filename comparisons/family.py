@@ -2,12 +2,13 @@
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from models.shown import shown
 from models.validation import Array
 
 Point = dict[str, Array]
@@ -43,7 +44,7 @@ class Family(ABC):
         """Raise a ValueError unless the prior is one for K components and D features."""
         prior.check_fits(n_components, n_features)
 
-    def caution(self, X: Array, prior: Any, n_components: int) -> str:
+    def caution(self, X: Array, prior: Any, n_components: int, names: Sequence[str] | None = None) -> str:
         """Return what to beware of in a posterior of these data under this prior, or nothing."""
         return ""
 
@@ -172,5 +173,5 @@ def log_ratio_weights(weights: Array) -> Array:
 def family_of(name: str, n_trials: ArrayLike = 1, covariance_type: str = "full") -> Family:
     """Return the family called ``name``, for data with so many trials or covariances of this structure."""
     if name not in FAMILIES:
-        raise ValueError(f"family must be one of {', '.join(FAMILIES)}, got {name!r}")
+        raise ValueError(f"family must be one of {', '.join(FAMILIES)}, got {shown(name)}")
     return importlib.import_module(f"comparisons.{name}").FAMILY.of(n_trials, covariance_type)

@@ -1,6 +1,6 @@
 """The Gaussian mixture in a comparison, and its command line: ``python -m comparisons.gmm``."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self, override
 
 import numpy as np
@@ -21,6 +21,7 @@ from em import gmm as em_gmm
 from models import gmm as model_gmm
 from models.gmm.independent_prior import SCALES
 from models.gmm.structures import check_covariance_type, covariances_shape, full_matrices
+from models.shown import shown
 from models.validation import Array
 
 
@@ -40,7 +41,7 @@ class GMM(Family):
     @override
     def of(cls, n_trials: ArrayLike, covariance_type: str) -> Self:
         if np.any(np.asarray(n_trials) != 1):
-            raise ValueError(f"n_trials belongs to family 'bmm', got {n_trials!r} for 'gmm'")
+            raise ValueError(f"n_trials belongs to family 'bmm', got {shown(n_trials)} for 'gmm'")
         return cls(covariance_type)
 
     @override
@@ -54,8 +55,10 @@ class GMM(Family):
         prior.check_fits(n_components, n_features, self.covariance_type)
 
     @override
-    def caution(self, X: Array, prior: Any, n_components: int) -> str:
-        if not isinstance(prior, model_gmm.GMMIndependentPrior) or not (why := prior.why_improper(X, n_components)):
+    def caution(self, X: Array, prior: Any, n_components: int, names: Sequence[str] | None = None) -> str:
+        if not isinstance(prior, model_gmm.GMMIndependentPrior):
+            return ""
+        if not (why := prior.why_improper(X, n_components, names)):
             return ""
         return f"{why}. Draws are from the neighbourhood of the interior mode; inverse-gamma scales have a posterior"
 

@@ -25,7 +25,8 @@ from comparisons.component_draws import Arrays, as_tree, n_components
 from comparisons.family import family_of
 from comparisons.predictive_result import PredictiveCheck
 from comparisons.responsibilities import BLOCK_CELLS, LogJoint, Part
-from models.validation import Array, count_at_least, data_matrix, random_source
+from models.shown import shown
+from models.validation import Array, check_columns, column_names, count_at_least, data_matrix, random_source
 
 MOST_ROWS = 5000  # of a co-clustering matrix: 200 MB
 
@@ -100,7 +101,7 @@ def co_clustering(
     n = log_joint.n_samples
     chosen = np.arange(n) if rows is None else np.asarray(rows)
     if chosen.ndim != 1 or chosen.dtype.kind not in "iu" or not ((chosen >= 0) & (chosen < n)).all():
-        raise ValueError(f"rows must be a list of whole numbers from 0 to {n - 1}, got {rows!r}")
+        raise ValueError(f"rows must be a list of whole numbers from 0 to {n - 1}, got {shown(rows)}")
     if not 1 <= len(chosen) <= MOST_ROWS:
         raise ValueError(f"rows must name 1 to {MOST_ROWS} samples to pair, got {len(chosen)}: choose some of them")
     arrays, K = _arrays(draws, component)
@@ -180,11 +181,10 @@ def predictive_check(
     >>> predictive_check(X, draws, "gmm", n_replicates=200, random_state=0).suspects
     ('minimum[0]', 'skewness[0]')
     """
-    half, X = family_of(family, n_trials, covariance_type), data_matrix(X, missing=True)
+    half, names, X = family_of(family, n_trials, covariance_type), column_names(X), data_matrix(X, missing=True)
     half.log_joint(X)  # counts fit their trials
     R, rng = count_at_least("n_replicates", n_replicates, 2), random_source(random_state)
-    if np.isnan(X).all(axis=0).any():
-        raise ValueError("X must have an observed cell in every column, got one of NaN alone")
+    check_columns(~np.isnan(X).all(axis=0), names)
     arrays, _ = _arrays(draws, component)
     points = half.shaped(arrays)
     located = half.parameter_names[1]

@@ -83,7 +83,7 @@ def as_json(comparison: Any) -> dict[str, Any]:
         "n_components": comparison.n_components,
         "verdict": comparison.verdict,
         "explanation": comparison.explanation,
-        "caution": comparison.family.caution(comparison.X, comparison.prior, comparison.n_components),
+        "caution": _caution(comparison),
         "regular": comparison.regular,
         "checks": [check.as_dict() for check in comparison.checks],
         "estimates": [{key: _finite(value) for key, value in row.items()} for row in comparison.estimates],
@@ -128,7 +128,7 @@ def print_report(comparison: Any, console: Console | None = None) -> None:
     by = _trajectories(comparison)
     how = by if by == "NUTS" else f"{by} (steps of split Hamiltonian Monte Carlo; the posterior is near normal)"
     console.print(f"Posterior: {comparison.settings['chains']} chains by {how}; {where}")
-    if caution := comparison.family.caution(comparison.X, comparison.prior, comparison.n_components):
+    if caution := _caution(comparison):
         console.print(f"[bold yellow]Caution:[/] {escape(caution)}.")
     console.print(estimates_table(comparison))
     if comparison.spreads:
@@ -221,3 +221,7 @@ def _plain_table(title: str) -> Table:
 
 def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _caution(comparison: Any) -> str:
+    return comparison.family.caution(comparison.X, comparison.prior, comparison.n_components, comparison.feature_names)

@@ -21,6 +21,7 @@ from comparisons.relabelling import assign, pivot_costs
 from em.status import left_to_the_status
 from models.bmm import BMMPrior
 from models.gmm import GMMPrior
+from models.shown import shown
 from models.validation import Array
 
 LEVEL = 0.95
@@ -53,7 +54,7 @@ class Setting:
 
     def __post_init__(self) -> None:
         if not 0 <= self.share_missing < 1:
-            raise ValueError(f"share_missing must be at least 0 and less than 1, got {self.share_missing!r}")
+            raise ValueError(f"share_missing must be at least 0 and less than 1, got {shown(self.share_missing)}")
 
     @cached_property
     def family(self) -> Family:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from em.estimator import MixtureEM
 from em.fitted import has_observed
 from em.information import frequencies
+from models.shown import shown
 from models.validation import Array, number_above
 
 
@@ -56,7 +57,7 @@ def density_threshold(
     array([False,  True])
     """
     if number_above("quantile", quantile, 0) >= 1:
-        raise ValueError(f"quantile must be less than 1, got {quantile!r}")
+        raise ValueError(f"quantile must be less than 1, got {shown(quantile)}")
     log_density = _log_density(estimator, X, n_trials)
     weights = frequencies(sample_weight, len(log_density)) * has_observed(X)
     if not weights.any():
@@ -113,7 +114,7 @@ def is_anomaly(
     if threshold is None:
         threshold = density_threshold(estimator, X, quantile, sample_weight=sample_weight, n_trials=n_trials)
     elif not isinstance(threshold, float | int | np.floating) or np.isnan(threshold):
-        raise ValueError(f"threshold must be a log density in nats or None, got {threshold!r}")
+        raise ValueError(f"threshold must be a log density in nats or None, got {shown(threshold)}")
     return np.asarray((_log_density(estimator, X, n_trials) < threshold) & has_observed(X))
 
 

@@ -4,7 +4,7 @@ The mathematics is in :mod:`models.bmm`; formulas there, code here, in the same 
 are in :mod:`em.bmm_estimator`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Self
@@ -146,9 +146,9 @@ def mode(
     return BMMParameters(frozen.get("weights", weights), frozen.get("probs", np.clip(probs, 0, 1)))
 
 
-def checked_counts(X: Any, n_trials: ArrayLike) -> tuple[Any, Array]:
+def checked_counts(X: Any, n_trials: ArrayLike, names: Sequence[str] | None = None) -> tuple[Any, Array]:
     """Return X (n, D), dense or CSR, and the trials of each cell, checked."""
-    return (sparse_count_matrix if issparse(X) else count_matrix)(X, n_trials)
+    return sparse_count_matrix(X, n_trials) if issparse(X) else count_matrix(X, n_trials, names)
 
 
 def patterns(X: Any, trials: Array, weights: Array | None = None) -> tuple[Any, Array, Array]:

@@ -70,7 +70,7 @@ class CountMixtureEM(MixtureEM[BMMParameters]):
         return [trials] if trials.ndim == 2 and (trials != trials[0]).any() else []
 
     def _check_data(self, samples: Samples) -> None:
-        checked_counts(samples.X, self._trials_of(samples))
+        checked_counts(samples.X, self._trials_of(samples), samples.names)
         if self.prior is not None:
             if not isinstance(self.prior, BMMPrior):
                 raise ValueError(f"prior must be None or a BMMPrior, got {type(self.prior).__name__}")
@@ -134,7 +134,7 @@ class CountMixtureEM(MixtureEM[BMMParameters]):
         return (responsibilities @ self.parameters_.probs) * trials_matrix(self._trials_for(X.shape), X.shape)
 
     def _log_joint_of(self, X: Array) -> Callable[[slice], Array]:
-        X, trials = checked_counts(X, self._trials_for(X.shape))
+        X, trials = checked_counts(X, self._trials_for(X.shape), getattr(self, "feature_names_in_", None))
         if issparse(X):
             log_joint = sparse_log_joint(self.parameters_, trials[0])
             coefficients = log_choose(X, trials)

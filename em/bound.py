@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import entr
 
+from models.shown import shown
 from models.validation import Array
 
 
@@ -78,7 +79,9 @@ def complete_data_log_likelihood(log_joint: ArrayLike, z: ArrayLike) -> float:
     """Return Σ_i log p(x_i, z_i | θ) in nats for known labels z (n,): Q at one-hot responsibilities."""
     log_joint, z = np.asarray(log_joint, dtype=np.float64), np.asarray(z)
     if z.shape != log_joint.shape[:1] or z.dtype.kind not in "iu" or (z < 0).any() or (z >= log_joint.shape[1]).any():
-        raise ValueError(f"z must hold {len(log_joint)} integer labels from 0 to {log_joint.shape[1] - 1}, got {z!r}")
+        raise ValueError(
+            f"z must hold {len(log_joint)} integer labels from 0 to {log_joint.shape[1] - 1}, got {shown(z)}"
+        )
     return float(log_joint[np.arange(len(z)), z].sum())
 
 

@@ -4,7 +4,7 @@ What a fitted mixture is used for is in :mod:`em.fitted`.
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, Self
 
@@ -22,6 +22,7 @@ from em.identifiability import Identifiability
 from em.samples import Samples, samples_to_fit
 from em.starts import STARTS, VIEWS, start_responsibilities
 from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning, NotIdentifiableWarning, is_told, tell
+from models.shown import shown
 from models.validation import Array, check_seed, count_at_least_one, frozen_array, number_above, weights_array
 
 SHORT_RUN, TYPICAL_RUN = 10, 50  # iterations
@@ -150,12 +151,15 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
             self.status_ = "; ".join([self.status_, *remarks])
         return self
 
-    def check(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
-        """Return the rows of X as `fit` uses them, or raise the ValueError that `fit` would, before any work."""
-        return self._samples(X, sample_weight).X
+    def check(self, X: ArrayLike, sample_weight: ArrayLike | None = None, names: Sequence[str] | None = None) -> Array:
+        """Return the rows of X as `fit` uses them, or raise the ValueError that `fit` would, before any work.
 
-    def _samples(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Samples:
-        samples = samples_to_fit(self, X, sample_weight, missing=True)
+        Errors call columns by ``names``, or by those that a frame has.
+        """
+        return self._samples(X, sample_weight, names).X
+
+    def _samples(self, X: ArrayLike, sample_weight: ArrayLike | None, names: Sequence[str] | None = None) -> Samples:
+        samples = samples_to_fit(self, X, sample_weight, missing=True, names=names)
         self._check_settings(samples)
         self._check_data(samples)
         return samples
@@ -271,7 +275,7 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         if self.frozen is None:
             return {}
         if not isinstance(self.frozen, Mapping) or set(self.frozen) - set(shapes):
-            raise ValueError(f"frozen must map some of {', '.join(shapes)} to their values, got {self.frozen!r}")
+            raise ValueError(f"frozen must map some of {', '.join(shapes)} to their values, got {shown(self.frozen)}")
         checked = {name: frozen_array(f"frozen {name}", value, shapes[name]) for name, value in self.frozen.items()}
         if "weights" in checked:
             checked["weights"] = weights_array(checked["weights"])
@@ -296,10 +300,14 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         number_above("tol", self.tol, 0, inclusive=True)
         check_seed(self.random_state)
         if self.acceleration not in ACCELERATIONS:
-            raise ValueError(f"acceleration must be one of 'multisecant', 'squarem' or None, got {self.acceleration!r}")
+            raise ValueError(
+                f"acceleration must be one of 'multisecant', 'squarem' or None, got {shown(self.acceleration)}"
+            )
         if isinstance(self.init, str):
             if self.init not in STARTS:
-                raise ValueError(f"init must be one of {', '.join(STARTS)}, parameters or labels, got {self.init!r}")
+                raise ValueError(
+                    f"init must be one of {', '.join(STARTS)}, parameters or labels, got {shown(self.init)}"
+                )
         elif isinstance(self.init, self._parameters_type):
             shape = (self.init.n_components, self.init.n_features)
             if shape != (K, X.shape[1]):
@@ -307,7 +315,7 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         elif not _are_labels(self.init, samples.n_rows, K):
             raise ValueError(
                 f"init must be one of {', '.join(STARTS)}, a {self._parameters_type.__name__}, or {samples.n_rows} "
-                f"integer labels from 0 to {K - 1}, got {self.init!r}"
+                f"integer labels from 0 to {K - 1}, got {shown(self.init)}"
             )
 
 

@@ -17,6 +17,7 @@ from em.entries import Entries
 from em.information import Information, frequencies, repeated_rows
 from em.samples import samples_to_use
 from em.uncertainty import KINDS, Uncertainty, check_level, from_information, from_replicates
+from models.shown import shown
 from models.validation import Array, count_at_least_one, data_matrix
 
 
@@ -216,7 +217,7 @@ class FittedMixture[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         """
         X = samples_to_use(self, X, missing=True)
         if kind not in KINDS:
-            raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {shown(kind)}")
         level, w = check_level(level), frequencies(sample_weight, X.shape[0])
         if count_at_least_one("n_bootstrap", n_bootstrap) < 2 and kind != "louis":
             raise ValueError(f"n_bootstrap must be at least 2 for a standard deviation, got {n_bootstrap}")

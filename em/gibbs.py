@@ -30,7 +30,17 @@ from models.bmm import BMMPrior
 from models.bmm.counts import count_matrix, is_bernoulli
 from models.gmm import GMMPrior
 from models.gmm.structures import full_matrices
-from models.validation import Array, count_at_least, count_at_least_one, data_matrix, random_source, real_numbers
+from models.shown import shown
+from models.validation import (
+    Array,
+    column_names,
+    count_at_least,
+    count_at_least_one,
+    data_matrix,
+    random_source,
+    real_numbers,
+    refuse_cell,
+)
 
 Draw = dict[str, Array]
 
@@ -234,16 +244,17 @@ def family_of_prior(X: ArrayLike, prior: GMMPrior | BMMPrior, n_trials: ArrayLik
     """Return ``gaussian(X, prior)`` or ``counts(X, n_trials, prior)``, as the conjugate prior says, of checked data."""
     if isinstance(prior, GMMPrior):
         if not is_bernoulli(n_trials):
-            raise ValueError(f"n_trials must be left at 1 under a GMMPrior, whose data are no counts, got {n_trials!r}")
-        X = data_matrix(X, missing=True)
-        if np.isnan(X).any():
             raise ValueError(
-                "X must have no missing cell under a GMMPrior, got NaN in it: EM and the PyMC models take them"
+                f"n_trials must be left at 1 under a GMMPrior, whose data are no counts, got {shown(n_trials)}"
             )
+        names, X = column_names(X), data_matrix(X, missing=True)
+        if np.isnan(X).any():
+            wanted, advice = "X must have no missing cell under a GMMPrior", ": EM and the PyMC models take them"
+            refuse_cell(wanted, "X", X, np.isnan(X), names, advice)
         return gaussian(X, prior)
     if not isinstance(prior, BMMPrior):
         raise ValueError(f"prior must be a GMMPrior or a BMMPrior, got {type(prior).__name__}: it must be conjugate")
-    return counts(*count_matrix(data_matrix(X, missing=True), n_trials), prior)
+    return counts(*count_matrix(X, n_trials), prior)
 
 
 def _check_starts(starts: ArrayLike, shape: tuple[int, int], n_components: int) -> np.ndarray:

@@ -10,6 +10,7 @@ from scipy.linalg import eigh
 from em.engine import Collapse, blocks
 from em.samples import Samples, weighted
 from models.gmm import GMMParameters
+from models.shown import listed, shown
 from models.validation import Array
 
 SMALLEST_SCALED_EIGENVALUE = 1e-8
@@ -31,10 +32,12 @@ def covariance_of(samples: Samples) -> Array:
 
 def check_range(samples: Samples) -> None:
     """Raise a ValueError if a variance of X does not fit a float, or if those of clusters in it would not."""
-    deviation = samples.deviation[~samples.constant]
-    if not ((deviation > SMALLEST_DEVIATION) & (deviation < LARGEST_DEVIATION)).all():
+    deviation = samples.deviation
+    unfit = ~((deviation > SMALLEST_DEVIATION) & (deviation < LARGEST_DEVIATION)) & ~samples.constant
+    if unfit.any():
         raise ValueError(
-            f"X must have columns whose variances fit a float, got standard deviations {samples.deviation.tolist()} where "
+            "X must have columns whose variances fit a float, got standard deviations "
+            f"{shown(deviation[unfit])} in column(s) {listed(np.flatnonzero(unfit), samples.names)}, where "
             f"{SMALLEST_DEVIATION:g} to {LARGEST_DEVIATION:g} would do: rescale X"
         )
 

@@ -26,6 +26,7 @@ from em.samples import Samples, weighted
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior, simulate
 from models.gmm.prior import GaussianPrior
 from models.gmm.structures import check_covariance_type, cholesky_factors, covariances_shape
+from models.shown import listed
 from models.validation import Array
 
 
@@ -145,7 +146,8 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
     def _refuse_constant_columns(self, samples: Samples, constant: list[int]) -> None:
         if constant:
             raise ValueError(
-                f"X must not have constant columns for maximum likelihood, got constant column(s) {constant}: their "
+                f"X must not have constant columns for maximum likelihood, got constant column(s) "
+                f"{listed(constant, samples.names)}: their "
                 f"variance would be 0. What helps here: {without_columns(self, samples, constant)}"
             )
 
@@ -268,7 +270,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         return observed_information(X, self.parameters_, self.prior, sample_weight, frozen=self.frozen or ())
 
     def _remarks(self, samples: Samples) -> list[str]:
-        names = getattr(self, "feature_names_in_", [f"column {d}" for d in range(samples.X.shape[1])])
+        names = samples.names or [f"column {d}" for d in range(samples.X.shape[1])]
         self.identifiability_ = identify(samples, self.parameters_, names, self.frozen or ())
         return []
 

@@ -23,6 +23,7 @@ from em.engine import Problem, best_of, blocks, run_em, sum_over_blocks
 from em.samples import Samples, samples_to_fit, samples_to_use, weighted
 from em.sparse_distances import sparse_squared_distances, sparse_typical_size, sums_of_gaps
 from em.status import FewerClustersWarning, NotConvergedWarning, tell
+from models.shown import shown
 from models.validation import Array, check_sample_weight, check_seed, count_at_least_one, frozen_array, number_above
 
 MOST_ITERATIONS = 1000
@@ -254,7 +255,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, Ba
         if not isinstance(self.init, str):
             frozen_array("init", self.init, (K, samples.X.shape[1]))
         elif self.init != "k-means++":
-            raise ValueError(f"init must be 'k-means++' or an array of centres, got {self.init!r}")
+            raise ValueError(f"init must be 'k-means++' or an array of centres, got {shown(self.init)}")
 
     def _starts(self, samples: Samples, location: Array, scale: float) -> list[Array]:
         """Return the centres (K, D) that each run begins with, in the units of the samples."""

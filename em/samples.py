@@ -1,7 +1,7 @@
 """What every estimator accepts as X and as sample weights."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from em.distinct import distinct_rows, hashes
 from em.engine import blocks
-from models.validation import Array, check_sample_weight, data_matrix, sparse_matrix
+from models.validation import Array, check_columns, check_sample_weight, column_names, data_matrix, sparse_matrix
 
 PART_ROWS = 65_536  # at the least, of a part in which distinct rows are looked for
 
@@ -34,12 +34,15 @@ class Samples:
         part in a fit. Row numbers where the samples are its distinct rows, or a random part.
     n_rows : int
         Number of rows of that matrix.
+    names : sequence of str, or None
+        Names of the columns, where they are known.
     """
 
     X: Array
     weights: Array | None
     kept: np.ndarray
     n_rows: int
+    names: Sequence[str] | None = None
 
     @cached_property
     def total(self) -> float:
@@ -118,7 +121,8 @@ class Samples:
         return self._these(chosen, frequencies)
 
     def _these(self, chosen: np.ndarray, weights: Array) -> "Samples":
-        return Samples(self.X[chosen], None if (weights == 1).all() else weights, self.numbers[chosen], self.n_rows)
+        counts = None if (weights == 1).all() else weights
+        return replace(self, X=self.X[chosen], weights=counts, kept=self.numbers[chosen])
 
     def some(self, n_rows: int, rng: np.random.RandomState) -> "Samples":
         """Return about so many rows: all of them, or a random part in which each sample is as likely as another.
@@ -138,7 +142,7 @@ class Samples:
             columns = self.X[:, hidden][order]
             ends = np.concatenate([np.nanargmax(columns, axis=0), np.nanargmin(columns, axis=0)])
             chosen = np.concatenate([chosen, order[ends]])
-        return Samples(np.ascontiguousarray(self.X[chosen]), None, self.numbers[chosen], self.n_rows).distinct()
+        return replace(self, X=self.X[chosen], weights=None, kept=self.numbers[chosen]).distinct()
 
     def _average(self, function: Callable[[Array], Array]) -> Array:
         total = weight = np.zeros(self.X.shape[1])
@@ -152,9 +156,16 @@ class Samples:
 
 
 def samples_to_fit(
-    estimator: BaseEstimator, X: ArrayLike, sample_weight: ArrayLike | None = None, *, missing: bool = False
+    estimator: BaseEstimator,
+    X: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    *,
+    missing: bool = False,
+    names: Sequence[str] | None = None,
 ) -> Samples:
     """Return X (n, D) as float64 in C order, checked; the estimator remembers the number of features and any names.
+
+    Errors call columns by ``names``, or by those that a frame has.
 
     Raises
     ------
@@ -164,7 +175,8 @@ def samples_to_fit(
     TypeError
         If X is sparse and the estimator takes none, or X holds objects that are no numbers.
     """
-    matrix = _matrix(estimator, X, missing)
+    names = column_names(X) if names is None else names
+    matrix = _matrix(estimator, X, missing, names)
     n_rows, missing = matrix.shape[0], missing and not issparse(matrix)
     weights = check_sample_weight(sample_weight, n_rows)
     kept = np.ones(n_rows, dtype=bool) if weights is None else weights > 0
@@ -179,9 +191,8 @@ def samples_to_fit(
     validate_data(estimator, X, reset=True, skip_check_array=True)
     if not kept.all():
         matrix, weights = matrix[kept], None if weights is None else weights[kept]
-    if empty := np.flatnonzero(~seen).tolist():
-        raise ValueError(f"X must have an observed cell in every column, got none in column(s) {empty}: drop them")
-    return Samples(matrix, weights, kept, n_rows)
+    check_columns(seen, names)
+    return Samples(matrix, weights, kept, n_rows, names)
 
 
 def _observed(matrix: Array, among: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -201,11 +212,11 @@ def samples_to_use(estimator: BaseEstimator, X: ArrayLike, *, missing: bool = Fa
     return matrix
 
 
-def _matrix(estimator: BaseEstimator, X: Any, missing: bool) -> Array:
+def _matrix(estimator: BaseEstimator, X: Any, missing: bool, names: Sequence[str] | None = None) -> Array:
     """Return X as float64 in C order, or as CSR where it is sparse and the estimator's tags say that it may be."""
     if issparse(X) and get_tags(estimator).input_tags.sparse:
         return sparse_matrix(X, missing=missing)
-    return np.ascontiguousarray(data_matrix(X, missing=missing))
+    return np.ascontiguousarray(data_matrix(X, missing=missing, names=names))
 
 
 def weighted(responsibilities: Array, weights: Array | None) -> Array:

@@ -32,6 +32,7 @@ from em.estimator import MixtureEM
 from em.plots import axes_or_new
 from em.progress import track
 from em.status import NoMaximumWarning, left_to_the_status, tell
+from models.shown import shown
 
 CRITERIA = ("aic", "bic", "icl")
 LONGEST_NAME = 20
@@ -232,7 +233,7 @@ def select(
     if not isinstance(estimator, MixtureEM):
         raise ValueError(f"estimator must be a mixture such as GaussianMixtureEM(), got {type(estimator).__name__}")
     if criterion not in CRITERIA:
-        raise ValueError(f"criterion must be one of {', '.join(CRITERIA)}, got {criterion!r}")
+        raise ValueError(f"criterion must be one of {', '.join(CRITERIA)}, got {shown(criterion)}")
     values = {name: _values(name, given, estimator) for name, given in {"n_components": n_components, **grid}.items()}
     combinations = [dict(zip(values, combination, strict=True)) for combination in product(*values.values())]
     estimators = [clone(estimator).set_params(**settings) for settings in combinations]
@@ -254,7 +255,7 @@ def _values(name: str, given: Iterable[Any], estimator: MixtureEM[Any]) -> list[
     if name not in known:
         raise ValueError(f"{type(estimator).__name__} has no parameter {name} to vary, only {', '.join(known)}")
     if isinstance(given, str) or not isinstance(given, Iterable) or not (values := list(given)):
-        raise ValueError(f"{name} must be a list of values to try, got {given!r}")
+        raise ValueError(f"{name} must be a list of values to try, got {shown(given)}")
     return values
 
 

@@ -24,6 +24,7 @@ from scipy.stats import norm
 
 from em.entries import Entries
 from em.information import Information
+from models.shown import shown
 from models.validation import Array, number_above
 
 KINDS = ("louis", "bootstrap", "parametric bootstrap")
@@ -89,7 +90,7 @@ class Uncertainty:
     def __getitem__(self, parameter: str) -> dict[str, Any]:
         """Return the row of one parameter, such as ``uncertainty["weights[0]"]``."""
         if parameter not in self.names:
-            raise KeyError(f"parameter must be one of {', '.join(self.names)}, got {parameter!r}")
+            raise KeyError(f"parameter must be one of {', '.join(self.names)}, got {shown(parameter)}")
         return self.table[self.names.index(parameter)]
 
     def __repr__(self) -> str:
@@ -111,7 +112,7 @@ class Uncertainty:
 def check_level(level: Any) -> float:
     """Return the nominal coverage, checked to lie in (0, 1)."""
     if number_above("level", level, 0) >= 1:
-        raise ValueError(f"level must be less than 1, such as 0.95, got {level!r}")
+        raise ValueError(f"level must be less than 1, such as 0.95, got {shown(level)}")
     return float(level)
 
 

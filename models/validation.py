@@ -1,56 +1,17 @@
 """Checks that models and priors share: each raises a ValueError that names the argument and says what would do."""
 
-import reprlib
-from numbers import Real
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import csr_array
+
+from models.frames import column_names as column_names
+from models.frames import real_numbers as real_numbers
+from models.shown import cell, listed, shown
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
-
-
-def real_numbers(name: str, values: Any) -> np.ndarray:
-    """Return ``values`` as an array of booleans, integers or floats; not of strings, complex numbers or ragged rows.
-
-    An array of Python objects that are all real numbers (a data frame with mixed columns is one) becomes float64.
-
-    Raises
-    ------
-    ValueError
-        If the values are no numbers, or rows differ in length.
-    TypeError
-        If the values are a sparse matrix, or an array of objects that are no numbers, as in NumPy and scikit-learn.
-    """
-    if issparse(values):
-        raise TypeError(f"{name} must be dense, got a sparse {type(values).__name__}: pass {name}.toarray()")
-    if np.ma.is_masked(values):
-        raise ValueError(f"{name} must not be a masked array with masked cells: pass {name}.filled(np.nan)")
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        raise ValueError(f"{name} must hold numbers in rows of equal length, got {reprlib.repr(values)}") from None
-    if array.dtype.kind == "O" and array.ndim > 0:
-        return _from_objects(name, array)
-    if array.dtype.kind not in "biuf":
-        hint = ". Complex data not supported" if array.dtype.kind == "c" else ""
-        raise ValueError(f"{name} must hold numbers, got {reprlib.repr(values)} of dtype {array.dtype}{hint}")
-    return array
-
-
-def _from_objects(name: str, array: np.ndarray) -> Array:
-    """Return an array of real numbers stored as Python objects as float64."""
-    for value in array.flat:
-        if not isinstance(value, Real | np.bool_):
-            raise TypeError(
-                f"{name} must hold numbers, got {reprlib.repr(value)} of type {type(value).__name__}: an argument must "
-                "be neither a string nor another object, but a number"
-            )
-    try:
-        return array.astype(np.float64)
-    except OverflowError:
-        raise ValueError(f"{name} must hold numbers that fit a float, got one that is too large") from None
 
 
 def frozen_array(name: str, values: ArrayLike, shape: tuple[int | None, ...]) -> Array:
@@ -69,9 +30,21 @@ def frozen_array(name: str, values: ArrayLike, shape: tuple[int | None, ...]) ->
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, got shape {array.shape}")
     if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite, got NaN or infinity in it")
+        refuse_cell(f"{name} must be finite", name, array, ~np.isfinite(array))
     array.flags.writeable = False
     return array
+
+
+def refuse_cell(
+    wanted: str, name: str, array: Array, misfits: np.ndarray, names: Sequence[str] | None = None, advice: str = ""
+) -> NoReturn:
+    """Raise a ValueError that tells the first misfit of an array and where it is."""
+    index = tuple(np.argwhere(misfits)[0].tolist()) if array.ndim else ()
+    value = float(array[index])
+    words = {"nan": "NaN (missing)", "inf": "infinity", "-inf": "-infinity"} if index else {}
+    given = words.get(str(value), f"{value:.15g}")
+    where = f" at {cell(name, index, names)}" if index else ""
+    raise ValueError(f"{wanted}, got {given}{where}{advice}")
 
 
 def positive(name: str, array: Array) -> Array:
@@ -90,7 +63,7 @@ def weights_array(weights: ArrayLike) -> Array:
     """Return mixture weights (K,), checked to be non-negative and to sum to one."""
     array = frozen_array("weights", weights, (None,))
     if (array < 0).any() or abs(array.sum() - 1) > 1e-8:
-        raise ValueError(f"weights must be non-negative and sum to 1, got {array} with sum {array.sum()!r}")
+        raise ValueError(f"weights must be non-negative and sum to 1, got {array} with sum {array.sum()}")
     return array
 
 
@@ -113,12 +86,13 @@ def positive_definite(name: str, matrix: Array) -> Array:
 
 def number_above(name: str, value: Any, bound: float, *, inclusive: bool = False) -> float:
     """Return ``value`` as a float, checked to be finite and above ``bound``."""
-    if real_numbers(name, value).ndim != 0:
-        raise ValueError(f"{name} must be a number, got {value!r}")
-    number = float(value)
+    array = real_numbers(name, value)
+    if array.ndim != 0:
+        raise ValueError(f"{name} must be a number, got {shown(value)}")
+    number = float(array)
     if not np.isfinite(number) or number < bound or (number == bound and not inclusive):
         relation = "at least" if inclusive else "greater than"
-        raise ValueError(f"{name} must be finite and {relation} {bound:g}, got {value!r}")
+        raise ValueError(f"{name} must be finite and {relation} {bound:g}, got {shown(value)}")
     return number
 
 
@@ -126,14 +100,14 @@ def number_between(name: str, value: Any, low: float, high: float) -> float:
     """Return ``value`` as a float, checked to lie between two bounds and on neither."""
     number = number_above(name, value, low)
     if number >= high:
-        raise ValueError(f"{name} must be less than {high:g}, got {value!r}")
+        raise ValueError(f"{name} must be less than {high:g}, got {shown(value)}")
     return number
 
 
 def count_at_least(name: str, value: Any, least: int) -> int:
     """Return ``value`` as an int, checked to be a whole number of at least ``least``."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {shown(value)}")
     return int(value)
 
 
@@ -146,7 +120,7 @@ def component_order(order: ArrayLike, n_components: int) -> np.ndarray:
     """Return ``order`` as an index array, checked to name each of the components 0..K-1 once."""
     array = real_numbers("order", order)
     if array.ndim != 1 or sorted(array.tolist()) != list(range(n_components)):
-        raise ValueError(f"order must hold each of 0 to {n_components - 1} once, got {order!r}")
+        raise ValueError(f"order must hold each of 0 to {n_components - 1} once, got {shown(order)}")
     return array.astype(int)
 
 
@@ -178,10 +152,11 @@ def sparse_matrix(X: Any, name: str = "X", *, missing: bool = True) -> csr_array
     return rows
 
 
-def data_matrix(X: ArrayLike, name: str = "X", *, missing: bool = False) -> Array:
+def data_matrix(X: ArrayLike, name: str = "X", *, missing: bool = False, names: Sequence[str] | None = None) -> Array:
     """Return a data matrix (n, D) as float64, checked to be two-dimensional, numeric, finite and not empty.
 
-    With ``missing``, NaN is legal and stands for a missing cell.
+    With ``missing``, a missing cell is legal and becomes NaN; see :func:`models.frames.real_numbers`. Errors call
+    columns by their ``names``, or by those that a frame has.
     """
     array = real_numbers(name, X)
     if array.ndim != 2:
@@ -197,11 +172,20 @@ def data_matrix(X: ArrayLike, name: str = "X", *, missing: bool = False) -> Arra
             f"(shape={array.shape}) while a minimum of 1 is required."
         )
     array = array.astype(np.float64, copy=False)
+    names = column_names(X) if names is None else names
     if missing and any(np.isinf(array[rows]).any() for rows in row_slices(array)):
-        raise ValueError(f"{name} must be finite, or NaN where a cell is missing, got infinity in it")
+        refuse_cell(f"{name} must be finite, or NaN where a cell is missing", name, array, np.isinf(array), names)
     if not missing and not all(np.isfinite(array[rows]).all() for rows in row_slices(array)):
-        raise ValueError(f"{name} must be finite, got NaN or infinity in it")
+        advice = ": drop the rows with missing cells, or fill them" if np.isnan(array).any() else ""
+        refuse_cell(f"{name} must be finite", name, array, ~np.isfinite(array), names, advice)
     return array
+
+
+def check_columns(seen: np.ndarray, names: Sequence[str] | None = None) -> None:
+    """Raise a ValueError that names the columns of X that have no observed cell; ``seen`` (D,) tells which have one."""
+    if not seen.all():
+        empty = listed(np.flatnonzero(~seen), names)
+        raise ValueError(f"X must have an observed cell in every column, got none in column(s) {empty}: drop them")
 
 
 def check_sample_weight(sample_weight: Any, n_samples: int) -> Array | None:
@@ -212,7 +196,8 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> Array | None:
     if weights.shape != (n_samples,):
         raise ValueError(f"sample_weight must have shape ({n_samples},), one for each row of X, got {weights.shape}")
     if not np.isfinite(weights).all() or (weights < 0).any():
-        raise ValueError("sample_weight must be finite and not negative: each is the number of times a row occurs")
+        wanted = "sample_weight must be finite and not negative, the number of times that each row occurs"
+        refuse_cell(wanted, "sample_weight", weights, ~np.isfinite(weights) | (weights < 0))
     if not weights.any():
         raise ValueError("sample_weight must not be zero for every row: some weight is needed to fit anything")
     return weights

@@ -162,12 +162,16 @@ def test_columns_of_numbers_and_booleans_are_numbers():
     ("data", "error", "message"),
     [
         (np.array([[1.0, "2"], [3.0, 4.0]], dtype=object), TypeError, "X must hold numbers, got '2' of type str"),
-        (np.array([[1.0, None], [3.0, 4.0]], dtype=object), TypeError, "X must hold numbers, got None"),
+        (
+            np.array([[1.0, {}], [3.0, 4.0]], dtype=object),
+            TypeError,
+            "X must hold numbers, got {} of type dict in column 1",
+        ),
         (np.array([[1.0, 10**400], [3.0, 4.0]], dtype=object), ValueError, "X must hold numbers that fit a float"),
         (sparse.csr_array(np.eye(3)), TypeError, "X must be dense, got a sparse csr_array: pass X.toarray"),
         (sparse.coo_matrix(np.eye(3)), TypeError, "X must be dense, got a sparse coo_matrix"),
     ],
-    ids=["text", "none", "too large", "sparse array", "sparse matrix"],
+    ids=["text", "dict", "too large", "sparse array", "sparse matrix"],
 )
 def test_objects_that_are_no_dense_numbers_are_refused(data, error, message):
     others = [] if sparse.issparse(data) else [KMeans(1), BernoulliMixtureEM(1)]

@@ -16,7 +16,7 @@ from models.gmm.structures import check_covariance_type, covariances_shape
 from models.gmm.whitened_form import LOG_MIXTURES, log_mixture_of_observed, log_normal_of_observed
 from models.inverse_wishart import InverseWishart
 from models.lkj_covariance import lkj_covariance
-from models.validation import Array, count_at_least_one, data_matrix
+from models.validation import Array, check_columns, column_names, count_at_least_one, data_matrix
 
 COVARIANCE_DIMS = {
     "full": ("component", "feature", "feature_bis"),
@@ -163,10 +163,9 @@ def build_marginal_model(
 
 def _filled(X: ArrayLike) -> tuple[Array, np.ndarray]:
     """Return X with column means in its missing cells, and which cells were observed: PyMC must see no NaN."""
-    X = data_matrix(X, missing=True)
+    names, X = column_names(X), data_matrix(X, missing=True)
     seen = ~np.isnan(X)
-    if not seen.any(axis=0).all():
-        raise ValueError("X must have an observed cell in every column: drop the columns that have none")
+    check_columns(seen.any(axis=0), names)
     return (X if seen.all() else np.where(seen, X, np.nanmean(X, axis=0))), seen
 
 

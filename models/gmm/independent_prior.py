@@ -1,6 +1,6 @@
 """Prior of the Gaussian mixture whose means do not depend on the covariances, as Stan's and PyMC's users write it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import log, pi
 from typing import Self
@@ -13,8 +13,10 @@ from models.gmm.parameters import GMMParameters
 from models.gmm.prior import GaussianPrior, GMMPrior
 from models.gmm.structures import check_covariance_type
 from models.one_line import one_line
+from models.shown import shown
 from models.validation import (
     Array,
+    column_names,
     count_at_least_one,
     data_matrix,
     frozen_array,
@@ -149,7 +151,7 @@ class GMMIndependentPrior(GaussianPrior):
             How often each row occurs.
         """
         if scales not in SCALES:
-            raise ValueError(f"scales must be one of {', '.join(SCALES)}, got {scales!r}")
+            raise ValueError(f"scales must be one of {', '.join(SCALES)}, got {shown(scales)}")
         kind, K = check_covariance_type(covariance_type), count_at_least_one("n_components", n_components)
         of_all = GMMPrior.weakly_informative(X, 1, "diag", sample_weight=sample_weight)
         variances = of_all.scale  # of K = 1: those of X
@@ -168,7 +170,7 @@ class GMMIndependentPrior(GaussianPrior):
         """Whether the density vanishes where a variance goes to 0, faster than a likelihood grows there."""
         return self.variance_shape is not None
 
-    def why_improper(self, X: ArrayLike, n_components: int) -> str:
+    def why_improper(self, X: ArrayLike, n_components: int, names: Sequence[str] | None = None) -> str:
         """Return where equal samples leave the posterior without an integral, in words, or nothing if nowhere.
 
         Parameters
@@ -177,6 +179,8 @@ class GMMIndependentPrior(GaussianPrior):
             Samples; NaN where a cell is missing.
         n_components : int
             Number of components K.
+        names : sequence of str or None
+            What to call the columns; ``None`` takes the names that a frame has.
 
         Examples
         --------
@@ -189,11 +193,12 @@ class GMMIndependentPrior(GaussianPrior):
         """
         if self.variance_shape is not None or n_components == 1:
             return ""
-        reasons = self._shared_values(data_matrix(X, missing=True), n_components)
+        names = column_names(X) if names is None else names
+        reasons = self._shared_values(data_matrix(X, missing=True), n_components, names)
         why = "under half-normal scales a variance may go to 0 there, and the posterior is improper"
         return next((f"{reason}: {why}" for reason in reasons), "")
 
-    def _shared_values(self, X: Array, n_components: int) -> Iterator[str]:
+    def _shared_values(self, X: Array, n_components: int, names: Sequence[str] | None) -> Iterator[str]:
         """Yield which samples a component of variance 0 may hold, in words."""
         if self.covariance_type == "spherical":
             seen = ~np.isnan(X)
@@ -207,11 +212,12 @@ class GMMIndependentPrior(GaussianPrior):
                     yield f"row {i} agrees with another in the cells that both have"
             return
         for d, column in enumerate(X.T):
+            named = f"column {shown(d if names is None else names[d])}"
             values, counts = np.unique(column[~np.isnan(column)], return_counts=True)
             if self.covariance_type == "tied" and len(values) <= n_components and len(values) < counts.sum():
-                yield f"column {d} has {len(values)} different values, no more than components"
+                yield f"{named} has {len(values)} different values, no more than components"
             elif self.covariance_type != "tied" and (counts > 1).any():
-                yield f"column {d} has a value that {counts.max()} samples share"
+                yield f"{named} has a value that {counts.max()} samples share"
 
     def check_mode(self) -> None:
         """Raise a ValueError unless MAP-EM has closed conditional steps, and a mode inside the simplex."""

@@ -12,9 +12,11 @@ from scipy.special import gammaln, multigammaln, xlogy
 from models.gmm.parameters import GMMParameters
 from models.gmm.structures import check_covariance_type, scale_shape
 from models.one_line import one_line
+from models.shown import listed
 from models.validation import (
     Array,
     check_sample_weight,
+    column_names,
     count_at_least_one,
     data_matrix,
     frozen_array,
@@ -196,7 +198,7 @@ class GMMPrior(GaussianPrior):
         Fraley & Raftery (2007), Bayesian regularization for normal mixture estimation and model-based clustering,
         Journal of Classification 24, 155-181.
         """
-        X = data_matrix(X, missing=True)
+        names, X = column_names(X), data_matrix(X, missing=True)
         kind = check_covariance_type(covariance_type)
         K, D = count_at_least_one("n_components", n_components), X.shape[1]
         weights = check_sample_weight(sample_weight, len(X))
@@ -205,10 +207,10 @@ class GMMPrior(GaussianPrior):
         X, weights = X[weights > 0], weights[weights > 0, None]
         seen = ~np.isnan(X)
         counts = (seen * weights).sum(axis=0)
-        if (counts <= 1).any():
+        if (few := counts <= 1).any():
             raise ValueError(
-                "X must have at least two samples in every column to scale a prior to it, got "
-                f"{counts.min():g} in column {int(counts.argmin())}"
+                "X must have at least two samples in every column to scale a prior to it, got fewer in column(s) "
+                f"{listed(np.flatnonzero(few), names)}"
             )
         highest, lowest = np.nanmax(X, axis=0), np.nanmin(X, axis=0)
         mean = np.where(seen, weights * X, 0.0).sum(axis=0) / counts

@@ -16,6 +16,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from models.shown import shown
 from models.validation import Array, positive_definite
 
 CovarianceType = Literal["full", "tied", "diag", "spherical"]
@@ -25,7 +26,7 @@ COVARIANCE_TYPES: tuple[str, ...] = get_args(CovarianceType)
 def check_covariance_type(covariance_type: object) -> str:
     """Return the type, or raise a ValueError that names the four."""
     if not isinstance(covariance_type, str) or covariance_type not in COVARIANCE_TYPES:
-        raise ValueError(f"covariance_type must be one of {', '.join(COVARIANCE_TYPES)}, got {covariance_type!r}")
+        raise ValueError(f"covariance_type must be one of {', '.join(COVARIANCE_TYPES)}, got {shown(covariance_type)}")
     return covariance_type
 
 

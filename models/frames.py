@@ -1,0 +1,168 @@
+"""Real numbers out of what data are kept in: data frames of any library, arrays, lists; what is missing becomes NaN.
+
+No frame library is imported. A frame has a shape and labels of its columns, and gives a column by its label, which
+NumPy turns into an array: so do pandas, polars, pyarrow and their like. Missing values are None, pandas' ``NA`` and
+``NaT``, nulls and masked cells.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from decimal import Decimal
+from math import isnan
+from numbers import Real
+from typing import Any, NoReturn
+
+import numpy as np
+from scipy.sparse import issparse
+
+from models.shown import shown
+
+MISSING = ("NoneType", "NAType", "NaTType")  # types of None, pandas.NA and pandas.NaT
+TEXT = "UST"  # kinds of NumPy's dtypes of strings
+NUMERIC = (Real, Decimal, np.bool_)
+
+
+def column_names(X: Any) -> tuple[str, ...] | None:
+    """Return the names of X's columns, or None if it has none or they are not all strings (as scikit-learn does).
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from models.frames import column_names
+    >>> column_names(pa.table({"eruptions": [3.6, 1.8], "waiting": [79, 54]}))
+    ('eruptions', 'waiting')
+    """
+    labels = _labels(X)
+    if not labels or not all(isinstance(label, str) for label in labels):
+        return None
+    return tuple(map(str, labels))
+
+
+def real_numbers(name: str, values: Any) -> np.ndarray:
+    """Return ``values`` as an array of booleans, integers or floats; not of strings, complex numbers or ragged rows.
+
+    A frame, an array of Python objects that are all real numbers or missing, and a masked array with masked cells
+    become float64, with NaN where a value is missing.
+
+    Raises
+    ------
+    ValueError
+        If the values are no numbers, or rows differ in length.
+    TypeError
+        If the values are a sparse matrix, or hold objects that are no numbers, as in NumPy and scikit-learn.
+    """
+    if issparse(values):
+        raise TypeError(f"{name} must be dense, got a sparse {type(values).__name__}: pass {name}.toarray()")
+    labels = _labels(values)
+    if labels is None:
+        return _numeric(name, values)
+    if repeated := [label for label, times in Counter(labels).items() if times > 1]:
+        raise ValueError(f"{name} must have a different name for each column, got {shown(repeated)} more than once")
+    matrix = np.empty(values.shape)
+    for d, label in enumerate(labels):
+        column = _numeric(name, values[label], f"column {shown(label)}")
+        if column.ndim != 1:
+            raise ValueError(f"{name} must hold one number in each cell, got arrays in column {shown(label)}")
+        matrix[:, d] = column
+    return matrix
+
+
+def _labels(X: Any) -> list[Any] | None:
+    """Return the labels of a frame's columns, or None if X is no frame."""
+    if not (hasattr(X, "shape") and hasattr(X, "__getitem__")):
+        return None
+    labels = getattr(X, "columns" if hasattr(X, "dtypes") else "column_names", None)  # pyarrow has no dtypes
+    return list(labels) if isinstance(labels, Iterable) and len(X.shape) == 2 else None
+
+
+def _numeric(name: str, values: Any, column: str = "") -> np.ndarray:
+    """Return numbers as an array; ``column`` is what errors call the values, if they are one column of a frame."""
+    array = _as_array(name, values)
+    if array.dtype.kind in "biuf":
+        return array
+    if column and array.dtype.kind in TEXT:
+        array = array.astype(object)
+    if array.dtype.kind == "O" and array.ndim > 0:
+        return _from_objects(name, array, column)
+    given, hint = shown(values), ". Complex data not supported" if array.dtype.kind == "c" else ""
+    if column and array.size:
+        given, hint = str(array.flat[0]), f" in {column}: {_advice(array, column)}{hint}"
+    elif array.size and array.dtype.kind in TEXT and array.ndim == 2:
+        objects = np.asarray(values, dtype=object)  # NumPy makes strings of the numbers beside a string
+        d = next(d for d, cells in enumerate(objects.T) if any(isinstance(value, str | bytes) for value in cells))
+        hint = f": {_advice(objects[:, d], f'column {d}')}"
+    raise ValueError(f"{name} must hold numbers, got {given} of dtype {array.dtype}{hint}")
+
+
+def _as_array(name: str, values: Any) -> np.ndarray:
+    """Return ``values`` as an array, in which masks and Arrow's nulls are not lost."""
+    if isinstance(values, list | tuple) and any(isinstance(row, np.ma.MaskedArray) for row in values):
+        values = np.ma.array(values)
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        array, hidden = np.ma.getdata(values), np.ma.getmaskarray(values)
+        if array.dtype.kind in "biuf":
+            return np.where(hidden, np.nan, array)
+        array = array.astype(object)
+        array[hidden] = None
+        return array
+    if hasattr(values, "to_pylist") and values.null_count:  # NumPy is given the neighbour of a null in a dictionary
+        values = values.to_pylist()
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must hold numbers in rows of equal length, got {shown(values)}") from None
+
+
+def _from_objects(name: str, array: np.ndarray, column: str) -> np.ndarray:
+    """Return an array of real numbers stored as Python objects as float64, with NaN where one is missing."""
+    types = {type(value) for value in array.flat}
+    missing = {kind for kind in types if kind.__name__ in MISSING}
+    if not all(issubclass(kind, NUMERIC) for kind in types - missing):
+        _refuse(name, array, column)
+    if missing:
+        holes = np.fromiter((type(value) in missing for value in array.flat), dtype=bool, count=array.size)
+        array = np.where(holes.reshape(array.shape), np.nan, array)
+    try:
+        return array.astype(np.float64)
+    except OverflowError:
+        raise ValueError(f"{name} must hold numbers that fit a float, got one that is too large") from None
+
+
+def _refuse(name: str, array: np.ndarray, column: str) -> NoReturn:
+    """Raise a TypeError that names the first column with a value that is no number, and that value."""
+    columns = array.reshape(len(array), -1).T
+    d, value = next((d, value) for d, cells in enumerate(columns) for value in cells if not _is_legal(value))
+    if not column and array.ndim == 2:
+        column = f"column {d}"
+    where, advice = (f" in {column}", f"; {_advice(columns[d], column)}") if column else ("", "")
+    raise TypeError(
+        f"{name} must hold numbers, got {shown(value)} of type {type(value).__name__}{where}: an argument must be "
+        f"neither a string nor another object, but a number{advice}"
+    )
+
+
+def _advice(column: np.ndarray, named: str) -> str:
+    """Return what to do about a column with values that are no numbers."""
+    texts = {value for value in column.tolist() if isinstance(value, str)}
+    if texts and all(map(_is_number, texts)):
+        return f"convert {named}, which holds numbers as text, to numbers"
+    others = any(not isinstance(value, str) and not _is_missing(value) for value in column.tolist())
+    if len(texts) == 2 and not others:
+        return f"encode the two values of {named}, {' and '.join(map(shown, sorted(texts)))}, as 0 and 1"
+    return f"drop {named}, or encode it as numbers"
+
+
+def _is_legal(value: Any) -> bool:
+    return isinstance(value, NUMERIC) or type(value).__name__ in MISSING
+
+
+def _is_missing(value: Any) -> bool:
+    return type(value).__name__ in MISSING or (isinstance(value, float) and isnan(value))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
