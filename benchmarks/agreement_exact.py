@@ -16,13 +16,12 @@ from typing import Any
 import arviz as az
 import numpy as np
 import pymc as pm
-import pytensor
 import xarray as xr
 from scipy.special import betainc, digamma, softmax
 
 from comparisons import log_joint
 from comparisons.component_draws import SAMPLE, Arrays
-from comparisons.densities import BACKEND, without_c_compiler
+from comparisons.densities import BACKEND, compiling_fast, without_c_compiler
 from comparisons.exact import exact_posterior, log_joint_of_labels
 from comparisons.family import Family, family_of
 from comparisons.gibbs import as_datatree
@@ -89,7 +88,7 @@ def by_gibbs(at: Problem, seed: int, **settings: Any) -> xr.Dataset:
 def by_explicit_z(at: Problem, seed: int, **settings: Any) -> xr.Dataset:
     """Draw from the model with z as `pm.sample` does: NUTS for the parameters, Metropolis within Gibbs for z."""
     options = {"cores": 1, "progressbar": False, "quiet": True, "compute_convergence_checks": False}
-    with pytensor.config.change_flags(cxx="", mode="FAST_COMPILE"):  # of what is computed once: Numba would take 4 s
+    with without_c_compiler(), compiling_fast():  # of what is computed once: Numba would take 4 s
         model = at.family.build_model(at.X, K, at.prior)
         found = pm.sample(model=model, random_seed=seed, backend=BACKEND, **settings, **options)
     return found["posterior"].to_dataset()

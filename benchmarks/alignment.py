@@ -5,11 +5,11 @@ The pivot's time is for a million draws x components. ECR and Stephens take resp
 their cost is linear in draws x n where the last columns stay the same down the table.
 """
 
-import sys
 import time
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+import typer
 import xarray as xr
 
 from benchmarks.measure import forget_peak, megabytes
@@ -56,7 +56,7 @@ def measured(rule: str, S: int, n: int, K: int) -> tuple[float, float, int]:
     return seconds, megabytes("VmHWM") - held, aligned["alignment"].attrs["n_iter"]
 
 
-def main(quick: bool = False) -> None:
+def main(quick: Annotated[bool, typer.Option(help="Few draws, to see that it runs.")] = False) -> None:
     """Print both tables."""
     pivots, rows = QUICK if quick else (PIVOT, ROWS)
     measured("pivot", 100, 0, 2)  # what is imported late is imported now
@@ -74,4 +74,4 @@ def main(quick: bool = False) -> None:
 
 
 if __name__ == "__main__":
-    main("--quick" in sys.argv)
+    typer.run(main)

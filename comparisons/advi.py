@@ -1,6 +1,5 @@
 """Black-box variational inference: independent normals on PyMC's unconstrained scale, fitted by `pymc.fit`."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 import pymc as pm
 
 from comparisons.densities import BACKEND, Point, UnconstrainedDensity, quiet
+from em.process_wide import without_expected_warnings
 from models.validation import Array
 
 
@@ -45,8 +45,7 @@ def advi(
         if progress is not None:
             progress(step)
 
-    with model, quiet("pymc.variational.inference"), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The RandomType SharedVariables")  # a copy of them is used
+    with model, quiet("pymc.variational.inference"), without_expected_warnings:  # of the generators a copy is used
         method = pm.ADVI(start=mode, start_sigma=dict(zip(values, deviations, strict=True)), random_seed=seed)
         method.fit(
             steps, backend=BACKEND, progressbar=False, obj_optimizer=pm.adam(learning_rate=0.01), callbacks=[note]

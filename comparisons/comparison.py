@@ -9,7 +9,7 @@ from comparisons.family import family_of
 from comparisons.progress import Progress, Silent
 from comparisons.result import Comparison
 from comparisons.steps import Steps
-from em.engine import one_blas_thread
+from em.blas import one_blas_thread
 from models.shown import shown
 from models.validation import Array, column_names, count_at_least_one, data_matrix, number_between, real_numbers
 
@@ -93,7 +93,7 @@ def compare(
     --------
     >>> from comparisons import compare
     >>> from comparisons.data import load
-    >>> compare(load("faithful").X, family="gmm", n_components=2).verdict  # doctest: +SKIP
+    >>> compare(load("coins-ten-flips").X, family="bmm", n_components=2, n_trials=10, draws=500, tune=500).verdict
     'agree'
     """
     found = prepare(

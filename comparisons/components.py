@@ -14,7 +14,6 @@ of a new row, and hardly falls when K grows, for components that are not needed 
 From the command line: ``python -m comparisons.components --data faithful --max-components 4``.
 """
 
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -40,8 +39,9 @@ from comparisons.report import show
 from comparisons.responsibilities import LogJoint, log_joint
 from comparisons.starts import chain_starts, refuse_collapsed
 from em import select
-from em.engine import one_blas_thread
+from em.blas import one_blas_thread
 from em.gibbs import gibbs
+from em.process_wide import without_expected_warnings
 from em.selection import Candidate
 from em.status import left_to_the_status
 from models.bmm import BMMPrior
@@ -234,8 +234,7 @@ def _leave_one_out(draws: xr.DataTree, values: xr.DataArray) -> tuple[dict[str, 
     n_draws = values.sizes["chain"] * values.sizes["draw"]
     ess = az.ess(xr.Dataset({"x": np.exp(values - values.max(("chain", "draw")))}), method="mean")["x"]
     groups = {"posterior": draws["posterior"].to_dataset(), "log_likelihood": xr.Dataset({"x": values})}
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Estimated shape parameter")  # counted instead
+    with without_expected_warnings:  # large shape parameters are counted instead
         loo = az.loo(xr.DataTree.from_dict(groups), pointwise=True, reff=min(1.0, float(ess.mean()) / n_draws))
     bad = int((loo.pareto_k > GOOD_K).sum())
     found = {"elpd": float(loo.elpd), "elpd_se": float(loo.se), "p_loo": float(loo.p), "n_bad_k": bad}

@@ -33,7 +33,7 @@ from comparisons.family import FamilyName
 from comparisons.files import check_writable
 from comparisons.mixing import MAX_RHAT, extremes, label_free
 from comparisons.report import show
-from em.engine import one_blas_thread
+from em.blas import one_blas_thread
 from em.gibbs import gibbs
 from em.progress import track
 from em.variational import variational

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from copy import copy
 from functools import partial
 from typing import Any, Self
@@ -20,20 +20,30 @@ from pytensor.graph.replace import vectorize_graph
 from pytensor.tensor.special import LogSumExp
 from scipy.special import softmax
 
+from em.process_wide import ProcessWide
 from models.validation import Array
 
 BACKEND = "jax"  # PyTensor's default backend compiles for minutes when nothing is cached
 Point = dict[str, Array]
 
 
-def without_c_compiler() -> Any:
+def without_c_compiler() -> AbstractContextManager[None]:
     """Return a context in which PyTensor interprets what JAX does not compile: C costs 17 s when nothing is cached."""
-    return pytensor.config.change_flags(cxx="")
+    return _WITHOUT_C
+
+
+def compiling_fast() -> AbstractContextManager[None]:
+    """Return a context in which PyTensor hardly optimises: for what is compiled and computed once."""
+    return _FAST
+
+
+def quiet(logger: str) -> AbstractContextManager[None]:
+    """Return a context that keeps one of PyMC's loggers from the console: whoever asked for progress tells it."""
+    return _QUIET[logger]
 
 
 @contextmanager
-def quiet(logger: str) -> Iterator[None]:
-    """Keep one of PyMC's loggers from the console: progress is told by whoever asked for it."""
+def _warnings_only(logger: str) -> Iterator[None]:
     log = logging.getLogger(logger)
     level = log.level
     log.setLevel(logging.WARNING)
@@ -41,6 +51,13 @@ def quiet(logger: str) -> Iterator[None]:
         yield
     finally:
         log.setLevel(level)
+
+
+_WITHOUT_C = ProcessWide(lambda: pytensor.config.change_flags(cxx=""))
+_FAST = ProcessWide(lambda: pytensor.config.change_flags(mode="FAST_COMPILE"))
+_QUIET = {
+    name: ProcessWide(partial(_warnings_only, name)) for name in ("pymc.smc.sampling", "pymc.variational.inference")
+}
 
 
 class JointDensity:

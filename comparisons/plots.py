@@ -1,6 +1,5 @@
 """The figures of a comparison, each drawn on axes it is given or in a figure it returns."""
 
-import warnings
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -11,6 +10,7 @@ from matplotlib.patches import Ellipse
 from scipy.stats import binom, norm
 
 from em import NotIdentifiableWarning
+from em.status import left_to_the_status
 
 EM_COLOUR, MAP_COLOUR, POSTERIOR_COLOUR, DATA_COLOUR = "#c1272d", "#e08214", "#2166ac", "0.55"
 MOST_MARGINALS = 24
@@ -166,8 +166,7 @@ def _em_from_anywhere(comparison: Any, seed: int) -> Any:
     rng = np.random.RandomState(seed)
     K, D = comparison.n_components, comparison.X.shape[1]
     start = comparison.family.parameters_type(rng.dirichlet(np.ones(K)), rng.uniform(size=(K, D)))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotIdentifiableWarning)
+    with left_to_the_status(NotIdentifiableWarning):
         return comparison.family.estimator(n_components=K, init=start).fit(comparison.X)
 
 

@@ -3,7 +3,6 @@
 Every density, gradient and draw is computed from the PyMC models; of EM only its answers are used, as starting points.
 """
 
-import warnings
 from collections.abc import Callable, Sequence
 from timeit import repeat
 from typing import Any, NamedTuple, Self
@@ -14,6 +13,7 @@ import xarray as xr
 
 from comparisons.densities import BACKEND, Point, UnconstrainedDensity
 from comparisons.nuts import NUTS, Chain, departure, trajectories_for
+from em.process_wide import without_expected_warnings
 from models.validation import Array, count_at_least, count_at_least_one, number_between
 
 FIND_MAP_FTOL = 1e-15
@@ -24,8 +24,7 @@ SHORT = 7e-5  # seconds of a gradient: four chains take as long together as one 
 
 def find_map(model: Any, start: Point) -> Point:
     """Return the mode of the density over the declared quantities, found by PyMC from ``start``."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The optimizer did not converge")  # judged by the checks
+    with without_expected_warnings:  # whether it converged is judged by the checks
         found = pm.find_MAP(
             initvals=start,
             model=model,

@@ -20,14 +20,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state
 
 from comparisons.component_draws import Arrays, as_tree, n_components
 from comparisons.family import family_of
 from comparisons.predictive_result import PredictiveCheck
 from comparisons.responsibilities import BLOCK_CELLS, LogJoint, Part
 from models.shown import shown
-from models.validation import Array, check_columns, column_names, count_at_least, data_matrix
+from models.validation import Array, check_columns, column_names, count_at_least, data_matrix, random_source
 
 MOST_ROWS = 5000  # of a co-clustering matrix: 200 MB
 
@@ -184,7 +183,7 @@ def predictive_check(
     """
     half, names, X = family_of(family, n_trials, covariance_type), column_names(X), data_matrix(X, missing=True)
     half.log_joint(X)  # counts fit their trials
-    R, rng = count_at_least("n_replicates", n_replicates, 2), check_random_state(random_state)
+    R, rng = count_at_least("n_replicates", n_replicates, 2), random_source(random_state)
     check_columns(~np.isnan(X).all(axis=0), names)
     arrays, _ = _arrays(draws, component)
     points = half.shaped(arrays)

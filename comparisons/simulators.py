@@ -13,7 +13,7 @@ import numpy as np
 
 from comparisons.family import Point
 from comparisons.simulations import Setting, World, place_of_first, quantities, simulate_world, with_truth
-from em.engine import one_blas_thread
+from em.blas import one_blas_thread
 from em.gibbs import CountGibbs, GaussianGibbs, sweeps
 from models.bmm import BMMPrior
 from models.bmm.counts import count_matrix

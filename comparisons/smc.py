@@ -27,12 +27,11 @@ from typing import Any, override
 
 import numpy as np
 import pymc as pm
-import pytensor
 from scipy.stats import rankdata
 
-from comparisons.densities import UnconstrainedDensity, quiet, without_c_compiler
+from comparisons.densities import UnconstrainedDensity, compiling_fast, quiet, without_c_compiler
 from comparisons.evidence import Evidence, combined
-from em.engine import one_blas_thread
+from em.blas import one_blas_thread
 from models.validation import Array, count_at_least_one
 
 CELLS = 2**22  # of (particle, row, component) at a time
@@ -84,8 +83,8 @@ def smc_evidence(
                 progress((len(runs) + self.beta % 1) / chains)
             return super().sample_stats()
 
-    fast = pytensor.config.change_flags(cxx="", mode="FAST_COMPILE")  # PyMC compiles for its trace, which nobody reads
-    with fast, quiet("pymc.smc.sampling"), one_blas_thread(), model:
+    fast = compiling_fast()  # PyMC compiles for its trace, which nobody reads
+    with without_c_compiler(), fast, quiet("pymc.smc.sampling"), one_blas_thread(), model:
         pm.sample_smc(
             draws=draws,
             kernel=Kernel,

@@ -13,7 +13,6 @@ four of its Monte Carlo standard errors too low. Mean field leaves out that labe
 ADVI that parameters do; the other two are normal about a mode.
 """
 
-import warnings
 from typing import Any
 
 import arviz as az
@@ -24,7 +23,7 @@ from comparisons.draws import stack
 from comparisons.family import PRECISE
 from comparisons.result import Comparison
 from em import NoMaximumWarning, NotIdentifiableWarning
-from em.status import NotConvergedWarning
+from em.status import NotConvergedWarning, left_to_the_status
 from em.variational import variational
 from models.bmm import BMMPrior
 from models.gmm import GMMPrior
@@ -94,9 +93,7 @@ def summary(rows: list[dict[str, Any]]) -> str:
 def _information(found: Comparison, prior: Any, parameters: Any) -> Table:
     """Return estimates and standard errors from the observed information at EM's answer next to these parameters."""
     settings = {"n_components": found.n_components, "init": parameters, **PRECISE}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NoMaximumWarning)  # verdicts of the comparison
-        warnings.simplefilter("ignore", NotIdentifiableWarning)
+    with left_to_the_status(NoMaximumWarning, NotIdentifiableWarning):  # verdicts of the comparison
         fit = found.family.estimator(prior=prior, **settings).fit(found.X)
     table = fit.uncertainty(found.X).table
     return {row["parameter"]: (row["estimate"], row["standard_error"]) for row in table}
@@ -105,8 +102,7 @@ def _information(found: Comparison, prior: Any, parameters: Any) -> Table:
 def _mean_field(found: Comparison, map_parameters: Any) -> Table:
     n_trials = getattr(found.family, "n_trials", 1)
     start = found.family.e_step(found.X, map_parameters)[0]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotConvergedWarning)  # its ELBO still rises a little
+    with left_to_the_status(NotConvergedWarning):  # its ELBO still rises a little
         q = variational(found.X, found.n_components, found.prior, n_trials=n_trials, init=start)
     medians = {name: np.median(drawn, axis=0) for name, drawn in q.draw(500, random_state=0).items()}
     order = order_of(medians, found.posterior)  # a mean need not exist

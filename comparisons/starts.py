@@ -1,12 +1,12 @@
 """Where chains start: at EM's answers from restarts of their own, with labels in random order."""
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from comparisons.family import Family, Point
 from em import NoMaximumWarning, NotIdentifiableWarning
+from em.status import left_to_the_status
 from models.validation import Array
 
 
@@ -49,9 +49,7 @@ def chain_starts(
     found = []
     for seed_of_chain in rng.integers(2**32, size=chains):
         of_em = {"n_init": n_init, "max_iter": 100_000, "random_state": int(seed_of_chain)}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotIdentifiableWarning)
-            warnings.simplefilter("ignore", NoMaximumWarning)
+        with left_to_the_status(NotIdentifiableWarning, NoMaximumWarning):
             fit = family.estimator(n_components=K, prior=prior, **of_em).fit(X)
         restart = mode if fit.collapsed_ else fit.parameters_
         found.append(family.inside(restart.permute(rng.permutation(K))))

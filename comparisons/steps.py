@@ -1,7 +1,6 @@
 """The steps of a comparison, in order: EM, PyMC's densities, NUTS, `find_MAP`, the posterior against the estimates."""
 
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,6 +20,7 @@ from comparisons.result import Comparison
 from comparisons.spread import spreads_of
 from comparisons.starts import chain_starts, refuse_collapsed
 from em import NoMaximumWarning, NotIdentifiableWarning
+from em.status import left_to_the_status
 from models.validation import Array
 
 AGREE, DISAGREE = "agree", "disagree"
@@ -70,9 +70,7 @@ class Steps:
         """Fit by EM: maximum likelihood, and MAP, next to it where that is a maximum too."""
         found, seed = self.found, self.found.settings["random_state"]
         settings: dict[str, Any] = {"n_components": self.K, "random_state": seed, **PRECISE}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NoMaximumWarning)  # these two are verdicts here
-            warnings.simplefilter("ignore", NotIdentifiableWarning)
+        with left_to_the_status(NoMaximumWarning, NotIdentifiableWarning):  # these two are verdicts here
             found.mle = self.family.estimator(n_init=found.settings["n_init"], **settings).fit(self.X)
             found.map = self.family.estimator(prior=found.prior, n_init=found.settings["n_init"], **settings).fit(
                 self.X

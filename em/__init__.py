@@ -1,10 +1,10 @@
 """How we estimate: EM, written by hand in NumPy. Nothing here imports PyMC or JAX.
 
-Estimators in scikit-learn's manner (`GaussianMixtureEM`, `BernoulliMixtureEM`, `BinomialMixtureEM`, `KMeans`,
-`MiniBatchKMeans`), the textbook's steps as pure functions (:mod:`em.gmm`, :mod:`em.bmm`), and the quantities of EM's
-proof (`q_function`, `entropy`, `elbo`, `complete_data_log_likelihood`). How many components: `select`,
-`likelihood_ratio_test`, `kmeans_sweep`. Anomalies: `is_anomaly`, `density_threshold`. Pictures: :mod:`em.plots`.
-Files: `save`, `load`. The posterior, loaded when asked for: :mod:`em.gibbs`, :mod:`em.variational`.
+Estimators in scikit-learn's manner (`GaussianMixtureEM`, `BernoulliMixtureEM`, `BinomialMixtureEM`, `KMeans`), the
+textbook's steps as pure functions (:mod:`em.gmm`, :mod:`em.bmm`), and the quantities of EM's proof (`q_function`,
+`entropy`, `elbo`, `complete_data_log_likelihood`). How many components: `select`, `likelihood_ratio_test`. Anomalies:
+`is_anomaly`, `density_threshold`. Pictures: :mod:`em.plots`. Files: `save`, `load`. The posterior, loaded when asked
+for: :mod:`em.gibbs`, :mod:`em.variational`.
 """
 
 from em import bmm, gmm, plots
@@ -13,22 +13,26 @@ from em.bmm_estimator import BernoulliMixtureEM, BinomialMixtureEM
 from em.bound import complete_data_log_likelihood, elbo, entropy, q_function
 from em.gmm_estimator import GaussianMixtureEM
 from em.kmeans import KMeans
-from em.kmeans_sweep import kmeans_sweep
 from em.likelihood_ratio import LikelihoodRatioTest, likelihood_ratio_test
-from em.minibatch_kmeans import MiniBatchKMeans
 from em.saving import load, save
 from em.selection import Selection, select
-from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning, NotIdentifiableWarning
+from em.status import (
+    CollapseWarning,
+    FewerClustersWarning,
+    NoMaximumWarning,
+    NotConvergedWarning,
+    NotIdentifiableWarning,
+)
 from em.uncertainty import Uncertainty
 
 __all__ = [
     "BernoulliMixtureEM",
     "BinomialMixtureEM",
     "CollapseWarning",
+    "FewerClustersWarning",
     "GaussianMixtureEM",
     "KMeans",
     "LikelihoodRatioTest",
-    "MiniBatchKMeans",
     "NoMaximumWarning",
     "NotConvergedWarning",
     "NotIdentifiableWarning",
@@ -41,7 +45,6 @@ __all__ = [
     "entropy",
     "gmm",
     "is_anomaly",
-    "kmeans_sweep",
     "likelihood_ratio_test",
     "load",
     "plots",

@@ -14,7 +14,9 @@ from numpy.typing import ArrayLike
 from scipy.sparse import csr_array, issparse
 from scipy.special import gammaln
 
+from em.bmm_deviance import MANY_TRIALS, deviance, log_saturated
 from em.bound import check_responsibilities, normalise
+from em.distinct import repeat_rarely
 from em.samples import weighted
 from models.bmm import BMMParameters, BMMPrior
 from models.bmm.counts import count_matrix, sparse_count_matrix
@@ -93,6 +95,9 @@ def m_step(
     return mode(sufficient_statistics(X, trials, r), prior)
 
 
+TINY, BELOW_ONE = float(np.finfo(np.float64).tiny), float(np.nextafter(1.0, 0.0))
+
+
 @dataclass(frozen=True)
 class CountStatistics:
     """counts Σ_i r_ik (K,); successes Σ_i r_ik x_id and trials Σ_i r_ik m_id (K, D); they add up over rows."""
@@ -132,9 +137,12 @@ def mode(
         prior.check_fits(*successes.shape)
         prior.check_mode()
         a, b, c = np.broadcast_to(prior.concentration, K), np.asarray(prior.successes), np.asarray(prior.failures)
-        weights = (N + a - 1) / (N.sum() + a.sum() - K)
-        denominator = trials + b + c - 2
-        probs = np.where(denominator > 0, (successes + b - 1) / np.where(denominator > 0, denominator, 1), 0.5)
+        weights = N + (a - 1)
+        weights = weights / weights.sum()
+        denominator = trials + (b - 1) + (c - 1)
+        probs = np.where(denominator > 0, (successes + (b - 1)) / np.where(denominator > 0, denominator, 1), 0.5)
+        # what the prior keeps off 0 and 1, rounding must not put there
+        probs = np.clip(probs, np.where(b > 1, TINY, 0.0), np.where(c > 1, BELOW_ONE, 1.0))
     return BMMParameters(frozen.get("weights", weights), frozen.get("probs", np.clip(probs, 0, 1)))
 
 
@@ -150,7 +158,7 @@ def patterns(X: Any, trials: Array, weights: Array | None = None) -> tuple[Any, 
     sparse ones.
     """
     same_trials = trials.strides[0] == 0
-    if issparse(X) or _repeat_rarely(X):
+    if issparse(X) or repeat_rarely(X):
         return X, trials, np.ones(len(trials)) if weights is None else weights
     n, D = X.shape
     weights = np.ones(n) if weights is None else weights
@@ -165,32 +173,27 @@ def patterns(X: Any, trials: Array, weights: Array | None = None) -> tuple[Any, 
     return distinct[:, :D].copy(), distinct[:, D:].copy(), frequencies
 
 
-def _repeat_rarely(X: Array) -> bool:
-    """Whether a sample of m rows says that more than half of many rows are distinct.
-
-    Were there n / 2 patterns, each as frequent as the other, a sample would hold about m² / n repetitions; were there
-    fewer, or some more frequent, it would hold more.
-    """
-    m, n = 4096, len(X)
-    if n < 16 * m:
-        return False
-    sample = X[np.linspace(0, n - 1, m, dtype=int)]
-    return m - len(np.unique(sample, axis=0)) < m * m / n
-
-
 def log_choose(X: Any, trials: Array) -> Array:
-    """Return Σ_d log C(m_id, x_id), shape (n,): the part of the density that no parameter touches."""
+    """Return Σ_d log C(m_id, x_id), shape (n,): the part of the density that no parameter touches.
+
+    A cell of many trials adds log Bin(x | m, x / m) instead, as `log_kernel` expects (:mod:`em.bmm_deviance`).
+    """
     if trials.max() <= 1:
         return np.zeros(len(trials))
-    if issparse(X):  # log C(m, 0) = 0
-        x, m, of_row = X.data, trials[0][X.indices], np.repeat(np.arange(len(trials)), np.diff(X.indptr))
-        terms = gammaln(m + 1) - gammaln(x + 1) - gammaln(m - x + 1)
+    if issparse(X):
+        of_row = np.repeat(np.arange(len(trials)), np.diff(X.indptr))
+        terms = _log_choose_cell(X.data, trials[0][X.indices])  # 0 where x is 0
         return np.bincount(of_row, terms, minlength=len(trials)).astype(np.float64)
     total = np.empty(len(X))
     for rows in row_slices(X):
-        x, m = X[rows], trials[rows]
-        total[rows] = (gammaln(m + 1) - gammaln(x + 1) - gammaln(m - x + 1)).sum(axis=1)
+        total[rows] = _log_choose_cell(X[rows], trials[rows]).sum(axis=1)
     return total
+
+
+def _log_choose_cell(x: Array, m: Array) -> Array:
+    plain = gammaln(m + 1) - gammaln(x + 1) - gammaln(m - x + 1)
+    many = m > MANY_TRIALS
+    return np.where(many, log_saturated(x, m), plain) if many.any() else plain
 
 
 def log_weights(parameters: BMMParameters) -> Array:
@@ -200,13 +203,24 @@ def log_weights(parameters: BMMParameters) -> Array:
 
 
 def log_kernel(X: Array, trials: Array, probs: Array) -> Array:
-    """Return Σ_d x log p + (m - x) log(1 - p), shape (n, K), with 0 log 0 = 0."""
+    """Return Σ_d x log p + (m - x) log(1 - p), shape (n, K), with 0 log 0 = 0.
+
+    A cell of many trials adds minus its deviance instead, which keeps its digits (:mod:`em.bmm_deviance`).
+    """
+    if (many := trials > MANY_TRIALS).any():
+        few = np.where(many, 0.0, X), np.where(many, 0.0, trials)
+        return log_kernel(*few, probs) - _deviances(np.where(many, X, 0.0), np.where(many, trials, 0.0), probs)
     log_success, log_failure, never, always = log_probs(probs)
     kernel = X @ log_success.T + (trials - X) @ log_failure.T
     if never.any() or always.any():
         impossible = X @ never.T + (trials - X) @ always.T
         kernel[impossible > 0] = -np.inf
     return kernel
+
+
+def _deviances(X: Array, trials: Array, probs: Array) -> Array:
+    """Return Σ_d D(x, m, p), shape (n, K); trials may be those of every row, (D,)."""
+    return np.stack([deviance(X, trials, p).sum(axis=1) for p in probs], axis=1)
 
 
 def log_probs(probs: Array) -> tuple[Array, Array, Array, Array]:
@@ -233,15 +247,21 @@ def sparse_log_joint(parameters: BMMParameters, trials: Array) -> Callable[[csr_
     trials : ndarray, shape (D,)
         Number of trials of each cell of a row.
     """
-    log_success, log_failure, never, always = log_probs(parameters.probs)
+    many = trials > MANY_TRIALS
+    log_success, log_failure, never, always = log_probs(parameters.probs[:, ~many])
     log_odds = np.ascontiguousarray(np.where(never, -np.inf, log_success - log_failure).T)
-    base, always = log_weights(parameters) + log_failure @ trials, np.ascontiguousarray(always.T)
-    wanted = trials @ always
+    base, always = log_weights(parameters) + log_failure @ trials[~many], np.ascontiguousarray(always.T)
+    wanted = trials[~many] @ always
 
     def log_joint_of(x: csr_array) -> Array:
-        joint = base + x @ log_odds
+        few = x[:, ~many] if many.any() else x
+        joint = np.asarray(base + few @ log_odds)
         if wanted.any():
-            joint[x @ always < wanted] = -np.inf
-        return np.asarray(joint)
+            joint[few @ always < wanted] = -np.inf
+        return joint - deviances_of(x[:, many]) if many.any() else joint
+
+    def deviances_of(x: csr_array) -> Array:
+        probs, of_rows = parameters.probs[:, many], row_slices(x)
+        return np.concatenate([_deviances(x[rows].toarray(), trials[many], probs) for rows in of_rows])
 
     return log_joint_of

@@ -22,7 +22,7 @@ from sklearn.utils import check_random_state
 from em.entries import Entries
 from em.progress import track
 from em.status import left_to_the_status
-from models.validation import Array
+from models.validation import Array, random_source
 
 
 def bootstrap(
@@ -62,7 +62,7 @@ def bootstrap(
     ValueError
         If fewer than two of the fits have a maximum.
     """
-    seeds = check_random_state(random_state).randint(2**31 - 1, size=n_bootstrap).tolist()
+    seeds = random_source(random_state).randint(2**31 - 1, size=n_bootstrap).tolist()
     found, unconverged = [], 0
     for seed in track(seeds, f"{n_bootstrap} bootstrap samples", progress):
         rng = check_random_state(seed)

@@ -7,18 +7,19 @@ One iteration, in the tutorial's words, from parameters θ:
 
 so the objective, log p(x | θ) + log p(θ), never decreases (Dempster, Laird & Rubin 1977; Neal & Hinton 1998). With an
 acceleration (:mod:`em.acceleration`) some iterations leap instead, and only where the objective does not decrease.
+
+In floating point an M-step can lose what rounding took from it. A loss within the rounding of the objective is no
+loss; one beyond it ends the run before it is made. What a run returns is the best of what it visited.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any, Protocol, Self
 
 import numpy as np
-from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from em.acceleration import Squarem
+from em.blas import one_blas_thread
 from em.multisecant import Multisecant
 from models.validation import Array
 
@@ -28,6 +29,8 @@ TINY = float(np.finfo(np.float64).tiny)
 REMEMBERED = 4  # rates of convergence: right after a leap a slow direction may hide, and the rates before it tell
 CONFIRMED = 3  # estimates of the gain to come
 LEAPS_COUNT = 6  # iterations in which a leap's gain speaks against the limit
+PROBES = 8  # plain steps that tell whether a run that reached max_iter had converged
+ROUNDING = 1e3 * EPS  # of an objective, relative to its size or to one nat a sample
 STEP_NOISE = 100 * EPS  # a step this small, in units of the parameters' scales, is the M-step's own rounding
 
 
@@ -63,7 +66,10 @@ class Problem[P: Parameters, S]:
     scales : mapping
         Typical size of each parameter array, by name: the units in which the loop measures steps.
     whitened : callable or None, default None
-        Steps as rows whose inner products are those of the complete data's information (:mod:`em.multisecant`).
+        Steps as rows whose inner products are those of the complete data's information of one sample
+        (:mod:`em.multisecant`).
+    n_samples : float, default 1
+        How many samples there are.
     """
 
     expect: Callable[[P], tuple[float, S]]
@@ -71,6 +77,11 @@ class Problem[P: Parameters, S]:
     log_prior: Callable[[P], float]
     scales: Mapping[str, Array | float]
     whitened: Callable[[P, Mapping[str, Array]], Array] | None = None
+    n_samples: float = 1.0
+
+    def rounding(self, objective: float) -> float:
+        """Return how much of the objective may be rounding, in nats."""
+        return max(ROUNDING * (abs(objective) + self.n_samples), TINY)
 
 
 @dataclass(frozen=True)
@@ -80,13 +91,15 @@ class Run[P: Parameters]:
     Attributes
     ----------
     parameters : Parameters
-        The last parameters that are a mixture.
+        The parameters of highest objective that were visited.
     log_likelihood, objective : float
         Sums over samples in nats, at ``parameters``.
     history : ndarray, shape (n_iter + 1,)
-        Objective at the start and after each iteration: a plain step or a leap that was taken.
+        Objective of the best parameters so far, at the start and after each iteration: a plain step or a leap that
+        was taken.
     n_e_steps : int
-        Number of E-steps made: n_iter + 1, and one for each leap that was refused.
+        Number of E-steps made: n_iter + 1, one for each step that was refused, and those that probed whether a run
+        that reached ``max_iter`` had converged.
     converged, collapsed : bool
         How it ended; neither when ``max_iter`` came first.
     status : str
@@ -141,6 +154,16 @@ def run_em[P: Parameters, S](
         return _iterate(problem, start, tol, max_iter, _accelerator(problem, acceleration))
 
 
+def best_of[P: Parameters](runs: Sequence[Run[P]], problem: Problem[P, Any]) -> Run[P]:
+    """Return the run of highest objective among those that did not collapse, or among all if all did.
+
+    Of runs that are equal up to the rounding of the objective, which met in one maximum, it is the first.
+    """
+    ranked = [run for run in runs if not run.collapsed] or list(runs)
+    highest = max(run.objective for run in ranked)
+    return next(run for run in ranked if run.objective >= highest - problem.rounding(highest))
+
+
 def _accelerator(problem: Problem[Any, Any], acceleration: str | None) -> Squarem | None:
     if acceleration == "multisecant" and problem.whitened is not None:
         return Multisecant(problem.scales, problem.whitened)
@@ -150,34 +173,78 @@ def _accelerator(problem: Problem[Any, Any], acceleration: str | None) -> Square
 def _iterate[P: Parameters, S](
     problem: Problem[P, S], start: P, tol: float, max_iter: int, accelerator: Squarem | None
 ) -> Run[P]:
-    at, gain = _visit(problem, start), GainToCome(start, problem.scales)
-    history, to_come = [at.objective], np.inf
+    try:
+        at = _visit(problem, start)
+    except Collapse as collapse:
+        return Run(start, -np.inf, -np.inf, np.array([-np.inf]), 1, False, True, f"collapsed at its start: {collapse}")
+    gain = GainToCome(start, problem)
+    best, history, to_come, n_more = at, [at.objective], np.inf, 0
     status, converged, collapsed = "", False, False
     while True:
         if to_come <= tol:
-            converged, status = (
-                True,
-                f"converged after {len(history) - 1} iterations, at most {tol:g} nats from the limit",
-            )
-            break
-        if len(history) > max_iter:
+            converged = True
+        elif len(history) > max_iter:
+            to_come, n_more = _probed(problem, at, gain, history, tol)
+            converged = to_come <= tol
             status = f"stopped at max_iter={max_iter} with {_nats(to_come)} still to be gained: raise max_iter or tol"
+        if converged:
+            status = f"converged after {len(history) - 1} iterations, at most {tol:g} nats from the limit"
+        if status:
             break
         try:
-            at = _advance(problem, at, accelerator, confirming=gain.estimates[-1] <= tol)
+            rounding = problem.rounding(at.objective)
+            slack = rounding if tol >= rounding else 0.0  # what rounding decides would differ in other units
+            at = _advance(problem, at, accelerator, gain.estimates[-1] <= tol, slack)
         except Collapse as collapse:
             collapsed, status = True, f"collapsed in iteration {len(history)}: {collapse}"
             break
-        history.append(at.objective)
-        if at.objective == -np.inf == history[-2]:
+        if at.objective == -np.inf == history[-1]:
             raise ValueError(
                 "init, frozen and prior leave the data or the parameters impossible: the objective is minus infinity, "
                 "before and after an M-step. Keep frozen weights above 0 and frozen probs off 0 and 1"
             )
+        if (loss := best.objective - at.objective) > problem.rounding(best.objective):
+            n_more, converged = 1, to_come <= loss
+            status = _lost_to_rounding(len(history) - 1, loss, converged)
+            break
+        best = at if at.objective >= best.objective else best
+        history.append(best.objective)
         to_come = gain.after(at.parameters, history, at.leapt)
-    n_e_steps = len(history) + (accelerator.n_refused if accelerator else 0)
+    n_e_steps = len(history) + n_more + (accelerator.n_refused if accelerator else 0)
     path = np.array(history)
-    return Run(at.parameters, at.log_likelihood, at.objective, path, n_e_steps, converged, collapsed, status)
+    return Run(best.parameters, best.log_likelihood, best.objective, path, n_e_steps, converged, collapsed, status)
+
+
+def _probed[P: Parameters, S](
+    problem: Problem[P, S], at: "_Visit[P, S]", gain: "GainToCome", history: list[float], tol: float
+) -> tuple[float, int]:
+    """Return the gain still to come after the last iteration allowed, and the number of plain steps taken to tell.
+
+    A run that starts where another converged has no time to confirm it within one or two iterations. Where the last one
+    gained next to nothing, some more plain steps tell; they count as no iterations, and what they reach is not kept.
+    """
+    to_come, path = max(gain.estimates), list(history)
+    if len(history) < 2 or history[-1] - history[-2] > max(tol, problem.rounding(history[-1])):
+        return to_come, 0
+    for n_steps in range(1, PROBES + 1):
+        try:
+            at = _advance(problem, at, None, confirming=True)
+        except Collapse:
+            return np.inf, n_steps
+        path.append(at.objective)
+        to_come = gain.after(at.parameters, path)
+        if to_come <= tol:
+            break
+    return to_come, n_steps
+
+
+def _lost_to_rounding(n_iter: int, loss: float, converged: bool) -> str:
+    if converged:
+        return f"converged after {n_iter} iterations, as far as rounding allows ({loss:.1g} nats)"
+    return (
+        f"stopped after {n_iter} iterations: the next M-step would lose {loss:.1g} nats to rounding, because some "
+        "covariance is nearly singular; a prior, or fewer of the features that nearly depend on each other, would help"
+    )
 
 
 @dataclass(frozen=True)
@@ -193,22 +260,32 @@ class _Visit[P: Parameters, S]:
 
 def _visit[P: Parameters, S](problem: Problem[P, S], parameters: P, leapt: bool = False) -> _Visit[P, S]:
     log_likelihood, statistics = problem.expect(parameters)
-    return _Visit(parameters, log_likelihood, log_likelihood + problem.log_prior(parameters), statistics, leapt)
+    objective = log_likelihood + problem.log_prior(parameters)
+    if np.isnan(objective):
+        raise Collapse("the objective is not a number there")
+    return _Visit(parameters, log_likelihood, objective, statistics, leapt)
 
 
 def _advance[P: Parameters, S](
-    problem: Problem[P, S], at: _Visit[P, S], accelerator: Squarem | None, confirming: bool
+    problem: Problem[P, S], at: _Visit[P, S], accelerator: Squarem | None, confirming: bool, slack: float = 0.0
 ) -> _Visit[P, S]:
-    """Return where one iteration leads: a leap that does not lose, or else the plain step that confirming needs."""
+    """Return where one iteration leads: a leap that loses at most ``slack``, or else a plain step."""
     parameters = problem.maximise(at.statistics)
     ahead = accelerator.after(parameters) if accelerator else None
     if accelerator and ahead is not None and not confirming:
-        leap = _visit(problem, ahead, leapt=True)
-        if leap.objective >= at.objective:
+        leap = _leap(problem, ahead)
+        if leap is not None and leap.objective >= at.objective - slack:
             accelerator.accepted()
             return leap
         accelerator.refused()
     return _visit(problem, parameters)
+
+
+def _leap[P: Parameters, S](problem: Problem[P, S], ahead: P) -> _Visit[P, S] | None:
+    try:
+        return _visit(problem, ahead, leapt=True)
+    except Collapse:
+        return None
 
 
 class GainToCome:
@@ -218,7 +295,8 @@ class GainToCome:
     of the objective by ρ², towards its boundary both shrink by ρ. With the last gain g the rest of the geometric series
     is g q / (1 - q), q the larger of the squared ratio of steps and the ratio of gains. Steps keep their digits when
     gains have sunk into the rounding of the objective; from then on the gain is carried forward from the last one that
-    could be read, in proportion to the squared step.
+    could be read, in proportion to the squared step. Where none could ever be read, because the run started near the
+    limit, a step s gains at most n ‖s‖² in the metric of the complete data's information of one sample.
 
     One small step proves nothing (the first may hide a slow direction), so q is the largest of the last few, and the
     largest of three estimates in a row counts. A leap is no step of this series: it starts the three afresh, and while
@@ -230,9 +308,9 @@ class GainToCome:
     Reference: Böhning et al. (1994), Annals of the Institute of Statistical Mathematics 46, 373-388.
     """
 
-    def __init__(self, start: Parameters, scales: Mapping[str, Array | float]) -> None:
+    def __init__(self, start: Parameters, problem: Problem[Any, Any]) -> None:
         self.last = start.arrays()
-        self.scales = scales
+        self.problem = problem
         self.last_step = self.last_gain = self.gain_per_squared_step = 0.0
         self.rates: list[float] = []
         self.estimates = [np.inf] * CONFIRMED
@@ -241,14 +319,17 @@ class GainToCome:
     def after(self, parameters: Parameters, history: list[float], leapt: bool = False) -> float:
         """Return the gain still to come, in nats, after the plain step or the leap that led to ``parameters``."""
         arrays = parameters.arrays()
-        step = _root_mean_square([(arrays[name] - self.last[name]) / self.scales[name] for name in arrays])
-        self.gains_by_leaps = [*self.gains_by_leaps, history[-1] - history[-2] if leapt else 0.0][-LEAPS_COUNT:]
+        moved = {name: arrays[name] - self.last[name] for name in arrays}
+        step = _root_mean_square([moved[name] / self.problem.scales[name] for name in arrays])
+        gained = history[-1] - history[-2]
+        by_leap = gained if leapt and gained > self.problem.rounding(history[-1]) else 0.0
+        self.gains_by_leaps = [*self.gains_by_leaps, by_leap][-LEAPS_COUNT:]
         if leapt:
             self.last, self.last_step, self.estimates = arrays, 0.0, [np.inf] * CONFIRMED
             return np.inf
         if step <= STEP_NOISE:
             return 0.0
-        gain = self._gain_of(step, history)
+        gain = self._gain_of(step, history, parameters, moved)
         if self.last_step > 0:
             self.rates = [*self.rates, max((step / self.last_step) ** 2, gain / self.last_gain)][-REMEMBERED:]
         rate = max(self.rates, default=np.inf)
@@ -257,24 +338,17 @@ class GainToCome:
         self.estimates = [*self.estimates, estimate][-CONFIRMED:]
         return max(self.estimates)
 
-    def _gain_of(self, step: float, history: list[float]) -> float:
-        gain, rounding = history[-1] - history[-2], max(1e3 * EPS * abs(history[-1]), TINY)
+    def _gain_of(self, step: float, history: list[float], parameters: Parameters, moved: Mapping[str, Array]) -> float:
+        gain, rounding = history[-1] - history[-2], self.problem.rounding(history[-1])
         if gain > rounding:
             self.gain_per_squared_step = gain / step**2
             return gain
         if self.gain_per_squared_step > 0:
             return self.gain_per_squared_step * step**2
-        return rounding  # started near the limit: no gain could ever be read
-
-
-def one_blas_thread() -> AbstractContextManager[Any]:
-    """Hold BLAS to one thread: on matrices of a few features a second one costs more than it gives (seen: 25 times)."""
-    return _blas().limit(limits=1, user_api="blas")
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController()
+        if self.problem.whitened is None:
+            return rounding
+        row = self.problem.whitened(parameters, {name: array[None] for name, array in moved.items()})
+        return max(self.problem.n_samples * float(np.sum(row**2)), TINY)
 
 
 def blocks(n_rows: int) -> Iterator[slice]:

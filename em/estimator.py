@@ -3,34 +3,47 @@
 What a fitted mixture is used for is in :mod:`em.fitted`.
 """
 
-import warnings
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 from sklearn.utils import Tags, check_random_state
 
 from em.acceleration import ACCELERATIONS
-from em.engine import Collapse, Problem, Run, one_blas_thread, run_em
+from em.blas import one_blas_thread
+from em.distinct import repeat_rarely
+from em.engine import Collapse, Problem, Run, best_of, run_em
 from em.fitted import FittedMixture, MixtureParameters
+from em.identifiability import Identifiability
 from em.samples import Samples, samples_to_fit
 from em.starts import STARTS, VIEWS, start_responsibilities
-from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning
+from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning, NotIdentifiableWarning, tell
 from models.shown import shown
-from models.validation import Array, count_at_least_one, frozen_array, number_above, weights_array
+from models.validation import Array, check_seed, count_at_least_one, frozen_array, number_above, weights_array
 
 SHORT_RUN, TYPICAL_RUN = 10, 50  # iterations
 START_CELLS, START_ROWS = 2_000_000, 100  # a start looks at so many cells, but at no fewer rows per component
+
+
+class Found[P: MixtureParameters](NamedTuple):
+    """The best run of a fit, how many of its restarts collapsed, and how many there were."""
+
+    best: Run[P]
+    n_collapsed: int
+    n_starts: int
 
 
 class MixtureEM[P: MixtureParameters](FittedMixture[P]):
     """Base of the estimators; a family adds its problem (E-step, M-step, log prior) and its simulator."""
 
     _parameters_type: type[P]
+    _hashed = False  # whether rows are put in the order of hashes, for data without units
     status_: str
+    identifiability_: Identifiability
 
     def __init__(
         self,
@@ -88,9 +101,9 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         """Return better parameters next to a limit that is no maximum, where this family knows a way, or None."""
         return None
 
+    @abstractmethod
     def _remarks(self, samples: Samples) -> list[str]:
-        """Return sentences that a family adds to the status, and give its warnings."""
-        return []
+        """Set ``identifiability_``, and return sentences that a family adds to the status."""
 
     # Fitting ------------------------------------------------------------------------------------------------------
 
@@ -105,8 +118,8 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         y : ignored
             Present for scikit-learn's conventions.
         sample_weight : array_like, shape (n,), or None
-            Frequencies: how often each row occurs. From the same start the fit is that of the rows repeated as often
-            (``init="random"`` draws responsibilities row by row). Weights that sum to 1 would stand for one sample.
+            Frequencies: how often each row occurs. The fit is that of the rows repeated as often. Weights that sum to 1
+            would stand for one sample.
 
         Returns
         -------
@@ -116,17 +129,22 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         ------
         ValueError
             If X, the weights or a setting is not legal, before any work.
+
+        Notes
+        -----
+        The fit depends on the set of rows only. Rows that are equal count as one with the sum of their weights, and
+        random draws follow the order of the rows' values, so that rows in another order, or repeated and not weighted,
+        give the same fit to the last bit. Of more than two million cells that hardly repeat, the sums are added in the
+        order of the rows, and the fit is the same to rounding.
         """
         samples = self._samples(X, sample_weight)
         with one_blas_thread():
-            problem = self._problem(samples)
-            starts = self._starts(samples)
-            runs = self._runs(problem, starts)
-            best = max(runs, key=lambda run: (not run.collapsed, run.objective))
-            while best.converged and (start := self._released(problem, best)) is not None:
-                best = best.then(self._run(problem, start, self.max_iter))
-            self._keep(best, n_collapsed=sum(run.collapsed for run in runs), n_starts=len(starts))
-            self.status_ = "; ".join([self.status_, *self._remarks(samples)])
+            self._keep(self._search(self._distinct(samples)))
+            remarks = self._remarks(samples)
+            if not self.identifiability_.identified:
+                remarks.append(f"not identified: {self.identifiability_.sentence}")
+                tell(self.identifiability_.sentence, NotIdentifiableWarning)
+            self.status_ = "; ".join([self.status_, *remarks])
         return self
 
     def check(self, X: ArrayLike, sample_weight: ArrayLike | None = None, names: Sequence[str] | None = None) -> Array:
@@ -141,6 +159,33 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         self._check_settings(samples)
         self._check_data(samples)
         return samples
+
+    def _search(self, samples: Samples) -> Found[P]:
+        """Run EM from every start and return the best run."""
+        problem, starts = self._problem(samples), self._starts(samples)
+        runs = self._runs(problem, starts)
+        best = best_of(runs, problem)
+        while best.converged and (start := self._released(problem, best)) is not None:
+            best = best.then(self._run(problem, start, self.max_iter))
+        return Found(best, sum(run.collapsed for run in runs), len(starts))
+
+    def _distinct(self, samples: Samples) -> Samples:
+        """Return the distinct rows in the order of their values; rows that are too many and hardly repeat stay."""
+        if not issparse(samples.X) and samples.X.size > START_CELLS and repeat_rarely(samples.X):
+            return samples
+        beside = self._beside(samples)
+        if not self._starts_anywhere:
+            beside = [*beside, np.asarray(self.init)[samples.numbers, None]]
+        return samples.distinct(np.hstack(beside) if beside else None, hashed=self._hashed)
+
+    def _beside(self, samples: Samples) -> list[Array]:
+        """Return what a family knows of each row beside X, arrays (n, ...): equal rows that differ there stay apart."""
+        return []
+
+    @property
+    def _starts_anywhere(self) -> bool:
+        """Whether ``init`` is no labels."""
+        return isinstance(self.init, str | self._parameters_type)
 
     def _runs(self, problem: Problem[P, Any], starts: list[P]) -> list[Run[P]]:
         """Run every start to the end; of more than ``n_init``, only those that lead after a short run of each.
@@ -171,11 +216,12 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         n_short = 0 if self.n_starts in (None, self.n_init) else self.n_starts
         return n_short * min(self.max_iter, SHORT_RUN) + self.n_init * min(self.max_iter, TYPICAL_RUN)
 
-    def fit_predict(self, X: ArrayLike, y: Any = None) -> np.ndarray:
-        """Fit the mixture and return the most probable label of each sample, shape (n,)."""
-        return self.fit(X).predict(X)
+    def fit_predict(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> np.ndarray:
+        """Fit the mixture and return the most probable label of each sample, of weight 0 too, shape (n,)."""
+        return self.fit(X, sample_weight=sample_weight).predict(X)
 
-    def _keep(self, best: Run[P], n_collapsed: int, n_starts: int) -> None:
+    def _keep(self, found: Found[P]) -> None:
+        best, n_collapsed, n_starts = found
         self.parameters_ = best.parameters
         for name, array in best.parameters.arrays().items():
             setattr(self, f"{name}_", array)
@@ -187,21 +233,21 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         if best.collapsed:
             self.status_ = f"no maximum: all {n_starts} restart(s) collapsed, this one {best.status}"
             advice = "pass a prior, use fewer components, or look for duplicated samples and collinear columns"
-            warnings.warn(f"{self.status_}; {advice}", NoMaximumWarning, stacklevel=3)
+            tell(f"{self.status_}; {advice}", NoMaximumWarning)
             return
         self.status_ = f"{best.status}; best of {n_starts} restart(s)"
         if n_collapsed:
             self.status_ += f", of which {n_collapsed} collapsed and were not ranked"
             if n_collapsed > n_starts / 2:
-                warnings.warn(f"{n_collapsed} of {n_starts} restarts collapsed", CollapseWarning, stacklevel=3)
+                tell(f"{n_collapsed} of {n_starts} restarts collapsed", CollapseWarning)
         if not best.converged:
-            warnings.warn(self.status_, NotConvergedWarning, stacklevel=3)
+            tell(self.status_, NotConvergedWarning)
 
     def _starts(self, samples: Samples) -> list[P]:
         if isinstance(self.init, self._parameters_type):
             return [replace(self.init, **self._frozen(self.init.n_features))]  # type: ignore[type-var]
-        if not isinstance(self.init, str):
-            one_hot = np.eye(self.n_components)[np.asarray(self.init)[samples.kept]]
+        if not self._starts_anywhere:
+            one_hot = np.eye(self.n_components)[np.asarray(self.init)[samples.numbers]]
             try:
                 return [self._m_step(samples, one_hot)]
             except Collapse as collapse:
@@ -248,6 +294,7 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
             raise ValueError(f"n_starts must be None or at least n_init={self.n_init}, got {self.n_starts}")
         count_at_least_one("max_iter", self.max_iter)
         number_above("tol", self.tol, 0, inclusive=True)
+        check_seed(self.random_state)
         if self.acceleration not in ACCELERATIONS:
             raise ValueError(
                 f"acceleration must be one of 'multisecant', 'squarem' or None, got {shown(self.acceleration)}"

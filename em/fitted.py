@@ -18,7 +18,7 @@ from em.information import Information, frequencies, repeated_rows
 from em.samples import samples_to_use
 from em.uncertainty import KINDS, Uncertainty, check_level, from_information, from_replicates
 from models.shown import shown
-from models.validation import Array, check_sample_weight, count_at_least_one, data_matrix
+from models.validation import Array, count_at_least_one, data_matrix
 
 
 class MixtureParameters(Parameters, Protocol):
@@ -61,8 +61,8 @@ class FittedMixture[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         """Return E[x_i | observed cells of x_i] (n, D), given p(z_i | observed cells of x_i)."""
 
     @abstractmethod
-    def _information(self, X: Array, sample_weight: Array) -> Information:
-        """Return the observed information at the estimate."""
+    def _information(self, X: Array, sample_weight: Array, rows: np.ndarray) -> Information:
+        """Return the observed information at the estimate, of the rows of the user's X that take part."""
 
     @abstractmethod
     def _entries(self, n_samples: float) -> Entries:
@@ -76,18 +76,28 @@ class FittedMixture[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         responsibilities, log_prob = np.empty((n, self.n_components)), np.empty(n)
         for rows in blocks(n):
             responsibilities[rows], log_prob[rows] = normalise(log_joint(rows))
+        if (impossible := log_prob == -np.inf).any():
+            responsibilities[impossible] = self._far_responsibilities(X[impossible])
         return responsibilities, log_prob
+
+    def _far_responsibilities(self, X: Array) -> Array:
+        """Return p(z_i = k | x_i) of samples whose density is 0, or too small for a float, under every component."""
+        return np.full((X.shape[0], self.n_components), 1 / self.n_components)
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the most probable label of each sample, shape (n,)."""
         return self.predict_proba(X).argmax(axis=1)
 
     def predict_proba(self, X: ArrayLike) -> Array:
-        """Return the responsibilities p(z_i = k | x_i), shape (n, K)."""
+        """Return the responsibilities p(z_i = k | x_i), shape (n, K).
+
+        A Gaussian sample so far out that every density underflows gets the limit as it recedes (:mod:`em.gmm_far`); a
+        row of counts that is impossible under every component gets 1 / K.
+        """
         return self._normalised(X)[0]
 
     def score_samples(self, X: ArrayLike) -> Array:
-        """Return log p(x_i) in nats, shape (n,)."""
+        """Return log p(x_i) in nats, shape (n,); -inf where x_i is impossible, or so far out that it fits no float."""
         return self._normalised(X)[1]
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
@@ -132,17 +142,17 @@ class FittedMixture[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         the entropy of the responsibilities instead, which is never less.
         """
         certainty = np.log(self.predict_proba(X).max(axis=1))
-        weights, seen = check_sample_weight(sample_weight, len(certainty)), has_observed(X)
-        certainty = np.where(seen, certainty, 0.0)
-        return float(self.bic(X, sample_weight) - 2 * (certainty.sum() if weights is None else weights @ certainty))
+        return float(self.bic(X, sample_weight) - 2 * weighted_sum(certainty, self._counted(X, sample_weight)))
 
     def _log_likelihood_of(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
         """Return the log-likelihood of X, and the number of samples that it is of."""
-        log_prob, seen = self.score_samples(X), has_observed(X)
-        weights = check_sample_weight(sample_weight, len(log_prob))
-        if weights is None:
-            return float(log_prob.sum()), float(seen.sum())
-        return float(weights @ log_prob), float(weights[seen].sum())
+        log_prob, counted = self.score_samples(X), self._counted(X, sample_weight)
+        return weighted_sum(log_prob, counted), float(counted.sum())
+
+    def _counted(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
+        """Return how often each row counts, shape (n,): its weight, and 0 for a row without an observed cell."""
+        seen = has_observed(X)
+        return frequencies(sample_weight, len(seen)) * seen
 
     # How sure the estimate is -----------------------------------------------------------------------------------------
 
@@ -215,7 +225,8 @@ class FittedMixture[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
             raise TypeError("X must be dense for a parametric bootstrap, which draws dense X: pass kind='bootstrap'")
         if kind == "louis":
             name = "observed information (Louis)" if self.prior is None else "Laplace approximation (Louis)"
-            return from_information(self._information(X, w), name, level)
+            counted = (w > 0) & has_observed(X)  # what takes part in a fit
+            return from_information(self._information(X[counted], w[counted], counted), name, level)
         rows = repeated_rows(sample_weight, len(w))
         entries = self._entries(w.sum())
         replicates, status = bootstrap(
@@ -239,6 +250,12 @@ class FittedMixture[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
     def for_rows(self, rows: np.ndarray) -> Self:
         """Return an unfitted estimator of the same settings for these rows of X."""
         return clone(self)
+
+
+def weighted_sum(values: Array, weights: Array) -> float:
+    """Return Σ_i w_i v_i over the rows that count: a row of weight 0 adds nothing, even where its value is infinite."""
+    counted = weights > 0
+    return float(weights[counted] @ values[counted])
 
 
 def has_observed(X: Any) -> np.ndarray:

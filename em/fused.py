@@ -16,10 +16,12 @@ import numpy as np
 from scipy.linalg.lapack import dtrtri
 from scipy.sparse import csr_array, issparse
 
+from em.blas import one_blas_thread
 from em.bmm import CountStatistics, log_kernel, log_probs, log_weights, sparse_log_joint
 from em.bmm import sufficient_statistics as sufficient_counts
+from em.bmm_deviance import MANY_TRIALS
 from em.bound import normalise
-from em.engine import Summable, one_blas_thread, sum_over_blocks
+from em.engine import Summable, sum_over_blocks
 from em.gmm import GaussianStatistics, log_joint, sufficient_statistics
 from em.sparse import rows_of
 from models.bmm import BMMParameters
@@ -155,7 +157,7 @@ def count_pass(
     if issparse(X):
         return _sum_over_chunks(n, _sparse_step(X, trials[0], parameters, weights), threads)
     log_pi = log_weights(parameters)
-    if not pays(n, D, K, n_passes):
+    if trials.max() > MANY_TRIALS or not pays(n, D, K, n_passes):
 
         def block(rows: slice) -> tuple[float, CountStatistics]:
             responsibilities, log_likelihood = _weighted(

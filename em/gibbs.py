@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammaln
-from sklearn.utils import check_random_state
 
 from em import bmm_conjugate, gmm_conjugate
 from em.bound import normalise
+from em.distinct import distinct_rows
 from em.kmeans import kmeans_plusplus, nearest
 from em.progress import track
 from models.bmm import BMMPrior
@@ -37,6 +37,7 @@ from models.validation import (
     count_at_least,
     count_at_least_one,
     data_matrix,
+    random_source,
     real_numbers,
     refuse_cell,
 )
@@ -102,7 +103,7 @@ def gibbs(
     family.check_fits(K)
     draws, chains = count_at_least_one("draws", draws), count_at_least_one("chains", chains)
     tune = count_at_least("tune", tune, 0)
-    rng = check_random_state(random_state)
+    rng = random_source(random_state)
     if starts is None:
         z = np.stack([start_labels(family.X, K, rng) for _ in range(chains)])
     else:
@@ -222,7 +223,8 @@ def start_labels(X: Array, n_components: int, rng: np.random.RandomState) -> np.
     """Return labels (n,): the nearest of K samples chosen by k-means++, on features scaled to unit variance."""
     deviation = X.std(axis=0)
     scaled = (X - X.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
-    return nearest(scaled, kmeans_plusplus(scaled, n_components, rng))[0]
+    rows, counts = distinct_rows(scaled)
+    return nearest(scaled, kmeans_plusplus(scaled[rows], n_components, rng, counts))[0]
 
 
 def _scatter(gap: Array, r: Array, covariance_type: str) -> Array:

@@ -16,6 +16,7 @@ from scipy.linalg.lapack import dtrtri
 from em.bound import check_responsibilities, normalise
 from em.engine import Collapse
 from em.gmm_ecm import conditional_modes
+from em.gmm_far import far_responsibilities
 from em.samples import weighted
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
 from models.gmm.structures import check_covariance_type, covariances_shape
@@ -25,15 +26,18 @@ from models.validation import Array, check_sample_weight, data_matrix
 def component_log_prob(X: ArrayLike, parameters: GMMParameters) -> Array:
     """Return log p(x_i | z_i = k), shape (n, K), in nats: -D/2 log 2π - 1/2 log|Σ_k| - 1/2 ‖L_k⁻¹ (x_i - μ_k)‖².
 
-    Where cells are missing (NaN) it is the density of the observed ones, Normal(x_o | μ_o, Σ_oo).
+    It is -inf where that fits no float. Where cells are missing (NaN) it is the density of the observed ones,
+    Normal(x_o | μ_o, Σ_oo).
     """
     X = _samples(X, parameters)
     if np.isnan(X).any():
         return _log_prob_of_observed(X, parameters)
     log_prob = np.empty((len(X), parameters.n_components))
-    for k, mean in enumerate(parameters.means):
-        whitened, half_log_det = _whiten(X - mean, parameters, k)
-        log_prob[:, k] = -0.5 * np.einsum("dn,dn->n", whitened, whitened) - half_log_det
+    with np.errstate(over="ignore", invalid="ignore"):  # a distance whose square fits no float
+        for k, mean in enumerate(parameters.means):
+            whitened, half_log_det = _whiten(X - mean, parameters, k)
+            log_prob[:, k] = -0.5 * np.einsum("dn,dn->n", whitened, whitened) - half_log_det
+    log_prob[np.isnan(log_prob)] = -np.inf
     return log_prob - 0.5 * parameters.n_features * np.log(2 * np.pi)
 
 
@@ -89,6 +93,8 @@ def e_step(X: ArrayLike, parameters: GMMParameters) -> tuple[Array, float]:
     array([[0.5, 0.5]])
     """
     responsibilities, log_prob = normalise(log_joint(X, parameters))
+    if (far := log_prob == -np.inf).any():
+        responsibilities[far] = far_responsibilities(_samples(X, parameters)[far], parameters)
     return responsibilities, float(log_prob.sum())
 
 
@@ -196,7 +202,8 @@ def mode(
         prior.check_fits(K, D, kind)
         prior.check_mode()
         a = np.broadcast_to(prior.concentration, K)
-        weights = (N + a - 1) / (N.sum() + a.sum() - K)
+        weights = N + (a - 1)
+        weights = weights / weights.sum()
     needs_samples = prior is None or not prior.avoids_collapse
     if needs_samples and (N <= 0).any() and not {"means", "covariances"} <= set(frozen):
         raise Collapse(f"component {int(np.argmin(N))} was emptied: no sample has a share in it")

@@ -14,6 +14,7 @@ from models.shown import listed
 from models.validation import Array
 
 SMALLEST_SCALED_EIGENVALUE = 1e-8
+SMALLEST_DEVIATION, LARGEST_DEVIATION = 1e-149, 1e151  # of a column; clusters may have 1e-8 of its variance
 FLAT_DATA = 1e-12  # smallest eigenvalue of the correlations; below it an inverse has fewer than four digits left
 
 
@@ -29,24 +30,25 @@ def covariance_of(samples: Samples) -> Array:
     return total / samples.total
 
 
+def check_range(samples: Samples) -> None:
+    """Raise a ValueError if a variance of X does not fit a float, or if those of clusters in it would not."""
+    deviation = samples.deviation
+    unfit = ~samples.constant & ~((deviation > SMALLEST_DEVIATION) & (deviation < LARGEST_DEVIATION))
+    if unfit.any():
+        raise ValueError(
+            f"X must have columns whose standard deviations lie between {SMALLEST_DEVIATION:g} and "
+            f"{LARGEST_DEVIATION:g}, so that variances fit a float, got {deviation[unfit].tolist()} in column(s) "
+            f"{listed(np.flatnonzero(unfit), samples.names)}: rescale X"
+        )
+
+
 def check_variances(samples: Samples, covariance_type: str) -> None:
     """Raise a ValueError if X gives every component a variance of 0 in some direction that the structure has."""
-    X = samples.X
-    constant = np.flatnonzero(np.nanmax(X, axis=0) == np.nanmin(X, axis=0)).tolist()
-    if constant and (covariance_type != "spherical" or len(constant) == X.shape[1]):
+    constant = np.flatnonzero(samples.constant).tolist()
+    if constant and (covariance_type != "spherical" or len(constant) == samples.X.shape[1]):
         raise ValueError(
             "X must not have constant columns for maximum likelihood, got constant column(s) "
             f"{listed(constant, samples.names)}: their variance would be 0. Drop them, or pass a prior"
-        )
-    with np.errstate(over="ignore"):
-        covariance = covariance_of(samples)
-    variances = np.diagonal(covariance)
-    unfit = ~(np.isfinite(variances) & (variances > np.finfo(np.float64).tiny))
-    unfit[constant] = False
-    if unfit.any():
-        raise ValueError(
-            f"X must have columns whose variances fit a float, got {variances[unfit]} in column(s) "
-            f"{listed(np.flatnonzero(unfit), samples.names)}: rescale X"
         )
 
 

@@ -2,22 +2,26 @@
 
 import operator
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import replace
-from functools import reduce
-from typing import Any
+from functools import partial, reduce
+from typing import Any, Self
 
 import numpy as np
 
-from em.engine import Collapse, Problem
+from em.engine import Collapse, Problem, blocks
 from em.entries import Entries
-from em.estimator import MixtureEM
+from em.estimator import Found, MixtureEM
 from em.fused import gaussian_pass
 from em.gmm import GaussianStatistics, log_joint, mode, sufficient_statistics
-from em.gmm_collapse import FLAT_DATA, check_variances, covariance_of, flatness, refuse_collapse
+from em.gmm_collapse import FLAT_DATA, check_range, check_variances, covariance_of, flatness, refuse_collapse
+from em.gmm_coverage import identify
+from em.gmm_far import far_responsibilities
 from em.gmm_information import entries, observed_information, whitened
 from em.gmm_missing import Holed, conditional_means, expected_statistics, holed_blocks, holed_pass
+from em.gmm_units import Units, standard_samples, units_of
 from em.information import Information
-from em.samples import Samples, typical_size, weighted
+from em.samples import Samples, weighted
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior, simulate
 from models.gmm.prior import GaussianPrior
 from models.gmm.structures import check_covariance_type, cholesky_factors, covariances_shape
@@ -131,6 +135,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         if self.prior is not None:
             self.prior.check_fits(self.n_components, D, kind)
             self.prior.check_mode()
+        check_range(samples)
         if "covariances" in (self.frozen or {}):
             cholesky_factors(kind, self._frozen(D)["covariances"])
         elif self._may_collapse and "means" not in (self.frozen or {}):
@@ -148,6 +153,32 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
             "covariances": covariances_shape(check_covariance_type(self.covariance_type), K, D),
         }
 
+    def _search(self, samples: Samples) -> Found[GMMParameters]:
+        """Run EM in the units of the data's own spread (:mod:`em.gmm_units`); the best run is in those of X again."""
+        units = units_of(samples, self.covariance_type)
+        found = MixtureEM._search(self._in(units), standard_samples(samples, units))
+        log_data = units.log_data(samples)
+        log_prior = 0.0 if self.prior is None else units.log_prior(self.n_components)
+        best = units.run(found.best, log_data, log_prior)
+        held = replace(best.parameters, **self._frozen(len(units.scale)))  # type: ignore[arg-type]  # without rounding
+        return found._replace(best=replace(best, parameters=held))
+
+    def _in(self, units: Units) -> Self:
+        """Return this estimator for samples in other units: prior, frozen parameters and start are moved along."""
+        other = copy(self)
+        try:
+            other.frozen = units.arrays(self._frozen(len(units.scale)))
+            if self.prior is not None:
+                other.prior = self.prior.standardised(units.location, units.scale)
+            if isinstance(self.init, GMMParameters):
+                other.init = units.parameters(self.init)
+        except ValueError as error:
+            raise ValueError(
+                f"prior, frozen and init must be numbers of the size of X's, whose standard deviations are about "
+                f"{units.scale}: in these units {error}"
+            ) from None
+        return other
+
     def _problem(self, samples: Samples) -> Problem[GMMParameters, GaussianStatistics]:
         spread, kind, frozen = covariance_of(samples), self.covariance_type, self._frozen(samples.X.shape[1])
         if "means" in frozen:  # variances are about them
@@ -155,7 +186,8 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
             spread = spread + gaps.T @ gaps / len(gaps)
         n_passes = self._expected_passes()
         whole, holed = _parts(samples, self.n_components)
-        X, weights = samples.X[whole], None if samples.weights is None else samples.weights[whole]
+        X = samples.X if samples.complete else samples.X[whole]
+        weights = samples.weights if samples.complete or samples.weights is None else samples.weights[whole]
         estimated = "covariances" not in frozen
         hopeless = self._may_collapse and estimated and kind in ("full", "tied") and flatness(spread) < FLAT_DATA
 
@@ -175,20 +207,21 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
                 refuse_collapse(parameters, statistics.counts, spread, own_means="means" not in frozen)
             return parameters
 
-        mean, deviation = typical_size(samples)
-        variances = {"diag": deviation**2, "spherical": np.mean(deviation**2, keepdims=True)}
-        units: dict[str, Array | float] = {"weights": 1.0, "means": mean}
-        units["covariances"] = variances.get(kind, np.outer(deviation, deviation))
-        return Problem(expect, maximise, self._log_prior, units, whitened)
+        deviation = np.where(samples.deviation > 0, samples.deviation, 1.0)
+        units: dict[str, Array | float] = {"weights": 1.0, "means": deviation, "covariances": 1.0}
+        return Problem(expect, maximise, self._log_prior, units, whitened, samples.total)
 
     def _m_step(self, samples: Samples, responsibilities: Array) -> GMMParameters:
         r, kind = weighted(responsibilities, samples.weights), self.covariance_type
         frozen = self._frozen(samples.X.shape[1])
         whole, holed = _parts(samples, self.n_components)
         if not holed:
-            counts = r.sum(axis=0)
-            centers = r.T @ samples.X / np.where(counts > 0, counts, 1.0)[:, None]
-            return mode(sufficient_statistics(samples.X, r, centers, kind), self.prior, frozen)
+            counts, sums = r.sum(axis=0), np.zeros((r.shape[1], samples.X.shape[1]))
+            for rows in blocks(len(r)):
+                sums += r[rows].T @ samples.X[rows]
+            centers = sums / np.where(counts > 0, counts, 1.0)[:, None]
+            step = partial(_statistics_of, samples.X, r, centers, kind)
+            return mode(reduce(operator.add, map(step, blocks(len(r)))), self.prior, frozen)
         alike = _independent(samples, self.n_components, kind)  # what is missing is expected at its column's mean
         parts = [sufficient_statistics(samples.X[whole], r[whole], alike.means, kind)]
         parts += [expected_statistics(block, r[block.rows], alike) for block in holed]
@@ -217,11 +250,25 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
             means[block.rows] = np.einsum("nk,nkd->nd", responsibilities[block.rows], given)
         return means
 
-    def _information(self, X: Array, sample_weight: Array) -> Information:
+    def _far_responsibilities(self, X: Array) -> Array:
+        return far_responsibilities(X, self.parameters_)
+
+    def _information(self, X: Array, sample_weight: Array, rows: np.ndarray) -> Information:
         return observed_information(X, self.parameters_, self.prior, sample_weight, frozen=self.frozen or ())
+
+    def _remarks(self, samples: Samples) -> list[str]:
+        names = samples.names or [f"column {d}" for d in range(samples.X.shape[1])]
+        self.identifiability_ = identify(samples, self.parameters_, names, self.frozen or ())
+        return []
 
     def _entries(self, n_samples: float) -> Entries:
         return entries(self.parameters_, n_samples, self.frozen or ())
+
+
+def _statistics_of(
+    X: Array, responsibilities: Array, centers: Array, covariance_type: str, rows: slice
+) -> GaussianStatistics:
+    return sufficient_statistics(X[rows], responsibilities[rows], centers, covariance_type)
 
 
 def _parts(samples: Samples, n_components: int) -> tuple[np.ndarray | slice, list[Holed]]:

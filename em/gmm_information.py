@@ -1,5 +1,7 @@
 """Observed information of a Gaussian mixture: what Louis' identity asks of this family, for all four structures.
 
+It is taken in units of the data's own spread (:mod:`em.gmm_units`), whatever those of X.
+
 A structure writes Σ_k = Σ_j σ_kj E_j with symmetric matrices E_j: one for each place of a matrix ("full", and "tied",
 where all k share σ), for each place of the diagonal ("diag"), or the identity ("spherical"). With P = Σ_k⁻¹, z_i = k
 known and u = P (x_i - μ_k), log p(x_i | z_i = k) = -1/2 log|Σ_k| - 1/2 (x_i - μ_k)' P (x_i - μ_k) + const has
@@ -26,6 +28,7 @@ from numpy.typing import ArrayLike
 from em.engine import EPS
 from em.entries import Entries, Entry, describe
 from em.gmm import log_joint, missing_patterns
+from em.gmm_units import units_of
 from em.information import (
     Block,
     Component,
@@ -36,6 +39,7 @@ from em.information import (
     louis,
     row_blocks,
 )
+from em.samples import Samples
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
 from models.gmm.structures import cholesky_factors
 from models.validation import Array, data_matrix
@@ -81,14 +85,17 @@ def observed_information(
     w = frequencies(sample_weight, len(X))
     if X.shape[1] != parameters.n_features:
         raise ValueError(f"X must have {parameters.n_features} columns like the means, got {X.shape[1]}")
-    found = entries(parameters, w.sum(), frozen)
     if prior is not None:
         prior.check_fits(parameters.n_components, parameters.n_features, parameters.covariance_type)
-    return louis(
-        found,
-        complete_data(X, parameters, w),
-        None if prior is None else log_prior_slopes(parameters, prior, found),
-    )
+    units = units_of(Samples(X, w, np.arange(len(X)), len(X)), parameters.covariance_type)
+    standard = units.parameters(parameters)
+    there = entries(standard, w.sum(), frozen)
+    slopes = None
+    if prior is not None:
+        slopes = log_prior_slopes(standard, prior.standardised(units.location, units.scale), there)
+    here = entries(parameters, w.sum(), frozen)
+    information = louis(there, complete_data(units.rows(X), standard, w), slopes)
+    return information.scaled(here, here.of(units.of_entries(standard)))
 
 
 def entries(parameters: GMMParameters, n_samples: float, frozen: Collection[str] = ()) -> Entries:

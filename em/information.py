@@ -20,8 +20,8 @@ McLachlan & Peel (2000), Finite Mixture Models, section 2.15.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -82,6 +82,8 @@ class Information:
         Observed information of the free ones.
     covariance : ndarray, shape (p, p)
         Its inverse, extended to the last weight by the delta method; NaN where there is none.
+    standard_errors : ndarray, shape (p,)
+        Roots of its diagonal, also where a variance would fit no float.
     notes : tuple of str
         For each of the p parameters why it has no variance, or "".
     free_direction : dict
@@ -94,14 +96,26 @@ class Information:
     free: np.ndarray
     matrix: Array
     covariance: Array
+    standard_errors: Array
     notes: tuple[str, ...]
     free_direction: dict[str, float]
     sentence: str
 
-    @property
-    def standard_errors(self) -> Array:
-        """Standard errors of the p parameters, NaN where there is none."""
-        return np.sqrt(np.diagonal(self.covariance))
+    def scaled(self, entries: Entries, units: Array) -> Self:
+        """Return the information about the same parameters in other units, in which they are ``entries``.
+
+        Parameters
+        ----------
+        entries : Entries
+            The p parameters in the new units.
+        units : ndarray, shape (p,)
+            The old unit of each in terms of the new: new = constant + unit · old.
+        """
+        with np.errstate(over="ignore", under="ignore"):
+            matrix = self.matrix / units[self.free] / units[self.free, None]
+            covariance = self.covariance * units * units[:, None]
+        errors = self.standard_errors * units
+        return replace(self, entries=entries, matrix=matrix, covariance=covariance, standard_errors=errors)
 
 
 def louis(entries: Entries, blocks: Iterable[Block], log_prior: Slopes | None = None) -> Information:
@@ -239,7 +253,8 @@ def _finding(entries: Entries, information: Array, seen: Array, gradient: Array)
     nowhere = np.array([note != "" for note in notes])
     covariance[nowhere] = np.nan
     covariance[:, nowhere] = np.nan
-    return Information(entries, free, matrix, covariance, tuple(notes), direction, sentence)
+    errors = np.sqrt(np.diagonal(covariance))
+    return Information(entries, free, matrix, covariance, errors, tuple(notes), direction, sentence)
 
 
 def _direction(names: tuple[str, ...], free: np.ndarray, vector: Array) -> dict[str, float]:

@@ -31,7 +31,7 @@ from em.estimator import MixtureEM
 from em.information import repeated_rows
 from em.progress import track
 from em.status import left_to_the_status
-from models.validation import Array, count_at_least_one, data_matrix
+from models.validation import Array, count_at_least_one, data_matrix, random_source
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +136,7 @@ def likelihood_ratio_test(
     holes = np.isnan(data_matrix(X, missing=True))
     rows = repeated_rows(sample_weight, len(holes))
     B = count_at_least_one("n_bootstrap", n_bootstrap)
-    rng = check_random_state(estimator.random_state if random_state is None else random_state)
+    rng = random_source(estimator.random_state if random_state is None else random_state)
     first, *seeds = rng.randint(2**31 - 1, size=B + 1).tolist()
     null, alternative = _fits(X, estimators, check_random_state(first), sample_weight)
     simulated = [one.for_rows(rows) for one in estimators]

@@ -101,7 +101,7 @@ class Multisecant(Squarem):
         if not self.by_secants:
             return super().refused()
         self.n_refused += 1
-        self.visited = self.visited[-1:]
+        self.visited = []  # so few that the next leap is SQUAREM's
         return None
 
     def _over_secants(self, parameters: Any) -> Any | None:

@@ -8,7 +8,6 @@ So that they can be laid over each other, and over the samples:
     plot_anomalies(fit, X, ax)
 """
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from em.anomalies import density_threshold, is_anomaly
+from em.process_wide import without_expected_warnings
 from models.validation import Array, data_matrix
 
 RESOLUTION = 200
@@ -164,6 +164,5 @@ def on_grid(function: Callable[[Array], Array], X: ArrayLike) -> tuple[Array, Ar
     margin = MARGIN * np.where(high > low, high - low, 1.0)
     x, y = np.linspace(low - margin, high + margin, RESOLUTION).T
     pairs = np.stack(np.meshgrid(x, y), axis=-1)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "X does not have valid feature names")
+    with without_expected_warnings:
         return x, y, function(pairs.reshape(-1, 2)).reshape(pairs.shape[:2])

@@ -7,13 +7,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import issparse
+from scipy.sparse import hstack, issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from em.distinct import distinct_rows, hashes
 from em.engine import blocks
 from models.validation import Array, check_columns, check_sample_weight, column_names, data_matrix, sparse_matrix
+
+PART_ROWS = 65_536  # at the least, of a part in which distinct rows are looked for
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Samples:
         Frequencies of the rows, all positive; ``None`` when each occurs once.
     kept : ndarray of bool, shape (n_rows,), or of int, shape (n,)
         Which rows of the matrix that the user passed they are: rows of weight 0 and rows that are all missing take no
-        part in a fit. Row numbers, some of them repeated, where the samples are a random part.
+        part in a fit. Row numbers where the samples are its distinct rows, or a random part.
     n_rows : int
         Number of rows of that matrix.
     names : sequence of str, or None
@@ -52,44 +55,96 @@ class Samples:
         return not any(np.isnan(self.X[rows]).any() for rows in blocks(len(self.X)))
 
     @cached_property
+    def n_observed(self) -> Array:
+        """How many samples each column has, shape (D,)."""
+        if self.complete:
+            return np.full(self.X.shape[1], self.total)
+        seen = ~np.isnan(self.X)
+        return np.asarray(seen.sum(axis=0) if self.weights is None else self.weights @ seen, dtype=np.float64)
+
+    @cached_property
+    def constant(self) -> np.ndarray:
+        """Which columns hold one value only, as booleans (D,)."""
+        highest, lowest = self._ends
+        return np.asarray(highest == lowest)
+
+    @cached_property
+    def _ends(self) -> tuple[Array, Array]:
+        ends = [(np.fmax.reduce(part), np.fmin.reduce(part)) for part in map(self.X.__getitem__, blocks(len(self.X)))]
+        highest, lowest = zip(*ends, strict=True)
+        return np.fmax.reduce(highest), np.fmin.reduce(lowest)
+
+    @cached_property
     def mean(self) -> Array:
-        """Mean of the observed cells of each column, shape (D,)."""
-        if self.complete and self.weights is None:
-            return np.asarray(self.X.mean(axis=0))
-        return self._average(lambda x: x)
+        """Mean of the observed cells of each column, shape (D,); of a constant one exactly its value."""
+        with np.errstate(over="ignore", invalid="ignore"):  # of numbers whose sums fit no float, which are refused
+            return np.where(self.constant, self._ends[0], self._average(lambda x: x))
 
     @cached_property
     def deviation(self) -> Array:
-        """Standard deviation of the observed cells of each column, shape (D,)."""
-        if self.complete and self.weights is None:
-            squares = (((self.X[rows] - self.mean) ** 2).sum(axis=0) for rows in blocks(len(self.X)))
-            return np.sqrt(sum(squares, np.zeros(self.X.shape[1])) / len(self.X))
-        return np.sqrt(self._average(lambda x: (x - self.mean) ** 2))
+        """Standard deviation of the observed cells of each column, shape (D,); not finite if it fits no float."""
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            return np.sqrt(self._average(lambda x: (x - self.mean) ** 2))
 
     @cached_property
     def filled(self) -> Array:
         """The rows with the mean of its column in each missing cell."""
         return self.X if self.complete else np.where(np.isnan(self.X), self.mean, self.X)
 
+    @cached_property
+    def numbers(self) -> np.ndarray:
+        """Row numbers, shape (n,), in the matrix that the user passed."""
+        return np.flatnonzero(self.kept) if self.kept.dtype == bool else self.kept
+
+    def distinct(self, beside: Array | None = None, *, hashed: bool = False) -> "Samples":
+        """Return the distinct rows in an order of their values, with the sums of their weights (:mod:`em.distinct`).
+
+        Parameters
+        ----------
+        beside : ndarray, shape (n, B), or None
+            What else tells rows apart, such as their numbers of trials.
+        hashed : bool, default False
+            Whether to sort by hashes and not by features.
+        """
+        n, weights = self.X.shape[0], self.weights
+        if issparse(self.X):
+            return self._these(*distinct_rows(self.X if beside is None else hstack([self.X, beside]).tocsr(), weights))
+        chosen, frequencies, stop = np.empty(0, dtype=int), np.empty(0), 0
+        while stop < n:  # taken in parts, so that memory is needed for distinct rows only
+            start, stop = stop, min(stop + max(len(chosen), PART_ROWS), n)
+            rows = np.concatenate([chosen, np.arange(start, stop)])
+            added = np.ones(stop - start) if weights is None else weights[start:stop]
+            keys = self.X[rows] if beside is None else np.hstack([self.X[rows], beside[rows]])
+            some, frequencies = distinct_rows(keys, np.concatenate([frequencies, added]), hashed=hashed)
+            chosen = rows[some]
+        return self._these(chosen, frequencies)
+
+    def _these(self, chosen: np.ndarray, weights: Array) -> "Samples":
+        return Samples(
+            self.X[chosen], None if (weights == 1).all() else weights, self.numbers[chosen], self.n_rows, self.names
+        )
+
     def some(self, n_rows: int, rng: np.random.RandomState) -> "Samples":
         """Return about so many rows: all of them, or a random part in which each sample is as likely as another.
 
-        Of a column that varies, but not in that part, the rows of its largest and its smallest value are added: a start
+        Of a column that varies, but not in that part, rows of its largest and its smallest value are added: a start
         in which a variance or a prob is 0 is none. Sparse rows are all kept.
         """
         if issparse(self.X) or len(self.X) <= n_rows:
             return self
+        order = np.argsort(hashes(self.X))  # not that of the rows, which says nothing
         if self.weights is None:
-            chosen = rng.randint(len(self.X), size=n_rows)
+            chosen = order[rng.randint(len(order), size=n_rows)]
         else:
-            chosen = rng.choice(len(self.X), n_rows, p=self.weights / self.total)
+            chosen = order[rng.choice(len(order), n_rows, p=self.weights[order] / self.total)]
         part = self.X[chosen]
         if (hidden := ~(np.fmax.reduce(part) > np.fmin.reduce(part))).any():
-            columns = self.X[:, hidden]
-            chosen = np.concatenate([chosen, np.nanargmax(columns, axis=0), np.nanargmin(columns, axis=0)])
-        chosen.sort()
-        numbers = chosen if self.kept.all() else np.flatnonzero(self.kept)[chosen]
-        return Samples(np.ascontiguousarray(self.X[chosen]), None, numbers, self.n_rows)
+            columns = self.X[:, hidden][order]
+            ends = np.concatenate([np.nanargmax(columns, axis=0), np.nanargmin(columns, axis=0)])
+            chosen = np.concatenate([chosen, order[ends]])
+        return Samples(
+            np.ascontiguousarray(self.X[chosen]), None, self.numbers[chosen], self.n_rows, self.names
+        ).distinct()
 
     def _average(self, function: Callable[[Array], Array]) -> Array:
         total = weight = np.zeros(self.X.shape[1])
@@ -99,7 +154,7 @@ class Samples:
             weights = weighted(observed, None if self.weights is None else self.weights[rows])
             total = total + (weights * np.where(observed, function(x), 0.0)).sum(axis=0)
             weight = weight + weights.sum(axis=0)
-        return total / weight
+        return np.asarray(total / weight)
 
 
 def samples_to_fit(
@@ -162,20 +217,10 @@ def samples_to_use(estimator: BaseEstimator, X: ArrayLike, *, missing: bool = Fa
 def _matrix(estimator: BaseEstimator, X: Any, missing: bool, names: Sequence[str] | None = None) -> Array:
     """Return X as float64 in C order, or as CSR where it is sparse and the estimator's tags say that it may be."""
     if issparse(X) and get_tags(estimator).input_tags.sparse:
-        return sparse_matrix(X)
+        return sparse_matrix(X, missing=missing)
     return np.ascontiguousarray(data_matrix(X, missing=missing, names=names))
 
 
 def weighted(responsibilities: Array, weights: Array | None) -> Array:
     """Return responsibilities (n, K) times the weights of their rows."""
     return responsibilities if weights is None else responsibilities * weights[:, None]
-
-
-def typical_size(samples: Samples) -> tuple[Array, Array]:
-    """Return the units in which steps are measured, each (D,): those of a mean of X's columns, and of a deviation.
-
-    A deviation is a standard deviation, or 1 for a constant column. A mean cannot be known better than its own
-    rounding, so far from zero that distance is its unit.
-    """
-    deviation = np.where(samples.deviation > 0, samples.deviation, 1.0)
-    return np.maximum(np.abs(samples.mean), deviation), deviation

@@ -2,16 +2,17 @@
 
 The file says what it is, its version, a checksum of its content, and the content: the estimator's class, its settings
 and its fitted attributes. Floats are written with as many digits as give the very same float back. Only the classes in
-`ESTIMATORS` and `VALUES` are ever built. The checksum finds damage; it is no signature of who wrote the file.
+`ESTIMATORS` and `VALUES` are ever built. The checksum finds damage; it is no signature of who wrote the file, so that
+the parts are held to each other as well (:mod:`em.saved_parts`).
 """
 
 import hashlib
 import json
 import os
+import reprlib
 from dataclasses import fields
 from pathlib import Path
-from secrets import token_hex
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -21,19 +22,21 @@ from em.bmm_estimator import BernoulliMixtureEM, BinomialMixtureEM
 from em.gmm_estimator import GaussianMixtureEM
 from em.identifiability import Identifiability
 from em.kmeans import KMeans
-from em.minibatch_kmeans import MiniBatchKMeans
+from em.saved_parts import check_parts
+from em.whole_files import regular_file, write_whole
 from models.bmm import BMMParameters, BMMPrior
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
 
 FORMAT = "mixture-twins model"
 VERSION = 1
 ESTIMATORS: dict[str, type[BaseEstimator]] = {
-    cls.__name__: cls for cls in (GaussianMixtureEM, BernoulliMixtureEM, BinomialMixtureEM, KMeans, MiniBatchKMeans)
+    cls.__name__: cls for cls in (GaussianMixtureEM, BernoulliMixtureEM, BinomialMixtureEM, KMeans)
 }
 VALUES: dict[str, type] = {
     cls.__name__: cls
     for cls in (GMMParameters, GMMPrior, GMMIndependentPrior, BMMParameters, BMMPrior, Identifiability)
 }
+REFUSALS = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 DTYPES = [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)]
 DTYPES += ["bool", "float16", "float32", "float64"]
 
@@ -41,11 +44,12 @@ DTYPES += ["bool", "float16", "float32", "float64"]
 def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     """Write a fitted estimator to one file, from which `load` gives back one that predicts the same to the last bit.
 
-    The file appears whole or not at all: it is written beside its place and then moved there.
+    The file appears whole or not at all (:mod:`em.whole_files`). A file that is replaced keeps its mode; a symbolic
+    link stays, and the file that it leads to is replaced.
 
     Parameters
     ----------
-    estimator : GaussianMixtureEM, BernoulliMixtureEM, BinomialMixtureEM, KMeans or MiniBatchKMeans
+    estimator : GaussianMixtureEM, BernoulliMixtureEM, BinomialMixtureEM or KMeans
         The estimator, fitted.
     path : str or path
         The file; one that exists is replaced.
@@ -56,7 +60,10 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
         If the estimator is not fitted.
     ValueError
         If the estimator is of another class, or holds something that has no place in such a file; a ``RandomState`` as
-        ``random_state`` is one such thing.
+        ``random_state`` is one such thing. If its settings are no longer those of its fit. If there is something at
+        ``path`` that is no regular file.
+    FileNotFoundError, PermissionError, OSError
+        If the folder is missing, if it or the file must not be written to, or if the system refuses otherwise.
 
     Examples
     --------
@@ -74,8 +81,12 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     settings = estimator.get_params(deep=False)
     fitted = {key: value for key, value in vars(estimator).items() if key not in settings}
     model = {"class": name, "settings": _encode_all(name, settings), "fitted": _encode_all(name, fitted)}
+    try:
+        check_parts(estimator)
+    except REFUSALS as error:
+        raise ValueError(f"estimator must be as its fit left it, or fitted again: {error}") from None
     document = {"format": FORMAT, "version": VERSION, "checksum": _checksum(model), "model": model}
-    _write_whole(Path(path), json.dumps(document, allow_nan=False))
+    write_whole(path, json.dumps(document, allow_nan=False))
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -93,11 +104,23 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Raises
     ------
+    FileNotFoundError
+        If there is no such file.
+    IsADirectoryError
+        If it is a folder.
+    PermissionError, OSError
+        If it may not be read, or the system refuses otherwise.
     ValueError
-        If the file is no such file, damaged, tampered with, of a newer format, or of an unknown class.
+        If the file is no such file, damaged, tampered with, of a newer format, or of an unknown class; if its parts do
+        not fit each other; if it is a device, a pipe or a socket.
     """
+    if not os.path.isdir(path):  # which the next line says by itself
+        regular_file(path)
+    text = Path(path).read_bytes()
     try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
+        document = json.loads(text.decode("utf-8"), parse_constant=_refuse)
+        model = document.get("model") if isinstance(document, dict) else None
+        checksum = _checksum(model)
     except (ValueError, RecursionError) as error:
         raise ValueError(
             f"path must be a file written by em.save, whole and as written; {path} is not: {error}"
@@ -109,26 +132,33 @@ def load(path: str | os.PathLike[str]) -> Any:
             f"path must be a file of format version {VERSION}, which this installation reads; {path} is of version "
             f"{version!r}: upgrade mixture-twins, or save the model again"
         )
-    model = document.get("model")
-    if document.get("checksum") != _checksum(model):
+    if document.get("checksum") != checksum:
         raise ValueError(
             f"path must be a file as em.save wrote it; {path} was changed since: its checksum does not fit"
         )
     try:
         return _build(model)
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+    except REFUSALS as error:
         raise ValueError(f"path must hold a model that can be built; {path} does not: {error!r}") from None
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number of JSON")
 
 
 def _build(model: Any) -> BaseEstimator:
     if model["class"] not in ESTIMATORS:
         raise ValueError(f"its class must be one of {', '.join(ESTIMATORS)}, got {model['class']!r}")
     estimator = ESTIMATORS[model["class"]](**_decode_all(model["settings"]))
+    settings = estimator.get_params(deep=False)
+    if missing := settings.keys() - model["settings"].keys():
+        raise ValueError(f"its settings must be all those of {model['class']}, got none for {', '.join(missing)}")
     for name, value in _decode_all(model["fitted"]).items():
-        if hasattr(estimator, name):
+        if name in settings or hasattr(type(estimator), name):
             raise ValueError(f"a fitted attribute must not hide {name!r} of the estimator")
         setattr(estimator, name, value)
     check_is_fitted(estimator)
+    check_parts(estimator)
     return estimator
 
 
@@ -171,20 +201,33 @@ def _encode_array(where: str, array: np.ndarray) -> dict[str, Any]:
 
 
 def _decode_all(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: _decode(value) for name, value in values.items()}
+    return {name: _decode_one(name, value) for name, value in values.items()}
+
+
+def _decode_one(name: str, value: Any) -> Any:
+    try:
+        return _decode(value)
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+        raise ValueError(f"{name}: {error if isinstance(error, ValueError) else repr(error)}") from None
 
 
 def _decode(value: Any) -> Any:
     if not isinstance(value, dict):
+        if isinstance(value, list) or (isinstance(value, float) and not np.isfinite(value)):
+            raise ValueError(f"a value must be written as em.save writes it, got {reprlib.repr(value)}")
         return value
     [(kind, content)] = value.items()
     if kind == "float":
-        return float(content)
+        return _decode_array({"dtype": "float64", "shape": [], "values": [content]}).item()
     if kind == "array":
         return _decode_array(content)
     if kind == "scalar":
+        if content["shape"] != []:
+            raise ValueError(f"a scalar must have shape [], got {content['shape']!r}")
         return _decode_array(content)[()]
     if kind in ("list", "tuple"):
+        if not isinstance(content, list):
+            raise ValueError(f"a {kind} must be written as a list, got {reprlib.repr(content)}")
         items = [_decode(item) for item in content]
         return items if kind == "list" else tuple(items)
     if kind == "dict":
@@ -197,7 +240,10 @@ def _decode(value: Any) -> Any:
 def _decode_array(content: dict[str, Any]) -> np.ndarray:
     if content["dtype"] not in (*DTYPES, "object"):
         raise ValueError(f"an array must be of dtype {', '.join(DTYPES)} or object, got {content['dtype']!r}")
-    array = np.array(content["values"], dtype=content["dtype"]).reshape(content["shape"])
+    with np.errstate(over="ignore"):  # what overflows is not what was saved
+        array = np.array(content["values"], dtype=content["dtype"]).reshape(content["shape"])
+    if _encode_array("an array", array) != content:
+        raise ValueError(f"an array must be written as em.save writes it, got {reprlib.repr(content)}")
     array.flags.writeable = False
     return array
 
@@ -205,15 +251,3 @@ def _decode_array(content: dict[str, Any]) -> np.ndarray:
 def _checksum(model: Any) -> str:
     text = json.dumps([FORMAT, VERSION, model], sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
-
-
-def _write_whole(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.{token_hex(8)}")
-    try:
-        with beside.open("x", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

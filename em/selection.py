@@ -18,20 +18,20 @@ IEEE Transactions on Pattern Analysis and Machine Intelligence 22, 719-725.
 """
 
 import re
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from em.estimator import MixtureEM
 from em.plots import axes_or_new
 from em.progress import track
-from em.status import NoMaximumWarning, left_to_the_status
+from em.status import NoMaximumWarning, left_to_the_status, tell
 from models.shown import shown
 
 CRITERIA = ("aic", "bic", "icl")
@@ -101,7 +101,7 @@ class Selection:
     @property
     def best(self) -> Candidate | None:
         """The candidate of smallest criterion among those with a maximum, the first of equals; None if none has one."""
-        ranked = [candidate for candidate in self.candidates if candidate.has_maximum]
+        ranked = [c for c in self.candidates if c.has_maximum and np.isfinite(getattr(c, self.criterion))]
         return min(ranked, key=lambda candidate: getattr(candidate, self.criterion), default=None)
 
     @property
@@ -246,7 +246,7 @@ def select(
     )
     selection = Selection(candidates, criterion)
     if selection.best is None:
-        warnings.warn(_nothing_to_choose(candidates), NoMaximumWarning, stacklevel=2)
+        tell(_nothing_to_choose(candidates), NoMaximumWarning)
     return selection
 
 

@@ -6,8 +6,9 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from em.engine import blocks
-from em.kmeans import choose_rows
+from em.kmeans import choose_rows, first_within_rounding
 from em.samples import Samples
+from em.sparse_distances import expanded_squares, moments
 from models.validation import Array
 
 MOST_ROUNDS = 100  # of Lloyd's algorithm, for a start
@@ -37,8 +38,7 @@ def start_labels(
     norms = X.power(2).sum(axis=1)
     if centers is not None:
         return _nearest(X, norms, centers / deviation)
-    key = X @ np.sqrt(np.arange(2, 2 + X.shape[1]))
-    chosen = choose_rows(key, lambda rows: _squared_distances(X, norms, X[rows].toarray()), n_clusters, rng, w)
+    chosen = choose_rows(lambda rows: expanded_squares(X, norms, X[rows].toarray()), n_clusters, rng, w)
     centers = X[chosen].toarray()
     labels = _nearest(X, norms, centers)
     for _ in range(MOST_ROUNDS if method == "kmeans" else 0):
@@ -53,17 +53,11 @@ def start_labels(
 
 def _deviation(X: csr_array, w: Array) -> Array:
     """Return the standard deviation of each column (D,), or 1 of a constant one."""
-    mean, mean_square = w @ X / w.sum(), w @ X.power(2) / w.sum()
-    variance = mean_square - mean**2
-    return np.sqrt(np.where(variance > CONSTANT * mean_square, variance, 1.0))
-
-
-def _squared_distances(X: csr_array, norms: Array, centers: Array) -> Array:
-    """Return ‖x_i - c_k‖², shape (n, K), given the ‖x_i‖²."""
-    return np.maximum(norms[:, None] - 2 * (X @ centers.T) + (centers**2).sum(axis=1), 0.0)
+    mean, variance = moments(X, w)
+    return np.sqrt(np.where(variance > CONSTANT * (mean**2 + variance), variance, 1.0))
 
 
 def _nearest(X: csr_array, norms: Array, centers: Array) -> np.ndarray:
     """Return the index of the nearest centre of each row, shape (n,)."""
-    distances = (_squared_distances(rows_of(X, rows), norms[rows], centers) for rows in blocks(len(norms)))
-    return np.concatenate([of_block.argmin(axis=1) for of_block in distances])
+    distances = (expanded_squares(rows_of(X, rows), norms[rows], centers) for rows in blocks(len(norms)))
+    return np.concatenate([first_within_rounding(of_block, of_block.min(axis=1)) for of_block in distances])

@@ -6,10 +6,12 @@ another; and one random direction of the whitened data. Where clusters are flat,
 of them and the others do; elsewhere it may be the other way round.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.sparse import issparse
 
-from em.kmeans import KMeans, kmeans_plusplus, nearest
+from em.kmeans import kmeans_plusplus, lloyd, nearest
 from em.samples import Samples, weighted
 from em.sparse import start_labels
 from models.validation import Array
@@ -37,7 +39,7 @@ def start_responsibilities(
     Parameters
     ----------
     samples : Samples
-        Rows and their weights; a missing cell counts as its column's mean.
+        Rows in the order of their values, and their weights; a missing cell counts as its column's mean.
     n_components : int
         Number of components K.
     method : {"k-means++", "kmeans", "random"}
@@ -61,7 +63,7 @@ def start_responsibilities(
     else:
         seeds = kmeans_plusplus(rows, K, rng, samples.weights)
         if method == "kmeans":
-            seeds = KMeans(K, n_init=1, init=seeds).fit(rows, sample_weight=samples.weights).cluster_centers_
+            seeds = lloyd(replace(samples, X=rows), seeds)
     return _softened(nearest(rows, seeds)[0], K)
 
 
@@ -79,8 +81,9 @@ def _axes(samples: Samples, view: str, rng: np.random.RandomState) -> Array:
     kept = values > FLAT
     if not kept.any():  # every column is constant
         return np.diag(scales)
-    whitener = scales[:, None] * vectors[:, kept] / np.sqrt(values[kept])
+    # the symmetric root, which does not depend on the signs of eigenvectors, nor on their choice where some are equal
+    whitener = scales[:, None] * (vectors[:, kept] / np.sqrt(values[kept])) @ vectors[:, kept].T
     if view == "whitened":
-        return whitener
-    direction = rng.normal(size=(whitener.shape[1], 1))
+        return np.asarray(whitener)
+    direction = rng.normal(size=(len(whitener), 1))
     return np.asarray(whitener @ direction / np.linalg.norm(direction))

@@ -1,10 +1,15 @@
 """The warnings that estimators give, each of a class of its own so that it can be filtered or turned into an error."""
 
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
 
 from sklearn.exceptions import ConvergenceWarning
+
+PACKAGE = f"{Path(__file__).parent}{os.sep}"
 
 
 class NotConvergedWarning(ConvergenceWarning):
@@ -23,10 +28,33 @@ class NotIdentifiableWarning(UserWarning):
     """Different parameters give the same distribution of the data; the message names a free direction."""
 
 
+class FewerClustersWarning(ConvergenceWarning):
+    """K-means found fewer distinct clusters than ``n_clusters``: X has too few distinct rows, or a cluster is empty."""
+
+
+_unsaid: ContextVar[tuple[type[Warning], ...]] = ContextVar("_unsaid", default=())
+
+
+def tell(message: str, category: type[Warning]) -> None:
+    """Give a warning that points to the line outside of this package, unless `left_to_the_status` holds here."""
+    if not issubclass(category, _unsaid.get()):
+        warnings.warn(message, category, skip_file_prefixes=(PACKAGE,), stacklevel=2)
+
+
 @contextmanager
-def left_to_the_status() -> Iterator[None]:
-    """Fit without warnings, for a caller that reads ``status_`` of each of many fits instead."""
-    with warnings.catch_warnings():
-        for category in (NotConvergedWarning, CollapseWarning, NoMaximumWarning, NotIdentifiableWarning):
-            warnings.simplefilter("ignore", category)
+def left_to_the_status(*categories: type[Warning]) -> Iterator[None]:
+    """Fit without warnings, for a caller that reads ``status_`` of each of many fits instead.
+
+    This holds in the thread that asks for it, and touches no filter: `warnings.catch_warnings` replaces the filters of
+    the whole process, and two threads that overlap in it leave the filters of one of them behind.
+
+    Parameters
+    ----------
+    *categories : type of Warning
+        Which warnings of this module are left out; none given means all.
+    """
+    token = _unsaid.set((*_unsaid.get(), *(categories or (Warning,))))
+    try:
         yield
+    finally:
+        _unsaid.reset(token)

@@ -32,27 +32,25 @@ Corduneanu & Bishop (2001), Variational Bayesian model selection for mixture dis
 Watanabe & Watanabe (2006), Variational Bayesian stochastic complexity of mixture models, NIPS 18.
 """
 
-import warnings
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state
 
 from em.bmm_conjugate import CountPosterior
 from em.bound import check_responsibilities, normalise
-from em.engine import run_em
+from em.engine import best_of, run_em
 from em.estimator import TYPICAL_RUN
 from em.gibbs import family_of_prior, one_hot, start_labels
 from em.gmm_conjugate import GaussianPosterior
-from em.status import NotConvergedWarning
+from em.status import NotConvergedWarning, tell
 from em.variational_families import VariationalCounts, VariationalGaussian
 from models.bmm import BMMPrior
 from models.bmm.counts import common_trials
 from models.gmm import GMMPrior
 from models.one_line import one_line
-from models.validation import Array, count_at_least_one, data_matrix, number_above
+from models.validation import Array, count_at_least_one, data_matrix, number_above, random_source
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +123,7 @@ class VariationalPosterior:
         random_state : int, RandomState or None
             Seed or source of randomness.
         """
-        rng, n = check_random_state(random_state), count_at_least_one("n_draws", n_draws)
+        rng, n = random_source(random_state), count_at_least_one("n_draws", n_draws)
         copies = {name: np.broadcast_to(a, (n, *a.shape)) for name, a in self.distribution.arrays().items()}
         return replace(self.distribution, **copies).draw(rng)  # type: ignore[arg-type]
 
@@ -184,7 +182,7 @@ def variational(
         count_at_least_one(name, value)
     number_above("tol", tol, 0, inclusive=True)
     if init is None:
-        rng = check_random_state(random_state)
+        rng = random_source(random_state)
         fewest = 1 if np.max(prior.concentration) < (family.n_component_parameters + 1) / 2 else K
         clusters = np.linspace(K, fewest, n_init).round().astype(int)
         starts = [one_hot(start_labels(family.X, k, rng), K) for k in clusters]
@@ -192,10 +190,10 @@ def variational(
         starts = [_check_init(init, n, K)]
     problem = family.problem(K, len(starts) * min(max_iter, TYPICAL_RUN))
     runs = [run_em(problem, family.m_step(r), tol=tol, max_iter=max_iter) for r in starts]
-    best = max(runs, key=lambda run: run.objective)
+    best = best_of(runs, problem)
     status = f"{best.status}; best of {len(runs)} restart(s)"
     if not best.converged:
-        warnings.warn(status, NotConvergedWarning, stacklevel=2)
+        tell(status, NotConvergedWarning)
     responsibilities = normalise(family.expected_log_joint(best.parameters))[0]
     found = (best.parameters, responsibilities, best.objective, best.history, best.converged, status, family)
     return VariationalPosterior(*found)

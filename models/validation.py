@@ -124,8 +124,10 @@ def component_order(order: ArrayLike, n_components: int) -> np.ndarray:
     return array.astype(int)
 
 
-def sparse_matrix(X: Any, name: str = "X") -> csr_array:
+def sparse_matrix(X: Any, name: str = "X", *, missing: bool = True) -> csr_array:
     """Return a scipy.sparse matrix (n, D) as float64 rows (CSR) without duplicates or stored zeros; X stays as it is.
+
+    ``missing`` says whether NaN would be legal in a dense X, which the message then names as the way out.
 
     Raises
     ------
@@ -139,8 +141,10 @@ def sparse_matrix(X: Any, name: str = "X") -> csr_array:
         raise ValueError(f"{name} must hold numbers, got a sparse {type(X).__name__} of dtype {X.dtype}{hint}")
     rows = csr_array(X, dtype=np.float64)
     if not np.isfinite(rows.data).all():
-        missing = f". Missing cells need dense X: pass {name}.toarray()" if np.isnan(rows.data).any() else ""
-        raise ValueError(f"{name} must be finite where it is sparse, got NaN or infinity in it{missing}")
+        advice = ""
+        if missing and np.isnan(rows.data).any():
+            advice = f". Missing cells need dense X: pass {name}.toarray()"
+        raise ValueError(f"{name} must be finite where it is sparse, got NaN or infinity in it{advice}")
     if not (rows.has_canonical_format and rows.data.all()):
         rows = rows.copy()
         rows.sum_duplicates()
@@ -202,11 +206,21 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> Array | None:
 def row_slices(X: Array, n_cells: int = 1_000_000) -> list[slice]:
     """Return slices of so many cells that cover the rows of X: checks need no second array of its size."""
     size = max(1, n_cells // X.shape[1])
-    return [slice(start, start + size) for start in range(0, len(X), size)]
+    return [slice(start, start + size) for start in range(0, X.shape[0], size)]
 
 
 def random_source(random_state: Any) -> np.random.RandomState:
     """Return the generator that scikit-learn makes of a seed, a generator or None."""
     from sklearn.utils import check_random_state  # slow to import, and a model does without
 
-    return check_random_state(random_state)
+    try:
+        return check_random_state(random_state)
+    except (ValueError, TypeError):
+        raise ValueError(
+            f"random_state must be None, a RandomState or a whole number from 0 to 2^32 - 1, got {shown(random_state)}"
+        ) from None
+
+
+def check_seed(random_state: Any) -> None:
+    """Raise a ValueError that names ``random_state`` unless a generator can be made of it."""
+    random_source(random_state)

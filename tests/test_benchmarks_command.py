@@ -13,7 +13,7 @@ from benchmarks import em as command
 from benchmarks import posterior_contestants as contestants
 from benchmarks.cases import QUICK, Case
 from benchmarks.measure import measure
-from em.engine import one_blas_thread
+from em.blas import one_blas_thread
 from models import bmm, gmm
 
 

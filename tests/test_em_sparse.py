@@ -12,7 +12,6 @@ from em import (
     BernoulliMixtureEM,
     BinomialMixtureEM,
     GaussianMixtureEM,
-    KMeans,
     is_anomaly,
     likelihood_ratio_test,
     select,
@@ -168,7 +167,6 @@ def test_nothing_of_the_size_of_dense_x_is_ever_held():
         (BinomialMixtureEM(1, n_trials=[1, 2]), [[0, 3], [1, 0]], ValueError, r"first misfit is X\[0, 1\] = 3"),
         (BinomialMixtureEM(1, n_trials=[[1, 2], [2, 1]]), [[0, 1], [1, 0]], ValueError, "pass X.toarray"),
         (GaussianMixtureEM(1), [[0, 1], [1, 0]], TypeError, "X must be dense, got a sparse csr_array"),
-        (KMeans(1), [[0, 1], [1, 0]], TypeError, "X must be dense, got a sparse csr_array"),
     ],
 )
 def test_sparse_data_that_will_not_do_are_refused(estimator, X, error, message):

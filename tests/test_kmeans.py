@@ -6,9 +6,11 @@ import reference_data
 from families import feature_counts, sample_counts, seeds
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 from sklearn.cluster import KMeans as RivalKMeans
+from sklearn.exceptions import ConvergenceWarning
 
-from em import KMeans, NotConvergedWarning, gmm
+from em import BernoulliMixtureEM, FewerClustersWarning, KMeans, NotConvergedWarning, NotIdentifiableWarning, gmm
 from em.kmeans import kmeans_plusplus
 from models.gmm import GMMParameters
 
@@ -107,11 +109,66 @@ def test_plusplus_never_chooses_a_duplicate_while_others_are_left():
         assert len(np.unique(centers, axis=0)) == 4
 
 
-def test_more_clusters_than_distinct_samples_is_a_perfect_fit():
-    X = np.repeat([[0.0], [1.0]], 5, axis=0)
-    fit = KMeans(3, random_state=0).fit(X)
-    assert fit.inertia_ == 0.0
+@pytest.mark.parametrize("form", [np.asarray, csr_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize(
+    "init", ["k-means++", [[7.0, -1.0], [7.5, -1.0], [0.0, 3.0], [0.0, 0.0]]], ids=["drawn", "given"]
+)
+@pytest.mark.parametrize("weights", [None, np.arange(15) % 4])
+def test_fewer_distinct_rows_than_clusters_is_a_perfect_fit_with_scikit_learns_warning(form, init, weights):
+    X = form(np.repeat([[7.0, -1.0], [0.0, 3.0]], [6, 9], axis=0))
+    with pytest.warns(ConvergenceWarning, match="distinct clusters .2. found smaller than n_clusters .4."):
+        RivalKMeans(4, n_init=1, random_state=0).fit(X)
+    with pytest.warns(FewerClustersWarning, match=r"found 2 distinct cluster\(s\), fewer than n_clusters=4") as told:
+        fit = KMeans(4, init=init, random_state=0).fit(X, sample_weight=weights)
+    assert issubclass(FewerClustersWarning, ConvergenceWarning)
+    assert [str(one.filename) for one in told] == [__file__]
+    assert str(told[0].message) in fit.status_
     assert fit.converged_
+    assert fit.inertia_ == 0.0
+    assert np.isfinite(fit.cluster_centers_).all()
+    assert len(np.unique(fit.labels_)) == 2
+    np.testing.assert_array_equal(fit.predict(X), fit.labels_)
+    np.testing.assert_array_equal(fit.transform(X).argmin(axis=1), fit.labels_)
+
+
+def test_distinct_rows_count_only_with_a_weight():
+    X, weights = np.array([[0.0], [1.0], [5.0], [9.0]]), [1, 2, 0, 3]
+    assert KMeans(3, random_state=0).fit(X, sample_weight=weights).inertia_ == 0
+    with pytest.warns(FewerClustersWarning, match="found 2 distinct"):
+        KMeans(3, random_state=0).fit(np.vstack([X[[0, 0, 3]], X[2:]]), sample_weight=[1, 1, 1, 0, 1])
+
+
+def test_a_mixture_that_starts_from_k_means_does_not_speak_of_clusters():
+    X = np.repeat([[0, 1, 1], [1, 0, 0]], [6, 4], axis=0)
+    with pytest.warns(NotIdentifiableWarning) as told:
+        BernoulliMixtureEM(3, init="kmeans", random_state=0).fit(X)
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("form", [np.asarray, csr_array], ids=["dense", "sparse"])
+def test_fitting_and_labelling_in_one_call_take_weights_by_place_or_name(form):
+    X, _ = random_data(0, 3, 2, 50)
+    weights = np.arange(50) % 3
+    fit = KMeans(3, random_state=0).fit(form(X), sample_weight=weights)
+    for call in ({"sample_weight": weights}, {}):
+        places = () if call else (None, weights)
+        labels = KMeans(3, random_state=0).fit_predict(form(X), *places, **call)
+        np.testing.assert_array_equal(labels, fit.labels_)
+        distances = KMeans(3, random_state=0).fit_transform(form(X), *places, **call)
+        np.testing.assert_array_equal(distances, fit.transform(form(X)))
+    assert labels.shape == (50,)  # rows of weight 0 too
+    np.testing.assert_array_equal(labels, ((X[:, None] - fit.cluster_centers_) ** 2).sum(axis=2).argmin(axis=1))
+
+
+def test_reaching_max_iter_is_a_warning_at_the_line_of_the_caller():
+    X, _ = random_data(1, 4, 2, 200)
+    with pytest.warns(NotConvergedWarning, match="stopped at max_iter=3 with .*raise max_iter") as told:
+        fit = KMeans(4, n_init=1, max_iter=3, random_state=0).fit(X)
+    with pytest.warns(NotConvergedWarning) as told_again:
+        KMeans(4, n_init=1, max_iter=3, random_state=0).fit_predict(X)
+    assert {one.filename for one in [*told, *told_again]} == {__file__}
+    assert not fit.converged_
+    assert KMeans(4, n_init=1, random_state=0).fit(X).converged_  # warnings are errors here
 
 
 def test_an_emptied_cluster_restarts_at_the_worst_placed_sample():

@@ -14,7 +14,6 @@ from em import (
     BinomialMixtureEM,
     GaussianMixtureEM,
     KMeans,
-    MiniBatchKMeans,
     NotIdentifiableWarning,
     load,
     save,
@@ -42,7 +41,6 @@ MODELS = {
     "binomial, trials of each cell": (BinomialMixtureEM(1, n_trials=TRIALS), COUNTS),
     "k-means": (KMeans(3, n_init=2, random_state=0), X),
     "k-means, given centres": (KMeans(2, init=X[:2].tolist()), X),
-    "mini-batch k-means": (MiniBatchKMeans(3, batch_size=50, max_iter=4, random_state=0), X),
 }
 QUESTIONS = ["predict", "predict_proba", "score_samples", "score", "bic", "transform"]
 
@@ -102,14 +100,10 @@ def test_an_unidentified_model_keeps_its_free_direction_and_column_names(tmp_pat
         loaded.predict(frame.rename(columns={"coin": "die"}))
 
 
-def test_a_loaded_transformer_keeps_its_output_and_a_loaded_mini_batch_model_goes_on(fitted, tmp_path):
+def test_a_loaded_transformer_keeps_its_output(tmp_path):
     wide = KMeans(2, random_state=0).fit(X).set_output(transform="pandas")
     save(wide, tmp_path / "wide.json")
     assert load(tmp_path / "wide.json").transform(X).columns.tolist() == ["kmeans0", "kmeans1"]
-    fit = MiniBatchKMeans(3, random_state=0).partial_fit(X[:100])
-    save(fit, tmp_path / "batches.json")
-    loaded = load(tmp_path / "batches.json").partial_fit(X[100:])
-    np.testing.assert_array_equal(loaded.cluster_centers_, fit.partial_fit(X[100:]).cluster_centers_)
 
 
 @pytest.mark.parametrize(

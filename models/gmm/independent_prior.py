@@ -1,7 +1,7 @@
 """Prior of the Gaussian mixture whose means do not depend on the covariances, as Stan's and PyMC's users write it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log, pi
 from typing import Self
 
@@ -158,6 +158,12 @@ class GMMIndependentPrior(GaussianPrior):
         v, D = variances.mean() if kind == "spherical" else variances, len(variances)
         halves = {"half-normal": (np.sqrt(v), None), "inverse-gamma": (v / (2 * K ** (2 / D)), 1.5)}
         return cls(np.full(K, 2.0), of_all.mean, 2 * np.sqrt(variances), *halves[scales], 2.0, kind)
+
+    def standardised(self, location: Array, scale: Array) -> Self:
+        """Return the same prior for the samples (x - location) / scale: m0, s and τ or β in these units."""
+        unit = scale[0] if self.covariance_type == "spherical" else scale
+        scales = self.scale / unit if self.variance_shape is None else self.scale / unit**2
+        return replace(self, mean=(self.mean - location) / scale, mean_sd=self.mean_sd / scale, scale=scales)
 
     @property
     def avoids_collapse(self) -> bool:

@@ -1,6 +1,7 @@
 """Conjugate prior of the Gaussian mixture, as plain numbers that EM and PyMC both read."""
 
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
 from math import log, pi
 from typing import Self
 
@@ -28,7 +29,7 @@ from models.validation import (
 SMALLEST_EIGENVALUE = 1e-10  # of the correlation matrix; rounding alone leaves about 1e-16 where the truth is 0
 
 
-class GaussianPrior:
+class GaussianPrior(ABC):
     """What every prior of a Gaussian mixture has: weights from a Dirichlet, and means that lie about ``mean``."""
 
     concentration: Array
@@ -65,6 +66,16 @@ class GaussianPrior:
     def avoids_collapse(self) -> bool:
         """Whether the density vanishes where a covariance becomes singular, faster than a likelihood grows there."""
         return True
+
+    @abstractmethod
+    def standardised(self, location: Array, scale: Array) -> Self:
+        """Return the same prior for the samples (x - location) / scale.
+
+        Parameters
+        ----------
+        location, scale : ndarray, shape (D,)
+            Units of the features; for "spherical" all scales are the same.
+        """
 
     def _log_dirichlet(self, weights: Array) -> float:
         """Return log Dirichlet(π | a)."""
@@ -146,6 +157,11 @@ class GMMPrior(GaussianPrior):
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
+    def standardised(self, location: Array, scale: Array) -> Self:
+        """Return the same prior for the samples (x - location) / scale: m0 and Ψ0 in these units."""
+        units = {"diag": scale**2, "spherical": scale[0] ** 2}.get(self.covariance_type, np.outer(scale, scale))
+        return replace(self, mean=(self.mean - location) / scale, scale=self.scale / units)
+
     @classmethod
     def weakly_informative(
         cls,
@@ -160,7 +176,8 @@ class GMMPrior(GaussianPrior):
         m0 is the mean of X, κ0 = 0.01 and the scale is the covariance of X over K^(2/D): each component is expected to
         fill its share of the volume of the data, with the weight of very few pseudo-samples. ν0 = D + 2 for matrices.
         For variances ν0 = 3, which is that number for one feature, and ψ0 are the variances of X ("diag") or their mean
-        ("spherical") over K^(2/D).
+        ("spherical") over K^(2/D). A constant column, which has no spread of its own, is taken to have the typical one
+        of the others, or 1 if all are constant (:func:`typical_deviation`).
 
         Where cells are missing, means and variances are those of the observed cells, and the correlations those of the
         data with the column's mean in each missing cell, which are a little too small and always proper.
@@ -190,16 +207,27 @@ class GMMPrior(GaussianPrior):
         X, weights = X[weights > 0], weights[weights > 0, None]
         seen = ~np.isnan(X)
         counts = (seen * weights).sum(axis=0)
-        flat = (counts <= 1) | ~(np.fmax.reduce(X) > np.fmin.reduce(X))
-        if flat.any():
+        if (counts <= 1).any():
             raise ValueError(
-                "X must have at least two rows and no constant column to scale a prior to it, got no two values in "
-                f"column(s) {listed(np.flatnonzero(flat), names)}"
+                "X must have at least two samples in every column to scale a prior to it, got "
+                f"{counts.min():g} in column(s) {listed(np.flatnonzero(counts <= 1), names)}"
             )
+        highest, lowest = np.nanmax(X, axis=0), np.nanmin(X, axis=0)
         mean = np.where(seen, weights * X, 0.0).sum(axis=0) / counts
+        mean = np.where(highest > lowest, mean, highest)
         gap = np.where(seen, X - mean, 0.0)
+        unit = np.abs(gap).max(axis=0)
+        gap = gap / np.where(unit > 0, unit, 1.0)  # squares of any size of number fit a float
         squares = gap.T @ (weights * gap)
-        variances = np.diagonal(squares) / (counts - 1)
+        sizes = np.sqrt(np.diagonal(squares))
+        sd = typical_deviation(unit * sizes / np.sqrt(counts - 1))
+        variances = sd**2
+        unfit = ~(np.isfinite(variances) & (variances >= np.finfo(np.float64).tiny))
+        if unfit.any():
+            raise ValueError(
+                f"X must have columns whose variances fit a float, got deviations {sd[unfit]} in column(s) "
+                f"{listed(np.flatnonzero(unfit), names)}: rescale X"
+            )
         scale: Array
         match kind:
             case "diag":
@@ -207,8 +235,9 @@ class GMMPrior(GaussianPrior):
             case "spherical":
                 degrees, scale = 3, variances.mean(keepdims=True)[0]
             case _:
-                sd, root = np.sqrt(variances), np.sqrt(np.diagonal(squares))
-                correlations = squares / np.outer(root, root)
+                sizes = np.where(sizes > 0, sizes, 1.0)
+                correlations = squares / np.outer(sizes, sizes)
+                np.fill_diagonal(correlations, 1.0)
                 degrees, scale = D + 2, correlations * np.outer(sd, sd)
                 if np.linalg.eigvalsh(correlations)[0] < SMALLEST_EIGENVALUE:
                     scale = np.diag(variances)  # collinear columns: keep the variances, which are positive
@@ -253,6 +282,21 @@ class GMMPrior(GaussianPrior):
         """Return log InverseGamma(σ² | ν0 / 2, ψ0 / 2) of each declared variance."""
         alpha, beta, variances = self.degrees_of_freedom / 2, self.scale / 2, parameters.covariances
         return alpha * np.log(beta) - gammaln(alpha) - (alpha + 1) * np.log(variances) - beta / variances
+
+
+def typical_deviation(deviations: Array) -> Array:
+    """Return standard deviations (D,) with the geometric mean of the positive ones, or 1, in the place of each 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from models.gmm.prior import typical_deviation
+    >>> typical_deviation(np.array([4.0, 0.0, 1.0]))
+    array([4., 2., 1.])
+    """
+    positive = deviations > 0
+    typical = np.exp(np.log(deviations[positive]).mean()) if positive.any() else 1.0
+    return np.where(positive, deviations, typical)
 
 
 def _log_det(parameters: GMMParameters) -> Array:

@@ -1,0 +1,93 @@
+"""The distinct rows of a data set in an order of their values, so that a fit cannot depend on the order of the rows.
+
+Rows that are equal become one, whose weight is the sum of theirs. What is computed from the result is the same, to the
+last bit, for the rows in any order and for a row that is repeated m times or has the weight m.
+
+Two orders are in use. Rows of measurements are sorted by their first feature, then by the second, and so on: an order
+that a change of units keeps. Rows of counts are sorted by a hash of their values, the same for sparse and dense rows.
+"""
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array, issparse
+
+from em.engine import blocks
+from models.validation import Array
+
+MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio, odd
+
+
+def distinct_rows(X: Any, weights: Array | None = None, *, hashed: bool = False) -> tuple[np.ndarray, Array]:
+    """Return which rows to keep (m,), one of each kind and in an order of their values, and their weights (m,).
+
+    Parameters
+    ----------
+    X : ndarray or csr_array, shape (n, D)
+        Rows; NaN equals NaN here, and comes last. A sparse X is sorted by hashes.
+    weights : ndarray, shape (n,), or None
+        How often each row occurs; ``None`` counts each once.
+    hashed : bool, default False
+        Whether to sort by hashes and not by features.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from em.distinct import distinct_rows
+    >>> distinct_rows(np.array([[2.0, 1.0], [0.0, 5.0], [2.0, 1.0]]))
+    (array([1, 0]), array([1., 2.]))
+    """
+    w = np.ones(X.shape[0]) if weights is None else weights
+    order = np.lexsort([w, hashes(X)]) if hashed or issparse(X) else _order_by_features(X, w)
+    starts = np.flatnonzero(np.append(True, _differ(X[order[1:]], X[order[:-1]])))
+    return order[starts], np.add.reduceat(w[order], starts)
+
+
+def _order_by_features(X: Array, w: Array) -> np.ndarray:
+    """Return the order of the rows, equal ones by their weights."""
+    first = X[:, 0]
+    order = np.argsort(first, kind="stable")
+    if (first[order[1:]] > first[order[:-1]]).all():  # no two are equal, and none is NaN
+        return order
+    return np.lexsort([w, *X.T[::-1]])
+
+
+def _differ(X: Any, Y: Any) -> np.ndarray:
+    """Return which rows of two matrices differ, as booleans."""
+    if issparse(X):
+        return np.asarray(np.diff(csr_array(X != Y).indptr) > 0)
+    return np.asarray(((X != Y) & ~(np.isnan(X) & np.isnan(Y))).any(axis=1))
+
+
+def hashes(X: Any) -> np.ndarray:
+    """Return a hash of each row (n,): Σ_d bits(x_d) c^(d+1) modulo 2^64, mixed so that each bit of x moves the highest.
+
+    A cell of 0 adds nothing, so that sparse rows have the hashes of dense ones.
+    """
+    n, D = X.shape
+    factors = MULTIPLIER ** np.arange(1, D + 1, dtype=np.uint64)
+    if issparse(X):
+        before = np.append(np.uint64(0), np.cumsum(X.data.view(np.uint64) * factors[X.indices], dtype=np.uint64))
+        h = before[X.indptr[1:]] - before[X.indptr[:-1]]
+    else:
+        h = np.concatenate([(_bits(X[rows]) * factors).sum(axis=1, dtype=np.uint64) for rows in blocks(n)])
+    h = (h ^ (h >> np.uint64(32))) * MULTIPLIER
+    return np.asarray((h ^ (h >> np.uint64(29))) * MULTIPLIER)
+
+
+def _bits(X: Array) -> np.ndarray:
+    """Return float64 as the integers of the same bits, with one zero and one NaN."""
+    return np.where(np.isnan(X), np.nan, X + 0.0).view(np.uint64)
+
+
+def repeat_rarely(X: Array) -> bool:
+    """Whether a sample of m rows says that more than half of many rows are distinct.
+
+    Were there n / 2 patterns, each as frequent as the other, a sample would hold about m² / n repetitions; were there
+    fewer, or some more frequent, it would hold more.
+    """
+    m, n = 4096, len(X)
+    if n < 16 * m:
+        return False
+    sample = X[np.linspace(0, n - 1, m, dtype=int)]
+    return m - len(np.unique(sample, axis=0)) < m * m / n

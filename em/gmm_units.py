@@ -1,0 +1,137 @@
+"""The units in which a Gaussian mixture is fitted: samples centred and scaled by the data's own mean and spread.
+
+EM for x and for u = (x - c) / s takes the same steps, so a fit may be made in whichever units keep the most digits.
+With c the means and s the standard deviations of the columns, a fit far from the origin, or of very large or small
+numbers, is the fit of the same data near 0 and of size 1. Back in the units of x,
+
+    μ = c + s μ_u,    Σ = diag(s) Σ_u diag(s),    log p(x) = log p(u) - Σ_d log s_d    (d among the observed features)
+
+and a prior density, which is one of means and covariances, is divided by the product of all their units. Spherical
+covariances have one scale for all features, the root of the mean variance.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from em.engine import Run
+from em.samples import Samples
+from models.gmm import GMMParameters
+from models.gmm.prior import typical_deviation
+from models.validation import Array
+
+MOST_CELLS_COPIED = 2_000_000
+
+
+@dataclass(frozen=True)
+class Units:
+    """Location c and scale s of each feature, shape (D,), for covariances of one structure."""
+
+    location: Array
+    scale: Array
+    covariance_type: str
+
+    @cached_property
+    def covariances(self) -> Array | float:
+        """Units of the covariances that the structure declares, shaped to multiply those of all components."""
+        match self.covariance_type:
+            case "full" | "tied":
+                return np.outer(self.scale, self.scale)
+            case "diag":
+                return self.scale**2
+            case _:
+                return float(self.scale[0] ** 2)
+
+    def rows(self, X: Any) -> Any:
+        """Return samples in these units."""
+        return (X - self.location) / self.scale
+
+    def arrays(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Return those among weights, means and covariances that are given, in these units."""
+        moved = dict(arrays)
+        if "means" in moved:
+            moved["means"] = self.rows(moved["means"])
+        if "covariances" in moved:
+            moved["covariances"] = moved["covariances"] / self.covariances
+        return moved
+
+    def parameters(self, parameters: GMMParameters) -> GMMParameters:
+        """Return parameters in these units."""
+        return replace(parameters, **self.arrays(parameters.arrays()))  # type: ignore[arg-type]
+
+    def back(self, parameters: GMMParameters) -> GMMParameters:
+        """Return parameters of these units in those of x."""
+        means = self.location + self.scale * parameters.means
+        return replace(parameters, means=means, covariances=parameters.covariances * self.covariances)
+
+    def of_entries(self, parameters: GMMParameters) -> dict[str, Array]:
+        """Return the unit of each entry of the declared arrays, by name."""
+        arrays = parameters.arrays()
+        units: dict[str, Array | float] = {"weights": 1.0, "means": self.scale, "covariances": self.covariances}
+        return {name: np.broadcast_to(units[name], array.shape) for name, array in arrays.items()}
+
+    def log_data(self, samples: Samples) -> float:
+        """Return log p(x) - log p(u) of all samples: minus Σ log s over the observed cells."""
+        return -float(samples.n_observed @ np.log(self.scale))
+
+    def log_prior(self, n_components: int) -> float:
+        """Return the log prior of the parameters in the units of x minus that in these: minus Σ log unit of each."""
+        K, D, log_scales = n_components, len(self.scale), float(np.log(self.scale).sum())
+        of_covariances = {
+            "full": K * (D + 1) * log_scales,
+            "tied": (D + 1) * log_scales,
+            "diag": 2 * K * log_scales,
+            "spherical": 2 * K * float(np.log(self.scale[0])),
+        }[self.covariance_type]
+        return -(K * log_scales + of_covariances)
+
+    def run(self, run: Run[GMMParameters], log_data: float, log_prior: float) -> Run[GMMParameters]:
+        """Return a run that was made in these units in those of x."""
+        return replace(
+            run,
+            parameters=self.back(run.parameters),
+            log_likelihood=run.log_likelihood + log_data,
+            objective=run.objective + log_data + log_prior,
+            history=run.history + log_data + log_prior,
+        )
+
+
+def units_of(samples: Samples, covariance_type: str) -> Units:
+    """Return the means and the deviations of the columns; a column that is constant has the others' typical one."""
+    deviation = typical_deviation(samples.deviation)
+    if covariance_type == "spherical":
+        largest = deviation.max()
+        deviation = np.full_like(deviation, largest * np.sqrt(np.mean((deviation / largest) ** 2)))
+    return Units(samples.mean, deviation, covariance_type)
+
+
+def standard_samples(samples: Samples, units: Units) -> Samples:
+    """Return the samples in these units: a copy, or a view of complete ones that are too many to be copied."""
+    many = samples.X.size > MOST_CELLS_COPIED and samples.complete
+    X: Any = StandardRows(samples.X, units) if many else units.rows(samples.X)
+    return replace(samples, X=X)
+
+
+@dataclass(frozen=True)
+class StandardRows:
+    """Rows of a matrix in other units, a few at a time: a matrix too large to be copied stays as it is."""
+
+    X: Any
+    units: Units
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape (n, D)."""
+        return tuple(self.X.shape)
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def __getitem__(self, key: Any) -> Array:
+        part = self.X[key]
+        if isinstance(key, tuple):
+            return np.asarray((part - self.units.location[key[1]]) / self.units.scale[key[1]])
+        return np.asarray(self.units.rows(part))

@@ -1,0 +1,268 @@
+"""What the README shows is true: its Python runs as written, its commands begin their work, its files exist."""
+
+import ast
+import contextlib
+import importlib
+import pkgutil
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import nbformat
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from comparisons.command import application
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PAGES = sorted(path for path in ROOT.glob("**/*.md") if not path.relative_to(ROOT).parts[0].startswith("."))
+COMMAND = re.compile(r"python -m ((?:comparisons|benchmarks)\b[.\w]*)([^`|\n]*)")
+# Where each command begins its work, once it has read and checked what it was given.
+WORK = {
+    "comparisons.__main__": ["run_comparison"],
+    "comparisons.command": ["run_comparison"],
+    "comparisons.components": ["compare_components"],
+    "comparisons.concentration": ["sweep"],
+    "comparisons.calibration": ["calibrate"],
+    "benchmarks.agreement": ["against_long_run", "of_many_samples", "against_enumeration"],
+    "benchmarks.alignment": ["measured"],
+    "benchmarks.em": ["passes"],
+    "benchmarks.optimum": ["table"],
+    "benchmarks.memmap": ["table"],
+    "benchmarks.digits": ["table"],
+    "benchmarks.posterior": ["measure_all", "draw_costs"],
+}
+
+
+def python_blocks():
+    """Return the Python of each section of the README, by heading; line numbers are those of the README."""
+    starts = [found.start() for found in re.finditer(r"^## ", README, re.MULTILINE)]
+    sections = {}
+    for start, end in zip(starts, [*starts[1:], len(README)], strict=True):
+        blocks = [found for found in BLOCK.finditer(README, start, end) if found[1] == "python"]
+        if blocks:
+            heading = README[start:end].splitlines()[0].removeprefix("## ")
+            sections[heading] = ["\n" * README.count("\n", 0, found.start(2)) + found[2] for found in blocks]
+    return sections
+
+
+SECTIONS = python_blocks()
+
+
+class Session:
+    """A section of the README, run in a namespace of its own, as an interactive session runs it.
+
+    Attributes
+    ----------
+    names : dict
+        The namespace after the last statement.
+    shown : dict of str
+        What each expression prints, by its source.
+    folder : Path
+        The working directory.
+    """
+
+    def __init__(self, blocks, folder):
+        self.names, self.shown, self.folder = {"__name__": "readme"}, {}, folder
+        for statement in (node for block in blocks for node in ast.parse(block).body):
+            source = ast.unparse(statement)
+            code = compile(ast.Interactive([statement]), str(ROOT / "README.md"), "single")
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(sys, "displayhook", lambda value, source=source: self.show(source, value))
+                exec(code, self.names)
+
+    def show(self, source, value):
+        self.shown[source] = "" if value is None else repr(value)
+
+    def printed(self, start):
+        """Return what the one expression that starts so prints."""
+        (found,) = [text for source, text in self.shown.items() if source.startswith(start)]
+        return found
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    """Return a function that runs a section once, warnings being errors, and remembers what it did."""
+    done = {}
+
+    def run(heading):
+        if heading not in done:
+            folder = tmp_path_factory.mktemp("readme")
+            with contextlib.chdir(folder):
+                done[heading] = Session(SECTIONS[heading], folder)
+            plt.close("all")
+        return done[heading]
+
+    return run
+
+
+@pytest.mark.parametrize("heading", SECTIONS)
+def test_every_python_block_runs_as_written(session, heading):
+    assert session(heading).shown
+
+
+def test_the_comparison_reaches_the_verdict_and_writes_the_files_that_are_named(session, capsys):
+    found = session("Comparing")
+    assert found.names["result"].verdict == "agree"
+    written = {path.name for path in (found.folder / "results" / "mine").iterdir()}
+    assert {"comparison.json", "posterior.nc"} < written
+    assert any(name.endswith(".png") for name in written)
+    found.names["result"].print()
+    text = capsys.readouterr().out
+    for words in ("Estimates", "Checks", "tolerance", "Spread", "Laplace", "Verdict: agree"):
+        assert words in text
+
+
+def test_what_is_called_a_table_is_printed_as_one(session):
+    found = session("Estimating")
+    for word in ("n_components", "covariance_type", "AIC", "BIC", "ICL", "status", "\n*"):
+        assert word in found.printed("selection")
+    for start, source in [("fit.uncertainty(X)", "Louis"), ("fit.uncertainty(X, kind", "bootstrap")]:
+        table = found.printed(start)
+        assert source in table.splitlines()[0]
+        assert re.search(r"weights\[0\] +0\.\d+ +0\.\d+", table)
+    diagnosis = session("The posterior").printed("diagnose(")
+    assert 0 < diagnosis.index("R-hat") < diagnosis.index("label-free") < diagnosis.index("aligned by rule pivot")
+
+
+def test_what_the_comments_about_estimators_say_is_so(session):
+    found = session("Estimating")
+    names = found.names
+    em, X, fit = names["em"], names["X"], names["fit"]
+    assert names["is_anomaly"](fit, X).mean() == pytest.approx(0.04, abs=1 / len(X))
+    repeated, weighted = em.GaussianMixtureEM(2, random_state=0), em.GaussianMixtureEM(2, random_state=0)
+    weighted.fit(names["rows"], sample_weight=names["counts"])
+    assert len(names["rows"]) < len(X)
+    assert weighted.log_likelihood_ == pytest.approx(repeated.fit(X).log_likelihood_, rel=1e-9)
+    np.testing.assert_array_equal(em.load(found.folder / "faithful.json").means_, fit.means_)
+    assert not np.isnan(names["observed"].impute(names["X_with_nan"])).any()
+    bound = float(found.printed("q_function("))
+    assert names["log_likelihood"] == pytest.approx(bound, abs=1e-9)  # responsibilities are those of the parameters
+
+
+def test_what_the_comments_about_the_posterior_say_is_so(session):
+    found = session("The posterior")
+    names = found.names
+    assert set(names["posterior"].posterior.dims) > {"chain", "draw", "component", "feature"}
+    assert set(names["draws"].posterior.dims) == {"chain", "draw", "component", "mu_dim_1"}
+    few, prior = names["X"][:10], names["prior"]
+    assert names["variational"](few, 2, prior, random_state=0).elbo <= names["exact"].log_evidence
+
+
+def typer_application(module):
+    """Return the command line that ``python -m module`` starts, and refuse a module that starts none."""
+    file = importlib.import_module(module)
+    if module == "comparisons":
+        file = importlib.import_module("comparisons.__main__")
+    assert 'if __name__ == "__main__":' in Path(file.__file__).read_text(encoding="utf-8")
+    if module in ("comparisons.gmm", "comparisons.bmm"):
+        return application(module.removeprefix("comparisons."))
+    app = typer.Typer(rich_markup_mode=None)
+    app.command()(file.main)
+    return app
+
+
+class WorkBegins(Exception):  # noqa: N818
+    """Raised where a command would begin its work."""
+
+
+@pytest.fixture
+def begin(monkeypatch, tmp_path):
+    """Return a function that asserts that a command reaches its work, in a folder that holds a file mine.csv."""
+
+    def work(*_, **__):
+        raise WorkBegins
+
+    for module, names in WORK.items():
+        for name in names:
+            monkeypatch.setattr(importlib.import_module(module), name, work)
+    monkeypatch.chdir(tmp_path)
+    Path("mine.csv").write_text("a,b,count\n0,1,3\n1,1,4\n1,0,2\n0,0,2\n")
+
+    def run(module, arguments):
+        result = CliRunner().invoke(typer_application(module), arguments)
+        if "--help" in arguments:
+            assert result.exit_code == 0, result.output
+        else:
+            assert isinstance(result.exception, WorkBegins), (
+                f"{module} {arguments}: {result.output} {result.exception!r}"
+            )
+
+    return run
+
+
+def commands(text):
+    """Return module and arguments of every command line of this project that a text shows."""
+    return [(found[1], shlex.split(found[2], comments=True)) for found in COMMAND.finditer(text)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_command_line_of_a_page_begins_its_work(begin, page):
+    for module, arguments in commands(page.read_text(encoding="utf-8")):
+        begin(module, arguments)
+
+
+def test_every_command_line_of_docstrings_and_help_begins_its_work(begin):
+    texts = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "comparisons").glob("*.py"))]
+    quoted = "\n".join(line for text in texts for line in re.findall(r"``(python -m [^`]+)``", text))
+    shown = commands(quoted)
+    shown += [c for family in ("gmm", "bmm") for c in commands(application(family).registered_commands[0].epilog)]
+    assert {f"comparisons.{name}" for name in ("gmm", "bmm", "components", "calibration")} < {name for name, _ in shown}
+    for module, arguments in shown:
+        begin(module, arguments)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_option_shown_on_its_own_is_known_to_a_command_of_the_page(page):
+    text = page.read_text(encoding="utf-8")
+    options = set(re.findall(r"`(--[a-z-]+)[^`\n]*`", text)) - {"--help"}
+    known = set()
+    for module in {module for module, _ in commands(text)}:
+        command = typer.main.get_command(typer_application(module))
+        known |= {option for parameter in command.params for option in parameter.opts + parameter.secondary_opts}
+    assert options <= known
+
+
+def test_a_command_line_that_is_wrong_does_not_pass(begin):
+    """The check can fail: an option that is none, a value that is none, a data set that is none."""
+    for wrong in (["--drawz", "5"], ["--covariance", "round"], ["--data", "geyser"]):
+        with pytest.raises(AssertionError, match=wrong[1]):
+            begin("comparisons.gmm", wrong)
+
+
+def test_every_file_in_the_table_of_formulas_exists():
+    files = re.findall(r"`([\w/]+\.py)`", README[README.index("## Where the formulas are") :])
+    assert len(files) > 40
+    assert [name for name in files if not (ROOT / name).exists()] == []
+
+
+def prose():
+    """Return what pages and notebooks say, by file; the made-up family of CONTRIBUTING.md becomes the Gaussian one."""
+    texts = {page.name: page.read_text(encoding="utf-8") for page in PAGES if page.name != "CHANGELOG.md"}
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        texts[path.name] = "\n".join(
+            cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown"
+        )
+    return {name: text.replace("pmm", "gmm") for name, text in texts.items()}
+
+
+@pytest.mark.parametrize("text", prose().values(), ids=prose())
+def test_every_file_and_every_dotted_name_in_prose_exists(text):
+    files = re.findall(r"`((?:em|models|comparisons|benchmarks|tests)/[\w/]+\.\w+)`", text)
+    assert [file for file in files if not (ROOT / file).exists()] == []
+    for dotted in re.findall(r"`((?:em|models|comparisons|benchmarks)(?:\.\w+)+)", text):
+        assert pkgutil.resolve_name(dotted) is not None
+
+
+def test_the_first_command_writes_where_the_readme_says(begin, monkeypatch):
+    asked = []
+    monkeypatch.setattr("comparisons.command.check_writable", lambda folder: asked.append(folder.as_posix()) or folder)
+    begin("comparisons.gmm", [])
+    (folder,) = re.findall(r"figures, `comparison.json` and the posterior .* to `(results/[\w-]+)/`", README, re.DOTALL)
+    assert asked == [folder]

@@ -1,0 +1,327 @@
+"""A file is written whole or not at all, through links, with its mode; what a killed writer left is removed."""
+
+import errno
+import fcntl
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from em import KMeans, load, save
+from em.whole_files import PREFIX, write_whole
+
+ROOT = Path(__file__).parent.parent
+NOBODY = 65534
+FIT = KMeans(2, random_state=0).fit([[0.0], [1.0], [9.0], [11.0]])
+
+
+def names(folder):
+    return sorted(os.listdir(folder))
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@contextmanager
+def without_privileges():
+    """Act as a user to whom permissions apply, in a folder of that user."""
+    privileged = os.geteuid() == 0
+    with tempfile.TemporaryDirectory() as folder:
+        if privileged:
+            os.chown(folder, NOBODY, NOBODY)
+            os.seteuid(NOBODY)
+        try:
+            yield Path(folder)
+        finally:
+            os.chmod(folder, 0o700)
+            if privileged:
+                os.seteuid(0)
+
+
+@pytest.fixture
+def umask():
+    before = os.umask(0o022)
+    yield os.umask
+    os.umask(before)
+
+
+# Links ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_link_stays_and_the_file_it_leads_to_is_written(tmp_path):
+    (tmp_path / "models").mkdir()
+    target, link, chain = tmp_path / "models" / "v1.json", tmp_path / "link.json", tmp_path / "chain.json"
+    target.write_text("old")
+    link.symlink_to("models/v1.json")
+    chain.symlink_to(link)
+    for name in (link, chain):
+        target.write_text("old")
+        save(FIT, name)
+        assert load(target).inertia_ == load(name).inertia_ == FIT.inertia_
+    assert (os.readlink(link), os.readlink(chain)) == ("models/v1.json", str(link))
+    assert not target.is_symlink()
+    assert names(tmp_path) == ["chain.json", "link.json", "models"]
+    assert names(tmp_path / "models") == ["v1.json"]
+
+
+def test_a_link_to_nothing_yet_gets_its_file(tmp_path):
+    (tmp_path / "current").symlink_to("next")
+    save(FIT, tmp_path / "current")
+    assert (tmp_path / "current").is_symlink()
+    assert load(tmp_path / "next").inertia_ == FIT.inertia_
+
+
+def test_links_in_a_circle_are_an_error_and_stay(tmp_path):
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(OSError, match="symbolic links") as raised:
+        save(FIT, tmp_path / "a")
+    assert raised.value.errno == errno.ELOOP
+    assert names(tmp_path) == ["a", "b"]
+
+
+# Mode and owner -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bits", [0o600, 0o640, 0o664, 0o755, 0o200])
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_file_that_is_replaced_keeps_its_mode(tmp_path, bits, linked, umask):
+    path = link = tmp_path / "model.json"
+    if linked:
+        link = tmp_path / "link"
+        link.symlink_to(path)
+    path.write_text("old")
+    path.chmod(bits)
+    umask(0o077)
+    save(FIT, link)
+    assert mode(path) == bits
+    path.chmod(0o600)
+    assert load(path).inertia_ == FIT.inertia_
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o027, 0o077, 0o002])
+def test_a_new_file_has_the_mode_that_the_umask_leaves(tmp_path, umask, mask):
+    umask(mask)
+    save(FIT, tmp_path / "model.json")
+    assert mode(tmp_path / "model.json") == 0o666 & ~mask
+
+
+def test_a_file_that_is_replaced_keeps_its_owner_where_that_may_be(tmp_path):
+    path = tmp_path / "model.json"
+    path.write_text("old")
+    if os.geteuid() == 0:
+        os.chown(path, NOBODY, NOBODY)
+    before = path.stat()
+    save(FIT, path)
+    after = path.stat()
+    assert (after.st_uid, after.st_gid) == (before.st_uid, before.st_gid)
+
+
+def test_a_secret_file_is_never_open_to_others_while_it_is_written(tmp_path, monkeypatch, umask):
+    path, seen = tmp_path / "model.json", []
+    path.write_text("old")
+    path.chmod(0o600)
+    give = os.fchown
+
+    def watched(descriptor, *owner):
+        seen.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
+        give(descriptor, *owner)
+
+    monkeypatch.setattr(os, "fchown", watched)
+    save(FIT, path)
+    assert seen == [0o600]
+
+
+def test_where_a_file_may_not_be_given_away_it_is_written_all_the_same(tmp_path, monkeypatch):
+    path = tmp_path / "model.json"
+    path.write_text("old")
+    path.chmod(0o640)
+
+    def refuse(*args):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "fchown", refuse)
+    save(FIT, path)
+    assert mode(path) == 0o640
+    assert load(path).inertia_ == FIT.inertia_
+
+
+# What is no regular file, or cannot be one ----------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["folder", "pipe", "socket", "device"])
+def special(request, tmp_path):
+    place = tmp_path / request.param
+    if request.param == "folder":
+        place.mkdir()
+    elif request.param == "pipe":
+        os.mkfifo(place)
+    elif request.param == "device":
+        place.symlink_to("/dev/null")
+    with socket.socket(socket.AF_UNIX) as listener:
+        if request.param == "socket":
+            listener.bind(str(place))
+        yield request.param, place
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_what_is_no_regular_file_is_refused_by_name_and_stays(special, linked, tmp_path):
+    kind, place = special
+    before = place.stat().st_mode
+    if linked:
+        (tmp_path / "link").symlink_to(place)
+        place = tmp_path / "link"
+    there = names(tmp_path)
+    with pytest.raises(
+        ValueError, match=rf"path must be a regular file or a new name, got '{place}', which is a {kind}"
+    ):
+        save(FIT, place)
+    assert place.stat().st_mode == before
+    assert names(tmp_path) == there
+
+
+@pytest.mark.parametrize("name", ["m" * 255, "ü" * 127, "m" * 238 + ".json"])
+def test_names_may_be_as_long_as_the_file_system_lets_them(tmp_path, name):
+    for _ in range(2):
+        save(FIT, tmp_path / name)
+    assert names(tmp_path) == [name]
+    assert load(tmp_path / name).inertia_ == FIT.inertia_
+
+
+def test_a_longer_name_is_an_error_that_gives_it(tmp_path):
+    with pytest.raises(OSError, match=r"name too long.*mmm"):
+        save(FIT, tmp_path / ("m" * 256))
+    assert names(tmp_path) == []
+
+
+def test_a_missing_folder_and_a_file_as_folder_are_errors_that_give_the_path(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileNotFoundError, match=r"No such file or directory: '.*/missing/model.json'"):
+        save(FIT, tmp_path / "missing" / "model.json")
+    with pytest.raises(NotADirectoryError, match=r"Not a directory: '.*/file/model.json'"):
+        save(FIT, tmp_path / "file" / "model.json")
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_protected_folder_or_file_is_an_error_that_gives_the_path_and_stays_as_it_was():
+    with without_privileges() as folder:
+        path = folder / "model.json"
+        path.write_text("old")
+        path.chmod(0o444)
+        with pytest.raises(PermissionError, match=r"Permission denied: '.*/model.json'"):
+            save(FIT, path)
+        folder.chmod(0o555)
+        with pytest.raises(PermissionError, match=r"Permission denied: '.*/other.json'"):
+            save(FIT, folder / "other.json")
+        assert path.read_text() == "old"
+        assert mode(path) == 0o444
+        assert names(folder) == ["model.json"]
+
+
+def test_a_full_disk_is_an_error_that_gives_the_path_and_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "model.json"
+    path.write_text("old")
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*/model.json'"):
+        save(FIT, path)
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["model.json"]
+
+
+# Killed and concurrent writers ----------------------------------------------------------------------------------------
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from whole_files import write_whole
+Path.replace = lambda *args: os.kill(os.getpid(), signal.SIGKILL)
+write_whole(sys.argv[1], "half")
+"""
+REPEATED = """
+import sys
+from whole_files import write_whole
+for _ in range(60):
+    write_whole(sys.argv[1], sys.argv[2] * 100_000)
+"""
+
+
+def start(script, *args):
+    """Start a script that imports the file alone, which is quick."""
+    return subprocess.Popen([sys.executable, "-c", script, *map(str, args)], cwd=ROOT / "em")
+
+
+def test_what_a_killed_writer_left_is_gone_after_the_next_and_what_is_not_its_own_stays(tmp_path):
+    path = tmp_path / "model.json"
+    assert start(KILLED, path).wait(60) == -signal.SIGKILL
+    [left] = names(tmp_path)
+    assert left.startswith(PREFIX)
+    mine = [f"{PREFIX}notes", f"{PREFIX}{'0' * 15}", f".model.json.{'0' * 16}"]
+    for name in mine:
+        (tmp_path / name).write_text("mine")
+    (tmp_path / f"{PREFIX}{'1' * 16}").mkdir()
+    os.mkfifo(tmp_path / f"{PREFIX}{'2' * 16}")
+    save(FIT, tmp_path / "another.json")
+    kept = [*mine, f"{PREFIX}{'1' * 16}", f"{PREFIX}{'2' * 16}", "another.json"]
+    assert names(tmp_path) == sorted(kept)
+
+
+def test_the_hidden_file_of_a_writer_at_work_stays(tmp_path):
+    at_work = tmp_path / f"{PREFIX}{'a' * 16}"
+    with at_work.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        save(FIT, tmp_path / "model.json")
+        assert at_work.exists()
+    save(FIT, tmp_path / "model.json")
+    assert names(tmp_path) == ["model.json"]
+
+
+def test_a_writer_whose_hidden_file_was_removed_before_its_lock_takes_another(tmp_path, monkeypatch):
+    lock, removed = fcntl.flock, []
+
+    def late(file, operation):
+        if not removed:
+            [name] = names(tmp_path)
+            removed.append(name)
+            (tmp_path / name).unlink()
+        lock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    write_whole(tmp_path / "note", "text")
+    assert removed
+    assert (tmp_path / "note").read_text() == "text"
+    assert names(tmp_path) == ["note"]
+
+
+def test_a_file_system_without_locks_takes_files_all_the_same(tmp_path, monkeypatch):
+    def unsupported(*args):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    abandoned = f"{PREFIX}{'a' * 16}"
+    (tmp_path / abandoned).write_text("")
+    write_whole(tmp_path / "note", "text")
+    assert names(tmp_path) == [abandoned, "note"]  # nothing proves that nobody writes it
+
+
+def test_saves_from_threads_and_processes_into_one_path_all_succeed(tmp_path):
+    path = tmp_path / "model.json"
+    processes = [start(REPEATED, path, letter) for letter in "abc"]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda letter: [write_whole(path, letter * 100_000) for _ in range(30)], "defg"))
+    assert [process.wait(120) for process in processes] == [0, 0, 0]
+    text = path.read_text()
+    assert text == text[0] * 100_000
+    assert names(tmp_path) == ["model.json"]
