@@ -4,7 +4,6 @@ The threshold t is a quantile of log p(x_i) over the training data, and a sample
 fourth percentile, one training sample in 25 is one.
 """
 
-import reprlib
 from typing import Any
 
 import numpy as np
@@ -122,5 +121,5 @@ def _log_density(estimator: MixtureEM[Any], X: ArrayLike, n_trials: ArrayLike | 
     if n_trials is None:
         return estimator.score_samples(X)
     if not hasattr(estimator, "n_trials"):
-        raise ValueError(f"n_trials must be left out for a {type(estimator).__name__}, got {reprlib.repr(n_trials)}")
+        raise ValueError(f"n_trials must be left out for a {type(estimator).__name__}, got {shown(n_trials)}")
     return estimator.score_samples(X, n_trials=n_trials)  # type: ignore[call-arg]

@@ -217,7 +217,7 @@ def random_source(random_state: Any) -> np.random.RandomState:
         return check_random_state(random_state)
     except (ValueError, TypeError):
         raise ValueError(
-            f"random_state must be None, a RandomState or a whole number from 0 to 2^32 - 1, got {random_state!r}"
+            f"random_state must be None, a RandomState or a whole number from 0 to 2^32 - 1, got {shown(random_state)}"
         ) from None
 
 

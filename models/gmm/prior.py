@@ -222,8 +222,12 @@ class GMMPrior(GaussianPrior):
         sizes = np.sqrt(np.diagonal(squares))
         sd = typical_deviation(unit * sizes / np.sqrt(counts - 1))
         variances = sd**2
-        if not (np.isfinite(variances) & (variances >= np.finfo(np.float64).tiny)).all():
-            raise ValueError(f"X must have columns whose variances fit a float, got deviations {sd}: rescale X")
+        unfit = ~(np.isfinite(variances) & (variances >= np.finfo(np.float64).tiny))
+        if unfit.any():
+            raise ValueError(
+                f"X must have columns whose variances fit a float, got deviations {sd[unfit]} in column(s) "
+                f"{listed(np.flatnonzero(unfit), names)}: rescale X"
+            )
         scale: Array
         match kind:
             case "diag":
