@@ -83,6 +83,10 @@ class Problem[P: Parameters, S]:
         """Return how much of the objective may be rounding, in nats."""
         return max(ROUNDING * (abs(objective) + self.n_samples), TINY)
 
+    def last_digit(self, objective: float) -> float:
+        """Return the size of the last digit of the objective, in nats: less cannot be gained."""
+        return EPS * (abs(objective) + self.n_samples)
+
 
 @dataclass(frozen=True)
 class Run[P: Parameters]:
@@ -178,17 +182,18 @@ def _iterate[P: Parameters, S](
     except Collapse as collapse:
         return Run(start, -np.inf, -np.inf, np.array([-np.inf]), 1, False, True, f"collapsed at its start: {collapse}")
     gain = GainToCome(start, problem)
-    best, history, to_come, n_more = at, [at.objective], np.inf, 0
+    best, history, to_come, n_more, floor = at, [at.objective], np.inf, 0, tol
     status, converged, collapsed = "", False, False
     while True:
         if to_come <= tol:
             converged = True
         elif len(history) > max_iter:
             to_come, n_more = _probed(problem, at, gain, history, tol)
-            converged = to_come <= tol
+            floor = max(tol, problem.rounding(at.objective))  # less cannot be told by so few steps
+            converged = to_come <= floor
             status = f"stopped at max_iter={max_iter} with {_nats(to_come)} still to be gained: raise max_iter or tol"
         if converged:
-            status = f"converged after {len(history) - 1} iterations, at most {tol:g} nats from the limit"
+            status = f"converged after {len(history) - 1} iterations, at most {floor:.3g} nats from the limit"
         if status:
             break
         try:
@@ -204,7 +209,7 @@ def _iterate[P: Parameters, S](
                 "before and after an M-step. Keep frozen weights above 0 and frozen probs off 0 and 1"
             )
         if (loss := best.objective - at.objective) > problem.rounding(best.objective):
-            n_more, converged = 1, to_come <= loss
+            n_more, converged = 1, min(to_come, gain.of_step_to(at.parameters)) <= loss
             status = _lost_to_rounding(len(history) - 1, loss, converged)
             break
         best = at if at.objective >= best.objective else best
@@ -222,8 +227,9 @@ def _probed[P: Parameters, S](
 
     A run that starts where another converged has no time to confirm it within one or two iterations. Where the last one
     gained next to nothing, some more plain steps tell; they count as no iterations, and what they reach is not kept.
+    Steps that gain a thousandth of the objective's last digit, one after the other, are rounding and have no rate.
     """
-    to_come, path = max(gain.estimates), list(history)
+    to_come, path, noise = max(gain.estimates), list(history), 0
     if len(history) < 2 or history[-1] - history[-2] > max(tol, problem.rounding(history[-1])):
         return to_come, 0
     for n_steps in range(1, PROBES + 1):
@@ -232,8 +238,11 @@ def _probed[P: Parameters, S](
         except Collapse:
             return np.inf, n_steps
         path.append(at.objective)
+        noise = noise + 1 if gain.of_step_to(at.parameters) <= 1e-3 * problem.last_digit(at.objective) else 0
         to_come = gain.after(at.parameters, path)
-        if to_come <= tol:
+        if noise == CONFIRMED:
+            to_come = 0.0
+        if to_come <= max(tol, problem.rounding(at.objective)):
             break
     return to_come, n_steps
 
@@ -329,7 +338,7 @@ class GainToCome:
             return np.inf
         if step <= STEP_NOISE:
             return 0.0
-        gain = self._gain_of(step, history, parameters, moved)
+        gain = self._gain_of(step, history, parameters)
         if self.last_step > 0:
             self.rates = [*self.rates, max((step / self.last_step) ** 2, gain / self.last_gain)][-REMEMBERED:]
         rate = max(self.rates, default=np.inf)
@@ -338,17 +347,21 @@ class GainToCome:
         self.estimates = [*self.estimates, estimate][-CONFIRMED:]
         return max(self.estimates)
 
-    def _gain_of(self, step: float, history: list[float], parameters: Parameters, moved: Mapping[str, Array]) -> float:
+    def _gain_of(self, step: float, history: list[float], parameters: Parameters) -> float:
         gain, rounding = history[-1] - history[-2], self.problem.rounding(history[-1])
         if gain > rounding:
             self.gain_per_squared_step = gain / step**2
             return gain
         if self.gain_per_squared_step > 0:
             return self.gain_per_squared_step * step**2
+        return max(self.of_step_to(parameters), TINY) if self.problem.whitened else rounding
+
+    def of_step_to(self, parameters: Parameters) -> float:
+        """Return the most that the step from the last parameters to these can gain, or infinity without a metric."""
         if self.problem.whitened is None:
-            return rounding
-        row = self.problem.whitened(parameters, {name: array[None] for name, array in moved.items()})
-        return max(self.problem.n_samples * float(np.sum(row**2)), TINY)
+            return np.inf
+        steps = {name: (array - self.last[name])[None] for name, array in parameters.arrays().items()}
+        return self.problem.n_samples * float(np.sum(self.problem.whitened(parameters, steps) ** 2))
 
 
 def blocks(n_rows: int) -> Iterator[slice]:

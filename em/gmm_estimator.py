@@ -20,7 +20,7 @@ from em.gmm_far import far_responsibilities
 from em.gmm_information import entries, observed_information, whitened
 from em.gmm_missing import Holed, conditional_means, expected_statistics, holed_blocks, holed_pass
 from em.gmm_remedies import remedies, without_columns
-from em.gmm_units import Units, standard_samples, units_of
+from em.gmm_units import Units, rounder, standard_samples, units_of
 from em.information import Information
 from em.samples import Samples, weighted
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior, simulate
@@ -168,13 +168,17 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
 
     def _search(self, samples: Samples) -> Found[GMMParameters]:
         """Run EM in the units of the data's own spread (:mod:`em.gmm_units`); the best run is in those of X again."""
-        units = units_of(samples, self.covariance_type)
-        found = MixtureEM._search(self._in(units), standard_samples(samples, units))
+        units = units_of(samples, self.covariance_type, self.prior)
+        there, standard = self._in(units), standard_samples(samples, units)
+        found = MixtureEM._search(there, standard)
         log_data = units.log_data(samples)
         log_prior = 0.0 if self.prior is None else units.log_prior(self.n_components)
-        best = units.run(found.best, log_data, log_prior)
+        try:
+            best = units.run(found.best, log_data, log_prior)
+        except ValueError:  # some covariance is so nearly singular that rounding decides
+            best = units.run(rounder(found.best, there._problem(standard)), log_data, log_prior)
         held = replace(best.parameters, **self._frozen(len(units.scale)))  # type: ignore[arg-type]  # without rounding
-        return found._replace(best=replace(best, parameters=held))
+        return found._replace(best=replace(best, parameters=held), n_collapsed=max(found.n_collapsed, best.collapsed))
 
     def _in(self, units: Units) -> Self:
         """Return this estimator for samples in other units: prior, frozen parameters and start are moved along."""

@@ -87,7 +87,7 @@ def observed_information(
         raise ValueError(f"X must have {parameters.n_features} columns like the means, got {X.shape[1]}")
     if prior is not None:
         prior.check_fits(parameters.n_components, parameters.n_features, parameters.covariance_type)
-    units = units_of(Samples(X, w, np.arange(len(X)), len(X)), parameters.covariance_type)
+    units = units_of(Samples(X, w, np.arange(len(X)), len(X)), parameters.covariance_type, prior)
     standard = units.parameters(parameters)
     there = entries(standard, w.sum(), frozen)
     slopes = None

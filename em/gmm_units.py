@@ -17,14 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from em.engine import Run
+from em.engine import Problem, Run
 from em.samples import Samples
 from models.gmm import GMMParameters
-from models.gmm.prior import typical_deviation
+from models.gmm.prior import GaussianPrior, typical_deviation
 from models.validation import Array
 
 MOST_CELLS_COPIED = 2_000_000
 LESS = 1e-8
+SINGULAR = 1e-14  # eigenvalue of the correlations of a component: below it rounding alone decides its inverse
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ class Units:
 
     def back(self, parameters: GMMParameters) -> GMMParameters:
         """Return parameters of these units in those of x, or raise a ValueError where rounding leaves no mixture."""
+        if self.covariance_type in ("full", "tied") and flattest(parameters.covariances) < SINGULAR:
+            raise ValueError("covariances must have digits left in every direction")
         means = self.location + self.scale * parameters.means
         return replace(parameters, means=means, covariances=parameters.covariances * self.covariances)
 
@@ -90,30 +93,52 @@ class Units:
         return -(K * log_scales + of_covariances)
 
     def run(self, run: Run[GMMParameters], log_data: float, log_prior: float) -> Run[GMMParameters]:
-        """Return a run that was made in these units in those of x."""
+        """Return a run that was made in these units in those of x, or raise a ValueError as `back` does."""
         moved = replace(
             run,
             log_likelihood=run.log_likelihood + log_data,
             objective=run.objective + log_data + log_prior,
             history=run.history + log_data + log_prior,
         )
-        try:
-            return replace(moved, parameters=self.back(run.parameters))
-        except ValueError:  # a matrix so nearly singular that its own rounding makes it so
-            status = run.status if run.collapsed else "collapsed: a covariance is singular up to rounding"
-            rounder = replace(run.parameters, covariances=less_correlated(run.parameters.covariances))
-            return replace(moved, parameters=self.back(rounder), converged=False, collapsed=True, status=status)
+        return replace(moved, parameters=self.back(run.parameters))
 
 
-def less_correlated(matrices: Array) -> Array:
-    """Return covariance matrices (..., D, D) with correlations so much smaller that rounding leaves them definite."""
-    diagonals = matrices * np.eye(matrices.shape[-1])
-    return diagonals + (1 - LESS) * (matrices - diagonals)
+def flattest(matrices: Array) -> float:
+    """Return the smallest eigenvalue of the correlations of covariance matrices (..., D, D)."""
+    sizes = np.sqrt(np.diagonal(matrices, axis1=-2, axis2=-1))
+    correlations = matrices / (sizes[..., :, None] * sizes[..., None, :])
+    return float(np.linalg.eigvalsh(correlations).min())
 
 
-def units_of(samples: Samples, covariance_type: str) -> Units:
-    """Return the means and the deviations of the columns; a column that is constant has the others' typical one."""
-    deviation = typical_deviation(samples.deviation)
+def rounder(run: Run[GMMParameters], problem: Problem[GMMParameters, Any]) -> Run[GMMParameters]:
+    """Return the run as one that collapsed, with correlations so much smaller that rounding leaves them definite."""
+    covariances = run.parameters.covariances
+    diagonals = covariances * np.eye(covariances.shape[-1])
+    parameters = replace(run.parameters, covariances=diagonals + (1 - LESS) * (covariances - diagonals))
+    log_likelihood = problem.expect(parameters)[0]
+    objective = log_likelihood + problem.log_prior(parameters)
+    status = run.status if run.collapsed else "collapsed: a covariance is singular up to rounding"
+    return replace(
+        run,
+        parameters=parameters,
+        log_likelihood=log_likelihood,
+        objective=objective,
+        history=np.append(run.history[:-1], objective),
+        converged=False,
+        collapsed=True,
+        status=status,
+    )
+
+
+def units_of(samples: Samples, covariance_type: str, prior: GaussianPrior | None = None) -> Units:
+    """Return the means and the deviations of the columns.
+
+    A constant column has no deviation: it takes the one that the prior expects, or the other columns' typical one.
+    """
+    deviation = samples.deviation
+    deviation = (
+        typical_deviation(deviation) if prior is None else np.where(deviation > 0, deviation, prior.typical_deviations)
+    )
     if covariance_type == "spherical":
         largest = deviation.max()
         deviation = np.full_like(deviation, largest * np.sqrt(np.mean((deviation / largest) ** 2)))

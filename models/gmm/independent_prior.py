@@ -159,6 +159,11 @@ class GMMIndependentPrior(GaussianPrior):
         halves = {"half-normal": (np.sqrt(v), None), "inverse-gamma": (v / (2 * K ** (2 / D)), 1.5)}
         return cls(np.full(K, 2.0), of_all.mean, 2 * np.sqrt(variances), *halves[scales], 2.0, kind)
 
+    @property
+    def typical_deviations(self) -> Array:
+        """τ, or the root of β, shape (D,)."""
+        return np.broadcast_to(self.scale if self.variance_shape is None else np.sqrt(self.scale), self.mean.shape)
+
     def standardised(self, location: Array, scale: Array) -> Self:
         """Return the same prior for the samples (x - location) / scale: m0, s and τ or β in these units."""
         unit = scale[0] if self.covariance_type == "spherical" else scale

@@ -67,6 +67,11 @@ class GaussianPrior(ABC):
         """Whether the density vanishes where a covariance becomes singular, faster than a likelihood grows there."""
         return True
 
+    @property
+    @abstractmethod
+    def typical_deviations(self) -> Array:
+        """The size (D,) of the standard deviations that the prior expects: its own units."""
+
     @abstractmethod
     def standardised(self, location: Array, scale: Array) -> Self:
         """Return the same prior for the samples (x - location) / scale.
@@ -156,6 +161,12 @@ class GMMPrior(GaussianPrior):
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+
+    @property
+    def typical_deviations(self) -> Array:
+        """The roots of Ψ0, or of its diagonal, shape (D,)."""
+        variances = np.diagonal(self.scale) if self.scale.ndim == 2 else self.scale
+        return np.broadcast_to(np.sqrt(variances), self.mean.shape)
 
     def standardised(self, location: Array, scale: Array) -> Self:
         """Return the same prior for the samples (x - location) / scale: m0 and Ψ0 in these units."""
