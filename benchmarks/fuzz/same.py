@@ -70,7 +70,8 @@ def differences(fit: Fit, case: Case) -> str | None:
     faster = fit if slower is other.estimator else other
     late = faster.estimator.n_iter_ + CONFIRMATION >= slower.max_iter  # rounding may decide
     if fit.estimator.converged_ != other.estimator.converged_:
-        return "" if late else f"{fit.estimator.status_!r} became {other.estimator.status_!r}"
+        said = f"{fit.estimator.status_!r} became {other.estimator.status_!r}"
+        return "" if late or not tol_is_readable(fit, other) else said
     return objectives_differ(fit, other) or densities_differ(fit, other) or iterations_differ(fit, other)
 
 
@@ -89,6 +90,16 @@ def shifts(fit: Fit, other: Fit) -> tuple[Array, float]:
         return np.zeros(len(fit.kept)), 0.0
     rows, prior = fit.case.log_shift(other.case.unit)
     return rows[fit.kept], float(fit.w @ rows[fit.kept] + prior)
+
+
+def noise(fit: Fit, other: Fit) -> float:
+    """Return how far rounding may move the difference of two objectives."""
+    return fit.rounding + fit.storing + other.rounding + other.storing
+
+
+def tol_is_readable(fit: Fit, other: Fit) -> bool:
+    """Whether gains of ``tol`` can be told from rounding; below it, rounding decides when a run stops."""
+    return not fit.is_mixture or fit.case.settings["tol"] >= READABLE * noise(fit, other)
 
 
 def objectives_differ(fit: Fit, other: Fit) -> str:
@@ -132,12 +143,12 @@ def iterations_differ(fit: Fit, other: Fit) -> str:
     if fit.case.unit == other.case.unit or not fit.estimator.converged_:
         return ""
     fewer, more = sorted((fit.estimator.n_iter_, other.estimator.n_iter_))
-    noise, exact = fit.rounding + fit.storing + other.rounding + other.storing, fit.case.unit[1] == other.case.unit[1]
+    exact = fit.case.unit[1] == other.case.unit[1]
     if not fit.is_mixture:
         allowed = 0 if exact else 1
-    elif fit.case.settings["tol"] < READABLE * noise:
+    elif not tol_is_readable(fit, other):
         return ""
     else:
-        clear = exact and (np.diff(fit.estimator.history_) > READABLE * noise).all()
+        clear = exact and (np.diff(fit.estimator.history_) > READABLE * noise(fit, other)).all()
         allowed = 0 if clear else CONFIRMATION
     return "" if more - fewer <= allowed else f"{fewer} iterations here are {more} there"
