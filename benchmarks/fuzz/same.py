@@ -18,6 +18,7 @@ from models.validation import Array
 
 MISSPECIFIED = 100.0
 CONFIRMATION = 10  # iterations that one leap costs if rounding refuses it: itself, and twice three to confirm the limit
+FURTHER = 10_000  # iterations from the lower of two maxima, to tell another maximum from a run that stopped early
 READABLE = 1e3  # a gain of so many roundings can be told from none
 
 
@@ -69,7 +70,8 @@ def differences(fit: Fit, case: Case) -> str | None:
     faster = fit if slower is other.estimator else other
     late = faster.estimator.n_iter_ + CONFIRMATION >= slower.max_iter  # rounding may decide
     if fit.estimator.converged_ != other.estimator.converged_:
-        return "" if late else f"{fit.estimator.status_!r} became {other.estimator.status_!r}"
+        said = f"{fit.estimator.status_!r} became {other.estimator.status_!r}"
+        return "" if late or not tol_is_readable(fit, other) else said
     return objectives_differ(fit, other) or densities_differ(fit, other) or iterations_differ(fit, other)
 
 
@@ -90,10 +92,32 @@ def shifts(fit: Fit, other: Fit) -> tuple[Array, float]:
     return rows[fit.kept], float(fit.w @ rows[fit.kept] + prior)
 
 
+def noise(fit: Fit, other: Fit) -> float:
+    """Return how far rounding may move the difference of two objectives."""
+    return fit.rounding + fit.storing + other.rounding + other.storing
+
+
+def tol_is_readable(fit: Fit, other: Fit) -> bool:
+    """Whether gains of ``tol`` can be told from rounding; below it, rounding decides when a run stops."""
+    return not fit.is_mixture or fit.case.settings["tol"] >= READABLE * noise(fit, other)
+
+
 def objectives_differ(fit: Fit, other: Fit) -> str:
     """Return by how much the objectives differ, or nothing."""
     gap, allowed = other.objective - fit.objective - shifts(fit, other)[1], fit.slack + other.slack
-    return "" if abs(gap) <= allowed else f"objective {fit.objective:.10g} changes by {gap:.3g}; allowed {allowed:.1g}"
+    if abs(gap) <= allowed:
+        return ""
+    said = f"objective {fit.objective:.10g} changes by {gap:.3g}; allowed {allowed:.1g}"
+    lower = other if gap < 0 else fit
+    if not lower.is_mixture or not lower.estimator.converged_:
+        return said
+    on = lower.again(init=lower.estimator.parameters_, n_starts=None, tol=0.0, max_iter=FURTHER)
+    gain = on.objective - lower.objective
+    return (
+        said
+        if gain < abs(gap) / 2
+        else f"{said}; the lower is not within tol of its limit, it goes on to gain {gain:.2g}"
+    )
 
 
 def densities_differ(fit: Fit, other: Fit) -> str:
@@ -119,12 +143,12 @@ def iterations_differ(fit: Fit, other: Fit) -> str:
     if fit.case.unit == other.case.unit or not fit.estimator.converged_:
         return ""
     fewer, more = sorted((fit.estimator.n_iter_, other.estimator.n_iter_))
-    noise, exact = fit.rounding + fit.storing + other.rounding + other.storing, fit.case.unit[1] == other.case.unit[1]
+    exact = fit.case.unit[1] == other.case.unit[1]
     if not fit.is_mixture:
         allowed = 0 if exact else 1
-    elif fit.case.settings["tol"] < READABLE * noise:
+    elif not tol_is_readable(fit, other):
         return ""
     else:
-        clear = exact and (np.diff(fit.estimator.history_) > READABLE * noise).all()
+        clear = exact and (np.diff(fit.estimator.history_) > READABLE * noise(fit, other)).all()
         allowed = 0 if clear else CONFIRMATION
     return "" if more - fewer <= allowed else f"{fewer} iterations here are {more} there"
