@@ -42,10 +42,6 @@ class BMM(Family):
         return cls(n_trials)
 
     @override
-    def identified(self, fit: Any) -> bool:
-        return bool(fit.identifiability_.identified)
-
-    @override
     def default_prior(self, X: Array, n_components: int, prior_family: str = "conjugate") -> model_bmm.BMMPrior:
         return model_bmm.BMMPrior()
 

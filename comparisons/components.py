@@ -32,7 +32,7 @@ from comparisons.components_result import ByComponents
 from comparisons.data import find
 from comparisons.evidence import Evidence, chib_evidence
 from comparisons.family import FamilyName
-from comparisons.files import check_writable
+from comparisons.files import check_writable, file_name
 from comparisons.gibbs import as_datatree
 from comparisons.mixing import extremes, label_free
 from comparisons.progress import Bars, Progress, Silent
@@ -277,7 +277,7 @@ def main(
             random_state=seed,
             progress=Bars(dataset.name),
         )
-    show(found, folder / f"components-{dataset.name}.png", dataset.name)
+    show(found, folder / file_name(f"components-{dataset.name}", ".png"), dataset.name)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,10 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
+from em.identifiability import Identifiability
 from models.validation import Array
 
+IDENTIFIED = Identifiability(True, 0, 0, "identified")
 Point = dict[str, Array]
 FamilyName = Literal["gmm", "bmm"]
 FAMILIES: tuple[str, ...] = get_args(FamilyName)
@@ -32,8 +34,13 @@ class Family(ABC):
         """Return the family with its option; raise a ValueError if the other family's option is not its default."""
 
     def identified(self, fit: Any) -> bool:
-        """Whether a fitted model passed the rank test."""
-        return True
+        """Whether no other parameters than a fit's give the same distribution of these data."""
+        return self.identifiability(fit).identified
+
+    def identifiability(self, fit: Any) -> Identifiability:
+        """Return what a fit says of it; one that says nothing is of a model that always is identified."""
+        found: Identifiability = vars(fit).get("identifiability_", IDENTIFIED)
+        return found
 
     @abstractmethod
     def default_prior(self, X: Array, n_components: int, prior_family: str = "conjugate") -> Any:

@@ -1,16 +1,18 @@
 """The figures of a comparison, each drawn on axes it is given or in a figure it returns."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
 from scipy.stats import binom, norm
 
 from em import NotIdentifiableWarning
+from em.labels import label
 
 EM_COLOUR, MAP_COLOUR, POSTERIOR_COLOUR, DATA_COLOUR = "#c1272d", "#e08214", "#2166ac", "0.55"
 MOST_MARGINALS = 24
@@ -45,32 +47,21 @@ def draw_ellipses(
     return ellipses
 
 
-def figures(comparison: Any) -> dict[str, Figure]:
-    """Return every figure of a comparison by name; close them when done."""
-    made = {
-        "data": data_figure(comparison),
-        "objective": objective_figure(comparison),
-        "posterior": posterior_figure(comparison),
-        "responsibilities": responsibilities_figure(comparison),
-    }
-    if not comparison.identified:
-        made["ridge"] = ridge_figure(comparison)
-    return made
-
-
 def data_figure(comparison: Any) -> Figure:
     """Data with what EM and the posterior say about it."""
-    fig, ax = plt.subplots(figsize=(7.5, 5.5), layout="constrained")
+    fig = Figure(figsize=(7.5, 5.5), layout="constrained")
+    ax = fig.subplots()
     comparison.family.draw_data(ax, comparison)
     handles, labels = ax.get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4), fontsize=9)
-    ax.set_title(f"{comparison.title}: EM and posterior, K = {comparison.n_components}")
+    ax.set_title(f"{label(comparison.title)}: EM and posterior, K = {comparison.n_components}")
     return fig
 
 
 def objective_figure(comparison: Any) -> Figure:
     """What is still to be gained at each iteration of EM, on a log scale."""
-    fig, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    fig = Figure(figsize=(7, 4.5), layout="constrained")
+    ax = fig.subplots()
     fits = [("MLE: log-likelihood", comparison.mle, EM_COLOUR)] if comparison.has_maximum else []
     for label, fit, colour in [*fits, ("MAP: log-likelihood + log prior", comparison.map, MAP_COLOUR)]:
         to_come = fit.objective_ - fit.history_
@@ -87,7 +78,8 @@ def posterior_figure(comparison: Any) -> Figure:
     rows = comparison.estimates[:MOST_MARGINALS]
     columns = min(4, len(rows))
     height = -(-len(rows) // columns)
-    fig, axes = plt.subplots(height, columns, figsize=(3 * columns, 2.3 * height), layout="constrained", squeeze=False)
+    fig = Figure(figsize=(3 * columns, 2.3 * height), layout="constrained")
+    axes = fig.subplots(height, columns, squeeze=False)
     for ax in axes.flat[len(rows) :]:
         ax.set_axis_off()
     aligned = comparison.posterior["posterior"]
@@ -107,20 +99,21 @@ def posterior_figure(comparison: Any) -> Figure:
     left_out = len(comparison.estimates) - len(rows)
     note = f" (first {len(rows)}; {left_out} more in comparison.json)" if left_out else ""
     handles = [
-        plt.Line2D([], [], color=EM_COLOUR, label="MLE (EM)"),
-        plt.Line2D([], [], color=MAP_COLOUR, linestyle="--", label="MAP (EM)"),
-        plt.Line2D([], [], color=POSTERIOR_COLOUR, linewidth=6, alpha=0.45, label="posterior draws, aligned"),
+        Line2D([], [], color=EM_COLOUR, label="MLE (EM)"),
+        Line2D([], [], color=MAP_COLOUR, linestyle="--", label="MAP (EM)"),
+        Line2D([], [], color=POSTERIOR_COLOUR, linewidth=6, alpha=0.45, label="posterior draws, aligned"),
     ]
     if comparison.truth is not None:
-        handles.append(plt.Line2D([], [], color="black", linestyle=":", label="truth"))
+        handles.append(Line2D([], [], color="black", linestyle=":", label="truth"))
     fig.legend(handles=handles, loc="outside lower center", ncols=4)
-    fig.suptitle(f"{comparison.title}: posterior marginals{note}")
+    fig.suptitle(f"{label(comparison.title)}: posterior marginals{note}")
     return fig
 
 
 def responsibilities_figure(comparison: Any) -> Figure:
     """EM's plug-in responsibilities against posterior-averaged ones."""
-    fig, ax = plt.subplots(figsize=(5.5, 5.5), layout="constrained")
+    fig = Figure(figsize=(5.5, 5.5), layout="constrained")
+    ax = fig.subplots()
     found = comparison.responsibilities
     for k in range(comparison.n_components):
         ax.errorbar(
@@ -198,7 +191,7 @@ def draw_gaussian_data(ax: Axes, comparison: Any) -> None:
     ax.plot([], [], color=EM_COLOUR, label=f"{_reference_name(comparison)}: 1, 2, 3 sigma")
     ax.plot([], [], "--", color=POSTERIOR_COLOUR, label="posterior mean: 1, 2, 3 sigma")
     ax.plot([], [], color=POSTERIOR_COLOUR, alpha=0.4, label="40 posterior draws: 2 sigma")
-    ax.set(xlabel=comparison.feature_names[i], ylabel=comparison.feature_names[j])
+    ax.set(xlabel=label(comparison.feature_names[i]), ylabel=label(comparison.feature_names[j]))
 
 
 def _draw_gaussian_line(ax: Axes, comparison: Any) -> None:
@@ -215,7 +208,7 @@ def _draw_gaussian_line(ax: Axes, comparison: Any) -> None:
     ax.plot(grid, density.sum(axis=1), color=EM_COLOUR, linewidth=2, label=_reference_name(comparison))
     ax.plot(grid, density, color=EM_COLOUR, linewidth=0.8, linestyle="--")
     ax.plot([], [], color=POSTERIOR_COLOUR, label="40 posterior draws")
-    ax.set(xlabel=comparison.feature_names[0], ylabel="density")
+    ax.set(xlabel=label(comparison.feature_names[0]), ylabel="density")
 
 
 def draw_count_data(ax: Axes, comparison: Any) -> None:
@@ -233,7 +226,7 @@ def draw_count_data(ax: Axes, comparison: Any) -> None:
         )
     ax.set(xlabel="feature", ylabel="success probability", ylim=(-0.02, 1.02))
     if len(at) <= 12:
-        ax.set_xticks(at, comparison.feature_names, rotation=20)
+        ax.set_xticks(at, [label(name) for name in comparison.feature_names], rotation=20)
     ax.plot([], [], "kx-", linewidth=0.8, label=_reference_name(comparison))
     ax.errorbar([], [], [], fmt="k.", capsize=2, label="posterior median, 95 %")
 
@@ -252,7 +245,7 @@ def _draw_counts(ax: Axes, comparison: Any) -> None:
     ax.plot(counts, share.sum(axis=1), "o-", color=EM_COLOUR, label=_reference_name(comparison))
     ax.plot(counts, share, "--", color=EM_COLOUR, linewidth=0.8)
     ax.plot([], [], color=POSTERIOR_COLOUR, label="40 posterior draws")
-    ax.set(xlabel=comparison.feature_names[0], ylabel="share of samples")
+    ax.set(xlabel=label(comparison.feature_names[0]), ylabel="share of samples")
 
 
 def _component_draws(comparison: Any, names: tuple[str, ...]) -> dict[str, Any]:
@@ -263,3 +256,12 @@ def _component_draws(comparison: Any, names: tuple[str, ...]) -> dict[str, Any]:
 
 def _reference_name(comparison: Any) -> str:
     return "MLE (EM)" if comparison.reference is comparison.mle.parameters_ else "MAP (EM)"
+
+
+FIGURES: dict[str, Callable[[Any], Figure]] = {
+    "data": data_figure,
+    "objective": objective_figure,
+    "posterior": posterior_figure,
+    "responsibilities": responsibilities_figure,
+    "ridge": ridge_figure,
+}

@@ -13,6 +13,7 @@ import xarray as xr
 from comparisons import metrics
 from comparisons.alignment import align, order_of
 from comparisons.draws import estimates_of, single, stack
+from comparisons.extremes import check_mode, refused_by_name
 from comparisons.family import PRECISE
 from comparisons.mixing import extremes, label_free
 from comparisons.mode_search import find_map_checks
@@ -73,16 +74,21 @@ class Steps:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NoMaximumWarning)  # these two are verdicts here
             warnings.simplefilter("ignore", NotIdentifiableWarning)
-            found.mle = self.family.estimator(n_init=found.settings["n_init"], **settings).fit(self.X)
-            found.map = self.family.estimator(prior=found.prior, n_init=found.settings["n_init"], **settings).fit(
-                self.X
-            )
-            if found.has_maximum:  # the MAP next to the MLE may be better than the restarts' best
-                near = self.family.estimator(prior=found.prior, init=found.mle.parameters_, **settings).fit(self.X)
-                better = near.objective_ >= found.map.objective_ - 1e-9 * abs(found.map.objective_)
-                if found.map.collapsed_ or (better and not near.collapsed_):
-                    found.map = near
+            with refused_by_name(found, with_prior=False):
+                found.mle = self.family.estimator(n_init=found.settings["n_init"], **settings).fit(self.X)
+            with refused_by_name(found) as noted:
+                self._fit_map(settings)
+                check_mode(found, noted)
         refuse_collapsed(found.map)
+
+    def _fit_map(self, settings: dict[str, Any]) -> None:
+        found = self.found
+        found.map = self.family.estimator(prior=found.prior, n_init=found.settings["n_init"], **settings).fit(self.X)
+        if found.has_maximum:  # the MAP next to the MLE may be better than the restarts' best
+            near = self.family.estimator(prior=found.prior, init=found.mle.parameters_, **settings).fit(self.X)
+            better = near.objective_ >= found.map.objective_ - 1e-9 * abs(found.map.objective_)
+            if found.map.collapsed_ or (better and not near.collapsed_):
+                found.map = near
 
     # Densities --------------------------------------------------------------------------------------------------------
 
@@ -149,16 +155,18 @@ class Steps:
         of_starts = {name: settings[name] for name in ("starts", "chains", "n_init")}
         seed = settings["random_state"]
         try:
-            tree = sample(
-                self.marginal,
-                chain_starts(self.family, self.X, found.map.parameters_, found.prior, seed=seed, **of_starts),
-                draws=settings["draws"],
-                tune=settings["tune"],
-                chains=settings["chains"],
-                target_accept=settings["target_accept"],
-                seed=seed,
-                progress=self.progress.advance_to,
-            )
+            with refused_by_name(found):
+                tree = sample(
+                    self.marginal,
+                    chain_starts(self.family, self.X, found.map.parameters_, found.prior, seed=seed, **of_starts),
+                    draws=settings["draws"],
+                    tune=settings["tune"],
+                    chains=settings["chains"],
+                    target_accept=settings["target_accept"],
+                    seed=seed,
+                    progress=self.progress.advance_to,
+                    resolved=True,
+                )
         except Interrupted as interrupt:
             if interrupt.draws is not None:
                 self.keep(interrupt.draws)
