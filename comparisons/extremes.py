@@ -11,13 +11,15 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
+from scipy.special import gammaln
 
-from comparisons.draws import single
 from comparisons.result import Comparison
 from comparisons.starts import UnfitPriorError
 from models.validation import Array
 
 FAR = 6.0  # powers of ten from the weakly informative prior
+COUNTS = ("concentration", "degrees_of_freedom", "variance_shape", "correlation_shape", "successes", "failures")
+LARGEST_COUNT = 1e11  # of ten components the log density is rounded to steps of 0.004 nats
 
 
 @contextmanager
@@ -41,6 +43,33 @@ def refused_by_name(found: Comparison, *, with_prior: bool = True) -> Iterator[l
         raise UnfitPriorError(unfit(found, " ".join(str(error).split()), with_prior=with_prior)) from error
 
 
+def check_counts(found: Comparison) -> None:
+    """Raise an UnfitPriorError if a number of pseudo-samples is so large that log densities lose their digits."""
+    for name in COUNTS:
+        count = np.asarray(getattr(found.prior, name, None), dtype=np.float64)  # None is NaN
+        if count.max() > LARGEST_COUNT:
+            rounding = np.spacing(gammaln(found.n_components * count.max()))
+            raise UnfitPriorError(
+                f"prior.{name} must be at most {LARGEST_COUNT:g} to be compared, got {_range(count)}: the log density "
+                f"of so many pseudo-samples is rounded to steps of {rounding:.2g} nats"
+            )
+
+
+def rounding_of_prior(found: Comparison) -> float:
+    """Return by how many nats the log prior is rounded: a part in 2**52 of its log gamma functions, which cancel."""
+    counts = (np.asarray(getattr(found.prior, name, None), dtype=np.float64) for name in COUNTS)
+    terms = sum(abs(float(gammaln(found.n_components * np.nan_to_num(count.max(), nan=1.0)))) for count in counts)
+    return 4 * float(np.finfo(np.float64).eps) * terms
+
+
+def check_agreement(found: Comparison) -> None:
+    """Raise an UnfitPriorError if EM and PyMC differ about densities under a prior that is far from the data's own."""
+    far = _powers_of_ten(found)
+    failed = [check for check in found.checks if check.passed is False]
+    if failed and max(far.values(), default=0.0) >= FAR:
+        raise UnfitPriorError(unfit(found, f"{failed[0].name} only to {failed[0].value:.2g}"))
+
+
 def check_mode(found: Comparison, noted: list[str]) -> None:
     """Raise an UnfitPriorError unless the log prior at MAP, and what else a comparison makes of MAP, is finite."""
     mode = found.map.parameters_
@@ -48,10 +77,10 @@ def check_mode(found: Comparison, noted: list[str]) -> None:
     numbers = [found.map.objective_, found.prior.log_prob(mode), *(gap for point in gaps for gap in point.values())]
     if not all(np.isfinite(value).all() for value in numbers) or (found.map.collapsed_ and noted):
         raise UnfitPriorError(unfit(found, "MAP-EM overflows"))
-    with np.errstate(all="ignore"):
-        squares = [(array**2).sum() for array in single(mode).values()]
-    if not np.isfinite(squares).all():
-        raise UnfitPriorError(unfit(found, "the squares of MAP-EM's estimates overflow"))
+    with np.errstate(all="ignore"):  # Monte Carlo errors of standard deviations take fourth powers
+        powers = [(array**4).sum() for array in mode.arrays().values()]
+    if not np.isfinite(powers).all():
+        raise UnfitPriorError(unfit(found, "the fourth powers of MAP-EM's estimates overflow"))
 
 
 def unfit(found: Comparison, why: str, *, with_prior: bool = True) -> str:

@@ -15,10 +15,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+fcntl: Any  # Windows has none: nothing can be shown to be abandoned there, and nothing is removed
 try:
     import fcntl
-except ImportError:  # Windows: nothing can be shown to be abandoned, and nothing is removed
-    fcntl = None  # type: ignore[assignment]
+except ImportError:
+    fcntl = None
 
 PARTIAL = ".partial-"
 PATIENCE = 10.0  # seconds to wait for another run that moves its files

@@ -1,6 +1,5 @@
 """The figures of a comparison, each drawn on axes it is given or in a figure it returns."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +10,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
 from scipy.stats import binom, norm
 
-from em import NotIdentifiableWarning
+from comparisons.alignment import order_of
+from comparisons.draws import single
 from em.labels import label
+from em.status import left_to_the_status
 
 EM_COLOUR, MAP_COLOUR, POSTERIOR_COLOUR, DATA_COLOUR = "#c1272d", "#e08214", "#2166ac", "0.55"
 MOST_MARGINALS = 24
@@ -63,11 +64,11 @@ def objective_figure(comparison: Any) -> Figure:
     fig = Figure(figsize=(7, 4.5), layout="constrained")
     ax = fig.subplots()
     fits = [("MLE: log-likelihood", comparison.mle, EM_COLOUR)] if comparison.has_maximum else []
-    for label, fit, colour in [*fits, ("MAP: log-likelihood + log prior", comparison.map, MAP_COLOUR)]:
+    for name, fit, colour in [*fits, ("MAP: log-likelihood + log prior", comparison.map, MAP_COLOUR)]:
         to_come = fit.objective_ - fit.history_
         shown = to_come > 0
         iterations = np.arange(len(to_come))
-        ax.semilogy(iterations[shown], to_come[shown], ".-", color=colour, label=f"{label}, limit {fit.objective_:.6f}")
+        ax.semilogy(iterations[shown], to_come[shown], ".-", color=colour, label=f"{name}, limit {fit.objective_:.6f}")
     ax.set(xlabel="iteration", ylabel="objective still to be gained (nats)", title="EM never loses")
     ax.legend(loc="upper right")
     return fig
@@ -82,11 +83,8 @@ def posterior_figure(comparison: Any) -> Figure:
     axes = fig.subplots(height, columns, squeeze=False)
     for ax in axes.flat[len(rows) :]:
         ax.set_axis_off()
-    aligned = comparison.posterior["posterior"]
     for ax, row in zip(axes.flat, rows, strict=False):
-        name, index = row["parameter"].rstrip("]").split("[")
-        draws = aligned[name].to_numpy()[:, :, *map(int, index.split(", "))].ravel()
-        ax.hist(draws, bins=40, density=True, color=POSTERIOR_COLOUR, alpha=0.45)
+        ax.hist(_draws_of(comparison, row["parameter"]), bins=40, density=True, color=POSTERIOR_COLOUR, alpha=0.45)
         for value, colour, style in [
             (row["mle"], EM_COLOUR, "-"),
             (row["map"], MAP_COLOUR, "--"),
@@ -135,33 +133,62 @@ def responsibilities_figure(comparison: Any) -> Figure:
 
 def ridge_figure(comparison: Any) -> Figure:
     """Posterior draws along the ridge of a mixture that is not identified, beside the quantity that is."""
-    fig, (left, right) = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
-    draws = comparison.unaligned["probs"].to_numpy()
-    draws = draws.reshape(-1, *draws.shape[2:])
-    left.plot(
-        draws[:, 0, 0], draws[:, 1, 0], ".", color=POSTERIOR_COLOUR, markersize=2, alpha=0.3, label="posterior draws"
-    )
-    answers = np.array([_em_from_anywhere(comparison, seed).probs_[:2, 0] for seed in range(40)])
-    left.plot(*answers.T, "x", color=EM_COLOUR, label="EM's answers from 40 random starts")
-    left.set(xlabel="probs[0, 0]", ylabel="probs[1, 0]", xlim=(0, 1), ylim=(0, 1), aspect="equal")
-    left.set_title("the ridge: every cross has the same likelihood")
-    left.legend(loc="lower left")
-    weights = comparison.unaligned["weights"].to_numpy().reshape(len(draws), -1)
-    right.hist((weights * draws[:, :, 0]).sum(axis=1), bins=50, density=True, color=POSTERIOR_COLOUR, alpha=0.45)
-    known = float(comparison.mle.weights_ @ comparison.mle.probs_[:, 0])
+    fig = Figure(figsize=(11, 5), layout="constrained")
+    left, right = fig.subplots(1, 2)
+    family, located = comparison.family, comparison.family.parameter_names[1]
+    fit = comparison.map if family.identified(comparison.mle) else comparison.mle
+    _draw_ridge(left, comparison, family.ridge(fit), _answers_from_anywhere(comparison))
+    draws = _component_draws(comparison, ("weights", located))
+    right.hist(family.mean_response(draws)[:, 0], bins=50, density=True, color=POSTERIOR_COLOUR, alpha=0.45)
+    known = float(family.mean_response(single(comparison.mle.parameters_))[0, 0])
     right.axvline(known, color=EM_COLOUR, label=f"MLE {known:.4f}")
-    right.set(xlabel="sum_k weights_k probs_k", yticks=[], title="what the data do identify")
+    right.set(xlabel=f"sum_k weights_k {located}_k", yticks=[], title="what the data do identify")
     right.legend(loc="upper left")
     return fig
 
 
-def _em_from_anywhere(comparison: Any, seed: int) -> Any:
-    rng = np.random.RandomState(seed)
-    K, D = comparison.n_components, comparison.X.shape[1]
-    start = comparison.family.parameters_type(rng.dirichlet(np.ones(K)), rng.uniform(size=(K, D)))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotIdentifiableWarning)
-        return comparison.family.estimator(n_components=K, init=start).fit(comparison.X)
+def _draw_ridge(ax: Axes, comparison: Any, names: tuple[str, ...], answers: list[Any]) -> None:
+    """Draw one entry of the posterior's draws and of EM's answers, or one against another."""
+    draws = [_draws_of(comparison, name) for name in names]
+    of_em = [[_entry(answer, name) for answer in answers] for name in names]
+    if len(names) == 2:
+        ax.plot(*draws, ".", color=POSTERIOR_COLOUR, markersize=2, alpha=0.3, label="posterior draws")
+    else:
+        ax.hist(draws[0], bins=50, density=True, color=POSTERIOR_COLOUR, alpha=0.45, label="posterior draws")
+        of_em.append([0.0] * len(answers))
+    ax.plot(*of_em, "x", color=EM_COLOUR, label=f"EM's answers from {len(answers)} random starts", clip_on=False)
+    ax.set(xlabel=names[0], ylabel=names[1] if len(names) == 2 else "density")
+    ax.set_title("the ridge: every cross has the same likelihood")
+    ax.legend(loc="lower left")
+
+
+def _answers_from_anywhere(comparison: Any) -> list[Any]:
+    """Return maximum-likelihood estimates from 40 random starts, with the labels of the aligned draws."""
+    found, family = [], comparison.family
+    for seed in range(40):
+        start = family.anywhere(comparison.mle, np.random.RandomState(seed))
+        with left_to_the_status():
+            fit = family.estimator(n_components=comparison.n_components, init=start).fit(comparison.X)
+        if not fit.collapsed_:
+            found.append(fit.parameters_.permute(order_of(fit.parameters_, comparison.posterior)))
+    return found
+
+
+def _place(name: str) -> tuple[str, tuple[int, ...]]:
+    """Return array and index of a name such as ``means[0, 1]``."""
+    array, _, index = name.rstrip("]").partition("[")
+    return array, tuple(map(int, index.split(",")))
+
+
+def _entry(parameters: Any, name: str) -> float:
+    array, index = _place(name)
+    return float(parameters.arrays()[array][index])
+
+
+def _draws_of(comparison: Any, name: str) -> Any:
+    """Return the aligned draws (S,) of an entry."""
+    array, index = _place(name)
+    return comparison.posterior["posterior"][array].to_numpy()[:, :, *index].ravel()
 
 
 def draw_gaussian_data(ax: Axes, comparison: Any) -> None:

@@ -52,9 +52,7 @@ def save(comparison: Any, folder: str | Path) -> dict[str, str]:
             text = json.dumps(as_json(comparison), indent=1, allow_nan=False)
             (hidden / JSON).write_text(text + "\n", encoding="utf-8")
             written = opened.enter_context((hidden / JSON).open("rb"))
-        return write_figures(
-            folder, _drawings(comparison), dpi=130, wanted=lambda: is_in_place(written, folder / JSON)
-        )
+        return write_figures(folder, _drawings(comparison), dpi=130, wanted=lambda: is_in_place(written, folder / JSON))
 
 
 def _drawings(comparison: Any) -> dict[str, Callable[[], Any]]:

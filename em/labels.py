@@ -11,7 +11,7 @@ LONGEST_LABEL = 60
 
 
 def plain(text: Any) -> str:
-    r"""Return text on one line; characters that a terminal would obey, and line breaks, become escapes such as ``\x1b``.
+    r"""Return text on one line; line breaks and characters that a terminal obeys become escapes such as ``\x1b``.
 
     Examples
     --------

@@ -139,7 +139,10 @@ class Selection:
         for height, (structure, candidates) in enumerate(lines.items(), start=1):
             shown = sorted((c for c in candidates if c.has_maximum), key=_n_components)
             (line,) = ax.plot(
-                [_n_components(c) for c in shown], [getattr(c, self.criterion) for c in shown], ".-", label=label(structure)
+                [_n_components(c) for c in shown],
+                [getattr(c, self.criterion) for c in shown],
+                ".-",
+                label=label(structure),
             )
             missing = [_n_components(c) for c in candidates if not c.has_maximum]
             bottom = [0.02 * height] * len(missing)
