@@ -31,7 +31,7 @@ from comparisons.component_draws import Arrays
 from comparisons.components_result import ByComponents
 from comparisons.data import find
 from comparisons.evidence import Evidence, chib_evidence
-from comparisons.extremes import check_counts, check_mode, refused_by_name
+from comparisons.extremes import check_counts, check_mean, check_mode, refused_by_name
 from comparisons.family import FamilyName
 from comparisons.files import check_writable, file_name
 from comparisons.gibbs import as_datatree
@@ -188,6 +188,7 @@ def _by_nuts(found: Any, progress: Progress) -> xr.DataTree:
         estimator = found.family.estimator(n_components=K, prior=found.prior, n_init=n_init, random_state=seed)
         with refused_by_name(found) as noted, left_to_the_status():
             check_counts(found)
+            check_mean(found)
             found.map = estimator.fit(found.X)
             check_mode(found, noted)
         refuse_collapsed(found.map)

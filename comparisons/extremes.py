@@ -15,10 +15,12 @@ from scipy.special import gammaln
 
 from comparisons.result import Comparison
 from comparisons.starts import UnfitPriorError
+from models.gmm import GMMIndependentPrior, GMMPrior
 from models.validation import Array
 
 FAR = 6.0  # powers of ten from the weakly informative prior
 COUNTS = ("concentration", "degrees_of_freedom", "variance_shape", "correlation_shape", "successes", "failures")
+MOST_PULL = 1e12  # variances of X; float64 has 16 digits
 LARGEST_COUNT = 1e11  # of ten components the log density is rounded to steps of 0.004 nats
 
 
@@ -53,6 +55,21 @@ def check_counts(found: Comparison) -> None:
                 f"prior.{name} must be at most {LARGEST_COUNT:g} to be compared, got {_range(count)}: the log density "
                 f"of so many pseudo-samples is rounded to steps of {rounding:.2g} nats"
             )
+
+
+def check_mean(found: Comparison) -> None:
+    """Raise an UnfitPriorError if the prior pulls the means so far that covariances lose the data's own digits.
+
+    Under κ0 pseudo-samples at a distance d, a component's sum of squares grows by up to κ0 d².
+    """
+    prior, variances = found.prior, np.nanvar(found.X, axis=0)
+    if not isinstance(prior, GMMPrior | GMMIndependentPrior):
+        return
+    with np.errstate(all="ignore"):
+        kappa = prior.mean_precision if isinstance(prior, GMMPrior) else variances * (1 / prior.mean_sd) ** 2
+        pull = np.minimum(kappa, 1.0) * (prior.mean - np.nanmean(found.X, axis=0)) ** 2 / variances
+    if (pull > MOST_PULL).any():
+        raise UnfitPriorError(unfit(found, "the prior pulls means out of the data, beyond all digits of covariances"))
 
 
 def rounding_of_prior(found: Comparison) -> float:

@@ -176,7 +176,7 @@ class GMM(Family):
                 counts, squares, spread, gap = D * N, (offset**2).sum(axis=1), 2 * parameters.covariances**2, D + 4
         if isinstance(prior, model_gmm.GMMIndependentPrior):
             power, a, b = prior.variance_terms()
-            kappa = variances / prior.mean_sd**2
+            kappa = variances * (1 / prior.mean_sd) ** 2
             pull = b + (2 * power + gap - a * parameters.covariances) * parameters.covariances
         else:
             degrees = prior.degrees_of_freedom - (D + 1 if kind in ("full", "tied") else 2)

@@ -83,7 +83,7 @@ def log_likelihood_matches(em: float, pointwise: Array, at: str) -> Check:
 
 
 def log_prior_matches(em: float, pymc: float, at: str, rounding: float = 0.0) -> Check:
-    """Compare the prior object's log density with the PyMC model's prior part; its terms are rounded by so many nats."""
+    """Compare the prior object's log density with the PyMC model's prior part, which has so much ``rounding``."""
     return at_most(
         f"log prior matches at {at}",
         abs(em - pymc),

@@ -49,7 +49,9 @@ def find_map_checks(
         pointwise, log_prior = density.at(answer)
         reached = distinct_entries(answer, family)
         gain = float(pointwise.sum()) + log_prior - found.map.objective_
-        check = metrics.find_map_matches(target, reached, sd, found.map.objective_, gain, FIND_MAP_FTOL, rounding=rounding)
+        check = metrics.find_map_matches(
+            target, reached, sd, found.map.objective_, gain, FIND_MAP_FTOL, rounding=rounding
+        )
         lesser &= metrics.is_lesser(target, reached, sd, gain)
         if check.passed or gain > metrics.LESSER:
             break
@@ -58,7 +60,9 @@ def find_map_checks(
         with left_to_the_status():
             there = family.estimator(init=replace(map_parameters, **answer), **settings).fit(found.X).parameters_
         stays = distinct_entries(dict(there.arrays()), family)
-        check = metrics.find_map_matches(stays, reached, sd, found.map.objective_, gain, FIND_MAP_FTOL, lesser, rounding)
+        check = metrics.find_map_matches(
+            stays, reached, sd, found.map.objective_, gain, FIND_MAP_FTOL, lesser, rounding
+        )
     return [check, metrics.find_map_moved(distinct_entries(start, family), reached, sd, not lesser)]
 
 

@@ -17,6 +17,7 @@ from em.status import left_to_the_status
 
 EM_COLOUR, MAP_COLOUR, POSTERIOR_COLOUR, DATA_COLOUR = "#c1272d", "#e08214", "#2166ac", "0.55"
 MOST_MARGINALS = 24
+ALIKE = 1e-3  # nats between maxima that EM reached from different starts
 
 
 def draw_ellipses(
@@ -163,13 +164,13 @@ def _draw_ridge(ax: Axes, comparison: Any, names: tuple[str, ...], answers: list
 
 
 def _answers_from_anywhere(comparison: Any) -> list[Any]:
-    """Return maximum-likelihood estimates from 40 random starts, with the labels of the aligned draws."""
+    """Return estimates as likely as the MLE from 40 random starts, with the labels of the aligned draws."""
     found, family = [], comparison.family
     for seed in range(40):
         start = family.anywhere(comparison.mle, np.random.RandomState(seed))
         with left_to_the_status():
             fit = family.estimator(n_components=comparison.n_components, init=start).fit(comparison.X)
-        if not fit.collapsed_:
+        if not fit.collapsed_ and abs(fit.log_likelihood_ - comparison.mle.log_likelihood_) < ALIKE:
             found.append(fit.parameters_.permute(order_of(fit.parameters_, comparison.posterior)))
     return found
 

@@ -191,6 +191,8 @@ class _Place(NamedTuple):
         information = density.information(origin)
         if resolved and not np.isfinite(information).all():
             raise ValueError("the log density or its gradient is not finite where chains start")
+        if resolved and not information.any():
+            raise ValueError("the log density does not curve where chains start, as far as float64 can tell")
         root = _inverse_root(information)
         if resolved:
             _check_resolved(density, origin, root)

@@ -13,7 +13,14 @@ import xarray as xr
 from comparisons import metrics
 from comparisons.alignment import align, order_of
 from comparisons.draws import estimates_of, single, stack
-from comparisons.extremes import check_agreement, check_counts, check_mode, refused_by_name, rounding_of_prior
+from comparisons.extremes import (
+    check_agreement,
+    check_counts,
+    check_mean,
+    check_mode,
+    refused_by_name,
+    rounding_of_prior,
+)
 from comparisons.family import PRECISE
 from comparisons.mixing import extremes, label_free
 from comparisons.mode_search import find_map_checks
@@ -48,7 +55,7 @@ class Steps:
             with self._timed("PyMC's densities"):
                 with refused_by_name(self.found):
                     self.compile_densities()
-                self.check_densities()
+                    self.check_densities()
                 check_agreement(self.found)
             with self._timed("NUTS", total=settings["chains"] * (settings["draws"] + settings["tune"])):
                 self.sample()
@@ -80,6 +87,7 @@ class Steps:
                 found.mle = self.family.estimator(n_init=found.settings["n_init"], **settings).fit(self.X)
             with refused_by_name(found) as noted:
                 check_counts(found)
+                check_mean(found)
                 self._fit_map(settings)
                 check_mode(found, noted)
         refuse_collapsed(found.map)

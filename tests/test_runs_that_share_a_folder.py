@@ -92,9 +92,13 @@ def test_a_folder_that_holds_more_than_files_is_nobodys_left_over(tmp_path):
 
 
 def test_a_run_that_fails_leaves_nothing_hidden(tmp_path):
-    with pytest.raises(FileNotFoundError), written_whole(tmp_path) as hidden:
-        hidden.rmdir()
-        raise FileNotFoundError
+    def fail():
+        with written_whole(tmp_path) as hidden:
+            hidden.rmdir()
+            raise FileNotFoundError
+
+    with pytest.raises(FileNotFoundError):
+        fail()
     assert list(tmp_path.iterdir()) == []
 
 
