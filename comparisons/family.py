@@ -8,9 +8,11 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
+from em.identifiability import Identifiability
 from models.shown import shown
 from models.validation import Array
 
+IDENTIFIED = Identifiability(True, 0, 0, "identified")
 Point = dict[str, Array]
 FamilyName = Literal["gmm", "bmm"]
 FAMILIES: tuple[str, ...] = get_args(FamilyName)
@@ -33,8 +35,13 @@ class Family(ABC):
         """Return the family with its option; raise a ValueError if the other family's option is not its default."""
 
     def identified(self, fit: Any) -> bool:
-        """Whether a fitted model passed the rank test."""
-        return True
+        """Whether no other parameters than a fit's give the same distribution of these data."""
+        return self.identifiability(fit).identified
+
+    def identifiability(self, fit: Any) -> Identifiability:
+        """Return what a fit says of it; one that says nothing is of a model that always is identified."""
+        found: Identifiability = vars(fit).get("identifiability_", IDENTIFIED)
+        return found
 
     @abstractmethod
     def default_prior(self, X: Array, n_components: int, prior_family: str = "conjugate") -> Any:
@@ -114,15 +121,20 @@ class Family(ABC):
         return {**point, "weights": weights / weights.sum()}
 
     def mean_response(self, draws: dict[str, Array]) -> Array:
-        """Return Σ_k π_k p_kd of each draw, shape (S, D): identified even where the components are not.
+        """Return Σ_k π_k p_kd, or Σ_k π_k μ_kd, of each draw, shape (S, D): known even where components are not."""
+        return np.asarray(np.einsum("sk,skd->sd", draws["weights"], draws[self.parameter_names[1]]))
 
-        Only families that may fail the rank test need it, and `prior_on_response`.
-        """
-        raise TypeError(f"the family {self.name!r} is always identified")
-
-    def prior_on_response(self, prior: Any) -> tuple[float, Array]:
+    @abstractmethod
+    def prior_on_response(self, prior: Any, X: Array) -> tuple[float, Array]:
         """Return how many pseudo-samples the prior weighs in each component, and their mean (D,)."""
-        raise TypeError(f"the family {self.name!r} is always identified")
+
+    @abstractmethod
+    def anywhere(self, fit: Any, rng: np.random.RandomState) -> Any:
+        """Return random parameters from which EM may reach another maximum of a likelihood that has many."""
+
+    @abstractmethod
+    def ridge(self, fit: Any) -> tuple[str, ...]:
+        """Return one or two entries, such as ``probs[0, 0]``, that move along a fit's free direction."""
 
     @abstractmethod
     def draw_data(self, ax: Any, comparison: Any) -> None:

@@ -1,6 +1,7 @@
 """The Gaussian mixture in a comparison, and its command line: ``python -m comparisons.gmm``."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self, override
 
 import numpy as np
@@ -178,7 +179,7 @@ class GMM(Family):
                 counts, squares, spread, gap = D * N, (offset**2).sum(axis=1), 2 * parameters.covariances**2, D + 4
         if isinstance(prior, model_gmm.GMMIndependentPrior):
             power, a, b = prior.variance_terms()
-            kappa = variances / prior.mean_sd**2
+            kappa = variances * (1 / prior.mean_sd) ** 2
             pull = b + (2 * power + gap - a * parameters.covariances) * parameters.covariances
         else:
             degrees = prior.degrees_of_freedom - (D + 1 if kind in ("full", "tied") else 2)
@@ -193,6 +194,30 @@ class GMM(Family):
     @override
     def free_coordinates(self, parameters: Any) -> dict[str, np.ndarray]:
         return {}
+
+    @override
+    def prior_on_response(self, prior: Any, X: Array) -> tuple[float, Array]:
+        """Return κ0 and m0; where the means are independent of covariances, at most v / s² with v the variance of X."""
+        if isinstance(prior, model_gmm.GMMPrior):
+            return prior.mean_precision, prior.mean
+        return float((np.nanvar(X, axis=0) / prior.mean_sd**2).max()), prior.mean
+
+    @override
+    def anywhere(self, fit: Any, rng: np.random.RandomState) -> model_gmm.GMMParameters:
+        """Return the fit's parameters with random correlations, which are what columns never seen together leave."""
+        parameters: model_gmm.GMMParameters = fit.parameters_
+        if self.covariance_type not in ("full", "tied"):
+            return parameters
+        covariances, D = parameters.covariances, parameters.n_features
+        roots = rng.normal(size=(*covariances.shape[:-1], D + 2))
+        products = roots @ roots.mT
+        scale = np.sqrt(np.diagonal(covariances, axis1=-2, axis2=-1) / np.diagonal(products, axis1=-2, axis2=-1))
+        return replace(parameters, covariances=products * scale[..., :, None] * scale[..., None, :])
+
+    @override
+    def ridge(self, fit: Any) -> tuple[str, ...]:
+        free = self.identifiability(fit).free_direction
+        return tuple(sorted(free, key=lambda name: -abs(free[name]))[:2])
 
     @override
     def entries(self, name: str, values: Array) -> list[tuple[int, ...]]:

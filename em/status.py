@@ -46,6 +46,10 @@ def tell(message: str, category: type[Warning]) -> None:
         warnings.warn(message, category, skip_file_prefixes=(PACKAGE,), stacklevel=2)
 
 
+class FigureWarning(UserWarning):
+    """A figure could not be drawn and was left out; the message names it and says why. All numbers are written."""
+
+
 @contextmanager
 def left_to_the_status(*categories: type[Warning]) -> Iterator[None]:
     """Fit without warnings, for a caller that reads ``status_`` of each of many fits instead.
