@@ -64,19 +64,25 @@ def _differ(X: Any, Y: Any) -> np.ndarray:
 
 
 def hashes(X: Any) -> np.ndarray:
-    """Return a hash of each row (n,): Σ_d bits(x_d) c^(d+1) modulo 2^64, mixed so that each bit of x moves the highest.
+    """Return a hash of each row (n,): Σ_d h(x_d) c^(d+1) modulo 2^64, h a mixture of the bits of a cell.
 
     A cell of 0 adds nothing, so that sparse rows have the hashes of dense ones.
     """
     n, D = X.shape
     factors = MULTIPLIER ** np.arange(1, D + 1, dtype=np.uint64)
     if issparse(X):
-        before = np.append(np.uint64(0), np.cumsum(X.data.view(np.uint64) * factors[X.indices], dtype=np.uint64))
-        h = before[X.indptr[1:]] - before[X.indptr[:-1]]
-    else:
-        h = np.concatenate([(_bits(X[rows]) * factors).sum(axis=1, dtype=np.uint64) for rows in blocks(n)])
-    h = (h ^ (h >> np.uint64(32))) * MULTIPLIER
-    return np.asarray((h ^ (h >> np.uint64(29))) * MULTIPLIER)
+        cells = _mixed(X.data.view(np.uint64)) * factors[X.indices]
+        before = np.append(np.uint64(0), np.cumsum(cells, dtype=np.uint64))
+        return np.asarray(_mixed(before[X.indptr[1:]] - before[X.indptr[:-1]]))
+    parts = [(_mixed(_bits(X[rows])) * factors).sum(axis=1, dtype=np.uint64) for rows in blocks(n)]
+    return _mixed(np.concatenate(parts))
+
+
+def _mixed(bits: np.ndarray) -> np.ndarray:
+    """Return 64-bit integers in which each bit depends on all higher ones too, then on all; 0 stays 0."""
+    bits = (bits ^ (bits >> np.uint64(32))) * MULTIPLIER  # small whole numbers differ in their highest bits only
+    bits = (bits ^ (bits >> np.uint64(29))) * MULTIPLIER
+    return bits ^ (bits >> np.uint64(32))
 
 
 def _bits(X: Array) -> np.ndarray:

@@ -29,6 +29,7 @@ TINY = float(np.finfo(np.float64).tiny)
 REMEMBERED = 4  # rates of convergence: right after a leap a slow direction may hide, and the rates before it tell
 CONFIRMED = 3  # estimates of the gain to come
 LEAPS_COUNT = 6  # iterations in which a leap's gain speaks against the limit
+STILL = 30  # iterations that gain no digit of the objective: whatever their steps, this is the limit
 PROBES = 8  # plain steps that tell whether a run that reached max_iter had converged
 ROUNDING = 1e3 * EPS  # of an objective, relative to its size or to one nat a sample
 STEP_NOISE = 100 * EPS  # a step this small, in units of the parameters' scales, is the M-step's own rounding
@@ -187,6 +188,8 @@ def _iterate[P: Parameters, S](
     while True:
         if to_come <= tol:
             converged = True
+        elif len(history) > STILL and history[-1] - history[-1 - STILL] <= problem.last_digit(history[-1]):
+            converged, floor = True, problem.rounding(history[-1])
         elif len(history) > max_iter:
             to_come, n_more = _probed(problem, at, gain, history, tol)
             floor = max(tol, problem.rounding(at.objective))  # less cannot be told by so few steps
@@ -251,8 +254,8 @@ def _lost_to_rounding(n_iter: int, loss: float, converged: bool) -> str:
     if converged:
         return f"converged after {n_iter} iterations, as far as rounding allows ({loss:.1g} nats)"
     return (
-        f"stopped after {n_iter} iterations: the next M-step would lose {loss:.1g} nats to rounding, because some "
-        "covariance is nearly singular; a prior, or fewer of the features that nearly depend on each other, would help"
+        f"stopped after {n_iter} iterations: the next M-step would lose {loss:.1g} nats to rounding, as it does where "
+        "a covariance is nearly singular"
     )
 
 

@@ -178,7 +178,9 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         except ValueError:  # some covariance is so nearly singular that rounding decides
             best = units.run(rounder(found.best, there._problem(standard)), log_data, log_prior)
         held = replace(best.parameters, **self._frozen(len(units.scale)))  # type: ignore[arg-type]  # without rounding
-        return found._replace(best=replace(best, parameters=held), n_collapsed=max(found.n_collapsed, best.collapsed))
+        return found._replace(
+            best=replace(best, parameters=held), n_collapsed=max(found.n_collapsed, int(best.collapsed))
+        )
 
     def _in(self, units: Units) -> Self:
         """Return this estimator for samples in other units: prior, frozen parameters and start are moved along."""

@@ -77,6 +77,11 @@ class Fit:
         return bool(getattr(self.estimator, "collapsed_", False))
 
     @property
+    def on_a_ridge(self) -> bool:
+        """Whether different parameters give the same distribution of these data."""
+        return self.is_mixture and not self.estimator.identifiability_.identified
+
+    @property
     def arrays(self) -> dict[str, Array]:
         """The estimates by name."""
         return self.estimator.parameters_.arrays() if self.is_mixture else {"centers": self.estimator.cluster_centers_}

@@ -19,6 +19,9 @@ from models.validation import Array
 MISSPECIFIED = 100.0
 CONFIRMATION = 10  # iterations that one leap costs if rounding refuses it: itself, and twice three to confirm the limit
 FURTHER = 10_000  # iterations from the lower of two maxima, to tell another maximum from a run that stopped early
+RIDGE = (
+    1e-3  # nats that may still be gained along the ridge of a model that is not identified, so slowly as to seem none
+)
 READABLE = 1e3  # a gain of so many roundings can be told from none
 
 
@@ -105,6 +108,7 @@ def tol_is_readable(fit: Fit, other: Fit) -> bool:
 def objectives_differ(fit: Fit, other: Fit) -> str:
     """Return by how much the objectives differ, or nothing."""
     gap, allowed = other.objective - fit.objective - shifts(fit, other)[1], fit.slack + other.slack
+    allowed += RIDGE if fit.on_a_ridge else 0.0
     if abs(gap) <= allowed:
         return ""
     said = f"objective {fit.objective:.10g} changes by {gap:.3g}; allowed {allowed:.1g}"
@@ -129,7 +133,7 @@ def densities_differ(fit: Fit, other: Fit) -> str:
         worst = int(np.argmax(np.abs(gaps) - allowed))
         wrong = fit.case.settings["tol"] == 0 and fit.estimator.converged_ and abs(gaps[worst]) > allowed[worst]
         return f"a squared distance to the nearest centre changes by {gaps[worst]:.3g}" if wrong else ""
-    found, most = float(fit.w @ gaps**2), MISSPECIFIED * (fit.slack + other.slack)
+    found, most = float(fit.w @ gaps**2), MISSPECIFIED * (fit.slack + other.slack + (RIDGE if fit.on_a_ridge else 0.0))
     return "" if found <= most else f"objective the same, but Σ w (Δ log p)² is {found:.3g}; allowed {most:.1g}"
 
 
