@@ -21,7 +21,7 @@ from em.bmm import (
 )
 from em.bmm_identifiability import identify
 from em.bmm_information import entries, observed_information, whitened
-from em.engine import EPS, Problem, Run
+from em.engine import EPS, Problem, Run, log_prior_size
 from em.entries import Entries
 from em.estimator import MixtureEM
 from em.fused import count_pass
@@ -98,7 +98,8 @@ class CountMixtureEM(MixtureEM[BMMParameters]):
         def maximise(statistics: CountStatistics) -> BMMParameters:
             return mode(statistics, self.prior, frozen)
 
-        return Problem(expect, maximise, self._log_prior, SCALES, metric, samples.total)
+        size = log_prior_size(self.prior, self.n_components, X.shape[1])
+        return Problem(expect, maximise, self._log_prior, SCALES, metric, samples.total, size)
 
     def _released(
         self, problem: Problem[BMMParameters, CountStatistics], run: Run[BMMParameters]

@@ -71,6 +71,9 @@ class Problem[P: Parameters, S]:
         (:mod:`em.multisecant`).
     n_samples : float, default 1
         How many samples there are.
+    log_prior_size : float, default 0
+        How large the terms of the log prior are, which may cancel each other: the rounding of the objective grows with
+        them (:func:`log_prior_size`).
     """
 
     expect: Callable[[P], tuple[float, S]]
@@ -79,14 +82,25 @@ class Problem[P: Parameters, S]:
     scales: Mapping[str, Array | float]
     whitened: Callable[[P, Mapping[str, Array]], Array] | None = None
     n_samples: float = 1.0
+    log_prior_size: float = 0.0
 
     def rounding(self, objective: float) -> float:
         """Return how much of the objective may be rounding, in nats."""
-        return max(ROUNDING * (abs(objective) + self.n_samples), TINY)
+        return max(ROUNDING * self._size(objective), TINY)
 
     def last_digit(self, objective: float) -> float:
         """Return the size of the last digit of the objective, in nats: less cannot be gained."""
-        return EPS * (abs(objective) + self.n_samples)
+        return EPS * self._size(objective)
+
+    def _size(self, objective: float) -> float:
+        return abs(objective) + self.n_samples + self.log_prior_size
+
+
+def log_prior_size(prior: Any, n_components: int, n_features: int) -> float:
+    """Return about how large the terms x log x of a log prior are, x its shape parameters: log-gammas are of that size."""
+    names = ("concentration", "degrees_of_freedom", "successes", "failures", "variance_shape", "correlation_shape")
+    shapes = [float(np.max(value)) for name in names if (value := getattr(prior, name, None)) is not None]
+    return n_components * n_features * sum(x * (1 + np.log1p(x)) for x in shapes)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from em.engine import Collapse, Problem, blocks
+from em.engine import Collapse, Problem, blocks, log_prior_size
 from em.entries import Entries
 from em.estimator import Found, MixtureEM
 from em.fused import gaussian_pass
@@ -228,7 +228,8 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
 
         deviation = np.where(samples.deviation > 0, samples.deviation, 1.0)
         units: dict[str, Array | float] = {"weights": 1.0, "means": deviation, "covariances": 1.0}
-        return Problem(expect, maximise, self._log_prior, units, whitened, samples.total)
+        size = log_prior_size(self.prior, self.n_components, samples.X.shape[1])
+        return Problem(expect, maximise, self._log_prior, units, whitened, samples.total, size)
 
     def _m_step(self, samples: Samples, responsibilities: Array) -> GMMParameters:
         r, kind = weighted(responsibilities, samples.weights), self.covariance_type

@@ -10,7 +10,7 @@ from em.bmm import sufficient_statistics as sufficient_counts
 from em.bmm_conjugate import CountPosterior
 from em.bound import normalise
 from em.dirichlet import mean_log_weights
-from em.engine import Problem, sum_over_blocks
+from em.engine import Problem, log_prior_size, sum_over_blocks
 from em.fused import gaussian_pass
 from em.gmm import GaussianStatistics, log_joint, sufficient_statistics
 from em.gmm_conjugate import SQUARES, GaussianPosterior
@@ -78,7 +78,8 @@ class VariationalGaussian:
         units: dict[str, Array | float] = dict.fromkeys(("concentration", "mean_precision", "degrees_of_freedom"), n)
         units["location"] = np.maximum(np.abs(self.X.mean(axis=0)), deviation)
         units["scale"] = n * variances.get(kind, np.outer(deviation, deviation))
-        return Problem(expect, self._update, lambda q: -q.divergence(before), units)
+        size = log_prior_size(self.prior, K, D)
+        return Problem(expect, self._update, lambda q: -q.divergence(before), units, None, float(n), size)
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,8 @@ class VariationalCounts:
             return log_likelihood + constant, statistics
 
         units = dict.fromkeys(("concentration", "successes", "failures"), float(n))
-        return Problem(expect, self._update, lambda q: -q.divergence(before), units)
+        size = log_prior_size(self.prior, K, D)
+        return Problem(expect, self._update, lambda q: -q.divergence(before), units, None, float(n), size)
 
 
 def _expected_kernel(X: Array, trials: Array, q: CountPosterior) -> Array:
