@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from comparisons.cases import STANDARD
 from comparisons.command import bad_input_exits, prepare_case
@@ -12,6 +13,8 @@ from comparisons.comparison import run as run_comparison
 from comparisons.data import load
 from comparisons.files import check_writable
 from comparisons.progress import Bars
+from comparisons.report import save, tell_left_out
+from em.labels import plain
 
 
 def main(
@@ -46,8 +49,7 @@ def main(
     missed = 0
     for case, found in zip(chosen, prepared, strict=True):
         run_comparison(found, Bars(case.data))
-        if out is not None:
-            found.save(out / case.name)
+        left_out = {} if out is None else save(found, out / case.name)
         as_declared = found.verdict == case.verdict
         missed += not as_declared
         mark = "[green]as declared[/]" if as_declared else f"[bold red]declared {case.verdict!r}[/]"
@@ -56,10 +58,12 @@ def main(
         structure = case.covariance_type if found.family.name == "gmm" else ""
         name = f"{found.family.name} {case.data:16s} K={case.n_components:<3d}{structure:10s}"
         console.print(
-            f"{name} {found.verdict:15s} {mark} ({seconds:.0f} s{note})",
+            f"{name} {found.verdict:15s} {mark} ({seconds:.0f} s{escape(plain(note))})",
+            emoji=False,
             highlight=False,
             soft_wrap=True,
         )
+        tell_left_out(console, left_out)
     raise typer.Exit(1 if missed else 0)
 
 

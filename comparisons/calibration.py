@@ -37,7 +37,9 @@ from rich.table import Table
 from comparisons.calibration_result import Calibration, summary
 from comparisons.calibration_settings import BROKEN, SETTINGS
 from comparisons.command import bad_input_exits
+from comparisons.console import tell
 from comparisons.files import check_writable
+from comparisons.report import tell_left_out
 from comparisons.simulations import LEVEL, Setting
 from comparisons.simulators import gibbs_chains, has_gibbs, runner
 from em.progress import track
@@ -164,7 +166,7 @@ def main(
             p = min(calibration.p_values.values())
             told = f"{calibration.seconds:.0f} s, least p of {len(calibration.p_values)}: {p:.2g}"
             console.print(f"{name}, {sampler}: {told}", style="dim", highlight=False)
-            calibration.save(folder, f"{name}-{sampler.replace(' ', '-')}")
+            tell_left_out(console, calibration.save(folder, f"{name}-{sampler.replace(' ', '-')}"))
             found[name, sampler] = calibration
     n_tests = sum(len(calibration.p_values) for (_, sampler), calibration in found.items() if sampler != NO_JACOBIAN)
     table = Table(
@@ -182,9 +184,9 @@ def main(
         numbers = f"{calibration.seconds:.0f}", f"{np.median(calibration.ess):.0f}", f"{smallest:.2g}"
         table.add_row(name, sampler, *numbers, told, *calibration.ranges())
     console.print(table)
-    console.print(
+    tell(
+        console,
         f"Coverage over the parameters of nominal {LEVEL:.0%} intervals; no interval is a miss. Written to {folder}/",
-        highlight=False,
     )
     raise typer.Exit(1 if missed else 0)
 

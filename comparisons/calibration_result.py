@@ -1,7 +1,8 @@
 """What came of a calibration: places of the truth, their test, coverage of intervals; as table, figure and files."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import arviz_stats  # noqa: F401  # gives datasets their `azstats`
 import numpy as np
 import xarray as xr
 
-from comparisons.files import written_whole
+from comparisons.figures import write_figures
+from comparisons.files import is_in_place, written_whole
 from comparisons.simulations import LEVEL, World, intervals_hit
 from comparisons.simulators import Chain
 from models.validation import Array
@@ -121,16 +123,21 @@ class Calibration:
         fig.supylabel("share of simulations below, minus uniform")
         return fig
 
-    def save(self, folder: Path, stem: str) -> None:
-        """Write table (.txt), figure (.png) and places (.nc, for ArviZ) to a folder; each is whole or not there."""
-        import matplotlib.pyplot as plt
+    def save(self, folder: Path, stem: str) -> dict[str, str]:
+        """Write table (.txt) and places (.nc, for ArviZ), then the figure (.png); each is whole or not there.
 
-        with written_whole(folder) as partial:
-            figure = self.plot()
-            figure.savefig(partial / f"{stem}.png", dpi=100)
-            plt.close(figure)
-            (partial / f"{stem}.txt").write_text(f"{self!r}\n", encoding="utf-8")
-            xr.DataTree.from_dict({"prior_sbc": self.places}).to_netcdf(partial / f"{stem}.nc", engine="h5netcdf")
+        Returns
+        -------
+        dict of str
+            Why the figure was left out, by file name, if it was.
+        """
+        with ExitStack() as opened:
+            with written_whole(folder, last=f"{stem}.txt", stale=(f"{stem}.txt", f"{stem}.png")) as hidden:
+                xr.DataTree.from_dict({"prior_sbc": self.places}).to_netcdf(hidden / f"{stem}.nc", engine="h5netcdf")
+                (hidden / f"{stem}.txt").write_text(f"{self!r}\n", encoding="utf-8")
+                table = opened.enter_context((hidden / f"{stem}.txt").open("rb"))
+            still_ours = partial(is_in_place, table, folder / f"{stem}.txt")
+            return write_figures(folder, {f"{stem}.png": self.plot}, dpi=100, wanted=still_ours)
 
 
 def summary(sampler: str, worlds: list[World], chains: list[Chain], seconds: float) -> Calibration:

@@ -9,18 +9,18 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 from comparisons.cases import STANDARD, Case, standard_case
 from comparisons.comparison import prepare
 from comparisons.comparison import run as run_comparison
+from comparisons.console import tell, tell_error
 from comparisons.data import BUILT_IN, Dataset, find
 from comparisons.family import family_of
 from comparisons.files import check_writable
 from comparisons.progress import Bars
-from comparisons.report import save_posterior
+from comparisons.report import save, save_posterior, tell_left_out
 from comparisons.result import Comparison
-from comparisons.starts import NoModeError
+from comparisons.starts import UnfitPriorError
 from models.gmm.structures import CovarianceType
 
 TITLES = {"gmm": "Gaussian mixture", "bmm": "Bernoulli or binomial mixture"}
@@ -132,14 +132,23 @@ def _command(family: str) -> Any:
             folder = check_writable(
                 out if out is not None else Path("results") / dataclasses.replace(case, data=dataset.name).name
             )
-        with bad_input_exits(NoModeError), interrupt_keeps_draws(found, folder):
-            run_comparison(found, Bars(escape(dataset.name)))
-        found.print(console)
-        found.save(folder)
-        console.print(f"Written to {escape(str(folder))}/", soft_wrap=True, highlight=False)
+        with bad_input_exits(UnfitPriorError), interrupt_keeps_draws(found, folder):
+            run_comparison(found, Bars(dataset.name))
+        with bad_input_exits():
+            save_and_print(found, folder, console)
         raise typer.Exit(exit_code(found, case if case in STANDARD[family] else None, console))
 
     return command
+
+
+def save_and_print(found: Comparison, folder: Path, console: Console) -> None:
+    """Write the results, and print the report whether they could be written or not."""
+    try:
+        left_out = save(found, folder)
+    finally:
+        found.print(console)
+    tell_left_out(console, left_out)
+    tell(console, f"Written to {folder}/")
 
 
 @contextmanager
@@ -148,7 +157,7 @@ def bad_input_exits(kind: type[ValueError] = ValueError) -> Iterator[None]:
     try:
         yield
     except kind as error:
-        Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        tell_error("Error", error)
         raise typer.Exit(2) from None
 
 
@@ -162,7 +171,7 @@ def interrupt_keeps_draws(found: Comparison, folder: Path) -> Iterator[None]:
         if found.posterior is not None:
             sizes, path = found.posterior["posterior"].sizes, save_posterior(found, folder)
             told = f"{sizes['chain']} chains of {sizes['draw']} draws written to {path}; nothing was checked"
-        Console(stderr=True).print(f"[bold red]Interrupted:[/] {escape(told)}", highlight=False, soft_wrap=True)
+        tell_error("Interrupted", told)
         raise typer.Exit(130) from None
 
 

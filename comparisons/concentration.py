@@ -30,7 +30,7 @@ from comparisons.comparison import prepare
 from comparisons.component_draws import SAMPLE
 from comparisons.data import find
 from comparisons.family import FamilyName
-from comparisons.files import check_writable
+from comparisons.files import check_writable, file_name
 from comparisons.mixing import MAX_RHAT, extremes, label_free
 from comparisons.report import show
 from em.engine import one_blas_thread
@@ -260,7 +260,7 @@ def main(
             random_state=seed,
             progress=True,
         )
-    show(found, folder / f"concentration-{dataset.name}.png", f"{dataset.name}, K = {components}")
+    show(found, folder / file_name(f"concentration-{dataset.name}", ".png"), f"{dataset.name}, K = {components}")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from em.labels import label
 from em.plots import axes_or_new
 from models.validation import Array
 
@@ -115,7 +116,7 @@ class PredictiveCheck:
             low, high = (np.quantile(replicated, [(1 - mass) / 2, (1 + mass) / 2], axis=0) - mean) / sd
             ax.hlines(at, low, high, color="#2166ac", alpha=0.5, linewidth=width, label=f"{mass:.0%} of replicates")
         ax.plot((self.observed[shown] - mean) / sd, at, "o", color="#c1272d", markersize=4, label="data")
-        ax.set_yticks(at, [self.names[t] for t in shown], fontsize=8)
+        ax.set_yticks(at, [label(self.names[t]) for t in shown], fontsize=8)
         ax.set(xlabel="sd of the replicates, from their mean", title="Posterior predictive check")
         ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
         return ax

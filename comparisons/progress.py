@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
 
+from em.labels import plain
+
 
 class Progress(Protocol):
     """Where a comparison reports its steps."""
@@ -38,7 +40,7 @@ class Bars:
         console = console or Console(stderr=True)
         self.bars = RichProgress(
             SpinnerColumn(finished_text="[green]done"),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=30),
             TextColumn("{task.fields[count]}"),
             TimeElapsedColumn(),
@@ -50,7 +52,7 @@ class Bars:
     @contextmanager
     def step(self, name: str, total: int | None) -> Iterator[None]:
         """Open a step."""
-        self.task = self.bars.add_task(f"{self.title}: {name}", total=total, count="")
+        self.task = self.bars.add_task(f"{plain(self.title)}: {name}", total=total, count="")
         self.total = total
         with self.bars:
             yield

@@ -1,7 +1,9 @@
 """Show and store a comparison: tables on the terminal, `comparison.json`, figures, and the posterior as netCDF."""
 
 import json
-import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -9,62 +11,99 @@ from typing import Any
 import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from comparisons.files import check_writable, written_whole
+from comparisons.console import tell
+from comparisons.figures import sentences, write_figures
+from comparisons.files import check_writable, is_in_place, written_whole
+from em.labels import label
 
 STYLES = {"agree": "bold green", "disagree": "bold red", "not identified": "bold yellow", "no maximum": "bold yellow"}
 MOST_ROWS = 40
+JSON, POSTERIOR = "comparison.json", "posterior.nc"
+FIGURE_NAMES, RIDGE = ("data", "objective", "posterior", "responsibilities"), "ridge"
+WRITTEN = (JSON, POSTERIOR, *(f"{name}.png" for name in (*FIGURE_NAMES, RIDGE)))
 
 
-def save(comparison: Any, folder: str | Path) -> None:
-    """Write figures, ``posterior.nc`` and, last, ``comparison.json``; each file is complete or not there.
+def save(comparison: Any, folder: str | Path) -> dict[str, str]:
+    """Write ``posterior.nc`` and ``comparison.json``, then the figures; each file is complete or not there.
 
-    Everything is written to a hidden folder inside the target first and then moved file by file, so that a killed run
-    leaves no half-written file; what an earlier killed run left in a hidden folder is removed.
+    Numbers come first, so that no figure can lose them. A figure that fails is left out. Files are written to a hidden
+    folder inside the target and moved when complete, so that a killed run leaves no half-written file; what it leaves
+    in its hidden folder is removed by the next run. Of two runs that write to one folder at once, the last to finish
+    its numbers wins: ``comparison.json`` and ``posterior.nc`` are both its own, and no figure of the other run appears
+    after them.
+
+    Returns
+    -------
+    dict of str
+        Why each figure that was left out was, by file name.
 
     Raises
     ------
     ValueError
         If the folder cannot be written to.
     """
-    import matplotlib.pyplot as plt
-
-    from comparisons.plots import figures
-
     folder = check_writable(folder)
-    for left_over in folder.glob(".partial-*"):
-        shutil.rmtree(left_over, ignore_errors=True)
-    with written_whole(folder, last="comparison.json", stale=("comparison.json", "ridge.png")) as partial:
-        for name, figure in figures(comparison).items():
-            figure.savefig(partial / f"{name}.png", dpi=130)
-            plt.close(figure)
-        _write_posterior(comparison, partial / "posterior.nc")
-        text = json.dumps(as_json(comparison), indent=1, allow_nan=False)
-        (partial / "comparison.json").write_text(text + "\n", encoding="utf-8")
+    with ExitStack() as opened:
+        with _named(folder), written_whole(folder, last=JSON, stale=WRITTEN) as hidden:
+            _write_posterior(comparison, hidden / POSTERIOR)
+            text = json.dumps(as_json(comparison), indent=1, allow_nan=False)
+            (hidden / JSON).write_text(text + "\n", encoding="utf-8")
+            written = opened.enter_context((hidden / JSON).open("rb"))
+        return write_figures(folder, _drawings(comparison), dpi=130, wanted=lambda: is_in_place(written, folder / JSON))
+
+
+def _drawings(comparison: Any) -> dict[str, Callable[[], Any]]:
+    """Return what draws each figure, by file name."""
+
+    def drawing(name: str) -> Any:
+        from comparisons.plots import FIGURES
+
+        return FIGURES[name](comparison)
+
+    names = FIGURE_NAMES if comparison.identified else (*FIGURE_NAMES, RIDGE)
+    return {f"{name}.png": partial(drawing, name) for name in names}
+
+
+@contextmanager
+def _named(folder: Path) -> Iterator[None]:
+    """Turn an OSError while writing into a ValueError that names the folder."""
+    try:
+        yield
+    except OSError as error:
+        raise ValueError(f"out folder {folder} cannot be written to: {error}") from None
 
 
 def save_posterior(comparison: Any, folder: str | Path) -> Path:
     """Write ``posterior.nc`` alone, whole or not at all: what an interrupted run leaves."""
     folder = check_writable(folder)
-    with written_whole(folder, stale=("comparison.json",)) as partial:  # an earlier run's, of other draws
-        _write_posterior(comparison, partial / "posterior.nc")
-    return folder / "posterior.nc"
+    with _named(folder), written_whole(folder, stale=WRITTEN) as hidden:  # an earlier run's, of other draws
+        _write_posterior(comparison, hidden / POSTERIOR)
+    return folder / POSTERIOR
 
 
 def show(found: Any, path: Path, title: str) -> None:
-    """Print what prints itself as a table, and write its figure to a file, whole or not at all."""
-    import matplotlib.pyplot as plt
+    """Print what prints itself as a table, and write its figure to a file, or say why there is none."""
 
-    console, figure = Console(), found.plot()
-    console.print(repr(found), highlight=False, markup=False, soft_wrap=True)
-    figure.suptitle(title)
-    with written_whole(path.parent) as partial:
-        figure.savefig(partial / path.name, dpi=130)
-        plt.close(figure)
-    console.print(f"Written to {path}", highlight=False, markup=False, soft_wrap=True)
+    def drawing() -> Any:
+        figure = found.plot()
+        figure.suptitle(label(title))
+        return figure
+
+    console = Console()
+    console.print(repr(found), highlight=False, markup=False, emoji=False, soft_wrap=True)
+    left_out = write_figures(path.parent, {path.name: drawing}, dpi=130)
+    tell_left_out(console, left_out)
+    if not left_out:
+        tell(console, f"Written to {path}")
+
+
+def tell_left_out(console: Console, left_out: Mapping[str, str]) -> None:
+    """Print which figures were left out, and why."""
+    for sentence in sentences(left_out):
+        tell(console, ("Figure:", "bold yellow"), f" {sentence}")
 
 
 def _write_posterior(comparison: Any, path: Path) -> None:
@@ -73,8 +112,8 @@ def _write_posterior(comparison: Any, path: Path) -> None:
 
 
 def as_json(comparison: Any) -> dict[str, Any]:
-    """Return the comparison as plain values."""
-    return {
+    """Return the comparison as plain values; a number that is not finite becomes null."""
+    found = {
         "title": comparison.title,
         "family": comparison.family.name,
         "n_samples": len(comparison.X),
@@ -86,8 +125,8 @@ def as_json(comparison: Any) -> dict[str, Any]:
         "caution": comparison.family.caution(comparison.X, comparison.prior, comparison.n_components),
         "regular": comparison.regular,
         "checks": [check.as_dict() for check in comparison.checks],
-        "estimates": [{key: _finite(value) for key, value in row.items()} for row in comparison.estimates],
-        "spreads": [{key: _finite(value) for key, value in row.items()} for row in comparison.spreads],
+        "estimates": comparison.estimates,
+        "spreads": comparison.spreads,
         "em": {
             name: {
                 "status": fit.status_,
@@ -95,15 +134,30 @@ def as_json(comparison: Any) -> dict[str, Any]:
                 "objective": fit.objective_,
                 "n_iter": fit.n_iter_,
                 "n_collapsed": fit.n_collapsed_,
-                "parameters": {key: array.tolist() for key, array in fit.parameters_.arrays().items()},
+                "parameters": fit.parameters_.arrays(),
             }
             for name, fit in [("mle", comparison.mle), ("map", comparison.map)]
         },
-        "prior": {key: np.asarray(value).tolist() for key, value in vars(comparison.prior).items()},
+        "prior": vars(comparison.prior),
         "settings": comparison.settings,
         "seconds": {key: round(value, 3) for key, value in comparison.seconds.items()},
         "versions": {name: version(name) for name in ("pymc", "pytensor", "nutpie", "jax", "arviz", "numpy", "scipy")},
     }
+    return {key: _as_plain(value) for key, value in found.items()}
+
+
+def _as_plain(value: Any) -> Any:
+    """Return a value as JSON has it: arrays and NumPy's numbers as lists and numbers, what is not finite as null."""
+    match value:
+        case dict():
+            return {key: _as_plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_as_plain(item) for item in value]
+        case np.ndarray() | np.generic():
+            return _as_plain(value.tolist())
+        case float() if not np.isfinite(value):
+            return None
+    return value
 
 
 def print_report(comparison: Any, console: Console | None = None) -> None:
@@ -112,31 +166,26 @@ def print_report(comparison: Any, console: Console | None = None) -> None:
     console.print()
     X = comparison.X
     missing = f"{comparison.n_missing} of {X.size} cells missing, " if comparison.n_missing else ""
-    console.print(
-        f"[bold]{escape(comparison.title)}[/bold]: {len(X)} samples, {X.shape[1]} feature(s), {missing}"
-        f"K = {comparison.n_components}"
-    )
-    fits = [("MLE", comparison.mle), ("MAP", comparison.map)]
-    for name, fit in fits:
-        console.print(
-            f"EM {name}: log-likelihood {fit.log_likelihood_:.6f}, objective {fit.objective_:.6f}; "
-            f"{escape(fit.status_)}"
-        )
+    size = f": {len(X)} samples, {X.shape[1]} feature(s), {missing}K = {comparison.n_components}"
+    tell(console, (comparison.title, "bold"), size)
+    for name, fit in [("MLE", comparison.mle), ("MAP", comparison.map)]:
+        numbers = f"log-likelihood {fit.log_likelihood_:.6f}, objective {fit.objective_:.6f}"
+        tell(console, f"EM {name}: {numbers}; {fit.status_}")
     single = comparison.settings["starts"] == "single"
     apart = "each starts at EM's best of restarts of its own, labels in random order"
     where = "all start about MAP-EM" if single else apart
     by = _trajectories(comparison)
     how = by if by == "NUTS" else f"{by} (steps of split Hamiltonian Monte Carlo; the posterior is near normal)"
-    console.print(f"Posterior: {comparison.settings['chains']} chains by {how}; {where}")
+    tell(console, f"Posterior: {comparison.settings['chains']} chains by {how}; {where}")
     if caution := comparison.family.caution(comparison.X, comparison.prior, comparison.n_components):
-        console.print(f"[bold yellow]Caution:[/] {escape(caution)}.")
+        tell(console, ("Caution:", "bold yellow"), f" {caution}.")
     console.print(estimates_table(comparison))
     if comparison.spreads:
         console.print(spreads_table(comparison))
     console.print(checks_table(comparison))
     seconds = ", ".join(f"{step} {value:.1f} s" for step, value in comparison.seconds.items())
-    console.print(f"Time: {seconds}")
-    console.print(f"Verdict: [{STYLES[comparison.verdict]}]{comparison.verdict}[/] ({escape(comparison.explanation)})")
+    tell(console, f"Time: {seconds}")
+    tell(console, "Verdict: ", (comparison.verdict, STYLES[comparison.verdict]), f" ({comparison.explanation})")
 
 
 def _trajectories(comparison: Any) -> str:
@@ -217,7 +266,3 @@ def _plain_table(title: str) -> Table:
         pad_edge=False,
         show_edge=False,
     )
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not np.isfinite(value) else value

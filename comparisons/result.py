@@ -82,10 +82,20 @@ class Comparison:
         return self.mle.parameters_ if self.has_maximum and self.identified else self.map.parameters_
 
     def save(self, folder: Any) -> None:
-        """Write ``comparison.json``, figures and the posterior into ``folder``, each replaced atomically."""
+        """Write ``comparison.json``, the posterior and figures into ``folder``, each replaced atomically.
+
+        A figure that fails is left out with a ``FigureWarning`` (:mod:`em.status`). See
+        :func:`comparisons.report.save` for runs that write to one folder at once.
+
+        Raises
+        ------
+        ValueError
+            If the folder cannot be written to.
+        """
+        from comparisons.figures import warn_of
         from comparisons.report import save
 
-        save(self, folder)
+        warn_of(save(self, folder))
 
     def print(self, console: Any = None) -> None:
         """Print the tables and the verdict."""

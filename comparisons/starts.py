@@ -10,7 +10,11 @@ from em import NoMaximumWarning, NotIdentifiableWarning
 from models.validation import Array
 
 
-class NoModeError(ValueError):
+class UnfitPriorError(ValueError):
+    """The prior is legal and its posterior on these data is none that can be compared; the message says why."""
+
+
+class NoModeError(UnfitPriorError):
     """Under the prior every restart of MAP-EM collapsed on these data, which only the fit can tell."""
 
 

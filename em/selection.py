@@ -29,6 +29,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from em.estimator import MixtureEM
+from em.labels import label, plain
 from em.plots import axes_or_new
 from em.progress import track
 from em.status import NoMaximumWarning, left_to_the_status
@@ -135,10 +136,13 @@ class Selection:
         lines: dict[str, list[Candidate]] = {}
         for candidate in self.candidates:
             lines.setdefault(_structure(candidate), []).append(candidate)
-        for height, (label, candidates) in enumerate(lines.items(), start=1):
+        for height, (structure, candidates) in enumerate(lines.items(), start=1):
             shown = sorted((c for c in candidates if c.has_maximum), key=_n_components)
             (line,) = ax.plot(
-                [_n_components(c) for c in shown], [getattr(c, self.criterion) for c in shown], ".-", label=label
+                [_n_components(c) for c in shown],
+                [getattr(c, self.criterion) for c in shown],
+                ".-",
+                label=label(structure),
             )
             missing = [_n_components(c) for c in candidates if not c.has_maximum]
             bottom = [0.02 * height] * len(missing)
@@ -155,7 +159,7 @@ class Selection:
     def __repr__(self) -> str:
         """The table as plain text."""
         heads = ["", *self.candidates[0].settings, "log_likelihood", "p", *map(str.upper, CRITERIA), "seconds"]
-        rows = [[*heads, "status"], *([*self._cells(c), _short_status(c.estimator)] for c in self.candidates)]
+        rows = [[*heads, "status"], *([*self._cells(c), plain(_short_status(c.estimator))] for c in self.candidates)]
         widths = [max(len(row[j]) for row in rows) for j in range(len(heads))]
         lines = [
             "  ".join([cell.rjust(width) for cell, width in zip(row[:-1], widths, strict=True)] + row[-1:])
@@ -279,7 +283,7 @@ def _structure(candidate: Candidate) -> str:
 
 
 def _name(value: Any) -> str:
-    text = str(value)
+    text = plain(value)
     return text if len(text) <= LONGEST_NAME else type(value).__name__
 
 

@@ -23,6 +23,10 @@ class NotIdentifiableWarning(UserWarning):
     """Different parameters give the same distribution of the data; the message names a free direction."""
 
 
+class FigureWarning(UserWarning):
+    """A figure could not be drawn and was left out; the message names it and says why. Numbers are written first."""
+
+
 @contextmanager
 def left_to_the_status() -> Iterator[None]:
     """Fit without warnings, for a caller that reads ``status_`` of each of many fits instead."""

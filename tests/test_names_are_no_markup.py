@@ -1,0 +1,220 @@
+"""Names that a user chose are shown letter by letter, and a figure that fails loses no number."""
+
+import io
+import json
+import re
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import typer
+from matplotlib.figure import Figure
+from rich.console import Console
+from stand_ins import draws_around
+from typer.testing import CliRunner
+
+import comparisons.calibration_result
+import comparisons.plots
+import comparisons.posterior
+import comparisons.report
+from comparisons import components, concentration
+from comparisons.calibration import calibrate
+from comparisons.command import application
+from comparisons.comparison import prepare, run
+from comparisons.concentration import sweep
+from comparisons.console import tell, tell_error
+from comparisons.files import file_name
+from comparisons.progress import Bars
+from comparisons.simulations import Setting
+from em import GaussianMixtureEM, select
+from em.labels import LONGEST_LABEL, label, plain
+from em.status import FigureWarning
+from models.bmm import BMMPrior
+
+HOSTILE = [
+    "$x_{$",
+    "$\\frac{1}{0$",
+    "[bold]b[/]",
+    ":smile:",
+    "<b>&amp;",
+    "a\nb",
+    "\x1b[31mred",
+    "c\\",
+    "\u202egnp",
+    "x" * 3000,
+]
+NUMBERS = {"comparison.json", "posterior.nc"}
+FIGURES = {"data.png", "objective.png", "posterior.png", "responsibilities.png"}
+ESCAPES = re.compile(r"[\x00-\x09\x0b-\x1f\x7f\x9b\u202e]")
+
+
+def samples():
+    rng = np.random.default_rng(0)
+    return np.concatenate([rng.normal(size=(30, 2)), rng.normal(size=(30, 2)) + 6])
+
+
+@pytest.fixture(scope="module")
+def quick():
+    """Replace sampling and `find_MAP`, which take long, by stand-ins."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(comparisons.posterior, "sample", draws_around)
+        patch.setattr(comparisons.posterior, "find_map", lambda model, start: start)
+        yield
+
+
+@pytest.fixture(scope="module")
+def found(quick):
+    return run(prepare(samples(), "gmm", 2, draws=250, n_init=2))
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_label_is_drawn_letter_by_letter(name):
+    figure = Figure()
+    shown = figure.suptitle(label(name))
+    figure.savefig(io.BytesIO())
+    drawn, is_math = shown._preprocess_math(shown.get_text())
+    assert not is_math
+    assert drawn == plain(name) or drawn == f"{plain(name)[: LONGEST_LABEL - 3]}..."
+    assert not ESCAPES.search(drawn)
+
+
+@pytest.mark.parametrize("name", ["$x_{$", "[bold]b[/]\n\x1b[31m", "x" * 3000])
+def test_every_figure_is_written_whatever_the_names(found, name, tmp_path, monkeypatch):
+    monkeypatch.setattr(found, "title", name)
+    monkeypatch.setattr(found, "feature_names", (name, "$"))
+    found.save(tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == NUMBERS | FIGURES
+    assert json.loads((tmp_path / "comparison.json").read_text())["title"] == name
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_the_report_shows_names_as_they_are(found, name, monkeypatch):
+    told = io.StringIO()
+    monkeypatch.setattr(found, "title", name)
+    monkeypatch.setattr(found, "explanation", f"because of {name}")
+    found.print(Console(file=told, width=10_000))
+    assert f"{plain(name)}: 60 samples" in told.getvalue()
+    assert f"because of {plain(name)}" in told.getvalue()
+    assert not ESCAPES.search(told.getvalue())
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_sentences_errors_and_bars_show_names_as_they_are(name, capsys):
+    told = io.StringIO()
+    tell(Console(file=told, width=10_000), "Written to ", (name, "bold"))
+    assert told.getvalue() == f"Written to {plain(name)}\n"
+    tell_error("Error", f"file {name}")
+    error = capsys.readouterr().err
+    assert plain(name.replace("\n", " ")) in error
+    assert not ESCAPES.search(error)
+    shown = io.StringIO()
+    bars = Bars(name, Console(file=shown, width=200, force_terminal=True, color_system=None))
+    with bars.step("EM", None):
+        pass
+    assert plain(name)[:40] in shown.getvalue() or name == "x" * 3000
+    assert "\x1b[31m" not in shown.getvalue()
+
+
+def test_a_command_with_hostile_columns_and_file_ends_with_its_verdict(quick, tmp_path):
+    file = tmp_path / "[red]$x_{$.csv"
+    rows = "\n".join(",".join(map(str, row)) for row in samples().tolist())
+    file.write_text(f'"$x_{{$","\x1b[31m[/]"\n{rows}\n')
+    options = ["--data", str(file), "--draws", "250", "--restarts", "2", "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(application("gmm"), options)
+    assert "Verdict: " in result.output
+    assert "[red]$x_{$: 60 samples" in result.output
+    assert "left out" not in result.output
+    assert {file.name for file in (tmp_path / "out").iterdir()} >= NUMBERS | FIGURES
+
+
+def test_a_figure_that_fails_is_named_and_left_out(found, tmp_path, monkeypatch):
+    (tmp_path / "objective.png").write_text("of an earlier run")
+    (tmp_path / "data.png").mkdir()
+
+    def fail(comparison):
+        assert {file.name for file in tmp_path.iterdir()} >= NUMBERS
+        raise MemoryError("no room\nleft")
+
+    monkeypatch.setitem(comparisons.plots.FIGURES, "objective", fail)
+    with pytest.warns(FigureWarning) as caught:
+        found.save(tmp_path)
+    sentences = [str(warning.message) for warning in caught]
+    assert any("data.png was left out" in sentence for sentence in sentences)
+    assert "objective.png was left out: MemoryError: no room left; numbers were written first" in sentences
+    left = {file.name for file in tmp_path.iterdir() if file.is_file()}
+    assert left == NUMBERS | FIGURES - {"objective.png", "data.png"}
+
+
+def test_without_any_figure_a_command_ends_with_its_own_exit_code(quick, tmp_path, monkeypatch):
+    def fail(*args, **kwargs):
+        raise RuntimeError("no [bold]canvas")
+
+    options = ["--data", "coins-ten-flips", "--draws", "250", "--restarts", "2", "--out", str(tmp_path)]
+    expected = CliRunner().invoke(application("bmm"), options).exit_code
+    monkeypatch.setattr(Figure, "savefig", fail)
+    result = CliRunner().invoke(application("bmm"), options)
+    assert result.exit_code == expected
+    assert {file.name for file in tmp_path.iterdir()} == NUMBERS
+    for name in FIGURES:
+        assert f"Figure: {name} was left out: RuntimeError: no [bold]canvas" in result.output
+
+
+@pytest.mark.parametrize(
+    ("module", "options"),
+    [
+        (concentration, ["--components", "2", "--draws", "4"]),
+        (components, ["--max-components", "1", "--sampler", "gibbs", "--no-evidence", "--draws", "250"]),
+    ],
+)
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_table_is_printed_before_its_figure(module, options, fails, tmp_path, monkeypatch):
+    file = tmp_path / ("$x_{$" + 50 * "long" + ".csv")
+    file.write_text("a\n" + "\n".join(map(str, samples()[:, 0])) + "\n")
+    if module is concentration:
+        monkeypatch.setattr(concentration, "sweep", lambda X, *args, **kwargs: sweep(X, "gmm", 2, [1.0], n_init=1))
+    if fails:
+        monkeypatch.setattr(Figure, "savefig", lambda *args, **kwargs: 1 / 0)
+    app = typer.Typer()
+    app.command()(module.main)
+    result = CliRunner().invoke(app, ["--data", str(file), "--family", "gmm", *options, "--out", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    assert "best by this column" in result.output or "occupied components" in result.output
+    assert ("left out: ZeroDivisionError" in result.output) == fails
+    assert ("Written to" in result.output) != fails
+    assert len(list((tmp_path / "out").iterdir())) == (not fails)
+
+
+def test_a_calibration_keeps_its_numbers_when_its_figure_fails(tmp_path, monkeypatch):
+    setting = Setting(BMMPrior(4.0, 1.0, 1.0), n_samples=20, n_features=3)
+    calibration = calibrate(setting, samplers=["Gibbs"], n_simulations=20)["Gibbs"]
+    monkeypatch.setattr(comparisons.calibration_result.Calibration, "plot", lambda self: 1 / 0)
+    assert list(calibration.save(tmp_path, "name")) == ["name.png"]
+    assert {file.name for file in tmp_path.iterdir()} == {"name.txt", "name.nc"}
+
+
+def test_a_selection_shows_settings_as_they_are():
+    selection = select(samples(), GaussianMixtureEM(n_init=1, random_state=0), [1], covariance_type=["full", "diag"])
+    hostile = iter(("$x_{$", "a\n\x1b[1m"))
+    for candidate in selection.candidates:
+        candidate.settings["covariance_type"] = next(hostile)
+    selection.plot().figure.savefig(io.BytesIO())
+    mpl.pyplot.close("all")
+    assert not ESCAPES.search(repr(selection))
+    assert len(repr(selection).splitlines()) == 4
+
+
+def test_numbers_of_numpy_and_none_that_is_finite_are_written(found, tmp_path, monkeypatch):
+    monkeypatch.setitem(found.settings, "random_state", np.int64(7))
+    monkeypatch.setattr(found, "regular", np.bool_(False))
+    monkeypatch.setitem(found.seconds, "EM", np.float64("nan"))
+    found.save(tmp_path)
+    written = json.loads((tmp_path / "comparison.json").read_text())
+    assert (written["settings"]["random_state"], written["regular"], written["seconds"]["EM"]) == (7, False, None)
+
+
+@pytest.mark.parametrize("stem", ["a", "é" * 300, "../up", "a\\b", "\udcff" * 10])
+def test_a_file_name_fits_a_folder(stem, tmp_path):
+    name = file_name(stem, ".png")
+    (tmp_path / name).write_text("")
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+    assert name.endswith(".png")
