@@ -42,10 +42,6 @@ class BMM(Family):
         return cls(n_trials)
 
     @override
-    def identified(self, fit: Any) -> bool:
-        return bool(fit.identifiability_.identified)
-
-    @override
     def default_prior(self, X: Array, n_components: int, prior_family: str = "conjugate") -> model_bmm.BMMPrior:
         return model_bmm.BMMPrior()
 
@@ -127,13 +123,18 @@ class BMM(Family):
         return {"probs": (parameters.probs > INSIDE) & (parameters.probs < 1 - INSIDE)}
 
     @override
-    def mean_response(self, draws: dict[str, Array]) -> Array:
-        return np.einsum("sk,skd->sd", draws["weights"], draws["probs"])
-
-    @override
-    def prior_on_response(self, prior: Any) -> tuple[float, Array]:
+    def prior_on_response(self, prior: Any, X: Array) -> tuple[float, Array]:
         total = np.asarray(prior.successes + prior.failures)
         return float(total.max()), np.asarray(prior.successes / total)
+
+    @override
+    def anywhere(self, fit: Any, rng: np.random.RandomState) -> model_bmm.BMMParameters:
+        K, D = fit.probs_.shape
+        return model_bmm.BMMParameters(rng.dirichlet(np.ones(K)), rng.uniform(size=(K, D)))
+
+    @override
+    def ridge(self, fit: Any) -> tuple[str, ...]:
+        return "probs[0, 0]", "probs[1, 0]"
 
     def _mean_trials(self) -> Array:
         trials = np.asarray(self.n_trials, dtype=np.float64)

@@ -31,8 +31,9 @@ from comparisons.component_draws import Arrays
 from comparisons.components_result import ByComponents
 from comparisons.data import find
 from comparisons.evidence import Evidence, chib_evidence
+from comparisons.extremes import check_counts, check_mean, check_mode, refused_by_name
 from comparisons.family import FamilyName
-from comparisons.files import check_writable
+from comparisons.files import check_writable, file_name
 from comparisons.gibbs import as_datatree
 from comparisons.mixing import extremes, label_free
 from comparisons.progress import Bars, Progress, Silent
@@ -184,13 +185,17 @@ def _by_nuts(found: Any, progress: Progress) -> xr.DataTree:
     of_starts = {"starts": settings["starts"], "chains": chains, "n_init": n_init, "seed": seed}
     sizes = {"draws": settings["draws"], "tune": settings["tune"], "chains": chains}
     with without_c_compiler(), progress.step(f"NUTS, K = {K}", chains * (settings["draws"] + settings["tune"])):
-        model = found.family.build_marginal_model(found.X, K, found.prior)
         estimator = found.family.estimator(n_components=K, prior=found.prior, n_init=n_init, random_state=seed)
-        with left_to_the_status():
-            fit = estimator.fit(found.X)
-        refuse_collapsed(fit)
-        starts = chain_starts(found.family, found.X, fit.parameters_, found.prior, **of_starts)
-        return sample(model, starts, **sizes, seed=seed, progress=progress.advance_to)
+        with refused_by_name(found) as noted, left_to_the_status():
+            check_counts(found)
+            check_mean(found)
+            found.map = estimator.fit(found.X)
+            check_mode(found, noted)
+        refuse_collapsed(found.map)
+        with refused_by_name(found):
+            model = found.family.build_marginal_model(found.X, K, found.prior)
+            starts = chain_starts(found.family, found.X, found.map.parameters_, found.prior, **of_starts)
+            return sample(model, starts, **sizes, seed=seed, progress=progress.advance_to, resolved=True)
 
 
 def _by_smc(found: Any, particles: int, progress: Progress) -> Evidence:
@@ -277,7 +282,7 @@ def main(
             random_state=seed,
             progress=Bars(dataset.name),
         )
-    show(found, folder / f"components-{dataset.name}.png", dataset.name)
+    show(found, folder / file_name(f"components-{dataset.name}", ".png"), dataset.name)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,12 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
+from em.identifiability import Identifiability
 from models.validation import Array
 
+IDENTIFIED = Identifiability(True, 0, 0, "identified")
 Point = dict[str, Array]
+Change = Callable[[Point], Point]
 FamilyName = Literal["gmm", "bmm"]
 FAMILIES: tuple[str, ...] = get_args(FamilyName)
 PRECISE = {"tol": 1e-12, "max_iter": 100_000}  # EM where its answer is held to another's
@@ -32,8 +35,13 @@ class Family(ABC):
         """Return the family with its option; raise a ValueError if the other family's option is not its default."""
 
     def identified(self, fit: Any) -> bool:
-        """Whether a fitted model passed the rank test."""
-        return True
+        """Whether no other parameters than a fit's give the same distribution of these data."""
+        return self.identifiability(fit).identified
+
+    def identifiability(self, fit: Any) -> Identifiability:
+        """Return what a fit says of it; one that says nothing is of a model that always is identified."""
+        found: Identifiability = vars(fit).get("identifiability_", IDENTIFIED)
+        return found
 
     @abstractmethod
     def default_prior(self, X: Array, n_components: int, prior_family: str = "conjugate") -> Any:
@@ -58,6 +66,10 @@ class Family(ABC):
     @abstractmethod
     def build_marginal_model(self, X: Array, n_components: int, prior: Any, precise: bool = False) -> Any:
         """Return the PyMC model with z summed out; ``precise`` asks for more digits where that takes longer."""
+
+    def for_search(self, model: Any, X: Array, n_components: int, prior: Any) -> tuple[Any, Change, Change]:
+        """Return what an optimiser is given: a model in units that suit it, and how points go into these and back."""
+        return model, dict, dict
 
     @abstractmethod
     def e_step(self, X: Array, parameters: Any) -> tuple[Array, float]:
@@ -113,15 +125,20 @@ class Family(ABC):
         return {**point, "weights": weights / weights.sum()}
 
     def mean_response(self, draws: dict[str, Array]) -> Array:
-        """Return Σ_k π_k p_kd of each draw, shape (S, D): identified even where the components are not.
+        """Return Σ_k π_k p_kd, or Σ_k π_k μ_kd, of each draw, shape (S, D): known even where components are not."""
+        return np.asarray(np.einsum("sk,skd->sd", draws["weights"], draws[self.parameter_names[1]]))
 
-        Only families that may fail the rank test need it, and `prior_on_response`.
-        """
-        raise TypeError(f"the family {self.name!r} is always identified")
-
-    def prior_on_response(self, prior: Any) -> tuple[float, Array]:
+    @abstractmethod
+    def prior_on_response(self, prior: Any, X: Array) -> tuple[float, Array]:
         """Return how many pseudo-samples the prior weighs in each component, and their mean (D,)."""
-        raise TypeError(f"the family {self.name!r} is always identified")
+
+    @abstractmethod
+    def anywhere(self, fit: Any, rng: np.random.RandomState) -> Any:
+        """Return random parameters from which EM may reach another maximum of a likelihood that has many."""
+
+    @abstractmethod
+    def ridge(self, fit: Any) -> tuple[str, ...]:
+        """Return one or two entries, such as ``probs[0, 0]``, that move along a fit's free direction."""
 
     @abstractmethod
     def draw_data(self, ax: Any, comparison: Any) -> None:

@@ -1,6 +1,7 @@
 """The Gaussian mixture in a comparison, and its command line: ``python -m comparisons.gmm``."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Self, override
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from comparisons.family import (
     NEARLY,
+    Change,
     Family,
     Point,
     conjugate_gaps_of_weights,
@@ -16,6 +18,7 @@ from comparisons.family import (
     sum_to_one,
     with_features,
 )
+from comparisons.units import Units
 from em import GaussianMixtureEM
 from em import gmm as em_gmm
 from models import gmm as model_gmm
@@ -70,6 +73,14 @@ class GMM(Family):
     @override
     def build_marginal_model(self, X: Array, n_components: int, prior: Any, precise: bool = False) -> Any:
         return model_gmm.build_marginal_model(X, n_components, prior, self.covariance_type, whitened=precise)
+
+    @override
+    def for_search(self, model: Any, X: Array, n_components: int, prior: Any) -> tuple[Any, Change, Change]:
+        units = Units(X, self.covariance_type)
+        if (units.scale == 1).all() and not units.location.any():
+            return model, dict, dict
+        other = self.build_marginal_model(units.samples(X), n_components, units.prior(prior), precise=True)
+        return other, units.into, units.back
 
     def covariance_matrices(self, draws: Mapping[str, Array]) -> Array:
         """Return the covariance matrices (S, K, D, D) of draws, whatever their structure."""
@@ -175,7 +186,7 @@ class GMM(Family):
                 counts, squares, spread, gap = D * N, (offset**2).sum(axis=1), 2 * parameters.covariances**2, D + 4
         if isinstance(prior, model_gmm.GMMIndependentPrior):
             power, a, b = prior.variance_terms()
-            kappa = variances / prior.mean_sd**2
+            kappa = variances * (1 / prior.mean_sd) ** 2
             pull = b + (2 * power + gap - a * parameters.covariances) * parameters.covariances
         else:
             degrees = prior.degrees_of_freedom - (D + 1 if kind in ("full", "tied") else 2)
@@ -190,6 +201,30 @@ class GMM(Family):
     @override
     def free_coordinates(self, parameters: Any) -> dict[str, np.ndarray]:
         return {}
+
+    @override
+    def prior_on_response(self, prior: Any, X: Array) -> tuple[float, Array]:
+        """Return κ0 and m0; where the means are independent of covariances, at most v / s² with v the variance of X."""
+        if isinstance(prior, model_gmm.GMMPrior):
+            return prior.mean_precision, prior.mean
+        return float((np.nanvar(X, axis=0) / prior.mean_sd**2).max()), prior.mean
+
+    @override
+    def anywhere(self, fit: Any, rng: np.random.RandomState) -> model_gmm.GMMParameters:
+        """Return the fit's parameters with random correlations, which are what columns never seen together leave."""
+        parameters: model_gmm.GMMParameters = fit.parameters_
+        if self.covariance_type not in ("full", "tied"):
+            return parameters
+        covariances, D = parameters.covariances, parameters.n_features
+        roots = rng.normal(size=(*covariances.shape[:-1], D + 2))
+        products = roots @ roots.mT
+        scale = np.sqrt(np.diagonal(covariances, axis1=-2, axis2=-1) / np.diagonal(products, axis1=-2, axis2=-1))
+        return replace(parameters, covariances=products * scale[..., :, None] * scale[..., None, :])
+
+    @override
+    def ridge(self, fit: Any) -> tuple[str, ...]:
+        free = self.identifiability(fit).free_direction
+        return tuple(sorted(free, key=lambda name: -abs(free[name]))[:2])
 
     @override
     def entries(self, name: str, values: Array) -> list[tuple[int, ...]]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from comparisons import metrics
 from comparisons.draws import distinct_entries
+from comparisons.extremes import rounding_of_prior
 from comparisons.family import PRECISE, Point
 from comparisons.metrics import Check
 from comparisons.result import Comparison
@@ -42,13 +43,16 @@ def find_map_checks(
     family, target = found.family, distinct_entries(dict(map_parameters.arrays()), found.family)
     draws = {str(name): array.to_numpy() for name, array in found.posterior["posterior"].data_vars.items()}
     sd = distinct_entries({name: array.std(axis=(0, 1)) for name, array in draws.items()}, family)
-    lesser = True
+    lesser, rounding = True, rounding_of_prior(found)
+    model, into, back = family.for_search(model, found.X, found.n_components, found.prior)
     for start in _starts(draws, log_posterior, target, sd, found):
-        answer = find_map(model, start)
+        answer = back(find_map(model, into(start)))
         pointwise, log_prior = density.at(answer)
         reached = distinct_entries(answer, family)
         gain = float(pointwise.sum()) + log_prior - found.map.objective_
-        check = metrics.find_map_matches(target, reached, sd, found.map.objective_, gain, FIND_MAP_FTOL)
+        check = metrics.find_map_matches(
+            target, reached, sd, found.map.objective_, gain, FIND_MAP_FTOL, rounding=rounding
+        )
         lesser &= metrics.is_lesser(target, reached, sd, gain)
         if check.passed or gain > metrics.LESSER:
             break
@@ -57,7 +61,9 @@ def find_map_checks(
         with left_to_the_status():
             there = family.estimator(init=replace(map_parameters, **answer), **settings).fit(found.X).parameters_
         stays = distinct_entries(dict(there.arrays()), family)
-        check = metrics.find_map_matches(stays, reached, sd, found.map.objective_, gain, FIND_MAP_FTOL, lesser)
+        check = metrics.find_map_matches(
+            stays, reached, sd, found.map.objective_, gain, FIND_MAP_FTOL, lesser, rounding
+        )
     return [check, metrics.find_map_moved(distinct_entries(start, family), reached, sd, not lesser)]
 
 

@@ -1,19 +1,23 @@
 """The figures of a comparison, each drawn on axes it is given or in a figure it returns."""
 
-import warnings
+from collections.abc import Callable
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
 from scipy.stats import binom, norm
 
-from em import NotIdentifiableWarning
+from comparisons.alignment import order_of
+from comparisons.draws import single
+from em.labels import label
+from em.status import left_to_the_status
 
 EM_COLOUR, MAP_COLOUR, POSTERIOR_COLOUR, DATA_COLOUR = "#c1272d", "#e08214", "#2166ac", "0.55"
 MOST_MARGINALS = 24
+ALIKE = 1e-3  # nats between maxima that EM reached from different starts
 
 
 def draw_ellipses(
@@ -45,38 +49,27 @@ def draw_ellipses(
     return ellipses
 
 
-def figures(comparison: Any) -> dict[str, Figure]:
-    """Return every figure of a comparison by name; close them when done."""
-    made = {
-        "data": data_figure(comparison),
-        "objective": objective_figure(comparison),
-        "posterior": posterior_figure(comparison),
-        "responsibilities": responsibilities_figure(comparison),
-    }
-    if not comparison.identified:
-        made["ridge"] = ridge_figure(comparison)
-    return made
-
-
 def data_figure(comparison: Any) -> Figure:
     """Data with what EM and the posterior say about it."""
-    fig, ax = plt.subplots(figsize=(7.5, 5.5), layout="constrained")
+    fig = Figure(figsize=(7.5, 5.5), layout="constrained")
+    ax = fig.subplots()
     comparison.family.draw_data(ax, comparison)
     handles, labels = ax.get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4), fontsize=9)
-    ax.set_title(f"{comparison.title}: EM and posterior, K = {comparison.n_components}")
+    ax.set_title(f"{label(comparison.title)}: EM and posterior, K = {comparison.n_components}")
     return fig
 
 
 def objective_figure(comparison: Any) -> Figure:
     """What is still to be gained at each iteration of EM, on a log scale."""
-    fig, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    fig = Figure(figsize=(7, 4.5), layout="constrained")
+    ax = fig.subplots()
     fits = [("MLE: log-likelihood", comparison.mle, EM_COLOUR)] if comparison.has_maximum else []
-    for label, fit, colour in [*fits, ("MAP: log-likelihood + log prior", comparison.map, MAP_COLOUR)]:
+    for name, fit, colour in [*fits, ("MAP: log-likelihood + log prior", comparison.map, MAP_COLOUR)]:
         to_come = fit.objective_ - fit.history_
         shown = to_come > 0
         iterations = np.arange(len(to_come))
-        ax.semilogy(iterations[shown], to_come[shown], ".-", color=colour, label=f"{label}, limit {fit.objective_:.6f}")
+        ax.semilogy(iterations[shown], to_come[shown], ".-", color=colour, label=f"{name}, limit {fit.objective_:.6f}")
     ax.set(xlabel="iteration", ylabel="objective still to be gained (nats)", title="EM never loses")
     ax.legend(loc="upper right")
     return fig
@@ -87,14 +80,12 @@ def posterior_figure(comparison: Any) -> Figure:
     rows = comparison.estimates[:MOST_MARGINALS]
     columns = min(4, len(rows))
     height = -(-len(rows) // columns)
-    fig, axes = plt.subplots(height, columns, figsize=(3 * columns, 2.3 * height), layout="constrained", squeeze=False)
+    fig = Figure(figsize=(3 * columns, 2.3 * height), layout="constrained")
+    axes = fig.subplots(height, columns, squeeze=False)
     for ax in axes.flat[len(rows) :]:
         ax.set_axis_off()
-    aligned = comparison.posterior["posterior"]
     for ax, row in zip(axes.flat, rows, strict=False):
-        name, index = row["parameter"].rstrip("]").split("[")
-        draws = aligned[name].to_numpy()[:, :, *map(int, index.split(", "))].ravel()
-        ax.hist(draws, bins=40, density=True, color=POSTERIOR_COLOUR, alpha=0.45)
+        ax.hist(_draws_of(comparison, row["parameter"]), bins=40, density=True, color=POSTERIOR_COLOUR, alpha=0.45)
         for value, colour, style in [
             (row["mle"], EM_COLOUR, "-"),
             (row["map"], MAP_COLOUR, "--"),
@@ -107,20 +98,21 @@ def posterior_figure(comparison: Any) -> Figure:
     left_out = len(comparison.estimates) - len(rows)
     note = f" (first {len(rows)}; {left_out} more in comparison.json)" if left_out else ""
     handles = [
-        plt.Line2D([], [], color=EM_COLOUR, label="MLE (EM)"),
-        plt.Line2D([], [], color=MAP_COLOUR, linestyle="--", label="MAP (EM)"),
-        plt.Line2D([], [], color=POSTERIOR_COLOUR, linewidth=6, alpha=0.45, label="posterior draws, aligned"),
+        Line2D([], [], color=EM_COLOUR, label="MLE (EM)"),
+        Line2D([], [], color=MAP_COLOUR, linestyle="--", label="MAP (EM)"),
+        Line2D([], [], color=POSTERIOR_COLOUR, linewidth=6, alpha=0.45, label="posterior draws, aligned"),
     ]
     if comparison.truth is not None:
-        handles.append(plt.Line2D([], [], color="black", linestyle=":", label="truth"))
+        handles.append(Line2D([], [], color="black", linestyle=":", label="truth"))
     fig.legend(handles=handles, loc="outside lower center", ncols=4)
-    fig.suptitle(f"{comparison.title}: posterior marginals{note}")
+    fig.suptitle(f"{label(comparison.title)}: posterior marginals{note}")
     return fig
 
 
 def responsibilities_figure(comparison: Any) -> Figure:
     """EM's plug-in responsibilities against posterior-averaged ones."""
-    fig, ax = plt.subplots(figsize=(5.5, 5.5), layout="constrained")
+    fig = Figure(figsize=(5.5, 5.5), layout="constrained")
+    ax = fig.subplots()
     found = comparison.responsibilities
     for k in range(comparison.n_components):
         ax.errorbar(
@@ -142,33 +134,62 @@ def responsibilities_figure(comparison: Any) -> Figure:
 
 def ridge_figure(comparison: Any) -> Figure:
     """Posterior draws along the ridge of a mixture that is not identified, beside the quantity that is."""
-    fig, (left, right) = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
-    draws = comparison.unaligned["probs"].to_numpy()
-    draws = draws.reshape(-1, *draws.shape[2:])
-    left.plot(
-        draws[:, 0, 0], draws[:, 1, 0], ".", color=POSTERIOR_COLOUR, markersize=2, alpha=0.3, label="posterior draws"
-    )
-    answers = np.array([_em_from_anywhere(comparison, seed).probs_[:2, 0] for seed in range(40)])
-    left.plot(*answers.T, "x", color=EM_COLOUR, label="EM's answers from 40 random starts")
-    left.set(xlabel="probs[0, 0]", ylabel="probs[1, 0]", xlim=(0, 1), ylim=(0, 1), aspect="equal")
-    left.set_title("the ridge: every cross has the same likelihood")
-    left.legend(loc="lower left")
-    weights = comparison.unaligned["weights"].to_numpy().reshape(len(draws), -1)
-    right.hist((weights * draws[:, :, 0]).sum(axis=1), bins=50, density=True, color=POSTERIOR_COLOUR, alpha=0.45)
-    known = float(comparison.mle.weights_ @ comparison.mle.probs_[:, 0])
+    fig = Figure(figsize=(11, 5), layout="constrained")
+    left, right = fig.subplots(1, 2)
+    family, located = comparison.family, comparison.family.parameter_names[1]
+    fit = comparison.map if family.identified(comparison.mle) else comparison.mle
+    _draw_ridge(left, comparison, family.ridge(fit), _answers_from_anywhere(comparison))
+    draws = _component_draws(comparison, ("weights", located))
+    right.hist(family.mean_response(draws)[:, 0], bins=50, density=True, color=POSTERIOR_COLOUR, alpha=0.45)
+    known = float(family.mean_response(single(comparison.mle.parameters_))[0, 0])
     right.axvline(known, color=EM_COLOUR, label=f"MLE {known:.4f}")
-    right.set(xlabel="sum_k weights_k probs_k", yticks=[], title="what the data do identify")
+    right.set(xlabel=f"sum_k weights_k {located}_k", yticks=[], title="what the data do identify")
     right.legend(loc="upper left")
     return fig
 
 
-def _em_from_anywhere(comparison: Any, seed: int) -> Any:
-    rng = np.random.RandomState(seed)
-    K, D = comparison.n_components, comparison.X.shape[1]
-    start = comparison.family.parameters_type(rng.dirichlet(np.ones(K)), rng.uniform(size=(K, D)))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotIdentifiableWarning)
-        return comparison.family.estimator(n_components=K, init=start).fit(comparison.X)
+def _draw_ridge(ax: Axes, comparison: Any, names: tuple[str, ...], answers: list[Any]) -> None:
+    """Draw one entry of the posterior's draws and of EM's answers, or one against another."""
+    draws = [_draws_of(comparison, name) for name in names]
+    of_em = [[_entry(answer, name) for answer in answers] for name in names]
+    if len(names) == 2:
+        ax.plot(*draws, ".", color=POSTERIOR_COLOUR, markersize=2, alpha=0.3, label="posterior draws")
+    else:
+        ax.hist(draws[0], bins=50, density=True, color=POSTERIOR_COLOUR, alpha=0.45, label="posterior draws")
+        of_em.append([0.0] * len(answers))
+    ax.plot(*of_em, "x", color=EM_COLOUR, label=f"EM's answers from {len(answers)} random starts", clip_on=False)
+    ax.set(xlabel=names[0], ylabel=names[1] if len(names) == 2 else "density")
+    ax.set_title("the ridge: every cross has the same likelihood")
+    ax.legend(loc="lower left")
+
+
+def _answers_from_anywhere(comparison: Any) -> list[Any]:
+    """Return estimates as likely as the MLE from 40 random starts, with the labels of the aligned draws."""
+    found, family = [], comparison.family
+    for seed in range(40):
+        start = family.anywhere(comparison.mle, np.random.RandomState(seed))
+        with left_to_the_status():
+            fit = family.estimator(n_components=comparison.n_components, init=start).fit(comparison.X)
+        if not fit.collapsed_ and abs(fit.log_likelihood_ - comparison.mle.log_likelihood_) < ALIKE:
+            found.append(fit.parameters_.permute(order_of(fit.parameters_, comparison.posterior)))
+    return found
+
+
+def _place(name: str) -> tuple[str, tuple[int, ...]]:
+    """Return array and index of a name such as ``means[0, 1]``."""
+    array, _, index = name.rstrip("]").partition("[")
+    return array, tuple(map(int, index.split(",")))
+
+
+def _entry(parameters: Any, name: str) -> float:
+    array, index = _place(name)
+    return float(parameters.arrays()[array][index])
+
+
+def _draws_of(comparison: Any, name: str) -> Any:
+    """Return the aligned draws (S,) of an entry."""
+    array, index = _place(name)
+    return comparison.posterior["posterior"][array].to_numpy()[:, :, *index].ravel()
 
 
 def draw_gaussian_data(ax: Axes, comparison: Any) -> None:
@@ -198,7 +219,7 @@ def draw_gaussian_data(ax: Axes, comparison: Any) -> None:
     ax.plot([], [], color=EM_COLOUR, label=f"{_reference_name(comparison)}: 1, 2, 3 sigma")
     ax.plot([], [], "--", color=POSTERIOR_COLOUR, label="posterior mean: 1, 2, 3 sigma")
     ax.plot([], [], color=POSTERIOR_COLOUR, alpha=0.4, label="40 posterior draws: 2 sigma")
-    ax.set(xlabel=comparison.feature_names[i], ylabel=comparison.feature_names[j])
+    ax.set(xlabel=label(comparison.feature_names[i]), ylabel=label(comparison.feature_names[j]))
 
 
 def _draw_gaussian_line(ax: Axes, comparison: Any) -> None:
@@ -215,7 +236,7 @@ def _draw_gaussian_line(ax: Axes, comparison: Any) -> None:
     ax.plot(grid, density.sum(axis=1), color=EM_COLOUR, linewidth=2, label=_reference_name(comparison))
     ax.plot(grid, density, color=EM_COLOUR, linewidth=0.8, linestyle="--")
     ax.plot([], [], color=POSTERIOR_COLOUR, label="40 posterior draws")
-    ax.set(xlabel=comparison.feature_names[0], ylabel="density")
+    ax.set(xlabel=label(comparison.feature_names[0]), ylabel="density")
 
 
 def draw_count_data(ax: Axes, comparison: Any) -> None:
@@ -233,7 +254,7 @@ def draw_count_data(ax: Axes, comparison: Any) -> None:
         )
     ax.set(xlabel="feature", ylabel="success probability", ylim=(-0.02, 1.02))
     if len(at) <= 12:
-        ax.set_xticks(at, comparison.feature_names, rotation=20)
+        ax.set_xticks(at, [label(name) for name in comparison.feature_names], rotation=20)
     ax.plot([], [], "kx-", linewidth=0.8, label=_reference_name(comparison))
     ax.errorbar([], [], [], fmt="k.", capsize=2, label="posterior median, 95 %")
 
@@ -252,7 +273,7 @@ def _draw_counts(ax: Axes, comparison: Any) -> None:
     ax.plot(counts, share.sum(axis=1), "o-", color=EM_COLOUR, label=_reference_name(comparison))
     ax.plot(counts, share, "--", color=EM_COLOUR, linewidth=0.8)
     ax.plot([], [], color=POSTERIOR_COLOUR, label="40 posterior draws")
-    ax.set(xlabel=comparison.feature_names[0], ylabel="share of samples")
+    ax.set(xlabel=label(comparison.feature_names[0]), ylabel="share of samples")
 
 
 def _component_draws(comparison: Any, names: tuple[str, ...]) -> dict[str, Any]:
@@ -263,3 +284,12 @@ def _component_draws(comparison: Any, names: tuple[str, ...]) -> dict[str, Any]:
 
 def _reference_name(comparison: Any) -> str:
     return "MLE (EM)" if comparison.reference is comparison.mle.parameters_ else "MAP (EM)"
+
+
+FIGURES: dict[str, Callable[[Any], Figure]] = {
+    "data": data_figure,
+    "objective": objective_figure,
+    "posterior": posterior_figure,
+    "responsibilities": responsibilities_figure,
+    "ridge": ridge_figure,
+}

@@ -19,6 +19,8 @@ from models.validation import Array, count_at_least, count_at_least_one, number_
 FIND_MAP_FTOL = 1e-15
 TARGET_ACCEPT = 0.8
 LEAST_ACCEPTED = 0.8  # mean acceptance probability of turns, in every chain
+LEAST_NUMBERS = 1000  # of float64, in a standard deviation
+MOST_ROUNDING = 0.01  # nats
 SHORT = 7e-5  # seconds of a gradient: four chains take as long together as one after the other
 
 
@@ -51,6 +53,7 @@ def sample(
     seed: int,
     target_accept: float = TARGET_ACCEPT,
     progress: Callable[[int], None] | None = None,
+    resolved: bool = False,
 ) -> xr.DataTree:
     """Draw from the posterior of a marginal model by NUTS, or by turns where it is near normal (nutpie, JAX).
 
@@ -84,12 +87,15 @@ def sample(
         tuning of the hybrid Monte Carlo algorithm), which on a ridge are too few; 0.9 is for divergent transitions.
     progress : callable or None
         Called with the number of draws done so far, warm-up included, in all chains together.
+    resolved : bool, default False
+        Whether to refuse, before any draw, a density that float64 does not resolve about the starts: one that is not
+        finite, or changes by rounding where it should not change, or is so narrow that all draws would be one number.
 
     Raises
     ------
     ValueError
         If a number is out of range, there are neither one start nor as many as chains, or one lies on the edge, such as
-        probs of 0 or 1.
+        probs of 0 or 1; with ``resolved``, if the density is not.
     RuntimeError
         If the density is not finite where chains start.
     Interrupted
@@ -103,7 +109,7 @@ def sample(
     if len(points) not in (1, chains):
         raise ValueError(f"starts must be one point or {chains}, one for each chain, got {len(points)}")
     density = UnconstrainedDensity(model, jacobian=True)
-    places = [_Place.of(density, point) for point in points]
+    places = [_Place.of(density, point, resolved) for point in points]
     seeds = np.random.SeedSequence(seed).generate_state(chains).tolist()
     settings = {"draws": draws, "tune": tune, "target_accept": target_accept}
     drawn, trajectories, interrupted = _drawn(density, places * (chains // len(places)), seeds, settings, progress)
@@ -180,9 +186,16 @@ class _Place(NamedTuple):
     departure: float
 
     @classmethod
-    def of(cls, density: UnconstrainedDensity, start: Point) -> Self:
+    def of(cls, density: UnconstrainedDensity, start: Point, resolved: bool = False) -> Self:
         origin = _origin(density, start)
-        root = _inverse_root(density.information(origin))
+        information = density.information(origin)
+        if resolved and not np.isfinite(information).all():
+            raise ValueError("the log density or its gradient is not finite where chains start")
+        if resolved and not information.any():
+            raise ValueError("the log density does not curve where chains start, as far as float64 can tell")
+        root = _inverse_root(information)
+        if resolved:
+            _check_resolved(density, origin, root)
         return cls(origin, root, departure(density, origin, root))
 
 
@@ -258,6 +271,24 @@ def _origin(density: UnconstrainedDensity, start: Point) -> Array:
             f"starts must lie inside the parameter space, got {' and '.join(edges)} on its edge: move them in"
         )
     return origin
+
+
+def _check_resolved(density: UnconstrainedDensity, origin: Array, root: Array) -> None:
+    """Raise a ValueError unless float64 resolves the density about û, along each of its coordinates.
+
+    Over a step h that is far below a standard deviation log p changes by h ∂ log p; what differs from it is rounding.
+    """
+    value, gradient = density.value_and_gradient(origin)
+    if not (np.isfinite(value) and np.isfinite(gradient).all()):
+        raise ValueError("the log density or its gradient is not finite where chains start")
+    sd = np.linalg.norm(root, axis=1)
+    if not (sd > LEAST_NUMBERS * np.spacing(np.abs(origin))).all():
+        raise ValueError("the posterior is so narrow where chains start that float64 has no numbers for its draws")
+    steps = np.diag(np.minimum(1e-3 * sd, 1e-9 * np.maximum(1.0, np.abs(origin))))
+    changes = np.array([density.value_and_gradient(origin + step)[0] - value for step in steps])
+    rounding = np.abs(changes - np.diag(steps) * gradient).max()
+    if not rounding <= MOST_ROUNDING:
+        raise ValueError(f"the log density where chains start, {value:.3g} nats, is rounded by {rounding:.2g} nats")
 
 
 def _seconds_of_gradient(density: UnconstrainedDensity, u: Array) -> float:

@@ -13,6 +13,14 @@ import xarray as xr
 from comparisons import metrics
 from comparisons.alignment import align, order_of
 from comparisons.draws import estimates_of, single, stack
+from comparisons.extremes import (
+    check_agreement,
+    check_counts,
+    check_mean,
+    check_mode,
+    refused_by_name,
+    rounding_of_prior,
+)
 from comparisons.family import PRECISE
 from comparisons.mixing import extremes, label_free
 from comparisons.mode_search import find_map_checks
@@ -45,8 +53,10 @@ class Steps:
             from comparisons.densities import without_c_compiler
         with without_c_compiler():
             with self._timed("PyMC's densities"):
-                self.compile_densities()
-                self.check_densities()
+                with refused_by_name(self.found):
+                    self.compile_densities()
+                    self.check_densities()
+                check_agreement(self.found)
             with self._timed("NUTS", total=settings["chains"] * (settings["draws"] + settings["tune"])):
                 self.sample()
             with self._timed("find_MAP"):
@@ -73,16 +83,23 @@ class Steps:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NoMaximumWarning)  # these two are verdicts here
             warnings.simplefilter("ignore", NotIdentifiableWarning)
-            found.mle = self.family.estimator(n_init=found.settings["n_init"], **settings).fit(self.X)
-            found.map = self.family.estimator(prior=found.prior, n_init=found.settings["n_init"], **settings).fit(
-                self.X
-            )
-            if found.has_maximum:  # the MAP next to the MLE may be better than the restarts' best
-                near = self.family.estimator(prior=found.prior, init=found.mle.parameters_, **settings).fit(self.X)
-                better = near.objective_ >= found.map.objective_ - 1e-9 * abs(found.map.objective_)
-                if found.map.collapsed_ or (better and not near.collapsed_):
-                    found.map = near
+            with refused_by_name(found, with_prior=False):
+                found.mle = self.family.estimator(n_init=found.settings["n_init"], **settings).fit(self.X)
+            with refused_by_name(found) as noted:
+                check_counts(found)
+                check_mean(found)
+                self._fit_map(settings)
+                check_mode(found, noted)
         refuse_collapsed(found.map)
+
+    def _fit_map(self, settings: dict[str, Any]) -> None:
+        found = self.found
+        found.map = self.family.estimator(prior=found.prior, n_init=found.settings["n_init"], **settings).fit(self.X)
+        if found.has_maximum:  # the MAP next to the MLE may be better than the restarts' best
+            near = self.family.estimator(prior=found.prior, init=found.mle.parameters_, **settings).fit(self.X)
+            better = near.objective_ >= found.map.objective_ - 1e-9 * abs(found.map.objective_)
+            if found.map.collapsed_ or (better and not near.collapsed_):
+                found.map = near
 
     # Densities --------------------------------------------------------------------------------------------------------
 
@@ -111,7 +128,8 @@ class Steps:
             pointwise, log_prior = self.density.at(point)
             checks.append(metrics.log_likelihood_matches(em_log_likelihood, pointwise, at))
             if at == "MAP":
-                checks.append(metrics.log_prior_matches(found.prior.log_prob(fit.parameters_), log_prior, at))
+                log_prob, rounding = found.prior.log_prob(fit.parameters_), rounding_of_prior(found)
+                checks.append(metrics.log_prior_matches(log_prob, log_prior, at, rounding))
         if found.has_maximum:
             self._check_stationary(found.mle.parameters_)
 
@@ -149,16 +167,18 @@ class Steps:
         of_starts = {name: settings[name] for name in ("starts", "chains", "n_init")}
         seed = settings["random_state"]
         try:
-            tree = sample(
-                self.marginal,
-                chain_starts(self.family, self.X, found.map.parameters_, found.prior, seed=seed, **of_starts),
-                draws=settings["draws"],
-                tune=settings["tune"],
-                chains=settings["chains"],
-                target_accept=settings["target_accept"],
-                seed=seed,
-                progress=self.progress.advance_to,
-            )
+            with refused_by_name(found):
+                tree = sample(
+                    self.marginal,
+                    chain_starts(self.family, self.X, found.map.parameters_, found.prior, seed=seed, **of_starts),
+                    draws=settings["draws"],
+                    tune=settings["tune"],
+                    chains=settings["chains"],
+                    target_accept=settings["target_accept"],
+                    seed=seed,
+                    progress=self.progress.advance_to,
+                    resolved=True,
+                )
         except Interrupted as interrupt:
             if interrupt.draws is not None:
                 self.keep(interrupt.draws)
@@ -225,13 +245,14 @@ class Steps:
         if not found.identified:
             of_draws = self.family.mean_response(draws)
             estimate = self.family.mean_response(single(found.mle.parameters_))[0]
-            pseudo, prior_mean = self.family.prior_on_response(found.prior)
+            pseudo, prior_mean = self.family.prior_on_response(found.prior, self.X)
             identified = xr.Dataset(
                 {"mean_response": (("chain", "draw", "feature"), of_draws.reshape(*log_posterior.shape, -1))}
             )
             _, ess = extremes(identified)
+            located, n = self.family.parameter_names[1], len(self.X)
             checks.append(
-                metrics.identified_quantity_agrees(estimate, of_draws, len(self.X), self.K * pseudo, prior_mean, ess)
+                metrics.identified_quantity_agrees(located, estimate, of_draws, n, self.K * pseudo, prior_mean, ess)
             )
 
     def _check_responsibilities(self, draws: dict[str, Array], regular: bool) -> None:
@@ -279,7 +300,11 @@ class Steps:
         elif not found.has_maximum:
             found.verdict, found.explanation = NO_MAXIMUM, f"{found.mle.status_}. Only MAP quantities were judged"
         elif not found.identified:
-            sentence = found.mle.identifiability_.sentence
+            sentence = next(
+                said.sentence
+                for said in map(self.family.identifiability, (found.mle, found.map))
+                if not said.identified
+            )
             found.verdict, found.explanation = (
                 NOT_IDENTIFIED,
                 f"{sentence}. Only identified and MAP quantities were judged",

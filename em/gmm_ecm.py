@@ -76,7 +76,7 @@ def conditional_modes(
             variances = B / (c + np.sqrt(c**2 + a * B))
         if "means" in frozen:
             break
-        before, means = means, prior.mean + N * (averages - prior.mean) / (N + variances / prior.mean_sd**2)
+        before, means = means, prior.mean + N * (averages - prior.mean) / (N + variances * (1 / prior.mean_sd) ** 2)
         if (np.abs(means - before) <= STILL * np.sqrt(variances) + np.spacing(np.abs(means))).all():
             break
     return means, variances.reshape(covariances_shape(kind, K, D))

@@ -173,8 +173,8 @@ def _independent_slopes(parameters: GMMParameters, prior: GMMIndependentPrior, f
     of_means, of_covariances = _places(parameters, len(basis))
     variances = parameters.covariances
     slopes = dirichlet_slopes(prior.concentration, found)
-    gradient = (prior.mean - parameters.means) / prior.mean_sd**2
-    slopes.add(of_means.ravel(), _diagonal_slopes(gradient, np.broadcast_to(prior.mean_sd**-2, (K, D))))
+    gradient = (prior.mean - parameters.means) * (1 / prior.mean_sd) ** 2
+    slopes.add(of_means.ravel(), _diagonal_slopes(gradient, np.broadcast_to((1 / prior.mean_sd) ** 2, (K, D))))
     if kind in ("full", "tied"):  # (D - 1)/2 and η - 1 of each log v go to the correlations, and η - 1 to log|Σ|
         n_log_det = 2 * (1 - prior.correlation_shape)
         power, variances = power - (D - 1) / 2 + n_log_det / 2, np.diagonal(variances, axis1=-2, axis2=-1)

@@ -1,6 +1,7 @@
 """Mixtures that are not identified or have no maximum get their own verdicts, not a false one."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,12 +9,14 @@ from stand_ins import draws_around
 from typer.testing import CliRunner
 
 import comparisons.posterior
-from comparisons import compare
+import comparisons.steps
+from comparisons import compare, plots
 from comparisons.cases import STANDARD, Case, standard_case
 from comparisons.command import application, exit_code
 from comparisons.data import load
 from comparisons.metrics import find_map_matches, is_lesser
 from em import GaussianMixtureEM
+from em.identifiability import Identifiability
 from models.bmm import BMMPrior
 from models.gmm import GMMParameters, GMMPrior
 
@@ -140,3 +143,41 @@ def test_a_map_on_the_boundary_is_no_crash():
 def test_a_truth_of_another_shape_is_refused_before_any_work(truth):
     with pytest.raises(ValueError, match="truth must be a GMMParameters of 2 components and 2 features"):
         compare(load("faithful").X, "gmm", 2, covariance_type="tied", truth=truth)
+
+
+def test_columns_never_seen_together_are_not_identified_and_their_ridge_is_drawn(tmp_path, monkeypatch, capsys):
+    names = ["covariances[0, 0, 1]", "covariances[1, 0, 1]"]
+    rng = np.random.default_rng(5)
+    X = np.concatenate([rng.normal(size=(25, 3)), rng.normal(size=(25, 3)) + 6])
+    X[::2, 0] = X[1::2, 1] = np.nan
+    said = Identifiability(False, 8, 9, "columns 0 and 1 are never observed together", dict.fromkeys(names, 1.0))
+    fit = GaussianMixtureEM.fit
+
+    def fit_and_say(self, *args, **kwargs):
+        fit(self, *args, **kwargs).identifiability_ = said
+        return self
+
+    monkeypatch.setattr(GaussianMixtureEM, "fit", fit_and_say)
+    monkeypatch.setattr(comparisons.posterior, "sample", draws_around)
+    monkeypatch.setattr(comparisons.steps, "find_map_checks", lambda *args: [])
+    found = compare(X, "gmm", 2, draws=250, tune=100, n_init=2)
+    assert found.verdict == "not identified", found.explanation
+    assert "columns 0 and 1 are never observed together. Only identified and MAP" in found.explanation
+    assert found.reference is found.map.parameters_
+    assert all(row["mle"] is None for row in found.estimates)
+    (check,) = [check for check in found.checks if check.name.startswith("identified quantity")]
+    assert check.name == "identified quantity sum_k weights_k means_k agrees"
+    assert check.passed is None
+    found.save(tmp_path)
+    assert (tmp_path / "ridge.png").exists()
+    found.print()
+    assert "Verdict: not identified" in capsys.readouterr().out
+    answers = plots._answers_from_anywhere(found)
+    of_entry = [[plots._entry(answer, name) for answer in answers] for name in names]
+    assert 20 < len(answers) <= 40
+    assert np.ptp(of_entry, axis=1).min() > 0.5  # other correlations, the same likelihood
+    likelihoods = [found.family.e_step(X, answer)[1] for answer in answers]
+    np.testing.assert_allclose(likelihoods, found.mle.log_likelihood_, atol=1e-3)
+    found.mle.identifiability_ = replace(said, free_direction={names[1]: 1.0})
+    left, _ = plots.ridge_figure(found).axes
+    assert (left.get_xlabel(), left.get_ylabel()) == (names[1], "density")

@@ -221,7 +221,7 @@ class GMMIndependentPrior(GaussianPrior):
     def variance_terms(self) -> tuple[float, Array, Array]:
         """Return p, a and b of log p(v) = p log v - (a v + b / v) / 2 + const, a and b of the shape of ``scale``."""
         if self.variance_shape is None:
-            return -0.5, 1 / self.scale**2, np.zeros_like(self.scale)
+            return -0.5, (1 / self.scale) ** 2, np.zeros_like(self.scale)
         return -self.variance_shape - 1, np.zeros_like(self.scale), 2 * self.scale
 
     def log_prob(self, parameters: GMMParameters) -> float:
