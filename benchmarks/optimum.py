@@ -121,7 +121,8 @@ def e_steps(X: Array, start: GMMParameters, acceleration: str | None) -> list[fl
     fit = Recorded(start.n_components, init=start, acceleration=acceleration, tol=1e-6, max_iter=50_000).fit(X)
     if len(objectives) != fit.n_e_steps_:
         raise RuntimeError(f"every E-step must be counted, got {len(objectives)} and n_e_steps_={fit.n_e_steps_}")
-    return objectives
+    units = fit.history_[0] - objectives[0]  # EM runs in those of the data's spread
+    return [objective + units for objective in objectives]
 
 
 def reached(objectives: list[float], target: float) -> int:

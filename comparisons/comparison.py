@@ -86,8 +86,11 @@ def compare(
     ------
     ValueError
         If an argument is not legal; nothing has been computed or written then.
+    UnfitPriorError
+        A ValueError before any draw: the posterior of these data under this prior cannot be computed in float64. The
+        message names the number of the prior that is extreme, or the scale of X.
     NoModeError
-        A ValueError: every restart of MAP-EM collapsed, as it may under half-normal scales on repeated rows.
+        An UnfitPriorError: every restart of MAP-EM collapsed, as it may under half-normal scales on repeated rows.
 
     Examples
     --------

@@ -26,7 +26,9 @@ LARGEST_COUNT = 1e11  # of ten components the log density is rounded to steps of
 
 @contextmanager
 def refused_by_name(found: Comparison, *, with_prior: bool = True) -> Iterator[list[str]]:
-    """Turn whatever goes wrong inside into an UnfitPriorError; yield a list of what overflows and is not raised.
+    """Turn what goes wrong inside into an UnfitPriorError; yield a list of what overflows and is not raised.
+
+    Where neither the prior nor the data are extreme, an error is none of theirs and stays as it is.
 
     Parameters
     ----------
@@ -42,6 +44,8 @@ def refused_by_name(found: Comparison, *, with_prior: bool = True) -> Iterator[l
     except UnfitPriorError:
         raise
     except (ValueError, ArithmeticError, RuntimeError) as error:
+        if not _is_extreme(found, with_prior):
+            raise
         raise UnfitPriorError(unfit(found, " ".join(str(error).split()), with_prior=with_prior)) from error
 
 
@@ -119,6 +123,15 @@ def unfit(found: Comparison, why: str, *, with_prior: bool = True) -> str:
         f"{names} must be of a scale that float64 can hold, got {given}X from {low:.3g} to {high:.3g}: {why}. "
         f"Rescale the columns of X to deviations of about 1{remedy}"
     )
+
+
+def _is_extreme(found: Comparison, with_prior: bool) -> bool:
+    """Whether a number of the prior, or a deviation or a mean of the data, is far from ordinary."""
+    far = max(_powers_of_ten(found).values(), default=0.0) if with_prior else 0.0
+    with np.errstate(all="ignore"):
+        mean, sd = np.nanmean(found.X, axis=0), np.nanstd(found.X, axis=0)
+        sizes = np.abs(np.log10(sd[sd > 0])).max(initial=0.0), np.log10(np.abs(mean) / sd).max()
+    return not max(far, *sizes) < FAR  # NaN is far
 
 
 def _usual(found: Comparison) -> Any:

@@ -12,8 +12,8 @@ from em.identifiability import Identifiability
 from models.shown import shown
 from models.validation import Array
 
-IDENTIFIED = Identifiability(True, 0, 0, "identified")
 Point = dict[str, Array]
+Change = Callable[[Point], Point]
 FamilyName = Literal["gmm", "bmm"]
 FAMILIES: tuple[str, ...] = get_args(FamilyName)
 PRECISE = {"tol": 1e-12, "max_iter": 100_000}  # EM where its answer is held to another's
@@ -39,8 +39,8 @@ class Family(ABC):
         return self.identifiability(fit).identified
 
     def identifiability(self, fit: Any) -> Identifiability:
-        """Return what a fit says of it; one that says nothing is of a model that always is identified."""
-        found: Identifiability = vars(fit).get("identifiability_", IDENTIFIED)
+        """Return what a fit says of it."""
+        found: Identifiability = fit.identifiability_
         return found
 
     @abstractmethod
@@ -66,6 +66,10 @@ class Family(ABC):
     @abstractmethod
     def build_marginal_model(self, X: Array, n_components: int, prior: Any, precise: bool = False) -> Any:
         """Return the PyMC model with z summed out; ``precise`` asks for more digits where that takes longer."""
+
+    def for_search(self, model: Any, X: Array, n_components: int, prior: Any) -> tuple[Any, Change, Change]:
+        """Return what an optimiser is given: a model in units that suit it, and how points go into these and back."""
+        return model, dict, dict
 
     @abstractmethod
     def e_step(self, X: Array, parameters: Any) -> tuple[Array, float]:

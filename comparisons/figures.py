@@ -8,6 +8,7 @@ from typing import Any
 
 from comparisons.files import written_whole
 from em.labels import plain
+from em.process_wide import without_expected_warnings
 from em.status import FigureWarning
 
 Drawings = Mapping[str, Callable[[], Any]]
@@ -47,8 +48,7 @@ def _write(draw: Callable[[], Any], path: Path, dpi: int) -> None:
 
     figure = draw()
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph .* missing from")  # a name in letters that the font lacks
+        with without_expected_warnings():
             figure.savefig(path, dpi=dpi)
     finally:
         plt.close(figure)
@@ -62,4 +62,4 @@ def sentences(left_out: Mapping[str, str]) -> list[str]:
 def warn_of(left_out: Mapping[str, str], stacklevel: int = 3) -> None:
     """Give a FigureWarning for each figure that was left out."""
     for sentence in sentences(left_out):
-        warnings.warn(f"{sentence}; all numbers are written", FigureWarning, stacklevel=stacklevel)
+        warnings.warn(f"{sentence}; numbers were written first", FigureWarning, stacklevel=stacklevel)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from comparisons.family import (
     NEARLY,
+    Change,
     Family,
     Point,
     conjugate_gaps_of_weights,
@@ -17,6 +18,7 @@ from comparisons.family import (
     sum_to_one,
     with_features,
 )
+from comparisons.units import Units
 from em import GaussianMixtureEM
 from em import gmm as em_gmm
 from models import gmm as model_gmm
@@ -74,6 +76,14 @@ class GMM(Family):
     @override
     def build_marginal_model(self, X: Array, n_components: int, prior: Any, precise: bool = False) -> Any:
         return model_gmm.build_marginal_model(X, n_components, prior, self.covariance_type, whitened=precise)
+
+    @override
+    def for_search(self, model: Any, X: Array, n_components: int, prior: Any) -> tuple[Any, Change, Change]:
+        units = Units(X, self.covariance_type)
+        if (units.scale == 1).all() and not units.location.any():
+            return model, dict, dict
+        other = self.build_marginal_model(units.samples(X), n_components, units.prior(prior), precise=True)
+        return other, units.into, units.back
 
     def covariance_matrices(self, draws: Mapping[str, Array]) -> Array:
         """Return the covariance matrices (S, K, D, D) of draws, whatever their structure."""

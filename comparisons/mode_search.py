@@ -44,8 +44,9 @@ def find_map_checks(
     draws = {str(name): array.to_numpy() for name, array in found.posterior["posterior"].data_vars.items()}
     sd = distinct_entries({name: array.std(axis=(0, 1)) for name, array in draws.items()}, family)
     lesser, rounding = True, rounding_of_prior(found)
+    model, into, back = family.for_search(model, found.X, found.n_components, found.prior)
     for start in _starts(draws, log_posterior, target, sd, found):
-        answer = find_map(model, start)
+        answer = back(find_map(model, into(start)))
         pointwise, log_prior = density.at(answer)
         reached = distinct_entries(answer, family)
         gain = float(pointwise.sum()) + log_prior - found.map.objective_

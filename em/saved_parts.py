@@ -74,8 +74,7 @@ def _check_mixture(estimator: Any, given: dict[str, Any]) -> None:
     n_collapsed, collapsed = _count(given, "n_collapsed_", 0), _of_type(given, "collapsed_", bool)
     _require(not (collapsed and given["converged_"]), "converged_", "be False where collapsed_ is True", True)
     _require(n_collapsed > 0 or not collapsed, "n_collapsed_", "be positive where collapsed_ is True", n_collapsed)
-    if "identifiability_" in given or isinstance(estimator, BinomialMixtureEM):
-        _check_identifiability(_of_type(given, "identifiability_", Identifiability))
+    _check_identifiability(_of_type(given, "identifiability_", Identifiability))
 
 
 def _check_frozen(estimator: Any, theta: Any, given: dict[str, Any]) -> None:

@@ -85,6 +85,12 @@ def test_data_of_an_extreme_scale_are_named(exponent):
         compare(clouds() * 10.0**exponent, "gmm", 2, **QUICK)
 
 
+def test_an_error_that_is_not_the_priors_stays_as_it_is(monkeypatch):
+    monkeypatch.setattr("comparisons.posterior._inverse_root", lambda information: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        compare(clouds(), "gmm", 2, **QUICK)
+
+
 def test_components_name_it_too():
     prior = replace(weak("full", "conjugate"), concentration=1e300)
     with pytest.raises(UnfitPriorError, match=r"prior\.concentration"):

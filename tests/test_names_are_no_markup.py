@@ -140,7 +140,7 @@ def test_a_figure_that_fails_is_named_and_left_out(found, tmp_path, monkeypatch)
         found.save(tmp_path)
     sentences = [str(warning.message) for warning in caught]
     assert any("data.png was left out" in sentence for sentence in sentences)
-    assert "objective.png was left out: MemoryError: no room left; all numbers are written" in sentences
+    assert "objective.png was left out: MemoryError: no room left; numbers were written first" in sentences
     left = {file.name for file in tmp_path.iterdir() if file.is_file()}
     assert left == NUMBERS | FIGURES - {"objective.png", "data.png"}
 

@@ -29,6 +29,9 @@ def finished():
     return taken
 
 
+pytestmark = pytest.mark.filterwarnings("ignore::em.NotConvergedWarning")  # EM stops where a faulty step loses
+
+
 @pytest.fixture
 def rerun(finished):
     """Fit again (with whatever is planted), then return the names of the checks that fail."""

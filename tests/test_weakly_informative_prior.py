@@ -82,7 +82,17 @@ def test_fewer_rows_than_columns_still_give_a_proper_prior():
     assert (np.linalg.eigvalsh(GMMPrior.weakly_informative(X, 2).scale) > 0).all()
 
 
-@pytest.mark.parametrize("X", [[[1.0, 2.0]], [[1.0, 2.0], [1.0, 3.0]]], ids=["one row", "constant column"])
-def test_data_without_a_scale_are_refused(X):
-    with pytest.raises(ValueError, match="X must have at least two rows and no constant column"):
-        GMMPrior.weakly_informative(X, 2)
+def test_one_row_has_no_scale():
+    with pytest.raises(ValueError, match=r"X must have at least two samples in every column .* column\(s\) \[0, 1\]"):
+        GMMPrior.weakly_informative([[1.0, 2.0]], 2)
+
+
+@pytest.mark.parametrize("kind", ["full", "tied", "diag", "spherical"])
+@pytest.mark.parametrize("unit", [1.0, 1e-30])
+def test_a_constant_column_has_the_typical_spread_of_the_others(kind, unit):
+    X = unit * np.column_stack([[0.0, 2.0, 4.0], [7.0, 7.0, 7.0], [1.0, 9.0, 5.0]])  # deviations 2, -, 4
+    scale = GMMPrior.weakly_informative(X, 1, kind).scale / unit**2
+    variances = [4.0, 8.0, 16.0]  # 8 is the geometric mean of 4 and 16
+    wanted = {"diag": variances, "spherical": np.mean(variances)}
+    np.testing.assert_allclose(wanted.get(kind, variances), scale if scale.ndim < 2 else np.diagonal(scale), rtol=1e-12)
+    np.testing.assert_allclose(GMMPrior.weakly_informative(np.ones((3, 2)), 1, "diag").scale, 1.0)
