@@ -48,7 +48,7 @@ def _write(draw: Callable[[], Any], path: Path, dpi: int) -> None:
 
     figure = draw()
     try:
-        with without_expected_warnings():
+        with without_expected_warnings:
             figure.savefig(path, dpi=dpi)
     finally:
         plt.close(figure)
