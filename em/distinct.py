@@ -66,8 +66,10 @@ def _differ(X: Any, Y: Any) -> np.ndarray:
 def hashes(X: Any) -> np.ndarray:
     """Return a hash of each row (n,): Σ_d h(x_d) c^(d+1) modulo 2^64, h a mixture of the bits of a cell.
 
-    A cell of 0 adds nothing, so that sparse rows have the hashes of dense ones.
+    A cell of 0 adds nothing, so that sparse rows have the hashes of dense ones. Rows in other units have those of their
+    ``raw`` numbers, because means and deviations carry a rounding that depends on the order of the rows.
     """
+    X = getattr(X, "raw", X)
     n, D = X.shape
     factors = MULTIPLIER ** np.arange(1, D + 1, dtype=np.uint64)
     if issparse(X):

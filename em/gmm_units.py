@@ -154,21 +154,29 @@ def standard_samples(samples: Samples, units: Units) -> Samples:
 
 @dataclass(frozen=True)
 class StandardRows:
-    """Rows of a matrix in other units, a few at a time: a matrix too large to be copied stays as it is."""
+    """Rows of a matrix in other units, a few at a time: a matrix too large to be copied stays as it is.
 
-    X: Any
+    Attributes
+    ----------
+    raw : ndarray, shape (n, D)
+        The matrix, whose bits no rounding of the units has touched.
+    units : Units
+        The units that its rows are given in.
+    """
+
+    raw: Any
     units: Units
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape (n, D)."""
-        return tuple(self.X.shape)
+        return tuple(self.raw.shape)
 
     def __len__(self) -> int:
-        return len(self.X)
+        return len(self.raw)
 
     def __getitem__(self, key: Any) -> Array:
-        part = self.X[key]
+        part = self.raw[key]
         if isinstance(key, tuple):
             return np.asarray((part - self.units.location[key[1]]) / self.units.scale[key[1]])
         return np.asarray(self.units.rows(part))
