@@ -1,0 +1,70 @@
+"""Any parameters held fixed, any others at 0 or 1: a Bernoulli or binomial mixture fits and says what it knows."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from em import BernoulliMixtureEM, BinomialMixtureEM, NotIdentifiableWarning
+from models.bmm import BMMPrior
+
+TWINS = np.array([[1, 0], [0, 1]] * 5)
+PROBS = {
+    "inside": [[0.7, 0.2], [0.3, 0.6]],
+    "on the boundary": [[1.0, 0.0], [0.0, 1.0]],
+    "partly": [[0.5, 0.0], [0.0, 1.0]],
+}
+FROZEN = [{}, {"weights": [0.5, 0.5]}, *({"probs": p} for p in PROBS.values())]
+FROZEN += [{"weights": [0.3, 0.7], "probs": p} for p in PROBS.values()]
+
+
+@pytest.mark.filterwarnings("ignore::em.NotIdentifiableWarning")
+@pytest.mark.parametrize("prior", [None, BMMPrior(1.0, 1.0, 1.0), BMMPrior()])
+@pytest.mark.parametrize("trials", [1, 3])
+@pytest.mark.parametrize("frozen", FROZEN, ids=str)
+def test_every_combination_fits(frozen, trials, prior):
+    if (
+        prior is not None
+        and "probs" in frozen
+        and np.isin(frozen["probs"], [0, 1]).any()
+        and np.max(prior.successes) > 1
+    ):
+        return  # the prior itself makes such probs impossible; see the tests of refusals
+    estimator = BernoulliMixtureEM if trials == 1 else BinomialMixtureEM
+    settings = {} if trials == 1 else {"n_trials": trials}
+    fit = estimator(2, frozen=frozen or None, prior=prior, n_init=2, random_state=0, **settings).fit(TWINS * trials)
+    assert np.isfinite(fit.objective_)
+    for name, value in frozen.items():
+        np.testing.assert_array_equal(fit.parameters_.arrays()[name], value)
+    assert fit.identifiability_.rank <= fit.identifiability_.n_free_parameters
+    errors = fit.uncertainty(TWINS * trials)
+    assert all(np.isnan(errors.standard_errors[[name.split("[")[0] in frozen for name in errors.names]]))
+
+
+def test_frozen_weights_and_probs_that_all_end_on_the_boundary():
+    with pytest.warns(NotIdentifiableWarning):
+        fit = BernoulliMixtureEM(2, frozen={"weights": [0.5, 0.5]}, random_state=0).fit(TWINS)
+    assert sorted(fit.probs_.ravel().tolist()) == [0, 0, 1, 1]
+    assert fit.log_likelihood_ == pytest.approx(10 * np.log(0.5))
+
+
+@pytest.mark.filterwarnings("ignore::em.NotIdentifiableWarning")
+def test_an_emptied_component_beside_frozen_probs():
+    X = np.ones((10, 3), dtype=int)
+    frozen = {"probs": [[0.9, 0.9, 0.9], [0.1, 0.1, 0.1]]}
+    fit = BernoulliMixtureEM(2, frozen=frozen, n_init=1, random_state=0).fit(X)
+    assert fit.weights_.max() == pytest.approx(1)
+    assert np.isfinite(fit.log_likelihood_)
+
+
+@pytest.mark.filterwarnings("ignore::em.NotIdentifiableWarning")
+def test_all_patterns_of_zeros_and_ones():
+    for bits in product([0, 1], repeat=6):
+        X = np.array(bits).reshape(3, 2)
+        for frozen in (None, {"weights": [0.4, 0.6]}):
+            fit = BernoulliMixtureEM(2, frozen=frozen, n_init=1, random_state=0).fit(X)
+            assert np.isfinite(fit.log_likelihood_)
+            assert fit.predict_proba(X).sum(axis=1) == pytest.approx(1)
+            assert (fit.uncertainty(X).standard_errors >= 0).sum() + np.isnan(
+                fit.uncertainty(X).standard_errors
+            ).sum() == 6
