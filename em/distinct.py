@@ -47,6 +47,11 @@ def distinct_rows(X: Any, weights: Array | None = None, *, hashed: bool = False)
     return order[starts], np.add.reduceat(w[order], starts)
 
 
+def row_order(X: Any) -> np.ndarray:
+    """Return an order of the rows (n,) of a matrix by their values: what is drawn along it does not depend on theirs."""
+    return np.argsort(hashes(X), kind="stable") if issparse(X) else _order_by_features(X, np.zeros(len(X)))
+
+
 def _order_by_features(X: Array, w: Array) -> np.ndarray:
     """Return the order of the rows, equal ones by their weights."""
     first = X[:, 0]

@@ -227,7 +227,7 @@ class FittedMixture[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
             name = "observed information (Louis)" if self.prior is None else "Laplace approximation (Louis)"
             counted = (w > 0) & has_observed(X)  # what takes part in a fit
             return from_information(self._information(X[counted], w[counted], counted), name, level)
-        rows = repeated_rows(sample_weight, len(w))
+        rows = repeated_rows(sample_weight, X)
         entries = self._entries(w.sum())
         replicates, status = bootstrap(
             self,

@@ -21,12 +21,13 @@ McLachlan & Peel (2000), Finite Mixture Models, section 2.15.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from em.bound import normalise
+from em.distinct import row_order
 from em.entries import Entries
 from models.validation import Array, check_sample_weight
 
@@ -176,18 +177,20 @@ def frequencies(sample_weight: ArrayLike | None, n_samples: int) -> Array:
     return np.ones(n_samples) if weights is None else weights
 
 
-def repeated_rows(sample_weight: ArrayLike | None, n_samples: int) -> np.ndarray:
-    """Return the row numbers of n samples, each as often as its weight says, for a bootstrap to draw from.
+def repeated_rows(sample_weight: ArrayLike | None, X: Any) -> np.ndarray:
+    """Return the row numbers of samples X, each as often as its weight says, for a bootstrap to draw from.
+
+    They are in an order of the rows' values, so that the draws do not depend on the order in which X came.
 
     Raises
     ------
     ValueError
         If the weights are not whole numbers.
     """
-    weights = frequencies(sample_weight, n_samples)
+    weights, order = frequencies(sample_weight, X.shape[0]), row_order(X)
     if (weights % 1 != 0).any():
         raise ValueError(f"sample_weight must hold whole numbers, which count rows, for a bootstrap, got {weights}")
-    return np.repeat(np.arange(n_samples), weights.astype(int))
+    return np.repeat(order, weights[order].astype(int))
 
 
 def row_blocks(n_rows: int, n_parameters: int) -> Iterator[slice]:

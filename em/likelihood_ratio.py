@@ -133,8 +133,8 @@ def likelihood_ratio_test(
     estimators = _null_and_alternative(estimator, n_components)
     for one in estimators:
         one.check(X, sample_weight)
-    holes = np.isnan(data_matrix(X, missing=True))
-    rows = repeated_rows(sample_weight, len(holes))
+    matrix = data_matrix(X, missing=True)
+    holes, rows = np.isnan(matrix), repeated_rows(sample_weight, matrix)
     B = count_at_least_one("n_bootstrap", n_bootstrap)
     rng = random_source(estimator.random_state if random_state is None else random_state)
     first, *seeds = rng.randint(2**31 - 1, size=B + 1).tolist()

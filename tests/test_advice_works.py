@@ -32,6 +32,7 @@ def followed(advice, X, kind):
     return found
 
 
+@pytest.mark.filterwarnings("ignore::em.CollapseWarning")  # of some restarts
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", DATA)
 def test_what_is_advised_after_a_collapse_has_a_maximum(name, kind):

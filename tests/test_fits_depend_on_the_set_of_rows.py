@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 import em.estimator
 import em.gmm_units
-from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM, KMeans
+from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM, KMeans, likelihood_ratio_test
 from em.distinct import distinct_rows, hashes
 from em.samples import Samples
 from models.bmm import BMMPrior
@@ -142,3 +142,15 @@ def test_hashes_of_small_whole_numbers_differ_and_are_those_of_sparse_rows():
     assert len(np.unique(hashes(X))) == len(X) == 4**6
     np.testing.assert_array_equal(hashes(csr_array(X)), hashes(X))
     np.testing.assert_array_equal(hashes(-0.0 * X), hashes(0.0 * X))
+
+
+def test_bootstraps_and_likelihood_ratio_tests_do_not_depend_on_the_order():
+    X = reference_data.faithful()[:80]
+    order = np.random.RandomState(1).permutation(80)
+    fit = GaussianMixtureEM(1).fit(X)
+    for kind in ("bootstrap", "parametric bootstrap"):
+        here, there = (fit.uncertainty(Z, kind=kind, n_bootstrap=20, random_state=0) for Z in (X, X[order]))
+        np.testing.assert_allclose(here.replicates, there.replicates, rtol=1e-9)
+    estimator = GaussianMixtureEM(n_init=2, tol=1e-4)
+    here, there = (likelihood_ratio_test(Z, estimator, 1, n_bootstrap=3, random_state=0) for Z in (X, X[order]))
+    np.testing.assert_allclose(here.bootstrap_statistics, there.bootstrap_statistics, atol=1e-6)
