@@ -48,7 +48,7 @@ def distinct_rows(X: Any, weights: Array | None = None, *, hashed: bool = False)
 
 
 def row_order(X: Any) -> np.ndarray:
-    """Return an order of the rows (n,) of a matrix by their values: what is drawn along it does not depend on theirs."""
+    """Return an order of the rows (n,) of a matrix by their values, for what is to be drawn whatever theirs is."""
     return np.argsort(hashes(X), kind="stable") if issparse(X) else _order_by_features(X, np.zeros(len(X)))
 
 
