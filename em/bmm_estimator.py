@@ -65,6 +65,11 @@ class CountMixtureEM(MixtureEM[BMMParameters]):
             return trials
         return trials_matrix(trials, (samples.n_rows, samples.X.shape[1]))[samples.numbers]
 
+    def _mean_trials(self, samples: Samples) -> Array:
+        """Return the mean number of trials of each cell, over the samples that the rows stand for."""
+        trials = np.asarray(self._trials_of(samples))
+        return np.average(trials, axis=0, weights=samples.weights) if trials.ndim == 2 else trials
+
     def _beside(self, samples: Samples) -> list[Array]:
         trials = np.asarray(self._trials_of(samples))
         return [trials] if trials.ndim == 2 and (trials != trials[0]).any() else []
@@ -93,7 +98,7 @@ class CountMixtureEM(MixtureEM[BMMParameters]):
             log_likelihood, statistics = count_pass(X, trials, parameters, samples.weights, n_passes=n_passes)
             return log_likelihood + log_coefficients, statistics
 
-        metric = partial(whitened, n_trials=np.mean(np.atleast_2d(self._trials()), axis=0))
+        metric = partial(whitened, n_trials=self._mean_trials(samples))
 
         def maximise(statistics: CountStatistics) -> BMMParameters:
             return mode(statistics, self.prior, frozen)
