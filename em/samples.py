@@ -128,8 +128,8 @@ class Samples:
         """Return about so many rows: all of them, or a random part in which each sample is as likely as another.
 
         Of a column that varies, but not in that part, rows of its largest and its smallest value are added: a start
-        in which a variance or a prob is 0 is none. Sparse rows are all kept. Draws follow the order of the rows' values,
-        or that of their hashes.
+        in which a variance or a prob is 0 is none. Sparse rows are all kept. Draws follow the order of the rows'
+        values, or that of their hashes.
         """
         if issparse(self.X) or len(self.X) <= n_rows:
             return self
