@@ -155,5 +155,6 @@ def test_a_slow_fit_that_converged_has_converged_when_it_is_taken_up_for_one_ite
     X = (rng.random((60, 5)) < rng.random((3, 5))[rng.integers(3, size=60)]).astype(float)
     fit = BernoulliMixtureEM(3, n_init=2, random_state=0).fit(X)
     again = BernoulliMixtureEM(3, init=fit.parameters_, max_iter=1).fit(X)
-    assert fit.converged_ and again.converged_
+    assert fit.converged_
+    assert again.converged_
     assert again.objective_ >= fit.objective_
