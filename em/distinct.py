@@ -42,23 +42,35 @@ def distinct_rows(X: Any, weights: Array | None = None, *, hashed: bool = False)
     if hashed or (issparse(X) and X.shape[0] * X.shape[1] > MOST_CELLS):
         order = np.lexsort([w, hashes(X)])
     else:
-        order = _order_by_features(X.toarray() if issparse(X) else X, w)
+        order = order_of_values(X.toarray() if issparse(X) else X, w)
     starts = np.flatnonzero(np.append(True, _differ(X[order[1:]], X[order[:-1]])))
     return order[starts], np.add.reduceat(w[order], starts)
 
 
 def row_order(X: Any) -> np.ndarray:
     """Return an order of the rows (n,) of a matrix by their values, for what is to be drawn whatever theirs is."""
-    return np.argsort(hashes(X), kind="stable") if issparse(X) else _order_by_features(X, np.zeros(len(X)))
+    return np.argsort(hashes(X), kind="stable") if issparse(X) else order_of_values(X)
 
 
-def _order_by_features(X: Array, w: Array) -> np.ndarray:
-    """Return the order of the rows, equal ones by their weights."""
+def order_of_values(X: Any, weights: Array | None = None) -> np.ndarray:
+    """Return the order of the rows by their features (n,), equal ones by their weights; one column is read at a time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from em.distinct import order_of_values
+    >>> order_of_values(np.array([[2.0, 1.0], [0.0, 5.0], [2.0, 0.0]]))
+    array([1, 2, 0])
+    """
+    n, D = X.shape
     first = X[:, 0]
     order = np.argsort(first, kind="stable")
     if (first[order[1:]] > first[order[:-1]]).all():  # no two are equal, and none is NaN
         return order
-    return np.lexsort([w, *X.T[::-1]])
+    order = np.arange(n) if weights is None else np.argsort(weights, kind="stable")
+    for d in reversed(range(D)):  # a stable sort keeps the order that later features gave
+        order = order[np.argsort(X[order, d], kind="stable")]
+    return order
 
 
 def _differ(X: Any, Y: Any) -> np.ndarray:

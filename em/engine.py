@@ -30,7 +30,7 @@ REMEMBERED = 4  # rates of convergence: right after a leap a slow direction may 
 CONFIRMED = 3  # estimates of the gain to come
 LEAPS_COUNT = 6  # iterations in which a leap's gain speaks against the limit
 STILL = 30  # iterations that gain no digit of the objective: whatever their steps, this is the limit
-PROBES = 8  # plain steps that tell whether a run that reached max_iter had converged
+PROBES = 30  # plain steps that tell whether a run that reached max_iter had converged
 ROUNDING = 1e3 * EPS  # of an objective, relative to its size or to one nat a sample
 STEP_NOISE = 100 * EPS  # a step this small, in units of the parameters' scales, is the M-step's own rounding
 

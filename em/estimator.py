@@ -264,7 +264,8 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         ]
 
     def _start(self, samples: Samples, view: str, rng: np.random.RandomState) -> P:
-        samples = samples.some(max(START_CELLS // samples.X.shape[1], START_ROWS * self.n_components), rng)
+        n_rows = max(START_CELLS // samples.X.shape[1], START_ROWS * self.n_components)
+        samples = samples.some(n_rows, rng, hashed=self._hashed)
         centers = self._frozen_centers(samples)
         r = start_responsibilities(samples, self.n_components, self.init, rng, view, centers)
         return self._m_step(samples, r)

@@ -40,6 +40,7 @@ class MixtureParameters(Parameters, Protocol):
 class FittedMixture[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
     """The methods of a fitted mixture, from its ``parameters_``; a family adds its densities."""
 
+    _farthest = -np.inf  # log density from which on densities tell nothing of the component
     n_components: int
     n_free_parameters_: int
     parameters_: P
@@ -76,12 +77,12 @@ class FittedMixture[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         responsibilities, log_prob = np.empty((n, self.n_components)), np.empty(n)
         for rows in blocks(n):
             responsibilities[rows], log_prob[rows] = normalise(log_joint(rows))
-        if (impossible := log_prob == -np.inf).any():
-            responsibilities[impossible] = self._far_responsibilities(X[impossible])
+        if (far := log_prob <= self._farthest).any():
+            responsibilities[far] = self._far_responsibilities(X[far])
         return responsibilities, log_prob
 
     def _far_responsibilities(self, X: Array) -> Array:
-        """Return p(z_i = k | x_i) of samples whose density is 0, or too small for a float, under every component."""
+        """Return p(z_i = k | x_i) of samples whose log density is at most ``_farthest``."""
         return np.full((X.shape[0], self.n_components), 1 / self.n_components)
 
     def predict(self, X: ArrayLike) -> np.ndarray:
@@ -91,7 +92,7 @@ class FittedMixture[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
     def predict_proba(self, X: ArrayLike) -> Array:
         """Return the responsibilities p(z_i = k | x_i), shape (n, K).
 
-        A Gaussian sample so far out that every density underflows gets the limit as it recedes (:mod:`em.gmm_far`); a
+        A Gaussian sample so far out that its densities tell nothing gets the limit as it recedes (:mod:`em.gmm_far`); a
         row of counts that is impossible under every component gets 1 / K.
         """
         return self._normalised(X)[0]

@@ -16,7 +16,7 @@ from em.fused import gaussian_pass
 from em.gmm import GaussianStatistics, log_joint, mode, sufficient_statistics
 from em.gmm_collapse import FLAT_DATA, check_range, constant_columns, covariance_of, flatness, refuse_collapse
 from em.gmm_coverage import identify
-from em.gmm_far import far_responsibilities
+from em.gmm_far import FARTHEST, far_responsibilities
 from em.gmm_information import entries, observed_information, whitened
 from em.gmm_missing import Holed, conditional_means, expected_statistics, holed_blocks, holed_pass
 from em.gmm_remedies import remedies, without_columns
@@ -107,6 +107,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
     """
 
     _parameters_type = GMMParameters
+    _farthest = FARTHEST
 
     def __init__(
         self,

@@ -1,6 +1,7 @@
-"""Responsibilities of a sample so far from every component of a Gaussian mixture that all densities underflow.
+"""Responsibilities of a sample so far from every component of a Gaussian mixture that its densities tell nothing.
 
-They are the limit as the sample recedes along its direction u = x / t, t its size. With P_k = Σ_k⁻¹,
+They underflow, or differ by less than their rounding. The responsibilities are the limit as the sample recedes along
+its direction u = x / t, t its size. With P_k = Σ_k⁻¹, and the mean of the components as the origin,
 
     log p(x, z = k) = - t² u' P_k u / 2  +  t u' P_k μ_k  +  log π_k + 1/2 log|P_k| - μ_k' P_k μ_k / 2 + const
 
@@ -17,6 +18,7 @@ from models.gmm import GMMParameters
 from models.validation import Array
 
 TIED = 1e-9  # relative difference that rounding may make
+FARTHEST = -1e25  # log density whose rounding, 1e9 nats, is no less than t u' P_k μ_k for t = 1e12 standard deviations
 
 
 def far_responsibilities(X: Array, parameters: GMMParameters) -> Array:
@@ -43,10 +45,13 @@ def far_responsibilities(X: Array, parameters: GMMParameters) -> Array:
 
 def _limit(x: Array, parameters: GMMParameters) -> Array:
     seen = ~np.isnan(x)
-    mixture, u = parameters.marginal(seen), x[seen] / np.abs(x[seen]).max()
+    mixture = parameters.marginal(seen)
+    center = mixture.means.mean(axis=0)
+    gap, means = x[seen] - center, mixture.means - center
+    u = gap / np.abs(gap).max()
     roots = np.linalg.cholesky(mixture.covariance_matrices)
     far = np.array([solve_triangular(root, u, lower=True) for root in roots])  # L⁻¹ u
-    near = np.array([solve_triangular(root, mean, lower=True) for root, mean in zip(roots, mixture.means, strict=True)])
+    near = np.array([solve_triangular(root, mean, lower=True) for root, mean in zip(roots, means, strict=True)])
     left = np.flatnonzero(mixture.weights > 0)
     squared = np.linalg.norm(far, axis=1)
     left = left[squared[left] <= squared[left].min() * (1 + TIED)]

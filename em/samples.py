@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from em.distinct import distinct_rows, hashes
+from em.distinct import distinct_rows, hashes, order_of_values
 from em.engine import blocks
 from models.validation import Array, check_columns, check_sample_weight, column_names, data_matrix, sparse_matrix
 
@@ -124,15 +124,16 @@ class Samples:
         counts = None if (weights == 1).all() else weights
         return replace(self, X=self.X[chosen], weights=counts, kept=self.numbers[chosen])
 
-    def some(self, n_rows: int, rng: np.random.RandomState) -> "Samples":
+    def some(self, n_rows: int, rng: np.random.RandomState, *, hashed: bool = False) -> "Samples":
         """Return about so many rows: all of them, or a random part in which each sample is as likely as another.
 
         Of a column that varies, but not in that part, rows of its largest and its smallest value are added: a start
-        in which a variance or a prob is 0 is none. Sparse rows are all kept.
+        in which a variance or a prob is 0 is none. Sparse rows are all kept. Draws follow the order of the rows'
+        values, or that of their hashes.
         """
         if issparse(self.X) or len(self.X) <= n_rows:
             return self
-        order = np.argsort(hashes(self.X))  # not that of the rows, which says nothing
+        order = np.argsort(hashes(self.X)) if hashed else order_of_values(self.X, self.weights)
         if self.weights is None:
             chosen = order[rng.randint(len(order), size=n_rows)]
         else:

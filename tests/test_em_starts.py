@@ -7,6 +7,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
 import em.estimator
+import em.gmm_units
 from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM, NoMaximumWarning
 from em.samples import Samples
 from em.starts import STARTS, VIEWS, start_responsibilities
@@ -199,3 +200,18 @@ def test_collinear_features_have_fewer_directions():
 def test_fewer_starts_than_runs_are_refused(n_starts, problem):
     with pytest.raises(ValueError, match=problem):
         GaussianMixtureEM(2, n_starts=n_starts).fit(reference_data.faithful())
+
+
+@pytest.mark.parametrize("init", ["k-means++", "random"])
+@pytest.mark.parametrize("decimals", [1, 12])
+def test_starts_from_a_part_of_many_rows_follow_neither_their_order_nor_their_units(init, decimals, monkeypatch):
+    """Rows in units of their own spread differ in the last digit where sums are added in another order."""
+    rng = np.random.RandomState(0)
+    X = np.concatenate([rng.normal(size=(60_000, 2)), rng.normal(size=(20_000, 2)) + 3]).round(decimals)
+    monkeypatch.setattr(em.estimator, "START_CELLS", 2000)
+    monkeypatch.setattr(em.estimator, "repeat_rarely", lambda X: True)
+    monkeypatch.setattr(em.gmm_units, "MOST_CELLS_COPIED", 2000)
+    mixture = GaussianMixtureEM(2, init=init, n_init=1, random_state=0, tol=1e-3)
+    one, other, scaled = (mixture.fit(rows).history_ for rows in (X, X[rng.permutation(len(X))], 3 * X + 7))
+    np.testing.assert_allclose(other, one, rtol=1e-10)
+    np.testing.assert_allclose(scaled + X.size * np.log(3), one, rtol=1e-10)

@@ -146,3 +146,15 @@ def test_max_iter_is_obeyed_and_told():
         assert fit.n_iter_ == max_iter
         assert not fit.converged_
         assert len(fit.history_) == max_iter + 1
+
+
+@pytest.mark.parametrize("seed", [26, 60, 101, 116])
+def test_a_slow_fit_that_converged_has_converged_when_it_is_taken_up_for_one_iteration(seed):
+    """Leaps end where plain steps shrink by a few percent each: it takes some of them to tell the rate."""
+    rng = np.random.default_rng(seed)
+    X = (rng.random((60, 5)) < rng.random((3, 5))[rng.integers(3, size=60)]).astype(float)
+    fit = BernoulliMixtureEM(3, n_init=2, random_state=0).fit(X)
+    again = BernoulliMixtureEM(3, init=fit.parameters_, max_iter=1).fit(X)
+    assert fit.converged_
+    assert again.converged_
+    assert again.objective_ >= fit.objective_

@@ -78,3 +78,16 @@ def test_trials_of_rows_without_weight_are_left_out():
         BinomialMixtureEM(2, n_trials=trials, n_init=1, random_state=0).fit(X, sample_weight=weights)
     with pytest.raises(ValueError, match=r"n_trials must be a number or have shape .*, got \(7, 1\)"):
         BinomialMixtureEM(2, n_trials=np.ones((7, 1), dtype=int)).fit(X, sample_weight=weights)
+
+
+def test_repeated_rows_of_different_trials_take_the_same_steps():
+    """The steps' metric knows the trials of the rows that occur, as often as they occur, and no others."""
+    rng = np.random.default_rng(0)
+    trials, times = rng.integers(1, 6, size=(40, 3)), frequencies(2, 40)
+    trials[times == 0] = 100
+    X, rows = rng.binomial(trials, rng.choice([0.2, 0.5, 0.7], (40, 1))), np.repeat(np.arange(40), times)
+    settings = {"n_init": 2, "random_state": 0}
+    fit = BinomialMixtureEM(3, n_trials=trials, **settings).fit(X, sample_weight=times)
+    repeated = BinomialMixtureEM(3, n_trials=trials[rows], **settings).fit(X[rows])
+    np.testing.assert_array_equal(fit.history_, repeated.history_)
+    np.testing.assert_array_equal(fit.probs_, repeated.probs_)
