@@ -93,7 +93,10 @@ class CountMixtureEM(MixtureEM[BMMParameters]):
             log_likelihood, statistics = count_pass(X, trials, parameters, samples.weights, n_passes=n_passes)
             return log_likelihood + log_coefficients, statistics
 
-        metric = partial(whitened, n_trials=np.average(trials, axis=0, weights=samples.weights))
+        same_trials = trials.strides[0] == 0
+        metric = partial(
+            whitened, n_trials=trials[0] if same_trials else np.average(trials, axis=0, weights=samples.weights)
+        )
 
         def maximise(statistics: CountStatistics) -> BMMParameters:
             return mode(statistics, self.prior, frozen)

@@ -38,18 +38,16 @@ def distinct_rows(X: Any, weights: Array | None = None, *, hashed: bool = False)
     >>> distinct_rows(np.array([[2.0, 1.0], [0.0, 5.0], [2.0, 1.0]]))
     (array([1, 0]), array([1., 2.]))
     """
-    w = np.ones(X.shape[0]) if weights is None else weights
-    if hashed or (issparse(X) and X.shape[0] * X.shape[1] > MOST_CELLS):
-        order = np.lexsort([w, hashes(X)])
-    else:
-        order = order_of_values(X.toarray() if issparse(X) else X, w)
+    w, order = np.ones(X.shape[0]) if weights is None else weights, row_order(X, weights, hashed=hashed)
     starts = np.flatnonzero(np.append(True, _differ(X[order[1:]], X[order[:-1]])))
     return order[starts], np.add.reduceat(w[order], starts)
 
 
-def row_order(X: Any) -> np.ndarray:
-    """Return an order of the rows (n,) of a matrix by their values, for what is to be drawn whatever theirs is."""
-    return np.argsort(hashes(X), kind="stable") if issparse(X) else order_of_values(X)
+def row_order(X: Any, weights: Array | None = None, *, hashed: bool = False) -> np.ndarray:
+    """Return an order of the rows (n,) by their values, equal ones by their weights. Parameters as `distinct_rows`."""
+    if hashed or (issparse(X) and X.shape[0] * X.shape[1] > MOST_CELLS):
+        return np.lexsort([hashes(X)] if weights is None else [weights, hashes(X)])
+    return order_of_values(X.toarray() if issparse(X) else X, weights)
 
 
 def order_of_values(X: Any, weights: Array | None = None) -> np.ndarray:
