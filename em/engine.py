@@ -197,20 +197,10 @@ def _iterate[P: Parameters, S](
     except Collapse as collapse:
         return Run(start, -np.inf, -np.inf, np.array([-np.inf]), 1, False, True, f"collapsed at its start: {collapse}")
     gain = GainToCome(start, problem)
-    best, history, to_come, n_more, floor = at, [at.objective], np.inf, 0, tol
-    status, converged, collapsed = "", False, False
+    best, history, to_come, n_more = at, [at.objective], np.inf, 0
+    collapsed = False
     while True:
-        if to_come <= tol:
-            converged = True
-        elif len(history) > STILL and history[-1] - history[-1 - STILL] <= problem.last_digit(history[-1]):
-            converged, floor = True, problem.rounding(history[-1])
-        elif len(history) > max_iter:
-            to_come, n_more = _probed(problem, at, gain, history, tol)
-            floor = max(tol, problem.rounding(at.objective))  # less cannot be told by so few steps
-            converged = to_come <= floor
-            status = f"stopped at max_iter={max_iter} with {_nats(to_come)} still to be gained: raise max_iter or tol"
-        if converged:
-            status = f"converged after {len(history) - 1} iterations, at most {floor:.3g} nats from the limit"
+        converged, status, n_more = _ending(problem, at, gain, history, to_come, tol, max_iter)
         if status:
             break
         try:
@@ -237,6 +227,34 @@ def _iterate[P: Parameters, S](
     return Run(best.parameters, best.log_likelihood, best.objective, path, n_e_steps, converged, collapsed, status)
 
 
+def _ending[P: Parameters, S](
+    problem: Problem[P, S],
+    at: "_Visit[P, S]",
+    gain: "GainToCome",
+    history: list[float],
+    to_come: float,
+    tol: float,
+    max_iter: int,
+) -> tuple[bool, str, int]:
+    """Return whether the run has converged, its ending in words (none if it goes on), and E-steps made to tell."""
+    n_iter, rounding = len(history) - 1, problem.rounding(at.objective)
+    if to_come <= tol:
+        return True, _converged(n_iter, tol), 0
+    if n_iter >= STILL and history[-1] - history[-1 - STILL] <= problem.last_digit(at.objective):
+        return True, _converged(n_iter, rounding), 0
+    if n_iter < max_iter:
+        return False, "", 0
+    to_come, n_probes = _probed(problem, at, gain, history, tol)
+    if to_come <= max(tol, rounding):  # less than rounding cannot be told by so few steps
+        return True, _converged(n_iter, max(tol, rounding)), n_probes
+    left = f"stopped at max_iter={max_iter} with {_nats(to_come)} still to be gained: raise max_iter or tol"
+    return False, left, n_probes
+
+
+def _converged(n_iter: int, bound: float) -> str:
+    return f"converged after {n_iter} iterations, at most {bound:.3g} nats from the limit"
+
+
 def _probed[P: Parameters, S](
     problem: Problem[P, S], at: "_Visit[P, S]", gain: "GainToCome", history: list[float], tol: float
 ) -> tuple[float, int]:
@@ -244,7 +262,8 @@ def _probed[P: Parameters, S](
 
     A run that starts where another converged has no time to confirm it within one or two iterations. Where the last one
     gained next to nothing, some more plain steps tell; they count as no iterations, and what they reach is not kept.
-    Steps that gain a thousandth of the objective's last digit, one after the other, are rounding and have no rate.
+    Steps that gain a thousandth of the objective's last digit, one after the other, are rounding and have no rate, as
+    are steps that together gain no digit.
     """
     to_come, path, noise = max(gain.estimates), list(history), 0
     if len(history) < 2 or history[-1] - history[-2] > max(tol, problem.rounding(history[-1])):
@@ -260,8 +279,9 @@ def _probed[P: Parameters, S](
         if noise == CONFIRMED:
             to_come = 0.0
         if to_come <= max(tol, problem.rounding(at.objective)):
-            break
-    return to_come, n_steps
+            return to_come, n_steps
+    gained = path[-1] - history[-1]
+    return 0.0 if gained <= problem.last_digit(at.objective) else to_come, PROBES
 
 
 def _lost_to_rounding(n_iter: int, loss: float, converged: bool) -> str:

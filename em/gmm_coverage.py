@@ -67,7 +67,7 @@ def identify(
         return Identifiability(True, p, p, "Gaussian mixtures of whole samples are identified")
     C = coverage(samples, parameters)
     diagonals = np.diagonal(C, axis1=1, axis2=2)
-    free, reasons = [], []
+    free: list[str] = []
     if "means" not in frozen:
         free += [f"means[{k}, {d}]" for k, d in np.argwhere(diagonals < UNSEEN)]
     if "covariances" not in frozen:

@@ -83,8 +83,11 @@ class Samples:
     @cached_property
     def deviation(self) -> Array:
         """Standard deviation of the observed cells of each column, shape (D,); not finite if it fits no float."""
-        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-            return np.sqrt(self._average(lambda x: (x - self.mean) ** 2))
+        highest, lowest = self._ends
+        with np.errstate(over="ignore", invalid="ignore"):
+            farthest = np.maximum(highest - self.mean, self.mean - lowest)
+            unit = np.where(farthest > 0, farthest, 1.0)  # squares of any size of number fit a float
+            return unit * np.sqrt(self._average(lambda x: ((x - self.mean) / unit) ** 2))
 
     @cached_property
     def filled(self) -> Array:

@@ -33,7 +33,7 @@ def test_a_fall_ends_the_run_before_it_is_made():
 
 
 def test_a_fall_within_rounding_does_not_end_it_and_the_best_is_returned():
-    run = run_em(scripted([-10.0, -5.0, *[-5.0 - 1e-14] * 10]), BMMParameters([1.0], [[0.3]]), tol=0, max_iter=3)
+    run = run_em(scripted([-10.0, -5.0, *[-5.0 - 1e-14] * 40]), BMMParameters([1.0], [[0.3]]), tol=0, max_iter=3)
     assert run.objective == -5
     assert run.history.tolist() == [-10, -5, -5, -5]
     assert run.parameters.probs[0, 0] == 0.4
