@@ -216,7 +216,7 @@ def _iterate[P: Parameters, S](
                 "before and after an M-step. Keep frozen weights above 0 and frozen probs off 0 and 1"
             )
         if (loss := best.objective - at.objective) > problem.rounding(best.objective):
-            n_more, converged = 1, min(to_come, gain.of_step_to(at.parameters)) <= loss
+            n_more, converged = 1, bool(min(to_come, gain.of_step_to(at.parameters)) <= loss)
             status = _lost_to_rounding(len(history) - 1, loss, converged)
             break
         best = at if at.objective >= best.objective else best
