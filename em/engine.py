@@ -31,6 +31,7 @@ CONFIRMED = 3  # estimates of the gain to come
 LEAPS_COUNT = 6  # iterations in which a leap's gain speaks against the limit
 STILL = 30  # iterations that gain no digit of the objective: whatever their steps, this is the limit
 PROBES = 30  # plain steps that tell whether a run that reached max_iter had converged
+PROBED = 10  # times tol that these may leave: their estimate and that of the run before differ by a factor
 ROUNDING = 1e3 * EPS  # of an objective, relative to its size or to one nat a sample
 STEP_NOISE = 100 * EPS  # a step this small, in units of the parameters' scales, is the M-step's own rounding
 
@@ -245,8 +246,8 @@ def _ending[P: Parameters, S](
     if n_iter < max_iter:
         return False, "", 0
     to_come, n_probes = _probed(problem, at, gain, history, tol)
-    if to_come <= max(tol, rounding):  # less than rounding cannot be told by so few steps
-        return True, _converged(n_iter, max(tol, rounding)), n_probes
+    if to_come <= (bound := max(PROBED * tol, rounding)):
+        return True, _converged(n_iter, bound), n_probes
     left = f"stopped at max_iter={max_iter} with {_nats(to_come)} still to be gained: raise max_iter or tol"
     return False, left, n_probes
 
@@ -265,7 +266,7 @@ def _probed[P: Parameters, S](
     Steps that gain a thousandth of the objective's last digit, one after the other, are rounding and have no rate, as
     are steps that together gain no digit.
     """
-    to_come, path, noise = max(gain.estimates), list(history), 0
+    to_come, path, noise, gains = max(gain.estimates), list(history), 0, []
     if len(history) < 2 or history[-1] - history[-2] > max(tol, problem.rounding(history[-1])):
         return to_come, 0
     for n_steps in range(1, PROBES + 1):
@@ -274,14 +275,22 @@ def _probed[P: Parameters, S](
         except Collapse:
             return np.inf, n_steps
         path.append(at.objective)
-        noise = noise + 1 if gain.of_step_to(at.parameters) <= 1e-3 * problem.last_digit(at.objective) else 0
+        gains.append(gain.of_step_to(at.parameters))
+        noise = noise + 1 if gains[-1] <= 1e-3 * problem.last_digit(at.objective) else 0
         to_come = gain.after(at.parameters, path)
         if noise == CONFIRMED:
             to_come = 0.0
-        if to_come <= max(tol, problem.rounding(at.objective)):
+        if to_come <= max(PROBED * tol, problem.rounding(at.objective)):
             return to_come, n_steps
-    gained = path[-1] - history[-1]
-    return 0.0 if gained <= problem.last_digit(at.objective) else to_come, PROBES
+    if path[-1] - history[-1] <= problem.last_digit(at.objective):
+        return 0.0, PROBES
+    return min(to_come, _rest_of_series(gains[PROBES // 2 :])), PROBES
+
+
+def _rest_of_series(gains: list[float]) -> float:
+    """Return what is left of a geometric series of gains, by its mean rate, which the noise of single ratios spares."""
+    rate = (gains[-1] / gains[0]) ** (1 / (len(gains) - 1)) if 0 < gains[0] < np.inf else 1.0
+    return gains[-1] * rate / (1 - rate) if rate < 1 else np.inf
 
 
 def _lost_to_rounding(n_iter: int, loss: float, converged: bool) -> str:
