@@ -165,7 +165,7 @@ def saved_and_loaded(fit: Fit) -> str | None:
 def warm_start_converges(fit: Fit) -> str | None:
     """From the parameters of a converged fit, one iteration is enough to say converged, and loses nothing.
 
-    It says nothing where ``tol`` is so large that the fit may end on a plateau, or less than rounding; where storing the
+    It says nothing where ``tol`` is so large that a fit may end on a plateau, or less than rounding; where storing the
     parameters as floats costs more than rounding (far from the origin); and on the ridge of a model that is not
     identified. A run that stops because a nearly singular covariance leaves no digits says so instead.
     """
