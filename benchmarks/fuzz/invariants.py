@@ -172,7 +172,7 @@ def warm_start_converges(fit: Fit) -> str | None:
     if fit.collapsed or not fit.estimator.converged_ or fit.on_a_ridge:
         return None
     told = fit.rounding <= fit.case.settings["tol"] <= COARSE
-    if fit.is_mixture and (not told or fit.storing > fit.rounding):
+    if fit.storing > fit.rounding or (fit.is_mixture and not told):
         return None
     init = fit.estimator.parameters_ if fit.is_mixture else fit.estimator.cluster_centers_
     changes: dict[str, Any] = {"init": init, "max_iter": 1} | ({"n_starts": None} if fit.is_mixture else {})
