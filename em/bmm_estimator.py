@@ -104,6 +104,13 @@ class CountMixtureEM(MixtureEM[BMMParameters]):
         size = log_prior_size(self.prior, self.n_components, X.shape[1])
         return Problem(expect, maximise, self._log_prior, SCALES, metric, samples.total, size)
 
+    def _log_prior(self, parameters: BMMParameters) -> float:
+        """Return the log prior; frozen probs of 0 or 1 that it makes impossible are taken as given."""
+        log_prior = super()._log_prior(parameters)
+        if log_prior == -np.inf and "probs" in (self.frozen or {}):
+            return float(self.prior.log_prob(parameters, given=["probs"]))
+        return log_prior
+
     def _released(
         self, problem: Problem[BMMParameters, CountStatistics], run: Run[BMMParameters]
     ) -> BMMParameters | None:
@@ -166,6 +173,8 @@ class CountMixtureEM(MixtureEM[BMMParameters]):
             remarks.append(f"component(s) {emptied} emptied: use fewer components or a prior")
         if n_held := int(on_boundary(self.probs_).sum()):
             remarks.append(f"{n_held} of {self.probs_.size} probs on the boundary (0 or 1)")
+        if self.prior is not None and self.prior.log_prob(self.parameters_) == -np.inf:
+            remarks.append("the prior makes the frozen probs impossible, so the objective leaves out their density")
         patterns = None if issparse(samples.X) or samples.complete else np.unique(~np.isnan(samples.X), axis=0)
         self.identifiability_ = identify(self.parameters_, self._trials_of(samples), self.frozen or (), patterns)
         return remarks
@@ -199,7 +208,8 @@ class BinomialMixtureEM(TrialsOfRows, CountMixtureEM):
     max_iter : int, default 10000
         Largest number of iterations of each restart.
     frozen : dict or None, default None
-        Values of "weights" or "probs" that are given and not estimated.
+        Values of "weights" or "probs" that are given and not estimated. Probs of 0 or 1, which a prior with successes
+        or failures above 1 makes impossible, leave the objective without the density of the probs, a constant.
     acceleration : {"multisecant", "squarem", None}, default "multisecant"
         Which leaps to take where the objective allows them, if any (:mod:`em.multisecant`, :mod:`em.acceleration`).
     random_state : int, RandomState or None, default None

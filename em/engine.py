@@ -214,7 +214,7 @@ def _iterate[P: Parameters, S](
         if at.objective == -np.inf == history[-1]:
             raise ValueError(
                 "init, frozen and prior leave the data or the parameters impossible: the objective is minus infinity, "
-                "before and after an M-step. Keep frozen weights above 0 and frozen probs off 0 and 1"
+                "before and after an M-step. Keep frozen probs and those of init off 0 and 1"
             )
         if (loss := best.objective - at.objective) > problem.rounding(best.objective):
             n_more, converged = 1, bool(min(to_come, gain.of_step_to(at.parameters)) <= loss)

@@ -88,7 +88,7 @@ def _check_frozen(estimator: Any, theta: Any, given: dict[str, Any]) -> None:
 
 
 def _check_sums(estimator: Any, theta: Any, given: dict[str, Any]) -> None:
-    log_prior = 0.0 if estimator.prior is None else estimator.prior.log_prob(theta)
+    log_prior = estimator._log_prior(theta)
     log_likelihood, objective = _number(given, "log_likelihood_"), _number(given, "objective_")
     sums = f"be log_likelihood_ plus the log prior, {log_likelihood + log_prior:g}"
     largest = max(abs(log_likelihood), abs(log_prior), abs(objective))

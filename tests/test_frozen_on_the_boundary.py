@@ -4,7 +4,9 @@ from itertools import product
 
 import numpy as np
 import pytest
+from scipy.stats import dirichlet
 
+import em
 from em import BernoulliMixtureEM, BinomialMixtureEM, NotIdentifiableWarning
 from models.bmm import BMMPrior
 
@@ -23,13 +25,6 @@ FROZEN += [{"weights": [0.3, 0.7], "probs": p} for p in PROBS.values()]
 @pytest.mark.parametrize("trials", [1, 3])
 @pytest.mark.parametrize("frozen", FROZEN, ids=str)
 def test_every_combination_fits(frozen, trials, prior):
-    if (
-        prior is not None
-        and "probs" in frozen
-        and np.isin(frozen["probs"], [0, 1]).any()
-        and np.max(prior.successes) > 1
-    ):
-        return  # the prior itself makes such probs impossible; see the tests of refusals
     estimator = BernoulliMixtureEM if trials == 1 else BinomialMixtureEM
     settings = {} if trials == 1 else {"n_trials": trials}
     fit = estimator(2, frozen=frozen or None, prior=prior, n_init=2, random_state=0, **settings).fit(TWINS * trials)
@@ -39,6 +34,18 @@ def test_every_combination_fits(frozen, trials, prior):
     assert fit.identifiability_.rank <= fit.identifiability_.n_free_parameters
     errors = fit.uncertainty(TWINS * trials)
     assert all(np.isnan(errors.standard_errors[[name.split("[")[0] in frozen for name in errors.names]]))
+
+
+def test_frozen_probs_that_the_prior_makes_impossible_are_taken_as_given(tmp_path):
+    """The weights' mode is (N_k + a - 1) / (n + K (a - 1)), and the objective has no density of the probs."""
+    prior, probs, X = BMMPrior(3.0, 2.0, 2.0), np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[1, 0]] * 6 + [[0, 1]] * 2)
+    fit = BernoulliMixtureEM(2, frozen={"probs": probs}, prior=prior, random_state=0).fit(X)
+    assert fit.weights_ == pytest.approx([8 / 12, 4 / 12])
+    expected = 6 * np.log(8 / 12) + 2 * np.log(4 / 12) + dirichlet([3, 3]).logpdf(fit.weights_)
+    assert fit.objective_ == pytest.approx(expected)
+    assert "impossible" in fit.status_
+    em.save(fit, tmp_path / "fit.json")
+    assert em.load(tmp_path / "fit.json").objective_ == fit.objective_
 
 
 def test_frozen_weights_and_probs_that_all_end_on_the_boundary():

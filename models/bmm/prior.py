@@ -1,5 +1,6 @@
 """Conjugate prior of the Bernoulli and binomial mixtures, as plain numbers that EM and PyMC both read."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,17 +76,20 @@ class BMMPrior:
         """Whether the prior treats all components alike, so that labels may be aligned after sampling."""
         return bool(np.ptp(self.concentration) == 0)
 
-    def log_prob(self, parameters: BMMParameters) -> float:
+    def log_prob(self, parameters: BMMParameters, given: Collection[str] = ()) -> float:
         """Return log p(θ) in nats: the density of weights and probs, no Jacobian of any transform.
 
         Parameters
         ----------
         parameters : BMMParameters
             Where to evaluate; K and D must fit the prior.
+        given : collection of str, default ()
+            "weights" or "probs" where they are known: the density is that of the other.
         """
         K, D = parameters.n_components, parameters.n_features
         self.check_fits(K, D)
         a, b, c = np.broadcast_to(self.concentration, K), np.asarray(self.successes), np.asarray(self.failures)
         log_dirichlet = gammaln(a.sum()) - gammaln(a).sum() + xlogy(a - 1, parameters.weights).sum()
         log_beta = xlogy(b - 1, parameters.probs) + xlog1py(c - 1, -parameters.probs) - betaln(b, c)
-        return float(log_dirichlet + log_beta.sum())
+        of_weights, of_probs = "weights" not in given, "probs" not in given
+        return float((log_dirichlet if of_weights else 0.0) + (log_beta.sum() if of_probs else 0.0))
