@@ -103,11 +103,13 @@ def independent_log_likelihood(fit: Fit) -> str | None:
 
 
 def objective_is_their_sum(fit: Fit) -> str | None:
-    """The objective is the log-likelihood plus the log prior."""
+    """The objective is the log-likelihood plus the log prior, without that of frozen probs that it makes impossible."""
     if fit.collapsed or not fit.is_mixture:
         return None
     prior = fit.estimator.prior
     log_prior = 0.0 if prior is None else fit.watch.call(prior.log_prob, fit.estimator.parameters_)
+    if log_prior == -np.inf and "probs" in (fit.estimator.frozen or {}):
+        log_prior = fit.watch.call(prior.log_prob, fit.estimator.parameters_, given=["probs"])
     gap, allowed = fit.estimator.objective_ - fit.estimator.log_likelihood_ - log_prior, fit.rounding
     return (
         "" if abs(gap) <= allowed else f"objective_ - log_likelihood_ - log prior is {gap:.3g}; rounding {allowed:.1g}"
