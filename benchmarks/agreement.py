@@ -31,13 +31,13 @@ from benchmarks.posterior import label_free_draws as label_free_draws_of
 from benchmarks.posterior_cases import Posterior
 from benchmarks.posterior_contestants import prior_of
 from comparisons import align, compare
-from comparisons.component_draws import SAMPLE
+from comparisons.alignment.component_draws import SAMPLE
+from comparisons.alignment.mixing import MAX_RHAT, extremes, label_free
 from comparisons.data import load
-from comparisons.densities import without_c_compiler
-from comparisons.gibbs import as_datatree
-from comparisons.mixing import MAX_RHAT, extremes, label_free
-from comparisons.nuts import EIGHTH_TURNS, QUARTER_TURNS
 from comparisons.posterior import sample
+from comparisons.posterior.densities import without_c_compiler
+from comparisons.posterior.gibbs import as_datatree
+from comparisons.posterior.nuts import EIGHTH_TURNS, QUARTER_TURNS
 from em import BernoulliMixtureEM, GaussianMixtureEM
 from em.gibbs import gibbs
 from models import bmm, gmm

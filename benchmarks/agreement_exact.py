@@ -20,13 +20,13 @@ import xarray as xr
 from scipy.special import betainc, digamma, softmax
 
 from comparisons import log_joint
-from comparisons.component_draws import SAMPLE, Arrays
-from comparisons.densities import BACKEND, compiling_fast, without_c_compiler
-from comparisons.exact import exact_posterior, log_joint_of_labels
+from comparisons.alignment.component_draws import SAMPLE, Arrays
+from comparisons.alignment.mixing import label_free
+from comparisons.evidence.exact import exact_posterior, log_joint_of_labels
 from comparisons.family import Family, family_of
-from comparisons.gibbs import as_datatree
-from comparisons.mixing import label_free
 from comparisons.posterior import sample
+from comparisons.posterior.densities import BACKEND, compiling_fast, without_c_compiler
+from comparisons.posterior.gibbs import as_datatree
 from em.gibbs import gibbs
 from models.bmm import BMMPrior
 from models.gmm import GMMPrior

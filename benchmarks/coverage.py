@@ -19,7 +19,7 @@ from rich.table import Table
 from scipy.stats import binom
 
 from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM
-from em.progress import track
+from em.process.progress import track
 from em.status import left_to_the_status
 from models.bmm import BMMParameters
 from models.gmm import GMMParameters

@@ -19,7 +19,7 @@ import numpy as np
 from rich.table import Table
 
 from benchmarks.contestants import installed
-from em.fused import count_pass, gaussian_pass
+from em.fast.passes import count_pass, gaussian_pass
 from models.bmm import BMMParameters
 from models.gmm import GMMParameters
 from models.validation import Array

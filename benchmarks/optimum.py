@@ -19,11 +19,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-import em.fused
+import em.fast.passes
 from benchmarks.cases import Case
 from benchmarks.process import run
 from em import GaussianMixtureEM
-from em.acceleration import ACCELERATIONS
+from em.engine.acceleration import ACCELERATIONS
 from models.gmm import GMMParameters
 from models.validation import Array
 
@@ -80,7 +80,7 @@ def make_data(case: Case, distance: float) -> tuple[Array, GMMParameters]:
 def measure(case: Case, distance: float, repeats: int) -> dict[str, Any]:
     """Return E-steps of plain EM and with leaps, and seconds of fits by us and by scikit-learn, in turn."""
     X, start = make_data(case, distance)
-    em.fused.COMPILING = 0  # as in a fit that is long enough to pay for the kernels
+    em.fast.passes.COMPILING = 0  # as in a fit that is long enough to pay for the kernels
     paths = {name: e_steps(X, start, name) for name in ACCELERATIONS}
     best = max(objective for path in paths.values() for objective in path)
     target = best - REACHED * abs(best)

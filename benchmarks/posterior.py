@@ -32,8 +32,8 @@ from rich.table import Table
 from benchmarks.posterior_cases import CASES, QUICK, Posterior, start_of
 from benchmarks.posterior_contestants import CONTESTANTS
 from benchmarks.posterior_cost import SIZES, draw_costs
-from comparisons.mixing import extremes, label_free
-from comparisons.responsibilities import log_joint
+from comparisons.alignment.mixing import extremes, label_free
+from comparisons.alignment.responsibilities import log_joint
 from models.validation import Array
 
 IMPORTS = """

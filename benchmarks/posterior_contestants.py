@@ -20,8 +20,8 @@ Draws = dict[str, Any]
 
 def ours(order: Order) -> Draws:
     """Sample our marginal model by `comparisons.posterior.sample`."""
-    from comparisons.densities import without_c_compiler
     from comparisons.posterior import sample
+    from comparisons.posterior.densities import without_c_compiler
     from models import bmm, gmm
 
     family = bmm if order["prior"] == "beta" else gmm

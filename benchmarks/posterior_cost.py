@@ -31,7 +31,7 @@ def draw_costs(sizes: tuple[int, ...], out: Path) -> Path:
 
 def seconds_per_gradient(n: int) -> float:
     """Return the median seconds of value and gradient of the marginal model, as NUTS takes them."""
-    from comparisons.densities import UnconstrainedDensity, without_c_compiler
+    from comparisons.posterior.densities import UnconstrainedDensity, without_c_compiler
 
     case = Case("full", n, 2, 3)
     X = make_data(case)

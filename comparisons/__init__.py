@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from comparisons.alignment import align
+    from comparisons.alignment.component_draws import name_components
+    from comparisons.alignment.diagnosis import diagnose
+    from comparisons.alignment.responsibilities import log_joint
     from comparisons.comparison import compare
-    from comparisons.component_draws import name_components
-    from comparisons.diagnosis import diagnose
-    from comparisons.responsibilities import log_joint
-    from comparisons.result import Comparison
+    from comparisons.comparison.result import Comparison
 
 HOMES = {
-    "Comparison": "result",
+    "Comparison": "comparison.result",
     "align": "alignment",
     "compare": "comparison",
-    "diagnose": "diagnosis",
-    "log_joint": "responsibilities",
-    "name_components": "component_draws",
+    "diagnose": "alignment.diagnosis",
+    "log_joint": "alignment.responsibilities",
+    "name_components": "alignment.component_draws",
 }
 __all__ = ["Comparison", "align", "compare", "diagnose", "log_joint", "name_components"]
 

@@ -7,14 +7,14 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from comparisons.cases import STANDARD
-from comparisons.command import bad_input_exits, prepare_case
 from comparisons.comparison import run as run_comparison
+from comparisons.comparison.cases import STANDARD
+from comparisons.comparison.command import bad_input_exits, prepare_case
+from comparisons.comparison.report import save, tell_left_out
 from comparisons.data import load
-from comparisons.files import check_writable
-from comparisons.progress import Bars
-from comparisons.report import save, tell_left_out
-from em.labels import plain
+from comparisons.output.files import check_writable
+from comparisons.output.progress import Bars
+from em.process.labels import plain
 
 
 def main(

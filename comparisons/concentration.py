@@ -25,17 +25,17 @@ import numpy as np
 import typer
 from numpy.typing import ArrayLike
 
-from comparisons.command import bad_input_exits
+from comparisons.alignment.component_draws import SAMPLE
+from comparisons.alignment.mixing import MAX_RHAT, extremes, label_free
 from comparisons.comparison import prepare
-from comparisons.component_draws import SAMPLE
+from comparisons.comparison.command import bad_input_exits
+from comparisons.comparison.report import show
 from comparisons.data import find
 from comparisons.family import FamilyName
-from comparisons.files import check_writable, file_name
-from comparisons.mixing import MAX_RHAT, extremes, label_free
-from comparisons.report import show
-from em.blas import one_blas_thread
+from comparisons.output.files import check_writable, file_name
 from em.gibbs import gibbs
-from em.progress import track
+from em.process.blas import one_blas_thread
+from em.process.progress import track
 from em.variational import variational
 from models.gmm.structures import CovarianceType
 from models.validation import Array, count_at_least, real_numbers

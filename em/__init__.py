@@ -9,9 +9,9 @@ for: :mod:`em.gibbs`, :mod:`em.variational`.
 
 from em import bmm, gmm, plots
 from em.anomalies import density_threshold, is_anomaly
-from em.bmm_estimator import BernoulliMixtureEM, BinomialMixtureEM
+from em.bmm.estimator import BernoulliMixtureEM, BinomialMixtureEM
 from em.bound import complete_data_log_likelihood, elbo, entropy, q_function
-from em.gmm_estimator import GaussianMixtureEM
+from em.gmm.estimator import GaussianMixtureEM
 from em.kmeans import KMeans
 from em.likelihood_ratio import LikelihoodRatioTest, likelihood_ratio_test
 from em.saving import load, save

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from em.estimator import MixtureEM
 from em.fitted import has_observed
-from em.information import frequencies
+from em.uncertainty.louis import frequencies
 from models.shown import shown
 from models.validation import Array, number_above
 

@@ -13,13 +13,13 @@ from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.utils import Tags, check_random_state
 
-from em.acceleration import ACCELERATIONS
-from em.blas import one_blas_thread
-from em.distinct import repeat_rarely
 from em.engine import Collapse, Problem, Run, best_of, run_em
+from em.engine.acceleration import ACCELERATIONS
 from em.fitted import FittedMixture, MixtureParameters
 from em.identifiability import Identifiability
+from em.process.blas import one_blas_thread
 from em.samples import Samples, samples_to_fit
+from em.samples.distinct import repeat_rarely
 from em.starts import STARTS, VIEWS, start_responsibilities
 from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning, NotIdentifiableWarning, is_told, tell
 from models.shown import shown

@@ -10,13 +10,13 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, DensityMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from em.bootstrap import bootstrap
 from em.bound import normalise
 from em.engine import Parameters, blocks
-from em.entries import Entries
-from em.information import Information, frequencies, repeated_rows
 from em.samples import samples_to_use
 from em.uncertainty import KINDS, Uncertainty, check_level, from_information, from_replicates
+from em.uncertainty.bootstrap import bootstrap
+from em.uncertainty.entries import Entries
+from em.uncertainty.louis import Information, frequencies, repeated_rows
 from models.shown import shown
 from models.validation import Array, count_at_least_one, data_matrix
 
@@ -92,7 +92,7 @@ class FittedMixture[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
     def predict_proba(self, X: ArrayLike) -> Array:
         """Return the responsibilities p(z_i = k | x_i), shape (n, K).
 
-        A Gaussian sample so far out that its densities tell nothing gets the limit as it recedes (:mod:`em.gmm_far`); a
+        A Gaussian sample so far out that its densities tell nothing gets the limit as it recedes (:mod:`em.gmm.far`); a
         row of counts that is impossible under every component gets 1 / K.
         """
         return self._normalised(X)[0]

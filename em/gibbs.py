@@ -4,7 +4,7 @@ One sweep, from parameters θ::
 
     E-step, then draw     z_i ~ Categorical(r_i),   r_ik = p(z_i = k | x_i, θ)
     M-step's statistics   N_k, x̄_k, S_k (or successes and trials) of the samples with label k
-    draw                  θ ~ p(θ | X, z), the conjugate posterior of :mod:`em.gmm_conjugate` or :mod:`em.bmm_conjugate`
+    draw                  θ ~ p(θ | X, z), the conjugate posterior of :mod:`em.gmm.conjugate` or :mod:`em.bmm.conjugate`
 
 All chains take a sweep together: arrays have the chain as their first axis.
 
@@ -21,11 +21,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammaln
 
-from em import bmm_conjugate, gmm_conjugate
+from em.bmm import conjugate as bmm_conjugate
 from em.bound import normalise
-from em.distinct import distinct_rows
+from em.gmm import conjugate as gmm_conjugate
 from em.kmeans import kmeans_plusplus, nearest
-from em.progress import track
+from em.process.progress import track
+from em.samples.distinct import distinct_rows
 from models.bmm import BMMPrior
 from models.bmm.counts import count_matrix, is_bernoulli
 from models.gmm import GMMPrior

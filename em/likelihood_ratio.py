@@ -28,9 +28,9 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from em.estimator import MixtureEM
-from em.information import repeated_rows
-from em.progress import track
+from em.process.progress import track
 from em.status import left_to_the_status
+from em.uncertainty.louis import repeated_rows
 from models.validation import Array, count_at_least_one, data_matrix, random_source
 
 

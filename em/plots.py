@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from em.anomalies import density_threshold, is_anomaly
-from em.process_wide import without_expected_warnings
+from em.process.process_wide import without_expected_warnings
 from models.validation import Array, data_matrix
 
 RESOLUTION = 200

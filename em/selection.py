@@ -29,9 +29,9 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from em.estimator import MixtureEM
-from em.labels import label, plain
 from em.plots import axes_or_new
-from em.progress import track
+from em.process.labels import label, plain
+from em.process.progress import track
 from em.status import NoMaximumWarning, left_to_the_status, tell
 from models.shown import shown
 

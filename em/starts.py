@@ -11,9 +11,9 @@ from dataclasses import replace
 import numpy as np
 from scipy.sparse import issparse
 
+from em.fast.sparse import start_labels
 from em.kmeans import kmeans_plusplus, lloyd, nearest
 from em.samples import Samples, weighted
-from em.sparse import start_labels
 from models.validation import Array
 
 STARTS = ("k-means++", "kmeans", "random")

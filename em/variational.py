@@ -38,12 +38,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from em.bmm_conjugate import CountPosterior
+from em.bmm.conjugate import CountPosterior
 from em.bound import check_responsibilities, normalise
 from em.engine import best_of, run_em
 from em.estimator import TYPICAL_RUN
 from em.gibbs import family_of_prior, one_hot, start_labels
-from em.gmm_conjugate import GaussianPosterior
+from em.gmm.conjugate import GaussianPosterior
 from em.status import NotConvergedWarning, tell
 from em.variational_families import VariationalCounts, VariationalGaussian
 from models.bmm import BMMPrior

@@ -4,16 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from em import bmm_conjugate, gmm_conjugate
 from em.bmm import CountStatistics, log_choose, patterns
+from em.bmm import conjugate as bmm_conjugate
 from em.bmm import sufficient_statistics as sufficient_counts
-from em.bmm_conjugate import CountPosterior
+from em.bmm.conjugate import CountPosterior
 from em.bound import normalise
 from em.dirichlet import mean_log_weights
 from em.engine import Problem, log_prior_size, sum_over_blocks
-from em.fused import gaussian_pass
+from em.fast.passes import gaussian_pass
 from em.gmm import GaussianStatistics, log_joint, sufficient_statistics
-from em.gmm_conjugate import SQUARES, GaussianPosterior
+from em.gmm import conjugate as gmm_conjugate
+from em.gmm.conjugate import SQUARES, GaussianPosterior
 from models.bmm import BMMPrior
 from models.gmm import GMMParameters, GMMPrior
 from models.gmm.structures import covariances_shape

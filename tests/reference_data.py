@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_iris
 
-FOLDER = Path(__file__).parents[1] / "comparisons" / "datasets"
+FOLDER = Path(__file__).parents[1] / "comparisons" / "data"
 
 
 def read(name):

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit, softmax
 
-from comparisons.advi import advi
+from comparisons.posterior.advi import advi
 from models.bmm import BMMParameters, BMMPrior, build_marginal_model, simulate
 
 STEPS, DRAWS, MOST_ERRORS = 2000, 5000, 4.0

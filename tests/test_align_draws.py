@@ -10,9 +10,9 @@ from sklearn.mixture import GaussianMixture
 
 from comparisons import align, log_joint
 from comparisons.alignment import order_of
-from comparisons.component_draws import Arrays
-from comparisons.permutation import permute
-from comparisons.responsibilities import LogJoint
+from comparisons.alignment.component_draws import Arrays
+from comparisons.alignment.permutation import permute
+from comparisons.alignment.responsibilities import LogJoint
 from em import GaussianMixtureEM
 from models.gmm import GMMParameters
 

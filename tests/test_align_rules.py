@@ -13,7 +13,7 @@ from scipy.special import softmax, xlogy
 
 from benchmarks.alignment import main as benchmark
 from comparisons import align, log_joint
-from comparisons.relabelling import assign, commonest, log_mean, pivot_costs, pivot_scale, relabel, total
+from comparisons.alignment.relabelling import assign, commonest, log_mean, pivot_costs, pivot_scale, relabel, total
 from models.gmm import GMMParameters
 
 SETS = range(100)
@@ -173,8 +173,8 @@ def test_blocks_of_rows_do_not_change_the_answer(monkeypatch):
     truth, X, draws, _ = separated(0)
     wide = draws.assign(means=draws["means"] + 3 * np.random.default_rng(0).normal(size=draws["means"].shape))
     one = align(wide, "stephens", log_joint=log_joint(X, "gmm"))["alignment"]
-    monkeypatch.setattr("comparisons.responsibilities.BLOCK_CELLS", 4 * 20 * truth.n_components)
-    monkeypatch.setattr("comparisons.responsibilities.CACHE_CELLS", 12)
+    monkeypatch.setattr("comparisons.alignment.responsibilities.BLOCK_CELLS", 4 * 20 * truth.n_components)
+    monkeypatch.setattr("comparisons.alignment.responsibilities.CACHE_CELLS", 12)
     many = align(wide, "stephens", log_joint=log_joint(X, "gmm"))["alignment"]
     np.testing.assert_array_equal(one["order"], many["order"])
     np.testing.assert_allclose(one["loss"], many["loss"], rtol=1e-10, atol=1e-12)

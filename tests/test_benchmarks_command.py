@@ -7,13 +7,13 @@ from random_mixtures import declared_density
 from typer import Typer
 from typer.testing import CliRunner
 
-import em.fused
+import em.fast.passes
 from benchmarks import digits, memmap, optimum, posterior, posterior_cases, posterior_cost, posterior_rivals
 from benchmarks import em as command
 from benchmarks import posterior_contestants as contestants
 from benchmarks.cases import QUICK, Case
 from benchmarks.measure import measure
-from em.blas import one_blas_thread
+from em.process.blas import one_blas_thread
 from models import bmm, gmm
 
 
@@ -32,7 +32,7 @@ def quick(monkeypatch):
         monkeypatch.setattr(module, "installed", lambda name: name in ("ours", "scikit-learn"))
     for module in (command, optimum):
         monkeypatch.setattr(module, "run", in_this_process)
-    monkeypatch.setattr(em.fused, "COMPILING", em.fused.COMPILING)  # put back what a measurement sets
+    monkeypatch.setattr(em.fast.passes, "COMPILING", em.fast.passes.COMPILING)  # put back what a measurement sets
     app = Typer()
     app.command()(command.main)
 
@@ -76,7 +76,7 @@ def test_a_file_that_does_not_fit_into_the_memory_allowed_gives_the_same_bits(mo
 
     monkeypatch.setattr(memmap, "QUICK", memmap.QUICK[:1])
     monkeypatch.setattr(memmap, "run", in_memory_here)
-    monkeypatch.setattr(em.fused, "COMPILING", em.fused.COMPILING)
+    monkeypatch.setattr(em.fast.passes, "COMPILING", em.fast.passes.COMPILING)
     (same,) = memmap.table(quick=True).columns[-1].cells
     assert same == "yes"
 

@@ -7,13 +7,11 @@ import pytest
 import xarray as xr
 from scipy.stats import binom, kstest
 
-from comparisons import simulators
-from comparisons.calibration import calibrate
-from comparisons.calibration_result import ALPHA, summary
-from comparisons.calibration_settings import BROKEN, SETTINGS
-from comparisons.densities import UnconstrainedDensity, without_c_compiler
-from comparisons.relabelling import assign, pivot_costs
-from comparisons.simulations import (
+from comparisons.alignment.relabelling import assign, pivot_costs
+from comparisons.calibration import calibrate, simulators
+from comparisons.calibration.result import ALPHA, summary
+from comparisons.calibration.settings import BROKEN, SETTINGS
+from comparisons.calibration.simulations import (
     Setting,
     World,
     intervals_hit,
@@ -22,7 +20,8 @@ from comparisons.simulations import (
     quantities,
     simulate_world,
 )
-from comparisons.simulators import Chain
+from comparisons.calibration.simulators import Chain
+from comparisons.posterior.densities import UnconstrainedDensity, without_c_compiler
 from models.bmm import BMMPrior
 from models.gmm import GMMPrior
 

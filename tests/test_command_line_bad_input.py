@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from comparisons.cases import Case
-from comparisons.command import application, prepare_case
 from comparisons.comparison import prepare
+from comparisons.comparison.cases import Case
+from comparisons.comparison.command import application, prepare_case
 from comparisons.data import load, read_csv
 from models.gmm import GMMIndependentPrior, GMMPrior
 

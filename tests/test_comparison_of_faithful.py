@@ -7,12 +7,13 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from comparisons import compare, report
+from comparisons import compare
 from comparisons.alignment import order_of
+from comparisons.comparison import report
+from comparisons.comparison.estimates import stack
+from comparisons.comparison.spread import spreads_of, summary
 from comparisons.data import load
-from comparisons.draws import stack
 from comparisons.posterior import sample
-from comparisons.spread import spreads_of, summary
 from models.gmm import GMMIndependentPrior
 
 FILES = {"comparison.json", "data.png", "objective.png", "posterior.png", "responsibilities.png", "posterior.nc"}

@@ -14,11 +14,11 @@ import comparisons.components
 import comparisons.concentration
 import comparisons.posterior
 from comparisons import log_joint
+from comparisons.alignment.mixing import MAX_RHAT
 from comparisons.components import compare_components, pointwise_log_likelihood
 from comparisons.concentration import n_occupied, sweep
-from comparisons.exact import exact_posterior
-from comparisons.gibbs import as_datatree
-from comparisons.mixing import MAX_RHAT
+from comparisons.evidence.exact import exact_posterior
+from comparisons.posterior.gibbs import as_datatree
 from em import GaussianMixtureEM, NoMaximumWarning
 from em.gibbs import gibbs
 from models.bmm import BMMParameters, BMMPrior

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from comparisons.data import load
 from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM, bmm, gmm
-from em.acceleration import Squarem
 from em.engine import run_em
+from em.engine.acceleration import Squarem
 from models.bmm import BMMParameters, BMMPrior
 from models.gmm import GMMParameters, GMMPrior
 

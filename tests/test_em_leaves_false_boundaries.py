@@ -5,7 +5,7 @@ import pytest
 
 from comparisons.data import load
 from em import BernoulliMixtureEM, BinomialMixtureEM, bmm
-from em.bmm_estimator import on_boundary
+from em.bmm.estimator import on_boundary
 from models.bmm import BMMParameters, simulate
 
 TRUTH = BMMParameters(np.array([0.6, 0.4]), np.array([[0.9, 0.8, 0.7, 0.1], [0.2, 0.1, 0.3, 0.8]]))

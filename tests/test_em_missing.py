@@ -13,9 +13,9 @@ from random_mixtures import declared_density, random_bmm, random_gmm
 from scipy import stats
 from scipy.special import logsumexp
 
-import em.gmm_missing
+import em.gmm.missing
 from em import BernoulliMixtureEM, GaussianMixtureEM, bmm, gmm
-from em.gmm_missing import holed_blocks, holed_pass
+from em.gmm.missing import holed_blocks, holed_pass
 from models import bmm as model_bmm
 from models import gmm as model_gmm
 from models.gmm.structures import COVARIANCE_TYPES
@@ -72,7 +72,7 @@ def test_every_row_is_in_the_pattern_of_its_missing_cells():
 @pytest.mark.parametrize("block_rows", [7, 4096], ids=["in small blocks", "in one block"])
 @pytest.mark.parametrize("structure", COVARIANCE_TYPES)
 def test_expected_statistics_are_those_of_a_naive_loop_over_rows(structure, block_rows, monkeypatch):
-    monkeypatch.setattr(em.gmm_missing, "BLOCK_ROWS", block_rows)
+    monkeypatch.setattr(em.gmm.missing, "BLOCK_ROWS", block_rows)
     rng = np.random.default_rng(1)
     theta, X, times = random_gmm(2, 4, rng, structure), with_holes(rng.normal(size=(40, 4)), 1), rng.integers(1, 4, 40)
     responsibilities, _ = gmm.e_step(X, theta)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from random_mixtures import random_bmm, random_gmm
 
-from em import bmm_information, gmm_information
-from em.acceleration import Squarem
-from em.multisecant import Multisecant
+from em.bmm import information as bmm_information
+from em.engine.acceleration import Squarem
+from em.engine.multisecant import Multisecant
+from em.gmm import information as gmm_information
 from models.bmm import BMMParameters
 from models.gmm.structures import COVARIANCE_TYPES, full_matrices
 

@@ -7,7 +7,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
 import em.estimator
-import em.gmm_units
+import em.gmm.units
 from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM, NoMaximumWarning
 from em.samples import Samples
 from em.starts import STARTS, VIEWS, start_responsibilities
@@ -210,7 +210,7 @@ def test_starts_from_a_part_of_many_rows_follow_neither_their_order_nor_their_un
     X = np.concatenate([rng.normal(size=(60_000, 2)), rng.normal(size=(20_000, 2)) + 3]).round(decimals)
     monkeypatch.setattr(em.estimator, "START_CELLS", 2000)
     monkeypatch.setattr(em.estimator, "repeat_rarely", lambda X: True)
-    monkeypatch.setattr(em.gmm_units, "MOST_CELLS_COPIED", 2000)
+    monkeypatch.setattr(em.gmm.units, "MOST_CELLS_COPIED", 2000)
     mixture = GaussianMixtureEM(2, init=init, n_init=1, random_state=0, tol=1e-3)
     one, other, scaled = (mixture.fit(rows).history_ for rows in (X, X[rng.permutation(len(X))], 3 * X + 7))
     np.testing.assert_allclose(other, one, rtol=1e-10)

@@ -7,9 +7,9 @@ import pytest
 from random_mixtures import random_gmm_prior
 
 from comparisons.evidence import _log_permanent, chib_evidence, combined
-from comparisons.exact import exact_posterior, log_joint_of_labels
-from comparisons.gibbs import as_datatree
-from comparisons.smc import smc_evidence
+from comparisons.evidence.exact import exact_posterior, log_joint_of_labels
+from comparisons.evidence.smc import smc_evidence
+from comparisons.posterior.gibbs import as_datatree
 from em.gibbs import gibbs
 from models.bmm import BMMPrior
 from models.bmm import build_marginal_model as build_counts

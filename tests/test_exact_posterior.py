@@ -10,9 +10,9 @@ from random_mixtures import random_bmm_prior, random_gmm_prior
 from scipy.special import gammaln, logsumexp
 from scipy.stats import betabinom, dirichlet, invgamma, multivariate_t, norm, t
 
-import comparisons.exact
-from comparisons.exact import exact_posterior, log_joint_of_labels
-from em.gmm_conjugate import conjugate_posterior
+import comparisons.evidence.exact
+from comparisons.evidence.exact import exact_posterior, log_joint_of_labels
+from em.gmm.conjugate import conjugate_posterior
 from models.bmm import BMMPrior
 from models.gmm import GMMParameters, GMMPrior
 from models.gmm.structures import COVARIANCE_TYPES, covariances_shape
@@ -253,6 +253,6 @@ def test_label_vectors_that_do_not_fit_are_named():
 
 
 def test_the_example_in_the_docstring_is_true():
-    result = doctest.testmod(comparisons.exact)
+    result = doctest.testmod(comparisons.evidence.exact)
     assert result.attempted > 0
     assert result.failed == 0

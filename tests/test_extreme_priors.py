@@ -7,12 +7,12 @@ import pytest
 from typer.testing import CliRunner
 
 from comparisons import compare
-from comparisons.command import application
+from comparisons.comparison.command import application
+from comparisons.comparison.extremes import rounding_of_prior
+from comparisons.comparison.starts import UnfitPriorError
 from comparisons.components import compare_components
-from comparisons.densities import UnconstrainedDensity, without_c_compiler
-from comparisons.extremes import rounding_of_prior
 from comparisons.posterior import sample
-from comparisons.starts import UnfitPriorError
+from comparisons.posterior.densities import UnconstrainedDensity, without_c_compiler
 from models.bmm import BMMPrior, build_marginal_model
 from models.gmm import GMMIndependentPrior, GMMPrior
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from em import GaussianMixtureEM, gmm
-from em.gmm_far import far_responsibilities
+from em.gmm.far import far_responsibilities
 from models.gmm import GMMParameters
 
 MATRICES = np.array([[[2.0, 0.3], [0.3, 1.0]], [[1.0, 0.0], [0.0, 1.5]]])

@@ -12,9 +12,9 @@ from random_mixtures import declared_density, random_bmm_prior, random_gmm
 from scipy.special import logsumexp, softmax
 
 from comparisons import compare
-from comparisons.densities import _value_and_gradient
-from comparisons.mixture_likelihood import NARROW, MixtureLogLikelihood, mixture_log_likelihoods
 from comparisons.posterior import sample
+from comparisons.posterior.densities import _value_and_gradient
+from comparisons.posterior.mixture_likelihood import NARROW, MixtureLogLikelihood, mixture_log_likelihoods
 from models import bmm, gmm
 from models.bmm import BMMPrior
 from models.bmm.patterns import distinct_rows

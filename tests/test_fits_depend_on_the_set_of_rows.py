@@ -8,10 +8,10 @@ import reference_data
 from scipy.sparse import csr_array
 
 import em.estimator
-import em.gmm_units
+import em.gmm.units
 from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM, KMeans, likelihood_ratio_test
-from em.distinct import distinct_rows, hashes
 from em.samples import Samples
+from em.samples.distinct import distinct_rows, hashes
 from models.bmm import BMMPrior
 from models.gmm import GMMPrior
 
@@ -114,7 +114,7 @@ def test_more_rows_than_are_sorted_give_the_same_fit_to_rounding(monkeypatch):
     order = np.random.RandomState(0).permutation(len(X))
     monkeypatch.setattr(em.estimator, "START_CELLS", 200)
     monkeypatch.setattr(em.estimator, "repeat_rarely", lambda X: True)
-    monkeypatch.setattr(em.gmm_units, "MOST_CELLS_COPIED", 200)
+    monkeypatch.setattr(em.gmm.units, "MOST_CELLS_COPIED", 200)
     fits = [GaussianMixtureEM(2, n_init=3, random_state=0).fit(rows) for rows in (X, X[order])]
     np.testing.assert_allclose(fits[0].history_, fits[1].history_, rtol=1e-12)
     np.testing.assert_allclose(fits[0].means_, fits[1].means_, rtol=1e-9)

@@ -71,7 +71,7 @@ def test_map_under_a_prior_that_is_moved_along(kind, a, b):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_prior_in_standard_units_is_the_same_density(kind):
-    """Divided by the product of the units of means and covariances, as :mod:`em.gmm_units` says."""
+    """Divided by the product of the units of means and covariances, as :mod:`em.gmm.units` says."""
     X, (a, b) = clusters(), (0.2, 5.0)
     location, scale = np.full(2, -b / a), np.full(2, 1 / a)  # units in which X is a X + b
     for prior in (GMMPrior.weakly_informative(X, 2, kind), GMMIndependentPrior.weakly_informative(X, 2, kind)):

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-import em.fused
+import em.fast.passes
 from benchmarks.digits import ALLOWED, OURS, bernoulli_stresses, gaussian_stresses
 from em import BernoulliMixtureEM, GaussianMixtureEM
 from em.bmm import patterns
-from em.fused import CHUNK_ROWS, count_pass, gaussian_pass, pays
+from em.fast.passes import CHUNK_ROWS, count_pass, gaussian_pass, pays
 from models.bmm import BMMParameters
 from models.gmm import GMMParameters
 
@@ -128,7 +128,7 @@ def test_fits_by_kernels_and_by_numpy_are_the_same(estimator, monkeypatch):
     X = X if estimator is GaussianMixtureEM else (X > 1).astype(float)
     fit = estimator(2, n_init=1, random_state=0)
     history = fit.fit(X).history_
-    monkeypatch.setattr(em.fused, "COMPILING", 0)
+    monkeypatch.setattr(em.fast.passes, "COMPILING", 0)
     np.testing.assert_allclose(fit.fit(X).history_[:5], history[:5], rtol=1e-12)
 
 

@@ -5,11 +5,11 @@ import pytest
 from random_mixtures import random_bmm, random_gmm
 from scipy.stats import beta, invgamma, invwishart, kstest, norm, t
 
-from comparisons.exact import exact_posterior
-from comparisons.gibbs import as_datatree
+from comparisons.evidence.exact import exact_posterior
+from comparisons.posterior.gibbs import as_datatree
 from em import bmm, gmm
 from em.gibbs import CountGibbs, GaussianGibbs, draw_labels, gibbs
-from em.gmm_conjugate import inverse_wishart_root
+from em.gmm.conjugate import inverse_wishart_root
 from models.bmm import BMMPrior
 from models.gmm import GMMParameters, GMMPrior
 from models.gmm.generative import COVARIANCE_DIMS

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from em import BernoulliMixtureEM, BinomialMixtureEM, NotIdentifiableWarning
-from em.bmm_identifiability import identify
+from em.bmm.identifiability import identify
 from models.bmm import BMMParameters, simulate
 
 

@@ -11,7 +11,7 @@ from scipy import stats
 
 import em
 from comparisons import compare
-from comparisons.exact import exact_posterior
+from comparisons.evidence.exact import exact_posterior
 from comparisons.gmm import GMM
 from em import GaussianMixtureEM, NoMaximumWarning
 from em import gmm as em_gmm

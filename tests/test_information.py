@@ -12,8 +12,8 @@ from scipy.special import logsumexp
 from scipy.stats import binom
 
 from em import BernoulliMixtureEM, GaussianMixtureEM, NotIdentifiableWarning
-from em.bmm_information import observed_information as bmm_information
-from em.gmm_information import observed_information as gmm_information
+from em.bmm.information import observed_information as bmm_information
+from em.gmm.information import observed_information as gmm_information
 from models import bmm, gmm
 from models.bmm import BMMParameters, BMMPrior
 from models.gmm import GMMParameters, GMMPrior

@@ -11,13 +11,13 @@ import pytest
 import xarray as xr
 from typer.testing import CliRunner
 
-import comparisons.command
+import comparisons.comparison.command
 from comparisons import posterior
-from comparisons.command import application
-from comparisons.densities import UnconstrainedDensity, without_c_compiler
-from comparisons.nuts import Chain
+from comparisons.comparison.command import application
+from comparisons.output.progress import Silent
 from comparisons.posterior import Interrupted, _longest, sample, sample_chain
-from comparisons.progress import Silent
+from comparisons.posterior.densities import UnconstrainedDensity, without_c_compiler
+from comparisons.posterior.nuts import Chain
 from models.bmm import BMMPrior, build_marginal_model
 
 ANSWERS = np.array([[0.0, 1.0], [1.0, 1.0], [1.0, 0.0]])
@@ -42,7 +42,7 @@ class Impatient(Silent):
 
 
 def test_an_interrupt_leaves_a_file_that_arviz_reads(tmp_path, monkeypatch):
-    monkeypatch.setattr(comparisons.command, "Bars", Impatient)
+    monkeypatch.setattr(comparisons.comparison.command, "Bars", Impatient)
     arguments = ["--data", "coins-ten-flips", "--tune", "200", "--draws", "100000", "--chains", "2"]
     result = CliRunner().invoke(application("bmm"), [*arguments, "--restarts", "2", "--out", str(tmp_path)])
     assert result.exit_code == 130, result.output

@@ -10,8 +10,8 @@ from sklearn.cluster import KMeans as RivalKMeans
 
 from em import KMeans
 from em.kmeans import nearest, squared_distances
+from em.kmeans.sparse_distances import moments, sparse_typical_size, sums_of_gaps
 from em.samples import Samples
-from em.sparse_distances import moments, sparse_typical_size, sums_of_gaps
 
 FORMATS = ["csr", "csc", "coo", "lil", "dok", "bsr", "dia"]
 

@@ -49,7 +49,7 @@ def test_public_names_exist_and_others_do_not(family):
 def test_drawing_a_posterior_loads_no_arviz_and_nutpie_still_finds_it():
     code = """
 import numpy as np
-from comparisons.densities import without_c_compiler
+from comparisons.posterior.densities import without_c_compiler
 from comparisons.posterior import sample
 from models.bmm import BMMPrior, build_marginal_model
 with without_c_compiler():

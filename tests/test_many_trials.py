@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 from scipy.stats import binom
 
 from em import BinomialMixtureEM, bmm
-from em.bmm_deviance import MANY_TRIALS, deviance, log_saturated
+from em.bmm.deviance import MANY_TRIALS, deviance, log_saturated
 from models.bmm import BMMParameters
 
 

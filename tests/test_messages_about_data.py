@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from comparisons.comparison import prepare
-from comparisons.predictive import predictive_check
+from comparisons.posterior.predictive import predictive_check
 from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM, KMeans, select
 from em.gibbs import gibbs
 from models import gmm as model_gmm

@@ -13,21 +13,21 @@ from rich.console import Console
 from stand_ins import draws_around
 from typer.testing import CliRunner
 
-import comparisons.calibration_result
-import comparisons.plots
+import comparisons.calibration.result
+import comparisons.comparison.plots
+import comparisons.comparison.report
 import comparisons.posterior
-import comparisons.report
 from comparisons import components, concentration
 from comparisons.calibration import calibrate
-from comparisons.command import application
+from comparisons.calibration.simulations import Setting
 from comparisons.comparison import prepare, run
+from comparisons.comparison.command import application
 from comparisons.concentration import sweep
-from comparisons.console import tell, tell_error
-from comparisons.files import file_name
-from comparisons.progress import Bars
-from comparisons.simulations import Setting
+from comparisons.output.console import tell, tell_error
+from comparisons.output.files import file_name
+from comparisons.output.progress import Bars
 from em import GaussianMixtureEM, select
-from em.labels import LONGEST_LABEL, label, plain
+from em.process.labels import LONGEST_LABEL, label, plain
 from em.status import FigureWarning
 from models.bmm import BMMPrior
 
@@ -135,7 +135,7 @@ def test_a_figure_that_fails_is_named_and_left_out(found, tmp_path, monkeypatch)
         assert {file.name for file in tmp_path.iterdir()} >= NUMBERS
         raise MemoryError("no room\nleft")
 
-    monkeypatch.setitem(comparisons.plots.FIGURES, "objective", fail)
+    monkeypatch.setitem(comparisons.comparison.plots.FIGURES, "objective", fail)
     with pytest.warns(FigureWarning) as caught:
         found.save(tmp_path)
     sentences = [str(warning.message) for warning in caught]
@@ -187,7 +187,7 @@ def test_a_table_is_printed_before_its_figure(module, options, fails, tmp_path, 
 def test_a_calibration_keeps_its_numbers_when_its_figure_fails(tmp_path, monkeypatch):
     setting = Setting(BMMPrior(4.0, 1.0, 1.0), n_samples=20, n_features=3)
     calibration = calibrate(setting, samplers=["Gibbs"], n_simulations=20)["Gibbs"]
-    monkeypatch.setattr(comparisons.calibration_result.Calibration, "plot", lambda self: 1 / 0)
+    monkeypatch.setattr(comparisons.calibration.result.Calibration, "plot", lambda self: 1 / 0)
     assert list(calibration.save(tmp_path, "name")) == ["name.png"]
     assert {file.name for file in tmp_path.iterdir()} == {"name.txt", "name.nc"}
 

@@ -6,8 +6,8 @@ import pytest
 
 from comparisons import compare
 from em import BernoulliMixtureEM, GaussianMixtureEM, NotIdentifiableWarning
-from em.bmm_identifiability import identify, largest_patterns
-from em.gmm_coverage import coverage
+from em.bmm.identifiability import identify, largest_patterns
+from em.gmm.coverage import coverage
 from em.samples import Samples
 from models.bmm import BMMParameters
 from models.gmm import GMMPrior

@@ -7,12 +7,12 @@ import pytest
 import xarray as xr
 
 import em.gmm
-import em.gmm_estimator
-from comparisons import steps
+import em.gmm.estimator
+from comparisons.comparison import steps
+from comparisons.comparison.result import Comparison
 from comparisons.data import load
 from comparisons.gmm import GMM
-from comparisons.progress import Silent
-from comparisons.result import Comparison
+from comparisons.output.progress import Silent
 from em.gmm import mode
 from models.gmm import GMMParameters, GMMPrior
 
@@ -56,7 +56,7 @@ def test_a_wrong_denominator_in_the_m_step_is_not_stationary(rerun, monkeypatch)
         N = statistics.counts[:, None, None]
         return GMMParameters(found.weights, found.means, found.covariances * N / (N - 1))
 
-    monkeypatch.setattr(em.gmm_estimator, "mode", unbiased)
+    monkeypatch.setattr(em.gmm.estimator, "mode", unbiased)
     assert "MLE is stationary" in rerun("check_densities")
 
 
@@ -70,7 +70,7 @@ def test_a_jacobian_left_in_moves_the_map(rerun, monkeypatch):
         denominator = prior.degrees_of_freedom + statistics.counts[:, None, None] + D + 2
         return GMMParameters(found.weights, found.means, found.covariances * denominator / (denominator - D - 1))
 
-    monkeypatch.setattr(em.gmm_estimator, "mode", with_jacobian)
+    monkeypatch.setattr(em.gmm.estimator, "mode", with_jacobian)
     assert "find_MAP = MAP-EM" in rerun("check_find_map")
 
 
@@ -78,7 +78,7 @@ def test_a_prior_term_dropped_from_the_m_step_moves_the_map(rerun, monkeypatch):
     def without_dirichlet(statistics, prior, frozen):
         return mode(statistics, prior and dataclasses.replace(prior, concentration=1.0), frozen)
 
-    monkeypatch.setattr(em.gmm_estimator, "mode", without_dirichlet)
+    monkeypatch.setattr(em.gmm.estimator, "mode", without_dirichlet)
     assert "find_MAP = MAP-EM" in rerun("check_find_map")
 
 

@@ -6,13 +6,13 @@ import xarray as xr
 from random_mixtures import random_gmm
 from scipy.stats import binom
 
-import comparisons.predictive
-import comparisons.responsibilities
+import comparisons.alignment.responsibilities
+import comparisons.posterior.predictive
 from comparisons import align, log_joint
-from comparisons.exact import exact_posterior
-from comparisons.gibbs import as_datatree
-from comparisons.predictive import co_clustering, posterior_responsibilities, predictive_check
-from comparisons.predictive_result import PredictiveCheck
+from comparisons.evidence.exact import exact_posterior
+from comparisons.posterior.gibbs import as_datatree
+from comparisons.posterior.predictive import co_clustering, posterior_responsibilities, predictive_check
+from comparisons.posterior.predictive_result import PredictiveCheck
 from em import gmm
 from em.gibbs import gibbs
 from models.bmm import BMMParameters, BMMPrior
@@ -58,7 +58,7 @@ def test_blocks_of_draws_and_rows_change_nothing(cells, monkeypatch):
     )
     together = np.einsum("sik,sjk->ij", p, p) / len(p)
     np.fill_diagonal(together, 1)
-    for module in (comparisons.predictive, comparisons.responsibilities):
+    for module in (comparisons.posterior.predictive, comparisons.alignment.responsibilities):
         monkeypatch.setattr(module, "BLOCK_CELLS", cells)
     joint = log_joint(X, "gmm")
     np.testing.assert_allclose(co_clustering(draws, joint), together, rtol=1e-10)

@@ -16,7 +16,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from comparisons.command import application
+from comparisons.comparison.command import application
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -26,7 +26,7 @@ COMMAND = re.compile(r"python -m ((?:comparisons|benchmarks)\b[.\w]*)([^`|\n]*)"
 # Where each command begins its work, once it has read and checked what it was given.
 WORK = {
     "comparisons.__main__": ["run_comparison"],
-    "comparisons.command": ["run_comparison"],
+    "comparisons.comparison.command": ["run_comparison"],
     "comparisons.components": ["compare_components"],
     "comparisons.concentration": ["sweep"],
     "comparisons.calibration": ["calibrate"],
@@ -263,7 +263,9 @@ def test_every_file_and_every_dotted_name_in_prose_exists(text):
 
 def test_the_first_command_writes_where_the_readme_says(begin, monkeypatch):
     asked = []
-    monkeypatch.setattr("comparisons.command.check_writable", lambda folder: asked.append(folder.as_posix()) or folder)
+    monkeypatch.setattr(
+        "comparisons.comparison.command.check_writable", lambda folder: asked.append(folder.as_posix()) or folder
+    )
     begin("comparisons.gmm", [])
     (folder,) = re.findall(r"figures, `comparison.json` and the posterior .* to `(results/[\w-]+)/`", README, re.DOTALL)
     assert asked == [folder]

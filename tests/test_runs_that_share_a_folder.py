@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from comparisons import files
-from comparisons.figures import write_figures
-from comparisons.files import ReplacedError, is_in_place, written_whole
+from comparisons.output import files
+from comparisons.output.figures import write_figures
+from comparisons.output.files import ReplacedError, is_in_place, written_whole
 
 WRITER = """
 import sys, time
 from pathlib import Path
-from comparisons.files import written_whole
+from comparisons.output.files import written_whole
 folder, name, times, seconds = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
 for number in range(times):
     with written_whole(folder, last="b.txt", stale=("a.txt", "b.txt")) as hidden:

@@ -13,7 +13,7 @@ import xarray as xr
 
 from benchmarks.agreement import MOST_ERRORS, aligned_by_one_map
 from benchmarks.agreement_exact import SAMPLERS, Problem, exact_means, label_free_draws, largest_gap
-from comparisons.component_draws import SAMPLE
+from comparisons.alignment.component_draws import SAMPLE
 from models.bmm import BMMPrior
 from models.gmm import GMMPrior
 

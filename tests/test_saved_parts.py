@@ -21,8 +21,8 @@ from em import (
     save,
 )
 from em.identifiability import Identifiability
-from em.saved_parts import check_parts
 from em.saving import FORMAT, VERSION, _checksum, _encode_all
+from em.saving.parts import check_parts
 from models.bmm import BMMParameters, BMMPrior
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
 

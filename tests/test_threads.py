@@ -14,10 +14,11 @@ import pytest
 import reference_data
 from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limits
 
-from comparisons.densities import compiling_fast, quiet, without_c_compiler
-from em import BernoulliMixtureEM, GaussianMixtureEM, NotConvergedWarning, NotIdentifiableWarning, blas, select
-from em.blas import one_blas_thread
-from em.process_wide import ProcessWide, without_expected_warnings
+from comparisons.posterior.densities import compiling_fast, quiet, without_c_compiler
+from em import BernoulliMixtureEM, GaussianMixtureEM, NotConvergedWarning, NotIdentifiableWarning, select
+from em.process import blas
+from em.process.blas import one_blas_thread
+from em.process.process_wide import ProcessWide, without_expected_warnings
 from em.status import left_to_the_status, tell
 
 ROOT = Path(__file__).parent.parent
@@ -244,11 +245,11 @@ def test_a_setting_that_cannot_be_made_is_tried_again_by_the_next():
 
 
 PROCESS_WIDE_CALLS = {
-    "catch_warnings": "em/process_wide.py",
-    "filterwarnings": "em/process_wide.py",
+    "catch_warnings": "em/process/process_wide.py",
+    "filterwarnings": "em/process/process_wide.py",
     "simplefilter": "nowhere",
-    "change_flags": "comparisons/densities.py",
-    "setLevel": "comparisons/densities.py",
+    "change_flags": "comparisons/posterior/densities.py",
+    "setLevel": "comparisons/posterior/densities.py",
     "threadpool_limits": "nowhere",
     "chdir": "nowhere",
     "putenv": "nowhere",

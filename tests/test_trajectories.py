@@ -8,9 +8,9 @@ from scipy import stats
 from scipy.special import gamma
 
 from comparisons import posterior
-from comparisons.densities import UnconstrainedDensity, without_c_compiler
-from comparisons.nuts import EIGHTH_TURNS, NUTS, QUARTER_TURNS, TURNS, Chain, departure, trajectories_for
 from comparisons.posterior import sample, sample_chain
+from comparisons.posterior.densities import UnconstrainedDensity, without_c_compiler
+from comparisons.posterior.nuts import EIGHTH_TURNS, NUTS, QUARTER_TURNS, TURNS, Chain, departure, trajectories_for
 from models.bmm import BMMPrior, build_marginal_model
 
 ONES = np.array([130, 40])
@@ -181,7 +181,7 @@ def test_far_from_normal_moments_are_exact(quartic, trajectories, power):
 
 
 def turned(density, v, p, size, steps):
-    """The acceptance probability after each of so many turns by this angle, by the formulas of `comparisons.nuts`."""
+    """The acceptance probability after each of so many turns by this angle, by the formulas of `posterior.nuts`."""
     value, gradient = density.value_and_gradient(v)
     begin, found = p @ p / 2 - value, []
     for _ in range(steps):

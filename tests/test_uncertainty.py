@@ -6,7 +6,7 @@ import reference_data
 from scipy.stats import norm
 
 from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM, NotIdentifiableWarning
-from em.bootstrap import nearest_order
+from em.uncertainty.bootstrap import nearest_order
 from models import bmm, gmm
 from models.bmm import BMMParameters, BMMPrior
 from models.gmm import GMMParameters

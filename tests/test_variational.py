@@ -11,11 +11,11 @@ from scipy.stats import beta, dirichlet, invgamma, invwishart, norm
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import BayesianGaussianMixture
 
-from comparisons.exact import exact_posterior
+from comparisons.evidence.exact import exact_posterior
 from em import NotConvergedWarning
-from em.bmm_conjugate import CountPosterior
+from em.bmm.conjugate import CountPosterior
 from em.gibbs import CountGibbs, GaussianGibbs, one_hot
-from em.gmm_conjugate import GaussianPosterior
+from em.gmm.conjugate import GaussianPosterior
 from em.variational import variational
 from models.bmm import BMMPrior
 from models.gmm import GMMPrior

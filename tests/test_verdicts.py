@@ -8,13 +8,14 @@ import pytest
 from stand_ins import draws_around
 from typer.testing import CliRunner
 
+import comparisons.comparison.steps
 import comparisons.posterior
-import comparisons.steps
-from comparisons import compare, plots
-from comparisons.cases import STANDARD, Case, standard_case
-from comparisons.command import application, exit_code
+from comparisons import compare
+from comparisons.comparison import plots
+from comparisons.comparison.cases import STANDARD, Case, standard_case
+from comparisons.comparison.checks import find_map_matches, is_lesser
+from comparisons.comparison.command import application, exit_code
 from comparisons.data import load
-from comparisons.metrics import find_map_matches, is_lesser
 from em import GaussianMixtureEM
 from em.identifiability import Identifiability
 from models.bmm import BMMPrior
@@ -159,7 +160,7 @@ def test_columns_never_seen_together_are_not_identified_and_their_ridge_is_drawn
 
     monkeypatch.setattr(GaussianMixtureEM, "fit", fit_and_say)
     monkeypatch.setattr(comparisons.posterior, "sample", draws_around)
-    monkeypatch.setattr(comparisons.steps, "find_map_checks", lambda *args: [])
+    monkeypatch.setattr(comparisons.comparison.steps, "find_map_checks", lambda *args: [])
     found = compare(X, "gmm", 2, draws=250, tune=100, n_init=2)
     assert found.verdict == "not identified", found.explanation
     assert "columns 0 and 1 are never observed together. Only identified and MAP" in found.explanation

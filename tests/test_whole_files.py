@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from em import KMeans, load, save
-from em.whole_files import PREFIX, write_whole
+from em.saving.whole_files import PREFIX, write_whole
 
 ROOT = Path(__file__).parent.parent
 NOBODY = 65534

@@ -24,7 +24,7 @@ Prior
     π ~ Dirichlet(a),    Σ_k ~ InverseWishart(ν0, Ψ0),    μ_k | Σ_k ~ Normal(m0, Σ_k / κ0)
 
 Another, whose means do not depend on the covariances, is in :mod:`models.gmm.independent_prior`, and its M-step in
-:mod:`em.gmm_ecm`.
+:mod:`em.gmm.conditional_modes`.
 
 E-step
 ------
@@ -59,7 +59,7 @@ Missing cells
 -------------
 A sample of which only the features o were observed (missing at random) has the likelihood of that part,
 Normal(x_o | μ_k,o, Σ_k,oo), in both PyMC models as in EM; EM's expected moments of the rest are in
-:mod:`em.gmm_missing`.
+:mod:`em.gmm.missing`.
 
 Where the code is: :mod:`models.gmm.generative` (the story and the densities in PyMC), :mod:`models.gmm.prior`,
 :mod:`models.gmm.simulation`, and :mod:`em.gmm` (E-step and M-step).

@@ -1,0 +1,115 @@
+"""What tells whether the chains of a mixture mixed: label-free quantities, R-hat and ESS, and second modes.
+
+A quantity has a second mode where a density estimate of its draws (Gaussian kernel, once, twice or four times
+Silverman's bandwidth h) has a second peak with a valley beside it at most a quarter as high, that holds 0.5 % of the
+draws, and that rests on 20 draws or more: an estimate f of the density of S draws rests on 2 sqrt(π) h S f of them,
+its relative error is one over the root of that number, and a fall from 20 to 5 is no chance.
+
+References
+----------
+Vehtari, Gelman, Simpson, Carpenter & Bürkner (2021), Bayesian Analysis 16, 667-718: rank-normalised R-hat, bulk ESS.
+Silverman (1986), Density Estimation for Statistics and Data Analysis, section 3.4.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal import find_peaks
+from scipy.special import entr
+
+from comparisons.alignment.component_draws import SAMPLE
+from models.validation import Array
+
+MAX_RHAT, MIN_ESS = 1.01, 400
+MIN_SHARE, MIN_DRAWS, MAX_VALLEY = 0.005, 20, 0.25
+BANDWIDTHS, BINS_PER_BANDWIDTH, MOST_BINS = (1, 2, 4), 4, 2**14
+
+
+def of_weights(weights: Any) -> dict[str, Any]:
+    """Return the entropy of weights (chain, draw, K) and the weights sorted."""
+    weights = np.asarray(weights)
+    return {
+        "entropy_of_weights": (SAMPLE, entr(weights).sum(axis=-1)),
+        "sorted_weights": ((*SAMPLE, "rank"), np.sort(weights, axis=-1)),
+    }
+
+
+def label_free(posterior: Mapping[Any, Any], log_likelihood: Array) -> xr.Dataset:
+    """Return quantities that no relabelling changes: log-likelihood, entropy of the weights, sorted weights."""
+    return xr.Dataset({"log_likelihood": (SAMPLE, log_likelihood), **of_weights(posterior["weights"])})
+
+
+def extremes(quantities: xr.Dataset) -> tuple[float, float]:
+    """Return the largest R-hat and the smallest bulk ESS of all entries; constant ones do not count."""
+    import arviz as az  # slow to import
+
+    varying = {}
+    for name, array in quantities.data_vars.items():
+        values = array.to_numpy().reshape(*array.shape[:2], -1)
+        kept = values[:, :, np.ptp(values, axis=(0, 1)) > 0]
+        if kept.shape[2]:
+            varying[name] = (("chain", "draw", f"{name}_entry"), kept)
+    if not varying:
+        return 1.0, float("inf")
+    dataset = xr.Dataset(varying)
+    rhat, ess = az.rhat(dataset), az.ess(dataset, method="bulk")
+    worst_rhat = max(float(values.max()) for values in rhat.data_vars.values())
+    return worst_rhat, min(float(values.min()) for values in ess.data_vars.values())
+
+
+@dataclass(frozen=True)
+class Mode:
+    """A second mode: its share of the draws, where it is and where the first one is."""
+
+    share: float
+    at: float
+    main: float
+
+
+def second_mode(values: Array) -> Mode | None:
+    """Return the largest second mode of draws (S,), or None.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from comparisons.alignment.mixing import second_mode
+    >>> rng = np.random.default_rng(0)
+    >>> second_mode(rng.normal(size=1000)) is None
+    True
+    >>> round(second_mode(np.append(rng.normal(size=950), rng.normal(8, 1, size=50))).share, 3)
+    0.05
+    """
+    low, q1, q3, high = np.quantile(values, [MIN_SHARE / 4, 0.25, 0.75, 1 - MIN_SHARE / 4])
+    spread = min(values.std(), (q3 - q1) / 1.349) or values.std()
+    if spread <= 1e-12 * np.abs(values).max():
+        return None
+    silverman = 0.9 * spread * len(values) ** -0.2
+    found = [_second_peak(values, low, high, factor * silverman) for factor in BANDWIDTHS]
+    return max((mode for mode in found if mode), key=lambda mode: mode.share, default=None)
+
+
+def _second_peak(values: Array, low: float, high: float, bandwidth: float) -> Mode | None:
+    """Return the second mode of a kernel density estimate between low and high, or None."""
+    if high - low <= bandwidth:  # nearly all draws are one number
+        return None
+    n_bins = int(np.clip(np.ceil((high - low) * BINS_PER_BANDWIDTH / bandwidth), 8, MOST_BINS))
+    counts, edges = np.histogram(values, n_bins, (low, high))
+    sigma = bandwidth * n_bins / (high - low)  # in bins
+    smooth = gaussian_filter1d(counts.astype(np.float64), sigma, mode="constant") * 2 * np.sqrt(np.pi) * sigma
+    heights = np.pad(smooth, 1)  # the number of draws that an estimate rests on; the ends may be peaks
+    peaks, found = find_peaks(heights, height=MIN_DRAWS, prominence=0)
+    peaks = peaks[found["prominences"] >= (1 - MAX_VALLEY) * heights[peaks]]
+    valleys = [edges[a + heights[a:b].argmin() - 1] for a, b in pairwise(peaks)]
+    shares = np.histogram(values, [-np.inf, *valleys, np.inf])[0] / len(values)
+    order = np.argsort(-shares)
+    if len(order) < 2 or shares[order[1]] < MIN_SHARE:
+        return None
+    first, second = peaks[order[0]] - 1, peaks[order[1]] - 1
+    return Mode(
+        float(shares[order[1]]), float(edges[second : second + 2].mean()), float(edges[first : first + 2].mean())
+    )

@@ -1,0 +1,203 @@
+"""The three rules that undo label switching, as functions of plain arrays.
+
+The posterior of a mixture does not change when its components are relabelled, so S draws come in any of K! orders
+each. A rule looks for orders ν_1, ..., ν_S, with the draw's component ν_s(k) in the place k, of least loss:
+
+    pivot      Σ_s Σ_k Σ_e (θ_s[ν_s(k), e] - θ*[k, e])² / σ_e²                 θ* given; σ_e the posterior's spread
+    ECR        Σ_s Σ_i 1(z_si ≠ ν_s(z*_i))                                     z* given, or part of the minimum
+    Stephens   Σ_s Σ_i Σ_k p_s[i, ν_s(k)] log(p_s[i, ν_s(k)] / q[i, k])        q part of the minimum
+
+Given θ*, z* or q, each draw is an assignment problem of its own (Kuhn 1955), and is solved exactly. Where z* or q is
+part of the minimum, it has a closed form given the orders: the commonest label, and the mean responsibilities. The two
+steps alternate, the loss never increases, and they stop where neither finds a gain. That may be a local minimum, so
+they start from several draws and the best is kept.
+
+References
+----------
+Marin, Mengersen & Robert (2005), Handbook of Statistics 25, 459-507: pivotal reordering.
+Papastamoulis & Iliopoulos (2010), Journal of Computational and Graphical Statistics 19, 313-331: equivalence classes
+representatives (ECR); Rodríguez & Walker (2014), ibid. 23, 25-45: its first iterative version.
+Stephens (2000), Journal of the Royal Statistical Society B 62, 795-809, algorithm 2.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import permutations
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from scipy.special import xlogy
+
+from models.validation import Array
+
+MAX_ITER = 100
+FEW_COMPONENTS = 5  # up to here trying all K! orders at once is faster than one assignment after another
+CHUNK = 2**22
+ROUNDING = 1e-12
+Blocks = Callable[[], Iterable[Array]]
+
+
+def assign(costs: Array) -> np.ndarray:
+    """Return for each draw the order of its components with the least total cost.
+
+    Parameters
+    ----------
+    costs : ndarray, shape (..., K, K)
+        Cost of putting the draw's component j (first axis) in the place k (second).
+
+    Returns
+    -------
+    ndarray of int, shape (..., K)
+        ``order``, with the draw's component ``order[k]`` in the place k.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from comparisons.alignment.relabelling import assign
+    >>> assign(np.array([[5.0, 0.0], [0.0, 5.0]]))
+    array([1, 0])
+    """
+    *batch, K, _ = costs.shape
+    flat = costs.reshape(-1, K * K)
+    if K > FEW_COMPONENTS:
+        found = [linear_sum_assignment(matrix.T)[1] for matrix in flat.reshape(-1, K, K)]
+        return np.array(found, dtype=int).reshape(*batch, K)
+    orders = np.array(list(permutations(range(K))))
+    chosen = np.eye(K)[orders].swapaxes(1, 2).reshape(-1, K * K)  # entry (j, k) is 1 where orders[k] = j
+    step = CHUNK // len(orders)
+    best = [(flat[s : s + step] @ chosen.T).argmin(axis=1) for s in range(0, len(flat), step)]
+    return orders[np.concatenate(best)].reshape(*batch, K)
+
+
+def total(costs: Array, orders: np.ndarray) -> Array:
+    """Return Σ_k costs[..., orders[k], k], the cost of each draw's order, shape (...)."""
+    return np.take_along_axis(costs, orders[..., None, :], axis=-2).sum(axis=(-2, -1))
+
+
+# Pivot ----------------------------------------------------------------------------------------------------------------
+
+
+def pivot_costs(draws: Array, reference: Array, scale: Array) -> Array:
+    """Return Σ_e (θ_s[j, e] - θ*[k, e])² / σ_e², shape (S, K, K).
+
+    Parameters
+    ----------
+    draws : ndarray, shape (S, K, E)
+        The E entries of each component.
+    reference : ndarray, shape (K, E)
+        θ*.
+    scale : ndarray, shape (E,)
+        σ_e.
+    """
+    return np.stack([(((draws - pivot) / scale) ** 2).sum(axis=-1) for pivot in reference], axis=-1)
+
+
+def pivot_scale(draws: Array, reference: Array) -> Array:
+    """Return σ_e, shape (E,): the posterior standard deviation of an entry, averaged (squared) over components.
+
+    Which draws belong to a component is not known before they are matched. So they are matched in units of the
+    standard deviation over all draws and components first, and σ_e is taken from the draws in that order. An entry that
+    is one number in all draws and components costs the same in every order, and gets an infinite σ_e.
+    """
+    pooled = draws.std(axis=(0, 1))
+    pooled = np.where(pooled > ROUNDING * np.abs(draws).max(axis=(0, 1)), pooled, np.inf)
+    orders = assign(pivot_costs(draws, reference, pooled))
+    matched = np.take_along_axis(draws, orders[:, :, None], axis=1)
+    within = np.sqrt(matched.var(axis=0).mean(axis=0))
+    return np.maximum(within, 1e-6 * pooled)  # an entry that does not vary within components decides, but stays finite
+
+
+# ECR and Stephens -----------------------------------------------------------------------------------------------------
+
+
+class Relabelling(NamedTuple):
+    """Orders (S, K), the loss of each draw (S,), and how the iteration ended."""
+
+    orders: np.ndarray
+    losses: Array
+    n_iter: int
+    converged: bool
+
+
+def log_mean(q: Array) -> Array:
+    """Stephens' score log q[i, k] of a unit of responsibility in the place k."""
+    return np.log(np.maximum(q, 1e-300))
+
+
+def commonest(q: Array) -> Array:
+    """ECR's score of a label in the place k: 0 in the commonest place, which is the pivot z*_i, and -1 elsewhere."""
+    return np.asarray(np.eye(q.shape[1])[q.argmax(axis=1)] - 1)
+
+
+def relabel(
+    blocks: Blocks, score: Callable[[Array], Array], starts: Sequence[int | Array], max_iter: int = MAX_ITER
+) -> Relabelling:
+    """Alternate between the template q and the orders, from each start, and return the run of least loss.
+
+    Both rules minimise Σ_s Σ_i Σ_k p (log p - score(q)) with p = p_s[i, ν_s(k)] and q the mean of p over draws. For
+    ECR, p is 1 where z_si = k and 0 elsewhere, so that p log p = 0.
+
+    Parameters
+    ----------
+    blocks : callable
+        Returns an iterator over blocks of rows of p, each of shape (S, K, m). It is called once per iteration; nothing
+        of size S x n is kept.
+    score : callable
+        :func:`log_mean` for Stephens, :func:`commonest` for ECR.
+    starts : sequence of int or ndarray, shape (n, K)
+        First templates: the p of a draw, or a given one. The answer takes the labels of the first start.
+    max_iter : int
+        Bound on the iterations; with 1 the template is given, and not part of the minimum.
+    """
+    runs: list[Relabelling | None] = [None] * len(starts)
+    active = list(range(len(starts)))
+    constant: Array | None = None
+    for n_iter in range(1, max_iter + 1):
+        costs, entropies, done = [np.zeros(1)] * len(starts), np.zeros(1), 0
+        for p in blocks():
+            S, K, m = p.shape
+            if constant is None:
+                entropies = entropies + xlogy(p, p).sum(axis=(1, 2))
+            for r in active:
+                run = runs[r]
+                q = _first_template(starts[r], p, done) if run is None else _mean(p, run.orders)
+                costs[r] = costs[r] - (p.reshape(S * K, m) @ score(q)).reshape(S, K, K)
+            done += m
+        constant = entropies if constant is None else constant
+        for r in list(active):
+            run = runs[r]
+            orders = assign(costs[r]) if run is None else _better(costs[r], run.orders)
+            stopped = max_iter == 1 or (run is not None and bool((orders == run.orders).all()))
+            runs[r] = Relabelling(orders, constant + total(costs[r], orders), n_iter, stopped)
+            if stopped:
+                active.remove(r)
+        if not active:
+            break
+    finished = [run for run in runs if run is not None]
+    best = min(finished, key=lambda run: float(run.losses.sum()))
+    return best._replace(orders=_labelled_like(finished[0].orders, best.orders))
+
+
+def _first_template(start: int | Array, p: Array, done: int) -> Array:
+    return start[done : done + p.shape[2]] if isinstance(start, np.ndarray) else p[start].T
+
+
+def _mean(p: Array, orders: np.ndarray) -> Array:
+    """Return q[i, k], the mean over draws of p_s[i, ν_s(k)], shape (m, K)."""
+    S, K, m = p.shape
+    placed = np.eye(K)[np.argsort(orders, axis=1)].reshape(S * K, K)  # 1 where component j goes to the place k
+    return np.asarray(p.reshape(S * K, m).T @ placed / S)
+
+
+def _better(costs: Array, orders: np.ndarray) -> np.ndarray:
+    """Return the best orders, and the present ones where the best gain nothing but rounding."""
+    best = assign(costs)
+    present = total(costs, orders)
+    gains = present - total(costs, best) > ROUNDING * np.abs(present)
+    return np.where(gains[:, None], best, orders)
+
+
+def _labelled_like(wanted: np.ndarray, orders: np.ndarray) -> np.ndarray:
+    """Rename the places, the same in all draws, so that most components stand where ``wanted`` has them."""
+    agreement = (orders[:, :, None] == wanted[:, None, :]).sum(axis=0)
+    return orders[:, assign(-agreement.astype(np.float64))]

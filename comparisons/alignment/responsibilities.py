@@ -1,0 +1,251 @@
+"""Responsibilities of posterior draws, p(z_i = k | x_i, θ_s), block by block of rows: never S x n x K in memory.
+
+They come from log p(x_i, z_i = k | θ_s) by Bayes' rule, and that from a family's formulas in NumPy, for all draws at
+once; PyMC has no part in it.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, override
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from comparisons.alignment.component_draws import SAMPLE, Arrays, as_point, is_point
+from comparisons.family import NEARLY, family_of
+from em.bound import check_responsibilities
+from models.validation import Array, data_matrix, real_numbers
+
+BLOCK_CELLS = 2**21  # of (draw, component, row): 16 MB, and with what is made from it some 50 MB
+CACHE_CELLS = 2**15  # the part of them that is computed at a time
+Draws = Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class LogJoint:
+    """log p(x_i, z_i = k | θ_s) of some data, as a function of draws.
+
+    Made by :func:`log_joint` for the families of this project. For any other mixture, write ``given``.
+
+    Parameters
+    ----------
+    n_samples : int
+        Number of rows n.
+    given : callable
+        Takes draws, a dict of arrays (S, K, ...) with the component first (S, ... for what has no component), and
+        returns a function of a slice of m rows, which returns the array (S, K, m) in nats.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy.stats import poisson
+    >>> from comparisons.alignment.responsibilities import LogJoint
+    >>> counts = np.array([0, 2, 9, 7])
+    >>> def given(draws):
+    ...     weights, rates = draws["weights"][:, :, None], draws["rates"][:, :, None]
+    ...     return lambda rows: np.log(weights) + poisson.logpmf(counts[rows], rates)
+    >>> LogJoint(4, given).given({"weights": np.full((5, 2), 0.5), "rates": np.ones((5, 2))})(slice(0, 3)).shape
+    (5, 2, 3)
+    """
+
+    n_samples: int
+    given: Callable[[Draws], Callable[[slice], Array]]
+
+    def normalised(self, draws: Draws, S: int, K: int) -> Iterator[tuple[Array, Array]]:
+        """Yield responsibilities (S, K, m) and log p(x_i | θ_s), shape (S, m), for blocks that cover the rows in order.
+
+        Parameters
+        ----------
+        draws : mapping
+            Arrays (S, K, ...) by name.
+        S, K : int
+            Number of draws and of components.
+        """
+        n_rows = min(self.n_samples, max(1, BLOCK_CELLS // (S * K)))
+        size = max(1, CACHE_CELLS // (n_rows * K))
+        parts = [slice(s, min(s + size, S)) for s in range(0, S, size)]
+        given = [self.given(Part(draws, part)) for part in parts]
+        for rows in row_blocks(self.n_samples, S * K):
+            m = rows.stop - rows.start
+            p, log_prob = np.empty((S, K, m)), np.empty((S, m))
+            for part, of_rows in zip(parts, given, strict=True):
+                joint, shape = of_rows(rows), (part.stop - part.start, K, m)
+                if joint.shape != shape:
+                    raise ValueError(f"log_joint must return the shape {shape} (draws, K, rows), got {joint.shape}")
+                p[part], log_prob[part] = normalised(joint)
+            yield p, log_prob
+
+
+class Part(Mapping[str, Array]):
+    """Some of the draws."""
+
+    def __init__(self, draws: Draws, part: slice) -> None:
+        self.draws, self.part = draws, part
+
+    def __getitem__(self, name: str) -> Array:
+        return self.draws[name][self.part]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.draws)
+
+    def __len__(self) -> int:
+        return len(self.draws)
+
+
+def log_joint(X: ArrayLike, family: str, *, n_trials: ArrayLike = 1, covariance_type: str = "full") -> LogJoint:
+    """Return log p(x_i, z_i = k | θ) of a Gaussian ("gmm") or Bernoulli or binomial ("bmm") mixture.
+
+    Parameters
+    ----------
+    X : array_like, shape (n, D)
+        Samples; NaN where a cell is missing.
+    family : {"gmm", "bmm"}
+        Draws must hold weights, means and covariances; or weights and probs.
+    n_trials : int or array_like, shape (D,) or (n, D)
+        Trials per cell, for "bmm".
+    covariance_type : {"full", "tied", "diag", "spherical"}
+        What the covariances are, for "gmm".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from comparisons.alignment.responsibilities import log_joint
+    >>> X = [[0, 1], [1, 1], [1, 0]]
+    >>> draws = {"weights": np.full((10, 2), 0.5), "probs": np.full((10, 2, 2), 0.5)}
+    >>> of_rows = log_joint(X, "bmm").given(draws)
+    >>> bool(np.allclose(of_rows(slice(0, 3)), 3 * np.log(0.5)))
+    True
+    """
+    half = family_of(family, n_trials, covariance_type)
+    matrix = data_matrix(X, missing=True)
+    return LogJoint(len(matrix), half.log_joint(matrix))
+
+
+class Rows(ABC):
+    """Responsibilities (S, K, n) of draws, or labels as ones and zeros, that are only ever held in part."""
+
+    n_samples: int
+    n_draws: int
+    n_components: int
+
+    @abstractmethod
+    def blocks(self) -> Iterator[Array]:
+        """Yield arrays (S, K, m) that cover the rows in order."""
+
+    def template(self, reference: Any) -> Array:
+        """Return labels (n,) as ones and zeros, or responsibilities as they are, shape (n, K)."""
+        if is_point(reference):
+            raise ValueError("reference must be labels or responsibilities: parameters need log_joint")
+        array, K = real_numbers("reference", reference), self.n_components
+        if array.shape == (self.n_samples,):
+            if not np.isin(array, np.arange(K)).all():
+                raise ValueError(f"reference must hold labels from 0 to {K - 1}, got {array.min()} to {array.max()}")
+            return np.asarray(np.eye(K)[array.astype(int)])
+        if array.shape != (self.n_samples, K):
+            n = self.n_samples
+            wanted = f"parameters (with log_joint), labels ({n},) or responsibilities ({n}, {K})"
+            raise ValueError(f"reference must be {wanted}, got shape {array.shape}")
+        return check_responsibilities(array, self.n_samples)
+
+
+class RowsOfLogJoint(Rows):
+    """Computed from draws, block by block, each time they are asked for."""
+
+    def __init__(self, log_joint: LogJoint, posterior: xr.Dataset, component: str) -> None:
+        self.log_joint, self.draws = log_joint, Arrays(posterior, component)
+        self.n_samples, self.n_draws = log_joint.n_samples, self.draws.n_draws
+        self.n_components = posterior.sizes[component]
+
+    @override
+    def blocks(self) -> Iterator[Array]:
+        for p, _ in self.log_joint.normalised(self.draws, self.n_draws, self.n_components):
+            yield p
+
+    @override
+    def template(self, reference: Any) -> Array:
+        if not is_point(reference):
+            return super().template(reference)
+        component = self.draws.component
+        point = as_point(reference, self.draws.posterior, component).expand_dims(SAMPLE)
+        blocks = self.log_joint.normalised(Arrays(point, component), 1, self.n_components)
+        return np.concatenate([p[0].T for p, _ in blocks])
+
+
+class RowsOfArray(Rows):
+    """Given, with shape (chain, draw, n, K)."""
+
+    def __init__(self, responsibilities: Any, sizes: tuple[int, int], K: int, component: str) -> None:
+        values = responsibilities
+        if isinstance(values, xr.DataArray):
+            last = [component] if component in values.dims else []
+            values = values.transpose("chain", "draw", ..., *last).to_numpy()
+        values = real_numbers("responsibilities", values)
+        if values.ndim != 4 or (*values.shape[:2], values.shape[3]) != (*sizes, K):
+            wanted = f"({sizes[0]}, {sizes[1]}, n, {K}): (chain, draw, n, K)"
+            raise ValueError(f"responsibilities must have shape {wanted}, got {values.shape}")
+        self.n_samples, self.n_components, self.n_draws = values.shape[2], K, sizes[0] * sizes[1]
+        self.values = values.reshape(self.n_draws, self.n_samples, K)
+
+    @override
+    def blocks(self) -> Iterator[Array]:
+        for rows in row_blocks(self.n_samples, self.n_draws * self.n_components):
+            p = np.ascontiguousarray(self.values[:, rows].swapaxes(1, 2), dtype=np.float64)
+            sums = p.sum(axis=1, keepdims=True)
+            if not np.isfinite(p).all() or p.min() < 0 or np.abs(sums - 1).max() > NEARLY:
+                wanted = "responsibilities must be non-negative and sum to 1 over the components"
+                raise ValueError(f"{wanted}, got sums from {sums.min():.6g} to {sums.max():.6g}, least {p.min():.6g}")
+            yield p
+
+
+class RowsOfLabels(Rows):
+    """Labels z (chain, draw, n) as ones and zeros."""
+
+    def __init__(self, z: xr.DataArray, K: int) -> None:
+        self.name, values = z.name, z.transpose("chain", "draw", ...).to_numpy()
+        if values.ndim != 3:
+            raise ValueError(f"labels must have the dims chain, draw and one for the samples, got {z.dims}")
+        self.n_draws, self.n_samples, self.n_components = values.shape[0] * values.shape[1], values.shape[2], K
+        self.values = values.reshape(self.n_draws, self.n_samples)
+
+    @override
+    def template(self, reference: Any) -> Array:
+        one_draw = isinstance(reference, Mapping) and self.name in reference
+        return super().template(reference[self.name] if one_draw else reference)
+
+    @override
+    def blocks(self) -> Iterator[Array]:
+        components = np.arange(self.n_components)[:, None]
+        for rows in row_blocks(self.n_samples, self.n_draws * self.n_components):
+            yield (self.values[:, None, rows] == components).astype(np.float64)
+
+
+def most_probable(blocks: Callable[[], Iterator[Array]]) -> Iterator[Array]:
+    """Yield responsibilities (S, K, m) with 1 at the most probable component, the first of equals, and 0 elsewhere."""
+    for p in blocks():
+        yield (p.argmax(axis=1)[:, None] == np.arange(p.shape[1])[:, None]).astype(np.float64)
+
+
+def row_blocks(n_samples: int, cells: int) -> Iterator[slice]:
+    """Yield slices of rows that cover n rows in order, each of about as many ``cells`` as fit into a block."""
+    size = max(1, BLOCK_CELLS // cells)
+    for start in range(0, n_samples, size):
+        yield slice(start, min(start + size, n_samples))
+
+
+def normalised(log_joint: Array) -> tuple[Array, Array]:
+    """Return responsibilities (S, K, m) and log p(x_i | θ_s), shape (S, m), from log p(x_i, z_i = k | θ_s).
+
+    A row that is impossible under every component gets 1 / K, as in EM.
+    """
+    largest = log_joint.max(axis=1, keepdims=True)
+    possible = np.isfinite(largest)
+    if not possible.all():
+        if (np.isnan(largest) | (largest == np.inf)).any():
+            raise ValueError("log_joint must return log probabilities, got NaN or infinity among them")
+        log_joint, largest = np.where(possible, log_joint, 0.0), np.where(possible, largest, 0.0)
+    scaled = np.exp(log_joint - largest)
+    sums = scaled.sum(axis=1, keepdims=True)
+    log_prob = np.where(possible, largest + np.log(sums), -np.inf)
+    return np.divide(scaled, sums, out=scaled), log_prob[:, 0]

@@ -1,0 +1,206 @@
+"""The exact posterior of a mixture of a few samples: every label vector z is looked at, nothing is sampled.
+
+Under a conjugate prior the parameters integrate out, so that with n samples and K components
+
+    p(X, z) = p(z) p(X | z),        p(X) = Σ_z p(X, z)           K^n label vectors
+    p(z)    = Γ(Σa) / Γ(n + Σa) Π_k Γ(N_k + a_k) / Γ(a_k)        Dirichlet-multinomial, N_k samples with label k
+
+and p(X | z) is a product over components of closed forms. With κ_k, m_k and A_k as in :mod:`models.gmm`,
+G_p(ν, Ψ) = log Γ_p(ν/2) - ν/2 log|Ψ| and p the side length of Ψ (1 for a variance), log p(X | z) is
+
+    full       Σ_k  { G_D(ν0 + N_k, Ψ0 + A_k) - G_D(ν0, Ψ0) }                          + c
+    tied              G_D(ν0 + n, Ψ0 + Σ_k A_k) - G_D(ν0, Ψ0)                          + c
+    diag       Σ_kd { G_1(ν0 + N_k, ψ0_d + A_k,dd) - G_1(ν0, ψ0_d) }                   + c
+    spherical  Σ_k  { G_1(ν0 + D N_k, ψ0 + tr A_k) - G_1(ν0, ψ0) }                     + c
+               where c = - nD/2 log π + D/2 Σ_k log(κ0 / κ_k)
+    BMM        Σ_id log C(m_id, x_id) + Σ_kd { log B(b_d + s_kd, c_d + f_kd) - log B(b_d, c_d) }
+
+with s and f the successes and failures of component k. All that depends on the samples of one component is computed
+once for each of the 2^n sets of samples and looked up; a set is written as a whole number, bit i for sample i.
+
+Nothing here is shared with :mod:`em`: it is the reference for Gibbs sampling, variational inference, NUTS and SMC.
+
+References
+----------
+Murphy (2007), Conjugate Bayesian analysis of the Gaussian distribution, technical report, section 9.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import log
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import gammaln, logsumexp
+
+from comparisons.evidence.exact_sets import Sets, members_of_sets, sets_of_samples, sum_over_components
+from models.bmm import BMMPrior
+from models.gmm import GMMPrior
+from models.one_line import one_line
+from models.validation import Array, count_at_least_one, data_matrix, real_numbers
+
+MOST_SAMPLES = 12
+MOST_LABELLINGS = 2e7  # K = 4 with 12 samples; some seconds
+BATCH = 2**19
+
+
+@dataclass(frozen=True, eq=False)
+class ExactPosterior:
+    """The posterior of a mixture, by enumeration.
+
+    Labels have no meaning of their own: under a prior that treats components alike, what belongs to one component has
+    the same mean for all of them.
+
+    Attributes
+    ----------
+    log_evidence : float
+        log p(X) in nats.
+    co_clustering : ndarray, shape (n, n)
+        p(z_i = z_j | X).
+    n_occupied : ndarray, shape (K + 1,)
+        p(j components have samples | X) for j = 0, ..., K.
+    responsibilities : ndarray, shape (n, K)
+        p(z_i = k | X).
+    means : dict of ndarray
+        Posterior mean of each parameter by name; NaN where it does not exist (degrees of freedom too low).
+    """
+
+    log_evidence: float
+    co_clustering: Array
+    n_occupied: Array
+    responsibilities: Array
+    means: dict[str, Array]
+    _sets: "Sets" = field(repr=False)
+    _concentration: Array = field(repr=False)
+
+    __repr__ = one_line
+
+    def log_predictive(self, points: ArrayLike, n_trials: ArrayLike | None = None) -> Array:
+        """Return log p(x | X) of new points, shape (m,): the ratio of the evidence with and without the point.
+
+        Parameters
+        ----------
+        points : array_like, shape (m, D)
+            Where to evaluate.
+        n_trials : int or array_like, shape (D,) or (m, D), or None
+            Number of trials of each cell, for counts; ``None``: as in X, where all its rows had the same.
+        """
+        with_each = self._sets.with_each_of(points, n_trials)
+        return np.array([_log_evidence(sets, self._concentration) - self.log_evidence for sets in with_each])
+
+
+def exact_posterior(
+    X: ArrayLike, n_components: int, prior: GMMPrior | BMMPrior, n_trials: ArrayLike = 1
+) -> ExactPosterior:
+    """Return evidence and posterior means over all K^n label vectors, with no Monte Carlo error.
+
+    Parameters
+    ----------
+    X : array_like, shape (n, D)
+        At most 12 samples. A missing count (NaN) is legal.
+    n_components : int
+        Number of components K.
+    prior : GMMPrior or BMMPrior
+        A conjugate prior; it says which family, and of which covariance structure.
+    n_trials : int or array_like, shape (D,) or (n, D)
+        Number of trials of each cell, for counts.
+
+    Examples
+    --------
+    >>> from comparisons.evidence.exact import exact_posterior
+    >>> from models.bmm import BMMPrior
+    >>> exact = exact_posterior([[1], [0]], 2, BMMPrior(concentration=1, successes=1, failures=1))
+    >>> exact.co_clustering[0, 1].round(6)  # 2/3 a priori, and then 1/6 against 1/4 for different answers
+    np.float64(0.571429)
+    """
+    K, n = count_at_least_one("n_components", n_components), len(data_matrix(X, missing=True))
+    if n > MOST_SAMPLES or K**n > MOST_LABELLINGS:
+        raise ValueError(
+            f"X must have at most {MOST_SAMPLES} rows and n_components ** rows be at most {MOST_LABELLINGS:g}, got "
+            f"{n} rows and {K} components: use em.gibbs"
+        )
+    sets = sets_of_samples(X, prior, n_trials)
+    sets.check_fits(K)
+    a = np.broadcast_to(prior.concentration, K)
+    log_evidence = _log_evidence(sets, a)
+    of_sets, n_occupied = np.zeros((K, 2**n)), np.zeros(K + 1)
+    for labels in _labellings(n, K):
+        probability = np.exp(_log_joint(sets, a, labels) - log_evidence)
+        n_occupied += np.bincount((labels > 0).sum(axis=1), probability, K + 1)
+        of_sets += [np.bincount(labels[:, k], probability, 2**n) for k in range(K)]
+    members = members_of_sets(n)
+    weights = (a + of_sets @ members.sum(axis=1)) / (a.sum() + n)
+    return ExactPosterior(
+        log_evidence,
+        members.T @ (of_sets.sum(axis=0)[:, None] * members),
+        n_occupied,
+        (of_sets @ members).T,
+        {"weights": weights} | sets.means(of_sets),
+        sets,
+        a,
+    )
+
+
+def log_joint_of_labels(
+    X: ArrayLike, z: ArrayLike, n_components: int, prior: GMMPrior | BMMPrior, n_trials: ArrayLike = 1
+) -> Array:
+    """Return log p(X, z) in nats, shape (S,), parameters integrated out, for any number of samples.
+
+    Parameters
+    ----------
+    X : array_like, shape (n, D)
+        Samples.
+    z : array_like of int, shape (S, n)
+        Label vectors; labels from 0 to K - 1.
+    n_components : int
+        Number of components K.
+    prior : GMMPrior or BMMPrior
+        A conjugate prior.
+    n_trials : int or array_like, shape (D,) or (n, D)
+        Number of trials of each cell, for counts.
+    """
+    K, (n, D) = count_at_least_one("n_components", n_components), data_matrix(X, missing=True).shape
+    z = _check_labels(z, n, K)
+    a, found = np.broadcast_to(prior.concentration, K), np.empty(S := len(z))
+    size = max(1, BATCH // (n * K * D))
+    for first in range(0, S, size):
+        part = z[first : first + size]
+        members = (part[:, None, :] == np.arange(K)[:, None]).reshape(-1, n).astype(np.float64)
+        labels = np.arange(len(members)).reshape(-1, K)
+        found[first : first + size] = _log_joint(sets_of_samples(X, prior, n_trials, members), a, labels)
+    return found
+
+
+def _check_labels(z: ArrayLike, n: int, K: int) -> np.ndarray:
+    labels, wanted = real_numbers("z", z), f"z must be integer labels from 0 to {K - 1}"
+    if labels.ndim != 2 or labels.shape[1] != n or labels.dtype.kind not in "iu":
+        raise ValueError(f"{wanted} of shape (label vectors, {n}), got shape {labels.shape} of {labels.dtype}")
+    if labels.size and (labels.min() < 0 or labels.max() >= K):
+        raise ValueError(f"{wanted}, got labels from {labels.min()} to {labels.max()}")
+    return labels
+
+
+def _labellings(n: int, K: int) -> Iterator[np.ndarray]:
+    """Yield all K^n label vectors in batches, each as the K sets of samples that its labels make, shape (batch, K)."""
+
+    def sets_of(samples: range) -> np.ndarray:
+        sets = np.zeros((1, K), dtype=np.int64)
+        for i in samples:
+            sets = (sets[:, None] + (1 << i) * np.eye(K, dtype=np.int64)).reshape(-1, K)
+        return sets
+
+    n_together = min(n, int(log(BATCH) / log(K)) if K > 1 else n)
+    first = sets_of(range(n_together))
+    for rest in sets_of(range(n_together, n)):
+        yield first + rest
+
+
+def _log_joint(sets: "Sets", a: Array, labels: np.ndarray) -> Array:
+    """Return log p(X, z) of label vectors, shape (batch,)."""
+    log_share = gammaln(sets.counts[:, None] + a) - gammaln(a)  # of each set (2^n, K)
+    log_prob_z = gammaln(a.sum()) - gammaln(a.sum() + sets.n_samples) + sum_over_components(log_share, labels)
+    return log_prob_z + sets.log_prob(labels)
+
+
+def _log_evidence(sets: "Sets", a: Array) -> float:
+    return float(logsumexp([logsumexp(_log_joint(sets, a, labels)) for labels in _labellings(sets.n_samples, len(a))]))

@@ -1,0 +1,277 @@
+"""The Gaussian mixture in a comparison, and its command line: ``python -m comparisons.gmm``."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Self, override
+
+import numpy as np
+from numpy.linalg import eigvalsh
+from numpy.typing import ArrayLike
+
+from comparisons.family import (
+    NEARLY,
+    Change,
+    Family,
+    Point,
+    conjugate_gaps_of_weights,
+    log_ratio_weights,
+    sum_to_one,
+    with_features,
+)
+from comparisons.gmm.units import Units
+from em import GaussianMixtureEM
+from em import gmm as em_gmm
+from models import gmm as model_gmm
+from models.gmm.independent_prior import SCALES
+from models.gmm.structures import check_covariance_type, covariances_shape, full_matrices
+from models.shown import shown
+from models.validation import Array
+
+
+class GMM(Family):
+    """Gaussian mixture with covariances of one structure."""
+
+    name = "gmm"
+    parameters_type = model_gmm.GMMParameters
+    prior_types = (model_gmm.GMMPrior, model_gmm.GMMIndependentPrior)
+    prior_families = ("conjugate", *SCALES)
+    parameter_names = ("weights", "means", "covariances")
+
+    def __init__(self, covariance_type: str = "full") -> None:
+        self.covariance_type = check_covariance_type(covariance_type)
+
+    @classmethod
+    @override
+    def of(cls, n_trials: ArrayLike, covariance_type: str) -> Self:
+        if np.any(np.asarray(n_trials) != 1):
+            raise ValueError(f"n_trials belongs to family 'bmm', got {shown(n_trials)} for 'gmm'")
+        return cls(covariance_type)
+
+    @override
+    def default_prior(self, X: Array, n_components: int, prior_family: str = "conjugate") -> Any:
+        if prior_family == "conjugate":
+            return model_gmm.GMMPrior.weakly_informative(X, n_components, self.covariance_type)
+        return model_gmm.GMMIndependentPrior.weakly_informative(X, n_components, self.covariance_type, prior_family)
+
+    @override
+    def check_prior(self, prior: Any, n_components: int, n_features: int) -> None:
+        prior.check_fits(n_components, n_features, self.covariance_type)
+
+    @override
+    def caution(self, X: Array, prior: Any, n_components: int, names: Sequence[str] | None = None) -> str:
+        if not isinstance(prior, model_gmm.GMMIndependentPrior):
+            return ""
+        if not (why := prior.why_improper(X, n_components, names)):
+            return ""
+        return f"{why}. Draws are from the neighbourhood of the interior mode; inverse-gamma scales have a posterior"
+
+    @override
+    def estimator(self, **settings: Any) -> GaussianMixtureEM:
+        return GaussianMixtureEM(covariance_type=self.covariance_type, **settings)
+
+    @override
+    def build_model(self, X: Array, n_components: int, prior: Any) -> Any:
+        return model_gmm.build_model(X, n_components, prior, self.covariance_type)
+
+    @override
+    def build_marginal_model(self, X: Array, n_components: int, prior: Any, precise: bool = False) -> Any:
+        return model_gmm.build_marginal_model(X, n_components, prior, self.covariance_type, whitened=precise)
+
+    @override
+    def for_search(self, model: Any, X: Array, n_components: int, prior: Any) -> tuple[Any, Change, Change]:
+        units = Units(X, self.covariance_type)
+        if (units.scale == 1).all() and not units.location.any():
+            return model, dict, dict
+        other = self.build_marginal_model(units.samples(X), n_components, units.prior(prior), precise=True)
+        return other, units.into, units.back
+
+    def covariance_matrices(self, draws: Mapping[str, Array]) -> Array:
+        """Return the covariance matrices (S, K, D, D) of draws, whatever their structure."""
+        return full_matrices(self.covariance_type, draws["covariances"], *draws["means"].shape[1:])
+
+    @override
+    def shaped(self, draws: Mapping[str, Array]) -> Point:
+        weights, means, covariances = (draws[name] for name in self.parameter_names)
+        means, kind = with_features("means", means), self.covariance_type
+        S, K, D = means.shape
+        shape = (S, *covariances_shape(kind, K, D))
+        if D == 1 and covariances.size == np.prod(shape):
+            covariances = covariances.reshape(shape)
+        if covariances.shape != shape or (K == D > 1 and _is_misread(covariances, kind)):
+            raise ValueError(f"covariance_type must be that of the draws, got {kind!r} for shape {covariances.shape}")
+        if kind in ("full", "tied"):
+            if not _is_symmetric(covariances):
+                raise ValueError("draws must have symmetric covariances, got others: Cholesky factors L must be L L'")
+            covariances = (covariances + covariances.mT) / 2
+        elif covariances.min() <= 0:
+            raise ValueError(f"draws must have positive variances as covariances, got {covariances.min():.6g}")
+        return {"weights": sum_to_one(weights, (S, K)), "means": means, "covariances": covariances}
+
+    @override
+    def e_step(self, X: Array, parameters: Any) -> tuple[Array, float]:
+        return em_gmm.e_step(X, parameters)
+
+    @override
+    def log_joint(self, X: Array) -> Callable[[Mapping[str, Array]], Callable[[slice], Array]]:
+        """Return log π_k - D/2 log 2π - 1/2 log|Σ_k| - 1/2 ‖L_k⁻¹ (x_i - μ_k)‖², of the observed cells of x_i."""
+
+        def given(draws: Mapping[str, Array]) -> Callable[[slice], Array]:
+            draws = self.shaped(draws)
+            with np.errstate(divide="ignore"):
+                log_weights = np.log(draws["weights"])[:, :, None]
+            means, matrices = draws["means"], self.covariance_matrices(draws)
+            if X.shape[1] != means.shape[2]:
+                raise ValueError(f"X must have {means.shape[2]} columns like the means, got {X.shape[1]}")
+            if not np.isnan(X).any():
+                log_prob = _log_prob(means, matrices)
+                return lambda rows: log_weights + log_prob(X[rows])
+
+            def of_observed(rows: slice) -> Array:
+                joint = np.repeat(log_weights, rows.stop - rows.start, axis=2)
+                for seen, where in em_gmm.missing_patterns(X[rows]):
+                    if seen.any():
+                        log_prob = _log_prob(means[..., seen], matrices[..., seen, :][..., seen])
+                        joint[:, :, where] += log_prob(X[rows][np.ix_(where, seen)])
+                return joint
+
+            return of_observed
+
+        return given
+
+    @override
+    def draw_parameters(self, prior: Any, n_components: int, n_features: int, rng: np.random.RandomState) -> Any:
+        return model_gmm.draw_parameters(prior, n_components, rng)
+
+    @override
+    def simulate(self, draw: Point, n_samples: int, rng: np.random.RandomState) -> Array:
+        parameters = model_gmm.GMMParameters(**draw, covariance_type=self.covariance_type)
+        return model_gmm.simulate(parameters, n_samples, rng)[0]
+
+    @override
+    def unconstrained(self, draws: dict[str, Array]) -> Array:
+        """Log weight ratios, means, and log variances or Cholesky factors with the logarithm of their diagonal."""
+        S, _, D = draws["means"].shape
+        located = [log_ratio_weights(draws["weights"]), draws["means"].reshape(S, -1)]
+        if self.covariance_type in ("diag", "spherical"):
+            return np.hstack([*located, np.log(draws["covariances"]).reshape(S, -1)])
+        chol = np.linalg.cholesky(draws["covariances"])
+        log_diagonal = np.log(np.diagonal(chol, axis1=-2, axis2=-1)).reshape(S, -1)
+        below = chol[(..., *np.tril_indices(D, -1))].reshape(S, -1)
+        return np.hstack([*located, log_diagonal, below])
+
+    @override
+    def conjugate_gaps(self, parameters: Any, n_samples: int, prior: Any) -> tuple[Point, Point]:
+        """Gaps of the conjugate posterior: mean and mode of μ coincide, those of Σ differ by (2D + 3) / N of it.
+
+        sd of μ_d: sqrt(Σ_dd / N); of Σ_ij: sqrt((Σ_ii Σ_jj + Σ_ij²) / N). The MLE of μ is pulled by κ0 |m0 - μ| / N,
+        that of Σ by |Ψ0 + κ0 (μ - m0)(μ - m0)' - (ν0 - D - 1) Σ| / N. Of the other structures the part that they keep:
+        "tied" has N = n and 2D + 2 + K, "diag" 5 in place of 2D + 3, "spherical" N = D N_k and D + 4; variances have
+        ν0 - 2 in place of ν0 - D - 1.
+
+        Under an independent prior, log p(v) = p log v - (a v + b / v) / 2, the gap g of the mode is the same to first
+        order, κ0 is v / s², and the MLE of v is pulled by |b - a v² + (2p + g) v| / N.
+        """
+        means, kind = parameters.means, self.covariance_type
+        K, D = means.shape
+        N = np.maximum(parameters.weights * n_samples, 1)
+        weights = conjugate_gaps_of_weights(parameters.weights, n_samples, float(prior.concentration.max()))
+        matrices, offset = parameters.covariance_matrices, means - prior.mean
+        variances = np.diagonal(matrices, axis1=1, axis2=2)
+        squares, spread = offset[:, :, None] * offset[:, None], variances[:, :, None] * variances[:, None] + matrices**2
+        match kind:
+            case "full":
+                counts, squares, spread, gap = N[:, None, None], squares, spread, 2 * D + 3
+            case "tied":
+                counts, squares, spread, gap = np.array(n_samples), squares.sum(axis=0), spread[0], 2 * D + 2 + K
+            case "diag":
+                counts, squares, spread, gap = N[:, None], offset**2, 2 * variances**2, 5
+            case _:
+                counts, squares, spread, gap = D * N, (offset**2).sum(axis=1), 2 * parameters.covariances**2, D + 4
+        if isinstance(prior, model_gmm.GMMIndependentPrior):
+            power, a, b = prior.variance_terms()
+            kappa = variances * (1 / prior.mean_sd) ** 2
+            pull = b + (2 * power + gap - a * parameters.covariances) * parameters.covariances
+        else:
+            degrees = prior.degrees_of_freedom - (D + 1 if kind in ("full", "tied") else 2)
+            kappa = prior.mean_precision
+            pull = prior.scale + kappa * squares - degrees * parameters.covariances
+        of_means = kappa * np.abs(offset) / (kappa + N[:, None]) * np.sqrt(N[:, None] / variances)
+        sd = np.sqrt(spread * counts)
+        mle = {"weights": weights[0], "means": of_means, "covariances": np.abs(pull) / sd}
+        mode = {"weights": weights[1], "means": np.zeros_like(means)}
+        return mle, mode | {"covariances": np.abs(gap * parameters.covariances) / sd}
+
+    @override
+    def free_coordinates(self, parameters: Any) -> dict[str, np.ndarray]:
+        return {}
+
+    @override
+    def prior_on_response(self, prior: Any, X: Array) -> tuple[float, Array]:
+        """Return κ0 and m0; where the means are independent of covariances, at most v / s² with v the variance of X."""
+        if isinstance(prior, model_gmm.GMMPrior):
+            return prior.mean_precision, prior.mean
+        return float((np.nanvar(X, axis=0) / prior.mean_sd**2).max()), prior.mean
+
+    @override
+    def anywhere(self, fit: Any, rng: np.random.RandomState) -> model_gmm.GMMParameters:
+        """Return the fit's parameters with random correlations, which are what columns never seen together leave."""
+        parameters: model_gmm.GMMParameters = fit.parameters_
+        if self.covariance_type not in ("full", "tied"):
+            return parameters
+        covariances, D = parameters.covariances, parameters.n_features
+        roots = rng.normal(size=(*covariances.shape[:-1], D + 2))
+        products = roots @ roots.mT
+        scale = np.sqrt(np.diagonal(covariances, axis1=-2, axis2=-1) / np.diagonal(products, axis1=-2, axis2=-1))
+        return replace(parameters, covariances=products * scale[..., :, None] * scale[..., None, :])
+
+    @override
+    def ridge(self, fit: Any) -> tuple[str, ...]:
+        free = self.identifiability(fit).free_direction
+        return tuple(sorted(free, key=lambda name: -abs(free[name]))[:2])
+
+    @override
+    def entries(self, name: str, values: Array) -> list[tuple[int, ...]]:
+        indices = super().entries(name, values)
+        symmetric = name == "covariances" and self.covariance_type in ("full", "tied")
+        return [i for i in indices if i[-2] <= i[-1]] if symmetric else indices
+
+    @override
+    def draw_data(self, ax: Any, comparison: Any) -> None:
+        from comparisons.comparison.plots import draw_gaussian_data
+
+        draw_gaussian_data(ax, comparison)
+
+
+def _log_prob(means: Array, matrices: Array) -> Callable[[Array], Array]:
+    """Return log Normal(x | μ_k, Σ_k) of draws (S, K, ...) as a function of rows (m, D), shape (S, K, m)."""
+    try:
+        root = np.linalg.cholesky(matrices)
+    except np.linalg.LinAlgError:
+        raise ValueError("draws must have positive definite covariances, got a matrix that is not") from None
+    S, K, D = means.shape
+    whitening, origin = np.linalg.inv(root), means.mean(axis=(0, 1))  # about the origin no digits are lost to an offset
+    shift = whitening @ (means - origin)[..., None]
+    constant = np.log(np.diagonal(root, axis1=2, axis2=3)).sum(axis=2) + 0.5 * D * np.log(2 * np.pi)
+
+    def of_rows(X: Array) -> Array:
+        whitened = (whitening.reshape(S * K * D, D) @ (X - origin).T).reshape(S, K, D, -1)
+        whitened -= shift
+        return -0.5 * np.einsum("skdm,skdm->skm", whitened, whitened) - constant[..., None]
+
+    return of_rows
+
+
+def _is_symmetric(matrices: Array) -> bool:
+    """Whether matrices (..., D, D) are symmetric but for the rounding of 32 bits."""
+    largest = np.abs(matrices).max(axis=(-2, -1), keepdims=True)
+    return bool((np.abs(matrices - matrices.mT) <= NEARLY * largest).all())
+
+
+def _is_misread(covariances: Array, covariance_type: str) -> bool:
+    """Whether "tied" or "diag" is wrong for draws (S, D, D), a shape of both where K = D."""
+    if covariance_type == "tied":
+        return not _is_symmetric(covariances)
+    return covariance_type == "diag" and _is_symmetric(covariances) and bool((eigvalsh(covariances) > 0).all())
+
+
+FAMILY = GMM

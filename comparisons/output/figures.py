@@ -1,0 +1,65 @@
+"""Figures into files: one that fails for any reason is named and left out, and nothing else is lost."""
+
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from comparisons.output.files import written_whole
+from em.process.labels import plain
+from em.process.process_wide import without_expected_warnings
+from em.status import FigureWarning
+
+Drawings = Mapping[str, Callable[[], Any]]
+
+
+def write_figures(
+    folder: Path, drawings: Drawings, *, dpi: int, wanted: Callable[[], bool] | None = None
+) -> dict[str, str]:
+    """Draw each figure and write it, whole or not at all; return why each one that was left out was, by file name.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they go.
+    drawings : dict of callable
+        What returns a Matplotlib figure, by file name.
+    dpi : int
+        Dots per inch.
+    wanted : callable or None
+        Whether figures are still wanted in this folder; see :func:`comparisons.output.files.written_whole`.
+    """
+    left_out = {}
+    for name, draw in drawings.items():
+        try:
+            with written_whole(folder, wanted=wanted) as partial:
+                _write(draw, partial / name, dpi)
+        except Exception as error:  # whatever it is, the numbers must not be lost to it
+            left_out[name] = f"{type(error).__name__}: {error}"
+            if wanted is None or wanted():
+                with suppress(OSError):
+                    (folder / name).unlink()  # an earlier run's
+    return left_out
+
+
+def _write(draw: Callable[[], Any], path: Path, dpi: int) -> None:
+    import matplotlib.pyplot as plt
+
+    figure = draw()
+    try:
+        with without_expected_warnings:
+            figure.savefig(path, dpi=dpi)
+    finally:
+        plt.close(figure)
+
+
+def sentences(left_out: Mapping[str, str]) -> list[str]:
+    """Return which figures were left out and why, a sentence each."""
+    return [plain(f"{name} was left out: {' '.join(why.split())}") for name, why in left_out.items()]
+
+
+def warn_of(left_out: Mapping[str, str], stacklevel: int = 3) -> None:
+    """Give a FigureWarning for each figure that was left out."""
+    for sentence in sentences(left_out):
+        warnings.warn(f"{sentence}; numbers were written first", FigureWarning, stacklevel=stacklevel)

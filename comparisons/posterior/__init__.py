@@ -1,0 +1,322 @@
+"""PyMC's answers: its mode by `find_MAP`, and draws by NUTS or, where a posterior is near normal, by turns.
+
+Every density, gradient and draw is computed from the PyMC models; of EM only its answers are used, as starting points.
+"""
+
+from collections.abc import Callable, Sequence
+from timeit import repeat
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+
+from comparisons.posterior.densities import BACKEND, Point, UnconstrainedDensity
+from comparisons.posterior.nuts import NUTS, Chain, departure, trajectories_for
+from em.process.process_wide import without_expected_warnings
+from models.validation import Array, count_at_least, count_at_least_one, number_between
+
+FIND_MAP_FTOL = 1e-15
+TARGET_ACCEPT = 0.8
+LEAST_ACCEPTED = 0.8  # mean acceptance probability of turns, in every chain
+LEAST_NUMBERS = 1000  # of float64, in a standard deviation
+MOST_ROUNDING = 0.01  # nats
+SHORT = 7e-5  # seconds of a gradient: four chains take as long together as one after the other
+
+
+def find_map(model: Any, start: Point) -> Point:
+    """Return the mode of the density over the declared quantities, found by PyMC from ``start``."""
+    with without_expected_warnings:  # whether it converged is judged by the checks
+        found = pm.find_MAP(
+            initvals=start,
+            model=model,
+            backend=BACKEND,
+            jitter=False,
+            return_inferencedata=True,
+            progressbar=False,
+            gtol=1e-10,
+            ftol=FIND_MAP_FTOL,
+            maxiter=100_000,
+            maxfun=1_000_000,
+        )
+    return {name: found.posterior[name].to_numpy()[0, 0] for name in start}
+
+
+def sample(
+    model: Any,
+    starts: Point | Sequence[Point],
+    *,
+    draws: int,
+    tune: int,
+    chains: int,
+    seed: int,
+    target_accept: float = TARGET_ACCEPT,
+    progress: Callable[[int], None] | None = None,
+    resolved: bool = False,
+) -> xr.DataTree:
+    """Draw from the posterior of a marginal model by NUTS, or by turns where it is near normal (nutpie, JAX).
+
+    Each chain runs on its own v, where u = û + R v is the unconstrained vector, û the chain's start and R R' the
+    inverse of the information there: near a mode û the posterior of v is close to a standard normal, so that warm-up
+    has little to learn, in whatever order the start has its components. Where the log density about every start, 3
+    standard deviations off along each axis of v, is a normal's to within 1.2 nats, each draw takes three eighth turns,
+    steps of split Hamiltonian Monte Carlo (:mod:`comparisons.posterior.nuts`); to within 0.5 nats, as with many samples
+    of each component, one quarter turn. If the mean acceptance probability of a chain of turns is below 0.8 after all,
+    and everywhere else, NUTS draws; `sample_stats` says which. Chains run at once, but one after another where a
+    gradient is so short that they would mostly wait for each other, since Python does one thing at a time. Draws do not
+    depend on it. The target is PyMC's density; û and R decide where chains start and how fast they move. A second mode
+    is visited as often as a chain happens to cross over to it, in stays of a hundred draws (the galaxies): R-hat and
+    ESS then ask for more draws.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        A marginal model with a proper prior.
+    starts : dict or sequence of dict
+        Declared quantities at or near a posterior mode: one for each chain, or one for all. R-hat means most when
+        chains start from different modes, with their labels in different orders.
+    draws, tune, chains : int
+        Draws kept and warm-up draws of each chain, and number of chains.
+    seed : int
+        The same seed gives the same draws.
+    target_accept : float, default 0.8
+        Mean acceptance probability that NUTS adapts step sizes to, between 0 and 1. Of a posterior near normal a
+        gradient buys the most effective draws at 0.65 (Beskos, Pillai, Roberts, Sanz-Serna and Stuart 2013, Optimal
+        tuning of the hybrid Monte Carlo algorithm), which on a ridge are too few; 0.9 is for divergent transitions.
+    progress : callable or None
+        Called with the number of draws done so far, warm-up included, in all chains together.
+    resolved : bool, default False
+        Whether to refuse, before any draw, a density that float64 does not resolve about the starts: one that is not
+        finite, or changes by rounding where it should not change, or is so narrow that all draws would be one number.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range, there are neither one start nor as many as chains, or one lies on the edge, such as
+        probs of 0 or 1; with ``resolved``, if the density is not.
+    RuntimeError
+        If the density is not finite where chains start.
+    Interrupted
+        On an interrupt (Ctrl-C); it is a KeyboardInterrupt that holds the draws so far, of turns with any acceptance.
+    """
+    for name, value in {"draws": draws, "tune": tune, "chains": chains}.items():
+        count_at_least_one(name, value)
+    count_at_least("seed", seed, 0)
+    number_between("target_accept", target_accept, 0, 1)
+    points = [starts] if isinstance(starts, dict) else list(starts)
+    if len(points) not in (1, chains):
+        raise ValueError(f"starts must be one point or {chains}, one for each chain, got {len(points)}")
+    density = UnconstrainedDensity(model, jacobian=True)
+    places = [_Place.of(density, point, resolved) for point in points]
+    seeds = np.random.SeedSequence(seed).generate_state(chains).tolist()
+    settings = {"draws": draws, "tune": tune, "target_accept": target_accept}
+    drawn, trajectories, interrupted = _drawn(density, places * (chains // len(places)), seeds, settings, progress)
+    kept, length = _longest(np.array([len(u) for u, _ in drawn], dtype=int))
+    if not length:
+        raise Interrupted(None)
+    u = np.stack([drawn[chain][0][:length] for chain in kept])
+    values = density.constrain(u.reshape(-1, density.size))
+    posterior = {
+        name: (("chain", "draw", *model.named_vars_to_dims[name]), value.reshape(*u.shape[:2], *value.shape[1:]))
+        for name, value in values.items()
+    }
+    dims = {dim for name in values for dim in model.named_vars_to_dims[name]}
+    coords = {"chain": np.arange(u.shape[0]), "draw": np.arange(u.shape[1])}
+    coords |= {dim: np.array(model.coords[dim]) for dim in sorted(dims)}
+    stats = {
+        name: (("chain", "draw"), np.stack([drawn[chain][1][name][:length] for chain in kept])) for name in drawn[0][1]
+    }
+    told = {"trajectories": trajectories}
+    found = xr.DataTree.from_dict(
+        {
+            "posterior": xr.Dataset(posterior, coords=coords),
+            "sample_stats": xr.Dataset(stats, {name: coords[name] for name in ("chain", "draw")}, told),
+        }
+    )
+    if interrupted:
+        raise Interrupted(found)
+    return found
+
+
+def sample_chain(
+    density: UnconstrainedDensity, start: Point, *, draws: int, tune: int, seed: int
+) -> tuple[Point, dict[str, np.ndarray], str]:
+    """Draw one chain from a compiled density, as :func:`sample` does: for many posteriors, one after another.
+
+    Parameters
+    ----------
+    density : UnconstrainedDensity
+        With ``jacobian=True``; of one made for ``any_data``, what ``given`` returned.
+    start : dict
+        Declared quantities at or near a posterior mode.
+    draws, tune : int
+        Draws kept and warm-up draws.
+    seed : int
+        The same seed gives the same draws.
+
+    Returns
+    -------
+    draws : dict of ndarray, shapes (draws, ...)
+        Declared quantities by name.
+    sample_stats : dict of ndarray, shape (draws,)
+        What nutpie says of each draw.
+    trajectories : {"NUTS", "eighth turns", "quarter turns"}
+        How they were drawn.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        On an interrupt; what was drawn is lost.
+    """
+    settings = {"draws": draws, "tune": tune, "target_accept": TARGET_ACCEPT}
+    drawn, trajectories, interrupted = _drawn(density, [_Place.of(density, start)], [seed], settings, None)
+    if interrupted:
+        raise KeyboardInterrupt
+    ((u, stats),) = drawn
+    return density.constrain(u), stats, trajectories
+
+
+class _Place(NamedTuple):
+    """Where a chain starts: û, the scale R of its v, and how far the posterior about it departs from a normal."""
+
+    origin: Array
+    root: Array
+    departure: float
+
+    @classmethod
+    def of(cls, density: UnconstrainedDensity, start: Point, resolved: bool = False) -> Self:
+        origin = _origin(density, start)
+        information = density.information(origin)
+        if resolved and not np.isfinite(information).all():
+            raise ValueError("the log density or its gradient is not finite where chains start")
+        if resolved and not information.any():
+            raise ValueError("the log density does not curve where chains start, as far as float64 can tell")
+        root = _inverse_root(information)
+        if resolved:
+            _check_resolved(density, origin, root)
+        return cls(origin, root, departure(density, origin, root))
+
+
+def _drawn(
+    density: UnconstrainedDensity,
+    places: list[_Place],
+    seeds: list[int],
+    settings: dict[str, Any],
+    progress: Callable[[int], None] | None,
+) -> tuple[list[tuple[Array, dict[str, np.ndarray]]], str, bool]:
+    """Draw by the trajectories that fit, and by NUTS where turns are not accepted; say which, and if interrupted."""
+    trajectories = trajectories_for([place.departure for place in places])
+    drawn, interrupted = _run(density, places, seeds, settings, trajectories, progress)
+    if trajectories != NUTS and not interrupted and not _least_accepted(drawn) >= LEAST_ACCEPTED:  # or NaN
+        trajectories = NUTS
+        drawn, interrupted = _run(density, places, seeds, settings, trajectories, progress)
+    return drawn, trajectories, interrupted
+
+
+def _run(
+    density: UnconstrainedDensity,
+    places: list[_Place],
+    seeds: list[int],
+    settings: dict[str, Any],
+    trajectories: str,
+    progress: Callable[[int], None] | None,
+) -> tuple[list[tuple[Array, dict[str, np.ndarray]]], bool]:
+    """Run a chain at each place; return what they drew, and whether they were interrupted."""
+    done = np.zeros(len(places), dtype=int)
+
+    def counter(chain: int) -> Callable[[int], None]:
+        def count(n_done: int) -> None:
+            done[chain] = n_done
+            if progress is not None:
+                progress(int(done.sum()))
+
+        return count
+
+    in_turn = _seconds_of_gradient(density, places[0].origin) < SHORT
+    begun: list[Chain] = []
+    interrupted = False
+    try:
+        for index, (place, seed) in enumerate(zip(places, seeds, strict=True)):
+            tell = counter(index) if progress else None
+            at = (place.origin, place.root, seed)
+            begun.append(Chain(density, *at, **settings, trajectories=trajectories, progress=tell))
+            if in_turn:
+                begun[-1].wait()
+        for chain in begun:
+            chain.wait()
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        for chain in begun:
+            chain.stop()
+    return [chain.drawn() for chain in begun], interrupted
+
+
+def _least_accepted(drawn: list[tuple[Array, dict[str, np.ndarray]]]) -> float:
+    """Return the mean acceptance probability of the chain that accepted least."""
+    return float(np.min([told["mean_tree_accept"].mean() for _, told in drawn]))
+
+
+def _origin(density: UnconstrainedDensity, start: Point) -> Array:
+    """Return the unconstrained vector of a start, or raise a ValueError if it has none."""
+    with np.errstate(divide="ignore"):
+        origin = density.unconstrain(start)
+    if not np.isfinite(origin).all():
+        edges = [
+            name for name, part in zip(density.names, density.split(origin), strict=True) if not np.isfinite(part).all()
+        ]
+        raise ValueError(
+            f"starts must lie inside the parameter space, got {' and '.join(edges)} on its edge: move them in"
+        )
+    return origin
+
+
+def _check_resolved(density: UnconstrainedDensity, origin: Array, root: Array) -> None:
+    """Raise a ValueError unless float64 resolves the density about û, along each of its coordinates.
+
+    Over a step h that is far below a standard deviation log p changes by h ∂ log p; what differs from it is rounding.
+    """
+    value, gradient = density.value_and_gradient(origin)
+    if not (np.isfinite(value) and np.isfinite(gradient).all()):
+        raise ValueError("the log density or its gradient is not finite where chains start")
+    sd = np.linalg.norm(root, axis=1)
+    if not (sd > LEAST_NUMBERS * np.spacing(np.abs(origin))).all():
+        raise ValueError("the posterior is so narrow where chains start that float64 has no numbers for its draws")
+    steps = np.diag(np.minimum(1e-3 * sd, 1e-9 * np.maximum(1.0, np.abs(origin))))
+    changes = np.array([density.value_and_gradient(origin + step)[0] - value for step in steps])
+    rounding = np.abs(changes - np.diag(steps) * gradient).max()
+    if not rounding <= MOST_ROUNDING:
+        raise ValueError(f"the log density where chains start, {value:.3g} nats, is rounded by {rounding:.2g} nats")
+
+
+def _seconds_of_gradient(density: UnconstrainedDensity, u: Array) -> float:
+    """Return how long a gradient takes at best."""
+    return min(repeat(lambda: density.gradient(u), number=1, repeat=5))
+
+
+class Interrupted(KeyboardInterrupt):
+    """Sampling was interrupted.
+
+    Attributes
+    ----------
+    draws : DataTree or None
+        What was drawn until then, in chains of one length; None if nothing was after warm-up.
+    """
+
+    def __init__(self, draws: xr.DataTree | None) -> None:
+        super().__init__("sampling was interrupted")
+        self.draws = draws
+
+
+def _longest(done: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return which chains to keep and how many draws of each: the most draws in chains of one length."""
+    length = max(done.tolist(), key=lambda m: m * (done >= m).sum(), default=0)
+    return np.flatnonzero(done >= max(length, 1)), length
+
+
+def _inverse_root(information: Array) -> Array:
+    """Return R with R R' = information⁻¹, taking the absolute value of directions that curve the wrong way."""
+    scale = 1 / np.sqrt(np.maximum(np.abs(np.diag(information)), 1e-300))  # units of X must not matter
+    values, vectors = np.linalg.eigh(information * np.outer(scale, scale))
+    values = np.maximum(np.abs(values), 1e-6 * np.abs(values).max())
+    return scale[:, None] * vectors / np.sqrt(values)

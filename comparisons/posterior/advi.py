@@ -1,0 +1,57 @@
+"""Black-box variational inference: independent normals on PyMC's unconstrained scale, fitted by `pymc.fit`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pymc as pm
+
+from comparisons.posterior.densities import BACKEND, Point, UnconstrainedDensity, quiet
+from em.process.process_wide import without_expected_warnings
+from models.validation import Array
+
+
+def advi(
+    model: Any, mode: Point, *, steps: int, draws: int, seed: int, progress: Callable[[int], None] | None = None
+) -> Point:
+    """Draw from the independent normals, on the unconstrained scale, that `pymc.fit` finds nearest to the posterior.
+
+    It starts at the mode with the deviations that are best for a normal posterior, one over the root of the
+    information's diagonal. The answer is the average over the second half of Adam's steps, which never come to rest.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        A marginal model with a proper prior.
+    mode : dict
+        Declared quantities at or near the posterior mode.
+    steps, draws : int
+        Steps of the optimiser, and draws from what it found.
+    seed : int
+        The same seed gives the same draws.
+    progress : callable or None
+        Called with the number of steps done so far.
+    """
+    density = UnconstrainedDensity(model, jacobian=True)
+    origin = density.unconstrain(mode)
+    curvature = np.diag(density.information(origin))
+    deviations = [part.ravel() for part in density.split(1 / np.sqrt(np.maximum(np.abs(curvature), 1e-300)))]
+    values = [value.name for value in model.value_vars]
+    half: list[list[Array]] = []
+
+    def note(approximation: Any, _: Any, step: int) -> None:
+        if step > steps // 2:
+            half.append([np.array(parameter.get_value()) for parameter in approximation.params])
+        if progress is not None:
+            progress(step)
+
+    with model, quiet("pymc.variational.inference"), without_expected_warnings:  # of the generators a copy is used
+        method = pm.ADVI(start=mode, start_sigma=dict(zip(values, deviations, strict=True)), random_seed=seed)
+        method.fit(
+            steps, backend=BACKEND, progressbar=False, obj_optimizer=pm.adam(learning_rate=0.01), callbacks=[note]
+        )
+    names = [parameter.name for parameter in method.approx.params]
+    found = {name: np.mean(values, axis=0) for name, values in zip(names, zip(*half, strict=True), strict=True)}
+    deviation = np.logaddexp(0, found["rho"])
+    noise = np.random.default_rng(seed).normal(size=(draws, density.size))
+    return density.constrain(found["mu"] + deviation * noise)

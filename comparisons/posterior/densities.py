@@ -1,0 +1,267 @@
+"""The PyMC models' densities as functions: on the declared scale, over draws, with gradients; compiled by JAX."""
+
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from copy import copy
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+import xarray as xr
+from pymc.model.transform.conditioning import remove_value_transforms
+from pytensor.compile.mode import get_mode
+from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.replace import vectorize_graph
+from pytensor.tensor.special import LogSumExp
+from scipy.special import softmax
+
+from em.process.process_wide import ProcessWide
+from models.validation import Array
+
+BACKEND = "jax"  # PyTensor's default backend compiles for minutes when nothing is cached
+Point = dict[str, Array]
+
+
+def without_c_compiler() -> AbstractContextManager[None]:
+    """Return a context in which PyTensor interprets what JAX does not compile: C costs 17 s when nothing is cached."""
+    return _WITHOUT_C
+
+
+def compiling_fast() -> AbstractContextManager[None]:
+    """Return a context in which PyTensor hardly optimises: for what is compiled and computed once."""
+    return _FAST
+
+
+def quiet(logger: str) -> AbstractContextManager[None]:
+    """Return a context that keeps one of PyMC's loggers from the console: whoever asked for progress tells it."""
+    return _QUIET[logger]
+
+
+@contextmanager
+def _warnings_only(logger: str) -> Iterator[None]:
+    log = logging.getLogger(logger)
+    level = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
+_WITHOUT_C = ProcessWide(lambda: pytensor.config.change_flags(cxx=""))
+_FAST = ProcessWide(lambda: pytensor.config.change_flags(mode="FAST_COMPILE"))
+_QUIET = {
+    name: ProcessWide(partial(_warnings_only, name)) for name in ("pymc.smc.sampling", "pymc.variational.inference")
+}
+
+
+class JointDensity:
+    """An explicit-z PyMC model as a function of the declared quantities and z: log p(z_i) and log p(x_i | z_i)."""
+
+    def __init__(self, model: Any) -> None:
+        declared = remove_value_transforms(model)
+        terms = declared.logp(vars=[declared["z"], declared["x"]], sum=False)
+        self._terms = declared.compile_fn(terms, inputs=declared.value_vars, point_fn=False, mode="FAST_COMPILE")
+
+    def responsibilities(self, point: Point, n_samples: int, n_components: int) -> Array:
+        """Return p(z_i = k | x_i), shape (n, K), from nothing but the model's own joint density."""
+        joint = np.empty((n_samples, n_components))
+        for k in range(n_components):
+            log_z, log_x = self._terms(**point, z=np.full(n_samples, k))
+            joint[:, k] = log_z + log_x.reshape(n_samples, -1).sum(axis=1)
+        return softmax(joint, axis=1)
+
+
+class MarginalDensity:
+    """A marginal PyMC model as two functions of the declared quantities: log p(x_i | θ), shape (n,), and log p(θ)."""
+
+    def __init__(self, model: Any) -> None:
+        declared = remove_value_transforms(model)
+        self.names = [variable.name for variable in declared.value_vars]
+        (pointwise,) = declared.logp(vars=declared.observed_RVs, sum=False)
+        log_prior = declared.logp(vars=declared.free_RVs)
+        self._function = declared.compile_fn(
+            [pointwise, log_prior], inputs=declared.value_vars, point_fn=False, mode=BACKEND.upper()
+        )
+
+    def at(self, point: Point) -> tuple[Array, float]:
+        """Return the log-likelihood of each sample (n,) and the log prior, in nats."""
+        pointwise, log_prior = self._function(**{name: point[name] for name in self.names})
+        return np.asarray(pointwise), float(log_prior)
+
+    def log_likelihood(self, point: Point) -> float:
+        """Return the log-likelihood: the sum over samples, in nats."""
+        return float(self.at(point)[0].sum())
+
+    def of_draws(self, posterior: xr.Dataset) -> tuple[Array, Array]:
+        """Return log p(x_i | θ) of each draw, shape (chain, draw, n), and log p(θ), shape (chain, draw)."""
+        stacked = [posterior[name].to_numpy() for name in self.names]
+        chains, draws = stacked[0].shape[:2]
+        rows = [
+            self._function(**{name: array[c, d] for name, array in zip(self.names, stacked, strict=True)})
+            for c in range(chains)
+            for d in range(draws)
+        ]
+        pointwise = np.array([np.asarray(row[0]) for row in rows]).reshape(chains, draws, -1)
+        return pointwise, np.array([float(row[1]) for row in rows]).reshape(chains, draws)
+
+
+class UnconstrainedDensity:
+    """A PyMC model's log density and gradient as a function of its unconstrained vector, compiled by JAX.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        A marginal model.
+    jacobian : bool
+        Whether the density is that of the unconstrained vector (True: what NUTS samples) or that of the declared
+        quantities (False: what maximum likelihood and MAP are about).
+    any_data : bool, default False
+        Whether one compilation serves all data of the model's shape: :meth:`given` says which. Statistics of the data
+        are computed again in every call then.
+    """
+
+    def __init__(self, model: Any, *, jacobian: bool, any_data: bool = False) -> None:
+        self.names = [rv.name for rv in model.free_RVs]
+        self.shapes = [value.type.shape for value in model.value_vars]
+        if any(None in shape for shape in self.shapes):  # PyMC compiles a start to tell
+            self.shapes = [value.shape for value in model.initial_point().values()]
+        self.size = int(sum(np.prod(shape) for shape in self.shapes))
+        log_density = model.logp(jacobian=jacobian)
+        self._data: Any = None
+        if any_data:
+            (x,) = model.observed_RVs
+            self._data = pt.tensor(shape=model.rvs_to_values[x].data.shape, dtype=x.dtype)
+            (log_likelihood,) = model.replace_rvs_by_values([pm.logp(x, self._data).sum()])
+            log_density = model.logp(vars=model.free_RVs, jacobian=jacobian) + log_likelihood
+        lowered = _value_and_gradient(model.value_vars, log_density, self.shapes, self._data)
+        with ThreadPoolExecutor(1) as thread:  # XLA compiles while PyTensor does
+            compiling = thread.submit(lowered.compile, {"xla_cpu_multi_thread_eigen": False})
+            forward = [_forward(model, rv) for rv in model.free_RVs]
+            self._unconstrain = pm.compile(model.free_RVs, forward, mode="FAST_COMPILE", on_unused_input="ignore")
+            declared = model.replace_rvs_by_values(model.free_RVs)
+            many = [pt.tensor(shape=(None, *shape), dtype="float64") for shape in self.shapes]
+            constrained = vectorize_graph(declared, dict(zip(model.value_vars, many, strict=True)))
+            self._constrain = pm.compile(many, constrained, mode="FAST_COMPILE")
+        self._evaluate: Callable[..., Any] = compiling.result()
+
+    def given(self, X: Array) -> Self:
+        """Return the density given other data, of a density made for ``any_data``; nothing is compiled."""
+        other = copy(self)
+        other._evaluate = partial(self._evaluate, data=np.asarray(X, dtype=self._data.dtype))
+        return other
+
+    def unconstrain(self, point: Point) -> Array:
+        """Return the unconstrained vector (p,) of a declared point."""
+        return np.concatenate([part.ravel() for part in self._unconstrain(*(point[name] for name in self.names))])
+
+    def constrain(self, flat: Array) -> Point:
+        """Return the declared quantities, each (S, ...), of unconstrained vectors (S, p)."""
+        n = len(flat)
+        parts = [part.reshape(n, *shape) for part, shape in zip(_split(flat, self.shapes), self.shapes, strict=True)]
+        return dict(zip(self.names, self._constrain(*parts), strict=True))
+
+    def value_and_gradient(self, flat: Array) -> tuple[float, Array]:
+        """Return the log density and its gradient (p,) at an unconstrained vector (p,)."""
+        both = np.asarray(self._evaluate(flat))
+        return float(both[-1]), both[:-1]
+
+    def gradient(self, flat: Array) -> Array:
+        """Return the gradient (p,) of the log density at an unconstrained vector (p,)."""
+        return self.value_and_gradient(flat)[1]
+
+    def information(self, flat: Array, kept: np.ndarray | None = None) -> Array:
+        """Return minus the Hessian of the log density over the kept coordinates, by differences of the gradient.
+
+        A step is a thousandth of the coordinate's standard deviation given the others, so that the error is about a
+        millionth; JAX's own second derivatives would take a second compilation, as long as the first.
+        """
+        index = np.arange(self.size) if kept is None else np.flatnonzero(kept)
+        columns = np.array([self._curvature(flat, int(j))[index] for j in index]).reshape(len(index), len(index))
+        return -(columns + columns.T) / 2
+
+    def _curvature(self, flat: Array, j: int) -> Array:
+        """Return the derivative (p,) of the gradient along coordinate j."""
+        step = 1e-6 * max(1.0, abs(flat[j]))
+        for _ in range(6):  # until the step is of the right size
+            along = np.where(np.arange(self.size) == j, step, 0.0)
+            curvature = (self.gradient(flat + along) - self.gradient(flat - along)) / (2 * step)
+            wanted = 1e-3 / np.sqrt(abs(curvature[j])) if np.isfinite(curvature[j]) and curvature[j] else step / 1000
+            if 0.3 < step / wanted < 3:
+                break
+            step = wanted
+        return curvature
+
+    def standard_errors(self, flat: Array, kept: np.ndarray) -> Array:
+        """Return standard errors of the kept coordinates: square roots of the diagonal of the inverse information."""
+        information = self.information(flat, kept)
+        scale = 1 / np.sqrt(np.maximum(np.abs(np.diag(information)), 1e-300))
+        inverse = np.linalg.pinv(information * np.outer(scale, scale), rcond=1e-10, hermitian=True)
+        return scale * np.sqrt(np.maximum(np.diag(inverse), 0))
+
+    def mask(self, free: dict[str, np.ndarray]) -> np.ndarray:
+        """Return which unconstrained coordinates (p,) are free, given masks of quantities that map one to one."""
+        parts = [
+            free[name].ravel() if name in free else np.ones(int(np.prod(shape)), dtype=bool)
+            for name, shape in zip(self.names, self.shapes, strict=True)
+        ]
+        return np.concatenate(parts)
+
+    def split(self, flat: Any) -> list[Any]:
+        """Return the parts of an unconstrained vector (p,), one for each free variable, in its shape."""
+        return [part.reshape(shape) for part, shape in zip(_split(flat, self.shapes), self.shapes, strict=True)]
+
+
+def _value_and_gradient(inputs: list[Any], log_density: Any, shapes: list[tuple[int, ...]], data: Any = None) -> Any:
+    """Lower by JAX, to be compiled: unconstrained vector (p,) -> gradient and, last, value in one array (p + 1,).
+
+    With ``data``, a tensor in the graph, the function has it as its second argument.
+
+    XLA's thread pool costs a fifth of a millisecond whenever it is asked to help; chains are parallel already. So the
+    dispatch is synchronous, unless somebody used JAX before, and `pymc.sampling.jax` stays out: it makes 100 devices.
+    """
+    import jax
+    from pytensor.link.jax.dispatch import jax_funcify
+
+    from comparisons.posterior.log_sum_exp import log_sum_exp
+    from comparisons.posterior.mixture_likelihood import (
+        MixtureLogLikelihood,
+        mixture_log_likelihood,
+        mixture_log_likelihoods,
+    )
+
+    jax_funcify.register(LogSumExp, log_sum_exp)
+    jax_funcify.register(MixtureLogLikelihood, mixture_log_likelihood)
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
+    graph = FunctionGraph(inputs if data is None else [*inputs, data], [log_density], clone=True)
+    get_mode("JAX").including("local_remove_check_parameter").excluding("inline_ofg").optimizer.rewrite(graph)
+    mixture_log_likelihoods.rewrite(graph)
+    function = jax_funcify(graph)
+
+    def both(flat: Any, **given: Any) -> Any:
+        def value_at(*parts: Any) -> Any:
+            return function(*parts, *given.values())[0]
+
+        parts = [part.reshape(shape) for part, shape in zip(_split(flat, shapes), shapes, strict=True)]
+        value, gradients = jax.value_and_grad(value_at, argnums=range(len(parts)))(*parts)
+        return jax.numpy.concatenate([*(gradient.ravel() for gradient in gradients), value[None]])
+
+    size = int(sum(np.prod(shape) for shape in shapes))
+    of_data = {} if data is None else {"data": np.zeros(data.type.shape, dtype=data.dtype)}
+    return jax.jit(both).lower(np.zeros(size), **of_data)
+
+
+def _split(flat: Any, shapes: list[tuple[int, ...]]) -> list[Any]:
+    """Return the parts of unconstrained vectors (..., p) that belong to the variables."""
+    sizes = [int(np.prod(shape)) for shape in shapes]
+    return [flat[..., end - size : end] for end, size in zip(np.cumsum(sizes), sizes, strict=True)]
+
+
+def _forward(model: Any, rv: Any) -> Any:
+    transform = model.rvs_to_transforms[rv]
+    return rv if transform is None else transform.forward(rv, *rv.owner.inputs)

@@ -1,0 +1,223 @@
+"""What posterior draws say about samples: responsibilities, who belongs with whom, and whether the model could be true.
+
+With S draws θ_s and r_sik = p(z_i = k | x_i, θ_s)
+
+    p(z_i = k | X)   ≈ 1/S Σ_s r_sik                   means something when the draws are aligned
+    p(z_i = z_j | X) ≈ 1/S Σ_s Σ_k r_sik r_sjk         needs no alignment: labels are summed over
+
+A posterior predictive check simulates a replicate of X from each of many draws and asks where statistics of X lie among
+those of the replicates (Rubin 1984; Gelman, Meng & Stern 1996): p = P(T(X_rep) > T(X)) + 1/2 P(T(X_rep) = T(X)). As the
+same data made the posterior, p is nearer 1/2 than a uniform number would be; values near 0 and 1 are a warning.
+
+References
+----------
+Rubin (1984), Bayesianly justifiable and relevant frequency calculations, Annals of Statistics 12, 1151-1172.
+Gelman, Meng & Stern (1996), Posterior predictive assessment of model fitness, Statistica Sinica 6, 733-807.
+"""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from comparisons.alignment.component_draws import Arrays, as_tree, n_components
+from comparisons.alignment.responsibilities import BLOCK_CELLS, LogJoint, Part
+from comparisons.family import family_of
+from comparisons.posterior.predictive_result import PredictiveCheck
+from models.shown import shown
+from models.validation import Array, check_columns, column_names, count_at_least, data_matrix, random_source
+
+MOST_ROWS = 5000  # of a co-clustering matrix: 200 MB
+
+
+def posterior_responsibilities(
+    draws: xr.DataTree | xr.Dataset, log_joint: LogJoint, *, component: str = "component"
+) -> Array:
+    """Return p(z_i = k | X), shape (n, K): responsibilities averaged over draws.
+
+    Parameters
+    ----------
+    draws : DataTree or Dataset
+        Draws whose labels are aligned; see :func:`comparisons.align`. Where labels switch, averages mean nothing.
+    log_joint : LogJoint
+        Of the samples; see :func:`comparisons.log_joint`.
+    component : str, default "component"
+        Name of the components' dimension.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from comparisons import log_joint
+    >>> from comparisons.posterior.gibbs import as_datatree
+    >>> from comparisons.posterior.predictive import posterior_responsibilities
+    >>> from em.gibbs import gibbs
+    >>> from models.gmm import GMMPrior
+    >>> X = np.concatenate([np.linspace(-1, 1, 20), np.linspace(9, 11, 30)])[:, None]
+    >>> prior = GMMPrior.weakly_informative(X, 2)
+    >>> draws = as_datatree(gibbs(X, 2, prior, draws=100, chains=1, random_state=0), prior)
+    >>> np.sort(posterior_responsibilities(draws, log_joint(X, "gmm")).sum(axis=0)).round(3)
+    array([20., 30.])
+    """
+    arrays, K = _arrays(draws, component)
+    blocks = log_joint.normalised(arrays, arrays.n_draws, K)
+    return np.concatenate([p.mean(axis=0).T for p, _ in blocks])
+
+
+def co_clustering(
+    draws: xr.DataTree | xr.Dataset,
+    log_joint: LogJoint,
+    *,
+    rows: ArrayLike | None = None,
+    component: str = "component",
+) -> Array:
+    """Return p(z_i = z_j | X) of pairs of samples, shape (m, m); the labels of the draws may switch.
+
+    Parameters
+    ----------
+    draws : DataTree or Dataset
+        Draws, aligned or not.
+    log_joint : LogJoint
+        Of the samples; see :func:`comparisons.log_joint`.
+    rows : array_like of int, shape (m,), or None
+        The samples to look at; ``None`` takes all n, of which there may be 5000.
+    component : str, default "component"
+        Name of the components' dimension.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> from comparisons import log_joint
+    >>> from comparisons.posterior.predictive import co_clustering
+    >>> switched = np.array([[[[0.9], [0.1]], [[0.1], [0.9]]]])  # chain, draw, component, feature
+    >>> probs = ("chain", "draw", "component", "feature"), switched
+    >>> draws = xr.Dataset({"weights": (("chain", "draw", "component"), np.full((1, 2, 2), 0.5)), "probs": probs})
+    >>> co_clustering(draws, log_joint([[0], [0], [1]], "bmm")).round(2)
+    array([[1.  , 0.82, 0.18],
+           [0.82, 1.  , 0.18],
+           [0.18, 0.18, 1.  ]])
+    """
+    n = log_joint.n_samples
+    chosen = np.arange(n) if rows is None else np.asarray(rows)
+    if chosen.ndim != 1 or chosen.dtype.kind not in "iu" or not ((chosen >= 0) & (chosen < n)).all():
+        raise ValueError(f"rows must be a list of whole numbers from 0 to {n - 1}, got {shown(rows)}")
+    if not 1 <= len(chosen) <= MOST_ROWS:
+        raise ValueError(f"rows must name 1 to {MOST_ROWS} samples to pair, got {len(chosen)}: choose some of them")
+    arrays, K = _arrays(draws, component)
+    size = max(1, BLOCK_CELLS // (K * len(chosen)))
+    together = np.zeros((len(chosen), len(chosen)))
+    for first in range(0, arrays.n_draws, size):
+        part = slice(first, min(first + size, arrays.n_draws))
+        p = _of_rows(log_joint, Part(arrays, part), part.stop - part.start, K, chosen)
+        together += p.T @ p
+    together /= arrays.n_draws
+    together[chosen[:, None] == chosen] = 1.0
+    return together
+
+
+def _of_rows(log_joint: LogJoint, draws: Any, S: int, K: int, rows: np.ndarray) -> Array:
+    """Return responsibilities (S K, m) of the samples in ``rows``."""
+    found, done = np.empty((S, K, len(rows))), 0
+    for p, _ in log_joint.normalised(draws, S, K):
+        here = (rows >= done) & (rows < done + p.shape[2])
+        found[:, :, here] = p[:, :, rows[here] - done]
+        done += p.shape[2]
+    return found.reshape(S * K, -1)
+
+
+def _arrays(draws: xr.DataTree | xr.Dataset, component: str) -> tuple[Arrays, int]:
+    posterior = as_tree(draws)["posterior"].to_dataset()
+    K = n_components(posterior, component)
+    return Arrays(posterior, component), K
+
+
+def predictive_check(
+    X: ArrayLike,
+    draws: xr.DataTree | xr.Dataset,
+    family: str,
+    *,
+    n_trials: ArrayLike = 1,
+    covariance_type: str = "full",
+    n_replicates: int = 500,
+    component: str = "component",
+    random_state: Any = None,
+) -> PredictiveCheck:
+    """Simulate replicates of X from posterior draws and place statistics of X among theirs.
+
+    Means, variances, smallest and largest value, and skewness of each feature, correlations of each pair; for 0/1 data
+    the share of ones of each feature, the share of rows that have ones in both features of a pair (which with the
+    shares of ones makes the whole 2 x 2 table), and the variance of the number of ones in a row.
+
+    Parameters
+    ----------
+    X : array_like, shape (n, D)
+        Samples. Replicates miss the cells that X misses.
+    draws : DataTree or Dataset
+        Posterior draws, aligned or not, from any sampler.
+    family : {"gmm", "bmm"}
+        Gaussian, or Bernoulli/binomial mixture.
+    n_trials : int or array_like, shape (D,) or (n, D)
+        Trials per cell, for "bmm".
+    covariance_type : {"full", "tied", "diag", "spherical"}
+        What the covariances are, for "gmm".
+    n_replicates : int, default 500
+        Number of replicates, from draws spread evenly; 2 or more, and 99 or more for suspects.
+    component : str, default "component"
+        Name of the components' dimension.
+    random_state : int, RandomState or None
+        Seed or source of randomness.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from comparisons.posterior.gibbs import as_datatree
+    >>> from comparisons.posterior.predictive import predictive_check
+    >>> from em.gibbs import gibbs
+    >>> from models.gmm import GMMPrior
+    >>> X = np.random.default_rng(0).normal(size=(100, 1)) ** 2  # skewed, and one component is not enough
+    >>> prior = GMMPrior.weakly_informative(X, 1)
+    >>> draws = as_datatree(gibbs(X, 1, prior, draws=200, chains=1, random_state=0), prior)
+    >>> predictive_check(X, draws, "gmm", n_replicates=200, random_state=0).suspects
+    ('minimum[0]', 'skewness[0]')
+    """
+    half, names, X = family_of(family, n_trials, covariance_type), column_names(X), data_matrix(X, missing=True)
+    half.log_joint(X)  # counts fit their trials
+    R, rng = count_at_least("n_replicates", n_replicates, 2), random_source(random_state)
+    check_columns(~np.isnan(X).all(axis=0), names)
+    arrays, _ = _arrays(draws, component)
+    points = half.shaped(arrays)
+    located = half.parameter_names[1]
+    if (D := points[located].shape[2]) != X.shape[1]:
+        raise ValueError(f"X must have {D} columns like the {located} of the draws, got {X.shape[1]}")
+    binary, missing = family == "bmm" and bool(np.all(np.asarray(n_trials) == 1)), np.isnan(X)
+    observed = _statistics(X, binary)
+    replicated = np.empty((R, len(observed)))
+    for r, s in enumerate(np.linspace(0, arrays.n_draws - 1, R).astype(int)):
+        replicate = half.simulate({name: array[s] for name, array in points.items()}, len(X), rng)
+        replicated[r] = list(_statistics(np.where(missing, np.nan, replicate), binary).values())
+    return PredictiveCheck(tuple(observed), np.array(list(observed.values())), replicated)
+
+
+def _statistics(X: Array, binary: bool) -> dict[str, float]:
+    """Return statistics of the observed cells by name."""
+    seen = ~np.isnan(X)
+    filled, n_seen = np.where(seen, X, 0.0), seen.sum(axis=0)
+    mean = filled.sum(axis=0) / n_seen
+    pairs = [(d, e) for d in range(X.shape[1]) for e in range(d)]
+    both = np.maximum(seen.T.astype(float) @ seen, 1)
+    named = {"mean": mean}
+    if binary:
+        products = filled.T @ filled / both
+        found = {f"mean[{d}]": float(mean[d]) for d in range(len(mean))}
+        found |= {f"both[{e}, {d}]": float(products[d, e]) for d, e in pairs}
+        return found | ({"variance of row sums": float(filled.sum(axis=1).var())} if pairs else {})
+    centred = np.where(seen, X - mean, 0.0)
+    variance = (centred**2).sum(axis=0) / n_seen
+    deviation = np.where(variance > 0, np.sqrt(variance), 1.0)
+    scaled = centred / deviation
+    named |= {"variance": variance, "minimum": np.nanmin(X, axis=0), "maximum": np.nanmax(X, axis=0)}
+    named["skewness"] = (scaled**3).sum(axis=0) / n_seen
+    products = scaled.T @ scaled / both
+    found = {f"{name}[{d}]": float(values[d]) for name, values in named.items() for d in range(len(mean))}
+    return found | {f"correlation[{e}, {d}]": float(products[d, e]) for d, e in pairs}

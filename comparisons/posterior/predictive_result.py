@@ -1,0 +1,122 @@
+"""What a posterior predictive check found: a table that prints itself, and its picture."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from em.plots import axes_or_new
+from em.process.labels import label
+from models.validation import Array
+
+MOST_SHOWN = 40
+SUSPECT = 0.01
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PredictiveCheck:
+    """Statistics of the data among those of replicates; printing it shows the table, the most surprising first.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Such as ``variance[0]`` or ``correlation[0, 1]``.
+    observed : ndarray, shape (T,)
+        Statistics of the data.
+    replicated : ndarray, shape (R, T)
+        Statistics of the replicates.
+    """
+
+    names: tuple[str, ...]
+    observed: Array
+    replicated: Array
+
+    @property
+    def p_values(self) -> Array:
+        """P(T(X_rep) > T(X)) + 1/2 P(T(X_rep) = T(X)), shape (T,)."""
+        slack = 1e-9 * np.abs(self.observed)  # sums in another order are no difference
+        above, below = self.replicated > self.observed + slack, self.replicated < self.observed - slack
+        return above.mean(axis=0) + 0.5 * (~above & ~below).mean(axis=0)
+
+    @property
+    def adjusted(self) -> Array:
+        """P-values that allow for the number of statistics, shape (T,).
+
+        Of a true model the least of them is at most a with a probability of at most a. Data and replicates are held
+        against each other: how far a statistic lies from the mean of all R + 1, in sd of all, counts against the
+        furthest statistic of each replicate. None is below 1 / (R + 1).
+        """
+        distances = self._distances()
+        exceeding = distances[1:].max(axis=1)[:, None] >= distances[0]
+        return (1 + exceeding.sum(axis=0)) / len(distances)
+
+    def _distances(self) -> Array:
+        """Return distances in sd from the mean of data and replicates, shape (1 + R, T), the data first."""
+        every = np.vstack([self.observed, self.replicated])
+        mean, sd = every.mean(axis=0), every.std(axis=0)
+        varies = sd > 1e-9 * np.abs(mean)  # the least of many counts may be 0 in data and replicates
+        return np.abs(every - mean) / np.where(varies, sd, np.inf)
+
+    def _order(self) -> np.ndarray:
+        """Return the statistics, the most surprising first."""
+        return np.argsort(-self._distances()[0], kind="stable")
+
+    @property
+    def suspects(self) -> tuple[str, ...]:
+        """Statistics with an adjusted p-value of at most 0.01: a true model has some in at most one check in a hundred.
+
+        With fewer than 99 replicates there are none.
+        """
+        return tuple(np.array(self.names)[self.adjusted <= SUSPECT].tolist())
+
+    @property
+    def table(self) -> list[dict[str, Any]]:
+        """One dict per statistic, as ``pandas.DataFrame(check.table)`` takes them."""
+        heads = ("statistic", "observed", "mean", "sd", "p", "adjusted")
+        numbers = self.observed, self.replicated.mean(axis=0), self.replicated.std(axis=0), self.p_values, self.adjusted
+        columns = (self.names, *(column.tolist() for column in numbers))
+        return [dict(zip(heads, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    @property
+    def status(self) -> str:
+        """What follows, in words."""
+        if not self.suspects:
+            return f"none of {len(self.names)} statistics is surprising"
+        told = ", ".join(self.suspects[:5]) + (", ..." if len(self.suspects) > 5 else "")
+        return f"{len(self.suspects)} of {len(self.names)} statistics are surprising: {told}"
+
+    def __repr__(self) -> str:
+        """The table as plain text."""
+        table = self.table
+        rows = [table[t] for t in self._order()[:MOST_SHOWN]]
+        width = max(len(row["statistic"]) for row in rows)
+        lines = [
+            f"{row['statistic']:{width}s} {row['observed']:11.5g} {row['mean']:11.5g} {row['sd']:11.3g} {row['p']:8.3f}"
+            f" {row['adjusted']:9.3f}"
+            for row in rows
+        ]
+        head = f"{'':{width}s} {'data':>11s} {'replicates':>11s} {'sd':>11s} {'p':>8s} {'adjusted':>9s}"
+        return "\n".join([head, *lines, self.status])
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw each statistic, in sd of its replicates about their mean, with 50 and 95 % of them, and return the axes.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes or None, default None
+            Where to draw; None makes a figure.
+        """
+        ax = axes_or_new(ax)
+        shown = np.sort(self._order()[:MOST_SHOWN])
+        replicated = self.replicated[:, shown]
+        mean, sd = replicated.mean(axis=0), replicated.std(axis=0)
+        sd = np.where(sd > 0, sd, 1.0)
+        at = -np.arange(len(shown))
+        for mass, width in [(0.95, 2), (0.5, 6)]:
+            low, high = (np.quantile(replicated, [(1 - mass) / 2, (1 + mass) / 2], axis=0) - mean) / sd
+            ax.hlines(at, low, high, color="#2166ac", alpha=0.5, linewidth=width, label=f"{mass:.0%} of replicates")
+        ax.plot((self.observed[shown] - mean) / sd, at, "o", color="#c1272d", markersize=4, label="data")
+        ax.set_yticks(at, [label(self.names[t]) for t in shown], fontsize=8)
+        ax.set(xlabel="sd of the replicates, from their mean", title="Posterior predictive check")
+        ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        return ax

@@ -1,0 +1,1 @@
+"""Fast passes over large data, each held to the plain definition by a test."""

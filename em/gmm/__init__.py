@@ -1,0 +1,267 @@
+"""EM's steps for the Gaussian mixture, as pure functions that can be called and checked by hand.
+
+The mathematics is in :mod:`models.gmm`; formulas there, code here, in the same order. The estimator that iterates them
+is in :mod:`em.gmm.estimator`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.linalg.lapack import dtrtri
+
+from em.bound import check_responsibilities, normalise
+from em.engine import Collapse
+from em.gmm.conditional_modes import conditional_modes
+from em.gmm.far import far_responsibilities
+from em.samples import weighted
+from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
+from models.gmm.structures import check_covariance_type, covariances_shape
+from models.validation import Array, check_sample_weight, data_matrix
+
+
+def component_log_prob(X: ArrayLike, parameters: GMMParameters) -> Array:
+    """Return log p(x_i | z_i = k), shape (n, K), in nats: -D/2 log 2π - 1/2 log|Σ_k| - 1/2 ‖L_k⁻¹ (x_i - μ_k)‖².
+
+    It is -inf where that fits no float. Where cells are missing (NaN) it is the density of the observed ones,
+    Normal(x_o | μ_o, Σ_oo).
+    """
+    X = _samples(X, parameters)
+    if np.isnan(X).any():
+        return _log_prob_of_observed(X, parameters)
+    log_prob = np.empty((len(X), parameters.n_components))
+    with np.errstate(over="ignore", invalid="ignore"):  # a distance whose square fits no float
+        for k, mean in enumerate(parameters.means):
+            whitened, half_log_det = _whiten(X - mean, parameters, k)
+            log_prob[:, k] = -0.5 * np.einsum("dn,dn->n", whitened, whitened) - half_log_det
+    log_prob[np.isnan(log_prob)] = -np.inf
+    return log_prob - 0.5 * parameters.n_features * np.log(2 * np.pi)
+
+
+def _log_prob_of_observed(X: Array, parameters: GMMParameters) -> Array:
+    log_prob = np.zeros((len(X), parameters.n_components))
+    for observed, rows in missing_patterns(X):
+        if observed.any():
+            log_prob[rows] = component_log_prob(X[np.ix_(rows, observed)], parameters.marginal(observed))
+    return log_prob
+
+
+def missing_patterns(X: Array) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield (observed features as a mask (D,), row numbers) for each pattern of missing cells in X."""
+    seen = ~np.isnan(X)
+    keys = np.packbits(seen, axis=1)
+    order = np.lexsort(keys.T[::-1])
+    changes = np.flatnonzero((keys[order[1:]] != keys[order[:-1]]).any(axis=1)) + 1
+    for rows in np.split(order, changes):
+        yield seen[rows[0]], rows
+
+
+def _whiten(gap: Array, parameters: GMMParameters, k: int) -> tuple[Array, float]:
+    """Return L_k⁻¹ gap', shape (D, n), and log|L_k|, which is half of log|Σ_k|."""
+    root = parameters.cholesky if parameters.covariance_type == "tied" else parameters.cholesky[k]
+    if root.ndim < 2:  # standard deviations
+        return (gap / root).T, float(np.log(np.broadcast_to(root, gap.shape[1])).sum())
+    inverse, _ = dtrtri(root, lower=1)  # once per component; a triangular solve per sample takes ten times as long
+    return inverse @ gap.T, float(np.log(np.diagonal(root)).sum())
+
+
+def log_joint(X: ArrayLike, parameters: GMMParameters) -> Array:
+    """Return log p(x_i, z_i = k) = log π_k + log p(x_i | z_i = k), shape (n, K), in nats."""
+    with np.errstate(divide="ignore"):
+        return np.log(parameters.weights) + component_log_prob(X, parameters)
+
+
+def e_step(X: ArrayLike, parameters: GMMParameters) -> tuple[Array, float]:
+    """Return the responsibilities p(z_i = k | x_i), shape (n, K), and the log-likelihood (sum over samples, nats).
+
+    Parameters
+    ----------
+    X : array_like, shape (n, D)
+        Samples.
+    parameters : GMMParameters
+        Current parameters.
+
+    Examples
+    --------
+    >>> from em import gmm
+    >>> from models.gmm import GMMParameters
+    >>> r, log_likelihood = gmm.e_step([[1.0]], GMMParameters([0.5, 0.5], [[0.0], [2.0]], [[[1.0]], [[1.0]]]))
+    >>> r
+    array([[0.5, 0.5]])
+    """
+    responsibilities, log_prob = normalise(log_joint(X, parameters))
+    if (far := log_prob == -np.inf).any():
+        responsibilities[far] = far_responsibilities(_samples(X, parameters)[far], parameters)
+    return responsibilities, float(log_prob.sum())
+
+
+def m_step(
+    X: ArrayLike,
+    responsibilities: ArrayLike,
+    prior: GMMPrior | GMMIndependentPrior | None = None,
+    covariance_type: str = "full",
+    sample_weight: ArrayLike | None = None,
+) -> GMMParameters:
+    """Return the parameters that maximise Q (plus the log prior) under the given responsibilities.
+
+    Parameters
+    ----------
+    X : array_like, shape (n, D)
+        Samples.
+    responsibilities : array_like, shape (n, K)
+        Rows sum to one; one-hot rows give the closed-form fit with known labels.
+    prior : GMMPrior, GMMIndependentPrior or None
+        ``None`` for maximum likelihood.
+    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+        Structure of the covariances.
+    sample_weight : array_like, shape (n,), or None
+        How often each row occurs.
+
+    Raises
+    ------
+    Collapse
+        If a component's covariance would be singular (a ValueError).
+
+    Examples
+    --------
+    >>> from em import gmm
+    >>> gmm.m_step([[0.0], [2.0], [5.0], [9.0]], [[1, 0], [1, 0], [0, 1], [0, 1]]).means
+    array([[1.],
+           [7.]])
+    """
+    X = data_matrix(X)
+    r = weighted(check_responsibilities(responsibilities, len(X)), check_sample_weight(sample_weight, len(X)))
+    counts = r.sum(axis=0)
+    centers = r.T @ X / np.where(counts > 0, counts, 1.0)[:, None]
+    return mode(sufficient_statistics(X, r, centers, check_covariance_type(covariance_type)), prior)
+
+
+@dataclass(frozen=True)
+class GaussianStatistics:
+    """Responsibility-weighted moments about fixed ``centers`` c_k; they add up over rows.
+
+    counts Σ_i r_ik (K,); first Σ_i r_ik (x_i - c_k) (K, D); second the part of Σ_i r_ik (x_i - c_k)(x_i - c_k)' that
+    the structure needs: every matrix (K, D, D), their sum (D, D), their diagonals (K, D), or their traces (K,).
+    Centres near the means keep the digits that raw second moments lose.
+    """
+
+    covariance_type: str
+    centers: Array
+    counts: Array
+    first: Array
+    second: Array
+
+    def __add__(self, other: Self) -> Self:
+        sums = self.counts + other.counts, self.first + other.first, self.second + other.second
+        return type(self)(self.covariance_type, self.centers, *sums)
+
+
+def sufficient_statistics(
+    X: Array, responsibilities: Array, centers: Array, covariance_type: str = "full"
+) -> GaussianStatistics:
+    """Return the weighted moments of X (n, D) about ``centers`` (K, D)."""
+    K, D = centers.shape
+    counts, first = responsibilities.sum(axis=0), np.empty((K, D))
+    second = np.zeros(covariances_shape(covariance_type, K, D))
+    for k in range(K):
+        gap = X - centers[k]
+        weighted = responsibilities[:, k, None] * gap
+        first[k] = weighted.sum(axis=0)
+        match covariance_type:
+            case "full":
+                second[k] = weighted.T @ gap
+            case "tied":
+                second += weighted.T @ gap
+            case "diag":
+                second[k] = np.einsum("nd,nd->d", weighted, gap)
+            case "spherical":
+                second[k] = np.einsum("nd,nd->", weighted, gap)
+    return GaussianStatistics(covariance_type, centers, counts, first, second)
+
+
+def mode(
+    statistics: GaussianStatistics,
+    prior: GMMPrior | GMMIndependentPrior | None,
+    frozen: Mapping[str, Array] = MappingProxyType({}),
+) -> GMMParameters:
+    """Return the mode of prior plus sufficient statistics: the M-step's formulas of :mod:`models.gmm`.
+
+    Parameters named in ``frozen`` keep the values given there. Where the means are frozen, the squares that make up
+    the covariances are taken about them.
+    """
+    N, kind = statistics.counts, statistics.covariance_type
+    K, D = statistics.centers.shape
+    held = np.where(N > 0, N, 1.0)  # an emptied component has no mean of its own
+    shift = statistics.first / held[:, None]
+    xbar = statistics.centers + shift
+    scatter = statistics.second - _squares(shift, N, kind)
+    if prior is not None:
+        prior.check_fits(K, D, kind)
+        prior.check_mode()
+        a = np.broadcast_to(prior.concentration, K)
+        weights = N + (a - 1)
+        weights = weights / weights.sum()
+    needs_samples = prior is None or not prior.avoids_collapse
+    if needs_samples and (N <= 0).any() and not {"means", "covariances"} <= set(frozen):
+        raise Collapse(f"component {int(np.argmin(N))} was emptied: no sample has a share in it")
+    if prior is None:
+        weights, means = N / N.sum(), frozen.get("means", xbar)
+        if "means" in frozen:
+            scatter = scatter + _squares(xbar - means, N, kind)
+        covariances = scatter / _each(
+            {"full": held, "tied": N.sum(), "diag": held, "spherical": D * held}[kind], scatter
+        )
+    elif isinstance(prior, GMMIndependentPrior):
+        means, covariances = conditional_modes(prior, N, xbar, scatter, statistics.centers, frozen)
+    else:
+        m0, kappa0, nu0 = prior.mean, prior.mean_precision, prior.degrees_of_freedom
+        means = (kappa0 * m0 + N[:, None] * xbar) / (kappa0 + N)[:, None]
+        A = scatter + _squares(xbar - m0, kappa0 * N / (kappa0 + N), kind)
+        if "means" in frozen:
+            means = frozen["means"]
+            A = scatter + _squares(xbar - means, N, kind) + _squares(means - m0, np.full(K, kappa0), kind)
+        divisors = {"full": N + D + 2, "tied": N.sum() + K + D + 1, "diag": N + 3, "spherical": D * N + D + 2}
+        covariances = (prior.scale + A) / _each(nu0 + divisors[kind], A)
+    if kind in ("full", "tied"):
+        covariances = (covariances + np.swapaxes(covariances, -1, -2)) / 2
+    weights, covariances = frozen.get("weights", weights), frozen.get("covariances", covariances)
+    try:
+        return GMMParameters(weights, means, covariances, kind)
+    except ValueError:
+        raise Collapse(_story_of(covariances, kind)) from None
+
+
+def _squares(rows: Array, weights: Array, covariance_type: str) -> Array:
+    """Return the part of weights_k rows_k rows_k' that the structure needs: matrices, their sum, diagonals, traces."""
+    if covariance_type == "full":
+        return weights[:, None, None] * (rows[:, :, None] * rows[:, None, :])
+    if covariance_type == "tied":
+        return (weights[:, None] * rows).T @ rows
+    diagonals = weights[:, None] * rows**2
+    return diagonals if covariance_type == "diag" else diagonals.sum(axis=1)
+
+
+def _each(divisors: Array, moments: Array) -> Array:
+    """Return one divisor per component, shaped to divide moments whose first axis is the component; a number stays."""
+    return divisors.reshape(-1, *(1,) * (moments.ndim - 1)) if np.ndim(divisors) else divisors
+
+
+def _story_of(covariances: Array, covariance_type: str) -> str:
+    if covariance_type == "tied":
+        return "the samples fell onto one point or plane per component: the covariance is singular"
+    if covariance_type == "full":
+        with np.errstate(all="ignore"):
+            sizes = np.linalg.slogdet(covariances)[1]
+    else:
+        sizes = covariances.reshape(len(covariances), -1).min(axis=1)
+    return f"component {int(np.argmin(sizes))} fell onto a point or a plane: its covariance is singular"
+
+
+def _samples(X: ArrayLike, parameters: GMMParameters) -> Array:
+    X = data_matrix(X, missing=True)
+    if X.shape[1] != parameters.n_features:
+        raise ValueError(f"X must have {parameters.n_features} columns like the means, got {X.shape[1]}")
+    return X

@@ -1,0 +1,314 @@
+"""The Gaussian mixture fitted by EM, in scikit-learn's manner; the steps are those of :mod:`em.gmm`."""
+
+import operator
+from collections.abc import Callable, Mapping
+from copy import copy
+from dataclasses import replace
+from functools import partial, reduce
+from typing import Any, Self
+
+import numpy as np
+
+from em.engine import Collapse, Problem, blocks, log_prior_size
+from em.estimator import Found, MixtureEM
+from em.fast.passes import gaussian_pass
+from em.gmm import GaussianStatistics, log_joint, mode, sufficient_statistics
+from em.gmm.collapse import FLAT_DATA, check_range, constant_columns, covariance_of, flatness, refuse_collapse
+from em.gmm.coverage import identify
+from em.gmm.far import FARTHEST, far_responsibilities
+from em.gmm.information import entries, observed_information, whitened
+from em.gmm.missing import Holed, conditional_means, expected_statistics, holed_blocks, holed_pass
+from em.gmm.remedies import remedies, without_columns
+from em.gmm.units import Units, rounder, standard_samples, units_of
+from em.samples import Samples, weighted
+from em.uncertainty.entries import Entries
+from em.uncertainty.louis import Information
+from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior, simulate
+from models.gmm.prior import GaussianPrior
+from models.gmm.structures import check_covariance_type, cholesky_factors, covariances_shape
+from models.shown import listed
+from models.validation import Array
+
+
+class GaussianMixtureEM(MixtureEM[GMMParameters]):
+    """Gaussian mixture fitted by EM: maximum likelihood, or MAP under the prior that the PyMC model takes.
+
+    Parameters
+    ----------
+    n_components : int, default 1
+        Number of components K.
+    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+        Structure of the covariances: one matrix for each component, one for all, variances of each feature in each
+        component, or one variance for each component.
+    prior : GMMPrior, GMMIndependentPrior or None, default None
+        ``None`` is maximum likelihood, with no hidden regularisation. A GMMIndependentPrior is for "diag" and
+        "spherical" (and a single feature): its steps are those of :mod:`em.gmm.conditional_modes`.
+    n_init : int, default 10
+        Number of restarts that are run to the end; the best one that did not collapse is kept.
+    n_starts : int or None, default None
+        Number of starts that a short run of 10 iterations tries, of which the best ``n_init`` are run to the end;
+        None tries no more than are run. Neither number counts where ``init`` gives one start.
+    init : str, GMMParameters or array_like of int, default "k-means++"
+        "k-means++", "kmeans" or "random" (see :mod:`em.starts`), or one start: parameters, or labels (n,) for a first
+        M-step.
+    tol : float, default 1e-8
+        Bound on the gain still to come, in nats of the whole objective (Aitken's extrapolation).
+    max_iter : int, default 10000
+        Largest number of iterations of each restart.
+    frozen : dict or None, default None
+        Values of "weights", "means" or "covariances" that are given and not estimated.
+    acceleration : {"multisecant", "squarem", None}, default "multisecant"
+        Which leaps to take where the objective allows them, if any (:mod:`em.engine`).
+    random_state : int, RandomState or None, default None
+        Seed or source of randomness of the restarts.
+
+    Attributes
+    ----------
+    weights_, means_, covariances_ : ndarray, shapes (K,), (K, D), and (K, D, D), (D, D), (K, D) or (K,)
+        Estimates; the shape of the covariances is that of their structure.
+    parameters_ : GMMParameters
+        The same in one frozen value.
+    log_likelihood_, objective_ : float
+        Sums over samples in nats, of the returned parameters; the objective adds the log prior.
+    history_ : ndarray, shape (n_iter_ + 1,)
+        Objective at the start and after each iteration of the best restart; an iteration is a plain step of EM or a
+        leap.
+    n_iter_, n_e_steps_, n_collapsed_ : int
+        Iterations and E-steps of the best restart (a refused leap costs an E-step and is no iteration); how many
+        starts collapsed.
+    converged_, collapsed_ : bool
+        Whether the best restart converged; whether it collapsed, as then all have.
+    status_ : str
+        A sentence: how it ended, and what to do about it if anything.
+
+    Raises
+    ------
+    ValueError
+        If a parameter or X is not legal; see the message.
+
+    Notes
+    -----
+    A Gaussian likelihood is unbounded, and stays so under half-normal scales. A restart whose component keeps too few
+    samples for a covariance of its own (at most D for a matrix, 1 for variances), or whose covariance has an eigenvalue
+    below 1e-8 of the data's, has collapsed: it is counted and never ranked. If all collapse, ``NoMaximumWarning`` is
+    given and the attributes hold the last parameters before a collapse.
+
+    References
+    ----------
+    McLachlan & Peel (2000), Finite Mixture Models, chapter 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from em import GaussianMixtureEM
+    >>> X = np.concatenate([np.linspace(-1, 1, 20), np.linspace(9, 11, 30)])[:, None]
+    >>> GaussianMixtureEM(n_components=2, random_state=0).fit(X).weights_.round(3).tolist() in ([0.4, 0.6], [0.6, 0.4])
+    True
+    """
+
+    _parameters_type = GMMParameters
+    _farthest = FARTHEST
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        covariance_type: str = "full",
+        prior: GMMPrior | GMMIndependentPrior | None = None,
+        n_init: int = 10,
+        n_starts: int | None = None,
+        init: Any = "k-means++",
+        tol: float = 1e-8,
+        max_iter: int = 10_000,
+        frozen: Mapping[str, Any] | None = None,
+        acceleration: str | None = "multisecant",
+        random_state: Any = None,
+    ) -> None:
+        super().__init__(n_components, prior, n_init, n_starts, init, tol, max_iter, frozen, acceleration, random_state)
+        self.covariance_type = covariance_type
+
+    def _check_data(self, samples: Samples) -> None:
+        kind, D = check_covariance_type(self.covariance_type), samples.X.shape[1]
+        if isinstance(self.init, GMMParameters) and self.init.covariance_type != kind:
+            raise ValueError(f"init must have covariance_type {kind!r}, got {self.init.covariance_type!r}")
+        if self.prior is not None and not isinstance(self.prior, GaussianPrior):
+            raise ValueError(
+                f"prior must be None, a GMMPrior or a GMMIndependentPrior, got {type(self.prior).__name__}"
+            )
+        if self.prior is not None:
+            self.prior.check_fits(self.n_components, D, kind)
+            self.prior.check_mode()
+        check_range(samples)
+        if "covariances" in (self.frozen or {}):
+            cholesky_factors(kind, self._frozen(D)["covariances"])
+        elif self._may_collapse and "means" not in (self.frozen or {}):
+            self._refuse_constant_columns(samples, constant_columns(samples, kind))
+
+    def _refuse_constant_columns(self, samples: Samples, constant: list[int]) -> None:
+        if constant:
+            raise ValueError(
+                f"X must not have constant columns for maximum likelihood, got constant column(s) "
+                f"{listed(constant, samples.names)}: their "
+                f"variance would be 0. What helps here: {without_columns(self, samples, constant)}"
+            )
+
+    def _remedies(self, samples: Samples) -> str:
+        return remedies(self, samples)
+
+    @property
+    def _may_collapse(self) -> bool:
+        """Whether the objective grows without bound where a covariance becomes singular."""
+        return self.prior is None or not self.prior.avoids_collapse
+
+    def _shapes(self, K: int, D: int) -> dict[str, tuple[int, ...]]:
+        return {
+            "weights": (K,),
+            "means": (K, D),
+            "covariances": covariances_shape(check_covariance_type(self.covariance_type), K, D),
+        }
+
+    def _search(self, samples: Samples) -> Found[GMMParameters]:
+        """Run EM in the units of the data's own spread (:mod:`em.gmm.units`); the best run is in those of X again."""
+        units = units_of(samples, self.covariance_type, self.prior)
+        there, standard = self._in(units), standard_samples(samples, units)
+        found = MixtureEM._search(there, standard)
+        log_data = units.log_data(samples)
+        log_prior = 0.0 if self.prior is None else units.log_prior(self.n_components)
+        try:
+            best = units.run(found.best, log_data, log_prior)
+        except ValueError:  # some covariance is so nearly singular that rounding decides
+            best = units.run(rounder(found.best, there._problem(standard)), log_data, log_prior)
+        held = replace(best.parameters, **self._frozen(len(units.scale)))  # type: ignore[arg-type]  # without rounding
+        return found._replace(
+            best=replace(best, parameters=held), n_collapsed=max(found.n_collapsed, int(best.collapsed))
+        )
+
+    def _in(self, units: Units) -> Self:
+        """Return this estimator for samples in other units: prior, frozen parameters and start are moved along."""
+        other = copy(self)
+        try:
+            other.frozen = units.arrays(self._frozen(len(units.scale)))
+            if self.prior is not None:
+                other.prior = self.prior.standardised(units.location, units.scale)
+            if isinstance(self.init, GMMParameters):
+                other.init = units.parameters(self.init)
+        except ValueError as error:
+            raise ValueError(
+                f"prior, frozen and init must be numbers of the size of X's, whose standard deviations are about "
+                f"{units.scale}: in these units {error}"
+            ) from None
+        return other
+
+    def _problem(self, samples: Samples) -> Problem[GMMParameters, GaussianStatistics]:
+        spread, kind, frozen = covariance_of(samples), self.covariance_type, self._frozen(samples.X.shape[1])
+        if "means" in frozen:  # variances are about them
+            gaps = samples.mean - frozen["means"]
+            spread = spread + gaps.T @ gaps / len(gaps)
+        n_passes = self._expected_passes()
+        whole, holed = _parts(samples, self.n_components)
+        X = samples.X if samples.complete else samples.X[whole]
+        weights = samples.weights if samples.complete or samples.weights is None else samples.weights[whole]
+        estimated = "covariances" not in frozen
+        hopeless = self._may_collapse and estimated and kind in ("full", "tied") and flatness(spread) < FLAT_DATA
+
+        def expect(parameters: GMMParameters) -> tuple[float, GaussianStatistics]:
+            passes = [gaussian_pass(X, parameters, weights, n_passes=n_passes)] if len(X) else []
+            passes += [holed_pass(block, parameters) for block in holed]
+            return sum(passed[0] for passed in passes), reduce(operator.add, (passed[1] for passed in passes))
+
+        def maximise(statistics: GaussianStatistics) -> GMMParameters:
+            if hopeless:
+                raise Collapse(
+                    "X has no variance in some direction (collinear columns, or no more samples than features), "
+                    "so that every covariance matrix is singular"
+                )
+            parameters = mode(statistics, self.prior, frozen)
+            if self._may_collapse and estimated:
+                refuse_collapse(parameters, statistics.counts, spread, own_means="means" not in frozen)
+            return parameters
+
+        deviation = np.where(samples.deviation > 0, samples.deviation, 1.0)
+        units: dict[str, Array | float] = {"weights": 1.0, "means": deviation, "covariances": 1.0}
+        size = log_prior_size(self.prior, self.n_components, samples.X.shape[1])
+        return Problem(expect, maximise, self._log_prior, units, whitened, samples.total, size)
+
+    def _m_step(self, samples: Samples, responsibilities: Array) -> GMMParameters:
+        r, kind = weighted(responsibilities, samples.weights), self.covariance_type
+        frozen = self._frozen(samples.X.shape[1])
+        whole, holed = _parts(samples, self.n_components)
+        if not holed:
+            counts, sums = r.sum(axis=0), np.zeros((r.shape[1], samples.X.shape[1]))
+            for rows in blocks(len(r)):
+                sums += r[rows].T @ samples.X[rows]
+            centers = sums / np.where(counts > 0, counts, 1.0)[:, None]
+            step = partial(_statistics_of, samples.X, r, centers, kind)
+            return mode(reduce(operator.add, map(step, blocks(len(r)))), self.prior, frozen)
+        alike = _independent(samples, self.n_components, kind)  # what is missing is expected at its column's mean
+        parts = [sufficient_statistics(samples.X[whole], r[whole], alike.means, kind)]
+        parts += [expected_statistics(block, r[block.rows], alike) for block in holed]
+        return mode(reduce(operator.add, parts), self.prior, frozen)
+
+    def _frozen_centers(self, samples: Samples) -> Array | None:
+        return self._frozen(samples.X.shape[1]).get("means")
+
+    def _start(self, samples: Samples, view: str, rng: np.random.RandomState) -> GMMParameters:
+        try:
+            return super()._start(samples, view, rng)
+        except Collapse:
+            alike = _independent(samples, self.n_components, self.covariance_type)
+            return replace(alike, **self._frozen(samples.X.shape[1]))  # type: ignore[arg-type]
+
+    def _log_joint_of(self, X: Array) -> Callable[[slice], Array]:
+        return lambda rows: log_joint(X[rows], self.parameters_)
+
+    def _simulate(self, n_samples: int, random_state: Any) -> tuple[Array, np.ndarray]:
+        return simulate(self.parameters_, n_samples, random_state)
+
+    def _conditional_means(self, X: Array, responsibilities: Array) -> Array:
+        means = X.copy()
+        for block in holed_blocks(X, None, self.n_components):
+            given = conditional_means(block, self.parameters_)
+            means[block.rows] = np.einsum("nk,nkd->nd", responsibilities[block.rows], given)
+        return means
+
+    def _far_responsibilities(self, X: Array) -> Array:
+        return far_responsibilities(X, self.parameters_)
+
+    def _information(self, X: Array, sample_weight: Array, rows: np.ndarray) -> Information:
+        return observed_information(X, self.parameters_, self.prior, sample_weight, frozen=self.frozen or ())
+
+    def _remarks(self, samples: Samples) -> list[str]:
+        names = samples.names or [f"column {d}" for d in range(samples.X.shape[1])]
+        self.identifiability_ = identify(samples, self.parameters_, names, self.frozen or ())
+        return []
+
+    def _entries(self, n_samples: float) -> Entries:
+        return entries(self.parameters_, n_samples, self.frozen or ())
+
+
+def _statistics_of(
+    X: Array, responsibilities: Array, centers: Array, covariance_type: str, rows: slice
+) -> GaussianStatistics:
+    return sufficient_statistics(X[rows], responsibilities[rows], centers, covariance_type)
+
+
+def _parts(samples: Samples, n_components: int) -> tuple[np.ndarray | slice, list[Holed]]:
+    """Return which rows are complete, and the others in blocks."""
+    if samples.complete:
+        return slice(None), []
+    whole = np.flatnonzero(~np.isnan(samples.X).any(axis=1))
+    return whole, list(holed_blocks(samples.X, samples.weights, n_components))
+
+
+def _independent(samples: Samples, K: int, covariance_type: str) -> GMMParameters:
+    """Return K components alike: the columns' means and variances, no covariances."""
+    D = samples.X.shape[1]
+    variances = np.where(samples.deviation > 0, samples.deviation, 1.0) ** 2
+    matrix = np.diag(variances)
+    covariances = {
+        "full": np.tile(matrix, (K, 1, 1)),
+        "tied": matrix,
+        "diag": np.tile(variances, (K, 1)),
+        "spherical": np.full(K, variances.mean()),
+    }[covariance_type]
+    return GMMParameters(np.full(K, 1 / K), np.broadcast_to(samples.mean, (K, D)), covariances, covariance_type)

@@ -1,0 +1,270 @@
+"""Observed information of a Gaussian mixture: what Louis' identity asks of this family, for all four structures.
+
+It is taken in units of the data's own spread (:mod:`em.gmm.units`), whatever those of X.
+
+A structure writes Σ_k = Σ_j σ_kj E_j with symmetric matrices E_j: one for each place of a matrix ("full", and "tied",
+where all k share σ), for each place of the diagonal ("diag"), or the identity ("spherical"). With P = Σ_k⁻¹, z_i = k
+known and u = P (x_i - μ_k), log p(x_i | z_i = k) = -1/2 log|Σ_k| - 1/2 (x_i - μ_k)' P (x_i - μ_k) + const has
+
+    scores                    u of μ_k,    (u' E_j u - tr P E_j) / 2 of σ_kj
+    minus second derivatives  P of μ_k twice,    P E_j u of μ_k and σ_kj,    tr P E_j (u u' - P/2) E_l of σ_kj and σ_kl
+
+Of a row with missing cells only the observed features enter: it is one of the mixture of these alone, whose covariance
+is the same sum with the rows and columns of E_j that are left.
+
+The prior of means and covariances has the same form. Normal(m0, Σ_k / κ0) at μ_k is κ0 samples at m0 that count once in
+log|Σ_k|; an inverse-Wishart or inverse-gamma is ν samples with scatter Ψ about the mean, ν = ν0 + D + 1 for matrices,
+ν0 + 2 for variances, (ν0 + 2) / D of D dimensions for a spherical one. An independent prior has the slopes of
+Normal(m0, s²) at μ_k and of p log v - (a v + b / v) / 2 at each variance v; LKJ correlations bring η - 1 times log|Σ|,
+and 1 - η - (D - 1) / 2 more in p.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from functools import partial
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from em.engine import EPS
+from em.gmm import log_joint, missing_patterns
+from em.gmm.units import units_of
+from em.samples import Samples
+from em.uncertainty.entries import Entries, Entry, describe
+from em.uncertainty.louis import (
+    Block,
+    Component,
+    Information,
+    Slopes,
+    dirichlet_slopes,
+    frequencies,
+    louis,
+    row_blocks,
+)
+from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
+from models.gmm.structures import cholesky_factors
+from models.validation import Array, data_matrix
+
+
+def observed_information(
+    X: ArrayLike,
+    parameters: GMMParameters,
+    prior: GMMPrior | GMMIndependentPrior | None = None,
+    sample_weight: ArrayLike | None = None,
+    frozen: Collection[str] = (),
+) -> Information:
+    """Return minus the Hessian of log-likelihood plus log prior, and the covariance of the estimate.
+
+    Parameters
+    ----------
+    X : array_like, shape (n, D)
+        Samples; NaN where missing at random.
+    parameters : GMMParameters
+        The estimate.
+    prior : GMMPrior, GMMIndependentPrior or None, default None
+        ``None`` is maximum likelihood.
+    sample_weight : array_like, shape (n,), or None
+        How often each row counts.
+    frozen : collection of str, default ()
+        Arrays, "weights", "means" or "covariances", that were held fixed.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not legal.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from em.gmm.information import observed_information
+    >>> from models.gmm import GMMParameters
+    >>> X = np.repeat([[-1.0], [1.0]], 50, axis=0)
+    >>> observed_information(X, GMMParameters([1.0], [[0.0]], [[[1.0]]])).standard_errors.round(3)
+    array([  nan, 0.1  , 0.141])
+    """
+    X = data_matrix(X, missing=True)
+    w = frequencies(sample_weight, len(X))
+    if X.shape[1] != parameters.n_features:
+        raise ValueError(f"X must have {parameters.n_features} columns like the means, got {X.shape[1]}")
+    if prior is not None:
+        prior.check_fits(parameters.n_components, parameters.n_features, parameters.covariance_type)
+    units = units_of(Samples(X, w, np.arange(len(X)), len(X)), parameters.covariance_type, prior)
+    standard = units.parameters(parameters)
+    there = entries(standard, w.sum(), frozen)
+    slopes = None
+    if prior is not None:
+        slopes = log_prior_slopes(standard, prior.standardised(units.location, units.scale), there)
+    here = entries(parameters, w.sum(), frozen)
+    information = louis(there, complete_data(units.rows(X), standard, w), slopes)
+    return information.scaled(here, here.of(units.of_entries(standard)))
+
+
+def entries(parameters: GMMParameters, n_samples: float, frozen: Collection[str] = ()) -> Entries:
+    """Return weights, means and distinct covariances in a row: of a matrix the upper triangle, row by row."""
+    kind, shape = parameters.covariance_type, parameters.covariances.shape
+    listed = [Entry("weights", (k,), "logit", k) for k in range(parameters.n_components)]
+    listed += [Entry("means", place, "identity", place[0]) for place in np.ndindex(parameters.means.shape)]
+    for place in np.ndindex(shape):
+        matrix = kind in ("full", "tied")
+        if not matrix or place[-2] <= place[-1]:
+            scale = "identity" if matrix and place[-2] < place[-1] else "log"
+            listed.append(Entry("covariances", place, scale, None if kind == "tied" else place[0]))
+    return describe(parameters.arrays(), listed, n_samples, frozen)
+
+
+def complete_data(X: Array, parameters: GMMParameters, sample_weight: Array) -> Iterator[Block]:
+    """Yield the samples in blocks of the same observed features, with scores and curvature as if labels were known."""
+    basis = covariance_basis(parameters.covariance_type, parameters.n_features)
+    of_means, of_covariances = _places(parameters, len(basis))
+    for seen, rows in missing_patterns(X):
+        if not seen.any():  # says nothing
+            continue
+        part, E = parameters.marginal(seen), basis[:, seen][:, :, seen]
+        precisions = _inverses(part.covariance_matrices)
+        places = np.hstack([of_means[:, seen], of_covariances])
+        for some in row_blocks(len(rows), max(places.size, seen.sum() ** 2)):
+            Y = X[np.ix_(rows[some], seen)]
+            yield Block(
+                log_joint(Y, part), sample_weight[rows[some]], partial(_component, Y, part, precisions, E, places)
+            )
+
+
+def _component(
+    Y: Array, parameters: GMMParameters, precisions: Array, basis: Array, places: np.ndarray, k: int, v: Array
+) -> Component:
+    """Return component k's scores of samples Y, and its curvature summed under v."""
+    P, flat = precisions[k], basis.reshape(len(basis), -1)
+    u = (Y - parameters.means[k]) @ P
+    squares = (u[:, :, None] * u[:, None, :]).reshape(len(u), -1)
+    scores = np.hstack([u, 0.5 * (squares @ flat.T - flat @ P.ravel())])
+    slopes = _slopes(P, basis, v.sum(), v.sum(), v @ u, (v[:, None] * u).T @ u)
+    return Component(places[k], scores, slopes.curvature)
+
+
+def covariance_basis(covariance_type: str, n_features: int) -> Array:
+    """Return the matrices E_j (q, D, D) whose sum with the declared covariances of a component is its matrix."""
+    eye = np.eye(n_features)
+    match covariance_type:
+        case "full" | "tied":
+            a, b = np.triu_indices(n_features)
+            halves = eye[a][:, :, None] * eye[b][:, None, :]
+            return np.where((a == b)[:, None, None], halves, halves + halves.transpose(0, 2, 1))
+        case "diag":
+            return eye[:, :, None] * eye[:, None, :]
+        case _:
+            return eye[None]
+
+
+def log_prior_slopes(parameters: GMMParameters, prior: GMMPrior | GMMIndependentPrior, found: Entries) -> Slopes:
+    """Return gradient and minus the Hessian of the log prior."""
+    if isinstance(prior, GMMIndependentPrior):
+        return _independent_slopes(parameters, prior, found)
+    D, kind = parameters.n_features, parameters.covariance_type
+    basis = covariance_basis(kind, D)
+    of_means, of_covariances = _places(parameters, len(basis))
+    nu, kappa, scale = prior.degrees_of_freedom, prior.mean_precision, prior.scale
+    counts = {"full": nu + D + 1, "tied": nu + D + 1, "diag": nu + 2, "spherical": (nu + 2) / D}[kind]
+    scatter = scale * np.eye(D) / D if kind == "spherical" else np.diag(scale) if kind == "diag" else scale
+    slopes = dirichlet_slopes(prior.concentration, found)
+    for k, P in enumerate(_inverses(parameters.covariance_matrices)):
+        u = P @ (prior.mean - parameters.means[k])
+        places = np.concatenate([of_means[k], of_covariances[k]])
+        slopes.add(places, _slopes(P, basis, kappa, 1, kappa * u, kappa * np.outer(u, u)))
+        if k == 0 or kind != "tied":
+            slopes.add(places, _slopes(P, basis, 0, counts, np.zeros(D), P @ scatter @ P))
+    return slopes
+
+
+def _independent_slopes(parameters: GMMParameters, prior: GMMIndependentPrior, found: Entries) -> Slopes:
+    (K, D), kind = parameters.means.shape, parameters.covariance_type
+    basis, (power, a, b) = covariance_basis(kind, D), prior.variance_terms()
+    of_means, of_covariances = _places(parameters, len(basis))
+    variances = parameters.covariances
+    slopes = dirichlet_slopes(prior.concentration, found)
+    gradient = (prior.mean - parameters.means) * (1 / prior.mean_sd) ** 2
+    slopes.add(of_means.ravel(), _diagonal_slopes(gradient, np.broadcast_to((1 / prior.mean_sd) ** 2, (K, D))))
+    if kind in ("full", "tied"):  # (D - 1)/2 and η - 1 of each log v go to the correlations, and η - 1 to log|Σ|
+        n_log_det = 2 * (1 - prior.correlation_shape)
+        power, variances = power - (D - 1) / 2 + n_log_det / 2, np.diagonal(variances, axis1=-2, axis2=-1)
+        diagonal = np.flatnonzero(np.equal(*np.triu_indices(D)))
+        for k, P in enumerate(_inverses(parameters.covariances.reshape(-1, D, D))):
+            nothing = np.zeros(D), np.zeros((D, D))
+            places = np.concatenate([of_means[k], of_covariances[k]])
+            slopes.add(places, _slopes(P, basis, 0, n_log_det, *nothing))
+        of_covariances = of_covariances[:, diagonal]
+    of_each = of_covariances[:1] if kind == "tied" else of_covariances
+    gradient, curvature = power / variances - a / 2 + b / (2 * variances**2), power / variances**2 + b / variances**3
+    slopes.add(of_each.ravel(), _diagonal_slopes(gradient, curvature))
+    return slopes
+
+
+def _diagonal_slopes(gradient: Array, curvature: Array) -> Slopes:
+    """Return slopes of a sum of functions of one entry each."""
+    return Slopes(gradient.ravel(), np.diag(curvature.ravel()))
+
+
+def _slopes(P: Array, basis: Array, n_means: float, n_log_det: float, first: Array, second: Array) -> Slopes:
+    """Return gradient and minus the Hessian of n/2 log|P| - 1/2 Σ (x - μ)' P (x - μ); first Σ u, second Σ u u'."""
+    flat = basis.reshape(len(basis), -1)
+    gradient = np.concatenate([first, 0.5 * flat @ (second - n_log_det * P).ravel()])
+    left, right = P @ basis, (second - n_log_det / 2 * P) @ basis
+    cross = left @ first
+    square = left.reshape(len(basis), -1) @ right.transpose(0, 2, 1).reshape(len(basis), -1).T
+    return Slopes(gradient, np.block([[n_means * P, cross.T], [cross, square]]))
+
+
+def _places(parameters: GMMParameters, q: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the places of the means (K, D) and of each component's covariances (K, q) among the entries."""
+    K, D = parameters.means.shape
+    of_means = K + np.arange(K * D).reshape(K, D)
+    n_own = 1 if parameters.covariance_type == "tied" else K
+    of_covariances = K + K * D + np.arange(n_own * q).reshape(n_own, q)
+    return of_means, np.broadcast_to(of_covariances, (K, q))
+
+
+def _inverses(matrices: Array) -> Array:
+    """Return inverses by way of Cholesky factors, which units of the features cannot harm."""
+    inverse = np.linalg.inv(np.linalg.cholesky(matrices))
+    return np.swapaxes(inverse, -1, -2) @ inverse
+
+
+def whitened(parameters: GMMParameters, steps: Mapping[str, Array]) -> Array:
+    """Return m steps as rows whose inner products are those of the complete data's information of one sample.
+
+    With z known that is Σ_k dw_k² / w_k + Σ_k w_k (dμ_k' P dμ_k + tr(P dΣ_k P dΣ_k) / 2), P = Σ_k⁻¹.
+
+    Parameters
+    ----------
+    parameters : GMMParameters
+        Where the information is taken.
+    steps : mapping
+        "weights" (m, K), "means" (m, K, D) and "covariances", (m, ...) of their structure.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from em.gmm.information import whitened
+    >>> from models.gmm import GMMParameters
+    >>> steps = {"weights": np.array([[0.0]]), "means": np.array([[[0.4]]]), "covariances": np.array([[[[0.0]]]])}
+    >>> whitened(GMMParameters([1.0], [[0.0]], [[[4.0]]]), steps).tolist()
+    [[0.0, 0.2, 0.0]]
+    """
+    weights, covariances, kind = parameters.weights, parameters.covariances, parameters.covariance_type
+    if kind in ("full", "tied"):
+        roots = np.linalg.inv(cholesky_factors(kind, covariances))
+        means = np.einsum("...ij,m...j->m...i", roots, steps["means"]) if kind == "full" else steps["means"] @ roots.T
+        spreads = roots @ steps["covariances"] @ roots.swapaxes(-1, -2)
+    else:
+        means = steps["means"] / np.sqrt(covariances if kind == "diag" else covariances[:, None])
+        spreads = steps["covariances"] / covariances
+    share: dict[str, Array] = {
+        "full": weights[:, None, None],
+        "tied": np.ones(()),
+        "diag": weights[:, None],
+        "spherical": weights * parameters.n_features,
+    }
+    rows = (
+        steps["weights"] / np.sqrt(np.maximum(weights, EPS)),
+        means * np.sqrt(weights[:, None]),
+        spreads * np.sqrt(share[kind] / 2),
+    )
+    return np.concatenate([row.reshape(len(row), -1) for row in rows], axis=1)

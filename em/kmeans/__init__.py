@@ -1,0 +1,349 @@
+"""K-means as hard EM ("hard GMM").
+
+Story: a Gaussian mixture with equal weights and covariances ε I. As ε → 0 the responsibilities become one-hot,
+
+    r_ik = 1 if k = argmin_j ‖x_i - c_j‖² else 0            (E-step: assignment)
+    c_k  = Σ_i r_ik x_i / Σ_i r_ik                           (M-step: update)
+
+and the objective becomes minus the inertia, J = Σ_i min_k ‖x_i - c_k‖² (Bishop 2006, section 9.3.2). So Lloyd's
+algorithm runs on the same engine as every mixture.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
+from sklearn.utils import Tags, check_random_state
+
+from em.engine import Problem, best_of, blocks, run_em, sum_over_blocks
+from em.kmeans.sparse_distances import sparse_squared_distances, sparse_typical_size, sums_of_gaps
+from em.samples import Samples, samples_to_fit, samples_to_use, weighted
+from em.status import FewerClustersWarning, NotConvergedWarning, tell
+from models.shown import shown
+from models.validation import Array, check_sample_weight, check_seed, count_at_least_one, frozen_array, number_above
+
+MOST_ITERATIONS = 1000
+SMALLEST_SCALE, LARGEST_SCALE = 1e-140, 1e140
+TIED = 1e-12  # relative difference of squared distances that is rounding
+
+
+def squared_distances(X: Array, centers: Array) -> Array:
+    """Return ‖x_i - c_k‖², shape (n, K), by differences: exact where expanding the square would cancel."""
+    if issparse(X):
+        return sparse_squared_distances(X, centers)
+    return np.stack([np.einsum("nd,nd->n", X - center, X - center) for center in centers], axis=1)
+
+
+def nearest(X: Array, centers: Array) -> tuple[np.ndarray, Array]:
+    """Return the index of the nearest centre and the squared distance to it, each of shape (n,).
+
+    Of centres that are as near as rounding can tell, it is the first: in other units the answer is the same.
+    """
+    n = X.shape[0]
+    labels, closest = np.empty(n, dtype=np.intp), np.empty(n)
+    for rows in blocks(n):
+        distances = squared_distances(X[rows], centers)
+        closest[rows] = distances.min(axis=1)
+        labels[rows] = first_within_rounding(distances, closest[rows])
+    return labels, closest
+
+
+def first_within_rounding(values: Array, least: Array) -> np.ndarray:
+    """Return where each row of values (n, m) first comes as near to its least (n,) as rounding can tell."""
+    return np.asarray((values <= least[:, None] * (1 + TIED)).argmax(axis=1))
+
+
+def kmeans_plusplus(X: Array, n_clusters: int, rng: np.random.RandomState, weights: Array | None = None) -> Array:
+    """Choose K starting centres (K, D) among the samples, in the order of their values, by `choose_rows`."""
+    w = np.ones(X.shape[0]) if weights is None else weights
+    return dense(X[choose_rows(lambda rows: squared_distances(X, dense(X[rows])), n_clusters, rng, w)])
+
+
+def dense(rows: Any) -> Array:
+    """Return some rows, which may be sparse, as an ndarray."""
+    return rows.toarray() if issparse(rows) else rows
+
+
+def choose_rows(
+    distances_to: Callable[[list[int]], Array], n_clusters: int, rng: np.random.RandomState, w: Array
+) -> list[int]:
+    """Choose K rows as starting centres, each with probability proportional to weight times D² (k-means++).
+
+    D² is the squared distance to the nearest centre chosen so far. Of 2 + log K candidates at each step the one that
+    lowers the inertia most is kept. ``distances_to`` gives the squared distances (n, m) of all rows to m of them. The
+    draws follow the order of the rows, which must be one of their values (:mod:`em.samples.distinct`).
+
+    References
+    ----------
+    Arthur & Vassilvitskii (2007), k-means++: the advantages of careful seeding, SODA, 1027-1035.
+    """
+    n_candidates = 2 + int(np.log(n_clusters))
+
+    def draw(shares: Array, size: int) -> np.ndarray:
+        if not shares.any():  # every sample sits on a centre: any will do
+            shares = w
+        return rng.choice(len(w), size=size, p=shares / shares.sum())
+
+    chosen = [int(draw(w, 1)[0])]
+    closest = distances_to(chosen)[:, 0]
+    for _ in range(1, n_clusters):
+        candidates = draw(w * closest, n_candidates).tolist()
+        after = np.minimum(closest[:, None], distances_to(candidates))
+        inertia = (w @ after)[None]
+        best = int(first_within_rounding(inertia, inertia.min(axis=1))[0])
+        chosen.append(candidates[best])
+        closest = after[:, best]
+    return chosen
+
+
+@dataclass(frozen=True)
+class Centers:
+    """Parameters of K-means: the centres (K, D)."""
+
+    centers: Array
+
+    def arrays(self) -> dict[str, Array]:
+        """Return the arrays by name."""
+        return {"centers": self.centers}
+
+
+@dataclass(frozen=True)
+class ClusterStatistics:
+    """Counts (K,), sums of gaps to the old centres (K, D), and the worst-placed sample (for an empty cluster)."""
+
+    old: Array
+    counts: Array
+    gaps: Array
+    farthest: Array
+    farthest_distance: float
+
+    def __add__(self, other: Self) -> Self:
+        far = self if self.farthest_distance >= other.farthest_distance else other
+        return type(self)(
+            self.old, self.counts + other.counts, self.gaps + other.gaps, far.farthest, far.farthest_distance
+        )
+
+
+class KMeans(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseEstimator):
+    """K-means clustering by hard EM.
+
+    X may be any scipy.sparse matrix or array; it is never made dense as a whole. With fewer distinct rows than
+    clusters some centres coincide or have no sample: a `FewerClustersWarning` says so.
+
+    Parameters
+    ----------
+    n_clusters : int, default 8
+        Number of clusters K.
+    n_init : int, default 10
+        Number of restarts; the one of least inertia is kept.
+    init : "k-means++" or array_like, shape (K, D), default "k-means++"
+        How to start; given centres make one run.
+    tol : float, default 0
+        Bound on the inertia still to be gained; 0 goes on until no assignment changes.
+    max_iter : int, default 1000
+        Largest number of iterations of each restart.
+    random_state : int, RandomState or None, default None
+        Seed or source of randomness.
+
+    Attributes
+    ----------
+    cluster_centers_ : ndarray, shape (K, D)
+        Centres.
+    labels_ : ndarray of int, shape (n,)
+        Nearest centre of each sample.
+    inertia_ : float
+        Σ_i min_k ‖x_i - c_k‖², of the returned centres.
+    objective_, history_ : float; ndarray, shape (n_iter_ + 1,)
+        Minus the inertia, at the end and at every iteration; it never decreases.
+    n_iter_, converged_, status_
+        As in the mixtures.
+
+    Raises
+    ------
+    ValueError
+        If a parameter or X is not legal; see the message.
+
+    References
+    ----------
+    Lloyd (1982), Least squares quantization in PCM, IEEE Transactions on Information Theory 28, 129-137.
+
+    Examples
+    --------
+    >>> from em import KMeans
+    >>> sorted(KMeans(2, random_state=0).fit([[0.0], [1.0], [9.0], [11.0]]).cluster_centers_.ravel().tolist())
+    [0.5, 10.0]
+    """
+
+    def __init__(
+        self,
+        n_clusters: int = 8,
+        *,
+        n_init: int = 10,
+        init: Any = "k-means++",
+        tol: float = 0.0,
+        max_iter: int = MOST_ITERATIONS,
+        random_state: Any = None,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.n_init = n_init
+        self.init = init
+        self.tol = tol
+        self.max_iter = max_iter
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Find the centres.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, D)
+            Samples.
+        y : ignored
+            Present for scikit-learn's conventions.
+        sample_weight : array_like, shape (n,), or None
+            Frequencies: how often each row occurs.
+        """
+        samples = samples_to_fit(self, X, sample_weight)
+        self._check_settings(samples)
+        rows = samples.distinct()
+        location, scale = _location_and_scale(rows)
+        rows = replace(rows, X=rows.X / scale if issparse(rows.X) else (rows.X - location) / scale)
+        problem, tol = _problem(rows), self.tol / scale**2
+        starts = self._starts(rows, location, scale)
+        runs = [run_em(problem, Centers(start), tol=tol, max_iter=self.max_iter) for start in starts]
+        best = best_of(runs, problem)
+        self.cluster_centers_ = location + scale * best.parameters.centers
+        self.labels_ = nearest(samples_to_use(self, X), self.cluster_centers_)[0]
+        self.objective_, self.history_ = best.objective * scale**2, best.history * scale**2
+        self.inertia_, self.n_iter_, self.converged_ = -self.objective_, best.n_iter, best.converged
+        self.status_ = f"{best.status.replace('nats', 'units of inertia')}; best of {len(runs)} restart(s)"
+        if not self.converged_:
+            tell(self.status_, NotConvergedWarning)
+        if (found := len(np.unique(self.labels_[samples.numbers]))) < self.n_clusters:
+            why = "X has no more distinct rows" if self.inertia_ == 0 else "some centres are the nearest of no row"
+            remark = f"found {found} distinct cluster(s), fewer than n_clusters={self.n_clusters}: {why}"
+            self.status_ = f"{self.status_}; {remark}"
+            tell(remark, FewerClustersWarning)
+        return self
+
+    def fit_predict(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> np.ndarray:
+        """Find the centres and return the index of the nearest one of each sample, of weight 0 too, shape (n,)."""
+        return self.fit(X, sample_weight=sample_weight).labels_
+
+    def fit_transform(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Array:
+        """Find the centres and return the distance of each sample to each of them, shape (n, K)."""
+        return self.fit(X, sample_weight=sample_weight).transform(X)
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tell scikit-learn that the data may be sparse."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _check_settings(self, samples: Samples) -> None:
+        n, K = samples.X.shape[0], count_at_least_one("n_clusters", self.n_clusters)
+        if n < K:
+            raise ValueError(f"n_clusters must be at most the number of samples {n}, got {K}")
+        count_at_least_one("n_init", self.n_init)
+        count_at_least_one("max_iter", self.max_iter)
+        number_above("tol", self.tol, 0, inclusive=True)
+        check_seed(self.random_state)
+        if not isinstance(self.init, str):
+            frozen_array("init", self.init, (K, samples.X.shape[1]))
+        elif self.init != "k-means++":
+            raise ValueError(f"init must be 'k-means++' or an array of centres, got {shown(self.init)}")
+
+    def _starts(self, samples: Samples, location: Array, scale: float) -> list[Array]:
+        """Return the centres (K, D) that each run begins with, in the units of the samples."""
+        if not isinstance(self.init, str):
+            return [(np.asarray(self.init, dtype=np.float64) - location) / scale]
+        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.n_init)
+        return [
+            kmeans_plusplus(samples.X, self.n_clusters, check_random_state(int(seed)), samples.weights)
+            for seed in seeds
+        ]
+
+    @property
+    def _n_features_out(self) -> int:
+        """Columns of `transform`, for the names that `set_output` gives them."""
+        return len(self.cluster_centers_)
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Return the index of the nearest centre of each sample, shape (n,)."""
+        return nearest(samples_to_use(self, X), self.cluster_centers_)[0]
+
+    def transform(self, X: ArrayLike) -> Array:
+        """Return the distance of each sample to each centre, shape (n, K)."""
+        return np.sqrt(squared_distances(samples_to_use(self, X), self.cluster_centers_))
+
+    def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """Return minus the inertia of X."""
+        distances = nearest(samples_to_use(self, X), self.cluster_centers_)[1]
+        weights = check_sample_weight(sample_weight, len(distances))
+        if weights is None:
+            return -float(distances.sum())
+        return -float(weights[weights > 0] @ distances[weights > 0])
+
+
+def _location_and_scale(samples: Samples) -> tuple[Array, float]:
+    """Return the mean of X (D,) and about the root of its mean variance, or 1: the units in which centres are sought.
+
+    Raises
+    ------
+    ValueError
+        If squared distances fit no float.
+    """
+    if issparse(samples.X):  # which no centring may make dense
+        location, deviation = np.zeros(samples.X.shape[1]), sparse_typical_size(samples.X, samples.weights)
+    else:
+        location, deviation = samples.mean, samples.deviation
+        if samples.constant.all():
+            return location, 1.0
+    if not SMALLEST_SCALE < deviation.max() < LARGEST_SCALE:
+        raise ValueError(
+            f"X must have standard deviations between {SMALLEST_SCALE:g} and {LARGEST_SCALE:g}, so that squared "
+            f"distances fit a float, got {deviation.tolist()}: rescale X"
+        )
+    scale = np.sqrt(np.mean(deviation**2))
+    return location, float(2 ** np.round(np.log2(scale)))  # a power of two divides without rounding
+
+
+def lloyd(samples: Samples, centers: Array) -> Array:
+    """Return the centres (K, D) that Lloyd's algorithm reaches from given ones; no warning says how it ended."""
+    return run_em(_problem(samples), Centers(centers), tol=0.0, max_iter=MOST_ITERATIONS).parameters.centers
+
+
+def _problem(samples: Samples) -> Problem[Centers, ClusterStatistics]:
+    """Assignment as E-step, update as M-step, minus the inertia as objective."""
+    X, weights = samples.X, samples.weights
+
+    def expect(parameters: Centers) -> tuple[float, ClusterStatistics]:
+        old = parameters.centers
+
+        def step(rows: slice) -> tuple[float, ClusterStatistics]:
+            labels, distances = nearest(X[rows], old)
+            one_hot = weighted(np.eye(len(old))[labels], None if weights is None else weights[rows])
+            far = int(distances.argmax())
+            if issparse(X):
+                gaps = sums_of_gaps(X[rows], labels, None if weights is None else weights[rows], old)
+            else:
+                gaps = one_hot.T @ (X[rows] - old[labels])
+            farthest = dense(X[[rows.start + far]])[0]
+            statistics = ClusterStatistics(old, one_hot.sum(axis=0), gaps, farthest, float(distances[far]))
+            return -float(distances.sum() if weights is None else weights[rows] @ distances), statistics
+
+        return sum_over_blocks(X.shape[0], step)
+
+    def maximise(statistics: ClusterStatistics) -> Centers:
+        counts = statistics.counts[:, None]
+        centers = statistics.old + statistics.gaps / np.where(counts > 0, counts, 1.0)
+        empty = np.flatnonzero(statistics.counts == 0)
+        if len(empty) and statistics.farthest_distance > 0:  # an emptied cluster restarts at the worst-placed sample
+            centers[empty[0]] = statistics.farthest
+        return Centers(centers)
+
+    return Problem(expect, maximise, lambda parameters: 0.0, {"centers": 1.0})

@@ -1,0 +1,67 @@
+"""BLAS on one thread, for as long as any thread of Python fits a mixture.
+
+Some libraries keep one number of threads for the process (OpenBLAS as NumPy and SciPy bring it), others one for each
+thread of Python (MKL, OpenBLAS upon OpenMP). The first kind is lowered by the first to enter and put back by the last
+to leave, whoever they are; the second by each for itself.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+from em.process.process_wide import ProcessWide
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Hold BLAS to one thread: on matrices of a few features a second one costs more than it gives (seen: 25 times).
+
+    Where another thread of Python holds `threadpoolctl.threadpool_limits`, its number stays.
+    """
+    with _ALL_THREADS, _limited(of_each_thread=True):
+        yield
+
+
+@contextmanager
+def _limited(of_each_thread: bool) -> Iterator[None]:
+    libraries = _libraries(of_each_thread)
+    before = [library.num_threads for library in libraries]
+    for library in libraries:
+        library.set_num_threads(1)
+    try:
+        yield
+    finally:
+        for library, number in zip(libraries, before, strict=True):
+            _put_back(library, number)
+
+
+def _put_back(library: Any, number: int) -> None:
+    """Set the number of threads again, also where it was another thread of Python that lowered it.
+
+    OpenBLAS listens to that one only (threadpoolctl's controlling thread), until it is told that it is done.
+    """
+    if library.num_threads == number:
+        return
+    if hasattr(library, "clear_controlling_thread"):
+        library.clear_controlling_thread(force=True)
+    library.set_num_threads(number)
+    if hasattr(library, "clear_controlling_thread"):
+        library.clear_controlling_thread()
+
+
+@cache
+def _libraries(of_each_thread: bool) -> list[Any]:
+    """Return the BLAS libraries that count the threads of each thread of Python, or those that count the process's."""
+    found = [library for library in ThreadpoolController().lib_controllers if library.user_api == "blas"]
+    return [library for library in found if _counts_by_thread(library) == of_each_thread]
+
+
+def _counts_by_thread(library: Any) -> bool:
+    of_openmp = library.internal_api == "openblas" and library.threading_layer == "openmp"
+    return library.internal_api == "mkl" or of_openmp
+
+
+_ALL_THREADS = ProcessWide(lambda: _limited(of_each_thread=False))

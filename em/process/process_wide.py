@@ -1,0 +1,78 @@
+"""Settings that belong to the whole process, held for as long as any thread needs them.
+
+BLAS's number of threads, the filters of warnings, a logger's level and PyTensor's flags are one for all threads. A
+context manager that saves such a setting and restores it is wrong as soon as two threads overlap: the second saves what
+the first has set, and restores that when it leaves last. So the threads inside are counted, under a lock.
+"""
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from threading import RLock
+from typing import Any
+
+EXPECTED = (  # warnings of other libraries about what the callers here know of, or count themselves
+    "X does not have valid feature names",
+    "The optimizer did not converge",
+    "The RandomType SharedVariables",
+    "Estimated shape parameter",
+    "Glyph .* missing from",  # a name in letters that a figure's font lacks
+)
+
+
+class ProcessWide:
+    """A process-wide setting as a context manager: the first thread to enter sets, the last to leave restores.
+
+    Parameters
+    ----------
+    setting : callable
+        Makes a context manager that sets on entry and restores on exit.
+
+    Examples
+    --------
+    >>> from contextlib import contextmanager
+    >>> from em.process.process_wide import ProcessWide
+    >>> @contextmanager
+    ... def loud():
+    ...     print("set")
+    ...     yield
+    ...     print("restored")
+    >>> shared = ProcessWide(loud)
+    >>> with shared:
+    ...     with shared:
+    ...         print("inside twice")
+    set
+    inside twice
+    restored
+    """
+
+    def __init__(self, setting: Callable[[], AbstractContextManager[Any]]) -> None:
+        self._setting = setting
+        self._lock = RLock()  # a signal handler may enter while its own thread holds the lock
+        self._inside = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                held = self._setting()
+                held.__enter__()
+                self._held = held
+            self._inside += 1
+
+    def __exit__(self, *exception: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._held.__exit__(None, None, None)
+
+
+@contextmanager
+def _ignored() -> Iterator[None]:
+    with warnings.catch_warnings():
+        for message in EXPECTED:
+            warnings.filterwarnings("ignore", message=message)
+        yield
+
+
+# One for all messages: each context that restores the list of filters restores all of it.
+without_expected_warnings = ProcessWide(_ignored)

@@ -1,0 +1,228 @@
+"""What every estimator accepts as X and as sample weights."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.sparse import csr_array, hstack, issparse
+from sklearn.base import BaseEstimator
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from em.engine import blocks
+from em.samples.distinct import distinct_rows, hashes, order_of_values
+from models.validation import Array, check_columns, check_sample_weight, column_names, data_matrix, sparse_matrix
+
+PART_ROWS = 65_536  # at the least, of a part in which distinct rows are looked for
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What EM fits: rows, and how often each occurs.
+
+    Attributes
+    ----------
+    X : ndarray, shape (n, D)
+        Samples; NaN where a cell is missing. A ``csr_array`` where the user's X was sparse; then none is.
+    weights : ndarray, shape (n,), or None
+        Frequencies of the rows, all positive; ``None`` when each occurs once.
+    kept : ndarray of bool, shape (n_rows,), or of int, shape (n,)
+        Which rows of the matrix that the user passed they are: rows of weight 0 and rows that are all missing take no
+        part in a fit. Row numbers where the samples are its distinct rows, or a random part.
+    n_rows : int
+        Number of rows of that matrix.
+    names : sequence of str, or None
+        Names of the columns, where they are known.
+    """
+
+    X: Array
+    weights: Array | None
+    kept: np.ndarray
+    n_rows: int
+    names: Sequence[str] | None = None
+
+    @cached_property
+    def total(self) -> float:
+        """The number of samples that the rows stand for: the sum of the weights."""
+        return float(self.X.shape[0]) if self.weights is None else float(self.weights.sum())
+
+    @cached_property
+    def complete(self) -> bool:
+        """Whether no cell is missing."""
+        return not any(np.isnan(self.X[rows]).any() for rows in blocks(len(self.X)))
+
+    @cached_property
+    def n_observed(self) -> Array:
+        """How many samples each column has, shape (D,)."""
+        if self.complete:
+            return np.full(self.X.shape[1], self.total)
+        seen = ~np.isnan(self.X)
+        return np.asarray(seen.sum(axis=0) if self.weights is None else self.weights @ seen, dtype=np.float64)
+
+    @cached_property
+    def constant(self) -> np.ndarray:
+        """Which columns hold one value only, as booleans (D,)."""
+        highest, lowest = self._ends
+        return np.asarray(highest == lowest)
+
+    @cached_property
+    def _ends(self) -> tuple[Array, Array]:
+        ends = [(np.fmax.reduce(part), np.fmin.reduce(part)) for part in map(self.X.__getitem__, blocks(len(self.X)))]
+        highest, lowest = zip(*ends, strict=True)
+        return np.fmax.reduce(highest), np.fmin.reduce(lowest)
+
+    @cached_property
+    def mean(self) -> Array:
+        """Mean of the observed cells of each column, shape (D,); of a constant one exactly its value."""
+        with np.errstate(over="ignore", invalid="ignore"):  # of numbers whose sums fit no float, which are refused
+            return np.where(self.constant, self._ends[0], self._average(lambda x: x))
+
+    @cached_property
+    def deviation(self) -> Array:
+        """Standard deviation of the observed cells of each column, shape (D,); not finite if it fits no float."""
+        highest, lowest = self._ends
+        with np.errstate(over="ignore", invalid="ignore"):
+            farthest = np.maximum(highest - self.mean, self.mean - lowest)
+            unit = np.where(farthest > 0, farthest, 1.0)  # squares of any size of number fit a float
+            return unit * np.sqrt(self._average(lambda x: ((x - self.mean) / unit) ** 2))
+
+    @cached_property
+    def filled(self) -> Array:
+        """The rows with the mean of its column in each missing cell."""
+        return self.X if self.complete else np.where(np.isnan(self.X), self.mean, self.X)
+
+    @cached_property
+    def numbers(self) -> np.ndarray:
+        """Row numbers, shape (n,), in the matrix that the user passed."""
+        return np.flatnonzero(self.kept) if self.kept.dtype == bool else self.kept
+
+    def distinct(self, beside: Array | None = None, *, hashed: bool = False) -> "Samples":
+        """Return the distinct rows in an order of their values, with the sums of their weights.
+
+        Parameters
+        ----------
+        beside : ndarray, shape (n, B), or None
+            What else tells rows apart, such as their numbers of trials.
+        hashed : bool, default False
+            Whether to sort by hashes and not by features.
+        """
+        n, weights = self.X.shape[0], self.weights
+        if issparse(self.X):
+            keys = self.X if beside is None else csr_array(hstack([self.X, beside]))
+            return self._these(*distinct_rows(keys, weights, hashed=hashed))
+        chosen, frequencies, stop = np.empty(0, dtype=int), np.empty(0), 0
+        while stop < n:  # taken in parts, so that memory is needed for distinct rows only
+            start, stop = stop, min(stop + max(len(chosen), PART_ROWS), n)
+            rows = np.concatenate([chosen, np.arange(start, stop)])
+            added = np.ones(stop - start) if weights is None else weights[start:stop]
+            keys = self.X[rows] if beside is None else np.hstack([self.X[rows], beside[rows]])
+            some, frequencies = distinct_rows(keys, np.concatenate([frequencies, added]), hashed=hashed)
+            chosen = rows[some]
+        return self._these(chosen, frequencies)
+
+    def _these(self, chosen: np.ndarray, weights: Array) -> "Samples":
+        counts = None if (weights == 1).all() else weights
+        return replace(self, X=self.X[chosen], weights=counts, kept=self.numbers[chosen])
+
+    def some(self, n_rows: int, rng: np.random.RandomState, *, hashed: bool = False) -> "Samples":
+        """Return about so many rows: all of them, or a random part in which each sample is as likely as another.
+
+        Of a column that varies, but not in that part, rows of its largest and its smallest value are added: a start
+        in which a variance or a prob is 0 is none. Sparse rows are all kept. Draws follow the order of the rows'
+        values, or that of their hashes.
+        """
+        if issparse(self.X) or len(self.X) <= n_rows:
+            return self
+        order = np.argsort(hashes(self.X)) if hashed else order_of_values(self.X, self.weights)
+        if self.weights is None:
+            chosen = order[rng.randint(len(order), size=n_rows)]
+        else:
+            chosen = order[rng.choice(len(order), n_rows, p=self.weights[order] / self.total)]
+        part = self.X[chosen]
+        if (hidden := ~(np.fmax.reduce(part) > np.fmin.reduce(part))).any():
+            columns = self.X[:, hidden][order]
+            ends = np.concatenate([np.nanargmax(columns, axis=0), np.nanargmin(columns, axis=0)])
+            chosen = np.concatenate([chosen, order[ends]])
+        return replace(self, X=self.X[chosen], weights=None, kept=self.numbers[chosen]).distinct()
+
+    def _average(self, function: Callable[[Array], Array]) -> Array:
+        total = weight = np.zeros(self.X.shape[1])
+        for rows in blocks(len(self.X)):  # never a second array of the size of X
+            x = self.X[rows]
+            observed = ~np.isnan(x)
+            weights = weighted(observed, None if self.weights is None else self.weights[rows])
+            total = total + (weights * np.where(observed, function(x), 0.0)).sum(axis=0)
+            weight = weight + weights.sum(axis=0)
+        return np.asarray(total / weight)
+
+
+def samples_to_fit(
+    estimator: BaseEstimator,
+    X: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    *,
+    missing: bool = False,
+    names: Sequence[str] | None = None,
+) -> Samples:
+    """Return X (n, D) as float64 in C order, checked; the estimator remembers the number of features and any names.
+
+    Errors call columns by ``names``, or by those that a frame has.
+
+    Raises
+    ------
+    ValueError
+        If X is not a matrix of finite numbers (or NaN, with ``missing``) with at least two rows, if a column has no
+        observed cell, or if the weights are not one non-negative number for each row.
+    TypeError
+        If X is sparse and the estimator takes none, or X holds objects that are no numbers.
+    """
+    names = column_names(X) if names is None else names
+    matrix = _matrix(estimator, X, missing, names)
+    n_rows, missing = matrix.shape[0], missing and not issparse(matrix)
+    weights = check_sample_weight(sample_weight, n_rows)
+    kept = np.ones(n_rows, dtype=bool) if weights is None else weights > 0
+    seen = np.ones(matrix.shape[1], dtype=bool)
+    if missing:
+        kept, seen = _observed(matrix, kept)
+    if kept.sum() < 2:
+        counted = "" if kept.all() else " that is observed and has a weight"
+        raise ValueError(
+            f"X must have at least two rows (samples), got {kept.sum()} sample{counted} (shape={matrix.shape})"
+        )
+    validate_data(estimator, X, reset=True, skip_check_array=True)
+    if not kept.all():
+        matrix, weights = matrix[kept], None if weights is None else weights[kept]
+    check_columns(seen, names)
+    return Samples(matrix, weights, kept, n_rows, names)
+
+
+def _observed(matrix: Array, among: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return which of the given rows (n,) have an observed cell, and which columns (D,) have one in such a row."""
+    kept, seen = np.empty_like(among), np.zeros(matrix.shape[1], dtype=bool)
+    for rows in blocks(len(matrix)):
+        observed = ~np.isnan(matrix[rows]) & among[rows, None]
+        kept[rows], seen = observed.any(axis=1), seen | observed.any(axis=0)
+    return kept, seen
+
+
+def samples_to_use(estimator: BaseEstimator, X: ArrayLike, *, missing: bool = False) -> Array:
+    """Return X (n, D) as float64 in C order or CSR, checked to have the features that the estimator was fitted with."""
+    check_is_fitted(estimator)
+    matrix = _matrix(estimator, X, missing)
+    validate_data(estimator, X, reset=False, skip_check_array=True)
+    return matrix
+
+
+def _matrix(estimator: BaseEstimator, X: Any, missing: bool, names: Sequence[str] | None = None) -> Array:
+    """Return X as float64 in C order, or as CSR where it is sparse and the estimator's tags say that it may be."""
+    if issparse(X) and get_tags(estimator).input_tags.sparse:
+        return sparse_matrix(X, missing=missing)
+    return np.ascontiguousarray(data_matrix(X, missing=missing, names=names))
+
+
+def weighted(responsibilities: Array, weights: Array | None) -> Array:
+    """Return responsibilities (n, K) times the weights of their rows."""
+    return responsibilities if weights is None else responsibilities * weights[:, None]

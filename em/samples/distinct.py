@@ -1,0 +1,120 @@
+"""The distinct rows of a data set in an order of their values, so that a fit cannot depend on the order of the rows.
+
+Rows that are equal become one, whose weight is the sum of theirs. What is computed from the result is the same, to the
+last bit, for the rows in any order and for a row that is repeated m times or has the weight m.
+
+Two orders are in use. Rows of measurements are sorted by their first feature, then by the second, and so on: an order
+that a change of units keeps. Rows of counts are sorted by a hash of their values, the same for sparse and dense rows.
+"""
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array, issparse
+
+from em.engine import blocks
+from models.validation import Array
+
+MOST_CELLS = 1_000_000  # of sparse rows that are made dense to be sorted
+MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio, odd
+
+
+def distinct_rows(X: Any, weights: Array | None = None, *, hashed: bool = False) -> tuple[np.ndarray, Array]:
+    """Return which rows to keep (m,), one of each kind and in an order of their values, and their weights (m,).
+
+    Parameters
+    ----------
+    X : ndarray or csr_array, shape (n, D)
+        Rows; NaN equals NaN here, and comes last. A large sparse X is sorted by hashes.
+    weights : ndarray, shape (n,), or None
+        How often each row occurs; ``None`` counts each once.
+    hashed : bool, default False
+        Whether to sort by hashes and not by features.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from em.samples.distinct import distinct_rows
+    >>> distinct_rows(np.array([[2.0, 1.0], [0.0, 5.0], [2.0, 1.0]]))
+    (array([1, 0]), array([1., 2.]))
+    """
+    w, order = np.ones(X.shape[0]) if weights is None else weights, row_order(X, weights, hashed=hashed)
+    starts = np.flatnonzero(np.append(True, _differ(X[order[1:]], X[order[:-1]])))
+    return order[starts], np.add.reduceat(w[order], starts)
+
+
+def row_order(X: Any, weights: Array | None = None, *, hashed: bool = False) -> np.ndarray:
+    """Return an order of the rows (n,) by their values, equal ones by their weights. Parameters as `distinct_rows`."""
+    if hashed or (issparse(X) and X.shape[0] * X.shape[1] > MOST_CELLS):
+        return np.lexsort([hashes(X)] if weights is None else [weights, hashes(X)])
+    return order_of_values(X.toarray() if issparse(X) else X, weights)
+
+
+def order_of_values(X: Any, weights: Array | None = None) -> np.ndarray:
+    """Return the order of the rows by their features (n,), equal ones by their weights; one column is read at a time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from em.samples.distinct import order_of_values
+    >>> order_of_values(np.array([[2.0, 1.0], [0.0, 5.0], [2.0, 0.0]]))
+    array([1, 2, 0])
+    """
+    n, D = X.shape
+    first = X[:, 0]
+    order = np.argsort(first, kind="stable")
+    if (first[order[1:]] > first[order[:-1]]).all():  # no two are equal, and none is NaN
+        return order
+    order = np.arange(n) if weights is None else np.argsort(weights, kind="stable")
+    for d in reversed(range(D)):  # a stable sort keeps the order that later features gave
+        order = order[np.argsort(X[order, d], kind="stable")]
+    return order
+
+
+def _differ(X: Any, Y: Any) -> np.ndarray:
+    """Return which rows of two matrices differ, as booleans."""
+    if issparse(X):
+        return np.asarray(np.diff(csr_array(X != Y).indptr) > 0)
+    return np.asarray(((X != Y) & ~(np.isnan(X) & np.isnan(Y))).any(axis=1))
+
+
+def hashes(X: Any) -> np.ndarray:
+    """Return a hash of each row (n,): Σ_d h(x_d) c^(d+1) modulo 2^64, h a mixture of the bits of a cell.
+
+    A cell of 0 adds nothing, so that sparse rows have the hashes of dense ones. Rows in other units have those of their
+    ``raw`` numbers, because means and deviations carry a rounding that depends on the order of the rows.
+    """
+    X = getattr(X, "raw", X)
+    n, D = X.shape
+    factors = MULTIPLIER ** np.arange(1, D + 1, dtype=np.uint64)
+    if issparse(X):
+        cells = _mixed(X.data.view(np.uint64)) * factors[X.indices]
+        before = np.append(np.uint64(0), np.cumsum(cells, dtype=np.uint64))
+        return np.asarray(_mixed(before[X.indptr[1:]] - before[X.indptr[:-1]]))
+    parts = [(_mixed(_bits(X[rows])) * factors).sum(axis=1, dtype=np.uint64) for rows in blocks(n)]
+    return _mixed(np.concatenate(parts))
+
+
+def _mixed(bits: np.ndarray) -> np.ndarray:
+    """Return 64-bit integers in which each bit depends on all higher ones too, then on all; 0 stays 0."""
+    bits = (bits ^ (bits >> np.uint64(32))) * MULTIPLIER  # small whole numbers differ in their highest bits only
+    bits = (bits ^ (bits >> np.uint64(29))) * MULTIPLIER
+    return bits ^ (bits >> np.uint64(32))
+
+
+def _bits(X: Array) -> np.ndarray:
+    """Return float64 as the integers of the same bits, with one zero and one NaN."""
+    return np.where(np.isnan(X), np.nan, X + 0.0).view(np.uint64)
+
+
+def repeat_rarely(X: Array) -> bool:
+    """Whether a sample of m rows says that more than half of many rows are distinct.
+
+    Were there n / 2 patterns, each as frequent as the other, a sample would hold about m² / n repetitions; were there
+    fewer, or some more frequent, it would hold more.
+    """
+    m, n = 4096, len(X)
+    if n < 16 * m:
+        return False
+    sample = X[np.linspace(0, n - 1, m, dtype=int)]
+    return m - len(np.unique(sample, axis=0)) < m * m / n

@@ -1,0 +1,253 @@
+"""Fitted estimators in a file: JSON text, which can hold numbers and names but no code.
+
+The file says what it is, its version, a checksum of its content, and the content: the estimator's class, its settings
+and its fitted attributes. Floats are written with as many digits as give the very same float back. Only the classes in
+`ESTIMATORS` and `VALUES` are ever built. The checksum finds damage; it is no signature of who wrote the file, so that
+the parts are held to each other as well (:mod:`em.saving.parts`).
+"""
+
+import hashlib
+import json
+import os
+import reprlib
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from em.bmm.estimator import BernoulliMixtureEM, BinomialMixtureEM
+from em.gmm.estimator import GaussianMixtureEM
+from em.identifiability import Identifiability
+from em.kmeans import KMeans
+from em.saving.parts import check_parts
+from em.saving.whole_files import regular_file, write_whole
+from models.bmm import BMMParameters, BMMPrior
+from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
+
+FORMAT = "mixture-twins model"
+VERSION = 1
+ESTIMATORS: dict[str, type[BaseEstimator]] = {
+    cls.__name__: cls for cls in (GaussianMixtureEM, BernoulliMixtureEM, BinomialMixtureEM, KMeans)
+}
+VALUES: dict[str, type] = {
+    cls.__name__: cls
+    for cls in (GMMParameters, GMMPrior, GMMIndependentPrior, BMMParameters, BMMPrior, Identifiability)
+}
+REFUSALS = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+DTYPES = [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)]
+DTYPES += ["bool", "float16", "float32", "float64"]
+
+
+def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
+    """Write a fitted estimator to one file, from which `load` gives back one that predicts the same to the last bit.
+
+    The file appears whole or not at all (:mod:`em.saving.whole_files`). A file that is replaced keeps its mode; a
+    symbolic link stays, and the file that it leads to is replaced.
+
+    Parameters
+    ----------
+    estimator : GaussianMixtureEM, BernoulliMixtureEM, BinomialMixtureEM or KMeans
+        The estimator, fitted.
+    path : str or path
+        The file; one that exists is replaced.
+
+    Raises
+    ------
+    NotFittedError
+        If the estimator is not fitted.
+    ValueError
+        If the estimator is of another class, or holds something that has no place in such a file; a ``RandomState`` as
+        ``random_state`` is one such thing. If its settings are no longer those of its fit. If there is something at
+        ``path`` that is no regular file.
+    FileNotFoundError, PermissionError, OSError
+        If the folder is missing, if it or the file must not be written to, or if the system refuses otherwise.
+
+    Examples
+    --------
+    >>> import tempfile, em
+    >>> fit = em.KMeans(2, random_state=0).fit([[0.0], [1.0], [9.0], [11.0]])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     em.save(fit, f"{folder}/clusters.json")
+    ...     em.load(f"{folder}/clusters.json").inertia_
+    2.5
+    """
+    name = type(estimator).__name__
+    if ESTIMATORS.get(name) is not type(estimator):
+        raise ValueError(f"estimator must be one of {', '.join(ESTIMATORS)}, got {name}")
+    check_is_fitted(estimator)
+    settings = estimator.get_params(deep=False)
+    fitted = {key: value for key, value in vars(estimator).items() if key not in settings}
+    model = {"class": name, "settings": _encode_all(name, settings), "fitted": _encode_all(name, fitted)}
+    try:
+        check_parts(estimator)
+    except REFUSALS as error:
+        raise ValueError(f"estimator must be as its fit left it, or fitted again: {error}") from None
+    document = {"format": FORMAT, "version": VERSION, "checksum": _checksum(model), "model": model}
+    write_whole(path, json.dumps(document, allow_nan=False))
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """Read an estimator that `save` wrote.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+
+    Returns
+    -------
+    estimator
+        As it was saved: settings, fitted attributes, predictions. Its arrays are read-only.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    IsADirectoryError
+        If it is a folder.
+    PermissionError, OSError
+        If it may not be read, or the system refuses otherwise.
+    ValueError
+        If the file is no such file, damaged, tampered with, of a newer format, or of an unknown class; if its parts do
+        not fit each other; if it is a device, a pipe or a socket.
+    """
+    if not os.path.isdir(path):  # which the next line says by itself
+        regular_file(path)
+    text = Path(path).read_bytes()
+    try:
+        document = json.loads(text.decode("utf-8"), parse_constant=_refuse)
+        model = document.get("model") if isinstance(document, dict) else None
+        checksum = _checksum(model)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"path must be a file written by em.save, whole and as written; {path} is not: {error}"
+        ) from None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise ValueError(f"path must be a file written by em.save; {path} does not say that it is a {FORMAT}")
+    if (version := document.get("version")) != VERSION:
+        raise ValueError(
+            f"path must be a file of format version {VERSION}, which this installation reads; {path} is of version "
+            f"{version!r}: upgrade mixture-twins, or save the model again"
+        )
+    if document.get("checksum") != checksum:
+        raise ValueError(
+            f"path must be a file as em.save wrote it; {path} was changed since: its checksum does not fit"
+        )
+    try:
+        return _build(model)
+    except REFUSALS as error:
+        raise ValueError(f"path must hold a model that can be built; {path} does not: {error!r}") from None
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def _build(model: Any) -> BaseEstimator:
+    if model["class"] not in ESTIMATORS:
+        raise ValueError(f"its class must be one of {', '.join(ESTIMATORS)}, got {model['class']!r}")
+    estimator = ESTIMATORS[model["class"]](**_decode_all(model["settings"]))
+    settings = estimator.get_params(deep=False)
+    if missing := settings.keys() - model["settings"].keys():
+        raise ValueError(f"its settings must be all those of {model['class']}, got none for {', '.join(missing)}")
+    for name, value in _decode_all(model["fitted"]).items():
+        if name in settings or hasattr(type(estimator), name):
+            raise ValueError(f"a fitted attribute must not hide {name!r} of the estimator")
+        setattr(estimator, name, value)
+    check_is_fitted(estimator)
+    check_parts(estimator)
+    return estimator
+
+
+# Values as JSON: plain ones as they are, any other as an object with one key that says what it is -------------------
+
+
+def _encode_all(where: str, values: dict[str, Any]) -> dict[str, Any]:
+    return {name: _encode(f"{where}.{name}", value) for name, value in values.items()}
+
+
+def _encode(where: str, value: Any) -> Any:
+    if value is None or type(value) in (bool, int, str):
+        return value
+    if type(value) is float:
+        return value if np.isfinite(value) else {"float": str(value)}
+    if isinstance(value, np.ndarray):
+        return {"array": _encode_array(where, value)}
+    if isinstance(value, np.generic):
+        return {"scalar": _encode_array(where, np.asarray(value))}
+    if type(value) in (list, tuple):
+        return {type(value).__name__: [_encode(f"{where}[{i}]", item) for i, item in enumerate(value)]}
+    if type(value) is dict and all(type(key) is str for key in value):
+        return {"dict": _encode_all(where, value)}
+    if type(value) in VALUES.values():
+        parts = {field.name: getattr(value, field.name) for field in fields(value) if field.init}
+        return {type(value).__name__: _encode_all(where, parts)}
+    advice = "set it to None or an int" if isinstance(value, np.random.RandomState) else "it cannot be saved"
+    raise ValueError(
+        f"{where} must hold numbers, strings, arrays or known values, got {type(value).__name__}: {advice}"
+    )
+
+
+def _encode_array(where: str, array: np.ndarray) -> dict[str, Any]:
+    dtype, values = array.dtype.name, array.ravel().tolist()
+    if array.dtype.kind == "f":
+        values = [value if np.isfinite(value) else str(value) for value in values]
+    if dtype not in DTYPES and not (dtype == "object" and all(type(value) is str for value in values)):
+        raise ValueError(f"{where} must be an array of dtype {', '.join(DTYPES)}, or of names, got {array.dtype}")
+    return {"dtype": dtype, "shape": list(array.shape), "values": values}
+
+
+def _decode_all(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: _decode_one(name, value) for name, value in values.items()}
+
+
+def _decode_one(name: str, value: Any) -> Any:
+    try:
+        return _decode(value)
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+        raise ValueError(f"{name}: {error if isinstance(error, ValueError) else repr(error)}") from None
+
+
+def _decode(value: Any) -> Any:
+    if not isinstance(value, dict):
+        if isinstance(value, list) or (isinstance(value, float) and not np.isfinite(value)):
+            raise ValueError(f"a value must be written as em.save writes it, got {reprlib.repr(value)}")
+        return value
+    [(kind, content)] = value.items()
+    if kind == "float":
+        return _decode_array({"dtype": "float64", "shape": [], "values": [content]}).item()
+    if kind == "array":
+        return _decode_array(content)
+    if kind == "scalar":
+        if content["shape"] != []:
+            raise ValueError(f"a scalar must have shape [], got {content['shape']!r}")
+        return _decode_array(content)[()]
+    if kind in ("list", "tuple"):
+        if not isinstance(content, list):
+            raise ValueError(f"a {kind} must be written as a list, got {reprlib.repr(content)}")
+        items = [_decode(item) for item in content]
+        return items if kind == "list" else tuple(items)
+    if kind == "dict":
+        return _decode_all(content)
+    if kind not in VALUES:
+        raise ValueError(f"a value must be one of {', '.join(VALUES)}, got {kind!r}")
+    return VALUES[kind](**_decode_all(content))
+
+
+def _decode_array(content: dict[str, Any]) -> np.ndarray:
+    if content["dtype"] not in (*DTYPES, "object"):
+        raise ValueError(f"an array must be of dtype {', '.join(DTYPES)} or object, got {content['dtype']!r}")
+    with np.errstate(over="ignore"):  # what overflows is not what was saved
+        array = np.array(content["values"], dtype=content["dtype"]).reshape(content["shape"])
+    if _encode_array("an array", array) != content:
+        raise ValueError(f"an array must be written as em.save writes it, got {reprlib.repr(content)}")
+    array.flags.writeable = False
+    return array
+
+
+def _checksum(model: Any) -> str:
+    text = json.dumps([FORMAT, VERSION, model], sort_keys=True, separators=(",", ":"))
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"

@@ -1,0 +1,165 @@
+"""How uncertain an estimate is: standard errors and intervals of every parameter, in one table that says which kind.
+
+From the observed information (:mod:`em.uncertainty.louis`) the estimate θ̂ is normal about θ, more nearly so on another
+scale g: log for variances, logit for weights and probs, the plain scale for means and covariances off the diagonal.
+With standard error s of θ̂ the delta method gives g'(θ̂) s for g(θ̂), and the interval
+
+    g⁻¹(g(θ̂) ± z g'(θ̂) s),    z the normal quantile at (1 + level) / 2
+
+is reported on the natural scale, and never leaves its range. For MAP this is Laplace's approximation of the posterior.
+A bootstrap (:mod:`em.uncertainty.bootstrap`) has standard deviations and quantiles of its replicates instead.
+
+References
+----------
+McLachlan & Peel (2000), Finite Mixture Models, sections 2.15 and 2.16.
+Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapters 6 and 13.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import expit, logit
+from scipy.stats import norm
+
+from em.uncertainty.entries import Entries
+from em.uncertainty.louis import Information
+from models.shown import shown
+from models.validation import Array, number_above
+
+KINDS = ("louis", "bootstrap", "parametric bootstrap")
+SCALES: dict[str, tuple[Any, Any, Any]] = {  # g, g', the inverse of g
+    "identity": (lambda x: x, np.ones_like, lambda y: y),
+    "log": (np.log, lambda x: 1 / x, np.exp),
+    "logit": (logit, lambda x: 1 / (x * (1 - x)), expit),
+}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Uncertainty:
+    """Standard errors and intervals of p parameters; printing it shows the table.
+
+    Attributes
+    ----------
+    kind : str
+        Where they come from.
+    level : float
+        Nominal coverage of the intervals.
+    names : tuple of str
+        Such as ``means[0, 1]``; of a covariance matrix the upper triangle.
+    estimates, standard_errors, low, high : ndarray, shape (p,)
+        On each parameter's natural scale; NaN where there is none, and then a note says why.
+    notes : tuple of str
+        "on the boundary", "not identified", "frozen", ..., or "".
+    covariance : ndarray, shape (p, p)
+        Covariance matrix of the estimates.
+    replicates : ndarray, shape (B, p), or None
+        Estimates of the bootstrap samples.
+    status : str
+        What else there is to know, in words.
+    """
+
+    kind: str
+    level: float
+    names: tuple[str, ...]
+    estimates: Array
+    standard_errors: Array
+    low: Array
+    high: Array
+    notes: tuple[str, ...]
+    covariance: Array
+    replicates: Array | None
+    status: str
+
+    @property
+    def table(self) -> list[dict[str, Any]]:
+        """One dict per parameter, as ``pandas.DataFrame(uncertainty.table)`` takes them."""
+        heads = ("parameter", "estimate", "standard_error", "low", "high", "note", "kind")
+        columns = zip(
+            self.names,
+            self.estimates.tolist(),
+            self.standard_errors.tolist(),
+            self.low.tolist(),
+            self.high.tolist(),
+            self.notes,
+            [self.kind] * len(self.names),
+            strict=True,
+        )
+        return [dict(zip(heads, row, strict=True)) for row in columns]
+
+    def __getitem__(self, parameter: str) -> dict[str, Any]:
+        """Return the row of one parameter, such as ``uncertainty["weights[0]"]``."""
+        if parameter not in self.names:
+            raise KeyError(f"parameter must be one of {', '.join(self.names)}, got {shown(parameter)}")
+        return self.table[self.names.index(parameter)]
+
+    def __repr__(self) -> str:
+        """The table as plain text."""
+        heads = ["parameter", "estimate", "standard error", "low", "high", ""]
+        numbers = zip(self.estimates, self.standard_errors, self.low, self.high, strict=True)
+        rows = [
+            [name, *("-" if np.isnan(number) else f"{number:.5g}" for number in row), note]
+            for name, row, note in zip(self.names, numbers, self.notes, strict=True)
+        ]
+        widths = [max(len(row[j]) for row in [heads, *rows]) for j in range(5)]
+        lines = [
+            "  ".join([row[0].ljust(widths[0]), *(row[j].rjust(widths[j]) for j in range(1, 5)), row[5]]).rstrip()
+            for row in [heads, *rows]
+        ]
+        return "\n".join([f"{self.kind}, {self.level:.4g} intervals", *lines, self.status])
+
+
+def check_level(level: Any) -> float:
+    """Return the nominal coverage, checked to lie in (0, 1)."""
+    if number_above("level", level, 0) >= 1:
+        raise ValueError(f"level must be less than 1, such as 0.95, got {shown(level)}")
+    return float(level)
+
+
+def from_information(information: Information, kind: str, level: float) -> Uncertainty:
+    """Return normal intervals from the observed information.
+
+    Parameters
+    ----------
+    information : Information
+        See :mod:`em.uncertainty.louis`.
+    kind : str
+        What to call it.
+    level : float
+        Nominal coverage.
+    """
+    entries, errors = information.entries, information.standard_errors
+    z = norm.ppf((1 + level) / 2)
+    low, high = np.full((2, len(errors)), np.nan)
+    for j in np.flatnonzero(~np.isnan(errors)):
+        g, slope, inverse = SCALES[entries.entries[j].scale]
+        value = entries.values[j]
+        low[j], high[j] = inverse(g(value) + z * slope(value) * errors[j] * np.array([-1, 1]))
+    covariance, notes = information.covariance, information.notes
+    found = (entries.names, entries.values, errors, low, high, notes, covariance, None, information.sentence)
+    return Uncertainty(kind, level, *found)
+
+
+def from_replicates(entries: Entries, replicates: Array, kind: str, level: float, status: str) -> Uncertainty:
+    """Return standard deviations and percentile intervals of bootstrap replicates.
+
+    Parameters
+    ----------
+    entries : Entries
+        The p parameters; those with a note get no interval.
+    replicates : ndarray, shape (B, p)
+        Estimates of the bootstrap samples, labels aligned.
+    kind : str
+        What to call it.
+    level : float
+        Nominal coverage.
+    status : str
+        What to say about the fits.
+    """
+    covariance = np.atleast_2d(np.cov(replicates, rowvar=False))
+    low, high = np.quantile(replicates, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    held = np.array([note != "" for note in entries.notes])
+    covariance[held], covariance[:, held], low[held], high[held] = (np.nan,) * 4
+    errors = np.sqrt(np.diagonal(covariance))
+    found = (entries.names, entries.values, errors, low, high, entries.notes, covariance, replicates, status)
+    return Uncertainty(kind, level, *found)

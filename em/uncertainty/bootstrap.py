@@ -1,0 +1,110 @@
+"""The bootstrap of a mixture's estimate: fit again to samples that might as well have been seen.
+
+Non-parametric: n rows drawn from the n rows of X with replacement. Parametric: n rows drawn from the fitted mixture,
+with the same cells missing. Each fit starts at the estimate, and its components are matched to the estimate's by the
+assignment of least total distance
+
+    d(j, k) = Σ_i (r*_ij - r_ik)²
+
+between the responsibilities that the fit and the estimate give the drawn rows (Kuhn 1955).
+
+References
+----------
+McLachlan & Peel (2000), Finite Mixture Models, section 2.16.
+"""
+
+from typing import Any
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from sklearn.utils import check_random_state
+
+from em.process.progress import track
+from em.status import left_to_the_status
+from em.uncertainty.entries import Entries
+from models.validation import Array, random_source
+
+
+def bootstrap(
+    estimator: Any,
+    X: Array,
+    rows: np.ndarray,
+    entries: Entries,
+    *,
+    parametric: bool,
+    n_bootstrap: int,
+    random_state: Any,
+    progress: bool = False,
+) -> tuple[Array, str]:
+    """Return the entries of the refitted mixtures (B, p) and a sentence about the fits.
+
+    Parameters
+    ----------
+    estimator : MixtureEM
+        The fitted mixture.
+    X : ndarray, shape (n, D)
+        Its samples.
+    rows : ndarray of int, shape (m,)
+        The rows of X that were seen, each as often as it was.
+    entries : Entries
+        The p parameters at the estimate.
+    parametric : bool
+        Whether to draw from the mixture instead of the rows.
+    n_bootstrap : int
+        Number of samples B.
+    random_state : int, RandomState or None
+        Seed or source of randomness; the samples are independent.
+    progress : bool, default False
+        Whether to show a progress bar.
+
+    Raises
+    ------
+    ValueError
+        If fewer than two of the fits have a maximum.
+    """
+    seeds = random_source(random_state).randint(2**31 - 1, size=n_bootstrap).tolist()
+    found, unconverged = [], 0
+    for seed in track(seeds, f"{n_bootstrap} bootstrap samples", progress):
+        rng = check_random_state(seed)
+        drawn = rows if parametric else rng.choice(rows, size=len(rows))
+        fit, sample = estimator.at_estimate(drawn), X[drawn]
+        if parametric:
+            sample = np.where(np.isnan(sample), np.nan, fit.sample(len(rows), rng)[0])
+        reference = fit.predict_proba(sample)
+        with left_to_the_status():
+            fit.fit(sample)
+        if fit.n_collapsed_:
+            continue
+        unconverged += not fit.converged_
+        order = nearest_order(fit.predict_proba(sample), reference)
+        found.append(entries.of(fit.parameters_.permute(order).arrays()))
+    if len(found) < 2:
+        raise ValueError(
+            f"n_bootstrap={n_bootstrap} left {len(found)} fits with a maximum, and two at least are needed"
+        )
+    status = f"{len(found)} bootstrap samples, percentile intervals"
+    if n_bootstrap > len(found):
+        status += f"; {n_bootstrap - len(found)} more collapsed and were left out"
+    if unconverged:
+        status += f"; {unconverged} reached max_iter"
+    return np.array(found), status
+
+
+def nearest_order(responsibilities: Array, reference: Array) -> np.ndarray:
+    """Return the order that puts the component nearest to the reference's k, in all together, in the place of k.
+
+    Parameters
+    ----------
+    responsibilities, reference : ndarray, shape (m, K)
+        What two mixtures say about the same rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from em.uncertainty.bootstrap import nearest_order
+    >>> nearest_order(np.array([[0.1, 0.9], [0.8, 0.2]]), np.array([[1.0, 0.0], [0.0, 1.0]]))
+    array([1, 0])
+    """
+    overlap = responsibilities.T @ reference
+    sizes = (responsibilities**2).sum(axis=0)[:, None] + (reference**2).sum(axis=0)
+    return np.asarray(linear_sum_assignment((sizes - 2 * overlap).T)[1])

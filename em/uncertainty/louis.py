@@ -1,0 +1,265 @@
+"""Observed information of a mixture by Louis' identity, and the covariance of the estimate. It knows no family.
+
+The information is minus the Hessian of log-likelihood plus log prior. With the labels z_i hidden, and s_ik and B_ik the
+gradient and minus the Hessian of log p(x_i, z_i = k), Louis' (1982) identity gives it from what is known with labels,
+
+    I = Σ_i w_i (E[B_i] - E[s_i s_i'] + E[s_i] E[s_i]') - ∂² log p(θ)
+
+with expectations over z_i given x_i, which are the responsibilities, and w_i the sample's weight. One weight π_j is 1
+minus the others: log π_k has the gradient 1/π_k for itself, log π_j has -1/π_j for each other one, and minus the
+Hessian of either is the square of its gradient. A cell that is missing at random is integrated out of
+p(x_i | z_i = k), so that z stays the only hidden variable.
+
+The covariance of the estimate is I⁻¹. A free direction, along which nothing is known, is named and not inverted; the
+parameters that it leaves alone keep their variances (those of the pseudo-inverse).
+
+References
+----------
+Louis (1982), Finding the observed information matrix when using the EM algorithm, JRSS B 44, 226-233.
+McLachlan & Peel (2000), Finite Mixture Models, section 2.15.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from em.bound import normalise
+from em.samples.distinct import row_order
+from em.uncertainty.entries import Entries
+from models.validation import Array, check_sample_weight
+
+RANK_TOLERANCE = 1e-8  # of information scaled to a diagonal of 1
+LARGEST_LEFT_OVER = 1e-3
+FAR_FROM_MAXIMUM = 0.1
+UNTOUCHED = 1e-3  # share in a free direction, below which a parameter is none of its parts
+MOST_NUMBERS = 2**21  # in each array of a block
+
+
+class Component(NamedTuple):
+    """What one component says of a block: places (p_k,), scores s_ik (n, p_k), and Σ_i v_i B_ik (p_k, p_k)."""
+
+    places: np.ndarray
+    scores: Array
+    curvature: Array
+
+
+class Block(NamedTuple):
+    """A block of rows: log p(x_i, z_i = k) (n, K), up to what no parameter touches; sample weights (n,); components.
+
+    ``component(k, v)`` gives component k, without its weight π_k, with the curvature summed under v_i = w_i r_ik.
+    """
+
+    log_joint: Array
+    sample_weight: Array
+    component: Callable[[int, Array], Component]
+
+
+class Slopes(NamedTuple):
+    """Gradient (p,) and minus the Hessian (p, p) of a logarithm of a density."""
+
+    gradient: Array
+    curvature: Array
+
+    def add(self, places: np.ndarray, other: "Slopes") -> None:
+        """Add another's, whose entries are in these places, in place."""
+        self.gradient[places] += other.gradient
+        self.curvature[np.ix_(places, places)] += other.curvature
+
+
+@dataclass(frozen=True, eq=False)
+class Information:
+    """Observed information at an estimate, and what follows from it.
+
+    Attributes
+    ----------
+    entries : Entries
+        The p parameters.
+    free : ndarray of int, shape (f,)
+        Places of those that are free: not held, and without the last weight, which the others determine.
+    matrix : ndarray, shape (f, f)
+        Observed information of the free ones.
+    covariance : ndarray, shape (p, p)
+        Its inverse, extended to the last weight by the delta method; NaN where there is none.
+    standard_errors : ndarray, shape (p,)
+        Roots of its diagonal, also where a variance would fit no float.
+    notes : tuple of str
+        For each of the p parameters why it has no variance, or "".
+    free_direction : dict
+        Parameter name -> part of a unit vector along which nothing is known; empty if there is none.
+    sentence : str
+        The finding in words.
+    """
+
+    entries: Entries
+    free: np.ndarray
+    matrix: Array
+    covariance: Array
+    standard_errors: Array
+    notes: tuple[str, ...]
+    free_direction: dict[str, float]
+    sentence: str
+
+    def scaled(self, entries: Entries, units: Array) -> Self:
+        """Return the information about the same parameters in other units, in which they are ``entries``.
+
+        Parameters
+        ----------
+        entries : Entries
+            The p parameters in the new units.
+        units : ndarray, shape (p,)
+            The old unit of each in terms of the new: new = constant + unit · old.
+        """
+        with np.errstate(over="ignore", under="ignore"):
+            matrix = self.matrix / units[self.free] / units[self.free, None]
+            covariance = self.covariance * units * units[:, None]
+        errors = self.standard_errors * units
+        return replace(self, entries=entries, matrix=matrix, covariance=covariance, standard_errors=errors)
+
+
+def louis(entries: Entries, blocks: Iterable[Block], log_prior: Slopes | None = None) -> Information:
+    """Return the observed information by Louis' identity.
+
+    Parameters
+    ----------
+    entries : Entries
+        The p parameters.
+    blocks : iterable of Block
+        The samples, with scores and curvature as if their labels were known.
+    log_prior : Slopes or None
+        Those of the log prior.
+    """
+    K, p, of_weights = entries.n_components, len(entries.values), weight_scores(entries)
+    known, squares, gradient = np.zeros((p, p)), np.zeros((p, p)), np.zeros(p)
+    for log_joint, w, component in blocks:
+        r = normalise(log_joint)[0]
+        mean = np.zeros((len(w), p))
+        for k in np.flatnonzero(~entries.emptied).tolist():
+            v = w * r[:, k]
+            own = component(k, v)
+            places = np.concatenate([np.arange(K), own.places])
+            s = np.hstack([np.broadcast_to(of_weights[k], (len(w), K)), own.scores])
+            known[:K, :K] += v.sum() * np.outer(of_weights[k], of_weights[k])
+            known[np.ix_(own.places, own.places)] += own.curvature
+            known[np.ix_(places, places)] -= (v[:, None] * s).T @ s
+            mean[:, places] += r[:, k, None] * s
+        squares += (w[:, None] * mean).T @ mean
+        gradient += w @ mean
+    prior = log_prior or Slopes(np.zeros(p), np.zeros((p, p)))
+    # where the scores and the prior's curvature vanish along a direction, nothing is known about it
+    seen = squares + prior.curvature
+    return _finding(entries, known + squares + prior.curvature, seen, gradient + prior.gradient)
+
+
+def weight_scores(entries: Entries) -> Array:
+    """Return the gradient of log π_k in row k of (K, K): with respect to the weights but the last that is not empty."""
+    last = _last(entries)
+    scores = np.diag(np.divide(1, entries.weights, out=np.zeros(entries.n_components), where=~entries.emptied))
+    scores[last] = np.where(entries.emptied, 0, -scores[last, last])
+    scores[last, last] = 0
+    return scores
+
+
+def dirichlet_slopes(concentration: ArrayLike, entries: Entries) -> Slopes:
+    """Return the slopes of Σ_k (a_k - 1) log π_k, with respect to all entries."""
+    K, p, scores = entries.n_components, len(entries.values), weight_scores(entries)
+    pseudo_counts = np.broadcast_to(concentration, K) - 1.0
+    gradient, curvature = np.zeros(p), np.zeros((p, p))
+    gradient[:K], curvature[:K, :K] = pseudo_counts @ scores, (scores.T * pseudo_counts) @ scores
+    return Slopes(gradient, curvature)
+
+
+def frequencies(sample_weight: ArrayLike | None, n_samples: int) -> Array:
+    """Return sample weights (n,): as given, checked, or ones."""
+    weights = check_sample_weight(sample_weight, n_samples)
+    return np.ones(n_samples) if weights is None else weights
+
+
+def repeated_rows(sample_weight: ArrayLike | None, X: Any) -> np.ndarray:
+    """Return the row numbers of samples X, each as often as its weight says, for a bootstrap to draw from.
+
+    They are in an order of the rows' values, so that the draws do not depend on the order in which X came.
+
+    Raises
+    ------
+    ValueError
+        If the weights are not whole numbers.
+    """
+    weights, order = frequencies(sample_weight, X.shape[0]), row_order(X)
+    if (weights % 1 != 0).any():
+        raise ValueError(f"sample_weight must hold whole numbers, which count rows, for a bootstrap, got {weights}")
+    return np.repeat(order, weights[order].astype(int))
+
+
+def row_blocks(n_rows: int, n_parameters: int) -> Iterator[slice]:
+    """Yield slices that cover the rows, short enough for scores of all of one's parameters to be held at a time."""
+    size = max(1, MOST_NUMBERS // n_parameters)
+    for start in range(0, n_rows, size):
+        yield slice(start, start + size)
+
+
+def largest_parts(direction: dict[str, float]) -> str:
+    """Return the largest parts of a direction in words."""
+    largest = sorted(direction.items(), key=lambda item: -abs(item[1]))[:4]
+    return ", ".join(f"{name} {part:+.2f}" for name, part in largest if abs(part) > 0.01)
+
+
+def _last(entries: Entries) -> int:
+    return int(np.flatnonzero(~entries.emptied)[-1])
+
+
+def _finding(entries: Entries, information: Array, seen: Array, gradient: Array) -> Information:
+    """Invert what can be inverted and name the rest.
+
+    In units in which the diagonal is 1, v is a free direction if the information has the eigenvalue 0 there, and if
+    neither a sample's score nor the prior has a part along v (``seen``). The eigenvalue is 0 up to rounding; on a
+    curved ridge it is only as small as the gradient that EM left over.
+    """
+    p, K, last, names = len(entries.values), entries.n_components, _last(entries), entries.names
+    free = np.array([j for j, note in enumerate(entries.notes) if not note and j != last], dtype=int)
+    matrix = information[np.ix_(free, free)]
+    matrix = (matrix + matrix.T) / 2
+    diagonal = np.abs(np.diagonal(matrix))
+    unit = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1))
+    values, vectors = np.linalg.eigh(matrix * np.outer(unit, unit))
+    directions = unit[:, None] * vectors
+    left_over = float(np.abs(unit * gradient[free]).max(initial=0))
+    tolerance = max(RANK_TOLERANCE, min(10 * left_over, LARGEST_LEFT_OVER))
+    parts_seen = np.einsum("fv,fg,gv->v", directions, seen[np.ix_(free, free)], directions)
+    unknown = (np.abs(values) < tolerance) & (np.abs(parts_seen) < max(RANK_TOLERANCE, tolerance**2))
+    to_all = np.zeros((p, len(free)))
+    to_all[free, np.arange(len(free))] = 1
+    to_all[last, free < K] = -1
+    notes, direction, sentence = list(entries.notes), {}, f"information of full rank {len(free)}"
+    if (values[~unknown] <= 0).any():
+        upwards = largest_parts(_direction(names, free, directions[:, ~unknown][:, 0]))
+        sentence = f"the estimate is no maximum: the objective does not curve downwards along {upwards}"
+        notes = [note or "no maximum" for note in notes]
+    elif unknown.any():
+        direction = _direction(names, free, directions[:, unknown][:, 0])
+        sentence = (
+            f"information of rank {(~unknown).sum()} of {len(free)} free parameters: different parameters give the "
+            f"same distribution; free direction, largest parts: {largest_parts(direction)}"
+        )
+        moved = np.abs(to_all @ directions[:, unknown]).max(axis=1)
+        moves = moved > UNTOUCHED * np.abs(to_all * unit).max(axis=1, initial=0)
+        notes = [note or ("not identified" if free else "") for note, free in zip(notes, moves, strict=True)]
+    if left_over > FAR_FROM_MAXIMUM:
+        sentence += (
+            f"; the gradient does not vanish at the estimate (it is {left_over:.2g} in units of one standard error): "
+            "X, sample_weight and prior must be those of the fit, and EM must have converged"
+        )
+    root = to_all @ (directions[:, ~unknown] / np.sqrt(np.abs(values[~unknown])))
+    covariance = root @ root.T
+    nowhere = np.array([note != "" for note in notes])
+    covariance[nowhere] = np.nan
+    covariance[:, nowhere] = np.nan
+    errors = np.sqrt(np.diagonal(covariance))
+    return Information(entries, free, matrix, covariance, errors, tuple(notes), direction, sentence)
+
+
+def _direction(names: tuple[str, ...], free: np.ndarray, vector: Array) -> dict[str, float]:
+    vector = vector / np.linalg.norm(vector)
+    return {names[j]: float(part) for j, part in zip(free, vector, strict=True)}
