@@ -14,7 +14,7 @@ from scipy.sparse import issparse
 from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM, KMeans
 from models.bmm import BMMParameters, BMMPrior
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
-from models.gmm.structures import COVARIANCE_TYPES, n_covariance_parameters
+from models.gmm.structures import COVARIANCE_TYPES, covariances_shape, quantities
 from models.validation import Array
 
 ESTIMATORS: dict[str, Any] = {
@@ -129,7 +129,11 @@ class Case:
         log_a = np.log(unit[0]) - np.log(self.unit[0])
         K, D = self.settings["n_components"], self.plain.shape[1]
         cells, prior = -log_a * (~np.isnan(self.plain)).sum(axis=1), self.settings["prior"]
-        numbers = 0 if prior is None else K * D + 2 * n_covariance_parameters(self.family, K, D)
+        numbers = (
+            0
+            if prior is None
+            else K * D + 2 * quantities(self.family)[2].support.n_free(covariances_shape(self.family, K, D))
+        )
         return cells, -log_a * numbers
 
     def snippet(self) -> str:

@@ -1,18 +1,17 @@
 """Conjugate prior of the Bernoulli and binomial mixtures, as plain numbers that EM and PyMC both read."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betaln, gammaln, xlog1py, xlogy
+from scipy.special import betaln, xlog1py, xlogy
 
 from models.bmm.parameters import BMMParameters
-from models.one_line import one_line
-from models.validation import Array, number_or_vector, positive
+from models.prior import FeaturePrior
+from models.validation import Array
 
 
 @dataclass(frozen=True, eq=False)
-class BMMPrior:
+class BMMPrior(FeaturePrior):
     """Dirichlet and beta prior.
 
     ::
@@ -49,47 +48,10 @@ class BMMPrior:
     successes: Array | float = 2.0
     failures: Array | float = 2.0
 
-    __repr__ = one_line
+    hyperparameters = ("successes", "failures")
+    least_one = ("successes", "failures")
 
-    def __post_init__(self) -> None:
-        for name in ("concentration", "successes", "failures"):
-            object.__setattr__(self, name, positive(name, number_or_vector(name, getattr(self, name))))
-
-    def check_fits(self, n_components: int, n_features: int) -> None:
-        """Raise a ValueError unless the prior is one for K components and D features."""
-        for name, size in [("concentration", n_components), ("successes", n_features), ("failures", n_features)]:
-            shape = np.shape(getattr(self, name))
-            if shape not in [(), (size,)]:
-                raise ValueError(f"prior.{name} must be a number or have shape ({size},), got {shape}")
-
-    def check_mode(self) -> None:
-        """Raise a ValueError unless the posterior has a mode away from its edges, as MAP needs."""
-        for name in ("concentration", "successes", "failures"):
-            if (np.asarray(getattr(self, name)) < 1).any():
-                raise ValueError(
-                    f"prior.{name} must be at least 1 for MAP, got {getattr(self, name)}: below 1 the posterior mode "
-                    "lies at the edge or nowhere, so MAP is undefined"
-                )
-
-    @property
-    def exchangeable(self) -> bool:
-        """Whether the prior treats all components alike, so that labels may be aligned after sampling."""
-        return bool(np.ptp(self.concentration) == 0)
-
-    def log_prob(self, parameters: BMMParameters, given: Collection[str] = ()) -> float:
-        """Return log p(θ) in nats: the density of weights and probs, no Jacobian of any transform.
-
-        Parameters
-        ----------
-        parameters : BMMParameters
-            Where to evaluate; K and D must fit the prior.
-        given : collection of str, default ()
-            "weights" or "probs" where they are known: the density is that of the other.
-        """
-        K, D = parameters.n_components, parameters.n_features
-        self.check_fits(K, D)
-        a, b, c = np.broadcast_to(self.concentration, K), np.asarray(self.successes), np.asarray(self.failures)
-        log_dirichlet = gammaln(a.sum()) - gammaln(a).sum() + xlogy(a - 1, parameters.weights).sum()
-        log_beta = xlogy(b - 1, parameters.probs) + xlog1py(c - 1, -parameters.probs) - betaln(b, c)
-        of_weights, of_probs = "weights" not in given, "probs" not in given
-        return float((log_dirichlet if of_weights else 0.0) + (log_beta.sum() if of_probs else 0.0))
+    def _log_prob_of_components(self, parameters: BMMParameters) -> float:
+        """Return Σ_kd log Beta(p_kd | b_d, c_d)."""
+        b, c, p = np.asarray(self.successes), np.asarray(self.failures), parameters.probs
+        return float((xlogy(b - 1, p) + xlog1py(c - 1, -p) - betaln(b, c)).sum())

@@ -104,6 +104,7 @@ class GMMIndependentPrior(GaussianPrior):
     variance_shape: float | None = None
     correlation_shape: float = 1.0
     covariance_type: str = "full"
+    conjugate = False
 
     __repr__ = one_line
 
@@ -241,22 +242,15 @@ class GMMIndependentPrior(GaussianPrior):
             return -0.5, (1 / self.scale) ** 2, np.zeros_like(self.scale)
         return -self.variance_shape - 1, np.zeros_like(self.scale), 2 * self.scale
 
-    def log_prob(self, parameters: GMMParameters) -> float:
-        """Return log p(θ) in nats: the density of weights, means and covariances, no Jacobian of any transform.
-
-        Parameters
-        ----------
-        parameters : GMMParameters
-            Where to evaluate; K and D must fit the prior.
-        """
-        self.check_fits(parameters.n_components, parameters.n_features, parameters.covariance_type)
+    def _log_prob_of_components(self, parameters: GMMParameters) -> float:
+        """Return log p(μ) + log p(Σ)."""
         gap = (parameters.means - self.mean) / self.mean_sd
         log_means = -0.5 * (log(2 * pi) + gap**2) - np.log(self.mean_sd)
         if self.covariance_type in ("full", "tied"):
             log_covariances = self._log_matrices(parameters)
         else:
             log_covariances = self._log_variances(parameters.covariances)
-        return float(self._log_dirichlet(parameters.weights) + log_means.sum() + log_covariances.sum())
+        return float(log_means.sum() + log_covariances.sum())
 
     def _log_variances(self, variances: Array) -> Array:
         """Return log p(v) of each variance."""

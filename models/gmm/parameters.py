@@ -4,21 +4,14 @@ from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from models.gmm.structures import (
-    check_covariance_type,
-    cholesky_factors,
-    covariances_shape,
-    full_matrices,
-    n_covariance_parameters,
-)
-from models.one_line import one_line
-from models.validation import Array, component_order, frozen_array, weights_array
+from models.gmm.structures import check_covariance_type, cholesky_factors, full_matrices, quantities
+from models.parameters import Parameters, Quantity
+from models.validation import Array
 
 
 @dataclass(frozen=True, eq=False)
-class GMMParameters:
+class GMMParameters(Parameters):
     """Parameters θ = (π, μ, Σ) of a Gaussian mixture.
 
     Parameters
@@ -52,58 +45,28 @@ class GMMParameters:
     2
     """
 
-    weights: Array
     means: Array
     covariances: Array
     covariance_type: str = "full"
     cholesky: Array = field(init=False, repr=False)
 
-    __repr__ = one_line
-
-    def __post_init__(self) -> None:
-        weights = weights_array(self.weights)
-        means = frozen_array("means", self.means, (len(weights), None))
-        kind = check_covariance_type(self.covariance_type)
-        covariances = frozen_array("covariances", self.covariances, covariances_shape(kind, *means.shape))
-        cholesky = cholesky_factors(kind, covariances)
-        cholesky.flags.writeable = False
-        for name, array in [
-            ("weights", weights),
-            ("means", means),
-            ("covariances", covariances),
-            ("cholesky", cholesky),
-        ]:
-            object.__setattr__(self, name, array)
+    def _check(self, quantity: Quantity, array: Array) -> None:
+        if quantity.name != "covariances":
+            super()._check(quantity, array)
+        else:  # factored once
+            cholesky = cholesky_factors(self.covariance_type, array)
+            cholesky.flags.writeable = False
+            object.__setattr__(self, "cholesky", cholesky)
 
     @property
-    def n_components(self) -> int:
-        """Number of components K."""
-        return self.means.shape[0]
-
-    @property
-    def n_features(self) -> int:
-        """Number of features D."""
-        return self.means.shape[1]
-
-    @property
-    def n_free(self) -> dict[str, int]:
-        """Number of free parameters by name: K - 1 weights, K D means, and those of the covariances."""
-        K, D = self.means.shape
-        return {"weights": K - 1, "means": K * D, "covariances": n_covariance_parameters(self.covariance_type, K, D)}
-
-    @property
-    def n_free_parameters(self) -> int:
-        """Number of free parameters, of all kinds together."""
-        return sum(self.n_free.values())
+    def quantities(self) -> tuple[Quantity, ...]:
+        """Weights, means and covariances of this structure."""
+        return quantities(check_covariance_type(self.covariance_type))
 
     @property
     def covariance_matrices(self) -> Array:
         """The K covariance matrices (K, D, D), whatever the structure."""
         return full_matrices(self.covariance_type, self.covariances, *self.means.shape)
-
-    def arrays(self) -> dict[str, Array]:
-        """Return the declared quantities by name, in the order in which tables print them."""
-        return {"weights": self.weights, "means": self.means, "covariances": self.covariances}
 
     def marginal(self, features: np.ndarray) -> Self:
         """Return the mixture of some of the features (a mask or indices): means and covariances restricted to them."""
@@ -116,9 +79,3 @@ class GMMParameters:
             case "diag":
                 covariances = covariances[:, features]
         return type(self)(self.weights, self.means[:, features], covariances, self.covariance_type)
-
-    def permute(self, order: ArrayLike) -> Self:
-        """Return the same mixture with its components relabelled: new component j is old component ``order[j]``."""
-        order = component_order(order, self.n_components)
-        covariances = self.covariances if self.covariance_type == "tied" else self.covariances[order]
-        return type(self)(self.weights[order], self.means[order], covariances, self.covariance_type)

@@ -1,17 +1,18 @@
 """Conjugate prior of the Gaussian mixture, as plain numbers that EM and PyMC both read."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass, replace
 from math import log, pi
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import gammaln, multigammaln, xlogy
+from scipy.special import gammaln, multigammaln
 
 from models.gmm.parameters import GMMParameters
 from models.gmm.structures import check_covariance_type, scale_shape
 from models.one_line import one_line
+from models.prior import MixturePrior
 from models.shown import listed
 from models.validation import (
     Array,
@@ -29,7 +30,7 @@ from models.validation import (
 SMALLEST_EIGENVALUE = 1e-10  # of the correlation matrix; rounding alone leaves about 1e-16 where the truth is 0
 
 
-class GaussianPrior(ABC):
+class GaussianPrior(MixturePrior):
     """What every prior of a Gaussian mixture has: weights from a Dirichlet, and means that lie about ``mean``."""
 
     concentration: Array
@@ -49,23 +50,8 @@ class GaussianPrior(ABC):
         if self.mean.shape != (n_features,):
             raise ValueError(f"prior.mean must have shape ({n_features},) like a row of X, got {self.mean.shape}")
 
-    def check_mode(self) -> None:
-        """Raise a ValueError unless the posterior has a mode inside the simplex, as MAP needs."""
-        if (self.concentration < 1).any():
-            raise ValueError(
-                f"prior.concentration must be at least 1 for MAP, got {self.concentration}: below 1 the posterior mode "
-                "lies on the edge of the simplex or nowhere, so MAP is undefined"
-            )
-
-    @property
-    def exchangeable(self) -> bool:
-        """Whether the prior treats all components alike, so that labels may be aligned after sampling."""
-        return bool(np.ptp(self.concentration) == 0)
-
-    @property
-    def avoids_collapse(self) -> bool:
-        """Whether the density vanishes where a covariance becomes singular, faster than a likelihood grows there."""
-        return True
+    def _check_parameters(self, parameters: GMMParameters) -> None:
+        self.check_fits(parameters.n_components, parameters.n_features, parameters.covariance_type)
 
     @property
     @abstractmethod
@@ -81,11 +67,6 @@ class GaussianPrior(ABC):
         location, scale : ndarray, shape (D,)
             Units of the features; for "spherical" all scales are the same.
         """
-
-    def _log_dirichlet(self, weights: Array) -> float:
-        """Return log Dirichlet(π | a)."""
-        a = np.broadcast_to(self.concentration, weights.shape)
-        return float(gammaln(a.sum()) - gammaln(a).sum() + xlogy(a - 1, weights).sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,21 +235,13 @@ class GMMPrior(GaussianPrior):
                     scale = np.diag(variances)  # collinear columns: keep the variances, which are positive
         return cls(np.full(K, 2.0), mean, 0.01, degrees, scale / K ** (2 / D), kind)
 
-    def log_prob(self, parameters: GMMParameters) -> float:
-        """Return log p(θ) in nats: the density of weights, means and covariance matrices, no Jacobian of any transform.
-
-        Parameters
-        ----------
-        parameters : GMMParameters
-            Where to evaluate; K and D must fit the prior.
-        """
-        K, D = parameters.n_components, parameters.n_features
-        self.check_fits(K, D, parameters.covariance_type)
+    def _log_prob_of_components(self, parameters: GMMParameters) -> float:
+        """Return log p(μ, Σ)."""
         if self.scale.ndim == 2:
             log_means, log_covariances = self._log_normal(parameters), self._log_inverse_wishart(parameters)
         else:
             log_means, log_covariances = self._log_normal_of_features(parameters), self._log_inverse_gamma(parameters)
-        return float(self._log_dirichlet(parameters.weights) + log_means.sum() + log_covariances.sum())
+        return float(log_means.sum() + log_covariances.sum())
 
     def _log_normal(self, parameters: GMMParameters) -> Array:
         """Return log Normal(μ_k | m0, Σ_k / κ0), shape (K,)."""

@@ -12,11 +12,14 @@ spherical (K,)          Σ_k = σ²_k I                     K
 Variances are declared, never standard deviations.
 """
 
+from functools import cache
 from typing import Literal, get_args
 
 import numpy as np
 
+from models.parameters import WEIGHTS, Quantity
 from models.shown import shown
+from models.supports import COVARIANCE, REAL, VARIANCE
 from models.validation import Array, positive_definite
 
 CovarianceType = Literal["full", "tied", "diag", "spherical"]
@@ -40,10 +43,18 @@ def scale_shape(covariance_type: str, D: int) -> tuple[int, ...]:
     return covariances_shape(covariance_type, 1, D)[covariance_type != "tied" :]
 
 
-def n_covariance_parameters(covariance_type: str, K: int, D: int) -> int:
-    """Return the number of free variances and covariances."""
-    symmetric = D * (D + 1) // 2
-    return {"full": K * symmetric, "tied": symmetric, "diag": K * D, "spherical": K}[covariance_type]
+@cache
+def quantities(covariance_type: str) -> tuple[Quantity, ...]:
+    """Return weights, means and covariances of this structure as declared arrays."""
+    dims = {
+        "full": ("component", "feature", "feature_bis"),
+        "tied": ("feature", "feature_bis"),
+        "diag": ("component", "feature"),
+        "spherical": ("component",),
+    }
+    support = COVARIANCE if covariance_type in ("full", "tied") else VARIANCE
+    covariances = Quantity("covariances", dims[covariance_type], support)
+    return WEIGHTS, Quantity("means", ("component", "feature"), REAL), covariances
 
 
 def cholesky_factors(covariance_type: str, covariances: Array) -> Array:

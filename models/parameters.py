@@ -1,0 +1,130 @@
+"""Parameters of any mixture: frozen, validated float64 arrays, declared as quantities."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from models.one_line import one_line
+from models.supports import SIMPLEX, Place, Support
+from models.validation import Array, component_order, frozen_array
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A declared array of a mixture's parameters.
+
+    Attributes
+    ----------
+    name : str
+        In code, in PyMC and in tables.
+    dims : tuple of str
+        Names of its axes: "component" first, unless all components share it; "feature", ...
+    support : Support
+        Where its numbers lie.
+    """
+
+    name: str
+    dims: tuple[str, ...]
+    support: Support
+
+    @property
+    def shared(self) -> bool:
+        """Whether all components share it."""
+        return "component" not in self.dims
+
+    def shape(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
+        """Return the shape for sizes by dim."""
+        return tuple(sizes[dim] for dim in self.dims)
+
+    def entry(self, place: Place) -> str:
+        """Return what tables call an entry, such as ``means[0, 1]``."""
+        return f"{self.name}[{', '.join(map(str, place))}]"
+
+
+WEIGHTS = Quantity("weights", ("component",), SIMPLEX)
+
+
+@dataclass(frozen=True, eq=False)
+class Parameters:
+    """Parameters θ of a mixture: its weights, and what each component is.
+
+    A family adds its arrays as fields, and declares all in ``quantities``. Each is checked to have the shape that its
+    dims say, to be finite, and to lie in its support.
+
+    Parameters
+    ----------
+    weights : array_like, shape (K,)
+        Mixture weights π, non-negative, summing to one.
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, a value is not finite, or one does not lie in its support.
+    """
+
+    weights: Array
+
+    __repr__ = one_line
+
+    def __post_init__(self) -> None:
+        sizes: dict[str, int] = {}
+        for quantity in self.quantities:
+            shape = tuple(sizes.get(dim.removesuffix("_bis")) for dim in quantity.dims)
+            array = frozen_array(quantity.name, getattr(self, quantity.name), shape)
+            self._check(quantity, array)
+            sizes |= dict(zip(quantity.dims, array.shape, strict=True))
+            object.__setattr__(self, quantity.name, array)
+
+    def _check(self, quantity: Quantity, array: Array) -> None:
+        """Raise a ValueError unless an array lies in its support."""
+        quantity.support.check(quantity.name, array)
+
+    @property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """The declared arrays, in the order in which tables print them; the weights first."""
+        raise NotImplementedError
+
+    @property
+    def n_components(self) -> int:
+        """Number of components K."""
+        return len(self.weights)
+
+    @property
+    def n_features(self) -> int:
+        """Number of features D."""
+        return self.sizes["feature"]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Length of each axis by dim."""
+        sizes: dict[str, int] = {}
+        for quantity in self.quantities:
+            sizes |= dict(zip(quantity.dims, getattr(self, quantity.name).shape, strict=True))
+        return sizes
+
+    @property
+    def n_free(self) -> dict[str, int]:
+        """Number of free parameters of each quantity, by name."""
+        return {q.name: q.support.n_free(getattr(self, q.name).shape) for q in self.quantities}
+
+    @property
+    def n_free_parameters(self) -> int:
+        """Number of free parameters, of all quantities together."""
+        return sum(self.n_free.values())
+
+    def arrays(self) -> dict[str, Array]:
+        """Return the declared quantities by name, in the order in which tables print them."""
+        return {quantity.name: getattr(self, quantity.name) for quantity in self.quantities}
+
+    def permute(self, order: ArrayLike) -> Self:
+        """Return the same mixture with its components relabelled: new component j is old component ``order[j]``."""
+        order = component_order(order, self.n_components)
+        own: dict[str, Any] = {q.name: getattr(self, q.name)[order] for q in self.quantities if not q.shared}
+        return replace(self, **own)
+
+    def inside(self) -> dict[str, Array]:
+        """Return the arrays by name, with what is on the boundary moved inside by 1e-12."""
+        return {q.name: np.asarray(q.support.inside(getattr(self, q.name))) for q in self.quantities}

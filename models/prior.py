@@ -1,0 +1,113 @@
+"""Priors of any mixture: plain numbers that EM and PyMC both read. Weights come from a Dirichlet distribution."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy.special import gammaln, xlogy
+
+from models.one_line import one_line
+from models.validation import Array, number_or_vector, positive
+
+
+class MixturePrior(ABC):
+    """What every prior of a mixture has: weights from a Dirichlet with concentration a.
+
+    Attributes
+    ----------
+    conjugate : bool
+        Whether the posterior of the parameters, given who belongs where, is in the prior's own family: then there are
+        Gibbs sampling, mean field, exact enumeration and Chib's evidence.
+    """
+
+    concentration: Any
+    conjugate: ClassVar[bool] = True
+
+    @property
+    def exchangeable(self) -> bool:
+        """Whether the prior treats all components alike, so that labels may be aligned after sampling."""
+        return bool(np.ptp(self.concentration) == 0)
+
+    @property
+    def avoids_collapse(self) -> bool:
+        """Whether the posterior density is bounded, so that no component falls onto a point."""
+        return True
+
+    @abstractmethod
+    def check_fits(self, n_components: int, n_features: int, *options: Any) -> None:
+        """Raise a ValueError unless the prior is one for K components and D features."""
+
+    def check_mode(self) -> None:
+        """Raise a ValueError unless the posterior has a mode away from its edges, as MAP needs."""
+        self._check_least("concentration")
+
+    def _check_least(self, *names: str) -> None:
+        for name in names:
+            if (np.asarray(getattr(self, name)) < 1).any():
+                raise ValueError(
+                    f"prior.{name} must be at least 1 for MAP, got {getattr(self, name)}: below 1 the posterior mode "
+                    "lies at the edge or nowhere, so MAP is undefined"
+                )
+
+    def log_prob(self, parameters: Any, given: Collection[str] = ()) -> float:
+        """Return log p(θ) in nats: the density of the declared quantities, no Jacobian of any transform.
+
+        Parameters
+        ----------
+        parameters : Parameters
+            Where to evaluate; K and D must fit the prior.
+        given : collection of str, default ()
+            "weights", or the name of the components' quantity: what is known, whose own density is left out.
+        """
+        self._check_parameters(parameters)
+        names = [quantity.name for quantity in parameters.quantities]
+        log_weights = 0.0 if "weights" in given else self._log_dirichlet(parameters.weights)
+        log_components = 0.0 if set(names[1:]) <= set(given) else self._log_prob_of_components(parameters)
+        return float(log_weights + log_components)
+
+    def _check_parameters(self, parameters: Any) -> None:
+        self.check_fits(parameters.n_components, parameters.n_features)
+
+    @abstractmethod
+    def _log_prob_of_components(self, parameters: Any) -> float:
+        """Return the log density of all quantities but the weights."""
+
+    def _log_dirichlet(self, weights: Array) -> float:
+        """Return log Dirichlet(π | a)."""
+        a = np.broadcast_to(self.concentration, weights.shape)
+        return float(gammaln(a.sum()) - gammaln(a).sum() + xlogy(a - 1, weights).sum())
+
+
+class FeaturePrior(MixturePrior):
+    """Prior of a family whose hyperparameters are positive numbers, or one for each feature.
+
+    A family is a frozen dataclass with the fields ``concentration`` and those named in ``hyperparameters``.
+
+    Attributes
+    ----------
+    hyperparameters : tuple of str
+        Names of the positive numbers, each a number or of shape (D,).
+    least_one : tuple of str
+        Those that MAP needs to be at least 1.
+    """
+
+    hyperparameters: ClassVar[tuple[str, ...]]
+    least_one: ClassVar[tuple[str, ...]]
+
+    __repr__ = one_line
+
+    def __post_init__(self) -> None:
+        for name in ("concentration", *self.hyperparameters):
+            object.__setattr__(self, name, positive(name, number_or_vector(name, getattr(self, name))))
+
+    def check_fits(self, n_components: int, n_features: int, *options: Any) -> None:
+        """Raise a ValueError unless the prior is one for K components and D features."""
+        for name in ("concentration", *self.hyperparameters):
+            size, shape = n_components if name == "concentration" else n_features, np.shape(getattr(self, name))
+            if shape not in [(), (size,)]:
+                raise ValueError(f"prior.{name} must be a number or have shape ({size},), got {shape}")
+
+    def check_mode(self) -> None:
+        """Raise a ValueError unless the posterior has a mode away from its edges, as MAP needs."""
+        self._check_least("concentration", *self.least_one)

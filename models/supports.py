@@ -1,0 +1,212 @@
+"""Supports: where the numbers of a declared array may lie, and what follows from it.
+
+=========== ============================ ======== =====================================================
+support     numbers                      free     map to the real line
+=========== ============================ ======== =====================================================
+REAL        any                          all      x
+POSITIVE    x >= 0                       all      log x
+VARIANCE    x > 0                        all      log x
+PROBABILITY 0 <= x <= 1                  all      log x - log(1 - x)
+SIMPLEX     >= 0, last axis sums to 1    one less log(x_j / x_last)
+COVARIANCE  symmetric positive definite  triangle Cholesky factor, with the logarithms of its diagonal
+=========== ============================ ======== =====================================================
+"""
+
+from abc import ABC, abstractmethod
+from typing import override
+
+import numpy as np
+
+from models.validation import Array, positive_definite
+
+EDGE = 1e-8  # an estimate this near to the boundary is on it
+INSIDE = 1e-12  # where a value on the boundary is moved to
+Place = tuple[int, ...]
+
+
+class Support(ABC):
+    """Where the numbers of an array may lie.
+
+    Attributes
+    ----------
+    scale : {"identity", "log", "logit"}
+        On which scale an estimate is nearest to normal.
+    n_axes : int
+        How many of the last axes belong together in one value, such as 2 of a matrix.
+    """
+
+    scale = "identity"
+    n_axes = 0
+
+    def check(self, name: str, array: Array) -> None:
+        """Raise a ValueError that names the array unless its numbers, which are finite, lie in the support."""
+        return
+
+    def n_free(self, shape: tuple[int, ...]) -> int:
+        """Return how many of the numbers of an array are free."""
+        return int(np.prod(shape))
+
+    def places(self, shape: tuple[int, ...]) -> list[Place]:
+        """Return the indices of the distinct entries of an array."""
+        return list(np.ndindex(shape))
+
+    def at_edge(self, array: Array) -> np.ndarray:
+        """Return which entries are on the boundary, where a stationary point is one-sided."""
+        return np.zeros(array.shape, dtype=bool)
+
+    def inside(self, array: Array) -> Array:
+        """Return the array with entries on the boundary moved inside by 1e-12."""
+        return array
+
+    @abstractmethod
+    def unconstrained(self, draws: Array) -> Array:
+        """Map draws (S, ...) one to one to real vectors (S, p)."""
+
+
+class Real(Support):
+    """Any real number."""
+
+    @override
+    def unconstrained(self, draws: Array) -> Array:
+        return draws.reshape(len(draws), -1)
+
+
+class Positive(Support):
+    """Positive numbers; 0 is the boundary, where a maximum of the likelihood may lie."""
+
+    scale = "log"
+
+    @override
+    def check(self, name: str, array: Array) -> None:
+        if (array < 0).any():
+            raise ValueError(f"{name} must not be negative, got values from {array.min()} to {array.max()}")
+
+    @override
+    def at_edge(self, array: Array) -> np.ndarray:
+        return array < EDGE
+
+    @override
+    def inside(self, array: Array) -> Array:
+        return np.maximum(array, INSIDE)
+
+    @override
+    def unconstrained(self, draws: Array) -> Array:
+        return np.log(draws.reshape(len(draws), -1))
+
+
+class Variance(Support):
+    """Positive numbers, such as variances, of which 0 is no limit that a maximum may take."""
+
+    scale = "log"
+
+    @override
+    def check(self, name: str, array: Array) -> None:
+        if not (array > 0).all():
+            raise ValueError(f"{name} must be positive variances, got {array}")
+
+    @override
+    def unconstrained(self, draws: Array) -> Array:
+        return np.log(draws.reshape(len(draws), -1))
+
+
+class Probability(Support):
+    """Probabilities; 0 and 1 are the boundary."""
+
+    scale = "logit"
+
+    @override
+    def check(self, name: str, array: Array) -> None:
+        if (array < 0).any() or (array > 1).any():
+            raise ValueError(f"{name} must lie in [0, 1], got values from {array.min()} to {array.max()}")
+
+    @override
+    def at_edge(self, array: Array) -> np.ndarray:
+        return (array < EDGE) | (array > 1 - EDGE)
+
+    @override
+    def inside(self, array: Array) -> Array:
+        return np.clip(array, INSIDE, 1 - INSIDE)
+
+    @override
+    def unconstrained(self, draws: Array) -> Array:
+        p = draws.reshape(len(draws), -1)
+        return np.log(p) - np.log1p(-p)
+
+
+class Simplex(Support):
+    """Probabilities that sum to one along the last axis, in blocks of these sizes if there are several.
+
+    Parameters
+    ----------
+    sizes : tuple of int or None
+        Lengths of the blocks along the last axis; ``None`` is a single block.
+    """
+
+    scale, n_axes = "logit", 1
+
+    def __init__(self, sizes: tuple[int, ...] | None = None) -> None:
+        self.sizes = sizes
+
+    def blocks(self, length: int) -> list[slice]:
+        """Return the slices of the last axis that sum to one."""
+        ends = np.cumsum(self.sizes or (length,)).tolist()
+        return [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+
+    @override
+    def check(self, name: str, array: Array) -> None:
+        for block in self.blocks(array.shape[-1]):
+            part = array[..., block]
+            sums = part.sum(axis=-1)
+            if (part < 0).any() or (np.abs(sums - 1) > 1e-8).any():
+                given = f"{part} with sum {sums}" if part.ndim == 1 else f"sums from {sums.min()} to {sums.max()}"
+                raise ValueError(f"{name} must be non-negative and sum to 1, got {given}")
+
+    @override
+    def n_free(self, shape: tuple[int, ...]) -> int:
+        return int(np.prod(shape[:-1])) * (shape[-1] - len(self.blocks(shape[-1])))
+
+    @override
+    def at_edge(self, array: Array) -> np.ndarray:
+        return (array < EDGE) | (array > 1 - EDGE)
+
+    @override
+    def inside(self, array: Array) -> Array:
+        array = np.maximum(array, INSIDE)
+        for block in self.blocks(array.shape[-1]):
+            array[..., block] /= array[..., block].sum(axis=-1, keepdims=True)
+        return array
+
+    @override
+    def unconstrained(self, draws: Array) -> Array:
+        parts = [draws[..., block] for block in self.blocks(draws.shape[-1])]
+        ratios = [np.log(part[..., :-1]) - np.log(part[..., -1:]) for part in parts]
+        return np.concatenate(ratios, axis=-1).reshape(len(draws), -1)
+
+
+class Covariance(Support):
+    """Symmetric positive definite matrices, along the last two axes."""
+
+    n_axes = 2
+
+    @override
+    def check(self, name: str, array: Array) -> None:
+        positive_definite(name, array)
+
+    @override
+    def n_free(self, shape: tuple[int, ...]) -> int:
+        D = shape[-1]
+        return int(np.prod(shape[:-2])) * D * (D + 1) // 2
+
+    @override
+    def places(self, shape: tuple[int, ...]) -> list[Place]:
+        return [place for place in np.ndindex(shape) if place[-2] <= place[-1]]
+
+    @override
+    def unconstrained(self, draws: Array) -> Array:
+        S, D, chol = len(draws), draws.shape[-1], np.linalg.cholesky(draws)
+        log_diagonal = np.log(np.diagonal(chol, axis1=-2, axis2=-1)).reshape(S, -1)
+        return np.hstack([log_diagonal, chol[(..., *np.tril_indices(D, -1))].reshape(S, -1)])
+
+
+REAL, POSITIVE, VARIANCE, PROBABILITY = Real(), Positive(), Variance(), Probability()
+SIMPLEX, COVARIANCE = Simplex(), Covariance()
