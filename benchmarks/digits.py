@@ -19,7 +19,7 @@ import numpy as np
 from rich.table import Table
 
 from benchmarks.contestants import installed
-from em.fast.passes import count_pass, gaussian_pass
+from em.fast.passes import gaussian_pass
 from models.bmm import BMMParameters
 from models.gmm import GMMParameters
 from models.validation import Array
@@ -127,7 +127,7 @@ def ours(n_passes: float) -> LogLikelihood:
     def log_likelihood(X: Array, parameters: Any) -> float:
         if isinstance(parameters, GMMParameters):
             return gaussian_pass(X, parameters, n_passes=n_passes)[0]
-        return count_pass(X, np.broadcast_to(1.0, X.shape), parameters, n_passes=n_passes)[0]
+        return exponential_pass(BINOMIAL, BINOMIAL.rows(X), parameters, n_passes=n_passes)[0]
 
     return log_likelihood
 

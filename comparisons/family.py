@@ -43,6 +43,11 @@ class Family(ABC):
         found: Identifiability = fit.identifiability_
         return found
 
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """Sizes of the cells by the name that the family calls them, where it has some."""
+        return {}
+
     @abstractmethod
     def default_prior(self, X: Array, n_components: int, prior_family: str = "conjugate") -> Any:
         """Return the weakly informative prior of one of the ``prior_families``; the first when none is given."""

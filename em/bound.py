@@ -18,6 +18,12 @@ from models.shown import shown
 from models.validation import Array
 
 
+def log_of(weights: Array) -> Array:
+    """Return logarithms of weights; -inf of 0."""
+    with np.errstate(divide="ignore"):
+        return np.log(weights)
+
+
 def normalise(log_joint: Array) -> tuple[Array, Array]:
     """Turn log p(x_i, z_i = k) into responsibilities and log p(x_i), by Bayes' rule in a way that cannot underflow.
 

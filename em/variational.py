@@ -32,23 +32,18 @@ Corduneanu & Bishop (2001), Variational Bayesian model selection for mixture dis
 Watanabe & Watanabe (2006), Variational Bayesian stochastic complexity of mixture models, NIPS 18.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from em.bmm.conjugate import CountPosterior
 from em.bound import check_responsibilities, normalise
 from em.engine import best_of, run_em
 from em.estimator import TYPICAL_RUN
-from em.gibbs import family_of_prior, one_hot, start_labels
-from em.gmm.conjugate import GaussianPosterior
+from em.families import conjugate_mixture
+from em.gibbs import one_hot, start_labels
 from em.status import NotConvergedWarning, tell
-from em.variational_families import VariationalCounts, VariationalGaussian
-from models.bmm import BMMPrior
-from models.bmm.counts import common_trials
-from models.gmm import GMMPrior
 from models.one_line import one_line
 from models.validation import Array, count_at_least_one, data_matrix, number_above, random_source
 
@@ -59,7 +54,7 @@ class VariationalPosterior:
 
     Attributes
     ----------
-    distribution : GaussianPosterior or CountPosterior
+    distribution : ConjugatePosterior or GaussianPosterior
         q(θ): a Dirichlet times what is conjugate to the samples.
     mean, standard_deviation : dict of ndarray
         Of each parameter under q, by name; NaN where it does not exist.
@@ -75,13 +70,13 @@ class VariationalPosterior:
         The same as a sentence.
     """
 
-    distribution: GaussianPosterior | CountPosterior
+    distribution: Any
     responsibilities: Array
     elbo: float
     history: Array
     converged: bool
     status: str
-    _family: Any = field(repr=False)
+    _mixture: Any = field(repr=False)
 
     __repr__ = one_line
 
@@ -95,23 +90,21 @@ class VariationalPosterior:
         """Standard deviation of each parameter by name."""
         return self.distribution.standard_deviation()
 
-    def predict_proba(self, X: ArrayLike, n_trials: ArrayLike | None = None) -> Array:
+    def predict_proba(self, X: ArrayLike, **size: Any) -> Array:
         """Return q(z = k) of samples, shape (n, K): one more E-step.
 
         Parameters
         ----------
         X : array_like, shape (n, D)
             Samples.
-        n_trials : int or array_like, shape (D,) or (n, D), or None
-            Number of trials of each cell, for counts; ``None``: as in the samples fitted, where all rows had the same.
+        **size
+            Sizes of the cells where the family has some, such as ``n_trials``; by default as in the samples fitted,
+            where all rows had the same.
         """
-        fitted, X = self._family, data_matrix(X, missing=True)
-        if X.shape[1] != (D := fitted.X.shape[1]):
+        X = data_matrix(X, missing=True)
+        if X.shape[1] != (D := self._mixture.X.shape[1]):
             raise ValueError(f"X must have {D} columns like the samples fitted, got {X.shape[1]}")
-        if n_trials is None:
-            n_trials = common_trials(fitted.trials) if isinstance(fitted, VariationalCounts) else 1
-        family = family_of_prior(X, fitted.prior, n_trials, VariationalGaussian, VariationalCounts)
-        return normalise(family.expected_log_joint(self.distribution))[0]
+        return normalise(self._mixture.for_rows(X, **size).expected_log_joint(self.distribution))[0]
 
     def draw(self, n_draws: int, random_state: Any = None) -> dict[str, Array]:
         """Return independent draws of the parameters from q, shapes (n_draws, ...) by name.
@@ -125,20 +118,21 @@ class VariationalPosterior:
         """
         rng, n = random_source(random_state), count_at_least_one("n_draws", n_draws)
         copies = {name: np.broadcast_to(a, (n, *a.shape)) for name, a in self.distribution.arrays().items()}
-        return replace(self.distribution, **copies).draw(rng)  # type: ignore[arg-type]
+        draws: dict[str, Array] = self.distribution.with_arrays(copies).draw(rng)
+        return draws
 
 
 def variational(
     X: ArrayLike,
     n_components: int,
-    prior: GMMPrior | BMMPrior,
+    prior: Any,
     *,
-    n_trials: ArrayLike = 1,
     n_init: int = 10,
     init: ArrayLike | None = None,
     tol: float = 1e-8,
     max_iter: int = 10_000,
     random_state: Any = None,
+    **size: Any,
 ) -> VariationalPosterior:
     """Approximate the posterior by q(z) q(θ).
 
@@ -148,10 +142,8 @@ def variational(
         Samples. A missing count (NaN) is legal; a missing Gaussian cell is not.
     n_components : int
         Number of components K, or the most there may be where the concentration is below 1.
-    prior : GMMPrior or BMMPrior
+    prior : MixturePrior
         A conjugate prior; it says which family, and of which covariance structure.
-    n_trials : int or array_like, shape (D,) or (n, D)
-        Number of trials of each cell, for counts.
     n_init : int
         Number of restarts, each from labels by k-means++; the one of the highest ELBO is kept. They begin with K
         clusters, and where the concentration is below (M + 1) / 2 with fewer and fewer, down to 1.
@@ -163,6 +155,8 @@ def variational(
         Largest number of iterations of each restart.
     random_state : int, RandomState or None
         Seed or source of randomness of the restarts.
+    **size
+        Sizes of the cells where the family has some, such as ``n_trials`` for counts: a number, (D,) or (n, D).
 
     Examples
     --------
@@ -175,27 +169,27 @@ def variational(
     array([0. , 0. , 0.4, 0.6])
     """
     K = count_at_least_one("n_components", n_components)
-    family = family_of_prior(X, prior, n_trials, VariationalGaussian, VariationalCounts)
-    family.check_fits(K)
-    n = len(family.X)
+    mixture = conjugate_mixture(X, prior, **size)
+    mixture.check_fits(K)
+    n = len(mixture.X)
     for name, value in {"n_init": n_init, "max_iter": max_iter}.items():
         count_at_least_one(name, value)
     number_above("tol", tol, 0, inclusive=True)
     if init is None:
         rng = random_source(random_state)
-        fewest = 1 if np.max(prior.concentration) < (family.n_component_parameters + 1) / 2 else K
+        fewest = 1 if np.max(prior.concentration) < (mixture.n_component_parameters + 1) / 2 else K
         clusters = np.linspace(K, fewest, n_init).round().astype(int)
-        starts = [one_hot(start_labels(family.X, k, rng), K) for k in clusters]
+        starts = [one_hot(start_labels(mixture.X, k, rng), K) for k in clusters]
     else:
         starts = [_check_init(init, n, K)]
-    problem = family.problem(K, len(starts) * min(max_iter, TYPICAL_RUN))
-    runs = [run_em(problem, family.m_step(r), tol=tol, max_iter=max_iter) for r in starts]
+    problem = mixture.problem(K, len(starts) * min(max_iter, TYPICAL_RUN))
+    runs = [run_em(problem, mixture.posterior(r), tol=tol, max_iter=max_iter) for r in starts]
     best = best_of(runs, problem)
     status = f"{best.status}; best of {len(runs)} restart(s)"
     if not best.converged:
         tell(status, NotConvergedWarning)
-    responsibilities = normalise(family.expected_log_joint(best.parameters))[0]
-    found = (best.parameters, responsibilities, best.objective, best.history, best.converged, status, family)
+    responsibilities = normalise(mixture.expected_log_joint(best.parameters))[0]
+    found = (best.parameters, responsibilities, best.objective, best.history, best.converged, status, mixture)
     return VariationalPosterior(*found)
 
 

@@ -127,4 +127,4 @@ class Parameters:
 
     def inside(self) -> dict[str, Array]:
         """Return the arrays by name, with what is on the boundary moved inside by 1e-12."""
-        return {q.name: np.asarray(q.support.inside(getattr(self, q.name))) for q in self.quantities}
+        return {q.name: np.asarray(q.support.moved_inside(getattr(self, q.name))) for q in self.quantities}

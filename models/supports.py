@@ -31,12 +31,23 @@ class Support(ABC):
     ----------
     scale : {"identity", "log", "logit"}
         On which scale an estimate is nearest to normal.
+    edges : str
+        The values on the boundary, in words.
     n_axes : int
         How many of the last axes belong together in one value, such as 2 of a matrix.
     """
 
     scale = "identity"
     n_axes = 0
+    edges = ""
+
+    def scale_at(self, place: Place) -> str:
+        """Return on which scale the estimate of an entry is nearest to normal."""
+        return self.scale
+
+    def block_of(self, place: Place) -> Place | None:
+        """Return what tells apart the entries that sum to one with this one, or None where none do."""
+        return None
 
     def check(self, name: str, array: Array) -> None:
         """Raise a ValueError that names the array unless its numbers, which are finite, lie in the support."""
@@ -54,8 +65,16 @@ class Support(ABC):
         """Return which entries are on the boundary, where a stationary point is one-sided."""
         return np.zeros(array.shape, dtype=bool)
 
-    def inside(self, array: Array) -> Array:
-        """Return the array with entries on the boundary moved inside by 1e-12."""
+    def moved_inside(self, array: Array, step: float = INSIDE) -> Array:
+        """Return the array with entries nearer to the boundary than a step moved inside by it."""
+        return array
+
+    def goes_inside(self, after: Array, before: Array) -> np.ndarray:
+        """Return which entries, near the boundary before, are farther from it after."""
+        return after > before
+
+    def normalised(self, array: Array) -> Array:
+        """Return the array with its blocks summing to one, where they must."""
         return array
 
     @abstractmethod
@@ -74,7 +93,7 @@ class Real(Support):
 class Positive(Support):
     """Positive numbers; 0 is the boundary, where a maximum of the likelihood may lie."""
 
-    scale = "log"
+    scale, edges = "log", "0"
 
     @override
     def check(self, name: str, array: Array) -> None:
@@ -86,8 +105,8 @@ class Positive(Support):
         return array < EDGE
 
     @override
-    def inside(self, array: Array) -> Array:
-        return np.maximum(array, INSIDE)
+    def moved_inside(self, array: Array, step: float = INSIDE) -> Array:
+        return np.maximum(array, step)
 
     @override
     def unconstrained(self, draws: Array) -> Array:
@@ -112,7 +131,7 @@ class Variance(Support):
 class Probability(Support):
     """Probabilities; 0 and 1 are the boundary."""
 
-    scale = "logit"
+    scale, edges = "logit", "0 or 1"
 
     @override
     def check(self, name: str, array: Array) -> None:
@@ -124,8 +143,12 @@ class Probability(Support):
         return (array < EDGE) | (array > 1 - EDGE)
 
     @override
-    def inside(self, array: Array) -> Array:
-        return np.clip(array, INSIDE, 1 - INSIDE)
+    def moved_inside(self, array: Array, step: float = INSIDE) -> Array:
+        return np.clip(array, step, 1 - step)
+
+    @override
+    def goes_inside(self, after: Array, before: Array) -> np.ndarray:
+        return np.abs(after - 0.5) < np.abs(before - 0.5)
 
     @override
     def unconstrained(self, draws: Array) -> Array:
@@ -142,7 +165,7 @@ class Simplex(Support):
         Lengths of the blocks along the last axis; ``None`` is a single block.
     """
 
-    scale, n_axes = "logit", 1
+    scale, n_axes, edges = "logit", 1, "0 or 1"
 
     def __init__(self, sizes: tuple[int, ...] | None = None) -> None:
         self.sizes = sizes
@@ -170,8 +193,16 @@ class Simplex(Support):
         return (array < EDGE) | (array > 1 - EDGE)
 
     @override
-    def inside(self, array: Array) -> Array:
-        array = np.maximum(array, INSIDE)
+    def block_of(self, place: Place) -> Place:
+        return (*place[:-1], int(np.searchsorted(np.cumsum(self.sizes or ()), place[-1], side="right")))
+
+    @override
+    def moved_inside(self, array: Array, step: float = INSIDE) -> Array:
+        return self.normalised(np.maximum(array, step))
+
+    @override
+    def normalised(self, array: Array) -> Array:
+        array = array.copy()
         for block in self.blocks(array.shape[-1]):
             array[..., block] /= array[..., block].sum(axis=-1, keepdims=True)
         return array
@@ -187,6 +218,10 @@ class Covariance(Support):
     """Symmetric positive definite matrices, along the last two axes."""
 
     n_axes = 2
+
+    @override
+    def scale_at(self, place: Place) -> str:
+        return "log" if place[-2] == place[-1] else "identity"
 
     @override
     def check(self, name: str, array: Array) -> None:

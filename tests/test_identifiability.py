@@ -5,12 +5,12 @@ from itertools import product
 import numpy as np
 import pytest
 import reference_data
+from em.bmm.identifiability import identify
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
 from em import BernoulliMixtureEM, BinomialMixtureEM, NotIdentifiableWarning
-from em.bmm.identifiability import identify
 from models.bmm import BMMParameters, simulate
 
 

@@ -5,6 +5,7 @@ from functools import partial
 import jax
 import numpy as np
 import pytest
+from em.bmm.information import observed_information as bmm_information
 from pymc.model.transform.conditioning import remove_value_transforms
 from pymc.sampling.jax import get_jaxified_graph
 from random_mixtures import random_bmm_prior, random_gmm, random_gmm_prior, random_independent_prior
@@ -12,7 +13,6 @@ from scipy.special import logsumexp
 from scipy.stats import binom
 
 from em import BernoulliMixtureEM, GaussianMixtureEM, NotIdentifiableWarning
-from em.bmm.information import observed_information as bmm_information
 from em.gmm.information import observed_information as gmm_information
 from models import bmm, gmm
 from models.bmm import BMMParameters, BMMPrior

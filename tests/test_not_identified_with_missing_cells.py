@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from em.bmm.identifiability import identify, largest_patterns
 
 from comparisons import compare
 from em import BernoulliMixtureEM, GaussianMixtureEM, NotIdentifiableWarning
-from em.bmm.identifiability import identify, largest_patterns
 from em.gmm.coverage import coverage
 from em.samples import Samples
 from models.bmm import BMMParameters

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import reference_data
+from em.bmm.conjugate import CountPosterior
 from scipy.special import digamma, entr, softmax
 from scipy.stats import beta, dirichlet, invgamma, invwishart, norm
 from sklearn.exceptions import ConvergenceWarning
@@ -13,7 +14,6 @@ from sklearn.mixture import BayesianGaussianMixture
 
 from comparisons.evidence.exact import exact_posterior
 from em import NotConvergedWarning
-from em.bmm.conjugate import CountPosterior
 from em.gibbs import CountGibbs, GaussianGibbs, one_hot
 from em.gmm.conjugate import GaussianPosterior
 from em.variational import variational

@@ -17,7 +17,6 @@ from comparisons.family import (
 from em import BinomialMixtureEM
 from em import bmm as em_bmm
 from models import bmm as model_bmm
-from models.bmm.counts import count_matrix
 from models.shown import shown
 from models.validation import Array
 
@@ -41,6 +40,11 @@ class BMM(Family):
         if covariance_type != "full":
             raise ValueError(f"covariance_type belongs to family 'gmm', got {shown(covariance_type)} for 'bmm'")
         return cls(n_trials)
+
+    @property
+    @override
+    def sizes(self) -> dict[str, Any]:
+        return {"n_trials": self.n_trials}
 
     @override
     def default_prior(self, X: Array, n_components: int, prior_family: str = "conjugate") -> model_bmm.BMMPrior:
@@ -72,21 +76,18 @@ class BMM(Family):
     @override
     def log_joint(self, X: Array) -> Callable[[Mapping[str, Array]], Callable[[slice], Array]]:
         """Return log π_k + Σ_d log C(m, x) + x log p_kd + (m - x) log(1 - p_kd), of the observed cells of x_i."""
-        counts, trials = count_matrix(X, self.n_trials)
-        log_choose = em_bmm.log_choose(counts, trials)
+        data = em_bmm.BINOMIAL.rows(X, self.n_trials)
 
         def given(draws: Mapping[str, Array]) -> Callable[[slice], Array]:
             draws = self.shaped(draws)
             with np.errstate(divide="ignore"):
                 log_weights = np.log(draws["weights"])[:, :, None]
-            S, K, D = draws["probs"].shape
-            if X.shape[1] != D:
+            if X.shape[1] != (D := draws["probs"].shape[2]):
                 raise ValueError(f"X must have {D} columns like the probs, got {X.shape[1]}")
-            probs = draws["probs"].reshape(S * K, D)
 
             def of_rows(rows: slice) -> Array:
-                kernel = em_bmm.log_kernel(counts[rows], trials[rows], probs)
-                return log_weights + log_choose[rows] + kernel.T.reshape(S, K, -1)
+                kernel = em_bmm.BINOMIAL.log_kernel(data[rows], draws)
+                return log_weights + data.log_base[rows] + np.swapaxes(kernel, 1, 2)
 
             return of_rows
 

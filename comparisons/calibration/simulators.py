@@ -13,10 +13,9 @@ import numpy as np
 
 from comparisons.calibration.simulations import Setting, World, place_of_first, quantities, simulate_world, with_truth
 from comparisons.family import Point
-from em.gibbs import CountGibbs, GaussianGibbs, sweeps
+from em.families import conjugate_mixture
+from em.gibbs import sweeps
 from em.process.blas import one_blas_thread
-from models.bmm import BMMPrior
-from models.bmm.counts import count_matrix
 from models.gmm import GMMPrior
 
 TUNE, DRAWS, THIN = 150, 300, 3
@@ -107,16 +106,12 @@ def _run_in_worker(seed: int) -> tuple[World, Chain | None]:
 
 def gibbs_chains(setting: Setting, worlds: list[World], random_state: int) -> list[Chain]:
     """Run one chain of the Gibbs sampler on the data of each world, all at once, from EM's most probable labels."""
-    rng, X = np.random.RandomState(random_state), np.stack([world.X for world in worlds])
-    if isinstance(setting.prior, BMMPrior):
-        shape = X.shape
-        counts, trials = count_matrix(X.reshape(-1, shape[-1]), setting.n_trials)
-        family: Any = CountGibbs(counts.reshape(shape), trials.reshape(shape), setting.prior)
-    else:
-        family = GaussianGibbs(X, setting.prior)
+    rng, size = np.random.RandomState(random_state), setting.family.sizes
+    mixtures = [conjugate_mixture(world.X, setting.prior, **size) for world in worlds]
+    mixture = type(mixtures[0]).stacked(mixtures)
     z = np.stack([setting.family.e_step(world.X, world.reference)[0].argmax(axis=1) for world in worlds])
     with one_blas_thread():
-        kept = islice(sweeps(family, z, setting.n_components, rng), GIBBS_TUNE, GIBBS_TUNE + GIBBS_DRAWS, GIBBS_THIN)
+        kept = islice(sweeps(mixture, z, setting.n_components, rng), GIBBS_TUNE, GIBBS_TUNE + GIBBS_DRAWS, GIBBS_THIN)
         draws = [[sweep[name] for name in setting.family.parameter_names] for sweep in kept]
         stacked = [np.stack(values, axis=1) for values in zip(*draws, strict=True)]
         points = [

@@ -1,39 +1,180 @@
 """EM's steps for the Bernoulli and binomial mixtures, as pure functions that can be called and checked by hand.
 
 The mathematics is in :mod:`models.bmm`; formulas there, code here, in the same order. The estimators that iterate them
-are in :mod:`em.bmm.estimator`.
+are in :mod:`em.bmm.estimator`. As an exponential family (:mod:`em.steps`)::
+
+    T = (x, m - x),    η = (log p, log(1 - p)),    log h = Σ_d log C(m_d, x_d)
+    p_kd ~ Beta(b, c):  χ = (b - 1, c - 1),    A = log B(b, c),    mode (b - 1) / (b + c - 2)
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, Self
+from collections.abc import Callable, Sequence
+from typing import Any, override
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import csr_array, issparse
-from scipy.special import gammaln
+from scipy.sparse import issparse
+from scipy.special import betaln, digamma, gammaln
 
 from em.bmm.deviance import MANY_TRIALS, deviance, log_saturated
-from em.bound import check_responsibilities, normalise
-from em.samples import weighted
-from em.samples.distinct import repeat_rarely
-from models.bmm import BMMParameters, BMMPrior
-from models.bmm.counts import count_matrix, sparse_count_matrix
-from models.validation import Array, check_sample_weight, row_slices
+from em.conjugate import ConjugateMixture
+from em.steps import Parts, Rows, Shifted, Statistics, Steps, Theta
+from models.bmm import BMMParameters, BMMPrior, simulate
+from models.bmm.counts import count_matrix, sparse_count_matrix, trials_matrix
+from models.bmm.parameters import QUANTITIES
+from models.validation import Array, row_slices
+
+TINY, BELOW_ONE = float(np.finfo(np.float64).tiny), float(np.nextafter(1.0, 0.0))
+INSIDE = 1e-300, 1 - 2.0**-53
+
+
+class BinomialSteps(Steps[BMMParameters]):
+    """x_d ~ Binomial(m_d, p_kd), with Beta priors."""
+
+    name, quantities, parameters_type, prior_type = "bmm", QUANTITIES, BMMParameters, BMMPrior
+    hyper_names, hyper_offsets, size_name = ("successes", "failures"), (1.0, 1.0), "n_trials"
+
+    @override
+    def check(self, X: Any, size: Any, names: Sequence[str] | None = None) -> tuple[Any, Array]:
+        return sparse_count_matrix(X, size) if issparse(X) else count_matrix(X, size, names)
+
+    @override
+    def statistics(self, X: Any, size: Array) -> tuple[Any, ...]:
+        return (X, Shifted(size[0], -1.0, X)) if issparse(X) else (X, size - X)
+
+    @override
+    def log_base(self, X: Any, size: Array) -> Array:
+        """Return Σ_d log C(m_d, x_d); a cell of many trials adds log Bin(x | m, x / m), as `log_kernel` expects."""
+        if size.max() <= 1:
+            return np.zeros(len(size))
+        if issparse(X):
+            of_row = np.repeat(np.arange(len(size)), np.diff(X.indptr))
+            terms = _log_choose(X.data, size[0][X.indices])  # 0 where x is 0
+            return np.bincount(of_row, terms, minlength=len(size)).astype(np.float64)
+        return np.concatenate([_log_choose(X[rows], size[rows]).sum(axis=1) for rows in row_slices(X)])
+
+    @override
+    def sizes(self, size: ArrayLike, shape: tuple[int, ...]) -> Array:
+        return trials_matrix(size, shape)
+
+    @override
+    def natural(self, theta: Theta) -> Parts:
+        p = theta["probs"]
+        with np.errstate(divide="ignore"):
+            return np.log(p), np.log1p(-p)
+
+    @override
+    def slopes(self, theta: Theta) -> tuple[tuple[Array, Array], ...]:
+        p = theta["probs"]
+        return (1 / p, -1 / p**2), (-1 / (1 - p), -1 / (1 - p) ** 2)
+
+    @override
+    def expected(self, theta: Theta, size: Array) -> tuple[Array, Parts]:
+        p = theta["probs"]
+        return size * p, (size * p, size * (1 - p))
+
+    @override
+    def mode(self, chi: Parts) -> dict[str, Array]:
+        s, f = chi
+        # what the posterior keeps off 0 and 1, rounding must not put there
+        return {"probs": np.clip(s / (s + f), np.where(s > 0, TINY, 0.0), np.where(f > 0, BELOW_ONE, 1.0))}
+
+    @override
+    def mean(self, hyper: Parts) -> dict[str, Array]:
+        b, c = hyper
+        return {"probs": b / (b + c)}
+
+    @override
+    def variance(self, hyper: Parts) -> dict[str, Array]:
+        b, c = hyper
+        return {"probs": b * c / ((b + c) ** 2 * (b + c + 1))}
+
+    @override
+    def draw(self, hyper: Parts, rng: np.random.RandomState) -> dict[str, Array]:
+        return {"probs": np.clip(rng.beta(*hyper), *INSIDE)}
+
+    @override
+    def log_normaliser(self, hyper: Parts) -> Array:
+        return np.asarray(betaln(*hyper).sum(axis=-1))
+
+    @override
+    def mean_natural(self, hyper: Parts) -> Parts:
+        b, c = hyper
+        return digamma(b) - digamma(b + c), digamma(c) - digamma(b + c)
+
+    @override
+    def simulate(
+        self, parameters: BMMParameters, n_samples: int, size: Any, random_state: Any
+    ) -> tuple[Array, np.ndarray]:
+        return simulate(parameters, n_samples, size, random_state)
+
+    @override
+    def values(self, theta: Theta, size: Array) -> list[Array]:
+        return [np.arange(m + 1.0) for m in size]
+
+    @override
+    def known_mean(self, parameters: BMMParameters, size: Array) -> str:
+        if size.tolist() != [1.0]:
+            return ""
+        return f"only sum_k weights_k probs_k = {float(parameters.weights @ parameters.probs[:, 0]):.6g} is known"
+
+    @override
+    def neighbours(self, X: Array, size: Array) -> Array:
+        return np.where(size > X, X + 1, X - 1)
+
+    @override
+    def random(self, like: BMMParameters, rng: np.random.RandomState) -> BMMParameters:
+        weights = rng.dirichlet(np.full(like.n_components, 5.0))
+        return BMMParameters(weights / weights.sum(), np.asarray(rng.uniform(0.1, 0.9, size=like.probs.shape)))
+
+    @override
+    def compiled_step(
+        self, rows: Rows, parameters: BMMParameters, weights: Array
+    ) -> Callable[[slice], tuple[float, Statistics]] | None:
+        from em.bmm.compiled import compiled_step
+
+        return None if rows.size.max() > MANY_TRIALS else compiled_step(rows, parameters, weights)
+
+    @override
+    def log_kernel(self, rows: Rows, theta: Theta) -> Array:
+        """Return Σ_d x log p + (m - x) log(1 - p); a cell of many trials adds minus its deviance instead.
+
+        That keeps its digits (:mod:`em.bmm.deviance`).
+        """
+        many = rows.size > MANY_TRIALS
+        if not many.any():
+            return super().log_kernel(rows, theta)
+        X = rows.X.toarray() if issparse(rows.X) else rows.X
+        x, m = np.where(many, 0.0, X), np.where(many, 0.0, rows.size)
+        few = Rows(x, m, (x, m - x), rows.log_base)
+        x, m, probs = np.where(many, X, 0.0), np.where(many, rows.size, 0.0), theta["probs"]
+        flat = probs.reshape(-1, probs.shape[-1])
+        deviances = np.stack([deviance(x, m, p).sum(axis=-1) for p in flat], axis=-1)
+        of_draws = np.moveaxis(deviances.reshape(len(x), *probs.shape[:-1]), 0, -2)
+        return super().log_kernel(few, theta) - of_draws
+
+
+def _log_choose(x: Array, m: Array) -> Array:
+    plain = gammaln(m + 1) - gammaln(x + 1) - gammaln(m - x + 1)
+    many = m > MANY_TRIALS
+    return np.where(many, log_saturated(x, m), plain) if many.any() else plain
+
+
+BINOMIAL = BinomialSteps()
+
+
+def conjugate_mixture(X: ArrayLike, prior: BMMPrior, n_trials: ArrayLike = 1) -> ConjugateMixture:
+    """Return data and conjugate prior, for Gibbs sampling, mean field and exact enumeration."""
+    return ConjugateMixture(BINOMIAL, BINOMIAL.rows(X, n_trials), prior)
 
 
 def component_log_prob(X: ArrayLike, parameters: BMMParameters, n_trials: ArrayLike = 1) -> Array:
     """Return log p(x_i | z_i = k) = Σ_d log C(m, x) + x log p_kd + (m - x) log(1 - p_kd), shape (n, K), in nats."""
-    X, trials = count_matrix(X, n_trials)
-    if X.shape[1] != parameters.n_features:
-        raise ValueError(f"X must have {parameters.n_features} columns like the probs, got {X.shape[1]}")
-    return log_choose(X, trials)[:, None] + log_kernel(X, trials, parameters.probs)
+    return BINOMIAL.component_log_prob(X, parameters, n_trials)
 
 
 def log_joint(X: ArrayLike, parameters: BMMParameters, n_trials: ArrayLike = 1) -> Array:
     """Return log p(x_i, z_i = k) = log π_k + log p(x_i | z_i = k), shape (n, K), in nats."""
-    return log_weights(parameters) + component_log_prob(X, parameters, n_trials)
+    return BINOMIAL.log_joint(X, parameters, n_trials)
 
 
 def e_step(X: ArrayLike, parameters: BMMParameters, n_trials: ArrayLike = 1) -> tuple[Array, float]:
@@ -57,8 +198,7 @@ def e_step(X: ArrayLike, parameters: BMMParameters, n_trials: ArrayLike = 1) -> 
     array([[0.988, 0.012],
            [0.012, 0.988]])
     """
-    responsibilities, log_prob = normalise(log_joint(X, parameters, n_trials))
-    return responsibilities, float(log_prob.sum())
+    return BINOMIAL.e_step(X, parameters, n_trials)
 
 
 def m_step(
@@ -90,178 +230,4 @@ def m_step(
     array([[1. , 0.5],
            [0. , 1. ]])
     """
-    X, trials = count_matrix(X, n_trials)
-    r = weighted(check_responsibilities(responsibilities, len(X)), check_sample_weight(sample_weight, len(X)))
-    return mode(sufficient_statistics(X, trials, r), prior)
-
-
-TINY, BELOW_ONE = float(np.finfo(np.float64).tiny), float(np.nextafter(1.0, 0.0))
-
-
-@dataclass(frozen=True)
-class CountStatistics:
-    """counts Σ_i r_ik (K,); successes Σ_i r_ik x_id and trials Σ_i r_ik m_id (K, D); they add up over rows."""
-
-    counts: Array
-    successes: Array
-    trials: Array
-
-    def __add__(self, other: Self) -> Self:
-        return type(self)(self.counts + other.counts, self.successes + other.successes, self.trials + other.trials)
-
-
-def sufficient_statistics(X: Array, trials: Array, responsibilities: Array) -> CountStatistics:
-    """Return expected counts, successes and trials of each component."""
-    counts = responsibilities.sum(axis=0)
-    same_trials = trials.strides[0] == 0
-    expected_trials = counts[:, None] * trials[0] if same_trials else responsibilities.T @ trials
-    return CountStatistics(counts, responsibilities.T @ X, expected_trials)
-
-
-def mode(
-    statistics: CountStatistics, prior: BMMPrior | None, frozen: Mapping[str, Array] = MappingProxyType({})
-) -> BMMParameters:
-    """Return the mode of prior plus sufficient statistics: the M-step's formulas of :mod:`models.bmm`.
-
-    Parameters named in ``frozen`` keep the values given there. A component that saw no trial of a feature (because it
-    was emptied) has no share in that part of Q, so any prob maximises it: it is given that of all samples pooled.
-    """
-    N, K = statistics.counts, len(statistics.counts)
-    successes, trials = statistics.successes, statistics.trials
-    if prior is None:
-        unseen = trials <= 0
-        successes = np.where(unseen, successes.sum(axis=0), successes)
-        trials = np.where(unseen, trials.sum(axis=0), trials)
-        weights, probs = N / N.sum(), successes / trials
-    else:
-        prior.check_fits(*successes.shape)
-        prior.check_mode()
-        a, b, c = np.broadcast_to(prior.concentration, K), np.asarray(prior.successes), np.asarray(prior.failures)
-        weights = N + (a - 1)
-        weights = weights / weights.sum()
-        denominator = trials + (b - 1) + (c - 1)
-        probs = np.where(denominator > 0, (successes + (b - 1)) / np.where(denominator > 0, denominator, 1), 0.5)
-        # what the prior keeps off 0 and 1, rounding must not put there
-        probs = np.clip(probs, np.where(b > 1, TINY, 0.0), np.where(c > 1, BELOW_ONE, 1.0))
-    return BMMParameters(frozen.get("weights", weights), frozen.get("probs", np.clip(probs, 0, 1)))
-
-
-def checked_counts(X: Any, n_trials: ArrayLike, names: Sequence[str] | None = None) -> tuple[Any, Array]:
-    """Return X (n, D), dense or CSR, and the trials of each cell, checked."""
-    return sparse_count_matrix(X, n_trials) if issparse(X) else count_matrix(X, n_trials, names)
-
-
-def patterns(X: Any, trials: Array, weights: Array | None = None) -> tuple[Any, Array, Array]:
-    """Return the distinct rows of (X, trials) and how often each occurs: the same sums over fewer rows.
-
-    Many rows that hardly ever repeat are returned as they are: finding that out costs more than some passes. So are
-    sparse ones.
-    """
-    same_trials = trials.strides[0] == 0
-    if issparse(X) or repeat_rarely(X):
-        return X, trials, np.ones(len(trials)) if weights is None else weights
-    n, D = X.shape
-    weights = np.ones(n) if weights is None else weights
-    distinct, frequencies, stop = np.empty((0, D if same_trials else 2 * D)), np.empty(0), 0
-    while stop < n:  # taken in parts, so that memory is needed for distinct rows only
-        rows = slice(stop, stop := min(stop + max(len(distinct), 65536), n))
-        more = X[rows] if same_trials else np.hstack([X[rows], trials[rows]])
-        distinct, which = np.unique(np.vstack([distinct, more]), axis=0, return_inverse=True)
-        frequencies = np.bincount(which.ravel(), weights=np.concatenate([frequencies, weights[rows]]))
-    if same_trials:
-        return distinct, np.broadcast_to(trials[0], distinct.shape), frequencies
-    return distinct[:, :D].copy(), distinct[:, D:].copy(), frequencies
-
-
-def log_choose(X: Any, trials: Array) -> Array:
-    """Return Σ_d log C(m_id, x_id), shape (n,): the part of the density that no parameter touches.
-
-    A cell of many trials adds log Bin(x | m, x / m) instead, as `log_kernel` expects (:mod:`em.bmm.deviance`).
-    """
-    if trials.max() <= 1:
-        return np.zeros(len(trials))
-    if issparse(X):
-        of_row = np.repeat(np.arange(len(trials)), np.diff(X.indptr))
-        terms = _log_choose_cell(X.data, trials[0][X.indices])  # 0 where x is 0
-        return np.bincount(of_row, terms, minlength=len(trials)).astype(np.float64)
-    total = np.empty(len(X))
-    for rows in row_slices(X):
-        total[rows] = _log_choose_cell(X[rows], trials[rows]).sum(axis=1)
-    return total
-
-
-def _log_choose_cell(x: Array, m: Array) -> Array:
-    plain = gammaln(m + 1) - gammaln(x + 1) - gammaln(m - x + 1)
-    many = m > MANY_TRIALS
-    return np.where(many, log_saturated(x, m), plain) if many.any() else plain
-
-
-def log_weights(parameters: BMMParameters) -> Array:
-    """Return log π_k, shape (K,); -inf for an emptied component."""
-    with np.errstate(divide="ignore"):
-        return np.log(parameters.weights)
-
-
-def log_kernel(X: Array, trials: Array, probs: Array) -> Array:
-    """Return Σ_d x log p + (m - x) log(1 - p), shape (n, K), with 0 log 0 = 0.
-
-    A cell of many trials adds minus its deviance instead, which keeps its digits (:mod:`em.bmm.deviance`).
-    """
-    if (many := trials > MANY_TRIALS).any():
-        few = np.where(many, 0.0, X), np.where(many, 0.0, trials)
-        return log_kernel(*few, probs) - _deviances(np.where(many, X, 0.0), np.where(many, trials, 0.0), probs)
-    log_success, log_failure, never, always = log_probs(probs)
-    kernel = X @ log_success.T + (trials - X) @ log_failure.T
-    if never.any() or always.any():
-        impossible = X @ never.T + (trials - X) @ always.T
-        kernel[impossible > 0] = -np.inf
-    return kernel
-
-
-def _deviances(X: Array, trials: Array, probs: Array) -> Array:
-    """Return Σ_d D(x, m, p), shape (n, K); trials may be those of every row, (D,)."""
-    return np.stack([deviance(X, trials, p).sum(axis=1) for p in probs], axis=1)
-
-
-def log_probs(probs: Array) -> tuple[Array, Array, Array, Array]:
-    """Return log p and log(1 - p) with 0 in the place of -inf, and 1 or 0 for where p is 0 and where it is 1.
-
-    With successes where p = 0, or failures where p = 1, a sample is impossible: that has to be counted besides.
-    """
-    never, always = probs == 0, probs == 1
-    log_success = np.log(np.where(never, 1.0, probs))
-    log_failure = np.log1p(-np.where(always, 0.0, probs))
-    return log_success, log_failure, never.astype(np.float64), always.astype(np.float64)
-
-
-def sparse_log_joint(parameters: BMMParameters, trials: Array) -> Callable[[csr_array], Array]:
-    """Return the function of sparse rows that gives log p(x_i, z_i = k), shape (n, K), up to binomial coefficients.
-
-    That is log π_k + m · log(1 - p_k), the same for all rows, plus x · log odds_k. The log odds are -inf where p = 0,
-    which a stored cell makes impossible. Where p = 1 the successes must be as many as the trials.
-
-    Parameters
-    ----------
-    parameters : BMMParameters
-        Current parameters.
-    trials : ndarray, shape (D,)
-        Number of trials of each cell of a row.
-    """
-    many = trials > MANY_TRIALS
-    log_success, log_failure, never, always = log_probs(parameters.probs[:, ~many])
-    log_odds = np.ascontiguousarray(np.where(never, -np.inf, log_success - log_failure).T)
-    base, always = log_weights(parameters) + log_failure @ trials[~many], np.ascontiguousarray(always.T)
-    wanted = trials[~many] @ always
-
-    def log_joint_of(x: csr_array) -> Array:
-        few = x[:, ~many] if many.any() else x
-        joint = np.asarray(base + few @ log_odds)
-        if wanted.any():
-            joint[few @ always < wanted] = -np.inf
-        return joint - deviances_of(x[:, many]) if many.any() else joint
-
-    def deviances_of(x: csr_array) -> Array:
-        probs, of_rows = parameters.probs[:, many], row_slices(x)
-        return np.concatenate([_deviances(x[rows].toarray(), trials[many], probs) for rows in of_rows])
-
-    return log_joint_of
+    return BINOMIAL.m_step(X, responsibilities, prior, n_trials, sample_weight)

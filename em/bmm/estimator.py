@@ -1,186 +1,15 @@
 """Bernoulli and binomial mixtures fitted by EM, in scikit-learn's manner; the steps are those of :mod:`em.bmm`."""
 
-from abc import abstractmethod
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-from scipy.sparse import issparse
-from sklearn.utils import Tags
-
-from em.bmm import (
-    CountStatistics,
-    checked_counts,
-    log_choose,
-    log_kernel,
-    log_weights,
-    mode,
-    sparse_log_joint,
-    sufficient_statistics,
-)
-from em.bmm.identifiability import identify
-from em.bmm.information import entries, observed_information, whitened
-from em.bmm.trials import TrialsOfRows
-from em.engine import EPS, Problem, Run, log_prior_size
-from em.estimator import MixtureEM
-from em.fast.passes import count_pass
-from em.fast.sparse import rows_of
-from em.samples import Samples, weighted
-from em.uncertainty.entries import Entries
-from em.uncertainty.louis import Information
-from models.bmm import BMMParameters, BMMPrior, simulate
-from models.bmm.counts import trials_matrix
-from models.validation import Array, count_at_least_one, real_numbers
-
-NEAR_BOUNDARY = 1e-8
-INWARD_STEP = 1e-6
-SCALES = {"weights": 1.0, "probs": 1.0}
+from em.bmm import BINOMIAL, BinomialSteps
+from em.exponential import ExponentialMixtureEM
+from em.sizes import SizesOfRows
+from models.bmm import BMMParameters, BMMPrior
 
 
-class CountMixtureEM(MixtureEM[BMMParameters]):
-    """What the Bernoulli and the binomial mixture share: everything but where the numbers of trials come from."""
-
-    _parameters_type = BMMParameters
-    _hashed = True
-
-    @abstractmethod
-    def _trials(self) -> Any:
-        """Return the trials of the rows that the mixture is fitted to: a number, (D,) or (n, D)."""
-
-    @abstractmethod
-    def _trials_for(self, shape: tuple[int, ...]) -> Any:
-        """Return the trials of rows of this shape, which a method of the fitted mixture was given."""
-
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that the data are not negative, and may be sparse."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.positive_only = tags.input_tags.sparse = True
-        return tags
-
-    def _trials_of(self, samples: Samples) -> Any:
-        """Return the trials of the rows that take part, where they differ between rows."""
-        trials = self._trials()
-        if real_numbers("n_trials", trials).ndim < 2:
-            return trials
-        return trials_matrix(trials, (samples.n_rows, samples.X.shape[1]))[samples.numbers]
-
-    def _beside(self, samples: Samples) -> list[Array]:
-        trials = np.asarray(self._trials_of(samples))
-        return [trials] if trials.ndim == 2 and (trials != trials[0]).any() else []
-
-    def _check_data(self, samples: Samples) -> None:
-        checked_counts(samples.X, self._trials_of(samples), samples.names)
-        if self.prior is not None:
-            if not isinstance(self.prior, BMMPrior):
-                raise ValueError(f"prior must be None or a BMMPrior, got {type(self.prior).__name__}")
-            self.prior.check_fits(self.n_components, samples.X.shape[1])
-            self.prior.check_mode()
-        probs = self._frozen(samples.X.shape[1]).get("probs")
-        if probs is not None and ((probs < 0) | (probs > 1)).any():
-            raise ValueError(f"frozen probs must lie between 0 and 1, got {probs}")
-
-    def _shapes(self, K: int, D: int) -> dict[str, tuple[int, ...]]:
-        return {"weights": (K,), "probs": (K, D)}
-
-    def _problem(self, samples: Samples) -> Problem[BMMParameters, CountStatistics]:
-        X, trials = checked_counts(samples.X, self._trials_of(samples))
-        frozen, coefficients = self._frozen(X.shape[1]), log_choose(X, trials)
-        log_coefficients = float(coefficients.sum() if samples.weights is None else samples.weights @ coefficients)
-
-        def expect(parameters: BMMParameters) -> tuple[float, CountStatistics]:
-            n_passes = self._expected_passes()
-            log_likelihood, statistics = count_pass(X, trials, parameters, samples.weights, n_passes=n_passes)
-            return log_likelihood + log_coefficients, statistics
-
-        same_trials = trials.strides[0] == 0
-        metric = partial(
-            whitened, n_trials=trials[0] if same_trials else np.average(trials, axis=0, weights=samples.weights)
-        )
-
-        def maximise(statistics: CountStatistics) -> BMMParameters:
-            return mode(statistics, self.prior, frozen)
-
-        size = log_prior_size(self.prior, self.n_components, X.shape[1])
-        return Problem(expect, maximise, self._log_prior, SCALES, metric, samples.total, size)
-
-    def _log_prior(self, parameters: BMMParameters) -> float:
-        """Return the log prior; frozen probs of 0 or 1 that it makes impossible are taken as given."""
-        log_prior = super()._log_prior(parameters)
-        if log_prior == -np.inf and "probs" in (self.frozen or {}):
-            return float(self.prior.log_prob(parameters, given=["probs"]))
-        return log_prior
-
-    def _released(
-        self, problem: Problem[BMMParameters, CountStatistics], run: Run[BMMParameters]
-    ) -> BMMParameters | None:
-        """Release probs that EM holds at 0 or 1 although the objective rises inwards (Karush-Kuhn-Tucker fails there).
-
-        A prob of 0 is a fixed point of EM whatever its slope, so a run may be trapped. From just inside the boundary
-        one M-step tells which way each such prob wants to go.
-        """
-        weights, probs = run.parameters.weights, run.parameters.probs
-        held = on_boundary(probs)
-        if not held.any() or "probs" in (self.frozen or {}):
-            return None
-        inside = np.where(held, np.clip(probs, INWARD_STEP, 1 - INWARD_STEP), probs)
-        after = problem.maximise(problem.expect(BMMParameters(weights, inside))[1]).probs
-        inwards = held & (np.abs(after - 0.5) < np.abs(inside - 0.5))
-        released = BMMParameters(weights, np.where(inwards, inside, probs))
-        gain = problem.expect(released)[0] + problem.log_prior(released) - run.objective
-        return released if gain > 1e3 * EPS * abs(run.objective) else None
-
-    def _m_step(self, samples: Samples, responsibilities: Array) -> BMMParameters:
-        X, trials = checked_counts(samples.X, self._trials_of(samples))
-        statistics = sufficient_statistics(X, trials, weighted(responsibilities, samples.weights))
-        return mode(statistics, self.prior, self._frozen(X.shape[1]))
-
-    def _frozen_centers(self, samples: Samples) -> Array | None:
-        probs = self._frozen(samples.X.shape[1]).get("probs")
-        if probs is None:
-            return None
-        return probs * trials_matrix(self._trials_of(samples), samples.X.shape).mean(axis=0)
-
-    def _conditional_means(self, X: Array, responsibilities: Array) -> Array:
-        return (responsibilities @ self.parameters_.probs) * trials_matrix(self._trials_for(X.shape), X.shape)
-
-    def _log_joint_of(self, X: Array) -> Callable[[slice], Array]:
-        X, trials = checked_counts(X, self._trials_for(X.shape), getattr(self, "feature_names_in_", None))
-        if issparse(X):
-            log_joint = sparse_log_joint(self.parameters_, trials[0])
-            coefficients = log_choose(X, trials)
-            return lambda rows: coefficients[rows, None] + log_joint(rows_of(X, rows))
-        log_pi, probs = log_weights(self.parameters_), self.parameters_.probs
-        return lambda rows: (
-            log_pi + log_choose(X[rows], trials[rows])[:, None] + log_kernel(X[rows], trials[rows], probs)
-        )
-
-    def _simulate(self, n_samples: int, random_state: Any) -> tuple[Array, np.ndarray]:
-        shape = (count_at_least_one("n_samples", n_samples), self.parameters_.n_features)
-        return simulate(self.parameters_, n_samples, self._trials_for(shape), random_state)
-
-    def _information(self, X: Array, sample_weight: Array, rows: np.ndarray) -> Information:
-        trials = self._trials_for((len(rows), X.shape[1]))
-        trials = np.asarray(trials)[rows] if np.ndim(trials) == 2 else trials
-        return observed_information(X, self.parameters_, self.prior, trials, sample_weight, frozen=self.frozen or ())
-
-    def _entries(self, n_samples: float) -> Entries:
-        return entries(self.parameters_, n_samples, self.frozen or ())
-
-    def _remarks(self, samples: Samples) -> list[str]:
-        remarks = []
-        if emptied := np.flatnonzero(self.weights_ * samples.total < NEAR_BOUNDARY).tolist():
-            remarks.append(f"component(s) {emptied} emptied: use fewer components or a prior")
-        if n_held := int(on_boundary(self.probs_).sum()):
-            remarks.append(f"{n_held} of {self.probs_.size} probs on the boundary (0 or 1)")
-        if self.prior is not None and self.prior.log_prob(self.parameters_) == -np.inf:
-            remarks.append("the prior makes the frozen probs impossible, so the objective leaves out their density")
-        patterns = None if issparse(samples.X) or samples.complete else np.unique(~np.isnan(samples.X), axis=0)
-        self.identifiability_ = identify(self.parameters_, self._trials_of(samples), self.frozen or (), patterns)
-        return remarks
-
-
-class BinomialMixtureEM(TrialsOfRows, CountMixtureEM):
+class BinomialMixtureEM(SizesOfRows, ExponentialMixtureEM[BMMParameters]):
     """Binomial mixture fitted by EM: maximum likelihood, or MAP under the prior that the PyMC model takes.
 
     X may be any scipy.sparse matrix or array where rows have the same trials; it is never made dense, and has no
@@ -192,7 +21,7 @@ class BinomialMixtureEM(TrialsOfRows, CountMixtureEM):
         Number of components K.
     n_trials : int or array_like, shape (D,) or (n, D), default 1
         Number of trials of each cell. Where they differ between rows, the methods take those of new rows as an argument
-        of the same name (:mod:`em.bmm.trials`).
+        of the same name (:mod:`em.sizes`).
     prior : BMMPrior or None, default None
         ``None`` is maximum likelihood, with no hidden smoothing.
     n_init : int, default 10
@@ -254,6 +83,10 @@ class BinomialMixtureEM(TrialsOfRows, CountMixtureEM):
     [0.1, 0.9]
     """
 
+    _steps: BinomialSteps = BINOMIAL
+    _parameters_type = BMMParameters
+    _size_name = "n_trials"
+
     def __init__(
         self,
         n_components: int = 1,
@@ -273,7 +106,7 @@ class BinomialMixtureEM(TrialsOfRows, CountMixtureEM):
         self.n_trials = n_trials
 
 
-class BernoulliMixtureEM(CountMixtureEM):
+class BernoulliMixtureEM(ExponentialMixtureEM[BMMParameters]):
     """Bernoulli mixture (latent class analysis) fitted by EM: the binomial mixture with one trial per cell.
 
     Parameters and attributes are those of :class:`BinomialMixtureEM` without ``n_trials``.
@@ -291,6 +124,9 @@ class BernoulliMixtureEM(CountMixtureEM):
     [0.5, 0.5]
     """
 
+    _steps: BinomialSteps = BINOMIAL
+    _parameters_type = BMMParameters
+
     def __init__(
         self,
         n_components: int = 1,
@@ -305,17 +141,4 @@ class BernoulliMixtureEM(CountMixtureEM):
         acceleration: str | None = "multisecant",
         random_state: Any = None,
     ) -> None:
-        MixtureEM.__init__(
-            self, n_components, prior, n_init, n_starts, init, tol, max_iter, frozen, acceleration, random_state
-        )
-
-    def _trials(self) -> Any:
-        return 1
-
-    def _trials_for(self, shape: tuple[int, ...]) -> Any:
-        return 1
-
-
-def on_boundary(probs: Array) -> np.ndarray:
-    """Return which probs are 0 or 1 as far as EM can tell."""
-    return (probs < NEAR_BOUNDARY) | (probs > 1 - NEAR_BOUNDARY)
+        super().__init__(n_components, prior, n_init, n_starts, init, tol, max_iter, frozen, acceleration, random_state)

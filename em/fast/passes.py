@@ -1,6 +1,6 @@
 """One pass over the data, E-step and sufficient statistics together, as fast as this machine can.
 
-The definition is :func:`em.gmm.e_step` with :func:`em.gmm.sufficient_statistics` (:mod:`em.bmm` alike), block by block.
+The definition is :func:`em.gmm.e_step` with :func:`em.gmm.sufficient_statistics`, or :mod:`em.steps`, block by block.
 Where the work pays for loading Numba, :mod:`em.fast.kernels` does the same sums. Either way rows are taken in chunks,
 which threads share; the chunks' sums are added in the order of the rows, so that the number of threads changes no bit,
 and nothing of size n x K is held.
@@ -10,22 +10,19 @@ import math
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 from scipy.linalg.lapack import dtrtri
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import issparse
 
-from em.bmm import CountStatistics, log_kernel, log_probs, log_weights, sparse_log_joint
-from em.bmm import sufficient_statistics as sufficient_counts
-from em.bmm.deviance import MANY_TRIALS
-from em.bound import normalise
+from em.bound import log_of, normalise
 from em.engine import Summable, sum_over_blocks
-from em.fast.sparse import rows_of
+from em.fast.plain import plain
 from em.gmm import GaussianStatistics, log_joint, sufficient_statistics
 from em.process.blas import one_blas_thread
-from models.bmm import BMMParameters
+from em.steps import Rows, Statistics, Steps
 from models.gmm import GMMParameters
+from models.parameters import Parameters
 from models.validation import Array
 
 CHUNK_ROWS = 8192
@@ -73,7 +70,7 @@ def gaussian_pass(
     """
     n, D = X.shape
     K, means = parameters.n_components, parameters.means
-    weights = _plain(EVERY_ROW if sample_weight is None else sample_weight)
+    weights = plain(EVERY_ROW if sample_weight is None else sample_weight)
     if not pays(n, D, K, n_passes):
         return sum_over_blocks(n, lambda rows: _gaussian_block(X[rows], parameters, weights[rows]))
     from em.fast import kernels
@@ -88,7 +85,7 @@ def gaussian_pass(
 
     def step(rows: slice) -> tuple[float, GaussianStatistics]:
         counts, first, second = np.zeros(K), np.zeros((K, D)), np.zeros(inverses.shape)
-        log_likelihood = run(_plain(X[rows]), weights[rows], means, inverses, log_base, counts, first, second)
+        log_likelihood = run(plain(X[rows]), weights[rows], means, inverses, log_base, counts, first, second)
         if parameters.covariance_type == "tied":
             second = second.sum(axis=0)
         elif parameters.covariance_type == "spherical":
@@ -115,28 +112,27 @@ def _inverses(parameters: GMMParameters) -> Array:
 def _gaussian_block(X: Array, parameters: GMMParameters, weights: Array) -> tuple[float, GaussianStatistics]:
     responsibilities, log_likelihood = _weighted(log_joint(X, parameters), weights)
     kind = parameters.covariance_type
-    return log_likelihood, sufficient_statistics(_plain(X), responsibilities, parameters.means, kind)
+    return log_likelihood, sufficient_statistics(plain(X), responsibilities, parameters.means, kind)
 
 
-def count_pass(
-    X: Any,
-    trials: Array,
-    parameters: BMMParameters,
+def exponential_pass[P: Parameters](
+    steps: Steps[P],
+    rows: Rows,
+    parameters: P,
     sample_weight: Array | None = None,
     *,
     threads: int | None = None,
     n_passes: float = 1,
-) -> tuple[float, CountStatistics]:
-    """Return Σ log p(x) without the binomial coefficients (nats) and the statistics under the responsibilities.
+) -> tuple[float, Statistics]:
+    """Return Σ log p(x) without the base measure (nats) and the statistics under the responsibilities.
 
     Parameters
     ----------
-    X : ndarray or csr_array, shape (n, D)
-        Counts of successes; sparse rows, which hold no stored zeros, are never made dense.
-    trials : ndarray, shape (n, D)
-        Number of trials of each cell; with stride 0 along the rows (`numpy.broadcast_to`) where every row has the same,
-        as it must for sparse X.
-    parameters : BMMParameters
+    steps : Steps
+        The family's formulas.
+    rows : Rows
+        Checked samples; sparse ones are never made dense.
+    parameters : Parameters
         Current parameters.
     sample_weight, threads, n_passes
         As for :func:`gaussian_pass`.
@@ -144,64 +140,31 @@ def count_pass(
     Examples
     --------
     >>> import numpy as np
-    >>> from em.fast.passes import count_pass
+    >>> from em.bmm import BINOMIAL
+    >>> from em.fast.passes import exponential_pass
     >>> from models.bmm import BMMParameters
-    >>> X = np.array([[1.0, 1.0], [0.0, 0.0]])
-    >>> log_likelihood, statistics = count_pass(X, np.ones((2, 2)), BMMParameters([0.5, 0.5], [[0.9, 0.9], [0.1, 0.1]]))
-    >>> statistics.counts
+    >>> rows = BINOMIAL.rows([[1.0, 1.0], [0.0, 0.0]])
+    >>> exponential_pass(BINOMIAL, rows, BMMParameters([0.5, 0.5], [[0.9, 0.9], [0.1, 0.1]]))[1].counts
     array([1., 1.])
     """
-    n, D = X.shape
-    K, same_trials = parameters.n_components, trials.strides[0] == 0
-    weights = _plain(EVERY_ROW if sample_weight is None else sample_weight)
-    if issparse(X):
-        return _sum_over_chunks(n, _sparse_step(X, trials[0], parameters, weights), threads)
-    log_pi = log_weights(parameters)
-    if trials.max() > MANY_TRIALS or not pays(n, D, K, n_passes):
+    n, D = rows.X.shape
+    weights = plain(EVERY_ROW if sample_weight is None else sample_weight)
+    log_weights = log_of(parameters.weights)
 
-        def block(rows: slice) -> tuple[float, CountStatistics]:
-            responsibilities, log_likelihood = _weighted(
-                log_pi + log_kernel(X[rows], trials[rows], parameters.probs), weights[rows]
-            )
-            return log_likelihood, sufficient_counts(X[rows], trials[rows], responsibilities)
-
-        return sum_over_blocks(n, block)
-    from em.fast import kernels
-
-    log_success, log_failure, never, always = log_probs(parameters.probs)
-    of_x, of_m = np.array([log_success - log_failure, never - always]), np.array([log_failure, always])
-    of_m_same = of_m @ trials[0] if same_trials else np.zeros((2, K))
-    base = np.array([log_pi, np.zeros(K)]) + of_m_same
-    if not (never.any() or always.any()):
-        of_x, of_m, base = of_x[:1], of_m[:1], base[:1]  # nothing is impossible, so nothing to count
-    no_trials = _plain(np.empty((0, D)))
-
-    def step(rows: slice) -> tuple[float, CountStatistics]:
-        counts, successes, expected = np.zeros(K), np.zeros((K, D)), np.zeros((K, D))
-        own = no_trials if same_trials else _plain(trials[rows])
-        log_likelihood = kernels.count_products(
-            _plain(X[rows]), own, weights[rows], of_x, of_m, base, counts, successes, expected
+    def step(part: slice) -> tuple[float, Statistics]:
+        block = rows[part]
+        responsibilities, log_likelihood = _weighted(
+            log_weights + steps.log_kernel(block, parameters.arrays()), weights[part]
         )
-        return log_likelihood, CountStatistics(
-            counts, successes, counts[:, None] * trials[0] if same_trials else expected
-        )
+        return log_likelihood, steps.sums(block, responsibilities)
 
-    return _sum_over_chunks(n, step, threads)
-
-
-def _sparse_step(
-    X: csr_array, trials: Array, parameters: BMMParameters, weights: Array
-) -> Callable[[slice], tuple[float, CountStatistics]]:
-    """Return the step on rows of sparse X, each of these trials (D,)."""
-    log_joint_of = sparse_log_joint(parameters, trials)
-
-    def step(rows: slice) -> tuple[float, CountStatistics]:
-        x = rows_of(X, rows)
-        responsibilities, log_likelihood = _weighted(log_joint_of(x), weights[rows])
-        counts = responsibilities.sum(axis=0)
-        return log_likelihood, CountStatistics(counts, responsibilities.T @ x, counts[:, None] * trials)
-
-    return step
+    if issparse(rows.X):
+        return _sum_over_chunks(n, step, threads)
+    if pays(n, D, parameters.n_components, n_passes):
+        compiled = steps.compiled_step(rows, parameters, weights)
+        if compiled is not None:
+            return _sum_over_chunks(n, compiled, threads)
+    return sum_over_blocks(n, step)
 
 
 def _weighted(joint: Array, weights: Array) -> tuple[Array, float]:
@@ -239,10 +202,3 @@ def available_threads() -> int:
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     wish = os.environ.get("OMP_NUM_THREADS", "")
     return min(processors, int(wish)) if wish.isdigit() and int(wish) > 0 else processors
-
-
-def _plain(X: Array) -> Array:
-    """Return float64 in C order, read-only: a view, or a copy of a chunk in another type or order."""
-    plain = np.ascontiguousarray(X, dtype=np.float64).view()
-    plain.flags.writeable = False  # one type of argument, so the kernels are compiled once
-    return plain

@@ -7,7 +7,7 @@ is in :mod:`em.gmm.estimator`.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,7 +20,7 @@ from em.gmm.far import far_responsibilities
 from em.samples import weighted
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
 from models.gmm.structures import check_covariance_type, covariances_shape
-from models.validation import Array, check_sample_weight, data_matrix
+from models.validation import Array, check_sample_weight, column_names, data_matrix, refuse_cell
 
 
 def component_log_prob(X: ArrayLike, parameters: GMMParameters) -> Array:
@@ -137,6 +137,23 @@ def m_step(
     counts = r.sum(axis=0)
     centers = r.T @ X / np.where(counts > 0, counts, 1.0)[:, None]
     return mode(sufficient_statistics(X, r, centers, check_covariance_type(covariance_type)), prior)
+
+
+def conjugate_mixture(X: ArrayLike, prior: GMMPrior) -> Any:
+    """Return data and conjugate prior, for Gibbs sampling, mean field and exact enumeration.
+
+    Raises
+    ------
+    ValueError
+        If X has a missing cell.
+    """
+    from em.gmm.conjugate import GaussianConjugate
+
+    names, X = column_names(X), data_matrix(X, missing=True)
+    if np.isnan(X).any():
+        wanted, advice = "X must have no missing cell under a GMMPrior", ": EM and the PyMC models take them"
+        refuse_cell(wanted, "X", X, np.isnan(X), names, advice)
+    return GaussianConjugate(X, prior)
 
 
 @dataclass(frozen=True)

@@ -16,14 +16,20 @@ Every array may have leading axes, such as one for chains, which "..." stands fo
 Reference: Murphy (2007), Conjugate Bayesian analysis of the Gaussian distribution, sections 3 and 9.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from scipy.special import digamma, multigammaln
 
-from em.dirichlet import dirichlet_divergence, draw_weights, mean_weights, sd_weights
-from models.gmm import GMMPrior
+from em.bound import log_of
+from em.dirichlet import dirichlet_divergence, draw_weights, mean_log_weights, mean_weights, sd_weights
+from em.engine import Problem, log_prior_size
+from em.fast.passes import gaussian_pass
+from em.gmm import GaussianStatistics, log_joint
+from models.gmm import GMMParameters, GMMPrior
+from models.gmm.structures import covariances_shape, full_matrices
 from models.one_line import one_line
 from models.validation import Array
 
@@ -70,6 +76,10 @@ class GaussianPosterior:
         """Return the numbers that define it, by name."""
         names = ("concentration", "location", "mean_precision", "degrees_of_freedom", "scale")
         return {name: getattr(self, name) for name in names}
+
+    def with_arrays(self, arrays: dict[str, Array]) -> Self:
+        """Return the same distribution with other numbers."""
+        return type(self)(**arrays, covariance_type=self.covariance_type)
 
     @property
     def n_features(self) -> int:
@@ -238,3 +248,102 @@ def _sum_of_digammas(nu: Array, p: int) -> Array:
 def _where_positive(divisor: Array, quotient: Callable[[Array], Array]) -> Array:
     """Return a quotient, NaN where its divisor is not positive."""
     return quotient(np.where(divisor > 0, divisor, np.nan))
+
+
+@dataclass(frozen=True)
+class GaussianConjugate:
+    """Gaussian samples X (n, D), or (chains, n, D) where each chain has its own, and their conjugate prior."""
+
+    X: Array
+    prior: GMMPrior
+
+    @classmethod
+    def stacked(cls, mixtures: Sequence["GaussianConjugate"]) -> "GaussianConjugate":
+        """Return one whose first axis is that of several with data of the same shape."""
+        return cls(np.stack([mixture.X for mixture in mixtures]), mixtures[0].prior)
+
+    def for_rows(self, X: Array) -> "GaussianConjugate":
+        """Return the same for other rows (n, D), checked to have no missing cell."""
+        from em.gmm import conjugate_mixture
+
+        return conjugate_mixture(X, self.prior)
+
+    def check_fits(self, K: int) -> None:
+        """Raise a ValueError unless the prior is one for K components and these features."""
+        self.prior.check_fits(K, self.X.shape[-1], self.prior.covariance_type)
+
+    @property
+    def n_component_parameters(self) -> int:
+        """M: of the mean, and of the covariance unless it is shared."""
+        D = self.X.shape[-1]
+        return D + {"full": D * (D + 1) // 2, "tied": 0, "diag": D, "spherical": 1}[self.prior.covariance_type]
+
+    def plug_in(self, q: GaussianPosterior) -> tuple[GMMParameters, float]:
+        """Return parameters with weights ω / Σω, at which EM's E-step is that of q, and log Σω."""
+        log_omega = mean_log_weights(q.concentration) + q.log_det_gap() - q.n_features / (2 * q.mean_precision)
+        log_total = np.logaddexp.reduce(log_omega)
+        weights = np.exp(log_omega - log_total)
+        parameters = GMMParameters(weights, q.location, q.harmonic_covariances(), q.covariance_type)
+        return parameters, float(log_total)
+
+    def expected_log_joint(self, q: GaussianPosterior) -> Array:
+        """Return ρ, shape (n, K)."""
+        parameters, log_total = self.plug_in(q)
+        return log_joint(self.X, parameters) + log_total
+
+    def posterior(self, responsibilities: Array) -> GaussianPosterior:
+        """Return the posterior under responsibilities (..., n, K), one-hot where labels are known."""
+        r = np.swapaxes(responsibilities, -1, -2)
+        counts, X = r.sum(axis=-1), self.X
+        averages = r @ X / np.where(counts > 0, counts, 1.0)[..., None]
+        kind, scatters = self.prior.covariance_type, []
+        for k in range(r.shape[-2]):
+            gap, weights = X - averages[..., k, None, :], r[..., k, :, None]
+            if kind in ("full", "tied"):
+                scatters.append(np.swapaxes(gap, -1, -2) @ (weights * gap))
+            else:
+                squares = (weights * gap**2).sum(axis=-2)
+                scatters.append(squares if kind == "diag" else squares.sum(axis=-1))
+        own_axis = averages.ndim - 2  # that of the components
+        scatter = sum(scatters) if kind == "tied" else np.stack(scatters, axis=own_axis)
+        return conjugate_posterior(self.prior, counts, averages, np.asarray(scatter))
+
+    def updated(self, statistics: GaussianStatistics) -> GaussianPosterior:
+        """Return the posterior given statistics."""
+        N, kind = statistics.counts, statistics.covariance_type
+        shift = statistics.first / np.where(N > 0, N, 1.0)[:, None]
+        scatter = statistics.second - np.einsum(SQUARES[kind], N, shift, shift)
+        return conjugate_posterior(self.prior, N, statistics.centers + shift, scatter)
+
+    def problem(self, K: int, n_passes: int) -> Problem[GaussianPosterior, GaussianStatistics]:
+        """Return E-step, M-step and -KL(q || prior); steps are measured in units of n and the columns' deviations."""
+        (n, D), kind = self.X.shape, self.prior.covariance_type
+        empty = np.zeros(covariances_shape(kind, K, D))
+        before = conjugate_posterior(self.prior, np.zeros(K), np.zeros((K, D)), empty)
+
+        def expect(q: GaussianPosterior) -> tuple[float, GaussianStatistics]:
+            parameters, log_total = self.plug_in(q)
+            log_likelihood, statistics = gaussian_pass(self.X, parameters, n_passes=n_passes)
+            return log_likelihood + n * log_total, statistics
+
+        deviation = np.where(np.ptp(self.X, axis=0) > 0, self.X.std(axis=0), 1.0)
+        variances = {"diag": deviation**2, "spherical": np.mean(deviation**2, keepdims=True)}
+        units: dict[str, Array | float] = dict.fromkeys(("concentration", "mean_precision", "degrees_of_freedom"), n)
+        units["location"] = np.maximum(np.abs(self.X.mean(axis=0)), deviation)
+        units["scale"] = n * variances.get(kind, np.outer(deviation, deviation))
+        size = log_prior_size(self.prior, K, D)
+        return Problem(expect, self.updated, lambda q: -q.divergence(before), units, None, float(n), size)
+
+    def log_joint(self, parameters: Mapping[str, Array]) -> Array:
+        """Return log p(x_i, z_i = k), shape (chains, n, K): whitened by the inverse Cholesky factor of each Σ_k."""
+        means, kind = parameters["means"], self.prior.covariance_type
+        matrices = full_matrices(kind, parameters["covariances"], *means.shape[-2:])
+        inverse_root = np.linalg.inv(np.linalg.cholesky(matrices))
+        half_log_det = -np.log(np.diagonal(inverse_root, axis1=-2, axis2=-1)).sum(axis=-1)
+        constant = log_of(parameters["weights"]) - half_log_det - self.X.shape[-1] / 2 * np.log(2 * np.pi)
+        distances = [self._distances(means[:, k], inverse_root[:, k]) for k in range(means.shape[-2])]
+        return constant[:, None, :] - np.stack(distances, axis=-1) / 2
+
+    def _distances(self, mean: Array, inverse_root: Array) -> Array:
+        whitened = (self.X - mean[:, None, :]) @ np.swapaxes(inverse_root, -1, -2)
+        return np.einsum("cnd,cnd->cn", whitened, whitened)

@@ -16,12 +16,12 @@ from em.gmm import GaussianStatistics, log_joint, mode, sufficient_statistics
 from em.gmm.collapse import FLAT_DATA, check_range, constant_columns, covariance_of, flatness, refuse_collapse
 from em.gmm.coverage import identify
 from em.gmm.far import FARTHEST, far_responsibilities
-from em.gmm.information import entries, observed_information, whitened
+from em.gmm.information import observed_information, whitened
 from em.gmm.missing import Holed, conditional_means, expected_statistics, holed_blocks, holed_pass
 from em.gmm.remedies import remedies, without_columns
 from em.gmm.units import Units, rounder, standard_samples, units_of
 from em.samples import Samples, weighted
-from em.uncertainty.entries import Entries
+from em.uncertainty.entries import Entries, entries_of
 from em.uncertainty.louis import Information
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior, simulate
 from models.gmm.prior import GaussianPrior
@@ -283,7 +283,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         return []
 
     def _entries(self, n_samples: float) -> Entries:
-        return entries(self.parameters_, n_samples, self.frozen or ())
+        return entries_of(self.parameters_, n_samples, self.frozen or ())
 
 
 def _statistics_of(

@@ -29,7 +29,7 @@ from em.engine import EPS
 from em.gmm import log_joint, missing_patterns
 from em.gmm.units import units_of
 from em.samples import Samples
-from em.uncertainty.entries import Entries, Entry, describe
+from em.uncertainty.entries import Entries, entries_of
 from em.uncertainty.louis import (
     Block,
     Component,
@@ -89,26 +89,13 @@ def observed_information(
         prior.check_fits(parameters.n_components, parameters.n_features, parameters.covariance_type)
     units = units_of(Samples(X, w, np.arange(len(X)), len(X)), parameters.covariance_type, prior)
     standard = units.parameters(parameters)
-    there = entries(standard, w.sum(), frozen)
+    there = entries_of(standard, w.sum(), frozen)
     slopes = None
     if prior is not None:
         slopes = log_prior_slopes(standard, prior.standardised(units.location, units.scale), there)
-    here = entries(parameters, w.sum(), frozen)
+    here = entries_of(parameters, w.sum(), frozen)
     information = louis(there, complete_data(units.rows(X), standard, w), slopes)
     return information.scaled(here, here.of(units.of_entries(standard)))
-
-
-def entries(parameters: GMMParameters, n_samples: float, frozen: Collection[str] = ()) -> Entries:
-    """Return weights, means and distinct covariances in a row: of a matrix the upper triangle, row by row."""
-    kind, shape = parameters.covariance_type, parameters.covariances.shape
-    listed = [Entry("weights", (k,), "logit", k) for k in range(parameters.n_components)]
-    listed += [Entry("means", place, "identity", place[0]) for place in np.ndindex(parameters.means.shape)]
-    for place in np.ndindex(shape):
-        matrix = kind in ("full", "tied")
-        if not matrix or place[-2] <= place[-1]:
-            scale = "identity" if matrix and place[-2] < place[-1] else "log"
-            listed.append(Entry("covariances", place, scale, None if kind == "tied" else place[0]))
-    return describe(parameters.arrays(), listed, n_samples, frozen)
 
 
 def complete_data(X: Array, parameters: GMMParameters, sample_weight: Array) -> Iterator[Block]:

@@ -1,27 +1,35 @@
-"""The distinct numbers in a mixture's parameters, in a row: what has a name, an estimate and a standard error."""
+"""The distinct numbers in a mixture's parameters, in a row: what has a name, an estimate and a standard error.
 
-from collections.abc import Collection, Iterable, Mapping
+Numbers that sum to one are all listed, and one of each such block is determined by the others: the last that is not
+held. With θ all p numbers and φ the f free ones, dθ = J dφ; J is the identity, and -1 where a determined number meets a
+free one of its block.
+"""
+
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from models.parameters import Parameters
 from models.validation import Array
 
 EMPTIED = 1e-8  # samples
-BOUNDARY = 1e-8
+EMPTY = "its component is empty"
 
 
 class Entry(NamedTuple):
     """One number: its array, its place there, the scale on which its estimate is nearest to normal, its component.
 
-    ``scale`` is "identity", "log" or "logit"; ``component`` is None where all components share the number.
+    ``scale`` is "identity", "log" or "logit"; ``component`` is None where all components share the number; ``block``
+    is what tells apart the numbers that sum to one with it, or None.
     """
 
     array: str
     place: tuple[int, ...]
     scale: str
     component: int | None
+    block: tuple[object, ...] | None
 
     @property
     def name(self) -> str:
@@ -65,25 +73,43 @@ class Entries:
         """Which components have no share in the samples, as booleans (K,)."""
         return np.array([note == EMPTY for note in self.notes[: self.n_components]])
 
+    @property
+    def free(self) -> np.ndarray:
+        """Places (f,) of the free entries: those not held, without the one of each block that the others determine."""
+        determined = set(self._determined().values())
+        return np.array([j for j, note in enumerate(self.notes) if not note and j not in determined], dtype=int)
+
+    @property
+    def by_free(self) -> Array:
+        """J, shape (p, f): how all entries move with the free ones."""
+        free, determined = self.free, self._determined()
+        J = np.zeros((len(self.entries), len(free)))
+        J[free, np.arange(len(free))] = 1
+        for column, j in enumerate(free.tolist()):
+            if (block := self.entries[j].block) is not None:
+                J[determined[block], column] = -1
+        return J
+
+    def _determined(self) -> dict[tuple[object, ...], int]:
+        """Return the place of the last entry of each block that is not held."""
+        return {
+            entry.block: j
+            for j, (entry, note) in enumerate(zip(self.entries, self.notes, strict=True))
+            if entry.block is not None and not note
+        }
+
     def of(self, arrays: Mapping[str, Array]) -> Array:
         """Return the same entries (p,) of other parameters."""
         return np.array([arrays[entry.array][entry.place] for entry in self.entries])
 
 
-EMPTY = "its component is empty"
-
-
-def describe(
-    arrays: Mapping[str, Array], entries: Iterable[Entry], n_samples: float, frozen: Collection[str] = ()
-) -> Entries:
-    """Return the entries with their estimates, and a note on each that is held.
+def entries_of(parameters: Parameters, n_samples: float, frozen: Collection[str] = ()) -> Entries:
+    """Return the distinct entries with their estimates, and a note on each that is held.
 
     Parameters
     ----------
-    arrays : mapping
-        Declared quantities by name.
-    entries : iterable of Entry
-        Their distinct entries, the weights first.
+    parameters : Parameters
+        The estimate.
     n_samples : float
         Sum of the sample weights.
     frozen : collection of str
@@ -96,25 +122,31 @@ def describe(
 
     Examples
     --------
-    >>> from em.uncertainty.entries import Entry, describe
-    >>> found = describe({"weights": [0.3, 0.7]}, [Entry("weights", (k,), "logit", k) for k in (0, 1)], 10)
-    >>> found.names, found.notes
-    (('weights[0]', 'weights[1]'), ('', ''))
+    >>> from em.uncertainty.entries import entries_of
+    >>> from models.bmm import BMMParameters
+    >>> found = entries_of(BMMParameters([0.3, 0.7], [[0.5], [1.0]]), 10)
+    >>> found.names[2:], found.notes[2:], found.free.tolist()
+    (('probs[0, 0]', 'probs[1, 0]'), ('', 'on the boundary'), [0, 2])
     """
+    arrays, K = parameters.arrays(), parameters.n_components
     if unknown := [name for name in frozen if name not in arrays]:
         raise ValueError(f"frozen must hold names among {', '.join(arrays)}, got {', '.join(map(repr, unknown))}")
-    entries, weights = tuple(entries), np.asarray(arrays["weights"])
-    values = np.array([np.asarray(arrays[entry.array])[entry.place] for entry in entries])
-
-    def note(entry: Entry, value: float) -> str:
-        if entry.array in frozen:
-            return "frozen"
-        if entry.component is not None and weights[entry.component] * n_samples < EMPTIED:
-            return EMPTY
-        if entry.array == "weights" and len(weights) == 1:
-            return "always 1"
-        inside = entry.scale != "logit" or BOUNDARY <= value <= 1 - BOUNDARY
-        return "" if inside else "on the boundary"
-
-    notes = tuple(note(entry, value) for entry, value in zip(entries, values, strict=True))
-    return Entries(entries, values, notes, len(weights))
+    entries, notes = [], []
+    for quantity in parameters.quantities:
+        name, support, array = quantity.name, quantity.support, arrays[quantity.name]
+        at_edge = support.at_edge(array)
+        for place in support.places(array.shape):
+            component, within = None if quantity.shared else place[0], support.block_of(place)
+            block = None if within is None else (name, *within)
+            entries.append(Entry(name, place, support.scale_at(place), component, block))
+            if name in frozen:
+                note = "frozen"
+            elif component is not None and parameters.weights[component] * n_samples < EMPTIED:
+                note = EMPTY
+            elif name == "weights" and K == 1:
+                note = "always 1"
+            else:
+                note = "on the boundary" if at_edge[place] else ""
+            notes.append(note)
+    values = np.array([arrays[entry.array][entry.place] for entry in entries])
+    return Entries(tuple(entries), values, tuple(notes), K)

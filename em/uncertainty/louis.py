@@ -5,10 +5,10 @@ gradient and minus the Hessian of log p(x_i, z_i = k), Louis' (1982) identity gi
 
     I = Σ_i w_i (E[B_i] - E[s_i s_i'] + E[s_i] E[s_i]') - ∂² log p(θ)
 
-with expectations over z_i given x_i, which are the responsibilities, and w_i the sample's weight. One weight π_j is 1
-minus the others: log π_k has the gradient 1/π_k for itself, log π_j has -1/π_j for each other one, and minus the
-Hessian of either is the square of its gradient. A cell that is missing at random is integrated out of
-p(x_i | z_i = k), so that z stays the only hidden variable.
+with expectations over z_i given x_i, which are the responsibilities, and w_i the sample's weight. All is taken by all
+entries θ as if each were free (log π_k has the gradient 1/π_k and minus the Hessian 1/π_k², by π_k alone), and then by
+the free entries φ, with dθ = J dφ (:mod:`em.uncertainty.entries`), as J' I J. A cell that is missing at random is
+integrated out of p(x_i | z_i = k), so that z stays the only hidden variable.
 
 The covariance of the estimate is I⁻¹. A free direction, along which nothing is known, is named and not inverted; the
 parameters that it leaves alone keep their variances (those of the pseudo-inverse).
@@ -78,11 +78,11 @@ class Information:
     entries : Entries
         The p parameters.
     free : ndarray of int, shape (f,)
-        Places of those that are free: not held, and without the last weight, which the others determine.
+        Places of those that are free: not held, and not determined by others, as the last weight is.
     matrix : ndarray, shape (f, f)
         Observed information of the free ones.
     covariance : ndarray, shape (p, p)
-        Its inverse, extended to the last weight by the delta method; NaN where there is none.
+        Its inverse, extended to what the free ones determine by the delta method; NaN where there is none.
     standard_errors : ndarray, shape (p,)
         Roots of its diagonal, also where a variance would fit no float.
     notes : tuple of str
@@ -131,7 +131,7 @@ def louis(entries: Entries, blocks: Iterable[Block], log_prior: Slopes | None = 
     log_prior : Slopes or None
         Those of the log prior.
     """
-    K, p, of_weights = entries.n_components, len(entries.values), weight_scores(entries)
+    p = len(entries.values)
     known, squares, gradient = np.zeros((p, p)), np.zeros((p, p)), np.zeros(p)
     for log_joint, w, component in blocks:
         r = normalise(log_joint)[0]
@@ -139,9 +139,10 @@ def louis(entries: Entries, blocks: Iterable[Block], log_prior: Slopes | None = 
         for k in np.flatnonzero(~entries.emptied).tolist():
             v = w * r[:, k]
             own = component(k, v)
-            places = np.concatenate([np.arange(K), own.places])
-            s = np.hstack([np.broadcast_to(of_weights[k], (len(w), K)), own.scores])
-            known[:K, :K] += v.sum() * np.outer(of_weights[k], of_weights[k])
+            of_weight = 1 / entries.weights[k]
+            places = np.concatenate([[k], own.places])
+            s = np.hstack([np.full((len(w), 1), of_weight), own.scores])
+            known[k, k] += v.sum() * of_weight**2
             known[np.ix_(own.places, own.places)] += own.curvature
             known[np.ix_(places, places)] -= (v[:, None] * s).T @ s
             mean[:, places] += r[:, k, None] * s
@@ -153,21 +154,13 @@ def louis(entries: Entries, blocks: Iterable[Block], log_prior: Slopes | None = 
     return _finding(entries, known + squares + prior.curvature, seen, gradient + prior.gradient)
 
 
-def weight_scores(entries: Entries) -> Array:
-    """Return the gradient of log π_k in row k of (K, K): with respect to the weights but the last that is not empty."""
-    last = _last(entries)
-    scores = np.diag(np.divide(1, entries.weights, out=np.zeros(entries.n_components), where=~entries.emptied))
-    scores[last] = np.where(entries.emptied, 0, -scores[last, last])
-    scores[last, last] = 0
-    return scores
-
-
 def dirichlet_slopes(concentration: ArrayLike, entries: Entries) -> Slopes:
     """Return the slopes of Σ_k (a_k - 1) log π_k, with respect to all entries."""
-    K, p, scores = entries.n_components, len(entries.values), weight_scores(entries)
+    K, p = entries.n_components, len(entries.values)
+    inverse = np.divide(1, entries.weights, out=np.zeros(K), where=~entries.emptied)
     pseudo_counts = np.broadcast_to(concentration, K) - 1.0
     gradient, curvature = np.zeros(p), np.zeros((p, p))
-    gradient[:K], curvature[:K, :K] = pseudo_counts @ scores, (scores.T * pseudo_counts) @ scores
+    gradient[:K], curvature[range(K), range(K)] = pseudo_counts * inverse, pseudo_counts * inverse**2
     return Slopes(gradient, curvature)
 
 
@@ -206,10 +199,6 @@ def largest_parts(direction: dict[str, float]) -> str:
     return ", ".join(f"{name} {part:+.2f}" for name, part in largest if abs(part) > 0.01)
 
 
-def _last(entries: Entries) -> int:
-    return int(np.flatnonzero(~entries.emptied)[-1])
-
-
 def _finding(entries: Entries, information: Array, seen: Array, gradient: Array) -> Information:
     """Invert what can be inverted and name the rest.
 
@@ -217,21 +206,17 @@ def _finding(entries: Entries, information: Array, seen: Array, gradient: Array)
     neither a sample's score nor the prior has a part along v (``seen``). The eigenvalue is 0 up to rounding; on a
     curved ridge it is only as small as the gradient that EM left over.
     """
-    p, K, last, names = len(entries.values), entries.n_components, _last(entries), entries.names
-    free = np.array([j for j, note in enumerate(entries.notes) if not note and j != last], dtype=int)
-    matrix = information[np.ix_(free, free)]
+    names, free, to_all = entries.names, entries.free, entries.by_free
+    matrix = to_all.T @ information @ to_all
     matrix = (matrix + matrix.T) / 2
     diagonal = np.abs(np.diagonal(matrix))
     unit = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1))
     values, vectors = np.linalg.eigh(matrix * np.outer(unit, unit))
     directions = unit[:, None] * vectors
-    left_over = float(np.abs(unit * gradient[free]).max(initial=0))
+    left_over = float(np.abs(unit * (gradient @ to_all)).max(initial=0))
     tolerance = max(RANK_TOLERANCE, min(10 * left_over, LARGEST_LEFT_OVER))
-    parts_seen = np.einsum("fv,fg,gv->v", directions, seen[np.ix_(free, free)], directions)
+    parts_seen = np.einsum("fv,fg,gv->v", directions, to_all.T @ seen @ to_all, directions)
     unknown = (np.abs(values) < tolerance) & (np.abs(parts_seen) < max(RANK_TOLERANCE, tolerance**2))
-    to_all = np.zeros((p, len(free)))
-    to_all[free, np.arange(len(free))] = 1
-    to_all[last, free < K] = -1
     notes, direction, sentence = list(entries.notes), {}, f"information of full rank {len(free)}"
     if (values[~unknown] <= 0).any():
         upwards = largest_parts(_direction(names, free, directions[:, ~unknown][:, 0]))

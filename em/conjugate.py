@@ -1,0 +1,199 @@
+"""The conjugate posterior of a mixture's parameters, once it is known who belongs where.
+
+With labels one-hot it is what Gibbs sampling draws from (:mod:`em.gibbs`); with responsibilities it is a factor of mean
+field (:mod:`em.variational`). With the statistics N_k and S_kj of :mod:`em.steps`::
+
+    π ~ Dirichlet(a + N),    θ_k ~ the conjugate distribution with χ_j + S_kj
+
+Every array may have leading axes, such as one for chains, which "..." stands for.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from em.bound import log_of, normalise
+from em.dirichlet import dirichlet_divergence, draw_weights, mean_log_weights, mean_weights, sd_weights
+from em.engine import Problem, log_prior_size, sum_over_blocks
+from em.steps import Parts, Rows, Statistics, Steps, products
+from models.validation import Array
+
+
+@dataclass(frozen=True)
+class ConjugatePosterior:
+    """Dirichlet times the conjugate distributions of the components.
+
+    Attributes
+    ----------
+    steps : Steps
+        The family's formulas.
+    concentration : ndarray, shape (..., K)
+        a_k of the Dirichlet.
+    hyper : tuple of ndarray
+        The usual parameters of the components' distributions, each (..., K, p_j).
+    """
+
+    steps: Steps[Any]
+    concentration: Array
+    hyper: Parts
+
+    def __repr__(self) -> str:
+        """The shapes of its arrays, on one line."""
+        parts = [f"{name}=<array {array.shape}>" for name, array in self.arrays().items()]
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+    def __getattr__(self, name: str) -> Array:
+        """Return a usual parameter by its name."""
+        if name.startswith("_") or name not in self.steps.hyper_names:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return self.hyper[self.steps.hyper_names.index(name)]
+
+    def arrays(self) -> dict[str, Array]:
+        """Return the numbers that define it, by name."""
+        return {"concentration": self.concentration, **dict(zip(self.steps.hyper_names, self.hyper, strict=True))}
+
+    def with_arrays(self, arrays: dict[str, Array]) -> Self:
+        """Return the same distribution with other numbers."""
+        hyper = tuple(arrays[name] for name in self.steps.hyper_names)
+        return type(self)(self.steps, arrays["concentration"], hyper)
+
+    def draw(self, rng: np.random.RandomState) -> dict[str, Array]:
+        """Draw the parameters by name; one draw for each entry of the leading axes."""
+        weights = draw_weights(self.concentration, rng)
+        return {"weights": weights, **self.steps.draw(self.hyper, rng)}
+
+    def mean(self) -> dict[str, Array]:
+        """Return the mean of each parameter by name."""
+        return {"weights": mean_weights(self.concentration), **self.steps.mean(self.hyper)}
+
+    def standard_deviation(self) -> dict[str, Array]:
+        """Return the standard deviation of each parameter by name."""
+        of_components = {name: np.sqrt(variance) for name, variance in self.steps.variance(self.hyper).items()}
+        return {"weights": sd_weights(self.concentration), **of_components}
+
+    def divergence(self, prior: "ConjugatePosterior") -> float:
+        """Return KL(self || prior) in nats, of two without leading axes.
+
+        That of the weights, plus Σ_k {Σ_j (χ_kj - χ0_j) · E[η_kj] - A(χ_k) + A(χ0)}.
+        """
+        expected, steps = self.steps.mean_natural(self.hyper), self.steps
+        gaps = zip(self.hyper, prior.hyper, expected, strict=True)
+        energy = sum(float(((mine - other) * eta).sum()) for mine, other, eta in gaps)
+        normalisers = steps.log_normaliser(prior.hyper) - steps.log_normaliser(self.hyper)
+        return dirichlet_divergence(self.concentration, prior.concentration) + energy + float(normalisers.sum())
+
+
+@dataclass(frozen=True)
+class ConjugateMixture:
+    """A family, its data and its conjugate prior: what Gibbs sampling, mean field and exact enumeration ask.
+
+    Attributes
+    ----------
+    steps : Steps
+        The family's formulas.
+    rows : Rows
+        The data.
+    prior : MixturePrior
+        The conjugate prior.
+    """
+
+    steps: Steps[Any]
+    rows: Rows
+    prior: Any
+
+    @property
+    def X(self) -> Array:  # noqa: N802 - the field's capital
+        """The samples, with 0 in missing cells."""
+        return self.rows.X
+
+    @classmethod
+    def stacked(cls, mixtures: Sequence["ConjugateMixture"]) -> "ConjugateMixture":
+        """Return one whose first axis is that of several with data of the same shape."""
+        all_rows = [mixture.rows for mixture in mixtures]
+        statistics = tuple(np.stack(parts) for parts in zip(*(rows.statistics for rows in all_rows), strict=True))
+        X, size, log_base = (np.stack([getattr(rows, name) for rows in all_rows]) for name in ("X", "size", "log_base"))
+        return cls(mixtures[0].steps, Rows(X, size, statistics, log_base), mixtures[0].prior)
+
+    @property
+    def n_component_parameters(self) -> int:
+        """Number of free parameters of one component."""
+        shape = self.steps.shapes(1, self.X.shape[-1])
+        return sum(q.support.n_free(shape[q.name]) for q in self.steps.quantities if q.name != "weights")
+
+    def for_rows(self, X: Any, **size: Any) -> "ConjugateMixture":
+        """Return the same for other rows, of the sizes given or those that all rows had."""
+        name = self.steps.size_name or ""
+        sizes = size.pop(name, None)
+        if size:
+            raise TypeError(f"a size must be called {name or 'nothing: this family has none'}, got {', '.join(size)}")
+        if sizes is None:
+            sizes = common_sizes(self.rows.size, name)
+        return type(self)(self.steps, self.steps.rows(X, sizes), self.prior)
+
+    def check_fits(self, n_components: int) -> None:
+        """Raise a ValueError unless the prior is one for K components and these features."""
+        self.prior.check_fits(n_components, self.X.shape[-1])
+
+    def log_joint(self, theta: dict[str, Array]) -> Array:
+        """Return log p(x_i, z_i = k), shape (..., n, K), of parameters with leading axes."""
+        return (
+            log_of(theta["weights"])[..., None, :]
+            + self.rows.log_base[..., None]
+            + self.steps.log_kernel(self.rows, theta)
+        )
+
+    def posterior(self, responsibilities: Array) -> ConjugatePosterior:
+        """Return the posterior under responsibilities (..., n, K), one-hot where labels are known."""
+        return self.updated(self.steps.sums(self.rows, responsibilities))
+
+    def updated(self, statistics: Statistics) -> ConjugatePosterior:
+        """Return the posterior given statistics; given zeros it is the prior itself."""
+        concentration = np.broadcast_to(self.prior.concentration, statistics.counts.shape[-1]) + statistics.counts
+        chi = zip(self.steps.updated(self.prior, statistics), self.steps.hyper_offsets, strict=True)
+        return ConjugatePosterior(self.steps, concentration, tuple(part + offset for part, offset in chi))
+
+    def expected_log_joint(self, q: ConjugatePosterior) -> Array:
+        """Return E_q[log p(x_i, z_i = k)], shape (n, K)."""
+        return self._expected(self.rows, q) + self.rows.log_base[:, None]
+
+    def _expected(self, rows: Rows, q: ConjugatePosterior) -> Array:
+        return mean_log_weights(q.concentration) + products(rows.statistics, self.steps.mean_natural(q.hyper))
+
+    def problem(self, n_components: int, n_passes: int) -> Problem[ConjugatePosterior, Statistics]:
+        """Return E-step, M-step and -KL(q || prior) of mean field; steps are measured in units of n."""
+        rows, n, D = self.rows, len(self.rows), self.X.shape[-1]
+        before = self.posterior(np.zeros((n, n_components)))
+        constant = float(rows.log_base.sum())
+
+        def block(q: ConjugatePosterior) -> Callable[[slice], tuple[float, Statistics]]:
+            def of(part: slice) -> tuple[float, Statistics]:
+                r, log_prob = normalise(self._expected(rows[part], q))
+                return float(log_prob.sum()), self.steps.sums(rows[part], r)
+
+            return of
+
+        def expect(q: ConjugatePosterior) -> tuple[float, Statistics]:
+            log_likelihood, statistics = sum_over_blocks(n, block(q))
+            return log_likelihood + constant, statistics
+
+        units = dict.fromkeys(("concentration", *self.steps.hyper_names), float(n))
+        size = log_prior_size(self.prior, n_components, D)
+        return Problem(expect, self.updated, lambda q: -q.divergence(before), units, None, float(n), size)
+
+
+def common_sizes(sizes: Array, name: str) -> Array:
+    """Return the size of the cells of each column (D,) that all rows of a matrix (n, D) share.
+
+    Cells of size 0, which are missing, do not count; a column that is missing altogether gets 1.
+
+    Raises
+    ------
+    ValueError
+        If rows differ.
+    """
+    largest = sizes.max(axis=0)
+    if ((sizes > 0) & (sizes != largest)).any():
+        raise ValueError(f"{name} must be given for new rows, since it differed between the rows of X")
+    return np.where(largest > 0, largest, 1.0)

@@ -1,0 +1,178 @@
+"""Mixtures of independent exponential features fitted by EM: what their estimators share, from :mod:`em.steps`."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils import Tags
+
+from em.engine import EPS, Problem, Run, log_prior_size
+from em.estimator import MixtureEM
+from em.fast.passes import exponential_pass
+from em.rank_test import identify
+from em.samples import Samples, weighted
+from em.steps import Rows, Statistics, Steps
+from em.uncertainty.entries import Entries, entries_of
+from em.uncertainty.independent import observed_information, whitened
+from em.uncertainty.louis import Information
+from models.parameters import Parameters
+from models.validation import Array, count_at_least_one, real_numbers
+
+EMPTIED = 1e-8  # samples
+INWARD_STEP = 1e-6
+
+
+class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
+    """Base of the estimators whose family is a :class:`em.steps.Steps`; they add their names and settings."""
+
+    _hashed = True
+    _takes_sparse: ClassVar[bool] = True
+
+    _steps: Steps[P]  # the family's formulas
+
+    def _size(self) -> Any:
+        """Return the sizes of the cells that the mixture is fitted to: a number, (D,) or (n, D)."""
+        return 1
+
+    def _size_for(self, shape: tuple[int, ...]) -> Any:
+        """Return the sizes of cells of this shape, which a method of the fitted mixture was given."""
+        return 1
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tell scikit-learn that the data are not negative, and may be sparse."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only, tags.input_tags.sparse = True, self._takes_sparse
+        return tags
+
+    def _size_of(self, samples: Samples) -> Any:
+        """Return the sizes of the rows that take part, where they differ between rows."""
+        size = self._size()
+        if self._steps.size_name is None or real_numbers(self._steps.size_name, size).ndim < 2:
+            return size
+        whole = self._steps.sizes(size, (samples.n_rows, samples.X.shape[1]))
+        return whole[samples.numbers]
+
+    def _shapes(self, K: int, D: int) -> dict[str, tuple[int, ...]]:
+        return self._steps.shapes(K, D)
+
+    def _beside(self, samples: Samples) -> list[Array]:
+        size = np.asarray(self._size_of(samples))
+        return [size] if size.ndim == 2 and (size != size[0]).any() else []
+
+    def _rows(self, samples: Samples) -> Rows:
+        return self._steps.rows(samples.X, self._size_of(samples), samples.names)
+
+    def _check_data(self, samples: Samples) -> None:
+        self._steps.check(samples.X, self._size_of(samples), samples.names)
+        frozen = self._frozen(samples.X.shape[1])
+        for quantity in self._steps.quantities[1:]:
+            if quantity.name in frozen:
+                quantity.support.check(f"frozen {quantity.name}", frozen[quantity.name])
+        if self.prior is not None:
+            if not isinstance(self.prior, self._steps.prior_type):
+                wanted, given = self._steps.prior_type.__name__, type(self.prior).__name__
+                raise ValueError(f"prior must be None or a {wanted}, got {given}")
+            self.prior.check_fits(self.n_components, samples.X.shape[1])
+            self.prior.check_mode()
+
+    def _problem(self, samples: Samples) -> Problem[P, Statistics]:
+        steps, rows, frozen = self._steps, self._rows(samples), self._frozen(samples.X.shape[1])
+        log_base = float(rows.log_base.sum() if samples.weights is None else samples.weights @ rows.log_base)
+        n_passes = self._expected_passes()
+
+        def expect(parameters: P) -> tuple[float, Statistics]:
+            log_likelihood, statistics = exponential_pass(steps, rows, parameters, samples.weights, n_passes=n_passes)
+            return log_likelihood + log_base, statistics
+
+        def maximise(statistics: Statistics) -> P:
+            return steps.most_probable(statistics, self.prior, frozen)
+
+        size = rows.size
+        mean_size = size[0] if size.strides[0] == 0 else np.average(size, axis=0, weights=samples.weights)
+        scales = {name: self._scale_of(name, samples) for name in self._shapes(self.n_components, samples.X.shape[1])}
+        metric, D = partial(whitened, steps=steps, size=mean_size), samples.X.shape[1]
+        prior_size = log_prior_size(self.prior, self.n_components, D)
+        return Problem(expect, maximise, self._log_prior, scales, metric, samples.total, prior_size)
+
+    def _scale_of(self, name: str, samples: Samples) -> Array | float:
+        """Return the typical size of a parameter: 1 of what is a probability."""
+        return 1.0
+
+    def _log_prior(self, parameters: P) -> float:
+        """Return the log prior; frozen values on the boundary that it makes impossible are taken as given."""
+        log_prior = super()._log_prior(parameters)
+        if log_prior == -np.inf and (given := set(self.frozen or {}) - {"weights"}):
+            return float(self.prior.log_prob(parameters, given=given))
+        return log_prior
+
+    def _released(self, problem: Problem[P, Statistics], run: Run[P]) -> P | None:
+        """Release values that EM holds on the boundary although the objective rises inwards (Karush-Kuhn-Tucker fails).
+
+        A prob of 0 is a fixed point of EM whatever its slope, so a run may be trapped. From just inside the boundary
+        one M-step tells which way each such value wants to go.
+        """
+        quantity = run.parameters.quantities[1]
+        values = run.parameters.arrays()[quantity.name]
+        held = quantity.support.at_edge(values)
+        if not held.any() or quantity.name in (self.frozen or {}):
+            return None
+        arrays, support = run.parameters.arrays(), quantity.support
+        inside = support.normalised(np.where(held, support.moved_inside(values, INWARD_STEP), values))
+        after = problem.maximise(problem.expect(self._steps.parameters({**arrays, quantity.name: inside}))[1])
+        inwards = held & support.goes_inside(after.arrays()[quantity.name], inside)
+        moved = support.normalised(np.where(inwards, inside, values))
+        released = self._steps.parameters({**arrays, quantity.name: moved})
+        gain = problem.expect(released)[0] + problem.log_prior(released) - run.objective
+        return released if gain > 1e3 * EPS * abs(run.objective) else None
+
+    def _m_step(self, samples: Samples, responsibilities: Array) -> P:
+        statistics = self._steps.sums(self._rows(samples), weighted(responsibilities, samples.weights))
+        return self._steps.most_probable(statistics, self.prior, self._frozen(samples.X.shape[1]))
+
+    def _frozen_centers(self, samples: Samples) -> Array | None:
+        frozen = self._frozen(samples.X.shape[1])
+        if not set(frozen) - {"weights"}:
+            return None
+        size = np.asarray(self._rows(samples).size).mean(axis=0)
+        return self._steps.expected(frozen, size)[0]
+
+    def _conditional_means(self, X: Array, responsibilities: Array) -> Array:
+        theta = self.parameters_.arrays()
+        of_one = self._steps.expected(theta, np.ones(X.shape[1]))[0]
+        means = responsibilities @ of_one
+        return means if self._steps.size_name is None else means * self._steps.sizes(self._size_for(X.shape), X.shape)
+
+    def _log_joint_of(self, X: Array) -> Callable[[slice], Array]:
+        rows = self._steps.rows(X, self._size_for(X.shape), getattr(self, "feature_names_in_", None))
+        return lambda part: self._steps.log_joint_of(rows[part], self.parameters_)
+
+    def _simulate(self, n_samples: int, random_state: Any) -> tuple[Array, np.ndarray]:
+        shape = (count_at_least_one("n_samples", n_samples), self.parameters_.n_features)
+        return self._steps.simulate(self.parameters_, n_samples, self._size_for(shape), random_state)
+
+    def _information(self, X: Array, sample_weight: Array, rows: np.ndarray) -> Information:
+        size = self._size_for((len(rows), X.shape[1]))
+        size = np.asarray(size)[rows] if np.ndim(size) == 2 else size
+        found = self._steps.rows(X, size)
+        return observed_information(self._steps, found, self.parameters_, self.prior, sample_weight, self.frozen or ())
+
+    def _entries(self, n_samples: float) -> Entries:
+        return entries_of(self.parameters_, n_samples, self.frozen or ())
+
+    def _remarks(self, samples: Samples) -> list[str]:
+        remarks, quantity = [], self.parameters_.quantities[1]
+        if emptied := np.flatnonzero(self.parameters_.weights * samples.total < EMPTIED).tolist():
+            remarks.append(f"component(s) {emptied} emptied: use fewer components or a prior")
+        values = self.parameters_.arrays()[quantity.name]
+        if n_held := int(quantity.support.at_edge(values).sum()):
+            remarks.append(f"{n_held} of {values.size} {quantity.name} on the boundary ({quantity.support.edges})")
+        if self.prior is not None and self.prior.log_prob(self.parameters_) == -np.inf:
+            frozen = quantity.name
+            remarks.append(f"the prior makes the frozen {frozen} impossible, so the objective leaves out their density")
+        patterns = None if issparse(samples.X) or samples.complete else np.unique(~np.isnan(samples.X), axis=0)
+        self.identifiability_ = identify(
+            self._steps, self.parameters_, self._size_of(samples), self.frozen or (), patterns
+        )
+        return remarks

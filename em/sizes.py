@@ -1,0 +1,165 @@
+"""Sizes of cells that differ between rows: numbers of trials of a binomial mixture, exposures of a Poisson mixture.
+
+Where the sizes of the fit have shape (n, D), they belong to the n rows of the fit. New rows bring their own, under the
+name that the estimator's parameter has: ``fit.predict(X, n_trials=trials)``. Through scikit-learn's tools they travel
+as metadata, which cross-validation cuts as it cuts X::
+
+    sklearn.set_config(enable_metadata_routing=True)
+    estimator = BinomialMixtureEM(2).set_fit_request(n_trials=True).set_score_request(n_trials=True)
+    cross_val_score(estimator, X, params={"n_trials": trials})
+"""
+
+from copy import copy
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
+
+from em.exponential import ExponentialMixtureEM
+from models.shown import shown
+from models.validation import Array, real_numbers
+
+METHODS = ("fit", "predict", "predict_proba", "score")  # that scikit-learn routes metadata to
+
+
+class SizesOfRows(ExponentialMixtureEM[Any]):
+    """The methods of a fitted mixture with one more argument, the sizes of the cells of the rows that they are given.
+
+    Its name is that of the estimator's own parameter, ``n_trials`` or ``exposure``: a number, or an array of shape (D,)
+    or (n, D) for X of shape (n, D). ``None`` takes the sizes of the fit; where they differ between its rows, X must
+    have as many rows.
+
+    Raises
+    ------
+    ValueError
+        If no sizes are given, those of the fit differ between its rows, and X has another number of rows.
+    TypeError
+        If an argument has another name.
+
+    Examples
+    --------
+    >>> from em import BinomialMixtureEM
+    >>> X, trials = [[0], [2], [9], [28]], [[3], [20], [10], [30]]
+    >>> fit = BinomialMixtureEM(2, n_trials=trials, random_state=0).fit(X)
+    >>> fit.predict_proba([[1], [8]], n_trials=[[12], [9]]).max(axis=1).round(3).tolist()
+    [1.0, 1.0]
+    """
+
+    _size_name: ClassVar[str]
+    _given: Any = None  # held by the copies that `_with` makes
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        """Tell scikit-learn's metadata routing which argument the methods take."""
+        if name := getattr(cls, "_size_name", None):
+            for method in METHODS:
+                setattr(cls, f"__metadata_request__{method}", {name: None})
+        super().__init_subclass__(**named)
+
+    def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None, **size: Any) -> Self:
+        """Fit the mixture to X, as :meth:`em.estimator.MixtureEM.fit` says, with cells of sizes given here or before.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, D)
+            Samples.
+        y : ignored
+            Present for scikit-learn's conventions.
+        sample_weight : array_like, shape (n,), or None
+            Frequencies: how often each row occurs.
+        **size
+            ``n_trials`` or ``exposure`` of each cell in this fit and for its methods; ``None`` takes the parameter of
+            that name.
+        """
+        given, fitted = self._named(size), f"{self._size_name}_"
+        if given is None and hasattr(self, fitted):
+            delattr(self, fitted)
+        if given is not None:
+            array = real_numbers(self._size_name, given)
+            setattr(self, fitted, array if array.ndim else given)
+        return super().fit(X, y, sample_weight)
+
+    def fit_predict(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None, **size: Any
+    ) -> np.ndarray:
+        """Fit the mixture and return the most probable label of each sample, of weight 0 too, shape (n,)."""
+        return self.fit(X, y, sample_weight=sample_weight, **size).predict(X)
+
+    def predict(self, X: ArrayLike, **size: Any) -> np.ndarray:
+        """Return the most probable label of each sample, shape (n,)."""
+        return super(SizesOfRows, self._with(size)).predict(X)
+
+    def predict_proba(self, X: ArrayLike, **size: Any) -> Array:
+        """Return the responsibilities p(z_i = k | x_i), shape (n, K)."""
+        return super(SizesOfRows, self._with(size)).predict_proba(X)
+
+    def score_samples(self, X: ArrayLike, **size: Any) -> Array:
+        """Return log p(x_i) in nats, shape (n,)."""
+        return super(SizesOfRows, self._with(size)).score_samples(X)
+
+    def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None, **size: Any) -> float:
+        """Return the mean of log p(x_i) over samples with an observed cell, in nats."""
+        return super(SizesOfRows, self._with(size)).score(X, y, sample_weight)
+
+    def impute(self, X: ArrayLike, **size: Any) -> Array:
+        """Return X (n, D) with each missing cell replaced by its conditional mean given the row's observed cells."""
+        return super(SizesOfRows, self._with(size)).impute(X)
+
+    def sample(self, n_samples: int = 1, random_state: Any = None, **size: Any) -> tuple[Array, np.ndarray]:
+        """Draw samples X (n, D) with cells of these sizes, and their labels z (n,), from the fitted mixture."""
+        return super(SizesOfRows, self._with(size)).sample(n_samples, random_state)
+
+    def bic(self, X: ArrayLike, sample_weight: ArrayLike | None = None, **size: Any) -> float:
+        """Return -2 log-likelihood + p log n, with p free parameters; smaller is better (Schwarz 1978)."""
+        return super(SizesOfRows, self._with(size)).bic(X, sample_weight)
+
+    def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None, **size: Any) -> float:
+        """Return -2 log-likelihood + 2 p, with p free parameters; smaller is better (Akaike 1974)."""
+        return super(SizesOfRows, self._with(size)).aic(X, sample_weight)
+
+    def icl(self, X: ArrayLike, sample_weight: ArrayLike | None = None, **size: Any) -> float:
+        """Return BIC - 2 Σ_i log max_k p(z_i = k | x_i), the integrated completed likelihood; smaller is better."""
+        return super(SizesOfRows, self._with(size)).icl(X, sample_weight)
+
+    def for_rows(self, rows: np.ndarray) -> Self:
+        """Return an unfitted estimator of the same settings for these rows of X, with their sizes."""
+        size = self._size()
+        of_rows = np.asarray(size)[rows] if np.ndim(size) == 2 else size
+        return super().for_rows(rows).set_params(**{self._size_name: of_rows})
+
+    def _named(self, size: dict[str, Any]) -> Any:
+        """Return the sizes given as keyword arguments, or None."""
+        if others := set(size) - {self._size_name}:
+            raise TypeError(
+                f"the only further argument is {self._size_name}, got {', '.join(sorted(map(shown, others)))}"
+            )
+        return size.get(self._size_name)
+
+    def _with(self, size: dict[str, Any]) -> Self:
+        """Return this fitted mixture for one call about rows with cells of these sizes."""
+        if (given := self._named(size)) is None:
+            return self
+        check_is_fitted(self)
+        other = copy(self)
+        other._given = given
+        return other
+
+    def _size(self) -> Any:
+        return getattr(self, f"{self._size_name}_", getattr(self, self._size_name))
+
+    def _size_for(self, shape: tuple[int, ...]) -> Any:
+        """Return the sizes given in this call, or those of the fit where they fit rows of this shape (n, D)."""
+        if self._given is not None:
+            return self._given
+        size, name = self._size(), self._size_name
+        of_fit = np.shape(size)
+        if len(of_fit) != 2 or of_fit == shape or of_fit[1:] != shape[1:]:
+            return size
+        rows = self._steps.sizes(size, of_fit)
+        if (rows == rows[0]).all():
+            return rows[0]
+        n, D = shape
+        raise ValueError(
+            f"{name} must be given for {n} row(s), because it differs between the {of_fit[0]} rows of the fit: pass "
+            f"{name}=, a number or an array of shape ({D},) or ({n}, {D}), to the method that takes the rows"
+        )

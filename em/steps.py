@@ -1,0 +1,328 @@
+"""Families whose features are independent given the label, and exponential: everything in EM's hands follows.
+
+A family states, in :class:`Steps`, a handful of formulas. With T its sufficient statistics of a row, η its natural
+parameters and h its base measure,
+
+    log p(x_i | z_i = k) = log h(x_i) + Σ_j T_j(x_i) · η_j(θ_k)
+
+so that the E-step is one matrix product for each j and a log-sum-exp, and the M-step needs N_k = Σ_i r_ik and
+S_kj = Σ_i r_ik T_j(x_i). The conjugate prior of θ_k has one hyperparameter χ_j beside each η_j,
+
+    p(θ_k) = exp {Σ_j χ_j · η_j(θ_k) - A(χ)},    posterior: χ_kj = χ_j + S_kj
+
+so that the M-step is the mode of that posterior, and maximum likelihood its case χ = 0, the flat prior. Gibbs sampling
+draws from it, mean field takes its E[η], exact enumeration and Chib's evidence its log normaliser A(χ)
+(:mod:`em.conjugate`), and Louis' identity the derivatives of η (:mod:`em.independent`). Where a distribution has usual
+parameters, they are χ_j plus a constant: Beta(b, c) has χ = (b - 1, c - 1).
+
+Every array of θ or χ may have leading axes, such as one for chains or for components, which "..." stands for.
+
+References
+----------
+Bishop (2006), Pattern Recognition and Machine Learning, section 2.4; Diaconis & Ylvisaker (1979), Conjugate priors for
+exponential families, Annals of Statistics 7, 269-281.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.sparse import csr_array
+
+from em.bound import check_responsibilities, log_of, normalise
+from em.samples import weighted
+from models.parameters import Parameters, Quantity
+from models.validation import Array, check_sample_weight
+
+Theta = Mapping[str, Array]
+Parts = tuple[Array, ...]  # one array for each j
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Responsibility-weighted sums, which add up over rows: N_k, shape (..., K), and S_kj, each (..., K, p_j)."""
+
+    counts: Array
+    sums: Parts
+
+    def __add__(self, other: Self) -> Self:
+        sums = tuple(mine + theirs for mine, theirs in zip(self.sums, other.sums, strict=True))
+        return type(self)(self.counts + other.counts, sums)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Checked rows as a family's formulas see them.
+
+    Attributes
+    ----------
+    X : ndarray or csr_array, shape (n, D)
+        Samples, with 0 in missing cells.
+    size : ndarray, shape (n, D)
+        Number of trials, or exposure, of each cell; 0 in missing cells. It has stride 0 along rows that are alike.
+    statistics : tuple
+        T_j, each (n, p_j), 0 where a cell is missing: arrays, or what is indexed and multiplied like one.
+    log_base : ndarray, shape (n,)
+        log h(x_i), in nats.
+    """
+
+    X: Any
+    size: Array
+    statistics: tuple[Any, ...]
+    log_base: Array
+
+    def __len__(self) -> int:
+        return len(self.log_base)
+
+    def __getitem__(self, rows: slice) -> "Rows":
+        parts = tuple(part[rows] for part in self.statistics)
+        return Rows(self.X[rows], self.size[rows], parts, self.log_base[rows])
+
+
+class Shifted:
+    """The matrix 1 a' + c X of a row a (D,), a number c and sparse rows X, not negative, never made dense."""
+
+    __array_ufunc__ = None  # so that arrays leave the product to __rmatmul__
+
+    def __init__(self, row: Array, factor: float, X: csr_array) -> None:
+        self.row, self.factor, self.X = row, factor, X
+
+    def __getitem__(self, rows: slice) -> "Shifted":
+        return Shifted(self.row, self.factor, self.X[rows])
+
+    def __matmul__(self, other: Array) -> Array:
+        product = self.row @ other
+        return product + self.factor * (self.X @ other) if self.factor else np.tile(product, (self.X.shape[0], 1))
+
+    def __rmatmul__(self, other: Array) -> Array:
+        product = other.sum(axis=-1)[..., None] * self.row
+        # rounding must not make a sum of what is not negative negative
+        return np.maximum(product + self.factor * (other @ self.X), 0.0) if self.factor else product
+
+
+class Steps[P: Parameters](ABC):
+    """What an exponential family with independent features states: data, density, conjugate prior.
+
+    Attributes
+    ----------
+    name : str
+        Of the family, and of its folders.
+    quantities : tuple of Quantity
+        The declared arrays: the weights, and what each component has.
+    parameters_type, prior_type : type
+        Classes of its parameters and of its conjugate prior.
+    hyper_names, hyper_offsets : tuple
+        Names of the usual parameters of the conjugate prior, which are fields of its class, and what they are above
+        χ_j.
+    size_name : str or None
+        What the size of a cell is called, "n_trials" or "exposure", where cells have one.
+    """
+
+    name: ClassVar[str]
+    quantities: ClassVar[tuple[Quantity, ...]]
+    parameters_type: ClassVar[type[Any]]
+    prior_type: ClassVar[type[Any]]
+    hyper_names: ClassVar[tuple[str, ...]]
+    hyper_offsets: ClassVar[tuple[float, ...]]
+    size_name: ClassVar[str | None] = None
+
+    # Data: what a family states ---------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def check(self, X: Any, size: Any, names: Sequence[str] | None = None) -> tuple[Any, Array]:
+        """Return X with 0 in missing cells, and sizes with 0 there, (n, D) each; a ValueError if they are not legal."""
+
+    @abstractmethod
+    def statistics(self, X: Any, size: Array) -> tuple[Any, ...]:
+        """Return T_j of checked rows, each (n, p_j), which are 0 in missing cells."""
+
+    @abstractmethod
+    def log_base(self, X: Any, size: Array) -> Array:
+        """Return log h of checked rows, shape (n,)."""
+
+    # Density: what a family states ------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def natural(self, theta: Theta) -> Parts:
+        """Return η_j, each (..., K, p_j); -inf where a positive T_j is impossible."""
+
+    @abstractmethod
+    def slopes(self, theta: Theta) -> tuple[tuple[Array, Array], ...]:
+        """Return η_j' and η_j'' for each j, by the parameter of the same place, each (K, p)."""
+
+    @abstractmethod
+    def expected(self, theta: Theta, size: Array) -> tuple[Array, Parts]:
+        """Return E[x | z = k] (K, D) and E[T_j | z = k], each (K, p_j), of cells of these sizes (D,)."""
+
+    # Conjugate prior: what a family states ----------------------------------------------------------------------------
+
+    @abstractmethod
+    def mode(self, chi: Parts) -> dict[str, Array]:
+        """Return the mode of the density over θ, each (..., K, p); NaN where χ = 0, which has none."""
+
+    @abstractmethod
+    def mean(self, hyper: Parts) -> dict[str, Array]:
+        """Return E[θ]; this and what follows take the usual parameters, each (..., K, p_j)."""
+
+    @abstractmethod
+    def variance(self, hyper: Parts) -> dict[str, Array]:
+        """Return the variance of each number in θ."""
+
+    @abstractmethod
+    def draw(self, hyper: Parts, rng: np.random.RandomState) -> dict[str, Array]:
+        """Draw θ, inside its support: what rounds to the boundary could never be left."""
+
+    @abstractmethod
+    def log_normaliser(self, hyper: Parts) -> Array:
+        """Return A = log ∫ exp Σ_j χ_j · η_j dθ, summed over features, shape (..., K)."""
+
+    @abstractmethod
+    def mean_natural(self, hyper: Parts) -> Parts:
+        """Return E[η_j], each (..., K, p_j)."""
+
+    # What follows -----------------------------------------------------------------------------------------------------
+
+    def rows(self, X: Any, size: Any = 1, names: Sequence[str] | None = None) -> Rows:
+        """Return checked rows with their statistics."""
+        X, size = self.check(X, size, names)
+        return Rows(X, size, self.statistics(X, size), self.log_base(X, size))
+
+    def log_kernel(self, rows: Rows, theta: Theta) -> Array:
+        """Return Σ_j T_j · η_j, shape (n, K), or (..., n, K) of θ with leading axes."""
+        return products(rows.statistics, self.natural(theta))
+
+    def log_joint_of(self, rows: Rows, parameters: P) -> Array:
+        """Return log π_k + log p(x_i | z_i = k), shape (n, K), in nats."""
+        return log_of(parameters.weights) + rows.log_base[:, None] + self.log_kernel(rows, parameters.arrays())
+
+    def sums(self, rows: Rows, responsibilities: Array) -> Statistics:
+        """Return N_k and S_kj under responsibilities (..., n, K)."""
+        r = np.swapaxes(responsibilities, -1, -2)
+        return Statistics(responsibilities.sum(axis=-2), tuple(r @ part for part in rows.statistics))
+
+    def chi(self, prior: Any) -> Parts:
+        """Return χ_j of a prior, each a number or (p_j,); 0 of ``None``, which is flat."""
+        if prior is None:
+            return tuple(np.zeros(()) for _ in self.hyper_names)
+        pairs = zip(self.hyper_names, self.hyper_offsets, strict=True)
+        return tuple(np.asarray(getattr(prior, name)) - offset for name, offset in pairs)
+
+    def updated(self, prior: Any, statistics: Statistics) -> Parts:
+        """Return χ_j + S_kj."""
+        return tuple(chi + S for chi, S in zip(self.chi(prior), statistics.sums, strict=True))
+
+    def most_probable(self, statistics: Statistics, prior: Any, frozen: Theta | None = None) -> P:
+        """Return the parameters at the mode of prior plus statistics: the M-step.
+
+        π_k = (N_k + a_k - 1) / Σ_j (N_j + a_j - 1), with a = 1 for maximum likelihood, and θ_k the mode under χ_k. A
+        component that saw nothing of a feature, because it was emptied, has no share in that part of Q, so that any
+        value maximises it: it is given that of all samples pooled. Parameters named in ``frozen`` keep their values.
+        """
+        N, frozen = statistics.counts, frozen or {}
+        if prior is not None:
+            prior.check_fits(len(N), self.n_features(statistics))
+            prior.check_mode()
+        pseudo = 0.0 if prior is None else np.broadcast_to(prior.concentration, len(N)) - 1
+        weights = (N + pseudo) / (N + pseudo).sum()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            theta = self.mode(self.updated(prior, statistics))
+            if any(np.isnan(array).any() for array in theta.values()):
+                pooled = Statistics(N, tuple(part.sum(axis=0, keepdims=True) for part in statistics.sums))
+                of_all = self.mode(self.updated(None, pooled))
+                theta = {name: np.where(np.isnan(array), of_all[name], array) for name, array in theta.items()}
+        return self.parameters({"weights": weights, **theta, **frozen})
+
+    def parameters(self, arrays: Theta) -> P:
+        """Return parameters of these arrays."""
+        return self.parameters_type(**arrays)
+
+    def shapes(self, n_components: int, n_features: int) -> dict[str, tuple[int, ...]]:
+        """Return the shape of each declared array by name."""
+        sizes = {"component": n_components, "feature": n_features}
+        return {quantity.name: quantity.shape(sizes) for quantity in self.quantities}
+
+    def n_features(self, statistics: Statistics) -> int:
+        """Return the number of features D that statistics are of."""
+        return statistics.sums[0].shape[-1]
+
+    def compiled_step(
+        self, rows: Rows, parameters: P, weights: Array
+    ) -> Callable[[slice], tuple[float, Statistics]] | None:
+        """Return a compiled E-step with statistics on a slice of dense rows, where the family has one."""
+        return None
+
+    def sizes(self, size: ArrayLike, shape: tuple[int, ...]) -> Array:
+        """Return checked sizes of cells, broadcast to the shape (n, D) of the data."""
+        return np.broadcast_to(np.ones(()), shape)
+
+    @abstractmethod
+    def simulate(self, parameters: P, n_samples: int, size: Any, random_state: Any) -> tuple[Array, np.ndarray]:
+        """Draw samples (n, D) with cells of these sizes, and their labels (n,)."""
+
+    def values(self, theta: Theta, size: Array) -> list[Array] | None:
+        """Return the values that the cell of each feature takes, all but improbable ones, or None if uncountable."""
+        return None
+
+    def known_mean(self, parameters: P, size: Array) -> str:
+        """Return in words the only thing that is known of the mixture where that is so, or nothing."""
+        return ""
+
+    def neighbours(self, X: Array, size: Array) -> Array:
+        """Return for each cell another value that it may take, near it."""
+        return X + 1
+
+    @abstractmethod
+    def random(self, like: P, rng: np.random.RandomState) -> P:
+        """Return random parameters of the size of others, for a test of identifiability."""
+
+    # The textbook's steps ---------------------------------------------------------------------------------------------
+
+    def component_log_prob(self, X: ArrayLike, parameters: P, size: ArrayLike = 1) -> Array:
+        """Return log p(x_i | z_i = k), shape (n, K), in nats."""
+        rows = self._fitting_rows(X, parameters, size)
+        return rows.log_base[:, None] + self.log_kernel(rows, parameters.arrays())
+
+    def log_joint(self, X: ArrayLike, parameters: P, size: ArrayLike = 1) -> Array:
+        """Return log p(x_i, z_i = k) = log π_k + log p(x_i | z_i = k), shape (n, K), in nats."""
+        return self.log_joint_of(self._fitting_rows(X, parameters, size), parameters)
+
+    def e_step(self, X: ArrayLike, parameters: P, size: ArrayLike = 1) -> tuple[Array, float]:
+        """Return the responsibilities p(z_i = k | x_i), shape (n, K), and the log-likelihood (sum, nats)."""
+        responsibilities, log_prob = normalise(self.log_joint(X, parameters, size))
+        return responsibilities, float(log_prob.sum())
+
+    def m_step(
+        self,
+        X: ArrayLike,
+        responsibilities: ArrayLike,
+        prior: Any = None,
+        size: ArrayLike = 1,
+        sample_weight: ArrayLike | None = None,
+    ) -> P:
+        """Return the parameters that maximise Q, plus the log prior, under responsibilities (n, K)."""
+        rows = self.rows(X, size)
+        n = len(rows)
+        r = weighted(check_responsibilities(responsibilities, n), check_sample_weight(sample_weight, n))
+        return self.most_probable(self.sums(rows, r), prior)
+
+    def _fitting_rows(self, X: ArrayLike, parameters: P, size: ArrayLike) -> Rows:
+        rows = self.rows(X, size)
+        if rows.X.shape[1] != parameters.n_features:
+            name = parameters.quantities[1].name
+            raise ValueError(f"X must have {parameters.n_features} columns like the {name}, got {rows.X.shape[1]}")
+        return rows
+
+
+def products(statistics: Sequence[Any], natural: Sequence[Array]) -> Array:
+    """Return Σ_j T_j · η_j, shape (..., n, K); -inf where η_j is and T_j is positive, and 0 times -inf is 0."""
+    total, impossible = np.zeros(()), np.zeros((), dtype=bool)
+    for part, eta in zip(statistics, natural, strict=True):
+        never = eta == -np.inf
+        finite = np.where(never, 0.0, eta) if never.any() else eta
+        total = total + part @ np.swapaxes(finite, -1, -2)
+        if never.any():
+            impossible = impossible | (part @ np.swapaxes(never, -1, -2).astype(np.float64) > 0)
+    return np.where(impossible, -np.inf, total) if impossible.any() else total

@@ -1,0 +1,154 @@
+"""Observed information of mixtures of independent exponential features: what Louis' identity asks of them.
+
+With z_i = k known, log p(x_i | z_i = k) = Σ_j T_j(x_i) · η_j(θ_k) + const (:mod:`em.steps`) has
+
+    score of θ_kd           Σ_j T_jd η_j'(θ_kd)
+    minus second derivative -Σ_j T_jd η_j''(θ_kd)
+
+and all others 0, and so has the conjugate prior, with χ_j in the place of T_j. A missing cell has T_j = 0.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+
+from em.engine import EPS
+from em.steps import Rows, Shifted, Steps
+from em.uncertainty.entries import Entries, entries_of
+from em.uncertainty.louis import Block, Component, Information, Slopes, dirichlet_slopes, louis, row_blocks
+from models.parameters import Parameters
+from models.validation import Array
+
+INTERIOR = 1e-8
+
+
+def observed_information(
+    steps: Steps[Any],
+    rows: Rows,
+    parameters: Parameters,
+    prior: Any = None,
+    sample_weight: Array | None = None,
+    frozen: Collection[str] = (),
+) -> Information:
+    """Return minus the Hessian of log-likelihood plus log prior, and the covariance of the estimate.
+
+    Parameters
+    ----------
+    steps : Steps
+        The family's formulas.
+    rows : Rows
+        Samples, as the family checked them. Sparse ones are made dense block by block.
+    parameters : Parameters
+        The estimate.
+    prior : MixturePrior or None, default None
+        ``None`` is maximum likelihood.
+    sample_weight : ndarray, shape (n,), or None
+        How often each row counts.
+    frozen : collection of str, default ()
+        Arrays that were held fixed.
+
+    Raises
+    ------
+    ValueError
+        If X, the parameters and the prior do not fit.
+
+    Examples
+    --------
+    >>> from em.bmm import BINOMIAL
+    >>> from em.uncertainty.independent import observed_information
+    >>> from models.bmm import BMMParameters
+    >>> rows = BINOMIAL.rows([[1]] * 36 + [[0]] * 64)
+    >>> observed_information(BINOMIAL, rows, BMMParameters([1.0], [[0.36]])).standard_errors.round(3)
+    array([  nan, 0.048])
+    """
+    w = np.ones(len(rows)) if sample_weight is None else sample_weight
+    if rows.X.shape[1] != parameters.n_features:
+        name = parameters.quantities[1].name
+        raise ValueError(f"X must have {parameters.n_features} columns like the {name}, got {rows.X.shape[1]}")
+    found = entries_of(parameters, w.sum(), frozen)
+    if prior is not None:
+        prior.check_fits(parameters.n_components, parameters.n_features)
+    slopes = None if prior is None else log_prior_slopes(steps, parameters, prior, found)
+    return louis(found, complete_data(steps, rows, parameters, w), slopes)
+
+
+def complete_data(steps: Steps[Any], rows: Rows, parameters: Parameters, sample_weight: Array) -> Iterator[Block]:
+    """Yield the samples in blocks, with scores and curvature as if their labels were known."""
+    K, slopes = parameters.n_components, interior_slopes(steps, parameters)
+    p = slopes[0][0].shape[-1]
+    places = K + np.arange(K * p).reshape(K, p)
+    for part in row_blocks(len(rows), K + K * p):
+        block = rows[part]
+        joint = steps.log_joint_of(block, parameters)
+        statistics = [_dense(array) for array in block.statistics]
+        yield Block(joint, sample_weight[part], partial(_component, statistics, slopes, places))
+
+
+def interior_slopes(steps: Steps[Any], parameters: Parameters) -> tuple[tuple[Array, Array], ...]:
+    """Return η_j' and η_j'', with any number inside in the place of those on the boundary, which are held."""
+    theta = dict(parameters.arrays())
+    for quantity in parameters.quantities[1:]:
+        theta[quantity.name] = quantity.support.moved_inside(theta[quantity.name], INTERIOR)
+    return steps.slopes(theta)
+
+
+def _dense(part: Any) -> Array:
+    if isinstance(part, Shifted):
+        return part.row + part.factor * part.X.toarray()
+    return np.asarray(part.toarray() if issparse(part) else part)
+
+
+def _component(
+    statistics: list[Array], slopes: tuple[tuple[Array, Array], ...], places: np.ndarray, k: int, v: Array
+) -> Component:
+    """Return component k's scores, and its curvature summed under v."""
+    scores = sum(T * first[k] for T, (first, _) in zip(statistics, slopes, strict=True))
+    curvature = -sum((v @ T) * second[k] for T, (_, second) in zip(statistics, slopes, strict=True))
+    return Component(places[k], np.asarray(scores), np.diag(np.asarray(curvature)))
+
+
+def log_prior_slopes(steps: Steps[Any], parameters: Parameters, prior: Any, found: Entries) -> Slopes:
+    """Return gradient and minus the Hessian of the log prior."""
+    terms = list(zip(steps.chi(prior), interior_slopes(steps, parameters), strict=True))
+    gradient = np.asarray(sum(chi * first for chi, (first, _) in terms)).ravel()
+    curvature = np.asarray(-sum(chi * second for chi, (_, second) in terms)).ravel()
+    slopes = dirichlet_slopes(prior.concentration, found)
+    slopes.add(parameters.n_components + np.arange(gradient.size), Slopes(gradient, np.diag(curvature)))
+    return slopes
+
+
+def whitened(parameters: Parameters, moves: Mapping[str, Array], steps: Steps[Any], size: Array) -> Array:
+    """Return m steps as rows whose inner products are those of the complete data's information of one sample.
+
+    With z known that is Σ_k dw_k² / w_k + Σ_k w_k Σ_d I_kd dθ_kd², with I_kd = -Σ_j E[T_jd] η_j''(θ_kd).
+
+    Parameters
+    ----------
+    parameters : Parameters
+        Where the information is taken.
+    moves : mapping
+        "weights" (m, K), and the components' array (m, K, p).
+    steps : Steps
+        The family's formulas.
+    size : ndarray, shape (D,)
+        Mean size of the cells of each column.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from em.bmm import BINOMIAL
+    >>> from em.uncertainty.independent import whitened
+    >>> from models.bmm import BMMParameters
+    >>> moves = {"weights": np.array([[0.0]]), "probs": np.array([[[0.1]]])}
+    >>> whitened(BMMParameters([1.0], [[0.5]]), moves, BINOMIAL, np.ones(1)).tolist()
+    [[0.0, 0.2]]
+    """
+    weights, quantity = parameters.weights, parameters.quantities[1]
+    theta = {quantity.name: quantity.support.moved_inside(getattr(parameters, quantity.name), EPS)}
+    terms = zip(steps.expected(theta, size)[1], steps.slopes(theta), strict=True)
+    information = weights[:, None] * -sum(T * second for T, (_, second) in terms)
+    rows = moves["weights"] / np.sqrt(np.maximum(weights, EPS)), moves[quantity.name] * np.sqrt(information)
+    return np.concatenate([row.reshape(len(row), -1) for row in rows], axis=1)
