@@ -19,7 +19,8 @@ import numpy as np
 from rich.table import Table
 
 from benchmarks.contestants import installed
-from em.fast.passes import gaussian_pass
+from em.bmm import BINOMIAL
+from em.fast.passes import exponential_pass, gaussian_pass
 from models.bmm import BMMParameters
 from models.gmm import GMMParameters
 from models.validation import Array

@@ -30,9 +30,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, issparse
 
 from em.bound import check_responsibilities, log_of, normalise
+from em.fast.sparse import rows_of
 from em.samples import weighted
 from models.parameters import Parameters, Quantity
 from models.validation import Array, check_sample_weight
@@ -78,8 +79,14 @@ class Rows:
         return len(self.log_base)
 
     def __getitem__(self, rows: slice) -> "Rows":
-        parts = tuple(part[rows] for part in self.statistics)
-        return Rows(self.X[rows], self.size[rows], parts, self.log_base[rows])
+        X = rows_of(self.X, rows) if issparse(self.X) else self.X[rows]
+
+        def cut(part: Any) -> Any:
+            if part is self.X:
+                return X
+            return Shifted(part.row, part.factor, X) if isinstance(part, Shifted) else part[rows]
+
+        return Rows(X, self.size[rows], tuple(map(cut, self.statistics)), self.log_base[rows])
 
 
 class Shifted:
@@ -89,9 +96,6 @@ class Shifted:
 
     def __init__(self, row: Array, factor: float, X: csr_array) -> None:
         self.row, self.factor, self.X = row, factor, X
-
-    def __getitem__(self, rows: slice) -> "Shifted":
-        return Shifted(self.row, self.factor, self.X[rows])
 
     def __matmul__(self, other: Array) -> Array:
         product = self.row @ other
@@ -160,8 +164,11 @@ class Steps[P: Parameters](ABC):
     # Conjugate prior: what a family states ----------------------------------------------------------------------------
 
     @abstractmethod
-    def mode(self, chi: Parts) -> dict[str, Array]:
-        """Return the mode of the density over θ, each (..., K, p); NaN where χ = 0, which has none."""
+    def mode(self, chi: Parts, of_prior: Parts) -> dict[str, Array]:
+        """Return the mode of the density over θ, each (..., K, p); NaN where χ = 0, which has none.
+
+        What the prior alone keeps off the boundary, rounding must not put there.
+        """
 
     @abstractmethod
     def mean(self, hyper: Parts) -> dict[str, Array]:
@@ -228,10 +235,10 @@ class Steps[P: Parameters](ABC):
         pseudo = 0.0 if prior is None else np.broadcast_to(prior.concentration, len(N)) - 1
         weights = (N + pseudo) / (N + pseudo).sum()
         with np.errstate(divide="ignore", invalid="ignore"):
-            theta = self.mode(self.updated(prior, statistics))
+            theta = self.mode(self.updated(prior, statistics), self.chi(prior))
             if any(np.isnan(array).any() for array in theta.values()):
                 pooled = Statistics(N, tuple(part.sum(axis=0, keepdims=True) for part in statistics.sums))
-                of_all = self.mode(self.updated(None, pooled))
+                of_all = self.mode(pooled.sums, self.chi(None))
                 theta = {name: np.where(np.isnan(array), of_all[name], array) for name, array in theta.items()}
         return self.parameters({"weights": weights, **theta, **frozen})
 

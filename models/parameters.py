@@ -47,7 +47,7 @@ class Quantity:
 WEIGHTS = Quantity("weights", ("component",), SIMPLEX)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Parameters:
     """Parameters θ of a mixture: its weights, and what each component is.
 

@@ -280,7 +280,7 @@ def test_frozen_values_that_are_no_parameters_are_refused(frozen, message):
 
 
 def test_frozen_probs_outside_zero_and_one_are_refused():
-    with pytest.raises(ValueError, match="frozen probs must lie between 0 and 1"):
+    with pytest.raises(ValueError, match="frozen probs must lie in \\[0, 1\\]"):
         BernoulliMixtureEM(1, frozen={"probs": [[0.5, 1.5, 0.0]]}).fit(GOOD_COUNTS)
 
 

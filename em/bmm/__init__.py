@@ -73,10 +73,9 @@ class BinomialSteps(Steps[BMMParameters]):
         return size * p, (size * p, size * (1 - p))
 
     @override
-    def mode(self, chi: Parts) -> dict[str, Array]:
-        s, f = chi
-        # what the posterior keeps off 0 and 1, rounding must not put there
-        return {"probs": np.clip(s / (s + f), np.where(s > 0, TINY, 0.0), np.where(f > 0, BELOW_ONE, 1.0))}
+    def mode(self, chi: Parts, of_prior: Parts) -> dict[str, Array]:
+        (s, f), (b, c) = chi, of_prior
+        return {"probs": np.clip(s / (s + f), np.where(b > 0, TINY, 0.0), np.where(c > 0, BELOW_ONE, 1.0))}
 
     @override
     def mean(self, hyper: Parts) -> dict[str, Array]:

@@ -9,7 +9,7 @@ from models.validation import Array
 QUANTITIES = WEIGHTS, Quantity("probs", ("component", "feature"), PROBABILITY)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class BMMParameters(Parameters):
     """Parameters θ = (π, p) of a Bernoulli mixture, or of a binomial mixture: the number of trials belongs to the data.
 

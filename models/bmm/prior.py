@@ -10,7 +10,7 @@ from models.prior import FeaturePrior
 from models.validation import Array
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class BMMPrior(FeaturePrior):
     """Dirichlet and beta prior.
 

@@ -10,7 +10,7 @@ from models.parameters import Parameters, Quantity
 from models.validation import Array
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GMMParameters(Parameters):
     """Parameters θ = (π, μ, Σ) of a Gaussian mixture.
 
