@@ -17,7 +17,6 @@ from em.gibbs import CountGibbs, GaussianGibbs, sweeps
 from em.process.blas import one_blas_thread
 from models.bmm import BMMPrior
 from models.bmm.counts import count_matrix
-from models.gmm import GMMPrior
 
 TUNE, DRAWS, THIN = 150, 300, 3
 GIBBS_TUNE, GIBBS_DRAWS, GIBBS_THIN = 300, 2000, 20
@@ -26,7 +25,7 @@ _simulator: "_Simulator"  # of a worker process
 
 def has_gibbs(setting: Setting) -> bool:
     """Whether the Gibbs sampler draws from the setting's posterior."""
-    return setting.conjugate and not (isinstance(setting.prior, GMMPrior) and setting.share_missing)
+    return setting.family.is_conjugate(setting.prior, missing=setting.share_missing > 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +109,7 @@ def gibbs_chains(setting: Setting, worlds: list[World], random_state: int) -> li
     rng, X = np.random.RandomState(random_state), np.stack([world.X for world in worlds])
     if isinstance(setting.prior, BMMPrior):
         shape = X.shape
-        counts, trials = count_matrix(X.reshape(-1, shape[-1]), setting.n_trials)
+        counts, trials = count_matrix(X.reshape(-1, shape[-1]), **setting.family.of_data)
         family: Any = CountGibbs(counts.reshape(shape), trials.reshape(shape), setting.prior)
     else:
         family = GaussianGibbs(X, setting.prior)

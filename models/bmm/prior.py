@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import betaln, gammaln, xlog1py, xlogy
@@ -49,6 +50,7 @@ class BMMPrior:
     successes: Array | float = 2.0
     failures: Array | float = 2.0
 
+    conjugate: ClassVar[bool] = True
     __repr__ = one_line
 
     def __post_init__(self) -> None:

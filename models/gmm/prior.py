@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from math import log, pi
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -140,6 +140,7 @@ class GMMPrior(GaussianPrior):
     scale: Array
     covariance_type: str = "full"
 
+    conjugate: ClassVar[bool] = True
     __repr__ = one_line
 
     def __post_init__(self) -> None:
