@@ -28,11 +28,12 @@ from numpy.typing import ArrayLike
 from comparisons.alignment.component_draws import SAMPLE
 from comparisons.alignment.mixing import MAX_RHAT, extremes, label_free
 from comparisons.comparison import prepare
-from comparisons.comparison.command import all_flags, bad_input_exits, given
+from comparisons.comparison.command import FAMILY, all_flags, bad_input_exits, given
 from comparisons.comparison.problem import FLAGS, split
 from comparisons.comparison.report import show
 from comparisons.data import find
 from comparisons.family import Family
+from comparisons.output.console import lines_of
 from comparisons.output.files import check_writable, file_name
 from comparisons.output.flags import takes
 from em.gibbs import gibbs
@@ -111,17 +112,13 @@ class Sweep:
             [f"{a:g}", str(count), *(f"{p:.3f}" for p in shares[1:]), f"{rhat:.3f}"]
             for a, count, shares, rhat in zip(*columns, strict=True)
         ]
-        widths = [max(len(row[j]) for row in [heads, *rows]) for j in range(len(heads))]
-        lines = [
-            "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in [heads, *rows]
-        ]
         told = ["occupied components: mean field's, and the posterior of their number by Gibbs sampling"]
         if (unmixed := ~(self.rhat <= MAX_RHAT)).any():
             where = ", ".join(f"{a:g}" for a in self.concentrations[unmixed])
             told += [
                 f"R-hat above {MAX_RHAT} or unknown at {where}: probabilities are rough there, and want more draws"
             ]
-        return "\n".join([*lines, *told])
+        return "\n".join([*lines_of([heads, *rows]), *told])
 
     def plot(self) -> Any:
         """Draw sorted weights and the number of occupied components against the concentration; return the figure."""
@@ -217,10 +214,9 @@ def sweep(
 FLAGGED = all_flags()
 
 
-@takes(*FLAGGED, replace(FLAGS["draws"], default=SIZES["draws"]), FLAGS["random_state"])
+@takes(FAMILY, *FLAGGED, replace(FLAGS["draws"], default=SIZES["draws"]), FLAGS["random_state"])
 def main(
     data: Annotated[str, typer.Option(help="A built-in name, or a CSV file with a header.")] = "faithful",
-    family: Annotated[str | None, typer.Option(help="Of a file of your own: which mixture.")] = None,
     components: Annotated[int, typer.Option(help="Number of components, more than are needed.")] = 6,
     out: Annotated[Path, typer.Option(help="Folder for the figure.")] = Path("results"),
     **options: Any,
@@ -229,6 +225,7 @@ def main(
 
     Exit code 0, or 2 for bad input.
     """
+    family = options.pop("family")
     settings, options = split(options, {name: options[name] for name in ("draws", "random_state")})
     with bad_input_exits():
         dataset = find(data, family, **given(options, FLAGGED))

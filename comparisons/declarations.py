@@ -25,11 +25,11 @@ class Option:
     help : str
         What it is, in a few words.
     flag : str
-        The flag on the command line, without dashes.
+        The flag on the command line, without dashes; by default the name with - for _.
     choices : tuple of str or None
         Its legal values, if there are few.
-    parse : callable
-        From the text on the command line to a value.
+    parse : callable or None
+        From the text on the command line to a value; by default the type of the default, or text.
     of_data : bool
         Whether it describes the data, as a number of trials does, and not the mixture. Built-in data sets know it.
     """
@@ -37,10 +37,13 @@ class Option:
     name: str
     default: Any
     help: str
-    flag: str
+    flag: str = ""
     choices: tuple[str, ...] | None = None
-    parse: Callable[[str], Any] = str
+    parse: Callable[[str], Any] | None = None
     of_data: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "flag", self.flag or self.name.replace("_", "-"))
 
     def check(self, value: Any) -> Any:
         """Return the value, or raise a ValueError if it is none of the choices."""

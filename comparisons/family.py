@@ -5,7 +5,6 @@ Families are found from these folders. The class is the family's ``FAMILY``; no 
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -149,7 +148,7 @@ class Family(ABC):
 
     # Models and densities ---------------------------------------------------------------------------------------------
 
-    @cached_property
+    @property
     def model(self) -> Any:
         """The package ``models.<family>``."""
         return import_module(f"models.{self.name}")
@@ -175,9 +174,9 @@ class Family(ABC):
     def log_joint(self, X: Array) -> Callable[[Mapping[str, Array]], Callable[[slice], Array]]:
         """Return log p(x_i, z_i = k | θ_s), shape (S, K, m), as a function of draws (S, ...), then of m rows of X."""
 
-    @abstractmethod
     def draw_parameters(self, prior: Any, n_components: int, n_features: int, rng: np.random.RandomState) -> Any:
         """Return parameters drawn from a prior."""
+        return self.model.draw_parameters(prior, n_components, n_features, rng)
 
     def simulate(self, draw: Point, n_samples: int, rng: np.random.RandomState) -> Array:
         """Return simulated samples (n, D) of the mixture with these parameters."""
@@ -243,9 +242,9 @@ class Family(ABC):
     def ridge(self, fit: Any) -> tuple[str, ...]:
         """Return one or two entries, such as ``probs[0, 0]``, that move along a fit's free direction."""
 
-    @abstractmethod
     def draw_data(self, ax: Any, comparison: Any) -> None:
-        """Draw the data with what EM and the posterior say about it."""
+        """Draw the data with what EM and the posterior say about it, by ``comparisons/<family>/figure.py``."""
+        import_module(f"comparisons.{self.name}.figure").draw_data(ax, comparison)
 
     def entries(self, name: str, values: Array) -> list[tuple[int, ...]]:
         """Return the indices of the distinct entries of a declared quantity."""

@@ -31,7 +31,7 @@ class BMM(Family):
 
     name = "bmm"
     title = "Bernoulli or binomial mixture"
-    options = (Option("n_trials", 1, "Trials per cell of your own count data", "trials", parse=int, of_data=True),)
+    options = (Option("n_trials", 1, "Trials per cell of your own count data", "trials", of_data=True),)
     estimator_type = BinomialMixtureEM
     parameters_type = model_bmm.BMMParameters
     prior_types = (model_bmm.BMMPrior,)
@@ -73,10 +73,6 @@ class BMM(Family):
             return of_rows
 
         return given
-
-    @override
-    def draw_parameters(self, prior: Any, n_components: int, n_features: int, rng: np.random.RandomState) -> Any:
-        return model_bmm.draw_parameters(prior, n_components, n_features, rng)
 
     @override
     def is_binary(self) -> bool:
@@ -122,12 +118,6 @@ class BMM(Family):
     def _mean_trials(self) -> Array:
         trials = np.asarray(self.n_trials, dtype=np.float64)
         return trials.mean(axis=0) if trials.ndim == 2 else trials
-
-    @override
-    def draw_data(self, ax: Any, comparison: Any) -> None:
-        from comparisons.bmm.figure import draw_count_data
-
-        draw_count_data(ax, comparison)
 
 
 FAMILY = BMM

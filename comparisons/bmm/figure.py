@@ -10,7 +10,7 @@ from comparisons.output.figures import DATA_COLOUR, EM_COLOUR, POSTERIOR_COLOUR
 from em.process.labels import label
 
 
-def draw_count_data(ax: Axes, comparison: Any) -> None:
+def draw_data(ax: Axes, comparison: Any) -> None:
     """One feature: frequencies of counts and fitted ones. More: profiles of success probabilities."""
     if comparison.X.shape[1] == 1:
         _draw_counts(ax, comparison)

@@ -1,10 +1,10 @@
 """The command line of a family: ``python -m comparisons.<family>``."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import typer
@@ -12,19 +12,22 @@ from rich.console import Console
 
 from comparisons.comparison import prepare
 from comparisons.comparison import run as run_comparison
-from comparisons.comparison.problem import FLAGS, Problem
+from comparisons.comparison.problem import FLAGS, Problem, split
 from comparisons.comparison.report import save, save_posterior, tell_left_out
 from comparisons.comparison.result import Comparison
 from comparisons.comparison.starts import UnfitPriorError
 from comparisons.data import built_in, find
 from comparisons.declarations import Case, Dataset, Option
-from comparisons.family import Family, family_class, family_classes, family_of
+from comparisons.family import Family, family_class, family_classes, family_names, family_of
 from comparisons.output.console import tell, tell_error
 from comparisons.output.files import check_writable
 from comparisons.output.flags import takes
 from comparisons.output.progress import Bars
 
-DRAWS = dataclasses.replace(FLAGS["draws"], default=None, help="Posterior draws of each chain; default: the case's own")
+DRAWS = dataclasses.replace(
+    FLAGS["draws"], default=None, help="Posterior draws of each chain; default: the case's own, or 1000", parse=int
+)
+FAMILY = Option("family", None, "Of a file of your own: which mixture", choices=family_names())
 
 
 def family_flags(*families: type[Family]) -> list[Option]:
@@ -41,7 +44,7 @@ def all_flags() -> list[Option]:
     return list({option.name: option for option in family_flags(*reversed(family_classes()))}.values())
 
 
-def given(options: dict[str, Any], flags: list[Option]) -> dict[str, Any]:
+def given(options: Mapping[str, Any], flags: Sequence[Option]) -> dict[str, Any]:
     """Return the options that are not left at their defaults."""
     defaults = {flag.name: flag.default for flag in flags}
     return {name: value for name, value in options.items() if value != defaults[name]}
@@ -84,44 +87,34 @@ def _epilog(family: type[Family]) -> str:
     )
 
 
-def _command(family: type[Family]) -> Any:
-    flags, kinds = family_flags(family), family.prior_families
-    of_settings = [DRAWS, *(option for name, option in FLAGS.items() if name != "draws")]
-    first = family.cases[0].data if family.cases else ""
+def _flags(family: type[Family]) -> list[Option]:
+    first, kinds = family.cases[0].data if family.cases else "", family.prior_families
+    where = "Folder for the results; default results/<data>-<K>, with other options"
+    return [
+        Option("data", first, "A built-in name, or a CSV file with a header; a column 'count' holds frequencies"),
+        Option("components", None, "Number of components K; default: the case's own, or 2", parse=int),
+        *family_flags(family),
+        Option("prior", "", "Changes to the default prior's numbers, e.g. 'concentration=1'"),
+        Option("prior_family", kinds[0], f"Default prior: {', '.join(kinds)}"),
+        *(DRAWS if name == "draws" else flag for name, flag in FLAGS.items()),
+        Option("single_start", False, "Start all chains at MAP, not each at EM's best of its own"),
+        Option("out", None, where, parse=Path),
+    ]
 
-    @takes(*flags, *of_settings)
-    def command(
-        data: Annotated[
-            str, typer.Option(help="A built-in name, or a CSV file with a header; a column 'count' holds frequencies.")
-        ] = first,
-        components: Annotated[
-            int | None, typer.Option(help="Number of components K; default: the case's own, or 2.")
-        ] = None,
-        prior: Annotated[
-            str, typer.Option(help="Changes to the default prior's numbers, e.g. 'concentration=1'.")
-        ] = "",
-        prior_family: Annotated[
-            str, typer.Option(help=f"Default prior: {', '.join(kinds)}.", hidden=len(kinds) == 1)
-        ] = kinds[0],
-        single_start: Annotated[
-            bool, typer.Option("--single-start", help="Start all chains at MAP, not each at EM's best of its own.")
-        ] = False,
-        out: Annotated[
-            Path | None,
-            typer.Option(help="Folder for the results; default results/<data>-<K>, with options that are not default."),
-        ] = None,
-        **options: Any,
-    ) -> None:
+
+def _command(family: type[Family]) -> Any:
+    @takes(*_flags(family))
+    def command(data: str, components: int | None, single_start: bool, out: Path | None, **rest: Any) -> None:
         console = Console()
-        settings = {flag.name: options.pop(flag.name) for flag in of_settings}
+        settings, options = split(rest, {name: rest[name] for name in (*FLAGS, "prior", "prior_family")})
         with bad_input_exits():
             if data in built_in() and (own := find(data).family) != family.name:
                 raise ValueError(f"data {data!r} belongs to python -m comparisons.{own}")
-            dataset = find(data, family.name, **given(options, flags))
+            dataset = find(data, family.name, **given(options, family.options))
             case = family.case(data, components, dataset.options)
             if single_start:
                 settings["starts"] = "single"
-            problem = prepare_case(dataset, case, prior=prior, prior_family=prior_family, **settings)
+            problem = prepare_case(dataset, case, **settings)
             name = dataclasses.replace(case, data=dataset.name).name
             folder = check_writable(out if out is not None else Path("results") / name)
         with bad_input_exits(UnfitPriorError), interrupt_keeps_draws(folder):

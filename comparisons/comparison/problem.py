@@ -71,9 +71,7 @@ class Settings:
 
 
 FLAGS = {
-    f.name: Option(f.name, f.default, f.metadata["help"], f.metadata["flag"], parse=type(f.default))
-    for f in fields(Settings)
-    if f.metadata
+    f.name: Option(f.name, f.default, f.metadata["help"], f.metadata["flag"]) for f in fields(Settings) if f.metadata
 }
 DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(Settings)}
 

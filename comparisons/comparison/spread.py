@@ -72,8 +72,8 @@ def spreads_of(
         tables["mean_field"] = _mean_field(fits, draws, map_parameters)
     if advi is not None:
         order = order_of({name: array.mean(axis=0) for name, array in advi.items()}, draws.posterior)
-        moments = [_permuted({n: moment(a) for n, a in advi.items()}, order, draws) for moment in (_mean, _sd)]
-        tables["advi"] = _entries(fits, *moments)
+        moments = [{n: moment(a, axis=0) for n, a in advi.items()} for moment in (np.mean, np.std)]
+        tables["advi"] = _entries(fits, *(_permuted(moment, order, draws) for moment in moments))
     with np.errstate(invalid="ignore", divide="ignore"):  # the weight of a single component does not vary
         errors = stack(az.mcse(draws.aligned, method="sd").expand_dims(("chain", "draw")))
     of_errors = _entries(fits, {name: array[0] for name, array in errors.items()})
@@ -138,11 +138,3 @@ def _permuted(arrays: dict[str, Array], order: np.ndarray, draws: Draws) -> dict
     """Return arrays with their components in another order; what all components share stays."""
     dims = draws.aligned
     return {name: array[order] if "component" in dims[name].dims else array for name, array in arrays.items()}
-
-
-def _mean(draws: Array) -> Array:
-    return np.asarray(draws.mean(axis=0))
-
-
-def _sd(draws: Array) -> Array:
-    return np.asarray(draws.std(axis=0))

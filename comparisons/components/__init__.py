@@ -28,7 +28,7 @@ from comparisons.alignment.component_draws import Arrays
 from comparisons.alignment.mixing import extremes, label_free
 from comparisons.alignment.responsibilities import LogJoint, log_joint
 from comparisons.comparison import prepare
-from comparisons.comparison.command import all_flags, bad_input_exits, given
+from comparisons.comparison.command import FAMILY, all_flags, bad_input_exits, given
 from comparisons.comparison.extremes import refused_by_name
 from comparisons.comparison.fits import fit_map
 from comparisons.comparison.problem import FLAGS, Problem, split
@@ -222,10 +222,9 @@ def _leave_one_out(draws: xr.DataTree, values: xr.DataArray) -> tuple[dict[str, 
 FLAGGED = all_flags()
 
 
-@takes(*FLAGGED, *(FLAGS[name] for name in ("draws", "tune", "random_state")))
+@takes(FAMILY, *FLAGGED, *(FLAGS[name] for name in ("draws", "tune", "random_state")))
 def main(
     data: Annotated[str, typer.Option(help="A built-in name, or a CSV file with a header.")] = "faithful",
-    family: Annotated[str | None, typer.Option(help="Of a file of your own: which mixture.")] = None,
     max_components: Annotated[int, typer.Option(help="The largest number of components.")] = 4,
     sampler: Annotated[Sampler, typer.Option(help="Where the draws for cross-validation come from.")] = "nuts",
     evidence: Annotated[bool, typer.Option(help="Whether to run sequential Monte Carlo.")] = True,
@@ -237,6 +236,7 @@ def main(
 
     Exit code 0, or 2 for bad input.
     """
+    family = options.pop("family")
     settings, options = split(options, {name: options[name] for name in ("draws", "tune", "random_state")})
     with bad_input_exits():
         dataset = find(data, family, **given(options, FLAGGED))

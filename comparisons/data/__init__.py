@@ -66,9 +66,9 @@ def find(data: str, family: str | None = None, **options: Any) -> Dataset:
         dataset = load(data)
         if family not in (None, dataset.family):
             raise ValueError(f"data {data!r} belongs to family {dataset.family}, got {family}")
-        known = family_of(dataset.family, **dataset.options).of_data
+        asked, known = family_of(dataset.family, **options), family_of(dataset.family, **dataset.options).of_data
         for name in known.keys() & options:
-            if options[name] != known[name]:
+            if asked.of_data[name] != known[name]:
                 told = f"{name} of data {data!r} is {known[name]}, got {shown(options[name])}"
                 raise ValueError(f"{told}; it is for your own files")
         return replace(dataset, options={**dataset.options, **options})
@@ -84,5 +84,6 @@ def read_csv(path: str | Path, family: str, **options: Any) -> Dataset:
     path = Path(path)
     if not path.exists():
         raise ValueError(f"data file {path} does not exist; built-in data are {', '.join(sorted(built_in()))}")
+    family_of(family, **options)  # raises where these are none of its options
     X, names = read_rows(path)
     return Dataset(path.stem, family, path.name, X, names, options)

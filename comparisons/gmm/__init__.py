@@ -223,12 +223,6 @@ class GMM(Family):
         symmetric = name == "covariances" and self.covariance_type in ("full", "tied")
         return [i for i in indices if i[-2] <= i[-1]] if symmetric else indices
 
-    @override
-    def draw_data(self, ax: Any, comparison: Any) -> None:
-        from comparisons.gmm.figure import draw_gaussian_data
-
-        draw_gaussian_data(ax, comparison)
-
 
 def _log_prob(means: Array, matrices: Array) -> Callable[[Array], Array]:
     """Return log Normal(x | μ_k, Σ_k) of draws (S, K, ...) as a function of rows (m, D), shape (S, K, m)."""

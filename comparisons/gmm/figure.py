@@ -40,7 +40,7 @@ def draw_ellipses(
     return ellipses
 
 
-def draw_gaussian_data(ax: Axes, comparison: Any) -> None:
+def draw_data(ax: Axes, comparison: Any) -> None:
     """Histogram and densities in one dimension, otherwise two features with 1-2-3 sigma ellipses."""
     if comparison.X.shape[1] == 1:
         _draw_gaussian_line(ax, comparison)

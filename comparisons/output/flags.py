@@ -10,11 +10,15 @@ from comparisons.declarations import Option
 
 
 def takes(*options: Option) -> Callable[[Any], Any]:
-    """Return a decorator that turns the parameter ``**options`` of a typer command into one flag for each option."""
+    """Return a decorator that gives a typer command one flag for each option.
+
+    They go to the parameters of their names, or to ``**options``.
+    """
 
     def decorate(command: Any) -> Any:
         signature = inspect.signature(command)
-        own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        declared = {option.name for option in options}
+        own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD and p.name not in declared]
         command.__signature__ = signature.replace(parameters=[*own, *map(_parameter, options)])
         return command
 
@@ -22,10 +26,10 @@ def takes(*options: Option) -> Callable[[Any], Any]:
 
 
 def _parameter(option: Option) -> inspect.Parameter:
-    kind: Any = option.parse if isinstance(option.parse, type) else Any
-    if option.choices is not None:
-        kind = Literal.__getitem__(option.choices)
-    parser = None if kind is not Any else option.parse
-    kind = kind if option.default is not None else kind | None
+    default = option.default
+    parse = option.parse or (str if default is None else type(default))
+    kind: Any = Literal.__getitem__(option.choices) if option.choices else parse if isinstance(parse, type) else Any
+    parser = parse if kind is Any else None
+    kind = kind if default is not None else kind | None
     annotation: Any = Annotated[kind, typer.Option(f"--{option.flag}", help=f"{option.help}.", parser=parser)]
-    return inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=option.default, annotation=annotation)
+    return inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
