@@ -8,10 +8,11 @@ Estimators in scikit-learn's manner (`GaussianMixtureEM`, `BernoulliMixtureEM`, 
 for: :mod:`em.gibbs`, :mod:`em.variational`.
 """
 
-from em import bmm, gmm, plots, pmm
+from em import bmm, cmm, gmm, plots, pmm
 from em.anomalies import density_threshold, is_anomaly
 from em.bmm.estimator import BernoulliMixtureEM, BinomialMixtureEM
 from em.bound import complete_data_log_likelihood, elbo, entropy, q_function
+from em.cmm.estimator import CategoricalMixtureEM
 from em.gmm.estimator import GaussianMixtureEM
 from em.kmeans import KMeans
 from em.likelihood_ratio import LikelihoodRatioTest, likelihood_ratio_test
@@ -30,6 +31,7 @@ from em.uncertainty import Uncertainty
 __all__ = [
     "BernoulliMixtureEM",
     "BinomialMixtureEM",
+    "CategoricalMixtureEM",
     "CollapseWarning",
     "FewerClustersWarning",
     "GaussianMixtureEM",
@@ -42,6 +44,7 @@ __all__ = [
     "Selection",
     "Uncertainty",
     "bmm",
+    "cmm",
     "complete_data_log_likelihood",
     "density_threshold",
     "elbo",

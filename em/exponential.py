@@ -30,7 +30,10 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
     _hashed = True
     _takes_sparse: ClassVar[bool] = True
 
-    _steps: Steps[P]  # the family's formulas
+    @property
+    def _steps(self) -> Steps[P]:
+        """The family's formulas."""
+        raise NotImplementedError
 
     def _size(self) -> Any:
         """Return the sizes of the cells that the mixture is fitted to: a number, (D,) or (n, D)."""
@@ -71,10 +74,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
             if quantity.name in frozen:
                 quantity.support.check(f"frozen {quantity.name}", frozen[quantity.name])
         if self.prior is not None:
-            if not isinstance(self.prior, self._steps.prior_type):
-                wanted, given = self._steps.prior_type.__name__, type(self.prior).__name__
-                raise ValueError(f"prior must be None or a {wanted}, got {given}")
-            self.prior.check_fits(self.n_components, samples.X.shape[1])
+            self._steps.check_prior(self.prior, self.n_components, samples.X.shape[1])
             self.prior.check_mode()
 
     def _problem(self, samples: Samples) -> Problem[P, Statistics]:
