@@ -20,7 +20,7 @@ def fits():
     def fit(family):
         if family.name not in cache:
             X, start, _ = family.problem(0, 2, 2, 80)
-            quiet = (Warning,) if family.name.startswith("bernoulli") else ()  # two binary features are not identified
+            quiet = (Warning,) if family.name.startswith(("bernoulli", "categorical")) else ()  # two items: not identified
             cache[family.name] = X, family.fit(X, 2, init=start, quiet=quiet)
         return cache[family.name]
 
