@@ -58,6 +58,14 @@ class Support(ABC):
         """Raise a ValueError that names the array unless its numbers, which are finite, lie in the support."""
         return
 
+    def nearly(self, name: str, draws: Array, tolerance: float) -> Array:
+        """Return draws (S, ...) of anybody's, which may lie outside by rounding, inside; a ValueError for others."""
+        try:
+            self.check(name, draws)
+        except ValueError as error:
+            raise ValueError(f"draws: {error}") from None
+        return draws
+
     def n_free(self, shape: tuple[int, ...]) -> int:
         """Return how many of the numbers of an array are free."""
         return int(np.prod(shape))
@@ -148,6 +156,12 @@ class Probability(Support):
             raise ValueError(f"{name} must lie in [0, 1], got values from {array.min()} to {array.max()}")
 
     @override
+    def nearly(self, name: str, draws: Array, tolerance: float) -> Array:
+        if draws.min() < 0 or draws.max() > 1:
+            raise ValueError(f"draws must have {name} from 0 to 1, got {draws.min():.6g} to {draws.max():.6g}")
+        return draws
+
+    @override
     def at_edge(self, array: Array) -> np.ndarray:
         return (array < EDGE) | (array > 1 - EDGE)
 
@@ -192,6 +206,15 @@ class Simplex(Support):
             if (part < 0).any() or (np.abs(sums - 1) > 1e-8).any():
                 given = f"{part} with sum {sums}" if part.ndim == 1 else f"sums from {sums.min()} to {sums.max()}"
                 raise ValueError(f"{name} must be non-negative and sum to 1, got {given}")
+
+    @override
+    def nearly(self, name: str, draws: Array, tolerance: float) -> Array:
+        for block in self.blocks(draws.shape[-1]):
+            sums, least = draws[..., block].sum(axis=-1), draws[..., block].min()
+            if least < 0 or np.abs(sums - 1).max() > tolerance:
+                given = f"got sums from {sums.min():.6g} to {sums.max():.6g}, the least {least:.6g}"
+                raise ValueError(f"draws must have {name} that are non-negative and sum to 1, {given}")
+        return self.normalised(draws)
 
     @override
     def n_free(self, shape: tuple[int, ...]) -> int:
