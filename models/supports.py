@@ -41,6 +41,11 @@ class Support(ABC):
     n_axes = 0
     edges = ""
 
+    @property
+    def bounded(self) -> bool:
+        """Whether the numbers lie between 0 and 1."""
+        return self.scale == "logit"
+
     def scale_at(self, place: Place) -> str:
         """Return on which scale the estimate of an entry is nearest to normal."""
         return self.scale
@@ -99,7 +104,10 @@ class Real(Support):
 
 
 class Positive(Support):
-    """Positive numbers; 0 is the boundary, where a maximum of the likelihood may lie."""
+    """Positive numbers; 0 is the boundary, where a maximum of the likelihood may lie.
+
+    Their unit is free, so how near an entry is to 0 is measured by the largest along the first axis, the components.
+    """
 
     scale, edges = "log", "0"
 
@@ -110,11 +118,12 @@ class Positive(Support):
 
     @override
     def at_edge(self, array: Array) -> np.ndarray:
-        return array < EDGE
+        return array <= EDGE * array.max(axis=0)
 
     @override
     def moved_inside(self, array: Array, step: float = INSIDE) -> Array:
-        return np.maximum(array, step)
+        largest = array.max(axis=0)
+        return np.maximum(array, step * np.where(largest > 0, largest, 1.0))
 
     @override
     def unconstrained(self, draws: Array) -> Array:
