@@ -9,7 +9,7 @@ from random_mixtures import declared_density, random_bmm, random_gmm
 from em import bmm as em_bmm
 from em import gmm as em_gmm
 from models import bmm, gmm
-from models.flat import ImproperPriorError
+from models.distributions.flat import ImproperPriorError
 
 RNG = np.random.default_rng(0)
 X_GMM = np.concatenate([RNG.normal(size=(20, 2)), 5 + RNG.normal(size=(20, 2))])
