@@ -55,7 +55,7 @@ class Story(ABC):
     """
 
     quantities: tuple[Quantity, ...]
-    prior_types: ClassVar[tuple[type, ...]]
+    prior_types: ClassVar[tuple[Any, ...]]
     options: tuple[Any, ...] = ()
     discrete: ClassVar[bool] = True
 

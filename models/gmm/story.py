@@ -13,7 +13,7 @@ from models.distributions.inverse_wishart import InverseWishart
 from models.distributions.lkj_covariance import lkj_covariance
 from models.gmm.independent_prior import GMMIndependentPrior
 from models.gmm.natural_form import log_mixture
-from models.gmm.prior import GaussianPrior, GMMPrior
+from models.gmm.prior import GMMPrior
 from models.gmm.structures import check_covariance_type, quantities
 from models.gmm.whitened_form import LOG_MIXTURES, log_mixture_of_observed, log_normal_of_observed
 from models.story import Distribution, Story, Theta, mixture_model
@@ -53,11 +53,11 @@ class GaussianStory(Story):
     def starts(self, x: Array) -> dict[str, Array]:
         """Return the mean of the data as every mean, and their variances without covariances."""
         variances = np.maximum(x.var(axis=0), 1e-12)
-        covariances = {"diag": variances, "spherical": variances.mean()}.get(self.kind, np.diag(variances))
+        covariances: Any = {"diag": variances, "spherical": variances.mean()}.get(self.kind, np.diag(variances))
         return {"means": x.mean(axis=0), "covariances": covariances}
 
     @override
-    def declare(self, prior: GaussianPrior, like: Mapping[str, dict[str, Any]]) -> None:
+    def declare(self, prior: GMMPrior | GMMIndependentPrior, like: Mapping[str, dict[str, Any]]) -> None:
         if isinstance(prior, GMMIndependentPrior):
             pm.Normal("means", mu=prior.mean, sigma=prior.mean_sd, **like["means"])
             _declare_independent(prior, like["covariances"])
@@ -78,14 +78,13 @@ class GaussianStory(Story):
 
     @override
     def log_prob(self, x: Any, theta: Theta, size: Array, data: Array) -> Any:
-        arrays, origin = [theta[quantity.name] for quantity in self.quantities], data.mean(axis=0)
+        weights, means, covariances = (theta[quantity.name] for quantity in self.quantities)
+        origin, spread = data.mean(axis=0), data.std(axis=0)
         if not size.all():
-            return log_mixture_of_observed(x, *arrays, seen=size > 0, origin=origin, covariance_type=self.kind)
+            return log_mixture_of_observed(x, weights, means, covariances, size > 0, origin, self.kind)
         if self.whitened:
-            return LOG_MIXTURES[self.kind](x, *arrays, origin=origin)
-        spread = data.std(axis=0)
-        units = {"origin": origin, "scale": np.where(spread > 0, spread, 1.0)}
-        return log_mixture(x, *arrays, **units, covariance_type=self.kind)
+            return LOG_MIXTURES[self.kind](x, weights, means, covariances, origin)
+        return log_mixture(x, weights, means, covariances, origin, np.where(spread > 0, spread, 1.0), self.kind)
 
     @override
     def draw(self, z: Any, theta: Theta, size: Array) -> Any:
