@@ -134,7 +134,7 @@ class ConjugateMixture:
 
     def check_fits(self, n_components: int) -> None:
         """Raise a ValueError unless the prior is one for K components and these features."""
-        self.prior.check_fits(n_components, self.X.shape[-1])
+        self.steps.check_prior(self.prior, n_components, self.X.shape[-1])
 
     def log_joint(self, theta: dict[str, Array]) -> Array:
         """Return log p(x_i, z_i = k), shape (..., n, K), of parameters with leading axes."""

@@ -126,7 +126,7 @@ class Steps[P: Parameters](ABC):
     """
 
     name: ClassVar[str]
-    quantities: ClassVar[tuple[Quantity, ...]]
+    quantities: tuple[Quantity, ...]
     parameters_type: ClassVar[type[Any]]
     prior_type: ClassVar[type[Any]]
     hyper_names: ClassVar[tuple[str, ...]]
@@ -230,7 +230,7 @@ class Steps[P: Parameters](ABC):
         """
         N, frozen = statistics.counts, frozen or {}
         if prior is not None:
-            prior.check_fits(len(N), self.n_features(statistics))
+            self.check_prior(prior, len(N), self.n_features(statistics))
             prior.check_mode()
         pseudo = 0.0 if prior is None else np.broadcast_to(prior.concentration, len(N)) - 1
         weights = (N + pseudo) / (N + pseudo).sum()
@@ -250,6 +250,12 @@ class Steps[P: Parameters](ABC):
         """Return the shape of each declared array by name."""
         sizes = {"component": n_components, "feature": n_features}
         return {quantity.name: quantity.shape(sizes) for quantity in self.quantities}
+
+    def check_prior(self, prior: Any, n_components: int, n_features: int) -> None:
+        """Raise a ValueError unless the prior is the family's conjugate one, for K components and D features."""
+        if not isinstance(prior, self.prior_type):
+            raise ValueError(f"prior must be None or a {self.prior_type.__name__}, got {type(prior).__name__}")
+        prior.check_fits(n_components, n_features)
 
     def n_features(self, statistics: Statistics) -> int:
         """Return the number of features D that statistics are of."""

@@ -115,7 +115,7 @@ class _Population:
             lambda many: jax.lax.map(lambda flat: tuple(both(*self.density.split(flat))), many, batch_size=batch)
         )
         names = [rv.name for rv in model.free_RVs]
-        located = next(name for name in ("means", "probs") if name in names)
+        located = next(name for name in names if len(model.named_vars_to_dims[name]) == 2)  # components by features
         parts = self.density.split(np.arange(self.density.size))
         self.location = parts[names.index(located)].reshape(K, -1)
 

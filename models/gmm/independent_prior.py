@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import log, pi
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -104,8 +104,8 @@ class GMMIndependentPrior(GaussianPrior):
     variance_shape: float | None = None
     correlation_shape: float = 1.0
     covariance_type: str = "full"
-    conjugate = False
 
+    conjugate: ClassVar[bool] = False
     __repr__ = one_line
 
     def __post_init__(self) -> None:
