@@ -7,7 +7,7 @@ import xarray as xr
 
 from models.bmm import BMMPrior
 from models.gmm import GMMPrior
-from models.gmm.generative import COVARIANCE_DIMS
+from models.gmm.structures import quantities
 from models.validation import Array
 
 
@@ -35,7 +35,7 @@ def as_datatree(draws: dict[str, Array], prior: GMMPrior | BMMPrior) -> xr.DataT
         raise ValueError(f"draws must be what em.gibbs.gibbs returned, arrays by name, got {type(draws).__name__}")
     dims = {"weights": ("component",), "z": ("obs",), "log_likelihood": ()}
     if isinstance(prior, GMMPrior):
-        dims |= {"means": ("component", "feature"), "covariances": COVARIANCE_DIMS[prior.covariance_type]}
+        dims |= {quantity.name: quantity.dims for quantity in quantities(prior.covariance_type)}
     else:
         dims["probs"] = ("component", "feature")
     lacking = [name for name in dims if name != "z" and name not in draws]
