@@ -26,7 +26,7 @@ from models.bmm import BMMPrior
 from models.gmm import GMMPrior
 
 FEW = Setting(GMMPrior(4.0, [0.0], 0.05, 5.0, [[3.0]]), n_samples=20, n_features=1)
-COUNTS = Setting(BMMPrior(4.0, 1.0, 1.0), n_samples=30, n_features=3, n_trials=6)
+COUNTS = Setting(BMMPrior(4.0, 1.0, 1.0), n_samples=30, n_features=3, options={"n_trials": 6})
 
 
 @pytest.fixture(autouse=True)
@@ -192,7 +192,7 @@ def test_every_model_and_every_prior_has_its_setting():
         assert {("GMMPrior", kind), ("GMMIndependentPrior", kind)} <= kinds
     scales = {s.prior.variance_shape is None for s in SETTINGS.values() if hasattr(s.prior, "variance_shape")}
     assert scales == {True, False}
-    assert {s.n_trials > 1 for s in SETTINGS.values() if s.family.name == "bmm"} == {True, False}
+    assert {s.family.is_binary() for s in SETTINGS.values() if s.family.name == "bmm"} == {True, False}
     assert set(BROKEN) <= set(SETTINGS)
 
 

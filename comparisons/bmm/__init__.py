@@ -1,11 +1,14 @@
-"""The Bernoulli and binomial mixtures in a comparison, and their command line: ``python -m comparisons.bmm``."""
+"""The pair of the Bernoulli and binomial mixtures. Command line: ``python -m comparisons.bmm``."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Self, override
+from typing import Any, override
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from comparisons.bmm.calibration import CALIBRATIONS
+from comparisons.bmm.data import CASES, DATASETS
+from comparisons.declarations import Option
 from comparisons.family import (
     Family,
     Point,
@@ -17,7 +20,6 @@ from comparisons.family import (
 from em import BinomialMixtureEM
 from em import bmm as em_bmm
 from models import bmm as model_bmm
-from models.shown import shown
 from models.validation import Array
 
 INSIDE = 1e-8
@@ -27,40 +29,19 @@ class BMM(Family):
     """Bernoulli mixture, or binomial mixture when ``n_trials`` is more than 1."""
 
     name = "bmm"
+    title = "Bernoulli or binomial mixture"
+    options = (Option("n_trials", 1, "Trials per cell of your own count data", "trials", of_data=True),)
+    estimator_type = BinomialMixtureEM
     parameters_type = model_bmm.BMMParameters
     prior_types = (model_bmm.BMMPrior,)
+    prior_counts = ("concentration", "successes", "failures")
     parameter_names = ("weights", "probs")
-
-    def __init__(self, n_trials: ArrayLike = 1) -> None:
-        self.n_trials = n_trials
-
-    @classmethod
-    @override
-    def of(cls, n_trials: ArrayLike, covariance_type: str) -> Self:
-        if covariance_type != "full":
-            raise ValueError(f"covariance_type belongs to family 'gmm', got {shown(covariance_type)} for 'bmm'")
-        return cls(n_trials)
-
-    @property
-    @override
-    def sizes(self) -> dict[str, Any]:
-        return {"n_trials": self.n_trials}
+    datasets, cases, calibrations = DATASETS, CASES, CALIBRATIONS
+    n_trials: ArrayLike
 
     @override
     def default_prior(self, X: Array, n_components: int, prior_family: str = "conjugate") -> model_bmm.BMMPrior:
         return model_bmm.BMMPrior()
-
-    @override
-    def estimator(self, **settings: Any) -> BinomialMixtureEM:
-        return BinomialMixtureEM(n_trials=self.n_trials, **settings)
-
-    @override
-    def build_model(self, X: Array, n_components: int, prior: Any) -> Any:
-        return model_bmm.build_model(X, n_components, prior, self.n_trials)
-
-    @override
-    def build_marginal_model(self, X: Array, n_components: int, prior: Any, precise: bool = False) -> Any:
-        return model_bmm.build_marginal_model(X, n_components, prior, self.n_trials)
 
     @override
     def shaped(self, draws: Mapping[str, Array]) -> Point:
@@ -68,10 +49,6 @@ class BMM(Family):
         if probs.min() < 0 or probs.max() > 1:
             raise ValueError(f"draws must have probs from 0 to 1, got {probs.min():.6g} to {probs.max():.6g}")
         return {"weights": sum_to_one(weights, probs.shape[:2]), "probs": probs}
-
-    @override
-    def e_step(self, X: Array, parameters: Any) -> tuple[Array, float]:
-        return em_bmm.e_step(X, parameters, self.n_trials)
 
     @override
     def log_joint(self, X: Array) -> Callable[[Mapping[str, Array]], Callable[[slice], Array]]:
@@ -94,12 +71,8 @@ class BMM(Family):
         return given
 
     @override
-    def draw_parameters(self, prior: Any, n_components: int, n_features: int, rng: np.random.RandomState) -> Any:
-        return model_bmm.draw_parameters(prior, n_components, n_features, rng)
-
-    @override
-    def simulate(self, draw: Point, n_samples: int, rng: np.random.RandomState) -> Array:
-        return model_bmm.simulate(model_bmm.BMMParameters(**draw), n_samples, self.n_trials, rng)[0]
+    def is_binary(self) -> bool:
+        return bool(np.all(np.asarray(self.n_trials) == 1))
 
     @override
     def unconstrained(self, draws: dict[str, Array]) -> Array:
@@ -141,12 +114,6 @@ class BMM(Family):
     def _mean_trials(self) -> Array:
         trials = np.asarray(self.n_trials, dtype=np.float64)
         return trials.mean(axis=0) if trials.ndim == 2 else trials
-
-    @override
-    def draw_data(self, ax: Any, comparison: Any) -> None:
-        from comparisons.comparison.plots import draw_count_data
-
-        draw_count_data(ax, comparison)
 
 
 FAMILY = BMM

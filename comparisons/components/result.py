@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from comparisons.alignment.mixing import MAX_RHAT
+from comparisons.output.console import lines_of
 from models.shown import shown
 from models.validation import Array
 
@@ -48,16 +49,14 @@ class ByComponents:
             ]
             for row in self.table
         ]
-        widths = [max(len(row[j]) for row in [heads, *rows]) for j in range(len(heads))]
-        lines = [
-            "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in [heads, *rows]
-        ]
         told = ["* best by this column"]
         if unmixed := [str(row["n_components"]) for row in self.table if not row["rhat"] <= MAX_RHAT]:
             told += [
                 f"R-hat above {MAX_RHAT} or unknown at K = {', '.join(unmixed)}: elpd is rough there, wants more draws"
             ]
-        return "\n".join([*lines, "; ".join(told), *([f"Caution: {self.caution}"] if self.caution else [])])
+        return "\n".join(
+            [*lines_of([heads, *rows]), "; ".join(told), *([f"Caution: {self.caution}"] if self.caution else [])]
+        )
 
     def best(self, criterion: str) -> int | None:
         """Return the number of components that is best by bic, icl, elpd, log_evidence or chib; None where none is."""

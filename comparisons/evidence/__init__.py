@@ -30,9 +30,7 @@ from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
 from comparisons.evidence.exact import log_joint_of_labels
-from comparisons.family import family_of
-from models.bmm import BMMPrior
-from models.gmm import GMMPrior
+from comparisons.family import family_of_prior
 from models.validation import Array, data_matrix
 
 STARS = 20
@@ -66,9 +64,7 @@ def combined(runs: Any) -> Evidence:
     return Evidence(float(logsumexp(runs) - np.log(len(runs))), float(error), tuple(runs.tolist()))
 
 
-def chib_evidence(
-    X: ArrayLike, draws: Mapping[str, Array], prior: GMMPrior | BMMPrior, n_trials: ArrayLike = 1
-) -> Evidence:
+def chib_evidence(X: ArrayLike, draws: Mapping[str, Array], prior: Any, **options: Any) -> Evidence:
     """Return the evidence from what :func:`em.gibbs.gibbs` drew.
 
     Parameters
@@ -77,10 +73,10 @@ def chib_evidence(
         Samples.
     draws : mapping
         Arrays (chains, draws, ...) by name, with z. A single chain is taken as two, its halves.
-    prior : GMMPrior or BMMPrior
-        The prior that they were drawn under; it must treat components alike.
-    n_trials : int or array_like, shape (D,) or (n, D)
-        Number of trials of each cell, for counts.
+    prior : prior of a family
+        The prior that they were drawn under; it must be conjugate and treat components alike.
+    **options
+        The family's options that the prior does not have, such as ``n_trials`` of counts.
 
     Examples
     --------
@@ -93,13 +89,13 @@ def chib_evidence(
     >>> round(found.log_evidence, 1), round(exact_posterior(X, 2, prior).log_evidence, 1)
     (-9.3, -9.3)
     """
-    if not isinstance(prior, GMMPrior | BMMPrior):
-        raise ValueError(f"prior must be a GMMPrior or a BMMPrior, got {type(prior).__name__}: it must be conjugate")
+    if not getattr(prior, "conjugate", False):
+        raise ValueError(f"prior must be that of a family, got {type(prior).__name__}: it must be conjugate")
     if not prior.exchangeable:
         raise ValueError("prior must treat all components alike (equal concentration), so that labels may be averaged")
     X = data_matrix(X, missing=True)
-    half = family_of("gmm", 1, prior.covariance_type) if isinstance(prior, GMMPrior) else family_of("bmm", n_trials)
-    if not isinstance(draws, Mapping) or (lacking := {"z", *half.parameter_names} - set(draws)):
+    pair = family_of_prior(prior, **options)
+    if not isinstance(draws, Mapping) or (lacking := {"z", *pair.parameter_names} - set(draws)):
         told = type(draws).__name__ if not isinstance(draws, Mapping) else f"no {', '.join(sorted(lacking))}"
         raise ValueError(f"draws must be what em.gibbs.gibbs returned under the prior, arrays by name, got {told}")
     n_chains, n_draws, n = draws["z"].shape
@@ -110,14 +106,14 @@ def chib_evidence(
     if n_chains == 1:
         size = n_draws // 2
         draws = {name: np.stack([array[0, :size], array[0, size : 2 * size]]) for name, array in draws.items()}
-    log_joint_at = half.log_joint(X)
+    log_joint_at = pair.log_joint(X)
     runs = []
     for chain, z in enumerate(draws["z"].astype(int)):
-        others = {name: np.delete(draws[name], chain, axis=0) for name in half.parameter_names}
+        others = {name: np.delete(draws[name], chain, axis=0) for name in pair.parameter_names}
         flat = {name: array.reshape(-1, *array.shape[2:]) for name, array in others.items()}
         stars = np.unique(np.linspace(0, len(flat["weights"]) - 1, STARS).astype(int))
         log_joint = log_joint_at({name: array[stars] for name, array in flat.items()})(slice(0, len(X)))
-        log_ratio = _log_numerator(z, log_joint) - log_joint_of_labels(X, z, log_joint.shape[1], prior, n_trials)
+        log_ratio = _log_numerator(z, log_joint) - log_joint_of_labels(X, z, log_joint.shape[1], prior, **options)
         runs.append(logsumexp(log_ratio) - np.log(len(z)))
     inverse = combined(runs)
     return Evidence(-inverse.log_evidence, inverse.standard_error, tuple((-np.array(runs)).tolist()))

@@ -30,6 +30,7 @@ import pymc as pm
 from scipy.stats import rankdata
 
 from comparisons.evidence import Evidence, combined
+from comparisons.family import family_classes
 from comparisons.posterior.densities import UnconstrainedDensity, compiling_fast, quiet, without_c_compiler
 from em.process.blas import one_blas_thread
 from models.validation import Array, count_at_least_one
@@ -115,7 +116,7 @@ class _Population:
             lambda many: jax.lax.map(lambda flat: tuple(both(*self.density.split(flat))), many, batch_size=batch)
         )
         names = [rv.name for rv in model.free_RVs]
-        located = next(name for name in ("means", "probs") if name in names)
+        located = next(name for family in family_classes() if (name := family.parameter_names[1]) in names)
         parts = self.density.split(np.arange(self.density.size))
         self.location = parts[names.index(located)].reshape(K, -1)
 
