@@ -301,8 +301,8 @@ def family_class(name: str) -> type[Family]:
     """Return the class of the family called ``name``."""
     if name not in (names := family_names()):
         raise ValueError(f"family must be one of {', '.join(names)}, got {shown(name)}")
-    found: type[Family] = import_module(f"comparisons.{name}").FAMILY
-    return found
+    family: type[Family] = import_module(f"comparisons.{name}").FAMILY
+    return family
 
 
 def family_classes() -> list[type[Family]]:
