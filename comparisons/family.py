@@ -43,8 +43,8 @@ class Family(ABC):
         The priors that it may have; ``prior_families`` names the weakly informative ones, the default first.
     prior_counts : tuple of str
         Numbers of a prior that count pseudo-samples.
-    parameter_names : tuple of str
-        The declared quantities: weights, then what locates the components, then the rest.
+    quantities : tuple of Quantity
+        The declared arrays: weights, then what locates the components, then the rest.
     conjugate_with_missing : bool
         Whether a conjugate prior stays conjugate where cells are missing.
     datasets, cases : mapping of callable, tuple of Case
@@ -62,7 +62,7 @@ class Family(ABC):
     prior_types: ClassVar[tuple[Any, ...]]
     prior_families: ClassVar[tuple[str, ...]] = ("conjugate",)
     prior_counts: ClassVar[tuple[str, ...]] = ("concentration",)
-    parameter_names: ClassVar[tuple[str, ...]]
+    quantities: Any
     conjugate_with_missing: ClassVar[bool] = True
     datasets: ClassVar[Mapping[str, Callable[[], Dataset]]] = {}
     cases: ClassVar[tuple[Case, ...]] = ()
@@ -96,6 +96,11 @@ class Family(ABC):
         cells = {name: np.asarray(value) for name, value in self.of_data.items() if np.ndim(value) == 2}
         rows = {name: value[kept] for name, value in cells.items() if len(value) == len(kept)}
         return type(self)(**{**self.of_data, **self.of_mixture, **rows})
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """Names of the declared quantities."""
+        return tuple(quantity.name for quantity in self.quantities)
 
     @classmethod
     def case(cls, data: str, n_components: int | None, options: Mapping[str, Any]) -> Case:

@@ -20,6 +20,7 @@ from comparisons.family import (
 from em import BinomialMixtureEM
 from em import bmm as em_bmm
 from models import bmm as model_bmm
+from models.bmm.parameters import QUANTITIES
 from models.validation import Array
 
 INSIDE = 1e-8
@@ -35,7 +36,7 @@ class BMM(Family):
     parameters_type = model_bmm.BMMParameters
     prior_types = (model_bmm.BMMPrior,)
     prior_counts = ("concentration", "successes", "failures")
-    parameter_names = ("weights", "probs")
+    quantities = QUANTITIES
     datasets, cases, calibrations = DATASETS, CASES, CALIBRATIONS
     n_trials: ArrayLike
 

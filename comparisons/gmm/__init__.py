@@ -25,7 +25,8 @@ from em import GaussianMixtureEM
 from em import gmm as em_gmm
 from models import gmm as model_gmm
 from models.gmm.independent_prior import SCALES
-from models.gmm.structures import COVARIANCE_TYPES, covariances_shape, full_matrices
+from models.gmm.structures import COVARIANCE_TYPES, covariances_shape, full_matrices, quantities
+from models.parameters import Quantity
 from models.validation import Array
 
 
@@ -40,10 +41,14 @@ class GMM(Family):
     prior_types = (model_gmm.GMMPrior, model_gmm.GMMIndependentPrior)
     prior_families = ("conjugate", *SCALES)
     prior_counts = ("concentration", "degrees_of_freedom", "variance_shape", "correlation_shape")
-    parameter_names = ("weights", "means", "covariances")
     conjugate_with_missing = False
     datasets, cases, calibrations = DATASETS, CASES, CALIBRATIONS
     covariance_type: str
+
+    @property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """Weights, means and covariances of this structure."""
+        return quantities(self.covariance_type)
 
     @override
     def default_prior(self, X: Array, n_components: int, prior_family: str = "conjugate") -> Any:
