@@ -88,6 +88,14 @@ class Rows:
 
         return Rows(X, self.size[rows], tuple(map(cut, self.statistics)), self.log_base[rows])
 
+    def followed_by(self, other: "Rows") -> "Rows":
+        """Return these dense rows and then others."""
+        parts = zip(self.statistics, other.statistics, strict=True)
+        X, size, log_base = (
+            np.concatenate([getattr(r, at) for r in (self, other)]) for at in ("X", "size", "log_base")
+        )
+        return Rows(X, size, tuple(np.concatenate(pair) for pair in parts), log_base)
+
 
 def largest_of(size: Array) -> float:
     """Return the largest of sizes (n, D), of which one row is looked at where all are alike."""
@@ -205,6 +213,13 @@ class Steps[P: Parameters](ABC):
     def log_kernel(self, rows: Rows, theta: Theta) -> Array:
         """Return Σ_j T_j · η_j, shape (n, K), or (..., n, K) of θ with leading axes."""
         return products(rows.statistics, self.natural(theta))
+
+    def log_measure(self, rows: Rows) -> Array:
+        """Return log h(x_i), shape (n,), where η is averaged and not that of one θ; `log_kernel` may move parts of it.
+
+        It differs from ``rows.log_base`` where `log_kernel` is not Σ_j T_j · η_j but has part of log h.
+        """
+        return rows.log_base
 
     def log_joint_of(self, rows: Rows, parameters: P) -> Array:
         """Return log π_k + log p(x_i | z_i = k), shape (n, K), in nats."""

@@ -63,10 +63,10 @@ def test_draws_that_are_not_those_of_data_and_prior_are_refused():
     draws = gibbs(LINE, 2, line_prior(), draws=2, random_state=0)
     for given, message in [
         ((LINE[1:], draws, line_prior()), f"draws must have labels of the {len(LINE) - 1} rows of X, got {len(LINE)}"),
-        ((LINE, draws, BMMPrior()), "draws must be what em.gibbs.gibbs returned under the prior, .* got no probs"),
+        ((LINE > 0, draws, BMMPrior()), "draws must be what em.gibbs.gibbs returned under the prior, .* got no probs"),
         ((LINE, as_datatree(draws, line_prior()), line_prior()), "arrays by name, got no"),
         ((LINE, None, line_prior()), "arrays by name, got NoneType"),
-        ((LINE, draws, None), "prior must be that of a family, got NoneType: it must be conjugate"),
+        ((LINE, draws, None), "prior must be conjugate, such as a GMMPrior or a BMMPrior, got a NoneType"),
     ]:
         with pytest.raises(ValueError, match=message):
             chib_evidence(*given)
