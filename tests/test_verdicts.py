@@ -37,7 +37,7 @@ def test_coins_are_not_identified_and_the_ridge_is_drawn(tmp_path):
 
 def test_a_likelihood_that_runs_away_has_no_maximum_but_a_map():
     dataset = load("collapsing")
-    found = compare(dataset.X, "gmm", 2)
+    found = compare(dataset.X, "gmm", 2, draws=500, tune=500)
     assert found.mle.n_collapsed_ == 10
     names = {check.name: check.passed for check in found.checks}
     assert "MLE is stationary" not in names
