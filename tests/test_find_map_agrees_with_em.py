@@ -121,7 +121,8 @@ def central_differences(function, at, step=1e-5):
 
 def standard_errors(fit, X):
     """Return the standard error of every declared quantity, by name; a covariance and its mirror image have the same."""
-    table, errors = fit.uncertainty(X), {name: np.empty_like(array) for name, array in fit.parameters_.arrays().items()}
+    table = fit.uncertainty(X)
+    errors = {name: np.empty_like(array) for name, array in fit.parameters_.arrays().items()}
     for name, array in errors.items():
         for at in np.ndindex(array.shape):
             upper = (*at[:-2], *sorted(at[-2:])) if array.shape[-2:] == (X.shape[1],) * 2 else at
