@@ -120,7 +120,7 @@ def central_differences(function, at, step=1e-5):
 
 
 def standard_errors(fit, X):
-    """Return the standard error of every declared quantity, by name; a covariance and its mirror image have the same."""
+    """Return the standard error of every declared quantity, by name; a covariance matrix is symmetric."""
     table = fit.uncertainty(X)
     errors = {name: np.empty_like(array) for name, array in fit.parameters_.arrays().items()}
     for name, array in errors.items():
