@@ -29,7 +29,7 @@ class CMM(IndependentFamily):
     name, title, quantity_label = "cmm", "Categorical mixture (latent classes)", "item-response probability"
     options = (
         Option(
-            "levels", None, "Numbers of levels of the items, such as 4,4,2; default: from the data", parse=parse_levels
+            "levels", None, "Numbers of levels, such as 4,4,2; default: the data's own", parse=parse_levels
         ),
     )
     estimator_type, parameters_type, prior_types = CategoricalMixtureEM, CMMParameters, (CMMPrior,)
@@ -63,7 +63,7 @@ class CMM(IndependentFamily):
 
     @override
     def cell_names(self, feature_names: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(f"{name} {l}" for name, L in zip(feature_names, self.levels, strict=True) for l in range(L))
+        return tuple(f"{name} {code}" for name, L in zip(feature_names, self.levels, strict=True) for code in range(L))
 
 
 FAMILY = CMM
