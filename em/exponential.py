@@ -98,7 +98,9 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
 
     def _scales(self, rows: Rows, samples: Samples) -> dict[str, Array | float]:
         """Return the typical size of each quantity: 1 of probabilities, else the estimate of a single component."""
-        one = self._steps.most_probable(self._steps.sums(rows, weighted(np.ones((len(rows), 1)), samples.weights)), None)
+        one = self._steps.most_probable(
+            self._steps.sums(rows, weighted(np.ones((len(rows), 1)), samples.weights)), None
+        )
         return {
             quantity.name: 1.0 if quantity.support.bounded else np.where(array != 0, np.abs(array), 1.0)
             for quantity, array in zip(self._steps.quantities, one.arrays().values(), strict=True)

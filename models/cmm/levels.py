@@ -90,7 +90,9 @@ def codes_of(X: Any, labels: Sequence[Labels], names: Sequence[str] | None = Non
     names = column_names(X) if names is None else names
     columns = _columns(X, names)
     if len(columns) != len(labels):
-        raise ValueError(f"X has {len(columns)} features, but this mixture is expecting {len(labels)} features as input")
+        raise ValueError(
+            f"X has {len(columns)} features, but this mixture is expecting {len(labels)} features as input"
+        )
     codes = np.full((len(columns[0]), len(columns)), np.nan)
     for d, (column, own) in enumerate(zip(columns, labels, strict=True)):
         seen, number = _seen(column), {label: float(code) for code, label in enumerate(own)}
