@@ -19,9 +19,12 @@ class IndependentFamily(Family):
     ----------
     steps : Steps
         The family's formulas.
+    quantity_label : str
+        What figures call the components' parameter, such as "rate".
     """
 
     steps: ClassVar[Steps[Any]]
+    quantity_label: ClassVar[str] = "component's parameter"
 
     def __init_subclass__(cls, **named: Any) -> None:
         """Take names and classes from the steps."""
@@ -101,6 +104,16 @@ class IndependentFamily(Family):
         (name,) = theta
         weight = (seen_at[name] - after[name]) / (after[name] - theta[name])
         return float(np.max(weight * size)), theta[name][0]
+
+    def cell_names(self, feature_names: tuple[str, ...]) -> tuple[str, ...]:
+        """Return what figures call the entries of one component's parameter."""
+        return feature_names
+
+    @override
+    def draw_data(self, ax: Any, comparison: Any) -> None:
+        from comparisons.profile import draw_profile
+
+        draw_profile(ax, comparison)
 
     @override
     def anywhere(self, fit: Any, rng: np.random.RandomState) -> Any:

@@ -12,8 +12,8 @@ S_kj = Σ_i r_ik T_j(x_i). The conjugate prior of θ_k has one hyperparameter χ
 
 so that the M-step is the mode of that posterior, and maximum likelihood its case χ = 0, the flat prior. Gibbs sampling
 draws from it, mean field takes its E[η], exact enumeration and Chib's evidence its log normaliser A(χ)
-(:mod:`em.conjugate`), and Louis' identity the derivatives of η (:mod:`em.independent`). Where a distribution has usual
-parameters, they are χ_j plus a constant: Beta(b, c) has χ = (b - 1, c - 1).
+(:mod:`em.conjugate`), and Louis' identity the derivatives of η (:mod:`em.uncertainty.independent`). Where a
+distribution has usual parameters, they are χ_j plus a constant: Beta(b, c) has χ = (b - 1, c - 1).
 
 Every array of θ or χ may have leading axes, such as one for chains or for components, which "..." stands for.
 
@@ -78,8 +78,8 @@ class Rows:
     def __len__(self) -> int:
         return len(self.log_base)
 
-    def __getitem__(self, rows: slice) -> "Rows":
-        X = rows_of(self.X, rows) if issparse(self.X) else self.X[rows]
+    def __getitem__(self, rows: Any) -> "Rows":
+        X = rows_of(self.X, rows) if issparse(self.X) and isinstance(rows, slice) else self.X[rows]
 
         def cut(part: Any) -> Any:
             if part is self.X:
@@ -87,6 +87,19 @@ class Rows:
             return Shifted(part.row, part.factor, X) if isinstance(part, Shifted) else part[rows]
 
         return Rows(X, self.size[rows], tuple(map(cut, self.statistics)), self.log_base[rows])
+
+    def followed_by(self, other: "Rows") -> "Rows":
+        """Return these dense rows and then others."""
+        parts = zip(self.statistics, other.statistics, strict=True)
+        X, size, log_base = (
+            np.concatenate([getattr(r, at) for r in (self, other)]) for at in ("X", "size", "log_base")
+        )
+        return Rows(X, size, tuple(np.concatenate(pair) for pair in parts), log_base)
+
+
+def largest_of(size: Array) -> float:
+    """Return the largest of sizes (n, D), of which one row is looked at where all are alike."""
+    return float((size[:1] if size.strides[0] == 0 else size).max())
 
 
 class Shifted:
@@ -200,6 +213,13 @@ class Steps[P: Parameters](ABC):
     def log_kernel(self, rows: Rows, theta: Theta) -> Array:
         """Return Σ_j T_j · η_j, shape (n, K), or (..., n, K) of θ with leading axes."""
         return products(rows.statistics, self.natural(theta))
+
+    def log_measure(self, rows: Rows) -> Array:
+        """Return log h(x_i), shape (n,), where η is averaged and not that of one θ; `log_kernel` may move parts of it.
+
+        It differs from ``rows.log_base`` where `log_kernel` is not Σ_j T_j · η_j but has part of log h.
+        """
+        return rows.log_base
 
     def log_joint_of(self, rows: Rows, parameters: P) -> Array:
         """Return log π_k + log p(x_i | z_i = k), shape (n, K), in nats."""

@@ -61,7 +61,7 @@ class Multisecant(Squarem):
     Residuals that are linear in two directions: two secants find the limit, 0.4 and 0.6.
 
     >>> import numpy as np
-    >>> from em.bmm.information import whitened
+    >>> from em.gmm.information import whitened
     >>> from em.engine.multisecant import Multisecant
     >>> from models.bmm import BMMParameters
     >>> multisecant = Multisecant({"weights": 1.0, "probs": 1.0}, whitened)

@@ -110,7 +110,9 @@ def codes_of(X: Any, labels: Sequence[Labels], names: Sequence[str] | None = Non
 def labels_of(codes: Array, labels: Sequence[Labels]) -> np.ndarray:
     """Return the labels of codes (n, D): float64 where all are numbers, objects where some are strings."""
     objects = any(isinstance(label, str) for own in labels for label in own)
-    columns = [np.array(own, dtype=object if objects else float)[x.astype(int)] for own, x in zip(labels, codes.T)]
+    columns = [
+        np.array(own, dtype=object if objects else float)[x.astype(int)] for own, x in zip(labels, codes.T, strict=True)
+    ]
     return np.stack(columns, axis=1)
 
 
@@ -133,7 +135,7 @@ def _plain(column: Any, d: int, names: Sequence[str] | None) -> np.ndarray:
     missing = np.array([is_missing(value) for value in values.tolist()], dtype=bool)
     observed = values[~missing].tolist()
     if all(isinstance(value, str) for value in observed) and observed:
-        return np.where(missing, None, values)
+        return np.array([None if gone else value for gone, value in zip(missing, values, strict=True)], dtype=object)
     if all(isinstance(value, Real | np.bool_) for value in observed):
         return np.where(missing, np.nan, values).astype(np.float64)
     odd = next(value for value in observed if type(value) is not type(observed[0]) or not isinstance(value, str))
@@ -151,7 +153,7 @@ def _label(value: Any, d: int, names: Sequence[str] | None) -> int | str:
     if isinstance(value, str):
         return value
     if isinstance(value, Real) and float(value).is_integer():
-        return int(value)
+        return int(float(value))
     raise ValueError(
         f"X must hold labels of levels, strings or whole numbers, got {shown(value)} in column(s) {listed([d], names)}"
     )
