@@ -75,7 +75,9 @@ def draw_parameters(
     (3, 2)
     """
     if not hasattr(prior, "draw_components"):
-        raise ValueError(f"prior must be that of a mixture of independent features, got {type(prior).__name__}")
+        raise ValueError(
+            f"prior must be that of a mixture of independent features, such as a BMMPrior, got {type(prior).__name__}"
+        )
     K, D = count_at_least_one("n_components", n_components), count_at_least_one("n_features", n_features)
     prior.check_fits(K, D)
     rng = random_source(random_state)

@@ -16,7 +16,7 @@ from scipy.sparse import issparse
 from scipy.special import gammaln
 
 from em.bmm.deviance import MANY_TRIALS, deviance, log_saturated
-from em.steps import Parts, Rows, Shifted, Statistics, Theta, largest_of
+from em.steps import Parts, Rows, Statistics, Theta, largest_of
 from em.steps.beta import BetaSteps
 from models.bmm import BMMParameters, BMMPrior
 from models.bmm.parameters import QUANTITIES
@@ -29,8 +29,8 @@ class BinomialSteps(BetaSteps[BMMParameters]):
     name, quantities, parameters_type, prior_type = "bmm", QUANTITIES, BMMParameters, BMMPrior
 
     @override
-    def statistics(self, X: Any, size: Array) -> tuple[Any, ...]:
-        return (X, Shifted(size[0], -1.0, X)) if issparse(X) else (X, size - X)
+    def statistics(self, X: Any, size: Any) -> tuple[Any, ...]:
+        return X, size - X
 
     @override
     def log_base(self, X: Any, size: Array) -> Array:

@@ -9,11 +9,10 @@ exponential family (:mod:`em.steps`), with what follows from its Gamma prior in 
 from typing import Any, override
 
 import numpy as np
-from scipy.sparse import issparse
 from scipy.special import gammaln, xlogy
 from scipy.stats import poisson
 
-from em.steps import Parts, Shifted, Theta
+from em.steps import Parts, Theta
 from em.steps.gamma import GammaSteps
 from models.pmm import PMMParameters, PMMPrior
 from models.pmm.parameters import QUANTITIES
@@ -28,8 +27,8 @@ class PoissonSteps(GammaSteps[PMMParameters]):
     name, quantities, parameters_type, prior_type = "pmm", QUANTITIES, PMMParameters, PMMPrior
 
     @override
-    def statistics(self, X: Any, size: Array) -> tuple[Any, ...]:
-        return (X, Shifted(size[0], 0.0, X)) if issparse(X) else (X, size)
+    def statistics(self, X: Any, size: Any) -> tuple[Any, ...]:
+        return X, size
 
     @override
     def log_base_of_cells(self, x: Array, size: Array) -> Array:

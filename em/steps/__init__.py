@@ -112,6 +112,10 @@ class Shifted:
     def __init__(self, row: Array, factor: float, X: csr_array) -> None:
         self.row, self.factor, self.X = row, factor, X
 
+    def __sub__(self, X: csr_array) -> "Shifted":
+        assert X is self.X
+        return Shifted(self.row, self.factor - 1, X)
+
     def __matmul__(self, other: Array) -> Array:
         product = self.row @ other
         return product + self.factor * (self.X @ other) if self.factor else np.tile(product, (self.X.shape[0], 1))
@@ -161,8 +165,8 @@ class Steps[P: Parameters](ABC):
         return self.cells.sparse(X, size) if issparse(X) else self.cells.dense(X, size, names)
 
     @abstractmethod
-    def statistics(self, X: Any, size: Array) -> tuple[Any, ...]:
-        """Return T_j of checked rows, each (n, p_j), which are 0 in missing cells."""
+    def statistics(self, X: Any, size: Any) -> tuple[Any, ...]:
+        """Return T_j of checked rows, each (n, p_j), which are 0 in missing cells; sparse X has sizes `Shifted`."""
 
     def log_base_of_cells(self, x: Array, size: Array) -> Array:
         """Return log h of each cell; 0 where a cell is missing and, of counts, where x is 0."""
@@ -229,7 +233,8 @@ class Steps[P: Parameters](ABC):
     def rows(self, X: Any, size: Any = 1, names: Sequence[str] | None = None) -> Rows:
         """Return checked rows with their statistics."""
         X, size = self.check(X, size, names)
-        return Rows(X, size, self.statistics(X, size), self.log_base(X, size))
+        of_cells = Shifted(size[0], 0.0, X) if issparse(X) else size
+        return Rows(X, size, self.statistics(X, of_cells), self.log_base(X, size))
 
     def log_kernel(self, rows: Rows, theta: Theta) -> Array:
         """Return Σ_j T_j · η_j, shape (n, K), or (..., n, K) of θ with leading axes."""
