@@ -26,12 +26,14 @@ import scipy.special
 from numpy.typing import ArrayLike
 from pytensor.tensor.variable import TensorConstant
 
+from models.counts import Counts
 from models.distributions.flat import flat
 from models.distributions.mixture_likelihood import LOG_ZERO, mixture_log_prob
 from models.parameters import Quantity
 from models.patterns import distinct_rows
 from models.validation import Array, count_at_least_one
 
+COUNTS = Counts()
 Theta = Mapping[str, Any]
 Distribution = tuple[Any, dict[str, Any]]
 
@@ -59,9 +61,9 @@ class Story(ABC):
     options: tuple[Any, ...] = ()
     discrete: ClassVar[bool] = True
 
-    @abstractmethod
     def data(self, X: ArrayLike, size: ArrayLike) -> tuple[Array, Array]:
-        """Return x, checked, with any legal value where a cell is missing, and s."""
+        """Return x, checked, with any legal value where a cell is missing, and s. As it stands: counts of any size."""
+        return COUNTS.dense(X, size)
 
     @abstractmethod
     def declare(self, prior: Any, like: Mapping[str, dict[str, Any]]) -> None:
