@@ -174,6 +174,11 @@ class Steps[P: Parameters](ABC):
     def expected(self, theta: Theta, size: Array) -> tuple[Array, Parts]:
         """Return E[x | z = k] (K, D) and E[T_j | z = k], each (K, p_j), of cells of these sizes (D,)."""
 
+    def information(self, theta: Theta, size: Array) -> Array:
+        """Return the Fisher information of θ in one sample of known label, -Σ_j E[T_j] η_j'', shape (K, p)."""
+        terms = zip(self.expected(theta, size)[1], self.slopes(theta), strict=True)
+        return -np.asarray(sum(T * second for T, (_, second) in terms))
+
     # Conjugate prior: what a family states ----------------------------------------------------------------------------
 
     @abstractmethod
@@ -227,13 +232,13 @@ class Steps[P: Parameters](ABC):
 
     def sums(self, rows: Rows, responsibilities: Array) -> Statistics:
         """Return N_k and S_kj under responsibilities (..., n, K)."""
-        r = np.swapaxes(responsibilities, -1, -2)
+        r = responsibilities.mT
         return Statistics(responsibilities.sum(axis=-2), tuple(r @ part for part in rows.statistics))
 
     def chi(self, prior: Any) -> Parts:
         """Return χ_j of a prior, each a number or (p_j,); 0 of ``None``, which is flat."""
         if prior is None:
-            return tuple(np.zeros(()) for _ in self.hyper_names)
+            return (np.zeros(()),) * len(self.hyper_names)
         pairs = zip(self.hyper_names, self.hyper_offsets, strict=True)
         return tuple(np.asarray(getattr(prior, name)) - offset for name, offset in pairs)
 
@@ -254,8 +259,9 @@ class Steps[P: Parameters](ABC):
             prior.check_mode()
         pseudo = 0.0 if prior is None else np.broadcast_to(prior.concentration, len(N)) - 1
         weights = (N + pseudo) / (N + pseudo).sum()
+        of_prior = self.chi(prior)
         with np.errstate(divide="ignore", invalid="ignore"):
-            theta = self.mode(self.updated(prior, statistics), self.chi(prior))
+            theta = self.mode(statistics.sums if prior is None else self.updated(prior, statistics), of_prior)
             if any(np.isnan(array).any() for array in theta.values()):
                 pooled = Statistics(N, tuple(part.sum(axis=0, keepdims=True) for part in statistics.sums))
                 of_all = self.mode(pooled.sums, self.chi(None))
@@ -351,11 +357,12 @@ class Steps[P: Parameters](ABC):
 
 def products(statistics: Sequence[Any], natural: Sequence[Array]) -> Array:
     """Return Σ_j T_j · η_j, shape (..., n, K); -inf where η_j is and T_j is positive, and 0 times -inf is 0."""
-    total, impossible = np.zeros(()), np.zeros((), dtype=bool)
+    terms, impossible = [], []
     for part, eta in zip(statistics, natural, strict=True):
         never = eta == -np.inf
-        finite = np.where(never, 0.0, eta) if never.any() else eta
-        total = total + part @ np.swapaxes(finite, -1, -2)
         if never.any():
-            impossible = impossible | (part @ np.swapaxes(never, -1, -2).astype(np.float64) > 0)
-    return np.where(impossible, -np.inf, total) if impossible.any() else total
+            impossible.append(part @ never.mT.astype(np.float64) > 0)
+            eta = np.where(never, 0.0, eta)
+        terms.append(part @ eta.mT)
+    total = np.asarray(sum(terms[1:], terms[0]))
+    return np.where(np.any(impossible, axis=0), -np.inf, total) if impossible else total

@@ -73,9 +73,14 @@ class BinomialSteps(Steps[BMMParameters]):
         return size * p, (size * p, size * (1 - p))
 
     @override
+    def information(self, theta: Theta, size: Array) -> Array:
+        return size / (theta["probs"] * (1 - theta["probs"]))
+
+    @override
     def mode(self, chi: Parts, of_prior: Parts) -> dict[str, Array]:
         (s, f), (b, c) = chi, of_prior
-        return {"probs": np.clip(s / (s + f), np.where(b > 0, TINY, 0.0), np.where(c > 0, BELOW_ONE, 1.0))}
+        probs = s / (s + f)
+        return {"probs": np.minimum(np.maximum(probs, np.where(b > 0, TINY, 0.0)), np.where(c > 0, BELOW_ONE, 1.0))}
 
     @override
     def mean(self, hyper: Parts) -> dict[str, Array]:
