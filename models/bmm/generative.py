@@ -12,9 +12,8 @@ from models.bmm.counts import count_matrix, is_bernoulli
 from models.bmm.patterns import distinct_rows
 from models.bmm.prior import BMMPrior
 from models.flat import FlatProbability, FlatSimplex, flat
+from models.mixture_likelihood import LOG_ZERO, MixtureLogProb
 from models.validation import Array, count_at_least_one
-
-LOG_ZERO = np.float64(-1e300)  # stands for log 0 until the sum is taken, so that 0 log 0 is 0 and not NaN
 
 
 def build_model(X: ArrayLike, n_components: int, prior: BMMPrior | None, n_trials: ArrayLike = 1) -> pm.Model:
@@ -147,14 +146,13 @@ def _declare_parameters(X: Array, n_components: int, prior: BMMPrior | None) -> 
 
 def _log_mixture(x: Any, trials: Array, weights: Any, probs: Any) -> Any:
     """Log p(x_i | θ), shape (n,): one matrix product, over the distinct rows if x is the data."""
-    which = None
+    which: list[np.ndarray] = []
     if isinstance(x, TensorConstant) and x.data.shape == trials.shape:
-        x, trials, which = distinct_rows(x.data.astype(np.float64), trials)
+        x, trials, *which = distinct_rows(x.data.astype(np.float64), trials)
     log_choose = (pt.gammaln(trials + 1) - pt.gammaln(x + 1) - pt.gammaln(trials - x + 1)).sum(axis=-1)
     log_success = pt.switch(pt.eq(probs, 0), LOG_ZERO, pt.log(probs))
     log_failure = pt.switch(pt.eq(probs, 1), LOG_ZERO, pt.log1p(-probs))
-    natural = pt.concatenate([log_success, log_failure], axis=1)  # (K, 2 D)
-    successes_and_failures = pt.concatenate([x, trials - x], axis=1).T
-    log_prob = pt.logsumexp(pt.log(weights)[:, None] + natural @ successes_and_failures, axis=0)
-    log_prob = log_choose + pt.switch(log_prob < LOG_ZERO / 2, -np.inf, log_prob)
-    return log_prob if which is None else log_prob[which]
+    log_weights = pt.maximum(pt.log(weights), LOG_ZERO)[:, None]
+    natural = pt.concatenate([log_weights, log_success, log_failure], axis=1)  # (K, 1 + 2 D)
+    statistics = pt.concatenate([np.ones((len(trials), 1)), x, trials - x], axis=1).T
+    return MixtureLogProb()(natural, statistics, log_choose, *which)
