@@ -147,7 +147,7 @@ def test_chains_that_have_not_mixed_are_named(found):
     assert "R-hat above" not in repr(replace(found, table=found.table[:2]))
 
 
-@pytest.mark.parametrize("name", ["components", "concentration", "evidence", "predictive"])
+@pytest.mark.parametrize("name", ["components", "concentration", "evidence", "posterior.predictive"])
 def test_examples_in_docstrings_are_true(name):
     result = doctest.testmod(importlib.import_module(f"comparisons.{name}"))
     assert result.failed == 0

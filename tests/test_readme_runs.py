@@ -210,7 +210,7 @@ def test_every_command_line_of_a_page_begins_its_work(begin, page):
 
 
 def test_every_command_line_of_docstrings_and_help_begins_its_work(begin):
-    texts = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "comparisons").glob("*.py"))]
+    texts = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "comparisons").rglob("*.py"))]
     quoted = "\n".join(line for text in texts for line in re.findall(r"``(python -m [^`]+)``", text))
     shown = commands(quoted)
     shown += [c for family in ("gmm", "bmm") for c in commands(application(family).registered_commands[0].epilog)]
