@@ -13,6 +13,7 @@ from sklearn.exceptions import NotFittedError
 from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM
 from models.gmm import GMMPrior
 
+
 @pytest.fixture(scope="module")
 def fits():
     cache = {}
@@ -20,7 +21,9 @@ def fits():
     def fit(family):
         if family.name not in cache:
             X, start, _ = family.problem(0, 2, 2, 80)
-            quiet = (Warning,) if family.name.startswith(("bernoulli", "categorical")) else ()  # two items: not identified
+            quiet = (
+                (Warning,) if family.name.startswith(("bernoulli", "categorical")) else ()
+            )  # two items: not identified
             cache[family.name] = X, family.fit(X, 2, init=start, quiet=quiet)
         return cache[family.name]
 

@@ -238,7 +238,10 @@ def test_a_newer_format_is_refused_by_name(file):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda model: model.update({"class": "Popen"}), "its class must be one of .*GaussianMixtureEM, .*, got 'Popen'"),
+        (
+            lambda model: model.update({"class": "Popen"}),
+            "its class must be one of .*GaussianMixtureEM, .*, got 'Popen'",
+        ),
         (lambda model: model["settings"].update(n_init={"Popen": {"args": "ls"}}), "a value must be one of .*'Popen'"),
         (lambda model: model["fitted"].update(predict=1), "a fitted attribute must not hide 'predict'"),
         (lambda model: model["fitted"].update(__class__="x"), "a fitted attribute must not hide '__class__'"),

@@ -99,9 +99,7 @@ class CategoricalMixtureEM(ExponentialMixtureEM[CMMParameters]):
     def _encoded(self, X: Any) -> Array:
         return codes_of(X, self.levels_)
 
-    def _samples(
-        self, X: ArrayLike, sample_weight: ArrayLike | None, names: Sequence[str] | None = None
-    ) -> Samples:
+    def _samples(self, X: ArrayLike, sample_weight: ArrayLike | None, names: Sequence[str] | None = None) -> Samples:
         known = self.init.levels if self.levels is None and isinstance(self.init, CMMParameters) else self.levels
         self.levels_ = levels_of(X, known, names)
         return super()._samples(X, sample_weight, names)

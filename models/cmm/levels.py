@@ -90,7 +90,9 @@ def codes_of(X: Any, labels: Sequence[Labels], names: Sequence[str] | None = Non
     names = column_names(X) if names is None else names
     columns = _columns(X, names)
     if len(columns) != len(labels):
-        raise ValueError(f"X has {len(columns)} features, but this mixture is expecting {len(labels)} features as input")
+        raise ValueError(
+            f"X has {len(columns)} features, but this mixture is expecting {len(labels)} features as input"
+        )
     codes = np.full((len(columns[0]), len(columns)), np.nan)
     for d, (column, own) in enumerate(zip(columns, labels, strict=True)):
         seen, number = _seen(column), {label: float(code) for code, label in enumerate(own)}
@@ -108,8 +110,8 @@ def codes_of(X: Any, labels: Sequence[Labels], names: Sequence[str] | None = Non
 def labels_of(codes: Array, labels: Sequence[Labels]) -> np.ndarray:
     """Return the labels of codes (n, D): float64 where all are numbers, objects where some are strings."""
     objects = any(isinstance(label, str) for own in labels for label in own)
-    columns = [np.array(own, dtype=object if objects else float)[x.astype(int)] for own, x in zip(labels, codes.T)]
-    return np.stack(columns, axis=1)
+    kinds = [np.array(own, dtype=object if objects else float) for own in labels]
+    return np.stack([own[x.astype(int)] for own, x in zip(kinds, codes.T, strict=True)], axis=1)
 
 
 def _columns(X: Any, names: Sequence[str] | None) -> list[np.ndarray]:
@@ -117,8 +119,9 @@ def _columns(X: Any, names: Sequence[str] | None) -> list[np.ndarray]:
     raw = frame_columns(X)
     if raw is None:
         array = X if issparse(X) else as_array("X", X)
-        if issparse(X) or array.dtype.kind in "biufc" or array.ndim != 2 or array.size == 0:
+        if issparse(X) or array.dtype.kind in "biufc":
             return list(data_matrix(array, missing=True, names=names).T)
+        data_matrix(np.zeros(array.shape))  # which refuses other shapes
         raw = list(np.asarray(X, dtype=object).T)
     return [_plain(column, d, names) for d, column in enumerate(raw)]
 
@@ -127,13 +130,15 @@ def _plain(column: Any, d: int, names: Sequence[str] | None) -> np.ndarray:
     array = as_array("X", column)
     if array.dtype.kind in "biuf":
         return array.astype(np.float64)
-    values = array.astype(object)
+    values = array.astype(object)  # a copy
     missing = np.array([is_missing(value) for value in values.tolist()], dtype=bool)
     observed = values[~missing].tolist()
     if all(isinstance(value, str) for value in observed) and observed:
-        return np.where(missing, None, values)
+        values[missing] = None
+        return values
     if all(isinstance(value, Real | np.bool_) for value in observed):
-        return np.where(missing, np.nan, values).astype(np.float64)
+        values[missing] = np.nan
+        return values.astype(np.float64)
     odd = next(value for value in observed if type(value) is not type(observed[0]) or not isinstance(value, str))
     raise ValueError(
         f"X must hold strings or whole numbers in each column, and not both, got {shown(odd)} of type "
@@ -149,7 +154,7 @@ def _label(value: Any, d: int, names: Sequence[str] | None) -> int | str:
     if isinstance(value, str):
         return value
     if isinstance(value, Real) and float(value).is_integer():
-        return int(value)
+        return int(float(value))
     raise ValueError(
         f"X must hold labels of levels, strings or whole numbers, got {shown(value)} in column(s) {listed([d], names)}"
     )
