@@ -8,8 +8,8 @@ field (:mod:`em.variational`). With the statistics N_k and S_kj of :mod:`em.step
 Every array may have leading axes, such as one for chains, which "..." stands for.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy as np
 from em.bound import log_of, normalise
 from em.dirichlet import dirichlet_divergence, draw_weights, mean_log_weights, mean_weights, sd_weights
 from em.engine import Problem, log_prior_size, sum_over_blocks
+from em.samples.distinct import distinct_rows, repeat_rarely
 from em.steps import Parts, Rows, Statistics, Steps, products
 from models.validation import Array
 
@@ -73,6 +74,15 @@ class ConjugatePosterior:
         of_components = {name: np.sqrt(variance) for name, variance in self.steps.variance(self.hyper).items()}
         return {"weights": sd_weights(self.concentration), **of_components}
 
+    def log_normaliser(self) -> Array:
+        """Return the logarithm of what normalises the components' distributions, shape (...): Σ_k A(χ_k)."""
+        return np.asarray(self.steps.log_normaliser(self.hyper).sum(axis=-1))
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """Names of the parameters that all components share."""
+        return tuple(quantity.name for quantity in self.steps.quantities if quantity.shared)
+
     def divergence(self, prior: "ConjugatePosterior") -> float:
         """Return KL(self || prior) in nats, of two without leading axes.
 
@@ -122,6 +132,11 @@ class ConjugateMixture:
         shape = self.steps.shapes(1, self.X.shape[-1])
         return sum(q.support.n_free(shape[q.name]) for q in self.steps.quantities if q.name != "weights")
 
+    @property
+    def log_base(self) -> Array:
+        """Log h(x_i), shape (n,), in nats."""
+        return self.steps.log_measure(self.rows)
+
     def for_rows(self, X: Any, **size: Any) -> "ConjugateMixture":
         """Return the same for other rows, of the sizes given or those that all rows had."""
         name = self.steps.size_name or ""
@@ -131,6 +146,11 @@ class ConjugateMixture:
         if sizes is None:
             sizes = common_sizes(self.rows.size, name)
         return type(self)(self.steps, self.steps.rows(X, sizes), self.prior)
+
+    def with_each_of(self, X: Any, **size: Any) -> Iterator["ConjugateMixture"]:
+        """Yield the same for the samples and one row more, for each of other rows; see `for_rows` for their sizes."""
+        others = self.for_rows(X, **size).rows
+        return (replace(self, rows=self.rows.followed_by(others[i : i + 1])) for i in range(len(others)))
 
     def check_fits(self, n_components: int) -> None:
         """Raise a ValueError unless the prior is one for K components and these features."""
@@ -148,6 +168,10 @@ class ConjugateMixture:
         """Return the posterior under responsibilities (..., n, K), one-hot where labels are known."""
         return self.updated(self.steps.sums(self.rows, responsibilities))
 
+    def posterior_of_sets(self, members: Array, n_components: int) -> ConjugatePosterior:
+        """Return the posterior of a component that holds a set of samples, of the members (sets, n, 1) of each."""
+        return self.posterior(members)
+
     def updated(self, statistics: Statistics) -> ConjugatePosterior:
         """Return the posterior given statistics; given zeros it is the prior itself."""
         concentration = np.broadcast_to(self.prior.concentration, statistics.counts.shape[-1]) + statistics.counts
@@ -156,31 +180,42 @@ class ConjugateMixture:
 
     def expected_log_joint(self, q: ConjugatePosterior) -> Array:
         """Return E_q[log p(x_i, z_i = k)], shape (n, K)."""
-        return self._expected(self.rows, q) + self.rows.log_base[:, None]
+        return self._expected(self.rows, q) + self.log_base[:, None]
 
     def _expected(self, rows: Rows, q: ConjugatePosterior) -> Array:
         return mean_log_weights(q.concentration) + products(rows.statistics, self.steps.mean_natural(q.hyper))
 
     def problem(self, n_components: int, n_passes: int) -> Problem[ConjugatePosterior, Statistics]:
         """Return E-step, M-step and -KL(q || prior) of mean field; steps are measured in units of n."""
-        rows, n, D = self.rows, len(self.rows), self.X.shape[-1]
+        n, D = self.X.shape
         before = self.posterior(np.zeros((n, n_components)))
-        constant = float(rows.log_base.sum())
-
-        def block(q: ConjugatePosterior) -> Callable[[slice], tuple[float, Statistics]]:
-            def of(part: slice) -> tuple[float, Statistics]:
-                r, log_prob = normalise(self._expected(rows[part], q))
-                return float(log_prob.sum()), self.steps.sums(rows[part], r)
-
-            return of
+        rows, frequencies = distinct(self.rows)
+        constant = float(self.steps.log_measure(rows) @ frequencies)
 
         def expect(q: ConjugatePosterior) -> tuple[float, Statistics]:
-            log_likelihood, statistics = sum_over_blocks(n, block(q))
+            def block(part: slice) -> tuple[float, Statistics]:
+                r, log_prob = normalise(self._expected(rows[part], q))
+                sums = self.steps.sums(rows[part], r * frequencies[part, None])
+                return float(log_prob @ frequencies[part]), sums
+
+            log_likelihood, statistics = sum_over_blocks(len(rows), block)
             return log_likelihood + constant, statistics
 
         units = dict.fromkeys(("concentration", *self.steps.hyper_names), float(n))
         size = log_prior_size(self.prior, n_components, D)
         return Problem(expect, self.updated, lambda q: -q.divergence(before), units, None, float(n), size)
+
+
+def distinct(rows: Rows) -> tuple[Rows, Array]:
+    """Return the distinct rows and how often each occurs; many rows that hardly ever repeat are returned as they are.
+
+    The same sums over fewer rows; to find that rows are distinct costs more than some passes.
+    """
+    if repeat_rarely(rows.X):
+        return rows, np.ones(len(rows))
+    cells = rows.X if rows.size.strides[0] == 0 else np.hstack([rows.X, rows.size])
+    which, frequencies = distinct_rows(cells, hashed=True)
+    return rows[which], frequencies
 
 
 def common_sizes(sizes: Array, name: str) -> Array:

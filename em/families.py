@@ -5,10 +5,12 @@ class comes from.
 """
 
 import importlib
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import em
+from models.frames import check_dense
 from models.parameters import Parameters
 from models.prior import MixturePrior
 
@@ -30,11 +32,16 @@ def conjugate_mixture(X: Any, prior: Any, **size: Any) -> Any:
     ValueError
         If the prior is not conjugate, or X not what the family takes.
     TypeError
-        If an argument is none of the family's.
+        If an argument is none of the family's, or X is sparse.
     """
+    given = type(prior).__name__
     if not isinstance(prior, MixturePrior) or not prior.conjugate:
-        raise ValueError(f"prior must be conjugate, such as a GMMPrior or a BMMPrior, got a {type(prior).__name__}")
-    return family_module(prior).conjugate_mixture(X, prior, **size)
+        raise ValueError(f"prior must be conjugate, such as a GMMPrior, got {given}")
+    build = family_module(prior).conjugate_mixture
+    if foreign := set(size) - set(signature(build).parameters):
+        raise TypeError(f"{', '.join(sorted(foreign))} must be left out under a {given}")
+    check_dense("X", X)
+    return build(X, prior, **size)
 
 
 def family_names() -> list[str]:

@@ -38,6 +38,12 @@ def column_names(X: Any) -> tuple[str, ...] | None:
     return tuple(map(str, labels))
 
 
+def check_dense(name: str, values: Any) -> None:
+    """Raise a TypeError if the values are a sparse matrix."""
+    if issparse(values):
+        raise TypeError(f"{name} must be dense, got a sparse {type(values).__name__}: pass {name}.toarray()")
+
+
 def real_numbers(name: str, values: Any) -> np.ndarray:
     """Return ``values`` as an array of booleans, integers or floats; not of strings, complex numbers or ragged rows.
 
@@ -51,8 +57,7 @@ def real_numbers(name: str, values: Any) -> np.ndarray:
     TypeError
         If the values are a sparse matrix, or hold objects that are no numbers, as in NumPy and scikit-learn.
     """
-    if issparse(values):
-        raise TypeError(f"{name} must be dense, got a sparse {type(values).__name__}: pass {name}.toarray()")
+    check_dense(name, values)
     labels = _labels(values)
     if labels is None:
         return _numeric(name, values)

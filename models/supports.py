@@ -113,7 +113,7 @@ class Positive(Support):
 
     @override
     def check(self, name: str, array: Array) -> None:
-        if (array < 0).any():
+        if array.min() < 0:
             raise ValueError(f"{name} must not be negative, got values from {array.min()} to {array.max()}")
 
     @override
@@ -152,7 +152,7 @@ class Probability(Support):
 
     @override
     def check(self, name: str, array: Array) -> None:
-        if (array < 0).any() or (array > 1).any():
+        if array.min() < 0 or array.max() > 1:
             raise ValueError(f"{name} must lie in [0, 1], got values from {array.min()} to {array.max()}")
 
     @override
@@ -167,7 +167,7 @@ class Probability(Support):
 
     @override
     def moved_inside(self, array: Array, step: float = INSIDE) -> Array:
-        return np.clip(array, step, 1 - step)
+        return np.minimum(np.maximum(array, step), 1 - step)
 
     @override
     def goes_inside(self, after: Array, before: Array) -> np.ndarray:
@@ -195,7 +195,9 @@ class Simplex(Support):
 
     def blocks(self, length: int) -> list[slice]:
         """Return the slices of the last axis that sum to one."""
-        ends = np.cumsum(self.sizes or (length,)).tolist()
+        if self.sizes is None:
+            return [slice(None)]
+        ends = np.cumsum(self.sizes).tolist()
         return [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
     @override
@@ -203,7 +205,7 @@ class Simplex(Support):
         for block in self.blocks(array.shape[-1]):
             part = array[..., block]
             sums = part.sum(axis=-1)
-            if (part < 0).any() or (np.abs(sums - 1) > 1e-8).any():
+            if part.min() < 0 or np.abs(sums - 1).max() > 1e-8:
                 given = f"{part} with sum {sums}" if part.ndim == 1 else f"sums from {sums.min()} to {sums.max()}"
                 raise ValueError(f"{name} must be non-negative and sum to 1, got {given}")
 

@@ -19,7 +19,7 @@ class BMM(IndependentFamily):
 
     title = "Bernoulli or binomial mixture"
     options = (Option("n_trials", 1, "Trials per cell of your own count data", "trials", of_data=True),)
-    steps, estimator_type = BINOMIAL, BinomialMixtureEM
+    steps, estimator_type, quantity_label = BINOMIAL, BinomialMixtureEM, "success probability"
     datasets, cases, calibrations = DATASETS, CASES, CALIBRATIONS
     n_trials: ArrayLike
 

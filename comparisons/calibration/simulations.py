@@ -89,7 +89,7 @@ class Setting:
         return np.where(high > low, high - low, 1.0)  # the weight of a single component does not vary
 
     def entries_of_components(self, points: Point) -> Array:
-        """Return all entries of each component side by side, shape (S, K, E); a tied covariance is none of them."""
+        """Return all entries of each component side by side, shape (S, K, E); what they share is none of them."""
         return np.concatenate(
             [points[name].reshape(*points[name].shape[:1], self.n_components, -1) for name in self.of_components],
             axis=2,
@@ -98,8 +98,7 @@ class Setting:
     @property
     def of_components(self) -> list[str]:
         """Names of the arrays that have the components as their first axis."""
-        tied = getattr(self.prior, "covariance_type", "") == "tied"
-        return [name for name in self.family.parameter_names if not (tied and name == "covariances")]
+        return [quantity.name for quantity in self.family.quantities if not quantity.shared]
 
 
 @dataclass(frozen=True, eq=False)

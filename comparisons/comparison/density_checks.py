@@ -37,18 +37,18 @@ class Densities:
 
 def density_checks(fits: Fits, densities: Densities) -> list[Check]:
     """Hold EM's responsibilities, log-likelihood, log prior and stationarity to PyMC's densities."""
-    found = []
+    made = []
     for at, fit in [("MLE", fits.mle), ("MAP", fits.map)][not fits.has_maximum :]:
         point = fit.parameters_.arrays()
         em_responsibilities, em_log_likelihood = fits.family.e_step(fits.X, fit.parameters_)
         joint = densities.joint.responsibilities(point, len(fits.X), fits.n_components)
-        found.append(checks.responsibilities_match_joint(em_responsibilities, joint, at))
+        made.append(checks.responsibilities_match_joint(em_responsibilities, joint, at))
         pointwise, log_prior = densities.marginal_density.at(point)
-        found.append(checks.log_likelihood_matches(em_log_likelihood, pointwise, at))
+        made.append(checks.log_likelihood_matches(em_log_likelihood, pointwise, at))
         if at == "MAP":
             log_prob, rounding = fits.prior.log_prob(fit.parameters_), rounding_of_prior(fits)
-            found.append(checks.log_prior_matches(log_prob, log_prior, at, rounding))
-    return [*found, *_stationary(fits, densities)] if fits.has_maximum else found
+            made.append(checks.log_prior_matches(log_prob, log_prior, at, rounding))
+    return [*made, *_stationary(fits, densities)] if fits.has_maximum else made
 
 
 def _stationary(fits: Fits, densities: Densities) -> Iterator[Check]:

@@ -36,12 +36,12 @@ def posterior_checks(
     whole = fits.identified and fits.has_maximum
     regular = fits.regular and whole
     plug_in, mean, sd = (responsibilities[name] for name in ("em", "posterior mean", "posterior sd"))
-    found = [checks.few_divergences(draws.posterior["sample_stats"]["diverging"].to_numpy())]
+    made = [checks.few_divergences(draws.posterior["sample_stats"]["diverging"].to_numpy())]
     if fits.has_maximum:
-        found.append(checks.no_draw_exceeds("no draw beats the MLE", log_likelihood, fits.mle.log_likelihood_))
-    found.append(checks.no_draw_exceeds("no draw beats the MAP", log_posterior, fits.map.objective_))
-    found += checks.chains_mixed(label_free(draws.unaligned, log_likelihood), "label-free", True)
-    found += checks.chains_mixed(draws.aligned, "aligned parameters", regular)
+        made.append(checks.no_draw_exceeds("no draw beats the MLE", log_likelihood, fits.mle.log_likelihood_))
+    made.append(checks.no_draw_exceeds("no draw beats the MAP", log_posterior, fits.map.objective_))
+    made += checks.chains_mixed(label_free(draws.unaligned, log_likelihood), "label-free", True)
+    made += checks.chains_mixed(draws.aligned, "aligned parameters", regular)
     _, ess = extremes(draws.aligned)
     rows = [row for row in estimates if row["sd"] > 0]  # the weight of a single component does not vary
     for key, name in [("mle", "MLE"), ("map", "MAP")][not whole :]:
@@ -54,12 +54,12 @@ def posterior_checks(
             ess=ess,
             judged=regular,
         )
-        found.append(check)
-    found.append(checks.responsibilities_near_average(plug_in, mean, sd, judged=regular))
+        made.append(check)
+    made.append(checks.responsibilities_near_average(plug_in, mean, sd, judged=regular))
     if fits.truth is not None and whole:
         truth = fits.family.unconstrained(single(draws.in_order(fits.truth)))[0]
-        found.append(checks.truth_within_posterior(truth, fits.family.unconstrained(stacked)))
-    return found if fits.identified else [*found, _identified_quantity(fits, stacked, log_posterior.shape)]
+        made.append(checks.truth_within_posterior(truth, fits.family.unconstrained(stacked)))
+    return made if fits.identified else [*made, _identified_quantity(fits, stacked, log_posterior.shape)]
 
 
 def _identified_quantity(fits: Fits, stacked: dict[str, Array], sizes: tuple[int, ...]) -> Check:

@@ -31,7 +31,8 @@ from scipy.special import logsumexp
 
 from comparisons.evidence.exact import log_joint_of_labels
 from comparisons.family import family_of_prior
-from models.validation import Array, data_matrix
+from em.families import conjugate_mixture
+from models.validation import Array
 
 STARS = 20
 IMPOSSIBLE = -1e12  # for log 0, which has no products
@@ -64,7 +65,7 @@ def combined(runs: Any) -> Evidence:
     return Evidence(float(logsumexp(runs) - np.log(len(runs))), float(error), tuple(runs.tolist()))
 
 
-def chib_evidence(X: ArrayLike, draws: Mapping[str, Array], prior: Any, **options: Any) -> Evidence:
+def chib_evidence(X: ArrayLike, draws: Mapping[str, Array], prior: Any, **size: Any) -> Evidence:
     """Return the evidence from what :func:`em.gibbs.gibbs` drew.
 
     Parameters
@@ -73,10 +74,15 @@ def chib_evidence(X: ArrayLike, draws: Mapping[str, Array], prior: Any, **option
         Samples.
     draws : mapping
         Arrays (chains, draws, ...) by name, with z. A single chain is taken as two, its halves.
-    prior : prior of a family
+    prior : MixturePrior
         The prior that they were drawn under; it must be conjugate and treat components alike.
-    **options
-        The family's options that the prior does not have, such as ``n_trials`` of counts.
+    **size
+        Sizes of the cells where the family has some, such as ``n_trials`` or ``exposure``: a number, (D,) or (n, D).
+
+    Raises
+    ------
+    ValueError
+        If the prior is not conjugate or tells components apart, or the draws are not those of these data.
 
     Examples
     --------
@@ -85,35 +91,32 @@ def chib_evidence(X: ArrayLike, draws: Mapping[str, Array], prior: Any, **option
     >>> from em.gibbs import gibbs
     >>> from models.bmm import BMMPrior
     >>> X, prior = [[1, 1, 0], [1, 1, 1], [0, 0, 1], [0, 1, 0]], BMMPrior(1, 1, 1)
-    >>> found = chib_evidence(X, gibbs(X, 2, prior, random_state=0), prior)
-    >>> round(found.log_evidence, 1), round(exact_posterior(X, 2, prior).log_evidence, 1)
+    >>> evidence = chib_evidence(X, gibbs(X, 2, prior, random_state=0), prior)
+    >>> round(evidence.log_evidence, 1), round(exact_posterior(X, 2, prior).log_evidence, 1)
     (-9.3, -9.3)
     """
-    if not getattr(prior, "conjugate", False):
-        raise ValueError(f"prior must be that of a family, got {type(prior).__name__}: it must be conjugate")
+    mixture = conjugate_mixture(X, prior, **size)
     if not prior.exchangeable:
         raise ValueError("prior must treat all components alike (equal concentration), so that labels may be averaged")
-    X = data_matrix(X, missing=True)
-    pair = family_of_prior(prior, **options)
-    if not isinstance(draws, Mapping) or (lacking := {"z", *pair.parameter_names} - set(draws)):
-        told = type(draws).__name__ if not isinstance(draws, Mapping) else f"no {', '.join(sorted(lacking))}"
-        raise ValueError(f"draws must be what em.gibbs.gibbs returned under the prior, arrays by name, got {told}")
-    n_chains, n_draws, n = draws["z"].shape
-    if n != len(X):
-        raise ValueError(f"draws must have labels of the {len(X)} rows of X, got {n} of them")
+    names, n = family_of_prior(prior, **size).parameter_names, len(mixture.X)
+    if not isinstance(draws, Mapping) or (lacking := {"z", *names} - set(draws)):
+        given = type(draws).__name__ if not isinstance(draws, Mapping) else f"no {', '.join(sorted(lacking))}"
+        raise ValueError(f"draws must be what em.gibbs.gibbs returned under the prior, arrays by name, got {given}")
+    n_chains, n_draws, n_labels = draws["z"].shape
+    if n_labels != n:
+        raise ValueError(f"draws must have labels of the {n} rows of X, got {n_labels} of them")
     if n_chains * n_draws < 2:
         raise ValueError("draws must be at least 2, to average one over the other, got 1")
     if n_chains == 1:
-        size = n_draws // 2
-        draws = {name: np.stack([array[0, :size], array[0, size : 2 * size]]) for name, array in draws.items()}
-    log_joint_at = pair.log_joint(X)
+        middle = n_draws // 2
+        draws = {name: np.stack([array[0, :middle], array[0, middle : 2 * middle]]) for name, array in draws.items()}
     runs = []
     for chain, z in enumerate(draws["z"].astype(int)):
-        others = {name: np.delete(draws[name], chain, axis=0) for name in pair.parameter_names}
+        others = {name: np.delete(draws[name], chain, axis=0) for name in names}
         flat = {name: array.reshape(-1, *array.shape[2:]) for name, array in others.items()}
         stars = np.unique(np.linspace(0, len(flat["weights"]) - 1, STARS).astype(int))
-        log_joint = log_joint_at({name: array[stars] for name, array in flat.items()})(slice(0, len(X)))
-        log_ratio = _log_numerator(z, log_joint) - log_joint_of_labels(X, z, log_joint.shape[1], prior, **options)
+        log_joint = np.swapaxes(mixture.log_joint({name: array[stars] for name, array in flat.items()}), 1, 2)
+        log_ratio = _log_numerator(z, log_joint) - log_joint_of_labels(X, z, log_joint.shape[1], prior, **size)
         runs.append(logsumexp(log_ratio) - np.log(len(z)))
     inverse = combined(runs)
     return Evidence(-inverse.log_evidence, inverse.standard_error, tuple((-np.array(runs)).tolist()))

@@ -60,11 +60,13 @@ class Multisecant(Squarem):
     --------
     Residuals that are linear in two directions: two secants find the limit, 0.4 and 0.6.
 
-    >>> import numpy as np
-    >>> from em.bmm.information import whitened
+    >>> from functools import partial
+    >>> from em.bmm import BINOMIAL
     >>> from em.engine.multisecant import Multisecant
+    >>> from em.uncertainty.independent import whitened
     >>> from models.bmm import BMMParameters
-    >>> multisecant = Multisecant({"weights": 1.0, "probs": 1.0}, whitened)
+    >>> metric = partial(whitened, steps=BINOMIAL, size=1.0)
+    >>> multisecant = Multisecant({"weights": 1.0, "probs": 1.0}, metric)
     >>> points = [BMMParameters([1.0], [[0.4 + 0.3 * 0.5**t, 0.6 - 0.3 * 0.8**t]]) for t in range(5)]
     >>> *_, leap = [multisecant.after(point) for point in points]
     >>> leap.probs.round(9).tolist()

@@ -148,7 +148,6 @@ def whitened(parameters: Parameters, moves: Mapping[str, Array], steps: Steps[An
     """
     weights, quantity = parameters.weights, parameters.quantities[1]
     theta = {quantity.name: quantity.support.moved_inside(getattr(parameters, quantity.name), EPS)}
-    terms = zip(steps.expected(theta, size)[1], steps.slopes(theta), strict=True)
-    information = weights[:, None] * -sum(T * second for T, (_, second) in terms)
+    information = weights[:, None] * steps.information(theta, size)
     rows = moves["weights"] / np.sqrt(np.maximum(weights, EPS)), moves[quantity.name] * np.sqrt(information)
     return np.concatenate([row.reshape(len(row), -1) for row in rows], axis=1)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import log, pi
-from typing import ClassVar, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -105,7 +105,6 @@ class GMMIndependentPrior(GaussianPrior):
     correlation_shape: float = 1.0
     covariance_type: str = "full"
 
-    conjugate: ClassVar[bool] = False
     __repr__ = one_line
 
     def __post_init__(self) -> None:

@@ -52,8 +52,22 @@ References
 .. [3] Teicher (1961), Identifiability of mixtures, Annals of Mathematical Statistics 32, 244-248.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from models.pmm.parameters import PMMParameters
 from models.pmm.prior import PMMPrior
 from models.pmm.simulation import draw_parameters, simulate
 
-__all__ = ["PMMParameters", "PMMPrior", "draw_parameters", "simulate"]
+if TYPE_CHECKING:
+    from models.pmm.story import build_marginal_model, build_model
+
+__all__ = ["PMMParameters", "PMMPrior", "build_marginal_model", "build_model", "draw_parameters", "simulate"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the PyMC half only when it is asked for (PEP 562)."""
+    if name in ("build_model", "build_marginal_model"):
+        from models.pmm import story
+
+        return getattr(story, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
