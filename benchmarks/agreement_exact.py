@@ -23,7 +23,7 @@ from comparisons import log_joint
 from comparisons.alignment.component_draws import SAMPLE, Arrays
 from comparisons.alignment.mixing import label_free
 from comparisons.evidence.exact import exact_posterior, log_joint_of_labels
-from comparisons.family import Family, family_of
+from comparisons.family import Family, family_of_prior
 from comparisons.posterior import sample
 from comparisons.posterior.densities import BACKEND, compiling_fast, without_c_compiler
 from comparisons.posterior.gibbs import as_datatree
@@ -47,9 +47,7 @@ class Problem:
     @property
     def family(self) -> Family:
         """The family and structure that the prior is for."""
-        if isinstance(self.prior, BMMPrior):
-            return family_of("bmm")
-        return family_of("gmm", covariance_type=self.prior.covariance_type)
+        return family_of_prior(self.prior)
 
 
 def problem(name: str) -> Problem:
@@ -103,8 +101,7 @@ SAMPLERS: dict[str, Callable[..., xr.Dataset]] = {"NUTS": by_nuts, "Gibbs": by_g
 def label_free_draws(posterior: xr.Dataset, at: Problem) -> xr.Dataset:
     """Return the quantities of each draw, dims (chain, draw, ...)."""
     X, n, (i, j) = at.X, len(at.X), np.triu_indices(len(at.X), 1)
-    options = {"covariance_type": at.prior.covariance_type} if isinstance(at.prior, GMMPrior) else {}
-    density = log_joint(np.concatenate([X, X[:2]]), at.family.name, **options)
+    density = log_joint(np.concatenate([X, X[:2]]), at.family)
     arrays, sizes = Arrays(posterior, "component"), (posterior.sizes["chain"], posterior.sizes["draw"])
     blocks = list(density.normalised(arrays, arrays.n_draws, K))
     p, log_prob = (np.concatenate(parts, axis=-1) for parts in zip(*blocks, strict=True))

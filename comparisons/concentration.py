@@ -28,19 +28,22 @@ from numpy.typing import ArrayLike
 from comparisons.alignment.component_draws import SAMPLE
 from comparisons.alignment.mixing import MAX_RHAT, extremes, label_free
 from comparisons.comparison import prepare
-from comparisons.comparison.command import bad_input_exits
+from comparisons.comparison.command import FAMILY, all_flags, bad_input_exits, given
+from comparisons.comparison.problem import FLAGS, split
 from comparisons.comparison.report import show
 from comparisons.data import find
-from comparisons.family import FamilyName
+from comparisons.family import Family
+from comparisons.output.console import lines_of
 from comparisons.output.files import check_writable, file_name
+from comparisons.output.flags import takes
 from em.gibbs import gibbs
 from em.process.blas import one_blas_thread
 from em.process.progress import track
 from em.variational import variational
-from models.gmm.structures import CovarianceType
 from models.validation import Array, count_at_least, real_numbers
 
 SWEEP = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0, 10_000.0)
+SIZES = {"draws": 500, "tune": 500, "chains": 4, "n_init": 10, "random_state": 0}
 
 
 def n_occupied(z: ArrayLike, n_components: int) -> Array:
@@ -109,17 +112,13 @@ class Sweep:
             [f"{a:g}", str(count), *(f"{p:.3f}" for p in shares[1:]), f"{rhat:.3f}"]
             for a, count, shares, rhat in zip(*columns, strict=True)
         ]
-        widths = [max(len(row[j]) for row in [heads, *rows]) for j in range(len(heads))]
-        lines = [
-            "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in [heads, *rows]
-        ]
         told = ["occupied components: mean field's, and the posterior of their number by Gibbs sampling"]
         if (unmixed := ~(self.rhat <= MAX_RHAT)).any():
             where = ", ".join(f"{a:g}" for a in self.concentrations[unmixed])
             told += [
                 f"R-hat above {MAX_RHAT} or unknown at {where}: probabilities are rough there, and want more draws"
             ]
-        return "\n".join([*lines, *told])
+        return "\n".join([*lines_of([heads, *rows]), *told])
 
     def plot(self) -> Any:
         """Draw sorted weights and the number of occupied components against the concentration; return the figure."""
@@ -146,19 +145,13 @@ class Sweep:
 
 def sweep(
     X: ArrayLike,
-    family: str,
+    family: str | Family,
     n_components: int,
     concentrations: Iterable[float] = SWEEP,
     prior: Any = None,
     *,
-    n_trials: ArrayLike = 1,
-    covariance_type: str = "full",
-    draws: int = 500,
-    tune: int = 500,
-    chains: int = 4,
-    n_init: int = 10,
-    random_state: int = 0,
     progress: bool = False,
+    **settings: Any,
 ) -> Sweep:
     """Fit an overfitted mixture under each concentration, by mean field and by Gibbs sampling.
 
@@ -166,101 +159,79 @@ def sweep(
     ----------
     X : array_like, shape (n, D)
         Samples; of a Gaussian mixture with no missing cell.
-    family : {"gmm", "bmm"}
-        Gaussian, or Bernoulli/binomial mixture.
+    family : str or Family
+        Name of the family, such as "gmm" or "bmm", or a family with its options.
     n_components : int
         Number of components K, more than the data need.
     concentrations : iterable of float
         Dirichlet concentrations of each component.
-    prior : GMMPrior, BMMPrior or None
+    prior : prior of the family or None
         The rest of the prior, conjugate; its own concentration does not count. ``None`` takes the family's weakly
         informative one.
-    n_trials : int or array_like, shape (D,) or (n, D)
-        Trials per cell, for "bmm".
-    covariance_type : {"full", "tied", "diag", "spherical"}
-        Structure of the covariances, for "gmm".
-    draws, tune, chains : int
-        Sweeps of the Gibbs sampler kept and not kept, and number of chains, 2 or more.
-    n_init : int
-        Restarts of mean field.
-    random_state : int
-        Seed; the same seed gives the same answer.
     progress : bool
         Whether to show a bar.
+    **settings
+        ``draws`` (500), ``tune`` (500) and ``chains`` (4): sweeps of the Gibbs sampler kept and not kept, and number of
+        chains, 2 or more; ``n_init`` (10), restarts of mean field; ``random_state`` (0), the seed; and, where the
+        family is given by its name, its options: ``covariance_type`` of "gmm", ``n_trials`` of "bmm".
 
     Examples
     --------
     >>> import numpy as np
     >>> from comparisons.concentration import sweep
     >>> X = np.concatenate([np.linspace(-1, 1, 20), np.linspace(9, 11, 30)])[:, None]
-    >>> found = sweep(X, "gmm", 4, [0.01, 1000], draws=250, n_init=2)
-    >>> found.n_mean_field.tolist(), found.n_occupied.argmax(axis=1).tolist()
+    >>> table = sweep(X, "gmm", 4, [0.01, 1000], draws=250, n_init=2)
+    >>> table.n_mean_field.tolist(), table.n_occupied.argmax(axis=1).tolist()
     ([2, 4], [2, 4])
     """
     values = np.array(list(concentrations), dtype=np.float64)
     if not len(values) or not (np.isfinite(values) & (values > 0)).all():
         raise ValueError(f"concentrations must be positive numbers, at least one, got {values.tolist()}")
-    found = prepare(
-        X,
-        family,
-        n_components,
-        prior,
-        n_trials=n_trials,
-        covariance_type=covariance_type,
-        n_init=n_init,
-        needs_map=False,
-    )
-    if family == "gmm" and found.n_missing:
-        raise ValueError("X must have no missing cell in a Gaussian mixture, got NaN")
-    for name, value, least in [("draws", draws, 4), ("chains", chains, 2)]:  # R-hat wants no fewer
-        count_at_least(name, value, least)
-    K, trials = n_components, getattr(found.family, "n_trials", 1)
-    occupied, counts, weights, of_mean_field, rhats = [], [], [], [], []
+    sizes, options = split(settings, SIZES)
+    n_init, seed = sizes.pop("n_init"), sizes["random_state"]
+    problem = prepare(X, family, n_components, prior, needs_map=False, n_init=n_init, random_state=seed, **options)
+    pair = problem.family
+    if problem.n_missing and not pair.conjugate_with_missing:
+        raise ValueError(f"X must have no missing cell in a {pair.title}, got NaN")
+    for name, least in [("draws", 4), ("chains", 2)]:  # R-hat wants no fewer
+        count_at_least(name, sizes[name], least)
+    K, occupied, counts, weights, of_mean_field, rhats = n_components, [], [], [], [], []
     with one_blas_thread():
         for a in track(values.tolist(), "Sweep of the concentration", progress):
-            under = replace(found.prior, concentration=a)
-            drawn = gibbs(
-                found.X, K, under, n_trials=trials, draws=draws, tune=tune, chains=chains, random_state=random_state
-            )
-            q = variational(found.X, K, under, n_trials=trials, n_init=n_init, random_state=random_state)
+            under = replace(problem.prior, concentration=a)
+            drawn = gibbs(problem.X, K, under, **pair.of_data, **sizes)
+            q = variational(problem.X, K, under, n_init=n_init, random_state=seed, **pair.of_data)
             occupied.append(n_occupied(drawn["z"], K))
             weights.append(np.sort(drawn["weights"])[..., ::-1].mean(axis=(0, 1)))
             counts.append(int((q.responsibilities.sum(axis=0) >= 0.5).sum()))
             of_mean_field.append(np.sort(q.mean["weights"])[::-1])
             free = label_free(drawn, drawn["log_likelihood"])
             rhats.append(extremes(free.assign(n_occupied=(SAMPLE, _n_occupied(drawn["z"], K))))[0])
-    found_at = (np.array(column) for column in (occupied, counts, weights, of_mean_field, rhats))
-    return Sweep(values, *found_at)
+    columns = (np.array(column) for column in (occupied, counts, weights, of_mean_field, rhats))
+    return Sweep(values, *columns)
 
 
+FLAGGED = all_flags()
+
+
+@takes(FAMILY, *FLAGGED, replace(FLAGS["draws"], default=SIZES["draws"]), FLAGS["random_state"])
 def main(
     data: Annotated[str, typer.Option(help="A built-in name, or a CSV file with a header.")] = "faithful",
-    family: Annotated[FamilyName | None, typer.Option(help="Of a file of your own: which mixture.")] = None,
-    trials: Annotated[int, typer.Option(help="Trials per cell of your own count data (bmm).")] = 1,
     components: Annotated[int, typer.Option(help="Number of components, more than are needed.")] = 6,
-    covariance: Annotated[CovarianceType, typer.Option(help="Structure of the covariances (gmm).")] = "full",
-    draws: Annotated[int, typer.Option(help="Sweeps of the Gibbs sampler kept in each chain.")] = 500,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder for the figure.")] = Path("results"),
+    **options: Any,
 ) -> None:
     """Sweep the Dirichlet concentration from 0.01 to 10,000 and show which components stay occupied.
 
     Exit code 0, or 2 for bad input.
     """
+    family = options.pop("family")
+    settings, options = split(options, {name: options[name] for name in ("draws", "random_state")})
     with bad_input_exits():
-        dataset = find(data, family, trials)
+        dataset = find(data, family, **given(options, FLAGGED))
         folder = check_writable(out)
-        found = sweep(
-            dataset.X,
-            dataset.family,
-            components,
-            n_trials=dataset.n_trials,
-            covariance_type=covariance,
-            draws=draws,
-            random_state=seed,
-            progress=True,
-        )
-    show(found, folder / file_name(f"concentration-{dataset.name}", ".png"), f"{dataset.name}, K = {components}")
+        table = sweep(dataset.X, dataset.family, components, progress=True, **dataset.options, **settings)
+    show(table, folder / file_name(f"concentration-{dataset.name}", ".png"), f"{dataset.name}, K = {components}")
 
 
 if __name__ == "__main__":

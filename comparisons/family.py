@@ -1,108 +1,220 @@
-"""What a family of mixtures brings to a comparison. `comparisons.gmm` and `comparisons.bmm` each fill this in once."""
+"""What a family of mixtures brings to a comparison: one subclass of `Family` in each folder ``comparisons/<family>/``.
 
-import importlib
+Families are found from these folders. The class is the family's ``FAMILY``; no other file lists it.
+"""
+
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, Self, get_args
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+import comparisons
+from comparisons.declarations import Case, Dataset, Option
 from em.identifiability import Identifiability
+from models.parameters import Quantity
 from models.shown import shown
 from models.validation import Array
 
 Point = dict[str, Array]
 Change = Callable[[Point], Point]
-FamilyName = Literal["gmm", "bmm"]
-FAMILIES: tuple[str, ...] = get_args(FamilyName)
 PRECISE = {"tol": 1e-12, "max_iter": 100_000}  # EM where its answer is held to another's
 NEARLY = 1e-5  # what rounding to 32 bits may do to a sum, or to two equal numbers
 
 
 class Family(ABC):
-    """The pair of a PyMC model and an EM estimator, with the few things that differ between families."""
+    """The pair of a PyMC model and an EM estimator, with the few things that differ between families.
 
-    name: str
-    parameters_type: Any
-    prior_types: tuple[Any, ...]
-    prior_families: tuple[str, ...] = ("conjugate",)
-    parameter_names: tuple[str, ...]
+    Parameters
+    ----------
+    **options
+        By the names of `options`; each is an attribute of that name.
+
+    Attributes
+    ----------
+    name, title : str
+        Name of the folders, and what the mixture is called in a sentence.
+    options : tuple of Option
+        What this family's constructor, `compare` and the command line take for it.
+    estimator_type, parameters_type : type
+        EM's estimator, and the parameters that it finds.
+    prior_types : tuple of type
+        The priors that it may have; ``prior_families`` names the weakly informative ones, the default first.
+    prior_counts : tuple of str
+        Numbers of a prior that count pseudo-samples.
+    quantities : tuple of Quantity
+        The declared arrays: weights, then what locates the components, then the rest.
+    conjugate_with_missing : bool
+        Whether a conjugate prior stays conjugate where cells are missing.
+    datasets, cases : mapping of callable, tuple of Case
+        Built-in data sets by name, and the standard cases with their verdicts, the default of the command line first.
+    calibrations : mapping of dict
+        By name, arguments of :class:`comparisons.calibration.simulations.Setting`. The first is also run without its
+        Jacobian, which must be caught.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    options: ClassVar[tuple[Option, ...]] = ()
+    estimator_type: ClassVar[Any]
+    parameters_type: ClassVar[Any]
+    prior_types: ClassVar[tuple[Any, ...]]
+    prior_families: ClassVar[tuple[str, ...]] = ("conjugate",)
+    prior_counts: ClassVar[tuple[str, ...]] = ("concentration",)
+    conjugate_with_missing: ClassVar[bool] = True
+    datasets: ClassVar[Mapping[str, Callable[[], Dataset]]] = {}
+    cases: ClassVar[tuple[Case, ...]] = ()
+    calibrations: ClassVar[Mapping[str, dict[str, Any]]] = {}
+
+    def __init__(self, **options: Any) -> None:
+        known = {option.name: option for option in self.options}
+        for name, value in options.items():
+            if name not in known:
+                _refuse(type(self), name, value)
+        for name, option in known.items():
+            setattr(self, name, option.check(options.get(name, option.default)))
+
+    @property
+    @abstractmethod
+    def quantities(self) -> tuple[Quantity, ...]:
+        """The declared arrays of a mixture with these options."""
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """Names of the declared arrays."""
+        return tuple(quantity.name for quantity in self.quantities)
+
+    def __repr__(self) -> str:
+        """The call that makes it."""
+        given = {**self.of_data, **self.of_mixture}
+        return f"{type(self).__name__}({', '.join(f'{name}={shown(value)}' for name, value in given.items())})"
+
+    @property
+    def of_data(self) -> dict[str, Any]:
+        """The options that describe the data, by name."""
+        return {option.name: getattr(self, option.name) for option in self.options if option.of_data}
+
+    @property
+    def of_mixture(self) -> dict[str, Any]:
+        """The options that describe the mixture, by name."""
+        return {option.name: getattr(self, option.name) for option in self.options if not option.of_data}
+
+    def of_rows(self, kept: np.ndarray) -> Self:
+        """Return the family for some rows (n,) of the data: options of each cell lose those of the rest."""
+        cells = {name: np.asarray(value) for name, value in self.of_data.items() if np.ndim(value) == 2}
+        rows = {name: value[kept] for name, value in cells.items() if len(value) == len(kept)}
+        return type(self)(**{**self.of_data, **self.of_mixture, **rows})
 
     @classmethod
+    def case(cls, data: str, n_components: int | None, options: Mapping[str, Any]) -> Case:
+        """Return the declared case of these data; with another K or other options only agreement is declared."""
+        shapes = {o.name: o.default for o in cls.options if not o.of_data}
+        asked = {name: options[name] for name in shapes if options.get(name, shapes[name]) != shapes[name]}
+        for case in cls.cases:
+            if (case.data, case.options) == (data, asked) and n_components in (None, case.n_components):
+                return case
+        return Case(data, 2 if n_components is None else n_components, asked)
+
+    # Priors and fits --------------------------------------------------------------------------------------------------
+
     @abstractmethod
-    def of(cls, n_trials: ArrayLike, covariance_type: str) -> Self:
-        """Return the family with its option; raise a ValueError if the other family's option is not its default."""
+    def default_prior(self, X: Array, n_components: int, prior_family: str = "conjugate") -> Any:
+        """Return the weakly informative prior of one of the ``prior_families``; the first when none is given."""
+
+    def prior_family(self, prior: Any) -> str:
+        """Return which of the ``prior_families`` a prior belongs to."""
+        return self.prior_families[0]
+
+    def check_prior(self, prior: Any, n_components: int, n_features: int) -> None:
+        """Raise a ValueError unless the prior is one for K components and D features."""
+        prior.check_fits(n_components, n_features, *self.of_mixture.values())
+
+    def is_conjugate(self, prior: Any, missing: bool) -> bool:
+        """Whether the posterior of the parameters, given labels and data with or without missing cells, is closed."""
+        return prior.conjugate and (self.conjugate_with_missing or not missing)
+
+    def pull(self, prior: Any, X: Array) -> Array:
+        """Return by how many variances of X (D,) the prior adds to a component's mean square, if it is far from X."""
+        return np.zeros(X.shape[1])
+
+    def caution(self, X: Array, prior: Any, n_components: int, names: Sequence[str] | None = None) -> str:
+        """Return what to beware of in a posterior of these data under this prior, or nothing."""
+        return ""
+
+    def estimator(self, **settings: Any) -> Any:
+        """Return an EM estimator with these settings."""
+        return self.estimator_type(**self.of_data, **self.of_mixture, **settings)
 
     def identified(self, fit: Any) -> bool:
         """Whether no other parameters than a fit's give the same distribution of these data."""
         return self.identifiability(fit).identified
 
     def identifiability(self, fit: Any) -> Identifiability:
-        """Return what a fit says of it."""
-        found: Identifiability = fit.identifiability_
-        return found
+        """Return a fit's rank test: whether it is identified and, if not, which direction is free."""
+        said: Identifiability = fit.identifiability_
+        return said
+
+    # Models and densities ---------------------------------------------------------------------------------------------
 
     @property
-    def sizes(self) -> dict[str, Any]:
-        """Sizes of the cells by the name that the family calls them, where it has some."""
-        return {}
+    def model(self) -> Any:
+        """The package ``models.<family>``."""
+        return import_module(f"models.{self.name}")
 
-    @abstractmethod
-    def default_prior(self, X: Array, n_components: int, prior_family: str = "conjugate") -> Any:
-        """Return the weakly informative prior of one of the ``prior_families``; the first when none is given."""
-
-    def check_prior(self, prior: Any, n_components: int, n_features: int) -> None:
-        """Raise a ValueError unless the prior is one for K components and D features."""
-        prior.check_fits(n_components, n_features)
-
-    def caution(self, X: Array, prior: Any, n_components: int, names: Sequence[str] | None = None) -> str:
-        """Return what to beware of in a posterior of these data under this prior, or nothing."""
-        return ""
-
-    @abstractmethod
-    def estimator(self, **settings: Any) -> Any:
-        """Return an EM estimator with these settings."""
-
-    @abstractmethod
     def build_model(self, X: Array, n_components: int, prior: Any) -> Any:
         """Return the explicit-z PyMC model."""
+        return self.model.build_model(X, n_components, prior, **self.of_data, **self.of_mixture)
 
-    @abstractmethod
     def build_marginal_model(self, X: Array, n_components: int, prior: Any, precise: bool = False) -> Any:
         """Return the PyMC model with z summed out; ``precise`` asks for more digits where that takes longer."""
+        return self.model.build_marginal_model(X, n_components, prior, **self.of_data, **self.of_mixture)
 
     def for_search(self, model: Any, X: Array, n_components: int, prior: Any) -> tuple[Any, Change, Change]:
         """Return what an optimiser is given: a model in units that suit it, and how points go into these and back."""
         return model, dict, dict
 
-    @abstractmethod
     def e_step(self, X: Array, parameters: Any) -> tuple[Array, float]:
         """Return EM's responsibilities (n, K) and log-likelihood."""
+        responsibilities, log_likelihood = import_module(f"em.{self.name}").e_step(X, parameters, **self.of_data)
+        return responsibilities, log_likelihood
 
     @abstractmethod
     def log_joint(self, X: Array) -> Callable[[Mapping[str, Array]], Callable[[slice], Array]]:
         """Return log p(x_i, z_i = k | θ_s), shape (S, K, m), as a function of draws (S, ...), then of m rows of X."""
 
-    @abstractmethod
+    def draw_parameters(self, prior: Any, n_components: int, n_features: int, rng: np.random.RandomState) -> Any:
+        """Return parameters drawn from a prior."""
+        return self.model.draw_parameters(prior, n_components, n_features, rng)
+
+    def simulate(self, draw: Point, n_samples: int, rng: np.random.RandomState) -> Array:
+        """Return simulated samples (n, D) of the mixture with these parameters."""
+        parameters = self.parameters_type(**draw, **self.of_mixture)
+        return np.asarray(self.model.simulate(parameters, n_samples, **self.of_data, random_state=rng)[0])
+
+    def is_binary(self) -> bool:
+        """Whether every cell is 0 or 1."""
+        return False
+
+    # Draws and estimates ----------------------------------------------------------------------------------------------
+
     def shaped(self, draws: Mapping[str, Array]) -> Point:
         """Return the parameters' draws (S, K, ...) of any sampler, checked to be what their names say.
 
         A single feature may lack its axis; weights and symmetric matrices that are so within the rounding of 32 bits
         are made so to the last bit.
         """
+        shaped = {quantity.name: as_declared(quantity, draws[quantity.name]) for quantity in self.quantities}
+        weights, located = (shaped[name] for name in self.parameter_names[:2])
+        if weights.shape != located.shape[:2]:
+            wanted = f"{located.shape[:2]} (draws, components)"
+            raise ValueError(f"draws must have weights of the shape {wanted}, got {weights.shape}")
+        return shaped
 
-    @abstractmethod
-    def draw_parameters(self, prior: Any, n_components: int, n_features: int, rng: np.random.RandomState) -> Any:
-        """Return parameters drawn from a prior."""
-
-    @abstractmethod
-    def simulate(self, draw: Point, n_samples: int, rng: np.random.RandomState) -> Array:
-        """Return simulated samples (n, D) of the mixture with these parameters."""
-
-    @abstractmethod
     def unconstrained(self, draws: dict[str, Array]) -> Array:
         """Map draws (S, ...) to vectors on the unconstrained scale, shape (S, p)."""
+        return np.hstack([quantity.support.unconstrained(draws[quantity.name]) for quantity in self.quantities])
 
     @abstractmethod
     def conjugate_gaps(self, parameters: Any, n_samples: int, prior: Any) -> tuple[Point, Point]:
@@ -117,17 +229,15 @@ class Family(ABC):
             Absolute gaps of the MLE and of the MAP, with the names and shapes of the declared quantities.
         """
 
-    @abstractmethod
     def free_coordinates(self, parameters: Any) -> dict[str, np.ndarray]:
         """Return masks of the declared quantities whose estimate lies inside its range, by name."""
+        arrays, own = parameters.arrays(), parameters.quantities[1:]
+        return {q.name: ~q.support.at_edge(arrays[q.name]) for q in own if q.support.edges}
 
     def inside(self, parameters: Any) -> Point:
-        """Return parameters with probs of 0 and 1, and weights of 0, moved inside by 1e-12."""
-        point = dict(parameters.arrays())
-        for name in self.free_coordinates(parameters):
-            point[name] = np.clip(point[name], 1e-12, 1 - 1e-12)
-        weights = np.maximum(point["weights"], 1e-12)
-        return {**point, "weights": weights / weights.sum()}
+        """Return parameters with what is on the boundary moved inside by 1e-12."""
+        inside: Point = parameters.inside()
+        return inside
 
     def mean_response(self, draws: dict[str, Array]) -> Array:
         """Return Σ_k π_k p_kd, or Σ_k π_k μ_kd, of each draw, shape (S, D): known even where components are not."""
@@ -141,37 +251,32 @@ class Family(ABC):
     def anywhere(self, fit: Any, rng: np.random.RandomState) -> Any:
         """Return random parameters from which EM may reach another maximum of a likelihood that has many."""
 
-    @abstractmethod
     def ridge(self, fit: Any) -> tuple[str, ...]:
-        """Return one or two entries, such as ``probs[0, 0]``, that move along a fit's free direction."""
+        """Return one or two entries, such as ``probs[0, 0]``, that move most along a fit's free direction."""
+        free = self.identifiability(fit).free_direction
+        return tuple(sorted(free, key=lambda name: -abs(free[name]))[:2])
 
-    @abstractmethod
     def draw_data(self, ax: Any, comparison: Any) -> None:
-        """Draw the data with what EM and the posterior say about it."""
+        """Draw the data with what EM and the posterior say about it, by ``comparisons/<family>/figure.py``."""
+        import_module(f"comparisons.{self.name}.figure").draw_data(ax, comparison)
 
     def entries(self, name: str, values: Array) -> list[tuple[int, ...]]:
         """Return the indices of the distinct entries of a declared quantity."""
-        return list(np.ndindex(values.shape))
+        (quantity,) = (quantity for quantity in self.quantities if quantity.name == name)
+        return quantity.support.places(values.shape)
 
 
-def with_features(name: str, draws: Array) -> Array:
-    """Return draws (S, K, D) of what each component has one of for each feature, which may be a single one, (S, K)."""
-    draws = draws[:, :, None] if draws.ndim == 2 else draws
-    if draws.ndim != 3:
-        dims = "chain, draw, component and feature"
-        raise ValueError(f"draws must have {name} of the dims {dims}, got {draws.ndim - 1} after chain and draw")
-    return draws
-
-
-def sum_to_one(weights: Array, shape: tuple[int, ...]) -> Array:
-    """Return draws (S, K) of weights, divided by their sums, which must be 1 but for rounding."""
-    if weights.shape != shape:
-        raise ValueError(f"draws must have weights of the shape {shape} (draws, components), got {weights.shape}")
-    sums = weights.sum(axis=1, keepdims=True)
-    if weights.min() < 0 or np.abs(sums - 1).max() > NEARLY:
-        told = f"got sums from {sums.min():.6g} to {sums.max():.6g}, the least {weights.min():.6g}"
-        raise ValueError(f"draws must have weights that are non-negative and sum to 1, {told}")
-    return np.asarray(weights / sums)
+def as_declared(quantity: Quantity, draws: Array) -> Array:
+    """Return draws (S, ...) of a declared array in its support; of a single feature they may lack its axis."""
+    if quantity.dims[-1] == "feature" and draws.ndim == len(quantity.dims):
+        draws = draws[..., None]
+    if draws.ndim != 1 + len(quantity.dims):
+        *first, last = "chain", "draw", *quantity.dims
+        dims = f"{', '.join(first)} and {last}"
+        raise ValueError(
+            f"draws must have {quantity.name} of the dims {dims}, got {draws.ndim - 1} after chain and draw"
+        )
+    return quantity.support.nearly(quantity.name, draws, NEARLY)
 
 
 def conjugate_gaps_of_weights(weights: Array, n_samples: int, concentration: float) -> tuple[Array, Array]:
@@ -186,13 +291,59 @@ def conjugate_gaps_of_weights(weights: Array, n_samples: int, concentration: flo
     return mle, mode
 
 
-def log_ratio_weights(weights: Array) -> Array:
-    """Return log(π_k / π_K), shape (S, K - 1), of weights (S, K): simplex to real vector."""
-    return np.log(weights[:, :-1]) - np.log(weights[:, -1:])
+def family_names() -> tuple[str, ...]:
+    """Return the names of the folders of `comparisons` that state a ``FAMILY``, in alphabetical order.
+
+    No folder is imported. One that is added to ``comparisons.__path__`` counts too.
+    """
+    files = (file for root in comparisons.__path__ for file in Path(root).glob("*/__init__.py"))
+    return tuple(sorted({file.parent.name for file in files if "\nFAMILY = " in file.read_text(encoding="utf-8")}))
 
 
-def family_of(name: str, n_trials: ArrayLike = 1, covariance_type: str = "full") -> Family:
-    """Return the family called ``name``, for data with so many trials or covariances of this structure."""
-    if name not in FAMILIES:
-        raise ValueError(f"family must be one of {', '.join(FAMILIES)}, got {shown(name)}")
-    return importlib.import_module(f"comparisons.{name}").FAMILY.of(n_trials, covariance_type)
+def family_class(name: str) -> type[Family]:
+    """Return the class of the family called ``name``."""
+    if name not in (names := family_names()):
+        raise ValueError(f"family must be one of {', '.join(names)}, got {shown(name)}")
+    family: type[Family] = import_module(f"comparisons.{name}").FAMILY
+    return family
+
+
+def family_classes() -> list[type[Family]]:
+    """Return the classes of all families."""
+    return [family_class(name) for name in family_names()]
+
+
+def family_of(family: str | Family, **options: Any) -> Family:
+    """Return the family of this name with these options, or a family that was made before as it is.
+
+    Raises
+    ------
+    ValueError
+        If there is no such family, an option belongs to another one, or options come beside a family with its own.
+    TypeError
+        If an option belongs to no family.
+    """
+    if not isinstance(family, Family):
+        return family_class(family)(**options)
+    if options:
+        raise ValueError(f"family must be a name where options are given, got {family!r} and {', '.join(options)}")
+    return family
+
+
+def family_of_prior(prior: Any, **options: Any) -> Family:
+    """Return the family that a prior belongs to; options that the prior has, such as a structure, are taken from it."""
+    for family in family_classes():
+        if isinstance(prior, family.prior_types):
+            own = {o.name: getattr(prior, o.name) for o in family.options if hasattr(prior, o.name)}
+            return family(**own, **options)
+    known = " or a ".join(kind.__name__ for family in family_classes() for kind in family.prior_types)
+    raise ValueError(f"prior must be a {known}, got {type(prior).__name__}")
+
+
+def _refuse(family: type[Family], name: str, value: Any) -> None:
+    """Raise an error that says which families take an option that this one does not."""
+    owners = [repr(other.name) for other in family_classes() if name in {option.name for option in other.options}]
+    if owners:
+        raise ValueError(f"{name} belongs to family {' and '.join(owners)}, got {shown(value)} for {family.name!r}")
+    takes = ", ".join(option.name for option in family.options) or "none"
+    raise TypeError(f"{name} is no setting and no option; the options of family {family.name!r} are {takes}")

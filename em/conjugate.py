@@ -8,8 +8,8 @@ field (:mod:`em.variational`). With the statistics N_k and S_kj of :mod:`em.step
 Every array may have leading axes, such as one for chains, which "..." stands for.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -74,6 +74,15 @@ class ConjugatePosterior:
         of_components = {name: np.sqrt(variance) for name, variance in self.steps.variance(self.hyper).items()}
         return {"weights": sd_weights(self.concentration), **of_components}
 
+    def log_normaliser(self) -> Array:
+        """Return the logarithm of what normalises the components' distributions, shape (...): Σ_k A(χ_k)."""
+        return np.asarray(self.steps.log_normaliser(self.hyper).sum(axis=-1))
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """Names of the parameters that all components share."""
+        return tuple(quantity.name for quantity in self.steps.quantities if quantity.shared)
+
     def divergence(self, prior: "ConjugatePosterior") -> float:
         """Return KL(self || prior) in nats, of two without leading axes.
 
@@ -123,6 +132,11 @@ class ConjugateMixture:
         shape = self.steps.shapes(1, self.X.shape[-1])
         return sum(q.support.n_free(shape[q.name]) for q in self.steps.quantities if q.name != "weights")
 
+    @property
+    def log_base(self) -> Array:
+        """Log h(x_i), shape (n,), in nats."""
+        return self.steps.log_measure(self.rows)
+
     def for_rows(self, X: Any, **size: Any) -> "ConjugateMixture":
         """Return the same for other rows, of the sizes given or those that all rows had."""
         name = self.steps.size_name or ""
@@ -133,9 +147,14 @@ class ConjugateMixture:
             sizes = common_sizes(self.rows.size, name)
         return type(self)(self.steps, self.steps.rows(X, sizes), self.prior)
 
+    def with_each_of(self, X: Any, **size: Any) -> Iterator["ConjugateMixture"]:
+        """Yield the same for the samples and one row more, for each of other rows; see `for_rows` for their sizes."""
+        others = self.for_rows(X, **size).rows
+        return (replace(self, rows=self.rows.followed_by(others[i : i + 1])) for i in range(len(others)))
+
     def check_fits(self, n_components: int) -> None:
         """Raise a ValueError unless the prior is one for K components and these features."""
-        self.prior.check_fits(n_components, self.X.shape[-1])
+        self.steps.check_prior(self.prior, n_components, self.X.shape[-1])
 
     def log_joint(self, theta: dict[str, Array]) -> Array:
         """Return log p(x_i, z_i = k), shape (..., n, K), of parameters with leading axes."""
@@ -149,6 +168,10 @@ class ConjugateMixture:
         """Return the posterior under responsibilities (..., n, K), one-hot where labels are known."""
         return self.updated(self.steps.sums(self.rows, responsibilities))
 
+    def posterior_of_sets(self, members: Array, n_components: int) -> ConjugatePosterior:
+        """Return the posterior of a component that holds a set of samples, of the members (sets, n, 1) of each."""
+        return self.posterior(members)
+
     def updated(self, statistics: Statistics) -> ConjugatePosterior:
         """Return the posterior given statistics; given zeros it is the prior itself."""
         concentration = np.broadcast_to(self.prior.concentration, statistics.counts.shape[-1]) + statistics.counts
@@ -157,7 +180,7 @@ class ConjugateMixture:
 
     def expected_log_joint(self, q: ConjugatePosterior) -> Array:
         """Return E_q[log p(x_i, z_i = k)], shape (n, K)."""
-        return self._expected(self.rows, q) + self.rows.log_base[:, None]
+        return self._expected(self.rows, q) + self.log_base[:, None]
 
     def _expected(self, rows: Rows, q: ConjugatePosterior) -> Array:
         return mean_log_weights(q.concentration) + products(rows.statistics, self.steps.mean_natural(q.hyper))
@@ -167,7 +190,7 @@ class ConjugateMixture:
         n, D = self.X.shape
         before = self.posterior(np.zeros((n, n_components)))
         rows, frequencies = distinct(self.rows)
-        constant = float(rows.log_base @ frequencies)
+        constant = float(self.steps.log_measure(rows) @ frequencies)
 
         def expect(q: ConjugatePosterior) -> tuple[float, Statistics]:
             def block(part: slice) -> tuple[float, Statistics]:

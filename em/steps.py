@@ -88,6 +88,14 @@ class Rows:
 
         return Rows(X, self.size[rows], tuple(map(cut, self.statistics)), self.log_base[rows])
 
+    def followed_by(self, other: "Rows") -> "Rows":
+        """Return these dense rows and then others."""
+        parts = zip(self.statistics, other.statistics, strict=True)
+        X, size, log_base = (
+            np.concatenate([getattr(r, at) for r in (self, other)]) for at in ("X", "size", "log_base")
+        )
+        return Rows(X, size, tuple(np.concatenate(pair) for pair in parts), log_base)
+
 
 def largest_of(size: Array) -> float:
     """Return the largest of sizes (n, D), of which one row is looked at where all are alike."""
@@ -131,7 +139,7 @@ class Steps[P: Parameters](ABC):
     """
 
     name: ClassVar[str]
-    quantities: ClassVar[tuple[Quantity, ...]]
+    quantities: tuple[Quantity, ...]
     parameters_type: ClassVar[type[Any]]
     prior_type: ClassVar[type[Any]]
     hyper_names: ClassVar[tuple[str, ...]]
@@ -211,6 +219,13 @@ class Steps[P: Parameters](ABC):
         """Return Σ_j T_j · η_j, shape (n, K), or (..., n, K) of θ with leading axes."""
         return products(rows.statistics, self.natural(theta))
 
+    def log_measure(self, rows: Rows) -> Array:
+        """Return log h(x_i), shape (n,), where η is averaged and not that of one θ; `log_kernel` may move parts of it.
+
+        It differs from ``rows.log_base`` where `log_kernel` is not Σ_j T_j · η_j but has part of log h.
+        """
+        return rows.log_base
+
     def log_joint_of(self, rows: Rows, parameters: P) -> Array:
         """Return log π_k + log p(x_i | z_i = k), shape (n, K), in nats."""
         return log_of(parameters.weights) + rows.log_base[:, None] + self.log_kernel(rows, parameters.arrays())
@@ -240,7 +255,7 @@ class Steps[P: Parameters](ABC):
         """
         N, frozen = statistics.counts, frozen or {}
         if prior is not None:
-            prior.check_fits(len(N), self.n_features(statistics))
+            self.check_prior(prior, len(N), self.n_features(statistics))
             prior.check_mode()
         pseudo = 0.0 if prior is None else np.broadcast_to(prior.concentration, len(N)) - 1
         weights = (N + pseudo) / (N + pseudo).sum()
@@ -261,6 +276,12 @@ class Steps[P: Parameters](ABC):
         """Return the shape of each declared array by name."""
         sizes = {"component": n_components, "feature": n_features}
         return {quantity.name: quantity.shape(sizes) for quantity in self.quantities}
+
+    def check_prior(self, prior: Any, n_components: int, n_features: int) -> None:
+        """Raise a ValueError unless the prior is the family's conjugate one, for K components and D features."""
+        if not isinstance(prior, self.prior_type):
+            raise ValueError(f"prior must be None or a {self.prior_type.__name__}, got {type(prior).__name__}")
+        prior.check_fits(n_components, n_features)
 
     def n_features(self, statistics: Statistics) -> int:
         """Return the number of features D that statistics are of."""

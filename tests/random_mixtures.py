@@ -10,6 +10,7 @@ from pytensor.graph.replace import vectorize_graph
 
 from models.bmm import BMMParameters, BMMPrior
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
+from models.pmm import PMMParameters, PMMPrior
 
 
 def random_gmm(K, D, rng, kind="full"):
@@ -56,6 +57,16 @@ def random_bmm(K, D, rng):
 def random_bmm_prior(K, D, rng):
     """Every hyperparameter away from its default, features and component weights not alike."""
     return BMMPrior(1 + rng.gamma(2.0, size=K), 1 + rng.gamma(2.0, size=D), 1 + rng.gamma(2.0, size=D))
+
+
+def random_pmm(K, D, rng):
+    """Weights from a Dirichlet, rates of a few events."""
+    return PMMParameters(rng.dirichlet(np.ones(K)), rng.gamma(2.0, 2.0, size=(K, D)))
+
+
+def random_pmm_prior(K, D, rng):
+    """Every hyperparameter away from its default, features and component weights not alike."""
+    return PMMPrior(1 + rng.gamma(2.0, size=K), 1 + rng.gamma(2.0, size=D), rng.gamma(2.0, size=D))
 
 
 def declared_density(model, variables):

@@ -163,7 +163,14 @@ def test_draws_without_what_is_judged_are_refused():
 
 
 @pytest.mark.parametrize(
-    "name", ["alignment", "component_draws", "relabelling", "responsibilities", "mixing", "diagnosis"]
+    "name",
+    [
+        "alignment",
+        *(
+            f"alignment.{name}"
+            for name in ("component_draws", "relabelling", "responsibilities", "mixing", "diagnosis")
+        ),
+    ],
 )
 def test_examples_in_docstrings_are_true(name):
     with warnings.catch_warnings():

@@ -5,9 +5,9 @@ import pytest
 from typer.testing import CliRunner
 
 from comparisons.comparison import prepare
-from comparisons.comparison.cases import Case
 from comparisons.comparison.command import application, prepare_case
 from comparisons.data import load, read_csv
+from comparisons.declarations import Case
 from models.gmm import GMMIndependentPrior, GMMPrior
 
 
@@ -120,8 +120,8 @@ def test_empty_cells_and_nan_and_na_are_missing(tmp_path):
 
 def test_the_prior_of_a_structure_is_changed_within_it():
     """--prior with --covariance: the numbers change, the structure stays that of the mixture."""
-    dataset, case = load("faithful"), Case("faithful", 2, "diag")
-    found = prepare_case(dataset, case, prior="degrees_of_freedom=7,scale=2", draws=None, tune=1000, chains=4, seed=0)
+    dataset, case = load("faithful"), Case("faithful", 2, {"covariance_type": "diag"})
+    found = prepare_case(dataset, case, prior="degrees_of_freedom=7,scale=2")
     assert (found.prior.covariance_type, found.prior.degrees_of_freedom) == ("diag", 7)
     np.testing.assert_array_equal(found.prior.scale, [2, 2])
     with pytest.raises(ValueError, match=r"prior.covariance_type must be 'diag' like the mixture's, got 'full'"):
@@ -129,14 +129,14 @@ def test_the_prior_of_a_structure_is_changed_within_it():
 
 
 def test_the_prior_family_is_chosen_and_its_numbers_changed():
-    dataset, case, settings = load("faithful"), Case("faithful", 2, "diag"), {"draws": None, "tune": 1000, "chains": 4}
-    found = prepare_case(dataset, case, prior="scale=2", prior_family="half-normal", seed=0, **settings)
+    dataset, case = load("faithful"), Case("faithful", 2, {"covariance_type": "diag"})
+    found = prepare_case(dataset, case, prior="scale=2", prior_family="half-normal")
     assert isinstance(found.prior, GMMIndependentPrior)
     np.testing.assert_array_equal(found.prior.scale, [2, 2])
     with pytest.raises(ValueError, match=r"prior must be name=value.*, mean, mean_sd, scale, correlation_shape"):
-        prepare_case(dataset, case, prior="variance_shape=2", prior_family="half-normal", seed=0, **settings)
+        prepare_case(dataset, case, prior="variance_shape=2", prior_family="half-normal")
     with pytest.raises(ValueError, match="prior-family must be one of conjugate, got 'half-normal'"):
-        prepare_case(load("lsat7"), Case("lsat7", 2), prior_family="half-normal", seed=0, **settings)
+        prepare_case(load("lsat7"), Case("lsat7", 2), prior_family="half-normal")
 
 
 @pytest.mark.parametrize("family", ["gmm", "bmm"])

@@ -52,7 +52,7 @@ def test_gaps_of_means_and_covariances_are_those_of_the_normal_inverse_wishart()
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.97])
 def test_gaps_of_probs_are_those_of_the_beta(p):
     prior = BMMPrior(2.0, 3.0, 1.5)
-    of_mle, of_map = BMM(5).conjugate_gaps(BMMParameters(np.ones(1), np.array([[p]])), N // 5, prior)
+    of_mle, of_map = BMM(n_trials=5).conjugate_gaps(BMMParameters(np.ones(1), np.array([[p]])), N // 5, prior)
     b, c = N * p + 3, N * (1 - p) + 1.5
     posterior = beta(b, c)
     np.testing.assert_allclose(of_mle["probs"], abs(p - posterior.mean()) / posterior.std(), **CLOSE)

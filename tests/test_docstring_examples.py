@@ -80,4 +80,4 @@ def test_no_example_is_skipped():
 
 def test_every_module_is_looked_at():
     assert set(NAMES) > WITH_EXAMPLES
-    assert {"models.gmm.generative", "models.bmm.generative"} < set(NAMES)
+    assert {"models.gmm.story", "models.bmm.story"} < set(NAMES)

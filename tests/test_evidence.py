@@ -63,10 +63,10 @@ def test_draws_that_are_not_those_of_data_and_prior_are_refused():
     draws = gibbs(LINE, 2, line_prior(), draws=2, random_state=0)
     for given, message in [
         ((LINE[1:], draws, line_prior()), f"draws must have labels of the {len(LINE) - 1} rows of X, got {len(LINE)}"),
-        ((LINE, draws, BMMPrior()), "draws must be what em.gibbs.gibbs returned under the prior, .* got no probs"),
+        ((LINE > 0, draws, BMMPrior()), "draws must be what em.gibbs.gibbs returned under the prior, .* got no probs"),
         ((LINE, as_datatree(draws, line_prior()), line_prior()), "arrays by name, got no"),
         ((LINE, None, line_prior()), "arrays by name, got NoneType"),
-        ((LINE, draws, None), "prior must be a GMMPrior or a BMMPrior, got NoneType"),
+        ((LINE, draws, None), "prior must be conjugate, such as a GMMPrior or a BMMPrior, got a NoneType"),
     ]:
         with pytest.raises(ValueError, match=message):
             chib_evidence(*given)
@@ -123,4 +123,4 @@ def test_a_prior_that_tells_components_apart_is_refused():
     with pytest.raises(ValueError, match="alike"):
         chib_evidence(LINE, draws, GMMPrior([1.0, 2.0], [0.0], 0.1, 4.0, [[2.0]]))
     with pytest.raises(ValueError, match="model must have a prior that treats components alike"):
-        smc_evidence(build_marginal_model(LINE, 3, GMMPrior([1.0, 2.0, 1.0], [0.0], 0.1, 4.0, [[2.0]])))
+        smc_evidence(build_marginal_model(LINE, 3, GMMPrior([1.0, 2.0, 1.0], [0.0], 0.1, 4.0, [[2.0]])), draws=10)

@@ -119,7 +119,7 @@ def test_count_enumeration_equals_beta_binomials_sample_by_sample(K, trials):
         return log_prob, {"probs": b / (b + c)}
 
     naive = labels_one_by_one(X, K, prior.concentration, log_predictive_of, lambda state: state)
-    assert_same(exact_posterior(X, K, prior, trials), naive)
+    assert_same(exact_posterior(X, K, prior, n_trials=trials), naive)
 
 
 @pytest.mark.parametrize("kind", COVARIANCE_TYPES)
@@ -229,9 +229,9 @@ def test_bad_input_is_named():
         ((np.zeros((12, 1)), 5, prior), "X must .* got 12 rows and 5 components"),
         ((np.zeros((3, 2)), 2, prior), r"prior.mean must have shape \(2,\)"),
         ((np.zeros((300, 1)), 2, prior), "X must have at most 12 rows .* got 300 rows"),
-        (([[np.nan]], 2, prior), "X must be finite, got NaN"),
+        (([[np.nan]], 2, prior), r"X must have no missing cell under a GMMPrior, got NaN \(missing\) at X\[0, 0\]"),
         ((X, 0, prior), "n_components must be a whole number of at least 1, got 0"),
-        ((X, 2, None), "prior must be a GMMPrior or a BMMPrior, got NoneType"),
+        ((X, 2, None), "prior must be conjugate, such as a GMMPrior or a BMMPrior, got a NoneType"),
         ((X, 2, GMMPrior([1.0] * 3, [0.0], 1.0, 3.0, [[1.0]])), r"prior.concentration must .* \(2,\), got \(3,\)"),
         (([[2]], 2, BMMPrior()), "X must hold only 0 and 1"),
     ]:

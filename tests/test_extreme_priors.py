@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from comparisons import compare
+from comparisons.comparison import prepare
 from comparisons.comparison.command import application
 from comparisons.comparison.extremes import rounding_of_prior
 from comparisons.comparison.starts import UnfitPriorError
@@ -146,10 +147,6 @@ def test_a_density_as_usual_is_resolved():
 
 
 def test_the_rounding_of_a_prior_is_that_of_its_log_gamma_functions():
-    class Found:
-        n_components = 2
-        prior = BMMPrior(2.0, 1e10, 1e10)
-
-    assert 1e-5 < rounding_of_prior(Found()) < 1e-2
-    Found.prior = BMMPrior()
-    assert rounding_of_prior(Found()) < 1e-14
+    problem = prepare(answers(), "bmm", 2, BMMPrior(2.0, 1e10, 1e10))
+    assert 1e-5 < rounding_of_prior(problem) < 1e-2
+    assert rounding_of_prior(replace(problem, prior=BMMPrior())) < 1e-14

@@ -14,8 +14,7 @@ from em.gibbs import draw_labels, gibbs, one_hot
 from em.gmm.conjugate import GaussianConjugate, inverse_wishart_root
 from models.bmm import BMMPrior
 from models.gmm import GMMParameters, GMMPrior
-from models.gmm.generative import COVARIANCE_DIMS
-from models.gmm.structures import COVARIANCE_TYPES, full_matrices
+from models.gmm.structures import COVARIANCE_TYPES, full_matrices, quantities
 
 LEAST_P_VALUE = 1e-4  # some 70 p-values at fixed seeds: a right sampler fails with a chance of 1 in 140
 MOST_ERRORS = 4.0  # Monte Carlo standard errors
@@ -245,7 +244,7 @@ def test_datatree_has_the_names_and_dims_of_pymc(kind):
     posterior = tree["posterior"].to_dataset()
     assert posterior["weights"].dims == ("chain", "draw", "component")
     assert posterior["means"].dims == ("chain", "draw", "component", "feature")
-    assert posterior["covariances"].dims == ("chain", "draw", *COVARIANCE_DIMS[kind])
+    assert posterior["covariances"].dims == ("chain", "draw", *quantities(kind)[2].dims)
     assert posterior["z"].dims == ("chain", "draw", "obs")
     assert "log_likelihood" not in posterior
     np.testing.assert_array_equal(tree["sample_stats"]["log_likelihood"], found["log_likelihood"])

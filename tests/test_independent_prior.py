@@ -257,7 +257,7 @@ def test_gaps_to_the_posterior_mean_are_those_of_the_posterior_on_a_grid(scales)
     """One component of one feature: the joint density of mean and variance, given a sample's moments, in numbers."""
     n, xbar, v = 20_000, 1.0, 2.0
     prior = GMMIndependentPrior(2.0, [3.0], 0.4, 0.3, None if scales == "half-normal" else 3.0, 1.0, "diag")
-    of_mle, of_map = GMM("diag").conjugate_gaps(GMMParameters([1.0], [[xbar]], [[v]], "diag"), n, prior)
+    of_mle, of_map = GMM(covariance_type="diag").conjugate_gaps(GMMParameters([1.0], [[xbar]], [[v]], "diag"), n, prior)
     mode = em_gmm.mode(
         em_gmm.GaussianStatistics(
             "diag", np.array([[xbar]]), np.array([float(n)]), np.zeros((1, 1)), np.array([[n * v]])

@@ -9,10 +9,11 @@ import arviz as az
 import numpy as np
 import pytest
 import xarray as xr
+from stand_ins import draws_around
 from typer.testing import CliRunner
 
 import comparisons.comparison.command
-from comparisons import posterior
+from comparisons import compare, posterior
 from comparisons.comparison.command import application
 from comparisons.output.progress import Silent
 from comparisons.posterior import Interrupted, _longest, sample, sample_chain
@@ -43,14 +44,14 @@ class Impatient(Silent):
 
 def test_an_interrupt_leaves_a_file_that_arviz_reads(tmp_path, monkeypatch):
     monkeypatch.setattr(comparisons.comparison.command, "Bars", Impatient)
-    arguments = ["--data", "coins-ten-flips", "--tune", "200", "--draws", "100000", "--chains", "2"]
+    arguments = ["--data", "coins-ten-flips", "--tune", "200", "--draws", "20000", "--chains", "2"]
     result = CliRunner().invoke(application("bmm"), [*arguments, "--restarts", "2", "--out", str(tmp_path)])
     assert result.exit_code == 130, result.output
     assert "Interrupted" in result.output
     assert [file.name for file in tmp_path.iterdir()] == ["posterior.nc"]
     read = az.from_netcdf(tmp_path / "posterior.nc")
     draws = read["posterior"]["probs"].to_numpy()
-    assert 0 < draws.shape[1] < 100_000
+    assert 0 < draws.shape[1] < 20_000
     assert np.isfinite(draws).all()
     assert read["log_likelihood"]["x"].shape[:2] == draws.shape[:2]
     assert "interrupted" in read.attrs["note"]
@@ -139,3 +140,14 @@ def test_numbers_that_are_too_small_are_named(bad):
 def test_a_target_accept_that_is_no_probability_is_named(bad):
     with pytest.raises(ValueError, match=f"target_accept must .*{bad}"):
         sample(answers_model(), INSIDE, draws=5, tune=5, chains=1, seed=0, target_accept=bad)
+
+
+def test_an_interrupt_after_sampling_keeps_the_draws(monkeypatch):
+    def stop(model, start):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(posterior, "sample", draws_around)
+    monkeypatch.setattr(posterior, "find_map", stop)
+    with pytest.raises(Interrupted) as caught:
+        compare(ANSWERS, "bmm", 1, draws=500, tune=100, n_init=1)
+    assert caught.value.draws["posterior"].sizes["draw"] == 500

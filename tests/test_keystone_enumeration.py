@@ -10,12 +10,15 @@ from random_mixtures import (
     random_bmm_prior,
     random_gmm,
     random_gmm_prior,
+    random_pmm,
+    random_pmm_prior,
 )
+from scipy import stats
 from scipy.special import logsumexp
 
 from em import bmm as em_bmm
 from em import gmm as em_gmm
-from models import bmm, gmm
+from models import bmm, gmm, pmm
 from models.gmm.structures import COVARIANCE_TYPES
 
 TOLERANCE = 1e-10  # sums of a few hundred terms of size 1 to 100, each right to 16 digits
@@ -25,6 +28,12 @@ TRIALS = {
     "binomial": lambda n, D: 12,
     "binomial per feature": lambda n, D: np.arange(2, 2 + D),
     "binomial per cell": lambda n, D: 1 + np.arange(n * D).reshape(n, D) % 7,
+}
+EXPOSURES = {
+    "no exposure": lambda n, D: 1,
+    "exposure": lambda n, D: 2.5,
+    "exposure per feature": lambda n, D: 0.5 + np.arange(D),
+    "exposure per cell": lambda n, D: 0.3 + np.arange(n * D).reshape(n, D) % 7,
 }
 
 
@@ -103,6 +112,46 @@ def test_count_joint_summed_over_all_labels_is_em_log_likelihood(K, kind):
         prior,
         em_bmm.e_step(X, parameters, trials)[1],
     )
+
+
+def poisson_log_likelihood(X, parameters, exposure):
+    """Return Σ_i log p(observed cells of x_i) by SciPy, with 0 log 0 = 0."""
+    exposure = np.broadcast_to(np.asarray(exposure, dtype=float), X.shape)
+    with np.errstate(divide="ignore"):
+        log_weights = np.log(np.abs(parameters.weights))
+    cells = [stats.poisson.logpmf(X, exposure * rates) for rates in parameters.rates]
+    per_component = np.where(np.isnan(X), 0.0, cells).sum(axis=2).T
+    return logsumexp(log_weights + per_component, axis=1).sum()
+
+
+@pytest.mark.parametrize("holes", [False, True], ids=["complete", "with missing cells"])
+@pytest.mark.parametrize("kind", EXPOSURES)
+@pytest.mark.parametrize("K", [2, 3, 4])
+def test_poisson_joint_summed_over_all_labels_is_scipys_log_likelihood(K, kind, holes):
+    rng = np.random.default_rng(K)
+    parameters, prior, exposure = random_pmm(K, 3, rng), random_pmm_prior(K, 3, rng), EXPOSURES[kind](N, 3)
+    X = rng.poisson(4.0, size=(N, 3)).astype(float)
+    X[1] = X[0]  # a row that occurs twice is computed once
+    if holes:
+        X[rng.uniform(size=X.shape) < 0.4] = np.nan
+    assert_one_mixture(
+        pmm.build_model(X, K, prior, exposure),
+        pmm.build_marginal_model(X, K, prior, exposure),
+        parameters,
+        prior,
+        poisson_log_likelihood(X, parameters, exposure),
+    )
+
+
+def test_marginal_poisson_model_is_finite_where_a_rate_or_a_weight_is_zero():
+    X = np.array([[0.0, 3.0], [0.0, 1.0], [2.0, 0.0]])
+    possible, impossible = (pmm.build_marginal_model(rows, 3, pmm.PMMPrior()) for rows in (X[:2], X))
+    for weights in ([0.3, 0.7, 0.0], [0.0, 1.0, 0.0], [1.0, -0.0, 0.0]):
+        parameters = pmm.PMMParameters(weights, [[0.0, 4.0], [-0.0, 0.5], [1.0, 1.0]])
+        expected = poisson_log_likelihood(X[:2], parameters, 1)
+        assert np.isfinite(expected)
+        assert declared_density(possible, ["x"])(parameters.arrays()) == pytest.approx(expected, rel=0, abs=TOLERANCE)
+        assert declared_density(impossible, ["x"])(parameters.arrays()) == -np.inf
 
 
 def test_labels_given_the_data_in_the_joint_are_em_responsibilities():

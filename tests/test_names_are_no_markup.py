@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from dataclasses import replace
 
 import matplotlib as mpl
 import numpy as np
@@ -79,20 +80,16 @@ def test_a_label_is_drawn_letter_by_letter(name):
 
 
 @pytest.mark.parametrize("name", ["$x_{$", "[bold]b[/]\n\x1b[31m", "x" * 3000])
-def test_every_figure_is_written_whatever_the_names(found, name, tmp_path, monkeypatch):
-    monkeypatch.setattr(found, "title", name)
-    monkeypatch.setattr(found, "feature_names", (name, "$"))
-    found.save(tmp_path)
+def test_every_figure_is_written_whatever_the_names(found, name, tmp_path):
+    replace(found, title=name, feature_names=(name, "$")).save(tmp_path)
     assert {file.name for file in tmp_path.iterdir()} == NUMBERS | FIGURES
     assert json.loads((tmp_path / "comparison.json").read_text())["title"] == name
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_the_report_shows_names_as_they_are(found, name, monkeypatch):
+def test_the_report_shows_names_as_they_are(found, name):
     told = io.StringIO()
-    monkeypatch.setattr(found, "title", name)
-    monkeypatch.setattr(found, "explanation", f"because of {name}")
-    found.print(Console(file=told, width=10_000))
+    replace(found, title=name, explanation=f"because of {name}").print(Console(file=told, width=10_000))
     assert f"{plain(name)}: 60 samples" in told.getvalue()
     assert f"because of {plain(name)}" in told.getvalue()
     assert not ESCAPES.search(told.getvalue())
@@ -203,11 +200,9 @@ def test_a_selection_shows_settings_as_they_are():
     assert len(repr(selection).splitlines()) == 4
 
 
-def test_numbers_of_numpy_and_none_that_is_finite_are_written(found, tmp_path, monkeypatch):
-    monkeypatch.setitem(found.settings, "random_state", np.int64(7))
-    monkeypatch.setattr(found, "regular", np.bool_(False))
-    monkeypatch.setitem(found.seconds, "EM", np.float64("nan"))
-    found.save(tmp_path)
+def test_numbers_of_numpy_and_none_that_is_finite_are_written(found, tmp_path):
+    settings, seconds = replace(found.settings, random_state=np.int64(7)), found.seconds | {"EM": np.float64("nan")}
+    replace(found, settings=settings, regular=np.bool_(False), seconds=seconds).save(tmp_path)
     written = json.loads((tmp_path / "comparison.json").read_text())
     assert (written["settings"]["random_state"], written["regular"], written["seconds"]["EM"]) == (7, False, None)
 

@@ -1,6 +1,6 @@
-"""Each fault that a mixture's two halves are prone to, planted on purpose, makes the check of its name fail."""
+"""Plant a known bug in EM, the prior or the draws; the matching check must fail."""
 
-import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,25 +8,29 @@ import xarray as xr
 
 import em.gmm
 import em.gmm.estimator
-from comparisons.comparison import steps
-from comparisons.comparison.result import Comparison
+from comparisons.comparison import prepare
+from comparisons.comparison.density_checks import Densities, density_checks
+from comparisons.comparison.draws import draw
+from comparisons.comparison.estimates import estimates_of
+from comparisons.comparison.find_map import find_map_checks
+from comparisons.comparison.fits import fit
+from comparisons.comparison.posterior_checks import averaged_responsibilities, posterior_checks
 from comparisons.data import load
 from comparisons.gmm import GMM
 from comparisons.output.progress import Silent
+from comparisons.posterior.densities import without_c_compiler
 from em.gmm import mode
 from models.gmm import GMMParameters, GMMPrior
 
 
 @pytest.fixture(scope="module")
 def finished():
-    """A comparison of Old Faithful whose models are compiled and whose posterior is drawn."""
-    X = load("faithful").X
-    settings = {"n_init": 10, "draws": 1000, "tune": 400, "chains": 4, "random_state": 1, "starts": "restarts"}
-    settings |= {"target_accept": 0.8, "advi": False}
-    prior = GMMPrior.weakly_informative(X, 2)
-    taken = steps.Steps(Comparison(GMM(), X, 2, prior, regular=True, settings=settings), Silent())
-    taken.run()
-    return taken
+    """Problem, compiled models and posterior draws of Old Faithful."""
+    problem = prepare(load("faithful").X, "gmm", 2, tune=400, random_state=1, regular=True)
+    with without_c_compiler():
+        fits = fit(problem)
+        densities = Densities(fits)
+        return problem, densities, draw(fits, densities, Silent().advance_to)
 
 
 pytestmark = pytest.mark.filterwarnings("ignore::em.NotConvergedWarning")  # EM stops where a faulty step loses
@@ -34,20 +38,29 @@ pytestmark = pytest.mark.filterwarnings("ignore::em.NotConvergedWarning")  # EM 
 
 @pytest.fixture
 def rerun(finished):
-    """Fit again (with whatever is planted), then return the names of the checks that fail."""
+    """Fit again (with whatever is planted), then return the names of the checks that fail.
 
-    def run(*checks):
-        finished.found.checks.clear()
-        finished.fit()
-        for check in checks:
-            getattr(finished, check)()
-        return {check.name for check in finished.found.checks if check.passed is False}
+    A fault in the draws is given as ``draws``, one in the truth as ``truth``.
+    """
+
+    def run(*which, draws=None, truth=None):
+        problem, densities, right = finished
+        fits = fit(problem if truth is None else replace(problem, truth=truth))
+        draws = draws or right
+        made = []
+        if "densities" in which:
+            made += density_checks(fits, densities)
+        if "find_map" in which:
+            made += find_map_checks(fits, draws, densities)
+        if "posterior" in which:
+            made += posterior_checks(fits, draws, estimates_of(fits, draws), averaged_responsibilities(fits, draws))
+        return {check.name for check in made if check.passed is False}
 
     return run
 
 
 def test_nothing_fails_when_nothing_is_planted(rerun):
-    assert rerun("check_densities", "check_find_map", "check_posterior") == set()
+    assert rerun("densities", "find_map", "posterior") == set()
 
 
 def test_a_wrong_denominator_in_the_m_step_is_not_stationary(rerun, monkeypatch):
@@ -57,7 +70,7 @@ def test_a_wrong_denominator_in_the_m_step_is_not_stationary(rerun, monkeypatch)
         return GMMParameters(found.weights, found.means, found.covariances * N / (N - 1))
 
     monkeypatch.setattr(em.gmm.estimator, "mode", unbiased)
-    assert "MLE is stationary" in rerun("check_densities")
+    assert "MLE is stationary" in rerun("densities")
 
 
 def test_a_jacobian_left_in_moves_the_map(rerun, monkeypatch):
@@ -71,21 +84,21 @@ def test_a_jacobian_left_in_moves_the_map(rerun, monkeypatch):
         return GMMParameters(found.weights, found.means, found.covariances * denominator / (denominator - D - 1))
 
     monkeypatch.setattr(em.gmm.estimator, "mode", with_jacobian)
-    assert "find_MAP = MAP-EM" in rerun("check_find_map")
+    assert "find_MAP = MAP-EM" in rerun("find_map")
 
 
 def test_a_prior_term_dropped_from_the_m_step_moves_the_map(rerun, monkeypatch):
     def without_dirichlet(statistics, prior, frozen):
-        return mode(statistics, prior and dataclasses.replace(prior, concentration=1.0), frozen)
+        return mode(statistics, prior and replace(prior, concentration=1.0), frozen)
 
     monkeypatch.setattr(em.gmm.estimator, "mode", without_dirichlet)
-    assert "find_MAP = MAP-EM" in rerun("check_find_map")
+    assert "find_MAP = MAP-EM" in rerun("find_map")
 
 
 def test_a_term_dropped_from_the_log_prior_is_seen(rerun, monkeypatch):
     complete = GMMPrior.log_prob
     monkeypatch.setattr(GMMPrior, "log_prob", lambda self, at: complete(self, at) - float(np.log(at.weights).sum()))
-    assert "log prior matches at MAP" in rerun("check_densities")
+    assert "log prior matches at MAP" in rerun("densities")
 
 
 def test_a_dropped_log_determinant_changes_likelihood_and_responsibilities(rerun, monkeypatch):
@@ -96,67 +109,66 @@ def test_a_dropped_log_determinant_changes_likelihood_and_responsibilities(rerun
         return complete(X, parameters) + half_log_det
 
     monkeypatch.setattr(em.gmm, "component_log_prob", without_log_determinant)
-    failed = rerun("check_densities")
+    failed = rerun("densities")
     assert {"log-likelihood matches at MLE", "responsibilities = p(z|x) at MLE", "MLE is stationary"} <= failed
 
 
-def test_swapped_labels_in_the_e_step_are_seen(rerun, monkeypatch, finished):
-    right = type(finished.family).e_step
+def test_swapped_labels_in_the_e_step_are_seen(rerun, monkeypatch):
+    right = GMM.e_step
 
     def swapped(self, X, parameters):
         responsibilities, log_likelihood = right(self, X, parameters)
         return responsibilities[:, ::-1], log_likelihood
 
-    monkeypatch.setattr(type(finished.family), "e_step", swapped)
-    assert "responsibilities = p(z|x) at MLE" in rerun("check_densities")
+    monkeypatch.setattr(GMM, "e_step", swapped)
+    assert "responsibilities = p(z|x) at MLE" in rerun("densities")
 
 
 @pytest.fixture
-def plant(monkeypatch, finished):
-    """Replace the aligned draws by a function of themselves."""
+def planted(finished):
+    """Return the draws with a function of the aligned parameters in their place."""
 
-    def planted(change):
-        groups = {name: node.to_dataset() for name, node in finished.found.posterior.children.items()}
+    def plant(change):
+        draws = finished[2]
+        groups = {path.strip("/") or "/": group for path, group in draws.posterior.to_dict().items()}
         groups["posterior"] = change(groups["posterior"])
-        monkeypatch.setattr(finished.found, "posterior", xr.DataTree.from_dict(groups))
+        return replace(draws, posterior=xr.DataTree.from_dict(groups))
 
-    return planted
+    return plant
 
 
-def test_swapped_labels_in_the_draws_are_seen(rerun, plant):
-    plant(lambda draws: draws.isel(component=[1, 0]))
-    failed = rerun("check_posterior")
+def test_swapped_labels_in_the_draws_are_seen(rerun, planted):
+    failed = rerun("posterior", draws=planted(lambda draws: draws.isel(component=[1, 0])))
     assert {"MLE near posterior mean", "plug-in responsibilities near posterior average"} <= failed
 
 
-def test_draws_biased_by_half_a_standard_deviation_are_seen(rerun, plant):
-    plant(lambda draws: draws.assign(means=draws.means + 0.5 * draws.means.std(("chain", "draw"))))
-    assert {"MLE near posterior mean", "MAP near posterior mean"} <= rerun("check_posterior")
+def test_draws_biased_by_half_a_standard_deviation_are_seen(rerun, planted):
+    biased = planted(lambda draws: draws.assign(means=draws.means + 0.5 * draws.means.std(("chain", "draw"))))
+    assert {"MLE near posterior mean", "MAP near posterior mean"} <= rerun("posterior", draws=biased)
 
 
-def test_a_chain_that_went_elsewhere_is_seen(rerun, plant):
-    plant(lambda draws: draws.assign(means=draws.means + draws.means.std(("chain", "draw")) * (draws.chain == 3)))
-    assert "R-hat, aligned parameters" in rerun("check_posterior")
+def test_a_chain_that_went_elsewhere_is_seen(rerun, planted):
+    def shifted(draws):
+        return draws.assign(means=draws.means + draws.means.std(("chain", "draw")) * (draws.chain == 3))
+
+    assert "R-hat, aligned parameters" in rerun("posterior", draws=planted(shifted))
 
 
-def test_a_chain_that_stands_still_is_seen(rerun, finished, monkeypatch):
-    still = finished.pointwise.copy()
+def test_a_chain_that_stands_still_is_seen(rerun, finished):
+    still = finished[2].pointwise.copy()
     still[3] = still[3, 0]
-    monkeypatch.setattr(finished, "pointwise", still)
-    assert {"R-hat, label-free", "ESS, label-free"} & rerun("check_posterior")
+    failed = rerun("posterior", draws=replace(finished[2], pointwise=still))
+    assert {"R-hat, label-free", "ESS, label-free"} & failed
 
 
-def test_a_wrong_truth_is_seen(rerun, finished, monkeypatch):
-    found = finished.found
-    draws = found.posterior["posterior"]
+def test_a_wrong_truth_is_seen(rerun, finished):
+    draws = finished[2].aligned
     average = {name: draws[name].mean(("chain", "draw")).to_numpy() for name in ("weights", "means", "covariances")}
-    monkeypatch.setattr(found, "truth", GMMParameters(**average))
-    assert "truth within the posterior" not in rerun("check_posterior")
+    assert "truth within the posterior" not in rerun("posterior", truth=GMMParameters(**average))
     wrong = {**average, "means": average["means"] + 6 * draws["means"].std(("chain", "draw")).to_numpy()}
-    monkeypatch.setattr(found, "truth", GMMParameters(**wrong))
-    assert "truth within the posterior" in rerun("check_posterior")
+    assert "truth within the posterior" in rerun("posterior", truth=GMMParameters(**wrong))
 
 
-def test_a_maximum_that_a_draw_beats_is_no_maximum(rerun, finished, monkeypatch):
-    monkeypatch.setattr(finished, "pointwise", finished.pointwise + 10 / len(finished.X))
-    assert {"no draw beats the MLE", "no draw beats the MAP"} <= rerun("check_posterior")
+def test_a_maximum_that_a_draw_beats_is_no_maximum(rerun, finished):
+    better = replace(finished[2], pointwise=finished[2].pointwise + 10 / len(finished[0].X))
+    assert {"no draw beats the MLE", "no draw beats the MAP"} <= rerun("posterior", draws=better)

@@ -260,7 +260,7 @@ for _ in range(60):
 
 def start(script, *args):
     """Start a script that imports the file alone, which is quick."""
-    return subprocess.Popen([sys.executable, "-c", script, *map(str, args)], cwd=ROOT / "em")
+    return subprocess.Popen([sys.executable, "-c", script, *map(str, args)], cwd=ROOT / "em" / "saving")
 
 
 def test_what_a_killed_writer_left_is_gone_after_the_next_and_what_is_not_its_own_stays(tmp_path):

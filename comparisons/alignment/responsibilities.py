@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from comparisons.alignment.component_draws import SAMPLE, Arrays, as_point, is_point
-from comparisons.family import NEARLY, family_of
+from comparisons.family import NEARLY, Family, family_of
 from em.bound import check_responsibilities
 from models.validation import Array, data_matrix, real_numbers
 
@@ -94,19 +94,17 @@ class Part(Mapping[str, Array]):
         return len(self.draws)
 
 
-def log_joint(X: ArrayLike, family: str, *, n_trials: ArrayLike = 1, covariance_type: str = "full") -> LogJoint:
-    """Return log p(x_i, z_i = k | θ) of a Gaussian ("gmm") or Bernoulli or binomial ("bmm") mixture.
+def log_joint(X: ArrayLike, family: str | Family, **options: Any) -> LogJoint:
+    """Return log p(x_i, z_i = k | θ) of a family's mixture.
 
     Parameters
     ----------
     X : array_like, shape (n, D)
         Samples; NaN where a cell is missing.
-    family : {"gmm", "bmm"}
-        Draws must hold weights, means and covariances; or weights and probs.
-    n_trials : int or array_like, shape (D,) or (n, D)
-        Trials per cell, for "bmm".
-    covariance_type : {"full", "tied", "diag", "spherical"}
-        What the covariances are, for "gmm".
+    family : str or Family
+        "gmm", whose draws must hold weights, means and covariances; "bmm", weights and probs; or any other family.
+    **options
+        The family's options: ``covariance_type`` of "gmm", ``n_trials`` of "bmm".
 
     Examples
     --------
@@ -118,9 +116,8 @@ def log_joint(X: ArrayLike, family: str, *, n_trials: ArrayLike = 1, covariance_
     >>> bool(np.allclose(of_rows(slice(0, 3)), 3 * np.log(0.5)))
     True
     """
-    half = family_of(family, n_trials, covariance_type)
     matrix = data_matrix(X, missing=True)
-    return LogJoint(len(matrix), half.log_joint(matrix))
+    return LogJoint(len(matrix), family_of(family, **options).log_joint(matrix))
 
 
 class Rows(ABC):

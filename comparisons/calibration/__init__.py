@@ -169,10 +169,18 @@ def main(
             console.print(f"{name}, {sampler}: {told}", style="dim", highlight=False)
             tell_left_out(console, calibration.save(folder, f"{name}-{sampler.replace(' ', '-')}"))
             found[name, sampler] = calibration
+    table, missed = _table(found, simulations)
+    console.print(table)
+    note = "a parameter without an interval counts as not covered"
+    tell(console, f"Coverage over the parameters of nominal {LEVEL:.0%} intervals; {note}. Written to {folder}/")
+    raise typer.Exit(1 if missed else 0)
+
+
+def _table(found: dict[tuple[str, str], Calibration], simulations: int) -> tuple[Table, int]:
+    """Return the table of calibrations by setting and sampler, and how many are not as they should be."""
     n_tests = sum(len(calibration.p_values) for (_, sampler), calibration in found.items() if sampler != NO_JACOBIAN)
-    table = Table(
-        title=f"Calibration, {simulations} simulations each, {n_tests} tests", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
-    )
+    title = f"Calibration, {simulations} simulations each, {n_tests} tests"
+    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("setting", no_wrap=True)
     for head in ("sampler", "s", "ESS", "p x tests", "", "posterior", "MLE", "Laplace"):
         table.add_column(head)
@@ -180,13 +188,8 @@ def main(
     for (name, sampler), calibration in found.items():
         passed, broken = calibration.passed(n_tests=n_tests), sampler == NO_JACOBIAN
         missed += passed == broken
-        told = ("MISSED" if passed else "caught") if broken else "uniform" if passed else "NOT UNIFORM"
+        verdict = ("MISSED" if passed else "caught") if broken else "uniform" if passed else "NOT UNIFORM"
         smallest = min(1.0, min(calibration.p_values.values()) * n_tests)
         numbers = f"{calibration.seconds:.0f}", f"{np.median(calibration.ess):.0f}", f"{smallest:.2g}"
-        table.add_row(name, sampler, *numbers, told, *calibration.ranges())
-    console.print(table)
-    tell(
-        console,
-        f"Coverage over the parameters of nominal {LEVEL:.0%} intervals; no interval is a miss. Written to {folder}/",
-    )
-    raise typer.Exit(1 if missed else 0)
+        table.add_row(name, sampler, *numbers, verdict, *calibration.ranges())
+    return table, missed

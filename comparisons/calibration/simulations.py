@@ -17,10 +17,8 @@ from scipy.special import logsumexp, softmax
 from comparisons.alignment.mixing import of_weights
 from comparisons.alignment.relabelling import assign, pivot_costs
 from comparisons.comparison.estimates import single
-from comparisons.family import Family, Point, family_of
+from comparisons.family import Family, Point, family_of_prior
 from em.status import left_to_the_status
-from models.bmm import BMMPrior
-from models.gmm import GMMPrior
 from models.shown import shown
 from models.validation import Array
 
@@ -35,12 +33,12 @@ class Setting:
 
     Parameters
     ----------
-    prior : GMMPrior, GMMIndependentPrior or BMMPrior
-        The prior; it says which family, and of which covariance structure.
+    prior : prior of a family
+        The prior; it says which family, and of which structure.
     n_components, n_samples, n_features : int
         Numbers of components K, of samples n and of features D.
-    n_trials : int, default 1
-        Trials of each count.
+    options : mapping
+        The family's options that the prior does not have, such as ``{"n_trials": 12}``.
     share_missing : float, default 0
         Share of the cells that are never observed: the same cells in all simulations, at least one left in each row.
     """
@@ -49,7 +47,7 @@ class Setting:
     n_components: int = 2
     n_samples: int = 80
     n_features: int = 2
-    n_trials: int = 1
+    options: Mapping[str, Any] = field(default_factory=dict)
     share_missing: float = 0.0
 
     def __post_init__(self) -> None:
@@ -59,14 +57,12 @@ class Setting:
     @cached_property
     def family(self) -> Family:
         """The family of the comparison."""
-        if isinstance(self.prior, BMMPrior):
-            return family_of("bmm", self.n_trials)
-        return family_of("gmm", covariance_type=self.prior.covariance_type)
+        return family_of_prior(self.prior, **self.options)
 
     @property
     def conjugate(self) -> bool:
         """Whether the prior is conjugate: EM's MAP is then under the prior itself."""
-        return isinstance(self.prior, GMMPrior | BMMPrior)
+        return bool(self.prior.conjugate)
 
     @cached_property
     def hidden(self) -> np.ndarray:
@@ -93,7 +89,7 @@ class Setting:
         return np.where(high > low, high - low, 1.0)  # the weight of a single component does not vary
 
     def entries_of_components(self, points: Point) -> Array:
-        """Return all entries of each component side by side, shape (S, K, E); a tied covariance is none of them."""
+        """Return all entries of each component side by side, shape (S, K, E); what they share is none of them."""
         return np.concatenate(
             [points[name].reshape(*points[name].shape[:1], self.n_components, -1) for name in self.of_components],
             axis=2,
@@ -102,8 +98,7 @@ class Setting:
     @property
     def of_components(self) -> list[str]:
         """Names of the arrays that have the components as their first axis."""
-        tied = getattr(self.prior, "covariance_type", "") == "tied"
-        return [name for name in self.family.parameter_names if not (tied and name == "covariances")]
+        return [quantity.name for quantity in self.family.quantities if not quantity.shared]
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,6 @@ from comparisons.family import Point
 from em.families import conjugate_mixture
 from em.gibbs import sweeps
 from em.process.blas import one_blas_thread
-from models.gmm import GMMPrior
 
 TUNE, DRAWS, THIN = 150, 300, 3
 GIBBS_TUNE, GIBBS_DRAWS, GIBBS_THIN = 300, 2000, 20
@@ -25,7 +24,7 @@ _simulator: "_Simulator"  # of a worker process
 
 def has_gibbs(setting: Setting) -> bool:
     """Whether the Gibbs sampler draws from the setting's posterior."""
-    return setting.conjugate and not (isinstance(setting.prior, GMMPrior) and setting.share_missing)
+    return setting.family.is_conjugate(setting.prior, missing=setting.share_missing > 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +105,7 @@ def _run_in_worker(seed: int) -> tuple[World, Chain | None]:
 
 def gibbs_chains(setting: Setting, worlds: list[World], random_state: int) -> list[Chain]:
     """Run one chain of the Gibbs sampler on the data of each world, all at once, from EM's most probable labels."""
-    rng, size = np.random.RandomState(random_state), setting.family.sizes
+    rng, size = np.random.RandomState(random_state), setting.family.of_data
     mixtures = [conjugate_mixture(world.X, setting.prior, **size) for world in worlds]
     mixture = type(mixtures[0]).stacked(mixtures)
     z = np.stack([setting.family.e_step(world.X, world.reference)[0].argmax(axis=1) for world in worlds])

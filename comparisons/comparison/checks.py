@@ -118,14 +118,14 @@ def boundary_points_outwards(slopes: Array, log_likelihood: float, step: float) 
 LESSER, ELSEWHERE = 1e-6, 0.1  # nats and posterior sd between two maxima that are not one
 
 
-def is_lesser(em: Array, found: Array, sd: Array, gain: float) -> bool:
+def is_lesser(em: Array, reached: Array, sd: Array, gain: float) -> bool:
     """Whether `find_MAP` ended elsewhere than MAP-EM, and lower: in a lesser maximum, if it is one."""
-    return gain < -LESSER and bool(_in_sd(em - found, sd).max() > ELSEWHERE)
+    return gain < -LESSER and bool(_in_sd(em - reached, sd).max() > ELSEWHERE)
 
 
 def find_map_matches(
     em: Array,
-    found: Array,
+    reached: Array,
     sd: Array,
     objective: float,
     gain: float,
@@ -141,17 +141,17 @@ def find_map_matches(
     elsewhere from every start, ``em`` is where MAP-EM ends that starts there.
     """
     stop = np.sqrt(2 * max(ftol * abs(objective), rounding))
-    told = f"; PyMC's maximum is {gain:.3g} nats better than EM's: more restarts are needed" if gain > LESSER else ""
+    note = f"; PyMC's maximum is {gain:.3g} nats better than EM's: more restarts are needed" if gain > LESSER else ""
     if lesser:
-        told = (
+        note = (
             f"; PyMC ends lower from every start, the last time by {-gain:.3g} nats: MAP-EM started there is compared"
         )
     return at_most(
         "find_MAP = MAP-EM",
-        _in_sd(em - found, sd).max(),
+        _in_sd(em - reached, sd).max(),
         max(1e-5, 4 * stop),
         "largest difference in posterior sd over every declared quantity; 1e-5, or four times the "
-        f"sqrt(2 x {ftol:g} x |objective|) = {stop:.1g} sd at which the optimiser stops{told}",
+        f"sqrt(2 x {ftol:g} x |objective|) = {stop:.1g} sd at which the optimiser stops{note}",
     )
 
 
@@ -160,11 +160,11 @@ def distance_in_sd(one: Array, other: Array, sd: Array) -> float:
     return float(np.sqrt((_in_sd(one - other, sd) ** 2).mean()))
 
 
-def find_map_moved(start: Array, found: Array, sd: Array, judged: bool) -> Check:
+def find_map_moved(start: Array, reached: Array, sd: Array, judged: bool) -> Check:
     """`find_MAP` did not just return its start."""
     return at_least(
         "find_MAP moved",
-        distance_in_sd(start, found, sd),
+        distance_in_sd(start, reached, sd),
         1.0,
         "root mean square distance from its start in posterior sd; the start was chosen at least 1 away",
         judged,
@@ -214,8 +214,8 @@ def near_posterior_mean(
 
 def few_divergences(diverging: Array) -> Check:
     """Report the share of divergent transitions: many mean that NUTS could not follow the posterior's shape."""
-    told = "share of all draws; where there are more, try target_accept = 0.9"
-    return at_most("divergent transitions", diverging.mean(), 0.01, told, False)
+    note = "share of all draws; where there are more, try target_accept = 0.9"
+    return at_most("divergent transitions", diverging.mean(), 0.01, note, False)
 
 
 def responsibilities_near_average(plug_in: Array, mean: Array, sd: Array, judged: bool) -> Check:

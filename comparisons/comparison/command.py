@@ -1,10 +1,10 @@
-"""The command line of a family: ``python -m comparisons.gmm`` and ``python -m comparisons.bmm``."""
+"""The command line of a family: ``python -m comparisons.<family>``."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import typer
@@ -12,18 +12,42 @@ from rich.console import Console
 
 from comparisons.comparison import prepare
 from comparisons.comparison import run as run_comparison
-from comparisons.comparison.cases import STANDARD, Case, standard_case
+from comparisons.comparison.problem import FLAGS, Problem, split
 from comparisons.comparison.report import save, save_posterior, tell_left_out
 from comparisons.comparison.result import Comparison
 from comparisons.comparison.starts import UnfitPriorError
-from comparisons.data import BUILT_IN, Dataset, find
-from comparisons.family import family_of
+from comparisons.data import built_in, find
+from comparisons.declarations import Case, Dataset, Option
+from comparisons.family import Family, family_class, family_classes, family_names, family_of
 from comparisons.output.console import tell, tell_error
 from comparisons.output.files import check_writable
+from comparisons.output.flags import takes
 from comparisons.output.progress import Bars
-from models.gmm.structures import CovarianceType
 
-TITLES = {"gmm": "Gaussian mixture", "bmm": "Bernoulli or binomial mixture"}
+DRAWS = dataclasses.replace(
+    FLAGS["draws"], default=None, help="Posterior draws of each chain; default: the case's own, or 1000", parse=int
+)
+FAMILY = Option("family", None, "Of a file of your own: which mixture", choices=family_names())
+
+
+def family_flags(*families: type[Family]) -> list[Option]:
+    """Return the options of families as they stand in a command's help."""
+    return [
+        dataclasses.replace(option, help=f"{option.help} ({family.name})")
+        for family in families
+        for option in family.options
+    ]
+
+
+def all_flags() -> list[Option]:
+    """Return the options of all families, each name once."""
+    return list({option.name: option for option in family_flags(*reversed(family_classes()))}.values())
+
+
+def given(options: Mapping[str, Any], flags: Sequence[Option]) -> dict[str, Any]:
+    """Return the options that are not left at their defaults."""
+    defaults = {flag.name: flag.default for flag in flags}
+    return {name: value for name, value in options.items() if value != defaults[name]}
 
 
 def run(family: str) -> None:
@@ -34,119 +58,80 @@ def run(family: str) -> None:
 def application(family: str) -> typer.Typer:
     """Return the command line of one family."""
     app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
-    app.command(help=_help(family), epilog=_epilog(family))(_command(family))
+    pair = family_class(family)
+    app.command(help=_help(pair), epilog=_epilog(pair))(_command(pair))
     return app
 
 
-def _help(family: str) -> str:
-    names = ", ".join(dict.fromkeys(case.data for case in STANDARD[family]))
+def _help(family: type[Family]) -> str:
     return (
-        f"Fit a {TITLES[family]} by EM and by PyMC and say, with numbers, whether they agree.\n\n"
+        f"Fit a {family.title} by EM and by PyMC and say, with numbers, whether they agree.\n\n"
         "EM gives maximum likelihood and, under the prior that the PyMC model takes, MAP. PyMC gives the joint "
         "density, its gradient, its own MAP and the posterior by NUTS. Each check is printed with its value, its "
         "tolerance and where that tolerance comes from. The verdict is [green]agree[/], [red]disagree[/], "
         "[yellow]not identified[/] "
         "or [yellow]no maximum[/].\n\n"
-        f"Built-in data: {names}.\n\n"
+        f"Built-in data: {', '.join(family.datasets)}.\n\n"
         "Written to the out folder: comparison.json, data.png, objective.png, posterior.png, responsibilities.png and "
         "posterior.nc, which ArviZ opens (arviz.from_netcdf)."
     )
 
 
-def _epilog(family: str) -> str:
-    first = STANDARD[family][0]
-    trials = " --trials 12" if family == "bmm" else ""
+def _epilog(family: type[Family]) -> str:
+    command, first = f"python -m comparisons.{family.name}", next(iter(family.cases), None)
+    built_in = f"{command} --data {first.data} --components {first.n_components} --out results/ | " if first else ""
     return (
         "Exit code: 0 when the verdict is the one a built-in case declares (or, on your own data, anything but "
         "disagree), 1 when not, 2 for bad input.\n\n"
-        f"Examples: python -m comparisons.{family} --data {first.data} --components {first.n_components} "
-        f"--out results/ | python -m comparisons.{family} --data mine.csv --components 3{trials} "
-        "--prior concentration=1"
+        f"Examples: {built_in}{command} --data mine.csv --components 3 --prior concentration=1"
     )
 
 
-def _command(family: str) -> Any:
-    def command(
-        data: Annotated[
-            str, typer.Option(help="A built-in name, or a CSV file with a header; a column 'count' holds frequencies.")
-        ] = STANDARD[family][0].data,
-        components: Annotated[
-            int | None, typer.Option(help="Number of components K; default: the case's own, or 2.")
-        ] = None,
-        covariance: Annotated[
-            CovarianceType, typer.Option(help="Structure of the covariances (gmm).", hidden=family == "bmm")
-        ] = "full",
-        prior: Annotated[
-            str, typer.Option(help="Changes to the default prior's numbers, e.g. 'concentration=1,mean_precision=0.1'.")
-        ] = "",
-        prior_family: Annotated[
-            str,
-            typer.Option(
-                help="Default prior (gmm): conjugate; or means independent of covariances, with half-normal or "
-                "inverse-gamma scales.",
-                hidden=family == "bmm",
-            ),
-        ] = "conjugate",
-        draws: Annotated[
-            int | None, typer.Option(help="Posterior draws of each chain; default: the case's own, or 1000.")
-        ] = None,
-        tune: Annotated[int, typer.Option(help="Warm-up draws of each chain.")] = 1000,
-        chains: Annotated[int, typer.Option(help="Number of chains.")] = 4,
-        target_accept: Annotated[
-            float, typer.Option(help="Acceptance that NUTS adapts its steps to; 0.9 is for divergent transitions.")
-        ] = 0.8,
-        restarts: Annotated[int, typer.Option(help="Restarts of EM; the best one is kept.")] = 10,
-        single_start: Annotated[
-            bool, typer.Option("--single-start", help="Start all chains at MAP, not each at EM's best of its own.")
-        ] = False,
-        seed: Annotated[int, typer.Option(help="Seed of everything random; the same seed gives the same results.")] = 0,
-        advi: Annotated[bool, typer.Option("--advi", help="Run ADVI too, for the table of spreads.")] = False,
-        out: Annotated[
-            Path | None,
-            typer.Option(help="Folder for the results; default results/<data>-<K>, with the structure if not full."),
-        ] = None,
-        trials: Annotated[
-            int, typer.Option(help="Trials per cell of your own count data (bmm).", hidden=family == "gmm")
-        ] = 1,
-    ) -> None:
+def _flags(family: type[Family]) -> list[Option]:
+    first, kinds = family.cases[0].data if family.cases else "", family.prior_families
+    where = "Folder for the results; default results/<data>-<K>, with other options"
+    return [
+        Option("data", first, "A built-in name, or a CSV file with a header; a column 'count' holds frequencies"),
+        Option("components", None, "Number of components K; default: the case's own, or 2", parse=int),
+        *family_flags(family),
+        Option("prior", "", "Changes to the default prior's numbers, e.g. 'concentration=1'"),
+        Option("prior_family", kinds[0], f"Default prior: {', '.join(kinds)}"),
+        *(DRAWS if name == "draws" else flag for name, flag in FLAGS.items()),
+        Option("single_start", False, "Start all chains at MAP, not each at EM's best of its own"),
+        Option("out", None, where, parse=Path),
+    ]
+
+
+def _command(family: type[Family]) -> Any:
+    @takes(*_flags(family))
+    def command(data: str, components: int | None, single_start: bool, out: Path | None, **rest: Any) -> None:
         console = Console()
+        settings, options = split(rest, {name: rest[name] for name in (*FLAGS, "prior", "prior_family")})
         with bad_input_exits():
-            if data in BUILT_IN and (own := find(data).family) != family:
+            if data in built_in() and (own := find(data).family) != family.name:
                 raise ValueError(f"data {data!r} belongs to python -m comparisons.{own}")
-            dataset = find(data, family, trials)
-            case = standard_case(family, data, components, covariance)
-            found = prepare_case(
-                dataset,
-                case,
-                prior=prior,
-                prior_family=prior_family,
-                draws=draws,
-                tune=tune,
-                chains=chains,
-                target_accept=target_accept,
-                restarts=restarts,
-                single_start=single_start,
-                seed=seed,
-                advi=advi,
-            )
-            folder = check_writable(
-                out if out is not None else Path("results") / dataclasses.replace(case, data=dataset.name).name
-            )
-        with bad_input_exits(UnfitPriorError), interrupt_keeps_draws(found, folder):
-            run_comparison(found, Bars(dataset.name))
+            dataset = find(data, family.name, **given(options, family.options))
+            case = family.case(data, components, dataset.options)
+            if single_start:
+                settings["starts"] = "single"
+            problem = prepare_case(dataset, case, **settings)
+            name = dataclasses.replace(case, data=dataset.name).name
+            folder = check_writable(out if out is not None else Path("results") / name)
+        with bad_input_exits(UnfitPriorError), interrupt_keeps_draws(folder):
+            comparison = run_comparison(problem, Bars(dataset.name))
         with bad_input_exits():
-            save_and_print(found, folder, console)
-        raise typer.Exit(exit_code(found, case if case in STANDARD[family] else None, console))
+            save_and_print(comparison, folder, console)
+        raise typer.Exit(exit_code(comparison.verdict, case if case in family.cases else None, console))
 
     return command
 
 
-def save_and_print(found: Comparison, folder: Path, console: Console) -> None:
+def save_and_print(comparison: Comparison, folder: Path, console: Console) -> None:
     """Write the results, and print the report whether they could be written or not."""
     try:
-        left_out = save(found, folder)
+        left_out = save(comparison, folder)
     finally:
-        found.print(console)
+        comparison.print(console)
     tell_left_out(console, left_out)
     tell(console, f"Written to {folder}/")
 
@@ -162,73 +147,65 @@ def bad_input_exits(kind: type[ValueError] = ValueError) -> Iterator[None]:
 
 
 @contextmanager
-def interrupt_keeps_draws(found: Comparison, folder: Path) -> Iterator[None]:
+def interrupt_keeps_draws(folder: Path) -> Iterator[None]:
     """On Ctrl-C write the draws so far, and exit with code 130."""
     try:
         yield
-    except KeyboardInterrupt:
-        told = "no draws to keep, nothing was written"
-        if found.posterior is not None:
-            sizes, path = found.posterior["posterior"].sizes, save_posterior(found, folder)
-            told = f"{sizes['chain']} chains of {sizes['draw']} draws written to {path}; nothing was checked"
-        tell_error("Interrupted", told)
+    except KeyboardInterrupt as interrupt:
+        message, draws = "no draws to keep, nothing was written", getattr(interrupt, "draws", None)
+        if draws is not None:
+            sizes, path = draws["posterior"].sizes, save_posterior(draws, folder)
+            message = f"{sizes['chain']} chains of {sizes['draw']} draws written to {path}; nothing was checked"
+        tell_error("Interrupted", message)
         raise typer.Exit(130) from None
 
 
 def prepare_case(
-    dataset: Dataset,
-    case: Case,
-    *,
-    prior: str = "",
-    prior_family: str = "conjugate",
-    draws: int | None,
-    tune: int,
-    chains: int,
-    seed: int,
-    target_accept: float = 0.8,
-    restarts: int = 10,
-    single_start: bool = False,
-    advi: bool = False,
-) -> Comparison:
-    """Check and prepare the comparison of a data set as its case says; gaps are judged only as it declares."""
-    half, K = family_of(dataset.family, dataset.n_trials, case.covariance_type), case.n_components
-    if prior_family not in half.prior_families:
-        raise ValueError(f"prior-family must be one of {', '.join(half.prior_families)}, got {prior_family!r}")
-    asked = bool(prior) or prior_family != half.prior_families[0]
-    truth = dataset.truth
-    if truth is not None and (truth.n_components != K or case.covariance_type != "full"):
+    dataset: Dataset, case: Case, *, prior: str = "", prior_family: str = "", draws: int | None = None, **settings: Any
+) -> Problem:
+    """Check and prepare the comparison of a data set as its case says; gaps are judged only as it declares.
+
+    Parameters
+    ----------
+    dataset, case
+        What to compare.
+    prior, prior_family : str
+        Changes to the default prior as ``name=value,name=value``, and which default prior.
+    draws : int or None
+        Posterior draws of each chain; ``None`` takes the case's.
+    **settings
+        See :class:`comparisons.comparison.problem.Settings`.
+    """
+    family, K = family_of(dataset.family, **{**dataset.options, **case.options}), case.n_components
+    kinds = family.prior_families
+    if (kind := prior_family or kinds[0]) not in kinds:
+        raise ValueError(f"prior-family must be one of {', '.join(kinds)}, got {prior_family!r}")
+    asked, truth = bool(prior) or kind != kinds[0], dataset.truth
+    if truth is not None and (truth.n_components != K or case.options):
         truth = None  # what the data were drawn from is no parameter of this mixture
     return prepare(
         dataset.X,
-        family=dataset.family,
-        n_components=K,
-        prior=_changed(half.default_prior(dataset.X, K, prior_family), prior) if asked else None,
-        n_trials=dataset.n_trials,
-        covariance_type=case.covariance_type,
-        draws=case.draws if draws is None else draws,
-        tune=tune,
-        chains=chains,
-        target_accept=target_accept,
-        n_init=restarts,
-        starts="single" if single_start or case.single_start else "restarts",
-        random_state=seed,
-        advi=advi,
+        family,
+        K,
+        _changed(family.default_prior(dataset.X, K, kind), prior) if asked else None,
         regular=case.regular and not asked,
         truth=truth,
         title=dataset.name,
         feature_names=dataset.feature_names,
+        draws=case.draws if draws is None else draws,
+        **{"starts": "single" if case.single_start else "restarts", **settings},
     )
 
 
-def exit_code(found: Comparison, case: Case | None, console: Console) -> int:
+def exit_code(verdict: str, case: Case | None, console: Console) -> int:
     """Return 0 or 1, and say so where a declared verdict was missed."""
-    if case is not None and found.verdict != case.verdict:
-        console.print(f"[bold red]The case declares {case.verdict!r}, the verdict is {found.verdict!r}.[/]")
+    if case is not None and verdict != case.verdict:
+        console.print(f"[bold red]The case declares {case.verdict!r}, the verdict is {verdict!r}.[/]")
         return 1
-    if case is None and found.verdict == "disagree":
+    if case is None and verdict == "disagree":
         return 1
-    if case is None and found.verdict != "agree":
-        console.print(f"[yellow]Warning:[/] {found.verdict}: only identified or MAP quantities were judged.")
+    if case is None and verdict != "agree":
+        console.print(f"[yellow]Warning:[/] {verdict}: only identified or MAP quantities were judged.")
     return 0
 
 

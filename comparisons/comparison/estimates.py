@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from comparisons.comparison.result import Comparison
 from comparisons.family import Family
 from models.validation import Array
 
@@ -25,22 +24,23 @@ def distinct_entries(point: dict[str, Array], family: Family) -> Array:
     return np.array([value[index] for name, value in point.items() for index in family.entries(name, value)])
 
 
-def estimates_of(found: Comparison, map_parameters: Any) -> list[dict[str, Any]]:
+def estimates_of(fits: Any, draws: Any) -> list[dict[str, Any]]:
     """Return one row per distinct parameter: estimates, posterior, and their gaps beside the conjugate K = 1 gaps."""
     import arviz as az  # slow to import
 
-    aligned = found.posterior["posterior"].to_dataset()
+    aligned, map_parameters = draws.aligned, draws.in_order(fits.map.parameters_)
+    true = None if fits.truth is None else draws.in_order(fits.truth).arrays()
     with np.errstate(invalid="ignore", divide="ignore"):  # the weight of a single component does not vary
         rhat, ess = az.rhat(aligned), az.ess(aligned, method="bulk")
-    conjugate = found.family.conjugate_gaps(found.reference, len(found.X), found.prior)
+    conjugate = fits.family.conjugate_gaps(fits.reference, len(fits.X), fits.prior)
     rows = []
     for name in aligned.data_vars:
         values = aligned[name].to_numpy()
-        mle = found.mle.parameters_.arrays()[name] if found.has_maximum and found.identified else None
-        for index in found.family.entries(name, values[0, 0]):
+        mle = fits.mle.parameters_.arrays()[name] if fits.has_maximum and fits.identified else None
+        for index in fits.family.entries(name, values[0, 0]):
             at = (slice(None), slice(None), *index)
             mean, sd = float(values[at].mean()), float(values[at].std())
-            truth = None if found.truth is None else float(found.truth.arrays()[name][index])
+            truth = None if true is None else float(true[name][index])
             best = None if mle is None else float(mle[index])
             mode = float(map_parameters.arrays()[name][index])
             rows.append(

@@ -5,7 +5,7 @@ what NumPy, SciPy, PyMC and nutpie say of it into an :class:`UnfitPriorError` th
 furthest from the weakly informative prior's, or else the scale of the data.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any
@@ -13,26 +13,25 @@ from typing import Any
 import numpy as np
 from scipy.special import gammaln
 
-from comparisons.comparison.result import Comparison
+from comparisons.comparison.checks import Check
+from comparisons.comparison.problem import Problem
 from comparisons.comparison.starts import UnfitPriorError
-from models.gmm import GMMIndependentPrior, GMMPrior
 from models.validation import Array
 
 FAR = 6.0  # powers of ten from the weakly informative prior
-COUNTS = ("concentration", "degrees_of_freedom", "variance_shape", "correlation_shape", "successes", "failures")
 MOST_PULL = 1e12  # variances of X; float64 has 16 digits
 LARGEST_COUNT = 1e11  # of ten components the log density is rounded to steps of 0.004 nats
 
 
 @contextmanager
-def refused_by_name(found: Comparison, *, with_prior: bool = True) -> Iterator[list[str]]:
+def refused_by_name(problem: Problem, *, with_prior: bool = True) -> Iterator[list[str]]:
     """Turn what goes wrong inside into an UnfitPriorError; yield a list of what overflows and is not raised.
 
     Where neither the prior nor the data are extreme, an error is none of theirs and stays as it is.
 
     Parameters
     ----------
-    found : Comparison
+    problem : Problem
         Whose data and prior are named.
     with_prior : bool, default True
         Whether the prior has a part in what is computed.
@@ -44,118 +43,112 @@ def refused_by_name(found: Comparison, *, with_prior: bool = True) -> Iterator[l
     except UnfitPriorError:
         raise
     except (ValueError, ArithmeticError, RuntimeError) as error:
-        if not _is_extreme(found, with_prior):
+        if not _is_extreme(problem, with_prior):
             raise
-        raise UnfitPriorError(unfit(found, " ".join(str(error).split()), with_prior=with_prior)) from error
+        raise UnfitPriorError(unfit(problem, " ".join(str(error).split()), with_prior=with_prior)) from error
 
 
-def check_counts(found: Comparison) -> None:
+def check_counts(problem: Problem) -> None:
     """Raise an UnfitPriorError if a number of pseudo-samples is so large that log densities lose their digits."""
-    for name in COUNTS:
-        count = np.asarray(getattr(found.prior, name, None), dtype=np.float64)  # None is NaN
+    for name in problem.family.prior_counts:
+        count = np.asarray(getattr(problem.prior, name, None), dtype=np.float64)  # None is NaN
         if count.max() > LARGEST_COUNT:
-            rounding = np.spacing(gammaln(found.n_components * count.max()))
+            rounding = np.spacing(gammaln(problem.n_components * count.max()))
             raise UnfitPriorError(
                 f"prior.{name} must be at most {LARGEST_COUNT:g} to be compared, got {_range(count)}: the log density "
                 f"of so many pseudo-samples is rounded to steps of {rounding:.2g} nats"
             )
 
 
-def check_mean(found: Comparison) -> None:
+def check_mean(problem: Problem) -> None:
     """Raise an UnfitPriorError if the prior pulls the means so far that covariances lose the data's own digits.
 
     Under κ0 pseudo-samples at a distance d, a component's sum of squares grows by up to κ0 d².
     """
-    prior, variances = found.prior, np.nanvar(found.X, axis=0)
-    if not isinstance(prior, GMMPrior | GMMIndependentPrior):
-        return
     with np.errstate(all="ignore"):
-        kappa = prior.mean_precision if isinstance(prior, GMMPrior) else variances * (1 / prior.mean_sd) ** 2
-        pull = np.minimum(kappa, 1.0) * (prior.mean - np.nanmean(found.X, axis=0)) ** 2 / variances
+        pull = problem.family.pull(problem.prior, problem.X)
     if (pull > MOST_PULL).any():
-        raise UnfitPriorError(unfit(found, "the prior pulls means out of the data, beyond all digits of covariances"))
+        why = "the prior pulls means out of the data, beyond all digits of covariances"
+        raise UnfitPriorError(unfit(problem, why))
 
 
-def rounding_of_prior(found: Comparison) -> float:
+def rounding_of_prior(problem: Problem) -> float:
     """Return by how many nats the log prior is rounded: a part in 2**52 of its log gamma functions, which cancel."""
-    counts = (np.asarray(getattr(found.prior, name, None), dtype=np.float64) for name in COUNTS)
-    terms = sum(abs(float(gammaln(found.n_components * np.nan_to_num(count.max(), nan=1.0)))) for count in counts)
+    counts = (np.asarray(getattr(problem.prior, name, None), dtype=np.float64) for name in problem.family.prior_counts)
+    terms = sum(abs(float(gammaln(problem.n_components * np.nan_to_num(count.max(), nan=1.0)))) for count in counts)
     return 4 * float(np.finfo(np.float64).eps) * terms
 
 
-def check_agreement(found: Comparison) -> None:
+def check_agreement(problem: Problem, checks: Sequence[Check]) -> None:
     """Raise an UnfitPriorError if EM and PyMC differ about densities under a prior that is far from the data's own."""
-    far = _powers_of_ten(found)
-    failed = [check for check in found.checks if check.passed is False]
+    far = _powers_of_ten(problem)
+    failed = [check for check in checks if check.passed is False]
     if failed and max(far.values(), default=0.0) >= FAR:
-        raise UnfitPriorError(unfit(found, f"{failed[0].name} only to {failed[0].value:.2g}"))
+        raise UnfitPriorError(unfit(problem, f"{failed[0].name} only to {failed[0].value:.2g}"))
 
 
-def check_mode(found: Comparison, noted: list[str]) -> None:
+def check_mode(problem: Problem, fit: Any, noted: list[str]) -> None:
     """Raise an UnfitPriorError unless the log prior at MAP, and what else a comparison makes of MAP, is finite."""
-    mode = found.map.parameters_
-    gaps = found.family.conjugate_gaps(mode, len(found.X), found.prior)
-    numbers = [found.map.objective_, found.prior.log_prob(mode), *(gap for point in gaps for gap in point.values())]
-    if not all(np.isfinite(value).all() for value in numbers) or (found.map.collapsed_ and noted):
-        raise UnfitPriorError(unfit(found, "MAP-EM overflows"))
+    mode = fit.parameters_
+    gaps = problem.family.conjugate_gaps(mode, len(problem.X), problem.prior)
+    numbers = [fit.objective_, problem.prior.log_prob(mode), *(gap for point in gaps for gap in point.values())]
+    if not all(np.isfinite(value).all() for value in numbers) or (fit.collapsed_ and noted):
+        raise UnfitPriorError(unfit(problem, "MAP-EM overflows"))
     with np.errstate(all="ignore"):  # Monte Carlo errors of standard deviations take fourth powers
         powers = [(array**4).sum() for array in mode.arrays().values()]
     if not np.isfinite(powers).all():
-        raise UnfitPriorError(unfit(found, "the fourth powers of MAP-EM's estimates overflow"))
+        raise UnfitPriorError(unfit(problem, "the fourth powers of MAP-EM's estimates overflow"))
 
 
-def unfit(found: Comparison, why: str, *, with_prior: bool = True) -> str:
+def unfit(problem: Problem, why: str, *, with_prior: bool = True) -> str:
     """Return a sentence that names the extreme number of the prior, or else the scale of the data, and what to do."""
-    far = _powers_of_ten(found) if with_prior else {}
+    far = _powers_of_ten(problem) if with_prior else {}
     name = max(far, key=lambda name: far[name], default="")
     if name and far[name] >= FAR:
-        got = _range(np.asarray(getattr(found.prior, name)))
-        usual = _range(np.asarray(getattr(_usual(found), name)))
+        got = _range(np.asarray(getattr(problem.prior, name)))
+        usual = _range(np.asarray(getattr(_usual(problem), name)))
         return (
             f"prior.{name} is too extreme to compute with in float64 on these data, got {got}: {why}. "
             f"The weakly informative prior has {usual}; move it there"
         )
-    low, high = np.nanmin(found.X), np.nanmax(found.X)
+    low, high = np.nanmin(problem.X), np.nanmax(problem.X)
     names, given, remedy = "X", "", ""
     if with_prior:
-        names, given, remedy = "prior and X", f"a {type(found.prior).__name__} and ", ", or pass prior=None"
+        names, given, remedy = "prior and X", f"a {type(problem.prior).__name__} and ", ", or pass prior=None"
     return (
         f"{names} must be of a scale that float64 can hold, got {given}X from {low:.3g} to {high:.3g}: {why}. "
         f"Rescale the columns of X to deviations of about 1{remedy}"
     )
 
 
-def _is_extreme(found: Comparison, with_prior: bool) -> bool:
+def _is_extreme(problem: Problem, with_prior: bool) -> bool:
     """Whether a number of the prior, or a deviation or a mean of the data, is far from ordinary."""
-    far = max(_powers_of_ten(found).values(), default=0.0) if with_prior else 0.0
+    far = max(_powers_of_ten(problem).values(), default=0.0) if with_prior else 0.0
     with np.errstate(all="ignore"):
-        mean, sd = np.nanmean(found.X, axis=0), np.nanstd(found.X, axis=0)
+        mean, sd = np.nanmean(problem.X, axis=0), np.nanstd(problem.X, axis=0)
         sizes = np.abs(np.log10(sd[sd > 0])).max(initial=0.0), np.log10(np.abs(mean) / sd).max()
     return not max(far, *sizes) < FAR  # NaN is far
 
 
-def _usual(found: Comparison) -> Any:
+def _usual(problem: Problem) -> Any:
     """Return the weakly informative prior of the same kind."""
-    shape = getattr(found.prior, "variance_shape", None)
-    kinds = found.family.prior_families
-    own = isinstance(found.prior, found.family.prior_types[-1]) and len(kinds) > 1
-    kind = kinds[0] if not own else "half-normal" if shape is None else "inverse-gamma"
-    return found.family.default_prior(found.X, found.n_components, kind)
+    kind = problem.family.prior_family(problem.prior)
+    return problem.family.default_prior(problem.X, problem.n_components, kind)
 
 
-def _powers_of_ten(found: Comparison) -> dict[str, float]:
+def _powers_of_ten(problem: Problem) -> dict[str, float]:
     """Return how far each number of the prior is from the weakly informative prior's, in powers of ten."""
     try:
-        usual = _usual(found)
+        usual = _usual(problem)
     except ValueError:  # a constant column has none
         return {}
     far = {}
-    for field in fields(found.prior):
-        given, other = getattr(found.prior, field.name), getattr(usual, field.name)
+    for field in fields(problem.prior):
+        given, other = getattr(problem.prior, field.name), getattr(usual, field.name)
         if not isinstance(given, float | np.ndarray) or other is None:
             continue
         if field.name == "mean":
-            deviations = np.nanstd(found.X, axis=0)
+            deviations = np.nanstd(problem.X, axis=0)
             far[field.name] = float(np.log10(np.maximum(np.abs(given - other) / deviations, 1.0)).max())
         else:
             far[field.name] = float(np.abs(_log10(given).max() - _log10(other).max()))

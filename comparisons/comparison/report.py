@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from comparisons.comparison.spread import METHODS, summary
 from comparisons.output.console import tell
 from comparisons.output.figures import sentences, write_figures
 from comparisons.output.files import check_writable, is_in_place, written_whole
@@ -48,7 +50,7 @@ def save(comparison: Any, folder: str | Path) -> dict[str, str]:
     folder = check_writable(folder)
     with ExitStack() as opened:
         with _named(folder), written_whole(folder, last=JSON, stale=WRITTEN) as hidden:
-            _write_posterior(comparison, hidden / POSTERIOR)
+            _write_posterior(comparison.posterior, hidden / POSTERIOR)
             text = json.dumps(as_json(comparison), indent=1, allow_nan=False)
             (hidden / JSON).write_text(text + "\n", encoding="utf-8")
             written = opened.enter_context((hidden / JSON).open("rb"))
@@ -76,24 +78,24 @@ def _named(folder: Path) -> Iterator[None]:
         raise ValueError(f"out folder {folder} cannot be written to: {error}") from None
 
 
-def save_posterior(comparison: Any, folder: str | Path) -> Path:
+def save_posterior(posterior: xr.DataTree, folder: str | Path) -> Path:
     """Write ``posterior.nc`` alone, whole or not at all: what an interrupted run leaves."""
     folder = check_writable(folder)
     with _named(folder), written_whole(folder, stale=WRITTEN) as hidden:  # an earlier run's, of other draws
-        _write_posterior(comparison, hidden / POSTERIOR)
+        _write_posterior(posterior, hidden / POSTERIOR)
     return folder / POSTERIOR
 
 
-def show(found: Any, path: Path, title: str) -> None:
+def show(table: Any, path: Path, title: str) -> None:
     """Print what prints itself as a table, and write its figure to a file, or say why there is none."""
 
     def drawing() -> Any:
-        figure = found.plot()
+        figure = table.plot()
         figure.suptitle(label(title))
         return figure
 
     console = Console()
-    console.print(repr(found), highlight=False, markup=False, emoji=False, soft_wrap=True)
+    console.print(repr(table), highlight=False, markup=False, emoji=False, soft_wrap=True)
     left_out = write_figures(path.parent, {path.name: drawing}, dpi=130)
     tell_left_out(console, left_out)
     if not left_out:
@@ -106,14 +108,14 @@ def tell_left_out(console: Console, left_out: Mapping[str, str]) -> None:
         tell(console, ("Figure:", "bold yellow"), f" {sentence}")
 
 
-def _write_posterior(comparison: Any, path: Path) -> None:
+def _write_posterior(posterior: xr.DataTree, path: Path) -> None:
     packed = {"/log_likelihood": {"x": {"zlib": True, "complevel": 1, "shuffle": True}}}
-    comparison.posterior.to_netcdf(path, engine="h5netcdf", encoding=packed)
+    posterior.to_netcdf(path, engine="h5netcdf", encoding=packed)
 
 
 def as_json(comparison: Any) -> dict[str, Any]:
     """Return the comparison as plain values; a number that is not finite becomes null."""
-    found = {
+    values = {
         "title": comparison.title,
         "family": comparison.family.name,
         "n_samples": len(comparison.X),
@@ -139,11 +141,11 @@ def as_json(comparison: Any) -> dict[str, Any]:
             for name, fit in [("mle", comparison.mle), ("map", comparison.map)]
         },
         "prior": vars(comparison.prior),
-        "settings": comparison.settings,
+        "settings": vars(comparison.settings) | comparison.family.of_data | comparison.family.of_mixture,
         "seconds": {key: round(value, 3) for key, value in comparison.seconds.items()},
         "versions": {name: version(name) for name in ("pymc", "pytensor", "nutpie", "jax", "arviz", "numpy", "scipy")},
     }
-    return {key: _as_plain(value) for key, value in found.items()}
+    return {key: _as_plain(value) for key, value in values.items()}
 
 
 def _as_plain(value: Any) -> Any:
@@ -171,12 +173,12 @@ def print_report(comparison: Any, console: Console | None = None) -> None:
     for name, fit in [("MLE", comparison.mle), ("MAP", comparison.map)]:
         numbers = f"log-likelihood {fit.log_likelihood_:.6f}, objective {fit.objective_:.6f}"
         tell(console, f"EM {name}: {numbers}; {fit.status_}")
-    single = comparison.settings["starts"] == "single"
+    single = comparison.settings.starts == "single"
     apart = "each starts at EM's best of restarts of its own, labels in random order"
     where = "all start about MAP-EM" if single else apart
     by = _trajectories(comparison)
     how = by if by == "NUTS" else f"{by} (steps of split Hamiltonian Monte Carlo; the posterior is near normal)"
-    tell(console, f"Posterior: {comparison.settings['chains']} chains by {how}; {where}")
+    tell(console, f"Posterior: {comparison.settings.chains} chains by {how}; {where}")
     if caution := _caution(comparison):
         tell(console, ("Caution:", "bold yellow"), f" {caution}.")
     console.print(estimates_table(comparison))
@@ -217,8 +219,6 @@ def estimates_table(comparison: Any) -> Table:
 
 def spreads_table(comparison: Any) -> Table:
     """Return mean and standard deviation by each method, one row per parameter; a < marks what is too small."""
-    from comparisons.comparison.spread import METHODS, summary
-
     rows = comparison.spreads
     methods = {key: name for key, name in METHODS.items() if any(row[f"{key}_sd"] is not None for row in rows)}
     table = _plain_table("Spread: estimate and sd (of MLE the standard error)")

@@ -1,31 +1,31 @@
-"""What a comparison found, in one value that tables, figures and files are made from."""
+"""What a comparison found, in one value that tables, figures and files are made from; and its verdict."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+import xarray as xr
 
-from comparisons.comparison.checks import Check
-from comparisons.family import Family
+from comparisons.comparison import report
+from comparisons.comparison.checks import Check, is_about_chains
+from comparisons.comparison.fits import Fits
+from comparisons.output.figures import warn_of
 from models.validation import Array
 
+AGREE, DISAGREE = "agree", "disagree"
+NOT_IDENTIFIED, NO_MAXIMUM = "not identified", "no maximum"
 
-@dataclass
-class Comparison:
-    """Everything a comparison found.
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Comparison(Fits):
+    """Everything a comparison found; its data, family, prior, settings and EM's fits are attributes too.
 
     Attributes
     ----------
-    family : Family
-        The family's half of the work.
-    X, feature_names, title, truth
-        The data; X holds NaN where a cell is missing, and the rows that have an observed cell.
-    prior, mle, map : object
-        The shared prior; EM's fits without and with it. ``mle`` is an estimator even when it found no maximum.
-    checks : list of Check
+    checks : tuple of Check
         In the order in which they were made.
-    verdict : str
-        "agree", "disagree", "not identified" or "no maximum".
+    verdict, explanation : str
+        "agree", "disagree", "not identified" or "no maximum", and why.
     posterior : DataTree
         Draws aligned to ``reference``, with log_likelihood, sample_stats and observed_data.
     unaligned : Dataset
@@ -40,46 +40,25 @@ class Comparison:
         Time of each step.
     """
 
-    family: Family
-    X: Array
-    n_components: int
-    prior: Any
-    regular: bool
-    title: str = "data"
-    feature_names: tuple[str, ...] = ()
-    truth: Any = None
-    mle: Any = None
-    map: Any = None
-    verdict: str = ""
-    explanation: str = ""
-    checks: list[Check] = field(default_factory=list)
-    posterior: Any = None
-    unaligned: Any = None
-    estimates: list[dict[str, Any]] = field(default_factory=list)
-    spreads: list[dict[str, Any]] = field(default_factory=list)
-    responsibilities: dict[str, Array] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-    settings: dict[str, Any] = field(default_factory=dict)
+    checks: tuple[Check, ...]
+    verdict: str
+    explanation: str
+    posterior: xr.DataTree
+    unaligned: xr.Dataset
+    estimates: list[dict[str, Any]]
+    spreads: list[dict[str, Any]]
+    responsibilities: dict[str, Array]
+    seconds: dict[str, float]
 
     @property
-    def n_missing(self) -> int:
-        """Number of missing cells."""
-        return int(np.isnan(self.X).sum())
+    def reference_name(self) -> str:
+        """What figures call the reference."""
+        return "MLE (EM)" if self.reference is self.mle.parameters_ else "MAP (EM)"
 
-    @property
-    def has_maximum(self) -> bool:
-        """Whether maximum likelihood found a maximum."""
-        return not self.mle.collapsed_
-
-    @property
-    def identified(self) -> bool:
-        """Whether the model passed the rank test at the estimates."""
-        return self.family.identified(self.mle) and self.family.identified(self.map)
-
-    @property
-    def reference(self) -> Any:
-        """The parameters that draws are aligned to: EM's MLE, or its MAP where there is no MLE."""
-        return self.mle.parameters_ if self.has_maximum and self.identified else self.map.parameters_
+    def draws_of(self, *names: str) -> tuple[Array, ...]:
+        """Return the aligned draws (chain * draw, ...) of declared quantities."""
+        arrays = (self.posterior["posterior"][name].to_numpy() for name in names)
+        return tuple(array.reshape(-1, *array.shape[2:]) for array in arrays)
 
     def save(self, folder: Any) -> None:
         """Write ``comparison.json``, the posterior and figures into ``folder``, each replaced atomically.
@@ -92,13 +71,23 @@ class Comparison:
         ValueError
             If the folder cannot be written to.
         """
-        from comparisons.comparison.report import save
-        from comparisons.output.figures import warn_of
-
-        warn_of(save(self, folder))
+        warn_of(report.save(self, folder))
 
     def print(self, console: Any = None) -> None:
         """Print the tables and the verdict."""
-        from comparisons.comparison.report import print_report
+        report.print_report(self, console)
 
-        print_report(self, console)
+
+def verdict_of(fits: Fits, checks: Sequence[Check]) -> tuple[str, str]:
+    """Return the verdict, and why."""
+    failed = [check.name for check in checks if check.passed is False]
+    if failed:
+        advice = "; the chains, not EM, are in doubt: ask for more draws" if all(map(is_about_chains, failed)) else ""
+        return DISAGREE, f"failed: {'; '.join(failed)}{advice}"
+    if not fits.has_maximum:
+        return NO_MAXIMUM, f"{fits.mle.status_}. Only MAP quantities were judged"
+    if not fits.identified:
+        tests = map(fits.family.identifiability, (fits.mle, fits.map))
+        sentence = next(test.sentence for test in tests if not test.identified)
+        return NOT_IDENTIFIED, f"{sentence}. Only identified and MAP quantities were judged"
+    return AGREE, f"all {sum(check.passed is not None for check in checks)} judged checks passed"

@@ -13,55 +13,72 @@ four of its Monte Carlo standard errors too low. Mean field leaves out that labe
 ADVI that parameters do; the other two are normal about a mode.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import arviz as az
 import numpy as np
 
 from comparisons.alignment import order_of
+from comparisons.comparison.density_checks import Densities
+from comparisons.comparison.draws import Draws
 from comparisons.comparison.estimates import stack
-from comparisons.comparison.result import Comparison
+from comparisons.comparison.fits import Fits
 from comparisons.family import PRECISE
 from em import NoMaximumWarning, NotIdentifiableWarning
 from em.status import NotConvergedWarning, left_to_the_status
 from em.variational import variational
-from models.bmm import BMMPrior
-from models.gmm import GMMPrior
 from models.validation import Array
 
 METHODS = {"mle": "MLE", "laplace": "Laplace", "mean_field": "mean field", "advi": "ADVI"}
 BOUND, MOST_ERRORS = 0.9, 4.0
+ADVI_STEPS, ADVI_DRAWS = 2000, 4000
 Table = dict[str, tuple[float, float]]
 
 
-def spreads_of(found: Comparison, map_parameters: Any, advi: dict[str, Array] | None = None) -> list[dict[str, Any]]:
+def by_advi(fits: Fits, draws: Draws, densities: Densities, advance_to: Callable[[int], None]) -> dict[str, Array]:
+    """Return draws from ADVI's normals, begun at MAP."""
+    from comparisons.posterior.advi import advi
+
+    return advi(
+        densities.marginal,
+        fits.family.inside(draws.in_order(fits.map.parameters_)),
+        steps=ADVI_STEPS,
+        draws=ADVI_DRAWS,
+        seed=fits.settings.random_state,
+        progress=advance_to,
+    )
+
+
+def spreads_of(
+    fits: Fits, draws: Draws, estimates: list[dict[str, Any]], advi: dict[str, Array] | None = None
+) -> list[dict[str, Any]]:
     """Return mean and standard deviation of each parameter by each method, and who understates NUTS's.
 
     Parameters
     ----------
-    found : Comparison
-        With its fits, its aligned posterior and its estimates.
-    map_parameters : parameters
-        MAP with the labels of the aligned draws.
+    fits, draws
+        EM's answers, and the posterior.
+    estimates : list of dict
+        From :func:`comparisons.comparison.estimates.estimates_of`.
     advi : dict of ndarray, shapes (S, ...), or None
         Draws from ADVI's normals.
     """
-    tables: dict[str, Table] = {"laplace": _information(found, found.prior, map_parameters)}
-    if found.has_maximum and found.identified:
-        tables["mle"] = _information(found, None, found.mle.parameters_)
-    conjugate = isinstance(found.prior, GMMPrior | BMMPrior)
-    if conjugate and (found.family.name != "gmm" or not found.n_missing):
-        tables["mean_field"] = _mean_field(found, map_parameters)
+    map_parameters = draws.in_order(fits.map.parameters_)
+    tables: dict[str, Table] = {"laplace": _information(fits, fits.prior, map_parameters)}
+    if fits.has_maximum and fits.identified:
+        tables["mle"] = _information(fits, None, fits.mle.parameters_)
+    if fits.conjugate:
+        tables["mean_field"] = _mean_field(fits, draws, map_parameters)
     if advi is not None:
-        order = order_of({name: array.mean(axis=0) for name, array in advi.items()}, found.posterior)
-        moments = [_permuted({n: moment(a) for n, a in advi.items()}, order, found) for moment in (_mean, _sd)]
-        tables["advi"] = _entries(found, *moments)
-    aligned = found.posterior["posterior"].to_dataset()
+        order = order_of({name: array.mean(axis=0) for name, array in advi.items()}, draws.posterior)
+        moments = [{n: moment(a, axis=0) for n, a in advi.items()} for moment in (np.mean, np.std)]
+        tables["advi"] = _entries(fits, *(_permuted(moment, order, draws) for moment in moments))
     with np.errstate(invalid="ignore", divide="ignore"):  # the weight of a single component does not vary
-        errors = stack(az.mcse(aligned, method="sd").expand_dims(("chain", "draw")))
-    of_errors = _entries(found, {name: array[0] for name, array in errors.items()})
+        errors = stack(az.mcse(draws.aligned, method="sd").expand_dims(("chain", "draw")))
+    of_errors = _entries(fits, {name: array[0] for name, array in errors.items()})
     rows = []
-    for row in found.estimates:
+    for row in estimates:
         name, sd = row["parameter"], row["sd"]
         error = of_errors[name][0]
         least = BOUND * (sd - MOST_ERRORS * error)
@@ -90,44 +107,34 @@ def summary(rows: list[dict[str, Any]]) -> str:
     return f"sd below {BOUND} of the draws' beyond Monte Carlo error: {'; '.join(sentences)}"
 
 
-def _information(found: Comparison, prior: Any, parameters: Any) -> Table:
+def _information(fits: Fits, prior: Any, parameters: Any) -> Table:
     """Return estimates and standard errors from the observed information at EM's answer next to these parameters."""
-    settings = {"n_components": found.n_components, "init": parameters, **PRECISE}
     with left_to_the_status(NoMaximumWarning, NotIdentifiableWarning):  # verdicts of the comparison
-        fit = found.family.estimator(prior=prior, **settings).fit(found.X)
-    table = fit.uncertainty(found.X).table
+        fit = fits.estimator(prior=prior, init=parameters, **PRECISE).fit(fits.X)
+    table = fit.uncertainty(fits.X).table
     return {row["parameter"]: (row["estimate"], row["standard_error"]) for row in table}
 
 
-def _mean_field(found: Comparison, map_parameters: Any) -> Table:
-    n_trials = getattr(found.family, "n_trials", 1)
-    start = found.family.e_step(found.X, map_parameters)[0]
+def _mean_field(fits: Fits, draws: Draws, map_parameters: Any) -> Table:
+    start = fits.family.e_step(fits.X, map_parameters)[0]
     with left_to_the_status(NotConvergedWarning):  # its ELBO still rises a little
-        q = variational(found.X, found.n_components, found.prior, n_trials=n_trials, init=start)
+        q = variational(fits.X, fits.n_components, fits.prior, init=start, **fits.family.of_data)
     medians = {name: np.median(drawn, axis=0) for name, drawn in q.draw(500, random_state=0).items()}
-    order = order_of(medians, found.posterior)  # a mean need not exist
-    return _entries(found, _permuted(q.mean, order, found), _permuted(q.standard_deviation, order, found))
+    order = order_of(medians, draws.posterior)  # a mean need not exist
+    return _entries(fits, _permuted(q.mean, order, draws), _permuted(q.standard_deviation, order, draws))
 
 
-def _entries(found: Comparison, *moments: dict[str, Array]) -> Table:
+def _entries(fits: Fits, *moments: dict[str, Array]) -> Table:
     """Return the distinct entries of means and standard deviations by name."""
     first = moments[0]
     return {
         f"{name}[{', '.join(map(str, index))}]": tuple(float(moment[name][index]) for moment in moments)  # type: ignore
         for name, values in first.items()
-        for index in found.family.entries(name, values)
+        for index in fits.family.entries(name, values)
     }
 
 
-def _permuted(arrays: dict[str, Array], order: np.ndarray, found: Comparison) -> dict[str, Array]:
+def _permuted(arrays: dict[str, Array], order: np.ndarray, draws: Draws) -> dict[str, Array]:
     """Return arrays with their components in another order; what all components share stays."""
-    dims = found.posterior["posterior"].to_dataset()
+    dims = draws.aligned
     return {name: array[order] if "component" in dims[name].dims else array for name, array in arrays.items()}
-
-
-def _mean(draws: Array) -> Array:
-    return np.asarray(draws.mean(axis=0))
-
-
-def _sd(draws: Array) -> Array:
-    return np.asarray(draws.std(axis=0))

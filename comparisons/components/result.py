@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from comparisons.alignment.mixing import MAX_RHAT
+from comparisons.output.console import lines_of
 from models.shown import shown
 from models.validation import Array
 
@@ -20,9 +21,9 @@ class ByComponents:
     ----------
     table : list of dict
         n_components, log_likelihood, bic, icl, elpd, elpd_se, p_loo, elpd_difference (from the best) and its se,
-        n_bad_k (rows with Pareto k above 0.7), rhat (the largest of label-free quantities), log_evidence and
-        log_evidence_se (None where it was not asked for), chib and chib_se (None where the prior is not conjugate or a
-        Gaussian cell is missing), status of the ML fit.
+        n_bad_k (rows with Pareto k above 0.7), rhat (the largest of label-free quantities), chib and chib_se
+        (log p(X) by Chib's identity; None where the prior is not conjugate or a Gaussian cell is missing), log_evidence
+        and log_evidence_se (by SMC; None where Chib's identity applies, or it was not asked for), status of the ML fit.
     pointwise : ndarray, shape (number of K, n)
         elpd of each row.
     caution : str
@@ -39,6 +40,7 @@ class ByComponents:
         columns += [("p", "p_loo"), ("from best", "elpd_difference"), ("se", "elpd_difference_se")]
         columns += [("k > .7", "n_bad_k"), ("R-hat", "rhat"), ("log p(X)", "log_evidence"), ("se", "log_evidence_se")]
         columns += [("Chib", "chib"), ("se", "chib_se")]
+        columns = [column for column in columns if any(row[column[1]] is not None for row in self.table)]
         heads, keys = zip(*columns, strict=True)
         best = {criterion: self.best(criterion) for criterion in CRITERIA}
         rows = [
@@ -48,16 +50,14 @@ class ByComponents:
             ]
             for row in self.table
         ]
-        widths = [max(len(row[j]) for row in [heads, *rows]) for j in range(len(heads))]
-        lines = [
-            "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in [heads, *rows]
-        ]
         told = ["* best by this column"]
         if unmixed := [str(row["n_components"]) for row in self.table if not row["rhat"] <= MAX_RHAT]:
             told += [
                 f"R-hat above {MAX_RHAT} or unknown at K = {', '.join(unmixed)}: elpd is rough there, wants more draws"
             ]
-        return "\n".join([*lines, "; ".join(told), *([f"Caution: {self.caution}"] if self.caution else [])])
+        return "\n".join(
+            [*lines_of([heads, *rows]), "; ".join(told), *([f"Caution: {self.caution}"] if self.caution else [])]
+        )
 
     def best(self, criterion: str) -> int | None:
         """Return the number of components that is best by bic, icl, elpd, log_evidence or chib; None where none is."""

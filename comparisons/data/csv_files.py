@@ -7,6 +7,7 @@ import numpy as np
 
 from models.validation import Array
 
+FOLDER = Path(__file__).parent
 COUNT_COLUMN = "count"
 MOST_ROWS = 10_000_000
 

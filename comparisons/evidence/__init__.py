@@ -30,10 +30,9 @@ from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
 from comparisons.evidence.exact import log_joint_of_labels
-from comparisons.family import family_of
-from models.bmm import BMMPrior
-from models.gmm import GMMPrior
-from models.validation import Array, data_matrix
+from comparisons.family import family_of_prior
+from em.families import conjugate_mixture
+from models.validation import Array
 
 STARS = 20
 IMPOSSIBLE = -1e12  # for log 0, which has no products
@@ -66,9 +65,7 @@ def combined(runs: Any) -> Evidence:
     return Evidence(float(logsumexp(runs) - np.log(len(runs))), float(error), tuple(runs.tolist()))
 
 
-def chib_evidence(
-    X: ArrayLike, draws: Mapping[str, Array], prior: GMMPrior | BMMPrior, n_trials: ArrayLike = 1
-) -> Evidence:
+def chib_evidence(X: ArrayLike, draws: Mapping[str, Array], prior: Any, **size: Any) -> Evidence:
     """Return the evidence from what :func:`em.gibbs.gibbs` drew.
 
     Parameters
@@ -77,10 +74,15 @@ def chib_evidence(
         Samples.
     draws : mapping
         Arrays (chains, draws, ...) by name, with z. A single chain is taken as two, its halves.
-    prior : GMMPrior or BMMPrior
-        The prior that they were drawn under; it must treat components alike.
-    n_trials : int or array_like, shape (D,) or (n, D)
-        Number of trials of each cell, for counts.
+    prior : MixturePrior
+        The prior that they were drawn under; it must be conjugate and treat components alike.
+    **size
+        Sizes of the cells where the family has some, such as ``n_trials`` or ``exposure``: a number, (D,) or (n, D).
+
+    Raises
+    ------
+    ValueError
+        If the prior is not conjugate or tells components apart, or the draws are not those of these data.
 
     Examples
     --------
@@ -89,35 +91,32 @@ def chib_evidence(
     >>> from em.gibbs import gibbs
     >>> from models.bmm import BMMPrior
     >>> X, prior = [[1, 1, 0], [1, 1, 1], [0, 0, 1], [0, 1, 0]], BMMPrior(1, 1, 1)
-    >>> found = chib_evidence(X, gibbs(X, 2, prior, random_state=0), prior)
-    >>> round(found.log_evidence, 1), round(exact_posterior(X, 2, prior).log_evidence, 1)
+    >>> evidence = chib_evidence(X, gibbs(X, 2, prior, random_state=0), prior)
+    >>> round(evidence.log_evidence, 1), round(exact_posterior(X, 2, prior).log_evidence, 1)
     (-9.3, -9.3)
     """
-    if not isinstance(prior, GMMPrior | BMMPrior):
-        raise ValueError(f"prior must be a GMMPrior or a BMMPrior, got {type(prior).__name__}: it must be conjugate")
+    mixture = conjugate_mixture(X, prior, **size)
     if not prior.exchangeable:
         raise ValueError("prior must treat all components alike (equal concentration), so that labels may be averaged")
-    X = data_matrix(X, missing=True)
-    half = family_of("gmm", 1, prior.covariance_type) if isinstance(prior, GMMPrior) else family_of("bmm", n_trials)
-    if not isinstance(draws, Mapping) or (lacking := {"z", *half.parameter_names} - set(draws)):
-        told = type(draws).__name__ if not isinstance(draws, Mapping) else f"no {', '.join(sorted(lacking))}"
-        raise ValueError(f"draws must be what em.gibbs.gibbs returned under the prior, arrays by name, got {told}")
-    n_chains, n_draws, n = draws["z"].shape
-    if n != len(X):
-        raise ValueError(f"draws must have labels of the {len(X)} rows of X, got {n} of them")
+    names, n = family_of_prior(prior, **size).parameter_names, len(mixture.X)
+    if not isinstance(draws, Mapping) or (lacking := {"z", *names} - set(draws)):
+        given = type(draws).__name__ if not isinstance(draws, Mapping) else f"no {', '.join(sorted(lacking))}"
+        raise ValueError(f"draws must be what em.gibbs.gibbs returned under the prior, arrays by name, got {given}")
+    n_chains, n_draws, n_labels = draws["z"].shape
+    if n_labels != n:
+        raise ValueError(f"draws must have labels of the {n} rows of X, got {n_labels} of them")
     if n_chains * n_draws < 2:
         raise ValueError("draws must be at least 2, to average one over the other, got 1")
     if n_chains == 1:
-        size = n_draws // 2
-        draws = {name: np.stack([array[0, :size], array[0, size : 2 * size]]) for name, array in draws.items()}
-    log_joint_at = half.log_joint(X)
+        middle = n_draws // 2
+        draws = {name: np.stack([array[0, :middle], array[0, middle : 2 * middle]]) for name, array in draws.items()}
     runs = []
     for chain, z in enumerate(draws["z"].astype(int)):
-        others = {name: np.delete(draws[name], chain, axis=0) for name in half.parameter_names}
+        others = {name: np.delete(draws[name], chain, axis=0) for name in names}
         flat = {name: array.reshape(-1, *array.shape[2:]) for name, array in others.items()}
         stars = np.unique(np.linspace(0, len(flat["weights"]) - 1, STARS).astype(int))
-        log_joint = log_joint_at({name: array[stars] for name, array in flat.items()})(slice(0, len(X)))
-        log_ratio = _log_numerator(z, log_joint) - log_joint_of_labels(X, z, log_joint.shape[1], prior, n_trials)
+        log_joint = np.swapaxes(mixture.log_joint({name: array[stars] for name, array in flat.items()}), 1, 2)
+        log_ratio = _log_numerator(z, log_joint) - log_joint_of_labels(X, z, log_joint.shape[1], prior, **size)
         runs.append(logsumexp(log_ratio) - np.log(len(z)))
     inverse = combined(runs)
     return Evidence(-inverse.log_evidence, inverse.standard_error, tuple((-np.array(runs)).tolist()))

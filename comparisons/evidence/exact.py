@@ -15,10 +15,11 @@ G_p(ν, Ψ) = log Γ_p(ν/2) - ν/2 log|Ψ| and p the side length of Ψ (1 for a
                where c = - nD/2 log π + D/2 Σ_k log(κ0 / κ_k)
     BMM        Σ_id log C(m_id, x_id) + Σ_kd { log B(b_d + s_kd, c_d + f_kd) - log B(b_d, c_d) }
 
-with s and f the successes and failures of component k. All that depends on the samples of one component is computed
-once for each of the 2^n sets of samples and looked up; a set is written as a whole number, bit i for sample i.
-
-Nothing here is shared with :mod:`em`: it is the reference for Gibbs sampling, variational inference, NUTS and SMC.
+with s and f the successes and failures of component k. Each is the log normaliser of the conjugate posterior of
+:mod:`em.families`, less the prior's, plus the base measure; the tests hold them to one-by-one predictive densities and
+to quadrature. All that depends on the samples of one component is computed once for each of the 2^n sets of samples and
+looked up (:mod:`comparisons.evidence.exact_sets`). It is the reference for Gibbs sampling, variational inference, NUTS
+and SMC.
 
 References
 ----------
@@ -28,14 +29,14 @@ Murphy (2007), Conjugate Bayesian analysis of the Gaussian distribution, technic
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import log
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammaln, logsumexp
 
-from comparisons.evidence.exact_sets import Sets, members_of_sets, sets_of_samples, sum_over_components
-from models.bmm import BMMPrior
-from models.gmm import GMMPrior
+from comparisons.evidence.exact_sets import Sets, members_of_sets, sum_over_components
+from em.families import conjugate_mixture
 from models.one_line import one_line
 from models.validation import Array, count_at_least_one, data_matrix, real_numbers
 
@@ -70,28 +71,30 @@ class ExactPosterior:
     n_occupied: Array
     responsibilities: Array
     means: dict[str, Array]
-    _sets: "Sets" = field(repr=False)
+    _mixture: Any = field(repr=False)
     _concentration: Array = field(repr=False)
 
     __repr__ = one_line
 
-    def log_predictive(self, points: ArrayLike, n_trials: ArrayLike | None = None) -> Array:
+    def log_predictive(self, points: ArrayLike, **size: Any) -> Array:
         """Return log p(x | X) of new points, shape (m,): the ratio of the evidence with and without the point.
 
         Parameters
         ----------
         points : array_like, shape (m, D)
             Where to evaluate.
-        n_trials : int or array_like, shape (D,) or (m, D), or None
-            Number of trials of each cell, for counts; ``None``: as in X, where all its rows had the same.
+        **size
+            Sizes of the cells where the family has some, such as ``n_trials`` or ``exposure``: a number, (D,) or
+            (m, D). Without them they are as in X, where all its rows had the same.
         """
-        with_each = self._sets.with_each_of(points, n_trials)
-        return np.array([_log_evidence(sets, self._concentration) - self.log_evidence for sets in with_each])
+        points, a, D = data_matrix(points, "points", missing=True), self._concentration, self._mixture.X.shape[1]
+        if points.shape[1] != D:
+            raise ValueError(f"points must have {D} columns like X, got {points.shape[1]}")
+        with_each = self._mixture.with_each_of(points, **size)
+        return np.array([_log_evidence(Sets(each, len(a)), a) - self.log_evidence for each in with_each])
 
 
-def exact_posterior(
-    X: ArrayLike, n_components: int, prior: GMMPrior | BMMPrior, n_trials: ArrayLike = 1
-) -> ExactPosterior:
+def exact_posterior(X: ArrayLike, n_components: int, prior: Any, **size: Any) -> ExactPosterior:
     """Return evidence and posterior means over all K^n label vectors, with no Monte Carlo error.
 
     Parameters
@@ -100,10 +103,15 @@ def exact_posterior(
         At most 12 samples. A missing count (NaN) is legal.
     n_components : int
         Number of components K.
-    prior : GMMPrior or BMMPrior
+    prior : MixturePrior
         A conjugate prior; it says which family, and of which covariance structure.
-    n_trials : int or array_like, shape (D,) or (n, D)
-        Number of trials of each cell, for counts.
+    **size
+        Sizes of the cells where the family has some, such as ``n_trials`` or ``exposure``: a number, (D,) or (n, D).
+
+    Raises
+    ------
+    ValueError
+        If there are too many label vectors, the prior is not conjugate, or X is not what the family takes.
 
     Examples
     --------
@@ -119,9 +127,9 @@ def exact_posterior(
             f"X must have at most {MOST_SAMPLES} rows and n_components ** rows be at most {MOST_LABELLINGS:g}, got "
             f"{n} rows and {K} components: use em.gibbs"
         )
-    sets = sets_of_samples(X, prior, n_trials)
-    sets.check_fits(K)
-    a = np.broadcast_to(prior.concentration, K)
+    mixture = conjugate_mixture(X, prior, **size)
+    mixture.check_fits(K)
+    sets, a = Sets(mixture, K), np.broadcast_to(prior.concentration, K)
     log_evidence = _log_evidence(sets, a)
     of_sets, n_occupied = np.zeros((K, 2**n)), np.zeros(K + 1)
     for labels in _labellings(n, K):
@@ -136,14 +144,12 @@ def exact_posterior(
         n_occupied,
         (of_sets @ members).T,
         {"weights": weights} | sets.means(of_sets),
-        sets,
+        mixture,
         a,
     )
 
 
-def log_joint_of_labels(
-    X: ArrayLike, z: ArrayLike, n_components: int, prior: GMMPrior | BMMPrior, n_trials: ArrayLike = 1
-) -> Array:
+def log_joint_of_labels(X: ArrayLike, z: ArrayLike, n_components: int, prior: Any, **size: Any) -> Array:
     """Return log p(X, z) in nats, shape (S,), parameters integrated out, for any number of samples.
 
     Parameters
@@ -154,21 +160,23 @@ def log_joint_of_labels(
         Label vectors; labels from 0 to K - 1.
     n_components : int
         Number of components K.
-    prior : GMMPrior or BMMPrior
+    prior : MixturePrior
         A conjugate prior.
-    n_trials : int or array_like, shape (D,) or (n, D)
-        Number of trials of each cell, for counts.
+    **size
+        Sizes of the cells where the family has some, such as ``n_trials``: a number, (D,) or (n, D).
     """
-    K, (n, D) = count_at_least_one("n_components", n_components), data_matrix(X, missing=True).shape
+    K, mixture = count_at_least_one("n_components", n_components), conjugate_mixture(X, prior, **size)
+    mixture.check_fits(K)
+    n, D = mixture.X.shape
     z = _check_labels(z, n, K)
-    a, found = np.broadcast_to(prior.concentration, K), np.empty(S := len(z))
-    size = max(1, BATCH // (n * K * D))
-    for first in range(0, S, size):
-        part = z[first : first + size]
+    a, log_joint = np.broadcast_to(prior.concentration, K), np.empty(S := len(z))
+    batch = max(1, BATCH // (n * K * D))
+    for first in range(0, S, batch):
+        part = z[first : first + batch]
         members = (part[:, None, :] == np.arange(K)[:, None]).reshape(-1, n).astype(np.float64)
         labels = np.arange(len(members)).reshape(-1, K)
-        found[first : first + size] = _log_joint(sets_of_samples(X, prior, n_trials, members), a, labels)
-    return found
+        log_joint[first : first + batch] = _log_joint(Sets(mixture, K, members), a, labels)
+    return log_joint
 
 
 def _check_labels(z: ArrayLike, n: int, K: int) -> np.ndarray:
@@ -195,12 +203,12 @@ def _labellings(n: int, K: int) -> Iterator[np.ndarray]:
         yield first + rest
 
 
-def _log_joint(sets: "Sets", a: Array, labels: np.ndarray) -> Array:
+def _log_joint(sets: Sets, a: Array, labels: np.ndarray) -> Array:
     """Return log p(X, z) of label vectors, shape (batch,)."""
     log_share = gammaln(sets.counts[:, None] + a) - gammaln(a)  # of each set (2^n, K)
     log_prob_z = gammaln(a.sum()) - gammaln(a.sum() + sets.n_samples) + sum_over_components(log_share, labels)
     return log_prob_z + sets.log_prob(labels)
 
 
-def _log_evidence(sets: "Sets", a: Array) -> float:
+def _log_evidence(sets: Sets, a: Array) -> float:
     return float(logsumexp([logsumexp(_log_joint(sets, a, labels)) for labels in _labellings(sets.n_samples, len(a))]))

@@ -10,8 +10,9 @@ unordered prior, loses up to log K! nats. Here nothing is lost. As p(X | θ) doe
 
     p(X) = E_prior[p(X | θ)] = E_folded prior[p(X | θ)],    folded: components put in order, density K! times as high,
 
-and SMC runs on the folded space, where each mode is there once: prior draws are put in order (of Σ_d of means or log
-odds of probs), and proposals out of order are refused. The answer is the evidence of the exchangeable model, as
+and SMC runs on the folded space, where each mode is there once: prior draws are put in order (of the sum over features
+of the model's first parameter of components and features, on the real line: means, log odds of probs), and proposals
+out of order are refused. The answer is the evidence of the exchangeable model, as
 :mod:`comparisons.evidence.exact` has it.
 
 With vague priors and more than some ten parameters 1000 particles are few: on faithful, K = 3, four runs of them
@@ -114,10 +115,10 @@ class _Population:
         self._both = jax.jit(
             lambda many: jax.lax.map(lambda flat: tuple(both(*self.density.split(flat))), many, batch_size=batch)
         )
-        names = [rv.name for rv in model.free_RVs]
-        located = next(name for name in ("means", "probs") if name in names)
+        dims = [model.named_vars_to_dims[rv.name] for rv in model.free_RVs]
+        located = next(i for i, (first, *rest) in enumerate(dims) if first == "component" and len(rest) == 1)
         parts = self.density.split(np.arange(self.density.size))
-        self.location = parts[names.index(located)].reshape(K, -1)
+        self.location = parts[located].reshape(K, -1)
 
     def in_order(self, flat: Array) -> np.ndarray:
         """Whether the components of vectors (S, p) are in order, shape (S,)."""

@@ -1,30 +1,30 @@
-"""The Gaussian mixture in a comparison, and its command line: ``python -m comparisons.gmm``."""
+"""The pair of the Gaussian mixture: what a comparison of it needs. Command line: ``python -m comparisons.gmm``."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self, override
+from typing import Any, override
 
 import numpy as np
 from numpy.linalg import eigvalsh
-from numpy.typing import ArrayLike
 
+from comparisons.declarations import Option
 from comparisons.family import (
     NEARLY,
     Change,
     Family,
     Point,
+    as_declared,
     conjugate_gaps_of_weights,
-    log_ratio_weights,
-    sum_to_one,
-    with_features,
 )
+from comparisons.gmm.calibration import CALIBRATIONS
+from comparisons.gmm.data import CASES, DATASETS
 from comparisons.gmm.units import Units
 from em import GaussianMixtureEM
 from em import gmm as em_gmm
 from models import gmm as model_gmm
 from models.gmm.independent_prior import SCALES
-from models.gmm.structures import check_covariance_type, covariances_shape, full_matrices
-from models.shown import shown
+from models.gmm.structures import COVARIANCE_TYPES, covariances_shape, full_matrices, quantities
+from models.parameters import Quantity
 from models.validation import Array
 
 
@@ -32,20 +32,21 @@ class GMM(Family):
     """Gaussian mixture with covariances of one structure."""
 
     name = "gmm"
+    title = "Gaussian mixture"
+    options = (Option("covariance_type", "full", "Structure of the covariances", "covariance", COVARIANCE_TYPES),)
+    estimator_type = GaussianMixtureEM
     parameters_type = model_gmm.GMMParameters
     prior_types = (model_gmm.GMMPrior, model_gmm.GMMIndependentPrior)
     prior_families = ("conjugate", *SCALES)
-    parameter_names = ("weights", "means", "covariances")
+    prior_counts = ("concentration", "degrees_of_freedom", "variance_shape", "correlation_shape")
+    conjugate_with_missing = False
+    datasets, cases, calibrations = DATASETS, CASES, CALIBRATIONS
+    covariance_type: str
 
-    def __init__(self, covariance_type: str = "full") -> None:
-        self.covariance_type = check_covariance_type(covariance_type)
-
-    @classmethod
+    @property
     @override
-    def of(cls, n_trials: ArrayLike, covariance_type: str) -> Self:
-        if np.any(np.asarray(n_trials) != 1):
-            raise ValueError(f"n_trials belongs to family 'bmm', got {shown(n_trials)} for 'gmm'")
-        return cls(covariance_type)
+    def quantities(self) -> tuple[Quantity, ...]:
+        return quantities(self.covariance_type)
 
     @override
     def default_prior(self, X: Array, n_components: int, prior_family: str = "conjugate") -> Any:
@@ -54,24 +55,23 @@ class GMM(Family):
         return model_gmm.GMMIndependentPrior.weakly_informative(X, n_components, self.covariance_type, prior_family)
 
     @override
-    def check_prior(self, prior: Any, n_components: int, n_features: int) -> None:
-        prior.check_fits(n_components, n_features, self.covariance_type)
+    def prior_family(self, prior: Any) -> str:
+        if prior.conjugate:
+            return "conjugate"
+        return "half-normal" if prior.variance_shape is None else "inverse-gamma"
+
+    @override
+    def pull(self, prior: Any, X: Array) -> Array:
+        """Return min(κ0, 1) (m0 - x̄)² / v, v the variances of X; κ0 is v / s² under an independent prior."""
+        variances = np.nanvar(X, axis=0)
+        kappa = prior.mean_precision if prior.conjugate else variances * (1 / prior.mean_sd) ** 2
+        return np.asarray(np.minimum(kappa, 1.0) * (prior.mean - np.nanmean(X, axis=0)) ** 2 / variances)
 
     @override
     def caution(self, X: Array, prior: Any, n_components: int, names: Sequence[str] | None = None) -> str:
-        if not isinstance(prior, model_gmm.GMMIndependentPrior):
-            return ""
-        if not (why := prior.why_improper(X, n_components, names)):
+        if prior.conjugate or not (why := prior.why_improper(X, n_components, names)):
             return ""
         return f"{why}. Draws are from the neighbourhood of the interior mode; inverse-gamma scales have a posterior"
-
-    @override
-    def estimator(self, **settings: Any) -> GaussianMixtureEM:
-        return GaussianMixtureEM(covariance_type=self.covariance_type, **settings)
-
-    @override
-    def build_model(self, X: Array, n_components: int, prior: Any) -> Any:
-        return model_gmm.build_model(X, n_components, prior, self.covariance_type)
 
     @override
     def build_marginal_model(self, X: Array, n_components: int, prior: Any, precise: bool = False) -> Any:
@@ -91,9 +91,10 @@ class GMM(Family):
 
     @override
     def shaped(self, draws: Mapping[str, Array]) -> Point:
-        weights, means, covariances = (draws[name] for name in self.parameter_names)
-        means, kind = with_features("means", means), self.covariance_type
-        S, K, D = means.shape
+        weights, means = (as_declared(quantity, draws[quantity.name]) for quantity in self.quantities[:2])
+        covariances, kind, (S, K, D) = draws["covariances"], self.covariance_type, means.shape
+        if weights.shape != (S, K):
+            raise ValueError(f"draws must have weights of the shape {(S, K)} (draws, components), got {weights.shape}")
         shape = (S, *covariances_shape(kind, K, D))
         if D == 1 and covariances.size == np.prod(shape):
             covariances = covariances.reshape(shape)
@@ -105,11 +106,7 @@ class GMM(Family):
             covariances = (covariances + covariances.mT) / 2
         elif covariances.min() <= 0:
             raise ValueError(f"draws must have positive variances as covariances, got {covariances.min():.6g}")
-        return {"weights": sum_to_one(weights, (S, K)), "means": means, "covariances": covariances}
-
-    @override
-    def e_step(self, X: Array, parameters: Any) -> tuple[Array, float]:
-        return em_gmm.e_step(X, parameters)
+        return {"weights": weights, "means": means, "covariances": covariances}
 
     @override
     def log_joint(self, X: Array) -> Callable[[Mapping[str, Array]], Callable[[slice], Array]]:
@@ -143,23 +140,6 @@ class GMM(Family):
         return model_gmm.draw_parameters(prior, n_components, rng)
 
     @override
-    def simulate(self, draw: Point, n_samples: int, rng: np.random.RandomState) -> Array:
-        parameters = model_gmm.GMMParameters(**draw, covariance_type=self.covariance_type)
-        return model_gmm.simulate(parameters, n_samples, rng)[0]
-
-    @override
-    def unconstrained(self, draws: dict[str, Array]) -> Array:
-        """Log weight ratios, means, and log variances or Cholesky factors with the logarithm of their diagonal."""
-        S, _, D = draws["means"].shape
-        located = [log_ratio_weights(draws["weights"]), draws["means"].reshape(S, -1)]
-        if self.covariance_type in ("diag", "spherical"):
-            return np.hstack([*located, np.log(draws["covariances"]).reshape(S, -1)])
-        chol = np.linalg.cholesky(draws["covariances"])
-        log_diagonal = np.log(np.diagonal(chol, axis1=-2, axis2=-1)).reshape(S, -1)
-        below = chol[(..., *np.tril_indices(D, -1))].reshape(S, -1)
-        return np.hstack([*located, log_diagonal, below])
-
-    @override
     def conjugate_gaps(self, parameters: Any, n_samples: int, prior: Any) -> tuple[Point, Point]:
         """Gaps of the conjugate posterior: mean and mode of μ coincide, those of Σ differ by (2D + 3) / N of it.
 
@@ -187,7 +167,7 @@ class GMM(Family):
                 counts, squares, spread, gap = N[:, None], offset**2, 2 * variances**2, 5
             case _:
                 counts, squares, spread, gap = D * N, (offset**2).sum(axis=1), 2 * parameters.covariances**2, D + 4
-        if isinstance(prior, model_gmm.GMMIndependentPrior):
+        if not prior.conjugate:
             power, a, b = prior.variance_terms()
             kappa = variances * (1 / prior.mean_sd) ** 2
             pull = b + (2 * power + gap - a * parameters.covariances) * parameters.covariances
@@ -202,13 +182,9 @@ class GMM(Family):
         return mle, mode | {"covariances": np.abs(gap * parameters.covariances) / sd}
 
     @override
-    def free_coordinates(self, parameters: Any) -> dict[str, np.ndarray]:
-        return {}
-
-    @override
     def prior_on_response(self, prior: Any, X: Array) -> tuple[float, Array]:
         """Return κ0 and m0; where the means are independent of covariances, at most v / s² with v the variance of X."""
-        if isinstance(prior, model_gmm.GMMPrior):
+        if prior.conjugate:
             return prior.mean_precision, prior.mean
         return float((np.nanvar(X, axis=0) / prior.mean_sd**2).max()), prior.mean
 
@@ -223,23 +199,6 @@ class GMM(Family):
         products = roots @ roots.mT
         scale = np.sqrt(np.diagonal(covariances, axis1=-2, axis2=-1) / np.diagonal(products, axis1=-2, axis2=-1))
         return replace(parameters, covariances=products * scale[..., :, None] * scale[..., None, :])
-
-    @override
-    def ridge(self, fit: Any) -> tuple[str, ...]:
-        free = self.identifiability(fit).free_direction
-        return tuple(sorted(free, key=lambda name: -abs(free[name]))[:2])
-
-    @override
-    def entries(self, name: str, values: Array) -> list[tuple[int, ...]]:
-        indices = super().entries(name, values)
-        symmetric = name == "covariances" and self.covariance_type in ("full", "tied")
-        return [i for i in indices if i[-2] <= i[-1]] if symmetric else indices
-
-    @override
-    def draw_data(self, ax: Any, comparison: Any) -> None:
-        from comparisons.comparison.plots import draw_gaussian_data
-
-        draw_gaussian_data(ax, comparison)
 
 
 def _log_prob(means: Array, matrices: Array) -> Callable[[Array], Array]:

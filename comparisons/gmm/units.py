@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from models.gmm import GMMIndependentPrior
 from models.validation import Array
 
 ORDINARY = 100.0  # deviations from 1 / 100 to 100, and values within 100 deviations of 0, stay as they are
@@ -44,7 +43,7 @@ class Units:
     def prior(self, prior: Any) -> Any:
         """Return the prior in these units."""
         mean = (prior.mean - self.location) / self.scale
-        if not isinstance(prior, GMMIndependentPrior):
+        if prior.conjugate:
             return replace(prior, mean=mean, scale=prior.scale / self._squares())
         units = self.scale if prior.scale.ndim else self.scale[0]
         power = 1 if prior.variance_shape is None else 2  # of standard deviations, or of variances

@@ -1,12 +1,19 @@
 """Sentences on the terminal, in which nothing that a user named is markup or a control sequence."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from em.process.labels import plain
+
+
+def lines_of(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return a plain table, its heads first, as lines of columns that are flush right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
 
 
 def tell(console: Console, *parts: Any) -> None:

@@ -12,6 +12,7 @@ from em.process.process_wide import without_expected_warnings
 from em.status import FigureWarning
 
 Drawings = Mapping[str, Callable[[], Any]]
+EM_COLOUR, MAP_COLOUR, POSTERIOR_COLOUR, DATA_COLOUR = "#c1272d", "#e08214", "#2166ac", "0.55"
 
 
 def write_figures(

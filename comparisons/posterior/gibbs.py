@@ -1,24 +1,23 @@
 """Draws of the Gibbs sampler in the shape of PyMC's posterior: what reads the one reads the other."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from models.bmm import BMMPrior
-from models.gmm import GMMPrior
-from models.gmm.generative import COVARIANCE_DIMS
+from comparisons.family import family_of_prior
 from models.validation import Array
 
 
-def as_datatree(draws: dict[str, Array], prior: GMMPrior | BMMPrior) -> xr.DataTree:
-    """Return what :func:`em.gibbs.gibbs` found as a DataTree with PyMC's names and dims.
+def as_datatree(draws: dict[str, Array], prior: Any) -> xr.DataTree:
+    """Return the draws of :func:`em.gibbs.gibbs` as a DataTree with PyMC's names and dims.
 
     Parameters
     ----------
     draws : dict of ndarray, shapes (chains, draws, ...)
         Parameters, labels and log-likelihood.
-    prior : GMMPrior or BMMPrior
+    prior : MixturePrior
         The prior that they were drawn under.
 
     Returns
@@ -33,12 +32,9 @@ def as_datatree(draws: dict[str, Array], prior: GMMPrior | BMMPrior) -> xr.DataT
     """
     if not isinstance(draws, Mapping) or "log_likelihood" not in draws:
         raise ValueError(f"draws must be what em.gibbs.gibbs returned, arrays by name, got {type(draws).__name__}")
-    dims = {"weights": ("component",), "z": ("obs",), "log_likelihood": ()}
-    if isinstance(prior, GMMPrior):
-        dims |= {"means": ("component", "feature"), "covariances": COVARIANCE_DIMS[prior.covariance_type]}
-    else:
-        dims["probs"] = ("component", "feature")
-    lacking = [name for name in dims if name != "z" and name not in draws]
+    dims: dict[str, tuple[str, ...]] = {q.name: q.dims for q in family_of_prior(prior).quantities}
+    lacking = [name for name in dims if name not in draws]
+    dims |= {"z": ("obs",), "log_likelihood": ()}
     others = [name for name, value in draws.items() if name not in dims or np.ndim(value) != 2 + len(dims[name])]
     if lacking or others:
         wanted = f"draws must be what em.gibbs.gibbs returned under the prior, a {type(prior).__name__}"

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike
 
 from comparisons.alignment.component_draws import Arrays, as_tree, n_components
 from comparisons.alignment.responsibilities import BLOCK_CELLS, LogJoint, Part
-from comparisons.family import family_of
+from comparisons.family import Family, family_of
 from comparisons.posterior.predictive_result import PredictiveCheck
 from models.shown import shown
 from models.validation import Array, check_columns, column_names, count_at_least, data_matrix, random_source
@@ -135,13 +135,12 @@ def _arrays(draws: xr.DataTree | xr.Dataset, component: str) -> tuple[Arrays, in
 def predictive_check(
     X: ArrayLike,
     draws: xr.DataTree | xr.Dataset,
-    family: str,
+    family: str | Family,
     *,
-    n_trials: ArrayLike = 1,
-    covariance_type: str = "full",
     n_replicates: int = 500,
     component: str = "component",
     random_state: Any = None,
+    **options: Any,
 ) -> PredictiveCheck:
     """Simulate replicates of X from posterior draws and place statistics of X among theirs.
 
@@ -155,18 +154,16 @@ def predictive_check(
         Samples. Replicates miss the cells that X misses.
     draws : DataTree or Dataset
         Posterior draws, aligned or not, from any sampler.
-    family : {"gmm", "bmm"}
-        Gaussian, or Bernoulli/binomial mixture.
-    n_trials : int or array_like, shape (D,) or (n, D)
-        Trials per cell, for "bmm".
-    covariance_type : {"full", "tied", "diag", "spherical"}
-        What the covariances are, for "gmm".
+    family : str or Family
+        Name of the family, such as "gmm" or "bmm", or a family with its options.
     n_replicates : int, default 500
         Number of replicates, from draws spread evenly; 2 or more, and 99 or more for suspects.
     component : str, default "component"
         Name of the components' dimension.
     random_state : int, RandomState or None
         Seed or source of randomness.
+    **options
+        The family's options: ``covariance_type`` of "gmm", ``n_trials`` of "bmm".
 
     Examples
     --------
@@ -181,20 +178,20 @@ def predictive_check(
     >>> predictive_check(X, draws, "gmm", n_replicates=200, random_state=0).suspects
     ('minimum[0]', 'skewness[0]')
     """
-    half, names, X = family_of(family, n_trials, covariance_type), column_names(X), data_matrix(X, missing=True)
-    half.log_joint(X)  # counts fit their trials
+    pair, names, X = family_of(family, **options), column_names(X), data_matrix(X, missing=True)
+    pair.log_joint(X)  # counts fit their trials
     R, rng = count_at_least("n_replicates", n_replicates, 2), random_source(random_state)
     check_columns(~np.isnan(X).all(axis=0), names)
     arrays, _ = _arrays(draws, component)
-    points = half.shaped(arrays)
-    located = half.parameter_names[1]
+    points = pair.shaped(arrays)
+    located = pair.parameter_names[1]
     if (D := points[located].shape[2]) != X.shape[1]:
         raise ValueError(f"X must have {D} columns like the {located} of the draws, got {X.shape[1]}")
-    binary, missing = family == "bmm" and bool(np.all(np.asarray(n_trials) == 1)), np.isnan(X)
+    binary, missing = pair.is_binary(), np.isnan(X)
     observed = _statistics(X, binary)
     replicated = np.empty((R, len(observed)))
     for r, s in enumerate(np.linspace(0, arrays.n_draws - 1, R).astype(int)):
-        replicate = half.simulate({name: array[s] for name, array in points.items()}, len(X), rng)
+        replicate = pair.simulate({name: array[s] for name, array in points.items()}, len(X), rng)
         replicated[r] = list(_statistics(np.where(missing, np.nan, replicate), binary).values())
     return PredictiveCheck(tuple(observed), np.array(list(observed.values())), replicated)
 

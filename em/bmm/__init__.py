@@ -139,6 +139,13 @@ class BinomialSteps(Steps[BMMParameters]):
         return None if largest_of(rows.size) > MANY_TRIALS else compiled_step(rows, parameters, weights)
 
     @override
+    def log_measure(self, rows: Rows) -> Array:
+        if rows.size.max() <= MANY_TRIALS:
+            return rows.log_base
+        X = rows.X.toarray() if issparse(rows.X) else rows.X
+        return np.concatenate([_log_binomial(X[part], rows.size[part]).sum(axis=1) for part in row_slices(X)])
+
+    @override
     def log_kernel(self, rows: Rows, theta: Theta) -> Array:
         """Return Σ_d x log p + (m - x) log(1 - p); a cell of many trials adds minus its deviance instead.
 
@@ -160,8 +167,12 @@ class BinomialSteps(Steps[BMMParameters]):
         return super().log_kernel(few, theta) - of_draws
 
 
+def _log_binomial(x: Array, m: Array) -> Array:
+    return np.asarray(gammaln(m + 1) - gammaln(x + 1) - gammaln(m - x + 1))
+
+
 def _log_choose(x: Array, m: Array) -> Array:
-    plain = gammaln(m + 1) - gammaln(x + 1) - gammaln(m - x + 1)
+    plain = _log_binomial(x, m)
     many = m > MANY_TRIALS
     return np.where(many, log_saturated(x, m), plain) if many.any() else plain
 

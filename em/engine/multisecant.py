@@ -34,7 +34,7 @@ from typing import Any
 
 import numpy as np
 
-from em.engine.acceleration import Squarem
+from em.engine.acceleration import Squarem, normalised
 from models.validation import Array
 
 MOST_SECANTS = 4
@@ -128,9 +128,7 @@ class Multisecant(Squarem):
             return None
         y = coordinates @ (axes @ ((axes.T @ (basis @ r[0])) / eigenvalues))  # in secants
         moved = {name: array[-1] + np.tensordot(y, images[name], 1) for name, array in image.items()}
-        if images["weights"].any():
-            moved["weights"] /= moved["weights"].sum()  # a large y magnifies a rounding
         try:
-            return replace(parameters, **moved)
+            return replace(parameters, **normalised(parameters, moved, images))  # a large y magnifies a rounding
         except ValueError:  # outside the parameter space
             return None

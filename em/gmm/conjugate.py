@@ -16,7 +16,7 @@ Every array may have leading axes, such as one for chains, which "..." stands fo
 Reference: Murphy (2007), Conjugate Bayesian analysis of the Gaussian distribution, sections 3 and 9.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -152,6 +152,35 @@ class GaussianPosterior:
             case _:
                 return gap
 
+    def log_normaliser(self) -> Array:
+        """Return log ∫ of the components' unnormalised density, shape (...).
+
+        ::
+
+            Σ_k D/2 log(2π / κ_k) + Σ {log Γ_p(ν/2) - ν/2 log|Ψ / 2|},    p = D for matrices, 1 for variances
+        """
+        p, nu, D = self._side, self.degrees_of_freedom, self.n_features
+        log_det = np.linalg.slogdet(self.scale)[1] if self.of_matrices else np.log(self.scale)
+        covariances = multigammaln(nu / 2, p) - nu / 2 * (log_det - p * np.log(2))
+        means = D / 2 * np.log(2 * np.pi / self.mean_precision).sum(axis=-1)
+        leading = self.mean_precision.ndim - 1
+        return np.asarray(means + covariances.sum(axis=tuple(range(leading, covariances.ndim))))
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """Names of the parameters that all components share."""
+        return ("covariances",) if self.covariance_type == "tied" else ()
+
+    def joined(self, sets: np.ndarray) -> Self:
+        """Return the "tied" posterior of components that hold sets of samples (batch, K).
+
+        Self is of all sets, from `GaussianConjugate.posterior_of_sets`.
+        """
+        own = {name: getattr(self, name)[sets, 0] for name in ("concentration", "location", "mean_precision")}
+        scale = sum(self.scale[of_one] for of_one in sets.T)
+        degrees = np.broadcast_to(self.degrees_of_freedom[0], len(sets))
+        return self.with_arrays({**own, "scale": np.asarray(scale), "degrees_of_freedom": degrees})
+
     def divergence(self, prior: "GaussianPosterior") -> float:
         """Return KL(self || prior) in nats, of two without leading axes.
 
@@ -268,6 +297,16 @@ class GaussianConjugate:
 
         return conjugate_mixture(X, self.prior)
 
+    def with_each_of(self, X: Array) -> Iterator["GaussianConjugate"]:
+        """Yield the same for the samples and one row more, for each of other rows (m, D)."""
+        return (GaussianConjugate(np.vstack([self.X, x]), self.prior) for x in self.for_rows(X).X)
+
+    @property
+    def log_base(self) -> Array:
+        """Log h(x_i) = -D/2 log 2π, shape (n,), in nats."""
+        n, D = self.X.shape
+        return np.full(n, -D / 2 * np.log(2 * np.pi))
+
     def check_fits(self, K: int) -> None:
         """Raise a ValueError unless the prior is one for K components and these features."""
         self.prior.check_fits(K, self.X.shape[-1], self.prior.covariance_type)
@@ -307,6 +346,18 @@ class GaussianConjugate:
         own_axis = averages.ndim - 2  # that of the components
         scatter = sum(scatters) if kind == "tied" else np.stack(scatters, axis=own_axis)
         return conjugate_posterior(self.prior, counts, averages, np.asarray(scatter))
+
+    def posterior_of_sets(self, members: Array, n_components: int) -> GaussianPosterior:
+        """Return the posterior of a component that holds a set of samples, of the members (sets, n, 1) of each.
+
+        A "tied" covariance has the degrees of freedom of all samples, and Ψ0 / K + A: the K components' scales add up.
+        """
+        q = self.posterior(members)
+        if not q.shared:
+            return q
+        degrees = np.full_like(q.degrees_of_freedom, self.prior.degrees_of_freedom + len(self.X))
+        scale = q.scale + self.prior.scale * (1 / n_components - 1)
+        return q.with_arrays({**q.arrays(), "degrees_of_freedom": degrees, "scale": scale})
 
     def updated(self, statistics: GaussianStatistics) -> GaussianPosterior:
         """Return the posterior given statistics."""

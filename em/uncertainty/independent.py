@@ -70,7 +70,7 @@ def observed_information(
         raise ValueError(f"X must have {parameters.n_features} columns like the {name}, got {rows.X.shape[1]}")
     found = entries_of(parameters, w.sum(), frozen)
     if prior is not None:
-        prior.check_fits(parameters.n_components, parameters.n_features)
+        steps.check_prior(prior, parameters.n_components, parameters.n_features)
     slopes = None if prior is None else log_prior_slopes(steps, parameters, prior, found)
     return louis(found, complete_data(steps, rows, parameters, w), slopes)
 

@@ -25,9 +25,8 @@ import pytensor.tensor as pt
 from pytensor.tensor.linalg import solve_triangular
 from pytensor.tensor.variable import TensorConstant
 
+from models.distributions.mixture_likelihood import LOG_ZERO, mixture_log_prob
 from models.validation import Array
-
-LOG_ZERO = np.float64(-1e300)  # stands for log 0, of a weight of 0, which would make NaN in a matrix product
 
 
 def log_mixture(
@@ -67,7 +66,7 @@ def log_mixture(
     quadratic = pt.broadcast_to(quadratic, (means.shape[0], len(products[0])))
     natural = pt.concatenate([pt.maximum(constant, LOG_ZERO)[:, None], linear, quadratic], axis=1)  # (K, T)
     statistics = _statistics(x, origin, scale, products)
-    return pt.logsumexp(natural @ statistics, axis=0)
+    return mixture_log_prob(natural, statistics, np.zeros(1))
 
 
 def _statistics(x: Any, origin: Array, scale: Array, products: tuple[np.ndarray, ...]) -> Any:

@@ -1,0 +1,98 @@
+"""NUTS's part of a comparison: draws from the posterior, with labels aligned to EM's answer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from comparisons.alignment import align, order_of
+from comparisons.comparison.density_checks import Densities
+from comparisons.comparison.estimates import stack
+from comparisons.comparison.extremes import refused_by_name
+from comparisons.comparison.fits import Fits
+from comparisons.comparison.starts import chain_starts
+from models.validation import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """Posterior draws.
+
+    Attributes
+    ----------
+    posterior : DataTree
+        Draws aligned to EM's answer, with log_likelihood, sample_stats and observed_data.
+    unaligned : Dataset
+        The draws as they came.
+    pointwise : ndarray, shape (chain, draw, n)
+        log p(x_i | θ) of each draw.
+    log_prior : ndarray, shape (chain, draw)
+        log p(θ) of each draw.
+    """
+
+    posterior: xr.DataTree
+    unaligned: xr.Dataset
+    pointwise: Array
+    log_prior: Array
+
+    @property
+    def aligned(self) -> xr.Dataset:
+        """The aligned parameters."""
+        return self.posterior["posterior"].to_dataset()
+
+    @property
+    def stacked(self) -> dict[str, Array]:
+        """The aligned parameters by name, shapes (chain * draw, ...)."""
+        return stack(self.aligned)
+
+    def in_order(self, parameters: Any) -> Any:
+        """Return parameters with their components in the places that they have in the aligned draws."""
+        return parameters.permute(order_of(parameters, self.posterior))
+
+
+def draw(fits: Fits, densities: Densities, advance_to: Callable[[int], None]) -> Draws:
+    """Draw from the posterior by NUTS and align the labels.
+
+    Raises
+    ------
+    Interrupted
+        On Ctrl-C, with the aligned draws until then.
+    """
+    from comparisons.posterior import Interrupted, sample
+
+    settings = fits.settings
+    try:
+        with refused_by_name(fits):
+            tree = sample(
+                densities.marginal,
+                chain_starts(fits, fits.map.parameters_),
+                draws=settings.draws,
+                tune=settings.tune,
+                chains=settings.chains,
+                target_accept=settings.target_accept,
+                seed=settings.random_state,
+                progress=advance_to,
+                resolved=True,
+            )
+    except Interrupted as interrupt:
+        if interrupt.draws is not None:
+            interrupt.draws = aligned(fits, densities, interrupt.draws).posterior
+            interrupt.draws.attrs["note"] = "sampling was interrupted"
+        raise
+    return aligned(fits, densities, tree)
+
+
+def aligned(fits: Fits, densities: Densities, tree: xr.DataTree) -> Draws:
+    """Return draws with their log-likelihood, aligned."""
+    unaligned = tree["posterior"].to_dataset()[list(fits.map.parameters_.arrays())]
+    pointwise, log_prior = densities.marginal_density.of_draws(unaligned)
+    groups = {
+        "posterior": unaligned,
+        "log_likelihood": xr.Dataset({"x": (("chain", "draw", "obs"), pointwise)}, {"obs": np.arange(len(fits.X))}),
+        "sample_stats": tree["sample_stats"].to_dataset(),
+        "observed_data": xr.Dataset({"x": (("obs", "feature"), fits.X)}),
+    }
+    posterior = align(xr.DataTree.from_dict(groups), "pivot", reference=fits.reference)
+    return Draws(posterior, unaligned, pointwise, log_prior)

@@ -1,0 +1,72 @@
+"""EM's part of a comparison: maximum likelihood, and MAP next to it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from comparisons.comparison.extremes import check_counts, check_mean, check_mode, refused_by_name
+from comparisons.comparison.problem import Problem
+from comparisons.comparison.starts import refuse_collapsed
+from comparisons.family import PRECISE
+from em import NoMaximumWarning, NotIdentifiableWarning
+from em.status import left_to_the_status
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Fits(Problem):
+    """A problem with EM's answers.
+
+    Attributes
+    ----------
+    mle, map : estimators
+        Fits without and with the prior. ``mle`` is an estimator even when it found no maximum.
+    """
+
+    mle: Any
+    map: Any
+
+    @property
+    def has_maximum(self) -> bool:
+        """Whether maximum likelihood found a maximum."""
+        return not self.mle.collapsed_
+
+    @property
+    def identified(self) -> bool:
+        """Whether the model passed the rank test at the estimates."""
+        return self.family.identified(self.mle) and self.family.identified(self.map)
+
+    @property
+    def reference(self) -> Any:
+        """The parameters that draws are aligned to: EM's MLE, or its MAP where there is no MLE."""
+        return self.mle.parameters_ if self.has_maximum and self.identified else self.map.parameters_
+
+
+def fit(problem: Problem) -> Fits:
+    """Fit by EM: maximum likelihood, and MAP, next to it where that is a maximum too."""
+    settings = {"random_state": problem.settings.random_state, **PRECISE}
+    with left_to_the_status(NoMaximumWarning, NotIdentifiableWarning):  # these two are verdicts here
+        with refused_by_name(problem, with_prior=False):
+            mle = problem.estimator(n_init=problem.settings.n_init, **settings).fit(problem.X)
+        mode = fit_map(problem, near=None if mle.collapsed_ else mle.parameters_, **settings)
+    return Fits(**vars(problem), mle=mle, map=mode)
+
+
+def fit_map(problem: Problem, near: Any = None, **settings: Any) -> Any:
+    """Fit MAP by restarts, and from parameters ``near`` it; return the better fit.
+
+    Raises
+    ------
+    UnfitPriorError
+        If float64 cannot hold what the prior asks for, or every restart collapsed (a NoModeError).
+    """
+    with refused_by_name(problem) as noted:
+        check_counts(problem)
+        check_mean(problem)
+        mode = problem.estimator(prior=problem.prior, n_init=problem.settings.n_init, **settings).fit(problem.X)
+        if near is not None:  # the MAP next to the MLE may be better than the restarts' best
+            nearby = problem.estimator(prior=problem.prior, init=near, **settings).fit(problem.X)
+            better = nearby.objective_ >= mode.objective_ - 1e-9 * abs(mode.objective_)
+            if mode.collapsed_ or (better and not nearby.collapsed_):
+                mode = nearby
+        check_mode(problem, mode, noted)
+    refuse_collapsed(mode)
+    return mode

@@ -1,0 +1,201 @@
+"""What a comparison is given: data, family, prior and settings, all checked before any work."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from comparisons.declarations import Option
+from comparisons.family import Family, family_of
+from models.shown import shown
+from models.validation import Array, column_names, count_at_least_one, data_matrix, number_between, real_numbers
+
+
+def _setting(default: Any, flag: str, help_text: str) -> Any:
+    return field(default=default, metadata={"flag": flag, "help": help_text})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a comparison is done.
+
+    Attributes
+    ----------
+    draws, tune, chains : int
+        NUTS draws and warm-up draws of each chain, and number of chains (at least 2).
+    target_accept : float
+        Acceptance that NUTS adapts its steps to, between 0 and 1; 0.9 is for divergent transitions.
+    n_init : int
+        Restarts of maximum likelihood.
+    starts : {"restarts", "single"}
+        Where the chains start: each at MAP-EM's best of restarts of its own, with labels in random order, so that
+        R-hat can tell of other modes; or all about the one MAP.
+    random_state : int
+        Seed; the same seed gives the same comparison.
+    advi : bool
+        Whether to run ADVI too, for its column in the table of spreads; it compiles for some seconds.
+
+    Raises
+    ------
+    ValueError
+        If a value is not legal.
+    """
+
+    draws: int = _setting(1000, "draws", "Posterior draws of each chain")
+    tune: int = _setting(1000, "tune", "Warm-up draws of each chain")
+    chains: int = _setting(4, "chains", "Number of chains")
+    target_accept: float = _setting(
+        0.8, "target-accept", "Acceptance that NUTS adapts its steps to; 0.9 is for divergent transitions"
+    )
+    n_init: int = _setting(10, "restarts", "Restarts of EM; the best one is kept")
+    starts: str = "restarts"
+    random_state: int = _setting(0, "seed", "Seed of everything random; the same seed gives the same results")
+    advi: bool = _setting(False, "advi", "Run ADVI too, for the table of spreads")
+
+    def __post_init__(self) -> None:
+        for name, least in [("draws", 100), ("tune", 100), ("chains", 2)]:
+            if (value := count_at_least_one(name, getattr(self, name))) < least:
+                raise ValueError(f"{name} must be at least {least}, got {value}: R-hat and ESS need that many")
+        if (draws := self.draws) * self.chains < 1000:
+            advice = "the checks want an ESS of 400"
+            raise ValueError(f"draws x chains must be at least 1000, got {draws} x {self.chains}: {advice}")
+        seed = self.random_state
+        if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+            raise ValueError(f"random_state (seed) must be a whole number from 0 to 2**32 - 1, got {shown(seed)}")
+        if self.starts not in ("restarts", "single"):
+            raise ValueError(f"starts must be 'restarts' or 'single', got {shown(self.starts)}")
+        object.__setattr__(self, "target_accept", number_between("target_accept", self.target_accept, 0, 1))
+        object.__setattr__(self, "advi", bool(self.advi))
+
+
+FLAGS = {
+    f.name: Option(f.name, f.default, f.metadata["help"], f.metadata["flag"]) for f in fields(Settings) if f.metadata
+}
+DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(Settings)}
+
+
+def split(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the settings that are given or else default, and the rest of what is given: a family's options."""
+    settings = {name: given.get(name, default) for name, default in defaults.items()}
+    return settings, {name: value for name, value in given.items() if name not in defaults}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Problem:
+    """What is to be compared, checked.
+
+    Attributes
+    ----------
+    family : Family
+        The pair of a PyMC model and an EM estimator.
+    X : ndarray, shape (n, D)
+        The rows that have an observed cell; NaN where a cell is missing.
+    n_components : int
+        Number of components K.
+    prior : prior of the family
+        Shared by MAP-EM and the PyMC models.
+    settings : Settings
+        How the comparison is done.
+    regular : bool
+        Whether distances between MLE, MAP and posterior mean are judged.
+    title, feature_names, truth
+        What tables and figures call the data and its columns, and the parameters that the data were drawn from.
+    """
+
+    family: Family
+    X: Array
+    n_components: int
+    prior: Any
+    settings: Settings = Settings()
+    regular: bool = False
+    title: str = "data"
+    feature_names: tuple[str, ...] = ()
+    truth: Any = None
+
+    @property
+    def n_missing(self) -> int:
+        """Number of missing cells."""
+        return int(np.isnan(self.X).sum())
+
+    @property
+    def conjugate(self) -> bool:
+        """Whether the posterior of the parameters given labels has a closed form."""
+        return self.family.is_conjugate(self.prior, missing=self.n_missing > 0)
+
+    def estimator(self, **settings: Any) -> Any:
+        """Return the family's estimator of K components."""
+        return self.family.estimator(n_components=self.n_components, **settings)
+
+
+def prepare(
+    X: ArrayLike,
+    family: str | Family,
+    n_components: int,
+    prior: Any = None,
+    *,
+    regular: bool = False,
+    truth: Any = None,
+    title: str = "data",
+    feature_names: tuple[str, ...] = (),
+    needs_map: bool = True,
+    **given: Any,
+) -> Problem:
+    """Check every argument of :func:`compare` and return the problem.
+
+    With ``needs_map=False`` the prior may be one whose posterior has no mode, such as a concentration below 1.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not legal.
+    """
+    K, (of_settings, options) = count_at_least_one("n_components", n_components), split(given, DEFAULTS)
+    settings, named = Settings(**of_settings), _feature_names(X, feature_names)
+    X = data_matrix(X, missing=True, names=named)
+    kept = ~np.isnan(X).all(axis=1)
+    pair = family_of(family, **options).of_rows(kept)
+    samples: Array = pair.estimator(n_components=K, n_init=settings.n_init).check(X[kept], names=named)
+    prior = pair.default_prior(samples, K) if prior is None else prior
+    _check_prior(prior, pair, K, samples, needs_map)
+    if truth is not None:
+        _check_truth(truth, pair, K, samples.shape[1])
+    return Problem(
+        family=pair,
+        X=samples,
+        n_components=K,
+        prior=prior,
+        settings=settings,
+        regular=regular,
+        title=title,
+        feature_names=named or tuple(f"feature {d}" for d in range(samples.shape[1])),
+        truth=truth,
+    )
+
+
+def _check_prior(prior: Any, family: Family, K: int, X: Array, needs_map: bool) -> None:
+    if not isinstance(prior, family.prior_types):
+        known = " or ".join(prior_type.__name__ for prior_type in family.prior_types)
+        raise ValueError(f"prior must be None or a {known}, got {type(prior).__name__}")
+    if not prior.exchangeable:
+        raise ValueError("prior must treat all components alike (equal concentration), so that labels may be aligned")
+    if needs_map:
+        family.estimator(n_components=K, prior=prior).check(X)
+    else:
+        family.check_prior(prior, K, X.shape[1])
+
+
+def _check_truth(truth: Any, family: Family, K: int, D: int) -> None:
+    alike = isinstance(truth, family.parameters_type) and (truth.n_components, truth.n_features) == (K, D)
+    if not alike or any(getattr(truth, name) != value for name, value in family.of_mixture.items()):
+        wanted = f"{K} components and {D} features, of the structure that is fitted"
+        raise ValueError(f"truth must be a {family.parameters_type.__name__} of {wanted}, got {truth!r}")
+
+
+def _feature_names(X: ArrayLike, feature_names: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Return the names that were given, or else those that a frame has, or None; a ValueError if they are no D."""
+    names, shape = tuple(feature_names) or column_names(X), real_numbers("X", X).shape
+    if names and len(shape) == 2 and len(names) != shape[1]:
+        raise ValueError(f"feature_names must have {shape[1]} entries, one per column of X, got {len(names)}")
+    return names

@@ -1,0 +1,123 @@
+"""What a family declares about itself as plain values: its options, data sets and standard cases."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from models.shown import shown
+from models.validation import Array
+
+Options = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Option:
+    """An argument that one family takes and others may not.
+
+    Attributes
+    ----------
+    name : str
+        The keyword, in the family's constructor and in ``compare(X, family, K, **options)``.
+    default : object
+        Its value where it is not given.
+    help : str
+        What it is, in a few words.
+    flag : str
+        The flag on the command line, without dashes; by default the name with - for _.
+    choices : tuple of str or None
+        Its legal values, if there are few.
+    parse : callable or None
+        From the text on the command line to a value; by default the type of the default, or text.
+    of_data : bool
+        Whether it describes the data, as a number of trials does, and not the mixture. Built-in data sets know it.
+    """
+
+    name: str
+    default: Any
+    help: str
+    flag: str = ""
+    choices: tuple[str, ...] | None = None
+    parse: Callable[[str], Any] | None = None
+    of_data: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "flag", self.flag or self.name.replace("_", "-"))
+
+    def check(self, value: Any) -> Any:
+        """Return the value, or raise a ValueError if it is none of the choices."""
+        if self.choices is not None and not (isinstance(value, str) and value in self.choices):
+            raise ValueError(f"{self.name} must be one of {', '.join(self.choices)}, got {shown(value)}")
+        return value
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A data matrix and what is known about it.
+
+    Attributes
+    ----------
+    name, family, story : str
+        Name on the command line, name of the family, and one line about the data.
+    X : ndarray, shape (n, D)
+        Samples; NaN where a cell is missing.
+    feature_names : tuple of str
+        Names of the D columns, with units.
+    options : mapping
+        The family's options that these data need, such as ``{"n_trials": 12}``.
+    truth : parameters or None
+        The parameters that synthetic data were drawn from.
+    """
+
+    name: str
+    family: str
+    story: str
+    X: Array
+    feature_names: tuple[str, ...]
+    options: Options = field(default_factory=dict)
+    truth: Any = field(default=None, repr=False)
+
+    def with_holes(self, name: str, share: float, seed: int) -> "Dataset":
+        """Return the data set with so large a share of its cells removed, completely at random."""
+        holes = np.random.RandomState(seed).uniform(size=self.X.shape) < share
+        story = f"{self.story}; {share:.0%} of the cells removed at random"
+        return replace(self, name=name, story=story, X=np.where(holes, np.nan, self.X))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A comparison with a declared outcome.
+
+    Attributes
+    ----------
+    data : str
+        Name of a built-in data set.
+    n_components : int
+        Number of components K.
+    options : mapping
+        The family's options that describe the mixture, where they are not the defaults.
+    verdict : str
+        The verdict that it must reach.
+    draws : int
+        Posterior draws of each chain that the case needs for its R-hat and ESS.
+    regular : bool
+        Whether MLE, MAP and posterior mean must lie within the arithmetic's distance: identified, interior, and
+        n large for the overlap. Elsewhere the distances are shown and not judged.
+    single_start : bool
+        Whether all chains start about MAP: for a posterior of many modes, none of which a chain leaves in time. Its
+        R-hat is then about the mode at MAP only; the report says how chains started.
+    """
+
+    data: str
+    n_components: int
+    options: Options = field(default_factory=dict)
+    verdict: str = "agree"
+    draws: int = 1000
+    regular: bool = False
+    single_start: bool = False
+
+    @property
+    def name(self) -> str:
+        """Data, K and options: the folder of its results."""
+        return "-".join([self.data, str(self.n_components), *map(str, self.options.values())])

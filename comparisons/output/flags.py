@@ -1,0 +1,35 @@
+"""Flags of a command line that follow from declared options."""
+
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+import typer
+
+from comparisons.declarations import Option
+
+
+def takes(*options: Option) -> Callable[[Any], Any]:
+    """Return a decorator that gives a typer command one flag for each option.
+
+    They go to the parameters of their names, or to ``**options``.
+    """
+
+    def decorate(command: Any) -> Any:
+        signature = inspect.signature(command)
+        declared = {option.name for option in options}
+        own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD and p.name not in declared]
+        command.__signature__ = signature.replace(parameters=[*own, *map(_parameter, options)])
+        return command
+
+    return decorate
+
+
+def _parameter(option: Option) -> inspect.Parameter:
+    default = option.default
+    parse = option.parse or (str if default is None else type(default))
+    kind: Any = Literal.__getitem__(option.choices) if option.choices else parse if isinstance(parse, type) else Any
+    parser = parse if kind is Any else None
+    kind = kind if default is not None else kind | None
+    annotation: Any = Annotated[kind, typer.Option(f"--{option.flag}", help=f"{option.help}.", parser=parser)]
+    return inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
