@@ -16,7 +16,7 @@ from comparisons.declarations import Case, Dataset, Option
 from em.identifiability import Identifiability
 from models.parameters import Quantity
 from models.shown import shown
-from models.validation import Array
+from models.validation import Array, data_matrix
 
 Point = dict[str, Array]
 Change = Callable[[Point], Point]
@@ -100,6 +100,10 @@ class Family(ABC):
     def of_mixture(self) -> dict[str, Any]:
         """The options that describe the mixture, by name."""
         return {option.name: getattr(self, option.name) for option in self.options if not option.of_data}
+
+    def of_samples(self, X: Any, names: Sequence[str] | None = None) -> tuple[Self, Array]:
+        """Return the family with options that the data decide, and the samples as numbers (n, D), NaN where missing."""
+        return self, data_matrix(X, missing=True, names=names)
 
     def of_rows(self, kept: np.ndarray) -> Self:
         """Return the family for some rows (n,) of the data: options of each cell lose those of the rest."""

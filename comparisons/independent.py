@@ -23,13 +23,13 @@ class IndependentFamily(Family):
         What figures call the components' parameter, such as "rate".
     """
 
-    steps: ClassVar[Steps[Any]]
+    steps: Any
     quantity_label: ClassVar[str] = "component's parameter"
 
     def __init_subclass__(cls, **named: Any) -> None:
         """Take names and classes from the steps."""
         super().__init_subclass__(**named)
-        if steps := getattr(cls, "steps", None):
+        if isinstance(steps := getattr(cls, "steps", None), Steps):
             cls.name, cls.parameters_type, cls.prior_types = steps.name, steps.parameters_type, (steps.prior_type,)
             cls.prior_counts = ("concentration", *steps.hyper_names)
 
@@ -47,7 +47,7 @@ class IndependentFamily(Family):
 
     def mean_size(self, n_features: int) -> Array:
         """Return the mean size of the cells of each feature, shape (D,)."""
-        (size,) = self.of_data.values() or (1.0,)
+        (size,) = tuple(self.of_data.values()) or (1.0,)
         size = np.asarray(size, dtype=np.float64)
         return np.broadcast_to(size.mean(axis=0) if size.ndim == 2 else size, n_features)
 

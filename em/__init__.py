@@ -8,11 +8,14 @@ Estimators in scikit-learn's manner (`GaussianMixtureEM`, `BernoulliMixtureEM`, 
 for: :mod:`em.gibbs`, :mod:`em.variational`.
 """
 
+from typing import Any
+
 from em import bmm, cmm, gmm, plots, pmm
 from em.anomalies import density_threshold, is_anomaly
 from em.bmm.estimator import BernoulliMixtureEM, BinomialMixtureEM
 from em.bound import complete_data_log_likelihood, elbo, entropy, q_function
 from em.cmm.estimator import CategoricalMixtureEM
+from em.families import estimators
 from em.gmm.estimator import GaussianMixtureEM
 from em.kmeans import KMeans
 from em.likelihood_ratio import LikelihoodRatioTest, likelihood_ratio_test
@@ -59,3 +62,10 @@ __all__ = [
     "save",
     "select",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Return the estimator of a family that was added as a folder (:mod:`em.families`)."""
+    if name.endswith("EM") and name in (found := estimators()):
+        return found[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

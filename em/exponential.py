@@ -67,15 +67,18 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
     def _rows(self, samples: Samples) -> Rows:
         return self._steps.rows(samples.X, self._size_of(samples), samples.names)
 
+    def _check_model(self, n_features: int) -> None:
+        if self.prior is not None:
+            self._steps.check_prior(self.prior, self.n_components, n_features)
+            self.prior.check_mode()
+
     def _check_data(self, samples: Samples) -> None:
         self._steps.check(samples.X, self._size_of(samples), samples.names)
         frozen = self._frozen(samples.X.shape[1])
         for quantity in self._steps.quantities[1:]:
             if quantity.name in frozen:
                 quantity.support.check(f"frozen {quantity.name}", frozen[quantity.name])
-        if self.prior is not None:
-            self._steps.check_prior(self.prior, self.n_components, samples.X.shape[1])
-            self.prior.check_mode()
+        self._check_model(samples.X.shape[1])
 
     def _problem(self, samples: Samples) -> Problem[P, Statistics]:
         steps, rows, frozen = self._steps, self._rows(samples), self._frozen(samples.X.shape[1])

@@ -8,17 +8,20 @@ from random_mixtures import (
     joint_density_of_labels,
     random_bmm,
     random_bmm_prior,
+    random_cmm,
+    random_cmm_prior,
     random_gmm,
     random_gmm_prior,
     random_pmm,
     random_pmm_prior,
 )
-from scipy import stats
 from scipy.special import logsumexp
 
 from em import bmm as em_bmm
+from em import cmm as em_cmm
 from em import gmm as em_gmm
-from models import bmm, gmm, pmm
+from em import pmm as em_pmm
+from models import bmm, cmm, gmm, pmm
 from models.gmm.structures import COVARIANCE_TYPES
 
 TOLERANCE = 1e-10  # sums of a few hundred terms of size 1 to 100, each right to 16 digits
@@ -114,20 +117,10 @@ def test_count_joint_summed_over_all_labels_is_em_log_likelihood(K, kind):
     )
 
 
-def poisson_log_likelihood(X, parameters, exposure):
-    """Return Σ_i log p(observed cells of x_i) by SciPy, with 0 log 0 = 0."""
-    exposure = np.broadcast_to(np.asarray(exposure, dtype=float), X.shape)
-    with np.errstate(divide="ignore"):
-        log_weights = np.log(np.abs(parameters.weights))
-    cells = [stats.poisson.logpmf(X, exposure * rates) for rates in parameters.rates]
-    per_component = np.where(np.isnan(X), 0.0, cells).sum(axis=2).T
-    return logsumexp(log_weights + per_component, axis=1).sum()
-
-
 @pytest.mark.parametrize("holes", [False, True], ids=["complete", "with missing cells"])
 @pytest.mark.parametrize("kind", EXPOSURES)
 @pytest.mark.parametrize("K", [2, 3, 4])
-def test_poisson_joint_summed_over_all_labels_is_scipys_log_likelihood(K, kind, holes):
+def test_poisson_joint_summed_over_all_labels_is_em_log_likelihood(K, kind, holes):
     rng = np.random.default_rng(K)
     parameters, prior, exposure = random_pmm(K, 3, rng), random_pmm_prior(K, 3, rng), EXPOSURES[kind](N, 3)
     X = rng.poisson(4.0, size=(N, 3)).astype(float)
@@ -139,7 +132,7 @@ def test_poisson_joint_summed_over_all_labels_is_scipys_log_likelihood(K, kind, 
         pmm.build_marginal_model(X, K, prior, exposure),
         parameters,
         prior,
-        poisson_log_likelihood(X, parameters, exposure),
+        em_pmm.e_step(X, parameters, exposure)[1],
     )
 
 
@@ -148,10 +141,27 @@ def test_marginal_poisson_model_is_finite_where_a_rate_or_a_weight_is_zero():
     possible, impossible = (pmm.build_marginal_model(rows, 3, pmm.PMMPrior()) for rows in (X[:2], X))
     for weights in ([0.3, 0.7, 0.0], [0.0, 1.0, 0.0], [1.0, -0.0, 0.0]):
         parameters = pmm.PMMParameters(weights, [[0.0, 4.0], [-0.0, 0.5], [1.0, 1.0]])
-        expected = poisson_log_likelihood(X[:2], parameters, 1)
+        expected = em_pmm.e_step(X[:2], parameters)[1]
         assert np.isfinite(expected)
         assert declared_density(possible, ["x"])(parameters.arrays()) == pytest.approx(expected, rel=0, abs=TOLERANCE)
         assert declared_density(impossible, ["x"])(parameters.arrays()) == -np.inf
+
+
+@pytest.mark.parametrize("holes", [False, True], ids=["complete", "with missing cells"])
+@pytest.mark.parametrize("K", [2, 3, 4])
+def test_categorical_joint_summed_over_all_labels_is_em_log_likelihood(K, holes):
+    rng, levels = np.random.default_rng(K), (2, 4, 3)
+    parameters, prior = random_cmm(K, levels, rng), random_cmm_prior(K, levels, rng)
+    X = rng.integers(0, levels, size=(N, 3)).astype(float)
+    if holes:
+        X[rng.uniform(size=X.shape) < 0.4] = np.nan
+    assert_one_mixture(
+        cmm.build_model(X, K, prior, levels),
+        cmm.build_marginal_model(X, K, prior, levels),
+        parameters,
+        prior,
+        em_cmm.e_step(X, parameters)[1],
+    )
 
 
 def test_labels_given_the_data_in_the_joint_are_em_responsibilities():

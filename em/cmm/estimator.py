@@ -104,7 +104,12 @@ class CategoricalMixtureEM(ExponentialMixtureEM[CMMParameters]):
         self.levels_ = levels_of(X, known, names)
         return super()._samples(X, sample_weight, names)
 
-    def _check_data(self, samples: Samples) -> None:
-        super()._check_data(samples)
+    def _check_fitted(self) -> None:
+        if tuple(map(len, self.levels_)) != self.parameters_.levels:
+            raise ValueError(f"levels_ must have {self.parameters_.levels} labels, got {shown(self.levels_)}")
+        super()._check_fitted()
+
+    def _check_model(self, n_features: int) -> None:
+        super()._check_model(n_features)
         if isinstance(self.init, CMMParameters) and self.init.levels != self._steps.levels:
             raise ValueError(f"init must have levels {self._steps.levels}, got {shown(self.init.levels)}")

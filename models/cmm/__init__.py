@@ -43,8 +43,9 @@ and MAP, the mode of the density of (π, p) under the prior::
     π_k = (N_k + a_k - 1) / (n + Σa - K)
     p_kdl = (Σ_i r_ik [x_id = l] + b_dl - 1) / (N_kd + Σ_l b_dl - L_d)
 
-Where the code is: :mod:`models.cmm.levels` (labels and codes), :mod:`models.cmm.prior`, :mod:`models.cmm.simulation`,
-and :mod:`em.cmm` (E-step and M-step, and what is reported of latent classes).
+Where the code is: :mod:`models.cmm.levels` (labels and codes), :mod:`models.cmm.story` (the story and the densities in
+PyMC), :mod:`models.cmm.prior`, :mod:`models.cmm.simulation`, and :mod:`em.cmm` (E-step and M-step, and what is reported
+of latent classes).
 
 References
 ----------
@@ -55,8 +56,22 @@ References
    variables, Annals of Statistics 37, 3099-3132.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from models.cmm.parameters import CMMParameters
 from models.cmm.prior import CMMPrior
 from models.cmm.simulation import draw_parameters, simulate
 
-__all__ = ["CMMParameters", "CMMPrior", "draw_parameters", "simulate"]
+if TYPE_CHECKING:
+    from models.cmm.story import build_marginal_model, build_model
+
+__all__ = ["CMMParameters", "CMMPrior", "build_marginal_model", "build_model", "draw_parameters", "simulate"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the PyMC half only when it is asked for (PEP 562)."""
+    if name in ("build_model", "build_marginal_model"):
+        from models.cmm import story
+
+        return getattr(story, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

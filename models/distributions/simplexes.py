@@ -3,8 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import pymc as pm
 import pytensor.tensor as pt
 from pymc.distributions.transforms import SimplexTransform
+
+from models.validation import Array
 
 
 class SimplexesTransform(SimplexTransform):
@@ -29,10 +33,7 @@ class SimplexesTransform(SimplexTransform):
 
     def log_jac_det(self, value: Any, *inputs: Any) -> Any:
         """Return the sum of the blocks' log-Jacobians."""
-        parts = self._parts(value, 1)
-        return sum(
-            (super(SimplexesTransform, self).log_jac_det(part) for part in parts[1:]), super().log_jac_det(parts[0])
-        )
+        return sum(super(SimplexesTransform, self).log_jac_det(part) for part in self._parts(value, 1))
 
     def _parts(self, value: Any, fewer: int) -> list[Any]:
         ends = [sum(self.sizes[: i + 1]) - (i + 1) * fewer for i in range(len(self.sizes))]
@@ -41,3 +42,51 @@ class SimplexesTransform(SimplexTransform):
 
     def _joined(self, parts: list[Any]) -> Any:
         return parts[0] if len(parts) == 1 else pt.concatenate(parts, axis=-1)
+
+
+def dirichlets(name: str, concentration: Array, sizes: Sequence[int], **like: Any) -> Any:
+    """Add probability vectors with Dirichlet priors, side by side along the last axis, to the current PyMC model.
+
+    Parameters
+    ----------
+    name : str
+        Variable name.
+    concentration : ndarray, shape (C,)
+        Dirichlet concentrations, one block after the other.
+    sizes : sequence of int
+        Lengths of the blocks, which sum to C.
+    **like
+        ``shape`` (..., C) and ``dims`` of the variable.
+
+    Examples
+    --------
+    >>> import numpy as np, pymc as pm
+    >>> from models.distributions.simplexes import dirichlets
+    >>> with pm.Model():
+    ...     probs = dirichlets("probs", np.full(5, 2.0), sizes=(2, 3), shape=(4, 5))
+    >>> pm.draw(probs, random_seed=0, mode="FAST_COMPILE").sum(axis=1).round(6).tolist()
+    [2.0, 2.0, 2.0, 2.0]
+    """
+    ends = np.cumsum(sizes).tolist()
+    blocks = [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+
+    def draw(b: Any, size: Any) -> Any:
+        return pt.concatenate([pm.Dirichlet.dist(b[..., block], size=size) for block in blocks], axis=-1)
+
+    def log_density(value: Any, b: Any) -> Any:
+        return sum(pm.logp(pm.Dirichlet.dist(b[..., block]), value[..., block]) for block in blocks)
+
+    def middle(rv: Any, size: Any, b: Any) -> Any:
+        means = [b[..., block] / b[..., block].sum(axis=-1, keepdims=True) for block in blocks]
+        return pt.broadcast_to(pt.concatenate(means, axis=-1), rv.shape)
+
+    return pm.CustomDist(
+        name,
+        np.asarray(concentration, dtype=np.float64),
+        dist=draw,
+        logp=log_density,
+        support_point=middle,
+        signature="(c)->(c)",
+        transform=SimplexesTransform(sizes),
+        **like,
+    )

@@ -25,7 +25,7 @@ import pytensor.tensor as pt
 from pytensor.tensor.linalg import solve_triangular
 from pytensor.tensor.variable import TensorConstant
 
-from models.distributions.mixture_likelihood import LOG_ZERO, mixture_log_prob
+from models.distributions.mixture_likelihood import LOG_ZERO
 from models.validation import Array
 
 
@@ -66,7 +66,7 @@ def log_mixture(
     quadratic = pt.broadcast_to(quadratic, (means.shape[0], len(products[0])))
     natural = pt.concatenate([pt.maximum(constant, LOG_ZERO)[:, None], linear, quadratic], axis=1)  # (K, T)
     statistics = _statistics(x, origin, scale, products)
-    return mixture_log_prob(natural, statistics, np.zeros(1))
+    return pt.logsumexp(natural @ statistics, axis=0)
 
 
 def _statistics(x: Any, origin: Array, scale: Array, products: tuple[np.ndarray, ...]) -> Any:
