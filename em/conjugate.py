@@ -133,7 +133,7 @@ class ConjugateMixture:
 
     @property
     def log_base(self) -> Array:
-        """log h(x_i), shape (n,), in nats."""
+        """Log h(x_i), shape (n,), in nats."""
         return self.steps.log_measure(self.rows)
 
     def for_rows(self, X: Any, **size: Any) -> "ConjugateMixture":

@@ -88,11 +88,12 @@ class Rows:
 
         return Rows(X, self.size[rows], tuple(map(cut, self.statistics)), self.log_base[rows])
 
-
     def followed_by(self, other: "Rows") -> "Rows":
         """Return these dense rows and then others."""
         parts = zip(self.statistics, other.statistics, strict=True)
-        X, size, log_base = (np.concatenate([getattr(r, at) for r in (self, other)]) for at in ("X", "size", "log_base"))
+        X, size, log_base = (
+            np.concatenate([getattr(r, at) for r in (self, other)]) for at in ("X", "size", "log_base")
+        )
         return Rows(X, size, tuple(np.concatenate(pair) for pair in parts), log_base)
 
 

@@ -13,6 +13,7 @@ from scipy.stats import betabinom, dirichlet, invgamma, multivariate_t, norm, t
 import comparisons.evidence.exact
 from comparisons.evidence.exact import exact_posterior, log_joint_of_labels
 from em.gmm.conjugate import conjugate_posterior
+from em.variational import variational
 from models.bmm import BMMPrior
 from models.gmm import GMMParameters, GMMPrior
 from models.gmm.structures import COVARIANCE_TYPES, covariances_shape
@@ -157,6 +158,17 @@ def test_evidence_of_two_components_equals_quadrature_over_weights_and_probs():
     mean = np.einsum("ijk,ijk,i,j,k->", pi, density, node_weights, node_weights, node_weights) / evidence
     assert exact.means["weights"][0] == pytest.approx(mean, rel=1e-12)
     assert dirichlet([1, 2]).pdf([0.3, 0.7]) == pytest.approx(2 * 0.7)  # the density above
+
+
+def test_evidence_of_many_trials_has_every_binomial_coefficient():
+    """Above 1,000 trials EM's E-step takes the binomial density from deviances; its base measure stays what it is."""
+    X, m = np.array([[700, np.nan], [1900, 40]]), [2000, 50]
+    by_hand = (
+        betabinom(2000, 2, 3).logpmf(700) + betabinom(2000, 702, 1303).logpmf(1900) + betabinom(50, 2, 3).logpmf(40)
+    )
+    prior = BMMPrior(1.0, 2.0, 3.0)
+    assert exact_posterior(X, 1, prior, n_trials=m).log_evidence == pytest.approx(by_hand, abs=1e-9)  # terms of 1e4
+    assert variational(X, 1, prior, n_trials=m, random_state=0).elbo == pytest.approx(by_hand, abs=1e-9)
 
 
 @pytest.mark.parametrize("kind", COVARIANCE_TYPES)

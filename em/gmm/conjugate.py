@@ -303,7 +303,7 @@ class GaussianConjugate:
 
     @property
     def log_base(self) -> Array:
-        """log h(x_i) = -D/2 log 2π, shape (n,), in nats."""
+        """Log h(x_i) = -D/2 log 2π, shape (n,), in nats."""
         n, D = self.X.shape
         return np.full(n, -D / 2 * np.log(2 * np.pi))
 
