@@ -38,7 +38,7 @@ from models.validation import Array
 
 IMPORTS = """
 import nutpie, pytensor.link.jax.dispatch, pytensor.link.numba.dispatch
-import benchmarks.posterior_rivals, comparisons.posterior, models.bmm.generative, models.gmm.generative
+import benchmarks.posterior_rivals, comparisons.posterior, models.bmm.story, models.gmm.story
 """
 MAX_GAP = 4  # Monte Carlo standard errors between posterior means that agree
 

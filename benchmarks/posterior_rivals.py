@@ -12,8 +12,8 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from models.bmm import BMMPrior
+from models.distributions.inverse_wishart import InverseWishart
 from models.gmm import GMMIndependentPrior, GMMPrior
-from models.inverse_wishart import InverseWishart
 from models.validation import Array
 
 Named = dict[str, Array]

@@ -14,8 +14,9 @@ import numpy as np
 import comparisons
 from comparisons.declarations import Case, Dataset, Option
 from em.identifiability import Identifiability
+from models.parameters import Quantity
 from models.shown import shown
-from models.validation import Array
+from models.validation import Array, data_matrix
 
 Point = dict[str, Array]
 Change = Callable[[Point], Point]
@@ -62,7 +63,6 @@ class Family(ABC):
     prior_types: ClassVar[tuple[Any, ...]]
     prior_families: ClassVar[tuple[str, ...]] = ("conjugate",)
     prior_counts: ClassVar[tuple[str, ...]] = ("concentration",)
-    quantities: Any
     conjugate_with_missing: ClassVar[bool] = True
     datasets: ClassVar[Mapping[str, Callable[[], Dataset]]] = {}
     cases: ClassVar[tuple[Case, ...]] = ()
@@ -75,6 +75,16 @@ class Family(ABC):
                 _refuse(type(self), name, value)
         for name, option in known.items():
             setattr(self, name, option.check(options.get(name, option.default)))
+
+    @property
+    @abstractmethod
+    def quantities(self) -> tuple[Quantity, ...]:
+        """The declared arrays of a mixture with these options."""
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """Names of the declared arrays."""
+        return tuple(quantity.name for quantity in self.quantities)
 
     def __repr__(self) -> str:
         """The call that makes it."""
@@ -91,16 +101,15 @@ class Family(ABC):
         """The options that describe the mixture, by name."""
         return {option.name: getattr(self, option.name) for option in self.options if not option.of_data}
 
+    def of_samples(self, X: Any, names: Sequence[str] | None = None) -> tuple[Self, Array]:
+        """Return the family with options that the data decide, and the samples as numbers (n, D), NaN where missing."""
+        return self, data_matrix(X, missing=True, names=names)
+
     def of_rows(self, kept: np.ndarray) -> Self:
         """Return the family for some rows (n,) of the data: options of each cell lose those of the rest."""
         cells = {name: np.asarray(value) for name, value in self.of_data.items() if np.ndim(value) == 2}
         rows = {name: value[kept] for name, value in cells.items() if len(value) == len(kept)}
         return type(self)(**{**self.of_data, **self.of_mixture, **rows})
-
-    @property
-    def parameter_names(self) -> tuple[str, ...]:
-        """Names of the declared quantities."""
-        return tuple(quantity.name for quantity in self.quantities)
 
     @classmethod
     def case(cls, data: str, n_components: int | None, options: Mapping[str, Any]) -> Case:
@@ -194,17 +203,22 @@ class Family(ABC):
 
     # Draws and estimates ----------------------------------------------------------------------------------------------
 
-    @abstractmethod
     def shaped(self, draws: Mapping[str, Array]) -> Point:
         """Return the parameters' draws (S, K, ...) of any sampler, checked to be what their names say.
 
         A single feature may lack its axis; weights and symmetric matrices that are so within the rounding of 32 bits
         are made so to the last bit.
         """
+        shaped = {quantity.name: as_declared(quantity, draws[quantity.name]) for quantity in self.quantities}
+        weights, located = (shaped[name] for name in self.parameter_names[:2])
+        if weights.shape != located.shape[:2]:
+            wanted = f"{located.shape[:2]} (draws, components)"
+            raise ValueError(f"draws must have weights of the shape {wanted}, got {weights.shape}")
+        return shaped
 
-    @abstractmethod
     def unconstrained(self, draws: dict[str, Array]) -> Array:
         """Map draws (S, ...) to vectors on the unconstrained scale, shape (S, p)."""
+        return np.hstack([quantity.support.unconstrained(draws[quantity.name]) for quantity in self.quantities])
 
     @abstractmethod
     def conjugate_gaps(self, parameters: Any, n_samples: int, prior: Any) -> tuple[Point, Point]:
@@ -219,17 +233,15 @@ class Family(ABC):
             Absolute gaps of the MLE and of the MAP, with the names and shapes of the declared quantities.
         """
 
-    @abstractmethod
     def free_coordinates(self, parameters: Any) -> dict[str, np.ndarray]:
         """Return masks of the declared quantities whose estimate lies inside its range, by name."""
+        arrays, own = parameters.arrays(), parameters.quantities[1:]
+        return {q.name: ~q.support.at_edge(arrays[q.name]) for q in own if q.support.edges}
 
     def inside(self, parameters: Any) -> Point:
-        """Return parameters with probs of 0 and 1, and weights of 0, moved inside by 1e-12."""
-        point = dict(parameters.arrays())
-        for name in self.free_coordinates(parameters):
-            point[name] = np.clip(point[name], 1e-12, 1 - 1e-12)
-        weights = np.maximum(point["weights"], 1e-12)
-        return {**point, "weights": weights / weights.sum()}
+        """Return parameters with what is on the boundary moved inside by 1e-12."""
+        inside: Point = parameters.inside()
+        return inside
 
     def mean_response(self, draws: dict[str, Array]) -> Array:
         """Return Σ_k π_k p_kd, or Σ_k π_k μ_kd, of each draw, shape (S, D): known even where components are not."""
@@ -243,9 +255,10 @@ class Family(ABC):
     def anywhere(self, fit: Any, rng: np.random.RandomState) -> Any:
         """Return random parameters from which EM may reach another maximum of a likelihood that has many."""
 
-    @abstractmethod
     def ridge(self, fit: Any) -> tuple[str, ...]:
-        """Return one or two entries, such as ``probs[0, 0]``, that move along a fit's free direction."""
+        """Return one or two entries, such as ``probs[0, 0]``, that move most along a fit's free direction."""
+        free = self.identifiability(fit).free_direction
+        return tuple(sorted(free, key=lambda name: -abs(free[name]))[:2])
 
     def draw_data(self, ax: Any, comparison: Any) -> None:
         """Draw the data with what EM and the posterior say about it, by ``comparisons/<family>/figure.py``."""
@@ -253,27 +266,21 @@ class Family(ABC):
 
     def entries(self, name: str, values: Array) -> list[tuple[int, ...]]:
         """Return the indices of the distinct entries of a declared quantity."""
-        return list(np.ndindex(values.shape))
+        (quantity,) = (quantity for quantity in self.quantities if quantity.name == name)
+        return quantity.support.places(values.shape)
 
 
-def with_features(name: str, draws: Array) -> Array:
-    """Return draws (S, K, D) of what each component has one of for each feature, which may be a single one, (S, K)."""
-    draws = draws[:, :, None] if draws.ndim == 2 else draws
-    if draws.ndim != 3:
-        dims = "chain, draw, component and feature"
-        raise ValueError(f"draws must have {name} of the dims {dims}, got {draws.ndim - 1} after chain and draw")
-    return draws
-
-
-def sum_to_one(weights: Array, shape: tuple[int, ...]) -> Array:
-    """Return draws (S, K) of weights, divided by their sums, which must be 1 but for rounding."""
-    if weights.shape != shape:
-        raise ValueError(f"draws must have weights of the shape {shape} (draws, components), got {weights.shape}")
-    sums = weights.sum(axis=1, keepdims=True)
-    if weights.min() < 0 or np.abs(sums - 1).max() > NEARLY:
-        told = f"got sums from {sums.min():.6g} to {sums.max():.6g}, the least {weights.min():.6g}"
-        raise ValueError(f"draws must have weights that are non-negative and sum to 1, {told}")
-    return np.asarray(weights / sums)
+def as_declared(quantity: Quantity, draws: Array) -> Array:
+    """Return draws (S, ...) of a declared array in its support; of a single feature they may lack its axis."""
+    if quantity.dims[-1] == "feature" and draws.ndim == len(quantity.dims):
+        draws = draws[..., None]
+    if draws.ndim != 1 + len(quantity.dims):
+        *first, last = "chain", "draw", *quantity.dims
+        dims = f"{', '.join(first)} and {last}"
+        raise ValueError(
+            f"draws must have {quantity.name} of the dims {dims}, got {draws.ndim - 1} after chain and draw"
+        )
+    return quantity.support.nearly(quantity.name, draws, NEARLY)
 
 
 def conjugate_gaps_of_weights(weights: Array, n_samples: int, concentration: float) -> tuple[Array, Array]:
@@ -286,11 +293,6 @@ def conjugate_gaps_of_weights(weights: Array, n_samples: int, concentration: flo
     pulls = concentration * np.abs(1 - K * weights), np.abs(1 - K * weights)
     mle, mode = (np.divide(pull / (n_samples + K * concentration), sd, out=np.zeros(K), where=sd > 0) for pull in pulls)
     return mle, mode
-
-
-def log_ratio_weights(weights: Array) -> Array:
-    """Return log(π_k / π_K), shape (S, K - 1), of weights (S, K): simplex to real vector."""
-    return np.log(weights[:, :-1]) - np.log(weights[:, -1:])
 
 
 def family_names() -> tuple[str, ...]:

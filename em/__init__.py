@@ -1,19 +1,25 @@
 """How we estimate: EM, written by hand in NumPy. Nothing here imports PyMC or JAX.
 
-Estimators in scikit-learn's manner (`GaussianMixtureEM`, `BernoulliMixtureEM`, `BinomialMixtureEM`, `KMeans`), the
-textbook's steps as pure functions (:mod:`em.gmm`, :mod:`em.bmm`), and the quantities of EM's proof (`q_function`,
+Estimators in scikit-learn's manner (`GaussianMixtureEM`, `BernoulliMixtureEM`, `BinomialMixtureEM`,
+`PoissonMixtureEM`, `CategoricalMixtureEM`, `KMeans`), the textbook's steps as pure functions (:mod:`em.gmm`,
+:mod:`em.bmm`, :mod:`em.pmm`, :mod:`em.cmm`), and the quantities of EM's proof (`q_function`,
 `entropy`, `elbo`, `complete_data_log_likelihood`). How many components: `select`, `likelihood_ratio_test`. Anomalies:
 `is_anomaly`, `density_threshold`. Pictures: :mod:`em.plots`. Files: `save`, `load`. The posterior, loaded when asked
 for: :mod:`em.gibbs`, :mod:`em.variational`.
 """
 
-from em import bmm, gmm, plots
+from typing import Any
+
+from em import bmm, cmm, gmm, plots, pmm
 from em.anomalies import density_threshold, is_anomaly
 from em.bmm.estimator import BernoulliMixtureEM, BinomialMixtureEM
 from em.bound import complete_data_log_likelihood, elbo, entropy, q_function
+from em.cmm.estimator import CategoricalMixtureEM
+from em.families import estimators
 from em.gmm.estimator import GaussianMixtureEM
 from em.kmeans import KMeans
 from em.likelihood_ratio import LikelihoodRatioTest, likelihood_ratio_test
+from em.pmm.estimator import PoissonMixtureEM
 from em.saving import load, save
 from em.selection import Selection, select
 from em.status import (
@@ -28,6 +34,7 @@ from em.uncertainty import Uncertainty
 __all__ = [
     "BernoulliMixtureEM",
     "BinomialMixtureEM",
+    "CategoricalMixtureEM",
     "CollapseWarning",
     "FewerClustersWarning",
     "GaussianMixtureEM",
@@ -36,9 +43,11 @@ __all__ = [
     "NoMaximumWarning",
     "NotConvergedWarning",
     "NotIdentifiableWarning",
+    "PoissonMixtureEM",
     "Selection",
     "Uncertainty",
     "bmm",
+    "cmm",
     "complete_data_log_likelihood",
     "density_threshold",
     "elbo",
@@ -48,7 +57,15 @@ __all__ = [
     "likelihood_ratio_test",
     "load",
     "plots",
+    "pmm",
     "q_function",
     "save",
     "select",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Return the estimator of a family that was added as a folder (:mod:`em.families`)."""
+    if name.endswith("EM") and name in (found := estimators()):
+        return found[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

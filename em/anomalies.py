@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from em.estimator import MixtureEM
 from em.fitted import has_observed
+from em.samples import encoded
 from em.uncertainty.louis import frequencies
 from models.shown import shown
 from models.validation import Array, number_above
@@ -58,7 +59,7 @@ def density_threshold(
     if number_above("quantile", quantile, 0) >= 1:
         raise ValueError(f"quantile must be less than 1, got {shown(quantile)}")
     log_density = _log_density(estimator, X, n_trials)
-    weights = frequencies(sample_weight, len(log_density)) * has_observed(X)
+    weights = frequencies(sample_weight, len(log_density)) * has_observed(encoded(estimator, X))
     if not weights.any():
         raise ValueError(
             "X must have a row with an observed cell and a positive weight to take a quantile of, got none"
@@ -114,7 +115,7 @@ def is_anomaly(
         threshold = density_threshold(estimator, X, quantile, sample_weight=sample_weight, n_trials=n_trials)
     elif not isinstance(threshold, float | int | np.floating) or np.isnan(threshold):
         raise ValueError(f"threshold must be a log density in nats or None, got {shown(threshold)}")
-    return np.asarray((_log_density(estimator, X, n_trials) < threshold) & has_observed(X))
+    return np.asarray((_log_density(estimator, X, n_trials) < threshold) & has_observed(encoded(estimator, X)))
 
 
 def _log_density(estimator: MixtureEM[Any], X: ArrayLike, n_trials: ArrayLike | None) -> Array:

@@ -8,7 +8,7 @@ field (:mod:`em.variational`). With the statistics N_k and S_kj of :mod:`em.step
 Every array may have leading axes, such as one for chains, which "..." stands for.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -17,6 +17,7 @@ import numpy as np
 from em.bound import log_of, normalise
 from em.dirichlet import dirichlet_divergence, draw_weights, mean_log_weights, mean_weights, sd_weights
 from em.engine import Problem, log_prior_size, sum_over_blocks
+from em.samples.distinct import distinct_rows, repeat_rarely
 from em.steps import Parts, Rows, Statistics, Steps, products
 from models.validation import Array
 
@@ -153,7 +154,7 @@ class ConjugateMixture:
 
     def check_fits(self, n_components: int) -> None:
         """Raise a ValueError unless the prior is one for K components and these features."""
-        self.prior.check_fits(n_components, self.X.shape[-1])
+        self.steps.check_prior(self.prior, n_components, self.X.shape[-1])
 
     def log_joint(self, theta: dict[str, Array]) -> Array:
         """Return log p(x_i, z_i = k), shape (..., n, K), of parameters with leading axes."""
@@ -186,24 +187,35 @@ class ConjugateMixture:
 
     def problem(self, n_components: int, n_passes: int) -> Problem[ConjugatePosterior, Statistics]:
         """Return E-step, M-step and -KL(q || prior) of mean field; steps are measured in units of n."""
-        rows, n, D = self.rows, len(self.rows), self.X.shape[-1]
+        n, D = self.X.shape
         before = self.posterior(np.zeros((n, n_components)))
-        constant = float(self.log_base.sum())
-
-        def block(q: ConjugatePosterior) -> Callable[[slice], tuple[float, Statistics]]:
-            def of(part: slice) -> tuple[float, Statistics]:
-                r, log_prob = normalise(self._expected(rows[part], q))
-                return float(log_prob.sum()), self.steps.sums(rows[part], r)
-
-            return of
+        rows, frequencies = distinct(self.rows)
+        constant = float(self.steps.log_measure(rows) @ frequencies)
 
         def expect(q: ConjugatePosterior) -> tuple[float, Statistics]:
-            log_likelihood, statistics = sum_over_blocks(n, block(q))
+            def block(part: slice) -> tuple[float, Statistics]:
+                r, log_prob = normalise(self._expected(rows[part], q))
+                sums = self.steps.sums(rows[part], r * frequencies[part, None])
+                return float(log_prob @ frequencies[part]), sums
+
+            log_likelihood, statistics = sum_over_blocks(len(rows), block)
             return log_likelihood + constant, statistics
 
         units = dict.fromkeys(("concentration", *self.steps.hyper_names), float(n))
         size = log_prior_size(self.prior, n_components, D)
         return Problem(expect, self.updated, lambda q: -q.divergence(before), units, None, float(n), size)
+
+
+def distinct(rows: Rows) -> tuple[Rows, Array]:
+    """Return the distinct rows and how often each occurs; many rows that hardly ever repeat are returned as they are.
+
+    The same sums over fewer rows; to find that rows are distinct costs more than some passes.
+    """
+    if repeat_rarely(rows.X):
+        return rows, np.ones(len(rows))
+    cells = rows.X if rows.size.strides[0] == 0 else np.hstack([rows.X, rows.size])
+    which, frequencies = distinct_rows(cells, hashed=True)
+    return rows[which], frequencies
 
 
 def common_sizes(sizes: Array, name: str) -> Array:

@@ -97,6 +97,14 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
     def _frozen_centers(self, samples: Samples) -> Array | None:
         """Return the components' expected samples (K, D) if they are frozen, or None."""
 
+    @abstractmethod
+    def _check_model(self, n_features: int) -> None:
+        """Raise a ValueError unless prior and init are of this family and its settings, for D features."""
+
+    def _check_fitted(self) -> None:
+        """Raise a ValueError unless what a fit left is of the settings, as in a file that nobody touched."""
+        self._check_model(self.parameters_.n_features)
+
     def _released(self, problem: Problem[P, Any], run: Run[P]) -> P | None:
         """Return better parameters next to a limit that is no maximum, where this family knows a way, or None."""
         return None

@@ -30,7 +30,10 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
     _hashed = True
     _takes_sparse: ClassVar[bool] = True
 
-    _steps: Steps[P]  # the family's formulas
+    @property
+    def _steps(self) -> Steps[P]:
+        """The family's formulas."""
+        raise NotImplementedError
 
     def _size(self) -> Any:
         """Return the sizes of the cells that the mixture is fitted to: a number, (D,) or (n, D)."""
@@ -64,18 +67,18 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
     def _rows(self, samples: Samples) -> Rows:
         return self._steps.rows(samples.X, self._size_of(samples), samples.names)
 
+    def _check_model(self, n_features: int) -> None:
+        if self.prior is not None:
+            self._steps.check_prior(self.prior, self.n_components, n_features)
+            self.prior.check_mode()
+
     def _check_data(self, samples: Samples) -> None:
         self._steps.check(samples.X, self._size_of(samples), samples.names)
         frozen = self._frozen(samples.X.shape[1])
         for quantity in self._steps.quantities[1:]:
             if quantity.name in frozen:
                 quantity.support.check(f"frozen {quantity.name}", frozen[quantity.name])
-        if self.prior is not None:
-            if not isinstance(self.prior, self._steps.prior_type):
-                wanted, given = self._steps.prior_type.__name__, type(self.prior).__name__
-                raise ValueError(f"prior must be None or a {wanted}, got {given}")
-            self.prior.check_fits(self.n_components, samples.X.shape[1])
-            self.prior.check_mode()
+        self._check_model(samples.X.shape[1])
 
     def _problem(self, samples: Samples) -> Problem[P, Statistics]:
         steps, rows, frozen = self._steps, self._rows(samples), self._frozen(samples.X.shape[1])
@@ -91,14 +94,20 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
 
         size = rows.size
         mean_size = size[0] if size.strides[0] == 0 else np.average(size, axis=0, weights=samples.weights)
-        scales = {name: self._scale_of(name, samples) for name in self._shapes(self.n_components, samples.X.shape[1])}
+        scales = self._scales(rows, samples)
         metric, D = partial(whitened, steps=steps, size=mean_size), samples.X.shape[1]
         prior_size = log_prior_size(self.prior, self.n_components, D)
         return Problem(expect, maximise, self._log_prior, scales, metric, samples.total, prior_size)
 
-    def _scale_of(self, name: str, samples: Samples) -> Array | float:
-        """Return the typical size of a parameter: 1 of what is a probability."""
-        return 1.0
+    def _scales(self, rows: Rows, samples: Samples) -> dict[str, Array | float]:
+        """Return the typical size of each quantity: 1 of probabilities, else the estimate of a single component."""
+        one = self._steps.most_probable(
+            self._steps.sums(rows, weighted(np.ones((len(rows), 1)), samples.weights)), None
+        )
+        return {
+            quantity.name: 1.0 if quantity.support.bounded else np.where(array != 0, np.abs(array), 1.0)
+            for quantity, array in zip(self._steps.quantities, one.arrays().values(), strict=True)
+        }
 
     def _log_prior(self, parameters: P) -> float:
         """Return the log prior; frozen values on the boundary that it makes impossible are taken as given."""

@@ -1,8 +1,17 @@
-"""Which family a prior is of, found from the folder that its class comes from: no table lists the families."""
+"""Families of mixtures, found from the folders ``em/<family>/`` and ``models/<family>/``: no table lists them.
+
+A folder is a family's if it holds a module ``estimator``. A prior or parameters are of the family whose folder their
+class comes from.
+"""
 
 import importlib
+from inspect import signature
+from pathlib import Path
 from typing import Any
 
+import em
+from models.frames import check_dense
+from models.parameters import Parameters
 from models.prior import MixturePrior
 
 
@@ -23,11 +32,49 @@ def conjugate_mixture(X: Any, prior: Any, **size: Any) -> Any:
     ValueError
         If the prior is not conjugate, or X not what the family takes.
     TypeError
-        If an argument is none of the family's.
+        If an argument is none of the family's, or X is sparse.
     """
+    given = type(prior).__name__
     if not isinstance(prior, MixturePrior) or not prior.conjugate:
-        raise ValueError(f"prior must be conjugate, such as a GMMPrior or a BMMPrior, got a {type(prior).__name__}")
-    return family_module(prior).conjugate_mixture(X, prior, **size)
+        raise ValueError(f"prior must be conjugate, such as a GMMPrior, got {given}")
+    build = family_module(prior).conjugate_mixture
+    if foreign := set(size) - set(signature(build).parameters):
+        raise TypeError(f"{', '.join(sorted(foreign))} must be left out under a {given}")
+    check_dense("X", X)
+    return build(X, prior, **size)
+
+
+def family_names() -> list[str]:
+    """Return the names of all families, in alphabetical order."""
+    return sorted({file.parent.name for folder in em.__path__ for file in Path(folder).glob("*/estimator.py")})
+
+
+def estimators() -> dict[str, Any]:
+    """Return the estimators of all families by the names of their classes.
+
+    Examples
+    --------
+    >>> from em.families import estimators
+    >>> "PoissonMixtureEM" in estimators()
+    True
+    """
+    from em.estimator import MixtureEM
+
+    return {cls.__name__: cls for name in family_names() for cls in _classes(f"em.{name}.estimator", MixtureEM)}
+
+
+def values() -> dict[str, type]:
+    """Return the parameters and priors of all families by the names of their classes."""
+    both = Parameters, MixturePrior
+    return {cls.__name__: cls for name in family_names() for cls in _classes(f"models.{name}", both)}
+
+
+def _classes(module: str, bases: Any) -> list[type]:
+    """Return the classes that a module gives, of its own folder and derived from any of the bases."""
+    found = vars(importlib.import_module(module)).values()
+    return [
+        cls for cls in found if isinstance(cls, type) and issubclass(cls, bases) and cls.__module__.startswith(module)
+    ]
 
 
 def family_module(value: Any) -> Any:

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from em.bound import normalise
 from em.engine import Parameters, blocks
-from em.samples import samples_to_use
+from em.samples import encoded, samples_to_use
 from em.uncertainty import KINDS, Uncertainty, check_level, from_information, from_replicates
 from em.uncertainty.bootstrap import bootstrap
 from em.uncertainty.entries import Entries
@@ -152,7 +152,7 @@ class FittedMixture[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
 
     def _counted(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
         """Return how often each row counts, shape (n,): its weight, and 0 for a row without an observed cell."""
-        seen = has_observed(X)
+        seen = has_observed(encoded(self, X))
         return frequencies(sample_weight, len(seen)) * seen
 
     # How sure the estimate is -----------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Whether different parameters would give the same distribution of the data: what a family's own test found.
 
-The tests are :mod:`em.bmm.identifiability`, by the rank of a Jacobian, and :mod:`em.gmm.coverage`, by what was observed
+The tests are :mod:`em.rank_test`, by the rank of a Jacobian, and :mod:`em.gmm.coverage`, by what was observed
 together.
 """
 

@@ -29,6 +29,7 @@ from sklearn.utils import check_random_state
 
 from em.estimator import MixtureEM
 from em.process.progress import track
+from em.samples import encoded
 from em.status import left_to_the_status
 from em.uncertainty.louis import repeated_rows
 from models.validation import Array, count_at_least_one, data_matrix, random_source
@@ -133,7 +134,7 @@ def likelihood_ratio_test(
     estimators = _null_and_alternative(estimator, n_components)
     for one in estimators:
         one.check(X, sample_weight)
-    matrix = data_matrix(X, missing=True)
+    matrix = data_matrix(encoded(estimators[0], X), missing=True)
     holes, rows = np.isnan(matrix), repeated_rows(sample_weight, matrix)
     B = count_at_least_one("n_bootstrap", n_bootstrap)
     rng = random_source(estimator.random_state if random_state is None else random_state)

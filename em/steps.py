@@ -12,8 +12,8 @@ S_kj = Σ_i r_ik T_j(x_i). The conjugate prior of θ_k has one hyperparameter χ
 
 so that the M-step is the mode of that posterior, and maximum likelihood its case χ = 0, the flat prior. Gibbs sampling
 draws from it, mean field takes its E[η], exact enumeration and Chib's evidence its log normaliser A(χ)
-(:mod:`em.conjugate`), and Louis' identity the derivatives of η (:mod:`em.independent`). Where a distribution has usual
-parameters, they are χ_j plus a constant: Beta(b, c) has χ = (b - 1, c - 1).
+(:mod:`em.conjugate`), and Louis' identity the derivatives of η (:mod:`em.uncertainty.independent`). Where a
+distribution has usual parameters, they are χ_j plus a constant: Beta(b, c) has χ = (b - 1, c - 1).
 
 Every array of θ or χ may have leading axes, such as one for chains or for components, which "..." stands for.
 
@@ -78,8 +78,8 @@ class Rows:
     def __len__(self) -> int:
         return len(self.log_base)
 
-    def __getitem__(self, rows: slice) -> "Rows":
-        X = rows_of(self.X, rows) if issparse(self.X) else self.X[rows]
+    def __getitem__(self, rows: Any) -> "Rows":
+        X = rows_of(self.X, rows) if issparse(self.X) and isinstance(rows, slice) else self.X[rows]
 
         def cut(part: Any) -> Any:
             if part is self.X:
@@ -95,6 +95,11 @@ class Rows:
             np.concatenate([getattr(r, at) for r in (self, other)]) for at in ("X", "size", "log_base")
         )
         return Rows(X, size, tuple(np.concatenate(pair) for pair in parts), log_base)
+
+
+def largest_of(size: Array) -> float:
+    """Return the largest of sizes (n, D), of which one row is looked at where all are alike."""
+    return float((size[:1] if size.strides[0] == 0 else size).max())
 
 
 class Shifted:
@@ -134,7 +139,7 @@ class Steps[P: Parameters](ABC):
     """
 
     name: ClassVar[str]
-    quantities: ClassVar[tuple[Quantity, ...]]
+    quantities: tuple[Quantity, ...]
     parameters_type: ClassVar[type[Any]]
     prior_type: ClassVar[type[Any]]
     hyper_names: ClassVar[tuple[str, ...]]
@@ -168,6 +173,11 @@ class Steps[P: Parameters](ABC):
     @abstractmethod
     def expected(self, theta: Theta, size: Array) -> tuple[Array, Parts]:
         """Return E[x | z = k] (K, D) and E[T_j | z = k], each (K, p_j), of cells of these sizes (D,)."""
+
+    def information(self, theta: Theta, size: Array) -> Array:
+        """Return the Fisher information of θ in one sample of known label, -Σ_j E[T_j] η_j'', shape (K, p)."""
+        terms = zip(self.expected(theta, size)[1], self.slopes(theta), strict=True)
+        return -np.asarray(sum(T * second for T, (_, second) in terms))
 
     # Conjugate prior: what a family states ----------------------------------------------------------------------------
 
@@ -222,13 +232,13 @@ class Steps[P: Parameters](ABC):
 
     def sums(self, rows: Rows, responsibilities: Array) -> Statistics:
         """Return N_k and S_kj under responsibilities (..., n, K)."""
-        r = np.swapaxes(responsibilities, -1, -2)
+        r = responsibilities.mT
         return Statistics(responsibilities.sum(axis=-2), tuple(r @ part for part in rows.statistics))
 
     def chi(self, prior: Any) -> Parts:
         """Return χ_j of a prior, each a number or (p_j,); 0 of ``None``, which is flat."""
         if prior is None:
-            return tuple(np.zeros(()) for _ in self.hyper_names)
+            return (np.zeros(()),) * len(self.hyper_names)
         pairs = zip(self.hyper_names, self.hyper_offsets, strict=True)
         return tuple(np.asarray(getattr(prior, name)) - offset for name, offset in pairs)
 
@@ -245,12 +255,13 @@ class Steps[P: Parameters](ABC):
         """
         N, frozen = statistics.counts, frozen or {}
         if prior is not None:
-            prior.check_fits(len(N), self.n_features(statistics))
+            self.check_prior(prior, len(N), self.n_features(statistics))
             prior.check_mode()
         pseudo = 0.0 if prior is None else np.broadcast_to(prior.concentration, len(N)) - 1
         weights = (N + pseudo) / (N + pseudo).sum()
+        of_prior = self.chi(prior)
         with np.errstate(divide="ignore", invalid="ignore"):
-            theta = self.mode(self.updated(prior, statistics), self.chi(prior))
+            theta = self.mode(statistics.sums if prior is None else self.updated(prior, statistics), of_prior)
             if any(np.isnan(array).any() for array in theta.values()):
                 pooled = Statistics(N, tuple(part.sum(axis=0, keepdims=True) for part in statistics.sums))
                 of_all = self.mode(pooled.sums, self.chi(None))
@@ -265,6 +276,12 @@ class Steps[P: Parameters](ABC):
         """Return the shape of each declared array by name."""
         sizes = {"component": n_components, "feature": n_features}
         return {quantity.name: quantity.shape(sizes) for quantity in self.quantities}
+
+    def check_prior(self, prior: Any, n_components: int, n_features: int) -> None:
+        """Raise a ValueError unless the prior is the family's conjugate one, for K components and D features."""
+        if not isinstance(prior, self.prior_type):
+            raise ValueError(f"prior must be None or a {self.prior_type.__name__}, got {type(prior).__name__}")
+        prior.check_fits(n_components, n_features)
 
     def n_features(self, statistics: Statistics) -> int:
         """Return the number of features D that statistics are of."""
@@ -340,11 +357,12 @@ class Steps[P: Parameters](ABC):
 
 def products(statistics: Sequence[Any], natural: Sequence[Array]) -> Array:
     """Return Σ_j T_j · η_j, shape (..., n, K); -inf where η_j is and T_j is positive, and 0 times -inf is 0."""
-    total, impossible = np.zeros(()), np.zeros((), dtype=bool)
+    terms, impossible = [], []
     for part, eta in zip(statistics, natural, strict=True):
         never = eta == -np.inf
-        finite = np.where(never, 0.0, eta) if never.any() else eta
-        total = total + part @ np.swapaxes(finite, -1, -2)
         if never.any():
-            impossible = impossible | (part @ np.swapaxes(never, -1, -2).astype(np.float64) > 0)
-    return np.where(impossible, -np.inf, total) if impossible.any() else total
+            impossible.append(part @ never.mT.astype(np.float64) > 0)
+            eta = np.where(never, 0.0, eta)
+        terms.append(part @ eta.mT)
+    total = np.asarray(sum(terms[1:], terms[0]))
+    return np.where(np.any(impossible, axis=0), -np.inf, total) if impossible else total

@@ -38,6 +38,12 @@ def column_names(X: Any) -> tuple[str, ...] | None:
     return tuple(map(str, labels))
 
 
+def check_dense(name: str, values: Any) -> None:
+    """Raise a TypeError if the values are a sparse matrix."""
+    if issparse(values):
+        raise TypeError(f"{name} must be dense, got a sparse {type(values).__name__}: pass {name}.toarray()")
+
+
 def real_numbers(name: str, values: Any) -> np.ndarray:
     """Return ``values`` as an array of booleans, integers or floats; not of strings, complex numbers or ragged rows.
 
@@ -51,8 +57,7 @@ def real_numbers(name: str, values: Any) -> np.ndarray:
     TypeError
         If the values are a sparse matrix, or hold objects that are no numbers, as in NumPy and scikit-learn.
     """
-    if issparse(values):
-        raise TypeError(f"{name} must be dense, got a sparse {type(values).__name__}: pass {name}.toarray()")
+    check_dense(name, values)
     labels = _labels(values)
     if labels is None:
         return _numeric(name, values)
@@ -67,6 +72,12 @@ def real_numbers(name: str, values: Any) -> np.ndarray:
     return matrix
 
 
+def frame_columns(X: Any) -> list[Any] | None:
+    """Return the columns of a frame, or None if X is no frame."""
+    labels = _labels(X)
+    return None if labels is None else [X[label] for label in labels]
+
+
 def _labels(X: Any) -> list[Any] | None:
     """Return the labels of a frame's columns, or None if X is no frame."""
     if not (hasattr(X, "shape") and hasattr(X, "__getitem__")):
@@ -77,7 +88,7 @@ def _labels(X: Any) -> list[Any] | None:
 
 def _numeric(name: str, values: Any, column: str = "") -> np.ndarray:
     """Return numbers as an array; ``column`` is what errors call the values, if they are one column of a frame."""
-    array = _as_array(name, values)
+    array = as_array(name, values)
     if array.dtype.kind in "biuf":
         return array
     if column and array.dtype.kind in TEXT:
@@ -94,7 +105,7 @@ def _numeric(name: str, values: Any, column: str = "") -> np.ndarray:
     raise ValueError(f"{name} must hold numbers, got {given} of dtype {array.dtype}{hint}")
 
 
-def _as_array(name: str, values: Any) -> np.ndarray:
+def as_array(name: str, values: Any) -> np.ndarray:
     """Return ``values`` as an array, in which masks and Arrow's nulls are not lost."""
     if isinstance(values, list | tuple) and any(isinstance(row, np.ma.MaskedArray) for row in values):
         values = np.ma.array(values)
@@ -146,7 +157,7 @@ def _advice(column: np.ndarray, named: str) -> str:
     texts = {value for value in column.tolist() if isinstance(value, str)}
     if texts and all(map(_is_number, texts)):
         return f"convert {named}, which holds numbers as text, to numbers"
-    others = any(not isinstance(value, str) and not _is_missing(value) for value in column.tolist())
+    others = any(not isinstance(value, str) and not is_missing(value) for value in column.tolist())
     if len(texts) == 2 and not others:
         return f"encode the two values of {named}, {' and '.join(map(shown, sorted(texts)))}, as 0 and 1"
     return f"drop {named}, or encode it as numbers"
@@ -156,7 +167,8 @@ def _is_legal(value: Any) -> bool:
     return isinstance(value, NUMERIC) or type(value).__name__ in MISSING
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
+    """Whether a Python object stands for a missing value."""
     return type(value).__name__ in MISSING or (isinstance(value, float) and isnan(value))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -75,7 +76,7 @@ class Parameters:
             shape = tuple(sizes.get(dim.removesuffix("_bis")) for dim in quantity.dims)
             array = frozen_array(quantity.name, getattr(self, quantity.name), shape)
             self._check(quantity, array)
-            sizes |= dict(zip(quantity.dims, array.shape, strict=True))
+            sizes.update(zip(quantity.dims, array.shape, strict=True))
             object.__setattr__(self, quantity.name, array)
 
     def _check(self, quantity: Quantity, array: Array) -> None:
@@ -97,7 +98,7 @@ class Parameters:
         """Number of features D."""
         return self.sizes["feature"]
 
-    @property
+    @cached_property
     def sizes(self) -> dict[str, int]:
         """Length of each axis by dim."""
         sizes: dict[str, int] = {}

@@ -41,6 +41,11 @@ class Support(ABC):
     n_axes = 0
     edges = ""
 
+    @property
+    def bounded(self) -> bool:
+        """Whether the numbers lie between 0 and 1."""
+        return self.scale == "logit"
+
     def scale_at(self, place: Place) -> str:
         """Return on which scale the estimate of an entry is nearest to normal."""
         return self.scale
@@ -52,6 +57,14 @@ class Support(ABC):
     def check(self, name: str, array: Array) -> None:
         """Raise a ValueError that names the array unless its numbers, which are finite, lie in the support."""
         return
+
+    def nearly(self, name: str, draws: Array, tolerance: float) -> Array:
+        """Return draws (S, ...) of anybody's, which may lie outside by rounding, inside; a ValueError for others."""
+        try:
+            self.check(name, draws)
+        except ValueError as error:
+            raise ValueError(f"draws: {error}") from None
+        return draws
 
     def n_free(self, shape: tuple[int, ...]) -> int:
         """Return how many of the numbers of an array are free."""
@@ -91,22 +104,26 @@ class Real(Support):
 
 
 class Positive(Support):
-    """Positive numbers; 0 is the boundary, where a maximum of the likelihood may lie."""
+    """Positive numbers; 0 is the boundary, where a maximum of the likelihood may lie.
+
+    Their unit is free, so how near an entry is to 0 is measured by the largest along the first axis, the components.
+    """
 
     scale, edges = "log", "0"
 
     @override
     def check(self, name: str, array: Array) -> None:
-        if (array < 0).any():
+        if array.min() < 0:
             raise ValueError(f"{name} must not be negative, got values from {array.min()} to {array.max()}")
 
     @override
     def at_edge(self, array: Array) -> np.ndarray:
-        return array < EDGE
+        return array <= EDGE * array.max(axis=0)
 
     @override
     def moved_inside(self, array: Array, step: float = INSIDE) -> Array:
-        return np.maximum(array, step)
+        largest = array.max(axis=0)
+        return np.maximum(array, step * np.where(largest > 0, largest, 1.0))
 
     @override
     def unconstrained(self, draws: Array) -> Array:
@@ -135,8 +152,14 @@ class Probability(Support):
 
     @override
     def check(self, name: str, array: Array) -> None:
-        if (array < 0).any() or (array > 1).any():
+        if array.min() < 0 or array.max() > 1:
             raise ValueError(f"{name} must lie in [0, 1], got values from {array.min()} to {array.max()}")
+
+    @override
+    def nearly(self, name: str, draws: Array, tolerance: float) -> Array:
+        if draws.min() < 0 or draws.max() > 1:
+            raise ValueError(f"draws must have {name} from 0 to 1, got {draws.min():.6g} to {draws.max():.6g}")
+        return draws
 
     @override
     def at_edge(self, array: Array) -> np.ndarray:
@@ -144,7 +167,7 @@ class Probability(Support):
 
     @override
     def moved_inside(self, array: Array, step: float = INSIDE) -> Array:
-        return np.clip(array, step, 1 - step)
+        return np.minimum(np.maximum(array, step), 1 - step)
 
     @override
     def goes_inside(self, after: Array, before: Array) -> np.ndarray:
@@ -172,7 +195,9 @@ class Simplex(Support):
 
     def blocks(self, length: int) -> list[slice]:
         """Return the slices of the last axis that sum to one."""
-        ends = np.cumsum(self.sizes or (length,)).tolist()
+        if self.sizes is None:
+            return [slice(None)]
+        ends = np.cumsum(self.sizes).tolist()
         return [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
     @override
@@ -180,9 +205,18 @@ class Simplex(Support):
         for block in self.blocks(array.shape[-1]):
             part = array[..., block]
             sums = part.sum(axis=-1)
-            if (part < 0).any() or (np.abs(sums - 1) > 1e-8).any():
+            if part.min() < 0 or np.abs(sums - 1).max() > 1e-8:
                 given = f"{part} with sum {sums}" if part.ndim == 1 else f"sums from {sums.min()} to {sums.max()}"
                 raise ValueError(f"{name} must be non-negative and sum to 1, got {given}")
+
+    @override
+    def nearly(self, name: str, draws: Array, tolerance: float) -> Array:
+        for block in self.blocks(draws.shape[-1]):
+            sums, least = draws[..., block].sum(axis=-1), draws[..., block].min()
+            if least < 0 or np.abs(sums - 1).max() > tolerance:
+                given = f"got sums from {sums.min():.6g} to {sums.max():.6g}, the least {least:.6g}"
+                raise ValueError(f"draws must have {name} that are non-negative and sum to 1, {given}")
+        return self.normalised(draws)
 
     @override
     def n_free(self, shape: tuple[int, ...]) -> int:

@@ -10,16 +10,43 @@ import tempfile
 os.environ["PYTENSOR_FLAGS"] = f"cxx=,{os.environ.get('PYTENSOR_FLAGS', '')}".strip(",")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # arrays are small: a second thread costs more than it brings
 
-# Where Python is told to keep no bytecode, each process that a test starts would compile PyMC and JAX again: seconds.
-if sys.dont_write_bytecode and os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
-    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = tempfile.mkdtemp(prefix="bytecode-")
-    sys.dont_write_bytecode = False
-    atexit.register(shutil.rmtree, sys.pycache_prefix, ignore_errors=True)
+# One folder for the session. Its workers, and each process that a test starts, share what was compiled.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    folder = tempfile.mkdtemp(prefix="compiled-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", os.path.join(folder, "jax"))
+    os.environ |= {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1"}
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = os.path.join(folder, "bytecode")
+        sys.dont_write_bytecode = False
 
 import matplotlib as mpl
 from hypothesis import settings
 
 mpl.use("Agg")
 
-settings.register_profile("suite", max_examples=25, deadline=None, derandomize=True)
+settings.register_profile("suite", max_examples=15, deadline=None, derandomize=True)
 settings.load_profile("suite")
+
+# Files that take longest. They begin first, so that no worker is left with one of them at the end.
+LONGEST = [
+    "test_notebooks_run.py",
+    "test_verdicts.py",
+    "test_calibration.py",
+    "test_find_map_agrees_with_em.py",
+    "test_readme_runs.py",
+    "test_benchmarks_command.py",
+    "test_planted_faults_are_caught.py",
+    "test_samplers_agree.py",
+    "test_not_identified_with_missing_cells.py",
+    "test_comparison_of_faithful.py",
+    "test_interrupted_sampling.py",
+    "test_evidence.py",
+    "test_extreme_priors.py",
+]
+
+
+def pytest_collection_modifyitems(items):
+    """Put the longest files first and keep the order within each; pytest-xdist hands files out in this order."""
+    rank = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(LONGEST)))

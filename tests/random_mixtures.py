@@ -9,7 +9,9 @@ from pymc.model.transform.conditioning import remove_value_transforms
 from pytensor.graph.replace import vectorize_graph
 
 from models.bmm import BMMParameters, BMMPrior
+from models.cmm import CMMParameters, CMMPrior
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
+from models.pmm import PMMParameters, PMMPrior
 
 
 def random_gmm(K, D, rng, kind="full"):
@@ -56,6 +58,27 @@ def random_bmm(K, D, rng):
 def random_bmm_prior(K, D, rng):
     """Every hyperparameter away from its default, features and component weights not alike."""
     return BMMPrior(1 + rng.gamma(2.0, size=K), 1 + rng.gamma(2.0, size=D), 1 + rng.gamma(2.0, size=D))
+
+
+def random_pmm(K, D, rng):
+    """Weights from a Dirichlet, rates of a few events."""
+    return PMMParameters(rng.dirichlet(np.ones(K)), rng.gamma(2.0, 2.0, size=(K, D)))
+
+
+def random_pmm_prior(K, D, rng):
+    """Every hyperparameter away from its default, features and component weights not alike."""
+    return PMMPrior(1 + rng.gamma(2.0, size=K), 1 + rng.gamma(2.0, size=D), rng.gamma(2.0, size=D))
+
+
+def random_cmm(K, levels, rng):
+    """Weights and the probs of each item from a Dirichlet."""
+    probs = np.hstack([rng.dirichlet(np.ones(L), size=K) for L in levels])
+    return CMMParameters(rng.dirichlet(np.ones(K)), probs, levels)
+
+
+def random_cmm_prior(K, levels, rng):
+    """Every hyperparameter away from its default, levels and component weights not alike."""
+    return CMMPrior(1 + rng.gamma(2.0, size=K), 1 + rng.gamma(2.0, size=sum(levels)))
 
 
 def declared_density(model, variables):

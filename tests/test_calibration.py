@@ -28,12 +28,23 @@ from models.gmm import GMMPrior
 FEW = Setting(GMMPrior(4.0, [0.0], 0.05, 5.0, [[3.0]]), n_samples=20, n_features=1)
 COUNTS = Setting(BMMPrior(4.0, 1.0, 1.0), n_samples=30, n_features=3, options={"n_trials": 6})
 
+SHORT_CHAINS = {"GIBBS_TUNE": 100, "GIBBS_DRAWS": 600, "GIBBS_THIN": 10, "DRAWS": 150}
+
 
 @pytest.fixture(autouse=True)
 def short_chains(monkeypatch):
     """Few draws are enough for these settings; 50 or 60 are kept."""
-    for name, value in {"GIBBS_TUNE": 100, "GIBBS_DRAWS": 600, "GIBBS_THIN": 10, "DRAWS": 150}.items():
+    for name, value in SHORT_CHAINS.items():
         monkeypatch.setattr(simulators, name, value)
+
+
+@pytest.fixture(scope="module")
+def by_gibbs():
+    """Twenty simulations in this process, with chains as short as every test has them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in SHORT_CHAINS.items():
+            patch.setattr(simulators, name, value)
+        return calibrate(COUNTS, samplers=["Gibbs"], n_simulations=20)["Gibbs"]
 
 
 @dataclass(frozen=True)
@@ -169,15 +180,14 @@ def test_a_simulation_without_an_interval_is_a_miss_and_is_counted():
     assert "1 simulations by turns" in repr(found)
 
 
-def test_workers_and_more_simulations_change_nothing():
-    alone = calibrate(COUNTS, samplers=["Gibbs"], n_simulations=20)["Gibbs"]
+def test_workers_and_more_simulations_change_nothing(by_gibbs):
     shared = calibrate(COUNTS, samplers=["Gibbs"], n_simulations=20, workers=2)["Gibbs"]
-    xr.testing.assert_identical(alone.places, shared.places)
-    assert alone.coverage == shared.coverage
+    xr.testing.assert_identical(by_gibbs.places, shared.places)
+    assert by_gibbs.coverage == shared.coverage
 
 
-def test_table_figure_and_coverage_belong_to_the_places():
-    found = calibrate(COUNTS, samplers=["Gibbs"], n_simulations=20)["Gibbs"]
+def test_table_figure_and_coverage_belong_to_the_places(by_gibbs):
+    found = by_gibbs
     assert all(name in repr(found) for name in ["log-likelihood", "probs[1, 2]", "20 simulations"])
     row = next(row for row in found.coverage if row["parameter"] == "probs[0, 1]")
     inside = abs(found.places["probs[0, 1]"].to_numpy() - 0.5) < 0.475

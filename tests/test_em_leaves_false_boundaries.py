@@ -5,8 +5,8 @@ import pytest
 
 from comparisons.data import load
 from em import BernoulliMixtureEM, BinomialMixtureEM, bmm
-from em.bmm.estimator import on_boundary
 from models.bmm import BMMParameters, simulate
+from models.supports import PROBABILITY
 
 TRUTH = BMMParameters(np.array([0.6, 0.4]), np.array([[0.9, 0.8, 0.7, 0.1], [0.2, 0.1, 0.3, 0.8]]))
 X, _ = simulate(TRUTH, 500, random_state=0)
@@ -34,7 +34,7 @@ def test_estimates_on_the_boundary_cannot_move_inwards():
     digits = load("digits-counts")
     some = digits.X[:400]
     fit = BinomialMixtureEM(3, n_trials=16, n_init=2, tol=1e-10, random_state=0).fit(some)
-    held = np.argwhere(on_boundary(fit.probs_))
+    held = np.argwhere(PROBABILITY.at_edge(fit.probs_))
     assert len(held) > 20
     for index in map(tuple, held):
         probs = fit.probs_.copy()

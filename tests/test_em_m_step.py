@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
-from families import FAMILIES, TRIALS, each_family, feature_counts, largest_relative_gap, seeds
+from families import FAMILIES, each_family, feature_counts, largest_relative_gap, seeds
+from family_bmm import TRIALS
 from hypothesis import given
 from hypothesis import strategies as st
 
 from em import bmm, gmm, q_function
 from models.bmm import BMMParameters, BMMPrior
 from models.gmm import GMMPrior
+from models.pmm import PMMPrior
 
 some_components = st.integers(1, 3)
 
@@ -94,6 +96,7 @@ def test_m_step_reads_a_prior_that_differs_between_components_and_features():
     priors = {
         "full-MAP": GMMPrior([1.5, 4.0], [1.0, -2.0], 3.0, 2.5, [[2.0, 0.3], [0.3, 0.5]]),
         "binomial-MAP": BMMPrior([1.5, 4.0], [1.0, 6.0], [3.0, 1.5]),
+        "poisson-exposure-MAP": PMMPrior([1.5, 4.0], [1.0, 6.0], [3.0, 1.5]),
     }
     for family in (row for row in FAMILIES if row.name in priors):
         X, _, _ = family.problem(0, 2, 2, 40)

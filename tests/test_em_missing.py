@@ -6,7 +6,8 @@ from functools import reduce
 import numpy as np
 import pytest
 import reference_data
-from families import FAILINGS, FAMILIES, TRIALS, each_family, largest_relative_gap, seeds
+from families import FAILINGS, FAMILIES, each_family, largest_relative_gap, seeds
+from family_bmm import TRIALS
 from hypothesis import given
 from hypothesis import strategies as st
 from random_mixtures import declared_density, random_bmm, random_gmm

@@ -1,13 +1,16 @@
 """The multisecant leap: its metric is the complete data's information; on linear residuals it lands on the limit."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from random_mixtures import random_bmm, random_gmm
 
-from em.bmm import information as bmm_information
+from em.bmm import BINOMIAL
 from em.engine.acceleration import Squarem
 from em.engine.multisecant import Multisecant
 from em.gmm import information as gmm_information
+from em.uncertainty import independent
 from models.bmm import BMMParameters
 from models.gmm.structures import COVARIANCE_TYPES, full_matrices
 
@@ -39,6 +42,10 @@ def count_divergence(trials):
         return apart(one.weights, other.weights) + one.weights @ cells.sum(axis=1)
 
     return divergence
+
+
+def whitened_counts(trials):
+    return partial(independent.whitened, steps=BINOMIAL, size=trials)
 
 
 def assert_is_the_information(parameters, direction, whitened, divergence):
@@ -77,14 +84,11 @@ def test_the_metric_is_the_information_of_the_complete_data_of_a_binomial_mixtur
     direction["weights"] = parameters.weights * (direction["weights"] - parameters.weights @ direction["weights"])
     direction["probs"] *= parameters.probs * (1 - parameters.probs)
 
-    def whitened(parameters, steps):
-        return bmm_information.whitened(parameters, steps, trials)
-
-    assert_is_the_information(parameters, direction, whitened, count_divergence(trials))
+    assert_is_the_information(parameters, direction, whitened_counts(trials), count_divergence(trials))
 
 
-def leap_from(*points, whitened=bmm_information.whitened):
-    multisecant = Multisecant(SCALES, whitened)
+def leap_from(*points):
+    multisecant = Multisecant(SCALES, whitened_counts(np.ones(points[0].n_features)))
     *_, leap = [multisecant.after(point) for point in points]
     return multisecant, leap
 

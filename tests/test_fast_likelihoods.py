@@ -17,10 +17,10 @@ from comparisons.posterior.densities import _value_and_gradient
 from comparisons.posterior.mixture_likelihood import NARROW, MixtureLogLikelihood, mixture_log_likelihoods
 from models import bmm, gmm
 from models.bmm import BMMPrior
-from models.bmm.patterns import distinct_rows
 from models.gmm import GMMPrior
 from models.gmm.natural_form import log_mixture
 from models.gmm.whitened_form import LOG_MIXTURES
+from models.patterns import distinct_rows
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e6])

@@ -4,12 +4,12 @@ import numpy as np
 import pymc as pm
 import pytensor
 import pytest
-from random_mixtures import declared_density, random_bmm, random_gmm
+from random_mixtures import declared_density, random_bmm, random_gmm, random_pmm
 
 from em import bmm as em_bmm
 from em import gmm as em_gmm
-from models import bmm, gmm
-from models.flat import ImproperPriorError
+from models import bmm, gmm, pmm
+from models.distributions.flat import ImproperPriorError
 
 RNG = np.random.default_rng(0)
 X_GMM = np.concatenate([RNG.normal(size=(20, 2)), 5 + RNG.normal(size=(20, 2))])
@@ -17,10 +17,15 @@ X_BMM = RNG.integers(0, 5, size=(30, 3))
 MARGINAL = {
     "gmm": gmm.build_marginal_model(X_GMM, 2, None),
     "bmm": bmm.build_marginal_model(X_BMM, 2, None, n_trials=4),
+    "pmm": pmm.build_marginal_model(X_BMM, 2, None, exposure=1.5),
 }
-EXPLICIT = {"gmm": gmm.build_model(X_GMM, 2, None), "bmm": bmm.build_model(X_BMM, 2, None, n_trials=4)}
+EXPLICIT = {
+    "gmm": gmm.build_model(X_GMM, 2, None),
+    "bmm": bmm.build_model(X_BMM, 2, None, n_trials=4),
+    "pmm": pmm.build_model(X_BMM, 2, None, exposure=1.5),
+}
 BOTH = [*MARGINAL.values(), *EXPLICIT.values()]
-BOTH_IDS = ["gmm marginal", "bmm marginal", "gmm explicit", "bmm explicit"]
+BOTH_IDS = [f"{name} {kind}" for kind in ("marginal", "explicit") for name in MARGINAL]
 FORWARD = {"mode": "FAST_COMPILE"}
 
 
@@ -28,7 +33,12 @@ def random_parameters(family, rng):
     return random_gmm(2, 2, rng) if family == "gmm" else random_bmm(2, 3, rng)
 
 
-@pytest.mark.parametrize("family", MARGINAL)
+def test_poisson_log_prior_is_exactly_zero():
+    model, rng = MARGINAL["pmm"], np.random.default_rng(1)
+    assert declared_density(model, ["weights", "rates"])(random_pmm(2, 3, rng).arrays()) == 0.0
+
+
+@pytest.mark.parametrize("family", ["gmm", "bmm"])
 def test_log_prior_is_exactly_zero_and_the_density_is_em_log_likelihood(family):
     model = MARGINAL[family]
     density = declared_density(model, model.named_vars)

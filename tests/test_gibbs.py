@@ -8,12 +8,13 @@ from scipy.stats import beta, invgamma, invwishart, kstest, norm, t
 from comparisons.evidence.exact import exact_posterior
 from comparisons.posterior.gibbs import as_datatree
 from em import bmm, gmm
-from em.gibbs import CountGibbs, GaussianGibbs, draw_labels, gibbs
-from em.gmm.conjugate import inverse_wishart_root
+from em.conjugate import ConjugateMixture
+from em.families import conjugate_mixture
+from em.gibbs import draw_labels, gibbs, one_hot
+from em.gmm.conjugate import GaussianConjugate, inverse_wishart_root
 from models.bmm import BMMPrior
 from models.gmm import GMMParameters, GMMPrior
-from models.gmm.generative import COVARIANCE_DIMS
-from models.gmm.structures import COVARIANCE_TYPES, full_matrices
+from models.gmm.structures import COVARIANCE_TYPES, full_matrices, quantities
 
 LEAST_P_VALUE = 1e-4  # some 70 p-values at fixed seeds: a right sampler fails with a chance of 1 in 140
 MOST_ERRORS = 4.0  # Monte Carlo standard errors
@@ -39,7 +40,7 @@ def assert_within_errors(of_chains, exact, name):
 def test_each_chain_takes_the_e_step_of_em(kind):
     rng = np.random.default_rng(0)
     X, chains = rng.normal(size=(7, 2)), [random_gmm(3, 2, rng, kind) for _ in range(4)]
-    found = GaussianGibbs(X, gaussian_prior(kind)).log_joint(stacked(chains))
+    found = GaussianConjugate(X, gaussian_prior(kind)).log_joint(stacked(chains))
     expected = [gmm.log_joint(X, parameters) for parameters in chains]
     np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10)  # condition of the covariances under 1e4
 
@@ -48,7 +49,7 @@ def test_each_chain_takes_the_e_step_of_em(kind):
 def test_each_chain_takes_the_e_step_of_em_on_counts(trials):
     rng = np.random.default_rng(0)
     X, chains = rng.binomial(trials, 0.5, size=(7, 2)), [random_bmm(3, 2, rng) for _ in range(4)]
-    found = CountGibbs(X, np.broadcast_to(trials, X.shape), BMMPrior()).log_joint(stacked(chains))
+    found = conjugate_mixture(X, BMMPrior(), n_trials=trials).log_joint(stacked(chains))
     np.testing.assert_allclose(found, [bmm.log_joint(X, each, trials) for each in chains], rtol=1e-12)
 
 
@@ -101,34 +102,37 @@ CASES = [*COVARIANCE_TYPES, "bernoulli", "binomial", "sparse weights"]
 
 
 def problem(case):
-    """Return (X, prior, n_trials, points) of a few samples that overlap."""
+    """Return (X, prior, sizes of the cells by name, points) of a few samples that overlap."""
     rng = np.random.default_rng(3)
     if case in ("bernoulli", "binomial"):
         trials = 1 if case == "bernoulli" else [4, 2]
         X = rng.binomial(trials, np.where(np.arange(7)[:, None] < 3, 0.35, 0.65), size=(7, 2))
-        return X, BMMPrior([1.0, 2.0], 1.5, 0.8), trials, X[:2]
+        return X, BMMPrior([1.0, 2.0], 1.5, 0.8), {"n_trials": trials}, X[:2]
     X = rng.normal(size=(7, 2)) + 2.0 * (np.arange(7)[:, None] < 3)
     prior = gaussian_prior("full", concentration=0.2) if case == "sparse weights" else gaussian_prior(case)
-    return X, prior, 1, X[:2]
+    return X, prior, {}, X[:2]
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_averages_over_chains_equal_the_exact_posterior(case):
-    X, prior, trials, points = problem(case)
+    X, prior, sizes, points = problem(case)
     chains, draws, K = 300, 30, 2
-    found = gibbs(X, K, prior, n_trials=trials, draws=draws, tune=40, chains=chains, random_state=4)
-    exact, z = exact_posterior(X, K, prior, trials), found["z"]
+    found = gibbs(X, K, prior, **sizes, draws=draws, tune=40, chains=chains, random_state=4)
+    exact, z = exact_posterior(X, K, prior, **sizes), found["z"]
     together = (z[..., :, None] == z[..., None, :]).mean(axis=1)
     assert_within_errors(together, exact.co_clustering, "co-clustering")
     occupied = np.stack([(z == k).any(axis=-1) for k in range(K)], axis=-1).sum(axis=-1)
     assert_within_errors((occupied == 1).mean(axis=1), exact.n_occupied[1], "number of occupied components")
     for name in exact.means:
         assert_within_errors(found[name].mean(axis=1), exact.means[name], name)
-    family = CountGibbs(points, np.broadcast_to(trials, points.shape), prior) if isinstance(prior, BMMPrior) else None
-    family = family or GaussianGibbs(points, prior)
     flat = {name: found[name].reshape(-1, *found[name].shape[2:]) for name in exact.means}
-    density = np.exp(family.log_joint(flat)).sum(axis=-1).reshape(chains, draws, -1).mean(axis=1)
-    assert_within_errors(density, np.exp(exact.log_predictive(points, trials)), "predictive density")
+    density = (
+        np.exp(conjugate_mixture(points, prior, **sizes).log_joint(flat))
+        .sum(axis=-1)
+        .reshape(chains, draws, -1)
+        .mean(axis=1)
+    )
+    assert_within_errors(density, np.exp(exact.log_predictive(points, **sizes)), "predictive density")
 
 
 @pytest.mark.parametrize("kind", COVARIANCE_TYPES)
@@ -143,9 +147,9 @@ def test_joint_distribution_of_parameters_and_data_is_left_as_it_was(kind):
         of_each = np.arange(chains)[:, None], z
         noise = rng.normal(size=(chains, n, D))
         X = parameters["means"][of_each] + np.einsum("cnde,cne->cnd", roots[of_each], noise)
-        sweep = GaussianGibbs(X, prior)
+        sweep = GaussianConjugate(X, prior)
         z, _ = draw_labels(sweep.log_joint(parameters), rng)
-        parameters = sweep.draw_parameters(z, K, rng)
+        parameters = sweep.posterior(one_hot(z, K)).draw(rng)
     assert kstest(parameters["weights"][:, 0], beta(2.5, 2.5).cdf).pvalue > LEAST_P_VALUE
     nu = prior.degrees_of_freedom - (D - 1) * (kind in ("full", "tied"))
     psi = np.diag(prior.scale) if prior.scale.ndim == 2 else np.broadcast_to(prior.scale, D)
@@ -182,15 +186,15 @@ def prior_shares(chains, n, rng):
 
 def test_joint_distribution_of_counts_is_left_as_it_was():
     rng, chains, n, K, trials = np.random.RandomState(6), 1500, 6, 2, np.array([1.0, 4.0])
-    prior, full = BMMPrior(1.5, [2.0, 0.7], [1.0, 3.0]), np.broadcast_to(trials, (n, 2))
+    prior = BMMPrior(1.5, [2.0, 0.7], [1.0, 3.0])
     parameters = {"weights": rng.dirichlet([1.5, 1.5], size=chains)}
     parameters["probs"] = rng.beta([2.0, 0.7], [1.0, 3.0], size=(chains, K, 2))
     z = (rng.uniform(size=(chains, n)) > parameters["weights"][:, :1]).astype(int)
     for _ in range(8):
         X = rng.binomial(trials.astype(int), parameters["probs"][np.arange(chains)[:, None], z]).astype(float)
-        sweep = CountGibbs(X, full, prior)
+        sweep = ConjugateMixture.stacked([conjugate_mixture(of_chain, prior, n_trials=trials) for of_chain in X])
         z, _ = draw_labels(sweep.log_joint(parameters), rng)
-        parameters = sweep.draw_parameters(z, K, rng)
+        parameters = sweep.posterior(one_hot(z, K)).draw(rng)
     assert kstest(parameters["weights"][:, 0], beta(1.5, 1.5).cdf).pvalue > LEAST_P_VALUE
     for d, (b, c) in enumerate([(2.0, 1.0), (0.7, 3.0)]):
         for k in range(K):
@@ -240,7 +244,7 @@ def test_datatree_has_the_names_and_dims_of_pymc(kind):
     posterior = tree["posterior"].to_dataset()
     assert posterior["weights"].dims == ("chain", "draw", "component")
     assert posterior["means"].dims == ("chain", "draw", "component", "feature")
-    assert posterior["covariances"].dims == ("chain", "draw", *COVARIANCE_DIMS[kind])
+    assert posterior["covariances"].dims == ("chain", "draw", *quantities(kind)[2].dims)
     assert posterior["z"].dims == ("chain", "draw", "obs")
     assert "log_likelihood" not in posterior
     np.testing.assert_array_equal(tree["sample_stats"]["log_likelihood"], found["log_likelihood"])
@@ -259,8 +263,7 @@ def test_bad_input_is_named():
     for arguments, settings, message in [
         (([[np.nan]], 2, prior), {}, "X must have no missing cell under a GMMPrior"),
         ((X, 0, prior), {}, "n_components must be a whole number of at least 1, got 0"),
-        ((X, 2, None), {}, "prior must be a GMMPrior or a BMMPrior, got NoneType"),
-        ((X, 2, prior), {"n_trials": 3}, "n_trials must be left at 1 under a GMMPrior"),
+        ((X, 2, None), {}, "prior must be conjugate, such as a GMMPrior, got NoneType"),
         ((np.zeros((4, 2)), 2, prior), {}, r"prior.mean must have shape \(2,\)"),
         ((X + 0.5, 2, BMMPrior()), {}, "X must hold only 0 and 1"),
         ((X, 2, prior), {"draws": 0}, "draws must be a whole number of at least 1, got 0"),
@@ -271,6 +274,8 @@ def test_bad_input_is_named():
     ]:
         with pytest.raises(ValueError, match=message):
             gibbs(*arguments, **settings)
+    with pytest.raises(TypeError, match="n_trials must be left out under a GMMPrior"):
+        gibbs(X, 2, prior, n_trials=3)
 
 
 def test_a_prior_that_draws_singular_covariances_is_refused_by_name():

@@ -5,12 +5,13 @@ from itertools import product
 import numpy as np
 import pytest
 import reference_data
-from em.bmm.identifiability import identify
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
 from em import BernoulliMixtureEM, BinomialMixtureEM, NotIdentifiableWarning
+from em.bmm import BINOMIAL
+from em.rank_test import identify
 from models.bmm import BMMParameters, simulate
 
 
@@ -41,7 +42,7 @@ def moved(parameters, direction, t):
 
 @given(seed=st.integers(0, 2**32 - 1), K=st.integers(2, 5))
 def test_coins_flipped_once_are_never_identified(seed, K):
-    finding = identify(random_parameters(seed, K, 1))
+    finding = identify(BINOMIAL, random_parameters(seed, K, 1))
     assert not finding.identified
     assert (finding.rank, finding.n_free_parameters) == (1, 2 * K - 1)
 
@@ -65,7 +66,7 @@ def test_coins_flipped_once_are_never_identified(seed, K):
 )
 @pytest.mark.parametrize("seed", range(3))
 def test_rank_is_the_known_one(K, D, n_trials, rank, n_free, seed):
-    finding = identify(random_parameters(seed, K, D), n_trials)
+    finding = identify(BINOMIAL, random_parameters(seed, K, D), n_trials)
     assert (finding.rank, finding.n_free_parameters) == (rank, n_free)
     assert finding.identified == (rank == n_free)
     assert bool(finding.free_direction) == (rank < n_free)
@@ -75,7 +76,7 @@ def test_rank_is_the_known_one(K, D, n_trials, rank, n_free, seed):
 @pytest.mark.parametrize("seed", range(3))
 def test_the_named_direction_changes_cell_probabilities_to_second_order_only(K, D, n_trials, seed):
     parameters = random_parameters(seed, K, D)
-    direction = identify(parameters, n_trials).free_direction
+    direction = identify(BINOMIAL, parameters, n_trials).free_direction
     assert np.linalg.norm(list(direction.values())) == pytest.approx(1.0, rel=1e-12)
     at = cell_probabilities(parameters.weights, parameters.probs, n_trials)
     for t in (1e-2, 1e-3, 1e-4):
@@ -122,7 +123,7 @@ def test_saxony_with_two_components_is_identified():
 
 
 def test_equal_components_are_not_identified_where_they_stand():
-    finding = identify(BMMParameters([0.5, 0.5], np.full((2, 5), 0.3)))
+    finding = identify(BINOMIAL, BMMParameters([0.5, 0.5], np.full((2, 5), 0.3)))
     assert not finding.identified
     assert "at the estimate" in finding.sentence
 
@@ -130,13 +131,13 @@ def test_equal_components_are_not_identified_where_they_stand():
 def test_estimates_on_the_boundary_are_held_there():
     probs = random_parameters(0, 2, 5).probs.copy()
     probs[0, 0], probs[1, 3] = 0.0, 1.0
-    finding = identify(BMMParameters([0.4, 0.6], probs))
+    finding = identify(BINOMIAL, BMMParameters([0.4, 0.6], probs))
     assert finding.identified
     assert (finding.rank, finding.n_free_parameters) == (9, 9)
 
 
 def test_no_direction_is_named_where_the_boundary_pins_the_rest():
-    finding = identify(BMMParameters([0.4, 0.6], [[0.0, 0.0], [0.7, 0.6]]))
+    finding = identify(BINOMIAL, BMMParameters([0.4, 0.6], [[0.0, 0.0], [0.7, 0.6]]))
     assert not finding.identified  # the model is not: rank 3 of 5
     assert finding.free_direction == {}
     assert "on the boundary" in finding.sentence
@@ -145,7 +146,7 @@ def test_no_direction_is_named_where_the_boundary_pins_the_rest():
 def test_probs_of_an_emptied_component_are_free():
     probs = np.vstack([random_parameters(0, 2, 64).probs, np.full((1, 64), 0.5)])
     probs[:2] = np.where(probs[:2] < 0.5, 1e-7, 1 - 1e-7)  # cells that the others all but rule out: ratios overflow
-    finding = identify(BMMParameters([0.4, 0.6, 0.0], probs))
+    finding = identify(BINOMIAL, BMMParameters([0.4, 0.6, 0.0], probs))
     assert not finding.identified
     assert finding.free_direction == {"probs[2, 0]": 1.0}
     assert "component(s) [2] have no share in the samples" in finding.sentence
@@ -153,11 +154,11 @@ def test_probs_of_an_emptied_component_are_free():
 
 def test_of_differing_trials_the_row_that_knows_most_decides():
     parameters = random_parameters(0, 2, 1)
-    assert not identify(parameters, np.array([[1], [2], [2]])).identified
-    assert identify(parameters, np.array([[1], [3], [2]])).identified
+    assert not identify(BINOMIAL, parameters, np.array([[1], [2], [2]])).identified
+    assert identify(BINOMIAL, parameters, np.array([[1], [3], [2]])).identified
 
 
 def test_many_features_are_tested_on_drawn_cells():
-    finding = identify(random_parameters(0, 3, 30))  # 2^30 cells
+    finding = identify(BINOMIAL, random_parameters(0, 3, 30))  # 2^30 cells
     assert finding.identified
     assert (finding.rank, finding.n_free_parameters) == (92, 92)

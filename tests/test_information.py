@@ -5,7 +5,6 @@ from functools import partial
 import jax
 import numpy as np
 import pytest
-from em.bmm.information import observed_information as bmm_information
 from pymc.model.transform.conditioning import remove_value_transforms
 from pymc.sampling.jax import get_jaxified_graph
 from random_mixtures import random_bmm_prior, random_gmm, random_gmm_prior, random_independent_prior
@@ -13,7 +12,9 @@ from scipy.special import logsumexp
 from scipy.stats import binom
 
 from em import BernoulliMixtureEM, GaussianMixtureEM, NotIdentifiableWarning
+from em.bmm import BINOMIAL
 from em.gmm.information import observed_information as gmm_information
+from em.uncertainty.independent import observed_information
 from models import bmm, gmm
 from models.bmm import BMMParameters, BMMPrior
 from models.gmm import GMMParameters, GMMPrior
@@ -23,6 +24,10 @@ from models.gmm.structures import COVARIANCE_TYPES
 TO_PYMC = 1e-8  # of the acceptance list, scaled by the diagonal
 TO_DIFFERENCES = 2e-4  # steps of 3e-4: a rounding of 1e-14 of 1e2 nats makes 1e-5 of the largest entries
 WEIGHT_OF_ROWS = np.array([1.0, 2.0, 3.0])
+
+
+def bmm_information(X, parameters, prior=None, n_trials=1, sample_weight=None):
+    return observed_information(BINOMIAL, BINOMIAL.rows(X, n_trials), parameters, prior, sample_weight)
 
 
 def interior_bmm(K, D, rng):

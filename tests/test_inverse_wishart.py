@@ -12,7 +12,7 @@ from scipy import stats
 from scipy.integrate import quad
 from threadpoolctl import threadpool_limits
 
-from models.inverse_wishart import CovarianceTransform, InverseWishart
+from models.distributions.inverse_wishart import CovarianceTransform, InverseWishart
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -8,14 +8,20 @@ from random_mixtures import (
     joint_density_of_labels,
     random_bmm,
     random_bmm_prior,
+    random_cmm,
+    random_cmm_prior,
     random_gmm,
     random_gmm_prior,
+    random_pmm,
+    random_pmm_prior,
 )
 from scipy.special import logsumexp
 
 from em import bmm as em_bmm
+from em import cmm as em_cmm
 from em import gmm as em_gmm
-from models import bmm, gmm
+from em import pmm as em_pmm
+from models import bmm, cmm, gmm, pmm
 from models.gmm.structures import COVARIANCE_TYPES
 
 TOLERANCE = 1e-10  # sums of a few hundred terms of size 1 to 100, each right to 16 digits
@@ -25,6 +31,12 @@ TRIALS = {
     "binomial": lambda n, D: 12,
     "binomial per feature": lambda n, D: np.arange(2, 2 + D),
     "binomial per cell": lambda n, D: 1 + np.arange(n * D).reshape(n, D) % 7,
+}
+EXPOSURES = {
+    "no exposure": lambda n, D: 1,
+    "exposure": lambda n, D: 2.5,
+    "exposure per feature": lambda n, D: 0.5 + np.arange(D),
+    "exposure per cell": lambda n, D: 0.3 + np.arange(n * D).reshape(n, D) % 7,
 }
 
 
@@ -102,6 +114,53 @@ def test_count_joint_summed_over_all_labels_is_em_log_likelihood(K, kind):
         parameters,
         prior,
         em_bmm.e_step(X, parameters, trials)[1],
+    )
+
+
+@pytest.mark.parametrize("holes", [False, True], ids=["complete", "with missing cells"])
+@pytest.mark.parametrize("kind", EXPOSURES)
+@pytest.mark.parametrize("K", [2, 3, 4])
+def test_poisson_joint_summed_over_all_labels_is_em_log_likelihood(K, kind, holes):
+    rng = np.random.default_rng(K)
+    parameters, prior, exposure = random_pmm(K, 3, rng), random_pmm_prior(K, 3, rng), EXPOSURES[kind](N, 3)
+    X = rng.poisson(4.0, size=(N, 3)).astype(float)
+    X[1] = X[0]  # a row that occurs twice is computed once
+    if holes:
+        X[rng.uniform(size=X.shape) < 0.4] = np.nan
+    assert_one_mixture(
+        pmm.build_model(X, K, prior, exposure),
+        pmm.build_marginal_model(X, K, prior, exposure),
+        parameters,
+        prior,
+        em_pmm.e_step(X, parameters, exposure)[1],
+    )
+
+
+def test_marginal_poisson_model_is_finite_where_a_rate_or_a_weight_is_zero():
+    X = np.array([[0.0, 3.0], [0.0, 1.0], [2.0, 0.0]])
+    possible, impossible = (pmm.build_marginal_model(rows, 3, pmm.PMMPrior()) for rows in (X[:2], X))
+    for weights in ([0.3, 0.7, 0.0], [0.0, 1.0, 0.0], [1.0, -0.0, 0.0]):
+        parameters = pmm.PMMParameters(weights, [[0.0, 4.0], [-0.0, 0.5], [1.0, 1.0]])
+        expected = em_pmm.e_step(X[:2], parameters)[1]
+        assert np.isfinite(expected)
+        assert declared_density(possible, ["x"])(parameters.arrays()) == pytest.approx(expected, rel=0, abs=TOLERANCE)
+        assert declared_density(impossible, ["x"])(parameters.arrays()) == -np.inf
+
+
+@pytest.mark.parametrize("holes", [False, True], ids=["complete", "with missing cells"])
+@pytest.mark.parametrize("K", [2, 3, 4])
+def test_categorical_joint_summed_over_all_labels_is_em_log_likelihood(K, holes):
+    rng, levels = np.random.default_rng(K), (2, 4, 3)
+    parameters, prior = random_cmm(K, levels, rng), random_cmm_prior(K, levels, rng)
+    X = rng.integers(0, levels, size=(N, 3)).astype(float)
+    if holes:
+        X[rng.uniform(size=X.shape) < 0.4] = np.nan
+    assert_one_mixture(
+        cmm.build_model(X, K, prior, levels),
+        cmm.build_marginal_model(X, K, prior, levels),
+        parameters,
+        prior,
+        em_cmm.e_step(X, parameters)[1],
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 
 import models.bmm
 import models.gmm
+import models.pmm
 
 HEAVY = ["pymc", "pytensor", "jax", "nutpie", "arviz", "numba", "matplotlib"]
 
@@ -21,11 +22,12 @@ def loaded_after(code):
 
 def test_importing_the_families_loads_nothing_heavy():
     code = """
-import models.gmm, models.bmm
+import models.gmm, models.bmm, models.pmm
 from models.gmm import GMMParameters, GMMPrior, simulate
 simulate(GMMParameters([1.0], [[0.0]], [[[1.0]]]), 3)
 GMMPrior.weakly_informative([[0.0], [1.0]], 1).log_prob(GMMParameters([1.0], [[0.0]], [[[1.0]]]))
 models.bmm.simulate(models.bmm.BMMParameters([1.0], [[0.5]]), 3)
+models.pmm.simulate(models.pmm.PMMParameters([1.0], [[0.5]]), 3)
 """
     assert loaded_after(code) == []
 
@@ -36,7 +38,7 @@ def test_asking_for_a_model_loads_pymc_but_not_jax():
     assert "jax" not in loaded
 
 
-@pytest.mark.parametrize("family", [models.gmm, models.bmm])
+@pytest.mark.parametrize("family", [models.gmm, models.bmm, models.pmm])
 def test_public_names_exist_and_others_do_not(family):
     for name in family.__all__:
         assert callable(getattr(family, name))

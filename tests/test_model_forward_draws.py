@@ -11,7 +11,7 @@ from scipy import stats
 from threadpoolctl import threadpool_limits
 
 from em import bmm as em_bmm
-from models import bmm, gmm
+from models import bmm, gmm, pmm
 from models.gmm.structures import COVARIANCE_TYPES
 
 # Largest of about 20 standardised differences of one test: P(|normal| > 4.5) is 7e-6 each.
@@ -93,6 +93,16 @@ def test_binomial_draws_have_the_distribution_of_simulate_for_every_shape_of_n_t
         lambda s: (s * np.roll(s, 1, axis=2)).mean(axis=1),
     ):
         assert_same_mean(of(share), of(share_sim))
+
+
+@pytest.mark.parametrize("build", [pmm.build_model, pmm.build_marginal_model])
+@pytest.mark.parametrize("exposure", [0.7, [1.0, 5.0, 20.0]], ids=["number", "per feature"])
+def test_poisson_draws_have_the_distribution_of_simulate(build, exposure):
+    parameters = pmm.PMMParameters([0.25, 0.75], [[0.9, 4.0, 0.0], [3.0, 0.6, 0.2]])
+    drawn = draw_given(build(np.zeros((100, 3)), 2, pmm.PMMPrior(), exposure), parameters, 100).reshape(-1, 3)
+    simulated = pmm.simulate(parameters, 10_000, exposure, random_state=3)[0]
+    for of in (lambda X: X, lambda X: X**2, lambda X: X * np.roll(X, 1, axis=1), lambda X: X == 0):
+        assert_same_mean(1.0 * of(drawn), 1.0 * of(simulated))
 
 
 @pytest.mark.parametrize("family", ["gmm", "bmm"])

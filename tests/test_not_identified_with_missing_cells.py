@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from em.bmm.identifiability import identify, largest_patterns
 
 from comparisons import compare
 from em import BernoulliMixtureEM, GaussianMixtureEM, NotIdentifiableWarning
+from em.bmm import BINOMIAL
 from em.gmm.coverage import coverage
+from em.rank_test import identify, largest_patterns
 from em.samples import Samples
 from models.bmm import BMMParameters
 from models.gmm import GMMPrior
@@ -115,4 +116,4 @@ def test_patterns_that_are_part_of_another_add_nothing():
     assert largest_patterns(whole, 4).tolist() == [[True, True, True, False], [False, False, True, True]]
     parameters = BMMParameters([0.4, 0.6], [[0.2, 0.3, 0.4, 0.1, 0.6], [0.7, 0.8, 0.6, 0.9, 0.3]])
     everything = np.ones((1, 5), dtype=bool)
-    assert identify(parameters, patterns=everything) == identify(parameters)
+    assert identify(BINOMIAL, parameters, patterns=everything) == identify(BINOMIAL, parameters)

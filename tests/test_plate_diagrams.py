@@ -4,7 +4,7 @@ import numpy as np
 import pymc as pm
 import pytest
 
-from models import bmm, gmm
+from models import bmm, gmm, pmm
 
 COVARIANCE_DIMS = {
     "full": ("component", "feature", "feature_bis"),
@@ -25,6 +25,8 @@ MODELS = {
     "bernoulli marginal": bmm.build_marginal_model(X > 0, 3, bmm.BMMPrior()),
     "binomial explicit": bmm.build_model(X > 0, 3, bmm.BMMPrior(), n_trials=4),
     "binomial marginal": bmm.build_marginal_model(X > 0, 3, bmm.BMMPrior(), n_trials=4),
+    "poisson explicit": pmm.build_model(X > 0, 3, pmm.PMMPrior()),
+    "poisson marginal": pmm.build_marginal_model(X > 0, 3, pmm.PMMPrior(), exposure=4.5),
 }
 
 
@@ -32,7 +34,7 @@ MODELS = {
 def test_diagram_has_the_plates_and_the_arrows(name):
     model = MODELS[name]
     source = pm.model_to_graphviz(model).source
-    family = ["means", "covariances"] if name.startswith("gmm") else ["probs"]
+    family = {"gmm": ["means", "covariances"], "poisson": ["rates"]}.get(name.split()[0], ["probs"])
     assert "component (3)" in source
     assert "obs (10) x feature (2)" in source
     assert "component (3) x feature (2)" in source
@@ -54,6 +56,7 @@ def test_every_variable_has_its_named_dims(name):
         "means": ("component", "feature"),
         "covariances": COVARIANCE_DIMS[structure],
         "probs": ("component", "feature"),
+        "rates": ("component", "feature"),
         "z": ("obs",),
         "x": ("obs", "feature"),
     }

@@ -4,10 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from random_mixtures import declared_density, random_bmm, random_bmm_prior, random_gmm, random_gmm_prior
+from random_mixtures import (
+    declared_density,
+    random_bmm,
+    random_bmm_prior,
+    random_gmm,
+    random_gmm_prior,
+    random_pmm,
+    random_pmm_prior,
+)
 from scipy import stats
 
-from models import bmm, gmm
+from models import bmm, gmm, pmm
 
 TOLERANCE = 1e-10  # sums of at most a hundred terms of size 1 to 100, each right to 16 digits
 SHAPES = [(1, 1), (1, 3), (2, 1), (3, 2), (4, 5)]
@@ -98,6 +106,25 @@ def test_bmm_prior_is_the_prior_part_of_both_pymc_models_and_scipys(K, D):
             beta = stats.beta.logpdf(theta.probs, this.successes, this.failures).sum()
             assert this.log_prob(theta) == pytest.approx(pymc, rel=0, abs=TOLERANCE)
             assert this.log_prob(theta) == pytest.approx(dirichlet + beta, rel=0, abs=TOLERANCE)
+
+
+@pytest.mark.parametrize(("K", "D"), SHAPES)
+def test_pmm_prior_is_the_prior_part_of_both_pymc_models_and_scipys(K, D):
+    rng = np.random.default_rng([K, D])
+    prior, X = random_pmm_prior(K, D, rng), rng.integers(0, 9, size=(3, D))
+    alike = pmm.PMMPrior(concentration=1.7, shape=1.2, rate=3.4)
+    by_vector = declared_density(pmm.build_marginal_model(X, K, prior), ["weights", "rates"])
+    by_number = declared_density(pmm.build_model(X, K, alike), ["weights", "rates"])
+    for _ in range(3):
+        theta = random_pmm(K, D, rng)
+        for this, pymc, a in [
+            (prior, by_vector(theta.arrays()), prior.concentration),
+            (alike, by_number(theta.arrays() | {"z": np.zeros(3, dtype=int)}), np.full(K, 1.7)),
+        ]:
+            dirichlet = stats.dirichlet.logpdf(theta.weights, a) if K > 1 else 0.0
+            gamma = stats.gamma.logpdf(theta.rates, this.shape, scale=1 / this.rate).sum()
+            assert this.log_prob(theta) == pytest.approx(pymc, rel=0, abs=TOLERANCE)
+            assert this.log_prob(theta) == pytest.approx(dirichlet + gamma, rel=0, abs=TOLERANCE)
 
 
 def test_boundary_is_finite_under_a_flat_prior_and_impossible_under_any_other():

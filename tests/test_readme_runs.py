@@ -1,12 +1,10 @@
 """What the README shows is true: its Python runs as written, its commands begin their work, its files exist."""
 
-import ast
 import contextlib
 import importlib
 import pkgutil
 import re
 import shlex
-import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -14,6 +12,7 @@ import nbformat
 import numpy as np
 import pytest
 import typer
+from sessions import Session
 from typer.testing import CliRunner
 
 from comparisons.comparison.command import application
@@ -56,37 +55,6 @@ def python_blocks():
 SECTIONS = python_blocks()
 
 
-class Session:
-    """A section of the README, run in a namespace of its own, as an interactive session runs it.
-
-    Attributes
-    ----------
-    names : dict
-        The namespace after the last statement.
-    shown : dict of str
-        What each expression prints, by its source.
-    folder : Path
-        The working directory.
-    """
-
-    def __init__(self, blocks, folder):
-        self.names, self.shown, self.folder = {"__name__": "readme"}, {}, folder
-        for statement in (node for block in blocks for node in ast.parse(block).body):
-            source = ast.unparse(statement)
-            code = compile(ast.Interactive([statement]), str(ROOT / "README.md"), "single")
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(sys, "displayhook", lambda value, source=source: self.show(source, value))
-                exec(code, self.names)
-
-    def show(self, source, value):
-        self.shown[source] = "" if value is None else repr(value)
-
-    def printed(self, start):
-        """Return what the one expression that starts so prints."""
-        (found,) = [text for source, text in self.shown.items() if source.startswith(start)]
-        return found
-
-
 @pytest.fixture(scope="module")
 def session(tmp_path_factory):
     """Return a function that runs a section once, warnings being errors, and remembers what it did."""
@@ -96,7 +64,7 @@ def session(tmp_path_factory):
         if heading not in done:
             folder = tmp_path_factory.mktemp("readme")
             with contextlib.chdir(folder):
-                done[heading] = Session(SECTIONS[heading], folder)
+                done[heading] = Session(SECTIONS[heading], ROOT / "README.md", folder)
             plt.close("all")
         return done[heading]
 

@@ -122,7 +122,7 @@ FAULTS = [
     # structure
     ("gaussian", {"covariance_type": "tied"}, "covariance_type must be 'full' as the parameters say, got 'tied'"),
     ("gaussian", {"parameters_": DIAG}, "covariance_type must be 'diag' as the parameters say, got 'full'"),
-    ("gaussian", {"init": DIAG}, "init.covariance_type must be 'full'"),
+    ("gaussian", {"init": DIAG}, "init must have covariance_type 'full'"),
     ("diag", {"covariance_type": ["diag"]}, "covariance_type must be 'diag'"),
     # prior
     ("map", {"prior": GMMPrior.weakly_informative(X, 2, "tied")}, "prior.covariance_type must be 'full'"),
@@ -134,8 +134,8 @@ FAULTS = [
         "objective_ must be log_likelihood_ plus the log prior",
     ),
     ("map", {"prior": None}, "objective_ must be log_likelihood_ plus the log prior"),
-    ("map", {"prior": BMMPrior()}, "prior must be None or a prior of a Gaussian mixture"),
-    ("map", {"prior": "flat"}, "prior must be None or a prior of a Gaussian mixture"),
+    ("map", {"prior": BMMPrior()}, "prior must be None, a GMMPrior or a GMMIndependentPrior"),
+    ("map", {"prior": "flat"}, "prior must be None, a GMMPrior or a GMMIndependentPrior"),
     ("binomial map", {"prior": BMMPrior([2, 3, 4])}, "prior.concentration must be a number or have shape"),
     ("binomial map", {"prior": BMMPrior(2, [1, 2])}, "prior.successes must be a number or have shape"),
     ("binomial map", {"prior": BMMPrior(0.5)}, "prior.concentration must be at least 1 for MAP"),

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import reference_data
-from em.bmm.conjugate import CountPosterior
 from scipy.special import digamma, entr, softmax
 from scipy.stats import beta, dirichlet, invgamma, invwishart, norm
 from sklearn.exceptions import ConvergenceWarning
@@ -14,7 +13,9 @@ from sklearn.mixture import BayesianGaussianMixture
 
 from comparisons.evidence.exact import exact_posterior
 from em import NotConvergedWarning
-from em.gibbs import CountGibbs, GaussianGibbs, one_hot
+from em.conjugate import ConjugatePosterior
+from em.families import conjugate_mixture
+from em.gibbs import one_hot
 from em.gmm.conjugate import GaussianPosterior
 from em.variational import variational
 from models.bmm import BMMPrior
@@ -33,19 +34,23 @@ CASES = [*COVARIANCE_TYPES, "bernoulli", "binomial"]
 
 
 def problem(case, n=8):
-    """Return (X, prior, n_trials) of a few samples that overlap."""
+    """Return (X, prior, sizes of the cells by name) of a few samples that overlap."""
     rng = np.random.default_rng(3)
     first = np.arange(n)[:, None] < n // 2
     if case in ("bernoulli", "binomial"):
         trials = 1 if case == "bernoulli" else [4, 2]
-        return rng.binomial(trials, np.where(first, 0.2, 0.8), size=(n, 2)), BMMPrior(0.7, 1.5, 0.8), trials
-    return rng.normal(size=(n, 2)) + 2.0 * first, gaussian_prior(case), 1
+        return (
+            rng.binomial(trials, np.where(first, 0.2, 0.8), size=(n, 2)),
+            BMMPrior(0.7, 1.5, 0.8),
+            {"n_trials": trials},
+        )
+    return rng.normal(size=(n, 2)) + 2.0 * first, gaussian_prior(case), {}
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_elbo_is_the_evidence_of_one_component_and_q_its_posterior(case):
-    X, prior, trials = problem(case)
-    found, exact = variational(X, 1, prior, n_trials=trials), exact_posterior(X, 1, prior, trials)
+    X, prior, sizes = problem(case)
+    found, exact = variational(X, 1, prior, **sizes), exact_posterior(X, 1, prior, **sizes)
     assert found.elbo == pytest.approx(exact.log_evidence, abs=1e-10)  # tens of terms of size 1 to 100
     for name, value in exact.means.items():
         np.testing.assert_allclose(found.mean[name], value, rtol=1e-10, err_msg=name)
@@ -54,19 +59,19 @@ def test_elbo_is_the_evidence_of_one_component_and_q_its_posterior(case):
 @pytest.mark.parametrize("K", [2, 3])
 @pytest.mark.parametrize("case", CASES)
 def test_elbo_stays_below_the_exact_evidence_from_every_start_and_on_the_way(case, K):
-    X, prior, trials = problem(case)
-    exact = exact_posterior(X, K, prior, trials).log_evidence
+    X, prior, sizes = problem(case)
+    exact = exact_posterior(X, K, prior, **sizes).log_evidence
     for seed in range(3):
-        found = variational(X, K, prior, n_trials=trials, n_init=1, random_state=seed)
+        found = variational(X, K, prior, **sizes, n_init=1, random_state=seed)
         assert (found.history < exact).all()
         assert found.history[-1] == found.elbo > exact - 10  # nats: K! labellings and what mean field leaves out
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_elbo_never_decreases(case):
-    X, prior, trials = problem(case, n=60)
+    X, prior, sizes = problem(case, n=60)
     r = np.random.default_rng(0).dirichlet(np.ones(4), size=60)
-    found = variational(X, 4, prior, n_trials=trials, init=r)
+    found = variational(X, 4, prior, **sizes, init=r)
     assert found.converged
     assert len(found.history) > 5
     assert np.diff(found.history).min() > -1e-11 * abs(found.elbo)  # rounding of a sum of 60 terms
@@ -75,16 +80,17 @@ def test_elbo_never_decreases(case):
 @pytest.mark.parametrize("case", CASES)
 def test_elbo_is_an_average_over_q_of_the_log_joint_density(case):
     """ELBO = E_q[Σ r log p(x, z | θ) + log p(θ) - log q(θ)] + H(r): draws from q, densities of p and q from SciPy."""
-    X, prior, trials = problem(case)
+    X, prior, sizes = problem(case)
     K, n_draws, zero = 2, 4_000, np.zeros((2, 2))
-    found = variational(X, K, prior, n_trials=trials, n_init=1, random_state=0)
+    found = variational(X, K, prior, **sizes, n_init=1, random_state=0)
     q, r, draws = found.distribution, found.responsibilities, found.draw(n_draws, random_state=1)
-    if isinstance(q, CountPosterior):
-        p, sweep = CountPosterior(np.full(K, 0.7), zero + 1.5, zero + 0.8), CountGibbs(X, zero[0] + trials, prior)
+    if isinstance(q, ConjugatePosterior):
+        p = ConjugatePosterior(q.steps, np.full(K, 0.7), (zero + 1.5, zero + 0.8))
     else:
         numbers = np.full(K, 0.8), zero + prior.mean, np.full(K, 0.5), np.array(4.5), prior.scale
-        p, sweep = GaussianPosterior(*numbers, case), GaussianGibbs(X, prior)
-    terms = (r * sweep.log_joint(draws)).sum(axis=(1, 2)) + log_density(draws, p) - log_density(draws, q)
+        p = GaussianPosterior(*numbers, case)
+    log_joint = conjugate_mixture(X, prior, **sizes).log_joint(draws)
+    terms = (r * log_joint).sum(axis=(1, 2)) + log_density(draws, p) - log_density(draws, q)
     terms = terms + entr(r).sum()
     error = terms.std() / np.sqrt(n_draws)
     assert error < 0.1
@@ -94,7 +100,7 @@ def test_elbo_is_an_average_over_q_of_the_log_joint_density(case):
 def log_density(draws, q):
     """Return the log density of each draw, by SciPy."""
     total = dirichlet(q.concentration).logpdf(draws["weights"].T)
-    if isinstance(q, CountPosterior):
+    if isinstance(q, ConjugatePosterior):
         return total + beta(q.successes, q.failures).logpdf(draws["probs"]).sum(axis=(1, 2))
     covariances, kind = draws["covariances"], q.covariance_type
     roots = np.linalg.cholesky(full_matrices(kind, covariances, 2, 2) / q.mean_precision[:, None, None])
@@ -183,8 +189,8 @@ def test_responsibilities_are_the_expected_log_joint_by_the_textbooks_formula():
 
 @pytest.mark.parametrize("case", CASES)
 def test_means_and_standard_deviations_are_those_of_draws(case):
-    X, prior, trials = problem(case, n=30)
-    found = variational(X, 2, prior, n_trials=trials, n_init=1, random_state=2)  # none emptied: it has no sd
+    X, prior, sizes = problem(case, n=30)
+    found = variational(X, 2, prior, **sizes, n_init=1, random_state=2)  # none emptied: it has no sd
     draws = found.draw(4_000, random_state=1)
     for name, values in draws.items():
         spread = values.std(axis=0)
@@ -265,8 +271,7 @@ def test_bad_input_is_named():
     for arguments, settings, message in [
         (([[np.nan]], 2, prior), {}, "X must have no missing cell under a GMMPrior"),
         ((X, 0, prior), {}, "n_components must be a whole number of at least 1, got 0"),
-        ((X, 2, None), {}, "prior must be a GMMPrior or a BMMPrior, got NoneType"),
-        ((X, 2, prior), {"n_trials": 3}, "n_trials must be left at 1 under a GMMPrior"),
+        ((X, 2, None), {}, "prior must be conjugate, such as a GMMPrior, got NoneType"),
         ((np.zeros((4, 2)), 2, prior), {}, r"prior.mean must have shape \(2,\)"),
         ((X + 0.5, 2, BMMPrior()), {}, "X must hold only 0 and 1"),
         ((X, 2, prior), {"n_init": 0}, "n_init must be a whole number of at least 1, got 0"),
@@ -277,5 +282,7 @@ def test_bad_input_is_named():
     ]:
         with pytest.raises(ValueError, match=message):
             variational(*arguments, **settings)
+    with pytest.raises(TypeError, match="n_trials must be left out under a GMMPrior"):
+        variational(X, 2, prior, n_trials=3)
     with pytest.raises(ValueError, match="X must have 1 columns like the samples fitted, got 2"):
         variational(X, 1, prior).predict_proba(np.zeros((1, 2)))

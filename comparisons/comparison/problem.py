@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from comparisons.declarations import Option
 from comparisons.family import Family, family_of
 from models.shown import shown
-from models.validation import Array, column_names, count_at_least_one, data_matrix, number_between, real_numbers
+from models.validation import Array, column_names, count_at_least_one, number_between
 
 
 def _setting(default: Any, flag: str, help_text: str) -> Any:
@@ -153,9 +153,9 @@ def prepare(
     """
     K, (of_settings, options) = count_at_least_one("n_components", n_components), split(given, DEFAULTS)
     settings, named = Settings(**of_settings), _feature_names(X, feature_names)
-    X = data_matrix(X, missing=True, names=named)
+    pair, X = family_of(family, **options).of_samples(X, named)
     kept = ~np.isnan(X).all(axis=1)
-    pair = family_of(family, **options).of_rows(kept)
+    pair = pair.of_rows(kept)
     samples: Array = pair.estimator(n_components=K, n_init=settings.n_init).check(X[kept], names=named)
     prior = pair.default_prior(samples, K) if prior is None else prior
     _check_prior(prior, pair, K, samples, needs_map)
@@ -195,7 +195,7 @@ def _check_truth(truth: Any, family: Family, K: int, D: int) -> None:
 
 def _feature_names(X: ArrayLike, feature_names: tuple[str, ...]) -> tuple[str, ...] | None:
     """Return the names that were given, or else those that a frame has, or None; a ValueError if they are no D."""
-    names, shape = tuple(feature_names) or column_names(X), real_numbers("X", X).shape
+    names, shape = tuple(feature_names) or column_names(X), np.shape(X)
     if names and len(shape) == 2 and len(names) != shape[1]:
         raise ValueError(f"feature_names must have {shape[1]} entries, one per column of X, got {len(names)}")
     return names

@@ -13,10 +13,8 @@ from comparisons.family import (
     Change,
     Family,
     Point,
+    as_declared,
     conjugate_gaps_of_weights,
-    log_ratio_weights,
-    sum_to_one,
-    with_features,
 )
 from comparisons.gmm.calibration import CALIBRATIONS
 from comparisons.gmm.data import CASES, DATASETS
@@ -46,8 +44,8 @@ class GMM(Family):
     covariance_type: str
 
     @property
+    @override
     def quantities(self) -> tuple[Quantity, ...]:
-        """Weights, means and covariances of this structure."""
         return quantities(self.covariance_type)
 
     @override
@@ -93,9 +91,10 @@ class GMM(Family):
 
     @override
     def shaped(self, draws: Mapping[str, Array]) -> Point:
-        weights, means, covariances = (draws[name] for name in self.parameter_names)
-        means, kind = with_features("means", means), self.covariance_type
-        S, K, D = means.shape
+        weights, means = (as_declared(quantity, draws[quantity.name]) for quantity in self.quantities[:2])
+        covariances, kind, (S, K, D) = draws["covariances"], self.covariance_type, means.shape
+        if weights.shape != (S, K):
+            raise ValueError(f"draws must have weights of the shape {(S, K)} (draws, components), got {weights.shape}")
         shape = (S, *covariances_shape(kind, K, D))
         if D == 1 and covariances.size == np.prod(shape):
             covariances = covariances.reshape(shape)
@@ -107,7 +106,7 @@ class GMM(Family):
             covariances = (covariances + covariances.mT) / 2
         elif covariances.min() <= 0:
             raise ValueError(f"draws must have positive variances as covariances, got {covariances.min():.6g}")
-        return {"weights": sum_to_one(weights, (S, K)), "means": means, "covariances": covariances}
+        return {"weights": weights, "means": means, "covariances": covariances}
 
     @override
     def log_joint(self, X: Array) -> Callable[[Mapping[str, Array]], Callable[[slice], Array]]:
@@ -139,18 +138,6 @@ class GMM(Family):
     @override
     def draw_parameters(self, prior: Any, n_components: int, n_features: int, rng: np.random.RandomState) -> Any:
         return model_gmm.draw_parameters(prior, n_components, rng)
-
-    @override
-    def unconstrained(self, draws: dict[str, Array]) -> Array:
-        """Log weight ratios, means, and log variances or Cholesky factors with the logarithm of their diagonal."""
-        S, _, D = draws["means"].shape
-        located = [log_ratio_weights(draws["weights"]), draws["means"].reshape(S, -1)]
-        if self.covariance_type in ("diag", "spherical"):
-            return np.hstack([*located, np.log(draws["covariances"]).reshape(S, -1)])
-        chol = np.linalg.cholesky(draws["covariances"])
-        log_diagonal = np.log(np.diagonal(chol, axis1=-2, axis2=-1)).reshape(S, -1)
-        below = chol[(..., *np.tril_indices(D, -1))].reshape(S, -1)
-        return np.hstack([*located, log_diagonal, below])
 
     @override
     def conjugate_gaps(self, parameters: Any, n_samples: int, prior: Any) -> tuple[Point, Point]:
@@ -195,10 +182,6 @@ class GMM(Family):
         return mle, mode | {"covariances": np.abs(gap * parameters.covariances) / sd}
 
     @override
-    def free_coordinates(self, parameters: Any) -> dict[str, np.ndarray]:
-        return {}
-
-    @override
     def prior_on_response(self, prior: Any, X: Array) -> tuple[float, Array]:
         """Return κ0 and m0; where the means are independent of covariances, at most v / s² with v the variance of X."""
         if prior.conjugate:
@@ -216,17 +199,6 @@ class GMM(Family):
         products = roots @ roots.mT
         scale = np.sqrt(np.diagonal(covariances, axis1=-2, axis2=-1) / np.diagonal(products, axis1=-2, axis2=-1))
         return replace(parameters, covariances=products * scale[..., :, None] * scale[..., None, :])
-
-    @override
-    def ridge(self, fit: Any) -> tuple[str, ...]:
-        free = self.identifiability(fit).free_direction
-        return tuple(sorted(free, key=lambda name: -abs(free[name]))[:2])
-
-    @override
-    def entries(self, name: str, values: Array) -> list[tuple[int, ...]]:
-        indices = super().entries(name, values)
-        symmetric = name == "covariances" and self.covariance_type in ("full", "tied")
-        return [i for i in indices if i[-2] <= i[-1]] if symmetric else indices
 
 
 def _log_prob(means: Array, matrices: Array) -> Callable[[Array], Array]:

@@ -17,7 +17,7 @@ from scipy.special import betaln, digamma, gammaln
 
 from em.bmm.deviance import MANY_TRIALS, deviance, log_saturated
 from em.conjugate import ConjugateMixture
-from em.steps import Parts, Rows, Shifted, Statistics, Steps, Theta
+from em.steps import Parts, Rows, Shifted, Statistics, Steps, Theta, largest_of
 from models.bmm import BMMParameters, BMMPrior, simulate
 from models.bmm.counts import count_matrix, sparse_count_matrix, trials_matrix
 from models.bmm.parameters import QUANTITIES
@@ -44,7 +44,7 @@ class BinomialSteps(Steps[BMMParameters]):
     @override
     def log_base(self, X: Any, size: Array) -> Array:
         """Return Σ_d log C(m_d, x_d); a cell of many trials adds log Bin(x | m, x / m), as `log_kernel` expects."""
-        if size.max() <= 1:
+        if largest_of(size) <= 1:
             return np.zeros(len(size))
         if issparse(X):
             of_row = np.repeat(np.arange(len(size)), np.diff(X.indptr))
@@ -73,9 +73,14 @@ class BinomialSteps(Steps[BMMParameters]):
         return size * p, (size * p, size * (1 - p))
 
     @override
+    def information(self, theta: Theta, size: Array) -> Array:
+        return size / (theta["probs"] * (1 - theta["probs"]))
+
+    @override
     def mode(self, chi: Parts, of_prior: Parts) -> dict[str, Array]:
         (s, f), (b, c) = chi, of_prior
-        return {"probs": np.clip(s / (s + f), np.where(b > 0, TINY, 0.0), np.where(c > 0, BELOW_ONE, 1.0))}
+        probs = s / (s + f)
+        return {"probs": np.minimum(np.maximum(probs, np.where(b > 0, TINY, 0.0)), np.where(c > 0, BELOW_ONE, 1.0))}
 
     @override
     def mean(self, hyper: Parts) -> dict[str, Array]:
@@ -131,7 +136,7 @@ class BinomialSteps(Steps[BMMParameters]):
     ) -> Callable[[slice], tuple[float, Statistics]] | None:
         from em.bmm.compiled import compiled_step
 
-        return None if rows.size.max() > MANY_TRIALS else compiled_step(rows, parameters, weights)
+        return None if largest_of(rows.size) > MANY_TRIALS else compiled_step(rows, parameters, weights)
 
     @override
     def log_measure(self, rows: Rows) -> Array:
@@ -146,10 +151,13 @@ class BinomialSteps(Steps[BMMParameters]):
 
         That keeps its digits (:mod:`em.bmm.deviance`).
         """
-        many = rows.size > MANY_TRIALS
-        if not many.any():
+        if largest_of(rows.size) <= MANY_TRIALS:
             return super().log_kernel(rows, theta)
-        X = rows.X.toarray() if issparse(rows.X) else rows.X
+        if issparse(rows.X):
+            parts = [rows[part] for part in row_slices(rows.X)]
+            dense = [Rows(part.X.toarray(), part.size, (), part.log_base) for part in parts]
+            return np.concatenate([self.log_kernel(part, theta) for part in dense], axis=-2)
+        X, many = rows.X, rows.size > MANY_TRIALS
         x, m = np.where(many, 0.0, X), np.where(many, 0.0, rows.size)
         few = Rows(x, m, (x, m - x), rows.log_base)
         x, m, probs = np.where(many, X, 0.0), np.where(many, rows.size, 0.0), theta["probs"]

@@ -100,7 +100,8 @@ class Problem[P: Parameters, S]:
 
 def log_prior_size(prior: Any, n_components: int, n_features: int) -> float:
     """Return about how large the terms of a log prior are: x log x for the log-gammas of its shape parameters x."""
-    names = ("concentration", "degrees_of_freedom", "successes", "failures", "variance_shape", "correlation_shape")
+    names = {"concentration", "degrees_of_freedom", "variance_shape", "correlation_shape"}
+    names |= set(getattr(prior, "hyperparameters", ()))
     shapes = [float(np.max(value)) for name in names if (value := getattr(prior, name, None)) is not None]
     return n_components * n_features * sum(x * (1 + np.log1p(x)) for x in shapes)
 

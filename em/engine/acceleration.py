@@ -99,6 +99,10 @@ def _combination(
 ) -> Any:
     """Return θ(α), or raise a ValueError if it is no mixture."""
     moved = {name: array + 2 * alpha * r[name] + alpha**2 * v[name] for name, array in first.items()}
-    if r["weights"].any():
-        moved["weights"] /= moved["weights"].sum()  # α² times a rounding may have come in
-    return replace(like, **moved)
+    return replace(like, **normalised(like, moved, r))  # α² times a rounding may have come in
+
+
+def normalised(like: Any, moved: dict[str, Array], moves: Mapping[str, Array]) -> dict[str, Array]:
+    """Return the arrays, with those that moved and must sum to one doing so to the last digit."""
+    supports = {quantity.name: quantity.support for quantity in like.quantities}
+    return {name: supports[name].normalised(array) if moves[name].any() else array for name, array in moved.items()}

@@ -34,7 +34,7 @@ from typing import Any
 
 import numpy as np
 
-from em.engine.acceleration import Squarem
+from em.engine.acceleration import Squarem, normalised
 from models.validation import Array
 
 MOST_SECANTS = 4
@@ -60,11 +60,13 @@ class Multisecant(Squarem):
     --------
     Residuals that are linear in two directions: two secants find the limit, 0.4 and 0.6.
 
-    >>> import numpy as np
-    >>> from em.bmm.information import whitened
+    >>> from functools import partial
+    >>> from em.bmm import BINOMIAL
     >>> from em.engine.multisecant import Multisecant
+    >>> from em.uncertainty.independent import whitened
     >>> from models.bmm import BMMParameters
-    >>> multisecant = Multisecant({"weights": 1.0, "probs": 1.0}, whitened)
+    >>> metric = partial(whitened, steps=BINOMIAL, size=1.0)
+    >>> multisecant = Multisecant({"weights": 1.0, "probs": 1.0}, metric)
     >>> points = [BMMParameters([1.0], [[0.4 + 0.3 * 0.5**t, 0.6 - 0.3 * 0.8**t]]) for t in range(5)]
     >>> *_, leap = [multisecant.after(point) for point in points]
     >>> leap.probs.round(9).tolist()
@@ -126,9 +128,7 @@ class Multisecant(Squarem):
             return None
         y = coordinates @ (axes @ ((axes.T @ (basis @ r[0])) / eigenvalues))  # in secants
         moved = {name: array[-1] + np.tensordot(y, images[name], 1) for name, array in image.items()}
-        if images["weights"].any():
-            moved["weights"] /= moved["weights"].sum()  # a large y magnifies a rounding
         try:
-            return replace(parameters, **moved)
+            return replace(parameters, **normalised(parameters, moved, images))  # a large y magnifies a rounding
         except ValueError:  # outside the parameter space
             return None

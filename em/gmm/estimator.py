@@ -127,8 +127,8 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         super().__init__(n_components, prior, n_init, n_starts, init, tol, max_iter, frozen, acceleration, random_state)
         self.covariance_type = covariance_type
 
-    def _check_data(self, samples: Samples) -> None:
-        kind, D = check_covariance_type(self.covariance_type), samples.X.shape[1]
+    def _check_model(self, n_features: int) -> None:
+        kind = check_covariance_type(self.covariance_type)
         if isinstance(self.init, GMMParameters) and self.init.covariance_type != kind:
             raise ValueError(f"init must have covariance_type {kind!r}, got {self.init.covariance_type!r}")
         if self.prior is not None and not isinstance(self.prior, GaussianPrior):
@@ -136,8 +136,18 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
                 f"prior must be None, a GMMPrior or a GMMIndependentPrior, got {type(self.prior).__name__}"
             )
         if self.prior is not None:
-            self.prior.check_fits(self.n_components, D, kind)
+            self.prior.check_fits(self.n_components, n_features, kind)
             self.prior.check_mode()
+
+    def _check_fitted(self) -> None:
+        kind = self.parameters_.covariance_type
+        if self.covariance_type != kind:
+            raise ValueError(f"covariance_type must be {kind!r} as the parameters say, got {self.covariance_type!r}")
+        super()._check_fitted()
+
+    def _check_data(self, samples: Samples) -> None:
+        kind, D = self.covariance_type, samples.X.shape[1]
+        self._check_model(D)
         check_range(samples)
         if "covariances" in (self.frozen or {}):
             cholesky_factors(kind, self._frozen(D)["covariances"])

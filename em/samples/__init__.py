@@ -216,8 +216,14 @@ def samples_to_use(estimator: BaseEstimator, X: ArrayLike, *, missing: bool = Fa
     return matrix
 
 
+def encoded(estimator: BaseEstimator, X: Any) -> Any:
+    """Return X as the estimator's numbers: codes of labels, where it takes labels."""
+    return estimator._encoded(X) if hasattr(estimator, "_encoded") else X
+
+
 def _matrix(estimator: BaseEstimator, X: Any, missing: bool, names: Sequence[str] | None = None) -> Array:
     """Return X as float64 in C order, or as CSR where it is sparse and the estimator's tags say that it may be."""
+    X = encoded(estimator, X)
     if issparse(X) and get_tags(estimator).input_tags.sparse:
         return sparse_matrix(X, missing=missing)
     return np.ascontiguousarray(data_matrix(X, missing=missing, names=names))

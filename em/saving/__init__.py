@@ -1,9 +1,10 @@
 """Fitted estimators in a file: JSON text, which can hold numbers and names but no code.
 
 The file says what it is, its version, a checksum of its content, and the content: the estimator's class, its settings
-and its fitted attributes. Floats are written with as many digits as give the very same float back. Only the classes in
-`ESTIMATORS` and `VALUES` are ever built. The checksum finds damage; it is no signature of who wrote the file, so that
-the parts are held to each other as well (:mod:`em.saving.parts`).
+and its fitted attributes. Floats are written with as many digits as give the very same float back. Only the classes of
+`estimators` and `values` are ever built, which are those of the families (:mod:`em.families`). The checksum finds
+damage; it is no signature of who wrote the file, so that the parts are held to each other as well
+(:mod:`em.saving.parts`).
 """
 
 import hashlib
@@ -18,27 +19,27 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from em.bmm.estimator import BernoulliMixtureEM, BinomialMixtureEM
-from em.gmm.estimator import GaussianMixtureEM
+from em import families
 from em.identifiability import Identifiability
 from em.kmeans import KMeans
 from em.saving.parts import check_parts
 from em.saving.whole_files import regular_file, write_whole
-from models.bmm import BMMParameters, BMMPrior
-from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
 
 FORMAT = "mixture-twins model"
 VERSION = 1
-ESTIMATORS: dict[str, type[BaseEstimator]] = {
-    cls.__name__: cls for cls in (GaussianMixtureEM, BernoulliMixtureEM, BinomialMixtureEM, KMeans)
-}
-VALUES: dict[str, type] = {
-    cls.__name__: cls
-    for cls in (GMMParameters, GMMPrior, GMMIndependentPrior, BMMParameters, BMMPrior, Identifiability)
-}
 REFUSALS = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 DTYPES = [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)]
 DTYPES += ["bool", "float16", "float32", "float64"]
+
+
+def estimators() -> dict[str, type[BaseEstimator]]:
+    """Return the estimators that can be saved, by name."""
+    return {**families.estimators(), "KMeans": KMeans}
+
+
+def values() -> dict[str, type]:
+    """Return the classes of values that an estimator may hold, by name."""
+    return {**families.values(), "Identifiability": Identifiability}
 
 
 def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
@@ -49,7 +50,7 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    estimator : GaussianMixtureEM, BernoulliMixtureEM, BinomialMixtureEM or KMeans
+    estimator : MixtureEM or KMeans
         The estimator, fitted.
     path : str or path
         The file; one that exists is replaced.
@@ -75,8 +76,8 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     2.5
     """
     name = type(estimator).__name__
-    if ESTIMATORS.get(name) is not type(estimator):
-        raise ValueError(f"estimator must be one of {', '.join(ESTIMATORS)}, got {name}")
+    if (known := estimators()).get(name) is not type(estimator):
+        raise ValueError(f"estimator must be one of {', '.join(known)}, got {name}")
     check_is_fitted(estimator)
     settings = estimator.get_params(deep=False)
     fitted = {key: value for key, value in vars(estimator).items() if key not in settings}
@@ -147,9 +148,9 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def _build(model: Any) -> BaseEstimator:
-    if model["class"] not in ESTIMATORS:
-        raise ValueError(f"its class must be one of {', '.join(ESTIMATORS)}, got {model['class']!r}")
-    estimator = ESTIMATORS[model["class"]](**_decode_all(model["settings"]))
+    if model["class"] not in (known := estimators()):
+        raise ValueError(f"its class must be one of {', '.join(known)}, got {model['class']!r}")
+    estimator = known[model["class"]](**_decode_all(model["settings"]))
     settings = estimator.get_params(deep=False)
     if missing := settings.keys() - model["settings"].keys():
         raise ValueError(f"its settings must be all those of {model['class']}, got none for {', '.join(missing)}")
@@ -182,7 +183,7 @@ def _encode(where: str, value: Any) -> Any:
         return {type(value).__name__: [_encode(f"{where}[{i}]", item) for i, item in enumerate(value)]}
     if type(value) is dict and all(type(key) is str for key in value):
         return {"dict": _encode_all(where, value)}
-    if type(value) in VALUES.values():
+    if type(value) in values().values():
         parts = {field.name: getattr(value, field.name) for field in fields(value) if field.init}
         return {type(value).__name__: _encode_all(where, parts)}
     advice = "set it to None or an int" if isinstance(value, np.random.RandomState) else "it cannot be saved"
@@ -232,9 +233,9 @@ def _decode(value: Any) -> Any:
         return items if kind == "list" else tuple(items)
     if kind == "dict":
         return _decode_all(content)
-    if kind not in VALUES:
-        raise ValueError(f"a value must be one of {', '.join(VALUES)}, got {kind!r}")
-    return VALUES[kind](**_decode_all(content))
+    if kind not in (known := values()):
+        raise ValueError(f"a value must be one of {', '.join(known)}, got {kind!r}")
+    return known[kind](**_decode_all(content))
 
 
 def _decode_array(content: dict[str, Any]) -> np.ndarray:

@@ -9,17 +9,11 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from em.bmm.estimator import BinomialMixtureEM
 from em.engine.acceleration import ACCELERATIONS
 from em.estimator import MixtureEM
-from em.gmm.estimator import GaussianMixtureEM
 from em.identifiability import Identifiability
 from em.kmeans import KMeans
 from em.starts import STARTS
-from models.bmm import BMMParameters, BMMPrior
-from models.bmm.counts import trials_matrix
-from models.gmm import GMMParameters
-from models.gmm.prior import GaussianPrior
 from models.validation import count_at_least, count_at_least_one, number_above
 
 MOST_ROUNDING = 1e-6  # of a sum in nats: far above rounding, far below a difference that matters
@@ -38,7 +32,7 @@ def check_parts(estimator: BaseEstimator) -> None:
 
     Parameters
     ----------
-    estimator : GaussianMixtureEM, BernoulliMixtureEM, BinomialMixtureEM or KMeans
+    estimator : MixtureEM or KMeans
         With its attributes, of whatever type and value.
     """
     given = vars(estimator)
@@ -62,10 +56,7 @@ def _check_mixture(estimator: Any, given: dict[str, Any]) -> None:
     _check_same("n_components", count_at_least_one("n_components", estimator.n_components), K)
     _check_run(given, D)
     _check_starts(estimator, type(theta), K, D)
-    if isinstance(estimator, GaussianMixtureEM):
-        _check_gaussian(estimator, theta)
-    elif isinstance(estimator, BinomialMixtureEM):
-        _check_counts(estimator, theta, given)
+    estimator._check_fitted()
     for name, array in theta.arrays().items():
         _check_equal(f"{name}_", given, f"parameters_.{name}", array)
     _check_frozen(estimator, theta, given)
@@ -94,28 +85,6 @@ def _check_sums(estimator: Any, theta: Any, given: dict[str, Any]) -> None:
     largest = max(abs(log_likelihood), abs(log_prior), abs(objective))
     share = MOST_ROUNDING if estimator.prior is None else MOST_ROUNDING_OF_PRIOR
     _require(_near(objective, log_likelihood + log_prior, largest, share), "objective_", sums, objective)
-
-
-def _check_gaussian(estimator: Any, theta: GMMParameters) -> None:
-    kind, D = theta.covariance_type, theta.n_features
-    _check_same("covariance_type", estimator.covariance_type, kind)
-    if isinstance(estimator.init, GMMParameters):
-        _check_same("init.covariance_type", estimator.init.covariance_type, kind)
-    if estimator.prior is not None:
-        known = isinstance(estimator.prior, GaussianPrior)
-        _require(known, "prior", "be None or a prior of a Gaussian mixture", estimator.prior)
-        estimator.prior.check_fits(theta.n_components, D, kind)
-        estimator.prior.check_mode()
-
-
-def _check_counts(estimator: Any, theta: BMMParameters, given: dict[str, Any]) -> None:
-    if "n_trials" in given:
-        trials = np.asarray(given["n_trials"])
-        trials_matrix(trials, (len(trials) if trials.ndim == 2 else 1, theta.n_features))
-    if estimator.prior is not None:
-        _require(isinstance(estimator.prior, BMMPrior), "prior", "be None or a BMMPrior", estimator.prior)
-        estimator.prior.check_fits(theta.n_components, theta.n_features)
-        estimator.prior.check_mode()
 
 
 def _check_starts(estimator: Any, parameters_type: type, K: int, D: int) -> None:

@@ -70,7 +70,7 @@ def observed_information(
         raise ValueError(f"X must have {parameters.n_features} columns like the {name}, got {rows.X.shape[1]}")
     found = entries_of(parameters, w.sum(), frozen)
     if prior is not None:
-        prior.check_fits(parameters.n_components, parameters.n_features)
+        steps.check_prior(prior, parameters.n_components, parameters.n_features)
     slopes = None if prior is None else log_prior_slopes(steps, parameters, prior, found)
     return louis(found, complete_data(steps, rows, parameters, w), slopes)
 
@@ -148,7 +148,6 @@ def whitened(parameters: Parameters, moves: Mapping[str, Array], steps: Steps[An
     """
     weights, quantity = parameters.weights, parameters.quantities[1]
     theta = {quantity.name: quantity.support.moved_inside(getattr(parameters, quantity.name), EPS)}
-    terms = zip(steps.expected(theta, size)[1], steps.slopes(theta), strict=True)
-    information = weights[:, None] * -sum(T * second for T, (_, second) in terms)
+    information = weights[:, None] * steps.information(theta, size)
     rows = moves["weights"] / np.sqrt(np.maximum(weights, EPS)), moves[quantity.name] * np.sqrt(information)
     return np.concatenate([row.reshape(len(row), -1) for row in rows], axis=1)

@@ -19,7 +19,7 @@ Densities (all logarithms in nats, 0 log 0 = 0)
     log_likelihood       Σ_i log Σ_k π_k p(x_i | z_i = k)
 
 Not every such mixture is identifiable: with one flip per coin (D = 1, m = 1) only Σ_k π_k p_k is. A rank test in
-:mod:`em.bmm.identifiability` finds this and its relatives.
+:mod:`em.rank_test` finds this and its relatives.
 
 Prior
 -----
@@ -44,7 +44,7 @@ and MAP, the mode of the density of (π, p) under the prior::
     π_k = (N_k + a_k - 1) / (n + Σa - K)
     p_kd = (Σ_i r_ik x_id + b_d - 1) / (Σ_i r_ik m_id + b_d + c_d - 2)
 
-Where the code is: :mod:`models.bmm.generative` (the story and the densities in PyMC), :mod:`models.bmm.prior`,
+Where the code is: :mod:`models.bmm.story` (the story and the densities in PyMC), :mod:`models.bmm.prior`,
 :mod:`models.bmm.simulation`, and :mod:`em.bmm` (E-step and M-step).
 
 References
@@ -62,7 +62,7 @@ from models.bmm.prior import BMMPrior
 from models.bmm.simulation import draw_parameters, simulate
 
 if TYPE_CHECKING:
-    from models.bmm.generative import build_marginal_model, build_model
+    from models.bmm.story import build_marginal_model, build_model
 
 __all__ = ["BMMParameters", "BMMPrior", "build_marginal_model", "build_model", "draw_parameters", "simulate"]
 
@@ -70,7 +70,7 @@ __all__ = ["BMMParameters", "BMMPrior", "build_marginal_model", "build_model", "
 def __getattr__(name: str) -> Any:
     """Load the PyMC half only when it is asked for (PEP 562)."""
     if name in ("build_model", "build_marginal_model"):
-        from models.bmm import generative
+        from models.bmm import story
 
-        return getattr(generative, name)
+        return getattr(story, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

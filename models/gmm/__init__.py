@@ -61,7 +61,7 @@ A sample of which only the features o were observed (missing at random) has the 
 Normal(x_o | μ_k,o, Σ_k,oo), in both PyMC models as in EM; EM's expected moments of the rest are in
 :mod:`em.gmm.missing`.
 
-Where the code is: :mod:`models.gmm.generative` (the story and the densities in PyMC), :mod:`models.gmm.prior`,
+Where the code is: :mod:`models.gmm.story` (the story and the densities in PyMC), :mod:`models.gmm.prior`,
 :mod:`models.gmm.simulation`, and :mod:`em.gmm` (E-step and M-step).
 
 References
@@ -81,7 +81,7 @@ from models.gmm.prior import GMMPrior
 from models.gmm.simulation import draw_parameters, simulate
 
 if TYPE_CHECKING:
-    from models.gmm.generative import build_marginal_model, build_model
+    from models.gmm.story import build_marginal_model, build_model
 
 __all__ = [
     "GMMIndependentPrior",
@@ -97,7 +97,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Load the PyMC half only when it is asked for (PEP 562)."""
     if name in ("build_model", "build_marginal_model"):
-        from models.gmm import generative
+        from models.gmm import story
 
-        return getattr(generative, name)
+        return getattr(story, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

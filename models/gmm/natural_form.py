@@ -25,9 +25,8 @@ import pytensor.tensor as pt
 from pytensor.tensor.linalg import solve_triangular
 from pytensor.tensor.variable import TensorConstant
 
+from models.distributions.mixture_likelihood import LOG_ZERO
 from models.validation import Array
-
-LOG_ZERO = np.float64(-1e300)  # stands for log 0, of a weight of 0, which would make NaN in a matrix product
 
 
 def log_mixture(

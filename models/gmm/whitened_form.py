@@ -65,16 +65,15 @@ def log_mixture_of_observed(
     return pt.logsumexp(log_norm - 0.5 * (distance**2).sum(axis=-1), axis=-1)
 
 
-def log_normal_of_observed(x: Any, z: Any, means: Any, covariances: Any, seen: np.ndarray, covariance_type: str) -> Any:
-    """Log Normal(x_o | μ_z,o, Σ_z,oo) of the observed cells o of each row, shape (n,).
+def log_normal_of_observed(x: Any, mean: Any, covariances: Any, seen: np.ndarray, covariance_type: str) -> Any:
+    """Log Normal(x_o | μ_o, Σ_oo) of the observed cells o of each row, shape (n,), given the parameters of each row.
 
     A missing cell is put at its mean, with variance 1 and no covariances, where it adds -1/2 log 2π and nothing else.
     """
-    mean = means[z]
     if covariance_type in ("diag", "spherical"):
-        variances = covariances[z] if covariance_type == "diag" else covariances[z][..., None]
+        variances = covariances if covariance_type == "diag" else covariances[..., None]
         return pt.switch(seen, pm.logp(pm.Normal.dist(mean, pt.sqrt(variances)), x), 0.0).sum(axis=-1)
-    matrices = _observed_part(covariances[z] if covariance_type == "full" else covariances, seen)
+    matrices = _observed_part(covariances, seen)
     log_normal = pm.logp(pm.MvNormal.dist(mean, matrices), pt.switch(seen, x, mean))
     return log_normal + 0.5 * np.log(2 * np.pi) * (~seen).sum(axis=1)
 

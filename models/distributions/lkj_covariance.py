@@ -20,8 +20,8 @@ import pytensor.tensor as pt
 from pymc.distributions.distribution import support_point
 from pymc.distributions.shape_utils import rv_size_is_none
 
+from models.distributions.inverse_wishart import CovarianceTransform
 from models.gmm.independent_prior import log_lkj_norm
-from models.inverse_wishart import CovarianceTransform
 
 
 def lkj_covariance(
@@ -46,7 +46,7 @@ def lkj_covariance(
     --------
     >>> import pymc as pm
     >>> from functools import partial
-    >>> from models.lkj_covariance import lkj_covariance
+    >>> from models.distributions.lkj_covariance import lkj_covariance
     >>> with pm.Model():
     ...     sigma = lkj_covariance("sigma", partial(pm.InverseGamma.dist, alpha=3.0, beta=1.0), eta=2.0, shape=(2, 2))
     >>> pm.draw(sigma, draws=5, random_seed=0, mode="FAST_COMPILE").shape

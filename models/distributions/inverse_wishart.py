@@ -99,7 +99,7 @@ class InverseWishart(Continuous):
     Examples
     --------
     >>> import numpy as np, pymc as pm
-    >>> from models.inverse_wishart import InverseWishart
+    >>> from models.distributions.inverse_wishart import InverseWishart
     >>> sigma = InverseWishart.dist(nu=6.0, scale=np.eye(2))
     >>> draws = pm.draw(sigma, draws=5, random_seed=0, mode="FAST_COMPILE")
     >>> draws.shape

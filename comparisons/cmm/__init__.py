@@ -1,0 +1,69 @@
+"""The pair of the categorical mixture (latent classes). Command line: ``python -m comparisons.cmm``."""
+
+from collections.abc import Sequence
+from typing import Any, Self, override
+
+import numpy as np
+
+from comparisons.cmm.data import CALIBRATIONS, CASES, DATASETS
+from comparisons.declarations import Option
+from comparisons.independent import IndependentFamily
+from em.cmm import CategoricalSteps
+from em.cmm.estimator import CategoricalMixtureEM
+from models.cmm import CMMParameters, CMMPrior
+from models.cmm.levels import codes_of, levels_of
+from models.validation import Array
+
+
+def parse_levels(text: str) -> tuple[int, ...]:
+    """Return numbers of levels from text such as ``4,4,2``."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(f"levels must be whole numbers such as 4,4,2, got {text!r}") from None
+
+
+class CMM(IndependentFamily):
+    """Categorical mixture: latent class analysis with any number of levels for each item."""
+
+    name, title, quantity_label = "cmm", "Categorical mixture (latent classes)", "item-response probability"
+    options = (
+        Option(
+            "levels", None, "Numbers of levels, such as 4,4,2; default: the data's own", parse=parse_levels
+        ),
+    )
+    estimator_type, parameters_type, prior_types = CategoricalMixtureEM, CMMParameters, (CMMPrior,)
+    prior_counts = ("concentration", "pseudo_counts")
+    datasets, cases, calibrations = DATASETS, CASES, CALIBRATIONS
+    levels: Any
+
+    @property
+    @override
+    def steps(self) -> CategoricalSteps:
+        return CategoricalSteps(tuple(self.levels))
+
+    @override
+    def of_samples(self, X: Any, names: Sequence[str] | None = None) -> tuple[Self, Array]:
+        labels = levels_of(X, self.levels, names)
+        return type(self)(levels=tuple(map(len, labels))), codes_of(X, labels, names)
+
+    @override
+    def default_prior(self, X: Array, n_components: int, prior_family: str = "conjugate") -> CMMPrior:
+        return CMMPrior()
+
+    @override
+    def draw_parameters(
+        self, prior: CMMPrior, n_components: int, n_features: int, rng: np.random.RandomState
+    ) -> CMMParameters:
+        return self.model.draw_parameters(prior, n_components, self.levels, rng)
+
+    @override
+    def simulate(self, draw: dict[str, Array], n_samples: int, rng: np.random.RandomState) -> Array:
+        return np.asarray(self.model.simulate(CMMParameters(**draw, levels=self.levels), n_samples, rng)[0])
+
+    @override
+    def cell_names(self, feature_names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(f"{name} {code}" for name, L in zip(feature_names, self.levels, strict=True) for code in range(L))
+
+
+FAMILY = CMM

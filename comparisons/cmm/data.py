@@ -1,0 +1,51 @@
+"""The built-in data sets of categorical mixtures, their standard cases and calibrations."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from comparisons.declarations import Case, Dataset
+from models.cmm import CMMParameters, CMMPrior, simulate
+from models.cmm.levels import codes_of, levels_of
+
+
+def _hair_eye_color() -> Dataset:
+    with (Path(__file__).parent / "hair_eye_color.csv").open(newline="", encoding="utf-8") as file:
+        (*names, _), *rows = csv.reader(file)
+    answers = [row[:-1] for row in rows for _ in range(int(row[-1]))]
+    codes = codes_of(answers, levels_of(answers))
+    story = "hair colour, eye colour and sex of 592 students of statistics (Snee 1974; R's HairEyeColor)"
+    return Dataset("hair-eye-color", "cmm", story, codes, tuple(names))
+
+
+def _answers() -> Dataset:
+    rng, levels = np.random.RandomState(14), (3, 4, 2, 3, 3)
+    probs = np.hstack([rng.dirichlet(np.full(L, 0.6), size=2) for L in levels])
+    truth = CMMParameters(np.array([0.6, 0.4]), probs, levels)
+    X, _ = simulate(truth, 1000, random_state=15)
+    names = tuple(f"question {d}" for d in range(1, 6))
+    return Dataset(
+        "answers", "cmm", "five questions with 2 to 4 answers each, 1000 persons of two kinds", X, names, truth=truth
+    )
+
+
+DATASETS = {
+    "hair-eye-color": _hair_eye_color,
+    "answers": _answers,
+    "answers-missing": lambda: _answers().with_holes("answers-missing", 0.1, seed=16),
+}
+CASES = (
+    Case("hair-eye-color", 2, draws=2000),
+    Case("answers", 2),
+    Case("answers-missing", 2),
+)
+CALIBRATIONS: dict[str, dict[str, Any]] = {
+    "three-items": {
+        "prior": CMMPrior(np.array(4.0), np.array(1.5)),
+        "n_samples": 100,
+        "n_features": 3,
+        "options": {"levels": (3, 2, 4)},
+    }
+}

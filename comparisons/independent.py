@@ -1,0 +1,120 @@
+"""The pair of a mixture of independent exponential features: what follows from its steps (:mod:`em.steps`)."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, override
+
+import numpy as np
+
+from comparisons.family import Family, Point, conjugate_gaps_of_weights
+from em.bound import log_of
+from em.steps import Parts, Statistics, Steps
+from models.parameters import Quantity
+from models.validation import Array
+
+
+class IndependentFamily(Family):
+    """Base of the pairs whose family is a :class:`em.steps.Steps`; a subclass names its steps, estimator and options.
+
+    Attributes
+    ----------
+    steps : Steps
+        The family's formulas.
+    quantity_label : str
+        What figures call the components' parameter, such as "rate".
+    """
+
+    steps: Any
+    quantity_label: ClassVar[str] = "component's parameter"
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        """Take names and classes from the steps."""
+        super().__init_subclass__(**named)
+        if isinstance(steps := getattr(cls, "steps", None), Steps):
+            cls.name, cls.parameters_type, cls.prior_types = steps.name, steps.parameters_type, (steps.prior_type,)
+            cls.prior_counts = ("concentration", *steps.hyper_names)
+
+    @property
+    @override
+    def quantities(self) -> tuple[Quantity, ...]:
+        return self.steps.quantities
+
+    @override
+    def default_prior(self, X: Array, n_components: int, prior_family: str = "conjugate") -> Any:
+        """Return the prior scaled to the data where the class has such a one, or its defaults."""
+        prior_type = self.prior_types[0]
+        scaled = getattr(prior_type, "weakly_informative", None)
+        return prior_type() if scaled is None else scaled(X, **self.of_data)
+
+    def mean_size(self, n_features: int) -> Array:
+        """Return the mean size of the cells of each feature, shape (D,)."""
+        (size,) = tuple(self.of_data.values()) or (1.0,)
+        size = np.asarray(size, dtype=np.float64)
+        return np.broadcast_to(size.mean(axis=0) if size.ndim == 2 else size, n_features)
+
+    @override
+    def log_joint(self, X: Array) -> Callable[[Mapping[str, Array]], Callable[[slice], Array]]:
+        """Return log π_k + log p(x_i | z_i = k), of the observed cells of x_i."""
+        data = self.steps.rows(X, *self.of_data.values())
+
+        def given(draws: Mapping[str, Array]) -> Callable[[slice], Array]:
+            draws = self.shaped(draws)
+            log_weights, located = log_of(draws["weights"])[:, :, None], self.parameter_names[1]
+            if data.statistics[0].shape[1] != (D := draws[located].shape[2]):
+                raise ValueError(f"X must have {D} columns like the {located}, got {X.shape[1]}")
+
+            def of_rows(rows: slice) -> Array:
+                kernel = self.steps.log_kernel(data[rows], draws)
+                return log_weights + data.log_base[rows] + np.swapaxes(kernel, 1, 2)
+
+            return of_rows
+
+        return given
+
+    @override
+    def conjugate_gaps(self, parameters: Any, n_samples: int, prior: Any) -> tuple[Point, Point]:
+        """Gaps of the conjugate posterior whose statistics are those that N_k = n π_k samples have on average."""
+        counts = np.maximum(parameters.weights * n_samples, 1)
+        theta, size = parameters.inside(), self.mean_size(parameters.n_features)
+        expected = self.steps.expected(theta, size)[1]
+        chi = self.steps.updated(prior, Statistics(counts, tuple(counts[:, None] * part for part in expected)))
+        usual = self._usual(chi)
+        mean, variance = self.steps.mean(usual), self.steps.variance(usual)
+        mode = self.steps.mode(chi, self.steps.chi(prior))
+        of_weights = conjugate_gaps_of_weights(parameters.weights, n_samples, float(prior.concentration.max()))
+        mle_gaps, mode_gaps = {"weights": of_weights[0]}, {"weights": of_weights[1]}
+        for name, centre in mean.items():
+            sd = np.sqrt(variance[name])
+            mle_gaps[name] = np.abs(theta[name] - centre) / sd
+            mode_gaps[name] = np.abs(mode[name] - centre) / sd
+        return mle_gaps, mode_gaps
+
+    def _usual(self, chi: Parts) -> Parts:
+        return tuple(part + offset for part, offset in zip(chi, self.steps.hyper_offsets, strict=True))
+
+    @override
+    def prior_on_response(self, prior: Any, X: Array) -> tuple[float, Array]:
+        """Return the prior's weight n0 and mean m0 in the posterior mean (n0 m0 + t x) / (n0 + t) of x seen t times."""
+        size = self.mean_size(X.shape[1])
+        flat = tuple(np.zeros((1, part.shape[-1])) for part in self.steps.rows(X, *self.of_data.values()).statistics)
+        before = self.steps.updated(prior, Statistics(np.zeros(1), flat))
+        theta = self.steps.mean(self._usual(before))
+        seen_at = {name: values / 2 for name, values in theta.items()}
+        seen = Statistics(np.ones(1), self.steps.expected(seen_at, size)[1])
+        after = self.steps.mean(self._usual(self.steps.updated(prior, seen)))
+        (name,) = theta
+        weight = (seen_at[name] - after[name]) / (after[name] - theta[name])
+        return float(np.max(weight * size)), theta[name][0]
+
+    def cell_names(self, feature_names: tuple[str, ...]) -> tuple[str, ...]:
+        """Return what figures call the entries of one component's parameter."""
+        return feature_names
+
+    @override
+    def draw_data(self, ax: Any, comparison: Any) -> None:
+        from comparisons.profile import draw_profile
+
+        draw_profile(ax, comparison)
+
+    @override
+    def anywhere(self, fit: Any, rng: np.random.RandomState) -> Any:
+        return self.steps.random(fit.parameters_, rng)

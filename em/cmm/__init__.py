@@ -1,0 +1,215 @@
+"""EM's steps for the categorical mixture, as pure functions that can be called and checked by hand.
+
+The mathematics is in :mod:`models.cmm`; the estimator that iterates them is in :mod:`em.cmm.estimator`. As an
+exponential family (:mod:`em.steps`), over the C = Σ_d L_d levels of all items::
+
+    T_dl = [x_d = l],    η = log p,    log h = 0
+    p_kd ~ Dirichlet(b_d):  χ = b - 1,    A = Σ_d {Σ_l log Γ(b_dl) - log Γ(Σ_l b_dl)},    mode (b - 1) / Σ_l (b - 1)
+
+Here samples are codes 0 to L_d - 1; the estimator takes labels.
+"""
+
+from collections.abc import Sequence
+from typing import Any, override
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import digamma, gammaln
+
+from em.conjugate import ConjugateMixture
+from em.steps import Parts, Statistics, Steps, Theta
+from models.cmm import CMMParameters, CMMPrior, simulate
+from models.cmm.levels import code_matrix, codes_of, levels_of
+from models.cmm.parameters import item_totals, quantities
+from models.validation import Array
+
+TINY, LEAST = float(np.finfo(np.float64).tiny), 1e-300
+
+
+class CategoricalSteps(Steps[CMMParameters]):
+    """x_d ~ Categorical(p_kd), with Dirichlet priors.
+
+    Parameters
+    ----------
+    levels : sequence of int, length D
+        Number of levels of each item.
+    """
+
+    name, parameters_type, prior_type = "cmm", CMMParameters, CMMPrior
+    hyper_names, hyper_offsets = ("pseudo_counts",), (1.0,)
+
+    def __init__(self, levels: Sequence[int]) -> None:
+        self.levels = tuple(levels)
+        self.quantities = quantities(self.levels)
+
+    @override
+    def check(self, X: Any, size: Any, names: Sequence[str] | None = None) -> tuple[Any, Array]:
+        return code_matrix(X, self.levels, names)
+
+    @override
+    def statistics(self, X: Any, size: Array) -> tuple[Any, ...]:
+        one_hot = np.zeros((len(X), sum(self.levels)))
+        for d, start in enumerate(np.cumsum((0, *self.levels[:-1])).tolist()):
+            one_hot[np.arange(len(X)), start + X[:, d].astype(int)] = size[:, d]
+        return (one_hot,)
+
+    @override
+    def log_base(self, X: Any, size: Array) -> Array:
+        return np.zeros(len(X))
+
+    @override
+    def natural(self, theta: Theta) -> Parts:
+        with np.errstate(divide="ignore"):
+            return (np.log(theta["probs"]),)
+
+    @override
+    def slopes(self, theta: Theta) -> tuple[tuple[Array, Array], ...]:
+        p = theta["probs"]
+        return ((1 / p, -1 / p**2),)
+
+    @override
+    def expected(self, theta: Theta, size: Array) -> tuple[Array, Parts]:
+        p = theta["probs"]
+        codes = np.concatenate([np.arange(L) for L in self.levels])
+        means = np.add.reduceat(codes * p, np.cumsum((0, *self.levels[:-1])), axis=-1)
+        return size * means, (np.repeat(size, self.levels) * p,)
+
+    @override
+    def mode(self, chi: Parts, of_prior: Parts) -> dict[str, Array]:
+        counts, least = chi[0], np.where(of_prior[0] > 0, TINY, 0.0)
+        return {"probs": np.maximum(counts / item_totals(counts, self.levels), least)}
+
+    @override
+    def mean(self, hyper: Parts) -> dict[str, Array]:
+        return {"probs": hyper[0] / item_totals(hyper[0], self.levels)}
+
+    @override
+    def variance(self, hyper: Parts) -> dict[str, Array]:
+        totals = item_totals(hyper[0], self.levels)
+        mean = hyper[0] / totals
+        return {"probs": mean * (1 - mean) / (totals + 1)}
+
+    @override
+    def draw(self, hyper: Parts, rng: np.random.RandomState) -> dict[str, Array]:
+        gammas = np.maximum(rng.standard_gamma(hyper[0]), TINY)
+        return {"probs": np.maximum(gammas / item_totals(gammas, self.levels), LEAST)}
+
+    @override
+    def log_normaliser(self, hyper: Parts) -> Array:
+        sums = np.add.reduceat(hyper[0], np.cumsum((0, *self.levels[:-1])), axis=-1)
+        return np.asarray(gammaln(hyper[0]).sum(axis=-1) - gammaln(sums).sum(axis=-1))
+
+    @override
+    def mean_natural(self, hyper: Parts) -> Parts:
+        return (digamma(hyper[0]) - digamma(item_totals(hyper[0], self.levels)),)
+
+    @override
+    def parameters(self, arrays: Theta) -> CMMParameters:
+        return CMMParameters(**arrays, levels=self.levels)
+
+    @override
+    def shapes(self, n_components: int, n_features: int) -> dict[str, tuple[int, ...]]:
+        return {"weights": (n_components,), "probs": (n_components, sum(self.levels))}
+
+    @override
+    def check_prior(self, prior: Any, n_components: int, n_features: int) -> None:
+        super().check_prior(prior, n_components, n_features)
+        prior.check_fits(n_components, n_features, self.levels)
+
+    @override
+    def n_features(self, statistics: Statistics) -> int:
+        return len(self.levels)
+
+    @override
+    def simulate(
+        self, parameters: CMMParameters, n_samples: int, size: Any, random_state: Any
+    ) -> tuple[Array, np.ndarray]:
+        return simulate(parameters, n_samples, random_state)
+
+    @override
+    def values(self, theta: Theta, size: Array) -> list[Array]:
+        return [np.arange(float(L)) for L in self.levels]
+
+    @override
+    def neighbours(self, X: Array, size: Array) -> Array:
+        return (X + 1) % np.asarray(self.levels)
+
+    @override
+    def random(self, like: CMMParameters, rng: np.random.RandomState) -> CMMParameters:
+        weights, gammas = (
+            rng.dirichlet(np.full(like.n_components, 5.0)),
+            np.asarray(rng.gamma(2.0, size=like.probs.shape)),
+        )
+        return CMMParameters(weights / weights.sum(), gammas / item_totals(gammas, self.levels), self.levels)
+
+
+def conjugate_mixture(X: Any, prior: CMMPrior, levels: Any = None) -> ConjugateMixture:
+    """Return data, labels with these levels, and conjugate prior: for Gibbs sampling, mean field and enumeration."""
+    labels = levels_of(X, levels)
+    steps = CategoricalSteps(tuple(map(len, labels)))
+    return ConjugateMixture(steps, steps.rows(codes_of(X, labels)), prior)
+
+
+def component_log_prob(X: ArrayLike, parameters: CMMParameters) -> Array:
+    """Return log p(x_i | z_i = k) = Σ_d log p_kd,x_id, shape (n, K), in nats."""
+    return CategoricalSteps(parameters.levels).component_log_prob(X, parameters)
+
+
+def log_joint(X: ArrayLike, parameters: CMMParameters) -> Array:
+    """Return log p(x_i, z_i = k) = log π_k + log p(x_i | z_i = k), shape (n, K), in nats."""
+    return CategoricalSteps(parameters.levels).log_joint(X, parameters)
+
+
+def e_step(X: ArrayLike, parameters: CMMParameters) -> tuple[Array, float]:
+    """Return the responsibilities p(z_i = k | x_i), shape (n, K), and the log-likelihood (sum over samples, nats).
+
+    Parameters
+    ----------
+    X : array_like, shape (n, D)
+        Codes 0 to L_d - 1.
+    parameters : CMMParameters
+        Current parameters.
+
+    Examples
+    --------
+    >>> from em import cmm
+    >>> from models.cmm import CMMParameters
+    >>> cmm.e_step([[0], [2]], CMMParameters([0.5, 0.5], [[0.8, 0.1, 0.1], [0.1, 0.0, 0.9]], levels=(3,)))[0].round(3)
+    array([[0.889, 0.111],
+           [0.1  , 0.9  ]])
+    """
+    return CategoricalSteps(parameters.levels).e_step(X, parameters)
+
+
+def m_step(
+    X: ArrayLike,
+    responsibilities: ArrayLike,
+    prior: CMMPrior | None = None,
+    levels: Sequence[int] | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> CMMParameters:
+    """Return the parameters that maximise Q (plus the log prior) under responsibilities (n, K).
+
+    Parameters
+    ----------
+    X : array_like, shape (n, D)
+        Codes 0 to L_d - 1.
+    responsibilities : array_like, shape (n, K)
+        Rows sum to one; one-hot rows give the closed-form fit with known labels.
+    prior : CMMPrior or None
+        ``None`` for maximum likelihood.
+    levels : sequence of int, length D, or None
+        Number of levels of each item; ``None`` takes one more than its largest code.
+    sample_weight : array_like, shape (n,), or None
+        How often each row occurs.
+
+    Examples
+    --------
+    >>> from em import cmm
+    >>> cmm.m_step([[0], [1], [2]], [[1, 0], [1, 0], [0, 1]]).probs
+    array([[0.5, 0.5, 0. ],
+           [0. , 0. , 1. ]])
+    """
+    if levels is None:
+        levels = (np.nanmax(np.asarray(X, dtype=np.float64), axis=0) + 1).astype(int).tolist()
+    return CategoricalSteps(levels).m_step(X, responsibilities, prior, sample_weight=sample_weight)

@@ -1,0 +1,115 @@
+"""Categorical mixtures, which are latent class models, fitted by EM; the steps are those of :mod:`em.cmm`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import Tags
+
+from em.cmm import CategoricalSteps
+from em.exponential import ExponentialMixtureEM
+from em.samples import Samples, samples_to_use
+from models.cmm import CMMParameters, CMMPrior
+from models.cmm.levels import Labels, codes_of, labels_of, levels_of
+from models.shown import shown
+from models.validation import Array
+
+
+class CategoricalMixtureEM(ExponentialMixtureEM[CMMParameters]):
+    """Categorical mixture (latent class analysis) fitted by EM: maximum likelihood, or MAP under a Dirichlet prior.
+
+    X holds labels of levels, strings or whole numbers, in an array or a frame; NaN or None where one is missing. Other
+    settings and attributes are those of :class:`em.exponential.ExponentialMixtureEM`.
+
+    Parameters
+    ----------
+    levels : int, or sequence of D ints or sequences of labels, or None, default None
+        How many levels each item has, labelled 0 to L_d - 1, or their labels. ``None`` takes the categories of a
+        frame's columns, else the labels in the data: then a label that only new rows have is refused.
+
+    Attributes
+    ----------
+    levels_ : tuple of D tuples
+        The labels of each item in the order of the columns of its probs.
+    probs_ : ndarray, shape (K, C)
+        Estimates, one item after the other; ``parameters_.by_feature`` has them item by item.
+
+    Examples
+    --------
+    >>> from em import CategoricalMixtureEM
+    >>> X = [["red", "soft", "yes"], ["red", "soft", "yes"], ["blue", "hard", "no"], ["green", "hard", "no"]] * 5
+    >>> fit = CategoricalMixtureEM(2, random_state=0).fit(X)
+    >>> fit.levels_[0], sorted(fit.weights_.round(3).tolist())
+    (('blue', 'green', 'red'), [0.5, 0.5])
+    """
+
+    _parameters_type = CMMParameters
+    _takes_sparse = False
+    levels_: tuple[Labels, ...]
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        levels: Any = None,
+        prior: CMMPrior | None = None,
+        n_init: int = 10,
+        n_starts: int | None = None,
+        init: Any = "k-means++",
+        tol: float = 1e-8,
+        max_iter: int = 10_000,
+        frozen: Mapping[str, Any] | None = None,
+        acceleration: str | None = "multisecant",
+        random_state: Any = None,
+    ) -> None:
+        super().__init__(n_components, prior, n_init, n_starts, init, tol, max_iter, frozen, acceleration, random_state)
+        self.levels = levels
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tell scikit-learn that the data are categories, which may be strings."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only, tags.input_tags.categorical, tags.input_tags.string = False, True, True
+        return tags
+
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[np.ndarray, np.ndarray]:
+        """Draw samples X (n, D), labels of levels, and the components z (n,) that they are of."""
+        codes, z = super().sample(n_samples, random_state)
+        return labels_of(codes, self.levels_), z
+
+    def impute(self, X: ArrayLike) -> np.ndarray:
+        """Return X (n, D) with each missing cell replaced by its most probable level given the row's observed cells."""
+        codes = samples_to_use(self, X, missing=True)
+        expected = self.predict_proba(X) @ self.probs_
+        ends = np.cumsum(self.parameters_.levels)[:-1]
+        guesses = np.stack([cells.argmax(axis=1) for cells in np.split(expected, ends, axis=1)], axis=1)
+        return labels_of(np.where(np.isnan(codes), guesses, codes), self.levels_)
+
+    def for_rows(self, rows: np.ndarray) -> Self:
+        """Return an unfitted estimator of the same settings for these rows, given as codes."""
+        n_levels = tuple(map(len, self.levels_))
+        other = super().for_rows(rows).set_params(levels=n_levels)
+        other.levels_ = tuple(tuple(range(L)) for L in n_levels)
+        return other
+
+    @property
+    def _steps(self) -> CategoricalSteps:
+        return CategoricalSteps(tuple(map(len, self.levels_)))
+
+    def _encoded(self, X: Any) -> Array:
+        return codes_of(X, self.levels_)
+
+    def _samples(self, X: ArrayLike, sample_weight: ArrayLike | None, names: Sequence[str] | None = None) -> Samples:
+        known = self.init.levels if self.levels is None and isinstance(self.init, CMMParameters) else self.levels
+        self.levels_ = levels_of(X, known, names)
+        return super()._samples(X, sample_weight, names)
+
+    def _check_fitted(self) -> None:
+        if tuple(map(len, self.levels_)) != self.parameters_.levels:
+            raise ValueError(f"levels_ must have {self.parameters_.levels} labels, got {shown(self.levels_)}")
+        super()._check_fitted()
+
+    def _check_model(self, n_features: int) -> None:
+        super()._check_model(n_features)
+        if isinstance(self.init, CMMParameters) and self.init.levels != self._steps.levels:
+            raise ValueError(f"init must have levels {self._steps.levels}, got {shown(self.init.levels)}")

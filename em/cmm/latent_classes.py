@@ -1,0 +1,152 @@
+"""What is reported of a latent class model: classes, item-response probabilities, separation and fit, in one table.
+
+With n samples, f of each pattern of answers and f̂ = n p̂ expected (no answer missing), R = Π_d L_d possible patterns and
+p free parameters::
+
+    G² = 2 Σ f log(f / f̂),    X² = Σ (f - f̂)² / f̂  over all R patterns,    R - 1 - p degrees of freedom
+
+With H_i the entropy of the responsibilities of sample i, and H(π) that of the weights, the share of the uncertainty
+about the classes that the answers remove is::
+
+    entropy R² = 1 - Σ_i H_i / (n H(π)),    relative entropy = 1 - Σ_i H_i / (n log K)
+
+References
+----------
+Goodman (1974), Exploratory latent structure analysis, Biometrika 61, 215-231 (G² and X²).
+Ramaswamy et al. (1993), Marketing Science 12, 103-124 (relative entropy).
+Vermunt & Magidson (2016), Technical guide for Latent GOLD 5.1, section 3.2 (entropy R²).
+"""
+
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import entr
+from scipy.stats import chi2
+
+from em.cmm.estimator import CategoricalMixtureEM
+from em.fitted import has_observed
+from em.samples import samples_to_use
+from em.samples.distinct import distinct_rows
+from em.uncertainty.louis import frequencies
+from models.validation import Array
+
+
+@dataclass(frozen=True, repr=False)
+class LatentClasses:
+    """A latent class model as its users read it; printing it shows the tables.
+
+    Attributes
+    ----------
+    sizes, modal_sizes : ndarray, shape (K,)
+        Class sizes: the weights, and the shares of samples whose most probable class it is.
+    entropy_r_squared, relative_entropy : float
+        How well the answers tell the classes apart, from 0 to 1; NaN for a single class.
+    g_squared, x_squared : float
+        Likelihood-ratio and Pearson's statistic against the saturated model; NaN where an answer is missing.
+    degrees_of_freedom : int
+        Of both; where it is negative the model has more parameters than the table of patterns has cells.
+    p_values : tuple of float
+        Probability of larger values of G² and X² under the model, NaN without degrees of freedom. The chi-squared
+        distribution holds where expected counts are not small.
+    table : list of dict
+        One dict for each class and level of an item: "item", "level", "class", "probability", "standard_error".
+    """
+
+    sizes: Array
+    modal_sizes: Array
+    entropy_r_squared: float
+    relative_entropy: float
+    g_squared: float
+    x_squared: float
+    degrees_of_freedom: int
+    p_values: tuple[float, float]
+    table: list[dict[str, Any]] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        """The sizes, the probabilities with their standard errors, and the statistics, as plain text."""
+        K = len(self.sizes)
+        rows = [["class", "", *map(str, range(K))]]
+        rows += [["size", "", *(f"{size:.4f}" for size in self.sizes)]]
+        rows += [["modal size", "", *(f"{size:.4f}" for size in self.modal_sizes)]]
+        for start in range(0, len(self.table), K):
+            cells = self.table[start : start + K]
+            shown = [f"{cell['probability']:.4f} ({cell['standard_error']:.4f})" for cell in cells]
+            rows.append([cells[0]["item"], str(cells[0]["level"]), *(text.replace("(nan)", "(-)") for text in shown)])
+        widths = [max(len(row[j]) for row in rows) for j in range(K + 2)]
+        lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        (g, x), df = self.p_values, self.degrees_of_freedom
+        lines.append(f"entropy R² {self.entropy_r_squared:.4f}, relative entropy {self.relative_entropy:.4f}")
+        lines.append(f"G² {self.g_squared:.4f} (p = {g:.3g}), X² {self.x_squared:.4f} (p = {x:.3g}), {df} df")
+        return "\n".join(lines)
+
+
+def latent_classes(fit: CategoricalMixtureEM, X: ArrayLike, sample_weight: ArrayLike | None = None) -> LatentClasses:
+    """Return classes, item-response probabilities with standard errors, separation and fit of a latent class model.
+
+    Parameters
+    ----------
+    fit : CategoricalMixtureEM
+        The fitted model.
+    X : array_like, shape (n, D)
+        The samples that it was fitted to.
+    sample_weight : array_like, shape (n,), or None
+        How often each row occurs.
+
+    Raises
+    ------
+    ValueError
+        If X does not fit the model.
+
+    Examples
+    --------
+    >>> from em import CategoricalMixtureEM
+    >>> from em.cmm.latent_classes import latent_classes
+    >>> X = [["a", "a", "a"], ["a", "a", "b"], ["b", "b", "b"], ["b", "b", "a"]]
+    >>> fit = CategoricalMixtureEM(1).fit(X, sample_weight=[9, 3, 9, 3])
+    >>> latent_classes(fit, X, sample_weight=[9, 3, 9, 3])
+    class          0
+    size           1.0000
+    modal size     1.0000
+    item 0      a  0.5000 (0.1021)
+    item 0      b  0.5000 (0.1021)
+    item 1      a  0.5000 (0.1021)
+    item 1      b  0.5000 (0.1021)
+    item 2      a  0.5000 (0.1021)
+    item 2      b  0.5000 (0.1021)
+    entropy R² nan, relative entropy nan
+    G² 39.5500 (p = 5.36e-08), X² 36.0000 (p = 2.89e-07), 4 df
+    """
+    codes = samples_to_use(fit, X, missing=True)
+    w = frequencies(sample_weight, len(codes)) * has_observed(codes)
+    responsibilities, n, K = fit.predict_proba(X), w.sum(), fit.n_components
+    modal = np.bincount(responsibilities.argmax(axis=1), w, minlength=K) / n
+    left = float(w @ entr(responsibilities).sum(axis=1)) / n
+    before = float(entr(fit.weights_).sum())
+    g, x = _distances(codes, fit.score_samples(X), w)
+    df = prod(fit.parameters_.levels) - 1 - fit.n_free_parameters_
+    tails = (float(chi2.sf(g, df)), float(chi2.sf(x, df))) if df > 0 else (np.nan, np.nan)
+    errors = fit.uncertainty(X, sample_weight=sample_weight).standard_errors[K:].reshape(fit.probs_.shape)
+    names = getattr(fit, "feature_names_in_", [f"item {d}" for d in range(len(fit.levels_))])
+    cells = [(item, level) for item, own in zip(names, fit.levels_, strict=True) for level in own]
+    table = [
+        {"item": str(item), "level": level, "class": k, "probability": float(p), "standard_error": float(error)}
+        for (item, level), probs, of_cell in zip(cells, fit.probs_.T, errors.T, strict=True)
+        for k, (p, error) in enumerate(zip(probs, of_cell, strict=True))
+    ]
+    of_sizes, of_log = (1 - left / most if most > 0 else np.nan for most in (before, np.log(K)))
+    return LatentClasses(fit.weights_, modal, of_sizes, of_log, g, x, df, tails, table)
+
+
+def _distances(codes: Array, log_prob: Array, weights: Array) -> tuple[float, float]:
+    """Return G² and X² between the observed patterns and those expected."""
+    counted = weights > 0
+    codes, log_prob, weights = codes[counted], log_prob[counted], weights[counted]
+    if np.isnan(codes).any():
+        return np.nan, np.nan
+    first, f = distinct_rows(codes, weights)
+    expected = weights.sum() * np.exp(log_prob[first])
+    unseen = max(weights.sum() - float(expected.sum()), 0.0)  # (0 - f̂)² / f̂ of the patterns that nobody gave
+    return float(2 * (f @ np.log(f / expected))), float(((f - expected) ** 2 / expected).sum()) + unseen

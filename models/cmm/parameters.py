@@ -1,0 +1,84 @@
+"""Parameters of a categorical mixture: frozen, validated, float64."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.parameters import WEIGHTS, Parameters, Quantity
+from models.supports import Simplex
+from models.validation import Array, count_at_least_one
+
+
+def quantities(levels: tuple[int, ...]) -> tuple[Quantity, ...]:
+    """Return the declared arrays of items with these numbers of levels."""
+    return WEIGHTS, Quantity("probs", ("component", "cell"), Simplex(levels))
+
+
+def item_totals(cells: Array, levels: tuple[int, ...]) -> Array:
+    """Return for each cell the sum over the levels of its item, of an array (..., C).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from models.cmm.parameters import item_totals
+    >>> item_totals(np.array([1, 2, 3, 4, 5]), (2, 3)).tolist()
+    [3, 3, 12, 12, 12]
+    """
+    starts = np.cumsum((0, *levels[:-1]))
+    return np.repeat(np.add.reduceat(cells, starts, axis=-1), levels, axis=-1)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CMMParameters(Parameters):
+    """Parameters θ = (π, p) of a categorical mixture of D items, whose levels may differ in number.
+
+    Parameters
+    ----------
+    weights : array_like, shape (K,)
+        Mixture weights π, non-negative, summing to one.
+    probs : array_like, shape (K, C)
+        Probabilities p_kdl of the levels of each item, one item after the other: C = Σ_d L_d cells. Those of one item
+        sum to one; exactly 0 and 1 are legal.
+    levels : sequence of int, length D
+        Number of levels L_d of each item.
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, a value is not finite, or weights or the probs of an item do not sum to one.
+
+    Examples
+    --------
+    >>> from models.cmm import CMMParameters
+    >>> parameters = CMMParameters([0.4, 0.6], [[0.1, 0.9, 0.2, 0.3, 0.5], [0.8, 0.2, 0.6, 0.3, 0.1]], levels=(2, 3))
+    >>> parameters.by_feature[1].tolist()
+    [[0.2, 0.3, 0.5], [0.6, 0.3, 0.1]]
+    """
+
+    probs: Array
+    levels: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        levels = tuple(count_at_least_one("levels", n_levels) for n_levels in self.levels)
+        object.__setattr__(self, "levels", levels)
+        if np.shape(self.probs)[-1:] != (sum(levels),):
+            raise ValueError(
+                f"probs must have a column for each of the sum(levels) = {sum(levels)} levels, got shape "
+                f"{np.shape(self.probs)}"
+            )
+        super().__post_init__()
+
+    @property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """Weights and probs."""
+        return quantities(self.levels)
+
+    @property
+    def n_features(self) -> int:
+        """Number of items D."""
+        return len(self.levels)
+
+    @property
+    def by_feature(self) -> list[Array]:
+        """The probs of each item, D arrays of shape (K, L_d)."""
+        return np.split(self.probs, np.cumsum(self.levels)[:-1], axis=1)

@@ -1,0 +1,149 @@
+"""What counts as data for a mixture of counts: whole numbers, in cells that may each have a size."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, NoReturn
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.sparse import csr_array
+
+from models.frames import column_names
+from models.shown import cell, shown
+from models.validation import Array, data_matrix, real_numbers, refuse_cell, row_slices, sparse_matrix
+
+
+class Counts:
+    """Checks of counts x >= 0 and of the sizes of their cells, such as numbers of trials or exposures.
+
+    A family states what differs as class attributes and methods. As it stands, the class serves counts without sizes:
+    every size is 1.
+
+    Attributes
+    ----------
+    size_name : str
+        What the argument of sizes is called.
+    wanted_size : str
+        Which sizes are legal, in words.
+    """
+
+    size_name: ClassVar[str] = "size"
+    wanted_size: ClassVar[str] = "positive"
+
+    def size_misfits(self, size: Array) -> np.ndarray:
+        """Return which sizes are illegal."""
+        return ~np.isfinite(size) | (size <= 0)
+
+    def misfits(self, x: Array, size: Array) -> np.ndarray:
+        """Return which counts are illegal in cells of these sizes; a missing cell is a count of 0 in a size of 0."""
+        return (x < 0) | (np.floor(x) != x)
+
+    def wanted(self, size: Array) -> str:
+        """Return which counts are legal, in words."""
+        return "whole numbers of at least 0"
+
+    def advice(self, X: Array, size: Array, names: Sequence[str] | None) -> str:
+        """Return what to do about illegal counts, or nothing."""
+        return ""
+
+    def dense(self, X: ArrayLike, size: ArrayLike = 1, names: Sequence[str] | None = None) -> tuple[Array, Array]:
+        """Return X (n, D) as float64 and sizes of the same shape, read-only where no cell is missing.
+
+        A missing cell (NaN) becomes a count of 0 in a cell of size 0: its likelihood is 1 whatever the parameters.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, D)
+            Counts.
+        size : number or array_like, shape (D,) or (n, D)
+            Size of each cell.
+        names : sequence of str or None
+            What errors call the columns; ``None`` takes the names that a frame has.
+
+        Raises
+        ------
+        ValueError
+            If X is not a finite matrix of legal counts, or the sizes are illegal or do not fit X.
+        """
+        names = column_names(X) if names is None else names
+        X = data_matrix(X, missing=True, names=names)
+        sizes = self.sizes(size, X.shape)
+        if any(np.isnan(X[rows]).any() for rows in row_slices(X)):
+            missing = np.isnan(X)
+            X, sizes = np.where(missing, 0.0, X), np.where(missing, 0.0, sizes)
+        if any(self.misfits(X[rows], sizes[rows]).any() for rows in row_slices(X)):
+            row, column = np.argwhere(self.misfits(X, sizes))[0]
+            observed = X[sizes > 0]
+            given = "values" if observed.size == X.size else "observed values"
+            misfit = f"{cell('X', (row, column), names)} = {X[row, column]:.15g}"
+            self._refuse(observed, sizes, given, misfit, self.advice(X, sizes, names))
+        return X, sizes
+
+    def sparse(self, X: Any, size: ArrayLike = 1) -> tuple[csr_array, Array]:
+        """Return sparse X as float64 rows (CSR) and sizes of the same shape: one row, repeated without a copy.
+
+        Parameters
+        ----------
+        X : scipy.sparse matrix or array, shape (n, D)
+            Counts.
+        size : number or array_like, shape (D,)
+            Size of each cell, the same in every row.
+
+        Raises
+        ------
+        ValueError
+            If X does not hold legal counts, or the sizes are illegal or do not fit X.
+        """
+        X = sparse_matrix(X)
+        sizes = self.sizes(size, X.shape)
+        if np.ndim(size) == 2:
+            raise ValueError(
+                f"{self.size_name} must be a number or have shape ({X.shape[1]},) where X is sparse, got "
+                f"{sizes.shape}: pass X.toarray() if it differs between rows"
+            )
+        for cells in row_slices(X.data[:, None]):
+            misfits = np.flatnonzero(self.misfits(X.data[cells], sizes[0][X.indices[cells]]))
+            if len(misfits):
+                at = cells.start + misfits[0]
+                row = int(np.searchsorted(X.indptr, at, side="right")) - 1
+                misfit = f"{cell('X', (row, X.indices[at]))} = {X.data[at]:.15g}"
+                self._refuse(np.append(X.data, 0.0), sizes, "sparse values", misfit)
+        return X, sizes
+
+    def sizes(self, size: ArrayLike, shape: tuple[int, ...]) -> Array:
+        """Return sizes broadcast to the shape (n, D) of the data, checked to be legal."""
+        name, given = self.size_name, real_numbers(self.size_name, size)
+        wanted = f"{name} must be {self.wanted_size}"
+        if given.dtype.kind == "b":
+            raise ValueError(f"{wanted}, got {shown(size)}")
+        with np.errstate(invalid="ignore"):  # infinity % 1
+            misfits = self.size_misfits(given)
+        if misfits.any():
+            refuse_cell(wanted, name, given, misfits)
+        if given.shape not in [(), shape[1:], shape]:
+            raise ValueError(
+                f"{name} must be a number or have shape {shape[1:]} or {shape} to fit X of shape {shape}, "
+                f"got {given.shape}"
+            )
+        return np.broadcast_to(given.astype(np.float64), shape)
+
+    def common(self, sizes: Array) -> Array:
+        """Return the size of each column (D,) that all rows of a matrix (n, D) of sizes share.
+
+        Missing cells, of size 0, do not count; a column that is missing altogether gets 1.
+
+        Raises
+        ------
+        ValueError
+            If rows differ.
+        """
+        most = sizes.max(axis=0)
+        if ((sizes > 0) & (sizes != most)).any():
+            raise ValueError(f"{self.size_name} must be given for new rows, since it differed between the rows of X")
+        return np.where(most > 0, most, 1.0)
+
+    def _refuse(self, observed: Array, sizes: Array, given: str, misfit: str, advice: str = "") -> NoReturn:
+        negative = "" if observed.min() >= 0 else ". Negative values in data are no counts"
+        raise ValueError(
+            f"X must hold {self.wanted(sizes)}, got {given} from {observed.min():.15g} to {observed.max():.15g}; the "
+            f"first misfit is {misfit}{negative}{advice}"
+        )

@@ -1,0 +1,1 @@
+"""Distributions and densities that PyMC lacks, for the stories of all families."""

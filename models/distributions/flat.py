@@ -1,0 +1,121 @@
+"""Flat, unnormalised priors: what ``prior=None`` means in a PyMC model.
+
+The log prior is exactly 0 on the simplex, on the real line, on covariance matrices and on probabilities alike, so the
+model's log density *is* the log-likelihood and its stationary points are those of maximum likelihood. Such a model has
+no proper posterior (a Gaussian mixture's likelihood is even unbounded), so everything that samples is refused: samplers
+need the Jacobian of the transform, and the transforms here give the reason instead.
+"""
+
+from typing import Any, NoReturn
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from pymc.distributions.transforms import LogOddsTransform, LogTransform
+from pymc.logprob.transforms import Transform
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
+
+from models.distributions.inverse_wishart import CovarianceTransform
+from models.distributions.simplexes import SimplexesTransform
+from models.parameters import Quantity
+from models.supports import Covariance, Positive, Probability, Simplex, Support, Variance
+from models.validation import Array
+
+REFUSAL = (
+    "this model was built with prior=None: its priors are flat and improper, so there is nothing to sample. "
+    "It serves maximum likelihood and stationarity checks (logp with jacobian=False, find_MAP from given values). "
+    "Pass a prior object of the family to sample, such as models.bmm.BMMPrior()."
+)
+
+
+class ImproperPriorError(ValueError):
+    """Raised when a model with flat priors is asked for draws."""
+
+
+def _refuse_draws(*args: Any, **kwargs: Any) -> NoReturn:
+    raise ImproperPriorError(REFUSAL)
+
+
+class RefuseJacobian(Op):
+    """Stands where a sampler wants the log-Jacobian: raises when it is differentiated, compiled or computed."""
+
+    __props__ = ()
+
+    def make_node(self, log_jacobian: Any) -> Apply:
+        """Stand in the graph for ``log_jacobian``."""
+        return Apply(self, [log_jacobian], [log_jacobian.type()])
+
+    def perform(self, *args: Any) -> NoReturn:
+        """Refuse to be computed."""
+        raise ImproperPriorError(REFUSAL)
+
+    def pullback(self, *args: Any) -> NoReturn:
+        """Refuse to be differentiated."""
+        raise ImproperPriorError(REFUSAL)
+
+
+class _Refusing(Transform):
+    """A transform whose Jacobian is refused."""
+
+    def log_jac_det(self, value: Any, *inputs: Any) -> Any:
+        """Return the log-Jacobian behind a refusal."""
+        return RefuseJacobian()(super().log_jac_det(value, *inputs))
+
+
+class FlatSimplexes(_Refusing, SimplexesTransform):
+    """Simplexes side by side along the last axis."""
+
+
+class FlatCovariance(_Refusing, CovarianceTransform):
+    """Cholesky factor of a covariance matrix."""
+
+
+class FlatPositive(_Refusing, LogTransform):
+    """Logarithm."""
+
+
+class FlatProbability(_Refusing, LogOddsTransform):
+    """Log-odds."""
+
+
+def flat(quantity: Quantity, shape: tuple[int, ...], start: Array | None = None) -> Any:
+    """Add a variable with a flat prior to the current PyMC model.
+
+    Parameters
+    ----------
+    quantity : Quantity
+        Name, dims and support of the variable.
+    shape : tuple of int
+        Its shape.
+    start : ndarray or None
+        A legal value, of a shape that broadcasts to it, where optimisers start unless told otherwise; ``None`` is the
+        support's middle.
+    """
+    transform, middle = _transform_and_middle(quantity.support, shape)
+    value = np.broadcast_to(np.asarray(middle if start is None else start, dtype=np.float64), shape)
+    return pm.CustomDist(
+        quantity.name,
+        random=_refuse_draws,
+        logp=pt.zeros_like,
+        support_point=lambda rv, size: pt.as_tensor_variable(value),
+        shape=shape,
+        dims=quantity.dims,
+        **({} if transform is None else {"transform": transform}),
+    )
+
+
+def _transform_and_middle(support: Support, shape: tuple[int, ...]) -> tuple[Transform | None, Array]:
+    """Return the map to the real line, or None where values are there, and the middle of a support."""
+    match support:
+        case Simplex():
+            sizes = [block.stop - block.start for block in support.blocks(shape[-1])]
+            return FlatSimplexes(sizes), support.normalised(np.ones(shape))
+        case Covariance():
+            return FlatCovariance(shape[-1]), np.broadcast_to(np.eye(shape[-1]), shape)
+        case Positive() | Variance():
+            return FlatPositive(), np.ones(shape)
+        case Probability():
+            return FlatProbability(), np.full(shape, 0.5)
+        case _:
+            return None, np.zeros(shape)

@@ -1,0 +1,40 @@
+"""Parameters of a Poisson mixture: frozen, validated, float64."""
+
+from dataclasses import dataclass
+
+from models.parameters import WEIGHTS, Parameters, Quantity
+from models.supports import POSITIVE
+from models.validation import Array
+
+QUANTITIES = WEIGHTS, Quantity("rates", ("component", "feature"), POSITIVE)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PMMParameters(Parameters):
+    """Parameters θ = (π, λ) of a Poisson mixture; exposures belong to the data.
+
+    Parameters
+    ----------
+    weights : array_like, shape (K,)
+        Mixture weights π, non-negative, summing to one.
+    rates : array_like, shape (K, D)
+        Rates λ_kd >= 0, in events per unit of exposure; exactly 0 is legal.
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, a value is not finite, the weights are not a probability vector or a rate is negative.
+
+    Examples
+    --------
+    >>> from models.pmm import PMMParameters
+    >>> PMMParameters(weights=[0.4, 0.6], rates=[[1.0, 2.5, 0.0], [9.0, 8.0, 7.0]]).n_features
+    3
+    """
+
+    rates: Array
+
+    @property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """Weights and rates."""
+        return QUANTITIES

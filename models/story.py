@@ -1,0 +1,228 @@
+"""Both PyMC models of any mixture, built from what its family states: the generative story as it is told.
+
+::
+
+    π ~ Dirichlet(a),    components ~ prior,    z_i ~ Categorical(π),    x_i | z_i = k ~ component k
+
+The explicit model has the label z; the marginal model has it summed out, which is what NUTS, `find_MAP` and LOO work
+on. A family of the exponential kind has natural parameters η_kj and statistics T_j(x), and its marginal density is ::
+
+    log p(x_i | θ) = base(x_i) + logsumexp_k { log π_k + Σ_j η_kj T_j(x_i) }
+
+one matrix product of tensors η and numbers T. It is computed once for each distinct row of counts. A cell that is
+missing has size 0, statistics of 0 and a base of 0, so that its likelihood is 1 whatever the parameters.
+
+`models.pmm.story` is the shortest example. Nothing here or there comes from `em`, which the models are a check of.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+import scipy.special
+from numpy.typing import ArrayLike
+from pytensor.tensor.variable import TensorConstant
+
+from models.distributions.flat import flat
+from models.distributions.mixture_likelihood import LOG_ZERO, mixture_log_prob
+from models.parameters import Quantity
+from models.patterns import distinct_rows
+from models.validation import Array, count_at_least_one
+
+Theta = Mapping[str, Any]
+Distribution = tuple[Any, dict[str, Any]]
+
+
+class Story(ABC):
+    """What a family states of its generative story.
+
+    In what follows x (n, D) are the samples and s (n, D) the sizes of their cells: numbers of trials, exposures, or 1;
+    0 where a cell is missing. Both are NumPy arrays, but x is a tensor where data are symbolic.
+
+    Attributes
+    ----------
+    quantities : tuple of Quantity
+        The declared arrays, the weights first.
+    prior_types : tuple of type
+        Classes of the priors that :meth:`declare` knows.
+    options : tuple
+        What the prior's ``check_fits`` takes after K and D.
+    discrete : bool
+        Whether x are whole numbers.
+    """
+
+    quantities: tuple[Quantity, ...]
+    prior_types: ClassVar[tuple[Any, ...]]
+    options: tuple[Any, ...] = ()
+    discrete: ClassVar[bool] = True
+
+    @abstractmethod
+    def data(self, X: ArrayLike, size: ArrayLike) -> tuple[Array, Array]:
+        """Return x, checked, with any legal value where a cell is missing, and s."""
+
+    @abstractmethod
+    def declare(self, prior: Any, like: Mapping[str, dict[str, Any]]) -> None:
+        """Declare all quantities but the weights in the current PyMC model, under a prior.
+
+        ``like`` holds ``shape`` and ``dims`` of each by name. Hyperparameters are float64 arrays, never Python floats,
+        of which PyMC would make float32.
+        """
+
+    @abstractmethod
+    def given_label(self, own: Theta, size: Array) -> Distribution:
+        """Return the distribution of x, a class of PyMC and its arguments, from the quantities that each row has."""
+
+    def natural(self, theta: Theta) -> tuple[Any, ...]:
+        """Return the natural parameters η_j (K, D), as tensors; log 0 is -inf."""
+        raise NotImplementedError
+
+    def statistics(self, x: Any, size: Array) -> tuple[Any, ...]:
+        """Return the statistics T_j (n, D), which are 0 where a cell is missing."""
+        raise NotImplementedError
+
+    def log_base(self, x: Any, size: Array) -> Any:
+        """Return the part of log p(x_id | θ) that has no parameters, (n, D), which is 0 where a cell is missing."""
+        return np.zeros(size.shape)
+
+    def lengths(self, n_components: int, x: Array) -> dict[str, int]:
+        """Return the length of each dim."""
+        n, D = x.shape
+        return {"obs": n, "component": n_components, "feature": D}
+
+    def starts(self, x: Array) -> dict[str, Array]:
+        """Return where optimisers start under flat priors, by name, for quantities whose support's middle will not do.
+
+        Components that do not share a quantity have an equal start.
+        """
+        return {}
+
+    def draw(self, z: Any, theta: Theta, size: Array) -> Any:
+        """Draw x given labels z."""
+        distribution, arguments = self.given_label(self.owned(theta, z), size)
+        return distribution.dist(**arguments)
+
+    def log_prob_given_label(self, x: Any, own: Theta, size: Array) -> Any:
+        """Return log p(x_i | z_i, θ) of the observed cells, shape (n,)."""
+        distribution, arguments = self.given_label(own, size)
+        return pt.switch(size > 0, pm.logp(distribution.dist(**arguments), x), 0.0).sum(axis=-1)
+
+    def log_prob(self, x: Any, theta: Theta, size: Array, data: Array) -> Any:
+        """Return log p(x_i | θ) of the observed cells, shape (n,): one matrix product, over distinct rows of counts.
+
+        ``data`` is the x that the model was built with.
+        """
+        which: list[np.ndarray] = []
+        join = pt.concatenate
+        if isinstance(x, TensorConstant):
+            x, join = x.data.astype(np.float64), np.concatenate
+            if self.discrete and x.shape == size.shape:
+                x, size, *which = distinct_rows(x, size)
+        natural = pt.concatenate([pt.log(theta["weights"])[:, None], *self.natural(theta)], axis=1)
+        statistics = join([np.ones((len(size), 1)), *self.statistics(x, size)], axis=1).T
+        base = self.log_base(x, size).sum(axis=-1)
+        return mixture_log_prob(pt.maximum(natural, LOG_ZERO), statistics, base, *which)
+
+    def owned(self, theta: Theta, z: Any) -> dict[str, Any]:
+        """Return the quantities of each row's component, shapes (n, ...), and those that all components share."""
+        return {q.name: theta[q.name] if q.shared else theta[q.name][z] for q in self.quantities[1:]}
+
+
+def mixture_model(
+    story: Story, X: ArrayLike, n_components: int, prior: Any, size: ArrayLike = 1, *, marginal: bool
+) -> pm.Model:
+    """Build a PyMC model of a mixture.
+
+    Parameters
+    ----------
+    story : Story
+        What the family states.
+    X : array_like, shape (n, D)
+        Samples; NaN where a cell is missing.
+    n_components : int
+        Number of components K.
+    prior : MixturePrior or None
+        Prior of the parameters; ``None`` makes them flat, for maximum likelihood only.
+    size : number or array_like, shape (D,) or (n, D)
+        Sizes of the cells, of families that have them.
+    marginal : bool
+        Whether the label is summed out. Otherwise the model has a random variable ``z`` (obs).
+
+    Returns
+    -------
+    pymc.Model
+        Random variables by the names of the family's quantities, and the observed ``x`` (obs, feature). In the marginal
+        model its log density has one value per sample, as LOO needs.
+
+    Raises
+    ------
+    ValueError
+        If X is not data of the family, or the prior is not one of its priors for K and D.
+    """
+    x, size = story.data(X, size)
+    lengths = story.lengths(count_at_least_one("n_components", n_components), x)
+    values = {"observed": x.astype(np.int64) if story.discrete else x, "dims": ("obs", "feature")}
+    with pm.Model(coords={dim: range(length) for dim, length in lengths.items()}) as model:
+        theta = _declared(story, prior, x, lengths)
+        if marginal:
+            _observe(story, theta, x, size, values)
+            return model
+        z = pm.Categorical("z", p=theta["weights"], dims="obs")
+        if (size > 0).all():
+            distribution, arguments = story.given_label(story.owned(theta, z), size)
+            distribution("x", **arguments, **values)
+        else:
+            _observe(story, {"z": z} | {q.name: theta[q.name] for q in story.quantities[1:]}, x, size, values)
+    return model
+
+
+def log_factorial(x: Any) -> Any:
+    """Return log x!, elementwise, of numbers or of a tensor."""
+    return scipy.special.gammaln(x + 1) if isinstance(x, np.ndarray) else pt.gammaln(x + 1)
+
+
+def _declared(story: Story, prior: Any, x: Array, lengths: dict[str, int]) -> dict[str, Any]:
+    """Declare the parameters in the current model, and return them by name."""
+    like = {q.name: {"shape": q.shape(lengths), "dims": q.dims} for q in story.quantities}
+    if prior is None:
+        starts = story.starts(x)
+        return {q.name: flat(q, q.shape(lengths), starts.get(q.name)) for q in story.quantities}
+    if not isinstance(prior, story.prior_types):
+        known = " or ".join(f"a {kind.__name__}" for kind in story.prior_types)
+        raise ValueError(f"prior must be None{',' if ' or ' in known else ' or'} {known}, got {type(prior).__name__}")
+    K = lengths["component"]
+    prior.check_fits(K, lengths["feature"], *story.options)
+    pm.Dirichlet("weights", a=np.array(np.broadcast_to(prior.concentration, K)), dims="component")
+    story.declare(prior, like)
+    return {q.name: pm.modelcontext(None)[q.name] for q in story.quantities}
+
+
+def _observe(story: Story, given: dict[str, Any], data: Array, size: Array, values: dict[str, Any]) -> None:
+    """Declare x with the family's own density: given labels z and the components, or given all of θ."""
+    explicit = "z" in given
+    dims = {q.name: q.dims for q in story.quantities} | {"z": ()}
+    inputs = ",".join(f"({','.join(dims[name])})" for name in given)
+
+    def draw(*arguments: Any) -> Any:
+        *arrays, shape = arguments
+        theta = dict(zip(given, arrays, strict=True))
+        z = theta["z"] if explicit else pm.Categorical.dist(theta["weights"], size=shape)
+        return story.draw(z, theta, size)
+
+    def log_prob(x: Any, *arrays: Any) -> Any:
+        theta = dict(zip(given, arrays, strict=True))
+        if explicit:
+            return story.log_prob_given_label(x, story.owned(theta, theta["z"]), size)
+        return story.log_prob(x, theta, size, data)
+
+    pm.CustomDist(
+        "x",
+        *given.values(),
+        dist=draw,
+        logp=log_prob,
+        signature=f"{inputs}->(feature)",
+        dtype="int64" if story.discrete else "float64",
+        **values,
+    )
