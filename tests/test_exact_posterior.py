@@ -243,7 +243,7 @@ def test_bad_input_is_named():
         ((np.zeros((300, 1)), 2, prior), "X must have at most 12 rows .* got 300 rows"),
         (([[np.nan]], 2, prior), r"X must have no missing cell under a GMMPrior, got NaN \(missing\) at X\[0, 0\]"),
         ((X, 0, prior), "n_components must be a whole number of at least 1, got 0"),
-        ((X, 2, None), "prior must be conjugate, such as a GMMPrior or a BMMPrior, got a NoneType"),
+        ((X, 2, None), "prior must be conjugate, such as a GMMPrior, got NoneType"),
         ((X, 2, GMMPrior([1.0] * 3, [0.0], 1.0, 3.0, [[1.0]])), r"prior.concentration must .* \(2,\), got \(3,\)"),
         (([[2]], 2, BMMPrior()), "X must hold only 0 and 1"),
     ]:
