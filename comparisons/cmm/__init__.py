@@ -27,11 +27,7 @@ class CMM(IndependentFamily):
     """Categorical mixture: latent class analysis with any number of levels for each item."""
 
     name, title, quantity_label = "cmm", "Categorical mixture (latent classes)", "item-response probability"
-    options = (
-        Option(
-            "levels", None, "Numbers of levels, such as 4,4,2; default: the data's own", parse=parse_levels
-        ),
-    )
+    options = (Option("levels", None, "Numbers of levels, such as 4,4,2; default: the data's own", parse=parse_levels),)
     estimator_type, parameters_type, prior_types = CategoricalMixtureEM, CMMParameters, (CMMPrior,)
     prior_counts = ("concentration", "pseudo_counts")
     datasets, cases, calibrations = DATASETS, CASES, CALIBRATIONS
