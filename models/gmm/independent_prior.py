@@ -105,6 +105,7 @@ class GMMIndependentPrior(GaussianPrior):
     correlation_shape: float = 1.0
     covariance_type: str = "full"
 
+    conjugate = False
     __repr__ = one_line
 
     def __post_init__(self) -> None:
