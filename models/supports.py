@@ -86,6 +86,16 @@ class Support(ABC):
         """Return which entries, near the boundary before, are farther from it after."""
         return after > before
 
+    def stepped_inside(self, array: Array, place: Place, step: float) -> Array | None:
+        """Return the array with one entry, on the boundary, moved inside by a step; None where others move it."""
+        moved = array.copy()
+        moved[place] = self.moved_inside(array, step)[place]
+        return moved
+
+    def coordinates(self, entries: np.ndarray) -> np.ndarray:
+        """Return which coordinates on the real line are those of the entries of a mask."""
+        return entries
+
     def normalised(self, array: Array) -> Array:
         """Return the array with its blocks summing to one, where they must."""
         return array
@@ -196,7 +206,7 @@ class Simplex(Support):
     def blocks(self, length: int) -> list[slice]:
         """Return the slices of the last axis that sum to one."""
         if self.sizes is None:
-            return [slice(None)]
+            return [slice(0, length)]
         ends = np.cumsum(self.sizes).tolist()
         return [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
@@ -233,6 +243,18 @@ class Simplex(Support):
     @override
     def moved_inside(self, array: Array, step: float = INSIDE) -> Array:
         return self.normalised(np.maximum(array, step))
+
+    @override
+    def stepped_inside(self, array: Array, place: Place, step: float) -> Array | None:
+        if array[place] > 0.5:
+            return None
+        moved = array.copy()
+        moved[place] = step
+        return self.normalised(moved)
+
+    @override
+    def coordinates(self, entries: np.ndarray) -> np.ndarray:
+        return np.concatenate([entries[..., block][..., :-1] for block in self.blocks(entries.shape[-1])], axis=-1)
 
     @override
     def normalised(self, array: Array) -> Array:

@@ -12,11 +12,13 @@ from typer.testing import CliRunner
 
 import comparisons.components
 import comparisons.concentration
+import comparisons.evidence.smc
 import comparisons.posterior
 from comparisons import log_joint
 from comparisons.alignment.mixing import MAX_RHAT
 from comparisons.components import compare_components, pointwise_log_likelihood
 from comparisons.concentration import n_occupied, sweep
+from comparisons.evidence import Evidence
 from comparisons.evidence.exact import exact_posterior
 from comparisons.posterior.gibbs import as_datatree
 from em import GaussianMixtureEM, NoMaximumWarning
@@ -102,6 +104,28 @@ def test_nuts_starts_inside_where_map_lies_on_the_edge(monkeypatch):
     assert len(starts) == 4
     assert np.abs(np.array(starts) - [[1, 1 / 3]]).max() < 1e-9
     assert np.max(starts) < 1
+
+
+def test_smc_runs_only_where_chibs_identity_does_not_apply(data, monkeypatch):
+    asked = []
+
+    def smc_evidence(model, **settings):
+        asked.append(settings["draws"])
+        return Evidence(-123.0, 0.5, (-123.0,))
+
+    def sample(model, of_chains, **settings):
+        prior = GMMPrior.weakly_informative(data, 1, "diag")
+        return as_datatree(gibbs(data, 1, prior, draws=300, random_state=0), prior)
+
+    monkeypatch.setattr(comparisons.evidence.smc, "smc_evidence", smc_evidence)
+    monkeypatch.setattr(comparisons.posterior, "sample", sample)
+    by_chib = compare_components(data, "gmm", [1], sampler="gibbs", draws=250)
+    assert (asked, by_chib.best("chib"), by_chib.best("log_evidence")) == ([], 1, None)
+    assert ("Chib" in repr(by_chib), "log p(X)" in repr(by_chib)) == (True, False)
+    prior = GMMIndependentPrior.weakly_informative(data, 1, "diag")
+    by_smc = compare_components(data, "gmm", [1], prior, covariance_type="diag", particles=7)
+    assert (asked, by_smc.best("chib"), by_smc.table[0]["log_evidence"]) == ([7], None, -123.0)
+    assert ("Chib" in repr(by_smc), "log p(X)" in repr(by_smc)) == (False, True)
 
 
 def one_chain_elsewhere(*arguments, **settings):

@@ -13,6 +13,7 @@ from scipy.stats import betabinom, dirichlet, invgamma, multivariate_t, norm, t
 import comparisons.evidence.exact
 from comparisons.evidence.exact import exact_posterior, log_joint_of_labels
 from em.gmm.conjugate import conjugate_posterior
+from em.variational import variational
 from models.bmm import BMMPrior
 from models.gmm import GMMParameters, GMMPrior
 from models.gmm.structures import COVARIANCE_TYPES, covariances_shape
@@ -159,6 +160,17 @@ def test_evidence_of_two_components_equals_quadrature_over_weights_and_probs():
     assert dirichlet([1, 2]).pdf([0.3, 0.7]) == pytest.approx(2 * 0.7)  # the density above
 
 
+def test_evidence_of_many_trials_has_every_binomial_coefficient():
+    """Above 1,000 trials EM's E-step takes the binomial density from deviances; its base measure stays what it is."""
+    X, m = np.array([[700, np.nan], [1900, 40]]), [2000, 50]
+    by_hand = (
+        betabinom(2000, 2, 3).logpmf(700) + betabinom(2000, 702, 1303).logpmf(1900) + betabinom(50, 2, 3).logpmf(40)
+    )
+    prior = BMMPrior(1.0, 2.0, 3.0)
+    assert exact_posterior(X, 1, prior, n_trials=m).log_evidence == pytest.approx(by_hand, abs=1e-9)  # terms of 1e4
+    assert variational(X, 1, prior, n_trials=m, random_state=0).elbo == pytest.approx(by_hand, abs=1e-9)
+
+
 @pytest.mark.parametrize("kind", COVARIANCE_TYPES)
 def test_predictive_density_integrates_to_one(kind):
     rng = np.random.default_rng(0)
@@ -231,7 +243,7 @@ def test_bad_input_is_named():
         ((np.zeros((300, 1)), 2, prior), "X must have at most 12 rows .* got 300 rows"),
         (([[np.nan]], 2, prior), r"X must have no missing cell under a GMMPrior, got NaN \(missing\) at X\[0, 0\]"),
         ((X, 0, prior), "n_components must be a whole number of at least 1, got 0"),
-        ((X, 2, None), "prior must be conjugate, such as a GMMPrior or a BMMPrior, got a NoneType"),
+        ((X, 2, None), "prior must be conjugate, such as a GMMPrior, got NoneType"),
         ((X, 2, GMMPrior([1.0] * 3, [0.0], 1.0, 3.0, [[1.0]])), r"prior.concentration must .* \(2,\), got \(3,\)"),
         (([[2]], 2, BMMPrior()), "X must hold only 0 and 1"),
     ]:

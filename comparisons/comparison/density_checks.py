@@ -9,6 +9,7 @@ from comparisons.comparison import checks
 from comparisons.comparison.checks import Check
 from comparisons.comparison.extremes import rounding_of_prior
 from comparisons.comparison.fits import Fits
+from models.supports import Support
 
 KKT_STEP = 1e-6
 
@@ -56,21 +57,23 @@ def _stationary(fits: Fits, densities: Densities) -> Iterator[Check]:
     parameters = fits.mle.parameters_
     free = fits.family.free_coordinates(parameters)
     at = densities.flat.unconstrain(fits.family.inside(parameters))
-    kept = densities.flat.mask(free)
+    supports = {quantity.name: quantity.support for quantity in parameters.quantities}
+    kept = densities.flat.mask({name: supports[name].coordinates(inside) for name, inside in free.items()})
     yield checks.mle_is_stationary(densities.flat.gradient(at)[kept], densities.flat.standard_errors(at, kept))
     slopes = [
         slope
         for name, inside in free.items()
-        for slope in _inward_slopes(densities, parameters, name, np.argwhere(~inside))
+        for slope in _inward_slopes(densities, parameters, name, supports[name], np.argwhere(~inside))
     ]
     if slopes:
         yield checks.boundary_points_outwards(np.array(slopes), fits.mle.log_likelihood_, KKT_STEP)
 
 
-def _inward_slopes(densities: Densities, parameters: Any, name: str, boundary: np.ndarray) -> Iterator[float]:
+def _inward_slopes(
+    densities: Densities, parameters: Any, name: str, support: Support, boundary: np.ndarray
+) -> Iterator[float]:
     at, log_likelihood = dict(parameters.arrays()), densities.marginal_density.log_likelihood
     here = log_likelihood(at)
     for index in map(tuple, boundary):
-        moved = at[name].copy()
-        moved[index] = KKT_STEP if moved[index] < 0.5 else 1 - KKT_STEP
-        yield (log_likelihood({**at, name: moved}) - here) / KKT_STEP
+        if (moved := support.stepped_inside(at[name], index, KKT_STEP)) is not None:
+            yield (log_likelihood({**at, name: moved}) - here) / KKT_STEP

@@ -109,7 +109,8 @@ def _transform_and_middle(support: Support, shape: tuple[int, ...]) -> tuple[Tra
     """Return the map to the real line, or None where values are there, and the middle of a support."""
     match support:
         case Simplex():
-            return FlatSimplexes(support.sizes or shape[-1:]), support.normalised(np.ones(shape))
+            sizes = support.sizes or (shape[-1],)
+            return FlatSimplexes(sizes, shape[:-1]), support.normalised(np.ones(shape))
         case Covariance():
             return FlatCovariance(shape[-1]), np.broadcast_to(np.eye(shape[-1]), shape)
         case Positive() | Variance():

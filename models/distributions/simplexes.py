@@ -1,4 +1,12 @@
-"""Probability vectors side by side along one axis, as the answers to several questions are."""
+"""Probability vectors side by side along one axis, as the answers to several questions are.
+
+With blocks of L_b numbers, y the vector of real numbers and x that of probabilities, PyMC's own map of one simplex is
+
+    x_bl = exp z_bl / Σ_j exp z_bj,    z_b = (y_b, -Σ y_b),    y_bl = log x_bl - Σ_j log x_bj / L_b
+    log |dx/dy| = Σ_b {log L_b + Σ_l log x_bl}
+
+and here all blocks are mapped at once by products with constant matrices, so that shapes stay known to JAX.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,42 +14,46 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from pymc.distributions.transforms import SimplexTransform
+from pymc.logprob.transforms import Transform
+from scipy.linalg import block_diag
+from scipy.special import gammaln
 
 from models.validation import Array
 
 
-class SimplexesTransform(SimplexTransform):
+class SimplexesTransform(Transform):
     """PyMC's transform of a simplex, for each block of the last axis.
 
     Parameters
     ----------
     sizes : sequence of int
-        Lengths of the blocks; each has one number less on the real line.
+        Lengths L_b of the blocks; each has one number less on the real line.
+    leading : tuple of int
+        Shape of the axes before the last, which JAX must know.
     """
 
-    def __init__(self, sizes: Sequence[int]) -> None:
-        self.sizes = tuple(sizes)
+    name = "simplexes"
+    ndim_supp = 1
+
+    def __init__(self, sizes: Sequence[int], leading: tuple[int, ...] = ()) -> None:
+        self.sizes, self.leading = tuple(sizes), leading
+        self.same_block = block_diag(*(np.ones((L, L)) for L in self.sizes))  # (C, C)
+        self.to_logits = block_diag(*(np.hstack([np.eye(L - 1), -np.ones((L - 1, 1))]) for L in self.sizes))
+        self.to_reals = block_diag(*((np.eye(L) - 1 / L)[:, : L - 1] for L in self.sizes))
 
     def forward(self, value: Any, *inputs: Any) -> Any:
-        """Map blocks of probabilities to blocks of real numbers."""
-        return self._joined([super(SimplexesTransform, self).forward(part) for part in self._parts(value, 0)])
+        """Return y of x."""
+        return pt.specify_shape(pt.log(value) @ self.to_reals, (*self.leading, self.to_reals.shape[1]))
 
     def backward(self, value: Any, *inputs: Any) -> Any:
-        """Map blocks of real numbers to blocks of probabilities."""
-        return self._joined([super(SimplexesTransform, self).backward(part) for part in self._parts(value, 1)])
+        """Return x of y."""
+        logits = value @ self.to_logits
+        shares = pt.exp(logits - logits.max(axis=-1, keepdims=True))
+        return shares / (shares @ self.same_block)
 
     def log_jac_det(self, value: Any, *inputs: Any) -> Any:
-        """Return the sum of the blocks' log-Jacobians."""
-        return sum(super(SimplexesTransform, self).log_jac_det(part) for part in self._parts(value, 1))
-
-    def _parts(self, value: Any, fewer: int) -> list[Any]:
-        ends = [sum(self.sizes[: i + 1]) - (i + 1) * fewer for i in range(len(self.sizes))]
-        value = pt.as_tensor(value)
-        return [value[..., start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
-
-    def _joined(self, parts: list[Any]) -> Any:
-        return parts[0] if len(parts) == 1 else pt.concatenate(parts, axis=-1)
+        """Return log |dx/dy| of each vector."""
+        return np.log(self.sizes).sum() + pt.log(self.backward(value)).sum(axis=-1)
 
 
 def dirichlets(name: str, concentration: Array, sizes: Sequence[int], **like: Any) -> Any:
@@ -67,26 +79,30 @@ def dirichlets(name: str, concentration: Array, sizes: Sequence[int], **like: An
     >>> pm.draw(probs, random_seed=0, mode="FAST_COMPILE").sum(axis=1).round(6).tolist()
     [2.0, 2.0, 2.0, 2.0]
     """
-    ends = np.cumsum(sizes).tolist()
-    blocks = [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+    b = np.asarray(concentration, dtype=np.float64)
+    same_block = block_diag(*(np.ones((L, L)) for L in sizes))
+    sums = b @ same_block
+    log_norm = (gammaln(sums) / np.repeat(sizes, sizes)).sum() - gammaln(b).sum()
 
-    def draw(b: Any, size: Any) -> Any:
-        return pt.concatenate([pm.Dirichlet.dist(b[..., block], size=size) for block in blocks], axis=-1)
+    def draw(shapes: Any, size: Any) -> Any:
+        ends = np.cumsum(sizes).tolist()
+        blocks = [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+        return pt.concatenate([pm.Dirichlet.dist(shapes[..., block], size=size) for block in blocks], axis=-1)
 
-    def log_density(value: Any, b: Any) -> Any:
-        return sum(pm.logp(pm.Dirichlet.dist(b[..., block]), value[..., block]) for block in blocks)
+    def log_density(value: Any, shapes: Any) -> Any:
+        terms = pt.switch(pt.eq(shapes, 1), 0.0, (shapes - 1) * pt.log(value))
+        return log_norm + terms.sum(axis=-1)
 
-    def middle(rv: Any, size: Any, b: Any) -> Any:
-        means = [b[..., block] / b[..., block].sum(axis=-1, keepdims=True) for block in blocks]
-        return pt.broadcast_to(pt.concatenate(means, axis=-1), rv.shape)
+    def middle(rv: Any, size: Any, shapes: Any) -> Any:
+        return pt.broadcast_to(shapes / (shapes @ same_block), rv.shape)
 
     return pm.CustomDist(
         name,
-        np.asarray(concentration, dtype=np.float64),
+        b,
         dist=draw,
         logp=log_density,
         support_point=middle,
         signature="(c)->(c)",
-        transform=SimplexesTransform(sizes),
+        transform=SimplexesTransform(sizes, like["shape"][:-1]),
         **like,
     )
