@@ -15,7 +15,7 @@ LEVELS = (3, 2, 1, 4)
 
 
 def test_blocks_go_to_the_real_line_and_back_each_as_a_simplex():
-    transform, plain = SimplexesTransform(LEVELS), SimplexTransform()
+    transform, plain = SimplexesTransform(LEVELS, (2,)), SimplexTransform()
     probs = random_cmm(2, LEVELS, np.random.default_rng(0)).probs
     blocks = np.split(probs, np.cumsum(LEVELS)[:-1], axis=1)
     real = transform.forward(pt.constant(probs))
