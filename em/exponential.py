@@ -25,7 +25,60 @@ INWARD_STEP = 1e-6
 
 
 class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
-    """Base of the estimators whose family is a :class:`em.steps.Steps`; they add their names and settings."""
+    """Base of the estimators whose family is a :class:`em.steps.Steps`: their settings, and what a fit leaves.
+
+    Parameters
+    ----------
+    n_components : int, default 1
+        Number of components K.
+    prior : MixturePrior or None, default None
+        The family's conjugate prior; ``None`` is maximum likelihood, with no hidden smoothing.
+    n_init : int, default 10
+        Number of restarts that are run to the end; the best one is kept.
+    n_starts : int or None, default None
+        Number of starts that a short run of 10 iterations tries, of which the best ``n_init`` are run to the end;
+        None tries no more than are run. Neither number counts where ``init`` gives one start.
+    init : str, parameters or array_like of int, default "k-means++"
+        "k-means++", "kmeans" or "random" (see :mod:`em.starts`), or one start: parameters, or labels (n,) for a first
+        M-step.
+    tol : float, default 1e-8
+        Bound on the gain still to come, in nats of the whole objective (Aitken's extrapolation).
+    max_iter : int, default 10000
+        Largest number of iterations of each restart.
+    frozen : dict or None, default None
+        Values of "weights" or of the components' quantity that are given and not estimated.
+    acceleration : {"multisecant", "squarem", None}, default "multisecant"
+        Which leaps to take where the objective allows them, if any (:mod:`em.engine`).
+    random_state : int, RandomState or None, default None
+        Seed or source of randomness of the restarts.
+
+    Attributes
+    ----------
+    weights_, parameters_ : ndarray, shape (K,), and Parameters
+        Estimates; each quantity of the family is an attribute too, such as ``probs_`` or ``rates_``.
+    log_likelihood_, objective_ : float
+        Sums over samples in nats, of the returned parameters; the objective adds the log prior.
+    history_ : ndarray, shape (n_iter_ + 1,)
+        Objective at the start and after each iteration of the best restart; an iteration is a plain step of EM or a
+        leap.
+    n_iter_, n_e_steps_ : int
+        Iterations and E-steps of the best restart (a refused leap costs an E-step and is no iteration).
+    converged_ : bool
+        Whether the best restart converged.
+    identifiability_ : Identifiability
+        Rank of the model at the estimate, and a free direction if there is one.
+    status_ : str
+        A sentence: how it ended, emptied components, estimates on the boundary, free directions.
+
+    Raises
+    ------
+    ValueError
+        If a parameter or X is not legal; see the message.
+
+    References
+    ----------
+    McLachlan & Peel (2000), Finite Mixture Models, Wiley, chapter 2.
+    """
 
     _hashed = True
     _takes_sparse: ClassVar[bool] = True

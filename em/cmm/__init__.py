@@ -136,10 +136,8 @@ class CategoricalSteps(Steps[CMMParameters]):
 
     @override
     def random(self, like: CMMParameters, rng: np.random.RandomState) -> CMMParameters:
-        weights, gammas = (
-            rng.dirichlet(np.full(like.n_components, 5.0)),
-            np.asarray(rng.gamma(2.0, size=like.probs.shape)),
-        )
+        weights = rng.dirichlet(np.full(like.n_components, 5.0))
+        gammas = np.asarray(rng.gamma(2.0, size=like.probs.shape))
         return CMMParameters(weights / weights.sum(), gammas / item_totals(gammas, self.levels), self.levels)
 
 
