@@ -13,8 +13,10 @@ from comparisons.posterior.gibbs import as_datatree
 from em.gibbs import gibbs
 from models.bmm import BMMPrior
 from models.bmm import build_marginal_model as build_counts
+from models.cmm import CMMPrior
 from models.gmm import GMMPrior, build_marginal_model
 from models.gmm.structures import COVARIANCE_TYPES
+from models.pmm import PMMPrior
 
 PROMISED = 0.1  # nats
 LINE = np.array([[-2.3], [-1.9], [-1.2], [-0.3], [0.1], [1.1], [1.8], [2.2], [2.9]])
@@ -40,6 +42,23 @@ def test_chibs_identity_is_exact_within_its_error_on_counts():
     draws = gibbs(X, 2, prior, n_trials=3, random_state=0)
     found, exact = chib_evidence(X, draws, prior, n_trials=3), exact_posterior(X, 2, prior, n_trials=3)
     assert abs(found.log_evidence - exact.log_evidence) < min(5 * found.standard_error, PROMISED)
+
+
+@pytest.mark.parametrize(
+    ("X", "prior", "size"),
+    [
+        ([[3, 1], [10, 2], [2, np.nan], [12, 4], [4, 0]], PMMPrior(1.0, 2.0, 0.5), {"exposure": [1.0, 2.0]}),
+        ([["a", "x"], ["b", "y"], ["a", "z"], ["b", None], ["b", "y"]], CMMPrior(1.0, 1.0), {}),
+    ],
+    ids=["Poisson", "categorical"],
+)
+def test_chibs_identity_is_exact_within_its_error_on_rates_and_labels(X, prior, size):
+    X = np.array(X, dtype=object if isinstance(prior, CMMPrior) else float)
+    draws, exact = gibbs(X, 2, prior, random_state=0, **size), exact_posterior(X, 2, prior, **size)
+    found = chib_evidence(X, draws, prior, **size)
+    assert abs(found.log_evidence - exact.log_evidence) < min(PROMISED, 4 * found.standard_error)
+    located = exact.means.keys() - {"weights"}
+    assert located < as_datatree(draws, prior)["posterior"].data_vars.keys()
 
 
 def test_a_few_draws_bias_chibs_identity_nowhere():

@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 from random_mixtures import random_bmm_prior, random_gmm_prior
 from scipy.special import gammaln, logsumexp
-from scipy.stats import betabinom, dirichlet, invgamma, multivariate_t, norm, t
+from scipy.stats import betabinom, dirichlet, invgamma, multivariate_t, nbinom, norm, t
 
 import comparisons.evidence.exact
 from comparisons.evidence.exact import exact_posterior, log_joint_of_labels
 from em.gmm.conjugate import conjugate_posterior
 from em.variational import variational
 from models.bmm import BMMPrior
+from models.cmm import CMMPrior
 from models.gmm import GMMParameters, GMMPrior
 from models.gmm.structures import COVARIANCE_TYPES, covariances_shape
+from models.pmm import PMMPrior
 
 TOLERANCE = 1e-10  # sums of some hundred terms of size 1 to 100, each right to 15 digits
 
@@ -121,6 +123,36 @@ def test_count_enumeration_equals_beta_binomials_sample_by_sample(K, trials):
 
     naive = labels_one_by_one(X, K, prior.concentration, log_predictive_of, lambda state: state)
     assert_same(exact_posterior(X, K, prior, n_trials=trials), naive)
+
+
+def test_poisson_enumeration_equals_negative_binomials_sample_by_sample():
+    X, e, a = np.array([[3, 1], [10, 2], [2, 0], [12, 4]]), np.array([1.0, 2.5]), np.array([0.7, 2.0])
+    prior = PMMPrior(a, [2.0, 0.5], 0.5)
+
+    def log_predictive_of(z):
+        b, c, log_prob = np.tile(prior.shape, (2, 1)), np.full((2, 2), 0.5), []
+        for x, k in zip(X, z, strict=True):
+            log_prob.append(nbinom(b[k], c[k] / (c[k] + e)).logpmf(x).sum())
+            b[k], c[k] = b[k] + x, c[k] + e
+        return log_prob, {"rates": b / c}
+
+    assert_same(exact_posterior(X, 2, prior, exposure=e), labels_one_by_one(X, 2, a, log_predictive_of, lambda s: s))
+
+
+def test_categorical_enumeration_equals_dirichlet_multinomials_sample_by_sample():
+    codes, a = np.array([[0, 2], [1, 0], [0, 1], [1, 2]]), np.array([0.7, 2.0])
+    cells = codes + np.array([0, 2])  # of 2 and 3 levels, side by side
+    X = np.array([["ny"[answer], "abc"[colour]] for answer, colour in codes], dtype=object)
+    prior = CMMPrior(a, np.array([1.0, 2.0, 0.5, 1.5, 3.0]))
+
+    def log_predictive_of(z):
+        b, log_prob = np.tile(prior.pseudo_counts, (2, 1)), []
+        for own, k in zip(cells, z, strict=True):
+            log_prob.append(np.log(b[k, own] / [b[k, :2].sum(), b[k, 2:].sum()]).sum())
+            b[k, own] += 1
+        return log_prob, {"probs": b / np.repeat(np.add.reduceat(b, [0, 2], axis=1), [2, 3], axis=1)}
+
+    assert_same(exact_posterior(X, 2, prior), labels_one_by_one(X, 2, a, log_predictive_of, lambda state: state))
 
 
 @pytest.mark.parametrize("kind", COVARIANCE_TYPES)
