@@ -106,7 +106,6 @@ class GMMIndependentPrior(GaussianPrior):
     covariance_type: str = "full"
     conjugate = False
 
-    conjugate = False
     __repr__ = one_line
 
     def __post_init__(self) -> None:
