@@ -4,8 +4,7 @@ Data sets: draws by `compare`, four chains, each from EM's best of restarts of i
 The reference is a long run of Gibbs sampling, which shares nothing with PyMC. One call aligns the draws of both to EM's
 MAP by rule "pivot", so that they are aligned by one map. R-hat must be at most 1.01, label-free and of aligned
 parameters, in both runs, and every mean within 4 combined Monte Carlo standard errors of the reference's. The data of
-"switching" are made so that every chain switches labels. Of many simulated samples the posterior is near normal, and
-turns must draw it.
+"switching" are made so that every chain switches labels. Of many simulated samples the posterior is near normal.
 
 Ten samples: NUTS, Gibbs sampling, and PyMC's own steps with z in the model, against enumeration, whose means have no
 error at all.
@@ -37,7 +36,6 @@ from comparisons.data import load
 from comparisons.posterior import sample
 from comparisons.posterior.densities import without_c_compiler
 from comparisons.posterior.gibbs import as_datatree
-from comparisons.posterior.nuts import EIGHTH_TURNS, QUARTER_TURNS
 from em import BernoulliMixtureEM, GaussianMixtureEM
 from em.gibbs import gibbs
 from models import bmm, gmm
@@ -77,11 +75,7 @@ CASES = [
     Case("lsat7", "bmm", 2),
     Case("switching", "bmm", 2, switches=10),
 ]
-MANY = {
-    Posterior(1_000, 3, "conjugate"): EIGHTH_TURNS,
-    Posterior(2_000, 3, "beta"): EIGHTH_TURNS,
-    Posterior(10_000, 3, "conjugate"): QUARTER_TURNS,
-}
+MANY = [Posterior(1_000, 3, "conjugate"), Posterior(2_000, 3, "beta"), Posterior(10_000, 3, "conjugate")]
 LENGTHS = {"NUTS": (DRAWS, TUNE), "Gibbs": (DRAWS, TUNE), "explicit z": (2000, 500)}  # PyMC's own steps: 5 ms a draw
 SMALL = [(name, who) for name in NAMES for who in SAMPLERS if who != "explicit z" or name in ("full", "bernoulli")]
 
@@ -105,8 +99,8 @@ def against_long_run(case: Case) -> tuple[list[str], bool]:
     return judged(free, ours, their_free, theirs, orders, case.switches)
 
 
-def of_many_samples(case: Posterior, expected: str) -> tuple[list[str], bool]:
-    """Hold draws by the expected trajectories to Gibbs; return the numbers of a line and whether they agree."""
+def of_many_samples(case: Posterior) -> tuple[list[str], bool]:
+    """Hold draws by NUTS to Gibbs; return the numbers of a line and whether they agree."""
     X, K = case.data(), case.K
     prior = prior_of({"prior": case.prior, "X": X, "K": K})
     estimator, family = (GaussianMixtureEM, gmm) if case.family == "gmm" else (BernoulliMixtureEM, bmm)
@@ -120,8 +114,7 @@ def of_many_samples(case: Posterior, expected: str) -> tuple[list[str], bool]:
     runs = [found["posterior"].to_dataset()[names], long["posterior"].to_dataset()]
     (ours, orders), (theirs, _) = aligned_by_one_map(runs, fit)
     their_free = label_free(theirs, long["sample_stats"]["log_likelihood"].to_numpy())
-    line, agrees = judged(label_free_draws_of(case, X, ours), ours, their_free, theirs, orders, 0)
-    return line, agrees and found["sample_stats"].attrs["trajectories"] == expected
+    return judged(label_free_draws_of(case, X, ours), ours, their_free, theirs, orders, 0)
 
 
 def judged(
@@ -173,7 +166,7 @@ def main(
     Each line as it comes, then the table. Exit code 0 when all agree, 1 when not, 2 for bad input.
     """
     runs = {f"{case.data}, K = {case.n_components}": partial(against_long_run, case) for case in CASES}
-    runs |= {f"{case}, {by}": partial(of_many_samples, case, by) for case, by in MANY.items()}
+    runs |= {f"{case}, NUTS": partial(of_many_samples, case) for case in MANY}
     runs |= {f"{name}, n = 10, {who}": partial(against_enumeration, name, who) for name, who in SMALL}
     names = list(runs)
     if not (runs := {name: run for name, run in runs.items() if only in name}):

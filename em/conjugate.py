@@ -19,6 +19,7 @@ from em.dirichlet import dirichlet_divergence, draw_weights, mean_log_weights, m
 from em.engine import Problem, log_prior_size, sum_over_blocks
 from em.samples.distinct import distinct_rows, repeat_rarely
 from em.steps import Parts, Rows, Statistics, Steps, products
+from models.parameters import Quantity
 from models.validation import Array
 
 
@@ -125,6 +126,11 @@ class ConjugateMixture:
         statistics = tuple(np.stack(parts) for parts in zip(*(rows.statistics for rows in all_rows), strict=True))
         X, size, log_base = (np.stack([getattr(rows, name) for rows in all_rows]) for name in ("X", "size", "log_base"))
         return cls(mixtures[0].steps, Rows(X, size, statistics, log_base), mixtures[0].prior)
+
+    @property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """The declared arrays of the mixture."""
+        return self.steps.quantities
 
     @property
     def n_component_parameters(self) -> int:

@@ -28,7 +28,7 @@ from pytensor.tensor.variable import TensorConstant
 
 from models.cells import Cells
 from models.distributions.flat import flat
-from models.distributions.mixture_likelihood import LOG_ZERO, mixture_log_prob
+from models.distributions.mixture_likelihood import LOG_ZERO, MixtureLogProb
 from models.parameters import Quantity
 from models.patterns import distinct_rows
 from models.validation import Array, count_at_least_one
@@ -182,7 +182,7 @@ class Story(ABC):
         natural = pt.concatenate([pt.log(theta["weights"])[:, None], *self.natural(theta)], axis=1)
         statistics = join([np.ones((len(size), 1)), *self.statistics(x, size)], axis=1).T
         base = self.log_base(x, size).sum(axis=-1)
-        return mixture_log_prob(pt.maximum(natural, LOG_ZERO), statistics, base, *which)
+        return MixtureLogProb()(pt.maximum(natural, LOG_ZERO), statistics, base, *which)
 
     def owned(self, theta: Theta, z: Any) -> dict[str, Any]:
         """Return the quantities of each row's component, shapes (n, ...), and those that all components share."""

@@ -226,7 +226,7 @@ class Simplex(Support):
     def blocks(self, length: int) -> list[slice]:
         """Return the slices of the last axis that sum to one."""
         if self.sizes is None:
-            return [slice(None)]
+            return [slice(0, length)]
         ends = np.cumsum(self.sizes).tolist()
         return [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 

@@ -13,5 +13,5 @@ def draws_around(model, starts, *, draws, chains, **settings):
         values[name] = value * np.exp(0.03 * rng.normal(size=size))
     values["weights"] /= values["weights"].sum(axis=-1, keepdims=True)
     posterior = {name: ((*dims, *model.named_vars_to_dims[name]), value) for name, value in values.items()}
-    stats = xr.Dataset({"diverging": (dims, np.zeros(shape, dtype=bool))}, attrs={"trajectories": "NUTS"})
+    stats = xr.Dataset({"diverging": (dims, np.zeros(shape, dtype=bool))})
     return xr.DataTree.from_dict({"posterior": xr.Dataset(posterior), "sample_stats": stats})

@@ -12,11 +12,13 @@ from typer.testing import CliRunner
 
 import comparisons.components
 import comparisons.concentration
+import comparisons.evidence.smc
 import comparisons.posterior
 from comparisons import log_joint
 from comparisons.alignment.mixing import MAX_RHAT
 from comparisons.components import compare_components, pointwise_log_likelihood
 from comparisons.concentration import n_occupied, sweep
+from comparisons.evidence import Evidence
 from comparisons.evidence.exact import exact_posterior
 from comparisons.posterior.gibbs import as_datatree
 from em import GaussianMixtureEM, NoMaximumWarning
@@ -104,6 +106,28 @@ def test_nuts_starts_inside_where_map_lies_on_the_edge(monkeypatch):
     assert np.max(starts) < 1
 
 
+def test_smc_runs_only_where_chibs_identity_does_not_apply(data, monkeypatch):
+    asked = []
+
+    def smc_evidence(model, **settings):
+        asked.append(settings["draws"])
+        return Evidence(-123.0, 0.5, (-123.0,))
+
+    def sample(model, of_chains, **settings):
+        prior = GMMPrior.weakly_informative(data, 1, "diag")
+        return as_datatree(gibbs(data, 1, prior, draws=300, random_state=0), prior)
+
+    monkeypatch.setattr(comparisons.evidence.smc, "smc_evidence", smc_evidence)
+    monkeypatch.setattr(comparisons.posterior, "sample", sample)
+    by_chib = compare_components(data, "gmm", [1], sampler="gibbs", draws=250)
+    assert (asked, by_chib.best("chib"), by_chib.best("log_evidence")) == ([], 1, None)
+    assert ("Chib" in repr(by_chib), "log p(X)" in repr(by_chib)) == (True, False)
+    prior = GMMIndependentPrior.weakly_informative(data, 1, "diag")
+    by_smc = compare_components(data, "gmm", [1], prior, covariance_type="diag", particles=7)
+    assert (asked, by_smc.best("chib"), by_smc.table[0]["log_evidence"]) == ([7], None, -123.0)
+    assert ("Chib" in repr(by_smc), "log p(X)" in repr(by_smc)) == (False, True)
+
+
 def one_chain_elsewhere(*arguments, **settings):
     """Draws of the Gibbs sampler whose first chain has its labels and parameters from a single component."""
     drawn = gibbs(*arguments, **settings)
@@ -181,7 +205,7 @@ def test_a_file_of_ones_own_is_compared_and_swept(tmp_path):
         assert result.exit_code == 0, result.output
         assert (tmp_path / f"{name}-mine.png").exists()
         refused = CliRunner().invoke(app, ["--data", str(file), "--out", str(tmp_path / "none")])
-        assert (refused.exit_code, "family must be bmm or gmm" in refused.output) == (2, True)
+        assert (refused.exit_code, "family must be bmm" in refused.output) == (2, True)
         assert not (tmp_path / "none").exists()
 
 

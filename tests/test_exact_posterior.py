@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 from random_mixtures import random_bmm_prior, random_gmm_prior
 from scipy.special import gammaln, logsumexp
-from scipy.stats import betabinom, dirichlet, invgamma, multivariate_t, norm, t
+from scipy.stats import betabinom, dirichlet, invgamma, multivariate_t, nbinom, norm, t
 
 import comparisons.evidence.exact
 from comparisons.evidence.exact import exact_posterior, log_joint_of_labels
 from em.gmm.conjugate import conjugate_posterior
+from em.variational import variational
 from models.bmm import BMMPrior
+from models.cmm import CMMPrior
 from models.gmm import GMMParameters, GMMPrior
 from models.gmm.structures import COVARIANCE_TYPES, covariances_shape
+from models.pmm import PMMPrior
 
 TOLERANCE = 1e-10  # sums of some hundred terms of size 1 to 100, each right to 15 digits
 
@@ -122,6 +125,36 @@ def test_count_enumeration_equals_beta_binomials_sample_by_sample(K, trials):
     assert_same(exact_posterior(X, K, prior, n_trials=trials), naive)
 
 
+def test_poisson_enumeration_equals_negative_binomials_sample_by_sample():
+    X, e, a = np.array([[3, 1], [10, 2], [2, 0], [12, 4]]), np.array([1.0, 2.5]), np.array([0.7, 2.0])
+    prior = PMMPrior(a, [2.0, 0.5], 0.5)
+
+    def log_predictive_of(z):
+        b, c, log_prob = np.tile(prior.shape, (2, 1)), np.full((2, 2), 0.5), []
+        for x, k in zip(X, z, strict=True):
+            log_prob.append(nbinom(b[k], c[k] / (c[k] + e)).logpmf(x).sum())
+            b[k], c[k] = b[k] + x, c[k] + e
+        return log_prob, {"rates": b / c}
+
+    assert_same(exact_posterior(X, 2, prior, exposure=e), labels_one_by_one(X, 2, a, log_predictive_of, lambda s: s))
+
+
+def test_categorical_enumeration_equals_dirichlet_multinomials_sample_by_sample():
+    codes, a = np.array([[0, 2], [1, 0], [0, 1], [1, 2]]), np.array([0.7, 2.0])
+    cells = codes + np.array([0, 2])  # of 2 and 3 levels, side by side
+    X = np.array([["ny"[answer], "abc"[colour]] for answer, colour in codes], dtype=object)
+    prior = CMMPrior(a, np.array([1.0, 2.0, 0.5, 1.5, 3.0]))
+
+    def log_predictive_of(z):
+        b, log_prob = np.tile(prior.pseudo_counts, (2, 1)), []
+        for own, k in zip(cells, z, strict=True):
+            log_prob.append(np.log(b[k, own] / [b[k, :2].sum(), b[k, 2:].sum()]).sum())
+            b[k, own] += 1
+        return log_prob, {"probs": b / np.repeat(np.add.reduceat(b, [0, 2], axis=1), [2, 3], axis=1)}
+
+    assert_same(exact_posterior(X, 2, prior), labels_one_by_one(X, 2, a, log_predictive_of, lambda state: state))
+
+
 @pytest.mark.parametrize("kind", COVARIANCE_TYPES)
 def test_evidence_of_one_component_equals_quadrature_over_mean_and_variance(kind):
     """Trapezoids over log σ² and v = (μ - x̄) / σ: the integrand is smooth and vanishes at the ends of the grid."""
@@ -157,6 +190,17 @@ def test_evidence_of_two_components_equals_quadrature_over_weights_and_probs():
     mean = np.einsum("ijk,ijk,i,j,k->", pi, density, node_weights, node_weights, node_weights) / evidence
     assert exact.means["weights"][0] == pytest.approx(mean, rel=1e-12)
     assert dirichlet([1, 2]).pdf([0.3, 0.7]) == pytest.approx(2 * 0.7)  # the density above
+
+
+def test_evidence_of_many_trials_has_every_binomial_coefficient():
+    """Above 1,000 trials EM's E-step takes the binomial density from deviances; its base measure stays what it is."""
+    X, m = np.array([[700, np.nan], [1900, 40]]), [2000, 50]
+    by_hand = (
+        betabinom(2000, 2, 3).logpmf(700) + betabinom(2000, 702, 1303).logpmf(1900) + betabinom(50, 2, 3).logpmf(40)
+    )
+    prior = BMMPrior(1.0, 2.0, 3.0)
+    assert exact_posterior(X, 1, prior, n_trials=m).log_evidence == pytest.approx(by_hand, abs=1e-9)  # terms of 1e4
+    assert variational(X, 1, prior, n_trials=m, random_state=0).elbo == pytest.approx(by_hand, abs=1e-9)
 
 
 @pytest.mark.parametrize("kind", COVARIANCE_TYPES)
@@ -231,7 +275,7 @@ def test_bad_input_is_named():
         ((np.zeros((300, 1)), 2, prior), "X must have at most 12 rows .* got 300 rows"),
         (([[np.nan]], 2, prior), r"X must have no missing cell under a GMMPrior, got NaN \(missing\) at X\[0, 0\]"),
         ((X, 0, prior), "n_components must be a whole number of at least 1, got 0"),
-        ((X, 2, None), "prior must be conjugate, such as a GMMPrior or a BMMPrior, got a NoneType"),
+        ((X, 2, None), "prior must be conjugate, such as a GMMPrior, got NoneType"),
         ((X, 2, GMMPrior([1.0] * 3, [0.0], 1.0, 3.0, [[1.0]])), r"prior.concentration must .* \(2,\), got \(3,\)"),
         (([[2]], 2, BMMPrior()), "X must hold only 0 and 1"),
     ]:

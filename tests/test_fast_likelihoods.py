@@ -14,9 +14,9 @@ from scipy.special import logsumexp, softmax
 from comparisons import compare
 from comparisons.posterior import sample
 from comparisons.posterior.densities import _value_and_gradient
-from comparisons.posterior.mixture_likelihood import NARROW, MixtureLogLikelihood, mixture_log_likelihoods
 from models import bmm, gmm
 from models.bmm import BMMPrior
+from models.distributions.mixture_likelihood import NARROW, MixtureLogLikelihood, MixtureLogProb, log_likelihood
 from models.gmm import GMMPrior
 from models.gmm.natural_form import log_mixture
 from models.gmm.whitened_form import LOG_MIXTURES
@@ -68,37 +68,41 @@ def test_digits_of_both_forms_against_fifty_digits(scale, natural, whitened):
         assert error <= tolerance
 
 
-@pytest.mark.parametrize("axis", [0, 1, (0, 1)])
-def test_log_sum_exp_in_jax_has_softmax_for_gradient_near_and_far_from_zero(axis):
-    at = 700 * np.random.default_rng(0).normal(size=(3, 4))
-    at[1, 2] = -np.inf  # a component whose weight is 0
-    expected = logsumexp(at, axis=axis)
-    weights = 1.0 + np.arange(expected.size).reshape(expected.shape)
-    x = pt.matrix("x")
-    compiled = _value_and_gradient([x], (weights * pt.logsumexp(x, axis=axis)).sum(), [at.shape]).compile()
-    *gradient, value = np.asarray(compiled(at.ravel()))
-    assert value == pytest.approx((weights * expected).sum(), rel=1e-14)
-    softmaxes = softmax(at, axis=axis) * np.expand_dims(weights, axis)
-    np.testing.assert_allclose(gradient, softmaxes.ravel(), rtol=1e-12)
-
-
-@pytest.mark.parametrize("n", [1, 15, 16, 100])
+@pytest.mark.parametrize("counted", [False, True])
+@pytest.mark.parametrize("n", [1, 15, 100])
 @pytest.mark.parametrize(("K", "T"), [(1, 2), (3, 6), (4, NARROW)], ids=str)
-def test_log_likelihood_in_natural_parameters_has_the_statistics_of_an_m_step_for_gradient(K, T, n):
+def test_log_likelihood_in_natural_parameters_has_the_statistics_of_an_m_step_for_gradient(K, T, n, counted):
     rng = np.random.default_rng(0)
-    natural, statistics = 30 * rng.normal(size=(K, T)), rng.normal(size=(T, n))
+    natural, statistics, base = 30 * rng.normal(size=(K, T)), rng.normal(size=(T, n)), rng.normal(size=n)
+    which = rng.permutation(np.r_[np.arange(n), rng.integers(n, size=50)]) if counted else np.arange(n)
     statistics[0] = 1.0
     if K > 1:
         natural[0, 0] = -1e300  # a component whose weight is 0
     x = pt.matrix("x")
-    log_likelihood = pt.logsumexp(x @ pt.constant(statistics), axis=0).sum()
-    *gradient, value = np.asarray(_value_and_gradient([x], log_likelihood, [(K, T)]).compile()(natural.ravel()))
-    log_joint = natural @ statistics
-    assert value == pytest.approx(logsumexp(log_joint, axis=0).sum(), rel=1e-13)
-    expected = softmax(log_joint, axis=0) @ statistics.T
-    np.testing.assert_allclose(gradient, expected.ravel(), rtol=1e-11, atol=1e-12 * n)
-    plain = pytensor.function([x], MixtureLogLikelihood()(x, pt.constant(statistics)), mode="FAST_COMPILE")
-    assert value == pytest.approx(plain(natural), rel=1e-13)
+    log_prob = MixtureLogProb()(x, *map(pt.constant, (statistics, base, *([which] if counted else []))))
+    compiled = _value_and_gradient([x], log_likelihood(log_prob), [(K, T)]).compile()
+    *gradient, value = np.asarray(compiled(natural.ravel()))
+    log_joint = (natural @ statistics)[:, which]
+    rows = base[which] + logsumexp(log_joint, axis=0)
+    assert value == pytest.approx(rows.sum(), rel=1e-13)
+    expected = softmax(log_joint, axis=0) @ statistics.T[which]
+    np.testing.assert_allclose(gradient, expected.ravel(), rtol=1e-11, atol=1e-12 * len(which))
+    plain = pytensor.function([x], [log_prob, log_likelihood(log_prob)], mode="FAST_COMPILE")(natural)
+    np.testing.assert_allclose(plain[0], rows, rtol=1e-12)
+    assert value == pytest.approx(plain[1], rel=1e-13)
+
+
+def test_a_sample_that_no_component_can_have_makes_the_likelihood_zero():
+    x, statistics = pt.matrix("x"), np.array([[1.0, 1.0], [0.0, 1.0]])
+    total = log_likelihood(MixtureLogProb()(x, pt.constant(statistics), np.zeros(1)))
+    natural = np.array([[0.0, -1e300], [-1.0, -1e300]])
+    assert pytensor.function([x], total, mode="FAST_COMPILE")(natural) == -np.inf
+    assert np.asarray(_value_and_gradient([x], total, [(2, 2)]).compile()(natural.ravel()))[-1] == -np.inf
+
+
+def test_log_densities_of_other_models_are_added_up():
+    x = pt.vector("x")
+    assert pytensor.function([x], log_likelihood(-(x**2)), mode="FAST_COMPILE")(np.arange(3.0)) == -5
 
 
 @pytest.mark.parametrize("structure", ["full", "tied", "diag", "spherical"])
@@ -106,12 +110,16 @@ def test_nuts_sees_the_gaussian_mixture_in_natural_parameters(structure):
     X = np.random.default_rng(0).normal(size=(40, 2))
     prior = GMMPrior.weakly_informative(X, 3, covariance_type=structure)
     model = gmm.build_marginal_model(X, 3, prior, covariance_type=structure)
-    graph = FunctionGraph(model.value_vars, [model.logp()], clone=True)
-    get_mode("JAX").excluding("inline_ofg").optimizer.rewrite(graph)
-    mixture_log_likelihoods.rewrite(graph)
-    (node,) = [node for node in graph.apply_nodes if isinstance(node.op, MixtureLogLikelihood)]
-    assert [variable.type.shape[1] for variable in node.inputs] == [node.inputs[1].type.shape[0], 40]
+    (log_prob,) = model.logp(vars=model.observed_RVs, sum=False)
+    (node,) = likelihoods([log_likelihood(log_prob)], model.value_vars)
+    assert [variable.type.shape[1] for variable in node.inputs[:2]] == [node.inputs[1].type.shape[0], 40]
     assert isinstance(node.inputs[1], TensorConstant)
+
+
+def likelihoods(outputs, inputs):
+    graph = FunctionGraph(inputs, outputs, clone=True)
+    get_mode("JAX").excluding("inline_ofg").optimizer.rewrite(graph)
+    return [node for node in graph.apply_nodes if isinstance(node.op, MixtureLogLikelihood)]
 
 
 def fifty_digits(X, theta):
@@ -152,29 +160,17 @@ def test_the_sum_over_rows_of_counts_never_touches_the_rows():
     rng = np.random.default_rng(0)
     X = rng.integers(0, 2, size=(200, 3))
     model = bmm.build_marginal_model(X, 2, random_bmm_prior(2, 3, rng))
-    log_density = model.logp(vars=[model["x"]])
-    graph = FunctionGraph(model.value_vars, [log_density], clone=True)
-    get_mode("JAX").optimizer.rewrite(graph)
+    (pointwise,) = model.logp(vars=[model["x"]], sum=False)
+    total = log_likelihood(pointwise)
+    graph = FunctionGraph(model.value_vars, [total], clone=True)
+    get_mode("JAX").excluding("inline_ofg").optimizer.rewrite(graph)
     lengths = {length for node in graph.apply_nodes for v in node.inputs for length in v.type.shape}
     assert 200 not in lengths
     assert 8 in lengths
     values = {k: np.zeros(v.shape) for k, v in model.initial_point().items()}
-    (pointwise,) = model.logp(vars=[model["x"]], sum=False)
-    rows, total = model.compile_fn([pointwise, log_density], mode="FAST_COMPILE")(values)
+    rows, added = model.compile_fn([pointwise, total], mode="FAST_COMPILE")(values)
     assert rows.shape == (200,)
-    assert total == pytest.approx(rows.sum(), rel=1e-13)
-
-
-@pytest.mark.parametrize("dtype", ["float64", "float32", "int64", "bool"])
-@pytest.mark.parametrize("index", [[0, 2, 1, 0], [[0, 1], [2, 0], [1, 1]]], ids=["rows", "table"])
-def test_sums_in_graphs_of_others_are_left_as_they_are(dtype, index):
-    v = pt.tensor(shape=(3,), dtype=dtype)
-    values, which = np.array([1, 0, 1]).astype(dtype), np.array(index)
-    with pytensor.config.change_flags(on_opt_error="raise"):
-        total = pytensor.function([v], v[which].sum(axis=which.ndim - 1), mode="FAST_COMPILE")(values)
-        found = pytensor.function([v], v[which].sum(axis=which.ndim - 1), mode="JAX")(values)
-    np.testing.assert_array_equal(total, values[which].sum(axis=which.ndim - 1))
-    np.testing.assert_array_equal(found, total)
+    assert added == pytest.approx(rows.sum(), rel=1e-13)
 
 
 def test_as_many_starts_as_chains_are_asked_for():

@@ -68,10 +68,8 @@ def test_the_largest_block_of_whole_draws_is_kept(done, kept, length):
     assert (found.tolist(), n) == (kept, length)
 
 
-@pytest.mark.parametrize(("short", "n_begun"), [(0.0, 2), (np.inf, 1)], ids=["at once", "one after another"])
-def test_further_interrupts_while_stopping_lose_nothing(monkeypatch, short, n_begun):
-    """Every chain that has begun is interrupted once while it is waited for or stopped."""
-    monkeypatch.setattr(posterior, "SHORT", short)
+def test_further_interrupts_while_stopping_lose_nothing(monkeypatch):
+    """Every chain is interrupted once while it is waited for or stopped."""
     begun, abort, interrupted = Chain.__init__, {}, []
 
     def begin(chain, *args, **settings):
@@ -94,18 +92,28 @@ def test_further_interrupts_while_stopping_lose_nothing(monkeypatch, short, n_be
     monkeypatch.setattr(Chain, "wait", wait)
     with pytest.raises(Interrupted) as caught:
         sample(answers_model(), INSIDE, draws=10_000_000, tune=100, chains=2, seed=0)
-    assert len(interrupted) == n_begun
+    assert len(interrupted) == 2
     probs = caught.value.draws["posterior"]["probs"]
     assert probs.sizes["draw"] > 0
     assert np.isfinite(probs).all()
 
 
-def test_chains_at_once_and_one_after_another_draw_the_same(monkeypatch):
-    drawn = []
-    for short in (0.0, np.inf):
-        monkeypatch.setattr(posterior, "SHORT", short)
-        drawn.append(sample(answers_model(), INSIDE, draws=20, tune=20, chains=3, seed=0))
-    xr.testing.assert_identical(*(tree["posterior"].to_dataset() for tree in drawn))
+def test_chains_at_once_and_one_after_another_draw_the_same():
+    """And so a chain of a calibration is one of a comparison."""
+    at_once = sample(answers_model(), INSIDE, draws=20, tune=20, chains=3, seed=0)
+    with without_c_compiler():
+        density = UnconstrainedDensity(answers_model(), jacobian=True)
+    for chain, seed in enumerate(np.random.SeedSequence(0).generate_state(3).tolist()):
+        alone, stats = sample_chain(density, INSIDE, draws=20, tune=20, seed=seed)
+        np.testing.assert_array_equal(alone["probs"], at_once["posterior"]["probs"][chain])
+        np.testing.assert_array_equal(stats["diverging"], at_once["sample_stats"]["diverging"][chain])
+
+
+def test_the_same_seed_gives_the_same_draws_and_another_gives_others():
+    settings = {"draws": 20, "tune": 20, "chains": 2}
+    first, again, other = (sample(answers_model(), INSIDE, seed=seed, **settings) for seed in (3, 3, 4))
+    xr.testing.assert_identical(first["posterior"].to_dataset(), again["posterior"].to_dataset())
+    assert (first["posterior"]["probs"] != other["posterior"]["probs"]).all()
 
 
 def test_a_density_that_is_nowhere_finite_is_told_and_leaves_no_chain_behind(monkeypatch):

@@ -11,7 +11,8 @@ from scipy import stats
 from threadpoolctl import threadpool_limits
 
 from em import bmm as em_bmm
-from models import bmm, gmm, pmm
+from em import cmm as em_cmm
+from models import bmm, cmm, gmm, pmm
 from models.gmm.structures import COVARIANCE_TYPES
 
 # Largest of about 20 standardised differences of one test: P(|normal| > 4.5) is 7e-6 each.
@@ -103,6 +104,17 @@ def test_poisson_draws_have_the_distribution_of_simulate(build, exposure):
     simulated = pmm.simulate(parameters, 10_000, exposure, random_state=3)[0]
     for of in (lambda X: X, lambda X: X**2, lambda X: X * np.roll(X, 1, axis=1), lambda X: X == 0):
         assert_same_mean(1.0 * of(drawn), 1.0 * of(simulated))
+
+
+@pytest.mark.parametrize("build", [cmm.build_model, cmm.build_marginal_model])
+def test_categorical_draws_have_the_cell_frequencies_of_the_mixture(build):
+    """All 3 x 2 cells against their probabilities: one label per row, not one per cell."""
+    parameters = cmm.CMMParameters([0.25, 0.75], [[0.9, 0.1, 0.0, 0.3, 0.7], [0.2, 0.2, 0.6, 0.9, 0.1]], (3, 2))
+    cells = np.array([[a, b] for a in range(3) for b in range(2)])
+    expected = np.exp([em_cmm.e_step([cell], parameters)[1] for cell in cells])
+    drawn = draw_given(build(np.zeros((100, 2)), 2, cmm.CMMPrior(), (3, 2)), parameters, 100).reshape(-1, 2)
+    frequency = np.array([(cell == drawn).all(axis=1).mean() for cell in cells])
+    assert (np.abs(frequency - expected) <= STANDARD_ERRORS * np.sqrt(expected * (1 - expected) / len(drawn))).all()
 
 
 @pytest.mark.parametrize("family", ["gmm", "bmm"])

@@ -8,6 +8,8 @@ from random_mixtures import (
     declared_density,
     random_bmm,
     random_bmm_prior,
+    random_cmm,
+    random_cmm_prior,
     random_gmm,
     random_gmm_prior,
     random_pmm,
@@ -15,7 +17,7 @@ from random_mixtures import (
 )
 from scipy import stats
 
-from models import bmm, gmm, pmm
+from models import bmm, cmm, gmm, pmm
 
 TOLERANCE = 1e-10  # sums of at most a hundred terms of size 1 to 100, each right to 16 digits
 SHAPES = [(1, 1), (1, 3), (2, 1), (3, 2), (4, 5)]
@@ -125,6 +127,23 @@ def test_pmm_prior_is_the_prior_part_of_both_pymc_models_and_scipys(K, D):
             gamma = stats.gamma.logpdf(theta.rates, this.shape, scale=1 / this.rate).sum()
             assert this.log_prob(theta) == pytest.approx(pymc, rel=0, abs=TOLERANCE)
             assert this.log_prob(theta) == pytest.approx(dirichlet + gamma, rel=0, abs=TOLERANCE)
+
+
+@pytest.mark.parametrize(("K", "levels"), [(1, (2,)), (2, (4,)), (3, (2, 1, 3))])
+def test_cmm_prior_is_the_prior_part_of_both_pymc_models_and_scipys(K, levels):
+    rng = np.random.default_rng(K)
+    prior, theta, X = (
+        random_cmm_prior(K, levels, rng),
+        random_cmm(K, levels, rng),
+        rng.integers(0, levels, (3, len(levels))),
+    )
+    expected = stats.dirichlet.logpdf(theta.weights, prior.concentration) if K > 1 else 0.0
+    for probs, b in zip(theta.by_feature, np.split(prior.pseudo_counts, np.cumsum(levels)[:-1]), strict=True):
+        expected += sum(stats.dirichlet.logpdf(p, b) for p in probs) if len(b) > 1 else 0.0
+    assert prior.log_prob(theta) == pytest.approx(expected, rel=0, abs=TOLERANCE)
+    for build, z in [(cmm.build_marginal_model, {}), (cmm.build_model, {"z": np.zeros(3, dtype=int)})]:
+        density = declared_density(build(X, K, prior, levels), ["weights", "probs"])
+        assert density(theta.arrays() | z) == pytest.approx(expected, rel=0, abs=TOLERANCE)
 
 
 def test_boundary_is_finite_under_a_flat_prior_and_impossible_under_any_other():

@@ -5,11 +5,10 @@ draws θ_1, ..., θ_L of a correct sampler the rank of f(θ*, X) is uniform on 0
 many simulations the ranks are tested for uniformity; whatever fails shows an error in the model's density, in the
 sampler, or in the truth's simulation. What f is taken is said in :mod:`comparisons.calibration.simulations`.
 
-Two samplers are held to this test: "NUTS" on the marginal PyMC model, as in a comparison of these data, by turns where
-their posterior is near normal (:mod:`comparisons.posterior.nuts`), compiled once for all simulations; and, where the
-prior is conjugate, the Gibbs sampler of :mod:`em.gibbs`. Beside each stand the coverages of its 95 % intervals and of
-EM's, by maximum likelihood and by Laplace's approximation at MAP: over data from the prior a posterior's must be 95 %,
-EM's is what large samples make of it.
+Two samplers are held to this test: "NUTS" on the marginal PyMC model, as in a comparison of these data, compiled once
+for all simulations; and, where the prior is conjugate, the Gibbs sampler of :mod:`em.gibbs`. Beside each stand the
+coverages of its 95 % intervals and of EM's, by maximum likelihood and by Laplace's approximation at MAP: over data from
+the prior a posterior's must be 95 %, EM's is what large samples make of it.
 
 From the command line: ``python -m comparisons.calibration``.
 

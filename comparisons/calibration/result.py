@@ -26,7 +26,7 @@ class Calibration:
     Attributes
     ----------
     sampler : str
-        "NUTS" (or turns, where a posterior is near normal) or "Gibbs".
+        "NUTS" or "Gibbs".
     places : Dataset
         Place of the truth among the draws, between 0 and 1, one variable (simulation,) for each quantity.
     p_values : dict
@@ -38,8 +38,8 @@ class Calibration:
         not hold the truth. None where no simulation has one.
     ess : ndarray, shape (S,)
         Smallest bulk effective sample size of the quantities, of each simulation; of L draws that were kept.
-    n_divergent, n_by_turns : int
-        Divergent transitions in all simulations, and simulations whose draws were by turns.
+    n_divergent : int
+        Number of divergent transitions in all simulations.
     seconds : float
         What it took.
     """
@@ -50,7 +50,6 @@ class Calibration:
     coverage: list[dict[str, Any]]
     ess: Array
     n_divergent: int
-    n_by_turns: int
     seconds: float
 
     @property
@@ -89,7 +88,6 @@ class Calibration:
         least, middle = np.min(self.ess), np.median(self.ess)
         told = f"{self.sampler}, {self.n_simulations} simulations, {self.seconds:.0f} s; "
         told += f"effective sample size {middle:.0f} (median), {least:.0f} (least); {self.n_divergent} divergences"
-        told += f"; {self.n_by_turns} simulations by turns" if self.n_by_turns else ""
         for kind in ("MLE", "Laplace"):
             fewest = min((row[f"n_{kind}"] for row in self.coverage if row[f"n_{kind}"]), default=self.n_simulations)
             if missing := self.n_simulations - fewest:
@@ -155,8 +153,8 @@ def summary(sampler: str, worlds: list[World], chains: list[Chain], seconds: flo
             row |= {kind: sum(there) / len(hits) if there else None, f"n_{kind}": len(there)}
         coverage.append(row)
     ess = np.array([chain.ess for chain in chains])
-    counts = (sum(chain.n_divergent for chain in chains), sum(chain.by_turns for chain in chains))
-    return Calibration(sampler, places, p_values, coverage, ess, *counts, seconds)
+    n_divergent = sum(chain.n_divergent for chain in chains)
+    return Calibration(sampler, places, p_values, coverage, ess, n_divergent, seconds)
 
 
 @lru_cache

@@ -34,11 +34,10 @@ class Chain:
     places: dict[str, float]
     ess: float
     n_divergent: int = 0
-    by_turns: bool = False
 
 
-def _look(setting: Setting, world: World, draws: Point, thin: int, rng: Any, **told: Any) -> Chain:
-    """Compare the truth with every ``thin``-th draw; ``told`` is what the sampler says of itself."""
+def _look(setting: Setting, world: World, draws: Point, thin: int, rng: Any, n_divergent: int = 0) -> Chain:
+    """Compare the truth with every ``thin``-th draw."""
     import arviz as az  # slow to import, and a process without NUTS does not need it
 
     kept = {name: values[thin - 1 :: thin] for name, values in draws.items()}
@@ -46,7 +45,7 @@ def _look(setting: Setting, world: World, draws: Point, thin: int, rng: Any, **t
     places = {name: place_of_first(values, rng) for name, values in found.items()}
     varying = np.array([values[1:] for values in found.values() if np.ptp(values[1:]) > 0])
     ess = az.ess(varying[:, None], method="bulk", chain_axis=1, draw_axis=2)
-    return Chain(places, float(np.min(ess)), **told)
+    return Chain(places, float(np.min(ess)), n_divergent)
 
 
 class _Simulator:
@@ -73,9 +72,8 @@ class _Simulator:
             from comparisons.posterior import sample_chain
 
             given, start = self.density.given(np.nan_to_num(world.X)), self.setting.family.inside(world.reference)
-            draws, stats, by = sample_chain(given, start, draws=DRAWS, tune=TUNE, seed=int(rng.randint(2**31)))
-            told = {"n_divergent": int(stats["diverging"].sum()), "by_turns": by != "NUTS"}
-            return world, _look(self.setting, world, draws, THIN, rng, **told)
+            draws, stats = sample_chain(given, start, draws=DRAWS, tune=TUNE, seed=int(rng.randint(2**31)))
+            return world, _look(self.setting, world, draws, THIN, rng, n_divergent=int(stats["diverging"].sum()))
 
 
 @contextmanager
@@ -89,9 +87,8 @@ def runner(setting: Setting, nuts: bool, jacobian: bool, workers: int) -> Iterat
     with ProcessPoolExecutor(workers, context, _start_worker, (setting, nuts, jacobian)) as pool:
         try:
             yield lambda seed: pool.submit(_run_in_worker, seed).result
-        except BaseException:
+        finally:  # on an interrupt simulations that have not begun never do
             pool.shutdown(cancel_futures=True)
-            raise
 
 
 def _start_worker(*settings: Any) -> None:

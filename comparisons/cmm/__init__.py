@@ -36,7 +36,7 @@ class CMM(IndependentFamily):
     @property
     @override
     def steps(self) -> CategoricalSteps:
-        return CategoricalSteps(tuple(self.levels))
+        return CategoricalSteps(tuple(self.levels or ()))
 
     @override
     def of_samples(self, X: Any, names: Sequence[str] | None = None) -> tuple[Self, Array]:

@@ -176,9 +176,7 @@ def print_report(comparison: Any, console: Console | None = None) -> None:
     single = comparison.settings.starts == "single"
     apart = "each starts at EM's best of restarts of its own, labels in random order"
     where = "all start about MAP-EM" if single else apart
-    by = _trajectories(comparison)
-    how = by if by == "NUTS" else f"{by} (steps of split Hamiltonian Monte Carlo; the posterior is near normal)"
-    tell(console, f"Posterior: {comparison.settings.chains} chains by {how}; {where}")
+    tell(console, f"Posterior: {comparison.settings.chains} chains by NUTS; {where}")
     if caution := _caution(comparison):
         tell(console, ("Caution:", "bold yellow"), f" {caution}.")
     console.print(estimates_table(comparison))
@@ -190,11 +188,6 @@ def print_report(comparison: Any, console: Console | None = None) -> None:
     tell(console, "Verdict: ", (comparison.verdict, STYLES[comparison.verdict]), f" ({comparison.explanation})")
 
 
-def _trajectories(comparison: Any) -> str:
-    """Return how the posterior was drawn: by NUTS or by turns."""
-    return str(comparison.posterior["sample_stats"].attrs["trajectories"])
-
-
 def estimates_table(comparison: Any) -> Table:
     """Return EM's estimates beside the posterior's, one row per parameter."""
     values = {"truth": "truth", "MLE": "mle", "MAP": "map", "mean": "mean", "sd": "sd"}
@@ -202,7 +195,7 @@ def estimates_table(comparison: Any) -> Table:
         del values["truth"]
     others = {"gap": ("mle_gap_sd", "{:+.2f}"), "gap'": ("map_gap_sd", "{:+.2f}")}
     others |= {"R-hat": ("rhat", "{:.3f}"), "ESS": ("ess", "{:.0f}")}
-    table = _plain_table(f"Estimates: MLE and MAP by EM, mean and sd by {_trajectories(comparison)}")
+    table = _plain_table("Estimates: MLE and MAP by EM, mean and sd by NUTS")
     table.add_column("parameter", no_wrap=True)
     for column in [*values, *others]:
         table.add_column(column, justify="right", no_wrap=True)
@@ -223,7 +216,7 @@ def spreads_table(comparison: Any) -> Table:
     methods = {key: name for key, name in METHODS.items() if any(row[f"{key}_sd"] is not None for row in rows)}
     table = _plain_table("Spread: estimate and sd (of MLE the standard error)")
     table.add_column("parameter", no_wrap=True)
-    for name in [*methods.values(), _trajectories(comparison)]:
+    for name in [*methods.values(), "NUTS"]:
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows[:MOST_ROWS]:
         sd = row["nuts_sd"]

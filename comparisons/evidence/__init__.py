@@ -30,7 +30,6 @@ from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
 from comparisons.evidence.exact import log_joint_of_labels
-from comparisons.family import family_of_prior
 from em.families import conjugate_mixture
 from models.validation import Array
 
@@ -98,7 +97,7 @@ def chib_evidence(X: ArrayLike, draws: Mapping[str, Array], prior: Any, **size: 
     mixture = conjugate_mixture(X, prior, **size)
     if not prior.exchangeable:
         raise ValueError("prior must treat all components alike (equal concentration), so that labels may be averaged")
-    names, n = family_of_prior(prior, **size).parameter_names, len(mixture.X)
+    names, n = [quantity.name for quantity in mixture.quantities], len(mixture.X)
     if not isinstance(draws, Mapping) or (lacking := {"z", *names} - set(draws)):
         given = type(draws).__name__ if not isinstance(draws, Mapping) else f"no {', '.join(sorted(lacking))}"
         raise ValueError(f"draws must be what em.gibbs.gibbs returned under the prior, arrays by name, got {given}")

@@ -121,13 +121,13 @@ def exact_posterior(X: ArrayLike, n_components: int, prior: Any, **size: Any) ->
     >>> exact.co_clustering[0, 1].round(6)  # 2/3 a priori, and then 1/6 against 1/4 for different answers
     np.float64(0.571429)
     """
-    K, n = count_at_least_one("n_components", n_components), len(data_matrix(X, missing=True))
+    K, mixture = count_at_least_one("n_components", n_components), conjugate_mixture(X, prior, **size)
+    n = len(mixture.X)
     if n > MOST_SAMPLES or K**n > MOST_LABELLINGS:
         raise ValueError(
             f"X must have at most {MOST_SAMPLES} rows and n_components ** rows be at most {MOST_LABELLINGS:g}, got "
             f"{n} rows and {K} components: use em.gibbs"
         )
-    mixture = conjugate_mixture(X, prior, **size)
     mixture.check_fits(K)
     sets, a = Sets(mixture, K), np.broadcast_to(prior.concentration, K)
     log_evidence = _log_evidence(sets, a)

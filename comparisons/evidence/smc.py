@@ -31,7 +31,13 @@ import pymc as pm
 from scipy.stats import rankdata
 
 from comparisons.evidence import Evidence, combined
-from comparisons.posterior.densities import UnconstrainedDensity, compiling_fast, quiet, without_c_compiler
+from comparisons.posterior.densities import (
+    UnconstrainedDensity,
+    compiling_fast,
+    jax_function,
+    quiet,
+    without_c_compiler,
+)
 from em.process.blas import one_blas_thread
 from models.validation import Array, count_at_least_one
 
@@ -105,11 +111,10 @@ class _Population:
 
     def __init__(self, model: Any, seed: int) -> None:
         import jax
-        from pymc.sampling.jax import get_jaxified_graph
 
         self.model, self.rng = model, np.random.default_rng(seed)
         self.density = UnconstrainedDensity(model, jacobian=True)
-        both = get_jaxified_graph(model.value_vars, [model.varlogp, model.datalogp])
+        both = jax_function(model.value_vars, [model.varlogp, model.datalogp])
         n, K = (len(model.coords[name]) for name in ("obs", "component"))
         batch = max(1, CELLS // (n * K))
         self._both = jax.jit(

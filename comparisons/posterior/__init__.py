@@ -1,10 +1,9 @@
-"""PyMC's answers: its mode by `find_MAP`, and draws by NUTS or, where a posterior is near normal, by turns.
+"""PyMC's answers: its mode by `find_MAP`, and draws by NUTS.
 
 Every density, gradient and draw is computed from the PyMC models; of EM only its answers are used, as starting points.
 """
 
 from collections.abc import Callable, Sequence
-from timeit import repeat
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -12,16 +11,14 @@ import pymc as pm
 import xarray as xr
 
 from comparisons.posterior.densities import BACKEND, Point, UnconstrainedDensity
-from comparisons.posterior.nuts import NUTS, Chain, departure, trajectories_for
+from comparisons.posterior.nuts import Chain
 from em.process.process_wide import without_expected_warnings
 from models.validation import Array, count_at_least, count_at_least_one, number_between
 
 FIND_MAP_FTOL = 1e-15
 TARGET_ACCEPT = 0.8
-LEAST_ACCEPTED = 0.8  # mean acceptance probability of turns, in every chain
 LEAST_NUMBERS = 1000  # of float64, in a standard deviation
 MOST_ROUNDING = 0.01  # nats
-SHORT = 7e-5  # seconds of a gradient: four chains take as long together as one after the other
 
 
 def find_map(model: Any, start: Point) -> Point:
@@ -54,19 +51,14 @@ def sample(
     progress: Callable[[int], None] | None = None,
     resolved: bool = False,
 ) -> xr.DataTree:
-    """Draw from the posterior of a marginal model by NUTS, or by turns where it is near normal (nutpie, JAX).
+    """Draw from the posterior of a marginal model by NUTS (nutpie, JAX).
 
     Each chain runs on its own v, where u = û + R v is the unconstrained vector, û the chain's start and R R' the
-    inverse of the information there: near a mode û the posterior of v is close to a standard normal, so that warm-up
-    has little to learn, in whatever order the start has its components. Where the log density about every start, 3
-    standard deviations off along each axis of v, is a normal's to within 1.2 nats, each draw takes three eighth turns,
-    steps of split Hamiltonian Monte Carlo (:mod:`comparisons.posterior.nuts`); to within 0.5 nats, as with many samples
-    of each component, one quarter turn. If the mean acceptance probability of a chain of turns is below 0.8 after all,
-    and everywhere else, NUTS draws; `sample_stats` says which. Chains run at once, but one after another where a
-    gradient is so short that they would mostly wait for each other, since Python does one thing at a time. Draws do not
-    depend on it. The target is PyMC's density; û and R decide where chains start and how fast they move. A second mode
-    is visited as often as a chain happens to cross over to it, in stays of a hundred draws (the galaxies): R-hat and
-    ESS then ask for more draws.
+    inverse of the information there (:mod:`comparisons.posterior.nuts`): near a mode û the posterior of v is close to a
+    standard normal, in whatever order the start has its components. The target is PyMC's density; û and R decide where
+    chains start and how fast they move. Chains run at once, each in a thread of its own, and draws do not depend on it.
+    A second mode is visited as often as a chain happens to cross over to it, in stays of a hundred draws (the
+    galaxies): R-hat and ESS then ask for more draws.
 
     Parameters
     ----------
@@ -97,7 +89,7 @@ def sample(
     RuntimeError
         If the density is not finite where chains start.
     Interrupted
-        On an interrupt (Ctrl-C); it is a KeyboardInterrupt that holds the draws so far, of turns with any acceptance.
+        On an interrupt (Ctrl-C); it is a KeyboardInterrupt that holds the draws so far.
     """
     for name, value in {"draws": draws, "tune": tune, "chains": chains}.items():
         count_at_least_one(name, value)
@@ -107,10 +99,10 @@ def sample(
     if len(points) not in (1, chains):
         raise ValueError(f"starts must be one point or {chains}, one for each chain, got {len(points)}")
     density = UnconstrainedDensity(model, jacobian=True)
-    places = [_Place.of(density, point, resolved) for point in points]
+    scales = [_Scale.of(density, point, resolved) for point in points] * (chains // len(points))
     seeds = np.random.SeedSequence(seed).generate_state(chains).tolist()
     settings = {"draws": draws, "tune": tune, "target_accept": target_accept}
-    drawn, trajectories, interrupted = _drawn(density, places * (chains // len(places)), seeds, settings, progress)
+    drawn, interrupted = _run(density, scales, seeds, settings, progress)
     kept, length = _longest(np.array([len(u) for u, _ in drawn], dtype=int))
     if not length:
         raise Interrupted(None)
@@ -126,21 +118,20 @@ def sample(
     stats = {
         name: (("chain", "draw"), np.stack([drawn[chain][1][name][:length] for chain in kept])) for name in drawn[0][1]
     }
-    told = {"trajectories": trajectories}
-    found = xr.DataTree.from_dict(
+    tree = xr.DataTree.from_dict(
         {
             "posterior": xr.Dataset(posterior, coords=coords),
-            "sample_stats": xr.Dataset(stats, {name: coords[name] for name in ("chain", "draw")}, told),
+            "sample_stats": xr.Dataset(stats, {name: coords[name] for name in ("chain", "draw")}),
         }
     )
     if interrupted:
-        raise Interrupted(found)
-    return found
+        raise Interrupted(tree)
+    return tree
 
 
 def sample_chain(
     density: UnconstrainedDensity, start: Point, *, draws: int, tune: int, seed: int
-) -> tuple[Point, dict[str, np.ndarray], str]:
+) -> tuple[Point, dict[str, np.ndarray]]:
     """Draw one chain from a compiled density, as :func:`sample` does: for many posteriors, one after another.
 
     Parameters
@@ -159,9 +150,7 @@ def sample_chain(
     draws : dict of ndarray, shapes (draws, ...)
         Declared quantities by name.
     sample_stats : dict of ndarray, shape (draws,)
-        What nutpie says of each draw.
-    trajectories : {"NUTS", "eighth turns", "quarter turns"}
-        How they were drawn.
+        nutpie's statistics of each draw by name.
 
     Raises
     ------
@@ -169,19 +158,17 @@ def sample_chain(
         On an interrupt; what was drawn is lost.
     """
     settings = {"draws": draws, "tune": tune, "target_accept": TARGET_ACCEPT}
-    drawn, trajectories, interrupted = _drawn(density, [_Place.of(density, start)], [seed], settings, None)
+    ((u, stats),), interrupted = _run(density, [_Scale.of(density, start)], [seed], settings, None)
     if interrupted:
         raise KeyboardInterrupt
-    ((u, stats),) = drawn
-    return density.constrain(u), stats, trajectories
+    return density.constrain(u), stats
 
 
-class _Place(NamedTuple):
-    """Where a chain starts: û, the scale R of its v, and how far the posterior about it departs from a normal."""
+class _Scale(NamedTuple):
+    """Start û of a chain, shape (p,), and the scale R of its v, shape (p, p)."""
 
     origin: Array
     root: Array
-    departure: float
 
     @classmethod
     def of(cls, density: UnconstrainedDensity, start: Point, resolved: bool = False) -> Self:
@@ -194,35 +181,18 @@ class _Place(NamedTuple):
         root = _inverse_root(information)
         if resolved:
             _check_resolved(density, origin, root)
-        return cls(origin, root, departure(density, origin, root))
-
-
-def _drawn(
-    density: UnconstrainedDensity,
-    places: list[_Place],
-    seeds: list[int],
-    settings: dict[str, Any],
-    progress: Callable[[int], None] | None,
-) -> tuple[list[tuple[Array, dict[str, np.ndarray]]], str, bool]:
-    """Draw by the trajectories that fit, and by NUTS where turns are not accepted; say which, and if interrupted."""
-    trajectories = trajectories_for([place.departure for place in places])
-    drawn, interrupted = _run(density, places, seeds, settings, trajectories, progress)
-    if trajectories != NUTS and not interrupted and not _least_accepted(drawn) >= LEAST_ACCEPTED:  # or NaN
-        trajectories = NUTS
-        drawn, interrupted = _run(density, places, seeds, settings, trajectories, progress)
-    return drawn, trajectories, interrupted
+        return cls(origin, root)
 
 
 def _run(
     density: UnconstrainedDensity,
-    places: list[_Place],
+    scales: list[_Scale],
     seeds: list[int],
     settings: dict[str, Any],
-    trajectories: str,
     progress: Callable[[int], None] | None,
 ) -> tuple[list[tuple[Array, dict[str, np.ndarray]]], bool]:
-    """Run a chain at each place; return what they drew, and whether they were interrupted."""
-    done = np.zeros(len(places), dtype=int)
+    """Run a chain on each scale; return their draws with statistics, and whether they were interrupted."""
+    done = np.zeros(len(scales), dtype=int)
 
     def counter(chain: int) -> Callable[[int], None]:
         def count(n_done: int) -> None:
@@ -232,29 +202,20 @@ def _run(
 
         return count
 
-    in_turn = _seconds_of_gradient(density, places[0].origin) < SHORT
-    begun: list[Chain] = []
+    chains: list[Chain] = []
     interrupted = False
     try:
-        for index, (place, seed) in enumerate(zip(places, seeds, strict=True)):
-            tell = counter(index) if progress else None
-            at = (place.origin, place.root, seed)
-            begun.append(Chain(density, *at, **settings, trajectories=trajectories, progress=tell))
-            if in_turn:
-                begun[-1].wait()
-        for chain in begun:
+        for index, (scale, seed) in enumerate(zip(scales, seeds, strict=True)):
+            count = counter(index) if progress else None
+            chains.append(Chain(density, *scale, seed, **settings, progress=count))
+        for chain in chains:
             chain.wait()
     except KeyboardInterrupt:
         interrupted = True
     finally:
-        for chain in begun:
+        for chain in chains:
             chain.stop()
-    return [chain.drawn() for chain in begun], interrupted
-
-
-def _least_accepted(drawn: list[tuple[Array, dict[str, np.ndarray]]]) -> float:
-    """Return the mean acceptance probability of the chain that accepted least."""
-    return float(np.min([told["mean_tree_accept"].mean() for _, told in drawn]))
+    return [chain.drawn() for chain in chains], interrupted
 
 
 def _origin(density: UnconstrainedDensity, start: Point) -> Array:
@@ -287,11 +248,6 @@ def _check_resolved(density: UnconstrainedDensity, origin: Array, root: Array) -
     rounding = np.abs(changes - np.diag(steps) * gradient).max()
     if not rounding <= MOST_ROUNDING:
         raise ValueError(f"the log density where chains start, {value:.3g} nats, is rounded by {rounding:.2g} nats")
-
-
-def _seconds_of_gradient(density: UnconstrainedDensity, u: Array) -> float:
-    """Return how long a gradient takes at best."""
-    return min(repeat(lambda: density.gradient(u), number=1, repeat=5))
 
 
 class Interrupted(KeyboardInterrupt):

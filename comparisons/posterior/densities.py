@@ -17,10 +17,10 @@ from pymc.model.transform.conditioning import remove_value_transforms
 from pytensor.compile.mode import get_mode
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.replace import vectorize_graph
-from pytensor.tensor.special import LogSumExp
 from scipy.special import softmax
 
 from em.process.process_wide import ProcessWide
+from models.distributions.mixture_likelihood import log_likelihood, register_in_jax
 from models.validation import Array
 
 BACKEND = "jax"  # PyTensor's default backend compiles for minutes when nothing is cached
@@ -132,13 +132,13 @@ class UnconstrainedDensity:
         if any(None in shape for shape in self.shapes):  # PyMC compiles a start to tell
             self.shapes = [value.shape for value in model.initial_point().values()]
         self.size = int(sum(np.prod(shape) for shape in self.shapes))
-        log_density = model.logp(jacobian=jacobian)
+        log_prob = model.logp(vars=model.observed_RVs, sum=False)
         self._data: Any = None
         if any_data:
             (x,) = model.observed_RVs
             self._data = pt.tensor(shape=model.rvs_to_values[x].data.shape, dtype=x.dtype)
-            (log_likelihood,) = model.replace_rvs_by_values([pm.logp(x, self._data).sum()])
-            log_density = model.logp(vars=model.free_RVs, jacobian=jacobian) + log_likelihood
+            log_prob = model.replace_rvs_by_values([pm.logp(x, self._data)])
+        log_density = model.logp(vars=model.free_RVs, jacobian=jacobian) + sum(map(log_likelihood, log_prob))
         lowered = _value_and_gradient(model.value_vars, log_density, self.shapes, self._data)
         with ThreadPoolExecutor(1) as thread:  # XLA compiles while PyTensor does
             compiling = thread.submit(lowered.compile, {"xla_cpu_multi_thread_eigen": False})
@@ -217,31 +217,28 @@ class UnconstrainedDensity:
         return [part.reshape(shape) for part, shape in zip(_split(flat, self.shapes), self.shapes, strict=True)]
 
 
+def jax_function(inputs: list[Any], outputs: list[Any]) -> Callable[..., list[Any]]:
+    """Return a PyTensor graph as a function in JAX, to be differentiated or compiled.
+
+    `pymc.sampling.jax.get_jaxified_graph` does the same, but its import makes JAX count 100 devices.
+    """
+    from pytensor.link.jax.dispatch import jax_funcify
+
+    register_in_jax()
+    graph = FunctionGraph(inputs, outputs, clone=True)
+    get_mode("JAX").including("local_remove_check_parameter").excluding("inline_ofg").optimizer.rewrite(graph)
+    function: Callable[..., list[Any]] = jax_funcify(graph)
+    return function
+
+
 def _value_and_gradient(inputs: list[Any], log_density: Any, shapes: list[tuple[int, ...]], data: Any = None) -> Any:
     """Lower by JAX, to be compiled: unconstrained vector (p,) -> gradient and, last, value in one array (p + 1,).
 
     With ``data``, a tensor in the graph, the function has it as its second argument.
-
-    XLA's thread pool costs a fifth of a millisecond whenever it is asked to help; chains are parallel already. So the
-    dispatch is synchronous, unless somebody used JAX before, and `pymc.sampling.jax` stays out: it makes 100 devices.
     """
     import jax
-    from pytensor.link.jax.dispatch import jax_funcify
 
-    from comparisons.posterior.log_sum_exp import log_sum_exp
-    from comparisons.posterior.mixture_likelihood import (
-        MixtureLogLikelihood,
-        mixture_log_likelihood,
-        mixture_log_likelihoods,
-    )
-
-    jax_funcify.register(LogSumExp, log_sum_exp)
-    jax_funcify.register(MixtureLogLikelihood, mixture_log_likelihood)
-    jax.config.update("jax_cpu_enable_async_dispatch", False)
-    graph = FunctionGraph(inputs if data is None else [*inputs, data], [log_density], clone=True)
-    get_mode("JAX").including("local_remove_check_parameter").excluding("inline_ofg").optimizer.rewrite(graph)
-    mixture_log_likelihoods.rewrite(graph)
-    function = jax_funcify(graph)
+    function = jax_function(inputs if data is None else [*inputs, data], [log_density])
 
     def both(flat: Any, **given: Any) -> Any:
         def value_at(*parts: Any) -> Any:

@@ -29,8 +29,9 @@ from em.engine import Problem, log_prior_size
 from em.fast.passes import gaussian_pass
 from em.gmm import GaussianStatistics, log_joint
 from models.gmm import GMMParameters, GMMPrior
-from models.gmm.structures import covariances_shape, full_matrices
+from models.gmm.structures import covariances_shape, full_matrices, quantities
 from models.one_line import one_line
+from models.parameters import Quantity
 from models.validation import Array
 
 SQUARES = {  # Σ w_k x_k x_k' of each component, and the part of it that a structure needs
@@ -310,6 +311,11 @@ class GaussianConjugate:
     def check_fits(self, K: int) -> None:
         """Raise a ValueError unless the prior is one for K components and these features."""
         self.prior.check_fits(K, self.X.shape[-1], self.prior.covariance_type)
+
+    @property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """The declared arrays of the mixture."""
+        return quantities(self.prior.covariance_type)
 
     @property
     def n_component_parameters(self) -> int:

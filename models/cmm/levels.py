@@ -110,10 +110,8 @@ def codes_of(X: Any, labels: Sequence[Labels], names: Sequence[str] | None = Non
 def labels_of(codes: Array, labels: Sequence[Labels]) -> np.ndarray:
     """Return the labels of codes (n, D): float64 where all are numbers, objects where some are strings."""
     objects = any(isinstance(label, str) for own in labels for label in own)
-    columns = [
-        np.array(own, dtype=object if objects else float)[x.astype(int)] for own, x in zip(labels, codes.T, strict=True)
-    ]
-    return np.stack(columns, axis=1)
+    kinds = [np.array(own, dtype=object if objects else float) for own in labels]
+    return np.stack([own[x.astype(int)] for own, x in zip(kinds, codes.T, strict=True)], axis=1)
 
 
 def _columns(X: Any, names: Sequence[str] | None) -> list[np.ndarray]:
@@ -121,8 +119,9 @@ def _columns(X: Any, names: Sequence[str] | None) -> list[np.ndarray]:
     raw = frame_columns(X)
     if raw is None:
         array = X if issparse(X) else as_array("X", X)
-        if issparse(X) or array.dtype.kind in "biufc" or array.ndim != 2 or array.size == 0:
+        if issparse(X) or array.dtype.kind in "biufc":
             return list(data_matrix(array, missing=True, names=names).T)
+        data_matrix(np.zeros(array.shape))  # which refuses other shapes
         raw = list(np.asarray(X, dtype=object).T)
     return [_plain(column, d, names) for d, column in enumerate(raw)]
 
@@ -131,13 +130,15 @@ def _plain(column: Any, d: int, names: Sequence[str] | None) -> np.ndarray:
     array = as_array("X", column)
     if array.dtype.kind in "biuf":
         return array.astype(np.float64)
-    values = array.astype(object)
+    values = array.astype(object)  # a copy
     missing = np.array([is_missing(value) for value in values.tolist()], dtype=bool)
     observed = values[~missing].tolist()
     if all(isinstance(value, str) for value in observed) and observed:
-        return np.array([None if gone else value for gone, value in zip(missing, values, strict=True)], dtype=object)
+        values[missing] = None
+        return values
     if all(isinstance(value, Real | np.bool_) for value in observed):
-        return np.where(missing, np.nan, values).astype(np.float64)
+        values[missing] = np.nan
+        return values.astype(np.float64)
     odd = next(value for value in observed if type(value) is not type(observed[0]) or not isinstance(value, str))
     raise ValueError(
         f"X must hold strings or whole numbers in each column, and not both, got {shown(odd)} of type "

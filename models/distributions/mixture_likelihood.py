@@ -1,27 +1,101 @@
-"""The marginal density of a mixture in natural parameters: one matrix product, and a log-sum-exp over components."""
+"""The marginal likelihood of a mixture in natural parameters, as PyTensor Ops that the models build themselves.
 
+    log p(x_i | θ) = b_i + log Σ_k exp(η_k · t_i)
+    ℓ = Σ_i c_i log Σ_k exp(η_k · t_i),    ∂ℓ/∂η_k = Σ_i c_i r_ik t_i,    r_ik = exp(η_k · t_i) / Σ_j exp(η_j · t_i)
+
+t_i are the statistics of sample i, b_i its base measure, η_k the natural parameters of component k with log π_k among
+them, and c_i frequencies. LOO needs the log density of each sample, NUTS only the sum. :func:`log_likelihood` returns
+it: one E-step, whose gradient is what the M-step adds up. Counts have few distinct rows; the sum takes each once.
+
+Every PyTensor backend takes the Ops as the graphs of their definitions. JAX is given a form of the sum that keeps the
+responsibilities for the gradient: at n = 20,000, K = 3, D = 2 two thirds of the time that the definition takes.
+"""
+
+from functools import cache, reduce
 from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
+from pytensor.tensor.symbolic import TensorSymbolicOp
 
 LOG_ZERO = np.float64(-1e300)  # stands for log 0, which would make NaN in a matrix product
+NARROW = 100  # numbers η, up to which sums written out are faster than XLA's matrix product, and quick to compile
 
 
-def mixture_log_prob(natural: Any, statistics: Any, base: Any, which: np.ndarray | None = None) -> Any:
-    """Return log p(x_i | θ) = base_i + log Σ_k exp(η_k · t_i), shape (n,), in nats.
+class MixtureLogProb(TensorSymbolicOp):
+    """log p(x_i | θ), shape (n,), of natural parameters (K, T), statistics (T, m) and base measures (m,) or (1,).
 
-    Parameters
-    ----------
-    natural : tensor, shape (K, T)
-        Natural parameters η, with log π_k among them, not less than ``LOG_ZERO``.
-    statistics : ndarray or tensor, shape (T, m)
-        Statistics t of the distinct rows.
-    base : ndarray or tensor, shape (m,) or (1,)
-        Base measure of the distinct rows.
-    which : ndarray of int, shape (n,), or None
-        Which of the distinct rows each sample is; ``None`` if n = m.
+    A fourth input, shape (n,), says which of the m distinct rows each sample is; without it n = m.
     """
+
+    __props__ = ()
+
+    def build_inner_graph(self, natural: Any, statistics: Any, base: Any, which: Any = None) -> list[Any]:
+        """Return the definition."""
+        log_prob = base + _log_sum(natural, statistics)
+        return [log_prob if which is None else log_prob[which]]
+
+
+class MixtureLogLikelihood(TensorSymbolicOp):
+    """ℓ of natural parameters (K, T), statistics (T, m) and frequencies (m,)."""
+
+    __props__ = ()
+
+    def build_inner_graph(self, natural: Any, statistics: Any, frequencies: Any) -> list[Any]:
+        """Return the definition."""
+        return [pt.dot(frequencies, _log_sum(natural, statistics))]
+
+
+def _log_sum(natural: Any, statistics: Any) -> Any:
+    """Return log Σ_k exp(η_k · t), shape (m,), which is -inf where every component is impossible."""
     log_sum = pt.logsumexp(natural @ statistics, axis=0)
-    log_prob = base + pt.switch(log_sum < LOG_ZERO / 2, -np.inf, log_sum)
-    return log_prob if which is None else log_prob[which]
+    return pt.switch(log_sum < LOG_ZERO / 2, -np.inf, log_sum)
+
+
+def log_likelihood(log_prob: Any) -> Any:
+    """Return Σ_i log p(x_i | θ), in nats, of log densities (n,): by one E-step if :class:`MixtureLogProb` made them."""
+    node = log_prob.owner
+    if node is None or not isinstance(node.op, MixtureLogProb):
+        return log_prob.sum()
+    natural, statistics, base, *which = node.inputs
+    frequencies = np.bincount(which[0].data).astype(np.float64) if which else pt.ones(statistics.shape[1])
+    return MixtureLogLikelihood()(natural, statistics, frequencies) + (frequencies * base).sum()
+
+
+@cache
+def register_in_jax() -> None:
+    """Give PyTensor the form of :class:`MixtureLogLikelihood` for JAX; modes that inline Ops do not ask for it."""
+    import jax
+    import jax.numpy as jnp
+    from pytensor.link.jax.dispatch import jax_funcify
+
+    once = jax.lax.optimization_barrier  # XLA would fuse an array into each use, and compute it again for each
+
+    @jax.custom_vjp
+    def value(natural: Any, statistics: Any, frequencies: Any) -> Any:
+        return forward(natural, statistics, frequencies)[0]
+
+    def forward(natural: Any, statistics: Any, frequencies: Any) -> tuple[Any, Any]:
+        natural = once(natural)
+        rows = natural @ statistics if natural.size > NARROW else [_written_out(row, statistics) for row in natural]
+        exponents = [once(row) for row in rows]
+        largest = reduce(jnp.maximum, exponents)
+        shift = once(jnp.where(largest < LOG_ZERO / 2, 0.0, largest))
+        terms = [once(jnp.exp(exponent - shift)) for exponent in exponents]
+        total = once(reduce(jnp.add, terms))
+        log_sum = jnp.where(largest < LOG_ZERO / 2, -jnp.inf, shift + jnp.log(total))
+        responsibilities = [once(frequencies * term / total) for term in terms]
+        return (frequencies * log_sum).sum(), (natural, statistics, log_sum, responsibilities)
+
+    def backward(kept: Any, gradient: Any) -> tuple[Any, Any, Any]:
+        natural, statistics, log_sum, responsibilities = kept
+        of_natural = jnp.stack([statistics @ r for r in responsibilities])
+        return gradient * of_natural, gradient * natural.T @ jnp.stack(responsibilities), gradient * log_sum
+
+    value.defvjp(forward, backward)
+    jax_funcify.register(MixtureLogLikelihood, lambda op, **kwargs: value)
+
+
+def _written_out(row: Any, statistics: Any) -> Any:
+    """Return η_k · t, shape (m,)."""
+    return sum(number * t for number, t in zip(row, statistics, strict=True))

@@ -104,6 +104,7 @@ class GMMIndependentPrior(GaussianPrior):
     variance_shape: float | None = None
     correlation_shape: float = 1.0
     covariance_type: str = "full"
+    conjugate = False
 
     __repr__ = one_line
 

@@ -25,7 +25,7 @@ import pytensor.tensor as pt
 from pytensor.tensor.linalg import solve_triangular
 from pytensor.tensor.variable import TensorConstant
 
-from models.distributions.mixture_likelihood import LOG_ZERO
+from models.distributions.mixture_likelihood import LOG_ZERO, MixtureLogProb
 from models.validation import Array
 
 
@@ -65,8 +65,7 @@ def log_mixture(
     constant = pt.log(weights) - log_det - 0.5 * (D * np.log(2 * np.pi) + (whitened_means**2).sum(axis=-1))
     quadratic = pt.broadcast_to(quadratic, (means.shape[0], len(products[0])))
     natural = pt.concatenate([pt.maximum(constant, LOG_ZERO)[:, None], linear, quadratic], axis=1)  # (K, T)
-    statistics = _statistics(x, origin, scale, products)
-    return pt.logsumexp(natural @ statistics, axis=0)
+    return MixtureLogProb()(natural, _statistics(x, origin, scale, products), np.zeros(1))
 
 
 def _statistics(x: Any, origin: Array, scale: Array, products: tuple[np.ndarray, ...]) -> Any:
