@@ -1,8 +1,8 @@
 """Mixtures of independent exponential features fitted by EM: what their estimators share, from :mod:`em.steps`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
@@ -25,20 +25,20 @@ INWARD_STEP = 1e-6
 
 
 class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
-    """Base of the estimators whose family is a :class:`em.steps.Steps`: their settings, and what a fit leaves.
+    """Base of the estimators whose family is a :class:`em.steps.Steps`; they name ``_steps`` and ``_parameters_type``.
 
     Parameters
     ----------
     n_components : int, default 1
         Number of components K.
     prior : MixturePrior or None, default None
-        The family's conjugate prior; ``None`` is maximum likelihood, with no hidden smoothing.
+        The family's prior, for MAP; ``None`` is maximum likelihood, with no hidden smoothing.
     n_init : int, default 10
         Number of restarts that are run to the end; the best one is kept.
     n_starts : int or None, default None
         Number of starts that a short run of 10 iterations tries, of which the best ``n_init`` are run to the end;
         None tries no more than are run. Neither number counts where ``init`` gives one start.
-    init : str, parameters or array_like of int, default "k-means++"
+    init : str, Parameters or array_like of int, default "k-means++"
         "k-means++", "kmeans" or "random" (see :mod:`em.starts`), or one start: parameters, or labels (n,) for a first
         M-step.
     tol : float, default 1e-8
@@ -46,7 +46,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
     max_iter : int, default 10000
         Largest number of iterations of each restart.
     frozen : dict or None, default None
-        Values of "weights" or of the components' quantity that are given and not estimated.
+        Values of quantities that are given and not estimated, by name.
     acceleration : {"multisecant", "squarem", None}, default "multisecant"
         Which leaps to take where the objective allows them, if any (:mod:`em.engine`).
     random_state : int, RandomState or None, default None
@@ -54,8 +54,8 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
 
     Attributes
     ----------
-    weights_, parameters_ : ndarray, shape (K,), and Parameters
-        Estimates; each quantity of the family is an attribute too, such as ``probs_`` or ``rates_``.
+    parameters_ : Parameters
+        The estimate in one frozen value; each of its arrays is an attribute too, such as ``weights_``.
     log_likelihood_, objective_ : float
         Sums over samples in nats, of the returned parameters; the objective adds the log prior.
     history_ : ndarray, shape (n_iter_ + 1,)
@@ -74,14 +74,25 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
     ------
     ValueError
         If a parameter or X is not legal; see the message.
-
-    References
-    ----------
-    McLachlan & Peel (2000), Finite Mixture Models, Wiley, chapter 2.
     """
 
     _hashed = True
-    _takes_sparse: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        prior: Any = None,
+        n_init: int = 10,
+        n_starts: int | None = None,
+        init: Any = "k-means++",
+        tol: float = 1e-8,
+        max_iter: int = 10_000,
+        frozen: Mapping[str, Any] | None = None,
+        acceleration: str | None = "multisecant",
+        random_state: Any = None,
+    ) -> None:
+        super().__init__(n_components, prior, n_init, n_starts, init, tol, max_iter, frozen, acceleration, random_state)
 
     @property
     def _steps(self) -> Steps[P]:
@@ -97,15 +108,15 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         return 1
 
     def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that the data are not negative, and may be sparse."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.positive_only, tags.input_tags.sparse = True, self._takes_sparse
+        """Tell scikit-learn whether the data may be negative, and sparse."""
+        tags, cells = super().__sklearn_tags__(), self._parameters_type.cells
+        tags.input_tags.positive_only, tags.input_tags.sparse = not cells.negative, cells.sparse_too
         return tags
 
     def _size_of(self, samples: Samples) -> Any:
         """Return the sizes of the rows that take part, where they differ between rows."""
         size = self._size()
-        if self._steps.size_name is None or real_numbers(self._steps.size_name, size).ndim < 2:
+        if not self._steps.size_name or real_numbers(self._steps.size_name, size).ndim < 2:
             return size
         whole = self._steps.sizes(size, (samples.n_rows, samples.X.shape[1]))
         return whole[samples.numbers]
@@ -204,7 +215,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         theta = self.parameters_.arrays()
         of_one = self._steps.expected(theta, np.ones(X.shape[1]))[0]
         means = responsibilities @ of_one
-        return means if self._steps.size_name is None else means * self._steps.sizes(self._size_for(X.shape), X.shape)
+        return means if not self._steps.size_name else means * self._steps.sizes(self._size_for(X.shape), X.shape)
 
     def _log_joint_of(self, X: Array) -> Callable[[slice], Array]:
         rows = self._steps.rows(X, self._size_for(X.shape), getattr(self, "feature_names_in_", None))

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import em
+from em.conjugate import ConjugateMixture
+from em.steps import Steps
 from models.frames import check_dense
 from models.parameters import Parameters
 from models.prior import MixturePrior
@@ -37,11 +39,22 @@ def conjugate_mixture(X: Any, prior: Any, **size: Any) -> Any:
     given = type(prior).__name__
     if not isinstance(prior, MixturePrior) or not prior.conjugate:
         raise ValueError(f"prior must be conjugate, such as a GMMPrior, got {given}")
-    build = family_module(prior).conjugate_mixture
-    if foreign := set(size) - set(signature(build).parameters):
+    module = family_module(prior)
+    build = getattr(module, "conjugate_mixture", None)
+    known = {steps_of(module).size_name} if build is None else set(signature(build).parameters)
+    if foreign := set(size) - known:
         raise TypeError(f"{', '.join(sorted(foreign))} must be left out under a {given}")
     check_dense("X", X)
-    return build(X, prior, **size)
+    if build is not None:
+        return build(X, prior, **size)
+    steps = steps_of(module)
+    return ConjugateMixture(steps, steps.rows(X, *size.values()), prior)
+
+
+def steps_of(module: Any) -> Steps[Any]:
+    """Return the formulas that a module ``em.<family>`` states: its only instance of `em.steps.Steps`."""
+    (steps,) = (value for value in vars(module).values() if isinstance(value, Steps))
+    return steps
 
 
 def family_names() -> list[str]:

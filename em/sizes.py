@@ -51,9 +51,9 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
 
     def __init_subclass__(cls, **named: Any) -> None:
         """Tell scikit-learn's metadata routing which argument the methods take."""
-        if name := getattr(cls, "_size_name", None):
-            for method in METHODS:
-                setattr(cls, f"__metadata_request__{method}", {name: None})
+        cls._size_name = cls._parameters_type.cells.size_name
+        for method in METHODS:
+            setattr(cls, f"__metadata_request__{method}", {cls._size_name: None})
         super().__init_subclass__(**named)
 
     def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None, **size: Any) -> Self:

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from models.cells import Cells
 from models.one_line import one_line
 from models.supports import SIMPLEX, Place, Support
 from models.validation import Array, component_order, frozen_array
@@ -52,8 +53,8 @@ WEIGHTS = Quantity("weights", ("component",), SIMPLEX)
 class Parameters:
     """Parameters θ of a mixture: its weights, and what each component is.
 
-    A family adds its arrays as fields, and declares all in ``quantities``. Each is checked to have the shape that its
-    dims say, to be finite, and to lie in its support.
+    A family adds its arrays as fields, declares all in ``quantities``, and which data are legal in ``cells``. Each
+    array is checked to have the shape that its dims say, to be finite, and to lie in its support.
 
     Parameters
     ----------
@@ -67,6 +68,8 @@ class Parameters:
     """
 
     weights: Array
+
+    cells: ClassVar[Cells] = Cells()
 
     __repr__ = one_line
 
@@ -86,6 +89,10 @@ class Parameters:
     @property
     def quantities(self) -> tuple[Quantity, ...]:
         """The declared arrays, in the order in which tables print them; the weights first."""
+        raise NotImplementedError
+
+    def draw_samples(self, z: np.ndarray, size: Array, rng: np.random.RandomState) -> Array:
+        """Draw x_i given labels z (n,), shape (n, D), with cells of sizes (n, D)."""
         raise NotImplementedError
 
     @property

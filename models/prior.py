@@ -5,7 +5,7 @@ from collections.abc import Collection
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import gammaln, xlogy
+from scipy.special import betaln, gammaln, xlog1py, xlogy
 
 from models.one_line import one_line
 from models.validation import Array, number_or_vector, positive
@@ -90,10 +90,13 @@ class FeaturePrior(MixturePrior):
         Names of the positive numbers, each a number or of shape (D,).
     least_one : tuple of str
         Those that MAP needs to be at least 1.
+    parameters_type : type
+        Class of the parameters that it is a prior of, for `models.simulation.draw_parameters`.
     """
 
     hyperparameters: ClassVar[tuple[str, ...]]
     least_one: ClassVar[tuple[str, ...]]
+    parameters_type: ClassVar[type[Any]]
 
     __repr__ = one_line
 
@@ -111,3 +114,43 @@ class FeaturePrior(MixturePrior):
     def check_mode(self) -> None:
         """Raise a ValueError unless the posterior has a mode away from its edges, as MAP needs."""
         self._check_least("concentration", *self.least_one)
+
+    def draw_components(self, shape: tuple[int, int], rng: np.random.RandomState) -> Array:
+        """Draw what the components have, for K components and D features: shape (K, D)."""
+        raise NotImplementedError
+
+    def _numbers(self) -> tuple[Array, ...]:
+        """Return the hyperparameters in their order."""
+        return tuple(np.asarray(getattr(self, name)) for name in self.hyperparameters)
+
+    def _of_components(self, parameters: Any) -> Array:
+        """Return what the components have, their only quantity beside the weights."""
+        return np.asarray(getattr(parameters, parameters.quantities[1].name))
+
+
+class BetaPrior(FeaturePrior):
+    """θ_kd ~ Beta(b_d, c_d); a family is a frozen dataclass with fields for a, b and c, in this order."""
+
+    def draw_components(self, shape: tuple[int, int], rng: np.random.RandomState) -> Array:
+        """Draw θ, shape (K, D)."""
+        b, c = self._numbers()
+        return rng.beta(b, c, size=shape)
+
+    def _log_prob_of_components(self, parameters: Any) -> float:
+        """Return Σ_kd log Beta(θ_kd | b_d, c_d)."""
+        (b, c), theta = self._numbers(), self._of_components(parameters)
+        return float((xlogy(b - 1, theta) + xlog1py(c - 1, -theta) - betaln(b, c)).sum())
+
+
+class GammaPrior(FeaturePrior):
+    """θ_kd ~ Gamma(b_d, rate c_d); a family is a frozen dataclass with fields for a, b and c, in this order."""
+
+    def draw_components(self, shape: tuple[int, int], rng: np.random.RandomState) -> Array:
+        """Draw θ, shape (K, D)."""
+        b, c = self._numbers()
+        return rng.gamma(b, 1 / c, size=shape)
+
+    def _log_prob_of_components(self, parameters: Any) -> float:
+        """Return Σ_kd log Gamma(θ_kd | b_d, rate c_d)."""
+        (b, c), theta = self._numbers(), self._of_components(parameters)
+        return float((b * np.log(c) - gammaln(b) + xlogy(b - 1, theta) - c * theta).sum())

@@ -26,14 +26,13 @@ import scipy.special
 from numpy.typing import ArrayLike
 from pytensor.tensor.variable import TensorConstant
 
-from models.counts import Counts
+from models.cells import Cells
 from models.distributions.flat import flat
 from models.distributions.mixture_likelihood import LOG_ZERO, MixtureLogProb
 from models.parameters import Quantity
 from models.patterns import distinct_rows
 from models.validation import Array, count_at_least_one
 
-COUNTS = Counts()
 Theta = Mapping[str, Any]
 Distribution = tuple[Any, dict[str, Any]]
 
@@ -50,6 +49,8 @@ class Story(ABC):
         The declared arrays, the weights first.
     prior_types : tuple of type
         Classes of the priors that :meth:`declare` knows.
+    cells : Cells
+        Which data are legal, and what their sizes are called.
     options : tuple
         What the prior's ``check_fits`` takes after K and D.
     discrete : bool
@@ -58,12 +59,13 @@ class Story(ABC):
 
     quantities: tuple[Quantity, ...]
     prior_types: ClassVar[tuple[Any, ...]]
+    cells: ClassVar[Cells] = Cells()
     options: tuple[Any, ...] = ()
     discrete: ClassVar[bool] = True
 
     def data(self, X: ArrayLike, size: ArrayLike) -> tuple[Array, Array]:
-        """Return x, checked, with any legal value where a cell is missing, and s. As it stands: counts of any size."""
-        return COUNTS.dense(X, size)
+        """Return x, checked, with any legal value where a cell is missing, and s."""
+        return self.cells.dense(X, size)
 
     @abstractmethod
     def declare(self, prior: Any, like: Mapping[str, dict[str, Any]]) -> None:
@@ -76,6 +78,61 @@ class Story(ABC):
     @abstractmethod
     def given_label(self, own: Theta, size: Array) -> Distribution:
         """Return the distribution of x, a class of PyMC and its arguments, from the quantities that each row has."""
+
+    def build_model(self, X: ArrayLike, n_components: int, prior: Any, size: ArrayLike = 1, **named: Any) -> pm.Model:
+        """Build the generative story: a label for each sample, then its features given the label.
+
+        ::
+
+            z_i ~ Categorical(π),    x_id | z_i = k ~ component k
+
+        Parameters
+        ----------
+        X : array_like, shape (n, D)
+            Samples; NaN where a cell is missing.
+        n_components : int
+            Number of components K.
+        prior : MixturePrior or None
+            The family's prior; ``None`` makes all parameters flat, for maximum likelihood only.
+        size : number or array_like, shape (D,) or (n, D)
+            Size of each cell, where the family has sizes; also by its own name for them, such as ``exposure``.
+
+        Returns
+        -------
+        pymc.Model
+            Random variables by the names of the family's quantities, ``z`` (obs) and the observed ``x`` (obs, feature).
+
+        Raises
+        ------
+        ValueError
+            If X is not data of the family, a size is not legal, or the prior is not one of its priors for K and D.
+
+        Examples
+        --------
+        >>> from models.pmm import PMMPrior, build_model
+        >>> sorted(build_model([[0], [3], [9]], n_components=2, prior=PMMPrior(), exposure=2).named_vars)
+        ['rates', 'weights', 'x', 'z']
+        """
+        return mixture_model(self, X, n_components, prior, self.cells.size_of(size, named), marginal=False)
+
+    def build_marginal_model(
+        self, X: ArrayLike, n_components: int, prior: Any, size: ArrayLike = 1, **named: Any
+    ) -> pm.Model:
+        """Build the same model with z summed out, which is what NUTS, `find_MAP` and LOO work on.
+
+        ::
+
+            log p(x_i | θ) = logsumexp_k { log π_k + log p(x_i | z_i = k) }
+
+        Parameters, returned model (which has no ``z``) and errors are those of :meth:`build_model`.
+
+        Examples
+        --------
+        >>> from models.pmm import PMMPrior, build_marginal_model
+        >>> sorted(build_marginal_model([[0], [3], [9]], n_components=2, prior=PMMPrior()).named_vars)
+        ['rates', 'weights', 'x']
+        """
+        return mixture_model(self, X, n_components, prior, self.cells.size_of(size, named), marginal=True)
 
     def natural(self, theta: Theta) -> tuple[Any, ...]:
         """Return the natural parameters η_j (K, D), as tensors; log 0 is -inf."""

@@ -101,12 +101,20 @@ class Support(ABC):
         return array
 
     @abstractmethod
+    def random(self, like: Array, rng: np.random.RandomState) -> Array:
+        """Draw numbers inside the support, of the shape and size of others, whose first axis counts components."""
+
+    @abstractmethod
     def unconstrained(self, draws: Array) -> Array:
         """Map draws (S, ...) one to one to real vectors (S, p)."""
 
 
 class Real(Support):
     """Any real number."""
+
+    @override
+    def random(self, like: Array, rng: np.random.RandomState) -> Array:
+        return like.mean(axis=0) + np.maximum(like.std(axis=0), 1.0) * rng.standard_normal(like.shape)
 
     @override
     def unconstrained(self, draws: Array) -> Array:
@@ -136,6 +144,10 @@ class Positive(Support):
         return np.maximum(array, step * np.where(largest > 0, largest, 1.0))
 
     @override
+    def random(self, like: Array, rng: np.random.RandomState) -> Array:
+        return np.maximum(like.mean(axis=0), np.finfo(np.float64).tiny) * rng.uniform(0.1, 2.0, size=like.shape)
+
+    @override
     def unconstrained(self, draws: Array) -> Array:
         return np.log(draws.reshape(len(draws), -1))
 
@@ -149,6 +161,10 @@ class Variance(Support):
     def check(self, name: str, array: Array) -> None:
         if not (array > 0).all():
             raise ValueError(f"{name} must be positive variances, got {array}")
+
+    @override
+    def random(self, like: Array, rng: np.random.RandomState) -> Array:
+        return POSITIVE.random(like, rng)
 
     @override
     def unconstrained(self, draws: Array) -> Array:
@@ -182,6 +198,10 @@ class Probability(Support):
     @override
     def goes_inside(self, after: Array, before: Array) -> np.ndarray:
         return np.abs(after - 0.5) < np.abs(before - 0.5)
+
+    @override
+    def random(self, like: Array, rng: np.random.RandomState) -> Array:
+        return np.asarray(rng.uniform(0.1, 0.9, size=like.shape))
 
     @override
     def unconstrained(self, draws: Array) -> Array:
@@ -264,6 +284,10 @@ class Simplex(Support):
         return array
 
     @override
+    def random(self, like: Array, rng: np.random.RandomState) -> Array:
+        return self.normalised(np.asarray(rng.gamma(2.0, size=like.shape)))
+
+    @override
     def unconstrained(self, draws: Array) -> Array:
         parts = [draws[..., block] for block in self.blocks(draws.shape[-1])]
         ratios = [np.log(part[..., :-1]) - np.log(part[..., -1:]) for part in parts]
@@ -291,6 +315,10 @@ class Covariance(Support):
     @override
     def places(self, shape: tuple[int, ...]) -> list[Place]:
         return [place for place in np.ndindex(shape) if place[-2] <= place[-1]]
+
+    @override
+    def random(self, like: Array, rng: np.random.RandomState) -> Array:
+        return like * rng.uniform(0.1, 2.0, size=(*like.shape[:-2], 1, 1))
 
     @override
     def unconstrained(self, draws: Array) -> Array:

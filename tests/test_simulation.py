@@ -119,7 +119,7 @@ def test_parameters_are_drawn_only_from_a_prior_that_fits():
         gmm.draw_parameters(conjugate, 2)
     with pytest.raises(ValueError, match="prior must be a GMMPrior or a GMMIndependentPrior, got BMMPrior"):
         gmm.draw_parameters(bmm.BMMPrior(), 2)
-    with pytest.raises(ValueError, match="prior must be a BMMPrior, got GMMPrior"):
+    with pytest.raises(ValueError, match=r"prior must be .*such as a BMMPrior, got GMMPrior"):
         bmm.draw_parameters(conjugate, 2, 2)
     with pytest.raises(ValueError, match="n_features must be a whole number of at least 1, got 0"):
         bmm.draw_parameters(bmm.BMMPrior(), 2, 0)

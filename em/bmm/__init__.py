@@ -1,71 +1,47 @@
 """EM's steps for the Bernoulli and binomial mixtures, as pure functions that can be called and checked by hand.
 
 The mathematics is in :mod:`models.bmm`; formulas there, code here, in the same order. The estimators that iterate them
-are in :mod:`em.bmm.estimator`. As an exponential family (:mod:`em.steps`)::
+are in :mod:`em.bmm.estimator`. As an exponential family (:mod:`em.steps`), with what follows from its Beta prior in
+:mod:`em.steps.beta`::
 
     T = (x, m - x),    η = (log p, log(1 - p)),    log h = Σ_d log C(m_d, x_d)
-    p_kd ~ Beta(b, c):  χ = (b - 1, c - 1),    A = log B(b, c),    mode (b - 1) / (b + c - 2)
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, override
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse
-from scipy.special import betaln, digamma, gammaln
+from scipy.special import gammaln
 
 from em.bmm.deviance import MANY_TRIALS, deviance, log_saturated
-from em.conjugate import ConjugateMixture
-from em.steps import Parts, Rows, Shifted, Statistics, Steps, Theta, largest_of
-from models.bmm import BMMParameters, BMMPrior, simulate
-from models.bmm.counts import count_matrix, sparse_count_matrix, trials_matrix
+from em.steps import Parts, Rows, Statistics, Theta, largest_of
+from em.steps.beta import BetaSteps
+from models.bmm import BMMParameters, BMMPrior
 from models.bmm.parameters import QUANTITIES
 from models.validation import Array, row_slices
 
-TINY, BELOW_ONE = float(np.finfo(np.float64).tiny), float(np.nextafter(1.0, 0.0))
-INSIDE = 1e-300, 1 - 2.0**-53
 
-
-class BinomialSteps(Steps[BMMParameters]):
+class BinomialSteps(BetaSteps[BMMParameters]):
     """x_d ~ Binomial(m_d, p_kd), with Beta priors."""
 
     name, quantities, parameters_type, prior_type = "bmm", QUANTITIES, BMMParameters, BMMPrior
-    hyper_names, hyper_offsets, size_name = ("successes", "failures"), (1.0, 1.0), "n_trials"
 
     @override
-    def check(self, X: Any, size: Any, names: Sequence[str] | None = None) -> tuple[Any, Array]:
-        return sparse_count_matrix(X, size) if issparse(X) else count_matrix(X, size, names)
-
-    @override
-    def statistics(self, X: Any, size: Array) -> tuple[Any, ...]:
-        return (X, Shifted(size[0], -1.0, X)) if issparse(X) else (X, size - X)
+    def statistics(self, X: Any, size: Any) -> tuple[Any, ...]:
+        return X, size - X
 
     @override
     def log_base(self, X: Any, size: Array) -> Array:
         """Return Σ_d log C(m_d, x_d); a cell of many trials adds log Bin(x | m, x / m), as `log_kernel` expects."""
         if largest_of(size) <= 1:
             return np.zeros(len(size))
-        if issparse(X):
-            of_row = np.repeat(np.arange(len(size)), np.diff(X.indptr))
-            terms = _log_choose(X.data, size[0][X.indices])  # 0 where x is 0
-            return np.bincount(of_row, terms, minlength=len(size)).astype(np.float64)
-        return np.concatenate([_log_choose(X[rows], size[rows]).sum(axis=1) for rows in row_slices(X)])
+        return super().log_base(X, size)
 
     @override
-    def sizes(self, size: ArrayLike, shape: tuple[int, ...]) -> Array:
-        return trials_matrix(size, shape)
-
-    @override
-    def natural(self, theta: Theta) -> Parts:
-        p = theta["probs"]
-        with np.errstate(divide="ignore"):
-            return np.log(p), np.log1p(-p)
-
-    @override
-    def slopes(self, theta: Theta) -> tuple[tuple[Array, Array], ...]:
-        p = theta["probs"]
-        return (1 / p, -1 / p**2), (-1 / (1 - p), -1 / (1 - p) ** 2)
+    def log_base_of_cells(self, x: Array, size: Array) -> Array:
+        return _log_choose(x, size)
 
     @override
     def expected(self, theta: Theta, size: Array) -> tuple[Array, Parts]:
@@ -75,41 +51,6 @@ class BinomialSteps(Steps[BMMParameters]):
     @override
     def information(self, theta: Theta, size: Array) -> Array:
         return size / (theta["probs"] * (1 - theta["probs"]))
-
-    @override
-    def mode(self, chi: Parts, of_prior: Parts) -> dict[str, Array]:
-        (s, f), (b, c) = chi, of_prior
-        probs = s / (s + f)
-        return {"probs": np.minimum(np.maximum(probs, np.where(b > 0, TINY, 0.0)), np.where(c > 0, BELOW_ONE, 1.0))}
-
-    @override
-    def mean(self, hyper: Parts) -> dict[str, Array]:
-        b, c = hyper
-        return {"probs": b / (b + c)}
-
-    @override
-    def variance(self, hyper: Parts) -> dict[str, Array]:
-        b, c = hyper
-        return {"probs": b * c / ((b + c) ** 2 * (b + c + 1))}
-
-    @override
-    def draw(self, hyper: Parts, rng: np.random.RandomState) -> dict[str, Array]:
-        return {"probs": np.clip(rng.beta(*hyper), *INSIDE)}
-
-    @override
-    def log_normaliser(self, hyper: Parts) -> Array:
-        return np.asarray(betaln(*hyper).sum(axis=-1))
-
-    @override
-    def mean_natural(self, hyper: Parts) -> Parts:
-        b, c = hyper
-        return digamma(b) - digamma(b + c), digamma(c) - digamma(b + c)
-
-    @override
-    def simulate(
-        self, parameters: BMMParameters, n_samples: int, size: Any, random_state: Any
-    ) -> tuple[Array, np.ndarray]:
-        return simulate(parameters, n_samples, size, random_state)
 
     @override
     def values(self, theta: Theta, size: Array) -> list[Array]:
@@ -124,11 +65,6 @@ class BinomialSteps(Steps[BMMParameters]):
     @override
     def neighbours(self, X: Array, size: Array) -> Array:
         return np.where(size > X, X + 1, X - 1)
-
-    @override
-    def random(self, like: BMMParameters, rng: np.random.RandomState) -> BMMParameters:
-        weights = rng.dirichlet(np.full(like.n_components, 5.0))
-        return BMMParameters(weights / weights.sum(), np.asarray(rng.uniform(0.1, 0.9, size=like.probs.shape)))
 
     @override
     def compiled_step(
@@ -178,11 +114,6 @@ def _log_choose(x: Array, m: Array) -> Array:
 
 
 BINOMIAL = BinomialSteps()
-
-
-def conjugate_mixture(X: ArrayLike, prior: BMMPrior, n_trials: ArrayLike = 1) -> ConjugateMixture:
-    """Return data and conjugate prior, for Gibbs sampling, mean field and exact enumeration."""
-    return ConjugateMixture(BINOMIAL, BINOMIAL.rows(X, n_trials), prior)
 
 
 def component_log_prob(X: ArrayLike, parameters: BMMParameters, n_trials: ArrayLike = 1) -> Array:

@@ -51,7 +51,6 @@ class BinomialMixtureEM(SizesOfRows, ExponentialMixtureEM[BMMParameters]):
 
     _steps: BinomialSteps = BINOMIAL
     _parameters_type = BMMParameters
-    _size_name = "n_trials"
 
     def __init__(
         self,
@@ -68,7 +67,18 @@ class BinomialMixtureEM(SizesOfRows, ExponentialMixtureEM[BMMParameters]):
         acceleration: str | None = "multisecant",
         random_state: Any = None,
     ) -> None:
-        super().__init__(n_components, prior, n_init, n_starts, init, tol, max_iter, frozen, acceleration, random_state)
+        super().__init__(
+            n_components,
+            prior=prior,
+            n_init=n_init,
+            n_starts=n_starts,
+            init=init,
+            tol=tol,
+            max_iter=max_iter,
+            frozen=frozen,
+            acceleration=acceleration,
+            random_state=random_state,
+        )
         self.n_trials = n_trials
 
 
@@ -92,19 +102,3 @@ class BernoulliMixtureEM(ExponentialMixtureEM[BMMParameters]):
 
     _steps: BinomialSteps = BINOMIAL
     _parameters_type = BMMParameters
-
-    def __init__(
-        self,
-        n_components: int = 1,
-        *,
-        prior: BMMPrior | None = None,
-        n_init: int = 10,
-        n_starts: int | None = None,
-        init: Any = "k-means++",
-        tol: float = 1e-8,
-        max_iter: int = 10_000,
-        frozen: Mapping[str, Any] | None = None,
-        acceleration: str | None = "multisecant",
-        random_state: Any = None,
-    ) -> None:
-        super().__init__(n_components, prior, n_init, n_starts, init, tol, max_iter, frozen, acceleration, random_state)

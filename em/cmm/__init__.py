@@ -36,7 +36,7 @@ class CategoricalSteps(Steps[CMMParameters]):
     """
 
     name, parameters_type, prior_type = "cmm", CMMParameters, CMMPrior
-    hyper_names, hyper_offsets = ("pseudo_counts",), (1.0,)
+    hyper_offsets = (1.0,)
 
     def __init__(self, levels: Sequence[int]) -> None:
         self.levels = tuple(levels)
@@ -52,10 +52,6 @@ class CategoricalSteps(Steps[CMMParameters]):
         for d, start in enumerate(np.cumsum((0, *self.levels[:-1])).tolist()):
             one_hot[np.arange(len(X)), start + X[:, d].astype(int)] = size[:, d]
         return (one_hot,)
-
-    @override
-    def log_base(self, X: Any, size: Array) -> Array:
-        return np.zeros(len(X))
 
     @override
     def natural(self, theta: Theta) -> Parts:
@@ -133,12 +129,6 @@ class CategoricalSteps(Steps[CMMParameters]):
     @override
     def neighbours(self, X: Array, size: Array) -> Array:
         return (X + 1) % np.asarray(self.levels)
-
-    @override
-    def random(self, like: CMMParameters, rng: np.random.RandomState) -> CMMParameters:
-        weights = rng.dirichlet(np.full(like.n_components, 5.0))
-        gammas = np.asarray(rng.gamma(2.0, size=like.probs.shape))
-        return CMMParameters(weights / weights.sum(), gammas / item_totals(gammas, self.levels), self.levels)
 
 
 def conjugate_mixture(X: Any, prior: CMMPrior, levels: Any = None) -> ConjugateMixture:

@@ -45,7 +45,6 @@ class CategoricalMixtureEM(ExponentialMixtureEM[CMMParameters]):
     """
 
     _parameters_type = CMMParameters
-    _takes_sparse = False
     levels_: tuple[Labels, ...]
 
     def __init__(
@@ -63,7 +62,18 @@ class CategoricalMixtureEM(ExponentialMixtureEM[CMMParameters]):
         acceleration: str | None = "multisecant",
         random_state: Any = None,
     ) -> None:
-        super().__init__(n_components, prior, n_init, n_starts, init, tol, max_iter, frozen, acceleration, random_state)
+        super().__init__(
+            n_components,
+            prior=prior,
+            n_init=n_init,
+            n_starts=n_starts,
+            init=init,
+            tol=tol,
+            max_iter=max_iter,
+            frozen=frozen,
+            acceleration=acceleration,
+            random_state=random_state,
+        )
         self.levels = levels
 
     def __sklearn_tags__(self) -> Tags:

@@ -34,7 +34,6 @@ class PoissonMixtureEM(SizesOfRows, ExponentialMixtureEM[PMMParameters]):
 
     _steps: PoissonSteps = POISSON
     _parameters_type = PMMParameters
-    _size_name = "exposure"
 
     def __init__(
         self,
@@ -51,5 +50,16 @@ class PoissonMixtureEM(SizesOfRows, ExponentialMixtureEM[PMMParameters]):
         acceleration: str | None = "multisecant",
         random_state: Any = None,
     ) -> None:
-        super().__init__(n_components, prior, n_init, n_starts, init, tol, max_iter, frozen, acceleration, random_state)
+        super().__init__(
+            n_components,
+            prior=prior,
+            n_init=n_init,
+            n_starts=n_starts,
+            init=init,
+            tol=tol,
+            max_iter=max_iter,
+            frozen=frozen,
+            acceleration=acceleration,
+            random_state=random_state,
+        )
         self.exposure = exposure

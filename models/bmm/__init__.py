@@ -45,7 +45,7 @@ and MAP, the mode of the density of (π, p) under the prior::
     p_kd = (Σ_i r_ik x_id + b_d - 1) / (Σ_i r_ik m_id + b_d + c_d - 2)
 
 Where the code is: :mod:`models.bmm.story` (the story and the densities in PyMC), :mod:`models.bmm.prior`,
-:mod:`models.bmm.simulation`, and :mod:`em.bmm` (E-step and M-step).
+:mod:`models.simulation`, and :mod:`em.bmm` (E-step and M-step).
 
 References
 ----------
@@ -55,22 +55,15 @@ References
    variables, Annals of Statistics 37, 3099-3132.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from models.bmm.parameters import BMMParameters
 from models.bmm.prior import BMMPrior
-from models.bmm.simulation import draw_parameters, simulate
+from models.lazy import builders_of
+from models.simulation import draw_parameters, simulate
 
 if TYPE_CHECKING:
     from models.bmm.story import build_marginal_model, build_model
 
 __all__ = ["BMMParameters", "BMMPrior", "build_marginal_model", "build_model", "draw_parameters", "simulate"]
-
-
-def __getattr__(name: str) -> Any:
-    """Load the PyMC half only when it is asked for (PEP 562)."""
-    if name in ("build_model", "build_marginal_model"):
-        from models.bmm import story
-
-        return getattr(story, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = builders_of(__name__)

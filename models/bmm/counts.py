@@ -5,12 +5,12 @@ from typing import Any, override
 
 import numpy as np
 
-from models.counts import Counts
+from models.cells import Counts
 from models.shown import listed
 from models.validation import Array
 
 
-class _Successes(Counts):
+class Successes(Counts):
     """Counts of successes, and numbers of trials."""
 
     size_name, wanted_size = "n_trials", "whole numbers of at least 1"
@@ -45,9 +45,8 @@ class _Successes(Counts):
         return ""
 
 
-_SUCCESSES = _Successes()
-count_matrix, sparse_count_matrix = _SUCCESSES.dense, _SUCCESSES.sparse
-trials_matrix, common_trials = _SUCCESSES.sizes, _SUCCESSES.common
+SUCCESSES = Successes()
+count_matrix, trials_matrix = SUCCESSES.dense, SUCCESSES.sizes
 
 
 def is_bernoulli(n_trials: Any) -> bool:

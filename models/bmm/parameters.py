@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from models.bmm.counts import SUCCESSES
 from models.parameters import WEIGHTS, Parameters, Quantity
 from models.supports import PROBABILITY
 from models.validation import Array
@@ -34,7 +37,8 @@ class BMMParameters(Parameters):
 
     probs: Array
 
-    @property
-    def quantities(self) -> tuple[Quantity, ...]:
-        """Weights and probs."""
-        return QUANTITIES
+    quantities, cells = QUANTITIES, SUCCESSES
+
+    def draw_samples(self, z: np.ndarray, size: Array, rng: np.random.RandomState) -> Array:
+        """Draw x_id ~ Binomial(m_id, p_{z_i d})."""
+        return np.asarray(rng.binomial(size.astype(int), self.probs[z]), dtype=np.float64)

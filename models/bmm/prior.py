@@ -2,16 +2,13 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-from scipy.special import betaln, xlog1py, xlogy
-
 from models.bmm.parameters import BMMParameters
-from models.prior import FeaturePrior
+from models.prior import BetaPrior
 from models.validation import Array
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class BMMPrior(FeaturePrior):
+class BMMPrior(BetaPrior):
     """Dirichlet and beta prior.
 
     ::
@@ -50,8 +47,4 @@ class BMMPrior(FeaturePrior):
 
     hyperparameters = ("successes", "failures")
     least_one = ("successes", "failures")
-
-    def _log_prob_of_components(self, parameters: BMMParameters) -> float:
-        """Return Σ_kd log Beta(p_kd | b_d, c_d)."""
-        b, c, p = np.asarray(self.successes), np.asarray(self.failures), parameters.probs
-        return float((xlogy(b - 1, p) + xlog1py(c - 1, -p) - betaln(b, c)).sum())
+    parameters_type = BMMParameters

@@ -56,22 +56,15 @@ References
    variables, Annals of Statistics 37, 3099-3132.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from models.cmm.parameters import CMMParameters
 from models.cmm.prior import CMMPrior
 from models.cmm.simulation import draw_parameters, simulate
+from models.lazy import builders_of
 
 if TYPE_CHECKING:
     from models.cmm.story import build_marginal_model, build_model
 
 __all__ = ["CMMParameters", "CMMPrior", "build_marginal_model", "build_model", "draw_parameters", "simulate"]
-
-
-def __getattr__(name: str) -> Any:
-    """Load the PyMC half only when it is asked for (PEP 562)."""
-    if name in ("build_model", "build_marginal_model"):
-        from models.cmm import story
-
-        return getattr(story, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = builders_of(__name__)

@@ -73,12 +73,13 @@ References
 .. [4] Bishop (2006), Pattern Recognition and Machine Learning, Springer, chapter 9.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from models.gmm.independent_prior import GMMIndependentPrior
 from models.gmm.parameters import GMMParameters
 from models.gmm.prior import GMMPrior
 from models.gmm.simulation import draw_parameters, simulate
+from models.lazy import builders_of
 
 if TYPE_CHECKING:
     from models.gmm.story import build_marginal_model, build_model
@@ -92,12 +93,4 @@ __all__ = [
     "draw_parameters",
     "simulate",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    """Load the PyMC half only when it is asked for (PEP 562)."""
-    if name in ("build_model", "build_marginal_model"):
-        from models.gmm import story
-
-        return getattr(story, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = builders_of(__name__)

@@ -43,7 +43,7 @@ and MAP, the mode of the density of (π, λ) under the prior::
     λ_kd = (Σ_i r_ik x_id + b_d - 1) / (Σ_i r_ik e_id + c_d)
 
 Where the code is: :mod:`models.pmm.story` (the story and the densities in PyMC), :mod:`models.pmm.prior`,
-:mod:`models.pmm.simulation`, and :mod:`em.pmm` (E-step and M-step).
+:mod:`models.simulation`, and :mod:`em.pmm` (E-step and M-step).
 
 References
 ----------
@@ -52,22 +52,15 @@ References
 .. [3] Teicher (1961), Identifiability of mixtures, Annals of Mathematical Statistics 32, 244-248.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from models.lazy import builders_of
 from models.pmm.parameters import PMMParameters
 from models.pmm.prior import PMMPrior
-from models.pmm.simulation import draw_parameters, simulate
+from models.simulation import draw_parameters, simulate
 
 if TYPE_CHECKING:
     from models.pmm.story import build_marginal_model, build_model
 
 __all__ = ["PMMParameters", "PMMPrior", "build_marginal_model", "build_model", "draw_parameters", "simulate"]
-
-
-def __getattr__(name: str) -> Any:
-    """Load the PyMC half only when it is asked for (PEP 562)."""
-    if name in ("build_model", "build_marginal_model"):
-        from models.pmm import story
-
-        return getattr(story, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = builders_of(__name__)

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from models.parameters import WEIGHTS, Parameters, Quantity
+from models.pmm.counts import EVENTS
 from models.supports import POSITIVE
 from models.validation import Array
 
@@ -34,7 +37,8 @@ class PMMParameters(Parameters):
 
     rates: Array
 
-    @property
-    def quantities(self) -> tuple[Quantity, ...]:
-        """Weights and rates."""
-        return QUANTITIES
+    quantities, cells = QUANTITIES, EVENTS
+
+    def draw_samples(self, z: np.ndarray, size: Array, rng: np.random.RandomState) -> Array:
+        """Draw x_id ~ Poisson(e_id λ_{z_i d})."""
+        return rng.poisson(size * self.rates[z])

@@ -5,16 +5,15 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import gammaln, xlogy
 
-from models.pmm.counts import count_matrix
+from models.pmm.counts import EVENTS
 from models.pmm.parameters import PMMParameters
-from models.prior import FeaturePrior
+from models.prior import GammaPrior
 from models.validation import Array, check_columns, column_names
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PMMPrior(FeaturePrior):
+class PMMPrior(GammaPrior):
     """Dirichlet and gamma prior.
 
     ::
@@ -52,8 +51,8 @@ class PMMPrior(FeaturePrior):
     shape: Array | float = 2.0
     rate: Array | float = 1.0
 
-    hyperparameters = ("shape", "rate")
-    least_one = ("shape",)
+    hyperparameters, least_one = ("shape", "rate"), ("shape",)
+    parameters_type = PMMParameters
 
     @classmethod
     def weakly_informative(cls, X: ArrayLike, exposure: ArrayLike = 1) -> Self:
@@ -81,11 +80,6 @@ class PMMPrior(FeaturePrior):
         array([0.25])
         """
         names = column_names(X)
-        events, exposures = count_matrix(X, exposure, names)
+        events, exposures = EVENTS.dense(X, exposure, names)
         check_columns((exposures > 0).any(axis=0), names)
         return cls(2.0, 2.0, exposures.sum(axis=0) / np.maximum(events.sum(axis=0), 0.5))
-
-    def _log_prob_of_components(self, parameters: PMMParameters) -> float:
-        """Return Σ_kd log Gamma(λ_kd | b_d, rate c_d)."""
-        b, c, rates = np.asarray(self.shape), np.asarray(self.rate), parameters.rates
-        return float((b * np.log(c) - gammaln(b) + xlogy(b - 1, rates) - c * rates).sum())

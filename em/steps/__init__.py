@@ -35,8 +35,10 @@ from scipy.sparse import csr_array, issparse
 from em.bound import check_responsibilities, log_of, normalise
 from em.fast.sparse import rows_of
 from em.samples import weighted
+from models.cells import Cells
 from models.parameters import Parameters, Quantity
-from models.validation import Array, check_sample_weight
+from models.simulation import simulate
+from models.validation import Array, check_sample_weight, row_slices
 
 Theta = Mapping[str, Array]
 Parts = tuple[Array, ...]  # one array for each j
@@ -110,6 +112,10 @@ class Shifted:
     def __init__(self, row: Array, factor: float, X: csr_array) -> None:
         self.row, self.factor, self.X = row, factor, X
 
+    def __sub__(self, X: csr_array) -> "Shifted":
+        assert X is self.X
+        return Shifted(self.row, self.factor - 1, X)
+
     def __matmul__(self, other: Array) -> Array:
         product = self.row @ other
         return product + self.factor * (self.X @ other) if self.factor else np.tile(product, (self.X.shape[0], 1))
@@ -131,34 +137,48 @@ class Steps[P: Parameters](ABC):
         The declared arrays: the weights, and what each component has.
     parameters_type, prior_type : type
         Classes of its parameters and of its conjugate prior.
-    hyper_names, hyper_offsets : tuple
-        Names of the usual parameters of the conjugate prior, which are fields of its class, and what they are above
-        χ_j.
-    size_name : str or None
-        What the size of a cell is called, "n_trials" or "exposure", where cells have one.
+    hyper_offsets : tuple
+        What the usual parameters of the conjugate prior, its ``hyperparameters``, are above χ_j.
     """
 
     name: ClassVar[str]
     quantities: tuple[Quantity, ...]
     parameters_type: ClassVar[type[Any]]
     prior_type: ClassVar[type[Any]]
-    hyper_names: ClassVar[tuple[str, ...]]
     hyper_offsets: ClassVar[tuple[float, ...]]
-    size_name: ClassVar[str | None] = None
 
     # Data: what a family states ---------------------------------------------------------------------------------------
 
-    @abstractmethod
+    @property
+    def cells(self) -> Cells:
+        """Which data are legal, and what sizes of cells are called."""
+        cells: Cells = self.parameters_type.cells
+        return cells
+
+    @property
+    def size_name(self) -> str:
+        """What the size of a cell is called, "n_trials" or "exposure"; "" where cells have none."""
+        return self.cells.size_name
+
     def check(self, X: Any, size: Any, names: Sequence[str] | None = None) -> tuple[Any, Array]:
         """Return X with 0 in missing cells, and sizes with 0 there, (n, D) each; a ValueError if they are not legal."""
+        return self.cells.sparse(X, size) if issparse(X) else self.cells.dense(X, size, names)
 
     @abstractmethod
-    def statistics(self, X: Any, size: Array) -> tuple[Any, ...]:
-        """Return T_j of checked rows, each (n, p_j), which are 0 in missing cells."""
+    def statistics(self, X: Any, size: Any) -> tuple[Any, ...]:
+        """Return T_j of checked rows, each (n, p_j), which are 0 in missing cells; sparse X has sizes `Shifted`."""
 
-    @abstractmethod
+    def log_base_of_cells(self, x: Array, size: Array) -> Array:
+        """Return log h of each cell; 0 where a cell is missing and, of counts, where x is 0."""
+        return np.zeros(x.shape)
+
     def log_base(self, X: Any, size: Array) -> Array:
         """Return log h of checked rows, shape (n,)."""
+        if issparse(X):
+            of_row = np.repeat(np.arange(len(size)), np.diff(X.indptr))
+            terms = self.log_base_of_cells(X.data, size[0][X.indices])
+            return np.bincount(of_row, terms, minlength=len(size)).astype(np.float64)
+        return np.concatenate([self.log_base_of_cells(X[rows], size[rows]).sum(axis=1) for rows in row_slices(X)])
 
     # Density: what a family states ------------------------------------------------------------------------------------
 
@@ -213,7 +233,8 @@ class Steps[P: Parameters](ABC):
     def rows(self, X: Any, size: Any = 1, names: Sequence[str] | None = None) -> Rows:
         """Return checked rows with their statistics."""
         X, size = self.check(X, size, names)
-        return Rows(X, size, self.statistics(X, size), self.log_base(X, size))
+        of_cells = Shifted(size[0], 0.0, X) if issparse(X) else size
+        return Rows(X, size, self.statistics(X, of_cells), self.log_base(X, size))
 
     def log_kernel(self, rows: Rows, theta: Theta) -> Array:
         """Return Σ_j T_j · η_j, shape (n, K), or (..., n, K) of θ with leading axes."""
@@ -295,11 +316,11 @@ class Steps[P: Parameters](ABC):
 
     def sizes(self, size: ArrayLike, shape: tuple[int, ...]) -> Array:
         """Return checked sizes of cells, broadcast to the shape (n, D) of the data."""
-        return np.broadcast_to(np.ones(()), shape)
+        return self.cells.sizes(size, shape)
 
-    @abstractmethod
     def simulate(self, parameters: P, n_samples: int, size: Any, random_state: Any) -> tuple[Array, np.ndarray]:
         """Draw samples (n, D) with cells of these sizes, and their labels (n,)."""
+        return simulate(parameters, n_samples, size, random_state)
 
     def values(self, theta: Theta, size: Array) -> list[Array] | None:
         """Return the values that the cell of each feature takes, all but improbable ones, or None if uncountable."""
@@ -313,24 +334,42 @@ class Steps[P: Parameters](ABC):
         """Return for each cell another value that it may take, near it."""
         return X + 1
 
-    @abstractmethod
     def random(self, like: P, rng: np.random.RandomState) -> P:
         """Return random parameters of the size of others, for a test of identifiability."""
+        weights = rng.dirichlet(np.full(like.n_components, 5.0))
+        own = {q.name: q.support.random(getattr(like, q.name), rng) for q in like.quantities[1:]}
+        return self.parameters({"weights": weights / weights.sum(), **own})
+
+    @property
+    def hyper_names(self) -> tuple[str, ...]:
+        """Names of the usual parameters of the conjugate prior."""
+        names: tuple[str, ...] = self.prior_type.hyperparameters
+        return names
 
     # The textbook's steps ---------------------------------------------------------------------------------------------
+    # `size` may also be given by the family's own name for it, such as ``n_trials``.
 
-    def component_log_prob(self, X: ArrayLike, parameters: P, size: ArrayLike = 1) -> Array:
+    def component_log_prob(self, X: ArrayLike, parameters: P, size: ArrayLike = 1, **named: Any) -> Array:
         """Return log p(x_i | z_i = k), shape (n, K), in nats."""
-        rows = self._fitting_rows(X, parameters, size)
+        rows = self._fitting_rows(X, parameters, self.cells.size_of(size, named))
         return rows.log_base[:, None] + self.log_kernel(rows, parameters.arrays())
 
-    def log_joint(self, X: ArrayLike, parameters: P, size: ArrayLike = 1) -> Array:
+    def log_joint(self, X: ArrayLike, parameters: P, size: ArrayLike = 1, **named: Any) -> Array:
         """Return log p(x_i, z_i = k) = log π_k + log p(x_i | z_i = k), shape (n, K), in nats."""
-        return self.log_joint_of(self._fitting_rows(X, parameters, size), parameters)
+        return self.log_joint_of(self._fitting_rows(X, parameters, self.cells.size_of(size, named)), parameters)
 
-    def e_step(self, X: ArrayLike, parameters: P, size: ArrayLike = 1) -> tuple[Array, float]:
-        """Return the responsibilities p(z_i = k | x_i), shape (n, K), and the log-likelihood (sum, nats)."""
-        responsibilities, log_prob = normalise(self.log_joint(X, parameters, size))
+    def e_step(self, X: ArrayLike, parameters: P, size: ArrayLike = 1, **named: Any) -> tuple[Array, float]:
+        """Return the responsibilities p(z_i = k | x_i), shape (n, K), and the log-likelihood (sum over samples, nats).
+
+        Examples
+        --------
+        >>> from em import pmm
+        >>> from models.pmm import PMMParameters
+        >>> pmm.e_step([[0], [9]], PMMParameters([0.5, 0.5], [[1.0], [8.0]]), exposure=1)[0].round(3)
+        array([[0.999, 0.001],
+               [0.   , 1.   ]])
+        """
+        responsibilities, log_prob = normalise(self.log_joint(X, parameters, size, **named))
         return responsibilities, float(log_prob.sum())
 
     def m_step(
@@ -340,9 +379,31 @@ class Steps[P: Parameters](ABC):
         prior: Any = None,
         size: ArrayLike = 1,
         sample_weight: ArrayLike | None = None,
+        **named: Any,
     ) -> P:
-        """Return the parameters that maximise Q, plus the log prior, under responsibilities (n, K)."""
-        rows = self.rows(X, size)
+        """Return the parameters that maximise Q, plus the log prior, under responsibilities (n, K).
+
+        Parameters
+        ----------
+        X : array_like, shape (n, D)
+            Samples.
+        responsibilities : array_like, shape (n, K)
+            Rows sum to one; one-hot rows give the closed-form fit with known labels.
+        prior : MixturePrior or None
+            ``None`` for maximum likelihood.
+        size : number or array_like, shape (D,) or (n, D)
+            Size of each cell, where the family has sizes.
+        sample_weight : array_like, shape (n,), or None
+            How often each row occurs.
+
+        Examples
+        --------
+        >>> from em import pmm
+        >>> pmm.m_step([[1], [3], [8]], [[1, 0], [1, 0], [0, 1]], exposure=[[1], [1], [2]]).rates
+        array([[2.],
+               [4.]])
+        """
+        rows = self.rows(X, self.cells.size_of(size, named))
         n = len(rows)
         r = weighted(check_responsibilities(responsibilities, n), check_sample_weight(sample_weight, n))
         return self.most_probable(self.sums(rows, r), prior)

@@ -1,6 +1,6 @@
-"""What counts as data for a mixture of counts: whole numbers, in cells that may each have a size."""
+"""What counts as data for a mixture of independent features: legal cells, which may each have a size."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
@@ -12,48 +12,52 @@ from models.shown import cell, shown
 from models.validation import Array, data_matrix, real_numbers, refuse_cell, row_slices, sparse_matrix
 
 
-class Counts:
-    """Checks of counts x >= 0 and of the sizes of their cells, such as numbers of trials or exposures.
+class Cells:
+    """Checks of the cells x of the data and of their sizes, such as numbers of trials or exposures.
 
-    A family states what differs as class attributes and methods. As it stands, the class serves counts without sizes:
-    every size is 1.
+    A family states what differs as class attributes and methods. As it stands, the class serves real numbers without
+    sizes: every size is 1.
 
     Attributes
     ----------
     size_name : str
-        What the argument of sizes is called.
+        What the argument of sizes is called; "" where cells have none.
     wanted_size : str
         Which sizes are legal, in words.
+    negative, sparse_too : bool
+        Whether cells may be negative, and whether a 0 is legal, so that X may be sparse.
     """
 
-    size_name: ClassVar[str] = "size"
+    size_name: ClassVar[str] = ""
     wanted_size: ClassVar[str] = "positive"
+    negative: ClassVar[bool] = True
+    sparse_too: ClassVar[bool] = False
 
     def size_misfits(self, size: Array) -> np.ndarray:
         """Return which sizes are illegal."""
         return ~np.isfinite(size) | (size <= 0)
 
     def misfits(self, x: Array, size: Array) -> np.ndarray:
-        """Return which counts are illegal in cells of these sizes; a missing cell is a count of 0 in a size of 0."""
-        return (x < 0) | (np.floor(x) != x)
+        """Return which cells are illegal, of these sizes; a missing cell is a 0 of size 0."""
+        return np.zeros(x.shape, dtype=bool)
 
     def wanted(self, size: Array) -> str:
-        """Return which counts are legal, in words."""
-        return "whole numbers of at least 0"
+        """Return which cells are legal, in words."""
+        return "real numbers"
 
     def advice(self, X: Array, size: Array, names: Sequence[str] | None) -> str:
-        """Return what to do about illegal counts, or nothing."""
+        """Return what to do about illegal cells, or nothing."""
         return ""
 
     def dense(self, X: ArrayLike, size: ArrayLike = 1, names: Sequence[str] | None = None) -> tuple[Array, Array]:
         """Return X (n, D) as float64 and sizes of the same shape, read-only where no cell is missing.
 
-        A missing cell (NaN) becomes a count of 0 in a cell of size 0: its likelihood is 1 whatever the parameters.
+        A missing cell (NaN) becomes a 0 in a cell of size 0: its likelihood is 1 whatever the parameters.
 
         Parameters
         ----------
         X : array_like, shape (n, D)
-            Counts.
+            Samples.
         size : number or array_like, shape (D,) or (n, D)
             Size of each cell.
         names : sequence of str or None
@@ -62,7 +66,7 @@ class Counts:
         Raises
         ------
         ValueError
-            If X is not a finite matrix of legal counts, or the sizes are illegal or do not fit X.
+            If X is not a finite matrix of legal cells, or the sizes are illegal or do not fit X.
         """
         names = column_names(X) if names is None else names
         X = data_matrix(X, missing=True, names=names)
@@ -84,14 +88,14 @@ class Counts:
         Parameters
         ----------
         X : scipy.sparse matrix or array, shape (n, D)
-            Counts.
+            Samples.
         size : number or array_like, shape (D,)
             Size of each cell, the same in every row.
 
         Raises
         ------
         ValueError
-            If X does not hold legal counts, or the sizes are illegal or do not fit X.
+            If X does not hold legal cells, or the sizes are illegal or do not fit X.
         """
         X = sparse_matrix(X)
         sizes = self.sizes(size, X.shape)
@@ -109,8 +113,22 @@ class Counts:
                 self._refuse(np.append(X.data, 0.0), sizes, "sparse values", misfit)
         return X, sizes
 
+    def size_of(self, size: ArrayLike, named: Mapping[str, Any]) -> Any:
+        """Return sizes that a call was given as ``size``, or as a keyword by the family's own name for them.
+
+        Raises
+        ------
+        TypeError
+            If a keyword has another name.
+        """
+        if others := sorted(set(named) - {self.size_name}):
+            raise TypeError(f"sizes of cells must be given as {self.size_name or 'nothing'}, got {', '.join(others)}")
+        return named.get(self.size_name, size)
+
     def sizes(self, size: ArrayLike, shape: tuple[int, ...]) -> Array:
         """Return sizes broadcast to the shape (n, D) of the data, checked to be legal."""
+        if not self.size_name:
+            return np.broadcast_to(np.ones(()), shape)
         name, given = self.size_name, real_numbers(self.size_name, size)
         wanted = f"{name} must be {self.wanted_size}"
         if given.dtype.kind == "b":
@@ -126,24 +144,37 @@ class Counts:
             )
         return np.broadcast_to(given.astype(np.float64), shape)
 
-    def common(self, sizes: Array) -> Array:
-        """Return the size of each column (D,) that all rows of a matrix (n, D) of sizes share.
-
-        Missing cells, of size 0, do not count; a column that is missing altogether gets 1.
-
-        Raises
-        ------
-        ValueError
-            If rows differ.
-        """
-        most = sizes.max(axis=0)
-        if ((sizes > 0) & (sizes != most)).any():
-            raise ValueError(f"{self.size_name} must be given for new rows, since it differed between the rows of X")
-        return np.where(most > 0, most, 1.0)
-
     def _refuse(self, observed: Array, sizes: Array, given: str, misfit: str, advice: str = "") -> NoReturn:
-        negative = "" if observed.min() >= 0 else ". Negative values in data are no counts"
+        negative = ". Negative values in data are no counts" if self.sparse_too and observed.min() < 0 else ""
         raise ValueError(
             f"X must hold {self.wanted(sizes)}, got {given} from {observed.min():.15g} to {observed.max():.15g}; the "
             f"first misfit is {misfit}{negative}{advice}"
         )
+
+
+class Counts(Cells):
+    """Whole numbers of at least 0."""
+
+    negative, sparse_too = False, True
+
+    def misfits(self, x: Array, size: Array) -> np.ndarray:
+        """Return which counts are illegal in cells of these sizes."""
+        return (x < 0) | (np.floor(x) != x)
+
+    def wanted(self, size: Array) -> str:
+        """Return which counts are legal, in words."""
+        return "whole numbers of at least 0"
+
+
+class Positives(Cells):
+    """Positive numbers."""
+
+    negative = False
+
+    def misfits(self, x: Array, size: Array) -> np.ndarray:
+        """Return which observed cells are not positive."""
+        return (x <= 0) & (size > 0)
+
+    def wanted(self, size: Array) -> str:
+        """Return which cells are legal, in words."""
+        return "positive numbers"

@@ -1,0 +1,68 @@
+"""Components with one probability in each feature, and Beta priors.
+
+::
+
+η = (log p, log(1 - p)),    p_kd ~ Beta(b, c):  χ = (b - 1, c - 1),    A = log B(b, c),    mode (b - 1) / (b + c - 2)
+"""
+
+from typing import override
+
+import numpy as np
+from scipy.special import betaln, digamma
+
+from em.steps import Parts, Steps, Theta
+from models.parameters import Parameters
+from models.validation import Array
+
+TINY, BELOW_ONE = float(np.finfo(np.float64).tiny), float(np.nextafter(1.0, 0.0))
+INSIDE = 1e-300, 1 - 2.0**-53
+
+
+class BetaSteps[P: Parameters](Steps[P]):
+    """A family adds its statistics T, which are multiplied by log p and log(1 - p), and their expectations."""
+
+    hyper_offsets = 1.0, 1.0
+
+    @property
+    def _name(self) -> str:
+        return self.quantities[1].name
+
+    @override
+    def natural(self, theta: Theta) -> Parts:
+        p = theta[self._name]
+        with np.errstate(divide="ignore"):
+            return np.log(p), np.log1p(-p)
+
+    @override
+    def slopes(self, theta: Theta) -> tuple[tuple[Array, Array], ...]:
+        p = theta[self._name]
+        return (1 / p, -1 / p**2), (-1 / (1 - p), -1 / (1 - p) ** 2)
+
+    @override
+    def mode(self, chi: Parts, of_prior: Parts) -> dict[str, Array]:
+        (s, f), (b, c) = chi, of_prior
+        p = s / (s + f)
+        return {self._name: np.minimum(np.maximum(p, np.where(b > 0, TINY, 0.0)), np.where(c > 0, BELOW_ONE, 1.0))}
+
+    @override
+    def mean(self, hyper: Parts) -> dict[str, Array]:
+        b, c = hyper
+        return {self._name: b / (b + c)}
+
+    @override
+    def variance(self, hyper: Parts) -> dict[str, Array]:
+        b, c = hyper
+        return {self._name: b * c / ((b + c) ** 2 * (b + c + 1))}
+
+    @override
+    def draw(self, hyper: Parts, rng: np.random.RandomState) -> dict[str, Array]:
+        return {self._name: np.clip(rng.beta(*hyper), *INSIDE)}
+
+    @override
+    def log_normaliser(self, hyper: Parts) -> Array:
+        return np.asarray(betaln(*hyper).sum(axis=-1))
+
+    @override
+    def mean_natural(self, hyper: Parts) -> Parts:
+        b, c = hyper
+        return digamma(b) - digamma(b + c), digamma(c) - digamma(b + c)

@@ -1,0 +1,68 @@
+"""Components with one rate in each feature, and Gamma priors.
+
+::
+
+η = (log λ, -λ),    λ_kd ~ Gamma(a, rate b):  χ = (a - 1, b),    A = log Γ(a) - a log b,    mode (a - 1) / b
+"""
+
+from typing import override
+
+import numpy as np
+from scipy.special import digamma, gammaln
+
+from em.steps import Parts, Steps, Theta
+from models.parameters import Parameters
+from models.validation import Array
+
+TINY = float(np.finfo(np.float64).tiny)
+
+
+class GammaSteps[P: Parameters](Steps[P]):
+    """A family adds its statistics T, which are multiplied by log λ and -λ, and their expectations."""
+
+    hyper_offsets = 1.0, 0.0
+
+    @property
+    def _name(self) -> str:
+        return self.quantities[1].name
+
+    @override
+    def natural(self, theta: Theta) -> Parts:
+        rates = theta[self._name]
+        with np.errstate(divide="ignore"):
+            return np.log(rates), -rates
+
+    @override
+    def slopes(self, theta: Theta) -> tuple[tuple[Array, Array], ...]:
+        rates = theta[self._name]
+        return (1 / rates, -1 / rates**2), (-np.ones_like(rates), np.zeros_like(rates))
+
+    @override
+    def mode(self, chi: Parts, of_prior: Parts) -> dict[str, Array]:
+        events, exposure = chi
+        return {self._name: np.maximum(events / exposure, np.where(of_prior[0] > 0, TINY, 0.0))}
+
+    @override
+    def mean(self, hyper: Parts) -> dict[str, Array]:
+        a, b = hyper
+        return {self._name: a / b}
+
+    @override
+    def variance(self, hyper: Parts) -> dict[str, Array]:
+        a, b = hyper
+        return {self._name: a / b**2}
+
+    @override
+    def draw(self, hyper: Parts, rng: np.random.RandomState) -> dict[str, Array]:
+        a, b = hyper
+        return {self._name: np.maximum(rng.standard_gamma(a) / b, TINY)}
+
+    @override
+    def log_normaliser(self, hyper: Parts) -> Array:
+        a, b = hyper
+        return np.asarray((gammaln(a) - a * np.log(b)).sum(axis=-1))
+
+    @override
+    def mean_natural(self, hyper: Parts) -> Parts:
+        a, b = hyper
+        return digamma(a) - np.log(b), -a / b

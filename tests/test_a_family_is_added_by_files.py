@@ -1,0 +1,260 @@
+"""The recipe of CONTRIBUTING.md, copied into a folder of its own, is a family with everything that the others have."""
+
+import importlib
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from random_mixtures import all_labellings, declared_density, joint_density_of_labels
+from scipy.special import logsumexp
+from scipy.stats import expon, nbinom
+from typer.testing import CliRunner
+
+import comparisons
+import em
+import models
+from comparisons import compare
+from comparisons.calibration.simulations import Setting
+from comparisons.comparison.command import application
+from comparisons.evidence import chib_evidence
+from comparisons.evidence.exact import exact_posterior
+from em.gibbs import gibbs
+from em.variational import variational
+
+ROOMS = {"models": models, "em": em, "comparisons": comparisons}
+MOST_LINES = 250
+WAITING = [  # the same recipe, of waiting times x ~ Exponential(λ_kd): a Gamma prior, and data that are not counts
+    ("geometric", "waiting"),
+    ("Geometric", "Waiting"),
+    ("GEOMETRIC", "WAITING"),
+    ("probs", "rates"),
+    ("PROBABILITY", "POSITIVE"),
+    ("successes", "shape"),
+    ("failures: Array", "rate: Array"),
+    ('"failures"', '"rate"'),
+    ("prior.failures", "prior.rate"),
+    ("Counts", "Positives"),
+    ("Beta", "Gamma"),
+    ("steps.beta", "steps.gamma"),
+    ("rng.waiting(self.rates[z]) - 1.0", "rng.exponential(1 / self.rates[z])"),
+    (
+        "cells = QUANTITIES, (WaitingPrior,), FAILURES",
+        "cells = QUANTITIES, (WaitingPrior,), FAILURES\n    discrete = False",
+    ),
+    ('pm.NegativeBinomial, {"n": 1, "p": own["rates"]}', 'pm.Exponential, {"lam": own["rates"]}'),
+    ("pt.log1p(-theta[", "-(theta["),
+    ('size * (1 - theta["rates"]) / theta["rates"]', 'size / theta["rates"]'),
+]
+
+
+def recipe():
+    """Return the files of the recipe by their paths."""
+    text = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    return dict(re.findall(r"```python\n# (\S+\.py)\n(.*?)```", text, flags=re.DOTALL))
+
+
+def waiting():
+    """Return the recipe with another distribution."""
+    files = {}
+    for path, text in recipe().items():
+        for old, new in WAITING:
+            path, text = path.replace(old, new), text.replace(old, new)
+        text = re.sub(r"\n    @override\n    def values.*?(?=\n\n\n)", "", text, flags=re.DOTALL)
+        files[path] = re.sub(r"\n    Examples\n    -----.*?(?=    \"\"\")", "", text, flags=re.DOTALL)
+    return files
+
+
+def added(name, files, folder):
+    """Write a family's files, and return its modules by room."""
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+    for room, package in ROOMS.items():
+        package.__path__.append(str(folder / room))
+    importlib.invalidate_caches()
+    return {room: importlib.import_module(f"{room}.{name}") for room in ROOMS}
+
+
+def removed(name, folder):
+    for room, package in ROOMS.items():
+        package.__path__.remove(str(folder / room))
+        delattr(package, name)
+    for module in [m for m in sys.modules if m.split(".")[1:2] == [name]]:
+        del sys.modules[module]
+
+
+def toy(name, files):
+    @pytest.fixture(scope="module", name=name)
+    def fixture(tmp_path_factory):
+        folder = tmp_path_factory.mktemp(name)
+        yield added(name, files, folder)
+        removed(name, folder)
+
+    return fixture
+
+
+geometric, waiting_times = toy("geometric", recipe()), toy("waiting", waiting())
+TRUE_PROBS, TRUE_RATES = np.array([[0.1, 0.5], [0.6, 0.2]]), np.array([[0.2, 3.0], [4.0, 0.5]])
+
+
+@pytest.fixture(scope="module", name="X")
+def samples():
+    rng = np.random.RandomState(0)
+    return rng.geometric(TRUE_PROBS[rng.randint(2, size=300)]) - 1.0
+
+
+@pytest.fixture(scope="module")
+def fit(geometric, X):
+    return em.GeometricMixtureEM(2, random_state=0, tol=1e-13).fit(X)
+
+
+def test_it_takes_few_lines():
+    assert sum(text.count("\n") for text in recipe().values()) <= MOST_LINES
+
+
+def test_maximum_likelihood_is_that_of_em_by_hand(fit, X):
+    """p_k = N_k / Σ r_ik (1 + x_i), from the start that the fit ended near to."""
+    weights, probs = np.array([0.5, 0.5]), fit.probs_ * 0.9
+    for _ in range(2000):
+        log_joint = np.log(weights) + (np.log(probs) + X[:, None] * np.log(1 - probs)).sum(axis=2)
+        r = np.exp(log_joint - logsumexp(log_joint, axis=1, keepdims=True))
+        weights, probs = r.mean(axis=0), r.sum(axis=0)[:, None] / (r.T @ (1 + X))
+    np.testing.assert_allclose(fit.probs_, probs, rtol=1e-6)
+    np.testing.assert_allclose(fit.weights_, weights, rtol=1e-6)
+    assert fit.log_likelihood_ == pytest.approx(logsumexp(log_joint, axis=1).sum(), abs=1e-8)
+    assert fit.identifiability_.identified
+    assert "free parameters" in fit.identifiability_.sentence
+
+
+def test_map_weights_missing_cells_frozen_and_sparse_counts(geometric, fit, X):
+    from scipy.sparse import csr_array
+
+    prior, Estimator = geometric["models"].GeometricPrior(3.0, 2.0, 4.0), em.GeometricMixtureEM
+    mode = Estimator(1, prior=prior).fit(X)
+    np.testing.assert_allclose(mode.probs_[0], (300 + 1) / ((1 + X).sum(axis=0) + 4))
+    twice = Estimator(2, init=fit.parameters_).fit(X, sample_weight=np.full(300, 2.0))
+    np.testing.assert_allclose(twice.log_likelihood_, 2 * fit.log_likelihood_, rtol=1e-9)
+    holes = np.where(np.random.RandomState(1).uniform(size=X.shape) < 0.3, np.nan, X)
+    alone = Estimator(1).fit(holes).probs_[0]
+    np.testing.assert_allclose(alone, [1 / (1 + column[~np.isnan(column)].mean()) for column in holes.T])
+    held = Estimator(2, frozen={"probs": TRUE_PROBS}, random_state=0).fit(holes)
+    np.testing.assert_array_equal(held.probs_, TRUE_PROBS)
+    sparse = Estimator(2, init=fit.parameters_, tol=1e-13).fit(csr_array(X))
+    np.testing.assert_allclose(sparse.probs_, fit.probs_, rtol=1e-6)
+    assert np.isfinite(fit.impute(holes)).all()
+
+
+def test_standard_errors_are_those_of_the_numerical_hessian(geometric, fit, X):
+    e_step, Parameters = geometric["em"].e_step, geometric["models"].GeometricParameters
+
+    def minus_log_likelihood(vector):
+        return -e_step(X, Parameters([vector[0], 1 - vector[0]], vector[1:].reshape(2, 2)))[1]
+
+    at, steps = np.concatenate([fit.weights_[:1], fit.probs_.ravel()]), 1e-4 * np.eye(5)
+    hessian = [
+        [sum(s * t * minus_log_likelihood(at + s * a + t * b) for s in (1, -1) for t in (1, -1)) / 4e-8 for a in steps]
+        for b in steps
+    ]
+    found = fit.uncertainty(X)
+    errors = np.sqrt(np.diag(np.linalg.inv(hessian)))
+    np.testing.assert_allclose(found.standard_errors, [errors[0], *errors], rtol=1e-3)
+
+
+def test_a_saved_fit_is_loaded(fit, X, tmp_path):
+    em.save(fit, tmp_path / "fit.json")
+    loaded = em.load(tmp_path / "fit.json")
+    np.testing.assert_array_equal(loaded.predict_proba(X), fit.predict_proba(X))
+
+
+@pytest.mark.parametrize("cells", ["complete", "missing"])
+def test_both_models_and_em_are_one_mixture_by_enumeration(geometric, cells):
+    package, Parameters = geometric["models"], geometric["models"].GeometricParameters
+    theta, prior = Parameters([0.3, 0.7], TRUE_PROBS), package.GeometricPrior(1.5, 2.0, 3.0)
+    rows = np.array([[0, 1], [5, 0], [12, 3], [2, 2.0]])
+    if cells == "missing":
+        rows[1, 0] = rows[3] = np.nan
+    density = joint_density_of_labels(package.build_model(rows, 2, prior))
+    enumerated = logsumexp(density(theta, all_labellings(2, len(rows)))) - prior.log_prob(theta)
+    marginal = declared_density(package.build_marginal_model(rows, 2, prior), ["x"])(theta.arrays())
+    by_hand = np.log(theta.weights) + np.nansum(nbinom.logpmf(rows[:, None], 1, theta.probs), axis=2)
+    expected = logsumexp(by_hand, axis=1).sum()
+    assert [enumerated, marginal, geometric["em"].e_step(rows, theta)[1]] == pytest.approx([expected] * 3, abs=1e-10)
+
+
+def beta_evidence(rows):
+    """Return log p(rows | one component) under Beta(2, 3), by hand."""
+    from scipy.special import betaln
+
+    return float((betaln(2 + len(rows), 3 + rows.sum(axis=0)) - betaln(2, 3)).sum())
+
+
+def gamma_evidence(rows):
+    """Return log p(rows | one component) under Gamma(2, rate 3), by hand."""
+    from scipy.special import gammaln
+
+    n, total = len(rows), rows.sum(axis=0)
+    return float((2 * np.log(3) - gammaln(2) + gammaln(2 + n) - (2 + n) * np.log(3 + total)).sum())
+
+
+def assert_bayes_agrees(rows, prior, of_component):
+    """Exact evidence is the sum over labels by hand; Chib and mean field agree with it."""
+    labels = all_labellings(2, len(rows))
+    counts = np.stack([(labels == k).sum(axis=1) for k in range(2)], axis=1)
+    of_labels = [np.prod(1.0 / (4 + np.arange(len(rows)))) * np.prod([_rising(2, m) for m in own]) for own in counts]
+    terms = [
+        np.log(p) + sum(of_component(rows[z == k]) for k in range(2)) for p, z in zip(of_labels, labels, strict=True)
+    ]
+    exact = exact_posterior(rows, 2, prior)
+    assert exact.log_evidence == pytest.approx(logsumexp(terms), abs=1e-10)
+    draws = gibbs(rows, 2, prior, draws=2000, random_state=0)
+    chib = chib_evidence(rows, draws, prior)
+    assert chib.log_evidence == pytest.approx(exact.log_evidence, abs=5 * chib.standard_error + 1e-3)
+    mean_field = variational(rows, 2, prior, random_state=0)
+    assert exact.log_evidence - 3 < mean_field.elbo < exact.log_evidence
+    alike = (draws["z"][..., 0] == draws["z"][..., 1]).mean()
+    assert alike == pytest.approx(exact.co_clustering[0, 1], abs=0.05)
+
+
+def _rising(a, m):
+    return np.prod(a + np.arange(m))
+
+
+def test_evidence_gibbs_and_mean_field_agree(geometric):
+    rows = np.array([[0, 1], [5, 0], [12, 3], [2, 2.0]])
+    assert_bayes_agrees(rows, geometric["models"].GeometricPrior(2.0, 2.0, 3.0), beta_evidence)
+
+
+def test_the_comparison_agrees(geometric, X):
+    found = compare(X, "geometric", 2, draws=500, n_init=2, random_state=1)
+    assert found.verdict == "agree", found.explanation
+
+
+def test_its_command_line_names_it(geometric):
+    shown = CliRunner().invoke(application("geometric"), ["--help"]).output
+    assert "Geometric mixture" in shown
+
+
+def test_it_can_be_calibrated(geometric):
+    setting = Setting(geometric["models"].GeometricPrior(4.0, 2.0, 2.0), n_samples=40)
+    truth = setting.draw(np.random.RandomState(0))
+    assert setting.simulate(truth, np.random.RandomState(1)).shape == (40, 2)
+
+
+def test_waiting_times_follow_the_same_recipe(waiting):
+    package = waiting["models"]
+    rng = np.random.RandomState(3)
+    X = rng.exponential(1 / TRUE_RATES[rng.randint(2, size=300)])
+    alone = em.WaitingMixtureEM(1).fit(X)
+    np.testing.assert_allclose(alone.rates_[0], 1 / X.mean(axis=0))
+    assert alone.log_likelihood_ == pytest.approx(expon(scale=X.mean(axis=0)).logpdf(X).sum())
+    prior = package.WaitingPrior(2.0, 2.0, 3.0)
+    mode = em.WaitingMixtureEM(1, prior=prior).fit(X)
+    np.testing.assert_allclose(mode.rates_[0], (300 + 1) / (X.sum(axis=0) + 3))
+    assert em.WaitingMixtureEM(2, random_state=0).fit(X).identifiability_.identified
+    assert_bayes_agrees(X[:4], prior, gamma_evidence)
+    with pytest.raises(ValueError, match=r"X must hold positive numbers, got .* X\[0, 0\] = -1"):
+        em.WaitingMixtureEM(1).fit([[-1.0], [2.0]])
+    found = compare(X, "waiting", 2, draws=500, n_init=2, random_state=1)
+    assert found.verdict == "agree", found.explanation
