@@ -1,5 +1,6 @@
 """The recipe of CONTRIBUTING.md, copied into a folder of its own, is a family with everything that the others have."""
 
+import doctest
 import importlib
 import re
 import sys
@@ -114,6 +115,12 @@ def fit(geometric, X):
 
 def test_it_takes_few_lines():
     assert sum(text.count("\n") for text in recipe().values()) <= MOST_LINES
+
+
+def test_its_examples_are_true(geometric):
+    modules = [name for name in list(sys.modules) if name.split(".")[1:2] == ["geometric"]]
+    tried = [doctest.testmod(sys.modules[name]) for name in modules]
+    assert (sum(result.failed for result in tried), sum(result.attempted for result in tried) > 5) == (0, True)
 
 
 def test_maximum_likelihood_is_that_of_em_by_hand(fit, X):
