@@ -1,5 +1,7 @@
 """What holds for every family of the table and for the formulas that each states as its steps."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from families import FAILINGS, FAMILIES, each_family
@@ -57,7 +59,7 @@ def test_information_is_the_numerical_hessian(family):
             arrays[entry.array][entry.place] += move
             if matrices[entry.array] and entry.place[-2] < entry.place[-1]:
                 arrays[entry.array][(*entry.place[:-2], *entry.place[:-3:-1])] += move
-        at = type(theta)(**{**vars_of(theta), **arrays})
+        at = replace(theta, **arrays)
         log_likelihood = family.steps.e_step(X, at, **family.options)[1]
         return log_likelihood + (0.0 if fit.prior is None else fit.prior.log_prob(at))
 
@@ -67,10 +69,6 @@ def test_information_is_the_numerical_hessian(family):
         v = h * rng.normal(size=f)
         curved = -(objective(v) - 2 * objective(np.zeros(f)) + objective(-v))
         assert curved == pytest.approx(v @ information.matrix @ v, rel=2e-3, abs=1e-8)
-
-
-def vars_of(theta):
-    return {name: getattr(theta, name) for name in theta.__dataclass_fields__ if theta.__dataclass_fields__[name].init}
 
 
 @each_family
