@@ -25,20 +25,20 @@ INWARD_STEP = 1e-6
 
 
 class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
-    """Base of the estimators whose family is a :class:`em.steps.Steps`; they name ``_steps`` and ``_parameters_type``.
+    """Base of the estimators whose family is a :class:`em.steps.Steps`: their settings, and what a fit leaves.
 
     Parameters
     ----------
     n_components : int, default 1
         Number of components K.
     prior : MixturePrior or None, default None
-        The family's prior, for MAP; ``None`` is maximum likelihood, with no hidden smoothing.
+        The family's conjugate prior; ``None`` is maximum likelihood, with no hidden smoothing.
     n_init : int, default 10
         Number of restarts that are run to the end; the best one is kept.
     n_starts : int or None, default None
         Number of starts that a short run of 10 iterations tries, of which the best ``n_init`` are run to the end;
         None tries no more than are run. Neither number counts where ``init`` gives one start.
-    init : str, Parameters or array_like of int, default "k-means++"
+    init : str, parameters or array_like of int, default "k-means++"
         "k-means++", "kmeans" or "random" (see :mod:`em.starts`), or one start: parameters, or labels (n,) for a first
         M-step.
     tol : float, default 1e-8
@@ -46,7 +46,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
     max_iter : int, default 10000
         Largest number of iterations of each restart.
     frozen : dict or None, default None
-        Values of quantities that are given and not estimated, by name.
+        Values of "weights" or of the components' quantity that are given and not estimated.
     acceleration : {"multisecant", "squarem", None}, default "multisecant"
         Which leaps to take where the objective allows them, if any (:mod:`em.engine`).
     random_state : int, RandomState or None, default None
@@ -54,8 +54,8 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
 
     Attributes
     ----------
-    parameters_ : Parameters
-        The estimate in one frozen value; each of its arrays is an attribute too, such as ``weights_``.
+    weights_, parameters_ : ndarray, shape (K,), and Parameters
+        Estimates; each quantity of the family is an attribute too, such as ``probs_`` or ``rates_``.
     log_likelihood_, objective_ : float
         Sums over samples in nats, of the returned parameters; the objective adds the log prior.
     history_ : ndarray, shape (n_iter_ + 1,)
@@ -74,6 +74,10 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
     ------
     ValueError
         If a parameter or X is not legal; see the message.
+
+    References
+    ----------
+    McLachlan & Peel (2000), Finite Mixture Models, Wiley, chapter 2.
     """
 
     _hashed = True

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from em.bmm import BINOMIAL, BinomialSteps
+from em.estimator import MixtureEM
 from em.exponential import ExponentialMixtureEM
 from em.sizes import SizesOfRows
 from models.bmm import BMMParameters, BMMPrior
@@ -67,18 +68,8 @@ class BinomialMixtureEM(SizesOfRows, ExponentialMixtureEM[BMMParameters]):
         acceleration: str | None = "multisecant",
         random_state: Any = None,
     ) -> None:
-        super().__init__(
-            n_components,
-            prior=prior,
-            n_init=n_init,
-            n_starts=n_starts,
-            init=init,
-            tol=tol,
-            max_iter=max_iter,
-            frozen=frozen,
-            acceleration=acceleration,
-            random_state=random_state,
-        )
+        common = prior, n_init, n_starts, init, tol, max_iter, frozen, acceleration, random_state
+        MixtureEM.__init__(self, n_components, *common)
         self.n_trials = n_trials
 
 

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import Tags
 
 from em.cmm import CategoricalSteps
+from em.estimator import MixtureEM
 from em.exponential import ExponentialMixtureEM
 from em.samples import Samples, samples_to_use
 from models.cmm import CMMParameters, CMMPrior
@@ -62,18 +63,8 @@ class CategoricalMixtureEM(ExponentialMixtureEM[CMMParameters]):
         acceleration: str | None = "multisecant",
         random_state: Any = None,
     ) -> None:
-        super().__init__(
-            n_components,
-            prior=prior,
-            n_init=n_init,
-            n_starts=n_starts,
-            init=init,
-            tol=tol,
-            max_iter=max_iter,
-            frozen=frozen,
-            acceleration=acceleration,
-            random_state=random_state,
-        )
+        common = prior, n_init, n_starts, init, tol, max_iter, frozen, acceleration, random_state
+        MixtureEM.__init__(self, n_components, *common)
         self.levels = levels
 
     def __sklearn_tags__(self) -> Tags:

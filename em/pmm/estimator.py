@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from em.estimator import MixtureEM
 from em.exponential import ExponentialMixtureEM
 from em.pmm import POISSON, PoissonSteps
 from em.sizes import SizesOfRows
@@ -50,16 +51,6 @@ class PoissonMixtureEM(SizesOfRows, ExponentialMixtureEM[PMMParameters]):
         acceleration: str | None = "multisecant",
         random_state: Any = None,
     ) -> None:
-        super().__init__(
-            n_components,
-            prior=prior,
-            n_init=n_init,
-            n_starts=n_starts,
-            init=init,
-            tol=tol,
-            max_iter=max_iter,
-            frozen=frozen,
-            acceleration=acceleration,
-            random_state=random_state,
-        )
+        common = prior, n_init, n_starts, init, tol, max_iter, frozen, acceleration, random_state
+        MixtureEM.__init__(self, n_components, *common)
         self.exposure = exposure

@@ -46,7 +46,7 @@ class Successes(Counts):
 
 
 SUCCESSES = Successes()
-count_matrix, trials_matrix = SUCCESSES.dense, SUCCESSES.sizes
+count_matrix = SUCCESSES.dense
 
 
 def is_bernoulli(n_trials: Any) -> bool:
