@@ -16,12 +16,14 @@ from sessions import Session
 from typer.testing import CliRunner
 
 from comparisons.comparison.command import application
+from comparisons.family import family_names
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PAGES = sorted(path for path in ROOT.glob("**/*.md") if not path.relative_to(ROOT).parts[0].startswith("."))
 COMMAND = re.compile(r"python -m ((?:comparisons|benchmarks)\b[.\w]*)([^`|\n]*)")
+MADE_UP = "geometric", "pmm"  # the family that CONTRIBUTING.md adds, and one that stands for it here
 # Where each command begins its work, once it has read and checked what it was given.
 WORK = {
     "comparisons.__main__": ["run_comparison"],
@@ -130,8 +132,8 @@ def typer_application(module):
     if hasattr(file, "__path__"):  # a package
         file = importlib.import_module(f"{module}.__main__")
     assert 'if __name__ == "__main__":' in Path(file.__file__).read_text(encoding="utf-8")
-    if module in ("comparisons.gmm", "comparisons.bmm"):
-        return application(module.removeprefix("comparisons."))
+    if (family := module.removeprefix("comparisons.")) in family_names():
+        return application(family)
     app = typer.Typer(rich_markup_mode=None)
     app.command()(file.main)
     return app
@@ -168,7 +170,8 @@ def begin(monkeypatch, tmp_path):
 
 def commands(text):
     """Return module and arguments of every command line of this project that a text shows."""
-    return [(found[1], shlex.split(found[2], comments=True)) for found in COMMAND.finditer(text)]
+    found = COMMAND.finditer(text.replace(*MADE_UP))
+    return [(command[1], shlex.split(command[2], comments=True)) for command in found]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
@@ -181,8 +184,10 @@ def test_every_command_line_of_docstrings_and_help_begins_its_work(begin):
     texts = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "comparisons").rglob("*.py"))]
     quoted = "\n".join(line for text in texts for line in re.findall(r"``(python -m [^`]+)``", text))
     shown = commands(quoted)
-    shown += [c for family in ("gmm", "bmm") for c in commands(application(family).registered_commands[0].epilog)]
-    assert {f"comparisons.{name}" for name in ("gmm", "bmm", "components", "calibration")} < {name for name, _ in shown}
+    shown += [c for family in family_names() for c in commands(application(family).registered_commands[0].epilog)]
+    assert {f"comparisons.{name}" for name in (*family_names(), "components", "calibration")} < {
+        name for name, _ in shown
+    }
     for module, arguments in shown:
         begin(module, arguments)
 
@@ -212,13 +217,13 @@ def test_every_file_in_the_table_of_formulas_exists():
 
 
 def prose():
-    """Return what pages and notebooks say, by file; the made-up family of CONTRIBUTING.md becomes the Gaussian one."""
+    """Return what pages and notebooks say, by file; the made-up family of CONTRIBUTING.md becomes the Poisson one."""
     texts = {page.name: page.read_text(encoding="utf-8") for page in PAGES if page.name != "CHANGELOG.md"}
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         texts[path.name] = "\n".join(
             cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown"
         )
-    return {name: text.replace("pmm", "gmm") for name, text in texts.items()}
+    return {name: text.replace(*MADE_UP) for name, text in texts.items()}
 
 
 @pytest.mark.parametrize("text", prose().values(), ids=prose())

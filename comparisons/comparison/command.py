@@ -1,4 +1,4 @@
-"""The command line of a family: ``python -m comparisons.<family>``."""
+"""The command line of a family, such as ``python -m comparisons.gmm``."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
