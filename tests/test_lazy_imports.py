@@ -1,6 +1,7 @@
 """Parameters, priors and simulation come without PyMC and JAX; asking for a model loads them."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -16,7 +17,8 @@ HEAVY = ["pymc", "pytensor", "jax", "nutpie", "arviz", "numba", "matplotlib"]
 def loaded_after(code):
     """Run code in a fresh interpreter and return which heavy packages it loaded."""
     report = f"{code}\nimport json, sys\nprint(json.dumps([name for name in {HEAVY} if name in sys.modules]))"
-    run = subprocess.run([sys.executable, "-c", report], capture_output=True, text=True, check=True)
+    own = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}  # pymc.sampling.jax sets it
+    run = subprocess.run([sys.executable, "-c", report], env=own, capture_output=True, text=True, check=True)
     return json.loads(run.stdout)
 
 
