@@ -26,9 +26,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.agreement_exact import NAMES, SAMPLERS, exact_means, label_free_draws, largest_gap, problem
-from benchmarks.posterior import label_free_draws as label_free_draws_of
-from benchmarks.posterior_cases import Posterior
-from benchmarks.posterior_contestants import prior_of
+from benchmarks.posterior.__main__ import label_free_draws as label_free_draws_of
+from benchmarks.posterior.cases import Posterior
+from benchmarks.posterior.contestants import prior_of
 from comparisons import align, compare
 from comparisons.alignment.component_draws import SAMPLE
 from comparisons.alignment.mixing import MAX_RHAT, extremes, label_free

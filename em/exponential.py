@@ -11,7 +11,7 @@ from sklearn.utils import Tags
 from em.engine import EPS, Problem, Run, log_prior_size
 from em.estimator import MixtureEM
 from em.fast.passes import exponential_pass
-from em.rank_test import identify
+from em.identifiability.rank_test import identify
 from em.samples import Samples, weighted
 from em.steps import Rows, Statistics, Steps
 from em.uncertainty.entries import Entries, entries_of

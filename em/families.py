@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import em
-from em.conjugate import ConjugateMixture
 from em.steps import Steps
+from em.steps.conjugate import ConjugateMixture
 from models.frames import check_dense
 from models.parameters import Parameters
 from models.prior import MixturePrior

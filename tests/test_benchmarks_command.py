@@ -8,11 +8,15 @@ from typer import Typer
 from typer.testing import CliRunner
 
 import em.fast.passes
-from benchmarks import digits, memmap, optimum, posterior, posterior_cases, posterior_cost, posterior_rivals
+from benchmarks import digits, memmap, optimum
 from benchmarks import em as command
-from benchmarks import posterior_contestants as contestants
 from benchmarks.cases import QUICK, Case
 from benchmarks.measure import measure
+from benchmarks.posterior import __main__ as posterior
+from benchmarks.posterior import cases as posterior_cases
+from benchmarks.posterior import contestants
+from benchmarks.posterior import cost as posterior_cost
+from benchmarks.posterior import rivals as posterior_rivals
 from em.process.blas import one_blas_thread
 from models import bmm, gmm
 

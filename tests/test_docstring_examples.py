@@ -29,7 +29,7 @@ WITH_EXAMPLES = {
     "em.saving",
     "em.bound",
     "em.bmm.deviance",
-    "em.rank_test",
+    "em.identifiability.rank_test",
     "em.samples.distinct",
     "em.gmm.far",
     "em.fitted",

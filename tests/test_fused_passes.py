@@ -10,8 +10,8 @@ import em.fast.passes
 from benchmarks.digits import ALLOWED, OURS, bernoulli_stresses, gaussian_stresses
 from em import BernoulliMixtureEM, GaussianMixtureEM
 from em.bmm import BINOMIAL
-from em.conjugate import distinct
 from em.fast.passes import CHUNK_ROWS, exponential_pass, gaussian_pass, pays
+from em.steps.conjugate import distinct
 from models.bmm import BMMParameters
 from models.gmm import GMMParameters
 

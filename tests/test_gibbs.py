@@ -8,10 +8,10 @@ from scipy.stats import beta, invgamma, invwishart, kstest, norm, t
 from comparisons.evidence.exact import exact_posterior
 from comparisons.posterior.gibbs import as_datatree
 from em import bmm, gmm
-from em.conjugate import ConjugateMixture
 from em.families import conjugate_mixture
 from em.gibbs import draw_labels, gibbs, one_hot
 from em.gmm.conjugate import GaussianConjugate, inverse_wishart_root
+from em.steps.conjugate import ConjugateMixture
 from models.bmm import BMMPrior
 from models.gmm import GMMParameters, GMMPrior
 from models.gmm.structures import COVARIANCE_TYPES, full_matrices, quantities

@@ -11,7 +11,7 @@ from scipy.stats import binom
 
 from em import BernoulliMixtureEM, BinomialMixtureEM, NotIdentifiableWarning
 from em.bmm import BINOMIAL
-from em.rank_test import identify
+from em.identifiability.rank_test import identify
 from models.bmm import BMMParameters, simulate
 
 

@@ -8,7 +8,7 @@ from comparisons import compare
 from em import BernoulliMixtureEM, GaussianMixtureEM, NotIdentifiableWarning
 from em.bmm import BINOMIAL
 from em.gmm.coverage import coverage
-from em.rank_test import identify, largest_patterns
+from em.identifiability.rank_test import identify, largest_patterns
 from em.samples import Samples
 from models.bmm import BMMParameters
 from models.gmm import GMMPrior

@@ -37,7 +37,7 @@ WORK = {
     "benchmarks.optimum": ["table"],
     "benchmarks.memmap": ["table"],
     "benchmarks.digits": ["table"],
-    "benchmarks.posterior": ["measure_all", "draw_costs"],
+    "benchmarks.posterior.__main__": ["measure_all", "draw_costs"],
     "benchmarks.fuzz.command": ["results", "draw"],
 }
 

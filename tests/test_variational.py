@@ -13,10 +13,10 @@ from sklearn.mixture import BayesianGaussianMixture
 
 from comparisons.evidence.exact import exact_posterior
 from em import NotConvergedWarning
-from em.conjugate import ConjugatePosterior
 from em.families import conjugate_mixture
 from em.gibbs import one_hot
 from em.gmm.conjugate import GaussianPosterior
+from em.steps.conjugate import ConjugatePosterior
 from em.variational import variational
 from models.bmm import BMMPrior
 from models.gmm import GMMPrior

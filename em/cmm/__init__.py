@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import digamma, gammaln
 
-from em.conjugate import ConjugateMixture
 from em.steps import Parts, Statistics, Steps, Theta
+from em.steps.conjugate import ConjugateMixture
 from models.cmm import CMMParameters, CMMPrior, simulate
 from models.cmm.levels import code_matrix, codes_of, levels_of
 from models.cmm.parameters import item_totals, quantities

@@ -24,10 +24,10 @@ import numpy as np
 from scipy.special import digamma, multigammaln
 
 from em.bound import log_of
-from em.dirichlet import dirichlet_divergence, draw_weights, mean_log_weights, mean_weights, sd_weights
 from em.engine import Problem, log_prior_size
 from em.fast.passes import gaussian_pass
 from em.gmm import GaussianStatistics, log_joint
+from em.steps.dirichlet import dirichlet_divergence, draw_weights, mean_log_weights, mean_weights, sd_weights
 from models.gmm import GMMParameters, GMMPrior
 from models.gmm.structures import covariances_shape, full_matrices, quantities
 from models.one_line import one_line

@@ -12,7 +12,7 @@ S_kj = Σ_i r_ik T_j(x_i). The conjugate prior of θ_k has one hyperparameter χ
 
 so that the M-step is the mode of that posterior, and maximum likelihood its case χ = 0, the flat prior. Gibbs sampling
 draws from it, mean field takes its E[η], exact enumeration and Chib's evidence its log normaliser A(χ)
-(:mod:`em.conjugate`), and Louis' identity the derivatives of η (:mod:`em.uncertainty.independent`). Where a
+(:mod:`em.steps.conjugate`), and Louis' identity the derivatives of η (:mod:`em.uncertainty.independent`). Where a
 distribution has usual parameters, they are χ_j plus a constant: Beta(b, c) has χ = (b - 1, c - 1).
 
 Every array of θ or χ may have leading axes, such as one for chains or for components, which "..." stands for.

@@ -17,8 +17,8 @@ Densities (all logarithms in nats, 0 log 0 = 0)
     component_log_prob   log p(x_i | z_i = k) = Σ_d Σ_l [x_id = l] log p_kdl
     log_likelihood       Σ_i log Σ_k π_k p(x_i | z_i = k)
 
-A missing answer adds nothing to either. Not every such mixture is identifiable; a rank test (:mod:`em.rank_test`) finds
-those that are not.
+A missing answer adds nothing to either. Not every such mixture is identifiable; a rank test
+(:mod:`em.identifiability.rank_test`) finds those that are not.
 
 Prior
 -----

@@ -1,4 +1,4 @@
-"""Are Laplace's standard errors the posterior's standard deviations? ``python -m benchmarks.posterior_sd [draws]``.
+"""Are Laplace's standard errors the posterior's standard deviations? ``python -m benchmarks.posterior.sd [draws]``.
 
 At n = 5000 the posterior is nearly normal, and the standard errors at MAP must lie within 5 % of the standard
 deviations of NUTS draws. S independent draws know a standard deviation to 1 / sqrt(2 S): the script prints how many

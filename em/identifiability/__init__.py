@@ -1,7 +1,7 @@
 """Whether different parameters would give the same distribution of the data: what a family's own test found.
 
-The tests are :mod:`em.rank_test`, by the rank of a Jacobian, and :mod:`em.gmm.coverage`, by what was observed
-together.
+The tests are :mod:`em.identifiability.rank_test`, by the rank of a Jacobian, and :mod:`em.gmm.coverage`, by what
+was observed together.
 """
 
 from dataclasses import dataclass, field

@@ -69,7 +69,7 @@ def identify(
     Examples
     --------
     >>> from em.bmm import BINOMIAL
-    >>> from em.rank_test import identify
+    >>> from em.identifiability.rank_test import identify
     >>> from models.bmm import BMMParameters
     >>> identify(BINOMIAL, BMMParameters([0.5, 0.5], [[0.2], [0.8]])).rank
     1

@@ -29,16 +29,16 @@ import xarray as xr
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.posterior_cases import CASES, QUICK, Posterior, start_of
-from benchmarks.posterior_contestants import CONTESTANTS
-from benchmarks.posterior_cost import SIZES, draw_costs
+from benchmarks.posterior.cases import CASES, QUICK, Posterior, start_of
+from benchmarks.posterior.contestants import CONTESTANTS
+from benchmarks.posterior.cost import SIZES, draw_costs
 from comparisons.alignment.mixing import extremes, label_free
 from comparisons.alignment.responsibilities import log_joint
 from models.validation import Array
 
 IMPORTS = """
 import nutpie, pytensor.link.jax.dispatch, pytensor.link.numba.dispatch
-import benchmarks.posterior_rivals, comparisons.posterior, models.bmm.story, models.gmm.story
+import benchmarks.posterior.rivals, comparisons.posterior, models.bmm.story, models.gmm.story
 """
 MAX_GAP = 4  # Monte Carlo standard errors between posterior means that agree
 
@@ -151,7 +151,7 @@ def run(order: dict[str, Any], X: Array, start: dict[str, Any], caches: Path) ->
     if not (caches.parent / "bytecode").exists():
         subprocess.run([sys.executable, "-c", IMPORTS], env=environment(caches.parent / "imports"), check=True)
     np.savez(caches / "data.npz", X=X, **start)
-    command = [sys.executable, "-m", "benchmarks.posterior_contestants", json.dumps(order), str(caches)]
+    command = [sys.executable, "-m", "benchmarks.posterior.contestants", json.dumps(order), str(caches)]
     result = subprocess.run(command, env=environment(caches), capture_output=True, text=True)
     if result.returncode:
         raise RuntimeError(f"measurement {order} failed: {result.stderr}")

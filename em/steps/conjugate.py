@@ -15,10 +15,10 @@ from typing import Any, Self
 import numpy as np
 
 from em.bound import log_of, normalise
-from em.dirichlet import dirichlet_divergence, draw_weights, mean_log_weights, mean_weights, sd_weights
 from em.engine import Problem, log_prior_size, sum_over_blocks
 from em.samples.distinct import distinct_rows, repeat_rarely
 from em.steps import Parts, Rows, Statistics, Steps, products
+from em.steps.dirichlet import dirichlet_divergence, draw_weights, mean_log_weights, mean_weights, sd_weights
 from models.parameters import Quantity
 from models.validation import Array
 

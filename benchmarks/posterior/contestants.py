@@ -1,4 +1,4 @@
-"""One posterior, in a process of its own: ``python -m benchmarks.posterior_contestants order.json`` writes draws.
+"""One posterior, in a process of its own: ``python -m benchmarks.posterior.contestants order.json`` writes draws.
 
 Nothing heavy is imported before the clock starts: what is measured is import to posterior. A contestant is a function
 of the order (data, prior, start, draws) that returns the posterior draws by name; all see the same of each.
@@ -51,7 +51,7 @@ CONTESTANTS: dict[str, Callable[[Order], Draws]] = {
 def _by_pymc(order: Order, **options: Any) -> Draws:
     import pymc as pm
 
-    from benchmarks.posterior_rivals import with_factors
+    from benchmarks.posterior.rivals import with_factors
 
     start = with_factors(order["start"]) if order["prior"] == "LKJ" else order["start"]
     settings = {key: order[key] for key in ("draws", "tune", "chains")} | {"random_seed": order["seed"]} | options
@@ -61,7 +61,7 @@ def _by_pymc(order: Order, **options: Any) -> Draws:
 
 def rival_model(order: Order) -> Any:
     """Return the rivals' model of an order's data under its prior."""
-    from benchmarks.posterior_rivals import mixture_as_documented, mixture_of_normals, vector_of_bernoullis
+    from benchmarks.posterior.rivals import mixture_as_documented, mixture_of_normals, vector_of_bernoullis
 
     models: dict[str, Callable[..., Any]] = {
         "LKJ": mixture_as_documented,
@@ -98,7 +98,7 @@ def run(order: Order, folder: Path) -> float:
     order = order | {"X": arrays.pop("X"), "start": arrays}
     draws = CONTESTANTS[order["who"]](order)
     seconds = time.perf_counter() - CLOCK
-    from benchmarks.posterior_rivals import with_covariances
+    from benchmarks.posterior.rivals import with_covariances
 
     if "chol_0" in draws:
         draws = with_covariances(draws)

@@ -1,0 +1,1 @@
+"""The posterior against its rivals: ``python -m benchmarks.posterior``."""
