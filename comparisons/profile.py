@@ -9,6 +9,8 @@ from comparisons.output.figures import DATA_COLOUR, EM_COLOUR, POSTERIOR_COLOUR
 from em.process.labels import label
 from models.validation import Array
 
+MOST_VALUES = 4096  # that are worth a bar each
+
 
 def draw_profile(ax: Axes, comparison: Any) -> None:
     """Draw one feature as observed and fitted shares of its values, more as profiles of each component's parameter."""
@@ -42,7 +44,7 @@ def _values(comparison: Any) -> Array | None:
     if any(np.ndim(value) == 2 for value in family.of_data.values()):
         return None
     values = family.steps.values(comparison.reference.arrays(), size)
-    return None if values is None else np.asarray(values[0])
+    return None if values is None or len(values[0]) > MOST_VALUES else np.asarray(values[0], dtype=np.float64)
 
 
 def _draw_shares(ax: Axes, comparison: Any, values: Array) -> None:

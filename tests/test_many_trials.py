@@ -65,3 +65,10 @@ def test_impossible_counts_of_many_trials_are_impossible():
     parameters = BMMParameters([1.0], [[0.0, 1.0]])
     found = bmm.component_log_prob([[0, 5000], [1, 5000], [0, 4999]], parameters, 5000)
     assert found.ravel().tolist() == [0, -np.inf, -np.inf]
+
+
+def test_a_mixture_of_so_many_trials_is_fitted_and_its_values_are_never_listed():
+    X = np.array([[3e11], [3.1e11], [7e11], [7.2e11]])
+    fit = BinomialMixtureEM(2, n_trials=10**12, random_state=0).fit(X)
+    assert fit.identifiability_.identified
+    assert np.sort(fit.probs_[:, 0]) == pytest.approx([0.305, 0.71])

@@ -53,8 +53,8 @@ class BinomialSteps(BetaSteps[BMMParameters]):
         return size / (theta["probs"] * (1 - theta["probs"]))
 
     @override
-    def values(self, theta: Theta, size: Array) -> list[Array]:
-        return [np.arange(m + 1.0) for m in size]
+    def values(self, theta: Theta, size: Array) -> list[range]:
+        return [range(int(m) + 1) for m in size]
 
     @override
     def known_mean(self, parameters: BMMParameters, size: Array) -> str:

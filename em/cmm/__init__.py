@@ -123,8 +123,8 @@ class CategoricalSteps(Steps[CMMParameters]):
         return simulate(parameters, n_samples, random_state)
 
     @override
-    def values(self, theta: Theta, size: Array) -> list[Array]:
-        return [np.arange(float(L)) for L in self.levels]
+    def values(self, theta: Theta, size: Array) -> list[range]:
+        return [range(L) for L in self.levels]
 
     @override
     def neighbours(self, X: Array, size: Array) -> Array:

@@ -207,7 +207,7 @@ def _cells(parameters: Parameters, question: _Question, pattern: np.ndarray) -> 
     if values is not None:
         own = [of_feature if seen else np.array([np.nan]) for of_feature, seen in zip(values, pattern, strict=True)]
         if np.log([len(of_feature) for of_feature in own]).sum() <= np.log(MOST_CELLS):
-            return np.array(list(product(*own))), True
+            return np.array(list(product(*own)), dtype=np.float64), True
     cells = _typical_cells(parameters, question)
     cells[:, ~pattern] = np.nan
     return cells, False

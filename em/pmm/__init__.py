@@ -40,8 +40,8 @@ class PoissonSteps(GammaSteps[PMMParameters]):
         return events, (events, np.broadcast_to(size, events.shape))
 
     @override
-    def values(self, theta: Theta, size: Array) -> list[Array]:
-        return [np.arange(most + 1.0) for most in poisson.isf(IMPROBABLE, size * theta["rates"].max(axis=0))]
+    def values(self, theta: Theta, size: Array) -> list[range]:
+        return [range(int(most) + 1) for most in poisson.isf(IMPROBABLE, size * theta["rates"].max(axis=0))]
 
 
 POISSON = PoissonSteps()

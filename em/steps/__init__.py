@@ -322,7 +322,7 @@ class Steps[P: Parameters](ABC):
         """Draw samples (n, D) with cells of these sizes, and their labels (n,)."""
         return simulate(parameters, n_samples, size, random_state)
 
-    def values(self, theta: Theta, size: Array) -> list[Array] | None:
+    def values(self, theta: Theta, size: Array) -> list[range] | None:
         """Return the values that the cell of each feature takes, all but improbable ones, or None if uncountable."""
         return None
 
