@@ -99,7 +99,8 @@ def _combination(
 ) -> Any:
     """Return θ(α), or raise a ValueError if it is no mixture."""
     moved = {name: array + 2 * alpha * r[name] + alpha**2 * v[name] for name, array in first.items()}
-    return replace(like, **normalised(like, moved, r))  # α² times a rounding may have come in
+    moves = {name: np.abs(r[name]) + np.abs(v[name]) for name in first}  # r may be 0 where v is not
+    return replace(like, **normalised(like, moved, moves))  # α² times a rounding may have come in
 
 
 def normalised(like: Any, moved: dict[str, Array], moves: Mapping[str, Array]) -> dict[str, Array]:
