@@ -7,7 +7,6 @@ Of the R packages that are not run, poLCA's source tells that it multiplies plai
 largest double (github.com/dlinzer/poLCA, src/poLCA.c, `ylik`): rows less probable than about 1e-616 lose digits there.
 """
 
-import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -122,15 +121,11 @@ def variants(plain: Stress, n_copies: int) -> list[Stress]:
     ]
 
 
-def ours(n_passes: float) -> LogLikelihood:
-    """Return our log-likelihood, by the NumPy form (no passes to come) or by the kernels (as many as it takes)."""
-
-    def log_likelihood(X: Array, parameters: Any) -> float:
-        if isinstance(parameters, GMMParameters):
-            return gaussian_pass(X, parameters, n_passes=n_passes)[0]
-        return exponential_pass(BINOMIAL, BINOMIAL.rows(X), parameters, n_passes=n_passes)[0]
-
-    return log_likelihood
+def ours(X: Array, parameters: Any) -> float:
+    """Return our log-likelihood."""
+    if isinstance(parameters, GMMParameters):
+        return gaussian_pass(X, parameters)[0]
+    return exponential_pass(BINOMIAL, BINOMIAL.rows(X, lean=True), parameters)[0]
 
 
 def scikit_learn(X: Array, parameters: GMMParameters) -> float:
@@ -166,7 +161,7 @@ def stepmix(X: Array, parameters: BMMParameters) -> float:
     return float(model.score(X)) * len(X)
 
 
-OURS: dict[str, LogLikelihood] = {"ours, NumPy": ours(0), "ours, Numba": ours(math.inf)}
+OURS: dict[str, LogLikelihood] = {"ours": ours}
 RIVALS: dict[str, dict[str, LogLikelihood]] = {
     "Gaussian": {"scikit-learn": scikit_learn, "hmmlearn": hmmlearn},
     "Bernoulli": {"StepMix": stepmix},

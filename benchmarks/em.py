@@ -19,7 +19,7 @@ from benchmarks import digits, memmap, optimum
 from benchmarks.cases import CASES, QUICK, Case
 from benchmarks.contestants import CONTESTANTS, installed, rivals_of
 from benchmarks.process import run
-from em.fast.passes import available_threads
+from em.engine.blocks import available_threads
 
 
 def main(

@@ -29,22 +29,27 @@ def normalise(log_joint: Array) -> tuple[Array, Array]:
 
     Parameters
     ----------
-    log_joint : ndarray, shape (n, K)
+    log_joint : ndarray, shape (..., n, K)
         Joint log probabilities; -inf is legal.
 
     Returns
     -------
-    responsibilities : ndarray, shape (n, K)
+    responsibilities : ndarray, shape (..., n, K)
         r_ik = p(z_i = k | x_i), rows sum to one. A row that is impossible under every component gets 1 / K.
-    log_prob : ndarray, shape (n,)
+    log_prob : ndarray, shape (..., n)
         log p(x_i) in nats; -inf for an impossible row.
     """
-    largest = log_joint.max(axis=1, keepdims=True)
+    largest = log_joint.max(axis=-1, keepdims=True)
     possible = np.isfinite(largest)
-    scaled = np.exp(np.where(possible, log_joint - np.where(possible, largest, 0.0), 0.0))
-    total = scaled.sum(axis=1, keepdims=True)
-    log_prob = np.where(possible, largest + np.log(total), -np.inf)
-    return scaled / total, log_prob[:, 0]
+    if possible.all():
+        shares = log_joint - largest
+    else:
+        shares = np.where(possible, log_joint - np.where(possible, largest, 0.0), 0.0)
+    np.exp(shares, out=shares)
+    total = shares.sum(axis=-1, keepdims=True)
+    shares /= total
+    log_prob = np.where(possible, largest, -np.inf) + np.log(total)
+    return shares, log_prob[..., 0]
 
 
 def q_function(log_joint: ArrayLike, responsibilities: ArrayLike) -> float:

@@ -13,8 +13,10 @@ from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.utils import Tags, check_random_state
 
-from em.engine import Collapse, Problem, Run, best_of, run_em
-from em.engine.acceleration import ACCELERATIONS
+from em.bound import normalise
+from em.engine import Run, best_of, run_em
+from em.engine.leaps import ACCELERATIONS
+from em.engine.problem import Arrays, Collapse, Problem
 from em.fitted import FittedMixture, MixtureParameters
 from em.identifiability import Identifiability
 from em.process.blas import one_blas_thread
@@ -25,7 +27,9 @@ from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning, No
 from models.shown import shown
 from models.validation import Array, check_seed, count_at_least_one, frozen_array, number_above, weights_array
 
-SHORT_RUN, TYPICAL_RUN = 10, 50  # iterations
+SHORT_RUN = 10  # iterations
+FEWEST_IN_PART, ROWS_PER_PARAMETER, WORTH_A_PART = 2048, 25, 4  # rows of a part; as many times more are worth one
+CLEARLY = 4.0  # standard errors
 START_CELLS, START_ROWS = 2_000_000, 100  # a start looks at so many cells, but at no fewer rows per component
 
 
@@ -86,8 +90,16 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         """Return the shape of each parameter by name."""
 
     @abstractmethod
-    def _problem(self, samples: Samples) -> Problem[P, Any]:
+    def _problem(self, samples: Samples) -> Problem[P]:
         """Return E-step, M-step and log prior on the samples."""
+
+    @abstractmethod
+    def _built(self, arrays: Arrays) -> P:
+        """Return parameters of these arrays."""
+
+    @abstractmethod
+    def _log_joint_at(self, samples: Samples, parameters: P) -> Array:
+        """Return log p(x_i, z_i = k), shape (n, K)."""
 
     @abstractmethod
     def _m_step(self, samples: Samples, responsibilities: Array) -> P:
@@ -105,7 +117,7 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         """Raise a ValueError unless what a fit left is of the settings, as in a file that nobody touched."""
         self._check_model(self.parameters_.n_features)
 
-    def _released(self, problem: Problem[P, Any], run: Run[P]) -> P | None:
+    def _released(self, problem: Problem[P], run: Run[P]) -> P | None:
         """Return better parameters next to a limit that is no maximum, where this family knows a way, or None."""
         return None
 
@@ -173,13 +185,53 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         return samples
 
     def _search(self, samples: Samples) -> Found[P]:
-        """Run EM from every start and return the best run."""
-        problem, starts = self._problem(samples), self._starts(samples)
-        runs = self._runs(problem, starts)
+        """Run EM from every start, of many rows from those starts that lead on a part, and return the best run."""
+        problem, part = self._problem(samples), self._part(samples)
+        runs: list[Run[P]] = []
+        if part is not None:
+            starts, n_starts, collapsed = self._leading(part)
+            runs = [*self._run(problem, starts, self.max_iter), *collapsed] if starts else []
+        if all(run.collapsed for run in runs):
+            starts = self._starts(samples)
+            runs, n_starts = self._runs(problem, starts), len(starts)
         best = best_of(runs, problem)
         while best.converged and (start := self._released(problem, best)) is not None:
-            best = best.then(self._run(problem, start, self.max_iter))
-        return Found(best, sum(run.collapsed for run in runs), len(starts))
+            best = best.then(self._run(problem, [start], self.max_iter)[0])
+        return Found(best, sum(run.collapsed for run in runs), n_starts)
+
+    def _part(self, samples: Samples) -> Samples | None:
+        """Return a random part of so many rows that runs on all of them would be wasted on most, or None of fewer."""
+        K, D = self.n_components, samples.X.shape[1]
+        n_free = sum(int(np.prod(shape)) for shape in self._shapes(K, D).values())
+        n_rows = max(FEWEST_IN_PART, ROWS_PER_PARAMETER * n_free)
+        if not isinstance(self.init, str) or issparse(samples.X) or len(samples.X) < WORTH_A_PART * n_rows:
+            return None
+        rng = check_random_state(int(self._seeds()[0]))
+        return samples.some(n_rows, rng, hashed=self._hashed)
+
+    def _leading(self, part: Samples) -> tuple[list[P], int, list[Run[P]]]:
+        """Return where runs on a part of the rows end that may lead on all, how many started, and those that collapsed.
+
+        A run is left out if its mean log density is below the best run's by more than CLEARLY standard errors of the
+        mean difference between rows: then it would be below on all rows too.
+        """
+        problem, starts = self._problem(part), self._starts(part)
+        runs = self._runs(problem, starts)
+        ended = [run for run in runs if not run.collapsed and run.beaten_by is None]
+        collapsed = [run for run in runs if run.collapsed]
+        if not ended:
+            return [], len(starts), collapsed
+        best = best_of(ended, problem)
+        w = np.ones(len(part.X)) if part.weights is None else part.weights
+        top, leading = normalise(self._log_joint_at(part, best.parameters))[1], [best.parameters]
+        for run in ended:
+            if run is not best:
+                gap = top - normalise(self._log_joint_at(part, run.parameters))[1]
+                mean = np.average(gap, weights=w)
+                error = np.sqrt(np.average((gap - mean) ** 2, weights=w) / w.sum())
+                if mean <= CLEARLY * error:
+                    leading.append(run.parameters)
+        return leading, len(starts), collapsed
 
     def _distinct(self, samples: Samples) -> Samples:
         """Return the distinct rows in the order of their values; rows that are too many and hardly repeat stay."""
@@ -199,34 +251,25 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         """Whether ``init`` is no labels."""
         return isinstance(self.init, str | self._parameters_type)
 
-    def _runs(self, problem: Problem[P, Any], starts: list[P]) -> list[Run[P]]:
+    def _runs(self, problem: Problem[P], starts: list[P]) -> list[Run[P]]:
         """Run every start to the end; of more than ``n_init``, only those that lead after a short run of each.
 
         A start that collapses leaves its place to the next. All that collapsed are among the runs returned.
         """
         if len(starts) <= self.n_init:
-            return [self._run(problem, start, self.max_iter) for start in starts]
-        short = [self._run(problem, start, min(SHORT_RUN, self.max_iter)) for start in starts]
-        runs = [run for run in short if run.collapsed]
-        leading_first = sorted(
-            ((run.objective, start) for run, start in zip(short, starts, strict=True) if not run.collapsed),
-            key=lambda pair: -pair[0],
-        )
-        for _, start in leading_first:
-            runs.append(self._run(problem, start, self.max_iter))
-            if sum(not run.collapsed for run in runs) == self.n_init:
-                break
+            return self._run(problem, starts, self.max_iter)
+        short = self._run(problem, starts, min(SHORT_RUN, self.max_iter), race=False)
+        alive = [(run.objective, start) for run, start in zip(short, starts, strict=True) if not run.collapsed]
+        leading_first = [start for _, start in sorted(alive, key=lambda pair: -pair[0])]
+        runs, wanted = [run for run in short if run.collapsed], self.n_init
+        while wanted and leading_first:
+            those, leading_first = leading_first[:wanted], leading_first[wanted:]
+            runs += self._run(problem, those, self.max_iter)
+            wanted = self.n_init - sum(not run.collapsed for run in runs)
         return runs
 
-    def _run(self, problem: Problem[P, Any], start: P, max_iter: int) -> Run[P]:
-        return run_em(problem, start, tol=self.tol, max_iter=max_iter, acceleration=self.acceleration)
-
-    def _expected_passes(self) -> int:
-        """Return a guess of how many passes over the data a fit makes."""
-        if not isinstance(self.init, str):
-            return min(self.max_iter, TYPICAL_RUN)
-        n_short = 0 if self.n_starts in (None, self.n_init) else self.n_starts
-        return n_short * min(self.max_iter, SHORT_RUN) + self.n_init * min(self.max_iter, TYPICAL_RUN)
+    def _run(self, problem: Problem[P], starts: list[P], max_iter: int, *, race: bool = True) -> list[Run[P]]:
+        return run_em(problem, starts, tol=self.tol, max_iter=max_iter, acceleration=self.acceleration, race=race)
 
     def fit_predict(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> np.ndarray:
         """Fit the mixture and return the most probable label of each sample, of weight 0 too, shape (n,)."""
@@ -264,12 +307,16 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
                 return [self._m_step(samples, one_hot)]
             except Collapse as collapse:
                 raise ValueError(f"init labels give no legal start: {collapse}") from None
-        n_starts = self.n_init if self.n_starts is None else self.n_starts
-        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=n_starts).tolist()
         return [
             self._start(samples, VIEWS[number % len(VIEWS)], check_random_state(seed))
-            for number, seed in enumerate(seeds)
+            for number, seed in enumerate(self._seeds())
         ]
+
+    def _seeds(self) -> list[int]:
+        """Return the seed of each start."""
+        n_starts = self.n_init if self.n_starts is None else self.n_starts
+        seeds: list[int] = check_random_state(self.random_state).randint(2**31 - 1, size=n_starts).tolist()
+        return seeds
 
     def _start(self, samples: Samples, view: str, rng: np.random.RandomState) -> P:
         n_rows = max(START_CELLS // samples.X.shape[1], START_ROWS * self.n_components)
@@ -294,6 +341,14 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
 
     def _log_prior(self, parameters: P) -> float:
         return 0.0 if self.prior is None else float(self.prior.log_prob(parameters))
+
+    def _log_priors(self, theta: Arrays) -> Array:
+        """Return the log prior of R runs."""
+        R = len(theta["weights"])
+        if self.prior is None:
+            return np.zeros(R)
+        runs = [self._built({name: array[r] for name, array in theta.items()}) for r in range(R)]
+        return np.array([self._log_prior(parameters) for parameters in runs])
 
     # Checks -------------------------------------------------------------------------------------------------------
 

@@ -8,12 +8,13 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import Tags
 
-from em.engine import EPS, Problem, Run, log_prior_size
+from em.engine import EPS, Run
+from em.engine.problem import Arrays, Problem, log_prior_size, one_run
 from em.estimator import MixtureEM
-from em.fast.passes import exponential_pass
+from em.fast.passes import exponential_expect, statistics_of
 from em.identifiability.rank_test import identify
 from em.samples import Samples, weighted
-from em.steps import Rows, Statistics, Steps
+from em.steps import Rows, Steps
 from em.uncertainty.entries import Entries, entries_of
 from em.uncertainty.independent import observed_information, whitened
 from em.uncertainty.louis import Information
@@ -132,8 +133,8 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         size = np.asarray(self._size_of(samples))
         return [size] if size.ndim == 2 and (size != size[0]).any() else []
 
-    def _rows(self, samples: Samples) -> Rows:
-        return self._steps.rows(samples.X, self._size_of(samples), samples.names)
+    def _rows(self, samples: Samples, *, lean: bool = False) -> Rows:
+        return self._steps.rows(samples.X, self._size_of(samples), samples.names, lean=lean)
 
     def _check_model(self, n_features: int) -> None:
         if self.prior is not None:
@@ -148,24 +149,41 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
                 quantity.support.check(f"frozen {quantity.name}", frozen[quantity.name])
         self._check_model(samples.X.shape[1])
 
-    def _problem(self, samples: Samples) -> Problem[P, Statistics]:
-        steps, rows, frozen = self._steps, self._rows(samples), self._frozen(samples.X.shape[1])
+    def _problem(self, samples: Samples) -> Problem[P]:
+        steps, frozen = self._steps, self._frozen(samples.X.shape[1])
+        rows = self._rows(samples, lean=True)
         log_base = float(rows.log_base.sum() if samples.weights is None else samples.weights @ rows.log_base)
-        n_passes = self._expected_passes()
+        expect_kernel = exponential_expect(steps, rows, samples.weights)
 
-        def expect(parameters: P) -> tuple[float, Statistics]:
-            log_likelihood, statistics = exponential_pass(steps, rows, parameters, samples.weights, n_passes=n_passes)
+        def expect(theta: Arrays, runs: np.ndarray) -> tuple[Array, Arrays]:
+            log_likelihood, statistics = expect_kernel(theta, runs)
             return log_likelihood + log_base, statistics
 
-        def maximise(statistics: Statistics) -> P:
-            return steps.most_probable(statistics, self.prior, frozen)
+        def maximise(statistics: Arrays, runs: np.ndarray) -> tuple[Arrays, list[str]]:
+            return steps.modes(statistics_of(statistics), self.prior, frozen), [""] * len(runs)
 
-        size = rows.size
+        def inside(theta: dict[str, Array]) -> tuple[Arrays, np.ndarray]:
+            legal = np.ones(len(theta["weights"]), dtype=bool)
+            for quantity in steps.quantities:
+                if quantity.name not in frozen:
+                    theta[quantity.name] = quantity.support.normalised(theta[quantity.name])
+                legal &= quantity.support.holds(theta[quantity.name])
+            return theta, legal
+
+        size, D = rows.size, samples.X.shape[1]
         mean_size = size[0] if size.strides[0] == 0 else np.average(size, axis=0, weights=samples.weights)
-        scales = self._scales(rows, samples)
-        metric, D = partial(whitened, steps=steps, size=mean_size), samples.X.shape[1]
-        prior_size = log_prior_size(self.prior, self.n_components, D)
-        return Problem(expect, maximise, self._log_prior, scales, metric, samples.total, prior_size)
+        return Problem(
+            steps.shapes(self.n_components, D),
+            expect,
+            maximise,
+            self._log_priors,
+            inside,
+            steps.parameters,
+            self._scales(rows, samples),
+            whitened=partial(whitened, steps=steps, size=mean_size),
+            n_samples=samples.total,
+            log_prior_size=log_prior_size(self.prior, self.n_components, D),
+        )
 
     def _scales(self, rows: Rows, samples: Samples) -> dict[str, Array | float]:
         """Return the typical size of each quantity: 1 of probabilities, else the estimate of a single component."""
@@ -184,7 +202,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
             return float(self.prior.log_prob(parameters, given=given))
         return log_prior
 
-    def _released(self, problem: Problem[P, Statistics], run: Run[P]) -> P | None:
+    def _released(self, problem: Problem[P], run: Run[P]) -> P | None:
         """Release values that EM holds on the boundary although the objective rises inwards (Karush-Kuhn-Tucker fails).
 
         A prob of 0 is a fixed point of EM whatever its slope, so a run may be trapped. From just inside the boundary
@@ -197,12 +215,21 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
             return None
         arrays, support = run.parameters.arrays(), quantity.support
         inside = support.normalised(np.where(held, support.moved_inside(values, INWARD_STEP), values))
-        after = problem.maximise(problem.expect(self._steps.parameters({**arrays, quantity.name: inside}))[1])
-        inwards = held & support.goes_inside(after.arrays()[quantity.name], inside)
+        first = np.zeros(1, dtype=int)
+        statistics = problem.expect(one_run({**arrays, quantity.name: inside}), first)[1]
+        after = problem.maximise(statistics, first)[0][quantity.name][0]
+        inwards = held & support.goes_inside(after, inside)
         moved = support.normalised(np.where(inwards, inside, values))
         released = self._steps.parameters({**arrays, quantity.name: moved})
-        gain = problem.expect(released)[0] + problem.log_prior(released) - run.objective
+        theta = one_run(released.arrays())
+        gain = float(problem.expect(theta, first)[0][0] + problem.log_prior(theta)[0]) - run.objective
         return released if gain > 1e3 * EPS * abs(run.objective) else None
+
+    def _built(self, arrays: Arrays) -> P:
+        return self._steps.parameters(arrays)
+
+    def _log_joint_at(self, samples: Samples, parameters: P) -> Array:
+        return self._steps.log_joint_of(self._rows(samples), parameters)
 
     def _m_step(self, samples: Samples, responsibilities: Array) -> P:
         statistics = self._steps.sums(self._rows(samples), weighted(responsibilities, samples.weights))

@@ -11,7 +11,8 @@ from sklearn.base import BaseEstimator, DensityMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from em.bound import normalise
-from em.engine import Parameters, blocks
+from em.engine import Parameters
+from em.engine.blocks import blocks
 from em.samples import encoded, samples_to_use
 from em.uncertainty import KINDS, Uncertainty, check_level, from_information, from_replicates
 from em.uncertainty.bootstrap import bootstrap

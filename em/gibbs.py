@@ -21,7 +21,8 @@ from numpy.typing import ArrayLike
 
 from em.bound import normalise
 from em.families import conjugate_mixture
-from em.kmeans import kmeans_plusplus, nearest
+from em.kmeans.lloyd import nearest
+from em.kmeans.plusplus import kmeans_plusplus
 from em.process.progress import track
 from em.samples.distinct import distinct_rows
 from models.validation import (

@@ -6,13 +6,12 @@ another; and one random direction of the whitened data. Where clusters are flat,
 of them and the others do; elsewhere it may be the other way round.
 """
 
-from dataclasses import replace
-
 import numpy as np
 from scipy.sparse import issparse
 
 from em.fast.sparse import start_labels
-from em.kmeans import kmeans_plusplus, lloyd, nearest
+from em.kmeans.lloyd import lloyd, nearest
+from em.kmeans.plusplus import kmeans_plusplus
 from em.samples import Samples, weighted
 from models.validation import Array
 
@@ -63,7 +62,7 @@ def start_responsibilities(
     else:
         seeds = kmeans_plusplus(rows, K, rng, samples.weights)
         if method == "kmeans":
-            seeds = lloyd(replace(samples, X=rows), seeds)
+            seeds = lloyd(rows, samples.weights, seeds).centers
     return _softened(nearest(rows, seeds)[0], K)
 
 

@@ -40,7 +40,6 @@ from numpy.typing import ArrayLike
 
 from em.bound import check_responsibilities, normalise
 from em.engine import best_of, run_em
-from em.estimator import TYPICAL_RUN
 from em.families import conjugate_mixture
 from em.gibbs import one_hot, start_labels
 from em.status import NotConvergedWarning, tell
@@ -182,8 +181,8 @@ def variational(
         starts = [one_hot(start_labels(mixture.X, k, rng), K) for k in clusters]
     else:
         starts = [_check_init(init, n, K)]
-    problem = mixture.problem(K, len(starts) * min(max_iter, TYPICAL_RUN))
-    runs = [run_em(problem, mixture.posterior(r), tol=tol, max_iter=max_iter) for r in starts]
+    problem = mixture.problem(K)
+    runs = run_em(problem, [mixture.posterior(r) for r in starts], tol=tol, max_iter=max_iter)
     best = best_of(runs, problem)
     status = f"{best.status}; best of {len(runs)} restart(s)"
     if not best.converged:

@@ -17,7 +17,7 @@ from typing import override
 
 import numpy as np
 
-from models.validation import Array, positive_definite
+from models.validation import Array, are_positive_definite, positive_definite
 
 EDGE = 1e-8  # an estimate this near to the boundary is on it
 INSIDE = 1e-12  # where a value on the boundary is moved to
@@ -57,6 +57,10 @@ class Support(ABC):
     def check(self, name: str, array: Array) -> None:
         """Raise a ValueError that names the array unless its numbers, which are finite, lie in the support."""
         return
+
+    def holds(self, arrays: Array) -> np.ndarray:
+        """Return which of several arrays (R, ...) lie in the support, sums to one apart."""
+        return np.ones(len(arrays), dtype=bool)
 
     def nearly(self, name: str, draws: Array, tolerance: float) -> Array:
         """Return draws (S, ...) of anybody's, which may lie outside by rounding, inside; a ValueError for others."""
@@ -130,6 +134,10 @@ class Positive(Support):
     scale, edges = "log", "0"
 
     @override
+    def holds(self, arrays: Array) -> np.ndarray:
+        return (arrays >= 0).reshape(len(arrays), -1).all(axis=1)
+
+    @override
     def check(self, name: str, array: Array) -> None:
         if array.min() < 0:
             raise ValueError(f"{name} must not be negative, got values from {array.min()} to {array.max()}")
@@ -158,6 +166,10 @@ class Variance(Support):
     scale = "log"
 
     @override
+    def holds(self, arrays: Array) -> np.ndarray:
+        return (arrays > 0).reshape(len(arrays), -1).all(axis=1)
+
+    @override
     def check(self, name: str, array: Array) -> None:
         if not (array > 0).all():
             raise ValueError(f"{name} must be positive variances, got {array}")
@@ -175,6 +187,10 @@ class Probability(Support):
     """Probabilities; 0 and 1 are the boundary."""
 
     scale, edges = "logit", "0 or 1"
+
+    @override
+    def holds(self, arrays: Array) -> np.ndarray:
+        return ((arrays >= 0) & (arrays <= 1)).reshape(len(arrays), -1).all(axis=1)
 
     @override
     def check(self, name: str, array: Array) -> None:
@@ -229,6 +245,10 @@ class Simplex(Support):
             return [slice(0, length)]
         ends = np.cumsum(self.sizes).tolist()
         return [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+
+    @override
+    def holds(self, arrays: Array) -> np.ndarray:
+        return (arrays >= 0).reshape(len(arrays), -1).all(axis=1)
 
     @override
     def check(self, name: str, array: Array) -> None:
@@ -302,6 +322,10 @@ class Covariance(Support):
     @override
     def scale_at(self, place: Place) -> str:
         return "log" if place[-2] == place[-1] else "identity"
+
+    @override
+    def holds(self, arrays: Array) -> np.ndarray:
+        return are_positive_definite(arrays)
 
     @override
     def check(self, name: str, array: Array) -> None:

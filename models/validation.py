@@ -84,6 +84,17 @@ def positive_definite(name: str, matrix: Array) -> Array:
         raise ValueError(f"{name} must be positive definite, got {matrix}") from None
 
 
+def are_positive_definite(matrices: Array) -> np.ndarray:
+    """Return which of several arrays (R, ..., D, D) hold positive definite matrices only, shape (R,)."""
+    try:
+        np.linalg.cholesky(matrices)
+    except np.linalg.LinAlgError:
+        if len(matrices) == 1:
+            return np.zeros(1, dtype=bool)
+        return np.concatenate([are_positive_definite(matrices[r : r + 1]) for r in range(len(matrices))])
+    return np.isfinite(matrices).reshape(len(matrices), -1).all(axis=1)
+
+
 def number_above(name: str, value: Any, bound: float, *, inclusive: bool = False) -> float:
     """Return ``value`` as a float, checked to be finite and above ``bound``."""
     array = real_numbers(name, value)

@@ -7,7 +7,6 @@ from random_mixtures import declared_density
 from typer import Typer
 from typer.testing import CliRunner
 
-import em.fast.passes
 from benchmarks import digits, memmap, optimum
 from benchmarks import em as command
 from benchmarks.cases import QUICK, Case
@@ -36,7 +35,6 @@ def quick(monkeypatch):
         monkeypatch.setattr(module, "installed", lambda name: name in ("ours", "scikit-learn"))
     for module in (command, optimum):
         monkeypatch.setattr(module, "run", in_this_process)
-    monkeypatch.setattr(em.fast.passes, "COMPILING", em.fast.passes.COMPILING)  # put back what a measurement sets
     app = Typer()
     app.command()(command.main)
 
@@ -80,7 +78,6 @@ def test_a_file_that_does_not_fit_into_the_memory_allowed_gives_the_same_bits(mo
 
     monkeypatch.setattr(memmap, "QUICK", memmap.QUICK[:1])
     monkeypatch.setattr(memmap, "run", in_memory_here)
-    monkeypatch.setattr(em.fast.passes, "COMPILING", em.fast.passes.COMPILING)
     (same,) = memmap.table(quick=True).columns[-1].cells
     assert same == "yes"
 

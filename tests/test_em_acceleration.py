@@ -8,11 +8,11 @@ import reference_data
 from families import FAILINGS, component_counts, each_family, feature_counts, sample_counts, seeds
 from hypothesis import given
 from hypothesis import strategies as st
+from leaps_of_points import leap_from
 
 from comparisons.data import load
 from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM, bmm, gmm
 from em.engine import run_em
-from em.engine.acceleration import Squarem
 from models.bmm import BMMParameters, BMMPrior
 from models.gmm import GMMParameters, GMMPrior
 
@@ -152,8 +152,9 @@ def test_every_e_step_is_counted(name, acceleration):
     estimator, X = PROBLEMS[name](n_init=1, random_state=0)
     samples, calls = estimator._samples(X, None), []
     problem = estimator._problem(samples)
-    counted = replace(problem, expect=lambda theta: calls.append(theta) or problem.expect(theta))
-    run = run_em(counted, estimator._starts(samples)[0], tol=1e-8, max_iter=1000, acceleration=acceleration)
+    counted = replace(problem, expect=lambda theta, runs: calls.append(theta) or problem.expect(theta, runs))
+    start = estimator._starts(samples)[:1]
+    run = run_em(counted, start, tol=1e-8, max_iter=1000, acceleration=acceleration)[0]
     assert run.n_e_steps == len(calls)
     assert len(calls) >= len(run.history)
 
@@ -163,33 +164,25 @@ def test_a_leap_that_would_lose_is_refused(acceleration):
     """An objective that falls wherever a leap lands leaves plain EM's very path; the E-steps tell of the attempts."""
     estimator, X = PROBLEMS["clouds"](n_init=1, random_state=0)
     samples = estimator._samples(X, None)
-    problem, start, visited = estimator._problem(samples), estimator._starts(samples)[0], set()
+    problem, start = estimator._problem(samples), estimator._starts(samples)[:1]
+    visited = {start[0].means.tobytes()}
 
-    def maximise(statistics):
-        theta = problem.maximise(statistics)
-        visited.add(theta.means.tobytes())
-        return theta
+    def maximise(statistics, runs):
+        theta, why = problem.maximise(statistics, runs)
+        visited.add(theta["means"][0].tobytes())
+        return theta, why
 
     def log_prior(theta):  # only what an M-step made is spared
-        return 0.0 if theta is start or theta.means.tobytes() in visited else -1e6
+        return np.array([0.0 if theta["means"][0].tobytes() in visited else -1e6])
 
     spiteful = replace(problem, maximise=maximise, log_prior=log_prior)
-    refused = run_em(spiteful, start, tol=1e-8, max_iter=30, acceleration=acceleration)
-    plain = run_em(problem, start, tol=1e-8, max_iter=30)
+    refused = run_em(spiteful, start, tol=1e-8, max_iter=30, acceleration=acceleration)[0]
+    plain = run_em(problem, start, tol=1e-8, max_iter=30)[0]
     np.testing.assert_array_equal(refused.history, plain.history)
     assert refused.n_e_steps > plain.n_e_steps
 
 
 # The leap ------------------------------------------------------------------------------------------------------------
-
-SCALES = {"weights": 1.0, "probs": 1.0}
-
-
-def leap_from(*points, scales=SCALES):
-    squarem = Squarem(scales)
-    *none, leap = [squarem.after(point) for point in points]
-    assert none == [None, None]
-    return leap
 
 
 @pytest.mark.parametrize("rate", [0.5, 0.9, 0.99, 0.999])
@@ -197,7 +190,7 @@ def test_a_leap_lands_on_the_limit_of_a_geometric_series(rate):
     weights, probs = np.array([0.3, 0.7]), np.array([[0.2, 0.5], [0.6, 0.9]])
     dw, dp = np.array([0.1, -0.1]), np.array([[0.1, -0.05], [0.02, 0.03]])
     points = [BMMParameters(weights + rate**t * dw, probs + rate**t * dp) for t in range(3)]
-    leap = leap_from(*points)
+    _, leap = leap_from(*points)
     # v is a difference of steps, so it loses 1 / (1 - rate)² of its digits, and α² magnifies it by as much again
     np.testing.assert_allclose(leap.weights, weights, rtol=0, atol=1e-15 / (1 - rate) ** 2)
     np.testing.assert_allclose(leap.probs, probs, rtol=0, atol=1e-15 / (1 - rate) ** 2)
@@ -208,7 +201,7 @@ def test_what_plain_em_holds_still_the_leap_holds_still():
     def point(p):
         return BMMParameters([0.1, 0.9, 0.0], [[0.0, p], [1.0, 0.7], [0.3, p]])
 
-    leap = leap_from(point(0.4), point(0.3), point(0.25))
+    _, leap = leap_from(point(0.4), point(0.3), point(0.25))
     np.testing.assert_array_equal(leap.weights, [0.1, 0.9, 0.0])
     np.testing.assert_array_equal(leap.probs[:, 0], [0.0, 1.0, 0.3])
     assert leap.probs[1, 1] == 0.7
@@ -219,13 +212,13 @@ def test_a_leap_out_of_the_space_is_shortened_until_it_is_inside():
     def point(p):
         return BMMParameters([1.0], [[p]])
 
-    leap = leap_from(point(0.3), point(0.2), point(0.101))  # steps hardly shrink: the full leap ends at -9.5
+    _, leap = leap_from(point(0.3), point(0.2), point(0.101))  # steps hardly shrink: the full leap ends at -9.5
     assert 0 <= leap.probs[0, 0] < 0.101
 
     def flat(variance):
         return GMMParameters([1.0], [[0.0]], [[[variance]]])
 
-    leap = leap_from(flat(0.3), flat(0.2), flat(0.101), scales={"weights": 1.0, "means": 1.0, "covariances": 1.0})
+    _, leap = leap_from(flat(0.3), flat(0.2), flat(0.101))
     assert 0 < leap.covariances[0, 0, 0] < 0.101
 
 
@@ -233,5 +226,5 @@ def test_steps_that_grow_or_do_not_change_give_no_leap():
     def points(*probs):
         return [BMMParameters([1.0], [[p]]) for p in probs]
 
-    assert leap_from(*points(0.5, 0.5, 0.5)) is None
-    assert leap_from(*points(0.1, 0.2, 0.5)) is None  # α = 0.1 / 0.2 < 1
+    assert leap_from(*points(0.5, 0.5, 0.5))[1] is None
+    assert leap_from(*points(0.1, 0.2, 0.5))[1] is None  # α = 0.1 / 0.2 < 1

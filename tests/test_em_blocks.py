@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import reference_data
 
-import em.engine
+import em.engine.blocks
 from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM, KMeans
-from em.engine import blocks
+from em.engine.blocks import blocks
 
 TRIALS = np.random.RandomState(0).randint(1, 6, size=(100, 3))
 CASES = [
@@ -26,7 +26,7 @@ CASES = [
 def test_small_blocks_give_the_same_fit(estimator, X, rows, monkeypatch):
     history, objective = estimator.fit(X).history_, estimator.objective_
     predictions = estimator.predict(X)
-    monkeypatch.setattr(em.engine, "BLOCK_ROWS", rows)
+    monkeypatch.setattr(em.engine.blocks, "BLOCK_ROWS", rows)
     again = estimator.fit(X)
     assert len(list(blocks(len(X)))) == -(-len(X) // rows)
     # the same terms summed in another order: up to 1000 terms, and the digits lost are not enlarged at a maximum
@@ -38,10 +38,10 @@ def test_small_blocks_give_the_same_fit(estimator, X, rows, monkeypatch):
 def test_more_rows_than_one_block_give_the_sums_of_one(monkeypatch):
     rng = np.random.RandomState(0)
     X = np.concatenate([rng.normal(size=(6000, 2)), rng.normal(size=(3001, 2)) + 4])
-    assert len(X) > 2 * em.engine.BLOCK_ROWS
+    assert len(X) > 2 * em.engine.blocks.BLOCK_ROWS
     fit = GaussianMixtureEM(2, n_init=1, random_state=0).fit(X)
     proba, score = fit.predict_proba(X), fit.score_samples(X)
-    monkeypatch.setattr(em.engine, "BLOCK_ROWS", 10**6)
+    monkeypatch.setattr(em.engine.blocks, "BLOCK_ROWS", 10**6)
     whole = GaussianMixtureEM(2, n_init=1, random_state=0).fit(X)
     np.testing.assert_allclose(fit.covariances_, whole.covariances_, rtol=1e-9, atol=1e-9)  # both within 1e-8 nats
     np.testing.assert_allclose(fit.objective_, whole.objective_, rtol=1e-12)
@@ -51,7 +51,7 @@ def test_more_rows_than_one_block_give_the_sums_of_one(monkeypatch):
 
 @pytest.mark.parametrize("rows", [1, 3, 10, 11])
 def test_blocks_cover_every_row_once(rows, monkeypatch):
-    monkeypatch.setattr(em.engine, "BLOCK_ROWS", rows)
+    monkeypatch.setattr(em.engine.blocks, "BLOCK_ROWS", rows)
     covered = np.concatenate([np.arange(10)[block] for block in blocks(10)])
     np.testing.assert_array_equal(covered, np.arange(10))
 

@@ -4,17 +4,15 @@ from functools import partial
 
 import numpy as np
 import pytest
+from leaps_of_points import leap_from as leap_of
 from random_mixtures import random_bmm, random_gmm
 
 from em.bmm import BINOMIAL
-from em.engine.acceleration import Squarem
-from em.engine.multisecant import Multisecant
 from em.gmm import information as gmm_information
 from em.uncertainty import independent
 from models.bmm import BMMParameters
 from models.gmm.structures import COVARIANCE_TYPES, full_matrices
 
-SCALES = {"weights": 1.0, "probs": 1.0}
 SMALL = 1e-4  # step of a second difference: its error is about SMALL of the value, rounding 1e-16 / SMALL²
 seeds = pytest.mark.parametrize("seed", range(3))
 
@@ -57,7 +55,8 @@ def assert_is_the_information(parameters, direction, whitened, divergence):
         )
         for sign in (1, -1)
     )
-    norm = np.sum(whitened(parameters, {name: step[None] for name, step in direction.items()}) ** 2)
+    at = {name: array[None] for name, array in parameters.arrays().items()}
+    norm = np.sum(whitened(at, {name: step[None, None] for name, step in direction.items()}) ** 2)
     curvature = (divergence(parameters, forth) + divergence(parameters, back)) / SMALL**2
     np.testing.assert_allclose(norm, curvature, rtol=1e-4)
 
@@ -73,7 +72,8 @@ def test_the_metric_is_the_information_of_the_complete_data_of_a_gaussian_mixtur
     direction["covariances"] = (
         parameters.covariances * 0.1 * (spread + spread.swapaxes(-1, -2) if kind in ("full", "tied") else spread)
     )
-    assert_is_the_information(parameters, direction, gmm_information.whitened, gaussian_divergence)
+    metric = partial(gmm_information.whitened, covariance_type=kind)
+    assert_is_the_information(parameters, direction, metric, gaussian_divergence)
 
 
 @seeds
@@ -87,10 +87,8 @@ def test_the_metric_is_the_information_of_the_complete_data_of_a_binomial_mixtur
     assert_is_the_information(parameters, direction, whitened_counts(trials), count_divergence(trials))
 
 
-def leap_from(*points):
-    multisecant = Multisecant(SCALES, whitened_counts(np.ones(points[0].n_features)))
-    *_, leap = [multisecant.after(point) for point in points]
-    return multisecant, leap
+def leap_from(*points, acceleration="multisecant"):
+    return leap_of(*points, acceleration=acceleration, whitened=whitened_counts(np.ones(points[0].n_features)))
 
 
 def towards(limit, gaps, rates, n_points=5):
@@ -103,8 +101,7 @@ def test_as_many_secants_as_there_are_directions_find_the_limit():
     _, leap = leap_from(*points)
     # three directions are told apart to about 1e-3 of their size, the slowest is 1 / 0.05 steps away
     np.testing.assert_allclose(leap.probs[0], limit, rtol=0, atol=1e-10)
-    squarem = Squarem(SCALES)
-    *_, one_secant = [squarem.after(point) for point in points]
+    _, one_secant = leap_from(*points, acceleration="squarem")
     assert np.abs(one_secant.probs[0] - limit).max() > 1e-3
 
 
@@ -112,8 +109,7 @@ def test_as_many_secants_as_there_are_directions_find_the_limit():
 def test_where_steps_grow_or_turn_back_the_leap_is_squarems(rate):
     """Eigenvalue 1 - ρ below 0, or above what is believed."""
     points = towards(np.array([0.4, 0.6]), np.array([0.1, 0.1]), np.array([0.5, rate]))
-    squarem = Squarem(SCALES)
-    *_, expected = [squarem.after(point) for point in points]
+    _, expected = leap_from(*points, acceleration="squarem")
     multisecant, leap = leap_from(*points)
     assert not multisecant.by_secants
     assert (leap is None) == (expected is None)
@@ -124,9 +120,9 @@ def test_where_steps_grow_or_turn_back_the_leap_is_squarems(rate):
 def test_a_refusal_costs_an_e_step_and_forgets_the_secants_that_misled():
     multisecant, _ = leap_from(*towards(np.array([0.4, 0.6]), np.array([0.3, -0.2]), np.array([0.3, 0.9])))
     assert multisecant.by_secants
-    multisecant.refused()
+    multisecant.refused(np.array([True]))
     assert multisecant.n_refused == 1
-    assert not multisecant.visited  # so that the next leap is SQUAREM's
+    assert multisecant.n_visited == 0  # so that the next leap is SQUAREM's
 
 
 def test_weights_sum_to_one_after_a_leap_whatever_rounding_it_carries_along():

@@ -60,8 +60,9 @@ def runs(monkeypatch):
     found = []
 
     def spy(*args, max_iter, **kwargs):
-        found.append((max_iter, run_em(*args, max_iter=max_iter, **kwargs)))
-        return found[-1][1]
+        runs = run_em(*args, max_iter=max_iter, **kwargs)
+        found.extend((max_iter, run) for run in runs)
+        return runs
 
     run_em = em.estimator.run_em
     monkeypatch.setattr(em.estimator, "run_em", spy)
@@ -79,6 +80,7 @@ def test_the_best_of_many_short_runs_go_on_to_the_end(init, runs):
     alive = sorted((run for run in short if not run.collapsed), key=lambda run: -run.objective)
     ended = [run for run in whole if not run.collapsed]
     assert len(ended) == 2
+    ended = [run for run in ended if run.beaten_by is None]
     assert [run.history[0] for run in whole] == [run.history[0] for run in alive[: len(whole)]]
     best = max(ended, key=lambda run: run.objective)  # in the units in which EM runs
     np.testing.assert_allclose(np.diff(fit.history_), np.diff(best.history), atol=1e-10)
@@ -213,5 +215,7 @@ def test_starts_from_a_part_of_many_rows_follow_neither_their_order_nor_their_un
     monkeypatch.setattr(em.gmm.units, "MOST_CELLS_COPIED", 2000)
     mixture = GaussianMixtureEM(2, init=init, n_init=1, random_state=0, tol=1e-3)
     one, other, scaled = (mixture.fit(rows).history_ for rows in (X, X[rng.permutation(len(X))], 3 * X + 7))
-    np.testing.assert_allclose(other, one, rtol=1e-10)
-    np.testing.assert_allclose(scaled + X.size * np.log(3), one, rtol=1e-10)
+    for again in (other, scaled + X.size * np.log(3)):  # tol=1e-3 may be reached an iteration sooner
+        both = min(len(again), len(one))
+        assert both > 5
+        np.testing.assert_allclose(again[:both], one[:both], rtol=1e-10)

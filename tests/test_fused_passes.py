@@ -1,22 +1,17 @@
 """The fused passes compute what the textbook defines, to the last digits, on hard data, with any number of threads."""
 
-import math
-
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-import em.fast.passes
 from benchmarks.digits import ALLOWED, OURS, bernoulli_stresses, gaussian_stresses
-from em import BernoulliMixtureEM, GaussianMixtureEM
 from em.bmm import BINOMIAL
-from em.fast.passes import CHUNK_ROWS, exponential_pass, gaussian_pass, pays
+from em.fast.passes import GaussianRows, exponential_pass, gaussian_pass
+from em.gmm.natural_form import NaturalForm
+from em.gmm.statistics import GaussianStatistics
 from em.steps.conjugate import distinct
 from models.bmm import BMMParameters
 from models.gmm import GMMParameters
-
-KERNEL = {"n_passes": math.inf}  # enough passes to pay for compiling
-NUMPY = {"n_passes": 0}
 
 
 def random_gmm(K, D, rng, kind):
@@ -38,35 +33,48 @@ def assert_same_sums(found, wanted, size):
         )
 
 
-def count_pass(X, trials, parameters, weights, **options):
+def count_pass(X, trials, parameters, weights, lean=False):
     trials = trials[0] if trials.strides[0] == 0 else trials
-    return exponential_pass(BINOMIAL, BINOMIAL.rows(X, trials), parameters, weights, **options)
+    return exponential_pass(BINOMIAL, BINOMIAL.rows(X, trials, lean=lean), parameters, weights)
 
 
 @pytest.mark.parametrize("D", [1, 3, 6])  # products written out, and those of BLAS
 @pytest.mark.parametrize("kind", ["full", "tied", "diag", "spherical"])
-def test_gaussian_kernels_are_the_textbook_steps(kind, D):
+def test_the_natural_form_is_the_textbook_steps(kind, D):
     rng = np.random.RandomState(D)
     parameters = random_gmm(4, D, rng, kind)
     X, weights = 2 * rng.normal(size=(700, D)), rng.uniform(0, 3, size=700)  # 700 is not a multiple of a block
     size = D * np.abs(X).max() ** 2
     for sample_weight in [None, weights]:
-        assert_same_sums(
-            gaussian_pass(X, parameters, sample_weight, **KERNEL),
-            gaussian_pass(X, parameters, sample_weight, **NUMPY),
-            size,
-        )
+        log_likelihood, moments = gaussian_pass(X, parameters, sample_weight)
+        exact, wanted = GaussianRows(X, kind, sample_weight).centred(parameters)
+        assert not moments.centers.any()  # it is the natural form that is tried
+        assert_same_sums((log_likelihood, about(parameters.means, moments)), (exact, wanted), size)
+
+
+def about(centers, moments):
+    """Moments about 0 as those about other centres."""
+    kind, N, first = moments.covariance_type, moments.counts, moments.first
+    outer = first[:, :, None] * centers[:, None, :]
+    squares = N[:, None, None] * centers[:, :, None] * centers[:, None, :] - outer - outer.swapaxes(1, 2)
+    change = {
+        "full": squares,
+        "tied": squares.sum(axis=0),
+        "diag": np.diagonal(squares, axis1=1, axis2=2),
+        "spherical": np.trace(squares, axis1=1, axis2=2),
+    }[kind]
+    return GaussianStatistics(kind, centers, N, first - N[:, None] * centers, moments.second + change)
 
 
 @pytest.mark.parametrize("same_trials", [True, False])
-def test_count_kernels_are_the_textbook_steps(same_trials):
+def test_lean_and_sparse_rows_give_the_sums_of_whole_ones(same_trials):
     rng = np.random.RandomState(0)
     trials = np.broadcast_to(3.0, (700, 5)) if same_trials else rng.randint(1, 6, size=(700, 5)).astype(float)
     X = rng.binomial(trials.astype(int), 0.3).astype(float)
     parameters = BMMParameters(rng.dirichlet(np.ones(4)), rng.uniform(0.01, 0.99, size=(4, 5)))
     for weights in [None, rng.uniform(0, 3, size=700)]:
-        wanted = count_pass(X, trials, parameters, weights, **NUMPY)
-        assert_same_sums(count_pass(X, trials, parameters, weights, **KERNEL), wanted, 5)
+        wanted = count_pass(X, trials, parameters, weights)
+        assert_same_sums(count_pass(X, trials, parameters, weights, lean=True), wanted, 5)
         if same_trials:
             assert_same_sums(count_pass(csr_array(X), trials, parameters, weights), wanted, 5)
 
@@ -82,8 +90,8 @@ def test_passes_agree_where_probs_are_0_or_1(same_trials, impossible):
     if impossible:
         X[600] = [0, 1, 1]  # by the second feature in components 0 and 3, by the third in 1 and 2
     weights = rng.uniform(0.1, 3, size=700)
-    wanted = count_pass(X, trials, parameters, weights, **NUMPY)
-    passes = [count_pass(X, trials, parameters, weights, **KERNEL)]
+    wanted = count_pass(X, trials, parameters, weights)
+    passes = [count_pass(X, trials, parameters, weights, lean=True)]
     if same_trials:
         passes.append(count_pass(csr_array(X), trials, parameters, weights))
     for found in passes:
@@ -93,7 +101,7 @@ def test_passes_agree_where_probs_are_0_or_1(same_trials, impossible):
 
 def test_an_emptied_component_takes_no_share():
     parameters = GMMParameters([1.0, 0.0], [[0.0], [0.0]], [[[1.0]], [[1.0]]])
-    log_likelihood, statistics = gaussian_pass(np.zeros((3, 1)), parameters, **KERNEL)
+    log_likelihood, statistics = gaussian_pass(np.zeros((3, 1)), parameters)
     np.testing.assert_allclose(log_likelihood, -1.5 * np.log(2 * np.pi), rtol=1e-15)
     np.testing.assert_array_equal(statistics.counts, [3, 0])
 
@@ -106,19 +114,19 @@ def all_bits(result):
 @pytest.mark.parametrize("kind", ["full", "diag"])
 def test_threads_type_order_and_place_of_the_data_change_no_bit(kind, tmp_path):
     rng = np.random.RandomState(0)
-    X = rng.normal(size=(2 * CHUNK_ROWS + 77, 3)).astype(np.float32)
+    X = rng.normal(size=(20_077, 3)).astype(np.float32)
     np.save(tmp_path / "X.npy", X.astype(float))
     parameters = random_gmm(3, 3, rng, kind)
-    alone = all_bits(gaussian_pass(X.astype(float), parameters, threads=1, **KERNEL))
+    alone = all_bits(gaussian_pass(X.astype(float), parameters, threads=1))
     for other in [X, np.asfortranarray(X.astype(float)), np.load(tmp_path / "X.npy", mmap_mode="r")]:
-        assert all_bits(gaussian_pass(other, parameters, threads=3, **KERNEL)) == alone
+        assert all_bits(gaussian_pass(other, parameters, threads=3)) == alone
 
 
 def test_weights_are_frequencies():
     rng = np.random.RandomState(0)
     X, frequencies, parameters = rng.normal(size=(300, 2)), rng.randint(0, 4, size=300), random_gmm(3, 2, rng, "full")
-    repeated = gaussian_pass(np.repeat(X, frequencies, axis=0), parameters, **KERNEL)
-    assert_same_sums(gaussian_pass(X, parameters, frequencies, **KERNEL), repeated, 10)
+    repeated = gaussian_pass(np.repeat(X, frequencies, axis=0), parameters)
+    assert_same_sums(gaussian_pass(X, parameters, frequencies), repeated, 10)
 
 
 @pytest.mark.parametrize("stress", gaussian_stresses(10_000) + bernoulli_stresses(100), ids=lambda stress: stress.name)
@@ -127,20 +135,33 @@ def test_log_likelihood_keeps_its_digits_under_stress(stress, form):
     assert stress.error(OURS[form]) <= ALLOWED
 
 
-@pytest.mark.parametrize("estimator", [GaussianMixtureEM, BernoulliMixtureEM])
-def test_fits_by_kernels_and_by_numpy_are_the_same(estimator, monkeypatch):
+def test_where_digits_would_cancel_the_centred_form_is_taken():
     rng = np.random.RandomState(0)
-    X = rng.normal(size=(400, 6)) + 3 * rng.randint(2, size=(400, 1))
-    X = X if estimator is GaussianMixtureEM else (X > 1).astype(float)
-    fit = estimator(2, n_init=1, random_state=0)
-    history = fit.fit(X).history_
-    monkeypatch.setattr(em.fast.passes, "COMPILING", 0)
-    np.testing.assert_allclose(fit.fit(X).history_[:5], history[:5], rtol=1e-12)
+    wide, X = random_gmm(2, 3, rng, "full"), rng.normal(size=(50, 3))
+    narrow = GMMParameters(wide.weights, wide.means, wide.covariances * 1e-8)
+    far = GMMParameters(wide.weights, wide.means + 1e5, wide.covariances)
+    form = NaturalForm("full", 3)
+    both = {name: np.stack([wide.arrays()[name], narrow.arrays()[name]]) for name in wide.arrays()}
+    np.testing.assert_array_equal(form.cancels(both, form.natural(both)), [False, True])
+    theta = {name: array[None] for name, array in far.arrays().items()}
+    assert form.cancels(theta, form.natural(theta))
+    log_likelihood, statistics = GaussianRows(X, "full").expect(both, np.arange(2))
+    np.testing.assert_array_equal(statistics["centers"], [np.zeros((2, 3)), narrow.means])
+    alone = [gaussian_pass(X, parameters)[0] for parameters in (wide, narrow)]
+    np.testing.assert_allclose(log_likelihood, alone, rtol=1e-14)
 
 
-def test_small_work_does_not_pay_for_compiling_and_large_work_does():
-    assert not pays(10_000, 2, 3, 500)  # a second of NumPy
-    assert pays(1_000_000, 10, 10, 50)
+@pytest.mark.parametrize("kind", ["full", "tied", "diag", "spherical"])
+def test_runs_with_rows_and_weights_of_their_own_are_runs_alone(kind):
+    rng = np.random.RandomState(1)
+    X, weights = rng.normal(size=(3, 60, 2)), rng.uniform(0, 2, size=(3, 60))
+    mixtures = [random_gmm(2, 2, rng, kind) for _ in range(3)]
+    theta = {name: np.stack([one.arrays()[name] for one in mixtures]) for name in mixtures[0].arrays()}
+    log_likelihood, statistics = GaussianRows(X, kind, weights).expect(theta, np.arange(3))
+    for r, parameters in enumerate(mixtures):
+        wanted = gaussian_pass(X[r], parameters, weights[r])
+        found = GaussianStatistics.of(kind, {name: array[r] for name, array in statistics.items()})
+        assert_same_sums((log_likelihood[r], found), wanted, 20)
 
 
 def test_rows_that_repeat_are_collapsed_and_others_left_alone():

@@ -5,7 +5,8 @@ import pytest
 import reference_data
 
 from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM, NotConvergedWarning
-from em.engine import Problem, run_em
+from em.engine import run_em
+from em.engine.problem import one_by_one
 from models.bmm import BMMParameters
 from models.gmm import GMMPrior
 
@@ -20,11 +21,15 @@ def scripted(objectives):
     def maximise(statistics):
         return BMMParameters([1.0], [[next(probs)]])
 
-    return Problem(lambda theta: (next(remaining), None), maximise, lambda theta: 0.0, {"weights": 1.0, "probs": 1.0})
+    scales = {"weights": 1.0, "probs": 1.0}
+    start = BMMParameters([1.0], [[0.3]])
+    return one_by_one(
+        start, lambda theta: (next(remaining), None), maximise, lambda theta: 0.0, lambda a: BMMParameters(**a), scales
+    )
 
 
 def test_a_fall_ends_the_run_before_it_is_made():
-    run = run_em(scripted([-10.0, -5.0, -4.0, -4.5, -3.0]), BMMParameters([1.0], [[0.3]]), tol=1e-8, max_iter=10)
+    run = run_em(scripted([-10.0, -5.0, -4.0, -4.5, -3.0]), [BMMParameters([1.0], [[0.3]])], tol=1e-8, max_iter=10)[0]
     assert run.history.tolist() == [-10, -5, -4]
     assert run.objective == -4
     assert not run.converged
@@ -33,7 +38,7 @@ def test_a_fall_ends_the_run_before_it_is_made():
 
 
 def test_a_fall_within_rounding_does_not_end_it_and_the_best_is_returned():
-    run = run_em(scripted([-10.0, -5.0, *[-5.0 - 1e-14] * 40]), BMMParameters([1.0], [[0.3]]), tol=0, max_iter=3)
+    run = run_em(scripted([-10.0, -5.0, *[-5.0 - 1e-14] * 40]), [BMMParameters([1.0], [[0.3]])], tol=0, max_iter=3)[0]
     assert run.objective == -5
     assert run.history.tolist() == [-10, -5, -5, -5]
     assert run.parameters.probs[0, 0] == 0.4

@@ -64,14 +64,16 @@ def test_a_far_row_of_weight_0_adds_nothing_to_the_inertia():
 
 
 def test_an_objective_that_is_not_a_number_is_a_collapse():
-    from em.engine import Problem, run_em
+    from em.engine import run_em
+    from em.engine.problem import one_by_one
     from models.bmm import BMMParameters
 
     start = BMMParameters([1.0], [[0.5]])
-    problem = Problem(
-        lambda theta: (np.nan, None), lambda statistics: start, lambda theta: 0.0, {"weights": 1.0, "probs": 1.0}
+    scales = {"weights": 1.0, "probs": 1.0}
+    problem = one_by_one(
+        start, lambda theta: (np.nan, None), lambda _: start, lambda theta: 0.0, lambda a: BMMParameters(**a), scales
     )
-    run = run_em(problem, start, tol=1e-8, max_iter=10)
+    run = run_em(problem, [start], tol=1e-8, max_iter=10)[0]
     assert run.collapsed
     assert not run.converged
     assert run.objective == -np.inf

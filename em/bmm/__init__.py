@@ -7,7 +7,6 @@ are in :mod:`em.bmm.estimator`. As an exponential family (:mod:`em.steps`), with
     T = (x, m - x),    η = (log p, log(1 - p)),    log h = Σ_d log C(m_d, x_d)
 """
 
-from collections.abc import Callable
 from typing import Any, override
 
 import numpy as np
@@ -16,7 +15,7 @@ from scipy.sparse import issparse
 from scipy.special import gammaln
 
 from em.bmm.deviance import MANY_TRIALS, deviance, log_saturated
-from em.steps import Parts, Rows, Statistics, Theta, largest_of
+from em.steps import Parts, Rows, Theta, largest_of
 from em.steps.beta import BetaSteps
 from models.bmm import BMMParameters, BMMPrior
 from models.bmm.parameters import QUANTITIES
@@ -65,14 +64,6 @@ class BinomialSteps(BetaSteps[BMMParameters]):
     @override
     def neighbours(self, X: Array, size: Array) -> Array:
         return np.where(size > X, X + 1, X - 1)
-
-    @override
-    def compiled_step(
-        self, rows: Rows, parameters: BMMParameters, weights: Array
-    ) -> Callable[[slice], tuple[float, Statistics]] | None:
-        from em.bmm.compiled import compiled_step
-
-        return None if largest_of(rows.size) > MANY_TRIALS else compiled_step(rows, parameters, weights)
 
     @override
     def log_measure(self, rows: Rows) -> Array:

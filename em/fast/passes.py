@@ -1,47 +1,127 @@
-"""One pass over the data, E-step and sufficient statistics together, as fast as this machine can.
+"""One pass over the data, E-step and sufficient statistics together, for all runs at once.
 
-The definition is :func:`em.gmm.e_step` with :func:`em.gmm.sufficient_statistics`, or :mod:`em.steps`, block by block.
-Where the work pays for loading Numba, :mod:`em.fast.kernels` does the same sums. Either way rows are taken in chunks,
-which threads share; the chunks' sums are added in the order of the rows, so that the number of threads changes no bit,
-and nothing of size n x K is held.
+The definition is :func:`em.gmm.e_step` with :func:`em.gmm.sufficient_statistics`, or :mod:`em.steps`. Here the E-step
+of R mixtures is one matrix product of a chunk's statistics and their natural parameters, and the sums for the M-step
+are another one with the responsibilities; nothing of size n x K is held.
 """
 
-import math
-import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
-from scipy.linalg.lapack import dtrtri
-from scipy.sparse import issparse
 
 from em.bound import log_of, normalise
-from em.engine import Summable, sum_over_blocks
-from em.fast.plain import plain
-from em.gmm import GaussianStatistics, log_joint, sufficient_statistics
-from em.process.blas import one_blas_thread
+from em.engine.blocks import sum_over_chunks
+from em.engine.problem import Arrays
+from em.gmm import log_joint
+from em.gmm.natural_form import NaturalForm
+from em.gmm.statistics import GaussianStatistics, sufficient_statistics
 from em.steps import Rows, Statistics, Steps
 from models.gmm import GMMParameters
 from models.parameters import Parameters
 from models.validation import Array
 
-CHUNK_ROWS = 8192
-COMPILING = 1e9  # cells x components x passes that take NumPy as long as compiling takes: some 10 s
-EVERY_ROW = np.empty(0)  # weights of 1
+MOST_NUMBERS_KEPT = 2**22  # of the statistics of all rows; of more, each pass computes those of a chunk again
+
+type Weights = Array | None
 
 
-def pays(n_rows: int, n_columns: int, n_components: int, n_passes: float) -> bool:
-    """Whether so many passes are worth compiling the kernels for."""
-    return n_rows * (n_columns + 2) * n_components * n_passes >= COMPILING
+class GaussianRows:
+    """Complete rows, as the Gaussian E-step of many runs takes them.
+
+    Parameters
+    ----------
+    X : ndarray or what gives one when it is sliced, shape (n, D) or (R, n, D)
+        Samples, near 0 and of size 1; the same for all runs, or those of each.
+    covariance_type : str
+        Structure of the covariances.
+    weights : ndarray, shape (n,) or (R, n), or None
+        Frequencies; ``None`` counts each row once.
+    threads : int or None, default None
+        Threads that share the rows; ``None`` takes all the process may use where that pays. The result is the same to
+        the last bit.
+    """
+
+    def __init__(self, X: Any, covariance_type: str, weights: Weights = None, threads: int | None = None) -> None:
+        self.X, self.weights, self.threads = X, weights, threads
+        self.form = NaturalForm(covariance_type, X.shape[-1])
+        self.n_rows, self.own = X.shape[-2], len(X.shape) == 3
+        self.kept: Array | None = None
+        if self.own:
+            self.kept = np.stack([self.form.statistics(x) for x in X])
+        elif self.n_rows * self.form.n_statistics <= MOST_NUMBERS_KEPT:
+            self.kept = self.form.statistics(np.asarray(X[:], dtype=np.float64))
+
+    def expect(self, theta: Arrays, runs: np.ndarray) -> tuple[Array, dict[str, Array]]:
+        """Return log-likelihoods (R,) in nats and statistics of runs with these parameters and numbers."""
+        natural = self.form.natural(theta)
+        centred = self.form.cancels(theta, natural)
+        if centred.all():
+            return self._centred(theta, runs)
+        log_likelihood, sums = self._natural(natural[~centred], runs[~centred])
+        statistics = self.form.moments(sums).arrays()
+        if not centred.any():
+            return log_likelihood, statistics
+        exact, others = self._centred({name: array[centred] for name, array in theta.items()}, runs[centred])
+        both = {name: _merged(centred, others[name], array) for name, array in statistics.items()}
+        return _merged(centred, exact, log_likelihood), both
+
+    def _natural(self, natural: Array, runs: np.ndarray) -> tuple[Array, Array]:
+        R, K, p = natural.shape
+        weights = self.weights[runs] if self.weights is not None and self.weights.ndim == 2 else self.weights
+        kept = self.kept[runs] if self.own and self.kept is not None else self.kept
+        flat = natural if self.own else natural.reshape(R * K, p)
+
+        def step(rows: slice) -> tuple[Array, dict[str, Array]]:
+            x = None if kept is not None else np.asarray(self.X[rows], dtype=np.float64)
+            statistics = kept[..., rows] if x is None else self.form.statistics(x)  # type: ignore[index]
+            joint = (flat @ statistics).reshape(R, K, -1)
+            responsibilities, log_prob = normalise(joint.mT)
+            if weights is not None:
+                responsibilities *= weights[..., rows, None]
+                log_prob = log_prob * weights[..., rows]
+            r = responsibilities.mT
+            sums = (r if self.own else r.reshape(R * K, -1)) @ statistics.mT
+            return log_prob.sum(axis=1), {"sums": sums.reshape(R, K, p)}
+
+        log_likelihood, sums = sum_over_chunks(self.n_rows, R * K + (1 if self.own else p), step, self.threads)
+        return log_likelihood, sums["sums"]
+
+    def _centred(self, theta: Arrays, runs: np.ndarray) -> tuple[Array, dict[str, Array]]:
+        """Return the same by the definition, run after run, with moments about the means."""
+        found = []
+        for r, number in enumerate(runs.tolist()):
+            parameters = GMMParameters(**{n: array[r] for n, array in theta.items()}, covariance_type=self._kind)
+            found.append(self.centred(parameters, number))
+        statistics = [of_one.arrays() for _, of_one in found]
+        stacked = {name: np.stack([one[name] for one in statistics]) for name in statistics[0]}
+        return np.array([log_likelihood for log_likelihood, _ in found]), stacked
+
+    def centred(self, parameters: GMMParameters, run: int = 0) -> tuple[float, GaussianStatistics]:
+        """Return log-likelihood and statistics of one run by the definition, with moments about the means."""
+        X = self.X[run] if self.own else self.X
+        weights = self.weights[run] if self.weights is not None and self.weights.ndim == 2 else self.weights
+
+        def step(rows: slice) -> tuple[Array, dict[str, Array]]:
+            x = np.asarray(X[rows], dtype=np.float64)
+            responsibilities, log_prob = normalise(log_joint(x, parameters))
+            if weights is not None:
+                responsibilities, log_prob = responsibilities * weights[rows, None], log_prob * weights[rows]
+            moments = sufficient_statistics(x, responsibilities, parameters.means, self._kind).arrays()
+            del moments["centers"]
+            return log_prob.sum(keepdims=True), moments
+
+        K, D = parameters.means.shape
+        log_likelihood, sums = sum_over_chunks(self.n_rows, K * D, step, self.threads)
+        return float(log_likelihood[0]), GaussianStatistics.of(self._kind, {"centers": parameters.means, **sums})
+
+    @property
+    def _kind(self) -> str:
+        return self.form.covariance_type
 
 
 def gaussian_pass(
-    X: Array,
-    parameters: GMMParameters,
-    sample_weight: Array | None = None,
-    *,
-    threads: int | None = None,
-    n_passes: float = 1,
+    X: Any, parameters: GMMParameters, sample_weight: Weights = None, *, threads: int | None = None
 ) -> tuple[float, GaussianStatistics]:
     """Return the log-likelihood (sum, nats) and the sufficient statistics under the responsibilities.
 
@@ -54,9 +134,7 @@ def gaussian_pass(
     sample_weight : ndarray, shape (n,), or None
         Frequencies, which multiply log-likelihood and responsibilities; ``None`` counts each row once.
     threads : int or None, default None
-        Threads that share the rows; ``None`` takes all the process may use. The result is the same to the last bit.
-    n_passes : float, default 1
-        How many such passes are to come: kernels are compiled only where that pays.
+        Threads that share the rows; the result is the same to the last bit.
 
     Examples
     --------
@@ -68,63 +146,15 @@ def gaussian_pass(
     >>> statistics.counts
     array([1.5, 1.5])
     """
-    n, D = X.shape
-    K, means = parameters.n_components, parameters.means
-    weights = plain(EVERY_ROW if sample_weight is None else sample_weight)
-    if not pays(n, D, K, n_passes):
-        return sum_over_blocks(n, lambda rows: _gaussian_block(X[rows], parameters, weights[rows]))
-    from em.fast import kernels
-
-    roots, matrices = parameters.cholesky, parameters.covariance_type in ("full", "tied")
-    inverses = _inverses(parameters)
-    diagonal = np.diagonal(roots, axis1=-2, axis2=-1) if matrices else roots.reshape(len(roots), -1)
-    half_log_det = np.broadcast_to(np.log(diagonal), (K, D)).sum(axis=1)
-    with np.errstate(divide="ignore"):
-        log_base = np.log(parameters.weights) - 0.5 * D * np.log(2 * np.pi) - half_log_det
-    run = kernels.gaussian_matrices if matrices else kernels.gaussian_variances
-
-    def step(rows: slice) -> tuple[float, GaussianStatistics]:
-        counts, first, second = np.zeros(K), np.zeros((K, D)), np.zeros(inverses.shape)
-        log_likelihood = run(plain(X[rows]), weights[rows], means, inverses, log_base, counts, first, second)
-        if parameters.covariance_type == "tied":
-            second = second.sum(axis=0)
-        elif parameters.covariance_type == "spherical":
-            second = second.sum(axis=1)
-        return log_likelihood, GaussianStatistics(parameters.covariance_type, means, counts, first, second)
-
-    return _sum_over_chunks(n, step, threads)
+    kind, theta = parameters.covariance_type, {name: array[None] for name, array in parameters.arrays().items()}
+    log_likelihood, statistics = GaussianRows(X, kind, sample_weight, threads).expect(theta, np.zeros(1, dtype=int))
+    return float(log_likelihood[0]), GaussianStatistics.of(kind, {name: array[0] for name, array in statistics.items()})
 
 
-def _inverses(parameters: GMMParameters) -> Array:
-    """Return L_k⁻¹ (K, D, D) of matrices, 1 / σ_kd (K, D) of variances."""
-    K, D = parameters.means.shape
-    match parameters.covariance_type:
-        case "full":
-            return np.array([dtrtri(root, lower=1)[0] for root in parameters.cholesky], order="C")
-        case "tied":
-            return np.array([dtrtri(parameters.cholesky, lower=1)[0]] * K, order="C")
-        case "diag":
-            return 1 / parameters.cholesky
-        case _:
-            return np.repeat(1 / parameters.cholesky[:, None], D, axis=1)
-
-
-def _gaussian_block(X: Array, parameters: GMMParameters, weights: Array) -> tuple[float, GaussianStatistics]:
-    responsibilities, log_likelihood = _weighted(log_joint(X, parameters), weights)
-    kind = parameters.covariance_type
-    return log_likelihood, sufficient_statistics(plain(X), responsibilities, parameters.means, kind)
-
-
-def exponential_pass[P: Parameters](
-    steps: Steps[P],
-    rows: Rows,
-    parameters: P,
-    sample_weight: Array | None = None,
-    *,
-    threads: int | None = None,
-    n_passes: float = 1,
-) -> tuple[float, Statistics]:
-    """Return Σ log p(x) without the base measure (nats) and the statistics under the responsibilities.
+def exponential_expect(
+    steps: Steps[Any], rows: Rows, weights: Weights = None, threads: int | None = None
+) -> Callable[[Arrays, np.ndarray], tuple[Array, dict[str, Array]]]:
+    """Return the E-step of many runs: Σ log p(x) without the base measure (R,), and statistics by number.
 
     Parameters
     ----------
@@ -132,10 +162,39 @@ def exponential_pass[P: Parameters](
         The family's formulas.
     rows : Rows
         Checked samples; sparse ones are never made dense.
+    weights : ndarray, shape (n,), or None
+        Frequencies.
+    threads : int or None, default None
+        Threads that share the rows; the result is the same to the last bit.
+    """
+
+    def expect(theta: Arrays, runs: np.ndarray) -> tuple[Array, dict[str, Array]]:
+        log_weights = log_of(theta["weights"])[:, None, :]
+
+        def step(part: slice) -> tuple[Array, dict[str, Array]]:
+            block = rows[part]
+            responsibilities, log_prob = normalise(log_weights + steps.log_kernel(block, theta))
+            if weights is not None:
+                responsibilities, log_prob = responsibilities * weights[part, None], log_prob * weights[part]
+            return log_prob.sum(axis=1), statistics_arrays(steps.sums(block, responsibilities))
+
+        R, K = theta["weights"].shape
+        return sum_over_chunks(len(rows), R * K + rows.X.shape[1], step, threads)
+
+    return expect
+
+
+def exponential_pass[P: Parameters](
+    steps: Steps[P], rows: Rows, parameters: P, sample_weight: Weights = None, *, threads: int | None = None
+) -> tuple[float, Statistics]:
+    """Return Σ log p(x) without the base measure (nats) and the statistics under the responsibilities.
+
+    Parameters
+    ----------
+    steps, rows, sample_weight, threads
+        As for :func:`exponential_expect`.
     parameters : Parameters
         Current parameters.
-    sample_weight, threads, n_passes
-        As for :func:`gaussian_pass`.
 
     Examples
     --------
@@ -147,58 +206,24 @@ def exponential_pass[P: Parameters](
     >>> exponential_pass(BINOMIAL, rows, BMMParameters([0.5, 0.5], [[0.9, 0.9], [0.1, 0.1]]))[1].counts
     array([1., 1.])
     """
-    n, D = rows.X.shape
-    weights = plain(EVERY_ROW if sample_weight is None else sample_weight)
-    log_weights = log_of(parameters.weights)
-
-    def step(part: slice) -> tuple[float, Statistics]:
-        block = rows[part]
-        responsibilities, log_likelihood = _weighted(
-            log_weights + steps.log_kernel(block, parameters.arrays()), weights[part]
-        )
-        return log_likelihood, steps.sums(block, responsibilities)
-
-    if issparse(rows.X):
-        return _sum_over_chunks(n, step, threads)
-    if pays(n, D, parameters.n_components, n_passes):
-        compiled = steps.compiled_step(rows, parameters, weights)
-        if compiled is not None:
-            return _sum_over_chunks(n, compiled, threads)
-    return sum_over_blocks(n, step)
+    theta = {name: array[None] for name, array in parameters.arrays().items()}
+    expect = exponential_expect(steps, rows, sample_weight, threads)
+    log_likelihood, statistics = expect(theta, np.zeros(1, dtype=int))
+    return float(log_likelihood[0]), statistics_of({name: array[0] for name, array in statistics.items()})
 
 
-def _weighted(joint: Array, weights: Array) -> tuple[Array, float]:
-    responsibilities, log_prob = normalise(joint)
-    if len(weights):
-        return responsibilities * weights[:, None], float((log_prob * weights).sum())
-    return responsibilities, float(log_prob.sum())
+def statistics_arrays(statistics: Statistics) -> dict[str, Array]:
+    """Return statistics as arrays by name: "counts", and S_j by its number."""
+    return {"counts": statistics.counts, **{str(j): S for j, S in enumerate(statistics.sums)}}
 
 
-def _sum_over_chunks[S: Summable](
-    n_rows: int, step: Callable[[slice], tuple[float, S]], threads: int | None
-) -> tuple[float, S]:
-    """Sum over chunks of rows that threads share; the sums are added in the order of the rows."""
-    chunks = [slice(start, min(start + CHUNK_ROWS, n_rows)) for start in range(0, n_rows, CHUNK_ROWS)]
-    threads = min(threads or available_threads(), len(chunks))
-    with one_blas_thread():
-        if threads == 1:
-            return _sum(map(step, chunks))
-        with ThreadPoolExecutor(threads) as pool:
-            return _sum(pool.map(step, chunks))
+def statistics_of(arrays: Mapping[str, Array]) -> Statistics:
+    """Return the statistics of arrays by name."""
+    return Statistics(arrays["counts"], tuple(arrays[str(j)] for j in range(len(arrays) - 1)))
 
 
-def _sum[S: Summable](parts: Iterable[tuple[float, S]]) -> tuple[float, S]:
-    log_likelihoods: list[float] = []
-    total: S | None = None
-    for log_likelihood, statistics in parts:
-        log_likelihoods.append(log_likelihood)
-        total = statistics if total is None else total + statistics
-    assert total is not None
-    return math.fsum(log_likelihoods), total
-
-
-def available_threads() -> int:
-    """Return how many processors this process may use, or fewer if OMP_NUM_THREADS says so."""
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    wish = os.environ.get("OMP_NUM_THREADS", "")
-    return min(processors, int(wish)) if wish.isdigit() and int(wish) > 0 else processors
+def _merged(which: np.ndarray, of_those: Array, of_others: Array) -> Array:
+    """Return one array of the runs that a mask (R,) names and of the others."""
+    merged = np.empty((len(which), *of_those.shape[1:]))
+    merged[which], merged[~which] = of_those, of_others
+    return merged

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
-from em.engine import blocks
-from em.kmeans import choose_rows, first_within_rounding
-from em.kmeans.sparse_distances import expanded_squares, moments
+from em.kmeans.lloyd import lloyd, nearest
+from em.kmeans.plusplus import kmeans_plusplus
+from em.kmeans.sparse_moments import moments
 from em.samples import Samples
 from models.validation import Array
 
@@ -35,29 +35,15 @@ def start_labels(
     counts: Any = samples.X
     deviation = _deviation(counts, w)
     X = csr_array((counts.data / deviation[counts.indices], counts.indices, counts.indptr), counts.shape)
-    norms = X.power(2).sum(axis=1)
     if centers is not None:
-        return _nearest(X, norms, centers / deviation)
-    chosen = choose_rows(lambda rows: expanded_squares(X, norms, X[rows].toarray()), n_clusters, rng, w)
-    centers = X[chosen].toarray()
-    labels = _nearest(X, norms, centers)
-    for _ in range(MOST_ROUNDS if method == "kmeans" else 0):
-        sizes = np.bincount(labels, w, minlength=n_clusters)[:, None]
-        totals = (csr_array((w, labels, np.arange(n + 1)), shape=(n, n_clusters)).T @ X).toarray()
-        centers = np.where(sizes > 0, totals / np.where(sizes > 0, sizes, 1.0), centers)
-        before, labels = labels, _nearest(X, norms, centers)
-        if (labels == before).all():
-            break
-    return labels
+        return nearest(X, centers / deviation)[0]
+    seeds = kmeans_plusplus(X, n_clusters, rng, samples.weights)
+    if method == "kmeans":
+        seeds = lloyd(X, samples.weights, seeds, max_iter=MOST_ROUNDS).centers
+    return nearest(X, seeds)[0]
 
 
 def _deviation(X: csr_array, w: Array) -> Array:
     """Return the standard deviation of each column (D,), or 1 of a constant one."""
     mean, variance = moments(X, w)
     return np.sqrt(np.where(variance > CONSTANT * (mean**2 + variance), variance, 1.0))
-
-
-def _nearest(X: csr_array, norms: Array, centers: Array) -> np.ndarray:
-    """Return the index of the nearest centre of each row, shape (n,)."""
-    distances = (expanded_squares(rows_of(X, rows), norms[rows], centers) for rows in blocks(len(norms)))
-    return np.concatenate([first_within_rounding(of_block, of_block.min(axis=1)) for of_block in distances])

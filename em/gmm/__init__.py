@@ -4,19 +4,19 @@ The mathematics is in :mod:`models.gmm`; formulas there, code here, in the same 
 is in :mod:`em.gmm.estimator`.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg.lapack import dtrtri
 
 from em.bound import check_responsibilities, normalise
-from em.engine import Collapse
+from em.engine.problem import Collapse
 from em.gmm.conditional_modes import conditional_modes
 from em.gmm.far import far_responsibilities
+from em.gmm.statistics import SQUARES, GaussianStatistics, sufficient_statistics
 from em.samples import weighted
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
 from models.gmm.structures import check_covariance_type, covariances_shape
@@ -156,49 +156,6 @@ def conjugate_mixture(X: ArrayLike, prior: GMMPrior) -> Any:
     return GaussianConjugate(X, prior)
 
 
-@dataclass(frozen=True)
-class GaussianStatistics:
-    """Responsibility-weighted moments about fixed ``centers`` c_k; they add up over rows.
-
-    counts Σ_i r_ik (K,); first Σ_i r_ik (x_i - c_k) (K, D); second the part of Σ_i r_ik (x_i - c_k)(x_i - c_k)' that
-    the structure needs: every matrix (K, D, D), their sum (D, D), their diagonals (K, D), or their traces (K,).
-    Centres near the means keep the digits that raw second moments lose.
-    """
-
-    covariance_type: str
-    centers: Array
-    counts: Array
-    first: Array
-    second: Array
-
-    def __add__(self, other: Self) -> Self:
-        sums = self.counts + other.counts, self.first + other.first, self.second + other.second
-        return type(self)(self.covariance_type, self.centers, *sums)
-
-
-def sufficient_statistics(
-    X: Array, responsibilities: Array, centers: Array, covariance_type: str = "full"
-) -> GaussianStatistics:
-    """Return the weighted moments of X (n, D) about ``centers`` (K, D)."""
-    K, D = centers.shape
-    counts, first = responsibilities.sum(axis=0), np.empty((K, D))
-    second = np.zeros(covariances_shape(covariance_type, K, D))
-    for k in range(K):
-        gap = X - centers[k]
-        weighted = responsibilities[:, k, None] * gap
-        first[k] = weighted.sum(axis=0)
-        match covariance_type:
-            case "full":
-                second[k] = weighted.T @ gap
-            case "tied":
-                second += weighted.T @ gap
-            case "diag":
-                second[k] = np.einsum("nd,nd->d", weighted, gap)
-            case "spherical":
-                second[k] = np.einsum("nd,nd->", weighted, gap)
-    return GaussianStatistics(covariance_type, centers, counts, first, second)
-
-
 def mode(
     statistics: GaussianStatistics,
     prior: GMMPrior | GMMIndependentPrior | None,
@@ -209,64 +166,77 @@ def mode(
     Parameters named in ``frozen`` keep the values given there. Where the means are frozen, the squares that make up
     the covariances are taken about them.
     """
-    N, kind = statistics.counts, statistics.covariance_type
-    K, D = statistics.centers.shape
-    held = np.where(N > 0, N, 1.0)  # an emptied component has no mean of its own
-    shift = statistics.first / held[:, None]
-    xbar = statistics.centers + shift
-    scatter = statistics.second - _squares(shift, N, kind)
+    kind = statistics.covariance_type
     if prior is not None:
+        K, D = statistics.centers.shape
         prior.check_fits(K, D, kind)
         prior.check_mode()
-        a = np.broadcast_to(prior.concentration, K)
-        weights = N + (a - 1)
-        weights = weights / weights.sum()
-    needs_samples = prior is None or not prior.avoids_collapse
-    if needs_samples and (N <= 0).any() and not {"means", "covariances"} <= set(frozen):
-        raise Collapse(f"component {int(np.argmin(N))} was emptied: no sample has a share in it")
+    if why := why_emptied(statistics.counts, prior, frozen):
+        raise Collapse(why)
+    arrays = modes(statistics, prior, frozen)
+    try:
+        return GMMParameters(arrays["weights"], arrays["means"], arrays["covariances"], kind)
+    except ValueError:
+        raise Collapse(why_singular(arrays["covariances"], kind)) from None
+
+
+def modes(
+    statistics: GaussianStatistics, prior: GMMPrior | GMMIndependentPrior | None, frozen: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Return weights, means and covariances at the mode, unchecked; statistics may have leading axes, for runs."""
+    N, kind = statistics.counts, statistics.covariance_type
+    K, D = statistics.centers.shape[-2:]
+    n, held = N.sum(axis=-1), np.where(N > 0, N, 1.0)  # an emptied component has no mean of its own
+    shift = statistics.first / held[..., None]
+    xbar = statistics.centers + shift
+    scatter = statistics.second - _squares(shift, N, kind)
+    a = 1.0 if prior is None else prior.concentration
+    weights = (N + (a - 1)) / (N + (a - 1)).sum(axis=-1, keepdims=True)
     if prior is None:
-        weights, means = N / N.sum(), frozen.get("means", xbar)
+        means = frozen.get("means", xbar)
         if "means" in frozen:
             scatter = scatter + _squares(xbar - means, N, kind)
-        covariances = scatter / _each(
-            {"full": held, "tied": N.sum(), "diag": held, "spherical": D * held}[kind], scatter
-        )
+        covariances = scatter / _each({"full": held, "tied": n, "diag": held, "spherical": D * held}[kind], scatter)
     elif isinstance(prior, GMMIndependentPrior):
         means, covariances = conditional_modes(prior, N, xbar, scatter, statistics.centers, frozen)
     else:
         m0, kappa0, nu0 = prior.mean, prior.mean_precision, prior.degrees_of_freedom
-        means = (kappa0 * m0 + N[:, None] * xbar) / (kappa0 + N)[:, None]
+        means = (kappa0 * m0 + N[..., None] * xbar) / (kappa0 + N)[..., None]
         A = scatter + _squares(xbar - m0, kappa0 * N / (kappa0 + N), kind)
         if "means" in frozen:
             means = frozen["means"]
             A = scatter + _squares(xbar - means, N, kind) + _squares(means - m0, np.full(K, kappa0), kind)
-        divisors = {"full": N + D + 2, "tied": N.sum() + K + D + 1, "diag": N + 3, "spherical": D * N + D + 2}
+        divisors = {"full": N + D + 2, "tied": n + K + D + 1, "diag": N + 3, "spherical": D * N + D + 2}
         covariances = (prior.scale + A) / _each(nu0 + divisors[kind], A)
     if kind in ("full", "tied"):
         covariances = (covariances + np.swapaxes(covariances, -1, -2)) / 2
-    weights, covariances = frozen.get("weights", weights), frozen.get("covariances", covariances)
-    try:
-        return GMMParameters(weights, means, covariances, kind)
-    except ValueError:
-        raise Collapse(_story_of(covariances, kind)) from None
+    arrays = {"weights": weights, "means": means, "covariances": covariances} | dict(frozen)
+    shapes = {"weights": (K,), "means": (K, D), "covariances": covariances_shape(kind, K, D)}
+    return {name: np.broadcast_to(array, (*N.shape[:-1], *shapes[name])) for name, array in arrays.items()}
 
 
 def _squares(rows: Array, weights: Array, covariance_type: str) -> Array:
     """Return the part of weights_k rows_k rows_k' that the structure needs: matrices, their sum, diagonals, traces."""
-    if covariance_type == "full":
-        return weights[:, None, None] * (rows[:, :, None] * rows[:, None, :])
-    if covariance_type == "tied":
-        return (weights[:, None] * rows).T @ rows
-    diagonals = weights[:, None] * rows**2
-    return diagonals if covariance_type == "diag" else diagonals.sum(axis=1)
+    return np.asarray(np.einsum(SQUARES[covariance_type], weights, rows, rows))
 
 
 def _each(divisors: Array, moments: Array) -> Array:
-    """Return one divisor per component, shaped to divide moments whose first axis is the component; a number stays."""
-    return divisors.reshape(-1, *(1,) * (moments.ndim - 1)) if np.ndim(divisors) else divisors
+    """Return one divisor per component, shaped to divide moments; a number for all of them stays."""
+    return divisors.reshape(*divisors.shape, *(1,) * (moments.ndim - divisors.ndim))
 
 
-def _story_of(covariances: Array, covariance_type: str) -> str:
+def why_emptied(
+    counts: Array, prior: GMMPrior | GMMIndependentPrior | None, frozen: Collection[str] = frozenset()
+) -> str:
+    """Return in words that a component without samples has no covariance, or nothing where all have one."""
+    needs_samples = prior is None or not prior.avoids_collapse
+    if needs_samples and (counts <= 0).any() and not {"means", "covariances"} <= set(frozen):
+        return f"component {int(np.argmin(counts))} was emptied: no sample has a share in it"
+    return ""
+
+
+def why_singular(covariances: Array, covariance_type: str) -> str:
+    """Return in words which covariance is no covariance."""
     if covariance_type == "tied":
         return "the samples fell onto one point or plane per component: the covariance is singular"
     if covariance_type == "full":

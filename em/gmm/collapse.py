@@ -5,11 +5,9 @@ is counted and never ranked (McLachlan & Peel 2000, section 3.8).
 """
 
 import numpy as np
-from scipy.linalg import eigh
 
-from em.engine import Collapse, blocks
+from em.engine.blocks import blocks
 from em.samples import Samples, weighted
-from models.gmm import GMMParameters
 from models.shown import listed, shown
 from models.validation import Array
 
@@ -56,36 +54,54 @@ def flatness(covariance: Array) -> float:
     return float(np.linalg.eigvalsh(covariance / np.outer(deviations, deviations))[0])
 
 
-def refuse_collapse(parameters: GMMParameters, counts: Array, spread: Array, own_means: bool = True) -> None:
-    """Raise `Collapse` if the likelihood is running away: a component is left with too few samples, or nearly flat.
+def why_collapsed(
+    covariance_type: str, covariances: Array, counts: Array, spread: Array, own_means: bool = True
+) -> list[str]:
+    """Return for each of R runs why its likelihood is running away, or "" where it is not.
 
-    A covariance matrix of its own needs more than D samples, variances of its own more than one; a covariance that
-    all components share needs none, nor do covariances about means that are given. Flat is measured against the data's
-    covariance, for variances against the data's variances.
+    A component is left with too few samples, or nearly flat. A covariance matrix of its own needs more than D samples,
+    variances of its own more than one; a covariance that all components share needs none, nor do covariances about
+    means that are given. Flat is measured against the data's covariance, for variances against the data's variances.
+
+    Parameters
+    ----------
+    covariance_type : {"full", "tied", "diag", "spherical"}
+        Structure of the covariances.
+    covariances, counts : ndarray, shapes (R, ...) and (R, K)
+        The declared covariances, and how many samples each component keeps.
+    spread : ndarray, shape (D, D)
+        The data's covariance.
+    own_means : bool, default True
+        Whether the means are estimated.
     """
-    D, kind = parameters.n_features, parameters.covariance_type
-    smallest = int(np.argmin(counts))
+    kind, D = covariance_type, len(spread)
     too_few = {"full": D, "tied": 0, "diag": 1, "spherical": 1}[kind]
-    if own_means and counts[smallest] <= too_few:
-        need = f"at most the {D} feature(s)" if kind == "full" else f"at most {too_few}"
-        raise Collapse(f"component {smallest} keeps {counts[smallest]:.3g} samples, {need}")
-    for k, flattest in enumerate(_smallest_scaled_eigenvalues(parameters, spread)):
-        if flattest < SMALLEST_SCALED_EIGENVALUE:
+    flatness = _smallest_scaled_eigenvalues(kind, covariances, spread)
+    fewest, flattest = counts.min(axis=1), flatness.min(axis=1)
+    why = [""] * len(counts)
+    for r in np.flatnonzero(~(flattest >= SMALLEST_SCALED_EIGENVALUE) | (own_means & (fewest <= too_few))).tolist():
+        if own_means and fewest[r] <= too_few:
+            need = f"at most the {D} feature(s)" if kind == "full" else f"at most {too_few}"
+            why[r] = f"component {int(np.argmin(counts[r]))} keeps {fewest[r]:.3g} samples, {need}"
+        else:
+            k = int(np.argmax(~(flatness[r] >= SMALLEST_SCALED_EIGENVALUE)))
             whose = "the shared covariance" if kind == "tied" else f"component {k}"
-            raise Collapse(f"{whose} fell onto a point or a plane: its covariance is {flattest:.1e} of the data's")
+            why[r] = f"{whose} fell onto a point or a plane: its covariance is {flatness[r, k]:.1e} of the data's"
+    return why
 
 
-def _smallest_scaled_eigenvalues(parameters: GMMParameters, spread: Array) -> list[float]:
-    """Return the smallest eigenvalue of each declared covariance in the units of the data's spread.
+def _smallest_scaled_eigenvalues(covariance_type: str, covariances: Array, spread: Array) -> Array:
+    """Return the smallest eigenvalue of each declared covariance in the units of the data's spread, (R, K) or (R, 1).
 
     Of spread^(-1/2) Σ spread^(-1/2) for matrices, the same in every coordinate system; of variances over variances.
     """
-    covariances = parameters.covariances
-    match parameters.covariance_type:
+    match covariance_type:
         case "full" | "tied":
-            matrices = covariances.reshape(-1, *covariances.shape[-2:])
-            return [float(eigh(matrix, spread, eigvals_only=True, check_finite=False)[0]) for matrix in matrices]
+            root = np.linalg.inv(np.linalg.cholesky(spread))
+            finite = np.isfinite(covariances).all(axis=(-2, -1))
+            scaled = root @ np.where(finite[..., None, None], covariances, 0.0) @ root.T
+            return np.where(finite, np.linalg.eigvalsh(scaled)[..., 0], np.nan).reshape(len(covariances), -1)
         case "diag":
-            return list((covariances / np.diagonal(spread)).min(axis=1))
+            return np.asarray((covariances / np.diagonal(spread)).min(axis=-1))
         case _:
-            return list(covariances / np.trace(spread) * len(spread))
+            return np.asarray(covariances / np.trace(spread) * len(spread))

@@ -47,7 +47,7 @@ def conditional_modes(
     counts, averages, scatter : ndarray, shapes (K,), (K, D), and that of the covariances
         N_k, x̄_k, and the part of S_k that the structure needs.
     centers : ndarray, shape (K, D)
-        Means to start from.
+        Means to start from. These four may have a leading axis for runs.
     frozen : mapping
         "means" or "covariances" that keep their values.
 
@@ -62,6 +62,10 @@ def conditional_modes(
     >>> means.round(3), variances.round(3)  # (2 β + S) / (2 (α + 1) + N)
     (array([[2.]]), array([[1.]]))
     """
+    if counts.ndim > 1:  # each run has cycles of its own
+        runs = zip(counts, averages, scatter, centers, strict=True)
+        found = [conditional_modes(prior, *run, frozen) for run in runs]
+        return np.stack([means for means, _ in found]), np.stack([covariances for _, covariances in found])
     kind, (K, D), N = prior.covariance_type, averages.shape, counts[:, None]
     shape = {"tied": (1, 1), "spherical": (K, 1)}.get(kind, (K, D))  # of the variances, to go with (K, D)
     p, a, b = prior.variance_terms()

@@ -24,9 +24,10 @@ import numpy as np
 from scipy.special import digamma, multigammaln
 
 from em.bound import log_of
-from em.engine import Problem, log_prior_size
-from em.fast.passes import gaussian_pass
-from em.gmm import GaussianStatistics, log_joint
+from em.engine.problem import Problem, log_prior_size, one_by_one
+from em.fast.passes import GaussianRows
+from em.gmm import log_joint
+from em.gmm.statistics import SQUARES, GaussianStatistics
 from em.steps.dirichlet import dirichlet_divergence, draw_weights, mean_log_weights, mean_weights, sd_weights
 from models.gmm import GMMParameters, GMMPrior
 from models.gmm.structures import covariances_shape, full_matrices, quantities
@@ -34,12 +35,6 @@ from models.one_line import one_line
 from models.parameters import Quantity
 from models.validation import Array
 
-SQUARES = {  # Σ w_k x_k x_k' of each component, and the part of it that a structure needs
-    "full": "...k,...kd,...ke->...kde",
-    "tied": "...k,...kd,...ke->...de",
-    "diag": "...k,...kd,...kd->...kd",
-    "spherical": "...k,...kd,...kd->...k",
-}
 LEAST_CHI2 = 1e-200  # with few degrees of freedom a draw may round to 0
 
 
@@ -372,15 +367,16 @@ class GaussianConjugate:
         scatter = statistics.second - np.einsum(SQUARES[kind], N, shift, shift)
         return conjugate_posterior(self.prior, N, statistics.centers + shift, scatter)
 
-    def problem(self, K: int, n_passes: int) -> Problem[GaussianPosterior, GaussianStatistics]:
+    def problem(self, K: int) -> Problem[GaussianPosterior]:
         """Return E-step, M-step and -KL(q || prior); steps are measured in units of n and the columns' deviations."""
         (n, D), kind = self.X.shape, self.prior.covariance_type
         empty = np.zeros(covariances_shape(kind, K, D))
         before = conjugate_posterior(self.prior, np.zeros(K), np.zeros((K, D)), empty)
+        rows = GaussianRows(self.X, kind)
 
         def expect(q: GaussianPosterior) -> tuple[float, GaussianStatistics]:
             parameters, log_total = self.plug_in(q)
-            log_likelihood, statistics = gaussian_pass(self.X, parameters, n_passes=n_passes)
+            log_likelihood, statistics = rows.centred(parameters)
             return log_likelihood + n * log_total, statistics
 
         deviation = np.where(np.ptp(self.X, axis=0) > 0, self.X.std(axis=0), 1.0)
@@ -389,7 +385,13 @@ class GaussianConjugate:
         units["location"] = np.maximum(np.abs(self.X.mean(axis=0)), deviation)
         units["scale"] = n * variances.get(kind, np.outer(deviation, deviation))
         size = log_prior_size(self.prior, K, D)
-        return Problem(expect, self.updated, lambda q: -q.divergence(before), units, None, float(n), size)
+
+        def log_prior(q: GaussianPosterior) -> float:
+            return -q.divergence(before)
+
+        return one_by_one(
+            before, expect, self.updated, log_prior, before.with_arrays, units, n_samples=float(n), log_prior_size=size
+        )
 
     def log_joint(self, parameters: Mapping[str, Array]) -> Array:
         """Return log p(x_i, z_i = k), shape (chains, n, K): whitened by the inverse Cholesky factor of each Σ_k."""

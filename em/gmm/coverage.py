@@ -16,7 +16,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from em.engine import blocks
+from em.engine.blocks import blocks
 from em.gmm import e_step
 from em.identifiability import Identifiability
 from em.samples import Samples

@@ -9,24 +9,27 @@ from typing import Any, Self
 
 import numpy as np
 
-from em.engine import Collapse, Problem, blocks, log_prior_size
+from em.engine.blocks import blocks
+from em.engine.problem import Arrays, Collapse, Problem, log_prior_size
 from em.estimator import Found, MixtureEM
-from em.fast.passes import gaussian_pass
-from em.gmm import GaussianStatistics, log_joint, mode, sufficient_statistics
-from em.gmm.collapse import FLAT_DATA, check_range, constant_columns, covariance_of, flatness, refuse_collapse
+from em.fast.passes import GaussianRows
+from em.gmm import log_joint, mode, modes, why_emptied, why_singular
+from em.gmm.collapse import FLAT_DATA, check_range, constant_columns, covariance_of, flatness, why_collapsed
 from em.gmm.coverage import identify
 from em.gmm.far import FARTHEST, far_responsibilities
 from em.gmm.information import observed_information, whitened
 from em.gmm.missing import Holed, conditional_means, expected_statistics, holed_blocks, holed_pass
 from em.gmm.remedies import remedies, without_columns
+from em.gmm.statistics import GaussianStatistics, sufficient_statistics
 from em.gmm.units import Units, rounder, standard_samples, units_of
 from em.samples import Samples, weighted
 from em.uncertainty.entries import Entries, entries_of
 from em.uncertainty.louis import Information
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior, simulate
 from models.gmm.prior import GaussianPrior
-from models.gmm.structures import check_covariance_type, cholesky_factors, covariances_shape
+from models.gmm.structures import check_covariance_type, cholesky_factors, covariance_support, covariances_shape
 from models.shown import listed
+from models.supports import SIMPLEX
 from models.validation import Array
 
 
@@ -209,38 +212,84 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
             ) from None
         return other
 
-    def _problem(self, samples: Samples) -> Problem[GMMParameters, GaussianStatistics]:
-        spread, kind, frozen = covariance_of(samples), self.covariance_type, self._frozen(samples.X.shape[1])
+    def _problem(self, samples: Samples) -> Problem[GMMParameters]:
+        kind, frozen, (K, D) = self.covariance_type, self._frozen(samples.X.shape[1]), self._sizes(samples)
+        spread = covariance_of(samples)
         if "means" in frozen:  # variances are about them
             gaps = samples.mean - frozen["means"]
             spread = spread + gaps.T @ gaps / len(gaps)
-        n_passes = self._expected_passes()
+        may_collapse = self._may_collapse and "covariances" not in frozen
+        shapes = self._shapes(K, D)
+        flat = may_collapse and kind in ("full", "tied") and flatness(spread) < FLAT_DATA
+
+        def maximise(statistics: Arrays, runs: np.ndarray) -> tuple[Arrays, list[str]]:
+            if flat:
+                why = "X has no variance in some direction (collinear columns, or no more samples than features), "
+                why += "so that every covariance matrix is singular"
+                return {name: np.zeros((len(runs), *shape)) for name, shape in shapes.items()}, [why] * len(runs)
+            with np.errstate(divide="ignore", invalid="ignore"):  # of runs that have collapsed
+                return m_step(statistics)
+
+        def m_step(statistics: Arrays) -> tuple[Arrays, list[str]]:
+            theta = modes(GaussianStatistics.of(kind, statistics), self.prior, frozen)
+            counts, covariances = statistics["counts"], theta["covariances"]
+            why_not = [why_emptied(of_run, self.prior, frozen) for of_run in counts]
+            if may_collapse:
+                collapsed = why_collapsed(kind, covariances, counts, spread, own_means="means" not in frozen)
+                why_not = [one or other for one, other in zip(why_not, collapsed, strict=True)]
+            for r in np.flatnonzero(~covariance_support(kind).holds(covariances)).tolist():
+                why_not[r] = why_not[r] or why_singular(covariances[r], kind)
+            return theta, why_not
+
+        def inside(theta: dict[str, Array]) -> tuple[Arrays, np.ndarray]:
+            if "weights" not in frozen:
+                theta["weights"] = SIMPLEX.normalised(theta["weights"])
+            return theta, SIMPLEX.holds(theta["weights"]) & covariance_support(kind).holds(theta["covariances"])
+
+        deviation = np.where(samples.deviation > 0, samples.deviation, 1.0)
+        return Problem(
+            shapes,
+            self._e_step_of(samples),
+            maximise,
+            self._log_priors,
+            inside,
+            self._built,
+            {"weights": 1.0, "means": deviation, "covariances": 1.0},
+            whitened=partial(whitened, covariance_type=kind),
+            n_samples=samples.total,
+            log_prior_size=log_prior_size(self.prior, K, D),
+        )
+
+    def _e_step_of(self, samples: Samples) -> Callable[[Arrays, np.ndarray], tuple[Array, Arrays]]:
+        """Return the E-step of many runs: one product for the whole rows, and run after run where cells are missing."""
         whole, holed = _parts(samples, self.n_components)
         X = samples.X if samples.complete else samples.X[whole]
         weights = samples.weights if samples.complete or samples.weights is None else samples.weights[whole]
-        estimated = "covariances" not in frozen
-        hopeless = self._may_collapse and estimated and kind in ("full", "tied") and flatness(spread) < FLAT_DATA
+        rows = GaussianRows(X, self.covariance_type, weights) if len(X) else None
+        if rows is not None and not holed:
+            return rows.expect
 
-        def expect(parameters: GMMParameters) -> tuple[float, GaussianStatistics]:
-            passes = [gaussian_pass(X, parameters, weights, n_passes=n_passes)] if len(X) else []
-            passes += [holed_pass(block, parameters) for block in holed]
-            return sum(passed[0] for passed in passes), reduce(operator.add, (passed[1] for passed in passes))
+        def expect(theta: Arrays, runs: np.ndarray) -> tuple[Array, Arrays]:
+            found = []
+            for r in range(len(runs)):
+                parameters = self._built({name: array[r] for name, array in theta.items()})
+                passes = [holed_pass(block, parameters) for block in holed]
+                if rows is not None:
+                    passes.append(rows.centred(parameters))
+                found.append((sum(one[0] for one in passes), reduce(operator.add, (one[1] for one in passes)).arrays()))
+            statistics = {name: np.stack([of_run[name] for _, of_run in found]) for name in found[0][1]}
+            return np.array([log_likelihood for log_likelihood, _ in found]), statistics
 
-        def maximise(statistics: GaussianStatistics) -> GMMParameters:
-            if hopeless:
-                raise Collapse(
-                    "X has no variance in some direction (collinear columns, or no more samples than features), "
-                    "so that every covariance matrix is singular"
-                )
-            parameters = mode(statistics, self.prior, frozen)
-            if self._may_collapse and estimated:
-                refuse_collapse(parameters, statistics.counts, spread, own_means="means" not in frozen)
-            return parameters
+        return expect
 
-        deviation = np.where(samples.deviation > 0, samples.deviation, 1.0)
-        units: dict[str, Array | float] = {"weights": 1.0, "means": deviation, "covariances": 1.0}
-        size = log_prior_size(self.prior, self.n_components, samples.X.shape[1])
-        return Problem(expect, maximise, self._log_prior, units, whitened, samples.total, size)
+    def _built(self, arrays: Arrays) -> GMMParameters:
+        return GMMParameters(arrays["weights"], arrays["means"], arrays["covariances"], self.covariance_type)
+
+    def _log_joint_at(self, samples: Samples, parameters: GMMParameters) -> Array:
+        return log_joint(samples.X[:], parameters)
+
+    def _sizes(self, samples: Samples) -> tuple[int, int]:
+        return self.n_components, samples.X.shape[1]
 
     def _m_step(self, samples: Samples, responsibilities: Array) -> GMMParameters:
         r, kind = weighted(responsibilities, samples.weights), self.covariance_type

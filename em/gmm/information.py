@@ -41,7 +41,6 @@ from em.uncertainty.louis import (
     row_blocks,
 )
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
-from models.gmm.structures import cholesky_factors
 from models.validation import Array, data_matrix
 
 
@@ -214,44 +213,47 @@ def _inverses(matrices: Array) -> Array:
     return np.swapaxes(inverse, -1, -2) @ inverse
 
 
-def whitened(parameters: GMMParameters, steps: Mapping[str, Array]) -> Array:
-    """Return m steps as rows whose inner products are those of the complete data's information of one sample.
+def whitened(theta: Mapping[str, Array], steps: Mapping[str, Array], covariance_type: str) -> Array:
+    """Return m steps of R runs as rows whose inner products are those of the complete data's information of one sample.
 
     With z known that is Σ_k dw_k² / w_k + Σ_k w_k (dμ_k' P dμ_k + tr(P dΣ_k P dΣ_k) / 2), P = Σ_k⁻¹.
 
     Parameters
     ----------
-    parameters : GMMParameters
-        Where the information is taken.
+    theta : mapping
+        Where the information is taken: "weights" (R, K), "means" (R, K, D) and "covariances" (R, ...).
     steps : mapping
-        "weights" (m, K), "means" (m, K, D) and "covariances", (m, ...) of their structure.
+        "weights" (R, m, K), "means" (R, m, K, D) and "covariances", (R, m, ...) of their structure.
+    covariance_type : {"full", "tied", "diag", "spherical"}
+        Structure of the covariances.
 
     Examples
     --------
     >>> import numpy as np
     >>> from em.gmm.information import whitened
-    >>> from models.gmm import GMMParameters
-    >>> steps = {"weights": np.array([[0.0]]), "means": np.array([[[0.4]]]), "covariances": np.array([[[[0.0]]]])}
-    >>> whitened(GMMParameters([1.0], [[0.0]], [[[4.0]]]), steps).tolist()
-    [[0.0, 0.2, 0.0]]
+    >>> theta = {"weights": np.ones((1, 1)), "means": np.zeros((1, 1, 1)), "covariances": np.full((1, 1, 1, 1), 4.0)}
+    >>> steps = {name: np.zeros((1, *array.shape)) for name, array in theta.items()}
+    >>> whitened(theta, steps | {"means": np.full((1, 1, 1, 1), 0.4)}, "full").tolist()
+    [[[0.0, 0.2, 0.0]]]
     """
-    weights, covariances, kind = parameters.weights, parameters.covariances, parameters.covariance_type
+    weights, covariances, kind = theta["weights"][:, None], theta["covariances"][:, None], covariance_type
     if kind in ("full", "tied"):
-        roots = np.linalg.inv(cholesky_factors(kind, covariances))
-        means = np.einsum("...ij,m...j->m...i", roots, steps["means"]) if kind == "full" else steps["means"] @ roots.T
-        spreads = roots @ steps["covariances"] @ roots.swapaxes(-1, -2)
+        roots = np.linalg.inv(np.linalg.cholesky(covariances))
+        of_means = roots if kind == "full" else roots[:, :, None]
+        means = (of_means @ steps["means"][..., None])[..., 0]
+        spreads = roots @ steps["covariances"] @ roots.mT
     else:
-        means = steps["means"] / np.sqrt(covariances if kind == "diag" else covariances[:, None])
+        means = steps["means"] / np.sqrt(covariances if kind == "diag" else covariances[..., None])
         spreads = steps["covariances"] / covariances
     share: dict[str, Array] = {
-        "full": weights[:, None, None],
+        "full": weights[..., None, None],
         "tied": np.ones(()),
-        "diag": weights[:, None],
-        "spherical": weights * parameters.n_features,
+        "diag": weights[..., None],
+        "spherical": weights * means.shape[-1],
     }
     rows = (
         steps["weights"] / np.sqrt(np.maximum(weights, EPS)),
-        means * np.sqrt(weights[:, None]),
+        means * np.sqrt(weights[..., None]),
         spreads * np.sqrt(share[kind] / 2),
     )
-    return np.concatenate([row.reshape(len(row), -1) for row in rows], axis=1)
+    return np.concatenate([row.reshape(*row.shape[:2], -1) for row in rows], axis=2)

@@ -20,8 +20,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from em.bound import normalise
-from em.engine import BLOCK_ROWS
-from em.gmm import GaussianStatistics, missing_patterns
+from em.engine.blocks import BLOCK_ROWS
+from em.gmm import missing_patterns
+from em.gmm.statistics import GaussianStatistics
 from em.samples import weighted
 from models.gmm import GMMParameters
 from models.validation import Array

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from em.engine import Problem, Run
+from em.engine import Run
+from em.engine.problem import Problem, one_run
 from em.samples import Samples
 from models.gmm import GMMParameters
 from models.gmm.prior import GaussianPrior, typical_deviation
@@ -110,13 +111,14 @@ def flattest(matrices: Array) -> float:
     return float(np.linalg.eigvalsh(correlations).min())
 
 
-def rounder(run: Run[GMMParameters], problem: Problem[GMMParameters, Any]) -> Run[GMMParameters]:
+def rounder(run: Run[GMMParameters], problem: Problem[GMMParameters]) -> Run[GMMParameters]:
     """Return the run as one that collapsed, with correlations so much smaller that rounding leaves them definite."""
     covariances = run.parameters.covariances
     diagonals = covariances * np.eye(covariances.shape[-1])
     parameters = replace(run.parameters, covariances=diagonals + (1 - LESS) * (covariances - diagonals))
-    log_likelihood = problem.expect(parameters)[0]
-    objective = log_likelihood + problem.log_prior(parameters)
+    theta = one_run(parameters.arrays())
+    log_likelihood = float(problem.expect(theta, np.zeros(1, dtype=int))[0][0])
+    objective = log_likelihood + float(problem.log_prior(theta)[0])
     status = run.status if run.collapsed else "collapsed: a covariance is singular up to rounding"
     return replace(
         run,

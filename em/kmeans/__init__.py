@@ -6,11 +6,10 @@ Story: a Gaussian mixture with equal weights and covariances ε I. As ε → 0 t
     c_k  = Σ_i r_ik x_i / Σ_i r_ik                           (M-step: update)
 
 and the objective becomes minus the inertia, J = Σ_i min_k ‖x_i - c_k‖² (Bishop 2006, section 9.3.2). So Lloyd's
-algorithm runs on the same engine as every mixture.
+algorithm (:mod:`em.kmeans.lloyd`) is EM.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -19,113 +18,16 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.utils import Tags, check_random_state
 
-from em.engine import Problem, best_of, blocks, run_em, sum_over_blocks
-from em.kmeans.sparse_distances import sparse_squared_distances, sparse_typical_size, sums_of_gaps
-from em.samples import Samples, samples_to_fit, samples_to_use, weighted
+from em.kmeans.lloyd import lloyd, nearest, squared_distances
+from em.kmeans.plusplus import kmeans_plusplus
+from em.kmeans.sparse_moments import sparse_typical_size
+from em.samples import Samples, samples_to_fit, samples_to_use
 from em.status import FewerClustersWarning, NotConvergedWarning, tell
 from models.shown import shown
 from models.validation import Array, check_sample_weight, check_seed, count_at_least_one, frozen_array, number_above
 
 MOST_ITERATIONS = 1000
 SMALLEST_SCALE, LARGEST_SCALE = 1e-140, 1e140
-TIED = 1e-12  # relative difference of squared distances that is rounding
-
-
-def squared_distances(X: Array, centers: Array) -> Array:
-    """Return ‖x_i - c_k‖², shape (n, K), by differences: exact where expanding the square would cancel."""
-    if issparse(X):
-        return sparse_squared_distances(X, centers)
-    return np.stack([np.einsum("nd,nd->n", X - center, X - center) for center in centers], axis=1)
-
-
-def nearest(X: Array, centers: Array) -> tuple[np.ndarray, Array]:
-    """Return the index of the nearest centre and the squared distance to it, each of shape (n,).
-
-    Of centres that are as near as rounding can tell, it is the first: in other units the answer is the same.
-    """
-    n = X.shape[0]
-    labels, closest = np.empty(n, dtype=np.intp), np.empty(n)
-    for rows in blocks(n):
-        distances = squared_distances(X[rows], centers)
-        closest[rows] = distances.min(axis=1)
-        labels[rows] = first_within_rounding(distances, closest[rows])
-    return labels, closest
-
-
-def first_within_rounding(values: Array, least: Array) -> np.ndarray:
-    """Return where each row of values (n, m) first comes as near to its least (n,) as rounding can tell."""
-    return np.asarray((values <= least[:, None] * (1 + TIED)).argmax(axis=1))
-
-
-def kmeans_plusplus(X: Array, n_clusters: int, rng: np.random.RandomState, weights: Array | None = None) -> Array:
-    """Choose K starting centres (K, D) among the samples, in the order of their values, by `choose_rows`."""
-    w = np.ones(X.shape[0]) if weights is None else weights
-    return dense(X[choose_rows(lambda rows: squared_distances(X, dense(X[rows])), n_clusters, rng, w)])
-
-
-def dense(rows: Any) -> Array:
-    """Return some rows, which may be sparse, as an ndarray."""
-    return rows.toarray() if issparse(rows) else rows
-
-
-def choose_rows(
-    distances_to: Callable[[list[int]], Array], n_clusters: int, rng: np.random.RandomState, w: Array
-) -> list[int]:
-    """Choose K rows as starting centres, each with probability proportional to weight times D² (k-means++).
-
-    D² is the squared distance to the nearest centre chosen so far. Of 2 + log K candidates at each step the one that
-    lowers the inertia most is kept. ``distances_to`` gives the squared distances (n, m) of all rows to m of them. The
-    draws follow the order of the rows, which must be one of their values (:mod:`em.samples.distinct`).
-
-    References
-    ----------
-    Arthur & Vassilvitskii (2007), k-means++: the advantages of careful seeding, SODA, 1027-1035.
-    """
-    n_candidates = 2 + int(np.log(n_clusters))
-
-    def draw(shares: Array, size: int) -> np.ndarray:
-        if not shares.any():  # every sample sits on a centre: any will do
-            shares = w
-        return rng.choice(len(w), size=size, p=shares / shares.sum())
-
-    chosen = [int(draw(w, 1)[0])]
-    closest = distances_to(chosen)[:, 0]
-    for _ in range(1, n_clusters):
-        candidates = draw(w * closest, n_candidates).tolist()
-        after = np.minimum(closest[:, None], distances_to(candidates))
-        inertia = (w @ after)[None]
-        best = int(first_within_rounding(inertia, inertia.min(axis=1))[0])
-        chosen.append(candidates[best])
-        closest = after[:, best]
-    return chosen
-
-
-@dataclass(frozen=True)
-class Centers:
-    """Parameters of K-means: the centres (K, D)."""
-
-    centers: Array
-
-    def arrays(self) -> dict[str, Array]:
-        """Return the arrays by name."""
-        return {"centers": self.centers}
-
-
-@dataclass(frozen=True)
-class ClusterStatistics:
-    """Counts (K,), sums of gaps to the old centres (K, D), and the worst-placed sample (for an empty cluster)."""
-
-    old: Array
-    counts: Array
-    gaps: Array
-    farthest: Array
-    farthest_distance: float
-
-    def __add__(self, other: Self) -> Self:
-        far = self if self.farthest_distance >= other.farthest_distance else other
-        return type(self)(
-            self.old, self.counts + other.counts, self.gaps + other.gaps, far.farthest, far.farthest_distance
-        )
 
 
 class KMeans(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseEstimator):
@@ -212,15 +114,14 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, Ba
         rows = samples.distinct()
         location, scale = _location_and_scale(rows)
         rows = replace(rows, X=rows.X / scale if issparse(rows.X) else (rows.X - location) / scale)
-        problem, tol = _problem(rows), self.tol / scale**2
         starts = self._starts(rows, location, scale)
-        runs = [run_em(problem, Centers(start), tol=tol, max_iter=self.max_iter) for start in starts]
-        best = best_of(runs, problem)
-        self.cluster_centers_ = location + scale * best.parameters.centers
+        runs = [lloyd(rows.X, rows.weights, start, tol=self.tol / scale**2, max_iter=self.max_iter) for start in starts]
+        best = max(runs, key=lambda run: run.objective)
+        self.cluster_centers_ = location + scale * best.centers
         self.labels_ = nearest(samples_to_use(self, X), self.cluster_centers_)[0]
         self.objective_, self.history_ = best.objective * scale**2, best.history * scale**2
-        self.inertia_, self.n_iter_, self.converged_ = -self.objective_, best.n_iter, best.converged
-        self.status_ = f"{best.status.replace('nats', 'units of inertia')}; best of {len(runs)} restart(s)"
+        self.inertia_, self.n_iter_, self.converged_ = -self.objective_, len(best.history) - 1, best.converged
+        self.status_ = f"{best.status}; best of {len(runs)} restart(s)"
         if not self.converged_:
             tell(self.status_, NotConvergedWarning)
         if (found := len(np.unique(self.labels_[samples.numbers]))) < self.n_clusters:
@@ -310,40 +211,3 @@ def _location_and_scale(samples: Samples) -> tuple[Array, float]:
         )
     scale = np.sqrt(np.mean(deviation**2))
     return location, float(2 ** np.round(np.log2(scale)))  # a power of two divides without rounding
-
-
-def lloyd(samples: Samples, centers: Array) -> Array:
-    """Return the centres (K, D) that Lloyd's algorithm reaches from given ones; no warning says how it ended."""
-    return run_em(_problem(samples), Centers(centers), tol=0.0, max_iter=MOST_ITERATIONS).parameters.centers
-
-
-def _problem(samples: Samples) -> Problem[Centers, ClusterStatistics]:
-    """Assignment as E-step, update as M-step, minus the inertia as objective."""
-    X, weights = samples.X, samples.weights
-
-    def expect(parameters: Centers) -> tuple[float, ClusterStatistics]:
-        old = parameters.centers
-
-        def step(rows: slice) -> tuple[float, ClusterStatistics]:
-            labels, distances = nearest(X[rows], old)
-            one_hot = weighted(np.eye(len(old))[labels], None if weights is None else weights[rows])
-            far = int(distances.argmax())
-            if issparse(X):
-                gaps = sums_of_gaps(X[rows], labels, None if weights is None else weights[rows], old)
-            else:
-                gaps = one_hot.T @ (X[rows] - old[labels])
-            farthest = dense(X[[rows.start + far]])[0]
-            statistics = ClusterStatistics(old, one_hot.sum(axis=0), gaps, farthest, float(distances[far]))
-            return -float(distances.sum() if weights is None else weights[rows] @ distances), statistics
-
-        return sum_over_blocks(X.shape[0], step)
-
-    def maximise(statistics: ClusterStatistics) -> Centers:
-        counts = statistics.counts[:, None]
-        centers = statistics.old + statistics.gaps / np.where(counts > 0, counts, 1.0)
-        empty = np.flatnonzero(statistics.counts == 0)
-        if len(empty) and statistics.farthest_distance > 0:  # an emptied cluster restarts at the worst-placed sample
-            centers[empty[0]] = statistics.farthest
-        return Centers(centers)
-
-    return Problem(expect, maximise, lambda parameters: 0.0, {"centers": 1.0})

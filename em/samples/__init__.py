@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from em.engine import blocks
+from em.engine.blocks import blocks
 from em.samples.distinct import distinct_rows, hashes, order_of_values
 from models.validation import Array, check_columns, check_sample_weight, column_names, data_matrix, sparse_matrix
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
-from em.engine import blocks
+from em.engine.blocks import blocks
 from models.validation import Array
 
 MOST_CELLS = 1_000_000  # of sparse rows that are made dense to be sorted

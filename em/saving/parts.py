@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from em.engine.acceleration import ACCELERATIONS
+from em.engine.leaps import ACCELERATIONS
 from em.estimator import MixtureEM
 from em.identifiability import Identifiability
 from em.kmeans import KMeans

@@ -24,13 +24,13 @@ exponential families, Annals of Statistics 7, 269-281.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import issparse
 
 from em.bound import check_responsibilities, log_of, normalise
 from em.fast.sparse import rows_of
@@ -105,25 +105,29 @@ def largest_of(size: Array) -> float:
 
 
 class Shifted:
-    """The matrix 1 a' + c X of a row a (D,), a number c and sparse rows X, not negative, never made dense."""
+    """The matrix 1 a' + c X of a row a (D,), a number c and rows X, not negative: products need those of X only."""
 
     __array_ufunc__ = None  # so that arrays leave the product to __rmatmul__
+    ndim = 2
 
-    def __init__(self, row: Array, factor: float, X: csr_array) -> None:
+    def __init__(self, row: Array, factor: float, X: Any) -> None:
         self.row, self.factor, self.X = row, factor, X
 
-    def __sub__(self, X: csr_array) -> "Shifted":
+    def __sub__(self, X: Any) -> "Shifted":
         assert X is self.X
         return Shifted(self.row, self.factor - 1, X)
 
-    def __matmul__(self, other: Array) -> Array:
-        product = self.row @ other
-        return product + self.factor * (self.X @ other) if self.factor else np.tile(product, (self.X.shape[0], 1))
-
     def __rmatmul__(self, other: Array) -> Array:
-        product = other.sum(axis=-1)[..., None] * self.row
+        return self.sums(other.sum(axis=-1), other @ self.X if self.factor else np.zeros(len(self.row)))
+
+    def sums(self, counts: Array, sums: Array) -> Array:
+        """Return Σ_i r_ki t_i (..., D) of the rows t_i of this matrix, given Σ_i r_ki (...) and Σ_i r_ki x_i."""
         # rounding must not make a sum of what is not negative negative
-        return np.maximum(product + self.factor * (other @ self.X), 0.0) if self.factor else product
+        return np.maximum(counts[..., None] * self.row + self.factor * sums, 0.0)
+
+    def dense(self) -> Array:
+        """Return the matrix itself."""
+        return self.row + self.factor * (self.X.toarray() if issparse(self.X) else self.X)
 
 
 class Steps[P: Parameters](ABC):
@@ -230,10 +234,11 @@ class Steps[P: Parameters](ABC):
 
     # What follows -----------------------------------------------------------------------------------------------------
 
-    def rows(self, X: Any, size: Any = 1, names: Sequence[str] | None = None) -> Rows:
-        """Return checked rows with their statistics."""
+    def rows(self, X: Any, size: Any = 1, names: Sequence[str] | None = None, *, lean: bool = False) -> Rows:
+        """Return checked rows with their statistics; ``lean`` ones are `Shifted` where all rows have the same sizes."""
         X, size = self.check(X, size, names)
-        of_cells = Shifted(size[0], 0.0, X) if issparse(X) else size
+        alike = lean and self.cells.sparse_too and size.strides[0] == 0
+        of_cells = Shifted(size[0], 0.0, X) if issparse(X) or alike else size
         return Rows(X, size, self.statistics(X, of_cells), self.log_base(X, size))
 
     def log_kernel(self, rows: Rows, theta: Theta) -> Array:
@@ -253,8 +258,17 @@ class Steps[P: Parameters](ABC):
 
     def sums(self, rows: Rows, responsibilities: Array) -> Statistics:
         """Return N_k and S_kj under responsibilities (..., n, K)."""
-        r = responsibilities.mT
-        return Statistics(responsibilities.sum(axis=-2), tuple(r @ part for part in rows.statistics))
+        r, counts = responsibilities.mT, responsibilities.sum(axis=-2)
+        flat, sums = r.reshape(-1, r.shape[-1]), []
+        for part in rows.statistics:
+            if part.ndim > 2:  # each chain has data of its own
+                sums.append(r @ part)
+            elif isinstance(part, Shifted) and (part.factor == 0 or issparse(part.X)):
+                sums.append(part.sums(counts, sums[0]))
+            else:  # what is 0 stays 0 to the last digit
+                dense = part.dense() if isinstance(part, Shifted) else part
+                sums.append((flat @ dense).reshape(*counts.shape, -1))
+        return Statistics(counts, tuple(sums))
 
     def chi(self, prior: Any) -> Parts:
         """Return χ_j of a prior, each a number or (p_j,); 0 of ``None``, which is flat."""
@@ -274,20 +288,25 @@ class Steps[P: Parameters](ABC):
         component that saw nothing of a feature, because it was emptied, has no share in that part of Q, so that any
         value maximises it: it is given that of all samples pooled. Parameters named in ``frozen`` keep their values.
         """
-        N, frozen = statistics.counts, frozen or {}
         if prior is not None:
-            self.check_prior(prior, len(N), self.n_features(statistics))
+            self.check_prior(prior, len(statistics.counts), self.n_features(statistics))
             prior.check_mode()
-        pseudo = 0.0 if prior is None else np.broadcast_to(prior.concentration, len(N)) - 1
-        weights = (N + pseudo) / (N + pseudo).sum()
+        return self.parameters(self.modes(statistics, prior, frozen or {}))
+
+    def modes(self, statistics: Statistics, prior: Any, frozen: Theta) -> dict[str, Array]:
+        """Return the arrays of `most_probable`, unchecked; statistics may have leading axes, for runs."""
+        N = statistics.counts
+        pseudo = 0.0 if prior is None else np.asarray(prior.concentration) - 1
+        weights = (N + pseudo) / (N + pseudo).sum(axis=-1, keepdims=True)
         of_prior = self.chi(prior)
         with np.errstate(divide="ignore", invalid="ignore"):
             theta = self.mode(statistics.sums if prior is None else self.updated(prior, statistics), of_prior)
             if any(np.isnan(array).any() for array in theta.values()):
-                pooled = Statistics(N, tuple(part.sum(axis=0, keepdims=True) for part in statistics.sums))
+                pooled = Statistics(N, tuple(part.sum(axis=-2, keepdims=True) for part in statistics.sums))
                 of_all = self.mode(pooled.sums, self.chi(None))
                 theta = {name: np.where(np.isnan(array), of_all[name], array) for name, array in theta.items()}
-        return self.parameters({"weights": weights, **theta, **frozen})
+        arrays = {"weights": weights, **theta}
+        return {name: np.broadcast_to(frozen.get(name, array), array.shape) for name, array in arrays.items()}
 
     def parameters(self, arrays: Theta) -> P:
         """Return parameters of these arrays."""
@@ -307,12 +326,6 @@ class Steps[P: Parameters](ABC):
     def n_features(self, statistics: Statistics) -> int:
         """Return the number of features D that statistics are of."""
         return statistics.sums[0].shape[-1]
-
-    def compiled_step(
-        self, rows: Rows, parameters: P, weights: Array
-    ) -> Callable[[slice], tuple[float, Statistics]] | None:
-        """Return a compiled E-step with statistics on a slice of dense rows, where the family has one."""
-        return None
 
     def sizes(self, size: ArrayLike, shape: tuple[int, ...]) -> Array:
         """Return checked sizes of cells, broadcast to the shape (n, D) of the data."""
@@ -418,12 +431,29 @@ class Steps[P: Parameters](ABC):
 
 def products(statistics: Sequence[Any], natural: Sequence[Array]) -> Array:
     """Return Σ_j T_j · η_j, shape (..., n, K); -inf where η_j is and T_j is positive, and 0 times -inf is 0."""
-    terms, impossible = [], []
-    for part, eta in zip(statistics, natural, strict=True):
-        never = eta == -np.inf
-        if never.any():
-            impossible.append(part @ never.mT.astype(np.float64) > 0)
-            eta = np.where(never, 0.0, eta)
-        terms.append(part @ eta.mT)
-    total = np.asarray(sum(terms[1:], terms[0]))
-    return np.where(np.any(impossible, axis=0), -np.inf, total) if impossible else total
+    nevers = [eta == -np.inf for eta in natural]
+    if not any(never.any() for never in nevers):
+        return _product(statistics, natural)
+    impossible = _product(statistics, [never.astype(np.float64) for never in nevers]) > 0
+    finite = [np.where(never, 0.0, eta) for never, eta in zip(nevers, natural, strict=True)]
+    return np.where(impossible, -np.inf, _product(statistics, finite))
+
+
+def _product(statistics: Sequence[Any], natural: Sequence[Array]) -> Array:
+    """Return Σ_j T_j · η_j of finite η_j; what several statistics have in common is multiplied once."""
+    first, terms, constant = natural[0], [], np.zeros(())
+    for part, eta in zip(statistics[1:], natural[1:], strict=True):
+        if isinstance(part, Shifted) and part.X is statistics[0]:
+            first, constant = first + part.factor * eta, constant + (eta @ part.row)[..., None, :]
+        else:
+            terms.append(_times(part, eta))
+    return sum(terms, _times(statistics[0], first) + constant)
+
+
+def _times(part: Any, eta: Array) -> Array:
+    """Return T · η, shape (..., n, K), stored with the rows last where T is the same for all."""
+    if part.ndim > 2:  # each chain has data of its own
+        return part @ eta.mT
+    flat = eta.reshape(-1, eta.shape[-1])
+    product = (part @ flat.T).T if issparse(part) else flat @ part.T
+    return np.ascontiguousarray(product).reshape(*eta.shape[:-1], -1).mT

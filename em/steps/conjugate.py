@@ -15,7 +15,8 @@ from typing import Any, Self
 import numpy as np
 
 from em.bound import log_of, normalise
-from em.engine import Problem, log_prior_size, sum_over_blocks
+from em.engine.blocks import blocks
+from em.engine.problem import Problem, log_prior_size, one_by_one
 from em.samples.distinct import distinct_rows, repeat_rarely
 from em.steps import Parts, Rows, Statistics, Steps, products
 from em.steps.dirichlet import dirichlet_divergence, draw_weights, mean_log_weights, mean_weights, sd_weights
@@ -191,7 +192,7 @@ class ConjugateMixture:
     def _expected(self, rows: Rows, q: ConjugatePosterior) -> Array:
         return mean_log_weights(q.concentration) + products(rows.statistics, self.steps.mean_natural(q.hyper))
 
-    def problem(self, n_components: int, n_passes: int) -> Problem[ConjugatePosterior, Statistics]:
+    def problem(self, n_components: int) -> Problem[ConjugatePosterior]:
         """Return E-step, M-step and -KL(q || prior) of mean field; steps are measured in units of n."""
         n, D = self.X.shape
         before = self.posterior(np.zeros((n, n_components)))
@@ -199,17 +200,23 @@ class ConjugateMixture:
         constant = float(self.steps.log_measure(rows) @ frequencies)
 
         def expect(q: ConjugatePosterior) -> tuple[float, Statistics]:
-            def block(part: slice) -> tuple[float, Statistics]:
+            log_likelihood, statistics = constant, None
+            for part in blocks(len(rows)):
                 r, log_prob = normalise(self._expected(rows[part], q))
                 sums = self.steps.sums(rows[part], r * frequencies[part, None])
-                return float(log_prob @ frequencies[part]), sums
+                log_likelihood = log_likelihood + float(log_prob @ frequencies[part])
+                statistics = sums if statistics is None else statistics + sums
+            assert statistics is not None
+            return log_likelihood, statistics
 
-            log_likelihood, statistics = sum_over_blocks(len(rows), block)
-            return log_likelihood + constant, statistics
+        def log_prior(q: ConjugatePosterior) -> float:
+            return -q.divergence(before)
 
         units = dict.fromkeys(("concentration", *self.steps.hyper_names), float(n))
         size = log_prior_size(self.prior, n_components, D)
-        return Problem(expect, self.updated, lambda q: -q.divergence(before), units, None, float(n), size)
+        return one_by_one(
+            before, expect, self.updated, log_prior, before.with_arrays, units, n_samples=float(n), log_prior_size=size
+        )
 
 
 def distinct(rows: Rows) -> tuple[Rows, Array]:

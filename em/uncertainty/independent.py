@@ -97,7 +97,7 @@ def interior_slopes(steps: Steps[Any], parameters: Parameters) -> tuple[tuple[Ar
 
 def _dense(part: Any) -> Array:
     if isinstance(part, Shifted):
-        return part.row + part.factor * part.X.toarray()
+        return part.dense()
     return np.asarray(part.toarray() if issparse(part) else part)
 
 
@@ -120,17 +120,17 @@ def log_prior_slopes(steps: Steps[Any], parameters: Parameters, prior: Any, foun
     return slopes
 
 
-def whitened(parameters: Parameters, moves: Mapping[str, Array], steps: Steps[Any], size: Array) -> Array:
-    """Return m steps as rows whose inner products are those of the complete data's information of one sample.
+def whitened(theta: Mapping[str, Array], moves: Mapping[str, Array], steps: Steps[Any], size: Array) -> Array:
+    """Return m steps of R runs as rows whose inner products are those of the complete data's information of one sample.
 
     With z known that is Σ_k dw_k² / w_k + Σ_k w_k Σ_d I_kd dθ_kd², with I_kd = -Σ_j E[T_jd] η_j''(θ_kd).
 
     Parameters
     ----------
-    parameters : Parameters
-        Where the information is taken.
+    theta : mapping
+        Where the information is taken: "weights" (R, K), and the components' array (R, K, p).
     moves : mapping
-        "weights" (m, K), and the components' array (m, K, p).
+        "weights" (R, m, K), and the components' array (R, m, K, p).
     steps : Steps
         The family's formulas.
     size : ndarray, shape (D,)
@@ -141,13 +141,14 @@ def whitened(parameters: Parameters, moves: Mapping[str, Array], steps: Steps[An
     >>> import numpy as np
     >>> from em.bmm import BINOMIAL
     >>> from em.uncertainty.independent import whitened
-    >>> from models.bmm import BMMParameters
-    >>> moves = {"weights": np.array([[0.0]]), "probs": np.array([[[0.1]]])}
-    >>> whitened(BMMParameters([1.0], [[0.5]]), moves, BINOMIAL, np.ones(1)).tolist()
-    [[0.0, 0.2]]
+    >>> theta = {"weights": np.array([[1.0]]), "probs": np.array([[[0.5]]])}
+    >>> moves = {"weights": np.array([[[0.0]]]), "probs": np.array([[[[0.1]]]])}
+    >>> whitened(theta, moves, BINOMIAL, np.ones(1)).tolist()
+    [[[0.0, 0.2]]]
     """
-    weights, quantity = parameters.weights, parameters.quantities[1]
-    theta = {quantity.name: quantity.support.moved_inside(getattr(parameters, quantity.name), EPS)}
-    information = weights[:, None] * steps.information(theta, size)
-    rows = moves["weights"] / np.sqrt(np.maximum(weights, EPS)), moves[quantity.name] * np.sqrt(information)
-    return np.concatenate([row.reshape(len(row), -1) for row in rows], axis=1)
+    weights, quantity = theta["weights"], steps.quantities[1]
+    of_runs = [quantity.support.moved_inside(values, EPS) for values in theta[quantity.name]]
+    information = weights[..., None] * steps.information({quantity.name: np.array(of_runs)}, size)
+    of_weights = moves["weights"] / np.sqrt(np.maximum(weights, EPS))[:, None]
+    rows = of_weights, moves[quantity.name] * np.sqrt(information)[:, None]
+    return np.concatenate([row.reshape(*row.shape[:2], -1) for row in rows], axis=2)

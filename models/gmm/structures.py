@@ -19,7 +19,7 @@ import numpy as np
 
 from models.parameters import WEIGHTS, Quantity
 from models.shown import shown
-from models.supports import COVARIANCE, REAL, VARIANCE
+from models.supports import COVARIANCE, REAL, VARIANCE, Support
 from models.validation import Array, positive_definite
 
 CovarianceType = Literal["full", "tied", "diag", "spherical"]
@@ -52,9 +52,13 @@ def quantities(covariance_type: str) -> tuple[Quantity, ...]:
         "diag": ("component", "feature"),
         "spherical": ("component",),
     }
-    support = COVARIANCE if covariance_type in ("full", "tied") else VARIANCE
-    covariances = Quantity("covariances", dims[covariance_type], support)
+    covariances = Quantity("covariances", dims[covariance_type], covariance_support(covariance_type))
     return WEIGHTS, Quantity("means", ("component", "feature"), REAL), covariances
+
+
+def covariance_support(covariance_type: str) -> Support:
+    """Return where the declared covariances lie: matrices or variances."""
+    return COVARIANCE if covariance_type in ("full", "tied") else VARIANCE
 
 
 def cholesky_factors(covariance_type: str, covariances: Array) -> Array:

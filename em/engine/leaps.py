@@ -1,0 +1,179 @@
+"""Leaps: where three steps of plain EM lead, or where the last few secants meet. They know no family.
+
+**SQUAREM.** From three points of plain EM, θ₀ → θ₁ → θ₂, with steps r = θ₁ - θ₀ and their change v = (θ₂ - θ₁) - r,
+
+    θ(α) = θ₀ + 2 α r + α² v,        α = ‖r‖ / ‖v‖             (scheme SqS3)
+
+α = 1 is θ₂ itself, so plain EM. Where steps shrink by a factor ρ, α = 1 / (1 - ρ), and the distance to the limit that
+was 1 / (1 - ρ) steps is covered in one. The engine takes a leap only if the objective is no lower there than at θ₁, as
+plain EM's would be, and makes two plain steps from it before the next; a refused leap costs one E-step.
+
+**Multisecant.** EM maps x to F(x) with residual r(x) = F(x) - x. Near a maximum r is linear, with a matrix that is
+symmetric in the inner product ⟨·, ·⟩ of the complete data's information: its eigenvalues 1 - ρ, between 0 and 1, are
+the shares of information that the observed data hold (Dempster, Laird & Rubin 1977), and ⟨u, r⟩ n is the slope of the
+objective along u. From the last points let s_j = x_{j+1} - x_j. The maximum over their span is where r is orthogonal to
+it: with an orthonormal basis B of the span,
+
+    A y = B' r(x),    A = -B' (∂r/∂s) B,    x + B y + r(x + B y)
+
+the last by the same secants: one step of EM from that maximum, and the point proposed. This is Anderson acceleration of
+type I (Fang & Saad 2009) in the metric in which EM is symmetric, and so, on a quadratic, the method of conjugate
+gradients with EM as its preconditioner (Jamshidian & Jennrich 1993). A tells when to believe it: an eigenvalue below 0
+means that the objective curves upwards, one well above 1 that the residual is not linear. Then the leap is SQUAREM's,
+which is the better one on plateaus; a refusal forgets the secants that misled.
+
+The combinations are ones of declared parameters. What plain EM holds still, a prob of 0 or a frozen array, a leap holds
+still. Tried on 94 problems and no better: leaps of log-ratios, log-Cholesky factors and logits; the paper's other
+formulas for α; a bound on α that grows; Anderson's of type II, which is slower than plain EM on some problems.
+
+Measured on 69 problems with clusters 0.5 to 2 standard deviations apart (four structures, K = 2 to 4, with and without
+prior), E-steps to within 1e-8 (relative) of the optimum: plain EM needs 10 times as many as multisecant leaps (geometric
+mean; at the least 2.9), and SQUAREM 1.4 times as many. Without the metric multisecant leaps are hardly better than
+SQUAREM's; without SQUAREM's, twice as slow.
+
+References
+----------
+Varadhan & Roland (2008), Scandinavian Journal of Statistics 35, 335-353.
+Fang & Saad (2009), Numerical Linear Algebra with Applications 16, 197-221.
+Jamshidian & Jennrich (1993), Journal of the American Statistical Association 88, 221-228.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from em.engine.problem import Problem
+from models.validation import Array
+
+ACCELERATIONS = ("multisecant", "squarem", None)
+SHORTEN = 0.8  # after a refusal; the next leap starts elsewhere, so it is shortened only a little
+MOST_HALVINGS = 30
+MOST_SECANTS = 4
+FEWEST_SECANTS = 2
+HIGHEST = 1.5  # eigenvalue of A that is believed: 1 where residuals are linear, and they are never quite
+INDEPENDENT = 1e-5  # singular value, relative to the first, of a direction that secants tell apart from the others
+
+
+class Leaps:
+    """Collect points of EM, for R runs at once, and propose a leap from every three.
+
+    Parameters
+    ----------
+    problem : Problem
+        Whose scales are the units of SQUAREM's norms, and whose metric the secants are measured in.
+    n_runs : int
+        Number of runs R.
+    acceleration : {"multisecant", "squarem"}
+        Whether to try secants first.
+
+    Attributes
+    ----------
+    n_refused : ndarray of int, shape (R,)
+        How many leaps were refused.
+    by_secants : ndarray of bool, shape (R,)
+        Whether the last leap was the multisecant one.
+    """
+
+    def __init__(self, problem: Problem[Any], n_runs: int, acceleration: str) -> None:
+        self.problem, self.unit = problem, problem.unit()
+        self.secants = acceleration == "multisecant" and problem.whitened is not None
+        P = len(self.unit)
+        self.points, self.n_points = np.empty((n_runs, 3, P)), np.zeros(n_runs, dtype=int)
+        self.shortened, self.n_refused = np.ones(n_runs), np.zeros(n_runs, dtype=int)
+        self.at, self.begun = np.empty((n_runs, P)), np.zeros(n_runs, dtype=bool)
+        self.visited = np.empty((n_runs, MOST_SECANTS + 1, 2, P))  # x and F(x), the last at the end
+        self.n_visited = np.zeros(n_runs, dtype=int)
+        self.by_secants = np.zeros(n_runs, dtype=bool)
+
+    def after(self, x: Array) -> tuple[Array, np.ndarray]:
+        """Return where to leap (R, P) after plain steps that led to ``x`` (R, P), and which runs (R,) have a leap."""
+        if self.begun.any():
+            pairs = np.stack([self.at, x], axis=1)
+            pushed = np.concatenate([self.visited[:, 1:], pairs[:, None]], axis=1)
+            self.visited = np.where(self.begun[:, None, None, None], pushed, self.visited)
+            self.n_visited = np.where(self.begun, np.minimum(self.n_visited + 1, MOST_SECANTS + 1), self.n_visited)
+        self.at, self.begun = x, np.ones(len(x), dtype=bool)
+        self.points[np.arange(len(x)), self.n_points] = x
+        self.n_points = self.n_points + 1
+        leaps, proposed, self.by_secants = x.copy(), self.n_points == 3, np.zeros(len(x), dtype=bool)
+        if proposed.any():
+            which = np.flatnonzero(proposed)
+            leaps[which], proposed[which] = self._squarem(which)
+            self.points[which, 0], self.n_points[which] = x[which], 1
+            if self.secants:
+                for m in range(FEWEST_SECANTS, MOST_SECANTS + 1):
+                    group = which[self.n_visited[which] == m + 1]
+                    if len(group):
+                        over, believed = self._over_secants(group, m)
+                        leaps[group[believed]] = over[believed]
+                        self.by_secants[group] = believed
+                proposed = proposed | self.by_secants
+        return leaps, proposed
+
+    def accepted(self, which: np.ndarray, leaps: Array) -> None:
+        """Start afresh from leaps (R, P) that were taken in some runs (R,); secants are kept."""
+        self.n_points = np.where(which, 0, self.n_points)
+        self.shortened = np.where(which, 1.0, self.shortened)
+        self.at = np.where(which[:, None], leaps, self.at)
+
+    def refused(self, which: np.ndarray) -> None:
+        """Forget the secants that misled, or shorten SQUAREM's next leap."""
+        misled = which & self.by_secants
+        self.n_visited = np.where(misled, 0, self.n_visited)  # so few that the next leap is SQUAREM's
+        self.shortened = np.where(which & ~misled, SHORTEN * self.shortened, self.shortened)
+        self.n_refused = self.n_refused + which
+
+    def take(self, which: np.ndarray) -> None:
+        """Go on with some of the runs."""
+        for name, value in vars(self).items():
+            if isinstance(value, np.ndarray) and name != "unit":
+                setattr(self, name, value[which])
+
+    def _squarem(self, which: np.ndarray) -> tuple[Array, np.ndarray]:
+        """Return θ(α) of some runs, α shortened until it is a mixture, and which runs have one with α > 1."""
+        first, second, third = np.moveaxis(self.points[which], 1, 0)
+        r = second - first
+        v = (third - second) - r
+        change, leaps = np.linalg.norm(v / self.unit, axis=1), third.copy()
+        ratio = np.linalg.norm(r / self.unit, axis=1) / np.where(change > 0, change, np.inf)
+        alpha = np.where(change > 0, 1 + self.shortened[which] * (ratio - 1), 1.0)
+        open_, placed = np.flatnonzero(alpha > 1), np.zeros(len(which), dtype=bool)
+        for _ in range(MOST_HALVINGS):
+            if not len(open_):
+                break
+            a = alpha[open_, None]
+            moved, inside = self._inside(first[open_] + 2 * a * r[open_] + a**2 * v[open_])
+            leaps[open_[inside]], placed[open_[inside]] = moved[inside], True
+            open_ = open_[~inside]
+            alpha[open_] = 1 + (alpha[open_] - 1) / 2
+            open_ = open_[alpha[open_] > 1]
+        return leaps, placed
+
+    def _over_secants(self, which: np.ndarray, m: int) -> tuple[Array, np.ndarray]:
+        """Return one step of EM from the maximum over the span of m secants, and in which runs it is believed."""
+        split, whitened = self.problem.split, self.problem.whitened
+        assert whitened is not None
+        x, image = np.moveaxis(self.visited[which, -m - 1 :], 2, 0)  # (R, m + 1, P)
+        steps, images, residual = np.diff(x, axis=1), np.diff(image, axis=1), image[:, -1:] - x[:, -1:]
+        at = split(self.at[which])
+        s, fs, r = np.split(whitened(at, split(np.concatenate([steps, images, residual], axis=1))), [m, 2 * m], axis=1)
+        lengths = np.linalg.norm(s, axis=2)
+        believed = (lengths > 0).all(axis=1) & np.isfinite(fs).all(axis=(1, 2)) & np.isfinite(r).all(axis=(1, 2))
+        s, fs, r = (np.where(believed[:, None, None], part, 0.0) for part in (s, fs, r))
+        lengths = np.where(lengths > 0, lengths, 1.0)
+        u, d, basis = np.linalg.svd(s / lengths[..., None], full_matrices=False)
+        kept = d > INDEPENDENT * d[:, :1]
+        basis = basis * kept[..., None]
+        coordinates = u * (kept / np.where(kept, d, 1.0))[:, None, :] / lengths[..., None]  # basis = coordinates' s
+        A = basis @ (s - fs).mT @ coordinates
+        A = (A + A.mT) / 2 + np.eye(m) * ~kept[:, None, :]
+        eigenvalues, axes = np.linalg.eigh(A)
+        believed = believed & (eigenvalues[:, 0] > 0) & (eigenvalues[:, -1] <= HIGHEST)
+        solved = (axes.mT @ (basis @ r.mT)) / np.where(believed[:, None], eigenvalues, 1.0)[..., None]
+        y = coordinates @ (axes @ solved)  # in secants, (R, m, 1)
+        moved, inside = self._inside(image[:, -1] + (y.mT @ images)[:, 0])
+        return moved, believed & inside
+
+    def _inside(self, x: Array) -> tuple[Array, np.ndarray]:
+        arrays, inside = self.problem.inside(self.problem.split(x))
+        return self.problem.join(arrays), inside

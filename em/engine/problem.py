@@ -1,0 +1,169 @@
+"""What the loop of EM knows of a mixture: arrays by name with an axis for runs, an E-step, an M-step and a log prior."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from models.validation import Array
+
+type Arrays = Mapping[str, Array]
+
+EPS = float(np.finfo(np.float64).eps)
+TINY = float(np.finfo(np.float64).tiny)
+ROUNDING = 1e3 * EPS  # of an objective, relative to its size or to one nat a sample
+
+
+class Collapse(ValueError):  # noqa: N818 - an event in the life of a mixture, not a mistake of the caller
+    """Raised by an M-step whose result is no longer a mixture: a component fell onto a point or lost its samples."""
+
+
+@dataclass(frozen=True)
+class Problem[P]:
+    """A mixture, its data and a prior, as the loop sees them. The first axis of every array counts R runs.
+
+    Parameters
+    ----------
+    shapes : mapping
+        Shape of each declared array of one run, by name.
+    expect : callable
+        E-step: arrays and the numbers of their runs (R,) -> log-likelihoods (R,) in nats, and sufficient statistics
+        under the responsibilities, arrays by name.
+    maximise : callable
+        M-step: statistics and the numbers of their runs -> arrays, and for each run why it collapsed, or "".
+    log_prior : callable
+        Arrays -> log prior (R,) in nats; 0 for maximum likelihood.
+    inside : callable
+        Arrays that arithmetic has moved -> the same with what must sum to one doing so, and which runs' (R,) lie in the
+        parameter space.
+    build : callable
+        Arrays of one run, without the first axis -> parameters.
+    scales : mapping
+        Typical size of each parameter array, by name: the units in which the loop measures steps.
+    whitened : callable or None, default None
+        (arrays, m steps of each (R, m, ...)) -> the steps as rows (R, m, q) whose inner products are those of the
+        complete data's information of one sample.
+    n_samples : float, default 1
+        How many samples there are.
+    log_prior_size : float, default 0
+        How large the terms of the log prior are, which may cancel each other: the rounding of the objective grows with
+        them (:func:`log_prior_size`).
+    """
+
+    shapes: Mapping[str, tuple[int, ...]]
+    expect: Callable[[Arrays, np.ndarray], tuple[Array, Arrays]]
+    maximise: Callable[[Arrays, np.ndarray], tuple[Arrays, Sequence[str]]]
+    log_prior: Callable[[Arrays], Array]
+    inside: Callable[[dict[str, Array]], tuple[Arrays, np.ndarray]]
+    build: Callable[[Arrays], P]
+    scales: Mapping[str, Array | float]
+    whitened: Callable[[Arrays, Arrays], Array] | None = None
+    n_samples: float = 1.0
+    log_prior_size: float = 0.0
+
+    def split(self, rows: Array) -> dict[str, Array]:
+        """Return rows of numbers (..., P) as arrays by name, each (..., *shape)."""
+        arrays, start = {}, 0
+        for name, shape in self.shapes.items():
+            stop = start + int(np.prod(shape))
+            arrays[name] = rows[..., start:stop].reshape((*rows.shape[:-1], *shape))
+            start = stop
+        return arrays
+
+    def join(self, arrays: Arrays) -> Array:
+        """Return arrays by name as rows of numbers (..., P)."""
+        parts = [(arrays[name], len(shape)) for name, shape in self.shapes.items()]
+        return np.concatenate([part.reshape((*part.shape[: part.ndim - n], -1)) for part, n in parts], axis=-1)
+
+    def unit(self) -> Array:
+        """Return the scale of each number, shape (P,)."""
+        return self.join({name: np.broadcast_to(self.scales[name], shape) for name, shape in self.shapes.items()})
+
+    def rounding(self, objective: Any) -> Any:
+        """Return how much of an objective may be rounding, in nats."""
+        return np.maximum(ROUNDING * self._size(objective), TINY)
+
+    def last_digit(self, objective: Any) -> Any:
+        """Return the size of the last digit of an objective, in nats: less cannot be gained."""
+        return EPS * self._size(objective)
+
+    def _size(self, objective: Any) -> Any:
+        return np.abs(objective) + self.n_samples + self.log_prior_size
+
+
+def one_run(arrays: Arrays) -> dict[str, Array]:
+    """Return the arrays of one run with the axis for runs."""
+    return {name: array[None] for name, array in arrays.items()}
+
+
+def log_prior_size(prior: Any, n_components: int, n_features: int) -> float:
+    """Return about how large the terms of a log prior are: x log x for the log-gammas of its shape parameters x."""
+    names = {"concentration", "degrees_of_freedom", "variance_shape", "correlation_shape"}
+    names |= set(getattr(prior, "hyperparameters", ()))
+    shapes = [float(np.max(value)) for name in names if (value := getattr(prior, name, None)) is not None]
+    return n_components * n_features * sum(x * (1 + np.log1p(x)) for x in shapes)
+
+
+def one_by_one[P](
+    like: P,
+    expect: Callable[[P], tuple[float, Any]],
+    maximise: Callable[[Any], P],
+    log_prior: Callable[[P], float],
+    build: Callable[[dict[str, Array]], P],
+    scales: Mapping[str, Array | float],
+    **rest: Any,
+) -> Problem[P]:
+    """Return a problem whose runs are taken one after the other, from functions of one run's parameters.
+
+    Parameters
+    ----------
+    like : Parameters
+        Parameters whose arrays have the shapes of all.
+    expect, maximise, log_prior, build, scales
+        As for :class:`Problem`, of one run; statistics may be of any type, and ``maximise`` may raise `Collapse`.
+    **rest
+        Other fields of :class:`Problem`.
+    """
+
+    def each(arrays: Arrays) -> list[P]:
+        R = len(next(iter(arrays.values())))
+        return [build({name: array[r] for name, array in arrays.items()}) for r in range(R)]
+
+    def expect_all(arrays: Arrays, runs: np.ndarray) -> tuple[Array, Arrays]:
+        found = [expect(one) for one in each(arrays)]
+        statistics = np.empty(len(found), dtype=object)
+        statistics[:] = [one[1] for one in found]
+        return np.array([one[0] for one in found], dtype=np.float64), {"statistics": statistics}
+
+    def maximise_all(statistics: Arrays, runs: np.ndarray) -> tuple[Arrays, Sequence[str]]:
+        made, why = [], []
+        for of_one in statistics["statistics"]:
+            try:
+                made.append(maximise(of_one).arrays())  # type: ignore[attr-defined]
+                why.append("")
+            except Collapse as collapse:
+                made.append(like.arrays())  # type: ignore[attr-defined]
+                why.append(str(collapse))
+        return {name: np.stack([one[name] for one in made]) for name in made[0]}, why
+
+    def inside(arrays: dict[str, Array]) -> tuple[Arrays, np.ndarray]:
+        legal = []
+        for r in range(len(next(iter(arrays.values())))):
+            try:
+                build({name: array[r] for name, array in arrays.items()})
+                legal.append(True)
+            except ValueError:
+                legal.append(False)
+        return arrays, np.array(legal)
+
+    return Problem(
+        {name: array.shape for name, array in like.arrays().items()},  # type: ignore[attr-defined]
+        expect_all,
+        maximise_all,
+        lambda arrays: np.array([log_prior(one) for one in each(arrays)]),
+        inside,
+        build,
+        scales,
+        **rest,
+    )

@@ -1,0 +1,69 @@
+"""Responsibility-weighted moments of Gaussian samples: all that the M-step asks of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from models.gmm.structures import covariances_shape
+from models.validation import Array
+
+SQUARES = {  # Σ w_k x_k x_k' of each component, and the part of it that a structure needs
+    "full": "...k,...kd,...ke->...kde",
+    "tied": "...k,...kd,...ke->...de",
+    "diag": "...k,...kd,...kd->...kd",
+    "spherical": "...k,...kd,...kd->...k",
+}
+
+
+@dataclass(frozen=True)
+class GaussianStatistics:
+    """Responsibility-weighted moments about fixed ``centers`` c_k; they add up over rows.
+
+    counts Σ_i r_ik (K,); first Σ_i r_ik (x_i - c_k) (K, D); second the part of Σ_i r_ik (x_i - c_k)(x_i - c_k)' that
+    the structure needs: every matrix (K, D, D), their sum (D, D), their diagonals (K, D), or their traces (K,).
+    Centres near the means keep the digits that raw second moments lose. Every array may have leading axes.
+    """
+
+    covariance_type: str
+    centers: Array
+    counts: Array
+    first: Array
+    second: Array
+
+    def __add__(self, other: Self) -> Self:
+        sums = self.counts + other.counts, self.first + other.first, self.second + other.second
+        return type(self)(self.covariance_type, self.centers, *sums)
+
+    def arrays(self) -> dict[str, Array]:
+        """Return the arrays by name."""
+        return {name: getattr(self, name) for name in ("centers", "counts", "first", "second")}
+
+    @classmethod
+    def of(cls, covariance_type: str, arrays: Mapping[str, Array]) -> Self:
+        """Return the statistics of arrays by name."""
+        return cls(covariance_type, **arrays)
+
+
+def sufficient_statistics(
+    X: Array, responsibilities: Array, centers: Array, covariance_type: str = "full"
+) -> GaussianStatistics:
+    """Return the weighted moments of X (n, D) about ``centers`` (K, D)."""
+    K, D = centers.shape
+    counts, first = responsibilities.sum(axis=0), np.empty((K, D))
+    second = np.zeros(covariances_shape(covariance_type, K, D))
+    for k in range(K):
+        gap = X - centers[k]
+        weighted = responsibilities[:, k, None] * gap
+        first[k] = weighted.sum(axis=0)
+        match covariance_type:
+            case "full":
+                second[k] = weighted.T @ gap
+            case "tied":
+                second += weighted.T @ gap
+            case "diag":
+                second[k] = np.einsum("nd,nd->d", weighted, gap)
+            case "spherical":
+                second[k] = np.einsum("nd,nd->", weighted, gap)
+    return GaussianStatistics(covariance_type, centers, counts, first, second)

@@ -1,0 +1,214 @@
+"""Lloyd's algorithm: assign each sample to its nearest centre, put each centre at the mean of its samples, and again.
+
+Near the end few samples change hands, and bounds tell which may (Hamerly 2010). With u_i at least the distance of x_i
+to its own centre and l_i at most that to any other, a centre c that moves by δ_c leaves
+
+    u_i ← u_i + δ_own,    l_i ← l_i - max_c δ_c
+
+right, so that only samples with u_i >= l_i are measured again. The distances themselves are one matrix product,
+
+    ‖x - c‖² = ‖x‖² - 2 x · c + ‖c‖²,
+
+for rows near 0. Where the two nearest centres are as near as its rounding can tell, differences decide, and of centres
+that are equally near the first is taken: in other units the answer is the same.
+
+References
+----------
+Lloyd (1982), Least squares quantization in PCM, IEEE Transactions on Information Theory 28, 129-137.
+Hamerly (2010), Making k-means even faster, SIAM International Conference on Data Mining, 130-140.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array, issparse
+
+from em.engine.blocks import blocks
+from em.engine.problem import EPS
+from models.validation import Array
+
+TIED = 1e-12  # relative difference of squared distances that is rounding
+PRODUCT_ROUNDING = 32 * EPS  # of an expanded square, in units of ‖x‖² + ‖c‖²
+BLOCK_NUMBERS = 2**17
+FRESH = 20  # iterations between sums that are added anew
+CELLS_AT_A_TIME = 250_000  # of rows that are made dense
+
+
+@dataclass(frozen=True)
+class LloydRun:
+    """Where Lloyd's algorithm ended.
+
+    Attributes
+    ----------
+    centers : ndarray, shape (K, D)
+        Centres.
+    objective : float
+        Minus the inertia.
+    history : ndarray, shape (n_iter + 1,)
+        Minus the inertia at the start and after each iteration; it never decreases.
+    converged : bool
+        Whether no assignment changes any more, or less than ``tol`` is still to be gained.
+    status : str
+        The same as a sentence.
+    """
+
+    centers: Array
+    objective: float
+    history: Array
+    converged: bool
+    status: str
+
+
+def squared_norms(X: Any) -> Array:
+    """Return ‖x_i‖², shape (n,)."""
+    return np.asarray(X.power(2).sum(axis=1)) if issparse(X) else np.einsum("nd,nd->n", X, X)
+
+
+def squared_distances(X: Any, centers: Array) -> Array:
+    """Return ‖x_i - c_k‖², shape (n, K), by differences: exact where expanding the square would cancel."""
+    if not issparse(X):
+        return np.stack([np.einsum("nd,nd->n", X - center, X - center) for center in centers], axis=1)
+    distances = np.empty((X.shape[0], len(centers)))
+    for rows in blocks(X.shape[0], max(1, CELLS_AT_A_TIME // X.shape[1])):
+        distances[rows] = squared_distances(X[rows].toarray(), centers)
+    return distances
+
+
+def first_within_rounding(values: Array, least: Array) -> np.ndarray:
+    """Return where each row of values (n, m) first comes as near to its least (n,) as rounding can tell."""
+    return np.asarray((values <= least[:, None] * (1 + TIED)).argmax(axis=1))
+
+
+def nearest(X: Any, centers: Array) -> tuple[np.ndarray, Array]:
+    """Return the index of the nearest centre and the squared distance to it, each of shape (n,).
+
+    Of centres that are as near as rounding can tell, it is the first.
+    """
+    labels = _assigned(X, squared_norms(X), centers)[0]
+    return labels, _own_distances(X, centers, labels)
+
+
+def lloyd(X: Any, weights: Array | None, centers: Array, *, tol: float = 0.0, max_iter: int = 1000) -> LloydRun:
+    """Run Lloyd's algorithm from given centres (K, D) on rows X (n, D), dense or sparse, near 0 and of size 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from em.kmeans.lloyd import lloyd
+    >>> lloyd(np.array([[0.0], [1.0], [9.0]]), None, np.array([[0.0], [1.0]])).centers.tolist()
+    [[0.5], [9.0]]
+    """
+    w, norms = np.ones(X.shape[0]) if weights is None else weights, squared_norms(X)
+    total, inertias, converged, status = float(w @ norms), [], False, ""
+    labels, upper, lower = _assigned(X, norms, centers)
+    counts, sums = _sums(X, labels, w, len(centers))
+    while not status:
+        inertias.append(total - 2 * float((centers * sums).sum()) + float(counts @ (centers**2).sum(axis=1)))
+        n_iter = len(inertias) - 1
+        if n_iter > 1 and 0 < _rest(inertias) <= tol:
+            converged, status = (
+                True,
+                f"converged after {n_iter} iterations, about {tol:.3g} units of inertia from the limit",
+            )
+        elif n_iter == max_iter:
+            last = inertias[-2] - inertias[-1]
+            status = f"stopped at max_iter={max_iter} with a last gain of {last:.2g} units of inertia"
+            status += ": raise max_iter or tol"
+        else:
+            before, centers = centers, _means(X, labels, counts, sums, centers)
+            shifts = np.sqrt(((centers - before) ** 2).sum(axis=1))
+            upper, lower = upper + shifts[labels], lower - shifts.max()
+            changed = _reassign(X, norms, centers, labels, upper, lower)
+            if len(changed) == 0:
+                counts, sums = _sums(X, labels, w, len(centers))
+                exact = _means(X, labels, counts, sums, centers)
+                again, upper, lower = _assigned(X, norms, exact)
+                changed, centers = np.flatnonzero(again != labels), exact
+                labels = again
+                if len(changed) == 0:
+                    inertias.append(inertias[-1])
+                    converged, status = (
+                        True,
+                        f"converged after {n_iter + 1} iterations, at most 0 units of inertia from the limit",
+                    )
+                    break
+            counts, sums = _sums(X, labels, w, len(centers))
+    inertia = float(w @ _own_distances(X, centers, labels))
+    history = np.minimum(-np.minimum.accumulate(inertias), -inertia)
+    history[-1] = -inertia
+    return LloydRun(centers, -inertia, history, converged, status)
+
+
+def _rest(inertias: list[float]) -> float:
+    """Return the rest of a geometric series of gains, by the last two."""
+    before, last = inertias[-3] - inertias[-2], inertias[-2] - inertias[-1]
+    return last**2 / (before - last) if before > last > 0 else np.inf
+
+
+def _reassign(X: Any, norms: Array, centers: Array, labels: np.ndarray, upper: Array, lower: Array) -> np.ndarray:
+    """Measure the samples again that may have changed hands; write what was found, and return which did."""
+    stale = np.flatnonzero(upper * (1 + 1e-9) >= lower)
+    whole = 2 * len(stale) > len(labels)
+    which = np.arange(len(labels)) if whole else stale
+    found, upper[which], lower[which] = _assigned(X if whole else X[which], norms[which], centers)
+    changed = which[found != labels[which]]
+    labels[which] = found
+    return changed
+
+
+def _assigned(X: Any, norms: Array, centers: Array) -> tuple[np.ndarray, Array, Array]:
+    """Return the nearest centre of each row (n,), and bounds u and l (n,) of the distances to it and to the others."""
+    n, K = X.shape[0], len(centers)
+    labels, upper, lower = np.zeros(n, dtype=np.intp), np.empty(n), np.empty(n)
+    of_centers = (centers**2).sum(axis=1)
+    for rows in blocks(n, max(256, BLOCK_NUMBERS // (K + X.shape[1]))):
+        part = X[rows]
+        products = (part @ centers.T).T if issparse(part) else centers @ part.T
+        scores = of_centers[:, None] - 2 * products  # ‖x - c‖² - ‖x‖²
+        best, second, label = scores[0], np.full(scores.shape[1], np.inf), labels[rows]
+        for k in range(1, K):
+            nearer = scores[k] < best
+            second = np.minimum(second, np.maximum(best, scores[k]))
+            best = np.minimum(best, scores[k])
+            np.copyto(label, k, where=nearer)
+        own = np.maximum(best + norms[rows], 0.0)
+        slack = PRODUCT_ROUNDING * (norms[rows] + of_centers.max())
+        tied = np.flatnonzero(second - best <= 2 * slack + TIED * own)
+        if len(tied):
+            exact = squared_distances(part[tied], centers)
+            label[tied] = first_within_rounding(exact, exact.min(axis=1))
+        upper[rows] = np.sqrt(own + slack)
+        with np.errstate(invalid="ignore"):  # a row so far out that its square fits no float
+            lower[rows] = np.sqrt(np.fmax(second + norms[rows] - slack, 0.0))
+    return labels, upper, lower
+
+
+def _own_distances(X: Any, centers: Array, labels: np.ndarray) -> Array:
+    """Return the squared distance of each row to its own centre, shape (n,), by differences."""
+    distances = np.empty(len(labels))
+    for rows in blocks(len(labels), max(1, CELLS_AT_A_TIME // X.shape[1])):
+        part = X[rows].toarray() if issparse(X) else X[rows]
+        gaps = part - centers[labels[rows]]
+        distances[rows] = np.einsum("nd,nd->n", gaps, gaps)
+    return distances
+
+
+def _sums(X: Any, labels: np.ndarray, w: Array, n_clusters: int) -> tuple[Array, Array]:
+    """Return Σ w_i (K,) and Σ w_i x_i (K, D) of each cluster."""
+    n = len(labels)
+    members = csr_array((w, labels, np.arange(n + 1)), shape=(n, n_clusters)).T
+    sums = members @ X
+    return np.bincount(labels, w, minlength=n_clusters), sums.toarray() if issparse(sums) else sums
+
+
+def _means(X: Any, labels: np.ndarray, counts: Array, sums: Array, centers: Array) -> Array:
+    """Return the mean of each cluster; one that has no sample restarts at the sample farthest from its own centre."""
+    means = np.where(counts[:, None] > 0, sums / np.where(counts > 0, counts, 1.0)[:, None], centers)
+    empty = np.flatnonzero(counts == 0)
+    if len(empty):
+        distances = _own_distances(X, centers, labels)
+        if (far := int(distances.argmax())) >= 0 and distances[far] > 0:
+            row = X[[far]]
+            means[empty[0]] = (row.toarray() if issparse(row) else row)[0]
+    return means

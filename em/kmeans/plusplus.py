@@ -1,0 +1,65 @@
+"""k-means++: centres to start from, spread over the samples."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+
+from em.kmeans.lloyd import first_within_rounding, squared_norms
+from models.validation import Array
+
+
+def kmeans_plusplus(X: Array, n_clusters: int, rng: np.random.RandomState, weights: Array | None = None) -> Array:
+    """Choose K starting centres (K, D) among the samples, in the order of their values, by `choose_rows`."""
+    w = np.ones(X.shape[0]) if weights is None else weights
+    norms = squared_norms(X)
+
+    def distances_to(rows: list[int]) -> Array:
+        return expanded_squares(X, norms, dense(X[rows]))
+
+    return dense(X[choose_rows(distances_to, n_clusters, rng, w)])
+
+
+def choose_rows(
+    distances_to: Callable[[list[int]], Array], n_clusters: int, rng: np.random.RandomState, w: Array
+) -> list[int]:
+    """Choose K rows as starting centres, each with probability proportional to weight times D² (k-means++).
+
+    D² is the squared distance to the nearest centre chosen so far. Of 2 + log K candidates at each step the one that
+    lowers the inertia most is kept. ``distances_to`` gives the squared distances (n, m) of all rows to m of them. The
+    draws follow the order of the rows, which must be one of their values (:mod:`em.samples.distinct`).
+
+    References
+    ----------
+    Arthur & Vassilvitskii (2007), k-means++: the advantages of careful seeding, SODA, 1027-1035.
+    """
+    n_candidates = 2 + int(np.log(n_clusters))
+
+    def draw(shares: Array, size: int) -> np.ndarray:
+        if not shares.any():  # every sample sits on a centre: any will do
+            shares = w
+        cumulated = np.cumsum(shares)
+        return np.searchsorted(cumulated / cumulated[-1], rng.uniform(size=size), side="right")
+
+    chosen = [int(draw(w, 1)[0])]
+    closest = distances_to(chosen)[:, 0]
+    for _ in range(1, n_clusters):
+        candidates = draw(w * closest, n_candidates).tolist()
+        after = np.minimum(closest[:, None], distances_to(candidates))
+        inertia = (w @ after)[None]
+        best = int(first_within_rounding(inertia, inertia.min(axis=1))[0])
+        chosen.append(candidates[best])
+        closest = after[:, best]
+    return chosen
+
+
+def expanded_squares(X: Any, norms: Array, centers: Array) -> Array:
+    """Return ‖x_i - c_k‖², shape (n, K), by expanding the square, given the ‖x_i‖²: for rows near 0 and of size 1."""
+    products = X @ centers.T if issparse(X) else (centers @ X.T).T
+    return np.maximum(norms[:, None] - 2 * products + (centers**2).sum(axis=1), 0.0)
+
+
+def dense(rows: Any) -> Array:
+    """Return some rows, which may be sparse, as an ndarray."""
+    return rows.toarray() if issparse(rows) else rows
