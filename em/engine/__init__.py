@@ -8,9 +8,9 @@ One iteration, in the tutorial's words, from parameters θ:
 so the objective, log p(x | θ) + log p(θ), never decreases (Dempster, Laird & Rubin 1977; Neal & Hinton 1998). With an
 acceleration (:mod:`em.engine.leaps`) some iterations leap instead, and only where the objective does not decrease.
 
-Runs are an axis: all restarts take their steps together, in arrays (R, ...), and those that have ended leave. In a race,
-where only the best run counts, those leave too that can no longer win: what is still to come, many times over, would
-leave them below the best, or they have met it.
+Runs are an axis: all restarts take their steps together, in arrays (R, ...), and those that have ended leave. In a
+race, where only the best run counts, those leave too that can no longer win: what is still to come, many times over,
+would leave them below the best, or they have met it.
 
 In floating point an M-step can lose what rounding took from it. A loss within the rounding of the objective is no
 loss; one beyond it ends the run before it is made. What a run returns is the best of what it visited.
@@ -270,7 +270,7 @@ class _Runs[P: Parameters]:
 
     def _distances(self, leading: Array) -> Array:
         """Return n ‖θ - θ'‖² of each run from other parameters (P,), components matched, in nats."""
-        split, unit = self.problem.split, self.problem.unit()
+        split, unit = self.problem.split, self.problem.unit
         assert self.problem.whitened is not None
         there, own = split(leading[None]), split(self.best_x)
         K = there["weights"].shape[1]

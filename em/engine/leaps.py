@@ -27,9 +27,9 @@ still. Tried on 94 problems and no better: leaps of log-ratios, log-Cholesky fac
 formulas for α; a bound on α that grows; Anderson's of type II, which is slower than plain EM on some problems.
 
 Measured on 69 problems with clusters 0.5 to 2 standard deviations apart (four structures, K = 2 to 4, with and without
-prior), E-steps to within 1e-8 (relative) of the optimum: plain EM needs 10 times as many as multisecant leaps (geometric
-mean; at the least 2.9), and SQUAREM 1.4 times as many. Without the metric multisecant leaps are hardly better than
-SQUAREM's; without SQUAREM's, twice as slow.
+prior), E-steps to within 1e-8 (relative) of the optimum: plain EM needs 10 times as many as multisecant leaps
+(geometric mean; at the least 2.9), and SQUAREM 1.4 times as many. Without the metric multisecant leaps are hardly
+better than SQUAREM's; without SQUAREM's, twice as slow.
 
 References
 ----------
@@ -75,7 +75,7 @@ class Leaps:
     """
 
     def __init__(self, problem: Problem[Any], n_runs: int, acceleration: str) -> None:
-        self.problem, self.unit = problem, problem.unit()
+        self.problem, self.unit = problem, problem.unit
         self.secants = acceleration == "multisecant" and problem.whitened is not None
         P = len(self.unit)
         self.points, self.n_points = np.empty((n_runs, 3, P)), np.zeros(n_runs, dtype=int)

@@ -1,7 +1,9 @@
-"""What the loop of EM knows of a mixture: arrays by name with an axis for runs, an E-step, an M-step and a log prior."""
+"""What the loop of EM knows of a mixture: arrays by name with an axis for runs, E-step, M-step and log prior."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -56,26 +58,30 @@ class Problem[P]:
     maximise: Callable[[Arrays, np.ndarray], tuple[Arrays, Sequence[str]]]
     log_prior: Callable[[Arrays], Array]
     inside: Callable[[dict[str, Array]], tuple[Arrays, np.ndarray]]
-    build: Callable[[Arrays], P]
+    build: Callable[[dict[str, Array]], P]
     scales: Mapping[str, Array | float]
     whitened: Callable[[Arrays, Arrays], Array] | None = None
     n_samples: float = 1.0
     log_prior_size: float = 0.0
 
+    @cached_property
+    def _places(self) -> list[tuple[str, slice, tuple[int, ...]]]:
+        """Name, place in a row of numbers, and shape of each array."""
+        ends = np.cumsum([math.prod(shape) for shape in self.shapes.values()]).tolist()
+        slices = map(slice, [0, *ends[:-1]], ends)
+        return list(zip(self.shapes, slices, self.shapes.values(), strict=True))
+
     def split(self, rows: Array) -> dict[str, Array]:
         """Return rows of numbers (..., P) as arrays by name, each (..., *shape)."""
-        arrays, start = {}, 0
-        for name, shape in self.shapes.items():
-            stop = start + int(np.prod(shape))
-            arrays[name] = rows[..., start:stop].reshape((*rows.shape[:-1], *shape))
-            start = stop
-        return arrays
+        leading = rows.shape[:-1]
+        return {name: rows[..., place].reshape(leading + shape) for name, place, shape in self._places}
 
     def join(self, arrays: Arrays) -> Array:
         """Return arrays by name as rows of numbers (..., P)."""
         parts = [(arrays[name], len(shape)) for name, shape in self.shapes.items()]
         return np.concatenate([part.reshape((*part.shape[: part.ndim - n], -1)) for part, n in parts], axis=-1)
 
+    @cached_property
     def unit(self) -> Array:
         """Return the scale of each number, shape (P,)."""
         return self.join({name: np.broadcast_to(self.scales[name], shape) for name, shape in self.shapes.items()})

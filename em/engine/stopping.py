@@ -42,7 +42,7 @@ class GainToCome:
 
     def __init__(self, start: Array, problem: Problem[Any]) -> None:
         R = len(start)
-        self.problem, self.unit = problem, problem.unit()
+        self.problem, self.unit = problem, problem.unit
         self.last = start
         self.last_step, self.last_gain, self.gain_per_squared_step = np.zeros((3, R))
         self.rates = np.full((R, REMEMBERED), -np.inf)
