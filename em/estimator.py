@@ -5,6 +5,7 @@ What a fitted mixture is used for is in :mod:`em.fitted`.
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import Any, NamedTuple, Self
 
@@ -29,7 +30,9 @@ from models.validation import Array, check_seed, count_at_least_one, frozen_arra
 
 SHORT_RUN = 10  # iterations
 FEWEST_IN_PART, ROWS_PER_PARAMETER, WORTH_A_PART = 2048, 25, 4  # rows of a part; as many times more are worth one
-CLEARLY = 4.0  # standard errors
+CLEARLY = 3.0  # standard errors
+TOL_OF_PART = 1e-2  # nats
+REACH = 20.0  # times the gain of its last iterations that leave a run out of reach of the best
 START_CELLS, START_ROWS = 2_000_000, 100  # a start looks at so many cells, but at no fewer rows per component
 
 
@@ -184,20 +187,40 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         self._check_data(samples)
         return samples
 
+    def _there(self, samples: Samples) -> tuple[Self, Samples]:
+        """Return the estimator and the samples as EM runs on them: in other units, where a family has some."""
+        return self, self._distinct(samples)
+
+    def _here(self, parameters: P) -> P:
+        """Return parameters of `_there` as those of the samples, or raise a ValueError where rounding leaves none."""
+        return parameters
+
+    def _joint_problem(self, samples: Sequence[Samples]) -> Problem[P] | None:
+        """Return the problem of runs on several samples, run number r on the r-th; None where they make no batch."""
+        return None
+
     def _search(self, samples: Samples) -> Found[P]:
+        """Return the best run of all starts on distinct samples."""
+        return self._best(samples)
+
+    def _best(self, samples: Samples) -> Found[P]:
         """Run EM from every start, of many rows from those starts that lead on a part, and return the best run."""
         problem, part = self._problem(samples), self._part(samples)
         runs: list[Run[P]] = []
         if part is not None:
             starts, n_starts, collapsed = self._leading(part)
-            runs = [*self._run(problem, starts, self.max_iter), *collapsed] if starts else []
+            runs = [*self._run(problem, starts, self.max_iter, reach=REACH), *collapsed] if starts else []
         if all(run.collapsed for run in runs):
             starts = self._starts(samples)
             runs, n_starts = self._runs(problem, starts), len(starts)
-        best = best_of(runs, problem)
+        best = self._freed(problem, best_of(runs, problem))
+        return Found(best, sum(run.collapsed for run in runs), n_starts)
+
+    def _freed(self, problem: Problem[P], best: Run[P]) -> Run[P]:
+        """Return the run, or the one that goes on from it where it was trapped at a false boundary."""
         while best.converged and (start := self._released(problem, best)) is not None:
             best = best.then(self._run(problem, [start], self.max_iter)[0])
-        return Found(best, sum(run.collapsed for run in runs), n_starts)
+        return best
 
     def _part(self, samples: Samples) -> Samples | None:
         """Return a random part of so many rows that runs on all of them would be wasted on most, or None of fewer."""
@@ -215,8 +238,9 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         A run is left out if its mean log density is below the best run's by more than CLEARLY standard errors of the
         mean difference between rows: then it would be below on all rows too.
         """
-        problem, starts = self._problem(part), self._starts(part)
-        runs = self._runs(problem, starts)
+        problem, starts, quick = self._problem(part), self._starts(part), copy(self)
+        quick.tol = max(self.tol, TOL_OF_PART)
+        runs = quick._runs(problem, starts)
         ended = [run for run in runs if not run.collapsed and run.beaten_by is None]
         collapsed = [run for run in runs if run.collapsed]
         if not ended:
@@ -268,8 +292,12 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
             wanted = self.n_init - sum(not run.collapsed for run in runs)
         return runs
 
-    def _run(self, problem: Problem[P], starts: list[P], max_iter: int, *, race: bool = True) -> list[Run[P]]:
-        return run_em(problem, starts, tol=self.tol, max_iter=max_iter, acceleration=self.acceleration, race=race)
+    def _run(
+        self, problem: Problem[P], starts: list[P], max_iter: int, *, race: bool = True, reach: float = np.inf
+    ) -> list[Run[P]]:
+        races = [0] * len(starts) if race else None
+        settings: dict[str, Any] = {"tol": self.tol, "max_iter": max_iter, "acceleration": self.acceleration}
+        return run_em(problem, starts, races=races, reach=reach, **settings)
 
     def fit_predict(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> np.ndarray:
         """Fit the mixture and return the most probable label of each sample, of weight 0 too, shape (n,)."""

@@ -1,6 +1,7 @@
 """Mixtures of independent exponential features fitted by EM: what their estimators share, from :mod:`em.steps`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -22,6 +23,7 @@ from models.parameters import Parameters
 from models.validation import Array, count_at_least_one, real_numbers
 
 EMPTIED = 1e-8  # samples
+MOST_WEIGHTS = 2**22  # of the rows of many samples in each of them
 INWARD_STEP = 1e-6
 
 
@@ -149,15 +151,29 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
                 quantity.support.check(f"frozen {quantity.name}", frozen[quantity.name])
         self._check_model(samples.X.shape[1])
 
-    def _problem(self, samples: Samples) -> Problem[P]:
+    def _joint_problem(self, samples: Sequence[Samples]) -> Problem[P] | None:
+        """Take the rows of all samples together, each with a weight in every one of them."""
+        if any(issparse(own.X) or self._beside(own) or not own.complete for own in samples):
+            return None
+        together, place = np.unique(np.concatenate([own.X for own in samples]), axis=0, return_inverse=True)
+        if len(samples) * len(together) > MOST_WEIGHTS:
+            return None
+        ends = np.cumsum([len(own.X) for own in samples])
+        parts = zip(np.split(place.ravel(), ends[:-1]), samples, strict=True)
+        weights = np.array([np.bincount(part, own.weights, minlength=len(together)) for part, own in parts])
+        union = Samples(together, None, np.arange(len(together)), len(together), samples[0].names)
+        return replace(self._problem(union, weights), n_samples=samples[0].total)
+
+    def _problem(self, samples: Samples, own_weights: Array | None = None) -> Problem[P]:
+        """Return the problem; ``own_weights`` (R, n) are those of the runs, where each has its own."""
         steps, frozen = self._steps, self._frozen(samples.X.shape[1])
-        rows = self._rows(samples, lean=True)
-        log_base = float(rows.log_base.sum() if samples.weights is None else samples.weights @ rows.log_base)
-        expect_kernel = exponential_expect(steps, rows, samples.weights)
+        rows, weights = self._rows(samples, lean=True), samples.weights if own_weights is None else own_weights
+        log_base = rows.log_base.sum() if weights is None else weights @ rows.log_base
+        expect_kernel = exponential_expect(steps, rows, weights)
 
         def expect(theta: Arrays, runs: np.ndarray) -> tuple[Array, Arrays]:
             log_likelihood, statistics = expect_kernel(theta, runs)
-            return log_likelihood + log_base, statistics
+            return log_likelihood + (log_base if own_weights is None else log_base[runs]), statistics
 
         def maximise(statistics: Arrays, runs: np.ndarray) -> tuple[Arrays, list[str]]:
             return steps.modes(statistics_of(statistics), self.prior, frozen), [""] * len(runs)

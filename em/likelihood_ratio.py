@@ -27,12 +27,17 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
+from em.batches import best_runs
+from em.engine import Run
+from em.engine.blocks import blocks
 from em.estimator import MixtureEM
 from em.process.progress import track
 from em.samples import encoded
 from em.status import left_to_the_status
 from em.uncertainty.louis import repeated_rows
 from models.validation import Array, count_at_least_one, data_matrix, random_source
+
+AT_A_TIME = 100  # simulated samples in one batch
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +146,7 @@ def likelihood_ratio_test(
     first, *seeds = rng.randint(2**31 - 1, size=B + 1).tolist()
     null, alternative = _fits(X, estimators, check_random_state(first), sample_weight)
     simulated = [one.for_rows(rows) for one in estimators]
+    statistic = 2 * (alternative.log_likelihood_ - null.log_likelihood_)
     for fit in (null, alternative):
         if fit.collapsed_:
             raise ValueError(
@@ -148,14 +154,18 @@ def likelihood_ratio_test(
                 f"{fit.n_components} has no log-likelihood to compare ({fit.status_})"
             )
 
-    def replicate(seed: int) -> float:
-        rng = check_random_state(seed)
-        drawn = null.at_estimate(rows).sample(len(rows), rng)[0]
-        return _statistic(*_fits(np.where(holes[rows], np.nan, drawn), simulated, rng))
-
-    statistics = np.array([replicate(seed) for seed in track(seeds, f"{B} bootstrap samples", progress)])
+    drawn, sources, sampler = [], [], null.at_estimate(rows)
+    for rng in map(check_random_state, seeds):
+        X_b = np.where(holes[rows], np.nan, sampler.sample(len(rows), rng)[0])
+        drawn.append([one._samples(X_b, None) for one in simulated])
+        sources.append([clone(one).set_params(random_state=rng.randint(2**31 - 1)) for one in simulated])
+    parts: list[list[float]] = []
+    for some in track(list(blocks(B, AT_A_TIME)), f"{B} bootstrap samples", progress):
+        found = [best_runs([s[j] for s in sources[some]], [d[j] for d in drawn[some]]) for j in (0, 1)]
+        parts.append([_gain(*pair) for pair in zip(*found, strict=True)])
+    statistics = np.concatenate(parts)
     kept = statistics[~np.isnan(statistics)]
-    return LikelihoodRatioTest(null, alternative, _statistic(null, alternative), kept, B - len(kept))
+    return LikelihoodRatioTest(null, alternative, statistic, kept, B - len(kept))
 
 
 def _null_and_alternative(estimator: MixtureEM[Any], n_components: int) -> list[MixtureEM[Any]]:
@@ -184,8 +194,8 @@ def _fits(
         return [one.fit(X, sample_weight=sample_weight) for one in seeded]
 
 
-def _statistic(null: MixtureEM[Any], alternative: MixtureEM[Any]) -> float:
-    """Return λ, or NaN if a fit has no maximum."""
-    if null.collapsed_ or alternative.collapsed_:
+def _gain(null: Run[Any], alternative: Run[Any]) -> float:
+    """Return λ of two runs on the same sample in the same units, or NaN if one collapsed."""
+    if null.collapsed or alternative.collapsed:
         return float("nan")
-    return 2 * (alternative.log_likelihood_ - null.log_likelihood_)
+    return 2 * (alternative.log_likelihood - null.log_likelihood)

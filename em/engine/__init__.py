@@ -9,8 +9,9 @@ so the objective, log p(x | θ) + log p(θ), never decreases (Dempster, Laird & 
 acceleration (:mod:`em.engine.leaps`) some iterations leap instead, and only where the objective does not decrease.
 
 Runs are an axis: all restarts take their steps together, in arrays (R, ...), and those that have ended leave. In a
-race, where only the best run counts, those leave too that can no longer win: what is still to come, many times over,
-would leave them below the best, or they have met it.
+race, of which only the best run counts, those leave too that have met it: parameters as near to each other as a
+thousandth of a nat have one limit. Rates of convergence tell nobody out before: a run that gains next to nothing on a
+plateau may win yet (of 29 sets of ten restarts, 8 would have lost their winner).
 
 In floating point an M-step can lose what rounding took from it. A loss within the rounding of the objective is no
 loss; one beyond it ends the run before it is made. What a run returns is the best of what it visited.
@@ -34,9 +35,8 @@ from models.validation import Array
 STILL = 30  # iterations that gain no digit of the objective: whatever their steps, this is the limit
 PROBES = 30  # plain steps that tell whether a run that reached max_iter had converged
 PROBED = 10  # times tol that these may leave: their estimate and that of the run before differ by a factor
-OUT_OF_REACH = 100.0  # times the gain still to come that leave a run below the best
 MET = 1e-3  # nats that parameters as near to the best run's may differ by
-LOOKS = 5  # iterations between looks at who has met the best run
+LOOKS = 5  # iterations between looks at who cannot win any more
 
 
 class Parameters(Protocol):
@@ -99,7 +99,8 @@ def run_em[P: Parameters](
     tol: float,
     max_iter: int,
     acceleration: str | None = None,
-    race: bool = False,
+    races: Sequence[int] | None = None,
+    reach: float = np.inf,
 ) -> list[Run[P]]:
     """Iterate E-step and M-step from every start until at most ``tol`` nats of the objective are still to be gained.
 
@@ -115,8 +116,12 @@ def run_em[P: Parameters](
         Largest number of iterations of each run.
     acceleration : {"multisecant", "squarem", None}, default None
         Which leaps to take after every second plain step, if any (:mod:`em.engine.leaps`).
-    race : bool, default False
-        Whether only the best run counts, so that others may leave before they end.
+    races : sequence of int, length R, or None, default None
+        Runs of the same number are in one race: only the best of them counts, so that others may leave before they
+        end, where they meet it. ``None`` runs each to its end.
+    reach : float, default infinity
+        A run also leaves a race if it is so many times farther below the best than its last five iterations gained.
+        That is for starts near their limits, without the plateaus of others: there gains shrink from step to step.
 
     Returns
     -------
@@ -124,7 +129,7 @@ def run_em[P: Parameters](
         The parameters that each start reached, their objective, and the story of the run.
     """
     with one_blas_thread():
-        return _Runs(problem, starts, tol, max_iter, acceleration, race).to_the_end()
+        return _Runs(problem, starts, tol, max_iter, acceleration, races, reach).to_the_end()
 
 
 def best_of[P](runs: Sequence[Run[P]], problem: Problem[P]) -> Run[P]:
@@ -173,11 +178,14 @@ class _Runs[P: Parameters]:
         tol: float,
         max_iter: int,
         acceleration: str | None,
-        race: bool,
+        races: Sequence[int] | None,
+        reach: float,
     ) -> None:
         self.problem, self.starts, self.tol, self.max_iter = problem, starts, tol, max_iter
-        self.acceleration, self.race = acceleration, race
         R = len(starts)
+        self.acceleration, self.races = acceleration, np.arange(R) if races is None else np.asarray(races)
+        self.racing = problem.whitened is not None and bool(np.bincount(self.races).max() > 1)
+        self.reach = reach
         self.ended: list[Run[P] | None] = [None] * R
         self.ids = np.arange(R)
         arrays = [start.arrays() for start in starts]
@@ -188,6 +196,7 @@ class _Runs[P: Parameters]:
         self.leaps = Leaps(problem, R, acceleration) if acceleration else None
         self.gain = GainToCome(self.at.x, problem)
         self.to_come = np.full(R, np.inf)
+        self.standing, self.reached = self.at.objective.copy(), self.at.x.copy()  # of all runs that may still win
 
     @property
     def best(self) -> Array:
@@ -199,11 +208,12 @@ class _Runs[P: Parameters]:
         lost = np.isnan(self.at.objective)
         for i in np.flatnonzero(lost).tolist():
             status = "collapsed at its start: the objective is not a number there"
+            self.standing[i] = -np.inf
             self.ended[i] = Run(self.starts[i], -np.inf, -np.inf, np.array([-np.inf]), 1, False, True, status)
         self._go_on(~lost)
         while len(self.ids):
             self._end_where_converged()
-            if self.race:
+            if self.racing and len(self.ids) and (len(self.history) - 1) % LOOKS == 0:
                 self._end_where_beaten()
             if len(self.ids):
                 self._advance()
@@ -215,7 +225,8 @@ class _Runs[P: Parameters]:
         numbers = [r for r, run in enumerate(runs) if run.beaten_by is not None and runs[run.beaten_by].collapsed]
         if numbers:
             starts = [runs[r].parameters for r in numbers]
-            again = _Runs(self.problem, starts, self.tol, self.max_iter, self.acceleration, self.race).to_the_end()
+            problem, races = self.problem.of_runs(np.array(numbers)), self.races[numbers].tolist()
+            again = _Runs(problem, starts, self.tol, self.max_iter, self.acceleration, races, self.reach).to_the_end()
             for r, after in zip(numbers, again, strict=True):
                 history = np.concatenate([runs[r].history, after.history[1:]])
                 by = None if after.beaten_by is None else numbers[after.beaten_by]
@@ -244,46 +255,43 @@ class _Runs[P: Parameters]:
         self._go_on(~ending)
 
     def _end_where_beaten(self) -> None:
-        """End the runs that cannot win: those out of reach of the best, and those that have met it."""
-        ended = {r: run for r, run in enumerate(self.ended) if run and run.beaten_by is None and not run.collapsed}
-        objectives = {r: run.objective for r, run in ended.items()} | dict(
-            zip(self.ids.tolist(), self.best, strict=True)
-        )
-        if len(objectives) < 2 or not len(self.ids):
-            return
-        leader = max(objectives, key=lambda r: objectives[r])
-        n_iter = len(self.history) - 1
+        """End the runs that cannot win their race: those that have met its best run, and those out of its reach."""
+        ids, n_iter, race = self.ids, len(self.history) - 1, self.races[self.ids]
+        self.standing[ids], self.reached[ids] = self.best, self.best_x
+        order = np.lexsort([-np.arange(len(self.standing)), self.standing])
+        leaders = np.empty(self.races.max() + 1, dtype=int)
+        leaders[self.races[order]] = order  # the last one written has the highest objective, and the first number
+        leader = leaders[race]
         with np.errstate(invalid="ignore"):
-            below = objectives[leader] - self.best
-            beaten = below > np.maximum(OUT_OF_REACH * self.to_come, self.problem.rounding(objectives[leader]))
-        beaten, met, survivor = beaten & (self.ids != leader), np.zeros(len(self.ids), dtype=bool), leader
-        if n_iter % LOOKS == 0 and self.problem.whitened is not None:
-            leading = self.problem.join(ended[leader].parameters.arrays()) if leader in ended else None
-            together = self._distances(self.best_x[self.ids == leader][0] if leading is None else leading) <= MET
-            if together.any():  # the first of them goes on: which is ahead may be rounding
-                survivor = leader if leading is not None else int(self.ids[together].min())
-                met = together & (self.ids > survivor)
-        for i in np.flatnonzero(beaten | met).tolist():
-            how = "met the best run" if met[i] else f"was out of reach of the best run, {below[i]:.3g} nats below it"
-            self._end(i, f"{how} after {n_iter} iterations", beaten_by=survivor if met[i] else leader)
-        self._go_on(~(beaten | met))
+            below = self.standing[leader] - self.best
+            gained = self.best - self.history[max(n_iter - LOOKS, 0)][ids]
+        behind = (below > self.reach * gained) & (ids != leader) & (n_iter >= LOOKS)
+        together = (self._distances(self.reached[leader]) <= MET) & (self.standing[leader] > -np.inf)
+        first = np.full(len(leaders), len(self.standing))
+        np.minimum.at(first, race[together], ids[together])
+        survivor = np.where(np.isin(leader, ids), first[race], leader)  # the first: which is ahead may be rounding
+        met = together & (ids > survivor)
+        for i in np.flatnonzero(behind | met).tolist():
+            how = "met the best run" if met[i] else f"was {below[i]:.3g} nats below the best run, out of its reach,"
+            by = int(survivor[i] if met[i] else leader[i])
+            self._end(i, f"{how} after {n_iter} iterations", beaten_by=by)
+        self._go_on(~(behind | met))
 
     def _distances(self, leading: Array) -> Array:
-        """Return n ‖θ - θ'‖² of each run from other parameters (P,), components matched, in nats."""
+        """Return n ‖θ - θ'‖² of each run from other parameters (R, P), components matched, in nats."""
         split, unit = self.problem.split, self.problem.unit
         assert self.problem.whitened is not None
-        there, own = split(leading[None]), split(self.best_x)
+        there, own, R = split(leading), split(self.best_x), len(leading)
         K = there["weights"].shape[1]
         each = [name for name, shape in self.problem.shapes.items() if shape and shape[0] == K]
-        x = np.concatenate([self.best_x, leading[None]]) / unit
-        scaled = np.zeros((len(x), K))
-        for name, array in split(x).items():
-            scaled = scaled + (array.reshape(len(x), K, -1).sum(axis=2) if name in each else 0.0)
-        order = np.argsort(scaled, axis=1)  # by one number of each component
-        places = np.argsort(order[-1])
-        matched = {name: _taken(own[name], order[:-1, places]) if name in each else own[name] for name in own}
-        rows = self.problem.whitened(there, split((self.problem.join(matched) - leading)[None]))[0]
-        return self.problem.n_samples * np.sum(rows**2, axis=1)
+        scaled = np.zeros((2 * R, K))  # one number of each component
+        for name, array in split(np.concatenate([self.best_x, leading]) / unit).items():
+            scaled += array.reshape(2 * R, K, -1).sum(axis=2) if name in each else 0.0
+        order = np.argsort(scaled, axis=1)
+        matching = np.take_along_axis(order[:R], np.argsort(order[R:], axis=1), axis=1)
+        matched = {name: _taken(own[name], matching) if name in each else own[name] for name in own}
+        rows = self.problem.whitened(there, split((self.problem.join(matched) - leading)[:, None]))
+        return self.problem.n_samples * np.sum(rows**2, axis=(1, 2))
 
     def _end(
         self,
@@ -300,6 +308,8 @@ class _Runs[P: Parameters]:
         history = np.array([objectives[number] for objectives in self.history])
         n_e_steps = len(history) + n_more + (int(self.leaps.n_refused[i]) if self.leaps else 0)
         parameters = self.problem.build(self.problem.split(self.best_x[i]))
+        if collapsed or beaten_by is not None:
+            self.standing[number] = -np.inf
         self.ended[number] = Run(
             parameters,
             float(self.best_log_likelihood[i]),

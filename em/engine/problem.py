@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -85,6 +85,14 @@ class Problem[P]:
     def unit(self) -> Array:
         """Return the scale of each number, shape (P,)."""
         return self.join({name: np.broadcast_to(self.scales[name], shape) for name, shape in self.shapes.items()})
+
+    def of_runs(self, numbers: np.ndarray) -> "Problem[P]":
+        """Return the problem of some of the runs, which have their data by number."""
+        return replace(
+            self,
+            expect=lambda arrays, runs: self.expect(arrays, numbers[runs]),
+            maximise=lambda statistics, runs: self.maximise(statistics, numbers[runs]),
+        )
 
     def rounding(self, objective: Any) -> Any:
         """Return how much of an objective may be rounding, in nats."""

@@ -162,20 +162,22 @@ def exponential_expect(
         The family's formulas.
     rows : Rows
         Checked samples; sparse ones are never made dense.
-    weights : ndarray, shape (n,), or None
-        Frequencies.
+    weights : ndarray, shape (n,) or (R, n), or None
+        Frequencies, the same for all runs or those of each.
     threads : int or None, default None
         Threads that share the rows; the result is the same to the last bit.
     """
 
     def expect(theta: Arrays, runs: np.ndarray) -> tuple[Array, dict[str, Array]]:
         log_weights = log_of(theta["weights"])[:, None, :]
+        of_runs = weights[runs] if weights is not None and weights.ndim == 2 else weights
 
         def step(part: slice) -> tuple[Array, dict[str, Array]]:
             block = rows[part]
             responsibilities, log_prob = normalise(log_weights + steps.log_kernel(block, theta))
-            if weights is not None:
-                responsibilities, log_prob = responsibilities * weights[part, None], log_prob * weights[part]
+            if of_runs is not None:
+                w = of_runs[..., part]
+                responsibilities, log_prob = responsibilities * w[..., None], np.where(w > 0, log_prob, 0.0) * w
             return log_prob.sum(axis=1), statistics_arrays(steps.sums(block, responsibilities))
 
         R, K = theta["weights"].shape

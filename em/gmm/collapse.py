@@ -69,12 +69,12 @@ def why_collapsed(
         Structure of the covariances.
     covariances, counts : ndarray, shapes (R, ...) and (R, K)
         The declared covariances, and how many samples each component keeps.
-    spread : ndarray, shape (D, D)
-        The data's covariance.
+    spread : ndarray, shape (1, D, D) or (R, D, D)
+        The data's covariance, the same for all runs or that of each.
     own_means : bool, default True
         Whether the means are estimated.
     """
-    kind, D = covariance_type, len(spread)
+    kind, D = covariance_type, spread.shape[-1]
     too_few = {"full": D, "tied": 0, "diag": 1, "spherical": 1}[kind]
     flatness = _smallest_scaled_eigenvalues(kind, covariances, spread)
     fewest, flattest = counts.min(axis=1), flatness.min(axis=1)
@@ -98,10 +98,11 @@ def _smallest_scaled_eigenvalues(covariance_type: str, covariances: Array, sprea
     match covariance_type:
         case "full" | "tied":
             root = np.linalg.inv(np.linalg.cholesky(spread))
+            root = root[:, None] if covariance_type == "full" else root
             finite = np.isfinite(covariances).all(axis=(-2, -1))
-            scaled = root @ np.where(finite[..., None, None], covariances, 0.0) @ root.T
+            scaled = root @ np.where(finite[..., None, None], covariances, 0.0) @ root.mT
             return np.where(finite, np.linalg.eigvalsh(scaled)[..., 0], np.nan).reshape(len(covariances), -1)
         case "diag":
-            return np.asarray((covariances / np.diagonal(spread)).min(axis=-1))
+            return np.asarray((covariances / np.diagonal(spread, axis1=1, axis2=2)[:, None]).min(axis=-1))
         case _:
-            return np.asarray(covariances / np.trace(spread) * len(spread))
+            return np.asarray(covariances / np.trace(spread, axis1=1, axis2=2)[:, None] * spread.shape[-1])

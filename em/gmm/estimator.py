@@ -1,7 +1,7 @@
 """The Gaussian mixture fitted by EM, in scikit-learn's manner; the steps are those of :mod:`em.gmm`."""
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import partial, reduce
@@ -31,6 +31,8 @@ from models.gmm.structures import check_covariance_type, cholesky_factors, covar
 from models.shown import listed
 from models.supports import SIMPLEX
 from models.validation import Array
+
+type EStep = Callable[[Arrays, np.ndarray], tuple[Array, Arrays]]
 
 
 class GaussianMixtureEM(MixtureEM[GMMParameters]):
@@ -111,6 +113,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
 
     _parameters_type = GMMParameters
     _farthest = FARTHEST
+    _units: Units  # of the copies that `_there` makes
 
     def __init__(
         self,
@@ -184,7 +187,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         """Run EM in the units of the data's own spread (:mod:`em.gmm.units`); the best run is in those of X again."""
         units = units_of(samples, self.covariance_type, self.prior)
         there, standard = self._in(units), standard_samples(samples, units)
-        found = MixtureEM._search(there, standard)
+        found = there._best(standard)
         log_data = units.log_data(samples)
         log_prior = 0.0 if self.prior is None else units.log_prior(self.n_components)
         try:
@@ -195,6 +198,25 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         return found._replace(
             best=replace(best, parameters=held), n_collapsed=max(found.n_collapsed, int(best.collapsed))
         )
+
+    def _there(self, samples: Samples) -> tuple[Self, Samples]:
+        distinct = self._distinct(samples)
+        units = units_of(distinct, self.covariance_type, self.prior)
+        there = self._in(units)
+        there._units = units
+        return there, standard_samples(distinct, units)
+
+    def _here(self, parameters: GMMParameters) -> GMMParameters:
+        return self._units.back(parameters)
+
+    def _joint_problem(self, samples: Sequence[Samples]) -> Problem[GMMParameters] | None:
+        first = samples[0]
+        if not all(own.complete and own.X.shape == first.X.shape for own in samples):
+            return None
+        X = first.X if all(own.X is first.X for own in samples) else np.stack([own.X for own in samples])
+        weights = np.stack([np.ones(len(own.X)) if own.weights is None else own.weights for own in samples])
+        rows = GaussianRows(X, self.covariance_type, None if (weights == 1).all() else weights)
+        return self._problem_of(first, rows.expect, np.stack([self._spread(own) for own in samples]))
 
     def _in(self, units: Units) -> Self:
         """Return this estimator for samples in other units: prior, frozen parameters and start are moved along."""
@@ -213,14 +235,23 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         return other
 
     def _problem(self, samples: Samples) -> Problem[GMMParameters]:
-        kind, frozen, (K, D) = self.covariance_type, self._frozen(samples.X.shape[1]), self._sizes(samples)
-        spread = covariance_of(samples)
+        return self._problem_of(samples, self._e_step_of(samples), self._spread(samples)[None])
+
+    def _spread(self, samples: Samples) -> Array:
+        """Return the covariance (D, D) that components are measured against."""
+        spread, frozen = covariance_of(samples), self._frozen(samples.X.shape[1])
         if "means" in frozen:  # variances are about them
             gaps = samples.mean - frozen["means"]
             spread = spread + gaps.T @ gaps / len(gaps)
+        return spread
+
+    def _problem_of(self, samples: Samples, expect: EStep, spreads: Array) -> Problem[GMMParameters]:
+        """Return the problem with an E-step; ``spreads`` (R, D, D) are those of the runs, or one for all."""
+        kind, frozen = self.covariance_type, self._frozen(samples.X.shape[1])
+        K, D = self.n_components, samples.X.shape[1]
         may_collapse = self._may_collapse and "covariances" not in frozen
         shapes = self._shapes(K, D)
-        flat = may_collapse and kind in ("full", "tied") and flatness(spread) < FLAT_DATA
+        flat = may_collapse and kind in ("full", "tied") and min(map(flatness, spreads)) < FLAT_DATA
 
         def maximise(statistics: Arrays, runs: np.ndarray) -> tuple[Arrays, list[str]]:
             if flat:
@@ -228,9 +259,9 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
                 why += "so that every covariance matrix is singular"
                 return {name: np.zeros((len(runs), *shape)) for name, shape in shapes.items()}, [why] * len(runs)
             with np.errstate(divide="ignore", invalid="ignore"):  # of runs that have collapsed
-                return m_step(statistics)
+                return m_step(statistics, spreads if len(spreads) == 1 else spreads[runs])
 
-        def m_step(statistics: Arrays) -> tuple[Arrays, list[str]]:
+        def m_step(statistics: Arrays, spread: Array) -> tuple[Arrays, list[str]]:
             theta = modes(GaussianStatistics.of(kind, statistics), self.prior, frozen)
             counts, covariances = statistics["counts"], theta["covariances"]
             why_not = [why_emptied(of_run, self.prior, frozen) for of_run in counts]
@@ -249,7 +280,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         deviation = np.where(samples.deviation > 0, samples.deviation, 1.0)
         return Problem(
             shapes,
-            self._e_step_of(samples),
+            expect,
             maximise,
             self._log_priors,
             inside,
@@ -260,7 +291,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
             log_prior_size=log_prior_size(self.prior, K, D),
         )
 
-    def _e_step_of(self, samples: Samples) -> Callable[[Arrays, np.ndarray], tuple[Array, Arrays]]:
+    def _e_step_of(self, samples: Samples) -> EStep:
         """Return the E-step of many runs: one product for the whole rows, and run after run where cells are missing."""
         whole, holed = _parts(samples, self.n_components)
         X = samples.X if samples.complete else samples.X[whole]
@@ -287,9 +318,6 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
 
     def _log_joint_at(self, samples: Samples, parameters: GMMParameters) -> Array:
         return log_joint(samples.X[:], parameters)
-
-    def _sizes(self, samples: Samples) -> tuple[int, int]:
-        return self.n_components, samples.X.shape[1]
 
     def _m_step(self, samples: Samples, responsibilities: Array) -> GMMParameters:
         r, kind = weighted(responsibilities, samples.weights), self.covariance_type

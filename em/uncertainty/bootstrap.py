@@ -13,16 +13,21 @@ References
 McLachlan & Peel (2000), Finite Mixture Models, section 2.16.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.utils import check_random_state
 
+from em.bound import normalise
+from em.engine.blocks import blocks
 from em.process.progress import track
-from em.status import left_to_the_status
+from em.samples import Samples
 from em.uncertainty.entries import Entries
 from models.validation import Array, random_source
+
+AT_A_TIME = 100  # replicates in one batch
 
 
 def bootstrap(
@@ -62,22 +67,20 @@ def bootstrap(
     ValueError
         If fewer than two of the fits have a maximum.
     """
+    from em.batches import best_runs  # which knows estimators, as this module's callers do
+
     seeds = random_source(random_state).randint(2**31 - 1, size=n_bootstrap).tolist()
     found, unconverged = [], 0
-    for seed in track(seeds, f"{n_bootstrap} bootstrap samples", progress):
-        rng = check_random_state(seed)
-        drawn = rows if parametric else rng.choice(rows, size=len(rows))
-        fit, sample = estimator.at_estimate(drawn), X[drawn]
-        if parametric:
-            sample = np.where(np.isnan(sample), np.nan, fit.sample(len(rows), rng)[0])
-        reference = fit.predict_proba(sample)
-        with left_to_the_status():
-            fit.fit(sample)
-        if fit.n_collapsed_:
-            continue
-        unconverged += not fit.converged_
-        order = nearest_order(fit.predict_proba(sample), reference)
-        found.append(entries.of(fit.parameters_.permute(order).arrays()))
+    for some in track(list(blocks(n_bootstrap, AT_A_TIME)), f"{n_bootstrap} bootstrap samples", progress):
+        drawn = [_drawn(estimator, X, rows, check_random_state(seed), parametric) for seed in seeds[some]]
+        for (fit, samples), run in zip(drawn, best_runs(*map(list, zip(*drawn, strict=True))), strict=True):
+            if run.collapsed:
+                continue
+            unconverged += not run.converged
+            roots = 1.0 if samples.weights is None else np.sqrt(samples.weights)[:, None]
+            both = run.parameters, estimator.parameters_
+            r, reference = (roots * normalise(fit._log_joint_at(samples, theta))[0] for theta in both)
+            found.append(entries.of(run.parameters.permute(nearest_order(r, reference)).arrays()))
     if len(found) < 2:
         raise ValueError(
             f"n_bootstrap={n_bootstrap} left {len(found)} fits with a maximum, and two at least are needed"
@@ -88,6 +91,18 @@ def bootstrap(
     if unconverged:
         status += f"; {unconverged} reached max_iter"
     return np.array(found), status
+
+
+def _drawn(
+    estimator: Any, X: Array, rows: np.ndarray, rng: np.random.RandomState, parametric: bool
+) -> tuple[Any, Samples]:
+    """Return an estimator that stands at the estimate, and the samples of one replicate."""
+    if parametric:
+        fit = estimator.at_estimate(rows)
+        return fit, fit._samples(np.where(np.isnan(X[rows]), np.nan, fit.sample(len(rows), rng)[0]), None)
+    fit = estimator.at_estimate(np.arange(X.shape[0]))
+    whole, times = fit._samples(X, None), np.bincount(rng.choice(rows, size=len(rows)), minlength=X.shape[0])
+    return fit, replace(whole, weights=times[whole.numbers].astype(np.float64))  # of rows left out too: all are alike
 
 
 def nearest_order(responsibilities: Array, reference: Array) -> np.ndarray:
