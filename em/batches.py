@@ -41,15 +41,15 @@ def _batch(estimators: Sequence[MixtureEM[Any]], samples: Sequence[Samples]) -> 
         return [_here(estimator, estimator._best(own).best) for estimator, own in moved]
     starts = [estimator._starts(own) for estimator, own in moved]
     races = np.repeat(np.arange(len(starts)), [len(of_one) for of_one in starts])
-    first, settings = estimators[0], {"tol": estimators[0].tol, "acceleration": estimators[0].acceleration}
+    first, flat, best = estimators[0], [start for of_one in starts for start in of_one], []
     runs = run_em(
         problem.of_runs(races),
-        [start for of_one in starts for start in of_one],
+        flat,
+        tol=first.tol,
         max_iter=first.max_iter,
+        acceleration=first.acceleration,
         races=races.tolist(),
-        **settings,
     )
-    best = []
     for number in range(len(starts)):
         of_one = problem.of_runs(np.array([number]))
         leading = best_of([runs[r] for r in np.flatnonzero(races == number).tolist()], of_one)

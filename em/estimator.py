@@ -29,7 +29,7 @@ from models.shown import shown
 from models.validation import Array, check_seed, count_at_least_one, frozen_array, number_above, weights_array
 
 SHORT_RUN = 10  # iterations
-FEWEST_IN_PART, ROWS_PER_PARAMETER, WORTH_A_PART = 2048, 25, 4  # rows of a part; as many times more are worth one
+FEWEST_IN_PART, ROWS_PER_NUMBER, WORTH_A_PART = 2048, 15, 4  # rows of a part; as many times more are worth one
 CLEARLY = 3.0  # standard errors
 TOL_OF_PART = 1e-2  # nats
 REACH = 20.0  # times the gain of its last iterations that leave a run out of reach of the best
@@ -225,8 +225,8 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
     def _part(self, samples: Samples) -> Samples | None:
         """Return a random part of so many rows that runs on all of them would be wasted on most, or None of fewer."""
         K, D = self.n_components, samples.X.shape[1]
-        n_free = sum(int(np.prod(shape)) for shape in self._shapes(K, D).values())
-        n_rows = max(FEWEST_IN_PART, ROWS_PER_PARAMETER * n_free)
+        n_numbers = sum(int(np.prod(shape)) for shape in self._shapes(K, D).values())
+        n_rows = max(FEWEST_IN_PART, ROWS_PER_NUMBER * n_numbers)
         if not isinstance(self.init, str) or issparse(samples.X) or len(samples.X) < WORTH_A_PART * n_rows:
             return None
         rng = check_random_state(int(self._seeds()[0]))

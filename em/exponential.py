@@ -168,7 +168,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         """Return the problem; ``own_weights`` (R, n) are those of the runs, where each has its own."""
         steps, frozen = self._steps, self._frozen(samples.X.shape[1])
         rows, weights = self._rows(samples, lean=True), samples.weights if own_weights is None else own_weights
-        log_base = rows.log_base.sum() if weights is None else weights @ rows.log_base
+        log_base = np.asarray(rows.log_base.sum() if weights is None else weights @ rows.log_base)
         expect_kernel = exponential_expect(steps, rows, weights)
 
         def expect(theta: Arrays, runs: np.ndarray) -> tuple[Array, Arrays]:
