@@ -19,7 +19,8 @@ from rich.table import Table
 
 from benchmarks.contestants import installed
 from em.bmm import BINOMIAL
-from em.fast.passes import exponential_pass, gaussian_pass
+from em.gmm.passes import gaussian_pass
+from em.steps.passes import exponential_pass
 from models.bmm import BMMParameters
 from models.gmm import GMMParameters
 from models.validation import Array

@@ -9,10 +9,10 @@ of them and the others do; elsewhere it may be the other way round.
 import numpy as np
 from scipy.sparse import issparse
 
-from em.fast.sparse import start_labels
 from em.kmeans.lloyd import lloyd, nearest
 from em.kmeans.plusplus import kmeans_plusplus
 from em.samples import Samples, weighted
+from em.samples.sparse import start_labels
 from models.validation import Array
 
 STARTS = ("k-means++", "kmeans", "random")

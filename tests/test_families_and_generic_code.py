@@ -12,7 +12,7 @@ from em.families import family_names
 
 ROOMS = {room.__name__: Path(room.__file__).parent for room in (models, em, comparisons)}
 PUBLIC_NAMES = "em/__init__.py"  # which gives the estimators their short names
-OF_GAUSSIANS = {"em/fast/passes.py", "models/distributions/lkj_covariance.py"}  # compiled passes, a distribution
+OF_GAUSSIANS = {"models/distributions/lkj_covariance.py"}
 FAMILIES = set(family_names())
 
 

@@ -6,10 +6,11 @@ from scipy.sparse import csr_array
 
 from benchmarks.digits import ALLOWED, OURS, bernoulli_stresses, gaussian_stresses
 from em.bmm import BINOMIAL
-from em.fast.passes import GaussianRows, exponential_pass, gaussian_pass
 from em.gmm.natural_form import NaturalForm
+from em.gmm.passes import GaussianRows, gaussian_pass
 from em.gmm.statistics import GaussianStatistics
 from em.steps.conjugate import distinct
+from em.steps.passes import exponential_pass
 from models.bmm import BMMParameters
 from models.gmm import GMMParameters
 

@@ -255,27 +255,32 @@ class _Runs[P: Parameters]:
         self._go_on(~ending)
 
     def _end_where_beaten(self) -> None:
-        """End the runs that cannot win their race: those that have met its best run, and those out of its reach."""
-        ids, n_iter, race = self.ids, len(self.history) - 1, self.races[self.ids]
+        """End the runs that cannot win their race: those that have met a better run, and those out of the best's reach.
+
+        Runs with one limit have objectives next to each other. Of two that have met the first goes on: which is ahead
+        may be rounding.
+        """
+        ids, n_iter, R = self.ids, len(self.history) - 1, len(self.standing)
         self.standing[ids], self.reached[ids] = self.best, self.best_x
-        order = np.lexsort([-np.arange(len(self.standing)), self.standing])
-        leaders = np.empty(self.races.max() + 1, dtype=int)
-        leaders[self.races[order]] = order  # the last one written has the highest objective, and the first number
-        leader = leaders[race]
+        order = np.lexsort([-np.arange(R), self.standing, self.races])  # by race, and from the worst to the best
+        better, last = np.arange(R), np.append(self.races[order[1:]] != self.races[order[:-1]], True)
+        better[order[:-1]] = np.where(last[:-1], order[:-1], order[1:])
+        leader = order[last][np.searchsorted(self.races[order[last]], self.races[ids])]
         with np.errstate(invalid="ignore"):
             below = self.standing[leader] - self.best
             gained = self.best - self.history[max(n_iter - LOOKS, 0)][ids]
-        behind = (below > self.reach * gained) & (ids != leader) & (n_iter >= LOOKS)
-        together = (self._distances(self.reached[leader]) <= MET) & (self.standing[leader] > -np.inf)
-        first = np.full(len(leaders), len(self.standing))
-        np.minimum.at(first, race[together], ids[together])
-        survivor = np.where(np.isin(leader, ids), first[race], leader)  # the first: which is ahead may be rounding
-        met = together & (ids > survivor)
-        for i in np.flatnonzero(behind | met).tolist():
-            how = "met the best run" if met[i] else f"was {below[i]:.3g} nats below the best run, out of its reach,"
-            by = int(survivor[i] if met[i] else leader[i])
-            self._end(i, f"{how} after {n_iter} iterations", beaten_by=by)
-        self._go_on(~(behind | met))
+            behind = (below > self.reach * gained) & (ids != leader) & (n_iter >= LOOKS)
+        other = better[ids]
+        met = (other != ids) & (self._distances(self.reached[other]) <= MET) & (self.standing[other] > -np.inf)
+        beaten_by = {int(i): int(by) for i, by in zip(ids[behind], leader[behind], strict=True)}
+        for one, two in zip(ids[met].tolist(), other[met].tolist(), strict=True):
+            if not {one, two} & beaten_by.keys() and max(one, two) in ids:
+                beaten_by[max(one, two)] = min(one, two)
+        for i, number in enumerate(ids.tolist()):
+            if (by := beaten_by.get(number)) is not None:
+                how = "was out of reach of" if behind[i] else "met"
+                self._end(i, f"{how} a better run after {n_iter} iterations", beaten_by=by)
+        self._go_on(np.array([number not in beaten_by for number in ids.tolist()]))
 
     def _distances(self, leading: Array) -> Array:
         """Return n ‖θ - θ'‖² of each run from other parameters (R, P), components matched, in nats."""

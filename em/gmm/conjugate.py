@@ -25,8 +25,8 @@ from scipy.special import digamma, multigammaln
 
 from em.bound import log_of
 from em.engine.problem import Problem, log_prior_size, one_by_one
-from em.fast.passes import GaussianRows
 from em.gmm import log_joint
+from em.gmm.passes import GaussianRows
 from em.gmm.statistics import SQUARES, GaussianStatistics
 from em.steps.dirichlet import dirichlet_divergence, draw_weights, mean_log_weights, mean_weights, sd_weights
 from models.gmm import GMMParameters, GMMPrior

@@ -12,13 +12,13 @@ import numpy as np
 from em.engine.blocks import blocks
 from em.engine.problem import Arrays, Collapse, Problem, log_prior_size
 from em.estimator import Found, MixtureEM
-from em.fast.passes import GaussianRows
 from em.gmm import log_joint, mode, modes, why_emptied, why_singular
 from em.gmm.collapse import FLAT_DATA, check_range, constant_columns, covariance_of, flatness, why_collapsed
 from em.gmm.coverage import identify
 from em.gmm.far import FARTHEST, far_responsibilities
 from em.gmm.information import observed_information, whitened
 from em.gmm.missing import Holed, conditional_means, expected_statistics, holed_blocks, holed_pass
+from em.gmm.passes import GaussianRows
 from em.gmm.remedies import remedies, without_columns
 from em.gmm.statistics import GaussianStatistics, sufficient_statistics
 from em.gmm.units import Units, rounder, standard_samples, units_of

@@ -33,8 +33,8 @@ from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 
 from em.bound import check_responsibilities, log_of, normalise
-from em.fast.sparse import rows_of
 from em.samples import weighted
+from em.samples.sparse import rows_of
 from models.cells import Cells
 from models.parameters import Parameters, Quantity
 from models.simulation import simulate

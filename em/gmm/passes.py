@@ -1,24 +1,21 @@
 """One pass over the data, E-step and sufficient statistics together, for all runs at once.
 
-The definition is :func:`em.gmm.e_step` with :func:`em.gmm.sufficient_statistics`, or :mod:`em.steps`. Here the E-step
-of R mixtures is one matrix product of a chunk's statistics and their natural parameters, and the sums for the M-step
-are another one with the responsibilities; nothing of size n x K is held.
+The definition is :func:`em.gmm.e_step` with :func:`em.gmm.statistics.sufficient_statistics`. Here the E-step of R
+mixtures is one matrix product of a chunk's statistics and their natural parameters (:mod:`em.gmm.natural_form`), and
+the sums for the M-step are another one with the responsibilities; nothing of size n x K is held.
 """
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from em.bound import log_of, normalise
+from em.bound import normalise
 from em.engine.blocks import sum_over_chunks
 from em.engine.problem import Arrays
 from em.gmm import log_joint
 from em.gmm.natural_form import NaturalForm
 from em.gmm.statistics import GaussianStatistics, sufficient_statistics
-from em.steps import Rows, Statistics, Steps
 from models.gmm import GMMParameters
-from models.parameters import Parameters
 from models.validation import Array
 
 MOST_NUMBERS_KEPT = 2**22  # of the statistics of all rows; of more, each pass computes those of a chunk again
@@ -139,7 +136,7 @@ def gaussian_pass(
     Examples
     --------
     >>> import numpy as np
-    >>> from em.fast.passes import gaussian_pass
+    >>> from em.gmm.passes import gaussian_pass
     >>> from models.gmm import GMMParameters
     >>> parameters = GMMParameters([0.5, 0.5], [[0.0], [2.0]], [[[1.0]], [[1.0]]])
     >>> log_likelihood, statistics = gaussian_pass(np.array([[0.0], [1.0], [2.0]]), parameters)
@@ -149,79 +146,6 @@ def gaussian_pass(
     kind, theta = parameters.covariance_type, {name: array[None] for name, array in parameters.arrays().items()}
     log_likelihood, statistics = GaussianRows(X, kind, sample_weight, threads).expect(theta, np.zeros(1, dtype=int))
     return float(log_likelihood[0]), GaussianStatistics.of(kind, {name: array[0] for name, array in statistics.items()})
-
-
-def exponential_expect(
-    steps: Steps[Any], rows: Rows, weights: Weights = None, threads: int | None = None
-) -> Callable[[Arrays, np.ndarray], tuple[Array, dict[str, Array]]]:
-    """Return the E-step of many runs: Σ log p(x) without the base measure (R,), and statistics by number.
-
-    Parameters
-    ----------
-    steps : Steps
-        The family's formulas.
-    rows : Rows
-        Checked samples; sparse ones are never made dense.
-    weights : ndarray, shape (n,) or (R, n), or None
-        Frequencies, the same for all runs or those of each.
-    threads : int or None, default None
-        Threads that share the rows; the result is the same to the last bit.
-    """
-
-    def expect(theta: Arrays, runs: np.ndarray) -> tuple[Array, dict[str, Array]]:
-        log_weights = log_of(theta["weights"])[:, None, :]
-        of_runs = weights[runs] if weights is not None and weights.ndim == 2 else weights
-
-        def step(part: slice) -> tuple[Array, dict[str, Array]]:
-            block = rows[part]
-            responsibilities, log_prob = normalise(log_weights + steps.log_kernel(block, theta))
-            if of_runs is not None:
-                w = of_runs[..., part]
-                responsibilities, log_prob = responsibilities * w[..., None], np.where(w > 0, log_prob, 0.0) * w
-            return log_prob.sum(axis=1), statistics_arrays(steps.sums(block, responsibilities))
-
-        R, K = theta["weights"].shape
-        return sum_over_chunks(len(rows), R * K + rows.X.shape[1], step, threads)
-
-    return expect
-
-
-def exponential_pass[P: Parameters](
-    steps: Steps[P], rows: Rows, parameters: P, sample_weight: Weights = None, *, threads: int | None = None
-) -> tuple[float, Statistics]:
-    """Return Σ log p(x) without the base measure (nats) and the statistics under the responsibilities.
-
-    Parameters
-    ----------
-    steps, rows, sample_weight, threads
-        As for :func:`exponential_expect`.
-    parameters : Parameters
-        Current parameters.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from em.bmm import BINOMIAL
-    >>> from em.fast.passes import exponential_pass
-    >>> from models.bmm import BMMParameters
-    >>> rows = BINOMIAL.rows([[1.0, 1.0], [0.0, 0.0]])
-    >>> exponential_pass(BINOMIAL, rows, BMMParameters([0.5, 0.5], [[0.9, 0.9], [0.1, 0.1]]))[1].counts
-    array([1., 1.])
-    """
-    theta = {name: array[None] for name, array in parameters.arrays().items()}
-    expect = exponential_expect(steps, rows, sample_weight, threads)
-    log_likelihood, statistics = expect(theta, np.zeros(1, dtype=int))
-    return float(log_likelihood[0]), statistics_of({name: array[0] for name, array in statistics.items()})
-
-
-def statistics_arrays(statistics: Statistics) -> dict[str, Array]:
-    """Return statistics as arrays by name: "counts", and S_j by its number."""
-    return {"counts": statistics.counts, **{str(j): S for j, S in enumerate(statistics.sums)}}
-
-
-def statistics_of(arrays: Mapping[str, Array]) -> Statistics:
-    """Return the statistics of arrays by name."""
-    return Statistics(arrays["counts"], tuple(arrays[str(j)] for j in range(len(arrays) - 1)))
 
 
 def _merged(which: np.ndarray, of_those: Array, of_others: Array) -> Array:

@@ -1,1 +1,0 @@
-"""Fast passes over large data, each held to the plain definition by a test."""
