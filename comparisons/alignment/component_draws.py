@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from em.estimator import MixtureEM
 from models.shown import shown
-from models.validation import Array, real_numbers
+from models.validation import Array, frozen_array, real_numbers
 
 SAMPLE = ("chain", "draw")
 
@@ -169,24 +168,16 @@ def as_point(parameters: Any, posterior: xr.Dataset, component: str, what: str =
     point = {}
     for name, value in _given(parameters, posterior, component, what).items():
         if name not in posterior.data_vars:
-            held = ", ".join(map(str, posterior.data_vars))
-            wanted = f"{what} must have variables of the draws ({held})"
+            wanted = f"{what} must have variables of the draws ({', '.join(map(str, posterior.data_vars))})"
             raise ValueError(f"{wanted}, got {name!r}: rename the draws', or pass a dict of those that both have")
-        like = posterior[name].isel(chain=0, draw=0)
+        like = _one_draw(posterior, name)
         if isinstance(value, xr.DataArray):
-            value = _same_coordinates(value, like, what)
-        array = real_numbers(f"{what} {name}", value).astype(np.float64)
-        if array.shape != like.shape:
-            axis = like.dims.index(component) if component in like.dims else None
-            if axis is not None and array.ndim == like.ndim and array.shape[axis] != like.shape[axis]:
-                counts = f"{array.shape[axis]} components in {name!r}, and the draws have {like.shape[axis]}"
-                raise ValueError(f"{what} must have as many components as the draws, got {counts}")
-            raise ValueError(f"{what} {name} must have shape {like.shape} like a draw, got {array.shape}")
-        if not np.isfinite(array).all():
-            raise ValueError(f"{what} must be finite, got NaN or infinity in {name!r}")
-        point[name] = (like.dims, array)
-    dims = {dim for of_variable, _ in point.values() for dim in of_variable}
-    return xr.Dataset(point, coords={dim: posterior.coords[dim] for dim in dims if dim in posterior.coords})
+            try:
+                value = xr.align(value, like, join="exact")[0].transpose(*like.dims)
+            except ValueError as error:
+                raise ValueError(f"{what} {name} must have the draws' dims and coordinates: {error}") from None
+        point[name] = like.copy(data=frozen_array(f"{what} {name}", value, like.shape))
+    return xr.Dataset(point)
 
 
 def _given(parameters: Any, posterior: xr.Dataset, component: str, what: str) -> dict[str, Any]:
@@ -195,39 +186,24 @@ def _given(parameters: Any, posterior: xr.Dataset, component: str, what: str) ->
     Parameters have the component first, draws wherever they like. Of a Dataset, such as one draw, what has no component
     and is no finite number is left out.
     """
-    if isinstance(parameters, xr.Dataset):
-        plain = {str(name): v for name, v in parameters.data_vars.items()}
-        return {
-            n: v for n, v in plain.items() if component in v.dims or (v.dtype.kind in "iuf" and np.isfinite(v).all())
-        }
     given = getattr(parameters, "parameters_", parameters)
-    if hasattr(given, "arrays"):
-        likes = {str(name): v.isel(chain=0, draw=0) for name, v in posterior.data_vars.items()}
-        return {
-            name: _like(array, likes[name], component) if name in likes else array
-            for name, array in given.arrays().items()
-        }
+    if isinstance(given, xr.Dataset):
+        finite = {n: v.dtype.kind in "iuf" and bool(np.isfinite(v).all()) for n, v in given.data_vars.items()}
+        return {str(n): v for n, v in given.data_vars.items() if component in v.dims or finite[n]}
     if isinstance(given, Mapping):
         return {str(name): value for name, value in given.items()}
-    if isinstance(parameters, MixtureEM):
-        raise ValueError(f"{what} must be fitted: call its fit(X) first, got {type(parameters).__name__} before")
-    raise ValueError(f"{what} must be parameters or arrays by name, got {type(parameters).__name__}")
+    if not hasattr(given, "arrays"):
+        wanted = f"{what} must be parameters, a fitted estimator or arrays by name"
+        raise ValueError(f"{wanted}, got {type(parameters).__name__}")
+    arrays: dict[str, Array] = given.arrays()
+    for name in arrays.keys() & posterior.data_vars.keys():
+        like = _one_draw(posterior, name)
+        while arrays[name].ndim > like.ndim and arrays[name].shape[-1] == 1:  # of a single feature
+            arrays[name] = arrays[name][..., 0]
+        if component in like.dims:
+            arrays[name] = np.moveaxis(arrays[name], 0, like.dims.index(component))
+    return arrays
 
 
-def _like(array: Array, like: xr.DataArray, component: str) -> Array:
-    """Return an array with the component first in the form of a draw, which may lack the axis of a single feature."""
-    while array.ndim > like.ndim and array.shape[-1] == 1:
-        array = array[..., 0]
-    return np.moveaxis(array, 0, like.dims.index(component)) if component in like.dims else array
-
-
-def _same_coordinates(value: xr.DataArray, like: xr.DataArray, what: str) -> xr.DataArray:
-    """Return a labelled array in the order of the draw's dims, checked to have its dims and coordinates."""
-    if set(value.dims) != set(like.dims):
-        raise ValueError(f"{what} {value.name} must have the dims {like.dims}, got {value.dims}")
-    for dim in like.dims:
-        if dim in value.coords and dim in like.coords and value.sizes[dim] == like.sizes[dim]:
-            have, want = value.coords[dim].to_numpy(), like.coords[dim].to_numpy()
-            if not np.array_equal(have, want):
-                raise ValueError(f"{what} {value.name} must have the draws' {dim} {want.tolist()}, got {have.tolist()}")
-    return value.transpose(*like.dims)
+def _one_draw(posterior: xr.Dataset, name: str) -> xr.DataArray:
+    return posterior[name].isel(chain=0, draw=0, drop=True)

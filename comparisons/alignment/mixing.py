@@ -30,36 +30,35 @@ MIN_SHARE, MIN_DRAWS, MAX_VALLEY = 0.005, 20, 0.25
 BANDWIDTHS, BINS_PER_BANDWIDTH, MOST_BINS = (1, 2, 4), 4, 2**14
 
 
-def of_weights(weights: Any) -> dict[str, Any]:
-    """Return the entropy of weights (chain, draw, K) and the weights sorted."""
-    weights = np.asarray(weights)
-    return {
-        "entropy_of_weights": (SAMPLE, entr(weights).sum(axis=-1)),
-        "sorted_weights": ((*SAMPLE, "rank"), np.sort(weights, axis=-1)),
-    }
+def of_weights(weights: Array) -> dict[str, Array]:
+    """Return the entropy of weights (..., K) and the weights sorted."""
+    return {"entropy_of_weights": entr(weights).sum(axis=-1), "sorted_weights": np.sort(weights, axis=-1)}
 
 
 def label_free(posterior: Mapping[Any, Any], log_likelihood: Array) -> xr.Dataset:
     """Return quantities that no relabelling changes: log-likelihood, entropy of the weights, sorted weights."""
-    return xr.Dataset({"log_likelihood": (SAMPLE, log_likelihood), **of_weights(posterior["weights"])})
+    arrays = {"log_likelihood": log_likelihood} | of_weights(np.asarray(posterior["weights"]))
+    return xr.Dataset({name: ((*SAMPLE, "rank")[: array.ndim], array) for name, array in arrays.items()})
+
+
+def convergence(values: Array) -> tuple[Array, Array]:
+    """Return R-hat and bulk ESS of each entry of draws (chain, draw, ...); R-hat is NaN where nothing varies."""
+    import arviz as az  # slow to import
+
+    axes = {"chain_axis": 0, "draw_axis": 1}
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(az.rhat(values, **axes)), np.asarray(az.ess(values, method="bulk", **axes))
 
 
 def extremes(quantities: xr.Dataset) -> tuple[float, float]:
     """Return the largest R-hat and the smallest bulk ESS of all entries; constant ones do not count."""
-    import arviz as az  # slow to import
-
-    varying = {}
-    for name, array in quantities.data_vars.items():
-        values = array.to_numpy().reshape(*array.shape[:2], -1)
-        kept = values[:, :, np.ptp(values, axis=(0, 1)) > 0]
-        if kept.shape[2]:
-            varying[name] = (("chain", "draw", f"{name}_entry"), kept)
-    if not varying:
-        return 1.0, float("inf")
-    dataset = xr.Dataset(varying)
-    rhat, ess = az.rhat(dataset), az.ess(dataset, method="bulk")
-    worst_rhat = max(float(values.max()) for values in rhat.data_vars.values())
-    return worst_rhat, min(float(values.min()) for values in ess.data_vars.values())
+    arrays = [variable.to_numpy() for variable in quantities.data_vars.values()]
+    entries = np.concatenate([values.reshape(*values.shape[:2], -1) for values in arrays], axis=2)
+    varying = entries[:, :, np.ptp(entries, axis=(0, 1)) > 0]
+    if not varying.size:
+        return 1.0, np.inf
+    rhat, ess = convergence(varying)
+    return float(np.nanmax(rhat)), float(np.nanmin(ess))
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,17 @@ They come from log p(x_i, z_i = k | θ_s) by Bayes' rule, and that from a family
 once; PyMC has no part in it.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, override
+from functools import partial
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from comparisons.alignment.component_draws import SAMPLE, Arrays, as_point, is_point
+from comparisons.alignment.component_draws import is_point
+from comparisons.alignment.relabelling import Blocks
 from comparisons.family import NEARLY, Family, family_of
 from em.bound import check_responsibilities
 from models.validation import Array, data_matrix, real_numbers
@@ -77,6 +78,20 @@ class LogJoint:
                 p[part], log_prob[part] = normalised(joint)
             yield p, log_prob
 
+    def responsibilities(self, draws: Draws, S: int, K: int) -> Iterator[Array]:
+        """Yield responsibilities (S, K, m) for blocks that cover the rows in order."""
+        return (p for p, _ in self.normalised(draws, S, K))
+
+    def at(self, draws: Draws, S: int, K: int, rows: np.ndarray) -> tuple[Array, Array]:
+        """Return responsibilities (S, K, m) of the samples in ``rows`` (m,), and the log-likelihood of all, (S,)."""
+        chosen, log_likelihood, done = np.empty((S, K, len(rows))), np.zeros(S), 0
+        for p, log_prob in self.normalised(draws, S, K):
+            here = (rows >= done) & (rows < done + p.shape[2])
+            chosen[:, :, here] = p[:, :, rows[here] - done]
+            log_likelihood += log_prob.sum(axis=1)
+            done += p.shape[2]
+        return chosen, log_likelihood
+
 
 class Part(Mapping[str, Array]):
     """Some of the draws."""
@@ -120,105 +135,60 @@ def log_joint(X: ArrayLike, family: str | Family, **options: Any) -> LogJoint:
     return LogJoint(len(matrix), family_of(family, **options).log_joint(matrix))
 
 
-class Rows(ABC):
-    """Responsibilities (S, K, n) of draws, or labels as ones and zeros, that are only ever held in part."""
+def of_array(responsibilities: Any, sizes: tuple[int, int], K: int, component: str) -> tuple[Blocks, int]:
+    """Return blocks (S, K, m) of given responsibilities (chain, draw, n, K), and n.
 
-    n_samples: int
-    n_draws: int
-    n_components: int
-
-    @abstractmethod
-    def blocks(self) -> Iterator[Array]:
-        """Yield arrays (S, K, m) that cover the rows in order."""
-
-    def template(self, reference: Any) -> Array:
-        """Return labels (n,) as ones and zeros, or responsibilities as they are, shape (n, K)."""
-        if is_point(reference):
-            raise ValueError("reference must be labels or responsibilities: parameters need log_joint")
-        array, K = real_numbers("reference", reference), self.n_components
-        if array.shape == (self.n_samples,):
-            if not np.isin(array, np.arange(K)).all():
-                raise ValueError(f"reference must hold labels from 0 to {K - 1}, got {array.min()} to {array.max()}")
-            return np.asarray(np.eye(K)[array.astype(int)])
-        if array.shape != (self.n_samples, K):
-            n = self.n_samples
-            wanted = f"parameters (with log_joint), labels ({n},) or responsibilities ({n}, {K})"
-            raise ValueError(f"reference must be {wanted}, got shape {array.shape}")
-        return check_responsibilities(array, self.n_samples)
+    Raises
+    ------
+    ValueError
+        If they have another shape, or are no probabilities.
+    """
+    if isinstance(responsibilities, xr.DataArray):
+        last = [component] if component in responsibilities.dims else []
+        responsibilities = responsibilities.transpose("chain", "draw", ..., *last).to_numpy()
+    values = real_numbers("responsibilities", responsibilities)
+    if values.ndim != 4 or (*values.shape[:2], values.shape[3]) != (*sizes, K):
+        wanted = f"({sizes[0]}, {sizes[1]}, n, {K}): (chain, draw, n, K)"
+        raise ValueError(f"responsibilities must have shape {wanted}, got {values.shape}")
+    sums, least = values.sum(axis=-1, dtype=np.float64), values.min()
+    if not (least >= 0 and np.abs(sums - 1).max() <= NEARLY):
+        wanted = "responsibilities must be non-negative and sum to 1 over the components"
+        raise ValueError(f"{wanted}, got sums from {sums.min():.6g} to {sums.max():.6g}, least {least:.6g}")
+    S, n = sizes[0] * sizes[1], values.shape[2]
+    flat = values.reshape(S, n, K)
+    return partial(_blocks, n, S * K, lambda rows: np.array(flat[:, rows].swapaxes(1, 2), np.float64, order="C")), n
 
 
-class RowsOfLogJoint(Rows):
-    """Computed from draws, block by block, each time they are asked for."""
-
-    def __init__(self, log_joint: LogJoint, posterior: xr.Dataset, component: str) -> None:
-        self.log_joint, self.draws = log_joint, Arrays(posterior, component)
-        self.n_samples, self.n_draws = log_joint.n_samples, self.draws.n_draws
-        self.n_components = posterior.sizes[component]
-
-    @override
-    def blocks(self) -> Iterator[Array]:
-        for p, _ in self.log_joint.normalised(self.draws, self.n_draws, self.n_components):
-            yield p
-
-    @override
-    def template(self, reference: Any) -> Array:
-        if not is_point(reference):
-            return super().template(reference)
-        component = self.draws.component
-        point = as_point(reference, self.draws.posterior, component).expand_dims(SAMPLE)
-        blocks = self.log_joint.normalised(Arrays(point, component), 1, self.n_components)
-        return np.concatenate([p[0].T for p, _ in blocks])
+def of_labels(z: xr.DataArray, K: int) -> tuple[Blocks, int]:
+    """Return blocks (S, K, m) of labels (chain, draw, n) as ones and zeros, and n."""
+    values = z.transpose("chain", "draw", ...).to_numpy()
+    if values.ndim != 3:
+        raise ValueError(f"labels must have the dims chain, draw and one for the samples, got {z.dims}")
+    components, flat = np.arange(K)[:, None], values.reshape(-1, 1, values.shape[2])
+    S, _, n = flat.shape
+    return partial(_blocks, n, S * K, lambda rows: (flat[:, :, rows] == components).astype(np.float64)), n
 
 
-class RowsOfArray(Rows):
-    """Given, with shape (chain, draw, n, K)."""
-
-    def __init__(self, responsibilities: Any, sizes: tuple[int, int], K: int, component: str) -> None:
-        values = responsibilities
-        if isinstance(values, xr.DataArray):
-            last = [component] if component in values.dims else []
-            values = values.transpose("chain", "draw", ..., *last).to_numpy()
-        values = real_numbers("responsibilities", values)
-        if values.ndim != 4 or (*values.shape[:2], values.shape[3]) != (*sizes, K):
-            wanted = f"({sizes[0]}, {sizes[1]}, n, {K}): (chain, draw, n, K)"
-            raise ValueError(f"responsibilities must have shape {wanted}, got {values.shape}")
-        self.n_samples, self.n_components, self.n_draws = values.shape[2], K, sizes[0] * sizes[1]
-        self.values = values.reshape(self.n_draws, self.n_samples, K)
-
-    @override
-    def blocks(self) -> Iterator[Array]:
-        for rows in row_blocks(self.n_samples, self.n_draws * self.n_components):
-            p = np.ascontiguousarray(self.values[:, rows].swapaxes(1, 2), dtype=np.float64)
-            sums = p.sum(axis=1, keepdims=True)
-            if not np.isfinite(p).all() or p.min() < 0 or np.abs(sums - 1).max() > NEARLY:
-                wanted = "responsibilities must be non-negative and sum to 1 over the components"
-                raise ValueError(f"{wanted}, got sums from {sums.min():.6g} to {sums.max():.6g}, least {p.min():.6g}")
-            yield p
+def _blocks(n_samples: int, cells: int, of_rows: Callable[[slice], Array]) -> Iterator[Array]:
+    return map(of_rows, row_blocks(n_samples, cells))
 
 
-class RowsOfLabels(Rows):
-    """Labels z (chain, draw, n) as ones and zeros."""
-
-    def __init__(self, z: xr.DataArray, K: int) -> None:
-        self.name, values = z.name, z.transpose("chain", "draw", ...).to_numpy()
-        if values.ndim != 3:
-            raise ValueError(f"labels must have the dims chain, draw and one for the samples, got {z.dims}")
-        self.n_draws, self.n_samples, self.n_components = values.shape[0] * values.shape[1], values.shape[2], K
-        self.values = values.reshape(self.n_draws, self.n_samples)
-
-    @override
-    def template(self, reference: Any) -> Array:
-        one_draw = isinstance(reference, Mapping) and self.name in reference
-        return super().template(reference[self.name] if one_draw else reference)
-
-    @override
-    def blocks(self) -> Iterator[Array]:
-        components = np.arange(self.n_components)[:, None]
-        for rows in row_blocks(self.n_samples, self.n_draws * self.n_components):
-            yield (self.values[:, None, rows] == components).astype(np.float64)
+def template(reference: Any, n_samples: int, K: int) -> Array:
+    """Return labels (n,) as ones and zeros, or responsibilities as they are, shape (n, K)."""
+    if is_point(reference):
+        raise ValueError("reference must be labels or responsibilities: parameters need log_joint")
+    array = real_numbers("reference", reference)
+    if array.shape == (n_samples,):
+        if not np.isin(array, np.arange(K)).all():
+            raise ValueError(f"reference must hold labels from 0 to {K - 1}, got {array.min()} to {array.max()}")
+        return np.asarray(np.eye(K)[array.astype(int)])
+    if array.shape != (n_samples, K):
+        wanted = f"parameters (with log_joint), labels ({n_samples},) or responsibilities ({n_samples}, {K})"
+        raise ValueError(f"reference must be {wanted}, got shape {array.shape}")
+    return check_responsibilities(array, n_samples)
 
 
-def most_probable(blocks: Callable[[], Iterator[Array]]) -> Iterator[Array]:
+def most_probable(blocks: Blocks) -> Iterator[Array]:
     """Yield responsibilities (S, K, m) with 1 at the most probable component, the first of equals, and 0 elsewhere."""
     for p in blocks():
         yield (p.argmax(axis=1)[:, None] == np.arange(p.shape[1])[:, None]).astype(np.float64)
