@@ -109,7 +109,7 @@ def test_a_dataset_another_dimension_and_a_draw_as_reference_will_do(draws):
 def test_given_responsibilities_and_computed_ones_lead_to_the_same_orders(draws):
     posterior = draws["posterior"].to_dataset()
     arrays = Arrays(posterior, "component")
-    blocks = log_joint(X, "gmm").normalised(arrays, CHAINS * DRAWS, K)
+    blocks = log_joint(X, "gmm").normalised(arrays)
     p = np.concatenate([p for p, _ in blocks], axis=2).swapaxes(1, 2).reshape(CHAINS, DRAWS, 6, K)
     named = posterior.assign(p=((*SAMPLE, "obs", "component"), p))
     for rule in ("ecr", "stephens"):
@@ -148,7 +148,7 @@ def test_ecr_takes_the_labels_of_one_draw_for_its_pivot(draws):
 
 def test_responsibilities_of_32_bits_in_any_order_of_dims_will_do(draws):
     posterior = draws["posterior"].to_dataset()
-    blocks = log_joint(X, "gmm").normalised(Arrays(posterior, "component"), CHAINS * DRAWS, K)
+    blocks = log_joint(X, "gmm").normalised(Arrays(posterior))
     p = np.concatenate([p for p, _ in blocks], axis=2).reshape(CHAINS, DRAWS, K, 6)
     given = xr.DataArray(p.astype(np.float32), dims=(*SAMPLE, "component", "obs"))
     orders = [

@@ -18,7 +18,7 @@ from comparisons.alignment.component_draws import (
     as_point,
     as_tree,
     is_point,
-    n_components,
+    posterior_of,
     unwrapped,
     variable_of,
 )
@@ -123,8 +123,8 @@ def align(
         raise ValueError(f"rule must be one of {', '.join(RULES)}, got {shown(rule)}")
     count_at_least_one("n_init", n_init)
     tree = as_tree(draws)
-    posterior = tree["posterior"].to_dataset()
-    K, kind = n_components(posterior, component), "none" if reference is None else type(reference).__name__
+    posterior = posterior_of(tree, component)
+    K, kind = posterior.sizes[component], "none" if reference is None else type(reference).__name__
     labels = _labels(tree, labels, K)
     _warn_of_names_by_arviz(posterior, component)
     reference = unwrapped(reference)
@@ -245,24 +245,24 @@ def _by_rows(
     if (log_joint is None) == (responsibilities is None) and not (labels and log_joint is None):
         wanted = "one of log_joint and responsibilities must be given"
         raise ValueError(f"{wanted}, or labels for rule 'ecr'; got {'neither' if log_joint is None else 'both'}")
-    K, sizes = posterior.sizes[component], (posterior.sizes["chain"], posterior.sizes["draw"])
-    S = sizes[0] * sizes[1]
+    draws = Arrays(posterior, component)
+    K = draws.n_components
     blocks: Blocks
     if log_joint is not None:
-        blocks, n = partial(log_joint.responsibilities, Arrays(posterior, component), S, K), log_joint.n_samples
+        blocks, n = partial(log_joint.responsibilities, draws), log_joint.n_samples
         if is_point(reference):
             point = Arrays(as_point(reference, posterior, component).expand_dims(SAMPLE), component)
-            reference = np.concatenate([p[0].T for p in log_joint.responsibilities(point, 1, K)])
+            reference = np.concatenate([p[0].T for p in log_joint.responsibilities(point)])
     elif responsibilities is not None:
         if isinstance(responsibilities, str):
             responsibilities = variable_of(posterior, responsibilities)
-        blocks, n = of_array(responsibilities, sizes, K, component)
+        blocks, n = of_array(responsibilities, draws.sizes, K, component)
     else:
         if isinstance(reference, Mapping) and labels[0] in reference:
             reference = reference[labels[0]]
         blocks, n = of_labels(posterior[labels[0]], K)
     given = [] if reference is None else [template(reference, n, K)]
-    starts = [int(s) for s in np.unique(np.linspace(0, S - 1, n_init).astype(int))]
+    starts = [int(s) for s in np.unique(np.linspace(0, draws.n_draws - 1, n_init).astype(int))]
     if rule == "stephens":
         return relabel(blocks, log_mean, [*given, *starts])
     blocks = partial(most_probable, blocks)

@@ -1,7 +1,8 @@
 """Posterior draws whose variables have a dimension for the components: what is in them, as plain arrays."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 import numpy as np
 import xarray as xr
@@ -87,57 +88,71 @@ def name_components(draws: Any, dims: Sequence[str], component: str = "component
     return xr.DataTree.from_dict(groups, name=tree.name)
 
 
-def n_components(posterior: xr.Dataset, component: str) -> int:
-    """Return K, checked: variables with dims (chain, draw), at least one with the dimension ``component``."""
+def posterior_of(tree: xr.DataTree, component: str) -> xr.Dataset:
+    """Return the posterior, checked: variables with dims (chain, draw), at least one with the dim ``component``."""
+    posterior = tree["posterior"].to_dataset()
     for name, variable in posterior.data_vars.items():
         if missing := [dim for dim in SAMPLE if dim not in variable.dims]:
             raise ValueError(f"draws must have the dims chain and draw, but {name!r} has no {missing[0]}")
     if component not in posterior.dims:
-        found = ", ".join(str(dim) for dim in posterior.dims if dim not in SAMPLE)
-        raise ValueError(f"component must name a dimension of the draws ({found or 'none'}), got {shown(component)}")
+        dims = ", ".join(str(dim) for dim in posterior.dims if dim not in SAMPLE) or "none"
+        raise ValueError(f"component must name a dimension of the draws ({dims}), got {shown(component)}")
     K = posterior.sizes[component]
     if (second := posterior.sizes.get(f"{component}_bis", K)) != K:
         raise ValueError(f"{component}_bis must be as long as {component}, {K}, got {second}")
     if not posterior.sizes["chain"] * posterior.sizes["draw"]:
         raise ValueError("draws must hold at least one draw, got none")
-    return K
+    return posterior
 
 
 class Arrays(Mapping[str, Array]):
-    """Draws as finite arrays (S, ...), with the component first after the draw, by name.
+    """Draws as finite arrays (S, ...), with the component first after the draw, by name; made when asked for.
 
     Parameters
     ----------
     posterior : Dataset
         Variables with dims (chain, draw, ...).
-    component : str
+    component : str, default "component"
         Name of the components' dimension.
+
+    Attributes
+    ----------
+    sizes : tuple of int
+        Numbers of chains and of draws of each.
+    n_draws, n_components : int
+        Number of draws S and of components K.
     """
 
-    def __init__(self, posterior: xr.Dataset, component: str) -> None:
-        self.posterior, self.component = posterior, component
-        self.n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
-        self._seen: dict[str, Array] = {}
+    def __init__(self, posterior: xr.Dataset, component: str = "component") -> None:
+        self.posterior, self.component, self._part = posterior, component, slice(None)
+        self.sizes, self.n_components = (posterior.sizes["chain"], posterior.sizes["draw"]), posterior.sizes[component]
+        self.n_draws = self.sizes[0] * self.sizes[1]
+        self._made: dict[str, Array] = {}
 
     def __getitem__(self, name: str) -> Array:
-        if name not in self._seen:
-            self._seen[name] = self._array(name)
-        return self._seen[name]
-
-    def _array(self, name: str) -> Array:
-        variable = variable_of(self.posterior, name)
-        first = [dim for dim in (*SAMPLE, self.component) if dim in variable.dims]
-        values = real_numbers(name, variable.transpose(*first, ...).to_numpy())
-        if not np.isfinite(values).all():
-            raise ValueError(f"draws must be finite, got NaN or infinity in {name!r}")
-        values = values.astype(np.float64, copy=False) if values.dtype.kind == "f" else values
-        return values.reshape(-1, *values.shape[2:])
+        if name not in self._made:
+            variable = variable_of(self.posterior, name)
+            first = [dim for dim in (*SAMPLE, self.component) if dim in variable.dims]
+            values = real_numbers(name, variable.transpose(*first, ...).to_numpy())
+            if not np.isfinite(values).all():
+                raise ValueError(f"draws must be finite, got NaN or infinity in {name!r}")
+            values = values.astype(np.float64, copy=False) if values.dtype.kind == "f" else values
+            self._made[name] = values.reshape(-1, *values.shape[2:])
+        return self._made[name][self._part]
 
     def __iter__(self) -> Iterator[str]:
         return map(str, self.posterior.data_vars)
 
     def __len__(self) -> int:
         return len(self.posterior.data_vars)
+
+    def parts(self, size: int) -> Iterator[tuple[slice, Self]]:
+        """Yield slices of so many of the draws, and the arrays of these."""
+        for start in range(0, self.n_draws, size):
+            part = copy(self)  # shares what is made
+            part._part = slice(start, min(start + size, self.n_draws))
+            part.n_draws = part._part.stop - start
+            yield part._part, part
 
 
 def variable_of(posterior: xr.Dataset, name: str) -> xr.DataArray:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from comparisons.alignment.component_draws import SAMPLE, Arrays, as_tree, n_components, variable_of
+from comparisons.alignment.component_draws import SAMPLE, Arrays, as_tree, posterior_of, variable_of
 from comparisons.alignment.mixing import MAX_RHAT, MIN_ESS, Mode, convergence, of_weights, second_mode
 from comparisons.alignment.responsibilities import LogJoint
 from em.process.table import table_lines
@@ -172,14 +172,13 @@ def diagnose(
     'what labels cannot touch has mixed; the draws are not aligned, so parameters are not judged'
     """
     tree = as_tree(draws)
-    posterior = tree["posterior"].to_dataset()
-    n_components(posterior, component)
+    posterior = posterior_of(tree, component)
     if posterior.sizes["chain"] < 2 or posterior.sizes["draw"] < 4:
         sizes = f"{posterior.sizes['chain']} x {posterior.sizes['draw']}"
         raise ValueError(f"draws must be 2 chains of 4 draws or more, to be held against each other, got {sizes}")
     quantities: dict[str, Array] = {}
     if log_joint is not None:
-        quantities = _from_log_joint(log_joint, posterior, component)
+        quantities = _from_log_joint(log_joint, Arrays(posterior, component))
     elif "log_likelihood" in tree.children:
         quantities["log_likelihood"] = _of_group(tree["log_likelihood"].to_dataset(), posterior)
     if weights is not None:
@@ -206,18 +205,18 @@ def _of_group(group: xr.Dataset, posterior: xr.Dataset) -> Array:
     return np.sum([total.to_numpy() for total in sums], axis=0)
 
 
-def _from_log_joint(log_joint: LogJoint, posterior: xr.Dataset, component: str) -> dict[str, Array]:
+def _from_log_joint(log_joint: LogJoint, draws: Arrays) -> dict[str, Array]:
     """Return the log-likelihood and, for pairs of a few rows, Σ_k p(z_i = k | x_i, θ) p(z_j = k | x_j, θ)."""
-    sizes = posterior.sizes["chain"], posterior.sizes["draw"]
     rows = np.unique(np.linspace(0, log_joint.n_samples - 1, PAIRED_ROWS).astype(int))
-    K = posterior.sizes[component]
-    p, log_likelihood = log_joint.at(Arrays(posterior, component), sizes[0] * sizes[1], K, rows)
+    p, log_likelihood = log_joint.at(draws, rows)
     together = {
         f"together[{rows[i]}, {rows[j]}]": (p[:, :, i] * p[:, :, j]).sum(axis=1)
         for i in range(len(rows))
         for j in range(i)
     }
-    return {name: values.reshape(sizes) for name, values in ({"log_likelihood": log_likelihood} | together).items()}
+    return {
+        name: values.reshape(draws.sizes) for name, values in ({"log_likelihood": log_likelihood} | together).items()
+    }
 
 
 def _judged(quantities: Mapping[str, Array]) -> tuple[Quantity, ...]:

@@ -149,33 +149,27 @@ def relabel(
     max_iter : int
         Bound on the iterations; with 1 the template is given, and not part of the minimum.
     """
-    runs: list[Relabelling | None] = [None] * len(starts)
-    active = list(range(len(starts)))
-    constant: Array | None = None
+    runs: dict[int, Relabelling] = {}
+    active, entropies = list(range(len(starts))), np.zeros(1)
     for n_iter in range(1, max_iter + 1):
-        costs, entropies, done = [np.zeros(1)] * len(starts), np.zeros(1), 0
+        costs, done = {r: np.zeros(1) for r in active}, 0
         for p in blocks():
             S, K, m = p.shape
-            if constant is None:
+            if n_iter == 1:
                 entropies = entropies + xlogy(p, p).sum(axis=(1, 2))
             for r in active:
-                run = runs[r]
-                q = _first_template(starts[r], p, done) if run is None else _mean(p, run.orders)
+                q = _mean(p, runs[r].orders) if r in runs else _first_template(starts[r], p, done)
                 costs[r] = costs[r] - (p.reshape(S * K, m) @ score(q)).reshape(S, K, K)
             done += m
-        constant = entropies if constant is None else constant
-        for r in list(active):
-            run = runs[r]
-            orders = assign(costs[r]) if run is None else _better(costs[r], run.orders)
-            stopped = max_iter == 1 or (run is not None and bool((orders == run.orders).all()))
-            runs[r] = Relabelling(orders, constant + total(costs[r], orders), n_iter, stopped)
-            if stopped:
-                active.remove(r)
+        for r, of_run in costs.items():
+            orders = _better(of_run, runs[r].orders) if r in runs else assign(of_run)
+            stopped = max_iter == 1 or (r in runs and np.array_equal(orders, runs[r].orders))
+            runs[r] = Relabelling(orders, entropies + total(of_run, orders), n_iter, stopped)
+        active = [r for r in active if not runs[r].converged]
         if not active:
             break
-    finished = [run for run in runs if run is not None]
-    best = min(finished, key=lambda run: float(run.losses.sum()))
-    return best._replace(orders=_labelled_like(finished[0].orders, best.orders))
+    best = min(runs.values(), key=lambda run: float(run.losses.sum()))
+    return best._replace(orders=_labelled_like(runs[0].orders, best.orders))
 
 
 def _first_template(start: int | Array, p: Array, done: int) -> Array:

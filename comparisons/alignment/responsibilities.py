@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from comparisons.alignment.component_draws import is_point
+from comparisons.alignment.component_draws import Arrays, is_point
 from comparisons.alignment.relabelling import Blocks
 from comparisons.family import NEARLY, Family, family_of
 from em.bound import check_responsibilities
@@ -54,59 +54,35 @@ class LogJoint:
     n_samples: int
     given: Callable[[Draws], Callable[[slice], Array]]
 
-    def normalised(self, draws: Draws, S: int, K: int) -> Iterator[tuple[Array, Array]]:
-        """Yield responsibilities (S, K, m) and log p(x_i | θ_s), shape (S, m), for blocks that cover the rows in order.
-
-        Parameters
-        ----------
-        draws : mapping
-            Arrays (S, K, ...) by name.
-        S, K : int
-            Number of draws and of components.
-        """
+    def normalised(self, draws: Arrays) -> Iterator[tuple[Array, Array]]:
+        """Yield responsibilities (S, K, m) and log p(x_i | θ_s), shape (S, m), in blocks that cover the rows in order."""
+        S, K = draws.n_draws, draws.n_components
         n_rows = min(self.n_samples, max(1, BLOCK_CELLS // (S * K)))
-        size = max(1, CACHE_CELLS // (n_rows * K))
-        parts = [slice(s, min(s + size, S)) for s in range(0, S, size)]
-        given = [self.given(Part(draws, part)) for part in parts]
+        parts = [(part, self.given(of_part)) for part, of_part in draws.parts(max(1, CACHE_CELLS // (n_rows * K)))]
         for rows in row_blocks(self.n_samples, S * K):
             m = rows.stop - rows.start
             p, log_prob = np.empty((S, K, m)), np.empty((S, m))
-            for part, of_rows in zip(parts, given, strict=True):
+            for part, of_rows in parts:
                 joint, shape = of_rows(rows), (part.stop - part.start, K, m)
                 if joint.shape != shape:
                     raise ValueError(f"log_joint must return the shape {shape} (draws, K, rows), got {joint.shape}")
                 p[part], log_prob[part] = normalised(joint)
             yield p, log_prob
 
-    def responsibilities(self, draws: Draws, S: int, K: int) -> Iterator[Array]:
+    def responsibilities(self, draws: Arrays) -> Iterator[Array]:
         """Yield responsibilities (S, K, m) for blocks that cover the rows in order."""
-        return (p for p, _ in self.normalised(draws, S, K))
+        return (p for p, _ in self.normalised(draws))
 
-    def at(self, draws: Draws, S: int, K: int, rows: np.ndarray) -> tuple[Array, Array]:
+    def at(self, draws: Arrays, rows: np.ndarray) -> tuple[Array, Array]:
         """Return responsibilities (S, K, m) of the samples in ``rows`` (m,), and the log-likelihood of all, (S,)."""
-        chosen, log_likelihood, done = np.empty((S, K, len(rows))), np.zeros(S), 0
-        for p, log_prob in self.normalised(draws, S, K):
+        chosen = np.empty((draws.n_draws, draws.n_components, len(rows)))
+        log_likelihood, done = np.zeros(draws.n_draws), 0
+        for p, log_prob in self.normalised(draws):
             here = (rows >= done) & (rows < done + p.shape[2])
             chosen[:, :, here] = p[:, :, rows[here] - done]
             log_likelihood += log_prob.sum(axis=1)
             done += p.shape[2]
         return chosen, log_likelihood
-
-
-class Part(Mapping[str, Array]):
-    """Some of the draws."""
-
-    def __init__(self, draws: Draws, part: slice) -> None:
-        self.draws, self.part = draws, part
-
-    def __getitem__(self, name: str) -> Array:
-        return self.draws[name][self.part]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.draws)
-
-    def __len__(self) -> int:
-        return len(self.draws)
 
 
 def log_joint(X: ArrayLike, family: str | Family, **options: Any) -> LogJoint:

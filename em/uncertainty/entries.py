@@ -92,11 +92,8 @@ class Entries:
 
     def _determined(self) -> dict[tuple[object, ...], int]:
         """Return the place of the last entry of each block that is not held."""
-        return {
-            entry.block: j
-            for j, (entry, note) in enumerate(zip(self.entries, self.notes, strict=True))
-            if entry.block is not None and not note
-        }
+        blocks = [None if note else entry.block for entry, note in zip(self.entries, self.notes, strict=True)]
+        return {block: j for j, block in enumerate(blocks) if block is not None}
 
     def of(self, arrays: Mapping[str, Array]) -> Array:
         """Return the same entries (p,) of other parameters."""
@@ -129,6 +126,7 @@ def entries_of(parameters: Parameters, n_samples: float, frozen: Collection[str]
     (('probs[0, 0]', 'probs[1, 0]'), ('', 'on the boundary'), [0, 2])
     """
     arrays, K = parameters.arrays(), parameters.n_components
+    empty = parameters.weights * n_samples < EMPTIED
     if unknown := [name for name in frozen if name not in arrays]:
         raise ValueError(f"frozen must hold names among {', '.join(arrays)}, got {', '.join(map(repr, unknown))}")
     entries, notes = [], []
@@ -141,7 +139,7 @@ def entries_of(parameters: Parameters, n_samples: float, frozen: Collection[str]
             entries.append(Entry(name, place, support.scale_at(place), component, block))
             if name in frozen:
                 note = "frozen"
-            elif component is not None and parameters.weights[component] * n_samples < EMPTIED:
+            elif component is not None and empty[component]:
                 note = EMPTY
             elif name == "weights" and K == 1:
                 note = "always 1"
