@@ -12,28 +12,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from comparisons.alignment.component_draws import (
-    SAMPLE,
-    Arrays,
-    as_point,
-    as_tree,
-    is_point,
-    posterior_of,
-    unwrapped,
-    variable_of,
-)
+from comparisons.alignment.component_draws import SAMPLE, Arrays, as_point, as_tree, posterior_of, variable_of
 from comparisons.alignment.permutation import permute
-from comparisons.alignment.relabelling import (
-    Blocks,
-    Relabelling,
-    assign,
-    commonest,
-    log_mean,
-    pivot_costs,
-    pivot_scale,
-    relabel,
-    total,
-)
+from comparisons.alignment.relabelling import Blocks, Relabelling, commonest, log_mean, pivot, pivot_scale, relabel
 from comparisons.alignment.responsibilities import LogJoint, most_probable, of_array, of_labels, template
 from em.status import NotConvergedWarning
 from models.shown import shown
@@ -127,7 +108,8 @@ def align(
     K, kind = posterior.sizes[component], "none" if reference is None else type(reference).__name__
     labels = _labels(tree, labels, K)
     _warn_of_names_by_arviz(posterior, component)
-    reference = unwrapped(reference)
+    if isinstance(reference, xr.DataTree):  # one draw
+        reference = as_tree(reference)["posterior"].to_dataset()
     kept: dict[str, xr.Dataset] = {}
     if rule == "pivot":
         best, kept = _by_pivot(posterior, reference, component)
@@ -135,9 +117,8 @@ def align(
         of_rule = labels if rule == "ecr" else ()
         best = _by_rows(posterior, component, rule, reference, log_joint, responsibilities, of_rule, n_init)
     if not best.converged:
-        warnings.warn(
-            f"rule {rule!r} still found gains after {best.n_iter} iterations", NotConvergedWarning, stacklevel=2
-        )
+        message = f"rule {rule!r} still found gains after {best.n_iter} iterations"
+        warnings.warn(message, NotConvergedWarning, stacklevel=2)
     sizes = posterior.sizes["chain"], posterior.sizes["draw"]
     alignment = xr.Dataset(
         {"order": ((*SAMPLE, component), best.orders.reshape(*sizes, K)), "loss": (SAMPLE, best.losses.reshape(sizes))},
@@ -185,12 +166,10 @@ def _by_pivot(posterior: xr.Dataset, reference: Any, component: str) -> tuple[Re
     if reference is None:
         raise ValueError("reference must be given for rule 'pivot': EM's parameters, or one draw of the posterior")
     point = as_point(reference, posterior, component)
-    draws, pivot = _entries(posterior, point, component), _entries(point.expand_dims(SAMPLE), point, component)[0]
-    scale = pivot_scale(draws[:: max(1, len(draws) // SCALE_DRAWS)], pivot)
-    costs = pivot_costs(draws, pivot, scale)
-    orders = assign(costs)
+    draws, centre = _entries(posterior, point, component), _entries(point.expand_dims(SAMPLE), point, component)[0]
+    scale = pivot_scale(draws[:: max(1, len(draws) // SCALE_DRAWS)], centre)
     groups = {"alignment/reference": point, "alignment/scale": xr.Dataset({"scale": ("entry", scale)})}
-    return Relabelling(orders, total(costs, orders), 1, True), groups
+    return pivot(draws, centre, scale), groups
 
 
 def order_of(parameters: Any, aligned: xr.DataTree) -> np.ndarray:
@@ -209,9 +188,10 @@ def order_of(parameters: Any, aligned: xr.DataTree) -> np.ndarray:
         raise ValueError("aligned must come from align with rule 'pivot'")
     component = str(aligned["alignment"]["order"].dims[-1])
     reference = aligned["alignment/reference"].to_dataset(inherit=False)
-    point = as_point(unwrapped(parameters), aligned["posterior"].to_dataset(), component, "parameters")
-    entries, pivot = (_entries(p.expand_dims(SAMPLE), reference, component) for p in (point, reference))
-    return assign(pivot_costs(entries, pivot[0], aligned["alignment/scale"]["scale"].to_numpy()))[0]
+    point = as_point(parameters, aligned["posterior"].to_dataset(), component, "parameters")
+    entries, centre = (_entries(p.expand_dims(SAMPLE), reference, component) for p in (point, reference))
+    order: np.ndarray = pivot(entries, centre[0], aligned["alignment/scale"]["scale"].to_numpy()).orders[0]
+    return order
 
 
 def _entries(draws: xr.Dataset, reference: xr.Dataset, component: str) -> Array:
@@ -246,22 +226,18 @@ def _by_rows(
         wanted = "one of log_joint and responsibilities must be given"
         raise ValueError(f"{wanted}, or labels for rule 'ecr'; got {'neither' if log_joint is None else 'both'}")
     draws = Arrays(posterior, component)
-    K = draws.n_components
     blocks: Blocks
     if log_joint is not None:
         blocks, n = partial(log_joint.responsibilities, draws), log_joint.n_samples
-        if is_point(reference):
-            point = Arrays(as_point(reference, posterior, component).expand_dims(SAMPLE), component)
-            reference = np.concatenate([p[0].T for p in log_joint.responsibilities(point)])
     elif responsibilities is not None:
         if isinstance(responsibilities, str):
             responsibilities = variable_of(posterior, responsibilities)
-        blocks, n = of_array(responsibilities, draws.sizes, K, component)
+        blocks, n = of_array(responsibilities, draws)
     else:
         if isinstance(reference, Mapping) and labels[0] in reference:
             reference = reference[labels[0]]
-        blocks, n = of_labels(posterior[labels[0]], K)
-    given = [] if reference is None else [template(reference, n, K)]
+        blocks, n = of_labels(posterior[labels[0]], draws.n_components)
+    given = [] if reference is None else [template(reference, n, draws, log_joint)]
     starts = [int(s) for s in np.unique(np.linspace(0, draws.n_draws - 1, n_init).astype(int))]
     if rule == "stephens":
         return relabel(blocks, log_mean, [*given, *starts])

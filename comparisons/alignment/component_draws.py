@@ -20,10 +20,8 @@ def as_tree(draws: Any) -> xr.DataTree:
     if isinstance(draws, xr.Dataset):
         draws = xr.DataTree.from_dict({"posterior": draws})
     if not isinstance(draws, xr.DataTree):
-        raise ValueError(
-            f"draws must be an xarray DataTree or Dataset, got {type(draws).__name__}: arviz.from_dict or a converter "
-            "such as arviz.from_cmdstanpy makes one"
-        )
+        wanted = f"draws must be an xarray DataTree or Dataset, got {type(draws).__name__}"
+        raise ValueError(f"{wanted}: arviz.from_dict or a converter such as arviz.from_cmdstanpy makes one")
     if "posterior" not in draws.children:
         raise ValueError(f"draws must have a group posterior, got {', '.join(draws.children) or 'no group'}")
     return draws
@@ -72,9 +70,8 @@ def name_components(draws: Any, dims: Sequence[str], component: str = "component
     if unknown := [dim for dim in dims if dim not in known]:
         raise ValueError(f"dims must be dimensions of the draws ({', '.join(known)}), got {', '.join(unknown)}")
     if len(set(lengths := {dim: posterior.sizes[dim] for dim in dims}.values())) > 1:
-        raise ValueError(
-            f"dims must all be as long as there are components, got lengths {', '.join(map(str, lengths))}"
-        )
+        wanted = "dims must all be as long as there are components"
+        raise ValueError(f"{wanted}, got lengths {', '.join(map(str, lengths))}")
     groups = {}
     for path, group in tree.to_dict().items():
         renamed = {}
@@ -160,16 +157,6 @@ def variable_of(posterior: xr.Dataset, name: str) -> xr.DataArray:
     if name not in posterior.data_vars:
         raise ValueError(f"draws must have the variable {name!r}, got {', '.join(map(str, posterior.data_vars))}")
     return posterior[name]
-
-
-def unwrapped(parameters: Any) -> Any:
-    """Return the posterior of a DataTree, such as one draw of it, and anything else as it is."""
-    return as_tree(parameters)["posterior"].to_dataset() if isinstance(parameters, xr.DataTree) else parameters
-
-
-def is_point(parameters: Any) -> bool:
-    """Whether something is an estimator, parameters, or arrays by name."""
-    return isinstance(parameters, Mapping) or hasattr(parameters, "arrays") or hasattr(parameters, "parameters_")
 
 
 def as_point(parameters: Any, posterior: xr.Dataset, component: str, what: str = "reference") -> xr.Dataset:

@@ -66,16 +66,13 @@ class Diagnosis:
     @property
     def status(self) -> str:
         """What follows, in words."""
-        sentences = [self._of_chains()]
-        if self.second_modes:
-            q = max(self.second_modes, key=lambda q: q.second_mode.share if q.second_mode else 0.0)
-            assert q.second_mode is not None
-            sentences.append(
-                f"a second mode that relabelling does not explain: {len(self.second_modes)} quantities have one, "
-                f"{q.name} has {q.second_mode.share:.2%} of the draws near {q.second_mode.at:.4g} and not near "
-                f"{q.second_mode.main:.4g}"
-            )
-        return "; ".join(sentences)
+        modes = {q.name: q.second_mode for q in self.second_modes if q.second_mode is not None}
+        if not modes:
+            return self._of_chains()
+        name, mode = max(modes.items(), key=lambda item: item[1].share)
+        many = f"a second mode that relabelling does not explain: {len(modes)} quantities have one, {name} has"
+        where = f"{mode.share:.2%} of the draws near {mode.at:.4g} and not near {mode.main:.4g}"
+        return f"{self._of_chains()}; {many} {where}"
 
     def _of_chains(self) -> str:
         if stuck := [q for q in self.label_free if not q.mixed]:
@@ -83,9 +80,8 @@ class Diagnosis:
         if self.rule is None:
             return "what labels cannot touch has mixed; the draws are not aligned, so parameters are not judged"
         if stuck := [q for q in self.parameters if not q.mixed]:
-            return (
-                f"what labels cannot touch has mixed, aligned parameters have not ({_worst(stuck)}): try another rule"
-            )
+            stuck_too = f"aligned parameters have not ({_worst(stuck)})"
+            return f"what labels cannot touch has mixed, {stuck_too}: try another rule"
         return "the chains have mixed"
 
     @property
@@ -117,12 +113,8 @@ def _shown(quantities: tuple[Quantity, ...]) -> list[Quantity]:
 
 
 def _cells(q: Quantity) -> list[str]:
-    mode = (
-        ""
-        if q.second_mode is None
-        else f"{q.second_mode.share:.2%} near {q.second_mode.at:.4g}, not {q.second_mode.main:.4g}"
-    )
-    return [q.name, f"{q.mean:.5g}", f"{q.sd:.3g}", f"{q.rhat:.3f}", f"{q.ess:.0f}", mode]
+    numbers = f"{q.mean:.5g}", f"{q.sd:.3g}", f"{q.rhat:.3f}", f"{q.ess:.0f}"
+    return [q.name, *numbers, str(q.second_mode or "")]
 
 
 def _worst(quantities: list[Quantity]) -> str:
@@ -209,14 +201,10 @@ def _from_log_joint(log_joint: LogJoint, draws: Arrays) -> dict[str, Array]:
     """Return the log-likelihood and, for pairs of a few rows, Σ_k p(z_i = k | x_i, θ) p(z_j = k | x_j, θ)."""
     rows = np.unique(np.linspace(0, log_joint.n_samples - 1, PAIRED_ROWS).astype(int))
     p, log_likelihood = log_joint.at(draws, rows)
-    together = {
-        f"together[{rows[i]}, {rows[j]}]": (p[:, :, i] * p[:, :, j]).sum(axis=1)
-        for i in range(len(rows))
-        for j in range(i)
-    }
-    return {
-        name: values.reshape(draws.sizes) for name, values in ({"log_likelihood": log_likelihood} | together).items()
-    }
+    quantities = {"log_likelihood": log_likelihood.reshape(draws.sizes)}
+    for i, j in zip(*np.tril_indices(len(rows), -1), strict=True):
+        quantities[f"together[{rows[i]}, {rows[j]}]"] = (p[:, :, i] * p[:, :, j]).sum(axis=1).reshape(draws.sizes)
+    return quantities
 
 
 def _judged(quantities: Mapping[str, Array]) -> tuple[Quantity, ...]:

@@ -69,6 +69,9 @@ class Mode:
     at: float
     main: float
 
+    def __str__(self) -> str:
+        return f"{self.share:.2%} near {self.at:.4g}, not {self.main:.4g}"
+
 
 def second_mode(values: Array) -> Mode | None:
     """Return the largest second mode of draws (S,), or None.
@@ -108,7 +111,5 @@ def _second_peak(values: Array, low: float, high: float, bandwidth: float) -> Mo
     order = np.argsort(-shares)
     if len(order) < 2 or shares[order[1]] < MIN_SHARE:
         return None
-    first, second = peaks[order[0]] - 1, peaks[order[1]] - 1
-    return Mode(
-        float(shares[order[1]]), float(edges[second : second + 2].mean()), float(edges[first : first + 2].mean())
-    )
+    main, second = (float(edges[peaks[i] - 1 : peaks[i] + 1].mean()) for i in order[:2])
+    return Mode(float(shares[order[1]]), second, main)

@@ -37,6 +37,15 @@ ROUNDING = 1e-12
 Blocks = Callable[[], Iterable[Array]]
 
 
+class Relabelling(NamedTuple):
+    """Orders (S, K), the loss of each draw (S,), and how the iteration ended."""
+
+    orders: np.ndarray
+    losses: Array
+    n_iter: int
+    converged: bool
+
+
 def assign(costs: Array) -> np.ndarray:
     """Return for each draw the order of its components with the least total cost.
 
@@ -77,8 +86,8 @@ def total(costs: Array, orders: np.ndarray) -> Array:
 # Pivot ----------------------------------------------------------------------------------------------------------------
 
 
-def pivot_costs(draws: Array, reference: Array, scale: Array) -> Array:
-    """Return Σ_e (θ_s[j, e] - θ*[k, e])² / σ_e², shape (S, K, K).
+def pivot(draws: Array, reference: Array, scale: Array) -> Relabelling:
+    """Return the orders of least Σ_k Σ_e (θ_s[ν_s(k), e] - θ*[k, e])² / σ_e².
 
     Parameters
     ----------
@@ -89,7 +98,9 @@ def pivot_costs(draws: Array, reference: Array, scale: Array) -> Array:
     scale : ndarray, shape (E,)
         σ_e.
     """
-    return np.stack([(((draws - pivot) / scale) ** 2).sum(axis=-1) for pivot in reference], axis=-1)
+    costs = np.stack([(((draws - component) / scale) ** 2).sum(axis=-1) for component in reference], axis=-1)
+    orders = assign(costs)
+    return Relabelling(orders, total(costs, orders), 1, True)
 
 
 def pivot_scale(draws: Array, reference: Array) -> Array:
@@ -101,22 +112,12 @@ def pivot_scale(draws: Array, reference: Array) -> Array:
     """
     pooled = draws.std(axis=(0, 1))
     pooled = np.where(pooled > ROUNDING * np.abs(draws).max(axis=(0, 1)), pooled, np.inf)
-    orders = assign(pivot_costs(draws, reference, pooled))
-    matched = np.take_along_axis(draws, orders[:, :, None], axis=1)
+    matched = np.take_along_axis(draws, pivot(draws, reference, pooled).orders[:, :, None], axis=1)
     within = np.sqrt(matched.var(axis=0).mean(axis=0))
     return np.maximum(within, 1e-6 * pooled)  # an entry that does not vary within components decides, but stays finite
 
 
 # ECR and Stephens -----------------------------------------------------------------------------------------------------
-
-
-class Relabelling(NamedTuple):
-    """Orders (S, K), the loss of each draw (S,), and how the iteration ended."""
-
-    orders: np.ndarray
-    losses: Array
-    n_iter: int
-    converged: bool
 
 
 def log_mean(q: Array) -> Array:

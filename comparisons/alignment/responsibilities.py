@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from comparisons.alignment.component_draws import Arrays, is_point
+from comparisons.alignment.component_draws import SAMPLE, Arrays, as_point
 from comparisons.alignment.relabelling import Blocks
 from comparisons.family import NEARLY, Family, family_of
 from em.bound import check_responsibilities
@@ -55,7 +55,7 @@ class LogJoint:
     given: Callable[[Draws], Callable[[slice], Array]]
 
     def normalised(self, draws: Arrays) -> Iterator[tuple[Array, Array]]:
-        """Yield responsibilities (S, K, m) and log p(x_i | θ_s), shape (S, m), in blocks that cover the rows in order."""
+        """Yield responsibilities (S, K, m) and log p(x_i | θ_s) (S, m), in blocks that cover the rows in order."""
         S, K = draws.n_draws, draws.n_components
         n_rows = min(self.n_samples, max(1, BLOCK_CELLS // (S * K)))
         parts = [(part, self.given(of_part)) for part, of_part in draws.parts(max(1, CACHE_CELLS // (n_rows * K)))]
@@ -111,7 +111,7 @@ def log_joint(X: ArrayLike, family: str | Family, **options: Any) -> LogJoint:
     return LogJoint(len(matrix), family_of(family, **options).log_joint(matrix))
 
 
-def of_array(responsibilities: Any, sizes: tuple[int, int], K: int, component: str) -> tuple[Blocks, int]:
+def of_array(responsibilities: Any, draws: Arrays) -> tuple[Blocks, int]:
     """Return blocks (S, K, m) of given responsibilities (chain, draw, n, K), and n.
 
     Raises
@@ -120,9 +120,9 @@ def of_array(responsibilities: Any, sizes: tuple[int, int], K: int, component: s
         If they have another shape, or are no probabilities.
     """
     if isinstance(responsibilities, xr.DataArray):
-        last = [component] if component in responsibilities.dims else []
+        last = [draws.component] if draws.component in responsibilities.dims else []
         responsibilities = responsibilities.transpose("chain", "draw", ..., *last).to_numpy()
-    values = real_numbers("responsibilities", responsibilities)
+    values, sizes, K = real_numbers("responsibilities", responsibilities), draws.sizes, draws.n_components
     if values.ndim != 4 or (*values.shape[:2], values.shape[3]) != (*sizes, K):
         wanted = f"({sizes[0]}, {sizes[1]}, n, {K}): (chain, draw, n, K)"
         raise ValueError(f"responsibilities must have shape {wanted}, got {values.shape}")
@@ -130,9 +130,11 @@ def of_array(responsibilities: Any, sizes: tuple[int, int], K: int, component: s
     if not (least >= 0 and np.abs(sums - 1).max() <= NEARLY):
         wanted = "responsibilities must be non-negative and sum to 1 over the components"
         raise ValueError(f"{wanted}, got sums from {sums.min():.6g} to {sums.max():.6g}, least {least:.6g}")
-    S, n = sizes[0] * sizes[1], values.shape[2]
-    flat = values.reshape(S, n, K)
-    return partial(_blocks, n, S * K, lambda rows: np.array(flat[:, rows].swapaxes(1, 2), np.float64, order="C")), n
+    n = values.shape[2]
+    flat = values.reshape(-1, n, K)
+    return partial(
+        _blocks, n, len(flat) * K, lambda rows: np.array(flat[:, rows].swapaxes(1, 2), np.float64, order="C")
+    ), n
 
 
 def of_labels(z: xr.DataArray, K: int) -> tuple[Blocks, int]:
@@ -141,19 +143,23 @@ def of_labels(z: xr.DataArray, K: int) -> tuple[Blocks, int]:
     if values.ndim != 3:
         raise ValueError(f"labels must have the dims chain, draw and one for the samples, got {z.dims}")
     components, flat = np.arange(K)[:, None], values.reshape(-1, 1, values.shape[2])
-    S, _, n = flat.shape
-    return partial(_blocks, n, S * K, lambda rows: (flat[:, :, rows] == components).astype(np.float64)), n
+    n = values.shape[2]
+    return partial(_blocks, n, len(flat) * K, lambda rows: (flat[:, :, rows] == components).astype(np.float64)), n
 
 
 def _blocks(n_samples: int, cells: int, of_rows: Callable[[slice], Array]) -> Iterator[Array]:
     return map(of_rows, row_blocks(n_samples, cells))
 
 
-def template(reference: Any, n_samples: int, K: int) -> Array:
-    """Return labels (n,) as ones and zeros, or responsibilities as they are, shape (n, K)."""
-    if is_point(reference):
-        raise ValueError("reference must be labels or responsibilities: parameters need log_joint")
-    array = real_numbers("reference", reference)
+def template(reference: Any, n_samples: int, draws: Arrays, log_joint: LogJoint | None) -> Array:
+    """Return labels (n,) as ones and zeros, responsibilities as they are, or those of parameters, shape (n, K)."""
+    if isinstance(reference, Mapping) or hasattr(reference, "arrays") or hasattr(reference, "parameters_"):
+        if log_joint is None:
+            raise ValueError("reference must be labels or responsibilities: parameters need log_joint")
+        point = as_point(reference, draws.posterior, draws.component).expand_dims(SAMPLE)
+        blocks = log_joint.responsibilities(Arrays(point, draws.component))
+        return np.concatenate([p[0].T for p in blocks])
+    array, K = real_numbers("reference", reference), draws.n_components
     if array.shape == (n_samples,):
         if not np.isin(array, np.arange(K)).all():
             raise ValueError(f"reference must hold labels from 0 to {K - 1}, got {array.min()} to {array.max()}")

@@ -105,9 +105,8 @@ class Calibration:
         n, names = self.n_simulations, list(self.p_values)
         x, low, high = _bands(n, ALPHA / len(names))
         rows = -(-len(names) // 4)
-        fig, axes = plt.subplots(
-            rows, 4, figsize=(12, 2.2 * rows), layout="constrained", sharex=True, sharey=True, squeeze=False
-        )
+        shape = {"figsize": (12, 2.2 * rows), "squeeze": False}
+        fig, axes = plt.subplots(rows, 4, layout="constrained", sharex=True, sharey=True, **shape)
         for ax, name in zip(axes.flat, names, strict=False):
             ax.fill_between(x, low, high, color="0.88", step="post")
             ranks = np.repeat(np.sort(self.ranks[name].to_numpy()), 2)  # just before a jump, and after

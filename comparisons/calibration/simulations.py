@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import logsumexp, softmax
 
 from comparisons.alignment.mixing import of_weights
-from comparisons.alignment.relabelling import assign, pivot_costs
+from comparisons.alignment.relabelling import pivot
 from comparisons.comparison.estimates import single
 from comparisons.family import Family, Point, family_of_prior
 from em.status import left_to_the_status
@@ -102,8 +102,8 @@ class Setting:
 
     def orders(self, reference: Any, points: Point) -> np.ndarray:
         """Return the orders (S, K) that put the components of points (S, ...) where the reference has them."""
-        pivot = self.entries_of_components(single(reference))[0]
-        return assign(pivot_costs(self.entries_of_components(points), pivot, self.scale))
+        centre = self.entries_of_components(single(reference))[0]
+        return pivot(self.entries_of_components(points), centre, self.scale).orders
 
 
 @dataclass(frozen=True, eq=False)

@@ -206,7 +206,7 @@ def _run(
     try:
         for index, (scale, seed) in enumerate(zip(scales, seeds, strict=True)):
             own = partial(count, index) if progress else None
-            chains.append(Chain(density, *scale, seed, **settings, progress=own))
+            chains.append(Chain(density, *scale, seed, own, **settings))
         for chain in chains:
             chain.wait()
     except KeyboardInterrupt:

@@ -47,9 +47,8 @@ def advi(
 
     with model, quiet(), without_expected_warnings:  # of the generators a copy is used
         method = pm.ADVI(start=mode, start_sigma=dict(zip(values, deviations, strict=True)), random_seed=seed)
-        method.fit(
-            steps, backend=BACKEND, progressbar=False, obj_optimizer=pm.adam(learning_rate=0.01), callbacks=[note]
-        )
+        adam = pm.adam(learning_rate=0.01)
+        method.fit(steps, backend=BACKEND, progressbar=False, obj_optimizer=adam, callbacks=[note])
     names = [parameter.name for parameter in method.approx.params]
     fitted = {name: np.mean(values, axis=0) for name, values in zip(names, zip(*averaged, strict=True), strict=True)}
     deviation = np.logaddexp(0, fitted["rho"])

@@ -83,9 +83,8 @@ class MarginalDensity:
         self.names = [variable.name for variable in declared.value_vars]
         (pointwise,) = declared.logp(vars=declared.observed_RVs, sum=False)
         log_prior = declared.logp(vars=declared.free_RVs)
-        self._function = declared.compile_fn(
-            [pointwise, log_prior], inputs=declared.value_vars, point_fn=False, mode=BACKEND.upper()
-        )
+        settings = {"inputs": declared.value_vars, "point_fn": False, "mode": BACKEND.upper()}
+        self._function = declared.compile_fn([pointwise, log_prior], **settings)
 
     def at(self, point: Point) -> tuple[Array, float]:
         """Return the log-likelihood of each sample (n,) and the log prior, in nats."""
@@ -136,11 +135,8 @@ class UnconstrainedDensity:
         lowered = _value_and_gradient(model.value_vars, log_density, self.shapes, self._data)
         with ThreadPoolExecutor(1) as thread:  # XLA compiles while PyTensor does
             compiling = thread.submit(lowered.compile, {"xla_cpu_multi_thread_eigen": False})
-            transforms = [model.rvs_to_transforms[rv] for rv in model.free_RVs]
-            forward = [
-                rv if transform is None else transform.forward(rv, *rv.owner.inputs)
-                for rv, transform in zip(model.free_RVs, transforms, strict=True)
-            ]
+            of = model.rvs_to_transforms
+            forward = [rv if of[rv] is None else of[rv].forward(rv, *rv.owner.inputs) for rv in model.free_RVs]
             self._unconstrain = pm.compile(model.free_RVs, forward, mode="FAST_COMPILE", on_unused_input="ignore")
             declared = model.replace_rvs_by_values(model.free_RVs)
             many = [pt.tensor(shape=(None, *shape), dtype="float64") for shape in self.shapes]
@@ -202,11 +198,8 @@ class UnconstrainedDensity:
 
     def mask(self, free: dict[str, np.ndarray]) -> np.ndarray:
         """Return which unconstrained coordinates (p,) are free, given masks of quantities that map one to one."""
-        parts = [
-            free[name].ravel() if name in free else np.ones(int(np.prod(shape)), dtype=bool)
-            for name, shape in zip(self.names, self.shapes, strict=True)
-        ]
-        return np.concatenate(parts)
+        masks = {name: np.ones(shape, dtype=bool) for name, shape in zip(self.names, self.shapes, strict=True)} | free
+        return np.concatenate([masks[name].ravel() for name in self.names])
 
     def split(self, flat: Any) -> list[Any]:
         """Return the parts of unconstrained vectors (..., p), one for each free variable, in its shape."""

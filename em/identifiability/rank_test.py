@@ -137,10 +137,8 @@ def _emptied(parameters: Parameters, question: _Question) -> Identifiability:
         return rest
     of_one = parameters.n_free[quantity.name] // parameters.n_components
     p = rest.n_free_parameters + len(empty) * of_one
-    sentence = (
-        f"rank {rest.rank} of {p} free parameters at the estimate: component(s) {empty} have no share in the samples, "
-        f"so their {quantity.name} are free"
-    )
+    sentence = f"rank {rest.rank} of {p} free parameters at the estimate: component(s) {empty} have no share in the "
+    sentence += f"samples, so their {quantity.name} are free"
     return Identifiability(False, rest.rank, p, sentence, {quantity.entry((empty[0], 0)): 1.0})
 
 

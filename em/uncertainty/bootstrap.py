@@ -63,7 +63,7 @@ def bootstrap(
         If fewer than two of the fits have a maximum.
     """
     seeds = random_source(random_state).randint(2**31 - 1, size=n_bootstrap).tolist()
-    found, unconverged = [], 0
+    replicates, unconverged = [], 0
     for seed in track(seeds, f"{n_bootstrap} bootstrap samples", progress):
         rng = check_random_state(seed)
         drawn = rows if parametric else rng.choice(rows, size=len(rows))
@@ -77,17 +77,15 @@ def bootstrap(
             continue
         unconverged += not fit.converged_
         order = nearest_order(fit.predict_proba(sample), reference)
-        found.append(entries.of(fit.parameters_.permute(order).arrays()))
-    if len(found) < 2:
-        raise ValueError(
-            f"n_bootstrap={n_bootstrap} left {len(found)} fits with a maximum, and two at least are needed"
-        )
-    status = f"{len(found)} bootstrap samples, percentile intervals"
-    if n_bootstrap > len(found):
-        status += f"; {n_bootstrap - len(found)} more collapsed and were left out"
+        replicates.append(entries.of(fit.parameters_.permute(order).arrays()))
+    if len(replicates) < 2:
+        raise ValueError(f"n_bootstrap={n_bootstrap} left {len(replicates)} fits with a maximum, and two are needed")
+    status = f"{len(replicates)} bootstrap samples, percentile intervals"
+    if n_bootstrap > len(replicates):
+        status += f"; {n_bootstrap - len(replicates)} more collapsed and were left out"
     if unconverged:
         status += f"; {unconverged} reached max_iter"
-    return np.array(found), status
+    return np.array(replicates), status
 
 
 def nearest_order(responsibilities: Array, reference: Array) -> np.ndarray:

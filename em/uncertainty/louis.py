@@ -217,29 +217,24 @@ def _finding(entries: Entries, information: Array, seen: Array, gradient: Array)
     tolerance = max(RANK_TOLERANCE, min(10 * left_over, LARGEST_LEFT_OVER))
     parts_seen = np.einsum("fv,fg,gv->v", directions, to_all.T @ seen @ to_all, directions)
     unknown = (np.abs(values) < tolerance) & (np.abs(parts_seen) < max(RANK_TOLERANCE, tolerance**2))
-    sentence, direction, reason, moves = (
-        f"information of full rank {len(free)}",
-        {},
-        "",
-        np.zeros(len(names), dtype=bool),
-    )
+    direction, reason, moves = {}, "", np.zeros(len(names), dtype=bool)
+    sentence = f"information of full rank {len(free)}"
     if (values[~unknown] <= 0).any():
         upwards = largest_parts(_direction(names, free, directions[:, ~unknown][:, 0]))
         sentence = f"the estimate is no maximum: the objective does not curve downwards along {upwards}"
         reason, moves = "no maximum", ~moves
     elif unknown.any():
         direction = _direction(names, free, directions[:, unknown][:, 0])
-        sentence = (
-            f"information of rank {(~unknown).sum()} of {len(free)} free parameters: different parameters give the "
-            f"same distribution; free direction, largest parts: {largest_parts(direction)}"
-        )
+        sentence = f"information of rank {(~unknown).sum()} of {len(free)} free parameters: different parameters give "
+        sentence += f"the same distribution; free direction, largest parts: {largest_parts(direction)}"
         moved, furthest = np.abs(to_all @ directions[:, unknown]).max(axis=1), np.abs(to_all * unit).max(axis=1)
         reason, moves = "not identified", moved > UNTOUCHED * furthest
     if left_over > FAR_FROM_MAXIMUM:
+        size = f"it is {left_over:.2g} in units of one standard error"
         sentence += (
-            f"; the gradient does not vanish at the estimate (it is {left_over:.2g} in units of one standard error): "
-            "X, sample_weight and prior must be those of the fit, and EM must have converged"
+            f"; the gradient does not vanish at the estimate ({size}): X, sample_weight and prior must be those "
         )
+        sentence += "of the fit, and EM must have converged"
     notes = tuple(note or (reason if moves[j] else "") for j, note in enumerate(entries.notes))
     root = to_all @ (directions[:, ~unknown] / np.sqrt(np.abs(values[~unknown])))
     covariance, nowhere = root @ root.T, np.array([note != "" for note in notes])
