@@ -11,8 +11,9 @@ from scipy.stats import binom, kstest
 from comparisons.alignment.relabelling import pivot
 from comparisons.calibration import calibrate, simulators
 from comparisons.calibration.result import ALPHA, summary
-from comparisons.calibration.settings import BROKEN, SETTINGS
 from comparisons.calibration.simulations import (
+    BROKEN,
+    SETTINGS,
     Setting,
     Simulation,
     covers,

@@ -105,8 +105,8 @@ def align(
     count_at_least_one("n_init", n_init)
     tree = as_tree(draws)
     posterior = posterior_of(tree, component)
-    K, kind = posterior.sizes[component], "none" if reference is None else type(reference).__name__
-    labels = _labels(tree, labels, K)
+    kind = "none" if reference is None else type(reference).__name__
+    labels = _labels(tree, labels, posterior.sizes[component])
     _warn_of_names_by_arviz(posterior, component)
     if isinstance(reference, xr.DataTree):  # one draw
         reference = as_tree(reference)["posterior"].to_dataset()
@@ -119,17 +119,17 @@ def align(
     if not best.converged:
         message = f"rule {rule!r} still found gains after {best.n_iter} iterations"
         warnings.warn(message, NotConvergedWarning, stacklevel=2)
-    sizes = posterior.sizes["chain"], posterior.sizes["draw"]
+    sizes = [posterior.sizes[dim] for dim in SAMPLE]
+    order, loss = best.orders.reshape(*sizes, -1), best.losses.reshape(sizes)
     alignment = xr.Dataset(
-        {"order": ((*SAMPLE, component), best.orders.reshape(*sizes, K)), "loss": (SAMPLE, best.losses.reshape(sizes))},
+        {"order": ((*SAMPLE, component), order), "loss": (SAMPLE, loss)},
         coords={dim: posterior.coords[dim] for dim in (*SAMPLE, component) if dim in posterior.coords},
         attrs={"rule": rule, "reference": kind, "n_iter": best.n_iter, "converged": int(best.converged)},
     )
-    groups = {path.strip("/") or "/": group for path, group in tree.to_dict().items()}
-    groups = {path: group for path, group in groups.items() if not path.startswith("alignment")}  # of an earlier call
-    for group in [name for name in SAME_DRAWS if name in groups]:
-        groups[group] = permute(groups[group], alignment["order"], labels)
-    return xr.DataTree.from_dict(groups | {"alignment": alignment} | kept, name=tree.name)
+    groups = tree.drop_nodes("alignment", errors="ignore").to_dict()  # one of an earlier call
+    for path in [f"/{name}" for name in SAME_DRAWS if name in tree.children]:
+        groups[path] = permute(groups[path], alignment["order"], labels)
+    return xr.DataTree.from_dict(groups | {"/alignment": alignment} | kept, name=tree.name)
 
 
 def _labels(tree: xr.DataTree, labels: str | Sequence[str] | None, K: int) -> tuple[str, ...]:
@@ -168,8 +168,8 @@ def _by_pivot(posterior: xr.Dataset, reference: Any, component: str) -> tuple[Re
     point = as_point(reference, posterior, component)
     draws, centre = _entries(posterior, point, component), _entries(point.expand_dims(SAMPLE), point, component)[0]
     scale = pivot_scale(draws[:: max(1, len(draws) // SCALE_DRAWS)], centre)
-    groups = {"alignment/reference": point, "alignment/scale": xr.Dataset({"scale": ("entry", scale)})}
-    return pivot(draws, centre, scale), groups
+    kept = {"/alignment/reference": point, "/alignment/scale": xr.Dataset({"scale": ("entry", scale)})}
+    return pivot(draws, centre, scale), kept
 
 
 def order_of(parameters: Any, aligned: xr.DataTree) -> np.ndarray:
@@ -184,8 +184,6 @@ def order_of(parameters: Any, aligned: xr.DataTree) -> np.ndarray:
     aligned : DataTree
         What :func:`align` returned for rule "pivot".
     """
-    if "alignment" not in aligned.children or aligned["alignment"].attrs["rule"] != "pivot":
-        raise ValueError("aligned must come from align with rule 'pivot'")
     component = str(aligned["alignment"]["order"].dims[-1])
     reference = aligned["alignment/reference"].to_dataset(inherit=False)
     point = as_point(parameters, aligned["posterior"].to_dataset(), component, "parameters")

@@ -27,6 +27,33 @@ def as_tree(draws: Any) -> xr.DataTree:
     return draws
 
 
+def tree_of(
+    draws: Mapping[str, Any],
+    stats: Mapping[str, Any],
+    dims: Mapping[str, Sequence[str]],
+    coords: Mapping[str, Any] | None = None,
+) -> xr.DataTree:
+    """Return the groups ``posterior`` and ``sample_stats``.
+
+    Parameters
+    ----------
+    draws : mapping of ndarray, shapes (chains, draws, ...)
+        Declared quantities by name.
+    stats : mapping of ndarray, shapes (chains, draws)
+        What the sampler says of each draw.
+    dims : mapping
+        Dims of each quantity after chain and draw.
+    coords : mapping or None
+        Coordinates by dim; the others are numbered.
+    """
+    posterior = xr.Dataset({name: ((*SAMPLE, *dims[name]), values) for name, values in draws.items()})
+    numbered = {str(dim): np.arange(size) for dim, size in posterior.sizes.items()}
+    posterior = posterior.assign_coords({dim: (coords or {}).get(dim, number) for dim, number in numbered.items()})
+    of_draws = {name: posterior.coords[name] for name in SAMPLE}
+    sample_stats = xr.Dataset({name: (SAMPLE, values) for name, values in stats.items()}, of_draws)
+    return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": sample_stats})
+
+
 def name_components(draws: Any, dims: Sequence[str], component: str = "component") -> xr.DataTree:
     """Give dimensions that count the components one name in all groups, so that they are permuted together.
 
@@ -94,11 +121,6 @@ def posterior_of(tree: xr.DataTree, component: str) -> xr.Dataset:
     if component not in posterior.dims:
         dims = ", ".join(str(dim) for dim in posterior.dims if dim not in SAMPLE) or "none"
         raise ValueError(f"component must name a dimension of the draws ({dims}), got {shown(component)}")
-    K = posterior.sizes[component]
-    if (second := posterior.sizes.get(f"{component}_bis", K)) != K:
-        raise ValueError(f"{component}_bis must be as long as {component}, {K}, got {second}")
-    if not posterior.sizes["chain"] * posterior.sizes["draw"]:
-        raise ValueError("draws must hold at least one draw, got none")
     return posterior
 
 
@@ -121,7 +143,7 @@ class Arrays(Mapping[str, Array]):
     """
 
     def __init__(self, posterior: xr.Dataset, component: str = "component") -> None:
-        self.posterior, self.component, self._part = posterior, component, slice(None)
+        self.posterior, self.component, self._first = posterior, component, 0
         self.sizes, self.n_components = (posterior.sizes["chain"], posterior.sizes["draw"]), posterior.sizes[component]
         self.n_draws = self.sizes[0] * self.sizes[1]
         self._made: dict[str, Array] = {}
@@ -135,7 +157,7 @@ class Arrays(Mapping[str, Array]):
                 raise ValueError(f"draws must be finite, got NaN or infinity in {name!r}")
             values = values.astype(np.float64, copy=False) if values.dtype.kind == "f" else values
             self._made[name] = values.reshape(-1, *values.shape[2:])
-        return self._made[name][self._part]
+        return self._made[name][self._first : self._first + self.n_draws]
 
     def __iter__(self) -> Iterator[str]:
         return map(str, self.posterior.data_vars)
@@ -147,9 +169,8 @@ class Arrays(Mapping[str, Array]):
         """Yield slices of so many of the draws, and the arrays of these."""
         for start in range(0, self.n_draws, size):
             part = copy(self)  # shares what is made
-            part._part = slice(start, min(start + size, self.n_draws))
-            part.n_draws = part._part.stop - start
-            yield part._part, part
+            part._first, part.n_draws = self._first + start, min(size, self.n_draws - start)
+            yield slice(start, start + part.n_draws), part
 
 
 def variable_of(posterior: xr.Dataset, name: str) -> xr.DataArray:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from comparisons.alignment.component_draws import SAMPLE, Arrays, as_point
 from comparisons.alignment.relabelling import Blocks
 from comparisons.family import NEARLY, Family, family_of
-from em.bound import check_responsibilities
+from em.bound import check_responsibilities, normalise
 from models.validation import Array, data_matrix, real_numbers
 
 BLOCK_CELLS = 2**21  # of (draw, component, row): 16 MB, and with what is made from it some 50 MB
@@ -66,7 +66,9 @@ class LogJoint:
                 joint, shape = of_rows(rows), (part.stop - part.start, K, m)
                 if joint.shape != shape:
                     raise ValueError(f"log_joint must return the shape {shape} (draws, K, rows), got {joint.shape}")
-                p[part], log_prob[part] = normalised(joint)
+                if not (joint.max(axis=1) < np.inf).all():
+                    raise ValueError("log_joint must return log probabilities, got NaN or infinity among them")
+                p[part], log_prob[part] = normalise(joint)
             yield p, log_prob
 
     def responsibilities(self, draws: Arrays) -> Iterator[Array]:
@@ -181,20 +183,3 @@ def row_blocks(n_samples: int, cells: int) -> Iterator[slice]:
     size = max(1, BLOCK_CELLS // cells)
     for start in range(0, n_samples, size):
         yield slice(start, min(start + size, n_samples))
-
-
-def normalised(log_joint: Array) -> tuple[Array, Array]:
-    """Return responsibilities (S, K, m) and log p(x_i | θ_s), shape (S, m), from log p(x_i, z_i = k | θ_s).
-
-    A row that is impossible under every component gets 1 / K, as in EM.
-    """
-    largest = log_joint.max(axis=1, keepdims=True)
-    possible = np.isfinite(largest)
-    if not possible.all():
-        if (np.isnan(largest) | (largest == np.inf)).any():
-            raise ValueError("log_joint must return log probabilities, got NaN or infinity among them")
-        log_joint, largest = np.where(possible, log_joint, 0.0), np.where(possible, largest, 0.0)
-    scaled = np.exp(log_joint - largest)
-    sums = scaled.sum(axis=1, keepdims=True)
-    log_prob = np.where(possible, largest + np.log(sums), -np.inf)
-    return np.divide(scaled, sums, out=scaled), log_prob[:, 0]

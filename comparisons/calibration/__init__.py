@@ -30,19 +30,17 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
-from comparisons.calibration.result import Calibration, summary
-from comparisons.calibration.settings import BROKEN, SETTINGS
-from comparisons.calibration.simulations import LEVEL, Setting
+from comparisons.calibration.result import KINDS, Calibration, summary
+from comparisons.calibration.simulations import BROKEN, LEVEL, SETTINGS, Setting
 from comparisons.calibration.simulators import gibbs_ranks, simulations
 from comparisons.comparison.command import bad_input_exits
 from comparisons.comparison.report import tell_left_out
 from comparisons.output.console import tell
 from comparisons.output.files import check_writable
 from em.process.progress import track
+from em.process.table import table_lines
 from models.shown import shown
 from models.validation import count_at_least, count_at_least_one
 
@@ -162,27 +160,17 @@ def main(
             console.print(f"{name}, {sampler}: {calibration.seconds:.0f} s, {p}", style="dim", highlight=False)
             tell_left_out(console, calibration.save(folder, f"{name}-{sampler.replace(' ', '-')}"))
             calibrations[name, sampler] = calibration
-    table, missed = _table(calibrations, simulations)
-    console.print(table)
+    n_tests = sum(len(one.p_values) for (_, sampler), one in calibrations.items() if sampler != NO_JACOBIAN)
+    rows, missed = [["setting", "sampler", "s", "ESS", "p x tests", *KINDS, ""]], 0
+    for (name, sampler), one in calibrations.items():
+        passed, broken = one.passed(n_tests=n_tests), sampler == NO_JACOBIAN
+        missed += passed == broken
+        verdict = ("MISSED" if passed else "caught") if broken else "uniform" if passed else "NOT UNIFORM"
+        p = f"{min(1.0, min(one.p_values.values()) * n_tests):.2g}"
+        rows.append([name, sampler, f"{one.seconds:.0f}", f"{np.median(one.ess):.0f}", p, *one.ranges(), verdict])
+    tell(console, f"Calibration, {simulations} simulations each, {n_tests} tests")
+    for line in table_lines(rows):
+        tell(console, line)
     note = "a parameter without an interval counts as not covered"
     tell(console, f"Coverage over the parameters of nominal {LEVEL:.0%} intervals; {note}. Written to {folder}/")
     raise typer.Exit(1 if missed else 0)
-
-
-def _table(calibrations: dict[tuple[str, str], Calibration], simulations: int) -> tuple[Table, int]:
-    """Return the table of calibrations by setting and sampler, and how many are not as they should be."""
-    n_tests = sum(len(one.p_values) for (_, sampler), one in calibrations.items() if sampler != NO_JACOBIAN)
-    title = f"Calibration, {simulations} simulations each, {n_tests} tests"
-    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("setting", no_wrap=True)
-    for head in ("sampler", "s", "ESS", "p x tests", "", "posterior", "MLE", "Laplace"):
-        table.add_column(head)
-    missed = 0
-    for (name, sampler), calibration in calibrations.items():
-        passed, broken = calibration.passed(n_tests=n_tests), sampler == NO_JACOBIAN
-        missed += passed == broken
-        verdict = ("MISSED" if passed else "caught") if broken else "uniform" if passed else "NOT UNIFORM"
-        smallest = min(1.0, min(calibration.p_values.values()) * n_tests)
-        numbers = f"{calibration.seconds:.0f}", f"{np.median(calibration.ess):.0f}", f"{smallest:.2g}"
-        table.add_row(name, sampler, *numbers, verdict, *calibration.ranges())
-    return table, missed

@@ -17,7 +17,7 @@ from scipy.special import logsumexp, softmax
 from comparisons.alignment.mixing import of_weights
 from comparisons.alignment.relabelling import pivot
 from comparisons.comparison.estimates import single
-from comparisons.family import Family, Point, family_of_prior
+from comparisons.family import Family, Point, family_classes, family_of_prior
 from em.status import left_to_the_status
 from em.uncertainty import Uncertainty
 from em.uncertainty.entries import entries_of
@@ -104,6 +104,15 @@ class Setting:
         """Return the orders (S, K) that put the components of points (S, ...) where the reference has them."""
         centre = self.entries_of_components(single(reference))[0]
         return pivot(self.entries_of_components(points), centre, self.scale).orders
+
+
+SETTINGS = {
+    f"{family.name}-{name}": Setting(**arguments)
+    for family in family_classes()
+    for name, arguments in family.calibrations.items()
+}
+BROKEN = tuple(f"{family.name}-{next(iter(family.calibrations))}" for family in family_classes() if family.calibrations)
+"""Settings that are shown to fail without their Jacobian, the first of each family."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,7 +37,7 @@ from scipy.special import gammaln, logsumexp
 
 from comparisons.evidence.exact_sets import Sets, members_of_sets, sum_over_components
 from em.families import conjugate_mixture
-from em.gibbs import check_labels
+from em.gibbs import check_labels, one_hot
 from models.one_line import one_line
 from models.validation import Array, count_at_least_one, data_matrix
 
@@ -137,7 +137,7 @@ def exact_posterior(X: ArrayLike, n_components: int, prior: Any, **size: Any) ->
         of_sets += [np.bincount(labels[:, k], probability, 2**n) for k in range(K)]
     members = members_of_sets(n)
     together, responsibilities = members.T @ (of_sets.sum(axis=0)[:, None] * members), (of_sets @ members).T
-    means = {"weights": (a + responsibilities.sum(axis=0)) / (a.sum() + n)} | sets.means(of_sets)
+    means = sets.means(of_sets) | {"weights": (a + responsibilities.sum(axis=0)) / (a.sum() + n)}
     return ExactPosterior(log_evidence, together, n_occupied, responsibilities, means, mixture, a)
 
 
@@ -161,14 +161,16 @@ def log_joint_of_labels(X: ArrayLike, z: ArrayLike, n_components: int, prior: An
     mixture.check_fits(K)
     n, D = mixture.X.shape
     z = check_labels("z", z, (None, n), K)
-    a, log_joint = np.broadcast_to(prior.concentration, K), np.empty(S := len(z))
-    batch = max(1, BATCH // (n * K * D))
-    for first in range(0, S, batch):
-        part = z[first : first + batch]
-        members = (part[:, None, :] == np.arange(K)[:, None]).reshape(-1, n).astype(np.float64)
-        labels = np.arange(len(members)).reshape(-1, K)
-        log_joint[first : first + batch] = _log_joint(Sets(mixture, K, members), a, labels)
-    return log_joint
+    before, batch = mixture.posterior(np.zeros((n, K))), max(1, BATCH // (n * K * D))
+    parts = [mixture.posterior(one_hot(z[first : first + batch], K)) for first in range(0, len(z), batch)]
+    after = np.concatenate([_log_normaliser(part) for part in parts]) if parts else np.empty(0)
+    return after - _log_normaliser(before) + mixture.log_base.sum()
+
+
+def _log_normaliser(posterior: Any) -> Array:
+    """Return that of the weights, log B(a), and of the components, shape (...)."""
+    a = posterior.concentration
+    return np.asarray(gammaln(a).sum(axis=-1) - gammaln(a.sum(axis=-1)) + posterior.log_normaliser())
 
 
 def _labellings(n: int, K: int) -> Iterator[np.ndarray]:

@@ -47,12 +47,7 @@ MOST_STEPS, LEFT = 25, 0.1
 
 
 def smc_evidence(
-    model: Any,
-    *,
-    draws: int = 1000,
-    chains: int = 4,
-    seed: int = 0,
-    progress: Callable[[float], None] | None = None,
+    model: Any, *, draws: int = 1000, chains: int = 4, seed: int = 0, progress: Callable[[float], None] | None = None
 ) -> Evidence:
     """Return the evidence of a marginal model, each mode counted K! times.
 

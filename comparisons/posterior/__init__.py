@@ -11,9 +11,9 @@ import numpy as np
 import pymc as pm
 import xarray as xr
 
+from comparisons.alignment.component_draws import tree_of
 from comparisons.posterior.densities import BACKEND, Point, UnconstrainedDensity
 from comparisons.posterior.nuts import Chain
-from comparisons.posterior.tree import tree_of
 from em.process.process_wide import without_expected_warnings
 from models.validation import Array, count_at_least, count_at_least_one, number_between
 

@@ -64,11 +64,7 @@ def posterior_responsibilities(
 
 
 def co_clustering(
-    draws: xr.DataTree | xr.Dataset,
-    log_joint: LogJoint,
-    *,
-    rows: ArrayLike | None = None,
-    component: str = "component",
+    draws: xr.DataTree | xr.Dataset, log_joint: LogJoint, *, rows: ArrayLike | None = None, component: str = "component"
 ) -> Array:
     """Return p(z_i = z_j | X) of pairs of samples, shape (m, m); the labels of the draws may switch.
 
