@@ -250,7 +250,7 @@ def test_datatree_has_the_names_and_dims_of_pymc(kind):
     np.testing.assert_array_equal(tree["sample_stats"]["log_likelihood"], found["log_likelihood"])
     np.testing.assert_array_equal(posterior["component"], [0, 1, 2])
     with pytest.raises(
-        ValueError, match="under the prior, a BMMPrior: .* weights, probs, z, log_likelihood, got weights, means"
+        ValueError, match=r"under the prior, a BMMPrior: .* weights, probs, z, log_likelihood, got weights, means"
     ):
         as_datatree(found, BMMPrior())
     without_weights = {name: array for name, array in found.items() if name != "weights"}

@@ -18,7 +18,7 @@ from comparisons.alignment.relabelling import Blocks, Relabelling, commonest, lo
 from comparisons.alignment.responsibilities import LogJoint, most_probable, of_array, of_labels, template
 from em.status import NotConvergedWarning
 from models.shown import shown
-from models.validation import Array, count_at_least_one, real_numbers
+from models.validation import Array, count_at_least_one
 
 RULES = ("pivot", "ecr", "stephens")
 SCALE_DRAWS = 10_000  # enough for standard deviations
@@ -106,7 +106,7 @@ def align(
     tree = as_tree(draws)
     posterior = posterior_of(tree, component)
     kind = "none" if reference is None else type(reference).__name__
-    labels = _labels(tree, labels, posterior.sizes[component])
+    labels = _labels(posterior, labels)
     _warn_of_names_by_arviz(posterior, component)
     if isinstance(reference, xr.DataTree):  # one draw
         reference = as_tree(reference)["posterior"].to_dataset()
@@ -132,22 +132,12 @@ def align(
     return xr.DataTree.from_dict(groups | {"/alignment": alignment} | kept, name=tree.name)
 
 
-def _labels(tree: xr.DataTree, labels: str | Sequence[str] | None, K: int) -> tuple[str, ...]:
-    """Return the names of labels, checked to be components wherever they are permuted."""
-    posterior = tree["posterior"].to_dataset()
+def _labels(posterior: xr.Dataset, labels: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names of labels that the draws have; without any given, z if it holds integers."""
     if labels is None:
         labels = "z" if "z" in posterior and posterior["z"].dtype.kind in "iu" else ()
     labels = (labels,) if isinstance(labels, str) else tuple(labels)
-    for name in labels:
-        variable_of(posterior, name)
-        for group in SAME_DRAWS:
-            if group in tree.children and name in tree[group].data_vars:
-                z = real_numbers(name, tree[group][name].to_numpy())
-                if not np.isin(z, np.arange(K)).all():
-                    hint = ": subtract 1" if (z.min(), z.max()) == (1, K) else ""
-                    wanted = f"labels must be variables with values 0 to {K - 1}, the components"
-                    raise ValueError(f"{wanted}, got {name!r} from {z.min()} to {z.max()}{hint}")
-    return labels
+    return tuple(str(variable_of(posterior, name).name) for name in labels)
 
 
 def _warn_of_names_by_arviz(posterior: xr.Dataset, component: str) -> None:

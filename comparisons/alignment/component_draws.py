@@ -47,11 +47,10 @@ def tree_of(
         Coordinates by dim; the others are numbered.
     """
     posterior = xr.Dataset({name: ((*SAMPLE, *dims[name]), values) for name, values in draws.items()})
-    numbered = {str(dim): np.arange(size) for dim, size in posterior.sizes.items()}
-    posterior = posterior.assign_coords({dim: (coords or {}).get(dim, number) for dim, number in numbered.items()})
-    of_draws = {name: posterior.coords[name] for name in SAMPLE}
-    sample_stats = xr.Dataset({name: (SAMPLE, values) for name, values in stats.items()}, of_draws)
-    return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": sample_stats})
+    named = {dim: (coords or {}).get(dim, np.arange(size)) for dim, size in posterior.sizes.items()}
+    of_draws = {name: (SAMPLE, values) for name, values in stats.items()}
+    sample_stats = xr.Dataset(of_draws, {dim: named[dim] for dim in SAMPLE})
+    return xr.DataTree.from_dict({"posterior": posterior.assign_coords(named), "sample_stats": sample_stats})
 
 
 def name_components(draws: Any, dims: Sequence[str], component: str = "component") -> xr.DataTree:
@@ -99,16 +98,15 @@ def name_components(draws: Any, dims: Sequence[str], component: str = "component
     if len(set(lengths := {dim: posterior.sizes[dim] for dim in dims}.values())) > 1:
         wanted = "dims must all be as long as there are components"
         raise ValueError(f"{wanted}, got lengths {', '.join(map(str, lengths))}")
-    groups = {}
-    for path, group in tree.to_dict().items():
-        renamed = {}
-        for name, variable in group.data_vars.items():
-            own = [dim for dim in variable.dims if dim in dims or dim == component]
-            if len(own) > 1:
-                raise ValueError(f"dims must be at most one of each variable, got {', '.join(own)} of {name!r}")
-            renamed[name] = variable.drop_vars(own, errors="ignore").rename(dict.fromkeys(own, component))
-        of_others = {name: coord for name, coord in group.coords.items() if not set(coord.dims) & {*dims, component}}
-        groups[path.strip("/") or "/"] = xr.Dataset(renamed, coords=of_others, attrs=group.attrs)
+
+    def renamed(variable: xr.DataArray) -> xr.DataArray:
+        own = [dim for dim in variable.dims if dim in dims or dim == component]
+        if len(own) > 1:
+            raise ValueError(f"dims must be at most one of each variable, got {', '.join(own)} of {variable.name!r}")
+        return variable.rename(dict.fromkeys(own, component))
+
+    bare = {path: group.drop_vars([*dims, component], errors="ignore") for path, group in tree.to_dict().items()}
+    groups = {path: group.map(renamed, keep_attrs=True) for path, group in bare.items()}
     return xr.DataTree.from_dict(groups, name=tree.name)
 
 

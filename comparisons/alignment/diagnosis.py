@@ -190,11 +190,12 @@ def diagnose(
 
 def _of_group(group: xr.Dataset, posterior: xr.Dataset) -> Array:
     """Return the sum of the group log_likelihood over all its samples, shape (chain, draw)."""
-    sums = [v.sum([dim for dim in v.dims if dim not in SAMPLE]).transpose(*SAMPLE) for v in group.data_vars.values()]
-    if any(total.shape != (posterior.sizes["chain"], posterior.sizes["draw"]) for total in sums):
-        sizes = f"{dict(group.sizes)} and {posterior.sizes['chain']} x {posterior.sizes['draw']} in the posterior"
-        raise ValueError(f"draws must have the same chains and draws in all groups, got log_likelihood of {sizes}")
-    return np.sum([total.to_numpy() for total in sums], axis=0)
+    totals = group.sum([dim for dim in group.dims if dim not in SAMPLE])
+    total = sum(variable.transpose(*SAMPLE).to_numpy() for variable in totals.data_vars.values())
+    if np.shape(total) != (sizes := (posterior.sizes["chain"], posterior.sizes["draw"])):
+        given = f"{dict(group.sizes)} and {sizes[0]} x {sizes[1]} in the posterior"
+        raise ValueError(f"draws must have the same chains and draws in all groups, got log_likelihood of {given}")
+    return np.asarray(total)
 
 
 def _from_log_joint(log_joint: LogJoint, draws: Arrays) -> dict[str, Array]:

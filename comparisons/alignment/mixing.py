@@ -91,8 +91,8 @@ def second_mode(values: Array) -> Mode | None:
     if spread <= 1e-12 * np.abs(values).max():
         return None
     silverman = 0.9 * spread * len(values) ** -0.2
-    found = [_second_peak(values, low, high, factor * silverman) for factor in BANDWIDTHS]
-    return max((mode for mode in found if mode), key=lambda mode: mode.share, default=None)
+    modes = [_second_peak(values, low, high, factor * silverman) for factor in BANDWIDTHS]
+    return max((mode for mode in modes if mode), key=lambda mode: mode.share, default=None)
 
 
 def _second_peak(values: Array, low: float, high: float, bandwidth: float) -> Mode | None:
@@ -104,8 +104,8 @@ def _second_peak(values: Array, low: float, high: float, bandwidth: float) -> Mo
     sigma = bandwidth * n_bins / (high - low)  # in bins
     smooth = gaussian_filter1d(counts.astype(np.float64), sigma, mode="constant") * 2 * np.sqrt(np.pi) * sigma
     heights = np.pad(smooth, 1)  # the number of draws that an estimate rests on; the ends may be peaks
-    peaks, found = find_peaks(heights, height=MIN_DRAWS, prominence=0)
-    peaks = peaks[found["prominences"] >= (1 - MAX_VALLEY) * heights[peaks]]
+    peaks, shape = find_peaks(heights, height=MIN_DRAWS, prominence=0)
+    peaks = peaks[shape["prominences"] >= (1 - MAX_VALLEY) * heights[peaks]]
     valleys = [edges[a + heights[a:b].argmin() - 1] for a, b in pairwise(peaks)]
     shares = np.histogram(values, [-np.inf, *valleys, np.inf])[0] / len(values)
     order = np.argsort(-shares)

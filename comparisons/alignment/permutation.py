@@ -23,7 +23,7 @@ def permute(draws: xr.Dataset, order: xr.DataArray, labels: Iterable[str] = ()) 
     Raises
     ------
     ValueError
-        If a variable has other chains, draws or components than the order.
+        If a variable has other chains, draws or components than the order, or labels are none.
     """
     component, orders = order.dims[-1], order.to_numpy()
     places = np.argsort(orders, axis=-1)
@@ -43,7 +43,11 @@ def permute(draws: xr.Dataset, order: xr.DataArray, labels: Iterable[str] = ()) 
             taken = np.take_along_axis(moved.to_numpy(), orders.reshape(shape), axis=moved.dims.index(dim))
             moved = moved.copy(data=taken)
         if name in labels:
-            z = moved.to_numpy()
+            z, K = moved.to_numpy(), order.sizes[component]
+            if not np.isin(z, np.arange(K)).all():
+                hint = ": subtract 1" if (z.min(), z.max()) == (1, K) else ""
+                wanted = f"labels must be variables with values 0 to {K - 1}, the components"
+                raise ValueError(f"{wanted}, got {name!r} from {z.min()} to {z.max()}{hint}")
             renamed = np.take_along_axis(places, z.reshape(*z.shape[:2], -1).astype(int), axis=-1)
             moved = moved.copy(data=renamed.reshape(z.shape).astype(z.dtype))
         changed[name] = moved.transpose(*variable.dims)

@@ -69,8 +69,8 @@ def assign(costs: Array) -> np.ndarray:
     *batch, K, _ = costs.shape
     flat = costs.reshape(-1, K * K)
     if K > FEW_COMPONENTS:
-        found = [linear_sum_assignment(matrix.T)[1] for matrix in flat.reshape(-1, K, K)]
-        return np.array(found, dtype=int).reshape(*batch, K)
+        best = [linear_sum_assignment(matrix.T)[1] for matrix in flat.reshape(-1, K, K)]
+        return np.array(best, dtype=int).reshape(*batch, K)
     orders = np.array(list(permutations(range(K))))
     chosen = np.eye(K)[orders].swapaxes(1, 2).reshape(-1, K * K)  # entry (j, k) is 1 where orders[k] = j
     step = CHUNK // len(orders)
