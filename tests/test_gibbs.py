@@ -272,7 +272,7 @@ def test_bad_input_is_named():
         ((X, 2, prior), {"tune": -1}, "tune must be a whole number of at least 0, got -1"),
         ((X, 2, prior), {"chains": 1.5}, "chains must be a whole number"),
         ((X, 2, prior), {"starts": [[0, 0, 0, 2]] * 4}, "starts must be integer labels from 0 to 1, .* from 0 to 2"),
-        ((X, 2, prior), {"starts": [0, 0, 1, 1]}, r"starts must be .* of shape \(4, 4\) .*, got shape \(4,\)"),
+        ((X, 2, prior), {"starts": [0, 0, 1, 1]}, r"starts must be .* of shape \(4, 4\), got shape \(4,\)"),
     ]:
         with pytest.raises(ValueError, match=message):
             gibbs(*arguments, **settings)
