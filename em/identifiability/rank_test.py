@@ -26,8 +26,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import logsumexp
 
-from em.bound import normalise
+from em.bound import log_of
 from em.identifiability import Identifiability
 from em.steps import Steps
 from em.uncertainty.entries import entries_of
@@ -182,13 +183,17 @@ def _scores(parameters: Parameters, question: _Question, pattern: np.ndarray) ->
     All cells of the features in the pattern are enumerated where that is possible; otherwise `_typical_cells` are
     taken, unweighed. The columns are all entries of the parameters.
     """
-    steps, (cells, enumerated) = question.steps, _cells(parameters, question, pattern)
+    steps, weights = question.steps, parameters.weights
+    cells, enumerated = _cells(parameters, question, pattern)
     rows = steps.rows(cells, np.broadcast_to(question.sizes, cells.shape))
-    r, log_p = normalise(steps.log_joint_of(rows, parameters))  # r_k = π_k f_k / P
+    log_f = rows.log_base[:, None] + steps.log_kernel(rows, parameters.arrays())
+    log_p = logsumexp(log_f + log_of(weights), axis=1, keepdims=True)
+    possible = np.isfinite(log_p[:, 0])
+    ratio = np.exp(log_f[possible] - log_p[possible])  # f_k / P
     terms = zip(rows.statistics, interior_slopes(steps, parameters), strict=True)
-    of_theta = np.asarray(sum(np.asarray(T)[:, None, :] * first for T, (first, _) in terms))
-    scores = np.concatenate([r / parameters.weights, (r[:, :, None] * of_theta).reshape(len(r), -1)], axis=1)
-    return (scores * np.exp(0.5 * log_p)[:, None] if enumerated else scores)[np.isfinite(log_p)]
+    by_theta = np.asarray(sum(np.asarray(T)[possible][:, None, :] * first for T, (first, _) in terms))
+    scores = np.concatenate([ratio, ((weights * ratio)[:, :, None] * by_theta).reshape(len(ratio), -1)], axis=1)
+    return scores * np.exp(0.5 * log_p[possible]) if enumerated else scores
 
 
 def _cells(parameters: Parameters, question: _Question, pattern: np.ndarray) -> tuple[Array, bool]:
