@@ -95,11 +95,11 @@ def gibbs(
     kept: dict[str, Array] = {}
     walk = sweeps(mixture, z, K, rng)
     for sweep in track(range(-tune, draws), "Gibbs sampling", progress):
-        for name, value in next(walk).items():
-            if sweep == 0:
-                kept[name] = np.empty((chains, draws, *value.shape[1:]), dtype=value.dtype)
-            if sweep >= 0:
-                kept[name][:, sweep] = value
+        drawn = next(walk)
+        if sweep == 0:
+            kept = {name: np.empty((chains, draws, *v.shape[1:]), dtype=v.dtype) for name, v in drawn.items()}
+        for name, values in kept.items():
+            values[:, sweep] = drawn[name]
     return kept
 
 

@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -111,12 +111,11 @@ def calibrate(
     results = simulations(setting, seeds, "NUTS" in samplers, jacobian, workers)
     waited = zip(track(seeds, "Simulations", progress), results, strict=True)
     simulated, by_nuts = zip(*(result for _, result in waited), strict=True)
-    calibrations = {}
-    for sampler in samplers:
-        ranked = by_nuts if sampler == "NUTS" else gibbs_ranks(setting, simulated, random_state)
-        seconds, start = perf_counter() - start, perf_counter()
-        calibrations[sampler] = summary(sampler, simulated, ranked, seconds)
-    return calibrations
+    ranked: dict[str, tuple[Any, float]] = {"NUTS": (by_nuts, perf_counter() - start)}
+    if "Gibbs" in samplers:
+        start = perf_counter()
+        ranked["Gibbs"] = gibbs_ranks(setting, simulated, random_state), perf_counter() - start
+    return {sampler: summary(sampler, simulated, *ranked[sampler]) for sampler in samplers}
 
 
 def _check(n_simulations: int, workers: int, random_state: int) -> None:

@@ -161,10 +161,10 @@ def log_joint_of_labels(X: ArrayLike, z: ArrayLike, n_components: int, prior: An
     mixture.check_fits(K)
     n, D = mixture.X.shape
     z = check_labels("z", z, (None, n), K)
-    before, batch = mixture.posterior(np.zeros((n, K))), max(1, BATCH // (n * K * D))
-    parts = [mixture.posterior(one_hot(z[first : first + batch], K)) for first in range(0, len(z), batch)]
-    after = np.concatenate([_log_normaliser(part) for part in parts]) if parts else np.empty(0)
-    return after - _log_normaliser(before) + mixture.log_base.sum()
+    batch = max(1, BATCH // (n * K * D))
+    parts = (one_hot(z[first : first + batch], K) for first in range(0, len(z), batch))
+    after = np.concatenate([np.empty(0), *(_log_normaliser(mixture.posterior(part)) for part in parts)])
+    return after - _log_normaliser(mixture.posterior(np.zeros((n, K)))) + mixture.log_base.sum()
 
 
 def _log_normaliser(posterior: Any) -> Array:

@@ -170,12 +170,11 @@ def predictive_check(
     if (D := points[located].shape[2]) != X.shape[1]:
         raise ValueError(f"X must have {D} columns like the {located} of the draws, got {X.shape[1]}")
     binary, missing = pair.is_binary(), np.isnan(X)
-    observed = _statistics(X, binary)
-    replicated = np.empty((R, len(observed)))
-    for r, s in enumerate(np.linspace(0, arrays.n_draws - 1, R).astype(int)):
+    observed, replicated = _statistics(X, binary), []
+    for s in np.linspace(0, arrays.n_draws - 1, R).astype(int):
         replicate = pair.simulate({name: array[s] for name, array in points.items()}, len(X), rng)
-        replicated[r] = list(_statistics(np.where(missing, np.nan, replicate), binary).values())
-    return PredictiveCheck(tuple(observed), np.array(list(observed.values())), replicated)
+        replicated.append([*_statistics(np.where(missing, np.nan, replicate), binary).values()])
+    return PredictiveCheck(tuple(observed), np.array([*observed.values()]), np.array(replicated))
 
 
 def _statistics(X: Array, binary: bool) -> dict[str, float]:
@@ -191,9 +190,7 @@ def _statistics(X: Array, binary: bool) -> dict[str, float]:
         of_features |= {"variance": variance, "minimum": np.nanmin(X, axis=0), "maximum": np.nanmax(X, axis=0)}
         of_features["skewness"], of_pairs = (cells**3).sum(axis=0) / n_seen, "correlation"
     products = cells.T @ cells / np.maximum(seen.T.astype(float) @ seen, 1)
-    statistics = {
-        f"{name}[{d}]": float(value) for name, values in of_features.items() for d, value in enumerate(values)
-    }
+    statistics = {f"{name}[{d}]": float(v) for name, values in of_features.items() for d, v in enumerate(values)}
     statistics |= {f"{of_pairs}[{e}, {d}]": float(products[d, e]) for d in range(len(mean)) for e in range(d)}
     if binary and len(mean) > 1:
         statistics["variance of row sums"] = float(filled.sum(axis=1).var())
