@@ -114,8 +114,7 @@ def align(
     if rule == "pivot":
         best, kept = _by_pivot(posterior, reference, component)
     else:
-        of_rule = labels if rule == "ecr" else ()
-        best = _by_rows(posterior, component, rule, reference, log_joint, responsibilities, of_rule, n_init)
+        best = _by_rows(posterior, component, rule, reference, log_joint, responsibilities, labels, n_init)
     if not best.converged:
         message = f"rule {rule!r} still found gains after {best.n_iter} iterations"
         warnings.warn(message, NotConvergedWarning, stacklevel=2)
@@ -210,7 +209,8 @@ def _by_rows(
     n_init: int,
 ) -> Relabelling:
     """Run ECR or Stephens' iteration from the reference and from some draws; ECR with a reference takes one step."""
-    if (log_joint is None) == (responsibilities is None) and not (labels and log_joint is None):
+    by_labels = rule == "ecr" and labels and log_joint is None
+    if (log_joint is None) == (responsibilities is None) and not by_labels:
         wanted = "one of log_joint and responsibilities must be given"
         raise ValueError(f"{wanted}, or labels for rule 'ecr'; got {'neither' if log_joint is None else 'both'}")
     draws = Arrays(posterior, component)
