@@ -102,17 +102,16 @@ def label_free_draws(posterior: xr.Dataset, at: Problem) -> xr.Dataset:
     """Return the quantities of each draw, dims (chain, draw, ...)."""
     X, n, (i, j) = at.X, len(at.X), np.triu_indices(len(at.X), 1)
     density = log_joint(np.concatenate([X, X[:2]]), at.family)
-    arrays, sizes = Arrays(posterior, "component"), (posterior.sizes["chain"], posterior.sizes["draw"])
-    blocks = list(density.normalised(arrays, arrays.n_draws, K))
-    p, log_prob = (np.concatenate(parts, axis=-1) for parts in zip(*blocks, strict=True))
+    arrays = Arrays(posterior)
+    p, log_prob = (np.concatenate(parts, axis=-1) for parts in zip(*density.normalised(arrays), strict=True))
     if "z" in posterior:
         together = (arrays["z"][:, i] == arrays["z"][:, j]).astype(np.float64)
     else:
         together = (p[:, :, i] * p[:, :, j]).sum(axis=1)
     centre = np.einsum("sk,skd->sd", arrays["weights"], arrays["means" if "means" in posterior else "probs"])
     values = {"centre": centre, "together": together, "density": np.exp(log_prob[:, n:])}
-    free = label_free(posterior, log_prob[:, :n].sum(axis=1).reshape(sizes))
-    return free.assign({name: ((*SAMPLE, f"{name}_entry"), v.reshape(*sizes, -1)) for name, v in values.items()})
+    free = label_free(posterior, log_prob[:, :n].sum(axis=1).reshape(arrays.sizes))
+    return free.assign({name: ((*SAMPLE, f"{name}_entry"), v.reshape(*arrays.sizes, -1)) for name, v in values.items()})
 
 
 def exact_means(at: Problem) -> dict[str, Array]:

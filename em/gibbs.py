@@ -25,13 +25,7 @@ from em.kmeans.lloyd import nearest
 from em.kmeans.plusplus import kmeans_plusplus
 from em.process.progress import track
 from em.samples.distinct import distinct_rows
-from models.validation import (
-    Array,
-    count_at_least,
-    count_at_least_one,
-    random_source,
-    real_numbers,
-)
+from models.validation import Array, count_at_least, count_at_least_one, random_source, real_numbers
 
 Draw = dict[str, Array]
 
@@ -98,15 +92,15 @@ def gibbs(
     if starts is None:
         z = np.stack([start_labels(mixture.X, K, rng) for _ in range(chains)])
     else:
-        z = _check_starts(starts, (chains, len(mixture.X)), K)
+        z = check_labels("starts", starts, (chains, len(mixture.X)), K)
     kept: dict[str, Array] = {}
     walk = sweeps(mixture, z, K, rng)
     for sweep in track(range(-tune, draws), "Gibbs sampling", progress):
-        for name, value in next(walk).items():
-            if sweep == 0:
-                kept[name] = np.empty((chains, draws, *value.shape[1:]), dtype=value.dtype)
-            if sweep >= 0:
-                kept[name][:, sweep] = value
+        drawn = next(walk)
+        if sweep == 0:
+            kept = {name: np.empty((chains, draws, *v.shape[1:]), dtype=v.dtype) for name, v in drawn.items()}
+        for name, values in kept.items():
+            values[:, sweep] = drawn[name]
     return kept
 
 
@@ -129,10 +123,8 @@ def sweeps(mixture: Any, z: np.ndarray, n_components: int, rng: np.random.Random
             parameters = mixture.posterior(one_hot(z, n_components)).draw(rng)
             z, log_likelihood = draw_labels(mixture.log_joint(parameters), rng)
         except np.linalg.LinAlgError:
-            raise ValueError(
-                "prior.scale or prior.degrees_of_freedom must be larger: a covariance was singular to rounding, which "
-                f"without samples comes from the prior, got {mixture.prior}"
-            ) from None
+            wanted = "prior.scale or prior.degrees_of_freedom must be larger: a covariance was singular to rounding"
+            raise ValueError(f"{wanted}, which without samples comes from the prior, got {mixture.prior}") from None
         yield parameters | {"z": z, "log_likelihood": log_likelihood}
 
 
@@ -157,10 +149,12 @@ def start_labels(X: Array, n_components: int, rng: np.random.RandomState) -> np.
     return nearest(scaled, kmeans_plusplus(scaled[rows], n_components, rng, counts))[0]
 
 
-def _check_starts(starts: ArrayLike, shape: tuple[int, int], n_components: int) -> np.ndarray:
-    z, wanted = real_numbers("starts", starts), f"starts must be integer labels from 0 to {n_components - 1}"
-    if z.shape != shape or z.dtype.kind not in "iu":
-        raise ValueError(f"{wanted} of shape {shape} (chains, samples), got shape {z.shape} of {z.dtype}")
-    if z.min() < 0 or z.max() >= n_components:
+def check_labels(name: str, labels: ArrayLike, shape: tuple[int | None, int], n_components: int) -> np.ndarray:
+    """Return label vectors as they are, checked to be whole numbers from 0 to K - 1; None leaves their number free."""
+    z, wanted = real_numbers(name, labels), f"{name} must be integer labels from 0 to {n_components - 1}"
+    if z.ndim != 2 or z.shape != (shape[0] or len(z), shape[1]) or z.dtype.kind not in "iu":
+        sizes = f"({'any' if shape[0] is None else shape[0]}, {shape[1]})"
+        raise ValueError(f"{wanted} of shape {sizes}, got shape {z.shape} of {z.dtype}")
+    if z.size and (z.min() < 0 or z.max() >= n_components):
         raise ValueError(f"{wanted}, got labels from {z.min()} to {z.max()}")
     return z

@@ -170,7 +170,6 @@ def variational(
     K = count_at_least_one("n_components", n_components)
     mixture = conjugate_mixture(X, prior, **size)
     mixture.check_fits(K)
-    n = len(mixture.X)
     for name, value in {"n_init": n_init, "max_iter": max_iter}.items():
         count_at_least_one(name, value)
     number_above("tol", tol, 0, inclusive=True)
@@ -180,23 +179,23 @@ def variational(
         clusters = np.linspace(K, fewest, n_init).round().astype(int)
         starts = [one_hot(start_labels(mixture.X, k, rng), K) for k in clusters]
     else:
-        starts = [_check_init(init, n, K)]
+        starts = [_check_init(init, len(mixture.X), K)]
     problem = mixture.problem(K)
     runs = run_em(problem, [mixture.posterior(r) for r in starts], tol=tol, max_iter=max_iter)
     best = best_of(runs, problem)
     status = f"{best.status}; best of {len(runs)} restart(s)"
     if not best.converged:
         tell(status, NotConvergedWarning)
-    responsibilities = normalise(mixture.expected_log_joint(best.parameters))[0]
-    found = (best.parameters, responsibilities, best.objective, best.history, best.converged, status, mixture)
-    return VariationalPosterior(*found)
+    q, responsibilities = best.parameters, normalise(mixture.expected_log_joint(best.parameters))[0]
+    return VariationalPosterior(q, responsibilities, best.objective, best.history, best.converged, status, mixture)
 
 
 def _check_init(init: ArrayLike, n: int, K: int) -> Array:
+    wanted = f"init must be responsibilities of shape {(n, K)}"
     try:
         r = check_responsibilities(init, n)
     except ValueError as error:
-        raise ValueError(f"init must be responsibilities of shape {(n, K)}: {error}") from None
+        raise ValueError(f"{wanted}: {error}") from None
     if r.shape != (n, K):
-        raise ValueError(f"init must be responsibilities of shape {(n, K)}, got {r.shape}")
+        raise ValueError(f"{wanted}, got {r.shape}")
     return r

@@ -109,7 +109,7 @@ def test_a_dataset_another_dimension_and_a_draw_as_reference_will_do(draws):
 def test_given_responsibilities_and_computed_ones_lead_to_the_same_orders(draws):
     posterior = draws["posterior"].to_dataset()
     arrays = Arrays(posterior, "component")
-    blocks = log_joint(X, "gmm").normalised(arrays, CHAINS * DRAWS, K)
+    blocks = log_joint(X, "gmm").normalised(arrays)
     p = np.concatenate([p for p, _ in blocks], axis=2).swapaxes(1, 2).reshape(CHAINS, DRAWS, 6, K)
     named = posterior.assign(p=((*SAMPLE, "obs", "component"), p))
     for rule in ("ecr", "stephens"):
@@ -148,7 +148,7 @@ def test_ecr_takes_the_labels_of_one_draw_for_its_pivot(draws):
 
 def test_responsibilities_of_32_bits_in_any_order_of_dims_will_do(draws):
     posterior = draws["posterior"].to_dataset()
-    blocks = log_joint(X, "gmm").normalised(Arrays(posterior, "component"), CHAINS * DRAWS, K)
+    blocks = log_joint(X, "gmm").normalised(Arrays(posterior))
     p = np.concatenate([p for p, _ in blocks], axis=2).reshape(CHAINS, DRAWS, K, 6)
     given = xr.DataArray(p.astype(np.float32), dims=(*SAMPLE, "component", "obs"))
     orders = [
@@ -213,14 +213,29 @@ BAD = {
     "no chain": (lambda t: t["posterior"].to_dataset().isel(chain=0), "pivot", {}, "has no chain"),
     "no component": (same, "pivot", {"component": "cluster"}, "component must name a dimension of the draws"),
     "no reference": (same, "pivot", {}, "reference must be given for rule 'pivot'"),
-    "reference of no kind": (same, "pivot", {"reference": 3.0}, "reference must be parameters or arrays by name"),
+    "reference of no kind": (
+        same,
+        "pivot",
+        {"reference": 3.0},
+        "reference must be parameters, a fitted estimator or arrays by name, got float",
+    ),
     "no such variable": (without("means"), "pivot", {"reference": TRUTH}, "reference must have variables of the draws"),
     "of another library": (same, "pivot", {"reference": GaussianMixture(3)}, "got GaussianMixture"),
-    "not fitted": (same, "pivot", {"reference": GaussianMixtureEM(3)}, "reference must be fitted"),
-    "another K": (same, "pivot", {"reference": TWO}, "got 2 components in 'weights', and the draws have 3"),
+    "not fitted": (
+        same,
+        "pivot",
+        {"reference": GaussianMixtureEM(3)},
+        "a fitted estimator or arrays by name, got GaussianMixtureEM",
+    ),
+    "another K": (same, "pivot", {"reference": TWO}, r"reference weights must have shape \(3\), got \(2,\)"),
     "another D": (same, "pivot", {"reference": {"means": np.ones((3, 4))}}, "reference means must have shape"),
-    "NaN in reference": (same, "pivot", {"reference": {"weights": [np.nan] * 3}}, "reference must be finite"),
-    "other coordinates": (same, "pivot", {"reference": REVERSED}, "reference weights must have the draws' component"),
+    "NaN in reference": (same, "pivot", {"reference": {"weights": [np.nan] * 3}}, "reference weights must be finite"),
+    "other coordinates": (
+        same,
+        "pivot",
+        {"reference": REVERSED},
+        "reference weights must have the draws' dims and coordinates: .*'component'",
+    ),
     "nothing to compare": (same, "pivot", {"reference": {"temperature": 1.0}}, "reference must hold a variable with"),
     "NaN in draws": (with_nan, "pivot", {"reference": TRUTH}, "draws must be finite, got NaN or infinity in 'means'"),
     "NaN in draws, rows": (with_nan, "stephens", LOG_JOINT, "draws must be finite, got NaN or infinity in 'means'"),
@@ -229,9 +244,14 @@ BAD = {
         with_fewer_predictive_draws,
         "pivot",
         {"reference": TRUTH},
-        "the same draw in all groups, got 5 in",
+        "the same chains, draws and components in all groups, got others in 'shares': .* 'draw'",
     ),
-    "other draws": (with_other_draw_numbers, "pivot", {"reference": TRUTH}, "the same draw in all groups, got other"),
+    "other draws": (
+        with_other_draw_numbers,
+        "pivot",
+        {"reference": TRUTH},
+        "the same chains, draws and components in all groups, got others in 'shares'",
+    ),
     "no source": (same, "stephens", {}, "one of log_joint and responsibilities must be given, or labels.*neither"),
     "both sources": (same, "ecr", LOG_JOINT | {"responsibilities": "p"}, "one of log_joint and.*got both"),
     "other columns": (same, "ecr", {"log_joint": log_joint(X[:, :1], "gmm")}, "X must have 2 columns like the means"),

@@ -1,27 +1,29 @@
 """Simulation-based calibration accepts correct samplers, catches wrong ones, and compiles once."""
 
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import xarray as xr
 from scipy.stats import binom, kstest
 
-from comparisons.alignment.relabelling import assign, pivot_costs
+from comparisons.alignment.relabelling import pivot
 from comparisons.calibration import calibrate, simulators
 from comparisons.calibration.result import ALPHA, summary
-from comparisons.calibration.settings import BROKEN, SETTINGS
 from comparisons.calibration.simulations import (
+    BROKEN,
+    SETTINGS,
     Setting,
-    World,
-    intervals_hit,
-    orders,
-    place_of_first,
+    Simulation,
+    covers,
     quantities,
-    simulate_world,
+    rank_of_first,
+    simulate,
 )
-from comparisons.calibration.simulators import Chain
+from comparisons.calibration.simulators import Ranks
 from comparisons.posterior.densities import UnconstrainedDensity, without_c_compiler
+from em.uncertainty.entries import entries_of
 from models.bmm import BMMPrior
 from models.gmm import GMMPrior
 
@@ -57,14 +59,14 @@ class OtherPrior(Setting):
         return Setting(self.of_truth).draw(rng)
 
 
-def test_one_value_among_others_like_it_has_a_uniform_place():
+def test_one_value_among_others_like_it_has_a_uniform_rank():
     rng = np.random.RandomState(0)
-    places = [place_of_first(rng.standard_normal(10), rng) for _ in range(2000)]
-    with_ties = [place_of_first(rng.randint(3, size=10), rng) for _ in range(2000)]
-    assert kstest(places, "uniform").pvalue > 0.001
+    ranks = [rank_of_first(rng.standard_normal(10), rng) for _ in range(2000)]
+    with_ties = [rank_of_first(rng.randint(3, size=10), rng) for _ in range(2000)]
+    assert kstest(ranks, "uniform").pvalue > 0.001
     assert kstest(with_ties, "uniform").pvalue > 0.001
-    assert place_of_first(np.array([5.0, 1.0, 2.0]), rng) > 2 / 3
-    assert place_of_first(np.array([0.0, 1.0, 2.0]), rng) < 1 / 3
+    assert rank_of_first(np.array([5.0, 1.0, 2.0]), rng) > 2 / 3
+    assert rank_of_first(np.array([0.0, 1.0, 2.0]), rng) < 1 / 3
 
 
 def test_the_test_raises_a_false_alarm_about_as_rarely_as_it_says():
@@ -113,42 +115,42 @@ def test_truths_from_another_prior_are_caught():
     assert not calibrate(wide, samplers=["Gibbs"], n_simulations=60)["Gibbs"].passed()
 
 
-@pytest.mark.parametrize(("pivot", "uniform"), [("fixed", True), ("truth", False)])
-def test_draws_must_not_be_aligned_to_the_truth(pivot, uniform):
+@pytest.mark.parametrize(("centre", "uniform"), [("fixed", True), ("truth", False)])
+def test_draws_must_not_be_aligned_to_the_truth(centre, uniform):
     """Without data the posterior is the prior, and truth and draws are drawn alike: two components of two numbers."""
-    rng, places = np.random.RandomState(0), []
+    rng, ranks = np.random.RandomState(0), []
     for _ in range(2000):
         points = rng.uniform(size=(61, 2, 2))
-        reference = points[0] if pivot == "truth" else np.array([[0.2, 0.4], [0.7, 0.8]])
-        order = assign(pivot_costs(points, reference, np.ones(2)))
+        reference = points[0] if centre == "truth" else np.array([[0.2, 0.4], [0.7, 0.8]])
+        order = pivot(points, reference, np.ones(2)).orders
         aligned = np.take_along_axis(points, order[:, :, None], axis=1)
-        places.append([place_of_first(values, rng) for values in aligned.reshape(61, 4).T])
-    found = xr.DataArray(places, dims=("simulation", "quantity")).azstats.uniformity_test(dim="simulation")[0]
+        ranks.append([rank_of_first(values, rng) for values in aligned.reshape(61, 4).T])
+    found = xr.DataArray(ranks, dims=("simulation", "quantity")).azstats.uniformity_test(dim="simulation")[0]
     assert (found.min() * found.size > ALPHA) == uniform
 
 
 def test_labels_of_truth_and_draws_do_not_matter():
     rng = np.random.RandomState(0)
     for setting in (SETTINGS["gmm-full-3"], SETTINGS["gmm-tied"], COUNTS):
-        world = simulate_world(setting, rng)
+        simulation = simulate(setting, rng)
         K = setting.n_components
-        points = {name: np.stack([array, array]) for name, array in world.truth.arrays().items()}
-        swapped = world.truth.permute(np.roll(np.arange(K), 1)).arrays()
+        points = {name: np.stack([array, array]) for name, array in simulation.truth.arrays().items()}
+        swapped = simulation.truth.permute(np.roll(np.arange(K), 1)).arrays()
         points = {name: np.stack([values[0], swapped[name]]) for name, values in points.items()}
-        for values in quantities(setting, world, points).values():
+        for values in quantities(setting, simulation, points).values():
             assert values[1] == pytest.approx(values[0], rel=1e-12)
-        assert orders(setting, world.reference, points)[0].tolist() == list(range(K))  # the world has it in order
+        assert setting.orders(simulation.reference, points)[0].tolist() == list(range(K))  # the truth is in order
 
 
 def test_the_alignment_is_the_one_of_least_distance_to_em():
     rng = np.random.RandomState(3)
     setting = SETTINGS["bmm-bernoulli"]
-    world = simulate_world(setting, rng)
-    reference = world.reference.arrays()
+    simulation = simulate(setting, rng)
+    reference = simulation.reference.arrays()
     unit = setting.scale
     cost = []
     for order in ([0, 1], [1, 0]):
-        moved = world.truth.permute(order).arrays()
+        moved = simulation.truth.permute(order).arrays()
         gaps = [np.c_[moved["weights"] - reference["weights"], moved["probs"] - reference["probs"]] / unit]
         cost.append(np.square(gaps).sum())
     assert cost[0] < cost[1]
@@ -157,21 +159,19 @@ def test_the_alignment_is_the_one_of_least_distance_to_em():
 def test_intervals_are_held_to_the_truth_by_name():
     truth = FEW.draw(np.random.RandomState(0))
     weight, mean = truth.weights[0], truth.means[1, 0]
-    intervals = {"MLE": {"weights[0]": (weight - 0.1, weight + 0.1), "means[1, 0]": (mean + 1, mean + 2)}}
-    intervals["MLE"]["means[0, 0]"] = (np.nan, np.nan)
-    hit = intervals_hit(World(truth, np.zeros((1, 1)), truth, intervals))
-    assert hit == {"MLE": {"weights[0]": True, "means[1, 0]": False}}
+    names = entries_of(truth, 1.0).names
+    ends = {"weights[0]": (weight - 0.1, weight + 0.1), "means[1, 0]": (mean + 1, mean + 2)}
+    low, high = np.array([ends.get(name, (np.nan, np.nan)) for name in names]).T
+    intervals = SimpleNamespace(names=names, low=low, high=high)
+    assert covers(intervals, truth) == {"weights[0]": True, "means[1, 0]": False}
 
 
 def test_a_simulation_without_an_interval_is_a_miss_and_is_counted():
     truth = FEW.draw(np.random.RandomState(0))
-    at = truth.means[0, 0]
-    of_mle = [{"means[0, 0]": (at - 1, at + 1)}, {"means[0, 0]": (at + 1, at + 2)}, {"means[0, 0]": (np.nan, np.nan)}]
-    worlds = [World(truth, np.zeros((1, 1)), truth, {"MLE": intervals}) for intervals in of_mle] + [
-        World(truth, np.zeros((1, 1)), truth)  # the likelihood ran away
-    ]
-    chains = [Chain({"means[0, 0]": 0.5}, 100.0)] * 4
-    found = summary("NUTS", worlds, chains, 1.0)
+    by_mle = [{"MLE": {"means[0, 0]": True}}, {"MLE": {"means[0, 0]": False}}, {"MLE": {}}]
+    covered = [*by_mle, {}]  # of the last one the likelihood ran away
+    simulations = [Simulation(truth, np.zeros((1, 1)), truth, of_one) for of_one in covered]
+    found = summary("NUTS", simulations, [Ranks({"means[0, 0]": 0.5}, 100.0)] * 4, 1.0)
     assert found.coverage == [
         {"parameter": "means[0, 0]", "posterior": 1.0, "MLE": 0.25, "n_MLE": 2, "Laplace": None, "n_Laplace": 0}
     ]
@@ -181,15 +181,15 @@ def test_a_simulation_without_an_interval_is_a_miss_and_is_counted():
 
 def test_workers_and_more_simulations_change_nothing(by_gibbs):
     shared = calibrate(COUNTS, samplers=["Gibbs"], n_simulations=20, workers=2)["Gibbs"]
-    xr.testing.assert_identical(by_gibbs.places, shared.places)
+    xr.testing.assert_identical(by_gibbs.ranks, shared.ranks)
     assert by_gibbs.coverage == shared.coverage
 
 
-def test_table_figure_and_coverage_belong_to_the_places(by_gibbs):
+def test_table_figure_and_coverage_belong_to_the_ranks(by_gibbs):
     found = by_gibbs
     assert all(name in repr(found) for name in ["log-likelihood", "probs[1, 2]", "20 simulations"])
     row = next(row for row in found.coverage if row["parameter"] == "probs[0, 1]")
-    inside = abs(found.places["probs[0, 1]"].to_numpy() - 0.5) < 0.475
+    inside = abs(found.ranks["probs[0, 1]"].to_numpy() - 0.5) < 0.475
     assert row["posterior"] == inside.mean()
     assert 0.5 < row["MLE"] <= 1
     assert len(found.plot().axes) >= len(found.p_values)

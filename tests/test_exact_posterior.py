@@ -288,7 +288,7 @@ def test_bad_input_is_named():
 def test_label_vectors_that_do_not_fit_are_named():
     X, prior = np.zeros((3, 1)), GMMPrior(1.0, [0.0], 1.0, 3.0, [[1.0]])
     for z, message in [
-        ([0, 0, 1], r"z must be integer labels from 0 to 1 of shape \(label vectors, 3\), got shape \(3,\)"),
+        ([0, 0, 1], r"z must be integer labels from 0 to 1 of shape \(any, 3\), got shape \(3,\)"),
         ([[0, 0, 0.5]], "z must be integer labels .* of float64"),
         ([[0, 0, 2]], "z must be integer labels from 0 to 1, got labels from 0 to 2"),
     ]:

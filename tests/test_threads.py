@@ -155,8 +155,8 @@ STATES = {
     "PyTensor's compiler": (without_c_compiler, lambda: pytensor.config.cxx, ""),
     "PyTensor's mode": (compiling_fast, lambda: pytensor.config.mode, "FAST_COMPILE"),
     "a logger": (
-        lambda: quiet("pymc.smc.sampling"),
-        logging.getLogger("pymc.smc.sampling").getEffectiveLevel,
+        quiet,
+        logging.getLogger("pymc.variational.inference").getEffectiveLevel,
         logging.WARNING,
     ),
 }
@@ -166,7 +166,7 @@ STATES = {
 def test_flags_and_levels_hold_until_the_last_has_left_and_are_then_as_before(name, monkeypatch):
     context, state, wanted = STATES[name]
     monkeypatch.setattr(pytensor.config, "cxx", "g++")
-    monkeypatch.setattr(logging.getLogger("pymc.smc.sampling"), "level", logging.INFO)
+    monkeypatch.setattr(logging.getLogger("pymc.variational.inference"), "level", logging.INFO)
     before, within, after = overlap(context, state)
     assert within == wanted
     assert after == before != wanted

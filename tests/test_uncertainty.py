@@ -146,7 +146,7 @@ def test_the_coins_are_told_that_nothing_can_be_said():
     ("arguments", "message"),
     [
         ({"kind": "jackknife"}, "kind must be one of louis, bootstrap, parametric bootstrap, got 'jackknife'"),
-        ({"level": 1.0}, "level must be less than 1, such as 0.95"),
+        ({"level": 1.0}, "level must be less than 1, got 1.0"),
         ({"level": 0}, "level must be finite and greater than 0"),
         ({"n_bootstrap": 0}, "n_bootstrap must be a whole number"),
         ({"kind": "bootstrap", "n_bootstrap": 1}, "n_bootstrap must be at least 2"),

@@ -32,6 +32,7 @@ from rich.table import Table
 from benchmarks.posterior.cases import CASES, QUICK, Posterior, start_of
 from benchmarks.posterior.contestants import CONTESTANTS
 from benchmarks.posterior.cost import SIZES, draw_costs
+from comparisons.alignment.component_draws import Arrays
 from comparisons.alignment.mixing import extremes, label_free
 from comparisons.alignment.responsibilities import log_joint
 from models.validation import Array
@@ -173,11 +174,9 @@ def environment(caches: Path) -> dict[str, str]:
 
 def label_free_draws(case: Posterior, X: Array, posterior: xr.Dataset) -> xr.Dataset:
     """Return log-likelihood, entropy of weights and sorted weights of the draws."""
-    shape = posterior["weights"].shape[:2]
-    flat = {str(name): array.to_numpy().reshape(-1, *array.shape[2:]) for name, array in posterior.data_vars.items()}
-    blocks = log_joint(X, case.family).normalised(flat, len(flat["weights"]), case.K)
-    log_likelihood = sum(log_prob.sum(axis=1) for _, log_prob in blocks)
-    return label_free(posterior, np.reshape(log_likelihood, shape))
+    draws = Arrays(posterior)
+    log_likelihood = sum(log_prob.sum(axis=1) for _, log_prob in log_joint(X, case.family).normalised(draws))
+    return label_free(posterior, np.reshape(log_likelihood, draws.sizes))
 
 
 def line_of(measured: Measured, ours: Measured) -> list[str]:

@@ -5,44 +5,20 @@ losses are in :mod:`comparisons.alignment.relabelling`.
 """
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from comparisons.alignment.component_draws import (
-    SAMPLE,
-    Arrays,
-    as_point,
-    as_tree,
-    n_components,
-    unwrapped,
-    variable_of,
-)
+from comparisons.alignment.component_draws import SAMPLE, Arrays, as_point, as_tree, posterior_of, variable_of
 from comparisons.alignment.permutation import permute
-from comparisons.alignment.relabelling import (
-    Relabelling,
-    assign,
-    commonest,
-    log_mean,
-    pivot_costs,
-    pivot_scale,
-    relabel,
-    total,
-)
-from comparisons.alignment.responsibilities import (
-    LogJoint,
-    Rows,
-    RowsOfArray,
-    RowsOfLabels,
-    RowsOfLogJoint,
-    most_probable,
-)
+from comparisons.alignment.relabelling import Blocks, Relabelling, commonest, log_mean, pivot, pivot_scale, relabel
+from comparisons.alignment.responsibilities import LogJoint, most_probable, of_array, of_labels, template
 from em.status import NotConvergedWarning
 from models.shown import shown
-from models.validation import Array, count_at_least_one, real_numbers
+from models.validation import Array, count_at_least_one
 
 RULES = ("pivot", "ecr", "stephens")
 SCALE_DRAWS = 10_000  # enough for standard deviations
@@ -126,69 +102,49 @@ def align(
     """
     if rule not in RULES:
         raise ValueError(f"rule must be one of {', '.join(RULES)}, got {shown(rule)}")
-    tree = as_tree(draws)
-    posterior = tree["posterior"].to_dataset()
-    K, kind = n_components(posterior, component), "none" if reference is None else type(reference).__name__
-    reference = unwrapped(reference)
     count_at_least_one("n_init", n_init)
+    tree = as_tree(draws)
+    posterior = posterior_of(tree, component)
+    kind = "none" if reference is None else type(reference).__name__
+    labels = _labels(posterior, labels)
+    _warn_of_names_by_arviz(posterior, component)
+    if isinstance(reference, xr.DataTree):  # one draw
+        reference = as_tree(reference)["posterior"].to_dataset()
+    kept: dict[str, xr.Dataset] = {}
+    if rule == "pivot":
+        best, kept = _by_pivot(posterior, reference, component)
+    else:
+        best = _by_rows(posterior, component, rule, reference, log_joint, responsibilities, labels, n_init)
+    if not best.converged:
+        message = f"rule {rule!r} still found gains after {best.n_iter} iterations"
+        warnings.warn(message, NotConvergedWarning, stacklevel=2)
+    sizes = [posterior.sizes[dim] for dim in SAMPLE]
+    order, loss = best.orders.reshape(*sizes, -1), best.losses.reshape(sizes)
+    alignment = xr.Dataset(
+        {"order": ((*SAMPLE, component), order), "loss": (SAMPLE, loss)},
+        coords={dim: posterior.coords[dim] for dim in (*SAMPLE, component) if dim in posterior.coords},
+        attrs={"rule": rule, "reference": kind, "n_iter": best.n_iter, "converged": int(best.converged)},
+    )
+    groups = tree.drop_nodes("alignment", errors="ignore").to_dict()  # one of an earlier call
+    for path in [f"/{name}" for name in SAME_DRAWS if name in tree.children]:
+        groups[path] = permute(groups[path], alignment["order"], labels)
+    return xr.DataTree.from_dict(groups | {"/alignment": alignment} | kept, name=tree.name)
+
+
+def _labels(posterior: xr.Dataset, labels: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names of labels that the draws have; without any given, z if it holds integers."""
     if labels is None:
         labels = "z" if "z" in posterior and posterior["z"].dtype.kind in "iu" else ()
     labels = (labels,) if isinstance(labels, str) else tuple(labels)
-    for name in labels:
-        variable_of(posterior, name)
-    _check_groups(tree, component, K, labels)
-    kept: dict[str, xr.Dataset] = {}
-    if rule == "pivot":
-        found, kept = _by_pivot(posterior, reference, component)
-    else:
-        source = _source(posterior, component, log_joint, responsibilities, labels if rule == "ecr" else ())
-        found = _by_rows(source, rule, reference, n_init)
-    sizes = posterior.sizes["chain"], posterior.sizes["draw"]
-    alignment = xr.Dataset(
-        {
-            "order": ((*SAMPLE, component), found.orders.reshape(*sizes, K)),
-            "loss": (SAMPLE, found.losses.reshape(sizes)),
-        },
-        coords={dim: posterior.coords[dim] for dim in (*SAMPLE, component) if dim in posterior.coords},
-        attrs={
-            "rule": rule,
-            "reference": kind,
-            "n_iter": found.n_iter,
-            "converged": int(found.converged),
-        },
-    )
-    groups = {path.strip("/") or "/": group for path, group in tree.to_dict().items()}
-    groups = {path: group for path, group in groups.items() if not path.startswith("alignment")}  # of an earlier call
-    for group in SAME_DRAWS:
-        if group in groups:
-            groups[group] = permute(groups[group], alignment["order"], labels)
-    if not found.converged:
-        warnings.warn(
-            f"rule {rule!r} still found gains after {found.n_iter} iterations", NotConvergedWarning, stacklevel=2
-        )
-    return xr.DataTree.from_dict(groups | {"alignment": alignment} | kept, name=tree.name)
+    return tuple(str(variable_of(posterior, name).name) for name in labels)
 
 
-def _check_groups(tree: xr.DataTree, component: str, K: int, labels: Iterable[str]) -> None:
-    """Check labels wherever they are permuted, and warn of dimensions that ArviZ named and that may be components."""
-    for group in SAME_DRAWS:
-        if group in tree.children:
-            for name in labels:
-                if name in tree[group].data_vars:
-                    _check_labels(tree[group][name], K)
-    sizes = tree["posterior"].to_dataset().sizes
-    if left := [dim for dim, size in sizes.items() if str(dim).endswith("_dim_0") and size == K and dim != component]:
-        told = f"dims {', '.join(map(str, left))} are as long as {component} and stay as they are"
-        warnings.warn(f"{told}; if they count components, call comparisons.name_components first", stacklevel=3)
-
-
-def _check_labels(z: xr.DataArray, K: int) -> None:
-    values = real_numbers(str(z.name), z.to_numpy())
-    if not np.isin(values, np.arange(K)).all():
-        found = f"from {values.min()} to {values.max()}"
-        hint = ": subtract 1" if (values.min(), values.max()) == (1, K) else ""
-        wanted = f"labels must be variables with values 0 to {K - 1}, the components"
-        raise ValueError(f"{wanted}, got {z.name!r} {found}{hint}")
+def _warn_of_names_by_arviz(posterior: xr.Dataset, component: str) -> None:
+    """Warn of dimensions that ArviZ named and that may be components."""
+    by_arviz = [str(dim) for dim in posterior.dims if str(dim).endswith("_dim_0") and dim != component]
+    if left := [dim for dim in by_arviz if posterior.sizes[dim] == posterior.sizes[component]]:
+        message = f"dims {', '.join(left)} are as long as {component} and stay as they are"
+        warnings.warn(f"{message}; if they count components, call comparisons.name_components first", stacklevel=3)
 
 
 # Pivot ----------------------------------------------------------------------------------------------------------------
@@ -199,19 +155,10 @@ def _by_pivot(posterior: xr.Dataset, reference: Any, component: str) -> tuple[Re
     if reference is None:
         raise ValueError("reference must be given for rule 'pivot': EM's parameters, or one draw of the posterior")
     point = as_point(reference, posterior, component)
-    names = _compared(point, component)
-    draws = _entries(posterior, names, component)
-    pivot = _entries(point.expand_dims(SAMPLE), names, component)[0]
-    scale = pivot_scale(draws[:: max(1, len(draws) // SCALE_DRAWS)], pivot)
-    costs = pivot_costs(draws, pivot, scale)
-    orders = assign(costs)
-    kept, done = {}, 0
-    for name in names:
-        like = point[name].isel({component: 0}, drop=True)
-        kept[name] = (like.dims, scale[done : done + like.size].reshape(like.shape))
-        done += like.size
-    groups = {"alignment/reference": point, "alignment/scale": xr.Dataset(kept)}
-    return Relabelling(orders, total(costs, orders), 1, True), groups
+    draws, centre = _entries(posterior, point, component), _entries(point.expand_dims(SAMPLE), point, component)[0]
+    scale = pivot_scale(draws[:: max(1, len(draws) // SCALE_DRAWS)], centre)
+    kept = {"/alignment/reference": point, "/alignment/scale": xr.Dataset({"scale": ("entry", scale)})}
+    return pivot(draws, centre, scale), kept
 
 
 def order_of(parameters: Any, aligned: xr.DataTree) -> np.ndarray:
@@ -226,28 +173,24 @@ def order_of(parameters: Any, aligned: xr.DataTree) -> np.ndarray:
     aligned : DataTree
         What :func:`align` returned for rule "pivot".
     """
-    if "alignment" not in aligned.children or aligned["alignment"].attrs["rule"] != "pivot":
-        raise ValueError("aligned must come from align with rule 'pivot'")
     component = str(aligned["alignment"]["order"].dims[-1])
-    reference, scales = (aligned[f"alignment/{name}"].to_dataset(inherit=False) for name in ("reference", "scale"))
-    names = _compared(reference, component)
-    point = as_point(unwrapped(parameters), aligned["posterior"].to_dataset(), component, "parameters")
-    point, reference = (_entries(p.expand_dims(SAMPLE), names, component) for p in (point, reference))
-    scale = np.concatenate([scales[name].to_numpy().ravel() for name in names])
-    return assign(pivot_costs(point, reference[0], scale)[0])
+    reference = aligned["alignment/reference"].to_dataset(inherit=False)
+    point = as_point(parameters, aligned["posterior"].to_dataset(), component, "parameters")
+    entries, centre = (_entries(p.expand_dims(SAMPLE), reference, component) for p in (point, reference))
+    order: np.ndarray = pivot(entries, centre[0], aligned["alignment/scale"]["scale"].to_numpy()).orders[0]
+    return order
 
 
-def _compared(point: xr.Dataset, component: str) -> list[str]:
-    """Return the variables that tell components apart: those with one dimension for them."""
+def _entries(draws: xr.Dataset, reference: xr.Dataset, component: str) -> Array:
+    """Return all entries of each component side by side, shape (S, K, E), of the reference's variables.
+
+    What tells components apart are the variables with one dimension for them.
+    """
     twice = f"{component}_bis"
-    names = [str(name) for name, v in point.data_vars.items() if component in v.dims and twice not in v.dims]
+    names = [str(name) for name, v in reference.data_vars.items() if component in v.dims and twice not in v.dims]
     if not names:
-        raise ValueError(f"reference must hold a variable with the dimension {component}, got {list(point.data_vars)}")
-    return names
-
-
-def _entries(draws: xr.Dataset, names: list[str], component: str) -> Array:
-    """Return all entries of each component side by side, shape (S, K, E)."""
+        held = list(reference.data_vars)
+        raise ValueError(f"reference must hold a variable with the dimension {component}, got {held}")
     arrays = Arrays(draws, component)
     return np.concatenate([arrays[name].reshape(*arrays[name].shape[:2], -1) for name in names], axis=2)
 
@@ -255,31 +198,36 @@ def _entries(draws: xr.Dataset, names: list[str], component: str) -> Array:
 # ECR and Stephens -----------------------------------------------------------------------------------------------------
 
 
-def _source(
-    posterior: xr.Dataset, component: str, log_joint: LogJoint | None, responsibilities: Any, labels: Sequence[str]
-) -> Rows:
-    """Return where responsibilities come from, or, without any, labels."""
-    if (log_joint is None) == (responsibilities is None) and not (labels and log_joint is None):
+def _by_rows(
+    posterior: xr.Dataset,
+    component: str,
+    rule: str,
+    reference: Any,
+    log_joint: LogJoint | None,
+    responsibilities: Any,
+    labels: Sequence[str],
+    n_init: int,
+) -> Relabelling:
+    """Run ECR or Stephens' iteration from the reference and from some draws; ECR with a reference takes one step."""
+    by_labels = rule == "ecr" and labels and log_joint is None
+    if (log_joint is None) == (responsibilities is None) and not by_labels:
         wanted = "one of log_joint and responsibilities must be given"
         raise ValueError(f"{wanted}, or labels for rule 'ecr'; got {'neither' if log_joint is None else 'both'}")
-    K, sizes = posterior.sizes[component], (posterior.sizes["chain"], posterior.sizes["draw"])
+    draws = Arrays(posterior, component)
+    blocks: Blocks
     if log_joint is not None:
-        return RowsOfLogJoint(log_joint, posterior, component)
-    if responsibilities is not None:
+        blocks, n = partial(log_joint.responsibilities, draws), log_joint.n_samples
+    elif responsibilities is not None:
         if isinstance(responsibilities, str):
             responsibilities = variable_of(posterior, responsibilities)
-        return RowsOfArray(responsibilities, sizes, K, component)
-    return RowsOfLabels(posterior[labels[0]], K)
-
-
-def _by_rows(source: Rows, rule: str, reference: Any, n_init: int) -> Relabelling:
-    """Run ECR or Stephens' iteration from the reference and from some draws; ECR with a reference takes one step."""
-    S = source.n_draws
-    starts: list[Any] = [int(s) for s in np.unique(np.linspace(0, S - 1, n_init).astype(int))]
+        blocks, n = of_array(responsibilities, draws)
+    else:
+        if isinstance(reference, Mapping) and labels[0] in reference:
+            reference = reference[labels[0]]
+        blocks, n = of_labels(posterior[labels[0]], draws.n_components)
+    given = [] if reference is None else [template(reference, n, draws, log_joint)]
+    starts = [int(s) for s in np.unique(np.linspace(0, draws.n_draws - 1, n_init).astype(int))]
     if rule == "stephens":
-        first = [] if reference is None else [source.template(reference)]
-        return relabel(source.blocks, log_mean, [*first, *starts])
-    blocks = partial(most_probable, source.blocks)
-    if reference is None:
-        return relabel(blocks, commonest, starts)
-    return relabel(blocks, commonest, [source.template(reference)], max_iter=1)
+        return relabel(blocks, log_mean, [*given, *starts])
+    blocks = partial(most_probable, blocks)
+    return relabel(blocks, commonest, given, max_iter=1) if given else relabel(blocks, commonest, starts)

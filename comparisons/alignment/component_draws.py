@@ -1,14 +1,14 @@
 """Posterior draws whose variables have a dimension for the components: what is in them, as plain arrays."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 import numpy as np
 import xarray as xr
 
-from em.estimator import MixtureEM
 from models.shown import shown
-from models.validation import Array, real_numbers
+from models.validation import Array, frozen_array, real_numbers
 
 SAMPLE = ("chain", "draw")
 
@@ -20,13 +20,37 @@ def as_tree(draws: Any) -> xr.DataTree:
     if isinstance(draws, xr.Dataset):
         draws = xr.DataTree.from_dict({"posterior": draws})
     if not isinstance(draws, xr.DataTree):
-        raise ValueError(
-            f"draws must be an xarray DataTree or Dataset, got {type(draws).__name__}: arviz.from_dict or a converter "
-            "such as arviz.from_cmdstanpy makes one"
-        )
+        wanted = f"draws must be an xarray DataTree or Dataset, got {type(draws).__name__}"
+        raise ValueError(f"{wanted}: arviz.from_dict or a converter such as arviz.from_cmdstanpy makes one")
     if "posterior" not in draws.children:
         raise ValueError(f"draws must have a group posterior, got {', '.join(draws.children) or 'no group'}")
     return draws
+
+
+def tree_of(
+    draws: Mapping[str, Any],
+    stats: Mapping[str, Any],
+    dims: Mapping[str, Sequence[str]],
+    coords: Mapping[str, Any] | None = None,
+) -> xr.DataTree:
+    """Return the groups ``posterior`` and ``sample_stats``.
+
+    Parameters
+    ----------
+    draws : mapping of ndarray, shapes (chains, draws, ...)
+        Declared quantities by name.
+    stats : mapping of ndarray, shapes (chains, draws)
+        What the sampler says of each draw.
+    dims : mapping
+        Dims of each quantity after chain and draw.
+    coords : mapping or None
+        Coordinates by dim; the others are numbered.
+    """
+    posterior = xr.Dataset({name: ((*SAMPLE, *dims[name]), values) for name, values in draws.items()})
+    named = {dim: (coords or {}).get(dim, np.arange(size)) for dim, size in posterior.sizes.items()}
+    of_draws = {name: (SAMPLE, values) for name, values in stats.items()}
+    sample_stats = xr.Dataset(of_draws, {dim: named[dim] for dim in SAMPLE})
+    return xr.DataTree.from_dict({"posterior": posterior.assign_coords(named), "sample_stats": sample_stats})
 
 
 def name_components(draws: Any, dims: Sequence[str], component: str = "component") -> xr.DataTree:
@@ -72,67 +96,66 @@ def name_components(draws: Any, dims: Sequence[str], component: str = "component
     if unknown := [dim for dim in dims if dim not in known]:
         raise ValueError(f"dims must be dimensions of the draws ({', '.join(known)}), got {', '.join(unknown)}")
     if len(set(lengths := {dim: posterior.sizes[dim] for dim in dims}.values())) > 1:
-        raise ValueError(
-            f"dims must all be as long as there are components, got lengths {', '.join(map(str, lengths))}"
-        )
-    groups = {}
-    for path, group in tree.to_dict().items():
-        renamed = {}
-        for name, variable in group.data_vars.items():
-            own = [dim for dim in variable.dims if dim in dims or dim == component]
-            if len(own) > 1:
-                raise ValueError(f"dims must be at most one of each variable, got {', '.join(own)} of {name!r}")
-            renamed[name] = variable.drop_vars(own, errors="ignore").rename(dict.fromkeys(own, component))
-        of_others = {name: coord for name, coord in group.coords.items() if not set(coord.dims) & {*dims, component}}
-        groups[path.strip("/") or "/"] = xr.Dataset(renamed, coords=of_others, attrs=group.attrs)
+        wanted = "dims must all be as long as there are components"
+        raise ValueError(f"{wanted}, got lengths {', '.join(map(str, lengths))}")
+
+    def renamed(variable: xr.DataArray) -> xr.DataArray:
+        own = [dim for dim in variable.dims if dim in dims or dim == component]
+        if len(own) > 1:
+            raise ValueError(f"dims must be at most one of each variable, got {', '.join(own)} of {variable.name!r}")
+        return variable.rename(dict.fromkeys(own, component))
+
+    bare = {path: group.drop_vars([*dims, component], errors="ignore") for path, group in tree.to_dict().items()}
+    groups = {path: group.map(renamed, keep_attrs=True) for path, group in bare.items()}
     return xr.DataTree.from_dict(groups, name=tree.name)
 
 
-def n_components(posterior: xr.Dataset, component: str) -> int:
-    """Return K, checked: variables with dims (chain, draw), at least one with the dimension ``component``."""
+def posterior_of(tree: xr.DataTree, component: str) -> xr.Dataset:
+    """Return the posterior, checked: variables with dims (chain, draw), at least one with the dim ``component``."""
+    posterior = tree["posterior"].to_dataset()
     for name, variable in posterior.data_vars.items():
         if missing := [dim for dim in SAMPLE if dim not in variable.dims]:
             raise ValueError(f"draws must have the dims chain and draw, but {name!r} has no {missing[0]}")
     if component not in posterior.dims:
-        found = ", ".join(str(dim) for dim in posterior.dims if dim not in SAMPLE)
-        raise ValueError(f"component must name a dimension of the draws ({found or 'none'}), got {shown(component)}")
-    K = posterior.sizes[component]
-    if (second := posterior.sizes.get(f"{component}_bis", K)) != K:
-        raise ValueError(f"{component}_bis must be as long as {component}, {K}, got {second}")
-    if not posterior.sizes["chain"] * posterior.sizes["draw"]:
-        raise ValueError("draws must hold at least one draw, got none")
-    return K
+        dims = ", ".join(str(dim) for dim in posterior.dims if dim not in SAMPLE) or "none"
+        raise ValueError(f"component must name a dimension of the draws ({dims}), got {shown(component)}")
+    return posterior
 
 
 class Arrays(Mapping[str, Array]):
-    """Draws as finite arrays (S, ...), with the component first after the draw, by name.
+    """Draws as finite arrays (S, ...), with the component first after the draw, by name; made when asked for.
 
     Parameters
     ----------
     posterior : Dataset
         Variables with dims (chain, draw, ...).
-    component : str
+    component : str, default "component"
         Name of the components' dimension.
+
+    Attributes
+    ----------
+    sizes : tuple of int
+        Numbers of chains and of draws of each.
+    n_draws, n_components : int
+        Number of draws S and of components K.
     """
 
-    def __init__(self, posterior: xr.Dataset, component: str) -> None:
-        self.posterior, self.component = posterior, component
-        self.n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
-        self._seen: dict[str, Array] = {}
+    def __init__(self, posterior: xr.Dataset, component: str = "component") -> None:
+        self.posterior, self.component, self._first = posterior, component, 0
+        self.sizes, self.n_components = (posterior.sizes["chain"], posterior.sizes["draw"]), posterior.sizes[component]
+        self.n_draws = self.sizes[0] * self.sizes[1]
+        self._made: dict[str, Array] = {}
 
     def __getitem__(self, name: str) -> Array:
-        if name not in self._seen:
-            self._seen[name] = self._array(name)
-        return self._seen[name]
-
-    def _array(self, name: str) -> Array:
-        variable = variable_of(self.posterior, name)
-        first = [dim for dim in (*SAMPLE, self.component) if dim in variable.dims]
-        values = real_numbers(name, variable.transpose(*first, ...).to_numpy())
-        if not np.isfinite(values).all():
-            raise ValueError(f"draws must be finite, got NaN or infinity in {name!r}")
-        values = values.astype(np.float64, copy=False) if values.dtype.kind == "f" else values
-        return values.reshape(-1, *values.shape[2:])
+        if name not in self._made:
+            variable = variable_of(self.posterior, name)
+            first = [dim for dim in (*SAMPLE, self.component) if dim in variable.dims]
+            values = real_numbers(name, variable.transpose(*first, ...).to_numpy())
+            if not np.isfinite(values).all():
+                raise ValueError(f"draws must be finite, got NaN or infinity in {name!r}")
+            values = values.astype(np.float64, copy=False) if values.dtype.kind == "f" else values
+            self._made[name] = values.reshape(-1, *values.shape[2:])
+        return self._made[name][self._first : self._first + self.n_draws]
 
     def __iter__(self) -> Iterator[str]:
         return map(str, self.posterior.data_vars)
@@ -140,22 +163,19 @@ class Arrays(Mapping[str, Array]):
     def __len__(self) -> int:
         return len(self.posterior.data_vars)
 
+    def parts(self, size: int) -> Iterator[tuple[slice, Self]]:
+        """Yield slices of so many of the draws, and the arrays of these."""
+        for start in range(0, self.n_draws, size):
+            part = copy(self)  # shares what is made
+            part._first, part.n_draws = self._first + start, min(size, self.n_draws - start)
+            yield slice(start, start + part.n_draws), part
+
 
 def variable_of(posterior: xr.Dataset, name: str) -> xr.DataArray:
     """Return a variable of the draws, or raise a ValueError that says which there are."""
     if name not in posterior.data_vars:
         raise ValueError(f"draws must have the variable {name!r}, got {', '.join(map(str, posterior.data_vars))}")
     return posterior[name]
-
-
-def unwrapped(parameters: Any) -> Any:
-    """Return the posterior of a DataTree, such as one draw of it, and anything else as it is."""
-    return as_tree(parameters)["posterior"].to_dataset() if isinstance(parameters, xr.DataTree) else parameters
-
-
-def is_point(parameters: Any) -> bool:
-    """Whether something is an estimator, parameters, or arrays by name."""
-    return isinstance(parameters, Mapping) or hasattr(parameters, "arrays") or hasattr(parameters, "parameters_")
 
 
 def as_point(parameters: Any, posterior: xr.Dataset, component: str, what: str = "reference") -> xr.Dataset:
@@ -169,24 +189,16 @@ def as_point(parameters: Any, posterior: xr.Dataset, component: str, what: str =
     point = {}
     for name, value in _given(parameters, posterior, component, what).items():
         if name not in posterior.data_vars:
-            held = ", ".join(map(str, posterior.data_vars))
-            wanted = f"{what} must have variables of the draws ({held})"
+            wanted = f"{what} must have variables of the draws ({', '.join(map(str, posterior.data_vars))})"
             raise ValueError(f"{wanted}, got {name!r}: rename the draws', or pass a dict of those that both have")
-        like = posterior[name].isel(chain=0, draw=0)
+        like = _one_draw(posterior, name)
         if isinstance(value, xr.DataArray):
-            value = _same_coordinates(value, like, what)
-        array = real_numbers(f"{what} {name}", value).astype(np.float64)
-        if array.shape != like.shape:
-            axis = like.dims.index(component) if component in like.dims else None
-            if axis is not None and array.ndim == like.ndim and array.shape[axis] != like.shape[axis]:
-                counts = f"{array.shape[axis]} components in {name!r}, and the draws have {like.shape[axis]}"
-                raise ValueError(f"{what} must have as many components as the draws, got {counts}")
-            raise ValueError(f"{what} {name} must have shape {like.shape} like a draw, got {array.shape}")
-        if not np.isfinite(array).all():
-            raise ValueError(f"{what} must be finite, got NaN or infinity in {name!r}")
-        point[name] = (like.dims, array)
-    dims = {dim for of_variable, _ in point.values() for dim in of_variable}
-    return xr.Dataset(point, coords={dim: posterior.coords[dim] for dim in dims if dim in posterior.coords})
+            try:
+                value = xr.align(value, like, join="exact")[0].transpose(*like.dims)
+            except ValueError as error:
+                raise ValueError(f"{what} {name} must have the draws' dims and coordinates: {error}") from None
+        point[name] = like.copy(data=frozen_array(f"{what} {name}", value, like.shape))
+    return xr.Dataset(point)
 
 
 def _given(parameters: Any, posterior: xr.Dataset, component: str, what: str) -> dict[str, Any]:
@@ -195,39 +207,24 @@ def _given(parameters: Any, posterior: xr.Dataset, component: str, what: str) ->
     Parameters have the component first, draws wherever they like. Of a Dataset, such as one draw, what has no component
     and is no finite number is left out.
     """
-    if isinstance(parameters, xr.Dataset):
-        plain = {str(name): v for name, v in parameters.data_vars.items()}
-        return {
-            n: v for n, v in plain.items() if component in v.dims or (v.dtype.kind in "iuf" and np.isfinite(v).all())
-        }
     given = getattr(parameters, "parameters_", parameters)
-    if hasattr(given, "arrays"):
-        likes = {str(name): v.isel(chain=0, draw=0) for name, v in posterior.data_vars.items()}
-        return {
-            name: _like(array, likes[name], component) if name in likes else array
-            for name, array in given.arrays().items()
-        }
+    if isinstance(given, xr.Dataset):
+        finite = {n: v.dtype.kind in "iuf" and bool(np.isfinite(v).all()) for n, v in given.data_vars.items()}
+        return {str(n): v for n, v in given.data_vars.items() if component in v.dims or finite[n]}
     if isinstance(given, Mapping):
         return {str(name): value for name, value in given.items()}
-    if isinstance(parameters, MixtureEM):
-        raise ValueError(f"{what} must be fitted: call its fit(X) first, got {type(parameters).__name__} before")
-    raise ValueError(f"{what} must be parameters or arrays by name, got {type(parameters).__name__}")
+    if not hasattr(given, "arrays"):
+        wanted = f"{what} must be parameters, a fitted estimator or arrays by name"
+        raise ValueError(f"{wanted}, got {type(parameters).__name__}")
+    arrays: dict[str, Array] = given.arrays()
+    for name in arrays.keys() & posterior.data_vars.keys():
+        like = _one_draw(posterior, name)
+        while arrays[name].ndim > like.ndim and arrays[name].shape[-1] == 1:  # of a single feature
+            arrays[name] = arrays[name][..., 0]
+        if component in like.dims:
+            arrays[name] = np.moveaxis(arrays[name], 0, like.dims.index(component))
+    return arrays
 
 
-def _like(array: Array, like: xr.DataArray, component: str) -> Array:
-    """Return an array with the component first in the form of a draw, which may lack the axis of a single feature."""
-    while array.ndim > like.ndim and array.shape[-1] == 1:
-        array = array[..., 0]
-    return np.moveaxis(array, 0, like.dims.index(component)) if component in like.dims else array
-
-
-def _same_coordinates(value: xr.DataArray, like: xr.DataArray, what: str) -> xr.DataArray:
-    """Return a labelled array in the order of the draw's dims, checked to have its dims and coordinates."""
-    if set(value.dims) != set(like.dims):
-        raise ValueError(f"{what} {value.name} must have the dims {like.dims}, got {value.dims}")
-    for dim in like.dims:
-        if dim in value.coords and dim in like.coords and value.sizes[dim] == like.sizes[dim]:
-            have, want = value.coords[dim].to_numpy(), like.coords[dim].to_numpy()
-            if not np.array_equal(have, want):
-                raise ValueError(f"{what} {value.name} must have the draws' {dim} {want.tolist()}, got {have.tolist()}")
-    return value.transpose(*like.dims)
+def _one_draw(posterior: xr.Dataset, name: str) -> xr.DataArray:
+    return posterior[name].isel(chain=0, draw=0, drop=True)

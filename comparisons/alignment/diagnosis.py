@@ -5,17 +5,18 @@ can hide that chains are in different places: what labels cannot touch is judged
 relabellings of each other survive any alignment, and are reported.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import arviz as az
 import numpy as np
 import xarray as xr
 
-from comparisons.alignment.component_draws import SAMPLE, Arrays, as_tree, n_components, variable_of
-from comparisons.alignment.mixing import MAX_RHAT, MIN_ESS, Mode, of_weights, second_mode
+from comparisons.alignment.component_draws import SAMPLE, Arrays, as_tree, posterior_of, variable_of
+from comparisons.alignment.mixing import MAX_RHAT, MIN_ESS, Mode, convergence, of_weights, second_mode
 from comparisons.alignment.responsibilities import LogJoint
+from em.process.table import table_lines
+from models.validation import Array
 
 PAIRED_ROWS = 5
 MOST_ROWS = 60
@@ -65,16 +66,13 @@ class Diagnosis:
     @property
     def status(self) -> str:
         """What follows, in words."""
-        sentences = [self._of_chains()]
-        if self.second_modes:
-            q = max(self.second_modes, key=lambda q: q.second_mode.share if q.second_mode else 0.0)
-            assert q.second_mode is not None
-            sentences.append(
-                f"a second mode that relabelling does not explain: {len(self.second_modes)} quantities have one, "
-                f"{q.name} has {q.second_mode.share:.2%} of the draws near {q.second_mode.at:.4g} and not near "
-                f"{q.second_mode.main:.4g}"
-            )
-        return "; ".join(sentences)
+        modes = {q.name: q.second_mode for q in self.second_modes if q.second_mode is not None}
+        if not modes:
+            return self._of_chains()
+        name, mode = max(modes.items(), key=lambda item: item[1].share)
+        many = f"a second mode that relabelling does not explain: {len(modes)} quantities have one, {name} has"
+        where = f"{mode.share:.2%} of the draws near {mode.at:.4g} and not near {mode.main:.4g}"
+        return f"{self._of_chains()}; {many} {where}"
 
     def _of_chains(self) -> str:
         if stuck := [q for q in self.label_free if not q.mixed]:
@@ -82,9 +80,8 @@ class Diagnosis:
         if self.rule is None:
             return "what labels cannot touch has mixed; the draws are not aligned, so parameters are not judged"
         if stuck := [q for q in self.parameters if not q.mixed]:
-            return (
-                f"what labels cannot touch has mixed, aligned parameters have not ({_worst(stuck)}): try another rule"
-            )
+            stuck_too = f"aligned parameters have not ({_worst(stuck)})"
+            return f"what labels cannot touch has mixed, {stuck_too}: try another rule"
         return "the chains have mixed"
 
     @property
@@ -99,24 +96,14 @@ class Diagnosis:
 
     def __repr__(self) -> str:
         """The table as plain text."""
-        heads = [["quantity", "mean", "sd", "R-hat", "ESS", "second mode"]]
-        groups = [("label-free", self.label_free), (f"aligned by rule {self.rule}", self.parameters)]
-        rows = [
-            [q.name, f"{q.mean:.5g}", f"{q.sd:.3g}", f"{q.rhat:.3f}", f"{q.ess:.0f}", _told(q.second_mode)]
-            for _, quantities in groups
-            for q in _shown(quantities)
-        ]
-        widths = [max(len(row[j]) for row in heads + rows) for j in range(5)]
-        lines = [
-            "  ".join([row[0].ljust(widths[0]), *(row[j].rjust(widths[j]) for j in range(1, 5)), row[5]]).rstrip()
-            for row in heads + rows
-        ]
-        first = 1 + min(len(self.label_free), MOST_ROWS)
-        title = f"{groups[1][0]}:" if self.parameters else ""
-        left_out = sum(max(0, len(quantities) - MOST_ROWS) for _, quantities in groups)
+        label_free, parameters = _shown(self.label_free), _shown(self.parameters)
+        heads = ["quantity", "mean", "sd", "R-hat", "ESS", "second mode"]
+        head, *lines = table_lines([heads, *(_cells(q) for q in (*label_free, *parameters))])
+        title = [f"aligned by rule {self.rule}:"] if parameters else []
+        left_out = len(self.label_free) + len(self.parameters) - len(lines)
         more = [f"... and {left_out} more, which mixed better: see table"] if left_out else []
-        told = [lines[0], "label-free:", *lines[1:first], *([title] if title else []), *lines[first:], *more]
-        return "\n".join([*told, self.status])
+        first = len(label_free)
+        return "\n".join([head, "label-free:", *lines[:first], *title, *lines[first:], *more, self.status])
 
 
 def _shown(quantities: tuple[Quantity, ...]) -> list[Quantity]:
@@ -125,8 +112,9 @@ def _shown(quantities: tuple[Quantity, ...]) -> list[Quantity]:
     return [quantities[i] for i in sorted(np.argsort(np.negative(badness), kind="stable")[:MOST_ROWS])]
 
 
-def _told(mode: Mode | None) -> str:
-    return "" if mode is None else f"{mode.share:.2%} near {mode.at:.4g}, not {mode.main:.4g}"
+def _cells(q: Quantity) -> list[str]:
+    numbers = f"{q.mean:.5g}", f"{q.sd:.3g}", f"{q.rhat:.3f}", f"{q.ess:.0f}"
+    return [q.name, *numbers, str(q.second_mode or "")]
 
 
 def _worst(quantities: list[Quantity]) -> str:
@@ -176,76 +164,61 @@ def diagnose(
     'what labels cannot touch has mixed; the draws are not aligned, so parameters are not judged'
     """
     tree = as_tree(draws)
-    posterior = tree["posterior"].to_dataset()
-    n_components(posterior, component)
+    posterior = posterior_of(tree, component)
     if posterior.sizes["chain"] < 2 or posterior.sizes["draw"] < 4:
         sizes = f"{posterior.sizes['chain']} x {posterior.sizes['draw']}"
         raise ValueError(f"draws must be 2 chains of 4 draws or more, to be held against each other, got {sizes}")
-    quantities: dict[str, Any] = {}
+    quantities: dict[str, Array] = {}
     if log_joint is not None:
-        quantities = _from_log_joint(log_joint, posterior, component)
+        quantities = _from_log_joint(log_joint, Arrays(posterior, component))
     elif "log_likelihood" in tree.children:
         quantities["log_likelihood"] = _of_group(tree["log_likelihood"].to_dataset(), posterior)
     if weights is not None:
         variable = variable_of(posterior, weights)
         if set(variable.dims) != {*SAMPLE, component}:
             raise ValueError(f"weights must have the dims chain, draw and {component}, got {variable.dims}")
-        quantities |= of_weights(variable.transpose(*SAMPLE, component))
+        quantities |= of_weights(variable.transpose(*SAMPLE, component).to_numpy())
     if not quantities:
         raise ValueError("log_joint or weights must be given: without them there is nothing that labels cannot touch")
     rule = tree["alignment"].attrs["rule"] if "alignment" in tree.children else None
     if var_names is None:
-        indexed = [str(n) for n, v in posterior.data_vars.items() if component in v.dims and v.dtype.kind == "f"]
-    else:
-        names = [var_names] if isinstance(var_names, str) else var_names
-        indexed = [str(variable_of(posterior, name).name) for name in names]
-    return Diagnosis(_judged(xr.Dataset(quantities)), _judged(posterior[indexed if rule else []]), rule)
+        var_names = [str(n) for n, v in posterior.data_vars.items() if component in v.dims and v.dtype.kind == "f"]
+    names = [var_names] if isinstance(var_names, str) else var_names
+    aligned = {name: variable_of(posterior, name).transpose(*SAMPLE, ...).to_numpy() for name in names}
+    return Diagnosis(_judged(quantities), _judged(aligned) if rule else (), rule)
 
 
-def _of_group(group: xr.Dataset, posterior: xr.Dataset) -> tuple[tuple[str, ...], Any]:
-    """Return the sum of the group log_likelihood over all its samples."""
-    sums = [v.sum([dim for dim in v.dims if dim not in SAMPLE]).transpose(*SAMPLE) for v in group.data_vars.values()]
-    if any(total.shape != (posterior.sizes["chain"], posterior.sizes["draw"]) for total in sums):
-        sizes = f"{dict(group.sizes)} and {posterior.sizes['chain']} x {posterior.sizes['draw']} in the posterior"
-        raise ValueError(f"draws must have the same chains and draws in all groups, got log_likelihood of {sizes}")
-    return SAMPLE, sum(total.to_numpy() for total in sums)
+def _of_group(group: xr.Dataset, posterior: xr.Dataset) -> Array:
+    """Return the sum of the group log_likelihood over all its samples, shape (chain, draw)."""
+    totals = group.sum([dim for dim in group.dims if dim not in SAMPLE])
+    total = sum(variable.transpose(*SAMPLE).to_numpy() for variable in totals.data_vars.values())
+    if np.shape(total) != (sizes := (posterior.sizes["chain"], posterior.sizes["draw"])):
+        given = f"{dict(group.sizes)} and {sizes[0]} x {sizes[1]} in the posterior"
+        raise ValueError(f"draws must have the same chains and draws in all groups, got log_likelihood of {given}")
+    return np.asarray(total)
 
 
-def _from_log_joint(log_joint: LogJoint, posterior: xr.Dataset, component: str) -> dict[str, Any]:
+def _from_log_joint(log_joint: LogJoint, draws: Arrays) -> dict[str, Array]:
     """Return the log-likelihood and, for pairs of a few rows, Σ_k p(z_i = k | x_i, θ) p(z_j = k | x_j, θ)."""
-    arrays, sizes = Arrays(posterior, component), (posterior.sizes["chain"], posterior.sizes["draw"])
     rows = np.unique(np.linspace(0, log_joint.n_samples - 1, PAIRED_ROWS).astype(int))
-    log_likelihood, done, chosen = np.zeros(arrays.n_draws), 0, []
-    for p, log_prob in log_joint.normalised(arrays, arrays.n_draws, posterior.sizes[component]):
-        log_likelihood += log_prob.sum(axis=1)
-        chosen.append(p[:, :, rows[(rows >= done) & (rows < done + p.shape[2])] - done])
-        done += p.shape[2]
-    p = np.concatenate(chosen, axis=2)
-    together = {
-        f"together[{rows[i]}, {rows[j]}]": (SAMPLE, (p[:, :, i] * p[:, :, j]).sum(axis=1).reshape(sizes))
-        for i in range(len(rows))
-        for j in range(i)
-    }
-    return {"log_likelihood": (SAMPLE, log_likelihood.reshape(sizes))} | together
+    p, log_likelihood = log_joint.at(draws, rows)
+    quantities = {"log_likelihood": log_likelihood.reshape(draws.sizes)}
+    for i, j in zip(*np.tril_indices(len(rows), -1), strict=True):
+        quantities[f"together[{rows[i]}, {rows[j]}]"] = (p[:, :, i] * p[:, :, j]).sum(axis=1).reshape(draws.sizes)
+    return quantities
 
 
-def _judged(quantities: xr.Dataset) -> tuple[Quantity, ...]:
-    """Return mean, sd, R-hat, bulk ESS and any second mode of every entry."""
-    if not quantities.data_vars:
-        return ()
-    with np.errstate(invalid="ignore", divide="ignore"):
-        rhat, ess = az.rhat(quantities), az.ess(quantities, method="bulk")
-    found = []
-    for name, variable in quantities.data_vars.items():
-        values = variable.transpose(*SAMPLE, ...).to_numpy()
+def _judged(quantities: Mapping[str, Array]) -> tuple[Quantity, ...]:
+    """Return mean, sd, R-hat, bulk ESS and any second mode of every entry of draws (chain, draw, ...)."""
+    judged = []
+    for name, values in quantities.items():
         if not np.isfinite(values).all():
             raise ValueError(f"draws must be finite, got NaN or infinity in {name!r}")
-        of_entries = values.reshape(-1, *values.shape[2:])
+        rhat, ess = convergence(values)
         for index in np.ndindex(values.shape[2:]):
-            entry = of_entries[(slice(None), *index)]
-            label = f"{name}[{', '.join(map(str, index))}]" if index else str(name)
-            convergence = float(rhat[name].to_numpy()[index]), float(ess[name].to_numpy()[index])
-            mode = None if str(name).startswith("together") else second_mode(entry)
-            constant = bool(np.ptp(entry) == 0)
-            found.append(Quantity(label, float(entry.mean()), float(entry.std()), *convergence, mode, constant))
-    return tuple(found)
+            entry = values[(..., *index)].ravel()
+            label = f"{name}[{', '.join(map(str, index))}]" if index else name
+            mode = None if name.startswith("together") else second_mode(entry)
+            mean, sd, varies = float(entry.mean()), float(entry.std()), bool(np.ptp(entry) > 0)
+            judged.append(Quantity(label, mean, sd, float(rhat[index]), float(ess[index]), mode, not varies))
+    return tuple(judged)

@@ -30,36 +30,35 @@ MIN_SHARE, MIN_DRAWS, MAX_VALLEY = 0.005, 20, 0.25
 BANDWIDTHS, BINS_PER_BANDWIDTH, MOST_BINS = (1, 2, 4), 4, 2**14
 
 
-def of_weights(weights: Any) -> dict[str, Any]:
-    """Return the entropy of weights (chain, draw, K) and the weights sorted."""
-    weights = np.asarray(weights)
-    return {
-        "entropy_of_weights": (SAMPLE, entr(weights).sum(axis=-1)),
-        "sorted_weights": ((*SAMPLE, "rank"), np.sort(weights, axis=-1)),
-    }
+def of_weights(weights: Array) -> dict[str, Array]:
+    """Return the entropy of weights (..., K) and the weights sorted."""
+    return {"entropy_of_weights": entr(weights).sum(axis=-1), "sorted_weights": np.sort(weights, axis=-1)}
 
 
 def label_free(posterior: Mapping[Any, Any], log_likelihood: Array) -> xr.Dataset:
     """Return quantities that no relabelling changes: log-likelihood, entropy of the weights, sorted weights."""
-    return xr.Dataset({"log_likelihood": (SAMPLE, log_likelihood), **of_weights(posterior["weights"])})
+    arrays = {"log_likelihood": log_likelihood} | of_weights(np.asarray(posterior["weights"]))
+    return xr.Dataset({name: ((*SAMPLE, "rank")[: array.ndim], array) for name, array in arrays.items()})
+
+
+def convergence(values: Array) -> tuple[Array, Array]:
+    """Return R-hat and bulk ESS of each entry of draws (chain, draw, ...); R-hat is NaN where nothing varies."""
+    import arviz as az  # slow to import
+
+    axes = {"chain_axis": 0, "draw_axis": 1}
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(az.rhat(values, **axes)), np.asarray(az.ess(values, method="bulk", **axes))
 
 
 def extremes(quantities: xr.Dataset) -> tuple[float, float]:
     """Return the largest R-hat and the smallest bulk ESS of all entries; constant ones do not count."""
-    import arviz as az  # slow to import
-
-    varying = {}
-    for name, array in quantities.data_vars.items():
-        values = array.to_numpy().reshape(*array.shape[:2], -1)
-        kept = values[:, :, np.ptp(values, axis=(0, 1)) > 0]
-        if kept.shape[2]:
-            varying[name] = (("chain", "draw", f"{name}_entry"), kept)
-    if not varying:
-        return 1.0, float("inf")
-    dataset = xr.Dataset(varying)
-    rhat, ess = az.rhat(dataset), az.ess(dataset, method="bulk")
-    worst_rhat = max(float(values.max()) for values in rhat.data_vars.values())
-    return worst_rhat, min(float(values.min()) for values in ess.data_vars.values())
+    arrays = [variable.to_numpy() for variable in quantities.data_vars.values()]
+    entries = np.concatenate([values.reshape(*values.shape[:2], -1) for values in arrays], axis=2)
+    varying = entries[:, :, np.ptp(entries, axis=(0, 1)) > 0]
+    if not varying.size:
+        return 1.0, np.inf
+    rhat, ess = convergence(varying)
+    return float(np.nanmax(rhat)), float(np.nanmin(ess))
 
 
 @dataclass(frozen=True)
@@ -69,6 +68,9 @@ class Mode:
     share: float
     at: float
     main: float
+
+    def __str__(self) -> str:
+        return f"{self.share:.2%} near {self.at:.4g}, not {self.main:.4g}"
 
 
 def second_mode(values: Array) -> Mode | None:
@@ -89,8 +91,8 @@ def second_mode(values: Array) -> Mode | None:
     if spread <= 1e-12 * np.abs(values).max():
         return None
     silverman = 0.9 * spread * len(values) ** -0.2
-    found = [_second_peak(values, low, high, factor * silverman) for factor in BANDWIDTHS]
-    return max((mode for mode in found if mode), key=lambda mode: mode.share, default=None)
+    modes = [_second_peak(values, low, high, factor * silverman) for factor in BANDWIDTHS]
+    return max((mode for mode in modes if mode), key=lambda mode: mode.share, default=None)
 
 
 def _second_peak(values: Array, low: float, high: float, bandwidth: float) -> Mode | None:
@@ -102,14 +104,12 @@ def _second_peak(values: Array, low: float, high: float, bandwidth: float) -> Mo
     sigma = bandwidth * n_bins / (high - low)  # in bins
     smooth = gaussian_filter1d(counts.astype(np.float64), sigma, mode="constant") * 2 * np.sqrt(np.pi) * sigma
     heights = np.pad(smooth, 1)  # the number of draws that an estimate rests on; the ends may be peaks
-    peaks, found = find_peaks(heights, height=MIN_DRAWS, prominence=0)
-    peaks = peaks[found["prominences"] >= (1 - MAX_VALLEY) * heights[peaks]]
+    peaks, shape = find_peaks(heights, height=MIN_DRAWS, prominence=0)
+    peaks = peaks[shape["prominences"] >= (1 - MAX_VALLEY) * heights[peaks]]
     valleys = [edges[a + heights[a:b].argmin() - 1] for a, b in pairwise(peaks)]
     shares = np.histogram(values, [-np.inf, *valleys, np.inf])[0] / len(values)
     order = np.argsort(-shares)
     if len(order) < 2 or shares[order[1]] < MIN_SHARE:
         return None
-    first, second = peaks[order[0]] - 1, peaks[order[1]] - 1
-    return Mode(
-        float(shares[order[1]]), float(edges[second : second + 2].mean()), float(edges[first : first + 2].mean())
-    )
+    main, second = (float(edges[peaks[i] - 1 : peaks[i] + 1].mean()) for i in order[:2])
+    return Mode(float(shares[order[1]]), second, main)

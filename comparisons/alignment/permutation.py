@@ -19,38 +19,36 @@ def permute(draws: xr.Dataset, order: xr.DataArray, labels: Iterable[str] = ()) 
         The component of the draw that goes to each place; its last dimension is the one to permute.
     labels : iterable of str
         Variables whose values are components.
+
+    Raises
+    ------
+    ValueError
+        If a variable has other chains, draws or components than the order, or labels are none.
     """
-    component = order.dims[-1]
-    places = np.argsort(order.to_numpy(), axis=-1)
+    component, orders = order.dims[-1], order.to_numpy()
+    places = np.argsort(orders, axis=-1)
     changed = {}
     for name, variable in draws.data_vars.items():
         indexed = [dim for dim in (component, f"{component}_bis") if dim in variable.dims]
         if not indexed and name not in labels:
             continue
-        _check_same_draws(variable, order)
-        moved = variable
+        try:
+            xr.align(variable, order, join="exact")
+        except ValueError as error:
+            wanted = "draws must have the same chains, draws and components in all groups"
+            raise ValueError(f"{wanted}, got others in {name!r}: {error}") from None
+        moved = variable.transpose(*SAMPLE, ...)
         for dim in indexed:
-            moved = moved.transpose(*SAMPLE, ..., dim)
-            index = _spread(order.to_numpy(), moved.ndim)
-            moved = moved.copy(data=np.take_along_axis(moved.to_numpy(), index, axis=-1))
+            shape = [size if of in (*SAMPLE, dim) else 1 for of, size in moved.sizes.items()]
+            taken = np.take_along_axis(moved.to_numpy(), orders.reshape(shape), axis=moved.dims.index(dim))
+            moved = moved.copy(data=taken)
         if name in labels:
-            moved = moved.transpose(*SAMPLE, ...)
-            z = moved.to_numpy()
-            flat = np.take_along_axis(places, z.reshape(*z.shape[:2], -1).astype(int), axis=-1)
-            moved = moved.copy(data=flat.reshape(z.shape).astype(z.dtype))
+            z, K = moved.to_numpy(), order.sizes[component]
+            if not np.isin(z, np.arange(K)).all():
+                hint = ": subtract 1" if (z.min(), z.max()) == (1, K) else ""
+                wanted = f"labels must be variables with values 0 to {K - 1}, the components"
+                raise ValueError(f"{wanted}, got {name!r} from {z.min()} to {z.max()}{hint}")
+            renamed = np.take_along_axis(places, z.reshape(*z.shape[:2], -1).astype(int), axis=-1)
+            moved = moved.copy(data=renamed.reshape(z.shape).astype(z.dtype))
         changed[name] = moved.transpose(*variable.dims)
     return draws.assign(changed)
-
-
-def _spread(order: np.ndarray, ndim: int) -> np.ndarray:
-    """Return orders (chain, draw, K) with axes of length one in between."""
-    return order.reshape(*order.shape[:2], *(1,) * (ndim - 3), order.shape[2])
-
-
-def _check_same_draws(variable: xr.DataArray, order: xr.DataArray) -> None:
-    for dim in order.dims:
-        if variable.sizes.get(dim, order.sizes[dim]) != order.sizes[dim]:
-            sizes = f"{variable.sizes[dim]} in {variable.name!r} and {order.sizes[dim]} in the posterior"
-            raise ValueError(f"draws must have the same {dim} in all groups, got {sizes}")
-        if dim in variable.coords and dim in order.coords and not variable[dim].equals(order[dim]):
-            raise ValueError(f"draws must have the same {dim} in all groups, got other values in {variable.name!r}")

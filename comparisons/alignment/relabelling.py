@@ -37,6 +37,15 @@ ROUNDING = 1e-12
 Blocks = Callable[[], Iterable[Array]]
 
 
+class Relabelling(NamedTuple):
+    """Orders (S, K), the loss of each draw (S,), and how the iteration ended."""
+
+    orders: np.ndarray
+    losses: Array
+    n_iter: int
+    converged: bool
+
+
 def assign(costs: Array) -> np.ndarray:
     """Return for each draw the order of its components with the least total cost.
 
@@ -60,8 +69,8 @@ def assign(costs: Array) -> np.ndarray:
     *batch, K, _ = costs.shape
     flat = costs.reshape(-1, K * K)
     if K > FEW_COMPONENTS:
-        found = [linear_sum_assignment(matrix.T)[1] for matrix in flat.reshape(-1, K, K)]
-        return np.array(found, dtype=int).reshape(*batch, K)
+        best = [linear_sum_assignment(matrix.T)[1] for matrix in flat.reshape(-1, K, K)]
+        return np.array(best, dtype=int).reshape(*batch, K)
     orders = np.array(list(permutations(range(K))))
     chosen = np.eye(K)[orders].swapaxes(1, 2).reshape(-1, K * K)  # entry (j, k) is 1 where orders[k] = j
     step = CHUNK // len(orders)
@@ -77,8 +86,8 @@ def total(costs: Array, orders: np.ndarray) -> Array:
 # Pivot ----------------------------------------------------------------------------------------------------------------
 
 
-def pivot_costs(draws: Array, reference: Array, scale: Array) -> Array:
-    """Return Σ_e (θ_s[j, e] - θ*[k, e])² / σ_e², shape (S, K, K).
+def pivot(draws: Array, reference: Array, scale: Array) -> Relabelling:
+    """Return the orders of least Σ_k Σ_e (θ_s[ν_s(k), e] - θ*[k, e])² / σ_e².
 
     Parameters
     ----------
@@ -89,7 +98,9 @@ def pivot_costs(draws: Array, reference: Array, scale: Array) -> Array:
     scale : ndarray, shape (E,)
         σ_e.
     """
-    return np.stack([(((draws - pivot) / scale) ** 2).sum(axis=-1) for pivot in reference], axis=-1)
+    costs = np.stack([(((draws - component) / scale) ** 2).sum(axis=-1) for component in reference], axis=-1)
+    orders = assign(costs)
+    return Relabelling(orders, total(costs, orders), 1, True)
 
 
 def pivot_scale(draws: Array, reference: Array) -> Array:
@@ -101,22 +112,12 @@ def pivot_scale(draws: Array, reference: Array) -> Array:
     """
     pooled = draws.std(axis=(0, 1))
     pooled = np.where(pooled > ROUNDING * np.abs(draws).max(axis=(0, 1)), pooled, np.inf)
-    orders = assign(pivot_costs(draws, reference, pooled))
-    matched = np.take_along_axis(draws, orders[:, :, None], axis=1)
+    matched = np.take_along_axis(draws, pivot(draws, reference, pooled).orders[:, :, None], axis=1)
     within = np.sqrt(matched.var(axis=0).mean(axis=0))
     return np.maximum(within, 1e-6 * pooled)  # an entry that does not vary within components decides, but stays finite
 
 
 # ECR and Stephens -----------------------------------------------------------------------------------------------------
-
-
-class Relabelling(NamedTuple):
-    """Orders (S, K), the loss of each draw (S,), and how the iteration ended."""
-
-    orders: np.ndarray
-    losses: Array
-    n_iter: int
-    converged: bool
 
 
 def log_mean(q: Array) -> Array:
@@ -149,33 +150,27 @@ def relabel(
     max_iter : int
         Bound on the iterations; with 1 the template is given, and not part of the minimum.
     """
-    runs: list[Relabelling | None] = [None] * len(starts)
-    active = list(range(len(starts)))
-    constant: Array | None = None
+    runs: dict[int, Relabelling] = {}
+    active, entropies = list(range(len(starts))), np.zeros(1)
     for n_iter in range(1, max_iter + 1):
-        costs, entropies, done = [np.zeros(1)] * len(starts), np.zeros(1), 0
+        costs, done = {r: np.zeros(1) for r in active}, 0
         for p in blocks():
             S, K, m = p.shape
-            if constant is None:
+            if n_iter == 1:
                 entropies = entropies + xlogy(p, p).sum(axis=(1, 2))
             for r in active:
-                run = runs[r]
-                q = _first_template(starts[r], p, done) if run is None else _mean(p, run.orders)
+                q = _mean(p, runs[r].orders) if r in runs else _first_template(starts[r], p, done)
                 costs[r] = costs[r] - (p.reshape(S * K, m) @ score(q)).reshape(S, K, K)
             done += m
-        constant = entropies if constant is None else constant
-        for r in list(active):
-            run = runs[r]
-            orders = assign(costs[r]) if run is None else _better(costs[r], run.orders)
-            stopped = max_iter == 1 or (run is not None and bool((orders == run.orders).all()))
-            runs[r] = Relabelling(orders, constant + total(costs[r], orders), n_iter, stopped)
-            if stopped:
-                active.remove(r)
+        for r, of_run in costs.items():
+            orders = _better(of_run, runs[r].orders) if r in runs else assign(of_run)
+            stopped = max_iter == 1 or (r in runs and np.array_equal(orders, runs[r].orders))
+            runs[r] = Relabelling(orders, entropies + total(of_run, orders), n_iter, stopped)
+        active = [r for r in active if not runs[r].converged]
         if not active:
             break
-    finished = [run for run in runs if run is not None]
-    best = min(finished, key=lambda run: float(run.losses.sum()))
-    return best._replace(orders=_labelled_like(finished[0].orders, best.orders))
+    best = min(runs.values(), key=lambda run: float(run.losses.sum()))
+    return best._replace(orders=_labelled_like(runs[0].orders, best.orders))
 
 
 def _first_template(start: int | Array, p: Array, done: int) -> Array:

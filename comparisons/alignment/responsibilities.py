@@ -4,18 +4,19 @@ They come from log p(x_i, z_i = k | θ_s) by Bayes' rule, and that from a family
 once; PyMC has no part in it.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, override
+from functools import partial
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from comparisons.alignment.component_draws import SAMPLE, Arrays, as_point, is_point
+from comparisons.alignment.component_draws import SAMPLE, Arrays, as_point
+from comparisons.alignment.relabelling import Blocks
 from comparisons.family import NEARLY, Family, family_of
-from em.bound import check_responsibilities
+from em.bound import check_responsibilities, normalise
 from models.validation import Array, data_matrix, real_numbers
 
 BLOCK_CELLS = 2**21  # of (draw, component, row): 16 MB, and with what is made from it some 50 MB
@@ -53,45 +54,37 @@ class LogJoint:
     n_samples: int
     given: Callable[[Draws], Callable[[slice], Array]]
 
-    def normalised(self, draws: Draws, S: int, K: int) -> Iterator[tuple[Array, Array]]:
-        """Yield responsibilities (S, K, m) and log p(x_i | θ_s), shape (S, m), for blocks that cover the rows in order.
-
-        Parameters
-        ----------
-        draws : mapping
-            Arrays (S, K, ...) by name.
-        S, K : int
-            Number of draws and of components.
-        """
+    def normalised(self, draws: Arrays) -> Iterator[tuple[Array, Array]]:
+        """Yield responsibilities (S, K, m) and log p(x_i | θ_s) (S, m), in blocks that cover the rows in order."""
+        S, K = draws.n_draws, draws.n_components
         n_rows = min(self.n_samples, max(1, BLOCK_CELLS // (S * K)))
-        size = max(1, CACHE_CELLS // (n_rows * K))
-        parts = [slice(s, min(s + size, S)) for s in range(0, S, size)]
-        given = [self.given(Part(draws, part)) for part in parts]
+        parts = [(part, self.given(of_part)) for part, of_part in draws.parts(max(1, CACHE_CELLS // (n_rows * K)))]
         for rows in row_blocks(self.n_samples, S * K):
             m = rows.stop - rows.start
             p, log_prob = np.empty((S, K, m)), np.empty((S, m))
-            for part, of_rows in zip(parts, given, strict=True):
+            for part, of_rows in parts:
                 joint, shape = of_rows(rows), (part.stop - part.start, K, m)
                 if joint.shape != shape:
                     raise ValueError(f"log_joint must return the shape {shape} (draws, K, rows), got {joint.shape}")
-                p[part], log_prob[part] = normalised(joint)
+                if not (joint.max(axis=1) < np.inf).all():
+                    raise ValueError("log_joint must return log probabilities, got NaN or infinity among them")
+                p[part], log_prob[part] = normalise(joint)
             yield p, log_prob
 
+    def responsibilities(self, draws: Arrays) -> Iterator[Array]:
+        """Yield responsibilities (S, K, m) for blocks that cover the rows in order."""
+        return (p for p, _ in self.normalised(draws))
 
-class Part(Mapping[str, Array]):
-    """Some of the draws."""
-
-    def __init__(self, draws: Draws, part: slice) -> None:
-        self.draws, self.part = draws, part
-
-    def __getitem__(self, name: str) -> Array:
-        return self.draws[name][self.part]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.draws)
-
-    def __len__(self) -> int:
-        return len(self.draws)
+    def at(self, draws: Arrays, rows: np.ndarray) -> tuple[Array, Array]:
+        """Return responsibilities (S, K, m) of the samples in ``rows`` (m,), and the log-likelihood of all, (S,)."""
+        chosen = np.empty((draws.n_draws, draws.n_components, len(rows)))
+        log_likelihood, done = np.zeros(draws.n_draws), 0
+        for p, log_prob in self.normalised(draws):
+            here = (rows >= done) & (rows < done + p.shape[2])
+            chosen[:, :, here] = p[:, :, rows[here] - done]
+            log_likelihood += log_prob.sum(axis=1)
+            done += p.shape[2]
+        return chosen, log_likelihood
 
 
 def log_joint(X: ArrayLike, family: str | Family, **options: Any) -> LogJoint:
@@ -120,105 +113,66 @@ def log_joint(X: ArrayLike, family: str | Family, **options: Any) -> LogJoint:
     return LogJoint(len(matrix), family_of(family, **options).log_joint(matrix))
 
 
-class Rows(ABC):
-    """Responsibilities (S, K, n) of draws, or labels as ones and zeros, that are only ever held in part."""
+def of_array(responsibilities: Any, draws: Arrays) -> tuple[Blocks, int]:
+    """Return blocks (S, K, m) of given responsibilities (chain, draw, n, K), and n.
 
-    n_samples: int
-    n_draws: int
-    n_components: int
+    Raises
+    ------
+    ValueError
+        If they have another shape, or are no probabilities.
+    """
+    if isinstance(responsibilities, xr.DataArray):
+        last = [draws.component] if draws.component in responsibilities.dims else []
+        responsibilities = responsibilities.transpose("chain", "draw", ..., *last).to_numpy()
+    values, sizes, K = real_numbers("responsibilities", responsibilities), draws.sizes, draws.n_components
+    if values.ndim != 4 or (*values.shape[:2], values.shape[3]) != (*sizes, K):
+        wanted = f"({sizes[0]}, {sizes[1]}, n, {K}): (chain, draw, n, K)"
+        raise ValueError(f"responsibilities must have shape {wanted}, got {values.shape}")
+    sums, least = values.sum(axis=-1, dtype=np.float64), values.min()
+    if not (least >= 0 and np.abs(sums - 1).max() <= NEARLY):
+        wanted = "responsibilities must be non-negative and sum to 1 over the components"
+        raise ValueError(f"{wanted}, got sums from {sums.min():.6g} to {sums.max():.6g}, least {least:.6g}")
+    n = values.shape[2]
+    flat = values.reshape(-1, n, K)
+    return partial(
+        _blocks, n, len(flat) * K, lambda rows: np.array(flat[:, rows].swapaxes(1, 2), np.float64, order="C")
+    ), n
 
-    @abstractmethod
-    def blocks(self) -> Iterator[Array]:
-        """Yield arrays (S, K, m) that cover the rows in order."""
 
-    def template(self, reference: Any) -> Array:
-        """Return labels (n,) as ones and zeros, or responsibilities as they are, shape (n, K)."""
-        if is_point(reference):
+def of_labels(z: xr.DataArray, K: int) -> tuple[Blocks, int]:
+    """Return blocks (S, K, m) of labels (chain, draw, n) as ones and zeros, and n."""
+    values = z.transpose("chain", "draw", ...).to_numpy()
+    if values.ndim != 3:
+        raise ValueError(f"labels must have the dims chain, draw and one for the samples, got {z.dims}")
+    components, flat = np.arange(K)[:, None], values.reshape(-1, 1, values.shape[2])
+    n = values.shape[2]
+    return partial(_blocks, n, len(flat) * K, lambda rows: (flat[:, :, rows] == components).astype(np.float64)), n
+
+
+def _blocks(n_samples: int, cells: int, of_rows: Callable[[slice], Array]) -> Iterator[Array]:
+    return map(of_rows, row_blocks(n_samples, cells))
+
+
+def template(reference: Any, n_samples: int, draws: Arrays, log_joint: LogJoint | None) -> Array:
+    """Return labels (n,) as ones and zeros, responsibilities as they are, or those of parameters, shape (n, K)."""
+    if isinstance(reference, Mapping) or hasattr(reference, "arrays") or hasattr(reference, "parameters_"):
+        if log_joint is None:
             raise ValueError("reference must be labels or responsibilities: parameters need log_joint")
-        array, K = real_numbers("reference", reference), self.n_components
-        if array.shape == (self.n_samples,):
-            if not np.isin(array, np.arange(K)).all():
-                raise ValueError(f"reference must hold labels from 0 to {K - 1}, got {array.min()} to {array.max()}")
-            return np.asarray(np.eye(K)[array.astype(int)])
-        if array.shape != (self.n_samples, K):
-            n = self.n_samples
-            wanted = f"parameters (with log_joint), labels ({n},) or responsibilities ({n}, {K})"
-            raise ValueError(f"reference must be {wanted}, got shape {array.shape}")
-        return check_responsibilities(array, self.n_samples)
+        point = as_point(reference, draws.posterior, draws.component).expand_dims(SAMPLE)
+        blocks = log_joint.responsibilities(Arrays(point, draws.component))
+        return np.concatenate([p[0].T for p in blocks])
+    array, K = real_numbers("reference", reference), draws.n_components
+    if array.shape == (n_samples,):
+        if not np.isin(array, np.arange(K)).all():
+            raise ValueError(f"reference must hold labels from 0 to {K - 1}, got {array.min()} to {array.max()}")
+        return np.asarray(np.eye(K)[array.astype(int)])
+    if array.shape != (n_samples, K):
+        wanted = f"parameters (with log_joint), labels ({n_samples},) or responsibilities ({n_samples}, {K})"
+        raise ValueError(f"reference must be {wanted}, got shape {array.shape}")
+    return check_responsibilities(array, n_samples)
 
 
-class RowsOfLogJoint(Rows):
-    """Computed from draws, block by block, each time they are asked for."""
-
-    def __init__(self, log_joint: LogJoint, posterior: xr.Dataset, component: str) -> None:
-        self.log_joint, self.draws = log_joint, Arrays(posterior, component)
-        self.n_samples, self.n_draws = log_joint.n_samples, self.draws.n_draws
-        self.n_components = posterior.sizes[component]
-
-    @override
-    def blocks(self) -> Iterator[Array]:
-        for p, _ in self.log_joint.normalised(self.draws, self.n_draws, self.n_components):
-            yield p
-
-    @override
-    def template(self, reference: Any) -> Array:
-        if not is_point(reference):
-            return super().template(reference)
-        component = self.draws.component
-        point = as_point(reference, self.draws.posterior, component).expand_dims(SAMPLE)
-        blocks = self.log_joint.normalised(Arrays(point, component), 1, self.n_components)
-        return np.concatenate([p[0].T for p, _ in blocks])
-
-
-class RowsOfArray(Rows):
-    """Given, with shape (chain, draw, n, K)."""
-
-    def __init__(self, responsibilities: Any, sizes: tuple[int, int], K: int, component: str) -> None:
-        values = responsibilities
-        if isinstance(values, xr.DataArray):
-            last = [component] if component in values.dims else []
-            values = values.transpose("chain", "draw", ..., *last).to_numpy()
-        values = real_numbers("responsibilities", values)
-        if values.ndim != 4 or (*values.shape[:2], values.shape[3]) != (*sizes, K):
-            wanted = f"({sizes[0]}, {sizes[1]}, n, {K}): (chain, draw, n, K)"
-            raise ValueError(f"responsibilities must have shape {wanted}, got {values.shape}")
-        self.n_samples, self.n_components, self.n_draws = values.shape[2], K, sizes[0] * sizes[1]
-        self.values = values.reshape(self.n_draws, self.n_samples, K)
-
-    @override
-    def blocks(self) -> Iterator[Array]:
-        for rows in row_blocks(self.n_samples, self.n_draws * self.n_components):
-            p = np.ascontiguousarray(self.values[:, rows].swapaxes(1, 2), dtype=np.float64)
-            sums = p.sum(axis=1, keepdims=True)
-            if not np.isfinite(p).all() or p.min() < 0 or np.abs(sums - 1).max() > NEARLY:
-                wanted = "responsibilities must be non-negative and sum to 1 over the components"
-                raise ValueError(f"{wanted}, got sums from {sums.min():.6g} to {sums.max():.6g}, least {p.min():.6g}")
-            yield p
-
-
-class RowsOfLabels(Rows):
-    """Labels z (chain, draw, n) as ones and zeros."""
-
-    def __init__(self, z: xr.DataArray, K: int) -> None:
-        self.name, values = z.name, z.transpose("chain", "draw", ...).to_numpy()
-        if values.ndim != 3:
-            raise ValueError(f"labels must have the dims chain, draw and one for the samples, got {z.dims}")
-        self.n_draws, self.n_samples, self.n_components = values.shape[0] * values.shape[1], values.shape[2], K
-        self.values = values.reshape(self.n_draws, self.n_samples)
-
-    @override
-    def template(self, reference: Any) -> Array:
-        one_draw = isinstance(reference, Mapping) and self.name in reference
-        return super().template(reference[self.name] if one_draw else reference)
-
-    @override
-    def blocks(self) -> Iterator[Array]:
-        components = np.arange(self.n_components)[:, None]
-        for rows in row_blocks(self.n_samples, self.n_draws * self.n_components):
-            yield (self.values[:, None, rows] == components).astype(np.float64)
-
-
-def most_probable(blocks: Callable[[], Iterator[Array]]) -> Iterator[Array]:
+def most_probable(blocks: Blocks) -> Iterator[Array]:
     """Yield responsibilities (S, K, m) with 1 at the most probable component, the first of equals, and 0 elsewhere."""
     for p in blocks():
         yield (p.argmax(axis=1)[:, None] == np.arange(p.shape[1])[:, None]).astype(np.float64)
@@ -229,20 +183,3 @@ def row_blocks(n_samples: int, cells: int) -> Iterator[slice]:
     size = max(1, BLOCK_CELLS // cells)
     for start in range(0, n_samples, size):
         yield slice(start, min(start + size, n_samples))
-
-
-def normalised(log_joint: Array) -> tuple[Array, Array]:
-    """Return responsibilities (S, K, m) and log p(x_i | θ_s), shape (S, m), from log p(x_i, z_i = k | θ_s).
-
-    A row that is impossible under every component gets 1 / K, as in EM.
-    """
-    largest = log_joint.max(axis=1, keepdims=True)
-    possible = np.isfinite(largest)
-    if not possible.all():
-        if (np.isnan(largest) | (largest == np.inf)).any():
-            raise ValueError("log_joint must return log probabilities, got NaN or infinity among them")
-        log_joint, largest = np.where(possible, log_joint, 0.0), np.where(possible, largest, 0.0)
-    scaled = np.exp(log_joint - largest)
-    sums = scaled.sum(axis=1, keepdims=True)
-    log_prob = np.where(possible, largest + np.log(sums), -np.inf)
-    return np.divide(scaled, sums, out=scaled), log_prob[:, 0]

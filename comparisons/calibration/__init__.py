@@ -3,7 +3,7 @@
 Draw a truth θ* from the prior and data X from θ*. Then θ* is itself a draw from p(θ | X), so that among L independent
 draws θ_1, ..., θ_L of a correct sampler the rank of f(θ*, X) is uniform on 0, ..., L, whatever the function f. Over
 many simulations the ranks are tested for uniformity; whatever fails shows an error in the model's density, in the
-sampler, or in the truth's simulation. What f is taken is said in :mod:`comparisons.calibration.simulations`.
+sampler, or in the truth's simulation. :func:`comparisons.calibration.simulations.quantities` lists the functions f.
 
 Two samplers are held to this test: "NUTS" on the marginal PyMC model, as in a comparison of these data, compiled once
 for all simulations; and, where the prior is conjugate, the Gibbs sampler of :mod:`em.gibbs`. Beside each stand the
@@ -23,25 +23,24 @@ evaluation and multiple sample comparison, Statistics and Computing 32, 32: the 
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
-from comparisons.calibration.result import Calibration, summary
-from comparisons.calibration.settings import BROKEN, SETTINGS
-from comparisons.calibration.simulations import LEVEL, Setting
-from comparisons.calibration.simulators import gibbs_chains, has_gibbs, runner
+from comparisons.calibration.result import KINDS, Calibration, summary
+from comparisons.calibration.simulations import BROKEN, LEVEL, SETTINGS, Setting
+from comparisons.calibration.simulators import gibbs_ranks, simulations
 from comparisons.comparison.command import bad_input_exits
 from comparisons.comparison.report import tell_left_out
 from comparisons.output.console import tell
 from comparisons.output.files import check_writable
 from em.process.progress import track
+from em.process.table import table_lines
 from models.shown import shown
 from models.validation import count_at_least, count_at_least_one
 
@@ -96,32 +95,27 @@ def calibrate(
     >>> from comparisons.calibration.simulations import Setting
     >>> from models.bmm import BMMPrior
     >>> setting = Setting(BMMPrior(4.0, 1.0, 1.0), n_samples=30, n_features=4)
-    >>> found = calibrate(setting, samplers=["Gibbs"], n_simulations=40)["Gibbs"]
-    >>> found.n_simulations, found.passed()
+    >>> calibration = calibrate(setting, samplers=["Gibbs"], n_simulations=40)["Gibbs"]
+    >>> calibration.n_simulations, calibration.passed()
     (40, True)
     """
     if not samplers or not set(samplers) <= {"NUTS", "Gibbs"}:
         raise ValueError(f"samplers must be NUTS, Gibbs or both, got {shown(samplers)}")
     _check(n_simulations, workers, random_state)
-    if "Gibbs" in samplers and not has_gibbs(setting):
+    if "Gibbs" in samplers and not setting.has_gibbs:
         raise ValueError("samplers must not hold Gibbs here: the prior is not conjugate, or Gaussian cells are missing")
-    if setting.conjugate:
+    if setting.prior.conjugate:
         setting.prior.check_mode()
     seeds = np.random.SeedSequence(random_state).generate_state(n_simulations).tolist()
     start = perf_counter()
-    with runner(setting, "NUTS" in samplers, jacobian, workers) as run:
-        jobs = [run(seed) for seed in seeds]
-        results = [job() for job in track(jobs, "Simulations", progress)]
-    worlds, chains = [world for world, _ in results], [chain for _, chain in results]
-    seconds = perf_counter() - start
-    found = {}
-    for sampler in samplers:
+    results = simulations(setting, seeds, "NUTS" in samplers, jacobian, workers)
+    waited = zip(track(seeds, "Simulations", progress), results, strict=True)
+    simulated, by_nuts = zip(*(result for _, result in waited), strict=True)
+    ranked: dict[str, tuple[Any, float]] = {"NUTS": (by_nuts, perf_counter() - start)}
+    if "Gibbs" in samplers:
         start = perf_counter()
-        if sampler == "Gibbs":
-            chains = gibbs_chains(setting, worlds, random_state)
-            seconds = perf_counter() - start
-        found[sampler] = summary(sampler, worlds, chains, seconds)
-    return found
+        ranked["Gibbs"] = gibbs_ranks(setting, simulated, random_state), perf_counter() - start
+    return {sampler: summary(sampler, simulated, *ranked[sampler]) for sampler in samplers}
 
 
 def _check(n_simulations: int, workers: int, random_state: int) -> None:
@@ -140,10 +134,10 @@ def main(
 ) -> None:
     """Calibrate every model under every prior: NUTS, the Gibbs sampler where it applies, and two broken densities.
 
-    One line each: whether the places of the truth are uniform (family-wise alpha 0.01 over all lines; p is multiplied
+    One line each: whether the ranks of the truth are uniform (family-wise alpha 0.01 over all lines; p is multiplied
     by the number of tests), and the least and largest coverage of 95 % intervals over the parameters. Exit code 0 when
     all are calibrated and the broken ones are caught, 1 when not, 2 for bad input. Written to the out folder as they
-    come, for each line: the table of all quantities (.txt), the figure with simultaneous bands (.png), the places (.nc,
+    come, for each line: the table of all quantities (.txt), the figure with simultaneous bands (.png), the ranks (.nc,
     for ArviZ).
     """
     console = Console()
@@ -154,41 +148,28 @@ def main(
             raise ValueError(f"only must name settings ({', '.join(SETTINGS)}), got {', '.join(sorted(unknown))}")
         _check(simulations, workers, seed)
         folder = check_writable(out)
-    names = wanted or list(SETTINGS)
-    found: dict[tuple[str, str], Calibration] = {}
-    for name in names:
-        samplers = ("NUTS", "Gibbs") if has_gibbs(SETTINGS[name]) else ("NUTS",)
-        of_all: dict[str, Any] = {"n_simulations": simulations, "random_state": seed, "workers": workers}
-        of_name = calibrate(SETTINGS[name], samplers=samplers, progress=True, **of_all)
+    calibrations: dict[tuple[str, str], Calibration] = {}
+    for name in wanted or SETTINGS:
+        run = partial(calibrate, SETTINGS[name], n_simulations=simulations, random_state=seed, workers=workers)
+        of_name = run(samplers=("NUTS", "Gibbs") if SETTINGS[name].has_gibbs else ("NUTS",), progress=True)
         if name in BROKEN:
-            of_name[NO_JACOBIAN] = calibrate(SETTINGS[name], jacobian=False, progress=True, **of_all)["NUTS"]
+            of_name[NO_JACOBIAN] = run(jacobian=False, progress=True)["NUTS"]
         for sampler, calibration in of_name.items():  # as it comes: the whole takes long
-            p = min(calibration.p_values.values())
-            told = f"{calibration.seconds:.0f} s, least p of {len(calibration.p_values)}: {p:.2g}"
-            console.print(f"{name}, {sampler}: {told}", style="dim", highlight=False)
+            p = f"least p of {len(calibration.p_values)}: {min(calibration.p_values.values()):.2g}"
+            console.print(f"{name}, {sampler}: {calibration.seconds:.0f} s, {p}", style="dim", highlight=False)
             tell_left_out(console, calibration.save(folder, f"{name}-{sampler.replace(' ', '-')}"))
-            found[name, sampler] = calibration
-    table, missed = _table(found, simulations)
-    console.print(table)
+            calibrations[name, sampler] = calibration
+    n_tests = sum(len(one.p_values) for (_, sampler), one in calibrations.items() if sampler != NO_JACOBIAN)
+    rows, missed = [["setting", "sampler", "s", "ESS", "p x tests", *KINDS, ""]], 0
+    for (name, sampler), one in calibrations.items():
+        passed, broken = one.passed(n_tests=n_tests), sampler == NO_JACOBIAN
+        missed += passed == broken
+        verdict = ("MISSED" if passed else "caught") if broken else "uniform" if passed else "NOT UNIFORM"
+        p = f"{min(1.0, min(one.p_values.values()) * n_tests):.2g}"
+        rows.append([name, sampler, f"{one.seconds:.0f}", f"{np.median(one.ess):.0f}", p, *one.ranges(), verdict])
+    tell(console, f"Calibration, {simulations} simulations each, {n_tests} tests")
+    for line in table_lines(rows):
+        tell(console, line)
     note = "a parameter without an interval counts as not covered"
     tell(console, f"Coverage over the parameters of nominal {LEVEL:.0%} intervals; {note}. Written to {folder}/")
     raise typer.Exit(1 if missed else 0)
-
-
-def _table(found: dict[tuple[str, str], Calibration], simulations: int) -> tuple[Table, int]:
-    """Return the table of calibrations by setting and sampler, and how many are not as they should be."""
-    n_tests = sum(len(calibration.p_values) for (_, sampler), calibration in found.items() if sampler != NO_JACOBIAN)
-    title = f"Calibration, {simulations} simulations each, {n_tests} tests"
-    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("setting", no_wrap=True)
-    for head in ("sampler", "s", "ESS", "p x tests", "", "posterior", "MLE", "Laplace"):
-        table.add_column(head)
-    missed = 0
-    for (name, sampler), calibration in found.items():
-        passed, broken = calibration.passed(n_tests=n_tests), sampler == NO_JACOBIAN
-        missed += passed == broken
-        verdict = ("MISSED" if passed else "caught") if broken else "uniform" if passed else "NOT UNIFORM"
-        smallest = min(1.0, min(calibration.p_values.values()) * n_tests)
-        numbers = f"{calibration.seconds:.0f}", f"{np.median(calibration.ess):.0f}", f"{smallest:.2g}"
-        table.add_row(name, sampler, *numbers, verdict, *calibration.ranges())
-    return table, missed

@@ -1,5 +1,6 @@
-"""What came of a calibration: places of the truth, their test, coverage of intervals; as table, figure and files."""
+"""What came of a calibration: ranks of the truth, their test, coverage of intervals; as table, figure and files."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -10,13 +11,15 @@ import arviz_stats  # noqa: F401  # gives datasets their `azstats`
 import numpy as np
 import xarray as xr
 
-from comparisons.calibration.simulations import LEVEL, World, intervals_hit
-from comparisons.calibration.simulators import Chain
+from comparisons.calibration.simulations import LEVEL, Simulation
+from comparisons.calibration.simulators import Ranks
 from comparisons.output.figures import write_figures
 from comparisons.output.files import is_in_place, written_whole
+from em.process.table import table_lines
 from models.validation import Array
 
 ALPHA = 0.01
+KINDS = ("posterior", "MLE", "Laplace")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -27,10 +30,10 @@ class Calibration:
     ----------
     sampler : str
         "NUTS" or "Gibbs".
-    places : Dataset
-        Place of the truth among the draws, between 0 and 1, one variable (simulation,) for each quantity.
+    ranks : Dataset
+        Rank of the truth among the draws, between 0 and 1, one variable (simulation,) for each quantity.
     p_values : dict
-        That a correct sampler has places no more even than these, by quantity: truncated Cauchy combinations of the
+        That a correct sampler has ranks no more even than these, by quantity: truncated Cauchy combinations of the
         order statistics' p-values (`arviz_stats`). They are right near 0, and never above 1/2.
     coverage : list of dict
         One row per parameter: share of the simulations whose 95 % interval holds the truth, by posterior, MLE and
@@ -45,7 +48,7 @@ class Calibration:
     """
 
     sampler: str
-    places: xr.Dataset
+    ranks: xr.Dataset
     p_values: dict[str, float]
     coverage: list[dict[str, Any]]
     ess: Array
@@ -55,7 +58,7 @@ class Calibration:
     @property
     def n_simulations(self) -> int:
         """Number of simulations S."""
-        return self.places.sizes["simulation"]
+        return self.ranks.sizes["simulation"]
 
     def passed(self, alpha: float = ALPHA, n_tests: int | None = None) -> bool:
         """Whether no quantity is uneven, with a chance of at most alpha that any of ``n_tests`` is by chance.
@@ -71,34 +74,29 @@ class Calibration:
 
     def ranges(self) -> list[str]:
         """Return the least and the largest coverage over the parameters, by posterior, MLE and Laplace, as text."""
-        told = []
-        for kind in ("posterior", "MLE", "Laplace"):
-            rates = [row[kind] for row in self.coverage if row[kind] is not None]
-            told.append(f"{min(rates):.3f}-{max(rates):.3f}" if rates else "")
-        return told
+        rates = [[row[kind] for row in self.coverage if row[kind] is not None] for kind in KINDS]
+        return [f"{min(of_kind):.3f}-{max(of_kind):.3f}" if of_kind else "" for of_kind in rates]
 
     def __repr__(self) -> str:
         """The table as plain text."""
         rates = {row["parameter"]: row for row in self.coverage}
-        lines = [f"{'quantity':22s} {'p':>9s}   coverage: posterior    MLE  Laplace"]
+        rows = [["quantity", "p", "coverage: posterior", "MLE", "Laplace", ""]]
         for name, p in self.p_values.items():
-            rate = rates.get(name, {})
-            cells = ("" if rate.get(kind) is None else f"{rate[kind]:.3f}" for kind in ("posterior", "MLE", "Laplace"))
-            lines.append("{:22s} {:9.2g} {:>20s} {:>8s} {:>7s}".format(name, p, *cells).rstrip())
+            of_name = [rates.get(name, {}).get(kind) for kind in KINDS]
+            rows.append([name, f"{p:.2g}", *("" if rate is None else f"{rate:.3f}" for rate in of_name), ""])
         least, middle = np.min(self.ess), np.median(self.ess)
-        told = f"{self.sampler}, {self.n_simulations} simulations, {self.seconds:.0f} s; "
-        told += f"effective sample size {middle:.0f} (median), {least:.0f} (least); {self.n_divergent} divergences"
-        for kind in ("MLE", "Laplace"):
+        sentence = f"{self.sampler}, {self.n_simulations} simulations, {self.seconds:.0f} s; "
+        sentence += f"effective sample size {middle:.0f} (median), {least:.0f} (least); {self.n_divergent} divergences"
+        for kind in KINDS[1:]:
             fewest = min((row[f"n_{kind}"] for row in self.coverage if row[f"n_{kind}"]), default=self.n_simulations)
-            if missing := self.n_simulations - fewest:
-                share = missing / self.n_simulations
-                told += (
+            if share := 1 - fewest / self.n_simulations:
+                sentence += (
                     f"\na missing interval counts as a miss: by {kind} up to {share:.1%} of a parameter's are missing"
                 )
-        return "\n".join([*lines, told])
+        return "\n".join([*table_lines(rows), sentence])
 
     def plot(self) -> Any:
-        """Draw how far the places' distribution functions are from uniform; return the figure.
+        """Draw how far the ranks' distribution functions are from uniform; return the figure.
 
         All curves of the figure together stay in its bands with a probability of about 0.99, if the sampler is correct.
         """
@@ -107,22 +105,21 @@ class Calibration:
         n, names = self.n_simulations, list(self.p_values)
         x, low, high = _bands(n, ALPHA / len(names))
         rows = -(-len(names) // 4)
-        fig, axes = plt.subplots(
-            rows, 4, figsize=(12, 2.2 * rows), layout="constrained", sharex=True, sharey=True, squeeze=False
-        )
+        shape = {"figsize": (12, 2.2 * rows), "squeeze": False}
+        fig, axes = plt.subplots(rows, 4, layout="constrained", sharex=True, sharey=True, **shape)
         for ax, name in zip(axes.flat, names, strict=False):
             ax.fill_between(x, low, high, color="0.88", step="post")
-            places = np.repeat(np.sort(self.places[name].to_numpy()), 2)  # just before a jump, and after
-            ax.plot([0, *places, 1], [0, *(np.arange(1, 2 * n + 1) // 2 / n - places), 0], linewidth=1)
+            ranks = np.repeat(np.sort(self.ranks[name].to_numpy()), 2)  # just before a jump, and after
+            ax.plot([0, *ranks, 1], [0, *(np.arange(1, 2 * n + 1) // 2 / n - ranks), 0], linewidth=1)
             ax.set_title(f"{name}, p = {self.p_values[name]:.2g}", fontsize=9)
         for ax in axes.flat[len(names) :]:
             ax.set_visible(False)
-        fig.supxlabel("place of the truth among the draws")
+        fig.supxlabel("rank of the truth among the draws, from 0 to 1")
         fig.supylabel("share of simulations below, minus uniform")
         return fig
 
     def save(self, folder: Path, stem: str) -> dict[str, str]:
-        """Write table (.txt) and places (.nc, for ArviZ), then the figure (.png); each is whole or not there.
+        """Write table (.txt) and ranks (.nc, for ArviZ), then the figure (.png); each is whole or not there.
 
         Returns
         -------
@@ -131,35 +128,33 @@ class Calibration:
         """
         with ExitStack() as opened:
             with written_whole(folder, last=f"{stem}.txt", stale=(f"{stem}.txt", f"{stem}.png")) as hidden:
-                xr.DataTree.from_dict({"prior_sbc": self.places}).to_netcdf(hidden / f"{stem}.nc", engine="h5netcdf")
+                xr.DataTree.from_dict({"prior_sbc": self.ranks}).to_netcdf(hidden / f"{stem}.nc", engine="h5netcdf")
                 (hidden / f"{stem}.txt").write_text(f"{self!r}\n", encoding="utf-8")
                 table = opened.enter_context((hidden / f"{stem}.txt").open("rb"))
             still_ours = partial(is_in_place, table, folder / f"{stem}.txt")
             return write_figures(folder, {f"{stem}.png": self.plot}, dpi=100, wanted=still_ours)
 
 
-def summary(sampler: str, worlds: list[World], chains: list[Chain], seconds: float) -> Calibration:
-    """Test the places for uniformity and count the intervals that hold the truth."""
-    names = list(chains[0].places)
-    places = xr.Dataset({name: ("simulation", [chain.places[name] for chain in chains]) for name in names})
-    p_values = {str(name): float(p) for name, p in places.azstats.uniformity_test(dim="simulation")[0].items()}
-    hits = [intervals_hit(world) for world in worlds]
+def summary(sampler: str, simulated: Sequence[Simulation], ranked: Sequence[Ranks], seconds: float) -> Calibration:
+    """Test the ranks for uniformity and count the intervals that hold the truth."""
+    names = list(ranked[0].ranks)
+    ranks = xr.Dataset({name: ("simulation", [of.ranks[name] for of in ranked]) for name in names})
+    p_values = {str(name): float(p) for name, p in ranks.azstats.uniformity_test(dim="simulation")[0].items()}
     coverage = []
     for name in (name for name in names if "[" in name and not name.startswith("sorted")):
-        tail = np.abs(places[name].to_numpy() - 0.5) <= LEVEL / 2
-        row: dict[str, Any] = {"parameter": name, "posterior": float(tail.mean())}
-        for kind in ("MLE", "Laplace"):
-            there = [hit[kind][name] for hit in hits if name in hit.get(kind, {})]
-            row |= {kind: sum(there) / len(hits) if there else None, f"n_{kind}": len(there)}
+        inside = np.abs(ranks[name].to_numpy() - 0.5) <= LEVEL / 2
+        row: dict[str, Any] = {"parameter": name, "posterior": float(inside.mean())}
+        for kind in KINDS[1:]:
+            there = [one.covered[kind][name] for one in simulated if name in one.covered.get(kind, {})]
+            row |= {kind: sum(there) / len(simulated) if there else None, f"n_{kind}": len(there)}
         coverage.append(row)
-    ess = np.array([chain.ess for chain in chains])
-    n_divergent = sum(chain.n_divergent for chain in chains)
-    return Calibration(sampler, places, p_values, coverage, ess, n_divergent, seconds)
+    ess, n_divergent = np.array([of.ess for of in ranked]), sum(of.n_divergent for of in ranked)
+    return Calibration(sampler, ranks, p_values, coverage, ess, n_divergent, seconds)
 
 
 @lru_cache
 def _bands(n: int, alpha: float) -> tuple[Array, Array, Array]:
-    """Return x and simultaneous bands of the distribution function of n uniform places, minus x."""
+    """Return x and simultaneous bands of the distribution function of n uniform ranks, minus x."""
     from arviz_stats.ecdf_utils import ecdf_pit  # `plot_ecdf_pit(method="envelope")` of arviz-plots 1.3 raises
 
     x, _, low, high = ecdf_pit(np.linspace(0, 1, n), 1 - alpha, n_simulations=int(10 / alpha))

@@ -1,9 +1,9 @@
-"""One simulation of a calibration: a truth from the prior, data from the truth, EM's answers and where the truth lies.
+"""One simulation of a calibration: a truth from the prior, data from the truth, EM's answers and what is ranked.
 
-Everything that is looked at is a function of parameters and data, and the same function for the truth and for the
-draws: label-free quantities as they are, and parameters after an alignment that knows the data only. It puts the
-components where EM's MAP has them, the distances measured in units fixed beforehand. Had the truth a say in it, as
-when draws are aligned to the truth, it would no longer be a draw like the others.
+:func:`quantities` lists what is ranked. Each is a function of parameters and data, the same one for the truth and for
+the draws: label-free quantities as they are, and parameters after an alignment that knows the data only. It puts the
+components where EM's MAP has them, the distances measured in units fixed beforehand. Had the truth a say in it, as when
+draws are aligned to the truth, it would no longer be a draw like the others.
 """
 
 from collections.abc import Mapping
@@ -15,10 +15,12 @@ import numpy as np
 from scipy.special import logsumexp, softmax
 
 from comparisons.alignment.mixing import of_weights
-from comparisons.alignment.relabelling import assign, pivot_costs
+from comparisons.alignment.relabelling import pivot
 from comparisons.comparison.estimates import single
-from comparisons.family import Family, Point, family_of_prior
+from comparisons.family import Family, Point, family_classes, family_of_prior
 from em.status import left_to_the_status
+from em.uncertainty import Uncertainty
+from em.uncertainty.entries import entries_of
 from models.shown import shown
 from models.validation import Array
 
@@ -60,9 +62,9 @@ class Setting:
         return family_of_prior(self.prior, **self.options)
 
     @property
-    def conjugate(self) -> bool:
-        """Whether the prior is conjugate: EM's MAP is then under the prior itself."""
-        return bool(self.prior.conjugate)
+    def has_gibbs(self) -> bool:
+        """Whether the Gibbs sampler applies: the prior is conjugate, and stays so with missing cells."""
+        return self.family.is_conjugate(self.prior, missing=self.share_missing > 0)
 
     @cached_property
     def hidden(self) -> np.ndarray:
@@ -90,19 +92,31 @@ class Setting:
 
     def entries_of_components(self, points: Point) -> Array:
         """Return all entries of each component side by side, shape (S, K, E); what they share is none of them."""
-        return np.concatenate(
-            [points[name].reshape(*points[name].shape[:1], self.n_components, -1) for name in self.of_components],
-            axis=2,
-        )
+        arrays = [points[name] for name in self.of_components]
+        return np.concatenate([array.reshape(*array.shape[:1], self.n_components, -1) for array in arrays], axis=2)
 
     @property
     def of_components(self) -> list[str]:
         """Names of the arrays that have the components as their first axis."""
         return [quantity.name for quantity in self.family.quantities if not quantity.shared]
 
+    def orders(self, reference: Any, points: Point) -> np.ndarray:
+        """Return the orders (S, K) that put the components of points (S, ...) where the reference has them."""
+        centre = self.entries_of_components(single(reference))[0]
+        return pivot(self.entries_of_components(points), centre, self.scale).orders
+
+
+SETTINGS = {
+    f"{family.name}-{name}": Setting(**arguments)
+    for family in family_classes()
+    for name, arguments in family.calibrations.items()
+}
+BROKEN = tuple(f"{family.name}-{next(iter(family.calibrations))}" for family in family_classes() if family.calibrations)
+"""Settings that are shown to fail without their Jacobian, the first of each family."""
+
 
 @dataclass(frozen=True, eq=False)
-class World:
+class Simulation:
     """A truth, its data, and what EM makes of the data alone.
 
     Attributes
@@ -113,94 +127,69 @@ class World:
         Data.
     reference : parameters
         EM's MAP, under the prior if it is conjugate, else under the data's weakly informative one.
-    intervals : dict
-        By kind ("MLE", "Laplace"), lower and upper ends of 95 % intervals by the parameter's name; none if there is no
-        such maximum.
+    covered : dict
+        By kind ("MLE", "Laplace"), whether the 95 % interval of a parameter holds the truth, by the parameter's name;
+        none if there is no such maximum.
     """
 
     truth: Any
     X: Array
     reference: Any
-    intervals: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
+    covered: dict[str, dict[str, bool]] = field(default_factory=dict)
 
 
-def simulate_world(setting: Setting, rng: np.random.RandomState) -> World:
+def simulate(setting: Setting, rng: np.random.RandomState) -> Simulation:
     """Draw a truth and data, and fit these by EM."""
     truth = setting.draw(rng)
     X = setting.simulate(truth, rng)
-    seed = int(rng.randint(2**31))
-    prior = setting.prior if setting.conjugate else setting.family.default_prior(X, setting.n_components)
-    of_em = {"n_components": setting.n_components, "max_iter": 10_000, "random_state": seed}
-    intervals = {}
+    of_em = {"n_components": setting.n_components, "max_iter": 10_000, "random_state": int(rng.randint(2**31))}
+    conjugate = setting.prior.conjugate
+    prior = setting.prior if conjugate else setting.family.default_prior(X, setting.n_components)
     with left_to_the_status():
         mode = setting.family.estimator(prior=prior, n_init=N_INIT, **of_em).fit(X)
-        fits = {"Laplace": mode} if setting.conjugate else {}
         mle = setting.family.estimator(init=mode.parameters_, **of_em).fit(X)
-        if not mle.collapsed_:
-            fits["MLE"] = mle
-        for kind, fit in fits.items():
-            found = fit.uncertainty(X, level=LEVEL)
-            intervals[kind] = dict(zip(found.names, zip(found.low, found.high, strict=True), strict=True))
-    reference = mode.parameters_
-    order = orders(setting, reference, single(truth))[0]
-    return World(truth.permute(order), X, reference, intervals)
+        fits = ({"Laplace": mode} if conjugate else {}) | ({} if mle.collapsed_ else {"MLE": mle})
+        intervals = {kind: fit.uncertainty(X, level=LEVEL) for kind, fit in fits.items()}
+    truth = truth.permute(setting.orders(mode.parameters_, single(truth))[0])
+    covered = {kind: covers(table, truth) for kind, table in intervals.items()}
+    return Simulation(truth, X, mode.parameters_, covered)
 
 
-def orders(setting: Setting, reference: Any, points: Point) -> np.ndarray:
-    """Return the orders (S, K) that put the components of points (S, ...) where the reference has them."""
-    pivot = setting.entries_of_components(single(reference))[0]
-    return assign(pivot_costs(setting.entries_of_components(points), pivot, setting.scale))
+def covers(intervals: Uncertainty, truth: Any) -> dict[str, bool]:
+    """Return whether intervals hold the truth, by the parameter's name; those that are none are left out."""
+    rows = zip(intervals.names, intervals.low, entries_of(truth, 1.0).values, intervals.high, strict=True)
+    return {name: bool(low <= value <= high) for name, low, value, high in rows if low < high}
 
 
-def quantities(setting: Setting, world: World, points: Point) -> dict[str, Array]:
+def quantities(setting: Setting, simulation: Simulation, points: Point) -> dict[str, Array]:
     """Return what is ranked, each (S,): label-free quantities of points (S, ...), then their aligned parameters.
 
     Label-free are log p(X | θ), the entropy of the weights, the weights in ascending order but the smallest, which the
     others determine, and the co-clustering Σ_k r_1k r_2k of the first two samples.
     """
-    log_joint = setting.family.log_joint(world.X)(points)(slice(0, setting.n_samples))
+    log_joint = setting.family.log_joint(simulation.X)(points)(slice(0, setting.n_samples))
     together = softmax(log_joint[:, :, :2], axis=1).prod(axis=2).sum(axis=1)
-    weights = {name: values for name, (_, values) in of_weights(points["weights"]).items()}
-    found = {"log-likelihood": logsumexp(log_joint, axis=1).sum(axis=1), "co-clustering": together}
-    found["entropy of weights"] = weights["entropy_of_weights"]
+    weights = of_weights(points["weights"])
+    ranked = {"log-likelihood": logsumexp(log_joint, axis=1).sum(axis=1), "co-clustering": together}
+    ranked["entropy of weights"] = weights["entropy_of_weights"]
     for rank in range(1, setting.n_components):
-        found[f"sorted weights[{rank}]"] = weights["sorted_weights"][:, rank]
-    order = orders(setting, world.reference, points)
+        ranked[f"sorted weights[{rank}]"] = weights["sorted_weights"][:, rank]
+    order = setting.orders(simulation.reference, points)
     for name, values in points.items():
         if name in setting.of_components:
             values = np.take_along_axis(values, order.reshape(*order.shape, *(1,) * (values.ndim - 2)), axis=1)
         for index in setting.family.entries(name, values[0]):
             if (name, index) != ("weights", (setting.n_components - 1,)):  # the others determine it
                 at: tuple[Any, ...] = (slice(None), *index)
-                found[f"{name}[{', '.join(map(str, index))}]"] = values[at]
-    return found
+                ranked[f"{name}[{', '.join(map(str, index))}]"] = values[at]
+    return ranked
 
 
-def with_truth(world: World, draws: Point) -> Point:
-    """Return the truth and, after it, draws (L, ...), shape (L + 1, ...)."""
-    return {name: np.concatenate([world.truth.arrays()[name][None], values]) for name, values in draws.items()}
-
-
-def place_of_first(values: Array, rng: np.random.RandomState) -> float:
-    """Return the place in (0, 1) of the first of L + 1 values among the others; uniform if it is one like them.
+def rank_of_first(values: Array, rng: np.random.RandomState) -> float:
+    """Return the rank of the first of L + 1 values among the others, in (0, 1); uniform if it is one like them.
 
     It is (rank + u) / (L + 1), with u uniform, so that the ranks 0, ..., L share the interval evenly; where others
     equal the first to the last bit, its rank is drawn among theirs.
     """
     below, ties = (values[1:] < values[0]).sum(), (values[1:] == values[0]).sum()
     return float((below + rng.uniform() * (ties + 1)) / len(values))
-
-
-def intervals_hit(world: World) -> dict[str, dict[str, bool]]:
-    """Return whether EM's intervals hold the truth, by kind and name."""
-    arrays = world.truth.arrays()
-    return {
-        kind: {name: low <= _entry(arrays, name) <= high for name, (low, high) in intervals.items() if low < high}
-        for kind, intervals in world.intervals.items()
-    }
-
-
-def _entry(arrays: Mapping[str, Array], name: str) -> float:
-    """Return the entry of a name such as ``means[0, 1]``."""
-    array, _, place = name.rstrip("]").partition("[")
-    return float(arrays[array][tuple(map(int, place.split(",")))])

@@ -197,11 +197,9 @@ def pointwise_log_likelihood(draws: xr.DataTree, density: LogJoint) -> xr.DataAr
     density : LogJoint
         Of the samples; see :func:`comparisons.log_joint`.
     """
-    posterior = draws["posterior"].to_dataset()
-    arrays, sizes = Arrays(posterior, "component"), (posterior.sizes["chain"], posterior.sizes["draw"])
-    blocks = density.normalised(arrays, arrays.n_draws, posterior.sizes["component"])
-    values = np.concatenate([log_prob for _, log_prob in blocks], axis=1)
-    return xr.DataArray(values.reshape(*sizes, -1), dims=("chain", "draw", "obs"))
+    arrays = Arrays(draws["posterior"].to_dataset())
+    values = np.concatenate([log_prob for _, log_prob in density.normalised(arrays)], axis=1)
+    return xr.DataArray(values.reshape(*arrays.sizes, -1), dims=("chain", "draw", "obs"))
 
 
 def _leave_one_out(draws: xr.DataTree, values: xr.DataArray) -> tuple[dict[str, Any], Array]:

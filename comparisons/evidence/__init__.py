@@ -97,28 +97,27 @@ def chib_evidence(X: ArrayLike, draws: Mapping[str, Array], prior: Any, **size: 
     mixture = conjugate_mixture(X, prior, **size)
     if not prior.exchangeable:
         raise ValueError("prior must treat all components alike (equal concentration), so that labels may be averaged")
-    names, n = [quantity.name for quantity in mixture.quantities], len(mixture.X)
+    names = [quantity.name for quantity in mixture.quantities]
     if not isinstance(draws, Mapping) or (lacking := {"z", *names} - set(draws)):
         given = type(draws).__name__ if not isinstance(draws, Mapping) else f"no {', '.join(sorted(lacking))}"
         raise ValueError(f"draws must be what em.gibbs.gibbs returned under the prior, arrays by name, got {given}")
     n_chains, n_draws, n_labels = draws["z"].shape
-    if n_labels != n:
+    if n_labels != (n := len(mixture.X)):
         raise ValueError(f"draws must have labels of the {n} rows of X, got {n_labels} of them")
     if n_chains * n_draws < 2:
         raise ValueError("draws must be at least 2, to average one over the other, got 1")
     if n_chains == 1:
-        middle = n_draws // 2
-        draws = {name: np.stack([array[0, :middle], array[0, middle : 2 * middle]]) for name, array in draws.items()}
-    runs = []
+        half = n_draws // 2
+        draws = {name: array[0, : 2 * half].reshape(2, half, *array.shape[2:]) for name, array in draws.items()}
+    inverses = []
     for chain, z in enumerate(draws["z"].astype(int)):
-        others = {name: np.delete(draws[name], chain, axis=0) for name in names}
-        flat = {name: array.reshape(-1, *array.shape[2:]) for name, array in others.items()}
-        stars = np.unique(np.linspace(0, len(flat["weights"]) - 1, STARS).astype(int))
-        log_joint = np.swapaxes(mixture.log_joint({name: array[stars] for name, array in flat.items()}), 1, 2)
+        others = {name: np.concatenate(np.delete(draws[name], chain, axis=0)) for name in names}
+        stars = np.unique(np.linspace(0, len(others["weights"]) - 1, STARS).astype(int))
+        log_joint = np.swapaxes(mixture.log_joint({name: array[stars] for name, array in others.items()}), 1, 2)
         log_ratio = _log_numerator(z, log_joint) - log_joint_of_labels(X, z, log_joint.shape[1], prior, **size)
-        runs.append(logsumexp(log_ratio) - np.log(len(z)))
-    inverse = combined(runs)
-    return Evidence(-inverse.log_evidence, inverse.standard_error, tuple((-np.array(runs)).tolist()))
+        inverses.append(logsumexp(log_ratio) - np.log(len(z)))
+    inverse = combined(inverses)
+    return Evidence(-inverse.log_evidence, inverse.standard_error, tuple(-run for run in inverse.runs))
 
 
 def _log_numerator(z: np.ndarray, log_joint: Array) -> Array:

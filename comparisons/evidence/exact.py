@@ -37,8 +37,9 @@ from scipy.special import gammaln, logsumexp
 
 from comparisons.evidence.exact_sets import Sets, members_of_sets, sum_over_components
 from em.families import conjugate_mixture
+from em.gibbs import check_labels, one_hot
 from models.one_line import one_line
-from models.validation import Array, count_at_least_one, data_matrix, real_numbers
+from models.validation import Array, count_at_least_one, data_matrix
 
 MOST_SAMPLES = 12
 MOST_LABELLINGS = 2e7  # K = 4 with 12 samples; some seconds
@@ -124,10 +125,8 @@ def exact_posterior(X: ArrayLike, n_components: int, prior: Any, **size: Any) ->
     K, mixture = count_at_least_one("n_components", n_components), conjugate_mixture(X, prior, **size)
     n = len(mixture.X)
     if n > MOST_SAMPLES or K**n > MOST_LABELLINGS:
-        raise ValueError(
-            f"X must have at most {MOST_SAMPLES} rows and n_components ** rows be at most {MOST_LABELLINGS:g}, got "
-            f"{n} rows and {K} components: use em.gibbs"
-        )
+        wanted = f"X must have at most {MOST_SAMPLES} rows and n_components ** rows be at most {MOST_LABELLINGS:g}"
+        raise ValueError(f"{wanted}, got {n} rows and {K} components: use em.gibbs")
     mixture.check_fits(K)
     sets, a = Sets(mixture, K), np.broadcast_to(prior.concentration, K)
     log_evidence = _log_evidence(sets, a)
@@ -137,16 +136,9 @@ def exact_posterior(X: ArrayLike, n_components: int, prior: Any, **size: Any) ->
         n_occupied += np.bincount((labels > 0).sum(axis=1), probability, K + 1)
         of_sets += [np.bincount(labels[:, k], probability, 2**n) for k in range(K)]
     members = members_of_sets(n)
-    weights = (a + of_sets @ members.sum(axis=1)) / (a.sum() + n)
-    return ExactPosterior(
-        log_evidence,
-        members.T @ (of_sets.sum(axis=0)[:, None] * members),
-        n_occupied,
-        (of_sets @ members).T,
-        {"weights": weights} | sets.means(of_sets),
-        mixture,
-        a,
-    )
+    together, responsibilities = members.T @ (of_sets.sum(axis=0)[:, None] * members), (of_sets @ members).T
+    means = sets.means(of_sets) | {"weights": (a + responsibilities.sum(axis=0)) / (a.sum() + n)}
+    return ExactPosterior(log_evidence, together, n_occupied, responsibilities, means, mixture, a)
 
 
 def log_joint_of_labels(X: ArrayLike, z: ArrayLike, n_components: int, prior: Any, **size: Any) -> Array:
@@ -168,24 +160,17 @@ def log_joint_of_labels(X: ArrayLike, z: ArrayLike, n_components: int, prior: An
     K, mixture = count_at_least_one("n_components", n_components), conjugate_mixture(X, prior, **size)
     mixture.check_fits(K)
     n, D = mixture.X.shape
-    z = _check_labels(z, n, K)
-    a, log_joint = np.broadcast_to(prior.concentration, K), np.empty(S := len(z))
+    z = check_labels("z", z, (None, n), K)
     batch = max(1, BATCH // (n * K * D))
-    for first in range(0, S, batch):
-        part = z[first : first + batch]
-        members = (part[:, None, :] == np.arange(K)[:, None]).reshape(-1, n).astype(np.float64)
-        labels = np.arange(len(members)).reshape(-1, K)
-        log_joint[first : first + batch] = _log_joint(Sets(mixture, K, members), a, labels)
-    return log_joint
+    parts = (one_hot(z[first : first + batch], K) for first in range(0, len(z), batch))
+    after = np.concatenate([np.empty(0), *(_log_normaliser(mixture.posterior(part)) for part in parts)])
+    return after - _log_normaliser(mixture.posterior(np.zeros((n, K)))) + mixture.log_base.sum()
 
 
-def _check_labels(z: ArrayLike, n: int, K: int) -> np.ndarray:
-    labels, wanted = real_numbers("z", z), f"z must be integer labels from 0 to {K - 1}"
-    if labels.ndim != 2 or labels.shape[1] != n or labels.dtype.kind not in "iu":
-        raise ValueError(f"{wanted} of shape (label vectors, {n}), got shape {labels.shape} of {labels.dtype}")
-    if labels.size and (labels.min() < 0 or labels.max() >= K):
-        raise ValueError(f"{wanted}, got labels from {labels.min()} to {labels.max()}")
-    return labels
+def _log_normaliser(posterior: Any) -> Array:
+    """Return that of the weights, log B(a), and of the components, shape (...)."""
+    a = posterior.concentration
+    return np.asarray(gammaln(a).sum(axis=-1) - gammaln(a.sum(axis=-1)) + posterior.log_normaliser())
 
 
 def _labellings(n: int, K: int) -> Iterator[np.ndarray]:

@@ -16,7 +16,7 @@ from models.validation import Array
 
 
 class Sets:
-    """What is known of sets of samples, each the samples of one of K components.
+    """What is known of all sets of samples, each the samples of one of K components.
 
     Parameters
     ----------
@@ -24,20 +24,17 @@ class Sets:
         Data and conjugate prior.
     n_components : int
         Number of components K.
-    members : ndarray, shape (sets, n), or None
-        Ones where a sample belongs to a set; ``None`` stands for all 2^n sets, written as whole numbers, bit i for
-        sample i.
 
     Attributes
     ----------
-    counts : ndarray, shape (sets,)
-        Number of samples in each set.
+    counts : ndarray, shape (2^n,)
+        Number of samples in each set; sets are written as whole numbers, bit i for sample i.
     """
 
-    def __init__(self, mixture: Any, n_components: int, members: Array | None = None) -> None:
+    def __init__(self, mixture: Any, n_components: int) -> None:
         self.n_samples = len(mixture.X)
         mixture = replace(mixture, prior=replace(mixture.prior, concentration=1.0))  # a set has the weights of no one
-        members = members_of_sets(self.n_samples) if members is None else members
+        members = members_of_sets(self.n_samples)
         self.counts = members.sum(axis=1)
         self.posterior = mixture.posterior_of_sets(members[..., None], n_components)
         before = mixture.posterior(np.zeros((self.n_samples, n_components))).log_normaliser()
@@ -57,14 +54,13 @@ class Sets:
 
         A mean is NaN where it does not exist for a set that has a positive probability.
         """
-        found, of_each = {}, self.posterior.mean()
-        del of_each["weights"]
-        for name, mean in of_each.items():
+        means = {}
+        for name, mean in self.posterior.mean().items():
             unknown = np.isnan(mean)
             value = np.tensordot(of_sets, np.where(unknown, 0.0, mean), 1)
             value[np.tensordot(of_sets, unknown.astype(np.float64), 1) > 0] = np.nan
-            found[name] = value.sum(axis=0) if name in self.posterior.shared else value[:, 0]
-        return found
+            means[name] = value.sum(axis=0) if name in self.posterior.shared else value[:, 0]
+        return means
 
 
 def members_of_sets(n: int) -> Array:

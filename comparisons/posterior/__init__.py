@@ -4,12 +4,14 @@ Every density, gradient and draw is computed from the PyMC models; of EM only it
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Self
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pymc as pm
 import xarray as xr
 
+from comparisons.alignment.component_draws import tree_of
 from comparisons.posterior.densities import BACKEND, Point, UnconstrainedDensity
 from comparisons.posterior.nuts import Chain
 from em.process.process_wide import without_expected_warnings
@@ -24,7 +26,7 @@ MOST_ROUNDING = 0.01  # nats
 def find_map(model: Any, start: Point) -> Point:
     """Return the mode of the density over the declared quantities, found by PyMC from ``start``."""
     with without_expected_warnings:  # whether it converged is judged by the checks
-        found = pm.find_MAP(
+        tree = pm.find_MAP(
             initvals=start,
             model=model,
             backend=BACKEND,
@@ -36,7 +38,7 @@ def find_map(model: Any, start: Point) -> Point:
             maxiter=100_000,
             maxfun=1_000_000,
         )
-    return {name: found.posterior[name].to_numpy()[0, 0] for name in start}
+    return {name: tree.posterior[name].to_numpy()[0, 0] for name in start}
 
 
 def sample(
@@ -99,7 +101,7 @@ def sample(
     if len(points) not in (1, chains):
         raise ValueError(f"starts must be one point or {chains}, one for each chain, got {len(points)}")
     density = UnconstrainedDensity(model, jacobian=True)
-    scales = [_Scale.of(density, point, resolved) for point in points] * (chains // len(points))
+    scales = [_scale(density, point, resolved) for point in points] * (chains // len(points))
     seeds = np.random.SeedSequence(seed).generate_state(chains).tolist()
     settings = {"draws": draws, "tune": tune, "target_accept": target_accept}
     drawn, interrupted = _run(density, scales, seeds, settings, progress)
@@ -108,22 +110,10 @@ def sample(
         raise Interrupted(None)
     u = np.stack([drawn[chain][0][:length] for chain in kept])
     values = density.constrain(u.reshape(-1, density.size))
-    posterior = {
-        name: (("chain", "draw", *model.named_vars_to_dims[name]), value.reshape(*u.shape[:2], *value.shape[1:]))
-        for name, value in values.items()
-    }
-    dims = {dim for name in values for dim in model.named_vars_to_dims[name]}
-    coords = {"chain": np.arange(u.shape[0]), "draw": np.arange(u.shape[1])}
-    coords |= {dim: np.array(model.coords[dim]) for dim in sorted(dims)}
-    stats = {
-        name: (("chain", "draw"), np.stack([drawn[chain][1][name][:length] for chain in kept])) for name in drawn[0][1]
-    }
-    tree = xr.DataTree.from_dict(
-        {
-            "posterior": xr.Dataset(posterior, coords=coords),
-            "sample_stats": xr.Dataset(stats, {name: coords[name] for name in ("chain", "draw")}),
-        }
-    )
+    posterior = {name: value.reshape(*u.shape[:2], *value.shape[1:]) for name, value in values.items()}
+    stats = {name: np.stack([drawn[chain][1][name][:length] for chain in kept]) for name in drawn[0][1]}
+    coords = {dim: np.array(values) for dim, values in model.coords.items()}
+    tree = tree_of(posterior, stats, model.named_vars_to_dims, coords)
     if interrupted:
         raise Interrupted(tree)
     return tree
@@ -158,88 +148,33 @@ def sample_chain(
         On an interrupt; what was drawn is lost.
     """
     settings = {"draws": draws, "tune": tune, "target_accept": TARGET_ACCEPT}
-    ((u, stats),), interrupted = _run(density, [_Scale.of(density, start)], [seed], settings, None)
+    ((u, stats),), interrupted = _run(density, [_scale(density, start)], [seed], settings, None)
     if interrupted:
         raise KeyboardInterrupt
     return density.constrain(u), stats
 
 
-class _Scale(NamedTuple):
-    """Start û of a chain, shape (p,), and the scale R of its v, shape (p, p)."""
+def _scale(density: UnconstrainedDensity, start: Point, resolved: bool = False) -> tuple[Array, Array]:
+    """Return the start û of a chain, shape (p,), and the scale R of its v, shape (p, p).
 
-    origin: Array
-    root: Array
-
-    @classmethod
-    def of(cls, density: UnconstrainedDensity, start: Point, resolved: bool = False) -> Self:
-        origin = _origin(density, start)
-        information = density.information(origin)
-        if resolved and not np.isfinite(information).all():
-            raise ValueError("the log density or its gradient is not finite where chains start")
-        if resolved and not information.any():
-            raise ValueError("the log density does not curve where chains start, as far as float64 can tell")
-        root = _inverse_root(information)
-        if resolved:
-            _check_resolved(density, origin, root)
-        return cls(origin, root)
-
-
-def _run(
-    density: UnconstrainedDensity,
-    scales: list[_Scale],
-    seeds: list[int],
-    settings: dict[str, Any],
-    progress: Callable[[int], None] | None,
-) -> tuple[list[tuple[Array, dict[str, np.ndarray]]], bool]:
-    """Run a chain on each scale; return their draws with statistics, and whether they were interrupted."""
-    done = np.zeros(len(scales), dtype=int)
-
-    def counter(chain: int) -> Callable[[int], None]:
-        def count(n_done: int) -> None:
-            done[chain] = n_done
-            if progress is not None:
-                progress(int(done.sum()))
-
-        return count
-
-    chains: list[Chain] = []
-    interrupted = False
-    try:
-        for index, (scale, seed) in enumerate(zip(scales, seeds, strict=True)):
-            count = counter(index) if progress else None
-            chains.append(Chain(density, *scale, seed, **settings, progress=count))
-        for chain in chains:
-            chain.wait()
-    except KeyboardInterrupt:
-        interrupted = True
-    finally:
-        for chain in chains:
-            chain.stop()
-    return [chain.drawn() for chain in chains], interrupted
-
-
-def _origin(density: UnconstrainedDensity, start: Point) -> Array:
-    """Return the unconstrained vector of a start, or raise a ValueError if it has none."""
+    With ``resolved``, float64 must resolve the density about û, along each of its coordinates: over a step h that is
+    far below a standard deviation log p changes by h ∂ log p; what differs from it is rounding.
+    """
     with np.errstate(divide="ignore"):
         origin = density.unconstrain(start)
     if not np.isfinite(origin).all():
-        edges = [
-            name for name, part in zip(density.names, density.split(origin), strict=True) if not np.isfinite(part).all()
-        ]
-        raise ValueError(
-            f"starts must lie inside the parameter space, got {' and '.join(edges)} on its edge: move them in"
-        )
-    return origin
-
-
-def _check_resolved(density: UnconstrainedDensity, origin: Array, root: Array) -> None:
-    """Raise a ValueError unless float64 resolves the density about û, along each of its coordinates.
-
-    Over a step h that is far below a standard deviation log p changes by h ∂ log p; what differs from it is rounding.
-    """
+        parts = zip(density.names, density.split(origin), strict=True)
+        edges = " and ".join(name for name, part in parts if not np.isfinite(part).all())
+        raise ValueError(f"starts must lie inside the parameter space, got {edges} on its edge: move them in")
+    information = density.information(origin)
+    if not resolved:
+        return origin, _inverse_root(information)
     value, gradient = density.value_and_gradient(origin)
-    if not (np.isfinite(value) and np.isfinite(gradient).all()):
+    if not (np.isfinite(value) and np.isfinite(gradient).all() and np.isfinite(information).all()):
         raise ValueError("the log density or its gradient is not finite where chains start")
+    if not information.any():
+        raise ValueError("the log density does not curve where chains start, as far as float64 can tell")
+    root = _inverse_root(information)
     sd = np.linalg.norm(root, axis=1)
     if not (sd > LEAST_NUMBERS * np.spacing(np.abs(origin))).all():
         raise ValueError("the posterior is so narrow where chains start that float64 has no numbers for its draws")
@@ -248,6 +183,38 @@ def _check_resolved(density: UnconstrainedDensity, origin: Array, root: Array) -
     rounding = np.abs(changes - np.diag(steps) * gradient).max()
     if not rounding <= MOST_ROUNDING:
         raise ValueError(f"the log density where chains start, {value:.3g} nats, is rounded by {rounding:.2g} nats")
+    return origin, root
+
+
+def _run(
+    density: UnconstrainedDensity,
+    scales: list[tuple[Array, Array]],
+    seeds: list[int],
+    settings: dict[str, Any],
+    progress: Callable[[int], None] | None,
+) -> tuple[list[tuple[Array, dict[str, np.ndarray]]], bool]:
+    """Run a chain on each scale; return their draws with statistics, and whether they were interrupted."""
+    done = np.zeros(len(scales), dtype=int)
+
+    def count(chain: int, n_done: int) -> None:
+        done[chain] = n_done
+        if progress is not None:
+            progress(int(done.sum()))
+
+    chains: list[Chain] = []
+    interrupted = False
+    try:
+        for index, (scale, seed) in enumerate(zip(scales, seeds, strict=True)):
+            own = partial(count, index) if progress else None
+            chains.append(Chain(density, *scale, seed, own, **settings))
+        for chain in chains:
+            chain.wait()
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        for chain in chains:
+            chain.stop()
+    return [chain.drawn() for chain in chains], interrupted
 
 
 class Interrupted(KeyboardInterrupt):

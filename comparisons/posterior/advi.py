@@ -37,21 +37,20 @@ def advi(
     curvature = np.diag(density.information(origin))
     deviations = [part.ravel() for part in density.split(1 / np.sqrt(np.maximum(np.abs(curvature), 1e-300)))]
     values = [value.name for value in model.value_vars]
-    half: list[list[Array]] = []
+    averaged: list[list[Array]] = []
 
     def note(approximation: Any, _: Any, step: int) -> None:
         if step > steps // 2:
-            half.append([np.array(parameter.get_value()) for parameter in approximation.params])
+            averaged.append([np.array(parameter.get_value()) for parameter in approximation.params])
         if progress is not None:
             progress(step)
 
-    with model, quiet("pymc.variational.inference"), without_expected_warnings:  # of the generators a copy is used
+    with model, quiet(), without_expected_warnings:  # of the generators a copy is used
         method = pm.ADVI(start=mode, start_sigma=dict(zip(values, deviations, strict=True)), random_seed=seed)
-        method.fit(
-            steps, backend=BACKEND, progressbar=False, obj_optimizer=pm.adam(learning_rate=0.01), callbacks=[note]
-        )
+        adam = pm.adam(learning_rate=0.01)
+        method.fit(steps, backend=BACKEND, progressbar=False, obj_optimizer=adam, callbacks=[note])
     names = [parameter.name for parameter in method.approx.params]
-    found = {name: np.mean(values, axis=0) for name, values in zip(names, zip(*half, strict=True), strict=True)}
-    deviation = np.logaddexp(0, found["rho"])
+    fitted = {name: np.mean(values, axis=0) for name, values in zip(names, zip(*averaged, strict=True), strict=True)}
+    deviation = np.logaddexp(0, fitted["rho"])
     noise = np.random.default_rng(seed).normal(size=(draws, density.size))
-    return density.constrain(found["mu"] + deviation * noise)
+    return density.constrain(fitted["mu"] + deviation * noise)

@@ -37,14 +37,14 @@ def compiling_fast() -> AbstractContextManager[None]:
     return _FAST
 
 
-def quiet(logger: str) -> AbstractContextManager[None]:
-    """Return a context that keeps one of PyMC's loggers from the console: whoever asked for progress tells it."""
-    return _QUIET[logger]
+def quiet() -> AbstractContextManager[None]:
+    """Return a context that keeps PyMC's logger of `pymc.fit` from the console: whoever asked for progress tells it."""
+    return _QUIET
 
 
 @contextmanager
-def _warnings_only(logger: str) -> Iterator[None]:
-    log = logging.getLogger(logger)
+def _warnings_only() -> Iterator[None]:
+    log = logging.getLogger("pymc.variational.inference")
     level = log.level
     log.setLevel(logging.WARNING)
     try:
@@ -55,9 +55,7 @@ def _warnings_only(logger: str) -> Iterator[None]:
 
 _WITHOUT_C = ProcessWide(lambda: pytensor.config.change_flags(cxx=""))
 _FAST = ProcessWide(lambda: pytensor.config.change_flags(mode="FAST_COMPILE"))
-_QUIET = {
-    name: ProcessWide(partial(_warnings_only, name)) for name in ("pymc.smc.sampling", "pymc.variational.inference")
-}
+_QUIET = ProcessWide(_warnings_only)
 
 
 class JointDensity:
@@ -85,9 +83,8 @@ class MarginalDensity:
         self.names = [variable.name for variable in declared.value_vars]
         (pointwise,) = declared.logp(vars=declared.observed_RVs, sum=False)
         log_prior = declared.logp(vars=declared.free_RVs)
-        self._function = declared.compile_fn(
-            [pointwise, log_prior], inputs=declared.value_vars, point_fn=False, mode=BACKEND.upper()
-        )
+        settings = {"inputs": declared.value_vars, "point_fn": False, "mode": BACKEND.upper()}
+        self._function = declared.compile_fn([pointwise, log_prior], **settings)
 
     def at(self, point: Point) -> tuple[Array, float]:
         """Return the log-likelihood of each sample (n,) and the log prior, in nats."""
@@ -100,15 +97,11 @@ class MarginalDensity:
 
     def of_draws(self, posterior: xr.Dataset) -> tuple[Array, Array]:
         """Return log p(x_i | θ) of each draw, shape (chain, draw, n), and log p(θ), shape (chain, draw)."""
-        stacked = [posterior[name].to_numpy() for name in self.names]
-        chains, draws = stacked[0].shape[:2]
-        rows = [
-            self._function(**{name: array[c, d] for name, array in zip(self.names, stacked, strict=True)})
-            for c in range(chains)
-            for d in range(draws)
-        ]
-        pointwise = np.array([np.asarray(row[0]) for row in rows]).reshape(chains, draws, -1)
-        return pointwise, np.array([float(row[1]) for row in rows]).reshape(chains, draws)
+        stacked = {name: posterior[name].to_numpy() for name in self.names}
+        sizes = posterior.sizes["chain"], posterior.sizes["draw"]
+        rows = [self.at({name: array[index] for name, array in stacked.items()}) for index in np.ndindex(sizes)]
+        pointwise, log_prior = (np.array(column) for column in zip(*rows, strict=True))
+        return pointwise.reshape(*sizes, -1), log_prior.reshape(sizes)
 
 
 class UnconstrainedDensity:
@@ -131,7 +124,7 @@ class UnconstrainedDensity:
         self.shapes = [value.type.shape for value in model.value_vars]
         if any(None in shape for shape in self.shapes):  # PyMC compiles a start to tell
             self.shapes = [value.shape for value in model.initial_point().values()]
-        self.size = int(sum(np.prod(shape) for shape in self.shapes))
+        self.size = sum(int(np.prod(shape)) for shape in self.shapes)
         log_prob = model.logp(vars=model.observed_RVs, sum=False)
         self._data: Any = None
         if any_data:
@@ -142,7 +135,8 @@ class UnconstrainedDensity:
         lowered = _value_and_gradient(model.value_vars, log_density, self.shapes, self._data)
         with ThreadPoolExecutor(1) as thread:  # XLA compiles while PyTensor does
             compiling = thread.submit(lowered.compile, {"xla_cpu_multi_thread_eigen": False})
-            forward = [_forward(model, rv) for rv in model.free_RVs]
+            of = model.rvs_to_transforms
+            forward = [rv if of[rv] is None else of[rv].forward(rv, *rv.owner.inputs) for rv in model.free_RVs]
             self._unconstrain = pm.compile(model.free_RVs, forward, mode="FAST_COMPILE", on_unused_input="ignore")
             declared = model.replace_rvs_by_values(model.free_RVs)
             many = [pt.tensor(shape=(None, *shape), dtype="float64") for shape in self.shapes]
@@ -162,9 +156,7 @@ class UnconstrainedDensity:
 
     def constrain(self, flat: Array) -> Point:
         """Return the declared quantities, each (S, ...), of unconstrained vectors (S, p)."""
-        n = len(flat)
-        parts = [part.reshape(n, *shape) for part, shape in zip(_split(flat, self.shapes), self.shapes, strict=True)]
-        return dict(zip(self.names, self._constrain(*parts), strict=True))
+        return dict(zip(self.names, self._constrain(*self.split(flat)), strict=True))
 
     def value_and_gradient(self, flat: Array) -> tuple[float, Array]:
         """Return the log density and its gradient (p,) at an unconstrained vector (p,)."""
@@ -206,15 +198,12 @@ class UnconstrainedDensity:
 
     def mask(self, free: dict[str, np.ndarray]) -> np.ndarray:
         """Return which unconstrained coordinates (p,) are free, given masks of quantities that map one to one."""
-        parts = [
-            free[name].ravel() if name in free else np.ones(int(np.prod(shape)), dtype=bool)
-            for name, shape in zip(self.names, self.shapes, strict=True)
-        ]
-        return np.concatenate(parts)
+        masks = {name: np.ones(shape, dtype=bool) for name, shape in zip(self.names, self.shapes, strict=True)} | free
+        return np.concatenate([masks[name].ravel() for name in self.names])
 
     def split(self, flat: Any) -> list[Any]:
-        """Return the parts of an unconstrained vector (p,), one for each free variable, in its shape."""
-        return [part.reshape(shape) for part, shape in zip(_split(flat, self.shapes), self.shapes, strict=True)]
+        """Return the parts of unconstrained vectors (..., p), one for each free variable, in its shape."""
+        return _split(flat, self.shapes)
 
 
 def jax_function(inputs: list[Any], outputs: list[Any]) -> Callable[..., list[Any]]:
@@ -241,24 +230,16 @@ def _value_and_gradient(inputs: list[Any], log_density: Any, shapes: list[tuple[
     function = jax_function(inputs if data is None else [*inputs, data], [log_density])
 
     def both(flat: Any, **given: Any) -> Any:
-        def value_at(*parts: Any) -> Any:
-            return function(*parts, *given.values())[0]
+        value, gradient = jax.value_and_grad(lambda at: function(*_split(at, shapes), *given.values())[0])(flat)
+        return jax.numpy.append(gradient, value)
 
-        parts = [part.reshape(shape) for part, shape in zip(_split(flat, shapes), shapes, strict=True)]
-        value, gradients = jax.value_and_grad(value_at, argnums=range(len(parts)))(*parts)
-        return jax.numpy.concatenate([*(gradient.ravel() for gradient in gradients), value[None]])
-
-    size = int(sum(np.prod(shape) for shape in shapes))
+    size = sum(int(np.prod(shape)) for shape in shapes)
     of_data = {} if data is None else {"data": np.zeros(data.type.shape, dtype=data.dtype)}
     return jax.jit(both).lower(np.zeros(size), **of_data)
 
 
 def _split(flat: Any, shapes: list[tuple[int, ...]]) -> list[Any]:
-    """Return the parts of unconstrained vectors (..., p) that belong to the variables."""
+    """Return the parts of unconstrained vectors (..., p) that belong to the variables, each (..., *shape)."""
     sizes = [int(np.prod(shape)) for shape in shapes]
-    return [flat[..., end - size : end] for end, size in zip(np.cumsum(sizes), sizes, strict=True)]
-
-
-def _forward(model: Any, rv: Any) -> Any:
-    transform = model.rvs_to_transforms[rv]
-    return rv if transform is None else transform.forward(rv, *rv.owner.inputs)
+    parts = zip(np.cumsum(sizes), sizes, shapes, strict=True)
+    return [flat[..., end - size : end].reshape(*flat.shape[:-1], *shape) for end, size, shape in parts]

@@ -1,11 +1,11 @@
 """Draws of the Gibbs sampler in the shape of PyMC's posterior: what reads the one reads the other."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from comparisons.alignment.component_draws import tree_of
 from comparisons.family import family_of_prior
 from models.validation import Array
 
@@ -30,17 +30,11 @@ def as_datatree(draws: dict[str, Array], prior: Any) -> xr.DataTree:
     ValueError
         If the draws are not of that sampler, or the prior is of another family.
     """
-    if not isinstance(draws, Mapping) or "log_likelihood" not in draws:
-        raise ValueError(f"draws must be what em.gibbs.gibbs returned, arrays by name, got {type(draws).__name__}")
     dims: dict[str, tuple[str, ...]] = {q.name: q.dims for q in family_of_prior(prior).quantities}
-    lacking = [name for name in dims if name not in draws]
     dims |= {"z": ("obs",), "log_likelihood": ()}
-    others = [name for name, value in draws.items() if name not in dims or np.ndim(value) != 2 + len(dims[name])]
-    if lacking or others:
-        wanted = f"draws must be what em.gibbs.gibbs returned under the prior, a {type(prior).__name__}"
-        raise ValueError(f"{wanted}; missing: {', '.join(lacking) or 'none'}; not of it: {', '.join(others) or 'none'}")
-    variables = {name: xr.DataArray(value, dims=("chain", "draw", *dims[name])) for name, value in draws.items()}
-    posterior, log_likelihood = xr.Dataset(variables), variables["log_likelihood"]
-    posterior = posterior.assign_coords({str(dim): np.arange(size) for dim, size in posterior.sizes.items()})
-    stats = log_likelihood.assign_coords(chain=posterior.chain, draw=posterior.draw).to_dataset(name="log_likelihood")
-    return xr.DataTree.from_dict({"posterior": posterior.drop_vars("log_likelihood"), "sample_stats": stats})
+    given = {name: np.ndim(value) for name, value in draws.items()} if isinstance(draws, dict) else {}
+    if given != {name: 2 + len(own) for name, own in dims.items()}:
+        wanted = f"draws must be what em.gibbs.gibbs returned under the prior, a {type(prior).__name__}: arrays by name"
+        raise ValueError(f"{wanted}, {', '.join(dims)}, got {', '.join(given) or type(draws).__name__}")
+    posterior = {name: value for name, value in draws.items() if name != "log_likelihood"}
+    return tree_of(posterior, {"log_likelihood": draws["log_likelihood"]}, dims)

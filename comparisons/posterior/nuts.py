@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from comparisons.alignment.component_draws import SAMPLE
 from comparisons.posterior.densities import UnconstrainedDensity
 from models.validation import Array
 
@@ -33,12 +34,10 @@ class Chain:
         R: the chain runs on v, where u = û + R v.
     seed : int
         The same seed gives the same draws.
-    draws, tune : int
-        Draws kept and warm-up draws.
-    target_accept : float
-        Mean acceptance probability that the step size is adapted to.
     progress : callable or None
         Called with the number of draws done so far, warm-up included.
+    **settings
+        Draws kept, ``draws``; warm-up draws, ``tune``; mean acceptance probability to adapt to, ``target_accept``.
     """
 
     def __init__(
@@ -47,29 +46,17 @@ class Chain:
         origin: Array,
         root: Array,
         seed: int,
-        *,
-        draws: int,
-        tune: int,
-        target_accept: float,
         progress: Callable[[int], None] | None = None,
+        **settings: Any,
     ) -> None:
         import nutpie  # imports ArviZ and Numba, which takes seconds
 
         self._origin, self._root = origin, root
         self._trace: Any = None
-        self._sampler = nutpie.sample(
-            _whitened(density, origin, root),
-            draws=draws,
-            tune=tune,
-            chains=1,
-            cores=1,
-            seed=seed,
-            target_accept=target_accept,
-            progress_bar=False,
-            progress_callback=None if progress is None else lambda chains: progress(chains[0].finished_draws),
-            blocking=False,
-            return_raw_trace=True,
-        )
+        settings |= {"chains": 1, "cores": 1, "seed": seed, "blocking": False, "return_raw_trace": True}
+        callback = None if progress is None else lambda chains: progress(chains[0].finished_draws)
+        whitened = _whitened(density, origin, root)
+        self._sampler = nutpie.sample(whitened, progress_bar=False, progress_callback=callback, **settings)
 
     def wait(self) -> None:
         """Wait until all is drawn.
@@ -83,9 +70,8 @@ class Chain:
             self._trace = self._sampler.wait()
         except RuntimeError as error:
             reason = " ".join(str(error).partition("Stack backtrace")[0].split())
-            raise RuntimeError(
-                f"the density must be finite near starts to be drawn from; nutpie says: {reason}"
-            ) from error
+            wanted = "the density must be finite near starts to be drawn from"
+            raise RuntimeError(f"{wanted}; nutpie says: {reason}") from error
 
     def stop(self) -> None:
         """Stop, unless all is drawn, and keep what is; a further interrupt waits for the draw that is under way."""
@@ -100,12 +86,8 @@ class Chain:
         import pyarrow
 
         (draws,), (about,) = self._trace.get_arrow_trace()
-        columns = {name: pyarrow.array(about.column(name)) for name in about.column_names}
-        stats = {
-            name: np.asarray(column)
-            for name, column in columns.items()
-            if pyarrow.types.is_primitive(column.type) and name not in ("chain", "draw")
-        }
+        columns = {name: pyarrow.array(about.column(name)) for name in about.column_names if name not in SAMPLE}
+        stats = {n: np.asarray(column) for n, column in columns.items() if pyarrow.types.is_primitive(column.type)}
         kept = ~stats.pop("tuning").astype(bool)
         v = np.asarray(pyarrow.array(draws.column("v")).flatten()).reshape(-1, len(self._origin))
         return self._origin + v[kept] @ self._root.T, {name: values[kept] for name, values in stats.items()}

@@ -21,8 +21,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from comparisons.alignment.component_draws import Arrays, as_tree, n_components
-from comparisons.alignment.responsibilities import BLOCK_CELLS, LogJoint, Part
+from comparisons.alignment.component_draws import Arrays, as_tree, posterior_of
+from comparisons.alignment.responsibilities import BLOCK_CELLS, LogJoint
 from comparisons.family import Family, family_of
 from comparisons.posterior.predictive_result import PredictiveCheck
 from models.shown import shown
@@ -59,17 +59,12 @@ def posterior_responsibilities(
     >>> np.sort(posterior_responsibilities(draws, log_joint(X, "gmm")).sum(axis=0)).round(3)
     array([20., 30.])
     """
-    arrays, K = _arrays(draws, component)
-    blocks = log_joint.normalised(arrays, arrays.n_draws, K)
-    return np.concatenate([p.mean(axis=0).T for p, _ in blocks])
+    blocks = log_joint.responsibilities(_arrays(draws, component))
+    return np.concatenate([p.mean(axis=0).T for p in blocks])
 
 
 def co_clustering(
-    draws: xr.DataTree | xr.Dataset,
-    log_joint: LogJoint,
-    *,
-    rows: ArrayLike | None = None,
-    component: str = "component",
+    draws: xr.DataTree | xr.Dataset, log_joint: LogJoint, *, rows: ArrayLike | None = None, component: str = "component"
 ) -> Array:
     """Return p(z_i = z_j | X) of pairs of samples, shape (m, m); the labels of the draws may switch.
 
@@ -104,32 +99,19 @@ def co_clustering(
         raise ValueError(f"rows must be a list of whole numbers from 0 to {n - 1}, got {shown(rows)}")
     if not 1 <= len(chosen) <= MOST_ROWS:
         raise ValueError(f"rows must name 1 to {MOST_ROWS} samples to pair, got {len(chosen)}: choose some of them")
-    arrays, K = _arrays(draws, component)
-    size = max(1, BLOCK_CELLS // (K * len(chosen)))
+    arrays = _arrays(draws, component)
+    size = max(1, BLOCK_CELLS // (arrays.n_components * len(chosen)))
     together = np.zeros((len(chosen), len(chosen)))
-    for first in range(0, arrays.n_draws, size):
-        part = slice(first, min(first + size, arrays.n_draws))
-        p = _of_rows(log_joint, Part(arrays, part), part.stop - part.start, K, chosen)
+    for _, part in arrays.parts(size):
+        p = log_joint.at(part, chosen)[0].reshape(-1, len(chosen))
         together += p.T @ p
     together /= arrays.n_draws
     together[chosen[:, None] == chosen] = 1.0
     return together
 
 
-def _of_rows(log_joint: LogJoint, draws: Any, S: int, K: int, rows: np.ndarray) -> Array:
-    """Return responsibilities (S K, m) of the samples in ``rows``."""
-    found, done = np.empty((S, K, len(rows))), 0
-    for p, _ in log_joint.normalised(draws, S, K):
-        here = (rows >= done) & (rows < done + p.shape[2])
-        found[:, :, here] = p[:, :, rows[here] - done]
-        done += p.shape[2]
-    return found.reshape(S * K, -1)
-
-
-def _arrays(draws: xr.DataTree | xr.Dataset, component: str) -> tuple[Arrays, int]:
-    posterior = as_tree(draws)["posterior"].to_dataset()
-    K = n_components(posterior, component)
-    return Arrays(posterior, component), K
+def _arrays(draws: xr.DataTree | xr.Dataset, component: str) -> Arrays:
+    return Arrays(posterior_of(as_tree(draws), component), component)
 
 
 def predictive_check(
@@ -182,18 +164,17 @@ def predictive_check(
     pair.log_joint(X)  # counts fit their trials
     R, rng = count_at_least("n_replicates", n_replicates, 2), random_source(random_state)
     check_columns(~np.isnan(X).all(axis=0), names)
-    arrays, _ = _arrays(draws, component)
+    arrays = _arrays(draws, component)
     points = pair.shaped(arrays)
     located = pair.parameter_names[1]
     if (D := points[located].shape[2]) != X.shape[1]:
         raise ValueError(f"X must have {D} columns like the {located} of the draws, got {X.shape[1]}")
     binary, missing = pair.is_binary(), np.isnan(X)
-    observed = _statistics(X, binary)
-    replicated = np.empty((R, len(observed)))
-    for r, s in enumerate(np.linspace(0, arrays.n_draws - 1, R).astype(int)):
+    observed, replicated = _statistics(X, binary), []
+    for s in np.linspace(0, arrays.n_draws - 1, R).astype(int):
         replicate = pair.simulate({name: array[s] for name, array in points.items()}, len(X), rng)
-        replicated[r] = list(_statistics(np.where(missing, np.nan, replicate), binary).values())
-    return PredictiveCheck(tuple(observed), np.array(list(observed.values())), replicated)
+        replicated.append([*_statistics(np.where(missing, np.nan, replicate), binary).values()])
+    return PredictiveCheck(tuple(observed), np.array([*observed.values()]), np.array(replicated))
 
 
 def _statistics(X: Array, binary: bool) -> dict[str, float]:
@@ -201,20 +182,16 @@ def _statistics(X: Array, binary: bool) -> dict[str, float]:
     seen = ~np.isnan(X)
     filled, n_seen = np.where(seen, X, 0.0), seen.sum(axis=0)
     mean = filled.sum(axis=0) / n_seen
-    pairs = [(d, e) for d in range(X.shape[1]) for e in range(d)]
-    both = np.maximum(seen.T.astype(float) @ seen, 1)
-    named = {"mean": mean}
-    if binary:
-        products = filled.T @ filled / both
-        found = {f"mean[{d}]": float(mean[d]) for d in range(len(mean))}
-        found |= {f"both[{e}, {d}]": float(products[d, e]) for d, e in pairs}
-        return found | ({"variance of row sums": float(filled.sum(axis=1).var())} if pairs else {})
-    centred = np.where(seen, X - mean, 0.0)
-    variance = (centred**2).sum(axis=0) / n_seen
-    deviation = np.where(variance > 0, np.sqrt(variance), 1.0)
-    scaled = centred / deviation
-    named |= {"variance": variance, "minimum": np.nanmin(X, axis=0), "maximum": np.nanmax(X, axis=0)}
-    named["skewness"] = (scaled**3).sum(axis=0) / n_seen
-    products = scaled.T @ scaled / both
-    found = {f"{name}[{d}]": float(values[d]) for name, values in named.items() for d in range(len(mean))}
-    return found | {f"correlation[{e}, {d}]": float(products[d, e]) for d, e in pairs}
+    of_features, of_pairs, cells = {"mean": mean}, "both", filled
+    if not binary:
+        centred = np.where(seen, X - mean, 0.0)
+        variance = (centred**2).sum(axis=0) / n_seen
+        cells = centred / np.where(variance > 0, np.sqrt(variance), 1.0)
+        of_features |= {"variance": variance, "minimum": np.nanmin(X, axis=0), "maximum": np.nanmax(X, axis=0)}
+        of_features["skewness"], of_pairs = (cells**3).sum(axis=0) / n_seen, "correlation"
+    products = cells.T @ cells / np.maximum(seen.T.astype(float) @ seen, 1)
+    statistics = {f"{name}[{d}]": float(v) for name, values in of_features.items() for d, v in enumerate(values)}
+    statistics |= {f"{of_pairs}[{e}, {d}]": float(products[d, e]) for d in range(len(mean)) for e in range(d)}
+    if binary and len(mean) > 1:
+        statistics["variance of row sums"] = float(filled.sum(axis=1).var())
+    return statistics

@@ -7,6 +7,7 @@ import numpy as np
 
 from em.plots import axes_or_new
 from em.process.labels import label
+from em.process.table import table_lines
 from models.validation import Array
 
 MOST_SHOWN = 40
@@ -82,21 +83,18 @@ class PredictiveCheck:
         """What follows, in words."""
         if not self.suspects:
             return f"none of {len(self.names)} statistics is surprising"
-        told = ", ".join(self.suspects[:5]) + (", ..." if len(self.suspects) > 5 else "")
-        return f"{len(self.suspects)} of {len(self.names)} statistics are surprising: {told}"
+        named = ", ".join(self.suspects[:5]) + (", ..." if len(self.suspects) > 5 else "")
+        return f"{len(self.suspects)} of {len(self.names)} statistics are surprising: {named}"
 
     def __repr__(self) -> str:
         """The table as plain text."""
-        table = self.table
-        rows = [table[t] for t in self._order()[:MOST_SHOWN]]
-        width = max(len(row["statistic"]) for row in rows)
-        lines = [
-            f"{row['statistic']:{width}s} {row['observed']:11.5g} {row['mean']:11.5g} {row['sd']:11.3g} {row['p']:8.3f}"
-            f" {row['adjusted']:9.3f}"
-            for row in rows
-        ]
-        head = f"{'':{width}s} {'data':>11s} {'replicates':>11s} {'sd':>11s} {'p':>8s} {'adjusted':>9s}"
-        return "\n".join([head, *lines, self.status])
+        lines, table = [["", "data", "replicates", "sd", "p", "adjusted", ""]], self.table
+        for t in self._order()[:MOST_SHOWN]:
+            name, *moments, sd, p, adjusted = table[t].values()
+            lines.append(
+                [name, *(f"{moment:.5g}" for moment in moments), f"{sd:.3g}", f"{p:.3f}", f"{adjusted:.3f}", ""]
+            )
+        return "\n".join([*table_lines(lines), self.status])
 
     def plot(self, ax: Any = None) -> Any:
         """Draw each statistic, in sd of its replicates about their mean, with 50 and 95 % of them, and return the axes.

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
+from em.bound import log_of
 from em.identifiability import Identifiability
 from em.steps import Steps
 from em.uncertainty.entries import entries_of
@@ -137,10 +138,8 @@ def _emptied(parameters: Parameters, question: _Question) -> Identifiability:
         return rest
     of_one = parameters.n_free[quantity.name] // parameters.n_components
     p = rest.n_free_parameters + len(empty) * of_one
-    sentence = (
-        f"rank {rest.rank} of {p} free parameters at the estimate: component(s) {empty} have no share in the samples, "
-        f"so their {quantity.name} are free"
-    )
+    sentence = f"rank {rest.rank} of {p} free parameters at the estimate: component(s) {empty} have no share in the "
+    sentence += f"samples, so their {quantity.name} are free"
     return Identifiability(False, rest.rank, p, sentence, {quantity.entry((empty[0], 0)): 1.0})
 
 
@@ -188,17 +187,13 @@ def _scores(parameters: Parameters, question: _Question, pattern: np.ndarray) ->
     cells, enumerated = _cells(parameters, question, pattern)
     rows = steps.rows(cells, np.broadcast_to(question.sizes, cells.shape))
     log_f = rows.log_base[:, None] + steps.log_kernel(rows, parameters.arrays())
-    with np.errstate(divide="ignore"):
-        log_p = logsumexp(log_f + np.log(weights), axis=1, keepdims=True)
+    log_p = logsumexp(log_f + log_of(weights), axis=1, keepdims=True)
     possible = np.isfinite(log_p[:, 0])
-    log_f, log_p = log_f[possible], log_p[possible]
-    ratio = np.exp(log_f - log_p)  # f_k / P
-    slopes = interior_slopes(steps, parameters)
-    terms = zip(rows.statistics, slopes, strict=True)
-    by_theta = sum(np.asarray(T)[possible][:, None, :] * first for T, (first, _) in terms)
-    by_theta = (weights * ratio)[:, :, None] * np.asarray(by_theta)
-    scores = np.concatenate([ratio, by_theta.reshape(len(ratio), -1)], axis=1)
-    return scores * np.exp(0.5 * log_p) if enumerated else scores
+    ratio = np.exp(log_f[possible] - log_p[possible])  # f_k / P
+    terms = zip(rows.statistics, interior_slopes(steps, parameters), strict=True)
+    by_theta = np.asarray(sum(np.asarray(T)[possible][:, None, :] * first for T, (first, _) in terms))
+    scores = np.concatenate([ratio, ((weights * ratio)[:, :, None] * by_theta).reshape(len(ratio), -1)], axis=1)
+    return scores * np.exp(0.5 * log_p[possible]) if enumerated else scores
 
 
 def _cells(parameters: Parameters, question: _Question, pattern: np.ndarray) -> tuple[Array, bool]:

@@ -22,10 +22,11 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import norm
 
+from em.process.table import table_lines
 from em.uncertainty.entries import Entries
 from em.uncertainty.louis import Information
 from models.shown import shown
-from models.validation import Array, number_above
+from models.validation import Array, number_between
 
 KINDS = ("louis", "bootstrap", "parametric bootstrap")
 SCALES: dict[str, tuple[Any, Any, Any]] = {  # g, g', the inverse of g
@@ -74,18 +75,10 @@ class Uncertainty:
     @property
     def table(self) -> list[dict[str, Any]]:
         """One dict per parameter, as ``pandas.DataFrame(uncertainty.table)`` takes them."""
-        heads = ("parameter", "estimate", "standard_error", "low", "high", "note", "kind")
-        columns = zip(
-            self.names,
-            self.estimates.tolist(),
-            self.standard_errors.tolist(),
-            self.low.tolist(),
-            self.high.tolist(),
-            self.notes,
-            [self.kind] * len(self.names),
-            strict=True,
-        )
-        return [dict(zip(heads, row, strict=True)) for row in columns]
+        heads = ("parameter", "estimate", "standard_error", "low", "high", "note")
+        numbers = (column.tolist() for column in (self.estimates, self.standard_errors, self.low, self.high))
+        rows = zip(self.names, *numbers, self.notes, strict=True)
+        return [dict(zip(heads, row, strict=True)) | {"kind": self.kind} for row in rows]
 
     def __getitem__(self, parameter: str) -> dict[str, Any]:
         """Return the row of one parameter, such as ``uncertainty["weights[0]"]``."""
@@ -95,25 +88,15 @@ class Uncertainty:
 
     def __repr__(self) -> str:
         """The table as plain text."""
-        heads = ["parameter", "estimate", "standard error", "low", "high", ""]
-        numbers = zip(self.estimates, self.standard_errors, self.low, self.high, strict=True)
-        rows = [
-            [name, *("-" if np.isnan(number) else f"{number:.5g}" for number in row), note]
-            for name, row, note in zip(self.names, numbers, self.notes, strict=True)
-        ]
-        widths = [max(len(row[j]) for row in [heads, *rows]) for j in range(5)]
-        lines = [
-            "  ".join([row[0].ljust(widths[0]), *(row[j].rjust(widths[j]) for j in range(1, 5)), row[5]]).rstrip()
-            for row in [heads, *rows]
-        ]
-        return "\n".join([f"{self.kind}, {self.level:.4g} intervals", *lines, self.status])
+        rows = [["parameter", "estimate", "standard error", "low", "high", ""]]
+        for name, *numbers, note, _ in (row.values() for row in self.table):
+            rows.append([name, *("-" if np.isnan(number) else f"{number:.5g}" for number in numbers), note])
+        return "\n".join([f"{self.kind}, {self.level:.4g} intervals", *table_lines(rows), self.status])
 
 
 def check_level(level: Any) -> float:
     """Return the nominal coverage, checked to lie in (0, 1)."""
-    if number_above("level", level, 0) >= 1:
-        raise ValueError(f"level must be less than 1, such as 0.95, got {shown(level)}")
-    return float(level)
+    return number_between("level", level, 0, 1)
 
 
 def from_information(information: Information, kind: str, level: float) -> Uncertainty:
@@ -129,15 +112,13 @@ def from_information(information: Information, kind: str, level: float) -> Uncer
         Nominal coverage.
     """
     entries, errors = information.entries, information.standard_errors
-    z = norm.ppf((1 + level) / 2)
     low, high = np.full((2, len(errors)), np.nan)
+    around = norm.ppf((1 + level) / 2) * np.array([-1, 1])
     for j in np.flatnonzero(~np.isnan(errors)):
         g, slope, inverse = SCALES[entries.entries[j].scale]
-        value = entries.values[j]
-        low[j], high[j] = inverse(g(value) + z * slope(value) * errors[j] * np.array([-1, 1]))
-    covariance, notes = information.covariance, information.notes
-    found = (entries.names, entries.values, errors, low, high, notes, covariance, None, information.sentence)
-    return Uncertainty(kind, level, *found)
+        low[j], high[j] = inverse(g(entries.values[j]) + around * slope(entries.values[j]) * errors[j])
+    intervals = entries.names, entries.values, errors, low, high, information.notes
+    return Uncertainty(kind, level, *intervals, information.covariance, None, information.sentence)
 
 
 def from_replicates(entries: Entries, replicates: Array, kind: str, level: float, status: str) -> Uncertainty:
@@ -160,6 +141,5 @@ def from_replicates(entries: Entries, replicates: Array, kind: str, level: float
     low, high = np.quantile(replicates, [(1 - level) / 2, (1 + level) / 2], axis=0)
     held = np.array([note != "" for note in entries.notes])
     covariance[held], covariance[:, held], low[held], high[held] = (np.nan,) * 4
-    errors = np.sqrt(np.diagonal(covariance))
-    found = (entries.names, entries.values, errors, low, high, entries.notes, covariance, replicates, status)
-    return Uncertainty(kind, level, *found)
+    intervals = entries.names, entries.values, np.sqrt(np.diagonal(covariance)), low, high, entries.notes
+    return Uncertainty(kind, level, *intervals, covariance, replicates, status)

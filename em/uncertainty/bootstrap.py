@@ -70,7 +70,7 @@ def bootstrap(
     from em.batches import best_runs  # which knows estimators, as this module's callers do
 
     seeds = random_source(random_state).randint(2**31 - 1, size=n_bootstrap).tolist()
-    found, unconverged = [], 0
+    replicates, unconverged = [], 0
     for some in track(list(blocks(n_bootstrap, AT_A_TIME)), f"{n_bootstrap} bootstrap samples", progress):
         drawn = [_drawn(estimator, X, rows, check_random_state(seed), parametric) for seed in seeds[some]]
         for (fit, samples), run in zip(drawn, best_runs(*map(list, zip(*drawn, strict=True))), strict=True):
@@ -80,17 +80,15 @@ def bootstrap(
             roots = 1.0 if samples.weights is None else np.sqrt(samples.weights)[:, None]
             both = run.parameters, estimator.parameters_
             r, reference = (roots * normalise(fit._log_joint_at(samples, theta))[0] for theta in both)
-            found.append(entries.of(run.parameters.permute(nearest_order(r, reference)).arrays()))
-    if len(found) < 2:
-        raise ValueError(
-            f"n_bootstrap={n_bootstrap} left {len(found)} fits with a maximum, and two at least are needed"
-        )
-    status = f"{len(found)} bootstrap samples, percentile intervals"
-    if n_bootstrap > len(found):
-        status += f"; {n_bootstrap - len(found)} more collapsed and were left out"
+            replicates.append(entries.of(run.parameters.permute(nearest_order(r, reference)).arrays()))
+    if len(replicates) < 2:
+        raise ValueError(f"n_bootstrap={n_bootstrap} left {len(replicates)} fits with a maximum, and two are needed")
+    status = f"{len(replicates)} bootstrap samples, percentile intervals"
+    if n_bootstrap > len(replicates):
+        status += f"; {n_bootstrap - len(replicates)} more collapsed and were left out"
     if unconverged:
         status += f"; {unconverged} reached max_iter"
-    return np.array(found), status
+    return np.array(replicates), status
 
 
 def _drawn(

@@ -19,16 +19,15 @@ EMPTY = "its component is empty"
 
 
 class Entry(NamedTuple):
-    """One number: its array, its place there, the scale on which its estimate is nearest to normal, its component.
+    """One number: its array, its place there, and the scale on which its estimate is nearest to normal.
 
-    ``scale`` is "identity", "log" or "logit"; ``component`` is None where all components share the number; ``block``
-    is what tells apart the numbers that sum to one with it, or None.
+    ``scale`` is "identity", "log" or "logit"; ``block`` is what tells apart the numbers that sum to one with it, or
+    None.
     """
 
     array: str
     place: tuple[int, ...]
     scale: str
-    component: int | None
     block: tuple[object, ...] | None
 
     @property
@@ -82,21 +81,16 @@ class Entries:
     @property
     def by_free(self) -> Array:
         """J, shape (p, f): how all entries move with the free ones."""
-        free, determined = self.free, self._determined()
-        J = np.zeros((len(self.entries), len(free)))
-        J[free, np.arange(len(free))] = 1
-        for column, j in enumerate(free.tolist()):
-            if (block := self.entries[j].block) is not None:
-                J[determined[block], column] = -1
-        return J
+        J, determined = np.eye(len(self.entries)), self._determined()
+        for j, entry in enumerate(self.entries):
+            if entry.block in determined:
+                J[determined[entry.block], j] = -1
+        return J[:, self.free]
 
-    def _determined(self) -> dict[tuple[object, ...], int]:
+    def _determined(self) -> dict[tuple[object, ...] | None, int]:
         """Return the place of the last entry of each block that is not held."""
-        return {
-            entry.block: j
-            for j, (entry, note) in enumerate(zip(self.entries, self.notes, strict=True))
-            if entry.block is not None and not note
-        }
+        blocks = [None if note else entry.block for entry, note in zip(self.entries, self.notes, strict=True)]
+        return {block: j for j, block in enumerate(blocks) if block is not None}
 
     def of(self, arrays: Mapping[str, Array]) -> Array:
         """Return the same entries (p,) of other parameters."""
@@ -129,6 +123,7 @@ def entries_of(parameters: Parameters, n_samples: float, frozen: Collection[str]
     (('probs[0, 0]', 'probs[1, 0]'), ('', 'on the boundary'), [0, 2])
     """
     arrays, K = parameters.arrays(), parameters.n_components
+    empty = parameters.weights * n_samples < EMPTIED
     if unknown := [name for name in frozen if name not in arrays]:
         raise ValueError(f"frozen must hold names among {', '.join(arrays)}, got {', '.join(map(repr, unknown))}")
     entries, notes = [], []
@@ -136,12 +131,11 @@ def entries_of(parameters: Parameters, n_samples: float, frozen: Collection[str]
         name, support, array = quantity.name, quantity.support, arrays[quantity.name]
         at_edge = support.at_edge(array)
         for place in support.places(array.shape):
-            component, within = None if quantity.shared else place[0], support.block_of(place)
-            block = None if within is None else (name, *within)
-            entries.append(Entry(name, place, support.scale_at(place), component, block))
+            within = support.block_of(place)
+            entries.append(Entry(name, place, support.scale_at(place), None if within is None else (name, *within)))
             if name in frozen:
                 note = "frozen"
-            elif component is not None and parameters.weights[component] * n_samples < EMPTIED:
+            elif not quantity.shared and empty[place[0]]:
                 note = EMPTY
             elif name == "weights" and K == 1:
                 note = "always 1"

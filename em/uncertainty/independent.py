@@ -68,11 +68,11 @@ def observed_information(
     if rows.X.shape[1] != parameters.n_features:
         name = parameters.quantities[1].name
         raise ValueError(f"X must have {parameters.n_features} columns like the {name}, got {rows.X.shape[1]}")
-    found = entries_of(parameters, w.sum(), frozen)
+    entries = entries_of(parameters, w.sum(), frozen)
     if prior is not None:
         steps.check_prior(prior, parameters.n_components, parameters.n_features)
-    slopes = None if prior is None else log_prior_slopes(steps, parameters, prior, found)
-    return louis(found, complete_data(steps, rows, parameters, w), slopes)
+    slopes = None if prior is None else log_prior_slopes(steps, parameters, prior, entries)
+    return louis(entries, complete_data(steps, rows, parameters, w), slopes)
 
 
 def complete_data(steps: Steps[Any], rows: Rows, parameters: Parameters, sample_weight: Array) -> Iterator[Block]:
@@ -110,12 +110,12 @@ def _component(
     return Component(places[k], np.asarray(scores), np.diag(np.asarray(curvature)))
 
 
-def log_prior_slopes(steps: Steps[Any], parameters: Parameters, prior: Any, found: Entries) -> Slopes:
+def log_prior_slopes(steps: Steps[Any], parameters: Parameters, prior: Any, entries: Entries) -> Slopes:
     """Return gradient and minus the Hessian of the log prior."""
     terms = list(zip(steps.chi(prior), interior_slopes(steps, parameters), strict=True))
     gradient = np.asarray(sum(chi * first for chi, (first, _) in terms)).ravel()
     curvature = np.asarray(-sum(chi * second for chi, (_, second) in terms)).ravel()
-    slopes = dirichlet_slopes(prior.concentration, found)
+    slopes = dirichlet_slopes(prior.concentration, entries)
     slopes.add(parameters.n_components + np.arange(gradient.size), Slopes(gradient, np.diag(curvature)))
     return slopes
 

@@ -217,34 +217,30 @@ def _finding(entries: Entries, information: Array, seen: Array, gradient: Array)
     tolerance = max(RANK_TOLERANCE, min(10 * left_over, LARGEST_LEFT_OVER))
     parts_seen = np.einsum("fv,fg,gv->v", directions, to_all.T @ seen @ to_all, directions)
     unknown = (np.abs(values) < tolerance) & (np.abs(parts_seen) < max(RANK_TOLERANCE, tolerance**2))
-    notes, direction, sentence = list(entries.notes), {}, f"information of full rank {len(free)}"
+    direction, reason, moves = {}, "", np.zeros(len(names), dtype=bool)
+    sentence = f"information of full rank {len(free)}"
     if (values[~unknown] <= 0).any():
         upwards = largest_parts(_direction(names, free, directions[:, ~unknown][:, 0]))
         sentence = f"the estimate is no maximum: the objective does not curve downwards along {upwards}"
-        notes = [note or "no maximum" for note in notes]
+        reason, moves = "no maximum", ~moves
     elif unknown.any():
         direction = _direction(names, free, directions[:, unknown][:, 0])
-        sentence = (
-            f"information of rank {(~unknown).sum()} of {len(free)} free parameters: different parameters give the "
-            f"same distribution; free direction, largest parts: {largest_parts(direction)}"
-        )
-        moved = np.abs(to_all @ directions[:, unknown]).max(axis=1)
-        moves = moved > UNTOUCHED * np.abs(to_all * unit).max(axis=1, initial=0)
-        notes = [note or ("not identified" if free else "") for note, free in zip(notes, moves, strict=True)]
+        sentence = f"information of rank {(~unknown).sum()} of {len(free)} free parameters: different parameters give "
+        sentence += f"the same distribution; free direction, largest parts: {largest_parts(direction)}"
+        moved, furthest = np.abs(to_all @ directions[:, unknown]).max(axis=1), np.abs(to_all * unit).max(axis=1)
+        reason, moves = "not identified", moved > UNTOUCHED * furthest
     if left_over > FAR_FROM_MAXIMUM:
+        size = f"it is {left_over:.2g} in units of one standard error"
         sentence += (
-            f"; the gradient does not vanish at the estimate (it is {left_over:.2g} in units of one standard error): "
-            "X, sample_weight and prior must be those of the fit, and EM must have converged"
+            f"; the gradient does not vanish at the estimate ({size}): X, sample_weight and prior must be those "
         )
+        sentence += "of the fit, and EM must have converged"
+    notes = tuple(note or (reason if moves[j] else "") for j, note in enumerate(entries.notes))
     root = to_all @ (directions[:, ~unknown] / np.sqrt(np.abs(values[~unknown])))
-    covariance = root @ root.T
-    nowhere = np.array([note != "" for note in notes])
-    covariance[nowhere] = np.nan
-    covariance[:, nowhere] = np.nan
-    errors = np.sqrt(np.diagonal(covariance))
-    return Information(entries, free, matrix, covariance, errors, tuple(notes), direction, sentence)
+    covariance, nowhere = root @ root.T, np.array([note != "" for note in notes])
+    covariance[nowhere] = covariance[:, nowhere] = np.nan
+    return Information(entries, free, matrix, covariance, np.sqrt(np.diagonal(covariance)), notes, direction, sentence)
 
 
 def _direction(names: tuple[str, ...], free: np.ndarray, vector: Array) -> dict[str, float]:
-    vector = vector / np.linalg.norm(vector)
-    return {names[j]: float(part) for j, part in zip(free, vector, strict=True)}
+    return {names[j]: float(part) for j, part in zip(free, vector / np.linalg.norm(vector), strict=True)}
