@@ -140,44 +140,39 @@ def one_by_one[P](
         Other fields of :class:`Problem`.
     """
 
-    def each(arrays: Arrays) -> list[P]:
+    def each(arrays: Arrays) -> list[dict[str, Array]]:
         R = len(next(iter(arrays.values())))
-        return [build({name: array[r] for name, array in arrays.items()}) for r in range(R)]
+        return [{name: array[r] for name, array in arrays.items()} for r in range(R)]
 
     def expect_all(arrays: Arrays, runs: np.ndarray) -> tuple[Array, Arrays]:
-        found = [expect(one) for one in each(arrays)]
-        statistics = np.empty(len(found), dtype=object)
-        statistics[:] = [one[1] for one in found]
-        return np.array([one[0] for one in found], dtype=np.float64), {"statistics": statistics}
+        pairs = [expect(build(one)) for one in each(arrays)]
+        statistics = np.empty(len(pairs), dtype=object)
+        statistics[:] = [of_one for _, of_one in pairs]
+        return np.array([log_likelihood for log_likelihood, _ in pairs], dtype=np.float64), {"statistics": statistics}
 
     def maximise_all(statistics: Arrays, runs: np.ndarray) -> tuple[Arrays, Sequence[str]]:
-        made, why = [], []
-        for of_one in statistics["statistics"]:
-            try:
-                made.append(maximise(of_one).arrays())  # type: ignore[attr-defined]
-                why.append("")
-            except Collapse as collapse:
-                made.append(like.arrays())  # type: ignore[attr-defined]
-                why.append(str(collapse))
-        return {name: np.stack([one[name] for one in made]) for name in made[0]}, why
+        pairs = [_attempt(maximise, of_one) for of_one in statistics["statistics"]]
+        made = [(like if theta is None else theta).arrays() for theta, _ in pairs]  # type: ignore[attr-defined]
+        return {name: np.stack([one[name] for one in made]) for name in made[0]}, [why for _, why in pairs]
 
     def inside(arrays: dict[str, Array]) -> tuple[Arrays, np.ndarray]:
-        legal = []
-        for r in range(len(next(iter(arrays.values())))):
-            try:
-                build({name: array[r] for name, array in arrays.items()})
-                legal.append(True)
-            except ValueError:
-                legal.append(False)
-        return arrays, np.array(legal)
+        return arrays, np.array([_attempt(build, one)[0] is not None for one in each(arrays)])
 
     return Problem(
         {name: array.shape for name, array in like.arrays().items()},  # type: ignore[attr-defined]
         expect_all,
         maximise_all,
-        lambda arrays: np.array([log_prior(one) for one in each(arrays)]),
+        lambda arrays: np.array([log_prior(build(one)) for one in each(arrays)]),
         inside,
         build,
         scales,
         **rest,
     )
+
+
+def _attempt[P](make: Callable[[Any], P], given: Any) -> tuple[P | None, str]:
+    """Return what is made, or None and why it is no mixture."""
+    try:
+        return make(given), ""
+    except ValueError as error:  # a Collapse, or numbers outside the parameter space
+        return None, str(error)
