@@ -52,11 +52,6 @@ class IndependentFamily(Family):
         return np.broadcast_to(size.mean(axis=0) if size.ndim == 2 else size, n_features)
 
     @override
-    def e_step(self, X: Array, parameters: Any) -> tuple[Array, float]:
-        responsibilities, log_likelihood = self.steps.e_step(X, parameters, *self.of_data.values())
-        return responsibilities, log_likelihood
-
-    @override
     def log_joint(self, X: Array) -> Callable[[Mapping[str, Array]], Callable[[slice], Array]]:
         """Return log π_k + log p(x_i | z_i = k), of the observed cells of x_i."""
         data = self.steps.rows(X, *self.of_data.values())

@@ -1,8 +1,5 @@
 """Put a mixture's two halves side by side: EM's estimates, PyMC's density, mode and posterior, and a verdict."""
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -19,7 +16,7 @@ from comparisons.comparison.problem import Problem, prepare
 from comparisons.comparison.result import Comparison, verdict_of
 from comparisons.comparison.spread import ADVI_STEPS, by_advi, spreads_of
 from comparisons.family import Family
-from comparisons.output.progress import Progress, Silent
+from comparisons.output.progress import Progress
 from em.process.blas import one_blas_thread
 
 __all__ = ["Comparison", "compare", "prepare", "run"]
@@ -31,10 +28,6 @@ def compare(
     n_components: int,
     prior: Any = None,
     *,
-    regular: bool = False,
-    truth: Any = None,
-    title: str = "data",
-    feature_names: tuple[str, ...] = (),
     progress: Progress | None = None,
     **settings: Any,
 ) -> Comparison:
@@ -53,19 +46,18 @@ def compare(
     prior : prior of the family or None
         Prior shared by MAP-EM and the PyMC models; ``None`` takes the family's weakly informative one. A
         GMMIndependentPrior with correlations is not supported: its MAP has no closed M-step.
-    regular : bool
-        Whether the case is declared regular (identified, n large for the overlap), so that the distances between MLE,
-        MAP and posterior mean are judged and not only reported.
-    truth : parameters of the family or None
-        Parameters that synthetic data were drawn from.
-    title, feature_names
-        For tables, figures and messages; without ``feature_names``, those of a frame X.
     progress : Progress or None
         Where to report progress; ``None`` is silent.
     **settings
-        Settings by name, ``draws``, ``tune``, ``chains``, ``target_accept``, ``n_init``, ``starts``, ``random_state``
-        and ``advi``, see :class:`comparisons.comparison.problem.Settings`; and, where the family is given by its name,
-        its options: ``covariance_type`` of "gmm", ``n_trials`` of "bmm".
+        Settings by name:
+
+        - ``regular``, whether the case is declared regular (identified, n large for the overlap), so that the distances
+          between MLE, MAP and posterior mean are judged and not only reported;
+        - ``truth``, the parameters that synthetic data were drawn from;
+        - ``title`` and ``feature_names``, for tables, figures and messages; by default those of a frame X;
+        - ``draws``, ``tune``, ``chains``, ``target_accept``, ``n_init``, ``starts``, ``random_state`` and ``advi``, see
+          :class:`comparisons.comparison.problem.Settings`;
+        - where the family is given by its name, its options: ``covariance_type`` of "gmm", ``n_trials`` of "bmm".
 
     Returns
     -------
@@ -91,8 +83,7 @@ def compare(
     >>> compare(load("coins-ten-flips").X, family="bmm", n_components=2, n_trials=10, draws=500, tune=500).verdict
     'agree'
     """
-    of_data = {"regular": regular, "truth": truth, "title": title, "feature_names": feature_names}
-    return run(prepare(X, family, n_components, prior, **of_data, **settings), progress)
+    return run(prepare(X, family, n_components, prior, **settings), progress)
 
 
 def run(problem: Problem, progress: Progress | None = None) -> Comparison:
@@ -103,64 +94,48 @@ def run(problem: Problem, progress: Progress | None = None) -> Comparison:
     Interrupted
         On Ctrl-C once chains have begun, with the aligned draws until then.
     """
+    settings, progress = problem.settings, progress or Progress()
     with one_blas_thread():
-        return _Steps(problem, progress or Silent()).run()
-
-
-class _Steps:
-    """The steps in order, with their times."""
-
-    def __init__(self, problem: Problem, progress: Progress) -> None:
-        self.problem, self.progress = problem, progress
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def timed(self, step: str, total: int | None = None) -> Iterator[None]:
-        began = time.perf_counter()
-        with self.progress.step(step, total):
-            yield
-        self.seconds[step] = time.perf_counter() - began
-
-    def run(self) -> Comparison:
-        settings = self.problem.settings
-        with self.timed("EM"):
-            fits = fit(self.problem)
-        with self.timed("loading PyMC"):
+        with progress.step("EM"):
+            fits = fit(problem)
+        with progress.step("loading PyMC"):
             from comparisons.posterior import Interrupted
             from comparisons.posterior.densities import without_c_compiler
         with without_c_compiler():
-            with self.timed("PyMC's densities"):
+            with progress.step("PyMC's densities"):
                 with refused_by_name(fits):
                     densities = Densities(fits)
                     checks = density_checks(fits, densities)
                 check_agreement(fits, checks)
-            with self.timed("NUTS", total=settings.chains * (settings.draws + settings.tune)):
-                draws = draw(fits, densities, self.progress.advance_to)
+            with progress.step("NUTS", total=settings.chains * (settings.draws + settings.tune)):
+                draws = draw(fits, densities, progress.advance_to)
             try:
-                return self.conclude(fits, densities, draws, checks)
+                return _concluded(fits, densities, draws, checks, progress)
             except KeyboardInterrupt:
                 raise Interrupted(draws.posterior) from None
 
-    def conclude(self, fits: Fits, densities: Densities, draws: Draws, checks: list[Check]) -> Comparison:
-        advi = fits.settings.advi
-        with self.timed("find_MAP"):
-            checks = checks + find_map_checks(fits, draws, densities)
-        with self.timed("posterior against estimates"):
-            estimates, responsibilities = estimates_of(fits, draws), averaged_responsibilities(fits, draws)
-            checks += posterior_checks(fits, draws, estimates, responsibilities)
-        with self.timed("ADVI" if advi else "spread", total=ADVI_STEPS if advi else None):
-            drawn = by_advi(fits, draws, densities, self.progress.advance_to) if advi else None
-            spreads = spreads_of(fits, draws, estimates, drawn)
-        verdict, explanation = verdict_of(fits, checks)
-        return Comparison(
-            **vars(fits) | {"truth": None if fits.truth is None else draws.in_order(fits.truth)},
-            checks=tuple(checks),
-            verdict=verdict,
-            explanation=explanation,
-            posterior=draws.posterior,
-            unaligned=draws.unaligned,
-            estimates=estimates,
-            spreads=spreads,
-            responsibilities=responsibilities,
-            seconds=self.seconds,
-        )
+
+def _concluded(fits: Fits, densities: Densities, draws: Draws, checks: list[Check], progress: Progress) -> Comparison:
+    """Take the steps after the draws and return the comparison."""
+    advi = fits.settings.advi
+    with progress.step("find_MAP"):
+        checks = checks + find_map_checks(fits, draws, densities)
+    with progress.step("posterior against estimates"):
+        estimates, responsibilities = estimates_of(fits, draws), averaged_responsibilities(fits, draws)
+        checks += posterior_checks(fits, draws, estimates, responsibilities)
+    with progress.step("ADVI" if advi else "spread", total=ADVI_STEPS if advi else None):
+        drawn = by_advi(fits, draws, densities, progress.advance_to) if advi else None
+        spreads = spreads_of(fits, draws, estimates, drawn)
+    verdict, explanation = verdict_of(fits, checks)
+    return Comparison(
+        **vars(fits) | {"truth": None if fits.truth is None else draws.in_order(fits.truth)},
+        checks=tuple(checks),
+        verdict=verdict,
+        explanation=explanation,
+        posterior=draws.posterior,
+        unaligned=draws.unaligned,
+        estimates=estimates,
+        spreads=spreads,
+        responsibilities=responsibilities,
+        seconds=dict(progress.seconds),
+    )

@@ -1,8 +1,9 @@
 """The command line of a family, such as ``python -m comparisons.gmm``."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,14 @@ from rich.console import Console
 
 from comparisons.comparison import prepare
 from comparisons.comparison import run as run_comparison
+from comparisons.comparison.extremes import UnfitPriorError
 from comparisons.comparison.problem import FLAGS, Problem, split
-from comparisons.comparison.report import save, save_posterior, tell_left_out
-from comparisons.comparison.result import Comparison
-from comparisons.comparison.starts import UnfitPriorError
+from comparisons.comparison.report import save, save_posterior, show, tell_left_out
 from comparisons.data import built_in, find
 from comparisons.declarations import Case, Dataset, Option
 from comparisons.family import Family, family_class, family_classes, family_names, family_of
 from comparisons.output.console import tell, tell_error
-from comparisons.output.files import check_writable
+from comparisons.output.files import check_writable, file_name
 from comparisons.output.flags import takes
 from comparisons.output.progress import Bars
 
@@ -31,23 +31,48 @@ FAMILY = Option("family", None, "Of a file of your own: which mixture", choices=
 
 
 def family_flags(*families: type[Family]) -> list[Option]:
-    """Return the options of families as they stand in a command's help."""
-    return [
-        dataclasses.replace(option, help=f"{option.help} ({family.name})")
-        for family in families
+    """Return the options of families as they stand in a command's help, each name once."""
+    flags = {
+        option.name: dataclasses.replace(option, help=f"{option.help} ({family.name})")
+        for family in reversed(families)
         for option in family.options
-    ]
+    }
+    return list(flags.values())
 
 
-def all_flags() -> list[Option]:
-    """Return the options of all families, each name once."""
-    return list({option.name: option for option in family_flags(*reversed(family_classes()))}.values())
+def flags_of_any_family(*settings: str) -> list[Option]:
+    """Return the flags of a command about data of any family, with these settings."""
+    return [FAMILY, *family_flags(*family_classes()), *(FLAGS[name] for name in settings)]
 
 
-def given(options: Mapping[str, Any], flags: Sequence[Option]) -> dict[str, Any]:
-    """Return the options that are not left at their defaults."""
-    defaults = {flag.name: flag.default for flag in flags}
-    return {name: value for name, value in options.items() if value != defaults[name]}
+def show_table(what: str, data: str, out: Path, flags: dict[str, Any], make: Callable[..., Any], title: str) -> None:
+    """Make a table from data of any family, print it and write its figure; exit code 2 for bad input.
+
+    Parameters
+    ----------
+    what : str
+        What the figure's file is called, before the name of the data.
+    data, out
+        The data that a command was given, and the folder for the figure.
+    flags : dict
+        The command's :func:`flags_of_any_family`, by name.
+    make : callable
+        Takes X, the family's name, and its options and settings by name.
+    title : str
+        Of the figure, after the name of the data.
+    """
+    settings, options = split(flags, {name: flags[name] for name in FLAGS.keys() & flags.keys()})
+    with bad_input_exits():
+        dataset = _found(data, options.pop("family"), options, family_classes())
+        folder = check_writable(out)
+        table = make(dataset.X, dataset.family, **dataset.options, **settings)
+    show(table, folder / file_name(f"{what}-{dataset.name}", ".png"), f"{dataset.name}{title}")
+
+
+def _found(data: str, family: str | None, options: dict[str, Any], families: Iterable[type[Family]]) -> Dataset:
+    """Return a data set with the options that are not left at the defaults of their flags."""
+    defaults = {flag.name: flag.default for flag in family_flags(*families)}
+    return find(data, family, **{name: value for name, value in options.items() if value != defaults[name]})
 
 
 def run(family: str) -> None:
@@ -57,34 +82,52 @@ def run(family: str) -> None:
 
 def application(family: str) -> typer.Typer:
     """Return the command line of one family."""
-    app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
     pair = family_class(family)
-    app.command(help=_help(pair), epilog=_epilog(pair))(_command(pair))
+
+    def command(data: str, components: int | None, single_start: bool, out: Path | None, **rest: Any) -> None:
+        """Fit a {title} by EM and by PyMC and say, with numbers, whether they agree.
+
+        EM gives maximum likelihood and, under the prior that the PyMC model takes, MAP. PyMC gives the joint density,
+        its gradient, its own MAP and the posterior by NUTS. Each check is printed with its value, its tolerance and
+        where that tolerance comes from. The verdict is [green]agree[/], [red]disagree[/], [yellow]not identified[/] or
+        [yellow]no maximum[/].
+
+        Built-in data: {names}.
+
+        Written to the out folder: comparison.json, data.png, objective.png, posterior.png, responsibilities.png and
+        posterior.nc, which ArviZ opens (arviz.from_netcdf).
+
+        Exit code: 0 when the verdict is the one a built-in case declares (or, on your own data, anything but disagree),
+        1 when not, 2 for bad input.
+
+        Example: python -m comparisons.{family} --data mine.csv --components 3 --prior concentration=1
+        """
+        console = Console()
+        settings, options = split(rest, {name: rest[name] for name in (*FLAGS, "prior", "prior_family")})
+        with bad_input_exits():
+            if data in built_in() and (own := find(data).family) != pair.name:
+                raise ValueError(f"data {data!r} belongs to python -m comparisons.{own}")
+            dataset = _found(data, pair.name, options, [pair])
+            case = pair.case(data, components, dataset.options)
+            settings |= {"starts": "single"} if single_start else {}
+            problem = prepare_case(dataset, case, **settings)
+            name = dataclasses.replace(case, data=dataset.name).name
+            folder = check_writable(out if out is not None else Path("results") / name)
+        with bad_input_exits((UnfitPriorError,)), interrupt_keeps_draws(folder):
+            comparison = run_comparison(problem, Bars(dataset.name))
+        with bad_input_exits((ValueError, OSError)):
+            try:
+                left_out = save(comparison, folder)
+            finally:  # the report is printed whether its files could be written or not
+                comparison.print(console)
+        tell_left_out(console, left_out)
+        tell(console, f"Written to {folder}/")
+        raise typer.Exit(exit_code(comparison.verdict, case if case in pair.cases else None, console))
+
+    app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
+    known = {"title": pair.title, "names": ", ".join(pair.datasets), "family": family}
+    app.command(help=cleandoc(str(command.__doc__)).format(**known))(takes(*_flags(pair))(command))
     return app
-
-
-def _help(family: type[Family]) -> str:
-    return (
-        f"Fit a {family.title} by EM and by PyMC and say, with numbers, whether they agree.\n\n"
-        "EM gives maximum likelihood and, under the prior that the PyMC model takes, MAP. PyMC gives the joint "
-        "density, its gradient, its own MAP and the posterior by NUTS. Each check is printed with its value, its "
-        "tolerance and where that tolerance comes from. The verdict is [green]agree[/], [red]disagree[/], "
-        "[yellow]not identified[/] "
-        "or [yellow]no maximum[/].\n\n"
-        f"Built-in data: {', '.join(family.datasets)}.\n\n"
-        "Written to the out folder: comparison.json, data.png, objective.png, posterior.png, responsibilities.png and "
-        "posterior.nc, which ArviZ opens (arviz.from_netcdf)."
-    )
-
-
-def _epilog(family: type[Family]) -> str:
-    command, first = f"python -m comparisons.{family.name}", next(iter(family.cases), None)
-    built_in = f"{command} --data {first.data} --components {first.n_components} --out results/ | " if first else ""
-    return (
-        "Exit code: 0 when the verdict is the one a built-in case declares (or, on your own data, anything but "
-        "disagree), 1 when not, 2 for bad input.\n\n"
-        f"Examples: {built_in}{command} --data mine.csv --components 3 --prior concentration=1"
-    )
 
 
 def _flags(family: type[Family]) -> list[Option]:
@@ -102,46 +145,12 @@ def _flags(family: type[Family]) -> list[Option]:
     ]
 
 
-def _command(family: type[Family]) -> Any:
-    @takes(*_flags(family))
-    def command(data: str, components: int | None, single_start: bool, out: Path | None, **rest: Any) -> None:
-        console = Console()
-        settings, options = split(rest, {name: rest[name] for name in (*FLAGS, "prior", "prior_family")})
-        with bad_input_exits():
-            if data in built_in() and (own := find(data).family) != family.name:
-                raise ValueError(f"data {data!r} belongs to python -m comparisons.{own}")
-            dataset = find(data, family.name, **given(options, family.options))
-            case = family.case(data, components, dataset.options)
-            if single_start:
-                settings["starts"] = "single"
-            problem = prepare_case(dataset, case, **settings)
-            name = dataclasses.replace(case, data=dataset.name).name
-            folder = check_writable(out if out is not None else Path("results") / name)
-        with bad_input_exits(UnfitPriorError), interrupt_keeps_draws(folder):
-            comparison = run_comparison(problem, Bars(dataset.name))
-        with bad_input_exits():
-            save_and_print(comparison, folder, console)
-        raise typer.Exit(exit_code(comparison.verdict, case if case in family.cases else None, console))
-
-    return command
-
-
-def save_and_print(comparison: Comparison, folder: Path, console: Console) -> None:
-    """Write the results, and print the report whether they could be written or not."""
-    try:
-        left_out = save(comparison, folder)
-    finally:
-        comparison.print(console)
-    tell_left_out(console, left_out)
-    tell(console, f"Written to {folder}/")
-
-
 @contextmanager
-def bad_input_exits(kind: type[ValueError] = ValueError) -> Iterator[None]:
-    """Turn a ValueError about what was given into a sentence and exit code 2."""
+def bad_input_exits(kinds: tuple[type[Exception], ...] = (ValueError,)) -> Iterator[None]:
+    """Turn a ValueError about what was given, or an error of these kinds, into a sentence and exit code 2."""
     try:
         yield
-    except kind as error:
+    except kinds as error:
         tell_error("Error", error)
         raise typer.Exit(2) from None
 
@@ -199,14 +208,13 @@ def prepare_case(
 
 def exit_code(verdict: str, case: Case | None, console: Console) -> int:
     """Return 0 or 1, and say so where a declared verdict was missed."""
-    if case is not None and verdict != case.verdict:
+    if case is None:
+        if verdict not in ("agree", "disagree"):
+            console.print(f"[yellow]Warning:[/] {verdict}: only identified or MAP quantities were judged.")
+        return int(verdict == "disagree")
+    if verdict != case.verdict:
         console.print(f"[bold red]The case declares {case.verdict!r}, the verdict is {verdict!r}.[/]")
-        return 1
-    if case is None and verdict == "disagree":
-        return 1
-    if case is None and verdict != "agree":
-        console.print(f"[yellow]Warning:[/] {verdict}: only identified or MAP quantities were judged.")
-    return 0
+    return int(verdict != case.verdict)
 
 
 def _changed(prior: Any, changes: str) -> Any:

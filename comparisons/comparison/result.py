@@ -7,7 +7,8 @@ from typing import Any
 import xarray as xr
 
 from comparisons.comparison import report
-from comparisons.comparison.checks import Check, is_about_chains
+from comparisons.comparison.checks import Check
+from comparisons.comparison.estimates import stack
 from comparisons.comparison.fits import Fits
 from comparisons.output.figures import warn_of
 from models.validation import Array
@@ -57,8 +58,8 @@ class Comparison(Fits):
 
     def draws_of(self, *names: str) -> tuple[Array, ...]:
         """Return the aligned draws (chain * draw, ...) of declared quantities."""
-        arrays = (self.posterior["posterior"][name].to_numpy() for name in names)
-        return tuple(array.reshape(-1, *array.shape[2:]) for array in arrays)
+        stacked = stack(self.posterior["posterior"].to_dataset())
+        return tuple(stacked[name] for name in names)
 
     def save(self, folder: Any) -> None:
         """Write ``comparison.json``, the posterior and figures into ``folder``, each replaced atomically.
@@ -82,12 +83,13 @@ def verdict_of(fits: Fits, checks: Sequence[Check]) -> tuple[str, str]:
     """Return the verdict, and why."""
     failed = [check.name for check in checks if check.passed is False]
     if failed:
-        advice = "; the chains, not EM, are in doubt: ask for more draws" if all(map(is_about_chains, failed)) else ""
+        chains_alone = all(name.startswith(("R-hat, ", "ESS, ")) for name in failed)
+        advice = "; the chains, not EM, are in doubt: ask for more draws" if chains_alone else ""
         return DISAGREE, f"failed: {'; '.join(failed)}{advice}"
     if not fits.has_maximum:
         return NO_MAXIMUM, f"{fits.mle.status_}. Only MAP quantities were judged"
     if not fits.identified:
-        tests = map(fits.family.identifiability, (fits.mle, fits.map))
+        tests = (fit.identifiability_ for fit in (fits.mle, fits.map))
         sentence = next(test.sentence for test in tests if not test.identified)
         return NOT_IDENTIFIED, f"{sentence}. Only identified and MAP quantities were judged"
     return AGREE, f"all {sum(check.passed is not None for check in checks)} judged checks passed"
