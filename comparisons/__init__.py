@@ -13,11 +13,10 @@ if TYPE_CHECKING:
     from comparisons.alignment.component_draws import name_components
     from comparisons.alignment.diagnosis import diagnose
     from comparisons.alignment.responsibilities import log_joint
-    from comparisons.comparison import compare
-    from comparisons.comparison.result import Comparison
+    from comparisons.comparison import Comparison, compare
 
 HOMES = {
-    "Comparison": "comparison.result",
+    "Comparison": "comparison",
     "align": "alignment",
     "compare": "comparison",
     "diagnose": "alignment.diagnosis",

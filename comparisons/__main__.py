@@ -21,9 +21,7 @@ from comparisons.output.progress import Bars
 
 @takes(DRAWS, *(FLAGS[name] for name in ("tune", "chains", "random_state")))
 def main(
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for the results of each case; default: none are kept.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results of each case; default: none.")] = None,
     only: Annotated[str, typer.Option(help="Comma-separated names of data sets; default: all.")] = "",
     **settings: Any,
 ) -> None:

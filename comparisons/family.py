@@ -265,9 +265,8 @@ def as_declared(quantity: Quantity, draws: Array) -> Array:
         draws = draws[..., None]
     if draws.ndim != 1 + len(quantity.dims):
         dims = f"chain, {', '.join(('draw', *quantity.dims[:-1]))} and {quantity.dims[-1]}"
-        raise ValueError(
-            f"draws must have {quantity.name} of the dims {dims}, got {draws.ndim - 1} after chain and draw"
-        )
+        given = f"{draws.ndim - 1} after chain and draw"
+        raise ValueError(f"draws must have {quantity.name} of the dims {dims}, got {given}")
     return quantity.support.nearly(quantity.name, draws, NEARLY)
 
 

@@ -10,7 +10,6 @@ from comparisons.declarations import Option
 from comparisons.independent import IndependentFamily
 from em.cmm import CategoricalSteps
 from em.cmm.estimator import CategoricalMixtureEM
-from models.cmm import CMMParameters, CMMPrior
 from models.cmm.levels import codes_of, levels_of
 from models.validation import Array
 
@@ -42,9 +41,7 @@ class CMM(IndependentFamily):
         return type(self)(levels=tuple(map(len, labels))), codes_of(X, labels, names)
 
     @override
-    def draw_parameters(
-        self, prior: CMMPrior, n_components: int, n_features: int, rng: np.random.RandomState
-    ) -> CMMParameters:
+    def draw_parameters(self, prior: Any, n_components: int, n_features: int, rng: np.random.RandomState) -> Any:
         return self.model.draw_parameters(prior, n_components, self.levels, rng)
 
     @override

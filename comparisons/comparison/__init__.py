@@ -1,25 +1,91 @@
-"""Put a mixture's two halves side by side: EM's estimates, PyMC's density, mode and posterior, and a verdict."""
+"""Compare EM with PyMC on one mixture: EM's estimates, PyMC's density, mode and posterior, and a verdict."""
 
+from dataclasses import dataclass
 from typing import Any
 
+import xarray as xr
 from numpy.typing import ArrayLike
 
+from comparisons.comparison import report
 from comparisons.comparison.checks import Check
 from comparisons.comparison.density_checks import Densities, density_checks
 from comparisons.comparison.draws import Draws, draw
-from comparisons.comparison.estimates import estimates_of
+from comparisons.comparison.estimates import estimates_of, stack
 from comparisons.comparison.extremes import check_agreement, refused_by_name
 from comparisons.comparison.find_map import find_map_checks
 from comparisons.comparison.fits import Fits, fit
 from comparisons.comparison.posterior_checks import averaged_responsibilities, posterior_checks
 from comparisons.comparison.problem import Problem, prepare
-from comparisons.comparison.result import Comparison, verdict_of
 from comparisons.comparison.spread import ADVI_STEPS, by_advi, spreads_of
 from comparisons.family import Family
+from comparisons.output.figures import warn_of
 from comparisons.output.progress import Progress
 from em.process.blas import one_blas_thread
+from models.validation import Array
 
 __all__ = ["Comparison", "compare", "prepare", "run"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Comparison(Fits):
+    """Everything a comparison found; its data, family, prior, settings and EM's fits are attributes too.
+
+    Attributes
+    ----------
+    checks : tuple of Check
+        In the order in which they were made.
+    verdict, explanation : str
+        "agree", "disagree", "not identified" or "no maximum", and why.
+    posterior : DataTree
+        Draws aligned to ``reference``, with log_likelihood, sample_stats and observed_data.
+    unaligned : Dataset
+        The draws as they came.
+    estimates : list of dict
+        One row per parameter: truth, MLE, MAP, posterior mean, sd, gaps in sd, R-hat, ESS.
+    spreads : list of dict
+        One row per parameter: mean and sd by MLE, Laplace, mean field, ADVI and NUTS, and which understate NUTS's sd.
+    responsibilities : dict of ndarray
+        "em" (plug-in), "posterior mean", "posterior sd", each (n, K).
+    seconds : dict
+        Time of each step.
+    """
+
+    checks: tuple[Check, ...]
+    verdict: str
+    explanation: str
+    posterior: xr.DataTree
+    unaligned: xr.Dataset
+    estimates: list[dict[str, Any]]
+    spreads: list[dict[str, Any]]
+    responsibilities: dict[str, Array]
+    seconds: dict[str, float]
+
+    @property
+    def reference_name(self) -> str:
+        """What figures call the reference."""
+        return "MLE (EM)" if self.reference is self.mle.parameters_ else "MAP (EM)"
+
+    def draws_of(self, *names: str) -> tuple[Array, ...]:
+        """Return the aligned draws (chain * draw, ...) of declared quantities."""
+        stacked = stack(self.posterior["posterior"].to_dataset())
+        return tuple(stacked[name] for name in names)
+
+    def save(self, folder: Any) -> None:
+        """Write ``comparison.json``, the posterior and figures into ``folder``, each replaced atomically.
+
+        A figure that fails is left out with a ``FigureWarning`` (:mod:`em.status`). See
+        :func:`comparisons.comparison.report.save` for runs that write to one folder at once.
+
+        Raises
+        ------
+        ValueError
+            If the folder cannot be written to.
+        """
+        warn_of(report.save(self, folder))
+
+    def print(self, console: Any = None) -> None:
+        """Print the tables and the verdict."""
+        report.print_report(self, console)
 
 
 def compare(
@@ -139,3 +205,19 @@ def _concluded(fits: Fits, densities: Densities, draws: Draws, checks: list[Chec
         responsibilities=responsibilities,
         seconds=dict(progress.seconds),
     )
+
+
+def verdict_of(fits: Fits, checks: list[Check]) -> tuple[str, str]:
+    """Return the verdict, and why."""
+    failed = [check.name for check in checks if check.passed is False]
+    if failed:
+        chains_alone = all(name.startswith(("R-hat, ", "ESS, ")) for name in failed)
+        advice = "; the chains, not EM, are in doubt: ask for more draws" if chains_alone else ""
+        return "disagree", f"failed: {'; '.join(failed)}{advice}"
+    if not fits.has_maximum:
+        return "no maximum", f"{fits.mle.status_}. Only MAP quantities were judged"
+    if not fits.identified:
+        tests = (fit.identifiability_ for fit in (fits.mle, fits.map))
+        sentence = next(test.sentence for test in tests if not test.identified)
+        return "not identified", f"{sentence}. Only identified and MAP quantities were judged"
+    return "agree", f"all {sum(check.passed is not None for check in checks)} judged checks passed"

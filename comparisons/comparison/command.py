@@ -1,8 +1,8 @@
 """The command line of a family, such as ``python -m comparisons.gmm``."""
 
-import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields, replace
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from comparisons.comparison import run as run_comparison
 from comparisons.comparison.extremes import UnfitPriorError
 from comparisons.comparison.problem import FLAGS, Problem, split
 from comparisons.comparison.report import save, save_posterior, show, tell_left_out
-from comparisons.data import built_in, find
+from comparisons.data import find
 from comparisons.declarations import Case, Dataset, Option
 from comparisons.family import Family, family_class, family_classes, family_names, family_of
 from comparisons.output.console import tell, tell_error
@@ -24,16 +24,14 @@ from comparisons.output.files import check_writable, file_name
 from comparisons.output.flags import takes
 from comparisons.output.progress import Bars
 
-DRAWS = dataclasses.replace(
-    FLAGS["draws"], default=None, help="Posterior draws of each chain; default: the case's own, or 1000", parse=int
-)
+DRAWS = replace(FLAGS["draws"], default=None, help="Posterior draws of each chain; default: as the case", parse=int)
 FAMILY = Option("family", None, "Of a file of your own: which mixture", choices=family_names())
 
 
 def family_flags(*families: type[Family]) -> list[Option]:
     """Return the options of families as they stand in a command's help, each name once."""
     flags = {
-        option.name: dataclasses.replace(option, help=f"{option.help} ({family.name})")
+        option.name: replace(option, help=f"{option.help} ({family.name})")
         for family in reversed(families)
         for option in family.options
     }
@@ -84,7 +82,7 @@ def application(family: str) -> typer.Typer:
     """Return the command line of one family."""
     pair = family_class(family)
 
-    def command(data: str, components: int | None, single_start: bool, out: Path | None, **rest: Any) -> None:
+    def command(data: str, components: int | None, out: Path | None, **rest: Any) -> None:
         """Fit a {title} by EM and by PyMC and say, with numbers, whether they agree.
 
         EM gives maximum likelihood and, under the prior that the PyMC model takes, MAP. PyMC gives the joint density,
@@ -103,15 +101,14 @@ def application(family: str) -> typer.Typer:
         Example: python -m comparisons.{family} --data mine.csv --components 3 --prior concentration=1
         """
         console = Console()
-        settings, options = split(rest, {name: rest[name] for name in (*FLAGS, "prior", "prior_family")})
+        settings, options = split(
+            rest, {name: rest[name] for name in (*FLAGS, "prior", "prior_family", "single_start")}
+        )
         with bad_input_exits():
-            if data in built_in() and (own := find(data).family) != pair.name:
-                raise ValueError(f"data {data!r} belongs to python -m comparisons.{own}")
             dataset = _found(data, pair.name, options, [pair])
             case = pair.case(data, components, dataset.options)
-            settings |= {"starts": "single"} if single_start else {}
             problem = prepare_case(dataset, case, **settings)
-            name = dataclasses.replace(case, data=dataset.name).name
+            name = replace(case, data=dataset.name).name
             folder = check_writable(out if out is not None else Path("results") / name)
         with bad_input_exits((UnfitPriorError,)), interrupt_keeps_draws(folder):
             comparison = run_comparison(problem, Bars(dataset.name))
@@ -170,7 +167,14 @@ def interrupt_keeps_draws(folder: Path) -> Iterator[None]:
 
 
 def prepare_case(
-    dataset: Dataset, case: Case, *, prior: str = "", prior_family: str = "", draws: int | None = None, **settings: Any
+    dataset: Dataset,
+    case: Case,
+    *,
+    prior: str = "",
+    prior_family: str = "",
+    draws: int | None = None,
+    single_start: bool = False,
+    **settings: Any,
 ) -> Problem:
     """Check and prepare the comparison of a data set as its case says; gaps are judged only as it declares.
 
@@ -182,28 +186,23 @@ def prepare_case(
         Changes to the default prior as ``name=value,name=value``, and which default prior.
     draws : int or None
         Posterior draws of each chain; ``None`` takes the case's.
+    single_start : bool
+        Whether all chains start at MAP, where the case does not say so.
     **settings
         See :class:`comparisons.comparison.problem.Settings`.
     """
-    family, K = family_of(dataset.family, **{**dataset.options, **case.options}), case.n_components
+    family, K, X = family_of(dataset.family, **{**dataset.options, **case.options}), case.n_components, dataset.X
     kinds = family.prior_families
     if (kind := prior_family or kinds[0]) not in kinds:
         raise ValueError(f"prior-family must be one of {', '.join(kinds)}, got {prior_family!r}")
     asked, truth = bool(prior) or kind != kinds[0], dataset.truth
     if truth is not None and (truth.n_components != K or case.options):
         truth = None  # what the data were drawn from is no parameter of this mixture
-    return prepare(
-        dataset.X,
-        family,
-        K,
-        _changed(family.default_prior(dataset.X, K, kind), prior) if asked else None,
-        regular=case.regular and not asked,
-        truth=truth,
-        title=dataset.name,
-        feature_names=dataset.feature_names,
-        draws=case.draws if draws is None else draws,
-        **{"starts": "single" if case.single_start else "restarts", **settings},
-    )
+    own = _changed(family.default_prior(X, K, kind), prior) if asked else None
+    of_data = {"truth": truth, "title": dataset.name, "feature_names": dataset.feature_names}
+    of_data |= {"regular": case.regular and not asked, "draws": case.draws if draws is None else draws}
+    of_data["starts"] = "single" if single_start or case.single_start else "restarts"
+    return prepare(X, family, K, own, **{**of_data, **settings})
 
 
 def exit_code(verdict: str, case: Case | None, console: Console) -> int:
@@ -219,7 +218,7 @@ def exit_code(verdict: str, case: Case | None, console: Console) -> int:
 
 def _changed(prior: Any, changes: str) -> Any:
     """Return the prior with numbers replaced as ``name=value,name=value`` says."""
-    values = {field.name: getattr(prior, field.name) for field in dataclasses.fields(prior)}
+    values = {field.name: getattr(prior, field.name) for field in fields(prior)}
     names = [name for name, value in values.items() if isinstance(value, float | np.ndarray)]
     replaced: dict[str, Any] = {}
     for change in filter(None, (part.strip() for part in changes.split(","))):
@@ -233,4 +232,4 @@ def _changed(prior: Any, changes: str) -> Any:
             replaced[name] = np.full(old.shape, float(value)) if old.ndim else float(value)
         except ValueError:
             raise ValueError(f"prior {name} must be a number, got {value!r}") from None
-    return dataclasses.replace(prior, **replaced)
+    return replace(prior, **replaced)

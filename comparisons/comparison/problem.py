@@ -46,9 +46,7 @@ class Settings:
     draws: int = _setting(1000, "draws", "Posterior draws of each chain")
     tune: int = _setting(1000, "tune", "Warm-up draws of each chain")
     chains: int = _setting(4, "chains", "Number of chains")
-    target_accept: float = _setting(
-        0.8, "target-accept", "Acceptance that NUTS adapts its steps to; 0.9 is for divergent transitions"
-    )
+    target_accept: float = _setting(0.8, "target-accept", "Acceptance that NUTS adapts to; 0.9 against divergences")
     n_init: int = _setting(10, "restarts", "Restarts of EM; the best one is kept")
     starts: str = "restarts"
     random_state: int = _setting(0, "seed", "Seed of everything random; the same seed gives the same results")
@@ -67,9 +65,7 @@ class Settings:
         number_between("target_accept", self.target_accept, 0, 1)
 
 
-FLAGS = {
-    f.name: Option(f.name, f.default, f.metadata["help"], f.metadata["flag"]) for f in fields(Settings) if f.metadata
-}
+FLAGS = {f.name: Option(f.name, f.default, **f.metadata) for f in fields(Settings) if f.metadata}
 DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(Settings)}
 
 

@@ -165,15 +165,12 @@ def estimates_table(comparison: Any) -> Table:
     heads = {"mle": "MLE", "map": "MAP", "mle_gap_sd": "gap", "map_gap_sd": "gap'", "rhat": "R-hat", "ess": "ESS"}
     if comparison.truth is None:
         del forms["truth"]
-    rows, left_out = comparison.estimates, len(comparison.estimates) - MOST_ROWS
-    more = f"; {left_out} more rows in comparison.json" if left_out > 0 else ""
+    rows, title = comparison.estimates, "Estimates: MLE and MAP by EM, mean and sd by NUTS"
+    more = f"; {len(rows) - MOST_ROWS} more rows in comparison.json" if len(rows) > MOST_ROWS else ""
     caption = f"gap, gap': distance of MLE and of MAP from the mean, in posterior sd{more}"
-    table = _by_parameter(
-        "Estimates: MLE and MAP by EM, mean and sd by NUTS", caption, [heads.get(f, f) for f in forms]
-    )
+    table = _by_parameter(title, caption, [heads.get(key, key) for key in forms])
     for row in rows[:MOST_ROWS]:
-        cells = [_cell(row[key], form or _two_digits(row["sd"])) for key, form in forms.items()]
-        table.add_row(_name(row), *cells)
+        table.add_row(_name(row), *(_cell(row[key], form or _two_digits(row["sd"])) for key, form in forms.items()))
     return table
 
 

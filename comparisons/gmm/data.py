@@ -31,7 +31,8 @@ def _iris() -> Dataset:
 
 def _drawn(name: str, story: str, n: int, seed: int, *theta: ArrayLike) -> Dataset:
     """Draw n samples from a mixture with these weights, means and covariances."""
-    truth = GMMParameters(*map(np.asarray, theta))
+    weights, means, covariances = map(np.asarray, theta)
+    truth = GMMParameters(weights, means, covariances)
     X, _ = simulate(truth, n, random_state=seed)
     return Dataset(name, "gmm", story, X, tuple(f"feature {d}" for d in range(truth.n_features)), truth=truth)
 
