@@ -222,11 +222,6 @@ class Family(ABC):
             Absolute gaps of the MLE and of the MAP, with the names and shapes of the declared quantities.
         """
 
-    def free_coordinates(self, parameters: Any) -> dict[str, np.ndarray]:
-        """Return masks of the declared quantities whose estimate lies inside its range, by name."""
-        arrays, own = parameters.arrays(), parameters.quantities[1:]
-        return {q.name: ~q.support.at_edge(arrays[q.name]) for q in own if q.support.edges}
-
     def inside(self, parameters: Any) -> Point:
         """Return parameters with what is on the boundary moved inside by 1e-12."""
         inside: Point = parameters.inside()
@@ -243,11 +238,6 @@ class Family(ABC):
     @abstractmethod
     def anywhere(self, fit: Any, rng: np.random.RandomState) -> Any:
         """Return random parameters from which EM may reach another maximum of a likelihood that has many."""
-
-    def ridge(self, fit: Any) -> tuple[str, ...]:
-        """Return one or two entries, such as ``probs[0, 0]``, that move most along a fit's free direction."""
-        free = fit.identifiability_.free_direction
-        return tuple(sorted(free, key=lambda name: -abs(free[name]))[:2])
 
     def draw_data(self, ax: Any, comparison: Any) -> None:
         """Draw the data with what EM and the posterior say about it, by ``comparisons/<family>/figure.py``."""

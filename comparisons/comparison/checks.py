@@ -9,6 +9,7 @@ import numpy as np
 from models.validation import Array
 
 ROUNDING = 1e-11
+Rule = Callable[[float, float], bool]
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,7 @@ class Check:
 
 
 def check(
-    name: str,
-    value: float,
-    tolerance: float,
-    reason: str,
-    judged: bool = True,
-    holds: Callable[[float, float], bool] = operator.le,
+    name: str, value: float, tolerance: float, reason: str, judged: bool = True, holds: Rule = operator.le
 ) -> Check:
     """Return a check that ``value`` is at most ``tolerance``, or as ``holds`` says; NaN fails."""
     return Check(name, float(value), float(tolerance), reason, bool(holds(value, tolerance)) if judged else None)

@@ -167,14 +167,7 @@ def interrupt_keeps_draws(folder: Path) -> Iterator[None]:
 
 
 def prepare_case(
-    dataset: Dataset,
-    case: Case,
-    *,
-    prior: str = "",
-    prior_family: str = "",
-    draws: int | None = None,
-    single_start: bool = False,
-    **settings: Any,
+    dataset: Dataset, case: Case, *, prior: str = "", prior_family: str = "", draws: int | None = None, **settings: Any
 ) -> Problem:
     """Check and prepare the comparison of a data set as its case says; gaps are judged only as it declares.
 
@@ -186,10 +179,8 @@ def prepare_case(
         Changes to the default prior as ``name=value,name=value``, and which default prior.
     draws : int or None
         Posterior draws of each chain; ``None`` takes the case's.
-    single_start : bool
-        Whether all chains start at MAP, where the case does not say so.
     **settings
-        See :class:`comparisons.comparison.problem.Settings`.
+        See :class:`comparisons.comparison.problem.Settings`; ``single_start`` stands for ``starts="single"``.
     """
     family, K, X = family_of(dataset.family, **{**dataset.options, **case.options}), case.n_components, dataset.X
     kinds = family.prior_families
@@ -201,7 +192,7 @@ def prepare_case(
     own = _changed(family.default_prior(X, K, kind), prior) if asked else None
     of_data = {"truth": truth, "title": dataset.name, "feature_names": dataset.feature_names}
     of_data |= {"regular": case.regular and not asked, "draws": case.draws if draws is None else draws}
-    of_data["starts"] = "single" if single_start or case.single_start else "restarts"
+    of_data["starts"] = "single" if settings.pop("single_start", False) or case.single_start else "restarts"
     return prepare(X, family, K, own, **{**of_data, **settings})
 
 

@@ -63,8 +63,9 @@ def _stationary(fits: Fits, densities: Densities) -> Iterator[Check]:
     inwards does not raise the log-likelihood.
     """
     parameters, flat, log_likelihood = fits.mle.parameters_, densities.flat, densities.marginal_density.log_likelihood
-    free, at = fits.family.free_coordinates(parameters), flat.unconstrain(fits.family.inside(parameters))
-    supports = {quantity.name: quantity.support for quantity in parameters.quantities}
+    point, at = parameters.arrays(), flat.unconstrain(fits.family.inside(parameters))
+    supports = {q.name: q.support for q in parameters.quantities[1:] if q.support.edges}
+    free = {name: ~support.at_edge(point[name]) for name, support in supports.items()}
     kept = flat.mask({name: supports[name].coordinates(inside) for name, inside in free.items()})
     errors, gradient = flat.standard_errors(at, kept), flat.gradient(at)[kept]
     usable = (np.isfinite(errors) & (errors > 0)).all()
@@ -74,9 +75,9 @@ def _stationary(fits: Fits, densities: Densities) -> Iterator[Check]:
         "which leaves sqrt(2e-12) = 1.4e-6 of a standard error"
     )
     yield check("MLE is stationary", largest, 1e-5, reason)
-    point = parameters.arrays()
+    here = log_likelihood(point)
     slopes = [
-        (log_likelihood({**point, name: moved}) - log_likelihood(point)) / KKT_STEP
+        (log_likelihood({**point, name: moved}) - here) / KKT_STEP
         for name, inside in free.items()
         for place in map(tuple, np.argwhere(~inside))
         if (moved := supports[name].stepped_inside(point[name], place, KKT_STEP)) is not None

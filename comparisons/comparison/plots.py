@@ -103,7 +103,8 @@ def ridge_figure(comparison: Any) -> Figure:
 def _draw_ridge(ax: Axes, comparison: Any, answers: list[Any]) -> None:
     """Draw the one or two entries that move most along the free direction: of the draws, and of EM's answers."""
     fit = comparison.map if comparison.mle.identifiability_.identified else comparison.mle
-    names = comparison.family.ridge(fit)
+    free = fit.identifiability_.free_direction
+    names = sorted(free, key=lambda name: -abs(free[name]))[:2]
     draws = [_entry(comparison.posterior["posterior"], name).ravel() for name in names]
     of_em = [[_entry(answer.arrays(), name) for answer in answers] for name in names]
     if len(names) == 2:

@@ -81,7 +81,7 @@ def _near_posterior_mean(
     N = max(1.0, fits.reference.weights.min() * len(fits.X))
     for key in which:
         gaps, conjugate = (np.array([row[f"{key}_gap_{of}"] for row in rows]) for of in ("sd", "conjugate"))
-        worst = int(np.argmax(np.abs(gaps) - conjugate))
+        worst = int(np.argmax((np.abs(gaps) - conjugate).round(9)))  # the first, where two weights have one gap
         gap, explained, allowed = abs(gaps[worst]), conjugate[worst], 2 / np.sqrt(N) + 4 / np.sqrt(ess)
         reason = (
             f"largest gap in posterior sd beyond that of the conjugate K=1 case: {rows[worst]['parameter']}, {gap:.2f} "

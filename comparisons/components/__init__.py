@@ -134,9 +134,8 @@ def _row(
 ) -> tuple[dict[str, Any], Array]:
     """Return one row of the table and elpd of each sample."""
     K, prior, of_data = problem.n_components, problem.prior, problem.family.of_data
-    row: dict[str, Any] = {"n_components": K, "log_likelihood": fit.log_likelihood, "bic": fit.bic, "icl": fit.icl}
-    row |= {"has_maximum": fit.has_maximum, "status": fit.status}
-    row |= dict.fromkeys(("log_evidence", "log_evidence_se", "chib", "chib_se"))
+    of_em = {name: getattr(fit, name) for name in ("log_likelihood", "bic", "icl", "has_maximum", "status")}
+    row = {"n_components": K, **of_em, **dict.fromkeys(("log_evidence", "log_evidence_se", "chib", "chib_se"))}
     if problem.conjugate:
         sizes = {name: getattr(problem.settings, name) for name in ("draws", "tune", "chains", "random_state")}
         with progress.step(f"Gibbs sampling, K = {K}"):

@@ -57,7 +57,7 @@ class GMM(Family):
     def pull(self, prior: Any, X: Array) -> Array:
         """Return min(κ0, 1) (m0 - x̄)² / v, v the variances of X; κ0 is v / s² under an independent prior."""
         variances = np.nanvar(X, axis=0)
-        kappa = prior.mean_precision if prior.conjugate else variances * (1 / prior.mean_sd) ** 2
+        kappa = _pseudo_samples(prior, variances)
         return np.asarray(np.minimum(kappa, 1.0) * (prior.mean - np.nanmean(X, axis=0)) ** 2 / variances)
 
     @override
@@ -155,13 +155,12 @@ class GMM(Family):
             "diag": (N[:, None], _diagonal(squares), _diagonal(spread), 5),
             "spherical": (D * N, _diagonal(squares).sum(axis=1), _diagonal(spread)[:, 0], D + 4),
         }[kind]
+        kappa = _pseudo_samples(prior, variances)
         if not prior.conjugate:
             power, a, b = prior.variance_terms()
-            kappa = variances * (1 / prior.mean_sd) ** 2
             pull = b + (2 * power + gap - a * parameters.covariances) * parameters.covariances
         else:
             degrees = prior.degrees_of_freedom - (D + 1 if kind in ("full", "tied") else 2)
-            kappa = prior.mean_precision
             pull = prior.scale + kappa * squares - degrees * parameters.covariances
         of_means = kappa * np.abs(offset) / (kappa + N[:, None]) * np.sqrt(N[:, None] / variances)
         sd = np.sqrt(spread * counts)
@@ -172,9 +171,7 @@ class GMM(Family):
     @override
     def prior_on_response(self, prior: Any, X: Array) -> tuple[float, Array]:
         """Return κ0 and m0; where the means are independent of covariances, at most v / s² with v the variance of X."""
-        if prior.conjugate:
-            return prior.mean_precision, prior.mean
-        return float((np.nanvar(X, axis=0) / prior.mean_sd**2).max()), prior.mean
+        return float(np.max(_pseudo_samples(prior, np.nanvar(X, axis=0)))), prior.mean
 
     @override
     def anywhere(self, fit: Any, rng: np.random.RandomState) -> model_gmm.GMMParameters:
@@ -187,6 +184,11 @@ class GMM(Family):
         products = roots @ roots.mT
         scale = np.sqrt(_diagonal(covariances) / _diagonal(products))
         return replace(parameters, covariances=products * scale[..., :, None] * scale[..., None, :])
+
+
+def _pseudo_samples(prior: Any, variances: Array) -> Any:
+    """Return κ0, by which the prior weighs its mean: v / s² where means are independent of covariances."""
+    return prior.mean_precision if prior.conjugate else variances * (1 / prior.mean_sd) ** 2
 
 
 def _diagonal(matrices: Array) -> Array:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from time import perf_counter
 
 from rich.console import Console
-from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
 
 from em.process.labels import plain
@@ -41,16 +41,12 @@ class Bars(Progress):
         super().__init__()
         self.title = title
         console = console or Console(stderr=True)
-        self.bars = RichProgress(
+        columns: list[ProgressColumn] = [
             SpinnerColumn(finished_text="[green]done"),
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=30),
-            TextColumn("{task.fields[count]}"),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
+        ]
+        columns += [BarColumn(bar_width=30), TextColumn("{task.fields[count]}"), TimeElapsedColumn()]
+        self.bars = RichProgress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
     @contextmanager
     def step(self, name: str, total: int | None = None) -> Iterator[None]:
