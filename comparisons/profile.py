@@ -31,8 +31,7 @@ def draw_line(ax: Axes, comparison: Any, at: Array, marker: str = "") -> None:
     marker : str
         Matplotlib's name of a marker at each value.
     """
-    density, names = comparison.family.log_joint(at[:, None]), comparison.family.parameter_names
-    draws = dict(zip(names, comparison.draws_of(*names), strict=True))
+    density, draws = comparison.family.log_joint(at[:, None]), comparison.stacked
     every = max(1, len(draws["weights"]) // 40)
     some = {name: array[::every] for name, array in draws.items()}
     of_draws, (best,) = (np.exp(density(theta)(slice(0, len(at)))) for theta in (some, single(comparison.reference)))
@@ -54,7 +53,7 @@ def draw_profile(ax: Axes, comparison: Any) -> None:
         ax.set_ylabel("share of samples")
         return
     family, quantity = comparison.family, comparison.family.quantities[1]
-    (draws,), best = comparison.draws_of(quantity.name), getattr(comparison.reference, quantity.name)
+    draws, best = comparison.stacked[quantity.name], getattr(comparison.reference, quantity.name)
     at = np.arange(best.shape[1])
     low, mid, high = np.quantile(draws, [0.025, 0.5, 0.975], axis=0)
     for k in range(comparison.n_components):

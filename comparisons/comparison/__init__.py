@@ -65,10 +65,10 @@ class Comparison(Fits):
         """What figures call the reference."""
         return "MLE (EM)" if self.reference is self.mle.parameters_ else "MAP (EM)"
 
-    def draws_of(self, *names: str) -> tuple[Array, ...]:
-        """Return the aligned draws (chain * draw, ...) of declared quantities."""
-        stacked = stack(self.posterior["posterior"].to_dataset())
-        return tuple(stacked[name] for name in names)
+    @property
+    def stacked(self) -> dict[str, Array]:
+        """The aligned draws by name, shapes (chain * draw, ...)."""
+        return stack(self.posterior["posterior"].to_dataset())
 
     def save(self, folder: Any) -> None:
         """Write ``comparison.json``, the posterior and figures into ``folder``, each replaced atomically.

@@ -86,15 +86,13 @@ def check_agreement(problem: Problem, checks: Sequence[Check]) -> None:
 
 def check_mode(problem: Problem, fit: Any, noted: list[str]) -> None:
     """Raise an UnfitPriorError unless the log prior at MAP, and what else a comparison makes of MAP, is finite."""
-    mode = fit.parameters_
-    gaps = problem.family.conjugate_gaps(mode, len(problem.X), problem.prior)
-    numbers = [fit.objective_, problem.prior.log_prob(mode), *(gap for point in gaps for gap in point.values())]
-    if not all(np.isfinite(value).all() for value in numbers) or (fit.collapsed_ and noted):
-        raise unfit(problem, "MAP-EM overflows")
+    mode, prior = fit.parameters_, problem.prior
+    gaps = problem.family.conjugate_gaps(mode, len(problem.X), prior)
     with np.errstate(all="ignore"):  # Monte Carlo errors of standard deviations take fourth powers
-        powers = [(array**4).sum() for array in mode.arrays().values()]
-    if not np.isfinite(powers).all():
-        raise unfit(problem, "the fourth powers of MAP-EM's estimates overflow")
+        powers = [array**4 for array in mode.arrays().values()]
+    numbers = [fit.objective_, prior.log_prob(mode), *powers, *(gap for point in gaps for gap in point.values())]
+    if not all(np.isfinite(np.sum(value)) for value in numbers) or (fit.collapsed_ and noted):
+        raise unfit(problem, "MAP-EM overflows, or the fourth powers of its estimates do")
     if fit.collapsed_:
         raise NoModeError(f"prior must keep variances from 0 on these data, as inverse gammas do: {fit.status_}")
 

@@ -47,7 +47,7 @@ def objective_figure(comparison: Any) -> Figure:
 
 def posterior_figure(comparison: Any) -> Figure:
     """Marginals of the aligned posterior with MLE, MAP and truth marked."""
-    rows = comparison.estimates[:MOST_MARGINALS]
+    rows, draws = comparison.estimates[:MOST_MARGINALS], comparison.stacked
     columns = min(4, len(rows))
     height = -(-len(rows) // columns)
     fig = Figure(figsize=(3 * columns, 2.3 * height), layout="constrained")
@@ -55,8 +55,7 @@ def posterior_figure(comparison: Any) -> Figure:
     for ax in axes.flat[len(rows) :]:
         ax.set_axis_off()
     for ax, row in zip(axes.flat, rows, strict=False):
-        draws = _entry(comparison.posterior["posterior"], row["parameter"]).ravel()
-        ax.hist(draws, bins=40, **DENSITY, label="posterior draws, aligned")
+        ax.hist(_entry(draws, row["parameter"]), bins=40, **DENSITY, label="posterior draws, aligned")
         for key, name, colour, line in MARKS:
             if row[key] is not None:
                 ax.axvline(row[key], color=colour, linestyle=line, linewidth=1.5, label=name)
@@ -91,8 +90,7 @@ def ridge_figure(comparison: Any) -> Figure:
     left, right = fig.subplots(1, 2)
     family, located = comparison.family, comparison.family.parameter_names[1]
     _draw_ridge(left, comparison, _answers_from_anywhere(comparison))
-    draws = dict(zip(names := ("weights", located), comparison.draws_of(*names), strict=True))
-    right.hist(family.mean_response(draws)[:, 0], bins=50, **DENSITY)
+    right.hist(family.mean_response(comparison.stacked)[:, 0], bins=50, **DENSITY)
     known = float(family.mean_response(single(comparison.mle.parameters_))[0, 0])
     right.axvline(known, color=EM_COLOUR, label=f"MLE {known:.4f}")
     right.set(xlabel=f"sum_k weights_k {located}_k", yticks=[], title="what the data do identify")
@@ -105,7 +103,7 @@ def _draw_ridge(ax: Axes, comparison: Any, answers: list[Any]) -> None:
     fit = comparison.map if comparison.mle.identifiability_.identified else comparison.mle
     free = fit.identifiability_.free_direction
     names = sorted(free, key=lambda name: -abs(free[name]))[:2]
-    draws = [_entry(comparison.posterior["posterior"], name).ravel() for name in names]
+    draws = [_entry(comparison.stacked, name) for name in names]
     of_em = [[_entry(answer.arrays(), name) for answer in answers] for name in names]
     if len(names) == 2:
         ax.plot(*draws, ".", color=POSTERIOR_COLOUR, markersize=2, alpha=0.3, label="posterior draws")
@@ -134,7 +132,7 @@ def _entry(arrays: Any, name: str) -> Any:
     """Return an entry such as ``means[0, 1]`` of arrays by name, which may have axes before its own."""
     array, _, index = name.rstrip("]").partition("[")
     place: Any = (..., *map(int, index.split(",")))
-    return np.asarray(arrays[array])[place]
+    return arrays[array][place]
 
 
 FIGURES: dict[str, Callable[[Any], Figure]] = {

@@ -50,9 +50,9 @@ def draw_data(ax: Axes, comparison: Any) -> None:
     reference = comparison.reference
     spread = np.ptp(reference.means, axis=0) / np.nanstd(comparison.X, axis=0)
     shown = np.sort(np.argsort(-spread, kind="stable")[:2])  # the two features that part the components most
-    means, covariances = comparison.draws_of("means", "covariances")
-    matrices = comparison.family.covariance_matrices({"means": means, "covariances": covariances})
-    means, matrices = means[..., shown], matrices[..., shown[:, None], shown]
+    draws = comparison.stacked
+    means = draws["means"][..., shown]
+    matrices = comparison.family.covariance_matrices(draws)[..., shown[:, None], shown]
     best, of_best = reference.means[:, shown], reference.covariance_matrices[:, shown[:, None], shown]
     ax.plot(*comparison.X[:, shown].T, ".", color=DATA_COLOUR, markersize=4, zorder=1)
     for k in range(reference.n_components):
