@@ -11,7 +11,7 @@ from comparisons.alignment import align, order_of
 from comparisons.comparison.density_checks import Densities
 from comparisons.comparison.estimates import stack
 from comparisons.comparison.extremes import refused_by_name
-from comparisons.comparison.fits import Fits
+from comparisons.comparison.fits import Fits, fit_map
 from comparisons.comparison.problem import Problem
 from comparisons.family import Point
 from em import NoMaximumWarning, NotIdentifiableWarning
@@ -74,6 +74,15 @@ def draw(fits: Fits, densities: Densities, advance_to: Callable[[int], None]) ->
             interrupt.draws.attrs["note"] = "sampling was interrupted"
         raise
     return aligned(fits, densities, tree)
+
+
+def sampled_from_map(problem: Problem, advance_to: Callable[[int], None]) -> xr.DataTree:
+    """Return NUTS's draws as they come, from chains that start at MAP-EM, of a problem that was not fitted before."""
+    with left_to_the_status():
+        mode = fit_map(problem, random_state=problem.settings.random_state).parameters_
+    with refused_by_name(problem):
+        model = problem.family.build_marginal_model(problem.X, problem.n_components, problem.prior)
+        return sampled(problem, model, mode, advance_to)
 
 
 def sampled(problem: Problem, model: Any, mode: Any, advance_to: Callable[[int], None]) -> xr.DataTree:

@@ -30,9 +30,7 @@ from comparisons.alignment.mixing import extremes, label_free
 from comparisons.alignment.responsibilities import LogJoint, log_joint
 from comparisons.comparison import prepare
 from comparisons.comparison.command import flags_of_any_family, show_table
-from comparisons.comparison.draws import sampled
-from comparisons.comparison.extremes import refused_by_name
-from comparisons.comparison.fits import fit_map
+from comparisons.comparison.draws import sampled_from_map
 from comparisons.comparison.problem import Problem
 from comparisons.components.result import ByComponents
 from comparisons.evidence import Evidence, chib_evidence
@@ -45,7 +43,6 @@ from em.gibbs import gibbs
 from em.process.blas import one_blas_thread
 from em.process.process_wide import without_expected_warnings
 from em.selection import Candidate
-from em.status import left_to_the_status
 from models.shown import shown
 from models.validation import Array, count_at_least_one
 
@@ -155,14 +152,9 @@ def _row(
 def _by_nuts(problem: Problem, progress: Progress) -> xr.DataTree:
     from comparisons.posterior.densities import without_c_compiler
 
-    settings, K = problem.settings, problem.n_components
-    total = settings.chains * (settings.draws + settings.tune)
-    with without_c_compiler(), progress.step(f"NUTS, K = {K}", total):
-        with left_to_the_status():
-            mode = fit_map(problem, random_state=settings.random_state)
-        with refused_by_name(problem):
-            model = problem.family.build_marginal_model(problem.X, K, problem.prior)
-            return sampled(problem, model, mode.parameters_, progress.advance_to)
+    K, settings = problem.n_components, problem.settings
+    with without_c_compiler(), progress.step(f"NUTS, K = {K}", settings.chains * (settings.draws + settings.tune)):
+        return sampled_from_map(problem, progress.advance_to)
 
 
 def _by_smc(problem: Problem, particles: int, progress: Progress) -> Evidence:
