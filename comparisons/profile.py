@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from comparisons.comparison.estimates import single
 from comparisons.output.figures import DATA_COLOUR, EM_COLOUR, POSTERIOR_COLOUR
 from em.process.labels import label
 from models.validation import Array
@@ -34,7 +33,8 @@ def draw_line(ax: Axes, comparison: Any, at: Array, marker: str = "") -> None:
     density, draws = comparison.family.log_joint(at[:, None]), comparison.stacked
     every = max(1, len(draws["weights"]) // 40)
     some = {name: array[::every] for name, array in draws.items()}
-    of_draws, (best,) = (np.exp(density(theta)(slice(0, len(at)))) for theta in (some, single(comparison.reference)))
+    reference = {name: array[None] for name, array in comparison.reference.arrays().items()}
+    of_draws, (best,) = (np.exp(density(theta)(slice(0, len(at)))) for theta in (some, reference))
     ax.plot(at, of_draws.sum(axis=1).T, color=POSTERIOR_COLOUR, alpha=0.12)
     ax.plot(at, best.sum(axis=0), marker=marker, color=EM_COLOUR, linewidth=2, label=comparison.reference_name)
     ax.plot(at, best.T, "--", color=EM_COLOUR, linewidth=0.8)

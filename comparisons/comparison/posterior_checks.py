@@ -34,17 +34,15 @@ def posterior_checks(
         From :func:`averaged_responsibilities`.
     """
     log_likelihood = draws.pointwise.sum(axis=-1)
-    whole = fits.identified and fits.has_maximum
+    log_posterior, whole = log_likelihood + draws.log_prior, fits.identified and fits.has_maximum
     regular, diverging = fits.regular and whole, draws.posterior["sample_stats"]["diverging"].to_numpy()
-    advice = "share of all draws; where there are more, try target_accept = 0.9"
-    made = [check("divergent transitions", diverging.mean(), 0.01, advice, judged=False)]
-    log_posterior, reason = log_likelihood + draws.log_prior, "best draw minus the estimate in nats; 0 but for rounding"
+    reason = "share of all draws; where there are more, try target_accept = 0.9"
+    made = [check("divergent transitions", diverging.mean(), 0.01, reason, judged=False)]
     maxima = [("MLE", log_likelihood, fits.mle.log_likelihood_), ("MAP", log_posterior, fits.map.objective_)]
+    reason = "best draw minus the estimate in nats; 0 but for rounding, because the estimate is the maximum"
     for name, of_draws, best in maxima[not fits.has_maximum :]:
         gain, rounding = of_draws.max() - best, ROUNDING * max(1.0, abs(best))
-        made.append(
-            check(f"no draw beats the {name}", gain, rounding, f"{reason}, because the estimate is the maximum")
-        )
+        made.append(check(f"no draw beats the {name}", gain, rounding, reason))
     made += _mixed(label_free(draws.unaligned, log_likelihood), "label-free", True)
     made += _mixed(draws.aligned, "aligned parameters", regular)
     made += _near_posterior_mean(fits, estimates, extremes(draws.aligned)[1], ["mle", "map"][not whole :], regular)
