@@ -28,7 +28,7 @@ __all__ = ["Comparison", "compare", "prepare", "run"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Comparison(Fits):
-    """Everything a comparison found; its data, family, prior, settings and EM's fits are attributes too.
+    """Everything a comparison computed; its data, family, prior, settings and EM's fits are attributes too.
 
     Attributes
     ----------

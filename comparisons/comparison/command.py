@@ -1,6 +1,6 @@
 """The command line of a family, such as ``python -m comparisons.gmm``."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from inspect import cleandoc
@@ -29,12 +29,13 @@ FAMILY = Option("family", None, "Of a file of your own: which mixture", choices=
 
 
 def family_flags(*families: type[Family]) -> list[Option]:
-    """Return the options of families as they stand in a command's help, each name once."""
-    flags = {
-        option.name: replace(option, help=f"{option.help} ({family.name})")
-        for family in reversed(families)
-        for option in family.options
-    }
+    """Return the options of families as a command's flags, each name once; their default is None, not given."""
+    flags = {}
+    for family in reversed(families):
+        for option in family.options:
+            kind, default = (None, "") if (value := option.default) is None else (type(value), f"; default: {value}")
+            help_text = f"{option.help}{default} ({family.name})"
+            flags[option.name] = replace(option, default=None, parse=option.parse or kind, help=help_text)
     return list(flags.values())
 
 
@@ -61,16 +62,15 @@ def show_table(what: str, data: str, out: Path, flags: dict[str, Any], make: Cal
     """
     settings, options = split(flags, {name: flags[name] for name in FLAGS.keys() & flags.keys()})
     with bad_input_exits():
-        dataset = _found(data, options.pop("family"), options, family_classes())
+        dataset = _dataset(data, options.pop("family"), options)
         folder = check_writable(out)
         table = make(dataset.X, dataset.family, **dataset.options, **settings)
     show(table, folder / file_name(f"{what}-{dataset.name}", ".png"), f"{dataset.name}{title}")
 
 
-def _found(data: str, family: str | None, options: dict[str, Any], families: Iterable[type[Family]]) -> Dataset:
-    """Return a data set with the options that are not left at the defaults of their flags."""
-    defaults = {flag.name: flag.default for flag in family_flags(*families)}
-    return find(data, family, **{name: value for name, value in options.items() if value != defaults[name]})
+def _dataset(data: str, family: str | None, options: dict[str, Any]) -> Dataset:
+    """Return a data set with the options that were given."""
+    return find(data, family, **{name: value for name, value in options.items() if value is not None})
 
 
 def run(family: str) -> None:
@@ -105,7 +105,7 @@ def application(family: str) -> typer.Typer:
             rest, {name: rest[name] for name in (*FLAGS, "prior", "prior_family", "single_start")}
         )
         with bad_input_exits():
-            dataset = _found(data, pair.name, options, [pair])
+            dataset = _dataset(data, pair.name, options)
             case = pair.case(data, components, dataset.options)
             problem = prepare_case(dataset, case, **settings)
             name = replace(case, data=dataset.name).name
