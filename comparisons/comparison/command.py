@@ -97,13 +97,10 @@ def application(family: str) -> typer.Typer:
 
         Exit code: 0 when the verdict is the one a built-in case declares (or, on your own data, anything but disagree),
         1 when not, 2 for bad input.
-
-        Example: python -m comparisons.{family} --data mine.csv --components 3 --prior concentration=1
         """
         console = Console()
-        settings, options = split(
-            rest, {name: rest[name] for name in (*FLAGS, "prior", "prior_family", "single_start")}
-        )
+        own = {name: rest[name] for name in (*FLAGS, "prior", "prior_family", "single_start")}
+        settings, options = split(rest, own)
         with bad_input_exits():
             dataset = _dataset(data, pair.name, options)
             case = pair.case(data, components, dataset.options)
@@ -122,8 +119,11 @@ def application(family: str) -> typer.Typer:
         raise typer.Exit(exit_code(comparison.verdict, case if case in pair.cases else None, console))
 
     app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
-    known = {"title": pair.title, "names": ", ".join(pair.datasets), "family": family}
-    app.command(help=cleandoc(str(command.__doc__)).format(**known))(takes(*_flags(pair))(command))
+    built_in = [f"--data {case.data} --components {case.n_components} --out results/" for case in pair.cases[:1]]
+    shown = [*built_in, "--data mine.csv --components 3 --prior concentration=1"]
+    examples = " | ".join(f"python -m comparisons.{family} {flags}" for flags in shown)
+    described = cleandoc(str(command.__doc__)).format(title=pair.title, names=", ".join(pair.datasets))
+    app.command(help=described, epilog=f"Examples: {examples}")(takes(*_flags(pair))(command))
     return app
 
 
