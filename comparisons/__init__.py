@@ -1,4 +1,4 @@
-"""What we learn by putting the two halves of every mixture side by side.
+"""What we learn by putting the PyMC model and the EM estimator of every mixture side by side.
 
 `compare` runs the checks, tables and figures that ``python -m comparisons.gmm`` and ``python -m comparisons.bmm``
 print; ``python -m comparisons`` runs every standard case. :mod:`comparisons.data` holds the data sets. `align` and
@@ -13,11 +13,10 @@ if TYPE_CHECKING:
     from comparisons.alignment.component_draws import name_components
     from comparisons.alignment.diagnosis import diagnose
     from comparisons.alignment.responsibilities import log_joint
-    from comparisons.comparison import compare
-    from comparisons.comparison.result import Comparison
+    from comparisons.comparison import Comparison, compare
 
 HOMES = {
-    "Comparison": "comparison.result",
+    "Comparison": "comparison",
     "align": "alignment",
     "compare": "comparison",
     "diagnose": "alignment.diagnosis",

@@ -18,6 +18,7 @@ Rousseau & Mengersen (2011), Asymptotic behaviour of the posterior distribution 
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,15 +27,12 @@ import typer
 from numpy.typing import ArrayLike
 
 from comparisons.alignment.component_draws import SAMPLE
-from comparisons.alignment.mixing import MAX_RHAT, extremes, label_free
+from comparisons.alignment.mixing import extremes, label_free
 from comparisons.comparison import prepare
-from comparisons.comparison.command import FAMILY, all_flags, bad_input_exits, given
+from comparisons.comparison.command import flags_of_any_family, show_table
 from comparisons.comparison.problem import FLAGS, split
-from comparisons.comparison.report import show
-from comparisons.data import find
 from comparisons.family import Family
-from comparisons.output.console import lines_of
-from comparisons.output.files import check_writable, file_name
+from comparisons.output.console import lines_of, unmixed_note
 from comparisons.output.flags import takes
 from em.gibbs import gibbs
 from em.process.blas import one_blas_thread
@@ -112,13 +110,9 @@ class Sweep:
             [f"{a:g}", str(count), *(f"{p:.3f}" for p in shares[1:]), f"{rhat:.3f}"]
             for a, count, shares, rhat in zip(*columns, strict=True)
         ]
-        told = ["occupied components: mean field's, and the posterior of their number by Gibbs sampling"]
-        if (unmixed := ~(self.rhat <= MAX_RHAT)).any():
-            where = ", ".join(f"{a:g}" for a in self.concentrations[unmixed])
-            told += [
-                f"R-hat above {MAX_RHAT} or unknown at {where}: probabilities are rough there, and want more draws"
-            ]
-        return "\n".join([*lines_of([heads, *rows]), *told])
+        head = "occupied components: mean field's, and the posterior of their number by Gibbs sampling"
+        note = unmixed_note([f"{a:g}" for a in self.concentrations], self.rhat, "", "probabilities are")
+        return "\n".join([*lines_of([heads, *rows]), head, *note])
 
     def plot(self) -> Any:
         """Draw sorted weights and the number of occupied components against the concentration; return the figure."""
@@ -195,26 +189,21 @@ def sweep(
         raise ValueError(f"X must have no missing cell in a {pair.title}, got NaN")
     for name, least in [("draws", 4), ("chains", 2)]:  # R-hat wants no fewer
         count_at_least(name, sizes[name], least)
-    K, occupied, counts, weights, of_mean_field, rhats = n_components, [], [], [], [], []
+    K, rows = n_components, []
     with one_blas_thread():
         for a in track(values.tolist(), "Sweep of the concentration", progress):
             under = replace(problem.prior, concentration=a)
             drawn = gibbs(problem.X, K, under, **pair.of_data, **sizes)
             q = variational(problem.X, K, under, n_init=n_init, random_state=seed, **pair.of_data)
-            occupied.append(n_occupied(drawn["z"], K))
-            weights.append(np.sort(drawn["weights"])[..., ::-1].mean(axis=(0, 1)))
-            counts.append(int((q.responsibilities.sum(axis=0) >= 0.5).sum()))
-            of_mean_field.append(np.sort(q.mean["weights"])[::-1])
-            free = label_free(drawn, drawn["log_likelihood"])
-            rhats.append(extremes(free.assign(n_occupied=(SAMPLE, _n_occupied(drawn["z"], K))))[0])
-    columns = (np.array(column) for column in (occupied, counts, weights, of_mean_field, rhats))
-    return Sweep(values, *columns)
+            weights, of_mean_field = (np.sort(w)[..., ::-1] for w in (drawn["weights"], q.mean["weights"]))
+            n_mean_field = int((q.responsibilities.sum(axis=0) >= 0.5).sum())
+            quantities = label_free(drawn, drawn["log_likelihood"])
+            rhat, _ = extremes(quantities.assign(n_occupied=(SAMPLE, _n_occupied(drawn["z"], K))))
+            rows.append((n_occupied(drawn["z"], K), n_mean_field, weights.mean(axis=(0, 1)), of_mean_field, rhat))
+    return Sweep(values, *(np.array(column) for column in zip(*rows, strict=True)))
 
 
-FLAGGED = all_flags()
-
-
-@takes(FAMILY, *FLAGGED, replace(FLAGS["draws"], default=SIZES["draws"]), FLAGS["random_state"])
+@takes(*flags_of_any_family("random_state"), replace(FLAGS["draws"], default=SIZES["draws"]))
 def main(
     data: Annotated[str, typer.Option(help="A built-in name, or a CSV file with a header.")] = "faithful",
     components: Annotated[int, typer.Option(help="Number of components, more than are needed.")] = 6,
@@ -225,13 +214,8 @@ def main(
 
     Exit code 0, or 2 for bad input.
     """
-    family = options.pop("family")
-    settings, options = split(options, {name: options[name] for name in ("draws", "random_state")})
-    with bad_input_exits():
-        dataset = find(data, family, **given(options, FLAGGED))
-        folder = check_writable(out)
-        table = sweep(dataset.X, dataset.family, components, progress=True, **dataset.options, **settings)
-    show(table, folder / file_name(f"concentration-{dataset.name}", ".png"), f"{dataset.name}, K = {components}")
+    make = partial(sweep, n_components=components, progress=True)
+    show_table("concentration", data, out, options, make, f", K = {components}")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ import numpy as np
 
 import comparisons
 from comparisons.declarations import Case, Dataset, Option
-from em.identifiability import Identifiability
 from models.parameters import Quantity
 from models.shown import shown
 from models.validation import Array, data_matrix
@@ -131,10 +130,6 @@ class Family(ABC):
         """Return which of the ``prior_families`` a prior belongs to."""
         return self.prior_families[0]
 
-    def check_prior(self, prior: Any, n_components: int, n_features: int) -> None:
-        """Raise a ValueError unless the prior is one for K components and D features."""
-        prior.check_fits(n_components, n_features, *self.of_mixture.values())
-
     def is_conjugate(self, prior: Any, missing: bool) -> bool:
         """Whether the posterior of the parameters, given labels and data with or without missing cells, is closed."""
         return prior.conjugate and (self.conjugate_with_missing or not missing)
@@ -150,15 +145,6 @@ class Family(ABC):
     def estimator(self, **settings: Any) -> Any:
         """Return an EM estimator with these settings."""
         return self.estimator_type(**self.of_data, **self.of_mixture, **settings)
-
-    def identified(self, fit: Any) -> bool:
-        """Whether no other parameters than a fit's give the same distribution of these data."""
-        return self.identifiability(fit).identified
-
-    def identifiability(self, fit: Any) -> Identifiability:
-        """Return a fit's rank test: whether it is identified and, if not, which direction is free."""
-        said: Identifiability = fit.identifiability_
-        return said
 
     # Models and densities ---------------------------------------------------------------------------------------------
 
@@ -210,11 +196,14 @@ class Family(ABC):
         are made so to the last bit.
         """
         shaped = {quantity.name: as_declared(quantity, draws[quantity.name]) for quantity in self.quantities}
-        weights, located = (shaped[name] for name in self.parameter_names[:2])
-        if weights.shape != located.shape[:2]:
-            wanted = f"{located.shape[:2]} (draws, components)"
-            raise ValueError(f"draws must have weights of the shape {wanted}, got {weights.shape}")
+        self.check_weights(shaped)
         return shaped
+
+    def check_weights(self, draws: Mapping[str, Array]) -> None:
+        """Raise a ValueError unless draws have as many weights as components."""
+        shape, wanted = draws["weights"].shape, draws[self.parameter_names[1]].shape[:2]
+        if shape != wanted:
+            raise ValueError(f"draws must have weights of the shape {wanted} (draws, components), got {shape}")
 
     def unconstrained(self, draws: dict[str, Array]) -> Array:
         """Map draws (S, ...) to vectors on the unconstrained scale, shape (S, p)."""
@@ -233,11 +222,6 @@ class Family(ABC):
             Absolute gaps of the MLE and of the MAP, with the names and shapes of the declared quantities.
         """
 
-    def free_coordinates(self, parameters: Any) -> dict[str, np.ndarray]:
-        """Return masks of the declared quantities whose estimate lies inside its range, by name."""
-        arrays, own = parameters.arrays(), parameters.quantities[1:]
-        return {q.name: ~q.support.at_edge(arrays[q.name]) for q in own if q.support.edges}
-
     def inside(self, parameters: Any) -> Point:
         """Return parameters with what is on the boundary moved inside by 1e-12."""
         inside: Point = parameters.inside()
@@ -255,11 +239,6 @@ class Family(ABC):
     def anywhere(self, fit: Any, rng: np.random.RandomState) -> Any:
         """Return random parameters from which EM may reach another maximum of a likelihood that has many."""
 
-    def ridge(self, fit: Any) -> tuple[str, ...]:
-        """Return one or two entries, such as ``probs[0, 0]``, that move most along a fit's free direction."""
-        free = self.identifiability(fit).free_direction
-        return tuple(sorted(free, key=lambda name: -abs(free[name]))[:2])
-
     def draw_data(self, ax: Any, comparison: Any) -> None:
         """Draw the data with what EM and the posterior say about it, by ``comparisons/<family>/figure.py``."""
         import_module(f"comparisons.{self.name}.figure").draw_data(ax, comparison)
@@ -275,11 +254,9 @@ def as_declared(quantity: Quantity, draws: Array) -> Array:
     if quantity.dims[-1] == "feature" and draws.ndim == len(quantity.dims):
         draws = draws[..., None]
     if draws.ndim != 1 + len(quantity.dims):
-        *first, last = "chain", "draw", *quantity.dims
-        dims = f"{', '.join(first)} and {last}"
-        raise ValueError(
-            f"draws must have {quantity.name} of the dims {dims}, got {draws.ndim - 1} after chain and draw"
-        )
+        dims = f"chain, {', '.join(('draw', *quantity.dims[:-1]))} and {quantity.dims[-1]}"
+        given = f"{draws.ndim - 1} after chain and draw"
+        raise ValueError(f"draws must have {quantity.name} of the dims {dims}, got {given}")
     return quantity.support.nearly(quantity.name, draws, NEARLY)
 
 

@@ -52,11 +52,6 @@ class IndependentFamily(Family):
         return np.broadcast_to(size.mean(axis=0) if size.ndim == 2 else size, n_features)
 
     @override
-    def e_step(self, X: Array, parameters: Any) -> tuple[Array, float]:
-        responsibilities, log_likelihood = self.steps.e_step(X, parameters, *self.of_data.values())
-        return responsibilities, log_likelihood
-
-    @override
     def log_joint(self, X: Array) -> Callable[[Mapping[str, Array]], Callable[[slice], Array]]:
         """Return log π_k + log p(x_i | z_i = k), of the observed cells of x_i."""
         data = self.steps.rows(X, *self.of_data.values())
@@ -86,12 +81,11 @@ class IndependentFamily(Family):
         mean, variance = self.steps.mean(usual), self.steps.variance(usual)
         mode = self.steps.mode(chi, self.steps.chi(prior))
         of_weights = conjugate_gaps_of_weights(parameters.weights, n_samples, float(prior.concentration.max()))
-        mle_gaps, mode_gaps = {"weights": of_weights[0]}, {"weights": of_weights[1]}
-        for name, centre in mean.items():
-            sd = np.sqrt(variance[name])
-            mle_gaps[name] = np.abs(theta[name] - centre) / sd
-            mode_gaps[name] = np.abs(mode[name] - centre) / sd
-        return mle_gaps, mode_gaps
+        mle, at_mode = (
+            {"weights": gap, **{name: np.abs(point[name] - mean[name]) / np.sqrt(variance[name]) for name in mean}}
+            for gap, point in zip(of_weights, (theta, mode), strict=True)
+        )
+        return mle, at_mode
 
     def _usual(self, chi: Parts) -> Parts:
         return tuple(part + offset for part, offset in zip(chi, self.steps.hyper_offsets, strict=True))

@@ -1,4 +1,8 @@
-"""How independent features are drawn in a comparison: the data with what EM and the posterior say about them."""
+"""How features are drawn in a comparison: the data with what EM and the posterior say about them.
+
+A single feature has its density or shares along a line (:func:`draw_line`), more independent features have profiles of
+each component's parameter.
+"""
 
 from typing import Any
 
@@ -12,59 +16,63 @@ from models.validation import Array
 MOST_VALUES = 4096  # that are worth a bar each
 
 
+def draw_line(ax: Axes, comparison: Any, at: Array, marker: str = "") -> None:
+    """Draw p(x | θ) of a single feature: of 40 draws, and of the reference with its parts π_k p(x | θ_k).
+
+    Parameters
+    ----------
+    ax : Axes
+        Where to draw.
+    comparison : Comparison
+        Of one feature.
+    at : ndarray, shape (m,)
+        Values x.
+    marker : str
+        Matplotlib's name of a marker at each value.
+    """
+    density, draws = comparison.family.log_joint(at[:, None]), comparison.stacked
+    every = max(1, len(draws["weights"]) // 40)
+    some = {name: array[::every] for name, array in draws.items()}
+    reference = {name: array[None] for name, array in comparison.reference.arrays().items()}
+    of_draws, (best,) = (np.exp(density(theta)(slice(0, len(at)))) for theta in (some, reference))
+    ax.plot(at, of_draws.sum(axis=1).T, color=POSTERIOR_COLOUR, alpha=0.12)
+    ax.plot(at, best.sum(axis=0), marker=marker, color=EM_COLOUR, linewidth=2, label=comparison.reference_name)
+    ax.plot(at, best.T, "--", color=EM_COLOUR, linewidth=0.8)
+    ax.plot([], [], color=POSTERIOR_COLOUR, label="40 posterior draws")
+    ax.set_xlabel(label(comparison.feature_names[0]))
+
+
 def draw_profile(ax: Axes, comparison: Any) -> None:
     """Draw one feature as observed and fitted shares of its values, more as profiles of each component's parameter."""
-    family = comparison.family
     if comparison.X.shape[1] == 1 and (values := _values(comparison)) is not None:
-        _draw_shares(ax, comparison, values)
+        observed = comparison.X[~np.isnan(comparison.X)].astype(int)
+        values = np.arange(max(values.max(), observed.max()) + 1.0)
+        shares = np.bincount(observed, minlength=len(values)) / len(observed)
+        ax.bar(values, shares, color=DATA_COLOUR, alpha=0.5, label="observed share")
+        draw_line(ax, comparison, values, marker="o")
+        ax.set_ylabel("share of samples")
         return
-    quantity = family.quantities[1]
-    (draws,), best = comparison.draws_of(quantity.name), getattr(comparison.reference, quantity.name)
+    family, quantity = comparison.family, comparison.family.quantities[1]
+    draws, best = comparison.stacked[quantity.name], getattr(comparison.reference, quantity.name)
     at = np.arange(best.shape[1])
     low, mid, high = np.quantile(draws, [0.025, 0.5, 0.975], axis=0)
     for k in range(comparison.n_components):
         (line,) = ax.plot(at, best[k], "x-", linewidth=0.8, label=f"component {k}")
-        ax.errorbar(
-            at + 0.06 * (k + 1), mid[k], [mid[k] - low[k], high[k] - mid[k]], fmt=".", color=line.get_color(), capsize=2
-        )
-    names = family.cell_names(comparison.feature_names)
+        errors, style = [mid[k] - low[k], high[k] - mid[k]], {"fmt": ".", "color": line.get_color(), "capsize": 2}
+        ax.errorbar(at + 0.06 * (k + 1), mid[k], errors, **style)
     ax.set(xlabel="feature", ylabel=family.quantity_label)
     if quantity.support.bounded:
         ax.set_ylim(-0.02, 1.02)
     if len(at) <= 12:
-        ax.set_xticks(at, [label(name) for name in names], rotation=20)
+        ax.set_xticks(at, [label(name) for name in family.cell_names(comparison.feature_names)], rotation=20)
     ax.plot([], [], "kx-", linewidth=0.8, label=comparison.reference_name)
     ax.errorbar([], [], [], fmt="k.", capsize=2, label="posterior median, 95 %")
 
 
 def _values(comparison: Any) -> Array | None:
-    """Return the values that the single feature takes, where its cells have one size."""
+    """Return the values that the single feature takes, where its cells have one size and the values are countable."""
     family = comparison.family
-    size = family.mean_size(1)
     if any(np.ndim(value) == 2 for value in family.of_data.values()):
         return None
-    values = family.steps.values(comparison.reference.arrays(), size)
+    values = family.steps.values(comparison.reference.arrays(), family.mean_size(1))
     return None if values is None or len(values[0]) > MOST_VALUES else np.asarray(values[0], dtype=np.float64)
-
-
-def _draw_shares(ax: Axes, comparison: Any, values: Array) -> None:
-    family, observed = comparison.family, comparison.X[~np.isnan(comparison.X[:, 0]), 0]
-    values = np.arange(max(values.max(), observed.max()) + 1)
-    density = family.steps.rows(values[:, None], *family.of_data.values())
-
-    def shares(theta: dict[str, Array]) -> Array:
-        return np.exp(density.log_base[:, None] + family.steps.log_kernel(density, theta)) * theta["weights"]
-
-    counted = np.bincount(observed.astype(int), minlength=len(values)) / len(observed)
-    ax.bar(values, counted, color=DATA_COLOUR, alpha=0.5, label="observed share")
-    names = family.parameter_names
-    draws = dict(zip(names, comparison.draws_of(*names), strict=True))
-    n_draws = len(draws["weights"])
-    for s in range(0, n_draws, max(1, n_draws // 40)):
-        of_draw = shares({name: array[s] for name, array in draws.items()})
-        ax.plot(values, of_draw.sum(axis=1), color=POSTERIOR_COLOUR, alpha=0.12)
-    best = shares(comparison.reference.arrays())
-    ax.plot(values, best.sum(axis=1), "o-", color=EM_COLOUR, label=comparison.reference_name)
-    ax.plot(values, best, "--", color=EM_COLOUR, linewidth=0.8)
-    ax.plot([], [], color=POSTERIOR_COLOUR, label="40 posterior draws")
-    ax.set(xlabel=label(comparison.feature_names[0]), ylabel="share of samples")

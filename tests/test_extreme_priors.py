@@ -9,8 +9,7 @@ from typer.testing import CliRunner
 from comparisons import compare
 from comparisons.comparison import prepare
 from comparisons.comparison.command import application
-from comparisons.comparison.extremes import rounding_of_prior
-from comparisons.comparison.starts import UnfitPriorError
+from comparisons.comparison.extremes import UnfitPriorError, rounding_of_prior
 from comparisons.components import compare_components
 from comparisons.posterior import sample
 from comparisons.posterior.densities import UnconstrainedDensity, without_c_compiler

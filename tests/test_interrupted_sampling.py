@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import comparisons.comparison.command
 from comparisons import compare, posterior
 from comparisons.comparison.command import application
-from comparisons.output.progress import Silent
+from comparisons.output.progress import Progress
 from comparisons.posterior import Interrupted, _longest, sample, sample_chain
 from comparisons.posterior.densities import UnconstrainedDensity, without_c_compiler
 from comparisons.posterior.nuts import Chain
@@ -30,10 +30,11 @@ def answers_model():
         return build_marginal_model(ANSWERS, 1, BMMPrior(1.0, 2.0, 2.0))
 
 
-class Impatient(Silent):
+class Impatient(Progress):
     """Interrupts once so many draws are done, warm-up included."""
 
     def __init__(self, title):
+        super().__init__()
         self.asked = False
 
     def advance_to(self, done):

@@ -17,7 +17,7 @@ from comparisons.comparison.fits import fit
 from comparisons.comparison.posterior_checks import averaged_responsibilities, posterior_checks
 from comparisons.data import load
 from comparisons.gmm import GMM
-from comparisons.output.progress import Silent
+from comparisons.output.progress import Progress
 from comparisons.posterior.densities import without_c_compiler
 from em.gmm import mode
 from models.gmm import GMMParameters, GMMPrior
@@ -30,7 +30,7 @@ def finished():
     with without_c_compiler():
         fits = fit(problem)
         densities = Densities(fits)
-        return problem, densities, draw(fits, densities, Silent().advance_to)
+        return problem, densities, draw(fits, densities, Progress().advance_to)
 
 
 pytestmark = pytest.mark.filterwarnings("ignore::em.NotConvergedWarning")  # EM stops where a faulty step loses

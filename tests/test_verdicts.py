@@ -12,8 +12,8 @@ import comparisons.comparison
 import comparisons.posterior
 from comparisons import compare
 from comparisons.comparison import plots
-from comparisons.comparison.checks import find_map_matches, is_lesser
 from comparisons.comparison.command import application, exit_code
+from comparisons.comparison.find_map import is_lesser
 from comparisons.data import load
 from comparisons.declarations import Case
 from comparisons.family import family_classes
@@ -70,15 +70,24 @@ def test_find_map_in_a_lesser_maximum_is_held_to_map_em_from_there(ends, monkeyp
 
 
 def test_another_maximum_is_told_from_an_optimiser_that_stopped_on_the_way():
-    em, sd = np.zeros(2), np.ones(2)
-    for found, gain, lesser in [
-        ([0.0, 3.0], -0.2, True),
-        ([0.0, 3.0], 0.2, False),
-        ([0.0, 0.01], -1e-4, False),
-        ([0.0, np.nan], np.nan, False),
-    ]:
-        assert is_lesser(em, np.array(found), sd, gain) == lesser
-        assert not find_map_matches(em, np.array(found), sd, -100.0, gain, 1e-15).passed
+    for apart, gain, lesser in [(3.0, -0.2, True), (3.0, 0.2, False), (0.01, -1e-4, False), (np.nan, np.nan, False)]:
+        assert is_lesser(apart, gain) == lesser
+
+
+@pytest.mark.parametrize("answer", ["better", "near", "nan"])
+def test_another_answer_than_map_em_is_told_unless_it_is_a_lesser_maximum(answer, monkeypatch):
+    """A better one, one that an optimiser stopped at on the way, and one that is no number all fail."""
+    X = np.concatenate([np.linspace(-1, 1, 20), np.linspace(9, 11, 30)])[:, None]
+    ends = {
+        "better": lambda start: {**start, "means": 0 * start["means"] + X.mean()},
+        "near": lambda start: {**start, "means": np.sort(start["means"], axis=0) * 0 + [[0.001], [10.0]]},
+        "nan": lambda start: {**start, "means": np.nan * start["means"]},
+    }
+    monkeypatch.setattr(comparisons.posterior, "sample", draws_around)
+    monkeypatch.setattr(comparisons.posterior, "find_map", lambda model, start: ends[answer](start))
+    found = compare(X, "gmm", 2, draws=250, tune=100, n_init=1)
+    (check,) = [check for check in found.checks if check.name == "find_MAP = MAP-EM"]
+    assert check.passed is False
 
 
 @pytest.mark.parametrize("family", family_classes())
@@ -172,7 +181,7 @@ def test_columns_never_seen_together_are_not_identified_and_their_ridge_is_drawn
     assert (tmp_path / "ridge.png").exists()
     found.print()
     assert "Verdict: not identified" in capsys.readouterr().out
-    of_entry = [[plots._entry(answer, name) for answer in answers] for name in names]
+    of_entry = [[plots._entry(answer.arrays(), name) for answer in answers] for name in names]
     assert 20 < len(answers) <= 40
     assert np.ptp(of_entry, axis=1).min() > 0.5  # other correlations, the same likelihood
     likelihoods = [found.family.e_step(X, answer)[1] for answer in answers]

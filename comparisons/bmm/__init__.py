@@ -5,8 +5,7 @@ from typing import Any, override
 import numpy as np
 from numpy.typing import ArrayLike
 
-from comparisons.bmm.calibration import CALIBRATIONS
-from comparisons.bmm.data import CASES, DATASETS
+from comparisons.bmm.data import CALIBRATIONS, CASES, DATASETS
 from comparisons.declarations import Option
 from comparisons.family import Point, conjugate_gaps_of_weights
 from comparisons.independent import IndependentFamily

@@ -1,26 +1,25 @@
-"""The built-in data sets of Bernoulli and binomial mixtures, and their standard cases."""
+"""The built-in data sets of Bernoulli and binomial mixtures, their standard cases and calibrations."""
+
+from typing import Any
 
 import numpy as np
 from sklearn.datasets import load_digits
 
-from comparisons.data.csv_files import COUNT_COLUMN, FOLDER, expand, read_rows
+from comparisons.data.csv_files import published
 from comparisons.declarations import Case, Dataset
-from models.bmm import BMMParameters, simulate
+from models.bmm import BMMParameters, BMMPrior, simulate
 
 PIXELS = tuple(f"pixel {row},{column}" for row in range(8) for column in range(8))
 
 
 def _lsat7() -> Dataset:
-    X, _ = read_rows(FOLDER / "lsat7.csv")
     story = "five LSAT items, 1000 persons (Bock & Lieberman 1970)"
-    return Dataset("lsat7", "bmm", story, X, tuple(f"item {d}" for d in range(1, 6)))
+    return published("lsat7", "bmm", story, tuple(f"item {d}" for d in range(1, 6)))
 
 
 def _saxony() -> Dataset:
-    table, _ = read_rows(FOLDER / "saxony.csv")
-    X, names = expand(FOLDER / "saxony.csv", ["boys", COUNT_COLUMN], table)
     story = "boys among the first 12 children of 6115 families (Geissler 1889)"
-    return Dataset("saxony", "bmm", story, X, names, {"n_trials": 12})
+    return published("saxony", "bmm", story, ("boys",), n_trials=12)
 
 
 def _digits_binary() -> Dataset:
@@ -67,3 +66,10 @@ CASES = (
     Case("digits-binary", 10, single_start=True),
     Case("digits-counts", 2),  # from K = 3 on, one restart in ten finds the best maximum; at 10 one in hundreds
 )
+# Every prior is fixed before any data are simulated.
+PRIOR = BMMPrior(np.array(4.0), np.array([1.5, 1.5, 1.5, 1.5, 2.0]), np.full(5, 1.5))
+CALIBRATIONS: dict[str, dict[str, Any]] = {
+    "bernoulli": {"prior": PRIOR, "n_samples": 150, "n_features": 5},
+    "binomial": {"prior": PRIOR, "n_samples": 60, "n_features": 5, "options": {"n_trials": 4}},
+    "bernoulli-missing": {"prior": PRIOR, "n_samples": 150, "n_features": 5, "share_missing": 0.1},
+}

@@ -10,7 +10,6 @@ from comparisons.declarations import Option
 from comparisons.independent import IndependentFamily
 from em.cmm import CategoricalSteps
 from em.cmm.estimator import CategoricalMixtureEM
-from models.cmm import CMMParameters, CMMPrior
 from models.cmm.levels import codes_of, levels_of
 from models.validation import Array
 
@@ -26,17 +25,15 @@ def parse_levels(text: str) -> tuple[int, ...]:
 class CMM(IndependentFamily):
     """Categorical mixture: latent class analysis with any number of levels for each item."""
 
-    name, title, quantity_label = "cmm", "Categorical mixture (latent classes)", "item-response probability"
+    title, quantity_label = "Categorical mixture (latent classes)", "item-response probability"
     options = (Option("levels", None, "Numbers of levels, such as 4,4,2; default: the data's own", parse=parse_levels),)
-    estimator_type, parameters_type, prior_types = CategoricalMixtureEM, CMMParameters, (CMMPrior,)
-    prior_counts = ("concentration", "pseudo_counts")
+    steps, estimator_type = CategoricalSteps(()), CategoricalMixtureEM
     datasets, cases, calibrations = DATASETS, CASES, CALIBRATIONS
     levels: Any
 
-    @property
-    @override
-    def steps(self) -> CategoricalSteps:
-        return CategoricalSteps(tuple(self.levels or ()))
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.steps = CategoricalSteps(tuple(self.levels or ()))
 
     @override
     def of_samples(self, X: Any, names: Sequence[str] | None = None) -> tuple[Self, Array]:
@@ -44,18 +41,8 @@ class CMM(IndependentFamily):
         return type(self)(levels=tuple(map(len, labels))), codes_of(X, labels, names)
 
     @override
-    def default_prior(self, X: Array, n_components: int, prior_family: str = "conjugate") -> CMMPrior:
-        return CMMPrior()
-
-    @override
-    def draw_parameters(
-        self, prior: CMMPrior, n_components: int, n_features: int, rng: np.random.RandomState
-    ) -> CMMParameters:
+    def draw_parameters(self, prior: Any, n_components: int, n_features: int, rng: np.random.RandomState) -> Any:
         return self.model.draw_parameters(prior, n_components, self.levels, rng)
-
-    @override
-    def simulate(self, draw: dict[str, Array], n_samples: int, rng: np.random.RandomState) -> Array:
-        return np.asarray(self.model.simulate(CMMParameters(**draw, levels=self.levels), n_samples, rng)[0])
 
     @override
     def cell_names(self, feature_names: tuple[str, ...]) -> tuple[str, ...]:

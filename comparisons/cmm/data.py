@@ -25,10 +25,8 @@ def _answers() -> Dataset:
     probs = np.hstack([rng.dirichlet(np.full(L, 0.6), size=2) for L in levels])
     truth = CMMParameters(np.array([0.6, 0.4]), probs, levels)
     X, _ = simulate(truth, 1000, random_state=15)
-    names = tuple(f"question {d}" for d in range(1, 6))
-    return Dataset(
-        "answers", "cmm", "five questions with 2 to 4 answers each, 1000 persons of two kinds", X, names, truth=truth
-    )
+    names, story = tuple(f"question {d}" for d in range(1, 6)), "five questions with 2 to 4 answers each"
+    return Dataset("answers", "cmm", f"{story}, 1000 persons of two kinds", X, names, truth=truth)
 
 
 DATASETS = {
@@ -36,16 +34,8 @@ DATASETS = {
     "answers": _answers,
     "answers-missing": lambda: _answers().with_holes("answers-missing", 0.1, seed=16),
 }
-CASES = (
-    Case("hair-eye-color", 2, draws=2000),
-    Case("answers", 2),
-    Case("answers-missing", 2),
-)
+CASES = Case("hair-eye-color", 2, draws=2000), Case("answers", 2), Case("answers-missing", 2)
+PRIOR = CMMPrior(np.array(4.0), np.array(1.5))
 CALIBRATIONS: dict[str, dict[str, Any]] = {
-    "three-items": {
-        "prior": CMMPrior(np.array(4.0), np.array(1.5)),
-        "n_samples": 100,
-        "n_features": 3,
-        "options": {"levels": (3, 2, 4)},
-    }
+    "three-items": {"prior": PRIOR, "n_samples": 100, "n_features": 3, "options": {"levels": (3, 2, 4)}}
 }

@@ -1,28 +1,91 @@
-"""Put a mixture's two halves side by side: EM's estimates, PyMC's density, mode and posterior, and a verdict."""
+"""Compare EM with PyMC on one mixture: EM's estimates, PyMC's density, mode and posterior, and a verdict."""
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
+import xarray as xr
 from numpy.typing import ArrayLike
 
+from comparisons.comparison import report
 from comparisons.comparison.checks import Check
 from comparisons.comparison.density_checks import Densities, density_checks
 from comparisons.comparison.draws import Draws, draw
-from comparisons.comparison.estimates import estimates_of
+from comparisons.comparison.estimates import estimates_of, stack
 from comparisons.comparison.extremes import check_agreement, refused_by_name
 from comparisons.comparison.find_map import find_map_checks
 from comparisons.comparison.fits import Fits, fit
 from comparisons.comparison.posterior_checks import averaged_responsibilities, posterior_checks
 from comparisons.comparison.problem import Problem, prepare
-from comparisons.comparison.result import Comparison, verdict_of
 from comparisons.comparison.spread import ADVI_STEPS, by_advi, spreads_of
 from comparisons.family import Family
-from comparisons.output.progress import Progress, Silent
+from comparisons.output.figures import warn_of
+from comparisons.output.progress import Progress
 from em.process.blas import one_blas_thread
+from models.validation import Array
 
 __all__ = ["Comparison", "compare", "prepare", "run"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Comparison(Fits):
+    """Everything a comparison computed; its data, family, prior, settings and EM's fits are attributes too.
+
+    Attributes
+    ----------
+    checks : tuple of Check
+        In the order in which they were made.
+    verdict, explanation : str
+        "agree", "disagree", "not identified" or "no maximum", and why.
+    posterior : DataTree
+        Draws aligned to ``reference``, with log_likelihood, sample_stats and observed_data.
+    unaligned : Dataset
+        The draws as they came.
+    estimates : list of dict
+        One row per parameter: truth, MLE, MAP, posterior mean, sd, gaps in sd, R-hat, ESS.
+    spreads : list of dict
+        One row per parameter: mean and sd by MLE, Laplace, mean field, ADVI and NUTS, and which understate NUTS's sd.
+    responsibilities : dict of ndarray
+        "em" (plug-in), "posterior mean", "posterior sd", each (n, K).
+    seconds : dict
+        Time of each step.
+    """
+
+    checks: tuple[Check, ...]
+    verdict: str
+    explanation: str
+    posterior: xr.DataTree
+    unaligned: xr.Dataset
+    estimates: list[dict[str, Any]]
+    spreads: list[dict[str, Any]]
+    responsibilities: dict[str, Array]
+    seconds: dict[str, float]
+
+    @property
+    def reference_name(self) -> str:
+        """What figures call the reference."""
+        return "MLE (EM)" if self.reference is self.mle.parameters_ else "MAP (EM)"
+
+    @property
+    def stacked(self) -> dict[str, Array]:
+        """The aligned draws by name, shapes (chain * draw, ...)."""
+        return stack(self.posterior["posterior"].to_dataset())
+
+    def save(self, folder: Any) -> None:
+        """Write ``comparison.json``, the posterior and figures into ``folder``, each replaced atomically.
+
+        A figure that fails is left out with a ``FigureWarning`` (:mod:`em.status`). See
+        :func:`comparisons.comparison.report.save` for runs that write to one folder at once.
+
+        Raises
+        ------
+        ValueError
+            If the folder cannot be written to.
+        """
+        warn_of(report.save(self, folder))
+
+    def print(self, console: Any = None) -> None:
+        """Print the tables and the verdict."""
+        report.print_report(self, console)
 
 
 def compare(
@@ -31,10 +94,6 @@ def compare(
     n_components: int,
     prior: Any = None,
     *,
-    regular: bool = False,
-    truth: Any = None,
-    title: str = "data",
-    feature_names: tuple[str, ...] = (),
     progress: Progress | None = None,
     **settings: Any,
 ) -> Comparison:
@@ -53,19 +112,18 @@ def compare(
     prior : prior of the family or None
         Prior shared by MAP-EM and the PyMC models; ``None`` takes the family's weakly informative one. A
         GMMIndependentPrior with correlations is not supported: its MAP has no closed M-step.
-    regular : bool
-        Whether the case is declared regular (identified, n large for the overlap), so that the distances between MLE,
-        MAP and posterior mean are judged and not only reported.
-    truth : parameters of the family or None
-        Parameters that synthetic data were drawn from.
-    title, feature_names
-        For tables, figures and messages; without ``feature_names``, those of a frame X.
     progress : Progress or None
         Where to report progress; ``None`` is silent.
     **settings
-        Settings by name, ``draws``, ``tune``, ``chains``, ``target_accept``, ``n_init``, ``starts``, ``random_state``
-        and ``advi``, see :class:`comparisons.comparison.problem.Settings`; and, where the family is given by its name,
-        its options: ``covariance_type`` of "gmm", ``n_trials`` of "bmm".
+        Settings by name:
+
+        - ``regular``, whether the case is declared regular (identified, n large for the overlap), so that the distances
+          between MLE, MAP and posterior mean are judged and not only reported;
+        - ``truth``, the parameters that synthetic data were drawn from;
+        - ``title`` and ``feature_names``, for tables, figures and messages; by default those of a frame X;
+        - ``draws``, ``tune``, ``chains``, ``target_accept``, ``n_init``, ``starts``, ``random_state`` and ``advi``, see
+          :class:`comparisons.comparison.problem.Settings`;
+        - where the family is given by its name, its options: ``covariance_type`` of "gmm", ``n_trials`` of "bmm".
 
     Returns
     -------
@@ -91,8 +149,7 @@ def compare(
     >>> compare(load("coins-ten-flips").X, family="bmm", n_components=2, n_trials=10, draws=500, tune=500).verdict
     'agree'
     """
-    of_data = {"regular": regular, "truth": truth, "title": title, "feature_names": feature_names}
-    return run(prepare(X, family, n_components, prior, **of_data, **settings), progress)
+    return run(prepare(X, family, n_components, prior, **settings), progress)
 
 
 def run(problem: Problem, progress: Progress | None = None) -> Comparison:
@@ -103,64 +160,64 @@ def run(problem: Problem, progress: Progress | None = None) -> Comparison:
     Interrupted
         On Ctrl-C once chains have begun, with the aligned draws until then.
     """
+    settings, progress = problem.settings, progress or Progress()
     with one_blas_thread():
-        return _Steps(problem, progress or Silent()).run()
-
-
-class _Steps:
-    """The steps in order, with their times."""
-
-    def __init__(self, problem: Problem, progress: Progress) -> None:
-        self.problem, self.progress = problem, progress
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def timed(self, step: str, total: int | None = None) -> Iterator[None]:
-        began = time.perf_counter()
-        with self.progress.step(step, total):
-            yield
-        self.seconds[step] = time.perf_counter() - began
-
-    def run(self) -> Comparison:
-        settings = self.problem.settings
-        with self.timed("EM"):
-            fits = fit(self.problem)
-        with self.timed("loading PyMC"):
+        with progress.step("EM"):
+            fits = fit(problem)
+        with progress.step("loading PyMC"):
             from comparisons.posterior import Interrupted
             from comparisons.posterior.densities import without_c_compiler
         with without_c_compiler():
-            with self.timed("PyMC's densities"):
+            with progress.step("PyMC's densities"):
                 with refused_by_name(fits):
                     densities = Densities(fits)
                     checks = density_checks(fits, densities)
                 check_agreement(fits, checks)
-            with self.timed("NUTS", total=settings.chains * (settings.draws + settings.tune)):
-                draws = draw(fits, densities, self.progress.advance_to)
+            with progress.step("NUTS", total=settings.chains * (settings.draws + settings.tune)):
+                draws = draw(fits, densities, progress.advance_to)
             try:
-                return self.conclude(fits, densities, draws, checks)
+                return _concluded(fits, densities, draws, checks, progress)
             except KeyboardInterrupt:
                 raise Interrupted(draws.posterior) from None
 
-    def conclude(self, fits: Fits, densities: Densities, draws: Draws, checks: list[Check]) -> Comparison:
-        advi = fits.settings.advi
-        with self.timed("find_MAP"):
-            checks = checks + find_map_checks(fits, draws, densities)
-        with self.timed("posterior against estimates"):
-            estimates, responsibilities = estimates_of(fits, draws), averaged_responsibilities(fits, draws)
-            checks += posterior_checks(fits, draws, estimates, responsibilities)
-        with self.timed("ADVI" if advi else "spread", total=ADVI_STEPS if advi else None):
-            drawn = by_advi(fits, draws, densities, self.progress.advance_to) if advi else None
-            spreads = spreads_of(fits, draws, estimates, drawn)
-        verdict, explanation = verdict_of(fits, checks)
-        return Comparison(
-            **vars(fits) | {"truth": None if fits.truth is None else draws.in_order(fits.truth)},
-            checks=tuple(checks),
-            verdict=verdict,
-            explanation=explanation,
-            posterior=draws.posterior,
-            unaligned=draws.unaligned,
-            estimates=estimates,
-            spreads=spreads,
-            responsibilities=responsibilities,
-            seconds=self.seconds,
-        )
+
+def _concluded(fits: Fits, densities: Densities, draws: Draws, checks: list[Check], progress: Progress) -> Comparison:
+    """Take the steps after the draws and return the comparison."""
+    advi = fits.settings.advi
+    with progress.step("find_MAP"):
+        checks = checks + find_map_checks(fits, draws, densities)
+    with progress.step("posterior against estimates"):
+        estimates, responsibilities = estimates_of(fits, draws), averaged_responsibilities(fits, draws)
+        checks += posterior_checks(fits, draws, estimates, responsibilities)
+    with progress.step("ADVI" if advi else "spread", total=ADVI_STEPS if advi else None):
+        drawn = by_advi(fits, draws, densities, progress.advance_to) if advi else None
+        spreads = spreads_of(fits, draws, estimates, drawn)
+    verdict, explanation = verdict_of(fits, checks)
+    return Comparison(
+        **vars(fits) | {"truth": None if fits.truth is None else draws.in_order(fits.truth)},
+        checks=tuple(checks),
+        verdict=verdict,
+        explanation=explanation,
+        posterior=draws.posterior,
+        unaligned=draws.unaligned,
+        estimates=estimates,
+        spreads=spreads,
+        responsibilities=responsibilities,
+        seconds=dict(progress.seconds),
+    )
+
+
+def verdict_of(fits: Fits, checks: list[Check]) -> tuple[str, str]:
+    """Return the verdict, and why."""
+    failed = [check.name for check in checks if check.passed is False]
+    if failed:
+        chains_alone = all(name.startswith(("R-hat, ", "ESS, ")) for name in failed)
+        advice = "; the chains, not EM, are in doubt: ask for more draws" if chains_alone else ""
+        return "disagree", f"failed: {'; '.join(failed)}{advice}"
+    if not fits.has_maximum:
+        return "no maximum", f"{fits.mle.status_}. Only MAP quantities were judged"
+    if not fits.identified:
+        tests = (fit.identifiability_ for fit in (fits.mle, fits.map))
+        sentence = next(test.sentence for test in tests if not test.identified)
+        return "not identified", f"{sentence}. Only identified and MAP quantities were judged"
+    return "agree", f"all {sum(check.passed is not None for check in checks)} judged checks passed"

@@ -1,8 +1,9 @@
 """The command line of a family, such as ``python -m comparisons.gmm``."""
 
-import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields, replace
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -12,42 +13,64 @@ from rich.console import Console
 
 from comparisons.comparison import prepare
 from comparisons.comparison import run as run_comparison
+from comparisons.comparison.extremes import UnfitPriorError
 from comparisons.comparison.problem import FLAGS, Problem, split
-from comparisons.comparison.report import save, save_posterior, tell_left_out
-from comparisons.comparison.result import Comparison
-from comparisons.comparison.starts import UnfitPriorError
-from comparisons.data import built_in, find
+from comparisons.comparison.report import save, save_posterior, show, tell_left_out
+from comparisons.data import find
 from comparisons.declarations import Case, Dataset, Option
 from comparisons.family import Family, family_class, family_classes, family_names, family_of
 from comparisons.output.console import tell, tell_error
-from comparisons.output.files import check_writable
+from comparisons.output.files import check_writable, file_name
 from comparisons.output.flags import takes
 from comparisons.output.progress import Bars
 
-DRAWS = dataclasses.replace(
-    FLAGS["draws"], default=None, help="Posterior draws of each chain; default: the case's own, or 1000", parse=int
-)
+DRAWS = replace(FLAGS["draws"], default=None, help="Posterior draws of each chain; default: as the case", parse=int)
 FAMILY = Option("family", None, "Of a file of your own: which mixture", choices=family_names())
 
 
 def family_flags(*families: type[Family]) -> list[Option]:
-    """Return the options of families as they stand in a command's help."""
-    return [
-        dataclasses.replace(option, help=f"{option.help} ({family.name})")
-        for family in families
-        for option in family.options
-    ]
+    """Return the options of families as a command's flags, each name once; their default is None, not given."""
+    flags = {}
+    for family in reversed(families):
+        for option in family.options:
+            kind, default = (None, "") if (value := option.default) is None else (type(value), f"; default: {value}")
+            help_text = f"{option.help}{default} ({family.name})"
+            flags[option.name] = replace(option, default=None, parse=option.parse or kind, help=help_text)
+    return list(flags.values())
 
 
-def all_flags() -> list[Option]:
-    """Return the options of all families, each name once."""
-    return list({option.name: option for option in family_flags(*reversed(family_classes()))}.values())
+def flags_of_any_family(*settings: str) -> list[Option]:
+    """Return the flags of a command about data of any family, with these settings."""
+    return [FAMILY, *family_flags(*family_classes()), *(FLAGS[name] for name in settings)]
 
 
-def given(options: Mapping[str, Any], flags: Sequence[Option]) -> dict[str, Any]:
-    """Return the options that are not left at their defaults."""
-    defaults = {flag.name: flag.default for flag in flags}
-    return {name: value for name, value in options.items() if value != defaults[name]}
+def show_table(what: str, data: str, out: Path, flags: dict[str, Any], make: Callable[..., Any], title: str) -> None:
+    """Make a table from data of any family, print it and write its figure; exit code 2 for bad input.
+
+    Parameters
+    ----------
+    what : str
+        What the figure's file is called, before the name of the data.
+    data, out
+        The data that a command was given, and the folder for the figure.
+    flags : dict
+        The command's :func:`flags_of_any_family`, by name.
+    make : callable
+        Takes X, the family's name, and its options and settings by name.
+    title : str
+        Of the figure, after the name of the data.
+    """
+    settings, options = split(flags, {name: flags[name] for name in FLAGS.keys() & flags.keys()})
+    with bad_input_exits():
+        dataset = _dataset(data, options.pop("family"), options)
+        folder = check_writable(out)
+        table = make(dataset.X, dataset.family, **dataset.options, **settings)
+    show(table, folder / file_name(f"{what}-{dataset.name}", ".png"), f"{dataset.name}{title}")
+
+
+def _dataset(data: str, family: str | None, options: dict[str, Any]) -> Dataset:
+    """Return a data set with the options that were given."""
+    return find(data, family, **{name: value for name, value in options.items() if value is not None})
 
 
 def run(family: str) -> None:
@@ -57,34 +80,51 @@ def run(family: str) -> None:
 
 def application(family: str) -> typer.Typer:
     """Return the command line of one family."""
-    app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
     pair = family_class(family)
-    app.command(help=_help(pair), epilog=_epilog(pair))(_command(pair))
+
+    def command(data: str, components: int | None, out: Path | None, **rest: Any) -> None:
+        """Fit a {title} by EM and by PyMC and say, with numbers, whether they agree.
+
+        EM gives maximum likelihood and, under the prior that the PyMC model takes, MAP. PyMC gives the joint density,
+        its gradient, its own MAP and the posterior by NUTS. Each check is printed with its value, its tolerance and
+        where that tolerance comes from. The verdict is [green]agree[/], [red]disagree[/], [yellow]not identified[/] or
+        [yellow]no maximum[/].
+
+        Built-in data: {names}.
+
+        Written to the out folder: comparison.json, data.png, objective.png, posterior.png, responsibilities.png and
+        posterior.nc, which ArviZ opens (arviz.from_netcdf).
+
+        Exit code: 0 when the verdict is the one a built-in case declares (or, on your own data, anything but disagree),
+        1 when not, 2 for bad input.
+        """
+        console = Console()
+        own = {name: rest[name] for name in (*FLAGS, "prior", "prior_family", "single_start")}
+        settings, options = split(rest, own)
+        with bad_input_exits():
+            dataset = _dataset(data, pair.name, options)
+            case = pair.case(data, components, dataset.options)
+            problem = prepare_case(dataset, case, **settings)
+            name = replace(case, data=dataset.name).name
+            folder = check_writable(out if out is not None else Path("results") / name)
+        with bad_input_exits((UnfitPriorError,)), interrupt_keeps_draws(folder):
+            comparison = run_comparison(problem, Bars(dataset.name))
+        with bad_input_exits((ValueError, OSError)):
+            try:
+                left_out = save(comparison, folder)
+            finally:  # the report is printed whether its files could be written or not
+                comparison.print(console)
+        tell_left_out(console, left_out)
+        tell(console, f"Written to {folder}/")
+        raise typer.Exit(exit_code(comparison.verdict, case if case in pair.cases else None, console))
+
+    app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
+    built_in = [f"--data {case.data} --components {case.n_components} --out results/" for case in pair.cases[:1]]
+    shown = [*built_in, "--data mine.csv --components 3 --prior concentration=1"]
+    examples = " | ".join(f"python -m comparisons.{family} {flags}" for flags in shown)
+    described = cleandoc(str(command.__doc__)).format(title=pair.title, names=", ".join(pair.datasets))
+    app.command(help=described, epilog=f"Examples: {examples}")(takes(*_flags(pair))(command))
     return app
-
-
-def _help(family: type[Family]) -> str:
-    return (
-        f"Fit a {family.title} by EM and by PyMC and say, with numbers, whether they agree.\n\n"
-        "EM gives maximum likelihood and, under the prior that the PyMC model takes, MAP. PyMC gives the joint "
-        "density, its gradient, its own MAP and the posterior by NUTS. Each check is printed with its value, its "
-        "tolerance and where that tolerance comes from. The verdict is [green]agree[/], [red]disagree[/], "
-        "[yellow]not identified[/] "
-        "or [yellow]no maximum[/].\n\n"
-        f"Built-in data: {', '.join(family.datasets)}.\n\n"
-        "Written to the out folder: comparison.json, data.png, objective.png, posterior.png, responsibilities.png and "
-        "posterior.nc, which ArviZ opens (arviz.from_netcdf)."
-    )
-
-
-def _epilog(family: type[Family]) -> str:
-    command, first = f"python -m comparisons.{family.name}", next(iter(family.cases), None)
-    built_in = f"{command} --data {first.data} --components {first.n_components} --out results/ | " if first else ""
-    return (
-        "Exit code: 0 when the verdict is the one a built-in case declares (or, on your own data, anything but "
-        "disagree), 1 when not, 2 for bad input.\n\n"
-        f"Examples: {built_in}{command} --data mine.csv --components 3 --prior concentration=1"
-    )
 
 
 def _flags(family: type[Family]) -> list[Option]:
@@ -102,46 +142,12 @@ def _flags(family: type[Family]) -> list[Option]:
     ]
 
 
-def _command(family: type[Family]) -> Any:
-    @takes(*_flags(family))
-    def command(data: str, components: int | None, single_start: bool, out: Path | None, **rest: Any) -> None:
-        console = Console()
-        settings, options = split(rest, {name: rest[name] for name in (*FLAGS, "prior", "prior_family")})
-        with bad_input_exits():
-            if data in built_in() and (own := find(data).family) != family.name:
-                raise ValueError(f"data {data!r} belongs to python -m comparisons.{own}")
-            dataset = find(data, family.name, **given(options, family.options))
-            case = family.case(data, components, dataset.options)
-            if single_start:
-                settings["starts"] = "single"
-            problem = prepare_case(dataset, case, **settings)
-            name = dataclasses.replace(case, data=dataset.name).name
-            folder = check_writable(out if out is not None else Path("results") / name)
-        with bad_input_exits(UnfitPriorError), interrupt_keeps_draws(folder):
-            comparison = run_comparison(problem, Bars(dataset.name))
-        with bad_input_exits():
-            save_and_print(comparison, folder, console)
-        raise typer.Exit(exit_code(comparison.verdict, case if case in family.cases else None, console))
-
-    return command
-
-
-def save_and_print(comparison: Comparison, folder: Path, console: Console) -> None:
-    """Write the results, and print the report whether they could be written or not."""
-    try:
-        left_out = save(comparison, folder)
-    finally:
-        comparison.print(console)
-    tell_left_out(console, left_out)
-    tell(console, f"Written to {folder}/")
-
-
 @contextmanager
-def bad_input_exits(kind: type[ValueError] = ValueError) -> Iterator[None]:
-    """Turn a ValueError about what was given into a sentence and exit code 2."""
+def bad_input_exits(kinds: tuple[type[Exception], ...] = (ValueError,)) -> Iterator[None]:
+    """Turn a ValueError about what was given, or an error of these kinds, into a sentence and exit code 2."""
     try:
         yield
-    except kind as error:
+    except kinds as error:
         tell_error("Error", error)
         raise typer.Exit(2) from None
 
@@ -174,44 +180,36 @@ def prepare_case(
     draws : int or None
         Posterior draws of each chain; ``None`` takes the case's.
     **settings
-        See :class:`comparisons.comparison.problem.Settings`.
+        See :class:`comparisons.comparison.problem.Settings`; ``single_start`` stands for ``starts="single"``.
     """
-    family, K = family_of(dataset.family, **{**dataset.options, **case.options}), case.n_components
+    family, K, X = family_of(dataset.family, **{**dataset.options, **case.options}), case.n_components, dataset.X
     kinds = family.prior_families
     if (kind := prior_family or kinds[0]) not in kinds:
         raise ValueError(f"prior-family must be one of {', '.join(kinds)}, got {prior_family!r}")
     asked, truth = bool(prior) or kind != kinds[0], dataset.truth
     if truth is not None and (truth.n_components != K or case.options):
         truth = None  # what the data were drawn from is no parameter of this mixture
-    return prepare(
-        dataset.X,
-        family,
-        K,
-        _changed(family.default_prior(dataset.X, K, kind), prior) if asked else None,
-        regular=case.regular and not asked,
-        truth=truth,
-        title=dataset.name,
-        feature_names=dataset.feature_names,
-        draws=case.draws if draws is None else draws,
-        **{"starts": "single" if case.single_start else "restarts", **settings},
-    )
+    own = _changed(family.default_prior(X, K, kind), prior) if asked else None
+    of_data = {"truth": truth, "title": dataset.name, "feature_names": dataset.feature_names}
+    of_data |= {"regular": case.regular and not asked, "draws": case.draws if draws is None else draws}
+    of_data["starts"] = "single" if settings.pop("single_start", False) or case.single_start else "restarts"
+    return prepare(X, family, K, own, **{**of_data, **settings})
 
 
 def exit_code(verdict: str, case: Case | None, console: Console) -> int:
     """Return 0 or 1, and say so where a declared verdict was missed."""
-    if case is not None and verdict != case.verdict:
+    if case is None:
+        if verdict not in ("agree", "disagree"):
+            console.print(f"[yellow]Warning:[/] {verdict}: only identified or MAP quantities were judged.")
+        return int(verdict == "disagree")
+    if verdict != case.verdict:
         console.print(f"[bold red]The case declares {case.verdict!r}, the verdict is {verdict!r}.[/]")
-        return 1
-    if case is None and verdict == "disagree":
-        return 1
-    if case is None and verdict != "agree":
-        console.print(f"[yellow]Warning:[/] {verdict}: only identified or MAP quantities were judged.")
-    return 0
+    return int(verdict != case.verdict)
 
 
 def _changed(prior: Any, changes: str) -> Any:
     """Return the prior with numbers replaced as ``name=value,name=value`` says."""
-    values = {field.name: getattr(prior, field.name) for field in dataclasses.fields(prior)}
+    values = {field.name: getattr(prior, field.name) for field in fields(prior)}
     names = [name for name, value in values.items() if isinstance(value, float | np.ndarray)]
     replaced: dict[str, Any] = {}
     for change in filter(None, (part.strip() for part in changes.split(","))):
@@ -225,4 +223,4 @@ def _changed(prior: Any, changes: str) -> Any:
             replaced[name] = np.full(old.shape, float(value)) if old.ndim else float(value)
         except ValueError:
             raise ValueError(f"prior {name} must be a number, got {value!r}") from None
-    return dataclasses.replace(prior, **replaced)
+    return replace(prior, **replaced)

@@ -11,8 +11,11 @@ from comparisons.alignment import align, order_of
 from comparisons.comparison.density_checks import Densities
 from comparisons.comparison.estimates import stack
 from comparisons.comparison.extremes import refused_by_name
-from comparisons.comparison.fits import Fits
-from comparisons.comparison.starts import chain_starts
+from comparisons.comparison.fits import Fits, fit_map
+from comparisons.comparison.problem import Problem
+from comparisons.family import Point
+from em import NoMaximumWarning, NotIdentifiableWarning
+from em.status import left_to_the_status
 from models.validation import Array
 
 
@@ -60,28 +63,62 @@ def draw(fits: Fits, densities: Densities, advance_to: Callable[[int], None]) ->
     Interrupted
         On Ctrl-C, with the aligned draws until then.
     """
-    from comparisons.posterior import Interrupted, sample
+    from comparisons.posterior import Interrupted
 
-    settings = fits.settings
     try:
         with refused_by_name(fits):
-            tree = sample(
-                densities.marginal,
-                chain_starts(fits, fits.map.parameters_),
-                draws=settings.draws,
-                tune=settings.tune,
-                chains=settings.chains,
-                target_accept=settings.target_accept,
-                seed=settings.random_state,
-                progress=advance_to,
-                resolved=True,
-            )
+            tree = sampled(fits, densities.marginal, fits.map.parameters_, advance_to)
     except Interrupted as interrupt:
         if interrupt.draws is not None:
             interrupt.draws = aligned(fits, densities, interrupt.draws).posterior
             interrupt.draws.attrs["note"] = "sampling was interrupted"
         raise
     return aligned(fits, densities, tree)
+
+
+def sampled_from_map(problem: Problem, advance_to: Callable[[int], None]) -> xr.DataTree:
+    """Return NUTS's draws as they come, from chains that start at MAP-EM, of a problem that was not fitted before."""
+    with left_to_the_status():
+        mode = fit_map(problem, random_state=problem.settings.random_state).parameters_
+    with refused_by_name(problem):
+        model = problem.family.build_marginal_model(problem.X, problem.n_components, problem.prior)
+        return sampled(problem, model, mode, advance_to)
+
+
+def sampled(problem: Problem, model: Any, mode: Any, advance_to: Callable[[int], None]) -> xr.DataTree:
+    """Return NUTS's draws from a problem's marginal model, whose mode MAP-EM found, as its settings say."""
+    from comparisons.posterior import sample
+
+    settings, starts = problem.settings, chain_starts(problem, mode)
+    sizes = {name: getattr(settings, name) for name in ("draws", "tune", "chains", "target_accept")}
+    return sample(model, starts, **sizes, seed=settings.random_state, progress=advance_to, resolved=True)
+
+
+def chain_starts(problem: Problem, mode: Any) -> list[Point]:
+    """Return where each chain starts, inside the parameter space.
+
+    With ``starts="restarts"`` each chain starts at the best of ``n_init`` restarts of MAP-EM of its own, with labels in
+    random order, so that R-hat can tell of other modes; where all of a chain's collapsed, at the MAP. With "single" all
+    start at the MAP.
+
+    Parameters
+    ----------
+    problem : Problem
+        Data, prior and settings.
+    mode : parameters
+        EM's MAP.
+    """
+    family, settings = problem.family, problem.settings
+    if settings.starts == "single":
+        return [family.inside(mode)] * settings.chains
+    rng, starts = np.random.default_rng(settings.random_state), []
+    of_em = {"prior": problem.prior, "n_init": settings.n_init, "max_iter": 100_000}
+    for seed in rng.integers(2**32, size=settings.chains):
+        with left_to_the_status(NotIdentifiableWarning, NoMaximumWarning):
+            fit = problem.estimator(random_state=int(seed), **of_em).fit(problem.X)
+        restart = mode if fit.collapsed_ else fit.parameters_
+        starts.append(family.inside(restart.permute(rng.permutation(problem.n_components))))
+    return starts
 
 
 def aligned(fits: Fits, densities: Densities, tree: xr.DataTree) -> Draws:

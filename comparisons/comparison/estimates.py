@@ -1,10 +1,14 @@
 """Draws and points of a comparison as plain arrays by name, and the table of estimates made from them."""
 
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
+import arviz as az
 import numpy as np
 import xarray as xr
 
+from comparisons.alignment.component_draws import SAMPLE
 from comparisons.family import Family
 from models.validation import Array
 
@@ -19,44 +23,41 @@ def single(parameters: Any) -> dict[str, Array]:
     return {name: array[None] for name, array in parameters.arrays().items()}
 
 
-def distinct_entries(point: dict[str, Array], family: Family) -> Array:
-    """Return the distinct entries of a declared point as one vector."""
-    return np.array([value[index] for name, value in point.items() for index in family.entries(name, value)])
+def distinct_entries(point: Mapping[Any, Any], family: Family) -> Array:
+    """Return the distinct entries of a declared point as one vector (p,)."""
+    arrays = {quantity: np.asarray(point[quantity.name]) for quantity in family.quantities}
+    return np.array([array[place] for q, array in arrays.items() for place in q.support.places(array.shape)])
+
+
+def rows_of(columns: Mapping[str, Sequence[Any] | Array]) -> list[dict[str, Any]]:
+    """Return the rows of a table of these columns; an unknown number, NaN, becomes None."""
+    values = (np.asarray(column).tolist() for column in columns.values())
+    rows = (zip(columns, row, strict=True) for row in zip(*values, strict=True))
+    return [{name: value if value == value else None for name, value in row} for row in rows]  # NaN is not itself
 
 
 def estimates_of(fits: Any, draws: Any) -> list[dict[str, Any]]:
     """Return one row per distinct parameter: estimates, posterior, and their gaps beside the conjugate K = 1 gaps."""
-    import arviz as az  # slow to import
-
-    aligned, map_parameters = draws.aligned, draws.in_order(fits.map.parameters_)
-    true = None if fits.truth is None else draws.in_order(fits.truth).arrays()
-    with np.errstate(invalid="ignore", divide="ignore"):  # the weight of a single component does not vary
-        rhat, ess = az.rhat(aligned), az.ess(aligned, method="bulk")
-    conjugate = fits.family.conjugate_gaps(fits.reference, len(fits.X), fits.prior)
-    rows = []
-    for name in aligned.data_vars:
-        values = aligned[name].to_numpy()
-        mle = fits.mle.parameters_.arrays()[name] if fits.has_maximum and fits.identified else None
-        for index in fits.family.entries(name, values[0, 0]):
-            at = (slice(None), slice(None), *index)
-            mean, sd = float(values[at].mean()), float(values[at].std())
-            truth = None if true is None else float(true[name][index])
-            best = None if mle is None else float(mle[index])
-            mode = float(map_parameters.arrays()[name][index])
-            rows.append(
-                {
-                    "parameter": f"{name}[{', '.join(map(str, index))}]",
-                    "truth": truth,
-                    "mle": best,
-                    "map": mode,
-                    "mean": mean,
-                    "sd": sd,
-                    "mle_gap_sd": None if best is None or sd == 0 else (best - mean) / sd,
-                    "mle_gap_conjugate": float(conjugate[0][name][index]),
-                    "map_gap_sd": None if sd == 0 else (mode - mean) / sd,
-                    "map_gap_conjugate": float(conjugate[1][name][index]),
-                    "rhat": float(rhat[name].to_numpy()[index]),
-                    "ess": float(ess[name].to_numpy()[index]),
-                }
-            )
-    return rows
+    family, aligned, mode = fits.family, draws.aligned, draws.in_order(fits.map.parameters_).arrays()
+    entries = partial(distinct_entries, family=family)
+    mean, sd = entries(aligned.mean(SAMPLE)), entries(aligned.std(SAMPLE))
+    varying = np.where(sd > 0, sd, np.nan)  # the weight of a single component does not vary
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rhat, ess = entries(az.rhat(aligned)), entries(az.ess(aligned, method="bulk"))
+    of_mle, of_map = map(entries, family.conjugate_gaps(fits.reference, len(fits.X), fits.prior))
+    best = entries(fits.mle.parameters_.arrays()) if fits.has_maximum and fits.identified else np.nan * mean
+    columns = {
+        "parameter": [q.entry(at) for q in family.quantities for at in q.support.places(mode[q.name].shape)],
+        "truth": np.nan * mean if fits.truth is None else entries(draws.in_order(fits.truth).arrays()),
+        "mle": best,
+        "map": entries(mode),
+        "mean": mean,
+        "sd": sd,
+        "mle_gap_sd": (best - mean) / varying,
+        "mle_gap_conjugate": of_mle,
+        "map_gap_sd": (entries(mode) - mean) / varying,
+        "map_gap_conjugate": of_map,
+        "rhat": rhat,
+        "ess": ess,
+    }
+    return rows_of(columns)

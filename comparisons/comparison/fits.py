@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from comparisons.comparison.extremes import check_counts, check_mean, check_mode, refused_by_name
+from comparisons.comparison.extremes import check_mode, check_prior, refused_by_name
 from comparisons.comparison.problem import Problem
-from comparisons.comparison.starts import refuse_collapsed
 from comparisons.family import PRECISE
 from em import NoMaximumWarning, NotIdentifiableWarning
 from em.status import left_to_the_status
@@ -32,7 +31,7 @@ class Fits(Problem):
     @property
     def identified(self) -> bool:
         """Whether the model passed the rank test at the estimates."""
-        return self.family.identified(self.mle) and self.family.identified(self.map)
+        return bool(self.mle.identifiability_.identified and self.map.identifiability_.identified)
 
     @property
     def reference(self) -> Any:
@@ -44,7 +43,7 @@ def fit(problem: Problem) -> Fits:
     """Fit by EM: maximum likelihood, and MAP, next to it where that is a maximum too."""
     settings = {"random_state": problem.settings.random_state, **PRECISE}
     with left_to_the_status(NoMaximumWarning, NotIdentifiableWarning):  # these two are verdicts here
-        with refused_by_name(problem, with_prior=False):
+        with refused_by_name(problem):
             mle = problem.estimator(n_init=problem.settings.n_init, **settings).fit(problem.X)
         mode = fit_map(problem, near=None if mle.collapsed_ else mle.parameters_, **settings)
     return Fits(**vars(problem), mle=mle, map=mode)
@@ -59,8 +58,7 @@ def fit_map(problem: Problem, near: Any = None, **settings: Any) -> Any:
         If float64 cannot hold what the prior asks for, or every restart collapsed (a NoModeError).
     """
     with refused_by_name(problem) as noted:
-        check_counts(problem)
-        check_mean(problem)
+        check_prior(problem)
         mode = problem.estimator(prior=problem.prior, n_init=problem.settings.n_init, **settings).fit(problem.X)
         if near is not None:  # the MAP next to the MLE may be better than the restarts' best
             nearby = problem.estimator(prior=problem.prior, init=near, **settings).fit(problem.X)
@@ -68,5 +66,4 @@ def fit_map(problem: Problem, near: Any = None, **settings: Any) -> Any:
             if mode.collapsed_ or (better and not nearby.collapsed_):
                 mode = nearby
         check_mode(problem, mode, noted)
-    refuse_collapsed(mode)
     return mode

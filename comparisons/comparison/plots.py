@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from comparisons.alignment import order_of
 from comparisons.comparison.estimates import single
@@ -15,6 +14,9 @@ from em.process.labels import label
 from em.status import left_to_the_status
 
 MOST_MARGINALS = 24
+MARKS = [("mle", "MLE (EM)", EM_COLOUR, "-"), ("map", "MAP (EM)", MAP_COLOUR, "--"), ("truth", "truth", "black", ":")]
+DENSITY: dict[str, Any] = {"density": True, "color": POSTERIOR_COLOUR, "alpha": 0.45}
+RIDGE = "ridge"
 ALIKE = 1e-3  # nats between maxima that EM reached from different starts
 
 
@@ -36,9 +38,8 @@ def objective_figure(comparison: Any) -> Figure:
     fits = [("MLE: log-likelihood", comparison.mle, EM_COLOUR)] if comparison.has_maximum else []
     for name, fit, colour in [*fits, ("MAP: log-likelihood + log prior", comparison.map, MAP_COLOUR)]:
         to_come = fit.objective_ - fit.history_
-        shown = to_come > 0
-        iterations = np.arange(len(to_come))
-        ax.semilogy(iterations[shown], to_come[shown], ".-", color=colour, label=f"{name}, limit {fit.objective_:.6f}")
+        at = np.flatnonzero(to_come > 0)
+        ax.semilogy(at, to_come[at], ".-", color=colour, label=f"{name}, limit {fit.objective_:.6f}")
     ax.set(xlabel="iteration", ylabel="objective still to be gained (nats)", title="EM never loses")
     ax.legend(loc="upper right")
     return fig
@@ -46,7 +47,7 @@ def objective_figure(comparison: Any) -> Figure:
 
 def posterior_figure(comparison: Any) -> Figure:
     """Marginals of the aligned posterior with MLE, MAP and truth marked."""
-    rows = comparison.estimates[:MOST_MARGINALS]
+    rows, draws = comparison.estimates[:MOST_MARGINALS], comparison.stacked
     columns = min(4, len(rows))
     height = -(-len(rows) // columns)
     fig = Figure(figsize=(3 * columns, 2.3 * height), layout="constrained")
@@ -54,26 +55,15 @@ def posterior_figure(comparison: Any) -> Figure:
     for ax in axes.flat[len(rows) :]:
         ax.set_axis_off()
     for ax, row in zip(axes.flat, rows, strict=False):
-        ax.hist(_draws_of(comparison, row["parameter"]), bins=40, density=True, color=POSTERIOR_COLOUR, alpha=0.45)
-        for value, colour, style in [
-            (row["mle"], EM_COLOUR, "-"),
-            (row["map"], MAP_COLOUR, "--"),
-            (row["truth"], "black", ":"),
-        ]:
-            if value is not None:
-                ax.axvline(value, color=colour, linestyle=style, linewidth=1.5)
+        ax.hist(_entry(draws, row["parameter"]), bins=40, **DENSITY, label="posterior draws, aligned")
+        for key, name, colour, line in MARKS:
+            if row[key] is not None:
+                ax.axvline(row[key], color=colour, linestyle=line, linewidth=1.5, label=name)
         ax.set_title(row["parameter"], fontsize=9)
         ax.set_yticks([])
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     left_out = len(comparison.estimates) - len(rows)
     note = f" (first {len(rows)}; {left_out} more in comparison.json)" if left_out else ""
-    handles = [
-        Line2D([], [], color=EM_COLOUR, label="MLE (EM)"),
-        Line2D([], [], color=MAP_COLOUR, linestyle="--", label="MAP (EM)"),
-        Line2D([], [], color=POSTERIOR_COLOUR, linewidth=6, alpha=0.45, label="posterior draws, aligned"),
-    ]
-    if comparison.truth is not None:
-        handles.append(Line2D([], [], color="black", linestyle=":", label="truth"))
-    fig.legend(handles=handles, loc="outside lower center", ncols=4)
     fig.suptitle(f"{label(comparison.title)}: posterior marginals{note}")
     return fig
 
@@ -82,21 +72,14 @@ def responsibilities_figure(comparison: Any) -> Figure:
     """EM's plug-in responsibilities against posterior-averaged ones."""
     fig = Figure(figsize=(5.5, 5.5), layout="constrained")
     ax = fig.subplots()
-    values = comparison.responsibilities
+    few = comparison.n_components <= 10
+    em, mean, sd = (comparison.responsibilities[name].T for name in ("em", "posterior mean", "posterior sd"))
+    style: dict[str, Any] = {"fmt": ".", "markersize": 4, "elinewidth": 0.5, "alpha": 0.5}
     for k in range(comparison.n_components):
-        ax.errorbar(
-            values["em"][:, k],
-            values["posterior mean"][:, k],
-            yerr=values["posterior sd"][:, k],
-            fmt=".",
-            markersize=4,
-            elinewidth=0.5,
-            alpha=0.5,
-            label=f"component {k}" if comparison.n_components <= 10 else None,
-        )
+        ax.errorbar(em[k], mean[k], yerr=sd[k], label=f"component {k}" if few else None, **style)
     ax.plot([0, 1], [0, 1], color="black", linewidth=0.8)
     ax.set(xlabel="EM, plug-in", ylabel="posterior mean ± sd", title="Responsibilities p(z = k | x)", aspect="equal")
-    if comparison.n_components <= 10:
+    if few:
         ax.legend(loc="upper left")
     return fig
 
@@ -106,10 +89,8 @@ def ridge_figure(comparison: Any) -> Figure:
     fig = Figure(figsize=(11, 5), layout="constrained")
     left, right = fig.subplots(1, 2)
     family, located = comparison.family, comparison.family.parameter_names[1]
-    fit = comparison.map if family.identified(comparison.mle) else comparison.mle
-    _draw_ridge(left, comparison, family.ridge(fit), _answers_from_anywhere(comparison))
-    draws = dict(zip(names := ("weights", located), comparison.draws_of(*names), strict=True))
-    right.hist(family.mean_response(draws)[:, 0], bins=50, density=True, color=POSTERIOR_COLOUR, alpha=0.45)
+    _draw_ridge(left, comparison, _answers_from_anywhere(comparison))
+    right.hist(family.mean_response(comparison.stacked)[:, 0], bins=50, **DENSITY)
     known = float(family.mean_response(single(comparison.mle.parameters_))[0, 0])
     right.axvline(known, color=EM_COLOUR, label=f"MLE {known:.4f}")
     right.set(xlabel=f"sum_k weights_k {located}_k", yticks=[], title="what the data do identify")
@@ -117,14 +98,17 @@ def ridge_figure(comparison: Any) -> Figure:
     return fig
 
 
-def _draw_ridge(ax: Axes, comparison: Any, names: tuple[str, ...], answers: list[Any]) -> None:
-    """Draw one entry of the posterior's draws and of EM's answers, or one against another."""
-    draws = [_draws_of(comparison, name) for name in names]
-    of_em = [[_entry(answer, name) for answer in answers] for name in names]
+def _draw_ridge(ax: Axes, comparison: Any, answers: list[Any]) -> None:
+    """Draw the one or two entries that move most along the free direction: of the draws, and of EM's answers."""
+    fit = comparison.map if comparison.mle.identifiability_.identified else comparison.mle
+    free = fit.identifiability_.free_direction
+    names = sorted(free, key=lambda name: -abs(free[name]))[:2]
+    draws = [_entry(comparison.stacked, name) for name in names]
+    of_em = [[_entry(answer.arrays(), name) for answer in answers] for name in names]
     if len(names) == 2:
         ax.plot(*draws, ".", color=POSTERIOR_COLOUR, markersize=2, alpha=0.3, label="posterior draws")
     else:
-        ax.hist(draws[0], bins=50, density=True, color=POSTERIOR_COLOUR, alpha=0.45, label="posterior draws")
+        ax.hist(draws[0], bins=50, **DENSITY, label="posterior draws")
         of_em.append([0.0] * len(answers))
     ax.plot(*of_em, "x", color=EM_COLOUR, label=f"EM's answers from {len(answers)} random starts", clip_on=False)
     ax.set(xlabel=names[0], ylabel=names[1] if len(names) == 2 else "density")
@@ -138,27 +122,17 @@ def _answers_from_anywhere(comparison: Any) -> list[Any]:
     for seed in range(40):
         start = family.anywhere(comparison.mle, np.random.RandomState(seed))
         with left_to_the_status():
-            fit = family.estimator(n_components=comparison.n_components, init=start).fit(comparison.X)
+            fit = comparison.estimator(init=start).fit(comparison.X)
         if not fit.collapsed_ and abs(fit.log_likelihood_ - comparison.mle.log_likelihood_) < ALIKE:
             answers.append(fit.parameters_.permute(order_of(fit.parameters_, comparison.posterior)))
     return answers
 
 
-def _place(name: str) -> tuple[str, tuple[int, ...]]:
-    """Return array and index of a name such as ``means[0, 1]``."""
+def _entry(arrays: Any, name: str) -> Any:
+    """Return an entry such as ``means[0, 1]`` of arrays by name, which may have axes before its own."""
     array, _, index = name.rstrip("]").partition("[")
-    return array, tuple(map(int, index.split(",")))
-
-
-def _entry(parameters: Any, name: str) -> float:
-    array, index = _place(name)
-    return float(parameters.arrays()[array][index])
-
-
-def _draws_of(comparison: Any, name: str) -> Any:
-    """Return the aligned draws (S,) of an entry."""
-    array, index = _place(name)
-    return comparison.posterior["posterior"][array].to_numpy()[:, :, *index].ravel()
+    place: Any = (..., *map(int, index.split(",")))
+    return arrays[array][place]
 
 
 FIGURES: dict[str, Callable[[Any], Figure]] = {
@@ -166,5 +140,5 @@ FIGURES: dict[str, Callable[[Any], Figure]] = {
     "objective": objective_figure,
     "posterior": posterior_figure,
     "responsibilities": responsibilities_figure,
-    "ridge": ridge_figure,
+    RIDGE: ridge_figure,
 }

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from comparisons.declarations import Option
 from comparisons.family import Family, family_of
 from models.shown import shown
-from models.validation import Array, column_names, count_at_least_one, number_between
+from models.validation import Array, column_names, count_at_least, count_at_least_one, number_between
 
 
 def _setting(default: Any, flag: str, help_text: str) -> Any:
@@ -46,33 +46,26 @@ class Settings:
     draws: int = _setting(1000, "draws", "Posterior draws of each chain")
     tune: int = _setting(1000, "tune", "Warm-up draws of each chain")
     chains: int = _setting(4, "chains", "Number of chains")
-    target_accept: float = _setting(
-        0.8, "target-accept", "Acceptance that NUTS adapts its steps to; 0.9 is for divergent transitions"
-    )
+    target_accept: float = _setting(0.8, "target-accept", "Acceptance that NUTS adapts to; 0.9 against divergences")
     n_init: int = _setting(10, "restarts", "Restarts of EM; the best one is kept")
     starts: str = "restarts"
     random_state: int = _setting(0, "seed", "Seed of everything random; the same seed gives the same results")
     advi: bool = _setting(False, "advi", "Run ADVI too, for the table of spreads")
 
     def __post_init__(self) -> None:
-        for name, least in [("draws", 100), ("tune", 100), ("chains", 2)]:
-            if (value := count_at_least_one(name, getattr(self, name))) < least:
-                raise ValueError(f"{name} must be at least {least}, got {value}: R-hat and ESS need that many")
-        if (draws := self.draws) * self.chains < 1000:
-            advice = "the checks want an ESS of 400"
-            raise ValueError(f"draws x chains must be at least 1000, got {draws} x {self.chains}: {advice}")
-        seed = self.random_state
-        if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
-            raise ValueError(f"random_state (seed) must be a whole number from 0 to 2**32 - 1, got {shown(seed)}")
+        for name, least in [("draws", 100), ("tune", 100), ("chains", 2)]:  # R-hat and ESS need that many
+            count_at_least(name, getattr(self, name), least)
+        if self.draws * self.chains < 1000:
+            asked = f"{self.draws} x {self.chains}: the checks want an ESS of 400"
+            raise ValueError(f"draws x chains must be at least 1000, got {asked}")
+        if count_at_least("random_state (seed)", self.random_state, 0) >= 2**32:
+            raise ValueError(f"random_state (seed) must be less than 2**32, got {self.random_state}")
         if self.starts not in ("restarts", "single"):
             raise ValueError(f"starts must be 'restarts' or 'single', got {shown(self.starts)}")
-        object.__setattr__(self, "target_accept", number_between("target_accept", self.target_accept, 0, 1))
-        object.__setattr__(self, "advi", bool(self.advi))
+        number_between("target_accept", self.target_accept, 0, 1)
 
 
-FLAGS = {
-    f.name: Option(f.name, f.default, f.metadata["help"], f.metadata["flag"]) for f in fields(Settings) if f.metadata
-}
+FLAGS = {f.name: Option(f.name, f.default, **f.metadata) for f in fields(Settings) if f.metadata}
 DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(Settings)}
 
 
@@ -124,25 +117,20 @@ class Problem:
         """Whether the posterior of the parameters given labels has a closed form."""
         return self.family.is_conjugate(self.prior, missing=self.n_missing > 0)
 
+    @property
+    def caution(self) -> str:
+        """What to beware of in the posterior, such as that it is improper, or nothing."""
+        return self.family.caution(self.X, self.prior, self.n_components, self.feature_names)
+
     def estimator(self, **settings: Any) -> Any:
         """Return the family's estimator of K components."""
         return self.family.estimator(n_components=self.n_components, **settings)
 
 
 def prepare(
-    X: ArrayLike,
-    family: str | Family,
-    n_components: int,
-    prior: Any = None,
-    *,
-    regular: bool = False,
-    truth: Any = None,
-    title: str = "data",
-    feature_names: tuple[str, ...] = (),
-    needs_map: bool = True,
-    **given: Any,
+    X: ArrayLike, family: str | Family, n_components: int, prior: Any = None, *, needs_map: bool = True, **given: Any
 ) -> Problem:
-    """Check every argument of :func:`compare` and return the problem.
+    """Check every argument of :func:`comparisons.compare` and return the problem.
 
     With ``needs_map=False`` the prior may be one whose posterior has no mode, such as a concentration below 1.
 
@@ -151,39 +139,35 @@ def prepare(
     ValueError
         If an argument is not legal.
     """
-    K, (of_settings, options) = count_at_least_one("n_components", n_components), split(given, DEFAULTS)
-    settings, named = Settings(**of_settings), _feature_names(X, feature_names)
+    K, (of_settings, rest) = count_at_least_one("n_components", n_components), split(given, DEFAULTS)
+    of_problem, options = split(rest, {"regular": False, "truth": None, "title": "data", "feature_names": ()})
+    settings, named = Settings(**of_settings), tuple(of_problem.pop("feature_names")) or column_names(X)
+    if named and len(shape := np.shape(X)) == 2 and len(named) != shape[1]:
+        raise ValueError(f"feature_names must have {shape[1]} entries, one per column of X, got {len(named)}")
     pair, X = family_of(family, **options).of_samples(X, named)
     kept = ~np.isnan(X).all(axis=1)
     pair = pair.of_rows(kept)
     samples: Array = pair.estimator(n_components=K, n_init=settings.n_init).check(X[kept], names=named)
+    D = samples.shape[1]
     prior = pair.default_prior(samples, K) if prior is None else prior
-    _check_prior(prior, pair, K, samples, needs_map)
-    if truth is not None:
-        _check_truth(truth, pair, K, samples.shape[1])
-    return Problem(
-        family=pair,
-        X=samples,
-        n_components=K,
-        prior=prior,
-        settings=settings,
-        regular=regular,
-        title=title,
-        feature_names=named or tuple(f"feature {d}" for d in range(samples.shape[1])),
-        truth=truth,
-    )
+    _check_prior(prior, pair)
+    if needs_map:
+        pair.estimator(n_components=K, prior=prior).check(samples)
+    else:
+        prior.check_fits(K, D, *pair.of_mixture.values())
+    if of_problem["truth"] is not None:
+        _check_truth(of_problem["truth"], pair, K, D)
+    names = named or tuple(f"feature {d}" for d in range(D))
+    known = {"family": pair, "X": samples, "n_components": K, "prior": prior, "settings": settings}
+    return Problem(**known, **of_problem, feature_names=names)
 
 
-def _check_prior(prior: Any, family: Family, K: int, X: Array, needs_map: bool) -> None:
+def _check_prior(prior: Any, family: Family) -> None:
     if not isinstance(prior, family.prior_types):
         known = " or ".join(prior_type.__name__ for prior_type in family.prior_types)
         raise ValueError(f"prior must be None or a {known}, got {type(prior).__name__}")
     if not prior.exchangeable:
         raise ValueError("prior must treat all components alike (equal concentration), so that labels may be aligned")
-    if needs_map:
-        family.estimator(n_components=K, prior=prior).check(X)
-    else:
-        family.check_prior(prior, K, X.shape[1])
 
 
 def _check_truth(truth: Any, family: Family, K: int, D: int) -> None:
@@ -191,11 +175,3 @@ def _check_truth(truth: Any, family: Family, K: int, D: int) -> None:
     if not alike or any(getattr(truth, name) != value for name, value in family.of_mixture.items()):
         wanted = f"{K} components and {D} features, of the structure that is fitted"
         raise ValueError(f"truth must be a {family.parameters_type.__name__} of {wanted}, got {truth!r}")
-
-
-def _feature_names(X: ArrayLike, feature_names: tuple[str, ...]) -> tuple[str, ...] | None:
-    """Return the names that were given, or else those that a frame has, or None; a ValueError if they are no D."""
-    names, shape = tuple(feature_names) or column_names(X), np.shape(X)
-    if names and len(shape) == 2 and len(names) != shape[1]:
-        raise ValueError(f"feature_names must have {shape[1]} entries, one per column of X, got {len(names)}")
-    return names

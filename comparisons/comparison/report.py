@@ -1,8 +1,8 @@
 """Show and store a comparison: tables on the terminal, `comparison.json`, figures, and the posterior as netCDF."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -12,20 +12,28 @@ import numpy as np
 import xarray as xr
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
+from comparisons.comparison.plots import FIGURES, RIDGE
 from comparisons.comparison.spread import METHODS, summary
 from comparisons.output.console import tell
-from comparisons.output.figures import sentences, write_figures
+from comparisons.output.figures import write_figures
 from comparisons.output.files import check_writable, is_in_place, written_whole
 from em.process.labels import label
 
 STYLES = {"agree": "bold green", "disagree": "bold red", "not identified": "bold yellow", "no maximum": "bold yellow"}
+LAYOUT: dict[str, Any] = {"title_justify": "left", "title_style": "bold", "caption_justify": "left"}
+LAYOUT |= {"box": SIMPLE_HEAD, "padding": (0, 0), "pad_edge": False, "show_edge": False}
+STARTS = {
+    "single": "all start about MAP-EM",
+    "restarts": "each starts at EM's best of restarts of its own, labels in random order",
+}
 MOST_ROWS = 40
+OF_COMPARISON = ("title", "n_components", "n_missing", "regular", "verdict", "explanation", "caution")
+OF_FIT = ("status", "log_likelihood", "objective", "n_iter", "n_collapsed")
 JSON, POSTERIOR = "comparison.json", "posterior.nc"
-FIGURE_NAMES, RIDGE = ("data", "objective", "posterior", "responsibilities"), "ridge"
-WRITTEN = (JSON, POSTERIOR, *(f"{name}.png" for name in (*FIGURE_NAMES, RIDGE)))
+WRITTEN = (JSON, POSTERIOR, *(f"{name}.png" for name in FIGURES))
 
 
 def save(comparison: Any, folder: str | Path) -> dict[str, str]:
@@ -40,7 +48,7 @@ def save(comparison: Any, folder: str | Path) -> dict[str, str]:
     Returns
     -------
     dict of str
-        Why each figure that was left out was, by file name.
+        A sentence on each figure that was left out, by file name.
 
     Raises
     ------
@@ -49,39 +57,20 @@ def save(comparison: Any, folder: str | Path) -> dict[str, str]:
     """
     folder = check_writable(folder)
     with ExitStack() as opened:
-        with _named(folder), written_whole(folder, last=JSON, stale=WRITTEN) as hidden:
+        with written_whole(folder, last=JSON, stale=WRITTEN) as hidden:
             _write_posterior(comparison.posterior, hidden / POSTERIOR)
             text = json.dumps(as_json(comparison), indent=1, allow_nan=False)
             (hidden / JSON).write_text(text + "\n", encoding="utf-8")
             written = opened.enter_context((hidden / JSON).open("rb"))
-        return write_figures(folder, _drawings(comparison), dpi=130, wanted=lambda: is_in_place(written, folder / JSON))
-
-
-def _drawings(comparison: Any) -> dict[str, Callable[[], Any]]:
-    """Return what draws each figure, by file name."""
-
-    def drawing(name: str) -> Any:
-        from comparisons.comparison.plots import FIGURES
-
-        return FIGURES[name](comparison)
-
-    names = FIGURE_NAMES if comparison.identified else (*FIGURE_NAMES, RIDGE)
-    return {f"{name}.png": partial(drawing, name) for name in names}
-
-
-@contextmanager
-def _named(folder: Path) -> Iterator[None]:
-    """Turn an OSError while writing into a ValueError that names the folder."""
-    try:
-        yield
-    except OSError as error:
-        raise ValueError(f"out folder {folder} cannot be written to: {error}") from None
+        wanted = {name: draw for name, draw in FIGURES.items() if name != RIDGE or not comparison.identified}
+        drawings = {f"{name}.png": partial(draw, comparison) for name, draw in wanted.items()}
+        return write_figures(folder, drawings, dpi=130, wanted=lambda: is_in_place(written, folder / JSON))
 
 
 def save_posterior(posterior: xr.DataTree, folder: str | Path) -> Path:
     """Write ``posterior.nc`` alone, whole or not at all: what an interrupted run leaves."""
     folder = check_writable(folder)
-    with _named(folder), written_whole(folder, stale=WRITTEN) as hidden:  # an earlier run's, of other draws
+    with written_whole(folder, stale=WRITTEN) as hidden:  # an earlier run's, of other draws
         _write_posterior(posterior, hidden / POSTERIOR)
     return folder / POSTERIOR
 
@@ -104,7 +93,7 @@ def show(table: Any, path: Path, title: str) -> None:
 
 def tell_left_out(console: Console, left_out: Mapping[str, str]) -> None:
     """Print which figures were left out, and why."""
-    for sentence in sentences(left_out):
+    for sentence in left_out.values():
         tell(console, ("Figure:", "bold yellow"), f" {sentence}")
 
 
@@ -115,29 +104,14 @@ def _write_posterior(posterior: xr.DataTree, path: Path) -> None:
 
 def as_json(comparison: Any) -> dict[str, Any]:
     """Return the comparison as plain values; a number that is not finite becomes null."""
-    values = {
-        "title": comparison.title,
+    values = {name: getattr(comparison, name) for name in (*OF_COMPARISON, "estimates", "spreads")}
+    values |= {
         "family": comparison.family.name,
         "n_samples": len(comparison.X),
         "n_features": comparison.X.shape[1],
-        "n_missing": comparison.n_missing,
-        "n_components": comparison.n_components,
-        "verdict": comparison.verdict,
-        "explanation": comparison.explanation,
-        "caution": _caution(comparison),
-        "regular": comparison.regular,
-        "checks": [check.as_dict() for check in comparison.checks],
-        "estimates": comparison.estimates,
-        "spreads": comparison.spreads,
+        "checks": [vars(check) for check in comparison.checks],
         "em": {
-            name: {
-                "status": fit.status_,
-                "log_likelihood": fit.log_likelihood_,
-                "objective": fit.objective_,
-                "n_iter": fit.n_iter_,
-                "n_collapsed": fit.n_collapsed_,
-                "parameters": fit.parameters_.arrays(),
-            }
+            name: {key: getattr(fit, f"{key}_") for key in OF_FIT} | {"parameters": fit.parameters_.arrays()}
             for name, fit in [("mle", comparison.mle), ("map", comparison.map)]
         },
         "prior": vars(comparison.prior),
@@ -168,20 +142,16 @@ def print_report(comparison: Any, console: Console | None = None) -> None:
     console.print()
     X = comparison.X
     missing = f"{comparison.n_missing} of {X.size} cells missing, " if comparison.n_missing else ""
-    size = f": {len(X)} samples, {X.shape[1]} feature(s), {missing}K = {comparison.n_components}"
-    tell(console, (comparison.title, "bold"), size)
+    sizes = f"{len(X)} samples, {X.shape[1]} feature(s), {missing}K = {comparison.n_components}"
+    tell(console, (comparison.title, "bold"), f": {sizes}")
     for name, fit in [("MLE", comparison.mle), ("MAP", comparison.map)]:
         numbers = f"log-likelihood {fit.log_likelihood_:.6f}, objective {fit.objective_:.6f}"
         tell(console, f"EM {name}: {numbers}; {fit.status_}")
-    single = comparison.settings.starts == "single"
-    apart = "each starts at EM's best of restarts of its own, labels in random order"
-    where = "all start about MAP-EM" if single else apart
-    tell(console, f"Posterior: {comparison.settings.chains} chains by NUTS; {where}")
-    if caution := _caution(comparison):
-        tell(console, ("Caution:", "bold yellow"), f" {caution}.")
+    tell(console, f"Posterior: {comparison.settings.chains} chains by NUTS; {STARTS[comparison.settings.starts]}")
+    if comparison.caution:
+        tell(console, ("Caution:", "bold yellow"), f" {comparison.caution}.")
     console.print(estimates_table(comparison))
-    if comparison.spreads:
-        console.print(spreads_table(comparison))
+    console.print(spreads_table(comparison))
     console.print(checks_table(comparison))
     seconds = ", ".join(f"{step} {value:.1f} s" for step, value in comparison.seconds.items())
     tell(console, f"Time: {seconds}")
@@ -190,23 +160,17 @@ def print_report(comparison: Any, console: Console | None = None) -> None:
 
 def estimates_table(comparison: Any) -> Table:
     """Return EM's estimates beside the posterior's, one row per parameter."""
-    values = {"truth": "truth", "MLE": "mle", "MAP": "map", "mean": "mean", "sd": "sd"}
+    forms = {"truth": "", "mle": "", "map": "", "mean": "", "sd": ""}  # as many decimals as show two digits of the sd
+    forms |= {"mle_gap_sd": "+.2f", "map_gap_sd": "+.2f", "rhat": ".3f", "ess": ".0f"}
+    heads = {"mle": "MLE", "map": "MAP", "mle_gap_sd": "gap", "map_gap_sd": "gap'", "rhat": "R-hat", "ess": "ESS"}
     if comparison.truth is None:
-        del values["truth"]
-    others = {"gap": ("mle_gap_sd", "{:+.2f}"), "gap'": ("map_gap_sd", "{:+.2f}")}
-    others |= {"R-hat": ("rhat", "{:.3f}"), "ESS": ("ess", "{:.0f}")}
-    table = _plain_table("Estimates: MLE and MAP by EM, mean and sd by NUTS")
-    table.add_column("parameter", no_wrap=True)
-    for column in [*values, *others]:
-        table.add_column(column, justify="right", no_wrap=True)
-    for row in comparison.estimates[:MOST_ROWS]:
-        decimals = int(np.clip(1 - np.floor(np.log10(row["sd"])), 0, 12)) if row["sd"] > 0 else 6  # sd to two digits
-        cells = [_cell(row[key], f"{{:.{decimals}f}}") for key in values.values()]
-        cells += [_cell(row[key], form) for key, form in others.values()]
-        table.add_row(row["parameter"].replace(", ", ",").replace("[", "\\["), *cells)
-    left_out = len(comparison.estimates) - MOST_ROWS
-    more = f"; {left_out} more rows in comparison.json" if left_out > 0 else ""
-    table.caption = f"gap, gap': distance of MLE and of MAP from the mean, in posterior sd{more}"
+        del forms["truth"]
+    rows, title = comparison.estimates, "Estimates: MLE and MAP by EM, mean and sd by NUTS"
+    more = f"; {len(rows) - MOST_ROWS} more rows in comparison.json" if len(rows) > MOST_ROWS else ""
+    caption = f"gap, gap': distance of MLE and of MAP from the mean, in posterior sd{more}"
+    table = _by_parameter(title, caption, [heads.get(key, key) for key in forms])
+    for row in rows[:MOST_ROWS]:
+        table.add_row(_name(row), *(_cell(row[key], form or _two_digits(row["sd"])) for key, form in forms.items()))
     return table
 
 
@@ -214,52 +178,41 @@ def spreads_table(comparison: Any) -> Table:
     """Return mean and standard deviation by each method, one row per parameter; a < marks what is too small."""
     rows = comparison.spreads
     methods = {key: name for key, name in METHODS.items() if any(row[f"{key}_sd"] is not None for row in rows)}
-    table = _plain_table("Spread: estimate and sd (of MLE the standard error)")
-    table.add_column("parameter", no_wrap=True)
-    for name in [*methods.values(), "NUTS"]:
-        table.add_column(name, justify="right", no_wrap=True)
+    methods["nuts"] = "NUTS"
+    title = "Spread: estimate and sd (of MLE the standard error)"
+    table = _by_parameter(title, f"< {summary(rows)}", methods.values())
     for row in rows[:MOST_ROWS]:
-        sd = row["nuts_sd"]
-        form = f"{{:.{int(np.clip(1 - np.floor(np.log10(sd)), 0, 12)) if sd > 0 else 6}f}}"  # sd to two digits
-        cells = []
-        for key in [*methods, "nuts"]:
-            mark = "<" if key in row["understate"] else " "
-            cells.append(f"{_cell(row[key], form)} {_cell(row[f'{key}_sd'], form)}{mark}")
-        table.add_row(row["parameter"].replace(", ", ",").replace("[", "\\["), *cells)
-    table.caption = f"< {summary(rows)}"
+        form = _two_digits(row["nuts_sd"])
+        pairs = ((_cell(row[key], form), _cell(row[f"{key}_sd"], form), key in row["understate"]) for key in methods)
+        table.add_row(_name(row), *(f"{mean} {sd}{'<' if small else ' '}" for mean, sd, small in pairs))
     return table
 
 
 def checks_table(comparison: Any) -> Table:
     """Return the checks with value, tolerance and where the tolerance comes from."""
-    table = _plain_table("Checks")
-    table.add_column("", no_wrap=True)
-    table.add_column("check, what its value is, and where its tolerance comes from")
-    table.add_column("value", justify="right", no_wrap=True)
-    table.add_column("tolerance", justify="right", no_wrap=True)
     marks = {True: "[green]pass[/]", False: "[bold red]FAIL[/]", None: "[dim]shown[/]"}
+    numbers = (Column(head, justify="right", no_wrap=True) for head in ("value", "tolerance"))
+    what = "check, what its value is, and where its tolerance comes from"
+    table = Table(Column("", no_wrap=True), what, *numbers, title="Checks", **LAYOUT)
     for check in comparison.checks:
-        told = Text(check.name).append(f"\n{check.reason}", style="dim")
-        table.add_row(marks[check.passed], told, f"{check.value:.4g}", f"{check.tolerance:.4g}")
+        claim = Text(check.name).append(f"\n{check.reason}", style="dim")
+        table.add_row(marks[check.passed], claim, f"{check.value:.4g}", f"{check.tolerance:.4g}")
     return table
 
 
+def _by_parameter(title: str, caption: str, heads: Iterable[str]) -> Table:
+    numbers = (Column(head, justify="right", no_wrap=True) for head in heads)
+    return Table(Column("parameter", no_wrap=True), *numbers, title=title, caption=caption, **LAYOUT)
+
+
+def _name(row: dict[str, Any]) -> str:
+    return str(row["parameter"]).replace(", ", ",").replace("[", "\\[")
+
+
+def _two_digits(sd: float) -> str:
+    """Return the format that shows two digits of a standard deviation."""
+    return f".{int(np.clip(1 - np.floor(np.log10(sd)), 0, 12))}f" if sd > 0 else ".6f"
+
+
 def _cell(value: float | None, form: str) -> str:
-    return "-" if value is None or not np.isfinite(value) else form.format(value)
-
-
-def _plain_table(title: str) -> Table:
-    return Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        caption_justify="left",
-        box=SIMPLE_HEAD,
-        padding=(0, 0),
-        pad_edge=False,
-        show_edge=False,
-    )
-
-
-def _caution(comparison: Any) -> str:
-    return comparison.family.caution(comparison.X, comparison.prior, comparison.n_components, comparison.feature_names)
+    return "-" if value is None or not np.isfinite(value) else format(value, form)

@@ -22,9 +22,9 @@ import numpy as np
 from comparisons.alignment import order_of
 from comparisons.comparison.density_checks import Densities
 from comparisons.comparison.draws import Draws
-from comparisons.comparison.estimates import stack
+from comparisons.comparison.estimates import distinct_entries, rows_of
 from comparisons.comparison.fits import Fits
-from comparisons.family import PRECISE
+from comparisons.family import PRECISE, Point
 from em import NoMaximumWarning, NotIdentifiableWarning
 from em.status import NotConvergedWarning, left_to_the_status
 from em.variational import variational
@@ -33,25 +33,19 @@ from models.validation import Array
 METHODS = {"mle": "MLE", "laplace": "Laplace", "mean_field": "mean field", "advi": "ADVI"}
 BOUND, MOST_ERRORS = 0.9, 4.0
 ADVI_STEPS, ADVI_DRAWS = 2000, 4000
-Table = dict[str, tuple[float, float]]
+Moments = tuple[Array, Array]  # mean and standard deviation of each distinct parameter
 
 
-def by_advi(fits: Fits, draws: Draws, densities: Densities, advance_to: Callable[[int], None]) -> dict[str, Array]:
+def by_advi(fits: Fits, draws: Draws, densities: Densities, advance_to: Callable[[int], None]) -> Point:
     """Return draws from ADVI's normals, begun at MAP."""
     from comparisons.posterior.advi import advi
 
-    return advi(
-        densities.marginal,
-        fits.family.inside(draws.in_order(fits.map.parameters_)),
-        steps=ADVI_STEPS,
-        draws=ADVI_DRAWS,
-        seed=fits.settings.random_state,
-        progress=advance_to,
-    )
+    sizes, mode = {"steps": ADVI_STEPS, "draws": ADVI_DRAWS}, fits.family.inside(draws.in_order(fits.map.parameters_))
+    return advi(densities.marginal, mode, **sizes, seed=fits.settings.random_state, progress=advance_to)
 
 
 def spreads_of(
-    fits: Fits, draws: Draws, estimates: list[dict[str, Any]], advi: dict[str, Array] | None = None
+    fits: Fits, draws: Draws, estimates: list[dict[str, Any]], advi: Point | None = None
 ) -> list[dict[str, Any]]:
     """Return mean and standard deviation of each parameter by each method, and who understates NUTS's.
 
@@ -64,77 +58,59 @@ def spreads_of(
     advi : dict of ndarray, shapes (S, ...), or None
         Draws from ADVI's normals.
     """
-    map_parameters = draws.in_order(fits.map.parameters_)
-    tables: dict[str, Table] = {"laplace": _information(fits, fits.prior, map_parameters)}
-    if fits.has_maximum and fits.identified:
-        tables["mle"] = _information(fits, None, fits.mle.parameters_)
-    if fits.conjugate:
-        tables["mean_field"] = _mean_field(fits, draws, map_parameters)
-    if advi is not None:
-        order = order_of({name: array.mean(axis=0) for name, array in advi.items()}, draws.posterior)
-        moments = [{n: moment(a, axis=0) for n, a in advi.items()} for moment in (np.mean, np.std)]
-        tables["advi"] = _entries(fits, *(_permuted(moment, order, draws) for moment in moments))
+    names, mean, sd = (np.array([row[name] for row in estimates]) for name in ("parameter", "mean", "sd"))
     with np.errstate(invalid="ignore", divide="ignore"):  # the weight of a single component does not vary
-        errors = stack(az.mcse(draws.aligned, method="sd").expand_dims(("chain", "draw")))
-    of_errors = _entries(fits, {name: array[0] for name, array in errors.items()})
-    rows = []
-    for row in estimates:
-        name, sd = row["parameter"], row["sd"]
-        error = of_errors[name][0]
-        least = BOUND * (sd - MOST_ERRORS * error)
-        told = {"parameter": name, "nuts": row["mean"], "nuts_sd": sd, "nuts_sd_error": error}
-        for method in METHODS:
-            of_method = tables.get(method, {}).get(name, (np.nan, np.nan))
-            told[method], told[f"{method}_sd"] = (None if np.isnan(moment) else moment for moment in of_method)
-        told["understate"] = [m for m in METHODS if told[f"{m}_sd"] is not None and told[f"{m}_sd"] < least]
-        rows.append(told)
-    return rows
+        error = distinct_entries(az.mcse(draws.aligned, method="sd"), fits.family)
+    mode = draws.in_order(fits.map.parameters_)
+    by_method: dict[str, Moments] = dict.fromkeys(METHODS, (np.nan * mean, np.nan * mean))
+    by_method["laplace"] = _information(fits, fits.prior, mode)
+    if fits.has_maximum and fits.identified:
+        by_method["mle"] = _information(fits, None, fits.mle.parameters_)
+    if fits.conjugate:
+        by_method["mean_field"] = _mean_field(fits, draws, mode)
+    if advi is not None:
+        centre, spread = ({name: moment(a, axis=0) for name, a in advi.items()} for moment in (np.mean, np.std))
+        by_method["advi"] = _aligned(fits, draws, centre, centre, spread)
+    columns = {"parameter": names, "nuts": mean, "nuts_sd": sd, "nuts_sd_error": error}
+    for method, (of_mean, of_sd) in by_method.items():
+        columns |= {method: of_mean, f"{method}_sd": of_sd}
+    small = {method: of_sd < BOUND * (sd - MOST_ERRORS * error) for method, (_, of_sd) in by_method.items()}
+    return [
+        row | {"understate": [method for method in METHODS if small[method][j]]}
+        for j, row in enumerate(rows_of(columns))
+    ]
 
 
 def summary(rows: list[dict[str, Any]]) -> str:
     """Return who understates the spread, in words."""
     sentences = []
     for method, name in METHODS.items():
-        if all(row[f"{method}_sd"] is None for row in rows):
-            continue
-        low = [row for row in rows if method in row["understate"]]
-        if not low:
+        if low := [row for row in rows if method in row["understate"]]:
+            ratio, worst = min((row[f"{method}_sd"] / row["nuts_sd"], row["parameter"]) for row in low)
+            sentences.append(f"{name} in {len(low)} of {len(rows)} parameters (least: {ratio:.2f}, {worst})")
+        elif any(row[f"{method}_sd"] is not None for row in rows):
             sentences.append(f"{name} nowhere")
-            continue
-        worst = min(low, key=lambda row: row[f"{method}_sd"] / row["nuts_sd"])
-        ratio = worst[f"{method}_sd"] / worst["nuts_sd"]
-        sentences.append(f"{name} in {len(low)} of {len(rows)} parameters (least: {ratio:.2f}, {worst['parameter']})")
     return f"sd below {BOUND} of the draws' beyond Monte Carlo error: {'; '.join(sentences)}"
 
 
-def _information(fits: Fits, prior: Any, parameters: Any) -> Table:
+def _information(fits: Fits, prior: Any, parameters: Any) -> Moments:
     """Return estimates and standard errors from the observed information at EM's answer next to these parameters."""
     with left_to_the_status(NoMaximumWarning, NotIdentifiableWarning):  # verdicts of the comparison
         fit = fits.estimator(prior=prior, init=parameters, **PRECISE).fit(fits.X)
-    table = fit.uncertainty(fits.X).table
-    return {row["parameter"]: (row["estimate"], row["standard_error"]) for row in table}
+    table = fit.uncertainty(fits.X)
+    return table.estimates, table.standard_errors
 
 
-def _mean_field(fits: Fits, draws: Draws, map_parameters: Any) -> Table:
-    start = fits.family.e_step(fits.X, map_parameters)[0]
+def _mean_field(fits: Fits, draws: Draws, mode: Any) -> Moments:
+    start = fits.family.e_step(fits.X, mode)[0]
     with left_to_the_status(NotConvergedWarning):  # its ELBO still rises a little
         q = variational(fits.X, fits.n_components, fits.prior, init=start, **fits.family.of_data)
     medians = {name: np.median(drawn, axis=0) for name, drawn in q.draw(500, random_state=0).items()}
-    order = order_of(medians, draws.posterior)  # a mean need not exist
-    return _entries(fits, _permuted(q.mean, order, draws), _permuted(q.standard_deviation, order, draws))
+    return _aligned(fits, draws, medians, q.mean, q.standard_deviation)  # a mean need not exist
 
 
-def _entries(fits: Fits, *moments: dict[str, Array]) -> Table:
-    """Return the distinct entries of means and standard deviations by name."""
-    first = moments[0]
-    return {
-        f"{name}[{', '.join(map(str, index))}]": tuple(float(moment[name][index]) for moment in moments)  # type: ignore
-        for name, values in first.items()
-        for index in fits.family.entries(name, values)
-    }
-
-
-def _permuted(arrays: dict[str, Array], order: np.ndarray, draws: Draws) -> dict[str, Array]:
-    """Return arrays with their components in another order; what all components share stays."""
-    dims = draws.aligned
-    return {name: array[order] if "component" in dims[name].dims else array for name, array in arrays.items()}
+def _aligned(fits: Fits, draws: Draws, centre: Point, mean: Point, sd: Point) -> Moments:
+    """Return the distinct entries of moments, their components in the order in which the centre's fit the draws."""
+    order, quantities = order_of(centre, draws.posterior), fits.family.quantities
+    mean, sd = ({q.name: m[q.name] if q.shared else m[q.name][order] for q in quantities} for m in (mean, sd))
+    return distinct_entries(mean, fits.family), distinct_entries(sd, fits.family)

@@ -15,6 +15,7 @@ From the command line: ``python -m comparisons.components --data faithful --max-
 """
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -28,26 +29,20 @@ from comparisons.alignment.component_draws import Arrays
 from comparisons.alignment.mixing import extremes, label_free
 from comparisons.alignment.responsibilities import LogJoint, log_joint
 from comparisons.comparison import prepare
-from comparisons.comparison.command import FAMILY, all_flags, bad_input_exits, given
-from comparisons.comparison.extremes import refused_by_name
-from comparisons.comparison.fits import fit_map
-from comparisons.comparison.problem import FLAGS, Problem, split
-from comparisons.comparison.report import show
-from comparisons.comparison.starts import chain_starts
+from comparisons.comparison.command import flags_of_any_family, show_table
+from comparisons.comparison.draws import sampled_from_map
+from comparisons.comparison.problem import Problem
 from comparisons.components.result import ByComponents
-from comparisons.data import find
 from comparisons.evidence import Evidence, chib_evidence
 from comparisons.family import Family
-from comparisons.output.files import check_writable, file_name
 from comparisons.output.flags import takes
-from comparisons.output.progress import Bars, Progress, Silent
+from comparisons.output.progress import Bars, Progress
 from comparisons.posterior.gibbs import as_datatree
 from em import select
 from em.gibbs import gibbs
 from em.process.blas import one_blas_thread
 from em.process.process_wide import without_expected_warnings
 from em.selection import Candidate
-from em.status import left_to_the_status
 from models.shown import shown
 from models.validation import Array, count_at_least_one
 
@@ -109,14 +104,13 @@ def compare_components(
     count_at_least_one("particles", particles)
     needs_map = sampler == "nuts"  # its chains start there
     problems = [prepare(X, family, K, prior, needs_map=needs_map, **settings) for K in numbers]
-    first, progress = problems[0], progress or Silent()
+    first, progress = problems[0], progress or Progress()
     if sampler == "gibbs" and not first.conjugate:
-        raise ValueError(
-            "sampler must be 'nuts' where the prior is not conjugate or a Gaussian cell missing, got 'gibbs'"
-        )
+        where = "where the prior is not conjugate or a Gaussian cell missing"
+        raise ValueError(f"sampler must be 'nuts' {where}, got 'gibbs'")
     rows, pointwise, density = [], [], log_joint(first.X, first.family)
     with one_blas_thread():
-        with progress.step("EM", None):
+        with progress.step("EM"):
             of_em = {"n_init": first.settings.n_init, "random_state": first.settings.random_state}
             fits = select(first.X, first.family.estimator(**of_em), numbers)
         for problem, fit in zip(problems, fits.candidates, strict=True):
@@ -128,8 +122,8 @@ def compare_components(
     for row, difference in zip(rows, differences, strict=True):
         row["elpd_difference"] = float(difference.sum())
         row["elpd_difference_se"] = float(np.sqrt(len(first.X) * difference.var()))
-    cautions = (p.family.caution(p.X, p.prior, p.n_components, p.feature_names) for p in problems)
-    return ByComponents(rows, values, next(filter(None, cautions), ""))
+    caution = next((problem.caution for problem in problems if problem.caution), "")
+    return ByComponents(rows, values, caution)
 
 
 def _row(
@@ -137,12 +131,11 @@ def _row(
 ) -> tuple[dict[str, Any], Array]:
     """Return one row of the table and elpd of each sample."""
     K, prior, of_data = problem.n_components, problem.prior, problem.family.of_data
-    row: dict[str, Any] = {"n_components": K, "log_likelihood": fit.log_likelihood, "bic": fit.bic, "icl": fit.icl}
-    row |= {"has_maximum": fit.has_maximum, "status": fit.status}
-    row |= dict.fromkeys(("log_evidence", "log_evidence_se", "chib", "chib_se"))
+    of_em = {name: getattr(fit, name) for name in ("log_likelihood", "bic", "icl", "has_maximum", "status")}
+    row = {"n_components": K, **of_em, **dict.fromkeys(("log_evidence", "log_evidence_se", "chib", "chib_se"))}
     if problem.conjugate:
         sizes = {name: getattr(problem.settings, name) for name in ("draws", "tune", "chains", "random_state")}
-        with progress.step(f"Gibbs sampling, K = {K}", None):
+        with progress.step(f"Gibbs sampling, K = {K}"):
             by_gibbs = gibbs(problem.X, K, prior, **of_data, **sizes)
             chib = chib_evidence(problem.X, by_gibbs, prior, **of_data)
         row |= {"chib": chib.log_evidence, "chib_se": chib.standard_error}
@@ -151,40 +144,28 @@ def _row(
         row |= {"log_evidence": smc.log_evidence, "log_evidence_se": smc.standard_error}
     draws = as_datatree(by_gibbs, prior) if sampler == "gibbs" else _by_nuts(problem, progress)
     values = pointwise_log_likelihood(draws, density)
-    cross_validated, of_rows = _leave_one_out(draws, values)
-    row["rhat"], _ = extremes(label_free(draws["posterior"].to_dataset(), values.sum("obs").to_numpy()))
-    return row | cross_validated, of_rows
+    of_all, of_rows = _leave_one_out(draws, values)
+    rhat, _ = extremes(label_free(draws["posterior"].to_dataset(), values.sum("obs").to_numpy()))
+    return row | of_all | {"rhat": rhat}, of_rows
 
 
 def _by_nuts(problem: Problem, progress: Progress) -> xr.DataTree:
-    from comparisons.posterior import sample
     from comparisons.posterior.densities import without_c_compiler
 
-    settings, K = problem.settings, problem.n_components
-    sizes = {"draws": settings.draws, "tune": settings.tune, "chains": settings.chains}
-    total = settings.chains * (settings.draws + settings.tune)
-    with without_c_compiler(), progress.step(f"NUTS, K = {K}", total):
-        with left_to_the_status():
-            mode = fit_map(problem, random_state=settings.random_state)
-        with refused_by_name(problem):
-            model = problem.family.build_marginal_model(problem.X, K, problem.prior)
-            starts, seed = chain_starts(problem, mode.parameters_), settings.random_state
-            return sample(model, starts, **sizes, seed=seed, progress=progress.advance_to, resolved=True)
+    K, settings = problem.n_components, problem.settings
+    with without_c_compiler(), progress.step(f"NUTS, K = {K}", settings.chains * (settings.draws + settings.tune)):
+        return sampled_from_map(problem, progress.advance_to)
 
 
 def _by_smc(problem: Problem, particles: int, progress: Progress) -> Evidence:
     from comparisons.evidence.smc import smc_evidence
     from comparisons.posterior.densities import without_c_compiler
 
-    K = problem.n_components
+    K, settings = problem.n_components, problem.settings
+    sizes = {"draws": particles, "chains": settings.chains, "seed": settings.random_state}
     with without_c_compiler(), progress.step(f"SMC, K = {K}", 100):
-        return smc_evidence(
-            problem.family.build_marginal_model(problem.X, K, problem.prior),
-            draws=particles,
-            chains=problem.settings.chains,
-            seed=problem.settings.random_state,
-            progress=lambda share: progress.advance_to(int(100 * share)),
-        )
+        model = problem.family.build_marginal_model(problem.X, K, problem.prior)
+        return smc_evidence(model, **sizes, progress=lambda share: progress.advance_to(int(100 * share)))
 
 
 def pointwise_log_likelihood(draws: xr.DataTree, density: LogJoint) -> xr.DataArray:
@@ -217,10 +198,7 @@ def _leave_one_out(draws: xr.DataTree, values: xr.DataArray) -> tuple[dict[str, 
     return values_of, np.asarray(loo.elpd_i)
 
 
-FLAGGED = all_flags()
-
-
-@takes(FAMILY, *FLAGGED, *(FLAGS[name] for name in ("draws", "tune", "random_state")))
+@takes(*flags_of_any_family("draws", "tune", "random_state"))
 def main(
     data: Annotated[str, typer.Option(help="A built-in name, or a CSV file with a header.")] = "faithful",
     max_components: Annotated[int, typer.Option(help="The largest number of components.")] = 4,
@@ -234,21 +212,6 @@ def main(
 
     Exit code 0, or 2 for bad input.
     """
-    family = options.pop("family")
-    settings, options = split(options, {name: options[name] for name in ("draws", "tune", "random_state")})
-    with bad_input_exits():
-        dataset = find(data, family, **given(options, FLAGGED))
-        folder = check_writable(out)
-        count_at_least_one("max_components", max_components)
-        table = compare_components(
-            dataset.X,
-            dataset.family,
-            range(1, max_components + 1),
-            sampler=sampler,
-            evidence=evidence,
-            particles=particles,
-            progress=Bars(dataset.name),
-            **dataset.options,
-            **settings,
-        )
-    show(table, folder / file_name(f"components-{dataset.name}", ".png"), dataset.name)
+    numbers, bars = range(1, max_components + 1), Bars(Path(data).stem)
+    make = partial(compare_components, n_components=numbers, sampler=sampler, evidence=evidence, particles=particles)
+    show_table("components", data, out, options, partial(make, progress=bars), "")

@@ -65,12 +65,13 @@ def find(data: str, family: str | None = None, **options: Any) -> Dataset:
     if data in built_in():
         dataset = load(data)
         if family not in (None, dataset.family):
-            raise ValueError(f"data {data!r} belongs to family {dataset.family}, got {family}")
+            own = f"family {dataset.family}, python -m comparisons.{dataset.family}"
+            raise ValueError(f"data {data!r} belongs to {own}, got {family}")
         asked, known = family_of(dataset.family, **options), family_of(dataset.family, **dataset.options).of_data
         for name in known.keys() & options:
             if asked.of_data[name] != known[name]:
-                told = f"{name} of data {data!r} is {known[name]}, got {shown(options[name])}"
-                raise ValueError(f"{told}; it is for your own files")
+                given = f"{name} of data {data!r} is {known[name]}, got {shown(options[name])}"
+                raise ValueError(f"{given}; it is for your own files")
         return replace(dataset, options={**dataset.options, **options})
     if data.endswith(".csv") or Path(data).exists():
         if family is None:

@@ -2,14 +2,21 @@
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from comparisons.declarations import Dataset
 from models.validation import Array
 
 FOLDER = Path(__file__).parent
 COUNT_COLUMN = "count"
 MOST_ROWS = 10_000_000
+
+
+def published(name: str, family: str, story: str, feature_names: tuple[str, ...], **options: Any) -> Dataset:
+    """Return the data set of the file ``<name>.csv`` of this folder."""
+    return Dataset(name, family, story, read_rows(FOLDER / f"{name}.csv")[0], feature_names, options)
 
 
 def read_rows(path: Path) -> tuple[Array, tuple[str, ...]]:
@@ -30,43 +37,37 @@ def read_rows(path: Path) -> tuple[Array, tuple[str, ...]]:
     except ValueError:
         raise ValueError(f"data file {path} is empty; it needs a header line and rows of numbers") from None
     header = [name.strip() for name in header]
-    if all(_is_number(name) for name in header):
+    if all(_number(name) is not None for name in header):
         raise ValueError(f"data file {path} must begin with a header line of column names, got {header}")
     if len(set(header)) < len(header):
         raise ValueError(f"data file {path} must have a different name for each column, got {header}")
-    values = np.empty((len(rows), len(header)))
-    for i, row in enumerate(rows):
-        if len(row) != len(header) or not all(_is_number(cell) or _is_missing(cell) for cell in row):
-            raise ValueError(f"data file {path}, data row {i + 1}: {_expected(header, row)}")
-        values[i] = [np.nan if _is_missing(cell) else float(cell) for cell in row]
+    where = f"data file {path}, data row"
+    values: Array = np.array([_numbers(f"{where} {i}", header, row) for i, row in enumerate(rows, start=1)])
     if len(rows) == 0:
         raise ValueError(f"data file {path} has a header but no rows")
-    return expand(path, header, values)
+    return _repeated(path, header, values)
 
 
-def _expected(header: list[str], row: list[str]) -> str:
-    """Return what is wrong with a row that is not one number, or missing cell, for each column."""
+def _numbers(where: str, header: list[str], row: list[str]) -> list[float | None]:
+    """Return the numbers of a row, NaN where a cell is missing."""
     if len(row) != len(header):
-        return f"expected {len(header)} numbers, got {row}"
-    name, given = next(
-        (name, cell) for name, cell in zip(header, row, strict=True) if not (_is_number(cell) or _is_missing(cell))
-    )
-    return f"expected a number in column {name!r}, got {given!r}: drop the column, or encode it as numbers"
+        raise ValueError(f"{where}: expected {len(header)} numbers, got {row}")
+    values = [_number(cell) for cell in row]
+    if None in values:
+        wanted = f"expected a number in column {header[values.index(None)]!r}, got {row[values.index(None)]!r}"
+        raise ValueError(f"{where}: {wanted}: drop the column, or encode it as numbers")
+    return values
 
 
-def _is_missing(cell: str) -> bool:
-    return cell.strip().lower() in ("", "nan", "na")
-
-
-def _is_number(cell: str) -> bool:
+def _number(cell: str) -> float | None:
+    """Return the number in a cell, NaN if it is missing, or None if there is something else."""
     try:
-        float(cell)
+        return np.nan if cell.strip().lower() in ("", "na") else float(cell)
     except ValueError:
-        return False
-    return True
+        return None
 
 
-def expand(path: Path, header: list[str], values: Array) -> tuple[Array, tuple[str, ...]]:
+def _repeated(path: Path, header: list[str], values: Array) -> tuple[Array, tuple[str, ...]]:
     """Repeat each row as often as its ``count`` says."""
     if COUNT_COLUMN not in header:
         return values, tuple(header)

@@ -8,19 +8,12 @@ import numpy as np
 from numpy.linalg import eigvalsh
 
 from comparisons.declarations import Option
-from comparisons.family import (
-    NEARLY,
-    Change,
-    Family,
-    Point,
-    as_declared,
-    conjugate_gaps_of_weights,
-)
-from comparisons.gmm.calibration import CALIBRATIONS
-from comparisons.gmm.data import CASES, DATASETS
+from comparisons.family import NEARLY, Change, Family, Point, as_declared, conjugate_gaps_of_weights
+from comparisons.gmm.data import CALIBRATIONS, CASES, DATASETS
 from comparisons.gmm.units import Units
 from em import GaussianMixtureEM
 from em import gmm as em_gmm
+from em.bound import log_of
 from models import gmm as model_gmm
 from models.gmm.independent_prior import SCALES
 from models.gmm.structures import COVARIANCE_TYPES, covariances_shape, full_matrices, quantities
@@ -64,7 +57,7 @@ class GMM(Family):
     def pull(self, prior: Any, X: Array) -> Array:
         """Return min(κ0, 1) (m0 - x̄)² / v, v the variances of X; κ0 is v / s² under an independent prior."""
         variances = np.nanvar(X, axis=0)
-        kappa = prior.mean_precision if prior.conjugate else variances * (1 / prior.mean_sd) ** 2
+        kappa = _pseudo_samples(prior, variances)
         return np.asarray(np.minimum(kappa, 1.0) * (prior.mean - np.nanmean(X, axis=0)) ** 2 / variances)
 
     @override
@@ -92,9 +85,8 @@ class GMM(Family):
     @override
     def shaped(self, draws: Mapping[str, Array]) -> Point:
         weights, means = (as_declared(quantity, draws[quantity.name]) for quantity in self.quantities[:2])
+        self.check_weights({"weights": weights, "means": means})
         covariances, kind, (S, K, D) = draws["covariances"], self.covariance_type, means.shape
-        if weights.shape != (S, K):
-            raise ValueError(f"draws must have weights of the shape {(S, K)} (draws, components), got {weights.shape}")
         shape = (S, *covariances_shape(kind, K, D))
         if D == 1 and covariances.size == np.prod(shape):
             covariances = covariances.reshape(shape)
@@ -114,9 +106,8 @@ class GMM(Family):
 
         def given(draws: Mapping[str, Array]) -> Callable[[slice], Array]:
             draws = self.shaped(draws)
-            with np.errstate(divide="ignore"):
-                log_weights = np.log(draws["weights"])[:, :, None]
-            means, matrices = draws["means"], self.covariance_matrices(draws)
+            log_weights, means = log_of(draws["weights"])[:, :, None], draws["means"]
+            matrices = self.covariance_matrices(draws)
             if X.shape[1] != means.shape[2]:
                 raise ValueError(f"X must have {means.shape[2]} columns like the means, got {X.shape[1]}")
             if not np.isnan(X).any():
@@ -156,24 +147,20 @@ class GMM(Family):
         N = np.maximum(parameters.weights * n_samples, 1)
         weights = conjugate_gaps_of_weights(parameters.weights, n_samples, float(prior.concentration.max()))
         matrices, offset = parameters.covariance_matrices, means - prior.mean
-        variances = np.diagonal(matrices, axis1=1, axis2=2)
+        variances = _diagonal(matrices)
         squares, spread = offset[:, :, None] * offset[:, None], variances[:, :, None] * variances[:, None] + matrices**2
-        match kind:
-            case "full":
-                counts, squares, spread, gap = N[:, None, None], squares, spread, 2 * D + 3
-            case "tied":
-                counts, squares, spread, gap = np.array(n_samples), squares.sum(axis=0), spread[0], 2 * D + 2 + K
-            case "diag":
-                counts, squares, spread, gap = N[:, None], offset**2, 2 * variances**2, 5
-            case _:
-                counts, squares, spread, gap = D * N, (offset**2).sum(axis=1), 2 * parameters.covariances**2, D + 4
+        counts, squares, spread, gap = {
+            "full": (N[:, None, None], squares, spread, 2 * D + 3),
+            "tied": (np.array(n_samples), squares.sum(axis=0), spread[0], 2 * D + 2 + K),
+            "diag": (N[:, None], _diagonal(squares), _diagonal(spread), 5),
+            "spherical": (D * N, _diagonal(squares).sum(axis=1), _diagonal(spread)[:, 0], D + 4),
+        }[kind]
+        kappa = _pseudo_samples(prior, variances)
         if not prior.conjugate:
             power, a, b = prior.variance_terms()
-            kappa = variances * (1 / prior.mean_sd) ** 2
             pull = b + (2 * power + gap - a * parameters.covariances) * parameters.covariances
         else:
             degrees = prior.degrees_of_freedom - (D + 1 if kind in ("full", "tied") else 2)
-            kappa = prior.mean_precision
             pull = prior.scale + kappa * squares - degrees * parameters.covariances
         of_means = kappa * np.abs(offset) / (kappa + N[:, None]) * np.sqrt(N[:, None] / variances)
         sd = np.sqrt(spread * counts)
@@ -184,9 +171,7 @@ class GMM(Family):
     @override
     def prior_on_response(self, prior: Any, X: Array) -> tuple[float, Array]:
         """Return κ0 and m0; where the means are independent of covariances, at most v / s² with v the variance of X."""
-        if prior.conjugate:
-            return prior.mean_precision, prior.mean
-        return float((np.nanvar(X, axis=0) / prior.mean_sd**2).max()), prior.mean
+        return float(np.max(_pseudo_samples(prior, np.nanvar(X, axis=0)))), prior.mean
 
     @override
     def anywhere(self, fit: Any, rng: np.random.RandomState) -> model_gmm.GMMParameters:
@@ -197,8 +182,17 @@ class GMM(Family):
         covariances, D = parameters.covariances, parameters.n_features
         roots = rng.normal(size=(*covariances.shape[:-1], D + 2))
         products = roots @ roots.mT
-        scale = np.sqrt(np.diagonal(covariances, axis1=-2, axis2=-1) / np.diagonal(products, axis1=-2, axis2=-1))
+        scale = np.sqrt(_diagonal(covariances) / _diagonal(products))
         return replace(parameters, covariances=products * scale[..., :, None] * scale[..., None, :])
+
+
+def _pseudo_samples(prior: Any, variances: Array) -> Any:
+    """Return κ0, by which the prior weighs its mean: v / s² where means are independent of covariances."""
+    return prior.mean_precision if prior.conjugate else variances * (1 / prior.mean_sd) ** 2
+
+
+def _diagonal(matrices: Array) -> Array:
+    return np.diagonal(matrices, axis1=-2, axis2=-1)
 
 
 def _log_prob(means: Array, matrices: Array) -> Callable[[Array], Array]:
@@ -210,7 +204,7 @@ def _log_prob(means: Array, matrices: Array) -> Callable[[Array], Array]:
     S, K, D = means.shape
     whitening, origin = np.linalg.inv(root), means.mean(axis=(0, 1))  # about the origin no digits are lost to an offset
     shift = whitening @ (means - origin)[..., None]
-    constant = np.log(np.diagonal(root, axis1=2, axis2=3)).sum(axis=2) + 0.5 * D * np.log(2 * np.pi)
+    constant = np.log(_diagonal(root)).sum(axis=2) + 0.5 * D * np.log(2 * np.pi)
 
     def of_rows(X: Array) -> Array:
         whitened = (whitening.reshape(S * K * D, D) @ (X - origin).T).reshape(S, K, D, -1)

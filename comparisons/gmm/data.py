@@ -1,24 +1,27 @@
-"""The built-in data sets of Gaussian mixtures, real ones and synthetic ones with their truth, and standard cases."""
+"""The built-in data sets of Gaussian mixtures (synthetic ones with their truth), standard cases and calibrations."""
+
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.datasets import load_iris
 
-from comparisons.data.csv_files import FOLDER, read_rows
+from comparisons.data.csv_files import published
 from comparisons.declarations import Case, Dataset
-from models.gmm import GMMParameters, simulate
+from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior, simulate
+from models.gmm.structures import COVARIANCE_TYPES
 
 
 def _faithful() -> Dataset:
-    X, _ = read_rows(FOLDER / "faithful.csv")
-    story = "Old Faithful geyser, 272 eruptions (Azzalini & Bowman 1990)"
-    return Dataset("faithful", "gmm", story, X, ("eruption length (minutes)", "waiting time (minutes)"))
+    names, story = ("eruption length (minutes)", "waiting time (minutes)"), "Old Faithful geyser, 272 eruptions"
+    return published("faithful", "gmm", f"{story} (Azzalini & Bowman 1990)", names)
 
 
 def _galaxies() -> Dataset:
-    X, _ = read_rows(FOLDER / "galaxies.csv")
     story = "velocities of 82 galaxies (Roeder 1990; row 78 as in R's MASS)"
-    return Dataset("galaxies", "gmm", story, X / 1000, ("velocity (1000 km/s)",))
+    dataset = published("galaxies", "gmm", story, ("velocity (1000 km/s)",))
+    return replace(dataset, X=dataset.X / 1000)
 
 
 def _iris() -> Dataset:
@@ -26,39 +29,36 @@ def _iris() -> Dataset:
     return Dataset("iris", "gmm", story, iris.data, tuple(iris.feature_names))
 
 
-def _drawn(
-    name: str, story: str, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike, n: int, seed: int
-) -> Dataset:
-    truth = GMMParameters(np.asarray(weights), np.asarray(means), np.asarray(covariances))
+def _drawn(name: str, story: str, n: int, seed: int, *theta: ArrayLike) -> Dataset:
+    """Draw n samples from a mixture with these weights, means and covariances."""
+    weights, means, covariances = map(np.asarray, theta)
+    truth = GMMParameters(weights, means, covariances)
     X, _ = simulate(truth, n, random_state=seed)
     return Dataset(name, "gmm", story, X, tuple(f"feature {d}" for d in range(truth.n_features)), truth=truth)
 
 
 def _separated() -> Dataset:
-    covariances = [[[1.0, 0.3], [0.3, 1.0]], [[1.0, -0.4], [-0.4, 0.8]], [[0.6, 0.0], [0.0, 1.2]]]
     means, story = [[0.0, 0.0], [6.0, 0.0], [0.0, 6.0]], "three clusters far apart, 600 samples"
-    return _drawn("separated", story, [0.5, 0.3, 0.2], means, covariances, 600, seed=1)
+    covariances = [[[1.0, 0.3], [0.3, 1.0]], [[1.0, -0.4], [-0.4, 0.8]], [[0.6, 0.0], [0.0, 1.2]]]
+    return _drawn("separated", story, 600, 1, [0.5, 0.3, 0.2], means, covariances)
 
 
 def _overlapping() -> Dataset:
-    covariances, story = (
-        [[[1.0, 0.2], [0.2, 1.0]], [[1.5, -0.5], [-0.5, 1.0]]],
-        "two clusters that overlap, 1500 samples",
-    )
-    return _drawn("overlapping", story, [0.6, 0.4], [[0.0, 0.0], [2.0, 1.0]], covariances, 1500, seed=2)
+    means, story = [[0.0, 0.0], [2.0, 1.0]], "two clusters that overlap, 1500 samples"
+    covariances = [[[1.0, 0.2], [0.2, 1.0]], [[1.5, -0.5], [-0.5, 1.0]]]
+    return _drawn("overlapping", story, 1500, 2, [0.6, 0.4], means, covariances)
 
 
 def _unequal_weights() -> Dataset:
     means, covariances = [[0.0, 0.0], [4.0, 4.0]], [np.eye(2), 0.5 * np.eye(2)]
-    return _drawn("unequal-weights", "nine tenths and one tenth, 800 samples", [0.9, 0.1], means, covariances, 800, 3)
+    return _drawn("unequal-weights", "nine tenths and one tenth, 800 samples", 800, 3, [0.9, 0.1], means, covariances)
 
 
 def _ten_dimensions() -> Dataset:
-    rng = np.random.RandomState(4)
+    rng, story = np.random.RandomState(4), "three clusters in ten dimensions, 1500 samples"
     roots = rng.normal(size=(3, 10, 10)) / np.sqrt(10)
     covariances = roots @ np.swapaxes(roots, 1, 2) + 0.5 * np.eye(10)
-    means, story = 3 * rng.normal(size=(3, 10)), "three clusters in ten dimensions, 1500 samples"
-    return _drawn("ten-dimensions", story, [0.4, 0.35, 0.25], means, covariances, 1500, seed=5)
+    return _drawn("ten-dimensions", story, 1500, 5, [0.4, 0.35, 0.25], 3 * rng.normal(size=(3, 10)), covariances)
 
 
 def _collapsing() -> Dataset:
@@ -94,3 +94,22 @@ CASES = (
     Case("separated", 3, {"covariance_type": "diag"}, regular=True),
     Case("unequal-weights", 2, {"covariance_type": "spherical"}, regular=True),
 )
+# Every prior is fixed before any data are simulated.
+CONCENTRATION, MEAN = np.array(4.0), np.array([1.0, -1.0])
+MATRIX = np.array([[3.0, 1.0], [1.0, 3.0]])
+SCALES = {"full": MATRIX, "tied": MATRIX, "diag": np.array([3.0, 6.0]), "spherical": np.array(4.0)}
+CONJUGATE = {kind: GMMPrior(CONCENTRATION, MEAN, 0.05, 6.0, SCALES[kind], kind) for kind in COVARIANCE_TYPES}
+
+
+def _independent(kind: str, scale: list[float], variance_shape: float | None) -> GMMIndependentPrior:
+    own = np.array(scale[0] if kind == "spherical" else scale)
+    return GMMIndependentPrior(CONCENTRATION, MEAN, np.array([4.0, 5.0]), own, variance_shape, 2.0, kind)
+
+
+CALIBRATIONS: dict[str, dict[str, Any]] = {
+    **{kind: {"prior": prior} for kind, prior in CONJUGATE.items()},
+    "full-3": {"prior": CONJUGATE["full"], "n_components": 3, "n_samples": 150},
+    "full-missing": {"prior": CONJUGATE["full"], "share_missing": 0.2},
+    **{f"{kind}-half-normal": {"prior": _independent(kind, [1.0, 1.5], None)} for kind in COVARIANCE_TYPES},
+    **{f"{kind}-inverse-gamma": {"prior": _independent(kind, [2.0, 3.0], 3.0)} for kind in COVARIANCE_TYPES},
+}

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Ellipse
-from scipy.stats import norm
 
 from comparisons.output.figures import DATA_COLOUR, EM_COLOUR, POSTERIOR_COLOUR
+from comparisons.profile import draw_line
 from em.process.labels import label
 
 
@@ -31,11 +31,10 @@ def draw_ellipses(
     """
     variances, axes = np.linalg.eigh(np.asarray(covariance))
     angle = np.degrees(np.arctan2(axes[1, 1], axes[0, 1]))
-    style = {"fill": False, **kwargs}
     ellipses = []
     for s in sigmas:
         width, height = 2 * s * np.sqrt(variances[::-1])
-        ellipses.append(Ellipse(tuple(np.asarray(mean)), width, height, angle=angle, **style))
+        ellipses.append(Ellipse(tuple(np.asarray(mean)), width, height, angle=angle, **{"fill": False, **kwargs}))
         ax.add_patch(ellipses[-1])
     return ellipses
 
@@ -43,43 +42,29 @@ def draw_ellipses(
 def draw_data(ax: Axes, comparison: Any) -> None:
     """Histogram and densities in one dimension, otherwise two features with 1-2-3 sigma ellipses."""
     if comparison.X.shape[1] == 1:
-        _draw_gaussian_line(ax, comparison)
+        x = comparison.X[:, 0]
+        ax.hist(x, bins=max(20, len(x) // 10), density=True, color=DATA_COLOUR, alpha=0.5)
+        draw_line(ax, comparison, np.linspace(x.min() - 0.1 * np.ptp(x), x.max() + 0.1 * np.ptp(x), 400))
+        ax.set_ylabel("density")
         return
     reference = comparison.reference
-    means, covariances = comparison.draws_of("means", "covariances")
-    matrices = comparison.family.covariance_matrices({"means": means, "covariances": covariances})
     spread = np.ptp(reference.means, axis=0) / np.nanstd(comparison.X, axis=0)
-    i, j = np.sort(np.argsort(-spread, kind="stable")[:2])  # the two features that part the components most
-    ax.plot(comparison.X[:, i], comparison.X[:, j], ".", color=DATA_COLOUR, markersize=4, zorder=1)
-    pair = np.ix_([i, j], [i, j])
+    shown = np.sort(np.argsort(-spread, kind="stable")[:2])  # the two features that part the components most
+    draws = comparison.stacked
+    means = draws["means"][..., shown]
+    matrices = comparison.family.covariance_matrices(draws)[..., shown[:, None], shown]
+    best, of_best = reference.means[:, shown], reference.covariance_matrices[:, shown[:, None], shown]
+    ax.plot(*comparison.X[:, shown].T, ".", color=DATA_COLOUR, markersize=4, zorder=1)
     for k in range(reference.n_components):
         for s in range(0, len(means), max(1, len(means) // 40)):
-            draw_ellipses(ax, means[s, k][[i, j]], matrices[s, k][pair], (2,), edgecolor=POSTERIOR_COLOUR, alpha=0.12)
-        best = reference.covariance_matrices[k][pair]
-        draw_ellipses(ax, reference.means[k][[i, j]], best, edgecolor=EM_COLOUR, linewidth=1.6)
-        mean = means[:, k][:, [i, j]].mean(axis=0)
-        average = matrices[:, k].mean(axis=0)[pair]
+            draw_ellipses(ax, means[s, k], matrices[s, k], (2,), edgecolor=POSTERIOR_COLOUR, alpha=0.12)
+        draw_ellipses(ax, best[k], of_best[k], edgecolor=EM_COLOUR, linewidth=1.6)
+        mean, average = means[:, k].mean(axis=0), matrices[:, k].mean(axis=0)
         draw_ellipses(ax, mean, average, edgecolor=POSTERIOR_COLOUR, linestyle="--", linewidth=1.2)
         ax.plot(*mean, "+", color=POSTERIOR_COLOUR, markersize=12)
-        ax.plot(*reference.means[k][[i, j]], "x", color=EM_COLOUR, markersize=9)
+        ax.plot(*best[k], "x", color=EM_COLOUR, markersize=9)
     ax.plot([], [], color=EM_COLOUR, label=f"{comparison.reference_name}: 1, 2, 3 sigma")
     ax.plot([], [], "--", color=POSTERIOR_COLOUR, label="posterior mean: 1, 2, 3 sigma")
     ax.plot([], [], color=POSTERIOR_COLOUR, alpha=0.4, label="40 posterior draws: 2 sigma")
-    ax.set(xlabel=label(comparison.feature_names[i]), ylabel=label(comparison.feature_names[j]))
-
-
-def _draw_gaussian_line(ax: Axes, comparison: Any) -> None:
-    x = comparison.X[:, 0]
-    grid = np.linspace(x.min() - 0.1 * np.ptp(x), x.max() + 0.1 * np.ptp(x), 400)
-    ax.hist(x, bins=max(20, len(x) // 10), density=True, color=DATA_COLOUR, alpha=0.5)
-    weights, means, covariances = comparison.draws_of("weights", "means", "covariances")
-    variances = comparison.family.covariance_matrices({"means": means, "covariances": covariances})[:, :, 0, 0]
-    for s in range(0, len(means), max(1, len(means) // 40)):
-        density = norm.pdf(grid[:, None], means[s, :, 0], np.sqrt(variances[s]))
-        ax.plot(grid, density @ weights[s], color=POSTERIOR_COLOUR, alpha=0.12)
-    best = comparison.reference
-    density = norm.pdf(grid[:, None], best.means[:, 0], np.sqrt(best.covariance_matrices[:, 0, 0])) * best.weights
-    ax.plot(grid, density.sum(axis=1), color=EM_COLOUR, linewidth=2, label=comparison.reference_name)
-    ax.plot(grid, density, color=EM_COLOUR, linewidth=0.8, linestyle="--")
-    ax.plot([], [], color=POSTERIOR_COLOUR, label="40 posterior draws")
-    ax.set(xlabel=label(comparison.feature_names[0]), ylabel="density")
+    xlabel, ylabel = (label(comparison.feature_names[d]) for d in shown)
+    ax.set(xlabel=xlabel, ylabel=ylabel)

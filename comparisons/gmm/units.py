@@ -28,13 +28,14 @@ class Units:
     """
 
     def __init__(self, X: Array, covariance_type: str) -> None:
-        self.covariance_type = covariance_type
         mean, sd = np.nanmean(X, axis=0), np.nanstd(X, axis=0)
         sd = np.full_like(sd, sd.mean()) if covariance_type == "spherical" else sd
         sd = np.where(sd > 0, sd, 1.0)
         far = sd.max() > ORDINARY or sd.min() < 1 / ORDINARY or (np.abs(mean) > ORDINARY * sd).any()
         self.location = mean if far else np.zeros_like(mean)
-        self.scale = 2.0 ** np.round(np.log2(sd)) if far else np.ones_like(sd)  # powers of 2 round nothing
+        self.scale = s = 2.0 ** np.round(np.log2(sd)) if far else np.ones_like(sd)  # powers of 2 round nothing
+        squares = {"diag": s**2, "spherical": np.asarray(s[0] ** 2)}
+        self.squares: Array = squares.get(covariance_type, np.outer(s, s))  # of one component's covariances
 
     def samples(self, X: Array) -> Array:
         """Return samples in these units."""
@@ -44,26 +45,16 @@ class Units:
         """Return the prior in these units."""
         mean = (prior.mean - self.location) / self.scale
         if prior.conjugate:
-            return replace(prior, mean=mean, scale=prior.scale / self._squares())
+            return replace(prior, mean=mean, scale=prior.scale / self.squares)
         units = self.scale if prior.scale.ndim else self.scale[0]
         power = 1 if prior.variance_shape is None else 2  # of standard deviations, or of variances
         return replace(prior, mean=mean, mean_sd=prior.mean_sd / self.scale, scale=prior.scale / units**power)
 
     def into(self, point: Point) -> Point:
         """Return declared quantities in these units."""
-        means, covariances = (point["means"] - self.location) / self.scale, point["covariances"] / self._squares()
-        return {**point, "means": means, "covariances": covariances}
+        return {**point, "means": self.samples(point["means"]), "covariances": point["covariances"] / self.squares}
 
     def back(self, point: Point) -> Point:
         """Return declared quantities in the units of X."""
-        means, covariances = point["means"] * self.scale + self.location, point["covariances"] * self._squares()
+        means, covariances = point["means"] * self.scale + self.location, point["covariances"] * self.squares
         return {**point, "means": means, "covariances": covariances}
-
-    def _squares(self) -> Array:
-        """Return the units of covariances, of the shape of one component's."""
-        match self.covariance_type:
-            case "full" | "tied":
-                return np.outer(self.scale, self.scale)
-            case "diag":
-                return self.scale**2
-        return np.asarray(self.scale[0] ** 2)

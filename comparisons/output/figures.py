@@ -18,7 +18,7 @@ EM_COLOUR, MAP_COLOUR, POSTERIOR_COLOUR, DATA_COLOUR = "#c1272d", "#e08214", "#2
 def write_figures(
     folder: Path, drawings: Drawings, *, dpi: int, wanted: Callable[[], bool] | None = None
 ) -> dict[str, str]:
-    """Draw each figure and write it, whole or not at all; return why each one that was left out was, by file name.
+    """Draw each figure and write it, whole or not at all; return a sentence on each that was left out, by file name.
 
     Parameters
     ----------
@@ -31,36 +31,28 @@ def write_figures(
     wanted : callable or None
         Whether figures are still wanted in this folder; see :func:`comparisons.output.files.written_whole`.
     """
+    import matplotlib.pyplot as plt
+
     left_out = {}
     for name, draw in drawings.items():
         try:
             with written_whole(folder, wanted=wanted) as partial:
-                _write(draw, partial / name, dpi)
+                figure = draw()
+                try:
+                    with without_expected_warnings:
+                        figure.savefig(partial / name, dpi=dpi)
+                finally:
+                    plt.close(figure)
         except Exception as error:  # whatever it is, the numbers must not be lost to it
-            left_out[name] = f"{type(error).__name__}: {error}"
+            why = " ".join(str(error).split())
+            left_out[name] = plain(f"{name} was left out: {type(error).__name__}: {why}")
             if wanted is None or wanted():
                 with suppress(OSError):
                     (folder / name).unlink()  # an earlier run's
     return left_out
 
 
-def _write(draw: Callable[[], Any], path: Path, dpi: int) -> None:
-    import matplotlib.pyplot as plt
-
-    figure = draw()
-    try:
-        with without_expected_warnings:
-            figure.savefig(path, dpi=dpi)
-    finally:
-        plt.close(figure)
-
-
-def sentences(left_out: Mapping[str, str]) -> list[str]:
-    """Return which figures were left out and why, a sentence each."""
-    return [plain(f"{name} was left out: {' '.join(why.split())}") for name, why in left_out.items()]
-
-
 def warn_of(left_out: Mapping[str, str], stacklevel: int = 3) -> None:
     """Give a FigureWarning for each figure that was left out."""
-    for sentence in sentences(left_out):
+    for sentence in left_out.values():
         warnings.warn(f"{sentence}; numbers were written first", FigureWarning, stacklevel=stacklevel)

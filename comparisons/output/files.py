@@ -9,7 +9,6 @@ the files of one run move together.
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -22,7 +21,6 @@ except ImportError:
     fcntl = None
 
 PARTIAL = ".partial-"
-PATIENCE = 10.0  # seconds to wait for another run that moves its files
 
 
 class ReplacedError(OSError):
@@ -80,7 +78,7 @@ def written_whole(
     _remove_abandoned(folder)
     with _partial(folder) as partial:
         yield partial
-        with _locked(folder, PATIENCE):
+        with _locked(folder):
             if wanted is not None and not wanted():
                 raise ReplacedError("another run has written its results to this folder since")
             for name in stale:
@@ -101,56 +99,40 @@ def is_in_place(file: Any, path: Path) -> bool:
 @contextmanager
 def _partial(folder: Path) -> Iterator[Path]:
     """Yield a new hidden folder, locked by this process, and remove it."""
-    with ExitStack() as locks:
-        while True:
+    with ExitStack() as held:
+        path = None
+        while path is None or not path.exists():  # another run may remove a folder before it is locked
             path = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=folder))
             with suppress(FileNotFoundError):
-                locks.enter_context(_locked(path, PATIENCE))
-            if path.exists():  # else another run found it before it was locked, and removed it
-                break
-        try:
-            yield path
-        finally:
-            shutil.rmtree(path, ignore_errors=True)
+                held.enter_context(_locked(path))
+        held.callback(shutil.rmtree, path, ignore_errors=True)
+        yield path
 
 
 def _remove_abandoned(folder: Path) -> None:
     """Remove the hidden folders of runs that were killed: those of plain files alone whose lock is free."""
     for path in folder.glob(f"{PARTIAL}*"):
-        with suppress(OSError):
-            if path.is_symlink() or not path.is_dir():
-                continue
-            with _locked(path) as held:
-                files = list(path.iterdir())
-                if held and not any(file.is_dir() for file in files):
-                    for file in files:
-                        file.unlink()
-                    path.rmdir()
+        if path.is_symlink() or not path.is_dir():
+            continue
+        with suppress(OSError), _locked(path, wait=False) as is_free:
+            files = list(path.iterdir())
+            if is_free and not any(file.is_dir() for file in files):
+                for file in files:
+                    file.unlink()
+                path.rmdir()
 
 
 @contextmanager
-def _locked(folder: Path, patience: float = 0.0) -> Iterator[bool]:
+def _locked(folder: Path, wait: bool = True) -> Iterator[bool]:
     """Hold the lock of a folder; yield whether it is held, which a file system without locks never grants."""
     if fcntl is None:
         yield False
         return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor, is_held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY), False
     try:
-        yield _is_granted(descriptor, patience)
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            is_held = True
+        yield is_held
     finally:
         os.close(descriptor)
-
-
-def _is_granted(descriptor: int, patience: float) -> bool:
-    give_up = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= give_up:
-                return False
-            time.sleep(0.01)
-        except OSError:
-            return False
-        else:
-            return True

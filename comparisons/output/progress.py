@@ -1,60 +1,59 @@
 """Progress on long steps: silent from Python, a bar with time on the command line."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Protocol
+from contextlib import contextmanager
+from time import perf_counter
 
 from rich.console import Console
-from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
 
 from em.process.labels import plain
 
 
-class Progress(Protocol):
-    """Where a comparison reports its steps."""
+class Progress:
+    """Where steps are timed and reported: nowhere. A subclass shows them.
 
-    def step(self, name: str, total: int | None) -> AbstractContextManager[None]:
+    Attributes
+    ----------
+    seconds : dict
+        Time of each step that ended, by name.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def step(self, name: str, total: int | None = None) -> Iterator[None]:
         """Open a step of so many units (None: unknown)."""
+        began = perf_counter()
+        yield
+        self.seconds[name] = perf_counter() - began
 
     def advance_to(self, done: int) -> None:
         """Say how many units of the open step are done."""
 
 
-class Silent:
-    """Reports nothing."""
-
-    def step(self, name: str, total: int | None) -> AbstractContextManager[None]:
-        """Open a step."""
-        return nullcontext()
-
-    def advance_to(self, done: int) -> None:
-        """Take note of nothing."""
-
-
-class Bars:
+class Bars(Progress):
     """One line per step: spinner, bar where the length is known, elapsed time. It goes to standard error."""
 
     def __init__(self, title: str, console: Console | None = None) -> None:
+        super().__init__()
         self.title = title
         console = console or Console(stderr=True)
-        self.bars = RichProgress(
+        columns: list[ProgressColumn] = [
             SpinnerColumn(finished_text="[green]done"),
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=30),
-            TextColumn("{task.fields[count]}"),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
+        ]
+        columns += [BarColumn(bar_width=30), TextColumn("{task.fields[count]}"), TimeElapsedColumn()]
+        self.bars = RichProgress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
     @contextmanager
-    def step(self, name: str, total: int | None) -> Iterator[None]:
+    def step(self, name: str, total: int | None = None) -> Iterator[None]:
         """Open a step."""
         self.task = self.bars.add_task(f"{plain(self.title)}: {name}", total=total, count="")
         self.total = total
-        with self.bars:
+        with self.bars, super().step(name, total):
             yield
             self.bars.update(self.task, total=total or 1, completed=total or 1)
 
