@@ -11,21 +11,20 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from em.engine.acceleration import ACCELERATIONS
 from em.estimator import MixtureEM
 from em.identifiability import Identifiability
-from em.starts import STARTS
-from models.validation import count_at_least, number_above
+from em.samples import Samples
+from models.validation import count_at_least
 
 MOST_ROUNDING = 1e-6  # of a sum in nats: far above rounding, far below a difference that matters
 MOST_ROUNDING_OF_PRIOR = 1e-3  # of a density at covariances that may be nearly singular
 OUTPUTS: tuple[dict[str, str | None], ...] = ({}, *({"transform": one} for one in (None, "default", "pandas", "polars")))
 # A part is of a type; finite, where that is float; a whole number of at least so much, where it is a number.
-OF_ALL = {"n_init": 1, "max_iter": 1, "n_features_in_": 1, "objective_": float, "n_iter_": 0, "history_": np.ndarray}
-OF_ALL |= {"converged_": bool, "status_": str}
-OF_MIXTURES = {"n_components": 1, "log_likelihood_": float, "n_free_parameters_": 0, "n_collapsed_": 0}
+OF_ALL = {"n_features_in_": 1, "objective_": float, "n_iter_": 0, "history_": np.ndarray, "converged_": bool}
+OF_ALL |= {"status_": str}
+OF_MIXTURES = {"log_likelihood_": float, "n_free_parameters_": 0, "n_collapsed_": 0}
 OF_MIXTURES |= {"collapsed_": bool, "identifiability_": Identifiability}
-OF_KMEANS = {"n_clusters": 1, "cluster_centers_": np.ndarray, "labels_": np.ndarray, "inertia_": float}
+OF_KMEANS = {"cluster_centers_": np.ndarray, "labels_": np.ndarray, "inertia_": float}
 OF_IDENTIFIABILITY = {"identified": bool, "rank": 0, "n_free_parameters": 0, "sentence": str, "free_direction": dict}
 
 Rule = tuple[Any, str, str, Any]  # whether it holds, what must, what it must, and what was given
@@ -70,12 +69,9 @@ def _kinds(given: dict[str, Any], kinds: dict[str, Any]) -> Iterator[Rule]:
             yield isinstance(value, kind), name, f"be of type {kind.__name__}", type(value).__name__
 
 
-def _rules_of_run(given: dict[str, Any], D: int) -> Iterator[Rule]:
-    """Yield the rules of every fit by the engine, for D features, and of the settings of a run."""
-    number_above("tol", given["tol"], 0, inclusive=True)
-    if given["random_state"] is not None:
-        seed = count_at_least("random_state", given["random_state"], 0)
-        yield seed < 2**32, "random_state", "be below 2**32", seed
+def _rules_of_run(estimator: Any, given: dict[str, Any], n: int, D: int) -> Iterator[Rule]:
+    """Yield the rules of every fit by the engine, of n samples, and ask for the settings' own checks."""
+    estimator._check_settings(Samples(np.empty((n, D)), None, np.ones(n, dtype=bool), n))
     yield given["n_features_in_"] == D, "n_features_in_", f"be {D} as the parameters say", given["n_features_in_"]
     if "feature_names_in_" in given:
         yield from _kinds(given, {"feature_names_in_": np.ndarray})
@@ -93,8 +89,8 @@ def _rules_of_run(given: dict[str, Any], D: int) -> Iterator[Rule]:
 def _rules_of_mixtures(estimator: Any, theta: Any, given: dict[str, Any]) -> Iterator[Rule]:
     K, D = theta.n_components, theta.n_features
     yield estimator.n_components == K, "n_components", f"be {K} as the parameters say", estimator.n_components
-    yield from _rules_of_run(given, D)
-    yield from _rules_of_starts(estimator, K, D)
+    n_labels = 0 if isinstance(estimator.init, str | type(theta)) else np.size(estimator.init)
+    yield from _rules_of_run(estimator, given, max(n_labels, K), D)
     estimator._check_fitted()
     for name, array in theta.arrays().items():
         yield from _kinds(given, {f"{name}_": np.ndarray})
@@ -127,40 +123,16 @@ def _rules_of_mixtures(estimator: Any, theta: Any, given: dict[str, Any]) -> Ite
     yield numbers, "identifiability_.free_direction", "hold finite numbers", direction
 
 
-def _rules_of_starts(estimator: Any, K: int, D: int) -> Iterator[Rule]:
-    init = estimator.init
-    if estimator.n_starts is not None:
-        count_at_least("n_starts", estimator.n_starts, estimator.n_init)
-    yield estimator.acceleration in ACCELERATIONS, "acceleration", "be a known one", estimator.acceleration
-    if isinstance(init, str):
-        yield init in STARTS, "init", f"be one of {', '.join(STARTS)}", init
-    elif isinstance(init, estimator._parameters_type):
-        shape = (init.n_components, init.n_features)
-        yield shape == (K, D), "init", f"have (components, features) = {(K, D)}", shape
-    else:
-        yield _labels("init", np.asarray(init), K)
-
-
 def _rules_of_kmeans(estimator: Any, centers: np.ndarray, given: dict[str, Any]) -> Iterator[Rule]:
     shaped = centers.dtype == np.float64 and centers.ndim == 2 and centers.size > 0 and np.isfinite(centers).all()
     yield shaped, "cluster_centers_", "be finite float64 of shape (n_clusters, D)", _described(centers)
-    K, D = estimator.n_clusters, centers.shape[1]
-    yield len(centers) == K, "cluster_centers_", f"have n_clusters = {K} rows", len(centers)
-    yield from _rules_of_run(given, D)
-    labels, inertia = given["labels_"], given["inertia_"]
-    yield _labels("labels_", labels, K)
-    yield len(labels) >= K, "labels_", f"be at least n_clusters = {K}", len(labels)
+    (K, D), labels, inertia = centers.shape, given["labels_"], given["inertia_"]
+    yield estimator.n_clusters == K, "cluster_centers_", f"have n_clusters = {estimator.n_clusters} rows", K
+    yield from _rules_of_run(estimator, given, len(labels), D)
+    whole = labels.ndim == 1 and labels.dtype.kind in "iu" and ((labels >= 0) & (labels < K)).all()
+    yield whole, "labels_", f"be whole numbers from 0 to {K - 1}, one for each sample", _described(labels)
     opposite = inertia >= 0 and _near(inertia, -given["objective_"], inertia)
     yield opposite, "inertia_", "be minus objective_", inertia
-    if not isinstance(estimator.init, str):
-        shape = np.shape(np.asarray(estimator.init, dtype=np.float64))
-        yield shape == centers.shape, "init", f"have shape {centers.shape}", shape
-
-
-def _labels(name: str, labels: np.ndarray, K: int) -> Rule:
-    whole = labels.ndim == 1 and labels.dtype.kind in "iu" and len(labels) > 0
-    fit = whole and ((labels >= 0) & (labels < K)).all()
-    return fit, name, f"be whole numbers from 0 to {K - 1}, one for each sample", _described(labels)
 
 
 def _near(value: float, other: float, size: float, share: float = MOST_ROUNDING) -> bool:
