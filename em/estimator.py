@@ -5,7 +5,7 @@ What a fitted mixture is used for is in :mod:`em.fitted`.
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -16,7 +16,6 @@ from sklearn.utils import Tags, check_random_state
 from em.engine import Collapse, Problem, Run, best_of, run_em
 from em.engine.acceleration import ACCELERATIONS
 from em.fitted import FittedMixture, MixtureParameters
-from em.identifiability import Identifiability
 from em.process.blas import one_blas_thread
 from em.samples import Samples, samples_to_fit
 from em.samples.distinct import repeat_rarely
@@ -37,37 +36,26 @@ class Found[P: MixtureParameters](NamedTuple):
     n_starts: int
 
 
+@dataclass(eq=False, repr=False)
 class MixtureEM[P: MixtureParameters](FittedMixture[P]):
-    """Base of the estimators; a family adds its problem (E-step, M-step, log prior) and its simulator."""
+    """Base of the estimators; a family adds its problem (E-step, M-step, log prior) and its simulator.
 
-    _parameters_type: type[P]
+    The settings are fields, from which the constructor is made; a family adds its own.
+    """
+
+    n_components: int = 1
+    _: KW_ONLY
+    prior: Any = None
+    n_init: int = 10
+    n_starts: int | None = None
+    init: Any = "k-means++"
+    tol: float = 1e-8
+    max_iter: int = 10_000
+    frozen: Mapping[str, Any] | None = None
+    acceleration: str | None = "multisecant"
+    random_state: Any = None
+
     _hashed = False  # whether rows are put in the order of hashes, for data without units
-    status_: str
-    identifiability_: Identifiability
-
-    def __init__(
-        self,
-        n_components: int,
-        prior: Any,
-        n_init: int,
-        n_starts: int | None,
-        init: Any,
-        tol: float,
-        max_iter: int,
-        frozen: Mapping[str, Any] | None,
-        acceleration: str | None,
-        random_state: Any,
-    ) -> None:
-        self.n_components = n_components
-        self.prior = prior
-        self.n_init = n_init
-        self.n_starts = n_starts
-        self.init = init
-        self.tol = tol
-        self.max_iter = max_iter
-        self.frozen = frozen
-        self.acceleration = acceleration
-        self.random_state = random_state
 
     def __sklearn_tags__(self) -> Tags:
         """Tell scikit-learn that missing cells are good input."""

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from em.bound import normalise
 from em.engine import Parameters, blocks
+from em.identifiability import Identifiability
 from em.samples import encoded, samples_to_use
 from em.uncertainty import KINDS, Uncertainty, check_level, from_information, from_replicates
 from em.uncertainty.bootstrap import bootstrap
@@ -41,11 +42,14 @@ class FittedMixture[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
     """The methods of a fitted mixture, from its ``parameters_``; a family adds its densities."""
 
     _farthest = -np.inf  # log density from which on densities tell nothing of the component
+    _parameters_type: type[P]
     n_components: int
     n_free_parameters_: int
     parameters_: P
     prior: Any
     random_state: Any
+    identifiability_: Identifiability
+    status_: str
 
     # What a family adds -------------------------------------------------------------------------------------------
 

@@ -18,7 +18,10 @@ from models.validation import count_at_least
 
 MOST_ROUNDING = 1e-6  # of a sum in nats: far above rounding, far below a difference that matters
 MOST_ROUNDING_OF_PRIOR = 1e-3  # of a density at covariances that may be nearly singular
-OUTPUTS: tuple[dict[str, str | None], ...] = ({}, *({"transform": one} for one in (None, "default", "pandas", "polars")))
+OUTPUTS: tuple[dict[str, str | None], ...] = (
+    {},
+    *({"transform": one} for one in (None, "default", "pandas", "polars")),
+)
 # A part is of a type; finite, where that is float; a whole number of at least so much, where it is a number.
 OF_ALL = {"n_features_in_": 1, "objective_": float, "n_iter_": 0, "history_": np.ndarray, "converged_": bool}
 OF_ALL |= {"status_": str}
