@@ -22,7 +22,8 @@ from em.samples.distinct import repeat_rarely
 from em.starts import STARTS, VIEWS, start_responsibilities
 from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning, NotIdentifiableWarning, is_told, tell
 from models.shown import shown
-from models.validation import Array, check_seed, count_at_least_one, frozen_array, number_above, weights_array
+from models.supports import SIMPLEX
+from models.validation import Array, check_seed, count_at_least_one, frozen_array, number_above
 
 SHORT_RUN, TYPICAL_RUN = 10, 50  # iterations
 START_CELLS, START_ROWS = 2_000_000, 100  # a start looks at so many cells, but at no fewer rows per component
@@ -275,7 +276,7 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
             raise ValueError(f"frozen must map some of {', '.join(shapes)} to their values, got {shown(self.frozen)}")
         checked = {name: frozen_array(f"frozen {name}", value, shapes[name]) for name, value in self.frozen.items()}
         if "weights" in checked:
-            checked["weights"] = weights_array(checked["weights"])
+            SIMPLEX.check("frozen weights", checked["weights"])
             if (checked["weights"] == 0).any():
                 raise ValueError(f"frozen weights must be positive, got {checked['weights']}: use fewer components")
         return checked

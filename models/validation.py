@@ -59,14 +59,6 @@ def number_or_vector(name: str, values: ArrayLike) -> Array:
     return frozen_array(name, values, (None,) * min(real_numbers(name, values).ndim, 1))
 
 
-def weights_array(weights: ArrayLike) -> Array:
-    """Return mixture weights (K,), checked to be non-negative and to sum to one."""
-    array = frozen_array("weights", weights, (None,))
-    if (array < 0).any() or abs(array.sum() - 1) > 1e-8:
-        raise ValueError(f"weights must be non-negative and sum to 1, got {array} with sum {array.sum()}")
-    return array
-
-
 def positive_definite(name: str, matrix: Array) -> Array:
     """Return the lower Cholesky factors (..., D, D) of symmetric positive definite matrices (..., D, D).
 

@@ -81,7 +81,7 @@ def test_what_draws_call_parameters_but_is_none_is_refused():
         ({"covariances": root}, "draws must have symmetric covariances, got others: Cholesky factors"),
         (
             {"weights": np.full((3, 2), 2.5)},
-            "draws must have weights that are non-negative and sum to 1, got sums from 5",
+            "draws of weights must be non-negative and sum to 1, got sums from 5",
         ),
         ({"weights": np.full((3, 3), 1 / 3)}, r"draws must have weights of the shape \(3, 2\)"),
         ({"covariances": -good["covariances"]}, "draws must have positive definite covariances"),

@@ -20,7 +20,8 @@ from em.steps import Parts, Statistics, Steps, Theta
 from em.steps.conjugate import ConjugateMixture
 from models.cmm import CMMParameters, CMMPrior, simulate
 from models.cmm.levels import code_matrix, codes_of, levels_of
-from models.cmm.parameters import item_totals, quantities
+from models.cmm.parameters import quantities
+from models.supports import Simplex
 from models.validation import Array
 
 TINY, LEAST = float(np.finfo(np.float64).tiny), 1e-300
@@ -40,7 +41,7 @@ class CategoricalSteps(Steps[CMMParameters]):
 
     def __init__(self, levels: Sequence[int]) -> None:
         self.levels = tuple(levels)
-        self.quantities = quantities(self.levels)
+        self.quantities, self.items = quantities(self.levels), Simplex(self.levels)
 
     @override
     def check(self, X: Any, size: Any, names: Sequence[str] | None = None) -> tuple[Any, Array]:
@@ -67,37 +68,35 @@ class CategoricalSteps(Steps[CMMParameters]):
     def expected(self, theta: Theta, size: Array) -> tuple[Array, Parts]:
         p = theta["probs"]
         codes = np.concatenate([np.arange(L) for L in self.levels])
-        means = np.add.reduceat(codes * p, np.cumsum((0, *self.levels[:-1])), axis=-1)
-        return size * means, (np.repeat(size, self.levels) * p,)
+        return size * self.items.sums(codes * p), (np.repeat(size, self.levels) * p,)
 
     @override
     def mode(self, chi: Parts, of_prior: Parts) -> dict[str, Array]:
         counts, least = chi[0], np.where(of_prior[0] > 0, TINY, 0.0)
-        return {"probs": np.maximum(counts / item_totals(counts, self.levels), least)}
+        return {"probs": np.maximum(counts / self.items.totals(counts), least)}
 
     @override
     def mean(self, hyper: Parts) -> dict[str, Array]:
-        return {"probs": hyper[0] / item_totals(hyper[0], self.levels)}
+        return {"probs": hyper[0] / self.items.totals(hyper[0])}
 
     @override
     def variance(self, hyper: Parts) -> dict[str, Array]:
-        totals = item_totals(hyper[0], self.levels)
+        totals = self.items.totals(hyper[0])
         mean = hyper[0] / totals
         return {"probs": mean * (1 - mean) / (totals + 1)}
 
     @override
     def draw(self, hyper: Parts, rng: np.random.RandomState) -> dict[str, Array]:
         gammas = np.maximum(rng.standard_gamma(hyper[0]), TINY)
-        return {"probs": np.maximum(gammas / item_totals(gammas, self.levels), LEAST)}
+        return {"probs": np.maximum(gammas / self.items.totals(gammas), LEAST)}
 
     @override
     def log_normaliser(self, hyper: Parts) -> Array:
-        sums = np.add.reduceat(hyper[0], np.cumsum((0, *self.levels[:-1])), axis=-1)
-        return np.asarray(gammaln(hyper[0]).sum(axis=-1) - gammaln(sums).sum(axis=-1))
+        return np.asarray(gammaln(hyper[0]).sum(axis=-1) - gammaln(self.items.sums(hyper[0])).sum(axis=-1))
 
     @override
     def mean_natural(self, hyper: Parts) -> Parts:
-        return (digamma(hyper[0]) - digamma(item_totals(hyper[0], self.levels)),)
+        return (digamma(hyper[0]) - digamma(self.items.totals(hyper[0])),)
 
     @override
     def parameters(self, arrays: Theta) -> CMMParameters:

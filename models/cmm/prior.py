@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from scipy.special import gammaln, xlogy
 
-from models.cmm.parameters import CMMParameters, item_totals
+from models.cmm.parameters import CMMParameters
 from models.prior import FeaturePrior
+from models.supports import Simplex
 from models.validation import Array
 
 
@@ -61,6 +62,5 @@ class CMMPrior(FeaturePrior):
     def _log_prob_of_components(self, parameters: CMMParameters) -> float:
         """Return Σ_kd log Dirichlet(p_kd | b_d)."""
         b, levels = np.broadcast_to(self.pseudo_counts, sum(parameters.levels)), parameters.levels
-        sums = item_totals(b, levels)[np.cumsum(levels) - 1]
-        log_norm = gammaln(sums).sum() - gammaln(b).sum()
+        log_norm = gammaln(Simplex(levels).sums(b)).sum() - gammaln(b).sum()
         return float(parameters.n_components * log_norm + xlogy(b - 1, parameters.probs).sum())

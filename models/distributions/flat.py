@@ -19,7 +19,7 @@ from pytensor.graph.op import Op
 from models.distributions.inverse_wishart import CovarianceTransform
 from models.distributions.simplexes import SimplexesTransform
 from models.parameters import Quantity
-from models.supports import Covariance, Positive, Probability, Simplex, Support, Variance
+from models.supports import Covariance, Probability, Simplex, Support, Variance
 from models.validation import Array
 
 REFUSAL = (
@@ -113,7 +113,7 @@ def _transform_and_middle(support: Support, shape: tuple[int, ...]) -> tuple[Tra
             return FlatSimplexes(sizes, shape[:-1]), support.normalised(np.ones(shape))
         case Covariance():
             return FlatCovariance(shape[-1]), np.broadcast_to(np.eye(shape[-1]), shape)
-        case Positive() | Variance():
+        case Variance():
             return FlatPositive(), np.ones(shape)
         case Probability():
             return FlatProbability(), np.full(shape, 0.5)
