@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import betaln, gammaln, xlog1py, xlogy
 
 from models.one_line import one_line
-from models.validation import Array, number_or_vector, positive
+from models.validation import Array, frozen_array, number_or_vector
 
 
 class MixturePrior(ABC):
@@ -23,6 +23,25 @@ class MixturePrior(ABC):
 
     concentration: Any
     conjugate: ClassVar[bool] = True
+
+    __repr__ = one_line
+
+    def __post_init__(self) -> None:
+        self._keep(concentration=self._positive("concentration"))
+
+    def _keep(self, **checked: Any) -> None:
+        """Set fields of a frozen dataclass to what they were checked to be."""
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+
+    def _positive(self, name: str, shape: tuple[int, ...] | None = None) -> Array:
+        """Return a field as positive numbers: a number or a vector, or in the given shape."""
+        values = number_or_vector(name, getattr(self, name))
+        if shape is not None:
+            values = frozen_array(name, np.full(shape, values) if values.ndim == 0 else values, shape)
+        if not (values > 0).all():
+            raise ValueError(f"{name} must be positive, got {values}")
+        return values
 
     @property
     def exchangeable(self) -> bool:
@@ -49,6 +68,11 @@ class MixturePrior(ABC):
                     f"prior.{name} must be at least 1 for MAP, got {getattr(self, name)}: below 1 the posterior mode "
                     "lies at the edge or nowhere, so MAP is undefined"
                 )
+
+    def _check_sizes(self, size: int, *names: str) -> None:
+        for name in names:
+            if (shape := np.shape(getattr(self, name))) not in [(), (size,)]:
+                raise ValueError(f"prior.{name} must be a number or have shape ({size},), got {shape}")
 
     def log_prob(self, parameters: Any, given: Collection[str] = ()) -> float:
         """Return log p(θ) in nats: the density of the declared quantities, no Jacobian of any transform.
@@ -98,26 +122,22 @@ class FeaturePrior(MixturePrior):
     least_one: ClassVar[tuple[str, ...]]
     parameters_type: ClassVar[type[Any]]
 
-    __repr__ = one_line
-
     def __post_init__(self) -> None:
-        for name in ("concentration", *self.hyperparameters):
-            object.__setattr__(self, name, positive(name, number_or_vector(name, getattr(self, name))))
+        super().__post_init__()
+        self._keep(**{name: self._positive(name) for name in self.hyperparameters})
 
     def check_fits(self, n_components: int, n_features: int, *options: Any) -> None:
         """Raise a ValueError unless the prior is one for K components and D features."""
-        for name in ("concentration", *self.hyperparameters):
-            size, shape = n_components if name == "concentration" else n_features, np.shape(getattr(self, name))
-            if shape not in [(), (size,)]:
-                raise ValueError(f"prior.{name} must be a number or have shape ({size},), got {shape}")
+        self._check_sizes(n_components, "concentration")
+        self._check_sizes(n_features, *self.hyperparameters)
 
     def check_mode(self) -> None:
         """Raise a ValueError unless the posterior has a mode away from its edges, as MAP needs."""
         self._check_least("concentration", *self.least_one)
 
-    def draw_components(self, shape: tuple[int, int], rng: np.random.RandomState) -> Array:
+    @abstractmethod
+    def draw_components(self, shape: Any, rng: np.random.RandomState) -> Array:
         """Draw what the components have, for K components and D features: shape (K, D)."""
-        raise NotImplementedError
 
     def _numbers(self) -> tuple[Array, ...]:
         """Return the hyperparameters in their order."""

@@ -47,13 +47,6 @@ def refuse_cell(
     raise ValueError(f"{wanted}, got {given}{where}{advice}")
 
 
-def positive(name: str, array: Array) -> Array:
-    """Return the array, checked to hold positive numbers only."""
-    if not (array > 0).all():
-        raise ValueError(f"{name} must be positive, got {array}")
-    return array
-
-
 def number_or_vector(name: str, values: ArrayLike) -> Array:
     """Return a number () or a vector as a read-only float64 array."""
     return frozen_array(name, values, (None,) * min(real_numbers(name, values).ndim, 1))

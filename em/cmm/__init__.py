@@ -18,7 +18,7 @@ from scipy.special import digamma, gammaln
 
 from em.steps import Parts, Statistics, Steps, Theta
 from em.steps.conjugate import ConjugateMixture
-from models.cmm import CMMParameters, CMMPrior, simulate
+from models.cmm import CMMParameters, CMMPrior
 from models.cmm.levels import code_matrix, codes_of, levels_of
 from models.cmm.parameters import quantities
 from models.supports import Simplex
@@ -114,12 +114,6 @@ class CategoricalSteps(Steps[CMMParameters]):
     @override
     def n_features(self, statistics: Statistics) -> int:
         return len(self.levels)
-
-    @override
-    def simulate(
-        self, parameters: CMMParameters, n_samples: int, size: Any, random_state: Any
-    ) -> tuple[Array, np.ndarray]:
-        return simulate(parameters, n_samples, random_state)
 
     @override
     def values(self, theta: Theta, size: Array) -> list[range]:

@@ -59,6 +59,14 @@ class CMMParameters(Parameters):
         """Weights and probs."""
         return quantities(self.levels)
 
+    def draw_samples(self, z: np.ndarray, size: Array, rng: np.random.RandomState) -> Array:
+        """Draw codes x_id ~ Categorical(p_{z_i d}), 0 to L_d - 1."""
+        columns = []
+        for probs in self.by_feature:
+            steps = probs.cumsum(axis=1) / probs.sum(axis=1, keepdims=True)
+            columns.append((rng.uniform(size=(len(z), 1)) >= steps[z, :-1]).sum(axis=1))
+        return np.stack(columns, axis=1)
+
     @property
     def n_features(self) -> int:
         """Number of items D."""

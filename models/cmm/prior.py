@@ -7,6 +7,7 @@ import numpy as np
 from scipy.special import gammaln, xlogy
 
 from models.cmm.parameters import CMMParameters
+from models.dirichlet import draw_weights
 from models.prior import FeaturePrior
 from models.supports import Simplex
 from models.validation import Array
@@ -55,6 +56,12 @@ class CMMPrior(FeaturePrior):
         levels = options[0] if options else ()
         n_cells = sum(levels) if options else np.size(self.pseudo_counts)
         super().check_fits(n_components, n_cells)
+
+    def draw_components(self, shape: tuple[int, tuple[int, ...]], rng: np.random.RandomState) -> Array:
+        """Draw p_kd ~ Dirichlet(b_d) of K components and items of these levels, shape (K, C)."""
+        K, levels = shape
+        of_items = np.split(np.broadcast_to(self.pseudo_counts, sum(levels)), np.cumsum(levels)[:-1])
+        return np.array([np.concatenate([draw_weights(b, len(b), rng) for b in of_items]) for _ in range(K)])
 
     def _check_parameters(self, parameters: CMMParameters) -> None:
         self.check_fits(parameters.n_components, parameters.n_features, parameters.levels)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from models import simulation
 from models.cmm.parameters import CMMParameters
 from models.cmm.prior import CMMPrior
 from models.dirichlet import draw_weights
@@ -38,13 +39,7 @@ def simulate(
     >>> bool((X[:, 0] == 2 * z).all())
     True
     """
-    n, rng = count_at_least_one("n_samples", n_samples), random_source(random_state)
-    z = rng.choice(parameters.n_components, size=n, p=parameters.weights / parameters.weights.sum())
-    columns = []
-    for probs in parameters.by_feature:
-        steps = probs.cumsum(axis=1) / probs.sum(axis=1, keepdims=True)
-        columns.append((rng.uniform(size=(n, 1)) >= steps[z, :-1]).sum(axis=1))
-    return np.stack(columns, axis=1).astype(np.float64), z
+    return simulation.simulate(parameters, n_samples, random_state=random_state)
 
 
 def draw_parameters(
@@ -83,6 +78,4 @@ def draw_parameters(
     prior.check_fits(K, len(levels), levels)
     rng = random_source(random_state)
     weights = draw_weights(np.asarray(prior.concentration), K, rng)
-    of_items = np.split(np.broadcast_to(prior.pseudo_counts, sum(levels)), np.cumsum(levels)[:-1])
-    probs = [np.concatenate([draw_weights(b, len(b), rng) for b in of_items]) for _ in range(K)]
-    return CMMParameters(weights, np.array(probs), levels)
+    return CMMParameters(weights, prior.draw_components((K, levels), rng), levels)

@@ -26,11 +26,12 @@ from pytensor.tensor.linalg import solve_triangular
 from pytensor.tensor.variable import TensorConstant
 
 from models.distributions.mixture_likelihood import LOG_ZERO, MixtureLogProb
+from models.gmm.whitened_form import each_variance
 from models.validation import Array
 
 
 def log_mixture(
-    x: Any, weights: Any, means: Any, covariances: Any, origin: Array, scale: Array, covariance_type: str
+    x: Any, weights: Any, means: Any, covariances: Any, *, origin: Array, scale: Array, covariance_type: str
 ) -> Any:
     """Log p(x_i | θ), shape (n,), whatever the structure of the covariances.
 
@@ -57,7 +58,7 @@ def log_mixture(
         log_det = pt.log(pt.diagonal(chol, axis1=-2, axis2=-1)).sum(axis=-1)
     else:
         products = np.diag_indices(D)
-        variances = covariances if covariance_type == "diag" else pt.repeat(covariances[:, None], D, axis=1)
+        variances = each_variance(covariances, covariance_type, D)
         whitened_means = centers * scale / pt.sqrt(variances)
         precisions = scale**2 / variances
         linear, quadratic = precisions * centers, -0.5 * precisions

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from models import simulation
 from models.dirichlet import draw_weights
 from models.gmm.independent_prior import GMMIndependentPrior
 from models.gmm.parameters import GMMParameters
@@ -38,12 +39,7 @@ def simulate(
     >>> X.shape, z.shape
     ((4, 1), (4,))
     """
-    n = count_at_least_one("n_samples", n_samples)
-    rng = random_source(random_state)
-    z = rng.choice(parameters.n_components, size=n, p=parameters.weights / parameters.weights.sum())
-    noise = rng.standard_normal((n, parameters.n_features))
-    roots = np.linalg.cholesky(parameters.covariance_matrices)
-    return parameters.means[z] + np.einsum("nde,ne->nd", roots[z], noise), z
+    return simulation.simulate(parameters, n_samples, random_state=random_state)
 
 
 def draw_parameters(
@@ -91,7 +87,7 @@ def draw_parameters(
 def _draw_conjugate(prior: GMMPrior, K: int, rng: np.random.RandomState) -> Array:
     """Draw inverse-Wishart matrices, or σ² = ψ0 / χ²(ν0), which is InverseGamma(ν0 / 2, ψ0 / 2)."""
     shape, nu = covariances_shape(prior.covariance_type, K, len(prior.mean)), prior.degrees_of_freedom
-    if prior.scale.ndim < 2:
+    if not prior.matrices:
         return prior.scale / rng.chisquare(nu, size=shape)
     from scipy.stats import invwishart  # slow to import
 
@@ -100,16 +96,13 @@ def _draw_conjugate(prior: GMMPrior, K: int, rng: np.random.RandomState) -> Arra
 
 def _draw_independent(prior: GMMIndependentPrior, K: int, rng: np.random.RandomState) -> Array:
     """Draw variances, and put LKJ correlations between those of a matrix."""
-    shape, matrices = (
-        covariances_shape(prior.covariance_type, K, len(prior.mean)),
-        prior.covariance_type in ("full", "tied"),
-    )
-    size = shape[:-1] if matrices else shape
+    shape = covariances_shape(prior.covariance_type, K, len(prior.mean))
+    size = shape[:-1] if prior.matrices else shape
     if prior.variance_shape is None:
         scales = prior.scale * np.abs(rng.standard_normal(size))
     else:
         scales = np.sqrt(prior.scale / rng.standard_gamma(prior.variance_shape, size=size))
-    if not matrices:
+    if not prior.matrices:
         return scales**2
     roots = scales[..., None] * _draw_correlation_roots(prior.correlation_shape, shape, rng)
     return roots @ np.swapaxes(roots, -1, -2)

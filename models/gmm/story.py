@@ -14,8 +14,8 @@ from models.distributions.lkj_covariance import lkj_covariance
 from models.gmm.independent_prior import GMMIndependentPrior
 from models.gmm.natural_form import log_mixture
 from models.gmm.prior import GMMPrior
-from models.gmm.structures import check_covariance_type, quantities
-from models.gmm.whitened_form import LOG_MIXTURES, log_mixture_of_observed, log_normal_of_observed
+from models.gmm.structures import MATRICES, check_covariance_type, quantities
+from models.gmm.whitened_form import each_variance, log_mixture_by_rows, log_normal_of_observed
 from models.story import Distribution, Story, Theta, mixture_model
 from models.validation import Array, check_columns, column_names, data_matrix
 
@@ -35,7 +35,7 @@ class GaussianStory(Story):
 
     def __init__(self, covariance_type: str, whitened: bool = False) -> None:
         self.kind, self.whitened = check_covariance_type(covariance_type), whitened
-        self.quantities, self.options = quantities(self.kind), (self.kind,)
+        self.quantities, self.options, self.matrices = quantities(self.kind), (self.kind,), self.kind in MATRICES
 
     @override
     def data(self, X: ArrayLike, size: ArrayLike) -> tuple[Array, Array]:
@@ -67,39 +67,34 @@ class GaussianStory(Story):
     @override
     def given_label(self, own: Theta, size: Array) -> Distribution:
         means, covariances = own["means"], own["covariances"]
-        if self.kind in ("full", "tied"):
+        if self.matrices:
             return pm.MvNormal, {"mu": means, "cov": covariances}
-        variances = covariances if self.kind == "diag" else covariances[..., None]
-        return pm.Normal, {"mu": means, "sigma": pt.sqrt(variances)}
+        return pm.Normal, {"mu": means, "sigma": pt.sqrt(each_variance(covariances, self.kind, size.shape[1]))}
 
     @override
     def log_prob_given_label(self, x: Any, own: Theta, size: Array) -> Any:
-        return log_normal_of_observed(x, own["means"], own["covariances"], size > 0, self.kind)
+        if self.matrices:
+            return log_normal_of_observed(x, own["means"], own["covariances"], size > 0)
+        return super().log_prob_given_label(x, own, size)
 
     @override
     def log_prob(self, x: Any, theta: Theta, size: Array, data: Array) -> Any:
-        weights, means, covariances = (theta[quantity.name] for quantity in self.quantities)
+        arrays = [theta[quantity.name] for quantity in self.quantities]
         origin, spread = data.mean(axis=0), data.std(axis=0)
-        if not size.all():
-            return log_mixture_of_observed(x, weights, means, covariances, size > 0, origin, self.kind)
-        if self.whitened:
-            return LOG_MIXTURES[self.kind](x, weights, means, covariances, origin)
-        return log_mixture(x, weights, means, covariances, origin, np.where(spread > 0, spread, 1.0), self.kind)
+        if self.whitened or not size.all():
+            return log_mixture_by_rows(x, *arrays, seen=size > 0, origin=origin, covariance_type=self.kind)
+        scale = np.where(spread > 0, spread, 1.0)
+        return log_mixture(x, *arrays, origin=origin, scale=scale, covariance_type=self.kind)
 
     @override
     def draw(self, z: Any, theta: Theta, size: Array) -> Any:
         """Draw x = μ_z + L_z ε with ε ~ Normal(0, I), one for each label in z."""
         means, covariances = theta["means"][z], theta["covariances"]
         noise = pm.Normal.dist(pt.zeros_like(means))
-        match self.kind:
-            case "full":
-                return means + (pt.linalg.cholesky(covariances)[z] @ noise[..., None])[..., 0]
-            case "tied":
-                return means + noise @ pt.linalg.cholesky(covariances).T
-            case "diag":
-                return means + pt.sqrt(covariances)[z] * noise
-            case _:
-                return means + pt.sqrt(covariances)[z][..., None] * noise
+        if self.matrices:
+            roots = pt.linalg.cholesky(covariances)
+            return means + ((roots if self.kind == "tied" else roots[z]) @ noise[..., None])[..., 0]
+        return means + pt.sqrt(each_variance(covariances, self.kind, size.shape[1]))[z] * noise
 
 
 def build_model(
@@ -195,14 +190,14 @@ def build_marginal_model(
 def _declare_conjugate(prior: GMMPrior, like: Mapping[str, dict[str, Any]]) -> None:
     """Declare covariances, then means given them."""
     root = np.sqrt(prior.mean_precision)
-    if prior.covariance_type in ("full", "tied"):
+    if prior.covariance_type in MATRICES:
         arguments = {"nu": prior.degrees_of_freedom, "scale": prior.scale}
         covariances = InverseWishart("covariances", **arguments, **like["covariances"])
         pm.MvNormal("means", mu=prior.mean, chol=pt.linalg.cholesky(covariances) / root, **like["means"])
     else:
         halves = {"alpha": np.float64(prior.degrees_of_freedom / 2), "beta": prior.scale / 2}
         covariances = pm.InverseGamma("covariances", **halves, **like["covariances"])
-        variances = covariances if prior.covariance_type == "diag" else covariances[:, None]
+        variances = each_variance(covariances, prior.covariance_type, len(prior.mean))
         pm.Normal("means", mu=prior.mean, sigma=pt.sqrt(variances) / root, **like["means"])
 
 
@@ -212,7 +207,7 @@ def _declare_independent(prior: GMMIndependentPrior, like: dict[str, Any]) -> No
         distribution, numbers = pm.Gamma, {"alpha": np.float64(0.5), "beta": 0.5 / prior.scale**2}
     else:
         distribution, numbers = pm.InverseGamma, {"alpha": np.float64(prior.variance_shape), "beta": prior.scale}
-    if prior.covariance_type in ("diag", "spherical"):
-        distribution("covariances", **numbers, **like)
-    else:
+    if prior.covariance_type in MATRICES:
         lkj_covariance("covariances", partial(distribution.dist, **numbers), prior.correlation_shape, **like)
+    else:
+        distribution("covariances", **numbers, **like)
