@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import betaln, gammaln, xlog1py, xlogy
 
 from models.one_line import one_line
-from models.validation import Array, frozen_array, number_or_vector
+from models.validation import Array, frozen_array, real_numbers
 
 
 class MixturePrior(ABC):
@@ -36,9 +36,9 @@ class MixturePrior(ABC):
 
     def _positive(self, name: str, shape: tuple[int, ...] | None = None) -> Array:
         """Return a field as positive numbers: a number or a vector, or in the given shape."""
-        values = number_or_vector(name, getattr(self, name))
-        if shape is not None:
-            values = frozen_array(name, np.full(shape, values) if values.ndim == 0 else values, shape)
+        given = real_numbers(name, getattr(self, name))
+        wanted = (None,) * min(given.ndim, 1) if shape is None else shape
+        values = frozen_array(name, np.full(shape, given) if shape and given.ndim == 0 else given, wanted)
         if not (values > 0).all():
             raise ValueError(f"{name} must be positive, got {values}")
         return values

@@ -47,11 +47,6 @@ def refuse_cell(
     raise ValueError(f"{wanted}, got {given}{where}{advice}")
 
 
-def number_or_vector(name: str, values: ArrayLike) -> Array:
-    """Return a number () or a vector as a read-only float64 array."""
-    return frozen_array(name, values, (None,) * min(real_numbers(name, values).ndim, 1))
-
-
 def positive_definite(name: str, matrix: Array) -> Array:
     """Return the lower Cholesky factors (..., D, D) of symmetric positive definite matrices (..., D, D).
 
