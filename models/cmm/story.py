@@ -12,7 +12,7 @@ from models.cmm.levels import code_matrix
 from models.cmm.parameters import quantities
 from models.cmm.prior import CMMPrior
 from models.distributions.simplexes import dirichlets
-from models.story import Distribution, Story, Theta, mixture_model
+from models.story import Distribution, Story, Theta
 from models.validation import Array
 
 
@@ -28,16 +28,12 @@ class CategoricalStory(Story):
     prior_types = (CMMPrior,)
 
     def __init__(self, levels: Sequence[int]) -> None:
-        self.levels = tuple(levels)
+        self.levels, self.lengths = tuple(levels), {"cell": sum(levels)}
         self.quantities, self.options = quantities(self.levels), (self.levels,)
 
     @override
     def data(self, X: ArrayLike, size: ArrayLike) -> tuple[Array, Array]:
         return code_matrix(X, self.levels)
-
-    @override
-    def lengths(self, n_components: int, x: Array) -> dict[str, int]:
-        return super().lengths(n_components, x) | {"cell": sum(self.levels)}
 
     @override
     def declare(self, prior: CMMPrior, like: Mapping[str, dict[str, Any]]) -> None:
@@ -100,7 +96,7 @@ def build_model(X: ArrayLike, n_components: int, prior: CMMPrior | None, levels:
     >>> sorted(model.named_vars)
     ['probs', 'weights', 'x', 'z']
     """
-    return mixture_model(CategoricalStory(levels), X, n_components, prior, marginal=False)
+    return CategoricalStory(levels).model(X, n_components, prior, marginal=False)
 
 
 def build_marginal_model(X: ArrayLike, n_components: int, prior: CMMPrior | None, levels: Sequence[int]) -> pm.Model:
@@ -119,4 +115,4 @@ def build_marginal_model(X: ArrayLike, n_components: int, prior: CMMPrior | None
     >>> sorted(model.named_vars)
     ['probs', 'weights', 'x']
     """
-    return mixture_model(CategoricalStory(levels), X, n_components, prior, marginal=True)
+    return CategoricalStory(levels).model(X, n_components, prior, marginal=True)

@@ -16,7 +16,7 @@ from models.gmm.natural_form import log_mixture
 from models.gmm.prior import GMMPrior
 from models.gmm.structures import MATRICES, check_covariance_type, quantities
 from models.gmm.whitened_form import each_variance, log_mixture_by_rows, log_normal_of_observed
-from models.story import Distribution, Story, Theta, mixture_model
+from models.story import Distribution, Story, Theta
 from models.validation import Array, check_columns, column_names, data_matrix
 
 
@@ -44,10 +44,6 @@ class GaussianStory(Story):
         seen = ~np.isnan(X)
         check_columns(seen.any(axis=0), names)
         return (X if seen.all() else np.where(seen, X, np.nanmean(X, axis=0))), seen.astype(np.float64)
-
-    @override
-    def lengths(self, n_components: int, x: Array) -> dict[str, int]:
-        return super().lengths(n_components, x) | {"feature_bis": x.shape[1]}
 
     @override
     def starts(self, x: Array) -> dict[str, Array]:
@@ -138,7 +134,7 @@ def build_model(
     >>> sorted(model.named_vars)
     ['covariances', 'means', 'weights', 'x', 'z']
     """
-    return mixture_model(GaussianStory(covariance_type), X, n_components, prior, marginal=False)
+    return GaussianStory(covariance_type).model(X, n_components, prior, marginal=False)
 
 
 def build_marginal_model(
@@ -184,7 +180,7 @@ def build_marginal_model(
     >>> sorted(model.named_vars)
     ['covariances', 'means', 'weights', 'x']
     """
-    return mixture_model(GaussianStory(covariance_type, whitened), X, n_components, prior, marginal=True)
+    return GaussianStory(covariance_type, whitened).model(X, n_components, prior, marginal=True)
 
 
 def _declare_conjugate(prior: GMMPrior, like: Mapping[str, dict[str, Any]]) -> None:
