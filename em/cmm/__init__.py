@@ -76,14 +76,10 @@ class CategoricalSteps(Steps[CMMParameters]):
         return {"probs": np.maximum(counts / self.items.totals(counts), least)}
 
     @override
-    def mean(self, hyper: Parts) -> dict[str, Array]:
-        return {"probs": hyper[0] / self.items.totals(hyper[0])}
-
-    @override
-    def variance(self, hyper: Parts) -> dict[str, Array]:
+    def moments(self, hyper: Parts) -> tuple[Array, Array]:
         totals = self.items.totals(hyper[0])
         mean = hyper[0] / totals
-        return {"probs": mean * (1 - mean) / (totals + 1)}
+        return mean, mean * (1 - mean) / (totals + 1)
 
     @override
     def draw(self, hyper: Parts, rng: np.random.RandomState) -> dict[str, Array]:

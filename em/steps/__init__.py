@@ -83,20 +83,20 @@ class Rows:
     def __getitem__(self, rows: Any) -> "Rows":
         X = rows_of(self.X, rows) if issparse(self.X) and isinstance(rows, slice) else self.X[rows]
 
-        def cut(part: Any) -> Any:
-            if part is self.X:
-                return X
-            return Shifted(part.row, part.factor, X) if isinstance(part, Shifted) else part[rows]
+        def cut(T: Any) -> Any:
+            return X if T is self.X else Shifted(T.row, T.factor, X) if isinstance(T, Shifted) else T[rows]
 
         return Rows(X, self.size[rows], tuple(map(cut, self.statistics)), self.log_base[rows])
 
     def followed_by(self, other: "Rows") -> "Rows":
         """Return these dense rows and then others."""
-        parts = zip(self.statistics, other.statistics, strict=True)
-        X, size, log_base = (
-            np.concatenate([getattr(r, at) for r in (self, other)]) for at in ("X", "size", "log_base")
-        )
-        return Rows(X, size, tuple(np.concatenate(pair) for pair in parts), log_base)
+        return Rows.joined([self, other], np.concatenate)
+
+    @classmethod
+    def joined(cls, several: Sequence["Rows"], join: Callable[[Any], Array]) -> "Rows":
+        """Return rows of all of several, each array joined with its like by `numpy.concatenate` or `numpy.stack`."""
+        X, size, log_base = (join([getattr(rows, name) for rows in several]) for name in ("X", "size", "log_base"))
+        return cls(X, size, tuple(map(join, zip(*(rows.statistics for rows in several), strict=True))), log_base)
 
 
 def largest_of(size: Array) -> float:
@@ -209,12 +209,8 @@ class Steps[P: Parameters](ABC):
         """
 
     @abstractmethod
-    def mean(self, hyper: Parts) -> dict[str, Array]:
-        """Return E[θ]; this and what follows take the usual parameters, each (..., K, p_j)."""
-
-    @abstractmethod
-    def variance(self, hyper: Parts) -> dict[str, Array]:
-        """Return the variance of each number in θ."""
+    def moments(self, hyper: Parts) -> tuple[Array, Array]:
+        """Return mean and variance of θ; this and what follows take the usual parameters, each (..., K, p_j)."""
 
     @abstractmethod
     def draw(self, hyper: Parts, rng: np.random.RandomState) -> dict[str, Array]:
@@ -340,6 +336,19 @@ class Steps[P: Parameters](ABC):
         own = {q.name: q.support.random(getattr(like, q.name), rng) for q in like.quantities[1:]}
         return self.parameters({"weights": weights / weights.sum(), **own})
 
+    def mean(self, hyper: Parts) -> dict[str, Array]:
+        """Return E[θ]."""
+        return {self.own: self.moments(hyper)[0]}
+
+    def variance(self, hyper: Parts) -> dict[str, Array]:
+        """Return the variance of each number in θ."""
+        return {self.own: self.moments(hyper)[1]}
+
+    @property
+    def own(self) -> str:
+        """Name of what each component has."""
+        return self.quantities[1].name
+
     @property
     def hyper_names(self) -> tuple[str, ...]:
         """Names of the usual parameters of the conjugate prior."""
@@ -411,8 +420,7 @@ class Steps[P: Parameters](ABC):
     def _fitting_rows(self, X: ArrayLike, parameters: P, size: ArrayLike) -> Rows:
         rows = self.rows(X, size)
         if rows.X.shape[1] != parameters.n_features:
-            name = parameters.quantities[1].name
-            raise ValueError(f"X must have {parameters.n_features} columns like the {name}, got {rows.X.shape[1]}")
+            raise ValueError(f"X must have {parameters.n_features} columns like the {self.own}, got {rows.X.shape[1]}")
         return rows
 
 

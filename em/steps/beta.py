@@ -23,40 +23,31 @@ class BetaSteps[P: Parameters](Steps[P]):
 
     hyper_offsets = 1.0, 1.0
 
-    @property
-    def _name(self) -> str:
-        return self.quantities[1].name
-
     @override
     def natural(self, theta: Theta) -> Parts:
-        p = theta[self._name]
+        p = theta[self.own]
         with np.errstate(divide="ignore"):
             return np.log(p), np.log1p(-p)
 
     @override
     def slopes(self, theta: Theta) -> tuple[tuple[Array, Array], ...]:
-        p = theta[self._name]
+        p = theta[self.own]
         return (1 / p, -1 / p**2), (-1 / (1 - p), -1 / (1 - p) ** 2)
 
     @override
     def mode(self, chi: Parts, of_prior: Parts) -> dict[str, Array]:
         (s, f), (b, c) = chi, of_prior
         p = s / (s + f)
-        return {self._name: np.minimum(np.maximum(p, np.where(b > 0, TINY, 0.0)), np.where(c > 0, BELOW_ONE, 1.0))}
+        return {self.own: np.minimum(np.maximum(p, np.where(b > 0, TINY, 0.0)), np.where(c > 0, BELOW_ONE, 1.0))}
 
     @override
-    def mean(self, hyper: Parts) -> dict[str, Array]:
+    def moments(self, hyper: Parts) -> tuple[Array, Array]:
         b, c = hyper
-        return {self._name: b / (b + c)}
-
-    @override
-    def variance(self, hyper: Parts) -> dict[str, Array]:
-        b, c = hyper
-        return {self._name: b * c / ((b + c) ** 2 * (b + c + 1))}
+        return b / (b + c), b * c / ((b + c) ** 2 * (b + c + 1))
 
     @override
     def draw(self, hyper: Parts, rng: np.random.RandomState) -> dict[str, Array]:
-        return {self._name: np.clip(rng.beta(*hyper), *INSIDE)}
+        return {self.own: np.clip(rng.beta(*hyper), *INSIDE)}
 
     @override
     def log_normaliser(self, hyper: Parts) -> Array:

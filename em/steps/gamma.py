@@ -22,40 +22,31 @@ class GammaSteps[P: Parameters](Steps[P]):
 
     hyper_offsets = 1.0, 0.0
 
-    @property
-    def _name(self) -> str:
-        return self.quantities[1].name
-
     @override
     def natural(self, theta: Theta) -> Parts:
-        rates = theta[self._name]
+        rates = theta[self.own]
         with np.errstate(divide="ignore"):
             return np.log(rates), -rates
 
     @override
     def slopes(self, theta: Theta) -> tuple[tuple[Array, Array], ...]:
-        rates = theta[self._name]
+        rates = theta[self.own]
         return (1 / rates, -1 / rates**2), (-np.ones_like(rates), np.zeros_like(rates))
 
     @override
     def mode(self, chi: Parts, of_prior: Parts) -> dict[str, Array]:
         events, exposure = chi
-        return {self._name: np.maximum(events / exposure, np.where(of_prior[0] > 0, TINY, 0.0))}
+        return {self.own: np.maximum(events / exposure, np.where(of_prior[0] > 0, TINY, 0.0))}
 
     @override
-    def mean(self, hyper: Parts) -> dict[str, Array]:
+    def moments(self, hyper: Parts) -> tuple[Array, Array]:
         a, b = hyper
-        return {self._name: a / b}
-
-    @override
-    def variance(self, hyper: Parts) -> dict[str, Array]:
-        a, b = hyper
-        return {self._name: a / b**2}
+        return a / b, a / b**2
 
     @override
     def draw(self, hyper: Parts, rng: np.random.RandomState) -> dict[str, Array]:
         a, b = hyper
-        return {self._name: np.maximum(rng.standard_gamma(a) / b, TINY)}
+        return {self.own: np.maximum(rng.standard_gamma(a) / b, TINY)}
 
     @override
     def log_normaliser(self, hyper: Parts) -> Array:
