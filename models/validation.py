@@ -153,11 +153,11 @@ def data_matrix(X: ArrayLike, name: str = "X", *, missing: bool = False, names: 
         )
     array = array.astype(np.float64, copy=False)
     names = column_names(X) if names is None else names
-    if missing and any(np.isinf(array[rows]).any() for rows in row_slices(array)):
-        refuse_cell(f"{name} must be finite, or NaN where a cell is missing", name, array, np.isinf(array), names)
-    if not missing and not all(np.isfinite(array[rows]).all() for rows in row_slices(array)):
-        advice = ": drop the rows with missing cells, or fill them" if np.isnan(array).any() else ""
-        refuse_cell(f"{name} must be finite", name, array, ~np.isfinite(array), names, advice)
+    legal = (lambda cells: ~np.isinf(cells)) if missing else np.isfinite
+    if not all(legal(array[rows]).all() for rows in row_slices(array)):
+        wanted = f"{name} must be finite{', or NaN where a cell is missing' if missing else ''}"
+        advice = ": drop the rows with missing cells, or fill them" if np.isnan(array).any() and not missing else ""
+        refuse_cell(wanted, name, array, ~legal(array), names, advice)
     return array
 
 

@@ -56,15 +56,10 @@ References
    variables, Annals of Statistics 37, 3099-3132.
 """
 
-from typing import TYPE_CHECKING
-
 from models.cmm.parameters import CMMParameters
 from models.cmm.prior import CMMPrior
 from models.cmm.simulation import draw_parameters, simulate
 from models.lazy import builders_of
-
-if TYPE_CHECKING:
-    from models.cmm.story import build_marginal_model, build_model
 
 __all__ = ["CMMParameters", "CMMPrior", "build_marginal_model", "build_model", "draw_parameters", "simulate"]
 __getattr__ = builders_of(__name__)
