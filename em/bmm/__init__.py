@@ -5,6 +5,20 @@ are in :mod:`em.bmm.estimator`. As an exponential family (:mod:`em.steps`), with
 :mod:`em.steps.beta`::
 
     T = (x, m - x),    η = (log p, log(1 - p)),    log h = Σ_d log C(m_d, x_d)
+
+The steps are methods of :class:`em.steps.Steps`, with ``n_trials``, 1 by default, as the size of cells.
+
+Examples
+--------
+>>> from em import bmm
+>>> from models.bmm import BMMParameters
+>>> r, log_likelihood = bmm.e_step([[1, 1], [0, 0]], BMMParameters([0.5, 0.5], [[0.9, 0.9], [0.1, 0.1]]))
+>>> r.round(3)
+array([[0.988, 0.012],
+       [0.012, 0.988]])
+>>> bmm.m_step([[1, 0], [1, 1], [0, 1]], [[1, 0], [1, 0], [0, 1]]).probs
+array([[1. , 0.5],
+       [0. , 1. ]])
 """
 
 from collections.abc import Callable
