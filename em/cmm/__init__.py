@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import digamma, gammaln
 
-from em.steps import Parts, Statistics, Steps, Theta
+from em.steps import Parts, Steps, Theta
 from em.steps.conjugate import ConjugateMixture
 from models.cmm import CMMParameters, CMMPrior
 from models.cmm.levels import code_matrix, codes_of, levels_of
@@ -41,6 +41,7 @@ class CategoricalSteps(Steps[CMMParameters]):
 
     def __init__(self, levels: Sequence[int]) -> None:
         self.levels = tuple(levels)
+        self.options, self.lengths = {"levels": self.levels}, {"cell": sum(self.levels)}
         self.quantities, self.items = quantities(self.levels), Simplex(self.levels)
 
     @override
@@ -93,23 +94,6 @@ class CategoricalSteps(Steps[CMMParameters]):
     @override
     def mean_natural(self, hyper: Parts) -> Parts:
         return (digamma(hyper[0]) - digamma(self.items.totals(hyper[0])),)
-
-    @override
-    def parameters(self, arrays: Theta) -> CMMParameters:
-        return CMMParameters(**arrays, levels=self.levels)
-
-    @override
-    def shapes(self, n_components: int, n_features: int) -> dict[str, tuple[int, ...]]:
-        return {"weights": (n_components,), "probs": (n_components, sum(self.levels))}
-
-    @override
-    def check_prior(self, prior: Any, n_components: int, n_features: int) -> None:
-        super().check_prior(prior, n_components, n_features)
-        prior.check_fits(n_components, n_features, self.levels)
-
-    @override
-    def n_features(self, statistics: Statistics) -> int:
-        return len(self.levels)
 
     @override
     def values(self, theta: Theta, size: Array) -> list[range]:

@@ -26,6 +26,7 @@ exponential families, Annals of Statistics 7, 269-281.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -139,6 +140,10 @@ class Steps[P: Parameters](ABC):
         Classes of its parameters and of its conjugate prior.
     hyper_offsets : tuple
         What the usual parameters of the conjugate prior, its ``hyperparameters``, are above χ_j.
+    options : dict
+        What parameters hold beside their arrays, and their prior's ``check_fits`` takes after K and D.
+    lengths : dict
+        Lengths of dims that are neither components nor features.
     """
 
     name: ClassVar[str]
@@ -146,6 +151,8 @@ class Steps[P: Parameters](ABC):
     parameters_type: ClassVar[type[Any]]
     prior_type: ClassVar[type[Any]]
     hyper_offsets: ClassVar[tuple[float, ...]]
+    options: Mapping[str, Any] = MappingProxyType({})
+    lengths: Mapping[str, int] = MappingProxyType({})
 
     # Data: what a family states ---------------------------------------------------------------------------------------
 
@@ -271,9 +278,6 @@ class Steps[P: Parameters](ABC):
         value maximises it: it is given that of all samples pooled. Parameters named in ``frozen`` keep their values.
         """
         N, frozen = statistics.counts, frozen or {}
-        if prior is not None:
-            self.check_prior(prior, len(N), self.n_features(statistics))
-            prior.check_mode()
         pseudo = 0.0 if prior is None else np.broadcast_to(prior.concentration, len(N)) - 1
         weights = (N + pseudo) / (N + pseudo).sum()
         of_prior = self.chi(prior)
@@ -287,22 +291,18 @@ class Steps[P: Parameters](ABC):
 
     def parameters(self, arrays: Theta) -> P:
         """Return parameters of these arrays."""
-        return self.parameters_type(**arrays)
+        return self.parameters_type(**arrays, **self.options)
 
     def shapes(self, n_components: int, n_features: int) -> dict[str, tuple[int, ...]]:
         """Return the shape of each declared array by name."""
-        sizes = {"component": n_components, "feature": n_features}
+        sizes = {"component": n_components, "feature": n_features, **self.lengths}
         return {quantity.name: quantity.shape(sizes) for quantity in self.quantities}
 
     def check_prior(self, prior: Any, n_components: int, n_features: int) -> None:
         """Raise a ValueError unless the prior is the family's conjugate one, for K components and D features."""
         if not isinstance(prior, self.prior_type):
             raise ValueError(f"prior must be None or a {self.prior_type.__name__}, got {type(prior).__name__}")
-        prior.check_fits(n_components, n_features)
-
-    def n_features(self, statistics: Statistics) -> int:
-        """Return the number of features D that statistics are of."""
-        return statistics.sums[0].shape[-1]
+        prior.check_fits(n_components, n_features, *self.options.values())
 
     def compiled_step(
         self, rows: Rows, parameters: P, weights: Array
@@ -415,6 +415,9 @@ class Steps[P: Parameters](ABC):
         rows = self.rows(X, self.cells.size_of(size, named))
         n = len(rows)
         r = weighted(check_responsibilities(responsibilities, n), check_sample_weight(sample_weight, n))
+        if prior is not None:
+            self.check_prior(prior, r.shape[1], rows.X.shape[1])
+            prior.check_mode()
         return self.most_probable(self.sums(rows, r), prior)
 
     def _fitting_rows(self, X: ArrayLike, parameters: P, size: ArrayLike) -> Rows:
