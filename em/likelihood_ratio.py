@@ -174,10 +174,7 @@ def _null_and_alternative(estimator: MixtureEM[Any], n_components: int) -> list[
 
 
 def _fits(
-    X: ArrayLike,
-    estimators: list[MixtureEM[Any]],
-    rng: np.random.RandomState,
-    sample_weight: ArrayLike | None = None,
+    X: ArrayLike, estimators: list[MixtureEM[Any]], rng: np.random.RandomState, sample_weight: ArrayLike | None = None
 ) -> list[MixtureEM[Any]]:
     seeded = [clone(one).set_params(random_state=rng.randint(2**31 - 1)) for one in estimators]
     with left_to_the_status():

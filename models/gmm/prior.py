@@ -151,12 +151,7 @@ class GMMPrior(GaussianPrior):
 
     @classmethod
     def weakly_informative(
-        cls,
-        X: ArrayLike,
-        n_components: int,
-        covariance_type: str = "full",
-        *,
-        sample_weight: ArrayLike | None = None,
+        cls, X: ArrayLike, n_components: int, covariance_type: str = "full", *, sample_weight: ArrayLike | None = None
     ) -> Self:
         """Return the data-scaled prior of Fraley & Raftery (2007), with a Dirichlet(2) on the weights.
 
