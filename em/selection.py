@@ -233,8 +233,7 @@ def select(
     >>> selection.estimator.means_.shape
     (2, 1)
     """
-    if not isinstance(estimator, MixtureEM):
-        raise ValueError(f"estimator must be a mixture such as GaussianMixtureEM(), got {type(estimator).__name__}")
+    check_mixture(estimator)
     if criterion not in CRITERIA:
         raise ValueError(f"criterion must be one of {', '.join(CRITERIA)}, got {shown(criterion)}")
     values = {name: _values(name, given, estimator) for name, given in {"n_components": n_components, **grid}.items()}
@@ -251,6 +250,12 @@ def select(
     if selection.best is None:
         tell(f"{_nothing_to_choose(candidates)}; {_advice(candidates, X, sample_weight)}", NoMaximumWarning)
     return selection
+
+
+def check_mixture(estimator: Any) -> None:
+    """Raise a ValueError unless the estimator is a mixture."""
+    if not isinstance(estimator, MixtureEM):
+        raise ValueError(f"estimator must be a mixture such as GaussianMixtureEM(), got {type(estimator).__name__}")
 
 
 def _values(name: str, given: Iterable[Any], estimator: MixtureEM[Any]) -> list[Any]:
