@@ -18,7 +18,7 @@ from models.validation import Array, column_names, count_at_least_one, data_matr
 SCALES = ("half-normal", "inverse-gamma")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GMMIndependentPrior(GaussianPrior):
     """Dirichlet prior of the weights, normal prior of the means, and scales with LKJ correlations.
 

@@ -74,7 +74,7 @@ class GaussianPrior(MixturePrior):
         """
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GMMPrior(GaussianPrior):
     """Dirichlet prior of the weights, and conjugate prior of means and covariances.
 
