@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import chain
 from typing import Any, ClassVar, Self
@@ -112,6 +112,11 @@ class Parameters(ABC):
         """Length of each axis by dim."""
         of_each = [zip(q.dims, getattr(self, q.name).shape, strict=True) for q in self.quantities]
         return dict(chain.from_iterable(of_each))
+
+    @property
+    def options(self) -> tuple[Any, ...]:
+        """What it holds beside arrays, such as a structure of covariances, which a prior has to fit."""
+        return tuple(getattr(self, f.name) for f in fields(self) if f.init and f.name not in self.arrays())
 
     @property
     def n_free(self) -> dict[str, int]:

@@ -16,6 +16,10 @@ class MixturePrior(ABC):
 
     Attributes
     ----------
+    hyperparameters : tuple of str
+        Names of the positive numbers beside the concentration, each a number or of shape (D,).
+    least_one : tuple of str
+        Those that MAP needs to be at least 1.
     conjugate : bool
         Whether the posterior of the parameters, given who belongs where, is in the prior's own family: then there are
         Gibbs sampling, mean field, exact enumeration and Chib's evidence.
@@ -23,11 +27,13 @@ class MixturePrior(ABC):
 
     concentration: Any
     conjugate: ClassVar[bool] = True
+    hyperparameters: ClassVar[tuple[str, ...]] = ()
+    least_one: ClassVar[tuple[str, ...]] = ()
 
     __repr__ = one_line
 
     def __post_init__(self) -> None:
-        self._keep(concentration=self._positive("concentration"))
+        self._keep(**{name: self._positive(name) for name in ("concentration", *self.hyperparameters)})
 
     def _keep(self, **checked: Any) -> None:
         """Set fields of a frozen dataclass to what they were checked to be."""
@@ -53,26 +59,21 @@ class MixturePrior(ABC):
         """Whether the posterior density is bounded, so that no component falls onto a point."""
         return True
 
-    @abstractmethod
     def check_fits(self, n_components: int, n_features: int, *options: Any) -> None:
         """Raise a ValueError unless the prior is one for K components and D features."""
+        for name in ("concentration", *self.hyperparameters):
+            size, shape = n_components if name == "concentration" else n_features, np.shape(getattr(self, name))
+            if shape not in [(), (size,)]:
+                raise ValueError(f"prior.{name} must be a number or have shape ({size},), got {shape}")
 
     def check_mode(self) -> None:
         """Raise a ValueError unless the posterior has a mode away from its edges, as MAP needs."""
-        self._check_least("concentration")
-
-    def _check_least(self, *names: str) -> None:
-        for name in names:
+        for name in ("concentration", *self.least_one):
             if (np.asarray(getattr(self, name)) < 1).any():
                 raise ValueError(
                     f"prior.{name} must be at least 1 for MAP, got {getattr(self, name)}: below 1 the posterior mode "
                     "lies at the edge or nowhere, so MAP is undefined"
                 )
-
-    def _check_sizes(self, size: int, *names: str) -> None:
-        for name in names:
-            if (shape := np.shape(getattr(self, name))) not in [(), (size,)]:
-                raise ValueError(f"prior.{name} must be a number or have shape ({size},), got {shape}")
 
     def log_prob(self, parameters: Any, given: Collection[str] = ()) -> float:
         """Return log p(θ) in nats: the density of the declared quantities, no Jacobian of any transform.
@@ -84,14 +85,11 @@ class MixturePrior(ABC):
         given : collection of str, default ()
             "weights", or the name of the components' quantity: what is known, whose own density is left out.
         """
-        self._check_parameters(parameters)
+        self.check_fits(parameters.n_components, parameters.n_features, *parameters.options)
         names = [quantity.name for quantity in parameters.quantities]
         log_weights = 0.0 if "weights" in given else self._log_dirichlet(parameters.weights)
         log_components = 0.0 if set(names[1:]) <= set(given) else self._log_prob_of_components(parameters)
         return float(log_weights + log_components)
-
-    def _check_parameters(self, parameters: Any) -> None:
-        self.check_fits(parameters.n_components, parameters.n_features)
 
     @abstractmethod
     def _log_prob_of_components(self, parameters: Any) -> float:
@@ -110,30 +108,11 @@ class FeaturePrior(MixturePrior):
 
     Attributes
     ----------
-    hyperparameters : tuple of str
-        Names of the positive numbers, each a number or of shape (D,).
-    least_one : tuple of str
-        Those that MAP needs to be at least 1.
     parameters_type : type
         Class of the parameters that it is a prior of, for `models.simulation.draw_parameters`.
     """
 
-    hyperparameters: ClassVar[tuple[str, ...]]
-    least_one: ClassVar[tuple[str, ...]]
     parameters_type: ClassVar[type[Any]]
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._keep(**{name: self._positive(name) for name in self.hyperparameters})
-
-    def check_fits(self, n_components: int, n_features: int, *options: Any) -> None:
-        """Raise a ValueError unless the prior is one for K components and D features."""
-        self._check_sizes(n_components, "concentration")
-        self._check_sizes(n_features, *self.hyperparameters)
-
-    def check_mode(self) -> None:
-        """Raise a ValueError unless the posterior has a mode away from its edges, as MAP needs."""
-        self._check_least("concentration", *self.least_one)
 
     @abstractmethod
     def draw_components(self, shape: Any, rng: np.random.RandomState) -> Array:

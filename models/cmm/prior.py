@@ -63,9 +63,6 @@ class CMMPrior(FeaturePrior):
         of_items = np.split(np.broadcast_to(self.pseudo_counts, sum(levels)), np.cumsum(levels)[:-1])
         return np.array([np.concatenate([draw_weights(b, len(b), rng) for b in of_items]) for _ in range(K)])
 
-    def _check_parameters(self, parameters: CMMParameters) -> None:
-        self.check_fits(parameters.n_components, parameters.n_features, parameters.levels)
-
     def _log_prob_of_components(self, parameters: CMMParameters) -> float:
         """Return Σ_kd log Dirichlet(p_kd | b_d)."""
         b, levels = np.broadcast_to(self.pseudo_counts, sum(parameters.levels)), parameters.levels

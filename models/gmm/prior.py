@@ -45,18 +45,13 @@ class GaussianPrior(MixturePrior):
         """Whether it is a prior of covariance matrices, not of variances."""
         return self.covariance_type in MATRICES
 
-    def check_fits(self, n_components: int, n_features: int, covariance_type: str) -> None:
+    def check_fits(self, n_components: int, n_features: int, *options: str) -> None:
         """Raise a ValueError unless the prior is one for K components, D features and this structure."""
-        if self.covariance_type != covariance_type:
-            raise ValueError(
-                f"prior.covariance_type must be {covariance_type!r} like the mixture's, got {self.covariance_type!r}"
-            )
-        self._check_sizes(n_components, "concentration")
+        if (own := self.covariance_type) != options[0]:
+            raise ValueError(f"prior.covariance_type must be {options[0]!r} like the mixture's, got {own!r}")
+        super().check_fits(n_components, n_features)
         if self.mean.shape != (n_features,):
             raise ValueError(f"prior.mean must have shape ({n_features},) like a row of X, got {self.mean.shape}")
-
-    def _check_parameters(self, parameters: GMMParameters) -> None:
-        self.check_fits(parameters.n_components, parameters.n_features, parameters.covariance_type)
 
     @property
     @abstractmethod
