@@ -153,3 +153,15 @@ class GammaPrior(FeaturePrior):
         """Return Σ_kd log Gamma(θ_kd | b_d, rate c_d)."""
         (b, c), theta = self._numbers(), self._of_components(parameters)
         return float((b * np.log(c) - gammaln(b) + xlogy(b - 1, theta) - c * theta).sum())
+
+
+def draw_weights(concentration: Array, n_components: int, rng: np.random.RandomState) -> Array:
+    """Draw π ~ Dirichlet(a), shape (K,): independent Gamma(a_k) over their sum.
+
+    In logarithms, log g + log(u) / a with g ~ Gamma(a + 1) and u uniform, because Gamma(a) itself rounds to 0 for a
+    small a.
+    """
+    a = np.broadcast_to(concentration, n_components)
+    log_gammas = np.log(rng.standard_gamma(a + 1)) + np.log1p(-rng.uniform(size=n_components)) / a
+    gammas = np.exp(log_gammas - log_gammas.max())
+    return gammas / gammas.sum()

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from models.dirichlet import draw_weights
+from models.prior import draw_weights
 from models.validation import Array, count_at_least_one, random_source
 
 

@@ -18,8 +18,7 @@ from models import bmm, gmm
 from models.bmm import BMMPrior
 from models.distributions.mixture_likelihood import NARROW, MixtureLogLikelihood, MixtureLogProb, log_likelihood
 from models.gmm import GMMPrior
-from models.gmm.natural_form import log_mixture
-from models.gmm.whitened_form import log_mixture_by_rows
+from models.gmm.densities import log_mixture, log_mixture_by_rows
 from models.patterns import distinct_rows
 
 

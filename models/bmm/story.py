@@ -6,8 +6,7 @@ from typing import Any, override
 import pymc as pm
 import pytensor.tensor as pt
 
-from models.bmm.counts import SUCCESSES, is_bernoulli
-from models.bmm.parameters import QUANTITIES
+from models.bmm.parameters import QUANTITIES, SUCCESSES, is_bernoulli
 from models.bmm.prior import BMMPrior
 from models.story import Distribution, Story, Theta, log_factorial
 from models.validation import Array

@@ -7,8 +7,7 @@ import numpy as np
 from scipy.special import gammaln, xlogy
 
 from models.cmm.parameters import CMMParameters
-from models.dirichlet import draw_weights
-from models.prior import FeaturePrior
+from models.prior import FeaturePrior, draw_weights
 from models.supports import Simplex
 from models.validation import Array
 

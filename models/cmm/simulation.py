@@ -7,7 +7,7 @@ import numpy as np
 from models import simulation
 from models.cmm.parameters import CMMParameters
 from models.cmm.prior import CMMPrior
-from models.dirichlet import draw_weights
+from models.prior import draw_weights
 from models.validation import Array, count_at_least_one, random_source
 
 

@@ -3,11 +3,11 @@
 import numpy as np
 
 from models import simulation
-from models.dirichlet import draw_weights
 from models.gmm.independent_prior import GMMIndependentPrior
 from models.gmm.parameters import GMMParameters
 from models.gmm.prior import GaussianPrior, GMMPrior
 from models.gmm.structures import covariances_shape, full_matrices
+from models.prior import draw_weights
 from models.validation import Array, count_at_least_one, random_source
 
 

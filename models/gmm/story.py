@@ -11,11 +11,10 @@ from numpy.typing import ArrayLike
 
 from models.distributions.inverse_wishart import InverseWishart
 from models.distributions.lkj_covariance import lkj_covariance
+from models.gmm.densities import each_variance, log_mixture, log_mixture_by_rows, log_normal_of_observed
 from models.gmm.independent_prior import GMMIndependentPrior
-from models.gmm.natural_form import log_mixture
 from models.gmm.prior import GMMPrior
 from models.gmm.structures import MATRICES, check_covariance_type, quantities
-from models.gmm.whitened_form import each_variance, log_mixture_by_rows, log_normal_of_observed
 from models.story import Distribution, Story, Theta
 from models.validation import Array, check_columns, column_names, data_matrix
 
@@ -157,7 +156,7 @@ def build_marginal_model(
         As in :func:`build_model`.
     whitened : bool, default False
         How the density is computed. False: statistics of x times natural parameters, one matrix product, which is fast
-        (:mod:`models.gmm.natural_form`). True: ‖L_k⁻¹ (x_i - μ_k)‖² row by row, which takes several times as long and
+        (:mod:`models.gmm.densities`). True: ‖L_k⁻¹ (x_i - μ_k)‖² row by row, which takes several times as long and
         keeps four more digits where clusters are a hundredth of the data's spread. Missing cells: always the latter.
 
     Returns

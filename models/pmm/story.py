@@ -7,8 +7,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from models.pmm.counts import EVENTS
-from models.pmm.parameters import QUANTITIES
+from models.pmm.parameters import EVENTS, QUANTITIES
 from models.pmm.prior import PMMPrior
 from models.story import Distribution, Story, Theta, log_factorial
 from models.validation import Array
