@@ -116,7 +116,8 @@ class Parameters(ABC):
     @property
     def options(self) -> tuple[Any, ...]:
         """What it holds beside arrays, such as a structure of covariances, which a prior has to fit."""
-        return tuple(getattr(self, f.name) for f in fields(self) if f.init and f.name not in self.arrays())
+        declared = self.arrays()
+        return tuple(getattr(self, f.name) for f in fields(self) if f.init and f.name not in declared)
 
     @property
     def n_free(self) -> dict[str, int]:
