@@ -13,7 +13,6 @@ COVARIANCE  symmetric positive definite  triangle Cholesky factor, with the loga
 """
 
 from abc import ABC, abstractmethod
-from typing import override
 
 import numpy as np
 
@@ -110,8 +109,8 @@ class Support(ABC):
 class Real(Support):
     """Any real number."""
 
-    @override
     def random(self, like: Array, rng: np.random.RandomState) -> Array:
+        """Draw normals about the mean over components, as spread out as they are."""
         return like.mean(axis=0) + np.maximum(like.std(axis=0), 1.0) * rng.standard_normal(like.shape)
 
 
@@ -120,13 +119,13 @@ class Variance(Support):
 
     scale = "log"
 
-    @override
     def check(self, name: str, array: Array, tolerance: float = SUMS) -> None:
+        """Raise a ValueError unless all numbers are positive."""
         if not (array > 0).all():
             raise ValueError(f"{name} must be positive variances, got {array}")
 
-    @override
     def random(self, like: Array, rng: np.random.RandomState) -> Array:
+        """Draw from 0.1 to 2 times the mean over components."""
         return np.maximum(like.mean(axis=0), np.finfo(np.float64).tiny) * rng.uniform(0.1, 2.0, size=like.shape)
 
 
@@ -138,17 +137,17 @@ class Positive(Variance):
 
     edges = "0"
 
-    @override
     def check(self, name: str, array: Array, tolerance: float = SUMS) -> None:
+        """Raise a ValueError if a number is negative."""
         if array.min() < 0:
             raise ValueError(f"{name} must not be negative, got values from {array.min()} to {array.max()}")
 
-    @override
     def at_edge(self, array: Array) -> np.ndarray:
+        """Return which are 0, next to the largest over components."""
         return array <= EDGE * array.max(axis=0)
 
-    @override
     def moved_inside(self, array: Array, step: float = INSIDE) -> Array:
+        """Return numbers of at least a step times the largest over components."""
         largest = array.max(axis=0)
         return np.maximum(array, step * np.where(largest > 0, largest, 1.0))
 
@@ -158,25 +157,25 @@ class Probability(Support):
 
     scale, edges = "logit", "0 or 1"
 
-    @override
     def check(self, name: str, array: Array, tolerance: float = SUMS) -> None:
+        """Raise a ValueError unless all numbers lie from 0 to 1."""
         if array.min() < 0 or array.max() > 1:
             raise ValueError(f"{name} must lie in [0, 1], got values from {array.min()} to {array.max()}")
 
-    @override
     def at_edge(self, array: Array) -> np.ndarray:
+        """Return which are 0 or 1, nearly."""
         return (array < EDGE) | (array > 1 - EDGE)
 
-    @override
     def moved_inside(self, array: Array, step: float = INSIDE) -> Array:
+        """Return numbers from a step to 1 less a step."""
         return self.normalised(np.clip(array, step, 1 - step))
 
-    @override
     def goes_inside(self, after: Array, before: Array) -> np.ndarray:
+        """Return which are nearer to 1/2 after than before."""
         return np.abs(after - 0.5) < np.abs(before - 0.5)
 
-    @override
     def random(self, like: Array, rng: np.random.RandomState) -> Array:
+        """Draw from 0.1 to 0.9."""
         return np.asarray(rng.uniform(0.1, 0.9, size=like.shape))
 
 
@@ -208,42 +207,41 @@ class Simplex(Probability):
         """
         return np.repeat(self.sums(array), self.sizes or array.shape[-1], axis=-1)
 
-    @override
     def check(self, name: str, array: Array, tolerance: float = SUMS) -> None:
+        """Raise a ValueError unless numbers are non-negative and each block sums to one."""
         sums = self.sums(array)
         if array.min() < 0 or np.abs(sums - 1).max() > tolerance:
             least = f"sums from {sums.min():.6g} to {sums.max():.6g}, the least {array.min():.6g}"
             given = f"{array} with sum {sums[0]}" if array.ndim == sums.size == 1 else least
             raise ValueError(f"{name} must be non-negative and sum to 1, got {given}")
 
-    @override
     def n_free(self, shape: tuple[int, ...]) -> int:
+        """Return one less than its length for each block."""
         return int(np.prod(shape[:-1])) * (shape[-1] - len(self.sizes or (1,)))
 
-    @override
     def block_of(self, place: Place) -> Place:
+        """Return the number of its block, after the places on the axes before."""
         return (*place[:-1], int(np.searchsorted(np.cumsum(self.sizes or ()), place[-1], side="right")))
 
-    @override
     def stepped_inside(self, array: Array, place: Place, step: float) -> Array | None:
+        """Move a 0 to a step, at the expense of the others in its block; a 1 is moved by these."""
         moved = super().stepped_inside(array, place, step)
         return None if moved is None or array[place] > 0.5 else self.normalised(moved)
 
-    @override
     def coordinates(self, entries: np.ndarray) -> np.ndarray:
         """Leave out the last entry of each block."""
         return np.delete(entries, np.cumsum(self.sizes or entries.shape[-1:]) - 1, axis=-1)
 
-    @override
     def normalised(self, array: Array) -> Array:
+        """Return x_j / Σ_i x_i in each block."""
         return array / self.totals(array)
 
-    @override
     def random(self, like: Array, rng: np.random.RandomState) -> Array:
+        """Draw Dirichlet(2, ..., 2)."""
         return self.normalised(np.asarray(rng.gamma(2.0, size=like.shape)))
 
-    @override
     def unconstrained(self, draws: Array) -> Array:
+        """Return log(x_j / x_last) in each block."""
         last = np.cumsum(self.sizes or draws.shape[-1:]) - 1
         of_last = np.repeat(draws[..., last], self.sizes or draws.shape[-1], axis=-1)
         return self.coordinates(np.log(draws) - np.log(of_last)).reshape(len(draws), -1)
@@ -252,29 +250,29 @@ class Simplex(Probability):
 class Covariance(Support):
     """Symmetric positive definite matrices, along the last two axes."""
 
-    @override
     def scale_at(self, place: Place) -> str:
+        """Return "log" for variances."""
         return "log" if place[-2] == place[-1] else "identity"
 
-    @override
     def check(self, name: str, array: Array, tolerance: float = SUMS) -> None:
+        """Raise a ValueError unless the matrices are symmetric and positive definite."""
         positive_definite(name, array)
 
-    @override
     def n_free(self, shape: tuple[int, ...]) -> int:
+        """Return D (D + 1) / 2 for each matrix."""
         D = shape[-1]
         return int(np.prod(shape[:-2])) * D * (D + 1) // 2
 
-    @override
     def places(self, shape: tuple[int, ...]) -> list[Place]:
+        """Return the places of one triangle."""
         return [place for place in np.ndindex(shape) if place[-2] <= place[-1]]
 
-    @override
     def random(self, like: Array, rng: np.random.RandomState) -> Array:
+        """Draw each matrix times a number from 0.1 to 2."""
         return like * rng.uniform(0.1, 2.0, size=(*like.shape[:-2], 1, 1))
 
-    @override
     def unconstrained(self, draws: Array) -> Array:
+        """Return log L_ii, then L_ij below the diagonal, of the Cholesky factor L."""
         S, D, chol = len(draws), draws.shape[-1], np.linalg.cholesky(draws)
         log_diagonal = np.log(np.diagonal(chol, axis1=-2, axis2=-1)).reshape(S, -1)
         return np.hstack([log_diagonal, chol[(..., *np.tril_indices(D, -1))].reshape(S, -1)])

@@ -22,7 +22,7 @@ array([[1. , 0.5],
 """
 
 from collections.abc import Callable
-from typing import Any, override
+from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
@@ -41,60 +41,58 @@ class BinomialSteps(BetaSteps[BMMParameters]):
 
     name, quantities, parameters_type, prior_type = "bmm", QUANTITIES, BMMParameters, BMMPrior
 
-    @override
     def statistics(self, X: Any, size: Any) -> tuple[Any, ...]:
+        """T = (x, m - x)."""
         return X, size - X
 
-    @override
     def log_base(self, X: Any, size: Array) -> Array:
         """Return Σ_d log C(m_d, x_d); a cell of many trials adds log Bin(x | m, x / m), as `log_kernel` expects."""
         if largest_of(size) <= 1:
             return np.zeros(len(size))
         return super().log_base(X, size)
 
-    @override
     def log_base_of_cells(self, x: Array, size: Array) -> Array:
+        """Return log C(m, x), or of many trials log Bin(x | m, x / m)."""
         plain, many = _log_choose(x, size), size > MANY_TRIALS
         return np.where(many, log_saturated(x, size), plain) if many.any() else plain
 
-    @override
     def expected(self, theta: Theta, size: Array) -> tuple[Array, Parts]:
+        """E[x] = m p, E[T] = (m p, m (1 - p))."""
         p = theta["probs"]
         return size * p, (size * p, size * (1 - p))
 
-    @override
     def information(self, theta: Theta, size: Array) -> Array:
+        """Return m / (p (1 - p))."""
         return size / (theta["probs"] * (1 - theta["probs"]))
 
-    @override
     def values(self, theta: Theta, size: Array) -> list[range]:
+        """Return 0 to m_d."""
         return [range(int(m) + 1) for m in size]
 
-    @override
     def known_mean(self, parameters: BMMParameters, size: Array) -> str:
+        """With one coin that is flipped once, only the mean is known."""
         mean = float(parameters.weights @ parameters.probs[:, 0])
         return f"only sum_k weights_k probs_k = {mean:.6g} is known" if size.tolist() == [1.0] else ""
 
-    @override
     def neighbours(self, X: Array, size: Array) -> Array:
+        """Return one success more, or one less where all were."""
         return np.where(size > X, X + 1, X - 1)
 
-    @override
     def compiled_step(
         self, rows: Rows, parameters: BMMParameters, weights: Array
     ) -> Callable[[slice], tuple[float, Statistics]] | None:
+        """Return the step of :mod:`em.bmm.compiled`, unless there are many trials."""
         from em.bmm.compiled import compiled_step
 
         return None if largest_of(rows.size) > MANY_TRIALS else compiled_step(rows, parameters, weights)
 
-    @override
     def log_measure(self, rows: Rows) -> Array:
+        """Σ_d log C(m_d, x_d), whatever the number of trials."""
         if rows.size.max() <= MANY_TRIALS:
             return rows.log_base
         X = rows.X.toarray() if issparse(rows.X) else rows.X
         return np.concatenate([_log_choose(X[part], rows.size[part]).sum(axis=1) for part in row_slices(X)])
 
-    @override
     def log_kernel(self, rows: Rows, theta: Theta) -> Array:
         """Return Σ_d x log p + (m - x) log(1 - p); a cell of many trials adds minus its deviance instead.
 

@@ -10,7 +10,7 @@ Here samples are codes 0 to L_d - 1; the estimator takes labels.
 """
 
 from collections.abc import Sequence
-from typing import Any, override
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -44,63 +44,63 @@ class CategoricalSteps(Steps[CMMParameters]):
         self.options, self.lengths = {"levels": self.levels}, {"cell": sum(self.levels)}
         self.quantities, self.items = quantities(self.levels), Simplex(self.levels)
 
-    @override
     def check(self, X: Any, size: Any, names: Sequence[str] | None = None) -> tuple[Any, Array]:
+        """Return codes, and sizes that are 0 where an answer is missing."""
         return code_matrix(X, self.levels, names)
 
-    @override
     def statistics(self, X: Any, size: Array) -> tuple[Any, ...]:
+        """T_dl = [x_d = l]."""
         one_hot = np.zeros((len(X), sum(self.levels)))
         for d, start in enumerate(np.cumsum((0, *self.levels[:-1])).tolist()):
             one_hot[np.arange(len(X)), start + X[:, d].astype(int)] = size[:, d]
         return (one_hot,)
 
-    @override
     def natural(self, theta: Theta) -> Parts:
+        """η = log p."""
         with np.errstate(divide="ignore"):
             return (np.log(theta["probs"]),)
 
-    @override
     def slopes(self, theta: Theta) -> tuple[tuple[Array, Array], ...]:
+        """η' = 1 / p, η'' = -1 / p²."""
         p = theta["probs"]
         return ((1 / p, -1 / p**2),)
 
-    @override
     def expected(self, theta: Theta, size: Array) -> tuple[Array, Parts]:
+        """E[x_d] = Σ_l l p_dl, E[T_dl] = p_dl."""
         p = theta["probs"]
         codes = np.concatenate([np.arange(L) for L in self.levels])
         return size * self.items.sums(codes * p), (np.repeat(size, self.levels) * p,)
 
-    @override
     def mode(self, chi: Parts, of_prior: Parts) -> dict[str, Array]:
+        """(b_l - 1) / Σ_j (b_j - 1)."""
         counts, least = chi[0], np.where(of_prior[0] > 0, TINY, 0.0)
         return {"probs": np.maximum(counts / self.items.totals(counts), least)}
 
-    @override
     def moments(self, hyper: Parts) -> tuple[Array, Array]:
+        """Mean b_l / B and variance of p_l, with B = Σ_j b_j."""
         totals = self.items.totals(hyper[0])
         mean = hyper[0] / totals
         return mean, mean * (1 - mean) / (totals + 1)
 
-    @override
     def draw(self, hyper: Parts, rng: np.random.RandomState) -> dict[str, Array]:
+        """p_kd ~ Dirichlet(b_d): gammas over their sum."""
         gammas = np.maximum(rng.standard_gamma(hyper[0]), TINY)
         return {"probs": np.maximum(gammas / self.items.totals(gammas), LEAST)}
 
-    @override
     def log_normaliser(self, hyper: Parts) -> Array:
+        """A = Σ_d {Σ_l log Γ(b_dl) - log Γ(Σ_l b_dl)}."""
         return np.asarray(gammaln(hyper[0]).sum(axis=-1) - gammaln(self.items.sums(hyper[0])).sum(axis=-1))
 
-    @override
     def mean_natural(self, hyper: Parts) -> Parts:
+        """E[log p_l] = digamma(b_l) - digamma(Σ_j b_j)."""
         return (digamma(hyper[0]) - digamma(self.items.totals(hyper[0])),)
 
-    @override
     def values(self, theta: Theta, size: Array) -> list[range]:
+        """Return the codes 0 to L_d - 1."""
         return [range(L) for L in self.levels]
 
-    @override
     def neighbours(self, X: Array, size: Array) -> Array:
+        """Return the next code, or 0 after the last."""
         return (X + 1) % np.asarray(self.levels)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, override
+from typing import Any
 
 import numpy as np
 
@@ -18,21 +18,20 @@ class Successes(Counts):
 
     size_name, wanted_size = "n_trials", "whole numbers of at least 1"
 
-    @override
     def size_misfits(self, size: Array) -> np.ndarray:
+        """Return which numbers of trials are not whole, or less than 1."""
         return ~np.isfinite(size) | (size < 1) | (size % 1 != 0)
 
-    @override
     def misfits(self, x: Array, size: Array) -> np.ndarray:
+        """Return which cells are no counts, or more than their trials."""
         return super().misfits(x, size) | (size < x)
 
-    @override
     def wanted(self, size: Array) -> str:
+        """Return which counts are legal, in words."""
         if (size <= 1).all():
             return "only 0 and 1 (or booleans), because n_trials is 1"
         return f"whole numbers from 0 to n_trials ({size.max():.15g} at most)"
 
-    @override
     def advice(self, X: Array, size: Array, names: Sequence[str] | None) -> str:
         """Return how items of two values become 0 and 1, where that is all that the data need, or nothing."""
         if (size > 1).any():

@@ -1,7 +1,7 @@
 """The categorical mixture as PyMC models: with the latent label z, and with z summed out."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, override
+from typing import Any
 
 import numpy as np
 import pymc as pm
@@ -31,16 +31,15 @@ class CategoricalStory(Story):
         self.levels, self.lengths = tuple(levels), {"cell": sum(levels)}
         self.quantities, self.options = quantities(self.levels), (self.levels,)
 
-    @override
     def data(self, X: ArrayLike, size: ArrayLike) -> tuple[Array, Array]:
+        """Return codes, and sizes that are 0 where an answer is missing."""
         return code_matrix(X, self.levels)
 
-    @override
     def declare(self, prior: CMMPrior, like: Mapping[str, dict[str, Any]]) -> None:
+        """p_kd ~ Dirichlet(b_d)."""
         concentration = np.broadcast_to(prior.pseudo_counts, sum(self.levels))
         dirichlets("probs", concentration, self.levels, **like["probs"])
 
-    @override
     def given_label(self, own: Theta, size: Array) -> Distribution:
         """Return the levels' probabilities (n, D, max L), with zeros after an item's last level."""
         starts, most = np.cumsum((0, *self.levels[:-1])), np.arange(max(self.levels))
@@ -48,12 +47,12 @@ class CategoricalStory(Story):
         zero = pt.zeros_like(own["probs"][..., :1])
         return pm.Categorical, {"p": pt.concatenate([own["probs"], zero], axis=-1)[..., cells]}
 
-    @override
     def natural(self, theta: Theta) -> tuple[Any, ...]:
+        """η = log p."""
         return (pt.log(theta["probs"]),)
 
-    @override
     def statistics(self, x: Any, size: Array) -> tuple[Any, ...]:
+        """T_dl = [x_d = l], and 0 where an answer is missing."""
         item = np.repeat(np.arange(len(self.levels)), self.levels)
         level = np.concatenate([np.arange(L) for L in self.levels])
         equal = np.equal if isinstance(x, np.ndarray) else pt.eq

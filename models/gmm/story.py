@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, override
+from typing import Any
 
 import numpy as np
 import pymc as pm
@@ -36,7 +36,6 @@ class GaussianStory(Story):
         self.kind, self.whitened = check_covariance_type(covariance_type), whitened
         self.quantities, self.options, self.matrices = quantities(self.kind), (self.kind,), self.kind in MATRICES
 
-    @override
     def data(self, X: ArrayLike, size: ArrayLike) -> tuple[Array, Array]:
         """Return X with column means in its missing cells, and 1 where a cell was observed: PyMC must see no NaN."""
         names, X = column_names(X), data_matrix(X, missing=True)
@@ -44,36 +43,35 @@ class GaussianStory(Story):
         check_columns(seen.any(axis=0), names)
         return (X if seen.all() else np.where(seen, X, np.nanmean(X, axis=0))), seen.astype(np.float64)
 
-    @override
     def starts(self, x: Array) -> dict[str, Array]:
         """Return the mean of the data as every mean, and their variances without covariances."""
         variances = np.maximum(x.var(axis=0), 1e-12)
         covariances: Any = {"diag": variances, "spherical": variances.mean()}.get(self.kind, np.diag(variances))
         return {"means": x.mean(axis=0), "covariances": covariances}
 
-    @override
     def declare(self, prior: GMMPrior | GMMIndependentPrior, like: Mapping[str, dict[str, Any]]) -> None:
+        """Σ_k, then μ_k given Σ_k; or each from a prior of its own."""
         if isinstance(prior, GMMIndependentPrior):
             pm.Normal("means", mu=prior.mean, sigma=prior.mean_sd, **like["means"])
             _declare_independent(prior, like["covariances"])
         else:
             _declare_conjugate(prior, like)
 
-    @override
     def given_label(self, own: Theta, size: Array) -> Distribution:
+        """Given μ and Σ, x ~ Normal(μ, Σ)."""
         means, covariances = own["means"], own["covariances"]
         if self.matrices:
             return pm.MvNormal, {"mu": means, "cov": covariances}
         return pm.Normal, {"mu": means, "sigma": pt.sqrt(each_variance(covariances, self.kind, size.shape[1]))}
 
-    @override
     def log_prob_given_label(self, x: Any, own: Theta, size: Array) -> Any:
+        """Return log Normal(x_o | μ_o, Σ_oo) of the observed cells o."""
         if self.matrices:
             return log_normal_of_observed(x, own["means"], own["covariances"], size > 0)
         return super().log_prob_given_label(x, own, size)
 
-    @override
     def log_prob(self, x: Any, theta: Theta, size: Array, data: Array) -> Any:
+        """logsumexp_k {log π_k + log Normal(x_i | μ_k, Σ_k)}, in natural parameters or row by row."""
         arrays = [theta[quantity.name] for quantity in self.quantities]
         origin, spread = data.mean(axis=0), data.std(axis=0)
         if self.whitened or not size.all():
@@ -81,7 +79,6 @@ class GaussianStory(Story):
         scale = np.where(spread > 0, spread, 1.0)
         return log_mixture(x, *arrays, origin=origin, scale=scale, covariance_type=self.kind)
 
-    @override
     def draw(self, z: Any, theta: Theta, size: Array) -> Any:
         """Draw x = μ_z + L_z ε with ε ~ Normal(0, I), one for each label in z."""
         means, covariances = theta["means"][z], theta["covariances"]
