@@ -23,7 +23,8 @@ from em.exponential import ExponentialMixtureEM
 from models.shown import shown
 from models.validation import real_numbers
 
-METHODS = ("fit", "predict", "predict_proba", "score")  # that scikit-learn routes metadata to
+METHODS = "predict", "predict_proba", "score_samples", "score", "impute", "sample", "bic", "aic", "icl"
+ROUTED = "fit", "predict", "predict_proba", "score"  # by scikit-learn, as metadata
 
 
 def _of_rows[T](method: Callable[..., T]) -> Callable[..., T]:
@@ -65,9 +66,11 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
     _given: Any = None  # held by the copies that `_with` makes
 
     def __init_subclass__(cls, **named: Any) -> None:
-        """Tell scikit-learn's metadata routing which argument the methods take."""
+        """Give the methods one more argument, and tell scikit-learn's metadata routing of it."""
         cls._size_name = cls._parameters_type.cells.size_name
         for method in METHODS:
+            setattr(cls, method, _of_rows(getattr(ExponentialMixtureEM, method)))
+        for method in ROUTED:
             setattr(cls, f"__metadata_request__{method}", {cls._size_name: None})
         super().__init_subclass__(**named)
 
@@ -99,14 +102,6 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
     ) -> np.ndarray:
         """Fit the mixture and return the most probable label of each sample, of weight 0 too, shape (n,)."""
         return self.fit(X, y, sample_weight=sample_weight, **size).predict(X)
-
-    predict = _of_rows(ExponentialMixtureEM.predict)
-    predict_proba = _of_rows(ExponentialMixtureEM.predict_proba)
-    score_samples = _of_rows(ExponentialMixtureEM.score_samples)
-    score = _of_rows(ExponentialMixtureEM.score)
-    impute = _of_rows(ExponentialMixtureEM.impute)
-    sample = _of_rows(ExponentialMixtureEM.sample)
-    bic, aic, icl = map(_of_rows, (ExponentialMixtureEM.bic, ExponentialMixtureEM.aic, ExponentialMixtureEM.icl))
 
     def for_rows(self, rows: np.ndarray) -> Self:
         """Return an unfitted estimator of the same settings for these rows of X, with their sizes."""

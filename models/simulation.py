@@ -49,6 +49,21 @@ def simulate(
     return parameters.draw_samples(z, sizes, rng).astype(np.float64), z
 
 
+def simulate_without_sizes(
+    parameters: Any, n_samples: int, random_state: int | np.random.RandomState | None = None
+) -> tuple[Array, np.ndarray]:
+    """Draw samples as `simulate` does, of a family whose cells have no sizes, such as `models.gmm` and `models.cmm`.
+
+    Examples
+    --------
+    >>> from models.gmm import GMMParameters, simulate
+    >>> X, z = simulate(GMMParameters([0.5, 0.5], [[0.0], [9.0]], [[[1.0]], [[1.0]]]), 4, random_state=0)
+    >>> X.shape, z.shape
+    ((4, 1), (4,))
+    """
+    return simulate(parameters, n_samples, random_state=random_state)
+
+
 def draw_parameters(
     prior: Any, n_components: int, n_features: int, random_state: int | np.random.RandomState | None = None
 ) -> Any:

@@ -76,8 +76,9 @@ References
 from models.gmm.independent_prior import GMMIndependentPrior
 from models.gmm.parameters import GMMParameters
 from models.gmm.prior import GMMPrior
-from models.gmm.simulation import draw_parameters, simulate
+from models.gmm.simulation import draw_parameters
 from models.lazy import builders_of
+from models.simulation import simulate_without_sizes as simulate
 
 __all__ = ["GMMIndependentPrior", "GMMParameters", "GMMPrior"]
 __all__ += ["build_marginal_model", "build_model", "draw_parameters", "simulate"]

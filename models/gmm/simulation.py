@@ -1,45 +1,13 @@
-"""Ancestral simulation of the Gaussian mixture: parameters from their prior; then the label, then the sample."""
+"""Draws of a Gaussian mixture's parameters from their prior; samples are drawn by :mod:`models.simulation`."""
 
 import numpy as np
 
-from models import simulation
 from models.gmm.independent_prior import GMMIndependentPrior
 from models.gmm.parameters import GMMParameters
 from models.gmm.prior import GaussianPrior, GMMPrior
 from models.gmm.structures import covariances_shape, full_matrices
 from models.prior import draw_weights
 from models.validation import Array, count_at_least_one, random_source
-
-
-def simulate(
-    parameters: GMMParameters, n_samples: int, random_state: int | np.random.RandomState | None = None
-) -> tuple[Array, np.ndarray]:
-    """Draw z_i ~ Categorical(π), then x_i | z_i ~ Normal(μ_{z_i}, Σ_{z_i}).
-
-    Parameters
-    ----------
-    parameters : GMMParameters
-        The mixture.
-    n_samples : int
-        Number of samples n.
-    random_state : int, RandomState or None
-        Seed or source of randomness, as in scikit-learn.
-
-    Returns
-    -------
-    X : ndarray, shape (n, D)
-        Samples.
-    z : ndarray of int, shape (n,)
-        The label of each.
-
-    Examples
-    --------
-    >>> from models.gmm import GMMParameters, simulate
-    >>> X, z = simulate(GMMParameters([0.5, 0.5], [[0.0], [9.0]], [[[1.0]], [[1.0]]]), 4, random_state=0)
-    >>> X.shape, z.shape
-    ((4, 1), (4,))
-    """
-    return simulation.simulate(parameters, n_samples, random_state=random_state)
 
 
 def draw_parameters(
