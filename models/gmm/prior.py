@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import log, pi
 from typing import Self
 
@@ -201,12 +202,19 @@ class GMMPrior(GaussianPrior):
 
     def _log_inverse_wishart(self, parameters: GMMParameters) -> Array:
         """Return log InverseWishart(Σ | ν0, Ψ0) of each declared matrix; a variance is a matrix with D = 1."""
-        scale, covariances, nu = self.scale, parameters.covariances, self.degrees_of_freedom
-        if not self.matrices:
-            scale, covariances = scale[..., None, None], covariances[..., None, None]
-        D, trace = scale.shape[-1], np.trace(scale @ np.linalg.inv(covariances), axis1=-2, axis2=-1)
-        log_norm = nu * np.linalg.slogdet(scale)[1] - nu * D * log(2) - 2 * multigammaln(nu / 2, D)
-        return 0.5 * (log_norm - (nu + D + 1) * parameters.log_det - trace)
+        if self.matrices:
+            D, inverses = len(self.scale), np.linalg.inv(parameters.covariances)
+            trace = np.trace(self.scale @ inverses, axis1=-2, axis2=-1)
+        else:
+            D, trace = 1, self.scale / parameters.covariances
+        return 0.5 * (self._log_norm - (self.degrees_of_freedom + D + 1) * parameters.log_det - trace)
+
+    @cached_property
+    def _log_norm(self) -> Array:
+        """Twice what log InverseWishart(Σ | ν0, Ψ0) has without Σ."""
+        nu, D = self.degrees_of_freedom, len(self.scale) if self.matrices else 1
+        log_det = np.linalg.slogdet(self.scale)[1] if self.matrices else np.log(self.scale)
+        return nu * log_det - nu * D * log(2) - 2 * multigammaln(nu / 2, D)
 
 
 def _moments(X: Array, weights: Array | None, names: Sequence[str] | None) -> tuple[Array, Array, Array]:
