@@ -20,7 +20,6 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from em.exponential import ExponentialMixtureEM
-from models.shown import shown
 from models.validation import real_numbers
 
 METHODS = "predict", "predict_proba", "score_samples", "score", "impute", "sample", "bic", "aic", "icl"
@@ -89,7 +88,7 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
             ``n_trials`` or ``exposure`` of each cell in this fit and for its methods; ``None`` takes the parameter of
             that name.
         """
-        given, fitted = self._named(size), f"{self._size_name}_"
+        given, fitted = self._steps.cells.size_of(None, size), f"{self._size_name}_"
         if given is None and hasattr(self, fitted):
             delattr(self, fitted)
         if given is not None:
@@ -109,17 +108,9 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
         of_rows = np.asarray(size)[rows] if np.ndim(size) == 2 else size
         return super().for_rows(rows).set_params(**{self._size_name: of_rows})
 
-    def _named(self, size: dict[str, Any]) -> Any:
-        """Return the sizes given as keyword arguments, or None."""
-        if others := set(size) - {self._size_name}:
-            raise TypeError(
-                f"the only further argument is {self._size_name}, got {', '.join(sorted(map(shown, others)))}"
-            )
-        return size.get(self._size_name)
-
     def _with(self, size: dict[str, Any]) -> Self:
         """Return this fitted mixture for one call about rows with cells of these sizes."""
-        if (given := self._named(size)) is None:
+        if (given := self._steps.cells.size_of(None, size)) is None:
             return self
         check_is_fitted(self)
         other = copy(self)

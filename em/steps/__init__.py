@@ -89,10 +89,6 @@ class Rows:
 
         return Rows(X, self.size[rows], tuple(map(cut, self.statistics)), self.log_base[rows])
 
-    def followed_by(self, other: "Rows") -> "Rows":
-        """Return these dense rows and then others."""
-        return Rows.joined([self, other], np.concatenate)
-
     @classmethod
     def joined(cls, several: Sequence["Rows"], join: Callable[[Any], Array]) -> "Rows":
         """Return rows of all of several, each array joined with its like by `numpy.concatenate` or `numpy.stack`."""

@@ -149,7 +149,8 @@ class ConjugateMixture:
     def with_each_of(self, X: Any, **size: Any) -> Iterator["ConjugateMixture"]:
         """Yield the same for the samples and one row more, for each of other rows; see `for_rows` for their sizes."""
         others = self.for_rows(X, **size).rows
-        return (replace(self, rows=self.rows.followed_by(others[i : i + 1])) for i in range(len(others)))
+        longer = (Rows.joined([self.rows, others[i : i + 1]], np.concatenate) for i in range(len(others)))
+        return (replace(self, rows=rows) for rows in longer)
 
     def check_fits(self, n_components: int) -> None:
         """Raise a ValueError unless the prior is one for K components and these features."""
