@@ -62,7 +62,7 @@ class Story(ABC):
 
     quantities: tuple[Quantity, ...]
     prior_types: ClassVar[tuple[Any, ...]]
-    cells: ClassVar[Cells] = Cells()
+    cells: Cells = Cells()
     lengths: Mapping[str, int] = MappingProxyType({})
     options: tuple[Any, ...] = ()
     discrete: ClassVar[bool] = True

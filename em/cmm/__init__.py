@@ -19,7 +19,7 @@ from scipy.special import digamma, gammaln
 from em.steps import Parts, Steps, Theta
 from em.steps.conjugate import ConjugateMixture
 from models.cmm import CMMParameters, CMMPrior
-from models.cmm.levels import code_matrix, codes_of, levels_of
+from models.cmm.levels import Codes, codes_of, levels_of
 from models.cmm.parameters import quantities
 from models.supports import Simplex
 from models.validation import Array
@@ -46,7 +46,7 @@ class CategoricalSteps(Steps[CMMParameters]):
 
     def check(self, X: Any, size: Any, names: Sequence[str] | None = None) -> tuple[Any, Array]:
         """Return codes, and sizes that are 0 where an answer is missing."""
-        return code_matrix(X, self.levels, names)
+        return Codes(self.levels).dense(X, size, names)
 
     def statistics(self, X: Any, size: Array) -> tuple[Any, ...]:
         """T_dl = [x_d = l]."""

@@ -9,33 +9,41 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from models.cells import Cells
 from models.frames import as_array, check_dense, column_names, frame_columns, is_missing
-from models.shown import cell, listed, shown
+from models.shown import listed, shown
 from models.validation import Array, count_at_least_one, data_matrix
 
 Labels = tuple[int | str, ...]
 
 
-def code_matrix(X: Any, levels: Sequence[int], names: Sequence[str] | None = None) -> tuple[Array, Array]:
-    """Return codes X (n, D) with 0 in missing cells, and sizes (n, D): 1, and 0 in missing cells.
+class Codes(Cells):
+    """Codes of levels, whole numbers from 0 to L_d - 1 in column d.
 
-    Raises
-    ------
-    ValueError
-        If X is not a matrix of whole numbers from 0 to L_d - 1.
+    Parameters
+    ----------
+    levels : sequence of int, length D
+        Number of levels L_d of each item.
     """
-    names = column_names(X) if names is None else names
-    X, L = data_matrix(X, missing=True, names=names), np.asarray(levels)
-    if X.shape[1] != len(L):
-        raise ValueError(f"X must have {len(L)} columns, one for each item of the probs, got {X.shape[1]}")
-    missing = np.isnan(X)
-    X = np.where(missing, 0.0, X) if missing.any() else X
-    if (misfits := (X < 0) | (X >= L) | (np.floor(X) != X)).any():
-        row, d = np.argwhere(misfits)[0]
-        wanted = f"X must hold codes, whole numbers from 0 to {L[d] - 1} in column(s) {listed([d], names)}"
-        raise ValueError(f"{wanted}, got {cell('X', (row, d), names)} = {X[row, d]:.15g}")
-    return X, np.where(missing, 0.0, 1.0) if missing.any() else np.broadcast_to(1.0, X.shape)
+
+    def __init__(self, levels: Sequence[int]) -> None:
+        self.levels = np.asarray(levels)
+
+    def sizes(self, size: ArrayLike, shape: tuple[int, ...]) -> Array:
+        """Return 1 for each cell, of data with a column for each item."""
+        if shape[1] != len(self.levels):
+            raise ValueError(f"X must have {len(self.levels)} columns, one for each item of the probs, got {shape[1]}")
+        return super().sizes(size, shape)
+
+    def misfits(self, x: Array, size: Array) -> np.ndarray:
+        """Return which cells are no codes."""
+        return (x < 0) | (x >= self.levels) | (np.floor(x) != x)
+
+    def wanted(self, size: Array) -> str:
+        """Return which codes are legal, in words."""
+        return f"codes, whole numbers from 0 to L - 1 in columns of L = {shown(self.levels)} levels"
 
 
 def levels_of(X: Any, levels: Any = None, names: Sequence[str] | None = None) -> tuple[Labels, ...]:

@@ -8,7 +8,7 @@ import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import ArrayLike
 
-from models.cmm.levels import code_matrix
+from models.cmm.levels import Codes
 from models.cmm.parameters import quantities
 from models.cmm.prior import CMMPrior
 from models.distributions.simplexes import dirichlets
@@ -28,12 +28,9 @@ class CategoricalStory(Story):
     prior_types = (CMMPrior,)
 
     def __init__(self, levels: Sequence[int]) -> None:
+        self.cells = Codes(levels)
         self.levels, self.lengths = tuple(levels), {"cell": sum(levels)}
         self.quantities, self.options = quantities(self.levels), (self.levels,)
-
-    def data(self, X: ArrayLike, size: ArrayLike) -> tuple[Array, Array]:
-        """Return codes, and sizes that are 0 where an answer is missing."""
-        return code_matrix(X, self.levels)
 
     def declare(self, prior: CMMPrior, like: Mapping[str, dict[str, Any]]) -> None:
         """p_kd ~ Dirichlet(b_d)."""
