@@ -65,10 +65,8 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
     _given: Any = None  # held by the copies that `_with` makes
 
     def __init_subclass__(cls, **named: Any) -> None:
-        """Give the methods one more argument, and tell scikit-learn's metadata routing of it."""
+        """Tell scikit-learn's metadata routing which argument the methods take."""
         cls._size_name = cls._parameters_type.cells.size_name
-        for method in METHODS:
-            setattr(cls, method, _of_rows(getattr(ExponentialMixtureEM, method)))
         for method in ROUTED:
             setattr(cls, f"__metadata_request__{method}", {cls._size_name: None})
         super().__init_subclass__(**named)
@@ -141,3 +139,7 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
             f"{name} must be given for {n} row(s), because it differs between the {of_fit[0]} rows of the fit: pass "
             f"{name}=, a number or an array of shape ({D},) or ({n}, {D}), to the method that takes the rows"
         )
+
+
+for _method in METHODS:
+    setattr(SizesOfRows, _method, _of_rows(getattr(ExponentialMixtureEM, _method)))
