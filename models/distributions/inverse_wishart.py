@@ -17,13 +17,15 @@ References
 from typing import Any
 
 import numpy as np
-import pymc as pm
-import pytensor
 import pytensor.tensor as pt
 from pymc.distributions.dist_math import check_parameters
+from pymc.distributions.distribution import Continuous, SymbolicRandomVariable, _support_point
 from pymc.distributions.shape_utils import implicit_size_from_params, rv_size_is_none
-from pymc.distributions.transforms import CholeskyCovTransform
+from pymc.distributions.transforms import CholeskyCovTransform, _default_transform
+from pymc.logprob.abstract import _logprob
+from pymc.pytensorf import normalize_rng_param
 from pytensor.tensor.linalg import solve_triangular
+from pytensor.tensor.random.utils import normalize_size_param
 
 
 class CovarianceTransform(CholeskyCovTransform):
@@ -46,19 +48,53 @@ class CovarianceTransform(CholeskyCovTransform):
         return self.n * np.log(2.0) + (powers * value[..., self.diag_idxs]).sum(axis=-1)
 
 
-class InverseWishart:
-    """Inverse-Wishart distribution over covariance matrices: a variable of the current PyMC model, or `dist`.
+class InverseWishartRV(SymbolicRandomVariable):
+    """Draws by Bartlett's decomposition, as a graph, so that every backend can run them."""
+
+    name = "inverse_wishart"
+    extended_signature = "[rng],[size],(),(p,p)->[rng],(p,p)"
+    _print_name = ("InverseWishart", "\\operatorname{InverseWishart}")
+
+    def update(self, node: Any) -> dict[Any, Any]:
+        """Say which output follows the random generator of which input."""
+        return {node.inputs[0]: node.outputs[0]}
+
+    @classmethod
+    def rv_op(cls, nu: Any, scale_chol: Any, *, size: Any = None, rng: Any = None) -> Any:
+        """Build the graph of a draw from ν and the lower Cholesky factor of Ψ."""
+        nu = pt.as_tensor_variable(nu)
+        scale_chol = pt.as_tensor_variable(scale_chol)
+        rng, size = normalize_rng_param(rng), normalize_size_param(size)
+        if rv_size_is_none(size):
+            batch = tuple(implicit_size_from_params(nu, scale_chol, ndims_params=[0, 2]))
+        else:
+            batch = tuple(size)
+        p = scale_chol.shape[-1]
+
+        # Bartlett: A lower triangular, A_ii² ~ χ²(ν - i + 1), A_ij ~ N(0, 1) below the diagonal, makes
+        # A A' ~ Wishart(ν, I). Any B with B B' = Ψ then gives Σ = (B A⁻ᵀ)(B A⁻ᵀ)' ~ InverseWishart(ν, Ψ).
+        rng_after_chi2, chi2 = pt.random.chisquare(
+            nu[..., None] - pt.arange(p), size=(*batch, p), rng=rng, return_next_rng=True
+        )
+        next_rng, normal = pt.random.normal(size=(*batch, p * (p - 1) // 2), rng=rng_after_chi2, return_next_rng=True)
+        diagonal, below = pt.arange(p), pt.tril_indices(p, k=-1)
+        bartlett = pt.zeros((*batch, p, p), dtype=scale_chol.dtype)
+        bartlett = bartlett[..., diagonal, diagonal].set(pt.sqrt(chi2))
+        bartlett = bartlett[..., below[0], below[1]].set(normal)
+        inverse = solve_triangular(bartlett, pt.eye(p, dtype=scale_chol.dtype), lower=True, b_ndim=2)
+        root = scale_chol @ inverse.mT
+        return cls(inputs=[rng, size, nu, scale_chol], outputs=[next_rng, root @ root.mT])(rng, size, nu, scale_chol)
+
+
+class InverseWishart(Continuous):
+    """Inverse-Wishart distribution over covariance matrices.
 
     Parameters
     ----------
-    name : str
-        Variable name.
     nu : tensor_like of float
         Degrees of freedom ν > D - 1.
     scale : tensor_like of float, shape (..., D, D)
         Scale matrix Ψ, symmetric positive definite.
-    **like
-        ``shape`` and ``dims``, as of PyMC's distributions.
 
     Examples
     --------
@@ -70,43 +106,20 @@ class InverseWishart:
     (5, 2, 2)
     """
 
-    def __new__(cls, name: str, nu: Any, scale: Any, **like: Any) -> Any:
-        """Add the variable to the current PyMC model."""
-        arguments = _tensors(nu, scale)
-        transform = CovarianceTransform(arguments[1].type.shape[-1])
-        return pm.CustomDist(name, *arguments, **DEFINITION, transform=transform, **like)
+    rv_type = InverseWishartRV
+    rv_op = InverseWishartRV.rv_op
 
     @classmethod
-    def dist(cls, nu: Any, scale: Any, **like: Any) -> Any:
+    def dist(cls, nu: Any, scale: Any, **kwargs: Any) -> Any:
         """Return an inverse-Wishart variable outside any model."""
-        return pm.CustomDist.dist(*_tensors(nu, scale), **DEFINITION, **like)
+        nu = pt.as_tensor_variable(nu, dtype="float64")
+        scale = pt.as_tensor_variable(scale, dtype="float64")
+        return super().dist([nu, pt.linalg.cholesky(scale)], **kwargs)
 
 
-def _tensors(nu: Any, scale: Any) -> tuple[Any, Any]:
-    """Return ν and the lower Cholesky factor of Ψ, in float64."""
-    return pt.as_tensor_variable(nu, dtype="float64"), pt.linalg.cholesky(pt.as_tensor_variable(scale, dtype="float64"))
-
-
-def _draw(nu: Any, scale_chol: Any, size: Any) -> Any:
-    """Draw by Bartlett's decomposition, as a graph, so that every backend can run it.
-
-    A lower triangular, A_ii² ~ χ²(ν - i + 1), A_ij ~ N(0, 1) below the diagonal, makes A A' ~ Wishart(ν, I). Any B with
-    B B' = Ψ then gives Σ = (B A⁻ᵀ)(B A⁻ᵀ)' ~ InverseWishart(ν, Ψ).
-    """
-    p, batch = scale_chol.shape[-1], tuple(size) if not rv_size_is_none(size) else ()
-    batch = batch or tuple(implicit_size_from_params(nu, scale_chol, ndims_params=[0, 2]))
-    rng, of_chi2 = pytensor.shared(np.random.default_rng()), nu[..., None] - pt.arange(p)
-    after, chi2 = pt.random.chisquare(of_chi2, size=(*batch, p), rng=rng, return_next_rng=True)
-    _, normal = pt.random.normal(size=(*batch, p * (p - 1) // 2), rng=after, return_next_rng=True)
-    diagonal, below = pt.arange(p), pt.tril_indices(p, k=-1)
-    bartlett = pt.zeros((*batch, p, p), dtype=scale_chol.dtype)
-    bartlett = bartlett[..., diagonal, diagonal].set(pt.sqrt(chi2))
-    bartlett = bartlett[..., below[0], below[1]].set(normal)
-    root = scale_chol @ solve_triangular(bartlett, pt.eye(p, dtype=scale_chol.dtype), lower=True, b_ndim=2).mT
-    return root @ root.mT
-
-
-def _log_density(value: Any, nu: Any, scale_chol: Any) -> Any:
+@_logprob.register(InverseWishartRV)
+def _inverse_wishart_logp(op: Any, values: Any, rng: Any, size: Any, nu: Any, scale_chol: Any, **kwargs: Any) -> Any:
+    (value,) = values
     p = value.shape[-1]
     value_chol = pt.linalg.cholesky(value)  # rewritten to L itself when the value is L L' of the transform
     log_det_value = 2 * pt.log(pt.diagonal(value_chol, axis1=-2, axis2=-1)).sum(axis=-1)
@@ -120,8 +133,13 @@ def _log_density(value: Any, nu: Any, scale_chol: Any) -> Any:
     return check_parameters(pt.switch(in_support, log_density, -np.inf), nu > p - 1, msg="nu > D - 1")
 
 
-def _mode(rv: Any, size: Any, nu: Any, scale_chol: Any) -> Any:
-    return pt.broadcast_to(scale_chol @ scale_chol.mT / (nu + scale_chol.shape[-1] + 1)[..., None, None], rv.shape)
+@_support_point.register(InverseWishartRV)
+def _inverse_wishart_support_point(op: Any, rv: Any, rng: Any, size: Any, nu: Any, scale_chol: Any) -> Any:
+    p = scale_chol.shape[-1]
+    mode = scale_chol @ scale_chol.mT / (nu + p + 1)[..., None, None]
+    return pt.broadcast_to(mode, rv.shape)
 
 
-DEFINITION = {"dist": _draw, "logp": _log_density, "support_point": _mode, "signature": "(),(p,p)->(p,p)"}
+@_default_transform.register(InverseWishartRV)
+def _inverse_wishart_transform(op: Any, rv: Any) -> Any:
+    return CovarianceTransform(n=rv.type.shape[-1])
