@@ -14,7 +14,7 @@ from em.fitted import has_observed
 from em.samples import encoded
 from em.uncertainty.louis import frequencies
 from models.shown import shown
-from models.validation import Array, number_above
+from models.validation import number_between
 
 
 def density_threshold(
@@ -23,7 +23,7 @@ def density_threshold(
     quantile: float = 0.04,
     *,
     sample_weight: ArrayLike | None = None,
-    n_trials: ArrayLike | None = None,
+    **size: Any,
 ) -> float:
     """Return the log density in nats below which a share ``quantile`` of the samples X lies.
 
@@ -39,13 +39,13 @@ def density_threshold(
         Share of X to lie below, in (0, 1).
     sample_weight : array_like, shape (n,), or None
         How often each row occurs: the quantile is that of the rows repeated as often.
-    n_trials : int or array_like, shape (D,) or (n, D), or None
-        Number of trials of each cell of X, of a binomial mixture; ``None`` takes those of the fit.
+    **size
+        ``n_trials`` or ``exposure`` of each cell of X, of a mixture that has them; by default those of the fit.
 
     Raises
     ------
     ValueError
-        If the quantile is no number in (0, 1), X is not legal, or trials are given for a mixture that has none.
+        If the quantile is no number in (0, 1), X is not legal.
 
     Examples
     --------
@@ -56,9 +56,8 @@ def density_threshold(
     >>> is_anomaly(fit, [[0.0, 0.0], [5.0, 5.0]], threshold=density_threshold(fit, X))
     array([False,  True])
     """
-    if number_above("quantile", quantile, 0) >= 1:
-        raise ValueError(f"quantile must be less than 1, got {shown(quantile)}")
-    log_density = _log_density(estimator, X, n_trials)
+    number_between("quantile", quantile, 0, 1)
+    log_density = estimator.score_samples(X, **size)
     weights = frequencies(sample_weight, len(log_density)) * has_observed(encoded(estimator, X))
     if not weights.any():
         raise ValueError(
@@ -76,7 +75,7 @@ def is_anomaly(
     quantile: float = 0.04,
     *,
     sample_weight: ArrayLike | None = None,
-    n_trials: ArrayLike | None = None,
+    **size: Any,
 ) -> np.ndarray:
     """Return which samples have a log density below the threshold, as booleans of shape (n,).
 
@@ -95,13 +94,13 @@ def is_anomaly(
         Share of X below the threshold where none is given.
     sample_weight : array_like, shape (n,), or None
         How often each row occurs, for that share.
-    n_trials : int or array_like, shape (D,) or (n, D), or None
-        Number of trials of each cell of X, of a binomial mixture; ``None`` takes those of the fit.
+    **size
+        ``n_trials`` or ``exposure`` of each cell of X, of a mixture that has them; by default those of the fit.
 
     Raises
     ------
     ValueError
-        If the threshold or the quantile is not legal, X is not, or trials are given for a mixture that has none.
+        If the threshold or the quantile is not legal, or X is not.
 
     Examples
     --------
@@ -112,15 +111,7 @@ def is_anomaly(
     4
     """
     if threshold is None:
-        threshold = density_threshold(estimator, X, quantile, sample_weight=sample_weight, n_trials=n_trials)
+        threshold = density_threshold(estimator, X, quantile, sample_weight=sample_weight, **size)
     elif not isinstance(threshold, float | int | np.floating) or np.isnan(threshold):
         raise ValueError(f"threshold must be a log density in nats or None, got {shown(threshold)}")
-    return np.asarray((_log_density(estimator, X, n_trials) < threshold) & has_observed(encoded(estimator, X)))
-
-
-def _log_density(estimator: MixtureEM[Any], X: ArrayLike, n_trials: ArrayLike | None) -> Array:
-    if n_trials is None:
-        return estimator.score_samples(X)
-    if not hasattr(estimator, "n_trials"):
-        raise ValueError(f"n_trials must be left out for a {type(estimator).__name__}, got {shown(n_trials)}")
-    return estimator.score_samples(X, n_trials=n_trials)  # type: ignore[call-arg]
+    return np.asarray((estimator.score_samples(X, **size) < threshold) & has_observed(encoded(estimator, X)))

@@ -6,7 +6,7 @@ What a fitted mixture is used for is in :mod:`em.fitted`.
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -19,14 +19,14 @@ from em.engine import Run, best_of, run_em
 from em.engine.leaps import ACCELERATIONS
 from em.engine.problem import Arrays, Collapse, Problem
 from em.fitted import FittedMixture, MixtureParameters
-from em.identifiability import Identifiability
 from em.process.blas import one_blas_thread
 from em.samples import Samples, samples_to_fit
 from em.samples.distinct import repeat_rarely
 from em.starts import STARTS, VIEWS, start_responsibilities
 from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning, NotIdentifiableWarning, is_told, tell
 from models.shown import shown
-from models.validation import Array, check_seed, count_at_least_one, frozen_array, number_above, weights_array
+from models.supports import SIMPLEX
+from models.validation import Array, check_seed, count_at_least_one, frozen_array, number_above
 
 SHORT_RUN = 10  # iterations
 FEWEST_IN_PART, ROWS_PER_NUMBER, WORTH_A_PART = 2048, 15, 4  # rows of a part; as many times more are worth one
@@ -44,37 +44,26 @@ class Found[P: MixtureParameters](NamedTuple):
     n_starts: int
 
 
+@dataclass(eq=False, repr=False)
 class MixtureEM[P: MixtureParameters](FittedMixture[P]):
-    """Base of the estimators; a family adds its problem (E-step, M-step, log prior) and its simulator."""
+    """Base of the estimators; a family adds its problem (E-step, M-step, log prior) and its simulator.
 
-    _parameters_type: type[P]
+    The settings are fields, from which the constructor is made; a family adds its own.
+    """
+
+    n_components: int = 1
+    _: KW_ONLY
+    prior: Any = None
+    n_init: int = 10
+    n_starts: int | None = None
+    init: Any = "k-means++"
+    tol: float = 1e-8
+    max_iter: int = 10_000
+    frozen: Mapping[str, Any] | None = None
+    acceleration: str | None = "multisecant"
+    random_state: Any = None
+
     _hashed = False  # whether rows are put in the order of hashes, for data without units
-    status_: str
-    identifiability_: Identifiability
-
-    def __init__(
-        self,
-        n_components: int,
-        prior: Any,
-        n_init: int,
-        n_starts: int | None,
-        init: Any,
-        tol: float,
-        max_iter: int,
-        frozen: Mapping[str, Any] | None,
-        acceleration: str | None,
-        random_state: Any,
-    ) -> None:
-        self.n_components = n_components
-        self.prior = prior
-        self.n_init = n_init
-        self.n_starts = n_starts
-        self.init = init
-        self.tol = tol
-        self.max_iter = max_iter
-        self.frozen = frozen
-        self.acceleration = acceleration
-        self.random_state = random_state
 
     def __sklearn_tags__(self) -> Tags:
         """Tell scikit-learn that missing cells are good input."""
@@ -362,7 +351,7 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
             raise ValueError(f"frozen must map some of {', '.join(shapes)} to their values, got {shown(self.frozen)}")
         checked = {name: frozen_array(f"frozen {name}", value, shapes[name]) for name, value in self.frozen.items()}
         if "weights" in checked:
-            checked["weights"] = weights_array(checked["weights"])
+            SIMPLEX.check("frozen weights", checked["weights"])
             if (checked["weights"] == 0).any():
                 raise ValueError(f"frozen weights must be positive, got {checked['weights']}: use fewer components")
         return checked

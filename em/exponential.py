@@ -1,6 +1,6 @@
 """Mixtures of independent exponential features fitted by EM: what their estimators share, from :mod:`em.steps`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -84,22 +84,6 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
     """
 
     _hashed = True
-
-    def __init__(
-        self,
-        n_components: int = 1,
-        *,
-        prior: Any = None,
-        n_init: int = 10,
-        n_starts: int | None = None,
-        init: Any = "k-means++",
-        tol: float = 1e-8,
-        max_iter: int = 10_000,
-        frozen: Mapping[str, Any] | None = None,
-        acceleration: str | None = "multisecant",
-        random_state: Any = None,
-    ) -> None:
-        super().__init__(n_components, prior, n_init, n_starts, init, tol, max_iter, frozen, acceleration, random_state)
 
     @property
     def _steps(self) -> Steps[P]:

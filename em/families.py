@@ -41,14 +41,13 @@ def conjugate_mixture(X: Any, prior: Any, **size: Any) -> Any:
         raise ValueError(f"prior must be conjugate, such as a GMMPrior, got {given}")
     module = family_module(prior)
     build = getattr(module, "conjugate_mixture", None)
-    known = {steps_of(module).size_name} if build is None else set(signature(build).parameters)
-    if foreign := set(size) - known:
+    if build is not None and (foreign := size.keys() - signature(build).parameters.keys()):
         raise TypeError(f"{', '.join(sorted(foreign))} must be left out under a {given}")
     check_dense("X", X)
     if build is not None:
         return build(X, prior, **size)
     steps = steps_of(module)
-    return ConjugateMixture(steps, steps.rows(X, *size.values()), prior)
+    return ConjugateMixture(steps, steps.rows(X, steps.cells.size_of(1, size)), prior)
 
 
 def steps_of(module: Any) -> Steps[Any]:

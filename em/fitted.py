@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from em.bound import normalise
 from em.engine import Parameters
 from em.engine.blocks import blocks
+from em.identifiability import Identifiability
 from em.samples import encoded, samples_to_use
 from em.uncertainty import KINDS, Uncertainty, check_level, from_information, from_replicates
 from em.uncertainty.bootstrap import bootstrap
@@ -42,11 +43,15 @@ class FittedMixture[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
     """The methods of a fitted mixture, from its ``parameters_``; a family adds its densities."""
 
     _farthest = -np.inf  # log density from which on densities tell nothing of the component
+    _parameters_type: type[P]
     n_components: int
     n_free_parameters_: int
     parameters_: P
     prior: Any
     random_state: Any
+    identifiability_: Identifiability
+    _units: Any  # of the copies that `_there` makes, where a family has units of its own
+    status_: str
 
     # What a family adds -------------------------------------------------------------------------------------------
 

@@ -33,6 +33,7 @@ from em.engine.blocks import blocks
 from em.estimator import MixtureEM
 from em.process.progress import track
 from em.samples import encoded
+from em.selection import check_mixture
 from em.status import left_to_the_status
 from em.uncertainty.louis import repeated_rows
 from models.validation import Array, count_at_least_one, data_matrix, random_source
@@ -170,24 +171,18 @@ def likelihood_ratio_test(
 
 def _null_and_alternative(estimator: MixtureEM[Any], n_components: int) -> list[MixtureEM[Any]]:
     """Return the unfitted estimators with K and K + 1 components."""
-    if not isinstance(estimator, MixtureEM):
-        raise ValueError(f"estimator must be a mixture such as GaussianMixtureEM(), got {type(estimator).__name__}")
+    check_mixture(estimator)
     if estimator.prior is not None:
         raise ValueError(f"estimator.prior must be None (maximum likelihood), got {type(estimator.prior).__name__}")
     if not isinstance(estimator.init, str):
-        raise ValueError(
-            "estimator.init must be the name of a random start, which every simulated sample can be fitted from, got "
-            f"{type(estimator.init).__name__}"
-        )
+        wanted = "the name of a random start, which every simulated sample can be fitted from"
+        raise ValueError(f"estimator.init must be {wanted}, got {type(estimator.init).__name__}")
     K = count_at_least_one("n_components", n_components)
     return [clone(estimator).set_params(n_components=count) for count in (K, K + 1)]
 
 
 def _fits(
-    X: ArrayLike,
-    estimators: list[MixtureEM[Any]],
-    rng: np.random.RandomState,
-    sample_weight: ArrayLike | None = None,
+    X: ArrayLike, estimators: list[MixtureEM[Any]], rng: np.random.RandomState, sample_weight: ArrayLike | None = None
 ) -> list[MixtureEM[Any]]:
     seeded = [clone(one).set_params(random_state=rng.randint(2**31 - 1)) for one in estimators]
     with left_to_the_status():

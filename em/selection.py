@@ -30,7 +30,7 @@ from sklearn.base import clone
 
 from em.estimator import MixtureEM
 from em.plots import axes_or_new
-from em.process.labels import label, plain
+from em.process.labels import aligned, label, plain
 from em.process.progress import track
 from em.status import NoMaximumWarning, left_to_the_status, tell
 from models.shown import shown
@@ -138,13 +138,8 @@ class Selection:
         for candidate in self.candidates:
             lines.setdefault(_structure(candidate), []).append(candidate)
         for height, (structure, candidates) in enumerate(lines.items(), start=1):
-            shown = sorted((c for c in candidates if c.has_maximum), key=_n_components)
-            (line,) = ax.plot(
-                [_n_components(c) for c in shown],
-                [getattr(c, self.criterion) for c in shown],
-                ".-",
-                label=label(structure),
-            )
+            points = sorted((_n_components(c), getattr(c, self.criterion)) for c in candidates if c.has_maximum)
+            (line,) = ax.plot(*np.reshape(points, (-1, 2)).T, ".-", label=label(structure))
             missing = [_n_components(c) for c in candidates if not c.has_maximum]
             bottom = [0.02 * height] * len(missing)
             ax.plot(missing, bottom, "x", color=line.get_color(), transform=ax.get_xaxis_transform())
@@ -159,22 +154,26 @@ class Selection:
 
     def __repr__(self) -> str:
         """The table as plain text."""
-        heads = ["", *self.candidates[0].settings, "log_likelihood", "p", *map(str.upper, CRITERIA), "seconds"]
-        rows = [[*heads, "status"], *([*self._cells(c), plain(_short_status(c.estimator))] for c in self.candidates)]
-        widths = [max(len(row[j]) for row in rows) for j in range(len(heads))]
-        lines = [
-            "  ".join([cell.rjust(width) for cell, width in zip(row[:-1], widths, strict=True)] + row[-1:])
-            for row in rows
+        heads = [
+            "",
+            *self.candidates[0].settings,
+            "log_likelihood",
+            "p",
+            *map(str.upper, CRITERIA),
+            "seconds",
+            "status",
         ]
+        lines = aligned([heads, *map(self._cells, self.candidates)], "r" * (len(heads) - 1) + "l")
         chosen = f"* smallest {self.criterion.upper()}" if self.best else _nothing_to_choose(self.candidates)
         return "\n".join([*lines, chosen])
 
     def _cells(self, candidate: Candidate) -> list[str]:
-        values = [candidate.log_likelihood, *(getattr(candidate, name) for name in CRITERIA)]
-        ell, *criteria = (f"{value:.3f}" for value in values)
-        settings = [_name(value) for value in candidate.settings.values()]
-        star = "*" if candidate is self.best else ""
-        return [star, *settings, ell, str(candidate.n_free_parameters), *criteria, f"{candidate.seconds:.2f}"]
+        settings = map(_name, candidate.settings.values())
+        criteria = (f"{getattr(candidate, name):.3f}" for name in CRITERIA)
+        ending = re.split(r"[,:;]", candidate.status)[0]
+        status = f"{ending}, not identified" if "not identified" in candidate.status else ending
+        cells = [*settings, f"{candidate.log_likelihood:.3f}", str(candidate.n_free_parameters), *criteria]
+        return ["*" * (candidate is self.best), *cells, f"{candidate.seconds:.2f}", plain(status)]
 
 
 def select(
@@ -234,8 +233,7 @@ def select(
     >>> selection.estimator.means_.shape
     (2, 1)
     """
-    if not isinstance(estimator, MixtureEM):
-        raise ValueError(f"estimator must be a mixture such as GaussianMixtureEM(), got {type(estimator).__name__}")
+    check_mixture(estimator)
     if criterion not in CRITERIA:
         raise ValueError(f"criterion must be one of {', '.join(CRITERIA)}, got {shown(criterion)}")
     values = {name: _values(name, given, estimator) for name, given in {"n_components": n_components, **grid}.items()}
@@ -252,6 +250,12 @@ def select(
     if selection.best is None:
         tell(f"{_nothing_to_choose(candidates)}; {_advice(candidates, X, sample_weight)}", NoMaximumWarning)
     return selection
+
+
+def check_mixture(estimator: Any) -> None:
+    """Raise a ValueError unless the estimator is a mixture."""
+    if not isinstance(estimator, MixtureEM):
+        raise ValueError(f"estimator must be a mixture such as GaussianMixtureEM(), got {type(estimator).__name__}")
 
 
 def _values(name: str, given: Iterable[Any], estimator: MixtureEM[Any]) -> list[Any]:
@@ -286,11 +290,6 @@ def _structure(candidate: Candidate) -> str:
 def _name(value: Any) -> str:
     text = plain(value)
     return text if len(text) <= LONGEST_NAME else type(value).__name__
-
-
-def _short_status(estimator: MixtureEM[Any]) -> str:
-    ending = re.split(r"[,:;]", estimator.status_)[0]
-    return f"{ending}, not identified" if "not identified" in estimator.status_ else ending
 
 
 def _nothing_to_choose(candidates: tuple[Candidate, ...]) -> str:

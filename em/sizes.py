@@ -9,7 +9,10 @@ as metadata, which cross-validation cuts as it cuts X::
     cross_val_score(estimator, X, params={"n_trials": trials})
 """
 
+from collections.abc import Callable
 from copy import copy
+from functools import wraps
+from inspect import signature
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -17,10 +20,22 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from em.exponential import ExponentialMixtureEM
-from models.shown import shown
-from models.validation import Array, real_numbers
+from models.validation import real_numbers
 
-METHODS = ("fit", "predict", "predict_proba", "score")  # that scikit-learn routes metadata to
+METHODS = "predict", "predict_proba", "score_samples", "score", "impute", "sample", "bic", "aic", "icl"
+ROUTED = "fit", "predict", "predict_proba", "score"  # by scikit-learn, as metadata
+
+
+def _of_rows[T](method: Callable[..., T]) -> Callable[..., T]:
+    """Return a method with one more keyword argument, the sizes of the cells of the rows that it is given."""
+    known = signature(method).parameters
+
+    @wraps(method)
+    def with_sizes(self: Any, *arguments: Any, **named: Any) -> T:
+        size = {name: named.pop(name) for name in named.keys() - known.keys()}
+        return method(self._with(size), *arguments, **named)
+
+    return with_sizes
 
 
 class SizesOfRows(ExponentialMixtureEM[Any]):
@@ -52,7 +67,7 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
     def __init_subclass__(cls, **named: Any) -> None:
         """Tell scikit-learn's metadata routing which argument the methods take."""
         cls._size_name = cls._parameters_type.cells.size_name
-        for method in METHODS:
+        for method in ROUTED:
             setattr(cls, f"__metadata_request__{method}", {cls._size_name: None})
         super().__init_subclass__(**named)
 
@@ -71,7 +86,7 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
             ``n_trials`` or ``exposure`` of each cell in this fit and for its methods; ``None`` takes the parameter of
             that name.
         """
-        given, fitted = self._named(size), f"{self._size_name}_"
+        given, fitted = self._steps.cells.size_of(None, size), f"{self._size_name}_"
         if given is None and hasattr(self, fitted):
             delattr(self, fitted)
         if given is not None:
@@ -85,59 +100,15 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
         """Fit the mixture and return the most probable label of each sample, of weight 0 too, shape (n,)."""
         return self.fit(X, y, sample_weight=sample_weight, **size).predict(X)
 
-    def predict(self, X: ArrayLike, **size: Any) -> np.ndarray:
-        """Return the most probable label of each sample, shape (n,)."""
-        return super(SizesOfRows, self._with(size)).predict(X)
-
-    def predict_proba(self, X: ArrayLike, **size: Any) -> Array:
-        """Return the responsibilities p(z_i = k | x_i), shape (n, K)."""
-        return super(SizesOfRows, self._with(size)).predict_proba(X)
-
-    def score_samples(self, X: ArrayLike, **size: Any) -> Array:
-        """Return log p(x_i) in nats, shape (n,)."""
-        return super(SizesOfRows, self._with(size)).score_samples(X)
-
-    def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None, **size: Any) -> float:
-        """Return the mean of log p(x_i) over samples with an observed cell, in nats."""
-        return super(SizesOfRows, self._with(size)).score(X, y, sample_weight)
-
-    def impute(self, X: ArrayLike, **size: Any) -> Array:
-        """Return X (n, D) with each missing cell replaced by its conditional mean given the row's observed cells."""
-        return super(SizesOfRows, self._with(size)).impute(X)
-
-    def sample(self, n_samples: int = 1, random_state: Any = None, **size: Any) -> tuple[Array, np.ndarray]:
-        """Draw samples X (n, D) with cells of these sizes, and their labels z (n,), from the fitted mixture."""
-        return super(SizesOfRows, self._with(size)).sample(n_samples, random_state)
-
-    def bic(self, X: ArrayLike, sample_weight: ArrayLike | None = None, **size: Any) -> float:
-        """Return -2 log-likelihood + p log n, with p free parameters; smaller is better (Schwarz 1978)."""
-        return super(SizesOfRows, self._with(size)).bic(X, sample_weight)
-
-    def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None, **size: Any) -> float:
-        """Return -2 log-likelihood + 2 p, with p free parameters; smaller is better (Akaike 1974)."""
-        return super(SizesOfRows, self._with(size)).aic(X, sample_weight)
-
-    def icl(self, X: ArrayLike, sample_weight: ArrayLike | None = None, **size: Any) -> float:
-        """Return BIC - 2 Σ_i log max_k p(z_i = k | x_i), the integrated completed likelihood; smaller is better."""
-        return super(SizesOfRows, self._with(size)).icl(X, sample_weight)
-
     def for_rows(self, rows: np.ndarray) -> Self:
         """Return an unfitted estimator of the same settings for these rows of X, with their sizes."""
         size = self._size()
         of_rows = np.asarray(size)[rows] if np.ndim(size) == 2 else size
         return super().for_rows(rows).set_params(**{self._size_name: of_rows})
 
-    def _named(self, size: dict[str, Any]) -> Any:
-        """Return the sizes given as keyword arguments, or None."""
-        if others := set(size) - {self._size_name}:
-            raise TypeError(
-                f"the only further argument is {self._size_name}, got {', '.join(sorted(map(shown, others)))}"
-            )
-        return size.get(self._size_name)
-
     def _with(self, size: dict[str, Any]) -> Self:
         """Return this fitted mixture for one call about rows with cells of these sizes."""
-        if (given := self._named(size)) is None:
+        if (given := self._steps.cells.size_of(None, size)) is None:
             return self
         check_is_fitted(self)
         other = copy(self)
@@ -168,3 +139,7 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
             f"{name} must be given for {n} row(s), because it differs between the {of_fit[0]} rows of the fit: pass "
             f"{name}=, a number or an array of shape ({D},) or ({n}, {D}), to the method that takes the rows"
         )
+
+
+for _method in METHODS:
+    setattr(SizesOfRows, _method, _of_rows(getattr(ExponentialMixtureEM, _method)))

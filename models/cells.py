@@ -113,7 +113,7 @@ class Cells:
                 self._refuse(np.append(X.data, 0.0), sizes, "sparse values", misfit)
         return X, sizes
 
-    def size_of(self, size: ArrayLike, named: Mapping[str, Any]) -> Any:
+    def size_of(self, size: Any, named: Mapping[str, Any]) -> Any:
         """Return sizes that a call was given as ``size``, or as a keyword by the family's own name for them.
 
         Raises

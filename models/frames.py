@@ -18,8 +18,12 @@ from scipy.sparse import issparse
 from models.shown import shown
 
 MISSING = ("NoneType", "NAType", "NaTType")  # types of None, pandas.NA and pandas.NaT
-TEXT = "UST"  # kinds of NumPy's dtypes of strings
+OBJECTS = "OUST"  # kinds of NumPy's dtypes of objects and strings
 NUMERIC = (Real, Decimal, np.bool_)
+
+
+class NotNumbersError(TypeError, ValueError):
+    """Raised for what holds no numbers: a TypeError as in NumPy and scikit-learn, a ValueError as for other input."""
 
 
 def column_names(X: Any) -> tuple[str, ...] | None:
@@ -55,7 +59,7 @@ def real_numbers(name: str, values: Any) -> np.ndarray:
     ValueError
         If the values are no numbers, or rows differ in length.
     TypeError
-        If the values are a sparse matrix, or hold objects that are no numbers, as in NumPy and scikit-learn.
+        If the values are a sparse matrix, or hold strings or objects that are no numbers.
     """
     check_dense(name, values)
     labels = _labels(values)
@@ -91,17 +95,11 @@ def _numeric(name: str, values: Any, column: str = "") -> np.ndarray:
     array = as_array(name, values)
     if array.dtype.kind in "biuf":
         return array
-    if column and array.dtype.kind in TEXT:
-        array = array.astype(object)
-    if array.dtype.kind == "O" and array.ndim > 0:
-        return _from_objects(name, array, column)
+    if array.dtype.kind in OBJECTS and array.ndim > 0:  # NumPy makes strings of the numbers beside a string
+        return _from_objects(name, array if array.dtype.kind == "O" else np.asarray(values, dtype=object), column)
     given, hint = shown(values), ". Complex data not supported" if array.dtype.kind == "c" else ""
     if column and array.size:
         given, hint = str(array.flat[0]), f" in {column}: {_advice(array, column)}{hint}"
-    elif array.size and array.dtype.kind in TEXT and array.ndim == 2:
-        objects = np.asarray(values, dtype=object)  # NumPy makes strings of the numbers beside a string
-        d = next(d for d, cells in enumerate(objects.T) if any(isinstance(value, str | bytes) for value in cells))
-        hint = f": {_advice(objects[:, d], f'column {d}')}"
     raise ValueError(f"{name} must hold numbers, got {given} of dtype {array.dtype}{hint}")
 
 
@@ -140,13 +138,13 @@ def _from_objects(name: str, array: np.ndarray, column: str) -> np.ndarray:
 
 
 def _refuse(name: str, array: np.ndarray, column: str) -> NoReturn:
-    """Raise a TypeError that names the first column with a value that is no number, and that value."""
+    """Raise an error that names the first column with a value that is no number, and that value."""
     columns = array.reshape(len(array), -1).T
     d, value = next((d, value) for d, cells in enumerate(columns) for value in cells if not _is_legal(value))
     if not column and array.ndim == 2:
         column = f"column {d}"
     where, advice = (f" in {column}", f"; {_advice(columns[d], column)}") if column else ("", "")
-    raise TypeError(
+    raise NotNumbersError(
         f"{name} must hold numbers, got {shown(value)} of type {type(value).__name__}{where}: an argument must be "
         f"neither a string nor another object, but a number{advice}"
     )

@@ -1,8 +1,10 @@
 """Parameters of any mixture: frozen, validated float64 arrays, declared as quantities."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from itertools import chain
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -50,7 +52,7 @@ WEIGHTS = Quantity("weights", ("component",), SIMPLEX)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Parameters:
+class Parameters(ABC):
     """Parameters θ of a mixture: its weights, and what each component is.
 
     A family adds its arrays as fields, declares all in ``quantities``, and which data are legal in ``cells``. Each
@@ -87,13 +89,13 @@ class Parameters:
         quantity.support.check(quantity.name, array)
 
     @property
+    @abstractmethod
     def quantities(self) -> tuple[Quantity, ...]:
         """The declared arrays, in the order in which tables print them; the weights first."""
-        raise NotImplementedError
 
+    @abstractmethod
     def draw_samples(self, z: np.ndarray, size: Array, rng: np.random.RandomState) -> Array:
         """Draw x_i given labels z (n,), shape (n, D), with cells of sizes (n, D)."""
-        raise NotImplementedError
 
     @property
     def n_components(self) -> int:
@@ -108,10 +110,14 @@ class Parameters:
     @cached_property
     def sizes(self) -> dict[str, int]:
         """Length of each axis by dim."""
-        sizes: dict[str, int] = {}
-        for quantity in self.quantities:
-            sizes |= dict(zip(quantity.dims, getattr(self, quantity.name).shape, strict=True))
-        return sizes
+        of_each = [zip(q.dims, getattr(self, q.name).shape, strict=True) for q in self.quantities]
+        return dict(chain.from_iterable(of_each))
+
+    @property
+    def options(self) -> tuple[Any, ...]:
+        """What it holds beside arrays, such as a structure of covariances, which a prior has to fit."""
+        declared = self.arrays()
+        return tuple(getattr(self, f.name) for f in fields(self) if f.init and f.name not in declared)
 
     @property
     def n_free(self) -> dict[str, int]:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import betaln, gammaln, xlog1py, xlogy
 
 from models.one_line import one_line
-from models.validation import Array, number_or_vector, positive
+from models.validation import Array, frozen_array, real_numbers
 
 
 class MixturePrior(ABC):
@@ -16,6 +16,10 @@ class MixturePrior(ABC):
 
     Attributes
     ----------
+    hyperparameters : tuple of str
+        Names of the positive numbers beside the concentration, each a number or of shape (D,).
+    least_one : tuple of str
+        Those that MAP needs to be at least 1.
     conjugate : bool
         Whether the posterior of the parameters, given who belongs where, is in the prior's own family: then there are
         Gibbs sampling, mean field, exact enumeration and Chib's evidence.
@@ -23,6 +27,27 @@ class MixturePrior(ABC):
 
     concentration: Any
     conjugate: ClassVar[bool] = True
+    hyperparameters: ClassVar[tuple[str, ...]] = ()
+    least_one: ClassVar[tuple[str, ...]] = ()
+
+    __repr__ = one_line
+
+    def __post_init__(self) -> None:
+        self._keep(**{name: self._positive(name) for name in ("concentration", *self.hyperparameters)})
+
+    def _keep(self, **checked: Any) -> None:
+        """Set fields of a frozen dataclass to what they were checked to be."""
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+
+    def _positive(self, name: str, shape: tuple[int, ...] | None = None) -> Array:
+        """Return a field as positive numbers: a number or a vector, or in the given shape."""
+        given = real_numbers(name, getattr(self, name))
+        wanted = (None,) * min(given.ndim, 1) if shape is None else shape
+        values = frozen_array(name, np.full(shape, given) if shape and given.ndim == 0 else given, wanted)
+        if not (values > 0).all():
+            raise ValueError(f"{name} must be positive, got {values}")
+        return values
 
     @property
     def exchangeable(self) -> bool:
@@ -34,16 +59,16 @@ class MixturePrior(ABC):
         """Whether the posterior density is bounded, so that no component falls onto a point."""
         return True
 
-    @abstractmethod
     def check_fits(self, n_components: int, n_features: int, *options: Any) -> None:
         """Raise a ValueError unless the prior is one for K components and D features."""
+        for name in ("concentration", *self.hyperparameters):
+            size, shape = n_components if name == "concentration" else n_features, np.shape(getattr(self, name))
+            if shape not in [(), (size,)]:
+                raise ValueError(f"prior.{name} must be a number or have shape ({size},), got {shape}")
 
     def check_mode(self) -> None:
         """Raise a ValueError unless the posterior has a mode away from its edges, as MAP needs."""
-        self._check_least("concentration")
-
-    def _check_least(self, *names: str) -> None:
-        for name in names:
+        for name in ("concentration", *self.least_one):
             if (np.asarray(getattr(self, name)) < 1).any():
                 raise ValueError(
                     f"prior.{name} must be at least 1 for MAP, got {getattr(self, name)}: below 1 the posterior mode "
@@ -60,14 +85,11 @@ class MixturePrior(ABC):
         given : collection of str, default ()
             "weights", or the name of the components' quantity: what is known, whose own density is left out.
         """
-        self._check_parameters(parameters)
+        self.check_fits(parameters.n_components, parameters.n_features, *parameters.options)
         names = [quantity.name for quantity in parameters.quantities]
         log_weights = 0.0 if "weights" in given else self._log_dirichlet(parameters.weights)
         log_components = 0.0 if set(names[1:]) <= set(given) else self._log_prob_of_components(parameters)
         return float(log_weights + log_components)
-
-    def _check_parameters(self, parameters: Any) -> None:
-        self.check_fits(parameters.n_components, parameters.n_features)
 
     @abstractmethod
     def _log_prob_of_components(self, parameters: Any) -> float:
@@ -86,38 +108,15 @@ class FeaturePrior(MixturePrior):
 
     Attributes
     ----------
-    hyperparameters : tuple of str
-        Names of the positive numbers, each a number or of shape (D,).
-    least_one : tuple of str
-        Those that MAP needs to be at least 1.
     parameters_type : type
         Class of the parameters that it is a prior of, for `models.simulation.draw_parameters`.
     """
 
-    hyperparameters: ClassVar[tuple[str, ...]]
-    least_one: ClassVar[tuple[str, ...]]
     parameters_type: ClassVar[type[Any]]
 
-    __repr__ = one_line
-
-    def __post_init__(self) -> None:
-        for name in ("concentration", *self.hyperparameters):
-            object.__setattr__(self, name, positive(name, number_or_vector(name, getattr(self, name))))
-
-    def check_fits(self, n_components: int, n_features: int, *options: Any) -> None:
-        """Raise a ValueError unless the prior is one for K components and D features."""
-        for name in ("concentration", *self.hyperparameters):
-            size, shape = n_components if name == "concentration" else n_features, np.shape(getattr(self, name))
-            if shape not in [(), (size,)]:
-                raise ValueError(f"prior.{name} must be a number or have shape ({size},), got {shape}")
-
-    def check_mode(self) -> None:
-        """Raise a ValueError unless the posterior has a mode away from its edges, as MAP needs."""
-        self._check_least("concentration", *self.least_one)
-
-    def draw_components(self, shape: tuple[int, int], rng: np.random.RandomState) -> Array:
+    @abstractmethod
+    def draw_components(self, shape: Any, rng: np.random.RandomState) -> Array:
         """Draw what the components have, for K components and D features: shape (K, D)."""
-        raise NotImplementedError
 
     def _numbers(self) -> tuple[Array, ...]:
         """Return the hyperparameters in their order."""
@@ -154,3 +153,15 @@ class GammaPrior(FeaturePrior):
         """Return Σ_kd log Gamma(θ_kd | b_d, rate c_d)."""
         (b, c), theta = self._numbers(), self._of_components(parameters)
         return float((b * np.log(c) - gammaln(b) + xlogy(b - 1, theta) - c * theta).sum())
+
+
+def draw_weights(concentration: Array, n_components: int, rng: np.random.RandomState) -> Array:
+    """Draw π ~ Dirichlet(a), shape (K,): independent Gamma(a_k) over their sum.
+
+    In logarithms, log g + log(u) / a with g ~ Gamma(a + 1) and u uniform, because Gamma(a) itself rounds to 0 for a
+    small a.
+    """
+    a = np.broadcast_to(concentration, n_components)
+    log_gammas = np.log(rng.standard_gamma(a + 1)) + np.log1p(-rng.uniform(size=n_components)) / a
+    gammas = np.exp(log_gammas - log_gammas.max())
+    return gammas / gammas.sum()

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from models.dirichlet import draw_weights
+from models.prior import draw_weights
 from models.validation import Array, count_at_least_one, random_source
 
 
@@ -47,6 +47,21 @@ def simulate(
     sizes, rng = cells.sizes(cells.size_of(size, named), (n, parameters.n_features)), random_source(random_state)
     z = rng.choice(parameters.n_components, size=n, p=parameters.weights / parameters.weights.sum())
     return parameters.draw_samples(z, sizes, rng).astype(np.float64), z
+
+
+def simulate_without_sizes(
+    parameters: Any, n_samples: int, random_state: int | np.random.RandomState | None = None
+) -> tuple[Array, np.ndarray]:
+    """Draw samples as `simulate` does, of a family whose cells have no sizes, such as `models.gmm` and `models.cmm`.
+
+    Examples
+    --------
+    >>> from models.gmm import GMMParameters, simulate
+    >>> X, z = simulate(GMMParameters([0.5, 0.5], [[0.0], [9.0]], [[[1.0]], [[1.0]]]), 4, random_state=0)
+    >>> X.shape, z.shape
+    ((4, 1), (4,))
+    """
+    return simulate(parameters, n_samples, random_state=random_state)
 
 
 def draw_parameters(

@@ -17,6 +17,7 @@ missing has size 0, statistics of 0 and a base of 0, so that its likelihood is 1
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -51,6 +52,8 @@ class Story(ABC):
         Classes of the priors that :meth:`declare` knows.
     cells : Cells
         Which data are legal, and what their sizes are called.
+    lengths : dict
+        Lengths of dims that are neither samples, components nor features.
     options : tuple
         What the prior's ``check_fits`` takes after K and D.
     discrete : bool
@@ -59,7 +62,8 @@ class Story(ABC):
 
     quantities: tuple[Quantity, ...]
     prior_types: ClassVar[tuple[Any, ...]]
-    cells: ClassVar[Cells] = Cells()
+    cells: Cells = Cells()
+    lengths: Mapping[str, int] = MappingProxyType({})
     options: tuple[Any, ...] = ()
     discrete: ClassVar[bool] = True
 
@@ -113,7 +117,7 @@ class Story(ABC):
         >>> sorted(build_model([[0], [3], [9]], n_components=2, prior=PMMPrior(), exposure=2).named_vars)
         ['rates', 'weights', 'x', 'z']
         """
-        return mixture_model(self, X, n_components, prior, self.cells.size_of(size, named), marginal=False)
+        return self.model(X, n_components, prior, self.cells.size_of(size, named), marginal=False)
 
     def build_marginal_model(
         self, X: ArrayLike, n_components: int, prior: Any, size: ArrayLike = 1, **named: Any
@@ -132,24 +136,19 @@ class Story(ABC):
         >>> sorted(build_marginal_model([[0], [3], [9]], n_components=2, prior=PMMPrior()).named_vars)
         ['rates', 'weights', 'x']
         """
-        return mixture_model(self, X, n_components, prior, self.cells.size_of(size, named), marginal=True)
+        return self.model(X, n_components, prior, self.cells.size_of(size, named), marginal=True)
 
     def natural(self, theta: Theta) -> tuple[Any, ...]:
         """Return the natural parameters η_j (K, D), as tensors; log 0 is -inf."""
-        raise NotImplementedError
+        raise NotImplementedError("a family states its natural parameters, or its own log_prob")
 
     def statistics(self, x: Any, size: Array) -> tuple[Any, ...]:
         """Return the statistics T_j (n, D), which are 0 where a cell is missing."""
-        raise NotImplementedError
+        raise NotImplementedError("a family states its statistics, or its own log_prob")
 
     def log_base(self, x: Any, size: Array) -> Any:
         """Return the part of log p(x_id | θ) that has no parameters, (n, D), which is 0 where a cell is missing."""
         return np.zeros(size.shape)
-
-    def lengths(self, n_components: int, x: Array) -> dict[str, int]:
-        """Return the length of each dim."""
-        n, D = x.shape
-        return {"obs": n, "component": n_components, "feature": D}
 
     def starts(self, x: Array) -> dict[str, Array]:
         """Return where optimisers start under flat priors, by name, for quantities whose support's middle will not do.
@@ -188,100 +187,63 @@ class Story(ABC):
         """Return the quantities of each row's component, shapes (n, ...), and those that all components share."""
         return {q.name: theta[q.name] if q.shared else theta[q.name][z] for q in self.quantities[1:]}
 
+    def model(self, X: ArrayLike, n_components: int, prior: Any, size: ArrayLike = 1, *, marginal: bool) -> pm.Model:
+        """Build the model with the label z, or the marginal model, as :meth:`build_model` says."""
+        x, size = self.data(X, size)
+        n, D = x.shape
+        lengths = {"obs": n, "component": count_at_least_one("n_components", n_components), "feature": D}
+        lengths |= {dim: D for q in self.quantities for dim in q.dims if dim == "feature_bis"} | dict(self.lengths)
+        values = {"observed": x.astype(np.int64) if self.discrete else x, "dims": ("obs", "feature")}
+        with pm.Model(coords={dim: range(length) for dim, length in lengths.items()}) as model:
+            theta = self._declared(prior, x, lengths)
+            if marginal:
+                self._observe(theta, x, size, values)
+                return model
+            z = pm.Categorical("z", p=theta["weights"], dims="obs")
+            if (size > 0).all():
+                distribution, arguments = self.given_label(self.owned(theta, z), size)
+                distribution("x", **arguments, **values)
+            else:
+                self._observe({"z": z} | {q.name: theta[q.name] for q in self.quantities[1:]}, x, size, values)
+        return model
 
-def mixture_model(
-    story: Story, X: ArrayLike, n_components: int, prior: Any, size: ArrayLike = 1, *, marginal: bool
-) -> pm.Model:
-    """Build a PyMC model of a mixture.
+    def _declared(self, prior: Any, x: Array, lengths: dict[str, int]) -> dict[str, Any]:
+        """Declare the parameters in the current model, and return them by name."""
+        shapes = {q.name: q.shape(lengths) for q in self.quantities}
+        if prior is None:
+            starts = self.starts(x)
+            return {q.name: flat(q, shapes[q.name], starts.get(q.name)) for q in self.quantities}
+        if not isinstance(prior, self.prior_types):
+            known = " or ".join(f"a {kind.__name__}" for kind in self.prior_types)
+            comma = "," if " or " in known else " or"
+            raise ValueError(f"prior must be None{comma} {known}, got {type(prior).__name__}")
+        K = lengths["component"]
+        prior.check_fits(K, lengths["feature"], *self.options)
+        pm.Dirichlet("weights", a=np.array(np.broadcast_to(prior.concentration, K)), dims="component")
+        self.declare(prior, {q.name: {"shape": shapes[q.name], "dims": q.dims} for q in self.quantities})
+        return {name: pm.modelcontext(None)[name] for name in shapes}
 
-    Parameters
-    ----------
-    story : Story
-        What the family states.
-    X : array_like, shape (n, D)
-        Samples; NaN where a cell is missing.
-    n_components : int
-        Number of components K.
-    prior : MixturePrior or None
-        Prior of the parameters; ``None`` makes them flat, for maximum likelihood only.
-    size : number or array_like, shape (D,) or (n, D)
-        Sizes of the cells, of families that have them.
-    marginal : bool
-        Whether the label is summed out. Otherwise the model has a random variable ``z`` (obs).
+    def _observe(self, given: dict[str, Any], data: Array, size: Array, values: dict[str, Any]) -> None:
+        """Declare x with the family's own density: given labels z and the components, or given all of θ."""
+        dims = {q.name: q.dims for q in self.quantities} | {"z": ()}
+        inputs = ",".join(f"({','.join(dims[name])})" for name in given)
 
-    Returns
-    -------
-    pymc.Model
-        Random variables by the names of the family's quantities, and the observed ``x`` (obs, feature). In the marginal
-        model its log density has one value per sample, as LOO needs.
+        def draw(*arguments: Any) -> Any:
+            *arrays, shape = arguments
+            theta = dict(zip(given, arrays, strict=True))
+            z = theta["z"] if "z" in given else pm.Categorical.dist(theta["weights"], size=shape)
+            return self.draw(z, theta, size)
 
-    Raises
-    ------
-    ValueError
-        If X is not data of the family, or the prior is not one of its priors for K and D.
-    """
-    x, size = story.data(X, size)
-    lengths = story.lengths(count_at_least_one("n_components", n_components), x)
-    values = {"observed": x.astype(np.int64) if story.discrete else x, "dims": ("obs", "feature")}
-    with pm.Model(coords={dim: range(length) for dim, length in lengths.items()}) as model:
-        theta = _declared(story, prior, x, lengths)
-        if marginal:
-            _observe(story, theta, x, size, values)
-            return model
-        z = pm.Categorical("z", p=theta["weights"], dims="obs")
-        if (size > 0).all():
-            distribution, arguments = story.given_label(story.owned(theta, z), size)
-            distribution("x", **arguments, **values)
-        else:
-            _observe(story, {"z": z} | {q.name: theta[q.name] for q in story.quantities[1:]}, x, size, values)
-    return model
+        def log_prob(x: Any, *arrays: Any) -> Any:
+            theta = dict(zip(given, arrays, strict=True))
+            if "z" in given:
+                return self.log_prob_given_label(x, self.owned(theta, theta["z"]), size)
+            return self.log_prob(x, theta, size, data)
+
+        kind, signature = "int64" if self.discrete else "float64", f"{inputs}->(feature)"
+        pm.CustomDist("x", *given.values(), dist=draw, logp=log_prob, signature=signature, dtype=kind, **values)
 
 
 def log_factorial(x: Any) -> Any:
     """Return log x!, elementwise, of numbers or of a tensor."""
     return scipy.special.gammaln(x + 1) if isinstance(x, np.ndarray) else pt.gammaln(x + 1)
-
-
-def _declared(story: Story, prior: Any, x: Array, lengths: dict[str, int]) -> dict[str, Any]:
-    """Declare the parameters in the current model, and return them by name."""
-    like = {q.name: {"shape": q.shape(lengths), "dims": q.dims} for q in story.quantities}
-    if prior is None:
-        starts = story.starts(x)
-        return {q.name: flat(q, q.shape(lengths), starts.get(q.name)) for q in story.quantities}
-    if not isinstance(prior, story.prior_types):
-        known = " or ".join(f"a {kind.__name__}" for kind in story.prior_types)
-        raise ValueError(f"prior must be None{',' if ' or ' in known else ' or'} {known}, got {type(prior).__name__}")
-    K = lengths["component"]
-    prior.check_fits(K, lengths["feature"], *story.options)
-    pm.Dirichlet("weights", a=np.array(np.broadcast_to(prior.concentration, K)), dims="component")
-    story.declare(prior, like)
-    return {q.name: pm.modelcontext(None)[q.name] for q in story.quantities}
-
-
-def _observe(story: Story, given: dict[str, Any], data: Array, size: Array, values: dict[str, Any]) -> None:
-    """Declare x with the family's own density: given labels z and the components, or given all of θ."""
-    explicit = "z" in given
-    dims = {q.name: q.dims for q in story.quantities} | {"z": ()}
-    inputs = ",".join(f"({','.join(dims[name])})" for name in given)
-
-    def draw(*arguments: Any) -> Any:
-        *arrays, shape = arguments
-        theta = dict(zip(given, arrays, strict=True))
-        z = theta["z"] if explicit else pm.Categorical.dist(theta["weights"], size=shape)
-        return story.draw(z, theta, size)
-
-    def log_prob(x: Any, *arrays: Any) -> Any:
-        theta = dict(zip(given, arrays, strict=True))
-        if explicit:
-            return story.log_prob_given_label(x, story.owned(theta, theta["z"]), size)
-        return story.log_prob(x, theta, size, data)
-
-    pm.CustomDist(
-        "x",
-        *given.values(),
-        dist=draw,
-        logp=log_prob,
-        signature=f"{inputs}->(feature)",
-        dtype="int64" if story.discrete else "float64",
-        **values,
-    )

@@ -13,7 +13,6 @@ COVARIANCE  symmetric positive definite  triangle Cholesky factor, with the loga
 """
 
 from abc import ABC, abstractmethod
-from typing import override
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from models.validation import Array, are_positive_definite, positive_definite
 
 EDGE = 1e-8  # an estimate this near to the boundary is on it
 INSIDE = 1e-12  # where a value on the boundary is moved to
+SUMS = 1e-8  # how far from one a sum may be by rounding
 Place = tuple[int, ...]
 
 
@@ -33,13 +33,13 @@ class Support(ABC):
         On which scale an estimate is nearest to normal.
     edges : str
         The values on the boundary, in words.
-    n_axes : int
-        How many of the last axes belong together in one value, such as 2 of a matrix.
+    least, most : float
+        The smallest and the largest number in the support.
     """
 
     scale = "identity"
-    n_axes = 0
     edges = ""
+    least, most = -np.inf, np.inf
 
     @property
     def bounded(self) -> bool:
@@ -54,21 +54,18 @@ class Support(ABC):
         """Return what tells apart the entries that sum to one with this one, or None where none do."""
         return None
 
-    def check(self, name: str, array: Array) -> None:
+    def check(self, name: str, array: Array, tolerance: float = SUMS) -> None:
         """Raise a ValueError that names the array unless its numbers, which are finite, lie in the support."""
         return
 
     def holds(self, arrays: Array) -> np.ndarray:
         """Return which of several arrays (R, ...) lie in the support, sums to one apart."""
-        return np.ones(len(arrays), dtype=bool)
+        return ((arrays >= self.least) & (arrays <= self.most)).reshape(len(arrays), -1).all(axis=1)
 
     def nearly(self, name: str, draws: Array, tolerance: float) -> Array:
-        """Return draws (S, ...) of anybody's, which may lie outside by rounding, inside; a ValueError for others."""
-        try:
-            self.check(name, draws)
-        except ValueError as error:
-            raise ValueError(f"draws: {error}") from None
-        return draws
+        """Return draws (S, ...) of anybody's, whose sums may be off by rounding, inside; a ValueError for others."""
+        self.check(f"draws of {name}", draws, tolerance)
+        return self.normalised(draws)
 
     def n_free(self, shape: tuple[int, ...]) -> int:
         """Return how many of the numbers of an array are free."""
@@ -108,124 +105,90 @@ class Support(ABC):
     def random(self, like: Array, rng: np.random.RandomState) -> Array:
         """Draw numbers inside the support, of the shape and size of others, whose first axis counts components."""
 
-    @abstractmethod
     def unconstrained(self, draws: Array) -> Array:
-        """Map draws (S, ...) one to one to real vectors (S, p)."""
+        """Map draws (S, ...) one to one to real vectors (S, p): each number on its scale."""
+        x = draws.reshape(len(draws), -1)
+        return {"identity": lambda: x, "log": lambda: np.log(x), "logit": lambda: np.log(x) - np.log1p(-x)}[
+            self.scale
+        ]()
 
 
 class Real(Support):
     """Any real number."""
 
-    @override
     def random(self, like: Array, rng: np.random.RandomState) -> Array:
+        """Draw normals about the mean over components, as spread out as they are."""
         return like.mean(axis=0) + np.maximum(like.std(axis=0), 1.0) * rng.standard_normal(like.shape)
-
-    @override
-    def unconstrained(self, draws: Array) -> Array:
-        return draws.reshape(len(draws), -1)
-
-
-class Positive(Support):
-    """Positive numbers; 0 is the boundary, where a maximum of the likelihood may lie.
-
-    Their unit is free, so how near an entry is to 0 is measured by the largest along the first axis, the components.
-    """
-
-    scale, edges = "log", "0"
-
-    @override
-    def holds(self, arrays: Array) -> np.ndarray:
-        return (arrays >= 0).reshape(len(arrays), -1).all(axis=1)
-
-    @override
-    def check(self, name: str, array: Array) -> None:
-        if array.min() < 0:
-            raise ValueError(f"{name} must not be negative, got values from {array.min()} to {array.max()}")
-
-    @override
-    def at_edge(self, array: Array) -> np.ndarray:
-        return array <= EDGE * array.max(axis=0)
-
-    @override
-    def moved_inside(self, array: Array, step: float = INSIDE) -> Array:
-        largest = array.max(axis=0)
-        return np.maximum(array, step * np.where(largest > 0, largest, 1.0))
-
-    @override
-    def random(self, like: Array, rng: np.random.RandomState) -> Array:
-        return np.maximum(like.mean(axis=0), np.finfo(np.float64).tiny) * rng.uniform(0.1, 2.0, size=like.shape)
-
-    @override
-    def unconstrained(self, draws: Array) -> Array:
-        return np.log(draws.reshape(len(draws), -1))
 
 
 class Variance(Support):
     """Positive numbers, such as variances, of which 0 is no limit that a maximum may take."""
 
     scale = "log"
+    least = float(np.finfo(np.float64).tiny)
 
-    @override
-    def holds(self, arrays: Array) -> np.ndarray:
-        return (arrays > 0).reshape(len(arrays), -1).all(axis=1)
-
-    @override
-    def check(self, name: str, array: Array) -> None:
+    def check(self, name: str, array: Array, tolerance: float = SUMS) -> None:
+        """Raise a ValueError unless all numbers are positive."""
         if not (array > 0).all():
             raise ValueError(f"{name} must be positive variances, got {array}")
 
-    @override
     def random(self, like: Array, rng: np.random.RandomState) -> Array:
-        return POSITIVE.random(like, rng)
+        """Draw from 0.1 to 2 times the mean over components."""
+        return np.maximum(like.mean(axis=0), np.finfo(np.float64).tiny) * rng.uniform(0.1, 2.0, size=like.shape)
 
-    @override
-    def unconstrained(self, draws: Array) -> Array:
-        return np.log(draws.reshape(len(draws), -1))
+
+class Positive(Variance):
+    """Positive numbers; 0 is the boundary, where a maximum of the likelihood may lie.
+
+    Their unit is free, so how near an entry is to 0 is measured by the largest along the first axis, the components.
+    """
+
+    edges, least = "0", 0.0
+
+    def check(self, name: str, array: Array, tolerance: float = SUMS) -> None:
+        """Raise a ValueError if a number is negative."""
+        if array.min() < 0:
+            raise ValueError(f"{name} must not be negative, got values from {array.min()} to {array.max()}")
+
+    def at_edge(self, array: Array) -> np.ndarray:
+        """Return which are 0, next to the largest over components."""
+        return array <= EDGE * array.max(axis=0)
+
+    def moved_inside(self, array: Array, step: float = INSIDE) -> Array:
+        """Return numbers of at least a step times the largest over components."""
+        largest = array.max(axis=0)
+        return np.maximum(array, step * np.where(largest > 0, largest, 1.0))
 
 
 class Probability(Support):
     """Probabilities; 0 and 1 are the boundary."""
 
     scale, edges = "logit", "0 or 1"
+    least, most = 0.0, 1.0
 
-    @override
-    def holds(self, arrays: Array) -> np.ndarray:
-        return ((arrays >= 0) & (arrays <= 1)).reshape(len(arrays), -1).all(axis=1)
-
-    @override
-    def check(self, name: str, array: Array) -> None:
+    def check(self, name: str, array: Array, tolerance: float = SUMS) -> None:
+        """Raise a ValueError unless all numbers lie from 0 to 1."""
         if array.min() < 0 or array.max() > 1:
             raise ValueError(f"{name} must lie in [0, 1], got values from {array.min()} to {array.max()}")
 
-    @override
-    def nearly(self, name: str, draws: Array, tolerance: float) -> Array:
-        if draws.min() < 0 or draws.max() > 1:
-            raise ValueError(f"draws must have {name} from 0 to 1, got {draws.min():.6g} to {draws.max():.6g}")
-        return draws
-
-    @override
     def at_edge(self, array: Array) -> np.ndarray:
+        """Return which are 0 or 1, nearly."""
         return (array < EDGE) | (array > 1 - EDGE)
 
-    @override
     def moved_inside(self, array: Array, step: float = INSIDE) -> Array:
-        return np.minimum(np.maximum(array, step), 1 - step)
+        """Return numbers from a step to 1 less a step."""
+        return self.normalised(np.clip(array, step, 1 - step))
 
-    @override
     def goes_inside(self, after: Array, before: Array) -> np.ndarray:
+        """Return which are nearer to 1/2 after than before."""
         return np.abs(after - 0.5) < np.abs(before - 0.5)
 
-    @override
     def random(self, like: Array, rng: np.random.RandomState) -> Array:
+        """Draw from 0.1 to 0.9."""
         return np.asarray(rng.uniform(0.1, 0.9, size=like.shape))
 
-    @override
-    def unconstrained(self, draws: Array) -> Array:
-        p = draws.reshape(len(draws), -1)
-        return np.log(p) - np.log1p(-p)
 
-
-class Simplex(Support):
+class Simplex(Probability):
     """Probabilities that sum to one along the last axis, in blocks of these sizes if there are several.
 
     Parameters
@@ -234,118 +197,95 @@ class Simplex(Support):
         Lengths of the blocks along the last axis; ``None`` is a single block.
     """
 
-    scale, n_axes, edges = "logit", 1, "0 or 1"
-
     def __init__(self, sizes: tuple[int, ...] | None = None) -> None:
         self.sizes = sizes
 
-    def blocks(self, length: int) -> list[slice]:
-        """Return the slices of the last axis that sum to one."""
-        if self.sizes is None:
-            return [slice(0, length)]
-        ends = np.cumsum(self.sizes).tolist()
-        return [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+    def sums(self, array: Array) -> Array:
+        """Return the sum of each block, shape (..., blocks)."""
+        return np.add.reduceat(array, np.cumsum((0, *(self.sizes or ())[:-1])), axis=-1)
 
-    @override
-    def holds(self, arrays: Array) -> np.ndarray:
-        return (arrays >= 0).reshape(len(arrays), -1).all(axis=1)
+    def totals(self, array: Array) -> Array:
+        """Return for each entry the sum of its block, shape (..., C).
 
-    @override
-    def check(self, name: str, array: Array) -> None:
-        for block in self.blocks(array.shape[-1]):
-            part = array[..., block]
-            sums = part.sum(axis=-1)
-            if part.min() < 0 or np.abs(sums - 1).max() > 1e-8:
-                given = f"{part} with sum {sums}" if part.ndim == 1 else f"sums from {sums.min()} to {sums.max()}"
-                raise ValueError(f"{name} must be non-negative and sum to 1, got {given}")
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from models.supports import Simplex
+        >>> Simplex((2, 3)).totals(np.array([1, 2, 3, 4, 5])).tolist()
+        [3, 3, 12, 12, 12]
+        """
+        return np.repeat(self.sums(array), self.sizes or array.shape[-1], axis=-1)
 
-    @override
-    def nearly(self, name: str, draws: Array, tolerance: float) -> Array:
-        for block in self.blocks(draws.shape[-1]):
-            sums, least = draws[..., block].sum(axis=-1), draws[..., block].min()
-            if least < 0 or np.abs(sums - 1).max() > tolerance:
-                given = f"got sums from {sums.min():.6g} to {sums.max():.6g}, the least {least:.6g}"
-                raise ValueError(f"draws must have {name} that are non-negative and sum to 1, {given}")
-        return self.normalised(draws)
+    def check(self, name: str, array: Array, tolerance: float = SUMS) -> None:
+        """Raise a ValueError unless numbers are non-negative and each block sums to one."""
+        sums = self.sums(array)
+        if array.min() < 0 or np.abs(sums - 1).max() > tolerance:
+            least = f"sums from {sums.min():.6g} to {sums.max():.6g}, the least {array.min():.6g}"
+            given = f"{array} with sum {sums[0]}" if array.ndim == sums.size == 1 else least
+            raise ValueError(f"{name} must be non-negative and sum to 1, got {given}")
 
-    @override
     def n_free(self, shape: tuple[int, ...]) -> int:
-        return int(np.prod(shape[:-1])) * (shape[-1] - len(self.blocks(shape[-1])))
+        """Return one less than its length for each block."""
+        return int(np.prod(shape[:-1])) * (shape[-1] - len(self.sizes or (1,)))
 
-    @override
-    def at_edge(self, array: Array) -> np.ndarray:
-        return (array < EDGE) | (array > 1 - EDGE)
-
-    @override
     def block_of(self, place: Place) -> Place:
+        """Return the number of its block, after the places on the axes before."""
         return (*place[:-1], int(np.searchsorted(np.cumsum(self.sizes or ()), place[-1], side="right")))
 
-    @override
-    def moved_inside(self, array: Array, step: float = INSIDE) -> Array:
-        return self.normalised(np.maximum(array, step))
-
-    @override
     def stepped_inside(self, array: Array, place: Place, step: float) -> Array | None:
-        if array[place] > 0.5:
-            return None
-        moved = array.copy()
-        moved[place] = step
-        return self.normalised(moved)
+        """Move a 0 to a step, at the expense of the others in its block; a 1 is moved by these."""
+        moved = super().stepped_inside(array, place, step)
+        return None if moved is None or array[place] > 0.5 else self.normalised(moved)
 
-    @override
     def coordinates(self, entries: np.ndarray) -> np.ndarray:
-        return np.concatenate([entries[..., block][..., :-1] for block in self.blocks(entries.shape[-1])], axis=-1)
+        """Leave out the last entry of each block."""
+        return np.delete(entries, np.cumsum(self.sizes or entries.shape[-1:]) - 1, axis=-1)
 
-    @override
     def normalised(self, array: Array) -> Array:
-        array = array.copy()
-        for block in self.blocks(array.shape[-1]):
-            array[..., block] /= array[..., block].sum(axis=-1, keepdims=True)
-        return array
+        """Return x_j / Σ_i x_i in each block."""
+        return array / self.totals(array)
 
-    @override
     def random(self, like: Array, rng: np.random.RandomState) -> Array:
+        """Draw Dirichlet(2, ..., 2)."""
         return self.normalised(np.asarray(rng.gamma(2.0, size=like.shape)))
 
-    @override
     def unconstrained(self, draws: Array) -> Array:
-        parts = [draws[..., block] for block in self.blocks(draws.shape[-1])]
-        ratios = [np.log(part[..., :-1]) - np.log(part[..., -1:]) for part in parts]
-        return np.concatenate(ratios, axis=-1).reshape(len(draws), -1)
+        """Return log(x_j / x_last) in each block."""
+        last = np.cumsum(self.sizes or draws.shape[-1:]) - 1
+        of_last = np.repeat(draws[..., last], self.sizes or draws.shape[-1], axis=-1)
+        return self.coordinates(np.log(draws) - np.log(of_last)).reshape(len(draws), -1)
 
 
 class Covariance(Support):
     """Symmetric positive definite matrices, along the last two axes."""
 
-    n_axes = 2
-
-    @override
     def scale_at(self, place: Place) -> str:
+        """Return "log" for variances."""
         return "log" if place[-2] == place[-1] else "identity"
 
-    @override
     def holds(self, arrays: Array) -> np.ndarray:
+        """Return which of several arrays (R, ...) are positive definite."""
         return are_positive_definite(arrays)
 
-    @override
-    def check(self, name: str, array: Array) -> None:
+    def check(self, name: str, array: Array, tolerance: float = SUMS) -> None:
+        """Raise a ValueError unless the matrices are symmetric and positive definite."""
         positive_definite(name, array)
 
-    @override
     def n_free(self, shape: tuple[int, ...]) -> int:
+        """Return D (D + 1) / 2 for each matrix."""
         D = shape[-1]
         return int(np.prod(shape[:-2])) * D * (D + 1) // 2
 
-    @override
     def places(self, shape: tuple[int, ...]) -> list[Place]:
+        """Return the places of one triangle."""
         return [place for place in np.ndindex(shape) if place[-2] <= place[-1]]
 
-    @override
     def random(self, like: Array, rng: np.random.RandomState) -> Array:
+        """Draw each matrix times a number from 0.1 to 2."""
         return like * rng.uniform(0.1, 2.0, size=(*like.shape[:-2], 1, 1))
 
-    @override
     def unconstrained(self, draws: Array) -> Array:
+        """Return log L_ii, then L_ij below the diagonal, of the Cholesky factor L."""
         S, D, chol = len(draws), draws.shape[-1], np.linalg.cholesky(draws)
         log_diagonal = np.log(np.diagonal(chol, axis1=-2, axis2=-1)).reshape(S, -1)
         return np.hstack([log_diagonal, chol[(..., *np.tril_indices(D, -1))].reshape(S, -1)])

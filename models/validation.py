@@ -47,26 +47,6 @@ def refuse_cell(
     raise ValueError(f"{wanted}, got {given}{where}{advice}")
 
 
-def positive(name: str, array: Array) -> Array:
-    """Return the array, checked to hold positive numbers only."""
-    if not (array > 0).all():
-        raise ValueError(f"{name} must be positive, got {array}")
-    return array
-
-
-def number_or_vector(name: str, values: ArrayLike) -> Array:
-    """Return a number () or a vector as a read-only float64 array."""
-    return frozen_array(name, values, (None,) * min(real_numbers(name, values).ndim, 1))
-
-
-def weights_array(weights: ArrayLike) -> Array:
-    """Return mixture weights (K,), checked to be non-negative and to sum to one."""
-    array = frozen_array("weights", weights, (None,))
-    if (array < 0).any() or abs(array.sum() - 1) > 1e-8:
-        raise ValueError(f"weights must be non-negative and sum to 1, got {array} with sum {array.sum()}")
-    return array
-
-
 def positive_definite(name: str, matrix: Array) -> Array:
     """Return the lower Cholesky factors (..., D, D) of symmetric positive definite matrices (..., D, D).
 
@@ -184,11 +164,11 @@ def data_matrix(X: ArrayLike, name: str = "X", *, missing: bool = False, names: 
         )
     array = array.astype(np.float64, copy=False)
     names = column_names(X) if names is None else names
-    if missing and any(np.isinf(array[rows]).any() for rows in row_slices(array)):
-        refuse_cell(f"{name} must be finite, or NaN where a cell is missing", name, array, np.isinf(array), names)
-    if not missing and not all(np.isfinite(array[rows]).all() for rows in row_slices(array)):
-        advice = ": drop the rows with missing cells, or fill them" if np.isnan(array).any() else ""
-        refuse_cell(f"{name} must be finite", name, array, ~np.isfinite(array), names, advice)
+    legal = (lambda cells: ~np.isinf(cells)) if missing else np.isfinite
+    if not all(legal(array[rows]).all() for rows in row_slices(array)):
+        wanted = f"{name} must be finite{', or NaN where a cell is missing' if missing else ''}"
+        advice = ": drop the rows with missing cells, or fill them" if np.isnan(array).any() and not missing else ""
+        refuse_cell(wanted, name, array, ~legal(array), names, advice)
     return array
 
 

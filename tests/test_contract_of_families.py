@@ -17,6 +17,7 @@ from em.pmm import POISSON
 from models.bmm import BMMParameters
 from models.cmm import CMMParameters
 from models.pmm import PMMParameters, PMMPrior
+from models.supports import Covariance
 
 WEIGHTS = [0.4, 0.6]
 STATED = {
@@ -51,7 +52,7 @@ def test_information_is_the_numerical_hessian(family):
     fit = family.fit(X, 2, n_init=2, random_state=0, tol=1e-12, quiet=FAILINGS)
     information = fit._information(X, np.ones(len(X)), np.ones(len(X), dtype=bool))
     entries, to_all, theta = information.entries, information.entries.by_free, fit.parameters_
-    matrices = {quantity.name: quantity.support.n_axes == 2 for quantity in theta.quantities}
+    matrices = {quantity.name: isinstance(quantity.support, Covariance) for quantity in theta.quantities}
 
     def objective(moves):
         arrays = {name: array.copy() for name, array in theta.arrays().items()}

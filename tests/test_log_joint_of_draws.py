@@ -81,7 +81,7 @@ def test_what_draws_call_parameters_but_is_none_is_refused():
         ({"covariances": root}, "draws must have symmetric covariances, got others: Cholesky factors"),
         (
             {"weights": np.full((3, 2), 2.5)},
-            "draws must have weights that are non-negative and sum to 1, got sums from 5",
+            "draws of weights must be non-negative and sum to 1, got sums from 5",
         ),
         ({"weights": np.full((3, 3), 1 / 3)}, r"draws must have weights of the shape \(3, 2\)"),
         ({"covariances": -good["covariances"]}, "draws must have positive definite covariances"),
@@ -90,5 +90,5 @@ def test_what_draws_call_parameters_but_is_none_is_refused():
             log_joint(np.zeros((4, 2)), "gmm").given(good | change)
     with pytest.raises(ValueError, match="draws must have positive variances as covariances, got -1"):
         log_joint(np.zeros((4, 2)), "gmm", covariance_type="spherical").given(good | {"covariances": -np.ones((3, 2))})
-    with pytest.raises(ValueError, match=r"draws must have probs from 0 to 1, got 0 to 1.2"):
+    with pytest.raises(ValueError, match=r"draws of probs must lie in \[0, 1\], got values from 0.0 to 1.2"):
         log_joint(np.zeros((4, 2)), "bmm").given(good | {"probs": np.array([[[0.0, 1.2]] * 2] * 3)})

@@ -188,7 +188,7 @@ def test_bad_input_is_named():
         (
             "weights",
             lambda w: 2 * w,
-            "draws must have weights that are non-negative and sum to 1, got sums from 2 to 2",
+            "draws of weights must be non-negative and sum to 1, got sums from 2 to 2",
         ),
         (
             "means",

@@ -68,7 +68,8 @@ class LogJoint:
                     raise ValueError(f"log_joint must return the shape {shape} (draws, K, rows), got {joint.shape}")
                 if not (joint.max(axis=1) < np.inf).all():
                     raise ValueError("log_joint must return log probabilities, got NaN or infinity among them")
-                p[part], log_prob[part] = normalise(joint)
+                by_row, log_prob[part] = normalise(joint.mT)
+                p[part] = by_row.mT
             yield p, log_prob
 
     def responsibilities(self, draws: Arrays) -> Iterator[Array]:

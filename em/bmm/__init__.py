@@ -5,12 +5,25 @@ are in :mod:`em.bmm.estimator`. As an exponential family (:mod:`em.steps`), with
 :mod:`em.steps.beta`::
 
     T = (x, m - x),    η = (log p, log(1 - p)),    log h = Σ_d log C(m_d, x_d)
+
+The steps are methods of :class:`em.steps.Steps`, with ``n_trials``, 1 by default, as the size of cells.
+
+Examples
+--------
+>>> from em import bmm
+>>> from models.bmm import BMMParameters
+>>> r, log_likelihood = bmm.e_step([[1, 1], [0, 0]], BMMParameters([0.5, 0.5], [[0.9, 0.9], [0.1, 0.1]]))
+>>> r.round(3)
+array([[0.988, 0.012],
+       [0.012, 0.988]])
+>>> bmm.m_step([[1, 0], [1, 1], [0, 1]], [[1, 0], [1, 0], [0, 1]]).probs
+array([[1. , 0.5],
+       [0. , 1. ]])
 """
 
-from typing import Any, override
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from scipy.special import gammaln
 
@@ -27,52 +40,50 @@ class BinomialSteps(BetaSteps[BMMParameters]):
 
     name, quantities, parameters_type, prior_type = "bmm", QUANTITIES, BMMParameters, BMMPrior
 
-    @override
     def statistics(self, X: Any, size: Any) -> tuple[Any, ...]:
+        """T = (x, m - x)."""
         return X, size - X
 
-    @override
     def log_base(self, X: Any, size: Array) -> Array:
         """Return Σ_d log C(m_d, x_d); a cell of many trials adds log Bin(x | m, x / m), as `log_kernel` expects."""
         if largest_of(size) <= 1:
             return np.zeros(len(size))
         return super().log_base(X, size)
 
-    @override
     def log_base_of_cells(self, x: Array, size: Array) -> Array:
-        return _log_choose(x, size)
+        """Return log C(m, x), or of many trials log Bin(x | m, x / m)."""
+        plain, many = _log_choose(x, size), size > MANY_TRIALS
+        return np.where(many, log_saturated(x, size), plain) if many.any() else plain
 
-    @override
     def expected(self, theta: Theta, size: Array) -> tuple[Array, Parts]:
+        """E[x] = m p, E[T] = (m p, m (1 - p))."""
         p = theta["probs"]
         return size * p, (size * p, size * (1 - p))
 
-    @override
     def information(self, theta: Theta, size: Array) -> Array:
+        """Return m / (p (1 - p))."""
         return size / (theta["probs"] * (1 - theta["probs"]))
 
-    @override
     def values(self, theta: Theta, size: Array) -> list[range]:
+        """Return 0 to m_d."""
         return [range(int(m) + 1) for m in size]
 
-    @override
     def known_mean(self, parameters: BMMParameters, size: Array) -> str:
-        if size.tolist() != [1.0]:
-            return ""
-        return f"only sum_k weights_k probs_k = {float(parameters.weights @ parameters.probs[:, 0]):.6g} is known"
+        """With one coin that is flipped once, only the mean is known."""
+        mean = float(parameters.weights @ parameters.probs[:, 0])
+        return f"only sum_k weights_k probs_k = {mean:.6g} is known" if size.tolist() == [1.0] else ""
 
-    @override
     def neighbours(self, X: Array, size: Array) -> Array:
+        """Return one success more, or one less where all were."""
         return np.where(size > X, X + 1, X - 1)
 
-    @override
     def log_measure(self, rows: Rows) -> Array:
+        """Σ_d log C(m_d, x_d), whatever the number of trials."""
         if rows.size.max() <= MANY_TRIALS:
             return rows.log_base
         X = rows.X.toarray() if issparse(rows.X) else rows.X
-        return np.concatenate([_log_binomial(X[part], rows.size[part]).sum(axis=1) for part in row_slices(X)])
+        return np.concatenate([_log_choose(X[part], rows.size[part]).sum(axis=1) for part in row_slices(X)])
 
-    @override
     def log_kernel(self, rows: Rows, theta: Theta) -> Array:
         """Return Σ_d x log p + (m - x) log(1 - p); a cell of many trials adds minus its deviance instead.
 
@@ -94,80 +105,12 @@ class BinomialSteps(BetaSteps[BMMParameters]):
         return super().log_kernel(few, theta) - of_draws
 
 
-def _log_binomial(x: Array, m: Array) -> Array:
-    return np.asarray(gammaln(m + 1) - gammaln(x + 1) - gammaln(m - x + 1))
-
-
 def _log_choose(x: Array, m: Array) -> Array:
-    plain = _log_binomial(x, m)
-    many = m > MANY_TRIALS
-    return np.where(many, log_saturated(x, m), plain) if many.any() else plain
+    return np.asarray(gammaln(m + 1) - gammaln(x + 1) - gammaln(m - x + 1))
 
 
 BINOMIAL = BinomialSteps()
 
 
-def component_log_prob(X: ArrayLike, parameters: BMMParameters, n_trials: ArrayLike = 1) -> Array:
-    """Return log p(x_i | z_i = k) = Σ_d log C(m, x) + x log p_kd + (m - x) log(1 - p_kd), shape (n, K), in nats."""
-    return BINOMIAL.component_log_prob(X, parameters, n_trials)
-
-
-def log_joint(X: ArrayLike, parameters: BMMParameters, n_trials: ArrayLike = 1) -> Array:
-    """Return log p(x_i, z_i = k) = log π_k + log p(x_i | z_i = k), shape (n, K), in nats."""
-    return BINOMIAL.log_joint(X, parameters, n_trials)
-
-
-def e_step(X: ArrayLike, parameters: BMMParameters, n_trials: ArrayLike = 1) -> tuple[Array, float]:
-    """Return the responsibilities p(z_i = k | x_i), shape (n, K), and the log-likelihood (sum over samples, nats).
-
-    Parameters
-    ----------
-    X : array_like, shape (n, D)
-        Counts of successes.
-    parameters : BMMParameters
-        Current parameters.
-    n_trials : int or array_like, shape (D,) or (n, D)
-        Number of trials of each cell.
-
-    Examples
-    --------
-    >>> from em import bmm
-    >>> from models.bmm import BMMParameters
-    >>> r, log_likelihood = bmm.e_step([[1, 1], [0, 0]], BMMParameters([0.5, 0.5], [[0.9, 0.9], [0.1, 0.1]]))
-    >>> r.round(3)
-    array([[0.988, 0.012],
-           [0.012, 0.988]])
-    """
-    return BINOMIAL.e_step(X, parameters, n_trials)
-
-
-def m_step(
-    X: ArrayLike,
-    responsibilities: ArrayLike,
-    prior: BMMPrior | None = None,
-    n_trials: ArrayLike = 1,
-    sample_weight: ArrayLike | None = None,
-) -> BMMParameters:
-    """Return the parameters that maximise Q (plus the log prior) under the given responsibilities.
-
-    Parameters
-    ----------
-    X : array_like, shape (n, D)
-        Counts of successes.
-    responsibilities : array_like, shape (n, K)
-        Rows sum to one; one-hot rows give the closed-form fit with known labels.
-    prior : BMMPrior or None
-        ``None`` for maximum likelihood.
-    n_trials : int or array_like, shape (D,) or (n, D)
-        Number of trials of each cell.
-    sample_weight : array_like, shape (n,), or None
-        How often each row occurs.
-
-    Examples
-    --------
-    >>> from em import bmm
-    >>> bmm.m_step([[1, 0], [1, 1], [0, 1]], [[1, 0], [1, 0], [0, 1]]).probs
-    array([[1. , 0.5],
-           [0. , 1. ]])
-    """
-    return BINOMIAL.m_step(X, responsibilities, prior, n_trials, sample_weight)
+component_log_prob, log_joint = BINOMIAL.component_log_prob, BINOMIAL.log_joint
+e_step, m_step = BINOMIAL.e_step, BINOMIAL.m_step

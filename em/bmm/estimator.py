@@ -1,15 +1,15 @@
 """Bernoulli and binomial mixtures fitted by EM, in scikit-learn's manner; the steps are those of :mod:`em.bmm`."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from em.bmm import BINOMIAL, BinomialSteps
-from em.estimator import MixtureEM
+from em.bmm import BINOMIAL
 from em.exponential import ExponentialMixtureEM
 from em.sizes import SizesOfRows
-from models.bmm import BMMParameters, BMMPrior
+from models.bmm import BMMParameters
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class BinomialMixtureEM(SizesOfRows, ExponentialMixtureEM[BMMParameters]):
     """Binomial mixture fitted by EM: maximum likelihood, or MAP under the prior that the PyMC model takes.
 
@@ -50,27 +50,10 @@ class BinomialMixtureEM(SizesOfRows, ExponentialMixtureEM[BMMParameters]):
     [0.1, 0.9]
     """
 
-    _steps: BinomialSteps = BINOMIAL
-    _parameters_type = BMMParameters
+    n_trials: Any = 1
 
-    def __init__(
-        self,
-        n_components: int = 1,
-        *,
-        n_trials: Any = 1,
-        prior: BMMPrior | None = None,
-        n_init: int = 10,
-        n_starts: int | None = None,
-        init: Any = "k-means++",
-        tol: float = 1e-8,
-        max_iter: int = 10_000,
-        frozen: Mapping[str, Any] | None = None,
-        acceleration: str | None = "multisecant",
-        random_state: Any = None,
-    ) -> None:
-        common = prior, n_init, n_starts, init, tol, max_iter, frozen, acceleration, random_state
-        MixtureEM.__init__(self, n_components, *common)
-        self.n_trials = n_trials
+    _steps = BINOMIAL
+    _parameters_type = BMMParameters
 
 
 class BernoulliMixtureEM(ExponentialMixtureEM[BMMParameters]):
@@ -91,5 +74,5 @@ class BernoulliMixtureEM(ExponentialMixtureEM[BMMParameters]):
     [0.5, 0.5]
     """
 
-    _steps: BinomialSteps = BINOMIAL
+    _steps = BINOMIAL
     _parameters_type = BMMParameters

@@ -10,17 +10,18 @@ Here samples are codes 0 to L_d - 1; the estimator takes labels.
 """
 
 from collections.abc import Sequence
-from typing import Any, override
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import digamma, gammaln
 
-from em.steps import Parts, Statistics, Steps, Theta
+from em.steps import Parts, Steps, Theta
 from em.steps.conjugate import ConjugateMixture
-from models.cmm import CMMParameters, CMMPrior, simulate
-from models.cmm.levels import code_matrix, codes_of, levels_of
-from models.cmm.parameters import item_totals, quantities
+from models.cmm import CMMParameters, CMMPrior
+from models.cmm.levels import Codes, codes_of, levels_of
+from models.cmm.parameters import quantities
+from models.supports import Simplex
 from models.validation import Array
 
 TINY, LEAST = float(np.finfo(np.float64).tiny), 1e-300
@@ -40,94 +41,66 @@ class CategoricalSteps(Steps[CMMParameters]):
 
     def __init__(self, levels: Sequence[int]) -> None:
         self.levels = tuple(levels)
-        self.quantities = quantities(self.levels)
+        self.options, self.lengths = {"levels": self.levels}, {"cell": sum(self.levels)}
+        self.quantities, self.items = quantities(self.levels), Simplex(self.levels)
 
-    @override
     def check(self, X: Any, size: Any, names: Sequence[str] | None = None) -> tuple[Any, Array]:
-        return code_matrix(X, self.levels, names)
+        """Return codes, and sizes that are 0 where an answer is missing."""
+        return Codes(self.levels).dense(X, size, names)
 
-    @override
     def statistics(self, X: Any, size: Array) -> tuple[Any, ...]:
+        """T_dl = [x_d = l]."""
         one_hot = np.zeros((len(X), sum(self.levels)))
         for d, start in enumerate(np.cumsum((0, *self.levels[:-1])).tolist()):
             one_hot[np.arange(len(X)), start + X[:, d].astype(int)] = size[:, d]
         return (one_hot,)
 
-    @override
     def natural(self, theta: Theta) -> Parts:
+        """η = log p."""
         with np.errstate(divide="ignore"):
             return (np.log(theta["probs"]),)
 
-    @override
     def slopes(self, theta: Theta) -> tuple[tuple[Array, Array], ...]:
+        """η' = 1 / p, η'' = -1 / p²."""
         p = theta["probs"]
         return ((1 / p, -1 / p**2),)
 
-    @override
     def expected(self, theta: Theta, size: Array) -> tuple[Array, Parts]:
+        """E[x_d] = Σ_l l p_dl, E[T_dl] = p_dl."""
         p = theta["probs"]
         codes = np.concatenate([np.arange(L) for L in self.levels])
-        means = np.add.reduceat(codes * p, np.cumsum((0, *self.levels[:-1])), axis=-1)
-        return size * means, (np.repeat(size, self.levels) * p,)
+        return size * self.items.sums(codes * p), (np.repeat(size, self.levels) * p,)
 
-    @override
     def mode(self, chi: Parts, of_prior: Parts) -> dict[str, Array]:
+        """(b_l - 1) / Σ_j (b_j - 1)."""
         counts, least = chi[0], np.where(of_prior[0] > 0, TINY, 0.0)
-        return {"probs": np.maximum(counts / item_totals(counts, self.levels), least)}
+        return {"probs": np.maximum(counts / self.items.totals(counts), least)}
 
-    @override
-    def mean(self, hyper: Parts) -> dict[str, Array]:
-        return {"probs": hyper[0] / item_totals(hyper[0], self.levels)}
-
-    @override
-    def variance(self, hyper: Parts) -> dict[str, Array]:
-        totals = item_totals(hyper[0], self.levels)
+    def moments(self, hyper: Parts) -> tuple[Array, Array]:
+        """Mean b_l / B and variance of p_l, with B = Σ_j b_j."""
+        totals = self.items.totals(hyper[0])
         mean = hyper[0] / totals
-        return {"probs": mean * (1 - mean) / (totals + 1)}
+        return mean, mean * (1 - mean) / (totals + 1)
 
-    @override
     def draw(self, hyper: Parts, rng: np.random.RandomState) -> dict[str, Array]:
+        """p_kd ~ Dirichlet(b_d): gammas over their sum."""
         gammas = np.maximum(rng.standard_gamma(hyper[0]), TINY)
-        return {"probs": np.maximum(gammas / item_totals(gammas, self.levels), LEAST)}
+        return {"probs": np.maximum(gammas / self.items.totals(gammas), LEAST)}
 
-    @override
     def log_normaliser(self, hyper: Parts) -> Array:
-        sums = np.add.reduceat(hyper[0], np.cumsum((0, *self.levels[:-1])), axis=-1)
-        return np.asarray(gammaln(hyper[0]).sum(axis=-1) - gammaln(sums).sum(axis=-1))
+        """A = Σ_d {Σ_l log Γ(b_dl) - log Γ(Σ_l b_dl)}."""
+        return np.asarray(gammaln(hyper[0]).sum(axis=-1) - gammaln(self.items.sums(hyper[0])).sum(axis=-1))
 
-    @override
     def mean_natural(self, hyper: Parts) -> Parts:
-        return (digamma(hyper[0]) - digamma(item_totals(hyper[0], self.levels)),)
+        """E[log p_l] = digamma(b_l) - digamma(Σ_j b_j)."""
+        return (digamma(hyper[0]) - digamma(self.items.totals(hyper[0])),)
 
-    @override
-    def parameters(self, arrays: Theta) -> CMMParameters:
-        return CMMParameters(**arrays, levels=self.levels)
-
-    @override
-    def shapes(self, n_components: int, n_features: int) -> dict[str, tuple[int, ...]]:
-        return {"weights": (n_components,), "probs": (n_components, sum(self.levels))}
-
-    @override
-    def check_prior(self, prior: Any, n_components: int, n_features: int) -> None:
-        super().check_prior(prior, n_components, n_features)
-        prior.check_fits(n_components, n_features, self.levels)
-
-    @override
-    def n_features(self, statistics: Statistics) -> int:
-        return len(self.levels)
-
-    @override
-    def simulate(
-        self, parameters: CMMParameters, n_samples: int, size: Any, random_state: Any
-    ) -> tuple[Array, np.ndarray]:
-        return simulate(parameters, n_samples, random_state)
-
-    @override
     def values(self, theta: Theta, size: Array) -> list[range]:
+        """Return the codes 0 to L_d - 1."""
         return [range(L) for L in self.levels]
 
-    @override
     def neighbours(self, X: Array, size: Array) -> Array:
+        """Return the next code, or 0 after the last."""
         return (X + 1) % np.asarray(self.levels)
 
 

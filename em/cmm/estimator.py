@@ -1,6 +1,7 @@
 """Categorical mixtures, which are latent class models, fitted by EM; the steps are those of :mod:`em.cmm`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -8,15 +9,15 @@ from numpy.typing import ArrayLike
 from sklearn.utils import Tags
 
 from em.cmm import CategoricalSteps
-from em.estimator import MixtureEM
 from em.exponential import ExponentialMixtureEM
 from em.samples import Samples, samples_to_use
-from models.cmm import CMMParameters, CMMPrior
-from models.cmm.levels import Labels, codes_of, labels_of, levels_of
+from models.cmm import CMMParameters
+from models.cmm.levels import codes_of, labels_of, levels_of
 from models.shown import shown
 from models.validation import Array
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class CategoricalMixtureEM(ExponentialMixtureEM[CMMParameters]):
     """Categorical mixture (latent class analysis) fitted by EM: maximum likelihood, or MAP under a Dirichlet prior.
 
@@ -45,27 +46,9 @@ class CategoricalMixtureEM(ExponentialMixtureEM[CMMParameters]):
     (('blue', 'green', 'red'), [0.5, 0.5])
     """
 
-    _parameters_type = CMMParameters
-    levels_: tuple[Labels, ...]
+    levels: Any = None
 
-    def __init__(
-        self,
-        n_components: int = 1,
-        *,
-        levels: Any = None,
-        prior: CMMPrior | None = None,
-        n_init: int = 10,
-        n_starts: int | None = None,
-        init: Any = "k-means++",
-        tol: float = 1e-8,
-        max_iter: int = 10_000,
-        frozen: Mapping[str, Any] | None = None,
-        acceleration: str | None = "multisecant",
-        random_state: Any = None,
-    ) -> None:
-        common = prior, n_init, n_starts, init, tol, max_iter, frozen, acceleration, random_state
-        MixtureEM.__init__(self, n_components, *common)
-        self.levels = levels
+    _parameters_type = CMMParameters
 
     def __sklearn_tags__(self) -> Tags:
         """Tell scikit-learn that the data are categories, which may be strings."""

@@ -28,6 +28,7 @@ from scipy.stats import chi2
 
 from em.cmm.estimator import CategoricalMixtureEM
 from em.fitted import has_observed
+from em.process.labels import aligned
 from em.samples import samples_to_use
 from em.samples.distinct import distinct_rows
 from em.uncertainty.louis import frequencies
@@ -69,14 +70,13 @@ class LatentClasses:
         """The sizes, the probabilities with their standard errors, and the statistics, as plain text."""
         K = len(self.sizes)
         rows = [["class", "", *map(str, range(K))]]
-        rows += [["size", "", *(f"{size:.4f}" for size in self.sizes)]]
-        rows += [["modal size", "", *(f"{size:.4f}" for size in self.modal_sizes)]]
+        for name, sizes in {"size": self.sizes, "modal size": self.modal_sizes}.items():
+            rows += [[name, "", *(f"{size:.4f}" for size in sizes)]]
         for start in range(0, len(self.table), K):
             cells = self.table[start : start + K]
             shown = [f"{cell['probability']:.4f} ({cell['standard_error']:.4f})" for cell in cells]
             rows.append([cells[0]["item"], str(cells[0]["level"]), *(text.replace("(nan)", "(-)") for text in shown)])
-        widths = [max(len(row[j]) for row in rows) for j in range(K + 2)]
-        lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        lines = aligned(rows, "l" * (K + 2))
         (g, x), df = self.p_values, self.degrees_of_freedom
         lines.append(f"entropy R² {self.entropy_r_squared:.4f}, relative entropy {self.relative_entropy:.4f}")
         lines.append(f"G² {self.g_squared:.4f} (p = {g:.3g}), X² {self.x_squared:.4f} (p = {x:.3g}), {df} df")

@@ -1,9 +1,9 @@
 """The Gaussian mixture fitted by EM, in scikit-learn's manner; the steps are those of :mod:`em.gmm`."""
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 from typing import Any, Self
 
@@ -25,7 +25,7 @@ from em.gmm.units import Units, rounder, standard_samples, units_of
 from em.samples import Samples, weighted
 from em.uncertainty.entries import Entries, entries_of
 from em.uncertainty.louis import Information
-from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior, simulate
+from models.gmm import GMMParameters, simulate
 from models.gmm.prior import GaussianPrior
 from models.gmm.structures import check_covariance_type, cholesky_factors, covariance_support, covariances_shape
 from models.shown import listed
@@ -35,6 +35,7 @@ from models.validation import Array
 type EStep = Callable[[Arrays, np.ndarray], tuple[Array, Arrays]]
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class GaussianMixtureEM(MixtureEM[GMMParameters]):
     """Gaussian mixture fitted by EM: maximum likelihood, or MAP under the prior that the PyMC model takes.
 
@@ -111,27 +112,10 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
     True
     """
 
+    covariance_type: str = "full"
+
     _parameters_type = GMMParameters
     _farthest = FARTHEST
-    _units: Units  # of the copies that `_there` makes
-
-    def __init__(
-        self,
-        n_components: int = 1,
-        *,
-        covariance_type: str = "full",
-        prior: GMMPrior | GMMIndependentPrior | None = None,
-        n_init: int = 10,
-        n_starts: int | None = None,
-        init: Any = "k-means++",
-        tol: float = 1e-8,
-        max_iter: int = 10_000,
-        frozen: Mapping[str, Any] | None = None,
-        acceleration: str | None = "multisecant",
-        random_state: Any = None,
-    ) -> None:
-        super().__init__(n_components, prior, n_init, n_starts, init, tol, max_iter, frozen, acceleration, random_state)
-        self.covariance_type = covariance_type
 
     def _check_model(self, n_features: int) -> None:
         kind = check_covariance_type(self.covariance_type)

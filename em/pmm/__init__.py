@@ -6,7 +6,7 @@ exponential family (:mod:`em.steps`), with what follows from its Gamma prior in 
     T = (x, e),    η = (log λ, -λ),    log h = Σ_d x_d log e_d - log x_d!
 """
 
-from typing import Any, override
+from typing import Any
 
 import numpy as np
 from scipy.special import gammaln, xlogy
@@ -26,21 +26,21 @@ class PoissonSteps(GammaSteps[PMMParameters]):
 
     name, quantities, parameters_type, prior_type = "pmm", QUANTITIES, PMMParameters, PMMPrior
 
-    @override
     def statistics(self, X: Any, size: Any) -> tuple[Any, ...]:
+        """T = (x, e)."""
         return X, size
 
-    @override
     def log_base_of_cells(self, x: Array, size: Array) -> Array:
+        """Return log h = x log e - log x!."""
         return np.asarray(xlogy(x, size) - gammaln(x + 1))
 
-    @override
     def expected(self, theta: Theta, size: Array) -> tuple[Array, Parts]:
+        """E[x] = e λ, E[T] = (e λ, e)."""
         events = size * theta["rates"]
         return events, (events, np.broadcast_to(size, events.shape))
 
-    @override
     def values(self, theta: Theta, size: Array) -> list[range]:
+        """Return counts up to one that is improbable under the largest rate."""
         return [range(int(most) + 1) for most in poisson.isf(IMPROBABLE, size * theta["rates"].max(axis=0))]
 
 

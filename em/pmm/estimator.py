@@ -1,15 +1,15 @@
 """Poisson mixtures fitted by EM, in scikit-learn's manner; the steps are those of :mod:`em.pmm`."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from em.estimator import MixtureEM
 from em.exponential import ExponentialMixtureEM
-from em.pmm import POISSON, PoissonSteps
+from em.pmm import POISSON
 from em.sizes import SizesOfRows
-from models.pmm import PMMParameters, PMMPrior
+from models.pmm import PMMParameters
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class PoissonMixtureEM(SizesOfRows, ExponentialMixtureEM[PMMParameters]):
     """Poisson mixture fitted by EM: maximum likelihood, or MAP under the prior that the PyMC model takes.
 
@@ -33,24 +33,7 @@ class PoissonMixtureEM(SizesOfRows, ExponentialMixtureEM[PMMParameters]):
     [1.0, 31.5]
     """
 
-    _steps: PoissonSteps = POISSON
-    _parameters_type = PMMParameters
+    exposure: Any = 1
 
-    def __init__(
-        self,
-        n_components: int = 1,
-        *,
-        exposure: Any = 1,
-        prior: PMMPrior | None = None,
-        n_init: int = 10,
-        n_starts: int | None = None,
-        init: Any = "k-means++",
-        tol: float = 1e-8,
-        max_iter: int = 10_000,
-        frozen: Mapping[str, Any] | None = None,
-        acceleration: str | None = "multisecant",
-        random_state: Any = None,
-    ) -> None:
-        common = prior, n_init, n_starts, init, tol, max_iter, frozen, acceleration, random_state
-        MixtureEM.__init__(self, n_components, *common)
-        self.exposure = exposure
+    _steps = POISSON
+    _parameters_type = PMMParameters

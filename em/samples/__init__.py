@@ -57,10 +57,7 @@ class Samples:
     @cached_property
     def n_observed(self) -> Array:
         """How many samples each column has, shape (D,)."""
-        if self.complete:
-            return np.full(self.X.shape[1], self.total)
-        seen = ~np.isnan(self.X)
-        return np.asarray(seen.sum(axis=0) if self.weights is None else self.weights @ seen, dtype=np.float64)
+        return self._sums(np.zeros_like)[1]
 
     @cached_property
     def constant(self) -> np.ndarray:
@@ -78,7 +75,7 @@ class Samples:
     def mean(self) -> Array:
         """Mean of the observed cells of each column, shape (D,); of a constant one exactly its value."""
         with np.errstate(over="ignore", invalid="ignore"):  # of numbers whose sums fit no float, which are refused
-            return np.where(self.constant, self._ends[0], self._average(lambda x: x))
+            return np.where(self.constant, self._ends[0], np.divide(*self._sums(lambda x: x)))
 
     @cached_property
     def deviation(self) -> Array:
@@ -87,7 +84,7 @@ class Samples:
         with np.errstate(over="ignore", invalid="ignore"):
             farthest = np.maximum(highest - self.mean, self.mean - lowest)
             unit = np.where(farthest > 0, farthest, 1.0)  # squares of any size of number fit a float
-            return unit * np.sqrt(self._average(lambda x: ((x - self.mean) / unit) ** 2))
+            return unit * np.sqrt(np.divide(*self._sums(lambda x: ((x - self.mean) / unit) ** 2)))
 
     @cached_property
     def filled(self) -> Array:
@@ -148,7 +145,8 @@ class Samples:
             chosen = np.concatenate([chosen, order[ends]])
         return replace(self, X=self.X[chosen], weights=None, kept=self.numbers[chosen]).distinct()
 
-    def _average(self, function: Callable[[Array], Array]) -> Array:
+    def _sums(self, function: Callable[[Array], Array]) -> tuple[Array, Array]:
+        """Return the weighted sum of a function of the observed cells of each column, and their weight, (D,) each."""
         total = weight = np.zeros(self.X.shape[1])
         for rows in blocks(len(self.X)):  # never a second array of the size of X
             x = self.X[rows]
@@ -156,7 +154,7 @@ class Samples:
             weights = weighted(observed, None if self.weights is None else self.weights[rows])
             total = total + (weights * np.where(observed, function(x), 0.0)).sum(axis=0)
             weight = weight + weights.sum(axis=0)
-        return np.asarray(total / weight)
+        return total, weight
 
 
 def samples_to_fit(

@@ -123,9 +123,8 @@ def load(path: str | os.PathLike[str]) -> Any:
         model = document.get("model") if isinstance(document, dict) else None
         checksum = _checksum(model)
     except (ValueError, RecursionError) as error:
-        raise ValueError(
-            f"path must be a file written by em.save, whole and as written; {path} is not: {error}"
-        ) from None
+        wanted = "path must be a file written by em.save, whole and as written"
+        raise ValueError(f"{wanted}; {path} is not: {error}") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ValueError(f"path must be a file written by em.save; {path} does not say that it is a {FORMAT}")
     if (version := document.get("version")) != VERSION:
@@ -134,9 +133,8 @@ def load(path: str | os.PathLike[str]) -> Any:
             f"{version!r}: upgrade mixture-twins, or save the model again"
         )
     if document.get("checksum") != checksum:
-        raise ValueError(
-            f"path must be a file as em.save wrote it; {path} was changed since: its checksum does not fit"
-        )
+        wanted = "path must be a file as em.save wrote it"
+        raise ValueError(f"{wanted}; {path} was changed since: its checksum does not fit")
     try:
         return _build(model)
     except REFUSALS as error:
@@ -171,14 +169,12 @@ def _encode_all(where: str, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _encode(where: str, value: Any) -> Any:
-    if value is None or type(value) in (bool, int, str):
+    if value is None or type(value) in (bool, int, str) or (type(value) is float and np.isfinite(value)):
         return value
     if type(value) is float:
-        return value if np.isfinite(value) else {"float": str(value)}
-    if isinstance(value, np.ndarray):
-        return {"array": _encode_array(where, value)}
-    if isinstance(value, np.generic):
-        return {"scalar": _encode_array(where, np.asarray(value))}
+        return {"float": str(value)}
+    if isinstance(value, np.ndarray | np.generic):
+        return {"array" if isinstance(value, np.ndarray) else "scalar": _encode_array(where, np.asarray(value))}
     if type(value) in (list, tuple):
         return {type(value).__name__: [_encode(f"{where}[{i}]", item) for i, item in enumerate(value)]}
     if type(value) is dict and all(type(key) is str for key in value):
@@ -187,9 +183,8 @@ def _encode(where: str, value: Any) -> Any:
         parts = {field.name: getattr(value, field.name) for field in fields(value) if field.init}
         return {type(value).__name__: _encode_all(where, parts)}
     advice = "set it to None or an int" if isinstance(value, np.random.RandomState) else "it cannot be saved"
-    raise ValueError(
-        f"{where} must hold numbers, strings, arrays or known values, got {type(value).__name__}: {advice}"
-    )
+    given = type(value).__name__
+    raise ValueError(f"{where} must hold numbers, strings, arrays or known values, got {given}: {advice}")
 
 
 def _encode_array(where: str, array: np.ndarray) -> dict[str, Any]:
@@ -202,40 +197,34 @@ def _encode_array(where: str, array: np.ndarray) -> dict[str, Any]:
 
 
 def _decode_all(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: _decode_one(name, value) for name, value in values.items()}
-
-
-def _decode_one(name: str, value: Any) -> Any:
-    try:
-        return _decode(value)
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-        raise ValueError(f"{name}: {error if isinstance(error, ValueError) else repr(error)}") from None
+    """Return values by name; one that `save` would have written in another way is refused."""
+    decoded = {}
+    for name, value in values.items():
+        try:
+            decoded[name] = _decode(value)
+            if _encode("an array", decoded[name]) != value:
+                given = reprlib.repr(value)
+                raise ValueError(f"a value or an array must be written as em.save writes it, got {given}")
+        except REFUSALS as error:
+            raise ValueError(f"{name}: {error if isinstance(error, ValueError) else repr(error)}") from None
+    return decoded
 
 
 def _decode(value: Any) -> Any:
     if not isinstance(value, dict):
-        if isinstance(value, list) or (isinstance(value, float) and not np.isfinite(value)):
-            raise ValueError(f"a value must be written as em.save writes it, got {reprlib.repr(value)}")
         return value
     [(kind, content)] = value.items()
+    if kind in ("array", "scalar"):
+        array = _decode_array(content)
+        return array if kind == "array" else array[()]
     if kind == "float":
-        return _decode_array({"dtype": "float64", "shape": [], "values": [content]}).item()
-    if kind == "array":
-        return _decode_array(content)
-    if kind == "scalar":
-        if content["shape"] != []:
-            raise ValueError(f"a scalar must have shape [], got {content['shape']!r}")
-        return _decode_array(content)[()]
+        return float(content)
     if kind in ("list", "tuple"):
-        if not isinstance(content, list):
-            raise ValueError(f"a {kind} must be written as a list, got {reprlib.repr(content)}")
-        items = [_decode(item) for item in content]
-        return items if kind == "list" else tuple(items)
-    if kind == "dict":
-        return _decode_all(content)
-    if kind not in (known := values()):
+        return {"list": list, "tuple": tuple}[kind](map(_decode, content))
+    if kind != "dict" and kind not in (known := values()):
         raise ValueError(f"a value must be one of {', '.join(known)}, got {kind!r}")
-    return known[kind](**_decode_all(content))
+    parts = {name: _decode(part) for name, part in content.items()}
+    return parts if kind == "dict" else known[kind](**parts)
 
 
 def _decode_array(content: dict[str, Any]) -> np.ndarray:
@@ -243,8 +232,6 @@ def _decode_array(content: dict[str, Any]) -> np.ndarray:
         raise ValueError(f"an array must be of dtype {', '.join(DTYPES)} or object, got {content['dtype']!r}")
     with np.errstate(over="ignore"):  # what overflows is not what was saved
         array = np.array(content["values"], dtype=content["dtype"]).reshape(content["shape"])
-    if _encode_array("an array", array) != content:
-        raise ValueError(f"an array must be written as em.save writes it, got {reprlib.repr(content)}")
     array.flags.writeable = False
     return array
 

@@ -121,30 +121,19 @@ def _remove_unlocked(path: str) -> None:
 @contextmanager
 def _hidden_file(folder: Path, mode: int) -> Iterator[tuple[Path, TextIO]]:
     """Yield a new hidden file, locked and open; afterwards it is gone, unless it was moved."""
-    path, file = _new_file(folder, mode)
-    try:
-        while not _lock(path, file):  # another writer saw it before its lock, and removed it
-            file.close()
-            path, file = _new_file(folder, mode)
-        yield path, file
-    finally:
+    while True:
+        path = folder / f"{PREFIX}{token_hex(8)}"
+        file = open(path, "x", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, mode))  # noqa: SIM115
         try:
-            file.close()  # which writes what is left, and may find the disk full
-        finally:
+            with file:
+                if sys.platform != "win32":
+                    with suppress(OSError):  # where the file system has no locks
+                        fcntl.flock(file, fcntl.LOCK_EX)
+                if path.exists():
+                    yield path, file
+                    return  # else another writer saw it before its lock, and removed it
+        finally:  # after it was closed, which writes what is left, and may find the disk full
             path.unlink(missing_ok=True)
-
-
-def _new_file(folder: Path, mode: int) -> tuple[Path, TextIO]:
-    path = folder / f"{PREFIX}{token_hex(8)}"
-    return path, open(path, "x", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, mode))
-
-
-def _lock(path: Path, file: TextIO) -> bool:
-    """Lock the file, where the file system can, and return whether it is still there."""
-    if sys.platform != "win32":
-        with suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX)
-    return path.exists()
 
 
 def _give(descriptor: int, old: os.stat_result) -> None:

@@ -24,8 +24,9 @@ exponential families, Annals of Statistics 7, 269-281.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -83,20 +84,16 @@ class Rows:
     def __getitem__(self, rows: Any) -> "Rows":
         X = rows_of(self.X, rows) if issparse(self.X) and isinstance(rows, slice) else self.X[rows]
 
-        def cut(part: Any) -> Any:
-            if part is self.X:
-                return X
-            return Shifted(part.row, part.factor, X) if isinstance(part, Shifted) else part[rows]
+        def cut(T: Any) -> Any:
+            return X if T is self.X else Shifted(T.row, T.factor, X) if isinstance(T, Shifted) else T[rows]
 
         return Rows(X, self.size[rows], tuple(map(cut, self.statistics)), self.log_base[rows])
 
-    def followed_by(self, other: "Rows") -> "Rows":
-        """Return these dense rows and then others."""
-        parts = zip(self.statistics, other.statistics, strict=True)
-        X, size, log_base = (
-            np.concatenate([getattr(r, at) for r in (self, other)]) for at in ("X", "size", "log_base")
-        )
-        return Rows(X, size, tuple(np.concatenate(pair) for pair in parts), log_base)
+    @classmethod
+    def joined(cls, several: Sequence["Rows"], join: Callable[[Any], Array]) -> "Rows":
+        """Return rows of all of several, each array joined with its like by `numpy.concatenate` or `numpy.stack`."""
+        X, size, log_base = (join([getattr(rows, name) for rows in several]) for name in ("X", "size", "log_base"))
+        return cls(X, size, tuple(map(join, zip(*(rows.statistics for rows in several), strict=True))), log_base)
 
 
 def largest_of(size: Array) -> float:
@@ -143,6 +140,10 @@ class Steps[P: Parameters](ABC):
         Classes of its parameters and of its conjugate prior.
     hyper_offsets : tuple
         What the usual parameters of the conjugate prior, its ``hyperparameters``, are above χ_j.
+    options : dict
+        What parameters hold beside their arrays, and their prior's ``check_fits`` takes after K and D.
+    lengths : dict
+        Lengths of dims that are neither components nor features.
     """
 
     name: ClassVar[str]
@@ -150,6 +151,8 @@ class Steps[P: Parameters](ABC):
     parameters_type: ClassVar[type[Any]]
     prior_type: ClassVar[type[Any]]
     hyper_offsets: ClassVar[tuple[float, ...]]
+    options: Mapping[str, Any] = MappingProxyType({})
+    lengths: Mapping[str, int] = MappingProxyType({})
 
     # Data: what a family states ---------------------------------------------------------------------------------------
 
@@ -213,12 +216,8 @@ class Steps[P: Parameters](ABC):
         """
 
     @abstractmethod
-    def mean(self, hyper: Parts) -> dict[str, Array]:
-        """Return E[θ]; this and what follows take the usual parameters, each (..., K, p_j)."""
-
-    @abstractmethod
-    def variance(self, hyper: Parts) -> dict[str, Array]:
-        """Return the variance of each number in θ."""
+    def moments(self, hyper: Parts) -> tuple[Array, Array]:
+        """Return mean and variance of θ; this and what follows take the usual parameters, each (..., K, p_j)."""
 
     @abstractmethod
     def draw(self, hyper: Parts, rng: np.random.RandomState) -> dict[str, Array]:
@@ -288,9 +287,6 @@ class Steps[P: Parameters](ABC):
         component that saw nothing of a feature, because it was emptied, has no share in that part of Q, so that any
         value maximises it: it is given that of all samples pooled. Parameters named in ``frozen`` keep their values.
         """
-        if prior is not None:
-            self.check_prior(prior, len(statistics.counts), self.n_features(statistics))
-            prior.check_mode()
         return self.parameters(self.modes(statistics, prior, frozen or {}))
 
     def modes(self, statistics: Statistics, prior: Any, frozen: Theta) -> dict[str, Array]:
@@ -310,22 +306,18 @@ class Steps[P: Parameters](ABC):
 
     def parameters(self, arrays: Theta) -> P:
         """Return parameters of these arrays."""
-        return self.parameters_type(**arrays)
+        return self.parameters_type(**arrays, **self.options)
 
     def shapes(self, n_components: int, n_features: int) -> dict[str, tuple[int, ...]]:
         """Return the shape of each declared array by name."""
-        sizes = {"component": n_components, "feature": n_features}
+        sizes = {"component": n_components, "feature": n_features, **self.lengths}
         return {quantity.name: quantity.shape(sizes) for quantity in self.quantities}
 
     def check_prior(self, prior: Any, n_components: int, n_features: int) -> None:
         """Raise a ValueError unless the prior is the family's conjugate one, for K components and D features."""
         if not isinstance(prior, self.prior_type):
             raise ValueError(f"prior must be None or a {self.prior_type.__name__}, got {type(prior).__name__}")
-        prior.check_fits(n_components, n_features)
-
-    def n_features(self, statistics: Statistics) -> int:
-        """Return the number of features D that statistics are of."""
-        return statistics.sums[0].shape[-1]
+        prior.check_fits(n_components, n_features, *self.options.values())
 
     def sizes(self, size: ArrayLike, shape: tuple[int, ...]) -> Array:
         """Return checked sizes of cells, broadcast to the shape (n, D) of the data."""
@@ -352,6 +344,19 @@ class Steps[P: Parameters](ABC):
         weights = rng.dirichlet(np.full(like.n_components, 5.0))
         own = {q.name: q.support.random(getattr(like, q.name), rng) for q in like.quantities[1:]}
         return self.parameters({"weights": weights / weights.sum(), **own})
+
+    def mean(self, hyper: Parts) -> dict[str, Array]:
+        """Return E[θ]."""
+        return {self.own: self.moments(hyper)[0]}
+
+    def variance(self, hyper: Parts) -> dict[str, Array]:
+        """Return the variance of each number in θ."""
+        return {self.own: self.moments(hyper)[1]}
+
+    @property
+    def own(self) -> str:
+        """Name of what each component has."""
+        return self.quantities[1].name
 
     @property
     def hyper_names(self) -> tuple[str, ...]:
@@ -419,13 +424,15 @@ class Steps[P: Parameters](ABC):
         rows = self.rows(X, self.cells.size_of(size, named))
         n = len(rows)
         r = weighted(check_responsibilities(responsibilities, n), check_sample_weight(sample_weight, n))
+        if prior is not None:
+            self.check_prior(prior, r.shape[1], rows.X.shape[1])
+            prior.check_mode()
         return self.most_probable(self.sums(rows, r), prior)
 
     def _fitting_rows(self, X: ArrayLike, parameters: P, size: ArrayLike) -> Rows:
         rows = self.rows(X, size)
         if rows.X.shape[1] != parameters.n_features:
-            name = parameters.quantities[1].name
-            raise ValueError(f"X must have {parameters.n_features} columns like the {name}, got {rows.X.shape[1]}")
+            raise ValueError(f"X must have {parameters.n_features} columns like the {self.own}, got {rows.X.shape[1]}")
         return rows
 
 

@@ -5,8 +5,6 @@
 η = (log p, log(1 - p)),    p_kd ~ Beta(b, c):  χ = (b - 1, c - 1),    A = log B(b, c),    mode (b - 1) / (b + c - 2)
 """
 
-from typing import override
-
 import numpy as np
 from scipy.special import betaln, digamma
 
@@ -23,46 +21,37 @@ class BetaSteps[P: Parameters](Steps[P]):
 
     hyper_offsets = 1.0, 1.0
 
-    @property
-    def _name(self) -> str:
-        return self.quantities[1].name
-
-    @override
     def natural(self, theta: Theta) -> Parts:
-        p = theta[self._name]
+        """η = (log p, log(1 - p))."""
+        p = theta[self.own]
         with np.errstate(divide="ignore"):
             return np.log(p), np.log1p(-p)
 
-    @override
     def slopes(self, theta: Theta) -> tuple[tuple[Array, Array], ...]:
-        p = theta[self._name]
+        """η' and η'' of log p and of log(1 - p)."""
+        p = theta[self.own]
         return (1 / p, -1 / p**2), (-1 / (1 - p), -1 / (1 - p) ** 2)
 
-    @override
     def mode(self, chi: Parts, of_prior: Parts) -> dict[str, Array]:
+        """(b - 1) / (b + c - 2)."""
         (s, f), (b, c) = chi, of_prior
         p = s / (s + f)
-        return {self._name: np.minimum(np.maximum(p, np.where(b > 0, TINY, 0.0)), np.where(c > 0, BELOW_ONE, 1.0))}
+        return {self.own: np.minimum(np.maximum(p, np.where(b > 0, TINY, 0.0)), np.where(c > 0, BELOW_ONE, 1.0))}
 
-    @override
-    def mean(self, hyper: Parts) -> dict[str, Array]:
+    def moments(self, hyper: Parts) -> tuple[Array, Array]:
+        """Mean b / (b + c), variance b c / ((b + c)² (b + c + 1))."""
         b, c = hyper
-        return {self._name: b / (b + c)}
+        return b / (b + c), b * c / ((b + c) ** 2 * (b + c + 1))
 
-    @override
-    def variance(self, hyper: Parts) -> dict[str, Array]:
-        b, c = hyper
-        return {self._name: b * c / ((b + c) ** 2 * (b + c + 1))}
-
-    @override
     def draw(self, hyper: Parts, rng: np.random.RandomState) -> dict[str, Array]:
-        return {self._name: np.clip(rng.beta(*hyper), *INSIDE)}
+        """p_kd ~ Beta(b, c)."""
+        return {self.own: np.clip(rng.beta(*hyper), *INSIDE)}
 
-    @override
     def log_normaliser(self, hyper: Parts) -> Array:
+        """A = Σ_d log B(b_d, c_d)."""
         return np.asarray(betaln(*hyper).sum(axis=-1))
 
-    @override
     def mean_natural(self, hyper: Parts) -> Parts:
+        """E[log p] = digamma(b) - digamma(b + c), and of 1 - p."""
         b, c = hyper
         return digamma(b) - digamma(b + c), digamma(c) - digamma(b + c)

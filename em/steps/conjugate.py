@@ -44,8 +44,7 @@ class ConjugatePosterior:
 
     def __repr__(self) -> str:
         """The shapes of its arrays, on one line."""
-        parts = [f"{name}=<array {array.shape}>" for name, array in self.arrays().items()]
-        return f"{type(self).__name__}({', '.join(parts)})"
+        return f"{type(self).__name__}({', '.join(f'{k}=<array {a.shape}>' for k, a in self.arrays().items())})"
 
     def __getattr__(self, name: str) -> Array:
         """Return a usual parameter by its name."""
@@ -123,10 +122,7 @@ class ConjugateMixture:
     @classmethod
     def stacked(cls, mixtures: Sequence["ConjugateMixture"]) -> "ConjugateMixture":
         """Return one whose first axis is that of several with data of the same shape."""
-        all_rows = [mixture.rows for mixture in mixtures]
-        statistics = tuple(np.stack(parts) for parts in zip(*(rows.statistics for rows in all_rows), strict=True))
-        X, size, log_base = (np.stack([getattr(rows, name) for rows in all_rows]) for name in ("X", "size", "log_base"))
-        return cls(mixtures[0].steps, Rows(X, size, statistics, log_base), mixtures[0].prior)
+        return replace(mixtures[0], rows=Rows.joined([mixture.rows for mixture in mixtures], np.stack))
 
     @property
     def quantities(self) -> tuple[Quantity, ...]:
@@ -146,18 +142,16 @@ class ConjugateMixture:
 
     def for_rows(self, X: Any, **size: Any) -> "ConjugateMixture":
         """Return the same for other rows, of the sizes given or those that all rows had."""
-        name = self.steps.size_name or ""
-        sizes = size.pop(name, None)
-        if size:
-            raise TypeError(f"a size must be called {name or 'nothing: this family has none'}, got {', '.join(size)}")
+        sizes = self.steps.cells.size_of(None, size)
         if sizes is None:
-            sizes = common_sizes(self.rows.size, name)
-        return type(self)(self.steps, self.steps.rows(X, sizes), self.prior)
+            sizes = common_sizes(self.rows.size, self.steps.size_name)
+        return replace(self, rows=self.steps.rows(X, sizes))
 
     def with_each_of(self, X: Any, **size: Any) -> Iterator["ConjugateMixture"]:
         """Yield the same for the samples and one row more, for each of other rows; see `for_rows` for their sizes."""
         others = self.for_rows(X, **size).rows
-        return (replace(self, rows=self.rows.followed_by(others[i : i + 1])) for i in range(len(others)))
+        longer = (Rows.joined([self.rows, others[i : i + 1]], np.concatenate) for i in range(len(others)))
+        return (replace(self, rows=rows) for rows in longer)
 
     def check_fits(self, n_components: int) -> None:
         """Raise a ValueError unless the prior is one for K components and these features."""
@@ -165,11 +159,8 @@ class ConjugateMixture:
 
     def log_joint(self, theta: dict[str, Array]) -> Array:
         """Return log p(x_i, z_i = k), shape (..., n, K), of parameters with leading axes."""
-        return (
-            log_of(theta["weights"])[..., None, :]
-            + self.rows.log_base[..., None]
-            + self.steps.log_kernel(self.rows, theta)
-        )
+        log_base = self.rows.log_base[..., None]
+        return log_of(theta["weights"])[..., None, :] + log_base + self.steps.log_kernel(self.rows, theta)
 
     def posterior(self, responsibilities: Array) -> ConjugatePosterior:
         """Return the posterior under responsibilities (..., n, K), one-hot where labels are known."""

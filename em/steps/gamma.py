@@ -5,8 +5,6 @@
 η = (log λ, -λ),    λ_kd ~ Gamma(a, rate b):  χ = (a - 1, b),    A = log Γ(a) - a log b,    mode (a - 1) / b
 """
 
-from typing import override
-
 import numpy as np
 from scipy.special import digamma, gammaln
 
@@ -22,47 +20,38 @@ class GammaSteps[P: Parameters](Steps[P]):
 
     hyper_offsets = 1.0, 0.0
 
-    @property
-    def _name(self) -> str:
-        return self.quantities[1].name
-
-    @override
     def natural(self, theta: Theta) -> Parts:
-        rates = theta[self._name]
+        """η = (log λ, -λ)."""
+        rates = theta[self.own]
         with np.errstate(divide="ignore"):
             return np.log(rates), -rates
 
-    @override
     def slopes(self, theta: Theta) -> tuple[tuple[Array, Array], ...]:
-        rates = theta[self._name]
+        """η' and η'' of log λ and of -λ."""
+        rates = theta[self.own]
         return (1 / rates, -1 / rates**2), (-np.ones_like(rates), np.zeros_like(rates))
 
-    @override
     def mode(self, chi: Parts, of_prior: Parts) -> dict[str, Array]:
+        """(a - 1) / b."""
         events, exposure = chi
-        return {self._name: np.maximum(events / exposure, np.where(of_prior[0] > 0, TINY, 0.0))}
+        return {self.own: np.maximum(events / exposure, np.where(of_prior[0] > 0, TINY, 0.0))}
 
-    @override
-    def mean(self, hyper: Parts) -> dict[str, Array]:
+    def moments(self, hyper: Parts) -> tuple[Array, Array]:
+        """Mean a / b, variance a / b²."""
         a, b = hyper
-        return {self._name: a / b}
+        return a / b, a / b**2
 
-    @override
-    def variance(self, hyper: Parts) -> dict[str, Array]:
-        a, b = hyper
-        return {self._name: a / b**2}
-
-    @override
     def draw(self, hyper: Parts, rng: np.random.RandomState) -> dict[str, Array]:
+        """λ_kd ~ Gamma(a, rate b)."""
         a, b = hyper
-        return {self._name: np.maximum(rng.standard_gamma(a) / b, TINY)}
+        return {self.own: np.maximum(rng.standard_gamma(a) / b, TINY)}
 
-    @override
     def log_normaliser(self, hyper: Parts) -> Array:
+        """A = Σ_d {log Γ(a_d) - a_d log b_d}."""
         a, b = hyper
         return np.asarray((gammaln(a) - a * np.log(b)).sum(axis=-1))
 
-    @override
     def mean_natural(self, hyper: Parts) -> Parts:
+        """E[log λ] = digamma(a) - log b, E[-λ] = -a / b."""
         a, b = hyper
         return digamma(a) - np.log(b), -a / b

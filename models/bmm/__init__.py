@@ -55,15 +55,10 @@ References
    variables, Annals of Statistics 37, 3099-3132.
 """
 
-from typing import TYPE_CHECKING
-
 from models.bmm.parameters import BMMParameters
 from models.bmm.prior import BMMPrior
 from models.lazy import builders_of
 from models.simulation import draw_parameters, simulate
-
-if TYPE_CHECKING:
-    from models.bmm.story import build_marginal_model, build_model
 
 __all__ = ["BMMParameters", "BMMPrior", "build_marginal_model", "build_model", "draw_parameters", "simulate"]
 __getattr__ = builders_of(__name__)

@@ -1,13 +1,60 @@
 """Parameters of a Bernoulli or binomial mixture: frozen, validated, float64."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from models.bmm.counts import SUCCESSES
+from models.cells import Counts
 from models.parameters import WEIGHTS, Parameters, Quantity
+from models.shown import listed
 from models.supports import PROBABILITY
 from models.validation import Array
+
+
+class Successes(Counts):
+    """Counts of successes, and numbers of trials."""
+
+    size_name, wanted_size = "n_trials", "whole numbers of at least 1"
+
+    def size_misfits(self, size: Array) -> np.ndarray:
+        """Return which numbers of trials are not whole, or less than 1."""
+        return ~np.isfinite(size) | (size < 1) | (size % 1 != 0)
+
+    def misfits(self, x: Array, size: Array) -> np.ndarray:
+        """Return which cells are no counts, or more than their trials."""
+        return super().misfits(x, size) | (size < x)
+
+    def wanted(self, size: Array) -> str:
+        """Return which counts are legal, in words."""
+        if (size <= 1).all():
+            return "only 0 and 1 (or booleans), because n_trials is 1"
+        return f"whole numbers from 0 to n_trials ({size.max():.15g} at most)"
+
+    def advice(self, X: Array, size: Array, names: Sequence[str] | None) -> str:
+        """Return how items of two values become 0 and 1, where that is all that the data need, or nothing."""
+        if (size > 1).any():
+            return ""
+        values = [set(x[m > 0].tolist()) for x, m in zip(X.T, size.T, strict=True)]
+        if all(of_column <= {1.0, 2.0} for of_column in values):
+            return ". Every value is 1 or 2: subtract 1 from X"
+        misfits = [d for d, of_column in enumerate(values) if not of_column <= {0.0, 1.0}]
+        if all(values[d] == {1.0, 2.0} for d in misfits):
+            return f". Subtract 1 from column(s) {listed(misfits, names)}, whose values are 1 and 2"
+        if all(len(values[d]) == 2 and all(value.is_integer() for value in values[d]) for d in misfits):
+            return f". Encode the two values of column(s) {listed(misfits, names)} as 0 and 1"
+        return ""
+
+
+SUCCESSES = Successes()
+count_matrix = SUCCESSES.dense
+
+
+def is_bernoulli(n_trials: Any) -> bool:
+    """Whether every cell is a single trial."""
+    return bool((np.asarray(n_trials) == 1).all())
+
 
 QUANTITIES = WEIGHTS, Quantity("probs", ("component", "feature"), PROBABILITY)
 

@@ -1,13 +1,12 @@
 """The Bernoulli and binomial mixtures as PyMC models: with the latent label z, and with z summed out."""
 
 from collections.abc import Mapping
-from typing import Any, override
+from typing import Any
 
 import pymc as pm
 import pytensor.tensor as pt
 
-from models.bmm.counts import SUCCESSES, is_bernoulli
-from models.bmm.parameters import QUANTITIES
+from models.bmm.parameters import QUANTITIES, SUCCESSES, is_bernoulli
 from models.bmm.prior import BMMPrior
 from models.story import Distribution, Story, Theta, log_factorial
 from models.validation import Array
@@ -18,26 +17,26 @@ class BinomialStory(Story):
 
     quantities, prior_types, cells = QUANTITIES, (BMMPrior,), SUCCESSES
 
-    @override
     def declare(self, prior: BMMPrior, like: Mapping[str, dict[str, Any]]) -> None:
+        """p_kd ~ Beta(b_d, c_d)."""
         pm.Beta("probs", alpha=prior.successes, beta=prior.failures, **like["probs"])
 
-    @override
     def given_label(self, own: Theta, size: Array) -> Distribution:
+        """x_d ~ Binomial(m_d, p_d), or Bernoulli(p_d)."""
         if is_bernoulli(size):
             return pm.Bernoulli, {"p": own["probs"]}
         return pm.Binomial, {"n": size.astype(int), "p": own["probs"]}
 
-    @override
     def natural(self, theta: Theta) -> tuple[Any, ...]:
+        """η = (log p, log(1 - p))."""
         return pt.log(theta["probs"]), pt.log1p(-theta["probs"])
 
-    @override
     def statistics(self, x: Any, size: Array) -> tuple[Any, ...]:
+        """T = (x, m - x)."""
         return x, size - x
 
-    @override
     def log_base(self, x: Any, size: Array) -> Any:
+        """Return log h = log C(m, x)."""
         return log_factorial(size) - log_factorial(x) - log_factorial(size - x)
 
 

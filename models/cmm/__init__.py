@@ -44,7 +44,7 @@ and MAP, the mode of the density of (π, p) under the prior::
     p_kdl = (Σ_i r_ik [x_id = l] + b_dl - 1) / (N_kd + Σ_l b_dl - L_d)
 
 Where the code is: :mod:`models.cmm.levels` (labels and codes), :mod:`models.cmm.story` (the story and the densities in
-PyMC), :mod:`models.cmm.prior`, :mod:`models.cmm.simulation`, and :mod:`em.cmm` (E-step and M-step, and what is reported
+PyMC), :mod:`models.cmm.prior`, :mod:`models.simulation`, and :mod:`em.cmm` (E-step and M-step, and what is reported
 of latent classes).
 
 References
@@ -56,15 +56,10 @@ References
    variables, Annals of Statistics 37, 3099-3132.
 """
 
-from typing import TYPE_CHECKING
-
 from models.cmm.parameters import CMMParameters
-from models.cmm.prior import CMMPrior
-from models.cmm.simulation import draw_parameters, simulate
+from models.cmm.prior import CMMPrior, draw_parameters
 from models.lazy import builders_of
-
-if TYPE_CHECKING:
-    from models.cmm.story import build_marginal_model, build_model
+from models.simulation import simulate_without_sizes as simulate
 
 __all__ = ["CMMParameters", "CMMPrior", "build_marginal_model", "build_model", "draw_parameters", "simulate"]
 __getattr__ = builders_of(__name__)

@@ -9,34 +9,41 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
+from numpy.typing import ArrayLike
 
-from models.frames import as_array, column_names, frame_columns, is_missing
-from models.shown import cell, listed, shown
+from models.cells import Cells
+from models.frames import as_array, check_dense, column_names, frame_columns, is_missing
+from models.shown import listed, shown
 from models.validation import Array, count_at_least_one, data_matrix
 
 Labels = tuple[int | str, ...]
 
 
-def code_matrix(X: Any, levels: Sequence[int], names: Sequence[str] | None = None) -> tuple[Array, Array]:
-    """Return codes X (n, D) with 0 in missing cells, and sizes (n, D): 1, and 0 in missing cells.
+class Codes(Cells):
+    """Codes of levels, whole numbers from 0 to L_d - 1 in column d.
 
-    Raises
-    ------
-    ValueError
-        If X is not a matrix of whole numbers from 0 to L_d - 1.
+    Parameters
+    ----------
+    levels : sequence of int, length D
+        Number of levels L_d of each item.
     """
-    names = column_names(X) if names is None else names
-    X, L = data_matrix(X, missing=True, names=names), np.asarray(levels)
-    if X.shape[1] != len(L):
-        raise ValueError(f"X must have {len(L)} columns, one for each item of the probs, got {X.shape[1]}")
-    missing = np.isnan(X)
-    X = np.where(missing, 0.0, X) if missing.any() else X
-    if (misfits := (X < 0) | (X >= L) | (np.floor(X) != X)).any():
-        row, d = np.argwhere(misfits)[0]
-        wanted = f"X must hold codes, whole numbers from 0 to {L[d] - 1} in column(s) {listed([d], names)}"
-        raise ValueError(f"{wanted}, got {cell('X', (row, d), names)} = {X[row, d]:.15g}")
-    return X, np.where(missing, 0.0, 1.0) if missing.any() else np.broadcast_to(1.0, X.shape)
+
+    def __init__(self, levels: Sequence[int]) -> None:
+        self.levels = np.asarray(levels)
+
+    def sizes(self, size: ArrayLike, shape: tuple[int, ...]) -> Array:
+        """Return 1 for each cell, of data with a column for each item."""
+        if shape[1] != len(self.levels):
+            raise ValueError(f"X must have {len(self.levels)} columns, one for each item of the probs, got {shape[1]}")
+        return super().sizes(size, shape)
+
+    def misfits(self, x: Array, size: Array) -> np.ndarray:
+        """Return which cells are no codes."""
+        return (x < 0) | (x >= self.levels) | (np.floor(x) != x)
+
+    def wanted(self, size: Array) -> str:
+        """Return which codes are legal, in words."""
+        return f"codes, whole numbers from 0 to L - 1 in columns of L = {shown(self.levels)} levels"
 
 
 def levels_of(X: Any, levels: Any = None, names: Sequence[str] | None = None) -> tuple[Labels, ...]:
@@ -71,12 +78,11 @@ def levels_of(X: Any, levels: Any = None, names: Sequence[str] | None = None) ->
         if len(given) != len(columns):
             raise ValueError(f"levels must have one entry for each of {len(columns)} columns, got {len(given)}")
         return tuple(map(_given, given))
-    found = []
-    for d, (column, raw) in enumerate(zip(columns, frame_columns(X) or [None] * len(columns), strict=True)):
-        categories = getattr(getattr(raw, "dtype", None), "categories", None)
-        labels = categories if isinstance(categories, Iterable) else np.unique(column[_seen(column)])
-        found.append(tuple(_label(value, d, names) for value in np.asarray(labels).tolist()))
-    return tuple(labels or (0,) for labels in found)  # a column without any observed cell is refused elsewhere
+    labels = [own for own, _ in columns]
+    for d, raw in enumerate(frame_columns(X) or ()):
+        if isinstance(categories := getattr(getattr(raw, "dtype", None), "categories", None), Iterable):
+            labels[d] = _labels(np.asarray(categories), d, names)
+    return tuple(own or (0,) for own in labels)  # a column without any observed cell is refused elsewhere
 
 
 def codes_of(X: Any, labels: Sequence[Labels], names: Sequence[str] | None = None) -> Array:
@@ -93,17 +99,15 @@ def codes_of(X: Any, labels: Sequence[Labels], names: Sequence[str] | None = Non
         raise ValueError(
             f"X has {len(columns)} features, but this mixture is expecting {len(labels)} features as input"
         )
-    codes = np.full((len(columns[0]), len(columns)), np.nan)
-    for d, (column, own) in enumerate(zip(columns, labels, strict=True)):
-        seen, number = _seen(column), {label: float(code) for code, label in enumerate(own)}
-        values, which = np.unique(column[seen], return_inverse=True)
-        found = [_label(value, d, names) for value in values.tolist()]
+    codes = np.empty((len(columns[0][1]), len(columns)))
+    for d, ((found, which), own) in enumerate(zip(columns, labels, strict=True)):
+        number = {label: float(code) for code, label in enumerate(own)}
         if unknown := [label for label in found if label not in number]:
             raise ValueError(
                 f"X must hold known levels, got {shown(unknown[0])} in column(s) {listed([d], names)}, whose levels "
                 f"are {shown(list(own))}: name all levels in `levels` before the fit"
             )
-        codes[seen, d] = np.array([number[label] for label in found])[which]
+        codes[:, d] = np.array([*map(number.__getitem__, found), np.nan])[which]  # the last is of missing cells
     return codes
 
 
@@ -114,56 +118,56 @@ def labels_of(codes: Array, labels: Sequence[Labels]) -> np.ndarray:
     return np.stack([own[x.astype(int)] for own, x in zip(kinds, codes.T, strict=True)], axis=1)
 
 
-def _columns(X: Any, names: Sequence[str] | None) -> list[np.ndarray]:
-    """Return the columns of X: float64 with NaN, or strings with None, where a cell is missing."""
+def _columns(X: Any, names: Sequence[str] | None) -> list[tuple[Labels, np.ndarray]]:
+    """Return for each column of X the labels in it, sorted, and which each cell has; -1 where it is missing."""
+    check_dense("X", X)
     raw = frame_columns(X)
     if raw is None:
-        array = X if issparse(X) else as_array("X", X)
-        if issparse(X) or array.dtype.kind in "biufc":
-            return list(data_matrix(array, missing=True, names=names).T)
-        data_matrix(np.zeros(array.shape))  # which refuses other shapes
-        raw = list(np.asarray(X, dtype=object).T)
-    return [_plain(column, d, names) for d, column in enumerate(raw)]
+        array = as_array("X", X)
+        if array.dtype.kind in "biufc":
+            raw = list(data_matrix(array, missing=True, names=names).T)
+        else:
+            data_matrix(np.zeros(array.shape))  # which refuses other shapes
+            raw = list(np.asarray(X, dtype=object).T)
+    return [_factored(as_array("X", column), d, names) for d, column in enumerate(raw)]
 
 
-def _plain(column: Any, d: int, names: Sequence[str] | None) -> np.ndarray:
-    array = as_array("X", column)
-    if array.dtype.kind in "biuf":
-        return array.astype(np.float64)
-    values = array.astype(object)  # a copy
-    missing = np.array([is_missing(value) for value in values.tolist()], dtype=bool)
-    observed = values[~missing].tolist()
-    if all(isinstance(value, str) for value in observed) and observed:
-        values[missing] = None
-        return values
-    if all(isinstance(value, Real | np.bool_) for value in observed):
-        values[missing] = np.nan
-        return values.astype(np.float64)
-    odd = next(value for value in observed if type(value) is not type(observed[0]) or not isinstance(value, str))
-    raise ValueError(
-        f"X must hold strings or whole numbers in each column, and not both, got {shown(odd)} of type "
-        f"{type(odd).__name__} in column(s) {listed([d], names)}"
-    )
+def _factored(column: np.ndarray, d: int, names: Sequence[str] | None) -> tuple[Labels, np.ndarray]:
+    """Return the labels in a column and which each cell has, as `_columns` says."""
+    if column.dtype.kind in "biuf":
+        seen = ~np.isnan(column)
+        values = column[seen].astype(np.float64)
+    else:
+        seen = np.array([not is_missing(value) for value in column.tolist()], dtype=bool)
+        values = column.astype(object)[seen]
+        if all(isinstance(value, Real | np.bool_) for value in values):
+            values = values.astype(np.float64)
+        elif not all(isinstance(value, str) for value in values):
+            odd = next(value for value in values if type(value) is not type(values[0]) or not isinstance(value, str))
+            raise ValueError(
+                f"X must hold strings or whole numbers in each column, and not both, got {shown(odd)} of type "
+                f"{type(odd).__name__} in column(s) {listed([d], names)}"
+            )
+    which = np.full(len(column), -1)
+    kinds, which[seen] = np.unique(values, return_inverse=True)
+    return _labels(kinds, d, names), which
 
 
-def _seen(column: np.ndarray) -> np.ndarray:
-    return np.array([value is not None for value in column]) if column.dtype == object else ~np.isnan(column)
-
-
-def _label(value: Any, d: int, names: Sequence[str] | None) -> int | str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, Real) and float(value).is_integer():
-        return int(float(value))
-    raise ValueError(
-        f"X must hold labels of levels, strings or whole numbers, got {shown(value)} in column(s) {listed([d], names)}"
-    )
+def _labels(values: np.ndarray, d: int, names: Sequence[str] | None) -> Labels:
+    """Return values as labels."""
+    for value in values.tolist():
+        if not isinstance(value, str) and not (isinstance(value, Real) and float(value).is_integer()):
+            raise ValueError(
+                f"X must hold labels of levels, strings or whole numbers, got {shown(value)} in column(s) "
+                f"{listed([d], names)}"
+            )
+    return tuple(value if isinstance(value, str) else int(float(value)) for value in values.tolist())
 
 
 def _given(levels: Any) -> Labels:
     if isinstance(levels, Integral):
         return tuple(range(count_at_least_one("levels", levels)))
-    labels = tuple(_label(value, 0, ["levels"]) for value in np.asarray(list(levels), dtype=object).tolist())
+    labels = _labels(np.asarray(list(levels), dtype=object), 0, ["levels"])
     if not labels or len(set(labels)) < len(labels):
         raise ValueError(f"levels must hold a number, or different labels, for each column, got {shown(levels)}")
     return labels

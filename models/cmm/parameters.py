@@ -14,20 +14,6 @@ def quantities(levels: tuple[int, ...]) -> tuple[Quantity, ...]:
     return WEIGHTS, Quantity("probs", ("component", "cell"), Simplex(levels))
 
 
-def item_totals(cells: Array, levels: tuple[int, ...]) -> Array:
-    """Return for each cell the sum over the levels of its item, of an array (..., C).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from models.cmm.parameters import item_totals
-    >>> item_totals(np.array([1, 2, 3, 4, 5]), (2, 3)).tolist()
-    [3, 3, 12, 12, 12]
-    """
-    starts = np.cumsum((0, *levels[:-1]))
-    return np.repeat(np.add.reduceat(cells, starts, axis=-1), levels, axis=-1)
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class CMMParameters(Parameters):
     """Parameters θ = (π, p) of a categorical mixture of D items, whose levels may differ in number.
@@ -72,6 +58,14 @@ class CMMParameters(Parameters):
     def quantities(self) -> tuple[Quantity, ...]:
         """Weights and probs."""
         return quantities(self.levels)
+
+    def draw_samples(self, z: np.ndarray, size: Array, rng: np.random.RandomState) -> Array:
+        """Draw codes x_id ~ Categorical(p_{z_i d}), 0 to L_d - 1."""
+        columns = []
+        for probs in self.by_feature:
+            steps = probs.cumsum(axis=1) / probs.sum(axis=1, keepdims=True)
+            columns.append((rng.uniform(size=(len(z), 1)) >= steps[z, :-1]).sum(axis=1))
+        return np.stack(columns, axis=1)
 
     @property
     def n_features(self) -> int:

@@ -1,18 +1,18 @@
 """The categorical mixture as PyMC models: with the latent label z, and with z summed out."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, override
+from typing import Any
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import ArrayLike
 
-from models.cmm.levels import code_matrix
+from models.cmm.levels import Codes
 from models.cmm.parameters import quantities
 from models.cmm.prior import CMMPrior
 from models.distributions.simplexes import dirichlets
-from models.story import Distribution, Story, Theta, mixture_model
+from models.story import Distribution, Story, Theta
 from models.validation import Array
 
 
@@ -28,23 +28,15 @@ class CategoricalStory(Story):
     prior_types = (CMMPrior,)
 
     def __init__(self, levels: Sequence[int]) -> None:
-        self.levels = tuple(levels)
+        self.cells = Codes(levels)
+        self.levels, self.lengths = tuple(levels), {"cell": sum(levels)}
         self.quantities, self.options = quantities(self.levels), (self.levels,)
 
-    @override
-    def data(self, X: ArrayLike, size: ArrayLike) -> tuple[Array, Array]:
-        return code_matrix(X, self.levels)
-
-    @override
-    def lengths(self, n_components: int, x: Array) -> dict[str, int]:
-        return super().lengths(n_components, x) | {"cell": sum(self.levels)}
-
-    @override
     def declare(self, prior: CMMPrior, like: Mapping[str, dict[str, Any]]) -> None:
+        """p_kd ~ Dirichlet(b_d)."""
         concentration = np.broadcast_to(prior.pseudo_counts, sum(self.levels))
         dirichlets("probs", concentration, self.levels, **like["probs"])
 
-    @override
     def given_label(self, own: Theta, size: Array) -> Distribution:
         """Return the levels' probabilities (n, D, max L), with zeros after an item's last level."""
         starts, most = np.cumsum((0, *self.levels[:-1])), np.arange(max(self.levels))
@@ -52,12 +44,12 @@ class CategoricalStory(Story):
         zero = pt.zeros_like(own["probs"][..., :1])
         return pm.Categorical, {"p": pt.concatenate([own["probs"], zero], axis=-1)[..., cells]}
 
-    @override
     def natural(self, theta: Theta) -> tuple[Any, ...]:
+        """η = log p."""
         return (pt.log(theta["probs"]),)
 
-    @override
     def statistics(self, x: Any, size: Array) -> tuple[Any, ...]:
+        """T_dl = [x_d = l], and 0 where an answer is missing."""
         item = np.repeat(np.arange(len(self.levels)), self.levels)
         level = np.concatenate([np.arange(L) for L in self.levels])
         equal = np.equal if isinstance(x, np.ndarray) else pt.eq
@@ -100,7 +92,7 @@ def build_model(X: ArrayLike, n_components: int, prior: CMMPrior | None, levels:
     >>> sorted(model.named_vars)
     ['probs', 'weights', 'x', 'z']
     """
-    return mixture_model(CategoricalStory(levels), X, n_components, prior, marginal=False)
+    return CategoricalStory(levels).model(X, n_components, prior, marginal=False)
 
 
 def build_marginal_model(X: ArrayLike, n_components: int, prior: CMMPrior | None, levels: Sequence[int]) -> pm.Model:
@@ -119,4 +111,4 @@ def build_marginal_model(X: ArrayLike, n_components: int, prior: CMMPrior | None
     >>> sorted(model.named_vars)
     ['probs', 'weights', 'x']
     """
-    return mixture_model(CategoricalStory(levels), X, n_components, prior, marginal=True)
+    return CategoricalStory(levels).model(X, n_components, prior, marginal=True)

@@ -6,6 +6,7 @@ no proper posterior (a Gaussian mixture's likelihood is even unbounded), so ever
 need the Jacobian of the transform, and the transforms here give the reason instead.
 """
 
+from functools import cache
 from typing import Any, NoReturn
 
 import numpy as np
@@ -19,7 +20,7 @@ from pytensor.graph.op import Op
 from models.distributions.inverse_wishart import CovarianceTransform
 from models.distributions.simplexes import SimplexesTransform
 from models.parameters import Quantity
-from models.supports import Covariance, Positive, Probability, Simplex, Support, Variance
+from models.supports import Covariance, Probability, Simplex, Support, Variance
 from models.validation import Array
 
 REFUSAL = (
@@ -55,28 +56,14 @@ class RefuseJacobian(Op):
         raise ImproperPriorError(REFUSAL)
 
 
-class _Refusing(Transform):
-    """A transform whose Jacobian is refused."""
+@cache
+def refusing(transform: type[Transform]) -> Any:
+    """Return the class of the same transform, with its Jacobian behind a refusal."""
 
-    def log_jac_det(self, value: Any, *inputs: Any) -> Any:
-        """Return the log-Jacobian behind a refusal."""
-        return RefuseJacobian()(super().log_jac_det(value, *inputs))
+    def log_jac_det(self: Any, value: Any, *inputs: Any) -> Any:
+        return RefuseJacobian()(transform.log_jac_det(self, value, *inputs))
 
-
-class FlatSimplexes(_Refusing, SimplexesTransform):
-    """Simplexes side by side along the last axis."""
-
-
-class FlatCovariance(_Refusing, CovarianceTransform):
-    """Cholesky factor of a covariance matrix."""
-
-
-class FlatPositive(_Refusing, LogTransform):
-    """Logarithm."""
-
-
-class FlatProbability(_Refusing, LogOddsTransform):
-    """Log-odds."""
+    return type(f"Flat{transform.__name__}", (transform,), {"log_jac_det": log_jac_det})
 
 
 def flat(quantity: Quantity, shape: tuple[int, ...], start: Array | None = None) -> Any:
@@ -110,12 +97,12 @@ def _transform_and_middle(support: Support, shape: tuple[int, ...]) -> tuple[Tra
     match support:
         case Simplex():
             sizes = support.sizes or (shape[-1],)
-            return FlatSimplexes(sizes, shape[:-1]), support.normalised(np.ones(shape))
+            return refusing(SimplexesTransform)(sizes, shape[:-1]), support.normalised(np.ones(shape))
         case Covariance():
-            return FlatCovariance(shape[-1]), np.broadcast_to(np.eye(shape[-1]), shape)
-        case Positive() | Variance():
-            return FlatPositive(), np.ones(shape)
+            return refusing(CovarianceTransform)(shape[-1]), np.broadcast_to(np.eye(shape[-1]), shape)
+        case Variance():
+            return refusing(LogTransform)(), np.ones(shape)
         case Probability():
-            return FlatProbability(), np.full(shape, 0.5)
+            return refusing(LogOddsTransform)(), np.full(shape, 0.5)
         case _:
             return None, np.zeros(shape)

@@ -18,6 +18,7 @@ from pymc.logprob.transforms import Transform
 from scipy.linalg import block_diag
 from scipy.special import gammaln
 
+from models.supports import Simplex
 from models.validation import Array
 
 
@@ -80,21 +81,19 @@ def dirichlets(name: str, concentration: Array, sizes: Sequence[int], **like: An
     [2.0, 2.0, 2.0, 2.0]
     """
     b = np.asarray(concentration, dtype=np.float64)
-    same_block = block_diag(*(np.ones((L, L)) for L in sizes))
-    sums = b @ same_block
-    log_norm = (gammaln(sums) / np.repeat(sizes, sizes)).sum() - gammaln(b).sum()
+    blocks = Simplex(tuple(sizes))
+    log_norm = gammaln(blocks.sums(b)).sum() - gammaln(b).sum()
 
     def draw(shapes: Any, size: Any) -> Any:
-        ends = np.cumsum(sizes).tolist()
-        blocks = [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
-        return pt.concatenate([pm.Dirichlet.dist(shapes[..., block], size=size) for block in blocks], axis=-1)
+        parts = np.split(np.arange(len(b)), np.cumsum(sizes)[:-1])
+        return pt.concatenate([pm.Dirichlet.dist(shapes[..., part], size=size) for part in parts], axis=-1)
 
     def log_density(value: Any, shapes: Any) -> Any:
         terms = pt.switch(pt.eq(shapes, 1), 0.0, (shapes - 1) * pt.log(value))
         return log_norm + terms.sum(axis=-1)
 
     def middle(rv: Any, size: Any, shapes: Any) -> Any:
-        return pt.broadcast_to(shapes / (shapes @ same_block), rv.shape)
+        return pt.broadcast_to(blocks.normalised(b), rv.shape)
 
     return pm.CustomDist(
         name,

@@ -73,24 +73,13 @@ References
 .. [4] Bishop (2006), Pattern Recognition and Machine Learning, Springer, chapter 9.
 """
 
-from typing import TYPE_CHECKING
-
 from models.gmm.independent_prior import GMMIndependentPrior
 from models.gmm.parameters import GMMParameters
 from models.gmm.prior import GMMPrior
-from models.gmm.simulation import draw_parameters, simulate
+from models.gmm.simulation import draw_parameters
 from models.lazy import builders_of
+from models.simulation import simulate_without_sizes as simulate
 
-if TYPE_CHECKING:
-    from models.gmm.story import build_marginal_model, build_model
-
-__all__ = [
-    "GMMIndependentPrior",
-    "GMMParameters",
-    "GMMPrior",
-    "build_marginal_model",
-    "build_model",
-    "draw_parameters",
-    "simulate",
-]
+__all__ = ["GMMIndependentPrior", "GMMParameters", "GMMPrior"]
+__all__ += ["build_marginal_model", "build_model", "draw_parameters", "simulate"]
 __getattr__ = builders_of(__name__)

@@ -12,24 +12,13 @@ from scipy.special import gammaln
 from models.gmm.parameters import GMMParameters
 from models.gmm.prior import GaussianPrior, GMMPrior
 from models.gmm.structures import check_covariance_type
-from models.one_line import one_line
 from models.shown import shown
-from models.validation import (
-    Array,
-    column_names,
-    count_at_least_one,
-    data_matrix,
-    frozen_array,
-    number_above,
-    number_or_vector,
-    positive,
-    real_numbers,
-)
+from models.validation import Array, column_names, count_at_least_one, data_matrix, number_above
 
 SCALES = ("half-normal", "inverse-gamma")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GMMIndependentPrior(GaussianPrior):
     """Dirichlet prior of the weights, normal prior of the means, and scales with LKJ correlations.
 
@@ -106,22 +95,16 @@ class GMMIndependentPrior(GaussianPrior):
     covariance_type: str = "full"
     conjugate = False
 
-    __repr__ = one_line
-
     def __post_init__(self) -> None:
-        mean = frozen_array("mean", self.mean, (None,))
-        size = () if check_covariance_type(self.covariance_type) == "spherical" else mean.shape
-        checked = {
-            "concentration": positive("concentration", number_or_vector("concentration", self.concentration)),
-            "mean": mean,
-            "mean_sd": positive("mean_sd", _one_for_each("mean_sd", self.mean_sd, mean.shape)),
-            "scale": positive("scale", _one_for_each("scale", self.scale, size)),
-            "correlation_shape": number_above("correlation_shape", self.correlation_shape, 0),
-        }
+        super().__post_init__()
+        shape = self.mean.shape
+        self._keep(
+            mean_sd=self._positive("mean_sd", shape),
+            scale=self._positive("scale", () if self.covariance_type == "spherical" else shape),
+            correlation_shape=number_above("correlation_shape", self.correlation_shape, 0),
+        )
         if self.variance_shape is not None:
-            checked["variance_shape"] = number_above("variance_shape", self.variance_shape, 0)
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)
+            self._keep(variance_shape=number_above("variance_shape", self.variance_shape, 0))
 
     @classmethod
     def weakly_informative(
@@ -228,7 +211,7 @@ class GMMIndependentPrior(GaussianPrior):
     def check_mode(self) -> None:
         """Raise a ValueError unless MAP-EM has closed conditional steps, and a mode inside the simplex."""
         super().check_mode()
-        if self.covariance_type in ("full", "tied") and len(self.mean) > 1:
+        if self.matrices and len(self.mean) > 1:
             raise ValueError(
                 f"prior must be a GMMPrior for MAP by EM with covariance_type {self.covariance_type!r}, got a "
                 "GMMIndependentPrior: with LKJ correlations the mode of Σ given the means solves an equation in Σ, Σ⁻¹ "
@@ -246,11 +229,8 @@ class GMMIndependentPrior(GaussianPrior):
         """Return log p(μ) + log p(Σ)."""
         gap = (parameters.means - self.mean) / self.mean_sd
         log_means = -0.5 * (log(2 * pi) + gap**2) - np.log(self.mean_sd)
-        if self.covariance_type in ("full", "tied"):
-            log_covariances = self._log_matrices(parameters)
-        else:
-            log_covariances = self._log_variances(parameters.covariances)
-        return float(log_means.sum() + log_covariances.sum())
+        log_rest = self._log_matrices(parameters) if self.matrices else self._log_variances(parameters.covariances)
+        return float(log_means.sum() + log_rest.sum())
 
     def _log_variances(self, variances: Array) -> Array:
         """Return log p(v) of each variance."""
@@ -265,10 +245,9 @@ class GMMIndependentPrior(GaussianPrior):
         """Return log p(Σ) of each declared matrix."""
         eta, D = self.correlation_shape, parameters.n_features
         variances = np.diagonal(parameters.covariances, axis1=-2, axis2=-1)
-        log_det = 2 * np.log(np.diagonal(parameters.cholesky, axis1=-2, axis2=-1)).sum(axis=-1)
         log_variances = np.log(variances).sum(axis=-1)
         log_scales = self._log_variances(variances).sum(axis=-1) - (D - 1) / 2 * log_variances
-        return log_scales + (eta - 1) * (log_det - log_variances) - log_lkj_norm(eta, D)
+        return log_scales + (eta - 1) * (parameters.log_det - log_variances) - log_lkj_norm(eta, D)
 
 
 def log_lkj_norm(eta: float, n_features: int) -> float:
@@ -276,9 +255,3 @@ def log_lkj_norm(eta: float, n_features: int) -> float:
     j = np.arange(1, n_features)
     last = n_features - 1
     return float((j / 2 * log(pi) + gammaln(eta + (last - j) / 2) - gammaln(eta + last / 2)).sum())
-
-
-def _one_for_each(name: str, values: ArrayLike, shape: tuple[int, ...]) -> Array:
-    """Return ``values`` in this shape; a number stands for as many alike."""
-    given = number_or_vector(name, values) if real_numbers(name, values).ndim == 0 else values
-    return frozen_array(name, np.full(shape, given) if np.ndim(given) == 0 else given, shape)

@@ -5,7 +5,7 @@ from typing import Self
 
 import numpy as np
 
-from models.gmm.structures import check_covariance_type, cholesky_factors, full_matrices, quantities
+from models.gmm.structures import DIMS, MATRICES, check_covariance_type, cholesky_factors, full_matrices, quantities
 from models.parameters import Parameters, Quantity
 from models.validation import Array
 
@@ -63,6 +63,11 @@ class GMMParameters(Parameters):
         """Weights, means and covariances of this structure."""
         return quantities(check_covariance_type(self.covariance_type))
 
+    def draw_samples(self, z: np.ndarray, size: Array, rng: np.random.RandomState) -> Array:
+        """Draw x_i ~ Normal(μ_{z_i}, Σ_{z_i})."""
+        noise, roots = rng.standard_normal((len(z), self.n_features)), np.linalg.cholesky(self.covariance_matrices)
+        return self.means[z] + np.einsum("nde,ne->nd", roots[z], noise)
+
     @property
     def covariance_matrices(self) -> Array:
         """The K covariance matrices (K, D, D), whatever the structure."""
@@ -70,12 +75,15 @@ class GMMParameters(Parameters):
 
     def marginal(self, features: np.ndarray) -> Self:
         """Return the mixture of some of the features (a mask or indices): means and covariances restricted to them."""
-        covariances = self.covariances
-        match self.covariance_type:
-            case "full":
-                covariances = covariances[:, features][:, :, features]
-            case "tied":
-                covariances = covariances[features][:, features]
-            case "diag":
-                covariances = covariances[:, features]
+        covariances, dims = self.covariances, DIMS[self.covariance_type]
+        for axis, dim in enumerate(dims):
+            if dim != "component":
+                covariances = covariances.take(np.arange(self.n_features)[features], axis)
         return type(self)(self.weights, self.means[:, features], covariances, self.covariance_type)
+
+    @property
+    def log_det(self) -> Array:
+        """Log|Σ| of each declared matrix, or log σ² of each declared variance."""
+        if self.covariance_type in MATRICES:
+            return 2 * np.log(np.diagonal(self.cholesky, axis1=-2, axis2=-1)).sum(axis=-1)
+        return np.log(self.covariances)

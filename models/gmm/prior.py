@@ -1,19 +1,21 @@
 """Conjugate prior of the Gaussian mixture, as plain numbers that EM and PyMC both read."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import log, pi
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import gammaln, multigammaln
+from scipy.special import multigammaln
 
 from models.gmm.parameters import GMMParameters
-from models.gmm.structures import check_covariance_type, scale_shape
-from models.one_line import one_line
+from models.gmm.structures import MATRICES, check_covariance_type, scale_shape
 from models.prior import MixturePrior
 from models.shown import listed
+from models.supports import COVARIANCE
 from models.validation import (
     Array,
     check_sample_weight,
@@ -22,9 +24,6 @@ from models.validation import (
     data_matrix,
     frozen_array,
     number_above,
-    number_or_vector,
-    positive,
-    positive_definite,
 )
 
 SMALLEST_EIGENVALUE = 1e-10  # of the correlation matrix; rounding alone leaves about 1e-16 where the truth is 0
@@ -37,21 +36,23 @@ class GaussianPrior(MixturePrior):
     mean: Array
     covariance_type: str
 
-    def check_fits(self, n_components: int, n_features: int, covariance_type: str) -> None:
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_covariance_type(self.covariance_type)
+        self._keep(mean=frozen_array("mean", self.mean, (None,)))
+
+    @property
+    def matrices(self) -> bool:
+        """Whether it is a prior of covariance matrices, not of variances."""
+        return self.covariance_type in MATRICES
+
+    def check_fits(self, n_components: int, n_features: int, *options: str) -> None:
         """Raise a ValueError unless the prior is one for K components, D features and this structure."""
-        if self.covariance_type != covariance_type:
-            raise ValueError(
-                f"prior.covariance_type must be {covariance_type!r} like the mixture's, got {self.covariance_type!r}"
-            )
-        if self.concentration.shape not in [(), (n_components,)]:
-            raise ValueError(
-                f"prior.concentration must be a number or have shape ({n_components},), got {self.concentration.shape}"
-            )
+        if (own := self.covariance_type) != options[0]:
+            raise ValueError(f"prior.covariance_type must be {options[0]!r} like the mixture's, got {own!r}")
+        super().check_fits(n_components, n_features)
         if self.mean.shape != (n_features,):
             raise ValueError(f"prior.mean must have shape ({n_features},) like a row of X, got {self.mean.shape}")
-
-    def _check_parameters(self, parameters: GMMParameters) -> None:
-        self.check_fits(parameters.n_components, parameters.n_features, parameters.covariance_type)
 
     @property
     @abstractmethod
@@ -69,7 +70,7 @@ class GaussianPrior(MixturePrior):
         """
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GMMPrior(GaussianPrior):
     """Dirichlet prior of the weights, and conjugate prior of means and covariances.
 
@@ -121,32 +122,22 @@ class GMMPrior(GaussianPrior):
     scale: Array
     covariance_type: str = "full"
 
-    __repr__ = one_line
-
     def __post_init__(self) -> None:
-        concentration = positive("concentration", number_or_vector("concentration", self.concentration))
-        mean = frozen_array("mean", self.mean, (None,))
-        kind, D = check_covariance_type(self.covariance_type), len(mean)
-        scale = frozen_array("scale", self.scale, scale_shape(kind, D))
-        if scale.ndim == 2:
-            positive_definite("scale", scale)
-        else:
-            positive("scale", scale)
-        least = D - 1 if scale.ndim == 2 else 0
-        checked = {
-            "concentration": concentration,
-            "mean": mean,
-            "mean_precision": number_above("mean_precision", self.mean_precision, 0),
-            "degrees_of_freedom": number_above("degrees_of_freedom", self.degrees_of_freedom, least),
-            "scale": scale,
-        }
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)
+        super().__post_init__()
+        D, shape = len(self.mean), scale_shape(self.covariance_type, len(self.mean))
+        scale = frozen_array("scale", self.scale, shape) if self.matrices else self._positive("scale")
+        if self.matrices:
+            COVARIANCE.check("scale", scale)
+        self._keep(
+            mean_precision=number_above("mean_precision", self.mean_precision, 0),
+            degrees_of_freedom=number_above("degrees_of_freedom", self.degrees_of_freedom, (D - 1) * self.matrices),
+            scale=frozen_array("scale", scale, shape),
+        )
 
     @property
     def typical_deviations(self) -> Array:
         """The roots of Ψ0, or of its diagonal, shape (D,)."""
-        variances = np.diagonal(self.scale) if self.scale.ndim == 2 else self.scale
+        variances = np.diagonal(self.scale) if self.matrices else self.scale
         return np.broadcast_to(np.sqrt(variances), self.mean.shape)
 
     def standardised(self, location: Array, scale: Array) -> Self:
@@ -156,12 +147,7 @@ class GMMPrior(GaussianPrior):
 
     @classmethod
     def weakly_informative(
-        cls,
-        X: ArrayLike,
-        n_components: int,
-        covariance_type: str = "full",
-        *,
-        sample_weight: ArrayLike | None = None,
+        cls, X: ArrayLike, n_components: int, covariance_type: str = "full", *, sample_weight: ArrayLike | None = None
     ) -> Self:
         """Return the data-scaled prior of Fraley & Raftery (2007), with a Dirichlet(2) on the weights.
 
@@ -190,82 +176,75 @@ class GMMPrior(GaussianPrior):
         Fraley & Raftery (2007), Bayesian regularization for normal mixture estimation and model-based clustering,
         Journal of Classification 24, 155-181.
         """
+        kind, K = check_covariance_type(covariance_type), count_at_least_one("n_components", n_components)
         names, X = column_names(X), data_matrix(X, missing=True)
-        kind = check_covariance_type(covariance_type)
-        K, D = count_at_least_one("n_components", n_components), X.shape[1]
-        weights = check_sample_weight(sample_weight, len(X))
-        if weights is None:
-            weights = np.ones(len(X))
-        X, weights = X[weights > 0], weights[weights > 0, None]
-        seen = ~np.isnan(X)
-        counts = (seen * weights).sum(axis=0)
-        if (few := counts <= 1).any():
-            raise ValueError(
-                "X must have at least two samples in every column to scale a prior to it, got fewer in column(s) "
-                f"{listed(np.flatnonzero(few), names)}"
-            )
-        highest, lowest = np.nanmax(X, axis=0), np.nanmin(X, axis=0)
-        mean = np.where(seen, weights * X, 0.0).sum(axis=0) / counts
-        mean = np.where(highest > lowest, mean, highest)
-        gap = np.where(seen, X - mean, 0.0)
-        unit = np.abs(gap).max(axis=0)
-        gap = gap / np.where(unit > 0, unit, 1.0)  # squares of any size of number fit a float
-        squares = gap.T @ (weights * gap)
-        sizes = np.sqrt(np.diagonal(squares))
-        sd = typical_deviation(unit * sizes / np.sqrt(counts - 1))
-        variances = sd**2
-        unfit = ~(np.isfinite(variances) & (variances >= np.finfo(np.float64).tiny))
-        if unfit.any():
-            raise ValueError(
-                f"X must have columns whose variances fit a float, got deviations {sd[unfit]} in column(s) "
-                f"{listed(np.flatnonzero(unfit), names)}: rescale X"
-            )
-        scale: Array
-        match kind:
-            case "diag":
-                degrees, scale = 3, variances
-            case "spherical":
-                degrees, scale = 3, variances.mean(keepdims=True)[0]
-            case _:
-                sizes = np.where(sizes > 0, sizes, 1.0)
-                correlations = squares / np.outer(sizes, sizes)
-                np.fill_diagonal(correlations, 1.0)
-                degrees, scale = D + 2, correlations * np.outer(sd, sd)
-                if np.linalg.eigvalsh(correlations)[0] < SMALLEST_EIGENVALUE:
-                    scale = np.diag(variances)  # collinear columns: keep the variances, which are positive
-        return cls(np.full(K, 2.0), mean, 0.01, degrees, scale / K ** (2 / D), kind)
+        mean, sd, correlations = _moments(X, check_sample_weight(sample_weight, len(X)), names)
+        D, variances, scale = len(sd), sd**2, correlations * np.outer(sd, sd)
+        if kind not in MATRICES:
+            scale = variances if kind == "diag" else np.array(variances.mean())
+        elif np.linalg.eigvalsh(correlations)[0] < SMALLEST_EIGENVALUE:
+            scale = np.diag(variances)  # collinear columns: keep the variances, which are positive
+        return cls(np.full(K, 2.0), mean, 0.01, D + 2 if kind in MATRICES else 3, scale / K ** (2 / D), kind)
 
     def _log_prob_of_components(self, parameters: GMMParameters) -> float:
         """Return log p(μ, Σ)."""
-        if self.scale.ndim == 2:
-            log_means, log_covariances = self._log_normal(parameters), self._log_inverse_wishart(parameters)
-        else:
-            log_means, log_covariances = self._log_normal_of_features(parameters), self._log_inverse_gamma(parameters)
-        return float(log_means.sum() + log_covariances.sum())
+        return float(self._log_normal(parameters).sum() + self._log_inverse_wishart(parameters).sum())
 
     def _log_normal(self, parameters: GMMParameters) -> Array:
         """Return log Normal(μ_k | m0, Σ_k / κ0), shape (K,)."""
         D, kappa, gap = parameters.n_features, self.mean_precision, parameters.means - self.mean
-        distance = np.einsum("kd,kde,ke->k", gap, np.linalg.inv(parameters.covariance_matrices), gap)
-        return -0.5 * (D * log(2 * pi) - D * log(kappa) + _log_det(parameters) + kappa * distance)
+        if self.matrices:
+            log_det, whitened = parameters.log_det, np.linalg.solve(parameters.cholesky, gap[..., None])[..., 0]
+        else:
+            deviations = np.broadcast_to(parameters.cholesky.reshape(len(gap), -1), gap.shape)
+            log_det, whitened = 2 * np.log(deviations).sum(axis=1), gap / deviations
+        return -0.5 * (D * log(2 * pi) - D * log(kappa) + log_det + kappa * (whitened**2).sum(axis=1))
 
     def _log_inverse_wishart(self, parameters: GMMParameters) -> Array:
-        """Return log InverseWishart(Σ | ν0, Ψ0) of each declared matrix."""
-        D, nu = parameters.n_features, self.degrees_of_freedom
-        trace = np.trace(self.scale @ np.linalg.inv(parameters.covariances), axis1=-2, axis2=-1)
-        log_norm = nu * np.linalg.slogdet(self.scale)[1] - nu * D * log(2) - 2 * multigammaln(nu / 2, D)
-        return 0.5 * (log_norm - (nu + D + 1) * _log_det(parameters) - trace)
+        """Return log InverseWishart(Σ | ν0, Ψ0) of each declared matrix; a variance is a matrix with D = 1."""
+        if self.matrices:
+            D, inverses = len(self.scale), np.linalg.inv(parameters.covariances)
+            trace = np.trace(self.scale @ inverses, axis1=-2, axis2=-1)
+        else:
+            D, trace = 1, self.scale / parameters.covariances
+        return 0.5 * (self._log_norm - (self.degrees_of_freedom + D + 1) * parameters.log_det - trace)
 
-    def _log_normal_of_features(self, parameters: GMMParameters) -> Array:
-        """Return log Normal(μ_kd | m0_d, σ²_kd / κ0), shape (K, D)."""
-        variances = parameters.covariances.reshape(parameters.n_components, -1) / self.mean_precision
-        gap = parameters.means - self.mean
-        return -0.5 * (log(2 * pi) + np.log(variances) + gap**2 / variances)
+    @cached_property
+    def _log_norm(self) -> Array:
+        """Twice what log InverseWishart(Σ | ν0, Ψ0) has without Σ."""
+        nu, D = self.degrees_of_freedom, len(self.scale) if self.matrices else 1
+        log_det = np.linalg.slogdet(self.scale)[1] if self.matrices else np.log(self.scale)
+        return nu * log_det - nu * D * log(2) - 2 * multigammaln(nu / 2, D)
 
-    def _log_inverse_gamma(self, parameters: GMMParameters) -> Array:
-        """Return log InverseGamma(σ² | ν0 / 2, ψ0 / 2) of each declared variance."""
-        alpha, beta, variances = self.degrees_of_freedom / 2, self.scale / 2, parameters.covariances
-        return alpha * np.log(beta) - gammaln(alpha) - (alpha + 1) * np.log(variances) - beta / variances
+
+def _moments(X: Array, weights: Array | None, names: Sequence[str] | None) -> tuple[Array, Array, Array]:
+    """Return mean (D,), positive standard deviation (D,) and correlations (D, D) of the observed cells."""
+    w = np.ones((len(X), 1)) if weights is None else weights[:, None]
+    X, w = X[w[:, 0] > 0], w[w[:, 0] > 0]
+    seen = ~np.isnan(X)
+    counts = (seen * w).sum(axis=0)
+    wanted = "X must have at least two samples in every column to scale a prior to it, got fewer"
+    _refuse_columns(counts <= 1, wanted, names)
+    highest, lowest = np.nanmax(X, axis=0), np.nanmin(X, axis=0)
+    mean = np.where(highest > lowest, np.where(seen, w * X, 0.0).sum(axis=0) / counts, highest)
+    gap = np.where(seen, X - mean, 0.0)
+    unit = np.abs(gap).max(axis=0)
+    gap = gap / np.where(unit > 0, unit, 1.0)  # squares of any size of number fit a float
+    squares = gap.T @ (w * gap)
+    sizes = np.sqrt(np.diagonal(squares))
+    sd = typical_deviation(unit * sizes / np.sqrt(counts - 1))
+    unfit = ~(np.isfinite(sd**2) & (sd**2 >= np.finfo(np.float64).tiny))
+    wanted = f"X must have columns whose variances fit a float, got deviations {sd[unfit]}"
+    _refuse_columns(unfit, wanted, names, ": rescale X")
+    sizes = np.where(sizes > 0, sizes, 1.0)
+    correlations = squares / np.outer(sizes, sizes)
+    np.fill_diagonal(correlations, 1.0)
+    return mean, sd, correlations
+
+
+def _refuse_columns(misfits: np.ndarray, wanted: str, names: Sequence[str] | None, advice: str = "") -> None:
+    if misfits.any():
+        raise ValueError(f"{wanted} in column(s) {listed(np.flatnonzero(misfits), names)}{advice}")
 
 
 def typical_deviation(deviations: Array) -> Array:
@@ -281,8 +260,3 @@ def typical_deviation(deviations: Array) -> Array:
     positive = deviations > 0
     typical = np.exp(np.log(deviations[positive]).mean()) if positive.any() else 1.0
     return np.where(positive, deviations, typical)
-
-
-def _log_det(parameters: GMMParameters) -> Array:
-    """Return log|Σ| of each declared matrix."""
-    return 2 * np.log(np.diagonal(parameters.cholesky, axis1=-2, axis2=-1)).sum(axis=-1)

@@ -1,49 +1,13 @@
-"""Ancestral simulation of the Gaussian mixture: parameters from their prior; then the label, then the sample."""
+"""Draws of a Gaussian mixture's parameters from their prior; samples are drawn by :mod:`models.simulation`."""
 
 import numpy as np
 
-from models.dirichlet import draw_weights
 from models.gmm.independent_prior import GMMIndependentPrior
 from models.gmm.parameters import GMMParameters
 from models.gmm.prior import GaussianPrior, GMMPrior
 from models.gmm.structures import covariances_shape, full_matrices
+from models.prior import draw_weights
 from models.validation import Array, count_at_least_one, random_source
-
-
-def simulate(
-    parameters: GMMParameters, n_samples: int, random_state: int | np.random.RandomState | None = None
-) -> tuple[Array, np.ndarray]:
-    """Draw z_i ~ Categorical(π), then x_i | z_i ~ Normal(μ_{z_i}, Σ_{z_i}).
-
-    Parameters
-    ----------
-    parameters : GMMParameters
-        The mixture.
-    n_samples : int
-        Number of samples n.
-    random_state : int, RandomState or None
-        Seed or source of randomness, as in scikit-learn.
-
-    Returns
-    -------
-    X : ndarray, shape (n, D)
-        Samples.
-    z : ndarray of int, shape (n,)
-        The label of each.
-
-    Examples
-    --------
-    >>> from models.gmm import GMMParameters, simulate
-    >>> X, z = simulate(GMMParameters([0.5, 0.5], [[0.0], [9.0]], [[[1.0]], [[1.0]]]), 4, random_state=0)
-    >>> X.shape, z.shape
-    ((4, 1), (4,))
-    """
-    n = count_at_least_one("n_samples", n_samples)
-    rng = random_source(random_state)
-    z = rng.choice(parameters.n_components, size=n, p=parameters.weights / parameters.weights.sum())
-    noise = rng.standard_normal((n, parameters.n_features))
-    roots = np.linalg.cholesky(parameters.covariance_matrices)
-    return parameters.means[z] + np.einsum("nde,ne->nd", roots[z], noise), z
 
 
 def draw_parameters(
@@ -91,7 +55,7 @@ def draw_parameters(
 def _draw_conjugate(prior: GMMPrior, K: int, rng: np.random.RandomState) -> Array:
     """Draw inverse-Wishart matrices, or σ² = ψ0 / χ²(ν0), which is InverseGamma(ν0 / 2, ψ0 / 2)."""
     shape, nu = covariances_shape(prior.covariance_type, K, len(prior.mean)), prior.degrees_of_freedom
-    if prior.scale.ndim < 2:
+    if not prior.matrices:
         return prior.scale / rng.chisquare(nu, size=shape)
     from scipy.stats import invwishart  # slow to import
 
@@ -100,16 +64,13 @@ def _draw_conjugate(prior: GMMPrior, K: int, rng: np.random.RandomState) -> Arra
 
 def _draw_independent(prior: GMMIndependentPrior, K: int, rng: np.random.RandomState) -> Array:
     """Draw variances, and put LKJ correlations between those of a matrix."""
-    shape, matrices = (
-        covariances_shape(prior.covariance_type, K, len(prior.mean)),
-        prior.covariance_type in ("full", "tied"),
-    )
-    size = shape[:-1] if matrices else shape
+    shape = covariances_shape(prior.covariance_type, K, len(prior.mean))
+    size = shape[:-1] if prior.matrices else shape
     if prior.variance_shape is None:
         scales = prior.scale * np.abs(rng.standard_normal(size))
     else:
         scales = np.sqrt(prior.scale / rng.standard_gamma(prior.variance_shape, size=size))
-    if not matrices:
+    if not prior.matrices:
         return scales**2
     roots = scales[..., None] * _draw_correlation_roots(prior.correlation_shape, shape, rng)
     return roots @ np.swapaxes(roots, -1, -2)

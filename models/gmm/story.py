@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, override
+from typing import Any
 
 import numpy as np
 import pymc as pm
@@ -11,12 +11,11 @@ from numpy.typing import ArrayLike
 
 from models.distributions.inverse_wishart import InverseWishart
 from models.distributions.lkj_covariance import lkj_covariance
+from models.gmm.densities import each_variance, log_mixture, log_mixture_by_rows, log_normal_of_observed
 from models.gmm.independent_prior import GMMIndependentPrior
-from models.gmm.natural_form import log_mixture
 from models.gmm.prior import GMMPrior
-from models.gmm.structures import check_covariance_type, quantities
-from models.gmm.whitened_form import LOG_MIXTURES, log_mixture_of_observed, log_normal_of_observed
-from models.story import Distribution, Story, Theta, mixture_model
+from models.gmm.structures import MATRICES, check_covariance_type, quantities
+from models.story import Distribution, Story, Theta
 from models.validation import Array, check_columns, column_names, data_matrix
 
 
@@ -35,9 +34,8 @@ class GaussianStory(Story):
 
     def __init__(self, covariance_type: str, whitened: bool = False) -> None:
         self.kind, self.whitened = check_covariance_type(covariance_type), whitened
-        self.quantities, self.options = quantities(self.kind), (self.kind,)
+        self.quantities, self.options, self.matrices = quantities(self.kind), (self.kind,), self.kind in MATRICES
 
-    @override
     def data(self, X: ArrayLike, size: ArrayLike) -> tuple[Array, Array]:
         """Return X with column means in its missing cells, and 1 where a cell was observed: PyMC must see no NaN."""
         names, X = column_names(X), data_matrix(X, missing=True)
@@ -45,61 +43,50 @@ class GaussianStory(Story):
         check_columns(seen.any(axis=0), names)
         return (X if seen.all() else np.where(seen, X, np.nanmean(X, axis=0))), seen.astype(np.float64)
 
-    @override
-    def lengths(self, n_components: int, x: Array) -> dict[str, int]:
-        return super().lengths(n_components, x) | {"feature_bis": x.shape[1]}
-
-    @override
     def starts(self, x: Array) -> dict[str, Array]:
         """Return the mean of the data as every mean, and their variances without covariances."""
         variances = np.maximum(x.var(axis=0), 1e-12)
         covariances: Any = {"diag": variances, "spherical": variances.mean()}.get(self.kind, np.diag(variances))
         return {"means": x.mean(axis=0), "covariances": covariances}
 
-    @override
     def declare(self, prior: GMMPrior | GMMIndependentPrior, like: Mapping[str, dict[str, Any]]) -> None:
+        """Σ_k, then μ_k given Σ_k; or each from a prior of its own."""
         if isinstance(prior, GMMIndependentPrior):
             pm.Normal("means", mu=prior.mean, sigma=prior.mean_sd, **like["means"])
             _declare_independent(prior, like["covariances"])
         else:
             _declare_conjugate(prior, like)
 
-    @override
     def given_label(self, own: Theta, size: Array) -> Distribution:
+        """Given μ and Σ, x ~ Normal(μ, Σ)."""
         means, covariances = own["means"], own["covariances"]
-        if self.kind in ("full", "tied"):
+        if self.matrices:
             return pm.MvNormal, {"mu": means, "cov": covariances}
-        variances = covariances if self.kind == "diag" else covariances[..., None]
-        return pm.Normal, {"mu": means, "sigma": pt.sqrt(variances)}
+        return pm.Normal, {"mu": means, "sigma": pt.sqrt(each_variance(covariances, self.kind, size.shape[1]))}
 
-    @override
     def log_prob_given_label(self, x: Any, own: Theta, size: Array) -> Any:
-        return log_normal_of_observed(x, own["means"], own["covariances"], size > 0, self.kind)
+        """Return log Normal(x_o | μ_o, Σ_oo) of the observed cells o."""
+        if self.matrices:
+            return log_normal_of_observed(x, own["means"], own["covariances"], size > 0)
+        return super().log_prob_given_label(x, own, size)
 
-    @override
     def log_prob(self, x: Any, theta: Theta, size: Array, data: Array) -> Any:
-        weights, means, covariances = (theta[quantity.name] for quantity in self.quantities)
+        """logsumexp_k {log π_k + log Normal(x_i | μ_k, Σ_k)}, in natural parameters or row by row."""
+        arrays = [theta[quantity.name] for quantity in self.quantities]
         origin, spread = data.mean(axis=0), data.std(axis=0)
-        if not size.all():
-            return log_mixture_of_observed(x, weights, means, covariances, size > 0, origin, self.kind)
-        if self.whitened:
-            return LOG_MIXTURES[self.kind](x, weights, means, covariances, origin)
-        return log_mixture(x, weights, means, covariances, origin, np.where(spread > 0, spread, 1.0), self.kind)
+        if self.whitened or not size.all():
+            return log_mixture_by_rows(x, *arrays, seen=size > 0, origin=origin, covariance_type=self.kind)
+        scale = np.where(spread > 0, spread, 1.0)
+        return log_mixture(x, *arrays, origin=origin, scale=scale, covariance_type=self.kind)
 
-    @override
     def draw(self, z: Any, theta: Theta, size: Array) -> Any:
         """Draw x = μ_z + L_z ε with ε ~ Normal(0, I), one for each label in z."""
         means, covariances = theta["means"][z], theta["covariances"]
         noise = pm.Normal.dist(pt.zeros_like(means))
-        match self.kind:
-            case "full":
-                return means + (pt.linalg.cholesky(covariances)[z] @ noise[..., None])[..., 0]
-            case "tied":
-                return means + noise @ pt.linalg.cholesky(covariances).T
-            case "diag":
-                return means + pt.sqrt(covariances)[z] * noise
-            case _:
-                return means + pt.sqrt(covariances)[z][..., None] * noise
+        if self.matrices:
+            roots = pt.linalg.cholesky(covariances)
+            return means + ((roots if self.kind == "tied" else roots[z]) @ noise[..., None])[..., 0]
+        return means + pt.sqrt(each_variance(covariances, self.kind, size.shape[1]))[z] * noise
 
 
 def build_model(
@@ -143,7 +130,7 @@ def build_model(
     >>> sorted(model.named_vars)
     ['covariances', 'means', 'weights', 'x', 'z']
     """
-    return mixture_model(GaussianStory(covariance_type), X, n_components, prior, marginal=False)
+    return GaussianStory(covariance_type).model(X, n_components, prior, marginal=False)
 
 
 def build_marginal_model(
@@ -166,7 +153,7 @@ def build_marginal_model(
         As in :func:`build_model`.
     whitened : bool, default False
         How the density is computed. False: statistics of x times natural parameters, one matrix product, which is fast
-        (:mod:`models.gmm.natural_form`). True: ‖L_k⁻¹ (x_i - μ_k)‖² row by row, which takes several times as long and
+        (:mod:`models.gmm.densities`). True: ‖L_k⁻¹ (x_i - μ_k)‖² row by row, which takes several times as long and
         keeps four more digits where clusters are a hundredth of the data's spread. Missing cells: always the latter.
 
     Returns
@@ -189,20 +176,20 @@ def build_marginal_model(
     >>> sorted(model.named_vars)
     ['covariances', 'means', 'weights', 'x']
     """
-    return mixture_model(GaussianStory(covariance_type, whitened), X, n_components, prior, marginal=True)
+    return GaussianStory(covariance_type, whitened).model(X, n_components, prior, marginal=True)
 
 
 def _declare_conjugate(prior: GMMPrior, like: Mapping[str, dict[str, Any]]) -> None:
     """Declare covariances, then means given them."""
     root = np.sqrt(prior.mean_precision)
-    if prior.covariance_type in ("full", "tied"):
+    if prior.covariance_type in MATRICES:
         arguments = {"nu": prior.degrees_of_freedom, "scale": prior.scale}
         covariances = InverseWishart("covariances", **arguments, **like["covariances"])
         pm.MvNormal("means", mu=prior.mean, chol=pt.linalg.cholesky(covariances) / root, **like["means"])
     else:
         halves = {"alpha": np.float64(prior.degrees_of_freedom / 2), "beta": prior.scale / 2}
         covariances = pm.InverseGamma("covariances", **halves, **like["covariances"])
-        variances = covariances if prior.covariance_type == "diag" else covariances[:, None]
+        variances = each_variance(covariances, prior.covariance_type, len(prior.mean))
         pm.Normal("means", mu=prior.mean, sigma=pt.sqrt(variances) / root, **like["means"])
 
 
@@ -212,7 +199,7 @@ def _declare_independent(prior: GMMIndependentPrior, like: dict[str, Any]) -> No
         distribution, numbers = pm.Gamma, {"alpha": np.float64(0.5), "beta": 0.5 / prior.scale**2}
     else:
         distribution, numbers = pm.InverseGamma, {"alpha": np.float64(prior.variance_shape), "beta": prior.scale}
-    if prior.covariance_type in ("diag", "spherical"):
-        distribution("covariances", **numbers, **like)
-    else:
+    if prior.covariance_type in MATRICES:
         lkj_covariance("covariances", partial(distribution.dist, **numbers), prior.correlation_shape, **like)
+    else:
+        distribution("covariances", **numbers, **like)

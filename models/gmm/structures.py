@@ -24,6 +24,9 @@ from models.validation import Array, positive_definite
 
 CovarianceType = Literal["full", "tied", "diag", "spherical"]
 COVARIANCE_TYPES: tuple[str, ...] = get_args(CovarianceType)
+MATRICES = "full", "tied"  # the others declare variances
+DIMS = {"full": ("component", "feature", "feature_bis"), "tied": ("feature", "feature_bis")}
+DIMS |= {"diag": ("component", "feature"), "spherical": ("component",)}
 
 
 def check_covariance_type(covariance_type: object) -> str:
@@ -35,7 +38,7 @@ def check_covariance_type(covariance_type: object) -> str:
 
 def covariances_shape(covariance_type: str, K: int, D: int) -> tuple[int, ...]:
     """Return the shape of the declared covariances."""
-    return {"full": (K, D, D), "tied": (D, D), "diag": (K, D), "spherical": (K,)}[covariance_type]
+    return tuple(K if dim == "component" else D for dim in DIMS[covariance_type])
 
 
 def scale_shape(covariance_type: str, D: int) -> tuple[int, ...]:
@@ -46,19 +49,13 @@ def scale_shape(covariance_type: str, D: int) -> tuple[int, ...]:
 @cache
 def quantities(covariance_type: str) -> tuple[Quantity, ...]:
     """Return weights, means and covariances of this structure as declared arrays."""
-    dims = {
-        "full": ("component", "feature", "feature_bis"),
-        "tied": ("feature", "feature_bis"),
-        "diag": ("component", "feature"),
-        "spherical": ("component",),
-    }
-    covariances = Quantity("covariances", dims[covariance_type], covariance_support(covariance_type))
+    covariances = Quantity("covariances", DIMS[covariance_type], covariance_support(covariance_type))
     return WEIGHTS, Quantity("means", ("component", "feature"), REAL), covariances
 
 
 def covariance_support(covariance_type: str) -> Support:
     """Return where the declared covariances lie: matrices or variances."""
-    return COVARIANCE if covariance_type in ("full", "tied") else VARIANCE
+    return COVARIANCE if covariance_type in MATRICES else VARIANCE
 
 
 def cholesky_factors(covariance_type: str, covariances: Array) -> Array:
@@ -69,10 +66,9 @@ def cholesky_factors(covariance_type: str, covariances: Array) -> Array:
     ValueError
         If a matrix is not symmetric positive definite, or a variance is not positive.
     """
-    if covariance_type in ("full", "tied"):
+    if covariance_type in MATRICES:
         return positive_definite("covariances", covariances)
-    if not (covariances > 0).all():
-        raise ValueError(f"covariances must be positive variances, got {covariances}")
+    VARIANCE.check("covariances", covariances)
     return np.sqrt(covariances)
 
 

@@ -52,15 +52,10 @@ References
 .. [3] Teicher (1961), Identifiability of mixtures, Annals of Mathematical Statistics 32, 244-248.
 """
 
-from typing import TYPE_CHECKING
-
 from models.lazy import builders_of
 from models.pmm.parameters import PMMParameters
 from models.pmm.prior import PMMPrior
 from models.simulation import draw_parameters, simulate
-
-if TYPE_CHECKING:
-    from models.pmm.story import build_marginal_model, build_model
 
 __all__ = ["PMMParameters", "PMMPrior", "build_marginal_model", "build_model", "draw_parameters", "simulate"]
 __getattr__ = builders_of(__name__)

@@ -4,11 +4,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.cells import Counts
 from models.parameters import WEIGHTS, Parameters, Quantity
-from models.pmm.counts import EVENTS
 from models.supports import POSITIVE
 from models.validation import Array
 
+
+class Events(Counts):
+    """Counts x >= 0 of events, and the exposure e > 0 that each was counted over."""
+
+    size_name = "exposure"
+
+
+EVENTS = Events()
 QUANTITIES = WEIGHTS, Quantity("rates", ("component", "feature"), POSITIVE)
 
 

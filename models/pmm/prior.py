@@ -6,8 +6,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from models.pmm.counts import EVENTS
-from models.pmm.parameters import PMMParameters
+from models.pmm.parameters import EVENTS, PMMParameters
 from models.prior import GammaPrior
 from models.validation import Array, check_columns, column_names
 
