@@ -31,7 +31,7 @@ from models.validation import Array
 TIED = 1e-12  # relative difference of squared distances that is rounding
 PRODUCT_ROUNDING = 32 * EPS  # of an expanded square, in units of ‖x‖² + ‖c‖²
 BLOCK_NUMBERS = 2**17
-FRESH = 20  # iterations between sums that are added anew
+IDLE = 10  # iterations in a row that gain no digit
 CELLS_AT_A_TIME = 250_000  # of rows that are made dense
 
 
@@ -106,11 +106,10 @@ def lloyd(X: Any, weights: Array | None, centers: Array, *, tol: float = 0.0, ma
     while not status:
         inertias.append(total - 2 * float((centers * sums).sum()) + float(counts @ (centers**2).sum(axis=1)))
         n_iter = len(inertias) - 1
-        if n_iter > 1 and 0 < _rest(inertias) <= tol:
-            converged, status = (
-                True,
-                f"converged after {n_iter} iterations, about {tol:.3g} units of inertia from the limit",
-            )
+        idle = n_iter >= IDLE and inertias[-1 - IDLE] - inertias[-1] <= EPS * total  # ties go to and fro
+        if idle or (n_iter > 1 and 0 < _rest(inertias) <= tol):
+            converged, bound = True, 0.0 if idle else tol
+            status = f"converged after {n_iter} iterations, at most {bound:.3g} units of inertia from the limit"
         elif n_iter == max_iter:
             last = inertias[-2] - inertias[-1]
             status = f"stopped at max_iter={max_iter} with a last gain of {last:.2g} units of inertia"
