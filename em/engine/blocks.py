@@ -44,14 +44,27 @@ def sum_over_chunks(
     """
     size = int(np.clip(CHUNK_NUMBERS // n_numbers, FEWEST_ROWS, MOST_ROWS))
     chunks = list(blocks(n_rows, min(size, BLOCK_ROWS)))
+    return _sum(each_of(chunks, step, n_rows * n_numbers, threads))
+
+
+def each_of[T](chunks: list[slice], step: Callable[[slice], T], n_numbers: int, threads: int | None = None) -> list[T]:
+    """Return what a step gives of each chunk; threads share work on so many numbers, or one does it where they are few.
+
+    NumPy's warnings are those of the thread that calls.
+    """
     if threads is None:
-        threads = available_threads() if n_rows * n_numbers >= SHARED else 1
-    threads = min(threads, len(chunks))
+        threads = available_threads() if n_numbers >= SHARED else 1
+    settings, threads = np.geterr(), min(threads, len(chunks))
+
+    def quietly(chunk: slice) -> T:
+        with np.errstate(**settings):
+            return step(chunk)
+
     with one_blas_thread():
         if threads == 1:
-            return _sum(map(step, chunks))
+            return list(map(step, chunks))
         with ThreadPoolExecutor(threads) as pool:
-            return _sum(pool.map(step, chunks))
+            return list(pool.map(quietly, chunks))
 
 
 def _sum(parts: Iterable[tuple[Array, Mapping[str, Array]]]) -> tuple[Array, dict[str, Array]]:

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
-from em.engine.blocks import blocks
+from em.engine.blocks import blocks, each_of
 from em.engine.problem import EPS
 from models.validation import Array
 
@@ -102,7 +102,7 @@ def lloyd(X: Any, weights: Array | None, centers: Array, *, tol: float = 0.0, ma
     w, norms = np.ones(X.shape[0]) if weights is None else weights, squared_norms(X)
     total, inertias, converged, status = float(w @ norms), [], False, ""
     labels, upper, lower = _assigned(X, norms, centers)
-    counts, sums = _sums(X, labels, w, len(centers))
+    counts, sums = np.bincount(labels, w, minlength=len(centers)), _sums(X, labels, w, len(centers))
     while not status:
         inertias.append(total - 2 * float((centers * sums).sum()) + float(counts @ (centers**2).sum(axis=1)))
         n_iter = len(inertias) - 1
@@ -118,21 +118,20 @@ def lloyd(X: Any, weights: Array | None, centers: Array, *, tol: float = 0.0, ma
             before, centers = centers, _means(X, labels, counts, sums, centers)
             shifts = np.sqrt(((centers - before) ** 2).sum(axis=1))
             upper, lower = upper + shifts[labels], lower - shifts.max()
-            changed = _reassign(X, norms, centers, labels, upper, lower)
-            if len(changed) == 0:
-                counts, sums = _sums(X, labels, w, len(centers))
-                exact = _means(X, labels, counts, sums, centers)
-                again, upper, lower = _assigned(X, norms, exact)
-                changed, centers = np.flatnonzero(again != labels), exact
-                labels = again
-                if len(changed) == 0:
-                    inertias.append(inertias[-1])
-                    converged, status = (
-                        True,
-                        f"converged after {n_iter + 1} iterations, at most 0 units of inertia from the limit",
-                    )
-                    break
-            counts, sums = _sums(X, labels, w, len(centers))
+            changed, others = _reassign(X, norms, centers, labels, upper, lower)
+            counts = np.bincount(labels, w, minlength=len(centers))
+            if len(changed):
+                rows, own = X[changed], w[changed]
+                sums = sums + _sums(rows, labels[changed], own, len(centers)) - _sums(rows, others, own, len(centers))
+                continue
+            sums = _sums(X, labels, w, len(centers))  # anew, without what roundings have left
+            centers, before = _means(X, labels, counts, sums, centers), labels
+            labels, upper, lower = _assigned(X, norms, centers)
+            if (labels == before).all():
+                inertias.append(inertias[-1])
+                converged = True
+                status = f"converged after {n_iter + 1} iterations, at most 0 units of inertia from the limit"
+            counts, sums = np.bincount(labels, w, minlength=len(centers)), _sums(X, labels, w, len(centers))
     inertia = float(w @ _own_distances(X, centers, labels))
     history = np.minimum(-np.minimum.accumulate(inertias), -inertia)
     history[-1] = -inertia
@@ -145,15 +144,18 @@ def _rest(inertias: list[float]) -> float:
     return last**2 / (before - last) if before > last > 0 else np.inf
 
 
-def _reassign(X: Any, norms: Array, centers: Array, labels: np.ndarray, upper: Array, lower: Array) -> np.ndarray:
-    """Measure the samples again that may have changed hands; write what was found, and return which did."""
+def _reassign(
+    X: Any, norms: Array, centers: Array, labels: np.ndarray, upper: Array, lower: Array
+) -> tuple[np.ndarray, np.ndarray]:
+    """Measure the samples again that may have changed hands; write what was found, and return which did, from where."""
     stale = np.flatnonzero(upper * (1 + 1e-9) >= lower)
     whole = 2 * len(stale) > len(labels)
     which = np.arange(len(labels)) if whole else stale
     found, upper[which], lower[which] = _assigned(X if whole else X[which], norms[which], centers)
-    changed = which[found != labels[which]]
+    moved = found != labels[which]
+    changed, others = which[moved], labels[which[moved]]
     labels[which] = found
-    return changed
+    return changed, others
 
 
 def _assigned(X: Any, norms: Array, centers: Array) -> tuple[np.ndarray, Array, Array]:
@@ -161,11 +163,12 @@ def _assigned(X: Any, norms: Array, centers: Array) -> tuple[np.ndarray, Array, 
     n, K = X.shape[0], len(centers)
     labels, upper, lower = np.zeros(n, dtype=np.intp), np.empty(n), np.empty(n)
     of_centers = (centers**2).sum(axis=1)
-    for rows in blocks(n, max(256, BLOCK_NUMBERS // (K + X.shape[1]))):
-        part = X[rows]
+
+    def measure(rows: slice) -> None:
+        part, label = X[rows], labels[rows]
         products = (part @ centers.T).T if issparse(part) else centers @ part.T
         scores = of_centers[:, None] - 2 * products  # ‖x - c‖² - ‖x‖²
-        best, second, label = scores[0], np.full(scores.shape[1], np.inf), labels[rows]
+        best, second = scores[0], np.full(scores.shape[1], np.inf)
         for k in range(1, K):
             nearer = scores[k] < best
             second = np.minimum(second, np.maximum(best, scores[k]))
@@ -180,6 +183,8 @@ def _assigned(X: Any, norms: Array, centers: Array) -> tuple[np.ndarray, Array, 
         upper[rows] = np.sqrt(own + slack)
         with np.errstate(invalid="ignore"):  # a row so far out that its square fits no float
             lower[rows] = np.sqrt(np.fmax(second + norms[rows] - slack, 0.0))
+
+    each_of(list(blocks(n, max(256, BLOCK_NUMBERS // (K + X.shape[1])))), measure, n * K)
     return labels, upper, lower
 
 
@@ -193,12 +198,11 @@ def _own_distances(X: Any, centers: Array, labels: np.ndarray) -> Array:
     return distances
 
 
-def _sums(X: Any, labels: np.ndarray, w: Array, n_clusters: int) -> tuple[Array, Array]:
-    """Return Σ w_i (K,) and Σ w_i x_i (K, D) of each cluster."""
+def _sums(X: Any, labels: np.ndarray, w: Array, n_clusters: int) -> Array:
+    """Return Σ w_i x_i of each cluster, shape (K, D)."""
     n = len(labels)
-    members = csr_array((w, labels, np.arange(n + 1)), shape=(n, n_clusters)).T
-    sums = members @ X
-    return np.bincount(labels, w, minlength=n_clusters), sums.toarray() if issparse(sums) else sums
+    sums = csr_array((w, labels, np.arange(n + 1)), shape=(n, n_clusters)).T @ X
+    return np.asarray(sums.toarray() if issparse(sums) else sums)
 
 
 def _means(X: Any, labels: np.ndarray, counts: Array, sums: Array, centers: Array) -> Array:
