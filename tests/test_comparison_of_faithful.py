@@ -7,14 +7,13 @@ import arviz as az
 import matplotlib.image
 import numpy as np
 import pytest
+from shared_comparison import of_faithful
 
 import comparisons.posterior
-from comparisons import compare
 from comparisons.comparison import report
 from comparisons.comparison.draws import Draws
 from comparisons.comparison.estimates import stack
 from comparisons.comparison.spread import spreads_of, summary
-from comparisons.data import load
 from comparisons.posterior import sample
 from models.gmm import GMMIndependentPrior
 
@@ -23,10 +22,7 @@ FILES = {"comparison.json", "data.png", "objective.png", "posterior.png", "respo
 
 @pytest.fixture(scope="module")
 def found():
-    dataset = load("faithful")
-    return compare(
-        dataset.X, "gmm", 2, draws=500, tune=500, regular=True, title="faithful", feature_names=dataset.feature_names
-    )
+    return of_faithful().result
 
 
 @pytest.fixture(scope="module")

@@ -103,7 +103,7 @@ class Unconstrained:
         point = initial_point(0)
         self.raveled = DictToArrayBijection.map({value.name: point[value.name] for value in model.value_vars})
         self.at = self.raveled.data
-        self.gradient_of_point = model.compile_dlogp(jacobian=False, mode="JAX")
+        self.gradient_of_point = model.compile_dlogp(jacobian=False, mode="FAST_COMPILE")
 
     def gradient(self, vector):
         return np.asarray(self.gradient_of_point(DictToArrayBijection.rmap(self.raveled._replace(data=vector))))

@@ -5,20 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xarray as xr
+from shared_comparison import of_faithful
 
 import em.gmm
 import em.gmm.estimator
-from comparisons.comparison import prepare
-from comparisons.comparison.density_checks import Densities, density_checks
-from comparisons.comparison.draws import draw
+from comparisons.comparison.density_checks import density_checks
 from comparisons.comparison.estimates import estimates_of
 from comparisons.comparison.find_map import find_map_checks
 from comparisons.comparison.fits import fit
 from comparisons.comparison.posterior_checks import averaged_responsibilities, posterior_checks
-from comparisons.data import load
 from comparisons.gmm import GMM
-from comparisons.output.progress import Silent
-from comparisons.posterior.densities import without_c_compiler
 from em.gmm import mode
 from models.gmm import GMMParameters, GMMPrior
 
@@ -26,11 +22,8 @@ from models.gmm import GMMParameters, GMMPrior
 @pytest.fixture(scope="module")
 def finished():
     """Problem, compiled models and posterior draws of Old Faithful."""
-    problem = prepare(load("faithful").X, "gmm", 2, tune=400, random_state=1, regular=True)
-    with without_c_compiler():
-        fits = fit(problem)
-        densities = Densities(fits)
-        return problem, densities, draw(fits, densities, Silent().advance_to)
+    kept = of_faithful()
+    return kept.problem, kept.densities, kept.draws
 
 
 pytestmark = pytest.mark.filterwarnings("ignore::em.NotConvergedWarning")  # EM stops where a faulty step loses
