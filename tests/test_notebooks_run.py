@@ -11,7 +11,8 @@ from nbclient import NotebookClient
 from sessions import Session
 from shared_comparison import compare
 
-import comparisons
+import comparisons.concentration
+from comparisons.concentration import sweep
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -37,9 +38,14 @@ def draw():
 
 @each_notebook
 def test_notebook_runs_without_an_error_or_an_uncaught_warning(path, monkeypatch):
-    """In this process, which has compiled and imported what notebooks need; warnings are errors."""
+    """In this process, which has compiled and imported what notebooks need; warnings are errors.
+
+    Concentrations are swept with a third of the draws, and the comparison of Old Faithful is that of other tests.
+    """
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(comparisons, "compare", compare)
+    fewer = {"draws": 100, "tune": 100}
+    monkeypatch.setattr(comparisons.concentration, "sweep", lambda *args, **settings: sweep(*args, **settings | fewer))
     monkeypatch.setattr(plt, "show", draw)
     Session([cell.source for cell in code_cells(path)], path)
     assert plt.get_fignums() == []  # every figure was shown
