@@ -206,7 +206,7 @@ def test_fewer_starts_than_runs_are_refused(n_starts, problem):
 def test_starts_from_a_part_of_many_rows_follow_neither_their_order_nor_their_units(init, decimals, monkeypatch):
     """Rows in units of their own spread differ in the last digit where sums are added in another order."""
     rng = np.random.RandomState(0)
-    X = np.concatenate([rng.normal(size=(60_000, 2)), rng.normal(size=(20_000, 2)) + 3]).round(decimals)
+    X = np.concatenate([rng.normal(size=(15_000, 2)), rng.normal(size=(5000, 2)) + 3]).round(decimals)
     monkeypatch.setattr(em.estimator, "START_CELLS", 2000)
     monkeypatch.setattr(em.estimator, "repeat_rarely", lambda X: True)
     monkeypatch.setattr(em.gmm.units, "MOST_CELLS_COPIED", 2000)
