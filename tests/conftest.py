@@ -52,6 +52,7 @@ LONGEST = [
 TOGETHER = LONGEST[:3]  # of these one worker runs all, for they share a comparison
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items):
     """Put the longest files first and keep the order within each; pytest-xdist hands files out in this order."""
     rank = {name: place for place, name in enumerate(LONGEST)}
