@@ -25,7 +25,6 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
         sys.dont_write_bytecode = False
 
 import matplotlib as mpl
-import pytest
 from hypothesis import settings
 
 mpl.use("Agg")
@@ -35,9 +34,8 @@ settings.load_profile("suite")
 
 # Files that take longest. They begin first, so that no worker is left with one of them at the end.
 LONGEST = [
-    "test_notebooks_run.py",
     "test_comparison_of_faithful.py",
-    "test_planted_faults_are_caught.py",
+    "test_notebooks_run.py",
     "test_verdicts.py",
     "test_calibration.py",
     "test_find_map_agrees_with_em.py",
@@ -49,17 +47,12 @@ LONGEST = [
     "test_evidence.py",
     "test_extreme_priors.py",
 ]
-TOGETHER = LONGEST[:3]  # of these one worker runs all, for they share a comparison
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items):
     """Put the longest files first and keep the order within each; pytest-xdist hands files out in this order."""
     rank = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: rank.get(item.path.name, len(LONGEST)))
-    for item in items:
-        group = TOGETHER[0] if item.path.name in TOGETHER else item.path.name
-        item.add_marker(pytest.mark.xdist_group(group.removesuffix(".py")))
 
 
 def pytest_collection_finish():

@@ -1,4 +1,4 @@
-"""Comparisons that more than one file asks for: each is made once in a process, which `conftest.TOGETHER` sees to."""
+"""Comparisons that several tests and a notebook ask for: each is made once in a process."""
 
 from types import SimpleNamespace
 
