@@ -1,9 +1,6 @@
 """Chains are judged by what labels cannot touch first; modes that survive alignment are reported, others are not."""
 
-import doctest
-import importlib
 import re
-import warnings
 
 import numpy as np
 import pytest
@@ -160,20 +157,3 @@ def test_draws_without_what_is_judged_are_refused():
         diagnose(xr.DataTree.from_dict({"posterior": draws, "log_likelihood": pointwise}))
     with pytest.raises(ValueError, match="draws must be finite, got NaN or infinity in 'entropy_of_weights'"):
         diagnose(draws.assign(weights=draws["weights"].where(draws["draw"] > 0)))
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "alignment",
-        *(
-            f"alignment.{name}"
-            for name in ("component_draws", "relabelling", "responsibilities", "mixing", "diagnosis")
-        ),
-    ],
-)
-def test_examples_in_docstrings_are_true(name):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        result = doctest.testmod(importlib.import_module(f"comparisons.{name}"))
-    assert (result.failed, result.attempted > 0) == (0, True)

@@ -1,32 +1,41 @@
-"""One whole comparison, as a user runs it from Python, and everything it writes."""
+"""One whole comparison, as a user runs it from Python, and everything it writes; faults that are planted in it."""
 
 import json
+import warnings
 from dataclasses import replace
 
 import arviz as az
 import matplotlib.image
 import numpy as np
 import pytest
+import xarray as xr
+from shared_comparison import compare, of_faithful
+from test_notebooks_run import NOTEBOOKS, WITH_FAITHFUL, run_notebook
 
 import comparisons.posterior
-from comparisons import compare
+import em.gmm
+import em.gmm.estimator
 from comparisons.comparison import report
+from comparisons.comparison.density_checks import density_checks
 from comparisons.comparison.draws import Draws
-from comparisons.comparison.estimates import stack
+from comparisons.comparison.estimates import estimates_of, stack
+from comparisons.comparison.find_map import find_map_checks
+from comparisons.comparison.fits import fit
+from comparisons.comparison.posterior_checks import averaged_responsibilities, posterior_checks
 from comparisons.comparison.spread import spreads_of, summary
-from comparisons.data import load
+from comparisons.gmm import GMM
 from comparisons.posterior import sample
-from models.gmm import GMMIndependentPrior
+from em import NotConvergedWarning
+from em.gmm import modes
+from em.gmm.natural_form import NaturalForm
+from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
 
 FILES = {"comparison.json", "data.png", "objective.png", "posterior.png", "responsibilities.png", "posterior.nc"}
 
 
 @pytest.fixture(scope="module")
 def found():
-    dataset = load("faithful")
-    return compare(
-        dataset.X, "gmm", 2, draws=500, tune=500, regular=True, title="faithful", feature_names=dataset.feature_names
-    )
+    return of_faithful().result
 
 
 @pytest.fixture(scope="module")
@@ -154,3 +163,167 @@ def test_the_same_seed_gives_the_same_draws(found, monkeypatch):
     once, again, other = (sample(model, found.map.parameters_.arrays(), **settings, seed=seed) for seed in (3, 3, 4))
     np.testing.assert_array_equal(once["posterior"]["covariances"], again["posterior"]["covariances"])
     assert not np.array_equal(once["posterior"]["covariances"], other["posterior"]["covariances"])
+
+
+def test_the_notebook_that_shows_this_comparison_runs(found, monkeypatch):
+    monkeypatch.setattr(comparisons, "compare", compare)
+    (path,) = [path for path in NOTEBOOKS if path.stem == WITH_FAITHFUL]
+    run_notebook(path, monkeypatch)
+
+
+# A known bug is planted in EM, the prior or the draws; the matching check must fail. ----------------------------------
+
+
+@pytest.fixture(scope="module")
+def finished():
+    """Problem, compiled models and posterior draws of Old Faithful."""
+    kept = of_faithful()
+    return kept.problem, kept.densities, kept.draws
+
+
+@pytest.fixture
+def rerun(finished):
+    """Fit again (with whatever is planted), then return the names of the checks that fail.
+
+    A fault in the draws is given as ``draws``, one in the truth as ``truth``.
+    """
+
+    def run(*which, draws=None, truth=None):
+        problem, densities, right = finished
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotConvergedWarning)  # EM stops where a faulty step loses
+            fits = fit(problem if truth is None else replace(problem, truth=truth))
+        draws = draws or right
+        made = []
+        if "densities" in which:
+            made += density_checks(fits, densities)
+        if "find_map" in which:
+            made += find_map_checks(fits, draws, densities)
+        if "posterior" in which:
+            made += posterior_checks(fits, draws, estimates_of(fits, draws), averaged_responsibilities(fits, draws))
+        return {check.name for check in made if check.passed is False}
+
+    return run
+
+
+def test_nothing_fails_when_nothing_is_planted(rerun):
+    assert rerun("densities", "find_map", "posterior") == set()
+
+
+def test_a_wrong_denominator_in_the_m_step_is_not_stationary(rerun, monkeypatch):
+    def unbiased(statistics, prior, frozen):
+        found = modes(statistics, prior, frozen)
+        N = statistics.counts[..., None, None]
+        return found | {"covariances": found["covariances"] * N / (N - 1)}
+
+    monkeypatch.setattr(em.gmm.estimator, "modes", unbiased)
+    assert "MLE is stationary" in rerun("densities")
+
+
+def test_a_jacobian_left_in_moves_the_map(rerun, monkeypatch):
+    def with_jacobian(statistics, prior, frozen):
+        """The mode on the scale of log-Cholesky factors: |Σ|^((D+1)/2) too much in the density."""
+        found = modes(statistics, prior, frozen)
+        if prior is None:
+            return found
+        D = len(prior.mean)
+        denominator = prior.degrees_of_freedom + statistics.counts[..., None, None] + D + 2
+        return found | {"covariances": found["covariances"] * denominator / (denominator - D - 1)}
+
+    monkeypatch.setattr(em.gmm.estimator, "modes", with_jacobian)
+    assert "find_MAP = MAP-EM" in rerun("find_map")
+
+
+def test_a_prior_term_dropped_from_the_m_step_moves_the_map(rerun, monkeypatch):
+    def without_dirichlet(statistics, prior, frozen):
+        return modes(statistics, prior and replace(prior, concentration=1.0), frozen)
+
+    monkeypatch.setattr(em.gmm.estimator, "modes", without_dirichlet)
+    assert "find_MAP = MAP-EM" in rerun("find_map")
+
+
+def test_a_term_dropped_from_the_log_prior_is_seen(rerun, monkeypatch):
+    complete = GMMPrior.log_prob
+    monkeypatch.setattr(GMMPrior, "log_prob", lambda self, at: complete(self, at) - float(np.log(at.weights).sum()))
+    assert "log prior matches at MAP" in rerun("densities")
+
+
+def test_a_dropped_log_determinant_changes_likelihood_and_responsibilities(rerun, monkeypatch):
+    complete = em.gmm.component_log_prob
+
+    def without_log_determinant(X, parameters):
+        half_log_det = np.log(np.diagonal(parameters.cholesky, axis1=1, axis2=2)).sum(axis=1)
+        return complete(X, parameters) + half_log_det
+
+    natural = NaturalForm.natural
+
+    def natural_without_log_determinant(self, theta):
+        parts = natural(self, theta)
+        parts[..., 0] += 0.5 * np.linalg.slogdet(theta["covariances"])[1]
+        return parts
+
+    monkeypatch.setattr(em.gmm, "component_log_prob", without_log_determinant)
+    monkeypatch.setattr(NaturalForm, "natural", natural_without_log_determinant)
+    failed = rerun("densities")
+    assert {"log-likelihood matches at MLE", "responsibilities = p(z|x) at MLE", "MLE is stationary"} <= failed
+
+
+def test_swapped_labels_in_the_e_step_are_seen(rerun, monkeypatch):
+    right = GMM.e_step
+
+    def swapped(self, X, parameters):
+        responsibilities, log_likelihood = right(self, X, parameters)
+        return responsibilities[:, ::-1], log_likelihood
+
+    monkeypatch.setattr(GMM, "e_step", swapped)
+    assert "responsibilities = p(z|x) at MLE" in rerun("densities")
+
+
+@pytest.fixture
+def planted(finished):
+    """Return the draws with a function of the aligned parameters in their place."""
+
+    def plant(change):
+        draws = finished[2]
+        groups = {path.strip("/") or "/": group for path, group in draws.posterior.to_dict().items()}
+        groups["posterior"] = change(groups["posterior"])
+        return replace(draws, posterior=xr.DataTree.from_dict(groups))
+
+    return plant
+
+
+def test_swapped_labels_in_the_draws_are_seen(rerun, planted):
+    failed = rerun("posterior", draws=planted(lambda draws: draws.isel(component=[1, 0])))
+    assert {"MLE near posterior mean", "plug-in responsibilities near posterior average"} <= failed
+
+
+def test_draws_biased_by_half_a_standard_deviation_are_seen(rerun, planted):
+    biased = planted(lambda draws: draws.assign(means=draws.means + 0.5 * draws.means.std(("chain", "draw"))))
+    assert {"MLE near posterior mean", "MAP near posterior mean"} <= rerun("posterior", draws=biased)
+
+
+def test_a_chain_that_went_elsewhere_is_seen(rerun, planted):
+    def shifted(draws):
+        return draws.assign(means=draws.means + draws.means.std(("chain", "draw")) * (draws.chain == 3))
+
+    assert "R-hat, aligned parameters" in rerun("posterior", draws=planted(shifted))
+
+
+def test_a_chain_that_stands_still_is_seen(rerun, finished):
+    still = finished[2].pointwise.copy()
+    still[3] = still[3, 0]
+    failed = rerun("posterior", draws=replace(finished[2], pointwise=still))
+    assert {"R-hat, label-free", "ESS, label-free"} & failed
+
+
+def test_a_wrong_truth_is_seen(rerun, finished):
+    draws = finished[2].aligned
+    average = {name: draws[name].mean(("chain", "draw")).to_numpy() for name in ("weights", "means", "covariances")}
+    assert "truth within the posterior" not in rerun("posterior", truth=GMMParameters(**average))
+    wrong = {**average, "means": average["means"] + 6 * draws["means"].std(("chain", "draw")).to_numpy()}
+    assert "truth within the posterior" in rerun("posterior", truth=GMMParameters(**wrong))
+
+
+def test_a_maximum_that_a_draw_beats_is_no_maximum(rerun, finished):
+    better = replace(finished[2], pointwise=finished[2].pointwise + 10 / len(finished[0].X))
+    assert {"no draw beats the MLE", "no draw beats the MAP"} <= rerun("posterior", draws=better)

@@ -1,6 +1,5 @@
 """Numbers of components compared: on data whose number is known, and under sparse priors."""
 
-import doctest
 import importlib
 from dataclasses import replace
 
@@ -169,13 +168,6 @@ def test_chains_that_have_not_mixed_are_named(found):
     apart = [row | {"rhat": rhat} for row, rhat in zip(found.table, [1.0, 1.2, np.nan], strict=True)]
     assert "R-hat above 1.01 or unknown at K = 2, 3" in repr(replace(found, table=apart))
     assert "R-hat above" not in repr(replace(found, table=found.table[:2]))
-
-
-@pytest.mark.parametrize("name", ["components", "concentration", "evidence", "posterior.predictive"])
-def test_examples_in_docstrings_are_true(name):
-    result = doctest.testmod(importlib.import_module(f"comparisons.{name}"))
-    assert result.failed == 0
-    assert result.attempted > 0
 
 
 def test_a_prior_without_a_map_is_welcome_where_none_is_needed():

@@ -1,6 +1,5 @@
 """Enumeration is exact: sample by sample, by quadrature, and by what probabilities must add up to."""
 
-import doctest
 from dataclasses import replace
 from itertools import product
 
@@ -10,7 +9,6 @@ from random_mixtures import random_bmm_prior, random_gmm_prior
 from scipy.special import gammaln, logsumexp
 from scipy.stats import betabinom, dirichlet, invgamma, multivariate_t, nbinom, norm, t
 
-import comparisons.evidence.exact
 from comparisons.evidence.exact import exact_posterior, log_joint_of_labels
 from em.gmm.conjugate import conjugate_posterior
 from em.variational import variational
@@ -294,9 +292,3 @@ def test_label_vectors_that_do_not_fit_are_named():
     ]:
         with pytest.raises(ValueError, match=message):
             log_joint_of_labels(X, z, 2, prior)
-
-
-def test_the_example_in_the_docstring_is_true():
-    result = doctest.testmod(comparisons.evidence.exact)
-    assert result.attempted > 0
-    assert result.failed == 0

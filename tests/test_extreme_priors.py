@@ -97,7 +97,7 @@ def test_components_name_it_too():
         compare_components(clouds(), "gmm", [2], prior, evidence=False, **QUICK)
 
 
-@pytest.mark.parametrize("change", ["mean_precision=1e300", "concentration=1e300", "mean=1e200"])
+@pytest.mark.parametrize("change", ["concentration=1e300", "mean=1e200"])
 def test_a_command_ends_with_a_sentence_and_exit_code_2(change, tmp_path):
     options = ["--data", "faithful", "--prior", change, "--restarts", "2", "--out", str(tmp_path / "out")]
     result = CliRunner().invoke(application("gmm"), options)

@@ -4,6 +4,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from functools import cache
 
 import matplotlib as mpl
 import numpy as np
@@ -15,6 +16,7 @@ from stand_ins import draws_around
 from typer.testing import CliRunner
 
 import comparisons.calibration.result
+import comparisons.comparison.command
 import comparisons.comparison.plots
 import comparisons.comparison.report
 import comparisons.posterior
@@ -24,6 +26,7 @@ from comparisons.calibration.simulations import Setting
 from comparisons.comparison import prepare, run
 from comparisons.comparison.command import application
 from comparisons.concentration import sweep
+from comparisons.data import load
 from comparisons.output.console import tell, tell_error
 from comparisons.output.files import file_name
 from comparisons.output.progress import Bars
@@ -146,6 +149,8 @@ def test_without_any_figure_a_command_ends_with_its_own_exit_code(quick, tmp_pat
     def fail(*args, **kwargs):
         raise RuntimeError("no [bold]canvas")
 
+    once = cache(lambda: run(prepare(load("coins-ten-flips").X, "bmm", 2, n_trials=10, draws=250, n_init=2)))
+    monkeypatch.setattr(comparisons.comparison.command, "run_comparison", lambda *args: once())
     options = ["--data", "coins-ten-flips", "--draws", "250", "--restarts", "2", "--out", str(tmp_path)]
     expected = CliRunner().invoke(application("bmm"), options).exit_code
     monkeypatch.setattr(Figure, "savefig", fail)

@@ -61,7 +61,7 @@ def each_of[T](chunks: list[slice], step: Callable[[slice], T], n_numbers: int, 
             return step(chunk)
 
     with one_blas_thread():
-        if threads == 1:
+        if threads <= 1:
             return list(map(step, chunks))
         with ThreadPoolExecutor(threads) as pool:
             return list(pool.map(quietly, chunks))

@@ -21,6 +21,7 @@ from sklearn.utils import Tags, check_random_state
 from em.kmeans.lloyd import lloyd, nearest, squared_distances
 from em.kmeans.plusplus import kmeans_plusplus
 from em.kmeans.sparse_moments import sparse_typical_size
+from em.process.blas import one_blas_thread
 from em.samples import Samples, samples_to_fit, samples_to_use
 from em.status import FewerClustersWarning, NotConvergedWarning, tell
 from models.shown import shown
@@ -115,7 +116,9 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, Ba
         location, scale = _location_and_scale(rows)
         rows = replace(rows, X=rows.X / scale if issparse(rows.X) else (rows.X - location) / scale)
         starts = self._starts(rows, location, scale)
-        runs = [lloyd(rows.X, rows.weights, start, tol=self.tol / scale**2, max_iter=self.max_iter) for start in starts]
+        settings: dict[str, Any] = {"tol": self.tol / scale**2, "max_iter": self.max_iter}
+        with one_blas_thread():
+            runs = [lloyd(rows.X, rows.weights, start, **settings) for start in starts]
         best = max(runs, key=lambda run: run.objective)
         self.cluster_centers_ = location + scale * best.centers
         self.labels_ = nearest(samples_to_use(self, X), self.cluster_centers_)[0]
