@@ -19,6 +19,7 @@ McLachlan (1987), On bootstrapping the likelihood ratio test statistic for the n
 JRSS C 36, 318-324.
 """
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,7 +160,7 @@ def likelihood_ratio_test(
     for rng in map(check_random_state, seeds):
         X_b = np.where(holes[rows], np.nan, sampler.sample(len(rows), rng)[0])
         drawn.append([one._samples(X_b, None) for one in simulated])
-        sources.append([clone(one).set_params(random_state=rng.randint(2**31 - 1)) for one in simulated])
+        sources.append([copy(one).set_params(random_state=rng.randint(2**31 - 1)) for one in simulated])
     parts: list[list[float]] = []
     for some in track(list(blocks(B, AT_A_TIME)), f"{B} bootstrap samples", progress):
         found = [best_runs([s[j] for s in sources[some]], [d[j] for d in drawn[some]]) for j in (0, 1)]

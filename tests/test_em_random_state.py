@@ -63,7 +63,7 @@ def test_restarts_do_not_depend_on_how_many_there_are(init, monkeypatch):
     GaussianMixtureEM(3, n_init=4, init=init, random_state=0).fit(X)
     for run, again in zip(few, runs, strict=False):
         both = min(run.n_iter, again.n_iter) + 1  # one may have left a race that the other won
-        np.testing.assert_allclose(run.history[:both], again.history[:both], rtol=1e-12)
+        np.testing.assert_allclose(run.history[:both], again.history[:both], rtol=1e-10)
     assert len({run.history[0] for run in runs}) > 1  # and they differ from each other
 
 

@@ -33,6 +33,7 @@ WORK = {
     "comparisons.calibration": ["calibrate"],
     "benchmarks.agreement": ["against_long_run", "of_many_samples", "against_enumeration"],
     "benchmarks.alignment": ["measured"],
+    "benchmarks.calls": ["calls"],
     "benchmarks.em": ["passes"],
     "benchmarks.optimum": ["table"],
     "benchmarks.memmap": ["table"],

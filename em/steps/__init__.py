@@ -259,11 +259,14 @@ class Steps[P: Parameters](ABC):
         """Return N_k and S_kj under responsibilities (..., n, K)."""
         r, counts = responsibilities.mT, responsibilities.sum(axis=-2)
         flat, sums = r.reshape(-1, r.shape[-1]), []
+        of_X: Array | None = None
         for part in rows.statistics:
             if part.ndim > 2:  # each chain has data of its own
                 sums.append(r @ part)
             elif isinstance(part, Shifted) and (part.factor == 0 or issparse(part.X)):
-                sums.append(part.sums(counts, sums[0]))
+                if of_X is None and part.factor:
+                    of_X = (flat @ part.X).reshape(*counts.shape, -1)
+                sums.append(part.sums(counts, np.zeros(len(part.row)) if of_X is None else of_X))
             else:  # what is 0 stays 0 to the last digit
                 dense = part.dense() if isinstance(part, Shifted) else part
                 sums.append((flat @ dense).reshape(*counts.shape, -1))
@@ -447,14 +450,16 @@ def products(statistics: Sequence[Any], natural: Sequence[Array]) -> Array:
 
 
 def _product(statistics: Sequence[Any], natural: Sequence[Array]) -> Array:
-    """Return Σ_j T_j · η_j of finite η_j; what several statistics have in common is multiplied once."""
-    first, terms, constant = natural[0], [], np.zeros(())
-    for part, eta in zip(statistics[1:], natural[1:], strict=True):
-        if isinstance(part, Shifted) and part.X is statistics[0]:
-            first, constant = first + part.factor * eta, constant + (eta @ part.row)[..., None, :]
-        else:
-            terms.append(_times(part, eta))
-    return sum(terms, _times(statistics[0], first) + constant)
+    """Return Σ_j T_j · η_j of finite η_j; what several statistics have in common with the data is multiplied once."""
+    shifted = [(part, eta) for part, eta in zip(statistics, natural, strict=True) if isinstance(part, Shifted)]
+    others = [(part, eta) for part, eta in zip(statistics, natural, strict=True) if not isinstance(part, Shifted)]
+    if not shifted:
+        return sum((_times(part, eta) for part, eta in others[1:]), _times(*others[0]))
+    X, constant = shifted[0][0].X, sum((eta @ part.row)[..., None, :] for part, eta in shifted)
+    of_X = [part.factor * eta for part, eta in shifted] + [eta for part, eta in others if part is X]
+    return sum(
+        (_times(part, eta) for part, eta in others if part is not X), _times(X, np.asarray(sum(of_X))) + constant
+    )
 
 
 def _times(part: Any, eta: Array) -> Array:
