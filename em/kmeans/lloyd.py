@@ -31,6 +31,7 @@ from models.validation import Array
 TIED = 1e-12  # relative difference of squared distances that is rounding
 PRODUCT_ROUNDING = 32 * EPS  # of an expanded square, in units of ‖x‖² + ‖c‖²
 BLOCK_NUMBERS = 2**17
+MEAN_ROUNDING = 16 * EPS  # of a mean of equal rows, in units of their size
 IDLE = 10  # iterations in a row that gain no digit
 CELLS_AT_A_TIME = 250_000  # of rows that are made dense
 
@@ -211,7 +212,8 @@ def _means(X: Any, labels: np.ndarray, counts: Array, sums: Array, centers: Arra
     empty = np.flatnonzero(counts == 0)
     if len(empty):
         distances = _own_distances(X, centers, labels)
-        if (far := int(distances.argmax())) >= 0 and distances[far] > 0:
-            row = X[[far]]
-            means[empty[0]] = (row.toarray() if issparse(row) else row)[0]
+        row = X[[int(distances.argmax())]]
+        row = (row.toarray() if issparse(row) else row)[0]
+        if distances.max() > MEAN_ROUNDING**2 * float(row @ row):  # else every sample sits on its centre
+            means[empty[0]] = row
     return means
