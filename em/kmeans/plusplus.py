@@ -6,8 +6,11 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
-from em.kmeans.lloyd import first_within_rounding, squared_norms
+from em.engine.blocks import blocks
+from em.kmeans.lloyd import CELLS_AT_A_TIME, first_within_rounding, squared_norms
 from models.validation import Array
+
+CANCELS = 1e-10  # of ‖x‖² + ‖c‖²: below it an expanded square has fewer than six digits
 
 
 def kmeans_plusplus(X: Array, n_clusters: int, rng: np.random.RandomState, weights: Array | None = None) -> Array:
@@ -55,9 +58,17 @@ def choose_rows(
 
 
 def expanded_squares(X: Any, norms: Array, centers: Array) -> Array:
-    """Return ‖x_i - c_k‖², shape (n, K), by expanding the square, given the ‖x_i‖²: for rows near 0 and of size 1."""
-    products = X @ centers.T if issparse(X) else (centers @ X.T).T
-    return np.maximum(norms[:, None] - 2 * products + (centers**2).sum(axis=1), 0.0)
+    """Return ‖x_i - c_k‖², shape (n, K), by expanding the square, given the ‖x_i‖²; by differences where that cancels.
+
+    So a row that is a centre has a distance of 0, whatever the units.
+    """
+    products, sizes = X @ centers.T if issparse(X) else (centers @ X.T).T, norms[:, None] + (centers**2).sum(axis=1)
+    distances = sizes - 2 * products
+    rows, ks = np.nonzero(distances <= CANCELS * sizes)
+    for part in blocks(len(rows), max(1, CELLS_AT_A_TIME // X.shape[1])):
+        gaps = dense(X[rows[part]]) - centers[ks[part]]
+        distances[rows[part], ks[part]] = np.einsum("nd,nd->n", gaps, gaps)
+    return distances
 
 
 def dense(rows: Any) -> Array:
