@@ -1,0 +1,100 @@
+"""Restarts race: those that have met go on as one, and the best is that of runs that all go to their ends."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import reference_data
+
+import em.estimator
+from em import BernoulliMixtureEM, GaussianMixtureEM
+from em.engine import best_of, run_em
+from em.engine.problem import one_by_one
+from models.bmm import BMMParameters
+
+
+def clouds(seed, n=300, K=3, distance=1.5):
+    rng = np.random.RandomState(seed)
+    return distance * rng.normal(size=(K, 2))[rng.randint(K, size=n)] + rng.normal(size=(n, 2))
+
+
+PROBLEMS = {
+    **{f"clouds {seed}": (GaussianMixtureEM(3, random_state=seed), clouds(seed)) for seed in range(4)},
+    "diag": (GaussianMixtureEM(3, covariance_type="diag", random_state=0), reference_data.iris()),
+    "lsat7": (BernoulliMixtureEM(3, random_state=0), reference_data.lsat7()),
+}
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_a_race_is_won_by_the_best_of_runs_to_the_end(name):
+    estimator, X = PROBLEMS[name]
+    there, samples = estimator._there(estimator._samples(X, None))
+    problem, starts = there._problem(samples), there._starts(samples)
+    settings = {"tol": 1e-8, "max_iter": 10_000, "acceleration": "multisecant"}
+    alone, race = run_em(problem, starts, **settings), run_em(problem, starts, races=[0] * len(starts), **settings)
+    assert best_of(race, problem).objective == pytest.approx(best_of(alone, problem).objective, abs=1e-7)
+    assert any(run.beaten_by is not None for run in race)
+    for run, to_the_end in zip(race, alone, strict=True):
+        if run.beaten_by is not None:  # it left to one with its own limit
+            assert race[run.beaten_by].objective == pytest.approx(to_the_end.objective, abs=1e-2)
+    assert sum(run.n_e_steps for run in race) < sum(run.n_e_steps for run in alone)
+
+
+def test_runs_in_races_of_their_own_go_to_their_ends():
+    estimator, X = PROBLEMS["clouds 0"]
+    there, samples = estimator._there(estimator._samples(X, None))
+    problem, starts = there._problem(samples), there._starts(samples)
+    runs = run_em(problem, starts[:4], tol=1e-8, max_iter=1000, races=[0, 1, 2, 3])
+    assert all(run.beaten_by is None and run.converged for run in runs)
+
+
+def test_who_left_to_a_run_that_collapses_later_goes_on():
+    """The first of two runs that have met goes on, and collapses in its 8th step; the other has its limit still."""
+
+    def step(p):
+        if p[0, 0] < 0.5 and p[0, 1] > 0.6 - 0.1 * 0.5**8:
+            from em.engine import Collapse
+
+            raise Collapse("made up")
+        return BMMParameters([1.0], [[p[0, 0], 0.6 + (p[0, 1] - 0.6) / 2]])
+
+    start = BMMParameters([1.0], [[0.4, 0.5]])
+    problem = one_by_one(
+        start,
+        lambda theta: (-((theta.probs[0, 1] - 0.6) ** 2), theta.probs),
+        step,
+        lambda theta: 0.0,
+        lambda arrays: BMMParameters(**arrays),
+        {"weights": 1.0, "probs": 1.0},
+        whitened=lambda theta, moves: 1e-6 * moves["probs"].reshape(*moves["probs"].shape[:2], -1),
+    )
+    starts = [start, BMMParameters([1.0], [[0.6, 0.5]])]
+    collapsed, other = run_em(problem, starts, tol=1e-12, max_iter=100, races=[0, 0])
+    assert collapsed.collapsed
+    assert other.converged
+    assert other.beaten_by is None
+    assert len(other.history) == other.n_iter + 1
+    assert (np.diff(other.history) >= 0).all()
+    assert other.parameters.probs[0, 1] == pytest.approx(0.6, abs=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_restarts_on_a_part_of_many_rows_lead_where_those_on_all_rows_lead(seed, monkeypatch):
+    X = clouds(seed, n=9000)
+    fit = GaussianMixtureEM(3, random_state=seed).fit(X)
+    monkeypatch.setattr(em.estimator, "WORTH_A_PART", np.inf)
+    whole = GaussianMixtureEM(3, random_state=seed).fit(X)
+    assert fit.history_[0] != whole.history_[0]
+    assert fit.objective_ >= whole.objective_ - 1e-6
+
+
+def test_a_problem_for_some_of_the_runs_gives_them_their_own_data():
+    estimator, X = PROBLEMS["clouds 0"]
+    there, samples = estimator._there(estimator._samples(X, None))
+    weights = np.random.RandomState(0).randint(1, 4, size=(2, len(samples.X))).astype(float)
+    joint = there._joint_problem([replace(samples, weights=of_one) for of_one in weights])
+    start = there._starts(samples)[:1]
+    for number in range(2):
+        alone = there._problem(replace(samples, weights=weights[number]))
+        ran = run_em(joint.of_runs(np.array([number])), start, tol=1e-8, max_iter=5)[0]
+        np.testing.assert_allclose(ran.history, run_em(alone, start, tol=1e-8, max_iter=5)[0].history, rtol=1e-12)
