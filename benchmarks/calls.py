@@ -127,8 +127,9 @@ def _best_bic(X: Array, estimator: Any, grid: dict[str, Any]) -> float:
 
 
 def _predictions(K: int, X: Array, at: str) -> Call:
-    fit = GaussianMixtureEM(K, n_init=1, tol=1.0, random_state=0).fit(X)
-    rival = GaussianMixture(K, max_iter=2, random_state=0).fit(X)
+    with warnings.catch_warnings(action="ignore"):
+        fit = GaussianMixtureEM(K, n_init=1, tol=1.0, random_state=0).fit(X)
+        rival = GaussianMixture(K, max_iter=2, random_state=0).fit(X)
     ours, theirs = lambda: float(fit.predict_proba(X)[0, 0]), lambda: float(rival.predict_proba(X)[0, 0])
     return Call(f"predict_proba {at}", ours, "scikit-learn", theirs)
 
