@@ -234,3 +234,13 @@ def test_bad_settings_are_refused(settings, message):
 def test_bad_data_are_refused(X, message):
     with pytest.raises(ValueError, match=message):
         KMeans(1).fit(X)
+
+
+@pytest.mark.parametrize("shift", [0.0, 1.0, 1.9e9])
+def test_fewer_distinct_rows_than_clusters_end_after_as_many_iterations_in_any_units(shift):
+    """Means of equal rows are off by a rounding, which must not decide between centres on the same row."""
+    X = np.repeat([[0.0], [2.0], [4.0]], [21, 25, 2], axis=0)
+    for seed in range(6):
+        near, far = (KMeans(5, n_init=1, random_state=seed) for _ in range(2))
+        with pytest.warns(FewerClustersWarning):
+            assert near.fit(X).n_iter_ == far.fit(X + shift).n_iter_ == 1

@@ -180,7 +180,8 @@ def _assigned(X: Any, norms: Array, centers: Array) -> tuple[np.ndarray, Array, 
         tied = np.flatnonzero(second - best <= 2 * slack + TIED * own)
         if len(tied):
             exact = squared_distances(part[tied], centers)
-            label[tied] = first_within_rounding(exact, exact.min(axis=1))
+            of_means = MEAN_ROUNDING**2 * norms[rows][tied]  # two centres on the same samples differ by no more
+            label[tied] = first_within_rounding(exact, exact.min(axis=1) + of_means)
         upper[rows] = np.sqrt(own + slack)
         with np.errstate(invalid="ignore"):  # a row so far out that its square fits no float
             lower[rows] = np.sqrt(np.fmax(second + norms[rows] - slack, 0.0))
