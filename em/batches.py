@@ -35,7 +35,8 @@ def best_runs(estimators: Sequence[MixtureEM[Any]], samples: Sequence[Samples]) 
 
 
 def _batch(estimators: Sequence[MixtureEM[Any]], samples: Sequence[Samples]) -> list[Run[Any]]:
-    moved = [estimator._there(own) for estimator, own in zip(estimators, samples, strict=True)]
+    pairs = [(estimator, estimator._distinct(own)) for estimator, own in zip(estimators, samples, strict=True)]
+    moved = [estimator._moved(own, pairs[0][1]) for estimator, own in pairs]  # priors and frozen values are in one unit
     problem = moved[0][0]._joint_problem([own for _, own in moved])
     if problem is None or estimators[0].n_starts not in (None, estimators[0].n_init):
         return [_here(estimator, estimator._best(own).best) for estimator, own in moved]
@@ -59,6 +60,6 @@ def _batch(estimators: Sequence[MixtureEM[Any]], samples: Sequence[Samples]) -> 
 
 def _here(estimator: MixtureEM[Any], run: Run[Any]) -> Run[Any]:
     try:
-        return replace(run, parameters=estimator._here(run.parameters))
+        return replace(run, parameters=estimator._back(run.parameters))
     except ValueError:  # a covariance is so nearly singular that rounding decides
         return replace(run, collapsed=True, converged=False)

@@ -176,12 +176,12 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         self._check_data(samples)
         return samples
 
-    def _there(self, samples: Samples) -> tuple[Self, Samples]:
-        """Return the estimator and the samples as EM runs on them: in other units, where a family has some."""
-        return self, self._distinct(samples)
+    def _moved(self, samples: Samples, like: Samples) -> tuple[Self, Samples]:
+        """Return estimator and samples as EM runs on them: in the units of some samples, where a family has units."""
+        return self, samples
 
-    def _here(self, parameters: P) -> P:
-        """Return parameters of `_there` as those of the samples, or raise a ValueError where rounding leaves none."""
+    def _back(self, parameters: P) -> P:
+        """Return parameters of a moved estimator in the units of X; a ValueError where rounding leaves none."""
         return parameters
 
     def _joint_problem(self, samples: Sequence[Samples]) -> Problem[P] | None:
@@ -216,7 +216,8 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         K, D = self.n_components, samples.X.shape[1]
         n_numbers = sum(int(np.prod(shape)) for shape in self._shapes(K, D).values())
         n_rows = max(FEWEST_IN_PART, ROWS_PER_NUMBER * n_numbers)
-        if not isinstance(self.init, str) or issparse(samples.X) or len(samples.X) < WORTH_A_PART * n_rows:
+        few = issparse(samples.X) or len(samples.X) < WORTH_A_PART * n_rows
+        if few or not isinstance(self.init, str) or self._beside(samples):  # equal rows of a part become one
             return None
         rng = check_random_state(int(self._seeds()[0]))
         return samples.some(n_rows, rng, hashed=self._hashed)

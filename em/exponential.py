@@ -1,5 +1,6 @@
 """Mixtures of independent exponential features fitted by EM: what their estimators share, from :mod:`em.steps`."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -86,9 +87,9 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
     _hashed = True
 
     @property
+    @abstractmethod
     def _steps(self) -> Steps[P]:
         """The family's formulas."""
-        raise NotImplementedError
 
     def _size(self) -> Any:
         """Return the sizes of the cells that the mixture is fitted to: a number, (D,) or (n, D)."""

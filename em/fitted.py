@@ -50,7 +50,7 @@ class FittedMixture[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
     prior: Any
     random_state: Any
     identifiability_: Identifiability
-    _units: Any  # of the copies that `_there` makes, where a family has units of its own
+    _units: Any  # of the copies that `_moved` makes, where a family has units of its own
     status_: str
 
     # What a family adds -------------------------------------------------------------------------------------------

@@ -8,14 +8,21 @@ import reference_data
 
 import em.estimator
 from em import BernoulliMixtureEM, GaussianMixtureEM
+from em.batches import best_runs
 from em.engine import best_of, run_em
 from em.engine.problem import one_by_one
 from models.bmm import BMMParameters
+from models.gmm import GMMPrior
 
 
 def clouds(seed, n=300, K=3, distance=1.5):
     rng = np.random.RandomState(seed)
     return distance * rng.normal(size=(K, 2))[rng.randint(K, size=n)] + rng.normal(size=(n, 2))
+
+
+def moved(estimator, X):
+    samples = estimator._distinct(estimator._samples(X, None))
+    return estimator._moved(samples, samples)
 
 
 PROBLEMS = {
@@ -28,7 +35,7 @@ PROBLEMS = {
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_a_race_is_won_by_the_best_of_runs_to_the_end(name):
     estimator, X = PROBLEMS[name]
-    there, samples = estimator._there(estimator._samples(X, None))
+    there, samples = moved(estimator, X)
     problem, starts = there._problem(samples), there._starts(samples)
     settings = {"tol": 1e-8, "max_iter": 10_000, "acceleration": "multisecant"}
     alone, race = run_em(problem, starts, **settings), run_em(problem, starts, races=[0] * len(starts), **settings)
@@ -42,7 +49,7 @@ def test_a_race_is_won_by_the_best_of_runs_to_the_end(name):
 
 def test_runs_in_races_of_their_own_go_to_their_ends():
     estimator, X = PROBLEMS["clouds 0"]
-    there, samples = estimator._there(estimator._samples(X, None))
+    there, samples = moved(estimator, X)
     problem, starts = there._problem(samples), there._starts(samples)
     runs = run_em(problem, starts[:4], tol=1e-8, max_iter=1000, races=[0, 1, 2, 3])
     assert all(run.beaten_by is None and run.converged for run in runs)
@@ -90,7 +97,7 @@ def test_restarts_on_a_part_of_many_rows_lead_where_those_on_all_rows_lead(seed,
 
 def test_a_problem_for_some_of_the_runs_gives_them_their_own_data():
     estimator, X = PROBLEMS["clouds 0"]
-    there, samples = estimator._there(estimator._samples(X, None))
+    there, samples = moved(estimator, X)
     weights = np.random.RandomState(0).randint(1, 4, size=(2, len(samples.X))).astype(float)
     joint = there._joint_problem([replace(samples, weights=of_one) for of_one in weights])
     start = there._starts(samples)[:1]
@@ -98,3 +105,22 @@ def test_a_problem_for_some_of_the_runs_gives_them_their_own_data():
         alone = there._problem(replace(samples, weights=weights[number]))
         ran = run_em(joint.of_runs(np.array([number])), start, tol=1e-8, max_iter=5)[0]
         np.testing.assert_allclose(ran.history, run_em(alone, start, tol=1e-8, max_iter=5)[0].history, rtol=1e-12)
+
+
+@pytest.mark.parametrize("settings", [{"prior": True}, {"frozen": {"means": [[2.0, 55.0], [4.3, 80.0]]}}])
+def test_samples_in_a_batch_have_the_fits_that_they_have_alone(settings):
+    """Prior and frozen values are in the units of the data, which differ between samples."""
+    X = reference_data.faithful()
+    prior = GMMPrior(2.0, X.mean(axis=0), 5.0, 10.0, np.cov(X.T)) if "prior" in settings else None
+    estimator = GaussianMixtureEM(2, **(settings | {"prior": prior}), random_state=0)
+    fit = estimator.fit(X)
+    rng, samples = np.random.RandomState(0), []
+    for _ in range(4):
+        times = np.bincount(rng.choice(len(X), len(X)), minlength=len(X)).astype(float)
+        samples.append(replace(fit._samples(X, None), weights=times))
+    at_estimate = [fit.at_estimate(np.arange(len(X))) for _ in samples]
+    for run, own in zip(best_runs(at_estimate, samples), samples, strict=True):
+        kept = own.weights > 0
+        alone = fit.at_estimate(np.flatnonzero(kept)).fit(X[kept], sample_weight=own.weights[kept])
+        for name, array in alone.parameters_.arrays().items():
+            np.testing.assert_allclose(run.parameters.arrays()[name], array, rtol=1e-4)  # both within tol of a limit

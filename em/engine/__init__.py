@@ -226,7 +226,8 @@ class _Runs[P: Parameters]:
         if numbers:
             starts = [runs[r].parameters for r in numbers]
             problem, races = self.problem.of_runs(np.array(numbers)), self.races[numbers].tolist()
-            again = _Runs(problem, starts, self.tol, self.max_iter, self.acceleration, races, self.reach).to_the_end()
+            left = self.max_iter - max(runs[r].n_iter for r in numbers)
+            again = _Runs(problem, starts, self.tol, left, self.acceleration, races, self.reach).to_the_end()
             for r, after in zip(numbers, again, strict=True):
                 history = np.concatenate([runs[r].history, after.history[1:]])
                 by = None if after.beaten_by is None else numbers[after.beaten_by]

@@ -169,36 +169,34 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
 
     def _search(self, samples: Samples) -> Found[GMMParameters]:
         """Run EM in the units of the data's own spread (:mod:`em.gmm.units`); the best run is in those of X again."""
-        units = units_of(samples, self.covariance_type, self.prior)
-        there, standard = self._in(units), standard_samples(samples, units)
-        found = there._best(standard)
+        there, standard = self._moved(samples, samples)
+        found, units = there._best(standard), there._units
         log_data = units.log_data(samples)
         log_prior = 0.0 if self.prior is None else units.log_prior(self.n_components)
         try:
             best = units.run(found.best, log_data, log_prior)
         except ValueError:  # some covariance is so nearly singular that rounding decides
             best = units.run(rounder(found.best, there._problem(standard)), log_data, log_prior)
-        held = replace(best.parameters, **self._frozen(len(units.scale)))  # type: ignore[arg-type]  # without rounding
+        held = replace(best.parameters, **self._frozen(len(units.scale)))  # without rounding
         return found._replace(
             best=replace(best, parameters=held), n_collapsed=max(found.n_collapsed, int(best.collapsed))
         )
 
-    def _there(self, samples: Samples) -> tuple[Self, Samples]:
-        distinct = self._distinct(samples)
-        units = units_of(distinct, self.covariance_type, self.prior)
+    def _moved(self, samples: Samples, like: Samples) -> tuple[Self, Samples]:
+        units = units_of(like, self.covariance_type, self.prior)
         there = self._in(units)
         there._units = units
-        return there, standard_samples(distinct, units)
+        return there, standard_samples(samples, units)
 
-    def _here(self, parameters: GMMParameters) -> GMMParameters:
+    def _back(self, parameters: GMMParameters) -> GMMParameters:
         return self._units.back(parameters)
 
     def _joint_problem(self, samples: Sequence[Samples]) -> Problem[GMMParameters] | None:
         first = samples[0]
         if not all(own.complete and own.X.shape == first.X.shape for own in samples):
             return None
-        X = first.X if all(own.X is first.X for own in samples) else np.stack([own.X for own in samples])
         weights = np.stack([np.ones(len(own.X)) if own.weights is None else own.weights for own in samples])
+        X = np.stack([own.X for own in samples])
         rows = GaussianRows(X, self.covariance_type, None if (weights == 1).all() else weights)
         return self._problem_of(first, rows.expect, np.stack([self._spread(own) for own in samples]))
 
