@@ -29,7 +29,7 @@ from hypothesis import settings
 
 mpl.use("Agg")
 
-settings.register_profile("suite", max_examples=10, deadline=None, derandomize=True)
+settings.register_profile("suite", max_examples=5, deadline=None, derandomize=True)
 settings.load_profile("suite")
 
 # Files that take longest. They begin first, so that no worker is left with one of them at the end.

@@ -17,7 +17,7 @@ from scipy.special import expit, logit, softmax
 from comparisons.posterior.advi import advi
 from models.bmm import BMMParameters, BMMPrior, build_marginal_model, simulate
 
-STEPS, DRAWS, MOST_ERRORS = 2000, 5000, 4.0
+STEPS, DRAWS, MOST_ERRORS = 1000, 5000, 4.0
 TRUTH = BMMParameters([0.4, 0.6], [[0.3], [0.7]])
 PRIOR = BMMPrior(2.0, 1.5, 2.5)
 

@@ -142,4 +142,4 @@ def test_a_prior_that_tells_components_apart_is_refused():
     with pytest.raises(ValueError, match="alike"):
         chib_evidence(LINE, draws, GMMPrior([1.0, 2.0], [0.0], 0.1, 4.0, [[2.0]]))
     with pytest.raises(ValueError, match="model must have a prior that treats components alike"):
-        smc_evidence(build_marginal_model(LINE, 3, GMMPrior([1.0, 2.0, 1.0], [0.0], 0.1, 4.0, [[2.0]])), draws=10)
+        smc_evidence(build_counts(ANSWERS, 3, BMMPrior([1.0, 2.0, 1.0], 1.0, 1.0)), draws=10)

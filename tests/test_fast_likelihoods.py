@@ -68,9 +68,15 @@ def test_digits_of_both_forms_against_fifty_digits(scale, natural, whitened):
         assert error <= tolerance
 
 
-@pytest.mark.parametrize("counted", [False, True])
-@pytest.mark.parametrize("n", [1, 15, 100])
-@pytest.mark.parametrize(("K", "T"), [(1, 2), (3, 6), (4, NARROW)], ids=str)
+# Every pair of a number of components and statistics, a number of rows, and rows that are counted or not.
+SHAPES = [
+    (K, T, n, (i + j) % 2 == 0)
+    for i, (K, T) in enumerate([(1, 2), (3, 6), (4, NARROW)])
+    for j, n in enumerate([1, 15, 100])
+]
+
+
+@pytest.mark.parametrize(("K", "T", "n", "counted"), SHAPES)
 def test_log_likelihood_in_natural_parameters_has_the_statistics_of_an_m_step_for_gradient(K, T, n, counted):
     rng = np.random.default_rng(0)
     natural, statistics, base = 30 * rng.normal(size=(K, T)), rng.normal(size=(T, n)), rng.normal(size=n)

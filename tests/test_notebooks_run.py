@@ -37,9 +37,9 @@ def draw():
 
 
 def run_notebook(path, monkeypatch):
-    """Run it in this process, warnings being errors, and concentrations swept with a third of the draws."""
+    """Run it in this process, warnings being errors, and concentrations swept with fewer draws and restarts."""
     monkeypatch.chdir(ROOT)
-    fewer = {"draws": 100, "tune": 100}
+    fewer = {"draws": 100, "tune": 100, "n_init": 2}
     monkeypatch.setattr(comparisons.concentration, "sweep", lambda *args, **settings: sweep(*args, **settings | fewer))
     monkeypatch.setattr(plt, "show", draw)
     Session([cell.source for cell in code_cells(path)], path)

@@ -24,7 +24,7 @@ def test_moments_are_the_exact_ones(name):
     start = {"weights": np.ones(1), "probs": X.mean(axis=0, keepdims=True).clip(0.1, 0.9)}
     with without_c_compiler():
         model = build_marginal_model(X, 1, PRIOR)
-    tree = sample(model, start, draws=2000, tune=500, chains=4, seed=1)
+    tree = sample(model, start, draws=1000, tune=500, chains=4, seed=1)
     exact = stats.beta(2 + np.asarray(ones), 2 + n - np.asarray(ones))
     assert not tree["sample_stats"]["diverging"].any()
     for power in (1, 2, 3):
@@ -44,7 +44,7 @@ class Quartic:
 
 def test_the_scale_and_the_origin_of_a_chain_leave_the_target_as_it_is():
     root = np.array([[2.0, 0.0, 0.0], [0.5, 1.0, 0.0], [0.0, -0.3, 0.4]])
-    settings = {"draws": 4000, "tune": 500, "target_accept": 0.8}
+    settings = {"draws": 2000, "tune": 500, "target_accept": 0.8}
     chains = [Chain(Quartic(), np.array([0.3, 0.0, -0.2]), root, seed, **settings) for seed in range(4)]
     for chain in chains:
         chain.wait()

@@ -26,7 +26,7 @@ PROBLEMS = {
 SETTINGS = {
     "NUTS": {"draws": 1000, "tune": 300, "chains": 2},
     "Gibbs": {"draws": 1000, "tune": 100, "chains": 20},
-    "explicit z": {"draws": 450, "tune": 100, "chains": 2},
+    "explicit z": {"draws": 300, "tune": 50, "chains": 2},
 }
 
 

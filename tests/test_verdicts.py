@@ -11,17 +11,21 @@ from typer.testing import CliRunner
 import comparisons.comparison
 import comparisons.posterior
 from comparisons import compare
-from comparisons.comparison import plots
+from comparisons.comparison import plots, prepare
 from comparisons.comparison.command import application, exit_code
-from comparisons.comparison.find_map import is_lesser
+from comparisons.comparison.density_checks import Densities
+from comparisons.comparison.draws import draw
+from comparisons.comparison.find_map import find_map_checks, is_lesser
+from comparisons.comparison.fits import fit
 from comparisons.data import load
 from comparisons.declarations import Case
 from comparisons.family import family_classes
 from comparisons.gmm import GMM
+from comparisons.posterior.densities import without_c_compiler
 from em import GaussianMixtureEM
 from em.identifiability import Identifiability
 from models.bmm import BMMPrior
-from models.gmm import GMMParameters, GMMPrior
+from models.gmm import GMMParameters
 
 
 def test_coins_are_not_identified_and_the_ridge_is_drawn(tmp_path):
@@ -39,7 +43,7 @@ def test_coins_are_not_identified_and_the_ridge_is_drawn(tmp_path):
 
 def test_a_likelihood_that_runs_away_has_no_maximum_but_a_map():
     dataset = load("collapsing")
-    found = compare(dataset.X, "gmm", 2, draws=500, tune=500)
+    found = compare(dataset.X, "gmm", 2, draws=250, tune=250)
     assert found.mle.n_collapsed_ == 10
     names = {check.name: check.passed for check in found.checks}
     assert "MLE is stationary" not in names
@@ -48,20 +52,37 @@ def test_a_likelihood_that_runs_away_has_no_maximum_but_a_map():
     assert all(np.isfinite(array).all() for array in found.mle.parameters_.arrays().values())
 
 
-@pytest.mark.parametrize("ends", ["lesser maximum", "anywhere"])
-def test_find_map_in_a_lesser_maximum_is_held_to_map_em_from_there(ends, monkeypatch):
+def before_find_map(X, **settings):
+    """Return what `find_map_checks` takes, of draws made up about EM's answer."""
+    fits = fit(prepare(X, "gmm", 2, draws=250, **settings))
+    with without_c_compiler(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(comparisons.posterior, "sample", draws_around)
+        densities = Densities(fits)
+        return fits, draw(fits, densities, lambda done: None), densities
+
+
+@pytest.fixture(scope="module")
+def one_cloud():
     """Of twelve samples of one cloud the posterior has many modes, and PyMC may find the best one from no draw."""
-    X = np.random.default_rng(3).normal(size=(12, 1))
-    prior, below = GMMPrior.weakly_informative(X, 2), (X[:, 0] < np.sort(X[:, 0])[3]).astype(int)
-    other = GaussianMixtureEM(2, prior=prior, init=below, tol=1e-12).fit(X)
+    return before_find_map(np.random.default_rng(3).normal(size=(12, 1)))
+
+
+@pytest.fixture(scope="module")
+def two_clouds():
+    return before_find_map(np.concatenate([np.linspace(-1, 1, 20), np.linspace(9, 11, 30)])[:, None], n_init=1)
+
+
+@pytest.mark.parametrize("ends", ["lesser maximum", "anywhere"])
+def test_find_map_in_a_lesser_maximum_is_held_to_map_em_from_there(ends, one_cloud, monkeypatch):
+    fits = one_cloud[0]
+    below = (fits.X[:, 0] < np.sort(fits.X[:, 0])[3]).astype(int)
+    other = GaussianMixtureEM(2, prior=fits.prior, init=below, tol=1e-12).fit(fits.X)
     answer = other.parameters_.arrays()
     if ends == "anywhere":
         answer["means"] = answer["means"] + 0.01
-    monkeypatch.setattr(comparisons.posterior, "sample", draws_around)
     monkeypatch.setattr(comparisons.posterior, "find_map", lambda model, start: answer)
-    found = compare(X, "gmm", 2, draws=250, tune=100)
-    checks = {check.name: check for check in found.checks}
-    lower = found.map.objective_ - other.objective_
+    checks = {check.name: check for check in find_map_checks(*one_cloud)}
+    lower = fits.map.objective_ - other.objective_
     assert lower > 0.1
     if ends == "lesser maximum":
         assert f"ends lower from every start, the last time by {lower:.3g} nats" in checks["find_MAP = MAP-EM"].reason
@@ -75,18 +96,15 @@ def test_another_maximum_is_told_from_an_optimiser_that_stopped_on_the_way():
 
 
 @pytest.mark.parametrize("answer", ["better", "near", "nan"])
-def test_another_answer_than_map_em_is_told_unless_it_is_a_lesser_maximum(answer, monkeypatch):
+def test_another_answer_than_map_em_is_told_unless_it_is_a_lesser_maximum(answer, two_clouds, monkeypatch):
     """A better one, one that an optimiser stopped at on the way, and one that is no number all fail."""
-    X = np.concatenate([np.linspace(-1, 1, 20), np.linspace(9, 11, 30)])[:, None]
     ends = {
-        "better": lambda start: {**start, "means": 0 * start["means"] + X.mean()},
+        "better": lambda start: {**start, "means": 0 * start["means"] + two_clouds[0].X.mean()},
         "near": lambda start: {**start, "means": np.sort(start["means"], axis=0) * 0 + [[0.001], [10.0]]},
         "nan": lambda start: {**start, "means": np.nan * start["means"]},
     }
-    monkeypatch.setattr(comparisons.posterior, "sample", draws_around)
     monkeypatch.setattr(comparisons.posterior, "find_map", lambda model, start: ends[answer](start))
-    found = compare(X, "gmm", 2, draws=250, tune=100, n_init=1)
-    (check,) = [check for check in found.checks if check.name == "find_MAP = MAP-EM"]
+    (check,) = [check for check in find_map_checks(*two_clouds) if check.name == "find_MAP = MAP-EM"]
     assert check.passed is False
 
 
@@ -133,7 +151,7 @@ def test_a_single_component_agrees_in_closed_form(family, data):
 def test_a_map_on_the_boundary_is_no_crash():
     X = np.array([[1, 0, 1], [1, 0, 0], [1, 1, 1], [1, 0, 1]] * 20)
     prior = BMMPrior(concentration=2.0, successes=1.0, failures=1.0)
-    found = compare(X, "bmm", 1, prior=prior, draws=500, tune=500)
+    found = compare(X, "bmm", 1, prior=prior, draws=250, tune=250)
     assert found.verdict in ("agree", "disagree")
     assert np.isfinite([check.value for check in found.checks]).all()
 
@@ -158,12 +176,12 @@ def test_columns_never_seen_together_are_not_identified_and_their_ridge_is_drawn
     X = np.concatenate([rng.normal(size=(25, 3)), rng.normal(size=(25, 3)) + 6])
     X[::2, 0] = X[1::2, 1] = np.nan
     said = Identifiability(False, 8, 9, "columns 0 and 1 are never observed together", dict.fromkeys(names, 1.0))
-    fit = GaussianMixtureEM.fit
+    fit_as_ever = GaussianMixtureEM.fit
 
     def fit_and_say(self, *args, **kwargs):
         if isinstance(self.init, GMMParameters):
-            self.max_iter = 500  # enough for 38 of the ridge's 40 starts; two take 5,000
-        fit(self, *args, **kwargs).identifiability_ = said
+            self.max_iter = 200  # enough for most of the ridge's 40 starts; two take 5,000
+        fit_as_ever(self, *args, **kwargs).identifiability_ = said
         return self
 
     monkeypatch.setattr(GaussianMixtureEM, "fit", fit_and_say)
