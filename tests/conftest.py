@@ -2,6 +2,7 @@
 
 import atexit
 import gc
+import importlib
 import os
 import shutil
 import sys
@@ -24,6 +25,11 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
         os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = os.path.join(folder, "bytecode")
         sys.dont_write_bytecode = False
 
+# Without bytecode files both workers would write the same ones at the same time. The second begins elsewhere.
+if os.environ.get("PYTEST_XDIST_WORKER") == "gw1":
+    for package in ("jax", "numba", "pandas", "matplotlib.pyplot"):
+        importlib.import_module(package)
+
 import matplotlib as mpl
 from hypothesis import settings
 
@@ -35,17 +41,22 @@ settings.load_profile("suite")
 # Files that take longest. They begin first, so that no worker is left with one of them at the end.
 LONGEST = [
     "test_comparison_of_faithful.py",
-    "test_notebooks_run.py",
     "test_verdicts.py",
     "test_calibration.py",
+    "test_notebooks_run.py",
     "test_find_map_agrees_with_em.py",
     "test_readme_runs.py",
-    "test_benchmarks_command.py",
+    "test_names_are_no_markup.py",
+    "test_a_family_is_added_by_files.py",
+    "test_keystone_enumeration.py",
+    "test_fuzz.py",
     "test_samplers_agree.py",
-    "test_not_identified_with_missing_cells.py",
-    "test_interrupted_sampling.py",
     "test_evidence.py",
+    "test_benchmarks_command.py",
+    "test_not_identified_with_missing_cells.py",
     "test_extreme_priors.py",
+    "test_docstring_examples.py",
+    "test_information.py",
 ]
 
 

@@ -11,11 +11,13 @@ import pytest
 import xarray as xr
 from shared_comparison import compare, of_faithful
 from test_notebooks_run import NOTEBOOKS, WITH_FAITHFUL, run_notebook
+from test_readme_runs import WITH_FAITHFUL as README_COMPARISON
+from test_readme_runs import run_section
 
-import comparisons.posterior
+import comparisons
 import em.gmm
 import em.gmm.estimator
-from comparisons.comparison import report
+from comparisons.comparison import prepare, report
 from comparisons.comparison.density_checks import density_checks
 from comparisons.comparison.draws import Draws
 from comparisons.comparison.estimates import estimates_of, stack
@@ -24,7 +26,6 @@ from comparisons.comparison.fits import fit
 from comparisons.comparison.posterior_checks import averaged_responsibilities, posterior_checks
 from comparisons.comparison.spread import spreads_of, summary
 from comparisons.gmm import GMM
-from comparisons.posterior import sample
 from em import NotConvergedWarning
 from em.gmm import modes
 from em.gmm.natural_form import NaturalForm
@@ -155,20 +156,31 @@ def test_a_run_that_dies_while_writing_leaves_the_old_files(found, folder, monke
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
 
 
-def test_the_same_seed_gives_the_same_draws(found, monkeypatch):
-    model = found.family.build_marginal_model(found.X, 2, found.prior)
-    compiled = comparisons.posterior.UnconstrainedDensity(model, jacobian=True)
-    monkeypatch.setattr(comparisons.posterior, "UnconstrainedDensity", lambda *args, **kwargs: compiled)
-    settings = {"draws": 100, "tune": 200, "chains": 2}
-    once, again, other = (sample(model, found.map.parameters_.arrays(), **settings, seed=seed) for seed in (3, 3, 4))
-    np.testing.assert_array_equal(once["posterior"]["covariances"], again["posterior"]["covariances"])
-    assert not np.array_equal(once["posterior"]["covariances"], other["posterior"]["covariances"])
-
-
 def test_the_notebook_that_shows_this_comparison_runs(found, monkeypatch):
     monkeypatch.setattr(comparisons, "compare", compare)
     (path,) = [path for path in NOTEBOOKS if path.stem == WITH_FAITHFUL]
     run_notebook(path, monkeypatch)
+
+
+def test_the_comparison_of_the_readme_reaches_the_verdict_and_writes_the_files_that_are_named(
+    found, tmp_path, monkeypatch, capsys
+):
+    def of_the_same(*args, **settings):
+        problem = prepare(*args, **settings)
+        np.testing.assert_array_equal(problem.X, found.X)
+        assert problem.settings == replace(found.settings, tune=problem.settings.tune)  # the README's is the default
+        assert repr(problem.prior) == repr(found.prior)
+        return found
+
+    monkeypatch.setattr(comparisons, "compare", of_the_same)
+    run = run_section(README_COMPARISON, tmp_path)
+    assert run.names["result"].verdict == "agree"
+    written = {path.name for path in (tmp_path / "results" / "mine").iterdir()}
+    assert {"comparison.json", "posterior.nc"} < written
+    assert any(name.endswith(".png") for name in written)
+    text = capsys.readouterr().out
+    for words in ("Estimates", "Checks", "tolerance", "Spread", "Laplace", "Verdict: agree"):
+        assert words in text
 
 
 # A known bug is planted in EM, the prior or the draws; the matching check must fail. ----------------------------------
