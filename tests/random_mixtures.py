@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytensor
+from pytensor.compile.mode import Mode
 import pytensor.tensor as pt
 from pymc.model.transform.conditioning import remove_value_transforms
 from pytensor.graph.replace import vectorize_graph
@@ -81,11 +82,14 @@ def random_cmm_prior(K, levels, rng):
     return CMMPrior(1 + rng.gamma(2.0, size=K), 1 + rng.gamma(2.0, size=sum(levels)))
 
 
+NUMPY = Mode(linker="py", optimizer=None)  # as the graph is written: nothing is rewritten
+
+
 def declared_density(model, variables):
     """Compile the log density of ``variables`` as a function of all declared values: no transform, no Jacobian."""
     declared = remove_value_transforms(model)
     log_density = declared.logp(vars=[declared[name] for name in variables], jacobian=False)
-    return declared.compile_fn(log_density, inputs=declared.value_vars, on_unused_input="ignore", mode="FAST_COMPILE")
+    return declared.compile_fn(log_density, inputs=declared.value_vars, on_unused_input="ignore", mode=NUMPY)
 
 
 def joint_density_of_labels(model):
@@ -94,7 +98,7 @@ def joint_density_of_labels(model):
     z, theta = declared.rvs_to_values[declared["z"]], [v for v in declared.value_vars if v.name != "z"]
     many = pt.matrix("many", dtype=z.dtype)
     log_density = vectorize_graph(declared.logp(jacobian=False), {z: many})
-    compiled = pytensor.function([*theta, many], log_density, mode="FAST_COMPILE")
+    compiled = pytensor.function([*theta, many], log_density, mode=NUMPY)
     return lambda parameters, labels: compiled(*[parameters.arrays()[v.name] for v in theta], labels)
 
 
