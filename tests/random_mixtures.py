@@ -4,9 +4,9 @@ from itertools import product
 
 import numpy as np
 import pytensor
-from pytensor.compile.mode import Mode
 import pytensor.tensor as pt
 from pymc.model.transform.conditioning import remove_value_transforms
+from pytensor.compile.mode import Mode
 from pytensor.graph.replace import vectorize_graph
 
 from models.bmm import BMMParameters, BMMPrior
