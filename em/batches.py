@@ -1,19 +1,23 @@
-"""Many samples fitted at once: bootstrap replicates, and simulated samples of a likelihood-ratio test.
+"""Many fits at once: bootstrap replicates, simulated samples of a likelihood-ratio test, numbers of components.
 
-All runs on all samples are one batch of the engine (:mod:`em.engine`), and those on one sample are in one race.
+All runs of all fits are one batch of the engine (:mod:`em.engine`), and those of one fit are in one race.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 
 from em.engine import Run, best_of, run_em
-from em.estimator import MixtureEM
+from em.estimator import Found, MixtureEM
+from em.process.blas import one_blas_thread
 from em.samples import Samples
 
 MOST_NUMBERS = 2**22  # in the samples that make one batch
+MOST_RESPONSIBILITIES = 2**21  # of all runs: of more, a component that a run does not have costs more than a call
 
 
 def best_runs(estimators: Sequence[MixtureEM[Any]], samples: Sequence[Samples]) -> list[Run[Any]]:
@@ -42,20 +46,18 @@ def _batch(estimators: Sequence[MixtureEM[Any]], samples: Sequence[Samples]) -> 
         return [_here(estimator, estimator._best(own).best) for estimator, own in moved]
     starts = [estimator._starts(own) for estimator, own in moved]
     races = np.repeat(np.arange(len(starts)), [len(of_one) for of_one in starts])
-    first, flat, best = estimators[0], [start for of_one in starts for start in of_one], []
-    runs = run_em(
-        problem.of_runs(races),
-        flat,
-        tol=first.tol,
-        max_iter=first.max_iter,
-        acceleration=first.acceleration,
-        races=races.tolist(),
-    )
+    flat, best = [start for of_one in starts for start in of_one], []
+    runs = _run(estimators[0], problem.of_runs(races), flat, races)
     for number in range(len(starts)):
         of_one = problem.of_runs(np.array([number]))
         leading = best_of([runs[r] for r in np.flatnonzero(races == number).tolist()], of_one)
-        best.append(_here(moved[number][0], first._freed(of_one, leading)))
+        best.append(_here(moved[number][0], estimators[0]._freed(of_one, leading)))
     return best
+
+
+def _run(like: MixtureEM[Any], problem: Any, starts: list[Any], races: np.ndarray) -> list[Run[Any]]:
+    settings: dict[str, Any] = {"tol": like.tol, "max_iter": like.max_iter, "acceleration": like.acceleration}
+    return run_em(problem, starts, races=races.tolist(), **settings)
 
 
 def _here(estimator: MixtureEM[Any], run: Run[Any]) -> Run[Any]:
@@ -63,3 +65,70 @@ def _here(estimator: MixtureEM[Any], run: Run[Any]) -> Run[Any]:
         return replace(run, parameters=estimator._back(run.parameters))
     except ValueError:  # a covariance is so nearly singular that rounding decides
         return replace(run, collapsed=True, converged=False)
+
+
+def fit_sizes(estimators: Sequence[MixtureEM[Any]], X: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
+    """Fit estimators that differ in ``n_components`` to X, as one batch where they make one.
+
+    A run with fewer components than the largest is padded with some of weight 0, which EM leaves at 0. No batch are
+    fits under a prior, with frozen values, from given starts, with missing cells, sparse or of many rows.
+    """
+    samples = [estimator._samples(X, sample_weight) for estimator in estimators]
+    with one_blas_thread():
+        distinct = estimators[0]._distinct(samples[0])
+        if len(estimators) > 1 and _make_a_batch(estimators, distinct):
+            for estimator, own, found in zip(estimators, samples, _found(estimators, distinct), strict=True):
+                estimator._fitted(found, own)
+            return
+    for estimator in estimators:
+        estimator.fit(X, sample_weight=sample_weight)
+
+
+def _make_a_batch(estimators: Sequence[MixtureEM[Any]], samples: Samples) -> bool:
+    largest = max(estimators, key=lambda estimator: estimator.n_components)
+    n_numbers = samples.X.shape[0] * largest.n_components * sum(estimator.n_init for estimator in estimators)
+    if n_numbers > MOST_RESPONSIBILITIES or issparse(samples.X) or not samples.complete:
+        return False
+    return largest._part(samples) is None and all(_is_plain(estimator) for estimator in estimators)
+
+
+def _found(estimators: Sequence[MixtureEM[Any]], samples: Samples) -> Iterator[Found[Any]]:
+    """Yield what each of plain estimators finds on the same distinct samples."""
+    moved = [estimator._moved(samples, samples) for estimator in estimators]
+    starts = [there._starts(own) for there, own in moved]
+    races = np.repeat(np.arange(len(starts)), [len(of_one) for of_one in starts])
+    there, own = max(moved, key=lambda pair: pair[0].n_components)
+    problem = there._sized_problem(own, np.array([estimators[race].n_components for race in races.tolist()]))
+    runs = _run(there, problem, [_padded(start, there) for of_one in starts for start in of_one], races)
+    for number, (estimator, (one, own)) in enumerate(zip(estimators, moved, strict=True)):
+        of_one = [_cut(runs[r], one) for r in np.flatnonzero(races == number).tolist()]
+        its_problem = one._problem(own)
+        best = one._freed(its_problem, best_of(of_one, its_problem))
+        n_collapsed = sum(run.collapsed for run in of_one)
+        yield estimator._returned(one, Found(best, n_collapsed, len(of_one)), own, samples)
+
+
+def _is_plain(estimator: MixtureEM[Any]) -> bool:
+    """Whether a fit is one of maximum likelihood, from random starts that all run to the end."""
+    given = estimator.prior is not None or estimator.frozen or not isinstance(estimator.init, str)
+    return not given and estimator.n_starts in (None, estimator.n_init)
+
+
+def _padded(start: Any, like: MixtureEM[Any]) -> Any:
+    """Return parameters with as many components as an estimator has; those added are the first, of weight 0."""
+    n_more, arrays = like.n_components - start.n_components, dict(start.arrays())
+    for quantity in start.quantities:
+        if quantity.dims[:1] == ("component",):
+            first = arrays[quantity.name][:1]
+            added = np.repeat(first * (quantity.name != "weights"), n_more, axis=0)
+            arrays[quantity.name] = np.concatenate([arrays[quantity.name], added])
+    return like._built(arrays)
+
+
+def _cut(run: Run[Any], like: MixtureEM[Any]) -> Run[Any]:
+    """Return a run with the components that an estimator has."""
+    arrays = dict(run.parameters.arrays())
+    for quantity in run.parameters.quantities:
+        if quantity.dims[:1] == ("component",):
+            arrays[quantity.name] = arrays[quantity.name][: like.n_components]
+    return replace(run, parameters=like._built(arrays))

@@ -155,12 +155,16 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         """
         samples = self._samples(X, sample_weight)
         with one_blas_thread():
-            self._keep(self._search(self._distinct(samples)), samples)
-            remarks = self._remarks(samples)
-            if not self.identifiability_.identified:
-                remarks.append(f"not identified: {self.identifiability_.sentence}")
-                tell(self.identifiability_.sentence, NotIdentifiableWarning)
-            self.status_ = "; ".join([self.status_, *remarks])
+            return self._fitted(self._search(self._distinct(samples)), samples)
+
+    def _fitted(self, found: Found[P], samples: Samples) -> Self:
+        """Keep the best run, and say what is to be said about it."""
+        self._keep(found, samples)
+        remarks = self._remarks(samples)
+        if not self.identifiability_.identified:
+            remarks.append(f"not identified: {self.identifiability_.sentence}")
+            tell(self.identifiability_.sentence, NotIdentifiableWarning)
+        self.status_ = "; ".join([self.status_, *remarks])
         return self
 
     def check(self, X: ArrayLike, sample_weight: ArrayLike | None = None, names: Sequence[str] | None = None) -> Array:
@@ -188,9 +192,18 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         """Return the problem of runs on several samples, run number r on the r-th; None where they make no batch."""
         return None
 
+    def _sized_problem(self, samples: Samples, sizes: np.ndarray) -> Problem[P]:
+        """Return the maximum-likelihood problem of runs that have so many components (R,), the others of weight 0."""
+        return self._problem(samples)
+
     def _search(self, samples: Samples) -> Found[P]:
         """Return the best run of all starts on distinct samples."""
-        return self._best(samples)
+        there, moved = self._moved(samples, samples)
+        return self._returned(there, there._best(moved), moved, samples)
+
+    def _returned(self, there: Self, found: Found[P], moved: Samples, samples: Samples) -> Found[P]:
+        """Return what a moved estimator found in the units of X."""
+        return found
 
     def _best(self, samples: Samples) -> Found[P]:
         """Run EM from every start, of many rows from those starts that lead on a part, and return the best run."""
