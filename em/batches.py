@@ -4,6 +4,7 @@ All runs of all fits are one batch of the engine (:mod:`em.engine`), and those o
 """
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -39,20 +40,28 @@ def best_runs(estimators: Sequence[MixtureEM[Any]], samples: Sequence[Samples]) 
 
 
 def _batch(estimators: Sequence[MixtureEM[Any]], samples: Sequence[Samples]) -> list[Run[Any]]:
-    pairs = [(estimator, estimator._distinct(own)) for estimator, own in zip(estimators, samples, strict=True)]
-    moved = [estimator._moved(own, pairs[0][1]) for estimator, own in pairs]  # priors and frozen values are in one unit
-    problem = moved[0][0]._joint_problem([own for _, own in moved])
-    if problem is None or estimators[0].n_starts not in (None, estimators[0].n_init):
-        return [_here(estimator, estimator._best(own).best) for estimator, own in moved]
-    starts = [estimator._starts(own) for estimator, own in moved]
+    distinct = [estimator._distinct(own) for estimator, own in zip(estimators, samples, strict=True)]
+    first = estimators[0]._moved(distinct[0])  # priors and frozen values are in one unit
+    moved = [_with_seed(first, estimator.random_state) for estimator in estimators]
+    standard = [first._standard(own) for own in distinct]
+    problem = first._joint_problem(standard)
+    if problem is None or first.n_starts not in (None, first.n_init):
+        return [_here(first, one._best(own).best) for one, own in zip(moved, standard, strict=True)]
+    starts = [one._starts(own) for one, own in zip(moved, standard, strict=True)]
     races = np.repeat(np.arange(len(starts)), [len(of_one) for of_one in starts])
     flat, best = [start for of_one in starts for start in of_one], []
-    runs = _run(estimators[0], problem.of_runs(races), flat, races)
+    runs = _run(first, problem.of_runs(races), flat, races)
     for number in range(len(starts)):
         of_one = problem.of_runs(np.array([number]))
         leading = best_of([runs[r] for r in np.flatnonzero(races == number).tolist()], of_one)
-        best.append(_here(moved[number][0], estimators[0]._freed(of_one, leading)))
+        best.append(_here(first, first._freed(of_one, leading)))
     return best
+
+
+def _with_seed(estimator: MixtureEM[Any], random_state: Any) -> MixtureEM[Any]:
+    other = copy(estimator)
+    other.random_state = random_state
+    return other
 
 
 def _run(like: MixtureEM[Any], problem: Any, starts: list[Any], races: np.ndarray) -> list[Run[Any]]:
@@ -94,18 +103,19 @@ def _make_a_batch(estimators: Sequence[MixtureEM[Any]], samples: Samples) -> boo
 
 def _found(estimators: Sequence[MixtureEM[Any]], samples: Samples) -> Iterator[Found[Any]]:
     """Yield what each of plain estimators finds on the same distinct samples."""
-    moved = [estimator._moved(samples, samples) for estimator in estimators]
-    starts = [there._starts(own) for there, own in moved]
+    moved = [estimator._moved(samples) for estimator in estimators]
+    standard = moved[0]._standard(samples)
+    starts = [there._starts(standard) for there in moved]
     races = np.repeat(np.arange(len(starts)), [len(of_one) for of_one in starts])
-    there, own = max(moved, key=lambda pair: pair[0].n_components)
-    problem = there._sized_problem(own, np.array([estimators[race].n_components for race in races.tolist()]))
+    there = max(moved, key=lambda estimator: estimator.n_components)
+    problem = there._sized_problem(standard, np.array([estimators[race].n_components for race in races.tolist()]))
     runs = _run(there, problem, [_padded(start, there) for of_one in starts for start in of_one], races)
-    for number, (estimator, (one, own)) in enumerate(zip(estimators, moved, strict=True)):
+    for number, (estimator, one) in enumerate(zip(estimators, moved, strict=True)):
         of_one = [_cut(runs[r], one) for r in np.flatnonzero(races == number).tolist()]
-        its_problem = one._problem(own)
+        its_problem = one._problem(standard)
         best = one._freed(its_problem, best_of(of_one, its_problem))
         n_collapsed = sum(run.collapsed for run in of_one)
-        yield estimator._returned(one, Found(best, n_collapsed, len(of_one)), own, samples)
+        yield estimator._returned(one, Found(best, n_collapsed, len(of_one)), standard, samples)
 
 
 def _is_plain(estimator: MixtureEM[Any]) -> bool:

@@ -180,9 +180,13 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
         self._check_data(samples)
         return samples
 
-    def _moved(self, samples: Samples, like: Samples) -> tuple[Self, Samples]:
-        """Return estimator and samples as EM runs on them: in the units of some samples, where a family has units."""
-        return self, samples
+    def _moved(self, like: Samples) -> Self:
+        """Return the estimator as EM runs: in the units of some samples, where a family has units."""
+        return self
+
+    def _standard(self, samples: Samples) -> Samples:
+        """Return samples in the units of a moved estimator."""
+        return samples
 
     def _back(self, parameters: P) -> P:
         """Return parameters of a moved estimator in the units of X; a ValueError where rounding leaves none."""
@@ -198,10 +202,11 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
 
     def _search(self, samples: Samples) -> Found[P]:
         """Return the best run of all starts on distinct samples."""
-        there, moved = self._moved(samples, samples)
-        return self._returned(there, there._best(moved), moved, samples)
+        there = self._moved(samples)
+        standard = there._standard(samples)
+        return self._returned(there, there._best(standard), standard, samples)
 
-    def _returned(self, there: Self, found: Found[P], moved: Samples, samples: Samples) -> Found[P]:
+    def _returned(self, there: Self, found: Found[P], standard: Samples, samples: Samples) -> Found[P]:
         """Return what a moved estimator found in the units of X."""
         return found
 
@@ -340,8 +345,13 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
                 raise ValueError(f"init labels give no legal start: {collapse}") from None
         return [
             self._start(samples, VIEWS[number % len(VIEWS)], check_random_state(seed))
-            for number, seed in enumerate(self._seeds())
+            for number, seed in enumerate(self._seeds()[: self._n_different])
         ]
+
+    @property
+    def _n_different(self) -> int | None:
+        """How many starts are not all the same: one of a single component."""
+        return 1 if self.n_components == 1 else None
 
     def _seeds(self) -> list[int]:
         """Return the seed of each start."""

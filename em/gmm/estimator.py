@@ -165,7 +165,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         }
 
     def _returned(
-        self, there: Self, found: Found[GMMParameters], moved: Samples, samples: Samples
+        self, there: Self, found: Found[GMMParameters], standard: Samples, samples: Samples
     ) -> Found[GMMParameters]:
         units = there._units
         log_data = units.log_data(samples)
@@ -173,18 +173,21 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         try:
             best = units.run(found.best, log_data, log_prior)
         except ValueError:  # some covariance is so nearly singular that rounding decides
-            best = units.run(rounder(found.best, there._problem(moved)), log_data, log_prior)
+            best = units.run(rounder(found.best, there._problem(standard)), log_data, log_prior)
         held = replace(best.parameters, **self._frozen(len(units.scale)))  # without rounding
         return found._replace(
             best=replace(best, parameters=held), n_collapsed=max(found.n_collapsed, int(best.collapsed))
         )
 
-    def _moved(self, samples: Samples, like: Samples) -> tuple[Self, Samples]:
+    def _moved(self, like: Samples) -> Self:
         """EM runs in the units of the data's own spread (:mod:`em.gmm.units`)."""
         units = units_of(like, self.covariance_type, self.prior)
         there = self._in(units)
         there._units = units
-        return there, standard_samples(samples, units)
+        return there
+
+    def _standard(self, samples: Samples) -> Samples:
+        return standard_samples(samples, self._units)
 
     def _back(self, parameters: GMMParameters) -> GMMParameters:
         return self._units.back(parameters)

@@ -65,7 +65,9 @@ class MStep:
                 unused = unused.reshape(*unused.shape, *(1,) * (theta["covariances"].ndim - 2))
                 unit = unit_covariance(kind, self.spreads.shape[-1])
                 theta["covariances"] = np.where(unused, unit, theta["covariances"])
-        why = [why_emptied(of_run, self.prior, self.frozen) for of_run in counts]
+        why = [""] * len(runs)
+        for r in np.flatnonzero((counts <= 0).any(axis=1)).tolist():
+            why[r] = why_emptied(counts[r], self.prior, self.frozen)
         if self._may_collapse:
             scales = self._scales if len(self._scales) == 1 else self._scales[runs]
             collapsed = why_collapsed(kind, theta["covariances"], counts, scales, "means" not in self.frozen)
