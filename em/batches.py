@@ -111,11 +111,9 @@ def _found(estimators: Sequence[MixtureEM[Any]], samples: Samples) -> Iterator[F
     problem = there._sized_problem(standard, np.array([estimators[race].n_components for race in races.tolist()]))
     runs = _run(there, problem, [_padded(start, there) for of_one in starts for start in of_one], races)
     for number, (estimator, one) in enumerate(zip(estimators, moved, strict=True)):
-        of_one = [_cut(runs[r], one) for r in np.flatnonzero(races == number).tolist()]
-        its_problem = one._problem(standard)
-        best = one._freed(its_problem, best_of(of_one, its_problem))
-        n_collapsed = sum(run.collapsed for run in of_one)
-        yield estimator._returned(one, Found(best, n_collapsed, len(of_one)), standard, samples)
+        numbers = np.flatnonzero(races == number).tolist()
+        of_one = [_cut(runs[r], one, numbers[0]) for r in numbers]
+        yield estimator._returned(one, one._ranked(one._problem(standard), of_one, len(of_one)), standard, samples)
 
 
 def _is_plain(estimator: MixtureEM[Any]) -> bool:
@@ -135,10 +133,11 @@ def _padded(start: Any, like: MixtureEM[Any]) -> Any:
     return like._built(arrays)
 
 
-def _cut(run: Run[Any], like: MixtureEM[Any]) -> Run[Any]:
-    """Return a run with the components that an estimator has."""
+def _cut(run: Run[Any], like: MixtureEM[Any], first: int) -> Run[Any]:
+    """Return a run with the components that an estimator has, whose runs start at a number."""
     arrays = dict(run.parameters.arrays())
     for quantity in run.parameters.quantities:
         if quantity.dims[:1] == ("component",):
             arrays[quantity.name] = arrays[quantity.name][: like.n_components]
-    return replace(run, parameters=like._built(arrays))
+    by = None if run.beaten_by is None else run.beaten_by - first
+    return replace(run, parameters=like._built(arrays), beaten_by=by)

@@ -79,6 +79,8 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
     n_iter_, n_e_steps_, n_collapsed_ : int
         Iterations and E-steps of the best restart (a refused leap costs an E-step and is no iteration); how many
         starts collapsed.
+    starts_ : list of dict
+        Where the restarts ended, the best first: objective, times found, nats below the best.
     converged_, collapsed_ : bool
         Whether the best restart converged; whether it collapsed, as then all have.
     status_ : str
@@ -175,9 +177,10 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         except ValueError:  # some covariance is so nearly singular that rounding decides
             best = units.run(rounder(found.best, there._problem(standard)), log_data, log_prior)
         held = replace(best.parameters, **self._frozen(len(units.scale)))  # without rounding
-        return found._replace(
-            best=replace(best, parameters=held), n_collapsed=max(found.n_collapsed, int(best.collapsed))
-        )
+        for row in found.optima:
+            row["objective"] += best.objective - found.best.objective
+        n_collapsed = max(found.n_collapsed, int(best.collapsed))
+        return Found(replace(best, parameters=held), n_collapsed, found.n_starts, found.optima)
 
     def _moved(self, like: Samples) -> Self:
         """EM runs in the units of the data's own spread (:mod:`em.gmm.units`)."""
