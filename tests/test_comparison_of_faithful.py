@@ -16,7 +16,7 @@ from test_readme_runs import run_section
 
 import comparisons
 import em.gmm
-import em.gmm.estimator
+import em.gmm.problem
 from comparisons.comparison import prepare, report
 from comparisons.comparison.density_checks import density_checks
 from comparisons.comparison.draws import Draws
@@ -228,7 +228,7 @@ def test_a_wrong_denominator_in_the_m_step_is_not_stationary(rerun, monkeypatch)
         N = statistics.counts[..., None, None]
         return found | {"covariances": found["covariances"] * N / (N - 1)}
 
-    monkeypatch.setattr(em.gmm.estimator, "modes", unbiased)
+    monkeypatch.setattr(em.gmm.problem, "modes", unbiased)
     assert "MLE is stationary" in rerun("densities")
 
 
@@ -242,7 +242,7 @@ def test_a_jacobian_left_in_moves_the_map(rerun, monkeypatch):
         denominator = prior.degrees_of_freedom + statistics.counts[..., None, None] + D + 2
         return found | {"covariances": found["covariances"] * denominator / (denominator - D - 1)}
 
-    monkeypatch.setattr(em.gmm.estimator, "modes", with_jacobian)
+    monkeypatch.setattr(em.gmm.problem, "modes", with_jacobian)
     assert "find_MAP = MAP-EM" in rerun("find_map")
 
 
@@ -250,7 +250,7 @@ def test_a_prior_term_dropped_from_the_m_step_moves_the_map(rerun, monkeypatch):
     def without_dirichlet(statistics, prior, frozen):
         return modes(statistics, prior and replace(prior, concentration=1.0), frozen)
 
-    monkeypatch.setattr(em.gmm.estimator, "modes", without_dirichlet)
+    monkeypatch.setattr(em.gmm.problem, "modes", without_dirichlet)
     assert "find_MAP = MAP-EM" in rerun("find_map")
 
 
