@@ -21,7 +21,7 @@ import comparisons.comparison.plots
 import comparisons.comparison.report
 import comparisons.posterior
 from comparisons import components, concentration
-from comparisons.calibration import calibrate
+from comparisons.calibration import calibrate, simulators
 from comparisons.calibration.simulations import Setting
 from comparisons.comparison import prepare, run
 from comparisons.comparison.command import application
@@ -188,6 +188,8 @@ def test_a_table_is_printed_before_its_figure(module, options, fails, tmp_path, 
 
 def test_a_calibration_keeps_its_numbers_when_its_figure_fails(tmp_path, monkeypatch):
     setting = Setting(BMMPrior(4.0, 1.0, 1.0), n_samples=20, n_features=3)
+    for name, few in {"GIBBS_TUNE": 20, "GIBBS_DRAWS": 100, "GIBBS_THIN": 2}.items():
+        monkeypatch.setattr(simulators, name, few)
     calibration = calibrate(setting, samplers=["Gibbs"], n_simulations=20)["Gibbs"]
     monkeypatch.setattr(comparisons.calibration.result.Calibration, "plot", lambda self: 1 / 0)
     assert list(calibration.save(tmp_path, "name")) == ["name.png"]
