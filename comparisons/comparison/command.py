@@ -1,4 +1,7 @@
-"""The command line of a family, such as ``python -m comparisons.gmm``."""
+"""The command line of a family, such as ``python -m comparisons.gmm``.
+
+Help and errors in what was typed are answered at once: what compares, draws and fits is imported after that.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,15 +14,12 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from comparisons.comparison import prepare
-from comparisons.comparison import run as run_comparison
-from comparisons.comparison.extremes import UnfitPriorError
-from comparisons.comparison.problem import FLAGS, Problem, split
-from comparisons.comparison.report import save, save_posterior, show, tell_left_out
+from comparisons.comparison.problem import FLAGS, Problem, prepare, split
 from comparisons.data import find
 from comparisons.declarations import Case, Dataset, Option
-from comparisons.family import Family, family_class, family_classes, family_names, family_of
-from comparisons.output.console import tell, tell_error
+from comparisons.families import family_class, family_classes, family_names, family_of
+from comparisons.family import Family
+from comparisons.output.console import tell, tell_error, tell_left_out
 from comparisons.output.files import check_writable, file_name
 from comparisons.output.flags import takes
 from comparisons.output.progress import Bars
@@ -65,6 +65,8 @@ def show_table(what: str, data: str, out: Path, flags: dict[str, Any], make: Cal
         dataset = _dataset(data, options.pop("family"), options)
         folder = check_writable(out)
         table = make(dataset.X, dataset.family, **dataset.options, **settings)
+    from comparisons.comparison.report import show
+
     show(table, folder / file_name(f"{what}-{dataset.name}", ".png"), f"{dataset.name}{title}")
 
 
@@ -107,11 +109,14 @@ def application(family: str) -> typer.Typer:
             problem = prepare_case(dataset, case, **settings)
             name = replace(case, data=dataset.name).name
             folder = check_writable(out if out is not None else Path("results") / name)
+        from comparisons.comparison import report, steps
+        from comparisons.comparison.extremes import UnfitPriorError
+
         with bad_input_exits((UnfitPriorError,)), interrupt_keeps_draws(folder):
-            comparison = run_comparison(problem, Bars(dataset.name))
+            comparison = steps.run(problem, Bars(dataset.name))
         with bad_input_exits((ValueError, OSError)):
             try:
-                left_out = save(comparison, folder)
+                left_out = report.save(comparison, folder)
             finally:  # the report is printed whether its files could be written or not
                 comparison.print(console)
         tell_left_out(console, left_out)
@@ -160,6 +165,8 @@ def interrupt_keeps_draws(folder: Path) -> Iterator[None]:
     except KeyboardInterrupt as interrupt:
         message, draws = "no draws to keep, nothing was written", getattr(interrupt, "draws", None)
         if draws is not None:
+            from comparisons.comparison.report import save_posterior
+
             sizes, path = draws["posterior"].sizes, save_posterior(draws, folder)
             message = f"{sizes['chain']} chains of {sizes['draw']} draws written to {path}; nothing was checked"
         tell_error("Interrupted", message)

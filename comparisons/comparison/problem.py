@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from comparisons.declarations import Option
-from comparisons.family import Family, family_of
+from comparisons.families import family_of
+from comparisons.family import Family
 from models.shown import shown
 from models.validation import Array, column_names, count_at_least, count_at_least_one, number_between
 

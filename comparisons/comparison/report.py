@@ -1,7 +1,7 @@
 """Show and store a comparison: tables on the terminal, `comparison.json`, figures, and the posterior as netCDF."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import ExitStack
 from functools import partial
 from importlib.metadata import version
@@ -17,10 +17,10 @@ from rich.text import Text
 
 from comparisons.comparison.plots import FIGURES, RIDGE
 from comparisons.comparison.spread import METHODS, summary
-from comparisons.output.console import tell
+from comparisons.output.console import tell, tell_left_out
 from comparisons.output.figures import write_figures
 from comparisons.output.files import check_writable, is_in_place, written_whole
-from em.process.labels import label
+from models.labels import label
 
 STYLES = {"agree": "bold green", "disagree": "bold red", "not identified": "bold yellow", "no maximum": "bold yellow"}
 LAYOUT: dict[str, Any] = {"title_justify": "left", "title_style": "bold", "caption_justify": "left"}
@@ -89,12 +89,6 @@ def show(table: Any, path: Path, title: str) -> None:
     tell_left_out(console, left_out)
     if not left_out:
         tell(console, f"Written to {path}")
-
-
-def tell_left_out(console: Console, left_out: Mapping[str, str]) -> None:
-    """Print which figures were left out, and why."""
-    for sentence in left_out.values():
-        tell(console, ("Figure:", "bold yellow"), f" {sentence}")
 
 
 def _write_posterior(posterior: xr.DataTree, path: Path) -> None:
