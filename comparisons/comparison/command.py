@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 from inspect import cleandoc
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -77,11 +78,11 @@ def _dataset(data: str, family: str | None, options: dict[str, Any]) -> Dataset:
 
 def run(family: str) -> None:
     """Run the command line of one family and exit: 0 as declared, 1 otherwise, 2 for bad input."""
-    application(family)(prog_name=f"python -m comparisons.{family}")
+    application(family, start=process_time())(prog_name=f"python -m comparisons.{family}")
 
 
-def application(family: str) -> typer.Typer:
-    """Return the command line of one family."""
+def application(family: str, start: float = 0.0) -> typer.Typer:
+    """Return the command line of one family; ``start`` is how long Python and this module took to be there."""
     pair = family_class(family)
 
     def command(data: str, components: int | None, out: Path | None, **rest: Any) -> None:
@@ -103,20 +104,24 @@ def application(family: str) -> typer.Typer:
         console = Console()
         own = {name: rest[name] for name in (*FLAGS, "prior", "prior_family", "single_start")}
         settings, options = split(rest, own)
-        with bad_input_exits():
+        bars = Bars(Path(data).stem)
+        bars.seconds |= {"start": start} if start else {}
+        with bad_input_exits(), bars.step("imports"):
             dataset = _dataset(data, pair.name, options)
             case = pair.case(data, components, dataset.options)
             problem = prepare_case(dataset, case, **settings)
             name = replace(case, data=dataset.name).name
             folder = check_writable(out if out is not None else Path("results") / name)
-        from comparisons.comparison import report, steps
-        from comparisons.comparison.extremes import UnfitPriorError
+            from comparisons.comparison import report, steps
+            from comparisons.comparison.extremes import UnfitPriorError
+            from comparisons.comparison.size import TooLongError
 
-        with bad_input_exits((UnfitPriorError,)), interrupt_keeps_draws(folder):
-            comparison = steps.run(problem, Bars(dataset.name))
+        with bad_input_exits((UnfitPriorError, TooLongError)), interrupt_keeps_draws(folder):
+            comparison = steps.run(problem, bars)
         with bad_input_exits((ValueError, OSError)):
             try:
-                left_out = report.save(comparison, folder)
+                with bars.step("files and figures"):
+                    left_out = report.save(comparison, folder)
             finally:  # the report is printed whether its files could be written or not
                 comparison.print(console)
         tell_left_out(console, left_out)

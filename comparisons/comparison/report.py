@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from comparisons.comparison.estimates import by_entry
 from comparisons.comparison.plots import FIGURES, RIDGE
 from comparisons.comparison.spread import METHODS, summary
 from comparisons.output.console import tell, tell_left_out
@@ -148,8 +149,18 @@ def print_report(comparison: Any, console: Console | None = None) -> None:
     console.print(spreads_table(comparison))
     console.print(checks_table(comparison))
     seconds = ", ".join(f"{step} {value:.1f} s" for step, value in comparison.seconds.items())
-    tell(console, f"Time: {seconds}")
+    tell(console, f"Time: {sum(comparison.seconds.values()):.1f} s: {seconds}")
     tell(console, "Verdict: ", (comparison.verdict, STYLES[comparison.verdict]), f" ({comparison.explanation})")
+
+
+def em_table(fits: Any) -> Table:
+    """Return EM's estimates alone, which are there before any draw: one row per parameter."""
+    mle, mode = (by_entry(fit.parameters_) for fit in (fits.mle, fits.map))
+    more = f"{len(mle) - MOST_ROWS} more rows" if len(mle) > MOST_ROWS else ""
+    table = _by_parameter("Estimates by EM, before any draw", more, ["MLE", "MAP"])
+    for name in list(mle)[:MOST_ROWS]:
+        table.add_row(_name({"parameter": name}), f"{mle[name]:.5g}", f"{mode[name]:.5g}")
+    return table
 
 
 def estimates_table(comparison: Any) -> Table:

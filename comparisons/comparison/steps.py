@@ -1,6 +1,7 @@
 """The steps of a comparison, in their order, and what comes of them."""
 
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 import xarray as xr
@@ -16,6 +17,7 @@ from comparisons.comparison.find_map import find_map_checks
 from comparisons.comparison.fits import Fits, fit
 from comparisons.comparison.posterior_checks import averaged_responsibilities, posterior_checks
 from comparisons.comparison.problem import Problem, prepare
+from comparisons.comparison.size import SHARE_OF_DRAWS, Pace, check_size, is_large, size_of
 from comparisons.comparison.spread import ADVI_STEPS, by_advi, spreads_of
 from comparisons.family import Family
 from comparisons.output.figures import warn_of
@@ -47,7 +49,7 @@ class Comparison(Fits):
     responsibilities : dict of ndarray
         "em" (plug-in), "posterior mean", "posterior sd", each (n, K).
     seconds : dict
-        Time of each step.
+        Time of each step, in order; on the command line also of what comes before and after.
     """
 
     checks: tuple[Check, ...]
@@ -121,8 +123,8 @@ def compare(
           between MLE, MAP and posterior mean are judged and not only reported;
         - ``truth``, the parameters that synthetic data were drawn from;
         - ``title`` and ``feature_names``, for tables, figures and messages; by default those of a frame X;
-        - ``draws``, ``tune``, ``chains``, ``target_accept``, ``n_init``, ``starts``, ``random_state`` and ``advi``, see
-          :class:`comparisons.comparison.problem.Settings`;
+        - ``draws``, ``tune``, ``chains``, ``target_accept``, ``n_init``, ``starts``, ``random_state``, ``minutes`` and
+          ``advi``, see :class:`comparisons.comparison.problem.Settings`;
         - where the family is given by its name, its options: ``covariance_type`` of "gmm", ``n_trials`` of "bmm".
 
     Returns
@@ -141,6 +143,9 @@ def compare(
         message names the number of the prior that is extreme, or the scale of X.
     NoModeError
         An UnfitPriorError: every restart of MAP-EM collapsed, as it may under half-normal scales on repeated rows.
+    TooLongError
+        A TimeoutError: there are more than 1,500 parameters, or the first draws say that all would take longer than
+        ``minutes``. The message says what a smaller structure has.
 
     Examples
     --------
@@ -159,11 +164,17 @@ def run(problem: Problem, progress: Progress | None = None) -> Comparison:
     ------
     Interrupted
         On Ctrl-C once chains have begun, with the aligned draws until then.
+    TooLongError
+        If there are too many parameters, or the first draws say that all take longer than ``minutes``.
     """
-    settings, progress = problem.settings, progress or Progress()
+    settings, progress, began = problem.settings, progress or Progress(), perf_counter()
     with one_blas_thread():
         with progress.step("EM"):
             fits = fit(problem)
+        progress.tell(size_of(fits))
+        if is_large(fits):
+            progress.tell(report.em_table(fits))
+        check_size(fits)
         with progress.step("loading PyMC"):
             from comparisons.posterior import Interrupted
             from comparisons.posterior.densities import without_c_compiler
@@ -174,7 +185,8 @@ def run(problem: Problem, progress: Progress | None = None) -> Comparison:
                     checks = density_checks(fits, densities)
                 check_agreement(fits, checks)
             with progress.step("NUTS", total=settings.chains * (settings.draws + settings.tune)):
-                draws = draw(fits, densities, progress.advance_to)
+                left = 60 * SHARE_OF_DRAWS * settings.minutes - (perf_counter() - began)
+                draws = draw(fits, densities, Pace(fits, progress, left).advance_to)
             try:
                 return _concluded(fits, densities, draws, checks, progress)
             except KeyboardInterrupt:
@@ -203,7 +215,7 @@ def _concluded(fits: Fits, densities: Densities, draws: Draws, checks: list[Chec
         estimates=estimates,
         spreads=spreads,
         responsibilities=responsibilities,
-        seconds=dict(progress.seconds),
+        seconds=progress.seconds,
     )
 
 

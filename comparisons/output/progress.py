@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
+from rich.text import Text
 
 from models.labels import plain
 
@@ -32,6 +34,9 @@ class Progress:
 
     def advance_to(self, done: int) -> None:
         """Say how many units of the open step are done."""
+
+    def tell(self, what: Any) -> None:
+        """Say what a person who waits wants to know: a sentence or a table."""
 
 
 class Bars(Progress):
@@ -60,3 +65,7 @@ class Bars(Progress):
     def advance_to(self, done: int) -> None:
         """Say how many units of the open step are done."""
         self.bars.update(self.task, completed=done, count=f"{done} of {self.total} draws")
+
+    def tell(self, what: Any) -> None:
+        """Print a sentence or a table, above the bars."""
+        self.bars.console.print(Text(plain(what)) if isinstance(what, str) else what)
