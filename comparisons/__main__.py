@@ -46,7 +46,7 @@ def _run(case: Case, problem: Problem, out: Path | None) -> bool:
     """Run a case, print its line and keep its results; return whether its verdict is the declared one."""
     from comparisons.comparison import report, steps
 
-    console, comparison = Console(), steps.run(problem, Bars(case.data))
+    console, comparison = Console(), steps.run(problem, Bars(case.data, tells=False))
     left_out = {} if out is None else report.save(comparison, out / case.name)
     as_declared, structure = comparison.verdict == case.verdict, " ".join(map(str, problem.family.of_mixture.values()))
     mark, style = ("as declared", "green") if as_declared else (f"declared {case.verdict!r}", "bold red")

@@ -1,4 +1,4 @@
-"""A comparison says how large it is before it draws, and ends in a verdict or in a refusal that names what to change."""
+"""A comparison says how large it is before it draws, and ends in a verdict or in a refusal by name."""
 
 import re
 

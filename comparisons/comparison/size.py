@@ -24,7 +24,7 @@ class TooLongError(TimeoutError):
 
 def n_parameters(family: Family, sizes: dict[str, int]) -> int:
     """Return the number of free parameters of a family's mixture with axes of these lengths."""
-    lengths = {"feature_bis": sizes["feature"]} | sizes
+    lengths = {"feature_bis": sizes.get("feature", 0)} | sizes
     return sum(quantity.support.n_free(quantity.shape(lengths)) for quantity in family.quantities)
 
 

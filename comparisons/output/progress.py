@@ -40,11 +40,21 @@ class Progress:
 
 
 class Bars(Progress):
-    """One line per step: spinner, bar where the length is known, elapsed time. It goes to standard error."""
+    """One line per step: spinner, bar where the length is known, elapsed time. It goes to standard error.
 
-    def __init__(self, title: str, console: Console | None = None) -> None:
+    Parameters
+    ----------
+    title : str
+        What is worked on.
+    console : Console or None
+        Where bars are shown; standard error where there is none.
+    tells : bool
+        Whether sentences and tables are printed too.
+    """
+
+    def __init__(self, title: str, console: Console | None = None, tells: bool = True) -> None:
         super().__init__()
-        self.title = title
+        self.title, self.tells = title, tells
         console = console or Console(stderr=True)
         columns: list[ProgressColumn] = [
             SpinnerColumn(finished_text="[green]done"),
@@ -68,4 +78,5 @@ class Bars(Progress):
 
     def tell(self, what: Any) -> None:
         """Print a sentence or a table, above the bars."""
-        self.bars.console.print(Text(plain(what)) if isinstance(what, str) else what)
+        if self.tells:
+            self.bars.console.print(Text(plain(what)) if isinstance(what, str) else what)
