@@ -1,6 +1,7 @@
 """A comparison says how large it is before it draws, and ends in a verdict or in a refusal by name."""
 
 import re
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -97,6 +98,19 @@ def test_too_many_parameters_are_refused_before_any_draw_and_after_ems_table(tmp
     assert re.search(r"Estimates by EM, before any draw.* weights\[0\] 1 1 means\[0,0\]", text)
     assert f"Error: parameters must be at most {MOST_PARAMETERS} to be drawn by NUTS, got 1539" in text
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_every_second_of_a_command_is_in_its_line_of_times(tmp_path):
+    options = ["--data", "coins-ten-flips", "--draws", "250", "--restarts", "2", "--out", str(tmp_path)]
+    began = perf_counter()
+    text = CliRunner().invoke(application("bmm", start=2.0), options).output
+    seconds = perf_counter() - began
+    ((whole, parts),) = re.findall(r"Time: ([\d.]+) s: (.*)", text)
+    steps = {name: float(value) for name, value in re.findall(r"(?:^|, )([^,]*?) ([\d.]+) s", parts)}
+    assert list(steps)[:3] == ["start", "imports", "EM"]
+    assert list(steps)[-1] == "files and figures"
+    assert float(whole) == pytest.approx(sum(steps.values()), abs=0.05 * len(steps))
+    assert 0.9 * seconds < float(whole) - 2.0 < seconds + 0.1
 
 
 @pytest.mark.parametrize("minutes", [0, -1, float("nan")])
