@@ -1,6 +1,5 @@
 """Run every standard case of every family: ``python -m comparisons``. One line and one verdict per case."""
 
-from math import inf
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,7 +34,7 @@ def main(
             names = ", ".join(dict.fromkeys(case.data for case in cases))
             raise ValueError(f"only must name standard cases ({names}), got {', '.join(sorted(unknown))}")
         chosen = [case for case in cases if not wanted or case.data in wanted]
-        problems = [prepare_case(load(case.data), case, **settings, minutes=inf) for case in chosen]
+        problems = [prepare_case(load(case.data), case, **settings) for case in chosen]
         if out is not None:
             check_writable(out)
     as_declared = [_run(case, problem, out) for case, problem in zip(chosen, problems, strict=True)]

@@ -9,10 +9,12 @@ from typer.testing import CliRunner
 
 from comparisons import compare, posterior
 from comparisons.comparison import prepare
-from comparisons.comparison.command import application
+from comparisons.comparison.command import application, prepare_case
 from comparisons.comparison.fits import fit
 from comparisons.comparison.size import MOST_PARAMETERS, Pace, TooLongError, n_parameters, size_of, smaller_mixtures
 from comparisons.data import load
+from comparisons.declarations import Case
+from comparisons.gmm import GMM
 from comparisons.output.progress import Progress
 
 SETTINGS = {"chains": 2, "draws": 500, "tune": 500}
@@ -69,7 +71,10 @@ def test_the_time_is_told_by_the_first_hundred_draws(fits):
 def test_draws_that_take_too_long_are_refused_with_what_would_take_less(fits):
     with pytest.raises(TooLongError, match=r"minutes must be more than 5 for 2 chains x \(500 \+ 500\) draws, which"):
         paced(fits, draws_per_second=2, most_seconds=240)
-    with pytest.raises(TooLongError, match=r"about 17 minutes: ask for fewer draws.* covariance tied has 8"):
+    with pytest.raises(
+        TooLongError,
+        match=r"about 17 minutes where 4 minutes are left for them: ask for fewer draws.* covariance tied has 8",
+    ):
         paced(fits, draws_per_second=2, most_seconds=240)
     with pytest.raises(TooLongError):  # a single draw that takes all the time is no reason to wait for a hundred
         paced(fits, draws_per_second=0.01, most_seconds=240)
@@ -111,6 +116,15 @@ def test_every_second_of_a_command_is_in_its_line_of_times(tmp_path):
     assert list(steps)[-1] == "files and figures"
     assert float(whole) == pytest.approx(sum(steps.values()), abs=0.05 * len(steps))
     assert 0.9 * seconds < float(whole) - 2.0 < seconds + 0.1
+
+
+def test_a_standard_case_may_take_any_time_and_other_data_five_minutes():
+    dataset, (case, *_) = load("faithful"), GMM.cases
+    given = [
+        prepare_case(dataset, one, **own)
+        for one, own in [(case, {}), (Case("faithful", 3), {}), (case, {"minutes": 2})]
+    ]
+    assert [problem.settings.minutes for problem in given] == [float("inf"), 5, 2]
 
 
 @pytest.mark.parametrize("minutes", [0, -1, float("nan")])

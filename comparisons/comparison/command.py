@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from inspect import cleandoc
+from math import inf
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from comparisons.comparison.problem import FLAGS, Problem, prepare, split
+from comparisons.comparison.problem import FLAGS, Problem, Settings, prepare, split
 from comparisons.data import find
 from comparisons.declarations import Case, Dataset, Option
 from comparisons.families import family_class, family_classes, family_names, family_of
@@ -26,6 +27,9 @@ from comparisons.output.flags import takes
 from comparisons.output.progress import Bars
 
 DRAWS = replace(FLAGS["draws"], default=None, help="Posterior draws of each chain; default: as the case", parse=int)
+MINUTES = replace(
+    FLAGS["minutes"], default=None, help="Most minutes, by the first draws' pace; default: 5", parse=float
+)
 FAMILY = Option("family", None, "Of a file of your own: which mixture", choices=family_names())
 
 
@@ -146,7 +150,7 @@ def _flags(family: type[Family]) -> list[Option]:
         *family_flags(family),
         Option("prior", "", "Changes to the default prior's numbers, e.g. 'concentration=1'"),
         Option("prior_family", kinds[0], f"Default prior: {', '.join(kinds)}"),
-        *(DRAWS if name == "draws" else flag for name, flag in FLAGS.items()),
+        *(FLAGS | {"draws": DRAWS, "minutes": MINUTES}).values(),
         Option("single_start", False, "Start all chains at MAP, not each at EM's best of its own"),
         Option("out", None, where, parse=Path),
     ]
@@ -179,7 +183,14 @@ def interrupt_keeps_draws(folder: Path) -> Iterator[None]:
 
 
 def prepare_case(
-    dataset: Dataset, case: Case, *, prior: str = "", prior_family: str = "", draws: int | None = None, **settings: Any
+    dataset: Dataset,
+    case: Case,
+    *,
+    prior: str = "",
+    prior_family: str = "",
+    draws: int | None = None,
+    minutes: float | None = None,
+    **settings: Any,
 ) -> Problem:
     """Check and prepare the comparison of a data set as its case says; gaps are judged only as it declares.
 
@@ -191,6 +202,8 @@ def prepare_case(
         Changes to the default prior as ``name=value,name=value``, and which default prior.
     draws : int or None
         Posterior draws of each chain; ``None`` takes the case's.
+    minutes : float or None
+        How long it may take; ``None`` takes the default, and any time for a standard case, which is known to end.
     **settings
         See :class:`comparisons.comparison.problem.Settings`; ``single_start`` stands for ``starts="single"``.
     """
@@ -204,6 +217,7 @@ def prepare_case(
     own = _changed(family.default_prior(X, K, kind), prior) if asked else None
     of_data = {"truth": truth, "title": dataset.name, "feature_names": dataset.feature_names}
     of_data |= {"regular": case.regular and not asked, "draws": case.draws if draws is None else draws}
+    of_data["minutes"] = (inf if case in family.cases else Settings.minutes) if minutes is None else minutes
     of_data["starts"] = "single" if settings.pop("single_start", False) or case.single_start else "restarts"
     return prepare(X, family, K, own, **{**of_data, **settings})
 

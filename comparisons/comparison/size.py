@@ -99,8 +99,9 @@ class Pace:
         late = done >= FIRST_DRAWS and spent > FIRST_SECONDS and now - self.made + whole - spent > self.seconds
         if late or now - self.made > self.seconds:
             sizes = f"{settings.chains} chains x ({settings.tune} + {settings.draws}) draws"
+            times = f"{_time(whole)} where {_time(self.seconds)} are left for them"
             raise TooLongError(
-                f"minutes must be more than {settings.minutes:g} for {sizes}, which would take about {_time(whole)}: "
+                f"minutes must be more than {settings.minutes:g} for {sizes}, which would take about {times}: "
                 f"ask for fewer draws, for more minutes, or for a smaller mixture. There are {size_of(self.fits)}"
             )
 
