@@ -32,9 +32,9 @@ from sklearn.base import clone
 from em.batches import fit_sizes
 from em.estimator import MixtureEM
 from em.plots import axes_or_new
-from em.process.labels import aligned, label, plain
 from em.process.progress import track
 from em.status import NoMaximumWarning, left_to_the_status, tell
+from models.labels import aligned, label, plain
 from models.shown import shown
 
 CRITERIA = ("aic", "bic", "icl")

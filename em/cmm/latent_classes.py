@@ -28,10 +28,10 @@ from scipy.stats import chi2
 
 from em.cmm.estimator import CategoricalMixtureEM
 from em.fitted import has_observed
-from em.process.labels import aligned
 from em.samples import samples_to_use
 from em.samples.distinct import distinct_rows
 from em.uncertainty.louis import frequencies
+from models.labels import aligned
 from models.validation import Array
 
 

@@ -16,7 +16,7 @@ def plain(text: Any) -> str:
 
     Examples
     --------
-    >>> from em.process.labels import plain
+    >>> from models.labels import plain
     >>> print(plain("red \x1b[31m name\n"))
     red \x1b[31m name\n
     """
@@ -30,7 +30,7 @@ def aligned(rows: Sequence[Sequence[str]], sides: str) -> list[str]:
 
     Examples
     --------
-    >>> from em.process.labels import aligned
+    >>> from models.labels import aligned
     >>> aligned([["K", "status"], ["10", "ok"]], "rl")
     [' K  status', '10  ok']
     """
@@ -47,7 +47,7 @@ def label(text: Any) -> str:
 
     Examples
     --------
-    >>> from em.process.labels import label
+    >>> from models.labels import label
     >>> print(label("price ($), $x_{$"))
     price (\$), \$x_{\$
     """
