@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from models.cells import Cells
 from models.one_line import one_line
-from models.supports import SIMPLEX, Place, Support
+from models.supports import INSIDE, SIMPLEX, Place, Support
 from models.validation import Array, component_order, frozen_array
 
 
@@ -139,6 +139,6 @@ class Parameters(ABC):
         own: dict[str, Any] = {q.name: getattr(self, q.name)[order] for q in self.quantities if not q.shared}
         return replace(self, **own)
 
-    def inside(self) -> dict[str, Array]:
-        """Return the arrays by name, with what is on the boundary moved inside by 1e-12."""
-        return {q.name: np.asarray(q.support.moved_inside(getattr(self, q.name))) for q in self.quantities}
+    def inside(self, step: float = INSIDE) -> dict[str, Array]:
+        """Return the arrays by name, with what is nearer to the boundary than a step moved inside by it."""
+        return {q.name: np.asarray(q.support.moved_inside(getattr(self, q.name), step)) for q in self.quantities}
