@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from models.cells import Cells
-from models.one_line import one_line
+from models.shown import one_line
 from models.supports import INSIDE, SIMPLEX, Place, Support
 from models.validation import Array, component_order, frozen_array
 

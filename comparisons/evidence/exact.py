@@ -38,7 +38,7 @@ from scipy.special import gammaln, logsumexp
 from comparisons.evidence.exact_sets import Sets, members_of_sets, sum_over_components
 from em.families import conjugate_mixture
 from em.gibbs import check_labels, one_hot
-from models.one_line import one_line
+from models.shown import one_line
 from models.validation import Array, count_at_least_one, data_matrix
 
 MOST_SAMPLES = 12
