@@ -80,13 +80,9 @@ class Parameters(ABC):
         for quantity in self.quantities:
             shape = tuple(sizes.get(dim.removesuffix("_bis")) for dim in quantity.dims)
             array = frozen_array(quantity.name, getattr(self, quantity.name), shape)
-            self._check(quantity, array)
+            quantity.support.check(quantity.name, array)
             sizes.update(zip(quantity.dims, array.shape, strict=True))
             object.__setattr__(self, quantity.name, array)
-
-    def _check(self, quantity: Quantity, array: Array) -> None:
-        """Raise a ValueError unless an array lies in its support."""
-        quantity.support.check(quantity.name, array)
 
     @property
     @abstractmethod
