@@ -32,11 +32,12 @@ from comparisons.comparison import prepare
 from comparisons.comparison.command import flags_of_any_family, show_table
 from comparisons.comparison.problem import FLAGS, split
 from comparisons.family import Family
-from comparisons.output.console import lines_of, unmixed_note
+from comparisons.output.console import unmixed_note
 from comparisons.output.flags import takes
 from em.gibbs import gibbs
 from em.process.blas import one_blas_thread
 from em.process.progress import track
+from em.process.table import table_lines
 from em.variational import variational
 from models.validation import Array, count_at_least, real_numbers
 
@@ -112,7 +113,7 @@ class Sweep:
         ]
         head = "occupied components: mean field's, and the posterior of their number by Gibbs sampling"
         note = unmixed_note([f"{a:g}" for a in self.concentrations], self.rhat, "", "probabilities are")
-        return "\n".join([*lines_of([heads, *rows]), head, *note])
+        return "\n".join([*table_lines([heads, *rows], "r" * len(heads)), head, *note])
 
     def plot(self) -> Any:
         """Draw sorted weights and the number of occupied components against the concentration; return the figure."""

@@ -30,8 +30,9 @@ from sklearn.base import clone
 
 from em.estimator import MixtureEM
 from em.plots import axes_or_new
-from em.process.labels import aligned, label, plain
+from em.process.labels import label, plain
 from em.process.progress import track
+from em.process.table import table_lines
 from em.status import NoMaximumWarning, left_to_the_status, tell
 from models.shown import shown
 
@@ -163,7 +164,7 @@ class Selection:
             "seconds",
             "status",
         ]
-        lines = aligned([heads, *map(self._cells, self.candidates)], "r" * (len(heads) - 1) + "l")
+        lines = table_lines([heads, *map(self._cells, self.candidates)], "r" * (len(heads) - 1) + "l")
         chosen = f"* smallest {self.criterion.upper()}" if self.best else _nothing_to_choose(self.candidates)
         return "\n".join([*lines, chosen])
 

@@ -3,18 +3,23 @@
 from collections.abc import Sequence
 
 
-def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return each row as a line: the first and the last column flush left, those between them flush right.
+def table_lines(rows: Sequence[Sequence[str]], sides: str = "") -> list[str]:
+    """Return each row as a line, its columns flush left ("l") or right ("r").
+
+    Without ``sides`` the first and the last column are flush left, those between them flush right.
 
     Examples
     --------
     >>> from em.process.table import table_lines
     >>> table_lines([["parameter", "estimate", ""], ["weights[0]", "0.5", "frozen"]])
     ['parameter   estimate', 'weights[0]       0.5  frozen']
+    >>> table_lines([["K", "status"], ["10", "ok"]], "rl")
+    [' K  status', '10  ok']
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for first, *between, last in rows:
-        cells = [cell.rjust(width) for cell, width in zip(between, widths[1:-1], strict=True)]
-        lines.append("  ".join([first.ljust(widths[0]), *cells, last]).rstrip())
-    return lines
+    flush = {"l": str.ljust, "r": str.rjust}
+    columns = list(zip(sides or f"l{'r' * (len(widths) - 2)}l", widths, strict=True))
+    lines = (
+        "  ".join(flush[side](cell, width) for cell, (side, width) in zip(row, columns, strict=True)) for row in rows
+    )
+    return [line.rstrip() for line in lines]
