@@ -1,4 +1,4 @@
-"""How many components does the concentration let live? Mean field and Gibbs sampling over a sweep of it.
+"""How many components stay occupied under each Dirichlet concentration, by mean field and by Gibbs sampling.
 
 With more components than the data need, a Dirichlet concentration well below 1 empties the superfluous ones (Rousseau &
 Mengersen 2011: below half the number of parameters of a component; mean field has its own border in

@@ -1,4 +1,4 @@
-"""What came of a calibration: ranks of the truth, their test, coverage of intervals; as table, figure and files."""
+"""The result of a calibration: ranks of the truth, their test, coverage of intervals; as table, figure and files."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
