@@ -1,19 +1,24 @@
-"""Many samples fitted at once: bootstrap replicates, and simulated samples of a likelihood-ratio test.
+"""Many fits at once: bootstrap replicates, simulated samples of a likelihood-ratio test, numbers of components.
 
-All runs on all samples are one batch of the engine (:mod:`em.engine`), and those on one sample are in one race.
+All runs of all fits are one batch of the engine (:mod:`em.engine`), and those of one fit are in one race.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 
 from em.engine import Run, best_of, run_em
-from em.estimator import MixtureEM
+from em.estimator import Found, MixtureEM
+from em.process.blas import one_blas_thread
 from em.samples import Samples
 
 MOST_NUMBERS = 2**22  # in the samples that make one batch
+MOST_RESPONSIBILITIES = 2**21  # of all runs: of more, a component that a run does not have costs more than a call
 
 
 def best_runs(estimators: Sequence[MixtureEM[Any]], samples: Sequence[Samples]) -> list[Run[Any]]:
@@ -35,27 +40,33 @@ def best_runs(estimators: Sequence[MixtureEM[Any]], samples: Sequence[Samples]) 
 
 
 def _batch(estimators: Sequence[MixtureEM[Any]], samples: Sequence[Samples]) -> list[Run[Any]]:
-    pairs = [(estimator, estimator._distinct(own)) for estimator, own in zip(estimators, samples, strict=True)]
-    moved = [estimator._moved(own, pairs[0][1]) for estimator, own in pairs]  # priors and frozen values are in one unit
-    problem = moved[0][0]._joint_problem([own for _, own in moved])
-    if problem is None or estimators[0].n_starts not in (None, estimators[0].n_init):
-        return [_here(estimator, estimator._best(own).best) for estimator, own in moved]
-    starts = [estimator._starts(own) for estimator, own in moved]
+    distinct = [estimator._distinct(own) for estimator, own in zip(estimators, samples, strict=True)]
+    first = estimators[0]._moved(distinct[0])  # priors and frozen values are in one unit
+    moved = [_with_seed(first, estimator.random_state) for estimator in estimators]
+    standard = [first._standard(own) for own in distinct]
+    problem = first._joint_problem(standard)
+    if problem is None or first.n_starts not in (None, first.n_init):
+        return [_here(first, one._best(own).best) for one, own in zip(moved, standard, strict=True)]
+    starts = [one._starts(own) for one, own in zip(moved, standard, strict=True)]
     races = np.repeat(np.arange(len(starts)), [len(of_one) for of_one in starts])
-    first, flat, best = estimators[0], [start for of_one in starts for start in of_one], []
-    runs = run_em(
-        problem.of_runs(races),
-        flat,
-        tol=first.tol,
-        max_iter=first.max_iter,
-        acceleration=first.acceleration,
-        races=races.tolist(),
-    )
+    flat, best = [start for of_one in starts for start in of_one], []
+    runs = _run(first, problem.of_runs(races), flat, races)
     for number in range(len(starts)):
         of_one = problem.of_runs(np.array([number]))
         leading = best_of([runs[r] for r in np.flatnonzero(races == number).tolist()], of_one)
-        best.append(_here(moved[number][0], first._freed(of_one, leading)))
+        best.append(_here(first, first._freed(of_one, leading)))
     return best
+
+
+def _with_seed(estimator: MixtureEM[Any], random_state: Any) -> MixtureEM[Any]:
+    other = copy(estimator)
+    other.random_state = random_state
+    return other
+
+
+def _run(like: MixtureEM[Any], problem: Any, starts: list[Any], races: np.ndarray) -> list[Run[Any]]:
+    settings: dict[str, Any] = {"tol": like.tol, "max_iter": like.max_iter, "acceleration": like.acceleration}
+    return run_em(problem, starts, races=races.tolist(), **settings)
 
 
 def _here(estimator: MixtureEM[Any], run: Run[Any]) -> Run[Any]:
@@ -63,3 +74,70 @@ def _here(estimator: MixtureEM[Any], run: Run[Any]) -> Run[Any]:
         return replace(run, parameters=estimator._back(run.parameters))
     except ValueError:  # a covariance is so nearly singular that rounding decides
         return replace(run, collapsed=True, converged=False)
+
+
+def fit_sizes(estimators: Sequence[MixtureEM[Any]], X: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
+    """Fit estimators that differ in ``n_components`` to X, as one batch where they make one.
+
+    A run with fewer components than the largest is padded with some of weight 0, which EM leaves at 0. No batch are
+    fits under a prior, with frozen values, from given starts, with missing cells, sparse or of many rows.
+    """
+    samples = [estimator._samples(X, sample_weight) for estimator in estimators]
+    with one_blas_thread():
+        distinct = estimators[0]._distinct(samples[0])
+        if len(estimators) > 1 and _make_a_batch(estimators, distinct):
+            for estimator, own, found in zip(estimators, samples, _found(estimators, distinct), strict=True):
+                estimator._fitted(found, own)
+            return
+    for estimator in estimators:
+        estimator.fit(X, sample_weight=sample_weight)
+
+
+def _make_a_batch(estimators: Sequence[MixtureEM[Any]], samples: Samples) -> bool:
+    largest = max(estimators, key=lambda estimator: estimator.n_components)
+    n_numbers = samples.X.shape[0] * largest.n_components * sum(estimator.n_init for estimator in estimators)
+    if n_numbers > MOST_RESPONSIBILITIES or issparse(samples.X) or not samples.complete:
+        return False
+    return largest._part(samples) is None and all(_is_plain(estimator) for estimator in estimators)
+
+
+def _found(estimators: Sequence[MixtureEM[Any]], samples: Samples) -> Iterator[Found[Any]]:
+    """Yield what each of plain estimators finds on the same distinct samples."""
+    moved = [estimator._moved(samples) for estimator in estimators]
+    standard = moved[0]._standard(samples)
+    starts = [there._starts(standard) for there in moved]
+    races = np.repeat(np.arange(len(starts)), [len(of_one) for of_one in starts])
+    there = max(moved, key=lambda estimator: estimator.n_components)
+    problem = there._sized_problem(standard, np.array([estimators[race].n_components for race in races.tolist()]))
+    runs = _run(there, problem, [_padded(start, there) for of_one in starts for start in of_one], races)
+    for number, (estimator, one) in enumerate(zip(estimators, moved, strict=True)):
+        numbers = np.flatnonzero(races == number).tolist()
+        of_one = [_cut(runs[r], one, numbers[0]) for r in numbers]
+        yield estimator._returned(one, one._ranked(one._problem(standard), of_one, len(of_one)), standard, samples)
+
+
+def _is_plain(estimator: MixtureEM[Any]) -> bool:
+    """Whether a fit is one of maximum likelihood, from random starts that all run to the end."""
+    given = estimator.prior is not None or estimator.frozen or not isinstance(estimator.init, str)
+    return not given and estimator.n_starts in (None, estimator.n_init)
+
+
+def _padded(start: Any, like: MixtureEM[Any]) -> Any:
+    """Return parameters with as many components as an estimator has; those added are the first, of weight 0."""
+    n_more, arrays = like.n_components - start.n_components, dict(start.arrays())
+    for quantity in start.quantities:
+        if quantity.dims[:1] == ("component",):
+            first = arrays[quantity.name][:1]
+            added = np.repeat(first * (quantity.name != "weights"), n_more, axis=0)
+            arrays[quantity.name] = np.concatenate([arrays[quantity.name], added])
+    return like._built(arrays)
+
+
+def _cut(run: Run[Any], like: MixtureEM[Any], first: int) -> Run[Any]:
+    """Return a run with the components that an estimator has, whose runs start at a number."""
+    arrays = dict(run.parameters.arrays())
+    for quantity in run.parameters.quantities:
+        if quantity.dims[:1] == ("component",):
+            arrays[quantity.name] = arrays[quantity.name][: like.n_components]
+    by = None if run.beaten_by is None else run.beaten_by - first
+    return replace(run, parameters=like._built(arrays), beaten_by=by)

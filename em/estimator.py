@@ -17,6 +17,7 @@ from sklearn.utils import Tags, check_random_state
 from em.bound import normalise
 from em.engine import Run, best_of, run_em
 from em.engine.leaps import ACCELERATIONS
+from em.engine.optima import optima, times_found
 from em.engine.problem import Arrays, Collapse, Problem
 from em.fitted import FittedMixture
 from em.process.blas import one_blas_thread
@@ -38,11 +39,12 @@ START_CELLS, START_ROWS = 2_000_000, 100  # a start looks at so many cells, but 
 
 
 class Found[P: Parameters](NamedTuple):
-    """The best run of a fit, how many of its restarts collapsed, and how many there were."""
+    """The best run of a fit, how many of its restarts collapsed, how many there were, and the optima they found."""
 
     best: Run[P]
     n_collapsed: int
     n_starts: int
+    optima: list[dict[str, Any]]
 
 
 @dataclass(eq=False, repr=False)
@@ -156,12 +158,16 @@ class MixtureEM[P: Parameters](FittedMixture[P]):
         """
         samples = self._samples(X, sample_weight)
         with one_blas_thread():
-            self._keep(self._search(self._distinct(samples)), samples)
-            remarks = self._remarks(samples)
-            if not self.identifiability_.identified:
-                remarks.append(f"not identified: {self.identifiability_.sentence}")
-                tell(self.identifiability_.sentence, NotIdentifiableWarning)
-            self.status_ = "; ".join([self.status_, *remarks])
+            return self._fitted(self._search(self._distinct(samples)), samples)
+
+    def _fitted(self, found: Found[P], samples: Samples) -> Self:
+        """Keep the best run, and say what is to be said about it."""
+        self._keep(found, samples)
+        remarks = self._remarks(samples)
+        if not self.identifiability_.identified:
+            remarks.append(f"not identified: {self.identifiability_.sentence}")
+            tell(self.identifiability_.sentence, NotIdentifiableWarning)
+        self.status_ = "; ".join([self.status_, *remarks])
         return self
 
     def check(self, X: ArrayLike, sample_weight: ArrayLike | None = None, names: Sequence[str] | None = None) -> Array:
@@ -177,9 +183,13 @@ class MixtureEM[P: Parameters](FittedMixture[P]):
         self._check_data(samples)
         return samples
 
-    def _moved(self, samples: Samples, like: Samples) -> tuple[Self, Samples]:
-        """Return estimator and samples as EM runs on them: in the units of some samples, where a family has units."""
-        return self, samples
+    def _moved(self, like: Samples) -> Self:
+        """Return the estimator as EM runs: in the units of some samples, where a family has units."""
+        return self
+
+    def _standard(self, samples: Samples) -> Samples:
+        """Return samples in the units of a moved estimator."""
+        return samples
 
     def _back(self, parameters: P) -> P:
         """Return parameters of a moved estimator in the units of X; a ValueError where rounding leaves none."""
@@ -189,22 +199,41 @@ class MixtureEM[P: Parameters](FittedMixture[P]):
         """Return the problem of runs on several samples, run number r on the r-th; None where they make no batch."""
         return None
 
+    def _sized_problem(self, samples: Samples, sizes: np.ndarray) -> Problem[P]:
+        """Return the maximum-likelihood problem of runs that have so many components (R,), the others of weight 0."""
+        return self._problem(samples)
+
     def _search(self, samples: Samples) -> Found[P]:
         """Return the best run of all starts on distinct samples."""
-        return self._best(samples)
+        there = self._moved(samples)
+        standard = there._standard(samples)
+        return self._returned(there, there._best(standard), standard, samples)
+
+    def _returned(self, there: Self, found: Found[P], standard: Samples, samples: Samples) -> Found[P]:
+        """Return what a moved estimator found in the units of X."""
+        return found
 
     def _best(self, samples: Samples) -> Found[P]:
         """Run EM from every start, of many rows from those starts that lead on a part, and return the best run."""
         problem, part = self._problem(samples), self._part(samples)
         runs: list[Run[P]] = []
+        times: list[int] | None = None
         if part is not None:
-            starts, n_starts, collapsed = self._leading(part)
+            starts, n_starts, times, collapsed = self._leading(part)
             runs = [*self._run(problem, starts, self.max_iter, reach=REACH), *collapsed] if starts else []
         if all(run.collapsed for run in runs):
-            starts = self._starts(samples)
+            starts, times = self._starts(samples), None
             runs, n_starts = self._runs(problem, starts), len(starts)
-        best = self._freed(problem, best_of(runs, problem))
-        return Found(best, sum(run.collapsed for run in runs), n_starts)
+        return self._ranked(problem, runs, n_starts, times)
+
+    def _ranked(
+        self, problem: Problem[P], runs: list[Run[P]], n_starts: int, times: list[int] | None = None
+    ) -> Found[P]:
+        """Return the best of the runs; each stands for so many starts."""
+        best = best_of(runs, problem)
+        freed = self._freed(problem, best)
+        found = optima([freed if run is best else run for run in runs], times)
+        return Found(freed, sum(run.collapsed for run in runs), n_starts, found)
 
     def _freed(self, problem: Problem[P], best: Run[P]) -> Run[P]:
         """Return the run, or the one that goes on from it where it was trapped at a false boundary."""
@@ -223,11 +252,12 @@ class MixtureEM[P: Parameters](FittedMixture[P]):
         rng = check_random_state(int(self._seeds()[0]))
         return samples.some(n_rows, rng, hashed=self._hashed)
 
-    def _leading(self, part: Samples) -> tuple[list[P], int, list[Run[P]]]:
-        """Return where runs on a part of the rows end that may lead on all, how many started, and those that collapsed.
+    def _leading(self, part: Samples) -> tuple[list[P], int, list[int], list[Run[P]]]:
+        """Return where runs on a part of the rows end that may lead on all, and what became of the starts.
 
-        A run is left out if its mean log density is below the best run's by more than CLEARLY standard errors of the
-        mean difference between rows: then it would be below on all rows too.
+        That is how many there were, how many each of those runs stands for, and the runs that collapsed. A run is left
+        out if its mean log density is below the best run's by more than CLEARLY standard errors of the mean difference
+        between rows: then it would be below on all rows too.
         """
         problem, starts, quick = self._problem(part), self._starts(part), copy(self)
         quick.tol = max(self.tol, TOL_OF_PART)
@@ -235,18 +265,19 @@ class MixtureEM[P: Parameters](FittedMixture[P]):
         ended = [run for run in runs if not run.collapsed and run.beaten_by is None]
         collapsed = [run for run in runs if run.collapsed]
         if not ended:
-            return [], len(starts), collapsed
-        best = best_of(ended, problem)
+            return [], len(starts), [], collapsed
+        best, times = best_of(ended, problem), times_found(runs)
         w = np.ones(len(part.X)) if part.weights is None else part.weights
-        top, leading = normalise(self._log_joint_at(part, best.parameters))[1], [best.parameters]
+        top, leading = normalise(self._log_joint_at(part, best.parameters))[1], [best]
         for run in ended:
             if run is not best:
                 gap = top - normalise(self._log_joint_at(part, run.parameters))[1]
                 mean = np.average(gap, weights=w)
                 error = np.sqrt(np.average((gap - mean) ** 2, weights=w) / w.sum())
                 if mean <= CLEARLY * error:
-                    leading.append(run.parameters)
-        return leading, len(starts), collapsed
+                    leading.append(run)
+        counts = [times[next(r for r, run in enumerate(runs) if run is one)] for one in leading]
+        return [run.parameters for run in leading], len(starts), counts, collapsed
 
     def _distinct(self, samples: Samples) -> Samples:
         """Return the distinct rows in the order of their values; rows that are too many and hardly repeat stay."""
@@ -279,7 +310,8 @@ class MixtureEM[P: Parameters](FittedMixture[P]):
         runs, wanted = [run for run in short if run.collapsed], self.n_init
         while wanted and leading_first:
             those, leading_first = leading_first[:wanted], leading_first[wanted:]
-            runs += self._run(problem, those, self.max_iter)
+            done = self._run(problem, those, self.max_iter)
+            runs += [run if (by := run.beaten_by) is None else replace(run, beaten_by=by + len(runs)) for run in done]
             wanted = self.n_init - sum(not run.collapsed for run in runs)
         return runs
 
@@ -295,7 +327,7 @@ class MixtureEM[P: Parameters](FittedMixture[P]):
         return self.fit(X, sample_weight=sample_weight).predict(X)
 
     def _keep(self, found: Found[P], samples: Samples) -> None:
-        best, n_collapsed, n_starts = found
+        best, n_collapsed, n_starts, self.starts_ = found
         self.parameters_ = best.parameters
         for name, array in best.parameters.arrays().items():
             setattr(self, f"{name}_", array)
@@ -328,8 +360,13 @@ class MixtureEM[P: Parameters](FittedMixture[P]):
                 raise ValueError(f"init labels give no legal start: {collapse}") from None
         return [
             self._start(samples, VIEWS[number % len(VIEWS)], check_random_state(seed))
-            for number, seed in enumerate(self._seeds())
+            for number, seed in enumerate(self._seeds()[: self._n_different])
         ]
+
+    @property
+    def _n_different(self) -> int | None:
+        """How many starts are not all the same: one of a single component."""
+        return 1 if self.n_components == 1 else None
 
     def _seeds(self) -> list[int]:
         """Return the seed of each start."""

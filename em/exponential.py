@@ -69,6 +69,8 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         Iterations and E-steps of the best restart (a refused leap costs an E-step and is no iteration).
     converged_ : bool
         Whether the best restart converged.
+    starts_ : list of dict
+        Where the restarts ended, the best first: objective, times found, nats below the best.
     identifiability_ : Identifiability
         Rank of the model at the estimate, and a free direction if there is one.
     status_ : str

@@ -118,12 +118,11 @@ class FittedMixture[P: Parameters](DensityMixin, BaseEstimator, ABC):
 
         n is the sum of the weights of rows with an observed cell; frozen parameters are not free.
         """
-        log_likelihood, n = self._log_likelihood_of(X, sample_weight)
-        return float(-2 * log_likelihood + self.n_free_parameters_ * np.log(n))
+        return self._criteria(X, sample_weight)["bic"]
 
     def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return -2 log-likelihood + 2 p, with p free parameters; smaller is better (Akaike 1974)."""
-        return float(-2 * self._log_likelihood_of(X, sample_weight)[0] + 2 * self.n_free_parameters_)
+        return self._criteria(X, sample_weight)["aic"]
 
     def icl(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return BIC - 2 Σ_i log max_k p(z_i = k | x_i), the integrated completed likelihood; smaller is better.
@@ -132,8 +131,16 @@ class FittedMixture[P: Parameters](DensityMixin, BaseEstimator, ABC):
         and as R's mclust computes it (mclust's sign is the opposite). McLachlan & Peel (2000, chapter 6) add twice
         the entropy of the responsibilities instead, which is never less.
         """
-        certainty = np.log(self.predict_proba(X).max(axis=1))
-        return float(self.bic(X, sample_weight) - 2 * weighted_sum(certainty, self._counted(X, sample_weight)))
+        return self._criteria(X, sample_weight)["icl"]
+
+    def _criteria(self, X: ArrayLike, sample_weight: ArrayLike | None) -> dict[str, float]:
+        """Return all three information criteria from one E-step."""
+        responsibilities, log_prob = self._normalised(X)
+        counted, p = self._counted(X, sample_weight), self.n_free_parameters_
+        deviance = -2 * weighted_sum(log_prob, counted)
+        bic = float(deviance + p * np.log(counted.sum()))
+        certainty = weighted_sum(np.log(responsibilities.max(axis=1)), counted)
+        return {"aic": deviance + 2 * p, "bic": bic, "icl": bic - 2 * certainty}
 
     def _log_likelihood_of(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
         """Return the log-likelihood of X, and the number of samples that it is of."""

@@ -159,11 +159,11 @@ def likelihood_ratio_test(
     drawn, sources, sampler = [], [], null.at_estimate(rows)
     for rng in map(check_random_state, seeds):
         X_b = np.where(holes[rows], np.nan, sampler.sample(len(rows), rng)[0])
-        drawn.append([one._samples(X_b, None) for one in simulated])
+        drawn.append(simulated[0]._samples(X_b, None))
         sources.append([copy(one).set_params(random_state=rng.randint(2**31 - 1)) for one in simulated])
     parts: list[list[float]] = []
     for some in track(list(blocks(B, AT_A_TIME)), f"{B} bootstrap samples", progress):
-        found = [best_runs([s[j] for s in sources[some]], [d[j] for d in drawn[some]]) for j in (0, 1)]
+        found = [best_runs([pair[j] for pair in sources[some]], drawn[some]) for j in (0, 1)]
         parts.append([_gain(*pair) for pair in zip(*found, strict=True)])
     statistics = np.concatenate(parts)
     kept = statistics[~np.isnan(statistics)]

@@ -20,14 +20,16 @@ IEEE Transactions on Pattern Analysis and Machine Intelligence 22, 719-725.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, product
 from time import perf_counter
 from typing import Any
 
 import numpy as np
+from joblib import Parallel, delayed  # type: ignore[import-untyped]
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
+from em.batches import fit_sizes
 from em.estimator import MixtureEM
 from em.plots import axes_or_new
 from em.process.labels import label, plain
@@ -57,7 +59,7 @@ class Candidate:
     aic, bic, icl : float
         The criteria; smaller is better.
     seconds : float
-        Time of the fit.
+        Time of the fit; of fits that were made as one batch, their mean.
     """
 
     settings: dict[str, Any]
@@ -184,7 +186,8 @@ def select(
     *,
     criterion: str = "bic",
     sample_weight: ArrayLike | None = None,
-    progress: bool = False,
+    progress: bool = True,
+    n_jobs: int | None = None,
     **grid: Iterable[Any],
 ) -> Selection:
     """Fit every combination of settings and rank the fits by an information criterion.
@@ -202,8 +205,11 @@ def select(
         What to rank by; smaller is better.
     sample_weight : array_like, shape (n,), or None
         How often each row occurs, in the fits and in the criteria.
-    progress : bool, default False
-        Whether to show a progress bar.
+    progress : bool, default True
+        Whether to show a progress bar where a person watches: on a terminal and in a notebook.
+    n_jobs : int or None, default None
+        How many processes share the fits, as in scikit-learn; ``None`` is one, and -1 is one for each processor. They
+        take a second or two to start.
     **grid : iterable
         Values to try for any other parameter of the estimator, such as ``covariance_type=["full", "diag"]``.
 
@@ -219,6 +225,9 @@ def select(
 
     Notes
     -----
+    All numbers of components of one structure are fitted as one batch, where they are fits of maximum likelihood to
+    complete rows that are not too many (:func:`em.batches.fit_sizes`).
+
     A fit that collapsed or stopped at ``max_iter`` is shown and never chosen; if there is no other, ``best`` is None
     and a ``NoMaximumWarning`` is given. The fits' own warnings are not: the column ``status`` says the same. p counts
     every parameter, also in a model that is not identified, and which therefore has fewer: read its ``status``.
@@ -243,10 +252,11 @@ def select(
     for candidate in estimators:
         candidate.check(X, sample_weight)
     description = f"Fitting {len(estimators)} mixtures"
-    jobs = list(zip(estimators, combinations, strict=True))
-    candidates = tuple(
-        _fitted(X, candidate, settings, sample_weight) for candidate, settings in track(jobs, description, progress)
-    )
+    groups = _alike(combinations)
+    jobs = (delayed(_fitted)(X, [estimators[i] for i in group], sample_weight) for group in groups)
+    done = track(Parallel(n_jobs, return_as="generator")(jobs), description, progress, len(groups))
+    fits = dict(zip([i for group in groups for i in group], chain.from_iterable(done), strict=True))
+    candidates = tuple(_candidate(settings, *fits[i]) for i, settings in enumerate(combinations))
     selection = Selection(candidates, criterion)
     if selection.best is None:
         tell(f"{_nothing_to_choose(candidates)}; {_advice(candidates, X, sample_weight)}", NoMaximumWarning)
@@ -268,14 +278,34 @@ def _values(name: str, given: Iterable[Any], estimator: MixtureEM[Any]) -> list[
     return values
 
 
+def _alike(combinations: list[dict[str, Any]]) -> list[list[int]]:
+    """Return the numbers of combinations that differ in ``n_components`` only, together."""
+    groups: list[tuple[dict[str, Any], list[int]]] = []
+    for i, settings in enumerate(combinations):
+        others = {name: value for name, value in settings.items() if name != "n_components"}
+        same = (members for of_group, members in groups if all(of_group[name] is others[name] for name in others))
+        members = next(same, None)
+        if members is None:
+            groups.append((others, [i]))
+        else:
+            members.append(i)
+    return [members for _, members in groups]
+
+
 def _fitted(
-    X: ArrayLike, estimator: MixtureEM[Any], settings: dict[str, Any], sample_weight: ArrayLike | None
-) -> Candidate:
+    X: ArrayLike, estimators: list[MixtureEM[Any]], sample_weight: ArrayLike | None
+) -> list[tuple[MixtureEM[Any], dict[str, float], float]]:
+    """Fit estimators that differ in ``n_components``; return each with its criteria and seconds."""
     start = perf_counter()
     with left_to_the_status():
-        estimator.fit(X, sample_weight=sample_weight)
-    seconds = perf_counter() - start
-    criteria = {name: getattr(estimator, name)(X, sample_weight) for name in CRITERIA}
+        fit_sizes(estimators, X, sample_weight)
+    seconds = (perf_counter() - start) / len(estimators)
+    return [(estimator, estimator._criteria(X, sample_weight), seconds) for estimator in estimators]
+
+
+def _candidate(
+    settings: dict[str, Any], estimator: MixtureEM[Any], criteria: dict[str, float], seconds: float
+) -> Candidate:
     n_free_parameters = estimator.n_free_parameters_
     return Candidate(settings, estimator, estimator.log_likelihood_, n_free_parameters, **criteria, seconds=seconds)
 

@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 import reference_data
+from families import FAILINGS, each_family
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
 import em.estimator
 import em.gmm.units
 from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM, NoMaximumWarning
+from em.engine import run_em
+from em.engine.optima import SAME
 from em.samples import Samples
 from em.starts import STARTS, VIEWS, start_responsibilities
 
@@ -218,3 +221,32 @@ def test_starts_from_a_part_of_many_rows_follow_neither_their_order_nor_their_un
         both = min(len(again), len(one))
         assert both > 5
         np.testing.assert_allclose(again[:both], one[:both], rtol=1e-10)
+
+
+# What the starts found ------------------------------------------------------------------------------------------------
+
+
+@each_family
+@pytest.mark.parametrize("n_starts", [None, 9])
+def test_starts_say_how_often_each_optimum_was_found(family, n_starts):
+    X, _, _ = family.problem(0, 2, 3, 80)
+    fit = family.fit(X, 2, n_init=5, n_starts=n_starts, random_state=0, quiet=FAILINGS)
+    best, *others = fit.starts_
+    assert best["nats_below_best"] == 0
+    np.testing.assert_allclose(best["objective"], fit.objective_, rtol=1e-12)
+    assert sum(row["times_found"] for row in fit.starts_) == 5
+    for row in others:
+        np.testing.assert_allclose(row["objective"] + row["nats_below_best"], best["objective"], rtol=1e-12)
+        assert row["nats_below_best"] > SAME
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_starts_find_in_a_race_is_what_each_finds_alone(seed):
+    estimator, X = GaussianMixtureEM(3, random_state=seed), reference_data.faithful()
+    samples = estimator._distinct(estimator._samples(X, None))
+    there = estimator._moved(samples)
+    standard = there._standard(samples)
+    alone = run_em(there._problem(standard), there._starts(standard), tol=1e-8, max_iter=10_000)
+    below = max(run.objective for run in alone) - np.array([run.objective for run in alone])
+    for row in estimator.fit(X).starts_:
+        assert (abs(below - row["nats_below_best"]) < SAME).sum() == row["times_found"]

@@ -22,7 +22,8 @@ def clouds(seed, n=300, K=3, distance=1.5):
 
 def moved(estimator, X):
     samples = estimator._distinct(estimator._samples(X, None))
-    return estimator._moved(samples, samples)
+    there = estimator._moved(samples)
+    return there, there._standard(samples)
 
 
 PROBLEMS = {

@@ -14,6 +14,7 @@ from em import (
     GaussianMixtureEM,
     KMeans,
     NoMaximumWarning,
+    NotIdentifiableWarning,
     complete_data_log_likelihood,
     entropy,
     select,
@@ -164,13 +165,45 @@ def test_the_plot_shows_the_criterion_and_marks_fits_without_a_maximum():
 
 def test_progress_goes_to_standard_error_and_changes_nothing(capsys, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich then takes the stream for a terminal
-    shown = iris_selection((1, 2), n_init=1, progress=True)
+    shown = iris_selection((1, 2), n_init=1)
     out, err = capsys.readouterr()
     assert out == ""
     assert "Fitting 2 mixtures" in err
-    silent = iris_selection((1, 2), n_init=1)
+    silent = iris_selection((1, 2), n_init=1, progress=False)
     assert capsys.readouterr() == ("", "")
     assert [c.log_likelihood for c in shown.candidates] == [c.log_likelihood for c in silent.candidates]
+
+
+@each_family
+def test_numbers_of_components_fitted_as_one_batch_are_the_fits_of_each_alone(family):
+    X, _, _ = family.problem(1, 3, 6, 150)
+    estimator = family.estimator(2, n_init=4, random_state=0, **family.options, **family.structure)
+    for K, candidate in enumerate(select(X, estimator, [1, 2, 3]).candidates, start=1):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotIdentifiableWarning)
+            alone = clone(estimator).set_params(n_components=K).fit(X)
+        np.testing.assert_allclose(candidate.log_likelihood, alone.log_likelihood_, rtol=1e-9)
+        assert candidate.estimator.parameters_.n_components == K
+        assert candidate.estimator.n_collapsed_ == alone.n_collapsed_
+        np.testing.assert_allclose(candidate.icl, alone.icl(X), rtol=1e-5)
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
+def test_collapses_of_one_number_of_components_leave_the_others_of_the_batch_alone(covariance_type):
+    X, estimator = cloud_and_duplicates(), GaussianMixtureEM(n_init=5, covariance_type=covariance_type, random_state=0)
+    for candidate in select(X, estimator, [1, 2, 4]).candidates:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            alone = clone(estimator).set_params(**candidate.settings).fit(X)
+        assert candidate.estimator.n_collapsed_ == alone.n_collapsed_
+        assert candidate.has_maximum == alone.converged_
+        if alone.converged_:
+            np.testing.assert_allclose(candidate.log_likelihood, alone.log_likelihood_, rtol=1e-9)
+
+
+def test_processes_that_share_the_fits_change_nothing():
+    one, two = (iris_selection((1, 2), n_init=2, n_jobs=n_jobs) for n_jobs in (None, 2))
+    assert [c.log_likelihood for c in one.candidates] == [c.log_likelihood for c in two.candidates]
 
 
 @pytest.mark.parametrize(

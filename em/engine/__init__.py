@@ -68,6 +68,8 @@ class Run[P]:
         The same as a sentence.
     beaten_by : int or None, default None
         The run that it left a race to.
+    met : bool, default False
+        Whether it left because it met that run, so that both have one limit.
     """
 
     parameters: P
@@ -79,6 +81,7 @@ class Run[P]:
     collapsed: bool
     status: str
     beaten_by: int | None = None
+    met: bool = False
 
     @property
     def n_iter(self) -> int:
@@ -280,7 +283,8 @@ class _Runs[P: Parameters]:
         for i, number in enumerate(ids.tolist()):
             if (by := beaten_by.get(number)) is not None:
                 how = "was out of reach of" if behind[i] else "met"
-                self._end(i, f"{how} a better run after {n_iter} iterations", beaten_by=by)
+                status = f"{how} a better run after {n_iter} iterations"
+                self._end(i, status, beaten_by=by, met=not behind[i])
         self._go_on(np.array([number not in beaten_by for number in ids.tolist()]))
 
     def _distances(self, leading: Array) -> Array:
@@ -308,6 +312,7 @@ class _Runs[P: Parameters]:
         converged: bool = False,
         collapsed: bool = False,
         beaten_by: int | None = None,
+        met: bool = False,
     ) -> None:
         """Keep what became of the run in row i."""
         number = int(self.ids[i])
@@ -326,6 +331,7 @@ class _Runs[P: Parameters]:
             collapsed,
             status,
             beaten_by,
+            met,
         )
 
     def _go_on(self, which: np.ndarray) -> None:

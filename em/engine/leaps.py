@@ -55,7 +55,7 @@ INDEPENDENT = 1e-5  # singular value, relative to the first, of a direction that
 
 
 class Leaps:
-    """Collect points of EM, for R runs at once, and propose a leap from every three.
+    """Collect points of EM, for R runs at once, and propose a leap from every three plain steps.
 
     Parameters
     ----------
@@ -76,62 +76,62 @@ class Leaps:
 
     def __init__(self, problem: Problem[Any], n_runs: int, acceleration: str) -> None:
         self.problem, self.unit = problem, problem.unit
-        self.secants = acceleration == "multisecant" and problem.whitened is not None
-        P = len(self.unit)
-        self.points, self.n_points = np.empty((n_runs, 3, P)), np.zeros(n_runs, dtype=int)
+        self.multisecant = acceleration == "multisecant" and problem.whitened is not None
+        self.points: list[Array] = []  # plain steps since the last leap, (R, P) each
+        self.pair: tuple[Array, Array] | None = None  # the last x and F(x)
+        self.at: Array | None = None  # where the next step starts
+        self.secants = np.zeros((n_runs, 2, MOST_SECANTS, len(self.unit)))  # of x and of F(x), the last at the end
+        self.n_secants = np.zeros(n_runs, dtype=int)
         self.shortened, self.n_refused = np.ones(n_runs), np.zeros(n_runs, dtype=int)
-        self.at, self.begun = np.empty((n_runs, P)), np.zeros(n_runs, dtype=bool)
-        self.visited = np.empty((n_runs, MOST_SECANTS + 1, 2, P))  # x and F(x), the last at the end
-        self.n_visited = np.zeros(n_runs, dtype=int)
         self.by_secants = np.zeros(n_runs, dtype=bool)
 
     def after(self, x: Array) -> tuple[Array, np.ndarray]:
         """Return where to leap (R, P) after plain steps that led to ``x`` (R, P), and which runs (R,) have a leap."""
-        if self.begun.any():
-            pairs = np.stack([self.at, x], axis=1)
-            pushed = np.concatenate([self.visited[:, 1:], pairs[:, None]], axis=1)
-            self.visited = np.where(self.begun[:, None, None, None], pushed, self.visited)
-            self.n_visited = np.where(self.begun, np.minimum(self.n_visited + 1, MOST_SECANTS + 1), self.n_visited)
-        self.at, self.begun = x, np.ones(len(x), dtype=bool)
-        self.points[np.arange(len(x)), self.n_points] = x
-        self.n_points = self.n_points + 1
-        leaps, proposed, self.by_secants = x.copy(), self.n_points == 3, np.zeros(len(x), dtype=bool)
-        if proposed.any():
-            which = np.flatnonzero(proposed)
-            leaps[which], proposed[which] = self._squarem(which)
-            self.points[which, 0], self.n_points[which] = x[which], 1
-            if self.secants:
-                for m in range(FEWEST_SECANTS, MOST_SECANTS + 1):
-                    group = which[self.n_visited[which] == m + 1]
-                    if len(group):
-                        over, believed = self._over_secants(group, m)
-                        leaps[group[believed]] = over[believed]
-                        self.by_secants[group] = believed
-                proposed = proposed | self.by_secants
+        if self.multisecant and self.at is not None:
+            self._keep(self.at, x)
+        self.at = x
+        self.points.append(x)
+        if len(self.points) < 3:
+            return x, np.zeros(len(x), dtype=bool)
+        leaps, proposed, self.by_secants = x.copy(), np.ones(len(x), dtype=bool), np.zeros(len(x), dtype=bool)
+        if self.multisecant and (self.n_secants >= FEWEST_SECANTS).any():
+            over, self.by_secants = self._over_secants(x)
+            leaps[self.by_secants] = over[self.by_secants]
+        if not self.by_secants.all():
+            others = np.flatnonzero(~self.by_secants)
+            leaps[others], proposed[others] = self._squarem(others)
+        self.points = []
         return leaps, proposed
 
     def accepted(self, which: np.ndarray, leaps: Array) -> None:
         """Start afresh from leaps (R, P) that were taken in some runs (R,); secants are kept."""
-        self.n_points = np.where(which, 0, self.n_points)
-        self.shortened = np.where(which, 1.0, self.shortened)
-        self.at = np.where(which[:, None], leaps, self.at)
+        self.shortened[which] = 1.0
+        self.at = leaps if self.at is None else np.where(which[:, None], leaps, self.at)
 
     def refused(self, which: np.ndarray) -> None:
         """Forget the secants that misled, or shorten SQUAREM's next leap."""
-        misled = which & self.by_secants
-        self.n_visited = np.where(misled, 0, self.n_visited)  # so few that the next leap is SQUAREM's
-        self.shortened = np.where(which & ~misled, SHORTEN * self.shortened, self.shortened)
-        self.n_refused = self.n_refused + which
+        self.n_secants[which & self.by_secants] = -1  # so few that the next leap is SQUAREM's
+        self.shortened[which & ~self.by_secants] *= SHORTEN
+        self.n_refused[which] += 1
 
     def take(self, which: np.ndarray) -> None:
         """Go on with some of the runs."""
-        for name, value in vars(self).items():
-            if isinstance(value, np.ndarray) and name != "unit":
-                setattr(self, name, value[which])
+        for name in ("at", "secants", "n_secants", "shortened", "n_refused", "by_secants"):
+            setattr(self, name, None if (value := getattr(self, name)) is None else value[which])
+        self.points = [point[which] for point in self.points]
+        self.pair = None if self.pair is None else (self.pair[0][which], self.pair[1][which])
+
+    def _keep(self, x: Array, image: Array) -> None:
+        """Keep the secant that leads to x and F(x)."""
+        if self.pair is not None:
+            self.secants[:, :, :-1] = self.secants[:, :, 1:]
+            self.secants[:, 0, -1], self.secants[:, 1, -1] = x - self.pair[0], image - self.pair[1]
+            self.n_secants = np.minimum(self.n_secants + 1, MOST_SECANTS)
+        self.pair = x, image
 
     def _squarem(self, which: np.ndarray) -> tuple[Array, np.ndarray]:
         """Return θ(α) of some runs, α shortened until it is a mixture, and which runs have one with α > 1."""
-        first, second, third = np.moveaxis(self.points[which], 1, 0)
+        first, second, third = (point[which] for point in self.points)
         r = second - first
         v = (third - second) - r
         change, leaps = np.linalg.norm(v / self.unit, axis=1), third.copy()
@@ -149,29 +149,35 @@ class Leaps:
             open_ = open_[alpha[open_] > 1]
         return leaps, placed
 
-    def _over_secants(self, which: np.ndarray, m: int) -> tuple[Array, np.ndarray]:
-        """Return one step of EM from the maximum over the span of m secants, and in which runs it is believed."""
-        split, whitened = self.problem.split, self.problem.whitened
+    def _over_secants(self, image: Array) -> tuple[Array, np.ndarray]:
+        """Return one step of EM from the maximum over the span of the secants, and in which runs it is believed.
+
+        Secants that a run does not have are 0, which span nothing.
+        """
+        split, whitened, m = self.problem.split, self.problem.whitened, MOST_SECANTS
         assert whitened is not None
-        x, image = np.moveaxis(self.visited[which, -m - 1 :], 2, 0)  # (R, m + 1, P)
-        steps, images, residual = np.diff(x, axis=1), np.diff(image, axis=1), image[:, -1:] - x[:, -1:]
-        at = split(self.at[which])
-        s, fs, r = np.split(whitened(at, split(np.concatenate([steps, images, residual], axis=1))), [m, 2 * m], axis=1)
-        lengths = np.linalg.norm(s, axis=2)
-        believed = (lengths > 0).all(axis=1) & np.isfinite(fs).all(axis=(1, 2)) & np.isfinite(r).all(axis=(1, 2))
-        s, fs, r = (np.where(believed[:, None, None], part, 0.0) for part in (s, fs, r))
+        assert self.pair is not None
+        x, has = self.pair[0], np.arange(m) >= m - self.n_secants[:, None]
+        secants = self.secants * has[:, None, :, None]
+        steps = np.concatenate([secants.reshape(len(x), 2 * m, -1), (image - x)[:, None]], axis=1)
+        rows = whitened(split(image), split(steps))
+        believed = (self.n_secants >= FEWEST_SECANTS) & np.isfinite(rows).all(axis=(1, 2))
+        rows = np.where(believed[:, None, None], rows, 0.0)
+        s, fs, r = rows[:, :m], rows[:, m : 2 * m], rows[:, 2 * m :]
+        lengths = np.sqrt((s**2).sum(axis=2))
+        believed &= ((lengths > 0) == has).all(axis=1)
         lengths = np.where(lengths > 0, lengths, 1.0)
         u, d, basis = np.linalg.svd(s / lengths[..., None], full_matrices=False)
         kept = d > INDEPENDENT * d[:, :1]
         basis = basis * kept[..., None]
         coordinates = u * (kept / np.where(kept, d, 1.0))[:, None, :] / lengths[..., None]  # basis = coordinates' s
         A = basis @ (s - fs).mT @ coordinates
-        A = (A + A.mT) / 2 + np.eye(m) * ~kept[:, None, :]
+        A = (A + A.mT) / 2 + np.eye(d.shape[1]) * ~kept[:, None, :]
         eigenvalues, axes = np.linalg.eigh(A)
-        believed = believed & (eigenvalues[:, 0] > 0) & (eigenvalues[:, -1] <= HIGHEST)
+        believed &= (eigenvalues[:, 0] > 0) & (eigenvalues[:, -1] <= HIGHEST)
         solved = (axes.mT @ (basis @ r.mT)) / np.where(believed[:, None], eigenvalues, 1.0)[..., None]
         y = coordinates @ (axes @ solved)  # in secants, (R, m, 1)
-        moved, inside = self._inside(image[:, -1] + (y.mT @ images)[:, 0])
+        moved, inside = self._inside(image + (y.mT @ secants[:, 1])[:, 0])
         return moved, believed & inside
 
     def _inside(self, x: Array) -> tuple[Array, np.ndarray]:

@@ -55,7 +55,7 @@ def flatness(covariance: Array) -> float:
 
 
 def why_collapsed(
-    covariance_type: str, covariances: Array, counts: Array, spread: Array, own_means: bool = True
+    covariance_type: str, covariances: Array, counts: Array, scales: Array, own_means: bool = True
 ) -> list[str]:
     """Return for each of R runs why its likelihood is running away, or "" where it is not.
 
@@ -69,14 +69,14 @@ def why_collapsed(
         Structure of the covariances.
     covariances, counts : ndarray, shapes (R, ...) and (R, K)
         The declared covariances, and how many samples each component keeps.
-    spread : ndarray, shape (1, D, D) or (R, D, D)
-        The data's covariance, the same for all runs or that of each.
+    scales : ndarray, shape (1, ...) or (R, ...)
+        :func:`scales_of` the data's covariance, the same for all runs or that of each.
     own_means : bool, default True
         Whether the means are estimated.
     """
-    kind, D = covariance_type, spread.shape[-1]
+    kind, D = covariance_type, scales.shape[-1]
     too_few = {"full": D, "tied": 0, "diag": 1, "spherical": 1}[kind]
-    flatness = _smallest_scaled_eigenvalues(kind, covariances, spread)
+    flatness = _smallest_scaled_eigenvalues(kind, covariances, scales)
     fewest, flattest = counts.min(axis=1), flatness.min(axis=1)
     why = [""] * len(counts)
     for r in np.flatnonzero(~(flattest >= SMALLEST_SCALED_EIGENVALUE) | (own_means & (fewest <= too_few))).tolist():
@@ -90,19 +90,25 @@ def why_collapsed(
     return why
 
 
-def _smallest_scaled_eigenvalues(covariance_type: str, covariances: Array, spread: Array) -> Array:
+def scales_of(covariance_type: str, spreads: Array) -> Array:
+    """Return what scales covariances: L⁻¹ of the data's covariances L L' (R, D, D), or their variances (R, D)."""
+    if covariance_type in ("full", "tied"):
+        return np.linalg.inv(np.linalg.cholesky(spreads))
+    return np.diagonal(spreads, axis1=1, axis2=2)
+
+
+def _smallest_scaled_eigenvalues(covariance_type: str, covariances: Array, scales: Array) -> Array:
     """Return the smallest eigenvalue of each declared covariance in the units of the data's spread, (R, K) or (R, 1).
 
     Of spread^(-1/2) Σ spread^(-1/2) for matrices, the same in every coordinate system; of variances over variances.
     """
     match covariance_type:
         case "full" | "tied":
-            root = np.linalg.inv(np.linalg.cholesky(spread))
-            root = root[:, None] if covariance_type == "full" else root
+            root = scales[:, None] if covariance_type == "full" else scales
             finite = np.isfinite(covariances).all(axis=(-2, -1))
             scaled = root @ np.where(finite[..., None, None], covariances, 0.0) @ root.mT
             return np.where(finite, np.linalg.eigvalsh(scaled)[..., 0], np.nan).reshape(len(covariances), -1)
         case "diag":
-            return np.asarray((covariances / np.diagonal(spread, axis1=1, axis2=2)[:, None]).min(axis=-1))
+            return np.asarray((covariances / scales[:, None]).min(axis=-1))
         case _:
-            return np.asarray(covariances / np.trace(spread, axis1=1, axis2=2)[:, None] * spread.shape[-1])
+            return np.asarray(covariances / scales.mean(axis=1)[:, None])

@@ -12,13 +12,13 @@ import numpy as np
 from em.engine.blocks import blocks
 from em.engine.problem import Arrays, Collapse, Problem, log_prior_size
 from em.estimator import Found, MixtureEM
-from em.gmm import log_joint, mode, modes, why_emptied, why_singular
-from em.gmm.collapse import FLAT_DATA, check_range, constant_columns, covariance_of, flatness, why_collapsed
+from em.gmm import log_joint, mode
+from em.gmm.collapse import check_range, constant_columns, covariance_of
 from em.gmm.coverage import identify
 from em.gmm.far import FARTHEST, far_responsibilities
 from em.gmm.information import observed_information, whitened
-from em.gmm.missing import Holed, conditional_means, expected_statistics, holed_blocks, holed_pass
-from em.gmm.passes import GaussianRows
+from em.gmm.missing import conditional_means, expected_statistics, holed_blocks
+from em.gmm.problem import EStep, MStep, complete_and_holed, e_step, joint_e_step
 from em.gmm.remedies import remedies, without_columns
 from em.gmm.statistics import GaussianStatistics, sufficient_statistics
 from em.gmm.units import Units, rounder, standard_samples, units_of
@@ -27,12 +27,9 @@ from em.uncertainty.entries import Entries, entries_of
 from em.uncertainty.louis import Information
 from models.gmm import GMMParameters, simulate
 from models.gmm.prior import GaussianPrior
-from models.gmm.structures import check_covariance_type, cholesky_factors, covariance_support, covariances_shape
+from models.gmm.structures import check_covariance_type, cholesky_factors, covariances_shape
 from models.shown import listed
-from models.supports import SIMPLEX
 from models.validation import Array
-
-type EStep = Callable[[Arrays, np.ndarray], tuple[Array, Arrays]]
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -82,6 +79,8 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
     n_iter_, n_e_steps_, n_collapsed_ : int
         Iterations and E-steps of the best restart (a refused leap costs an E-step and is no iteration); how many
         starts collapsed.
+    starts_ : list of dict
+        Where the restarts ended, the best first: objective, times found, nats below the best.
     converged_, collapsed_ : bool
         Whether the best restart converged; whether it collapsed, as then all have.
     status_ : str
@@ -167,10 +166,10 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
             "covariances": covariances_shape(check_covariance_type(self.covariance_type), K, D),
         }
 
-    def _search(self, samples: Samples) -> Found[GMMParameters]:
-        """Run EM in the units of the data's own spread (:mod:`em.gmm.units`); the best run is in those of X again."""
-        there, standard = self._moved(samples, samples)
-        found, units = there._best(standard), there._units
+    def _returned(
+        self, there: Self, found: Found[GMMParameters], standard: Samples, samples: Samples
+    ) -> Found[GMMParameters]:
+        units = there._units
         log_data = units.log_data(samples)
         log_prior = 0.0 if self.prior is None else units.log_prior(self.n_components)
         try:
@@ -178,27 +177,28 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         except ValueError:  # some covariance is so nearly singular that rounding decides
             best = units.run(rounder(found.best, there._problem(standard)), log_data, log_prior)
         held = replace(best.parameters, **self._frozen(len(units.scale)))  # without rounding
-        return found._replace(
-            best=replace(best, parameters=held), n_collapsed=max(found.n_collapsed, int(best.collapsed))
-        )
+        for row in found.optima:
+            row["objective"] += best.objective - found.best.objective
+        n_collapsed = max(found.n_collapsed, int(best.collapsed))
+        return Found(replace(best, parameters=held), n_collapsed, found.n_starts, found.optima)
 
-    def _moved(self, samples: Samples, like: Samples) -> tuple[Self, Samples]:
+    def _moved(self, like: Samples) -> Self:
+        """EM runs in the units of the data's own spread (:mod:`em.gmm.units`)."""
         units = units_of(like, self.covariance_type, self.prior)
         there = self._in(units)
         there._units = units
-        return there, standard_samples(samples, units)
+        return there
+
+    def _standard(self, samples: Samples) -> Samples:
+        return standard_samples(samples, self._units)
 
     def _back(self, parameters: GMMParameters) -> GMMParameters:
         return self._units.back(parameters)
 
     def _joint_problem(self, samples: Sequence[Samples]) -> Problem[GMMParameters] | None:
-        first = samples[0]
-        if not all(own.complete and own.X.shape == first.X.shape for own in samples):
-            return None
-        weights = np.stack([np.ones(len(own.X)) if own.weights is None else own.weights for own in samples])
-        X = np.stack([own.X for own in samples])
-        rows = GaussianRows(X, self.covariance_type, None if (weights == 1).all() else weights)
-        return self._problem_of(first, rows.expect, np.stack([self._spread(own) for own in samples]))
+        expect = joint_e_step(samples, self.covariance_type)
+        spreads = np.stack([self._spread(own) for own in samples])
+        return None if expect is None else self._problem_of(samples[0], expect, spreads)
 
     def _in(self, units: Units) -> Self:
         """Return this estimator for samples in other units: prior, frozen parameters and start are moved along."""
@@ -217,7 +217,11 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         return other
 
     def _problem(self, samples: Samples) -> Problem[GMMParameters]:
-        return self._problem_of(samples, self._e_step_of(samples), self._spread(samples)[None])
+        return self._sized_problem(samples, None)
+
+    def _sized_problem(self, samples: Samples, sizes: np.ndarray | None) -> Problem[GMMParameters]:
+        expect = e_step(samples, self.covariance_type, self.n_components)
+        return self._problem_of(samples, expect, self._spread(samples)[None], sizes)
 
     def _spread(self, samples: Samples) -> Array:
         """Return the covariance (D, D) that components are measured against."""
@@ -227,73 +231,25 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
             spread = spread + gaps.T @ gaps / len(gaps)
         return spread
 
-    def _problem_of(self, samples: Samples, expect: EStep, spreads: Array) -> Problem[GMMParameters]:
-        """Return the problem with an E-step; ``spreads`` (R, D, D) are those of the runs, or one for all."""
-        kind, frozen = self.covariance_type, self._frozen(samples.X.shape[1])
-        K, D = self.n_components, samples.X.shape[1]
-        may_collapse = self._may_collapse and "covariances" not in frozen
-        shapes = self._shapes(K, D)
-        flat = may_collapse and kind in ("full", "tied") and min(map(flatness, spreads)) < FLAT_DATA
-
-        def maximise(statistics: Arrays, runs: np.ndarray) -> tuple[Arrays, list[str]]:
-            if flat:
-                why = "X has no variance in some direction (collinear columns, or no more samples than features), "
-                why += "so that every covariance matrix is singular"
-                return {name: np.zeros((len(runs), *shape)) for name, shape in shapes.items()}, [why] * len(runs)
-            with np.errstate(divide="ignore", invalid="ignore"):  # of runs that have collapsed
-                return m_step(statistics, spreads if len(spreads) == 1 else spreads[runs])
-
-        def m_step(statistics: Arrays, spread: Array) -> tuple[Arrays, list[str]]:
-            theta = modes(GaussianStatistics.of(kind, statistics), self.prior, frozen)
-            counts, covariances = statistics["counts"], theta["covariances"]
-            why_not = [why_emptied(of_run, self.prior, frozen) for of_run in counts]
-            if may_collapse:
-                collapsed = why_collapsed(kind, covariances, counts, spread, own_means="means" not in frozen)
-                why_not = [one or other for one, other in zip(why_not, collapsed, strict=True)]
-            for r in np.flatnonzero(~covariance_support(kind).holds(covariances)).tolist():
-                why_not[r] = why_not[r] or why_singular(covariances[r], kind)
-            return theta, why_not
-
-        def inside(theta: dict[str, Array]) -> tuple[Arrays, np.ndarray]:
-            if "weights" not in frozen:
-                theta["weights"] = SIMPLEX.normalised(theta["weights"])
-            return theta, SIMPLEX.holds(theta["weights"]) & covariance_support(kind).holds(theta["covariances"])
-
+    def _problem_of(
+        self, samples: Samples, expect: EStep, spreads: Array, sizes: np.ndarray | None = None
+    ) -> Problem[GMMParameters]:
+        """Return the problem with an E-step; the last two are those of :class:`MStep`."""
+        kind, (K, D) = self.covariance_type, (self.n_components, samples.X.shape[1])
+        m_step = MStep(kind, self.prior, self._frozen(D), spreads, sizes)
         deviation = np.where(samples.deviation > 0, samples.deviation, 1.0)
         return Problem(
-            shapes,
+            self._shapes(K, D),
             expect,
-            maximise,
+            m_step,
             self._log_priors,
-            inside,
+            m_step.inside,
             self._built,
             {"weights": 1.0, "means": deviation, "covariances": 1.0},
             whitened=partial(whitened, covariance_type=kind),
             n_samples=samples.total,
             log_prior_size=log_prior_size(self.prior, K, D),
         )
-
-    def _e_step_of(self, samples: Samples) -> EStep:
-        """Return the E-step of many runs: one product for the whole rows, and run after run where cells are missing."""
-        whole, holed = _parts(samples, self.n_components)
-        X = samples.X if samples.complete else samples.X[whole]
-        weights = samples.weights if samples.complete or samples.weights is None else samples.weights[whole]
-        rows = GaussianRows(X, self.covariance_type, weights) if len(X) else None
-        if rows is not None and not holed:
-            return rows.expect
-
-        def expect(theta: Arrays, runs: np.ndarray) -> tuple[Array, Arrays]:
-            found = []
-            for r in range(len(runs)):
-                parameters = self._built({name: array[r] for name, array in theta.items()})
-                passes = [holed_pass(block, parameters) for block in holed]
-                if rows is not None:
-                    passes.append(rows.centred(parameters))
-                found.append((sum(one[0] for one in passes), reduce(operator.add, (one[1] for one in passes)).arrays()))
-            statistics = {name: np.stack([of_run[name] for _, of_run in found]) for name in found[0][1]}
-            return np.array([log_likelihood for log_likelihood, _ in found]), statistics
-
-        return expect
 
     def _built(self, arrays: Arrays) -> GMMParameters:
         return GMMParameters(arrays["weights"], arrays["means"], arrays["covariances"], self.covariance_type)
@@ -304,7 +260,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
     def _m_step(self, samples: Samples, responsibilities: Array) -> GMMParameters:
         r, kind = weighted(responsibilities, samples.weights), self.covariance_type
         frozen = self._frozen(samples.X.shape[1])
-        whole, holed = _parts(samples, self.n_components)
+        whole, holed = complete_and_holed(samples, self.n_components)
         if not holed:
             counts, sums = r.sum(axis=0), np.zeros((r.shape[1], samples.X.shape[1]))
             for rows in blocks(len(r)):
@@ -359,14 +315,6 @@ def _statistics_of(
     X: Array, responsibilities: Array, centers: Array, covariance_type: str, rows: slice
 ) -> GaussianStatistics:
     return sufficient_statistics(X[rows], responsibilities[rows], centers, covariance_type)
-
-
-def _parts(samples: Samples, n_components: int) -> tuple[np.ndarray | slice, list[Holed]]:
-    """Return which rows are complete, and the others in blocks."""
-    if samples.complete:
-        return slice(None), []
-    whole = np.flatnonzero(~np.isnan(samples.X).any(axis=1))
-    return whole, list(holed_blocks(samples.X, samples.weights, n_components))
 
 
 def _independent(samples: Samples, K: int, covariance_type: str) -> GMMParameters:

@@ -32,6 +32,7 @@ TIED = 1e-12  # relative difference of squared distances that is rounding
 PRODUCT_ROUNDING = 32 * EPS  # of an expanded square, in units of ‖x‖² + ‖c‖²
 BLOCK_NUMBERS = 2**17
 MEAN_ROUNDING = 16 * EPS  # of a mean of equal rows, in units of their size
+FEW_SHARES = 2**15  # of samples in clusters
 IDLE = 10  # iterations in a row that gain no digit
 CELLS_AT_A_TIME = 250_000  # of rows that are made dense
 
@@ -203,7 +204,10 @@ def _own_distances(X: Any, centers: Array, labels: np.ndarray) -> Array:
 def _sums(X: Any, labels: np.ndarray, w: Array, n_clusters: int) -> Array:
     """Return Σ w_i x_i of each cluster, shape (K, D)."""
     n = len(labels)
-    sums = csr_array((w, labels, np.arange(n + 1)), shape=(n, n_clusters)).T @ X
+    if n * n_clusters <= FEW_SHARES:  # a sparse matrix takes longer to make than this product
+        sums = ((labels == np.arange(n_clusters)[:, None]) * w) @ X
+    else:
+        sums = csr_array((w, labels, np.arange(n + 1)), shape=(n, n_clusters)).T @ X
     return np.asarray(sums.toarray() if issparse(sums) else sums)
 
 

@@ -1,10 +1,10 @@
-"""Progress on many fits: silent by default, a bar on a terminal or in a notebook."""
+"""Progress on many fits: a bar on a terminal or in a notebook, nothing elsewhere."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sized
 
 
-def track[T](items: Sequence[T], description: str, progress: bool) -> Iterable[T]:
-    """Return ``items``; with ``progress``, going through them moves a bar on standard error."""
+def track[T](items: Iterable[T], description: str, progress: bool, total: int | None = None) -> Iterable[T]:
+    """Return ``items``, of which there are ``total``; with ``progress``, a bar on standard error follows them."""
     if not progress:
         return items
     from rich.console import Console
@@ -12,4 +12,5 @@ def track[T](items: Sequence[T], description: str, progress: bool) -> Iterable[T
 
     console = Console(stderr=True)
     shown = console.is_terminal or console.is_jupyter
-    return rich_track(items, description, console=console, transient=True, disable=not shown)
+    total = len(items) if total is None and isinstance(items, Sized) else total
+    return rich_track(items, description, total, console=console, transient=True, disable=not shown)

@@ -26,9 +26,11 @@ OUTPUTS: tuple[dict[str, str | None], ...] = (
 OF_ALL = {"n_features_in_": 1, "objective_": float, "n_iter_": 0, "history_": np.ndarray, "converged_": bool}
 OF_ALL |= {"status_": str}
 OF_MIXTURES = {"log_likelihood_": float, "n_free_parameters_": 0, "n_collapsed_": 0}
-OF_MIXTURES |= {"collapsed_": bool, "identifiability_": Identifiability}
+OF_MIXTURES |= {"starts_": list, "collapsed_": bool, "identifiability_": Identifiability}
 OF_KMEANS = {"cluster_centers_": np.ndarray, "labels_": np.ndarray, "inertia_": float}
 OF_IDENTIFIABILITY = {"identified": bool, "rank": 0, "n_free_parameters": 0, "sentence": str, "free_direction": dict}
+
+OF_STARTS = ["objective", "times_found", "nats_below_best"]
 
 Rule = tuple[Any, str, str, Any]  # whether it holds, what must, what it must, and what was given
 
@@ -117,6 +119,7 @@ def _rules_of_mixtures(estimator: Any, theta: Any, given: dict[str, Any]) -> Ite
     collapsed, n_collapsed = given["collapsed_"], given["n_collapsed_"]
     yield not (collapsed and given["converged_"]), "converged_", "be False where collapsed_ is True", True
     yield n_collapsed > 0 or not collapsed, "n_collapsed_", "be positive where collapsed_ is True", n_collapsed
+    yield from _rules_of_starts(given["starts_"], objective)
     of_model = vars(given["identifiability_"])
     yield from _kinds(of_model, OF_IDENTIFIABILITY)
     identified, rank, most, _, direction = (of_model[name] for name in OF_IDENTIFIABILITY)
@@ -124,6 +127,15 @@ def _rules_of_mixtures(estimator: Any, theta: Any, given: dict[str, Any]) -> Ite
     yield whole, "identifiability_.rank", f"be {most} where all is identified, and less elsewhere", rank
     numbers = all(type(part) is float and np.isfinite(part) for part in direction.values())
     yield numbers, "identifiability_.free_direction", "hold finite numbers", direction
+
+
+def _rules_of_starts(rows: Any, objective: float) -> Iterator[Rule]:
+    wanted = "be rows of objective, times_found and nats_below_best, the first at objective_"
+    for number, row in enumerate(rows):
+        legal = isinstance(row, dict) and [type(cell) for cell in row.values()] == [float, int, float]
+        legal = legal and list(row) == OF_STARTS and row["times_found"] >= 1 and row["nats_below_best"] >= 0
+        at = objective - row["nats_below_best"] if legal else np.nan
+        yield legal and _near(row["objective"], at, abs(objective)), f"starts_[{number}]", wanted, row
 
 
 def _rules_of_kmeans(estimator: Any, centers: np.ndarray, given: dict[str, Any]) -> Iterator[Rule]:

@@ -60,9 +60,11 @@ def bootstrap(
     from em.batches import best_runs  # which knows estimators, as this module's callers do
 
     n_bootstrap, replicates, unconverged = len(seeds), [], 0
+    fit = estimator.at_estimate(rows if parametric else np.arange(X.shape[0]))
+    whole = None if parametric else fit._samples(X, None)
     for some in track(list(blocks(n_bootstrap, AT_A_TIME)), f"{n_bootstrap} bootstrap samples", progress):
-        drawn = [_drawn(estimator, X, rows, check_random_state(seed), parametric) for seed in seeds[some]]
-        for (fit, samples), run in zip(drawn, best_runs(*map(list, zip(*drawn, strict=True))), strict=True):
+        drawn = [_drawn(fit, whole, X, rows, check_random_state(seed)) for seed in seeds[some]]
+        for samples, run in zip(drawn, best_runs([fit] * len(drawn), drawn), strict=True):
             if run.collapsed:
                 continue
             unconverged += not run.converged
@@ -80,16 +82,13 @@ def bootstrap(
     return np.array(replicates), status
 
 
-def _drawn(
-    estimator: Any, X: Array, rows: np.ndarray, rng: np.random.RandomState, parametric: bool
-) -> tuple[Any, Samples]:
-    """Return an estimator that stands at the estimate, and the samples of one replicate."""
-    if parametric:
-        fit = estimator.at_estimate(rows)
-        return fit, fit._samples(np.where(np.isnan(X[rows]), np.nan, fit.sample(len(rows), rng)[0]), None)
-    fit = estimator.at_estimate(np.arange(X.shape[0]))
-    whole, times = fit._samples(X, None), np.bincount(rng.choice(rows, size=len(rows)), minlength=X.shape[0])
-    return fit, replace(whole, weights=times[whole.numbers].astype(np.float64))  # of rows left out too: all are alike
+def _drawn(fit: Any, whole: Samples | None, X: Array, rows: np.ndarray, rng: np.random.RandomState) -> Samples:
+    """Return the samples of one replicate: from the rows of the whole, or from the mixture with the holes of X."""
+    if whole is None:
+        samples: Samples = fit._samples(np.where(np.isnan(X[rows]), np.nan, fit.sample(len(rows), rng)[0]), None)
+        return samples
+    times = np.bincount(rng.choice(rows, size=len(rows)), minlength=X.shape[0])
+    return replace(whole, weights=times[whole.numbers].astype(np.float64))  # of rows left out too: all are alike
 
 
 def nearest_order(responsibilities: Array, reference: Array) -> np.ndarray:

@@ -1,0 +1,138 @@
+"""The Gaussian mixture as the EM loop sees it: the E-step and the M-step of many runs at once (:mod:`em.engine`)."""
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+
+import numpy as np
+
+from em.engine.problem import Arrays
+from em.gmm import modes, why_emptied, why_singular
+from em.gmm.collapse import FLAT_DATA, flatness, scales_of, why_collapsed
+from em.gmm.missing import Holed, holed_blocks, holed_pass
+from em.gmm.passes import GaussianRows
+from em.gmm.statistics import GaussianStatistics
+from em.samples import Samples
+from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
+from models.gmm.structures import MATRICES, covariance_support, unit_covariance
+from models.supports import SIMPLEX
+from models.validation import Array
+
+type EStep = Callable[[Arrays, np.ndarray], tuple[Array, Arrays]]
+
+FLAT = (
+    "X has no variance in some direction (collinear columns, or no more samples than features), so that every "
+    "covariance matrix is singular"
+)
+
+
+@dataclass(frozen=True)
+class MStep:
+    """The M-step of R runs, and for each run why it has collapsed.
+
+    Parameters
+    ----------
+    covariance_type : {"full", "tied", "diag", "spherical"}
+        Structure of the covariances.
+    prior : GMMPrior, GMMIndependentPrior or None
+        ``None`` is maximum likelihood.
+    frozen : mapping
+        Arrays that keep their values, by name.
+    spreads : ndarray, shape (1, D, D) or (R, D, D)
+        The data's covariance that components are measured against, the same for all runs or that of each.
+    sizes : ndarray of int, shape (R,), or None, default None
+        How many components each run has, the first of K; the others have a weight of 0. ``None``: all have K.
+    """
+
+    covariance_type: str
+    prior: GMMPrior | GMMIndependentPrior | None
+    frozen: Mapping[str, Array]
+    spreads: Array
+    sizes: np.ndarray | None = None
+
+    @np.errstate(divide="ignore", invalid="ignore")  # of runs that have collapsed
+    def __call__(self, statistics: Arrays, runs: np.ndarray) -> tuple[Arrays, list[str]]:
+        """Return weights, means and covariances by name, and sentences, "" where a run goes on."""
+        kind, counts = self.covariance_type, statistics["counts"]
+        theta = modes(GaussianStatistics.of(kind, statistics), self.prior, self.frozen)
+        if self._flat:
+            return theta, [FLAT] * len(runs)
+        if self.sizes is not None:
+            unused = np.arange(counts.shape[1]) >= self.sizes[runs][:, None]
+            counts = np.where(unused, np.inf, counts)
+            if kind != "tied":
+                unused = unused.reshape(*unused.shape, *(1,) * (theta["covariances"].ndim - 2))
+                unit = unit_covariance(kind, self.spreads.shape[-1])
+                theta["covariances"] = np.where(unused, unit, theta["covariances"])
+        why = [""] * len(runs)
+        for r in np.flatnonzero((counts <= 0).any(axis=1)).tolist():
+            why[r] = why_emptied(counts[r], self.prior, self.frozen)
+        if self._may_collapse:
+            scales = self._scales if len(self._scales) == 1 else self._scales[runs]
+            collapsed = why_collapsed(kind, theta["covariances"], counts, scales, "means" not in self.frozen)
+            why = [one or other for one, other in zip(why, collapsed, strict=True)]
+        for r in np.flatnonzero(~covariance_support(kind).holds(theta["covariances"])).tolist():
+            why[r] = why[r] or why_singular(theta["covariances"][r], kind)
+        return theta, why
+
+    def inside(self, theta: dict[str, Array]) -> tuple[Arrays, np.ndarray]:
+        """Return arrays that a leap has moved with weights that sum to one, and which runs' are mixtures."""
+        if "weights" not in self.frozen:
+            theta["weights"] = SIMPLEX.normalised(theta["weights"])
+        support = covariance_support(self.covariance_type)
+        return theta, SIMPLEX.holds(theta["weights"]) & support.holds(theta["covariances"])
+
+    @cached_property
+    def _may_collapse(self) -> bool:
+        """Whether the objective grows without bound where a covariance becomes singular."""
+        return (self.prior is None or not self.prior.avoids_collapse) and "covariances" not in self.frozen
+
+    @cached_property
+    def _flat(self) -> bool:
+        matrices = self.covariance_type in MATRICES
+        return self._may_collapse and matrices and min(map(flatness, self.spreads)) < FLAT_DATA
+
+    @cached_property
+    def _scales(self) -> Array:
+        return scales_of(self.covariance_type, self.spreads)
+
+
+def e_step(samples: Samples, covariance_type: str, n_components: int) -> EStep:
+    """Return the E-step of many runs: one product for the whole rows, and run after run where cells are missing."""
+    whole, holed = complete_and_holed(samples, n_components)
+    X = samples.X if samples.complete else samples.X[whole]
+    weights = samples.weights if samples.complete or samples.weights is None else samples.weights[whole]
+    rows = GaussianRows(X, covariance_type, weights) if len(X) else None
+    if rows is not None and not holed:
+        return rows.expect
+
+    def expect(theta: Arrays, runs: np.ndarray) -> tuple[Array, Arrays]:
+        found = []
+        for r in range(len(runs)):
+            parameters = GMMParameters(**{n: array[r] for n, array in theta.items()}, covariance_type=covariance_type)
+            passes = [holed_pass(block, parameters) for block in holed]
+            if rows is not None:
+                passes.append(rows.centred(parameters))
+            found.append((sum(one[0] for one in passes), reduce(operator.add, (one[1] for one in passes)).arrays()))
+        statistics = {name: np.stack([of_run[name] for _, of_run in found]) for name in found[0][1]}
+        return np.array([log_likelihood for log_likelihood, _ in found]), statistics
+
+    return expect
+
+
+def joint_e_step(samples: Sequence[Samples], covariance_type: str) -> EStep | None:
+    """Return the E-step of runs on several samples, run r on the r-th; None unless complete and of one shape."""
+    if not all(own.complete and own.X.shape == samples[0].X.shape for own in samples):
+        return None
+    weights = np.stack([np.ones(len(own.X)) if own.weights is None else own.weights for own in samples])
+    X = np.stack([own.X for own in samples])
+    return GaussianRows(X, covariance_type, None if (weights == 1).all() else weights).expect
+
+
+def complete_and_holed(samples: Samples, n_components: int) -> tuple[np.ndarray | slice, list[Holed]]:
+    """Return which rows are complete, and the others in blocks."""
+    if samples.complete:
+        return slice(None), []
+    whole = np.flatnonzero(~np.isnan(samples.X).any(axis=1))
+    return whole, list(holed_blocks(samples.X, samples.weights, n_components))
