@@ -80,7 +80,7 @@ class InverseWishart:
 
     def __new__(cls, name: str, nu: Any, scale: Any, dims: Any = None, **like: Any) -> Any:
         """Add the variable to the current model, and return it."""
-        rv, (*leading, D, _) = cls.dist(nu, scale, **like), like.get("shape", np.shape(scale))
+        rv, (*leading, D, _) = cls.dist(nu, scale, **like), like["shape"] if "shape" in like else np.shape(scale)
         return pm.modelcontext(None).register_rv(rv, name, dims=dims, transform=CovarianceTransform(D, tuple(leading)))
 
     @classmethod
