@@ -19,7 +19,6 @@ loss; one beyond it ends the run before it is made. What a run returns is the be
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, Self
 
 import numpy as np
 
@@ -28,6 +27,11 @@ from em.engine.problem import EPS as EPS
 from em.engine.problem import Arrays, Problem
 from em.engine.problem import Collapse as Collapse
 from em.engine.problem import log_prior_size as log_prior_size
+from em.engine.race import Races
+from em.engine.run import Parameters as Parameters
+from em.engine.run import Run as Run
+from em.engine.run import best_of as best_of
+from em.engine.run import converged_after, lost_to_rounding, nats
 from em.engine.stopping import CONFIRMED, GainToCome, rest_of_series
 from em.process.blas import one_blas_thread
 from models.validation import Array
@@ -35,64 +39,7 @@ from models.validation import Array
 STILL = 30  # iterations that gain no digit of the objective: whatever their steps, this is the limit
 PROBES = 30  # plain steps that tell whether a run that reached max_iter had converged
 PROBED = 10  # times tol that these may leave: their estimate and that of the run before differ by a factor
-MET = 1e-3  # nats that parameters as near to the best run's may differ by
 LOOKS = 5  # iterations between looks at who cannot win any more
-
-
-class Parameters(Protocol):
-    """What the loop asks of parameters: their arrays by name."""
-
-    def arrays(self) -> dict[str, Array]:
-        """Return the arrays by name."""
-
-
-@dataclass(frozen=True)
-class Run[P]:
-    """What one run of EM came to; objective and log-likelihood belong to ``parameters``.
-
-    Attributes
-    ----------
-    parameters : Parameters
-        The parameters of highest objective that were visited.
-    log_likelihood, objective : float
-        Sums over samples in nats, at ``parameters``.
-    history : ndarray, shape (n_iter + 1,)
-        Objective of the best parameters so far, at the start and after each iteration: a plain step or a leap that
-        was taken.
-    n_e_steps : int
-        Number of E-steps made: n_iter + 1, one for each step that was refused, and those that probed whether a run
-        that reached ``max_iter`` had converged.
-    converged, collapsed : bool
-        How it ended; neither when ``max_iter`` came first, or when it left a race.
-    status : str
-        The same as a sentence.
-    beaten_by : int or None, default None
-        The run that it left a race to.
-    met : bool, default False
-        Whether it left because it met that run, so that both have one limit.
-    """
-
-    parameters: P
-    log_likelihood: float
-    objective: float
-    history: Array
-    n_e_steps: int
-    converged: bool
-    collapsed: bool
-    status: str
-    beaten_by: int | None = None
-    met: bool = False
-
-    @property
-    def n_iter(self) -> int:
-        """Number of iterations made."""
-        return len(self.history) - 1
-
-    def then(self, after: Self) -> Self:
-        """Return this run continued by another that started above its objective."""
-        status = f"{after.status}, {self.n_iter} iterations after a false boundary was left"
-        history, n_e_steps = np.concatenate([self.history, after.history]), self.n_e_steps + after.n_e_steps
-        return replace(after, history=history, n_e_steps=n_e_steps, status=status)
 
 
 def run_em[P: Parameters](
@@ -133,16 +80,6 @@ def run_em[P: Parameters](
     """
     with one_blas_thread():
         return _Runs(problem, starts, tol, max_iter, acceleration, races, reach).to_the_end()
-
-
-def best_of[P](runs: Sequence[Run[P]], problem: Problem[P]) -> Run[P]:
-    """Return the run of highest objective among those that ended without collapse, or among all if all collapsed.
-
-    Of runs that are equal up to the rounding of the objective, which met in one maximum, it is the first.
-    """
-    ranked = [run for run in runs if not run.collapsed and run.beaten_by is None] or list(runs)
-    highest = max(run.objective for run in ranked)
-    return next(run for run in ranked if run.objective >= highest - problem.rounding(highest))
 
 
 @dataclass(frozen=True)
@@ -186,9 +123,9 @@ class _Runs[P: Parameters]:
     ) -> None:
         self.problem, self.starts, self.tol, self.max_iter = problem, starts, tol, max_iter
         R = len(starts)
-        self.acceleration, self.races = acceleration, np.arange(R) if races is None else np.asarray(races)
-        self.racing = problem.whitened is not None and bool(np.bincount(self.races).max() > 1)
-        self.reach = reach
+        self.acceleration = acceleration
+        self.races = Races(problem, np.arange(R) if races is None else np.asarray(races), reach)
+        self.racing = problem.whitened is not None and bool(np.bincount(self.races.races).max() > 1)
         self.ended: list[Run[P] | None] = [None] * R
         self.ids = np.arange(R)
         arrays = [start.arrays() for start in starts]
@@ -199,7 +136,6 @@ class _Runs[P: Parameters]:
         self.leaps = Leaps(problem, R, acceleration) if acceleration else None
         self.gain = GainToCome(self.at.x, problem)
         self.to_come = np.full(R, np.inf)
-        self.standing, self.reached = self.at.objective.copy(), self.at.x.copy()  # of all runs that may still win
 
     @property
     def best(self) -> Array:
@@ -211,7 +147,6 @@ class _Runs[P: Parameters]:
         lost = np.isnan(self.at.objective)
         for i in np.flatnonzero(lost).tolist():
             status = "collapsed at its start: the objective is not a number there"
-            self.standing[i] = -np.inf
             self.ended[i] = Run(self.starts[i], -np.inf, -np.inf, np.array([-np.inf]), 1, False, True, status)
         self._go_on(~lost)
         while len(self.ids):
@@ -228,9 +163,9 @@ class _Runs[P: Parameters]:
         numbers = [r for r, run in enumerate(runs) if run.beaten_by is not None and runs[run.beaten_by].collapsed]
         if numbers:
             starts = [runs[r].parameters for r in numbers]
-            problem, races = self.problem.of_runs(np.array(numbers)), self.races[numbers].tolist()
+            problem, races = self.problem.of_runs(np.array(numbers)), self.races.races[numbers].tolist()
             left = self.max_iter - max(runs[r].n_iter for r in numbers)
-            again = _Runs(problem, starts, self.tol, left, self.acceleration, races, self.reach).to_the_end()
+            again = _Runs(problem, starts, self.tol, left, self.acceleration, races, self.races.reach).to_the_end()
             for r, after in zip(numbers, again, strict=True):
                 history = np.concatenate([runs[r].history, after.history[1:]])
                 by = None if after.beaten_by is None else numbers[after.beaten_by]
@@ -248,60 +183,28 @@ class _Runs[P: Parameters]:
         ending = np.full(len(self.ids), n_iter >= self.max_iter) | converged | still
         for i in np.flatnonzero(ending).tolist():
             if converged[i] or still[i]:
-                self._end(i, _converged(n_iter, self.tol if converged[i] else rounding[i]), converged=True)
+                self._end(i, converged_after(n_iter, self.tol if converged[i] else rounding[i]), converged=True)
                 continue
             to_come, n_probes = self._probed(i)
             if to_come <= (bound := max(PROBED * self.tol, rounding[i])):
-                self._end(i, _converged(n_iter, bound), n_more=n_probes, converged=True)
+                self._end(i, converged_after(n_iter, bound), n_more=n_probes, converged=True)
             else:
-                left = f"{_nats(to_come)} still to be gained: raise max_iter or tol"
+                left = f"{nats(to_come)} still to be gained: raise max_iter or tol"
                 self._end(i, f"stopped at max_iter={self.max_iter} with {left}", n_more=n_probes)
         self._go_on(~ending)
 
     def _end_where_beaten(self) -> None:
-        """End the runs that cannot win their race: those that have met a better run, and those out of the best's reach.
-
-        Runs with one limit have objectives next to each other. Of two that have met the first goes on: which is ahead
-        may be rounding.
-        """
-        ids, n_iter, R = self.ids, len(self.history) - 1, len(self.standing)
-        self.standing[ids], self.reached[ids] = self.best, self.best_x
-        order = np.lexsort([-np.arange(R), self.standing, self.races])  # by race, and from the worst to the best
-        better, last = np.arange(R), np.append(self.races[order[1:]] != self.races[order[:-1]], True)
-        better[order[:-1]] = np.where(last[:-1], order[:-1], order[1:])
-        leader = order[last][np.searchsorted(self.races[order[last]], self.races[ids])]
+        """End the runs that cannot win their race (:mod:`em.engine.race`)."""
+        n_iter = len(self.history) - 1
         with np.errstate(invalid="ignore"):
-            below = self.standing[leader] - self.best
-            gained = self.best - self.history[max(n_iter - LOOKS, 0)][ids]
-            behind = (below > self.reach * gained) & (ids != leader) & (n_iter >= LOOKS)
-        other = better[ids]
-        met = (other != ids) & (self._distances(self.reached[other]) <= MET) & (self.standing[other] > -np.inf)
-        beaten_by = {int(i): int(by) for i, by in zip(ids[behind], leader[behind], strict=True)}
-        for one, two in zip(ids[met].tolist(), other[met].tolist(), strict=True):
-            if not {one, two} & beaten_by.keys() and max(one, two) in ids:
-                beaten_by[max(one, two)] = min(one, two)
-        for i, number in enumerate(ids.tolist()):
-            if (by := beaten_by.get(number)) is not None:
-                how = "was out of reach of" if behind[i] else "met"
-                status = f"{how} a better run after {n_iter} iterations"
-                self._end(i, status, beaten_by=by, met=not behind[i])
-        self._go_on(np.array([number not in beaten_by for number in ids.tolist()]))
-
-    def _distances(self, leading: Array) -> Array:
-        """Return n ‖θ - θ'‖² of each run from other parameters (R, P), components matched, in nats."""
-        split, unit = self.problem.split, self.problem.unit
-        assert self.problem.whitened is not None
-        there, own, R = split(leading), split(self.best_x), len(leading)
-        K = there["weights"].shape[1]
-        each = [name for name, shape in self.problem.shapes.items() if shape and shape[0] == K]
-        scaled = np.zeros((2 * R, K))  # one number of each component
-        for name, array in split(np.concatenate([self.best_x, leading]) / unit).items():
-            scaled += array.reshape(2 * R, K, -1).sum(axis=2) if name in each else 0.0
-        order = np.argsort(scaled, axis=1)
-        matching = np.take_along_axis(order[:R], np.argsort(order[R:], axis=1), axis=1)
-        matched = {name: _taken(own[name], matching) if name in each else own[name] for name in own}
-        rows = self.problem.whitened(there, split((self.problem.join(matched) - leading)[:, None]))
-        return self.problem.n_samples * np.sum(rows**2, axis=(1, 2))
+            gained = self.best - self.history[n_iter - LOOKS][self.ids] if n_iter >= LOOKS else np.inf
+        beaten = self.races.beaten(self.ids, self.best_x, self.best, np.broadcast_to(gained, len(self.ids)))
+        for i, number in enumerate(self.ids.tolist()):
+            if number in beaten:
+                by, met = beaten[number]
+                how = "met" if met else "was out of reach of"
+                self._end(i, f"{how} a better run after {n_iter} iterations", beaten_by=by, met=met)
+        self._go_on(np.array([number not in beaten for number in self.ids.tolist()]))
 
     def _end(
         self,
@@ -320,7 +223,7 @@ class _Runs[P: Parameters]:
         n_e_steps = len(history) + n_more + (int(self.leaps.n_refused[i]) if self.leaps else 0)
         parameters = self.problem.build(self.problem.split(self.best_x[i]))
         if collapsed or beaten_by is not None:
-            self.standing[number] = -np.inf
+            self.races.leave(number)
         self.ended[number] = Run(
             parameters,
             float(self.best_log_likelihood[i]),
@@ -372,7 +275,7 @@ class _Runs[P: Parameters]:
             bounds = np.minimum(self.to_come, self.gain.of_step_to(after.x))
             for i in np.flatnonzero(lost).tolist():
                 ended = bool(bounds[i] <= loss[i])
-                self._end(i, _lost_to_rounding(n_iter, loss[i], ended), n_more=1, converged=ended)
+                self._end(i, lost_to_rounding(n_iter, loss[i], ended), n_more=1, converged=ended)
             for i in np.flatnonzero(nowhere).tolist():
                 status = f"collapsed in iteration {n_iter + 1}: the objective is not a number there"
                 self._end(i, status, collapsed=True)
@@ -448,25 +351,3 @@ class _Runs[P: Parameters]:
         if path[-1] - begun <= self.problem.last_digit(path[-1]):
             return 0.0, PROBES
         return min(to_come, rest_of_series(gains[PROBES // 2 :])), PROBES
-
-
-def _taken(array: Array, order: np.ndarray) -> Array:
-    """Return the components (R, K, ...) of each run in its own order (R, K)."""
-    return array[np.arange(len(array))[:, None], order]
-
-
-def _converged(n_iter: int, bound: float) -> str:
-    return f"converged after {n_iter} iterations, at most {bound:.3g} nats from the limit"
-
-
-def _lost_to_rounding(n_iter: int, loss: float, converged: bool) -> str:
-    if converged:
-        return f"converged after {n_iter} iterations, as far as rounding allows ({loss:.1g} nats)"
-    return (
-        f"stopped after {n_iter} iterations: the next M-step would lose {loss:.1g} nats to rounding, as it does where "
-        "a covariance is nearly singular"
-    )
-
-
-def _nats(gain: float) -> str:
-    return f"about {gain:.2g} nats" if np.isfinite(gain) else "an unknown gain"

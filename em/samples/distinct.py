@@ -63,7 +63,8 @@ def order_of_values(X: Any, weights: Array | None = None) -> np.ndarray:
     n, D = X.shape
     first = X[:, 0]
     order = np.argsort(first, kind="stable")
-    if (first[order[1:]] > first[order[:-1]]).all():  # no two are equal, and none is NaN
+    ordered = first[order]
+    if (ordered[1:] > ordered[:-1]).all():  # no two are equal, and none is NaN
         return order
     order = np.arange(n) if weights is None else np.argsort(weights, kind="stable")
     for d in reversed(range(D)):  # a stable sort keeps the order that later features gave

@@ -1,0 +1,80 @@
+"""Which runs of a race cannot win it any more: those that have met a better one, and those out of the best's reach."""
+
+from typing import Any
+
+import numpy as np
+
+from em.engine.problem import Problem
+from models.validation import Array
+
+MET = 1e-3  # nats that parameters as near to a better run's may differ by
+
+
+class Races:
+    """Where the R runs of some races stand, by their numbers.
+
+    Parameters
+    ----------
+    problem : Problem
+        Whose metric tells how far apart parameters are.
+    races : ndarray of int, shape (R,)
+        The race of each run.
+    reach : float
+        A run is out of reach if it is so many times farther below the best than it gained of late.
+    """
+
+    def __init__(self, problem: Problem[Any], races: np.ndarray, reach: float) -> None:
+        self.problem, self.races, self.reach = problem, races, reach
+        self.standing, self.reached = np.full(len(races), -np.inf), np.empty((len(races), len(problem.unit)))
+
+    def leave(self, number: int) -> None:
+        """Forget a run that has collapsed or was beaten."""
+        self.standing[number] = -np.inf
+
+    def beaten(self, ids: np.ndarray, x: Array, objective: Array, gained: Array) -> dict[int, tuple[int, bool]]:
+        """Return the numbers of the runs that leave, each with that of the run that beat it and whether they met.
+
+        Runs with one limit have objectives next to each other. Of two that have met the first goes on: which is ahead
+        may be rounding.
+
+        Parameters
+        ----------
+        ids : ndarray of int, shape (R',)
+            Numbers of the runs that go on.
+        x, objective, gained : ndarray, shapes (R', P), (R',) and (R',)
+            Their best parameters, the objective there, and what they gained of late.
+        """
+        R = len(self.races)
+        self.standing[ids], self.reached[ids] = objective, x
+        order = np.lexsort([-np.arange(R), self.standing, self.races])  # by race, and from the worst to the best
+        better, last = np.arange(R), np.append(self.races[order[1:]] != self.races[order[:-1]], True)
+        better[order[:-1]] = np.where(last[:-1], order[:-1], order[1:])
+        leader = order[last][np.searchsorted(self.races[order[last]], self.races[ids])]
+        with np.errstate(invalid="ignore"):
+            behind = (self.standing[leader] - objective > self.reach * gained) & (ids != leader)
+        other = better[ids]
+        met = (other != ids) & (self.standing[other] > -np.inf)
+        if met.any():
+            met[met] = self._distances(x[met], self.reached[other[met]]) <= MET
+        beaten = {int(i): (int(by), False) for i, by in zip(ids[behind], leader[behind], strict=True)}
+        for one, two in zip(ids[met].tolist(), other[met].tolist(), strict=True):
+            if not {one, two} & beaten.keys() and max(one, two) in ids:
+                beaten[max(one, two)] = min(one, two), True
+        return beaten
+
+    def _distances(self, x: Array, leading: Array) -> Array:
+        """Return n ‖θ - θ'‖² of parameters (R, P) from others, components matched, in nats."""
+        split, unit = self.problem.split, self.problem.unit
+        assert self.problem.whitened is not None
+        there, own, R = split(leading), split(x), len(leading)
+        K = there["weights"].shape[1]
+        each = [name for name, shape in self.problem.shapes.items() if shape and shape[0] == K]
+        scaled = np.zeros((2 * R, K))  # one number of each component
+        for name, array in split(np.concatenate([x, leading]) / unit).items():
+            scaled += array.reshape(2 * R, K, -1).sum(axis=2) if name in each else 0.0
+        order = np.argsort(scaled, axis=1)
+        matching = np.take_along_axis(order[:R], np.argsort(order[R:], axis=1), axis=1)
+        rows = np.arange(R)[:, None]
+        matched = {name: own[name][rows, matching] if name in each else own[name] for name in own}
+        steps = self.problem.whitened(there, split((self.problem.join(matched) - leading)[:, None]))
+        return self.problem.n_samples * np.sum(steps**2, axis=(1, 2))
