@@ -15,6 +15,7 @@ independent ones would be more than 4 errors off with a probability of 5 %.
 
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from time import perf_counter
 from typing import Annotated, Any
 
@@ -89,7 +90,7 @@ def weak_classes() -> Array:
 def against_long_run(case: Case) -> tuple[list[str], bool]:
     """Sample by NUTS and by Gibbs; return the numbers of a line and whether they agree."""
     X, K = weak_classes() if case.data == "switching" else load(case.data).X, case.n_components
-    found = compare(X, case.family, K, draws=DRAWS, tune=TUNE, chains=CHAINS, random_state=0)
+    found = compare(X, case.family, K, draws=DRAWS, tune=TUNE, chains=CHAINS, random_state=0, minutes=inf)
     sweeps = gibbs(X, K, found.prior, draws=SWEEPS, tune=BURN_IN, chains=LONG_CHAINS, random_state=1)
     names = [*found.unaligned.data_vars, "log_likelihood"]
     long = as_datatree({str(name): sweeps[str(name)] for name in names}, found.prior)

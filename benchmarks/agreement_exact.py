@@ -23,7 +23,8 @@ from comparisons import log_joint
 from comparisons.alignment.component_draws import SAMPLE, Arrays
 from comparisons.alignment.mixing import label_free
 from comparisons.evidence.exact import exact_posterior, log_joint_of_labels
-from comparisons.family import Family, family_of_prior
+from comparisons.families import family_of_prior
+from comparisons.family import Family
 from comparisons.posterior import sample
 from comparisons.posterior.densities import BACKEND, compiling_fast, without_c_compiler
 from comparisons.posterior.gibbs import as_datatree

@@ -2,11 +2,13 @@
 
 `compare` runs the checks, tables and figures that ``python -m comparisons.gmm`` and ``python -m comparisons.bmm``
 print; ``python -m comparisons`` runs every standard case. :mod:`comparisons.data` holds the data sets. `align` and
-`diagnose` take posterior draws from any sampler; `name_components` tells them which dimensions count components.
+`diagnose` take posterior draws from any sampler; `name_components` tells them which dimensions count components. Each
+name loads its machinery, and with it ArviZ and PyMC, only when it is asked for.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from models.lazy import on_demand
 
 if TYPE_CHECKING:
     from comparisons.alignment import align
@@ -24,10 +26,4 @@ HOMES = {
     "name_components": "alignment.component_draws",
 }
 __all__ = ["Comparison", "align", "compare", "diagnose", "log_joint", "name_components"]
-
-
-def __getattr__(name: str) -> Any:
-    """Load the machinery, and with it ArviZ and PyMC, only when it is asked for (PEP 562)."""
-    if name in HOMES:
-        return getattr(importlib.import_module(f"comparisons.{HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = on_demand(__name__, HOMES)

@@ -6,14 +6,12 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from comparisons.comparison import run as run_comparison
 from comparisons.comparison.command import DRAWS, bad_input_exits, prepare_case
 from comparisons.comparison.problem import FLAGS, Problem
-from comparisons.comparison.report import save, tell_left_out
 from comparisons.data import load
 from comparisons.declarations import Case
-from comparisons.family import family_classes
-from comparisons.output.console import tell
+from comparisons.families import family_classes
+from comparisons.output.console import tell, tell_left_out
 from comparisons.output.files import check_writable
 from comparisons.output.flags import takes
 from comparisons.output.progress import Bars
@@ -45,8 +43,10 @@ def main(
 
 def _run(case: Case, problem: Problem, out: Path | None) -> bool:
     """Run a case, print its line and keep its results; return whether its verdict is the declared one."""
-    console, comparison = Console(), run_comparison(problem, Bars(case.data))
-    left_out = {} if out is None else save(comparison, out / case.name)
+    from comparisons.comparison import report, steps
+
+    console, comparison = Console(), steps.run(problem, Bars(case.data, tells=False))
+    left_out = {} if out is None else report.save(comparison, out / case.name)
     as_declared, structure = comparison.verdict == case.verdict, " ".join(map(str, problem.family.of_mixture.values()))
     mark, style = ("as declared", "green") if as_declared else (f"declared {case.verdict!r}", "bold red")
     name = f"{problem.family.name} {case.data:16s} K={case.n_components:<3d}{structure:10s} {comparison.verdict:15s} "

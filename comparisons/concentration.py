@@ -26,19 +26,12 @@ import numpy as np
 import typer
 from numpy.typing import ArrayLike
 
-from comparisons.alignment.component_draws import SAMPLE
-from comparisons.alignment.mixing import extremes, label_free
-from comparisons.comparison import prepare
 from comparisons.comparison.command import flags_of_any_family, show_table
-from comparisons.comparison.problem import FLAGS, split
+from comparisons.comparison.problem import FLAGS, prepare, split
 from comparisons.family import Family
 from comparisons.output.console import unmixed_note
 from comparisons.output.flags import takes
-from em.gibbs import gibbs
-from em.process.blas import one_blas_thread
-from em.process.progress import track
-from em.process.table import table_lines
-from em.variational import variational
+from models.tables import table_lines
 from models.validation import Array, count_at_least, real_numbers
 
 SWEEP = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0, 10_000.0)
@@ -179,6 +172,13 @@ def sweep(
     >>> table.n_mean_field.tolist(), table.n_occupied.argmax(axis=1).tolist()
     ([2, 4], [2, 4])
     """
+    from comparisons.alignment.component_draws import SAMPLE
+    from comparisons.alignment.mixing import extremes, label_free
+    from em.gibbs import gibbs
+    from em.process.blas import one_blas_thread
+    from em.process.progress import track
+    from em.variational import variational
+
     values = np.array(list(concentrations), dtype=np.float64)
     if not len(values) or not (np.isfinite(values) & (values > 0)).all():
         raise ValueError(f"concentrations must be positive numbers, at least one, got {values.tolist()}")

@@ -1,17 +1,16 @@
 """What a family of mixtures brings to a comparison: one subclass of `Family` in each folder ``comparisons/<family>/``.
 
-Families are found from these folders. The class is the family's ``FAMILY``; no other file lists it.
+The class is the ``FAMILY`` of its folder (:mod:`comparisons.families`). Importing it loads NumPy and little else, so
+that a command knows its options at once; EM and PyMC are loaded when they are used.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-import comparisons
 from comparisons.declarations import Case, Dataset, Option
 from models.parameters import Quantity
 from models.shown import shown
@@ -37,12 +36,12 @@ class Family(ABC):
         Name of the folders, and what the mixture is called in a sentence.
     options : tuple of Option
         What this family's constructor, `compare` and the command line take for it.
-    estimator_type, parameters_type : type
-        EM's estimator, and the parameters that it finds.
+    estimator_name : str
+        EM's estimator, by its name in `em`.
+    parameters_type : type
+        The parameters that it finds.
     prior_types : tuple of type
         The priors that it may have; ``prior_families`` names the weakly informative ones, the default first.
-    prior_counts : tuple of str
-        Numbers of a prior that count pseudo-samples.
     quantities : tuple of Quantity
         The declared arrays: weights, then what locates the components, then the rest.
     conjugate_with_missing : bool
@@ -57,11 +56,10 @@ class Family(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     options: ClassVar[tuple[Option, ...]] = ()
-    estimator_type: ClassVar[Any]
+    estimator_name: ClassVar[str]
     parameters_type: ClassVar[Any]
     prior_types: ClassVar[tuple[Any, ...]]
     prior_families: ClassVar[tuple[str, ...]] = ("conjugate",)
-    prior_counts: ClassVar[tuple[str, ...]] = ("concentration",)
     conjugate_with_missing: ClassVar[bool] = True
     datasets: ClassVar[Mapping[str, Callable[[], Dataset]]] = {}
     cases: ClassVar[tuple[Case, ...]] = ()
@@ -71,7 +69,9 @@ class Family(ABC):
         known = {option.name: option for option in self.options}
         for name, value in options.items():
             if name not in known:
-                _refuse(type(self), name, value)
+                from comparisons.families import refuse
+
+                refuse(type(self), name, value)
         for name, option in known.items():
             setattr(self, name, option.check(options.get(name, option.default)))
 
@@ -130,6 +130,11 @@ class Family(ABC):
         """Return which of the ``prior_families`` a prior belongs to."""
         return self.prior_families[0]
 
+    @property
+    def prior_counts(self) -> tuple[str, ...]:
+        """Numbers of a prior that count pseudo-samples."""
+        return ("concentration",)
+
     def is_conjugate(self, prior: Any, missing: bool) -> bool:
         """Whether the posterior of the parameters, given labels and data with or without missing cells, is closed."""
         return prior.conjugate and (self.conjugate_with_missing or not missing)
@@ -144,7 +149,7 @@ class Family(ABC):
 
     def estimator(self, **settings: Any) -> Any:
         """Return an EM estimator with these settings."""
-        return self.estimator_type(**self.of_data, **self.of_mixture, **settings)
+        return getattr(import_module("em"), self.estimator_name)(**self.of_data, **self.of_mixture, **settings)
 
     # Models and densities ---------------------------------------------------------------------------------------------
 
@@ -270,61 +275,3 @@ def conjugate_gaps_of_weights(weights: Array, n_samples: int, concentration: flo
     pulls = concentration * np.abs(1 - K * weights), np.abs(1 - K * weights)
     mle, mode = (np.divide(pull / (n_samples + K * concentration), sd, out=np.zeros(K), where=sd > 0) for pull in pulls)
     return mle, mode
-
-
-def family_names() -> tuple[str, ...]:
-    """Return the names of the folders of `comparisons` that state a ``FAMILY``, in alphabetical order.
-
-    No folder is imported. One that is added to ``comparisons.__path__`` counts too.
-    """
-    files = (file for root in comparisons.__path__ for file in Path(root).glob("*/__init__.py"))
-    return tuple(sorted({file.parent.name for file in files if "\nFAMILY = " in file.read_text(encoding="utf-8")}))
-
-
-def family_class(name: str) -> type[Family]:
-    """Return the class of the family called ``name``."""
-    if name not in (names := family_names()):
-        raise ValueError(f"family must be one of {', '.join(names)}, got {shown(name)}")
-    family: type[Family] = import_module(f"comparisons.{name}").FAMILY
-    return family
-
-
-def family_classes() -> list[type[Family]]:
-    """Return the classes of all families."""
-    return [family_class(name) for name in family_names()]
-
-
-def family_of(family: str | Family, **options: Any) -> Family:
-    """Return the family of this name with these options, or a family that was made before as it is.
-
-    Raises
-    ------
-    ValueError
-        If there is no such family, an option belongs to another one, or options come beside a family with its own.
-    TypeError
-        If an option belongs to no family.
-    """
-    if not isinstance(family, Family):
-        return family_class(family)(**options)
-    if options:
-        raise ValueError(f"family must be a name where options are given, got {family!r} and {', '.join(options)}")
-    return family
-
-
-def family_of_prior(prior: Any, **options: Any) -> Family:
-    """Return the family that a prior belongs to; options that the prior has, such as a structure, are taken from it."""
-    for family in family_classes():
-        if isinstance(prior, family.prior_types):
-            own = {o.name: getattr(prior, o.name) for o in family.options if hasattr(prior, o.name)}
-            return family(**own, **options)
-    known = " or a ".join(kind.__name__ for family in family_classes() for kind in family.prior_types)
-    raise ValueError(f"prior must be a {known}, got {type(prior).__name__}")
-
-
-def _refuse(family: type[Family], name: str, value: Any) -> None:
-    """Raise an error that says which families take an option that this one does not."""
-    owners = [repr(other.name) for other in family_classes() if name in {option.name for option in other.options}]
-    if owners:
-        raise ValueError(f"{name} belongs to family {' and '.join(owners)}, got {shown(value)} for {family.name!r}")
-    takes = ", ".join(option.name for option in family.options) or "none"
-    raise TypeError(f"{name} is no setting and no option; the options of family {family.name!r} are {takes}")

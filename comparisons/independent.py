@@ -1,37 +1,38 @@
 """The pair of a mixture of independent exponential features: what follows from its steps (:mod:`em.steps`)."""
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any, ClassVar, override
 
 import numpy as np
 
 from comparisons.family import Family, Point, conjugate_gaps_of_weights
-from em.bound import log_of
-from em.steps import Parts, Statistics, Steps
 from models.parameters import Quantity
 from models.validation import Array
 
 
 class IndependentFamily(Family):
-    """Base of the pairs whose family is a :class:`em.steps.Steps`; a subclass names its steps, estimator and options.
+    """Base of the pairs whose family is a :class:`em.steps.Steps`; a subclass names its types, estimator and options.
 
     Attributes
     ----------
-    steps : Steps
-        The family's formulas.
     quantity_label : str
         What figures call the components' parameter, such as "rate".
     """
 
-    steps: Any
     quantity_label: ClassVar[str] = "component's parameter"
 
-    def __init_subclass__(cls, **named: Any) -> None:
-        """Take names and classes from the steps."""
-        super().__init_subclass__(**named)
-        if isinstance(steps := getattr(cls, "steps", None), Steps):
-            cls.name, cls.parameters_type, cls.prior_types = steps.name, steps.parameters_type, (steps.prior_type,)
-            cls.prior_counts = ("concentration", *steps.hyper_names)
+    @property
+    def steps(self) -> Any:
+        """The family's formulas, those of the package ``em.<family>``."""
+        from em.families import steps_of
+
+        return steps_of(import_module(f"em.{self.name}"))
+
+    @property
+    @override
+    def prior_counts(self) -> tuple[str, ...]:
+        return ("concentration", *self.steps.hyper_names)
 
     @property
     @override
@@ -54,6 +55,8 @@ class IndependentFamily(Family):
     @override
     def log_joint(self, X: Array) -> Callable[[Mapping[str, Array]], Callable[[slice], Array]]:
         """Return log π_k + log p(x_i | z_i = k), of the observed cells of x_i."""
+        from em.bound import log_of
+
         data = self.steps.rows(X, *self.of_data.values())
 
         def given(draws: Mapping[str, Array]) -> Callable[[slice], Array]:
@@ -73,6 +76,8 @@ class IndependentFamily(Family):
     @override
     def conjugate_gaps(self, parameters: Any, n_samples: int, prior: Any) -> tuple[Point, Point]:
         """Gaps of the conjugate posterior whose statistics are those that N_k = n π_k samples have on average."""
+        from em.steps import Statistics
+
         counts = np.maximum(parameters.weights * n_samples, 1)
         theta, size = parameters.inside(), self.mean_size(parameters.n_features)
         expected = self.steps.expected(theta, size)[1]
@@ -87,12 +92,14 @@ class IndependentFamily(Family):
         )
         return mle, at_mode
 
-    def _usual(self, chi: Parts) -> Parts:
+    def _usual(self, chi: tuple[Array, ...]) -> tuple[Array, ...]:
         return tuple(part + offset for part, offset in zip(chi, self.steps.hyper_offsets, strict=True))
 
     @override
     def prior_on_response(self, prior: Any, X: Array) -> tuple[float, Array]:
         """Return the prior's weight n0 and mean m0 in the posterior mean (n0 m0 + t x) / (n0 + t) of x seen t times."""
+        from em.steps import Statistics
+
         size = self.mean_size(X.shape[1])
         flat = tuple(np.zeros((1, part.shape[-1])) for part in self.steps.rows(X, *self.of_data.values()).statistics)
         before = self.steps.updated(prior, Statistics(np.zeros(1), flat))

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from comparisons.output.figures import DATA_COLOUR, EM_COLOUR, POSTERIOR_COLOUR
-from em.process.labels import label
+from models.labels import label
 from models.validation import Array
 
 MOST_VALUES = 4096  # that are worth a bar each

@@ -32,11 +32,11 @@ from sklearn.base import clone
 from em.batches import fit_sizes
 from em.estimator import MixtureEM
 from em.plots import axes_or_new
-from em.process.labels import label, plain
 from em.process.progress import track
-from em.process.table import table_lines
 from em.status import NoMaximumWarning, left_to_the_status, tell
+from models.labels import label, plain
 from models.shown import shown
+from models.tables import table_lines
 
 CRITERIA = ("aic", "bic", "icl")
 LONGEST_NAME = 20

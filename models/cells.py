@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy.sparse import csr_array
 
 from models.frames import column_names
 from models.shown import cell, shown
@@ -82,7 +82,7 @@ class Cells:
             self._refuse(observed, sizes, given, misfit, self.advice(X, sizes, names))
         return X, sizes
 
-    def sparse(self, X: Any, size: ArrayLike = 1) -> tuple[csr_array, Array]:
+    def sparse(self, X: Any, size: ArrayLike = 1) -> tuple["scipy.sparse.csr_array", Array]:
         """Return sparse X as float64 rows (CSR) and sizes of the same shape: one row, repeated without a copy.
 
         Parameters

@@ -13,7 +13,7 @@ from numbers import Real
 from typing import Any, NoReturn
 
 import numpy as np
-from scipy.sparse import issparse
+import scipy
 
 from models.shown import shown
 
@@ -44,7 +44,7 @@ def column_names(X: Any) -> tuple[str, ...] | None:
 
 def check_dense(name: str, values: Any) -> None:
     """Raise a TypeError if the values are a sparse matrix."""
-    if issparse(values):
+    if hasattr(values, "toarray") and scipy.sparse.issparse(values):  # SciPy loads it when it is asked for
         raise TypeError(f"{name} must be dense, got a sparse {type(values).__name__}: pass {name}.toarray()")
 
 

@@ -1,25 +1,30 @@
-"""PyMC models of a family are loaded when they are asked for: a family's package imports without PyMC."""
+"""Names of a package that load their module only when they are asked for (PEP 562)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
 BUILDERS = "build_model", "build_marginal_model"
 
 
-def builders_of(package: str) -> Callable[[str], Any]:
-    """Return a package's ``__getattr__`` (PEP 562), which takes the builders of PyMC models from its module ``story``.
+def on_demand(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+    """Return a package's ``__getattr__``, which takes a name from its home, a module of the package.
 
     Examples
     --------
-    >>> from models.lazy import builders_of
-    >>> builders_of("models.pmm")("build_model").__name__
-    'build_model'
+    >>> from models.lazy import on_demand
+    >>> on_demand("models.pmm", {"PMMPrior": "prior"})("PMMPrior").__name__
+    'PMMPrior'
     """
 
-    def from_story(name: str) -> Any:
-        if name in BUILDERS:
-            return getattr(import_module(f"{package}.story"), name)
+    def from_home(name: str) -> Any:
+        if name in homes:
+            return getattr(import_module(f"{package}.{homes[name]}"), name)
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
-    return from_story
+    return from_home
+
+
+def builders_of(package: str) -> Callable[[str], Any]:
+    """Return a family's ``__getattr__``, which takes the builders of PyMC models from its module ``story``."""
+    return on_demand(package, dict.fromkeys(BUILDERS, "story"))

@@ -5,7 +5,6 @@ from collections.abc import Collection
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import betaln, gammaln, xlog1py, xlogy
 
 from models.shown import one_line
 from models.validation import Array, frozen_array, real_numbers
@@ -97,6 +96,8 @@ class MixturePrior(ABC):
 
     def _log_dirichlet(self, weights: Array) -> float:
         """Return log Dirichlet(π | a)."""
+        from scipy.special import gammaln, xlogy
+
         a = np.broadcast_to(self.concentration, weights.shape)
         return float(gammaln(a.sum()) - gammaln(a).sum() + xlogy(a - 1, weights).sum())
 
@@ -137,6 +138,8 @@ class BetaPrior(FeaturePrior):
 
     def _log_prob_of_components(self, parameters: Any) -> float:
         """Return Σ_kd log Beta(θ_kd | b_d, c_d)."""
+        from scipy.special import betaln, xlog1py, xlogy
+
         (b, c), theta = self._numbers(), self._of_components(parameters)
         return float((xlogy(b - 1, theta) + xlog1py(c - 1, -theta) - betaln(b, c)).sum())
 
@@ -151,6 +154,8 @@ class GammaPrior(FeaturePrior):
 
     def _log_prob_of_components(self, parameters: Any) -> float:
         """Return Σ_kd log Gamma(θ_kd | b_d, rate c_d)."""
+        from scipy.special import gammaln, xlogy
+
         (b, c), theta = self._numbers(), self._of_components(parameters)
         return float((b * np.log(c) - gammaln(b) + xlogy(b - 1, theta) - c * theta).sum())
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy.sparse import csr_array
 
 from models.frames import column_names as column_names
 from models.frames import real_numbers as real_numbers
@@ -125,7 +125,7 @@ def component_order(order: ArrayLike, n_components: int) -> np.ndarray:
     return array.astype(int)
 
 
-def sparse_matrix(X: Any, name: str = "X", *, missing: bool = True) -> csr_array:
+def sparse_matrix(X: Any, name: str = "X", *, missing: bool = True) -> "scipy.sparse.csr_array":
     """Return a scipy.sparse matrix (n, D) as float64 rows (CSR) without duplicates or stored zeros; X stays as it is.
 
     ``missing`` says whether NaN would be legal in a dense X, which the message then names as the way out.
@@ -140,7 +140,7 @@ def sparse_matrix(X: Any, name: str = "X", *, missing: bool = True) -> csr_array
     if X.dtype.kind not in "biuf":
         hint = ". Complex data not supported" if X.dtype.kind == "c" else ""
         raise ValueError(f"{name} must hold numbers, got a sparse {type(X).__name__} of dtype {X.dtype}{hint}")
-    rows = csr_array(X, dtype=np.float64)
+    rows = scipy.sparse.csr_array(X, dtype=np.float64)
     if not np.isfinite(rows.data).all():
         advice = ""
         if missing and np.isnan(rows.data).any():

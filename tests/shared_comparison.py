@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-import comparisons.comparison
+import comparisons.comparison.steps
 from comparisons.comparison import draws, prepare, run
 from comparisons.data import load
 
@@ -27,7 +27,7 @@ def compared(*args, **settings):
             return kept.draws
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(comparisons.comparison, "draw", draw)
+            patch.setattr(comparisons.comparison.steps, "draw", draw)
             kept.result = run(problem)
         MADE[key] = kept
     return MADE[key]

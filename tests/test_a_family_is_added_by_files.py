@@ -118,6 +118,7 @@ def test_it_takes_few_lines():
 
 
 def test_its_examples_are_true(geometric):
+    assert em.GeometricMixtureEM.__module__ == "em.geometric.estimator"  # which loads it
     modules = [name for name in list(sys.modules) if name.split(".")[1:2] == ["geometric"]]
     tried = [doctest.testmod(sys.modules[name]) for name in modules]
     assert (sum(result.failed for result in tried), sum(result.attempted for result in tried) > 5) == (0, True)

@@ -14,7 +14,7 @@ from test_notebooks_run import NOTEBOOKS, WITH_FAITHFUL, run_notebook
 
 import comparisons.posterior
 import em.gmm
-import em.gmm.estimator
+import em.gmm.problem
 from comparisons.comparison import report
 from comparisons.comparison.density_checks import density_checks
 from comparisons.comparison.draws import Draws
@@ -216,7 +216,7 @@ def test_a_wrong_denominator_in_the_m_step_is_not_stationary(rerun, monkeypatch)
         N = statistics.counts[..., None, None]
         return found | {"covariances": found["covariances"] * N / (N - 1)}
 
-    monkeypatch.setattr(em.gmm.estimator, "modes", unbiased)
+    monkeypatch.setattr(em.gmm.problem, "modes", unbiased)
     assert "MLE is stationary" in rerun("densities")
 
 
@@ -230,7 +230,7 @@ def test_a_jacobian_left_in_moves_the_map(rerun, monkeypatch):
         denominator = prior.degrees_of_freedom + statistics.counts[..., None, None] + D + 2
         return found | {"covariances": found["covariances"] * denominator / (denominator - D - 1)}
 
-    monkeypatch.setattr(em.gmm.estimator, "modes", with_jacobian)
+    monkeypatch.setattr(em.gmm.problem, "modes", with_jacobian)
     assert "find_MAP = MAP-EM" in rerun("find_map")
 
 
@@ -238,7 +238,7 @@ def test_a_prior_term_dropped_from_the_m_step_moves_the_map(rerun, monkeypatch):
     def without_dirichlet(statistics, prior, frozen):
         return modes(statistics, prior and replace(prior, concentration=1.0), frozen)
 
-    monkeypatch.setattr(em.gmm.estimator, "modes", without_dirichlet)
+    monkeypatch.setattr(em.gmm.problem, "modes", without_dirichlet)
     assert "find_MAP = MAP-EM" in rerun("find_map")
 
 

@@ -9,10 +9,10 @@ import typer
 from scipy.stats import norm
 from typer.testing import CliRunner
 
-import comparisons.components
-import comparisons.concentration
+import comparisons.components.criteria
 import comparisons.evidence.smc
 import comparisons.posterior
+import em.gibbs
 from comparisons import log_joint
 from comparisons.alignment.mixing import MAX_RHAT
 from comparisons.components import compare_components, pointwise_log_likelihood
@@ -136,8 +136,8 @@ def one_chain_elsewhere(*arguments, **settings):
 
 
 def test_r_hat_sees_a_chain_that_is_elsewhere(data, monkeypatch):
-    monkeypatch.setattr(comparisons.components, "gibbs", one_chain_elsewhere)
-    monkeypatch.setattr(comparisons.concentration, "gibbs", one_chain_elsewhere)
+    monkeypatch.setattr(comparisons.components.criteria, "gibbs", one_chain_elsewhere)
+    monkeypatch.setattr(em.gibbs, "gibbs", one_chain_elsewhere)
     sizes = {"draws": 250, "tune": 100, "n_init": 1}
     apart = compare_components(data, "gmm", [2], sampler="gibbs", evidence=False, **sizes)
     assert apart.table[0]["rhat"] > 1.5
@@ -151,7 +151,7 @@ def test_r_hat_of_the_sweep_sees_occupied_components(data, monkeypatch):
         drawn["z"][0] = 0
         return drawn
 
-    monkeypatch.setattr(comparisons.concentration, "gibbs", labels_elsewhere)
+    monkeypatch.setattr(em.gibbs, "gibbs", labels_elsewhere)
     assert not sweep(data, "gmm", 2, [1.0], draws=250, tune=50, n_init=1).rhat[0] <= 1.01  # infinite or unknown
 
 
@@ -187,7 +187,7 @@ def test_a_file_of_ones_own_is_compared_and_swept(tmp_path):
     file, of_file = tmp_path / "mine.csv", ["--data", str(tmp_path / "mine.csv"), "--family", "bmm", "--trials", "3"]
     file.write_text("a,b,count\n0,1,9\n3,2,8\n1,0,5\n,3,2\n")
     commands = {
-        "components": ["--sampler", "gibbs", "--no-evidence", "--max-components", "2", "--draws", "250"],
+        "components.__main__": ["--sampler", "gibbs", "--no-evidence", "--max-components", "2", "--draws", "250"],
         "concentration": ["--components", "2", "--draws", "250"],
     }
     for name, options in commands.items():
@@ -195,7 +195,7 @@ def test_a_file_of_ones_own_is_compared_and_swept(tmp_path):
         app.command()(importlib.import_module(f"comparisons.{name}").main)
         result = CliRunner().invoke(app, [*of_file, *options, "--out", str(tmp_path)])
         assert result.exit_code == 0, result.output
-        assert (tmp_path / f"{name}-mine.png").exists()
+        assert (tmp_path / f"{name.split('.')[0]}-mine.png").exists()
         refused = CliRunner().invoke(app, ["--data", str(file), "--out", str(tmp_path / "none")])
         assert (refused.exit_code, "family must be bmm" in refused.output) == (2, True)
         assert not (tmp_path / "none").exists()

@@ -18,7 +18,7 @@ from comparisons.comparison.problem import Settings
 from comparisons.components import compare_components
 from comparisons.concentration import sweep
 from comparisons.data import find, load
-from comparisons.family import family_class, family_names, family_of, family_of_prior
+from comparisons.families import family_class, family_names, family_of, family_of_prior
 from comparisons.gmm import GMM
 from models.bmm import BMMPrior
 from models.gmm import GMMPrior

@@ -85,7 +85,7 @@ def test_further_interrupts_while_stopping_lose_nothing(monkeypatch):
 
         chain._sampler.abort = abort_at_second_try
 
-    def wait(chain):
+    def wait(chain, unless=None):
         time.sleep(0.5)
         raise KeyboardInterrupt
 

@@ -16,24 +16,25 @@ from stand_ins import draws_around
 from typer.testing import CliRunner
 
 import comparisons.calibration.result
-import comparisons.comparison.command
 import comparisons.comparison.plots
 import comparisons.comparison.report
+import comparisons.comparison.steps
 import comparisons.posterior
-from comparisons import components, concentration
+from comparisons import concentration
 from comparisons.calibration import calibrate
 from comparisons.calibration.simulations import Setting
 from comparisons.comparison import prepare, run
 from comparisons.comparison.command import application
+from comparisons.components import __main__ as components_command
 from comparisons.concentration import sweep
 from comparisons.data import load
 from comparisons.output.console import tell, tell_error
 from comparisons.output.files import file_name
 from comparisons.output.progress import Bars
 from em import GaussianMixtureEM, select
-from em.process.labels import LONGEST_LABEL, label, plain
 from em.status import FigureWarning
 from models.bmm import BMMPrior
+from models.labels import LONGEST_LABEL, label, plain
 
 HOSTILE = [
     "$x_{$",
@@ -150,7 +151,7 @@ def test_without_any_figure_a_command_ends_with_its_own_exit_code(quick, tmp_pat
         raise RuntimeError("no [bold]canvas")
 
     once = cache(lambda: run(prepare(load("coins-ten-flips").X, "bmm", 2, n_trials=10, draws=250, n_init=2)))
-    monkeypatch.setattr(comparisons.comparison.command, "run_comparison", lambda *args: once())
+    monkeypatch.setattr(comparisons.comparison.steps, "run", lambda *args: once())
     options = ["--data", "coins-ten-flips", "--draws", "250", "--restarts", "2", "--out", str(tmp_path)]
     expected = CliRunner().invoke(application("bmm"), options).exit_code
     monkeypatch.setattr(Figure, "savefig", fail)
@@ -165,7 +166,7 @@ def test_without_any_figure_a_command_ends_with_its_own_exit_code(quick, tmp_pat
     ("module", "options"),
     [
         (concentration, ["--components", "2", "--draws", "4"]),
-        (components, ["--max-components", "1", "--sampler", "gibbs", "--no-evidence", "--draws", "250"]),
+        (components_command, ["--max-components", "1", "--sampler", "gibbs", "--no-evidence", "--draws", "250"]),
     ],
 )
 @pytest.mark.parametrize("fails", [False, True])

@@ -16,7 +16,7 @@ from sessions import Session
 from typer.testing import CliRunner
 
 from comparisons.comparison.command import application
-from comparisons.family import family_names
+from comparisons.families import family_names
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -26,11 +26,10 @@ COMMAND = re.compile(r"python -m ((?:comparisons|benchmarks)\b[.\w]*)([^`|\n]*)"
 MADE_UP = "geometric", "pmm"  # the family that CONTRIBUTING.md adds, and one that stands for it here
 # Where each command begins its work, once it has read and checked what it was given.
 WORK = {
-    "comparisons.__main__": ["run_comparison"],
-    "comparisons.comparison.command": ["run_comparison"],
-    "comparisons.components": ["compare_components"],
+    "comparisons.comparison.steps": ["run"],
+    "comparisons.components.criteria": ["compare_components"],
     "comparisons.concentration": ["sweep"],
-    "comparisons.calibration": ["calibrate"],
+    "comparisons.calibration.steps": ["calibrate"],
     "benchmarks.agreement": ["against_long_run", "of_many_samples", "against_enumeration"],
     "benchmarks.alignment": ["measured"],
     "benchmarks.calls": ["calls"],

@@ -8,7 +8,7 @@ from stand_ins import draws_around
 
 import comparisons.posterior
 from comparisons import compare
-from comparisons.family import family_of
+from comparisons.families import family_of
 from comparisons.gmm import search_units
 from em.status import left_to_the_status
 from models.gmm.structures import COVARIANCE_TYPES

@@ -8,7 +8,7 @@ import pytest
 from stand_ins import draws_around
 from typer.testing import CliRunner
 
-import comparisons.comparison
+import comparisons.comparison.steps
 import comparisons.posterior
 from comparisons import compare
 from comparisons.comparison import plots
@@ -16,7 +16,7 @@ from comparisons.comparison.command import application, exit_code
 from comparisons.comparison.find_map import is_lesser
 from comparisons.data import load
 from comparisons.declarations import Case
-from comparisons.family import family_classes
+from comparisons.families import family_classes
 from comparisons.gmm import GMM
 from em import GaussianMixtureEM
 from em.identifiability import Identifiability
@@ -168,7 +168,7 @@ def test_columns_never_seen_together_are_not_identified_and_their_ridge_is_drawn
 
     monkeypatch.setattr(GaussianMixtureEM, "fit", fit_and_say)
     monkeypatch.setattr(comparisons.posterior, "sample", draws_around)
-    monkeypatch.setattr(comparisons.comparison, "find_map_checks", lambda *args: [])
+    monkeypatch.setattr(comparisons.comparison.steps, "find_map_checks", lambda *args: [])
     found = compare(X, "gmm", 2, draws=250, tune=100, n_init=2)
     assert found.verdict == "not identified", found.explanation
     assert "columns 0 and 1 are never observed together. Only identified and MAP" in found.explanation

@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike
 
 from comparisons.alignment.component_draws import SAMPLE, Arrays, as_point
 from comparisons.alignment.relabelling import Blocks
-from comparisons.family import NEARLY, Family, family_of
+from comparisons.families import family_of
+from comparisons.family import NEARLY, Family
 from em.bound import check_responsibilities, normalise
 from em.engine.blocks import blocks
 from models.validation import Array, data_matrix, real_numbers

@@ -9,16 +9,15 @@ from comparisons.bmm.data import CALIBRATIONS, CASES, DATASETS
 from comparisons.declarations import Option
 from comparisons.family import Point, conjugate_gaps_of_weights
 from comparisons.independent import IndependentFamily
-from em import BinomialMixtureEM
-from em.bmm import BINOMIAL
+from models.bmm import BMMParameters, BMMPrior
 
 
 class BMM(IndependentFamily):
     """Bernoulli mixture, or binomial mixture when ``n_trials`` is more than 1."""
 
-    title = "Bernoulli or binomial mixture"
+    name, title, quantity_label = "bmm", "Bernoulli or binomial mixture", "success probability"
+    estimator_name, parameters_type, prior_types = "BinomialMixtureEM", BMMParameters, (BMMPrior,)
     options = (Option("n_trials", 1, "Trials per cell of your own count data", "trials", of_data=True),)
-    steps, estimator_type, quantity_label = BINOMIAL, BinomialMixtureEM, "success probability"
     datasets, cases, calibrations = DATASETS, CASES, CALIBRATIONS
     n_trials: ArrayLike
 

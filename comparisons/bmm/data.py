@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from comparisons.data.csv_files import published
 from comparisons.declarations import Case, Dataset
@@ -23,11 +22,15 @@ def _saxony() -> Dataset:
 
 
 def _digits_binary() -> Dataset:
+    from sklearn.datasets import load_digits
+
     story = "1797 handwritten digits, 8 x 8 pixels darker than half (UCI, through scikit-learn)"
     return Dataset("digits-binary", "bmm", story, (load_digits().data >= 8).astype(np.float64), PIXELS)
 
 
 def _digits_counts() -> Dataset:
+    from sklearn.datasets import load_digits
+
     story = "1797 handwritten digits, 8 x 8 pixels of 16 grey levels as binomial(16) (UCI, through scikit-learn)"
     return Dataset("digits-counts", "bmm", story, load_digits().data, PIXELS, {"n_trials": 16})
 

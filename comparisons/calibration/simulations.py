@@ -17,7 +17,8 @@ from scipy.special import logsumexp, softmax
 from comparisons.alignment.mixing import of_weights
 from comparisons.alignment.relabelling import pivot
 from comparisons.comparison.estimates import single
-from comparisons.family import Family, Point, family_classes, family_of_prior
+from comparisons.families import family_classes, family_of_prior
+from comparisons.family import Family, Point
 from em.status import left_to_the_status
 from em.uncertainty import Uncertainty
 from em.uncertainty.entries import entries_of

@@ -8,8 +8,7 @@ import numpy as np
 from comparisons.cmm.data import CALIBRATIONS, CASES, DATASETS
 from comparisons.declarations import Option
 from comparisons.independent import IndependentFamily
-from em.cmm import CategoricalSteps
-from em.cmm.estimator import CategoricalMixtureEM
+from models.cmm import CMMParameters, CMMPrior
 from models.cmm.levels import codes_of, levels_of
 from models.validation import Array
 
@@ -25,15 +24,19 @@ def parse_levels(text: str) -> tuple[int, ...]:
 class CMM(IndependentFamily):
     """Categorical mixture: latent class analysis with any number of levels for each item."""
 
-    title, quantity_label = "Categorical mixture (latent classes)", "item-response probability"
+    name, title = "cmm", "Categorical mixture (latent classes)"
+    estimator_name, parameters_type, prior_types = "CategoricalMixtureEM", CMMParameters, (CMMPrior,)
+    quantity_label = "item-response probability"
     options = (Option("levels", None, "Numbers of levels, such as 4,4,2; default: the data's own", parse=parse_levels),)
-    steps, estimator_type = CategoricalSteps(()), CategoricalMixtureEM
     datasets, cases, calibrations = DATASETS, CASES, CALIBRATIONS
     levels: Any
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.steps = CategoricalSteps(tuple(self.levels or ()))
+    @property
+    @override
+    def steps(self) -> Any:
+        from em.cmm import CategoricalSteps
+
+        return CategoricalSteps(tuple(self.levels or ()))
 
     @override
     def of_samples(self, X: Any, names: Sequence[str] | None = None) -> tuple[Self, Array]:

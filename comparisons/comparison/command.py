@@ -1,30 +1,35 @@
-"""The command line of a family, such as ``python -m comparisons.gmm``."""
+"""The command line of a family, such as ``python -m comparisons.gmm``.
+
+Help and errors in what was typed are answered at once: what compares, draws and fits is imported after that.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from inspect import cleandoc
+from math import inf
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import numpy as np
 import typer
 from rich.console import Console
 
-from comparisons.comparison import prepare
-from comparisons.comparison import run as run_comparison
-from comparisons.comparison.extremes import UnfitPriorError
-from comparisons.comparison.problem import FLAGS, Problem, split
-from comparisons.comparison.report import save, save_posterior, show, tell_left_out
+from comparisons.comparison.problem import FLAGS, Problem, Settings, prepare, split
 from comparisons.data import find
 from comparisons.declarations import Case, Dataset, Option
-from comparisons.family import Family, family_class, family_classes, family_names, family_of
-from comparisons.output.console import tell, tell_error
+from comparisons.families import family_class, family_classes, family_names, family_of
+from comparisons.family import Family
+from comparisons.output.console import tell, tell_error, tell_left_out
 from comparisons.output.files import check_writable, file_name
 from comparisons.output.flags import takes
 from comparisons.output.progress import Bars
 
 DRAWS = replace(FLAGS["draws"], default=None, help="Posterior draws of each chain; default: as the case", parse=int)
+MINUTES = replace(
+    FLAGS["minutes"], default=None, help="Most minutes, by the first draws' pace; default: 5", parse=float
+)
 FAMILY = Option("family", None, "Of a file of your own: which mixture", choices=family_names())
 
 
@@ -65,6 +70,8 @@ def show_table(what: str, data: str, out: Path, flags: dict[str, Any], make: Cal
         dataset = _dataset(data, options.pop("family"), options)
         folder = check_writable(out)
         table = make(dataset.X, dataset.family, **dataset.options, **settings)
+    from comparisons.comparison.report import show
+
     show(table, folder / file_name(f"{what}-{dataset.name}", ".png"), f"{dataset.name}{title}")
 
 
@@ -75,11 +82,11 @@ def _dataset(data: str, family: str | None, options: dict[str, Any]) -> Dataset:
 
 def run(family: str) -> None:
     """Run the command line of one family and exit: 0 as declared, 1 otherwise, 2 for bad input."""
-    application(family)(prog_name=f"python -m comparisons.{family}")
+    application(family, start=process_time())(prog_name=f"python -m comparisons.{family}")
 
 
-def application(family: str) -> typer.Typer:
-    """Return the command line of one family."""
+def application(family: str, start: float = 0.0) -> typer.Typer:
+    """Return the command line of one family; ``start`` is how long Python and this module took to be there."""
     pair = family_class(family)
 
     def command(data: str, components: int | None, out: Path | None, **rest: Any) -> None:
@@ -101,17 +108,24 @@ def application(family: str) -> typer.Typer:
         console = Console()
         own = {name: rest[name] for name in (*FLAGS, "prior", "prior_family", "single_start")}
         settings, options = split(rest, own)
-        with bad_input_exits():
+        bars = Bars(Path(data).stem)
+        bars.seconds |= {"start": start} if start else {}
+        with bad_input_exits(), bars.step("imports"):
             dataset = _dataset(data, pair.name, options)
             case = pair.case(data, components, dataset.options)
             problem = prepare_case(dataset, case, **settings)
             name = replace(case, data=dataset.name).name
             folder = check_writable(out if out is not None else Path("results") / name)
-        with bad_input_exits((UnfitPriorError,)), interrupt_keeps_draws(folder):
-            comparison = run_comparison(problem, Bars(dataset.name))
+            from comparisons.comparison import report, steps
+            from comparisons.comparison.extremes import UnfitPriorError
+            from comparisons.comparison.size import TooLongError
+
+        with bad_input_exits((UnfitPriorError, TooLongError)), interrupt_keeps_draws(folder):
+            comparison = steps.run(problem, bars)
         with bad_input_exits((ValueError, OSError)):
             try:
-                left_out = save(comparison, folder)
+                with bars.step("files and figures"):
+                    left_out = report.save(comparison, folder)
             finally:  # the report is printed whether its files could be written or not
                 comparison.print(console)
         tell_left_out(console, left_out)
@@ -136,7 +150,7 @@ def _flags(family: type[Family]) -> list[Option]:
         *family_flags(family),
         Option("prior", "", "Changes to the default prior's numbers, e.g. 'concentration=1'"),
         Option("prior_family", kinds[0], f"Default prior: {', '.join(kinds)}"),
-        *(DRAWS if name == "draws" else flag for name, flag in FLAGS.items()),
+        *(FLAGS | {"draws": DRAWS, "minutes": MINUTES}).values(),
         Option("single_start", False, "Start all chains at MAP, not each at EM's best of its own"),
         Option("out", None, where, parse=Path),
     ]
@@ -160,6 +174,8 @@ def interrupt_keeps_draws(folder: Path) -> Iterator[None]:
     except KeyboardInterrupt as interrupt:
         message, draws = "no draws to keep, nothing was written", getattr(interrupt, "draws", None)
         if draws is not None:
+            from comparisons.comparison.report import save_posterior
+
             sizes, path = draws["posterior"].sizes, save_posterior(draws, folder)
             message = f"{sizes['chain']} chains of {sizes['draw']} draws written to {path}; nothing was checked"
         tell_error("Interrupted", message)
@@ -167,7 +183,14 @@ def interrupt_keeps_draws(folder: Path) -> Iterator[None]:
 
 
 def prepare_case(
-    dataset: Dataset, case: Case, *, prior: str = "", prior_family: str = "", draws: int | None = None, **settings: Any
+    dataset: Dataset,
+    case: Case,
+    *,
+    prior: str = "",
+    prior_family: str = "",
+    draws: int | None = None,
+    minutes: float | None = None,
+    **settings: Any,
 ) -> Problem:
     """Check and prepare the comparison of a data set as its case says; gaps are judged only as it declares.
 
@@ -179,6 +202,8 @@ def prepare_case(
         Changes to the default prior as ``name=value,name=value``, and which default prior.
     draws : int or None
         Posterior draws of each chain; ``None`` takes the case's.
+    minutes : float or None
+        How long it may take; ``None`` takes the default, and any time for a standard case, which is known to end.
     **settings
         See :class:`comparisons.comparison.problem.Settings`; ``single_start`` stands for ``starts="single"``.
     """
@@ -192,6 +217,7 @@ def prepare_case(
     own = _changed(family.default_prior(X, K, kind), prior) if asked else None
     of_data = {"truth": truth, "title": dataset.name, "feature_names": dataset.feature_names}
     of_data |= {"regular": case.regular and not asked, "draws": case.draws if draws is None else draws}
+    of_data["minutes"] = (inf if case in family.cases else Settings.minutes) if minutes is None else minutes
     of_data["starts"] = "single" if settings.pop("single_start", False) or case.single_start else "restarts"
     return prepare(X, family, K, own, **{**of_data, **settings})
 

@@ -25,6 +25,7 @@ class Densities:
 
         family, given = fits.family, (fits.X, fits.n_components)
         self.marginal = family.build_marginal_model(*given, fits.prior)
+        self.unconstrained = UnconstrainedDensity(self.marginal, jacobian=True)
         self.joint = JointDensity(family.build_model(*given, fits.prior))
         self.precise = family.build_marginal_model(*given, fits.prior, precise=True)
         self.marginal_density = MarginalDensity(self.precise)

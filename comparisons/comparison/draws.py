@@ -67,7 +67,7 @@ def draw(fits: Fits, densities: Densities, advance_to: Callable[[int], None]) ->
 
     try:
         with refused_by_name(fits):
-            tree = sampled(fits, densities.marginal, fits.map.parameters_, advance_to)
+            tree = sampled(fits, densities.marginal, fits.map.parameters_, advance_to, densities.unconstrained)
     except Interrupted as interrupt:
         if interrupt.draws is not None:
             interrupt.draws = aligned(fits, densities, interrupt.draws).posterior
@@ -85,13 +85,19 @@ def sampled_from_map(problem: Problem, advance_to: Callable[[int], None]) -> xr.
         return sampled(problem, model, mode, advance_to)
 
 
-def sampled(problem: Problem, model: Any, mode: Any, advance_to: Callable[[int], None]) -> xr.DataTree:
-    """Return NUTS's draws from a problem's marginal model, whose mode MAP-EM found, as its settings say."""
+def sampled(
+    problem: Problem, model: Any, mode: Any, advance_to: Callable[[int], None], density: Any = None
+) -> xr.DataTree:
+    """Return NUTS's draws from a problem's marginal model, whose mode MAP-EM found, as its settings say.
+
+    ``density`` is the model's, where it was compiled before.
+    """
     from comparisons.posterior import sample
 
     settings, starts = problem.settings, chain_starts(problem, mode)
     sizes = {name: getattr(settings, name) for name in ("draws", "tune", "chains", "target_accept")}
-    return sample(model, starts, **sizes, seed=settings.random_state, progress=advance_to, resolved=True)
+    known = {"seed": settings.random_state, "progress": advance_to, "resolved": True, "density": density}
+    return sample(model, starts, **sizes, **known)
 
 
 def chain_starts(problem: Problem, mode: Any) -> list[Point]:

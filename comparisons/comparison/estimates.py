@@ -23,6 +23,12 @@ def single(parameters: Any) -> dict[str, Array]:
     return {name: array[None] for name, array in parameters.arrays().items()}
 
 
+def by_entry(parameters: Any) -> dict[str, float]:
+    """Return the distinct entries of parameters by their names in tables."""
+    arrays = {quantity: getattr(parameters, quantity.name) for quantity in parameters.quantities}
+    return {q.entry(at): float(array[at]) for q, array in arrays.items() for at in q.support.places(array.shape)}
+
+
 def distinct_entries(point: Mapping[Any, Any], family: Family) -> Array:
     """Return the distinct entries of a declared point as one vector (p,)."""
     arrays = {quantity: np.asarray(point[quantity.name]) for quantity in family.quantities}

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from comparisons.alignment import order_of
 from comparisons.comparison.estimates import single
 from comparisons.output.figures import EM_COLOUR, MAP_COLOUR, POSTERIOR_COLOUR
-from em.process.labels import label
 from em.status import left_to_the_status
+from models.labels import label
 
 MOST_MARGINALS = 24
 MARKS = [("mle", "MLE (EM)", EM_COLOUR, "-"), ("map", "MAP (EM)", MAP_COLOUR, "--"), ("truth", "truth", "black", ":")]

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from comparisons.declarations import Option
-from comparisons.family import Family, family_of
+from comparisons.families import family_of
+from comparisons.family import Family
 from models.shown import shown
 from models.validation import Array, column_names, count_at_least, count_at_least_one, number_between
 
@@ -34,6 +35,9 @@ class Settings:
         R-hat can tell of other modes; or all about the one MAP.
     random_state : int
         Seed; the same seed gives the same comparison.
+    minutes : float
+        How long the comparison may take. It is refused (a :class:`comparisons.comparison.size.TooLongError`) when the
+        pace of the first draws says that it will take longer.
     advi : bool
         Whether to run ADVI too, for its column in the table of spreads; it compiles for some seconds.
 
@@ -50,6 +54,7 @@ class Settings:
     n_init: int = _setting(10, "restarts", "Restarts of EM; the best one is kept")
     starts: str = "restarts"
     random_state: int = _setting(0, "seed", "Seed of everything random; the same seed gives the same results")
+    minutes: float = _setting(5.0, "minutes", "How long it may take; refused when the first draws say it takes longer")
     advi: bool = _setting(False, "advi", "Run ADVI too, for the table of spreads")
 
     def __post_init__(self) -> None:
@@ -63,6 +68,8 @@ class Settings:
         if self.starts not in ("restarts", "single"):
             raise ValueError(f"starts must be 'restarts' or 'single', got {shown(self.starts)}")
         number_between("target_accept", self.target_accept, 0, 1)
+        if not self.minutes > 0:
+            raise ValueError(f"minutes must be greater than 0, got {shown(self.minutes)}")
 
 
 FLAGS = {f.name: Option(f.name, f.default, **f.metadata) for f in fields(Settings) if f.metadata}

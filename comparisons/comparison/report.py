@@ -1,7 +1,7 @@
 """Show and store a comparison: tables on the terminal, `comparison.json`, figures, and the posterior as netCDF."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import ExitStack
 from functools import partial
 from importlib.metadata import version
@@ -15,12 +15,13 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from comparisons.comparison.estimates import by_entry
 from comparisons.comparison.plots import FIGURES, RIDGE
 from comparisons.comparison.spread import METHODS, summary
-from comparisons.output.console import tell
+from comparisons.output.console import tell, tell_left_out
 from comparisons.output.figures import write_figures
 from comparisons.output.files import check_writable, is_in_place, written_whole
-from em.process.labels import label
+from models.labels import label
 
 STYLES = {"agree": "bold green", "disagree": "bold red", "not identified": "bold yellow", "no maximum": "bold yellow"}
 LAYOUT: dict[str, Any] = {"title_justify": "left", "title_style": "bold", "caption_justify": "left"}
@@ -91,12 +92,6 @@ def show(table: Any, path: Path, title: str) -> None:
         tell(console, f"Written to {path}")
 
 
-def tell_left_out(console: Console, left_out: Mapping[str, str]) -> None:
-    """Print which figures were left out, and why."""
-    for sentence in left_out.values():
-        tell(console, ("Figure:", "bold yellow"), f" {sentence}")
-
-
 def _write_posterior(posterior: xr.DataTree, path: Path) -> None:
     packed = {"/log_likelihood": {"x": {"zlib": True, "complevel": 1, "shuffle": True}}}
     posterior.to_netcdf(path, engine="h5netcdf", encoding=packed)
@@ -154,8 +149,18 @@ def print_report(comparison: Any, console: Console | None = None) -> None:
     console.print(spreads_table(comparison))
     console.print(checks_table(comparison))
     seconds = ", ".join(f"{step} {value:.1f} s" for step, value in comparison.seconds.items())
-    tell(console, f"Time: {seconds}")
+    tell(console, f"Time: {sum(comparison.seconds.values()):.1f} s: {seconds}")
     tell(console, "Verdict: ", (comparison.verdict, STYLES[comparison.verdict]), f" ({comparison.explanation})")
+
+
+def em_table(fits: Any) -> Table:
+    """Return EM's estimates alone, which are there before any draw: one row per parameter."""
+    mle, mode = (by_entry(fit.parameters_) for fit in (fits.mle, fits.map))
+    more = f"{len(mle) - MOST_ROWS} more rows" if len(mle) > MOST_ROWS else ""
+    table = _by_parameter("Estimates by EM, before any draw", more, ["MLE", "MAP"])
+    for name in list(mle)[:MOST_ROWS]:
+        table.add_row(_name({"parameter": name}), f"{mle[name]:.5g}", f"{mode[name]:.5g}")
+    return table
 
 
 def estimates_table(comparison: Any) -> Table:

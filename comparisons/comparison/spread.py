@@ -40,7 +40,8 @@ def by_advi(fits: Fits, draws: Draws, densities: Densities, advance_to: Callable
     """Return draws from ADVI's normals, begun at MAP."""
     from comparisons.posterior.advi import advi
 
-    sizes, mode = {"steps": ADVI_STEPS, "draws": ADVI_DRAWS}, fits.family.inside(draws.in_order(fits.map.parameters_))
+    sizes: dict[str, Any] = {"steps": ADVI_STEPS, "draws": ADVI_DRAWS, "density": densities.unconstrained}
+    mode = fits.family.inside(draws.in_order(fits.map.parameters_))
     return advi(densities.marginal, mode, **sizes, seed=fits.settings.random_state, progress=advance_to)
 
 

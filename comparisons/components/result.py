@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from comparisons.output.console import unmixed_note
-from em.process.table import table_lines
 from models.shown import shown
+from models.tables import table_lines
 from models.validation import Array
 
 CRITERIA = ("bic", "icl", "elpd", "log_evidence", "chib")

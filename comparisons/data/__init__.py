@@ -7,7 +7,7 @@ from typing import Any
 
 from comparisons.data.csv_files import read_rows
 from comparisons.declarations import Dataset
-from comparisons.family import family_class, family_classes, family_names, family_of
+from comparisons.families import family_class, family_classes, family_names, family_of
 from models.shown import shown
 
 __all__ = ["Dataset", "find", "load", "read_csv"]

@@ -10,10 +10,6 @@ from numpy.linalg import eigvalsh
 from comparisons.declarations import Option
 from comparisons.family import NEARLY, Change, Family, Point, as_declared, conjugate_gaps_of_weights
 from comparisons.gmm.data import CALIBRATIONS, CASES, DATASETS
-from em import GaussianMixtureEM
-from em import gmm as em_gmm
-from em.bound import log_of
-from em.gmm.units import Units
 from models import gmm as model_gmm
 from models.gmm.independent_prior import SCALES
 from models.gmm.structures import COVARIANCE_TYPES, covariances_shape, full_matrices, quantities
@@ -29,11 +25,10 @@ class GMM(Family):
     name = "gmm"
     title = "Gaussian mixture"
     options = (Option("covariance_type", "full", "Structure of the covariances", "covariance", COVARIANCE_TYPES),)
-    estimator_type = GaussianMixtureEM
+    estimator_name = "GaussianMixtureEM"
     parameters_type = model_gmm.GMMParameters
     prior_types = (model_gmm.GMMPrior, model_gmm.GMMIndependentPrior)
     prior_families = ("conjugate", *SCALES)
-    prior_counts = ("concentration", "degrees_of_freedom", "variance_shape", "correlation_shape")
     conjugate_with_missing = False
     datasets, cases, calibrations = DATASETS, CASES, CALIBRATIONS
     covariance_type: str
@@ -54,6 +49,11 @@ class GMM(Family):
         if prior.conjugate:
             return "conjugate"
         return "half-normal" if prior.variance_shape is None else "inverse-gamma"
+
+    @property
+    @override
+    def prior_counts(self) -> tuple[str, ...]:
+        return "concentration", "degrees_of_freedom", "variance_shape", "correlation_shape"
 
     @override
     def pull(self, prior: Any, X: Array) -> Array:
@@ -114,6 +114,8 @@ class GMM(Family):
     @override
     def log_joint(self, X: Array) -> Callable[[Mapping[str, Array]], Callable[[slice], Array]]:
         """Return log π_k - D/2 log 2π - 1/2 log|Σ_k| - 1/2 ‖L_k⁻¹ (x_i - μ_k)‖², of the observed cells of x_i."""
+        from em.bound import log_of
+        from em.gmm import missing_patterns
 
         def given(draws: Mapping[str, Array]) -> Callable[[slice], Array]:
             draws = self.shaped(draws)
@@ -127,7 +129,7 @@ class GMM(Family):
 
             def of_observed(rows: slice) -> Array:
                 joint = np.repeat(log_weights, rows.stop - rows.start, axis=2)
-                for seen, where in em_gmm.missing_patterns(X[rows]):
+                for seen, where in missing_patterns(X[rows]):
                     if seen.any():
                         log_prob = _log_prob(means[..., seen], matrices[..., seen, :][..., seen])
                         joint[:, :, where] += log_prob(X[rows][np.ix_(where, seen)])
@@ -197,11 +199,14 @@ class GMM(Family):
         return replace(parameters, covariances=products * scale[..., :, None] * scale[..., None, :])
 
 
-def search_units(X: Array, covariance_type: str) -> Units | None:
-    """Return means and deviations of the columns of X, NaN where missing, or None where these are ordinary.
+def search_units(X: Array, covariance_type: str) -> Any:
+    """Return :class:`em.gmm.units.Units` of the columns of X, NaN where missing, or None where these are ordinary.
 
-    Deviations are rounded to powers of 2, which round nothing. "spherical" has one for all columns.
+    They are means and deviations. Deviations are rounded to powers of 2, which round nothing; "spherical" has one for
+    all columns.
     """
+    from em.gmm.units import Units
+
     mean, sd = np.nanmean(X, axis=0), np.nanstd(X, axis=0)
     sd = np.full_like(sd, sd.mean()) if covariance_type == "spherical" else sd
     sd = np.where(sd > 0, sd, 1.0)

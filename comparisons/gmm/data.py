@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.datasets import load_iris
 
 from comparisons.data.csv_files import published
 from comparisons.declarations import Case, Dataset
@@ -25,6 +24,8 @@ def _galaxies() -> Dataset:
 
 
 def _iris() -> Dataset:
+    from sklearn.datasets import load_iris
+
     iris, story = load_iris(), "150 iris flowers of three species (Fisher 1936)"
     return Dataset("iris", "gmm", story, iris.data, tuple(iris.feature_names))
 

@@ -8,7 +8,7 @@ from matplotlib.patches import Ellipse
 
 from comparisons.output.figures import DATA_COLOUR, EM_COLOUR, POSTERIOR_COLOUR
 from comparisons.profile import draw_line
-from em.process.labels import label
+from models.labels import label
 
 
 def draw_ellipses(

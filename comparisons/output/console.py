@@ -1,19 +1,20 @@
 """Sentences on the terminal, in which nothing that a user named is markup or a control sequence."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from comparisons.alignment.mixing import MAX_RHAT
-from em.process.labels import plain
+from models.labels import plain
 from models.validation import Array
 
 
 def unmixed_note(names: Sequence[Any], rhat: Sequence[float] | Array, at: str, what: str) -> list[str]:
     """Return a sentence on the rows of a table whose chains have not mixed, if there are any."""
+    from comparisons.alignment.mixing import MAX_RHAT
+
     unmixed = [str(name) for name, value in zip(names, rhat, strict=True) if not value <= MAX_RHAT]
     where = f"{at}{', '.join(unmixed)}"
     return [f"R-hat above {MAX_RHAT} or unknown at {where}: {what} rough there, more draws are needed"][: len(unmixed)]
@@ -28,3 +29,9 @@ def tell(console: Console, *parts: Any) -> None:
 def tell_error(head: str, error: Any) -> None:
     """Print a bold head and what went wrong, on one line of standard error."""
     tell(Console(stderr=True), (f"{head}:", "bold red"), f" {re.sub(r'[\n\r]\s*', ' ', str(error))}")
+
+
+def tell_left_out(console: Console, left_out: Mapping[str, str]) -> None:
+    """Print which figures were left out, and why."""
+    for sentence in left_out.values():
+        tell(console, ("Figure:", "bold yellow"), f" {sentence}")

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from comparisons.output.files import written_whole
-from em.process.labels import plain
 from em.process.process_wide import without_expected_warnings
 from em.status import FigureWarning
+from models.labels import plain
 
 Drawings = Mapping[str, Callable[[], Any]]
 EM_COLOUR, MAP_COLOUR, POSTERIOR_COLOUR, DATA_COLOUR = "#c1272d", "#e08214", "#2166ac", "0.55"

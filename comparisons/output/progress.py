@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
+from rich.text import Text
 
-from em.process.labels import plain
+from models.labels import plain
 
 
 class Progress:
@@ -33,13 +35,26 @@ class Progress:
     def advance_to(self, done: int) -> None:
         """Say how many units of the open step are done."""
 
+    def tell(self, what: Any) -> None:
+        """Say what a person who waits wants to know: a sentence or a table."""
+
 
 class Bars(Progress):
-    """One line per step: spinner, bar where the length is known, elapsed time. It goes to standard error."""
+    """One line per step: spinner, bar where the length is known, elapsed time. It goes to standard error.
 
-    def __init__(self, title: str, console: Console | None = None) -> None:
+    Parameters
+    ----------
+    title : str
+        What is worked on.
+    console : Console or None
+        Where bars are shown; standard error where there is none.
+    tells : bool
+        Whether sentences and tables are printed too.
+    """
+
+    def __init__(self, title: str, console: Console | None = None, tells: bool = True) -> None:
         super().__init__()
-        self.title = title
+        self.title, self.tells = title, tells
         console = console or Console(stderr=True)
         columns: list[ProgressColumn] = [
             SpinnerColumn(finished_text="[green]done"),
@@ -60,3 +75,8 @@ class Bars(Progress):
     def advance_to(self, done: int) -> None:
         """Say how many units of the open step are done."""
         self.bars.update(self.task, completed=done, count=f"{done} of {self.total} draws")
+
+    def tell(self, what: Any) -> None:
+        """Print a sentence or a table, above the bars."""
+        if self.tells:
+            self.bars.console.print(Text(plain(what)) if isinstance(what, str) else what)

@@ -5,16 +5,15 @@ from numpy.typing import ArrayLike
 from comparisons.declarations import Option
 from comparisons.independent import IndependentFamily
 from comparisons.pmm.data import CALIBRATIONS, CASES, DATASETS
-from em.pmm import POISSON
-from em.pmm.estimator import PoissonMixtureEM
+from models.pmm import PMMParameters, PMMPrior
 
 
 class PMM(IndependentFamily):
     """Poisson mixture, of counts with exposures."""
 
-    title = "Poisson mixture"
+    name, title, quantity_label = "pmm", "Poisson mixture", "rate"
+    estimator_name, parameters_type, prior_types = "PoissonMixtureEM", PMMParameters, (PMMPrior,)
     options = (Option("exposure", 1.0, "Exposure of each cell of your own counts", of_data=True),)
-    steps, estimator_type, quantity_label = POISSON, PoissonMixtureEM, "rate"
     datasets, cases, calibrations = DATASETS, CASES, CALIBRATIONS
     exposure: ArrayLike
 

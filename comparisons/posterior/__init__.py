@@ -52,6 +52,7 @@ def sample(
     target_accept: float = TARGET_ACCEPT,
     progress: Callable[[int], None] | None = None,
     resolved: bool = False,
+    density: UnconstrainedDensity | None = None,
 ) -> xr.DataTree:
     """Draw from the posterior of a marginal model by NUTS (nutpie, JAX).
 
@@ -78,10 +79,13 @@ def sample(
         gradient buys the most effective draws at 0.65 (Beskos, Pillai, Roberts, Sanz-Serna and Stuart 2013, Optimal
         tuning of the hybrid Monte Carlo algorithm), which on a ridge are too few; 0.9 is for divergent transitions.
     progress : callable or None
-        Called with the number of draws done so far, warm-up included, in all chains together.
+        Called with the number of draws done so far, warm-up included, in all chains together. What it raises ends the
+        chains, and is raised.
     resolved : bool, default False
         Whether to refuse, before any draw, a density that float64 does not resolve about the starts: one that is not
         finite, or changes by rounding where it should not change, or is so narrow that all draws would be one number.
+    density : UnconstrainedDensity or None
+        That of the model with its Jacobian, where it was compiled before.
 
     Raises
     ------
@@ -100,7 +104,7 @@ def sample(
     points = [starts] if isinstance(starts, dict) else list(starts)
     if len(points) not in (1, chains):
         raise ValueError(f"starts must be one point or {chains}, one for each chain, got {len(points)}")
-    density = UnconstrainedDensity(model, jacobian=True)
+    density = UnconstrainedDensity(model, jacobian=True) if density is None else density
     scales = [_scale(density, point, resolved) for point in points] * (chains // len(points))
     seeds = np.random.SeedSequence(seed).generate_state(chains).tolist()
     settings = {"draws": draws, "tune": tune, "target_accept": target_accept}
@@ -194,12 +198,15 @@ def _run(
     progress: Callable[[int], None] | None,
 ) -> tuple[list[tuple[Array, dict[str, np.ndarray]]], bool]:
     """Run a chain on each scale; return their draws with statistics, and whether they were interrupted."""
-    done = np.zeros(len(scales), dtype=int)
+    done, raised = np.zeros(len(scales), dtype=int), list[Exception]()
 
-    def count(chain: int, n_done: int) -> None:
+    def count(chain: int, n_done: int) -> None:  # in nutpie's thread, from which nothing is raised
         done[chain] = n_done
-        if progress is not None:
-            progress(int(done.sum()))
+        if progress is not None and not raised:
+            try:
+                progress(int(done.sum()))
+            except Exception as error:
+                raised.append(error)
 
     chains: list[Chain] = []
     interrupted = False
@@ -208,12 +215,14 @@ def _run(
             own = partial(count, index) if progress else None
             chains.append(Chain(density, *scale, seed, own, **settings))
         for chain in chains:
-            chain.wait()
+            chain.wait(unless=(lambda: bool(raised)) if progress else None)
     except KeyboardInterrupt:
         interrupted = True
     finally:
         for chain in chains:
             chain.stop()
+    if raised:
+        raise raised[0]
     return [chain.drawn() for chain in chains], interrupted
 
 

@@ -12,7 +12,14 @@ from models.validation import Array
 
 
 def advi(
-    model: Any, mode: Point, *, steps: int, draws: int, seed: int, progress: Callable[[int], None] | None = None
+    model: Any,
+    mode: Point,
+    *,
+    steps: int,
+    draws: int,
+    seed: int,
+    density: UnconstrainedDensity | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Point:
     """Draw from the independent normals, on the unconstrained scale, that `pymc.fit` finds nearest to the posterior.
 
@@ -31,8 +38,10 @@ def advi(
         The same seed gives the same draws.
     progress : callable or None
         Called with the number of steps done so far.
+    density : UnconstrainedDensity or None
+        That of the model with its Jacobian, where it was compiled before.
     """
-    density = UnconstrainedDensity(model, jacobian=True)
+    density = UnconstrainedDensity(model, jacobian=True) if density is None else density
     origin = density.unconstrain(mode)
     curvature = np.diag(density.information(origin))
     deviations = [part.ravel() for part in density.split(1 / np.sqrt(np.maximum(np.abs(curvature), 1e-300)))]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from copy import copy
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Self
 
 import numpy as np
@@ -107,6 +107,8 @@ class MarginalDensity:
 class UnconstrainedDensity:
     """A PyMC model's log density and gradient as a function of its unconstrained vector, compiled by JAX.
 
+    XLA compiles in a thread, beside whatever comes next; the first value waits for it.
+
     Parameters
     ----------
     model : pymc.Model
@@ -133,16 +135,21 @@ class UnconstrainedDensity:
             log_prob = model.replace_rvs_by_values([pm.logp(x, self._data)])
         log_density = model.logp(vars=model.free_RVs, jacobian=jacobian) + sum(map(log_likelihood, log_prob))
         lowered = _value_and_gradient(model.value_vars, log_density, self.shapes, self._data)
-        with ThreadPoolExecutor(1) as thread:  # XLA compiles while PyTensor does
-            compiling = thread.submit(lowered.compile, {"xla_cpu_multi_thread_eigen": False})
-            of = model.rvs_to_transforms
-            forward = [rv if of[rv] is None else of[rv].forward(rv, *rv.owner.inputs) for rv in model.free_RVs]
-            self._unconstrain = pm.compile(model.free_RVs, forward, mode="FAST_COMPILE", on_unused_input="ignore")
-            declared = model.replace_rvs_by_values(model.free_RVs)
-            many = [pt.tensor(shape=(None, *shape), dtype="float64") for shape in self.shapes]
-            constrained = vectorize_graph(declared, dict(zip(model.value_vars, many, strict=True)))
-            self._constrain = pm.compile(many, constrained, mode="FAST_COMPILE")
-        self._evaluate: Callable[..., Any] = compiling.result()
+        thread = ThreadPoolExecutor(1)
+        self._compiling = thread.submit(lowered.compile, {"xla_cpu_multi_thread_eigen": False})
+        thread.shutdown(wait=False)
+        of = model.rvs_to_transforms
+        forward = [rv if of[rv] is None else of[rv].forward(rv, *rv.owner.inputs) for rv in model.free_RVs]
+        self._unconstrain = pm.compile(model.free_RVs, forward, mode="FAST_COMPILE", on_unused_input="ignore")
+        declared = model.replace_rvs_by_values(model.free_RVs)
+        many = [pt.tensor(shape=(None, *shape), dtype="float64") for shape in self.shapes]
+        constrained = vectorize_graph(declared, dict(zip(model.value_vars, many, strict=True)))
+        self._constrain = pm.compile(many, constrained, mode="FAST_COMPILE")
+
+    @cached_property
+    def _evaluate(self) -> Callable[..., Any]:
+        """The compiled function: gradient and value of a vector."""
+        return self._compiling.result()
 
     def given(self, X: Array) -> Self:
         """Return the density given other data, of a density made for ``any_data``; nothing is compiled."""

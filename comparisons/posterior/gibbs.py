@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from comparisons.alignment.component_draws import tree_of
-from comparisons.family import family_of_prior
+from comparisons.families import family_of_prior
 from models.validation import Array
 
 

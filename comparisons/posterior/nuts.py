@@ -12,6 +12,7 @@ Reference: Hoffman & Gelman (2014), The No-U-turn sampler, JMLR 15, 1593-1623.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ import numpy as np
 from comparisons.alignment.component_draws import SAMPLE
 from comparisons.posterior.densities import UnconstrainedDensity
 from models.validation import Array
+
+BETWEEN_LOOKS = 0.5  # seconds
 
 
 class Chain:
@@ -58,8 +61,8 @@ class Chain:
         whitened = _whitened(density, origin, root)
         self._sampler = nutpie.sample(whitened, progress_bar=False, progress_callback=callback, **settings)
 
-    def wait(self) -> None:
-        """Wait until all is drawn.
+    def wait(self, unless: Callable[[], bool] | None = None) -> None:
+        """Wait until all is drawn, or until ``unless`` returns True.
 
         Raises
         ------
@@ -67,7 +70,9 @@ class Chain:
             If the density is not finite where the chain starts.
         """
         try:
-            self._trace = self._sampler.wait()
+            while self._trace is None and not (unless is not None and unless()):
+                with suppress(TimeoutError):
+                    self._trace = self._sampler.wait(timeout=None if unless is None else BETWEEN_LOOKS)
         except RuntimeError as error:
             reason = " ".join(str(error).partition("Stack backtrace")[0].split())
             wanted = "the density must be finite near starts to be drawn from"

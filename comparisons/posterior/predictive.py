@@ -23,7 +23,8 @@ from numpy.typing import ArrayLike
 
 from comparisons.alignment.component_draws import Arrays, as_tree, posterior_of
 from comparisons.alignment.responsibilities import BLOCK_CELLS, LogJoint
-from comparisons.family import Family, family_of
+from comparisons.families import family_of
+from comparisons.family import Family
 from comparisons.posterior.predictive_result import PredictiveCheck
 from models.shown import shown
 from models.validation import Array, check_columns, column_names, count_at_least, data_matrix, random_source

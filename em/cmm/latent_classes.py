@@ -28,10 +28,10 @@ from scipy.stats import chi2
 
 from em.cmm.estimator import CategoricalMixtureEM
 from em.fitted import has_observed
-from em.process.table import table_lines
 from em.samples import samples_to_use
 from em.samples.distinct import distinct_rows
 from em.uncertainty.louis import frequencies
+from models.tables import table_lines
 from models.validation import Array
 
 

@@ -22,10 +22,10 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import norm
 
-from em.process.table import table_lines
 from em.uncertainty.entries import Entries
 from em.uncertainty.louis import Information
 from models.shown import shown
+from models.tables import table_lines
 from models.validation import Array
 
 KINDS = ("louis", "bootstrap", "parametric bootstrap")

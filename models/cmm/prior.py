@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaln, xlogy
 
 from models.cmm.parameters import CMMParameters
 from models.prior import FeaturePrior, draw_weights
@@ -65,6 +64,8 @@ class CMMPrior(FeaturePrior):
 
     def _log_prob_of_components(self, parameters: CMMParameters) -> float:
         """Return Σ_kd log Dirichlet(p_kd | b_d)."""
+        from scipy.special import gammaln, xlogy
+
         b, levels = np.broadcast_to(self.pseudo_counts, sum(parameters.levels)), parameters.levels
         log_norm = gammaln(Simplex(levels).sums(b)).sum() - gammaln(b).sum()
         return float(parameters.n_components * log_norm + xlogy(b - 1, parameters.probs).sum())

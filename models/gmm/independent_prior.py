@@ -7,7 +7,6 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import gammaln
 
 from models.gmm.parameters import GMMParameters
 from models.gmm.prior import GaussianPrior, GMMPrior
@@ -234,6 +233,8 @@ class GMMIndependentPrior(GaussianPrior):
 
     def _log_variances(self, variances: Array) -> Array:
         """Return log p(v) of each variance."""
+        from scipy.special import gammaln
+
         power, a, b = self.variance_terms()
         if self.variance_shape is None:
             constant = -0.5 * log(2 * pi) - np.log(self.scale)
@@ -252,6 +253,8 @@ class GMMIndependentPrior(GaussianPrior):
 
 def log_lkj_norm(eta: float, n_features: int) -> float:
     """Return log Z of p(R) = |R|^(η-1) / Z, the integral over correlation matrices."""
+    from scipy.special import gammaln
+
     j = np.arange(1, n_features)
     last = n_features - 1
     return float((j / 2 * log(pi) + gammaln(eta + (last - j) / 2) - gammaln(eta + last / 2)).sum())

@@ -9,7 +9,6 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import multigammaln
 
 from models.frames import column_names
 from models.gmm.parameters import GMMParameters
@@ -205,6 +204,8 @@ class GMMPrior(GaussianPrior):
     @cached_property
     def _log_norm(self) -> Array:
         """Twice what log InverseWishart(Σ | ν0, Ψ0) has without Σ."""
+        from scipy.special import multigammaln
+
         nu, D = self.degrees_of_freedom, len(self.scale) if self.matrices else 1
         log_det = np.linalg.slogdet(self.scale)[1] if self.matrices else np.log(self.scale)
         return nu * log_det - nu * D * log(2) - 2 * multigammaln(nu / 2, D)

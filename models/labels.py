@@ -15,7 +15,7 @@ def plain(text: Any) -> str:
 
     Examples
     --------
-    >>> from em.process.labels import plain
+    >>> from models.labels import plain
     >>> print(plain("red \x1b[31m name\n"))
     red \x1b[31m name\n
     """
@@ -29,7 +29,7 @@ def label(text: Any) -> str:
 
     Examples
     --------
-    >>> from em.process.labels import label
+    >>> from models.labels import label
     >>> print(label("price ($), $x_{$"))
     price (\$), \$x_{\$
     """

@@ -10,7 +10,7 @@ def table_lines(rows: Sequence[Sequence[str]], sides: str = "") -> list[str]:
 
     Examples
     --------
-    >>> from em.process.table import table_lines
+    >>> from models.tables import table_lines
     >>> table_lines([["parameter", "estimate", ""], ["weights[0]", "0.5", "frozen"]])
     ['parameter   estimate', 'weights[0]       0.5  frozen']
     >>> table_lines([["K", "status"], ["10", "ok"]], "rl")

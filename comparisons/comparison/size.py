@@ -1,0 +1,110 @@
+"""How large a comparison is: parameters for rows, what a smaller mixture has, and how long the draws will take.
+
+NUTS starts from the information at a mode, a matrix of p x p for p parameters, and its draws take longer the less the
+rows tell of each parameter. So a comparison says both before it draws. More than 1,500 parameters are refused at once;
+draws are refused when the first of them show that they would not end in the ``minutes`` of the settings.
+"""
+
+from time import perf_counter
+from typing import Any
+
+from comparisons.comparison.fits import Fits
+from comparisons.family import Family
+from comparisons.output.progress import Progress
+
+MOST_PARAMETERS = 1500
+MANY_PARAMETERS, FEW_ROWS = 100, 10  # above the one, or with fewer rows for each parameter, EM's table is shown first
+FIRST_DRAWS, FIRST_SECONDS = 100, 15.0  # before any estimate, and before it ends a run: warm-up begins slowly
+SHARE_OF_DRAWS = 0.8  # of the time; the checks take the rest
+
+
+class TooLongError(TimeoutError):
+    """The comparison would take longer than its settings allow; the message says what would take less."""
+
+
+def n_parameters(family: Family, sizes: dict[str, int]) -> int:
+    """Return the number of free parameters of a family's mixture with axes of these lengths."""
+    lengths = {"feature_bis": sizes.get("feature", 0)} | sizes
+    return sum(quantity.support.n_free(quantity.shape(lengths)) for quantity in family.quantities)
+
+
+def smaller_mixtures(fits: Fits) -> dict[str, int]:
+    """Return what has fewer parameters, and how many: other structures of the family, or one component less."""
+    family, sizes = fits.family, fits.map.parameters_.sizes
+    own, counts = n_parameters(family, sizes), {}
+    for option in family.options:
+        for choice in option.choices or ():
+            other = type(family)(**family.of_data | family.of_mixture | {option.name: choice})
+            counts[f"{option.flag} {choice}"] = n_parameters(other, sizes)
+    if (K := fits.n_components) > 1:
+        counts[f"K = {K - 1}"] = n_parameters(family, sizes | {"component": K - 1})
+    return {name: count for name, count in counts.items() if count < own}
+
+
+def size_of(fits: Fits) -> str:
+    """Return how many parameters there are for how many rows, and what a smaller mixture has, in a sentence."""
+    p, n = n_parameters(fits.family, fits.map.parameters_.sizes), len(fits.X)
+    smaller = ", ".join(f"{name} has {count}" for name, count in smaller_mixtures(fits).items())
+    return f"{p} parameters for {n} rows, {n / p:.2g} rows for each" + (f"; {smaller}" if smaller else "")
+
+
+def is_large(fits: Fits) -> bool:
+    """Whether EM's table is worth showing before draws, which will take a while or mean little."""
+    p = n_parameters(fits.family, fits.map.parameters_.sizes)
+    return p > MANY_PARAMETERS or len(fits.X) < FEW_ROWS * p
+
+
+def check_size(fits: Fits) -> None:
+    """Raise a TooLongError if there are too many parameters to draw them."""
+    p = n_parameters(fits.family, fits.map.parameters_.sizes)
+    if p > MOST_PARAMETERS:
+        raise TooLongError(f"parameters must be at most {MOST_PARAMETERS} to be drawn by NUTS, got {size_of(fits)}")
+
+
+class Pace:
+    """Reports draws, says how long all of them will take, and ends what takes too long.
+
+    Parameters
+    ----------
+    fits : Fits
+        What is compared.
+    progress : Progress
+        Where draws are reported.
+    seconds : float
+        Time that is left for draws.
+    clock : callable
+        Returns seconds.
+    """
+
+    def __init__(self, fits: Fits, progress: Progress, seconds: float, clock: Any = perf_counter) -> None:
+        self.fits, self.progress, self.seconds, self.clock = fits, progress, seconds, clock
+        self.made, self.began, self.told = clock(), 0.0, False
+
+    def advance_to(self, done: int) -> None:
+        """Say how many draws are done, warm-up included.
+
+        Raises
+        ------
+        TooLongError
+            If the rest would take longer than the time that is left.
+        """
+        self.progress.advance_to(done)
+        settings, now = self.fits.settings, self.clock()
+        total = settings.chains * (settings.draws + settings.tune)
+        self.began = self.began or now
+        spent, whole = now - self.began, (now - self.began) * total / max(done, 1)
+        if done >= FIRST_DRAWS and not self.told:
+            self.told = True
+            self.progress.tell(f"{total} draws will take about {_time(whole)}, by the first {done}")
+        late = done >= FIRST_DRAWS and spent > FIRST_SECONDS and now - self.made + whole - spent > self.seconds
+        if late or now - self.made > self.seconds:
+            sizes = f"{settings.chains} chains x ({settings.tune} + {settings.draws}) draws"
+            times = f"{_time(whole)} where {_time(self.seconds)} are left for them"
+            raise TooLongError(
+                f"minutes must be more than {settings.minutes:g} for {sizes}, which would take about {times}: "
+                f"ask for fewer draws, for more minutes, or for a smaller mixture. There are {size_of(self.fits)}"
+            )
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} minutes"

@@ -1,0 +1,235 @@
+"""The steps of a comparison, in their order, and what comes of them."""
+
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from comparisons.comparison import report
+from comparisons.comparison.checks import Check
+from comparisons.comparison.density_checks import Densities, density_checks
+from comparisons.comparison.draws import Draws, draw
+from comparisons.comparison.estimates import estimates_of, stack
+from comparisons.comparison.extremes import check_agreement, refused_by_name
+from comparisons.comparison.find_map import find_map_checks
+from comparisons.comparison.fits import Fits, fit
+from comparisons.comparison.posterior_checks import averaged_responsibilities, posterior_checks
+from comparisons.comparison.problem import Problem, prepare
+from comparisons.comparison.size import SHARE_OF_DRAWS, Pace, check_size, is_large, size_of
+from comparisons.comparison.spread import ADVI_STEPS, by_advi, spreads_of
+from comparisons.family import Family
+from comparisons.output.figures import warn_of
+from comparisons.output.progress import Progress
+from em.process.blas import one_blas_thread
+from models.validation import Array
+
+__all__ = ["Comparison", "compare", "prepare", "run"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Comparison(Fits):
+    """Everything a comparison computed; its data, family, prior, settings and EM's fits are attributes too.
+
+    Attributes
+    ----------
+    checks : tuple of Check
+        In the order in which they were made.
+    verdict, explanation : str
+        "agree", "disagree", "not identified" or "no maximum", and why.
+    posterior : DataTree
+        Draws aligned to ``reference``, with log_likelihood, sample_stats and observed_data.
+    unaligned : Dataset
+        The draws as they came.
+    estimates : list of dict
+        One row per parameter: truth, MLE, MAP, posterior mean, sd, gaps in sd, R-hat, ESS.
+    spreads : list of dict
+        One row per parameter: mean and sd by MLE, Laplace, mean field, ADVI and NUTS, and which understate NUTS's sd.
+    responsibilities : dict of ndarray
+        "em" (plug-in), "posterior mean", "posterior sd", each (n, K).
+    seconds : dict
+        Time of each step, in order; on the command line also of what comes before and after.
+    """
+
+    checks: tuple[Check, ...]
+    verdict: str
+    explanation: str
+    posterior: xr.DataTree
+    unaligned: xr.Dataset
+    estimates: list[dict[str, Any]]
+    spreads: list[dict[str, Any]]
+    responsibilities: dict[str, Array]
+    seconds: dict[str, float]
+
+    @property
+    def reference_name(self) -> str:
+        """What figures call the reference."""
+        return "MLE (EM)" if self.reference is self.mle.parameters_ else "MAP (EM)"
+
+    @property
+    def stacked(self) -> dict[str, Array]:
+        """The aligned draws by name, shapes (chain * draw, ...)."""
+        return stack(self.posterior["posterior"].to_dataset())
+
+    def save(self, folder: Any) -> None:
+        """Write ``comparison.json``, the posterior and figures into ``folder``, each replaced atomically.
+
+        A figure that fails is left out with a ``FigureWarning`` (:mod:`em.status`). See
+        :func:`comparisons.comparison.report.save` for runs that write to one folder at once.
+
+        Raises
+        ------
+        ValueError
+            If the folder cannot be written to.
+        """
+        warn_of(report.save(self, folder))
+
+    def print(self, console: Any = None) -> None:
+        """Print the tables and the verdict."""
+        report.print_report(self, console)
+
+
+def compare(
+    X: ArrayLike,
+    family: str | Family,
+    n_components: int,
+    prior: Any = None,
+    *,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> Comparison:
+    """Fit a mixture by EM and by PyMC and check that the two agree.
+
+    Parameters
+    ----------
+    X : array_like, shape (n, D)
+        Samples. NaN is a missing cell: EM and PyMC alike take the likelihood of the observed ones. Rows that are all
+        missing are left out.
+    family : str or Family
+        Name of a family, such as "gmm" (Gaussian) or "bmm" (Bernoulli/binomial), or a family with its options, such as
+        ``BMM(n_trials=12)``.
+    n_components : int
+        Number of components K.
+    prior : prior of the family or None
+        Prior shared by MAP-EM and the PyMC models; ``None`` takes the family's weakly informative one. A
+        GMMIndependentPrior with correlations is not supported: its MAP has no closed M-step.
+    progress : Progress or None
+        Where to report progress; ``None`` is silent.
+    **settings
+        Settings by name:
+
+        - ``regular``, whether the case is declared regular (identified, n large for the overlap), so that the distances
+          between MLE, MAP and posterior mean are judged and not only reported;
+        - ``truth``, the parameters that synthetic data were drawn from;
+        - ``title`` and ``feature_names``, for tables, figures and messages; by default those of a frame X;
+        - ``draws``, ``tune``, ``chains``, ``target_accept``, ``n_init``, ``starts``, ``random_state``, ``minutes`` and
+          ``advi``, see :class:`comparisons.comparison.problem.Settings`;
+        - where the family is given by its name, its options: ``covariance_type`` of "gmm", ``n_trials`` of "bmm".
+
+    Returns
+    -------
+    Comparison
+        Verdict, checks, estimates, posterior; ``save(folder)`` writes what the command line writes.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not legal; nothing has been computed or written then.
+    TypeError
+        If an argument is neither a setting nor an option of a family.
+    UnfitPriorError
+        A ValueError before any draw: the posterior of these data under this prior cannot be computed in float64. The
+        message names the number of the prior that is extreme, or the scale of X.
+    NoModeError
+        An UnfitPriorError: every restart of MAP-EM collapsed, as it may under half-normal scales on repeated rows.
+    TooLongError
+        A TimeoutError: there are more than 1,500 parameters, or the first draws say that all would take longer than
+        ``minutes``. The message says what a smaller structure has.
+
+    Examples
+    --------
+    >>> from comparisons import compare
+    >>> from comparisons.data import load
+    >>> compare(load("coins-ten-flips").X, family="bmm", n_components=2, n_trials=10, draws=500, tune=500).verdict
+    'agree'
+    """
+    return run(prepare(X, family, n_components, prior, **settings), progress)
+
+
+def run(problem: Problem, progress: Progress | None = None) -> Comparison:
+    """Take the steps of a comparison: EM, PyMC's densities, NUTS, `find_MAP`, the posterior against the estimates.
+
+    Raises
+    ------
+    Interrupted
+        On Ctrl-C once chains have begun, with the aligned draws until then.
+    TooLongError
+        If there are too many parameters, or the first draws say that all take longer than ``minutes``.
+    """
+    settings, progress, began = problem.settings, progress or Progress(), perf_counter()
+    with one_blas_thread():
+        with progress.step("EM"):
+            fits = fit(problem)
+        progress.tell(size_of(fits))
+        if is_large(fits):
+            progress.tell(report.em_table(fits))
+        check_size(fits)
+        with progress.step("loading PyMC"):
+            from comparisons.posterior import Interrupted
+            from comparisons.posterior.densities import without_c_compiler
+        with without_c_compiler():
+            with progress.step("PyMC's densities"):
+                with refused_by_name(fits):
+                    densities = Densities(fits)
+                    checks = density_checks(fits, densities)
+                check_agreement(fits, checks)
+            with progress.step("NUTS", total=settings.chains * (settings.draws + settings.tune)):
+                left = 60 * SHARE_OF_DRAWS * settings.minutes - (perf_counter() - began)
+                draws = draw(fits, densities, Pace(fits, progress, left).advance_to)
+            try:
+                return _concluded(fits, densities, draws, checks, progress)
+            except KeyboardInterrupt:
+                raise Interrupted(draws.posterior) from None
+
+
+def _concluded(fits: Fits, densities: Densities, draws: Draws, checks: list[Check], progress: Progress) -> Comparison:
+    """Take the steps after the draws and return the comparison."""
+    advi = fits.settings.advi
+    with progress.step("find_MAP"):
+        checks = checks + find_map_checks(fits, draws, densities)
+    with progress.step("posterior against estimates"):
+        estimates, responsibilities = estimates_of(fits, draws), averaged_responsibilities(fits, draws)
+        checks += posterior_checks(fits, draws, estimates, responsibilities)
+    with progress.step("ADVI" if advi else "spread", total=ADVI_STEPS if advi else None):
+        drawn = by_advi(fits, draws, densities, progress.advance_to) if advi else None
+        spreads = spreads_of(fits, draws, estimates, drawn)
+    verdict, explanation = verdict_of(fits, checks)
+    return Comparison(
+        **vars(fits) | {"truth": None if fits.truth is None else draws.in_order(fits.truth)},
+        checks=tuple(checks),
+        verdict=verdict,
+        explanation=explanation,
+        posterior=draws.posterior,
+        unaligned=draws.unaligned,
+        estimates=estimates,
+        spreads=spreads,
+        responsibilities=responsibilities,
+        seconds=progress.seconds,
+    )
+
+
+def verdict_of(fits: Fits, checks: list[Check]) -> tuple[str, str]:
+    """Return the verdict, and why."""
+    failed = [check.name for check in checks if check.passed is False]
+    if failed:
+        chains_alone = all(name.startswith(("R-hat, ", "ESS, ")) for name in failed)
+        advice = "; the chains, not EM, are in doubt: ask for more draws" if chains_alone else ""
+        return "disagree", f"failed: {'; '.join(failed)}{advice}"
+    if not fits.has_maximum:
+        return "no maximum", f"{fits.mle.status_}. Only MAP quantities were judged"
+    if not fits.identified:
+        tests = (fit.identifiability_ for fit in (fits.mle, fits.map))
+        sentence = next(test.sentence for test in tests if not test.identified)
+        return "not identified", f"{sentence}. Only identified and MAP quantities were judged"
+    return "agree", f"all {sum(check.passed is not None for check in checks)} judged checks passed"
