@@ -76,7 +76,7 @@ class IndependentFamily(Family):
     @override
     def conjugate_gaps(self, parameters: Any, n_samples: int, prior: Any) -> tuple[Point, Point]:
         """Gaps of the conjugate posterior whose statistics are those that N_k = n π_k samples have on average."""
-        from em.steps import Statistics
+        from em.steps.rows import Statistics
 
         counts = np.maximum(parameters.weights * n_samples, 1)
         theta, size = parameters.inside(), self.mean_size(parameters.n_features)
@@ -98,7 +98,7 @@ class IndependentFamily(Family):
     @override
     def prior_on_response(self, prior: Any, X: Array) -> tuple[float, Array]:
         """Return the prior's weight n0 and mean m0 in the posterior mean (n0 m0 + t x) / (n0 + t) of x seen t times."""
-        from em.steps import Statistics
+        from em.steps.rows import Statistics
 
         size = self.mean_size(X.shape[1])
         flat = tuple(np.zeros((1, part.shape[-1])) for part in self.steps.rows(X, *self.of_data.values()).statistics)

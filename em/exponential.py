@@ -15,8 +15,9 @@ from em.engine.problem import Arrays, Problem, log_prior_size, one_run
 from em.estimator import MixtureEM
 from em.identifiability.rank_test import identify
 from em.samples import Samples, weighted
-from em.steps import Rows, Steps
+from em.steps import Steps
 from em.steps.passes import exponential_expect, statistics_of
+from em.steps.rows import Rows
 from em.uncertainty.entries import Entries, entries_of
 from em.uncertainty.independent import observed_information, whitened
 from em.uncertainty.louis import Information

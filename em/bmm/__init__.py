@@ -28,8 +28,8 @@ from scipy.sparse import issparse
 from scipy.special import gammaln
 
 from em.bmm.deviance import MANY_TRIALS, deviance, log_saturated
-from em.steps import Parts, Rows, Theta, largest_of
 from em.steps.beta import BetaSteps
+from em.steps.rows import Parts, Rows, Theta, largest_of
 from models.bmm import BMMParameters, BMMPrior
 from models.bmm.parameters import QUANTITIES
 from models.validation import Array, row_slices

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import digamma, gammaln
 
-from em.steps import Parts, Steps, Theta
+from em.steps import Steps
 from em.steps.conjugate import ConjugateMixture
+from em.steps.rows import Parts, Theta
 from models.cmm import CMMParameters, CMMPrior
 from models.cmm.levels import Codes, codes_of, levels_of
 from models.cmm.parameters import quantities

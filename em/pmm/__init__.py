@@ -12,8 +12,8 @@ import numpy as np
 from scipy.special import gammaln, xlogy
 from scipy.stats import poisson
 
-from em.steps import Parts, Theta
 from em.steps.gamma import GammaSteps
+from em.steps.rows import Parts, Theta
 from models.pmm import PMMParameters, PMMPrior
 from models.pmm.parameters import QUANTITIES
 from models.validation import Array

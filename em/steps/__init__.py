@@ -24,10 +24,9 @@ exponential families, Annals of Statistics 7, 269-281.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -35,96 +34,11 @@ from scipy.sparse import issparse
 
 from em.bound import check_responsibilities, log_of, normalise
 from em.samples import weighted
-from em.samples.sparse import rows_of
+from em.steps.rows import Parts, Rows, Shifted, Statistics, Theta, products
 from models.cells import Cells
 from models.parameters import Parameters, Quantity
 from models.simulation import simulate
 from models.validation import Array, check_sample_weight, row_slices
-
-Theta = Mapping[str, Array]
-Parts = tuple[Array, ...]  # one array for each j
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """Responsibility-weighted sums, which add up over rows: N_k, shape (..., K), and S_kj, each (..., K, p_j)."""
-
-    counts: Array
-    sums: Parts
-
-    def __add__(self, other: Self) -> Self:
-        sums = tuple(mine + theirs for mine, theirs in zip(self.sums, other.sums, strict=True))
-        return type(self)(self.counts + other.counts, sums)
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Checked rows as a family's formulas see them.
-
-    Attributes
-    ----------
-    X : ndarray or csr_array, shape (n, D)
-        Samples, with 0 in missing cells.
-    size : ndarray, shape (n, D)
-        Number of trials, or exposure, of each cell; 0 in missing cells. It has stride 0 along rows that are alike.
-    statistics : tuple
-        T_j, each (n, p_j), 0 where a cell is missing: arrays, or what is indexed and multiplied like one.
-    log_base : ndarray, shape (n,)
-        log h(x_i), in nats.
-    """
-
-    X: Any
-    size: Array
-    statistics: tuple[Any, ...]
-    log_base: Array
-
-    def __len__(self) -> int:
-        return len(self.log_base)
-
-    def __getitem__(self, rows: Any) -> "Rows":
-        X = rows_of(self.X, rows) if issparse(self.X) and isinstance(rows, slice) else self.X[rows]
-
-        def cut(T: Any) -> Any:
-            return X if T is self.X else Shifted(T.row, T.factor, X) if isinstance(T, Shifted) else T[rows]
-
-        return Rows(X, self.size[rows], tuple(map(cut, self.statistics)), self.log_base[rows])
-
-    @classmethod
-    def joined(cls, several: Sequence["Rows"], join: Callable[[Any], Array]) -> "Rows":
-        """Return rows of all of several, each array joined with its like by `numpy.concatenate` or `numpy.stack`."""
-        X, size, log_base = (join([getattr(rows, name) for rows in several]) for name in ("X", "size", "log_base"))
-        return cls(X, size, tuple(map(join, zip(*(rows.statistics for rows in several), strict=True))), log_base)
-
-
-def largest_of(size: Array) -> float:
-    """Return the largest of sizes (n, D), of which one row is looked at where all are alike."""
-    return float((size[:1] if size.strides[0] == 0 else size).max())
-
-
-class Shifted:
-    """The matrix 1 a' + c X of a row a (D,), a number c and rows X, not negative: products need those of X only."""
-
-    __array_ufunc__ = None  # so that arrays leave the product to __rmatmul__
-    ndim = 2
-
-    def __init__(self, row: Array, factor: float, X: Any) -> None:
-        self.row, self.factor, self.X = row, factor, X
-
-    def __sub__(self, X: Any) -> "Shifted":
-        assert X is self.X
-        return Shifted(self.row, self.factor - 1, X)
-
-    def __rmatmul__(self, other: Array) -> Array:
-        return self.sums(other.sum(axis=-1), other @ self.X if self.factor else np.zeros(len(self.row)))
-
-    def sums(self, counts: Array, sums: Array) -> Array:
-        """Return Σ_i r_ki t_i (..., D) of the rows t_i of this matrix, given Σ_i r_ki (...) and Σ_i r_ki x_i."""
-        # rounding must not make a sum of what is not negative negative
-        return np.maximum(counts[..., None] * self.row + self.factor * sums, 0.0)
-
-    def dense(self) -> Array:
-        """Return the matrix itself."""
-        return self.row + self.factor * (self.X.toarray() if issparse(self.X) else self.X)
 
 
 class Steps[P: Parameters](ABC):
@@ -437,35 +351,3 @@ class Steps[P: Parameters](ABC):
         if rows.X.shape[1] != parameters.n_features:
             raise ValueError(f"X must have {parameters.n_features} columns like the {self.own}, got {rows.X.shape[1]}")
         return rows
-
-
-def products(statistics: Sequence[Any], natural: Sequence[Array]) -> Array:
-    """Return Σ_j T_j · η_j, shape (..., n, K); -inf where η_j is and T_j is positive, and 0 times -inf is 0."""
-    nevers = [eta == -np.inf for eta in natural]
-    if not any(never.any() for never in nevers):
-        return _product(statistics, natural)
-    impossible = _product(statistics, [never.astype(np.float64) for never in nevers]) > 0
-    finite = [np.where(never, 0.0, eta) for never, eta in zip(nevers, natural, strict=True)]
-    return np.where(impossible, -np.inf, _product(statistics, finite))
-
-
-def _product(statistics: Sequence[Any], natural: Sequence[Array]) -> Array:
-    """Return Σ_j T_j · η_j of finite η_j; what several statistics have in common with the data is multiplied once."""
-    shifted = [(part, eta) for part, eta in zip(statistics, natural, strict=True) if isinstance(part, Shifted)]
-    others = [(part, eta) for part, eta in zip(statistics, natural, strict=True) if not isinstance(part, Shifted)]
-    if not shifted:
-        return sum((_times(part, eta) for part, eta in others[1:]), _times(*others[0]))
-    X, constant = shifted[0][0].X, sum((eta @ part.row)[..., None, :] for part, eta in shifted)
-    of_X = [part.factor * eta for part, eta in shifted] + [eta for part, eta in others if part is X]
-    return sum(
-        (_times(part, eta) for part, eta in others if part is not X), _times(X, np.asarray(sum(of_X))) + constant
-    )
-
-
-def _times(part: Any, eta: Array) -> Array:
-    """Return T · η, shape (..., n, K), stored with the rows last where T is the same for all."""
-    if part.ndim > 2:  # each chain has data of its own
-        return part @ eta.mT
-    flat = eta.reshape(-1, eta.shape[-1])
-    product = (part @ flat.T).T if issparse(part) else flat @ part.T
-    return np.ascontiguousarray(product).reshape(*eta.shape[:-1], -1).mT

@@ -8,7 +8,8 @@
 import numpy as np
 from scipy.special import betaln, digamma
 
-from em.steps import Parts, Steps, Theta
+from em.steps import Steps
+from em.steps.rows import Parts, Theta
 from models.parameters import Parameters
 from models.validation import Array
 

@@ -18,8 +18,9 @@ from em.bound import log_of, normalise
 from em.engine.blocks import blocks
 from em.engine.problem import Problem, log_prior_size, one_by_one
 from em.samples.distinct import distinct_rows, repeat_rarely
-from em.steps import Parts, Rows, Statistics, Steps, products
+from em.steps import Steps
 from em.steps.dirichlet import dirichlet_divergence, draw_weights, mean_log_weights, mean_weights, sd_weights
+from em.steps.rows import Parts, Rows, Statistics, products
 from models.parameters import Quantity
 from models.validation import Array
 

@@ -11,7 +11,8 @@ import numpy as np
 from em.bound import log_of, normalise
 from em.engine.blocks import sum_over_chunks
 from em.engine.problem import Arrays
-from em.steps import Rows, Statistics, Steps
+from em.steps import Steps
+from em.steps.rows import Rows, Statistics
 from models.parameters import Parameters
 from models.validation import Array
 

@@ -16,7 +16,8 @@ import numpy as np
 from scipy.sparse import issparse
 
 from em.engine import EPS
-from em.steps import Rows, Shifted, Steps
+from em.steps import Steps
+from em.steps.rows import Rows, Shifted
 from em.uncertainty.entries import Entries, entries_of
 from em.uncertainty.louis import Block, Component, Information, Slopes, dirichlet_slopes, louis, row_blocks
 from models.parameters import Parameters
