@@ -1,4 +1,4 @@
-"""How many components does the concentration let live? Mean field and Gibbs sampling over a sweep of it.
+"""How many components stay occupied under each Dirichlet concentration, by mean field and by Gibbs sampling.
 
 With more components than the data need, a Dirichlet concentration well below 1 empties the superfluous ones (Rousseau &
 Mengersen 2011: below half the number of parameters of a component; mean field has its own border in
@@ -29,8 +29,9 @@ from numpy.typing import ArrayLike
 from comparisons.comparison.command import flags_of_any_family, show_table
 from comparisons.comparison.problem import FLAGS, prepare, split
 from comparisons.family import Family
-from comparisons.output.console import lines_of, unmixed_note
+from comparisons.output.console import unmixed_note
 from comparisons.output.flags import takes
+from models.tables import table_lines
 from models.validation import Array, count_at_least, real_numbers
 
 SWEEP = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0, 10_000.0)
@@ -105,7 +106,7 @@ class Sweep:
         ]
         head = "occupied components: mean field's, and the posterior of their number by Gibbs sampling"
         note = unmixed_note([f"{a:g}" for a in self.concentrations], self.rhat, "", "probabilities are")
-        return "\n".join([*lines_of([heads, *rows]), head, *note])
+        return "\n".join([*table_lines([heads, *rows], "r" * len(heads)), head, *note])
 
     def plot(self) -> Any:
         """Draw sorted weights and the number of occupied components against the concentration; return the figure."""

@@ -31,37 +31,13 @@ from em.status import (
 )
 from em.uncertainty import Uncertainty
 
-__all__ = [
-    "BernoulliMixtureEM",
-    "BinomialMixtureEM",
-    "CategoricalMixtureEM",
-    "CollapseWarning",
-    "FewerClustersWarning",
-    "GaussianMixtureEM",
-    "KMeans",
-    "LikelihoodRatioTest",
-    "NoMaximumWarning",
-    "NotConvergedWarning",
-    "NotIdentifiableWarning",
-    "PoissonMixtureEM",
-    "Selection",
-    "Uncertainty",
-    "bmm",
-    "cmm",
-    "complete_data_log_likelihood",
-    "density_threshold",
-    "elbo",
-    "entropy",
-    "gmm",
-    "is_anomaly",
-    "likelihood_ratio_test",
-    "load",
-    "plots",
-    "pmm",
-    "q_function",
-    "save",
-    "select",
-]
+__all__ = ["BernoulliMixtureEM", "BinomialMixtureEM", "CategoricalMixtureEM", "GaussianMixtureEM", "KMeans"]
+__all__ += ["PoissonMixtureEM", "bmm", "cmm", "gmm", "plots", "pmm"]
+__all__ += ["complete_data_log_likelihood", "elbo", "entropy", "q_function"]
+__all__ += ["LikelihoodRatioTest", "Selection", "Uncertainty", "likelihood_ratio_test", "select"]
+__all__ += ["density_threshold", "is_anomaly", "load", "save"]
+__all__ += ["CollapseWarning", "FewerClustersWarning", "NoMaximumWarning", "NotConvergedWarning"]
+__all__ += ["NotIdentifiableWarning"]
 
 
 def __getattr__(name: str) -> Any:

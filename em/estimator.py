@@ -19,12 +19,13 @@ from em.engine import Run, best_of, run_em
 from em.engine.leaps import ACCELERATIONS
 from em.engine.optima import optima, times_found
 from em.engine.problem import Arrays, Collapse, Problem
-from em.fitted import FittedMixture, MixtureParameters
+from em.fitted import FittedMixture
 from em.process.blas import one_blas_thread
 from em.samples import Samples, samples_to_fit
 from em.samples.distinct import repeat_rarely
 from em.starts import STARTS, VIEWS, start_responsibilities
 from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning, NotIdentifiableWarning, is_told, tell
+from models.parameters import Parameters
 from models.shown import shown
 from models.supports import SIMPLEX
 from models.validation import Array, check_seed, count_at_least_one, frozen_array, number_above
@@ -37,7 +38,7 @@ REACH = 20.0  # times the gain of its last iterations that leave a run out of re
 START_CELLS, START_ROWS = 2_000_000, 100  # a start looks at so many cells, but at no fewer rows per component
 
 
-class Found[P: MixtureParameters](NamedTuple):
+class Found[P: Parameters](NamedTuple):
     """The best run of a fit, how many of its restarts collapsed, how many there were, and the optima they found."""
 
     best: Run[P]
@@ -47,7 +48,7 @@ class Found[P: MixtureParameters](NamedTuple):
 
 
 @dataclass(eq=False, repr=False)
-class MixtureEM[P: MixtureParameters](FittedMixture[P]):
+class MixtureEM[P: Parameters](FittedMixture[P]):
     """Base of the estimators; a family adds its problem (E-step, M-step, log prior) and its simulator.
 
     The settings are fields, from which the constructor is made; a family adds its own.
@@ -350,7 +351,7 @@ class MixtureEM[P: MixtureParameters](FittedMixture[P]):
 
     def _starts(self, samples: Samples) -> list[P]:
         if isinstance(self.init, self._parameters_type):
-            return [replace(self.init, **self._frozen(self.init.n_features))]  # type: ignore[type-var]
+            return [replace(self.init, **self._frozen(self.init.n_features))]
         if not self._starts_anywhere:
             one_hot = np.eye(self.n_components)[np.asarray(self.init)[samples.numbers]]
             try:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,35 +11,19 @@ from sklearn.base import BaseEstimator, DensityMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from em.bound import normalise
-from em.engine import Parameters
 from em.engine.blocks import blocks
 from em.identifiability import Identifiability
 from em.samples import encoded, samples_to_use
-from em.uncertainty import KINDS, Uncertainty, check_level, from_information, from_replicates
+from em.uncertainty import KINDS, Uncertainty, from_information, from_replicates
 from em.uncertainty.bootstrap import bootstrap
 from em.uncertainty.entries import Entries
 from em.uncertainty.louis import Information, frequencies, repeated_rows
+from models.parameters import Parameters
 from models.shown import shown
-from models.validation import Array, count_at_least_one, data_matrix
+from models.validation import Array, count_at_least_one, data_matrix, number_between, random_source
 
 
-class MixtureParameters(Parameters, Protocol):
-    """What the estimators ask of parameters: sizes, beside the arrays that the loop asks for."""
-
-    @property
-    def n_components(self) -> int:
-        """Number of components K."""
-
-    @property
-    def n_features(self) -> int:
-        """Number of features D."""
-
-    @property
-    def n_free(self) -> dict[str, int]:
-        """Number of free parameters by name."""
-
-
-class FittedMixture[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
+class FittedMixture[P: Parameters](DensityMixin, BaseEstimator, ABC):
     """The methods of a fitted mixture, from its ``parameters_``; a family adds its densities."""
 
     _farthest = -np.inf  # log density from which on densities tell nothing of the component
@@ -232,27 +216,19 @@ class FittedMixture[P: MixtureParameters](DensityMixin, BaseEstimator, ABC):
         X = samples_to_use(self, X, missing=True)
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {shown(kind)}")
-        level, w = check_level(level), frequencies(sample_weight, X.shape[0])
+        level, w = number_between("level", level, 0, 1), frequencies(sample_weight, X.shape[0])
         if count_at_least_one("n_bootstrap", n_bootstrap) < 2 and kind != "louis":
             raise ValueError(f"n_bootstrap must be at least 2 for a standard deviation, got {n_bootstrap}")
-        if kind == "parametric bootstrap" and issparse(X):
+        if (parametric := kind == "parametric bootstrap") and issparse(X):
             raise TypeError("X must be dense for a parametric bootstrap, which draws dense X: pass kind='bootstrap'")
         if kind == "louis":
             name = "observed information (Louis)" if self.prior is None else "Laplace approximation (Louis)"
             counted = (w > 0) & has_observed(X)  # what takes part in a fit
             return from_information(self._information(X[counted], w[counted], counted), name, level)
-        rows = repeated_rows(sample_weight, X)
-        entries = self._entries(w.sum())
-        replicates, status = bootstrap(
-            self,
-            X,
-            rows,
-            entries,
-            parametric=kind == "parametric bootstrap",
-            n_bootstrap=n_bootstrap,
-            random_state=self.random_state if random_state is None else random_state,
-            progress=progress,
-        )
+        rows, entries = repeated_rows(sample_weight, X), self._entries(w.sum())
+        rng = random_source(self.random_state if random_state is None else random_state)
+        seeds = rng.randint(2**31 - 1, size=n_bootstrap).tolist()
+        replicates, status = bootstrap(self, X, rows, entries, seeds, parametric, progress)
         return from_replicates(entries, replicates, kind, level, status)
 
     def at_estimate(self, rows: np.ndarray) -> Self:

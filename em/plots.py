@@ -1,6 +1,6 @@
-"""Pictures of a mixture of two continuous features. Each draws one thing on the axes it is given and returns them.
+"""Pictures of a mixture of two continuous features: density contours, decision boundaries and anomalies.
 
-So that they can be laid over each other, and over the samples:
+Each function draws on the given axes and returns them, so plots can be combined, and laid over the samples:
 
     ax.scatter(*X.T)
     plot_density_contours(fit, X, ax)

@@ -34,8 +34,9 @@ from em.estimator import MixtureEM
 from em.plots import axes_or_new
 from em.process.progress import track
 from em.status import NoMaximumWarning, left_to_the_status, tell
-from models.labels import aligned, label, plain
+from models.labels import label, plain
 from models.shown import shown
+from models.tables import table_lines
 
 CRITERIA = ("aic", "bic", "icl")
 LONGEST_NAME = 20
@@ -165,7 +166,7 @@ class Selection:
             "seconds",
             "status",
         ]
-        lines = aligned([heads, *map(self._cells, self.candidates)], "r" * (len(heads) - 1) + "l")
+        lines = table_lines([heads, *map(self._cells, self.candidates)], "r" * (len(heads) - 1) + "l")
         chosen = f"* smallest {self.criterion.upper()}" if self.best else _nothing_to_choose(self.candidates)
         return "\n".join([*lines, chosen])
 

@@ -43,7 +43,7 @@ from em.engine import best_of, run_em
 from em.families import conjugate_mixture
 from em.gibbs import one_hot, start_labels
 from em.status import NotConvergedWarning, tell
-from models.one_line import one_line
+from models.shown import one_line
 from models.validation import Array, count_at_least_one, data_matrix, number_above, random_source
 
 

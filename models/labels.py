@@ -4,7 +4,6 @@
 """
 
 import unicodedata
-from collections.abc import Sequence
 from typing import Any
 
 NOT_SHOWN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, format and surrogate characters, separators of lines
@@ -23,23 +22,6 @@ def plain(text: Any) -> str:
     return "".join(
         c.encode("unicode_escape").decode() if unicodedata.category(c) in NOT_SHOWN else c for c in str(text)
     )
-
-
-def aligned(rows: Sequence[Sequence[str]], sides: str) -> list[str]:
-    """Return a line for each row of a table, its columns aligned left ("l") or right ("r").
-
-    Examples
-    --------
-    >>> from models.labels import aligned
-    >>> aligned([["K", "status"], ["10", "ok"]], "rl")
-    [' K  status', '10  ok']
-    """
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    turn = {"l": str.ljust, "r": str.rjust}
-    lines = (
-        "  ".join(turn[side](cell, width) for side, cell, width in zip(sides, row, widths, strict=True)) for row in rows
-    )
-    return [line.rstrip() for line in lines]
 
 
 def label(text: Any) -> str:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from models.cells import Cells
-from models.one_line import one_line
-from models.supports import SIMPLEX, Place, Support
+from models.shown import one_line
+from models.supports import INSIDE, SIMPLEX, Place, Support
 from models.validation import Array, component_order, frozen_array
 
 
@@ -80,13 +80,9 @@ class Parameters(ABC):
         for quantity in self.quantities:
             shape = tuple(sizes.get(dim.removesuffix("_bis")) for dim in quantity.dims)
             array = frozen_array(quantity.name, getattr(self, quantity.name), shape)
-            self._check(quantity, array)
+            quantity.support.check(quantity.name, array)
             sizes.update(zip(quantity.dims, array.shape, strict=True))
             object.__setattr__(self, quantity.name, array)
-
-    def _check(self, quantity: Quantity, array: Array) -> None:
-        """Raise a ValueError unless an array lies in its support."""
-        quantity.support.check(quantity.name, array)
 
     @property
     @abstractmethod
@@ -139,6 +135,6 @@ class Parameters(ABC):
         own: dict[str, Any] = {q.name: getattr(self, q.name)[order] for q in self.quantities if not q.shared}
         return replace(self, **own)
 
-    def inside(self) -> dict[str, Array]:
-        """Return the arrays by name, with what is on the boundary moved inside by 1e-12."""
-        return {q.name: np.asarray(q.support.moved_inside(getattr(self, q.name))) for q in self.quantities}
+    def inside(self, step: float = INSIDE) -> dict[str, Array]:
+        """Return the arrays by name, with what is nearer to the boundary than a step moved inside by it."""
+        return {q.name: np.asarray(q.support.moved_inside(getattr(self, q.name), step)) for q in self.quantities}

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from models.one_line import one_line
+from models.shown import one_line
 from models.validation import Array, frozen_array, real_numbers
 
 

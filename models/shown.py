@@ -1,7 +1,8 @@
-"""How error messages print what they were given: short, and numbers of NumPy as plain numbers."""
+"""How values print: what error messages were given, and parameters and priors, short and on one line."""
 
 import reprlib
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -60,3 +61,24 @@ def listed(columns: Sequence[int] | np.ndarray, names: Sequence[str] | None = No
     ('[1]', "['eruptions', 'waiting']")
     """
     return str([int(column) if names is None else names[column] for column in columns])
+
+
+def one_line(value: Any) -> str:
+    """Return the class and the fields of a dataclass: numbers and names as they are, of arrays the shape.
+
+    Examples
+    --------
+    >>> from models.bmm import BMMParameters, BMMPrior
+    >>> BMMParameters(weights=[0.4, 0.6], probs=[[0.1, 0.2, 0.3], [0.9, 0.8, 0.7]])
+    BMMParameters(weights=<array (2,)>, probs=<array (2, 3)>)
+    >>> BMMPrior(successes=[1.0, 2.0])
+    BMMPrior(concentration=2.0, successes=<array (2,)>, failures=2.0)
+    """
+    parts = [f"{field.name}={_short(getattr(value, field.name))}" for field in fields(value) if field.repr]
+    return f"{type(value).__name__}({', '.join(parts)})"
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"<array {value.shape}>" if value.ndim else repr(value.item())
+    return repr(value)

@@ -10,11 +10,7 @@ from models.validation import Array, count_at_least_one, random_source
 
 
 def simulate(
-    parameters: Any,
-    n_samples: int,
-    size: ArrayLike = 1,
-    random_state: int | np.random.RandomState | None = None,
-    **named: Any,
+    parameters: Any, n_samples: int, size: ArrayLike = 1, random_state: Any = None, **named: Any
 ) -> tuple[Array, np.ndarray]:
     """Draw z_i ~ Categorical(π), then x_i | z_i from its component, by ``parameters.draw_samples``.
 
@@ -49,9 +45,7 @@ def simulate(
     return parameters.draw_samples(z, sizes, rng).astype(np.float64), z
 
 
-def simulate_without_sizes(
-    parameters: Any, n_samples: int, random_state: int | np.random.RandomState | None = None
-) -> tuple[Array, np.ndarray]:
+def simulate_without_sizes(parameters: Any, n_samples: int, random_state: Any = None) -> tuple[Array, np.ndarray]:
     """Draw samples as `simulate` does, of a family whose cells have no sizes, such as `models.gmm` and `models.cmm`.
 
     Examples
@@ -64,9 +58,7 @@ def simulate_without_sizes(
     return simulate(parameters, n_samples, random_state=random_state)
 
 
-def draw_parameters(
-    prior: Any, n_components: int, n_features: int, random_state: int | np.random.RandomState | None = None
-) -> Any:
+def draw_parameters(prior: Any, n_components: int, n_features: int, random_state: Any = None) -> Any:
     """Draw π ~ Dirichlet(a), and the components by ``prior.draw_components``.
 
     Parameters

@@ -20,7 +20,7 @@ def module_names(package):
 
 NAMES = [name for package in (models, em, comparisons, benchmarks) for name in module_names(package)]
 WITH_EXAMPLES = {
-    "models.one_line",
+    "models.shown",
     "em.gmm",
     "em.bmm",
     "em.gmm.estimator",

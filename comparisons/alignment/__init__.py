@@ -114,7 +114,8 @@ def align(
     if rule == "pivot":
         best, kept = _by_pivot(posterior, reference, component)
     else:
-        best = _by_rows(posterior, component, rule, reference, log_joint, responsibilities, labels, n_init)
+        draws = Arrays(posterior, component)
+        best = _by_rows(draws, rule, reference, log_joint, responsibilities, labels, n_init)
     if not best.converged:
         message = f"rule {rule!r} still found gains after {best.n_iter} iterations"
         warnings.warn(message, NotConvergedWarning, stacklevel=2)
@@ -199,32 +200,24 @@ def _entries(draws: xr.Dataset, reference: xr.Dataset, component: str) -> Array:
 
 
 def _by_rows(
-    posterior: xr.Dataset,
-    component: str,
-    rule: str,
-    reference: Any,
-    log_joint: LogJoint | None,
-    responsibilities: Any,
-    labels: Sequence[str],
-    n_init: int,
+    draws: Arrays, rule: str, reference: Any, log_joint: Any, responsibilities: Any, labels: Sequence[str], n_init: int
 ) -> Relabelling:
     """Run ECR or Stephens' iteration from the reference and from some draws; ECR with a reference takes one step."""
     by_labels = rule == "ecr" and labels and log_joint is None
     if (log_joint is None) == (responsibilities is None) and not by_labels:
         wanted = "one of log_joint and responsibilities must be given"
         raise ValueError(f"{wanted}, or labels for rule 'ecr'; got {'neither' if log_joint is None else 'both'}")
-    draws = Arrays(posterior, component)
     blocks: Blocks
     if log_joint is not None:
         blocks, n = partial(log_joint.responsibilities, draws), log_joint.n_samples
     elif responsibilities is not None:
         if isinstance(responsibilities, str):
-            responsibilities = variable_of(posterior, responsibilities)
+            responsibilities = variable_of(draws.posterior, responsibilities)
         blocks, n = of_array(responsibilities, draws)
     else:
         if isinstance(reference, Mapping) and labels[0] in reference:
             reference = reference[labels[0]]
-        blocks, n = of_labels(posterior[labels[0]], draws.n_components)
+        blocks, n = of_labels(draws.posterior[labels[0]], draws.n_components)
     given = [] if reference is None else [template(reference, n, draws, log_joint)]
     starts = [int(s) for s in np.unique(np.linspace(0, draws.n_draws - 1, n_init).astype(int))]
     if rule == "stephens":

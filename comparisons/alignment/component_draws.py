@@ -28,10 +28,7 @@ def as_tree(draws: Any) -> xr.DataTree:
 
 
 def tree_of(
-    draws: Mapping[str, Any],
-    stats: Mapping[str, Any],
-    dims: Mapping[str, Sequence[str]],
-    coords: Mapping[str, Any] | None = None,
+    draws: Mapping[str, Any], stats: Mapping[str, Any], dims: Mapping[str, Any], coords: Mapping[str, Any] | None = None
 ) -> xr.DataTree:
     """Return the groups ``posterior`` and ``sample_stats``.
 

@@ -15,7 +15,7 @@ import xarray as xr
 from comparisons.alignment.component_draws import SAMPLE, Arrays, as_tree, posterior_of, variable_of
 from comparisons.alignment.mixing import MAX_RHAT, MIN_ESS, Mode, convergence, of_weights, second_mode
 from comparisons.alignment.responsibilities import LogJoint
-from em.process.table import table_lines
+from models.tables import table_lines
 from models.validation import Array
 
 PAIRED_ROWS = 5

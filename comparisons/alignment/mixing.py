@@ -1,4 +1,4 @@
-"""What tells whether the chains of a mixture mixed: label-free quantities, R-hat and ESS, and second modes.
+"""Whether the chains of a mixture mixed: label-free quantities, R-hat and ESS, and second modes.
 
 A quantity has a second mode where a density estimate of its draws (Gaussian kernel, once, twice or four times
 Silverman's bandwidth h) has a second peak with a valley beside it at most a quarter as high, that holds 0.5 % of the

@@ -26,7 +26,8 @@ def permute(draws: xr.Dataset, order: xr.DataArray, labels: Iterable[str] = ()) 
         If a variable has other chains, draws or components than the order, or labels are none.
     """
     component, orders = order.dims[-1], order.to_numpy()
-    places = np.argsort(orders, axis=-1)
+    K, places = order.sizes[component], xr.Variable(order.dims, np.argsort(orders, axis=-1))
+    each_draw = {dim: xr.Variable(dim, np.arange(order.sizes[dim])) for dim in SAMPLE}
     changed = {}
     for name, variable in draws.data_vars.items():
         indexed = [dim for dim in (component, f"{component}_bis") if dim in variable.dims]
@@ -37,18 +38,15 @@ def permute(draws: xr.Dataset, order: xr.DataArray, labels: Iterable[str] = ()) 
         except ValueError as error:
             wanted = "draws must have the same chains, draws and components in all groups"
             raise ValueError(f"{wanted}, got others in {name!r}: {error}") from None
-        moved = variable.transpose(*SAMPLE, ...)
+        moved = variable.variable
         for dim in indexed:
-            shape = [size if of in (*SAMPLE, dim) else 1 for of, size in moved.sizes.items()]
-            taken = np.take_along_axis(moved.to_numpy(), orders.reshape(shape), axis=moved.dims.index(dim))
-            moved = moved.copy(data=taken)
+            moved = moved.isel(each_draw | {dim: xr.Variable((*SAMPLE, dim), orders)})
         if name in labels:
-            z, K = moved.to_numpy(), order.sizes[component]
+            z = moved.to_numpy()
             if not np.isin(z, np.arange(K)).all():
                 hint = ": subtract 1" if (z.min(), z.max()) == (1, K) else ""
                 wanted = f"labels must be variables with values 0 to {K - 1}, the components"
                 raise ValueError(f"{wanted}, got {name!r} from {z.min()} to {z.max()}{hint}")
-            renamed = np.take_along_axis(places, z.reshape(*z.shape[:2], -1).astype(int), axis=-1)
-            moved = moved.copy(data=renamed.reshape(z.shape).astype(z.dtype))
-        changed[name] = moved.transpose(*variable.dims)
+            moved = places.isel(each_draw | {component: moved.astype(int)}).astype(moved.dtype)
+        changed[name] = variable.copy(data=moved.transpose(*variable.dims).to_numpy())
     return draws.assign(changed)

@@ -6,7 +6,6 @@ once; PyMC has no part in it.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from comparisons.alignment.relabelling import Blocks
 from comparisons.families import family_of
 from comparisons.family import NEARLY, Family
 from em.bound import check_responsibilities, normalise
+from em.engine.blocks import blocks
 from models.validation import Array, data_matrix, real_numbers
 
 BLOCK_CELLS = 2**21  # of (draw, component, row): 16 MB, and with what is made from it some 50 MB
@@ -134,11 +134,8 @@ def of_array(responsibilities: Any, draws: Arrays) -> tuple[Blocks, int]:
     if not (least >= 0 and np.abs(sums - 1).max() <= NEARLY):
         wanted = "responsibilities must be non-negative and sum to 1 over the components"
         raise ValueError(f"{wanted}, got sums from {sums.min():.6g} to {sums.max():.6g}, least {least:.6g}")
-    n = values.shape[2]
-    flat = values.reshape(-1, n, K)
-    return partial(
-        _blocks, n, len(flat) * K, lambda rows: np.array(flat[:, rows].swapaxes(1, 2), np.float64, order="C")
-    ), n
+    flat = values.reshape(-1, *values.shape[2:])
+    return _in_blocks(flat.shape, lambda rows: np.array(flat[:, rows].swapaxes(1, 2), np.float64, order="C"))
 
 
 def of_labels(z: xr.DataArray, K: int) -> tuple[Blocks, int]:
@@ -147,12 +144,14 @@ def of_labels(z: xr.DataArray, K: int) -> tuple[Blocks, int]:
     if values.ndim != 3:
         raise ValueError(f"labels must have the dims chain, draw and one for the samples, got {z.dims}")
     components, flat = np.arange(K)[:, None], values.reshape(-1, 1, values.shape[2])
-    n = values.shape[2]
-    return partial(_blocks, n, len(flat) * K, lambda rows: (flat[:, :, rows] == components).astype(np.float64)), n
+    shape = len(flat), values.shape[2], K
+    return _in_blocks(shape, lambda rows: (flat[:, :, rows] == components).astype(np.float64))
 
 
-def _blocks(n_samples: int, cells: int, of_rows: Callable[[slice], Array]) -> Iterator[Array]:
-    return map(of_rows, row_blocks(n_samples, cells))
+def _in_blocks(shape: tuple[int, ...], of_rows: Callable[[slice], Array]) -> tuple[Blocks, int]:
+    """Return blocks of responsibilities (S, n, K), made from slices of rows, and n."""
+    S, n, K = shape
+    return lambda: map(of_rows, row_blocks(n, S * K)), n
 
 
 def template(reference: Any, n_samples: int, draws: Arrays, log_joint: LogJoint | None) -> Array:
@@ -181,7 +180,5 @@ def most_probable(blocks: Blocks) -> Iterator[Array]:
 
 
 def row_blocks(n_samples: int, cells: int) -> Iterator[slice]:
-    """Yield slices of rows that cover n rows in order, each of about as many ``cells`` as fit into a block."""
-    size = max(1, BLOCK_CELLS // cells)
-    for start in range(0, n_samples, size):
-        yield slice(start, min(start + size, n_samples))
+    """Return slices that cover n rows in order, each of as many rows of so many ``cells`` as fit into a block."""
+    return blocks(n_samples, max(1, BLOCK_CELLS // cells))

@@ -48,7 +48,7 @@ def _run(names: list[str], folder: Path, **settings: Any) -> bool:
     from comparisons.calibration.result import KINDS
     from comparisons.calibration.simulations import BROKEN, LEVEL, SETTINGS
     from comparisons.calibration.steps import calibrate
-    from em.process.table import table_lines
+    from models.tables import table_lines
 
     console = Console()
     console.width = max(console.width, 120)

@@ -1,4 +1,4 @@
-"""What came of a calibration: ranks of the truth, their test, coverage of intervals; as table, figure and files."""
+"""The result of a calibration: ranks of the truth, their test, coverage of intervals; as table, figure and files."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -15,7 +15,7 @@ from comparisons.calibration.simulations import LEVEL, Simulation
 from comparisons.calibration.simulators import Ranks
 from comparisons.output.figures import write_figures
 from comparisons.output.files import is_in_place, written_whole
-from em.process.table import table_lines
+from models.tables import table_lines
 from models.validation import Array
 
 ALPHA = 0.01

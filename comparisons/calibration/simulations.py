@@ -93,13 +93,8 @@ class Setting:
 
     def entries_of_components(self, points: Point) -> Array:
         """Return all entries of each component side by side, shape (S, K, E); what they share is none of them."""
-        arrays = [points[name] for name in self.of_components]
-        return np.concatenate([array.reshape(*array.shape[:1], self.n_components, -1) for array in arrays], axis=2)
-
-    @property
-    def of_components(self) -> list[str]:
-        """Names of the arrays that have the components as their first axis."""
-        return [quantity.name for quantity in self.family.quantities if not quantity.shared]
+        arrays = [points[quantity.name] for quantity in self.family.quantities if not quantity.shared]
+        return np.concatenate([array.reshape(len(array), self.n_components, -1) for array in arrays], axis=2)
 
     def orders(self, reference: Any, points: Point) -> np.ndarray:
         """Return the orders (S, K) that put the components of points (S, ...) where the reference has them."""
@@ -176,13 +171,13 @@ def quantities(setting: Setting, simulation: Simulation, points: Point) -> dict[
     for rank in range(1, setting.n_components):
         ranked[f"sorted weights[{rank}]"] = weights["sorted_weights"][:, rank]
     order = setting.orders(simulation.reference, points)
-    for name, values in points.items():
-        if name in setting.of_components:
+    for quantity in setting.family.quantities:
+        values = points[quantity.name]
+        if not quantity.shared:
             values = np.take_along_axis(values, order.reshape(*order.shape, *(1,) * (values.ndim - 2)), axis=1)
-        for index in setting.family.entries(name, values[0]):
-            if (name, index) != ("weights", (setting.n_components - 1,)):  # the others determine it
-                at: tuple[Any, ...] = (slice(None), *index)
-                ranked[f"{name}[{', '.join(map(str, index))}]"] = values[at]
+        entries = np.moveaxis(values, 0, -1)
+        ranked |= {quantity.entry(at): entries[at] for at in quantity.support.places(values.shape[1:])}
+    del ranked[f"weights[{setting.n_components - 1}]"]  # the others determine it
     return ranked
 
 

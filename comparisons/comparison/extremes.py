@@ -1,4 +1,4 @@
-"""What float64 cannot hold is refused by name before any draw: an extreme prior, or data of an extreme scale.
+"""Refuse by name, before any draw, what float64 cannot hold: an extreme prior, or data of an extreme scale.
 
 A prior whose numbers are legal may have a density, a gradient or a mode beyond float64. :func:`refused_by_name` turns
 what NumPy, SciPy, PyMC and nutpie say of it into an :class:`UnfitPriorError` that names the number of the prior that is

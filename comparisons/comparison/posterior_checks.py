@@ -9,13 +9,12 @@ import xarray as xr
 from scipy.stats import chi2
 
 from comparisons.alignment.mixing import MAX_RHAT, MIN_ESS, extremes, label_free
-from comparisons.alignment.responsibilities import BLOCK_CELLS, log_joint
+from comparisons.alignment.responsibilities import log_joint, row_blocks
 from comparisons.comparison.checks import ROUNDING, Check, check, in_sd
 from comparisons.comparison.draws import Draws
 from comparisons.comparison.estimates import single
 from comparisons.comparison.fits import Fits
 from em.bound import normalise
-from em.engine.blocks import blocks
 from models.validation import Array
 
 THINNED = 200
@@ -130,7 +129,6 @@ def averaged_responsibilities(fits: Fits, draws: Draws) -> dict[str, Array]:
     chosen = np.linspace(0, len(stacked["weights"]) - 1, THINNED).astype(int)
     some = {name: array[chosen] for name, array in stacked.items()}
     given = log_joint(fits.X, fits.family).given(some)
-    parts = blocks(len(fits.X), max(1, BLOCK_CELLS // (THINNED * fits.n_components)))
-    shares = (normalise(given(rows).mT)[0] for rows in parts)
+    shares = (normalise(given(rows).mT)[0] for rows in row_blocks(len(fits.X), THINNED * fits.n_components))
     mean, sd = map(np.concatenate, zip(*((p.mean(axis=0), p.std(axis=0)) for p in shares), strict=True))
     return {"em": fits.family.e_step(fits.X, fits.reference)[0], "posterior mean": mean, "posterior sd": sd}

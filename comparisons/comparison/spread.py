@@ -1,4 +1,4 @@
-"""How wide is the posterior, by every method at hand: one row per parameter, and a word on who understates it.
+"""Standard deviations of the posterior by every method at hand, one row per parameter, and which understate them.
 
 ====================  ================================================================================
 MLE                   standard error from the observed information (:mod:`em.uncertainty.louis`)

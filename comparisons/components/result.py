@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.output.console import lines_of, unmixed_note
+from comparisons.output.console import unmixed_note
 from models.shown import shown
+from models.tables import table_lines
 from models.validation import Array
 
 CRITERIA = ("bic", "icl", "elpd", "log_evidence", "chib")
@@ -57,7 +58,8 @@ class ByComponents:
         numbers, rhats = zip(*((row["n_components"], row["rhat"]) for row in self.table), strict=True)
         notes = ["* best by this column", *unmixed_note(numbers, rhats, "K = ", "elpd is")]
         caution = [f"Caution: {self.caution}"] if self.caution else []
-        return "\n".join([*lines_of([[head for head, *_ in columns], *rows]), "; ".join(notes), *caution])
+        lines = table_lines([[head for head, *_ in columns], *rows], "r" * len(columns))
+        return "\n".join([*lines, "; ".join(notes), *caution])
 
     def best(self, criterion: str) -> int | None:
         """Return the number of components that is best by bic, icl, elpd, log_evidence or chib; None where none is."""

@@ -18,8 +18,7 @@ G_p(ν, Ψ) = log Γ_p(ν/2) - ν/2 log|Ψ| and p the side length of Ψ (1 for a
 with s and f the successes and failures of component k. Each is the log normaliser of the conjugate posterior of
 :mod:`em.families`, less the prior's, plus the base measure; the tests hold them to one-by-one predictive densities and
 to quadrature. All that depends on the samples of one component is computed once for each of the 2^n sets of samples and
-looked up (:mod:`comparisons.evidence.exact_sets`). It is the reference for Gibbs sampling, variational inference, NUTS
-and SMC.
+looked up (:class:`Sets`). It is the reference for Gibbs sampling, variational inference, NUTS and SMC.
 
 References
 ----------
@@ -27,7 +26,7 @@ Murphy (2007), Conjugate Bayesian analysis of the Gaussian distribution, technic
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import log
 from typing import Any
 
@@ -35,15 +34,93 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammaln, logsumexp
 
-from comparisons.evidence.exact_sets import Sets, members_of_sets, sum_over_components
 from em.families import conjugate_mixture
 from em.gibbs import check_labels, one_hot
-from models.one_line import one_line
+from models.shown import one_line
 from models.validation import Array, count_at_least_one, data_matrix
 
 MOST_SAMPLES = 12
 MOST_LABELLINGS = 2e7  # K = 4 with 12 samples; some seconds
 BATCH = 2**19
+
+
+class Sets:
+    """Marginal likelihood and posterior means of all sets of samples, each the samples of one of K components.
+
+    A component's conjugate posterior has the log normaliser A, and with base measure h::
+
+        log p(X_set) = A(posterior) - A(prior) + Σ_i log h(x_i)
+
+    A "tied" covariance is shared, so that there A is taken of all components together.
+
+    Parameters
+    ----------
+    mixture : ConjugateMixture or GaussianConjugate
+        Data and conjugate prior.
+    n_components : int
+        Number of components K.
+
+    Attributes
+    ----------
+    concentration : ndarray, shape (K,)
+        Concentration a of the prior.
+    members : ndarray, shape (2^n, n)
+        Which samples belong to each set, as 0 and 1; sets are written as whole numbers, bit i for sample i.
+    """
+
+    def __init__(self, mixture: Any, n_components: int) -> None:
+        n = len(mixture.X)
+        self.concentration = a = np.broadcast_to(mixture.prior.concentration, n_components)
+        self.members = (np.arange(2**n)[:, None] >> np.arange(n) & 1).astype(np.float64)
+        mixture = replace(mixture, prior=replace(mixture.prior, concentration=1.0))  # a set has the weights of no one
+        self.posterior = mixture.posterior_of_sets(self.members[..., None], n_components)
+        before = mixture.posterior(np.zeros((n, n_components))).log_normaliser()
+        self._constant = gammaln(a.sum()) - gammaln(a.sum() + n)
+        self._of_sets = gammaln(self.members.sum(axis=1)[:, None] + a) - gammaln(a)  # (2^n, K)
+        if self.posterior.shared:
+            self._constant += mixture.log_base.sum() - before
+        else:
+            log_prob = self.posterior.log_normaliser() - before / n_components + self.members @ mixture.log_base
+            self._of_sets += log_prob[:, None]
+
+    def log_joint(self, labels: np.ndarray) -> Array:
+        """Return log p(X, z), shape (batch,), of the sets (batch, K) that z makes."""
+        of_components = (of_sets[own] for of_sets, own in zip(self._of_sets.T, labels.T, strict=True))
+        log_joint = np.asarray(self._constant + sum(of_components))
+        return log_joint + self.posterior.joined(labels).log_normaliser() if self.posterior.shared else log_joint
+
+    def log_evidence(self) -> float:
+        """Return log p(X) in nats."""
+        parts = labellings(self.members.shape[1], len(self.concentration))
+        return float(logsumexp([logsumexp(self.log_joint(labels)) for labels in parts]))
+
+    def means(self, of_sets: Array) -> dict[str, Array]:
+        """Return posterior means by name, from the probability (K, sets) that a set is component k's.
+
+        A mean is NaN where it does not exist for a set that has a positive probability.
+        """
+        means = {}
+        for name, mean in self.posterior.mean().items():
+            unknown = np.isnan(mean)
+            value = np.tensordot(of_sets, np.where(unknown, 0.0, mean), 1)
+            value[np.tensordot(of_sets, unknown.astype(np.float64), 1) > 0] = np.nan
+            means[name] = value.sum(axis=0) if name in self.posterior.shared else value[:, 0]
+        return means
+
+
+def labellings(n: int, K: int) -> Iterator[np.ndarray]:
+    """Yield all K^n label vectors in batches, each as the K sets of samples that its labels make, shape (batch, K)."""
+
+    def sets_of(samples: range) -> np.ndarray:
+        sets = np.zeros((1, K), dtype=np.int64)
+        for i in samples:
+            sets = (sets[:, None] + (1 << i) * np.eye(K, dtype=np.int64)).reshape(-1, K)
+        return sets
+
+    n_together = min(n, int(log(BATCH) / log(K)) if K > 1 else n)
+    first = sets_of(range(n_together))
+    for rest in sets_of(range(n_together, n)):
+        yield first + rest
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +150,6 @@ class ExactPosterior:
     responsibilities: Array
     means: dict[str, Array]
     _mixture: Any = field(repr=False)
-    _concentration: Array = field(repr=False)
 
     __repr__ = one_line
 
@@ -88,11 +164,11 @@ class ExactPosterior:
             Sizes of the cells where the family has some, such as ``n_trials`` or ``exposure``: a number, (D,) or
             (m, D). Without them they are as in X, where all its rows had the same.
         """
-        points, a, D = data_matrix(points, "points", missing=True), self._concentration, self._mixture.X.shape[1]
+        points, D = data_matrix(points, "points", missing=True), self._mixture.X.shape[1]
         if points.shape[1] != D:
             raise ValueError(f"points must have {D} columns like X, got {points.shape[1]}")
-        with_each = self._mixture.with_each_of(points, **size)
-        return np.array([_log_evidence(Sets(each, len(a)), a) - self.log_evidence for each in with_each])
+        with_each, K = self._mixture.with_each_of(points, **size), self.responsibilities.shape[1]
+        return np.array([Sets(each, K).log_evidence() - self.log_evidence for each in with_each])
 
 
 def exact_posterior(X: ArrayLike, n_components: int, prior: Any, **size: Any) -> ExactPosterior:
@@ -128,17 +204,17 @@ def exact_posterior(X: ArrayLike, n_components: int, prior: Any, **size: Any) ->
         wanted = f"X must have at most {MOST_SAMPLES} rows and n_components ** rows be at most {MOST_LABELLINGS:g}"
         raise ValueError(f"{wanted}, got {n} rows and {K} components: use em.gibbs")
     mixture.check_fits(K)
-    sets, a = Sets(mixture, K), np.broadcast_to(prior.concentration, K)
-    log_evidence = _log_evidence(sets, a)
+    sets = Sets(mixture, K)
+    log_evidence, a = sets.log_evidence(), sets.concentration
     of_sets, n_occupied = np.zeros((K, 2**n)), np.zeros(K + 1)
-    for labels in _labellings(n, K):
-        probability = np.exp(_log_joint(sets, a, labels) - log_evidence)
+    for labels in labellings(n, K):
+        probability = np.exp(sets.log_joint(labels) - log_evidence)
         n_occupied += np.bincount((labels > 0).sum(axis=1), probability, K + 1)
         of_sets += [np.bincount(labels[:, k], probability, 2**n) for k in range(K)]
-    members = members_of_sets(n)
+    members = sets.members
     together, responsibilities = members.T @ (of_sets.sum(axis=0)[:, None] * members), (of_sets @ members).T
     means = sets.means(of_sets) | {"weights": (a + responsibilities.sum(axis=0)) / (a.sum() + n)}
-    return ExactPosterior(log_evidence, together, n_occupied, responsibilities, means, mixture, a)
+    return ExactPosterior(log_evidence, together, n_occupied, responsibilities, means, mixture)
 
 
 def log_joint_of_labels(X: ArrayLike, z: ArrayLike, n_components: int, prior: Any, **size: Any) -> Array:
@@ -171,29 +247,3 @@ def _log_normaliser(posterior: Any) -> Array:
     """Return that of the weights, log B(a), and of the components, shape (...)."""
     a = posterior.concentration
     return np.asarray(gammaln(a).sum(axis=-1) - gammaln(a.sum(axis=-1)) + posterior.log_normaliser())
-
-
-def _labellings(n: int, K: int) -> Iterator[np.ndarray]:
-    """Yield all K^n label vectors in batches, each as the K sets of samples that its labels make, shape (batch, K)."""
-
-    def sets_of(samples: range) -> np.ndarray:
-        sets = np.zeros((1, K), dtype=np.int64)
-        for i in samples:
-            sets = (sets[:, None] + (1 << i) * np.eye(K, dtype=np.int64)).reshape(-1, K)
-        return sets
-
-    n_together = min(n, int(log(BATCH) / log(K)) if K > 1 else n)
-    first = sets_of(range(n_together))
-    for rest in sets_of(range(n_together, n)):
-        yield first + rest
-
-
-def _log_joint(sets: Sets, a: Array, labels: np.ndarray) -> Array:
-    """Return log p(X, z) of label vectors, shape (batch,)."""
-    log_share = gammaln(sets.counts[:, None] + a) - gammaln(a)  # of each set (2^n, K)
-    log_prob_z = gammaln(a.sum()) - gammaln(a.sum() + sets.n_samples) + sum_over_components(log_share, labels)
-    return log_prob_z + sets.log_prob(labels)
-
-
-def _log_evidence(sets: Sets, a: Array) -> float:
-    return float(logsumexp([logsumexp(_log_joint(sets, a, labels)) for labels in _labellings(sets.n_samples, len(a))]))

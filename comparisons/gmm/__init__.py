@@ -10,12 +10,13 @@ from numpy.linalg import eigvalsh
 from comparisons.declarations import Option
 from comparisons.family import NEARLY, Change, Family, Point, as_declared, conjugate_gaps_of_weights
 from comparisons.gmm.data import CALIBRATIONS, CASES, DATASETS
-from comparisons.gmm.units import Units
 from models import gmm as model_gmm
 from models.gmm.independent_prior import SCALES
 from models.gmm.structures import COVARIANCE_TYPES, covariances_shape, full_matrices, quantities
 from models.parameters import Quantity
 from models.validation import Array
+
+ORDINARY = 100.0  # deviations from 1 / 100 to 100, and values within 100 deviations of 0, are a search's own units
 
 
 class GMM(Family):
@@ -73,11 +74,20 @@ class GMM(Family):
 
     @override
     def for_search(self, model: Any, X: Array, n_components: int, prior: Any) -> tuple[Any, Change, Change]:
-        units = Units(X, self.covariance_type)
-        if (units.scale == 1).all() and not units.location.any():
+        """Return the model in units of the data's own deviations where those of X are far from ordinary.
+
+        L-BFGS stops far from the mode where one coordinate is a million times as long as another. The prior moves along
+        with the samples, so that log p(θ | X) changes by a constant, and modes correspond.
+        """
+        if (units := search_units(X, self.covariance_type)) is None:
             return model, dict, dict
-        other = self.build_marginal_model(units.samples(X), n_components, units.prior(prior), precise=True)
-        return other, units.into, units.back
+        moved = prior.standardised(units.location, units.scale)
+
+        def back(point: Point) -> Point:
+            means, covariances = units.location + units.scale * point["means"], units.covariances * point["covariances"]
+            return {**point, "means": means, "covariances": covariances}
+
+        return self.build_marginal_model(units.rows(X), n_components, moved, precise=True), units.arrays, back
 
     def covariance_matrices(self, draws: Mapping[str, Array]) -> Array:
         """Return the covariance matrices (S, K, D, D) of draws, whatever their structure."""
@@ -187,6 +197,21 @@ class GMM(Family):
         products = roots @ roots.mT
         scale = np.sqrt(_diagonal(covariances) / _diagonal(products))
         return replace(parameters, covariances=products * scale[..., :, None] * scale[..., None, :])
+
+
+def search_units(X: Array, covariance_type: str) -> Any:
+    """Return :class:`em.gmm.units.Units` of the columns of X, NaN where missing, or None where these are ordinary.
+
+    They are means and deviations. Deviations are rounded to powers of 2, which round nothing; "spherical" has one for
+    all columns.
+    """
+    from em.gmm.units import Units
+
+    mean, sd = np.nanmean(X, axis=0), np.nanstd(X, axis=0)
+    sd = np.full_like(sd, sd.mean()) if covariance_type == "spherical" else sd
+    sd = np.where(sd > 0, sd, 1.0)
+    far = sd.max() > ORDINARY or sd.min() < 1 / ORDINARY or (np.abs(mean) > ORDINARY * sd).any()
+    return Units(mean, 2.0 ** np.round(np.log2(sd)), covariance_type) if far else None
 
 
 def _pseudo_samples(prior: Any, variances: Array) -> Any:

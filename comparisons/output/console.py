@@ -11,12 +11,6 @@ from models.labels import plain
 from models.validation import Array
 
 
-def lines_of(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return a plain table, its heads first, as lines of columns that are flush right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-
-
 def unmixed_note(names: Sequence[Any], rhat: Sequence[float] | Array, at: str, what: str) -> list[str]:
     """Return a sentence on the rows of a table whose chains have not mixed, if there are any."""
     from comparisons.alignment.mixing import MAX_RHAT

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from em.plots import axes_or_new
-from em.process.table import table_lines
 from models.labels import label
+from models.tables import table_lines
 from models.validation import Array
 
 MOST_SHOWN = 40

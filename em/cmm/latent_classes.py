@@ -31,7 +31,7 @@ from em.fitted import has_observed
 from em.samples import samples_to_use
 from em.samples.distinct import distinct_rows
 from em.uncertainty.louis import frequencies
-from models.labels import aligned
+from models.tables import table_lines
 from models.validation import Array
 
 
@@ -76,7 +76,7 @@ class LatentClasses:
             cells = self.table[start : start + K]
             shown = [f"{cell['probability']:.4f} ({cell['standard_error']:.4f})" for cell in cells]
             rows.append([cells[0]["item"], str(cells[0]["level"]), *(text.replace("(nan)", "(-)") for text in shown)])
-        lines = aligned(rows, "l" * (K + 2))
+        lines = table_lines(rows, "l" * (K + 2))
         (g, x), df = self.p_values, self.degrees_of_freedom
         lines.append(f"entropy R² {self.entropy_r_squared:.4f}, relative entropy {self.relative_entropy:.4f}")
         lines.append(f"G² {self.g_squared:.4f} (p = {g:.3g}), X² {self.x_squared:.4f} (p = {x:.3g}), {df} df")

@@ -31,8 +31,8 @@ from em.gmm.statistics import SQUARES, GaussianStatistics
 from em.steps.dirichlet import dirichlet_divergence, draw_weights, mean_log_weights, mean_weights, sd_weights
 from models.gmm import GMMParameters, GMMPrior
 from models.gmm.structures import covariances_shape, full_matrices, quantities
-from models.one_line import one_line
 from models.parameters import Quantity
+from models.shown import one_line
 from models.validation import Array
 
 LEAST_CHI2 = 1e-200  # with few degrees of freedom a draw may round to 0

@@ -32,7 +32,7 @@ from em.bound import log_of
 from em.identifiability import Identifiability
 from em.steps import Steps
 from em.uncertainty.entries import entries_of
-from em.uncertainty.independent import interior_slopes
+from em.uncertainty.independent import INTERIOR
 from em.uncertainty.louis import largest_parts
 from models.parameters import Parameters
 from models.validation import Array
@@ -190,7 +190,7 @@ def _scores(parameters: Parameters, question: _Question, pattern: np.ndarray) ->
     log_p = logsumexp(log_f + log_of(weights), axis=1, keepdims=True)
     possible = np.isfinite(log_p[:, 0])
     ratio = np.exp(log_f[possible] - log_p[possible])  # f_k / P
-    terms = zip(rows.statistics, interior_slopes(steps, parameters), strict=True)
+    terms = zip(rows.statistics, steps.slopes(parameters.inside(INTERIOR)), strict=True)
     by_theta = np.asarray(sum(np.asarray(T)[possible][:, None, :] * first for T, (first, _) in terms))
     scores = np.concatenate([ratio, ((weights * ratio)[:, :, None] * by_theta).reshape(len(ratio), -1)], axis=1)
     return scores * np.exp(0.5 * log_p[possible]) if enumerated else scores

@@ -22,11 +22,11 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import norm
 
-from em.process.table import table_lines
 from em.uncertainty.entries import Entries
 from em.uncertainty.louis import Information
 from models.shown import shown
-from models.validation import Array, number_between
+from models.tables import table_lines
+from models.validation import Array
 
 KINDS = ("louis", "bootstrap", "parametric bootstrap")
 SCALES: dict[str, tuple[Any, Any, Any]] = {  # g, g', the inverse of g
@@ -92,11 +92,6 @@ class Uncertainty:
         for name, *numbers, note, _ in (row.values() for row in self.table):
             rows.append([name, *("-" if np.isnan(number) else f"{number:.5g}" for number in numbers), note])
         return "\n".join([f"{self.kind}, {self.level:.4g} intervals", *table_lines(rows), self.status])
-
-
-def check_level(level: Any) -> float:
-    """Return the nominal coverage, checked to lie in (0, 1)."""
-    return number_between("level", level, 0, 1)
 
 
 def from_information(information: Information, kind: str, level: float) -> Uncertainty:

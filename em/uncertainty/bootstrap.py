@@ -25,21 +25,13 @@ from em.engine.blocks import blocks
 from em.process.progress import track
 from em.samples import Samples
 from em.uncertainty.entries import Entries
-from models.validation import Array, random_source
+from models.validation import Array
 
 AT_A_TIME = 100  # replicates in one batch
 
 
 def bootstrap(
-    estimator: Any,
-    X: Array,
-    rows: np.ndarray,
-    entries: Entries,
-    *,
-    parametric: bool,
-    n_bootstrap: int,
-    random_state: Any,
-    progress: bool = False,
+    estimator: Any, X: Array, rows: np.ndarray, entries: Entries, seeds: list[int], parametric: bool, progress: bool
 ) -> tuple[Array, str]:
     """Return the entries of the refitted mixtures (B, p) and a sentence about the fits.
 
@@ -53,13 +45,11 @@ def bootstrap(
         The rows of X that were seen, each as often as it was.
     entries : Entries
         The p parameters at the estimate.
+    seeds : list of int, length B
+        Seeds of the bootstrap samples, which are independent.
     parametric : bool
         Whether to draw from the mixture instead of the rows.
-    n_bootstrap : int
-        Number of samples B.
-    random_state : int, RandomState or None
-        Seed or source of randomness; the samples are independent.
-    progress : bool, default False
+    progress : bool
         Whether to show a progress bar.
 
     Raises
@@ -69,8 +59,7 @@ def bootstrap(
     """
     from em.batches import best_runs  # which knows estimators, as this module's callers do
 
-    seeds = random_source(random_state).randint(2**31 - 1, size=n_bootstrap).tolist()
-    replicates, unconverged = [], 0
+    n_bootstrap, replicates, unconverged = len(seeds), [], 0
     fit = estimator.at_estimate(rows if parametric else np.arange(X.shape[0]))
     whole = None if parametric else fit._samples(X, None)
     for some in track(list(blocks(n_bootstrap, AT_A_TIME)), f"{n_bootstrap} bootstrap samples", progress):

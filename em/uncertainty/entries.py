@@ -19,21 +19,17 @@ EMPTY = "its component is empty"
 
 
 class Entry(NamedTuple):
-    """One number: its array, its place there, and the scale on which its estimate is nearest to normal.
+    """One number: its name, such as ``means[0, 1]``, its array, and its place there.
 
-    ``scale`` is "identity", "log" or "logit"; ``block`` is what tells apart the numbers that sum to one with it, or
-    None.
+    ``scale`` is "identity", "log" or "logit", on which its estimate is nearest to normal; ``block`` is what tells apart
+    the numbers that sum to one with it, or None.
     """
 
+    name: str
     array: str
     place: tuple[int, ...]
     scale: str
     block: tuple[object, ...] | None
-
-    @property
-    def name(self) -> str:
-        """Such as ``means[0, 1]``."""
-        return f"{self.array}[{', '.join(map(str, self.place))}]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,24 +119,22 @@ def entries_of(parameters: Parameters, n_samples: float, frozen: Collection[str]
     (('probs[0, 0]', 'probs[1, 0]'), ('', 'on the boundary'), [0, 2])
     """
     arrays, K = parameters.arrays(), parameters.n_components
-    empty = parameters.weights * n_samples < EMPTIED
     if unknown := [name for name in frozen if name not in arrays]:
         raise ValueError(f"frozen must hold names among {', '.join(arrays)}, got {', '.join(map(repr, unknown))}")
     entries, notes = [], []
     for quantity in parameters.quantities:
         name, support, array = quantity.name, quantity.support, arrays[quantity.name]
-        at_edge = support.at_edge(array)
+        note = np.where(support.at_edge(array), "on the boundary", "").astype(object)
+        if name == "weights" and K == 1:
+            note[:] = "always 1"
+        if not quantity.shared:
+            note[parameters.weights * n_samples < EMPTIED] = EMPTY
+        if name in frozen:
+            note[...] = "frozen"
         for place in support.places(array.shape):
             within = support.block_of(place)
-            entries.append(Entry(name, place, support.scale_at(place), None if within is None else (name, *within)))
-            if name in frozen:
-                note = "frozen"
-            elif not quantity.shared and empty[place[0]]:
-                note = EMPTY
-            elif name == "weights" and K == 1:
-                note = "always 1"
-            else:
-                note = "on the boundary" if at_edge[place] else ""
-            notes.append(note)
+            block = None if within is None else (name, *within)
+            entries.append(Entry(quantity.entry(place), name, place, support.scale_at(place), block))
+            notes.append(note[place])
     values = np.array([arrays[entry.array][entry.place] for entry in entries])
     return Entries(tuple(entries), values, tuple(notes), K)

@@ -78,7 +78,7 @@ def observed_information(
 
 def complete_data(steps: Steps[Any], rows: Rows, parameters: Parameters, sample_weight: Array) -> Iterator[Block]:
     """Yield the samples in blocks, with scores and curvature as if their labels were known."""
-    K, slopes = parameters.n_components, interior_slopes(steps, parameters)
+    K, slopes = parameters.n_components, steps.slopes(parameters.inside(INTERIOR))  # on the boundary they are held
     p = slopes[0][0].shape[-1]
     places = K + np.arange(K * p).reshape(K, p)
     for part in row_blocks(len(rows), K + K * p):
@@ -86,14 +86,6 @@ def complete_data(steps: Steps[Any], rows: Rows, parameters: Parameters, sample_
         joint = steps.log_joint_of(block, parameters)
         statistics = [_dense(array) for array in block.statistics]
         yield Block(joint, sample_weight[part], partial(_component, statistics, slopes, places))
-
-
-def interior_slopes(steps: Steps[Any], parameters: Parameters) -> tuple[tuple[Array, Array], ...]:
-    """Return η_j' and η_j'', with any number inside in the place of those on the boundary, which are held."""
-    theta = dict(parameters.arrays())
-    for quantity in parameters.quantities[1:]:
-        theta[quantity.name] = quantity.support.moved_inside(theta[quantity.name], INTERIOR)
-    return steps.slopes(theta)
 
 
 def _dense(part: Any) -> Array:
@@ -113,7 +105,7 @@ def _component(
 
 def log_prior_slopes(steps: Steps[Any], parameters: Parameters, prior: Any, entries: Entries) -> Slopes:
     """Return gradient and minus the Hessian of the log prior."""
-    terms = list(zip(steps.chi(prior), interior_slopes(steps, parameters), strict=True))
+    terms = list(zip(steps.chi(prior), steps.slopes(parameters.inside(INTERIOR)), strict=True))
     gradient = np.asarray(sum(chi * first for chi, (first, _) in terms)).ravel()
     curvature = np.asarray(-sum(chi * second for chi, (_, second) in terms)).ravel()
     slopes = dirichlet_slopes(prior.concentration, entries)

@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from em.bound import normalise
+from em.engine.blocks import blocks
 from em.samples.distinct import row_order
 from em.uncertainty.entries import Entries
 from models.validation import Array, check_sample_weight
@@ -187,10 +188,8 @@ def repeated_rows(sample_weight: ArrayLike | None, X: Any) -> np.ndarray:
 
 
 def row_blocks(n_rows: int, n_parameters: int) -> Iterator[slice]:
-    """Yield slices that cover the rows, short enough for scores of all of one's parameters to be held at a time."""
-    size = max(1, MOST_NUMBERS // n_parameters)
-    for start in range(0, n_rows, size):
-        yield slice(start, start + size)
+    """Return slices that cover the rows, short enough for scores of all of one's parameters to be held at a time."""
+    return blocks(n_rows, max(1, MOST_NUMBERS // n_parameters))
 
 
 def largest_parts(direction: dict[str, float]) -> str:

@@ -72,7 +72,7 @@ class CMMPrior(FeaturePrior):
 
 
 def draw_parameters(
-    prior: CMMPrior, n_components: int, levels: Sequence[int], random_state: int | np.random.RandomState | None = None
+    prior: CMMPrior, n_components: int, levels: Sequence[int], random_state: Any = None
 ) -> CMMParameters:
     """Draw π ~ Dirichlet(a) and p_kd ~ Dirichlet(b_d).
 

@@ -81,15 +81,9 @@ def flat(quantity: Quantity, shape: tuple[int, ...], start: Array | None = None)
     """
     transform, middle = _transform_and_middle(quantity.support, shape)
     value = np.broadcast_to(np.asarray(middle if start is None else start, dtype=np.float64), shape)
-    return pm.CustomDist(
-        quantity.name,
-        random=_refuse_draws,
-        logp=pt.zeros_like,
-        support_point=lambda rv, size: pt.as_tensor_variable(value),
-        shape=shape,
-        dims=quantity.dims,
-        **({} if transform is None else {"transform": transform}),
-    )
+    stated: dict[str, Any] = {"random": _refuse_draws, "logp": pt.zeros_like, "shape": shape, "dims": quantity.dims}
+    stated |= {} if transform is None else {"transform": transform}
+    return pm.CustomDist(quantity.name, support_point=lambda rv, size: pt.as_tensor_variable(value), **stated)
 
 
 def _transform_and_middle(support: Support, shape: tuple[int, ...]) -> tuple[Transform | None, Array]:

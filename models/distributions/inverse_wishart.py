@@ -17,15 +17,12 @@ References
 from typing import Any
 
 import numpy as np
+import pymc as pm
 import pytensor.tensor as pt
 from pymc.distributions.dist_math import check_parameters
-from pymc.distributions.distribution import Continuous, SymbolicRandomVariable, _support_point
 from pymc.distributions.shape_utils import implicit_size_from_params, rv_size_is_none
-from pymc.distributions.transforms import CholeskyCovTransform, _default_transform
-from pymc.logprob.abstract import _logprob
-from pymc.pytensorf import normalize_rng_param
+from pymc.distributions.transforms import CholeskyCovTransform
 from pytensor.tensor.linalg import solve_triangular
-from pytensor.tensor.random.utils import normalize_size_param
 
 
 class CovarianceTransform(CholeskyCovTransform):
@@ -35,12 +32,19 @@ class CovarianceTransform(CholeskyCovTransform):
     ----------
     n : int
         Side length D of the matrix; the unconstrained vector holds the D (D + 1) / 2 entries of L, row after row.
+    leading : tuple of int or None, default None
+        Shape of the axes before the matrix, which JAX must know; ``None`` where the variable says it.
     """
 
-    def __init__(self, n: int) -> None:
-        self.n = n
+    def __init__(self, n: int, leading: tuple[int, ...] | None = None) -> None:
+        self.n, self.leading = n, leading
         self.tril_idxs = np.tril_indices(n)  # plain arrays, where PyMC has graphs whose length is not known
         self.diag_idxs = np.arange(1, n + 1).cumsum() - 1
+
+    def forward(self, value: Any, *inputs: Any) -> Any:
+        """Return the entries of L, those of the diagonal as logarithms."""
+        entries = super().forward(value, *inputs)
+        return entries if self.leading is None else pt.specify_shape(entries, (*self.leading, len(self.tril_idxs[0])))
 
     def log_jac_det(self, value: Any, *inputs: Any) -> Any:
         """Return D log 2 + Σ_i (D - i + 2) log L_ii."""
@@ -48,53 +52,21 @@ class CovarianceTransform(CholeskyCovTransform):
         return self.n * np.log(2.0) + (powers * value[..., self.diag_idxs]).sum(axis=-1)
 
 
-class InverseWishartRV(SymbolicRandomVariable):
-    """Draws by Bartlett's decomposition, as a graph, so that every backend can run them."""
-
-    name = "inverse_wishart"
-    extended_signature = "[rng],[size],(),(p,p)->[rng],(p,p)"
-    _print_name = ("InverseWishart", "\\operatorname{InverseWishart}")
-
-    def update(self, node: Any) -> dict[Any, Any]:
-        """Say which output follows the random generator of which input."""
-        return {node.inputs[0]: node.outputs[0]}
-
-    @classmethod
-    def rv_op(cls, nu: Any, scale_chol: Any, *, size: Any = None, rng: Any = None) -> Any:
-        """Build the graph of a draw from ν and the lower Cholesky factor of Ψ."""
-        nu = pt.as_tensor_variable(nu)
-        scale_chol = pt.as_tensor_variable(scale_chol)
-        rng, size = normalize_rng_param(rng), normalize_size_param(size)
-        if rv_size_is_none(size):
-            batch = tuple(implicit_size_from_params(nu, scale_chol, ndims_params=[0, 2]))
-        else:
-            batch = tuple(size)
-        p = scale_chol.shape[-1]
-
-        # Bartlett: A lower triangular, A_ii² ~ χ²(ν - i + 1), A_ij ~ N(0, 1) below the diagonal, makes
-        # A A' ~ Wishart(ν, I). Any B with B B' = Ψ then gives Σ = (B A⁻ᵀ)(B A⁻ᵀ)' ~ InverseWishart(ν, Ψ).
-        rng_after_chi2, chi2 = pt.random.chisquare(
-            nu[..., None] - pt.arange(p), size=(*batch, p), rng=rng, return_next_rng=True
-        )
-        next_rng, normal = pt.random.normal(size=(*batch, p * (p - 1) // 2), rng=rng_after_chi2, return_next_rng=True)
-        diagonal, below = pt.arange(p), pt.tril_indices(p, k=-1)
-        bartlett = pt.zeros((*batch, p, p), dtype=scale_chol.dtype)
-        bartlett = bartlett[..., diagonal, diagonal].set(pt.sqrt(chi2))
-        bartlett = bartlett[..., below[0], below[1]].set(normal)
-        inverse = solve_triangular(bartlett, pt.eye(p, dtype=scale_chol.dtype), lower=True, b_ndim=2)
-        root = scale_chol @ inverse.mT
-        return cls(inputs=[rng, size, nu, scale_chol], outputs=[next_rng, root @ root.mT])(rng, size, nu, scale_chol)
-
-
-class InverseWishart(Continuous):
+class InverseWishart:
     """Inverse-Wishart distribution over covariance matrices.
 
     Parameters
     ----------
+    name : str
+        Variable name in the current PyMC model.
     nu : tensor_like of float
         Degrees of freedom ν > D - 1.
-    scale : tensor_like of float, shape (..., D, D)
-        Scale matrix Ψ, symmetric positive definite.
+    scale : array_like of float, shape (..., D, D)
+        Scale matrix Ψ, symmetric positive definite; of :meth:`dist` it may be a tensor.
+    dims : sequence of str or None, default None
+        PyMC dims, one for each axis.
+    **like
+        ``shape`` of the variable, by default that of the scale; of :meth:`dist` also ``size``.
 
     Examples
     --------
@@ -106,20 +78,42 @@ class InverseWishart(Continuous):
     (5, 2, 2)
     """
 
-    rv_type = InverseWishartRV
-    rv_op = InverseWishartRV.rv_op
+    def __new__(cls, name: str, nu: Any, scale: Any, dims: Any = None, **like: Any) -> Any:
+        """Add the variable to the current model, and return it."""
+        rv, (*leading, D, _) = cls.dist(nu, scale, **like), like["shape"] if "shape" in like else np.shape(scale)
+        return pm.modelcontext(None).register_rv(rv, name, dims=dims, transform=CovarianceTransform(D, tuple(leading)))
 
     @classmethod
-    def dist(cls, nu: Any, scale: Any, **kwargs: Any) -> Any:
+    def dist(cls, nu: Any, scale: Any, **like: Any) -> Any:
         """Return an inverse-Wishart variable outside any model."""
-        nu = pt.as_tensor_variable(nu, dtype="float64")
-        scale = pt.as_tensor_variable(scale, dtype="float64")
-        return super().dist([nu, pt.linalg.cholesky(scale)], **kwargs)
+        nu, scale = (pt.as_tensor_variable(number, dtype="float64") for number in (nu, scale))
+        stated: dict[str, Any] = {"dist": _draw, "logp": _log_density, "support_point": _mode}
+        stated |= {"signature": "(),(p,p)->(p,p)", "class_name": cls.__name__}
+        return pm.CustomDist.dist(nu, pt.linalg.cholesky(scale), **stated, **like)
 
 
-@_logprob.register(InverseWishartRV)
-def _inverse_wishart_logp(op: Any, values: Any, rng: Any, size: Any, nu: Any, scale_chol: Any, **kwargs: Any) -> Any:
-    (value,) = values
+def _draw(nu: Any, scale_chol: Any, size: Any) -> Any:
+    """Draw by Bartlett's decomposition, as a graph, so that every backend can run it.
+
+    With A lower triangular, A_ii² ~ χ²(ν - i + 1) and A_ij ~ N(0, 1) below the diagonal, A A' ~ Wishart(ν, I). Any B
+    with B B' = Ψ then gives Σ = (B A⁻ᵀ)(B A⁻ᵀ)' ~ InverseWishart(ν, Ψ).
+    """
+    p = scale_chol.shape[-1]
+    none = rv_size_is_none(size)
+    batch = tuple(implicit_size_from_params(nu, scale_chol, ndims_params=[0, 2]) if none else size)
+    degrees, rng = nu[..., None] - pt.arange(p), pt.random.shared_rng(seed=None)
+    rng, chi2 = pt.random.chisquare(degrees, size=(*batch, p), rng=rng, return_next_rng=True)
+    _, normal = pt.random.normal(size=(*batch, p * (p - 1) // 2), rng=rng, return_next_rng=True)
+    diagonal, below = pt.arange(p), pt.tril_indices(p, k=-1)
+    bartlett = pt.zeros((*batch, p, p), dtype=scale_chol.dtype)
+    bartlett = bartlett[..., diagonal, diagonal].set(pt.sqrt(chi2))
+    bartlett = bartlett[..., below[0], below[1]].set(normal)
+    inverse = solve_triangular(bartlett, pt.eye(p, dtype=scale_chol.dtype), lower=True, b_ndim=2)
+    root = scale_chol @ inverse.mT
+    return root @ root.mT
+
+
+def _log_density(value: Any, nu: Any, scale_chol: Any) -> Any:
     p = value.shape[-1]
     value_chol = pt.linalg.cholesky(value)  # rewritten to L itself when the value is L L' of the transform
     log_det_value = 2 * pt.log(pt.diagonal(value_chol, axis1=-2, axis2=-1)).sum(axis=-1)
@@ -133,13 +127,6 @@ def _inverse_wishart_logp(op: Any, values: Any, rng: Any, size: Any, nu: Any, sc
     return check_parameters(pt.switch(in_support, log_density, -np.inf), nu > p - 1, msg="nu > D - 1")
 
 
-@_support_point.register(InverseWishartRV)
-def _inverse_wishart_support_point(op: Any, rv: Any, rng: Any, size: Any, nu: Any, scale_chol: Any) -> Any:
-    p = scale_chol.shape[-1]
-    mode = scale_chol @ scale_chol.mT / (nu + p + 1)[..., None, None]
+def _mode(rv: Any, size: Any, nu: Any, scale_chol: Any) -> Any:
+    mode = scale_chol @ scale_chol.mT / (nu + scale_chol.shape[-1] + 1)[..., None, None]
     return pt.broadcast_to(mode, rv.shape)
-
-
-@_default_transform.register(InverseWishartRV)
-def _inverse_wishart_transform(op: Any, rv: Any) -> Any:
-    return CovarianceTransform(n=rv.type.shape[-1])

@@ -24,9 +24,7 @@ from models.distributions.inverse_wishart import CovarianceTransform
 from models.gmm.independent_prior import log_lkj_norm
 
 
-def lkj_covariance(
-    name: str, variances: Callable[..., Any], eta: float, *, shape: tuple[int, ...], dims: tuple[str, ...] | None = None
-) -> Any:
+def lkj_covariance(name: str, variances: Callable[..., Any], eta: float, **like: Any) -> Any:
     """Add covariance matrices with LKJ correlations to the current PyMC model.
 
     Parameters
@@ -37,10 +35,8 @@ def lkj_covariance(
         Makes a PyMC distribution of the D variances, such as ``pm.InverseGamma.dist``, of a given ``size``.
     eta : float
         η > 0 of the LKJ distribution.
-    shape : tuple of int
-        (..., D, D).
-    dims : tuple of str or None, default None
-        PyMC dims, one for each axis.
+    **like
+        ``shape`` (..., D, D) and ``dims`` of the variable.
 
     Examples
     --------
@@ -52,7 +48,7 @@ def lkj_covariance(
     >>> pm.draw(sigma, draws=5, random_seed=0, mode="FAST_COMPILE").shape
     (5, 2, 2)
     """
-    D = shape[-1]
+    *batch, D, _ = like["shape"]
     log_norm = np.float64(log_lkj_norm(eta, D))
 
     def log_density(value: Any, eta: Any) -> Any:
@@ -60,29 +56,20 @@ def lkj_covariance(
         chol = pt.linalg.cholesky(value)  # rewritten to L itself when the value is L L' of the transform
         log_det = 2 * pt.log(pt.diagonal(chol, axis1=-2, axis2=-1)).sum(axis=-1)
         log_v = pt.log(v).sum(axis=-1)
-        log_scales = pm.logp(variances(size=shape[:-1]), v).sum(axis=-1) - 0.5 * (D - 1) * log_v
+        log_scales = pm.logp(variances(size=(*batch, D)), v).sum(axis=-1) - 0.5 * (D - 1) * log_v
         log_prob = log_scales + (eta - 1) * (log_det - log_v) - log_norm
         return pt.switch(log_det > -np.inf, log_prob, -np.inf)  # NaN where the value is not positive definite
 
     def draw(eta: Any, size: Any) -> Any:
-        batch = () if rv_size_is_none(size) else tuple(size)
-        root = pt.sqrt(variances(size=(*batch, D)))[..., None] * _draw_correlation_root(eta, batch, D)
+        size = () if rv_size_is_none(size) else tuple(size)
+        root = pt.sqrt(variances(size=(*size, D)))[..., None] * _draw_correlation_root(eta, size, D)
         return root @ root.mT
 
     def middle(rv: Any, size: Any, eta: Any) -> Any:
         return pt.broadcast_to(support_point(variances(size=(D,)))[:, None] * np.eye(D), rv.shape)
 
-    return pm.CustomDist(
-        name,
-        np.float64(eta),
-        dist=draw,
-        logp=log_density,
-        support_point=middle,
-        signature="()->(d,e)",
-        transform=CovarianceTransform(D),
-        shape=shape,
-        dims=dims,
-    )
+    stated: dict[str, Any] = {"dist": draw, "logp": log_density, "support_point": middle, "signature": "()->(d,e)"}
+    return pm.CustomDist(name, np.float64(eta), **stated, transform=CovarianceTransform(D), **like)
 
 
 def _draw_correlation_root(eta: Any, batch: tuple[Any, ...], D: int) -> Any:

@@ -95,13 +95,5 @@ def dirichlets(name: str, concentration: Array, sizes: Sequence[int], **like: An
     def middle(rv: Any, size: Any, shapes: Any) -> Any:
         return pt.broadcast_to(blocks.normalised(b), rv.shape)
 
-    return pm.CustomDist(
-        name,
-        b,
-        dist=draw,
-        logp=log_density,
-        support_point=middle,
-        signature="(c)->(c)",
-        transform=SimplexesTransform(sizes, like["shape"][:-1]),
-        **like,
-    )
+    stated: dict[str, Any] = {"dist": draw, "logp": log_density, "support_point": middle, "signature": "(c)->(c)"}
+    return pm.CustomDist(name, b, **stated, transform=SimplexesTransform(sizes, like["shape"][:-1]), **like)

@@ -1,11 +1,12 @@
 """Parameters of a Gaussian mixture: frozen, validated, float64."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
 
-from models.gmm.structures import DIMS, MATRICES, check_covariance_type, cholesky_factors, full_matrices, quantities
+from models.gmm.structures import DIMS, MATRICES, check_covariance_type, full_matrices, quantities
 from models.parameters import Parameters, Quantity
 from models.validation import Array
 
@@ -27,11 +28,6 @@ class GMMParameters(Parameters):
     covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
         Structure of the covariances.
 
-    Attributes
-    ----------
-    cholesky : ndarray, of the shape of ``covariances``
-        Lower Cholesky factors L, Σ = L L', of matrices; standard deviations of variances.
-
     Raises
     ------
     ValueError
@@ -48,15 +44,6 @@ class GMMParameters(Parameters):
     means: Array
     covariances: Array
     covariance_type: str = "full"
-    cholesky: Array = field(init=False, repr=False)
-
-    def _check(self, quantity: Quantity, array: Array) -> None:
-        if quantity.name != "covariances":
-            super()._check(quantity, array)
-        else:  # factored once
-            cholesky = cholesky_factors(self.covariance_type, array)
-            cholesky.flags.writeable = False
-            object.__setattr__(self, "cholesky", cholesky)
 
     @property
     def quantities(self) -> tuple[Quantity, ...]:
@@ -67,6 +54,11 @@ class GMMParameters(Parameters):
         """Draw x_i ~ Normal(μ_{z_i}, Σ_{z_i})."""
         noise, roots = rng.standard_normal((len(z), self.n_features)), np.linalg.cholesky(self.covariance_matrices)
         return self.means[z] + np.einsum("nde,ne->nd", roots[z], noise)
+
+    @cached_property
+    def cholesky(self) -> Array:
+        """Lower Cholesky factors L, Σ = L L', of matrices, or standard deviations: of the shape of ``covariances``."""
+        return np.linalg.cholesky(self.covariances) if self.covariance_type in MATRICES else np.sqrt(self.covariances)
 
     @property
     def covariance_matrices(self) -> Array:

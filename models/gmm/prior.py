@@ -10,20 +10,13 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from models.frames import column_names
 from models.gmm.parameters import GMMParameters
 from models.gmm.structures import MATRICES, check_covariance_type, scale_shape
 from models.prior import MixturePrior
 from models.shown import listed
 from models.supports import COVARIANCE
-from models.validation import (
-    Array,
-    check_sample_weight,
-    column_names,
-    count_at_least_one,
-    data_matrix,
-    frozen_array,
-    number_above,
-)
+from models.validation import Array, check_sample_weight, count_at_least_one, data_matrix, frozen_array, number_above
 
 SMALLEST_EIGENVALUE = 1e-10  # of the correlation matrix; rounding alone leaves about 1e-16 where the truth is 0
 

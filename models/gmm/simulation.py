@@ -1,5 +1,7 @@
 """Draws of a Gaussian mixture's parameters from their prior; samples are drawn by :mod:`models.simulation`."""
 
+from typing import Any
+
 import numpy as np
 
 from models.gmm.independent_prior import GMMIndependentPrior
@@ -11,7 +13,7 @@ from models.validation import Array, count_at_least_one, random_source
 
 
 def draw_parameters(
-    prior: GMMPrior | GMMIndependentPrior, n_components: int, random_state: int | np.random.RandomState | None = None
+    prior: GMMPrior | GMMIndependentPrior, n_components: int, random_state: Any = None
 ) -> GMMParameters:
     """Draw weights, means and covariances from a prior; the formulas are the prior's.
 
