@@ -18,7 +18,7 @@ from em.process.blas import one_blas_thread
 from em.samples import Samples
 
 MOST_NUMBERS = 2**22  # in the samples that make one batch
-MOST_RESPONSIBILITIES = 2**21  # of all runs: of more, a component that a run does not have costs more than a call
+MOST_RESPONSIBILITIES = 2**21  # of all runs: of more, the padding costs more than fewer calls save
 
 
 def best_runs(estimators: Sequence[MixtureEM[Any]], samples: Sequence[Samples]) -> list[Run[Any]]:
@@ -76,32 +76,31 @@ def _here(estimator: MixtureEM[Any], run: Run[Any]) -> Run[Any]:
         return replace(run, collapsed=True, converged=False)
 
 
-def fit_sizes(estimators: Sequence[MixtureEM[Any]], X: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
-    """Fit estimators that differ in ``n_components`` to X, as one batch where they make one.
+def fit_together(estimators: Sequence[MixtureEM[Any]], X: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
+    """Fit estimators that differ in ``n_components`` to X, one alone or several that `go_together`.
 
-    A run with fewer components than the largest is padded with some of weight 0, which EM leaves at 0. No batch are
-    fits under a prior, with frozen values, from given starts, with missing cells, sparse or of many rows.
+    A run with fewer components than the largest is padded with some of weight 0, which EM leaves at 0.
     """
+    if len(estimators) == 1:
+        estimators[0].fit(X, sample_weight=sample_weight)
+        return
     samples = [estimator._samples(X, sample_weight) for estimator in estimators]
     with one_blas_thread():
         distinct = estimators[0]._distinct(samples[0])
-        if len(estimators) > 1 and _make_a_batch(estimators, distinct):
-            for estimator, own, found in zip(estimators, samples, _found(estimators, distinct), strict=True):
-                estimator._fitted(found, own)
-            return
-    for estimator in estimators:
-        estimator.fit(X, sample_weight=sample_weight)
+        for estimator, own, found in zip(estimators, samples, _each_found(estimators, distinct), strict=True):
+            estimator._fitted(found, own)
 
 
-def _make_a_batch(estimators: Sequence[MixtureEM[Any]], samples: Samples) -> bool:
-    largest = max(estimators, key=lambda estimator: estimator.n_components)
-    n_numbers = samples.X.shape[0] * largest.n_components * sum(estimator.n_init for estimator in estimators)
-    if n_numbers > MOST_RESPONSIBILITIES or issparse(samples.X) or not samples.complete:
+def go_together(estimators: Sequence[MixtureEM[Any]], samples: Samples) -> bool:
+    """Whether fits are of maximum likelihood, from random starts that all run to the end, to few complete rows."""
+    K = max(estimator.n_components for estimator in estimators)
+    n_responsibilities = samples.X.shape[0] * K * sum(estimator.n_init for estimator in estimators)
+    if n_responsibilities > MOST_RESPONSIBILITIES or issparse(samples.X) or not samples.complete:
         return False
-    return largest._part(samples) is None and all(_is_plain(estimator) for estimator in estimators)
+    return all(_is_plain(one) and not one._rows_of_part(samples) for one in estimators)
 
 
-def _found(estimators: Sequence[MixtureEM[Any]], samples: Samples) -> Iterator[Found[Any]]:
+def _each_found(estimators: Sequence[MixtureEM[Any]], samples: Samples) -> Iterator[Found[Any]]:
     """Yield what each of plain estimators finds on the same distinct samples."""
     moved = [estimator._moved(samples) for estimator in estimators]
     standard = moved[0]._standard(samples)

@@ -243,14 +243,19 @@ class MixtureEM[P: Parameters](FittedMixture[P]):
 
     def _part(self, samples: Samples) -> Samples | None:
         """Return a random part of so many rows that runs on all of them would be wasted on most, or None of fewer."""
+        if not (n_rows := self._rows_of_part(samples)):
+            return None
+        rng = check_random_state(int(self._seeds()[0]))
+        return samples.some(n_rows, rng, hashed=self._hashed)
+
+    def _rows_of_part(self, samples: Samples) -> int:
+        """Return how many rows a part has, or 0 where all rows are taken at once."""
         K, D = self.n_components, samples.X.shape[1]
         n_numbers = sum(int(np.prod(shape)) for shape in self._shapes(K, D).values())
         n_rows = max(FEWEST_IN_PART, ROWS_PER_NUMBER * n_numbers)
         few = issparse(samples.X) or len(samples.X) < WORTH_A_PART * n_rows
-        if few or not isinstance(self.init, str) or self._beside(samples):  # equal rows of a part become one
-            return None
-        rng = check_random_state(int(self._seeds()[0]))
-        return samples.some(n_rows, rng, hashed=self._hashed)
+        whole = few or not isinstance(self.init, str) or self._beside(samples)  # equal rows of a part become one
+        return 0 if whole else n_rows
 
     def _leading(self, part: Samples) -> tuple[list[P], int, list[int], list[Run[P]]]:
         """Return where runs on a part of the rows end that may lead on all, and what became of the starts.

@@ -71,7 +71,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
     converged_ : bool
         Whether the best restart converged.
     starts_ : list of dict
-        Where the restarts ended, the best first: objective, times found, nats below the best.
+        Where restarts on all rows ended, the best first: objective, times found, nats below the best.
     identifiability_ : Identifiability
         Rank of the model at the estimate, and a free direction if there is one.
     status_ : str

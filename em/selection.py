@@ -29,10 +29,11 @@ from joblib import Parallel, delayed  # type: ignore[import-untyped]
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
-from em.batches import fit_sizes
+from em.batches import fit_together, go_together
 from em.estimator import MixtureEM
 from em.plots import axes_or_new
 from em.process.progress import track
+from em.samples import Samples
 from em.status import NoMaximumWarning, left_to_the_status, tell
 from models.labels import label, plain
 from models.shown import shown
@@ -197,8 +198,8 @@ def select(
     X : array_like, shape (n, D)
         Samples.
     estimator : MixtureEM
-        What to fit; it is cloned and stays as it is. With an int as its ``random_state`` each fit is the one that the
-        same estimator would give alone, whatever else is tried.
+        What to fit; it is cloned and stays as it is. With an int as its ``random_state`` each fit is, to rounding, the
+        one that the same estimator would give alone, whatever else is tried.
     n_components : iterable of int, default range(1, 7)
         Numbers of components to try.
     criterion : {"aic", "bic", "icl"}, default "bic"
@@ -226,7 +227,7 @@ def select(
     Notes
     -----
     All numbers of components of one structure are fitted as one batch, where they are fits of maximum likelihood to
-    complete rows that are not too many (:func:`em.batches.fit_sizes`).
+    complete rows that are not too many (:func:`em.batches.go_together`).
 
     A fit that collapsed or stopped at ``max_iter`` is shown and never chosen; if there is no other, ``best`` is None
     and a ``NoMaximumWarning`` is given. The fits' own warnings are not: the column ``status`` says the same. p counts
@@ -244,6 +245,8 @@ def select(
     (2, 1)
     """
     check_mixture(estimator)
+    if n_jobs is not None and (not isinstance(n_jobs, int) or n_jobs == 0):
+        raise ValueError(f"n_jobs must be None, a number of processes, or -1 for all processors, got {shown(n_jobs)}")
     if criterion not in CRITERIA:
         raise ValueError(f"criterion must be one of {', '.join(CRITERIA)}, got {shown(criterion)}")
     values = {name: _values(name, given, estimator) for name, given in {"n_components": n_components, **grid}.items()}
@@ -252,7 +255,7 @@ def select(
     for candidate in estimators:
         candidate.check(X, sample_weight)
     description = f"Fitting {len(estimators)} mixtures"
-    groups = _alike(combinations)
+    groups = _groups(combinations, estimators, estimators[0]._samples(X, sample_weight))
     jobs = (delayed(_fitted)(X, [estimators[i] for i in group], sample_weight) for group in groups)
     done = track(Parallel(n_jobs, return_as="generator")(jobs), description, progress, len(groups))
     fits = dict(zip([i for group in groups for i in group], chain.from_iterable(done), strict=True))
@@ -278,18 +281,22 @@ def _values(name: str, given: Iterable[Any], estimator: MixtureEM[Any]) -> list[
     return values
 
 
-def _alike(combinations: list[dict[str, Any]]) -> list[list[int]]:
-    """Return the numbers of combinations that differ in ``n_components`` only, together."""
-    groups: list[tuple[dict[str, Any], list[int]]] = []
+def _groups(combinations: list[dict[str, Any]], estimators: list[MixtureEM[Any]], samples: Samples) -> list[list[int]]:
+    """Return the numbers of combinations in groups: those that differ in ``n_components`` only, where they go together.
+
+    A single component is fitted alone.
+    """
+    alike: dict[tuple[Any, ...], list[int]] = {}
     for i, settings in enumerate(combinations):
-        others = {name: value for name, value in settings.items() if name != "n_components"}
-        same = (members for of_group, members in groups if all(of_group[name] is others[name] for name in others))
-        members = next(same, None)
-        if members is None:
-            groups.append((others, [i]))
+        others = tuple(id(value) for name, value in settings.items() if name != "n_components")
+        alike.setdefault(("alone", i) if settings["n_components"] == 1 else others, []).append(i)
+    groups: list[list[int]] = []
+    for members in alike.values():
+        if len(members) > 1 and go_together([estimators[i] for i in members], samples):
+            groups.append(members)
         else:
-            members.append(i)
-    return [members for _, members in groups]
+            groups += [[i] for i in members]
+    return groups
 
 
 def _fitted(
@@ -298,7 +305,7 @@ def _fitted(
     """Fit estimators that differ in ``n_components``; return each with its criteria and seconds."""
     start = perf_counter()
     with left_to_the_status():
-        fit_sizes(estimators, X, sample_weight)
+        fit_together(estimators, X, sample_weight)
     seconds = (perf_counter() - start) / len(estimators)
     return [(estimator, estimator._criteria(X, sample_weight), seconds) for estimator in estimators]
 

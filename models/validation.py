@@ -65,24 +65,15 @@ def positive_definite(name: str, matrix: Array) -> Array:
 
 
 def are_positive_definite(matrices: Array) -> np.ndarray:
-    """Return which of several arrays (R, ..., D, D) hold positive definite matrices only, shape (R,)."""
+    """Return which of several arrays (R, ..., D, D) hold positive definite matrices only, shape (R,), by Cholesky."""
     try:
         np.linalg.cholesky(matrices)
-        definite = np.isfinite(matrices)
     except np.linalg.LinAlgError:
-        definite = _pivots(matrices) > 0
-    return definite.reshape(len(matrices), -1).all(axis=1)
-
-
-def _pivots(matrices: Array) -> Array:
-    """Return the pivots (..., D) of Gaussian elimination: all are positive where a symmetric matrix is definite."""
-    rest, pivots = matrices.copy(), np.empty(matrices.shape[:-1])
-    with np.errstate(all="ignore"):
-        for d in range(matrices.shape[-1]):
-            pivots[..., d] = rest[..., d, d]
-            column = rest[..., d]
-            rest = rest - column[..., :, None] * column[..., None, :] / pivots[..., d, None, None]
-    return np.where(np.isfinite(pivots), pivots, -np.inf)
+        if len(matrices) == 1:
+            return np.zeros(1, dtype=bool)
+        half = len(matrices) // 2
+        return np.concatenate([are_positive_definite(part) for part in (matrices[:half], matrices[half:])])
+    return np.isfinite(matrices).reshape(len(matrices), -1).all(axis=1)
 
 
 def number_above(name: str, value: Any, bound: float, *, inclusive: bool = False) -> float:

@@ -11,7 +11,7 @@ from sklearn.cluster import KMeans as RivalKMeans
 from sklearn.exceptions import ConvergenceWarning
 
 from em import BernoulliMixtureEM, FewerClustersWarning, KMeans, NotConvergedWarning, NotIdentifiableWarning, gmm
-from em.kmeans import kmeans_plusplus
+from em.kmeans import FEWEST_IN_PART, kmeans_plusplus
 from models.gmm import GMMParameters
 
 problem = given(seed=seeds, K=st.integers(1, 5), D=feature_counts, n=sample_counts)
@@ -100,6 +100,34 @@ def test_restarts_keep_the_least_inertia():
     assert many.inertia_ <= one.inertia_
     assert "best of 20 restart(s)" in many.status_
     assert "units of inertia" in many.status_
+
+
+def clouds_of_many_rows(n):
+    rng = np.random.RandomState(0)
+    return 4 * rng.normal(size=(6, 3))[rng.randint(6, size=n)] + rng.normal(size=(n, 3))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_of_many_rows_restarts_on_a_part_find_what_restarts_on_all_find(seed, monkeypatch):
+    X = clouds_of_many_rows(4 * FEWEST_IN_PART)
+    of_part = KMeans(6, n_init=5, random_state=seed).fit(X)
+    assert "best of 5 restart(s)" in of_part.status_
+    monkeypatch.setattr(KMeans, "_part", lambda self, samples: None)
+    of_all = KMeans(6, n_init=5, random_state=seed).fit(X)
+    np.testing.assert_allclose(of_part.inertia_, of_all.inertia_, rtol=1e-9)
+    assert of_part.n_iter_ <= of_all.n_iter_
+
+
+def test_a_part_of_many_rows_is_the_same_for_rows_in_any_order_repeated_or_weighted():
+    X = clouds_of_many_rows(4 * FEWEST_IN_PART)
+    order = np.random.RandomState(1).permutation(len(X))
+    fit = KMeans(6, n_init=3, random_state=0).fit(X)
+    np.testing.assert_array_equal(
+        KMeans(6, n_init=3, random_state=0).fit(X[order]).cluster_centers_, fit.cluster_centers_
+    )
+    twice = KMeans(6, n_init=3, random_state=0).fit(X, sample_weight=np.full(len(X), 2.0))
+    repeated = KMeans(6, n_init=3, random_state=0).fit(np.repeat(X, 2, axis=0))
+    np.testing.assert_array_equal(repeated.cluster_centers_, twice.cluster_centers_)
 
 
 def test_plusplus_never_chooses_a_duplicate_while_others_are_left():

@@ -129,5 +129,5 @@ def test_a_standard_case_may_take_any_time_and_other_data_five_minutes():
 
 @pytest.mark.parametrize("minutes", [0, -1, float("nan")])
 def test_minutes_are_positive(minutes):
-    with pytest.raises(ValueError, match=r"minutes must be greater than 0, got"):
+    with pytest.raises(ValueError, match="minutes must be finite and greater than 0, got"):
         prepare(np.eye(3), "gmm", 1, minutes=minutes)

@@ -230,8 +230,8 @@ def rewrite(file, change):
 
 
 def test_a_newer_format_is_refused_by_name(file):
-    rewrite(file, lambda document: document.update(version=2))
-    with pytest.raises(ValueError, match=r"format version 1, which this .*; .* is of version 2: upgrade mixture-twins"):
+    rewrite(file, lambda document: document.update(version=3))
+    with pytest.raises(ValueError, match=r"format version 2, which this .*; .* is of version 3: upgrade mixture-twins"):
         load(file)
 
 

@@ -28,6 +28,13 @@ def clouds():
     return X, GaussianMixtureEM(2, init=truth, random_state=0).fit(X)
 
 
+def test_replicates_without_variance_in_some_direction_leave_the_others_alone():
+    X = np.random.RandomState(0).normal(size=(6, 2))  # of 100 bootstrap samples 2 hold no more than two distinct rows
+    uncertainty = GaussianMixtureEM(1).fit(X).uncertainty(X, kind="bootstrap", n_bootstrap=100, random_state=0)
+    assert "97 bootstrap samples" in uncertainty.status
+    assert "3 more collapsed and were left out" in uncertainty.status
+
+
 def test_intervals_are_normal_on_the_scale_of_each_parameter(clouds):
     X, fit = clouds
     found, z = fit.uncertainty(X, level=0.9), norm.ppf(0.95)

@@ -11,7 +11,7 @@ from comparisons.declarations import Option
 from comparisons.families import family_of
 from comparisons.family import Family
 from models.shown import shown
-from models.validation import Array, column_names, count_at_least, count_at_least_one, number_between
+from models.validation import Array, column_names, count_at_least, count_at_least_one, number_above, number_between
 
 
 def _setting(default: Any, flag: str, help_text: str) -> Any:
@@ -68,8 +68,8 @@ class Settings:
         if self.starts not in ("restarts", "single"):
             raise ValueError(f"starts must be 'restarts' or 'single', got {shown(self.starts)}")
         number_between("target_accept", self.target_accept, 0, 1)
-        if not self.minutes > 0:
-            raise ValueError(f"minutes must be greater than 0, got {shown(self.minutes)}")
+        if self.minutes != np.inf:
+            number_above("minutes", self.minutes, 0)
 
 
 FLAGS = {f.name: Option(f.name, f.default, **f.metadata) for f in fields(Settings) if f.metadata}

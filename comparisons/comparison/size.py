@@ -2,7 +2,8 @@
 
 NUTS starts from the information at a mode, a matrix of p x p for p parameters, and its draws take longer the less the
 rows tell of each parameter. So a comparison says both before it draws. More than 1,500 parameters are refused at once;
-draws are refused when the first of them show that they would not end in the ``minutes`` of the settings.
+draws are refused when the first of them show that they would not end in the ``minutes`` of the settings. What is half
+done goes on to its end.
 """
 
 from time import perf_counter
@@ -15,6 +16,7 @@ from comparisons.output.progress import Progress
 MOST_PARAMETERS = 1500
 MANY_PARAMETERS, FEW_ROWS = 100, 10  # above the one, or with fewer rows for each parameter, EM's table is shown first
 FIRST_DRAWS, FIRST_SECONDS = 100, 15.0  # before any estimate, and before it ends a run: warm-up begins slowly
+LAST_TO_JUDGE = 0.5  # of the draws: later ones are not thrown away
 SHARE_OF_DRAWS = 0.8  # of the time; the checks take the rest
 
 
@@ -61,6 +63,17 @@ def check_size(fits: Fits) -> None:
         raise TooLongError(f"parameters must be at most {MOST_PARAMETERS} to be drawn by NUTS, got {size_of(fits)}")
 
 
+def time_left(fits: Fits, spent: float) -> float:
+    """Return the seconds left for draws, or raise a TooLongError if the steps before have taken them all."""
+    minutes = fits.settings.minutes
+    if (left := 60 * SHARE_OF_DRAWS * minutes - spent) <= 0:
+        raise TooLongError(
+            f"minutes must be more than {minutes:g}: the steps before the draws took {_time(spent)}. Ask for more "
+            f"minutes or for a smaller mixture. There are {size_of(fits)}"
+        )
+    return left
+
+
 class Pace:
     """Reports draws, says how long all of them will take, and ends what takes too long.
 
@@ -97,7 +110,7 @@ class Pace:
             self.told = True
             self.progress.tell(f"{total} draws will take about {_time(whole)}, by the first {done}")
         late = done >= FIRST_DRAWS and spent > FIRST_SECONDS and now - self.made + whole - spent > self.seconds
-        if late or now - self.made > self.seconds:
+        if (late or now - self.made > self.seconds) and done <= LAST_TO_JUDGE * total:
             sizes = f"{settings.chains} chains x ({settings.tune} + {settings.draws}) draws"
             times = f"{_time(whole)} where {_time(self.seconds)} are left for them"
             raise TooLongError(

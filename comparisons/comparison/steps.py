@@ -17,7 +17,7 @@ from comparisons.comparison.find_map import find_map_checks
 from comparisons.comparison.fits import Fits, fit
 from comparisons.comparison.posterior_checks import averaged_responsibilities, posterior_checks
 from comparisons.comparison.problem import Problem, prepare
-from comparisons.comparison.size import SHARE_OF_DRAWS, Pace, check_size, is_large, size_of
+from comparisons.comparison.size import Pace, check_size, is_large, size_of, time_left
 from comparisons.comparison.spread import ADVI_STEPS, by_advi, spreads_of
 from comparisons.family import Family
 from comparisons.output.figures import warn_of
@@ -175,6 +175,7 @@ def run(problem: Problem, progress: Progress | None = None) -> Comparison:
         if is_large(fits):
             progress.tell(report.em_table(fits))
         check_size(fits)
+        time_left(fits, perf_counter() - began)
         with progress.step("loading PyMC"):
             from comparisons.posterior import Interrupted
             from comparisons.posterior.densities import without_c_compiler
@@ -185,8 +186,8 @@ def run(problem: Problem, progress: Progress | None = None) -> Comparison:
                     checks = density_checks(fits, densities)
                 check_agreement(fits, checks)
             with progress.step("NUTS", total=settings.chains * (settings.draws + settings.tune)):
-                left = 60 * SHARE_OF_DRAWS * settings.minutes - (perf_counter() - began)
-                draws = draw(fits, densities, Pace(fits, progress, left).advance_to)
+                pace = Pace(fits, progress, time_left(fits, perf_counter() - began))
+                draws = draw(fits, densities, pace.advance_to)
             try:
                 return _concluded(fits, densities, draws, checks, progress)
             except KeyboardInterrupt:

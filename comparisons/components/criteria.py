@@ -93,7 +93,7 @@ def compare_components(
     with one_blas_thread():
         with progress.step("EM"):
             of_em = {"n_init": first.settings.n_init, "random_state": first.settings.random_state}
-            fits = select(first.X, first.family.estimator(**of_em), numbers)
+            fits = select(first.X, first.family.estimator(**of_em), numbers, progress=False)
         for problem, fit in zip(problems, fits.candidates, strict=True):
             row, of_rows = _row(problem, fit, density, sampler, particles if evidence else 0, progress)
             rows.append(row)

@@ -125,7 +125,7 @@ class _Runs[P: Parameters]:
         R = len(starts)
         self.acceleration = acceleration
         self.races = Races(problem, np.arange(R) if races is None else np.asarray(races), reach)
-        self.racing = problem.whitened is not None and bool(np.bincount(self.races.races).max() > 1)
+        self.racing = problem.whitened is not None and bool(np.bincount(self.races.of_run).max() > 1)
         self.ended: list[Run[P] | None] = [None] * R
         self.ids = np.arange(R)
         arrays = [start.arrays() for start in starts]
@@ -160,10 +160,13 @@ class _Runs[P: Parameters]:
     def _with_those_beaten_by_a_collapse(self) -> list[Run[P]]:
         """Return all runs; those that left the race to one that collapsed later go on from where they were."""
         runs = [run for run in self.ended if run is not None]
-        numbers = [r for r, run in enumerate(runs) if run.beaten_by is not None and runs[run.beaten_by].collapsed]
-        if numbers:
+
+        def lost(run: Run[P]) -> bool:
+            return run.beaten_by is not None and runs[run.beaten_by].collapsed
+
+        while numbers := [r for r, run in enumerate(runs) if lost(run)]:
             starts = [runs[r].parameters for r in numbers]
-            problem, races = self.problem.of_runs(np.array(numbers)), self.races.races[numbers].tolist()
+            problem, races = self.problem.of_runs(np.array(numbers)), self.races.of_run[numbers].tolist()
             left = self.max_iter - max(runs[r].n_iter for r in numbers)
             again = _Runs(problem, starts, self.tol, left, self.acceleration, races, self.races.reach).to_the_end()
             for r, after in zip(numbers, again, strict=True):

@@ -110,7 +110,7 @@ class Leaps:
 
     def refused(self, which: np.ndarray) -> None:
         """Forget the secants that misled, or shorten SQUAREM's next leap."""
-        self.n_secants[which & self.by_secants] = -1  # so few that the next leap is SQUAREM's
+        self.n_secants[which & self.by_secants] = -2  # so few that the next leap is SQUAREM's
         self.shortened[which & ~self.by_secants] *= SHORTEN
         self.n_refused[which] += 1
 

@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-from em.engine import Run
-
-SAME = 1e-3  # nats between objectives that count as one optimum, as for runs that have met
+from em.engine.race import MET
+from em.engine.run import Run
 
 
 def optima(runs: Sequence[Run[Any]], times: Sequence[int] | None = None) -> list[dict[str, Any]]:
     """Return a row for each optimum, the best first: its objective, how often it was found, how far it is below.
 
     A run that left the race because it met a better one counts for the optimum of that one. Runs that collapsed, or
-    that left out of reach of the best, found none.
+    that left out of reach of the best, found none. One that reached ``max_iter`` counts for where it stopped.
 
     Parameters
     ----------
@@ -31,7 +30,7 @@ def optima(runs: Sequence[Run[Any]], times: Sequence[int] | None = None) -> list
     found = times_found(runs, times)
     rows: list[dict[str, Any]] = []
     for r in sorted(found, key=lambda r: -runs[r].objective):
-        if rows and rows[-1]["objective"] - runs[r].objective <= SAME:
+        if rows and rows[-1]["objective"] - runs[r].objective <= MET:
             rows[-1]["times_found"] += found[r]
         else:
             below = (rows[0]["objective"] if rows else runs[r].objective) - runs[r].objective

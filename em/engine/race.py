@@ -24,7 +24,7 @@ class Races:
     """
 
     def __init__(self, problem: Problem[Any], races: np.ndarray, reach: float) -> None:
-        self.problem, self.races, self.reach = problem, races, reach
+        self.problem, self.of_run, self.reach = problem, races, reach
         self.standing, self.reached = np.full(len(races), -np.inf), np.empty((len(races), len(problem.unit)))
 
     def leave(self, number: int) -> None:
@@ -44,12 +44,12 @@ class Races:
         x, objective, gained : ndarray, shapes (R', P), (R',) and (R',)
             Their best parameters, the objective there, and what they gained of late.
         """
-        R = len(self.races)
+        R = len(self.of_run)
         self.standing[ids], self.reached[ids] = objective, x
-        order = np.lexsort([-np.arange(R), self.standing, self.races])  # by race, and from the worst to the best
-        better, last = np.arange(R), np.append(self.races[order[1:]] != self.races[order[:-1]], True)
+        order = np.lexsort([-np.arange(R), self.standing, self.of_run])  # by race, and from the worst to the best
+        better, last = np.arange(R), np.append(self.of_run[order[1:]] != self.of_run[order[:-1]], True)
         better[order[:-1]] = np.where(last[:-1], order[:-1], order[1:])
-        leader = order[last][np.searchsorted(self.races[order[last]], self.races[ids])]
+        leader = order[last][np.searchsorted(self.of_run[order[last]], self.of_run[ids])]
         with np.errstate(invalid="ignore"):
             behind = (self.standing[leader] - objective > self.reach * gained) & (ids != leader)
         other = better[ids]

@@ -80,7 +80,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         Iterations and E-steps of the best restart (a refused leap costs an E-step and is no iteration); how many
         starts collapsed.
     starts_ : list of dict
-        Where the restarts ended, the best first: objective, times found, nats below the best.
+        Where restarts on all rows ended, the best first: objective, times found, nats below the best.
     converged_, collapsed_ : bool
         Whether the best restart converged; whether it collapsed, as then all have.
     status_ : str

@@ -56,8 +56,7 @@ class MStep:
         """Return weights, means and covariances by name, and sentences, "" where a run goes on."""
         kind, counts = self.covariance_type, statistics["counts"]
         theta = modes(GaussianStatistics.of(kind, statistics), self.prior, self.frozen)
-        if self._flat:
-            return theta, [FLAT] * len(runs)
+        flat, scales = (own if len(own) == 1 else own[runs] for own in (self._flat, self._scales))
         if self.sizes is not None:
             unused = np.arange(counts.shape[1]) >= self.sizes[runs][:, None]
             counts = np.where(unused, np.inf, counts)
@@ -65,11 +64,10 @@ class MStep:
                 unused = unused.reshape(*unused.shape, *(1,) * (theta["covariances"].ndim - 2))
                 unit = unit_covariance(kind, self.spreads.shape[-1])
                 theta["covariances"] = np.where(unused, unit, theta["covariances"])
-        why = [""] * len(runs)
+        why = [FLAT if is_flat else "" for is_flat in np.broadcast_to(flat, len(runs)).tolist()]
         for r in np.flatnonzero((counts <= 0).any(axis=1)).tolist():
-            why[r] = why_emptied(counts[r], self.prior, self.frozen)
+            why[r] = why[r] or why_emptied(counts[r], self.prior, self.frozen)
         if self._may_collapse:
-            scales = self._scales if len(self._scales) == 1 else self._scales[runs]
             collapsed = why_collapsed(kind, theta["covariances"], counts, scales, "means" not in self.frozen)
             why = [one or other for one, other in zip(why, collapsed, strict=True)]
         for r in np.flatnonzero(~covariance_support(kind).holds(theta["covariances"])).tolist():
@@ -89,13 +87,15 @@ class MStep:
         return (self.prior is None or not self.prior.avoids_collapse) and "covariances" not in self.frozen
 
     @cached_property
-    def _flat(self) -> bool:
-        matrices = self.covariance_type in MATRICES
-        return self._may_collapse and matrices and min(map(flatness, self.spreads)) < FLAT_DATA
+    def _flat(self) -> np.ndarray:
+        """Whether data (R,) or (1,) have no variance in some direction that covariances need."""
+        matters = self._may_collapse and self.covariance_type in MATRICES
+        return np.array([matters and flatness(spread) < FLAT_DATA for spread in self.spreads])
 
     @cached_property
     def _scales(self) -> Array:
-        return scales_of(self.covariance_type, self.spreads)
+        flat = self._flat[:, None, None]
+        return scales_of(self.covariance_type, np.where(flat, np.eye(self.spreads.shape[-1]), self.spreads))
 
 
 def e_step(samples: Samples, covariance_type: str, n_components: int) -> EStep:

@@ -18,17 +18,22 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.utils import Tags, check_random_state
 
-from em.kmeans.lloyd import lloyd, nearest, squared_distances
+from em.kmeans.lloyd import LloydRun, lloyd, nearest, squared_distances
 from em.kmeans.plusplus import kmeans_plusplus
 from em.kmeans.sparse_moments import sparse_typical_size
 from em.process.blas import one_blas_thread
 from em.samples import Samples, samples_to_fit, samples_to_use
+from em.samples.distinct import repeat_rarely
 from em.status import FewerClustersWarning, NotConvergedWarning, tell
 from models.shown import shown
 from models.validation import Array, check_sample_weight, check_seed, count_at_least_one, frozen_array, number_above
 
 MOST_ITERATIONS = 1000
 SMALLEST_SCALE, LARGEST_SCALE = 1e-140, 1e140
+MANY_CELLS = 2_000_000
+FEWEST_IN_PART, ROWS_PER_NUMBER, WORTH_A_PART = 16384, 30, 4  # rows of a part; as many times more are worth one
+CLEARLY = 3.0  # standard errors
+SAME = 1e-9  # relative difference of inertias that are one optimum
 
 
 class KMeans(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseEstimator):
@@ -42,7 +47,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, Ba
     n_clusters : int, default 8
         Number of clusters K.
     n_init : int, default 10
-        Number of restarts; the one of least inertia is kept.
+        Number of restarts; the one of least inertia is kept. Of many rows they run on a random part, and those that
+        lead there go on with all rows.
     init : "k-means++" or array_like, shape (K, D), default "k-means++"
         How to start; given centres make one run.
     tol : float, default 0
@@ -112,19 +118,23 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, Ba
         """
         samples = samples_to_fit(self, X, sample_weight)
         self._check_settings(samples)
-        rows = samples.distinct()
+        rows = samples if _repeats_rarely(samples.X) else samples.distinct()
         location, scale = _location_and_scale(rows)
         rows = replace(rows, X=rows.X / scale if issparse(rows.X) else (rows.X - location) / scale)
-        starts = self._starts(rows, location, scale)
         settings: dict[str, Any] = {"tol": self.tol / scale**2, "max_iter": self.max_iter}
         with one_blas_thread():
+            part = self._part(rows)
+            starts = self._starts(rows if part is None else part, location, scale)
+            n_starts = len(starts)
+            if part is not None:
+                starts = leading(part, [lloyd(part.X, part.weights, start, **settings) for start in starts])
             runs = [lloyd(rows.X, rows.weights, start, **settings) for start in starts]
         best = max(runs, key=lambda run: run.objective)
         self.cluster_centers_ = location + scale * best.centers
         self.labels_ = nearest(samples_to_use(self, X), self.cluster_centers_)[0]
         self.objective_, self.history_ = best.objective * scale**2, best.history * scale**2
         self.inertia_, self.n_iter_, self.converged_ = -self.objective_, len(best.history) - 1, best.converged
-        self.status_ = f"{best.status}; best of {len(runs)} restart(s)"
+        self.status_ = f"{best.status}; best of {n_starts} restart(s)"
         if not self.converged_:
             tell(self.status_, NotConvergedWarning)
         if (found := len(np.unique(self.labels_[samples.numbers]))) < self.n_clusters:
@@ -161,14 +171,25 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, Ba
         elif self.init != "k-means++":
             raise ValueError(f"init must be 'k-means++' or an array of centres, got {shown(self.init)}")
 
+    def _part(self, samples: Samples) -> Samples | None:
+        """Return a random part of so many rows that restarts on all of them would be wasted on most, or None."""
+        if issparse(samples.X) or not isinstance(self.init, str):
+            return None
+        n_rows = max(FEWEST_IN_PART, ROWS_PER_NUMBER * self.n_clusters * samples.X.shape[1])
+        if len(samples.X) < WORTH_A_PART * n_rows:
+            return None
+        return samples.some(n_rows, check_random_state(int(self._seeds()[0])))
+
+    def _seeds(self) -> np.ndarray:
+        return np.asarray(check_random_state(self.random_state).randint(2**31 - 1, size=self.n_init))
+
     def _starts(self, samples: Samples, location: Array, scale: float) -> list[Array]:
         """Return the centres (K, D) that each run begins with, in the units of the samples."""
         if not isinstance(self.init, str):
             return [(np.asarray(self.init, dtype=np.float64) - location) / scale]
-        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.n_init)
         return [
             kmeans_plusplus(samples.X, self.n_clusters, check_random_state(int(seed)), samples.weights)
-            for seed in seeds
+            for seed in self._seeds()
         ]
 
     @property
@@ -191,6 +212,31 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, Ba
         if weights is None:
             return -float(distances.sum())
         return -float(weights[weights > 0] @ distances[weights > 0])
+
+
+def leading(part: Samples, runs: list[LloydRun]) -> list[Array]:
+    """Return the centres of the runs on a part of the rows that may lead on all of them.
+
+    A run is left out if the mean of its squared distances is above that of the best run by more than CLEARLY standard
+    errors of their mean difference, or equal to one that is there.
+    """
+    best = max(runs, key=lambda run: run.objective)
+    least, centers = nearest(part.X, best.centers)[1], [best.centers]
+    w = np.ones(len(least)) if part.weights is None else part.weights
+    objectives = [best.objective]
+    for run in runs:
+        gap = nearest(part.X, run.centers)[1] - least
+        mean = np.average(gap, weights=w)
+        error = np.sqrt(np.average((gap - mean) ** 2, weights=w) / w.sum())
+        if mean <= CLEARLY * error and not np.isclose(run.objective, objectives, rtol=SAME, atol=0).any():
+            centers.append(run.centers)
+            objectives.append(run.objective)
+    return centers
+
+
+def _repeats_rarely(X: Any) -> bool:
+    """Whether rows are so many, and so rarely the same, that it is not worth it to look for those that are."""
+    return not issparse(X) and X.size > MANY_CELLS and repeat_rarely(X)
 
 
 def _location_and_scale(samples: Samples) -> tuple[Array, float]:

@@ -26,7 +26,7 @@ from em.saving.parts import check_parts
 from em.saving.whole_files import regular_file, write_whole
 
 FORMAT = "mixture-twins model"
-VERSION = 1
+VERSION = 2
 REFUSALS = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 DTYPES = [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)]
 DTYPES += ["bool", "float16", "float32", "float64"]

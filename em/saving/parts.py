@@ -119,7 +119,7 @@ def _rules_of_mixtures(estimator: Any, theta: Any, given: dict[str, Any]) -> Ite
     collapsed, n_collapsed = given["collapsed_"], given["n_collapsed_"]
     yield not (collapsed and given["converged_"]), "converged_", "be False where collapsed_ is True", True
     yield n_collapsed > 0 or not collapsed, "n_collapsed_", "be positive where collapsed_ is True", n_collapsed
-    yield from _rules_of_starts(given["starts_"], objective)
+    yield from _rules_of_starts(given["starts_"], objective, given["collapsed_"])
     of_model = vars(given["identifiability_"])
     yield from _kinds(of_model, OF_IDENTIFIABILITY)
     identified, rank, most, _, direction = (of_model[name] for name in OF_IDENTIFIABILITY)
@@ -129,11 +129,15 @@ def _rules_of_mixtures(estimator: Any, theta: Any, given: dict[str, Any]) -> Ite
     yield numbers, "identifiability_.free_direction", "hold finite numbers", direction
 
 
-def _rules_of_starts(rows: Any, objective: float) -> Iterator[Rule]:
-    wanted = "be rows of objective, times_found and nats_below_best, the first at objective_"
+def _rules_of_starts(rows: list[Any], objective: float, collapsed: bool) -> Iterator[Rule]:
+    wanted = "be rows of objective, times_found and nats_below_best, the first at objective_, the best first"
+    yield bool(rows) or collapsed, "starts_", wanted, "none"
+    least = 0.0
     for number, row in enumerate(rows):
         legal = isinstance(row, dict) and [type(cell) for cell in row.values()] == [float, int, float]
-        legal = legal and list(row) == OF_STARTS and row["times_found"] >= 1 and row["nats_below_best"] >= 0
+        legal = legal and list(row) == OF_STARTS and row["times_found"] >= 1 and row["nats_below_best"] >= least
+        legal = legal and (number > 0 or row["nats_below_best"] == 0)
+        least = row["nats_below_best"] if legal else np.inf
         at = objective - row["nats_below_best"] if legal else np.nan
         yield legal and _near(row["objective"], at, abs(objective)), f"starts_[{number}]", wanted, row
 
