@@ -56,7 +56,7 @@ class MStep:
         """Return weights, means and covariances by name, and sentences, "" where a run goes on."""
         kind, counts = self.covariance_type, statistics["counts"]
         theta = modes(GaussianStatistics.of(kind, statistics), self.prior, self.frozen)
-        flat, scales = (own if len(own) == 1 else own[runs] for own in (self._flat, self._scales))
+        flat = self._flat if len(self._flat) == 1 else self._flat[runs]
         if self.sizes is not None:
             unused = np.arange(counts.shape[1]) >= self.sizes[runs][:, None]
             counts = np.where(unused, np.inf, counts)
@@ -68,6 +68,7 @@ class MStep:
         for r in np.flatnonzero((counts <= 0).any(axis=1)).tolist():
             why[r] = why[r] or why_emptied(counts[r], self.prior, self.frozen)
         if self._may_collapse:
+            scales = self._scales if len(self._scales) == 1 else self._scales[runs]
             collapsed = why_collapsed(kind, theta["covariances"], counts, scales, "means" not in self.frozen)
             why = [one or other for one, other in zip(why, collapsed, strict=True)]
         for r in np.flatnonzero(~covariance_support(kind).holds(theta["covariances"])).tolist():
