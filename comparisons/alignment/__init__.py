@@ -114,8 +114,7 @@ def align(
     if rule == "pivot":
         best, kept = _by_pivot(posterior, reference, component)
     else:
-        draws = Arrays(posterior, component)
-        best = _by_rows(draws, rule, reference, log_joint, responsibilities, labels, n_init)
+        best = _by_rows(Arrays(posterior, component), rule, reference, log_joint, responsibilities, labels, n_init)
     if not best.converged:
         message = f"rule {rule!r} still found gains after {best.n_iter} iterations"
         warnings.warn(message, NotConvergedWarning, stacklevel=2)
