@@ -138,17 +138,9 @@ class Story(ABC):
         """
         return self.model(X, n_components, prior, self.cells.size_of(size, named), marginal=True)
 
-    def natural(self, theta: Theta) -> tuple[Any, ...]:
-        """Return the natural parameters η_j (K, D), as tensors; log 0 is -inf."""
-        raise NotImplementedError("a family states its natural parameters, or its own log_prob")
-
-    def statistics(self, x: Any, size: Array) -> tuple[Any, ...]:
-        """Return the statistics T_j (n, D), which are 0 where a cell is missing."""
-        raise NotImplementedError("a family states its statistics, or its own log_prob")
-
-    def log_base(self, x: Any, size: Array) -> Any:
-        """Return the part of log p(x_id | θ) that has no parameters, (n, D), which is 0 where a cell is missing."""
-        return np.zeros(size.shape)
+    @abstractmethod
+    def log_prob(self, x: Any, theta: Theta, size: Array, data: Array) -> Any:
+        """Return log p(x_i | θ) of the observed cells, shape (n,); ``data`` is the x that the model was built with."""
 
     def starts(self, x: Array) -> dict[str, Array]:
         """Return where optimisers start under flat priors, by name, for quantities whose support's middle will not do.
@@ -166,22 +158,6 @@ class Story(ABC):
         """Return log p(x_i | z_i, θ) of the observed cells, shape (n,)."""
         distribution, arguments = self.given_label(own, size)
         return pt.switch(size > 0, pm.logp(distribution.dist(**arguments), x), 0.0).sum(axis=-1)
-
-    def log_prob(self, x: Any, theta: Theta, size: Array, data: Array) -> Any:
-        """Return log p(x_i | θ) of the observed cells, shape (n,): one matrix product, over distinct rows of counts.
-
-        ``data`` is the x that the model was built with.
-        """
-        which: list[np.ndarray] = []
-        join = pt.concatenate
-        if isinstance(x, TensorConstant):
-            x, join = x.data.astype(np.float64), np.concatenate
-            if self.discrete and x.shape == size.shape:
-                x, size, *which = distinct_rows(x, size)
-        natural = pt.concatenate([pt.log(theta["weights"])[:, None], *self.natural(theta)], axis=1)
-        statistics = join([np.ones((len(size), 1)), *self.statistics(x, size)], axis=1).T
-        base = self.log_base(x, size).sum(axis=-1)
-        return MixtureLogProb()(pt.maximum(natural, LOG_ZERO), statistics, base, *which)
 
     def owned(self, theta: Theta, z: Any) -> dict[str, Any]:
         """Return the quantities of each row's component, shapes (n, ...), and those that all components share."""
@@ -242,6 +218,35 @@ class Story(ABC):
 
         kind, signature = "int64" if self.discrete else "float64", f"{inputs}->(feature)"
         pm.CustomDist("x", *given.values(), dist=draw, logp=log_prob, signature=signature, dtype=kind, **values)
+
+
+class ExponentialStory(Story):
+    """The story of an exponential family, whose density is one matrix product."""
+
+    @abstractmethod
+    def natural(self, theta: Theta) -> tuple[Any, ...]:
+        """Return the natural parameters η_j (K, D), as tensors; log 0 is -inf."""
+
+    @abstractmethod
+    def statistics(self, x: Any, size: Array) -> tuple[Any, ...]:
+        """Return the statistics T_j (n, D), which are 0 where a cell is missing."""
+
+    def log_base(self, x: Any, size: Array) -> Any:
+        """Return the part of log p(x_id | θ) that has no parameters, (n, D), which is 0 where a cell is missing."""
+        return np.zeros(size.shape)
+
+    def log_prob(self, x: Any, theta: Theta, size: Array, data: Array) -> Any:
+        """Return log p(x_i | θ) of the observed cells, shape (n,): one matrix product, over distinct rows of counts."""
+        which: list[np.ndarray] = []
+        join = pt.concatenate
+        if isinstance(x, TensorConstant):
+            x, join = x.data.astype(np.float64), np.concatenate
+            if self.discrete and x.shape == size.shape:
+                x, size, *which = distinct_rows(x, size)
+        natural = pt.concatenate([pt.log(theta["weights"])[:, None], *self.natural(theta)], axis=1)
+        statistics = join([np.ones((len(size), 1)), *self.statistics(x, size)], axis=1).T
+        base = self.log_base(x, size).sum(axis=-1)
+        return MixtureLogProb()(pt.maximum(natural, LOG_ZERO), statistics, base, *which)
 
 
 def log_factorial(x: Any) -> Any:

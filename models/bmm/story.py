@@ -8,11 +8,11 @@ import pytensor.tensor as pt
 
 from models.bmm.parameters import QUANTITIES, SUCCESSES, is_bernoulli
 from models.bmm.prior import BMMPrior
-from models.story import Distribution, Story, Theta, log_factorial
+from models.story import Distribution, ExponentialStory, Theta, log_factorial
 from models.validation import Array
 
 
-class BinomialStory(Story):
+class BinomialStory(ExponentialStory):
     """x_d ~ Binomial(m_d, p_kd), which is Bernoulli when m = 1, with Beta priors."""
 
     quantities, prior_types, cells = QUANTITIES, (BMMPrior,), SUCCESSES

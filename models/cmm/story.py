@@ -12,11 +12,11 @@ from models.cmm.levels import Codes
 from models.cmm.parameters import quantities
 from models.cmm.prior import CMMPrior
 from models.distributions.simplexes import dirichlets
-from models.story import Distribution, Story, Theta
+from models.story import Distribution, ExponentialStory, Theta
 from models.validation import Array
 
 
-class CategoricalStory(Story):
+class CategoricalStory(ExponentialStory):
     """x_d ~ Categorical(p_kd), with Dirichlet priors.
 
     Parameters

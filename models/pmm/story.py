@@ -9,11 +9,11 @@ import pytensor.tensor as pt
 
 from models.pmm.parameters import EVENTS, QUANTITIES
 from models.pmm.prior import PMMPrior
-from models.story import Distribution, Story, Theta, log_factorial
+from models.story import Distribution, ExponentialStory, Theta, log_factorial
 from models.validation import Array
 
 
-class PoissonStory(Story):
+class PoissonStory(ExponentialStory):
     """x_d ~ Poisson(e_d λ_kd), with Gamma priors."""
 
     quantities, prior_types, cells = QUANTITIES, (PMMPrior,), EVENTS
