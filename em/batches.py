@@ -3,7 +3,7 @@
 All runs of all fits are one batch of the engine (:mod:`em.engine`), and those of one fit are in one race.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 from typing import Any
@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 
-from em.engine import Run, best_of, run_em
-from em.estimator import Found, MixtureEM
+from em.engine import Run, best_of
+from em.estimator import MixtureEM
 from em.process.blas import one_blas_thread
 from em.samples import Samples
+from em.starts.restarts import Found
+from models.validation import Array
 
 MOST_NUMBERS = 2**22  # in the samples that make one batch
 MOST_RESPONSIBILITIES = 2**21  # of all runs: of more, the padding costs more than fewer calls save
@@ -50,7 +52,7 @@ def _batch(estimators: Sequence[MixtureEM[Any]], samples: Sequence[Samples]) -> 
     starts = [one._starts(own) for one, own in zip(moved, standard, strict=True)]
     races = np.repeat(np.arange(len(starts)), [len(of_one) for of_one in starts])
     flat, best = [start for of_one in starts for start in of_one], []
-    runs = _run(first, problem.of_runs(races), flat, races)
+    runs = first._run(problem.of_runs(races), flat, first.max_iter, races.tolist())
     for number in range(len(starts)):
         of_one = problem.of_runs(np.array([number]))
         leading = best_of([runs[r] for r in np.flatnonzero(races == number).tolist()], of_one)
@@ -62,11 +64,6 @@ def _with_seed(estimator: MixtureEM[Any], random_state: Any) -> MixtureEM[Any]:
     other = copy(estimator)
     other.random_state = random_state
     return other
-
-
-def _run(like: MixtureEM[Any], problem: Any, starts: list[Any], races: np.ndarray) -> list[Run[Any]]:
-    settings: dict[str, Any] = {"tol": like.tol, "max_iter": like.max_iter, "acceleration": like.acceleration}
-    return run_em(problem, starts, races=races.tolist(), **settings)
 
 
 def _here(estimator: MixtureEM[Any], run: Run[Any]) -> Run[Any]:
@@ -108,11 +105,14 @@ def _each_found(estimators: Sequence[MixtureEM[Any]], samples: Samples) -> Itera
     races = np.repeat(np.arange(len(starts)), [len(of_one) for of_one in starts])
     there = max(moved, key=lambda estimator: estimator.n_components)
     problem = there._sized_problem(standard, np.array([estimators[race].n_components for race in races.tolist()]))
-    runs = _run(there, problem, [_padded(start, there) for of_one in starts for start in of_one], races)
+    padded = [_padded(start, there) for of_one in starts for start in of_one]
+    runs = there._run(problem, padded, there.max_iter, races.tolist())
     for number, (estimator, one) in enumerate(zip(estimators, moved, strict=True)):
-        numbers = np.flatnonzero(races == number).tolist()
-        of_one = [_cut(runs[r], one, numbers[0]) for r in numbers]
-        yield estimator._returned(one, one._ranked(one._problem(standard), of_one, len(of_one)), standard, samples)
+        numbers, its_problem = np.flatnonzero(races == number).tolist(), one._problem(standard)
+        of_one = [replace(run, beaten_by=_after(numbers[0], run.beaten_by)) for run in (runs[r] for r in numbers)]
+        best = best_of(of_one, its_problem)
+        of_one[of_one.index(best)] = replace(best, parameters=_cut(best.parameters, one))
+        yield estimator._returned(one, one._ranked(its_problem, of_one, len(of_one)), standard, samples)
 
 
 def _is_plain(estimator: MixtureEM[Any]) -> bool:
@@ -121,22 +121,26 @@ def _is_plain(estimator: MixtureEM[Any]) -> bool:
     return not given and estimator.n_starts in (None, estimator.n_init)
 
 
+def _after(first: int, number: int | None) -> int | None:
+    return None if number is None else number - first
+
+
 def _padded(start: Any, like: MixtureEM[Any]) -> Any:
     """Return parameters with as many components as an estimator has; those added are the first, of weight 0."""
-    n_more, arrays = like.n_components - start.n_components, dict(start.arrays())
-    for quantity in start.quantities:
-        if quantity.dims[:1] == ("component",):
-            first = arrays[quantity.name][:1]
-            added = np.repeat(first * (quantity.name != "weights"), n_more, axis=0)
-            arrays[quantity.name] = np.concatenate([arrays[quantity.name], added])
-    return like._built(arrays)
+    n_more = like.n_components - start.n_components
+
+    def pad(name: str, array: Array) -> Array:
+        return np.concatenate([array, np.repeat(array[:1] * (name != "weights"), n_more, axis=0)])
+
+    return like._built(_of_components(start, pad))
 
 
-def _cut(run: Run[Any], like: MixtureEM[Any], first: int) -> Run[Any]:
-    """Return a run with the components that an estimator has, whose runs start at a number."""
-    arrays = dict(run.parameters.arrays())
-    for quantity in run.parameters.quantities:
-        if quantity.dims[:1] == ("component",):
-            arrays[quantity.name] = arrays[quantity.name][: like.n_components]
-    by = None if run.beaten_by is None else run.beaten_by - first
-    return replace(run, parameters=like._built(arrays), beaten_by=by)
+def _cut(parameters: Any, like: MixtureEM[Any]) -> Any:
+    """Return parameters with the components that an estimator has."""
+    return like._built(_of_components(parameters, lambda _, array: array[: like.n_components]))
+
+
+def _of_components(parameters: Any, change: Callable[[str, Array], Array]) -> dict[str, Array]:
+    """Return the arrays by name, those with one entry per component changed."""
+    of_each = {q.name for q in parameters.quantities if q.dims[:1] == ("component",)}
+    return {name: change(name, array) if name in of_each else array for name, array in parameters.arrays().items()}

@@ -4,7 +4,7 @@ One sweep, from parameters θ::
 
     E-step, then draw     z_i ~ Categorical(r_i),   r_ik = p(z_i = k | x_i, θ)
     M-step's statistics   N_k, and the sums over the samples with label k
-    draw                  θ ~ p(θ | X, z), the conjugate posterior (:mod:`em.steps.conjugate`, :mod:`em.gmm.conjugate`)
+    draw                  θ ~ p(θ | X, z), the conjugate posterior (:mod:`em.steps.conjugate`, :mod:`em.gmm.posterior`)
 
 All chains take a sweep together: arrays have the chain as their first axis.
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import reference_data
 
-import em.estimator
+import em.starts.restarts
 from em import BernoulliMixtureEM, GaussianMixtureEM, KMeans
 
 CASES = [
@@ -49,13 +49,13 @@ def test_global_random_state_is_neither_read_nor_moved(estimator, X):
 @pytest.mark.parametrize("init", ["k-means++", "kmeans", "random"])
 def test_restarts_do_not_depend_on_how_many_there_are(init, monkeypatch):
     runs = []
-    run_em = em.estimator.run_em
+    run_em = em.starts.restarts.run_em
 
     def spy(*args, **kwargs):
         runs.extend(found := run_em(*args, **kwargs))
         return found
 
-    monkeypatch.setattr(em.estimator, "run_em", spy)
+    monkeypatch.setattr(em.starts.restarts, "run_em", spy)
     X = reference_data.iris()
     GaussianMixtureEM(3, n_init=2, init=init, random_state=0).fit(X)
     few = list(runs)

@@ -7,8 +7,8 @@ from families import FAILINGS, each_family
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
-import em.estimator
 import em.gmm.units
+import em.starts.restarts
 from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM, NoMaximumWarning
 from em.engine import run_em
 from em.engine.race import MET
@@ -66,8 +66,8 @@ def runs(monkeypatch):
         found.extend((max_iter, run) for run in runs)
         return runs
 
-    run_em = em.estimator.run_em
-    monkeypatch.setattr(em.estimator, "run_em", spy)
+    run_em = em.starts.restarts.run_em
+    monkeypatch.setattr(em.starts.restarts, "run_em", spy)
     return found
 
 
@@ -75,10 +75,10 @@ def runs(monkeypatch):
 def test_the_best_of_many_short_runs_go_on_to_the_end(init, runs):
     X = reference_data.iris()
     fit = GaussianMixtureEM(3, n_init=2, n_starts=9, init=init, tol=1e-4, random_state=0).fit(X)
-    short = [run for max_iter, run in runs if max_iter == em.estimator.SHORT_RUN]
+    short = [run for max_iter, run in runs if max_iter == em.starts.restarts.SHORT_RUN]
     whole = [run for max_iter, run in runs if max_iter == fit.max_iter]
     assert len(short) == 9
-    assert all(run.n_iter <= em.estimator.SHORT_RUN for run in short)
+    assert all(run.n_iter <= em.starts.restarts.SHORT_RUN for run in short)
     alive = sorted((run for run in short if not run.collapsed), key=lambda run: -run.objective)
     ended = [run for run in whole if not run.collapsed]
     assert len(ended) == 2
@@ -144,8 +144,8 @@ def test_a_start_looks_at_a_part_of_many_rows_that_stands_for_all(weights, monke
     np.testing.assert_array_equal(again.weights, part.weights)
     apart = X + 3000 * (X >= 500)
     whole = GaussianMixtureEM(2, random_state=0).fit(apart, sample_weight=weights)
-    monkeypatch.setattr(em.estimator, "START_CELLS", 300)
-    monkeypatch.setattr(em.estimator, "START_ROWS", 10)
+    monkeypatch.setattr(em.starts.restarts, "START_CELLS", 300)
+    monkeypatch.setattr(em.starts.restarts, "START_ROWS", 10)
     fit = GaussianMixtureEM(2, random_state=0).fit(apart, sample_weight=weights)
     assert fit.history_[0] != whole.history_[0]
     assert fit.objective_ == pytest.approx(whole.objective_, rel=1e-9)
@@ -169,8 +169,8 @@ def test_rare_values_that_a_part_would_miss_are_in_the_start(monkeypatch):
     X = np.column_stack([rng.normal(6 * z), np.zeros(2000)])
     X[[3, 700, 1500], 1] = 1.0
     answers = np.column_stack([rng.binomial(1, np.array([0.2, 0.8])[z][:, None], size=(2000, 4)), X[:, 1] > 0])
-    monkeypatch.setattr(em.estimator, "START_CELLS", 200)
-    monkeypatch.setattr(em.estimator, "START_ROWS", 10)
+    monkeypatch.setattr(em.starts.restarts, "START_CELLS", 200)
+    monkeypatch.setattr(em.starts.restarts, "START_ROWS", 10)
     fit = GaussianMixtureEM(2, covariance_type="tied", n_init=3, random_state=1).fit(X)
     assert np.ptp(fit.means_, axis=0).max() > 0.5
     assert np.isfinite(BernoulliMixtureEM(2, n_init=1, random_state=0).fit(answers).history_[0])
@@ -212,8 +212,8 @@ def test_starts_from_a_part_of_many_rows_follow_neither_their_order_nor_their_un
     """Rows in units of their own spread differ in the last digit where sums are added in another order."""
     rng = np.random.RandomState(0)
     X = np.concatenate([rng.normal(size=(15_000, 2)), rng.normal(size=(5000, 2)) + 3]).round(decimals)
-    monkeypatch.setattr(em.estimator, "START_CELLS", 2000)
-    monkeypatch.setattr(em.estimator, "repeat_rarely", lambda X: True)
+    monkeypatch.setattr(em.starts.restarts, "START_CELLS", 2000)
+    monkeypatch.setattr(em.starts.restarts, "worth_sorting", lambda X: False)
     monkeypatch.setattr(em.gmm.units, "MOST_CELLS_COPIED", 2000)
     mixture = GaussianMixtureEM(2, init=init, n_init=1, random_state=0, tol=1e-3)
     one, other, scaled = (mixture.fit(rows).history_ for rows in (X, X[rng.permutation(len(X))], 3 * X + 7))

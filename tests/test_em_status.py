@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import reference_data
 
-import em.estimator
+import em.starts.restarts
 from em import (
     BernoulliMixtureEM,
     BinomialMixtureEM,
@@ -21,14 +21,14 @@ from models.gmm import GMMPrior
 def runs(monkeypatch):
     """Every run of the EM loop, recorded."""
     recorded = []
-    run_em = em.estimator.run_em
+    run_em = em.starts.restarts.run_em
 
     def recording(*args, **settings):
         runs = run_em(*args, **settings)
         recorded.extend(runs)
         return runs
 
-    monkeypatch.setattr(em.estimator, "run_em", recording)
+    monkeypatch.setattr(em.starts.restarts, "run_em", recording)
     return recorded
 
 

@@ -10,7 +10,7 @@ from scipy.special import gammaln, logsumexp
 from scipy.stats import betabinom, dirichlet, invgamma, multivariate_t, nbinom, norm, t
 
 from comparisons.evidence.exact import exact_posterior, log_joint_of_labels
-from em.gmm.conjugate import conjugate_posterior
+from em.gmm.posterior import conjugate_posterior
 from em.variational import variational
 from models.bmm import BMMPrior
 from models.cmm import CMMPrior

@@ -7,8 +7,8 @@ import pytest
 import reference_data
 from scipy.sparse import csr_array
 
-import em.estimator
 import em.gmm.units
+import em.starts.restarts
 from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM, KMeans, likelihood_ratio_test
 from em.samples import Samples
 from em.samples.distinct import distinct_rows, hashes
@@ -112,8 +112,8 @@ def test_more_rows_than_are_sorted_give_the_same_fit_to_rounding(monkeypatch):
     """Above so many cells rows stay where they are; starts look at a part that their order does not decide."""
     X = reference_data.faithful()
     order = np.random.RandomState(0).permutation(len(X))
-    monkeypatch.setattr(em.estimator, "START_CELLS", 200)
-    monkeypatch.setattr(em.estimator, "repeat_rarely", lambda X: True)
+    monkeypatch.setattr(em.starts.restarts, "START_CELLS", 200)
+    monkeypatch.setattr(em.starts.restarts, "worth_sorting", lambda X: False)
     monkeypatch.setattr(em.gmm.units, "MOST_CELLS_COPIED", 200)
     fits = [GaussianMixtureEM(2, n_init=3, random_state=0).fit(rows) for rows in (X, X[order])]
     np.testing.assert_allclose(fits[0].history_, fits[1].history_, rtol=1e-12)

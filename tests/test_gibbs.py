@@ -10,7 +10,8 @@ from comparisons.posterior.gibbs import as_datatree
 from em import bmm, gmm
 from em.families import conjugate_mixture
 from em.gibbs import draw_labels, gibbs, one_hot
-from em.gmm.conjugate import GaussianConjugate, inverse_wishart_root
+from em.gmm.conjugate import GaussianConjugate
+from em.gmm.posterior import inverse_wishart_root
 from em.steps.conjugate import ConjugateMixture
 from models.bmm import BMMPrior
 from models.gmm import GMMParameters, GMMPrior

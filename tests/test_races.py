@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import reference_data
 
-import em.estimator
+import em.starts.restarts
 from em import BernoulliMixtureEM, GaussianMixtureEM
 from em.batches import best_runs
 from em.engine import best_of, run_em
@@ -90,7 +90,7 @@ def test_who_left_to_a_run_that_collapses_later_goes_on():
 def test_restarts_on_a_part_of_many_rows_lead_where_those_on_all_rows_lead(seed, monkeypatch):
     X = clouds(seed, n=9000)
     fit = GaussianMixtureEM(3, random_state=seed).fit(X)
-    monkeypatch.setattr(em.estimator, "WORTH_A_PART", np.inf)
+    monkeypatch.setattr(em.starts.restarts, "WORTH_A_PART", np.inf)
     whole = GaussianMixtureEM(3, random_state=seed).fit(X)
     assert fit.history_[0] != whole.history_[0]
     assert fit.objective_ >= whole.objective_ - 1e-6

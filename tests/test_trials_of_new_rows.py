@@ -195,8 +195,8 @@ def test_selection_and_the_bootstrap_test_keep_the_trials_of_each_row():
 
 def test_starts_from_a_random_part_of_the_rows_take_the_trials_of_these_rows(monkeypatch):
     """The part may be as large as the data, where rows of rare values are added to it."""
-    monkeypatch.setattr(em.estimator, "START_CELLS", 0)
-    monkeypatch.setattr(em.estimator, "START_ROWS", 59)
+    monkeypatch.setattr(em.starts.restarts, "START_CELLS", 0)
+    monkeypatch.setattr(em.starts.restarts, "START_ROWS", 59)
     rare = np.zeros((60, 4))
     rare[7] = 30
     many = np.hstack([TRIALS, np.full((60, 4), 30)])

@@ -15,7 +15,7 @@ from comparisons.evidence.exact import exact_posterior
 from em import NotConvergedWarning
 from em.families import conjugate_mixture
 from em.gibbs import one_hot
-from em.gmm.conjugate import GaussianPosterior
+from em.gmm.posterior import GaussianPosterior
 from em.steps.conjugate import ConjugatePosterior
 from em.variational import variational
 from models.bmm import BMMPrior

@@ -11,7 +11,7 @@ import numpy as np
 
 from em.engine.blocks import blocks
 from em.engine.problem import Arrays, Collapse, Problem, log_prior_size
-from em.estimator import Found, MixtureEM
+from em.estimator import MixtureEM
 from em.gmm import log_joint, mode
 from em.gmm.collapse import check_range, constant_columns, covariance_of
 from em.gmm.coverage import identify
@@ -23,6 +23,7 @@ from em.gmm.remedies import remedies, without_columns
 from em.gmm.statistics import GaussianStatistics, sufficient_statistics
 from em.gmm.units import Units, rounder, standard_samples, units_of
 from em.samples import Samples, weighted
+from em.starts.restarts import Found
 from em.uncertainty.entries import Entries, entries_of
 from em.uncertainty.louis import Information
 from models.gmm import GMMParameters, simulate

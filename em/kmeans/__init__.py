@@ -23,16 +23,15 @@ from em.kmeans.plusplus import kmeans_plusplus
 from em.kmeans.sparse_moments import sparse_typical_size
 from em.process.blas import one_blas_thread
 from em.samples import Samples, samples_to_fit, samples_to_use
-from em.samples.distinct import repeat_rarely
+from em.samples.distinct import worth_sorting
+from em.samples.part import WORTH_A_PART, is_clear
 from em.status import FewerClustersWarning, NotConvergedWarning, tell
 from models.shown import shown
 from models.validation import Array, check_sample_weight, check_seed, count_at_least_one, frozen_array, number_above
 
 MOST_ITERATIONS = 1000
 SMALLEST_SCALE, LARGEST_SCALE = 1e-140, 1e140
-MANY_CELLS = 2_000_000
-FEWEST_IN_PART, ROWS_PER_NUMBER, WORTH_A_PART = 16384, 30, 4  # rows of a part; as many times more are worth one
-CLEARLY = 3.0  # standard errors
+FEWEST_IN_PART, ROWS_PER_NUMBER = 16384, 30  # rows of a part
 SAME = 1e-9  # relative difference of inertias that are one optimum
 
 
@@ -118,7 +117,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, Ba
         """
         samples = samples_to_fit(self, X, sample_weight)
         self._check_settings(samples)
-        rows = samples if _repeats_rarely(samples.X) else samples.distinct()
+        rows = samples.distinct() if worth_sorting(samples.X) else samples
         location, scale = _location_and_scale(rows)
         rows = replace(rows, X=rows.X / scale if issparse(rows.X) else (rows.X - location) / scale)
         settings: dict[str, Any] = {"tol": self.tol / scale**2, "max_iter": self.max_iter}
@@ -217,26 +216,16 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, Ba
 def leading(part: Samples, runs: list[LloydRun]) -> list[Array]:
     """Return the centres of the runs on a part of the rows that may lead on all of them.
 
-    A run is left out if the mean of its squared distances is above that of the best run by more than CLEARLY standard
-    errors of their mean difference, or equal to one that is there.
+    A run is left out if its mean squared distance is clearly above that of the best run (:mod:`em.samples.part`), or if
+    it ends where another does.
     """
     best = max(runs, key=lambda run: run.objective)
-    least, centers = nearest(part.X, best.centers)[1], [best.centers]
-    w = np.ones(len(least)) if part.weights is None else part.weights
-    objectives = [best.objective]
+    least, going_on = nearest(part.X, best.centers)[1], [best]
     for run in runs:
-        gap = nearest(part.X, run.centers)[1] - least
-        mean = np.average(gap, weights=w)
-        error = np.sqrt(np.average((gap - mean) ** 2, weights=w) / w.sum())
-        if mean <= CLEARLY * error and not np.isclose(run.objective, objectives, rtol=SAME, atol=0).any():
-            centers.append(run.centers)
-            objectives.append(run.objective)
-    return centers
-
-
-def _repeats_rarely(X: Any) -> bool:
-    """Whether rows are so many, and so rarely the same, that it is not worth it to look for those that are."""
-    return not issparse(X) and X.size > MANY_CELLS and repeat_rarely(X)
+        new = not np.isclose(run.objective, [other.objective for other in going_on], rtol=SAME, atol=0).any()
+        if new and not is_clear(nearest(part.X, run.centers)[1] - least, part.weights):
+            going_on.append(run)
+    return [run.centers for run in going_on]
 
 
 def _location_and_scale(samples: Samples) -> tuple[Array, float]:

@@ -16,6 +16,7 @@ from em.engine.blocks import blocks
 from models.validation import Array
 
 MOST_CELLS = 1_000_000  # of sparse rows that are made dense to be sorted
+MANY_CELLS = 2_000_000  # of dense rows: of more, equal ones are looked for where a sample says that there are many
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio, odd
 
 
@@ -106,6 +107,11 @@ def _mixed(bits: np.ndarray) -> np.ndarray:
 def _bits(X: Array) -> np.ndarray:
     """Return float64 as the integers of the same bits, with one zero and one NaN."""
     return np.where(np.isnan(X), np.nan, X + 0.0).view(np.uint64)
+
+
+def worth_sorting(X: Any) -> bool:
+    """Whether equal rows are worth looking for: not among many that hardly repeat."""
+    return issparse(X) or X.size <= MANY_CELLS or not repeat_rarely(X)
 
 
 def repeat_rarely(X: Array) -> bool:
