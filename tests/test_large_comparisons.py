@@ -49,7 +49,7 @@ def test_parameters_are_counted_as_the_estimator_counts_them(name):
 def test_what_is_smaller_is_named_with_its_parameters(fits):
     """π, μ (2 x 2) and Σ: 2 x 3 full, 3 tied, 4 diag, 2 spherical; K = 1 has μ and one Σ."""
     assert smaller_mixtures(fits) == {"covariance tied": 8, "covariance diag": 9, "covariance spherical": 7, "K = 1": 5}
-    assert size_of(fits).startswith("11 parameters for 272 rows, 25 rows for each; covariance tied has 8")
+    assert size_of(fits).startswith("11 free parameters for 272 rows, 25 rows for each; fewer: 8 with covariance tied")
 
 
 def paced(fits, draws_per_second, most_seconds):
@@ -64,7 +64,7 @@ def paced(fits, draws_per_second, most_seconds):
 
 def test_the_time_is_told_by_the_first_hundred_draws(fits):
     heard = paced(fits, draws_per_second=20, most_seconds=120)
-    assert heard.sentences == ["2000 draws will take about 2 minutes, by the first 100"]
+    assert heard.sentences == ["2000 draws will take about 2 minutes at the pace of the first 100"]
     assert heard.done[-1] == 2000
 
 
@@ -73,7 +73,7 @@ def test_draws_that_take_too_long_are_refused_with_what_would_take_less(fits):
         paced(fits, draws_per_second=2, most_seconds=240)
     with pytest.raises(
         TooLongError,
-        match=r"about 17 minutes where 4 minutes are left for them: ask for fewer draws.* covariance tied has 8",
+        match=r"about 17 minutes where 4 minutes are left for them: ask for fewer draws.* fewer: 8 with covariance tied",
     ):
         paced(fits, draws_per_second=2, most_seconds=240)
     with pytest.raises(TooLongError):  # a single draw that takes all the time is no reason to wait for a hundred
@@ -99,7 +99,7 @@ def test_too_many_parameters_are_refused_before_any_draw_and_after_ems_table(tmp
     text = " ".join(result.output.split())
     assert result.exit_code == 2, text
     assert MOST_PARAMETERS < 54 + 54 * 55 // 2
-    assert "1539 parameters for 120 rows, 0.078 rows for each; covariance diag has 108" in text
+    assert "1539 free parameters for 120 rows, 0.078 rows for each; fewer: 108 with covariance diag" in text
     assert re.search(r"Estimates by EM, before any draw.* weights\[0\] 1 1 means\[0,0\]", text)
     assert f"Error: parameters must be at most {MOST_PARAMETERS} to be drawn by NUTS, got 1539" in text
     assert list((tmp_path / "out").iterdir()) == []

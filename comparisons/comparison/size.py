@@ -46,8 +46,8 @@ def smaller_mixtures(fits: Fits) -> dict[str, int]:
 def size_of(fits: Fits) -> str:
     """Return how many parameters there are for how many rows, and what a smaller mixture has, in a sentence."""
     p, n = n_parameters(fits.family, fits.map.parameters_.sizes), len(fits.X)
-    smaller = ", ".join(f"{name} has {count}" for name, count in smaller_mixtures(fits).items())
-    return f"{p} parameters for {n} rows, {n / p:.2g} rows for each" + (f"; {smaller}" if smaller else "")
+    smaller = ", ".join(f"{count} with {name}" for name, count in smaller_mixtures(fits).items())
+    return f"{p} free parameters for {n} rows, {n / p:.2g} rows for each" + (f"; fewer: {smaller}" if smaller else "")
 
 
 def is_large(fits: Fits) -> bool:
@@ -108,7 +108,7 @@ class Pace:
         spent, whole = now - self.began, (now - self.began) * total / max(done, 1)
         if done >= FIRST_DRAWS and not self.told:
             self.told = True
-            self.progress.tell(f"{total} draws will take about {_time(whole)}, by the first {done}")
+            self.progress.tell(f"{total} draws will take about {_time(whole)} at the pace of the first {done}")
         late = done >= FIRST_DRAWS and spent > FIRST_SECONDS and now - self.made + whole - spent > self.seconds
         if (late or now - self.made > self.seconds) and done <= LAST_TO_JUDGE * total:
             sizes = f"{settings.chains} chains x ({settings.tune} + {settings.draws}) draws"
