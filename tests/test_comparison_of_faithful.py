@@ -31,7 +31,8 @@ from em.gmm import modes
 from em.gmm.natural_form import NaturalForm
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
 
-FILES = {"comparison.json", "data.png", "objective.png", "posterior.png", "responsibilities.png", "posterior.nc"}
+FILES = {"comparison.json", "posterior.nc", "report.html"}
+FILES |= {"data.png", "objective.png", "posterior.png", "responsibilities.png"}
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ from comparisons.comparison import prepare, run
 from comparisons.data import load
 from em import BinomialMixtureEM
 
-FILES = {"comparison.json", "data.png", "objective.png", "posterior.png", "responsibilities.png", "posterior.nc"}
+FILES = {"comparison.json", "posterior.nc", "report.html"}
+FILES |= {"data.png", "objective.png", "posterior.png", "responsibilities.png"}
 
 
 @pytest.fixture(scope="module")

@@ -99,8 +99,8 @@ def application(family: str, start: float = 0.0) -> typer.Typer:
 
         Built-in data: {names}.
 
-        Written to the out folder: comparison.json, data.png, objective.png, posterior.png, responsibilities.png and
-        posterior.nc, which ArviZ opens (arviz.from_netcdf).
+        Written to the out folder: report.html, which is one file to send, comparison.json, data.png, objective.png,
+        posterior.png, responsibilities.png and posterior.nc, which ArviZ opens (arviz.from_netcdf).
 
         Exit code: 0 when the verdict is the one a built-in case declares (or, on your own data, anything but disagree),
         1 when not, 2 for bad input.

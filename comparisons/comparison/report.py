@@ -1,27 +1,25 @@
 """Show and store a comparison: tables on the terminal, `comparison.json`, figures, and the posterior as netCDF."""
 
 import json
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
-from functools import partial
-from importlib.metadata import version
+from collections.abc import Iterable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from matplotlib.figure import Figure
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
 from comparisons.comparison.estimates import by_entry
-from comparisons.comparison.plots import FIGURES, RIDGE
+from comparisons.comparison.page import write_report
+from comparisons.comparison.plots import FIGURES, drawings_of
 from comparisons.comparison.spread import METHODS, summary
 from comparisons.output.console import tell, tell_left_out
 from comparisons.output.figures import write_figures
-from comparisons.output.files import check_writable, is_in_place, written_whole
+from comparisons.output.files import ReplacedError, check_writable, is_in_place, versions, written_whole
 from models.labels import label
 
 STYLES = {"agree": "bold green", "disagree": "bold red"}
@@ -35,12 +33,12 @@ STARTS = {
 MOST_ROWS = 40
 OF_COMPARISON = ("title", "n_components", "n_missing", "verdict", "explanation", "caution")
 OF_FIT = ("status", "log_likelihood", "objective", "n_iter", "n_collapsed")
-JSON, POSTERIOR = "comparison.json", "posterior.nc"
-WRITTEN = (JSON, POSTERIOR, *(f"{name}.png" for name in FIGURES))
+JSON, POSTERIOR, REPORT = "comparison.json", "posterior.nc", "report.html"
+WRITTEN = (JSON, POSTERIOR, REPORT, *(f"{name}.png" for name in FIGURES))
 
 
 def save(comparison: Any, folder: str | Path) -> dict[str, str]:
-    """Write ``posterior.nc`` and ``comparison.json``, then the figures; each file is complete or not there.
+    """Write ``posterior.nc`` and ``comparison.json``, figures and ``report.html``; each is complete or not there.
 
     Numbers come first, so that no figure can lose them. A figure that fails is left out. Files are written to a hidden
     folder inside the target and moved when complete, so that a killed run leaves no half-written file; what it leaves
@@ -66,13 +64,14 @@ def save(comparison: Any, folder: str | Path) -> dict[str, str]:
             (hidden / JSON).write_text(text + "\n", encoding="utf-8")
             written = opened.enter_context((hidden / JSON).open("rb"))
         drawings = {f"{name}.png": draw for name, draw in drawings_of(comparison).items()}
-        return write_figures(folder, drawings, dpi=130, wanted=lambda: is_in_place(written, folder / JSON))
 
+        def wanted() -> bool:
+            return is_in_place(written, folder / JSON)
 
-def drawings_of(comparison: Any) -> dict[str, Callable[[], Figure]]:
-    """Return what draws each figure of a comparison, by name."""
-    wanted = {name: draw for name, draw in FIGURES.items() if name != RIDGE or not comparison.identified}
-    return {name: partial(draw, comparison) for name, draw in wanted.items()}
+        left_out = write_figures(folder, drawings, dpi=130, wanted=wanted)
+        with suppress(ReplacedError), written_whole(folder, wanted=wanted) as hidden:
+            write_report(comparison, hidden / REPORT, pictures=folder)
+        return left_out
 
 
 def in_short(comparison: Any) -> str:
@@ -87,7 +86,7 @@ def in_short(comparison: Any) -> str:
             f"Verdict: {comparison.verdict} ({comparison.explanation})",
             f"EM: log-likelihood {comparison.mle.log_likelihood_:.4f}, MAP's objective {comparison.map.objective_:.4f}",
             f"NUTS: {settings.chains} chains x {settings.draws} draws, R-hat up to {rhat:.3f}, ESS from {ess:.0f}",
-            "More: print(), plot(), estimates, checks, posterior, save(folder)",
+            "More: print(), plot(), estimates, checks, posterior, save(folder), report(path)",
         ]
     )
 
@@ -136,7 +135,7 @@ def as_json(comparison: Any) -> dict[str, Any]:
         "prior": vars(comparison.prior),
         "settings": vars(comparison.settings) | comparison.family.of_data | comparison.family.of_mixture,
         "seconds": {key: round(value, 3) for key, value in comparison.seconds.items()},
-        "versions": {name: version(name) for name in ("pymc", "pytensor", "nutpie", "jax", "arviz", "numpy", "scipy")},
+        "versions": versions(),
     }
     return {key: _as_plain(value) for key, value in values.items()}
 

@@ -1,6 +1,7 @@
 """The steps of a comparison, in their order, and what comes of them."""
 
 from dataclasses import dataclass, fields
+from os import PathLike
 from time import perf_counter
 from typing import Any
 
@@ -18,6 +19,8 @@ from comparisons.comparison.estimates import estimates_of, stack
 from comparisons.comparison.extremes import check_agreement, refused_by_name
 from comparisons.comparison.find_map import find_map_checks
 from comparisons.comparison.fits import Fits, fit
+from comparisons.comparison.page import write_report
+from comparisons.comparison.plots import drawings_of
 from comparisons.comparison.posterior_checks import averaged_responsibilities, posterior_checks
 from comparisons.comparison.problem import Problem, prepare
 from comparisons.comparison.size import Pace, check_size, is_large, size_of, time_left
@@ -110,11 +113,21 @@ class Comparison(Fits):
         ValueError
             If there is no figure of this name.
         """
-        drawings = report.drawings_of(self)
+        drawings = drawings_of(self)
         if name not in drawings:
             raise ValueError(f"name must be one of {', '.join(drawings)}, got {shown(name)}")
         with without_expected_warnings:
             return drawings[name]()
+
+    def report(self, path: str | PathLike[str]) -> None:
+        """Write one self-contained HTML file to send: verdict, tables, figures, settings, versions and seeds.
+
+        Raises
+        ------
+        ValueError, OSError
+            If the file cannot be written.
+        """
+        write_report(self, path)
 
     def __repr__(self) -> str:
         """What was compared, the verdict, and how to see more, in five lines."""
