@@ -1,0 +1,96 @@
+"""What a column that is to be a feature holds: numbers, two values, levels, dates or free text."""
+
+import re
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+
+from comparisons.data.cells import Column
+from models.validation import Array
+
+PAIRS = """no yes, n y, false true, f t, off on, absent present, negative positive, neg pos, - +, nein ja, n j,
+falsch wahr, non oui, n o, faux vrai, no si, no sí, não sim, nee ja, nej ja"""
+BOTH = {frozenset(pair.split()): pair.split() for pair in PAIRS.split(",")}
+MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mär|mai|okt|dez|fév|avr|jui|aoû|déc)[a-zéû]*\.?"
+TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*([ap]m)?"
+DAY = r"\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4}-?q[1-4]"
+WRITTEN = rf"\d{{1,2}}[-. ]*{MONTH}[-. ]*(\d{{2,4}})?|{MONTH}[-. ]*(\d{{1,2}},?)?[-. ]*\d{{2,4}}|{MONTH}[-. ]*\d{{1,2}}"
+DATE = re.compile(rf"({DAY}|{WRITTEN})([t ,:]+{TIME}.*)?|{TIME}", re.IGNORECASE)
+COMPACT_DATE = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
+MOST_LEVELS, FEW_ROWS = 20, 10
+
+
+def refusal(column: Column, lines: Sequence[int], categorical: bool) -> str:
+    """Return why a column cannot be a feature, naming line and value, or nothing."""
+    n, values = len(column.which), column.values
+    if not values:
+        return "has no observed cell"
+    at = f"{values[0]!r} in line {lines[column.first_row(0)]}" if lines else f"{values[0]!r}"
+    if is_date(column):
+        return f"holds dates ({at})"
+    too_many = len(values) > max(MOST_LEVELS, n / 2) or (len(values) == n >= FEW_ROWS and not column.is_numeric)
+    if categorical:
+        if column.is_numeric and not column.is_whole:
+            return f"holds numbers that are no levels, for they are not whole ({at})"
+        return f"holds free text ({len(values)} different values, {at})" if too_many else ""
+    if column.is_numeric or two_values(column):
+        return ""
+    if len(values) == 1:
+        return f"holds nothing but {at}"
+    kind = "free text" if too_many or len(values) > FEW_ROWS else f"words of {len(values)} kinds"
+    return f"holds {kind} ({at})"
+
+
+def misfit(column: Column, categorical: bool) -> int | None:
+    """Return the place of the first value of a column of numbers that is none."""
+    if column.is_numeric or column.share_of_numbers < 0.5 or not any(value is not None for value in column.numbers):
+        return None
+    places = [place for place, value in enumerate(column.numbers) if value is None]
+    if categorical and any((column.which == place).sum() > 1 for place in places):
+        return None
+    return places[0]
+
+
+def two_values(column: Column) -> tuple[dict[Any, float], str] | None:
+    """Return the 0 or 1 that each value of a two-valued column of words is, and what says so; None if it is none."""
+    if column.categories is None and any(value is not None for value in column.numbers):
+        return None
+    folded = {value: str(value).strip().lower() for value in column.values}
+    pair = BOTH.get(frozenset(folded.values()))
+    if pair is not None:
+        codes = {value: float(pair.index(text)) for value, text in folded.items()}
+    else:
+        known = column.values if column.categories is None else column.categories
+        if len(known) != 2:
+            return None
+        order = list(known) if column.categories is not None else sorted(known, key=str)
+        codes = {value: float(order.index(value)) for value in column.values}
+    names = {code: value for value, code in reversed(codes.items())}
+    said = ", ".join(f"{names[code]} is {code:.0f}" for code in (1.0, 0.0) if code in names)
+    return codes, f"{column.name}: {said}"
+
+
+def is_date(column: Column) -> bool:
+    """Whether most values are dates or times."""
+    dates = sum(
+        isinstance(value, date | datetime | np.datetime64)
+        or (isinstance(value, str) and _is_date(value.strip(), known))
+        for value, known in zip(column.values, column.numbers, strict=True)
+    )
+    texts = [f"{value:.0f}" for value in column.numbers if value is not None]
+    compact = len(texts) == len(column.values) > 1 and all(map(COMPACT_DATE.fullmatch, texts))
+    return compact or dates > len(column.values) / 2
+
+
+def _is_date(text: str, known: float | None) -> bool:
+    return known is None and DATE.fullmatch(text) is not None
+
+
+def numbers_of(column: Column) -> tuple[Array, str]:
+    """Return a feature as numbers, NaN where a cell is missing, and what was turned into numbers."""
+    if column.is_numeric and not (column.categories and not all(isinstance(v, int | float) for v in column.values)):
+        return column.array, ""
+    codes, said = two_values(column) or ({}, "")
+    return np.array([*(codes[value] for value in column.values), np.nan])[column.which], said
