@@ -21,6 +21,7 @@ import numpy as np
 from comparisons.data.cells import Column
 from comparisons.data.kinds import is_date
 from comparisons.data.options import Reading, flag
+from comparisons.data.source import Source
 
 COUNT = "count"
 MAYBE_COUNTS = {
@@ -64,7 +65,7 @@ class Roles:
     notes: list[str] = field(default_factory=list)
 
 
-def roles_of(where: str, columns: Sequence[Column], unnamed: Sequence[str], asked: Reading) -> Roles:
+def roles_of(source: Source, columns: Sequence[Column], asked: Reading) -> Roles:
     """Return what each column is.
 
     Raises
@@ -86,20 +87,22 @@ def roles_of(where: str, columns: Sequence[Column], unnamed: Sequence[str], aske
         return roles
     roles.features = rest
     if len(rest) > 1:
-        _find_roles(where, roles, unnamed)
+        _find_roles(source, roles)
+    if len(roles.features) == 1 and roles.features[0].name.lower() in {COUNT, *MAYBE_COUNTS}:
+        roles.notes.append(f"column {roles.features[0].name!r} is the feature, for there is no other")
     if not roles.features:
-        _refuse_nothing_left(where, rest, asked)
+        _refuse_nothing_left(source, rest, asked)
     return roles
 
 
-def _find_roles(where: str, roles: Roles, unnamed: Sequence[str]) -> None:
+def _find_roles(source: Source, roles: Roles) -> None:
     """Take frequencies and labels out of the features."""
     counts = [column for column in roles.features if column.name.lower() == COUNT][: roles.weights is None]
     others = [column for column in roles.features if column not in counts]
-    reasons = {column.name: _label(where, column, unnamed) for column in others}
+    reasons = {column.name: _label(source, column) for column in others}
     labels = {name: why for name, why in reasons.items() if why}
     if len(labels) == len(others) and (counts or roles.weights):
-        labels = {} if roles.weights else _of_frequency_table(where, others, counts[0], labels)
+        labels = {} if roles.weights else _of_frequency_table(source, others, counts[0], labels)
     features = [column for column in roles.features if column.name not in labels]
     if len(features) > len(counts):
         _take_count(roles, counts)
@@ -109,46 +112,50 @@ def _find_roles(where: str, roles: Roles, unnamed: Sequence[str]) -> None:
     for column in others:
         if why := labels.get(column.name):
             keep = _short_flag([column.name, *(one.name for one in features)])
-            roles.notes.append(f"left out: {_called(column, unnamed)} ({why}); {keep} keeps it")
+            roles.notes.append(f"left out: {_called(column, source)} ({why}); {keep} keeps it")
     for column in list(features):
-        if column.name.lower() in MAYBE_COUNTS and len(features) > 1:
-            _ask_weights(where, roles, column, [one.name for one in features])
+        if column.name.lower() in {COUNT, *MAYBE_COUNTS} and len(features) > 1:
+            _ask_weights(source, roles, column, [one.name for one in features])
     roles.features = features
 
 
-def _label(where: str, column: Column, unnamed: Sequence[str]) -> str:
+def _label(source: Source, column: Column) -> str:
     """Return why a column is no feature but labels the rows, or nothing."""
-    if column.name in unnamed:
+    if column.name in source.unnamed:
         if column.name == "column 1" and (column.is_whole or column.is_distinct):
             return "names or numbers of the rows"
         remedy = f"name it in the header, or {flag('drop', [column.name])}"
-        raise ValueError(f"{where}: {column.name} has no name in the header: {remedy}")
-    if run := _run(column):
+        raise ValueError(f"{source.name}: {column.name} has no name in the header: {remedy}")
+    if run := _run(source, column):
         return run
     if LABEL.fullmatch(column.name) or CAMEL_ID.fullmatch(column.name):
         if column.is_distinct and (column.is_whole or not column.is_numeric) and not is_date(column):
             return "labels, each once"
-        if column.is_whole and len(column.values) > 2:
+        if column.is_whole and not set(column.numbers.tolist()) <= {0.0, 1.0}:
             which = f"{flag('drop', [column.name])} leaves it out, {flag('columns', [column.name, '...'])} takes it"
-            raise ValueError(f"{where}: column {column.name!r} may hold labels, some of them repeated: {which}")
+            raise ValueError(f"{source.name}: column {column.name!r} may hold labels, some of them repeated: {which}")
     return ""
 
 
-def _run(column: Column) -> str:
+def _run(source: Source, column: Column) -> str:
     """Return how a column numbers the rows, or nothing."""
     n = len(column.which)
-    if n < FEWEST_NUMBERED or not column.is_whole or not column.values or len(column.observed) < n - 1:
+    if n < FEWEST_NUMBERED or not column.is_whole or len(column.values) == 0 or (column.which >= 0).sum() < n - 1:
         return ""
     numbers = column.array[column.which >= 0]
     low, high = int(numbers.min()), int(numbers.max())
     if len(column.values) != len(numbers) or high - low + 1 != len(numbers):
         return ""
     if low in (0, 1) or (len(numbers) == n and (np.diff(numbers) == 1).all()):
+        if len(numbers) < n:
+            given = f"column {column.name!r} numbers all rows but this one, which may hold sums"
+            remedy = f"delete the line, or {flag('drop', [column.name])}"
+            raise ValueError(f"{source.at(int(np.argmin(column.which)))}: {given}: {remedy}")
         return f"it numbers the rows, {low} to {high}"
     return ""
 
 
-def _of_frequency_table(where: str, others: list[Column], count: Column, labels: dict[str, str]) -> dict[str, str]:
+def _of_frequency_table(source: Source, others: list[Column], count: Column, labels: dict[str, str]) -> dict[str, str]:
     """Return the labels among the columns beside `count` where every one of them numbers the rows."""
     (first, *more) = others
     if more or LABEL.fullmatch(first.name) or CAMEL_ID.fullmatch(first.name) or min(first.array) > FIRST_YEAR:
@@ -157,7 +164,7 @@ def _of_frequency_table(where: str, others: list[Column], count: Column, labels:
         return {}  # values 0, 1, 2, ... and how often each was observed
     one = f"{flag('columns', [first.name])} {flag('weights', [count.name])} takes {count.name!r} as frequencies"
     other = f"{flag('columns', [count.name])} takes it as the feature"
-    raise ValueError(f"{where}: column {first.name!r} numbers the rows or holds values: {one}, {other}")
+    raise ValueError(f"{source.name}: column {first.name!r} numbers the rows or holds values: {one}, {other}")
 
 
 def _take_count(roles: Roles, counts: list[Column]) -> None:
@@ -165,27 +172,27 @@ def _take_count(roles: Roles, counts: list[Column]) -> None:
         (roles.weights,) = counts
 
 
-def _ask_weights(where: str, roles: Roles, column: Column, features: list[str]) -> None:
+def _ask_weights(source: Source, roles: Roles, column: Column, features: list[str]) -> None:
     """Raise an error about a column that may hold frequencies, or note that it cannot."""
     if not column.is_whole or (column.array < 0).any():
         roles.notes.append(f"column {column.name!r} is taken as a feature: frequencies are whole numbers")
         return
     choices = [f"{flag('weights', [column.name])} for frequencies"] if roles.weights is None else []
     choices += [f"{_short_flag(features)} for a feature", f"{flag('drop', [column.name])} to leave it out"]
-    raise ValueError(f"{where}: column {column.name!r} may hold frequencies or a feature: {', '.join(choices)}")
+    raise ValueError(f"{source.name}: column {column.name!r} may hold frequencies or a feature: {', '.join(choices)}")
 
 
-def _called(column: Column, unnamed: Sequence[str]) -> str:
-    return "the unnamed first column" if column.name in unnamed else f"column {column.name!r}"
+def _called(column: Column, source: Source) -> str:
+    return "the unnamed first column" if column.name in source.unnamed else f"column {column.name!r}"
 
 
 def _short_flag(names: list[str]) -> str:
     return flag("columns", names) if len(names) <= 8 else f"naming it in {flag('columns', [*names[:2], '...'])}"
 
 
-def _refuse_nothing_left(where: str, rest: Sequence[Column], asked: Reading) -> NoReturn:
+def _refuse_nothing_left(source: Source, rest: Sequence[Column], asked: Reading) -> NoReturn:
     taken = [name for name in (*asked.drop, asked.weights, asked.index) if name]
     what = (
         f"{', '.join(column.name for column in rest)} label the rows" if rest else f"{', '.join(taken)} are no features"
     )
-    raise ValueError(f"{where} has no feature left, for {what}: name the features in --columns")
+    raise ValueError(f"{source.name} has no feature left, for {what}: name the features in --columns")

@@ -14,7 +14,7 @@ from comparisons.data.decimals import looks_like_number
 SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "pipes", ",": "commas", " ": "blanks"}  # the first where two fit
 SAMPLE = 500
 LARGEST_CELL = 10_000_000
-TOKEN = {quote: re.compile(rf"{quote}((?:[^{quote}]|{quote}{quote})*){quote}|(\S+)") for quote in "\"'"}
+TOKEN = {quote: re.compile(rf"{quote}((?:[^{quote}]|{quote}{quote})*){quote}|([^ \t]+)") for quote in "\"'"}
 SINGLE_QUOTED = re.compile(r"(?m)(?:^|[\t;|, ])'[^'\n]*'(?:$|[\t;|, ])")
 HINT = re.compile(r"sep=(.)\n", re.IGNORECASE)
 
@@ -93,13 +93,14 @@ def _records(text: str, separator: str, quote: str):  # type: ignore[no-untyped-
 
 def _separator(text: str, quote: str) -> str:
     """Return the separator by which most lines have the same number of cells, and most cells are numbers."""
-    scores = {}
+    scores, broken = {}, 0
     for separator in SEPARATORS:
         try:
             records = [
                 cells for _, cells in islice(_records(text, separator, quote), SAMPLE) if any(map(str.strip, cells))
             ]
         except csv.Error:
+            broken += 1
             continue
         widths = Counter(map(len, records))
         width, times = widths.most_common(1)[0] if widths else (0, 0)
@@ -107,4 +108,6 @@ def _separator(text: str, quote: str) -> str:
             cells = [cell for record in records for cell in record if cell.strip()]
             numbers = sum(map(looks_like_number, cells)) / len(cells)
             scores[separator] = (round(times / len(records), 6), numbers)
+    if broken == len(SEPARATORS) - 1:
+        return ","  # by which the error will be shown
     return max(scores, key=scores.__getitem__) if scores else ""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from comparisons.data.decimals import looks_like_number
-from comparisons.data.dialect import Rows, rows_by
+from comparisons.data.dialect import SAMPLE, Rows, rows_by
 from comparisons.data.options import is_mark
 
 UNNAMED = re.compile(r"(Unnamed: \d+(_level_\d+)?|\.\.\.\d+)?")  # as pandas and readr call such columns
@@ -109,6 +109,8 @@ def _squared(where: str, rows: Rows) -> Rows:
 
 def _width(cells: list[str]) -> int:
     """Return the number of cells up to the last that is not empty."""
+    if cells and cells[-1]:
+        return len(cells)
     return max((index for index, cell in enumerate(cells, start=1) if cell), default=0)
 
 
@@ -145,11 +147,13 @@ def _is_header(where: str, rows: Rows) -> bool:
     words = [d for d, cell in enumerate(header) if cell and not looks_like_number(cell) and not is_mark(cell)]
     if not numbers and not words:
         return not any(header)
-    columns = {d: [cells[d] for cells in body if cells[d] and not is_mark(cells[d])] for d in words}
+    columns = {d: [cells[d] for cells in body[:SAMPLE] if cells[d] and not is_mark(cells[d])] for d in words}
     of_words = {d: 2 * sum(map(looks_like_number, column)) < len(column) for d, column in columns.items()}
     if not numbers and not all(of_words.values()):
         return True
-    if not all(map(WHOLE.fullmatch, numbers)) or any(of_words[d] and header[d] in columns[d] for d in words):
+    if not all(map(WHOLE.fullmatch, numbers)) or any(
+        of_words[d] and any(cells[d] == header[d] for cells in body) for d in words
+    ):
         return False
     return not numbers or _are_names(where, rows, [int(cell) for cell in numbers], only=not words)
 
@@ -158,7 +162,9 @@ def _are_names(where: str, rows: Rows, values: list[int], only: bool) -> bool:
     """Whether whole numbers in the first row are names; ``only`` says that there is no word among them."""
     count = len(values)
     steps = values == list(range(values[0], values[0] + count))
-    fractions = any(looks_like_number(cell) and not WHOLE.fullmatch(cell) for cells in rows.cells[1:] for cell in cells)
+    fractions = any(
+        looks_like_number(cell) and not WHOLE.fullmatch(cell) for cells in rows.cells[1:SAMPLE] for cell in cells
+    )
     if only and steps and values[0] == 0 and (count > 2 or fractions):
         return True  # as pandas writes an array
     years = count > 1 and all(1800 < value < 2200 for value in values)

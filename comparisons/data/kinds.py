@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ MOST_LEVELS, FEW_ROWS = 20, 10
 def refusal(column: Column, lines: Sequence[int], categorical: bool) -> str:
     """Return why a column cannot be a feature, naming line and value, or nothing."""
     n, values = len(column.which), column.values
-    if not values:
+    if len(values) == 0:
         return "has no observed cell"
     at = f"{values[0]!r} in line {lines[column.first_row(0)]}" if lines else f"{values[0]!r}"
     if is_date(column):
@@ -45,17 +45,17 @@ def refusal(column: Column, lines: Sequence[int], categorical: bool) -> str:
 
 def misfit(column: Column, categorical: bool) -> int | None:
     """Return the place of the first value of a column of numbers that is none."""
-    if column.is_numeric or column.share_of_numbers < 0.5 or not any(value is not None for value in column.numbers):
+    if column.is_numeric or column.share_of_numbers < 0.5 or column.share_of_numbers == 0:
         return None
-    places = [place for place, value in enumerate(column.numbers) if value is None]
+    places = np.flatnonzero(np.isnan(column.numbers)).tolist()
     if categorical and any((column.which == place).sum() > 1 for place in places):
         return None
-    return places[0]
+    return int(places[0])
 
 
 def two_values(column: Column) -> tuple[dict[Any, float], str] | None:
     """Return the 0 or 1 that each value of a two-valued column of words is, and what says so; None if it is none."""
-    if column.categories is None and any(value is not None for value in column.numbers):
+    if column.categories is None and not np.isnan(column.numbers).all():
         return None
     folded = {value: str(value).strip().lower() for value in column.values}
     pair = BOTH.get(frozenset(folded.values()))
@@ -74,18 +74,17 @@ def two_values(column: Column) -> tuple[dict[Any, float], str] | None:
 
 def is_date(column: Column) -> bool:
     """Whether most values are dates or times."""
+    if column.is_numeric:
+        low, high = (min(column.numbers), max(column.numbers)) if len(column.numbers) > 1 else (0, 0)
+        if low >= 19_000_101 and high < 21_000_000 and column.is_whole:
+            return all(COMPACT_DATE.fullmatch(f"{value:.0f}") for value in column.numbers)
+        return False
     dates = sum(
-        isinstance(value, date | datetime | np.datetime64)
-        or (isinstance(value, str) and _is_date(value.strip(), known))
+        isinstance(value, date | np.datetime64)
+        or (isinstance(value, str) and np.isnan(known) and DATE.fullmatch(value.strip()) is not None)
         for value, known in zip(column.values, column.numbers, strict=True)
     )
-    texts = [f"{value:.0f}" for value in column.numbers if value is not None]
-    compact = len(texts) == len(column.values) > 1 and all(map(COMPACT_DATE.fullmatch, texts))
-    return compact or dates > len(column.values) / 2
-
-
-def _is_date(text: str, known: float | None) -> bool:
-    return known is None and DATE.fullmatch(text) is not None
+    return dates > len(column.values) / 2
 
 
 def numbers_of(column: Column) -> tuple[Array, str]:

@@ -12,6 +12,7 @@ from models.shown import shown
 
 MARKS = ("NA", "N/A", "#N/A", "nan", "NULL", "<NA>", "NaT", "None", ".", "?", "-")
 _MARKS = {"", *(mark.lower() for mark in MARKS)}
+_LONGEST = max(map(len, _MARKS))
 FLAGS = (
     Option("columns", None, "Of your own file: names of the features, a,b; every other column is left out"),
     Option("drop", None, "Of your own file: names of columns to leave out"),
@@ -69,7 +70,7 @@ NAMES = frozenset(option.name for option in FLAGS)
 
 def is_mark(text: str) -> bool:
     """Whether text is a mark of a missing cell, in any case."""
-    return text.lower() in _MARKS
+    return len(text) <= _LONGEST and text.lower() in _MARKS
 
 
 def split_reading(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

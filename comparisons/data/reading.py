@@ -17,13 +17,13 @@ from comparisons.family import Family
 
 def read_file(path: Path, pair: Family, asked: Reading) -> Dataset:
     """Return a file as a data set of a family; see :func:`comparisons.data.read`."""
-    source, where = opened(path), f"data file {path}"
+    source = opened(path)
     check_names(asked, list(source.raw))
     kept = {*asked.columns, asked.weights, asked.index, *(name for name in source.raw if name.lower() == COUNT)}
     wanted = [name for name in source.raw if name not in asked.drop and (not asked.columns or name in kept)]
     columns = [column_of(name, source.raw[name], asked) for name in wanted]
     read_numbers(source, columns, asked.decimal)
-    roles = roles_of(where, columns, source.unnamed, asked)
+    roles = roles_of(source, columns, asked)
     check_features(source, roles.features, pair.categorical)
     X, turned = samples_of(roles.features, pair.categorical)
     check_cells(source, roles.features, X, pair)

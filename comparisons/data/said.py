@@ -47,11 +47,10 @@ def _missing(features: Sequence[Column], n_cells: int, asked: Reading) -> list[s
 
 def _sentinel(column: Column) -> str:
     """Return a warning of a number such as -999 far from all others, which may mark missing cells, or nothing."""
-    values = sorted(value for value in column.numbers if value is not None)
-    for value in {*values[:1], *values[-1:]}.intersection(SENTINELS):
-        rest = [other for other in values if other != value]
-        gap = min((abs(value - other) for other in rest), default=0.0)
-        if len(rest) > 1 and gap > 2 * (rest[-1] - rest[0]):
+    values = column.numbers[~np.isnan(column.numbers)]
+    for value in {values.min(), values.max()}.intersection(SENTINELS):
+        rest = values[values != value]
+        if len(rest) > 1 and np.abs(rest - value).min() > 2 * np.ptp(rest):
             number = f"{value:.0f}"
             return f"Is {number} in column {column.name!r} a mark of missing cells? Then --missing {number}"
     return ""

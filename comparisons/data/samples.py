@@ -26,11 +26,13 @@ def check_features(source: Source, features: Sequence[Column], categorical: bool
     if refused:
         whys = "; ".join(f"column {name!r} {why}" for name, why in refused.items())
         taken = "words of few kinds and whole numbers" if categorical else "numbers, and words of two kinds as 0 and 1"
-        remedy = f"{flag('drop', refused)} leaves out what is none"
+        remedy = f"{flag('drop', refused)} leaves out what cannot be taken"
+        if labels := [one.name for one in features if one.name in refused and one.is_distinct]:
+            remedy += f", {flag('index', labels[:1])} keeps them as labels of the rows"
         if any("words of" in why for why in refused.values()):
             others = [f"python -m comparisons.{one.name}" for one in family_classes() if one.categorical]
             remedy += f", {' or '.join(others)} takes words of several kinds"
-        raise ValueError(f"data file {source.path}: {whys}. Taken are {taken}: {remedy}")
+        raise ValueError(f"{source.name}: {whys}. Taken are {taken}: {remedy}")
 
 
 def samples_of(features: Sequence[Column], categorical: bool) -> tuple[Any, list[str]]:
@@ -88,10 +90,11 @@ def repeats_of(source: Source, weights: Column | None) -> np.ndarray | None:
     if len(misfits):
         row = int(misfits[0])
         value = weights.values[weights.which[row]] if weights.which[row] >= 0 else "an empty cell"
-        remedy = f"rows are repeated as often; {flag('drop', [weights.name])} leaves the column out"
+        drop = flag("drop", [weights.name])
+        remedy = f"rows are repeated as often; {drop} leaves the column out, naming it in --columns makes it a feature"
         wanted = f"frequencies in column {weights.name!r} must be whole numbers of at least 0, got {value}"
         raise ValueError(f"{source.at(row)}: {wanted}: {remedy}")
     if not 0 < counts.sum() <= MOST_ROWS:
         total = f"must add up to at most {MOST_ROWS} samples and at least 1, got {counts.sum():.15g}"
-        raise ValueError(f"data file {source.path}: column {weights.name!r} {total}")
+        raise ValueError(f"{source.name}: column {weights.name!r} {total}")
     return counts.astype(int)

@@ -42,16 +42,21 @@ class Source:
     notes: list[str] = field(default_factory=list)
     labels: list[str] | None = None
 
+    @property
+    def name(self) -> str:
+        """What messages call the file."""
+        return f"data file {self.path}"
+
     def at(self, row: int) -> str:
         """Return what messages call a row."""
         place = f"line {self.lines[row]}" if self.lines else f"row {row}"
-        return f"data file {self.path}, {place}"
+        return f"{self.name}, {place}"
 
     def refuse(self, column: Column, place: int, wanted: str, advice: str = "") -> NoReturn:
         """Raise an error about a value: its line, its column, what would be taken, and what to do."""
         value = column.values[place]
         given = f"expected {wanted} in column {column.name!r}, got {_quoted(value)}{advice}"
-        mark, drop = flag("missing", [str(value)]), flag("drop", [column.name])
+        mark, drop = flag("missing", [value if isinstance(value, str) else f"{value:g}"]), flag("drop", [column.name])
         remedy = f"correct it, or {mark} if it marks a missing cell, or {drop} to leave the column out"
         raise ValueError(f"{self.at(column.first_row(place))}: {given}: {remedy}")
 
@@ -90,4 +95,4 @@ def _is_nested(value: Any) -> bool:
 
 
 def _quoted(value: Any) -> str:
-    return repr(value) if isinstance(value, str) else str(value)
+    return repr(value) if isinstance(value, str) else f"{value:.15g}"
