@@ -99,6 +99,11 @@ class Column:
         """Whether a mark stands for missing cells of this column."""
         return any(_equals(one, [mark]) for one in self.marks)
 
+    def shown(self, place: int) -> str:
+        """Return a value as messages show it."""
+        value = self.values[place]
+        return f"{value:.15g}" if self.is_typed else repr(value) if isinstance(value, str) else f"{value}"
+
     def first_row(self, place: int) -> int:
         """Return the first row that has a value."""
         return int(np.argmax(self.which == place))

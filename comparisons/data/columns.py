@@ -80,9 +80,9 @@ def roles_of(source: Source, columns: Sequence[Column], asked: Reading) -> Roles
         roles.notes.append(f"left out, as asked: {', '.join(asked.drop)}")
     if asked.columns:
         roles.features = [by_name[name] for name in asked.columns]
-        rest = [column for column in rest if column.name not in asked.columns]
-        _take_count(roles, [column for column in rest if column.name.lower() == COUNT][:1])
-        if others := [column.name for column in rest if column is not roles.weights]:
+        _take_count(roles, [one for one in rest if one.name.lower() == COUNT and one.name not in asked.columns][:1])
+        taken = {*asked.columns, *asked.drop, *(one.name for one in (roles.weights, roles.labels) if one)}
+        if others := [name for name in source.raw if name not in taken]:
             roles.notes.append(f"left out, not among --columns: {', '.join(others)}")
         return roles
     roles.features = rest
@@ -140,17 +140,18 @@ def _label(source: Source, column: Column) -> str:
 def _run(source: Source, column: Column) -> str:
     """Return how a column numbers the rows, or nothing."""
     n = len(column.which)
-    if n < FEWEST_NUMBERED or not column.is_whole or len(column.values) == 0 or (column.which >= 0).sum() < n - 1:
+    lacks_last = n > FEWEST_NUMBERED and column.which[-1] < 0 and column.name == next(iter(source.raw))
+    if n < FEWEST_NUMBERED or not column.is_whole or (column.which >= 0).sum() < n - lacks_last:
         return ""
     numbers = column.array[column.which >= 0]
     low, high = int(numbers.min()), int(numbers.max())
     if len(column.values) != len(numbers) or high - low + 1 != len(numbers):
         return ""
     if low in (0, 1) or (len(numbers) == n and (np.diff(numbers) == 1).all()):
-        if len(numbers) < n:
+        if lacks_last:
             given = f"column {column.name!r} numbers all rows but this one, which may hold sums"
             remedy = f"delete the line, or {flag('drop', [column.name])}"
-            raise ValueError(f"{source.at(int(np.argmin(column.which)))}: {given}: {remedy}")
+            raise ValueError(f"{source.at(n - 1)}: {given}: {remedy}")
         return f"it numbers the rows, {low} to {high}"
     return ""
 

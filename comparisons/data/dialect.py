@@ -108,6 +108,6 @@ def _separator(text: str, quote: str) -> str:
             cells = [cell for record in records for cell in record if cell.strip()]
             numbers = sum(map(looks_like_number, cells)) / len(cells)
             scores[separator] = (round(times / len(records), 6), numbers)
-    if broken == len(SEPARATORS) - 1:
+    if broken and not scores:
         return ","  # by which the error will be shown
     return max(scores, key=scores.__getitem__) if scores else ""

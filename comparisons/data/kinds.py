@@ -27,7 +27,7 @@ def refusal(column: Column, lines: Sequence[int], categorical: bool) -> str:
     n, values = len(column.which), column.values
     if len(values) == 0:
         return "has no observed cell"
-    at = f"{values[0]!r} in line {lines[column.first_row(0)]}" if lines else f"{values[0]!r}"
+    at = column.shown(0) + (f" in line {lines[column.first_row(0)]}" if lines else "")
     if is_date(column):
         return f"holds dates ({at})"
     too_many = len(values) > max(MOST_LEVELS, n / 2) or (len(values) == n >= FEW_ROWS and not column.is_numeric)

@@ -47,8 +47,8 @@ def _missing(features: Sequence[Column], n_cells: int, asked: Reading) -> list[s
 
 def _sentinel(column: Column) -> str:
     """Return a warning of a number such as -999 far from all others, which may mark missing cells, or nothing."""
-    values = column.numbers[~np.isnan(column.numbers)]
-    for value in {values.min(), values.max()}.intersection(SENTINELS):
+    values = np.sort(column.numbers[~np.isnan(column.numbers)])
+    for value in {*values[:1].tolist(), *values[-1:].tolist()}.intersection(SENTINELS):
         rest = values[values != value]
         if len(rest) > 1 and np.abs(rest - value).min() > 2 * np.ptp(rest):
             number = f"{value:.0f}"

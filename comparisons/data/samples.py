@@ -28,10 +28,10 @@ def check_features(source: Source, features: Sequence[Column], categorical: bool
         taken = "words of few kinds and whole numbers" if categorical else "numbers, and words of two kinds as 0 and 1"
         remedy = f"{flag('drop', refused)} leaves out what cannot be taken"
         if labels := [one.name for one in features if one.name in refused and one.is_distinct]:
-            remedy += f", {flag('index', labels[:1])} keeps them as labels of the rows"
+            remedy += f"; {flag('index', labels[:1])} keeps one as labels of the rows"
         if any("words of" in why for why in refused.values()):
             others = [f"python -m comparisons.{one.name}" for one in family_classes() if one.categorical]
-            remedy += f", {' or '.join(others)} takes words of several kinds"
+            remedy += f"; {' or '.join(others)} takes words of several kinds"
         raise ValueError(f"{source.name}: {whys}. Taken are {taken}: {remedy}")
 
 

@@ -55,7 +55,7 @@ class Source:
     def refuse(self, column: Column, place: int, wanted: str, advice: str = "") -> NoReturn:
         """Raise an error about a value: its line, its column, what would be taken, and what to do."""
         value = column.values[place]
-        given = f"expected {wanted} in column {column.name!r}, got {_quoted(value)}{advice}"
+        given = f"expected {wanted} in column {column.name!r}, got {column.shown(place)}{advice}"
         mark, drop = flag("missing", [value if isinstance(value, str) else f"{value:g}"]), flag("drop", [column.name])
         remedy = f"correct it, or {mark} if it marks a missing cell, or {drop} to leave the column out"
         raise ValueError(f"{self.at(column.first_row(place))}: {given}: {remedy}")
@@ -92,7 +92,3 @@ def _parquet(path: Path, content: bytes) -> Source:
 
 def _is_nested(value: Any) -> bool:
     return hasattr(value, "__len__") and not isinstance(value, str)
-
-
-def _quoted(value: Any) -> str:
-    return repr(value) if isinstance(value, str) else f"{value:.15g}"
