@@ -91,7 +91,7 @@ def test_a_prior_under_which_map_collapses_is_told_after_the_fit(out):
         ("gmm", "1,2,3\n3,4,4\n", ["line 1", "names or data"]),
         ("gmm", "a,a\n3,4\n", ["different name"]),
         ("gmm", "a,count\n3,1e12\n", ["count", "at most"]),
-        ("bmm", "a,b\n0,1\n2,1\n0,0\n", ["line 3", "column 'a', got '2'", "n_trials is 1"]),
+        ("bmm", "a,b\n0,1\n2,1\n0,0\n", ["line 3", "column 'a', got 2", "n_trials is 1"]),
         ("bmm", "a,count\n0,1.5\n", ["count", "whole numbers"]),
     ],
 )

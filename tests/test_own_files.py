@@ -128,9 +128,13 @@ READ = {
         [[1.5], [2.5], [0.5]],
         ["left out: column 'id' (it numbers the rows, 1 to 3); --columns id,x keeps it"],
     ),
-    "row numbers that are asked for": ("gmm", "id,x\n1,5\n2,5\n3,7\n", {"columns": "id,x"}, "id x", [[1, 5], [2, 5], [3, 7]], []),
+    "row numbers that are asked for": (
+        "gmm", "id,x\n1,5\n2,5\n3,7\n", {"columns": "id,x"}, "id x", [[1, 5], [2, 5], [3, 7]], [],
+    ),
     "whole numbers 1 to n as the only column": ("gmm", "x\n2\n1\n3\n", {}, "x", [[2], [1], [3]], []),
-    "labels called id": ("gmm", "id,x\n101,5\n77,5\n300,7\n", {}, "x", [[5], [5], [7]], ["left out: column 'id' (labels"]),
+    "labels called id": (
+        "gmm", "id,x\n101,5\n77,5\n300,7\n", {}, "x", [[5], [5], [7]], ["left out: column 'id' (labels"],
+    ),
     "years beside counts": (
         "pmm",
         "year,count\n1900,13\n1901,14\n1902,8\n",
@@ -139,10 +143,16 @@ READ = {
         [[13], [14], [8]],
         ["left out: column 'year'", "column 'count' is the feature, for there is no other"],
     ),
-    "values and how often they were seen": ("pmm", "x,count\n0,2\n1,1\n2,1\n", {}, "x", [[0], [0], [1], [2]], ["weights: column 'count'"]),
-    "Count in any case": ("bmm", "a,b,Count\n0,1,2\n1,1,1\n", {}, "a b", [[0, 1], [0, 1], [1, 1]], ["frequencies of 3 samples"]),
+    "values and how often they were seen": (
+        "pmm", "x,count\n0,2\n1,1\n2,1\n", {}, "x", [[0], [0], [1], [2]], ["weights: column 'count'"],
+    ),
+    "Count in any case": (
+        "bmm", "a,b,Count\n0,1,2\n1,1,1\n", {}, "a b", [[0, 1], [0, 1], [1, 1]], ["frequencies of 3 samples"],
+    ),
     "a count in a file of one column": ("pmm", "count\n1\n5\n5\n", {}, "count", [[1], [5], [5]], ["is the feature"]),
-    "weights that are asked for": ("bmm", "a,b,n\n0,1,2\n1,1,1\n", {"weights": "n"}, "a b", [[0, 1], [0, 1], [1, 1]], ["column 'n'"]),
+    "weights that are asked for": (
+        "bmm", "a,b,n\n0,1,2\n1,1,1\n", {"weights": "n"}, "a b", [[0, 1], [0, 1], [1, 1]], ["column 'n'"],
+    ),
     "weights of persons are no frequencies": (
         "gmm",
         "weight,height\n70.5,1.8\n80,1.7\n65,1.75\n",
@@ -159,8 +169,12 @@ READ = {
         [[NAN, v] for v in [1, 2.5, 1, 4, 1, 1, 1, 1, 1, 1, 1, 1]] + [[7, 1], [2, 3]],
         ["missing: 12 of 28 cells", "1 empty", "1 N/A", "1 ?"],
     ),
-    "a mark of one's own, as a number": ("gmm", "a,b\n-999.0,1\n3,1\n7,-999\n", {"missing": -999}, "a b", [[NAN, 1], [3, 1], [7, NAN]], []),
-    "a mark of one's own, as a word": ("gmm", "a,b\nn.d.,1\n3,1\n7,2\n", {"missing": "n.d."}, "a b", [[NAN, 1], [3, 1], [7, 2]], ["1 n.d."]),
+    "a mark of one's own, as a number": (
+        "gmm", "a,b\n-999.0,1\n3,1\n7,-999\n", {"missing": -999}, "a b", [[NAN, 1], [3, 1], [7, NAN]], [],
+    ),
+    "a mark of one's own, as a word": (
+        "gmm", "a,b\nn.d.,1\n3,1\n7,2\n", {"missing": "n.d."}, "a b", [[NAN, 1], [3, 1], [7, 2]], ["1 n.d."],
+    ),
     "a number far from all others is asked about": (
         "gmm",
         "a,b\n3,1\n4.5,-999\n7,1.5\n7,2\n",
@@ -169,25 +183,53 @@ READ = {
         [[3, 1], [4.5, -999], [7, 1.5], [7, 2]],
         ["Is -999 in column 'b' a mark of missing cells? Then --missing -999"],
     ),
-    "yes and no": ("bmm", "a,b\nyes,No\nno,YES\n,no\n", {}, "a b", [[1, 0], [0, 1], [NAN, 0]], ["a: yes is 1, no is 0"]),
+    "yes and no": (
+        "bmm", "a,b\nyes,No\nno,YES\n,no\n", {}, "a b", [[1, 0], [0, 1], [NAN, 0]], ["a: yes is 1, no is 0"],
+    ),
     "true and false": ("bmm", "a,b\nTRUE,F\nFALSE,T\n", {}, "a b", [[1, 0], [0, 1]], ["a: TRUE is 1, FALSE is 0"]),
     "ja and nein": ("bmm", "a;b\nja;nein\nnein;nein\nja;ja\n", {}, "a b", [[1, 0], [0, 0], [1, 1]], []),
-    "two words": ("gmm", "sex,x\nmale,1\nfemale,5\nmale,5\n", {}, "sex x", [[1, 1], [0, 5], [1, 5]], ["sex: male is 1, female is 0"]),
-    "plus and minus are words": ("bmm", "a,b\n+,-\n-,-\n+,+\n", {}, "a b", [[1, 0], [0, 0], [1, 1]], ["--missing - makes it missing"]),
-    "percent and currency": ("gmm", 'a,b\n45%,"$1,234.50"\n50%,$20.00\n', {}, "a b", [[45, 1234.5], [50, 20]], ["unit %", "unit $"]),
-    "no header": ("gmm", "1.5,2\n3,4\n", {}, "x0 x1", [[1.5, 2], [3, 4]], ["no header: line 1 is data; the columns are called x0, x1"]),
-    "no header, an empty first cell": ("gmm", ",2.5\n3,4\n7,7\n", {}, "x0 x1", [[NAN, 2.5], [3, 4], [7, 7]], ["no header"]),
+    "two words": (
+        "gmm", "sex,x\nmale,1\nfemale,5\nmale,5\n", {}, "sex x", [[1, 1], [0, 5], [1, 5]],
+        ["sex: male is 1, female is 0"],
+    ),
+    "plus and minus are words": (
+        "bmm", "a,b\n+,-\n-,-\n+,+\n", {}, "a b", [[1, 0], [0, 0], [1, 1]], ["--missing - makes it missing"],
+    ),
+    "percent and currency": (
+        "gmm", 'a,b\n45%,"$1,234.50"\n50%,$20.00\n', {}, "a b", [[45, 1234.5], [50, 20]], ["unit %", "unit $"],
+    ),
+    "no header": (
+        "gmm", "1.5,2\n3,4\n", {}, "x0 x1", [[1.5, 2], [3, 4]],
+        ["no header: line 1 is data; the columns are called x0, x1"],
+    ),
+    "no header, an empty first cell": (
+        "gmm", ",2.5\n3,4\n7,7\n", {}, "x0 x1", [[NAN, 2.5], [3, 4], [7, 7]], ["no header"],
+    ),
     "blank lines and blanks about cells": ("gmm", "\n a , b \n\n 1 , 2\n\n7,5 \n", {}, "a b", [[1, 2], [7, 5]], []),
-    "numbers in quotes, a name with a comma": ("gmm", '"a,1","b"\n"1.5","2"\n"7","5"\n', {}, "a,1|b", [[1.5, 2], [7, 5]], []),
+    "numbers in quotes, a name with a comma": (
+        "gmm", '"a,1","b"\n"1.5","2"\n"7","5"\n', {}, "a,1|b", [[1.5, 2], [7, 5]], [],
+    ),
     "single quotes": ("gmm", "'a';'b'\n'1,5';'2'\n'7,5';'5'\n", {}, "a b", [[1.5, 2], [7.5, 5]], ["single quotes"]),
     "pipes": ("gmm", "a|b\n1|2\n7|5\n", {}, "a b", [[1, 2], [7, 5]], ["pipes"]),
-    "columns of blanks that are aligned": ("gmm", "  a    b\n 1.5  2\n10.5  5\n", {}, "a b", [[1.5, 2], [10.5, 5]], ["blanks"]),
+    "columns of blanks that are aligned": (
+        "gmm", "  a    b\n 1.5  2\n10.5  5\n", {}, "a b", [[1.5, 2], [10.5, 5]], ["blanks"],
+    ),
     "old Macintosh line ends": ("gmm", "a,b\r1,2\r7,5\r", {}, "a b", [[1, 2], [7, 5]], []),
-    "a single column with decimal commas": ("gmm", "x\n1,5\n2,5\n7,25\n", {}, "x", [[1.5], [2.5], [7.25]], ["decimal comma"]),
+    "a single column with decimal commas": (
+        "gmm", "x\n1,5\n2,5\n7,25\n", {}, "x", [[1.5], [2.5], [7.25]], ["decimal comma"],
+    ),
     "three decimals under commas": ("gmm", "a,b\n1.234,2\n3.456,7\n", {}, "a b", [[1.234, 2], [3.456, 7]], []),
-    "a doubtful mark that was asked about": ("gmm", "a;b\n1.234;2\n3.456;7\n", {"decimal": ","}, "a b", [[1234, 2], [3456, 7]], []),
-    "columns in the order asked": ("gmm", "a,b,c\n1,5,x\n9,5,y\n", {"columns": ["b", "a"]}, "b a", [[5, 1], [5, 9]], ["not among --columns: c"]),
-    "columns that are dropped": ("gmm", "a,name,c\n1,Ann,5\n9,Bob,5\n", {"drop": "name"}, "a c", [[1, 5], [9, 5]], ["left out, as asked: name"]),
+    "a doubtful mark that was asked about": (
+        "gmm", "a;b\n1.234;2\n3.456;7\n", {"decimal": ","}, "a b", [[1234, 2], [3456, 7]], [],
+    ),
+    "columns in the order asked": (
+        "gmm", "a,b,c\n1,5,x\n9,5,y\n", {"columns": ["b", "a"]}, "b a", [[5, 1], [5, 9]],
+        ["not among --columns: c"],
+    ),
+    "columns that are dropped": (
+        "gmm", "a,name,c\n1,Ann,5\n9,Bob,5\n", {"drop": "name"}, "a c", [[1, 5], [9, 5]],
+        ["left out, as asked: name"],
+    ),
     "Unicode minus and signs": ("gmm", "a,b\n\u22121.5,+2\n7,5\n", {}, "a b", [[-1.5, 2], [7, 5]], []),
 }  # fmt: skip
 
@@ -206,30 +248,77 @@ def test_a_file_is_read_to_its_numbers(written, kind):
 
 # Each: family, content, options, and what the refusal must say.
 REFUSED = {
-    "a word among numbers": ("gmm", "a,b\n1.5,2\n\n3,x1\n4,5\n", {}, ["line 4: expected a number in column 'b', got 'x1'", "--missing x1", "--drop b"]),
+    "a word among numbers": (
+        "gmm", "a,b\n1.5,2\n\n3,x1\n4,5\n", {},
+        ["line 4: expected a number in column 'b', got 'x1'", "--missing x1", "--drop b"],
+    ),
     "an error of a spreadsheet": ("gmm", "a,b\n1,2\n3,#DIV/0!\n4,5\n", {}, ["line 3", "'b'", "--missing '#DIV/0!'"]),
-    "dates and names": ("gmm", "name,born,x\nAnn,2001-02-03,1\nBob,2002-02-03,2\nCyd,2001-05-06,7\n", {}, ["column 'name' holds words of 3 kinds ('Ann' in line 2)", "column 'born' holds dates ('2001-02-03' in line 2)", "--drop name,born"]),
-    "German dates": ("bmm", "a;Datum\n0;01.02.2020\n1;02.02.2020\n", {}, ["column 'Datum' holds dates", "--drop Datum"]),
-    "dates as numbers": ("gmm", "x,day\n1.5,20200131\n2,20200201\n9,20200202\n", {}, ["column 'day' holds dates (20200131 in line 2)"]),
+    "dates and names": (
+        "gmm", "name,born,x\nAnn,2001-02-03,1\nBob,2002-02-03,2\nCyd,2001-05-06,7\n", {},
+        [
+            "column 'name' holds words of 3 kinds ('Ann' in line 2)",
+            "column 'born' holds dates ('2001-02-03' in line 2)",
+            "--drop name,born",
+        ],
+    ),
+    "German dates": (
+        "bmm", "a;Datum\n0;01.02.2020\n1;02.02.2020\n", {}, ["column 'Datum' holds dates", "--drop Datum"],
+    ),
+    "dates as numbers": (
+        "gmm", "x,day\n1.5,20200131\n2,20200201\n9,20200202\n", {},
+        ["column 'day' holds dates (20200131 in line 2)"],
+    ),
     "times": ("gmm", "x,t\n1.5,10:30\n2,11:45\n9,12:00\n", {}, ["column 't' holds dates"]),
-    "words of several kinds": ("gmm", "x,eye\n1.5,blue\n2,brown\n9,green\n", {}, ["column 'eye' holds words of 3 kinds", "comparisons.cmm takes"]),
-    "one word only": ("gmm", "x,country\n1.5,DE\n2,DE\n9,DE\n", {}, ["column 'country' holds nothing but 'DE'", "--drop country"]),
+    "words of several kinds": (
+        "gmm", "x,eye\n1.5,blue\n2,brown\n9,green\n", {},
+        ["column 'eye' holds words of 3 kinds", "comparisons.cmm takes"],
+    ),
+    "one word only": (
+        "gmm", "x,country\n1.5,DE\n2,DE\n9,DE\n", {}, ["column 'country' holds nothing but 'DE'", "--drop country"],
+    ),
     "codes with leading zeros": ("gmm", "x,zip\n1.5,01234\n2,99999\n9,04532\n", {}, ["column 'zip'", "--drop zip"]),
-    "halves among counts": ("pmm", "a,b\n1,2\n3,2.5\n", {}, ["line 3: expected whole numbers of at least 0 in column 'b', got 2.5"]),
-    "counts where answers are 0 or 1": ("bmm", "a,b\n0,1\n2,1\n0,0\n", {}, ["line 3", "column 'a', got 2", "n_trials is 1"]),
+    "halves among counts": (
+        "pmm", "a,b\n1,2\n3,2.5\n", {}, ["line 3: expected whole numbers of at least 0 in column 'b', got 2.5"],
+    ),
+    "counts where answers are 0 or 1": (
+        "bmm", "a,b\n0,1\n2,1\n0,0\n", {}, ["line 3", "column 'a', got 2", "n_trials is 1"],
+    ),
     "halves among levels": ("cmm", "a,b\n1,2\n1,2.5\n", {}, ["column 'b' holds numbers that are no levels"]),
-    "names among levels": ("cmm", "a,b\n" + "".join(f"{i % 2},p{i}\n" for i in range(30)), {}, ["column 'b' holds free text (30 different values"]),
-    "an ambiguous n": ("gmm", "x,n\n1.5,2\n2.5,3\n2.7,3\n", {}, ["'n' may hold frequencies or a feature", "--weights n", "--columns x,n", "--drop n"]),
+    "names among levels": (
+        "cmm", "a,b\n" + "".join(f"{i % 2},p{i}\n" for i in range(30)), {},
+        ["column 'b' holds free text (30 different values"],
+    ),
+    "an ambiguous n": (
+        "gmm", "x,n\n1.5,2\n2.5,3\n2.7,3\n", {},
+        ["'n' may hold frequencies or a feature", "--weights n", "--columns x,n", "--drop n"],
+    ),
     "R's Freq": ("bmm", '"a","Freq"\n0,12\n1,7\n', {}, ["'Freq' may hold frequencies", "--weights Freq"]),
-    "ids that are repeated": ("gmm", "PatientID,x\n17,1.5\n17,2\n4,9\n", {}, ["column 'PatientID' may hold labels", "--drop PatientID"]),
-    "values or row numbers beside counts": ("pmm", "x,count\n1,2\n2,1\n3,1\n", {}, ["--columns x --weights count", "--columns count"]),
-    "halves among frequencies": ("bmm", "a,count\n0,1\n1,1.5\n", {}, ["line 3: frequencies in column 'count' must be whole numbers", "got 1.5"]),
+    "ids that are repeated": (
+        "gmm", "PatientID,x\n17,1.5\n17,2\n4,9\n", {}, ["column 'PatientID' may hold labels", "--drop PatientID"],
+    ),
+    "values or row numbers beside counts": (
+        "pmm", "x,count\n1,2\n2,1\n3,1\n", {}, ["--columns x --weights count", "--columns count"],
+    ),
+    "halves among frequencies": (
+        "bmm", "a,count\n0,1\n1,1.5\n", {},
+        ["line 3: frequencies in column 'count' must be whole numbers", "got 1.5"],
+    ),
     "a name that is missing": ("gmm", "a,,c\n1,2,3\n4,5.5,6\n", {}, ["column 2 has no name", "--drop 'column 2'"]),
-    "a title above the header": ("gmm", "Sales 2020;;\n;;\na;b;c\n1;2;3\n", {}, ["line 1: 'Sales 2020' is a title", "delete the lines above"]),
+    "a title above the header": (
+        "gmm", "Sales 2020;;\n;;\na;b;c\n1;2;3\n", {},
+        ["line 1: 'Sales 2020' is a title", "delete the lines above"],
+    ),
     "a comment above the header": ("gmm", "# made by me\na,b\n1,2\n", {}, ["line 1: '# made by me' is a title"]),
-    "a row of sums by its name": ("gmm", "what,x,y\nlow,1,2\nhigh,2,9\nTotal,3,11\n", {}, ["line 4, column 'what': 'Total' begins a row of sums", "delete"]),
-    "a row of sums by its numbers": ("gmm", "x,y\n1,2.5\n4,4\n5,6\n10,12.5\n", {}, ["line 5 holds the sums of the rows above"]),
-    "a row of sums without a number": ("gmm", "id,x\n1,2.5\n2,2.5\n3,5\n,10\n", {}, ["line 5: column 'id' numbers all rows but this one"]),
+    "a row of sums by its name": (
+        "gmm", "what,x,y\nlow,1,2\nhigh,2,9\nTotal,3,11\n", {},
+        ["line 4, column 'what': 'Total' begins a row of sums", "delete"],
+    ),
+    "a row of sums by its numbers": (
+        "gmm", "x,y\n1,2.5\n4,4\n5,6\n10,12.5\n", {}, ["line 5 holds the sums of the rows above"],
+    ),
+    "a row of sums without a number": (
+        "gmm", "id,x\n1,2.5\n2,2.5\n3,5\n,10\n", {}, ["line 5: column 'id' numbers all rows but this one"],
+    ),
     "two headers": ("gmm", "a,b\n1,2\na,b\n3,4\n", {}, ["line 3 repeats the header"]),
     "names that are there twice": ("gmm", "a,b,a\n1,2,3\n", {}, ["different name", "'a' more than once in line 1"]),
     "years as names": ("gmm", "2019,2020\n1,2\n3,4\n", {}, ["line 1, '2019,2020', may be names or data"]),
@@ -239,10 +328,18 @@ REFUSED = {
     "decimal commas between commas": ("gmm", "a,b\n1,5,2,5\n3,5,4,5\n", {}, ["line 2", "decimal marks", "semicolons"]),
     "lines wholly in quotes": ("gmm", '"a,b"\n"1,2"\n"3,4"\n', {}, ["wholly in quotation marks"]),
     "a quote that is open": ("gmm", 'a,b\n1,"2\n3,4\n', {}, ["quotation mark open"]),
-    "thousands or decimals, in quotes": ("gmm", 'a,b\n"1,234",2\n"3,456",7\n', {}, ["line 2, column 'a': '1,234' may be 1234 (--decimal .) or 1.234 (--decimal ,)"]),
-    "thousands or decimals, under semicolons": ("gmm", "a;b\n1.234;2\n3.456;7\n", {}, ["'1.234' may be 1.234 (--decimal .) or 1234"]),
+    "thousands or decimals, in quotes": (
+        "gmm", 'a,b\n"1,234",2\n"3,456",7\n', {},
+        ["line 2, column 'a': '1,234' may be 1234 (--decimal .) or 1.234 (--decimal ,)"],
+    ),
+    "thousands or decimals, under semicolons": (
+        "gmm", "a;b\n1.234;2\n3.456;7\n", {}, ["'1.234' may be 1.234 (--decimal .) or 1234"],
+    ),
     "both decimal marks": ("gmm", "a;b\n1.5;2\n3,5;7\n", {}, ["column 'a'", "mixed", "'1.5' and '3,5'"]),
-    "an unknown column": ("gmm", "height,b\n1,2\n3,9\n", {"columns": "heigth,b"}, ["columns must name columns of the file", "did you mean height?"]),
+    "an unknown column": (
+        "gmm", "height,b\n1,2\n3,9\n", {"columns": "heigth,b"},
+        ["columns must name columns of the file", "did you mean height?"],
+    ),
     "an unknown column to drop": ("gmm", "height,b\n1,2\n3,9\n", {"drop": "B"}, ["drop must name", "did you mean b?"]),
     "a column in two options": ("gmm", "a,b\n1,2\n", {"drop": "a", "columns": "a"}, ["'a'", "columns and drop"]),
     "everything dropped": ("gmm", "a,b\n1,2\n", {"drop": "a,b"}, ["no feature left"]),

@@ -21,30 +21,36 @@ CLEAR = {
 DOUBTFUL = {mark: re.compile(rf"[1-9]\d{{0,2}}{re.escape(mark)}\d{{3}}") for mark in OTHER}
 SIMPLE = {mark: re.compile(rf"(?:\d+{re.escape(mark)}\d*|{re.escape(mark)}\d+)(?:[eE][+-]?\d+)?") for mark in OTHER}
 NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
+ACCOUNTED = re.compile(r"\(([^()+-]+)\)")
 THOUSANDS = {
     mark: re.compile(
         rf"[+-]?[1-9]\d{{0,2}}(?:([{SPACES}{re.escape(other)}])\d{{3}})(?:\1\d{{3}})*(?:{re.escape(mark)}\d*)?"
     )
     for mark, other in OTHER.items()
 }
-LOOSE = re.compile(rf"[+-]?[\d.,][\d.,{SPACES}]*(?:[eE][+-]?\d+)?")
+LOOSE = re.compile(rf"[+-]?[$€£¥]?[\d.,][\d.,{SPACES}]*(?:[eEdD][+-]?\d+)?\s*[%$€£¥]?")
 UNIT = re.compile(r"([+-]?)([$€£¥]?)\s*(.*?)\s*([%$€£¥]?)")
 
 
 def looks_like_number(text: str) -> bool:
     """Whether text may be a number by either decimal mark."""
-    return LOOSE.fullmatch(text.strip().replace("\u2212", "-")) is not None
+    return LOOSE.fullmatch(_signed(text.strip())) is not None
+
+
+def _signed(text: str) -> str:
+    """Return text with a minus that Python reads, for a minus sign and for an accountant's parentheses."""
+    return ACCOUNTED.sub(r"-\1", text).replace("\u2212", "-")
 
 
 def unit_of(texts: Iterable[str]) -> str:
     """Return the unit, such as % or $, that every text has, or nothing."""
-    units = {"".join(match.group(2, 4)) if (match := UNIT.fullmatch(text)) else "" for text in texts}
+    units = {"".join(match.group(2, 4)) if (match := UNIT.fullmatch(_signed(text))) else "" for text in texts}
     return units.pop() if len(units) == 1 else ""
 
 
 def without_unit(text: str, unit: str) -> str:
     """Return text without its unit, and with a minus that Python reads."""
-    text = text.replace("\u2212", "-")
+    text = re.sub(r"(?<=\d)[dD](?=[+-]?\d+$)", "E", _signed(text))
     match = UNIT.fullmatch(text) if unit else None
     return f"{match[1]}{match[3]}" if match else text
 

@@ -14,7 +14,7 @@ from comparisons.data.decimals import looks_like_number
 SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "pipes", ",": "commas", " ": "blanks"}  # the first where two fit
 SAMPLE = 500
 LARGEST_CELL = 10_000_000
-TOKEN = {quote: re.compile(rf"{quote}((?:[^{quote}]|{quote}{quote})*){quote}|([^ \t]+)") for quote in "\"'"}
+TOKEN = {quote: re.compile(rf"{quote}((?:[^{quote}]|{quote}{quote})*){quote}(?=[ \t]|$)|([^ \t]+)") for quote in "\"'"}
 SINGLE_QUOTED = re.compile(r"(?m)(?:^|[\t;|, ])'[^'\n]*'(?:$|[\t;|, ])")
 HINT = re.compile(r"sep=(.)\n", re.IGNORECASE)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.data.cells import Column
+from comparisons.data.column import Column
 from models.validation import Array
 
 PAIRS = """no yes, n y, false true, f t, off on, absent present, negative positive, neg pos, - +, nein ja, n j,

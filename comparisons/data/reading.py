@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from comparisons.data.cells import column_of, read_numbers
-from comparisons.data.columns import COUNT, roles_of
+from comparisons.data.cells import read_numbers
+from comparisons.data.column import column_of
 from comparisons.data.options import Reading, check_names
+from comparisons.data.roles import COUNT, roles_of
 from comparisons.data.said import said
 from comparisons.data.samples import check_cells, check_features, refuse_sums, repeats_of, samples_of
 from comparisons.data.source import opened

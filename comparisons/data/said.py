@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from comparisons.data.cells import Column
-from comparisons.data.columns import Roles
+from comparisons.data.column import Column
 from comparisons.data.options import Reading
+from comparisons.data.roles import Roles
 from comparisons.data.source import Source
 
 MOST_NAMES = 20
@@ -29,7 +29,9 @@ def said(
     lines += roles.notes
     if turned:
         lines.append(f"{'levels' if categorical else 'turned into numbers'}: {'; '.join(turned)}")
-    lines += dict.fromkeys(note for one in features for note in one.notes.values())
+    for kind in dict.fromkeys(kind for one in features for kind in one.notes):
+        first, *more = [one.notes[kind] for one in features if kind in one.notes]
+        lines.append(first + f" (and so in {len(more)} more)" * bool(more))
     lines += [note for one in features if not categorical and (note := _sentinel(one))]
     return lines + ([f"file: {'; '.join(source.notes)}"] if source.notes else [])
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from comparisons.data.cells import Column
+from comparisons.data.column import Column
 from comparisons.data.kinds import misfit, numbers_of, refusal
 from comparisons.data.options import flag
 from comparisons.data.source import Source
@@ -18,17 +18,19 @@ MOST_ROWS = 10_000_000
 
 def check_features(source: Source, features: Sequence[Column], categorical: bool) -> None:
     """Raise an error about a cell that is no number among numbers, or about all columns that are no features."""
-    for column in features:
-        place = misfit(column, categorical)
-        if place is not None:
-            source.refuse(column, place, "a number")
+    misfits = [(column, place) for column in features if (place := misfit(column, categorical)) is not None]
+    if len(misfits) > 1 and all(column.first_row(place) == 0 for column, place in misfits):
+        units = ", ".join(column.shown(place) for column, place in misfits)
+        raise ValueError(f"{source.at(0)} holds {units} among numbers: if these are units or titles, delete the line")
+    for column, place in misfits:
+        source.refuse(column, place, "a number")
     refused = {column.name: why for column in features if (why := refusal(column, source.lines, categorical))}
     if refused:
         whys = "; ".join(f"column {name!r} {why}" for name, why in refused.items())
         taken = "words of few kinds and whole numbers" if categorical else "numbers, and words of two kinds as 0 and 1"
         remedy = f"{flag('drop', refused)} leaves out what cannot be taken"
-        if labels := [one.name for one in features if one.name in refused and one.is_distinct]:
-            remedy += f"; {flag('index', labels[:1])} keeps one as labels of the rows"
+        if features[0].name in refused and features[0].is_distinct:
+            remedy += f"; {flag('index', [features[0].name])} keeps it as labels of the rows"
         if any("words of" in why for why in refused.values()):
             others = [f"python -m comparisons.{one.name}" for one in family_classes() if one.categorical]
             remedy += f"; {' or '.join(others)} takes words of several kinds"
@@ -47,7 +49,7 @@ def samples_of(features: Sequence[Column], categorical: bool) -> tuple[Any, list
             levels = [f"{value:g}" for value in sorted(set(column.array[column.which >= 0]))]
         else:
             values = [*column.values, None]
-            known = sorted(set(values[:-1])) if column.categories is None else list(column.categories)
+            known = sorted(set(values[:-1]), key=str) if column.categories is None else list(column.categories)
             frame[column.name] = pd.Categorical([values[code] for code in column.which], categories=known)
             levels = [str(level) for level in known]
         more = f", ... ({len(levels)})" if len(levels) > 8 else ""

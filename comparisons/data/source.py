@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import pandas as pd
 
-from comparisons.data.cells import Column
+from comparisons.data.column import Column
 from comparisons.data.dialect import cut
 from comparisons.data.files import content_of, is_parquet, text_of
 from comparisons.data.header import table_of

@@ -18,7 +18,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from comparisons.data.cells import Column
+from comparisons.data.column import Column
 from comparisons.data.kinds import is_date
 from comparisons.data.options import Reading, flag
 from comparisons.data.source import Source
