@@ -230,6 +230,19 @@ READ = {
         "gmm", "a,name,c\n1,Ann,5\n9,Bob,5\n", {"drop": "name"}, "a c", [[1, 5], [9, 5]],
         ["left out, as asked: name"],
     ),
+    "labels called respondent": ("gmm", "respondent,x\n1001,5\n1005,5\n1010,7\n", {}, "x", [[5], [5], [7]], ["labels"]),
+    "a run of years first": ("gmm", "Year,x\n2000,5\n2001,5\n2002,7\n", {}, "x", [[5], [5], [7]], ["2000 to 2002"]),
+    "a run that is a feature": ("gmm", "x,y\n0.5,10\n2,11\n3,12\n", {}, "x y", [[0.5, 10], [2, 11], [3, 12]], []),
+    "an accountant's negatives": (
+        "gmm", 'a,b\n"(1,200.50)", - \n"3,400.00","1.5"\n', {}, "a b", [[-1200.5, NAN], [3400, 1.5]],
+        ["negative: '(1,200.50)' in column 'a' is -1200.5"],
+    ),
+    "yes, no and a dash": ("bmm", "a,b\nyes,0\n-,1\nno,1\n", {}, "a b", [[1, 0], [NAN, 1], [0, 1]], ["1 -"]),
+    "Fortran's exponents": ("gmm", "a b\n 1.0E+00 2.5D+01\n 2.0E+00 3.5D+01\n", {}, "a b", [[1, 25], [2, 35]], []),
+    "three decimals in a single column": (
+        "gmm", "a\n1.000\n2.500\n", {}, "a", [[1], [2.5]], ["'1.000' in column 'a' is 1"],
+    ),
+    "the end mark of DOS": ("gmm", "a,b\n1,2\n7,5\n\x1a", {}, "a b", [[1, 2], [7, 5]], []),
     "Unicode minus and signs": ("gmm", "a,b\n\u22121.5,+2\n7,5\n", {}, "a b", [[-1.5, 2], [7, 5]], []),
 }  # fmt: skip
 
@@ -336,6 +349,22 @@ REFUSED = {
         "gmm", "a;b\n1.234;2\n3.456;7\n", {}, ["'1.234' may be 1.234 (--decimal .) or 1234"],
     ),
     "both decimal marks": ("gmm", "a;b\n1.5;2\n3,5;7\n", {}, ["column 'a'", "mixed", "'1.5' and '3,5'"]),
+    "a line of units": (
+        "gmm", "a,b\ncm,kg\n1.5,2\n3,4\n5,6\n", {}, ["line 2 holds 'cm', 'kg' among numbers", "delete"],
+    ),
+    "a header of merged cells": (
+        "gmm", "who,A,,B,\n,x,y,x,y\n1,2.5,3,4,5\n", {}, ["line 1", "does not name every column"],
+    ),
+    "whole weights": (
+        "gmm", "x,weight\n1.5,2\n2.5,3\n0.5,1\n", {}, ["'weight' may hold frequencies", "--columns x,weight"],
+    ),
+    "subjects that are repeated": (
+        "gmm", "subject,rt\n1,0.5\n1,0.6\n2,0.7\n", {}, ["'subject' may hold labels", "--columns subject,rt"],
+    ),
+    "an infinite number": ("gmm", "a,b\n1,2\n2.5,inf\n3,4\n", {}, ["line 3", "'b', got 'inf'"]),
+    "names and two rows": (
+        "gmm", "who,x\nAnn,1.5\nBob,2\n", {}, ["column 'who' holds words of 2 kinds", "--index who"],
+    ),
     "an unknown column": (
         "gmm", "height,b\n1,2\n3,9\n", {"columns": "heigth,b"},
         ["columns must name columns of the file", "did you mean height?"],

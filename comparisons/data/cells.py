@@ -59,7 +59,7 @@ def _decimal(source: Any, column: Column, texts: list[str], of_file: set[str]) -
         return next(iter(of_file))
     usual = "," if source.separator == ";" else "."
     if not clear and len(doubtful) == 1 and usual in doubtful:
-        if source.separator in (";", "\t"):
+        if source.separator != ",":
             value = doubtful[usual]
             column.notes["doubtful"] = (
                 f"{value!r} in column {column.name!r} is {number(value, usual)!r}; else --decimal"

@@ -18,6 +18,9 @@ from comparisons.data.options import Reading, flag, is_mark
 from models.validation import Array
 
 ONLY_AMONG_NUMBERS = ("none", "-")  # among words they may be levels
+PAIRS = """no yes, n y, false true, f t, off on, absent present, negative positive, neg pos, - +, nein ja, n j,
+falsch wahr, non oui, n o, faux vrai, no si, no sí, não sim, nee ja, nej ja"""
+BOTH = {frozenset(pair.split()): pair.split() for pair in PAIRS.split(",")}
 PLAIN = re.compile(r"(?:(?:[+-]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)?\n)*")
 CLEAR_POINT = re.compile(r"\.(?:\d{0,2}|\d{4,})[\neE]|(?<!\d)0?\.\d")
 
@@ -144,7 +147,9 @@ def _of_text(column: Column, asked: Reading) -> Column:
     hidden = {place for place, value in enumerate(column.values) if _is_missing(value, asked)}
     rest = [value for place, value in enumerate(column.values) if place not in hidden]
     doubted = {mark for mark in rest if isinstance(mark, str) and mark.strip().lower() in ONLY_AMONG_NUMBERS}
-    if all(not isinstance(value, str) or looks_like_number(value) for value in rest if value not in doubted):
+    others = [value for value in rest if value not in doubted]
+    are_numbers = all(not isinstance(value, str) or looks_like_number(value) for value in others)
+    if are_numbers or frozenset(f"{value}".strip().lower() for value in others) in BOTH:
         hidden |= {column.values.index(mark) for mark in doubted}
     elif doubted:
         (mark, *_) = sorted(doubted)

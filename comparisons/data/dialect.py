@@ -6,6 +6,7 @@ Python's csv module cuts, for it keeps what pandas.read_csv loses: how many cell
 import csv
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -76,7 +77,7 @@ def rows_by(text: str, separator: str, quote: str = '"', first_line: int = 1) ->
     return rows
 
 
-def _records(text: str, separator: str, quote: str):  # type: ignore[no-untyped-def]
+def _records(text: str, separator: str, quote: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the line at which each record begins, and its cells."""
     if separator == " ":
         for line, content in enumerate(text.split("\n"), start=1):

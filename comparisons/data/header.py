@@ -136,7 +136,8 @@ def _named(where: str, rows: Rows) -> Table:
         which = f"got {', '.join(map(repr, repeated))} more than once in line {rows.lines[0]}"
         raise ValueError(f"{where} must have a different name for each column, {which}: rename them there")
     if len(unnamed) > 1 and len(body) and not any(map(looks_like_number, body[0])):
-        _refuse_title(where, rows.lines[0], next(filter(None, header)))
+        given = f"line {rows.lines[0]}, {shorten(header)}, does not name every column"
+        raise ValueError(f"{where}: {given}: give each column one name, in one line")
     return Table(called, [[cells[d] for d in kept] for cells in body], rows.lines[1:], rows.separator, unnamed, notes)
 
 

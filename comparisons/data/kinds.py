@@ -7,12 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.data.column import Column
+from comparisons.data.column import BOTH, Column
 from models.validation import Array
 
-PAIRS = """no yes, n y, false true, f t, off on, absent present, negative positive, neg pos, - +, nein ja, n j,
-falsch wahr, non oui, n o, faux vrai, no si, no sí, não sim, nee ja, nej ja"""
-BOTH = {frozenset(pair.split()): pair.split() for pair in PAIRS.split(",")}
 MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mär|mai|okt|dez|fév|avr|jui|aoû|déc)[a-zéû]*\.?"
 TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*([ap]m)?"
 DAY = r"\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4}-?q[1-4]"
@@ -63,7 +60,7 @@ def two_values(column: Column) -> tuple[dict[Any, float], str] | None:
         codes = {value: float(pair.index(text)) for value, text in folded.items()}
     else:
         known = column.values if column.categories is None else column.categories
-        if len(known) != 2:
+        if len(known) != 2 or (column.categories is None and column.is_distinct):
             return None
         order = list(known) if column.categories is not None else sorted(known, key=str)
         codes = {value: float(order.index(value)) for value in column.values}

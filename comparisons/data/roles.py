@@ -37,11 +37,13 @@ MAYBE_COUNTS = {
     "häufigkeit",
 }
 MAYBE_COUNTS |= {"anzahl", "effectif", "effectifs"}
+WHO = "respondent|participant|subject|patient|person|student|customer|case|record|observation"
 LABEL = re.compile(
-    r"(.*[\W_])?(id|uuid|guid)|row[\W_]?(names?|labels?|num|number|nr)|index|row|obs|nr|no|#", re.IGNORECASE
+    rf"(.*[\W_])?(id|uuid|guid)|row[\W_]?(names?|labels?)|({WHO}|row)?[\W_]*(num|number|nr|no|#)|{WHO}|index|row|obs",
+    re.IGNORECASE,
 )
 CAMEL_ID = re.compile(r".*[a-z](Id|ID)")
-FEWEST_NUMBERED = 3
+FEWEST_NUMBERED, MANY_ROWS = 3, 10
 FIRST_YEAR = 1800  # a run of larger numbers beside counts is time
 
 
@@ -126,13 +128,14 @@ def _label(source: Source, column: Column) -> str:
             return "names or numbers of the rows"
         remedy = f"name it in the header, or {flag('drop', [column.name])}"
         raise ValueError(f"{source.name}: {column.name} has no name in the header: {remedy}")
-    if run := _run(source, column):
+    if column.name.lower() not in MAYBE_COUNTS and (run := _run(source, column)):
         return run
     if LABEL.fullmatch(column.name) or CAMEL_ID.fullmatch(column.name):
         if column.is_distinct and (column.is_whole or not column.is_numeric) and not is_date(column):
             return "labels, each once"
         if column.is_whole and not set(column.numbers.tolist()) <= {0.0, 1.0}:
-            which = f"{flag('drop', [column.name])} leaves it out, {flag('columns', [column.name, '...'])} takes it"
+            names = [name for name in source.raw if name.lower() != COUNT]
+            which = f"{flag('drop', [column.name])} leaves it out, {_short_flag(names)} takes it"
             raise ValueError(f"{source.name}: column {column.name!r} may hold labels, some of them repeated: {which}")
     return ""
 
@@ -140,14 +143,15 @@ def _label(source: Source, column: Column) -> str:
 def _run(source: Source, column: Column) -> str:
     """Return how a column numbers the rows, or nothing."""
     n = len(column.which)
-    lacks_last = n > FEWEST_NUMBERED and column.which[-1] < 0 and column.name == next(iter(source.raw))
+    is_first = column.name == next(iter(source.raw))
+    lacks_last = n > FEWEST_NUMBERED and column.which[-1] < 0 and is_first
     if n < FEWEST_NUMBERED or not column.is_whole or (column.which >= 0).sum() < n - lacks_last:
         return ""
     numbers = column.array[column.which >= 0]
     low, high = int(numbers.min()), int(numbers.max())
     if len(column.values) != len(numbers) or high - low + 1 != len(numbers):
         return ""
-    if low in (0, 1) or (len(numbers) == n and (np.diff(numbers) == 1).all()):
+    if low in (0, 1) or ((is_first or n >= MANY_ROWS) and (np.diff(numbers) == 1).all()):
         if lacks_last:
             given = f"column {column.name!r} numbers all rows but this one, which may hold sums"
             remedy = f"delete the line, or {flag('drop', [column.name])}"
