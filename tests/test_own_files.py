@@ -243,6 +243,7 @@ READ = {
         "gmm", "a\n1.000\n2.500\n", {}, "a", [[1], [2.5]], ["'1.000' in column 'a' is 1"],
     ),
     "the end mark of DOS": ("gmm", "a,b\n1,2\n7,5\n\x1a", {}, "a b", [[1, 2], [7, 5]], []),
+    "a single name with a comma": ("gmm", '"height, cm"\n1.5\n2.5\n', {}, "height, cm|", [[1.5], [2.5]], []),
     "Unicode minus and signs": ("gmm", "a,b\n\u22121.5,+2\n7,5\n", {}, "a b", [[-1.5, 2], [7, 5]], []),
 }  # fmt: skip
 
@@ -251,7 +252,7 @@ READ = {
 def test_a_file_is_read_to_its_numbers(written, kind):
     family, content, options, names, rows, said = READ[kind]
     dataset = read(written(content), family, **options)
-    assert dataset.feature_names == tuple(names.split("|") if "|" in names else names.split())
+    assert dataset.feature_names == tuple(names.strip("|").split("|") if "|" in names else names.split())
     np.testing.assert_array_equal(dataset.X, np.array(rows, dtype=float))
     lines = "\n".join(dataset.notes)
     assert lines.startswith("Read mine.csv: ")
@@ -339,6 +340,9 @@ REFUSED = {
     "a long row": ("gmm", "a,b\n1,2\n3,4,5\n", {}, ["line 3: expected 2 cells as in line 1, got 3"]),
     "a short row": ("gmm", "a,b\n1,2\n3\n", {}, ["line 3: expected 2 cells as in line 1, got 1"]),
     "decimal commas between commas": ("gmm", "a,b\n1,5,2,5\n3,5,4,5\n", {}, ["line 2", "decimal marks", "semicolons"]),
+    "one decimal comma between commas": (
+        "gmm", "a,b\n1,5,2\n2,5,3\n3,5,7\n", {}, ["line 2", "semicolons", "name each"],
+    ),
     "lines wholly in quotes": ("gmm", '"a,b"\n"1,2"\n"3,4"\n', {}, ["wholly in quotation marks"]),
     "a quote that is open": ("gmm", 'a,b\n1,"2\n3,4\n', {}, ["quotation mark open"]),
     "thousands or decimals, in quotes": (

@@ -14,7 +14,6 @@ from comparisons.data.decimals import looks_like_number
 
 SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "pipes", ",": "commas", " ": "blanks"}  # the first where two fit
 SAMPLE = 500
-LARGEST_CELL = 10_000_000
 TOKEN = {quote: re.compile(rf"{quote}((?:[^{quote}]|{quote}{quote})*){quote}(?=[ \t]|$)|([^ \t]+)") for quote in "\"'"}
 SINGLE_QUOTED = re.compile(r"(?m)(?:^|[\t;|, ])'[^'\n]*'(?:$|[\t;|, ])")
 HINT = re.compile(r"sep=(.)\n", re.IGNORECASE)
@@ -83,7 +82,6 @@ def _records(text: str, separator: str, quote: str) -> Iterator[tuple[int, list[
         for line, content in enumerate(text.split("\n"), start=1):
             yield line, [inside or outside for inside, outside in TOKEN[quote].findall(content)]
         return
-    csv.field_size_limit(LARGEST_CELL)
     lines = (f"{line}\n" for line in text.split("\n"))
     reader = csv.reader(lines, delimiter=separator or "\0", quotechar=quote, skipinitialspace=True, strict=True)
     begin = 1

@@ -60,7 +60,7 @@ def table_of(path: object, text: str, rows: Rows) -> Table:
     if not kept:
         raise ValueError(f"{where} is empty; it needs a header line and rows of numbers")
     rows = _single_column(where, text, Rows(rows.separator, [c for _, c in kept], [n for n, _ in kept], rows.notes))
-    table = _named(where, _squared(where, rows))
+    table = _named(where, _squared(where, rows, quoted='"' in text))
     if empty:
         table.notes.append(f"left out: {empty} empty row(s)")
     if not table.cells:
@@ -72,7 +72,7 @@ def table_of(path: object, text: str, rows: Rows) -> Table:
 def _single_column(where: str, text: str, rows: Rows) -> Rows:
     """Return rows of one number each where a comma that seems to cut is the decimal mark of a single column."""
     header, *body = rows.cells
-    if rows.separator == "" and any(mark in header[0] for mark in ",;\t") and len(body):
+    if rows.separator == "" and any(mark in header[0] and mark in cells[0] for mark in ",;\t" for cells in body[:1]):
         given = f"line {rows.lines[0]} is {header[0]!r}"
         raise ValueError(f"{where}: each line is wholly in quotation marks, {given}: delete these marks")
     if rows.separator != "," or len(header) > 1 or '"' in text:
@@ -88,7 +88,7 @@ def _single_column(where: str, text: str, rows: Rows) -> Rows:
     return rows_by(text, "")
 
 
-def _squared(where: str, rows: Rows) -> Rows:
+def _squared(where: str, rows: Rows, quoted: bool) -> Rows:
     """Return rows of equal length: empty cells at the end count for nothing, and R's header lacks the rows' names."""
     header, *body = rows.cells
     filled = [d for d, cell in enumerate(header) if cell]
@@ -98,6 +98,8 @@ def _squared(where: str, rows: Rows) -> Rows:
     ):
         _refuse_title(where, rows.lines[0], header[filled[0]])
     if body and all(len(cells) == _width(cells) == len(header) + 1 for cells in body):
+        if rows.separator == "," and not quoted and all(map(WHOLE.fullmatch, (body[0][0], body[0][1]))):
+            _refuse_ragged(where, rows, rows.lines[1], body[0], width)  # which may be a decimal comma
         header, width = ["", *header], len(header) + 1
     elif width < widest <= len(header):
         width = widest
@@ -189,8 +191,8 @@ def _refuse_ragged(where: str, rows: Rows, line: int, cells: list[str], width: i
     """Raise an error about a row that is longer or shorter than the header."""
     others = {len(row) for row in rows.cells[1:]}
     advice = "correct this line"
-    if rows.separator == "," and others == {2 * width}:
-        advice = "if the commas are decimal marks, put semicolons between the cells"
+    if rows.separator == "," and len(others) == 1 and len(cells) > width:
+        advice = "put semicolons between the cells if some commas are decimal marks, or name each column in the header"
     elif len(rows.cells[0]) == 1 or line == rows.lines[0]:
         advice = "give each column a name in the first line"
     expected = f"expected {width} cells as in line {rows.lines[0]}, got {len(cells)}"

@@ -24,19 +24,7 @@ from comparisons.data.options import Reading, flag
 from comparisons.data.source import Source
 
 COUNT = "count"
-MAYBE_COUNTS = {
-    "n",
-    "freq",
-    "frequency",
-    "frequencies",
-    "weight",
-    "weights",
-    "counts",
-    "wt",
-    "haeufigkeit",
-    "häufigkeit",
-}
-MAYBE_COUNTS |= {"anzahl", "effectif", "effectifs"}
+MAYBE_COUNT = re.compile("n|freq(uency|uencies)?|weights?|wt|counts|h(ä|ae)ufigkeit|anzahl|effectifs?", re.IGNORECASE)
 WHO = "respondent|participant|subject|patient|person|student|customer|case|record|observation"
 LABEL = re.compile(
     rf"(.*[\W_])?(id|uuid|guid)|row[\W_]?(names?|labels?)|({WHO}|row)?[\W_]*(num|number|nr|no|#)|{WHO}|index|row|obs",
@@ -90,7 +78,7 @@ def roles_of(source: Source, columns: Sequence[Column], asked: Reading) -> Roles
     roles.features = rest
     if len(rest) > 1:
         _find_roles(source, roles)
-    if len(roles.features) == 1 and roles.features[0].name.lower() in {COUNT, *MAYBE_COUNTS}:
+    if len(roles.features) == 1 and _may_count(roles.features[0]):
         roles.notes.append(f"column {roles.features[0].name!r} is the feature, for there is no other")
     if not roles.features:
         _refuse_nothing_left(source, rest, asked)
@@ -116,7 +104,7 @@ def _find_roles(source: Source, roles: Roles) -> None:
             keep = _short_flag([column.name, *(one.name for one in features)])
             roles.notes.append(f"left out: {_called(column, source)} ({why}); {keep} keeps it")
     for column in list(features):
-        if column.name.lower() in {COUNT, *MAYBE_COUNTS} and len(features) > 1:
+        if _may_count(column) and len(features) > 1:
             _ask_weights(source, roles, column, [one.name for one in features])
     roles.features = features
 
@@ -128,7 +116,7 @@ def _label(source: Source, column: Column) -> str:
             return "names or numbers of the rows"
         remedy = f"name it in the header, or {flag('drop', [column.name])}"
         raise ValueError(f"{source.name}: {column.name} has no name in the header: {remedy}")
-    if column.name.lower() not in MAYBE_COUNTS and (run := _run(source, column)):
+    if not MAYBE_COUNT.fullmatch(column.name) and (run := _run(source, column)):
         return run
     if LABEL.fullmatch(column.name) or CAMEL_ID.fullmatch(column.name):
         if column.is_distinct and (column.is_whole or not column.is_numeric) and not is_date(column):
@@ -185,6 +173,10 @@ def _ask_weights(source: Source, roles: Roles, column: Column, features: list[st
     choices = [f"{flag('weights', [column.name])} for frequencies"] if roles.weights is None else []
     choices += [f"{_short_flag(features)} for a feature", f"{flag('drop', [column.name])} to leave it out"]
     raise ValueError(f"{source.name}: column {column.name!r} may hold frequencies or a feature: {', '.join(choices)}")
+
+
+def _may_count(column: Column) -> bool:
+    return column.name.lower() == COUNT or MAYBE_COUNT.fullmatch(column.name) is not None
 
 
 def _called(column: Column, source: Source) -> str:
