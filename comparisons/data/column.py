@@ -21,7 +21,8 @@ ONLY_AMONG_NUMBERS = ("none", "-")  # among words they may be levels
 PAIRS = """no yes, n y, false true, f t, off on, absent present, negative positive, neg pos, - +, nein ja, n j,
 falsch wahr, non oui, n o, faux vrai, no si, no sí, não sim, nee ja, nej ja"""
 BOTH = {frozenset(pair.split()): pair.split() for pair in PAIRS.split(",")}
-PLAIN = re.compile(r"(?:(?:[+-]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)?\n)*")
+DIGITS = r"(?:(?:0|[1-9][0-9]*+)(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?+"
+PLAIN = re.compile(rf"(?:(?:[+-]?{DIGITS})?\n)*+")  # numbers with a decimal point or without, or nothing, by lines
 CLEAR_POINT = re.compile(r"\.(?:\d{0,2}|\d{4,})[\neE]|(?<!\d)0?\.\d")
 
 
@@ -117,7 +118,7 @@ def column_of(name: str, raw: Any, asked: Reading) -> Column:
     odd = {cell for cell in set(raw) if is_mark(cell) or cell in asked.missing}
     plain = "\n".join("" if cell in odd else cell for cell in raw) + "\n"
     if asked.decimal != "," and PLAIN.fullmatch(plain) and ("." not in plain or CLEAR_POINT.search(plain)):
-        numbers = np.array(["nan" if cell in odd else cell for cell in raw]).astype(np.float64)
+        numbers = np.fromiter((nan if cell in odd else float(cell) for cell in raw), np.float64, len(raw))
         if not np.isinf(numbers).any():
             marks = Counter(cell or "empty" for cell in raw if cell in odd)
             which, values = pd.factorize(numbers)

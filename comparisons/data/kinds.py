@@ -42,7 +42,7 @@ def refusal(column: Column, lines: Sequence[int], categorical: bool) -> str:
 
 def misfit(column: Column, categorical: bool) -> int | None:
     """Return the place of the first value of a column of numbers that is none."""
-    if column.is_numeric or column.share_of_numbers < 0.5 or column.share_of_numbers == 0:
+    if column.is_numeric or column.share_of_numbers < 0.5:
         return None
     places = np.flatnonzero(np.isnan(column.numbers)).tolist()
     if categorical and any((column.which == place).sum() > 1 for place in places):
@@ -72,7 +72,7 @@ def two_values(column: Column) -> tuple[dict[Any, float], str] | None:
 def is_date(column: Column) -> bool:
     """Whether most values are dates or times."""
     if column.is_numeric:
-        low, high = (min(column.numbers), max(column.numbers)) if len(column.numbers) > 1 else (0, 0)
+        low, high = (column.numbers.min(), column.numbers.max()) if len(column.numbers) > 1 else (0, 0)
         if low >= 19_000_101 and high < 21_000_000 and column.is_whole:
             return all(COMPACT_DATE.fullmatch(f"{value:.0f}") for value in column.numbers)
         return False
@@ -86,7 +86,7 @@ def is_date(column: Column) -> bool:
 
 def numbers_of(column: Column) -> tuple[Array, str]:
     """Return a feature as numbers, NaN where a cell is missing, and what was turned into numbers."""
-    if column.is_numeric and not (column.categories and not all(isinstance(v, int | float) for v in column.values)):
+    if column.is_numeric:
         return column.array, ""
     codes, said = two_values(column) or ({}, "")
     return np.array([*(codes[value] for value in column.values), np.nan])[column.which], said

@@ -82,7 +82,9 @@ def _parquet(path: Path, content: bytes) -> Source:
         raise ValueError(f"data file {path} cannot be read as Parquet: {error}") from None
     if frame.empty:
         raise ValueError(f"data file {path} has no rows")
-    if nested := [str(name) for name, column in frame.items() if any(map(_is_nested, column.array))]:
+    if nested := [
+        str(name) for name, column in frame.items() if column.dtype == object and any(map(_is_nested, column))
+    ]:
         raise ValueError(f"data file {path} holds lists in column(s) {', '.join(nested)}: write one value in each cell")
     plain = isinstance(frame.index, pd.RangeIndex)
     labels = None if plain else [str(label) for label in frame.index]
