@@ -188,6 +188,9 @@ READ = {
     ),
     "true and false": ("bmm", "a,b\nTRUE,F\nFALSE,T\n", {}, "a b", [[1, 0], [0, 1]], ["a: TRUE is 1, FALSE is 0"]),
     "ja and nein": ("bmm", "a;b\nja;nein\nnein;nein\nja;ja\n", {}, "a b", [[1, 0], [0, 0], [1, 1]], []),
+    "two words in any case": (
+        "gmm", "sex,x\nMale,1\nfemale,5\nmale ,5\n", {}, "sex x", [[1, 1], [0, 5], [1, 5]], ["Male is 1"],
+    ),
     "two words": (
         "gmm", "sex,x\nmale,1\nfemale,5\nmale,5\n", {}, "sex x", [[1, 1], [0, 5], [1, 5]],
         ["sex: male is 1, female is 0"],
@@ -333,6 +336,13 @@ REFUSED = {
     "a row of sums without a number": (
         "gmm", "id,x\n1,2.5\n2,2.5\n3,5\n,10\n", {}, ["line 5: column 'id' numbers all rows but this one"],
     ),
+    "a row of sums between others": (
+        "gmm", "what,x\nA,1.5\nNorth Total,1.5\nB,2\nC,7\nD,8\nE,9\n", {"drop": "what"},
+        ["line 3", "'North Total' begins"],
+    ),
+    "days as Excel counts them": (
+        "gmm", "x,Date\n1.5,43831\n2,43840\n9,43901\n", {}, ["column 'Date' holds dates (43831"],
+    ),
     "two headers": ("gmm", "a,b\n1,2\na,b\n3,4\n", {}, ["line 3 repeats the header"]),
     "names that are there twice": ("gmm", "a,b,a\n1,2,3\n", {}, ["different name", "'a' more than once in line 1"]),
     "years as names": ("gmm", "2019,2020\n1,2\n3,4\n", {}, ["line 1, '2019,2020', may be names or data"]),
@@ -343,6 +353,10 @@ REFUSED = {
     "one decimal comma between commas": (
         "gmm", "a,b\n1,5,2\n2,5,3\n3,5,7\n", {}, ["line 2", "semicolons", "name each"],
     ),
+    "a header cut by other marks": (
+        "gmm", "x,y\n1.5;2\n3;4\n", {}, ["line 1, 'x,y', is cut by other marks than line 2"],
+    ),
+    "an unnamed column of decimals": ("gmm", ",x\n0.5,2\n1.5,7\n", {}, ["column 1 has no name", "--drop 'column 1'"]),
     "lines wholly in quotes": ("gmm", '"a,b"\n"1,2"\n"3,4"\n', {}, ["wholly in quotation marks"]),
     "a quote that is open": ("gmm", 'a,b\n1,"2\n3,4\n', {}, ["quotation mark open"]),
     "thousands or decimals, in quotes": (

@@ -74,7 +74,9 @@ def text_of(path: Path, content: bytes) -> tuple[str, str]:
         raise ValueError(f"data file {path} is binary, or UTF-16 without a byte order mark: save it as CSV UTF-8")
     for name in (encoding, "cp1252", "latin-1"):
         try:
-            return content.decode(name).replace("\r\n", "\n").replace("\r", "\n").removesuffix("\x1a"), name
+            return content.decode(name).lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n").removesuffix(
+                "\x1a"
+            ), name
         except UnicodeDecodeError:
             if encoding not in ("utf-8", "utf-8-sig"):
                 break

@@ -14,8 +14,8 @@ from comparisons.data.dialect import SAMPLE, Rows, rows_by
 from comparisons.data.options import is_mark
 
 UNNAMED = re.compile(r"(Unnamed: \d+(_level_\d+)?|\.\.\.\d+)?")  # as pandas and readr call such columns
-SUMMARIES = {"total", "totals", "sum", "sums", "average", "mean", "grand total", "subtotal", "summe", "gesamt"}
-SUMMARIES |= {"insgesamt", "gesamtsumme", "mittelwert", "durchschnitt", "somme", "moyenne", "suma", "totale"}
+SUMMARY = re.compile(r"(.*\W)?(totals?|ergebnis|summe|subtotal|somme|suma)|gesamtergebnis|zwischensumme|total .*", re.I)
+LAST = re.compile(r"sums?|average|mean|gesamt|insgesamt|gesamtsumme|mittelwert|durchschnitt|moyenne|media|totale", re.I)
 WHOLE = re.compile(r"\d+")
 
 
@@ -100,6 +100,9 @@ def _squared(where: str, rows: Rows, quoted: bool) -> Rows:
     if body and all(len(cells) == _width(cells) == len(header) + 1 for cells in body):
         if rows.separator == "," and not quoted and all(map(WHOLE.fullmatch, (body[0][0], body[0][1]))):
             _refuse_ragged(where, rows, rows.lines[1], body[0], width)  # which may be a decimal comma
+        if len(header) == 1 and any(mark in header[0] for mark in ",;\t|"):
+            given = f"line {rows.lines[0]}, {header[0]!r}, is cut by other marks than line {rows.lines[1]}"
+            raise ValueError(f"{where}: {given}, {shorten(body[0])}: use one mark in all lines")
         header, width = ["", *header], len(header) + 1
     elif width < widest <= len(header):
         width = widest
@@ -128,7 +131,7 @@ def _named(where: str, rows: Rows) -> Table:
     for line, cells in zip(rows.lines[1:], body, strict=True):
         if cells == header:
             raise ValueError(f"{where}, line {line} repeats the header: delete it")
-    names = [" ".join(name.split()) for name in header]
+    names = [" ".join(name.replace("\u200b", "").split()) for name in header]
     empty = {d for d, name in enumerate(names) if UNNAMED.fullmatch(name) and not any(cells[d] for cells in body)}
     kept = [d for d in range(len(names)) if d not in empty]
     notes = [*rows.notes, *[f"left out: {len(empty)} empty column(s) without a name"][: len(empty)]]
@@ -200,10 +203,12 @@ def _refuse_ragged(where: str, rows: Rows, line: int, cells: list[str], width: i
 
 
 def _refuse_summary(where: str, table: Table) -> None:
-    """Raise an error if one of the last rows begins with a word such as Total."""
-    for line, cells in list(zip(table.lines, table.cells, strict=True))[-3:]:
-        d, first = next((d, cell) for d, cell in enumerate(cells) if cell)
-        is_summary = first.lower().rstrip(": ") in SUMMARIES or first.lower().startswith(("total ", "grand total"))
-        if is_summary and sum(row[d] == first for row in table.cells) == 1:
-            column = f"column {table.names[d]!r}"
-            raise ValueError(f"{where}, line {line}, {column}: {first!r} begins a row of sums and no sample: delete it")
+    """Raise an error if a row begins with a word such as Total, as the sums that spreadsheets add do."""
+    firsts = [next((d, cell) for d, cell in enumerate(cells) if cell) for cells in table.cells]
+    for row, (d, first) in enumerate(firsts):
+        if first[0].isalpha():
+            word, is_last = first.rstrip(": "), row >= len(firsts) - 3
+            is_sum = SUMMARY.fullmatch(word) or (is_last and LAST.fullmatch(word))
+            if is_sum and firsts.count((d, first)) == 1:
+                at = f"{where}, line {table.lines[row]}, column {table.names[d]!r}"
+                raise ValueError(f"{at}: {first!r} begins a row of sums and no sample: delete it")

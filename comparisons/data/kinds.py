@@ -16,6 +16,7 @@ DAY = r"\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4}-?
 WRITTEN = rf"\d{{1,2}}[-. ]*{MONTH}[-. ]*(\d{{2,4}})?|{MONTH}[-. ]*(\d{{1,2}},?)?[-. ]*\d{{2,4}}|{MONTH}[-. ]*\d{{1,2}}"
 DATE = re.compile(rf"({DAY}|{WRITTEN})([t ,:]+{TIME}.*)?|{TIME}", re.IGNORECASE)
 COMPACT_DATE = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
+DATED = re.compile(r"(.*[\W_])?(date|datum|timestamp|datetime|fecha)", re.IGNORECASE)
 MOST_LEVELS, FEW_ROWS = 20, 10
 
 
@@ -54,16 +55,16 @@ def two_values(column: Column) -> tuple[dict[Any, float], str] | None:
     """Return the 0 or 1 that each value of a two-valued column of words is, and what says so; None if it is none."""
     if column.categories is None and not np.isnan(column.numbers).all():
         return None
-    folded = {value: str(value).strip().lower() for value in column.values}
-    pair = BOTH.get(frozenset(folded.values()))
-    if pair is not None:
-        codes = {value: float(pair.index(text)) for value, text in folded.items()}
-    else:
-        known = column.values if column.categories is None else column.categories
-        if len(known) != 2 or (column.categories is None and column.is_distinct):
-            return None
-        order = list(known) if column.categories is not None else sorted(known, key=str)
-        codes = {value: float(order.index(value)) for value in column.values}
+    folded: dict[Any, Any] = {value: f"{value}".strip().lower() for value in column.values}
+    known: list[Any] | None = BOTH.get(frozenset(folded.values()))
+    if known is None and column.categories is not None:
+        folded, known = {value: value for value in column.values}, list(column.categories)
+    elif known is None:
+        known = sorted(set(folded.values()))
+        known = [] if len(known) == len(column.which) else known  # names of the rows
+    if len(known) != 2:
+        return None
+    codes = {value: float(known.index(word)) for value, word in folded.items()}
     names = {code: value for value, code in reversed(codes.items())}
     said = ", ".join(f"{names[code]} is {code:.0f}" for code in (1.0, 0.0) if code in names)
     return codes, f"{column.name}: {said}"
@@ -71,6 +72,8 @@ def two_values(column: Column) -> tuple[dict[Any, float], str] | None:
 
 def is_date(column: Column) -> bool:
     """Whether most values are dates or times."""
+    if column.is_numeric and DATED.fullmatch(column.name) and column.is_whole and len(column.numbers):
+        return bool(column.numbers.min() > 10_000)  # days or seconds since some day
     if column.is_numeric:
         low, high = (column.numbers.min(), column.numbers.max()) if len(column.numbers) > 1 else (0, 0)
         if low >= 19_000_101 and high < 21_000_000 and column.is_whole:

@@ -27,7 +27,7 @@ COUNT = "count"
 MAYBE_COUNT = re.compile("n|freq(uency|uencies)?|weights?|wt|counts|h(ä|ae)ufigkeit|anzahl|effectifs?", re.IGNORECASE)
 WHO = "respondent|participant|subject|patient|person|student|customer|case|record|observation"
 LABEL = re.compile(
-    rf"(.*[\W_])?(id|uuid|guid)|row[\W_]?(names?|labels?)|({WHO}|row)?[\W_]*(num|number|nr|no|#)|{WHO}|index|row|obs",
+    rf"(.*[\W_])?(id|uuid|guid)|row[\W_]?(names?|labels?)|({WHO}|row)?[\W_]*(num|number|nr|no|#)\.?|{WHO}|index|row|obs",
     re.IGNORECASE,
 )
 CAMEL_ID = re.compile(r".*[a-z](Id|ID)")
@@ -112,7 +112,7 @@ def _find_roles(source: Source, roles: Roles) -> None:
 def _label(source: Source, column: Column) -> str:
     """Return why a column is no feature but labels the rows, or nothing."""
     if column.name in source.unnamed:
-        if column.name == "column 1" and (column.is_whole or column.is_distinct):
+        if column.name == "column 1" and (column.is_whole or (column.is_distinct and not column.is_numeric)):
             return "names or numbers of the rows"
         remedy = f"name it in the header, or {flag('drop', [column.name])}"
         raise ValueError(f"{source.name}: {column.name} has no name in the header: {remedy}")

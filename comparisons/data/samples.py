@@ -53,6 +53,7 @@ def samples_of(features: Sequence[Column], categorical: bool) -> tuple[Any, list
             frame[column.name] = pd.Categorical([values[code] for code in column.which], categories=known)
             levels = [str(level) for level in known]
         more = f", ... ({len(levels)})" if len(levels) > 8 else ""
+        more += " (some differ in case only)" if len({level.lower() for level in levels}) < len(levels) else ""
         said.append(f"{column.name}: {', '.join(levels[:8])}{more}")
     return pd.DataFrame(frame), said
 
