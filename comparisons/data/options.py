@@ -2,6 +2,7 @@
 
 import csv
 import shlex
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -38,33 +39,30 @@ class Reading:
     def of(cls, given: Mapping[str, Any]) -> Self:
         """Return the options among ``given``: lists as text such as ``a,b`` or as sequences; None is not given."""
         asked = {name: value for name, value in given.items() if value is not None}
-        for name in ("columns", "drop", "missing"):
-            if name in asked:
-                asked[name] = _listed(name, asked[name])
-        for name in ("weights", "index", "decimal"):
-            if name in asked and not isinstance(asked[name], str):
-                raise ValueError(f"{name} must be text, got {shown(asked[name])}")
         for option in FLAGS:
-            if option.choices and option.name in asked:
-                option.check(asked[option.name])
+            if (value := asked.get(option.name)) is None:
+                continue
+            if option.name in LISTS:
+                asked[option.name] = _listed(option.name, value)
+            elif not isinstance(value, str):
+                raise ValueError(f"{option.name} must be text, got {shown(value)}")
+            option.check(value)
         return cls(**asked)
 
     def __post_init__(self) -> None:
-        used: dict[str, str] = {}
-        for flag, names in [("columns", self.columns), ("drop", self.drop)]:
-            for name in names:
-                _use(used, name, flag)
-        for flag, one in [("weights", self.weights), ("index", self.index)]:
-            if one is not None:
-                _use(used, one, flag)
+        for name, times in Counter(name for _, name in self.named).items():
+            if times > 1:
+                options = " and ".join(option for option, other in self.named if other == name)
+                raise ValueError(f"column {name!r} must be named by one option once, got it in {options}")
 
     @property
     def named(self) -> list[tuple[str, str]]:
         """Each option's name with each column that it names."""
-        of_one = [(flag, name) for flag, name in [("weights", self.weights), ("index", self.index)] if name is not None]
-        return [("columns", name) for name in self.columns] + [("drop", name) for name in self.drop] + of_one
+        lists = {"columns": self.columns, "drop": self.drop, "weights": [self.weights], "index": [self.index]}
+        return [(option, name) for option, names in lists.items() for name in names if name is not None]
 
 
+LISTS = ("columns", "drop", "missing")
 NAMES = frozenset(option.name for option in FLAGS)
 
 
@@ -116,19 +114,8 @@ def check_names(asked: Reading, known: Sequence[str]) -> None:
 
 def _listed(name: str, value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
-        (cells,) = list(csv.reader([value], skipinitialspace=True)) or [[]]
-        value = [cell.strip() for cell in cells]
-    elif isinstance(value, Iterable):
-        value = list(value)
-    else:
-        value = [value]
-    texts = tuple(value if isinstance(value, str) else f"{value}" for value in value)
+        value = [cell.strip() for cells in csv.reader([value], skipinitialspace=True) for cell in cells]
+    texts = tuple(f"{one}" for one in (value if isinstance(value, Iterable) else [value]))
     if not texts or (name != "missing" and not all(texts)):
         raise ValueError(f"{name} must list names such as a,b; got {shown(value)}")
     return texts
-
-
-def _use(used: dict[str, str], name: str, flag: str) -> None:
-    if name in used:
-        raise ValueError(f"column {name!r} must be named by one option once, got it in {used[name]} and {flag}")
-    used[name] = flag
