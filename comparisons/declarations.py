@@ -106,9 +106,6 @@ class Case:
         The verdict that it must reach.
     draws : int
         Posterior draws of each chain that the case needs for its R-hat and ESS.
-    regular : bool
-        Whether MLE, MAP and posterior mean must lie within the arithmetic's distance: identified, interior, and
-        n large for the overlap. Elsewhere the distances are shown and not judged.
     single_start : bool
         Whether all chains start about MAP: for a posterior of many modes, none of which a chain leaves in time. Its
         R-hat is then about the mode at MAP only; the report says how chains started.
@@ -119,7 +116,6 @@ class Case:
     options: Options = field(default_factory=dict)
     verdict: str = "agree"
     draws: int = 1000
-    regular: bool = False
     single_start: bool = False
 
     @property

@@ -218,7 +218,7 @@ class Family(ABC):
         return np.hstack([quantity.support.unconstrained(draws[quantity.name]) for quantity in self.quantities])
 
     @abstractmethod
-    def conjugate_gaps(self, parameters: Any, n_samples: int, prior: Any) -> tuple[Point, Point]:
+    def conjugate_gaps(self, parameters: Any, n_samples: float, prior: Any) -> tuple[Point, Point]:
         """Return how far MLE and MAP lie from the posterior mean, in posterior sd, when the labels are known.
 
         With labels known each component is the conjugate K = 1 case, with N_k = n weights_k samples, and both gaps are
@@ -268,7 +268,7 @@ def as_declared(quantity: Quantity, draws: Array) -> Array:
     return quantity.support.nearly(quantity.name, draws, NEARLY)
 
 
-def conjugate_gaps_of_weights(weights: Array, n_samples: int, concentration: float) -> tuple[Array, Array]:
+def conjugate_gaps_of_weights(weights: Array, n_samples: float, concentration: float) -> tuple[Array, Array]:
     """Return the gaps of π_k = N_k / n (MLE) and (N_k + a - 1) / (n + K(a-1)) (MAP) from (N_k + a) / (n + K a), in sd.
 
     The posterior sd is sqrt(π_k (1 - π_k) / n); a single component has none, and no gap.

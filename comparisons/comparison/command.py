@@ -92,13 +92,13 @@ def application(family: str, start: float = 0.0) -> typer.Typer:
     """Return the command line of one family; ``start`` is how long Python and this module took to be there."""
     pair = family_class(family)
 
-    def command(data: str, components: int | None, out: Path | None, **rest: Any) -> None:
+    def command(data: str, components: int | None, out: Path | None, verbose: bool, **rest: Any) -> None:
         """Fit a {title} by EM and by PyMC and say, with numbers, whether they agree.
 
         EM gives maximum likelihood and, under the prior that the PyMC model takes, MAP. PyMC gives the joint density,
-        its gradient, its own MAP and the posterior by NUTS. Each check is printed with its value, its tolerance and
-        where that tolerance comes from. The verdict is [green]agree[/], [red]disagree[/], [yellow]not identified[/] or
-        [yellow]no maximum[/].
+        its gradient, its own MAP and the posterior by NUTS. Each check is printed with its value and its tolerance, and
+        with --verbose with where that tolerance comes from. The verdict is [green]agree[/], [red]disagree[/],
+        [yellow]inconclusive[/] (too few draws), [yellow]not identified[/] or [yellow]no maximum[/].
 
         Built-in data: {names}.
 
@@ -131,7 +131,7 @@ def application(family: str, start: float = 0.0) -> typer.Typer:
                 with bars.step("files and figures"):
                     left_out = report.save(comparison, folder)
             finally:  # the report is printed whether its files could be written or not
-                comparison.print(console)
+                comparison.print(console, verbose=verbose)
         tell_left_out(console, left_out)
         tell(console, f"Written to {folder}/")
         raise typer.Exit(exit_code(comparison.verdict, case if case in pair.cases else None, console))
@@ -158,6 +158,7 @@ def _flags(family: type[Family]) -> list[Option]:
         *(FLAGS | {"draws": DRAWS, "minutes": MINUTES}).values(),
         Option("single_start", False, "Start all chains at MAP, not each at EM's best of its own"),
         Option("out", None, where, parse=Path),
+        Option("verbose", False, "Print what each check's value is, and where its tolerance comes from"),
     ]
 
 
@@ -221,7 +222,7 @@ def prepare_case(
         truth = None  # what the data were drawn from is no parameter of this mixture
     own = _changed(family.default_prior(X, K, kind), prior) if asked else None
     of_data = {"truth": truth, "title": dataset.name, "feature_names": dataset.feature_names}
-    of_data |= {"regular": case.regular and not asked, "draws": case.draws if draws is None else draws}
+    of_data["draws"] = case.draws if draws is None else draws
     of_data["minutes"] = (inf if case in family.cases else Settings.minutes) if minutes is None else minutes
     of_data["starts"] = "single" if settings.pop("single_start", False) or case.single_start else "restarts"
     return prepare(X, family, K, own, **{**of_data, **settings})
@@ -230,7 +231,9 @@ def prepare_case(
 def exit_code(verdict: str, case: Case | None, console: Console) -> int:
     """Return 0 or 1, and say so where a declared verdict was missed."""
     if case is None:
-        if verdict not in ("agree", "disagree"):
+        if verdict == "inconclusive":
+            console.print("[yellow]Warning:[/] inconclusive: nothing disagrees, but the draws are too few to tell.")
+        elif verdict not in ("agree", "disagree"):
             console.print(f"[yellow]Warning:[/] {verdict}: only identified or MAP quantities were judged.")
         return int(verdict == "disagree")
     if verdict != case.verdict:
