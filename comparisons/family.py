@@ -44,6 +44,8 @@ class Family(ABC):
         The priors that it may have; ``prior_families`` names the weakly informative ones, the default first.
     quantities : tuple of Quantity
         The declared arrays: weights, then what locates the components, then the rest.
+    categorical : bool
+        Whether a feature has levels, words or whole numbers, and is no number.
     conjugate_with_missing : bool
         Whether a conjugate prior stays conjugate where cells are missing.
     datasets, cases : mapping of callable, tuple of Case
@@ -60,6 +62,7 @@ class Family(ABC):
     parameters_type: ClassVar[Any]
     prior_types: ClassVar[tuple[Any, ...]]
     prior_families: ClassVar[tuple[str, ...]] = ("conjugate",)
+    categorical: ClassVar[bool] = False
     conjugate_with_missing: ClassVar[bool] = True
     datasets: ClassVar[Mapping[str, Callable[[], Dataset]]] = {}
     cases: ClassVar[tuple[Case, ...]] = ()

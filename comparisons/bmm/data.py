@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.data.csv_files import published
+from comparisons.data.published import published
 from comparisons.declarations import Case, Dataset
 from models.bmm import BMMParameters, BMMPrior, simulate
 

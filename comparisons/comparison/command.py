@@ -18,10 +18,11 @@ from rich.console import Console
 
 from comparisons.comparison.problem import FLAGS, Problem, Settings, prepare, split
 from comparisons.data import find
+from comparisons.data.options import FLAGS as OF_FILES
 from comparisons.declarations import Case, Dataset, Option
 from comparisons.families import family_class, family_classes, family_names, family_of
 from comparisons.family import Family
-from comparisons.output.console import tell, tell_error, tell_left_out
+from comparisons.output.console import tell, tell_error, tell_left_out, tell_read
 from comparisons.output.files import check_writable, file_name
 from comparisons.output.flags import takes
 from comparisons.output.progress import Bars
@@ -30,6 +31,7 @@ DRAWS = replace(FLAGS["draws"], default=None, help="Posterior draws of each chai
 MINUTES = replace(
     FLAGS["minutes"], default=None, help="Most minutes, by the first draws' pace; default: 5", parse=float
 )
+DATA = "A built-in name, or a file with a header, .csv .tsv .txt .parquet; a column 'count' holds frequencies"
 FAMILY = Option("family", None, "Of a file of your own: which mixture", choices=family_names())
 
 
@@ -46,7 +48,7 @@ def family_flags(*families: type[Family]) -> list[Option]:
 
 def flags_of_any_family(*settings: str) -> list[Option]:
     """Return the flags of a command about data of any family, with these settings."""
-    return [FAMILY, *family_flags(*family_classes()), *(FLAGS[name] for name in settings)]
+    return [FAMILY, *OF_FILES, *family_flags(*family_classes()), *(FLAGS[name] for name in settings)]
 
 
 def show_table(what: str, data: str, out: Path, flags: dict[str, Any], make: Callable[..., Any], title: str) -> None:
@@ -68,6 +70,7 @@ def show_table(what: str, data: str, out: Path, flags: dict[str, Any], make: Cal
     settings, options = split(flags, {name: flags[name] for name in FLAGS.keys() & flags.keys()})
     with bad_input_exits():
         dataset = _dataset(data, options.pop("family"), options)
+        tell_read(Console(), dataset.notes)
         folder = check_writable(out)
         table = make(dataset.X, dataset.family, **dataset.options, **settings)
     from comparisons.comparison.report import show
@@ -112,6 +115,7 @@ def application(family: str, start: float = 0.0) -> typer.Typer:
         bars.seconds |= {"start": start} if start else {}
         with bad_input_exits(), bars.step("imports"):
             dataset = _dataset(data, pair.name, options)
+            tell_read(console, dataset.notes)
             case = pair.case(data, components, dataset.options)
             problem = prepare_case(dataset, case, **settings)
             name = replace(case, data=dataset.name).name
@@ -145,8 +149,9 @@ def _flags(family: type[Family]) -> list[Option]:
     first, kinds = family.cases[0].data if family.cases else "", family.prior_families
     where = "Folder for the results; default results/<data>-<K>, with other options"
     return [
-        Option("data", first, "A built-in name, or a CSV file with a header; a column 'count' holds frequencies"),
+        Option("data", first, DATA),
         Option("components", None, "Number of components K; default: the case's own, or 2", parse=int),
+        *OF_FILES,
         *family_flags(family),
         Option("prior", "", "Changes to the default prior's numbers, e.g. 'concentration=1'"),
         Option("prior_family", kinds[0], f"Default prior: {', '.join(kinds)}"),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from comparisons.data.csv_files import published
+from comparisons.data.published import published
 from comparisons.declarations import Case, Dataset
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior, simulate
 from models.gmm.structures import COVARIANCE_TYPES
