@@ -22,6 +22,7 @@ from em.steps import Steps
 from em.steps.dirichlet import dirichlet_divergence, draw_weights, mean_log_weights, mean_weights, sd_weights
 from em.steps.rows import Parts, Rows, Statistics, products
 from models.parameters import Quantity
+from models.shown import named
 from models.validation import Array
 
 
@@ -44,8 +45,8 @@ class ConjugatePosterior:
     hyper: Parts
 
     def __repr__(self) -> str:
-        """The shapes of its arrays, on one line."""
-        return f"{type(self).__name__}({', '.join(f'{k}=<array {a.shape}>' for k, a in self.arrays().items())})"
+        """Its numbers, on one line."""
+        return named(self, self.arrays())
 
     def __getattr__(self, name: str) -> Array:
         """Return a usual parameter by its name."""
