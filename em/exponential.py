@@ -264,10 +264,12 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         size = self._size_for((len(rows), X.shape[1]))
         size = np.asarray(size)[rows] if np.ndim(size) == 2 else size
         found = self._steps.rows(X, size)
-        return observed_information(self._steps, found, self.parameters_, self.prior, sample_weight, self.frozen or ())
+        return observed_information(
+            self._steps, found, self.parameters_, self.prior, sample_weight, self.frozen or (), self._labels
+        )
 
     def _entries(self, n_samples: float) -> Entries:
-        return entries_of(self.parameters_, n_samples, self.frozen or ())
+        return entries_of(self.parameters_, n_samples, self.frozen or (), self._labels)
 
     def _remarks(self, samples: Samples) -> list[str]:
         remarks, quantity = [], self.parameters_.quantities[1]
@@ -281,6 +283,6 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
             remarks.append(f"the prior makes the frozen {frozen} impossible, so the objective leaves out their density")
         patterns = None if issparse(samples.X) or samples.complete else np.unique(~np.isnan(samples.X), axis=0)
         self.identifiability_ = identify(
-            self._steps, self.parameters_, self._size_of(samples), self.frozen or (), patterns
+            self._steps, self.parameters_, self._size_of(samples), self.frozen or (), patterns, self._labels
         )
         return remarks

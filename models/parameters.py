@@ -1,19 +1,24 @@
 """Parameters of any mixture: frozen, validated float64 arrays, declared as quantities."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import chain
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from models.cells import Cells
+from models.labels import plain
 from models.shown import one_line
 from models.supports import INSIDE, SIMPLEX, Place, Support
 from models.validation import Array, component_order, frozen_array
+
+Labels = Mapping[str, Sequence[str]]
+NO_LABELS: Labels = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -43,9 +48,27 @@ class Quantity:
         """Return the shape for sizes by dim."""
         return tuple(sizes[dim] for dim in self.dims)
 
-    def entry(self, place: Place) -> str:
-        """Return what tables call an entry, such as ``means[0, 1]``."""
-        return f"{self.name}[{', '.join(map(str, place))}]"
+    def entry(self, place: Place, labels: Labels = NO_LABELS) -> str:
+        """Return what tables call an entry, such as ``means[0, 1]``; with labels, ``means[0, eruptions]``.
+
+        Parameters
+        ----------
+        place : tuple of int
+            Index of the entry.
+        labels : mapping of str to sequence of str
+            By dim what to call its places, such as ``{"feature": ("eruptions", "waiting")}``; others keep their number.
+
+        Examples
+        --------
+        >>> from models.parameters import Quantity
+        >>> from models.supports import COVARIANCE
+        >>> covariances = Quantity("covariances", ("component", "feature", "feature_bis"), COVARIANCE)
+        >>> covariances.entry((0, 0, 1), {"feature": ("eruptions", "waiting")})
+        'covariances[0, eruptions, waiting]'
+        """
+        own = (labels.get(dim.removesuffix("_bis")) for dim in self.dims)
+        parts = (str(i) if names is None else plain(names[i]) for i, names in zip(place, own, strict=True))
+        return f"{self.name}[{', '.join(parts)}]"
 
 
 WEIGHTS = Quantity("weights", ("component",), SIMPLEX)

@@ -31,6 +31,7 @@ from em.fitted import has_observed
 from em.samples import samples_to_use
 from em.samples.distinct import distinct_rows
 from em.uncertainty.louis import frequencies
+from models.labels import plain
 from models.tables import table_lines
 from models.validation import Array
 
@@ -75,7 +76,12 @@ class LatentClasses:
         for start in range(0, len(self.table), K):
             cells = self.table[start : start + K]
             shown = [f"{cell['probability']:.4f} ({cell['standard_error']:.4f})" for cell in cells]
-            rows.append([cells[0]["item"], str(cells[0]["level"]), *(text.replace("(nan)", "(-)") for text in shown)])
+            rows.append(
+                [
+                    *(plain(cells[0][key]) for key in ("item", "level")),
+                    *(text.replace("(nan)", "(-)") for text in shown),
+                ]
+            )
         lines = table_lines(rows, "l" * (K + 2))
         (g, x), df = self.p_values, self.degrees_of_freedom
         lines.append(f"entropy R² {self.entropy_r_squared:.4f}, relative entropy {self.relative_entropy:.4f}")

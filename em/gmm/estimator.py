@@ -301,15 +301,16 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         return far_responsibilities(X, self.parameters_)
 
     def _information(self, X: Array, sample_weight: Array, rows: np.ndarray) -> Information:
-        return observed_information(X, self.parameters_, self.prior, sample_weight, frozen=self.frozen or ())
+        return observed_information(
+            X, self.parameters_, self.prior, sample_weight, self.frozen or (), labels=self._labels
+        )
 
     def _remarks(self, samples: Samples) -> list[str]:
-        names = samples.names or [f"column {d}" for d in range(samples.X.shape[1])]
-        self.identifiability_ = identify(samples, self.parameters_, names, self.frozen or ())
+        self.identifiability_ = identify(samples, self.parameters_, self._labels, self.frozen or ())
         return []
 
     def _entries(self, n_samples: float) -> Entries:
-        return entries_of(self.parameters_, n_samples, self.frozen or ())
+        return entries_of(self.parameters_, n_samples, self.frozen or (), self._labels)
 
 
 def _statistics_of(
