@@ -18,7 +18,7 @@ from em.uncertainty import KINDS, Uncertainty, from_information, from_replicates
 from em.uncertainty.bootstrap import bootstrap
 from em.uncertainty.entries import Entries
 from em.uncertainty.louis import Information, frequencies, repeated_rows
-from models.parameters import Labels, Parameters
+from models.parameters import Labels, Parameters, labels_of_features
 from models.shown import shown
 from models.validation import Array, count_at_least_one, data_matrix, number_between, random_source
 
@@ -62,8 +62,7 @@ class FittedMixture[P: Parameters](DensityMixin, BaseEstimator, ABC):
     @property
     def _labels(self) -> Labels:
         """What tables call the features, by dim; nothing where nobody named them."""
-        names = getattr(self, "feature_names_in_", None)
-        return {} if names is None else {"feature": names}
+        return labels_of_features(getattr(self, "feature_names_in_", None))
 
     # What a user asks -----------------------------------------------------------------------------------------------
 

@@ -21,6 +21,11 @@ Labels = Mapping[str, Sequence[str]]
 NO_LABELS: Labels = MappingProxyType({})
 
 
+def labels_of_features(names: Sequence[str] | None) -> Labels:
+    """Return what tables call the places of each dim, where the features have these names; nothing for None."""
+    return {} if names is None else {"feature": names, "feature_bis": names}
+
+
 @dataclass(frozen=True)
 class Quantity:
     """A declared array of a mixture's parameters.
@@ -56,18 +61,17 @@ class Quantity:
         place : tuple of int
             Index of the entry.
         labels : mapping of str to sequence of str
-            By dim what to call its places, such as ``{"feature": ("eruptions", "waiting")}``; others keep their number.
+            By dim what to call its places, such as `labels_of_features` gives; others keep their number.
 
         Examples
         --------
-        >>> from models.parameters import Quantity
+        >>> from models.parameters import Quantity, labels_of_features
         >>> from models.supports import COVARIANCE
         >>> covariances = Quantity("covariances", ("component", "feature", "feature_bis"), COVARIANCE)
-        >>> covariances.entry((0, 0, 1), {"feature": ("eruptions", "waiting")})
+        >>> covariances.entry((0, 0, 1), labels_of_features(["eruptions", "waiting"]))
         'covariances[0, eruptions, waiting]'
         """
-        own = (labels.get(dim.removesuffix("_bis")) for dim in self.dims)
-        parts = (str(i) if names is None else plain(names[i]) for i, names in zip(place, own, strict=True))
+        parts = (plain(labels[dim][i]) if dim in labels else str(i) for dim, i in zip(self.dims, place, strict=True))
         return f"{self.name}[{', '.join(parts)}]"
 
 

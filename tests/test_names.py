@@ -6,9 +6,17 @@ import polars as pl
 import pytest
 from families import each_family
 
+from comparisons import align, diagnose
+from comparisons.comparison import prepare
+from comparisons.comparison.estimates import by_entry
+from comparisons.families import family_names, family_of
+from comparisons.posterior.gibbs import as_datatree
+from comparisons.posterior.predictive import predictive_check
 from em import CategoricalMixtureEM, GaussianMixtureEM, KMeans, NotIdentifiableWarning, load, plots, save, select
 from em.cmm.latent_classes import latent_classes
+from em.gibbs import gibbs
 from em.status import left_to_the_status
+from models.gmm import GMMPrior
 
 NAMES = ["eruptions", "waiting, in minutes"]
 
@@ -46,7 +54,7 @@ def test_standard_errors_carry_the_names_of_a_frame(family):
 
 @each_family
 def test_a_bootstrap_carries_the_names_too(family):
-    named, unnamed, frame, X = named_and_not(family)
+    named, unnamed, frame, X = named_and_not(family, K=1)
     settings = {"kind": "bootstrap", "n_bootstrap": 5, "random_state": 0}
     with left_to_the_status():
         tables = named.uncertainty(frame, **settings), unnamed.uncertainty(X, **settings)
@@ -126,3 +134,54 @@ def test_a_name_that_is_no_text_for_a_terminal_is_shown_as_escapes():
     table = repr(GaussianMixtureEM(1).fit(X).uncertainty(X))
     assert r"means[0, red\x1b[31m]" in table
     assert r"means[0, two\nlines]" in table
+
+
+# The comparison ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("given", ["frame", "feature_names"])
+@pytest.mark.parametrize("name", family_names())
+def test_a_comparison_calls_entries_as_the_features_are_called(name, given):
+    X = np.array([[0, 1], [1, 1], [1, 0], [0, 0], [1, 1]] * 5)
+    settings = {} if given == "frame" else {"feature_names": NAMES}
+    problem = prepare(as_frame(X) if given == "frame" else X, name, 1, **settings)
+    assert prepare(X, name, 1).labels == {}
+    fit = problem.estimator(n_init=1, random_state=0).fit(problem.named_samples)
+    entries = list(by_entry(fit.parameters_, problem.labels))
+    assert entries == list(fit.uncertainty(problem.named_samples).names)
+    quantity = problem.family.quantities[1]
+    cells = [f"{feature} {code}" for feature in NAMES for code in (0, 1)]
+    assert entries[1 : 1 + fit.parameters_.arrays()[quantity.name].size] == [
+        f"{quantity.name}[0, {called}]" for called in (cells if quantity.dims[-1] == "cell" else NAMES)
+    ]
+
+
+def test_two_features_of_one_name_are_refused():
+    with pytest.raises(ValueError, match=r"feature_names must differ.*got \('a', 'a'\)"):
+        prepare(np.eye(4)[:, :2], "bmm", 1, feature_names=["a", "a"])
+
+
+@pytest.mark.parametrize("name", family_names())
+def test_the_pymc_models_of_a_frame_have_its_names_as_coordinates(name):
+    X = as_frame(np.array([[0, 1], [1, 1], [1, 0], [0, 0]] * 5))
+    family, codes = family_of(name).of_samples(X)
+    for build in (family.build_model, family.build_marginal_model):
+        named, unnamed = (build(data, 2, family.default_prior(codes, 2)).coords for data in (as_frame(codes), codes))
+        assert named["feature"] == tuple(NAMES)
+        assert unnamed["feature"] == (0, 1)
+        for dim, names in family.labels(NAMES).items():
+            assert tuple(named.get(dim, names)) == tuple(names)
+
+
+def test_draws_of_gibbs_their_diagnosis_and_predictive_checks_carry_names():
+    X = as_frame(np.random.RandomState(0).normal(size=(60, 2)))
+    prior = GMMPrior.weakly_informative(X, 1)
+    draws = as_datatree(gibbs(X, 1, prior, draws=300, chains=2, random_state=0), prior, feature_names=NAMES)
+    aligned = align(draws, reference=GaussianMixtureEM(1, prior=prior).fit(X))
+    found = [quantity.name for quantity in diagnose(aligned).parameters]
+    assert found[1:5] == [f"means[0, {name}]" for name in NAMES] + [
+        f"covariances[0, {NAMES[0]}, {name}]" for name in NAMES
+    ]
+    checked = predictive_check(X, draws, "gmm", n_replicates=5, random_state=0).names
+    assert {f"mean[{NAMES[0]}]", f"correlation[{NAMES[0]}, {NAMES[1]}]"} < set(checked)
+    assert "mean[0]" in predictive_check(X.to_numpy(), draws, "gmm", n_replicates=5, random_state=0).names

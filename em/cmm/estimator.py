@@ -13,6 +13,7 @@ from em.exponential import ExponentialMixtureEM
 from em.samples import Samples, samples_to_use
 from models.cmm import CMMParameters
 from models.cmm.levels import codes_of, labels_of, levels_of
+from models.cmm.parameters import cell_labels
 from models.parameters import Labels
 from models.shown import shown
 from models.validation import Array
@@ -84,10 +85,8 @@ class CategoricalMixtureEM(ExponentialMixtureEM[CMMParameters]):
     @property
     def _labels(self) -> Labels:
         """Name the cells too: each level of an item."""
-        if not (of_features := super()._labels):
-            return of_features
-        pairs = zip(of_features["feature"], self.levels_, strict=True)
-        return {**of_features, "cell": [f"{name} {level}" for name, own in pairs for level in own]}
+        of_features = super()._labels
+        return of_features and {**of_features, "cell": cell_labels(of_features["feature"], self.levels_)}
 
     def _encoded(self, X: Any) -> Array:
         return codes_of(X, self.levels_)

@@ -106,7 +106,7 @@ def identify(
 
 @dataclass(frozen=True)
 class _Question:
-    """A family, sizes (D,), names of known quantities, the sets of features that were seen together, (P, D), and labels."""
+    """A family, sizes (D,), names of known quantities, the sets of features seen together, (P, D), and labels."""
 
     steps: Steps[Any]
     sizes: Array

@@ -1,6 +1,8 @@
 """Parameters of a categorical mixture: frozen, validated, float64."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +14,18 @@ from models.validation import Array, count_at_least_one
 def quantities(levels: tuple[int, ...]) -> tuple[Quantity, ...]:
     """Return the declared arrays of items with these numbers of levels."""
     return WEIGHTS, Quantity("probs", ("component", "cell"), Simplex(levels))
+
+
+def cell_labels(names: Iterable[str], levels: Iterable[Iterable[Any]]) -> list[str]:
+    """Return what tables call the cells of items with these names and levels.
+
+    Examples
+    --------
+    >>> from models.cmm.parameters import cell_labels
+    >>> cell_labels(["eye", "sex"], [["blue", "brown"], range(2)])
+    ['eye blue', 'eye brown', 'sex 0', 'sex 1']
+    """
+    return [f"{name} {level}" for name, own in zip(names, levels, strict=True) for level in own]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
