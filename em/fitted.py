@@ -18,6 +18,7 @@ from em.uncertainty import KINDS, Uncertainty, from_information, from_replicates
 from em.uncertainty.bootstrap import bootstrap
 from em.uncertainty.entries import Entries
 from em.uncertainty.louis import Information, frequencies, repeated_rows
+from models.frames import filled_like, framed_like
 from models.parameters import Labels, Parameters, labels_of_features
 from models.shown import shown
 from models.validation import Array, count_at_least_one, data_matrix, number_between, random_source
@@ -82,15 +83,20 @@ class FittedMixture[P: Parameters](DensityMixin, BaseEstimator, ABC):
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the most probable label of each sample, shape (n,)."""
-        return self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self._normalised(X)[0].argmax(axis=1))
 
-    def predict_proba(self, X: ArrayLike) -> Array:
-        """Return the responsibilities p(z_i = k | x_i), shape (n, K).
+    def predict_proba(self, X: ArrayLike) -> Any:
+        """Return the responsibilities p(z_i = k | x_i), shape (n, K); of a pandas or polars frame as such a frame.
 
         A Gaussian sample so far out that its densities tell nothing gets the limit as it recedes (:mod:`em.gmm.far`); a
         row of counts that is impossible under every component gets 1 / K.
         """
-        return self._normalised(X)[0]
+        return framed_like(X, self._normalised(X)[0], self.component_names)
+
+    @property
+    def component_names(self) -> list[str]:
+        """What the columns of `predict_proba` are called in a frame."""
+        return [f"component_{k}" for k in range(self.n_components)]
 
     def score_samples(self, X: ArrayLike) -> Array:
         """Return log p(x_i) in nats, shape (n,); -inf where x_i is impossible, or so far out that it fits no float."""
@@ -101,17 +107,18 @@ class FittedMixture[P: Parameters](DensityMixin, BaseEstimator, ABC):
         log_likelihood, n = self._log_likelihood_of(X, sample_weight)
         return log_likelihood / n
 
-    def impute(self, X: ArrayLike) -> Array:
+    def impute(self, X: ArrayLike) -> Any:
         """Return X (n, D) with each missing cell replaced by its conditional mean given the row's observed cells.
 
         E[x_id | observed] = Σ_k p(z_i = k | observed) E[x_id | observed, z_i = k]: the best guess under the fit. It is
-        less spread out than the data that were not seen. A sparse X has no missing cells, and stays sparse.
+        less spread out than the data that were not seen. A sparse X has no missing cells, and stays sparse. A pandas or
+        polars frame stays one: columns without a missing cell are as they were.
         """
         matrix = samples_to_use(self, X, missing=True)
         if issparse(matrix):
             return matrix
-        responsibilities = self.predict_proba(X)
-        return np.where(np.isnan(matrix), self._conditional_means(matrix, responsibilities), matrix)
+        missing, means = np.isnan(matrix), self._conditional_means(matrix, self._normalised(X)[0])
+        return filled_like(X, np.where(missing, means, matrix), missing)
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[Array, np.ndarray]:
         """Draw samples X (n, D) and their labels z (n,) from the fitted mixture."""

@@ -127,7 +127,7 @@ def latent_classes(fit: CategoricalMixtureEM, X: ArrayLike, sample_weight: Array
     """
     codes = samples_to_use(fit, X, missing=True)
     w = frequencies(sample_weight, len(codes)) * has_observed(codes)
-    responsibilities, n, K = fit.predict_proba(X), w.sum(), fit.n_components
+    responsibilities, n, K = fit._normalised(X)[0], w.sum(), fit.n_components
     modal = np.bincount(responsibilities.argmax(axis=1), w, minlength=K) / n
     left = float(w @ entr(responsibilities).sum(axis=1)) / n
     before = float(entr(fit.weights_).sum())
