@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from em.bound import normalise
 from em.engine.blocks import blocks
 from em.identifiability import Identifiability
+from em.reports import ReportsOfMixture
 from em.samples import encoded, samples_to_use
 from em.uncertainty import KINDS, Uncertainty, from_information, from_replicates
 from em.uncertainty.bootstrap import bootstrap
@@ -24,7 +25,7 @@ from models.shown import shown
 from models.validation import Array, count_at_least_one, data_matrix, number_between, random_source
 
 
-class FittedMixture[P: Parameters](DensityMixin, BaseEstimator, ABC):
+class FittedMixture[P: Parameters](ReportsOfMixture, DensityMixin, BaseEstimator, ABC):
     """The methods of a fitted mixture, from its ``parameters_``; a family adds its densities."""
 
     _farthest = -np.inf  # log density from which on densities tell nothing of the component
@@ -147,8 +148,11 @@ class FittedMixture[P: Parameters](DensityMixin, BaseEstimator, ABC):
 
     def _criteria(self, X: ArrayLike, sample_weight: ArrayLike | None) -> dict[str, float]:
         """Return all three information criteria from one E-step."""
-        responsibilities, log_prob = self._normalised(X)
-        counted, p = self._counted(X, sample_weight), self.n_free_parameters_
+        return self._criteria_of(*self._normalised(X), self._counted(X, sample_weight))
+
+    def _criteria_of(self, responsibilities: Array, log_prob: Array, counted: Array) -> dict[str, float]:
+        """Return the criteria of rows that count so often."""
+        p = self.n_free_parameters_
         deviance = -2 * weighted_sum(log_prob, counted)
         bic = float(deviance + p * np.log(counted.sum()))
         certainty = weighted_sum(np.log(responsibilities.max(axis=1)), counted)

@@ -22,7 +22,8 @@ from sklearn.utils.validation import check_is_fitted
 from em.exponential import ExponentialMixtureEM
 from models.validation import real_numbers
 
-METHODS = "predict", "predict_proba", "score_samples", "score", "impute", "sample", "bic", "aic", "icl"
+METHODS = ["predict", "predict_proba", "score_samples", "score", "impute", "sample", "bic", "aic", "icl"]
+METHODS += ["summary", "assignments"]
 ROUTED = "fit", "predict", "predict_proba", "score"  # by scikit-learn, as metadata
 
 

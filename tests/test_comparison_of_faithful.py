@@ -133,6 +133,12 @@ def test_a_method_of_half_the_spread_is_named_whatever_its_labels(found):
     assert "ADVI in 12 of 12 parameters (least: 0.50" in summary(spreads)
 
 
+def test_estimates_checks_and_spreads_are_frames(found):
+    assert found.to_frame()["parameter"].tolist() == [row["parameter"] for row in found.estimates]
+    assert found.to_frame("checks")["name"].tolist() == [check.name for check in found.checks]
+    assert found.to_frame("spreads")["nuts_sd"].tolist() == found.to_frame("estimates")["sd"].tolist()
+
+
 def test_figures_are_pictures(folder):
     for file in folder.glob("*.png"):
         picture = matplotlib.image.imread(file)

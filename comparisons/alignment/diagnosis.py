@@ -16,7 +16,7 @@ from comparisons.alignment.component_draws import SAMPLE, Arrays, as_tree, poste
 from comparisons.alignment.mixing import MAX_RHAT, MIN_ESS, Mode, convergence, of_weights, second_mode
 from comparisons.alignment.responsibilities import LogJoint
 from models.labels import plain
-from models.tables import table_lines
+from models.tables import Tabular, table_lines
 from models.validation import Array
 
 PAIRED_ROWS = 5
@@ -42,7 +42,7 @@ class Quantity:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Diagnosis:
+class Diagnosis(Tabular):
     """What `diagnose` found; printing it shows the table.
 
     Attributes
@@ -87,7 +87,7 @@ class Diagnosis:
 
     @property
     def table(self) -> list[dict[str, Any]]:
-        """One dict per quantity, as ``pandas.DataFrame(diagnosis.table)`` takes them."""
+        """One dict per quantity; ``to_frame()`` gives them as a pandas frame."""
         return [
             {"kind": kind, "quantity": q.name, "mean": q.mean, "sd": q.sd, "rhat": q.rhat, "ess": q.ess}
             | {"second_mode": q.second_mode.share if q.second_mode else 0.0}

@@ -23,13 +23,14 @@ from comparisons.family import Family
 from comparisons.output.figures import warn_of
 from comparisons.output.progress import Progress
 from em.process.blas import one_blas_thread
+from models.tables import Tabular
 from models.validation import Array
 
 __all__ = ["Comparison", "compare", "prepare", "run"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Comparison(Fits):
+class Comparison(Fits, Tabular):
     """Everything a comparison computed; its data, family, prior, settings and EM's fits are attributes too.
 
     Attributes
@@ -61,6 +62,11 @@ class Comparison(Fits):
     spreads: list[dict[str, Any]]
     responsibilities: dict[str, Array]
     seconds: dict[str, float]
+
+    @property
+    def tables(self) -> dict[str, list[dict[str, Any]]]:
+        """Tables for :meth:`to_frame`: "estimates", "checks" and "spreads"."""
+        return {"estimates": self.estimates, "checks": [vars(c) for c in self.checks], "spreads": self.spreads}
 
     @property
     def reference_name(self) -> str:

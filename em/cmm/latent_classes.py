@@ -32,12 +32,12 @@ from em.samples import samples_to_use
 from em.samples.distinct import distinct_rows
 from em.uncertainty.louis import frequencies
 from models.labels import plain
-from models.tables import table_lines
+from models.tables import Tabular, table_lines
 from models.validation import Array
 
 
 @dataclass(frozen=True, repr=False)
-class LatentClasses:
+class LatentClasses(Tabular):
     """A latent class model as its users read it; printing it shows the tables.
 
     Attributes
