@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import digamma, gammaln
 
+from em.bound import check_parameters
 from em.steps import Steps
 from em.steps.conjugate import ConjugateMixture
 from em.steps.rows import Parts, Theta
@@ -112,14 +113,19 @@ def conjugate_mixture(X: Any, prior: CMMPrior, levels: Any = None) -> ConjugateM
     return ConjugateMixture(steps, steps.rows(codes_of(X, labels)), prior)
 
 
+def _steps_of(parameters: CMMParameters) -> CategoricalSteps:
+    check_parameters(parameters, CMMParameters)
+    return CategoricalSteps(parameters.levels)
+
+
 def component_log_prob(X: ArrayLike, parameters: CMMParameters) -> Array:
     """Return log p(x_i | z_i = k) = Σ_d log p_kd,x_id, shape (n, K), in nats."""
-    return CategoricalSteps(parameters.levels).component_log_prob(X, parameters)
+    return _steps_of(parameters).component_log_prob(X, parameters)
 
 
 def log_joint(X: ArrayLike, parameters: CMMParameters) -> Array:
     """Return log p(x_i, z_i = k) = log π_k + log p(x_i | z_i = k), shape (n, K), in nats."""
-    return CategoricalSteps(parameters.levels).log_joint(X, parameters)
+    return _steps_of(parameters).log_joint(X, parameters)
 
 
 def e_step(X: ArrayLike, parameters: CMMParameters) -> tuple[Array, float]:
@@ -140,7 +146,7 @@ def e_step(X: ArrayLike, parameters: CMMParameters) -> tuple[Array, float]:
     array([[0.889, 0.111],
            [0.1  , 0.9  ]])
     """
-    return CategoricalSteps(parameters.levels).e_step(X, parameters)
+    return _steps_of(parameters).e_step(X, parameters)
 
 
 def m_step(

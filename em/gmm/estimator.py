@@ -52,9 +52,9 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
     n_starts : int or None, default None
         Number of starts that a short run of 10 iterations tries, of which the best ``n_init`` are run to the end;
         None tries no more than are run. Neither number counts where ``init`` gives one start.
-    init : str, GMMParameters or array_like of int, default "k-means++"
-        "k-means++", "kmeans" or "random" (see :mod:`em.starts`), or one start: parameters, or labels (n,) for a first
-        M-step.
+    init : str, GMMParameters or array_like, default "k-means++"
+        "k-means++", "kmeans" or "random" (see :mod:`em.starts`), or one start: parameters; or, for a first M-step,
+        labels (n,), or means (K, D), to the nearest of which each sample goes.
     tol : float, default 1e-8
         Bound on the gain still to come, in nats of the whole objective (Aitken's extrapolation).
     max_iter : int, default 10000
@@ -116,6 +116,11 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
 
     _parameters_type = GMMParameters
     _farthest = FARTHEST
+
+    @property
+    def precisions_(self) -> Array:
+        """Inverses of ``covariances_``, of the same shape."""
+        return self.parameters_.precisions
 
     def _check_model(self, n_features: int) -> None:
         kind = check_covariance_type(self.covariance_type)
@@ -210,6 +215,8 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
                 other.prior = self.prior.standardised(units.location, units.scale)
             if isinstance(self.init, GMMParameters):
                 other.init = units.parameters(self.init)
+            for means in self._known_from_init(len(units.scale)).values():
+                other.init = units.rows(means)
         except ValueError as error:
             raise ValueError(
                 f"prior, frozen and init must be numbers of the size of X's, whose standard deviations are about "
@@ -274,8 +281,8 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         parts += [expected_statistics(block, r[block.rows], alike) for block in holed]
         return mode(reduce(operator.add, parts), self.prior, frozen)
 
-    def _frozen_centers(self, samples: Samples) -> Array | None:
-        return self._frozen(samples.X.shape[1]).get("means")
+    def _centers(self, samples: Samples, known: Arrays) -> Array | None:
+        return known.get("means")
 
     def _start(self, samples: Samples, view: str, rng: np.random.RandomState) -> GMMParameters:
         try:
