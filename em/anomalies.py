@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from em.estimator import MixtureEM
-from em.fitted import has_observed
+from em.predictions import has_observed
 from em.samples import encoded
 from models.shown import shown
 from models.validation import Array, number_between

@@ -10,7 +10,7 @@ from comparisons.declarations import Option
 from comparisons.independent import IndependentFamily
 from models.cmm import CMMParameters, CMMPrior
 from models.cmm.levels import codes_of, levels_of
-from models.cmm.parameters import cell_labels
+from models.cmm.parameters import labels_of_cells
 from models.parameters import Labels
 from models.validation import Array
 
@@ -51,7 +51,7 @@ class CMM(IndependentFamily):
 
     @override
     def labels(self, feature_names: Sequence[str]) -> Labels:
-        return {**super().labels(feature_names), "cell": cell_labels(feature_names, map(range, self.levels))}
+        return labels_of_cells(feature_names, map(range, self.levels))
 
 
 FAMILY = CMM

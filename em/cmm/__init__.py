@@ -10,6 +10,7 @@ Here samples are codes 0 to L_d - 1; the estimator takes labels.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,9 @@ from em.steps import Steps
 from em.steps.conjugate import ConjugateMixture
 from em.steps.rows import Parts, Theta
 from models.cmm import CMMParameters, CMMPrior
-from models.cmm.levels import Codes, codes_of, levels_of
-from models.cmm.parameters import quantities
+from models.cmm.levels import Codes, Labels, codes_of, levels_of
+from models.cmm.parameters import labels_of_cells, quantities
+from models.parameters import Labels as NamesByDim
 from models.supports import Simplex
 from models.validation import Array
 
@@ -106,11 +108,26 @@ class CategoricalSteps(Steps[CMMParameters]):
         return (X + 1) % np.asarray(self.levels)
 
 
+@dataclass(frozen=True)
+class Answers(ConjugateMixture):
+    """Answers with their conjugate prior, and the labels of each item's levels."""
+
+    levels: tuple[Labels, ...] = ()
+
+    def encode(self, X: Any) -> Array:
+        """Return the codes of labels."""
+        return codes_of(X, self.levels)
+
+    def labels(self, names: Sequence[str] | None) -> NamesByDim:
+        """Name the cells too: each level of an item."""
+        return labels_of_cells(names, self.levels)
+
+
 def conjugate_mixture(X: Any, prior: CMMPrior, levels: Any = None) -> ConjugateMixture:
     """Return data, labels with these levels, and conjugate prior: for Gibbs sampling, mean field and enumeration."""
     labels = levels_of(X, levels)
     steps = CategoricalSteps(tuple(map(len, labels)))
-    return ConjugateMixture(steps, steps.rows(codes_of(X, labels)), prior)
+    return Answers(steps, steps.rows(codes_of(X, labels)), prior, labels)
 
 
 def _steps_of(parameters: CMMParameters) -> CategoricalSteps:

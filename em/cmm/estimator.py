@@ -13,7 +13,7 @@ from em.exponential import ExponentialMixtureEM
 from em.samples import Samples, samples_to_use
 from models.cmm import CMMParameters
 from models.cmm.levels import codes_of, labels_of, levels_of
-from models.cmm.parameters import cell_labels
+from models.cmm.parameters import labels_of_cells
 from models.frames import filled_like
 from models.parameters import Labels
 from models.shown import shown
@@ -89,8 +89,7 @@ class CategoricalMixtureEM(ExponentialMixtureEM[CMMParameters]):
     @property
     def _labels(self) -> Labels:
         """Name the cells too: each level of an item."""
-        of_features = super()._labels
-        return of_features and {**of_features, "cell": cell_labels(of_features["feature"], self.levels_)}
+        return labels_of_cells(getattr(self, "feature_names_in_", None), self.levels_)
 
     def _encoded(self, X: Any) -> Array:
         return codes_of(X, self.levels_)

@@ -27,7 +27,7 @@ from scipy.special import entr
 from scipy.stats import chi2
 
 from em.cmm.estimator import CategoricalMixtureEM
-from em.fitted import has_observed
+from em.predictions import has_observed
 from em.samples import samples_to_use
 from em.samples.distinct import distinct_rows
 from em.uncertainty.louis import frequencies

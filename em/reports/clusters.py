@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from em.fitted import weighted_sum
 from em.kmeans.lloyd import nearest
+from em.predictions import weighted_sum
 from em.reports.summary import Summary, described
 from em.samples import samples_to_use
 from em.uncertainty.louis import frequencies

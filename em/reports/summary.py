@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 
-from em.fitted import weighted_sum
+from em.predictions import weighted_sum
 from em.samples import samples_to_use
 from em.uncertainty import KINDS, Uncertainty
 from models.labels import plain
@@ -19,7 +19,7 @@ SURE = 0.9
 MOST_ROWS = 60
 MOST_OPTIMA = 3
 CRITERIA = {"log_likelihood": "log-likelihood", "n_free_parameters": "free parameters"}
-CRITERIA |= {"aic": "AIC", "bic": "BIC", "icl": "ICL", "inertia": "inertia"}
+CRITERIA |= {"aic": "AIC", "bic": "BIC", "icl": "ICL", "lower_bound": "lower bound", "inertia": "inertia"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -35,9 +35,10 @@ class Summary(Tabular):
     samples : str
         How many samples of how many features, and their names, in words.
     fit : dict
-        Numbers of the whole fit: ``log_likelihood``, ``n_free_parameters``, ``aic``, ``bic``, ``icl``, and
-        ``mean_probability`` and ``share_sure``, the mean of the largest responsibility and the share of samples where
-        it is above 0.9; of K-means ``inertia``. Also ``n_components``, ``n_samples``, ``n_features``, ``n_missing``.
+        Numbers of the whole fit: ``log_likelihood``, ``n_free_parameters``, ``aic``, ``bic`` and ``icl``, of mean field
+        ``lower_bound``; ``mean_probability`` and ``share_sure``, the mean of the largest responsibility and the share
+        of samples where it is above 0.9; of K-means ``inertia``. Also ``n_components`` (``n_clusters``),
+        ``n_samples``, ``n_features`` and ``n_missing``.
     components : list of dict
         One row for each: ``component``, ``weight``, ``samples`` (whose most probable component it is) and
         ``probability``, with which these belong to it on average. Of K-means ``cluster``, ``samples`` and
@@ -114,8 +115,7 @@ def summary_of(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None, un
     n, sure = float(w.sum()), responsibilities.max(axis=1)
     entries = estimator._entries(n)
     table = _asked(estimator, X, sample_weight, uncertainty, entries.names)
-    fit = {"log_likelihood": weighted_sum(log_prob, w), "n_free_parameters": estimator.n_free_parameters_}
-    fit |= estimator._criteria_of(responsibilities, log_prob, w)
+    fit = {"log_likelihood": weighted_sum(log_prob, w), **estimator._said(responsibilities, log_prob, w)}
     fit |= {"mean_probability": float(w @ sure) / n, "share_sure": float(w @ (sure > SURE)) / n}
     labels, K = responsibilities.argmax(axis=1), estimator.n_components
     sizes, sums = (np.bincount(labels, weights, minlength=K) for weights in (w, w * sure))
@@ -131,7 +131,7 @@ def summary_of(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None, un
         [{"parameter": name, "estimate": value} for name, value in pairs] if table is None else table.table,
         table,
         estimator.status_,
-        estimator.starts_,
+        getattr(estimator, "starts_", []),
     )
 
 
@@ -170,11 +170,11 @@ def _model(estimator: Any) -> str:
     words = " ".join(re.findall("[A-Z][a-z]+", type(estimator).__name__)).capitalize()
     K, theta = estimator.n_components, estimator.parameters_
     options = [f.name for f in fields(theta) if f.init and f.name not in theta.arrays()]
-    how = "maximum likelihood" if estimator.prior is None else "MAP"
     parts = [f"{words} of {K} component{'s' * (K > 1)}"]
     parts += [f"{name}={getattr(theta, name)!r}" for name in options]
-    parts += [f"{', '.join(estimator.frozen)} frozen"] if estimator.frozen else []
-    return f"{', '.join(parts)}{',' * (len(parts) > 1)} by {how}"
+    frozen = getattr(estimator, "frozen", None)
+    parts += [f"{', '.join(frozen)} frozen"] if frozen else []
+    return f"{', '.join(parts)}{',' * (len(parts) > 1)} by {estimator._how}"
 
 
 def _numbers_as_table(numbers: dict[str, float]) -> list[str]:

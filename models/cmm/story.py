@@ -9,7 +9,7 @@ import pytensor.tensor as pt
 from numpy.typing import ArrayLike
 
 from models.cmm.levels import Codes
-from models.cmm.parameters import cell_labels, quantities
+from models.cmm.parameters import labels_of_cells, quantities
 from models.cmm.prior import CMMPrior
 from models.distributions.simplexes import dirichlets
 from models.parameters import Labels
@@ -35,8 +35,7 @@ class CategoricalStory(ExponentialStory):
 
     def labels(self, names: Sequence[str] | None) -> Labels:
         """Name the cells too: the codes of an item's levels."""
-        cells = {} if names is None else {"cell": cell_labels(names, map(range, self.levels))}
-        return {**super().labels(names), **cells}
+        return labels_of_cells(names, map(range, self.levels))
 
     def declare(self, prior: CMMPrior, like: Mapping[str, dict[str, Any]]) -> None:
         """p_kd ~ Dirichlet(b_d)."""
