@@ -15,6 +15,7 @@ The parts of a picture draw on the given axes and return them, so they can be la
     plot_anomalies(fit, X, ax)
 """
 
+from em.plots.animation import animate
 from em.plots.axes import axes_or_new
 from em.plots.colours import OKABE_ITO, component_colours
 from em.plots.densities import (
@@ -27,6 +28,6 @@ from em.plots.densities import (
 from em.plots.picture import plot
 from em.plots.silhouettes import plot_silhouettes
 
-__all__ = ["OKABE_ITO", "axes_or_new", "component_colours", "on_grid", "plot"]
+__all__ = ["OKABE_ITO", "animate", "axes_or_new", "component_colours", "on_grid", "plot"]
 __all__ += ["plot_anomalies", "plot_anomaly_detection", "plot_decision_boundaries", "plot_density_contours"]
 __all__ += ["plot_silhouettes"]
