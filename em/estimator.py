@@ -114,7 +114,7 @@ class MixtureEM[P: Parameters](Restarts[P]):
         give the same fit to the last bit. Of more than two million cells that hardly repeat, the sums are added in the
         order of the rows, and the fit is the same to rounding.
         """
-        vars(self).pop("path_", None)
+        self.__dict__.pop("path_", None)
         samples = self._samples(X, sample_weight)
         with one_blas_thread():
             distinct = self._distinct(samples)

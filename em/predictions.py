@@ -60,7 +60,7 @@ class Predictions(ReportsOfMixture, DensityMixin, BaseEstimator, ABC):
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the most probable label of each sample, shape (n,)."""
-        return np.asarray(self._normalised(X)[0].argmax(axis=1))
+        return np.asarray(self.predict_proba(X)).argmax(axis=1)
 
     def predict_proba(self, X: ArrayLike) -> Any:
         """Return the responsibilities p(z_i = k | x_i), shape (n, K); of a pandas or polars frame as such a frame.

@@ -3,6 +3,7 @@
 Help and errors in what was typed are answered at once: what compares, draws and fits is imported after that.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -85,7 +86,9 @@ def _dataset(data: str, family: str | None, options: dict[str, Any]) -> Dataset:
 
 def run(family: str) -> None:
     """Run the command line of one family and exit: 0 as declared, 1 otherwise, 2 for bad input."""
-    application(family, start=process_time())(prog_name=f"python -m comparisons.{family}")
+    installed = sys.argv[0].startswith("mixture-twins ")
+    name = sys.argv[0] if installed else f"python -m comparisons.{family}"
+    application(family, start=process_time())(prog_name=name)
 
 
 def application(family: str, start: float = 0.0) -> typer.Typer:

@@ -41,8 +41,10 @@ class Fits(Problem):
         That is the share that the data hold without labels (Louis' identity), at the MLE; n itself where there is no
         MLE.
         """
-        n = float(len(self.X))
-        return n * self.mle.uncertainty(self.X).share_observed if self.has_maximum and self.identified else n
+        share = 1.0
+        if self.has_maximum and self.identified:
+            share = self.mle.uncertainty(self.named_samples).share_observed
+        return len(self.X) * share
 
     @property
     def reference(self) -> Any:

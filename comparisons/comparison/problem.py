@@ -169,8 +169,11 @@ def prepare(
     ValueError
         If an argument is not legal.
     """
-    K, (of_settings, rest) = count_at_least_one("n_components", n_components), split(given, DEFAULTS)
-    of_problem, options = split(rest, {"regular": False, "truth": None, "title": "data", "feature_names": ()})
+    of_settings, rest = split(given, DEFAULTS)
+    of_problem, options = split(rest, {"truth": None, "title": "data", "feature_names": ()})
+    if not isinstance(family, str | Family):
+        family, n_components, prior = _of_fit(family, n_components, prior)
+    K = count_at_least_one("n_components", n_components)
     settings, named = Settings(**of_settings), tuple(map(str, of_problem.pop("feature_names"))) or column_names(X)
     if named and len(shape := np.shape(X)) == 2 and len(named) != shape[1]:
         raise ValueError(f"feature_names must have {shape[1]} entries, one per column of X, got {len(named)}")

@@ -29,6 +29,8 @@ from comparisons.family import Family
 from comparisons.output.figures import warn_of
 from comparisons.output.progress import Progress, bars_where_watched
 from em.process.blas import one_blas_thread
+from em.process.process_wide import without_expected_warnings
+from models.shown import shown
 from models.tables import Tabular
 from models.validation import Array
 

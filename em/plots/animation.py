@@ -138,7 +138,7 @@ def _gif(frames: list[Frame], seconds: float) -> bytes:
     figure = plt.figure(figsize=(width / DPI, height / DPI))
     image = figure.figimage(pictures[0])
     with tempfile.TemporaryDirectory() as folder:
-        writer = PillowWriter(fps=1 / seconds)
+        writer = PillowWriter(fps=1 / seconds)  # type: ignore[arg-type]
         with writer.saving(figure, f"{folder}/em.gif", DPI):
             for picture in [*pictures, *[pictures[-1]] * round(LAST / seconds)]:
                 image.set_data(picture)
