@@ -23,7 +23,7 @@ from em.exponential import ExponentialMixtureEM
 from models.validation import real_numbers
 
 METHODS = ["predict", "predict_proba", "score_samples", "score", "impute", "sample", "bic", "aic", "icl"]
-METHODS += ["summary", "assignments"]
+METHODS += ["summary", "assignments", "report"]
 ROUTED = "fit", "predict", "predict_proba", "score"  # by scikit-learn, as metadata
 
 

@@ -20,7 +20,7 @@ from em.variational import VariationalPosterior, variational
 from models.parameters import Labels, Parameters
 from models.validation import Array, number_between
 
-METHODS = "predict", "predict_proba", "score_samples", "score", "summary", "assignments"
+METHODS = "predict", "predict_proba", "score_samples", "score", "summary", "assignments", "report"
 N_DRAWS = 10_000
 
 
@@ -145,7 +145,7 @@ class VariationalMixture(Predictions):
         uncertainty : Uncertainty or None
             What :meth:`uncertainty` returned; None asks for it.
         """
-        return summary_of(self, X, sample_weight, self.uncertainty() if uncertainty is None else uncertainty)
+        return summary_of(self, X, sample_weight, self.uncertainty() if uncertainty in (None, True) else uncertainty)
 
     def _normalised(self, X: ArrayLike) -> tuple[Array, Array]:
         mixture = self._rows(X)

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from em.estimator import MixtureEM
 from models.labels import plain
@@ -48,6 +50,12 @@ class Candidate:
     def status(self) -> str:
         """The estimator's sentence about how its fit ended."""
         return self.estimator.status_
+
+    @property
+    def ending(self) -> str:
+        """The same in a few words."""
+        ending = re.split(r"[,:;]", self.status)[0]
+        return plain(f"{ending}, not identified" if "not identified" in self.status else ending)
 
     @property
     def has_maximum(self) -> bool:
@@ -120,6 +128,29 @@ class Selection(Tabular):
 
         return draw_criteria(self, ax, [self.criterion] if criteria is None else list(criteria))
 
+    def report(self, X: ArrayLike, path: str | PathLike[str], *, sample_weight: ArrayLike | None = None) -> None:
+        """Write a page about the selection: one HTML file with the table, the criteria's figure and the best fit.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, D)
+            The samples.
+        path : str or path
+            The HTML file; one that exists is replaced.
+        sample_weight : array_like, shape (n,), or None
+            How often each row counted.
+
+        Raises
+        ------
+        ValueError
+            If an argument is not legal, or ``path`` is no file.
+        OSError
+            If the file cannot be written.
+        """
+        from em.reports.page import write_selection_report
+
+        write_selection_report(self, X, path, sample_weight)
+
     def __repr__(self) -> str:
         """The table as plain text."""
         heads = [
@@ -138,10 +169,8 @@ class Selection(Tabular):
     def _cells(self, candidate: Candidate) -> list[str]:
         settings = map(_name, candidate.settings.values())
         criteria = (f"{getattr(candidate, name):.3f}" for name in CRITERIA)
-        ending = re.split(r"[,:;]", candidate.status)[0]
-        status = f"{ending}, not identified" if "not identified" in candidate.status else ending
         cells = [*settings, f"{candidate.log_likelihood:.3f}", str(candidate.n_free_parameters), *criteria]
-        return ["*" * (candidate is self.best), *cells, f"{candidate.seconds:.2f}", plain(status)]
+        return ["*" * (candidate is self.best), *cells, f"{candidate.seconds:.2f}", candidate.ending]
 
 
 def best_by(candidates: Sequence[Candidate], criterion: str) -> Candidate | None:
