@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import reference_data
-from families import each_family
+from families import FAMILIES, each_family
 from matplotlib.container import BarContainer
 from matplotlib.patches import Ellipse
 from scipy.sparse import csr_array
@@ -23,6 +23,8 @@ from models.gmm import GMMPrior
 from models.pmm import PMMPrior
 
 HOSTILE = ["$x_{$", "<b>\\frac{1}{0$ \n", "[bold] \x1b[31m " + "long" * 30]
+
+PROFILED = [row for row in FAMILIES if not hasattr(row.parameters(np.random.RandomState(0), 1, 1), "marginal")]
 
 
 @pytest.fixture(autouse=True)
@@ -43,9 +45,10 @@ def faithful():
 
 
 def fitted(family, D, K=2, n=60):
-    X = pd.DataFrame(family.problem(1, K, D, n)[0], columns=HOSTILE[:D])
+    X, start, _ = family.problem(1, K, D, n)
     with left_to_the_status():
-        return family.fit(X, K, n_init=1, random_state=0), X
+        X = pd.DataFrame(X, columns=HOSTILE[:D])
+        return family.fit(X, K, init=start, tol=0.1), X
 
 
 def texts(ax):
@@ -75,13 +78,10 @@ def test_every_family_is_drawn_with_its_names_on_the_axes_given(family, ax):
     assert not any("\n" in text for text in shown)
 
 
-@each_family
+@pytest.mark.parametrize("family", PROFILED, ids=repr)
 def test_a_profile_has_the_parameters_of_each_component_beside_those_of_all_samples(family, ax):
     fit, X = fitted(family, 3)
-    drawn = plot(fit, X, ax)
-    if hasattr(fit.parameters_, "marginal"):  # which has a place in the plane of each pair of features
-        assert [sum(isinstance(p, Ellipse) for p in a.patches) for a in drawn.flat] == [0, 6, 6, 6, 0, 6, 6, 6, 0]
-        return
+    plot(fit, X, ax)
     theta = fit.parameters_
     quantity = theta.quantities[1]
     values = getattr(theta, quantity.name)
@@ -199,7 +199,7 @@ def test_more_than_two_features_are_pairs_of_the_first_six():
 def test_a_component_without_weight_is_not_drawn(faithful, ax):
     X, _ = faithful
     prior = GMMPrior.weakly_informative(X, 4)
-    many = em.VariationalMixture(4, prior=prior, n_init=1, random_state=0).fit(X)
+    many = em.VariationalMixture(4, prior=prior, n_init=1, tol=1.0, random_state=0).fit(X)
     theta = many.parameters_
     many.parameters_ = type(theta)([0.5, 0.0, 0.5, 0.0], theta.means, theta.covariances)
     plot(many, X, ax)
