@@ -15,6 +15,10 @@ os.environ["PYTENSOR_FLAGS"] = ",".join(
 )
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # arrays are small: a second thread costs more than it brings
 
+# Compile XLA's graphs as they are: optimised code is no faster on a few hundred rows, and costs half as much again.
+# `test_lazy_imports` evaluates a density as users have it.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+
 # One folder for the session. Its workers, and each process that a test starts, share what was compiled.
 if "PYTEST_XDIST_WORKER" not in os.environ:
     folder = tempfile.mkdtemp(prefix="compiled-")
