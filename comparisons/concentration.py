@@ -26,7 +26,7 @@ import numpy as np
 import typer
 from numpy.typing import ArrayLike
 
-from comparisons.comparison.command import flags_of_any_family, show_table
+from comparisons.comparison.command import DATA, flags_of_any_family, show_table
 from comparisons.comparison.problem import FLAGS, prepare, split
 from comparisons.family import Family
 from comparisons.output.console import unmixed_note
@@ -206,7 +206,7 @@ def sweep(
 
 @takes(*flags_of_any_family("random_state"), replace(FLAGS["draws"], default=SIZES["draws"]))
 def main(
-    data: Annotated[str, typer.Option(help="A built-in name, or a CSV file with a header.")] = "faithful",
+    data: Annotated[str, typer.Option(help=f"{DATA}.")] = "faithful",
     components: Annotated[int, typer.Option(help="Number of components, more than are needed.")] = 6,
     out: Annotated[Path, typer.Option(help="Folder for the figure.")] = Path("results"),
     **options: Any,

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from models.shown import shown
-from models.validation import Array
 
 Options = Mapping[str, Any]
 
@@ -60,23 +59,29 @@ class Dataset:
     ----------
     name, family, story : str
         Name on the command line, name of the family, and one line about the data.
-    X : ndarray, shape (n, D)
-        Samples; NaN where a cell is missing.
+    X : ndarray, shape (n, D), or DataFrame
+        Samples; NaN where a cell is missing. A frame where features have levels that are words.
     feature_names : tuple of str
         Names of the D columns, with units.
     options : mapping
         The family's options that these data need, such as ``{"n_trials": 12}``.
     truth : parameters or None
         The parameters that synthetic data were drawn from.
+    row_labels : tuple of str or None
+        Labels of the rows, of a file that has some.
+    notes : tuple of str
+        Lines that say what was read from a file.
     """
 
     name: str
     family: str
     story: str
-    X: Array
+    X: Any
     feature_names: tuple[str, ...]
     options: Options = field(default_factory=dict)
     truth: Any = field(default=None, repr=False)
+    row_labels: tuple[str, ...] | None = field(default=None, repr=False)
+    notes: tuple[str, ...] = field(default=(), repr=False)
 
     def with_holes(self, name: str, share: float, seed: int) -> "Dataset":
         """Return the data set with so large a share of its cells removed, completely at random."""
@@ -101,9 +106,6 @@ class Case:
         The verdict that it must reach.
     draws : int
         Posterior draws of each chain that the case needs for its R-hat and ESS.
-    regular : bool
-        Whether MLE, MAP and posterior mean must lie within the arithmetic's distance: identified, interior, and
-        n large for the overlap. Elsewhere the distances are shown and not judged.
     single_start : bool
         Whether all chains start about MAP: for a posterior of many modes, none of which a chain leaves in time. Its
         R-hat is then about the mode at MAP only; the report says how chains started.
@@ -114,7 +116,6 @@ class Case:
     options: Options = field(default_factory=dict)
     verdict: str = "agree"
     draws: int = 1000
-    regular: bool = False
     single_start: bool = False
 
     @property

@@ -48,6 +48,26 @@ def family_of(family: str | Family, **options: Any) -> Family:
     return family
 
 
+def family_of_fit(fit: Any) -> Family:
+    """Return the family of a fitted estimator, with its options.
+
+    Raises
+    ------
+    ValueError
+        If it is no fitted mixture, or some of its parameters were held fixed, which the PyMC models do not know.
+    """
+    parameters = getattr(fit, "parameters_", None)
+    for family in family_classes():
+        if isinstance(parameters, family.parameters_type):
+            if fit.frozen:
+                raise ValueError(
+                    f"family must be a mixture without frozen parameters, got {', '.join(fit.frozen)} frozen"
+                )
+            own = {option.name: getattr(fit, option.name) for option in family.options if hasattr(fit, option.name)}
+            return family(**own)
+    raise ValueError(f"family must be a name, a Family, a fitted mixture or a selection, got {shown(fit)}")
+
+
 def family_of_prior(prior: Any, **options: Any) -> Family:
     """Return the family that a prior belongs to; options that the prior has, such as a structure, are taken from it."""
     for family in family_classes():

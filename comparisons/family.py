@@ -44,6 +44,8 @@ class Family(ABC):
         The priors that it may have; ``prior_families`` names the weakly informative ones, the default first.
     quantities : tuple of Quantity
         The declared arrays: weights, then what locates the components, then the rest.
+    categorical : bool
+        Whether a feature has levels, words or whole numbers, and is no number.
     conjugate_with_missing : bool
         Whether a conjugate prior stays conjugate where cells are missing.
     datasets, cases : mapping of callable, tuple of Case
@@ -60,6 +62,7 @@ class Family(ABC):
     parameters_type: ClassVar[Any]
     prior_types: ClassVar[tuple[Any, ...]]
     prior_families: ClassVar[tuple[str, ...]] = ("conjugate",)
+    categorical: ClassVar[bool] = False
     conjugate_with_missing: ClassVar[bool] = True
     datasets: ClassVar[Mapping[str, Callable[[], Dataset]]] = {}
     cases: ClassVar[tuple[Case, ...]] = ()
@@ -215,7 +218,7 @@ class Family(ABC):
         return np.hstack([quantity.support.unconstrained(draws[quantity.name]) for quantity in self.quantities])
 
     @abstractmethod
-    def conjugate_gaps(self, parameters: Any, n_samples: int, prior: Any) -> tuple[Point, Point]:
+    def conjugate_gaps(self, parameters: Any, n_samples: float, prior: Any) -> tuple[Point, Point]:
         """Return how far MLE and MAP lie from the posterior mean, in posterior sd, when the labels are known.
 
         With labels known each component is the conjugate K = 1 case, with N_k = n weights_k samples, and both gaps are
@@ -265,7 +268,7 @@ def as_declared(quantity: Quantity, draws: Array) -> Array:
     return quantity.support.nearly(quantity.name, draws, NEARLY)
 
 
-def conjugate_gaps_of_weights(weights: Array, n_samples: int, concentration: float) -> tuple[Array, Array]:
+def conjugate_gaps_of_weights(weights: Array, n_samples: float, concentration: float) -> tuple[Array, Array]:
     """Return the gaps of π_k = N_k / n (MLE) and (N_k + a - 1) / (n + K(a-1)) (MAP) from (N_k + a) / (n + K a), in sd.
 
     The posterior sd is sqrt(π_k (1 - π_k) / n); a single component has none, and no gap.

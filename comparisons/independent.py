@@ -74,7 +74,7 @@ class IndependentFamily(Family):
         return given
 
     @override
-    def conjugate_gaps(self, parameters: Any, n_samples: int, prior: Any) -> tuple[Point, Point]:
+    def conjugate_gaps(self, parameters: Any, n_samples: float, prior: Any) -> tuple[Point, Point]:
         """Gaps of the conjugate posterior whose statistics are those that N_k = n π_k samples have on average."""
         from em.steps.rows import Statistics
 

@@ -41,5 +41,5 @@ def compare(*args, **settings):
 def of_faithful():
     """Return the comparison of Old Faithful that notebook 05 shows."""
     dataset = load("faithful")
-    settings = {"draws": 500, "tune": 500, "regular": True, "feature_names": dataset.feature_names}
+    settings = {"draws": 500, "tune": 500, "feature_names": dataset.feature_names}
     return compared(dataset.X, "gmm", 2, title="Old Faithful", **settings)

@@ -20,7 +20,8 @@ MISTYPED = {
     "comparisons.calibration": ["--only", "faithfull"],
     **{module: ["--data", "faithfull"] for module in OF_DATA},
 }
-WORDS = "--help", "--dta", "faithfull"
+WORDS = "--help", "--dta", "faithfull", "does not exist", "are built in"
+OF_FILES = ["--data", "nowhere.csv"], ["--data", "faithful", "--drop", "waiting"]
 RUN_EACH = """
 import contextlib, io, json, runpy, sys
 module, heavy, calls = json.loads(sys.argv[1])
@@ -39,11 +40,12 @@ print(json.dumps(answers))
 
 @pytest.mark.parametrize("module", MISTYPED)
 def test_help_and_mistakes_load_nothing_heavy(module, tmp_path):
-    calls = [["--help"], ["--dta", "x"], MISTYPED[module]]
+    calls = [["--help"], ["--dta", "x"], MISTYPED[module], *(OF_FILES if module in OF_DATA else [])]
     given = json.dumps([module, HEAVY, calls])
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", RUN_EACH, given]
     run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
-    for (code, text, loaded), expected, word in zip(json.loads(run.stdout), [0, 2, 2], WORDS, strict=True):
+    expected_codes, words = [0, *[2] * (len(calls) - 1)], WORDS[: len(calls)]
+    for (code, text, loaded), expected, word in zip(json.loads(run.stdout), expected_codes, words, strict=True):
         assert (code, loaded, word in text) == (expected, [], True), text
     assert list(tmp_path.iterdir()) == []

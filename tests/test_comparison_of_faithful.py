@@ -31,7 +31,8 @@ from em.gmm import modes
 from em.gmm.natural_form import NaturalForm
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
 
-FILES = {"comparison.json", "data.png", "objective.png", "posterior.png", "responsibilities.png", "posterior.nc"}
+FILES = {"comparison.json", "posterior.nc", "report.html"}
+FILES |= {"data.png", "objective.png", "posterior.png", "responsibilities.png"}
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,7 @@ def test_json_has_the_documented_form(folder):
     written = json.loads((folder / "comparison.json").read_text())
     assert written["verdict"] == "agree"
     for check in written["checks"]:
-        assert set(check) == {"name", "value", "tolerance", "reason", "passed"}
+        assert set(check) == {"name", "value", "tolerance", "reason", "passed", "why_shown"}
     assert written["em"]["mle"]["log_likelihood"] == pytest.approx(-1130.263960, abs=1e-6)
     assert {row["parameter"] for row in written["estimates"]} >= {"weights[0]", "means[1, 1]", "covariances[0, 0, 1]"}
 

@@ -11,7 +11,7 @@ import em.gmm.units
 import em.starts.restarts
 from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM, NoMaximumWarning
 from em.engine import run_em
-from em.engine.race import MET
+from em.engine.race import ENOUGH, MET
 from em.samples import Samples
 from em.starts import STARTS, VIEWS, start_responsibilities
 
@@ -234,7 +234,8 @@ def test_starts_say_how_often_each_optimum_was_found(family, n_starts):
     best, *others = fit.starts_
     assert best["nats_below_best"] == 0
     np.testing.assert_allclose(best["objective"], fit.objective_, rtol=1e-12)
-    assert sum(row["times_found"] for row in fit.starts_) == 5
+    n_found = sum(row["times_found"] for row in fit.starts_)
+    assert n_found == 5 or (n_found < 5 and best["times_found"] >= ENOUGH)  # the others left
     for row in others:
         np.testing.assert_allclose(row["objective"] + row["nats_below_best"], best["objective"], rtol=1e-12)
         assert row["nats_below_best"] > MET
@@ -248,5 +249,8 @@ def test_what_starts_find_in_a_race_is_what_each_finds_alone(seed):
     standard = there._standard(samples)
     alone = run_em(there._problem(standard), there._starts(standard), tol=1e-8, max_iter=10_000)
     below = max(run.objective for run in alone) - np.array([run.objective for run in alone])
-    for row in estimator.fit(X).starts_:
-        assert (abs(below - row["nats_below_best"]) < MET).sum() == row["times_found"]
+    found = estimator.fit(X).starts_
+    decided = found[0]["times_found"] >= ENOUGH
+    for row in found:
+        n_alone = (abs(below - row["nats_below_best"]) < MET).sum()
+        assert n_alone >= row["times_found"] if decided else n_alone == row["times_found"]

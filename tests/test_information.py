@@ -1,16 +1,20 @@
 """Louis' identity against numerical second differences, PyMC's Hessian, closed forms, and each free direction named."""
 
+from dataclasses import replace
 from functools import partial
 
 import jax
 import numpy as np
 import pytest
+import reference_data
 from pymc.model.transform.conditioning import remove_value_transforms
 from pymc.sampling.jax import get_jaxified_graph
 from random_mixtures import random_bmm_prior, random_gmm, random_gmm_prior, random_independent_prior
 from scipy.special import logsumexp
 from scipy.stats import binom
 
+import em.bmm
+import em.gmm
 from em import BernoulliMixtureEM, GaussianMixtureEM, NotIdentifiableWarning
 from em.bmm import BINOMIAL
 from em.gmm.information import observed_information as gmm_information
@@ -311,3 +315,33 @@ def test_bad_arguments_are_named(arguments, message):
     arguments = {"X": [[0.0], [1.0]], "parameters": GMMParameters([1.0], [[0.0]], [[[1.0]]])} | arguments
     with pytest.raises(ValueError, match=message):
         gmm_information(**arguments)
+
+
+@pytest.mark.parametrize("name", ["gaussian", "bernoulli"])
+def test_the_least_share_of_information_is_one_minus_the_rate_of_plain_em(name):
+    """Near the limit errors shrink by the largest share of information that is missing (Dempster et al. 1977)."""
+    settings = {"tol": 1e-12, "max_iter": 100_000, "random_state": 0}
+    if name == "gaussian":
+        rng = np.random.RandomState(0)
+        X = rng.normal(size=(400, 2)) + 2.5 * rng.randint(2, size=(400, 1))
+        fit, steps, array = GaussianMixtureEM(2, **settings).fit(X), em.gmm, "means"
+    else:
+        X = reference_data.lsat7()
+        fit, steps, array = BernoulliMixtureEM(2, **settings).fit(X), em.bmm, "probs"
+    theta = replace(fit.parameters_, **{array: getattr(fit.parameters_, array) + 1e-4})
+    errors = []
+    for _ in range(50):
+        theta = steps.m_step(X, steps.e_step(X, theta)[0])
+        errors.append(np.linalg.norm(getattr(theta, array) - getattr(fit.parameters_, array)))
+    assert errors[-1] > 1e-9
+    share = fit.uncertainty(X).share_observed
+    np.testing.assert_allclose(1 - share, errors[-1] / errors[-2], rtol=1e-3)
+
+
+def test_of_one_component_all_information_is_observed_and_of_what_is_not_identified_none():
+    X = reference_data.faithful()
+    assert GaussianMixtureEM(1).fit(X).uncertainty(X).share_observed == pytest.approx(1.0, abs=1e-9)
+    flips = [[1.0]] * 36 + [[0.0]] * 64
+    with pytest.warns(NotIdentifiableWarning):
+        coins = BernoulliMixtureEM(2, random_state=0).fit(flips)
+    assert coins.uncertainty(flips).share_observed == pytest.approx(0.0, abs=1e-9)

@@ -209,11 +209,13 @@ def test_a_selection_shows_settings_as_they_are():
 
 
 def test_numbers_of_numpy_and_none_that_is_finite_are_written(found, tmp_path, monkeypatch):
-    monkeypatch.setattr(comparisons.comparison.report, "FIGURES", {})
-    settings, seconds = replace(found.settings, random_state=np.int64(7)), found.seconds | {"EM": np.float64("nan")}
-    replace(found, settings=settings, regular=np.bool_(False), seconds=seconds).save(tmp_path)
+    monkeypatch.setattr(comparisons.comparison.plots, "FIGURES", {})
+    settings = replace(found.settings, random_state=np.int64(7), advi=np.bool_(False))
+    seconds = found.seconds | {"EM": np.float64("nan")}
+    replace(found, settings=settings, seconds=seconds).save(tmp_path)
     written = json.loads((tmp_path / "comparison.json").read_text())
-    assert (written["settings"]["random_state"], written["regular"], written["seconds"]["EM"]) == (7, False, None)
+    of_settings = written["settings"]
+    assert (of_settings["random_state"], of_settings["advi"], written["seconds"]["EM"]) == (7, False, None)
 
 
 @pytest.mark.parametrize("stem", ["a", "é" * 300, "../up", "a\\b", "\udcff" * 10])

@@ -43,9 +43,45 @@ def test_a_race_is_won_by_the_best_of_runs_to_the_end(name):
     assert best_of(race, problem).objective == pytest.approx(best_of(alone, problem).objective, abs=1e-7)
     assert any(run.beaten_by is not None for run in race)
     for run, to_the_end in zip(race, alone, strict=True):
-        if run.beaten_by is not None:  # it left to one with its own limit
+        if run.met:  # it left to one with its own limit
             assert race[run.beaten_by].objective == pytest.approx(to_the_end.objective, abs=1e-2)
+        elif run.beaten_by is not None:  # the best optimum had been found often enough
+            assert to_the_end.objective <= race[run.beaten_by].objective + 1e-7
     assert sum(run.n_e_steps for run in race) < sum(run.n_e_steps for run in alone)
+
+
+def one_step_of(limits):
+    """Return a problem without plateaus, whose runs halve their way to the limit that their first number names."""
+
+    def limit(probs):
+        return limits[round(10 * probs[0, 0])]
+
+    return one_by_one(
+        BMMParameters([1.0], [[0.0, 0.5]]),
+        lambda theta: (limit(theta.probs) - (theta.probs[0, 1] - 0.6) ** 2, theta.probs),
+        lambda probs: BMMParameters([1.0], [[probs[0, 0], 0.6 + (probs[0, 1] - 0.6) / 2]]),
+        lambda theta: 0.0,
+        lambda arrays: BMMParameters(**arrays),
+        {"weights": 1.0, "probs": 1.0},
+        whitened=lambda theta, moves: 1e6 * moves["probs"].reshape(*moves["probs"].shape[:2], -1),
+    )
+
+
+def test_a_race_is_over_when_three_runs_have_ended_at_the_best_optimum():
+    near = [BMMParameters([1.0], [[number / 10, 0.6 - 1e-3]]) for number in (1, 1, 1)]
+    far = BMMParameters([1.0], [[0.2, 0.6 - 0.4]])
+    problem = one_step_of({1: 0.0, 2: -1.0})
+    settings = {"tol": 1e-12, "max_iter": 100}
+    *_, left = run_em(problem, [*near, far], races=[0, 0, 0, 0], **settings)
+    assert left.beaten_by == 0
+    assert not left.met
+    assert not left.converged
+    *_, goes_on = run_em(problem, [*near[:2], far], races=[0, 0, 0], **settings)
+    assert goes_on.converged
+    *_, elsewhere = run_em(problem, [*near, far], races=[0, 0, 0, 1], **settings)
+    assert elsewhere.converged
+    *_, above = run_em(one_step_of({1: 0.0, 2: 1.0}), [*near, far], races=[0, 0, 0, 0], **settings)
+    assert above.converged
 
 
 def test_runs_in_races_of_their_own_go_to_their_ends():

@@ -26,7 +26,7 @@ class BMM(IndependentFamily):
         return bool(np.all(np.asarray(self.n_trials) == 1))
 
     @override
-    def conjugate_gaps(self, parameters: Any, n_samples: int, prior: Any) -> tuple[Point, Point]:
+    def conjugate_gaps(self, parameters: Any, n_samples: float, prior: Any) -> tuple[Point, Point]:
         """Of Beta(s + b, f + c), s + f = N: |b - (b + c) p| / N from MLE to mean, |1 - 2p| / N from mode to mean.
 
         The posterior sd is sqrt(p (1 - p) / N); at p of 0 or 1 that of half a success or failure.

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.data.csv_files import published
+from comparisons.data.published import published
 from comparisons.declarations import Case, Dataset
 from models.bmm import BMMParameters, BMMPrior, simulate
 
@@ -63,8 +63,8 @@ CASES = (
     Case("lsat7", 2),
     Case("lsat7-missing", 2),
     Case("saxony", 2, draws=4000),
-    Case("binary-vectors", 2, regular=True),
-    Case("coins-ten-flips", 2, regular=True),
+    Case("binary-vectors", 2),
+    Case("coins-ten-flips", 2),
     Case("coins", 2, verdict="not identified"),
     Case("digits-binary", 10, single_start=True),
     Case("digits-counts", 2),  # from K = 3 on, one restart in ten finds the best maximum; at 10 one in hundreds

@@ -26,7 +26,7 @@ class CMM(IndependentFamily):
 
     name, title = "cmm", "Categorical mixture (latent classes)"
     estimator_name, parameters_type, prior_types = "CategoricalMixtureEM", CMMParameters, (CMMPrior,)
-    quantity_label = "item-response probability"
+    quantity_label, categorical = "item-response probability", True
     options = (Option("levels", None, "Numbers of levels, such as 4,4,2; default: the data's own", parse=parse_levels),)
     datasets, cases, calibrations = DATASETS, CASES, CALIBRATIONS
     levels: Any

@@ -25,7 +25,9 @@ class Check:
     reason : str
         Unit of the value and origin of the tolerance.
     passed : bool or None
-        None when the number is reported but not judged.
+        None when the number is shown but not judged.
+    why_shown : str
+        Why it is not judged, where it is not.
     """
 
     name: str
@@ -33,13 +35,18 @@ class Check:
     tolerance: float
     reason: str
     passed: bool | None
+    why_shown: str = ""
 
 
 def check(
-    name: str, value: float, tolerance: float, reason: str, judged: bool = True, holds: Rule = operator.le
+    name: str, value: float, tolerance: float, reason: str, why_shown: str = "", holds: Rule = operator.le
 ) -> Check:
-    """Return a check that ``value`` is at most ``tolerance``, or as ``holds`` says; NaN fails."""
-    return Check(name, float(value), float(tolerance), reason, bool(holds(value, tolerance)) if judged else None)
+    """Return a check that ``value`` is at most ``tolerance``, or as ``holds`` says; NaN fails.
+
+    It is judged, unless ``why_shown`` says why it is only shown.
+    """
+    passed = None if why_shown else bool(holds(value, tolerance))
+    return Check(name, float(value), float(tolerance), reason, passed, why_shown)
 
 
 def in_sd(one: Array, other: Array, sd: Array) -> Array:

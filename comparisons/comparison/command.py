@@ -3,6 +3,7 @@
 Help and errors in what was typed are answered at once: what compares, draws and fits is imported after that.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -18,10 +19,11 @@ from rich.console import Console
 
 from comparisons.comparison.problem import FLAGS, Problem, Settings, prepare, split
 from comparisons.data import find
+from comparisons.data.options import FLAGS as OF_FILES
 from comparisons.declarations import Case, Dataset, Option
 from comparisons.families import family_class, family_classes, family_names, family_of
 from comparisons.family import Family
-from comparisons.output.console import tell, tell_error, tell_left_out
+from comparisons.output.console import tell, tell_error, tell_left_out, tell_read
 from comparisons.output.files import check_writable, file_name
 from comparisons.output.flags import takes
 from comparisons.output.progress import Bars
@@ -30,6 +32,7 @@ DRAWS = replace(FLAGS["draws"], default=None, help="Posterior draws of each chai
 MINUTES = replace(
     FLAGS["minutes"], default=None, help="Most minutes, by the first draws' pace; default: 5", parse=float
 )
+DATA = "A built-in name, or a file with a header, .csv .tsv .txt .parquet; a column 'count' holds frequencies"
 FAMILY = Option("family", None, "Of a file of your own: which mixture", choices=family_names())
 
 
@@ -46,7 +49,7 @@ def family_flags(*families: type[Family]) -> list[Option]:
 
 def flags_of_any_family(*settings: str) -> list[Option]:
     """Return the flags of a command about data of any family, with these settings."""
-    return [FAMILY, *family_flags(*family_classes()), *(FLAGS[name] for name in settings)]
+    return [FAMILY, *OF_FILES, *family_flags(*family_classes()), *(FLAGS[name] for name in settings)]
 
 
 def show_table(what: str, data: str, out: Path, flags: dict[str, Any], make: Callable[..., Any], title: str) -> None:
@@ -68,6 +71,7 @@ def show_table(what: str, data: str, out: Path, flags: dict[str, Any], make: Cal
     settings, options = split(flags, {name: flags[name] for name in FLAGS.keys() & flags.keys()})
     with bad_input_exits():
         dataset = _dataset(data, options.pop("family"), options)
+        tell_read(Console(), dataset.notes)
         folder = check_writable(out)
         table = make(dataset.X, dataset.family, **dataset.options, **settings)
     from comparisons.comparison.report import show
@@ -82,25 +86,27 @@ def _dataset(data: str, family: str | None, options: dict[str, Any]) -> Dataset:
 
 def run(family: str) -> None:
     """Run the command line of one family and exit: 0 as declared, 1 otherwise, 2 for bad input."""
-    application(family, start=process_time())(prog_name=f"python -m comparisons.{family}")
+    installed = sys.argv[0].startswith("mixture-twins ")
+    name = sys.argv[0] if installed else f"python -m comparisons.{family}"
+    application(family, start=process_time())(prog_name=name)
 
 
 def application(family: str, start: float = 0.0) -> typer.Typer:
     """Return the command line of one family; ``start`` is how long Python and this module took to be there."""
     pair = family_class(family)
 
-    def command(data: str, components: int | None, out: Path | None, **rest: Any) -> None:
+    def command(data: str, components: int | None, out: Path | None, verbose: bool, **rest: Any) -> None:
         """Fit a {title} by EM and by PyMC and say, with numbers, whether they agree.
 
         EM gives maximum likelihood and, under the prior that the PyMC model takes, MAP. PyMC gives the joint density,
-        its gradient, its own MAP and the posterior by NUTS. Each check is printed with its value, its tolerance and
-        where that tolerance comes from. The verdict is [green]agree[/], [red]disagree[/], [yellow]not identified[/] or
-        [yellow]no maximum[/].
+        its gradient, its own MAP and the posterior by NUTS. Each check is printed with its value and its tolerance, and
+        with --verbose with where that tolerance comes from. The verdict is [green]agree[/], [red]disagree[/],
+        [yellow]inconclusive[/] (too few draws), [yellow]not identified[/] or [yellow]no maximum[/].
 
         Built-in data: {names}.
 
-        Written to the out folder: comparison.json, data.png, objective.png, posterior.png, responsibilities.png and
-        posterior.nc, which ArviZ opens (arviz.from_netcdf).
+        Written to the out folder: report.html, which is one file to send, comparison.json, data.png, objective.png,
+        posterior.png, responsibilities.png and posterior.nc, which ArviZ opens (arviz.from_netcdf).
 
         Exit code: 0 when the verdict is the one a built-in case declares (or, on your own data, anything but disagree),
         1 when not, 2 for bad input.
@@ -112,6 +118,7 @@ def application(family: str, start: float = 0.0) -> typer.Typer:
         bars.seconds |= {"start": start} if start else {}
         with bad_input_exits(), bars.step("imports"):
             dataset = _dataset(data, pair.name, options)
+            tell_read(console, dataset.notes)
             case = pair.case(data, components, dataset.options)
             problem = prepare_case(dataset, case, **settings)
             name = replace(case, data=dataset.name).name
@@ -127,7 +134,7 @@ def application(family: str, start: float = 0.0) -> typer.Typer:
                 with bars.step("files and figures"):
                     left_out = report.save(comparison, folder)
             finally:  # the report is printed whether its files could be written or not
-                comparison.print(console)
+                comparison.print(console, verbose=verbose)
         tell_left_out(console, left_out)
         tell(console, f"Written to {folder}/")
         raise typer.Exit(exit_code(comparison.verdict, case if case in pair.cases else None, console))
@@ -145,14 +152,16 @@ def _flags(family: type[Family]) -> list[Option]:
     first, kinds = family.cases[0].data if family.cases else "", family.prior_families
     where = "Folder for the results; default results/<data>-<K>, with other options"
     return [
-        Option("data", first, "A built-in name, or a CSV file with a header; a column 'count' holds frequencies"),
+        Option("data", first, DATA),
         Option("components", None, "Number of components K; default: the case's own, or 2", parse=int),
+        *OF_FILES,
         *family_flags(family),
         Option("prior", "", "Changes to the default prior's numbers, e.g. 'concentration=1'"),
         Option("prior_family", kinds[0], f"Default prior: {', '.join(kinds)}"),
         *(FLAGS | {"draws": DRAWS, "minutes": MINUTES}).values(),
         Option("single_start", False, "Start all chains at MAP, not each at EM's best of its own"),
         Option("out", None, where, parse=Path),
+        Option("verbose", False, "Print what each check's value is, and where its tolerance comes from"),
     ]
 
 
@@ -216,7 +225,7 @@ def prepare_case(
         truth = None  # what the data were drawn from is no parameter of this mixture
     own = _changed(family.default_prior(X, K, kind), prior) if asked else None
     of_data = {"truth": truth, "title": dataset.name, "feature_names": dataset.feature_names}
-    of_data |= {"regular": case.regular and not asked, "draws": case.draws if draws is None else draws}
+    of_data["draws"] = case.draws if draws is None else draws
     of_data["minutes"] = (inf if case in family.cases else Settings.minutes) if minutes is None else minutes
     of_data["starts"] = "single" if settings.pop("single_start", False) or case.single_start else "restarts"
     return prepare(X, family, K, own, **{**of_data, **settings})
@@ -225,7 +234,9 @@ def prepare_case(
 def exit_code(verdict: str, case: Case | None, console: Console) -> int:
     """Return 0 or 1, and say so where a declared verdict was missed."""
     if case is None:
-        if verdict not in ("agree", "disagree"):
+        if verdict == "inconclusive":
+            console.print("[yellow]Warning:[/] inconclusive: nothing disagrees, but the draws are too few to tell.")
+        elif verdict not in ("agree", "disagree"):
             console.print(f"[yellow]Warning:[/] {verdict}: only identified or MAP quantities were judged.")
         return int(verdict == "disagree")
     if verdict != case.verdict:

@@ -50,7 +50,7 @@ def estimates_of(fits: Any, draws: Any) -> list[dict[str, Any]]:
     varying = np.where(sd > 0, sd, np.nan)  # the weight of a single component does not vary
     with np.errstate(invalid="ignore", divide="ignore"):
         rhat, ess = entries(az.rhat(aligned)), entries(az.ess(aligned, method="bulk"))
-    of_mle, of_map = map(entries, family.conjugate_gaps(fits.reference, len(fits.X), fits.prior))
+    of_mle, of_map = map(entries, family.conjugate_gaps(fits.reference, max(1.0, fits.labelled), fits.prior))
     best = entries(fits.mle.parameters_.arrays()) if fits.has_maximum and fits.identified else np.nan * mean
     columns = {
         "parameter": [q.entry(at) for q in family.quantities for at in q.support.places(mode[q.name].shape)],

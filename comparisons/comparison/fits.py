@@ -1,6 +1,7 @@
 """EM's part of a comparison: maximum likelihood, and MAP next to it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from comparisons.comparison.extremes import check_mode, check_prior, refused_by_name
@@ -32,6 +33,16 @@ class Fits(Problem):
     def identified(self) -> bool:
         """Whether the model passed the rank test at the estimates."""
         return bool(self.mle.identifiability_.identified and self.map.identifiability_.identified)
+
+    @cached_property
+    def labelled(self) -> float:
+        """How many samples with known labels the data are worth: n times the least share of the information.
+
+        That is the share that the data hold without labels (Louis' identity), at the MLE; n itself where there is no
+        MLE.
+        """
+        n = float(len(self.X))
+        return n * self.mle.uncertainty(self.X).share_observed if self.has_maximum and self.identified else n
 
     @property
     def reference(self) -> Any:

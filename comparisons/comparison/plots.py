@@ -1,6 +1,7 @@
 """The figures of a comparison, each drawn on axes it is given or in a figure it returns."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -142,3 +143,9 @@ FIGURES: dict[str, Callable[[Any], Figure]] = {
     "responsibilities": responsibilities_figure,
     RIDGE: ridge_figure,
 }
+
+
+def drawings_of(comparison: Any) -> dict[str, Callable[[], Figure]]:
+    """Return what draws each figure of a comparison, by name."""
+    wanted = {name: draw for name, draw in FIGURES.items() if name != RIDGE or not comparison.identified}
+    return {name: partial(draw, comparison) for name, draw in wanted.items()}

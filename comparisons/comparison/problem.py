@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from comparisons.declarations import Option
-from comparisons.families import family_of
+from comparisons.families import family_of, family_of_fit
 from comparisons.family import Family
 from models.shown import shown
 from models.validation import Array, column_names, count_at_least, count_at_least_one, number_above, number_between
@@ -98,8 +98,6 @@ class Problem:
         Shared by MAP-EM and the PyMC models.
     settings : Settings
         How the comparison is done.
-    regular : bool
-        Whether distances between MLE, MAP and posterior mean are judged.
     title, feature_names, truth
         What tables and figures call the data and its columns, and the parameters that the data were drawn from.
     """
@@ -109,7 +107,6 @@ class Problem:
     n_components: int
     prior: Any
     settings: Settings = Settings()
-    regular: bool = False
     title: str = "data"
     feature_names: tuple[str, ...] = ()
     truth: Any = None
@@ -135,7 +132,13 @@ class Problem:
 
 
 def prepare(
-    X: ArrayLike, family: str | Family, n_components: int, prior: Any = None, *, needs_map: bool = True, **given: Any
+    X: ArrayLike,
+    family: Any,
+    n_components: int | None = None,
+    prior: Any = None,
+    *,
+    needs_map: bool = True,
+    **given: Any,
 ) -> Problem:
     """Check every argument of :func:`comparisons.compare` and return the problem.
 
@@ -146,8 +149,11 @@ def prepare(
     ValueError
         If an argument is not legal.
     """
-    K, (of_settings, rest) = count_at_least_one("n_components", n_components), split(given, DEFAULTS)
-    of_problem, options = split(rest, {"regular": False, "truth": None, "title": "data", "feature_names": ()})
+    of_settings, rest = split(given, DEFAULTS)
+    of_problem, options = split(rest, {"truth": None, "title": "data", "feature_names": ()})
+    if not isinstance(family, str | Family):
+        family, n_components, prior = _of_fit(family, n_components, prior)
+    K = count_at_least_one("n_components", n_components)
     settings, named = Settings(**of_settings), tuple(of_problem.pop("feature_names")) or column_names(X)
     if named and len(shape := np.shape(X)) == 2 and len(named) != shape[1]:
         raise ValueError(f"feature_names must have {shape[1]} entries, one per column of X, got {len(named)}")
@@ -167,6 +173,18 @@ def prepare(
     names = named or tuple(f"feature {d}" for d in range(D))
     known = {"family": pair, "X": samples, "n_components": K, "prior": prior, "settings": settings}
     return Problem(**known, **of_problem, feature_names=names)
+
+
+def _of_fit(fit: Any, n_components: int | None, prior: Any) -> tuple[Family, int, Any]:
+    """Return family, number of components and prior of a fitted estimator, or of the best of a selection."""
+    if hasattr(fit, "candidates"):
+        if fit.best is None:
+            raise ValueError("family must be a selection that chose a fit, got one in which none converged")
+        fit = fit.estimator
+    family = family_of_fit(fit)
+    if n_components not in (None, fit.n_components):
+        raise ValueError(f"n_components must be None or that of the fit, {fit.n_components}, got {n_components}")
+    return family, fit.n_components, fit.prior if prior is None else prior
 
 
 def _check_prior(prior: Any, family: Family) -> None:

@@ -2,9 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from contextlib import ExitStack
-from functools import partial
-from importlib.metadata import version
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +14,16 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from comparisons.comparison.estimates import by_entry
-from comparisons.comparison.plots import FIGURES, RIDGE
+from comparisons.comparison.page import write_report
+from comparisons.comparison.plots import FIGURES, drawings_of
 from comparisons.comparison.spread import METHODS, summary
 from comparisons.output.console import tell, tell_left_out
 from comparisons.output.figures import write_figures
-from comparisons.output.files import check_writable, is_in_place, written_whole
+from comparisons.output.files import ReplacedError, check_writable, is_in_place, versions, written_whole
 from models.labels import label
 
-STYLES = {"agree": "bold green", "disagree": "bold red", "not identified": "bold yellow", "no maximum": "bold yellow"}
+STYLES = {"agree": "bold green", "disagree": "bold red"}
+DOUBTFUL = "bold yellow"  # any other verdict
 LAYOUT: dict[str, Any] = {"title_justify": "left", "title_style": "bold", "caption_justify": "left"}
 LAYOUT |= {"box": SIMPLE_HEAD, "padding": (0, 0), "pad_edge": False, "show_edge": False}
 STARTS = {
@@ -31,14 +31,14 @@ STARTS = {
     "restarts": "each starts at EM's best of restarts of its own, labels in random order",
 }
 MOST_ROWS = 40
-OF_COMPARISON = ("title", "n_components", "n_missing", "regular", "verdict", "explanation", "caution")
+OF_COMPARISON = ("title", "n_components", "n_missing", "verdict", "explanation", "caution")
 OF_FIT = ("status", "log_likelihood", "objective", "n_iter", "n_collapsed")
-JSON, POSTERIOR = "comparison.json", "posterior.nc"
-WRITTEN = (JSON, POSTERIOR, *(f"{name}.png" for name in FIGURES))
+JSON, POSTERIOR, REPORT = "comparison.json", "posterior.nc", "report.html"
+WRITTEN = (JSON, POSTERIOR, REPORT, *(f"{name}.png" for name in FIGURES))
 
 
 def save(comparison: Any, folder: str | Path) -> dict[str, str]:
-    """Write ``posterior.nc`` and ``comparison.json``, then the figures; each file is complete or not there.
+    """Write ``posterior.nc`` and ``comparison.json``, figures and ``report.html``; each is complete or not there.
 
     Numbers come first, so that no figure can lose them. A figure that fails is left out. Files are written to a hidden
     folder inside the target and moved when complete, so that a killed run leaves no half-written file; what it leaves
@@ -63,9 +63,32 @@ def save(comparison: Any, folder: str | Path) -> dict[str, str]:
             text = json.dumps(as_json(comparison), indent=1, allow_nan=False)
             (hidden / JSON).write_text(text + "\n", encoding="utf-8")
             written = opened.enter_context((hidden / JSON).open("rb"))
-        wanted = {name: draw for name, draw in FIGURES.items() if name != RIDGE or not comparison.identified}
-        drawings = {f"{name}.png": partial(draw, comparison) for name, draw in wanted.items()}
-        return write_figures(folder, drawings, dpi=130, wanted=lambda: is_in_place(written, folder / JSON))
+        drawings = {f"{name}.png": draw for name, draw in drawings_of(comparison).items()}
+
+        def wanted() -> bool:
+            return is_in_place(written, folder / JSON)
+
+        left_out = write_figures(folder, drawings, dpi=130, wanted=wanted)
+        with suppress(ReplacedError), written_whole(folder, wanted=wanted) as hidden:
+            write_report(comparison, hidden / REPORT, pictures=folder)
+        return left_out
+
+
+def in_short(comparison: Any) -> str:
+    """Return what was compared, the verdict, EM's and NUTS's answers and how to see more, in five lines."""
+    X, settings, family = comparison.X, comparison.settings, comparison.family
+    rhat = max(row["rhat"] for row in comparison.estimates if row["rhat"] is not None)
+    ess = min(row["ess"] for row in comparison.estimates if row["ess"] is not None)
+    sizes = f"{len(X)} samples, {X.shape[1]} features, K = {comparison.n_components}"
+    return "\n".join(
+        [
+            f"Comparison of {comparison.title}: {family!r}, {sizes}",
+            f"Verdict: {comparison.verdict} ({comparison.explanation})",
+            f"EM: log-likelihood {comparison.mle.log_likelihood_:.4f}, MAP's objective {comparison.map.objective_:.4f}",
+            f"NUTS: {settings.chains} chains x {settings.draws} draws, R-hat up to {rhat:.3f}, ESS from {ess:.0f}",
+            "More: print(), plot(), estimates, checks, posterior, save(folder), report(path)",
+        ]
+    )
 
 
 def save_posterior(posterior: xr.DataTree, folder: str | Path) -> Path:
@@ -112,7 +135,7 @@ def as_json(comparison: Any) -> dict[str, Any]:
         "prior": vars(comparison.prior),
         "settings": vars(comparison.settings) | comparison.family.of_data | comparison.family.of_mixture,
         "seconds": {key: round(value, 3) for key, value in comparison.seconds.items()},
-        "versions": {name: version(name) for name in ("pymc", "pytensor", "nutpie", "jax", "arviz", "numpy", "scipy")},
+        "versions": versions(),
     }
     return {key: _as_plain(value) for key, value in values.items()}
 
@@ -131,10 +154,12 @@ def _as_plain(value: Any) -> Any:
     return value
 
 
-def print_report(comparison: Any, console: Console | None = None) -> None:
-    """Print estimates, checks and the verdict."""
+def print_report(comparison: Any, console: Console | None = None, verbose: bool = False) -> None:
+    """Print the verdict, estimates and one line for each check; with ``verbose`` where each tolerance comes from."""
     console = console or Console()
     console.print()
+    style = STYLES.get(comparison.verdict, DOUBTFUL)
+    tell(console, "Verdict: ", (comparison.verdict, style), f" ({comparison.explanation})")
     X = comparison.X
     missing = f"{comparison.n_missing} of {X.size} cells missing, " if comparison.n_missing else ""
     sizes = f"{len(X)} samples, {X.shape[1]} feature(s), {missing}K = {comparison.n_components}"
@@ -147,10 +172,9 @@ def print_report(comparison: Any, console: Console | None = None) -> None:
         tell(console, ("Caution:", "bold yellow"), f" {comparison.caution}.")
     console.print(estimates_table(comparison))
     console.print(spreads_table(comparison))
-    console.print(checks_table(comparison))
+    console.print(checks_table(comparison, verbose))
     seconds = ", ".join(f"{step} {value:.1f} s" for step, value in comparison.seconds.items())
     tell(console, f"Time: {sum(comparison.seconds.values()):.1f} s: {seconds}")
-    tell(console, "Verdict: ", (comparison.verdict, STYLES[comparison.verdict]), f" ({comparison.explanation})")
 
 
 def em_table(fits: Any) -> Table:
@@ -193,14 +217,19 @@ def spreads_table(comparison: Any) -> Table:
     return table
 
 
-def checks_table(comparison: Any) -> Table:
-    """Return the checks with value, tolerance and where the tolerance comes from."""
+def checks_table(comparison: Any, verbose: bool = False) -> Table:
+    """Return the checks, why some are only shown, and on request where their tolerances come from."""
     marks = {True: "[green]pass[/]", False: "[bold red]FAIL[/]", None: "[dim]shown[/]"}
     numbers = (Column(head, justify="right", no_wrap=True) for head in ("value", "tolerance"))
-    what = "check, what its value is, and where its tolerance comes from"
-    table = Table(Column("", no_wrap=True), what, *numbers, title="Checks", **LAYOUT)
+    what = "check, what its value is, and where its tolerance comes from" if verbose else "check"
+    caption = "" if verbose else "what the values are and where tolerances come from: --verbose, print(verbose=True)"
+    table = Table(Column("", no_wrap=True), what, *numbers, title="Checks", caption=caption, **LAYOUT)
     for check in comparison.checks:
-        claim = Text(check.name).append(f"\n{check.reason}", style="dim")
+        claim = Text(check.name)
+        if check.why_shown:
+            claim.append(f" ({check.why_shown})", style="dim")
+        if verbose:
+            claim.append(f"\n{check.reason}", style="dim")
         table.add_row(marks[check.passed], claim, f"{check.value:.4g}", f"{check.tolerance:.4g}")
     return table
 

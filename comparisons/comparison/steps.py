@@ -1,12 +1,16 @@
 """The steps of a comparison, in their order, and what comes of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from os import PathLike
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 import xarray as xr
+from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from comparisons.alignment.mixing import MIN_ESS
 from comparisons.comparison import report
 from comparisons.comparison.checks import Check
 from comparisons.comparison.density_checks import Densities, density_checks
@@ -15,15 +19,22 @@ from comparisons.comparison.estimates import estimates_of, stack
 from comparisons.comparison.extremes import check_agreement, refused_by_name
 from comparisons.comparison.find_map import find_map_checks
 from comparisons.comparison.fits import Fits, fit
+from comparisons.comparison.page import write_report
+from comparisons.comparison.plots import drawings_of
 from comparisons.comparison.posterior_checks import averaged_responsibilities, posterior_checks
 from comparisons.comparison.problem import Problem, prepare
 from comparisons.comparison.size import Pace, check_size, is_large, size_of, time_left
 from comparisons.comparison.spread import ADVI_STEPS, by_advi, spreads_of
 from comparisons.family import Family
 from comparisons.output.figures import warn_of
-from comparisons.output.progress import Progress
+from comparisons.output.progress import Progress, bars_where_watched
 from em.process.blas import one_blas_thread
+from em.process.process_wide import without_expected_warnings
+from models.shown import shown
 from models.validation import Array
+
+OF_CHAINS = "R-hat, ", "ESS, "  # how the names of checks of the chains alone begin
+APART = 1.1  # R-hat above which chains are in modes of their own
 
 __all__ = ["Comparison", "compare", "prepare", "run"]
 
@@ -37,7 +48,7 @@ class Comparison(Fits):
     checks : tuple of Check
         In the order in which they were made.
     verdict, explanation : str
-        "agree", "disagree", "not identified" or "no maximum", and why.
+        "agree", "disagree", "inconclusive", "not identified" or "no maximum", and why.
     posterior : DataTree
         Draws aligned to ``reference``, with log_likelihood, sample_stats and observed_data.
     unaligned : Dataset
@@ -85,18 +96,51 @@ class Comparison(Fits):
         """
         warn_of(report.save(self, folder))
 
-    def print(self, console: Any = None) -> None:
-        """Print the tables and the verdict."""
-        report.print_report(self, console)
+    def print(self, console: Any = None, *, verbose: bool = False) -> None:
+        """Print the verdict and the tables; with ``verbose`` where the tolerance of each check comes from."""
+        report.print_report(self, console, verbose)
+
+    def plot(self, name: str = "data") -> Figure:
+        """Return one of the figures that `save` writes.
+
+        Parameters
+        ----------
+        name : str, default "data"
+            "data", "objective", "posterior", "responsibilities", or "ridge" of what is not identified.
+
+        Raises
+        ------
+        ValueError
+            If there is no figure of this name.
+        """
+        drawings = drawings_of(self)
+        if name not in drawings:
+            raise ValueError(f"name must be one of {', '.join(drawings)}, got {shown(name)}")
+        with without_expected_warnings:
+            return drawings[name]()
+
+    def report(self, path: str | PathLike[str]) -> None:
+        """Write one self-contained HTML file to send: verdict, tables, figures, settings, versions and seeds.
+
+        Raises
+        ------
+        ValueError, OSError
+            If the file cannot be written.
+        """
+        write_report(self, path)
+
+    def __repr__(self) -> str:
+        """What was compared, the verdict, and how to see more, in five lines."""
+        return report.in_short(self)
 
 
 def compare(
     X: ArrayLike,
-    family: str | Family,
-    n_components: int,
+    family: str | Family | Any,
+    n_components: int | None = None,
     prior: Any = None,
     *,
-    progress: Progress | None = None,
+    progress: Progress | bool = True,
     **settings: Any,
 ) -> Comparison:
     """Fit a mixture by EM and by PyMC and check that the two agree.
@@ -106,21 +150,20 @@ def compare(
     X : array_like, shape (n, D)
         Samples. NaN is a missing cell: EM and PyMC alike take the likelihood of the observed ones. Rows that are all
         missing are left out.
-    family : str or Family
-        Name of a family, such as "gmm" (Gaussian) or "bmm" (Bernoulli/binomial), or a family with its options, such as
-        ``BMM(n_trials=12)``.
-    n_components : int
-        Number of components K.
+    family : str, Family, fitted mixture or Selection
+        Name of a family, such as "gmm" (Gaussian) or "bmm" (Bernoulli/binomial); a family with its options, such as
+        ``BMM(n_trials=12)``; or a fitted estimator or a selection, which say family, options, K and prior. They are
+        fitted again, as from a name: the same data give the same comparison.
+    n_components : int or None
+        Number of components K; ``None`` where a fit says it.
     prior : prior of the family or None
         Prior shared by MAP-EM and the PyMC models; ``None`` takes the family's weakly informative one. A
         GMMIndependentPrior with correlations is not supported: its MAP has no closed M-step.
-    progress : Progress or None
-        Where to report progress; ``None`` is silent.
+    progress : bool or Progress, default True
+        Whether to show progress where a person watches, on a terminal and in a notebook; or where to report it.
     **settings
         Settings by name:
 
-        - ``regular``, whether the case is declared regular (identified, n large for the overlap), so that the distances
-          between MLE, MAP and posterior mean are judged and not only reported;
         - ``truth``, the parameters that synthetic data were drawn from;
         - ``title`` and ``feature_names``, for tables, figures and messages; by default those of a frame X;
         - ``draws``, ``tune``, ``chains``, ``target_accept``, ``n_init``, ``starts``, ``random_state``, ``minutes`` and
@@ -154,7 +197,10 @@ def compare(
     >>> compare(load("coins-ten-flips").X, family="bmm", n_components=2, n_trials=10, draws=500, tune=500).verdict
     'agree'
     """
-    return run(prepare(X, family, n_components, prior, **settings), progress)
+    problem = prepare(X, family, n_components, prior, **settings)
+    if isinstance(progress, bool):
+        progress = bars_where_watched(problem.title) if progress else Progress()
+    return run(problem, progress)
 
 
 def run(problem: Problem, progress: Progress | None = None) -> Comparison:
@@ -207,7 +253,8 @@ def _concluded(fits: Fits, densities: Densities, draws: Draws, checks: list[Chec
         spreads = spreads_of(fits, draws, estimates, drawn)
     verdict, explanation = verdict_of(fits, checks)
     return Comparison(
-        **vars(fits) | {"truth": None if fits.truth is None else draws.in_order(fits.truth)},
+        **{f.name: getattr(fits, f.name) for f in fields(fits)}
+        | {"truth": None if fits.truth is None else draws.in_order(fits.truth)},
         checks=tuple(checks),
         verdict=verdict,
         explanation=explanation,
@@ -220,13 +267,26 @@ def _concluded(fits: Fits, densities: Densities, draws: Draws, checks: list[Chec
     )
 
 
+def _too_few(fits: Fits, failed: list[Check]) -> str:
+    """Return what the chains lack, and how many draws would do."""
+    draws, ess = fits.settings.draws, min([check.value for check in failed if check.name.startswith("ESS")], default=0)
+    wanted = draws * max(2.0, 1.5 * MIN_ESS / ess if ess > 0 else 0.0)
+    of_each = int(np.ceil(wanted / 500) * 500)
+    numbers = ", ".join(f"{check.name} {check.value:.4g}" for check in failed)
+    apart = max((check.value for check in failed if check.name.startswith("R-hat")), default=1.0)
+    advice = f"ask for draws={of_each} (--draws {of_each}) in each of {fits.settings.chains} chains"
+    if not apart <= APART:
+        advice += "; chains that stay in modes of their own need other starts (starts='single', --single-start) or K"
+    return f"the draws are too few to tell: {numbers}; {advice}. No check of EM failed"
+
+
 def verdict_of(fits: Fits, checks: list[Check]) -> tuple[str, str]:
     """Return the verdict, and why."""
-    failed = [check.name for check in checks if check.passed is False]
+    failed = [check for check in checks if check.passed is False]
+    if failed and all(check.name.startswith(OF_CHAINS) for check in failed):
+        return "inconclusive", _too_few(fits, failed)
     if failed:
-        chains_alone = all(name.startswith(("R-hat, ", "ESS, ")) for name in failed)
-        advice = "; the chains, not EM, are in doubt: ask for more draws" if chains_alone else ""
-        return "disagree", f"failed: {'; '.join(failed)}{advice}"
+        return "disagree", f"failed: {'; '.join(check.name for check in failed)}"
     if not fits.has_maximum:
         return "no maximum", f"{fits.mle.status_}. Only MAP quantities were judged"
     if not fits.identified:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from comparisons.comparison.command import flags_of_any_family, show_table
+from comparisons.comparison.command import DATA, flags_of_any_family, show_table
 from comparisons.components import Sampler
 from comparisons.output.flags import takes
 from comparisons.output.progress import Bars
@@ -13,7 +13,7 @@ from comparisons.output.progress import Bars
 
 @takes(*flags_of_any_family("draws", "tune", "random_state"))
 def main(
-    data: Annotated[str, typer.Option(help="A built-in name, or a CSV file with a header.")] = "faithful",
+    data: Annotated[str, typer.Option(help=f"{DATA}.")] = "faithful",
     max_components: Annotated[int, typer.Option(help="The largest number of components.")] = 4,
     sampler: Annotated[Sampler, typer.Option(help="Where the draws for cross-validation come from.")] = "nuts",
     evidence: Annotated[bool, typer.Option(help="Whether to run SMC, if the prior is not conjugate.")] = True,

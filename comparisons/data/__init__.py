@@ -5,12 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from comparisons.data.csv_files import read_rows
+from comparisons.data.files import KINDS
+from comparisons.data.options import Reading, did_you_mean, split_reading
 from comparisons.declarations import Dataset
 from comparisons.families import family_class, family_classes, family_names, family_of
 from models.shown import shown
 
-__all__ = ["Dataset", "find", "load", "read_csv"]
+__all__ = ["Dataset", "find", "load", "read", "read_csv"]
 
 
 def built_in(family: str | None = None) -> dict[str, Callable[[], Dataset]]:
@@ -34,27 +35,29 @@ def load(name: str) -> Dataset:
     (272, 2)
     """
     if name not in (known := built_in()):
-        raise ValueError(f"data must be one of {', '.join(sorted(known))}, got {name!r}")
+        listed = ", ".join(sorted(known))
+        raise ValueError(f"data must be one of {listed}, got {shown(name)}{did_you_mean(f'{name}', known)}")
     return known[name]()
 
 
 def find(data: str, family: str | None = None, **options: Any) -> Dataset:
-    """Return what a command line calls its data: a built-in set by its name, or a user's CSV file.
+    """Return what a command line calls its data: a built-in set by its name, or a user's file.
 
     Parameters
     ----------
     data : str
-        A built-in name, or a path; see :func:`read_csv`.
+        A built-in name, or a path; see :func:`read`.
     family : str or None
         The family that is wanted; ``None`` takes a built-in set of any.
     **options
-        Options of the family, which the data set then holds. Of those that describe the data, built-in sets know their
-        own.
+        Options of the family, which the data set then holds; of those that describe the data, built-in sets know their
+        own. For a file also the options of :func:`read`.
 
     Raises
     ------
     ValueError
-        If there are no such data, or a built-in set is of another family or has other trials.
+        If there are no such data, or a built-in set is of another family or has other trials, or an option of reading
+        a file comes with a built-in set.
 
     Examples
     --------
@@ -63,6 +66,10 @@ def find(data: str, family: str | None = None, **options: Any) -> Dataset:
     {'n_trials': 12}
     """
     if data in built_in():
+        reading, options = split_reading(options)
+        if reading:
+            given = ", ".join(f"{name} = {shown(value)}" for name, value in reading.items())
+            raise ValueError(f"data {data!r} are built in, got {given}: it is for files of your own")
         dataset = load(data)
         if family not in (None, dataset.family):
             own = f"family {dataset.family}, python -m comparisons.{dataset.family}"
@@ -73,18 +80,80 @@ def find(data: str, family: str | None = None, **options: Any) -> Dataset:
                 given = f"{name} of data {data!r} is {known[name]}, got {shown(options[name])}"
                 raise ValueError(f"{given}; it is for your own files")
         return replace(dataset, options={**dataset.options, **options})
-    if data.endswith(".csv") or Path(data).exists():
-        if family is None:
-            raise ValueError(f"family must be {' or '.join(family_names())} for a file of your own, {data}; got none")
-        return read_csv(data, family, **options)
-    raise ValueError(f"data must be a CSV file or one of {', '.join(built_in(family))}, got {shown(data)}")
+    if Path(data).suffix.lower() not in KINDS and not Path(data).exists():
+        known = built_in(family)
+        wanted = f"data must be a file ({', '.join(KINDS)}) or one of {', '.join(known)}"
+        raise ValueError(f"{wanted}, got {shown(data)}{did_you_mean(data, [*built_in(), *_beside(Path(data))])}")
+    _check_exists(Path(data))
+    if family is None:
+        raise ValueError(f"family must be {' or '.join(family_names())} for a file of your own, {data}; got none")
+    return read(data, family, **options)
 
 
-def read_csv(path: str | Path, family: str, **options: Any) -> Dataset:
-    """Return a user's file as a data set of a family; see :func:`comparisons.data.csv_files.read_rows`."""
-    path = Path(path)
+def read(path: str | Path, family: str, **options: Any) -> Dataset:
+    r"""Return a user's file as a data set of a family; its ``notes`` say what was read.
+
+    Separator, decimal mark, encoding and quotation mark of text are found out. Words of two kinds become 0 and 1, and
+    in a categorical mixture any words become levels. A column ``count`` holds frequencies of the rows. Columns that
+    number or label the rows are left out.
+
+    Parameters
+    ----------
+    path : str or Path
+        Text (.csv, .tsv, .txt) with a header line, or .parquet.
+    family : str
+        Name of the family.
+    **options
+        The family's options, and these, lists as sequences or as text such as ``"a,b"``:
+
+        - ``columns``, names of the features; every other column is left out;
+        - ``drop``, names of columns to leave out;
+        - ``weights``, the column of frequencies, by which rows are repeated;
+        - ``index``, the column of the rows' labels;
+        - ``missing``, marks of missing cells, text or numbers, besides those that are known;
+        - ``decimal``, "." or ",", where it is not clear.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read, or what it holds is not clear; the message names line, column and value, what would
+        be taken, and what to do.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from comparisons.data import read
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "mine.csv"
+    ...     size = file.write_text("id;height;smoker\n1;1,5;no\n2;NA;yes\n3;1,25;yes\n")
+    ...     dataset = read(file, "gmm")
+    >>> dataset.X.tolist()
+    [[1.5, 0.0], [nan, 1.0], [1.25, 1.0]]
+    >>> print("\n".join(dataset.notes[:3]))
+    Read mine.csv: 3 rows, 2 features: height, smoker
+    missing: 1 of 6 cells (1 NA), by column: height 1
+    left out: column 'id' (it numbers the rows, 1 to 3); --columns id,height,smoker keeps it
+    """
+    reading, options = split_reading(options)
+    pair, asked = family_of(family, **options), Reading.of(reading)  # raises where these are none of its options
+    _check_exists(Path(path))
+    from comparisons.data.reading import read_file  # imports pandas
+
+    return replace(read_file(Path(path), pair, asked), options=options)
+
+
+read_csv = read
+
+
+def _check_exists(path: Path) -> None:
     if not path.exists():
-        raise ValueError(f"data file {path} does not exist; built-in data are {', '.join(sorted(built_in()))}")
-    family_of(family, **options)  # raises where these are none of its options
-    X, names = read_rows(path)
-    return Dataset(path.stem, family, path.name, X, names, options)
+        known = sorted(built_in())
+        near = did_you_mean(path.name, _beside(path)) or did_you_mean(path.stem, known)
+        raise ValueError(f"data file {path} does not exist{near}; built-in data are {', '.join(known)}")
+
+
+def _beside(path: Path) -> list[str]:
+    """Return the names of the files in a path's folder."""
+    folder = path.parent
+    return [file.name for file in folder.iterdir()] if folder.is_dir() else []

@@ -144,7 +144,7 @@ class GMM(Family):
         return model_gmm.draw_parameters(prior, n_components, rng)
 
     @override
-    def conjugate_gaps(self, parameters: Any, n_samples: int, prior: Any) -> tuple[Point, Point]:
+    def conjugate_gaps(self, parameters: Any, n_samples: float, prior: Any) -> tuple[Point, Point]:
         """Gaps of the conjugate posterior: mean and mode of μ coincide, those of Σ differ by (2D + 3) / N of it.
 
         sd of μ_d: sqrt(Σ_dd / N); of Σ_ij: sqrt((Σ_ii Σ_jj + Σ_ij²) / N). The MLE of μ is pulled by κ0 |m0 - μ| / N,

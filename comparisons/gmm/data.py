@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from comparisons.data.csv_files import published
+from comparisons.data.published import published
 from comparisons.declarations import Case, Dataset
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior, simulate
 from models.gmm.structures import COVARIANCE_TYPES
@@ -81,19 +81,19 @@ DATASETS = {
     "collapsing": _collapsing,
 }
 CASES = (
-    Case("faithful", 2, regular=True),
+    Case("faithful", 2),
     # A second mode (weights about .1 .3 .6) holds 1 % of the posterior and keeps a chain for about 100 draws.
     Case("galaxies", 3, draws=4000),
     Case("iris", 2),  # its posterior at K = 3 has several modes of like mass
-    Case("separated", 3, regular=True),
+    Case("separated", 3),
     Case("overlapping", 2),
-    Case("unequal-weights", 2, regular=True),
-    Case("ten-dimensions", 3, regular=True),
+    Case("unequal-weights", 2),
+    Case("ten-dimensions", 3),
     Case("collapsing", 2, verdict="no maximum"),
-    Case("faithful", 2, {"covariance_type": "tied"}, regular=True),
-    Case("faithful-missing", 2, regular=True),
-    Case("separated", 3, {"covariance_type": "diag"}, regular=True),
-    Case("unequal-weights", 2, {"covariance_type": "spherical"}, regular=True),
+    Case("faithful", 2, {"covariance_type": "tied"}),
+    Case("faithful-missing", 2),
+    Case("separated", 3, {"covariance_type": "diag"}),
+    Case("unequal-weights", 2, {"covariance_type": "spherical"}),
 )
 # Every prior is fixed before any data are simulated.
 CONCENTRATION, MEAN = np.array(4.0), np.array([1.0, -1.0])

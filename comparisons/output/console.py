@@ -31,6 +31,12 @@ def tell_error(head: str, error: Any) -> None:
     tell(Console(stderr=True), (f"{head}:", "bold red"), f" {re.sub(r'[\n\r]\s*', ' ', str(error))}")
 
 
+def tell_read(console: Console, notes: Sequence[str]) -> None:
+    """Print what was read from a file: the first line as a head, the rest below it."""
+    for i, note in enumerate(notes):
+        tell(console, ("  " * (i > 0) + note, "" if i else "bold"))
+
+
 def tell_left_out(console: Console, left_out: Mapping[str, str]) -> None:
     """Print which figures were left out, and why."""
     for sentence in left_out.values():

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -136,3 +137,8 @@ def _locked(folder: Path, wait: bool = True) -> Iterator[bool]:
         yield is_held
     finally:
         os.close(descriptor)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the libraries that the numbers come from."""
+    return {name: version(name) for name in ("pymc", "pytensor", "nutpie", "jax", "arviz", "numpy", "scipy")}

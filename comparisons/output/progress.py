@@ -61,7 +61,9 @@ class Bars(Progress):
             TextColumn("{task.description}", markup=False),
         ]
         columns += [BarColumn(bar_width=30), TextColumn("{task.fields[count]}"), TimeElapsedColumn()]
-        self.bars = RichProgress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self.bars = RichProgress(
+            *columns, console=console, transient=True, disable=not (console.is_terminal or console.is_jupyter)
+        )
 
     @contextmanager
     def step(self, name: str, total: int | None = None) -> Iterator[None]:
@@ -80,3 +82,9 @@ class Bars(Progress):
         """Print a sentence or a table, above the bars."""
         if self.tells:
             self.bars.console.print(Text(plain(what)) if isinstance(what, str) else what)
+
+
+def bars_where_watched(title: str) -> Progress:
+    """Return bars where a person watches, on a terminal or in a notebook, and else what shows nothing."""
+    console = Console(stderr=True)
+    return Bars(title, console) if console.is_terminal or console.is_jupyter else Progress()

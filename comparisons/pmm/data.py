@@ -28,7 +28,7 @@ DATASETS = {
     "accidents": _accidents,
     "accidents-missing": lambda: _accidents().with_holes("accidents-missing", 0.1, seed=13),
 }
-CASES = Case("earthquakes", 2, draws=2000), Case("accidents", 2, regular=True), Case("accidents-missing", 2)
+CASES = Case("earthquakes", 2, draws=2000), Case("accidents", 2), Case("accidents-missing", 2)
 PRIOR = PMMPrior(np.array(4.0), np.array([2.0, 3.0]), np.array([0.5, 1.0]))
 CALIBRATIONS: dict[str, dict[str, Any]] = {
     "exposure": {"prior": PRIOR, "n_samples": 80, "n_features": 2, "options": {"exposure": 1.5}}

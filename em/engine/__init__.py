@@ -27,7 +27,7 @@ from em.engine.problem import EPS as EPS
 from em.engine.problem import Arrays, Problem
 from em.engine.problem import Collapse as Collapse
 from em.engine.problem import log_prior_size as log_prior_size
-from em.engine.race import Races
+from em.engine.race import ENOUGH, Races
 from em.engine.run import Parameters as Parameters
 from em.engine.run import Run as Run
 from em.engine.run import best_of as best_of
@@ -208,6 +208,12 @@ class _Runs[P: Parameters]:
                 how = "met" if met else "was out of reach of"
                 self._end(i, f"{how} a better run after {n_iter} iterations", beaten_by=by, met=met)
         self._go_on(np.array([number not in beaten for number in self.ids.tolist()]))
+        decided = self.races.decided(self.ids, self.best)
+        for i, number in enumerate(self.ids.tolist()):
+            if number in decided:
+                status = f"left after {n_iter} iterations: {ENOUGH} runs had ended at the best optimum"
+                self._end(i, status, beaten_by=decided[number])
+        self._go_on(np.array([number not in decided for number in self.ids.tolist()], dtype=bool))
 
     def _end(
         self,
@@ -226,7 +232,9 @@ class _Runs[P: Parameters]:
         n_e_steps = len(history) + n_more + (int(self.leaps.n_refused[i]) if self.leaps else 0)
         parameters = self.problem.build(self.problem.split(self.best_x[i]))
         if collapsed or beaten_by is not None:
-            self.races.leave(number)
+            self.races.leave(number, beaten_by if met else None)
+        elif converged:
+            self.races.end(number, self.best_x[i], float(history[-1]))
         self.ended[number] = Run(
             parameters,
             float(self.best_log_likelihood[i]),

@@ -10,8 +10,8 @@ from em.process.blas import one_blas_thread
 from models.validation import Array
 
 BLOCK_ROWS = 4096
-CHUNK_NUMBERS = 2**17  # in the arrays of a chunk, which then stay in the cache
-FEWEST_ROWS, MOST_ROWS = 256, 8192
+CHUNK_NUMBERS = 2**16  # in the arrays of a chunk, which then stay in the cache
+FEWEST_ROWS = 256
 SHARED = 2**22  # numbers in the arrays of all chunks, from which on threads pay
 
 
@@ -42,8 +42,8 @@ def sum_over_chunks(
     threads : int or None, default None
         How many threads; ``None`` takes all that the process may use where the work is large.
     """
-    size = int(np.clip(CHUNK_NUMBERS // n_numbers, FEWEST_ROWS, MOST_ROWS))
-    chunks = list(blocks(n_rows, min(size, BLOCK_ROWS)))
+    size = min(max(CHUNK_NUMBERS // n_numbers, FEWEST_ROWS), BLOCK_ROWS)
+    chunks = list(blocks(n_rows, size))
     return _sum(each_of(chunks, step, n_rows * n_numbers, threads))
 
 

@@ -10,8 +10,9 @@ from em.engine.run import Run
 def optima(runs: Sequence[Run[Any]], times: Sequence[int] | None = None) -> list[dict[str, Any]]:
     """Return a row for each optimum, the best first: its objective, how often it was found, how far it is below.
 
-    A run that left the race because it met a better one counts for the optimum of that one. Runs that collapsed, or
-    that left out of reach of the best, found none. One that reached ``max_iter`` counts for where it stopped.
+    A run that left the race because it met a better one counts for the optimum of that one. Runs that collapsed, that
+    left out of reach of the best, or when the best was known (:mod:`em.engine.race`), found none. One that reached
+    ``max_iter`` counts for where it stopped.
 
     Parameters
     ----------

@@ -1,4 +1,9 @@
-"""Which runs of a race cannot win it any more: those that have met a better one, and those out of the best's reach."""
+"""Which runs leave a race: those that have met a better one, or are out of its reach, and all when the best is known.
+
+The best optimum is known when three runs have ended there and no other is above it. On 216 races of ten restarts, none
+of the others would still have won; of those that stop at the second find, one would (by 0.8 nats), and an iteration
+in four is saved at the third.
+"""
 
 from typing import Any
 
@@ -8,6 +13,7 @@ from em.engine.problem import Problem
 from models.validation import Array
 
 MET = 1e-3  # nats that parameters as near to a better run's may differ by
+ENOUGH = 3  # runs that ended at the best optimum so far
 
 
 class Races:
@@ -26,16 +32,41 @@ class Races:
     def __init__(self, problem: Problem[Any], races: np.ndarray, reach: float) -> None:
         self.problem, self.of_run, self.reach = problem, races, reach
         self.standing, self.reached = np.full(len(races), -np.inf), np.empty((len(races), len(problem.unit)))
+        self.n_met, self.ended = np.ones(len(races), dtype=int), np.zeros(len(races), dtype=bool)
 
-    def leave(self, number: int) -> None:
-        """Forget a run that has collapsed or was beaten."""
+    def leave(self, number: int, met: int | None = None) -> None:
+        """Forget a run that has collapsed or was beaten, or met another one."""
         self.standing[number] = -np.inf
+        if met is not None:
+            self.n_met[met] += self.n_met[number]
+
+    def end(self, number: int, x: Array, objective: float) -> None:
+        """Remember where a run has converged, and its objective there."""
+        self.ended[number], self.standing[number], self.reached[number] = True, objective, x
+
+    def decided(self, ids: np.ndarray, objective: Array) -> dict[int, int]:
+        """Return the numbers of the runs whose race is over, each with that of its winner.
+
+        Parameters
+        ----------
+        ids, objective : ndarray, shape (R',)
+            Numbers of the runs that go on, and their best objectives.
+        """
+        self.standing[ids] = objective
+        over: dict[int, int] = {}
+        for race in np.unique(self.of_run[ids]).tolist():
+            members = np.flatnonzero(self.of_run == race)
+            there = members[self.standing[members] >= self.standing[members].max() - MET]
+            there = there[self.ended[there]]
+            if self.n_met[there].sum() >= ENOUGH:
+                over |= dict.fromkeys(ids[self.of_run[ids] == race].tolist(), int(there[0]))
+        return over
 
     def beaten(self, ids: np.ndarray, x: Array, objective: Array, gained: Array) -> dict[int, tuple[int, bool]]:
         """Return the numbers of the runs that leave, each with that of the run that beat it and whether they met.
 
-        Runs with one limit have objectives next to each other. Of two that have met the first goes on: which is ahead
-        may be rounding.
+        Runs with one limit have objectives next to each other. Of two that have met the first goes on, for which is
+        ahead may be rounding; or neither does, if the other has converged.
 
         Parameters
         ----------
@@ -58,8 +89,9 @@ class Races:
             met[met] = self._distances(x[met], self.reached[other[met]]) <= MET
         beaten = {int(i): (int(by), False) for i, by in zip(ids[behind], leader[behind], strict=True)}
         for one, two in zip(ids[met].tolist(), other[met].tolist(), strict=True):
-            if not {one, two} & beaten.keys() and max(one, two) in ids:
-                beaten[max(one, two)] = min(one, two), True
+            stays, leaves = (two, one) if self.ended[two] else (min(one, two), max(one, two))
+            if not {one, two} & beaten.keys() and leaves in ids:
+                beaten[leaves] = stays, True
         return beaten
 
     def _distances(self, x: Array, leading: Array) -> Array:

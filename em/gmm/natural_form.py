@@ -48,9 +48,17 @@ class NaturalForm:
 
     def statistics(self, y: Array) -> Array:
         """Return 1, y and the products y_d y_e of rows (n, D), shape (p, n)."""
-        columns = np.ascontiguousarray(y.T)
-        squares = columns[self.products[0]] * columns[self.products[1]]
-        return np.concatenate([np.ones((1, len(y))), columns, squares])
+        D = self.n_features
+        made = np.empty((self.n_statistics, len(y)))
+        made[0], columns = 1, made[1 : 1 + D]
+        columns[:] = y.T
+        if not self.of_matrices:
+            np.square(columns, out=made[1 + D :])
+            return made
+        for d in range(D):  # the rows of the lower triangle, one after the other
+            start = 1 + D + d * (d + 1) // 2
+            np.multiply(columns[: d + 1], columns[d], out=made[start : start + d + 1])
+        return made
 
     def natural(self, theta: Arrays) -> Array:
         """Return (c_k, b_k, -P_k / 2) of R mixtures, shape (R, K, p)."""

@@ -1,6 +1,7 @@
 """Restarts: which starts there are, which of their runs go to the end, and which is the best.
 
-Of many rows restarts run on a random part first. Where runs end there, those that may lead on all rows go on with all.
+Of many rows restarts run on a random part first. Where runs end there, those that may lead on all rows go on with four
+times as many, and so on.
 """
 
 from abc import abstractmethod
@@ -41,6 +42,15 @@ class Found[P: Parameters](NamedTuple):
     n_collapsed: int
     n_starts: int
     optima: list[dict[str, Any]]
+
+
+class Leading[P: Parameters](NamedTuple):
+    """Where runs on a part of the rows led, for how many starts each stands, and what became of the others."""
+
+    starts: list[P]
+    n_starts: int
+    times: list[int]
+    collapsed: list[Run[P]]
 
 
 class Restarts[P: Parameters](FittedMixture[P]):
@@ -110,13 +120,13 @@ class Restarts[P: Parameters](FittedMixture[P]):
         return self._returned(there, there._best(standard), standard, samples)
 
     def _best(self, samples: Samples) -> Found[P]:
-        """Run EM from every start, of many rows from those starts that lead on a part, and return the best run."""
-        problem, part = self._problem(samples), self._part(samples)
+        """Run EM from every start, of many rows from those that lead on parts of them, and return the best run."""
+        problem = self._problem(samples)
         runs: list[Run[P]] = []
         times: list[int] | None = None
-        if part is not None:
-            starts, n_starts, times, collapsed = self._leading(part)
-            runs = [*self._run(problem, starts, self.max_iter, reach=REACH), *collapsed] if starts else []
+        if (led := self._leading(samples)) is not None:
+            runs = [*self._run(problem, led.starts, self.max_iter, reach=REACH), *led.collapsed]
+            n_starts, times = led.n_starts, led.times
         if all(run.collapsed for run in runs):
             starts, times = self._starts(samples), None
             runs, n_starts = self._runs(problem, starts), len(starts)
@@ -137,15 +147,20 @@ class Restarts[P: Parameters](FittedMixture[P]):
             best = best.then(self._run(problem, [start], self.max_iter)[0])
         return best
 
-    def _part(self, samples: Samples) -> Samples | None:
-        """Return a random part of so many rows that runs on all of them would be wasted on most, or None of fewer."""
+    def _leading(self, samples: Samples) -> "Leading[P] | None":
+        """Return the starts that lead on a part of many rows, then on four times as many, and so on; None of few."""
         if not (n_rows := self._rows_of_part(samples)):
             return None
-        rng = check_random_state(int(self._seeds()[0]))
-        return samples.some(n_rows, rng, hashed=self._hashed)
+        rng, led = check_random_state(int(self._seeds()[0])), None
+        while len(samples.X) >= WORTH_A_PART * n_rows:
+            led = self._leading_on(samples.some(n_rows, rng, hashed=self._hashed), led)
+            if not led.starts:
+                return None
+            n_rows *= WORTH_A_PART
+        return led
 
     def _rows_of_part(self, samples: Samples) -> int:
-        """Return how many rows a part has, or 0 where all rows are taken at once."""
+        """Return how many rows the first part has, or 0 where all rows are taken at once."""
         K, D = self.n_components, samples.X.shape[1]
         n_numbers = sum(int(np.prod(shape)) for shape in self._shapes(K, D).values())
         n_rows = max(FEWEST_IN_PART, ROWS_PER_NUMBER * n_numbers)
@@ -153,28 +168,34 @@ class Restarts[P: Parameters](FittedMixture[P]):
         whole = few or not isinstance(self.init, str) or self._beside(samples)  # equal rows of a part become one
         return 0 if whole else n_rows
 
-    def _leading(self, part: Samples) -> tuple[list[P], int, list[int], list[Run[P]]]:
-        """Return where runs on a part of the rows end that may lead on all, and what became of the starts.
+    def _leading_on(self, part: Samples, before: "Leading[P] | None") -> "Leading[P]":
+        """Return where runs on a part of the rows end that may lead on all: fresh starts, or those that led before.
 
-        That is how many there were, how many each of those runs stands for, and the runs that collapsed. A run is left
-        out if its mean log density is clearly below the best run's (:mod:`em.samples.part`).
+        A run is left out if its mean log density is clearly below the best run's (:mod:`em.samples.part`).
         """
-        problem, starts, quick = self._problem(part), self._starts(part), copy(self)
+        problem, quick = self._problem(part), copy(self)
         quick.tol = max(self.tol, TOL_OF_PART)
-        runs = quick._runs(problem, starts)
-        ended = [run for run in runs if not run.collapsed and run.beaten_by is None]
-        collapsed = [run for run in runs if run.collapsed]
-        if not ended:
-            return [], len(starts), [], collapsed
-        best, times = best_of(ended, problem), times_found(runs)
-        top, leading = normalise(self._log_joint_at(part, best.parameters))[1], [best]
-        for run in ended:
-            if run is not best:
-                gap = top - normalise(self._log_joint_at(part, run.parameters))[1]
-                if not is_clear(gap, part.weights):
-                    leading.append(run)
-        counts = [times[next(r for r, run in enumerate(runs) if run is one)] for one in leading]
-        return [run.parameters for run in leading], len(starts), counts, collapsed
+        if before is None:
+            starts = self._starts(part)
+            runs = quick._runs(problem, starts)
+            before = Leading(starts, len(starts), [1] * len(runs), [])
+        else:
+            runs = quick._run(problem, before.starts, self.max_iter, reach=REACH)
+        standing = [r for r, run in enumerate(runs) if not run.collapsed and not run.met]
+        collapsed = [*before.collapsed, *(run for run in runs if run.collapsed)]
+        if not standing:
+            return Leading([], before.n_starts, [], collapsed)
+        best = best_of(runs, problem)
+        top = normalise(self._log_joint_at(part, best.parameters))[1]
+
+        def leads(run: Run[P]) -> bool:
+            gap = top - normalise(self._log_joint_at(part, run.parameters))[1]
+            return run is best or not is_clear(gap, part.weights)
+
+        leading = [r for r in standing if leads(runs[r])]
+        times = times_found(runs, before.times)
+        counts = [times.get(r, before.times[r]) for r in leading]
+        return Leading([runs[r].parameters for r in leading], before.n_starts, counts, collapsed)
 
     def _distinct(self, samples: Samples) -> Samples:
         """Return the distinct rows in the order of their values; rows that are too many and hardly repeat stay."""

@@ -219,7 +219,7 @@ class Steps[P: Parameters](ABC):
                 of_all = self.mode(pooled.sums, self.chi(None))
                 theta = {name: np.where(np.isnan(array), of_all[name], array) for name, array in theta.items()}
         arrays = {"weights": weights, **theta}
-        return {name: np.broadcast_to(frozen.get(name, array), array.shape) for name, array in arrays.items()}
+        return arrays | {name: np.broadcast_to(array, arrays[name].shape) for name, array in frozen.items()}
 
     def parameters(self, arrays: Theta) -> P:
         """Return parameters of these arrays."""

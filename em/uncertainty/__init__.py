@@ -58,6 +58,9 @@ class Uncertainty:
         Estimates of the bootstrap samples.
     status : str
         What else there is to know, in words.
+    share_observed : float or None
+        Of the observed information: the least share, over directions, of what would be known with known labels; None
+        of a bootstrap. n times it is about how many samples with labels the data are worth.
     """
 
     kind: str
@@ -71,6 +74,7 @@ class Uncertainty:
     covariance: Array
     replicates: Array | None
     status: str
+    share_observed: float | None = None
 
     @property
     def table(self) -> list[dict[str, Any]]:
@@ -113,7 +117,8 @@ def from_information(information: Information, kind: str, level: float) -> Uncer
         g, slope, inverse = SCALES[entries.entries[j].scale]
         low[j], high[j] = inverse(g(entries.values[j]) + around * slope(entries.values[j]) * errors[j])
     intervals = entries.names, entries.values, errors, low, high, information.notes
-    return Uncertainty(kind, level, *intervals, information.covariance, None, information.sentence)
+    of_all = information.covariance, None, information.sentence, information.share_observed
+    return Uncertainty(kind, level, *intervals, *of_all)
 
 
 def from_replicates(entries: Entries, replicates: Array, kind: str, level: float, status: str) -> Uncertainty:

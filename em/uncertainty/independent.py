@@ -140,8 +140,8 @@ def whitened(theta: Mapping[str, Array], moves: Mapping[str, Array], steps: Step
     [[[0.0, 0.2]]]
     """
     weights, quantity = theta["weights"], steps.quantities[1]
-    of_runs = [quantity.support.moved_inside(values, EPS) for values in theta[quantity.name]]
-    information = weights[..., None] * steps.information({quantity.name: np.array(of_runs)}, size)
+    inside = quantity.support.moved_inside(theta[quantity.name], EPS)
+    information = weights[..., None] * steps.information({quantity.name: inside}, size)
     of_weights = moves["weights"] / np.sqrt(np.maximum(weights, EPS))[:, None]
     rows = of_weights, moves[quantity.name] * np.sqrt(information)[:, None]
     return np.concatenate([row.reshape(*row.shape[:2], -1) for row in rows], axis=2)

@@ -82,6 +82,9 @@ class Information:
         Places of those that are free: not held, and not determined by others, as the last weight is.
     matrix : ndarray, shape (f, f)
         Observed information of the free ones.
+    share_observed : float
+        The least share, over directions, of the information that the data would hold if labels were known: 1 - ρ, with
+        ρ the rate at which EM converges (Dempster, Laird & Rubin 1977). 0 where a direction is free.
     covariance : ndarray, shape (p, p)
         Its inverse, extended to what the free ones determine by the delta method; NaN where there is none.
     standard_errors : ndarray, shape (p,)
@@ -97,6 +100,7 @@ class Information:
     entries: Entries
     free: np.ndarray
     matrix: Array
+    share_observed: float
     covariance: Array
     standard_errors: Array
     notes: tuple[str, ...]
@@ -133,7 +137,7 @@ def louis(entries: Entries, blocks: Iterable[Block], log_prior: Slopes | None = 
         Those of the log prior.
     """
     p = len(entries.values)
-    known, squares, gradient = np.zeros((p, p)), np.zeros((p, p)), np.zeros(p)
+    complete, hidden, squares, gradient = np.zeros((p, p)), np.zeros((p, p)), np.zeros((p, p)), np.zeros(p)
     for log_joint, w, component in blocks:
         r = normalise(log_joint)[0]
         mean = np.zeros((len(w), p))
@@ -143,16 +147,17 @@ def louis(entries: Entries, blocks: Iterable[Block], log_prior: Slopes | None = 
             of_weight = 1 / entries.weights[k]
             places = np.concatenate([[k], own.places])
             s = np.hstack([np.full((len(w), 1), of_weight), own.scores])
-            known[k, k] += v.sum() * of_weight**2
-            known[np.ix_(own.places, own.places)] += own.curvature
-            known[np.ix_(places, places)] -= (v[:, None] * s).T @ s
+            complete[k, k] += v.sum() * of_weight**2
+            complete[np.ix_(own.places, own.places)] += own.curvature
+            hidden[np.ix_(places, places)] += (v[:, None] * s).T @ s
             mean[:, places] += r[:, k, None] * s
         squares += (w[:, None] * mean).T @ mean
         gradient += w @ mean
     prior = log_prior or Slopes(np.zeros(p), np.zeros((p, p)))
     # where the scores and the prior's curvature vanish along a direction, nothing is known about it
     seen = squares + prior.curvature
-    return _finding(entries, known + squares + prior.curvature, seen, gradient + prior.gradient)
+    complete += prior.curvature
+    return _finding(entries, complete, complete - hidden + squares, seen, gradient + prior.gradient)
 
 
 def dirichlet_slopes(concentration: ArrayLike, entries: Entries) -> Slopes:
@@ -198,7 +203,7 @@ def largest_parts(direction: dict[str, float]) -> str:
     return ", ".join(f"{name} {part:+.2f}" for name, part in largest if abs(part) > 0.01)
 
 
-def _finding(entries: Entries, information: Array, seen: Array, gradient: Array) -> Information:
+def _finding(entries: Entries, complete: Array, information: Array, seen: Array, gradient: Array) -> Information:
     """Invert what can be inverted and name the rest.
 
     In units in which the diagonal is 1, v is a free direction if the information has the eigenvalue 0 there, and if
@@ -238,7 +243,20 @@ def _finding(entries: Entries, information: Array, seen: Array, gradient: Array)
     root = to_all @ (directions[:, ~unknown] / np.sqrt(np.abs(values[~unknown])))
     covariance, nowhere = root @ root.T, np.array([note != "" for note in notes])
     covariance[nowhere] = covariance[:, nowhere] = np.nan
-    return Information(entries, free, matrix, covariance, np.sqrt(np.diagonal(covariance)), notes, direction, sentence)
+    errors, share = np.sqrt(np.diagonal(covariance)), _share_observed(matrix, to_all.T @ complete @ to_all, unit)
+    return Information(entries, free, matrix, share, covariance, errors, notes, direction, sentence)
+
+
+def _share_observed(information: Array, complete: Array, unit: Array) -> float:
+    """Return the least of u' I u / u' C u over directions u, of the information I and that with known labels, C."""
+    if not len(unit):
+        return 1.0
+    scales = np.outer(unit, unit)
+    values, vectors = np.linalg.eigh((complete + complete.T) / 2 * scales)
+    if values[0] <= RANK_TOLERANCE * values[-1]:
+        return 0.0
+    root = vectors / np.sqrt(values)
+    return float(np.clip(np.linalg.eigvalsh(root.T @ (information * scales) @ root)[0], 0.0, 1.0))
 
 
 def _direction(names: tuple[str, ...], free: np.ndarray, vector: Array) -> dict[str, float]:

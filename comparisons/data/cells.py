@@ -1,0 +1,98 @@
+"""Cells to numbers: the decimal mark and the unit of each column, found out from its distinct values."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from math import isfinite, nan
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from comparisons.data.column import Column
+from comparisons.data.decimals import OTHER, decimal_of, has_thousands, looks_like_number, number, unit_of, without_unit
+from models.validation import Array
+
+
+def read_numbers(source: Any, columns: Sequence[Column], decimal: str | None) -> None:
+    """Find the number that each value of each column is; text is read by the column's decimal mark.
+
+    Raises
+    ------
+    ValueError
+        If a decimal mark is not clear; the message names line, column and value.
+    """
+    texts = {}
+    for column in columns:
+        if column.is_typed:
+            column.numbers = np.where(np.isfinite(column.values), column.values, nan)
+            continue
+        of_column = [value.strip() for value in column.values if isinstance(value, str)]
+        unit = unit_of(of_column)
+        texts[column.name] = [without_unit(text, unit) for text in of_column]
+        if unit and sum(map(looks_like_number, texts[column.name])) > len(of_column) / 2:
+            column.notes[f"unit {unit}"] = f"unit {unit} taken off the numbers of column {column.name!r}"
+    of_file = {column.decimal for column in columns} - {""}
+    of_file |= {mark for of_column in texts.values() for mark in decimal_of(of_column)[0]}
+    for column in columns:
+        if not column.is_typed:
+            chosen = decimal or _decimal(source, column, texts[column.name], of_file)
+            column.numbers = _numbers(column, texts[column.name], chosen)
+
+
+def _numbers(column: Column, texts: Sequence[str], decimal: str) -> Array:
+    """Return the number that each value is, NaN for none."""
+    stripped = iter(texts)
+    found = [_from_text(column, next(stripped), decimal, v) if isinstance(v, str) else _typed(v) for v in column.values]
+    if any(isinstance(value, str) and _is_code(value.strip()) for value in column.values):
+        found = [None] * len(found)
+    return np.array([nan if value is None else value for value in found], dtype=np.float64)
+
+
+def _decimal(source: Any, column: Column, texts: list[str], of_file: set[str]) -> str:
+    """Return the decimal mark of a column."""
+    clear, doubtful = decimal_of(texts)
+    if not (clear or doubtful) or sum(map(looks_like_number, texts)) < len(texts) / 2:
+        return "."
+    if len(clear) == 1:
+        return next(iter(clear))
+    if not clear and len(of_file) == 1:
+        return next(iter(of_file))
+    usual = "," if source.separator == ";" else "."
+    if not clear and len(doubtful) == 1 and usual in doubtful:
+        if source.separator != ",":
+            value = doubtful[usual]
+            column.notes["doubtful"] = (
+                f"{value!r} in column {column.name!r} is {number(value, usual)!r}; else --decimal"
+            )
+        return usual
+    seen = list((clear or doubtful).values())
+    place = next(i for i, value in enumerate(column.values) if isinstance(value, str) and seen[0] in value)
+    at = f"{source.at(column.first_row(place))}, column {column.name!r}"
+    if clear:
+        raise ValueError(
+            f"{at}: decimal points and commas are mixed, {' and '.join(map(repr, seen))}: write one of them"
+        )
+    readings = " or ".join(f"{number(seen[0], mark):.15g} (--decimal {mark})" for mark in OTHER)
+    raise ValueError(f"{at}: {seen[0]!r} may be {readings}: say which")
+
+
+def _from_text(column: Column, text: str, decimal: str, value: str) -> float | None:
+    """Return the number in text, and note how it was read where that is not plain."""
+    found = number(text, decimal)
+    if found is not None and has_thousands(text, decimal):
+        column.notes.setdefault("thousands", f"marks of thousands: {value!r} in column {column.name!r} is {found:.15g}")
+    if found is not None and value.strip().startswith("("):
+        column.notes.setdefault("negative", f"negative: {value!r} in column {column.name!r} is {found:.15g}")
+    if found is not None and decimal == "," and "," in text:
+        column.notes.setdefault("comma", f"decimal comma: {value!r} in column {column.name!r} is {found:.15g}")
+    return found
+
+
+def _typed(value: Any) -> float | None:
+    """Return the number that a typed value is, or None."""
+    return float(value) if isinstance(value, Real | Decimal | np.bool_) and isfinite(value) else None
+
+
+def _is_code(text: str) -> bool:
+    """Whether text is digits that begin with a 0, as codes do and numbers do not."""
+    return len(text) > 1 and text[0] == "0" and text.isdecimal()

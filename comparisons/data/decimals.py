@@ -1,0 +1,90 @@
+"""Numbers in text: which mark is the decimal one, which marks thousands, and what the number is.
+
+========================  ==================================================================
+1.5, 0,25, 1.234,5        the decimal mark is clear
+1.234 or 1,234            one of three digits after a mark may be thousands: it is doubtful
+1 234, 1'234              blanks and apostrophes are thousands
+========================  ==================================================================
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+OTHER = {".": ",", ",": "."}
+SPACES = " \u00a0\u202f\u2009'\u2019"
+CLEAR = {
+    mark: re.compile(
+        rf"\d{{1,3}}(?:{re.escape(other)}\d{{3}})+{re.escape(mark)}\d+|\d{{1,3}}(?:{re.escape(other)}\d{{3}}){{2,}}"
+    )
+    for mark, other in OTHER.items()
+}
+DOUBTFUL = {mark: re.compile(rf"[1-9]\d{{0,2}}{re.escape(mark)}\d{{3}}") for mark in OTHER}
+SIMPLE = {mark: re.compile(rf"(?:\d+{re.escape(mark)}\d*|{re.escape(mark)}\d+)(?:[eE][+-]?\d+)?") for mark in OTHER}
+NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
+ACCOUNTED = re.compile(r"\(([^()+-]+)\)")
+THOUSANDS = {
+    mark: re.compile(
+        rf"[+-]?[1-9]\d{{0,2}}(?:([{SPACES}{re.escape(other)}])\d{{3}})(?:\1\d{{3}})*(?:{re.escape(mark)}\d*)?"
+    )
+    for mark, other in OTHER.items()
+}
+LOOSE = re.compile(rf"[+-]?[$€£¥]?[\d.,][\d.,{SPACES}]*(?:[eEdD][+-]?\d+)?\s*[%$€£¥]?")
+UNIT = re.compile(r"([+-]?)([$€£¥]?)\s*(.*?)\s*([%$€£¥]?)")
+
+
+def looks_like_number(text: str) -> bool:
+    """Whether text may be a number by either decimal mark."""
+    return LOOSE.fullmatch(_signed(text.strip())) is not None
+
+
+def _signed(text: str) -> str:
+    """Return text with a minus that Python reads, for a minus sign and for an accountant's parentheses."""
+    return ACCOUNTED.sub(r"-\1", text).replace("\u2212", "-")
+
+
+def unit_of(texts: Iterable[str]) -> str:
+    """Return the unit, such as % or $, that every text has, or nothing."""
+    units = {"".join(match.group(2, 4)) if (match := UNIT.fullmatch(_signed(text))) else "" for text in texts}
+    return units.pop() if len(units) == 1 else ""
+
+
+def without_unit(text: str, unit: str) -> str:
+    """Return text without its unit, and with a minus that Python reads."""
+    text = re.sub(r"(?<=\d)[dD](?=[+-]?\d+$)", "E", _signed(text))
+    match = UNIT.fullmatch(text) if unit else None
+    return f"{match[1]}{match[3]}" if match else text
+
+
+def decimal_of(texts: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the first text that makes each decimal mark clear, and the first that is doubtful, by mark."""
+    clear: dict[str, str] = {}
+    doubtful: dict[str, str] = {}
+    for text in texts:
+        digits = re.sub(f"[{SPACES}]", "", text.lstrip("+-"))
+        for mark in OTHER:
+            if DOUBTFUL[mark].fullmatch(digits):
+                doubtful.setdefault(mark, text)
+            elif CLEAR[mark].fullmatch(digits) or SIMPLE[mark].fullmatch(digits):
+                clear.setdefault(mark, text)
+    return clear, doubtful
+
+
+def number(text: str, decimal: str) -> float | None:
+    """Return the number in text by a decimal mark, or None if there is none.
+
+    Examples
+    --------
+    >>> from comparisons.data.decimals import number
+    >>> number("1.234,5", ","), number("1'234", "."), number("12a", "."), number("1,5", ".")
+    (1234.5, 1234.0, None, None)
+    """
+    if has_thousands(text, decimal):
+        text = re.sub(rf"[{SPACES}{re.escape(OTHER[decimal])}]", "", text)
+    text = text if decimal == "." else "" if "." in text else text.replace(",", ".")
+    value = float(text) if NUMBER.fullmatch(text) else None
+    return None if value in (float("inf"), float("-inf")) else value
+
+
+def has_thousands(text: str, decimal: str) -> bool:
+    """Whether a number in text has marks of thousands."""
+    return THOUSANDS[decimal].fullmatch(text) is not None

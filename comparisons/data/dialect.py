@@ -1,0 +1,112 @@
+"""Cutting text into cells: the separator and the quote are found out, and each row knows its line in the file.
+
+Python's csv module cuts, for it keeps what pandas.read_csv loses: how many cells a short row has, and its line.
+"""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+from comparisons.data.decimals import looks_like_number
+
+SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "pipes", ",": "commas", " ": "blanks"}  # the first where two fit
+SAMPLE = 500
+TOKEN = {quote: re.compile(rf"{quote}((?:[^{quote}]|{quote}{quote})*){quote}(?=[ \t]|$)|([^ \t]+)") for quote in "\"'"}
+SINGLE_QUOTED = re.compile(r"(?m)(?:^|[\t;|, ])'[^'\n]*'(?:$|[\t;|, ])")
+HINT = re.compile(r"sep=(.)\n", re.IGNORECASE)
+
+
+@dataclass
+class Rows:
+    """Rows of cells, stripped of blanks, without blank lines.
+
+    Attributes
+    ----------
+    separator : str
+        Between cells; "" where each line is one cell.
+    cells : list of list of str
+        By row.
+    lines : list of int
+        The line in the file at which each row begins, from 1.
+    notes : list of str
+        What was found out, for the user.
+    """
+
+    separator: str
+    cells: list[list[str]]
+    lines: list[int]
+    notes: list[str] = field(default_factory=list)
+
+
+def cut(path: object, text: str) -> Rows:
+    """Return the rows of a text file.
+
+    Raises
+    ------
+    ValueError
+        If a quotation mark is not closed.
+    """
+    first_line, hint = 1, HINT.match(text)
+    if hint:  # which Excel writes and obeys
+        text, first_line = text[hint.end() :], 2
+    quote = "'" if '"' not in text and SINGLE_QUOTED.search(text[:100_000]) else '"'
+    separator = hint[1] if hint else _separator(text, quote)
+    try:
+        rows = rows_by(text, separator, quote, first_line)
+    except csv.Error as error:
+        raise ValueError(f"data file {path} cannot be cut into cells: {error}; is a quotation mark open?") from None
+    if separator not in (",", ""):
+        rows.notes.append(SEPARATORS.get(separator, f"separator {separator!r}"))
+    if quote == "'":
+        rows.notes.append("single quotes")
+    return rows
+
+
+def rows_by(text: str, separator: str, quote: str = '"', first_line: int = 1) -> Rows:
+    """Return the rows of a text by one separator; "" takes each line as one cell."""
+    rows = Rows(separator, [], [])
+    for line, cells in _records(text, separator, quote):
+        cells = [cell.strip() for cell in cells]
+        if cells and cells != [""]:
+            rows.cells.append(cells)
+            rows.lines.append(line + first_line - 1)
+    return rows
+
+
+def _records(text: str, separator: str, quote: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line at which each record begins, and its cells."""
+    if separator == " ":
+        for line, content in enumerate(text.split("\n"), start=1):
+            yield line, [inside or outside for inside, outside in TOKEN[quote].findall(content)]
+        return
+    lines = (f"{line}\n" for line in text.split("\n"))
+    reader = csv.reader(lines, delimiter=separator or "\0", quotechar=quote, skipinitialspace=True, strict=True)
+    begin = 1
+    for cells in reader:
+        yield begin, cells
+        begin = reader.line_num + 1
+
+
+def _separator(text: str, quote: str) -> str:
+    """Return the separator by which most lines have the same number of cells, and most cells are numbers."""
+    scores, broken = {}, 0
+    for separator in SEPARATORS:
+        try:
+            records = [
+                cells for _, cells in islice(_records(text, separator, quote), SAMPLE) if any(map(str.strip, cells))
+            ]
+        except csv.Error:
+            broken += 1
+            continue
+        widths = Counter(map(len, records))
+        width, times = widths.most_common(1)[0] if widths else (0, 0)
+        if width > 1:
+            cells = [cell for record in records for cell in record if cell.strip()]
+            numbers = sum(map(looks_like_number, cells)) / len(cells)
+            scores[separator] = (round(times / len(records), 6), numbers)
+    if broken and not scores:
+        return ","  # by which the error will be shown
+    return max(scores, key=scores.__getitem__) if scores else ""

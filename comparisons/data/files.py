@@ -1,0 +1,89 @@
+"""Opening a file of one's own: which kind it is, which encoding its text has, and a refusal for what is no table."""
+
+import codecs
+from pathlib import Path
+
+KINDS = (".csv", ".tsv", ".txt", ".parquet")
+FROM_PANDAS = "from Python, pandas.{} and then .to_csv('{}', index=False)"
+SHEETS = "save the sheet as CSV (in Excel: File, Save As, CSV UTF-8)"
+PACKED = "unpack it first"
+OTHER_KINDS = {
+    **dict.fromkeys([".xlsx", ".xlsm", ".xls", ".ods", ".numbers"], ("a spreadsheet", SHEETS)),
+    ".json": ("JSON", FROM_PANDAS.format("read_json(...)", "mine.csv")),
+    ".jsonl": ("JSON", FROM_PANDAS.format("read_json(..., lines=True)", "mine.csv")),
+    **dict.fromkeys([".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".tar"], ("packed", PACKED)),
+    **dict.fromkeys([".sav", ".zsav", ".por"], ("a file of SPSS", "save it as CSV (in SPSS: File, Save As)")),
+    ".sas7bdat": ("a file of SAS", "export it by PROC EXPORT with DBMS=CSV"),
+    ".dta": ("a file of Stata", "export delimited using mine.csv"),
+    **dict.fromkeys([".rds", ".rdata", ".rda"], ("a file of R", "write.csv(x, 'mine.csv', row.names = FALSE) in R")),
+    **dict.fromkeys([".feather", ".arrow", ".orc"], ("a binary table", "write it as .parquet")),
+    **dict.fromkeys([".pkl", ".pickle", ".npy", ".npz"], ("an object of Python", "write it by pandas' to_csv")),
+}
+MAGIC = {
+    b"PK\x03\x04": ("a spreadsheet (or packed)", f"{SHEETS}, or {PACKED}"),
+    b"\xd0\xcf\x11\xe0": ("a spreadsheet", SHEETS),
+    b"\x1f\x8b": ("packed", PACKED),
+    b"{\\rtf": ("a document", "save it as plain text"),
+    b"%PDF": ("a PDF", "export the table as CSV"),
+    **dict.fromkeys([b"<!DOCTYPE", b"<html", b"<?xml", b"<table"], ("HTML or XML", "export the table as CSV")),
+    b"$FL2": OTHER_KINDS[".sav"],
+}
+BOMS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",  # which begins with the mark of utf-16
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+def content_of(path: Path) -> bytes:
+    """Return the bytes of a file that may be a table.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read or is of another kind; the message says what to do.
+    """
+    if path.is_dir():
+        raise ValueError(f"data file {path} is a folder; give a file ({', '.join(KINDS)})")
+    _refuse_kind(path, OTHER_KINDS.get(path.suffix.lower()))
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"data file {path} cannot be read: {error}") from None
+    _refuse_kind(path, next((kind for start, kind in MAGIC.items() if content.lstrip().startswith(start)), None))
+    return content
+
+
+def is_parquet(content: bytes) -> bool:
+    """Whether the bytes are those of a Parquet file, whatever its name."""
+    return content.startswith(b"PAR1")
+
+
+def text_of(path: Path, content: bytes) -> tuple[str, str]:
+    """Return the text of a file and its encoding: that of its byte order mark, UTF-8, or else Windows' cp1252.
+
+    Raises
+    ------
+    ValueError
+        If the bytes are no text.
+    """
+    encoding = next((name for mark, name in BOMS.items() if content.startswith(mark)), "utf-8")
+    if encoding in ("utf-8", "utf-8-sig") and b"\0" in content:
+        raise ValueError(f"data file {path} is binary, or UTF-16 without a byte order mark: save it as CSV UTF-8")
+    for name in (encoding, "cp1252", "latin-1"):
+        try:
+            return content.decode(name).lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n").removesuffix(
+                "\x1a"
+            ), name
+        except UnicodeDecodeError:
+            if encoding not in ("utf-8", "utf-8-sig"):
+                break
+    raise ValueError(f"data file {path} begins as {encoding} and is none: save it as CSV UTF-8")
+
+
+def _refuse_kind(path: Path, kind: tuple[str, str] | None) -> None:
+    if kind is not None:
+        what, remedy = kind
+        raise ValueError(f"data file {path} is {what}; taken are {', '.join(KINDS)}: {remedy}")

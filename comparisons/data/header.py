@@ -1,0 +1,214 @@
+"""The header of a text file: names of the columns, or a refusal that names the line; a file without one gets names.
+
+A first line is data where it holds decimals, or a cell that its column repeats; it is a header where it holds words.
+Whole numbers in it may be either: 0, 1, 2, ... is what pandas writes for arrays, years and the like are asked about.
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from comparisons.data.decimals import looks_like_number
+from comparisons.data.dialect import SAMPLE, Rows, rows_by
+from comparisons.data.options import is_mark
+
+UNNAMED = re.compile(r"(Unnamed: \d+(_level_\d+)?|\.\.\.\d+)?")  # as pandas and readr call such columns
+SUMMARY = re.compile(r"(.*\W)?(totals?|ergebnis|summe|subtotal|somme|suma)|gesamtergebnis|zwischensumme|total .*", re.I)
+LAST = re.compile(r"sums?|average|mean|gesamt|insgesamt|gesamtsumme|mittelwert|durchschnitt|moyenne|media|totale", re.I)
+WHOLE = re.compile(r"\d+")
+
+
+@dataclass
+class Table:
+    """Columns of text with their names.
+
+    Attributes
+    ----------
+    names : list of str
+        One for each column; of one that has none "column 3".
+    cells : list of list of str
+        By row.
+    lines : list of int
+        The line in the file of each row.
+    unnamed : list of str
+        Which of the names were not in the file.
+    notes : list of str
+        What was found out, and what was left out, for the user.
+    separator : str
+        Between cells.
+    """
+
+    names: list[str]
+    cells: list[list[str]]
+    lines: list[int]
+    separator: str = ","
+    unnamed: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def table_of(path: object, text: str, rows: Rows) -> Table:
+    """Return the table in rows of cells.
+
+    Raises
+    ------
+    ValueError
+        If the lines are no table; the message names the line.
+    """
+    where, empty = f"data file {path}", sum(not any(cells) for cells in rows.cells)
+    kept = [(line, cells) for line, cells in zip(rows.lines, rows.cells, strict=True) if any(cells)]
+    if not kept:
+        raise ValueError(f"{where} is empty; it needs a header line and rows of numbers")
+    rows = _single_column(where, text, Rows(rows.separator, [c for _, c in kept], [n for n, _ in kept], rows.notes))
+    table = _named(where, _squared(where, rows, quoted='"' in text))
+    if empty:
+        table.notes.append(f"left out: {empty} empty row(s)")
+    if not table.cells:
+        raise ValueError(f"{where} has a header but no rows")
+    _refuse_summary(where, table)
+    return table
+
+
+def _single_column(where: str, text: str, rows: Rows) -> Rows:
+    """Return rows of one number each where a comma that seems to cut is the decimal mark of a single column."""
+    header, *body = rows.cells
+    if rows.separator == "" and any(mark in header[0] and mark in cells[0] for mark in ",;\t" for cells in body[:1]):
+        given = f"line {rows.lines[0]} is {header[0]!r}"
+        raise ValueError(f"{where}: each line is wholly in quotation marks, {given}: delete these marks")
+    if rows.separator != "," or len(header) > 1 or '"' in text:
+        return rows
+    if not all(len(cells) == 2 and all(map(WHOLE.fullmatch, (cells[0].lstrip("+-"), cells[1]))) for cells in body):
+        return rows
+    if [cells[0] for cells in body] == [f"{i}" for i in range(1, len(body) + 1)]:
+        line = f"line {rows.lines[1]}, {','.join(body[0])}"
+        remedy = "put both names into the first line, or write a decimal point"
+        raise ValueError(
+            f"{where}: {line}, may be one number with a decimal comma, or a row's number and one: {remedy}"
+        )
+    return rows_by(text, "")
+
+
+def _squared(where: str, rows: Rows, quoted: bool) -> Rows:
+    """Return rows of equal length: empty cells at the end count for nothing, and R's header lacks the rows' names."""
+    header, *body = rows.cells
+    filled = [d for d, cell in enumerate(header) if cell]
+    width, widest = _width(header), max(map(_width, body), default=0)
+    if len(filled) == 1 and (
+        widest > 2 or (filled == [0] and widest == 2 and not any(map(looks_like_number, body[0])))
+    ):
+        _refuse_title(where, rows.lines[0], header[filled[0]])
+    if body and all(len(cells) == _width(cells) == len(header) + 1 for cells in body):
+        if rows.separator == "," and not quoted and all(map(WHOLE.fullmatch, (body[0][0], body[0][1]))):
+            _refuse_ragged(where, rows, rows.lines[1], body[0], width)  # which may be a decimal comma
+        if len(header) == 1 and any(mark in header[0] for mark in ",;\t|"):
+            given = f"line {rows.lines[0]}, {header[0]!r}, is cut by other marks than line {rows.lines[1]}"
+            raise ValueError(f"{where}: {given}, {shorten(body[0])}: use one mark in all lines")
+        header, width = ["", *header], len(header) + 1
+    elif width < widest <= len(header):
+        width = widest
+    for line, cells in zip(rows.lines[1:], body, strict=True):
+        if _width(cells) > width or len(cells) < width:
+            _refuse_ragged(where, rows, line, cells, width)
+    return Rows(rows.separator, [cells[:width] for cells in [header, *body]], rows.lines, rows.notes)
+
+
+def _width(cells: list[str]) -> int:
+    """Return the number of cells up to the last that is not empty."""
+    if cells and cells[-1]:
+        return len(cells)
+    return max((index for index, cell in enumerate(cells, start=1) if cell), default=0)
+
+
+def _named(where: str, rows: Rows) -> Table:
+    """Return the table whose names are those of the first row, or made up where it is a row of data."""
+    header, *body = rows.cells
+    if not _is_header(where, rows):
+        names = [f"x{d}" for d in range(len(header))]
+        note = f"no header: line {rows.lines[0]} is data; the columns are called {', '.join(names[:3])}"
+        table = Table(names, rows.cells, rows.lines, rows.separator)
+        table.notes = [*rows.notes, note + ", ..." * (len(names) > 3)]
+        return table
+    for line, cells in zip(rows.lines[1:], body, strict=True):
+        if cells == header:
+            raise ValueError(f"{where}, line {line} repeats the header: delete it")
+    names = [" ".join(name.replace("\u200b", "").split()) for name in header]
+    empty = {d for d, name in enumerate(names) if UNNAMED.fullmatch(name) and not any(cells[d] for cells in body)}
+    kept = [d for d in range(len(names)) if d not in empty]
+    notes = [*rows.notes, *[f"left out: {len(empty)} empty column(s) without a name"][: len(empty)]]
+    unnamed = [f"column {d + 1}" for d in kept if UNNAMED.fullmatch(names[d])]
+    called = [f"column {d + 1}" if UNNAMED.fullmatch(names[d]) else names[d] for d in kept]
+    if repeated := [name for name, times in Counter(called).items() if times > 1]:
+        which = f"got {', '.join(map(repr, repeated))} more than once in line {rows.lines[0]}"
+        raise ValueError(f"{where} must have a different name for each column, {which}: rename them there")
+    if len(unnamed) > 1 and len(body) and not any(map(looks_like_number, body[0])):
+        given = f"line {rows.lines[0]}, {shorten(header)}, does not name every column"
+        raise ValueError(f"{where}: {given}: give each column one name, in one line")
+    return Table(called, [[cells[d] for d in kept] for cells in body], rows.lines[1:], rows.separator, unnamed, notes)
+
+
+def _is_header(where: str, rows: Rows) -> bool:
+    """Whether the first row holds names; where that cannot be known it is refused."""
+    header, *body = rows.cells
+    numbers = [cell for cell in header if looks_like_number(cell)]
+    words = [d for d, cell in enumerate(header) if cell and not looks_like_number(cell) and not is_mark(cell)]
+    if not numbers and not words:
+        return not any(header)
+    columns = {d: [cells[d] for cells in body[:SAMPLE] if cells[d] and not is_mark(cells[d])] for d in words}
+    of_words = {d: 2 * sum(map(looks_like_number, column)) < len(column) for d, column in columns.items()}
+    if not numbers and not all(of_words.values()):
+        return True
+    if not all(map(WHOLE.fullmatch, numbers)) or any(
+        of_words[d] and any(cells[d] == header[d] for cells in body) for d in words
+    ):
+        return False
+    return not numbers or _are_names(where, rows, [int(cell) for cell in numbers], only=not words)
+
+
+def _are_names(where: str, rows: Rows, values: list[int], only: bool) -> bool:
+    """Whether whole numbers in the first row are names; ``only`` says that there is no word among them."""
+    count = len(values)
+    steps = values == list(range(values[0], values[0] + count))
+    fractions = any(
+        looks_like_number(cell) and not WHOLE.fullmatch(cell) for cells in rows.cells[1:SAMPLE] for cell in cells
+    )
+    if only and steps and values[0] == 0 and (count > 2 or fractions):
+        return True  # as pandas writes an array
+    years = count > 1 and all(1800 < value < 2200 for value in values)
+    if not only or years or (steps and count > 2 - (values[0] == 0)):
+        given = f"line {rows.lines[0]}, {shorten(rows.cells[0])}, may be names or data"
+        raise ValueError(f"{where}: {given}: write names that are no numbers there, or add a line of names above it")
+    return False
+
+
+def shorten(cells: list[str]) -> str:
+    """Return a row as a message shows it."""
+    text = ",".join(cells)
+    return repr(text if len(text) <= 60 else f"{text[:57]}...")
+
+
+def _refuse_title(where: str, line: int, text: str) -> NoReturn:
+    raise ValueError(f"{where}, line {line}: {text!r} is a title and no header: delete the lines above the names")
+
+
+def _refuse_ragged(where: str, rows: Rows, line: int, cells: list[str], width: int) -> NoReturn:
+    """Raise an error about a row that is longer or shorter than the header."""
+    others = {len(row) for row in rows.cells[1:]}
+    advice = "correct this line"
+    if rows.separator == "," and len(others) == 1 and len(cells) > width:
+        advice = "put semicolons between the cells if some commas are decimal marks, or name each column in the header"
+    elif len(rows.cells[0]) == 1 or line == rows.lines[0]:
+        advice = "give each column a name in the first line"
+    expected = f"expected {width} cells as in line {rows.lines[0]}, got {len(cells)}"
+    raise ValueError(f"{where}, line {line}: {expected}, {shorten(cells)}: {advice}")
+
+
+def _refuse_summary(where: str, table: Table) -> None:
+    """Raise an error if a row begins with a word such as Total, as the sums that spreadsheets add do."""
+    firsts = [next((d, cell) for d, cell in enumerate(cells) if cell) for cells in table.cells]
+    for row, (d, first) in enumerate(firsts):
+        if first[0].isalpha():
+            word, is_last = first.rstrip(": "), row >= len(firsts) - 3
+            is_sum = SUMMARY.fullmatch(word) or (is_last and LAST.fullmatch(word))
+            if is_sum and firsts.count((d, first)) == 1:
+                at = f"{where}, line {table.lines[row]}, column {table.names[d]!r}"
+                raise ValueError(f"{at}: {first!r} begins a row of sums and no sample: delete it")

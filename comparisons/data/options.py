@@ -1,0 +1,121 @@
+"""How a file of one's own is read: the options of :func:`comparisons.data.read`, and the flags of every command."""
+
+import csv
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Self
+
+from comparisons.declarations import Option
+from models.shown import shown
+
+MARKS = ("NA", "N/A", "#N/A", "nan", "NULL", "<NA>", "NaT", "None", ".", "?", "-")
+_MARKS = {"", *(mark.lower() for mark in MARKS)}
+_LONGEST = max(map(len, _MARKS))
+FLAGS = (
+    Option("columns", None, "Of your own file: names of the features, a,b; every other column is left out"),
+    Option("drop", None, "Of your own file: names of columns to leave out"),
+    Option("weights", None, "Of your own file: column of frequencies; a column 'count' holds them without being asked"),
+    Option("index", None, "Of your own file: column of the rows' labels"),
+    Option("missing", None, f"Of your own file: marks of missing cells besides an empty cell, {' '.join(MARKS)}"),
+    Option("decimal", None, "Of your own file: decimal mark, if it is not clear", choices=(".", ",")),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What was asked of a file; the fields are explained in :func:`comparisons.data.read`."""
+
+    columns: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    weights: str | None = None
+    index: str | None = None
+    decimal: str | None = None
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Self:
+        """Return the options among ``given``: lists as text such as ``a,b`` or as sequences; None is not given."""
+        asked = {name: value for name, value in given.items() if value is not None}
+        for option in FLAGS:
+            if (value := asked.get(option.name)) is None:
+                continue
+            if option.name in LISTS:
+                asked[option.name] = _listed(option.name, value)
+            elif not isinstance(value, str):
+                raise ValueError(f"{option.name} must be text, got {shown(value)}")
+            option.check(value)
+        return cls(**asked)
+
+    def __post_init__(self) -> None:
+        for name, times in Counter(name for _, name in self.named).items():
+            if times > 1:
+                options = " and ".join(option for option, other in self.named if other == name)
+                raise ValueError(f"column {name!r} must be named by one option once, got it in {options}")
+
+    @property
+    def named(self) -> list[tuple[str, str]]:
+        """Each option's name with each column that it names."""
+        lists = {"columns": self.columns, "drop": self.drop, "weights": [self.weights], "index": [self.index]}
+        return [(option, name) for option, names in lists.items() for name in names if name is not None]
+
+
+LISTS = ("columns", "drop", "missing")
+NAMES = frozenset(option.name for option in FLAGS)
+
+
+def is_mark(text: str) -> bool:
+    """Whether text is a mark of a missing cell, in any case."""
+    return len(text) <= _LONGEST and text.lower() in _MARKS
+
+
+def split_reading(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the options of reading a file that were given, and the rest: a family's options."""
+    reading = {name: value for name, value in options.items() if name in NAMES and value is not None}
+    return reading, {name: value for name, value in options.items() if name not in NAMES}
+
+
+def flag(name: str, values: Iterable[str]) -> str:
+    """Return a flag with a list of values as it is typed in a shell.
+
+    Examples
+    --------
+    >>> from comparisons.data.options import flag
+    >>> flag("drop", ["id", "birth date"])
+    "--drop 'id,birth date'"
+    """
+    cells = (f'"{value.replace(chr(34), chr(34) * 2)}"' if set(value) & set(',"') else value for value in values)
+    return f"--{name} {shlex.quote(','.join(cells))}"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a question that names what is spelt nearly alike, or nothing.
+
+    Examples
+    --------
+    >>> from comparisons.data.options import did_you_mean
+    >>> did_you_mean("Faithfull", ["faithful", "galaxies"])
+    '; did you mean faithful?'
+    """
+    by_lower = {one.lower(): one for one in known}
+    near = get_close_matches(name.lower(), by_lower, n=1, cutoff=0.7)
+    return f"; did you mean {by_lower[near[0]]}?" if near else ""
+
+
+def check_names(asked: Reading, known: Sequence[str]) -> None:
+    """Raise a ValueError unless every column that was named is there."""
+    for option, name in asked.named:
+        if name not in known:
+            given = f"columns are {', '.join(known)}; got {shown(name)}"
+            raise ValueError(f"{option} must name columns of the file; its {given}{did_you_mean(name, known)}")
+
+
+def _listed(name: str, value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = [cell.strip() for cells in csv.reader([value], skipinitialspace=True) for cell in cells]
+    texts = tuple(f"{one}" for one in (value if isinstance(value, Iterable) else [value]))
+    if not texts or (name != "missing" and not all(texts)):
+        raise ValueError(f"{name} must list names such as a,b; got {shown(value)}")
+    return texts

@@ -1,0 +1,195 @@
+"""Which column of a file is what: a feature, frequencies, labels of the rows, or left out; nothing silently.
+
+=======================================  ==============================================================
+an unnamed first column                  labels of the rows, left out
+whole numbers 1..n, 0..n-1, or a run     they number the rows, left out
+a column called id, index, ...           labels of the rows, left out; refused where a label repeats
+a column called count                    frequencies of the rows
+n, freq, weight, ... of whole numbers    refused: the user says which
+=======================================  ==============================================================
+
+What the user names by an option is that. A column that is the only one is the feature.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+import numpy as np
+
+from comparisons.data.column import Column
+from comparisons.data.kinds import is_date
+from comparisons.data.options import Reading, flag
+from comparisons.data.source import Source
+
+COUNT = "count"
+MAYBE_COUNT = re.compile("n|freq(uency|uencies)?|weights?|wt|counts|h(ä|ae)ufigkeit|anzahl|effectifs?", re.IGNORECASE)
+WHO = "respondent|participant|subject|patient|person|student|customer|case|record|observation"
+LABEL = re.compile(
+    rf"(.*[\W_])?(id|uuid|guid)|row[\W_]?(names?|labels?)|({WHO}|row)?[\W_]*(num|number|nr|no|#)\.?|{WHO}|index|row|obs",
+    re.IGNORECASE,
+)
+CAMEL_ID = re.compile(r".*[a-z](Id|ID)")
+FEWEST_NUMBERED, MANY_ROWS = 3, 10
+FIRST_YEAR = 1800  # a run of larger numbers beside counts is time
+
+
+@dataclass
+class Roles:
+    """What each column is.
+
+    Attributes
+    ----------
+    features : list of Column
+        In the order in which they are taken.
+    weights, labels : Column or None
+        Frequencies and labels of the rows.
+    notes : list of str
+        What was left out, and how frequencies are used.
+    """
+
+    features: list[Column]
+    weights: Column | None = None
+    labels: Column | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def roles_of(source: Source, columns: Sequence[Column], asked: Reading) -> Roles:
+    """Return what each column is.
+
+    Raises
+    ------
+    ValueError
+        If a column may be two things; the message names the options that say which.
+    """
+    by_name = {column.name: column for column in columns}
+    roles = Roles([], by_name.get(asked.weights or ""), by_name.get(asked.index or ""))
+    rest = [column for column in columns if column.name not in (*asked.drop, asked.weights, asked.index)]
+    if asked.drop:
+        roles.notes.append(f"left out, as asked: {', '.join(asked.drop)}")
+    if asked.columns:
+        roles.features = [by_name[name] for name in asked.columns]
+        _take_count(roles, [one for one in rest if one.name.lower() == COUNT and one.name not in asked.columns][:1])
+        taken = {*asked.columns, *asked.drop, *(one.name for one in (roles.weights, roles.labels) if one)}
+        if others := [name for name in source.raw if name not in taken]:
+            roles.notes.append(f"left out, not among --columns: {', '.join(others)}")
+        return roles
+    roles.features = rest
+    if len(rest) > 1:
+        _find_roles(source, roles)
+    if len(roles.features) == 1 and _may_count(roles.features[0]):
+        roles.notes.append(f"column {roles.features[0].name!r} is the feature, for there is no other")
+    if not roles.features:
+        _refuse_nothing_left(source, rest, asked)
+    return roles
+
+
+def _find_roles(source: Source, roles: Roles) -> None:
+    """Take frequencies and labels out of the features."""
+    counts = [column for column in roles.features if column.name.lower() == COUNT][: roles.weights is None]
+    others = [column for column in roles.features if column not in counts]
+    reasons = {column.name: _label(source, column) for column in others}
+    labels = {name: why for name, why in reasons.items() if why}
+    if len(labels) == len(others) and (counts or roles.weights):
+        labels = {} if roles.weights else _of_frequency_table(source, others, counts[0], labels)
+    features = [column for column in roles.features if column.name not in labels]
+    if len(features) > len(counts):
+        _take_count(roles, counts)
+        features = [column for column in features if column not in counts]
+    first = next((column for column in others if column.name in labels), None)
+    roles.labels = roles.labels or first
+    for column in others:
+        if why := labels.get(column.name):
+            keep = _short_flag([column.name, *(one.name for one in features)])
+            roles.notes.append(f"left out: {_called(column, source)} ({why}); {keep} keeps it")
+    for column in list(features):
+        if _may_count(column) and len(features) > 1:
+            _ask_weights(source, roles, column, [one.name for one in features])
+    roles.features = features
+
+
+def _label(source: Source, column: Column) -> str:
+    """Return why a column is no feature but labels the rows, or nothing."""
+    if column.name in source.unnamed:
+        if column.name == "column 1" and (column.is_whole or (column.is_distinct and not column.is_numeric)):
+            return "names or numbers of the rows"
+        remedy = f"name it in the header, or {flag('drop', [column.name])}"
+        raise ValueError(f"{source.name}: {column.name} has no name in the header: {remedy}")
+    if not MAYBE_COUNT.fullmatch(column.name) and (run := _run(source, column)):
+        return run
+    if LABEL.fullmatch(column.name) or CAMEL_ID.fullmatch(column.name):
+        if column.is_distinct and (column.is_whole or not column.is_numeric) and not is_date(column):
+            return "labels, each once"
+        if column.is_whole and not set(column.numbers.tolist()) <= {0.0, 1.0}:
+            names = [name for name in source.raw if name.lower() != COUNT]
+            which = f"{flag('drop', [column.name])} leaves it out, {_short_flag(names)} takes it"
+            raise ValueError(f"{source.name}: column {column.name!r} may hold labels, some of them repeated: {which}")
+    return ""
+
+
+def _run(source: Source, column: Column) -> str:
+    """Return how a column numbers the rows, or nothing."""
+    n = len(column.which)
+    is_first = column.name == next(iter(source.raw))
+    lacks_last = n > FEWEST_NUMBERED and column.which[-1] < 0 and is_first
+    if n < FEWEST_NUMBERED or not column.is_whole or (column.which >= 0).sum() < n - lacks_last:
+        return ""
+    numbers = column.array[column.which >= 0]
+    low, high = int(numbers.min()), int(numbers.max())
+    if len(column.values) != len(numbers) or high - low + 1 != len(numbers):
+        return ""
+    if low in (0, 1) or ((is_first or n >= MANY_ROWS) and (np.diff(numbers) == 1).all()):
+        if lacks_last:
+            given = f"column {column.name!r} numbers all rows but this one, which may hold sums"
+            remedy = f"delete the line, or {flag('drop', [column.name])}"
+            raise ValueError(f"{source.at(n - 1)}: {given}: {remedy}")
+        return f"it numbers the rows, {low} to {high}"
+    return ""
+
+
+def _of_frequency_table(source: Source, others: list[Column], count: Column, labels: dict[str, str]) -> dict[str, str]:
+    """Return the labels among the columns beside `count` where every one of them numbers the rows."""
+    (first, *more) = others
+    if more or LABEL.fullmatch(first.name) or CAMEL_ID.fullmatch(first.name) or min(first.array) > FIRST_YEAR:
+        return labels
+    if min(first.array) == 0:
+        return {}  # values 0, 1, 2, ... and how often each was observed
+    one = f"{flag('columns', [first.name])} {flag('weights', [count.name])} takes {count.name!r} as frequencies"
+    other = f"{flag('columns', [count.name])} takes it as the feature"
+    raise ValueError(f"{source.name}: column {first.name!r} numbers the rows or holds values: {one}, {other}")
+
+
+def _take_count(roles: Roles, counts: list[Column]) -> None:
+    if counts and roles.weights is None:
+        (roles.weights,) = counts
+
+
+def _ask_weights(source: Source, roles: Roles, column: Column, features: list[str]) -> None:
+    """Raise an error about a column that may hold frequencies, or note that it cannot."""
+    if not column.is_whole or (column.array < 0).any():
+        roles.notes.append(f"column {column.name!r} is taken as a feature: frequencies are whole numbers")
+        return
+    choices = [f"{flag('weights', [column.name])} for frequencies"] if roles.weights is None else []
+    choices += [f"{_short_flag(features)} for a feature", f"{flag('drop', [column.name])} to leave it out"]
+    raise ValueError(f"{source.name}: column {column.name!r} may hold frequencies or a feature: {', '.join(choices)}")
+
+
+def _may_count(column: Column) -> bool:
+    return column.name.lower() == COUNT or MAYBE_COUNT.fullmatch(column.name) is not None
+
+
+def _called(column: Column, source: Source) -> str:
+    return "the unnamed first column" if column.name in source.unnamed else f"column {column.name!r}"
+
+
+def _short_flag(names: list[str]) -> str:
+    return flag("columns", names) if len(names) <= 8 else f"naming it in {flag('columns', [*names[:2], '...'])}"
+
+
+def _refuse_nothing_left(source: Source, rest: Sequence[Column], asked: Reading) -> NoReturn:
+    taken = [name for name in (*asked.drop, asked.weights, asked.index) if name]
+    what = (
+        f"{', '.join(column.name for column in rest)} label the rows" if rest else f"{', '.join(taken)} are no features"
+    )
+    raise ValueError(f"{source.name} has no feature left, for {what}: name the features in --columns")

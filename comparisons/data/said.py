@@ -1,0 +1,63 @@
+"""What was read from a file, said in a few lines before anything is done with it."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from comparisons.data.column import Column
+from comparisons.data.options import Reading
+from comparisons.data.roles import Roles
+from comparisons.data.source import Source
+
+MOST_NAMES = 20
+SENTINELS = [float(sign * value) for value in (99, 999, 9999, 99999) for sign in (-1, 1)] + [-9.0]
+
+
+def said(
+    source: Source, roles: Roles, asked: Reading, turned: Sequence[str], categorical: bool, repeats: np.ndarray | None
+) -> list[str]:
+    """Return lines on rows, features, weights, missing cells, what was left out and what words became."""
+    features = roles.features
+    n, D = len(features[0].which), len(features)
+    lines = [f"Read {source.path.name}: {n} rows, {D} feature{'s' * (D > 1)}: {_some([one.name for one in features])}"]
+    if roles.weights is not None and repeats is not None:
+        lines.append(f"weights: column {roles.weights.name!r} holds frequencies of {int(repeats.sum())} samples")
+    if roles.labels is not None and roles.labels.name == asked.index:
+        lines.append(f"labels of rows: column {roles.labels.name!r}")
+    lines += _missing(features, n * D, asked)
+    lines += roles.notes
+    if turned:
+        lines.append(f"{'levels' if categorical else 'turned into numbers'}: {'; '.join(turned)}")
+    for kind in dict.fromkeys(kind for one in features for kind in one.notes):
+        first, *more = [one.notes[kind] for one in features if kind in one.notes]
+        lines.append(first + f" (and so in {len(more)} more)" * bool(more))
+    lines += [note for one in features if not categorical and (note := _sentinel(one))]
+    return lines + ([f"file: {'; '.join(source.notes)}"] if source.notes else [])
+
+
+def _missing(features: Sequence[Column], n_cells: int, asked: Reading) -> list[str]:
+    marks: Counter[str] = Counter()
+    for column in features:
+        marks.update(column.marks)
+    kinds = ", ".join(f"{times} {mark}" for mark, times in marks.items())
+    holes = ", ".join(f"{one.name} {sum(one.marks.values())}" for one in features if one.marks)
+    lines = [f"missing: {marks.total()} of {n_cells} cells ({kinds}), by column: {holes}" if marks else "missing: none"]
+    unseen = [mark for mark in asked.missing if not any(column.has_mark(mark) for column in features)]
+    return lines + [f"not there: no cell holds {', '.join(unseen)}, of --missing"][: len(unseen)]
+
+
+def _sentinel(column: Column) -> str:
+    """Return a warning of a number such as -999 far from all others, which may mark missing cells, or nothing."""
+    values = np.sort(column.numbers[~np.isnan(column.numbers)])
+    for value in {*values[:1].tolist(), *values[-1:].tolist()}.intersection(SENTINELS):
+        rest = values[values != value]
+        if len(rest) > 1 and np.abs(rest - value).min() > 2 * np.ptp(rest):
+            number = f"{value:.0f}"
+            return f"Is {number} in column {column.name!r} a mark of missing cells? Then --missing {number}"
+    return ""
+
+
+def _some(names: list[str]) -> str:
+    more = f", ... and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return f"{', '.join(names[:MOST_NAMES])}{more}"

@@ -1,0 +1,103 @@
+"""The samples that the features of a file make, and the cells and columns that make none."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from comparisons.data.column import Column
+from comparisons.data.kinds import misfit, numbers_of, refusal
+from comparisons.data.options import flag
+from comparisons.data.source import Source
+from comparisons.families import family_classes
+from comparisons.family import Family
+
+MOST_ROWS = 10_000_000
+
+
+def check_features(source: Source, features: Sequence[Column], categorical: bool) -> None:
+    """Raise an error about a cell that is no number among numbers, or about all columns that are no features."""
+    misfits = [(column, place) for column in features if (place := misfit(column, categorical)) is not None]
+    if len(misfits) > 1 and all(column.first_row(place) == 0 for column, place in misfits):
+        units = ", ".join(column.shown(place) for column, place in misfits)
+        raise ValueError(f"{source.at(0)} holds {units} among numbers: if these are units or titles, delete the line")
+    for column, place in misfits:
+        source.refuse(column, place, "a number")
+    refused = {column.name: why for column in features if (why := refusal(column, source.lines, categorical))}
+    if refused:
+        whys = "; ".join(f"column {name!r} {why}" for name, why in refused.items())
+        taken = "words of few kinds and whole numbers" if categorical else "numbers, and words of two kinds as 0 and 1"
+        remedy = f"{flag('drop', refused)} leaves out what cannot be taken"
+        if features[0].name in refused and features[0].is_distinct:
+            remedy += f"; {flag('index', [features[0].name])} keeps it as labels of the rows"
+        if any("words of" in why for why in refused.values()):
+            others = [f"python -m comparisons.{one.name}" for one in family_classes() if one.categorical]
+            remedy += f"; {' or '.join(others)} takes words of several kinds"
+        raise ValueError(f"{source.name}: {whys}. Taken are {taken}: {remedy}")
+
+
+def samples_of(features: Sequence[Column], categorical: bool) -> tuple[Any, list[str]]:
+    """Return the samples, an array of numbers or a frame of levels, and what words became."""
+    if not categorical:
+        pairs = [numbers_of(column) for column in features]
+        return np.stack([values for values, _ in pairs], axis=1), [said for _, said in pairs if said]
+    frame, said = {}, []
+    for column in features:
+        if column.is_numeric and column.categories is None:
+            frame[column.name] = column.array
+            levels = [f"{value:g}" for value in sorted(set(column.array[column.which >= 0]))]
+        else:
+            values = [*column.values, None]
+            known = sorted(set(values[:-1]), key=str) if column.categories is None else list(column.categories)
+            frame[column.name] = pd.Categorical([values[code] for code in column.which], categories=known)
+            levels = [str(level) for level in known]
+        more = f", ... ({len(levels)})" if len(levels) > 8 else ""
+        more += " (some differ in case only)" if len({level.lower() for level in levels}) < len(levels) else ""
+        said.append(f"{column.name}: {', '.join(levels[:8])}{more}")
+    return pd.DataFrame(frame), said
+
+
+def check_cells(source: Source, features: Sequence[Column], X: Any, pair: Family) -> None:
+    """Raise an error about the first cell that the family cannot take, such as a half among counts."""
+    cells = pair.parameters_type.cells
+    size = pair.of_data.get(cells.size_name, 1)
+    if pair.categorical or np.ndim(size) == 2:
+        return
+    sizes = cells.sizes(size, X.shape)
+    missing = np.isnan(X)
+    x, sizes = np.where(missing, 0.0, X), np.where(missing, 0.0, sizes)
+    misfits = cells.misfits(x, sizes)
+    if misfits.any():
+        row, d = np.argwhere(misfits)[0]
+        column = features[d]
+        advice = cells.advice(x, sizes, [one.name for one in features])
+        source.refuse(column, int(column.which[row]), cells.wanted(sizes), advice)
+
+
+def refuse_sums(source: Source, X: Any) -> None:
+    """Raise an error if the last row holds the sums of the rows above it, as spreadsheets do."""
+    if isinstance(X, pd.DataFrame) or len(X) < 4 or X.shape[1] < 2:
+        return
+    sums = np.nansum(X[:-1], axis=0)
+    if np.allclose(X[-1], sums, rtol=1e-9, atol=0) and (np.abs(sums) > 2).all():
+        raise ValueError(f"{source.at(len(X) - 1)} holds the sums of the rows above it and is no sample: delete it")
+
+
+def repeats_of(source: Source, weights: Column | None) -> np.ndarray | None:
+    """Return how often each row was observed, or None if each was once."""
+    if weights is None:
+        return None
+    counts = weights.array
+    misfits = np.flatnonzero(~(counts >= 0) | (counts % 1 != 0))
+    if len(misfits):
+        row = int(misfits[0])
+        value = weights.values[weights.which[row]] if weights.which[row] >= 0 else "an empty cell"
+        drop = flag("drop", [weights.name])
+        remedy = f"rows are repeated as often; {drop} leaves the column out, naming it in --columns makes it a feature"
+        wanted = f"frequencies in column {weights.name!r} must be whole numbers of at least 0, got {value}"
+        raise ValueError(f"{source.at(row)}: {wanted}: {remedy}")
+    if not 0 < counts.sum() <= MOST_ROWS:
+        total = f"must add up to at most {MOST_ROWS} samples and at least 1, got {counts.sum():.15g}"
+        raise ValueError(f"{source.name}: column {weights.name!r} {total}")
+    return counts.astype(int)

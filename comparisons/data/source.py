@@ -1,0 +1,96 @@
+"""What is in a file before it is known what its columns are: text is cut and named, Parquet has names and types."""
+
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pandas as pd
+
+from comparisons.data.column import Column
+from comparisons.data.dialect import cut
+from comparisons.data.files import content_of, is_parquet, text_of
+from comparisons.data.header import table_of
+from comparisons.data.options import flag
+
+
+@dataclass
+class Source:
+    """A file's columns.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    raw : dict of str
+        The cells of each column, by name.
+    lines : list of int
+        The line in the file of each row; empty where the file has no lines.
+    separator : str
+        Between cells, in text.
+    unnamed, notes : list of str
+        Columns without a name of their own, and what was found out.
+    labels : list of str or None
+        Labels of the rows that the file itself keeps.
+    """
+
+    path: Path
+    raw: dict[str, Any]
+    lines: list[int] = field(default_factory=list)
+    separator: str = ""
+    unnamed: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    labels: list[str] | None = None
+
+    @property
+    def name(self) -> str:
+        """What messages call the file."""
+        return f"data file {self.path}"
+
+    def at(self, row: int) -> str:
+        """Return what messages call a row."""
+        place = f"line {self.lines[row]}" if self.lines else f"row {row}"
+        return f"{self.name}, {place}"
+
+    def refuse(self, column: Column, place: int, wanted: str, advice: str = "") -> NoReturn:
+        """Raise an error about a value: its line, its column, what would be taken, and what to do."""
+        value = column.values[place]
+        given = f"expected {wanted} in column {column.name!r}, got {column.shown(place)}{advice}"
+        mark, drop = flag("missing", [value if isinstance(value, str) else f"{value:g}"]), flag("drop", [column.name])
+        remedy = f"correct it, or {mark} if it marks a missing cell, or {drop} to leave the column out"
+        raise ValueError(f"{self.at(column.first_row(place))}: {given}: {remedy}")
+
+
+def opened(path: Path) -> Source:
+    """Return the columns of a file, of text or of Parquet."""
+    content = content_of(path)
+    if is_parquet(content):
+        return _parquet(path, content)
+    text, encoding = text_of(path, content)
+    rows = cut(path, text)
+    if encoding not in ("utf-8", "utf-8-sig"):
+        rows.notes.append(f"encoding {encoding}")
+    table = table_of(path, text, rows)
+    raw = dict(zip(table.names, map(list, zip(*table.cells, strict=True)), strict=True))
+    return Source(path, raw, table.lines, table.separator, table.unnamed, table.notes)
+
+
+def _parquet(path: Path, content: bytes) -> Source:
+    try:
+        frame = pd.read_parquet(BytesIO(content))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"data file {path} cannot be read as Parquet: {error}") from None
+    if frame.empty:
+        raise ValueError(f"data file {path} has no rows")
+    if nested := [
+        str(name) for name, column in frame.items() if column.dtype == object and any(map(_is_nested, column))
+    ]:
+        raise ValueError(f"data file {path} holds lists in column(s) {', '.join(nested)}: write one value in each cell")
+    plain = isinstance(frame.index, pd.RangeIndex)
+    labels = None if plain else [str(label) for label in frame.index]
+    notes = [] if plain else ["left out: the frame's index, which labels the rows"]
+    return Source(path, {str(name): column for name, column in frame.items()}, notes=notes, labels=labels)
+
+
+def _is_nested(value: Any) -> bool:
+    return hasattr(value, "__len__") and not isinstance(value, str)

@@ -1,0 +1,49 @@
+"""The installed command: ``mixture-twins gmm mine.csv`` is ``python -m comparisons.gmm --data mine.csv``."""
+
+import runpy
+import sys
+from difflib import get_close_matches
+
+from comparisons.families import family_class, family_names
+
+NAME = "mixture-twins"
+OTHERS = {
+    "components": "compare numbers of components: BIC, ICL, leave-one-out, evidence",
+    "concentration": "what the Dirichlet concentration does to the posterior",
+    "calibration": "simulation-based calibration of every model and sampler",
+    "cases": "every standard case, one line and one verdict each",
+}
+WITHOUT_DATA = "calibration", "cases"
+
+
+def main() -> None:
+    """Run a command by its name; its first argument may be the data. Exit code 2 if there is none of this name."""
+    given = sys.argv[1:]
+    if not given or given[0] in ("-h", "--help"):
+        print(usage())
+        return
+    name, *rest = given
+    names = (*family_names(), *OTHERS)
+    if name not in names:
+        near = get_close_matches(name, names, n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        sys.exit(_refused(f"command must be one of {', '.join(names)}, got {name!r}{meant}"))
+    if rest and not rest[0].startswith("-") and name not in WITHOUT_DATA:
+        rest = ["--data", *rest]
+    sys.argv = [f"{NAME} {name}", *rest]
+    runpy.run_module("comparisons" if name == "cases" else f"comparisons.{name}", run_name="__main__")
+
+
+def usage() -> str:
+    """Return the names of all commands with what they do."""
+    families = {name: f"{family_class(name).title}: EM beside PyMC, with a verdict" for name in family_names()}
+    rows = [f"  {name:14s} {what}" for name, what in (families | OTHERS).items()]
+    head = f"Usage: {NAME} COMMAND [DATA] [OPTIONS], such as {NAME} gmm mine.csv --components 3"
+    return "\n".join(
+        [head, "", *rows, "", f"{NAME} COMMAND --help tells the options. DATA is a file or a built-in name."]
+    )
+
+
+def _refused(message: str) -> int:
+    print(f"Error: {message}", file=sys.stderr)
+    return 2

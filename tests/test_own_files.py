@@ -1,0 +1,563 @@
+"""Files of one's own are read to the array that they state, or refused with the line, the column and a remedy."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+import comparisons.comparison.steps
+from comparisons.comparison import prepare
+from comparisons.comparison.command import application
+from comparisons.data import find, load, read, read_csv
+
+NAN = np.nan
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Return a function that writes a file and returns its path."""
+
+    def write(content, name="mine.csv"):
+        file = tmp_path / name
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return file
+
+    return write
+
+
+# Each: family, content, options, names, rows, and what the lines that are printed must say.
+READ = {
+    "plain": ("gmm", "a,b\n1,2.5\n3,4\n", {}, "a b", [[1, 2.5], [3, 4]], ["2 rows, 2 features: a, b", "missing: none"]),
+    "German Excel: semicolons, decimal comma, cp1252": (
+        "gmm",
+        "Größe;Übung\r\n1,5;2,25\r\n-0,5;3\r\n".encode("cp1252"),
+        {},
+        "Größe Übung",
+        [[1.5, 2.25], [-0.5, 3]],
+        ["decimal comma: '1,5' in column 'Größe' is 1.5", "semicolons", "cp1252"],
+    ),
+    "German thousands": (
+        "gmm",
+        "a;b\n1.234,5;2\n12.345.678;7\n",
+        {},
+        "a b",
+        [[1234.5, 2], [12345678, 7]],
+        ["marks of thousands: '1.234,5'"],
+    ),
+    "French: narrow blanks for thousands": (
+        "gmm",
+        "a;b\n1\u202f234,5;2\n3;9\n",
+        {},
+        "a b",
+        [[1234.5, 2], [3, 9]],
+        ["thousands"],
+    ),
+    "Swiss apostrophes": ("gmm", "a;b\n1'234.5;2\n3;9\n", {}, "a b", [[1234.5, 2], [3, 9]], ["thousands"]),
+    "Excel's hint of the separator": ("gmm", "sep=;\r\na;b\r\n1;2\r\n7;5\r\n", {}, "a b", [[1, 2], [7, 5]], []),
+    "US Excel: thousands in quotes beside a decimal point": (
+        "gmm",
+        'a,b\n"1,234",2.5\n"13,456",4\n',
+        {},
+        "a b",
+        [[1234, 2.5], [13456, 4]],
+        ["marks of thousands: '1,234' in column 'a' is 1234"],
+    ),
+    "byte order mark, trailing empty columns and rows": (
+        "gmm",
+        "\ufeffa,b,,\r\n1,2,,\r\n5,4,,\r\n,,,\r\n,,,\r\n",
+        {},
+        "a b",
+        [[1, 2], [5, 4]],
+        ["2 empty row(s)"],
+    ),
+    "UTF-16 with tabs, as Excel's Unicode text": (
+        "gmm",
+        "a\tb\r\n1\t2\r\n7\t5\r\n".encode("utf-16"),
+        {},
+        "a b",
+        [[1, 2], [7, 5]],
+        ["tabs", "utf-16"],
+    ),
+    "R's write.csv with row names": (
+        "gmm",
+        '"","x","y"\n"1",1.5,2\n"2",NA,3\n"4",2.5,9\n',
+        {},
+        "x y",
+        [[1.5, 2], [NAN, 3], [2.5, 9]],
+        ["left out: the unnamed first column", "1 NA), by column: x 1"],
+    ),
+    "R's write.table: one name fewer than columns": (
+        "gmm",
+        '"x" "y"\n"Mazda RX4" 21 6.5\n"Datsun 710" 22.8 4\n',
+        {},
+        "x y",
+        [[21, 6.5], [22.8, 4]],
+        ["left out: the unnamed first column", "blanks"],
+    ),
+    "pandas' to_csv with its index": (
+        "gmm",
+        ",x,y\n0,1.5,2\n1,2.5,3\n2,0.5,9\n",
+        {},
+        "x y",
+        [[1.5, 2], [2.5, 3], [0.5, 9]],
+        ["--columns 'column 1,x,y' keeps it"],
+    ),
+    "pandas' to_csv of an array": (
+        "gmm",
+        ",0,1,2\n0,1.5,2,7\n1,2.5,3,8\n2,0.5,9,8\n",
+        {},
+        "0 1 2",
+        [[1.5, 2, 7], [2.5, 3, 8], [0.5, 9, 8]],
+        [],
+    ),
+    "an index saved twice": (
+        "gmm",
+        "Unnamed: 0,x\n0,1.5\n1,2.5\n2,0.5\n",
+        {},
+        "x",
+        [[1.5], [2.5], [0.5]],
+        ["left out: the unnamed first column"],
+    ),
+    "row numbers in any order": (
+        "gmm",
+        "x,id\n1.5,3\n2.5,1\n0.5,2\n",
+        {},
+        "x",
+        [[1.5], [2.5], [0.5]],
+        ["left out: column 'id' (it numbers the rows, 1 to 3); --columns id,x keeps it"],
+    ),
+    "row numbers that are asked for": (
+        "gmm", "id,x\n1,5\n2,5\n3,7\n", {"columns": "id,x"}, "id x", [[1, 5], [2, 5], [3, 7]], [],
+    ),
+    "whole numbers 1 to n as the only column": ("gmm", "x\n2\n1\n3\n", {}, "x", [[2], [1], [3]], []),
+    "labels called id": (
+        "gmm", "id,x\n101,5\n77,5\n300,7\n", {}, "x", [[5], [5], [7]], ["left out: column 'id' (labels"],
+    ),
+    "years beside counts": (
+        "pmm",
+        "year,count\n1900,13\n1901,14\n1902,8\n",
+        {},
+        "count",
+        [[13], [14], [8]],
+        ["left out: column 'year'", "column 'count' is the feature, for there is no other"],
+    ),
+    "values and how often they were seen": (
+        "pmm", "x,count\n0,2\n1,1\n2,1\n", {}, "x", [[0], [0], [1], [2]], ["weights: column 'count'"],
+    ),
+    "Count in any case": (
+        "bmm", "a,b,Count\n0,1,2\n1,1,1\n", {}, "a b", [[0, 1], [0, 1], [1, 1]], ["frequencies of 3 samples"],
+    ),
+    "a count in a file of one column": ("pmm", "count\n1\n5\n5\n", {}, "count", [[1], [5], [5]], ["is the feature"]),
+    "weights that are asked for": (
+        "bmm", "a,b,n\n0,1,2\n1,1,1\n", {"weights": "n"}, "a b", [[0, 1], [0, 1], [1, 1]], ["column 'n'"],
+    ),
+    "weights of persons are no frequencies": (
+        "gmm",
+        "weight,height\n70.5,1.8\n80,1.7\n65,1.75\n",
+        {},
+        "weight height",
+        [[70.5, 1.8], [80, 1.7], [65, 1.75]],
+        ["column 'weight' is taken as a feature"],
+    ),
+    "all marks of missing cells": (
+        "gmm",
+        "a,b\n,1\nNA,2.5\nN/A,1\n#N/A,4\nnan,1\nNaN,1\nNULL,1\nnull,1\nNone,1\n.,1\n?,1\n-,1\n7,1\n2,3\n",
+        {},
+        "a b",
+        [[NAN, v] for v in [1, 2.5, 1, 4, 1, 1, 1, 1, 1, 1, 1, 1]] + [[7, 1], [2, 3]],
+        ["missing: 12 of 28 cells", "1 empty", "1 N/A", "1 ?"],
+    ),
+    "a mark of one's own, as a number": (
+        "gmm", "a,b\n-999.0,1\n3,1\n7,-999\n", {"missing": -999}, "a b", [[NAN, 1], [3, 1], [7, NAN]], [],
+    ),
+    "a mark of one's own, as a word": (
+        "gmm", "a,b\nn.d.,1\n3,1\n7,2\n", {"missing": "n.d."}, "a b", [[NAN, 1], [3, 1], [7, 2]], ["1 n.d."],
+    ),
+    "a number far from all others is asked about": (
+        "gmm",
+        "a,b\n3,1\n4.5,-999\n7,1.5\n7,2\n",
+        {},
+        "a b",
+        [[3, 1], [4.5, -999], [7, 1.5], [7, 2]],
+        ["Is -999 in column 'b' a mark of missing cells? Then --missing -999"],
+    ),
+    "yes and no": (
+        "bmm", "a,b\nyes,No\nno,YES\n,no\n", {}, "a b", [[1, 0], [0, 1], [NAN, 0]], ["a: yes is 1, no is 0"],
+    ),
+    "true and false": ("bmm", "a,b\nTRUE,F\nFALSE,T\n", {}, "a b", [[1, 0], [0, 1]], ["a: TRUE is 1, FALSE is 0"]),
+    "ja and nein": ("bmm", "a;b\nja;nein\nnein;nein\nja;ja\n", {}, "a b", [[1, 0], [0, 0], [1, 1]], []),
+    "two words in any case": (
+        "gmm", "sex,x\nMale,1\nfemale,5\nmale ,5\n", {}, "sex x", [[1, 1], [0, 5], [1, 5]], ["Male is 1"],
+    ),
+    "two words": (
+        "gmm", "sex,x\nmale,1\nfemale,5\nmale,5\n", {}, "sex x", [[1, 1], [0, 5], [1, 5]],
+        ["sex: male is 1, female is 0"],
+    ),
+    "plus and minus are words": (
+        "bmm", "a,b\n+,-\n-,-\n+,+\n", {}, "a b", [[1, 0], [0, 0], [1, 1]], ["--missing - makes it missing"],
+    ),
+    "percent and currency": (
+        "gmm", 'a,b\n45%,"$1,234.50"\n50%,$20.00\n', {}, "a b", [[45, 1234.5], [50, 20]], ["unit %", "unit $"],
+    ),
+    "no header": (
+        "gmm", "1.5,2\n3,4\n", {}, "x0 x1", [[1.5, 2], [3, 4]],
+        ["no header: line 1 is data; the columns are called x0, x1"],
+    ),
+    "no header, an empty first cell": (
+        "gmm", ",2.5\n3,4\n7,7\n", {}, "x0 x1", [[NAN, 2.5], [3, 4], [7, 7]], ["no header"],
+    ),
+    "blank lines and blanks about cells": ("gmm", "\n a , b \n\n 1 , 2\n\n7,5 \n", {}, "a b", [[1, 2], [7, 5]], []),
+    "numbers in quotes, a name with a comma": (
+        "gmm", '"a,1","b"\n"1.5","2"\n"7","5"\n', {}, "a,1|b", [[1.5, 2], [7, 5]], [],
+    ),
+    "single quotes": ("gmm", "'a';'b'\n'1,5';'2'\n'7,5';'5'\n", {}, "a b", [[1.5, 2], [7.5, 5]], ["single quotes"]),
+    "pipes": ("gmm", "a|b\n1|2\n7|5\n", {}, "a b", [[1, 2], [7, 5]], ["pipes"]),
+    "columns of blanks that are aligned": (
+        "gmm", "  a    b\n 1.5  2\n10.5  5\n", {}, "a b", [[1.5, 2], [10.5, 5]], ["blanks"],
+    ),
+    "old Macintosh line ends": ("gmm", "a,b\r1,2\r7,5\r", {}, "a b", [[1, 2], [7, 5]], []),
+    "a single column with decimal commas": (
+        "gmm", "x\n1,5\n2,5\n7,25\n", {}, "x", [[1.5], [2.5], [7.25]], ["decimal comma"],
+    ),
+    "three decimals under commas": ("gmm", "a,b\n1.234,2\n3.456,7\n", {}, "a b", [[1.234, 2], [3.456, 7]], []),
+    "a doubtful mark that was asked about": (
+        "gmm", "a;b\n1.234;2\n3.456;7\n", {"decimal": ","}, "a b", [[1234, 2], [3456, 7]], [],
+    ),
+    "columns in the order asked": (
+        "gmm", "a,b,c\n1,5,x\n9,5,y\n", {"columns": ["b", "a"]}, "b a", [[5, 1], [5, 9]],
+        ["not among --columns: c"],
+    ),
+    "columns that are dropped": (
+        "gmm", "a,name,c\n1,Ann,5\n9,Bob,5\n", {"drop": "name"}, "a c", [[1, 5], [9, 5]],
+        ["left out, as asked: name"],
+    ),
+    "labels called respondent": ("gmm", "respondent,x\n1001,5\n1005,5\n1010,7\n", {}, "x", [[5], [5], [7]], ["labels"]),
+    "a run of years first": ("gmm", "Year,x\n2000,5\n2001,5\n2002,7\n", {}, "x", [[5], [5], [7]], ["2000 to 2002"]),
+    "a run that is a feature": ("gmm", "x,y\n0.5,10\n2,11\n3,12\n", {}, "x y", [[0.5, 10], [2, 11], [3, 12]], []),
+    "an accountant's negatives": (
+        "gmm", 'a,b\n"(1,200.50)", - \n"3,400.00","1.5"\n', {}, "a b", [[-1200.5, NAN], [3400, 1.5]],
+        ["negative: '(1,200.50)' in column 'a' is -1200.5"],
+    ),
+    "yes, no and a dash": ("bmm", "a,b\nyes,0\n-,1\nno,1\n", {}, "a b", [[1, 0], [NAN, 1], [0, 1]], ["1 -"]),
+    "Fortran's exponents": ("gmm", "a b\n 1.0E+00 2.5D+01\n 2.0E+00 3.5D+01\n", {}, "a b", [[1, 25], [2, 35]], []),
+    "three decimals in a single column": (
+        "gmm", "a\n1.000\n2.500\n", {}, "a", [[1], [2.5]], ["'1.000' in column 'a' is 1"],
+    ),
+    "the end mark of DOS": ("gmm", "a,b\n1,2\n7,5\n\x1a", {}, "a b", [[1, 2], [7, 5]], []),
+    "a single name with a comma": ("gmm", '"height, cm"\n1.5\n2.5\n', {}, "height, cm|", [[1.5], [2.5]], []),
+    "Unicode minus and signs": ("gmm", "a,b\n\u22121.5,+2\n7,5\n", {}, "a b", [[-1.5, 2], [7, 5]], []),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", READ)
+def test_a_file_is_read_to_its_numbers(written, kind):
+    family, content, options, names, rows, said = READ[kind]
+    dataset = read(written(content), family, **options)
+    assert dataset.feature_names == tuple(names.strip("|").split("|") if "|" in names else names.split())
+    np.testing.assert_array_equal(dataset.X, np.array(rows, dtype=float))
+    lines = "\n".join(dataset.notes)
+    assert lines.startswith("Read mine.csv: ")
+    for words in said:
+        assert words in lines, lines
+
+
+# Each: family, content, options, and what the refusal must say.
+REFUSED = {
+    "a word among numbers": (
+        "gmm", "a,b\n1.5,2\n\n3,x1\n4,5\n", {},
+        ["line 4: expected a number in column 'b', got 'x1'", "--missing x1", "--drop b"],
+    ),
+    "an error of a spreadsheet": ("gmm", "a,b\n1,2\n3,#DIV/0!\n4,5\n", {}, ["line 3", "'b'", "--missing '#DIV/0!'"]),
+    "dates and names": (
+        "gmm", "name,born,x\nAnn,2001-02-03,1\nBob,2002-02-03,2\nCyd,2001-05-06,7\n", {},
+        [
+            "column 'name' holds words of 3 kinds ('Ann' in line 2)",
+            "column 'born' holds dates ('2001-02-03' in line 2)",
+            "--drop name,born",
+        ],
+    ),
+    "German dates": (
+        "bmm", "a;Datum\n0;01.02.2020\n1;02.02.2020\n", {}, ["column 'Datum' holds dates", "--drop Datum"],
+    ),
+    "dates as numbers": (
+        "gmm", "x,day\n1.5,20200131\n2,20200201\n9,20200202\n", {},
+        ["column 'day' holds dates (20200131 in line 2)"],
+    ),
+    "times": ("gmm", "x,t\n1.5,10:30\n2,11:45\n9,12:00\n", {}, ["column 't' holds dates"]),
+    "words of several kinds": (
+        "gmm", "x,eye\n1.5,blue\n2,brown\n9,green\n", {},
+        ["column 'eye' holds words of 3 kinds", "comparisons.cmm takes"],
+    ),
+    "one word only": (
+        "gmm", "x,country\n1.5,DE\n2,DE\n9,DE\n", {}, ["column 'country' holds nothing but 'DE'", "--drop country"],
+    ),
+    "codes with leading zeros": ("gmm", "x,zip\n1.5,01234\n2,99999\n9,04532\n", {}, ["column 'zip'", "--drop zip"]),
+    "halves among counts": (
+        "pmm", "a,b\n1,2\n3,2.5\n", {}, ["line 3: expected whole numbers of at least 0 in column 'b', got 2.5"],
+    ),
+    "counts where answers are 0 or 1": (
+        "bmm", "a,b\n0,1\n2,1\n0,0\n", {}, ["line 3", "column 'a', got 2", "n_trials is 1"],
+    ),
+    "halves among levels": ("cmm", "a,b\n1,2\n1,2.5\n", {}, ["column 'b' holds numbers that are no levels"]),
+    "names among levels": (
+        "cmm", "a,b\n" + "".join(f"{i % 2},p{i}\n" for i in range(30)), {},
+        ["column 'b' holds free text (30 different values"],
+    ),
+    "an ambiguous n": (
+        "gmm", "x,n\n1.5,2\n2.5,3\n2.7,3\n", {},
+        ["'n' may hold frequencies or a feature", "--weights n", "--columns x,n", "--drop n"],
+    ),
+    "R's Freq": ("bmm", '"a","Freq"\n0,12\n1,7\n', {}, ["'Freq' may hold frequencies", "--weights Freq"]),
+    "ids that are repeated": (
+        "gmm", "PatientID,x\n17,1.5\n17,2\n4,9\n", {}, ["column 'PatientID' may hold labels", "--drop PatientID"],
+    ),
+    "values or row numbers beside counts": (
+        "pmm", "x,count\n1,2\n2,1\n3,1\n", {}, ["--columns x --weights count", "--columns count"],
+    ),
+    "halves among frequencies": (
+        "bmm", "a,count\n0,1\n1,1.5\n", {},
+        ["line 3: frequencies in column 'count' must be whole numbers", "got 1.5"],
+    ),
+    "a name that is missing": ("gmm", "a,,c\n1,2,3\n4,5.5,6\n", {}, ["column 2 has no name", "--drop 'column 2'"]),
+    "a title above the header": (
+        "gmm", "Sales 2020;;\n;;\na;b;c\n1;2;3\n", {},
+        ["line 1: 'Sales 2020' is a title", "delete the lines above"],
+    ),
+    "a comment above the header": ("gmm", "# made by me\na,b\n1,2\n", {}, ["line 1: '# made by me' is a title"]),
+    "a row of sums by its name": (
+        "gmm", "what,x,y\nlow,1,2\nhigh,2,9\nTotal,3,11\n", {},
+        ["line 4, column 'what': 'Total' begins a row of sums", "delete"],
+    ),
+    "a row of sums by its numbers": (
+        "gmm", "x,y\n1,2.5\n4,4\n5,6\n10,12.5\n", {}, ["line 5 holds the sums of the rows above"],
+    ),
+    "a row of sums without a number": (
+        "gmm", "id,x\n1,2.5\n2,2.5\n3,5\n,10\n", {}, ["line 5: column 'id' numbers all rows but this one"],
+    ),
+    "a row of sums between others": (
+        "gmm", "what,x\nA,1.5\nNorth Total,1.5\nB,2\nC,7\nD,8\nE,9\n", {"drop": "what"},
+        ["line 3", "'North Total' begins"],
+    ),
+    "days as Excel counts them": (
+        "gmm", "x,Date\n1.5,43831\n2,43840\n9,43901\n", {}, ["column 'Date' holds dates (43831"],
+    ),
+    "two headers": ("gmm", "a,b\n1,2\na,b\n3,4\n", {}, ["line 3 repeats the header"]),
+    "names that are there twice": ("gmm", "a,b,a\n1,2,3\n", {}, ["different name", "'a' more than once in line 1"]),
+    "years as names": ("gmm", "2019,2020\n1,2\n3,4\n", {}, ["line 1, '2019,2020', may be names or data"]),
+    "a country and years": ("gmm", "country,2019,2020\nDE,2,3\nFR,4,5\n", {}, ["line 1", "may be names or data"]),
+    "a long row": ("gmm", "a,b\n1,2\n3,4,5\n", {}, ["line 3: expected 2 cells as in line 1, got 3"]),
+    "a short row": ("gmm", "a,b\n1,2\n3\n", {}, ["line 3: expected 2 cells as in line 1, got 1"]),
+    "decimal commas between commas": ("gmm", "a,b\n1,5,2,5\n3,5,4,5\n", {}, ["line 2", "decimal marks", "semicolons"]),
+    "one decimal comma between commas": (
+        "gmm", "a,b\n1,5,2\n2,5,3\n3,5,7\n", {}, ["line 2", "semicolons", "name each"],
+    ),
+    "a header cut by other marks": (
+        "gmm", "x,y\n1.5;2\n3;4\n", {}, ["line 1, 'x,y', is cut by other marks than line 2"],
+    ),
+    "an unnamed column of decimals": ("gmm", ",x\n0.5,2\n1.5,7\n", {}, ["column 1 has no name", "--drop 'column 1'"]),
+    "lines wholly in quotes": ("gmm", '"a,b"\n"1,2"\n"3,4"\n', {}, ["wholly in quotation marks"]),
+    "a quote that is open": ("gmm", 'a,b\n1,"2\n3,4\n', {}, ["quotation mark open"]),
+    "thousands or decimals, in quotes": (
+        "gmm", 'a,b\n"1,234",2\n"3,456",7\n', {},
+        ["line 2, column 'a': '1,234' may be 1234 (--decimal .) or 1.234 (--decimal ,)"],
+    ),
+    "thousands or decimals, under semicolons": (
+        "gmm", "a;b\n1.234;2\n3.456;7\n", {}, ["'1.234' may be 1.234 (--decimal .) or 1234"],
+    ),
+    "both decimal marks": ("gmm", "a;b\n1.5;2\n3,5;7\n", {}, ["column 'a'", "mixed", "'1.5' and '3,5'"]),
+    "a line of units": (
+        "gmm", "a,b\ncm,kg\n1.5,2\n3,4\n5,6\n", {}, ["line 2 holds 'cm', 'kg' among numbers", "delete"],
+    ),
+    "a header of merged cells": (
+        "gmm", "who,A,,B,\n,x,y,x,y\n1,2.5,3,4,5\n", {}, ["line 1", "does not name every column"],
+    ),
+    "whole weights": (
+        "gmm", "x,weight\n1.5,2\n2.5,3\n0.5,1\n", {}, ["'weight' may hold frequencies", "--columns x,weight"],
+    ),
+    "subjects that are repeated": (
+        "gmm", "subject,rt\n1,0.5\n1,0.6\n2,0.7\n", {}, ["'subject' may hold labels", "--columns subject,rt"],
+    ),
+    "an infinite number": ("gmm", "a,b\n1,2\n2.5,inf\n3,4\n", {}, ["line 3", "'b', got 'inf'"]),
+    "names and two rows": (
+        "gmm", "who,x\nAnn,1.5\nBob,2\n", {}, ["column 'who' holds words of 2 kinds", "--index who"],
+    ),
+    "an unknown column": (
+        "gmm", "height,b\n1,2\n3,9\n", {"columns": "heigth,b"},
+        ["columns must name columns of the file", "did you mean height?"],
+    ),
+    "an unknown column to drop": ("gmm", "height,b\n1,2\n3,9\n", {"drop": "B"}, ["drop must name", "did you mean b?"]),
+    "a column in two options": ("gmm", "a,b\n1,2\n", {"drop": "a", "columns": "a"}, ["'a'", "columns and drop"]),
+    "everything dropped": ("gmm", "a,b\n1,2\n", {"drop": "a,b"}, ["no feature left"]),
+    "row numbers only": ("gmm", "a,b\n1,3\n2,1\n3,2\n", {}, ["no feature left", "--columns"]),
+    "an empty column with a name": ("gmm", "a,b\n1.5,\n2,NA\n", {}, ["column 'b' has no observed cell", "--drop b"]),
+    "a wrong decimal mark": ("gmm", "a,b\n1,2\n", {"decimal": ";"}, ["decimal must be one of ., ,"]),
+    "nothing": ("gmm", "", {}, ["is empty"]),
+    "a header only": ("gmm", "a,b\n", {}, ["no rows"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_a_file_is_refused_with_its_line_and_a_remedy(written, kind):
+    family, content, options, said = REFUSED[kind]
+    with pytest.raises(ValueError) as refusal:  # noqa: PT011
+        read(written(content), family, **options)
+    for words in said:
+        assert words in str(refusal.value), refusal.value
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("mine.xlsx", b"PK\x03\x04", ["spreadsheet", "save the sheet as CSV"]),
+        ("mine.csv", b"PK\x03\x04 a sheet with another name", ["spreadsheet", "CSV"]),
+        ("mine.csv.gz", b"\x1f\x8b", ["packed", "unpack"]),
+        ("mine.json", b"[]", ["JSON", "read_json"]),
+        ("mine.sav", b"$FL2", ["SPSS"]),
+        ("mine.dta", b"", ["Stata"]),
+        ("mine.rds", b"", ["write.csv"]),
+        ("mine.csv", b"a\0,b\0\n\x001\0", ["UTF-16 without a byte order mark"]),
+        ("mine.csv", b"<!DOCTYPE html><p>", ["HTML"]),
+        ("mine.parquet", b"PAR1 and no more", ["Parquet"]),
+    ],
+)
+def test_other_kinds_of_files_are_named(written, name, content, words):
+    with pytest.raises(ValueError, match=r"data file .*mine") as refusal:
+        read(written(content, name), "gmm")
+    for word in words:
+        assert word in str(refusal.value)
+
+
+def test_the_remedy_in_a_refusal_works(written):
+    file = written("name,day,x,y\nAnn,2001-02-03,1,n.d.\nBob,2002-02-03,2,4\nCyd,2001-05-06,7,5\n")
+    with pytest.raises(ValueError, match=r"column 'y', got 'n.d.'.*--missing n.d. "):
+        read(file, "gmm")
+    with pytest.raises(ValueError, match="--drop name,day leaves out"):
+        read(file, "gmm", missing="n.d.")
+    assert read(file, "gmm", missing="n.d.", drop="name,day").X.shape == (3, 2)
+
+
+def test_levels_are_taken_by_a_categorical_mixture(written):
+    file = written("hair,age,smokes,pain\nBrown,3,yes,None\nBlond,1,no,mild\nBrown,3,no,None\n,1,yes,mild\n")
+    dataset = read(file, "cmm")
+    problem = prepare(dataset.X, "cmm", 1, feature_names=dataset.feature_names)
+    expected = [[1, 1, 1, 0], [0, 0, 0, 1], [1, 1, 0, 0], [NAN, 0, 1, 1]]
+    np.testing.assert_array_equal(problem.X, expected)
+    assert "levels: hair: Blond, Brown; age: 1, 3; smokes: no, yes; pain: None, mild" in dataset.notes
+    assert any("'None' in column 'pain' is a word like the others" in note for note in dataset.notes)
+
+
+def test_parquet_keeps_categories_types_and_labels(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "size": pd.Categorical(["small", "large", "small"], ["small", "medium", "large"], ordered=True),
+            "old": [True, False, True],
+            "n_children": pd.array([1, None, 2], dtype="Int64"),
+        },
+        index=["u", "v", "w"],
+    )
+    frame.to_parquet(tmp_path / "mine.parquet")
+    levels = read(tmp_path / "mine.parquet", "cmm")
+    problem = prepare(levels.X, "cmm", 1, feature_names=levels.feature_names)
+    np.testing.assert_array_equal(problem.X, [[0, 1, 0], [2, 0, NAN], [0, 1, 1]])
+    assert problem.family.levels == (3, 2, 2)
+    numbers = read(tmp_path / "mine.parquet", "gmm", drop="size")
+    np.testing.assert_array_equal(numbers.X, [[1, 1], [0, NAN], [1, 2]])
+    assert levels.row_labels == numbers.row_labels == ("u", "v", "w")
+    with pytest.raises(ValueError, match="column 'size' holds words"):
+        read(tmp_path / "mine.parquet", "gmm")
+    frame.assign(day=pd.Timestamp("2020-01-01")).to_parquet(tmp_path / "days.parquet")
+    with pytest.raises(ValueError, match=r"column 'day' holds dates.*--drop day"):
+        read(tmp_path / "days.parquet", "gmm", drop="size")
+
+
+def test_labels_of_rows_are_kept_and_repeated(written):
+    dataset = read(written("who,x,count\nAnn,1.5,2\nBob,2.5,1\n"), "gmm", index="who")
+    assert dataset.row_labels == ("Ann", "Ann", "Bob")
+    assert read(written("id,x\n7,1.5\n3,2\n9,2\n"), "gmm").row_labels == ("7", "3", "9")
+
+
+def test_built_in_sets_refuse_what_is_for_files_and_near_names_are_asked_about(tmp_path):
+    with pytest.raises(ValueError, match="data 'faithful' are built in, got drop = 'waiting': it is for files"):
+        find("faithful", "gmm", drop="waiting")
+    with pytest.raises(ValueError, match=r"got 'faithfull'; did you mean faithful\?"):
+        find("faithfull", "gmm")
+    with pytest.raises(ValueError, match=r"does not exist; did you mean faithful\?"):
+        find("faithful.csv", "gmm")
+    with pytest.raises(ValueError, match=r"got 'galaxy'; did you mean galaxies\?"):
+        load("galaxy")
+    (tmp_path / "my_data.csv").write_text("a\n1\n")
+    with pytest.raises(ValueError, match=r"does not exist; did you mean my_data.csv\?"):
+        find(str(tmp_path / "mydata.csv"), "gmm")
+    with pytest.raises(ValueError, match="is a folder"):
+        read(tmp_path, "gmm")
+    assert read_csv is read
+
+
+FINITE = st.floats(-1e9, 1e9).map(lambda value: round(value, 9))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.lists(st.tuples(FINITE, st.one_of(FINITE, st.just(NAN)), st.booleans()), min_size=2, max_size=8),
+    separator=st.sampled_from([",", ";", "\t", "|"]),
+    decimal=st.sampled_from([".", ","]),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252"]),
+    quoting=st.sampled_from([0, 1, 2]),
+    index=st.booleans(),
+    mark=st.sampled_from(["", "NA", "NULL", "?"]),
+)
+def test_what_pandas_writes_is_read_back(tmp_path, rows, separator, decimal, encoding, quoting, index, mark):
+    """Random frames in random dialects; a half in the first row makes the decimal mark clear."""
+    rows = [(0.5, -0.25, True), (1e-3, 2.5, False), *rows]
+    frame = pd.DataFrame(rows, columns=["Größe", "b, c", "old"])
+    options = {"sep": separator, "decimal": decimal, "encoding": encoding, "quoting": quoting, "index": index}
+    frame.to_csv(tmp_path / "mine.csv", na_rep=mark, **options)
+    dataset = read(tmp_path / "mine.csv", "gmm")
+    assert dataset.feature_names == tuple(frame.columns)
+    np.testing.assert_array_equal(dataset.X, frame.to_numpy(dtype=float))
+
+
+def invoke(family, *arguments):
+    return CliRunner().invoke(application(family), list(arguments))
+
+
+def test_a_command_says_first_what_it_read(written, monkeypatch, tmp_path):
+    def stop(problem, bars):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(comparisons.comparison.steps, "run", stop)
+    file = written("id;höhe;typ;n\n1;1,5;ja;2\n2;2,75;nein;1\n3;;ja;1\n4;7,5;ja;2\n")
+    arguments = ["--data", str(file), "--drop", "typ", "--weights", "n", "--out", str(tmp_path / "out")]
+    result = invoke("gmm", *arguments)
+    assert result.exit_code == 130, result.output
+    lines = [line.strip() for line in result.output.splitlines()]
+    assert lines[:3] == [
+        "Read mine.csv: 4 rows, 1 feature: höhe",
+        "weights: column 'n' holds frequencies of 6 samples",
+        "missing: 1 of 4 cells (1 empty), by column: höhe 1",
+    ]
+    assert "left out: column 'id' (it numbers the rows, 1 to 4); --columns 'id,höhe' keeps it" in lines
+
+
+@pytest.mark.parametrize("family", ["gmm", "cmm"])
+def test_help_lists_the_options_and_the_marks(family):
+    shown = " ".join(invoke(family, "--help").output.replace("│", " ").split())
+    for word in [
+        "--columns",
+        "--drop",
+        "--weights",
+        "--index",
+        "--missing",
+        "--decimal",
+        "NA N/A #N/A nan NULL",
+        ".parquet",
+    ]:
+        assert word in shown, word
+
+
+def test_a_command_refuses_with_the_line_and_the_column(written, tmp_path):
+    result = invoke("gmm", "--data", str(written("a,b\n1.5,2\n3,x\n")), "--out", str(tmp_path / "out"))
+    assert result.exit_code == 2
+    assert "line 3: expected a number in column 'b', got 'x'" in " ".join(result.output.split())
