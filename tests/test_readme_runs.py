@@ -36,6 +36,7 @@ WORK = {
     "benchmarks.alignment": ["measured"],
     "benchmarks.calls": ["calls"],
     "benchmarks.em": ["passes"],
+    "benchmarks.judged": ["fit"],
     "benchmarks.optimum": ["table"],
     "benchmarks.memmap": ["table"],
     "benchmarks.digits": ["table"],
