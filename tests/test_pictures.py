@@ -176,6 +176,13 @@ def test_samples_of_weight_0_are_not_drawn_and_heavy_ones_are_larger(faithful, a
     np.testing.assert_allclose(areas[150:], 4 * areas[0])
 
 
+def test_the_axes_reach_to_every_centre(faithful, ax):
+    X, fit = faithful
+    plot(fit, X[X["eruptions"] < 3], ax)
+    low, high = np.transpose([ax.get_xlim(), ax.get_ylim()])
+    assert ((low < fit.means_) & (fit.means_ < high)).all()
+
+
 def test_more_than_two_features_are_pairs_of_the_first_six():
     X = np.random.RandomState(0).normal(size=(40, 7))
     X[:, 2] += np.repeat([0, 9], 20)

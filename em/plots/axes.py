@@ -7,7 +7,7 @@ import numpy as np
 
 from models.labels import label
 
-LONG, SHORT = 40, 24  # characters of a name beside an axis, and in a crowded place
+LONG = 40  # characters of a name
 MOST_IN_LEGEND = 7  # components
 
 

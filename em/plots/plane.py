@@ -68,7 +68,9 @@ def draw_plane(ax: Any, points: Points, clouds: Any, pair: tuple[int, int] = (0,
         ticks, at = y[only["y"]], ax.get_yaxis_transform()
         ax.scatter(np.full(len(ticks), 0.0), ticks, c=of_y, marker="_", transform=at, **style)
     draw_clouds(ax, clouds, pair, size)
-    ax.set(xlim=limits(x, MARGIN), ylim=limits(y, MARGIN))
+    centers = clouds.means[clouds.weights > EMPTY][:, pair]
+    xlim, ylim = (limits(np.append(z, own), MARGIN) for z, own in zip((x, y), centers.T, strict=True))
+    ax.set(xlim=xlim, ylim=ylim)
     return "ticks at the edge: the other feature is missing" if only["x"].any() or only["y"].any() else ""
 
 

@@ -4,14 +4,16 @@ from typing import Any
 
 import numpy as np
 
-from em.plots.axes import SHORT, legend, name_of_axis, share
+from em.plots.axes import legend, share
 from em.plots.colours import DATA, component_colours
+from models.labels import label, plain
 from models.parameters import Quantity
 from models.validation import Array
 
 MOST_PLACES = 40  # along the axis, beyond which a map is read better than lines
 MOST_LINES = 8
 MOST_NAMES = 40
+SHORT = 24  # characters of a name
 INCHES_OF_LETTER = 0.085
 WIDE_RANGE = 50.0  # ratio of the largest to the smallest value from which on a scale is logarithmic
 LEAST_SHOWN = 100.0  # times smaller than the smallest of all samples: less is drawn there on a logarithmic scale
@@ -92,9 +94,14 @@ def _draw_map(ax: Any, values: Array, of_all: Array | None, quantity: Quantity, 
     ax.set_yticks(range(len(rows)), heads if of_all is None else [*heads, "all samples"], fontsize=8)
 
 
+def _shortened(name: str) -> str:
+    """Return a name without its middle where it is long: its end may be the level of an item."""
+    return name if len(name) <= SHORT else f"{name[: SHORT // 2]}...{name[3 - SHORT // 2 :]}"
+
+
 def _name_places(ax: Any, names: list[str], blocks: list[np.ndarray]) -> None:
     every = max(1, -(-len(names) // MOST_NAMES))
-    shown = [name_of_axis(name, SHORT) for name in names[::every]]
+    shown = [label(_shortened(plain(name))) for name in names[::every]]
     crowded = max(map(len, shown)) * len(shown) * INCHES_OF_LETTER > 0.8 * ax.figure.get_figwidth()
     style: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
     ax.set_xticks(range(0, len(names), every), shown, fontsize=8 if crowded else 9, **style)
