@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from random_mixtures import all_labellings, declared_density, joint_density_of_labels
 from scipy.special import logsumexp
 from scipy.stats import expon, nbinom
@@ -127,7 +128,7 @@ def test_its_examples_are_true(geometric):
 @pytest.mark.parametrize("D", [1, 2])
 def test_it_is_drawn_without_a_file_for_it(geometric, X, D):
     fit = em.GeometricMixtureEM(2, n_init=1, random_state=0).fit(X[:, :D])
-    ax = em.plots.plot(fit, X[:, :D])
+    ax = em.plots.plot(fit, X[:, :D], Figure().subplots())
     drawn = {line.get_label().split(":")[0]: line.get_ydata() for line in ax.lines}
     for k in range(2):
         if D == 1:  # probabilities of the counts
