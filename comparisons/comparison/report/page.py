@@ -4,7 +4,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from comparisons.comparison.plots import drawings_of
+from comparisons.comparison.report.plots import drawings_of
 from comparisons.comparison.spread import METHODS, summary
 from comparisons.output.files import versions
 from em.page import Section, write_page
