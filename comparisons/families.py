@@ -49,23 +49,23 @@ def family_of(family: str | Family, **options: Any) -> Family:
 
 
 def family_of_fit(fit: Any) -> Family:
-    """Return the family of a fitted estimator, with its options.
+    """Return the family of a mixture fitted by EM, with its options: as `fit` was given them, or else as set before.
 
     Raises
     ------
     ValueError
-        If it is no fitted mixture, or some of its parameters were held fixed, which the PyMC models do not know.
+        If it is no mixture fitted by EM, or some of its parameters were held fixed, which the PyMC models do not know.
     """
     parameters = getattr(fit, "parameters_", None)
     for family in family_classes():
-        if isinstance(parameters, family.parameters_type):
+        if isinstance(parameters, family.parameters_type) and hasattr(fit, "frozen"):
             if fit.frozen:
                 raise ValueError(
                     f"family must be a mixture without frozen parameters, got {', '.join(fit.frozen)} frozen"
                 )
-            own = {option.name: getattr(fit, option.name) for option in family.options if hasattr(fit, option.name)}
-            return family(**own)
-    raise ValueError(f"family must be a name, a Family, a fitted mixture or a selection, got {shown(fit)}")
+            set_before = {o.name: getattr(fit, o.name) for o in family.options if hasattr(fit, o.name)}
+            return family(**{name: getattr(fit, f"{name}_", value) for name, value in set_before.items()})
+    raise ValueError(f"family must be a name, a Family, a mixture fitted by EM or a selection, got {shown(fit)}")
 
 
 def family_of_prior(prior: Any, **options: Any) -> Family:

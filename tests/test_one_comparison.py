@@ -17,7 +17,7 @@ from comparisons.comparison.problem import prepare
 from comparisons.comparison.steps import verdict_of
 from comparisons.data import load
 from comparisons.declarations import Case
-from em import BernoulliMixtureEM, GaussianMixtureEM, select
+from em import BernoulliMixtureEM, GaussianMixtureEM, PoissonMixtureEM, VariationalMixture, select
 from models.gmm import GMMPrior
 
 
@@ -67,6 +67,13 @@ def test_a_fit_says_its_family_options_and_prior(family):
         np.testing.assert_array_equal(value, family.options.get(name, 1))
 
 
+def test_a_fit_says_the_sizes_of_cells_that_fit_was_given():
+    X = np.random.RandomState(0).poisson(4, size=(50, 2))
+    exposure = np.linspace(1, 3, 100).reshape(50, 2)
+    fit = PoissonMixtureEM(1).fit(X, exposure=exposure)
+    np.testing.assert_array_equal(prepare(X, fit).family.exposure, exposure)
+
+
 def test_what_a_fit_says_is_not_overruled():
     X = load("faithful").X
     fit = GaussianMixtureEM(2, n_init=1, random_state=0).fit(X)
@@ -74,8 +81,11 @@ def test_what_a_fit_says_is_not_overruled():
         prepare(X, fit, 3)
     with pytest.raises(ValueError, match="got weights frozen"):
         prepare(X, GaussianMixtureEM(2, frozen={"weights": [0.5, 0.5]}, random_state=0).fit(X))
-    with pytest.raises(ValueError, match="family must be a name, a Family, a fitted mixture or a selection"):
-        prepare(X, BernoulliMixtureEM(2))
+    wanted = "family must be a name, a Family, a mixture fitted by EM or a selection"
+    mean_field = VariationalMixture(2, prior=GMMPrior.weakly_informative(X, 2), n_init=1, random_state=0).fit(X)
+    for other in (BernoulliMixtureEM(2), mean_field):
+        with pytest.raises(ValueError, match=wanted):
+            prepare(X, other)
     own = GMMPrior.weakly_informative(X, 2)
     assert prepare(X, fit, prior=own).prior is own
 

@@ -200,7 +200,7 @@ def _of_fit(fit: Any, n_components: int | None, prior: Any) -> tuple[Family, int
     """Return family, number of components and prior of a fitted estimator, or of the best of a selection."""
     if hasattr(fit, "candidates"):
         if fit.best is None:
-            raise ValueError("family must be a selection that chose a fit, got one in which none converged")
+            raise ValueError("family must be a selection that chose a fit, got one in which no fit has a maximum")
         fit = fit.estimator
     family = family_of_fit(fit)
     if n_components not in (None, fit.n_components):
