@@ -12,7 +12,7 @@ from families import FAMILIES
 from test_page import read
 
 import em
-from em import BinomialMixtureEM, GaussianMixtureEM, KMeans, NoMaximumWarning, select
+from em import BinomialMixtureEM, GaussianMixtureEM, KMeans, NoMaximumWarning, PoissonMixtureEM, select
 from em.status import left_to_the_status
 from models.gmm import GMMPrior
 
@@ -79,6 +79,15 @@ def test_a_fit_that_collapsed_has_a_report_that_says_so(tmp_path):
     assert 'class="lead bad"' in (tmp_path / "fit.html").read_text()
     assert "standard error" not in text
     assert n_pictures == 1
+
+
+def test_standard_errors_of_many_parameters_are_left_out_unless_asked_for(tmp_path):
+    X = np.random.RandomState(0).poisson(3, size=(30, 501))
+    fit = PoissonMixtureEM(2, n_init=1, random_state=0).fit(X)
+    fit.report(X, tmp_path / "fit.html")
+    text, _ = shown(tmp_path / "fit.html")
+    assert "left out, which take long for 1003 parameters: uncertainty='louis' computes them." in text
+    assert "standard error" not in text
 
 
 def test_rows_with_sizes_and_weights_are_counted(tmp_path):

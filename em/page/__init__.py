@@ -104,7 +104,7 @@ def _shown(section: Section) -> dict[str, Any]:
         try:
             pictures.append({"caption": plain(caption), "address": _picture(draw)})
         except Exception as error:  # whatever it is, the numbers must not be lost to it
-            sentences.append(plain(f"{caption}: left out, {type(error).__name__}: {error}"))
+            sentences.append(plain(f"{caption.rstrip('.')}: left out, {type(error).__name__}: {error}"))
     return {
         "title": plain(section.title),
         "sentences": sentences,

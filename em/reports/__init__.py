@@ -130,8 +130,8 @@ class ReportsOfMixture:
         sample_weight : array_like, shape (n,), or None
             How often each row counts.
         uncertainty : Uncertainty, {"louis", "bootstrap", "parametric bootstrap"}, bool or None, default True
-            Standard errors and intervals beside the parameters, as :meth:`summary` takes them; a fit that collapsed has
-            none.
+            Standard errors and intervals beside the parameters, as :meth:`summary` takes them. True leaves them out of
+            a fit that collapsed, and of one of more than 1,000 free parameters, where they take long.
 
         Raises
         ------
@@ -151,9 +151,9 @@ class ReportsOfMixture:
         ...     "Bernoulli mixture of 1 component" in Path(folder, "fit.html").read_text()
         True
         """
-        from em.reports.page import write_fit_report
+        from em.reports.page import has_errors, write_fit_report
 
-        asked = None if uncertainty is True and getattr(self, "collapsed_", False) else uncertainty
+        asked = has_errors(self) if uncertainty is True else uncertainty
         summary = self.summary(X, sample_weight=sample_weight, uncertainty=asked)
         write_fit_report(self, X, path, summary, sample_weight=sample_weight)
 

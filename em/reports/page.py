@@ -16,8 +16,10 @@ from models.shown import shown
 
 LIBRARIES = "numpy", "scipy", "scikit-learn"
 MOST_ROWS = 300
+MOST_WITH_ERRORS = 1000  # free parameters, of which the information takes seconds: its cost grows with their cube
 HEADS = {"standard_error": "standard error", "times_found": "times found", "nats_below_best": "nats below the best"}
 OF_SE = "Standard errors and intervals: {kind}, level {level:.4g}. A dash: there is none, and the note says why."
+NO_ERRORS = "Standard errors are left out, which take long for {p} parameters: uncertainty='louis' computes them."
 OF_STARTS = "Optima in which restarts on all rows ended, the best first."
 
 
@@ -43,7 +45,7 @@ def write_selection_report(selection: Any, X: ArrayLike, path: str | PathLike[st
         write_page(path, title, "No fit has a maximum to choose: the column status says why.", sections, "bad")
         return
     chosen = ", ".join(f"{key} = {value}" for key, value in _texts(best.settings).items())
-    summary = best.estimator.summary(X, uncertainty=True, **weight)
+    summary = best.estimator.summary(X, uncertainty=has_errors(best.estimator), **weight)
     sections += [Section(f"The best: {summary.model}", [f"{summary.status}."])]
     sections += _sections(best.estimator, X, summary, weight)
     lead = f"{selection.criterion.upper()} chooses {chosen}."
@@ -53,6 +55,15 @@ def write_selection_report(selection: Any, X: ArrayLike, path: str | PathLike[st
 def _candidate(candidate: Any, is_best: bool) -> dict[str, Any]:
     numbers = {head: getattr(candidate, name) for name, head in CRITERIA.items() if hasattr(candidate, name)}
     return {"": "best" * is_best, **_texts(candidate.settings), **numbers, "status": candidate.ending}
+
+
+def has_errors(estimator: Any) -> bool:
+    """Whether a report of the fit has standard errors unasked: it has a maximum, and not too many parameters."""
+    return not getattr(estimator, "collapsed_", False) and not _is_large(estimator)
+
+
+def _is_large(estimator: Any) -> bool:
+    return bool(getattr(estimator, "n_free_parameters_", 0) > MOST_WITH_ERRORS)
 
 
 def tone_of(estimator: Any) -> str:
@@ -72,7 +83,7 @@ def _sections(estimator: Any, X: ArrayLike, summary: Summary, weight: dict[str, 
         Section("Data and fit", [f"{summary.samples}.", *prior], [numbers]),
         Section(named, _certainty(summary), summary.components),
         Section("Picture", figures=_figures(estimator, X, weight)),
-        _parameters(summary),
+        _parameters(estimator, summary),
         Section("Where restarts ended", [OF_STARTS] if summary.starts else [], _named(summary.starts)),
         Section("Settings and versions", table=_settings(estimator)),
     ]
@@ -95,11 +106,12 @@ def _figures(estimator: Any, X: ArrayLike, weight: dict[str, Any]) -> dict[str, 
     return figures
 
 
-def _parameters(summary: Summary) -> Section:
+def _parameters(estimator: Any, summary: Summary) -> Section:
     rows, table = summary.parameters[:MOST_ROWS], summary.uncertainty
     more = len(summary.parameters) - len(rows)
     left_out = [f"The first {MOST_ROWS}; {more} more are in summary(X).to_frame()."] if more else []
     if table is None:
+        left_out += [NO_ERRORS.format(p=estimator.n_free_parameters_)] if _is_large(estimator) else []
         return Section("Parameters", left_out, rows)
     caption = OF_SE.format(kind=table.kind, level=table.level)
     without = {"kind"} if any(row["note"] for row in rows) else {"kind", "note"}
