@@ -333,6 +333,9 @@ REFUSED = {
     "a row of sums by its numbers": (
         "gmm", "x,y\n1,2.5\n4,4\n5,6\n10,12.5\n", {}, ["line 5 holds the sums of the rows above"],
     ),
+    "a row of sums beside words": (
+        "gmm", "x,y,sex\n1,2.5,f\n4,4,m\n5,6,f\n10,12.5,\n", {}, ["line 5 holds the sums of the rows above"],
+    ),
     "a row of sums without a number": (
         "gmm", "id,x\n1,2.5\n2,2.5\n3,5\n,10\n", {}, ["line 5: column 'id' numbers all rows but this one"],
     ),

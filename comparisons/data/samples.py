@@ -76,11 +76,12 @@ def check_cells(source: Source, features: Sequence[Column], X: Any, pair: Family
 
 
 def refuse_sums(source: Source, X: Any) -> None:
-    """Raise an error if the last row holds the sums of the rows above it, as spreadsheets do."""
-    if isinstance(X, pd.DataFrame) or len(X) < 4 or X.shape[1] < 2:
+    """Raise an error if the cells of the last row hold the sums of the rows above it, as spreadsheets do."""
+    if isinstance(X, pd.DataFrame) or len(X) < 4:
         return
-    sums = np.nansum(X[:-1], axis=0)
-    if np.allclose(X[-1], sums, rtol=1e-9, atol=0) and (np.abs(sums) > 2).all():
+    filled = ~np.isnan(X[-1])
+    sums = np.nansum(X[:-1, filled], axis=0)
+    if len(sums) > 1 and np.allclose(X[-1, filled], sums, rtol=1e-9, atol=0) and (np.abs(sums) > 2).all():
         raise ValueError(f"{source.at(len(X) - 1)} holds the sums of the rows above it and is no sample: delete it")
 
 
