@@ -231,6 +231,13 @@ def test_weights_count_in_a_histogram_and_missing_values_are_told_of(ax):
     assert texts(ax) == ["1 samples without a value are not drawn"]
 
 
+def test_a_histogram_reaches_to_no_sample_of_weight_0(ax):
+    x, weights = np.array([0.0, 1.0, 3.0, 90.0, np.nan])[:, None], np.array([1.0, 1.0, 1.0, 0.0, 0.0])
+    plot(GaussianMixtureEM(1).fit(x, sample_weight=weights), x, ax, sample_weight=weights)
+    assert ax.get_xlim()[1] < 4
+    assert texts(ax) == []
+
+
 def test_cells_of_different_sizes_are_drawn_by_their_rates(ax):
     rng = np.random.RandomState(0)
     trials = rng.randint(5, 20, size=(60, 1))

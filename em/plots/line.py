@@ -27,13 +27,13 @@ def draw_line(ax: Any, x: Array, weights: Array, densities: Densities, *, counts
     ax : Axes
         Where to draw.
     x, weights : ndarray, shape (n,)
-        Values, NaN where missing, and how often each counts.
+        Values, NaN where missing, and how often each counts; those of weight 0 are not drawn.
     densities : callable
         Gives π_k p(x | z = k) at values (m,), shape (m, K), or None where there is no density.
     counts : bool
         Whether values are whole numbers, which have shares and no densities.
     """
-    seen = ~np.isnan(x)
+    seen = ~np.isnan(x) & (weights > 0)
     x, weights = x[seen], weights[seen]
     edges = _edges_of_counts(x) if counts else _edges(x)
     ax.hist(x, bins=edges, weights=weights, density=True, color=DATA, edgecolor="white", linewidth=0.4, label="samples")
@@ -88,7 +88,7 @@ def line_picture(estimator: Any, ax: Any, x: Array, weights: Array, name: str, *
 
     draw_line(ax, x, weights, densities, counts=counts)
     ax.set(xlabel=name_of_axis(name), ylabel="share of samples" if counts else "density")
-    n_missing = int(np.isnan(x).sum())
+    n_missing = int(np.isnan(x[weights > 0]).sum())
     note(ax, [f"{n_missing:,} samples without a value are not drawn" if n_missing else ""])
     if K <= MOST_IN_LEGEND:
         legend(ax)
