@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import reference_data
+from scipy.sparse import csr_array
 from sklearn.metrics import silhouette_samples
 
 from em import GaussianMixtureEM, KMeans, is_anomaly
@@ -45,6 +46,12 @@ def test_samples_with_missing_cells_have_no_silhouette(ax):
     plot_silhouettes(fit, X, ax)
     assert sum(map(len, knives(ax)[0])) == len(X) - 7
     assert ax.texts[-1].get_text() == "7 samples with missing cells are left out"
+
+
+def test_sparse_samples_have_the_silhouettes_of_dense_ones(ax):
+    X = np.random.RandomState(0).poisson(1.0, size=(60, 5))
+    fit = KMeans(2, random_state=0).fit(csr_array(X))
+    assert plot_silhouettes(fit, csr_array(X), ax).get_xlabel() == plot_silhouettes(fit, X, ax).get_xlabel()
 
 
 def test_of_many_samples_some_thousand_are_drawn(ax):

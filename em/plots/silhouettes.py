@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 
 from em.plots.axes import axes_or_new, note
 from em.plots.colours import component_colours
@@ -63,7 +64,7 @@ def plot_silhouettes(labels: Any, X: ArrayLike, ax: Any = None) -> Any:
     from sklearn.metrics import silhouette_samples
 
     z, matrix = _labelled(labels, X)
-    whole = np.flatnonzero(~np.isnan(matrix).any(axis=1))
+    whole = np.arange(len(z)) if issparse(matrix) else np.flatnonzero(~np.isnan(matrix).any(axis=1))
     n, n_missing = len(whole), len(z) - len(whole)
     if n > MOST_POINTS:
         whole = np.random.RandomState(SEED).choice(whole, MOST_POINTS, replace=False)
@@ -78,12 +79,11 @@ def plot_silhouettes(labels: Any, X: ArrayLike, ax: Any = None) -> Any:
     return ax
 
 
-def _labelled(labels: Any, X: ArrayLike) -> tuple[np.ndarray, Array]:
-    """Return labels (n,) and the samples as numbers (n, D)."""
+def _labelled(labels: Any, X: ArrayLike) -> tuple[np.ndarray, Any]:
+    """Return labels (n,) and the samples as numbers (n, D), which of an estimator may be sparse."""
     if hasattr(labels, "predict"):
         with without_expected_warnings:
-            matrix: Any = samples_to_use(labels, X, missing=True)
-            return labels.predict(X), matrix.toarray() if hasattr(matrix, "toarray") else matrix
+            return labels.predict(X), samples_to_use(labels, X, missing=True)
     z, matrix = np.asarray(labels), data_matrix(X, missing=True)
     if z.shape != (len(matrix),) or z.dtype.kind not in "iu" or z.min() < 0:
         raise ValueError(
