@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from em.bound import normalise
 from em.engine.blocks import blocks
 from em.identifiability import Identifiability
-from em.predictions import Predictions, has_observed, weighted_sum
+from em.predictions import Predictions, has_observed, number_of_samples, weighted_sum
 from em.samples import samples_to_use
 from em.uncertainty import KINDS, Uncertainty, from_information, from_replicates
 from em.uncertainty.bootstrap import bootstrap
@@ -116,7 +116,7 @@ class FittedMixture[P: Parameters](Predictions, ABC):
         """Return the criteria of rows that count so often."""
         p = self.n_free_parameters_
         deviance = -2 * weighted_sum(log_prob, counted)
-        bic = float(deviance + p * np.log(counted.sum()))
+        bic = float(deviance + p * np.log(number_of_samples(counted)))
         certainty = weighted_sum(np.log(responsibilities.max(axis=1)), counted)
         return {"aic": deviance + 2 * p, "bic": bic, "icl": bic - 2 * certainty}
 

@@ -87,7 +87,7 @@ class Predictions(ReportsOfMixture, DensityMixin, BaseEstimator, ABC):
     def _log_likelihood_of(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
         """Return the log-likelihood of X, and the number of samples that it is of."""
         log_prob, counted = self.score_samples(X), self._counted(X, sample_weight)
-        return weighted_sum(log_prob, counted), float(counted.sum())
+        return weighted_sum(log_prob, counted), number_of_samples(counted)
 
     def _counted(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
         """Return how often each row counts, shape (n,): its weight, and 0 for a row without an observed cell."""
@@ -99,6 +99,19 @@ def weighted_sum(values: Array, weights: Array) -> float:
     """Return Σ_i w_i v_i over the rows that count: a row of weight 0 adds nothing, even where its value is infinite."""
     counted = weights > 0
     return float(weights[counted] @ values[counted])
+
+
+def number_of_samples(counted: Array) -> float:
+    """Return how many samples the rows are, which count so often (n,).
+
+    Raises
+    ------
+    ValueError
+        If no row counts.
+    """
+    if not counted.any():
+        raise ValueError("X must have a row with an observed cell and a positive weight, got none")
+    return float(counted.sum())
 
 
 def has_observed(X: Any) -> np.ndarray:

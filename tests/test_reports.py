@@ -67,6 +67,13 @@ def test_standard_errors_are_shown_where_asked_for_or_given(family):
     pd.testing.assert_frame_equal(asked.to_frame(), table.to_frame())
 
 
+def test_rows_without_an_observed_cell_have_no_summary_and_no_score():
+    fit = GaussianMixtureEM(1).fit([[0.0], [1.0], [3.0]])
+    for ask in (fit.summary, fit.score, fit.bic):
+        with pytest.raises(ValueError, match="X must have a row with an observed cell and a positive weight, got none"):
+            ask([[np.nan]])
+
+
 def test_weights_count_as_repeated_rows_do():
     X, w = np.array([[0.0], [1.0], [2.0], [7.0], [8.0], [9.5]]), np.array([1, 2, 1, 3, 1, 2])
     repeated = np.repeat(X, w, axis=0)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 
-from em.predictions import weighted_sum
+from em.predictions import number_of_samples, weighted_sum
 from em.samples import samples_to_use
 from em.uncertainty import KINDS, Uncertainty
 from models.labels import plain
@@ -112,7 +112,7 @@ def summary_of(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None, un
     """Return the page of :meth:`em.reports.ReportsOfMixture.summary`, from one E-step."""
     responsibilities, log_prob = estimator._normalised(X)
     w = estimator._counted(X, sample_weight)
-    n, sure = float(w.sum()), responsibilities.max(axis=1)
+    n, sure = number_of_samples(w), responsibilities.max(axis=1)
     entries = estimator._entries(n)
     table = _asked(estimator, X, sample_weight, uncertainty, entries.names)
     fit = {"log_likelihood": weighted_sum(log_prob, w), **estimator._said(responsibilities, log_prob, w)}
