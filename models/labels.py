@@ -4,10 +4,12 @@
 """
 
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 NOT_SHOWN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, format and surrogate characters, separators of lines
 LONGEST_LABEL = 60
+MOST_LISTED = 20  # names in a sentence
 
 
 def plain(text: Any) -> str:
@@ -37,3 +39,16 @@ def label(text: Any, longest: int = LONGEST_LABEL) -> str:
     if len(shown) > longest:
         shown = f"{shown[: longest - 3]}..."
     return shown.replace("$", r"\$")
+
+
+def some_of(names: Sequence[Any]) -> str:
+    """Return names in a row, as text on one line: of more than twenty the first twenty, and how many more there are.
+
+    Examples
+    --------
+    >>> from models.labels import some_of
+    >>> some_of(["a", "b"]), some_of(range(600))[-24:]
+    ('a, b', '18, 19, ... and 580 more')
+    """
+    more = f", ... and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
+    return f"{', '.join(map(plain, names[:MOST_LISTED]))}{more}"

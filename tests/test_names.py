@@ -12,7 +12,17 @@ from comparisons.comparison.estimates import by_entry
 from comparisons.families import family_names, family_of
 from comparisons.posterior.gibbs import as_datatree
 from comparisons.posterior.predictive import predictive_check
-from em import CategoricalMixtureEM, GaussianMixtureEM, KMeans, NotIdentifiableWarning, load, plots, save, select
+from em import (
+    CategoricalMixtureEM,
+    GaussianMixtureEM,
+    KMeans,
+    NotIdentifiableWarning,
+    PoissonMixtureEM,
+    load,
+    plots,
+    save,
+    select,
+)
 from em.cmm.latent_classes import latent_classes
 from em.gibbs import gibbs
 from em.status import left_to_the_status
@@ -185,3 +195,10 @@ def test_draws_of_gibbs_their_diagnosis_and_predictive_checks_carry_names():
     checked = predictive_check(X, draws, "gmm", n_replicates=5, random_state=0).names
     assert {f"mean[{NAMES[0]}]", f"correlation[{NAMES[0]}, {NAMES[1]}]"} < set(checked)
     assert "mean[0]" in predictive_check(X.to_numpy(), draws, "gmm", n_replicates=5, random_state=0).names
+
+
+def test_a_sentence_lists_twenty_names_and_says_how_many_more_there_are():
+    X = as_frame(np.random.RandomState(0).poisson(3.0, size=(20, 30)), [f"gene {d}" for d in range(30)])
+    page = repr(PoissonMixtureEM(1).fit(X).summary(X))
+    assert "20 samples of 30 features: gene 0, gene 1, " in page
+    assert "gene 19, ... and 10 more\n" in page

@@ -9,8 +9,8 @@ from comparisons.data.column import Column
 from comparisons.data.options import Reading
 from comparisons.data.roles import Roles
 from comparisons.data.source import Source
+from models.labels import some_of
 
-MOST_NAMES = 20
 SENTINELS = [float(sign * value) for value in (99, 999, 9999, 99999) for sign in (-1, 1)] + [-9.0]
 
 
@@ -20,7 +20,9 @@ def said(
     """Return lines on rows, features, weights, missing cells, what was left out and what words became."""
     features = roles.features
     n, D = len(features[0].which), len(features)
-    lines = [f"Read {source.path.name}: {n} rows, {D} feature{'s' * (D > 1)}: {_some([one.name for one in features])}"]
+    lines = [
+        f"Read {source.path.name}: {n} rows, {D} feature{'s' * (D > 1)}: {some_of([one.name for one in features])}"
+    ]
     if roles.weights is not None and repeats is not None:
         lines.append(f"weights: column {roles.weights.name!r} holds frequencies of {int(repeats.sum())} samples")
     if roles.labels is not None and roles.labels.name == asked.index:
@@ -56,8 +58,3 @@ def _sentinel(column: Column) -> str:
             number = f"{value:.0f}"
             return f"Is {number} in column {column.name!r} a mark of missing cells? Then --missing {number}"
     return ""
-
-
-def _some(names: list[str]) -> str:
-    more = f", ... and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    return f"{', '.join(names[:MOST_NAMES])}{more}"

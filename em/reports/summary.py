@@ -11,7 +11,7 @@ from scipy.sparse import issparse
 from em.predictions import number_of_samples, weighted_sum
 from em.samples import samples_to_use
 from em.uncertainty import KINDS, Uncertainty
-from models.labels import plain
+from models.labels import some_of
 from models.shown import shown
 from models.tables import Tabular, table_lines
 
@@ -141,7 +141,7 @@ def described(estimator: Any, X: ArrayLike, n: float, fit: dict[str, Any]) -> tu
     D, n_missing = matrix.shape[1], 0 if issparse(matrix) else int(np.isnan(matrix).sum())
     named = getattr(estimator, "feature_names_in_", None)
     words = f"{n:.10g} sample{'s' * (n != 1)} of {D} feature{'s' * (D > 1)}"
-    words += f": {', '.join(map(plain, named))}" if named is not None else ""
+    words += f": {some_of(named)}" if named is not None else ""
     words += f"; {n_missing} of {matrix.shape[0] * D} cells missing" if n_missing else ""
     return words, fit | {"n_samples": n, "n_features": D, "n_missing": n_missing}
 

@@ -79,7 +79,7 @@ def in_short(comparison: Any) -> str:
     X, settings, family = comparison.X, comparison.settings, comparison.family
     rhat = max(row["rhat"] for row in comparison.estimates if row["rhat"] is not None)
     ess = min(row["ess"] for row in comparison.estimates if row["ess"] is not None)
-    sizes = f"{len(X)} samples, {X.shape[1]} features, K = {comparison.n_components}"
+    sizes = f"{len(X)} samples, {X.shape[1]} feature{'s' * (X.shape[1] > 1)}, K = {comparison.n_components}"
     return "\n".join(
         [
             f"Comparison of {comparison.title}: {family!r}, {sizes}",

@@ -8,6 +8,7 @@ from comparisons.comparison.report.plots import drawings_of
 from comparisons.comparison.spread import METHODS, summary
 from comparisons.output.files import versions
 from em.page import Section, write_page
+from models.labels import some_of
 from models.shown import shown
 
 TONES = {"agree": "good", "disagree": "bad"}
@@ -72,12 +73,12 @@ _OF_CHECKS = "A value passes that is at most its tolerance (at least, for an ESS
 
 
 def _sizes(comparison: Any) -> list[str]:
-    X, missing = comparison.X, comparison.n_missing
+    X, missing, D = comparison.X, comparison.n_missing, comparison.X.shape[1]
     holes = f", {missing} of {X.size} cells missing" if missing else ""
     fits = [("Maximum likelihood", comparison.mle), ("MAP", comparison.map)]
     return [
         f"{comparison.family.title}, {comparison.family!r}, with K = {comparison.n_components} components.",
-        f"{len(X)} samples of {X.shape[1]} features ({', '.join(comparison.feature_names)}){holes}.",
+        f"{len(X)} samples of {D} feature{'s' * (D > 1)} ({some_of(comparison.feature_names)}){holes}.",
         f"Prior: {comparison.prior!r}.",
         *(f"{name} by EM: log-likelihood {fit.log_likelihood_:.6f} nats; {fit.status_}." for name, fit in fits),
     ]
