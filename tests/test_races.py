@@ -1,5 +1,6 @@
 """Restarts race: those that have met go on as one, and the best is that of runs that all go to their ends."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -118,6 +119,8 @@ def test_who_left_to_a_run_that_collapses_later_goes_on():
     assert other.converged
     assert other.beaten_by is None
     assert len(other.history) == other.n_iter + 1
+    counted = re.match(r"converged after (\d+) iterations, .*, (\d+) iterations after its start", other.status)
+    assert sum(map(int, counted.groups())) == other.n_iter
     assert (np.diff(other.history) >= 0).all()
     assert other.parameters.probs[0, 1] == pytest.approx(0.6, abs=1e-5)
 

@@ -173,7 +173,8 @@ class _Runs[P: Parameters]:
                 history = np.concatenate([runs[r].history, after.history[1:]])
                 by = None if after.beaten_by is None else numbers[after.beaten_by]
                 n_e_steps, start = runs[r].n_e_steps + after.n_e_steps, runs[r].start
-                runs[r] = replace(after, history=history, n_e_steps=n_e_steps, beaten_by=by, start=start)
+                status = f"{after.status}, {runs[r].n_iter} iterations after its start"
+                runs[r] = replace(after, status=status, history=history, n_e_steps=n_e_steps, beaten_by=by, start=start)
         return runs
 
     # Ending ---------------------------------------------------------------------------------------------------------
