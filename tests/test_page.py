@@ -7,6 +7,7 @@ import pytest
 import shared_comparison
 from matplotlib.figure import Figure
 
+from comparisons.comparison.report.page import write_report
 from em.page import Section, page, write_page
 
 HOSTILE = "<script>alert('x')</script> & \"quoted\" \x1b[31m {{ 7 * 7 }}"
@@ -98,3 +99,10 @@ def test_the_page_of_a_comparison_has_every_check_estimate_figure_setting_and_ve
     assert text.count("<img") == 4
     with pytest.raises(FileNotFoundError):
         found.report(tmp_path / "missing" / "report.html")
+
+
+def test_the_page_of_a_comparison_names_the_figures_that_could_not_be_drawn(tmp_path):
+    write_report(shared_comparison.of_faithful().result, tmp_path / "report.html", pictures=tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    assert text.count(": left out, for drawing it failed.") == 4
+    assert "<img" not in text

@@ -48,17 +48,19 @@ def write_report(comparison: Any, path: str | PathLike[str], pictures: Path | No
         files = {name: pictures / f"{name}.png" for name in drawings}
         made = {name: file for name, file in files.items() if file.is_file()}
     figures = {caption: made[name] for name, caption in CAPTIONS.items() if name in made}
-    write_page(path, title, lead, _sections(comparison, figures), tone)
+    left_out = [CAPTIONS[name] for name in drawings if name not in made]
+    sentences = [f"{caption.rstrip('.')}: left out, for drawing it failed." for caption in left_out]
+    write_page(path, title, lead, _sections(comparison, Section("Figures", sentences, figures=figures)), tone)
 
 
-def _sections(comparison: Any, figures: dict[str, Any]) -> list[Section]:
+def _sections(comparison: Any, figures: Section) -> list[Section]:
     """Return what the page says, in the order in which it is read."""
     caution = [f"Caution: {comparison.caution}."] if comparison.caution else []
     return [
         Section("What was compared", [*caution, *_sizes(comparison)]),
         Section("Estimates", table=_estimates(comparison), caption=_OF_ESTIMATES),
         Section("Checks", table=_checks(comparison), caption=_OF_CHECKS),
-        Section("Figures", figures=figures),
+        figures,
         Section("Spread by each method", table=_spreads(comparison), caption=f"{summary(comparison.spreads)}."),
         Section("Settings and versions", table=_settings(comparison)),
         Section("Words", table=[{"word": word, "meaning": meaning} for word, meaning in WORDS.items()]),
