@@ -1,0 +1,24 @@
+"""Copy ``notebooks/`` into ``docs/notebooks/``, so that Sphinx runs and shows them; a copy that is equal stays."""
+
+from pathlib import Path
+from typing import Any
+
+
+def collect(app: Any) -> None:
+    """Copy each notebook and remove copies of those that are gone."""
+    folder = Path(app.srcdir) / "notebooks"
+    folder.mkdir(exist_ok=True)
+    sources = {path.name: path for path in (Path(app.srcdir).parent / "notebooks").glob("*.ipynb")}
+    for copy in folder.glob("*.ipynb"):
+        if copy.name not in sources:
+            copy.unlink()
+    for name, source in sources.items():
+        copy = folder / name
+        if not copy.exists() or copy.read_bytes() != source.read_bytes():
+            copy.write_bytes(source.read_bytes())
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Register the extension."""
+    app.connect("builder-inited", collect)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
