@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from comparisons.declarations import Case, Dataset, Option
-from models.parameters import Quantity
+from models.parameters import Labels, Quantity, labels_of_features
 from models.shown import shown
 from models.validation import Array, data_matrix
 
@@ -250,6 +250,10 @@ class Family(ABC):
     def draw_data(self, ax: Any, comparison: Any) -> None:
         """Draw the data with what EM and the posterior say about it, by ``comparisons/<family>/figure.py``."""
         import_module(f"comparisons.{self.name}.figure").draw_data(ax, comparison)
+
+    def labels(self, feature_names: Sequence[str]) -> Labels:
+        """Return what tables, figures and draws call the places of a dim, such as "feature", by dim."""
+        return labels_of_features(feature_names)
 
     def entries(self, name: str, values: Array) -> list[tuple[int, ...]]:
         """Return the indices of the distinct entries of a declared quantity."""

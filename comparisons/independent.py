@@ -111,10 +111,6 @@ class IndependentFamily(Family):
         weight = (seen_at[name] - after[name]) / (after[name] - theta[name])
         return float(np.max(weight * size)), theta[name][0]
 
-    def cell_names(self, feature_names: tuple[str, ...]) -> tuple[str, ...]:
-        """Return what figures call the entries of one component's parameter."""
-        return feature_names
-
     @override
     def draw_data(self, ax: Any, comparison: Any) -> None:
         from comparisons.profile import draw_profile

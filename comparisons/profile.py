@@ -64,7 +64,8 @@ def draw_profile(ax: Axes, comparison: Any) -> None:
     if quantity.support.bounded:
         ax.set_ylim(-0.02, 1.02)
     if len(at) <= 12:
-        ax.set_xticks(at, [label(name) for name in family.cell_names(comparison.feature_names)], rotation=20)
+        names = family.labels(comparison.feature_names)[quantity.dims[-1]]
+        ax.set_xticks(at, [label(name) for name in names], rotation=20)
     ax.plot([], [], "kx-", linewidth=0.8, label=comparison.reference_name)
     ax.errorbar([], [], [], fmt="k.", capsize=2, label="posterior median, 95 %")
 

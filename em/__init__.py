@@ -5,7 +5,7 @@ Estimators in scikit-learn's manner (`GaussianMixtureEM`, `BernoulliMixtureEM`, 
 :mod:`em.bmm`, :mod:`em.pmm`, :mod:`em.cmm`), and the quantities of EM's proof (`q_function`,
 `entropy`, `elbo`, `complete_data_log_likelihood`). How many components: `select`, `likelihood_ratio_test`. Anomalies:
 `is_anomaly`, `density_threshold`. Pictures: :mod:`em.plots`. Files: `save`, `load`. The posterior, loaded when asked
-for: :mod:`em.gibbs`, :mod:`em.variational`.
+for: `VariationalMixture`, :mod:`em.gibbs`, :mod:`em.variational`.
 """
 
 from typing import Any
@@ -41,7 +41,11 @@ __all__ += ["NotIdentifiableWarning"]
 
 
 def __getattr__(name: str) -> Any:
-    """Return the estimator of a family that was added as a folder (:mod:`em.families`)."""
+    """Return `VariationalMixture`, or the estimator of a family that was added as a folder (:mod:`em.families`)."""
+    if name == "VariationalMixture":
+        from em.variational_mixture import VariationalMixture
+
+        return VariationalMixture
     if name.endswith("EM") and name in (found := estimators()):
         return found[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from em.estimator import MixtureEM
-from em.fitted import has_observed
+from em.predictions import has_observed
 from em.samples import encoded
-from em.uncertainty.louis import frequencies
 from models.shown import shown
-from models.validation import number_between
+from models.validation import Array, number_between
 
 
 def density_threshold(
@@ -56,9 +55,13 @@ def density_threshold(
     >>> is_anomaly(fit, [[0.0, 0.0], [5.0, 5.0]], threshold=density_threshold(fit, X))
     array([False,  True])
     """
-    number_between("quantile", quantile, 0, 1)
     log_density = estimator.score_samples(X, **size)
-    weights = frequencies(sample_weight, len(log_density)) * has_observed(encoded(estimator, X))
+    return _threshold(log_density, estimator._counted(X, sample_weight), quantile)
+
+
+def _threshold(log_density: Array, weights: Array, quantile: float) -> float:
+    """Return the log density below which a share of the rows, which count so often, lies."""
+    number_between("quantile", quantile, 0, 1)
     if not weights.any():
         raise ValueError(
             "X must have a row with an observed cell and a positive weight to take a quantile of, got none"
@@ -110,8 +113,24 @@ def is_anomaly(
     >>> int(is_anomaly(GaussianMixtureEM(1).fit(X), X).sum())
     4
     """
+    log_density, seen = estimator.score_samples(X, **size), has_observed(encoded(estimator, X))
+    return anomalies_among(log_density, seen, estimator._counted(X, sample_weight), threshold, quantile)
+
+
+def anomalies_among(
+    log_density: Array, seen: np.ndarray, weights: Array, threshold: float | None, quantile: float
+) -> np.ndarray:
+    """Return which rows are anomalies, (n,), as `is_anomaly` does, given their log densities.
+
+    Parameters
+    ----------
+    log_density, seen, weights : ndarray, shape (n,)
+        Of each row: log p(x_i), whether it has an observed cell, and how often it counts for the threshold.
+    threshold, quantile
+        As in `is_anomaly`.
+    """
     if threshold is None:
-        threshold = density_threshold(estimator, X, quantile, sample_weight=sample_weight, **size)
+        threshold = _threshold(log_density, weights, quantile)
     elif not isinstance(threshold, float | int | np.floating) or np.isnan(threshold):
         raise ValueError(f"threshold must be a log density in nats or None, got {shown(threshold)}")
-    return np.asarray((estimator.score_samples(X, **size) < threshold) & has_observed(encoded(estimator, X)))
+    return np.asarray((log_density < threshold) & seen)

@@ -10,6 +10,8 @@ distribution q(z_i = k). Then
 because the gap is Σ_i KL(q_i || p(z_i | x_i, θ)) >= 0 (Neal & Hinton 1998; Bishop 2006, section 9.4).
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import entr
@@ -50,6 +52,14 @@ def normalise(log_joint: Array) -> tuple[Array, Array]:
     shares /= total
     log_prob = np.where(possible, largest, -np.inf) + np.log(total)
     return shares, log_prob[..., 0]
+
+
+def check_parameters(parameters: Any, kind: type) -> None:
+    """Raise a TypeError that says what to pass unless parameters are of this class."""
+    if not isinstance(parameters, kind):
+        given = type(parameters).__name__
+        advice = f": pass the {given}'s parameters_" if hasattr(parameters, "fit") else ""
+        raise TypeError(f"parameters must be a {kind.__name__}, got a {given}{advice}")
 
 
 def q_function(log_joint: ArrayLike, responsibilities: ArrayLike) -> float:

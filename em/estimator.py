@@ -186,6 +186,11 @@ class MixtureEM[P: Parameters](Restarts[P]):
 
     # Checks -------------------------------------------------------------------------------------------------------
 
+    def _shape_of_start(self, n_features: int) -> str:
+        """Return in words what array says where the components start."""
+        _, name, *_ = shapes = self._shapes(self.n_components, n_features)
+        return f"{name} of shape {shapes[name]}"
+
     def _check_settings(self, samples: Samples) -> None:
         K, X = count_at_least_one("n_components", self.n_components), samples.X
         if X.shape[0] < K:
@@ -204,17 +209,26 @@ class MixtureEM[P: Parameters](Restarts[P]):
         if isinstance(self.init, str):
             if self.init not in STARTS:
                 raise ValueError(
-                    f"init must be one of {', '.join(STARTS)}, parameters or labels, got {shown(self.init)}"
+                    f"init must be one of {', '.join(STARTS)}, parameters, labels or "
+                    f"{self._shape_of_start(X.shape[1])}, got {shown(self.init)}"
                 )
         elif isinstance(self.init, self._parameters_type):
             shape = (self.init.n_components, self.init.n_features)
             if shape != (K, X.shape[1]):
                 raise ValueError(f"init must have (components, features) = {(K, X.shape[1])}, got {shape}")
-        elif not _are_labels(self.init, samples.n_rows, K):
+        elif not _are_labels(self.init, samples.n_rows, K) and not _is_matrix(self.init):
             raise ValueError(
-                f"init must be one of {', '.join(STARTS)}, a {self._parameters_type.__name__}, or {samples.n_rows} "
-                f"integer labels from 0 to {K - 1}, got {shown(self.init)}"
+                f"init must be one of {', '.join(STARTS)}, a {self._parameters_type.__name__}, {samples.n_rows} "
+                f"integer labels from 0 to {K - 1}, or {self._shape_of_start(X.shape[1])}, got {shown(self.init)}"
             )
+        self._known_from_init(X.shape[1])
+
+
+def _is_matrix(values: Any) -> bool:
+    try:
+        return np.ndim(values) == 2
+    except ValueError:  # ragged
+        return False
 
 
 def _are_labels(values: Any, n_samples: int, n_components: int) -> bool:

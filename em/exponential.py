@@ -43,9 +43,10 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
     n_starts : int or None, default None
         Number of starts that a short run of 10 iterations tries, of which the best ``n_init`` are run to the end;
         None tries no more than are run. Neither number counts where ``init`` gives one start.
-    init : str, parameters or array_like of int, default "k-means++"
-        "k-means++", "kmeans" or "random" (see :mod:`em.starts`), or one start: parameters, or labels (n,) for a first
-        M-step.
+    init : str, parameters or array_like, default "k-means++"
+        "k-means++", "kmeans" or "random" (see :mod:`em.starts`), or one start: parameters; or, for a first M-step,
+        labels (n,), or values of the components' quantity, such as rates (K, D): each sample goes to the component
+        whose mean is nearest.
     tol : float, default 1e-8
         Bound on the gain still to come, in nats of the whole objective (Aitken's extrapolation).
     max_iter : int, default 10000
@@ -133,10 +134,11 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
 
     def _check_data(self, samples: Samples) -> None:
         self._steps.check(samples.X, self._size_of(samples), samples.names)
-        frozen = self._frozen(samples.X.shape[1])
+        frozen, start = self._frozen(samples.X.shape[1]), self._known_from_init(samples.X.shape[1])
         for quantity in self._steps.quantities[1:]:
-            if quantity.name in frozen:
-                quantity.support.check(f"frozen {quantity.name}", frozen[quantity.name])
+            for what, known in {f"frozen {quantity.name}": frozen, "init": start}.items():
+                if quantity.name in known:
+                    quantity.support.check(what, known[quantity.name])
         self._check_model(samples.X.shape[1])
 
     def _joint_problem(self, samples: Sequence[Samples]) -> Problem[P] | None:
@@ -239,12 +241,11 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         statistics = self._steps.sums(self._rows(samples), weighted(responsibilities, samples.weights))
         return self._steps.most_probable(statistics, self.prior, self._frozen(samples.X.shape[1]))
 
-    def _frozen_centers(self, samples: Samples) -> Array | None:
-        frozen = self._frozen(samples.X.shape[1])
-        if not set(frozen) - {"weights"}:
+    def _centers(self, samples: Samples, known: Arrays) -> Array | None:
+        if not set(known) - {"weights"}:
             return None
         size = np.asarray(self._rows(samples).size).mean(axis=0)
-        return self._steps.expected(frozen, size)[0]
+        return self._steps.expected(known, size)[0]
 
     def _conditional_means(self, X: Array, responsibilities: Array) -> Array:
         theta = self.parameters_.arrays()
@@ -264,10 +265,12 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         size = self._size_for((len(rows), X.shape[1]))
         size = np.asarray(size)[rows] if np.ndim(size) == 2 else size
         found = self._steps.rows(X, size)
-        return observed_information(self._steps, found, self.parameters_, self.prior, sample_weight, self.frozen or ())
+        return observed_information(
+            self._steps, found, self.parameters_, self.prior, sample_weight, self.frozen or (), self._labels
+        )
 
     def _entries(self, n_samples: float) -> Entries:
-        return entries_of(self.parameters_, n_samples, self.frozen or ())
+        return entries_of(self.parameters_, n_samples, self.frozen or (), self._labels)
 
     def _remarks(self, samples: Samples) -> list[str]:
         remarks, quantity = [], self.parameters_.quantities[1]
@@ -281,6 +284,6 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
             remarks.append(f"the prior makes the frozen {frozen} impossible, so the objective leaves out their density")
         patterns = None if issparse(samples.X) or samples.complete else np.unique(~np.isnan(samples.X), axis=0)
         self.identifiability_ = identify(
-            self._steps, self.parameters_, self._size_of(samples), self.frozen or (), patterns
+            self._steps, self.parameters_, self._size_of(samples), self.frozen or (), patterns, self._labels
         )
         return remarks

@@ -7,35 +7,34 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse
-from sklearn.base import BaseEstimator, DensityMixin, clone
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from em.bound import normalise
 from em.engine.blocks import blocks
 from em.identifiability import Identifiability
-from em.samples import encoded, samples_to_use
+from em.predictions import Predictions, has_observed, weighted_sum
+from em.samples import samples_to_use
 from em.uncertainty import KINDS, Uncertainty, from_information, from_replicates
 from em.uncertainty.bootstrap import bootstrap
-from em.uncertainty.entries import Entries
 from em.uncertainty.louis import Information, frequencies, repeated_rows
+from models.frames import filled_like
 from models.parameters import Parameters
 from models.shown import shown
-from models.validation import Array, count_at_least_one, data_matrix, number_between, random_source
+from models.validation import Array, count_at_least_one, number_between, random_source
 
 
-class FittedMixture[P: Parameters](DensityMixin, BaseEstimator, ABC):
+class FittedMixture[P: Parameters](Predictions, ABC):
     """The methods of a fitted mixture, from its ``parameters_``; a family adds its densities."""
 
     _farthest = -np.inf  # log density from which on densities tell nothing of the component
     _parameters_type: type[P]
-    n_components: int
     n_free_parameters_: int
     parameters_: P
     prior: Any
     random_state: Any
     identifiability_: Identifiability
     _units: Any  # of the copies that `_moved` makes, where a family has units of its own
-    status_: str
 
     # What a family adds -------------------------------------------------------------------------------------------
 
@@ -55,10 +54,6 @@ class FittedMixture[P: Parameters](DensityMixin, BaseEstimator, ABC):
     def _information(self, X: Array, sample_weight: Array, rows: np.ndarray) -> Information:
         """Return the observed information at the estimate, of the rows of the user's X that take part."""
 
-    @abstractmethod
-    def _entries(self, n_samples: float) -> Entries:
-        """Return the parameters in a row."""
-
     # What a user asks -----------------------------------------------------------------------------------------------
 
     def _normalised(self, X: ArrayLike) -> tuple[Array, Array]:
@@ -75,38 +70,18 @@ class FittedMixture[P: Parameters](DensityMixin, BaseEstimator, ABC):
         """Return p(z_i = k | x_i) of samples whose log density is at most ``_farthest``."""
         return np.full((X.shape[0], self.n_components), 1 / self.n_components)
 
-    def predict(self, X: ArrayLike) -> np.ndarray:
-        """Return the most probable label of each sample, shape (n,)."""
-        return self.predict_proba(X).argmax(axis=1)
-
-    def predict_proba(self, X: ArrayLike) -> Array:
-        """Return the responsibilities p(z_i = k | x_i), shape (n, K).
-
-        A Gaussian sample so far out that its densities tell nothing gets the limit as it recedes (:mod:`em.gmm.far`); a
-        row of counts that is impossible under every component gets 1 / K.
-        """
-        return self._normalised(X)[0]
-
-    def score_samples(self, X: ArrayLike) -> Array:
-        """Return log p(x_i) in nats, shape (n,); -inf where x_i is impossible, or so far out that it fits no float."""
-        return self._normalised(X)[1]
-
-    def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
-        """Return the mean of log p(x_i) over samples with an observed cell, in nats, as scikit-learn's users expect."""
-        log_likelihood, n = self._log_likelihood_of(X, sample_weight)
-        return log_likelihood / n
-
-    def impute(self, X: ArrayLike) -> Array:
+    def impute(self, X: ArrayLike) -> Any:
         """Return X (n, D) with each missing cell replaced by its conditional mean given the row's observed cells.
 
         E[x_id | observed] = Σ_k p(z_i = k | observed) E[x_id | observed, z_i = k]: the best guess under the fit. It is
-        less spread out than the data that were not seen. A sparse X has no missing cells, and stays sparse.
+        less spread out than the data that were not seen. A sparse X has no missing cells, and stays sparse. A pandas or
+        polars frame stays one: columns without a missing cell are as they were.
         """
         matrix = samples_to_use(self, X, missing=True)
         if issparse(matrix):
             return matrix
-        responsibilities = self.predict_proba(X)
-        return np.where(np.isnan(matrix), self._conditional_means(matrix, responsibilities), matrix)
+        missing, means = np.isnan(matrix), self._conditional_means(matrix, self._normalised(X)[0])
+        return filled_like(X, np.where(missing, means, matrix), missing)
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[Array, np.ndarray]:
         """Draw samples X (n, D) and their labels z (n,) from the fitted mixture."""
@@ -135,22 +110,22 @@ class FittedMixture[P: Parameters](DensityMixin, BaseEstimator, ABC):
 
     def _criteria(self, X: ArrayLike, sample_weight: ArrayLike | None) -> dict[str, float]:
         """Return all three information criteria from one E-step."""
-        responsibilities, log_prob = self._normalised(X)
-        counted, p = self._counted(X, sample_weight), self.n_free_parameters_
+        return self._criteria_of(*self._normalised(X), self._counted(X, sample_weight))
+
+    def _criteria_of(self, responsibilities: Array, log_prob: Array, counted: Array) -> dict[str, float]:
+        """Return the criteria of rows that count so often."""
+        p = self.n_free_parameters_
         deviance = -2 * weighted_sum(log_prob, counted)
         bic = float(deviance + p * np.log(counted.sum()))
         certainty = weighted_sum(np.log(responsibilities.max(axis=1)), counted)
         return {"aic": deviance + 2 * p, "bic": bic, "icl": bic - 2 * certainty}
 
-    def _log_likelihood_of(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
-        """Return the log-likelihood of X, and the number of samples that it is of."""
-        log_prob, counted = self.score_samples(X), self._counted(X, sample_weight)
-        return weighted_sum(log_prob, counted), float(counted.sum())
+    def _said(self, responsibilities: Array, log_prob: Array, counted: Array) -> dict[str, Any]:
+        return {"n_free_parameters": self.n_free_parameters_, **self._criteria_of(responsibilities, log_prob, counted)}
 
-    def _counted(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
-        """Return how often each row counts, shape (n,): its weight, and 0 for a row without an observed cell."""
-        seen = has_observed(encoded(self, X))
-        return frequencies(sample_weight, len(seen)) * seen
+    @property
+    def _how(self) -> str:
+        return "maximum likelihood" if self.prior is None else "MAP"
 
     # How sure the estimate is -----------------------------------------------------------------------------------------
 
@@ -240,16 +215,3 @@ class FittedMixture[P: Parameters](DensityMixin, BaseEstimator, ABC):
     def for_rows(self, rows: np.ndarray) -> Self:
         """Return an unfitted estimator of the same settings for these rows of X."""
         return clone(self)
-
-
-def weighted_sum(values: Array, weights: Array) -> float:
-    """Return Σ_i w_i v_i over the rows that count: a row of weight 0 adds nothing, even where its value is infinite."""
-    counted = weights > 0
-    return float(weights[counted] @ values[counted])
-
-
-def has_observed(X: Any) -> np.ndarray:
-    """Return which rows have an observed cell, shape (n,)."""
-    if issparse(X):
-        return np.ones(X.shape[0], dtype=bool)
-    return ~np.isnan(data_matrix(X, missing=True)).all(axis=1)

@@ -37,13 +37,14 @@ from em.samples import encoded
 from em.selection import check_mixture
 from em.status import left_to_the_status
 from em.uncertainty.louis import repeated_rows
+from models.tables import Tabular
 from models.validation import Array, count_at_least_one, data_matrix, random_source
 
 AT_A_TIME = 100  # simulated samples in one batch
 
 
 @dataclass(frozen=True, eq=False)
-class LikelihoodRatioTest:
+class LikelihoodRatioTest(Tabular):
     """Outcome of `likelihood_ratio_test`.
 
     Attributes
@@ -68,6 +69,13 @@ class LikelihoodRatioTest:
     def p_value(self) -> float:
         """(1 + #{b: λ*_b >= λ}) / (B + 1)."""
         return float((1 + np.sum(self.bootstrap_statistics >= self.statistic)) / (len(self.bootstrap_statistics) + 1))
+
+    @property
+    def table(self) -> list[dict[str, Any]]:
+        """The outcome in one row."""
+        numbers: dict[str, Any] = {"n_components": self.null.n_components, "alternative": self.alternative.n_components}
+        numbers |= {"statistic": self.statistic, "p_value": self.p_value}
+        return [numbers | {"n_bootstrap": len(self.bootstrap_statistics), "n_collapsed": self.n_collapsed}]
 
     def __repr__(self) -> str:
         """The outcome as a sentence."""

@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike
 
 from em.anomalies import density_threshold, is_anomaly
 from em.process.process_wide import without_expected_warnings
-from models.validation import Array, data_matrix
+from models.labels import label
+from models.validation import Array, column_names, data_matrix
 
 RESOLUTION = 200
 MARGIN = 0.1
@@ -60,7 +61,7 @@ def plot_decision_boundaries(estimator: Any, X: ArrayLike, ax: Any = None) -> An
     >>> ax = plot_decision_boundaries(KMeans(2, random_state=0).fit(X), X)
     """
     x, y, labels = on_grid(estimator.predict, X)
-    ax = axes_or_new(ax)
+    ax = _named_axes(ax, estimator, X)
     for k in np.unique(labels)[1:]:  # the first label's regions are bounded by the others'
         ax.contour(x, y, labels == k, levels=[0.5], colors="black", linestyles="dashed", linewidths=1)
     return ax
@@ -103,7 +104,7 @@ def plot_density_contours(estimator: Any, X: ArrayLike, ax: Any = None, n_levels
     x, y, log_density = on_grid(estimator.score_samples, X)
     s = np.linspace(0, np.sqrt(2 * np.ptp(log_density)), n_levels + 2)[1:-1]
     levels = -log_density.max() + s**2 / 2
-    ax = axes_or_new(ax)
+    ax = _named_axes(ax, estimator, X)
     ax.contour(x, y, -log_density, levels=levels, cmap="viridis_r", linestyles="solid", linewidths=1)
     return ax
 
@@ -145,10 +146,19 @@ def plot_anomalies(
     if threshold is None:
         threshold = density_threshold(estimator, X, quantile)
     found = data_matrix(X)[is_anomaly(estimator, X, threshold)]
-    ax = axes_or_new(ax)
+    ax = _named_axes(ax, estimator, X)
     ax.plot(*found.T, "x", color="#c1272d", label="anomalies")
     if log_density.min() < threshold < log_density.max():
         ax.contour(x, y, log_density, levels=[threshold], colors="#c1272d", linestyles="solid", linewidths=1)
+    return ax
+
+
+def _named_axes(ax: Any, estimator: Any, X: Any) -> Any:
+    """Return the axes, named after the two features where these have names and the axes have none yet."""
+    ax = axes_or_new(ax)
+    names = column_names(X) if (seen := getattr(estimator, "feature_names_in_", None)) is None else tuple(seen)
+    if names is not None:
+        ax.set(xlabel=ax.get_xlabel() or label(names[0]), ylabel=ax.get_ylabel() or label(names[1]))
     return ax
 
 

@@ -22,11 +22,12 @@ from sklearn.utils.validation import check_is_fitted
 from em.exponential import ExponentialMixtureEM
 from models.validation import real_numbers
 
-METHODS = "predict", "predict_proba", "score_samples", "score", "impute", "sample", "bic", "aic", "icl"
+METHODS = ["predict", "predict_proba", "score_samples", "score", "impute", "sample", "bic", "aic", "icl"]
+METHODS += ["summary", "assignments"]
 ROUTED = "fit", "predict", "predict_proba", "score"  # by scikit-learn, as metadata
 
 
-def _of_rows[T](method: Callable[..., T]) -> Callable[..., T]:
+def takes_sizes[T](method: Callable[..., T]) -> Callable[..., T]:
     """Return a method with one more keyword argument, the sizes of the cells of the rows that it is given."""
     known = signature(method).parameters
 
@@ -142,4 +143,4 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
 
 
 for _method in METHODS:
-    setattr(SizesOfRows, _method, _of_rows(getattr(ExponentialMixtureEM, _method)))
+    setattr(SizesOfRows, _method, takes_sizes(getattr(ExponentialMixtureEM, _method)))

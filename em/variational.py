@@ -44,7 +44,7 @@ from em.families import conjugate_mixture
 from em.gibbs import one_hot, start_labels
 from em.status import NotConvergedWarning, tell
 from models.shown import one_line
-from models.validation import Array, count_at_least_one, data_matrix, number_above, random_source
+from models.validation import Array, count_at_least_one, number_above, random_source
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,10 +100,14 @@ class VariationalPosterior:
             Sizes of the cells where the family has some, such as ``n_trials``; by default as in the samples fitted,
             where all rows had the same.
         """
-        X = data_matrix(X, missing=True)
-        if X.shape[1] != (D := self._mixture.X.shape[1]):
-            raise ValueError(f"X must have {D} columns like the samples fitted, got {X.shape[1]}")
-        return normalise(self._mixture.for_rows(X, **size).expected_log_joint(self.distribution))[0]
+        return normalise(self.for_rows(X, **size).expected_log_joint(self.distribution))[0]
+
+    def for_rows(self, X: ArrayLike, **size: Any) -> Any:
+        """Return other rows as the family's formulas see them (:func:`em.families.conjugate_mixture`)."""
+        rows = self._mixture.encode(X)
+        if rows.shape[1] != (D := self._mixture.X.shape[1]):
+            raise ValueError(f"X must have {D} columns like the samples fitted, got {rows.shape[1]}")
+        return self._mixture.for_rows(rows, **size)
 
     def draw(self, n_draws: int, random_state: Any = None) -> dict[str, Array]:
         """Return independent draws of the parameters from q, shapes (n_draws, ...) by name.

@@ -5,8 +5,9 @@ NumPy turns into an array: so do pandas, polars, pyarrow and their like. Missing
 ``NaT``, nulls and masked cells.
 """
 
+import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from math import isnan
 from numbers import Real
@@ -80,6 +81,58 @@ def frame_columns(X: Any) -> list[Any] | None:
     """Return the columns of a frame, or None if X is no frame."""
     labels = _labels(X)
     return None if labels is None else [X[label] for label in labels]
+
+
+def framed_like(X: Any, values: np.ndarray, columns: Sequence[str]) -> Any:
+    """Return values (n, m) as a frame of X's library, with X's index; as they are where X is no pandas or polars frame.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> from models.frames import framed_like
+    >>> framed_like(pd.DataFrame({"x": [3, 4]}, index=["a", "b"]), np.eye(2), ["one", "two"])
+       one  two
+    a  1.0  0.0
+    b  0.0  1.0
+    """
+    match _library(X):
+        case "pandas":
+            return sys.modules["pandas"].DataFrame(values, index=X.index, columns=list(columns))
+        case "polars":
+            return type(X)(values, schema=list(columns))
+    return values
+
+
+def filled_like(X: Any, values: np.ndarray, missing: np.ndarray) -> Any:
+    """Return values (n, D) as X is kept: in a frame those columns that missed a cell are replaced, the others stay.
+
+    Parameters
+    ----------
+    X : array_like, shape (n, D)
+        Samples, in a frame of pandas or polars or in anything else.
+    values : ndarray, shape (n, D)
+        The same with all cells filled.
+    missing : ndarray of bool, shape (n, D)
+        Which cells were missing.
+    """
+    if not (library := _library(X)):
+        return values
+    replaced = {label: values[:, d].tolist() for d, label in enumerate(X.columns) if missing[:, d].any()}
+    if library == "polars":
+        series = sys.modules["polars"].Series
+        return X.with_columns([series(label, column) for label, column in replaced.items()])
+    filled = X.copy()
+    for label, column in replaced.items():
+        filled[label] = column
+        if hasattr(X[label].dtype, "categories"):
+            filled[label] = filled[label].astype(X[label].dtype)
+    return filled
+
+
+def _library(X: Any) -> str:
+    """Return "pandas" or "polars" if X is a frame of that library, which its user has imported then; "" if not."""
+    found = (name for name in ("pandas", "polars") if isinstance(X, getattr(sys.modules.get(name), "DataFrame", ())))
+    return next(found, "")
 
 
 def _labels(X: Any) -> list[Any] | None:

@@ -1,19 +1,29 @@
 """Parameters of any mixture: frozen, validated float64 arrays, declared as quantities."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import chain
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from models.cells import Cells
+from models.labels import plain
 from models.shown import one_line
 from models.supports import INSIDE, SIMPLEX, Place, Support
 from models.validation import Array, component_order, frozen_array
+
+Labels = Mapping[str, Sequence[str]]
+NO_LABELS: Labels = MappingProxyType({})
+
+
+def labels_of_features(names: Sequence[str] | None) -> Labels:
+    """Return what tables call the places of each dim, where the features have these names; nothing for None."""
+    return {} if names is None else {"feature": names, "feature_bis": names}
 
 
 @dataclass(frozen=True)
@@ -43,9 +53,26 @@ class Quantity:
         """Return the shape for sizes by dim."""
         return tuple(sizes[dim] for dim in self.dims)
 
-    def entry(self, place: Place) -> str:
-        """Return what tables call an entry, such as ``means[0, 1]``."""
-        return f"{self.name}[{', '.join(map(str, place))}]"
+    def entry(self, place: Place, labels: Labels = NO_LABELS) -> str:
+        """Return what tables call an entry, such as ``means[0, 1]``; with labels, ``means[0, eruptions]``.
+
+        Parameters
+        ----------
+        place : tuple of int
+            Index of the entry.
+        labels : mapping of str to sequence of str
+            By dim what to call its places, such as `labels_of_features` gives; others keep their number.
+
+        Examples
+        --------
+        >>> from models.parameters import Quantity, labels_of_features
+        >>> from models.supports import COVARIANCE
+        >>> covariances = Quantity("covariances", ("component", "feature", "feature_bis"), COVARIANCE)
+        >>> covariances.entry((0, 0, 1), labels_of_features(["eruptions", "waiting"]))
+        'covariances[0, eruptions, waiting]'
+        """
+        parts = (plain(labels[dim][i]) if dim in labels else str(i) for dim, i in zip(self.dims, place, strict=True))
+        return f"{self.name}[{', '.join(parts)}]"
 
 
 WEIGHTS = Quantity("weights", ("component",), SIMPLEX)

@@ -1,7 +1,7 @@
 """How values print: what error messages were given, and parameters and priors, short and on one line."""
 
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -21,6 +21,7 @@ class _Plain(reprlib.Repr):
 
 
 _PLAIN = _Plain(maxstring=80, maxother=80)
+MOST_NUMBERS = 30  # of an array that are all shown
 
 
 def shown(value: Any) -> str:
@@ -64,21 +65,44 @@ def listed(columns: Sequence[int] | np.ndarray, names: Sequence[str] | None = No
 
 
 def one_line(value: Any) -> str:
-    """Return the class and the fields of a dataclass: numbers and names as they are, of arrays the shape.
+    """Return the class and the fields of a dataclass on one line; of large arrays the corners and the shape.
 
     Examples
     --------
+    >>> import numpy as np
     >>> from models.bmm import BMMParameters, BMMPrior
-    >>> BMMParameters(weights=[0.4, 0.6], probs=[[0.1, 0.2, 0.3], [0.9, 0.8, 0.7]])
-    BMMParameters(weights=<array (2,)>, probs=<array (2, 3)>)
+    >>> BMMParameters(weights=[0.4, 0.6], probs=[[0.1, 0.2, 1 / 3], [0.9, 0.8, 0.7]])
+    BMMParameters(weights=[0.4, 0.6], probs=[[0.1, 0.2, 0.33333], [0.9, 0.8, 0.7]])
     >>> BMMPrior(successes=[1.0, 2.0])
-    BMMPrior(concentration=2.0, successes=<array (2,)>, failures=2.0)
+    BMMPrior(concentration=2.0, successes=[1, 2], failures=2.0)
+    >>> BMMParameters(weights=[1.0], probs=np.full((1, 500), 0.5))
+    BMMParameters(weights=[1], probs=[[0.5, 0.5, ..., 0.5, 0.5]] of shape (1, 500))
     """
-    parts = [f"{field.name}={_short(getattr(value, field.name))}" for field in fields(value) if field.repr]
-    return f"{type(value).__name__}({', '.join(parts)})"
+    return named(value, {field.name: getattr(value, field.name) for field in fields(value) if field.repr})
 
 
-def _short(value: Any) -> str:
-    if isinstance(value, np.ndarray):
-        return f"<array {value.shape}>" if value.ndim else repr(value.item())
-    return repr(value)
+def named(value: Any, parts: Mapping[str, Any]) -> str:
+    """Return the class of a value and these parts of it, as `one_line` does."""
+    return f"{type(value).__name__}({', '.join(f'{name}={numbers(part)}' for name, part in parts.items())})"
+
+
+def numbers(value: Any) -> str:
+    """Return an array as the list of its numbers, to five digits; what is no array as Python prints it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from models.shown import numbers
+    >>> numbers(np.diag([20.46011, 0.1])), numbers(np.eye(300)), numbers(np.array(2.0))
+    ('[[20.46, 0], [0, 0.1]]', '[[1, ..., 0], ..., [0, ..., 1]] of shape (300, 300)', '2.0')
+    """
+    if not isinstance(value, np.ndarray):
+        return repr(value)
+    if value.ndim == 0:
+        return repr(value.item())
+    large = value.size > MOST_NUMBERS
+    edges = 2 if sum(length > 2 for length in value.shape) == 1 else 1
+    form: Any = {"float_kind": lambda number: f"{number:.5g}"}
+    limits: dict[str, Any] = {"threshold": MOST_NUMBERS, "edgeitems": edges, "max_line_width": 10**6}
+    text = " ".join(np.array2string(value, separator=", ", formatter=form, **limits).split())
+    return f"{text} of shape {value.shape}" if large else text

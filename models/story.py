@@ -16,7 +16,7 @@ missing has size 0, statistics of 0 and a base of 0, so that its likelihood is 1
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -30,9 +30,9 @@ from pytensor.tensor.variable import TensorConstant
 from models.cells import Cells
 from models.distributions.flat import flat
 from models.distributions.mixture_likelihood import LOG_ZERO, MixtureLogProb
-from models.parameters import Quantity
+from models.parameters import Labels, Quantity, labels_of_features
 from models.patterns import distinct_rows
-from models.validation import Array, count_at_least_one
+from models.validation import Array, column_names, count_at_least_one
 
 Theta = Mapping[str, Any]
 Distribution = tuple[Any, dict[str, Any]]
@@ -70,6 +70,10 @@ class Story(ABC):
     def data(self, X: ArrayLike, size: ArrayLike) -> tuple[Array, Array]:
         """Return x, checked, with any legal value where a cell is missing, and s."""
         return self.cells.dense(X, size)
+
+    def labels(self, names: Sequence[str] | None) -> Labels:
+        """Return the coordinates of dims by which a frame calls its columns; nothing where it does not."""
+        return labels_of_features(names)
 
     @abstractmethod
     def declare(self, prior: Any, like: Mapping[str, dict[str, Any]]) -> None:
@@ -170,7 +174,8 @@ class Story(ABC):
         lengths = {"obs": n, "component": count_at_least_one("n_components", n_components), "feature": D}
         lengths |= {dim: D for q in self.quantities for dim in q.dims if dim == "feature_bis"} | dict(self.lengths)
         values = {"observed": x.astype(np.int64) if self.discrete else x, "dims": ("obs", "feature")}
-        with pm.Model(coords={dim: range(length) for dim, length in lengths.items()}) as model:
+        labels = self.labels(column_names(X))
+        with pm.Model(coords={dim: labels.get(dim, range(length)) for dim, length in lengths.items()}) as model:
             theta = self._declared(prior, x, lengths)
             if marginal:
                 self._observe(theta, x, size, values)

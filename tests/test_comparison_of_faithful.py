@@ -17,6 +17,7 @@ from test_readme_runs import run_section
 import comparisons
 import em.gmm
 import em.gmm.problem
+from comparisons import diagnose
 from comparisons.comparison import prepare, report
 from comparisons.comparison.density_checks import density_checks
 from comparisons.comparison.draws import Draws
@@ -81,7 +82,25 @@ def test_json_has_the_documented_form(folder):
     for check in written["checks"]:
         assert set(check) == {"name", "value", "tolerance", "reason", "passed", "why_shown"}
     assert written["em"]["mle"]["log_likelihood"] == pytest.approx(-1130.263960, abs=1e-6)
-    assert {row["parameter"] for row in written["estimates"]} >= {"weights[0]", "means[1, 1]", "covariances[0, 0, 1]"}
+    assert {row["parameter"] for row in written["estimates"]} >= {
+        "weights[0]",
+        "means[1, waiting (min)]",
+        "covariances[0, eruptions (min), waiting (min)]",
+    }
+    assert written["feature_names"] == ["eruptions (min)", "waiting (min)"]
+
+
+def test_draws_in_the_file_carry_the_names_and_so_does_what_reads_them(found, folder):
+    read = az.from_netcdf(folder / "posterior.nc")
+    names = ["eruptions (min)", "waiting (min)"]
+    for group, dims in {"posterior": ("feature", "feature_bis"), "observed_data": ("feature",)}.items():
+        assert all(read[group][dim].to_numpy().tolist() == names for dim in dims)
+    assert "means[0, eruptions (min)]" in az.summary(read, var_names=["means"]).index
+    judged = {quantity.name for quantity in diagnose(found.posterior).parameters}
+    assert {row["parameter"] for row in found.estimates} < judged  # there both triangles of a matrix are shown
+    assert {name.split("]")[0] for name in found.map.uncertainty(found.named_samples).names} == {
+        row["parameter"].split("]")[0] for row in found.estimates
+    }
 
 
 def test_arviz_reads_the_posterior_back_and_computes_loo(found, folder):
@@ -93,7 +112,7 @@ def test_arviz_reads_the_posterior_back_and_computes_loo(found, folder):
 
 
 def test_every_method_has_a_column_and_on_regular_data_none_understates_the_spread(found, folder):
-    louis = found.mle.uncertainty(found.X)
+    louis = found.mle.uncertainty(found.named_samples)
     for row in found.spreads:
         assert row["mle_sd"] == pytest.approx(louis[row["parameter"]]["standard_error"], rel=1e-6)
         for method in ("laplace", "mean_field", "mle"):
@@ -115,6 +134,12 @@ def test_a_method_of_half_the_spread_is_named_whatever_its_labels(found):
     assert "ADVI in 12 of 12 parameters (least: 0.50" in summary(spreads)
 
 
+def test_estimates_checks_and_spreads_are_frames(found):
+    assert found.to_frame()["parameter"].tolist() == [row["parameter"] for row in found.estimates]
+    assert found.to_frame("checks")["name"].tolist() == [check.name for check in found.checks]
+    assert found.to_frame("spreads")["nuts_sd"].tolist() == found.to_frame("estimates")["sd"].tolist()
+
+
 def test_figures_are_pictures(folder):
     for file in folder.glob("*.png"):
         picture = matplotlib.image.imread(file)
@@ -129,7 +154,7 @@ def test_the_report_names_verdict_and_estimates(found, capsys):
         "Verdict: agree",
         "4 chains by NUTS",
         "weights[0]",
-        "covariances[1,0,1]",
+        "covariances[1, eruptions (min),",
         "R-hat",
         "Laplace",
         "log-likelihood -1130.263960",
@@ -142,7 +167,7 @@ def test_the_report_cautions_where_there_is_no_posterior(found, capsys):
     assert "Caution" not in capsys.readouterr().out
     replace(found, prior=GMMIndependentPrior.weakly_informative(found.X, 2)).print()
     printed = " ".join(capsys.readouterr().out.split())
-    assert "Caution: column 'eruption length (minutes)' has a value that 8 samples share" in printed
+    assert "Caution: column 'eruptions (min)' has a value that 8 samples share" in printed
 
 
 def test_a_run_that_dies_while_writing_leaves_the_old_files(found, folder, monkeypatch):

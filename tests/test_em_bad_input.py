@@ -75,12 +75,12 @@ def test_more_components_than_samples_are_refused(estimator):
         ({"n_init": 0}, "n_init must be a whole number of at least 1, got 0"),
         ({"n_init": True}, "n_init must be a whole number of at least 1, got True"),
         ({"init": "kmeans++"}, r"init must be one of k-means\+\+, kmeans, random, .*, got 'kmeans\+\+'"),
-        ({"init": [0, 1]}, r"init must be .*or 20 integer labels from 0 to 1, got \[0, 1\]"),
-        ({"init": [2] * 20}, r"init must be .*or 20 integer labels from 0 to 1, got"),
-        ({"init": [-1] * 20}, r"init must be .*or 20 integer labels from 0 to 1, got"),
-        ({"init": [0.5] * 20}, r"init must be .*or 20 integer labels from 0 to 1, got"),
-        ({"init": [[0], [0, 1]]}, r"init must be .*or 20 integer labels from 0 to 1, got"),
-        ({"init": None}, r"init must be .*or 20 integer labels from 0 to 1, got None"),
+        ({"init": [0, 1]}, r"init must be .*20 integer labels from 0 to 1, or .*, got \[0, 1\]"),
+        ({"init": [2] * 20}, r"init must be .*20 integer labels from 0 to 1, or .*, got"),
+        ({"init": [-1] * 20}, r"init must be .*20 integer labels from 0 to 1, or .*, got"),
+        ({"init": [0.5] * 20}, r"init must be .*20 integer labels from 0 to 1, or .*, got"),
+        ({"init": [[0], [0, 1]]}, r"init must be .*20 integer labels from 0 to 1, or .*, got"),
+        ({"init": None}, r"init must be .*20 integer labels from 0 to 1, or .*, got None"),
         ({"prior": 3.0}, r"prior must be None.* a .*Prior, got float"),
     ],
     ids=str,
@@ -97,9 +97,9 @@ def test_starts_of_another_shape_or_family_are_refused():
         GaussianMixtureEM(2, init=gaussian).fit(GOOD)
     with pytest.raises(ValueError, match=r"init must have \(components, features\) = \(2, 3\), got \(2, 2\)"):
         BernoulliMixtureEM(2, init=counts).fit(GOOD_COUNTS)
-    with pytest.raises(ValueError, match=r"init must be one of .*, a GMMParameters, or"):
+    with pytest.raises(ValueError, match=r"init must be one of .*, a GMMParameters, .* or means"):
         GaussianMixtureEM(2, init=counts).fit(GOOD)
-    with pytest.raises(ValueError, match=r"init must be one of .*, a BMMParameters, or"):
+    with pytest.raises(ValueError, match=r"init must be one of .*, a BMMParameters, .* or probs"):
         BernoulliMixtureEM(1, init=gaussian).fit(GOOD_COUNTS)
 
 

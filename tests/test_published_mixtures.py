@@ -101,7 +101,7 @@ def test_statistics_of_latent_classes_are_their_definitions():
     assert found.relative_entropy == pytest.approx(1 - conditional / np.log(2))
     by_level = {(row["item"], row["level"], row["class"]): row for row in found.table}
     assert len(by_level) == len(found.table) == 2 * 10
-    error = fit.uncertainty(X, sample_weight=count)["probs[1, 4]"]["standard_error"]
+    error = fit.uncertainty(X, sample_weight=count)["probs[1, eye Blue]"]["standard_error"]
     assert by_level["eye", "Blue", 1]["standard_error"] == error
     assert "G² 31.8489 (p = 0.0105), X² 31.5982 (p = 0.0113), 16 df" in repr(found)
     holed = X.astype(object).mask(np.eye(32, 3, dtype=bool))

@@ -89,6 +89,7 @@ def test_what_is_called_a_table_is_printed_as_one(session):
         table = found.printed(start)
         assert source in table.splitlines()[0]
         assert re.search(r"weights\[0\] +0\.\d+ +0\.\d+", table)
+    assert re.search(r"means\[0, eruptions\] +[\d.]+ +0\.0", found.printed("named.summary("))
     diagnosis = session("The posterior").printed("diagnose(")
     assert 0 < diagnosis.index("R-hat") < diagnosis.index("label-free") < diagnosis.index("aligned by rule pivot")
 

@@ -148,7 +148,7 @@ FAULTS = [
     # starts and settings
     ("gaussian", {"init": ONE}, r"init must have \(components, features\) = \(2, 2\)"),
     ("gaussian", {"init": THREE_COLUMNS}, r"init must have \(components, features\) = \(2, 2\)"),
-    ("gaussian", {"init": OTHER_PROBS}, "init must be one of .* or 2 integer labels"),
+    ("gaussian", {"init": OTHER_PROBS}, "init must be one of .* 2 integer labels"),
     ("gaussian", {"init": "best"}, "init must be one of"),
     ("labels", {"init": np.full(len(X), 2)}, "init must be one of .* integer labels from 0 to 1"),
     ("labels", {"init": np.zeros(len(X))}, "init must be one of .* integer labels from 0 to 1"),

@@ -225,20 +225,23 @@ def test_k_means_gives_its_distances_names():
     [
         (
             GMMParameters([0.5, 0.5], np.zeros((2, 3)), [np.eye(3)] * 2),
-            "GMMParameters(weights=<array (2,)>, means=<array (2, 3)>, covariances=<array (2, 3, 3)>, "
-            "covariance_type='full')",
+            "GMMParameters(weights=[0.5, 0.5], means=[[0, 0, 0], [0, 0, 0]], covariances=[[[1, 0, 0], [0, 1, 0], "
+            "[0, 0, 1]], [[1, 0, 0], [0, 1, 0], [0, 0, 1]]], covariance_type='full')",
         ),
         (
             GMMPrior([2.0, 2.0], [0.0], 0.01, 3, [[1.0]]),
-            "GMMPrior(concentration=<array (2,)>, mean=<array (1,)>, mean_precision=0.01, degrees_of_freedom=3.0, "
-            "scale=<array (1, 1)>, covariance_type='full')",
+            "GMMPrior(concentration=[2, 2], mean=[0], mean_precision=0.01, degrees_of_freedom=3.0, "
+            "scale=[[1]], covariance_type='full')",
         ),
-        (BMMParameters([1.0], np.full((1, 500), 0.5)), "BMMParameters(weights=<array (1,)>, probs=<array (1, 500)>)"),
+        (
+            BMMParameters([1.0], np.full((1, 500), 0.5)),
+            "BMMParameters(weights=[1], probs=[[0.5, 0.5, ..., 0.5, 0.5]] of shape (1, 500))",
+        ),
         (BMMPrior(), "BMMPrior(concentration=2.0, successes=2.0, failures=2.0)"),
     ],
     ids=["gaussian parameters", "gaussian prior", "probs", "counts' prior"],
 )
-def test_parameters_and_priors_print_on_one_line(value, text):
+def test_parameters_and_priors_print_their_numbers_on_one_line(value, text):
     assert repr(value) == text
 
 
@@ -252,4 +255,4 @@ def test_an_estimator_prints_what_was_set_and_nothing_else():
     ]
     wide = GaussianMixtureEM(2, prior=GMMPrior(2.0, np.zeros(300), 0.1, 302, np.eye(300)))
     assert len(repr(wide)) < 300
-    assert "scale=&lt;array (300, 300)&gt;" in wide._repr_html_()
+    assert "[[1, ..., 0], ..., [0, ..., 1]] of shape (300, 300)" in wide._repr_html_()

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 import xarray as xr
 
+from models.parameters import Labels
 from models.shown import shown
 from models.validation import Array, frozen_array, real_numbers
 
@@ -48,6 +49,11 @@ def tree_of(
     of_draws = {name: (SAMPLE, values) for name, values in stats.items()}
     sample_stats = xr.Dataset(of_draws, {dim: named[dim] for dim in SAMPLE})
     return xr.DataTree.from_dict({"posterior": posterior.assign_coords(named), "sample_stats": sample_stats})
+
+
+def with_labels(group: xr.Dataset, labels: Labels) -> xr.Dataset:
+    """Return draws or data whose dims have these coordinates, such as the features their names."""
+    return group.assign_coords({dim: list(names) for dim, names in labels.items() if dim in group.dims})
 
 
 def name_components(draws: Any, dims: Sequence[str], component: str = "component") -> xr.DataTree:

@@ -15,7 +15,8 @@ import xarray as xr
 from comparisons.alignment.component_draws import SAMPLE, Arrays, as_tree, posterior_of, variable_of
 from comparisons.alignment.mixing import MAX_RHAT, MIN_ESS, Mode, convergence, of_weights, second_mode
 from comparisons.alignment.responsibilities import LogJoint
-from models.tables import table_lines
+from models.labels import plain
+from models.tables import Tabular, table_lines
 from models.validation import Array
 
 PAIRED_ROWS = 5
@@ -41,7 +42,7 @@ class Quantity:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Diagnosis:
+class Diagnosis(Tabular):
     """What `diagnose` found; printing it shows the table.
 
     Attributes
@@ -86,7 +87,7 @@ class Diagnosis:
 
     @property
     def table(self) -> list[dict[str, Any]]:
-        """One dict per quantity, as ``pandas.DataFrame(diagnosis.table)`` takes them."""
+        """One dict per quantity; ``to_frame()`` gives them as a pandas frame."""
         return [
             {"kind": kind, "quantity": q.name, "mean": q.mean, "sd": q.sd, "rhat": q.rhat, "ess": q.ess}
             | {"second_mode": q.second_mode.share if q.second_mode else 0.0}
@@ -184,7 +185,7 @@ def diagnose(
     if var_names is None:
         var_names = [str(n) for n, v in posterior.data_vars.items() if component in v.dims and v.dtype.kind == "f"]
     names = [var_names] if isinstance(var_names, str) else var_names
-    aligned = {name: variable_of(posterior, name).transpose(*SAMPLE, ...).to_numpy() for name in names}
+    aligned = {name: variable_of(posterior, name).transpose(*SAMPLE, ...) for name in names}
     return Diagnosis(_judged(quantities), _judged(aligned) if rule else (), rule)
 
 
@@ -208,17 +209,27 @@ def _from_log_joint(log_joint: LogJoint, draws: Arrays) -> dict[str, Array]:
     return quantities
 
 
-def _judged(quantities: Mapping[str, Array]) -> tuple[Quantity, ...]:
+def _judged(quantities: Mapping[str, Array | xr.DataArray]) -> tuple[Quantity, ...]:
     """Return mean, sd, R-hat, bulk ESS and any second mode of every entry of draws (chain, draw, ...)."""
     judged = []
-    for name, values in quantities.items():
+    for name, draws in quantities.items():
+        values, places = np.asarray(draws), _places(draws)
         if not np.isfinite(values).all():
             raise ValueError(f"draws must be finite, got NaN or infinity in {name!r}")
         rhat, ess = convergence(values)
         for index in np.ndindex(values.shape[2:]):
             entry = values[(..., *index)].ravel()
-            label = f"{name}[{', '.join(map(str, index))}]" if index else name
+            called = ", ".join(axis[i] for axis, i in zip(places, index, strict=True))
+            label = f"{name}[{called}]" if index else name
             mode = None if name.startswith("together") else second_mode(entry)
             mean, sd, varies = float(entry.mean()), float(entry.std()), bool(np.ptp(entry) > 0)
             judged.append(Quantity(label, mean, sd, float(rhat[index]), float(ess[index]), mode, not varies))
     return tuple(judged)
+
+
+def _places(draws: Array | xr.DataArray) -> list[list[str]]:
+    """Return what tables call the places of each axis after the draws: by coordinates that are text, else numbers."""
+    if not isinstance(draws, xr.DataArray):
+        return [list(map(str, range(length))) for length in draws.shape[2:]]
+    coords = (draws[dim].to_numpy() for dim in draws.dims[2:])  # numbers 0 to length - 1 where there are none
+    return [list(map(plain, values if values.dtype.kind in "OUT" else range(len(values)))) for values in coords]

@@ -10,6 +10,8 @@ from comparisons.declarations import Option
 from comparisons.independent import IndependentFamily
 from models.cmm import CMMParameters, CMMPrior
 from models.cmm.levels import codes_of, levels_of
+from models.cmm.parameters import labels_of_cells
+from models.parameters import Labels
 from models.validation import Array
 
 
@@ -48,8 +50,8 @@ class CMM(IndependentFamily):
         return self.model.draw_parameters(prior, n_components, self.levels, rng)
 
     @override
-    def cell_names(self, feature_names: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(f"{name} {code}" for name, L in zip(feature_names, self.levels, strict=True) for code in range(L))
+    def labels(self, feature_names: Sequence[str]) -> Labels:
+        return labels_of_cells(feature_names, map(range, self.levels))
 
 
 FAMILY = CMM

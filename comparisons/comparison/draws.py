@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from comparisons.alignment import align, order_of
+from comparisons.alignment.component_draws import with_labels
 from comparisons.comparison.density_checks import Densities
 from comparisons.comparison.estimates import stack
 from comparisons.comparison.extremes import refused_by_name
@@ -131,11 +132,13 @@ def aligned(fits: Fits, densities: Densities, tree: xr.DataTree) -> Draws:
     """Return draws with their log-likelihood, aligned."""
     unaligned = tree["posterior"].to_dataset()[list(fits.map.parameters_.arrays())]
     pointwise, log_prior = densities.marginal_density.of_draws(unaligned)
+    observed = xr.Dataset({"x": (("obs", "feature"), fits.X)})
+    unaligned, observed = (with_labels(group, fits.labels) for group in (unaligned, observed))
     groups = {
         "posterior": unaligned,
         "log_likelihood": xr.Dataset({"x": (("chain", "draw", "obs"), pointwise)}, {"obs": np.arange(len(fits.X))}),
         "sample_stats": tree["sample_stats"].to_dataset(),
-        "observed_data": xr.Dataset({"x": (("obs", "feature"), fits.X)}),
+        "observed_data": observed,
     }
     posterior = align(xr.DataTree.from_dict(groups), "pivot", reference=fits.reference)
     return Draws(posterior, unaligned, pointwise, log_prior)

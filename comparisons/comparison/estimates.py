@@ -10,6 +10,8 @@ import xarray as xr
 
 from comparisons.alignment.component_draws import SAMPLE
 from comparisons.family import Family
+from models.parameters import Labels
+from models.supports import Place
 from models.validation import Array
 
 
@@ -23,10 +25,16 @@ def single(parameters: Any) -> dict[str, Array]:
     return {name: array[None] for name, array in parameters.arrays().items()}
 
 
-def by_entry(parameters: Any) -> dict[str, float]:
+def places_by_name(parameters: Any, labels: Labels) -> dict[str, tuple[str, Place]]:
+    """Return the array and the place of each distinct entry of parameters, by its name in tables."""
+    shapes = {quantity: getattr(parameters, quantity.name).shape for quantity in parameters.quantities}
+    return {q.entry(at, labels): (q.name, at) for q, shape in shapes.items() for at in q.support.places(shape)}
+
+
+def by_entry(parameters: Any, labels: Labels) -> dict[str, float]:
     """Return the distinct entries of parameters by their names in tables."""
-    arrays = {quantity: getattr(parameters, quantity.name) for quantity in parameters.quantities}
-    return {q.entry(at): float(array[at]) for q, array in arrays.items() for at in q.support.places(array.shape)}
+    places = places_by_name(parameters, labels).items()
+    return {entry: float(getattr(parameters, name)[at]) for entry, (name, at) in places}
 
 
 def distinct_entries(point: Mapping[Any, Any], family: Family) -> Array:
@@ -44,25 +52,26 @@ def rows_of(columns: Mapping[str, Sequence[Any] | Array]) -> list[dict[str, Any]
 
 def estimates_of(fits: Any, draws: Any) -> list[dict[str, Any]]:
     """Return one row per distinct parameter: estimates, posterior, and their gaps beside the conjugate K = 1 gaps."""
-    family, aligned, mode = fits.family, draws.aligned, draws.in_order(fits.map.parameters_).arrays()
+    family, aligned, of_map = fits.family, draws.aligned, draws.in_order(fits.map.parameters_)
+    mode = of_map.arrays()
     entries = partial(distinct_entries, family=family)
     mean, sd = entries(aligned.mean(SAMPLE)), entries(aligned.std(SAMPLE))
     varying = np.where(sd > 0, sd, np.nan)  # the weight of a single component does not vary
     with np.errstate(invalid="ignore", divide="ignore"):
         rhat, ess = entries(az.rhat(aligned)), entries(az.ess(aligned, method="bulk"))
-    of_mle, of_map = map(entries, family.conjugate_gaps(fits.reference, max(1.0, fits.labelled), fits.prior))
+    mle_gap, map_gap = map(entries, family.conjugate_gaps(fits.reference, max(1.0, fits.labelled), fits.prior))
     best = entries(fits.mle.parameters_.arrays()) if fits.has_maximum and fits.identified else np.nan * mean
     columns = {
-        "parameter": [q.entry(at) for q in family.quantities for at in q.support.places(mode[q.name].shape)],
+        "parameter": list(places_by_name(of_map, fits.labels)),
         "truth": np.nan * mean if fits.truth is None else entries(draws.in_order(fits.truth).arrays()),
         "mle": best,
         "map": entries(mode),
         "mean": mean,
         "sd": sd,
         "mle_gap_sd": (best - mean) / varying,
-        "mle_gap_conjugate": of_mle,
+        "mle_gap_conjugate": mle_gap,
         "map_gap_sd": (entries(mode) - mean) / varying,
-        "map_gap_conjugate": of_map,
+        "map_gap_conjugate": map_gap,
         "rhat": rhat,
         "ess": ess,
     }

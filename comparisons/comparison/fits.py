@@ -41,8 +41,10 @@ class Fits(Problem):
         That is the share that the data hold without labels (Louis' identity), at the MLE; n itself where there is no
         MLE.
         """
-        n = float(len(self.X))
-        return n * self.mle.uncertainty(self.X).share_observed if self.has_maximum and self.identified else n
+        share = 1.0
+        if self.has_maximum and self.identified:
+            share = self.mle.uncertainty(self.named_samples).share_observed
+        return len(self.X) * share
 
     @property
     def reference(self) -> Any:
@@ -55,7 +57,7 @@ def fit(problem: Problem) -> Fits:
     settings = {"random_state": problem.settings.random_state, **PRECISE}
     with left_to_the_status(NoMaximumWarning, NotIdentifiableWarning):  # these two are verdicts here
         with refused_by_name(problem):
-            mle = problem.estimator(n_init=problem.settings.n_init, **settings).fit(problem.X)
+            mle = problem.estimator(n_init=problem.settings.n_init, **settings).fit(problem.named_samples)
         mode = fit_map(problem, near=None if mle.collapsed_ else mle.parameters_, **settings)
     return Fits(**vars(problem), mle=mle, map=mode)
 
@@ -70,9 +72,11 @@ def fit_map(problem: Problem, near: Any = None, **settings: Any) -> Any:
     """
     with refused_by_name(problem) as noted:
         check_prior(problem)
-        mode = problem.estimator(prior=problem.prior, n_init=problem.settings.n_init, **settings).fit(problem.X)
+        mode = problem.estimator(prior=problem.prior, n_init=problem.settings.n_init, **settings).fit(
+            problem.named_samples
+        )
         if near is not None:  # the MAP next to the MLE may be better than the restarts' best
-            nearby = problem.estimator(prior=problem.prior, init=near, **settings).fit(problem.X)
+            nearby = problem.estimator(prior=problem.prior, init=near, **settings).fit(problem.named_samples)
             better = nearby.objective_ >= mode.objective_ - 1e-9 * abs(mode.objective_)
             if mode.collapsed_ or (better and not nearby.collapsed_):
                 mode = nearby

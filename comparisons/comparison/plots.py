@@ -9,10 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from comparisons.alignment import order_of
-from comparisons.comparison.estimates import single
+from comparisons.comparison.estimates import places_by_name, single
 from comparisons.output.figures import EM_COLOUR, MAP_COLOUR, POSTERIOR_COLOUR
 from em.status import left_to_the_status
 from models.labels import label
+from models.supports import Place
 
 MOST_MARGINALS = 24
 MARKS = [("mle", "MLE (EM)", EM_COLOUR, "-"), ("map", "MAP (EM)", MAP_COLOUR, "--"), ("truth", "truth", "black", ":")]
@@ -49,18 +50,19 @@ def objective_figure(comparison: Any) -> Figure:
 def posterior_figure(comparison: Any) -> Figure:
     """Marginals of the aligned posterior with MLE, MAP and truth marked."""
     rows, draws = comparison.estimates[:MOST_MARGINALS], comparison.stacked
+    places = places_by_name(comparison.reference, comparison.labels).values()
     columns = min(4, len(rows))
     height = -(-len(rows) // columns)
     fig = Figure(figsize=(3 * columns, 2.3 * height), layout="constrained")
     axes = fig.subplots(height, columns, squeeze=False)
     for ax in axes.flat[len(rows) :]:
         ax.set_axis_off()
-    for ax, row in zip(axes.flat, rows, strict=False):
-        ax.hist(_entry(draws, row["parameter"]), bins=40, **DENSITY, label="posterior draws, aligned")
+    for ax, row, where in zip(axes.flat, rows, places, strict=False):
+        ax.hist(_entry(draws, where), bins=40, **DENSITY, label="posterior draws, aligned")
         for key, name, colour, line in MARKS:
             if row[key] is not None:
                 ax.axvline(row[key], color=colour, linestyle=line, linewidth=1.5, label=name)
-        ax.set_title(row["parameter"], fontsize=9)
+        ax.set_title(label(row["parameter"]), fontsize=9)
         ax.set_yticks([])
     fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     left_out = len(comparison.estimates) - len(rows)
@@ -104,15 +106,16 @@ def _draw_ridge(ax: Axes, comparison: Any, answers: list[Any]) -> None:
     fit = comparison.map if comparison.mle.identifiability_.identified else comparison.mle
     free = fit.identifiability_.free_direction
     names = sorted(free, key=lambda name: -abs(free[name]))[:2]
-    draws = [_entry(comparison.stacked, name) for name in names]
-    of_em = [[_entry(answer.arrays(), name) for answer in answers] for name in names]
+    places = places_by_name(fit.parameters_, comparison.labels)
+    draws = [_entry(comparison.stacked, places[name]) for name in names]
+    of_em = [[_entry(answer.arrays(), places[name]) for answer in answers] for name in names]
     if len(names) == 2:
         ax.plot(*draws, ".", color=POSTERIOR_COLOUR, markersize=2, alpha=0.3, label="posterior draws")
     else:
         ax.hist(draws[0], bins=50, **DENSITY, label="posterior draws")
         of_em.append([0.0] * len(answers))
     ax.plot(*of_em, "x", color=EM_COLOUR, label=f"EM's answers from {len(answers)} random starts", clip_on=False)
-    ax.set(xlabel=names[0], ylabel=names[1] if len(names) == 2 else "density")
+    ax.set(xlabel=label(names[0]), ylabel=label(names[1]) if len(names) == 2 else "density")
     ax.set_title("the ridge: every cross has the same likelihood")
     ax.legend(loc="lower left")
 
@@ -129,11 +132,10 @@ def _answers_from_anywhere(comparison: Any) -> list[Any]:
     return answers
 
 
-def _entry(arrays: Any, name: str) -> Any:
-    """Return an entry such as ``means[0, 1]`` of arrays by name, which may have axes before its own."""
-    array, _, index = name.rstrip("]").partition("[")
-    place: Any = (..., *map(int, index.split(",")))
-    return arrays[array][place]
+def _entry(arrays: Any, where: tuple[str, Place]) -> Any:
+    """Return an entry, an array's name and a place in it, of arrays by name, which may have axes before its own."""
+    name, place = where
+    return arrays[name][(..., *place)]
 
 
 FIGURES: dict[str, Callable[[Any], Figure]] = {

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from comparisons.declarations import Option
 from comparisons.families import family_of, family_of_fit
 from comparisons.family import Family
+from models.parameters import Labels
 from models.shown import shown
 from models.validation import Array, column_names, count_at_least, count_at_least_one, number_above, number_between
 
@@ -112,6 +113,20 @@ class Problem:
     truth: Any = None
 
     @property
+    def labels(self) -> Labels:
+        """What tables call the entries of parameters, by dim; nothing where nobody named the features."""
+        return {} if self.feature_names == unnamed(self.X.shape[1]) else self.family.labels(self.feature_names)
+
+    @property
+    def named_samples(self) -> Any:
+        """X as estimators take it: a frame where its features have names."""
+        if not self.labels:
+            return self.X
+        import pandas as pd
+
+        return pd.DataFrame(self.X, columns=list(self.feature_names))
+
+    @property
     def n_missing(self) -> int:
         """Number of missing cells."""
         return int(np.isnan(self.X).sum())
@@ -129,6 +144,11 @@ class Problem:
     def estimator(self, **settings: Any) -> Any:
         """Return the family's estimator of K components."""
         return self.family.estimator(n_components=self.n_components, **settings)
+
+
+def unnamed(n_features: int) -> tuple[str, ...]:
+    """Return what figures call features that nobody named."""
+    return tuple(f"feature {d}" for d in range(n_features))
 
 
 def prepare(
@@ -154,9 +174,11 @@ def prepare(
     if not isinstance(family, str | Family):
         family, n_components, prior = _of_fit(family, n_components, prior)
     K = count_at_least_one("n_components", n_components)
-    settings, named = Settings(**of_settings), tuple(of_problem.pop("feature_names")) or column_names(X)
+    settings, named = Settings(**of_settings), tuple(map(str, of_problem.pop("feature_names"))) or column_names(X)
     if named and len(shape := np.shape(X)) == 2 and len(named) != shape[1]:
         raise ValueError(f"feature_names must have {shape[1]} entries, one per column of X, got {len(named)}")
+    if named and len(set(named)) < len(named):
+        raise ValueError(f"feature_names must differ, or tables could not tell features apart, got {shown(named)}")
     pair, X = family_of(family, **options).of_samples(X, named)
     kept = ~np.isnan(X).all(axis=1)
     pair = pair.of_rows(kept)
@@ -170,9 +192,8 @@ def prepare(
         prior.check_fits(K, D, *pair.of_mixture.values())
     if of_problem["truth"] is not None:
         _check_truth(of_problem["truth"], pair, K, D)
-    names = named or tuple(f"feature {d}" for d in range(D))
     known = {"family": pair, "X": samples, "n_components": K, "prior": prior, "settings": settings}
-    return Problem(**known, **of_problem, feature_names=names)
+    return Problem(**known, **of_problem, feature_names=named or unnamed(D))
 
 
 def _of_fit(fit: Any, n_components: int | None, prior: Any) -> tuple[Family, int, Any]:

@@ -127,6 +127,7 @@ def as_json(comparison: Any) -> dict[str, Any]:
         "family": comparison.family.name,
         "n_samples": len(comparison.X),
         "n_features": comparison.X.shape[1],
+        "feature_names": comparison.feature_names,
         "checks": [vars(check) for check in comparison.checks],
         "em": {
             name: {key: getattr(fit, f"{key}_") for key in OF_FIT} | {"parameters": fit.parameters_.arrays()}
@@ -179,7 +180,7 @@ def print_report(comparison: Any, console: Console | None = None, verbose: bool 
 
 def em_table(fits: Any) -> Table:
     """Return EM's estimates alone, which are there before any draw: one row per parameter."""
-    mle, mode = (by_entry(fit.parameters_) for fit in (fits.mle, fits.map))
+    mle, mode = (by_entry(fit.parameters_, fits.labels) for fit in (fits.mle, fits.map))
     more = f"{len(mle) - MOST_ROWS} more rows" if len(mle) > MOST_ROWS else ""
     table = _by_parameter("Estimates by EM, before any draw", more, ["MLE", "MAP"])
     for name in list(mle)[:MOST_ROWS]:
@@ -236,11 +237,11 @@ def checks_table(comparison: Any, verbose: bool = False) -> Table:
 
 def _by_parameter(title: str, caption: str, heads: Iterable[str]) -> Table:
     numbers = (Column(head, justify="right", no_wrap=True) for head in heads)
-    return Table(Column("parameter", no_wrap=True), *numbers, title=title, caption=caption, **LAYOUT)
+    return Table(Column("parameter", overflow="fold"), *numbers, title=title, caption=caption, **LAYOUT)
 
 
-def _name(row: dict[str, Any]) -> str:
-    return str(row["parameter"]).replace(", ", ",").replace("[", "\\[")
+def _name(row: dict[str, Any]) -> Text:
+    return Text(str(row["parameter"]))
 
 
 def _two_digits(sd: float) -> str:

@@ -97,8 +97,8 @@ def summary(rows: list[dict[str, Any]]) -> str:
 def _information(fits: Fits, prior: Any, parameters: Any) -> Moments:
     """Return estimates and standard errors from the observed information at EM's answer next to these parameters."""
     with left_to_the_status(NoMaximumWarning, NotIdentifiableWarning):  # verdicts of the comparison
-        fit = fits.estimator(prior=prior, init=parameters, **PRECISE).fit(fits.X)
-    table = fit.uncertainty(fits.X)
+        fit = fits.estimator(prior=prior, init=parameters, **PRECISE).fit(fits.named_samples)
+    table = fit.uncertainty(fits.named_samples)
     return table.estimates, table.standard_errors
 
 

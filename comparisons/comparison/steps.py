@@ -31,6 +31,7 @@ from comparisons.output.progress import Progress, bars_where_watched
 from em.process.blas import one_blas_thread
 from em.process.process_wide import without_expected_warnings
 from models.shown import shown
+from models.tables import Tabular
 from models.validation import Array
 
 OF_CHAINS = "R-hat, ", "ESS, "  # how the names of checks of the chains alone begin
@@ -40,7 +41,7 @@ __all__ = ["Comparison", "compare", "prepare", "run"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Comparison(Fits):
+class Comparison(Fits, Tabular):
     """Everything a comparison computed; its data, family, prior, settings and EM's fits are attributes too.
 
     Attributes
@@ -72,6 +73,11 @@ class Comparison(Fits):
     spreads: list[dict[str, Any]]
     responsibilities: dict[str, Array]
     seconds: dict[str, float]
+
+    @property
+    def tables(self) -> dict[str, list[dict[str, Any]]]:
+        """Tables for :meth:`to_frame`: "estimates", "checks" and "spreads"."""
+        return {"estimates": self.estimates, "checks": [vars(c) for c in self.checks], "spreads": self.spreads}
 
     @property
     def reference_name(self) -> str:

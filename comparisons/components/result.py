@@ -7,7 +7,7 @@ import numpy as np
 
 from comparisons.output.console import unmixed_note
 from models.shown import shown
-from models.tables import table_lines
+from models.tables import Tabular, table_lines
 from models.validation import Array
 
 CRITERIA = ("bic", "icl", "elpd", "log_evidence", "chib")
@@ -24,7 +24,7 @@ PANELS = {
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ByComponents:
+class ByComponents(Tabular):
     """One row per number of components; printing it shows the table.
 
     Attributes

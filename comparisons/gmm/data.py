@@ -13,7 +13,7 @@ from models.gmm.structures import COVARIANCE_TYPES
 
 
 def _faithful() -> Dataset:
-    names, story = ("eruption length (minutes)", "waiting time (minutes)"), "Old Faithful geyser, 272 eruptions"
+    names, story = ("eruptions (min)", "waiting (min)"), "Old Faithful geyser, 272 eruptions"
     return published("faithful", "gmm", f"{story} (Azzalini & Bowman 1990)", names)
 
 

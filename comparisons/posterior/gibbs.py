@@ -1,5 +1,6 @@
 """Draws of the Gibbs sampler in the shape of PyMC's posterior: what reads the one reads the other."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,10 +8,11 @@ import xarray as xr
 
 from comparisons.alignment.component_draws import tree_of
 from comparisons.families import family_of_prior
+from models.parameters import labels_of_features
 from models.validation import Array
 
 
-def as_datatree(draws: dict[str, Array], prior: Any) -> xr.DataTree:
+def as_datatree(draws: dict[str, Array], prior: Any, feature_names: Sequence[str] | None = None) -> xr.DataTree:
     """Return the draws of :func:`em.gibbs.gibbs` as a DataTree with PyMC's names and dims.
 
     Parameters
@@ -19,6 +21,8 @@ def as_datatree(draws: dict[str, Array], prior: Any) -> xr.DataTree:
         Parameters, labels and log-likelihood.
     prior : MixturePrior
         The prior that they were drawn under.
+    feature_names : sequence of str or None
+        Names of the features, for tables; ``None`` numbers them.
 
     Returns
     -------
@@ -37,4 +41,4 @@ def as_datatree(draws: dict[str, Array], prior: Any) -> xr.DataTree:
         wanted = f"draws must be what em.gibbs.gibbs returned under the prior, a {type(prior).__name__}: arrays by name"
         raise ValueError(f"{wanted}, {', '.join(dims)}, got {', '.join(given) or type(draws).__name__}")
     posterior = {name: value for name, value in draws.items() if name != "log_likelihood"}
-    return tree_of(posterior, {"log_likelihood": draws["log_likelihood"]}, dims)
+    return tree_of(posterior, {"log_likelihood": draws["log_likelihood"]}, dims, labels_of_features(feature_names))

@@ -15,6 +15,7 @@ Rubin (1984), Bayesianly justifiable and relevant frequency calculations, Annals
 Gelman, Meng & Stern (1996), Posterior predictive assessment of model fitness, Statistica Sinica 6, 733-807.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from comparisons.alignment.responsibilities import BLOCK_CELLS, LogJoint
 from comparisons.families import family_of
 from comparisons.family import Family
 from comparisons.posterior.predictive_result import PredictiveCheck
+from models.labels import plain
 from models.shown import shown
 from models.validation import Array, check_columns, column_names, count_at_least, data_matrix, random_source
 
@@ -171,15 +173,16 @@ def predictive_check(
     if (D := points[located].shape[2]) != X.shape[1]:
         raise ValueError(f"X must have {D} columns like the {located} of the draws, got {X.shape[1]}")
     binary, missing = pair.is_binary(), np.isnan(X)
-    observed, replicated = _statistics(X, binary), []
+    observed, replicated = _statistics(X, binary, names), []
     for s in np.linspace(0, arrays.n_draws - 1, R).astype(int):
         replicate = pair.simulate({name: array[s] for name, array in points.items()}, len(X), rng)
         replicated.append([*_statistics(np.where(missing, np.nan, replicate), binary).values()])
     return PredictiveCheck(tuple(observed), np.array([*observed.values()]), np.array(replicated))
 
 
-def _statistics(X: Array, binary: bool) -> dict[str, float]:
-    """Return statistics of the observed cells by name."""
+def _statistics(X: Array, binary: bool, names: Sequence[str] | None = None) -> dict[str, float]:
+    """Return statistics of the observed cells by name; features go by their names or by number."""
+    called = list(map(plain, range(X.shape[1]) if names is None else names))
     seen = ~np.isnan(X)
     filled, n_seen = np.where(seen, X, 0.0), seen.sum(axis=0)
     mean = filled.sum(axis=0) / n_seen
@@ -191,8 +194,11 @@ def _statistics(X: Array, binary: bool) -> dict[str, float]:
         of_features |= {"variance": variance, "minimum": np.nanmin(X, axis=0), "maximum": np.nanmax(X, axis=0)}
         of_features["skewness"], of_pairs = (cells**3).sum(axis=0) / n_seen, "correlation"
     products = cells.T @ cells / np.maximum(seen.T.astype(float) @ seen, 1)
-    statistics = {f"{name}[{d}]": float(v) for name, values in of_features.items() for d, v in enumerate(values)}
-    statistics |= {f"{of_pairs}[{e}, {d}]": float(products[d, e]) for d in range(len(mean)) for e in range(d)}
+    statistics = {
+        f"{name}[{d}]": float(v) for name, values in of_features.items() for d, v in zip(called, values, strict=True)
+    }
+    pairs = [(e, d) for d in range(len(mean)) for e in range(d)]
+    statistics |= {f"{of_pairs}[{called[e]}, {called[d]}]": float(products[d, e]) for e, d in pairs}
     if binary and len(mean) > 1:
         statistics["variance of row sums"] = float(filled.sum(axis=1).var())
     return statistics

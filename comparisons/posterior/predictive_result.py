@@ -7,7 +7,7 @@ import numpy as np
 
 from em.plots import axes_or_new
 from models.labels import label
-from models.tables import table_lines
+from models.tables import Tabular, table_lines
 from models.validation import Array
 
 MOST_SHOWN = 40
@@ -15,7 +15,7 @@ SUSPECT = 0.01
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PredictiveCheck:
+class PredictiveCheck(Tabular):
     """Statistics of the data among those of replicates; printing it shows the table, the most surprising first.
 
     Attributes
@@ -72,7 +72,7 @@ class PredictiveCheck:
 
     @property
     def table(self) -> list[dict[str, Any]]:
-        """One dict per statistic, as ``pandas.DataFrame(check.table)`` takes them."""
+        """One dict per statistic; ``to_frame()`` gives them as a pandas frame."""
         heads = ("statistic", "observed", "mean", "sd", "p", "adjusted")
         numbers = self.observed, self.replicated.mean(axis=0), self.replicated.std(axis=0), self.p_values, self.adjusted
         columns = (self.names, *(column.tolist() for column in numbers))

@@ -10,18 +10,21 @@ Here samples are codes 0 to L_d - 1; the estimator takes labels.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import digamma, gammaln
 
+from em.bound import check_parameters
 from em.steps import Steps
 from em.steps.conjugate import ConjugateMixture
 from em.steps.rows import Parts, Theta
 from models.cmm import CMMParameters, CMMPrior
-from models.cmm.levels import Codes, codes_of, levels_of
-from models.cmm.parameters import quantities
+from models.cmm.levels import Codes, Labels, codes_of, levels_of
+from models.cmm.parameters import labels_of_cells, quantities
+from models.parameters import Labels as NamesByDim
 from models.supports import Simplex
 from models.validation import Array
 
@@ -105,21 +108,41 @@ class CategoricalSteps(Steps[CMMParameters]):
         return (X + 1) % np.asarray(self.levels)
 
 
+@dataclass(frozen=True)
+class Answers(ConjugateMixture):
+    """Answers with their conjugate prior, and the labels of each item's levels."""
+
+    levels: tuple[Labels, ...] = ()
+
+    def encode(self, X: Any) -> Array:
+        """Return the codes of labels."""
+        return codes_of(X, self.levels)
+
+    def labels(self, names: Sequence[str] | None) -> NamesByDim:
+        """Name the cells too: each level of an item."""
+        return labels_of_cells(names, self.levels)
+
+
 def conjugate_mixture(X: Any, prior: CMMPrior, levels: Any = None) -> ConjugateMixture:
     """Return data, labels with these levels, and conjugate prior: for Gibbs sampling, mean field and enumeration."""
     labels = levels_of(X, levels)
     steps = CategoricalSteps(tuple(map(len, labels)))
-    return ConjugateMixture(steps, steps.rows(codes_of(X, labels)), prior)
+    return Answers(steps, steps.rows(codes_of(X, labels)), prior, labels)
+
+
+def _steps_of(parameters: CMMParameters) -> CategoricalSteps:
+    check_parameters(parameters, CMMParameters)
+    return CategoricalSteps(parameters.levels)
 
 
 def component_log_prob(X: ArrayLike, parameters: CMMParameters) -> Array:
     """Return log p(x_i | z_i = k) = Σ_d log p_kd,x_id, shape (n, K), in nats."""
-    return CategoricalSteps(parameters.levels).component_log_prob(X, parameters)
+    return _steps_of(parameters).component_log_prob(X, parameters)
 
 
 def log_joint(X: ArrayLike, parameters: CMMParameters) -> Array:
     """Return log p(x_i, z_i = k) = log π_k + log p(x_i | z_i = k), shape (n, K), in nats."""
-    return CategoricalSteps(parameters.levels).log_joint(X, parameters)
+    return _steps_of(parameters).log_joint(X, parameters)
 
 
 def e_step(X: ArrayLike, parameters: CMMParameters) -> tuple[Array, float]:
@@ -140,7 +163,7 @@ def e_step(X: ArrayLike, parameters: CMMParameters) -> tuple[Array, float]:
     array([[0.889, 0.111],
            [0.1  , 0.9  ]])
     """
-    return CategoricalSteps(parameters.levels).e_step(X, parameters)
+    return _steps_of(parameters).e_step(X, parameters)
 
 
 def m_step(

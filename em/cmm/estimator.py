@@ -13,6 +13,9 @@ from em.exponential import ExponentialMixtureEM
 from em.samples import Samples, samples_to_use
 from models.cmm import CMMParameters
 from models.cmm.levels import codes_of, labels_of, levels_of
+from models.cmm.parameters import labels_of_cells
+from models.frames import filled_like
+from models.parameters import Labels
 from models.shown import shown
 from models.validation import Array
 
@@ -61,13 +64,16 @@ class CategoricalMixtureEM(ExponentialMixtureEM[CMMParameters]):
         codes, z = super().sample(n_samples, random_state)
         return labels_of(codes, self.levels_), z
 
-    def impute(self, X: ArrayLike) -> np.ndarray:
-        """Return X (n, D) with each missing cell replaced by its most probable level given the row's observed cells."""
+    def impute(self, X: ArrayLike) -> Any:
+        """Return X (n, D) with each missing cell replaced by its most probable level given the row's observed cells.
+
+        A pandas or polars frame stays one, as in other mixtures.
+        """
         codes = samples_to_use(self, X, missing=True)
-        expected = self.predict_proba(X) @ self.probs_
+        expected, missing = self._normalised(X)[0] @ self.probs_, np.isnan(codes)
         ends = np.cumsum(self.parameters_.levels)[:-1]
         guesses = np.stack([cells.argmax(axis=1) for cells in np.split(expected, ends, axis=1)], axis=1)
-        return labels_of(np.where(np.isnan(codes), guesses, codes), self.levels_)
+        return filled_like(X, labels_of(np.where(missing, guesses, codes), self.levels_), missing)
 
     def for_rows(self, rows: np.ndarray) -> Self:
         """Return an unfitted estimator of the same settings for these rows, given as codes."""
@@ -79,6 +85,11 @@ class CategoricalMixtureEM(ExponentialMixtureEM[CMMParameters]):
     @property
     def _steps(self) -> CategoricalSteps:
         return CategoricalSteps(tuple(map(len, self.levels_)))
+
+    @property
+    def _labels(self) -> Labels:
+        """Name the cells too: each level of an item."""
+        return labels_of_cells(getattr(self, "feature_names_in_", None), self.levels_)
 
     def _encoded(self, X: Any) -> Array:
         return codes_of(X, self.levels_)

@@ -27,16 +27,17 @@ from scipy.special import entr
 from scipy.stats import chi2
 
 from em.cmm.estimator import CategoricalMixtureEM
-from em.fitted import has_observed
+from em.predictions import has_observed
 from em.samples import samples_to_use
 from em.samples.distinct import distinct_rows
 from em.uncertainty.louis import frequencies
-from models.tables import table_lines
+from models.labels import plain
+from models.tables import Tabular, table_lines
 from models.validation import Array
 
 
 @dataclass(frozen=True, repr=False)
-class LatentClasses:
+class LatentClasses(Tabular):
     """A latent class model as its users read it; printing it shows the tables.
 
     Attributes
@@ -75,7 +76,12 @@ class LatentClasses:
         for start in range(0, len(self.table), K):
             cells = self.table[start : start + K]
             shown = [f"{cell['probability']:.4f} ({cell['standard_error']:.4f})" for cell in cells]
-            rows.append([cells[0]["item"], str(cells[0]["level"]), *(text.replace("(nan)", "(-)") for text in shown)])
+            rows.append(
+                [
+                    *(plain(cells[0][key]) for key in ("item", "level")),
+                    *(text.replace("(nan)", "(-)") for text in shown),
+                ]
+            )
         lines = table_lines(rows, "l" * (K + 2))
         (g, x), df = self.p_values, self.degrees_of_freedom
         lines.append(f"entropy R² {self.entropy_r_squared:.4f}, relative entropy {self.relative_entropy:.4f}")
@@ -121,7 +127,7 @@ def latent_classes(fit: CategoricalMixtureEM, X: ArrayLike, sample_weight: Array
     """
     codes = samples_to_use(fit, X, missing=True)
     w = frequencies(sample_weight, len(codes)) * has_observed(codes)
-    responsibilities, n, K = fit.predict_proba(X), w.sum(), fit.n_components
+    responsibilities, n, K = fit._normalised(X)[0], w.sum(), fit.n_components
     modal = np.bincount(responsibilities.argmax(axis=1), w, minlength=K) / n
     left = float(w @ entr(responsibilities).sum(axis=1)) / n
     before = float(entr(fit.weights_).sum())

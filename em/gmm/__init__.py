@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg.lapack import dtrtri
 
-from em.bound import check_responsibilities, normalise
+from em.bound import check_parameters, check_responsibilities, normalise
 from em.engine.problem import Collapse
 from em.gmm.conditional_modes import conditional_modes
 from em.gmm.far import far_responsibilities
@@ -71,7 +71,7 @@ def _whiten(gap: Array, parameters: GMMParameters, k: int) -> tuple[Array, float
 def log_joint(X: ArrayLike, parameters: GMMParameters) -> Array:
     """Return log p(x_i, z_i = k) = log π_k + log p(x_i | z_i = k), shape (n, K), in nats."""
     with np.errstate(divide="ignore"):
-        return np.log(parameters.weights) + component_log_prob(X, parameters)
+        return component_log_prob(X, parameters) + np.log(parameters.weights)
 
 
 def e_step(X: ArrayLike, parameters: GMMParameters) -> tuple[Array, float]:
@@ -248,6 +248,7 @@ def why_singular(covariances: Array, covariance_type: str) -> str:
 
 
 def _samples(X: ArrayLike, parameters: GMMParameters) -> Array:
+    check_parameters(parameters, GMMParameters)
     X = data_matrix(X, missing=True)
     if X.shape[1] != parameters.n_features:
         raise ValueError(f"X must have {parameters.n_features} columns like the means, got {X.shape[1]}")

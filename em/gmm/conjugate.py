@@ -5,6 +5,7 @@ The posterior that follows once it is known who belongs where is in :mod:`em.gmm
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,8 +18,8 @@ from em.gmm.statistics import SQUARES, GaussianStatistics
 from em.steps.dirichlet import mean_log_weights
 from models.gmm import GMMParameters, GMMPrior
 from models.gmm.structures import covariances_shape, full_matrices, quantities
-from models.parameters import Quantity
-from models.validation import Array
+from models.parameters import Labels, Quantity, labels_of_features
+from models.validation import Array, data_matrix
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,18 @@ class GaussianConjugate:
         from em.gmm import conjugate_mixture
 
         return conjugate_mixture(X, self.prior)
+
+    def encode(self, X: Any) -> Array:
+        """Return a user's X as numbers."""
+        return data_matrix(X, missing=True)
+
+    def labels(self, names: Sequence[str] | None) -> Labels:
+        """Return what tables call the places of each dim, where the features have these names."""
+        return labels_of_features(names)
+
+    def parameters(self, arrays: Mapping[str, Array]) -> GMMParameters:
+        """Return the parameters of these arrays."""
+        return GMMParameters(arrays["weights"], arrays["means"], arrays["covariances"], self.prior.covariance_type)
 
     def with_each_of(self, X: Array) -> Iterator["GaussianConjugate"]:
         """Yield the same for the samples and one row more, for each of other rows (m, D)."""

@@ -12,7 +12,7 @@ Gaussian mixtures of whole samples are identifiable (Yakowitz & Spragins 1968).
 Reference: Little & Rubin (2020), Statistical Analysis with Missing Data, section 7.4.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from em.gmm import e_step
 from em.identifiability import Identifiability
 from em.samples import Samples
 from models.gmm import GMMParameters
+from models.parameters import NO_LABELS, Labels
 from models.validation import Array
 
 UNSEEN = 1e-8  # samples
@@ -47,7 +48,7 @@ def coverage(samples: Samples, parameters: GMMParameters) -> Array:
 
 
 def identify(
-    samples: Samples, parameters: GMMParameters, names: Sequence[str], frozen: Collection[str] = ()
+    samples: Samples, parameters: GMMParameters, labels: Labels = NO_LABELS, frozen: Collection[str] = ()
 ) -> Identifiability:
     """Say which means and covariances no sample tells anything about.
 
@@ -57,8 +58,8 @@ def identify(
         What the mixture was fitted to.
     parameters : GMMParameters
         The estimate.
-    names : sequence of str, length D
-        What to call the features.
+    labels : mapping of str to sequence of str
+        What to call features, as :meth:`models.parameters.Quantity.entry` takes them.
     frozen : collection of str, default ()
         "weights", "means" or "covariances" that are known, and not asked about.
     """
@@ -67,11 +68,13 @@ def identify(
         return Identifiability(True, p, p, "Gaussian mixtures of whole samples are identified")
     C = coverage(samples, parameters)
     diagonals = np.diagonal(C, axis1=1, axis2=2)
-    free: list[str] = []
-    if "means" not in frozen:
-        free += [f"means[{k}, {d}]" for k, d in np.argwhere(diagonals < UNSEEN)]
-    if "covariances" not in frozen:
-        free += _free_covariances(C, parameters.covariance_type)
+    names = labels.get("feature", [f"column {d}" for d in range(parameters.n_features)])
+    unseen = {"means": np.argwhere(diagonals < UNSEEN), "covariances": _free_covariances(C, parameters.covariance_type)}
+    free = [
+        quantity.entry(tuple(place), labels)
+        for quantity in parameters.quantities[1:]
+        for place in (() if quantity.name in frozen else unseen[quantity.name])
+    ]
     if not free:
         return Identifiability(True, p, p, f"identified: all {p} free parameters are seen")
     reasons = [f"{names[a]} and {names[b]} are never observed together" for a, b in _pairs(C.sum(axis=0))]
@@ -88,17 +91,17 @@ def identify(
     return Identifiability(False, p - len(free), p, sentence, {free[0]: 1.0})
 
 
-def _free_covariances(C: Array, covariance_type: str) -> list[str]:
-    """Return the names of the declared covariances that no sample shows."""
+def _free_covariances(C: Array, covariance_type: str) -> np.ndarray:
+    """Return the places of the declared covariances that no sample shows."""
     match covariance_type:
         case "full":
-            return [f"covariances[{k}, {a}, {b}]" for k, a, b in np.argwhere(C < UNSEEN) if a <= b]
+            return np.argwhere(np.triu(C < UNSEEN))
         case "tied":
-            return [f"covariances[{a}, {b}]" for a, b in np.argwhere(C.sum(axis=0) < UNSEEN) if a <= b]
+            return np.argwhere(np.triu(C.sum(axis=0) < UNSEEN))
         case "diag":
-            return [f"covariances[{k}, {d}]" for k, d in np.argwhere(np.diagonal(C, axis1=1, axis2=2) < UNSEEN)]
+            return np.argwhere(np.diagonal(C, axis1=1, axis2=2) < UNSEEN)
         case _:
-            return [f"covariances[{k}]" for k in np.flatnonzero(np.trace(C, axis1=1, axis2=2) < UNSEEN)]
+            return np.argwhere(np.trace(C, axis1=1, axis2=2) < UNSEEN)
 
 
 def _pairs(C: Array) -> list[tuple[int, int]]:

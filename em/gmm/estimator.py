@@ -53,9 +53,9 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
     n_starts : int or None, default None
         Number of starts that a short run of 10 iterations tries, of which the best ``n_init`` are run to the end;
         None tries no more than are run. Neither number counts where ``init`` gives one start.
-    init : str, GMMParameters or array_like of int, default "k-means++"
-        "k-means++", "kmeans" or "random" (see :mod:`em.starts`), or one start: parameters, or labels (n,) for a first
-        M-step.
+    init : str, GMMParameters or array_like, default "k-means++"
+        "k-means++", "kmeans" or "random" (see :mod:`em.starts`), or one start: parameters; or, for a first M-step,
+        labels (n,), or means (K, D), to the nearest of which each sample goes.
     tol : float, default 1e-8
         Bound on the gain still to come, in nats of the whole objective (Aitken's extrapolation).
     max_iter : int, default 10000
@@ -117,6 +117,11 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
 
     _parameters_type = GMMParameters
     _farthest = FARTHEST
+
+    @property
+    def precisions_(self) -> Array:
+        """Inverses of ``covariances_``, of the same shape."""
+        return self.parameters_.precisions
 
     def _check_model(self, n_features: int) -> None:
         kind = check_covariance_type(self.covariance_type)
@@ -211,6 +216,8 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
                 other.prior = self.prior.standardised(units.location, units.scale)
             if isinstance(self.init, GMMParameters):
                 other.init = units.parameters(self.init)
+            for means in self._known_from_init(len(units.scale)).values():
+                other.init = units.rows(means)
         except ValueError as error:
             raise ValueError(
                 f"prior, frozen and init must be numbers of the size of X's, whose standard deviations are about "
@@ -275,8 +282,8 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         parts += [expected_statistics(block, r[block.rows], alike) for block in holed]
         return mode(reduce(operator.add, parts), self.prior, frozen)
 
-    def _frozen_centers(self, samples: Samples) -> Array | None:
-        return self._frozen(samples.X.shape[1]).get("means")
+    def _centers(self, samples: Samples, known: Arrays) -> Array | None:
+        return known.get("means")
 
     def _start(self, samples: Samples, view: str, rng: np.random.RandomState) -> GMMParameters:
         try:
@@ -302,15 +309,16 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         return far_responsibilities(X, self.parameters_)
 
     def _information(self, X: Array, sample_weight: Array, rows: np.ndarray) -> Information:
-        return observed_information(X, self.parameters_, self.prior, sample_weight, frozen=self.frozen or ())
+        return observed_information(
+            X, self.parameters_, self.prior, sample_weight, self.frozen or (), labels=self._labels
+        )
 
     def _remarks(self, samples: Samples) -> list[str]:
-        names = samples.names or [f"column {d}" for d in range(samples.X.shape[1])]
-        self.identifiability_ = identify(samples, self.parameters_, names, self.frozen or ())
+        self.identifiability_ = identify(samples, self.parameters_, self._labels, self.frozen or ())
         return []
 
     def _entries(self, n_samples: float) -> Entries:
-        return entries_of(self.parameters_, n_samples, self.frozen or ())
+        return entries_of(self.parameters_, n_samples, self.frozen or (), self._labels)
 
 
 def _statistics_of(

@@ -41,6 +41,7 @@ from em.uncertainty.louis import (
     row_blocks,
 )
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
+from models.parameters import NO_LABELS, Labels
 from models.validation import Array, data_matrix
 
 
@@ -50,6 +51,7 @@ def observed_information(
     prior: GMMPrior | GMMIndependentPrior | None = None,
     sample_weight: ArrayLike | None = None,
     frozen: Collection[str] = (),
+    labels: Labels = NO_LABELS,
 ) -> Information:
     """Return minus the Hessian of log-likelihood plus log prior, and the covariance of the estimate.
 
@@ -65,6 +67,8 @@ def observed_information(
         How often each row counts.
     frozen : collection of str, default ()
         Arrays, "weights", "means" or "covariances", that were held fixed.
+    labels : mapping of str to sequence of str
+        What names of entries call features.
 
     Raises
     ------
@@ -88,11 +92,11 @@ def observed_information(
         prior.check_fits(parameters.n_components, parameters.n_features, parameters.covariance_type)
     units = units_of(Samples(X, w, np.arange(len(X)), len(X)), parameters.covariance_type, prior)
     standard = units.parameters(parameters)
-    there = entries_of(standard, w.sum(), frozen)
+    there = entries_of(standard, w.sum(), frozen, labels)
     slopes = None
     if prior is not None:
         slopes = log_prior_slopes(standard, prior.standardised(units.location, units.scale), there)
-    here = entries_of(parameters, w.sum(), frozen)
+    here = entries_of(parameters, w.sum(), frozen, labels)
     information = louis(there, complete_data(units.rows(X), standard, w), slopes)
     return information.scaled(here, here.of(units.of_entries(standard)))
 

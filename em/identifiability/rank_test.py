@@ -34,7 +34,7 @@ from em.steps import Steps
 from em.uncertainty.entries import entries_of
 from em.uncertainty.independent import INTERIOR
 from em.uncertainty.louis import largest_parts
-from models.parameters import Parameters
+from models.parameters import NO_LABELS, Labels, Parameters
 from models.validation import Array
 
 RELATIVE_RANK_TOLERANCE = 1e-8
@@ -50,6 +50,7 @@ def identify(
     size: ArrayLike = 1,
     frozen: Collection[str] = (),
     patterns: np.ndarray | None = None,
+    labels: Labels = NO_LABELS,
 ) -> Identifiability:
     """Test the rank of a mixture at random points and at ``parameters``.
 
@@ -66,6 +67,8 @@ def identify(
     patterns : ndarray of bool, shape (P, D), or None
         Which features samples showed together, where cells are missing; ``None``: some showed all. What is known is the
         distribution of each of these sets of features, and of no larger one.
+    labels : mapping of str to sequence of str
+        What names of parameters call features.
 
     Examples
     --------
@@ -83,7 +86,7 @@ def identify(
     if K == 1 or p == 0:
         return Identifiability(True, p, p, "one component is always identified" if p else "nothing is estimated")
     together = largest_patterns(patterns, D)
-    question = _Question(steps, np.broadcast_to(sizes, D), frozenset(frozen), together)
+    question = _Question(steps, np.broadcast_to(sizes, D), frozenset(frozen), together, labels)
     if (parameters.weights <= BOUNDARY).any() and not set(parameters.arrays()) <= set(frozen):
         return _emptied(parameters, question)
     if p > MOST_PARAMETERS or len(together) > MOST_PATTERNS:
@@ -103,12 +106,13 @@ def identify(
 
 @dataclass(frozen=True)
 class _Question:
-    """A family, sizes (D,), names of known quantities, and the sets of features that were seen together, (P, D)."""
+    """A family, sizes (D,), names of known quantities, the sets of features seen together, (P, D), and labels."""
 
     steps: Steps[Any]
     sizes: Array
     frozen: frozenset[str]
     together: np.ndarray
+    labels: Labels
 
 
 def largest_patterns(patterns: np.ndarray | None, n_features: int) -> np.ndarray:
@@ -133,14 +137,14 @@ def _emptied(parameters: Parameters, question: _Question) -> Identifiability:
     own = {q.name: getattr(parameters, q.name)[kept] for q in parameters.quantities if not q.shared}
     own["weights"] = own["weights"] / own["weights"].sum()
     rest_of = question.steps.parameters({**parameters.arrays(), **own})
-    rest = identify(question.steps, rest_of, question.sizes, frozen, question.together)
+    rest = identify(question.steps, rest_of, question.sizes, frozen, question.together, question.labels)
     if quantity.name in frozen:
         return rest
     of_one = parameters.n_free[quantity.name] // parameters.n_components
     p = rest.n_free_parameters + len(empty) * of_one
     sentence = f"rank {rest.rank} of {p} free parameters at the estimate: component(s) {empty} have no share in the "
     sentence += f"samples, so their {quantity.name} are free"
-    return Identifiability(False, rest.rank, p, sentence, {quantity.entry((empty[0], 0)): 1.0})
+    return Identifiability(False, rest.rank, p, sentence, {quantity.entry((empty[0], 0), question.labels): 1.0})
 
 
 def _not_identified(parameters: Parameters, question: _Question, rank: int, p: int, where: str) -> Identifiability:
@@ -162,7 +166,7 @@ def _not_identified(parameters: Parameters, question: _Question, rank: int, p: i
 
 def _rank(parameters: Parameters, question: _Question) -> tuple[int, list[str], Array]:
     """Return the rank, the names of the free parameters, and the direction that changes the distribution least."""
-    entries = entries_of(parameters, 1.0, question.frozen)
+    entries = entries_of(parameters, 1.0, question.frozen, question.labels)
     names = [entries.names[j] for j in entries.free]
     if not names:
         return 0, [], np.empty(0)

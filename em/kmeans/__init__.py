@@ -22,6 +22,7 @@ from em.kmeans.lloyd import LloydRun, lloyd, nearest, squared_distances
 from em.kmeans.plusplus import kmeans_plusplus
 from em.kmeans.sparse_moments import sparse_typical_size
 from em.process.blas import one_blas_thread
+from em.reports import ReportsOfKMeans
 from em.samples import Samples, samples_to_fit, samples_to_use
 from em.samples.distinct import worth_sorting
 from em.samples.part import WORTH_A_PART, is_clear
@@ -35,7 +36,7 @@ FEWEST_IN_PART, ROWS_PER_NUMBER = 16384, 30  # rows of a part
 SAME = 1e-9  # relative difference of inertias that are one optimum
 
 
-class KMeans(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseEstimator):
+class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseEstimator):
     """K-means clustering by hard EM.
 
     X may be any scipy.sparse matrix or array; it is never made dense as a whole. With fewer distinct rows than

@@ -9,7 +9,7 @@ import numpy as np
 from em.estimator import MixtureEM
 from em.plots import axes_or_new
 from models.labels import label, plain
-from models.tables import table_lines
+from models.tables import Tabular, table_lines
 
 CRITERIA = ("aic", "bic", "icl")
 LONGEST_NAME = 20
@@ -61,7 +61,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Selection:
+class Selection(Tabular):
     """Every combination that `select` fitted; printing it shows the table, with a star at the best.
 
     Attributes
@@ -96,7 +96,7 @@ class Selection:
 
     @property
     def table(self) -> list[dict[str, Any]]:
-        """One dict per candidate, as ``pandas.DataFrame(selection.table)`` takes them."""
+        """One dict per candidate; ``to_frame()`` gives them as a pandas frame."""
         return [candidate.as_dict() for candidate in self.candidates]
 
     def plot(self, ax: Any = None) -> Any:

@@ -22,7 +22,7 @@ from em.fitted import FittedMixture
 from em.samples import Samples
 from em.samples.distinct import worth_sorting
 from em.samples.part import WORTH_A_PART, is_clear
-from em.starts import VIEWS, start_responsibilities
+from em.starts import STARTS, VIEWS, start_responsibilities
 from models.parameters import Parameters
 from models.shown import shown
 from models.supports import SIMPLEX
@@ -88,8 +88,8 @@ class Restarts[P: Parameters](FittedMixture[P]):
         """Return the M-step's parameters, for starts."""
 
     @abstractmethod
-    def _frozen_centers(self, samples: Samples) -> Array | None:
-        """Return the components' expected samples (K, D) if they are frozen, or None."""
+    def _centers(self, samples: Samples, known: Mapping[str, Array]) -> Array | None:
+        """Return the components' expected samples (K, D) if the known parameters give them, or None."""
 
     def _released(self, problem: Problem[P], run: Run[P]) -> P | None:
         """Return better parameters next to a limit that is no maximum, where this family knows a way, or None."""
@@ -208,8 +208,8 @@ class Restarts[P: Parameters](FittedMixture[P]):
 
     @property
     def _starts_anywhere(self) -> bool:
-        """Whether ``init`` is no labels."""
-        return isinstance(self.init, str | self._parameters_type)
+        """Whether ``init`` is no labels, but names, parameters, or where components are."""
+        return isinstance(self.init, str | self._parameters_type) or np.ndim(self.init) == 2
 
     def _runs(self, problem: Problem[P], starts: list[P]) -> list[Run[P]]:
         """Run every start to the end; of more than ``n_init``, only those that lead after a short run of each.
@@ -253,8 +253,8 @@ class Restarts[P: Parameters](FittedMixture[P]):
 
     @property
     def _n_different(self) -> int | None:
-        """How many starts are not all the same: one of a single component."""
-        return 1 if self.n_components == 1 else None
+        """How many starts are not all the same: one of a single component, or where components are given."""
+        return 1 if self.n_components == 1 or not isinstance(self.init, str) else None
 
     def _seeds(self) -> list[int]:
         """Return the seed of each start."""
@@ -265,9 +265,17 @@ class Restarts[P: Parameters](FittedMixture[P]):
     def _start(self, samples: Samples, view: str, rng: np.random.RandomState) -> P:
         n_rows = max(START_CELLS // samples.X.shape[1], START_ROWS * self.n_components)
         samples = samples.some(n_rows, rng, hashed=self._hashed)
-        centers = self._frozen_centers(samples)
-        r = start_responsibilities(samples, self.n_components, self.init, rng, view, centers)
+        D, method = samples.X.shape[1], self.init if isinstance(self.init, str) else STARTS[0]
+        centers = self._centers(samples, {**self._known_from_init(D), **self._frozen(D)})
+        r = start_responsibilities(samples, self.n_components, method, rng, view, centers)
         return self._m_step(samples, r)
+
+    def _known_from_init(self, n_features: int) -> dict[str, Array]:
+        """Return the components' quantity by name, checked, where ``init`` gives it."""
+        if isinstance(self.init, str | self._parameters_type) or np.ndim(self.init) != 2:
+            return {}
+        _, name, *_ = shapes = self._shapes(self.n_components, n_features)
+        return {name: frozen_array("init", self.init, shapes[name])}
 
     def _frozen(self, n_features: int) -> dict[str, Array]:
         """Return the frozen parameters by name, checked."""

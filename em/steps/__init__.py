@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 
-from em.bound import check_responsibilities, log_of, normalise
+from em.bound import check_parameters, check_responsibilities, log_of, normalise
 from em.samples import weighted
 from em.steps.rows import Parts, Rows, Shifted, Statistics, Theta, products
 from models.cells import Cells
@@ -347,6 +347,7 @@ class Steps[P: Parameters](ABC):
         return self.most_probable(self.sums(rows, r), prior)
 
     def _fitting_rows(self, X: ArrayLike, parameters: P, size: ArrayLike) -> Rows:
+        check_parameters(parameters, self.parameters_type)
         rows = self.rows(X, size)
         if rows.X.shape[1] != parameters.n_features:
             raise ValueError(f"X must have {parameters.n_features} columns like the {self.own}, got {rows.X.shape[1]}")

@@ -21,8 +21,9 @@ from em.samples.distinct import distinct_rows, repeat_rarely
 from em.steps import Steps
 from em.steps.dirichlet import dirichlet_divergence, draw_weights, mean_log_weights, mean_weights, sd_weights
 from em.steps.rows import Parts, Rows, Statistics, products
-from models.parameters import Quantity
-from models.validation import Array
+from models.parameters import Labels, Parameters, Quantity, labels_of_features
+from models.shown import named
+from models.validation import Array, data_matrix
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ class ConjugatePosterior:
     hyper: Parts
 
     def __repr__(self) -> str:
-        """The shapes of its arrays, on one line."""
-        return f"{type(self).__name__}({', '.join(f'{k}=<array {a.shape}>' for k, a in self.arrays().items())})"
+        """Its numbers, on one line."""
+        return named(self, self.arrays())
 
     def __getattr__(self, name: str) -> Array:
         """Return a usual parameter by its name."""
@@ -157,6 +158,19 @@ class ConjugateMixture:
     def check_fits(self, n_components: int) -> None:
         """Raise a ValueError unless the prior is one for K components and these features."""
         self.steps.check_prior(self.prior, n_components, self.X.shape[-1])
+
+    def encode(self, X: Any) -> Array:
+        """Return a user's X as numbers, such as the codes of labels."""
+        return data_matrix(X, missing=True)
+
+    def labels(self, names: Sequence[str] | None) -> Labels:
+        """Return what tables call the places of each dim, where the features have these names."""
+        return labels_of_features(names)
+
+    def parameters(self, arrays: dict[str, Array]) -> Parameters:
+        """Return the parameters of these arrays."""
+        parameters: Parameters = self.steps.parameters(arrays)
+        return parameters
 
     def log_joint(self, theta: dict[str, Array]) -> Array:
         """Return log p(x_i, z_i = k), shape (..., n, K), of parameters with leading axes."""

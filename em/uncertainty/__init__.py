@@ -25,7 +25,7 @@ from scipy.stats import norm
 from em.uncertainty.entries import Entries
 from em.uncertainty.louis import Information
 from models.shown import shown
-from models.tables import table_lines
+from models.tables import Tabular, table_lines
 from models.validation import Array
 
 KINDS = ("louis", "bootstrap", "parametric bootstrap")
@@ -37,7 +37,7 @@ SCALES: dict[str, tuple[Any, Any, Any]] = {  # g, g', the inverse of g
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Uncertainty:
+class Uncertainty(Tabular):
     """Standard errors and intervals of p parameters; printing it shows the table.
 
     Attributes
@@ -78,7 +78,7 @@ class Uncertainty:
 
     @property
     def table(self) -> list[dict[str, Any]]:
-        """One dict per parameter, as ``pandas.DataFrame(uncertainty.table)`` takes them."""
+        """One dict per parameter; ``to_frame()`` gives them as a pandas frame."""
         heads = ("parameter", "estimate", "standard_error", "low", "high", "note")
         numbers = (column.tolist() for column in (self.estimates, self.standard_errors, self.low, self.high))
         rows = zip(self.names, *numbers, self.notes, strict=True)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.parameters import Parameters
+from models.parameters import NO_LABELS, Labels, Parameters
 from models.validation import Array
 
 EMPTIED = 1e-8  # samples
@@ -93,7 +93,9 @@ class Entries:
         return np.array([arrays[entry.array][entry.place] for entry in self.entries])
 
 
-def entries_of(parameters: Parameters, n_samples: float, frozen: Collection[str] = ()) -> Entries:
+def entries_of(
+    parameters: Parameters, n_samples: float, frozen: Collection[str] = (), labels: Labels = NO_LABELS
+) -> Entries:
     """Return the distinct entries with their estimates, and a note on each that is held.
 
     Parameters
@@ -104,6 +106,8 @@ def entries_of(parameters: Parameters, n_samples: float, frozen: Collection[str]
         Sum of the sample weights.
     frozen : collection of str
         Names of the arrays that were held fixed.
+    labels : mapping of str to sequence of str
+        What names of entries call features, as :meth:`models.parameters.Quantity.entry` takes them.
 
     Raises
     ------
@@ -134,7 +138,7 @@ def entries_of(parameters: Parameters, n_samples: float, frozen: Collection[str]
         for place in support.places(array.shape):
             within = support.block_of(place)
             block = None if within is None else (name, *within)
-            entries.append(Entry(quantity.entry(place), name, place, support.scale_at(place), block))
+            entries.append(Entry(quantity.entry(place, labels), name, place, support.scale_at(place), block))
             notes.append(note[place])
     values = np.array([arrays[entry.array][entry.place] for entry in entries])
     return Entries(tuple(entries), values, tuple(notes), K)

@@ -20,7 +20,7 @@ from em.steps import Steps
 from em.steps.rows import Rows, Shifted
 from em.uncertainty.entries import Entries, entries_of
 from em.uncertainty.louis import Block, Component, Information, Slopes, dirichlet_slopes, louis, row_blocks
-from models.parameters import Parameters
+from models.parameters import NO_LABELS, Labels, Parameters
 from models.validation import Array
 
 INTERIOR = 1e-8
@@ -33,6 +33,7 @@ def observed_information(
     prior: Any = None,
     sample_weight: Array | None = None,
     frozen: Collection[str] = (),
+    labels: Labels = NO_LABELS,
 ) -> Information:
     """Return minus the Hessian of log-likelihood plus log prior, and the covariance of the estimate.
 
@@ -50,6 +51,8 @@ def observed_information(
         How often each row counts.
     frozen : collection of str, default ()
         Arrays that were held fixed.
+    labels : mapping of str to sequence of str
+        What names of entries call features.
 
     Raises
     ------
@@ -69,7 +72,7 @@ def observed_information(
     if rows.X.shape[1] != parameters.n_features:
         name = parameters.quantities[1].name
         raise ValueError(f"X must have {parameters.n_features} columns like the {name}, got {rows.X.shape[1]}")
-    entries = entries_of(parameters, w.sum(), frozen)
+    entries = entries_of(parameters, w.sum(), frozen, labels)
     if prior is not None:
         steps.check_prior(prior, parameters.n_components, parameters.n_features)
     slopes = None if prior is None else log_prior_slopes(steps, parameters, prior, entries)

@@ -1,10 +1,12 @@
 """Parameters of a categorical mixture: frozen, validated, float64."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from models.parameters import WEIGHTS, Parameters, Quantity
+from models.parameters import WEIGHTS, Labels, Parameters, Quantity, labels_of_features
 from models.supports import Simplex
 from models.validation import Array, count_at_least_one
 
@@ -12,6 +14,21 @@ from models.validation import Array, count_at_least_one
 def quantities(levels: tuple[int, ...]) -> tuple[Quantity, ...]:
     """Return the declared arrays of items with these numbers of levels."""
     return WEIGHTS, Quantity("probs", ("component", "cell"), Simplex(levels))
+
+
+def labels_of_cells(names: Sequence[str] | None, levels: Iterable[Iterable[Any]]) -> Labels:
+    """Return what tables call the places of each dim, where the items have these names and levels.
+
+    Examples
+    --------
+    >>> from models.cmm.parameters import labels_of_cells
+    >>> labels_of_cells(["eye", "sex"], [["blue", "brown"], range(2)])["cell"]
+    ['eye blue', 'eye brown', 'sex 0', 'sex 1']
+    """
+    if names is None:
+        return {}
+    cells = [f"{name} {level}" for name, own in zip(names, levels, strict=True) for level in own]
+    return {**labels_of_features(names), "cell": cells}
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -9,9 +9,10 @@ import pytensor.tensor as pt
 from numpy.typing import ArrayLike
 
 from models.cmm.levels import Codes
-from models.cmm.parameters import quantities
+from models.cmm.parameters import labels_of_cells, quantities
 from models.cmm.prior import CMMPrior
 from models.distributions.simplexes import dirichlets
+from models.parameters import Labels
 from models.story import Distribution, ExponentialStory, Theta
 from models.validation import Array
 
@@ -31,6 +32,10 @@ class CategoricalStory(ExponentialStory):
         self.cells = Codes(levels)
         self.levels, self.lengths = tuple(levels), {"cell": sum(levels)}
         self.quantities, self.options = quantities(self.levels), (self.levels,)
+
+    def labels(self, names: Sequence[str] | None) -> Labels:
+        """Name the cells too: the codes of an item's levels."""
+        return labels_of_cells(names, map(range, self.levels))
 
     def declare(self, prior: CMMPrior, like: Mapping[str, dict[str, Any]]) -> None:
         """p_kd ~ Dirichlet(b_d)."""

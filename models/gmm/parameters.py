@@ -61,6 +61,11 @@ class GMMParameters(Parameters):
         return np.linalg.cholesky(self.covariances) if self.covariance_type in MATRICES else np.sqrt(self.covariances)
 
     @property
+    def precisions(self) -> Array:
+        """Inverses of the declared matrices or variances: of the shape of ``covariances``."""
+        return np.linalg.inv(self.covariances) if self.covariance_type in MATRICES else 1 / self.covariances
+
+    @property
     def covariance_matrices(self) -> Array:
         """The K covariance matrices (K, D, D), whatever the structure."""
         return full_matrices(self.covariance_type, self.covariances, *self.means.shape)

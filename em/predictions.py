@@ -1,0 +1,95 @@
+"""What is asked of any fitted mixture: labels, responsibilities, log densities, and reports. It knows no family."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator, DensityMixin
+
+from em.reports import ReportsOfMixture
+from em.samples import encoded
+from em.uncertainty.entries import Entries
+from em.uncertainty.louis import frequencies
+from models.frames import framed_like
+from models.parameters import Labels, labels_of_features
+from models.validation import Array, data_matrix
+
+
+class Predictions(ReportsOfMixture, DensityMixin, BaseEstimator, ABC):
+    """The methods that follow from responsibilities and log densities."""
+
+    n_components: int
+    status_: str
+
+    @abstractmethod
+    def _normalised(self, X: ArrayLike) -> tuple[Array, Array]:
+        """Return responsibilities (n, K) and log p(x_i), shape (n,)."""
+
+    @abstractmethod
+    def _entries(self, n_samples: float) -> Entries:
+        """Return the parameters in a row."""
+
+    @abstractmethod
+    def _said(self, responsibilities: Array, log_prob: Array, counted: Array) -> dict[str, Any]:
+        """Return what a summary says of rows that count so often, beside their log-likelihood."""
+
+    @property
+    @abstractmethod
+    def _how(self) -> str:
+        """How the mixture was fitted, in words."""
+
+    @property
+    def _labels(self) -> Labels:
+        """What tables call the features, by dim; nothing where nobody named them."""
+        return labels_of_features(getattr(self, "feature_names_in_", None))
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Return the most probable label of each sample, shape (n,)."""
+        return np.asarray(self.predict_proba(X)).argmax(axis=1)
+
+    def predict_proba(self, X: ArrayLike) -> Any:
+        """Return the responsibilities p(z_i = k | x_i), shape (n, K); of a pandas or polars frame as such a frame.
+
+        A Gaussian sample so far out that its densities tell nothing gets the limit as it recedes (:mod:`em.gmm.far`); a
+        row of counts that is impossible under every component gets 1 / K.
+        """
+        return framed_like(X, self._normalised(X)[0], self.component_names)
+
+    @property
+    def component_names(self) -> list[str]:
+        """What the columns of `predict_proba` are called in a frame."""
+        return [f"component_{k}" for k in range(self.n_components)]
+
+    def score_samples(self, X: ArrayLike) -> Array:
+        """Return log p(x_i) in nats, shape (n,); -inf where x_i is impossible, or so far out that it fits no float."""
+        return self._normalised(X)[1]
+
+    def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """Return the mean of log p(x_i) over samples with an observed cell, in nats, as scikit-learn's users expect."""
+        log_likelihood, n = self._log_likelihood_of(X, sample_weight)
+        return log_likelihood / n
+
+    def _log_likelihood_of(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
+        """Return the log-likelihood of X, and the number of samples that it is of."""
+        log_prob, counted = self.score_samples(X), self._counted(X, sample_weight)
+        return weighted_sum(log_prob, counted), float(counted.sum())
+
+    def _counted(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
+        """Return how often each row counts, shape (n,): its weight, and 0 for a row without an observed cell."""
+        seen = has_observed(encoded(self, X))
+        return frequencies(sample_weight, len(seen)) * seen
+
+
+def weighted_sum(values: Array, weights: Array) -> float:
+    """Return Σ_i w_i v_i over the rows that count: a row of weight 0 adds nothing, even where its value is infinite."""
+    counted = weights > 0
+    return float(weights[counted] @ values[counted])
+
+
+def has_observed(X: Any) -> np.ndarray:
+    """Return which rows have an observed cell, shape (n,)."""
+    if issparse(X):
+        return np.ones(X.shape[0], dtype=bool)
+    return ~np.isnan(data_matrix(X, missing=True)).all(axis=1)

@@ -1,0 +1,173 @@
+"""What a fitted estimator says of samples: a page about the fit (`summary`), a line for each row (`assignments`)."""
+
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from em.uncertainty import Uncertainty
+
+
+class ReportsOfMixture:
+    """The reports of a fitted mixture."""
+
+    def summary(
+        self,
+        X: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        uncertainty: Uncertainty | str | bool | None = None,
+    ) -> Any:
+        """Return a page about the fit: model, criteria, clusters, how sure the assignment is, parameters by name.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, D)
+            The samples that the mixture was fitted to, which it does not keep.
+        sample_weight : array_like, shape (n,), or None
+            How often each row counts.
+        uncertainty : Uncertainty, {"louis", "bootstrap", "parametric bootstrap"}, bool or None, default None
+            Standard errors and intervals beside the parameters: what :meth:`uncertainty` returned, or of which kind it
+            is asked for them; True is "louis".
+
+        Returns
+        -------
+        Summary
+            Printing it shows the page; ``to_frame()`` has the parameters, ``to_frame("components")`` the clusters and
+            ``to_frame("fit")`` the rest.
+
+        Raises
+        ------
+        ValueError
+            If an argument is not legal.
+
+        Examples
+        --------
+        >>> from em import BernoulliMixtureEM
+        >>> X = [[1]] * 36 + [[0]] * 64
+        >>> BernoulliMixtureEM(1).fit(X).summary(X, uncertainty=True)
+        Bernoulli mixture of 1 component by maximum likelihood
+        100 samples of 1 feature
+        <BLANKLINE>
+        log-likelihood  free parameters      AIC      BIC      ICL
+               -65.342                1  132.684  135.289  135.289
+        <BLANKLINE>
+        component  weight  samples  probability
+                0  1.0000      100       1.0000
+        largest probability: 1.0000 on average, above 0.9 for 100.0 % of the samples
+        <BLANKLINE>
+        observed information (Louis), 0.95 intervals
+        parameter    estimate  standard error      low     high
+        weights[0]          1               -        -        -  always 1
+        probs[0, 0]      0.36           0.048  0.27216  0.45834
+        information of full rank 1
+        <BLANKLINE>
+        Fit: converged after 1 iterations, at most 1e-08 nats from the limit; best of 1 restart(s)
+        Objectives at which restarts ended: -65.342 (1 time)
+        """
+        from em.reports.summary import summary_of  # which knows uncertainty's tables
+
+        return summary_of(self, X, sample_weight, uncertainty)
+
+    def assignments(
+        self,
+        X: ArrayLike,
+        *,
+        threshold: float | None = None,
+        quantile: float = 0.04,
+        sample_weight: ArrayLike | None = None,
+    ) -> Any:
+        """Return a pandas frame with a row for each sample: label, probabilities, log density, anomaly.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, D)
+            Samples; the frame has their index where they are a pandas frame.
+        threshold, quantile, sample_weight
+            What makes a row an anomaly, as in :func:`em.anomalies.is_anomaly`.
+
+        Returns
+        -------
+        DataFrame
+            ``label``, the most probable component; ``component_0`` ..., the responsibilities; ``log_density`` in nats;
+            ``anomaly``.
+
+        Examples
+        --------
+        >>> from em import BernoulliMixtureEM
+        >>> X = [[1]] * 36 + [[0]] * 64
+        >>> BernoulliMixtureEM(1).fit(X).assignments(X).tail(2)
+            label  component_0  log_density  anomaly
+        98      0          1.0    -0.446287    False
+        99      0          1.0    -0.446287    False
+        """
+        from em.reports.assignments import assignments_of
+
+        return assignments_of(self, X, threshold, quantile, sample_weight)
+
+
+class ReportsOfKMeans:
+    """The reports of fitted clusters."""
+
+    def summary(self, X: ArrayLike, *, sample_weight: ArrayLike | None = None) -> Any:
+        """Return a page about the fit: inertia, sizes of the clusters, centres by name.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, D)
+            Samples, such as those of the fit.
+        sample_weight : array_like, shape (n,), or None
+            How often each row counts.
+
+        Returns
+        -------
+        Summary
+            Printing it shows the page; ``to_frame()`` has the centres, ``to_frame("components")`` the clusters and
+            ``to_frame("fit")`` the rest.
+
+        Examples
+        --------
+        >>> from em import KMeans
+        >>> X = [[0.0], [1.0], [9.0], [11.0]]
+        >>> KMeans(2, init=[[0.0], [9.0]]).fit(X).summary(X)
+        K-means with 2 clusters
+        4 samples of 1 feature
+        <BLANKLINE>
+        inertia
+          2.500
+        <BLANKLINE>
+        cluster  samples  mean squared distance
+              0        2                   0.25
+              1        2                      1
+        <BLANKLINE>
+        parameter              estimate
+        cluster_centers[0, 0]       0.5
+        cluster_centers[1, 0]        10
+        <BLANKLINE>
+        Fit: converged after 1 iterations, at most 0 units of inertia from the limit; best of 1 restart(s)
+        """
+        from em.reports.clusters import cluster_summary
+
+        return cluster_summary(self, X, sample_weight)
+
+    def assignments(self, X: ArrayLike) -> Any:
+        """Return a pandas frame with a row for each sample: ``label``, the nearest centre, and ``distance`` to it.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, D)
+            Samples; the frame has their index where they are a pandas frame.
+
+        Examples
+        --------
+        >>> from em import KMeans
+        >>> X = [[0.0], [1.0], [9.0], [11.0]]
+        >>> KMeans(2, init=[[0.0], [9.0]]).fit(X).assignments(X)
+           label  distance
+        0      0       0.5
+        1      0       0.5
+        2      1       1.0
+        3      1       1.0
+        """
+        from em.reports.assignments import nearest_centers
+
+        return nearest_centers(self, X)

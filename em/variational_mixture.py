@@ -1,0 +1,188 @@
+"""The Bayesian mixture by mean field, as an estimator like the others; the mathematics is in :mod:`em.variational`."""
+
+from copy import copy
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from em.bound import normalise
+from em.predictions import Predictions
+from em.reports.summary import Summary, summary_of
+from em.sizes import takes_sizes
+from em.uncertainty import Uncertainty
+from em.uncertainty.entries import Entries, entries_of
+from em.variational import VariationalPosterior, variational
+from models.parameters import Labels, Parameters
+from models.validation import Array, number_between
+
+METHODS = "predict", "predict_proba", "score_samples", "score", "summary", "assignments"
+N_DRAWS = 10_000
+
+
+@dataclass(eq=False, repr=False)
+class VariationalMixture(Predictions):
+    """Mixture whose posterior is approximated by q(z) q(θ), of the family that its prior is of.
+
+    Labels are by q(z), densities are log p(x | θ) at the posterior mean of θ.
+
+    Parameters
+    ----------
+    n_components : int, default 1
+        Number of components K, or the most there may be where the concentration is below 1.
+    prior : MixturePrior
+        A conjugate prior; it says which family, and of which covariance structure.
+    n_init, init, tol, max_iter, random_state
+        As in :func:`em.variational.variational`.
+
+    Attributes
+    ----------
+    posterior_ : VariationalPosterior
+        q, as :func:`em.variational.variational` returns it.
+    parameters_ : Parameters
+        Mean under q; each quantity of the family is an attribute too, such as ``weights_`` or ``means_``.
+    lower_bound_ : float
+        Evidence lower bound, in nats: at most log p(X).
+    history_, converged_, n_iter_, status_
+        Bound at the start and after each iteration; how the best restart ended.
+
+    Raises
+    ------
+    ValueError
+        If the prior is not conjugate, or an argument or X is not legal; or if a parameter has no mean under q.
+
+    Notes
+    -----
+    There is no ``bic``: it is defined at the maximum of the likelihood. Compare by ``lower_bound_``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from em import VariationalMixture
+    >>> from models.gmm import GMMPrior
+    >>> X = np.concatenate([np.linspace(-1, 1, 20), np.linspace(9, 11, 30)])[:, None]
+    >>> prior = GMMPrior(0.01, mean=[5.0], mean_precision=0.01, degrees_of_freedom=3.0, scale=[[1.0]])
+    >>> fit = VariationalMixture(4, prior=prior, n_init=2, random_state=0).fit(X)
+    >>> np.sort(fit.weights_).round(2)  # two are emptied
+    array([0. , 0. , 0.4, 0.6])
+    """
+
+    n_components: int = 1
+    _: KW_ONLY
+    prior: Any = None
+    n_init: int = 10
+    init: Any = None
+    tol: float = 1e-8
+    max_iter: int = 10_000
+    random_state: Any = None
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tell scikit-learn that what X may hold is up to the prior's family."""
+        tags = super().__sklearn_tags__()
+        tags.no_validation = True
+        return tags
+
+    def fit(self, X: ArrayLike, y: Any = None, **size: Any) -> Self:
+        """Find the q nearest to the posterior.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, D)
+            Samples. A missing count (NaN) is legal; a missing Gaussian cell is not.
+        y : ignored
+            Present for scikit-learn's conventions.
+        **size
+            Sizes of the cells where the family has some, such as ``n_trials``: a number, (D,) or (n, D). The methods
+            take those of new rows by the same name; by default they are as here, where all rows had the same.
+        """
+        settings = {"n_init": self.n_init, "init": self.init, "tol": self.tol, "max_iter": self.max_iter}
+        found = variational(X, self.n_components, self.prior, **settings, random_state=self.random_state, **size)
+        validate_data(self, X, reset=True, skip_check_array=True)
+        if nowhere := [name for name, array in found.mean.items() if np.isnan(array).any()]:
+            raise ValueError(
+                f"prior must leave every parameter a mean under q, got none of {', '.join(nowhere)}: raise its "
+                "degrees_of_freedom above D + 1, or call em.variational.variational"
+            )
+        self.posterior_: VariationalPosterior = found
+        self.parameters_: Parameters = found.for_rows(X, **size).parameters(found.mean)
+        for name, array in self.parameters_.arrays().items():
+            setattr(self, f"{name}_", array)
+        self.lower_bound_, self.history_, self.converged_ = found.elbo, found.history, found.converged
+        self.n_iter_, self.status_ = len(found.history) - 1, found.status
+        return self
+
+    def uncertainty(self, *, level: float = 0.95) -> Uncertainty:
+        """Return means, standard deviations and intervals of the parameters under q, in one table.
+
+        Parameters
+        ----------
+        level : float, default 0.95
+            Probability of each interval under q, from quantiles of 10,000 draws.
+        """
+        check_is_fitted(self)
+        number_between("level", level, 0, 1)
+        entries, q = self._entries(np.inf), self.posterior_
+        drawn = q.draw(N_DRAWS, random_state=0)
+        draws = np.array([np.moveaxis(drawn[e.array], 0, -1)[e.place] for e in entries.entries])
+        low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=1)
+        sd, status = entries.of(q.standard_deviation), "q knows nothing of the dependence of labels and parameters"
+        intervals = entries.names, entries.values, sd, low, high, entries.notes
+        return Uncertainty("mean field", level, *intervals, np.atleast_2d(np.cov(draws)), None, status)
+
+    def summary(self, X: ArrayLike, *, sample_weight: ArrayLike | None = None, uncertainty: Any = None) -> Summary:
+        """Return a page about the fit, as the other mixtures do, with standard deviations under q.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, D)
+            The samples that the mixture was fitted to.
+        sample_weight : array_like, shape (n,), or None
+            How often each row counts.
+        uncertainty : Uncertainty or None
+            What :meth:`uncertainty` returned; None asks for it.
+        """
+        return summary_of(self, X, sample_weight, self.uncertainty() if uncertainty is None else uncertainty)
+
+    def _normalised(self, X: ArrayLike) -> tuple[Array, Array]:
+        mixture = self._rows(X)
+        point = {name: array[None] for name, array in self.parameters_.arrays().items()}
+        responsibilities = normalise(mixture.expected_log_joint(self.posterior_.distribution))[0]
+        return responsibilities, normalise(mixture.log_joint(point)[0])[1]
+
+    def _rows(self, X: ArrayLike) -> Any:
+        check_is_fitted(self)
+        validate_data(self, X, reset=False, skip_check_array=True)
+        return self.posterior_.for_rows(X, **getattr(self, "_given", {}))
+
+    def _with(self, size: dict[str, Any]) -> Self:
+        """Return this mixture for one call about rows with cells of these sizes."""
+        if not size:
+            return self
+        other = copy(self)
+        other._given = size
+        return other
+
+    def _encoded(self, X: Any) -> Array:
+        return np.asarray(self.posterior_._mixture.encode(X))
+
+    @property
+    def _labels(self) -> Labels:
+        labels: Labels = self.posterior_._mixture.labels(getattr(self, "feature_names_in_", None))
+        return labels
+
+    def _entries(self, n_samples: float) -> Entries:
+        return entries_of(self.parameters_, n_samples, labels=self._labels)
+
+    def _said(self, responsibilities: Array, log_prob: Array, counted: Array) -> dict[str, Any]:
+        return {"lower_bound": self.lower_bound_}
+
+    @property
+    def _how(self) -> str:
+        return "mean field"
+
+
+for _method in METHODS:
+    setattr(VariationalMixture, _method, takes_sizes(getattr(VariationalMixture, _method)))
