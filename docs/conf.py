@@ -8,11 +8,11 @@ from typing import Any
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_extensions"))
 
-project, author, copyright = "mixture-twins", "the authors of mixture-twins", "the authors of mixture-twins"  # noqa: A001
+project, author, copyright = "mixture-twins", "the authors of mixture-twins", "the authors of mixture-twins"
 release = version = installed_version("mixture-twins")
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc", "sphinx_design"]
-extensions += ["mathml", "collect_notebooks"]
+extensions += ["mathml", "notebook_pages"]
 exclude_patterns = ["_build", "_templates", "_extensions"]
 templates_path = ["_templates"]
 html_static_path = ["_static"]
@@ -29,6 +29,7 @@ nb_execution_timeout = 300
 nb_merge_streams = True
 nb_ipywidgets_js: dict[str, Any] = {}  # the default is two scripts from the network
 html_math_renderer = "mathml"
+highlight_language = "text"
 
 # The reference: docstrings in numpydoc's form; members that are inherited from other libraries are left out.
 autosummary_generate = sorted(str(path) for path in (HERE / "reference").glob("*.md"))
@@ -42,11 +43,12 @@ html_theme = "pydata_sphinx_theme"
 html_title = "mixture-twins"
 html_css_files = ["site.css"]
 html_show_sourcelink = False
+html_sidebars = {page: [] for page in ["index", "tutorial", "formulas", "glossary", "names", "accuracy", "speed"]}
 html_copy_source = False
 html_theme_options = {
     "navbar_align": "left",
     "navbar_persistent": ["search-button"],
-    "header_links_before_dropdown": 8,
+    "header_links_before_dropdown": 9,
     "footer_start": ["copyright"],
     "footer_end": [],
     "show_toc_level": 2,

@@ -1,7 +1,7 @@
 """Draw the figure of the README: ``python docs/figure.py`` writes ``docs/_static/faithful.svg``.
 
-The README is read where nothing can be built, on the repository's page and in a terminal's pager, so its one figure lies
-in the repository. It is plain SVG of a few kilobytes, written line by line here, and a test holds the file to this script.
+The README is read where nothing can be built, on the page of the repository, so its one figure lies in the repository.
+It is plain SVG of a few kilobytes, written line by line here, and a test holds the file to this script.
 """
 
 from pathlib import Path
