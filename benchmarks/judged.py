@@ -29,6 +29,7 @@ from comparisons.comparison.problem import prepare
 from comparisons.posterior.gibbs import as_datatree
 from em.gibbs import gibbs
 from em.process.progress import track
+from em.status import left_to_the_status
 from models import bmm, cmm, gmm, pmm
 from models.gmm.structures import COVARIANCE_TYPES
 
@@ -85,7 +86,8 @@ def _probs(rng: np.random.RandomState, K: int, D: int) -> np.ndarray:
 
 def outcome(data: Data, seed: int) -> str:
     """Return "false alarm: ..." or "passed" of what is judged, "not judged", or "chains not mixed"."""
-    fits = fit(prepare(data.X, data.family, data.n_components, random_state=seed, **data.options))
+    with left_to_the_status():
+        fits = fit(prepare(data.X, data.family, data.n_components, random_state=seed, **data.options))
     if shown := why_shown(fits):
         return f"not judged: {shown}"
     draws = _drawn(fits, seed)

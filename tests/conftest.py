@@ -15,6 +15,10 @@ os.environ["PYTENSOR_FLAGS"] = ",".join(
 )
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # arrays are small: a second thread costs more than it brings
 
+# Compile XLA's graphs as they are: optimised code is no faster on a few hundred rows, and costs half as much again.
+# `test_lazy_imports` evaluates a density as users have it.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+
 # One folder for the session. Its workers, and each process that a test starts, share what was compiled.
 if "PYTEST_XDIST_WORKER" not in os.environ:
     folder = tempfile.mkdtemp(prefix="compiled-")
@@ -24,11 +28,6 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
         os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = os.path.join(folder, "bytecode")
         sys.dont_write_bytecode = False
-
-# Without bytecode files both workers would write the same ones at the same time. The second begins elsewhere.
-if os.environ.get("PYTEST_XDIST_WORKER") == "gw1":
-    for package in ("jax", "numba", "pandas", "matplotlib.pyplot"):
-        importlib.import_module(package)
 
 import matplotlib as mpl
 from hypothesis import settings
@@ -40,24 +39,45 @@ settings.load_profile("suite")
 
 # Files that take longest. They begin first, so that no worker is left with one of them at the end.
 LONGEST = [
-    "test_comparison_of_faithful.py",
     "test_verdicts.py",
     "test_calibration.py",
+    "test_comparison_of_faithful.py",
     "test_notebooks_run.py",
-    "test_find_map_agrees_with_em.py",
-    "test_readme_runs.py",
     "test_names_are_no_markup.py",
-    "test_a_family_is_added_by_files.py",
-    "test_keystone_enumeration.py",
-    "test_fuzz.py",
-    "test_samplers_agree.py",
-    "test_evidence.py",
-    "test_benchmarks_command.py",
+    "test_find_map_agrees_with_em.py",
     "test_not_identified_with_missing_cells.py",
-    "test_extreme_priors.py",
+    "test_evidence.py",
+    "test_fuzz.py",
+    "test_a_family_is_added_by_files.py",
     "test_docstring_examples.py",
+    "test_readme_runs.py",
+    "test_benchmarks_command.py",
+    "test_em_acceleration.py",
     "test_information.py",
+    "test_extreme_priors.py",
+    "test_samplers_agree.py",
+    "test_keystone_enumeration.py",
+    "test_variational.py",
+    "test_fast_likelihoods.py",
+    "test_fits_depend_on_the_set_of_rows.py",
+    "test_components.py",
+    "test_lazy_imports.py",
+    "test_em_m_step.py",
+    "test_units_of_the_data.py",
+    "test_em_properties.py",
+    "test_advi.py",
 ]
+
+
+# Without bytecode files both workers would write the same ones at the same time. Each begins with another half.
+FIRST = {"gw0": ("scipy.stats", "sklearn.mixture", "pytensor"), "gw1": ("jax", "numba", "pandas", "matplotlib.pyplot")}
+
+
+def pytest_collection():
+    """Import without looking for garbage: imports make a million objects and hardly any garbage."""
+    gc.disable()
+    for package in FIRST.get(os.environ.get("PYTEST_XDIST_WORKER"), ()):
+        importlib.import_module(package)
 
 
 def pytest_collection_modifyitems(items):
@@ -71,3 +91,4 @@ def pytest_collection_finish():
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    gc.enable()

@@ -208,7 +208,8 @@ def test_a_selection_shows_settings_as_they_are():
     assert len(repr(selection).splitlines()) == 4
 
 
-def test_numbers_of_numpy_and_none_that_is_finite_are_written(found, tmp_path):
+def test_numbers_of_numpy_and_none_that_is_finite_are_written(found, tmp_path, monkeypatch):
+    monkeypatch.setattr(comparisons.comparison.plots, "FIGURES", {})
     settings = replace(found.settings, random_state=np.int64(7), advi=np.bool_(False))
     seconds = found.seconds | {"EM": np.float64("nan")}
     replace(found, settings=settings, seconds=seconds).save(tmp_path)

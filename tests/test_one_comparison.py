@@ -116,7 +116,7 @@ def test_distances_are_judged_where_the_data_are_worth_enough_labelled_samples(f
     assert found.labelled * found.mle.weights_.min() > ENOUGH_SAMPLES
     assert why_shown(found) == ""
     few = replace(found, X=found.X[::9])
-    mle = GaussianMixtureEM(2, random_state=0).fit(few.X)
+    mle = GaussianMixtureEM(2, random_state=0).fit(few.named_samples)
     assert "labelled samples; it takes" in why_shown(replace(few, mle=mle))
 
 

@@ -22,7 +22,7 @@ from comparisons.families import family_names
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCK = re.compile(r"^```(?:\{code-cell\} )?python\n(?:^:tags:.*\n)?(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(?:\{code-cell\} )?python\n(?:^:tags:[^\n]*\n)?(.*?)^```", re.MULTILINE | re.DOTALL)
 MADE = {"_build", "generated"}  # folders that the site's build makes
 PAGES = sorted(
     path
@@ -41,6 +41,7 @@ WORK = {
     "benchmarks.alignment": ["measured"],
     "benchmarks.calls": ["calls"],
     "benchmarks.em": ["passes"],
+    "benchmarks.judged": ["fit"],
     "benchmarks.optimum": ["table"],
     "benchmarks.memmap": ["table"],
     "benchmarks.digits": ["table"],

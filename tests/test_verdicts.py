@@ -146,7 +146,7 @@ def test_exit_codes(verdict, declared, code):
 @pytest.mark.parametrize(("family", "data"), [("gmm", "waiting"), ("bmm", "lsat7")])
 def test_a_single_component_agrees_in_closed_form(family, data):
     X = load("faithful").X[:, 1:] if data == "waiting" else load(data).X
-    found = compare(X, family, 1, draws=250, tune=250)
+    found = compare(X, family, 1, draws=500, tune=250)
     assert found.verdict == "agree", found.explanation
 
 

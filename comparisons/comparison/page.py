@@ -18,6 +18,19 @@ CAPTIONS = {
     "objective": "What was still to be gained at each iteration of EM.",
     "ridge": "Draws along the free direction, and what the data do identify.",
 }
+WORDS = {
+    "MLE": "maximum-likelihood estimate: the parameters under which the data are most probable",
+    "MAP": "maximum a posteriori: the parameters of highest posterior density, the prior included",
+    "nats": "unit of log-likelihoods, which are natural logarithms",
+    "responsibility": "probability that a sample comes from a component, given the sample",
+    "NUTS": "the sampler that draws from the posterior (No-U-Turn Sampler)",
+    "R-hat": "spread of all chains over that of each; near 1 where the chains tell the same",
+    "ESS": "effective sample size: how many independent draws the draws are worth",
+    "label-free": "quantities that do not depend on how the components are numbered",
+    "aligned": "draws whose components have been put in the order of EM's",
+    "labelled samples": "as many samples with known components would tell as much about the parameters as the data do",
+    "ridge": "parameters that differ and give the same distribution, so that the data cannot tell them apart",
+}
 MARKS = {True: "pass", False: "FAIL", None: "shown"}
 
 
@@ -44,6 +57,7 @@ def _sections(comparison: Any, figures: dict[str, Any]) -> list[Section]:
         Section("Figures", figures=figures),
         Section("Spread by each method", table=_spreads(comparison), caption=f"{summary(comparison.spreads)}."),
         Section("Settings and versions", table=_settings(comparison)),
+        Section("Words", table=[{"word": word, "meaning": meaning} for word, meaning in WORDS.items()]),
     ]
 
 

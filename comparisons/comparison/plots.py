@@ -17,7 +17,7 @@ from models.supports import Place
 
 MOST_MARGINALS = 24
 MARKS = [("mle", "MLE (EM)", EM_COLOUR, "-"), ("map", "MAP (EM)", MAP_COLOUR, "--"), ("truth", "truth", "black", ":")]
-DENSITY: dict[str, Any] = {"density": True, "color": POSTERIOR_COLOUR, "alpha": 0.45}
+DENSITY: dict[str, Any] = {"density": True, "color": POSTERIOR_COLOUR, "alpha": 0.45, "histtype": "stepfilled"}
 RIDGE = "ridge"
 ALIKE = 1e-3  # nats between maxima that EM reached from different starts
 
