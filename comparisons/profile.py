@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from comparisons.output.figures import DATA_COLOUR, EM_COLOUR, POSTERIOR_COLOUR
+from em.plots.colours import component_colours
 from models.labels import label
 from models.validation import Array
 
@@ -56,9 +57,9 @@ def draw_profile(ax: Axes, comparison: Any) -> None:
     draws, best = comparison.stacked[quantity.name], getattr(comparison.reference, quantity.name)
     at = np.arange(best.shape[1])
     low, mid, high = np.quantile(draws, [0.025, 0.5, 0.975], axis=0)
-    for k in range(comparison.n_components):
-        (line,) = ax.plot(at, best[k], "x-", linewidth=0.8, label=f"component {k}")
-        errors, style = [mid[k] - low[k], high[k] - mid[k]], {"fmt": ".", "color": line.get_color(), "capsize": 2}
+    for k, colour in enumerate(component_colours(comparison.n_components)):
+        ax.plot(at, best[k], "x-", color=colour, linewidth=0.8, label=f"component {k}")
+        errors, style = [mid[k] - low[k], high[k] - mid[k]], {"fmt": ".", "color": colour, "capsize": 2}
         ax.errorbar(at + 0.06 * (k + 1), mid[k], errors, **style)
     ax.set(xlabel="feature", ylabel=family.quantity_label)
     if quantity.support.bounded:

@@ -5,7 +5,8 @@ Restarts are in :mod:`em.starts.restarts`; what a fitted mixture is used for is 
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from copy import copy
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import Tags
 
 from em.engine.leaps import ACCELERATIONS
+from em.engine.path import EMPath, plain_path
 from em.engine.problem import Arrays, Problem
 from em.process.blas import one_blas_thread
 from em.samples import Samples, samples_to_fit
@@ -77,7 +79,9 @@ class MixtureEM[P: Parameters](Restarts[P]):
 
     # Fitting ------------------------------------------------------------------------------------------------------
 
-    def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None, *, keep_path: bool = False
+    ) -> Self:
         """Fit the mixture to X.
 
         Parameters
@@ -90,6 +94,9 @@ class MixtureEM[P: Parameters](Restarts[P]):
         sample_weight : array_like, shape (n,), or None
             Frequencies: how often each row occurs. The fit is that of the rows repeated as often. Weights that sum to 1
             would stand for one sample.
+        keep_path : bool, default False
+            Whether to keep ``path_``, an :class:`em.engine.path.EMPath`: the parameters of each iteration of plain EM,
+            without leaps, from the start of the best restart until an iteration gains less than 1e-4 nats.
 
         Returns
         -------
@@ -107,9 +114,22 @@ class MixtureEM[P: Parameters](Restarts[P]):
         give the same fit to the last bit. Of more than two million cells that hardly repeat, the sums are added in the
         order of the rows, and the fit is the same to rounding.
         """
+        self.__dict__.pop("path_", None)
         samples = self._samples(X, sample_weight)
         with one_blas_thread():
-            return self._fitted(self._search(self._distinct(samples)), samples)
+            distinct = self._distinct(samples)
+            found = self._search(distinct)
+            self._fitted(found, samples)
+            if keep_path:
+                self.path_ = EMPath(copy(self), self._path_from(found.best.start, distinct))
+        return self
+
+    def _path_from(self, start: P | None, samples: Samples) -> list[P]:
+        """Return the parameters of plain EM from a start in the units in which EM runs."""
+        there = self._moved(samples)
+        path = [] if start is None else plain_path(there._problem(there._standard(samples)), start)
+        held: dict[str, Any] = self._frozen(samples.X.shape[1])  # without rounding
+        return [replace(there._back(parameters), **held) for parameters in path]
 
     def _fitted(self, found: Found[P], samples: Samples) -> Self:
         """Keep the best run, and say what is to be said about it."""

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.utils import Tags
 
@@ -14,7 +15,7 @@ from em.engine import EPS, Run
 from em.engine.problem import Arrays, Problem, log_prior_size, one_run
 from em.estimator import MixtureEM
 from em.identifiability.rank_test import identify
-from em.samples import Samples, weighted
+from em.samples import Samples, samples_to_use, weighted
 from em.steps import Steps
 from em.steps.passes import exponential_expect, statistics_of
 from em.steps.rows import Rows
@@ -97,10 +98,6 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
 
     def _size(self) -> Any:
         """Return the sizes of the cells that the mixture is fitted to: a number, (D,) or (n, D)."""
-        return 1
-
-    def _size_for(self, shape: tuple[int, ...]) -> Any:
-        """Return the sizes of cells of this shape, which a method of the fitted mixture was given."""
         return 1
 
     def __sklearn_tags__(self) -> Tags:
@@ -193,9 +190,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
 
     def _scales(self, rows: Rows, samples: Samples) -> dict[str, Array | float]:
         """Return the typical size of each quantity: 1 of probabilities, else the estimate of a single component."""
-        one = self._steps.most_probable(
-            self._steps.sums(rows, weighted(np.ones((len(rows), 1)), samples.weights)), None
-        )
+        one = self._steps.pooled(rows, samples.weights)
         return {
             quantity.name: 1.0 if quantity.support.bounded else np.where(array != 0, np.abs(array), 1.0)
             for quantity, array in zip(self._steps.quantities, one.arrays().values(), strict=True)
@@ -252,6 +247,12 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         of_one = self._steps.expected(theta, np.ones(X.shape[1]))[0]
         means = responsibilities @ of_one
         return means if not self._steps.size_name else means * self._steps.sizes(self._size_for(X.shape), X.shape)
+
+    def _pooled(self, X: ArrayLike, sample_weight: ArrayLike | None) -> P:
+        matrix = samples_to_use(self, X, missing=True)
+        return self._steps.pooled(
+            self._steps.rows(matrix, self._size_for(matrix.shape)), self._counted(X, sample_weight)
+        )
 
     def _log_joint_of(self, X: Array) -> Callable[[slice], Array]:
         rows = self._steps.rows(X, self._size_for(X.shape), getattr(self, "feature_names_in_", None))

@@ -1,6 +1,7 @@
 """What is asked of any fitted mixture: labels, responsibilities, log densities, and reports. It knows no family."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,19 @@ class Predictions(ReportsOfMixture, DensityMixin, BaseEstimator, ABC):
     @property
     def _labels(self) -> Labels:
         """What tables call the features, by dim; nothing where nobody named them."""
-        return labels_of_features(getattr(self, "feature_names_in_", None))
+        return self._labels_for(getattr(self, "feature_names_in_", None))
+
+    def _labels_for(self, names: Sequence[str] | None) -> Labels:
+        """Return what the places of each dim are called, where the features have these names."""
+        return labels_of_features(names)
+
+    def _size_for(self, shape: tuple[int, ...]) -> Any:
+        """Return the sizes of cells of this shape, where the family has some: a number, (D,) or (n, D)."""
+        return 1
+
+    def _pooled(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Any:
+        """Return the parameters of a single component that is fitted to all rows, or None where no formula gives it."""
+        return None
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the most probable label of each sample, shape (n,)."""

@@ -23,7 +23,7 @@ from em.exponential import ExponentialMixtureEM
 from models.validation import real_numbers
 
 METHODS = ["predict", "predict_proba", "score_samples", "score", "impute", "sample", "bic", "aic", "icl"]
-METHODS += ["summary", "assignments"]
+METHODS += ["summary", "assignments", "report"]
 ROUTED = "fit", "predict", "predict_proba", "score"  # by scikit-learn, as metadata
 
 
@@ -72,7 +72,15 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
             setattr(cls, f"__metadata_request__{method}", {cls._size_name: None})
         super().__init_subclass__(**named)
 
-    def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None, **size: Any) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        keep_path: bool = False,
+        **size: Any,
+    ) -> Self:
         """Fit the mixture to X, as :meth:`em.estimator.MixtureEM.fit` says, with cells of sizes given here or before.
 
         Parameters
@@ -83,6 +91,8 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
             Present for scikit-learn's conventions.
         sample_weight : array_like, shape (n,), or None
             Frequencies: how often each row occurs.
+        keep_path : bool, default False
+            Whether to keep ``path_``.
         **size
             ``n_trials`` or ``exposure`` of each cell in this fit and for its methods; ``None`` takes the parameter of
             that name.
@@ -93,7 +103,7 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
         if given is not None:
             array = real_numbers(self._size_name, given)
             setattr(self, fitted, array if array.ndim else given)
-        return super().fit(X, y, sample_weight)
+        return super().fit(X, y, sample_weight, keep_path=keep_path)
 
     def fit_predict(
         self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None, **size: Any

@@ -1,5 +1,6 @@
 """The Bayesian mixture by mean field, as an estimator like the others; the mathematics is in :mod:`em.variational`."""
 
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
@@ -19,7 +20,7 @@ from em.variational import VariationalPosterior, variational
 from models.parameters import Labels, Parameters
 from models.validation import Array, number_between
 
-METHODS = "predict", "predict_proba", "score_samples", "score", "summary", "assignments"
+METHODS = "predict", "predict_proba", "score_samples", "score", "summary", "assignments", "report"
 N_DRAWS = 10_000
 
 
@@ -144,7 +145,7 @@ class VariationalMixture(Predictions):
         uncertainty : Uncertainty or None
             What :meth:`uncertainty` returned; None asks for it.
         """
-        return summary_of(self, X, sample_weight, self.uncertainty() if uncertainty is None else uncertainty)
+        return summary_of(self, X, sample_weight, self.uncertainty() if uncertainty in (None, True) else uncertainty)
 
     def _normalised(self, X: ArrayLike) -> tuple[Array, Array]:
         mixture = self._rows(X)
@@ -157,6 +158,14 @@ class VariationalMixture(Predictions):
         validate_data(self, X, reset=False, skip_check_array=True)
         return self.posterior_.for_rows(X, **getattr(self, "_given", {}))
 
+    def _size_for(self, shape: tuple[int, ...]) -> Any:
+        return next(iter(getattr(self, "_given", {}).values()), 1)
+
+    def _pooled(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Any:
+        mixture = self._rows(X)
+        steps = getattr(mixture, "steps", None)
+        return None if steps is None else steps.pooled(mixture.rows, self._counted(X, sample_weight))
+
     def _with(self, size: dict[str, Any]) -> Self:
         """Return this mixture for one call about rows with cells of these sizes."""
         if not size:
@@ -168,9 +177,8 @@ class VariationalMixture(Predictions):
     def _encoded(self, X: Any) -> Array:
         return np.asarray(self.posterior_._mixture.encode(X))
 
-    @property
-    def _labels(self) -> Labels:
-        labels: Labels = self.posterior_._mixture.labels(getattr(self, "feature_names_in_", None))
+    def _labels_for(self, names: Sequence[str] | None) -> Labels:
+        labels: Labels = self.posterior_._mixture.labels(names)
         return labels
 
     def _entries(self, n_samples: float) -> Entries:

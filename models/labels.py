@@ -24,7 +24,7 @@ def plain(text: Any) -> str:
     )
 
 
-def label(text: Any) -> str:
+def label(text: Any, longest: int = LONGEST_LABEL) -> str:
     r"""Return text as Matplotlib shows it letter by letter: a dollar sign opens no formula. Long text is cut.
 
     Examples
@@ -34,6 +34,6 @@ def label(text: Any) -> str:
     price (\$), \$x_{\$
     """
     shown = plain(text)
-    if len(shown) > LONGEST_LABEL:
-        shown = f"{shown[: LONGEST_LABEL - 3]}..."
+    if len(shown) > longest:
+        shown = f"{shown[: longest - 3]}..."
     return shown.replace("$", r"\$")

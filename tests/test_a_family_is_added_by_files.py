@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from random_mixtures import all_labellings, declared_density, joint_density_of_labels
 from scipy.special import logsumexp
 from scipy.stats import expon, nbinom
@@ -122,6 +123,20 @@ def test_its_examples_are_true(geometric):
     modules = [name for name in list(sys.modules) if name.split(".")[1:2] == ["geometric"]]
     tried = [doctest.testmod(sys.modules[name]) for name in modules]
     assert (sum(result.failed for result in tried), sum(result.attempted for result in tried) > 5) == (0, True)
+
+
+@pytest.mark.parametrize("D", [1, 2])
+def test_it_is_drawn_without_a_file_for_it(geometric, X, D):
+    fit = em.GeometricMixtureEM(2, n_init=1, random_state=0).fit(X[:, :D])
+    ax = em.plots.plot(fit, X[:, :D], Figure().subplots())
+    drawn = {line.get_label().split(":")[0]: line.get_ydata() for line in ax.lines}
+    for k in range(2):
+        if D == 1:  # probabilities of the counts
+            x = np.arange(len(drawn["mixture"]))
+            expected = fit.weights_[k] * fit.probs_[k, 0] * (1 - fit.probs_[k, 0]) ** x
+        else:  # the profile over features
+            expected = fit.probs_[k]
+        np.testing.assert_allclose(drawn[f"component {k}"], expected)
 
 
 def test_maximum_likelihood_is_that_of_em_by_hand(fit, X):

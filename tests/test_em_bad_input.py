@@ -142,7 +142,7 @@ def test_constant_columns_are_refused_where_their_variance_would_be_zero():
         ValueError,
         match=r"X must not have constant columns .* constant column\(s\) \[2\].*drop them, or pass prior=GMMPrior",
     ):
-        GaussianMixtureEM(2).fit(X)
+        GaussianMixtureEM(2, random_state=0).fit(X)
     prior = GMMPrior(2.0, X.mean(axis=0), 0.1, 5.0, np.eye(3))
     assert np.isfinite(GaussianMixtureEM(2, prior=prior, random_state=0).fit(X).objective_)
     counts = np.column_stack([GOOD_COUNTS, np.zeros(20)])

@@ -258,3 +258,28 @@ def test_frozen_parameters_are_not_counted():
     estimator = GaussianMixtureEM(n_init=1, covariance_type="tied", frozen={"covariances": np.eye(4)}, random_state=0)
     selection = select(reference_data.iris(), estimator, [1, 2])
     assert [candidate.n_free_parameters for candidate in selection.candidates] == [4, 9]
+
+
+def test_several_criteria_are_drawn_in_one_figure_with_the_chosen_number_marked():
+    estimator = GaussianMixtureEM(n_init=1, random_state=0)
+    selection = select(reference_data.iris(), estimator, [1, 2], covariance_type=["full", "diag"], progress=False)
+    _, ax = plt.subplots()
+    selection.plot(ax, criteria=["bic", "aic"])
+    drawn = {line.get_label(): line for line in ax.lines}
+    ranked = [candidate for candidate in selection.candidates if candidate.has_maximum]
+    of_full = [candidate for candidate in ranked if candidate.settings["covariance_type"] == "full"]
+    for name in ("bic", "aic"):
+        np.testing.assert_array_equal(
+            drawn[f"full, {name.upper()}"].get_ydata(), [getattr(candidate, name) for candidate in of_full]
+        )
+    colours = {label: line.get_color() for label, line in drawn.items() if "," in label}
+    assert np.array_equal(colours["full, BIC"], colours["full, AIC"])
+    assert not np.array_equal(colours["full, BIC"], colours["diag, BIC"])
+    K = selection.best.settings["n_components"]
+    assert ax.get_title() == f"BIC chooses K = {K}"
+    rings = [line.get_xydata()[0] for line in ax.lines if line.get_marker() == "o"]
+    for name, ring in zip(("bic", "aic"), rings, strict=True):
+        assert ring[1] == min(getattr(candidate, name) for candidate in ranked)
+    with pytest.raises(ValueError, match="criteria must be some of aic, bic, icl, got 'dic'"):
+        selection.plot(ax, criteria=["dic"])
+    plt.close("all")

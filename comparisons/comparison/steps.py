@@ -19,10 +19,10 @@ from comparisons.comparison.estimates import estimates_of, stack
 from comparisons.comparison.extremes import check_agreement, refused_by_name
 from comparisons.comparison.find_map import find_map_checks
 from comparisons.comparison.fits import Fits, fit
-from comparisons.comparison.page import write_report
-from comparisons.comparison.plots import drawings_of
 from comparisons.comparison.posterior_checks import averaged_responsibilities, posterior_checks
 from comparisons.comparison.problem import Problem, prepare
+from comparisons.comparison.report.page import write_report
+from comparisons.comparison.report.plots import drawings_of
 from comparisons.comparison.size import Pace, check_size, is_large, size_of, time_left
 from comparisons.comparison.spread import ADVI_STEPS, by_advi, spreads_of
 from comparisons.family import Family

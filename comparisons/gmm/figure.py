@@ -4,39 +4,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.patches import Ellipse
 
 from comparisons.output.figures import DATA_COLOUR, EM_COLOUR, POSTERIOR_COLOUR
 from comparisons.profile import draw_line
+from em.plots.plane import draw_ellipses
 from models.labels import label
-
-
-def draw_ellipses(
-    ax: Axes, mean: Any, covariance: Any, sigmas: tuple[float, ...] = (1, 2, 3), **kwargs: Any
-) -> list[Ellipse]:
-    """Draw the ellipses (x - μ)' Σ⁻¹ (x - μ) = s² of a bivariate normal, one for each s in ``sigmas``.
-
-    Parameters
-    ----------
-    ax : Axes
-        Where to draw.
-    mean : array_like, shape (2,)
-        Centre μ.
-    covariance : array_like, shape (2, 2)
-        Covariance Σ.
-    sigmas : tuple of float
-        Radii in standard deviations.
-    **kwargs
-        Passed to `matplotlib.patches.Ellipse`; the default is an unfilled outline.
-    """
-    variances, axes = np.linalg.eigh(np.asarray(covariance))
-    angle = np.degrees(np.arctan2(axes[1, 1], axes[0, 1]))
-    ellipses = []
-    for s in sigmas:
-        width, height = 2 * s * np.sqrt(variances[::-1])
-        ellipses.append(Ellipse(tuple(np.asarray(mean)), width, height, angle=angle, **{"fill": False, **kwargs}))
-        ax.add_patch(ellipses[-1])
-    return ellipses
 
 
 def draw_data(ax: Axes, comparison: Any) -> None:

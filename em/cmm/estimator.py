@@ -86,10 +86,9 @@ class CategoricalMixtureEM(ExponentialMixtureEM[CMMParameters]):
     def _steps(self) -> CategoricalSteps:
         return CategoricalSteps(tuple(map(len, self.levels_)))
 
-    @property
-    def _labels(self) -> Labels:
+    def _labels_for(self, names: Sequence[str] | None) -> Labels:
         """Name the cells too: each level of an item."""
-        return labels_of_cells(getattr(self, "feature_names_in_", None), self.levels_)
+        return labels_of_cells(names, self.levels_)
 
     def _encoded(self, X: Any) -> Array:
         return codes_of(X, self.levels_)

@@ -172,7 +172,8 @@ class _Runs[P: Parameters]:
             for r, after in zip(numbers, again, strict=True):
                 history = np.concatenate([runs[r].history, after.history[1:]])
                 by = None if after.beaten_by is None else numbers[after.beaten_by]
-                runs[r] = replace(after, history=history, n_e_steps=runs[r].n_e_steps + after.n_e_steps, beaten_by=by)
+                n_e_steps, start = runs[r].n_e_steps + after.n_e_steps, runs[r].start
+                runs[r] = replace(after, history=history, n_e_steps=n_e_steps, beaten_by=by, start=start)
         return runs
 
     # Ending ---------------------------------------------------------------------------------------------------------
@@ -246,6 +247,7 @@ class _Runs[P: Parameters]:
             status,
             beaten_by,
             met,
+            self.starts[number],
         )
 
     def _go_on(self, which: np.ndarray) -> None:

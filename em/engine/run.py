@@ -41,6 +41,8 @@ class Run[P]:
         The run that it left a race to.
     met : bool, default False
         Whether it left because it met that run, so that both have one limit.
+    start : Parameters or None, default None
+        Where it began, in the units in which EM ran.
     """
 
     parameters: P
@@ -53,6 +55,7 @@ class Run[P]:
     status: str
     beaten_by: int | None = None
     met: bool = False
+    start: P | None = None
 
     @property
     def n_iter(self) -> int:
@@ -63,7 +66,7 @@ class Run[P]:
         """Return this run continued by another that started above its objective."""
         status = f"{after.status}, {self.n_iter} iterations after a false boundary was left"
         history, n_e_steps = np.concatenate([self.history, after.history]), self.n_e_steps + after.n_e_steps
-        return replace(after, history=history, n_e_steps=n_e_steps, status=status)
+        return replace(after, history=history, n_e_steps=n_e_steps, status=status, start=self.start)
 
 
 def best_of[P](runs: Sequence[Run[P]], problem: Problem[P]) -> Run[P]:

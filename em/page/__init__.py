@@ -23,6 +23,7 @@ from models.labels import plain
 
 LARGEST_SVG = 400_000  # characters, above which a picture of points is smaller as PNG
 DPI = 110
+LARGE = 1000  # such as sums in nats, of which differences matter
 
 
 @dataclass(frozen=True)
@@ -144,13 +145,13 @@ def _is_numeric(column: Sequence[Any]) -> bool:
 
 
 def _cell(value: Any) -> str:
-    """Return a value of a table: numbers with five digits, what is unknown as a dash."""
+    """Return a value of a table: numbers with five digits, large ones with seven, what is unknown as a dash."""
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
     if value is None or (isinstance(value, Real) and not np.isfinite(float(value))):
         return "–"
     if isinstance(value, Real) and not isinstance(value, Integral):
-        return f"{float(value):.5g}"
+        return f"{float(value):.{5 if abs(float(value)) < LARGE else 7}g}"
     return plain(value)
 
 

@@ -1,5 +1,9 @@
-"""What a fitted estimator says of samples: a page about the fit (`summary`), a line for each row (`assignments`)."""
+"""What a fitted estimator says of samples: a page about the fit (`summary`), a line for each row (`assignments`).
 
+`report` writes the page as a file to send.
+"""
+
+from os import PathLike
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -104,6 +108,55 @@ class ReportsOfMixture:
 
         return assignments_of(self, X, threshold, quantile, sample_weight)
 
+    def report(
+        self,
+        X: ArrayLike,
+        path: str | PathLike[str],
+        *,
+        sample_weight: ArrayLike | None = None,
+        uncertainty: Uncertainty | str | bool | None = True,
+    ) -> None:
+        """Write a page about the fit: one HTML file that needs nothing else, to send or to print.
+
+        It has what :meth:`summary` says, the picture of :func:`em.plots.plot`, where restarts ended, settings, versions
+        and how to cite.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, D)
+            The samples that the mixture was fitted to.
+        path : str or path
+            The HTML file; one that exists is replaced.
+        sample_weight : array_like, shape (n,), or None
+            How often each row counts.
+        uncertainty : Uncertainty, {"louis", "bootstrap", "parametric bootstrap"}, bool or None, default True
+            Standard errors and intervals beside the parameters, as :meth:`summary` takes them; a fit that collapsed has
+            none.
+
+        Raises
+        ------
+        ValueError
+            If an argument is not legal, or ``path`` is no file.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from em import BernoulliMixtureEM
+        >>> X = [[1]] * 36 + [[0]] * 64
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     BernoulliMixtureEM(1).fit(X).report(X, f"{folder}/fit.html")
+        ...     "Bernoulli mixture of 1 component" in Path(folder, "fit.html").read_text()
+        True
+        """
+        from em.reports.page import write_fit_report
+
+        asked = None if uncertainty is True and getattr(self, "collapsed_", False) else uncertainty
+        summary = self.summary(X, sample_weight=sample_weight, uncertainty=asked)
+        write_fit_report(self, X, path, summary, sample_weight=sample_weight)
+
 
 class ReportsOfKMeans:
     """The reports of fitted clusters."""
@@ -171,3 +224,27 @@ class ReportsOfKMeans:
         from em.reports.assignments import nearest_centers
 
         return nearest_centers(self, X)
+
+    def report(self, X: ArrayLike, path: str | PathLike[str], *, sample_weight: ArrayLike | None = None) -> None:
+        """Write a page about the fit, as :meth:`ReportsOfMixture.report` does, with silhouettes.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, D)
+            Samples, such as those of the fit.
+        path : str or path
+            The HTML file; one that exists is replaced.
+        sample_weight : array_like, shape (n,), or None
+            How often each row counts.
+
+        Raises
+        ------
+        ValueError
+            If an argument is not legal, or ``path`` is no file.
+        OSError
+            If the file cannot be written.
+        """
+        from em.reports.page import write_fit_report
+
+        summary = self.summary(X, sample_weight=sample_weight)
+        write_fit_report(self, X, path, summary, sample_weight=sample_weight)

@@ -45,6 +45,8 @@ def values() -> dict[str, type]:
 def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     """Write a fitted estimator to one file, from which `load` gives back one that predicts the same to the last bit.
 
+    What `fit` kept as ``path_`` is left out.
+
     The file appears whole or not at all (:mod:`em.saving.whole_files`). A file that is replaced keeps its mode; a
     symbolic link stays, and the file that it leads to is replaced.
 
@@ -80,7 +82,7 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
         raise ValueError(f"estimator must be one of {', '.join(known)}, got {name}")
     check_is_fitted(estimator)
     settings = estimator.get_params(deep=False)
-    fitted = {key: value for key, value in vars(estimator).items() if key not in settings}
+    fitted = {key: value for key, value in vars(estimator).items() if key not in settings and key != "path_"}
     model = {"class": name, "settings": _encode_all(name, settings), "fitted": _encode_all(name, fitted)}
     try:
         check_parts(estimator)

@@ -22,15 +22,15 @@ PREFIX = ".mixture-twins-"
 HIDDEN = re.compile(re.escape(PREFIX) + "[0-9a-f]{16}")
 
 
-def write_whole(path: str | os.PathLike[str], text: str) -> None:
-    """Write text in UTF-8 to a file that is new, or replaces one, whole or not at all.
+def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
+    """Write bytes, or text in UTF-8, to a file that is new, or replaces one, whole or not at all.
 
     Parameters
     ----------
     path : str or path
         The file. A symbolic link stays, and the file that it leads to is written. A file that is replaced keeps its
         mode and, where this process may give files away, its owner; a new one has the mode that the umask leaves.
-    text : str
+    content : str or bytes
         What to write.
 
     Raises
@@ -65,7 +65,10 @@ def write_whole(path: str | os.PathLike[str], text: str) -> None:
             os.close(os.open(target, os.O_WRONLY))  # raises where the file is write-protected
         remove_abandoned(target.parent)
         with _hidden_file(target.parent, 0o666 if old is None else 0o600) as (hidden, file):
-            file.write(text)
+            if isinstance(content, bytes):
+                file.buffer.write(content)
+            else:
+                file.write(content)
             file.flush()
             if sys.platform != "win32" and old is not None:
                 _give(file.fileno(), old)

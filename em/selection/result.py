@@ -1,14 +1,16 @@
 """What `select` returns: every combination that was fitted, ranked, as a table and as a picture."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from em.estimator import MixtureEM
-from em.plots import axes_or_new
-from models.labels import label, plain
+from models.labels import plain
 from models.tables import Tabular, table_lines
 
 CRITERIA = ("aic", "bic", "icl")
@@ -50,6 +52,12 @@ class Candidate:
         return self.estimator.status_
 
     @property
+    def ending(self) -> str:
+        """The same in a few words."""
+        ending = re.split(r"[,:;]", self.status)[0]
+        return plain(f"{ending}, not identified" if "not identified" in self.status else ending)
+
+    @property
     def has_maximum(self) -> bool:
         """Whether EM converged; a fit that collapsed or reached ``max_iter`` is shown and never chosen."""
         return bool(self.estimator.converged_)
@@ -78,8 +86,7 @@ class Selection(Tabular):
     @property
     def best(self) -> Candidate | None:
         """The candidate of smallest criterion among those with a maximum, the first of equals; None if none has one."""
-        ranked = [c for c in self.candidates if c.has_maximum and np.isfinite(getattr(c, self.criterion))]
-        return min(ranked, key=lambda candidate: getattr(candidate, self.criterion), default=None)
+        return best_by(self.candidates, self.criterion)
 
     @property
     def estimator(self) -> MixtureEM[Any]:
@@ -99,34 +106,50 @@ class Selection(Tabular):
         """One dict per candidate; ``to_frame()`` gives them as a pandas frame."""
         return [candidate.as_dict() for candidate in self.candidates]
 
-    def plot(self, ax: Any = None) -> Any:
-        """Draw the criterion against K, one line for each structure, and return the axes.
+    def plot(self, ax: Any = None, criteria: Sequence[str] | None = None) -> Any:
+        """Draw criteria against K, one line for each structure, and return the axes.
 
-        The best is ringed; fits without a maximum are crosses at the bottom and have no place on a line.
+        The best is ringed, and of several criteria the K of smallest value too, by a smaller ring; fits without a
+        maximum are crosses at the bottom and have no place on a line.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes or None, default None
             Where to draw; None makes a figure.
+        criteria : sequence of {"aic", "bic", "icl"}, or None, default None
+            What to draw, such as ``["bic", "aic"]``; None is the criterion that the fits are ranked by.
+
+        Raises
+        ------
+        ValueError
+            If a criterion is none of these.
         """
-        ax = axes_or_new(ax)
-        lines: dict[str, list[Candidate]] = {}
-        for candidate in self.candidates:
-            lines.setdefault(_structure(candidate), []).append(candidate)
-        for height, (structure, candidates) in enumerate(lines.items(), start=1):
-            points = sorted((n_components_of(c), getattr(c, self.criterion)) for c in candidates if c.has_maximum)
-            (line,) = ax.plot(*np.reshape(points, (-1, 2)).T, ".-", label=label(structure))
-            missing = [n_components_of(c) for c in candidates if not c.has_maximum]
-            bottom = [0.02 * height] * len(missing)
-            ax.plot(missing, bottom, "x", color=line.get_color(), transform=ax.get_xaxis_transform())
-        if self.best is not None:
-            at = n_components_of(self.best), getattr(self.best, self.criterion)
-            ax.plot(*at, "o", markersize=12, fillstyle="none", color="black")
-        ax.set(xlabel="number of components", ylabel=f"{self.criterion.upper()} (smaller is better)")
-        ax.xaxis.get_major_locator().set_params(integer=True)
-        if len(lines) > 1:
-            ax.legend()
-        return ax
+        from em.selection.figure import draw_criteria
+
+        return draw_criteria(self, ax, [self.criterion] if criteria is None else list(criteria))
+
+    def report(self, X: ArrayLike, path: str | PathLike[str], *, sample_weight: ArrayLike | None = None) -> None:
+        """Write a page about the selection: one HTML file with the table, the criteria's figure and the best fit.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, D)
+            The samples.
+        path : str or path
+            The HTML file; one that exists is replaced.
+        sample_weight : array_like, shape (n,), or None
+            How often each row counted.
+
+        Raises
+        ------
+        ValueError
+            If an argument is not legal, or ``path`` is no file.
+        OSError
+            If the file cannot be written.
+        """
+        from em.reports.page import write_selection_report
+
+        write_selection_report(self, X, path, sample_weight)
 
     def __repr__(self) -> str:
         """The table as plain text."""
@@ -146,10 +169,14 @@ class Selection(Tabular):
     def _cells(self, candidate: Candidate) -> list[str]:
         settings = map(_name, candidate.settings.values())
         criteria = (f"{getattr(candidate, name):.3f}" for name in CRITERIA)
-        ending = re.split(r"[,:;]", candidate.status)[0]
-        status = f"{ending}, not identified" if "not identified" in candidate.status else ending
         cells = [*settings, f"{candidate.log_likelihood:.3f}", str(candidate.n_free_parameters), *criteria]
-        return ["*" * (candidate is self.best), *cells, f"{candidate.seconds:.2f}", plain(status)]
+        return ["*" * (candidate is self.best), *cells, f"{candidate.seconds:.2f}", candidate.ending]
+
+
+def best_by(candidates: Sequence[Candidate], criterion: str) -> Candidate | None:
+    """Return the candidate of smallest criterion among those with a maximum, or None if none has one."""
+    ranked = [c for c in candidates if c.has_maximum and np.isfinite(getattr(c, criterion))]
+    return min(ranked, key=lambda candidate: getattr(candidate, criterion), default=None)
 
 
 def n_components_of(candidate: Candidate) -> int:
@@ -157,7 +184,8 @@ def n_components_of(candidate: Candidate) -> int:
     return int(candidate.settings["n_components"])
 
 
-def _structure(candidate: Candidate) -> str:
+def structure_of(candidate: Candidate) -> str:
+    """Return the settings that were varied, but for the number of components, in words."""
     return ", ".join(_name(value) for name, value in candidate.settings.items() if name != "n_components")
 
 

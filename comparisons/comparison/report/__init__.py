@@ -14,8 +14,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from comparisons.comparison.estimates import by_entry
-from comparisons.comparison.page import write_report
-from comparisons.comparison.plots import FIGURES, drawings_of
+from comparisons.comparison.report.page import write_report
+from comparisons.comparison.report.plots import FIGURES, drawings_of
 from comparisons.comparison.spread import METHODS, summary
 from comparisons.output.console import tell, tell_left_out
 from comparisons.output.figures import write_figures

@@ -4,7 +4,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from comparisons.comparison.plots import drawings_of
+from comparisons.comparison.report.plots import drawings_of
 from comparisons.comparison.spread import METHODS, summary
 from comparisons.output.files import versions
 from em.page import Section, write_page
@@ -42,7 +42,10 @@ def write_report(comparison: Any, path: str | PathLike[str], pictures: Path | No
     lead, tone = f"{comparison.verdict}: {comparison.explanation}", TONES.get(comparison.verdict, "doubtful")
     title = f"{comparison.title}: EM and PyMC, {comparison.family.title}, K = {comparison.n_components}"
     drawings = drawings_of(comparison)
-    made = {name: draw if pictures is None else pictures / f"{name}.png" for name, draw in drawings.items()}
+    made: dict[str, Any] = dict(drawings)
+    if pictures is not None:
+        files = {name: pictures / f"{name}.png" for name in drawings}
+        made = {name: file for name, file in files.items() if file.is_file()}
     figures = {caption: made[name] for name, caption in CAPTIONS.items() if name in made}
     write_page(path, title, lead, _sections(comparison, figures), tone)
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from comparisons.alignment import order_of
 from comparisons.comparison.estimates import places_by_name, single
 from comparisons.output.figures import EM_COLOUR, MAP_COLOUR, POSTERIOR_COLOUR
+from em.plots.colours import component_colours
 from em.status import left_to_the_status
 from models.labels import label
 from models.supports import Place
@@ -78,8 +79,9 @@ def responsibilities_figure(comparison: Any) -> Figure:
     few = comparison.n_components <= 10
     em, mean, sd = (comparison.responsibilities[name].T for name in ("em", "posterior mean", "posterior sd"))
     style: dict[str, Any] = {"fmt": ".", "markersize": 4, "elinewidth": 0.5, "alpha": 0.5}
-    for k in range(comparison.n_components):
-        ax.errorbar(em[k], mean[k], yerr=sd[k], label=f"component {k}" if few else None, **style)
+    for k, colour in enumerate(component_colours(comparison.n_components)):
+        name = f"component {k}" if few else None
+        ax.errorbar(em[k], mean[k], yerr=sd[k], color=colour, label=name, **style)
     ax.plot([0, 1], [0, 1], color="black", linewidth=0.8)
     ax.set(xlabel="EM, plug-in", ylabel="posterior mean ± sd", title="Responsibilities p(z = k | x)", aspect="equal")
     if few:

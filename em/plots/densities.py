@@ -1,35 +1,25 @@
-"""Pictures of a mixture of two continuous features: density contours, decision boundaries and anomalies.
-
-Each function draws on the given axes and returns them, so plots can be combined, and laid over the samples:
-
-    ax.scatter(*X.T)
-    plot_density_contours(fit, X, ax)
-    plot_decision_boundaries(fit, X, ax)
-    plot_anomalies(fit, X, ax)
-"""
+"""Pictures of a mixture of two continuous features: density contours, decision boundaries and anomalies."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from em.anomalies import density_threshold, is_anomaly
+from em.plots.axes import axes_or_new, legend, name_of_axis, note
+from em.plots.clouds import clouds_of
+from em.plots.colours import ANOMALY
+from em.plots.plane import draw_clouds
+from em.plots.points import points_of
 from em.process.process_wide import without_expected_warnings
 from models.labels import label
 from models.validation import Array, column_names, data_matrix
 
 RESOLUTION = 200
+SHADES = 14
 MARGIN = 0.1
-
-
-def axes_or_new(ax: Any) -> Any:
-    """Return the given axes, or those of a new figure for None."""
-    if ax is not None:
-        return ax
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(layout="constrained")[1]
 
 
 def plot_decision_boundaries(estimator: Any, X: ArrayLike, ax: Any = None) -> Any:
@@ -62,8 +52,9 @@ def plot_decision_boundaries(estimator: Any, X: ArrayLike, ax: Any = None) -> An
     """
     x, y, labels = on_grid(estimator.predict, X)
     ax = _named_axes(ax, estimator, X)
-    for k in np.unique(labels)[1:]:  # the first label's regions are bounded by the others'
-        ax.contour(x, y, labels == k, levels=[0.5], colors="black", linestyles="dashed", linewidths=1)
+    for k in np.unique(labels)[1:]:
+        before = np.ma.masked_where(labels > k, labels == k)  # each line is drawn once: where k meets a lower label
+        ax.contour(x, y, before, levels=[0.5], colors="black", linestyles="dashed", linewidths=1)
     return ax
 
 
@@ -147,9 +138,9 @@ def plot_anomalies(
         threshold = density_threshold(estimator, X, quantile)
     found = data_matrix(X)[is_anomaly(estimator, X, threshold)]
     ax = _named_axes(ax, estimator, X)
-    ax.plot(*found.T, "x", color="#c1272d", label="anomalies")
+    ax.plot(*found.T, "x", color=ANOMALY, label="anomalies")
     if log_density.min() < threshold < log_density.max():
-        ax.contour(x, y, log_density, levels=[threshold], colors="#c1272d", linestyles="solid", linewidths=1)
+        ax.contour(x, y, log_density, levels=[threshold], colors=ANOMALY, linestyles="solid", linewidths=1)
     return ax
 
 
@@ -159,6 +150,58 @@ def _named_axes(ax: Any, estimator: Any, X: Any) -> Any:
     names = column_names(X) if (seen := getattr(estimator, "feature_names_in_", None)) is None else tuple(seen)
     if names is not None:
         ax.set(xlabel=ax.get_xlabel() or label(names[0]), ylabel=ax.get_ylabel() or label(names[1]))
+    return ax
+
+
+def plot_anomaly_detection(
+    estimator: Any, X: ArrayLike, ax: Any = None, threshold: float | None = None, quantile: float = 0.04
+) -> Any:
+    """Draw samples, density contours, decision boundaries, centres and anomalies in one picture.
+
+    It is figure 9-17 of Géron (2019), Hands-On Machine Learning, 2nd edition: anomaly detection with a mixture.
+
+    Parameters
+    ----------
+    estimator : MixtureEM
+        Fitted to two continuous features.
+    X : array_like, shape (n, 2)
+        Samples.
+    ax : matplotlib.axes.Axes or None, default None
+        Where to draw; None makes a figure.
+    threshold, quantile : float
+        As in :func:`em.anomalies.is_anomaly`.
+
+    Returns
+    -------
+    ax : matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If X does not have two columns, or the threshold or the quantile is not legal.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from em import GaussianMixtureEM
+    >>> from em.plots import plot_anomaly_detection
+    >>> X = np.random.RandomState(0).normal(size=(50, 2))
+    >>> ax = plot_anomaly_detection(GaussianMixtureEM(1).fit(X), X)
+    """
+    x, y, log_density = on_grid(estimator.score_samples, X)
+    points, clouds = points_of(estimator, X), clouds_of(estimator)
+    ax = axes_or_new(ax)
+    levels = -log_density.max() + np.linspace(0, np.sqrt(2 * np.ptp(log_density)), SHADES) ** 2 / 2
+    ax.contourf(x, y, -log_density, levels=levels, cmap="Blues_r", alpha=0.35, zorder=0)
+    ax.scatter(*points.X.T, s=points.areas / 2, color="0.25", linewidths=0, zorder=1)
+    plot_density_contours(estimator, X, ax)
+    plot_decision_boundaries(estimator, X, ax)
+    plot_anomalies(estimator, X, ax, threshold, quantile)
+    if clouds is not None:
+        draw_clouds(ax, replace(clouds, covariances=None), (0, 1))
+    ax.set(xlabel=name_of_axis(points.names[0]), ylabel=name_of_axis(points.names[1]))
+    note(ax, [points.note])
+    legend(ax)
     return ax
 
 

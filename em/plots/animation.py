@@ -1,0 +1,147 @@
+"""EM's path as a film: a page with play, step and a slider, or a GIF. Each frame is the picture of `plot`."""
+
+import base64
+import io
+import os
+import tempfile
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from em.engine.path import EMPath
+from em.plots.picture import plot
+from em.process.process_wide import without_expected_warnings
+from em.saving.whole_files import write_whole
+from models.labels import plain
+from models.shown import shown
+from models.validation import count_at_least, number_above
+
+DPI = 100
+LAST = 2.0  # seconds that a GIF stays at its last frame
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture, and what it shows in words."""
+
+    image: bytes
+    caption: str
+
+
+def animate(
+    path: EMPath[Any],
+    X: ArrayLike,
+    file: str | os.PathLike[str],
+    *,
+    sample_weight: ArrayLike | None = None,
+    seconds: float = 0.4,
+    most_frames: int = 60,
+) -> None:
+    """Write EM's path as a page (.html) with play, step and a slider, or as a picture that moves (.gif).
+
+    The page is one file without network: the frames are data inside it. Of a path longer than ``most_frames`` the first
+    iterations, in which most happens, are all shown, and ever fewer of the later ones.
+
+    Parameters
+    ----------
+    path : EMPath
+        What a fit with ``keep_path=True`` left as ``path_``.
+    X : array_like, shape (n, D)
+        The samples of the fit.
+    file : str or path
+        Where to write; its name ends in .html or .gif.
+    sample_weight : array_like, shape (n,), or None
+        How often each sample counts.
+    seconds : float, default 0.4
+        How long a frame is shown.
+    most_frames : int, default 60
+        Largest number of frames.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not legal.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from pathlib import Path
+    >>> from em import GaussianMixtureEM
+    >>> from em.plots import animate
+    >>> X = np.concatenate([np.linspace(-1, 1, 20), np.linspace(9, 11, 30)])[:, None]
+    >>> fit = GaussianMixtureEM(2, init=[[0.0], [1.0]]).fit(X, keep_path=True)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     animate(fit.path_, X, f"{folder}/em.html", most_frames=3)
+    ...     Path(folder, "em.html").read_text().count("data:image/webp")
+    3
+    """
+    if not isinstance(path, EMPath) or not len(path):
+        raise ValueError(f"path must be the path_ of fit(X, keep_path=True), got {shown(path)}")
+    if (ending := Path(file).suffix.lower()) not in (".html", ".gif"):
+        raise ValueError(f"file must end in .html or .gif, got {shown(os.fspath(file))}")
+    seconds = number_above("seconds", seconds, 0)
+    numbers = _chosen(len(path), count_at_least("most_frames", most_frames, 2))
+    form, write = ("webp", _page) if ending == ".html" else ("png", _gif)
+    write_whole(file, write([_frame(path, i, X, sample_weight, form) for i in numbers], seconds))
+
+
+def _chosen(length: int, most: int) -> list[int]:
+    """Return the numbers of at most so many iterations: close at the start, ever wider, and the last."""
+    if length <= most:
+        return list(range(length))
+    steps = np.geomspace(1, length, most)
+    for i in range(1, most):  # at least 1 apart
+        steps[i] = max(steps[i], steps[i - 1] + 1)
+    return sorted({int(step) - 1 for step in np.minimum(steps, length)})
+
+
+def _frame(path: EMPath[Any], i: int, X: ArrayLike, sample_weight: ArrayLike | None, form: str) -> Frame:
+    import matplotlib.pyplot as plt
+
+    mixture, image = path.at(i), io.BytesIO()
+    with without_expected_warnings:
+        log_likelihood, _ = mixture._log_likelihood_of(X, sample_weight)
+        caption = f"iteration {i} of {len(path) - 1}: log-likelihood {log_likelihood:.3f}"
+        figure = np.ravel(plot(mixture, X, sample_weight=sample_weight))[0].figure
+        try:
+            figure.suptitle("\n".join(filter(None, [caption, figure.get_suptitle()])), fontsize=10)
+            figure.savefig(image, format=form, dpi=DPI)
+        finally:
+            plt.close(figure)
+    return Frame(image.getvalue(), caption)
+
+
+def _page(frames: list[Frame], seconds: float) -> str:
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string(files(__package__).joinpath("animation.html").read_text(encoding="utf-8"))
+    addresses = [f"data:image/webp;base64,{base64.b64encode(frame.image).decode('ascii')}" for frame in frames]
+    captions = [plain(frame.caption) for frame in frames]
+    return template.render(frames=list(zip(addresses, captions, strict=True)), milliseconds=round(1000 * seconds))
+
+
+def _gif(frames: list[Frame], seconds: float) -> bytes:
+    """Return the frames as a GIF, which Matplotlib writes by Pillow."""
+    import matplotlib.pyplot as plt
+    from matplotlib.animation import PillowWriter
+
+    pictures = [plt.imread(io.BytesIO(frame.image)) for frame in frames]
+    height, width = pictures[0].shape[:2]
+    figure = plt.figure(figsize=(width / DPI, height / DPI))
+    image = figure.figimage(pictures[0])
+    with tempfile.TemporaryDirectory() as folder:
+        writer = PillowWriter(fps=1 / seconds)  # type: ignore[arg-type]
+        with writer.saving(figure, f"{folder}/em.gif", DPI):
+            for picture in [*pictures, *[pictures[-1]] * round(LAST / seconds)]:
+                image.set_data(picture)
+                writer.grab_frame()
+        plt.close(figure)
+        return Path(folder, "em.gif").read_bytes()

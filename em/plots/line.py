@@ -1,0 +1,104 @@
+"""Samples and components along one feature: a histogram, or shares of counts, with densities of the components."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from em.plots.axes import MOST_IN_LEGEND, legend, limits, name_of_axis, note
+from em.plots.colours import DATA, MIXTURE, component_colours
+from em.process.process_wide import without_expected_warnings
+from models.validation import Array
+
+FEWEST_BINS, MOST_BINS = 20, 80
+SAMPLES_PER_BIN = 6
+MOST_BARS = 60
+GRID = 600
+FINE = 2000  # values of samples that densities are drawn at too, so that no narrow component is missed
+
+Densities = Callable[[Array], Array | None]
+
+
+def draw_line(ax: Any, x: Array, weights: Array, densities: Densities, *, counts: bool = False) -> None:
+    """Draw the observed values of one feature, and what the components say about them.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where to draw.
+    x, weights : ndarray, shape (n,)
+        Values, NaN where missing, and how often each counts.
+    densities : callable
+        Gives π_k p(x | z = k) at values (m,), shape (m, K), or None where there is no density.
+    counts : bool
+        Whether values are whole numbers, which have shares and no densities.
+    """
+    seen = ~np.isnan(x)
+    x, weights = x[seen], weights[seen]
+    edges = _edges_of_counts(x) if counts else _edges(x)
+    ax.hist(x, bins=edges, weights=weights, density=True, color=DATA, edgecolor="white", linewidth=0.4, label="samples")
+    few = counts and edges[1] - edges[0] == 1
+    at = np.arange(np.ceil(edges[0]), edges[-1]) if counts else _grid(x)
+    with without_expected_warnings:
+        parts = densities(at)
+    if parts is not None:
+        _draw_parts(ax, at, parts, ".-" if few else "-")
+    ax.set_xlim(edges[0], edges[-1]) if counts else ax.set_xlim(limits(x))
+
+
+def _draw_parts(ax: Any, at: Array, parts: Array, form: str) -> None:
+    """Draw each component's part and their sum."""
+    K = parts.shape[1]
+    colours, named = component_colours(K), K <= MOST_IN_LEGEND
+    if K > 1:
+        style: dict[str, Any] = {"color": MIXTURE, "linewidth": 1.1, "linestyle": "dashed", "zorder": 5}
+        ax.plot(at, parts.sum(axis=1), label="mixture", **style)
+    for k in range(K):
+        name = f"component {k}" if named else None
+        ax.plot(at, parts[:, k], form, color=colours[k], linewidth=1.8, markersize=5, label=name, zorder=4)
+
+
+def _edges(x: Array) -> Array:
+    """Return edges of bins: NumPy's choice, where it is neither too coarse for two components nor too fine to see."""
+    least = min(FEWEST_BINS, max(1, len(x) // SAMPLES_PER_BIN))
+    n_bins = int(np.clip(len(np.histogram_bin_edges(x, "auto")) - 1, least, MOST_BINS))
+    return np.histogram_bin_edges(x, n_bins)
+
+
+def _edges_of_counts(x: Array) -> Array:
+    """Return edges between whole numbers, so that each bar has as many of them."""
+    low, high = x.min(), x.max()
+    width = np.ceil((high - low + 1) / MOST_BARS)
+    return np.arange(low, high + width + 0.5, width) - 0.5
+
+
+def _grid(x: Array) -> Array:
+    low, high = limits(x)
+    own = np.unique(x)
+    return np.union1d(np.linspace(low, high, GRID), own if len(own) <= FINE else own[:: len(own) // FINE])
+
+
+def line_picture(estimator: Any, ax: Any, x: Array, weights: Array, name: str, *, counts: bool) -> None:
+    """Draw one feature with names, legend and notes."""
+    K = estimator.n_components
+
+    def densities(values: Array) -> Array:
+        responsibilities, log_prob = estimator._normalised(values[:, None])
+        return np.asarray(responsibilities * np.exp(log_prob)[:, None])
+
+    draw_line(ax, x, weights, densities, counts=counts)
+    ax.set(xlabel=name_of_axis(name), ylabel="share of samples" if counts else "density")
+    n_missing = int(np.isnan(x).sum())
+    note(ax, [f"{n_missing:,} samples without a value are not drawn" if n_missing else ""])
+    if K <= MOST_IN_LEGEND:
+        legend(ax)
+
+
+def marks_picture(ax: Any, x: Array, weights: Array, places: Array, names: Sequence[str], name: str) -> None:
+    """Draw a histogram of one feature, with a line through it at the place of each component."""
+    draw_line(ax, x, weights, lambda values: None)
+    for place, colour, of_one in zip(places.tolist(), component_colours(len(places)), names, strict=True):
+        ax.axvline(place, color=colour, linewidth=2.2, label=of_one)
+    ax.set(xlabel=name_of_axis(name), ylabel="density")
+    if len(places) <= MOST_IN_LEGEND:
+        legend(ax)

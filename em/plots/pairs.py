@@ -1,0 +1,72 @@
+"""More than two features: each pair in a plane of its own, each feature along the diagonal."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from em.plots.axes import MOST_IN_LEGEND, name_of_axis
+from em.plots.clouds import Clouds
+from em.plots.line import draw_line
+from em.plots.plane import draw_plane
+from em.plots.points import Points
+
+MOST_FEATURES = 6
+INCHES = 1.9  # of each panel
+LONGEST = 18  # characters of a name
+
+
+def pairs_picture(ax: Any, points: Points, clouds: Clouds) -> Any:
+    """Draw pairs of the first features, in a figure of their own or inside axes, and return all axes, shape (D, D)."""
+    D = min(points.X.shape[1], MOST_FEATURES)
+    axes = _new_panels(D) if ax is None else _panels_inside(ax, D)
+    missing = ""
+    for i, j in np.ndindex(D, D):
+        panel = axes[i, j]
+        if i == j:
+            draw_line(panel, points.X[:, i], points.weights, partial(clouds.densities, d=i))
+            panel.set_yticks([])
+        else:
+            missing = draw_plane(panel, points, clouds, (j, i), size=8) or missing
+        _label(panel, i, j, D, points.names)
+    more = points.X.shape[1] - D
+    left_out = f"the first {D} of {points.X.shape[1]} features" if more else ""
+    notes = "; ".join(filter(None, [left_out, points.note, missing]))
+    _finish(axes, ax, notes, clouds)
+    return axes
+
+
+def _new_panels(D: int) -> Any:
+    import matplotlib.pyplot as plt
+
+    side = max(5.0, INCHES * D)
+    return plt.subplots(D, D, figsize=(side, side), layout="constrained", squeeze=False)[1]
+
+
+def _panels_inside(ax: Any, D: int) -> Any:
+    """Return axes in rows and columns inside others, which then show nothing themselves."""
+    ax.set_axis_off()
+    side, axes = 1 / D, np.empty((D, D), dtype=object)
+    for i, j in np.ndindex(D, D):
+        axes[i, j] = ax.inset_axes((j * side, 1 - (i + 1) * side, 0.92 * side, 0.92 * side))
+    return axes
+
+
+def _label(panel: Any, i: int, j: int, D: int, names: list[str]) -> None:
+    panel.tick_params(labelsize=8)
+    panel.tick_params(labelbottom=i == D - 1, labelleft=j == 0 and i > 0)
+    panel.set_xlabel(name_of_axis(names[j], LONGEST) if i == D - 1 else "", fontsize=8)
+    panel.set_ylabel(name_of_axis(names[i], LONGEST) if j == 0 else "", fontsize=8)
+
+
+def _finish(axes: Any, ax: Any, notes: str, clouds: Clouds) -> None:
+    """Write the notes, and the legend where components are few."""
+    figure = axes[0, 0].figure
+    if ax is not None:
+        ax.set_title(notes, fontsize=8, color="0.35")
+        return
+    if notes:
+        figure.suptitle(notes, fontsize=8, color="0.35")
+    handles, labels = axes[0, 1].get_legend_handles_labels()
+    if len(labels) <= MOST_IN_LEGEND:
+        figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 3), fontsize=8, frameon=False)

@@ -1,0 +1,144 @@
+"""Any fitted mixture, or clusters, with the data: which of the pictures it is follows from what the parameters are.
+
+- Components with a place among the samples (:mod:`em.plots.clouds`): two features as points with ellipses, more as
+  pairs.
+- One feature: a histogram with densities, or shares of counts with probabilities.
+- Other features: the components' own quantity by feature.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.sparse import issparse
+from sklearn.utils.validation import check_is_fitted
+
+from em.families import family_module, steps_of
+from em.plots.axes import axes_or_new, feature_names, share
+from em.plots.clouds import Clouds, clouds_of
+from em.plots.densities import plot_decision_boundaries
+from em.plots.line import line_picture, marks_picture
+from em.plots.pairs import pairs_picture
+from em.plots.plane import plane_picture
+from em.plots.points import Points, points_of
+from em.plots.profiles import profile_picture
+from em.process.process_wide import without_expected_warnings
+from em.samples import samples_to_use
+from em.uncertainty.louis import frequencies
+from models.cells import Counts
+from models.validation import Array
+
+INCHES_OF_PLACE, WIDEST = 0.35, 14.0
+
+
+def plot(estimator: Any, X: ArrayLike, ax: Any = None, *, sample_weight: ArrayLike | None = None, **size: Any) -> Any:
+    """Draw a fitted mixture, or clusters, with the data.
+
+    Parameters
+    ----------
+    estimator : MixtureEM, VariationalMixture or KMeans
+        Fitted.
+    X : array_like, shape (n, D)
+        Samples, such as those of the fit.
+    ax : matplotlib.axes.Axes or None, default None
+        Where to draw; None makes a figure.
+    sample_weight : array_like, shape (n,), or None
+        How often each sample counts.
+    **size
+        Sizes of the cells of other rows than those of the fit, such as ``n_trials``, as the mixture's methods take
+        them.
+
+    Returns
+    -------
+    ax : matplotlib.axes.Axes, or ndarray of these, shape (D, D)
+        Several of a pairs plot.
+
+    Notes
+    -----
+    Of Gaussian mixtures the samples are points, coloured by responsibility; ellipses lie 1, 2 and 3 standard deviations
+    about numbered centres. A sample without one of the two features is a tick at the edge, at its place along the
+    other. Of more than 3,000 samples so many are drawn, at random with a fixed seed; of more than six features the
+    first six, in pairs. Counts, successes and categories have profiles: rates or probabilities of each component by
+    feature, beside those of all samples. One feature has a histogram, with the components' densities or probabilities.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from em import GaussianMixtureEM
+    >>> from em.plots import plot
+    >>> X = np.random.RandomState(0).normal(size=(50, 2)) + np.repeat([[0.0], [6.0]], 25, axis=0)
+    >>> ax = plot(GaussianMixtureEM(2, random_state=0).fit(X), X)
+    >>> len(ax.patches)  # three ellipses for each component
+    6
+    """
+    check_is_fitted(estimator)
+    if size:
+        estimator = _with_sizes(estimator, size)
+    clouds, n_features = clouds_of(estimator), estimator.n_features_in_
+    if clouds is not None and n_features > 1:
+        return _of_clouds(estimator, points_of(estimator, X, sample_weight), clouds, ax)
+    with without_expected_warnings:
+        matrix = samples_to_use(estimator, X, missing=True)
+        weights = frequencies(sample_weight, matrix.shape[0])
+        if n_features == 1 and _lies_on_a_line(estimator, clouds):
+            return _of_one_feature(estimator, matrix, weights, clouds, ax)
+        return _of_profiles(estimator, X, weights, ax)
+
+
+def _with_sizes(estimator: Any, size: dict[str, Any]) -> Any:
+    if not hasattr(estimator, "_with"):
+        raise TypeError(f"{', '.join(size)} must be left out: cells of a {type(estimator).__name__} have no sizes")
+    return estimator._with(size)
+
+
+def _of_clouds(estimator: Any, points: Points, clouds: Clouds, ax: Any) -> Any:
+    if points.X.shape[1] > 2:
+        return pairs_picture(ax, points, clouds)
+    ax = axes_or_new(ax)
+    if clouds.covariances is None:
+        plot_decision_boundaries(estimator, points.X, ax)
+    plane_picture(ax, points, clouds)
+    return ax
+
+
+def _of_one_feature(estimator: Any, matrix: Any, weights: Array, clouds: Clouds | None, ax: Any) -> Any:
+    ax, name = axes_or_new(ax), feature_names(estimator)[0]
+    x = (matrix.toarray() if issparse(matrix) else matrix)[:, 0]
+    if clouds is not None and clouds.parameters is None:
+        centers = clouds.means[:, 0]
+        marks_picture(ax, x, weights, centers, list(map(clouds.name_of, range(len(centers)))), name)
+        middles = np.sort(centers)[:-1] + np.diff(np.sort(centers)) / 2
+        for middle in middles.tolist():
+            ax.axvline(middle, color="black", linestyle="dashed", linewidth=1)
+        return ax
+    theta, size = estimator.parameters_, estimator._size_for(matrix.shape)
+    if np.ndim(size) == 2:  # each row has a distribution of its own
+        rates = steps_of(family_module(theta)).expected(theta.arrays(), np.ones(1))[0][:, 0]
+        names = [f"component {k}: {share(weight)}" for k, weight in enumerate(theta.weights.tolist())]
+        marks_picture(
+            ax, x / np.asarray(size)[:, 0], weights, rates, names, f"{name} per unit of {theta.cells.size_name}"
+        )
+        return ax
+    line_picture(estimator, ax, x, weights, name, counts=clouds is None and isinstance(theta.cells, Counts))
+    return ax
+
+
+def _lies_on_a_line(estimator: Any, clouds: Clouds | None) -> bool:
+    """Whether the values of a single feature are numbers, not levels of an item."""
+    return clouds is not None or estimator.parameters_.quantities[1].dims[-1] == "feature"
+
+
+def _of_profiles(estimator: Any, X: ArrayLike, weights: Array, ax: Any) -> Any:
+    names = _names_of_places(estimator)
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        width = float(np.clip(INCHES_OF_PLACE * len(names), 6.4, WIDEST))
+        ax = plt.subplots(figsize=(width, 4.8), layout="constrained")[1]
+    profile_picture(estimator, ax, names, estimator._pooled(X, weights))
+    return ax
+
+
+def _names_of_places(estimator: Any) -> list[str]:
+    dim = estimator.parameters_.quantities[1].dims[-1]
+    return list(map(str, estimator._labels_for(feature_names(estimator))[dim]))

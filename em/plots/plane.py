@@ -1,0 +1,96 @@
+"""Samples and components in the plane of two features: points, ellipses, centres, and ticks for missing cells."""
+
+from typing import Any
+
+import numpy as np
+
+from em.plots.axes import MOST_IN_LEGEND, legend, limits, name_of_axis, note
+from em.plots.colours import component_colours
+from em.plots.points import Points
+
+SIGMAS = 1.0, 2.0, 3.0
+EMPTY = 1e-8  # a weight below which a component is not drawn
+MARGIN = 0.1  # of the samples' range, for the ellipses
+CENTER = 11.0  # points across the mark of a centre
+
+
+def draw_ellipses(ax: Any, mean: Any, covariance: Any, sigmas: tuple[float, ...] = SIGMAS, **kwargs: Any) -> list[Any]:
+    """Draw the ellipses (x - μ)' Σ⁻¹ (x - μ) = s² of a bivariate normal, one for each s in ``sigmas``.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where to draw.
+    mean : array_like, shape (2,)
+        Centre μ.
+    covariance : array_like, shape (2, 2)
+        Covariance Σ.
+    sigmas : tuple of float
+        Radii in standard deviations.
+    **kwargs
+        Passed to `matplotlib.patches.Ellipse`; the default is an unfilled outline.
+    """
+    from matplotlib.patches import Ellipse
+
+    variances, axes = np.linalg.eigh(np.asarray(covariance))
+    angle = np.degrees(np.arctan2(axes[1, 1], axes[0, 1]))
+    ellipses = []
+    for s in sigmas:
+        width, height = 2 * s * np.sqrt(variances[::-1])
+        ellipses.append(Ellipse(tuple(np.asarray(mean)), width, height, angle=angle, **{"fill": False, **kwargs}))
+        ax.add_patch(ellipses[-1])
+    return ellipses
+
+
+def draw_plane(ax: Any, points: Points, clouds: Any, pair: tuple[int, int] = (0, 1), size: float = CENTER) -> str:
+    """Draw two of the features, with centres of some size, and return what the reader has to know of missing cells.
+
+    A sample that lacks one of the two features is a tick at the edge, at its place along the other.
+    """
+    x, y = points.X[:, pair].T
+    both, only = ~np.isnan(x) & ~np.isnan(y), {"x": np.isnan(y) & ~np.isnan(x), "y": np.isnan(x) & ~np.isnan(y)}
+    ax.scatter(
+        x[both],
+        y[both],
+        s=points.areas[both] * (size / CENTER),
+        c=points.colours[both],
+        alpha=0.7,
+        linewidths=0,
+        zorder=1,
+    )
+    style: dict[str, Any] = {"s": 60, "alpha": 0.8, "linewidths": 1.2, "clip_on": False, "zorder": 4}
+    if only["x"].any():
+        of_x = points.colours[only["x"]]
+        ticks, at = x[only["x"]], ax.get_xaxis_transform()
+        ax.scatter(ticks, np.full(len(ticks), 0.0), c=of_x, marker="|", transform=at, **style)
+    if only["y"].any():
+        of_y = points.colours[only["y"]]
+        ticks, at = y[only["y"]], ax.get_yaxis_transform()
+        ax.scatter(np.full(len(ticks), 0.0), ticks, c=of_y, marker="_", transform=at, **style)
+    draw_clouds(ax, clouds, pair, size)
+    centers = clouds.means[clouds.weights > EMPTY][:, pair]
+    xlim, ylim = (limits(np.append(z, own), MARGIN) for z, own in zip((x, y), centers.T, strict=True))
+    ax.set(xlim=xlim, ylim=ylim)
+    return "ticks at the edge: the other feature is missing" if only["x"].any() or only["y"].any() else ""
+
+
+def draw_clouds(ax: Any, clouds: Any, pair: tuple[int, int], size: float = CENTER) -> None:
+    """Draw ellipses and numbered centres of the components that are not empty."""
+    colours = component_colours(len(clouds.weights))
+    for k in np.flatnonzero(clouds.weights > EMPTY).tolist():
+        center = clouds.means[k, pair]
+        if clouds.covariances is not None:
+            matrix = clouds.covariances[k][np.ix_(pair, pair)]
+            draw_ellipses(ax, center, matrix, edgecolor=colours[k], linewidth=1.3, zorder=2)
+        style: dict[str, Any] = {"markersize": size, "markerfacecolor": "white", "markeredgewidth": 1.8, "zorder": 5}
+        ax.plot(*center, "o", markeredgecolor=colours[k], label=clouds.name_of(k), **style)
+        ax.text(*center, str(k), ha="center", va="center", fontsize=0.65 * size, zorder=6, clip_on=True)
+
+
+def plane_picture(ax: Any, points: Points, clouds: Any) -> None:
+    """Draw two features with names, legend and notes."""
+    missing = draw_plane(ax, points, clouds)
+    ax.set(xlabel=name_of_axis(points.names[0]), ylabel=name_of_axis(points.names[1]))
+    note(ax, [points.note, missing])
+    if len(clouds.weights) <= MOST_IN_LEGEND:
+        legend(ax)

@@ -1,0 +1,93 @@
+"""The samples that a picture shows: a few thousand of many, coloured by the components that they belong to."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.sparse import issparse
+
+from em.plots.axes import feature_names
+from em.plots.colours import blended
+from em.process.process_wide import without_expected_warnings
+from em.samples import samples_to_use
+from em.uncertainty.louis import frequencies
+from models.validation import Array
+
+MOST_POINTS = 3000
+SEED = 0  # of the samples that are drawn
+
+
+@dataclass(frozen=True)
+class Points:
+    """Samples of a picture.
+
+    Attributes
+    ----------
+    X : ndarray, shape (m, D)
+        Those drawn; NaN is a missing cell.
+    colours : ndarray, shape (m, 3)
+        Blends of the components' colours by responsibility.
+    weights : ndarray, shape (m,)
+        How often each counts.
+    names : list of str
+        The features.
+    n_samples : int
+        How many samples there were.
+    """
+
+    X: Array
+    colours: Array
+    weights: Array
+    names: list[str]
+    n_samples: int
+
+    @property
+    def note(self) -> str:
+        """How many are drawn, where not all are."""
+        left_out = len(self.X) < self.n_samples
+        return f"{len(self.X):,} of {self.n_samples:,} samples drawn, at random" if left_out else ""
+
+    @property
+    def areas(self) -> Array:
+        """Size of each marker: smaller of many, larger of what counts often."""
+        size = 24.0 if len(self.X) <= 300 else 12.0 if len(self.X) <= 1500 else 6.0
+        return size * np.clip(self.weights / np.median(self.weights), 0.2, 12.0)
+
+
+def points_of(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None = None) -> Points:
+    """Return the samples that a picture of a fitted mixture or clusters shows, with at least one observed cell.
+
+    Parameters
+    ----------
+    estimator : MixtureEM, VariationalMixture or KMeans
+        Fitted.
+    X : array_like, shape (n, D)
+        Samples.
+    sample_weight : array_like, shape (n,), or None
+        How often each counts; rows of weight 0 are not drawn.
+    """
+    with without_expected_warnings:
+        matrix: Any = samples_to_use(estimator, X, missing=True)
+    weights = frequencies(sample_weight, matrix.shape[0])
+    rows = np.flatnonzero((weights > 0) & seen(matrix))
+    n_samples = len(rows)
+    if n_samples > MOST_POINTS:
+        rows = np.sort(np.random.RandomState(SEED).choice(rows, MOST_POINTS, replace=False))
+    drawn = matrix[rows]
+    with without_expected_warnings:
+        colours = blended(responsibilities_of(estimator, drawn))
+    dense = drawn.toarray() if issparse(drawn) else drawn
+    return Points(dense, colours, weights[rows], feature_names(estimator), n_samples)
+
+
+def seen(matrix: Any) -> np.ndarray:
+    """Return which rows have an observed cell."""
+    return np.ones(matrix.shape[0], dtype=bool) if issparse(matrix) else ~np.isnan(matrix).all(axis=1)
+
+
+def responsibilities_of(estimator: Any, X: Any) -> Array:
+    """Return p(z_i = k | x_i), shape (n, K); of clusters 1 for the nearest centre."""
+    if hasattr(estimator, "predict_proba"):
+        return np.asarray(estimator.predict_proba(X))
+    return np.eye(estimator.n_clusters)[estimator.predict(X)]

@@ -1,0 +1,108 @@
+"""Silhouettes: how much nearer a sample is to its own cluster than to the next one, as a diagram of knives."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from em.plots.axes import axes_or_new, note
+from em.plots.colours import component_colours
+from em.plots.points import MOST_POINTS, SEED
+from em.process.process_wide import without_expected_warnings
+from em.samples import samples_to_use
+from models.shown import shown
+from models.validation import Array, data_matrix
+
+GAP = 0.02  # of the samples, between clusters
+
+
+def plot_silhouettes(labels: Any, X: ArrayLike, ax: Any = None) -> Any:
+    """Draw the silhouette of each sample, sorted within its cluster, and a line at their mean.
+
+    With a the mean distance to the other samples of the own cluster, and b the smallest mean distance to those of
+    another, the silhouette is (b - a) / max(a, b), from -1 to 1 (Rousseeuw 1987). A good clustering has knives of even
+    thickness whose tips pass the mean; samples below 0 lie nearer to another cluster.
+
+    Parameters
+    ----------
+    labels : estimator or array_like of int, shape (n,)
+        A fitted mixture or K-means, or labels.
+    X : array_like, shape (n, D)
+        Samples; distances are Euclidean, in the units of X.
+    ax : matplotlib.axes.Axes or None, default None
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    ax : matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If there is one label only, or as many as samples.
+
+    Notes
+    -----
+    Rows with a missing cell have no distance and are left out. Of more than 3,000 samples so many are taken, at random
+    with a fixed seed: the work grows with the square of their number.
+
+    References
+    ----------
+    Rousseeuw (1987), Silhouettes: a graphical aid to the interpretation and validation of cluster analysis, Journal of
+    Computational and Applied Mathematics 20, 53-65.
+
+    Examples
+    --------
+    >>> from em import KMeans
+    >>> from em.plots import plot_silhouettes
+    >>> X = [[0.0, 0.0], [0.0, 1.0], [4.0, 0.0], [4.0, 1.0]]
+    >>> ax = plot_silhouettes(KMeans(2, random_state=0).fit(X), X)
+    >>> ax.get_xlabel()
+    'silhouette, mean 0.75'
+    """
+    from sklearn.metrics import silhouette_samples
+
+    z, matrix = _labelled(labels, X)
+    whole = np.flatnonzero(~np.isnan(matrix).any(axis=1))
+    n, n_missing = len(whole), len(z) - len(whole)
+    if n > MOST_POINTS:
+        whole = np.random.RandomState(SEED).choice(whole, MOST_POINTS, replace=False)
+    z, matrix = z[whole], matrix[whole]
+    if not 2 <= (n_labels := len(np.unique(z))) < len(z):
+        raise ValueError(f"labels must be at least 2, and fewer than the {len(z)} samples, got {n_labels}")
+    values = np.asarray(silhouette_samples(matrix, z))
+    ax = axes_or_new(ax)
+    _draw_knives(ax, values, z)
+    drawn = f"{len(z):,} of {n:,} samples drawn, at random" if len(z) < n else ""
+    note(ax, [drawn, f"{n_missing:,} samples with missing cells are left out" if n_missing else ""])
+    return ax
+
+
+def _labelled(labels: Any, X: ArrayLike) -> tuple[np.ndarray, Array]:
+    """Return labels (n,) and the samples as numbers (n, D)."""
+    if hasattr(labels, "predict"):
+        with without_expected_warnings:
+            matrix: Any = samples_to_use(labels, X, missing=True)
+            return labels.predict(X), matrix.toarray() if hasattr(matrix, "toarray") else matrix
+    z, matrix = np.asarray(labels), data_matrix(X, missing=True)
+    if z.shape != (len(matrix),) or z.dtype.kind not in "iu" or z.min() < 0:
+        raise ValueError(
+            f"labels must be a fitted estimator or {len(matrix)} whole numbers from 0, one for each row of X, got "
+            f"{shown(labels)}"
+        )
+    return z, matrix
+
+
+def _draw_knives(ax: Any, values: Array, z: np.ndarray) -> None:
+    colours, start, gap = component_colours(int(z.max()) + 1), 0.0, GAP * len(z)
+    for k in np.unique(z).tolist():
+        knife = np.sort(values[z == k])
+        at = start + np.arange(len(knife) + 1.0)
+        ax.stairs(knife, at, orientation="horizontal", fill=True, color=colours[k], label=f"cluster {k}")
+        ax.text(-0.01, start + len(knife) / 2, str(k), ha="right", va="center", transform=ax.get_yaxis_transform())
+        start = at[-1] + gap
+    mean = float(values.mean())
+    ax.axvline(mean, color="black", linestyle="dashed", linewidth=1)
+    ax.set(xlabel=f"silhouette, mean {mean:.2f}", ylabel="cluster, its samples sorted", yticks=[])
+    ax.yaxis.labelpad = 14
+    ax.set_xlim(min(0.0, float(values.min())) - 0.02, 1.0)
