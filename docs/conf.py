@@ -11,8 +11,7 @@ sys.path.insert(0, str(HERE / "_extensions"))
 project, author, copyright = "mixture-twins", "the authors of mixture-twins", "the authors of mixture-twins"
 release = version = installed_version("mixture-twins")
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc", "sphinx_design"]
-extensions += ["mathml", "notebook_pages"]
+extensions = ["mathml", "pages", "myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc", "sphinx_design"]
 exclude_patterns = ["_build", "_templates", "_extensions"]
 templates_path = ["_templates"]
 html_static_path = ["_static"]

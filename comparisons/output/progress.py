@@ -84,6 +84,6 @@ class Bars(Progress):
 
 
 def bars_where_watched(title: str) -> Progress:
-    """Return bars where a person watches, on a terminal or in a notebook with ipywidgets, and else what shows nothing."""
+    """Return bars where a person watches, in a terminal or a notebook with ipywidgets, and else what shows nothing."""
     console = Console(stderr=True)
     return Bars(title, console) if is_watched(console) else Progress()

@@ -1,15 +1,18 @@
-"""Copy ``notebooks/`` into ``docs/notebooks/``, so that Sphinx runs and shows them; a copy that is equal stays.
+"""Make the pages that are not written by hand: copies of ``notebooks/``, and no page of a name that is gone.
 
 Pages that run code stand beside each other in the alphabet, and Sphinx hands neighbours to one process. They are dealt
 out instead, so that with ``-j`` all processes have some.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
+LISTED = re.compile(r"^   ((?:em|models|comparisons)\.[\w.]+)$", re.MULTILINE)
+
 
 def collect(app: Any) -> None:
-    """Copy each notebook and remove copies of those that are gone."""
+    """Copy each notebook into ``docs/notebooks/``, where an equal copy stays; remove copies of those that are gone."""
     folder = Path(app.srcdir) / "notebooks"
     folder.mkdir(exist_ok=True)
     sources = {path.name: path for path in (Path(app.srcdir).parent / "notebooks").glob("*.ipynb")}
@@ -22,6 +25,15 @@ def collect(app: Any) -> None:
             copy.write_bytes(source.read_bytes())
 
 
+def forget(app: Any) -> None:
+    """Remove what autosummary made for names that no page of the reference lists any more."""
+    folder = Path(app.srcdir) / "reference"
+    listed = {name for page in folder.glob("*.md") for name in LISTED.findall(page.read_text(encoding="utf-8"))}
+    for stub in (folder / "generated").glob("*.rst"):
+        if stub.stem not in listed:
+            stub.unlink()
+
+
 def deal(app: Any, env: Any, docnames: list[str]) -> None:
     """Reorder the pages to be read: every sixth of the alphabet, then the next ones."""
     docnames[:] = [name for first in range(6) for name in sorted(docnames)[first::6]]
@@ -30,5 +42,6 @@ def deal(app: Any, env: Any, docnames: list[str]) -> None:
 def setup(app: Any) -> dict[str, bool]:
     """Register the extension."""
     app.connect("builder-inited", collect)
+    app.connect("builder-inited", forget)
     app.connect("env-before-read-docs", deal)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
