@@ -1,5 +1,6 @@
 """How Sphinx builds the site: ``sphinx-build -W docs docs/_build/html``. No page asks the network for anything."""
 
+import os
 import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -7,6 +8,10 @@ from typing import Any
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_extensions"))
+
+# Fifteen kernels import the same packages: where bytecode is not to be kept beside them, it is kept with the site.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+    os.environ["PYTHONPYCACHEPREFIX"] = str(HERE / "_build" / "bytecode")
 
 project, author, copyright = "mixture-twins", "the authors of mixture-twins", "the authors of mixture-twins"
 release = version = installed_version("mixture-twins")

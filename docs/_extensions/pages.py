@@ -8,6 +8,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from jupyter_cache import get_cache
+
 LISTED = re.compile(r"^   ((?:em|models|comparisons)\.[\w.]+)$", re.MULTILINE)
 
 
@@ -34,6 +36,11 @@ def forget(app: Any) -> None:
             stub.unlink()
 
 
+def open_cache(app: Any) -> None:
+    """Make the database of what has run, before two processes try to at once."""
+    get_cache(app.config.nb_execution_cache_path).list_cache_records()
+
+
 def deal(app: Any, env: Any, docnames: list[str]) -> None:
     """Reorder the pages to be read: every sixth of the alphabet, then the next ones."""
     docnames[:] = [name for first in range(6) for name in sorted(docnames)[first::6]]
@@ -43,5 +50,6 @@ def setup(app: Any) -> dict[str, bool]:
     """Register the extension."""
     app.connect("builder-inited", collect)
     app.connect("builder-inited", forget)
+    app.connect("builder-inited", open_cache)
     app.connect("env-before-read-docs", deal)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
