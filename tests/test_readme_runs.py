@@ -92,7 +92,7 @@ def test_every_python_block_runs_as_written(session, name):
 
 
 def test_what_is_called_a_table_is_printed_as_one(session):
-    selection = session("number_of_components").printed("selection")
+    selection = session("number_of_components").shown["selection"]
     for word in ("n_components", "covariance_type", "AIC", "BIC", "ICL", "status", "\n*"):
         assert word in selection
     found = session("fit")
