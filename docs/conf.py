@@ -38,6 +38,7 @@ highlight_language = "text"
 # The reference: docstrings in numpydoc's form; members that are inherited from other libraries are left out.
 autosummary_generate = sorted(str(path) for path in (HERE / "reference").glob("*.md"))
 autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 suppress_warnings = ["ref.citation"]  # references are lists of reading, cited in the text by author and year
