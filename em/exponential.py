@@ -65,7 +65,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         Estimates; each quantity of the family is an attribute too, such as ``probs_`` or ``rates_``.
     log_likelihood_, objective_ : float
         Sums over samples in nats, of the returned parameters; the objective adds the log prior.
-    history_ : ndarray, shape (n_iter_ + 1,)
+    history_ : ndarray, shape (``n_iter_`` + 1,)
         Objective at the start and after each iteration of the best restart; an iteration is a plain step of EM or a
         leap.
     n_iter_, n_e_steps_ : int

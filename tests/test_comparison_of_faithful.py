@@ -11,8 +11,8 @@ import pytest
 import xarray as xr
 from shared_comparison import compare, of_faithful
 from test_notebooks_run import NOTEBOOKS, WITH_FAITHFUL, run_notebook
-from test_readme_runs import WITH_FAITHFUL as README_COMPARISON
-from test_readme_runs import run_section
+from test_readme_runs import README, run_page
+from test_readme_runs import WITH_FAITHFUL as PAGES_THAT_COMPARE
 
 import comparisons
 import em.gmm
@@ -188,25 +188,38 @@ def test_the_notebook_that_shows_this_comparison_runs(found, monkeypatch):
     run_notebook(path, monkeypatch)
 
 
-def test_the_comparison_of_the_readme_reaches_the_verdict_and_writes_the_files_that_are_named(
-    found, tmp_path, monkeypatch, capsys
+@pytest.mark.parametrize("name", PAGES_THAT_COMPARE)
+def test_the_comparison_of_a_page_reaches_the_verdict_and_writes_the_files_that_are_named(
+    name, found, tmp_path, monkeypatch, capsys
 ):
-    def of_the_same(*args, **settings):
+    def of_the_same(*args, progress=True, **settings):
         problem = prepare(*args, **settings)
         np.testing.assert_array_equal(problem.X, found.X)
-        assert problem.settings == replace(found.settings, tune=problem.settings.tune)  # the README's is the default
+        assert problem.settings == replace(found.settings, tune=problem.settings.tune)  # the page's is the default
         assert repr(problem.prior) == repr(found.prior)
         return found
 
     monkeypatch.setattr(comparisons, "compare", of_the_same)
-    run = run_section(README_COMPARISON, tmp_path)
+    run = run_page(name, tmp_path)
     assert run.names["result"].verdict == "agree"
+    if "tutorial" in name:
+        assert "Verdict: agree" in run.printed("result")
+        assert abs(float(run.printed("q_function("))) < 1e-9  # the lower bound touches
+        return
     written = {path.name for path in (tmp_path / "results" / "mine").iterdir()}
     assert {"comparison.json", "posterior.nc"} < written
     assert any(name.endswith(".png") for name in written)
     text = capsys.readouterr().out
     for words in ("Estimates", "Checks", "tolerance", "Spread", "Laplace", "Verdict: agree"):
         assert words in text
+
+
+def test_the_readme_shows_the_verdict_as_it_is_printed(found, capsys):
+    found.print()
+    printed = capsys.readouterr().out.replace("Old Faithful:", "faithful:").splitlines()
+    block = README.split("<!-- verdict -->")[1].split("```")[1].strip().splitlines()
+    assert len(block) == 5
+    assert [line for line in block if line not in printed] == []
 
 
 # A known bug is planted in EM, the prior or the draws; the matching check must fail. ----------------------------------

@@ -1,4 +1,4 @@
-"""What the README shows is true: its Python runs as written, its commands begin their work, its files exist."""
+"""What README and site show is true: their Python runs as written, commands begin their work, files exist."""
 
 import contextlib
 import importlib
@@ -22,8 +22,13 @@ from comparisons.families import family_names
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-PAGES = sorted(path for path in ROOT.glob("**/*.md") if not path.relative_to(ROOT).parts[0].startswith("."))
+BLOCK = re.compile(r"^```(?:\{code-cell\} )?python\n(?:^:tags:[^\n]*\n)?(.*?)^```", re.MULTILINE | re.DOTALL)
+MADE = {"_build", "generated"}  # folders that the site's build makes
+PAGES = sorted(
+    path
+    for path in ROOT.glob("**/*.md")
+    if not MADE & set(path.parts) and not path.relative_to(ROOT).parts[0].startswith(".")
+)
 COMMAND = re.compile(r"python -m ((?:comparisons|benchmarks)\b[.\w]*)([^`|\n]*)")
 MADE_UP = "geometric", "pmm"  # the family that CONTRIBUTING.md adds, and one that stands for it here
 # Where each command begins its work, once it has read and checked what it was given.
@@ -45,78 +50,90 @@ WORK = {
 }
 
 
-def python_blocks():
-    """Return the Python of each section of the README, by heading; line numbers are those of the README."""
-    starts = [found.start() for found in re.finditer(r"^## ", README, re.MULTILINE)]
-    sections = {}
-    for start, end in zip(starts, [*starts[1:], len(README)], strict=True):
-        blocks = [found for found in BLOCK.finditer(README, start, end) if found[1] == "python"]
-        if blocks:
-            heading = README[start:end].splitlines()[0].removeprefix("## ")
-            sections[heading] = ["\n" * README.count("\n", 0, found.start(2)) + found[2] for found in blocks]
-    return sections
+def python_blocks(page):
+    """Return the Python of a page, block by block; line numbers are those of the page."""
+    text = page.read_text(encoding="utf-8")
+    return ["\n" * text.count("\n", 0, found.start(1)) + found[1] for found in BLOCK.finditer(text)]
 
 
-SECTIONS = python_blocks()
-WITH_FAITHFUL = "Comparing"  # runs in `test_comparison_of_faithful`, which has made its comparison
+WITH_PYTHON = {
+    page.relative_to(ROOT).as_posix(): blocks
+    for page in PAGES
+    if page.name != "CONTRIBUTING.md" and (blocks := python_blocks(page))  # its blocks are files: test_a_family_...
+}
+# These run in `test_comparison_of_faithful`, which has made their comparison.
+WITH_FAITHFUL = sorted(name for name, blocks in WITH_PYTHON.items() if "import compare\n" in "".join(blocks))
 
 
-def run_section(heading, folder):
-    """Run a section in a folder, warnings being errors, and PyMC with a quarter of the draws."""
+def run_page(name, folder):
+    """Run a page in a folder, warnings being errors, and PyMC with a quarter of the draws."""
     with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
         sample, fewer = pm.sample, {"draws": 125, "tune": 250}
         patch.setattr(pm, "sample", lambda **settings: sample(**settings | fewer))
-        done = Session(SECTIONS[heading], ROOT / "README.md", folder)
+        patch.setattr(plt, "show", lambda: None)
+        done = Session(WITH_PYTHON[name], ROOT / name, folder)
     plt.close("all")
     return done
 
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory):
-    """Return a function that runs a section once and remembers what it did."""
-    return cache(lambda heading: run_section(heading, tmp_path_factory.mktemp("readme")))
+    """Return a function that runs a how-to page once and remembers what it did."""
+    return cache(lambda name: run_page(f"docs/howto/{name}.md", tmp_path_factory.mktemp("page")))
 
 
-@pytest.mark.parametrize("heading", [heading for heading in SECTIONS if heading != WITH_FAITHFUL])
-def test_every_python_block_runs_as_written(session, heading):
-    assert session(heading).shown
+def test_the_pages_that_show_a_comparison_are_these():
+    assert WITH_FAITHFUL == ["README.md", "docs/howto/compare.md", "docs/tutorial.md"]
+
+
+@pytest.mark.parametrize("name", sorted({*WITH_PYTHON} - {*WITH_FAITHFUL}))
+def test_every_python_block_runs_as_written(session, name):
+    assert session(Path(name).stem).shown
 
 
 def test_what_is_called_a_table_is_printed_as_one(session):
-    found = session("Estimating")
+    selection = session("number_of_components").shown["selection"]
     for word in ("n_components", "covariance_type", "AIC", "BIC", "ICL", "status", "\n*"):
-        assert word in found.printed("selection")
+        assert word in selection
+    found = session("fit")
     for start, source in [("fit.uncertainty(X)", "Louis"), ("fit.uncertainty(X, kind", "bootstrap")]:
         table = found.printed(start)
         assert source in table.splitlines()[0]
         assert re.search(r"weights\[0\] +0\.\d+ +0\.\d+", table)
     assert re.search(r"means\[0, eruptions\] +[\d.]+ +0\.0", found.printed("named.summary("))
-    diagnosis = session("The posterior").printed("diagnose(")
+    diagnosis = session("other_samplers").printed("diagnosis")
     assert 0 < diagnosis.index("R-hat") < diagnosis.index("label-free") < diagnosis.index("aligned by rule pivot")
 
 
 def test_what_the_comments_about_estimators_say_is_so(session):
-    found = session("Estimating")
-    names = found.names
-    em, X, fit = names["em"], names["X"], names["fit"]
-    assert names["is_anomaly"](fit, X).mean() == pytest.approx(0.04, abs=1 / len(X))
-    repeated, weighted = em.GaussianMixtureEM(2, random_state=0), em.GaussianMixtureEM(2, random_state=0)
-    weighted.fit(names["rows"], sample_weight=names["counts"])
-    assert len(names["rows"]) < len(X)
-    assert weighted.log_likelihood_ == pytest.approx(repeated.fit(X).log_likelihood_, rel=1e-9)
-    np.testing.assert_array_equal(em.load(found.folder / "faithful.json").means_, fit.means_)
-    assert not np.isnan(names["observed"].impute(names["X_with_nan"])).any()
-    bound = float(found.printed("q_function("))
-    assert names["log_likelihood"] == pytest.approx(bound, abs=1e-9)  # responsibilities are those of the parameters
+    fitted, saved = session("fit").names, session("saving_and_reports")
+    X, fit = fitted["X"], fitted["fit"]
+    assert fitted["is_anomaly"](fit, X).mean() == pytest.approx(0.04, abs=1 / len(X))
+    weights = session("weights").names
+    assert len(weights["rows"]) < len(X)
+    assert weights["weighted"].log_likelihood_ == pytest.approx(weights["repeated"].log_likelihood_, rel=1e-9)
+    loaded = saved.names["em"].load(saved.folder / "faithful.json")
+    np.testing.assert_array_equal(loaded.means_, saved.names["fit"].means_)
+    missing = session("missing_cells").names
+    assert not np.isnan(missing["observed"].impute(missing["X_with_nan"])).any()
+
+
+def test_what_the_page_about_own_data_prints_names_columns(session):
+    names = session("own_data").names
+    notes = "\n".join(names["dataset"].notes)
+    for word in ("length, waiting", "'count' holds frequencies of 9", "'id'", "waiting 1", "'3,6'", "semicolons"):
+        assert word in notes
+    with pytest.raises(ValueError, match="remark"):
+        names["read"](session("own_data").folder / "free_text.csv", "gmm")
 
 
 def test_what_the_comments_about_the_posterior_say_is_so(session):
-    found = session("The posterior")
-    names = found.names
+    names = session("posterior").names
     assert set(names["posterior"].posterior.dims) > {"chain", "draw", "component", "feature"}
-    assert set(names["draws"].posterior.dims) == {"chain", "draw", "component", "mu_dim_1"}
     few, prior = names["X"][:10], names["prior"]
     assert names["variational"](few, 2, prior, random_state=0).elbo <= names["exact"].log_evidence
+    draws = session("other_samplers").names["draws"]
+    assert set(draws.posterior.dims) == {"chain", "draw", "component", "mu_dim_1"}
 
 
 def typer_application(module):
@@ -204,14 +221,16 @@ def test_a_command_line_that_is_wrong_does_not_pass(begin):
 
 
 def test_every_file_in_the_table_of_formulas_exists():
-    files = re.findall(r"`([\w/]+\.py)`", README[README.index("## Where the formulas are") :])
+    page = (ROOT / "docs" / "formulas.md").read_text(encoding="utf-8")
+    files = re.findall(r"`([\w/]+\.py)`", page[page.index("## Where the formulas stand") :])
     assert len(files) > 40
     assert [name for name in files if not (ROOT / name).exists()] == []
 
 
 def prose():
     """Return what pages and notebooks say, by file; the made-up family of CONTRIBUTING.md becomes the Poisson one."""
-    texts = {page.name: page.read_text(encoding="utf-8") for page in PAGES if page.name != "CHANGELOG.md"}
+    texts = {str(page.relative_to(ROOT)): page.read_text(encoding="utf-8") for page in PAGES}
+    del texts["CHANGELOG.md"]
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         texts[path.name] = "\n".join(
             cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown"
@@ -221,9 +240,9 @@ def prose():
 
 @pytest.mark.parametrize("text", prose().values(), ids=prose())
 def test_every_file_and_every_dotted_name_in_prose_exists(text):
-    files = re.findall(r"`((?:em|models|comparisons|benchmarks|tests)/[\w/]+\.\w+)`", text)
+    files = re.findall(r"`((?:em|models|comparisons|benchmarks|tests|docs)/[\w/]+\.\w+)`", text)
     assert [file for file in files if not (ROOT / file).exists()] == []
-    for dotted in re.findall(r"`((?:em|models|comparisons|benchmarks)(?:\.\w+)+)", text):
+    for dotted in re.findall(r"`~?((?:em|models|comparisons|benchmarks)(?:\.\w+)+)", text):
         assert pkgutil.resolve_name(dotted) is not None
 
 

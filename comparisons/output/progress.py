@@ -10,6 +10,7 @@ from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, TextColumn, 
 from rich.progress import Progress as RichProgress
 from rich.text import Text
 
+from em.process.progress import is_watched
 from models.labels import plain
 
 
@@ -61,9 +62,7 @@ class Bars(Progress):
             TextColumn("{task.description}", markup=False),
         ]
         columns += [BarColumn(bar_width=30), TextColumn("{task.fields[count]}"), TimeElapsedColumn()]
-        self.bars = RichProgress(
-            *columns, console=console, transient=True, disable=not (console.is_terminal or console.is_jupyter)
-        )
+        self.bars = RichProgress(*columns, console=console, transient=True, disable=not is_watched(console))
 
     @contextmanager
     def step(self, name: str, total: int | None = None) -> Iterator[None]:
@@ -85,6 +84,6 @@ class Bars(Progress):
 
 
 def bars_where_watched(title: str) -> Progress:
-    """Return bars where a person watches, on a terminal or in a notebook, and else what shows nothing."""
+    """Return bars where a person watches, in a terminal or a notebook with ipywidgets, and else what shows nothing."""
     console = Console(stderr=True)
-    return Bars(title, console) if console.is_terminal or console.is_jupyter else Progress()
+    return Bars(title, console) if is_watched(console) else Progress()

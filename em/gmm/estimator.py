@@ -75,7 +75,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         The same in one frozen value.
     log_likelihood_, objective_ : float
         Sums over samples in nats, of the returned parameters; the objective adds the log prior.
-    history_ : ndarray, shape (n_iter_ + 1,)
+    history_ : ndarray, shape (``n_iter_`` + 1,)
         Objective at the start and after each iteration of the best restart; an iteration is a plain step of EM or a
         leap.
     n_iter_, n_e_steps_, n_collapsed_ : int

@@ -66,7 +66,7 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
         Nearest centre of each sample.
     inertia_ : float
         Σ_i min_k ‖x_i - c_k‖², of the returned centres.
-    objective_, history_ : float; ndarray, shape (n_iter_ + 1,)
+    objective_, history_ : float; ndarray, shape (``n_iter_`` + 1,)
         Minus the inertia, at the end and at every iteration; it never decreases.
     n_iter_, converged_, status_
         As in the mixtures.
