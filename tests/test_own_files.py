@@ -225,6 +225,10 @@ READ = {
     "a doubtful mark that was asked about": (
         "gmm", "a;b\n1.234;2\n3.456;7\n", {"decimal": ","}, "a b", [[1234, 2], [3456, 7]], [],
     ),
+    "a doubtful mark that is usual beside semicolons": (
+        "gmm", "a;b\n1,234;2\n3,456;7\n", {}, "a b", [[1.234, 2], [3.456, 7]],
+        ["'1,234' in column 'a' is 1.234; by --decimal . it is 1234"],
+    ),
     "columns in the order asked": (
         "gmm", "a,b,c\n1,5,x\n9,5,y\n", {"columns": ["b", "a"]}, "b a", [[5, 1], [5, 9]],
         ["not among --columns: c"],

@@ -60,9 +60,10 @@ def _decimal(source: Any, column: Column, texts: list[str], of_file: set[str]) -
     usual = "," if source.separator == ";" else "."
     if not clear and len(doubtful) == 1 and usual in doubtful:
         if source.separator != ",":
-            value = doubtful[usual]
+            value, other = doubtful[usual], OTHER[usual]
             column.notes["doubtful"] = (
-                f"{value!r} in column {column.name!r} is {number(value, usual)!r}; else --decimal"
+                f"{value!r} in column {column.name!r} is {number(value, usual):.15g}; "
+                f"by --decimal {other} it is {number(value, other):.15g}"
             )
         return usual
     seen = list((clear or doubtful).values())
