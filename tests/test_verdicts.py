@@ -11,12 +11,13 @@ from typer.testing import CliRunner
 import comparisons.comparison.steps
 import comparisons.posterior
 from comparisons import compare
-from comparisons.comparison import plots, prepare
+from comparisons.comparison import prepare
 from comparisons.comparison.command import application, exit_code
 from comparisons.comparison.density_checks import Densities
 from comparisons.comparison.draws import draw
 from comparisons.comparison.find_map import find_map_checks, is_lesser
 from comparisons.comparison.fits import fit
+from comparisons.comparison.report import plots
 from comparisons.data import load
 from comparisons.declarations import Case
 from comparisons.families import family_classes
