@@ -241,7 +241,8 @@ def prose():
 @pytest.mark.parametrize("text", prose().values(), ids=prose())
 def test_every_file_and_every_dotted_name_in_prose_exists(text):
     files = re.findall(r"`((?:em|models|comparisons|benchmarks|tests|docs)/[\w/]+\.\w+)`", text)
-    assert [file for file in files if not (ROOT / file).exists()] == []
+    kept = [file for file in files if not file.startswith("docs/_build/")]  # what a build makes is not kept
+    assert [file for file in kept if not (ROOT / file).exists()] == []
     for dotted in re.findall(r"`~?((?:em|models|comparisons|benchmarks)(?:\.\w+)+)", text):
         assert pkgutil.resolve_name(dotted) is not None
 
