@@ -5,7 +5,6 @@ NumPy turns into an array: so do pandas, polars, pyarrow and their like. Missing
 ``NaT``, nulls and masked cells.
 """
 
-import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -95,12 +94,10 @@ def framed_like(X: Any, values: np.ndarray, columns: Sequence[str]) -> Any:
     a  1.0  0.0
     b  0.0  1.0
     """
-    match _library(X):
-        case "pandas":
-            return sys.modules["pandas"].DataFrame(values, index=X.index, columns=list(columns))
-        case "polars":
-            return type(X)(values, schema=list(columns))
-    return values
+    library, kind = _frame_class(X)
+    if library == "pandas":
+        return kind(values, index=X.index, columns=list(columns))
+    return kind(values, schema=list(columns)) if library == "polars" else values
 
 
 def filled_like(X: Any, values: np.ndarray, missing: np.ndarray) -> Any:
@@ -115,12 +112,12 @@ def filled_like(X: Any, values: np.ndarray, missing: np.ndarray) -> Any:
     missing : ndarray of bool, shape (n, D)
         Which cells were missing.
     """
-    if not (library := _library(X)):
+    library, kind = _frame_class(X)
+    if not library:
         return values
     replaced = {label: values[:, d].tolist() for d, label in enumerate(X.columns) if missing[:, d].any()}
     if library == "polars":
-        series = sys.modules["polars"].Series
-        return X.with_columns([series(label, column) for label, column in replaced.items()])
+        return X.with_columns(kind(replaced).get_columns())
     filled = X.copy()
     for label, column in replaced.items():
         filled[label] = column
@@ -129,10 +126,11 @@ def filled_like(X: Any, values: np.ndarray, missing: np.ndarray) -> Any:
     return filled
 
 
-def _library(X: Any) -> str:
-    """Return "pandas" or "polars" if X is a frame of that library, which its user has imported then; "" if not."""
-    found = (name for name in ("pandas", "polars") if isinstance(X, getattr(sys.modules.get(name), "DataFrame", ())))
-    return next(found, "")
+def _frame_class(X: Any) -> tuple[str, Any]:
+    """Return "pandas" or "polars" and that library's DataFrame, if X is one or derives from it; "" and None if not."""
+    frames = (cls for cls in type(X).__mro__ if cls.__name__ == "DataFrame")
+    libraries = ((cls.__module__.partition(".")[0], cls) for cls in frames)
+    return next((pair for pair in libraries if pair[0] in ("pandas", "polars")), ("", None))
 
 
 def _labels(X: Any) -> list[Any] | None:
