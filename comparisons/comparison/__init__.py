@@ -6,7 +6,8 @@ from comparisons.comparison.problem import prepare
 from models.lazy import on_demand
 
 if TYPE_CHECKING:
-    from comparisons.comparison.steps import Comparison, compare, run
+    from comparisons.comparison.result import Comparison
+    from comparisons.comparison.steps import compare, run
 
 __all__ = ["Comparison", "compare", "prepare", "run"]
-__getattr__ = on_demand(__name__, dict.fromkeys(["Comparison", "compare", "run"], "steps"))
+__getattr__ = on_demand(__name__, {"Comparison": "result", "compare": "steps", "run": "steps"})

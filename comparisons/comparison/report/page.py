@@ -36,7 +36,7 @@ MARKS = {True: "pass", False: "FAIL", None: "shown"}
 
 
 def write_report(comparison: Any, path: str | PathLike[str], pictures: Path | None = None) -> None:
-    """Write the page; see :meth:`comparisons.comparison.steps.Comparison.report`.
+    """Write the page; see :meth:`comparisons.comparison.result.Comparison.report`.
 
     ``pictures`` is a folder with the figures as PNG files, where they have been drawn before.
     """

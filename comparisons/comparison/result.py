@@ -1,0 +1,120 @@
+"""What a comparison came to: everything that was computed, and how it is shown and kept."""
+
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any
+
+import xarray as xr
+from matplotlib.figure import Figure
+
+from comparisons.comparison import report
+from comparisons.comparison.checks import Check
+from comparisons.comparison.estimates import stack
+from comparisons.comparison.fits import Fits
+from comparisons.comparison.report.page import write_report
+from comparisons.comparison.report.plots import drawings_of
+from comparisons.output.figures import warn_of
+from em.process.process_wide import without_expected_warnings
+from models.shown import shown
+from models.tables import Tabular
+from models.validation import Array
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Comparison(Fits, Tabular):
+    """Everything a comparison computed; its data, family, prior, settings and EM's fits are attributes too.
+
+    Attributes
+    ----------
+    checks : tuple of Check
+        In the order in which they were made.
+    verdict, explanation : str
+        "agree", "disagree", "inconclusive", "not identified" or "no maximum", and why.
+    posterior : DataTree
+        Draws aligned to ``reference``, with log_likelihood, sample_stats and observed_data.
+    unaligned : Dataset
+        The draws as they came.
+    estimates : list of dict
+        One row per parameter: truth, MLE, MAP, posterior mean, sd, gaps in sd, R-hat, ESS.
+    spreads : list of dict
+        One row per parameter: mean and sd by MLE, Laplace, mean field, ADVI and NUTS, and which understate NUTS's sd.
+    responsibilities : dict of ndarray
+        "em" (plug-in), "posterior mean", "posterior sd", each (n, K).
+    seconds : dict
+        Time of each step, in order; on the command line also of what comes before and after.
+    """
+
+    checks: tuple[Check, ...]
+    verdict: str
+    explanation: str
+    posterior: xr.DataTree
+    unaligned: xr.Dataset
+    estimates: list[dict[str, Any]]
+    spreads: list[dict[str, Any]]
+    responsibilities: dict[str, Array]
+    seconds: dict[str, float]
+
+    @property
+    def tables(self) -> dict[str, list[dict[str, Any]]]:
+        """Tables for :meth:`to_frame`: "estimates", "checks" and "spreads"."""
+        return {"estimates": self.estimates, "checks": [vars(c) for c in self.checks], "spreads": self.spreads}
+
+    @property
+    def reference_name(self) -> str:
+        """What figures call the reference."""
+        return "MLE (EM)" if self.reference is self.mle.parameters_ else "MAP (EM)"
+
+    @property
+    def stacked(self) -> dict[str, Array]:
+        """The aligned draws by name, shapes (chain * draw, ...)."""
+        return stack(self.posterior["posterior"].to_dataset())
+
+    def save(self, folder: Any) -> None:
+        """Write ``comparison.json``, the posterior and figures into ``folder``, each replaced atomically.
+
+        A figure that fails is left out with a ``FigureWarning`` (:mod:`em.status`). See
+        :func:`comparisons.comparison.report.save` for runs that write to one folder at once.
+
+        Raises
+        ------
+        ValueError
+            If the folder cannot be written to.
+        """
+        warn_of(report.save(self, folder))
+
+    def print(self, console: Any = None, *, verbose: bool = False) -> None:
+        """Print the verdict and the tables; with ``verbose`` where the tolerance of each check comes from."""
+        report.print_report(self, console, verbose)
+
+    def plot(self, name: str = "data") -> Figure:
+        """Return one of the figures that `save` writes.
+
+        Parameters
+        ----------
+        name : str, default "data"
+            "data", "objective", "posterior", "responsibilities", or "ridge" of what is not identified.
+
+        Raises
+        ------
+        ValueError
+            If there is no figure of this name.
+        """
+        drawings = drawings_of(self)
+        if name not in drawings:
+            raise ValueError(f"name must be one of {', '.join(drawings)}, got {shown(name)}")
+        with without_expected_warnings:
+            return drawings[name]()
+
+    def report(self, path: str | PathLike[str]) -> None:
+        """Write one self-contained HTML file to send: verdict, tables, figures, settings, versions and seeds.
+
+        Raises
+        ------
+        ValueError, OSError
+            If the file cannot be written.
+        """
+        write_report(self, path)
+
+    def __repr__(self) -> str:
+        """What was compared, the verdict, and how to see more, in five lines."""
+        return report.in_short(self)
