@@ -41,10 +41,12 @@ class Fits(Problem):
         That is the share that the data hold without labels (Louis' identity), at the MLE; n itself where there is no
         MLE.
         """
-        share = 1.0
-        if self.has_maximum and self.identified:
-            share = self.mle.uncertainty(self.named_samples).share_observed
-        return len(self.X) * share
+        return len(self.X) * (self.errors_of_mle.share_observed if self.has_maximum and self.identified else 1.0)
+
+    @cached_property
+    def errors_of_mle(self) -> Any:
+        """Standard errors of the MLE, from the observed information."""
+        return self.mle.uncertainty(self.named_samples)
 
     @property
     def reference(self) -> Any:

@@ -64,9 +64,9 @@ def spreads_of(
         error = distinct_entries(az.mcse(draws.aligned, method="sd"), fits.family)
     mode = draws.in_order(fits.map.parameters_)
     by_method: dict[str, Moments] = dict.fromkeys(METHODS, (np.nan * mean, np.nan * mean))
-    by_method["laplace"] = _information(fits, fits.prior, mode)
+    by_method["laplace"] = _laplace(fits, mode)
     if fits.has_maximum and fits.identified:
-        by_method["mle"] = _information(fits, None, fits.mle.parameters_)
+        by_method["mle"] = fits.errors_of_mle.estimates, fits.errors_of_mle.standard_errors
     if fits.conjugate:
         by_method["mean_field"] = _mean_field(fits, draws, mode)
     if advi is not None:
@@ -94,10 +94,10 @@ def summary(rows: list[dict[str, Any]]) -> str:
     return f"sd below {BOUND} of the draws' beyond Monte Carlo error: {'; '.join(sentences)}"
 
 
-def _information(fits: Fits, prior: Any, parameters: Any) -> Moments:
-    """Return estimates and standard errors from the observed information at EM's answer next to these parameters."""
+def _laplace(fits: Fits, mode: Any) -> Moments:
+    """Return the MAP and standard errors from the information with the prior in it, components in the mode's order."""
     with left_to_the_status(NoMaximumWarning, NotIdentifiableWarning):  # verdicts of the comparison
-        fit = fits.estimator(prior=prior, init=parameters, **PRECISE).fit(fits.named_samples)
+        fit = fits.estimator(prior=fits.prior, init=mode, **PRECISE).fit(fits.named_samples)
     table = fit.uncertainty(fits.named_samples)
     return table.estimates, table.standard_errors
 

@@ -53,14 +53,14 @@ class Races:
             Numbers of the runs that go on, and their best objectives.
         """
         self.standing[ids] = objective
-        over: dict[int, int] = {}
-        for race in np.unique(self.of_run[ids]).tolist():
-            members = np.flatnonzero(self.of_run == race)
-            there = members[self.standing[members] >= self.standing[members].max() - MET]
-            there = there[self.ended[there]]
-            if self.n_met[there].sum() >= ENOUGH:
-                over |= dict.fromkeys(ids[self.of_run[ids] == race].tolist(), int(there[0]))
-        return over
+        n_races, races = int(self.of_run.max()) + 1, self.of_run[ids]
+        highest, winner = np.full(n_races, -np.inf), np.zeros(n_races, dtype=int)
+        np.maximum.at(highest, self.of_run, self.standing)
+        there = np.flatnonzero(self.ended & (self.standing >= highest[self.of_run] - MET))
+        n_found = np.bincount(self.of_run[there], self.n_met[there], minlength=n_races)
+        winner[self.of_run[there[::-1]]] = there[::-1]  # the first of each race is written last
+        over = n_found[races] >= ENOUGH
+        return dict(zip(ids[over].tolist(), winner[races[over]].tolist(), strict=True))
 
     def beaten(self, ids: np.ndarray, x: Array, objective: Array, gained: Array) -> dict[int, tuple[int, bool]]:
         """Return the numbers of the runs that leave, each with that of the run that beat it and whether they met.
