@@ -1,0 +1,191 @@
+"""Files of one's own that cannot be read are refused with the line, the column and a remedy that works."""
+
+import pytest
+from own_files import invoke, written
+
+from comparisons.data import read
+
+__all__ = ["written"]  # a fixture
+
+# Each: family, content, options, and what the refusal must say.
+REFUSED = {
+    "a word among numbers": (
+        "gmm", "a,b\n1.5,2\n\n3,x1\n4,5\n", {},
+        ["line 4: expected a number in column 'b', got 'x1'", "--missing x1", "--drop b"],
+    ),
+    "an error of a spreadsheet": ("gmm", "a,b\n1,2\n3,#DIV/0!\n4,5\n", {}, ["line 3", "'b'", "--missing '#DIV/0!'"]),
+    "dates and names": (
+        "gmm", "name,born,x\nAnn,2001-02-03,1\nBob,2002-02-03,2\nCyd,2001-05-06,7\n", {},
+        [
+            "column 'name' holds words of 3 kinds ('Ann' in line 2)",
+            "column 'born' holds dates ('2001-02-03' in line 2)",
+            "--drop name,born",
+        ],
+    ),
+    "German dates": (
+        "bmm", "a;Datum\n0;01.02.2020\n1;02.02.2020\n", {}, ["column 'Datum' holds dates", "--drop Datum"],
+    ),
+    "dates as numbers": (
+        "gmm", "x,day\n1.5,20200131\n2,20200201\n9,20200202\n", {},
+        ["column 'day' holds dates (20200131 in line 2)"],
+    ),
+    "times": ("gmm", "x,t\n1.5,10:30\n2,11:45\n9,12:00\n", {}, ["column 't' holds dates"]),
+    "words of several kinds": (
+        "gmm", "x,eye\n1.5,blue\n2,brown\n9,green\n", {},
+        ["column 'eye' holds words of 3 kinds", "comparisons.cmm takes"],
+    ),
+    "one word only": (
+        "gmm", "x,country\n1.5,DE\n2,DE\n9,DE\n", {}, ["column 'country' holds nothing but 'DE'", "--drop country"],
+    ),
+    "codes with leading zeros": ("gmm", "x,zip\n1.5,01234\n2,99999\n9,04532\n", {}, ["column 'zip'", "--drop zip"]),
+    "halves among counts": (
+        "pmm", "a,b\n1,2\n3,2.5\n", {}, ["line 3: expected whole numbers of at least 0 in column 'b', got 2.5"],
+    ),
+    "counts where answers are 0 or 1": (
+        "bmm", "a,b\n0,1\n2,1\n0,0\n", {}, ["line 3", "column 'a', got 2", "n_trials is 1"],
+    ),
+    "halves among levels": ("cmm", "a,b\n1,2\n1,2.5\n", {}, ["column 'b' holds numbers that are no levels"]),
+    "names among levels": (
+        "cmm", "a,b\n" + "".join(f"{i % 2},p{i}\n" for i in range(30)), {},
+        ["column 'b' holds free text (30 different values"],
+    ),
+    "an ambiguous n": (
+        "gmm", "x,n\n1.5,2\n2.5,3\n2.7,3\n", {},
+        ["'n' may hold frequencies or a feature", "--weights n", "--columns x,n", "--drop n"],
+    ),
+    "R's Freq": ("bmm", '"a","Freq"\n0,12\n1,7\n', {}, ["'Freq' may hold frequencies", "--weights Freq"]),
+    "ids that are repeated": (
+        "gmm", "PatientID,x\n17,1.5\n17,2\n4,9\n", {}, ["column 'PatientID' may hold labels", "--drop PatientID"],
+    ),
+    "values or row numbers beside counts": (
+        "pmm", "x,count\n1,2\n2,1\n3,1\n", {}, ["--columns x --weights count", "--columns count"],
+    ),
+    "halves among frequencies": (
+        "bmm", "a,count\n0,1\n1,1.5\n", {},
+        ["line 3: frequencies in column 'count' must be whole numbers", "got 1.5"],
+    ),
+    "a name that is missing": ("gmm", "a,,c\n1,2,3\n4,5.5,6\n", {}, ["column 2 has no name", "--drop 'column 2'"]),
+    "a title above the header": (
+        "gmm", "Sales 2020;;\n;;\na;b;c\n1;2;3\n", {},
+        ["line 1: 'Sales 2020' is a title", "delete the lines above"],
+    ),
+    "a comment above the header": ("gmm", "# made by me\na,b\n1,2\n", {}, ["line 1: '# made by me' is a title"]),
+    "a row of sums by its name": (
+        "gmm", "what,x,y\nlow,1,2\nhigh,2,9\nTotal,3,11\n", {},
+        ["line 4, column 'what': 'Total' begins a row of sums", "delete"],
+    ),
+    "a row of sums by its numbers": (
+        "gmm", "x,y\n1,2.5\n4,4\n5,6\n10,12.5\n", {}, ["line 5 holds the sums of the rows above"],
+    ),
+    "a row of sums beside words": (
+        "gmm", "x,y,sex\n1,2.5,f\n4,4,m\n5,6,f\n10,12.5,\n", {}, ["line 5 holds the sums of the rows above"],
+    ),
+    "a row of sums without a number": (
+        "gmm", "id,x\n1,2.5\n2,2.5\n3,5\n,10\n", {}, ["line 5: column 'id' numbers all rows but this one"],
+    ),
+    "a row of sums between others": (
+        "gmm", "what,x\nA,1.5\nNorth Total,1.5\nB,2\nC,7\nD,8\nE,9\n", {"drop": "what"},
+        ["line 3", "'North Total' begins"],
+    ),
+    "days as Excel counts them": (
+        "gmm", "x,Date\n1.5,43831\n2,43840\n9,43901\n", {}, ["column 'Date' holds dates (43831"],
+    ),
+    "two headers": ("gmm", "a,b\n1,2\na,b\n3,4\n", {}, ["line 3 repeats the header"]),
+    "names that are there twice": ("gmm", "a,b,a\n1,2,3\n", {}, ["different name", "'a' more than once in line 1"]),
+    "years as names": ("gmm", "2019,2020\n1,2\n3,4\n", {}, ["line 1, '2019,2020', may be names or data"]),
+    "a country and years": ("gmm", "country,2019,2020\nDE,2,3\nFR,4,5\n", {}, ["line 1", "may be names or data"]),
+    "a long row": ("gmm", "a,b\n1,2\n3,4,5\n", {}, ["line 3: expected 2 cells as in line 1, got 3"]),
+    "a short row": ("gmm", "a,b\n1,2\n3\n", {}, ["line 3: expected 2 cells as in line 1, got 1"]),
+    "decimal commas between commas": ("gmm", "a,b\n1,5,2,5\n3,5,4,5\n", {}, ["line 2", "decimal marks", "semicolons"]),
+    "one decimal comma between commas": (
+        "gmm", "a,b\n1,5,2\n2,5,3\n3,5,7\n", {}, ["line 2", "semicolons", "name each"],
+    ),
+    "a header cut by other marks": (
+        "gmm", "x,y\n1.5;2\n3;4\n", {}, ["line 1, 'x,y', is cut by other marks than line 2"],
+    ),
+    "an unnamed column of decimals": ("gmm", ",x\n0.5,2\n1.5,7\n", {}, ["column 1 has no name", "--drop 'column 1'"]),
+    "lines wholly in quotes": ("gmm", '"a,b"\n"1,2"\n"3,4"\n', {}, ["wholly in quotation marks"]),
+    "a quote that is open": ("gmm", 'a,b\n1,"2\n3,4\n', {}, ["quotation mark open"]),
+    "thousands or decimals, in quotes": (
+        "gmm", 'a,b\n"1,234",2\n"3,456",7\n', {},
+        ["line 2, column 'a': '1,234' may be 1234 (--decimal .) or 1.234 (--decimal ,)"],
+    ),
+    "thousands or decimals, under semicolons": (
+        "gmm", "a;b\n1.234;2\n3.456;7\n", {}, ["'1.234' may be 1.234 (--decimal .) or 1234"],
+    ),
+    "both decimal marks": ("gmm", "a;b\n1.5;2\n3,5;7\n", {}, ["column 'a'", "mixed", "'1.5' and '3,5'"]),
+    "a line of units": (
+        "gmm", "a,b\ncm,kg\n1.5,2\n3,4\n5,6\n", {}, ["line 2 holds 'cm', 'kg' among numbers", "delete"],
+    ),
+    "a header of merged cells": (
+        "gmm", "who,A,,B,\n,x,y,x,y\n1,2.5,3,4,5\n", {}, ["line 1", "does not name every column"],
+    ),
+    "whole weights": (
+        "gmm", "x,weight\n1.5,2\n2.5,3\n0.5,1\n", {}, ["'weight' may hold frequencies", "--columns x,weight"],
+    ),
+    "subjects that are repeated": (
+        "gmm", "subject,rt\n1,0.5\n1,0.6\n2,0.7\n", {}, ["'subject' may hold labels", "--columns subject,rt"],
+    ),
+    "an infinite number": ("gmm", "a,b\n1,2\n2.5,inf\n3,4\n", {}, ["line 3", "'b', got 'inf'"]),
+    "names and two rows": (
+        "gmm", "who,x\nAnn,1.5\nBob,2\n", {}, ["column 'who' holds words of 2 kinds", "--index who"],
+    ),
+    "an unknown column": (
+        "gmm", "height,b\n1,2\n3,9\n", {"columns": "heigth,b"},
+        ["columns must name columns of the file", "did you mean height?"],
+    ),
+    "an unknown column to drop": ("gmm", "height,b\n1,2\n3,9\n", {"drop": "B"}, ["drop must name", "did you mean b?"]),
+    "a column in two options": ("gmm", "a,b\n1,2\n", {"drop": "a", "columns": "a"}, ["'a'", "columns and drop"]),
+    "everything dropped": ("gmm", "a,b\n1,2\n", {"drop": "a,b"}, ["no feature left"]),
+    "row numbers only": ("gmm", "a,b\n1,3\n2,1\n3,2\n", {}, ["no feature left", "--columns"]),
+    "an empty column with a name": ("gmm", "a,b\n1.5,\n2,NA\n", {}, ["column 'b' has no observed cell", "--drop b"]),
+    "a wrong decimal mark": ("gmm", "a,b\n1,2\n", {"decimal": ";"}, ["decimal must be one of ., ,"]),
+    "nothing": ("gmm", "", {}, ["is empty"]),
+    "a header only": ("gmm", "a,b\n", {}, ["no rows"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_a_file_is_refused_with_its_line_and_a_remedy(written, kind):
+    family, content, options, said = REFUSED[kind]
+    with pytest.raises(ValueError) as refusal:  # noqa: PT011
+        read(written(content), family, **options)
+    for words in said:
+        assert words in str(refusal.value), refusal.value
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("mine.xlsx", b"PK\x03\x04", ["spreadsheet", "save the sheet as CSV"]),
+        ("mine.csv", b"PK\x03\x04 a sheet with another name", ["spreadsheet", "CSV"]),
+        ("mine.csv.gz", b"\x1f\x8b", ["packed", "unpack"]),
+        ("mine.json", b"[]", ["JSON", "read_json"]),
+        ("mine.sav", b"$FL2", ["SPSS"]),
+        ("mine.dta", b"", ["Stata"]),
+        ("mine.rds", b"", ["write.csv"]),
+        ("mine.csv", b"a\0,b\0\n\x001\0", ["UTF-16 without a byte order mark"]),
+        ("mine.csv", b"<!DOCTYPE html><p>", ["HTML"]),
+        ("mine.parquet", b"PAR1 and no more", ["Parquet"]),
+    ],
+)
+def test_other_kinds_of_files_are_named(written, name, content, words):
+    with pytest.raises(ValueError, match=r"data file .*mine") as refusal:
+        read(written(content, name), "gmm")
+    for word in words:
+        assert word in str(refusal.value)
+
+
+def test_the_remedy_in_a_refusal_works(written):
+    file = written("name,day,x,y\nAnn,2001-02-03,1,n.d.\nBob,2002-02-03,2,4\nCyd,2001-05-06,7,5\n")
+    with pytest.raises(ValueError, match=r"column 'y', got 'n.d.'.*--missing n.d. "):
+        read(file, "gmm")
+    with pytest.raises(ValueError, match="--drop name,day leaves out"):
+        read(file, "gmm", missing="n.d.")
+    assert read(file, "gmm", missing="n.d.", drop="name,day").X.shape == (3, 2)
+
+
+def test_a_command_refuses_with_the_line_and_the_column(written, tmp_path):
+    result = invoke("gmm", "--data", str(written("a,b\n1.5,2\n3,x\n")), "--out", str(tmp_path / "out"))
+    assert result.exit_code == 2
+    assert "line 3: expected a number in column 'b', got 'x'" in " ".join(result.output.split())
