@@ -18,13 +18,13 @@ loss; one beyond it ends the run before it is made. What a run returns is the be
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from em.engine.leaps import Leaps
 from em.engine.problem import EPS as EPS
-from em.engine.problem import Arrays, Problem
+from em.engine.problem import Problem
 from em.engine.problem import Collapse as Collapse
 from em.engine.problem import log_prior_size as log_prior_size
 from em.engine.race import ENOUGH, Races
@@ -33,6 +33,7 @@ from em.engine.run import Run as Run
 from em.engine.run import best_of as best_of
 from em.engine.run import converged_after, lost_to_rounding, nats
 from em.engine.stopping import CONFIRMED, GainToCome, rest_of_series
+from em.engine.visit import Visit
 from em.process.blas import one_blas_thread
 from models.validation import Array
 
@@ -80,32 +81,6 @@ def run_em[P: Parameters](
     """
     with one_blas_thread():
         return _Runs(problem, starts, tol, max_iter, acceleration, races, reach).to_the_end()
-
-
-@dataclass(frozen=True)
-class _Visit:
-    """Parameters of R runs as rows of numbers, what their E-step gave, and which came by a leap."""
-
-    x: Array
-    log_likelihood: Array
-    objective: Array
-    statistics: Arrays
-    leapt: np.ndarray
-
-    def take(self, which: np.ndarray) -> "_Visit":
-        statistics = {name: array[which] for name, array in self.statistics.items()}
-        return _Visit(self.x[which], self.log_likelihood[which], self.objective[which], statistics, self.leapt[which])
-
-    def put(self, which: np.ndarray, other: "_Visit") -> None:
-        """Write what another visit gave in the place of some runs."""
-        for mine, theirs in [
-            (self.x, other.x),
-            (self.log_likelihood, other.log_likelihood),
-            (self.objective, other.objective),
-            (self.leapt, other.leapt),
-            *((array, other.statistics[name]) for name, array in self.statistics.items()),
-        ]:
-            mine[which] = theirs
 
 
 class _Runs[P: Parameters]:
@@ -305,7 +280,7 @@ class _Runs[P: Parameters]:
         self.history.append(history)
         self.at, self.to_come = after, self.gain.after(after.x, gained, history[self.ids], after.leapt)
 
-    def _leap_or_step(self, x: Array, slack: Array) -> _Visit:
+    def _leap_or_step(self, x: Array, slack: Array) -> Visit:
         """Return where runs arrive: at a leap that loses at most ``slack`` (R,), or else at the plain step ``x``."""
         if self.leaps is None:
             return self._visit(x, self.ids)
@@ -321,16 +296,16 @@ class _Runs[P: Parameters]:
             after.put(refused, self._visit(x[refused], self.ids[refused]))
         return after
 
-    def _plain_step(self, at: _Visit, ids: np.ndarray) -> tuple[Array, Sequence[str]]:
+    def _plain_step(self, at: Visit, ids: np.ndarray) -> tuple[Array, Sequence[str]]:
         arrays, why = self.problem.maximise(at.statistics, ids)
         return self.problem.join(arrays), why
 
-    def _visit(self, x: Array, ids: np.ndarray) -> _Visit:
+    def _visit(self, x: Array, ids: np.ndarray) -> Visit:
         arrays = self.problem.split(x)
         log_likelihood, statistics = self.problem.expect(arrays, ids)
         with np.errstate(invalid="ignore"):
             objective = log_likelihood + self.problem.log_prior(arrays)
-        return _Visit(x, log_likelihood, objective, statistics, np.zeros(len(x), dtype=bool))
+        return Visit(x, log_likelihood, objective, statistics, np.zeros(len(x), dtype=bool))
 
     def _probed(self, i: int) -> tuple[float, int]:
         """Return the gain still to come after the last iteration allowed, and the number of plain steps taken to tell.
