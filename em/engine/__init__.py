@@ -24,8 +24,8 @@ import numpy as np
 
 from em.engine.leaps import Leaps
 from em.engine.problem import EPS as EPS
-from em.engine.problem import Problem
 from em.engine.problem import Collapse as Collapse
+from em.engine.problem import Problem
 from em.engine.problem import log_prior_size as log_prior_size
 from em.engine.race import ENOUGH, Races
 from em.engine.run import Parameters as Parameters
