@@ -201,7 +201,8 @@ class Bernoulli(CellTextbook):
 
     spellings: ClassVar = {
         "probs": "probs prob p ps pk p_k theta thetas mu mus means mean q qs beta betas rho rhos success_probs bias biases "
-        "heads probabilities success_prob pr coin_probs coin_bias m_k",
+        "probabilities success_prob pr coin_probs coin_bias m_k",
+        "X": "heads flips successes n_heads num_heads k tosses",
         "n_trials": "n_trials trials m n ntrials num_trials flips n_flips tosses n_tosses size",
         "weights": "lam lambda lambdas lambda_k",
     }
@@ -243,10 +244,22 @@ class Bernoulli(CellTextbook):
         probs = np.round(probs, 1) if plain else probs
         trials = np.broadcast_to(np.asarray(self.n_trials), (n, D)).astype(int)
         X = rng.binomial(trials, rng.uniform(0.25, 0.75, size=(n, D))).astype(float)
-        X[0], X[-1] = trials[0], 0 if n > 1 else X[-1]
+        X[0, 0] = trials[0, 0]
+        if n > 2:
+            X[1, 0] = 0
         theta = {"weights": self.draw_weights(rng, K, plain), "probs": probs}
         r = self.draw_responsibilities(rng, n, K, plain)
         return Problem("", X, theta, r, {"n_trials": self.n_trials}, self.prior)
+
+    @override
+    def problems(self, step: str) -> list[Problem]:
+        problems = super().problems(step)
+        none = problems[0]  # an estimate of 0 is legal
+        if step == "m":
+            X = none.X.copy()
+            X[:, 0] = 0
+            problems.insert(2, none.changed(name="a feature without successes", X=X))
+        return problems
 
     @override
     def far(self) -> list[Problem]:

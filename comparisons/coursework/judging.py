@@ -15,6 +15,7 @@ from comparisons.coursework.result import Verdict
 from models.validation import Array
 
 ORDINARY = ("",)
+MOST_ALTERNATIVES = 2
 STATE = Mistake(
     "state kept between calls",
     "Call your function twice with the same arguments. Is the answer the same?",
@@ -57,7 +58,7 @@ def judge(caller: Caller, quantity: str, trials: Sequence[Trial], deadline: floa
     rough = [trial for trial in answered if not trial.is_right(quantity, RTOL)]
     if not rough:
         return Verdict(quantity, True, formula=text)
-    mistakes = _known(formula, quantity, answered, deadline, rtol if rtol > GUARD else RTOL)
+    mistakes, alternatives = _known(formula, quantity, answered, deadline, rtol if rtol > GUARD else RTOL)
     if not wrong and (not mistakes or rtol > GUARD):
         return Verdict(quantity, True, formula=text)
     if not mistakes:
@@ -65,7 +66,7 @@ def judge(caller: Caller, quantity: str, trials: Sequence[Trial], deadline: floa
         if isinstance(factor, Mistake):
             mistakes = (factor,)
     located = "" if mistakes else narrowed(quantity, answered, rtol, _probes(caller, quantity))
-    return Verdict(quantity, False, mistakes, located, text)
+    return Verdict(quantity, False, mistakes, located, text, alternatives)
 
 
 def _probes(caller: Caller, quantity: str) -> list[Trial]:
@@ -79,10 +80,10 @@ def _probes(caller: Caller, quantity: str) -> list[Trial]:
 
 def _known(
     formula: Formula | None, quantity: str, trials: Sequence[Trial], deadline: float, rtol: float
-) -> tuple[Mistake, ...]:
-    """Return the mistakes that give a quantity on all problems, or on the ordinary ones."""
+) -> tuple[tuple[Mistake, ...], tuple[str, ...]]:
+    """Return the mistakes that give a quantity on all problems, or on the ordinary ones, and names of others that do."""
     if formula is None:
-        return ()
+        return (), ()
     special = [trial for trial in trials if trial.problem.name not in ORDINARY]
     ordinary = [trial for trial in trials if trial.problem.name in ORDINARY]
     for chosen in [[*ordinary, *special], ordinary] if special else [ordinary]:
@@ -94,10 +95,12 @@ def _known(
             continue
         found = explanations(formula, problems, outputs, deadline, rtol)
         if found:
-            return _causes(found)
+            best = _causes(found)
+            others = [" and ".join(mistake.name for mistake in mistakes) for mistakes in found if mistakes != best]
+            return best, tuple(others[:MOST_ALTERNATIVES])
         if perf_counter() > deadline:
             break
-    return ()
+    return (), ()
 
 
 def _causes(found: Sequence[tuple[Mistake, ...]]) -> tuple[Mistake, ...]:

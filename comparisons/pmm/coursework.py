@@ -203,14 +203,13 @@ class Poisson(CellTextbook):
         "weights": "p ps",
     }
     notebook = "03_em_for_bmm_coins_then_binary_vectors.ipynb"
-    sections: ClassVar = {step: "Other counts: events, and answers with several levels" for step in "em"}
+    sections: ClassVar = dict.fromkeys("em", "Other counts: events, and answers with several levels")
     cell_slots = POWER, EXPONENTIAL, FACTORIAL
     swaps = SWAPS
-    varied = False
+    varied = scalar = False
     conventions = (
         Convention("one exposure for each sample", "exposure", lambda a, p: a[:, 0], lambda a, p: a, free=True),
         Convention("a column of exposures", "exposure", lambda a, p: a[:, :1], lambda a, p: a, free=True),
-        Convention("one exposure for all", "exposure", lambda a, p: float(a[0, 0]), lambda a, p: a, free=True),
     )
 
     @property
@@ -221,6 +220,16 @@ class Poisson(CellTextbook):
     @override
     def sized(self, roles: Collection[str], default: Callable[[str], Any]) -> None:
         self.varied = "exposure" in roles and "exposure" not in self.given and default("exposure") is None
+
+    @override
+    def other_problems(self, step: str) -> list[tuple[bool, str, list[Problem]]]:
+        flat = super().other_problems(step)
+        if not self.varied:
+            return flat
+        self.scalar = True
+        numbers = self.problems(step)
+        self.scalar = False
+        return [*flat, (False, "takes one exposure for all cells", numbers)]
 
     @override
     def shape(self) -> tuple[int | None, int | None]:
@@ -237,7 +246,9 @@ class Poisson(CellTextbook):
     def draw(self, rng: np.random.RandomState, n: int, K: int, D: int, *, plain: bool = False) -> Problem:
         rates = rng.uniform(0.6, 5.0, size=(K, D))
         exposure = self.family.of_data["exposure"]
-        if self.varied:
+        if self.scalar:
+            exposure = 2.5
+        elif self.varied:
             exposure = np.round(np.repeat(rng.uniform(0.5, 3.0, size=(n, 1)), D, axis=1), 1)
         X = rng.poisson(np.broadcast_to(exposure, (n, D)) * rng.uniform(1.0, 5.0, size=(n, D))).astype(float)
         if n > 2:

@@ -32,7 +32,6 @@ FEATURES = Slot(
         "log10 of the probabilities": lambda cells, p: cells.sum(axis=2) / np.log(10),
         "log2 of the probabilities": lambda cells, p: cells.sum(axis=2) / np.log(2),
         "divided by the size of the cells": lambda cells, p: (cells / _size(p)[:, None, :]).sum(axis=2),
-        "complement of the probabilities": lambda cells, p: np.log1p(-np.exp(cells)).sum(axis=2),
     },
     TEXTS,
     apply=False,

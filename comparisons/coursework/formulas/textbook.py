@@ -164,7 +164,7 @@ class Textbook:
 
     def draw_responsibilities(self, rng: np.random.RandomState, n: int, K: int, plain: bool = False) -> Array:
         """Return responsibilities, none of them 0."""
-        r = rng.dirichlet(np.full(K, 1.3), size=n) * 0.96 + 0.04 / K
+        r = rng.dirichlet(0.8 + np.roll(np.arange(K), 1), size=n) * 0.96 + 0.04 / K
         if plain:
             r = np.round(r, 1)
             r[:, -1] = 1 - r[:, :-1].sum(axis=1)
@@ -206,6 +206,10 @@ class Textbook:
         n, more = self.n_samples
         sizes = [("", n, 3), ("", more, 2), ("one component", n, 1)]
         return [self.draw(rng, n, K, 1).changed(name=name) for name, n, K in sizes]
+
+    def other_problems(self, step: str) -> list[tuple[bool, str, list[Problem]]]:
+        """Return problems for functions that take no others: whether they are flat, a note that says so, and they."""
+        return [(True, "takes one feature, as arrays without its axis", self.flat_problems(step))]
 
     def far(self) -> list[Problem]:
         """Return inputs far out, where plain densities underflow."""

@@ -102,7 +102,7 @@ class Gaussian(Textbook):
         if matrices:
             found.append(Convention("Cholesky factors", "covariances", *roots, ("chol",)))
         words = ("std", "sds", "standard_dev", "stdev")
-        maybe = () if matrices else ("sigma", "sigmas", "sd", "s", "scale", "scales")
+        maybe = ("sigma", "sigmas", "sd", "s", "scale", "scales", "sig")
         decode: Any = lambda a, p: np.square(a)  # noqa: E731
         found.append(
             Convention("standard deviations", "covariances", lambda a, p: np.sqrt(a), decode, words, maybe=maybe)
