@@ -70,7 +70,9 @@ def sign_lost(X, w, mu, S):
     r = np.zeros((len(X), len(w)))
     for k in range(len(w)):
         d = X - mu[k]
-        r[:, k] = w[k] / np.sqrt(np.linalg.det(S[k])) * np.exp(0.5 * np.einsum("id,de,ie->i", d, np.linalg.inv(S[k]), d))
+        r[:, k] = (
+            w[k] / np.sqrt(np.linalg.det(S[k])) * np.exp(0.5 * np.einsum("id,de,ie->i", d, np.linalg.inv(S[k]), d))
+        )
     return normalised(r)
 
 
@@ -195,7 +197,9 @@ def trace_for_volume(X, weights, means, covariances):
 
 
 def log_densities(X, means, covariances):
-    return np.reshape([multivariate_normal.logpdf(X, m, S) for m, S in zip(means, covariances, strict=True)], (len(means), -1)).T
+    return np.reshape(
+        [multivariate_normal.logpdf(X, m, S) for m, S in zip(means, covariances, strict=True)], (len(means), -1)
+    ).T
 
 
 @mistake("no (2π)^(D/2)", check_log_likelihood)
@@ -482,7 +486,9 @@ def sums_to_one_over_coins(X, r):
 
 @mistake("exp(-λ) left out", check_e_step, family="pmm")
 def no_exponential(X, w, lam):
-    joint = w * np.array([[np.prod([l**c / factorial(int(c)) for l, c in zip(row, x, strict=True)]) for row in lam] for x in X])
+    joint = w * np.array(
+        [[np.prod([l**c / factorial(int(c)) for l, c in zip(row, x, strict=True)]) for row in lam] for x in X]
+    )
     return joint / joint.sum(axis=1, keepdims=True)
 
 
@@ -588,6 +594,12 @@ def inverse_factorials(X, w, p):
 @mistake("m! only", check_log_likelihood, family="bmm", n_trials=6)
 def only_the_first_factorial(X, w, p):
     like = np.array(
-        [[np.prod([factorial(6) * comb(1, 1) * q**s * (1 - q) ** (6 - s) for q, s in zip(row, x, strict=True)]) for row in p] for x in X]
+        [
+            [
+                np.prod([factorial(6) * comb(1, 1) * q**s * (1 - q) ** (6 - s) for q, s in zip(row, x, strict=True)])
+                for row in p
+            ]
+            for x in X
+        ]
     )
     return np.log(like @ w).sum()

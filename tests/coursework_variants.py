@@ -38,7 +38,11 @@ def components_first(X, pi, mu, Sigma):
 
 @variant(check_e_step)
 def clipped_logs(X, pi, mu, Sigma):
-    p = np.array([stats.multivariate_normal(m, S).pdf(X) for m, S in zip(mu, Sigma, strict=True)]).reshape(len(pi), -1).T
+    p = (
+        np.array([stats.multivariate_normal(m, S).pdf(X) for m, S in zip(mu, Sigma, strict=True)])
+        .reshape(len(pi), -1)
+        .T
+    )
     logs = np.log(np.clip(p, 1e-300, None)) + np.log(np.clip(pi, 1e-300, None))
     norm = logsumexp(logs, axis=1)
     return norm.sum(), np.exp(logs - norm[:, None])
@@ -59,7 +63,12 @@ def lists_of_lists(samples, weights, means, covs):
 
 @variant(check_e_step)
 def as_a_dictionary(X, theta):
-    logs = np.stack([stats.multivariate_normal(m, S).logpdf(X).reshape(-1) for m, S in zip(theta["means"], theta["covs"], strict=True)])
+    logs = np.stack(
+        [
+            stats.multivariate_normal(m, S).logpdf(X).reshape(-1)
+            for m, S in zip(theta["means"], theta["covs"], strict=True)
+        ]
+    )
     logs = logs.T + np.log(theta["weights"])
     return {"log_likelihood": logsumexp(logs, axis=1).sum(), "resp": softmax(logs, axis=1)}
 
@@ -168,7 +177,9 @@ class Mixture:
         self.K, self.pi, self.mu, self.Sigma, self.gamma = K, None, None, None, None
 
     def e_step(self, X):
-        joint = [p * stats.multivariate_normal(m, S).pdf(X) for p, m, S in zip(self.pi, self.mu, self.Sigma, strict=True)]
+        joint = [
+            p * stats.multivariate_normal(m, S).pdf(X) for p, m, S in zip(self.pi, self.mu, self.Sigma, strict=True)
+        ]
         self.gamma = np.reshape(joint, (len(self.pi), -1)).T
         self.gamma /= self.gamma.sum(axis=1, keepdims=True)
 
@@ -188,7 +199,9 @@ VARIANTS += [(check_e_step, {}, Mixture(2).e_step), (check_m_step, {}, Mixture(2
 @variant(check_log_likelihood)
 def one_by_one(X, weights, means, covariances):
     return sum(
-        log(sum(w * stats.multivariate_normal(m, S).pdf(x) for w, m, S in zip(weights, means, covariances, strict=True)))
+        log(
+            sum(w * stats.multivariate_normal(m, S).pdf(x) for w, m, S in zip(weights, means, covariances, strict=True))
+        )
         for x in X
     )
 
@@ -294,7 +307,10 @@ def by_where(X, pi, theta):
 
 @variant(check_e_step, family="bmm")
 def coins(heads, n_trials, pi, p):
-    joint = [[w * comb(int(n_trials), int(h)) * q**h * (1 - q) ** (n_trials - h) for w, q in zip(pi, p, strict=True)] for h in heads]
+    joint = [
+        [w * comb(int(n_trials), int(h)) * q**h * (1 - q) ** (n_trials - h) for w, q in zip(pi, p, strict=True)]
+        for h in heads
+    ]
     joint = np.array(joint)
     return joint / joint.sum(axis=1, keepdims=True), np.log(joint.sum(axis=1)).sum()
 
@@ -328,7 +344,10 @@ def factorials(X, w, lam):
 
 @variant(check_m_step, family="pmm")
 def exposure_of_samples(X, r, e):
-    return {"weights": r.sum(0) / len(r), "rates": (r.T @ X) / (r.T @ e)[:, None] if e.ndim == 1 else r.T @ X / (r.T @ e)}
+    return {
+        "weights": r.sum(0) / len(r),
+        "rates": (r.T @ X) / (r.T @ e)[:, None] if e.ndim == 1 else r.T @ X / (r.T @ e),
+    }
 
 
 @variant(check_e_step, family="cmm")
@@ -362,7 +381,10 @@ def one_hot_assignment(X, mu):
 
 @variant(check_m_step, family="kmeans")
 def by_bincount(X, z, K):
-    return np.stack([np.bincount(z, X[:, d], minlength=K) for d in range(X.shape[1])], 1) / np.bincount(z, minlength=K)[:, None]
+    return (
+        np.stack([np.bincount(z, X[:, d], minlength=K) for d in range(X.shape[1])], 1)
+        / np.bincount(z, minlength=K)[:, None]
+    )
 
 
 @variant(check_m_step, family="kmeans")

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, override
 import numpy as np
 from scipy.special import gammaln
 
-from comparisons.coursework.formulas.cells import CellTextbook, by_component, by_sample
+from comparisons.coursework.formulas.cells import INTEGERS, CellTextbook, by_component, by_sample
 from comparisons.coursework.formulas.estimates import after_of, ratio, weights_formula
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula, Slot, texts_beside
@@ -208,8 +208,10 @@ class Bernoulli(CellTextbook):
     }
     notebook = "03_em_for_bmm_coins_then_binary_vectors.ipynb"
     sections: ClassVar = {"e": "E-step and M-step", "m": "E-step and M-step", "log_likelihood": "The model"}
+    quantities = "weights", "probs"  # type: ignore[assignment]
     cell_slots = SUCCESSES, FAILURES, COEFFICIENT
     swaps = SWAPS
+    conventions = (INTEGERS,)
     trials: Any = None
 
     @property
@@ -260,6 +262,17 @@ class Bernoulli(CellTextbook):
             X[:, 0] = 0
             problems.insert(2, none.changed(name="a feature without successes", X=X))
         return problems
+
+    @override
+    def fit_problem(self) -> Problem:
+        rng, D = np.random.RandomState(8), self.shape()[1] or 5
+        drawn = self.draw(rng, 120, 2, D)
+        probs = np.array([np.linspace(0.15, 0.4, D), np.linspace(0.85, 0.6, D)])
+        X = rng.binomial(
+            np.broadcast_to(np.asarray(self.n_trials), (120, D)).astype(int),
+            probs[(rng.uniform(size=120) < 0.4).astype(int)],
+        )
+        return drawn.changed(X=X.astype(float), weights=np.array([0.55, 0.45]), probs=0.6 * probs + 0.2)
 
     @override
     def far(self) -> list[Problem]:

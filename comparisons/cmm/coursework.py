@@ -5,7 +5,7 @@
     log p(x_i|k) = Σ_d log p_kd,x_id,    p_kdl = Σ_i r_ik [x_id = l] / N_k
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, override
 
 import numpy as np
@@ -222,6 +222,7 @@ class Categorical(CellTextbook):
     }
     notebook = "03_em_for_bmm_coins_then_binary_vectors.ipynb"
     sections: ClassVar = dict.fromkeys("em", "Other counts: events, and answers with several levels")
+    quantities = "weights", "probs"  # type: ignore[assignment]
     cell_slots = (ANSWER,)
     swaps = SWAPS
     conventions = (
@@ -247,11 +248,6 @@ class Categorical(CellTextbook):
     def title(self) -> str:
         return "the categorical mixture"
 
-    @property
-    @override
-    def quantities(self) -> tuple[str, ...]:
-        return "weights", "probs"
-
     @override
     def optional(self, step: str) -> tuple[str, ...]:
         return (*super().optional(step), "levels")
@@ -275,13 +271,27 @@ class Categorical(CellTextbook):
         return Problem("", X, theta, r, {"levels": L}, self.prior)
 
     @override
+    def fit_problem(self) -> Problem:
+        rng = np.random.RandomState(8)
+        drawn = self.draw(rng, 150, 2, 4)
+        probs = np.stack([np.tile([0.6, 0.2, 0.1, 0.1], (4, 1)), np.tile([0.1, 0.1, 0.2, 0.6], (4, 1))])
+        z = (rng.uniform(size=150) < 0.4).astype(int)
+        X = (rng.uniform(size=(150, 4, 1)) > np.cumsum(probs[z], axis=2)[:, :, :-1]).sum(axis=2)
+        return drawn.changed(X=X, weights=np.array([0.55, 0.45]), probs=0.6 * probs + 0.1)
+
+    @override
+    def misfit(self, problem: Problem, theta: Mapping[str, Array]) -> str:
+        sums = theta["weights"].sum(), theta["probs"].sum(axis=-1)
+        if theta["probs"].shape != problem.theta["probs"].shape:
+            return f"probs must have shape {problem.theta['probs'].shape}, got {theta['probs'].shape}"
+        return (
+            "" if all(np.allclose(total, 1) for total in sums) else "weights, or the probs of an item, do not sum to 1"
+        )
+
+    @override
     def flat(self, problem: Problem) -> dict[str, Any]:
         probs = problem.theta["probs"][:, 0]
         return {"X": problem.X[:, 0], "weights": problem.theta["weights"], "probs": probs}
-
-    @override
-    def m_step(self, problem: Problem) -> dict[str, Array]:
-        return {name: self.formulas[name].value(problem) for name in self.quantities}
 
     @override
     def estimates(self) -> tuple[Formula, ...]:

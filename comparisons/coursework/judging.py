@@ -1,6 +1,6 @@
 """Judge a function's answers, quantity by quantity: right, a known mistake, or where it differs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -11,6 +11,7 @@ from comparisons.coursework.formulas.factors import factor_of
 from comparisons.coursework.formulas.narrowing import narrowed
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import GUARD, RTOL, SINGLE, Formula, Mistake, close, explanations
+from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.result import Verdict
 from models.validation import Array
 
@@ -44,7 +45,34 @@ def tolerance(trials: Sequence[Trial]) -> float:
 
 def judge(caller: Caller, quantity: str, trials: Sequence[Trial], deadline: float) -> Verdict:
     """Return what is found about a quantity."""
-    book = caller.book
+    return judge_values(caller.book, quantity, trials, deadline, probes=lambda: _probes(caller, quantity))
+
+
+def judge_values(
+    book: Textbook,
+    quantity: str,
+    trials: Sequence[Trial],
+    deadline: float,
+    rtol: float | None = None,
+    probes: Callable[[], list[Trial]] = list,
+) -> Verdict:
+    """Return what is found about a quantity from answers on some problems.
+
+    Parameters
+    ----------
+    book : Textbook
+        The family's formulas.
+    quantity : str
+        Which one.
+    trials : sequence of Trial
+        Problems with the answers and the right ones.
+    deadline : float
+        When the search ends, a time of `perf_counter`.
+    rtol : float or None
+        Relative tolerance; ``None`` follows from the precision of the answers.
+    probes : callable
+        Makes further trials, which are only needed where no known mistake gives the answers.
+    """
     formula = book.formulas.get(quantity)
     text = formula.text if formula else book.texts.get(quantity, "")
     answered = [trial for trial in trials if quantity in trial.answer.values]
@@ -53,7 +81,7 @@ def judge(caller: Caller, quantity: str, trials: Sequence[Trial], deadline: floa
     if failed:
         error = failed[0].answer.error or "it is missing from what the function returns, or is no array of numbers"
         return Verdict(quantity, False, located=_of_failures(failed, ordinary, error), formula=text)
-    rtol = tolerance(trials)
+    rtol = tolerance(trials) if rtol is None else rtol
     wrong = [trial for trial in answered if not trial.is_right(quantity, rtol)]
     rough = [trial for trial in answered if not trial.is_right(quantity, RTOL)]
     if not rough:
@@ -65,7 +93,7 @@ def judge(caller: Caller, quantity: str, trials: Sequence[Trial], deadline: floa
         factor = factor_of(quantity, answered, book)
         if isinstance(factor, Mistake):
             mistakes = (factor,)
-    located = "" if mistakes else narrowed(quantity, answered, rtol, _probes(caller, quantity))
+    located = "" if mistakes else narrowed(quantity, answered, rtol, probes())
     return Verdict(quantity, False, mistakes, located, text, alternatives)
 
 

@@ -105,7 +105,8 @@ def _masks(p: Problem) -> list[np.ndarray]:
 
 def _each(function: Any) -> Any:
     """Return a value (K, D): a function of the samples of each cluster."""
-    return lambda p: np.stack([function(p.X[mask], p) for mask in _masks(p)])
+    nothing = np.nan
+    return lambda p: np.stack([function(p.X[m], p) if m.any() else np.full(p.D, nothing) for m in _masks(p)])
 
 
 AVERAGE = Slot(
@@ -133,7 +134,9 @@ AVERAGE = Slot(
         "smallest values": _each(lambda x, p: x.min(axis=0)),
         "first sample left out": _each(lambda x, p: x[1:].mean(axis=0)),
         "last sample left out": _each(lambda x, p: x[:-1].mean(axis=0)),
-        "mean of the samples of other clusters": lambda p: np.stack([p.X[~m].mean(axis=0) if not m.all() else p.X[0] * np.nan for m in _masks(p)]),
+        "mean of the samples of other clusters": lambda p: np.stack(
+            [p.X[~m].mean(axis=0) if not m.all() else p.X[0] * np.nan for m in _masks(p)]
+        ),
         "sums never reset": lambda p: (
             np.cumsum(_each(lambda x, p: x.sum(axis=0))(p), axis=0) / p.r.sum(axis=0)[:, None]
         ),
@@ -282,6 +285,37 @@ class KMeans(Textbook):
     @override
     def all_conventions(self) -> tuple[Convention, ...]:
         return self.conventions
+
+    falls_with_fit = True
+
+    @override
+    def fit_problem(self) -> Problem:
+        rng = np.random.RandomState(8)
+        centers = np.array([[0.0, 0.0], [4.0, 1.0], [1.0, 5.0]])
+        X = centers[np.arange(90) % 3] + rng.normal(size=(90, 2))
+        start = np.array([[0.5, 1.5], [2.5, 1.0], [1.0, 2.5]])
+        return Problem("", X, {"centers": start}, np.eye(3)[np.arange(90) % 3])
+
+    @override
+    def responsibilities(self, problem: Problem) -> Array:
+        return np.eye(problem.K)[self.formulas["labels"].value(problem).astype(int)]
+
+    @override
+    def as_responsibilities(self, answer: Array, problem: Problem) -> Array:
+        if answer.shape != (problem.n,) or not np.isin(answer, np.arange(problem.K)).all():
+            raise ValueError("no labels")
+        return np.eye(problem.K)[answer.astype(int)]
+
+    @override
+    def objective_at(self, problem: Problem) -> float:
+        return -super().objective_at(problem)
+
+    @override
+    def misfit(self, problem: Problem, theta: Mapping[str, Array]) -> str:
+        shape = problem.theta["centers"].shape
+        return (
+            "" if theta["centers"].shape == shape else f"centers must have shape {shape}, got {theta['centers'].shape}"
+        )
 
     @cached_property
     def formulas(self) -> dict[str, Formula]:

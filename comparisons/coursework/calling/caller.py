@@ -76,7 +76,11 @@ class Caller:
         self.inputs = [c for c in known if c.name in takes or any(w in names.get(c.quantity, "") for w in c.words)]
         self.outputs = [c for c in known if c.name in returns]
         for name in self.returned:
-            self.outputs += [c for c in known if any(w in plain_name(name) for w in c.words) and c.name not in {o.name for o in self.outputs}]
+            self.outputs += [
+                c
+                for c in known
+                if any(w in plain_name(name) for w in c.words) and c.name not in {o.name for o in self.outputs}
+            ]
 
     def default(self, role: str) -> Any:
         """Return the default of the argument that has a role."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Slot, texts_beside
-from comparisons.coursework.formulas.textbook import Textbook
+from comparisons.coursework.formulas.textbook import Convention, Textbook
 from models.validation import Array
 
 TEXTS = texts_beside(__file__)
@@ -51,6 +51,9 @@ def by_component(array: Array) -> Array:
 def by_sample(array: Array) -> Array:
     """Return samples or sizes (n, D) as they stand beside parameters, (n, 1, D)."""
     return array[:, None, :]
+
+
+INTEGERS = Convention("integers", "X", lambda a, p: a.astype(int), lambda a, p: a, free=True)
 
 
 class CellTextbook(Textbook):

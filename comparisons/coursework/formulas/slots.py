@@ -175,7 +175,9 @@ def explanations(
         for changes in combinations(singles, n_changes):
             if perf_counter() > deadline:
                 return found
-            if len({change.slot for change in changes}) == n_changes and _gives(formula, changes, problems, outputs, rtol):
+            if len({change.slot for change in changes}) == n_changes and _gives(
+                formula, changes, problems, outputs, rtol
+            ):
                 found.append(tuple(change.mistake for change in changes))
         if found:
             return found
