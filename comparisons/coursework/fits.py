@@ -116,7 +116,8 @@ def _judge_path(
         return
     whole = _aligned(book, problem, [path[t].theta for t in times])
     pairs = list(pairwise(whole))
-    if not _same(caller(times[-1]).theta, path[times[-1]].theta):
+    again = caller(times[-1])
+    if not again.error and not _same(again.theta, path[times[-1]].theta):
         findings.notes.append("two calls with the same arguments differ: its path cannot be followed; take a seed")
         return
     steps = [(problem.changed(**before), after) for before, after in pairs]
@@ -149,18 +150,16 @@ def _of_steps(
     book: Textbook, steps: Sequence[tuple[Problem, Theta]], deadline: float
 ) -> tuple[tuple[Mistake, ...], str]:
     """Return which known mistake in the M-step or the E-step gives every iteration, or which quantities differ."""
-    soft = [(at.changed(r=book.responsibilities(at)), after) for at, after in steps]
-    trials = [Trial(at, Answer(dict(after)), book.truth("m", at)) for at, after in soft]
-    verdicts = [judge_values(book, name, trials, deadline) for name in book.quantities]
-    wrong = [verdict for verdict in verdicts if not verdict.right]
-    named = tuple(dict.fromkeys(m for v in wrong for m in v.mistakes if not m.follows))
-    if named and all(verdict.mistakes for verdict in wrong):
-        return named, ""
     for mistake, iterate in iterations(book):
         if perf_counter() > deadline:
             break
         if all(_same(iterate(at), after) for at, after in steps):
             return (mistake,), ""
+    soft = [(at.changed(r=book.responsibilities(at)), after) for at, after in steps]
+    trials = [Trial(at, Answer(dict(after)), book.truth("m", at)) for at, after in soft]
+    verdicts = [judge_values(book, name, trials, deadline) for name in book.quantities]
+    wrong = [verdict for verdict in verdicts if not verdict.right]
+    named = tuple(dict.fromkeys(m for v in wrong for m in v.mistakes if not m.follows))
     if named:
         return named, ""
     names = ", ".join(verdict.quantity for verdict in wrong)

@@ -15,7 +15,7 @@ from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.textbook import Textbook
 from models.validation import Array
 
-MANY, TINY = 300, 1e-9
+MANY, TINY = 120, 1e-9
 SEED = 0
 OF_OBJECTIVE = (
     "log_likelihood loglik ll logl lls llh loss history hist log_likelihoods lower_bound bound objective inertia trace"

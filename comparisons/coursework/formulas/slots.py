@@ -157,13 +157,18 @@ def explanations(
     Only those of the fewest changes are returned, in the catalogue's order. The search ends at ``deadline``, a time of
     `perf_counter`. Of mistakes that give the same numbers on these problems only the first is tried in combinations.
     """
-    singles, seen = [], {_digest([formula.value(problem) for problem in problems])}
-    found = []
+    rights = [formula.value(problem) for problem in problems]
+    singles, seen, found = [], {_digest(rights)}, []
+    shapes, shaping = [output.shape for output in outputs], set()
+    if [right.shape for right in rights] == shapes:
+        shaping.add("")
     for change in formula.singles():
         answers = _answers(formula, problems, [change])
         if answers is None:
             singles.append(change)  # it may have numbers beside another mistake
             continue
+        if [answer.shape for answer in answers] == shapes:
+            shaping.add(change.slot)
         if all(close(answer, output, rtol) for answer, output in zip(answers, outputs, strict=True)):
             found.append((change.mistake,))
         if (digest := _digest(answers)) not in seen or change.mistake.follows:
@@ -171,11 +176,14 @@ def explanations(
             singles.append(change)
     if found:
         return found
+    if not shaping:
+        return []
     for n_changes in (2, 3):
         for changes in combinations(singles, n_changes):
             if perf_counter() > deadline:
                 return found
-            if len({change.slot for change in changes}) == n_changes and _gives(
+            slots = {change.slot for change in changes}
+            if len(slots) == n_changes and shaping & {"", *slots} and _gives(
                 formula, changes, problems, outputs, rtol
             ):
                 found.append(tuple(change.mistake for change in changes))
