@@ -23,6 +23,11 @@ STATE = Mistake(
     "The second call with the same input gives another answer: something is kept from call to call, such as a global "
     "array, a default argument that is changed, or a random number.",
 )
+PRIOR = Mistake(
+    "prior left out",
+    "What does the prior add to the counts and the sums of this step?",
+    "This is the maximum-likelihood step: the prior's terms are missing.",
+)
 
 
 @dataclass(frozen=True)
@@ -126,6 +131,8 @@ def _known(
     for chosen in [[*ordinary, *special], ordinary] if special else [ordinary]:
         if all(trial.is_right(quantity, rtol) for trial in chosen):
             continue
+        if _forgets_prior(formula, quantity, chosen, rtol):
+            return (PRIOR,), ()
         problems = [trial.problem.changed(own=trial.answer.values) for trial in chosen]
         outputs = [trial.answer.values[quantity] for trial in chosen]
         if any(not np.isfinite(output).any() for output in outputs):
@@ -138,6 +145,14 @@ def _known(
         if perf_counter() > deadline:
             break
     return (), ()
+
+
+def _forgets_prior(formula: Formula, quantity: str, trials: Sequence[Trial], rtol: float) -> bool:
+    """Whether a quantity is that of maximum likelihood where a prior is given."""
+    if any(trial.problem.prior is None for trial in trials):
+        return False
+    flat = [(formula.value(trial.problem.changed(prior=None)), trial.answer.values[quantity]) for trial in trials]
+    return all(close(right, yours, rtol) for right, yours in flat)
 
 
 def _causes(found: Sequence[tuple[Mistake, ...]]) -> tuple[Mistake, ...]:

@@ -287,8 +287,10 @@ def covariances_formula(structure: str, text: str) -> Formula:
 
     def combine(p: Problem, v: Mapping[str, Any]) -> Array:
         share = v["share"]
-        gaps = p.X[:, None, :] - v["centre"](share, p)
+        key = "scatter", id(share), id(v["centre"]), id(v["form"])
+        if key not in p.memo:  # of values that the memo holds too
+            p.memo[key] = v["form"](share, p.X[:, None, :] - v["centre"](share, p), p)
         N = v["divisor"](share, np.ones((p.n, 1)), p)
-        return np.asarray(v["after"](v["structure"](v["form"](share, gaps, p), np.asarray(N, dtype=float), p), p))
+        return np.asarray(v["after"](v["structure"](p.memo[key], np.asarray(N, dtype=float), p), p))
 
     return Formula("covariances", text, (CENTER, DIVISOR, after, pooled, SHARE, FORM), combine)
