@@ -11,7 +11,7 @@ from typing import Any, ClassVar, override
 import numpy as np
 from scipy.special import gammaln
 
-from comparisons.coursework.formulas.cells import INTEGERS, CellTextbook, by_component, by_sample
+from comparisons.coursework.formulas.cells import INTEGERS, CellTextbook, by_component, by_sample, features_with
 from comparisons.coursework.formulas.estimates import after_of, ratio, weights_formula
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula, Slot, texts_beside
@@ -136,6 +136,18 @@ SWAPS = Slot(
     },
     TEXTS,
 )
+OTHERS = features_with(
+    {
+        "squared gaps": lambda cells, p: -((_x(p) - _m(p) * _p(p)) ** 2).sum(axis=2) / 2,
+        "squared gaps without 1/2": lambda cells, p: -((_x(p) - _m(p) * _p(p)) ** 2).sum(axis=2),
+        "Gaussian in place of the binomial": lambda cells, p: (
+            -((_x(p) - _m(p) * _p(p)) ** 2) / (2 * _m(p) * _p(p) * (1 - _p(p)))
+            - np.log(2 * np.pi * _m(p) * _p(p) * (1 - _p(p))) / 2
+        ).sum(axis=2),
+        "absolute gaps": lambda cells, p: -np.abs(_x(p) - _m(p) * _p(p)).sum(axis=2),
+    },
+    TEXTS["features"],
+)
 VALUES = Slot(
     "successes",
     lambda p: p.X,
@@ -211,7 +223,7 @@ class Bernoulli(CellTextbook):
     sections: ClassVar = {"e": "E-step and M-step", "m": "E-step and M-step", "log_likelihood": "The model"}
     quantities = "weights", "probs"  # type: ignore[assignment]
     cell_slots = SUCCESSES, FAILURES, COEFFICIENT
-    swaps = SWAPS
+    swaps, features = SWAPS, OTHERS
     conventions = (INTEGERS,)
     trials: Any = None
 

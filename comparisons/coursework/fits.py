@@ -64,6 +64,8 @@ def checked_fit(function: Callable[..., Any], family: str, time_limit: float, op
             findings.notes.append("slow: judged after few iterations, for the whole fit does not end in the time limit")
         else:
             findings.verdicts.append(Verdict("parameters", False, located=last.error))
+            if path:
+                _judge_path(book, problem, caller, path, deadline, findings)
             return _check(what, findings, section, start)
     _judge_mixture(book, problem, last, findings)
     if all(last.theta.get(name, np.empty(0)).shape == value.shape for name, value in problem.theta.items()):

@@ -44,6 +44,9 @@ DISTANCE = Slot(
     squares,
     {
         "Manhattan distance": lambda p: np.abs(_gaps(p)).sum(axis=2),
+        "cubed gaps": lambda p: (np.abs(_gaps(p)) ** 3).sum(axis=2),
+        "fourth powers": lambda p: (_gaps(p) ** 4).sum(axis=2),
+        "roots of the gaps": lambda p: np.sqrt(np.abs(_gaps(p))).sum(axis=2),
         "largest gap": lambda p: np.abs(_gaps(p)).max(axis=2),
         "smallest gap": lambda p: np.abs(_gaps(p)).min(axis=2),
         "gaps neither squared nor absolute": lambda p: _gaps(p).sum(axis=2),
@@ -254,6 +257,11 @@ class KMeans(Textbook):
             centers, X = np.round(centers, 1), np.round(X, 1)
         labels = rng.permutation(np.maximum(np.arange(n) % (K + 1) - 1, 0)) if n > K else np.arange(n) % K
         return Problem("", X, {"centers": centers}, np.eye(K)[labels])
+
+    @override
+    def sizes(self, step: str) -> list[tuple[str, int, int, int]]:
+        more = 50 if step == "e" else 0  # labels say little each
+        return [(name, n + more * (n > 1), K, D) for name, n, K, D in super().sizes(step)]
 
     @override
     def probes(self, step: str) -> list[Problem]:

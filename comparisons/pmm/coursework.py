@@ -11,7 +11,7 @@ from typing import Any, ClassVar, override
 import numpy as np
 from scipy.special import gammaln
 
-from comparisons.coursework.formulas.cells import INTEGERS, CellTextbook, by_component, by_sample
+from comparisons.coursework.formulas.cells import INTEGERS, CellTextbook, by_component, by_sample, features_with
 from comparisons.coursework.formulas.estimates import after_of, ratio, weights_formula
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula, Slot, texts_beside
@@ -119,6 +119,16 @@ SWAPS = Slot(
     },
     TEXTS,
 )
+OTHERS = features_with(
+    {
+        "Gaussian in place of the Poisson": lambda cells, p: (
+            -((_x(p) - _e(p) * _rate(p)) ** 2) / (2 * _e(p) * _rate(p)) - np.log(2 * np.pi * _e(p) * _rate(p)) / 2
+        ).sum(axis=2),
+        "squared gaps": lambda cells, p: -((_x(p) - _e(p) * _rate(p)) ** 2).sum(axis=2) / 2,
+        "exponential in place of the Poisson": lambda cells, p: (np.log(_rate(p)) - _rate(p) * _x(p)).sum(axis=2),
+    },
+    TEXTS["features"],
+)
 VALUES = Slot(
     "events",
     lambda p: p.X,
@@ -206,7 +216,7 @@ class Poisson(CellTextbook):
     sections: ClassVar = dict.fromkeys("em", "Other counts: events, and answers with several levels")
     quantities = "weights", "rates"  # type: ignore[assignment]
     cell_slots = POWER, EXPONENTIAL, FACTORIAL
-    swaps = SWAPS
+    swaps, features = SWAPS, OTHERS
     varied = scalar = False
     conventions = (
         INTEGERS,

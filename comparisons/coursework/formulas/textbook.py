@@ -182,7 +182,12 @@ class Textbook:
         K, D = self.shape()
         n, more = self.n_samples if step == "m" else (7, 8)
         few = more if step == "m" else 1
-        wanted = [("", n, 3, 2), ("", more, 2 if step == "m" else 4, 3), ("one component", 5 + few, 1, 2), ("one feature", n, 2, 1)]
+        wanted = [
+            ("", n, 3, 2),
+            ("", more, 2 if step == "m" else 4, 3),
+            ("one component", 5 + few, 1, 2),
+            ("one feature", n, 2, 1),
+        ]
         if step != "m":
             wanted.append(("one sample", 1, 3, 2))
         fixed = [(name, n, K or k, D or d) for name, n, k, d in wanted]
@@ -230,10 +235,32 @@ class Textbook:
             probes.append(plain.changed(name="hard responsibilities", r=np.eye(plain.K)[np.arange(plain.n) % plain.K]))
         return probes
 
-    def basis(self, problem: Problem) -> dict[str, tuple[float, Array]]:
-        """Return the terms of the log joint density (n, K), each with its right factor."""
-        log_weights = np.broadcast_to(np.log(problem.theta["weights"]), (problem.n, problem.K))
-        return {"log π_k": (1.0, log_weights), "log p(x|k)": (1.0, self.log_density(problem))}
+    @property
+    def terms(self) -> tuple[Slot, ...]:
+        """The terms of the log joint density that a fit may give other factors."""
+        return (WEIGHTS, *self.density_slots)
+
+    def table(self, problem: Problem, slot: Slot, name: str) -> Array:
+        """Return a term (n, K), right for "" or with the wrong value of a name."""
+        return np.array(np.broadcast_to(slot.value(problem, name), (problem.n, problem.K)), dtype=np.float64)
+
+    def single(self, problem: Problem, i: int, k: int, *, alone: bool) -> Problem:
+        """Return sample i of a problem with component k, ``alone`` or as the one that is responsible."""
+        X = problem.X[i : i + 1]
+        given = {name: a[i : i + 1] if np.ndim(a) == 2 else a for name, a in problem.given.items()}
+        if not alone:
+            return problem.changed(X=X, r=np.eye(problem.K)[k : k + 1], given=given)
+        theta = {name: a if name in self.shared else a[k : k + 1] for name, a in problem.theta.items()}
+        return problem.changed(X=X, r=np.ones((1, 1)), given=given, **{**theta, "weights": np.ones(1)})
+
+    def additions(self, quantity: str, problem: Problem) -> dict[str, Array]:
+        """Return what students may have added to a quantity of the M-step."""
+        N, old = problem.r.sum(axis=0), problem.theta[quantity]
+        if quantity in self.shared or len(old) != problem.K:
+            return {"1": np.ones(old.shape), "the old value": old}
+        N = N.reshape(-1, *(1,) * (old.ndim - 1))
+        both = {"1": np.ones(old.shape), "the old value": old, "the new value": self.m_step(problem)[quantity]}
+        return {**both, **{f"{name} over N_k": a / N for name, a in both.items()}}
 
     def flat(self, problem: Problem) -> dict[str, Any]:
         """Return samples and parameters without the axis of a single feature, as one writes them for numbers."""

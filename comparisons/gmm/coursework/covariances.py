@@ -258,6 +258,10 @@ AFTER = {
         np.broadcast_to(np.eye(p.D), a.shape) if _square_matrices(a, p) else np.ones_like(a)
     ),
     "old covariances returned": lambda a, p: p.theta["covariances"],
+    "last component keeps the old value": lambda a, p: np.concatenate([a[:-1], p.theta["covariances"][-1:]]),
+    "first component keeps the old value": lambda a, p: np.concatenate([p.theta["covariances"][:1], a[1:]]),
+    "last component left at 0": lambda a, p: np.concatenate([a[:-1], 0 * a[-1:]]),
+    "first component left at 0": lambda a, p: np.concatenate([0 * a[:1], a[1:]]),
     "mean with the old covariances": lambda a, p: (a + p.theta["covariances"]) / 2,
     "added to the old covariances": lambda a, p: a + p.theta["covariances"],
     "components in reverse order": lambda a, p: a[::-1],

@@ -193,6 +193,9 @@ SQUARE = Slot(
         "no exponent": lambda p: np.zeros((p.n, p.K)),
         "only the first feature": lambda p: -(gaps(p)[..., 0] ** 2) / matrices(p)[:, 0, 0] / 2,
         "only the last feature": lambda p: -(gaps(p)[..., -1] ** 2) / matrices(p)[:, -1, -1] / 2,
+        "last feature left out": lambda p: (
+            -(square(gaps(p)[..., :-1], matrices(p)[:, :-1, :-1]) if p.D > 1 else np.zeros((p.n, p.K))) / 2
+        ),
         "divided by n": lambda p: -square(gaps(p), matrices(p)) / (2 * p.n),
     },
     TEXTS,
