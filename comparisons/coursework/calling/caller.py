@@ -11,9 +11,10 @@ from comparisons.coursework.calling.bundle import Bundle
 from comparisons.coursework.calling.outputs import fitted, is_single, named_parts, numbers, part, sortings
 from comparisons.coursework.calling.roles import default_of, plain_name, returned_names, roles_of, signature_of
 from comparisons.coursework.calling.running import Outcome, run
+from comparisons.coursework.formulas.conventions import Convention
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import GUARD, close
-from comparisons.coursework.formulas.textbook import Convention, Textbook
+from comparisons.coursework.formulas.textbook import Textbook
 from models.validation import Array
 
 

@@ -5,10 +5,11 @@ from typing import Any, override
 
 import numpy as np
 
+from comparisons.coursework.formulas.conventions import Convention
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.responsibilities import WEIGHTS
 from comparisons.coursework.formulas.slots import Slot, texts_beside
-from comparisons.coursework.formulas.textbook import Convention, Textbook
+from comparisons.coursework.formulas.textbook import Textbook
 from models.validation import Array
 
 TEXTS = texts_beside(__file__)

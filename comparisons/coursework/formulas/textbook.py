@@ -5,17 +5,17 @@ against its steps: weights, normalisation and sums have known mistakes, and its 
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from itertools import permutations
 from typing import Any, ClassVar
 
 import numpy as np
 
 from comparisons.coursework.calling.outputs import Expected
 from comparisons.coursework.calling.roles import spellings_of
+from comparisons.coursework.formulas.conventions import LOGS, TRANSPOSED, Convention
 from comparisons.coursework.formulas.estimates import weights_formula
+from comparisons.coursework.formulas.iterated import Iterated
 from comparisons.coursework.formulas.objectives import AGGREGATE, AVERAGE, ELL, Q
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.responsibilities import NORMALISE, WEIGHTS, R
@@ -25,60 +25,9 @@ from models.validation import Array
 
 STEPS = {"e": "E-step", "m": "M-step", "log_likelihood": "log-likelihood", "q": "Q"}
 WEIGHTS_OF = {1: (1.0,), 2: (0.7, 0.3), 3: (0.5, 0.2, 0.3), 4: (0.4, 0.1, 0.3, 0.2)}
-Encode = Callable[[Array, Problem], Any]
 
 
-@dataclass(frozen=True)
-class Convention:
-    """Another way to write a quantity down, such as precisions for covariances.
-
-    Attributes
-    ----------
-    name : str
-        As ``takes`` and ``returns`` declare it.
-    quantity : str
-        Which quantity it concerns.
-    encode, decode : callable
-        From the textbook's array and the problem to the other way, and back.
-    words : tuple of str
-        Parts of names of variables that declare it.
-    free : bool
-        Whether it needs no declaration.
-    maybe : tuple of str
-        Names of arguments that may mean it.
-    """
-
-    name: str
-    quantity: str
-    encode: Encode
-    decode: Encode
-    words: tuple[str, ...] = ()
-    free: bool = False
-    maybe: tuple[str, ...] = ()
-
-    def fits(self, array: Array, problem: Problem, shape: tuple[int, ...]) -> bool:
-        """Whether an array in this way has the textbook's shape once it is decoded."""
-        try:
-            return np.shape(self.decode(array, problem)) == shape
-        except (ValueError, IndexError, np.linalg.LinAlgError):
-            return False
-
-
-def _transposed(a: Array, p: Problem) -> Array:
-    return np.ascontiguousarray(np.asarray(a).T)
-
-
-TRANSPOSED = Convention("(K, n)", "responsibilities", _transposed, _transposed, free=True)
-LOGS = Convention(
-    "log responsibilities",
-    "responsibilities",
-    lambda a, p: np.log(a),
-    lambda a, p: np.exp(a),
-    ("log_r", "logr", "log_gamma", "log_post", "log_tau"),
-)
-
-
-class Textbook:
+class Textbook(Iterated):
     """The formulas of a family, term by term; as it stands, of any family by its steps in `em`.
 
     Parameters
@@ -323,67 +272,6 @@ class Textbook:
             return self.m_step(problem)
         names = {"e": ("responsibilities", "log_likelihood"), "log_likelihood": ("log_likelihood",), "q": ("q",)}[step]
         return {name: self.formulas[name].value(problem) for name in names}
-
-    # Fits -------------------------------------------------------------------------------------------------------------
-
-    falls_with_fit = False
-    shared: tuple[str, ...] = ()
-
-    def fit_problem(self) -> Problem:
-        """Return samples of two components that are apart, and a start that is no fixed point."""
-        rng = np.random.RandomState(8)
-        drawn = self.draw(rng, 90, 2, 3)
-        X = self.family.simulate(dict(drawn.theta), 90, rng)
-        near = self.draw(rng, 90, 2, 3).theta
-        start = {name: 0.8 * drawn.theta[name] + 0.2 * near[name] for name in drawn.theta}
-        return drawn.changed(X=X, **start)
-
-    def responsibilities(self, problem: Problem) -> Array:
-        """Return the E-step's responsibilities at the current parameters."""
-        return self.formulas["responsibilities"].value(problem)
-
-    def as_responsibilities(self, answer: Array, problem: Problem) -> Array:
-        """Return what an E-step gave as responsibilities (n, K), or raise a ValueError."""
-        if answer.shape != (problem.n, problem.K):
-            raise ValueError("no responsibilities")
-        return answer
-
-    def iterate(self, problem: Problem) -> dict[str, Array]:
-        """Return M(E(θ))."""
-        soft = problem.changed(r=self.responsibilities(problem))
-        return {name: self.formulas[name].value(soft) for name in self.quantities}
-
-    def permuted(self, theta: Mapping[str, Array], order: Sequence[int]) -> dict[str, Array]:
-        """Return parameters with their components in another order."""
-        K = len(order)
-        return {name: a[list(order)] if len(a) == K and name not in self.shared else a for name, a in theta.items()}
-
-    def aligned(self, theta: Mapping[str, Array], like: Mapping[str, Array]) -> dict[str, Array]:
-        """Return parameters with their components in the order in which they are most like others."""
-        K = len(like[self.quantities[0]])
-        orders = [self.permuted(theta, order) for order in permutations(range(K))]
-        return min(orders, key=lambda other: sum(float(np.abs(other[name] - like[name]).max()) for name in like))
-
-    def objective_at(self, problem: Problem) -> float:
-        """Return what EM climbs, in nats."""
-        return float(self.formulas["log_likelihood"].value(problem))
-
-    def limit_from(self, problem: Problem, n_iter: int = 400) -> dict[str, Array]:
-        """Return where EM goes from the current parameters."""
-        theta = dict(problem.theta)
-        for _ in range(n_iter):
-            before, theta = theta, self.iterate(problem.changed(**theta))
-            if all(np.allclose(theta[name], before[name], rtol=1e-7, atol=1e-10) for name in theta):
-                break
-        return theta
-
-    def misfit(self, problem: Problem, theta: Mapping[str, Array]) -> str:
-        """Return why arrays are no parameters of this mixture, or nothing."""
-        try:
-            self.family.parameters_type(**theta, **self.family.of_mixture)
-        except ValueError as misfit:
-            return str(misfit)
-        return ""
 
     def expected(self, step: str, problem: Problem) -> list[Expected]:
         """Return what a step must return, with shapes."""

@@ -6,10 +6,11 @@ from typing import Any, ClassVar, override
 
 import numpy as np
 
+from comparisons.coursework.formulas.conventions import Convention
 from comparisons.coursework.formulas.estimates import after_of, ratio, weights_formula
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula, Slot
-from comparisons.coursework.formulas.textbook import Convention, Textbook
+from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.gmm.coursework import density
 from comparisons.gmm.coursework.covariances import covariances_formula
 from models.gmm.structures import covariances_shape
