@@ -148,7 +148,7 @@ def tables_of(caller: Caller, quantity: str) -> list[Table]:
     """Return what a log-likelihood or Q gives for one sample and one component at a time, on the first problems."""
     if caller.step != quantity or caller.flat:
         return []
-    tables = []
+    tables: list[Table] = []
     for problem in caller.book.problems(caller.step)[:2]:
         table = np.full((problem.n, problem.K), np.nan)
         for i in range(problem.n):
@@ -166,7 +166,7 @@ def tables_of(caller: Caller, quantity: str) -> list[Table]:
 def _known(
     formula: Formula | None, quantity: str, trials: Sequence[Trial], deadline: float, rtol: float, pairs: bool
 ) -> tuple[tuple[Mistake, ...], tuple[str, ...]]:
-    """Return the mistakes that give a quantity on all problems, or on the ordinary ones, and names of others that do."""
+    """Return the mistakes that give a quantity on all problems, or on the ordinary ones, and names of others."""
     if formula is None:
         return (), ()
     special = [trial for trial in trials if trial.problem.name not in ORDINARY]

@@ -1,10 +1,9 @@
-"""The Bernoulli and binomial mixture's formulas for coursework. The terms are in :mod:`comparisons.bmm.coursework.formulas`."""
+"""The Bernoulli and binomial mixture for coursework; its terms are in :mod:`comparisons.bmm.coursework.formulas`."""
 
 from collections.abc import Callable, Collection
 from typing import Any, ClassVar, override
 
 import numpy as np
-from scipy.special import gammaln
 
 from comparisons.bmm.coursework.formulas import (
     ABOVE,
@@ -19,18 +18,18 @@ from comparisons.bmm.coursework.formulas import (
     TRIALS,
     VALUES,
 )
-from comparisons.coursework.formulas.cells import INTEGERS, CellTextbook, by_component, by_sample, features_with
+from comparisons.coursework.formulas.cells import INTEGERS, CellTextbook
 from comparisons.coursework.formulas.estimates import after_of, ratio, weights_formula
 from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.slots import Formula, Slot, texts_beside
-from models.validation import Array
+from comparisons.coursework.formulas.slots import Formula
 
 
 class Bernoulli(CellTextbook):
     """Bernoulli and binomial mixtures."""
 
     spellings: ClassVar = {
-        "probs": "probs prob p ps pk p_k theta thetas mu mus means mean q qs beta betas rho rhos success_probs bias biases "
+        "probs": "probs prob p ps pk p_k theta thetas mu mus means mean q qs beta betas rho rhos success_probs bias "
+        "biases "
         "probabilities success_prob pr coin_probs coin_bias m_k",
         "X": "heads flips successes n_heads num_heads k tosses",
         "n_trials": "n_trials trials m n ntrials num_trials flips n_flips tosses n_tosses size",
@@ -38,7 +37,7 @@ class Bernoulli(CellTextbook):
     }
     notebook = "03_em_for_bmm_coins_then_binary_vectors.ipynb"
     sections: ClassVar = {"e": "E-step and M-step", "m": "E-step and M-step", "log_likelihood": "The model"}
-    quantities = "weights", "probs"  # type: ignore[assignment]
+    quantities = "weights", "probs"
     cell_slots = SUCCESSES, FAILURES, COEFFICIENT
     swaps, features = SWAPS, OTHERS
     conventions = (INTEGERS,)

@@ -1,4 +1,4 @@
-"""The categorical mixture's formulas for coursework; probs are (K, D, L), as students write them. The terms are in :mod:`comparisons.cmm.coursework.formulas`."""
+"""The categorical mixture for coursework; its terms are in :mod:`comparisons.cmm.coursework.formulas`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, override
@@ -8,10 +8,9 @@ import numpy as np
 from comparisons.cmm.coursework.formulas import ANSWER, LEVELS, SWAPS, as_cells, of_cells, one_hot, probs_formula
 from comparisons.coursework.formulas.cells import CellTextbook
 from comparisons.coursework.formulas.conventions import Convention
-from comparisons.coursework.formulas.estimates import SHARE, weights_formula
-from comparisons.coursework.formulas.estimates import TEXTS as OF_ESTIMATES
+from comparisons.coursework.formulas.estimates import weights_formula
 from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.slots import Formula, Slot, texts_beside
+from comparisons.coursework.formulas.slots import Formula
 from models.validation import Array
 
 
@@ -19,14 +18,15 @@ class Categorical(CellTextbook):
     """Latent classes of items that have the same number of levels."""
 
     spellings: ClassVar = {
-        "probs": "probs prob p ps theta thetas beta betas mu mus phi phis rho rhos q qs item_probs emission emissions level_probs "
+        "probs": "probs prob p ps theta thetas beta betas mu mus phi phis rho rhos q qs item_probs emission "
+        "emissions level_probs "
         "probabilities conditional_probs eta cond_probs class_probs pk p_k",
         "levels": "levels n_levels l n_categories n_cats num_levels n_values",
         "weights": "lam lambda",
     }
     notebook = "03_em_for_bmm_coins_then_binary_vectors.ipynb"
     sections: ClassVar = dict.fromkeys("em", "Other counts: events, and answers with several levels")
-    quantities = "weights", "probs"  # type: ignore[assignment]
+    quantities = "weights", "probs"
     cell_slots = (ANSWER,)
     swaps = SWAPS
     conventions = (
@@ -68,7 +68,7 @@ class Categorical(CellTextbook):
         if plain:
             probs = np.round(probs, 1)
             probs[..., -1] = 1 - probs[..., :-1].sum(axis=-1)
-        X = rng.randint(L, size=(n, D))
+        X: Any = rng.randint(L, size=(n, D))  # integers, which index probs
         X[-1] = L - 1  # so that the number of levels can be read off
         theta = {"weights": self.draw_weights(rng, K, plain), "probs": probs}
         r = self.draw_responsibilities(rng, n, K, plain)

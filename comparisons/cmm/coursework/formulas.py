@@ -201,8 +201,10 @@ def probs_formula() -> Formula:
 
 
 def as_cells(a: Array, p: Problem) -> Array:
+    """Return probs (K, D, L) as (K, cells)."""
     return np.asarray(a).reshape(p.K, -1)
 
 
 def of_cells(a: Array, p: Problem) -> Array:
+    """Return probs (K, cells) as (K, D, L)."""
     return np.asarray(a).reshape(p.theta["probs"].shape)

@@ -73,8 +73,8 @@ class Caller:
             if name not in {convention.name for convention in known}:
                 names = ", ".join(repr(convention.name) for convention in known)
                 raise ValueError(f"takes and returns must be among {names}, got {name!r}")
-        names = {role: plain_name(name) for role, name in self.signature.roles.items()}
-        self.inputs = [c for c in known if c.name in takes or any(w in names.get(c.quantity, "") for w in c.words)]
+        called = {role: plain_name(name) for role, name in self.signature.roles.items()}
+        self.inputs = [c for c in known if c.name in takes or any(w in called.get(c.quantity, "") for w in c.words)]
         self.outputs = [c for c in known if c.name in returns]
         for name in self.returned:
             self.outputs += [

@@ -1,5 +1,6 @@
 """What a family brings to the check of a whole fit: an iteration of the textbook, its limit, and where it begins."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from itertools import permutations
 from typing import Any
@@ -11,7 +12,7 @@ from comparisons.coursework.formulas.slots import Formula
 from models.validation import Array
 
 
-class Iterated:
+class Iterated(ABC):
     """E-step and M-step one after the other.
 
     Attributes
@@ -29,16 +30,20 @@ class Iterated:
     """
 
     family: Any
-    formulas: dict[str, Formula]
 
     @property
+    @abstractmethod
     def quantities(self) -> tuple[str, ...]:
         """Names of the parameters."""
-        raise NotImplementedError
 
+    @property
+    @abstractmethod
+    def formulas(self) -> dict[str, Formula]:
+        """The formulas by quantity."""
+
+    @abstractmethod
     def draw(self, rng: np.random.RandomState, n: int, K: int, D: int, *, plain: bool = False) -> Problem:
         """Return random samples, parameters and responsibilities."""
-        raise NotImplementedError
 
     falls_with_fit = False
     shared: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""K-means for coursework: assignment, update and inertia, and what goes wrong in them. The terms are in :mod:`comparisons.coursework.kmeans.formulas`."""
+"""K-means for coursework; its formulas are in :mod:`comparisons.coursework.kmeans.formulas`."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -9,7 +9,7 @@ import numpy as np
 from comparisons.coursework.calling.outputs import Expected
 from comparisons.coursework.formulas.conventions import Convention
 from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.slots import Formula, Slot, texts_beside
+from comparisons.coursework.formulas.slots import Formula
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.kmeans.formulas import AFTER, AVERAGE, DISTANCE, PICK, SUM, TITLES
 from models.validation import Array
@@ -41,8 +41,8 @@ class KMeans(Textbook):
         ),
     )
     n_samples = 11, 12
-    size_names = ()  # type: ignore[assignment]
-    quantities = ("centers",)  # type: ignore[assignment]
+    size_names = ()
+    quantities = ("centers",)
 
     def __init__(self, **options: Any) -> None:
         if options:

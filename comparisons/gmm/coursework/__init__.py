@@ -9,7 +9,7 @@ import numpy as np
 from comparisons.coursework.formulas.conventions import Convention
 from comparisons.coursework.formulas.estimates import after_of, ratio, weights_formula
 from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.slots import Formula, Slot
+from comparisons.coursework.formulas.slots import Formula, Slot, texts_beside
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.gmm.coursework import density
 from comparisons.gmm.coursework.covariances import covariances_formula
@@ -34,7 +34,7 @@ VALUES = Slot(
         "samples in reverse order": lambda p: p.X[::-1],
         "samples sorted": lambda p: np.sort(p.X, axis=0),
     },
-    density.texts_beside(__file__.replace("__init__.py", "means.py")),
+    texts_beside(__file__.replace("__init__.py", "means.py")),
 )
 AFTER_MEANS = {
     "mean of all samples for all": lambda a, p: np.repeat(p.X.mean(axis=0)[None], p.K, axis=0),
@@ -71,8 +71,10 @@ class Gaussian(Textbook):
 
     spellings: ClassVar = {
         "means": "means mean mu mus m mu_k mu_ks centers centres centroids locations loc locs c mean_vectors mu_list",
-        "covariances": "covariances covariance cov covs cova sigma sigmas sigma_k s c sig covars covar variances variance var "
-        "vars sigma2 sigma_sq sigma_squared s2 sigma2s stds std sds sd precisions precision prec precs lambda lam inv_cov "
+        "covariances": "covariances covariance cov covs cova sigma sigmas sigma_k s c sig covars covar variances "
+        "variance var "
+        "vars sigma2 sigma_sq sigma_squared s2 sigma2s stds std sds sd precisions precision prec precs lambda lam "
+        "inv_cov "
         "inv_covs cov_inv chol chols cholesky l cov_matrices cov_mats cov_list standard_deviations scales scale "
         "covariance_matrices covs_k",
         "weights": "p ps lam",
@@ -81,7 +83,7 @@ class Gaussian(Textbook):
     density_slots = density.CONSTANT, density.DETERMINANT, density.SQUARE
     swaps = density.SWAPS
     n_samples = 9, 10
-    quantities = "weights", "means", "covariances"  # type: ignore[assignment]
+    quantities = "weights", "means", "covariances"
     formulas_know_priors = False
 
     @property
@@ -105,9 +107,10 @@ class Gaussian(Textbook):
         matrices = self.structure in ("full", "tied")
         inverse = partial(_inverse, matrices)
         found = [Convention("precisions", "covariances", inverse, inverse, ("prec", "inv", "lambda", "tau"))]
-        roots: Any = (lambda a, p: np.linalg.cholesky(a), lambda a, p: a @ np.swapaxes(a, -1, -2))
+        root: Any = lambda a, p: np.linalg.cholesky(a)  # noqa: E731
+        product: Any = lambda a, p: a @ np.swapaxes(a, -1, -2)  # noqa: E731
         if matrices:
-            found.append(Convention("Cholesky factors", "covariances", *roots, ("chol",)))
+            found.append(Convention("Cholesky factors", "covariances", root, product, ("chol",)))
         words = ("std", "sds", "standard_dev", "stdev")
         maybe = ("sigma", "sigmas", "sd", "s", "scale", "scales", "sig")
         decode: Any = lambda a, p: np.square(a)  # noqa: E731

@@ -1,16 +1,15 @@
-"""The Poisson mixture's formulas for coursework. The terms are in :mod:`comparisons.pmm.coursework.formulas`."""
+"""The Poisson mixture for coursework; its terms are in :mod:`comparisons.pmm.coursework.formulas`."""
 
 from collections.abc import Callable, Collection
 from typing import Any, ClassVar, override
 
 import numpy as np
-from scipy.special import gammaln
 
-from comparisons.coursework.formulas.cells import INTEGERS, CellTextbook, by_component, by_sample, features_with
+from comparisons.coursework.formulas.cells import INTEGERS, CellTextbook
 from comparisons.coursework.formulas.conventions import Convention
 from comparisons.coursework.formulas.estimates import after_of, ratio, weights_formula
 from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.slots import Formula, Slot, texts_beside
+from comparisons.coursework.formulas.slots import Formula
 from comparisons.pmm.coursework.formulas import (
     ABOVE,
     AFTER,
@@ -23,21 +22,21 @@ from comparisons.pmm.coursework.formulas import (
     TEXTS,
     VALUES,
 )
-from models.validation import Array
 
 
 class Poisson(CellTextbook):
     """Counts with exposures."""
 
     spellings: ClassVar = {
-        "rates": "rates rate lam lambda lambdas lams lmbda lambd lmbdas mu mus means mean theta thetas l lambda_k ls intensities "
+        "rates": "rates rate lam lambda lambdas lams lmbda lambd lmbdas mu mus means mean theta thetas l lambda_k "
+        "ls intensities "
         "intensity poisson_rates",
         "exposure": "exposure exposures e t offset offsets sizes size ei eid duration durations time times",
         "weights": "p ps",
     }
     notebook = "03_em_for_bmm_coins_then_binary_vectors.ipynb"
     sections: ClassVar = dict.fromkeys("em", "Other counts: events, and answers with several levels")
-    quantities = "weights", "rates"  # type: ignore[assignment]
+    quantities = "weights", "rates"
     cell_slots = POWER, EXPONENTIAL, FACTORIAL
     swaps, features = SWAPS, OTHERS
     varied = scalar = False

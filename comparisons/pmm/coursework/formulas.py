@@ -2,7 +2,8 @@
 
 ::
 
-    log p(x_i|k) = Σ_d { x_id log λ_kd + x_id log e_id - e_id λ_kd - log x_id! },    λ_kd = Σ_i r_ik x_id / Σ_i r_ik e_id
+    log p(x_i|k) = Σ_d { x_id log λ_kd + x_id log e_id - e_id λ_kd - log x_id! }
+    λ_kd = Σ_i r_ik x_id / Σ_i r_ik e_id
 """
 
 import numpy as np
