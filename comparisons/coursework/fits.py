@@ -127,16 +127,23 @@ def _judge_path(
     if all(_same(book.iterate(at), after) for at, after in steps):
         findings.verdicts.append(Verdict("iteration", True, formula=ITERATION))
         return
-    moved = [(at, after) for at, after in steps if not _same(at.theta, after)]
-    if caller.takes_start and moved and len(moved) < len(steps) and not _same(path[0].theta, path[times[-1]].theta):
-        later = steps[1:]
-        if all(_same(book.iterate(at), after) for at, after in later):
-            findings.notes.append("its number of iterations is off by one")
-            findings.verdicts.append(Verdict("iteration", True, formula=ITERATION))
-            return
+    if caller.takes_start and _is_off_by_one(book, steps):
+        findings.notes.append("its number of iterations is off by one")
+        findings.verdicts.append(Verdict("iteration", True, formula=ITERATION))
+        return
     mistake = loop_mistake(book, problem, whole, caller.takes_start, _same)
     mistakes, located = ((mistake,), "") if mistake else _of_steps(book, steps, deadline)
     findings.verdicts.append(Verdict("iteration", False, mistakes, located, ITERATION))
+
+
+def _is_off_by_one(book: Textbook, steps: Sequence[tuple[Problem, Theta]]) -> bool:
+    """Whether the first iteration is none, or two, and the later ones are right."""
+    start, first = steps[0]
+    once = book.iterate(start)
+    none, two = _same(start.theta, first), _same(book.iterate(start.changed(**once)), first)
+    later = steps[1:]
+    moves = any(not _same(at.theta, after) for at, after in later)
+    return (none or two) and moves and all(_same(book.iterate(at), after) for at, after in later)
 
 
 def _aligned(book: Textbook, problem: Problem, path: Sequence[Theta]) -> list[Theta]:

@@ -50,6 +50,7 @@ WEIGHTS = Slot(
         "weights of another component, the next": lambda p: np.log(np.roll(_w(p), -1)),
         "weights in reverse order": lambda p: np.log(_w(p)[::-1]),
         "weights in descending order": lambda p: np.log(np.sort(_w(p))[::-1]),
+        "weights in ascending order": lambda p: np.log(np.sort(_w(p))),
         "first weight for all": lambda p: np.log(np.full(p.K, _w(p)[0])),
         "last weight for all": lambda p: np.log(np.full(p.K, _w(p)[-1])),
         "log2 of the weights": lambda p: np.log2(_w(p)),

@@ -38,6 +38,8 @@ def by_terms(book: Any, tables: Sequence[Table], *, relative: bool) -> tuple[Mis
         if any(own is None for own in factors):
             continue
         found = _mistakes([problem for problem, _ in tables], factors, changed)
+        if found == ():
+            return ()  # the terms are right: it is something else
         if found is not None and (not best or len(found) < len(best)):
             best = found
             if len(best) == 1:

@@ -289,6 +289,8 @@ def covariances_formula(structure: str, text: str) -> Formula:
     )
     after = Slot("after", lambda a, p: a, AFTER, TEXTS, apply=False)
 
+    inner = (pooled, DIVISOR) if structure == "tied" else (DIVISOR, pooled)
+
     def combine(p: Problem, v: Mapping[str, Any]) -> Array:
         share = v["share"]
         key = "scatter", id(share), id(v["centre"]), id(v["form"])
@@ -297,4 +299,4 @@ def covariances_formula(structure: str, text: str) -> Formula:
         N = v["divisor"](share, np.ones((p.n, 1)), p)
         return np.asarray(v["after"](v["structure"](p.memo[key], np.asarray(N, dtype=float), p), p))
 
-    return Formula("covariances", text, (CENTER, DIVISOR, after, pooled, SHARE, FORM), combine)
+    return Formula("covariances", text, (CENTER, *inner, after, SHARE, FORM), combine)
