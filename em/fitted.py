@@ -11,9 +11,11 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from em.bound import normalise
+from em.chunked import is_chunked
+from em.chunked.predictions import sums_over
 from em.engine.blocks import blocks
 from em.identifiability import Identifiability
-from em.predictions import Predictions, has_observed, number_of_samples, weighted_sum
+from em.predictions import NOBODY, Predictions, has_observed, weighted_sum
 from em.samples import samples_to_use
 from em.uncertainty import KINDS, Uncertainty, from_information, from_replicates
 from em.uncertainty.bootstrap import bootstrap
@@ -110,18 +112,29 @@ class FittedMixture[P: Parameters](Predictions, ABC):
 
     def _criteria(self, X: ArrayLike, sample_weight: ArrayLike | None) -> dict[str, float]:
         """Return all three information criteria from one E-step."""
-        return self._criteria_of(*self._normalised(X), self._counted(X, sample_weight))
+        if is_chunked(X):
+            return self._criteria_from(*sums_over(self._sums_for_criteria, X, sample_weight).tolist())
+        return self._criteria_from(*self._sums_for_criteria(X, sample_weight).tolist())
 
-    def _criteria_of(self, responsibilities: Array, log_prob: Array, counted: Array) -> dict[str, float]:
-        """Return the criteria of rows that count so often."""
-        p = self.n_free_parameters_
-        deviance = -2 * weighted_sum(log_prob, counted)
-        bic = float(deviance + p * np.log(number_of_samples(counted)))
+    def _sums_for_criteria(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
+        return self._sums_of_rows(*self._normalised(X), self._counted(X, sample_weight))
+
+    def _sums_of_rows(self, responsibilities: Array, log_prob: Array, counted: Array) -> Array:
+        """Return log-likelihood, Σ_i log max_k r_ik, and the number of samples, of rows that count so often."""
         certainty = weighted_sum(np.log(responsibilities.max(axis=1)), counted)
+        return np.array([weighted_sum(log_prob, counted), certainty, counted.sum()])
+
+    def _criteria_from(self, log_likelihood: float, certainty: float, n: float) -> dict[str, float]:
+        """Return the criteria of so many samples."""
+        if not n > 0:
+            raise ValueError(NOBODY)
+        p, deviance = self.n_free_parameters_, -2 * log_likelihood
+        bic = float(deviance + p * np.log(n))
         return {"aic": deviance + 2 * p, "bic": bic, "icl": bic - 2 * certainty}
 
     def _said(self, responsibilities: Array, log_prob: Array, counted: Array) -> dict[str, Any]:
-        return {"n_free_parameters": self.n_free_parameters_, **self._criteria_of(responsibilities, log_prob, counted)}
+        sums = self._sums_of_rows(responsibilities, log_prob, counted)
+        return {"n_free_parameters": self.n_free_parameters_, **self._criteria_from(*sums.tolist())}
 
     @property
     def _how(self) -> str:
