@@ -20,8 +20,8 @@ from em.steps import Steps
 from em.steps.passes import exponential_expect, statistics_of
 from em.steps.rows import Rows, Statistics
 from em.uncertainty.entries import Entries, entries_of
-from em.uncertainty.independent import observed_information, whitened
-from em.uncertainty.louis import Information
+from em.uncertainty.independent import complete_data, log_prior_slopes, observed_information, whitened
+from em.uncertainty.louis import Information, LabelledSums, labelled_sums, louis
 from models.parameters import Parameters
 from models.validation import Array, count_at_least_one, real_numbers
 
@@ -304,6 +304,15 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         return observed_information(
             self._steps, found, self.parameters_, self.prior, sample_weight, self.frozen or (), self._labels
         )
+
+    def _information_of(self, samples: Samples) -> Information:
+        entries, steps = self._entries(samples.total), self._steps
+        slopes = None if self.prior is None else log_prior_slopes(steps, self.parameters_, self.prior, entries)
+        return louis(entries, samples.sum_of(partial(self._labelled, entries=entries)), slopes)
+
+    def _labelled(self, samples: Samples, entries: Entries) -> LabelledSums:
+        w = np.ones(len(samples.X)) if samples.weights is None else samples.weights
+        return labelled_sums(entries, complete_data(self._steps, self._rows(samples), self.parameters_, w))
 
     def _entries(self, n_samples: float) -> Entries:
         return entries_of(self.parameters_, n_samples, self.frozen or (), self._labels)

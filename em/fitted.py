@@ -2,21 +2,23 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from copy import copy
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.base import clone
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from em.bound import normalise
 from em.chunked import is_chunked
 from em.chunked.predictions import sums_over
+from em.chunked.samples import chunked_to_fit
 from em.engine.blocks import blocks
 from em.identifiability import Identifiability
 from em.predictions import NOBODY, Predictions, has_observed, weighted_sum
-from em.samples import samples_to_use
+from em.samples import Samples, samples_to_use
 from em.uncertainty import KINDS, Uncertainty, from_information, from_replicates
 from em.uncertainty.bootstrap import bootstrap
 from em.uncertainty.louis import Information, frequencies, repeated_rows
@@ -55,6 +57,10 @@ class FittedMixture[P: Parameters](Predictions, ABC):
     @abstractmethod
     def _information(self, X: Array, sample_weight: Array, rows: np.ndarray) -> Information:
         """Return the observed information at the estimate, of the rows of the user's X that take part."""
+
+    @abstractmethod
+    def _information_of(self, samples: Samples) -> Information:
+        """Return the same of samples, which may be chunks."""
 
     # What a user asks -----------------------------------------------------------------------------------------------
 
@@ -201,23 +207,38 @@ class FittedMixture[P: Parameters](Predictions, ABC):
         probs[0, 0]      0.36           0.048  0.27216  0.45834
         information of full rank 1
         """
-        X = samples_to_use(self, X, missing=True)
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {shown(kind)}")
+        if is_chunked(X):
+            return self._uncertainty_of_chunks(X, kind, number_between("level", level, 0, 1), sample_weight)
+        X = samples_to_use(self, X, missing=True)
         level, w = number_between("level", level, 0, 1), frequencies(sample_weight, X.shape[0])
         if count_at_least_one("n_bootstrap", n_bootstrap) < 2 and kind != "louis":
             raise ValueError(f"n_bootstrap must be at least 2 for a standard deviation, got {n_bootstrap}")
         if (parametric := kind == "parametric bootstrap") and issparse(X):
             raise TypeError("X must be dense for a parametric bootstrap, which draws dense X: pass kind='bootstrap'")
         if kind == "louis":
-            name = "observed information (Louis)" if self.prior is None else "Laplace approximation (Louis)"
             counted = (w > 0) & has_observed(X)  # what takes part in a fit
-            return from_information(self._information(X[counted], w[counted], counted), name, level)
+            return from_information(self._information(X[counted], w[counted], counted), self._approximation, level)
         rows, entries = repeated_rows(sample_weight, X), self._entries(w.sum())
         rng = random_source(self.random_state if random_state is None else random_state)
         seeds = rng.randint(2**31 - 1, size=n_bootstrap).tolist()
         replicates, status = bootstrap(self, X, rows, entries, seeds, parametric, progress)
         return from_replicates(entries, replicates, kind, level, status)
+
+    @property
+    def _approximation(self) -> str:
+        return "observed information (Louis)" if self.prior is None else "Laplace approximation (Louis)"
+
+    def _uncertainty_of_chunks(self, X: Any, kind: str, level: float, sample_weight: Any) -> Uncertainty:
+        if kind != "louis":
+            raise ValueError(
+                f"kind must be 'louis' where X is in chunks: one pass over them gives it; got {shown(kind)}"
+            )
+        check_is_fitted(self)
+        validate_data(self, np.empty((1, X.shape[1])), reset=False, skip_check_array=True)
+        samples = chunked_to_fit(copy(self), X, sample_weight)
+        return from_information(self._information_of(samples), self._approximation, level)
 
     def at_estimate(self, rows: np.ndarray) -> Self:
         """Return an estimator for these rows of X that stands at the estimate: its fit starts there."""

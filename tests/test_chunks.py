@@ -71,6 +71,17 @@ def test_predictions_are_lazy_and_those_of_the_rows_in_memory(family):
         assert getattr(fit, criterion)(chunks) == pytest.approx(getattr(fit, criterion)(X), rel=1e-12)
 
 
+@each_family
+def test_standard_errors_are_those_of_the_rows_in_memory(family):
+    X, start, _ = family.problem(5, 2, 2, 200)
+    X, weights = holed(X, 0.1), np.random.RandomState(1).randint(0, 4, size=200)
+    fit = family.fit(X, 2, sample_weight=weights, init=start, quiet=FAILINGS)
+    whole = fit.uncertainty(X, sample_weight=weights)
+    parts = fit.uncertainty(da.from_array(X, chunks=(90, -1)), sample_weight=weights)
+    np.testing.assert_allclose(parts.standard_errors, whole.standard_errors, rtol=1e-8)
+    assert parts.status == whole.status
+
+
 def clouds(n=600, seed=0):
     rng = np.random.RandomState(seed)
     return np.concatenate([rng.normal(size=(n // 3, 2)), rng.normal([4, 3], 1, size=(n - n // 3, 2))])[

@@ -16,7 +16,7 @@ from em.gmm import log_joint, mode
 from em.gmm.collapse import check_range, constant_columns
 from em.gmm.coverage import identify
 from em.gmm.far import FARTHEST, far_responsibilities
-from em.gmm.information import observed_information, whitened
+from em.gmm.information import information_of, observed_information, whitened
 from em.gmm.missing import conditional_means, expected_statistics, holed_blocks
 from em.gmm.problem import EStep, MStep, complete_and_holed, e_step, joint_e_step
 from em.gmm.remedies import remedies, without_columns
@@ -315,6 +315,9 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         return observed_information(
             X, self.parameters_, self.prior, sample_weight, self.frozen or (), labels=self._labels
         )
+
+    def _information_of(self, samples: Samples) -> Information:
+        return information_of(samples, self.parameters_, self.prior, self.frozen or (), self._labels)
 
     def _remarks(self, samples: Samples) -> list[str]:
         self.identifiability_ = identify(samples, self.parameters_, self._labels, self.frozen or ())
