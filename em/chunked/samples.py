@@ -33,11 +33,15 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Reader:
-    """How a chunk becomes samples: an estimator's codes for its labels, names for messages, and units."""
+    """How a chunk becomes samples: an estimator's codes for its labels, names for messages, and units.
+
+    Once all chunks were read and all their rows take part (``whole``), they are not checked again.
+    """
 
     estimator: BaseEstimator
     names: Sequence[str] | None
     units: Any = None
+    whole: bool = False
 
     def __call__(self, rows: Any, weights: Any, number: int) -> Samples:
         """Return the samples of a chunk, or raise a ValueError that names it."""
@@ -45,12 +49,16 @@ class Reader:
             rows = rows.to_numpy()
         if len(rows) == 0:
             return Samples(np.empty(rows.shape), None, np.empty(0, dtype=bool), 0, self.names)
+        if self.whole:
+            return self._moved(Samples(np.asarray(rows, dtype=np.float64), None, np.ones(len(rows), bool), len(rows)))
         try:
             X = np.ascontiguousarray(data_matrix(encoded(self.estimator, rows), missing=True, names=self.names))
             w = None if weights is None else _weights(weights, len(X))
         except (TypeError, ValueError) as error:
             raise type(error)(f"chunk {number}: {error}") from None
-        samples, _ = kept_samples(X, w, self.names)
+        return self._moved(kept_samples(X, w, self.names)[0])
+
+    def _moved(self, samples: Samples) -> Samples:
         return samples if self.units is None else replace(samples, X=self.units.rows(samples.X))
 
 
@@ -105,6 +113,8 @@ class ChunkedSamples(Samples):
         summary: Summary = chunks.sum(_summarised, reader, MOST_SKETCHED)
         X: Any = Matrix((summary.n_rows, n_features))
         nobody = np.empty(0, dtype=int)
+        as_they_are = chunks.weights[0] is None and not hasattr(reader.estimator, "_encoded")
+        reader = replace(reader, whole=summary.complete and as_they_are)
         return cls(X, None, nobody, summary.n_rows, reader.names, chunks=chunks, reader=reader, summary=summary)
 
     def sum_of(self, function: Callable[[Samples], Any]) -> Any:
