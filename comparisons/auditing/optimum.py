@@ -110,8 +110,8 @@ def differences(here: Standing) -> list[dict[str, Any]]:
     there, best, errors = unknown, unknown, unknown
     if not here.no_maximum and not here.limit.collapsed_:
         there = here.values(here.limit.parameters_).tolist()
-    if not here.no_maximum and not here.best.collapsed_:
-        best = here.values(here.best.parameters_).tolist()
+    if here.top is not None:
+        best = here.values(here.top.parameters_).tolist()
     if not here.no_maximum and here.errors is not None:
         errors = [None if np.isnan(error) else error for error in here.errors.standard_errors.tolist()]
     columns = {"parameter": names, "fit": fit.tolist(), "EM from there": there, "best": best, "standard_error": errors}

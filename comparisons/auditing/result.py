@@ -41,6 +41,8 @@ class Audit(Tabular):
         Our estimator at the parameters of the fit: its scores, probabilities and criteria are right.
     best : Parameters or None
         The parameters of the best optimum, in the order of the fit's components.
+    X, sample_weight
+        The data of the audit.
     seconds : float
         How long it took.
     """

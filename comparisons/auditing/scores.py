@@ -15,7 +15,7 @@ TIED = 1e-6  # of a log density, below which rounding decides between labels
 PARAMETERS = 0.01
 
 
-def as_the_library_takes(X: Any, fit: Any = None) -> Any:
+def as_the_library_takes(X: Any) -> Any:
     """Return X as a user hands it to a library's methods: an array of its own dtype."""
     return X if hasattr(X, "toarray") or hasattr(X, "columns") else np.asarray(X)
 
@@ -55,7 +55,10 @@ def criteria_line(here: Standing) -> Line:
         deviance = -2 * here.log_likelihood
         ours = {"bic": deviance + p * np.log(n), "aic": deviance + 2 * p}
     weight = {} if here.sample_weight is None else {"sample_weight": here.sample_weight}
-    theirs = {name: _quietly(lambda f=f: float(f(X, **weight))) for name, f in given.criteria.items()}
+    try:
+        theirs = {name: _quietly(lambda f=f: float(f(X, **weight))) for name, f in given.criteria.items()}
+    except Exception as error:  # whatever a library raises on the data of its own fit is the finding
+        return Line("criteria", WRONG, f"{type(error).__name__}: {error}", None, "take those of audit.fitted")
     gaps = {name: theirs[name] - ours[name] for name in theirs}
     largest = max(gaps.values(), key=abs)
     sentence = ", ".join(f"{name.upper()} {ours[name]:.3f}" for name in ours)
@@ -118,7 +121,7 @@ def _log_densities(here: Standing, X: Any) -> tuple[str, str, float]:
             return RIGHT, "", 0.0
         by = abs(float(given.total(X)) - here.log_likelihood)
         verdict = RIGHT if by <= ROUNDED_BY * (1 + abs(here.log_likelihood)) else WRONG
-        return verdict, f"score is off by {nats(by)} in all", by
+        return verdict, f"score is {'right to' if verdict == RIGHT else 'wrong by'} {nats(by)} in all", by
     own = np.asarray(given.log_density(X), dtype=float)[used]
     off = np.abs(own - here.log_prob[used])
     off[own == here.log_prob[used]] = 0.0

@@ -144,7 +144,9 @@ class Standing:
     @property
     def has_errors(self) -> bool:
         """Whether standard errors are there: of few parameters, at a limit that has not collapsed."""
-        return self.limit.n_free_parameters_ <= MOST_WITH_ERRORS and not self.limit.collapsed_
+        if self.no_maximum or self.limit.collapsed_:
+            return False
+        return bool(self.limit.n_free_parameters_ <= MOST_WITH_ERRORS)
 
     @cached_property
     def errors(self) -> Uncertainty | None:
@@ -167,9 +169,15 @@ class Standing:
             singles = [self._estimator(**one).fit(self.X, sample_weight=self.sample_weight) for one in settings]
             regular = [fit for fit in singles if not fit.collapsed_ and not self.is_spurious(fit.parameters_)]
             search = max(regular, key=lambda fit: fit.objective_, default=search)
-        if search.collapsed_ or not self._beats(search):
+        if search.collapsed_:
             return search
         return EMPath(search, [search.parameters_.permute(self._matching(search))]).at(0)
+
+    @property
+    def top(self) -> Any:
+        """The estimator at the highest optimum, of EM from the mixture and of restarts; None where all collapsed."""
+        ends = [] if self.no_maximum else [fit for fit in (self.limit, self.best) if not fit.collapsed_]
+        return max(ends, key=lambda fit: fit.objective_, default=None)
 
     def _beats(self, fit: Any) -> bool:
         return bool(not fit.collapsed_ and fit.objective_ > self.limit.objective_)
@@ -224,5 +232,6 @@ def _estimator_of(parameters: Parameters, given: Given, pair: Family, settings: 
     if given.own is None:
         return pair.estimator(frozen=dict(given.frozen) or None, **shared)
     own = clone(given.own)
-    sizes = {name: value for name, value in given.options.items() if name in own.get_params()}
-    return own.set_params(**shared, **sizes, tol=1e-8, max_iter=10_000, n_starts=None)
+    of_fit = {option.name: getattr(given.own, f"{option.name}_", None) for option in pair.options}
+    known = {name: value for name, value in of_fit.items() if value is not None and name in own.get_params()}
+    return own.set_params(**shared, **known, tol=1e-8, max_iter=10_000, n_starts=None)

@@ -13,7 +13,7 @@ from comparisons.auditing.lines import NOT_APPLICABLE, RIGHT, WARNING, Line
 from comparisons.auditing.optimum import bound_optimum_line, components_line, differences, optimum_line
 from comparisons.auditing.readings import read
 from comparisons.auditing.result import Audit
-from comparisons.auditing.scores import criteria_line, far_rows_line, scores_line
+from comparisons.auditing.scores import as_the_library_takes, criteria_line, far_rows_line, scores_line
 from comparisons.auditing.standing import Standing
 from comparisons.auditing.stationary import bound_line, regularisation_line, stationary_line
 from em.status import left_to_the_status
@@ -97,7 +97,7 @@ def _lines(here: Standing) -> list[Line]:
     """Return the lines that follow once it is known which mixture it is."""
     given = here.given
     if given.bound is not None:
-        bound = given.bound(here.X)
+        bound = given.bound(as_the_library_takes(here.X))
         middle = [bound_line(here, bound), bound_optimum_line(here, bound)]
     else:
         middle = [stationary_line(here), optimum_line(here)]
@@ -118,9 +118,6 @@ def identified_line(here: Standing) -> Line:
 
 def _audit(here: Standing, lines: tuple[Line, ...], start: float) -> Audit:
     summary = here.here.summary(here.X, sample_weight=here.sample_weight)
-    best = None if here.no_maximum or here.best.collapsed_ else here.best
-    if best is not None and here.limit.objective_ >= best.objective_ and not here.limit.collapsed_:
-        best = here.limit
     return Audit(
         _title(here.given, here),
         lines,
@@ -128,7 +125,7 @@ def _audit(here: Standing, lines: tuple[Line, ...], start: float) -> Audit:
         summary.components,
         [] if here.no_maximum else here.best.starts_,
         here.here,
-        None if best is None else best.parameters_,
+        None if here.top is None else here.top.parameters_,
         here.X,
         here.sample_weight,
         perf_counter() - start,

@@ -21,7 +21,8 @@ def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Given
         return None
     check_is_fitted(fit, "parameters_")
     pair = next(pair for pair in family_classes() if isinstance(fit.parameters_, pair.parameters_type))
-    own = {option.name: getattr(fit, f"{option.name}_", getattr(fit, option.name, None)) for option in pair.options}
+    sources = [(option.name, fit if option.of_data else fit.parameters_) for option in pair.options]
+    own = {name: getattr(source, f"{name}_", getattr(source, name, None)) for name, source in sources}
     known = {name: value for name, value in own.items() if value is not None}
     reports = (Report("log_likelihood_", float(fit.log_likelihood_)),)
     return Given(

@@ -63,6 +63,9 @@ def _parts(fit: Any, arrays: Mapping[str, Any]) -> tuple[tuple[Line, ...], dict[
     if not hasattr(fit, "precisions_cholesky_"):
         return (), {}
     roots, covariances = np.asarray(fit.precisions_cholesky_, float), np.asarray(fit.covariances_, float)
+    if roots.shape != covariances.shape:
+        finding = f"precisions_cholesky_ has the shape {roots.shape}, and covariances_ has {covariances.shape}"
+        return (Line("parts", WRONG, finding, None, "fit it again"),), {}
     if fit.covariance_type in MATRICES:
         precisions = roots @ np.swapaxes(roots, -1, -2)
         product, wanted = covariances @ precisions, np.eye(roots.shape[-1])
