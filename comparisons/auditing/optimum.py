@@ -7,7 +7,7 @@ import numpy as np
 from comparisons.auditing.given import Bound
 from comparisons.auditing.lines import NOT_APPLICABLE, RIGHT, WARNING, WRONG, Line, nats
 from comparisons.auditing.standing import Standing
-from comparisons.auditing.stationary import continued
+from comparisons.auditing.stationary import continued, how_it_collapsed
 
 LOWER = 1e-3  # nats, below which two optima are the same
 OF_BOUND = 1e-2  # nats of a variational bound, whose restarts are not run to the end
@@ -21,7 +21,7 @@ def optimum_line(here: Standing) -> Line:
         return Line("best optimum", NOT_APPLICABLE, "there is no maximum")
     best, limit = here.best, here.limit
     if best.collapsed_:
-        finding = f"all our restarts collapsed ({best.status_}), so there is none to compare with"
+        finding = f"all our restarts collapsed (one {how_it_collapsed(best)}), so there is none to compare with"
         return Line("best optimum", WARNING, finding)
     if limit.collapsed_:
         return Line(
@@ -65,8 +65,7 @@ def components_line(here: Standing) -> Line:
         )
     if here.given.objective and not collapsed and not pairs:
         return Line("components", RIGHT, f"{_some(findings)}: its prior may empty components")
-    prior = here.given.options.get("covariance_type") is not None
-    remedy = f"fewer components{', a simpler structure or a prior' if prior else ' or a prior'}"
+    remedy = f"fewer than {here.parameters.n_components} components, a simpler structure or a prior"
     return Line("components", WRONG if collapsed or pairs else WARNING, _some(findings), None, remedy)
 
 

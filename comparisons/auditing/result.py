@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from os import PathLike
-from textwrap import wrap
+from textwrap import shorten, wrap
 from typing import Any
 
 from comparisons.auditing.lines import NAMES, NOT_APPLICABLE, RIGHT, WARNING, WRONG, Line
@@ -147,7 +147,7 @@ class Audit(Tabular):
     def _in_short(self) -> str:
         if not self.faults:
             return f"all {sum(line.verdict == RIGHT for line in self.lines)} lines that apply are right"
-        return "; ".join(f"{line.name}: {line.finding.split('; ')[0]}" for line in self.faults[:3])
+        return "; ".join(f"{line.name}: {shorten(line.finding.split('; ')[0], 110)}" for line in self.faults[:3])
 
     def _page(self) -> list[tuple[str, str]]:
         """Return the lines of the page, each with its style."""

@@ -9,6 +9,7 @@ early stopping by one M-step with c added: it leaves such a fit where it is.
 """
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ def stationary_line(here: Standing) -> Line:
         return Line("stationary", WRONG, f"there is no maximum to be at: {here.no_maximum}")
     limit, gain = here.limit, here.gain
     if limit.collapsed_:
-        finding = f"EM that goes on from here collapses ({limit.status_}): this is no maximum of the likelihood"
+        finding = f"no maximum of the likelihood: EM that goes on from here {how_it_collapsed(limit)}"
         return Line("stationary", WRONG, finding, None, _fewer(here))
     moved, sentence = moved_by(here), here.errors_here.status if here.errors_here is not None else ""
     distance = max(distance_of(gain), moved or 0.0)
@@ -79,7 +80,7 @@ def regularisation_line(here: Standing) -> Line:
     share = added / smallest
     errors = share * np.sqrt(here.counts / 2)  # of log v the standard error is sqrt(2 / N)
     k, moved = int(np.argmax(errors)), moved_by(here) if is_settled(here) else None
-    finding = f"{given.added_by} makes up {100 * share[k]:.2g} % of the smallest variance of component {k}"
+    finding = f"{given.added_by} makes up {100 * share[k]:.3g} % of the smallest variance of component {k}"
     distance = float(errors[k])
     if moved is not None:
         distance = max(moved, distance_of(here.gain))
@@ -87,7 +88,7 @@ def regularisation_line(here: Standing) -> Line:
     if (held := np.flatnonzero(share > 0.5)).size:
         finding += f"; it alone keeps component(s) {held.tolist()} from collapsing"
     verdict = WRONG if held.size else by_distance(distance)
-    remedy = "" if verdict == RIGHT else f"leave it out: {continued(here)}"
+    remedy = "" if verdict == RIGHT else _without(here)
     return Line("regularisation", verdict, finding, float(share[k]), remedy)
 
 
@@ -117,8 +118,19 @@ def moved_by(here: Standing) -> float | None:
 
 
 def continued(here: Standing) -> str:
-    """Return the call that goes on rightly."""
+    """Return the call that goes on rightly, where there is a maximum to go on to."""
+    if here.top is None:
+        return _fewer(here)
     return here.given.continued or "audit.best has the parameters that maximise the likelihood"
+
+
+def how_it_collapsed(fit: Any) -> str:
+    """Return the part of a collapsed fit's status that says how it came to that."""
+    return str(fit.status_).split("this one ")[-1]
+
+
+def _without(here: Standing) -> str:
+    return _fewer(here) if here.top is None else f"leave it out: {continued(here)}"
 
 
 def _fewer(here: Standing) -> str:
