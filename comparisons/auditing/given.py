@@ -22,14 +22,14 @@ class Report:
         What it is.
     per_sample : bool
         Whether it is a mean over samples, and not their sum.
-    note : str
-        What to know about it, as part of a sentence.
+    before_last_step : bool
+        Whether it was measured before the last M-step, so that it is lower than that of the parameters.
     """
 
     name: str
     value: float
     per_sample: bool = False
-    note: str = ""
+    before_last_step: bool = False
 
 
 @dataclass(frozen=True)

@@ -63,8 +63,9 @@ def components_line(here: Standing) -> Line:
         return Line(
             "components", RIGHT, f"none is empty, collapsed or the same as another; the smallest keeps {fewest:.5g}"
         )
-    if here.given.objective and not collapsed and not pairs:
-        return Line("components", RIGHT, f"{_some(findings)}: its prior may empty components")
+    prior = here.estimator.prior
+    if not pairs and (here.given.objective or (prior is not None and getattr(prior, "avoids_collapse", True))):
+        return Line("components", RIGHT, f"{_some(findings)}: its prior may empty components and holds their covariances")
     remedy = f"fewer than {here.parameters.n_components} components, a simpler structure or a prior"
     return Line("components", WRONG if collapsed or pairs else WARNING, _some(findings), None, remedy)
 

@@ -67,7 +67,7 @@ def criteria_line(here: Standing) -> Line:
     counted = (gaps["bic"] - gaps["aic"]) / (np.log(n) - 2) if {"bic", "aic"} <= gaps.keys() else np.nan
     said = ", ".join(f"{name.upper()} {value:.3f}" for name, value in theirs.items())
     said = f"its own are {said}; right are {sentence}"
-    if abs(counted - round(counted)) < PARAMETERS and round(counted) and not _is_whole(X):
+    if abs(counted - round(counted)) < PARAMETERS and round(counted) and not (given.whole_numbers and _is_whole(X)):
         said += f": it counts {p + round(counted)} free parameters, and there are {p}"
     return Line("criteria", WRONG, said, largest, "take those of audit.fitted")
 

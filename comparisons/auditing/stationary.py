@@ -18,6 +18,7 @@ from comparisons.auditing.lines import NOT_APPLICABLE, RIGHT, WRONG, Line, by_di
 from comparisons.auditing.standing import Standing
 from models.validation import Array
 
+EXPLAINED = 5.0  # times what a constant explains by itself, as the other parameters follow
 SLOWEST = 1e-3  # least share of the information that a step is divided by
 FREE = 1e-6  # share of a sample by which a component without weight would have to gain
 
@@ -78,7 +79,7 @@ def regularisation_line(here: Standing) -> Line:
     if smallest is None or not added.any():
         return Line("regularisation", RIGHT, "nothing is added to what the data say", 0.0)
     share = added / smallest
-    errors = share * np.sqrt(here.counts / 2)  # of log v the standard error is sqrt(2 / N)
+    errors = of_added(here, share)
     k, moved = int(np.argmax(errors)), moved_by(here) if is_settled(here) else None
     finding = f"{given.added_by} makes up {100 * share[k]:.3g} % of the smallest variance of component {k}"
     distance = float(errors[k])
@@ -99,14 +100,24 @@ def added_to_variances(here: Standing) -> Array:
 
 
 def is_settled(here: Standing) -> bool:
-    """Whether the library's own M-step, with what it adds to variances, leaves the fit where it is."""
-    added = added_to_variances(here)
-    if not added.any() or here.errors is None or here.step.collapsed_:
+    """Whether the library's own M-step, with what it adds to variances, leaves the fit where it is.
+
+    On a plateau, such as near a saddle, any M-step does; there EM moves far more than what is added can explain.
+    """
+    added, smallest = added_to_variances(here), here.hooks.smallest_variances(here.parameters)
+    if not added.any() or smallest is None or here.errors is None or here.step.collapsed_:
         return False
     after = here.hooks.raised(here.step.parameters_, added)
     steps = np.abs(here.values(after) - here.values(here.parameters)) / here.errors.standard_errors
     share = max(here.errors.share_observed or 0.0, SLOWEST)
+    if (moved_by(here) or 0.0) > EXPLAINED * of_added(here, added / smallest).max() / share:
+        return False
     return bool(np.nanmax(steps, initial=0.0) / share <= 0.1)
+
+
+def of_added(here: Standing, share: Array) -> Array:
+    """Return how many standard errors shares of variances are if labels are known: that of log v is sqrt(2 / N)."""
+    return share * np.sqrt(here.counts / 2)
 
 
 def moved_by(here: Standing) -> float | None:

@@ -21,7 +21,6 @@ MATRICES = "full", "tied"
 MOST_ITERATIONS, RESTARTS = 500, 3
 INVERSE = 1e-6
 WHOLE = "scikit-learn cuts log densities of X of whole numbers to integers: pass X.astype(float) to its methods"
-BEFORE = "a mean over samples, measured before the last M-step"
 
 
 def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Given | None:
@@ -55,7 +54,7 @@ def _continued(fit: Any) -> str:
 def _reports(fit: Any, bayesian: bool) -> tuple[Report, ...]:
     if bayesian or not hasattr(fit, "lower_bound_"):
         return ()
-    return (Report("lower_bound_", float(fit.lower_bound_), per_sample=True, note=BEFORE),)
+    return (Report("lower_bound_", float(fit.lower_bound_), per_sample=True, before_last_step=True),)
 
 
 def _parts(fit: Any, arrays: Mapping[str, Any]) -> tuple[tuple[Line, ...], dict[str, dict[str, Array]]]:

@@ -14,6 +14,7 @@ from comparisons.auditing.libraries import check_is_fitted, class_from
 BINARY, LEVELS = ("bernoulli", "binary"), ("categorical", "multinoulli")
 STRUCTURES = {"gaussian_full": "full", "gaussian_tied": "tied", "gaussian_diag": "diag", "continuous": "diag"}
 STRUCTURES |= {"gaussian_spherical": "spherical", "gaussian_unit": "spherical", "gaussian": "spherical"}
+PADDING = 1e-10
 UNIT, REG_COVAR = ("gaussian_unit", "gaussian"), 1e-6
 
 
@@ -31,7 +32,7 @@ def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Given
     stopped = f"abs_tol={fit.abs_tol:g}, rel_tol={fit.rel_tol:g}, max_iter={fit.max_iter}"
     stopped += f", {fit.n_iter_} iterations made"
     settings = f"{fit.n_components}, measurement={fit.measurement!r}, abs_tol=1e-12, max_iter=100_000, n_init=50"
-    bound = Report("lower_bound_", float(fit.lower_bound_), per_sample=True, note="a mean over samples")
+    bound = Report("lower_bound_", float(fit.lower_bound_), per_sample=True, before_last_step=True)
     shared: dict[str, Any] = {"total": lambda X: fit.score(X) * len(X), "probabilities": fit.predict_proba}
     shared |= {"labels": fit.predict, "criteria": {"bic": fit.bic, "aic": fit.aic}, "reports": (bound,)}
     shared |= {"stopped": stopped, "continued": f"StepMix({settings}).fit(X)"}
@@ -49,7 +50,7 @@ def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Given
 def _categorical(weights: Any, own: Mapping[str, Any]) -> dict[str, Any]:
     """Drop the places that items with fewer levels than others have no use for."""
     padded = np.asarray(own["pis"]).reshape(len(weights), -1, int(own["max_n_outcomes"]))
-    used = padded.max(axis=0) > 0
+    used = padded.max(axis=0) > PADDING
     levels = tuple(int(np.flatnonzero(row).max()) + 1 for row in used)
     probs = np.hstack([padded[:, d, :L] for d, L in enumerate(levels)])
     return {"family": "cmm", "arrays": {"weights": weights, "probs": probs}, "options": {"levels": levels}}
