@@ -123,6 +123,7 @@ def test_an_audit_is_a_page_a_table_and_a_file(tmp_path):
         (em.KMeans(2, random_state=0).fit(X), None, "K-means is no mixture"),
         (em.GaussianMixtureEM(2), None, "fitted first"),
         ("faithful", None, "fit must be a fitted mixture"),
+        (arrays(right(), means=np.ones((2, 3)), covariances=np.eye(3)), "gmm", "covariance_type|3 columns"),
         (CHAIN, None, "Markov"),
     ],
 )

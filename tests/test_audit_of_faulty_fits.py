@@ -91,6 +91,7 @@ FAULTS = {
         ["mixture"],
         "L L'",
     ),
+    "precisions_ changed by hand": lambda: (edited(precisions_=right().covariances_), X, {}, ["parts"], "precisions_"),
     "covariances_ changed by hand": lambda: (
         edited(covariances_=1.5 * right().covariances_),
         X,

@@ -1,4 +1,4 @@
-"""``python -m comparisons.auditing``: audit a fit that a file holds."""
+"""``python -m comparisons.auditing --model fit.json --data mine.csv``: audit a fit that a file holds."""
 
 from pathlib import Path
 from typing import Annotated, Any

@@ -65,7 +65,9 @@ def components_line(here: Standing) -> Line:
         )
     prior = here.estimator.prior
     if not pairs and (here.given.objective or (prior is not None and getattr(prior, "avoids_collapse", True))):
-        return Line("components", RIGHT, f"{_some(findings)}: its prior may empty components and holds their covariances")
+        return Line(
+            "components", RIGHT, f"{_some(findings)}: its prior may empty components and holds their covariances"
+        )
     remedy = f"fewer than {here.parameters.n_components} components, a simpler structure or a prior"
     return Line("components", WRONG if collapsed or pairs else WARNING, _some(findings), None, remedy)
 

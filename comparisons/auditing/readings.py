@@ -41,6 +41,8 @@ def read(given: Given, X: Any, sample_weight: ArrayLike | None, settings: Mappin
     """Return the mixture that a fit is, read as its names say or as its numbers must be meant."""
     pair, arrays, complaints = _family_and_arrays(given, X)
     parameters, why = _parameters(pair, arrays)
+    if parameters is not None and parameters.n_features != np.shape(X)[1]:
+        raise ValueError(f"X must have {parameters.n_features} columns like the fit, got {np.shape(X)[1]}")
     here = None if parameters is None else standing_at(parameters, given, pair, X, sample_weight, **settings)
     better, what = _better_reading(here, given, pair, arrays, X, sample_weight, settings)
     if better is not None:
