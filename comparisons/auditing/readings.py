@@ -138,17 +138,18 @@ def _better_reading(
     """
     if given.own is not None:
         return None, ""
-    best, what = None, ""
-    for words, others in [*given.alternatives.items(), *_other_readings(pair, arrays)]:
-        if (parameters := _parameters(pair, others)[0]) is None:
-            continue
-        other = standing_at(parameters, given, pair, X, sample_weight, **settings)
-        if best is None or other.log_likelihood > best.log_likelihood:
-            best, what = other, words
-    if best is None or here is None:
+    others = [*given.alternatives.items(), *_other_readings(pair, arrays)]
+    readings = [
+        (parameters, words) for words, other in others if (parameters := _parameters(pair, other)[0]) is not None
+    ]
+    if not readings:
+        return None, ""
+    known = here or standing_at(readings[0][0], given, pair, X, sample_weight, **settings)
+    parameters, what = max(readings, key=lambda reading: known.log_likelihood_at(reading[0]))
+    best = standing_at(parameters, given, pair, X, sample_weight, **settings)
+    if here is None:
         return best, what
-    gain = best.log_likelihood - here.log_likelihood
-    least, per_sample = FAR_HIGHER
+    gain, (least, per_sample) = known.log_likelihood_at(parameters) - here.log_likelihood, FAR_HIGHER
     if not gain > max(least, per_sample * here.n_samples) or best.gain > LEAVES * gain:
         return None, ""
     return best, what

@@ -126,6 +126,12 @@ class Standing:
         used = self.counted > 0
         return float(self.counted[used] @ self.log_prob[used])
 
+    def log_likelihood_at(self, parameters: Parameters) -> float:
+        """Return log p(X) at other parameters, in nats; minus infinity where it is not a number."""
+        used = self.counted > 0
+        found = float(self.counted[used] @ np.asarray(self.at(parameters).score_samples(self.X))[used])
+        return -np.inf if np.isnan(found) else found
+
     @property
     def objective(self) -> float:
         """Log-likelihood plus log prior at the mixture."""

@@ -18,7 +18,7 @@ from models.validation import Array
 
 CLASSES = "GaussianMixture", "BayesianGaussianMixture"
 MATRICES = "full", "tied"
-MOST_ITERATIONS, RESTARTS = 500, 3
+MOST_ITERATIONS, RESTARTS = 500, 2
 INVERSE = 1e-6
 WHOLE = "scikit-learn cuts log densities of X of whole numbers to integers: pass X.astype(float) to its methods"
 
