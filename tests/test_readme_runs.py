@@ -37,6 +37,7 @@ WORK = {
     "comparisons.components.criteria": ["compare_components"],
     "comparisons.concentration": ["sweep"],
     "comparisons.calibration.steps": ["calibrate"],
+    "comparisons.auditing.files": ["fit_of"],
     "benchmarks.agreement": ["against_long_run", "of_many_samples", "against_enumeration"],
     "benchmarks.alignment": ["measured"],
     "benchmarks.calls": ["calls"],

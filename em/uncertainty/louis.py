@@ -95,6 +95,8 @@ class Information:
         Parameter name -> part of a unit vector along which nothing is known; empty if there is none.
     sentence : str
         The finding in words.
+    gradient : ndarray, shape (p,)
+        Slope of the objective by each free parameter, which Fisher's identity gives; NaN of the others.
     """
 
     entries: Entries
@@ -106,6 +108,7 @@ class Information:
     notes: tuple[str, ...]
     free_direction: dict[str, float]
     sentence: str
+    gradient: Array
 
     def scaled(self, entries: Entries, units: Array) -> Self:
         """Return the information about the same parameters in other units, in which they are ``entries``.
@@ -120,8 +123,9 @@ class Information:
         with np.errstate(over="ignore", under="ignore"):
             matrix = self.matrix / units[self.free] / units[self.free, None]
             covariance = self.covariance * units * units[:, None]
-        errors = self.standard_errors * units
-        return replace(self, entries=entries, matrix=matrix, covariance=covariance, standard_errors=errors)
+            errors, gradient = self.standard_errors * units, self.gradient / units
+        scaled: dict[str, Any] = {"matrix": matrix, "covariance": covariance, "gradient": gradient}
+        return replace(self, entries=entries, standard_errors=errors, **scaled)
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,7 +249,9 @@ def _finding(entries: Entries, complete: Array, information: Array, seen: Array,
     unit = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1))
     values, vectors = np.linalg.eigh(matrix * np.outer(unit, unit))
     directions = unit[:, None] * vectors
-    left_over = float(np.abs(unit * (gradient @ to_all)).max(initial=0))
+    slopes = np.full(len(names), np.nan)
+    slopes[free] = gradient @ to_all
+    left_over = float(np.abs(unit * slopes[free]).max(initial=0))
     tolerance = max(RANK_TOLERANCE, min(10 * left_over, LARGEST_LEFT_OVER))
     parts_seen = np.einsum("fv,fg,gv->v", directions, to_all.T @ seen @ to_all, directions)
     unknown = (np.abs(values) < tolerance) & (np.abs(parts_seen) < max(RANK_TOLERANCE, tolerance**2))
@@ -272,7 +278,7 @@ def _finding(entries: Entries, complete: Array, information: Array, seen: Array,
     covariance, nowhere = root @ root.T, np.array([note != "" for note in notes])
     covariance[nowhere] = covariance[:, nowhere] = np.nan
     errors, share = np.sqrt(np.diagonal(covariance)), _share_observed(matrix, to_all.T @ complete @ to_all, unit)
-    return Information(entries, free, matrix, share, covariance, errors, notes, direction, sentence)
+    return Information(entries, free, matrix, share, covariance, errors, notes, direction, sentence, slopes)
 
 
 def _share_observed(information: Array, complete: Array, unit: Array) -> float:
