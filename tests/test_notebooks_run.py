@@ -31,7 +31,8 @@ def test_there_are_notebooks():
 
 
 def draw():
-    """Draw every open figure, as a notebook does when it shows them."""
+    """Draw every open figure, as a notebook does when it shows them; there is one."""
+    assert plt.get_fignums(), "nothing is shown: plt.show() knows figures of pyplot only, so use display(figure)"
     for number in plt.get_fignums():
         plt.figure(number).canvas.draw()
     plt.close("all")

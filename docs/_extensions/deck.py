@@ -1,6 +1,6 @@
 """A notebook as a deck of slides in one file: formulas as MathML, reveal.js inside, nothing asked of the network.
 
-``jupyter_nbconvert_config.py`` hands this preprocessor to nbconvert, whose template is ``docs/_templates/slides``.
+``docs/slides.py`` hands this preprocessor to nbconvert, whose template is ``docs/_templates/slides``.
 Slides begin where the cells' metadata say (``slideshow.slide_type``). Of a cell with the tag "figure" only the output
 is shown.
 """
