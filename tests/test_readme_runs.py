@@ -40,6 +40,7 @@ WORK = {
     "benchmarks.agreement": ["against_long_run", "of_many_samples", "against_enumeration"],
     "benchmarks.alignment": ["measured"],
     "benchmarks.calls": ["calls"],
+    "benchmarks.cluster": ["agreement"],
     "benchmarks.em": ["passes"],
     "benchmarks.judged": ["fit"],
     "benchmarks.optimum": ["table"],

@@ -124,18 +124,30 @@ class Information:
         return replace(self, entries=entries, matrix=matrix, covariance=covariance, standard_errors=errors)
 
 
-def louis(entries: Entries, blocks: Iterable[Block], log_prior: Slopes | None = None) -> Information:
-    """Return the observed information by Louis' identity.
+@dataclass(frozen=True, eq=False)
+class LabelledSums:
+    """Sums over samples that Louis' identity asks for; they add up over chunks of rows.
 
-    Parameters
+    Attributes
     ----------
-    entries : Entries
-        The p parameters.
-    blocks : iterable of Block
-        The samples, with scores and curvature as if their labels were known.
-    log_prior : Slopes or None
-        Those of the log prior.
+    complete, hidden, squares : ndarray, shape (p, p)
+        Σ w E[B_i], Σ w E[s_i s_i'] and Σ w E[s_i] E[s_i]'.
+    gradient : ndarray, shape (p,)
+        Σ w E[s_i].
     """
+
+    complete: Array
+    hidden: Array
+    squares: Array
+    gradient: Array
+
+    def __add__(self, other: Self) -> Self:
+        complete, hidden = self.complete + other.complete, self.hidden + other.hidden
+        return type(self)(complete, hidden, self.squares + other.squares, self.gradient + other.gradient)
+
+
+def labelled_sums(entries: Entries, blocks: Iterable[Block]) -> LabelledSums:
+    """Return the sums over blocks of samples, with scores and curvature as if their labels were known."""
     p = len(entries.values)
     complete, hidden, squares, gradient = np.zeros((p, p)), np.zeros((p, p)), np.zeros((p, p)), np.zeros(p)
     for log_joint, w, component in blocks:
@@ -153,11 +165,27 @@ def louis(entries: Entries, blocks: Iterable[Block], log_prior: Slopes | None = 
             mean[:, places] += r[:, k, None] * s
         squares += (w[:, None] * mean).T @ mean
         gradient += w @ mean
+    return LabelledSums(complete, hidden, squares, gradient)
+
+
+def louis(entries: Entries, sums: LabelledSums, log_prior: Slopes | None = None) -> Information:
+    """Return the observed information by Louis' identity.
+
+    Parameters
+    ----------
+    entries : Entries
+        The p parameters.
+    sums : LabelledSums
+        Those of the samples.
+    log_prior : Slopes or None
+        Those of the log prior.
+    """
+    p = len(entries.values)
     prior = log_prior or Slopes(np.zeros(p), np.zeros((p, p)))
     # where the scores and the prior's curvature vanish along a direction, nothing is known about it
-    seen = squares + prior.curvature
-    complete += prior.curvature
-    return _finding(entries, complete, complete - hidden + squares, seen, gradient + prior.gradient)
+    complete, seen = sums.complete + prior.curvature, sums.squares + prior.curvature
+    information = complete - sums.hidden + sums.squares
+    return _finding(entries, complete, information, seen, sums.gradient + prior.gradient)
 
 
 def dirichlet_slopes(concentration: ArrayLike, entries: Entries) -> Slopes:
