@@ -207,4 +207,6 @@ def as_cells(a: Array, p: Problem) -> Array:
 
 def of_cells(a: Array, p: Problem) -> Array:
     """Return probs (K, cells) as (K, D, L)."""
+    if np.ndim(a) != 2:
+        raise ValueError("no table of cells")
     return np.asarray(a).reshape(p.theta["probs"].shape)

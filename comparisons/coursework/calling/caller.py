@@ -68,7 +68,7 @@ class Caller:
         self._declare(takes, returns)
 
     def _declare(self, takes: Sequence[str], returns: Sequence[str]) -> None:
-        known = self.book.all_conventions()
+        known = self.book.all_conventions(self.step)
         for name in (*takes, *returns):
             if name not in {convention.name for convention in known}:
                 names = ", ".join(repr(convention.name) for convention in known)
@@ -120,7 +120,7 @@ class Caller:
         yield [], None
         taken = {*self.signature.roles} if not self.signature.bundled else {*self.book.quantities, "responsibilities"}
         declared = {convention.name for convention in self.inputs}
-        known = [c for c in self.book.all_conventions() if c.quantity in taken and c.name not in declared]
+        known = [c for c in self.book.all_conventions(self.step) if c.quantity in taken and c.name not in declared]
         free = [convention for convention in known if convention.free or self._may_mean(convention)]
         yield from (([convention], None) for convention in free)
         for others in self.book.other_problems(self.step):
@@ -234,7 +234,7 @@ class Caller:
         if self.flat and array.size == np.prod(shapes[0]) and name != "responsibilities":
             array = array.reshape(shapes[0])
         array, declared = fitted(array, shapes), {convention.name for convention in self.outputs}
-        for convention in self.book.all_conventions():
+        for convention in self.book.all_conventions(self.step):
             if convention.quantity != name:
                 continue
             by_key = bool(key) and any(word in plain_name(key) for word in convention.words)

@@ -123,6 +123,13 @@ def signature_of(
         role_of[parameter.name] = role
     unplaced = [p.name for p in unknown[len(rest) :]]
     missing = [] if "parameters" in role_of.values() else rest[len(unknown) :]
+    required = [p for p in named if p.default is kinds.empty]
+    if missing and not bundled and len(required) == len(needed) and all(len(p.name) == 1 for p in required):
+        role_of = {p.name: role for p, role in zip(required, needed, strict=True)}  # names that mislead: by order
+        missing, unknown = [], []
+    others = [p for p in required if role_of.get(p.name) not in (DATA, "responsibilities")]
+    if missing and len(others) == 1 and DATA in role_of.values() and len(needed) > 2:
+        role_of[others[0].name], missing = "parameters", []
     holder = getattr(function, "__self__", None)
     if "parameters" in role_of.values():
         bundled = True

@@ -52,7 +52,15 @@ def _transposed(a: Array, p: Problem) -> Array:
     return np.ascontiguousarray(np.asarray(a).T)
 
 
+def _total(a: Array, p: Problem) -> Array:
+    """Return the sum over the samples, or raise a ValueError."""
+    if np.shape(a) != (p.n,):
+        raise ValueError("not one value for each sample")
+    return np.asarray(np.sum(a))
+
+
 TRANSPOSED = Convention("(K, n)", "responsibilities", _transposed, _transposed, free=True)
+EACH = Convention("one value for each sample", "log_likelihood", lambda a, p: a, lambda a, p: _total(a, p), free=True)
 LOGS = Convention(
     "log responsibilities",
     "responsibilities",

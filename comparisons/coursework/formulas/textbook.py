@@ -13,7 +13,7 @@ import numpy as np
 
 from comparisons.coursework.calling.outputs import Expected
 from comparisons.coursework.calling.roles import spellings_of
-from comparisons.coursework.formulas.conventions import LOGS, TRANSPOSED, Convention
+from comparisons.coursework.formulas.conventions import EACH, LOGS, TRANSPOSED, Convention
 from comparisons.coursework.formulas.estimates import weights_formula
 from comparisons.coursework.formulas.iterated import Iterated
 from comparisons.coursework.formulas.objectives import AGGREGATE, AVERAGE, ELL, Q
@@ -303,6 +303,6 @@ class Textbook(Iterated):
         plain = {"X": problem.X, "responsibilities": problem.r, "K": problem.K, "D": problem.D, "n": problem.n}
         return plain[role] if role in plain else problem.given.get(role)
 
-    def all_conventions(self) -> tuple[Convention, ...]:
-        """Return the family's conventions and those of responsibilities."""
-        return (*self.conventions, TRANSPOSED, LOGS)
+    def all_conventions(self, step: str) -> tuple[Convention, ...]:
+        """Return the family's conventions and those of responsibilities; an E-step may not sum log p(x_i)."""
+        return (*self.conventions, TRANSPOSED, LOGS, *((EACH,) if step == "e" else ()))

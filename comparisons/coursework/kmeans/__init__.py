@@ -107,7 +107,7 @@ class KMeans(Textbook):
         return problem.r.argmax(axis=1) if role == "labels" else super().value_of(role, problem)
 
     @override
-    def all_conventions(self) -> tuple[Convention, ...]:
+    def all_conventions(self, step: str) -> tuple[Convention, ...]:
         return self.conventions
 
     falls_with_fit = True
