@@ -15,7 +15,7 @@ from comparisons.coursework.calling.outputs import Expected
 from comparisons.coursework.calling.roles import spellings_of
 from comparisons.coursework.formulas.conventions import EACH, LOGS, TRANSPOSED, Convention
 from comparisons.coursework.formulas.estimates import weights_formula
-from comparisons.coursework.formulas.iterated import Iterated
+from comparisons.coursework.formulas.inputs import Inputs
 from comparisons.coursework.formulas.objectives import AGGREGATE, AVERAGE, ELL, Q
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.responsibilities import NORMALISE, WEIGHTS, R
@@ -24,10 +24,9 @@ from comparisons.family import Family
 from models.validation import Array
 
 STEPS = {"e": "E-step", "m": "M-step", "log_likelihood": "log-likelihood", "q": "Q"}
-WEIGHTS_OF = {1: (1.0,), 2: (0.7, 0.3), 3: (0.5, 0.2, 0.3), 4: (0.4, 0.1, 0.3, 0.2)}
 
 
-class Textbook(Iterated):
+class Textbook(Inputs):
     """The formulas of a family, term by term; as it stands, of any family by its steps in `em`.
 
     Parameters
@@ -48,7 +47,6 @@ class Textbook(Iterated):
     density_slots: tuple[Slot, ...] = ()
     swaps: Slot | None = None
     conventions: tuple[Convention, ...] = ()
-    n_samples: ClassVar[tuple[int, int]] = (7, 8)
 
     def __init__(self, family: Family, prior: Any = None, given: Mapping[str, Any] | None = None) -> None:
         self.family, self.prior, self.given = family, prior, dict(given or {})
@@ -92,97 +90,32 @@ class Textbook(Iterated):
     def sized(self, roles: Collection[str], default: Callable[[str], Any]) -> None:
         """Take note of which sizes of cells a function has as arguments, and of their defaults."""
 
-    # Inputs -----------------------------------------------------------------------------------------------------------
+    # Formulas ---------------------------------------------------------------------------------------------------------
 
-    def draw(self, rng: np.random.RandomState, n: int, K: int, D: int, *, plain: bool = False) -> Problem:
-        """Return random samples, parameters and responsibilities; ``plain`` ones have few digits."""
-        prior = self.family.default_prior(np.ones((4, D)) + np.eye(4, D), K) if self.prior is None else self.prior
-        drawn = self.family.draw_parameters(prior, K, D, rng).arrays()
-        theta = {**drawn, "weights": self.draw_weights(rng, K, plain)}
-        X = self.family.simulate(theta, n, rng)
-        return self.problem("", X, theta, self.draw_responsibilities(rng, n, K, plain))
+    def parameters(self, problem: Problem) -> Any:
+        """Return the current parameters as the family's own class."""
+        return self.family.parameters_type(**problem.theta, **self.family.of_mixture)
 
-    def problem(self, name: str, X: Array, theta: Mapping[str, Array], r: Array) -> Problem:
-        """Return a problem with the family's options."""
-        return Problem(name, X, theta, r, dict(self.family.of_data), self.prior)
+    def sizes_of(self, problem: Problem) -> dict[str, Any]:
+        """Return the sizes of the cells by name."""
+        return {name: problem.given[name] for name in self.size_names}
 
-    def draw_weights(self, rng: np.random.RandomState, K: int, plain: bool = False) -> Array:
-        """Return unequal weights in no order; ``plain`` ones have one digit."""
-        if plain and K in WEIGHTS_OF:
-            return np.array(WEIGHTS_OF[K])
-        weights = np.asarray(WEIGHTS_OF.get(K, np.arange(1.0, K + 1))) + rng.uniform(-0.05, 0.05, size=K)
-        return np.asarray(weights / weights.sum())
+    def log_density(self, problem: Problem) -> Array:
+        """Return log p(x_i | z_i = k) by the family's step in `em`, shape (n, K)."""
+        steps = import_module(f"em.{self.family.name}")
+        return np.asarray(steps.component_log_prob(problem.X, self.parameters(problem), **self.sizes_of(problem)))
 
-    def draw_responsibilities(self, rng: np.random.RandomState, n: int, K: int, plain: bool = False) -> Array:
-        """Return responsibilities, none of them 0."""
-        r = rng.dirichlet(0.8 + np.roll(np.arange(K), 1), size=n) * 0.96 + 0.04 / K
-        if plain:
-            r = np.round(r, 1)
-            r[:, -1] = 1 - r[:, :-1].sum(axis=1)
-        return np.asarray(r / r.sum(axis=1, keepdims=True))
+    def combine_density(self, problem: Problem, values: Mapping[str, Any]) -> Array:
+        """Return log p(x_i | z_i = k) from the values of `density_slots`, shape (n, K)."""
+        return self.log_density(problem)
 
-    def shape(self) -> tuple[int | None, int | None]:
-        """Return numbers of components and of features that options or prior fix."""
-        D = next((len(np.atleast_1d(v).T) for v in self.family.of_data.values() if np.ndim(v) > 0), None)
-        return None, D
-
-    def sizes(self, step: str) -> list[tuple[str, int, int, int]]:
-        """Return name, n, K and D of the problems; those with a name are special."""
-        K, D = self.shape()
-        n, more = self.n_samples if step == "m" else (7, 8)
-        few = more if step == "m" else 1
-        wanted = [
-            ("", n, 3, 2),
-            ("", more, 2 if step == "m" else 4, 3),
-            ("one component", 5 + few, 1, 2),
-            ("one feature", n, 2, 1),
-        ]
-        if step != "m":
-            wanted.append(("one sample", 1, 3, 2))
-        fixed = [(name, n, K or k, D or d) for name, n, k, d in wanted]
-        return [row for row, plain in zip(fixed, wanted, strict=True) if row == plain or not row[0]]
-
-    def problems(self, step: str) -> list[Problem]:
-        """Return the inputs that decide whether a step is right."""
-        rng = np.random.RandomState(20)
-        return [self.draw(rng, n, K, D).changed(name=name) for name, n, K, D in self.sizes(step)]
-
-    def small(self, step: str) -> list[Problem]:
-        """Return small inputs with few digits, the smallest first."""
-        rng, (K, D) = np.random.RandomState(3), self.shape()
-        sizes = [(1, 1, 1), (1, 2, 1), (2, 2, 1), (1, 1, 2), (1, 2, 2), (2, 2, 2), (3, 3, 2)]
-        if step == "m":
-            sizes = [(n + 2, k, d) for n, k, d in sizes]
-        fixed = list(dict.fromkeys((n, K or k, D or d) for n, k, d in sizes))
-        return [self.draw(rng, n, k, d, plain=True) for n, k, d in fixed]
-
-    def flat_problems(self, step: str) -> list[Problem]:
-        """Return inputs of one feature, for functions of arrays without its axis."""
-        rng = np.random.RandomState(21)
-        n, more = self.n_samples
-        sizes = [("", n, 3), ("", more, 2), ("one component", n, 1)]
-        return [self.draw(rng, n, K, 1).changed(name=name) for name, n, K in sizes]
-
-    def other_problems(self, step: str) -> list[tuple[bool, str, list[Problem]]]:
-        """Return problems for functions that take no others: whether they are flat, a note that says so, and they."""
-        return [(True, "takes one feature, as arrays without its axis", self.flat_problems(step))]
-
-    def far(self) -> list[Problem]:
-        """Return inputs far out, where plain densities underflow."""
-        return []
-
-    far_out = "densities underflow there; add their logarithms instead, and subtract the largest before exp"
-
-    def probes(self, step: str) -> list[Problem]:
-        """Return inputs without something that may matter; the name of each says without what."""
-        rng = np.random.RandomState(22)
-        K, D = self.shape()
-        plain = self.draw(rng, self.n_samples[0], K or 3, D or 2)
-        probes = [plain.changed(name="equal weights", weights=np.full(plain.K, 1 / plain.K))]
-        if step in ("m", "q"):
-            probes.append(plain.changed(name="equal responsibilities", r=np.full(plain.r.shape, 1 / plain.K)))
-            probes.append(plain.changed(name="hard responsibilities", r=np.eye(plain.K)[np.arange(plain.n) % plain.K]))
-        return probes
+    def m_step(self, problem: Problem) -> dict[str, Array]:
+        """Return the M-step by quantity: by the formulas with slots where they are all there, else by `em`."""
+        if (problem.prior is None or self.formulas_know_priors) and {*self.quantities} <= {*self.formulas}:
+            return {name: self.formulas[name].value(problem) for name in self.quantities}
+        steps = import_module(f"em.{self.family.name}")
+        found = steps.m_step(problem.X, problem.r, problem.prior, **self.sizes_of(problem), **self.family.of_mixture)
+        return dict(found.arrays())
 
     @property
     def terms(self) -> tuple[Slot, ...]:
@@ -210,39 +143,6 @@ class Textbook(Iterated):
         N = N.reshape(-1, *(1,) * (old.ndim - 1))
         both = {"1": np.ones(old.shape), "the old value": old, "the new value": self.m_step(problem)[quantity]}
         return {**both, **{f"{name} over N_k": a / N for name, a in both.items()}}
-
-    def flat(self, problem: Problem) -> dict[str, Any]:
-        """Return samples and parameters without the axis of a single feature, as one writes them for numbers."""
-        arrays = {"X": problem.X, **problem.theta, **{name: problem.given[name] for name in self.size_names}}
-        one = {name: a[..., 0] for name, a in arrays.items() if np.ndim(a) > 1 and np.shape(a)[-1] == 1}
-        return {**arrays, **one}
-
-    # Formulas ---------------------------------------------------------------------------------------------------------
-
-    def parameters(self, problem: Problem) -> Any:
-        """Return the current parameters as the family's own class."""
-        return self.family.parameters_type(**problem.theta, **self.family.of_mixture)
-
-    def sizes_of(self, problem: Problem) -> dict[str, Any]:
-        """Return the sizes of the cells by name."""
-        return {name: problem.given[name] for name in self.size_names}
-
-    def log_density(self, problem: Problem) -> Array:
-        """Return log p(x_i | z_i = k) by the family's step in `em`, shape (n, K)."""
-        steps = import_module(f"em.{self.family.name}")
-        return np.asarray(steps.component_log_prob(problem.X, self.parameters(problem), **self.sizes_of(problem)))
-
-    def combine_density(self, problem: Problem, values: Mapping[str, Any]) -> Array:
-        """Return log p(x_i | z_i = k) from the values of `density_slots`, shape (n, K)."""
-        return self.log_density(problem)
-
-    def m_step(self, problem: Problem) -> dict[str, Array]:
-        """Return the M-step by quantity: by the formulas with slots where they are all there, else by `em`."""
-        if (problem.prior is None or self.formulas_know_priors) and {*self.quantities} <= {*self.formulas}:
-            return {name: self.formulas[name].value(problem) for name in self.quantities}
-        steps = import_module(f"em.{self.family.name}")
-        found = steps.m_step(problem.X, problem.r, problem.prior, **self.sizes_of(problem), **self.family.of_mixture)
-        return dict(found.arrays())
 
     def objective(self, quantity: str, text: str, last: Slot) -> Formula:
         """Return a formula of log densities and log weights."""

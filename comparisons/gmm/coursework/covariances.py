@@ -235,6 +235,7 @@ def _cholesky(a: Array, p: Problem) -> Array:
     return np.asarray(np.linalg.cholesky(a)) if _square_matrices(a, p) else np.sqrt(a)
 
 
+RIDGES = "1e-10", "1e-8", "1e-6", "1e-5", "1e-4", "1e-3", "1e-2", "0.1", "1"
 AFTER = {
     "standard deviations returned": lambda a, p: np.sqrt(np.abs(a)) * np.sign(a),
     "precisions returned": _inverse,
@@ -243,15 +244,7 @@ AFTER = {
     "root and inverse returned": lambda a, p: 1 / np.sqrt(np.abs(a)),
     "covariances squared": lambda a, p: a**2,
     "log covariances returned": lambda a, p: np.log(a),
-    "ridge of 1e-10": _ridge(1e-10),
-    "ridge of 1e-8": _ridge(1e-8),
-    "ridge of 1e-6": _ridge(1e-6),
-    "ridge of 1e-5": _ridge(1e-5),
-    "ridge of 1e-4": _ridge(1e-4),
-    "ridge of 1e-3": _ridge(1e-3),
-    "ridge of 1e-2": _ridge(1e-2),
-    "ridge of 0.1": _ridge(0.1),
-    "ridge of 1": _ridge(1.0),
+    **{f"ridge of {size}": _ridge(float(size)) for size in RIDGES},
     "1e-6 added to every entry": lambda a, p: a + 1e-6,
     "1e-3 added to every entry": lambda a, p: a + 1e-3,
     "unit covariances returned": lambda a, p: (
