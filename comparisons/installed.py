@@ -11,9 +11,10 @@ OTHERS = {
     "components": "compare numbers of components: BIC, ICL, leave-one-out, evidence",
     "concentration": "what the Dirichlet concentration does to the posterior",
     "calibration": "simulation-based calibration of every model and sampler",
+    "coursework": "release assignments, mark submissions, check a script",
     "cases": "every standard case, one line and one verdict each",
 }
-WITHOUT_DATA = "calibration", "cases"
+WITHOUT_DATA = "calibration", "cases", "coursework"
 
 
 def main() -> None:

@@ -47,7 +47,7 @@ command.load()()
 def test_the_command_lists_names_takes_data_and_says_what_was_meant(python, tmp_path):
     listed = run(python, tmp_path, COMMAND)
     assert listed.returncode == 0, listed.stderr
-    for name in ("gmm", "bmm", "pmm", "cmm", "components", "calibration", "cases"):
+    for name in ("gmm", "bmm", "pmm", "cmm", "components", "calibration", "coursework", "cases"):
         assert f"\n  {name} " in listed.stdout
     helped = run(python, tmp_path, COMMAND, "gmm", "--help")
     assert (helped.returncode, "mixture-twins gmm" in helped.stdout) == (0, True)

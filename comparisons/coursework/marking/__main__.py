@@ -1,0 +1,15 @@
+"""The judge's process: submission, assignment, limits and hidden folders are given, marks of the one submission are printed."""
+
+import json
+import sys
+from pathlib import Path
+
+from comparisons.coursework.marking.answers import Limits
+from comparisons.coursework.marking.judge import mark_file
+from comparisons.coursework.sources import load_assignment
+
+if __name__ == "__main__":
+    submission, assignment, limits, hidden = sys.argv[1:]
+    folders = [Path(folder) for folder in json.loads(hidden)]
+    marks = mark_file(Path(submission), load_assignment(Path(assignment)), Limits(**json.loads(limits)), folders)
+    print(json.dumps(marks.to_json()))
