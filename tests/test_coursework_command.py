@@ -9,7 +9,8 @@ from toy_assignment import HOSTILE, WRONG, notebook, written
 from typer.testing import CliRunner
 
 from comparisons.coursework.__main__ import app
-from comparisons.coursework.marking import sandbox, submissions
+from comparisons.coursework.marking import sandbox
+from comparisons.coursework.marking.folder import submissions
 from comparisons.coursework.release import student_version
 
 

@@ -23,7 +23,7 @@ def marked(notebook, path, hidden=()):
 
 def test_solutions_have_full_marks_and_texts_are_to_be_read(tmp_path):
     marks, result = marked(notebook(), tmp_path / "a.ipynb")
-    assert (result.points, result.of, result.to_read) == (5, 5, 4)
+    assert (result.points, result.of, result.to_read) == (5, 5, 4), result
     assert marks["why"] == (0, "to be read")
     assert result.answers == {"why": "A square is a product."}
 

@@ -37,7 +37,7 @@ WORK = {
     "comparisons.components.criteria": ["compare_components"],
     "comparisons.concentration": ["sweep"],
     "comparisons.calibration.steps": ["calibrate"],
-    "comparisons.coursework.marking": ["mark"],
+    "comparisons.coursework.marking.folder": ["mark"],
     "comparisons.coursework.release": ["release"],
     "comparisons.coursework.script": ["checks_of"],
     "benchmarks.agreement": ["against_long_run", "of_many_samples", "against_enumeration"],

@@ -42,9 +42,9 @@ def mark(
     Written: marks.csv (a row for each submission), reasons.csv (a row for each cell with points) and marks.json (all of it, with the
     answers that are to be read). Exit code 0, or 2 for bad input.
     """
-    from comparisons.coursework.marking import mark as mark_all
-    from comparisons.coursework.marking import write
     from comparisons.coursework.marking.answers import Limits
+    from comparisons.coursework.marking.folder import mark as mark_all
+    from comparisons.coursework.marking.folder import write
     from comparisons.coursework.marking.sandbox import NOT_ISOLATED, can_isolate
 
     console = Console()

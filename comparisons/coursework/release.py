@@ -5,10 +5,18 @@ import re
 from pathlib import Path
 from typing import Any
 
-from comparisons.coursework.sources import BEGIN_HIDDEN, BEGIN_SOLUTION, END_HIDDEN, END_SOLUTION, FOLDER, assignment_files
+from comparisons.coursework.sources import (
+    BEGIN_HIDDEN,
+    BEGIN_SOLUTION,
+    CODE_STUB,
+    END_HIDDEN,
+    END_SOLUTION,
+    FOLDER,
+    TEXT_STUB,
+    assignment_files,
+)
 from em.saving.whole_files import write_whole
 
-CODE_STUB, TEXT_STUB = "# YOUR CODE HERE\nraise NotImplementedError()", "YOUR ANSWER HERE"
 SOLUTION = re.compile(rf"^([ \t]*){BEGIN_SOLUTION}.*?{END_SOLUTION}[^\n]*", re.MULTILINE | re.DOTALL)
 HIDDEN = re.compile(rf"\n?^[ \t]*{BEGIN_HIDDEN}.*?{END_HIDDEN}[^\n]*", re.MULTILINE | re.DOTALL)
 

@@ -14,6 +14,7 @@ from typing import Any
 FOLDER = Path(__file__).parents[2] / "notebooks" / "exercises"
 BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
 BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
+CODE_STUB, TEXT_STUB = "# YOUR CODE HERE\nraise NotImplementedError()", "YOUR ANSWER HERE"
 KINDS = {(False, False): "given", (False, True): "answer", (True, False): "test", (True, True): "read"}
 
 

@@ -16,8 +16,7 @@ from typing import Any
 
 from comparisons.coursework.marking.answers import AnswerError, Answers, EndedError, Limits
 from comparisons.coursework.marking.steps import Step, steps_of
-from comparisons.coursework.release import CODE_STUB, TEXT_STUB
-from comparisons.coursework.sources import Assignment, cells_of
+from comparisons.coursework.sources import CODE_STUB, TEXT_STUB, Assignment, cells_of
 
 MAX_BYTES = 20 * 2**20  # of a submission
 MAX_STARTS = 3  # of a student's process, each without the cells that ended an earlier one
