@@ -11,7 +11,15 @@ from comparisons.coursework.marking.answers import Limits
 from comparisons.coursework.marking.judge import mark_steps
 from comparisons.coursework.marking.steps import steps_of
 from comparisons.coursework.release import release, student_version
-from comparisons.coursework.sources import BEGIN_SOLUTION, CODE_STUB, FOLDER, TEXT_STUB, assignment_files, cells_of, load_assignment
+from comparisons.coursework.sources import (
+    BEGIN_SOLUTION,
+    CODE_STUB,
+    FOLDER,
+    TEXT_STUB,
+    assignment_files,
+    cells_of,
+    load_assignment,
+)
 from comparisons.coursework.students import clouds_of, coins_of, random_state_of
 from em import BinomialMixtureEM, GaussianMixtureEM
 

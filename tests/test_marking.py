@@ -1,4 +1,4 @@
-"""A submission, whatever it does, costs its own marks only; and its marks are for what it answers, not for what it says."""
+"""A submission costs its own marks only, whatever it does; marks are for what it answers, not for what it says."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from toy_assignment import CUBE, DEFINES, HOSTILE, TOY, WRONG, cell, notebook, plain, written
+from toy_assignment import CUBE, DEFINES, HOSTILE, TAMPERS, TOY, WRONG, cell, notebook, plain, written
 
 from comparisons.coursework.marking import sandbox
 from comparisons.coursework.marking.answers import Limits
@@ -28,15 +28,14 @@ def test_solutions_have_full_marks_and_texts_are_to_be_read(tmp_path):
     assert result.answers == {"why": "A square is a product."}
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", HOSTILE | TAMPERS)
 def test_what_a_hostile_cell_costs_is_its_own(name, tmp_path):
     begun = time.monotonic()
-    marks, _ = marked(notebook(square=HOSTILE[name]), tmp_path / "a.ipynb")
+    marks, _ = marked(notebook(square=(HOSTILE | TAMPERS)[name]), tmp_path / "a.ipynb")
     points, why = marks["square-test"]
     assert points == 0
     assert why
-    kept = 0 if name.startswith("writes") else 2  # who breaks the pipe loses what comes after it
-    assert marks["cube-test"][0] >= kept, marks["cube-test"]
+    assert marks["cube-test"][0] == (2 if name in HOSTILE else 0), marks["cube-test"]
     assert time.monotonic() - begun < 60
 
 
@@ -84,7 +83,7 @@ assert done == ["own"], done
         source = tries.replace("{port}", str(server.getsockname()[1]))
         for isolates in {sandbox.can_isolate(), False}:
             patch.setattr(sandbox, "can_isolate", lambda isolates=isolates: isolates)
-            marks, result = marked(notebook(square=source), tmp_path / "a.ipynb", [solutions])
+            _, result = marked(notebook(square=source), tmp_path / "a.ipynb", [solutions])
             assert (result.points, result.notes) == (5, []), (isolates, result.notes)
     assert (kept / "file.txt").read_text() == "mine"
     assert [path.name for path in kept.iterdir()] == ["file.txt"]
@@ -98,13 +97,15 @@ def test_locked_cells_are_ours_whatever_the_student_made_of_them(tmp_path):
         if node["id"] == "imports":
             node["source"] = "raise SystemExit"
     changed["cells"] = [node for node in changed["cells"] if node["id"] != "cube-test"]
-    marks, result = marked(changed, tmp_path / "a.ipynb")
+    marks, _ = marked(changed, tmp_path / "a.ipynb")
     assert marks["square-test"][0] == 0
     assert marks["cube-test"] == (2, "right")
 
 
 def test_added_repeated_moved_and_missing_cells(tmp_path):
-    helped = notebook(square="def square(x):\n    return times(x, x)", before=[plain("def times(x, y):\n    return x * y")])
+    helped = notebook(
+        square="def square(x):\n    return times(x, x)", before=[plain("def times(x, y):\n    return x * y")]
+    )
     assert marked(helped, tmp_path / "a.ipynb")[1].points == 5
     repeated = notebook()
     repeated["cells"].insert(3, cell("answer", "square", WRONG))
@@ -154,15 +155,17 @@ def test_a_huge_file_is_not_read(tmp_path):
 
 
 def test_reasons_name_what_was_wrong(tmp_path):
-    marks, _ = marked(notebook(square="def square(x):\n    return x * 2", cube="def cube(x):\n    return 1 / 0"), tmp_path / "a.ipynb")
+    marks, _ = marked(
+        notebook(square="def square(x):\n    return x * 2", cube="def cube(x):\n    return 1 / 0"), tmp_path / "a.ipynb"
+    )
     assert marks["square-test"] == (0, "wrong squares")
     assert marks["cube-test"] == (0, "your code raised ZeroDivisionError: division by zero (line 2 of cell cube)")
 
 
 def test_magics_are_left_out_and_values_are_copies(tmp_path):
-    source = "%matplotlib inline\n!ls\ndef square(x):\n    y = x**2\n    if hasattr(x, 'flags'):\n        x[:] = 7\n    return y\n"
-    marks, result = marked(notebook(square=source, cube=CUBE), tmp_path / "a.ipynb")
-    assert result.points == 5
+    changes_x = "    y = x**2\n    if hasattr(x, 'flags'):\n        x[:] = 7\n    return y\n"
+    source = f"%matplotlib inline\n!ls\ndef square(x):\n{changes_x}"
+    assert marked(notebook(square=source, cube=CUBE), tmp_path / "a.ipynb")[1].points == 5
 
 
 def test_marks_are_json(tmp_path):

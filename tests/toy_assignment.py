@@ -4,12 +4,14 @@ import json
 
 from comparisons.coursework.sources import Assignment, cells_of
 
-KINDS = {"given": (False, False, True), "answer": (False, True, False), "test": (True, False, True), "read": (True, True, False)}
+LOCKED = {"given": (False, False), "test": (True, False)}  # grade, solution
+KINDS = LOCKED | {"answer": (False, True), "read": (True, True)}
 
 
 def cell(kind, name, source, points=0, cell_type="code"):
-    grade, solution, locked = KINDS[kind]
-    marked = {"grade": grade, "solution": solution, "locked": locked, "grade_id": name, "schema_version": 3, "points": points}
+    grade, solution = KINDS[kind]
+    marked = {"grade": grade, "solution": solution, "locked": kind in LOCKED, "grade_id": name}
+    marked |= {"schema_version": 3, "points": points}
     output = {"outputs": [], "execution_count": None} if cell_type == "code" else {}
     return {"cell_type": cell_type, "id": name, "metadata": {"nbgrader": marked}, "source": source, **output}
 
@@ -48,37 +50,77 @@ TOY = Assignment("toy", cells_of(notebook()))
 DEFINES = "def square(x):\n    return x**2\n"
 WRONG = "def square(x):\n    return x + 1\n"
 
-# What stands in the cell of the square; the square's own points are lost, or kept where the cell is right besides.
+# What stands in the cell of the square: its points are lost, those of the cube are kept.
 HOSTILE = {
     "an endless loop": "while True:\n    pass",
-    "an endless loop that catches everything": "while True:\n    try:\n        while True:\n            pass\n    except BaseException:\n        pass",
+    "an endless loop that catches everything": """
+while True:
+    try:
+        while True:
+            pass
+    except BaseException:
+        pass
+""",
     "a sleeper": "import time\ntime.sleep(1000)",
     "an eater of memory": "x = bytearray(2**40)",
     "an eater of memory in bits": "x = []\nwhile True:\n    x.append(bytearray(10**8))",
     "a fork bomb": "import os\nwhile True:\n    os.fork()",
     "leaves by os._exit": "import os\nos._exit(0)",
     "leaves by sys.exit": "import sys\nsys.exit(0)",
-    "kills its parent and its group": "import os, signal\nos.setsid()\nos.kill(os.getppid(), signal.SIGKILL)\nos.killpg(0, signal.SIGKILL)",
-    "floods the output": "import sys\nfor _ in range(200):\n    print('x' * 10**6)\n    print('y' * 10**6, file=sys.stderr)\nraise ValueError",
-    "patches the tests' tools": (
-        "import builtins, numpy, numpy.testing\n"
-        "numpy.allclose = numpy.isclose = numpy.array_equal = numpy.testing.assert_allclose = lambda *a, **k: True\n"
-        "builtins.AssertionError = type('Fine', (BaseException,), {})\n" + WRONG
-    ),
-    "equals everything": (
-        "class Yes:\n    shape = (5,)\n    def __eq__(self, other): return True\n    def __array__(self, *a, **k): raise ValueError\n"
-        "    def __bool__(self): return True\ndef square(x):\n    return Yes()\n"
-    ),
-    "prints that all is well": "print('{\"value\": null, \"points\": 3}')\n" + WRONG,
-    "writes replies itself": "import os\nfor fd in range(3, 40):\n    try:\n        os.write(fd, b'{\"value\": 4}\\n' * 50)\n    except OSError:\n        pass\n" + WRONG,
-    "writes nonsense as replies": "import os\nfor fd in range(3, 40):\n    try:\n        os.write(fd, b'\\x00[[[[\\n')\n    except OSError:\n        pass\n" + WRONG,
+    "kills its parent and its group": """
+import os, signal
+os.setsid()
+os.kill(os.getppid(), signal.SIGKILL)
+os.killpg(0, signal.SIGKILL)
+""",
+    "floods the output": """
+import sys
+for _ in range(200):
+    print("x" * 10**6)
+    print("y" * 10**6, file=sys.stderr)
+raise ValueError
+""",
+    "patches the tests' tools": f"""
+import builtins, numpy, numpy.testing
+numpy.allclose = numpy.isclose = numpy.array_equal = numpy.testing.assert_allclose = lambda *a, **k: True
+builtins.AssertionError = type("Fine", (BaseException,), {{}})
+{WRONG}""",
+    "equals everything": """
+class Yes:
+    shape = (5,)
+    def __eq__(self, other): return True
+    def __bool__(self): return True
+    def __array__(self, *a, **k): raise ValueError
+def square(x):
+    return Yes()
+""",
+    "prints that all is well": f'print(\'{{"value": null, "points": 3}}\')\n{WRONG}',
     "a value that is too large": "import numpy as np\ndef square(x):\n    return np.zeros(10**8)\n",
-    "a deep value": "def square(x):\n    out = []\n    for _ in range(10**5):\n        out = [out]\n    return out\n",
+    "a deep value": """
+def square(x):
+    out = []
+    for _ in range(10**5):
+        out = [out]
+    return out
+""",
     "recursion": "def square(x):\n    return square(x)\n",
     "a crash": "import ctypes\nctypes.string_at(0)",
     "wrong syntax": "def square(x)\n    return",
     "nothing": "",
     "leaves when it is called": "def square(x):\n    import os\n    os._exit(0)\n",
+}
+ON_THE_PIPE = """
+import os
+for descriptor in range(3, 40):
+    try:
+        os.write(descriptor, {reply!r} * 50)
+    except OSError:
+        pass
+"""
+# These break the pipe to the judge, and lose what comes after them.
+TAMPERS = {
+    "writes replies itself": ON_THE_PIPE.format(reply=b'{"value": 4}\n') + WRONG,
+    "writes nonsense as replies": ON_THE_PIPE.format(reply=b"\0[[[[\n") + WRONG,
 }
 
 

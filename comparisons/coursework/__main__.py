@@ -11,13 +11,16 @@ from comparisons.comparison.command import bad_input_exits
 from comparisons.coursework.sources import FOLDER
 from comparisons.output.console import tell
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="Set, mark and check coursework.", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False, pretty_exceptions_enable=False, help="Set, mark and check coursework.", no_args_is_help=True
+)
 SOURCE = Annotated[Path, typer.Option(help="Folder of the assignments with solutions.")]
 
 
 @app.command()
 def release(
-    folder: Annotated[Path, typer.Argument(help="Where the student versions go.")] = Path("release"), source: SOURCE = FOLDER
+    folder: Annotated[Path, typer.Argument(help="Where the student versions go.")] = Path("release"),
+    source: SOURCE = FOLDER,
 ) -> None:
     """Write student versions of the assignments: no solutions, no hidden tests. Exit code 0, or 2 for bad input."""
     from comparisons.coursework.release import release as write_all
@@ -29,7 +32,9 @@ def release(
 
 @app.command()
 def mark(
-    folder: Annotated[Path, typer.Argument(help="Submissions: <student>/<assignment>.ipynb or <student>_<assignment>.ipynb.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Submissions: <student>/<assignment>.ipynb or <student>_<assignment>.ipynb.")
+    ],
     source: SOURCE = FOLDER,
     assignment: Annotated[str | None, typer.Option(help="All submissions are of this assignment.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the marks; default: marks, beside FOLDER.")] = None,
@@ -39,8 +44,8 @@ def mark(
 ) -> None:
     """Mark notebooks by the assignments' own tests; each is run by itself, shut off, with limits.
 
-    Written: marks.csv (a row for each submission), reasons.csv (a row for each cell with points) and marks.json (all of it, with the
-    answers that are to be read). Exit code 0, or 2 for bad input.
+    Written: marks.csv (a row for each submission), reasons.csv (a row for each cell with points) and marks.json (all of
+    it, with the answers that are to be read). Exit code 0, or 2 for bad input.
     """
     from comparisons.coursework.marking.answers import Limits
     from comparisons.coursework.marking.folder import mark as mark_all
@@ -66,7 +71,9 @@ def mark(
 
 @app.command()
 def check(
-    script: Annotated[Path, typer.Argument(help="A Python file with functions e_step, m_step, log_likelihood, q, fit.")],
+    script: Annotated[
+        Path, typer.Argument(help="A Python file with functions e_step, m_step, log_likelihood, q, fit.")
+    ],
     family: Annotated[str, typer.Option(help="gmm, bmm, pmm, cmm or kmeans.")] = "gmm",
     explain: Annotated[bool, typer.Option("--explain", help="Name each mistake, not only hint at it.")] = False,
 ) -> None:

@@ -39,7 +39,7 @@ def _released(cell: dict[str, Any]) -> dict[str, Any]:
         source = without_solution(source, CODE_STUB if is_code else TEXT_STUB)
     if marked:
         metadata |= {"deletable": False} | ({"editable": False} if marked["locked"] else {})
-    output = {"outputs": [], "execution_count": None} if is_code else {}
+    output: dict[str, Any] = {"outputs": [], "execution_count": None} if is_code else {}
     lines = HIDDEN.sub("", source).splitlines(keepends=True)
     return cell | {"source": lines, "metadata": metadata} | output
 
@@ -50,9 +50,9 @@ def without_solution(source: str, stub: str) -> str:
     Examples
     --------
     >>> from comparisons.coursework.release import without_solution
-    >>> print(without_solution("def f():\n    ### BEGIN SOLUTION\n    return 1\n    ### END SOLUTION", "raise NotImplementedError()"))
+    >>> print(without_solution("def f():\n    ### BEGIN SOLUTION\n    return 1\n    ### END SOLUTION", "return 0"))
     def f():
-        raise NotImplementedError()
+        return 0
     """
     if BEGIN_SOLUTION not in source:
         return stub

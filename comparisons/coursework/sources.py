@@ -1,8 +1,8 @@
 """Assignments as they are written: notebooks in nbgrader's format, with solutions, hidden tests and points.
 
-A cell's ``metadata.nbgrader`` says what it is: *given* (locked code that everybody runs), an *answer* (the student writes it),
-a *test* (locked, with points), or an answer that is *read* by the teacher (with points too). Cells without it are text,
-pictures and feedback, which count for nothing.
+A cell's ``metadata.nbgrader`` says what it is: *given* (locked code that everybody runs), an *answer* (the student
+writes it), a *test* (locked, with points), or an answer that is *read* by the teacher (with points too). Cells without
+it are text, pictures and feedback, which count for nothing.
 """
 
 import ast
@@ -61,7 +61,9 @@ class Assignment:
     @property
     def answered_names(self) -> frozenset[str]:
         """Names that the solutions give a value: the functions and variables that a student writes."""
-        return frozenset(name for cell in self.cells if cell.kind in ("answer", "read") and cell.is_code for name in bound(cell))
+        return frozenset(
+            name for cell in self.cells if cell.kind in ("answer", "read") and cell.is_code for name in bound(cell)
+        )
 
     def points(self, kind: str) -> float:
         """Return all points of the cells of a kind."""
@@ -75,7 +77,9 @@ def bound(cell: Cell) -> set[str]:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             names.add(node.name)
         elif not isinstance(node, ast.Import | ast.ImportFrom):
-            targets = (part for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store))
+            targets = (
+                part for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+            )
             names |= {target.id for target in targets}
     return names
 

@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.stats import binom
 
-from models.gmm import GMMParameters
 from models.bmm import BMMParameters
+from models.gmm import GMMParameters
 from models.validation import Array
 
 
@@ -16,7 +16,11 @@ def random_state_of(student_number: int, name: str = "") -> np.random.RandomStat
     ValueError
         If the number is no whole number from 0 to 2^63 - 1.
     """
-    if isinstance(student_number, bool) or not isinstance(student_number, int | np.integer) or not 0 <= student_number < 2**63:
+    if (
+        isinstance(student_number, bool)
+        or not isinstance(student_number, int | np.integer)
+        or not 0 <= student_number < 2**63
+    ):
         raise ValueError(f"student_number must be a whole number without quotes, at least 0; got {student_number!r}")
     seeds = np.random.SeedSequence([int(student_number), *name.encode()])
     return np.random.RandomState(np.random.MT19937(seeds))
@@ -27,8 +31,9 @@ def clouds_of(
 ) -> tuple[Array, np.ndarray, GMMParameters]:
     """Return Gaussian clouds in the plane: samples, their labels, and the mixture.
 
-    Sizes, shapes and distances are those of every student; noise, direction, place, order and unit are this student's own. In each cloud
-    the mean and the covariance of the samples are exactly those of the mixture, so that chance makes nobody's clouds harder to part.
+    Sizes, shapes and distances are those of every student; noise, direction, place, order and unit are this student's
+    own. In each cloud the mean and the covariance of the samples are exactly those of the mixture, so that chance makes
+    nobody's clouds harder to part.
 
     Parameters
     ----------
@@ -57,7 +62,9 @@ def clouds_of(
 
     turn, unit, place = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 2.0), rng.uniform(-20, 20, size=2)
     turned = unit * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    parts = [corner + _exact_noise(size, rng) * spread for corner, size, spread in zip(corners, sizes, spreads, strict=True)]
+    parts = [
+        corner + _exact_noise(size, rng) * spread for corner, size, spread in zip(corners, sizes, spreads, strict=True)
+    ]
     order, names = rng.permutation(n_samples), rng.permutation(K)
     X = (np.concatenate(parts) @ turned.T + place)[order]
     z = np.repeat(names, sizes)[order]
@@ -78,8 +85,8 @@ def coins_of(
 ) -> tuple[Array, BMMParameters]:
     """Return heads of two coins, flipped so often per pick, and the mixture.
 
-    The distance of the coins in log odds is that of every student; where they lie, which is which, and the order are this student's own. Every
-    number of heads occurs as often as expected, to rounding.
+    The distance of the coins in log odds is that of every student; where they lie, which is rarer, and the order are
+    this student's own. Every number of heads occurs as often as expected, to rounding.
 
     Parameters
     ----------
@@ -109,4 +116,4 @@ def coins_of(
     mixed = share * binom.pmf(counts, n_trials, probs[0]) + (1 - share) * binom.pmf(counts, n_trials, probs[1])
     levels = (np.arange(n_samples) + 0.5) / n_samples
     heads = np.searchsorted(np.cumsum(mixed), levels).clip(max=n_trials).astype(np.float64)
-    return rng.permutation(heads)[:, None], BMMParameters([share, 1 - share], probs[:, None])
+    return rng.permutation(heads)[:, None], BMMParameters(np.array([share, 1 - share]), probs[:, None])

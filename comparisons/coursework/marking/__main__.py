@@ -1,4 +1,4 @@
-"""The judge's process: submission, assignment, limits and hidden folders are given, marks of the one submission are printed."""
+"""The judge's process: it prints the marks of one submission, given assignment, limits and hidden folders, as JSON."""
 
 import json
 import sys

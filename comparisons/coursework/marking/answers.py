@@ -173,6 +173,7 @@ class Function:
             self.__signature__ = inspect.Signature([_parameter(*described) for described in parameters])
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what the student's function returns."""
         return self._answers.call(self.key, args, kwargs)
 
 

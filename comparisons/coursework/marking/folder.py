@@ -58,7 +58,9 @@ def submissions(folder: Path, files: Mapping[str, Path], only: str | None = None
     ValueError
         If there is no notebook.
     """
-    paths = [path for path in sorted(folder.rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts and path.is_file()]
+    paths = [
+        path for path in sorted(folder.rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts and path.is_file()
+    ]
     if not paths:
         raise ValueError(f"folder must have notebooks (.ipynb) in it, got {folder}, which has none")
     names = [path.relative_to(folder).as_posix() for path in paths]
@@ -107,7 +109,7 @@ def mark(
     Returns
     -------
     list of dict
-        For each submission what :meth:`comparisons.coursework.marking.judge.Marks.to_json` returns, and ``"submission"``.
+        For each what :meth:`comparisons.coursework.marking.judge.Marks.to_json` returns, and ``"submission"``, its name.
     """
     files = assignment_files(source)
     if only is not None and only not in files:
@@ -128,12 +130,19 @@ def mark(
 
 def _mark_one(submission: Submission, files: Mapping[str, Path], limits: Limits, hidden: list[Path]) -> dict[str, Any]:
     """Mark a submission in a process of its own; what goes wrong there is a note."""
-    nothing = {"assignment": submission.assignment, "marks": [], "student_number": None, "answers": {}}
+    nothing: dict[str, Any] = {"assignment": submission.assignment, "marks": [], "student_number": None, "answers": {}}
     nothing |= {"points": 0.0, "of": 0.0, "to_read": 0.0}
     if submission.assignment is None:
         known = ", ".join(files)
-        return nothing | {"notes": [f"its assignment is not known: name it {known}, in the file's name or by --assignment"]}
-    given = [str(submission.path), str(files[submission.assignment]), json.dumps(asdict(limits)), json.dumps([str(path) for path in hidden])]
+        return nothing | {
+            "notes": [f"its assignment is not known: name it {known}, in the file's name or by --assignment"]
+        }
+    given = [
+        str(submission.path),
+        str(files[submission.assignment]),
+        json.dumps(asdict(limits)),
+        json.dumps([str(path) for path in hidden]),
+    ]
     command = [sys.executable, "-m", "comparisons.coursework.marking", *given]
     most = MAX_STARTS * limits.total_seconds + 60
     try:
@@ -156,7 +165,7 @@ def _note_shared_numbers(results: list[dict[str, Any]]) -> None:
 
 
 def write(results: list[dict[str, Any]], folder: Path) -> list[Path]:
-    """Write ``marks.csv``, a row for each submission, ``reasons.csv``, a row for each cell with points, and ``marks.json``."""
+    """Write ``marks.csv`` (a row a submission), ``reasons.csv`` (a row a cell with points) and ``marks.json``."""
     rows = [[_cell_of(marks, name) for name in HEAD] for marks in results]
     reasons = [
         [marks["submission"], marks["assignment"], *(mark[name] for name in ("cell", "kind", "points", "of", "why"))]
@@ -164,7 +173,11 @@ def write(results: list[dict[str, Any]], folder: Path) -> list[Path]:
         for mark in marks["marks"]
     ]
     head = "submission", "assignment", "cell", "kind", "points", "of", "why"
-    content = {"marks.csv": _csv(HEAD, rows), "reasons.csv": _csv(head, reasons), "marks.json": json.dumps(results, indent=1)}
+    content = {
+        "marks.csv": _csv(HEAD, rows),
+        "reasons.csv": _csv(head, reasons),
+        "marks.json": json.dumps(results, indent=1),
+    }
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in content.items():
         write_whole(folder / name, text)
@@ -183,5 +196,7 @@ def _csv(head: tuple[str, ...], rows: list[list[Any]]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(head)
     for row in rows:
-        writer.writerow([f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+-@\t\r" and cell else cell for cell in row])
+        writer.writerow(
+            [f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+-@\t\r" and cell else cell for cell in row]
+        )
     return text.getvalue()

@@ -1,7 +1,7 @@
 """Marks of one submission. The student's code runs in a process that is shut off; the tests run here, in ours.
 
-A test sees the student's variables as copies of plain data, and the student's functions as calls across a pipe. So a student's code
-can change neither a test, nor NumPy's comparison, nor what counts as an error: it can only answer.
+A test sees the student's variables as copies of plain data, and the student's functions as calls across a pipe. So a
+student's code can change neither a test, nor NumPy's comparison, nor what counts as an error: it can only answer.
 """
 
 import ast
@@ -16,7 +16,7 @@ from typing import Any
 
 from comparisons.coursework.marking.answers import AnswerError, Answers, EndedError, Limits
 from comparisons.coursework.marking.steps import Step, steps_of
-from comparisons.coursework.sources import CODE_STUB, TEXT_STUB, Assignment, cells_of
+from comparisons.coursework.sources import CODE_STUB, TEXT_STUB, Assignment, Cell, cells_of
 
 MAX_BYTES = 20 * 2**20  # of a submission
 MAX_STARTS = 3  # of a student's process, each without the cells that ended an earlier one
@@ -107,32 +107,41 @@ def mark_file(path: Path, assignment: Assignment, limits: Limits, hidden: Sequen
     """
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise ValueError(f"the file has {path.stat().st_size / 2**20:.0f} MB, at most {MAX_BYTES / 2**20:.0f} are read")
+            raise ValueError(
+                f"the file has {path.stat().st_size / 2**20:.0f} MB, at most {MAX_BYTES / 2**20:.0f} are read"
+            )
         cells = cells_of(json.loads(path.read_bytes()))
     except (OSError, ValueError, RecursionError) as error:
         why = f"the file is no notebook: {error}"[:MAX_REASON]
-        return Marks(assignment.name, [Mark(c.name, c.kind, 0.0, c.points, why) for c in assignment.cells if c.points], None, [why])
+        return Marks(
+            assignment.name,
+            [Mark(c.name, c.kind, 0.0, c.points, why) for c in assignment.cells if c.points],
+            None,
+            [why],
+        )
     return mark_steps(steps_of(assignment, cells), assignment, limits, hidden)
 
 
 def mark_steps(steps: Sequence[Step], assignment: Assignment, limits: Limits, hidden: Sequence[Path] = ()) -> Marks:
     """Run and test; a cell that ends its process is left out, and the others are run once more without it."""
     left_out: dict[int, str] = {}
-    for start in range(MAX_STARTS):
+    starts = 0
+    while True:
+        starts += 1
         with Answers(limits, hidden) as answers:
-            run = Run(assignment, answers, left_out)
-            for i, step in enumerate(steps):
-                try:
-                    run.do(i, step)
-                except EndedError as error:
-                    left_out[i] = f"{error}; this cell was left out"
-                    if start < MAX_STARTS - 1:
-                        break
-                    left_out |= {j: f"{error}, in {step.cell.name}" for j in range(i, len(steps))}
-                    run.do(i, step)
-            else:
+            run, at = Run(assignment, answers, left_out), 0
+            try:
+                for at, step in enumerate(steps):  # noqa: B007
+                    run.do(at, step)
                 return run.result
-    raise AssertionError("the last start always ends")
+            except EndedError as error:
+                left_out[at] = f"{error}; this cell was left out"
+                if starts == MAX_STARTS:
+                    name = steps[at].cell.name
+                    left_out |= dict.fromkeys(range(at + 1, len(steps)), f"{error}, in {name}, again and again")
+                    for later in range(at, len(steps)):
+                        run.do(later, steps[later])
+                    return run.result
 
 
 class Run:
@@ -156,26 +165,24 @@ class Run:
     def do(self, i: int, step: Step) -> None:
         """Run, test or keep one step."""
         cell, why_not = step.cell, self._left_out.get(i)
-        self.result.notes += [f"{cell.name}: {note}" for note in (step.note, why_not) if note]
         if cell.kind == "test":
             self._test(step, why_not)
-            return
-        self._read(step)
-        if step.source is None:
-            self.result.notes.append(f"{cell.name}: this cell is missing in the submission")
-            return
-        if not cell.is_code or why_not is not None:
-            return
+        elif cell.is_code and step.source is not None and why_not is None:
+            self._run(cell, step.source)
+        if cell.kind == "read":
+            self._read(step)
+        missing = "this cell is missing in the submission" if step.source is None else None
+        self.result.notes += [f"{cell.name}: {note}" for note in (step.note, why_not, missing) if note]
+
+    def _run(self, cell: Cell, source: str) -> None:
         if cell.kind == "given":
-            self._fault(cell.source, cell.name)  # what is missing here is missing in the tests, which say so
-        if error := self._answers.run(step.source, cell.name):
+            self._fault(source, cell.name)  # what is missing here is missing in the tests, which say so
+        if error := self._answers.run(source, cell.name):
             self._raised[cell.name] = error
-            if CODE_STUB not in step.source:
+            if CODE_STUB not in source:
                 self.result.notes.append(f"{cell.name}: {error}")
 
     def _read(self, step: Step) -> None:
-        if step.cell.kind != "read":
-            return
         text = (step.source or "").strip()
         is_empty = not text or TEXT_STUB in text or CODE_STUB in text
         why = "no answer" if is_empty else TO_READ
@@ -200,7 +207,9 @@ class Run:
         except AssertionError as error:
             return str(error).strip() or f"not so: {_line(error)}"
         except NameError as error:
-            earlier = "; ".join(f"{cell} raised {text}" for cell, text in self._raised.items() if not text.startswith("NotImpl"))
+            earlier = "; ".join(
+                f"{cell} raised {text}" for cell, text in self._raised.items() if not text.startswith("NotImpl")
+            )
             return f"{error}{'; ' if earlier else ''}{earlier}"
         except Exception as error:  # a value of another kind or shape than the test expects
             return f"{type(error).__name__}: {error} (at: {_line(error)})"

@@ -1,7 +1,7 @@
 """Values as JSON, for the pipe between a student's process and the judge: numbers, text, lists and arrays.
 
-Nothing is pickled, so reading a value runs no code of whoever wrote it, and what is read has only NumPy's and Python's own
-comparisons: an object that claims to equal everything arrives as the name of its type.
+Nothing is pickled, so reading a value runs no code of whoever wrote it, and what is read has only NumPy's and Python's
+own comparisons: an object that claims to equal everything arrives as the name of its type.
 """
 
 import inspect

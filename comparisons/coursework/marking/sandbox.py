@@ -1,9 +1,9 @@
 """How a student's process is shut off: Linux namespaces where the system grants them, else an audit hook in Python.
 
-In namespaces (``unshare`` and ``mount`` of util-linux, as root or as anybody whom the system lets make a user namespace) the process
+In namespaces (``unshare`` and ``mount`` of util-linux; of root, or of anybody who may make a user namespace) the process
 sees Python and the packages, read-only, and an empty folder of its own in memory; no network, no other process, no
-other file. It has no privileges; run by root it is a user of its own. The shell is the first process of the namespace, which
-no student's code can end; when it is killed the system ends everything in the namespace.
+other file. It has no privileges; run by root it is a user of its own. The shell is the first process of the namespace:
+no student's code can end it, and when it is killed the system ends everything in the namespace.
 """
 
 import os
@@ -38,8 +38,8 @@ exit 0
 """
 NAMESPACES = "--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child"
 NOT_ISOLATED = (
-    "this system grants no namespaces (unshare): submissions are shut off by Python's audit hook only, which native code can "
-    "go round. Mark work that you do not trust in a container or a virtual machine"
+    "this system grants no namespaces (unshare): submissions are shut off by Python's audit hook only, which native "
+    "code can go round. Mark work that you do not trust in a virtual machine"
 )
 
 

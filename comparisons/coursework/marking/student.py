@@ -1,8 +1,8 @@
-"""The process that runs a student's cells: it reads requests, one JSON line each, and writes one line of reply to each.
+"""The process that runs a student's cells: it reads requests, a line of JSON each, and answers each by a line.
 
-Requests are ``{"run": source, "cell": name}``, ``{"get": name}`` and ``{"call": name, "args": [...], "kwargs": {...}}``. What is
-replied is the student's claim: everything in this process may have been changed by the student's code. The judge, in a
-process of its own, decides what it is worth.
+Requests are ``{"run": source, "cell": name}``, ``{"get": name}`` and ``{"call": name, "args": [...], "kwargs": {...}}``.
+What is replied is the student's claim: everything in this process may have been changed by the student's code. The
+judge, in a process of its own, decides what it is worth.
 """
 
 import builtins
@@ -61,7 +61,17 @@ def refuse_outside(readable: list[str], hidden: list[str]) -> None:
         r"socket\.(connect|bind|getaddrinfo|gethostby\w+|sendto)|subprocess\.Popen|os\.(fork|forkpty|exec|spawn|posix_spawn|"
         r"system|kill|killpg|startfile)|signal\.pthread_kill|pty\.spawn"
     )
-    changing = {"os.remove", "os.rmdir", "os.rename", "os.link", "os.symlink", "os.chmod", "os.chown", "os.truncate", "os.mkdir"}
+    changing = {
+        "os.remove",
+        "os.rmdir",
+        "os.rename",
+        "os.link",
+        "os.symlink",
+        "os.chmod",
+        "os.chown",
+        "os.truncate",
+        "os.mkdir",
+    }
     changing |= {"shutil.rmtree", "shutil.move", "os.utime", "os.mkfifo", "os.mknod"}
     own = os.path.realpath(os.getcwd())
     inside, never = (tuple(os.path.realpath(path) + os.sep for path in paths) for paths in ((*readable, own), hidden))
