@@ -117,11 +117,9 @@ for descriptor in range(3, 40):
     except OSError:
         pass
 """
-# These break the pipe to the judge, and lose what comes after them.
-TAMPERS = {
-    "writes replies itself": ON_THE_PIPE.format(reply=b'{"value": 4}\n') + WRONG,
-    "writes nonsense as replies": ON_THE_PIPE.format(reply=b"\0[[[[\n") + WRONG,
-}
+HOSTILE["writes nonsense as replies"] = ON_THE_PIPE.format(reply=b"\0[[[[\n") + WRONG
+# Replies that can be read are taken for those of the next requests, and what comes after is lost.
+TAMPERS = {"writes replies itself": ON_THE_PIPE.format(reply=b'{"value": 4}\n') + WRONG}
 
 
 def written(notebook, path):

@@ -109,7 +109,7 @@ def mark(
     Returns
     -------
     list of dict
-        For each what :meth:`comparisons.coursework.marking.judge.Marks.to_json` returns, and ``"submission"``, its name.
+        What :meth:`comparisons.coursework.marking.judge.Marks.to_json` returns for each, and its name as "submission".
     """
     files = assignment_files(source)
     if only is not None and only not in files:

@@ -131,7 +131,7 @@ def mark_steps(steps: Sequence[Step], assignment: Assignment, limits: Limits, hi
         with Answers(limits, hidden) as answers:
             run, at = Run(assignment, answers, left_out), 0
             try:
-                for at, step in enumerate(steps):  # noqa: B007
+                for at, step in enumerate(steps):
                     run.do(at, step)
                 return run.result
             except EndedError as error:
@@ -159,7 +159,8 @@ class Run:
 
     def __init__(self, assignment: Assignment, answers: Answers, left_out: Mapping[int, str]):
         self.result, self._answers, self._left_out = Marks(assignment.name), answers, left_out
-        self._theirs, self._ours = assignment.answered_names, {"__name__": "tests"}
+        self._theirs = assignment.answered_names
+        self._ours: dict[str, Any] = {"__name__": "tests"}
         self._raised: dict[str, str] = {}
 
     def do(self, i: int, step: Step) -> None:
@@ -238,4 +239,4 @@ class Run:
 def _line(error: Exception) -> str:
     """Return the line of our cell in which it was raised."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith("<our ")]
-    return frames[-1].line or "" if frames else ""
+    return (frames[-1].line or "") if frames else ""

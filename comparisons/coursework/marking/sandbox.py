@@ -1,6 +1,6 @@
 """How a student's process is shut off: Linux namespaces where the system grants them, else an audit hook in Python.
 
-In namespaces (``unshare`` and ``mount`` of util-linux; of root, or of anybody who may make a user namespace) the process
+In namespaces (``unshare`` and ``mount`` of util-linux; by root, or by all who may make a user namespace) the process
 sees Python and the packages, read-only, and an empty folder of its own in memory; no network, no other process, no
 other file. It has no privileges; run by root it is a user of its own. The shell is the first process of the namespace:
 no student's code can end it, and when it is killed the system ends everything in the namespace.

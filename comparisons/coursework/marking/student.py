@@ -1,6 +1,6 @@
-"""The process that runs a student's cells: it reads requests, a line of JSON each, and answers each by a line.
+"""The process that runs a student's cells: it reads requests, one JSON line each, and replies by one line each.
 
-Requests are ``{"run": source, "cell": name}``, ``{"get": name}`` and ``{"call": name, "args": [...], "kwargs": {...}}``.
+Requests are ``{"run": source, "cell": name}``, ``{"get": name}``, ``{"call": name, "args": [...], "kwargs": {...}}``.
 What is replied is the student's claim: everything in this process may have been changed by the student's code. The
 judge, in a process of its own, decides what it is worth.
 """
