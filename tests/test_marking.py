@@ -13,7 +13,7 @@ from comparisons.coursework.marking import sandbox
 from comparisons.coursework.marking.answers import Limits
 from comparisons.coursework.marking.judge import MAX_BYTES, mark_file
 
-LIMITS = Limits(seconds=1.0, grace=0.5, total_seconds=20.0, memory=2**30)
+LIMITS = Limits(seconds=1.0, grace=1.0, total_seconds=20.0, memory=2**30)
 
 
 def marked(notebook, path, hidden=()):
@@ -124,6 +124,13 @@ def test_added_repeated_moved_and_missing_cells(tmp_path):
     renamed["cells"][1]["metadata"] = {}
     renamed["cells"][1]["id"] = "renamed"
     assert marked(renamed, tmp_path / "e.ipynb")[1].points == 5  # it is there, in a cell that counts as added
+
+
+def test_an_answer_that_imports_solutions_is_noted(tmp_path):
+    source = f"def square(x):\n    import em.gmm, numpy\n    from sklearn.mixture import GaussianMixture\n{DEFINES}"
+    _, result = marked(notebook(square=DEFINES, cube=source.replace("square", "cube")), tmp_path / "a.ipynb")
+    notes = [f"the answer imports {name}, which has solutions" for name in ("em", "sklearn")]
+    assert result.notes == [f"cube: {'; '.join(notes)}"]
 
 
 BROKEN = {

@@ -59,7 +59,8 @@ def mark(
     def show(marks: dict[str, Any]) -> None:
         to_read = f", {marks['to_read']:g} to be read" if marks["to_read"] else ""
         lost = [mark["cell"] for mark in marks["marks"] if mark["points"] < mark["of"] and mark["kind"] == "test"]
-        why = f"; not right: {', '.join(lost)}" if lost else "".join(f"; {note}" for note in marks["notes"][:1])
+        note = "".join(f"; {note}" for note in marks["notes"][:1])
+        why = f"; not right: {', '.join(lost)}" if lost and marks["points"] else note
         tell(console, f"{marks['submission']}: ", (f"{marks['points']:g} of {marks['of']:g}", "bold"), to_read, why)
 
     limits = Limits(seconds, total_seconds=max(120.0, 3 * seconds), memory=memory * 2**20)

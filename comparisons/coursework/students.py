@@ -1,7 +1,7 @@
 """Data by student number: own numbers for everybody, the same difficulty for all, the same numbers each time."""
 
 import numpy as np
-from scipy.stats import binom
+from scipy.special import comb
 
 from models.bmm import BMMParameters
 from models.gmm import GMMParameters
@@ -113,7 +113,8 @@ def coins_of(
     probs = 1 / (1 + np.exp(-centre - gap * np.array([-0.5, 0.5])))
     share = weight if rng.uniform() < 0.5 else 1 - weight
     counts = np.arange(n_trials + 1)
-    mixed = share * binom.pmf(counts, n_trials, probs[0]) + (1 - share) * binom.pmf(counts, n_trials, probs[1])
+    pmf = comb(n_trials, counts) * probs[:, None] ** counts * (1 - probs[:, None]) ** (n_trials - counts)
+    mixed = np.array([share, 1 - share]) @ pmf
     levels = (np.arange(n_samples) + 0.5) / n_samples
     heads = np.searchsorted(np.cumsum(mixed), levels).clip(max=n_trials).astype(np.float64)
     return rng.permutation(heads)[:, None], BMMParameters(np.array([share, 1 - share]), probs[:, None])

@@ -93,7 +93,12 @@ class Answers:
         sizes = {"memory": limits.memory, "file_size": limits.file_size, "processes": limits.processes}
         readable = None if sandbox.can_isolate() else sandbox.readable()
         times = {"seconds": limits.seconds, "cpu_seconds": round(limits.total_seconds)}
-        self._write(sizes | times | {"readable": readable, "hidden": [str(path) for path in self._hidden]})
+        hidden = [str(path) for path in self._hidden]
+        try:
+            self._wait_for(sizes | times | {"readable": readable, "hidden": hidden}, limits.total_seconds)
+        except EndedError as error:
+            self.__exit__()
+            raise RuntimeError(f"the student's process does not start: {error}") from None
         return self
 
     def __exit__(self, *_: Any) -> None:
@@ -124,21 +129,25 @@ class Answers:
         return self._ask(call=key, args=encode(args, _key_of), kwargs=encode(kwargs, _key_of))
 
     def _ask(self, **request: Any) -> Any:
-        left = self._end - monotonic()
-        if left <= 0:
-            raise EndedError(f"all cells together took more than {self._limits.total_seconds:g} s")
-        future = self._waiter.submit(self._exchange, request)
-        try:
-            reply = future.result(min(self._limits.seconds + self._limits.grace, left))
-        except TimeoutError:
-            self._process.kill()
-            raise EndedError(f"it did not stop after {self._limits.seconds:g} s") from None
+        reply = self._wait_for(request, self._limits.seconds + self._limits.grace)
         if "error" in reply:
             raise AnswerError(str(reply["error"])[:400])
         try:
             return decode(reply["value"], lambda key, parameters: Function(self, key, parameters))
         except (KeyError, ValueError, RecursionError):
             raise EndedError("the process was tampered with: its reply cannot be read") from None
+
+    def _wait_for(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
+        """Return the reply to a request; the process is ended if there is none in time."""
+        left = self._end - monotonic()
+        future = self._waiter.submit(self._exchange, request)
+        try:
+            return future.result(max(0, min(seconds, left)))
+        except TimeoutError:
+            self._process.kill()
+            most = f"it did not stop after {self._limits.seconds:g} s"
+            all_most = f"all cells together took more than {self._limits.total_seconds:g} s"
+            raise EndedError(most if left > seconds else all_most) from None
 
     def _exchange(self, request: dict[str, Any]) -> dict[str, Any]:
         try:

@@ -4,6 +4,7 @@ Tests and given cells are always ours: what a student did to a locked cell has n
 ``grade_id``, wherever they are and how often they are there; any other code of the student's is run where it stands.
 """
 
+import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,6 +28,20 @@ class Step:
     cell: Cell
     source: str | None
     note: str = ""
+
+
+LIBRARIES = {"em", "models", "comparisons", "sklearn"}  # which have what students are to write
+
+
+def imported(source: str) -> set[str]:
+    """Return the libraries with solutions that some code imports."""
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    modules = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    modules += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    return {module.partition(".")[0] for module in modules} & LIBRARIES
 
 
 def steps_of(assignment: Assignment, submitted: Sequence[Cell]) -> list[Step]:
@@ -60,7 +75,15 @@ def steps_of(assignment: Assignment, submitted: Sequence[Cell]) -> list[Step]:
         if cell.kind in ("given", "test"):
             steps.append(Step(cell, cell.source))
         else:
-            note = "the answer is there more than once: the first counts, the others run after it"
-            steps.append(Step(cell, answers.get(cell.name), note if cell.name in repeated else ""))
+            steps.append(Step(cell, answers.get(cell.name), _note(cell, answers.get(cell.name, ""), repeated)))
         steps += added.get(cell.name, [])
     return steps
+
+
+def _note(cell: Cell, answer: str, repeated: set[str]) -> str:
+    notes = [
+        f"the answer imports {name}, which has solutions" for name in sorted(imported(answer) - imported(cell.source))
+    ]
+    if cell.name in repeated:
+        notes.append("the answer is there more than once: the first counts, the others run after it")
+    return "; ".join(notes if cell.is_code else [])
