@@ -11,7 +11,7 @@ from typing import Any, ClassVar, override
 import numpy as np
 from scipy.special import gammaln
 
-from comparisons.coursework.formulas.cells import CellTextbook, by_component, by_sample
+from comparisons.coursework.formulas.cells import INTEGERS, CellTextbook, by_component, by_sample
 from comparisons.coursework.formulas.estimates import after_of, ratio, weights_formula
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula, Slot, texts_beside
@@ -201,14 +201,17 @@ class Bernoulli(CellTextbook):
 
     spellings: ClassVar = {
         "probs": "probs prob p ps pk p_k theta thetas mu mus means mean q qs beta betas rho rhos success_probs bias biases "
-        "heads probabilities success_prob pr coin_probs coin_bias m_k",
+        "probabilities success_prob pr coin_probs coin_bias m_k",
+        "X": "heads flips successes n_heads num_heads k tosses",
         "n_trials": "n_trials trials m n ntrials num_trials flips n_flips tosses n_tosses size",
         "weights": "lam lambda lambdas lambda_k",
     }
     notebook = "03_em_for_bmm_coins_then_binary_vectors.ipynb"
     sections: ClassVar = {"e": "E-step and M-step", "m": "E-step and M-step", "log_likelihood": "The model"}
+    quantities = "weights", "probs"  # type: ignore[assignment]
     cell_slots = SUCCESSES, FAILURES, COEFFICIENT
     swaps = SWAPS
+    conventions = (INTEGERS,)
     trials: Any = None
 
     @property
@@ -243,10 +246,33 @@ class Bernoulli(CellTextbook):
         probs = np.round(probs, 1) if plain else probs
         trials = np.broadcast_to(np.asarray(self.n_trials), (n, D)).astype(int)
         X = rng.binomial(trials, rng.uniform(0.25, 0.75, size=(n, D))).astype(float)
-        X[0], X[-1] = trials[0], 0 if n > 1 else X[-1]
+        X[0, 0] = trials[0, 0]
+        if n > 2:
+            X[1, 0] = 0
         theta = {"weights": self.draw_weights(rng, K, plain), "probs": probs}
         r = self.draw_responsibilities(rng, n, K, plain)
         return Problem("", X, theta, r, {"n_trials": self.n_trials}, self.prior)
+
+    @override
+    def problems(self, step: str) -> list[Problem]:
+        problems = super().problems(step)
+        none = problems[0]  # an estimate of 0 is legal
+        if step == "m":
+            X = none.X.copy()
+            X[:, 0] = 0
+            problems.insert(2, none.changed(name="a feature without successes", X=X))
+        return problems
+
+    @override
+    def fit_problem(self) -> Problem:
+        rng, D = np.random.RandomState(8), self.shape()[1] or 5
+        drawn = self.draw(rng, 120, 2, D)
+        probs = np.array([np.linspace(0.15, 0.4, D), np.linspace(0.85, 0.6, D)])
+        X = rng.binomial(
+            np.broadcast_to(np.asarray(self.n_trials), (120, D)).astype(int),
+            probs[(rng.uniform(size=120) < 0.4).astype(int)],
+        )
+        return drawn.changed(X=X.astype(float), weights=np.array([0.55, 0.45]), probs=0.6 * probs + 0.2)
 
     @override
     def far(self) -> list[Problem]:

@@ -15,7 +15,7 @@ from comparisons.coursework.calling.caller import Answer, Caller
 from comparisons.coursework.calling.running import can_limit
 from comparisons.coursework.examples import example_of
 from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.textbook import STEPS, Textbook
+from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.textbooks import textbook_of
 from comparisons.coursework.judging import STATE, Trial, judge, tolerance
 from comparisons.coursework.result import Check, Verdict

@@ -1,6 +1,6 @@
 """Judge a function's answers, quantity by quantity: right, a known mistake, or where it differs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -11,10 +11,12 @@ from comparisons.coursework.formulas.factors import factor_of
 from comparisons.coursework.formulas.narrowing import narrowed
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import GUARD, RTOL, SINGLE, Formula, Mistake, close, explanations
+from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.result import Verdict
 from models.validation import Array
 
 ORDINARY = ("",)
+MOST_ALTERNATIVES = 2
 STATE = Mistake(
     "state kept between calls",
     "Call your function twice with the same arguments. Is the answer the same?",
@@ -43,7 +45,34 @@ def tolerance(trials: Sequence[Trial]) -> float:
 
 def judge(caller: Caller, quantity: str, trials: Sequence[Trial], deadline: float) -> Verdict:
     """Return what is found about a quantity."""
-    book = caller.book
+    return judge_values(caller.book, quantity, trials, deadline, probes=lambda: _probes(caller, quantity))
+
+
+def judge_values(
+    book: Textbook,
+    quantity: str,
+    trials: Sequence[Trial],
+    deadline: float,
+    rtol: float | None = None,
+    probes: Callable[[], list[Trial]] = list,
+) -> Verdict:
+    """Return what is found about a quantity from answers on some problems.
+
+    Parameters
+    ----------
+    book : Textbook
+        The family's formulas.
+    quantity : str
+        Which one.
+    trials : sequence of Trial
+        Problems with the answers and the right ones.
+    deadline : float
+        When the search ends, a time of `perf_counter`.
+    rtol : float or None
+        Relative tolerance; ``None`` follows from the precision of the answers.
+    probes : callable
+        Makes further trials, which are only needed where no known mistake gives the answers.
+    """
     formula = book.formulas.get(quantity)
     text = formula.text if formula else book.texts.get(quantity, "")
     answered = [trial for trial in trials if quantity in trial.answer.values]
@@ -52,20 +81,20 @@ def judge(caller: Caller, quantity: str, trials: Sequence[Trial], deadline: floa
     if failed:
         error = failed[0].answer.error or "it is missing from what the function returns, or is no array of numbers"
         return Verdict(quantity, False, located=_of_failures(failed, ordinary, error), formula=text)
-    rtol = tolerance(trials)
+    rtol = tolerance(trials) if rtol is None else rtol
     wrong = [trial for trial in answered if not trial.is_right(quantity, rtol)]
     rough = [trial for trial in answered if not trial.is_right(quantity, RTOL)]
     if not rough:
         return Verdict(quantity, True, formula=text)
-    mistakes = _known(formula, quantity, answered, deadline, rtol if rtol > GUARD else RTOL)
+    mistakes, alternatives = _known(formula, quantity, answered, deadline, rtol if rtol > GUARD else RTOL)
     if not wrong and (not mistakes or rtol > GUARD):
         return Verdict(quantity, True, formula=text)
     if not mistakes:
         factor = factor_of(quantity, answered, book)
         if isinstance(factor, Mistake):
             mistakes = (factor,)
-    located = "" if mistakes else narrowed(quantity, answered, rtol, _probes(caller, quantity))
-    return Verdict(quantity, False, mistakes, located, text)
+    located = "" if mistakes else narrowed(quantity, answered, rtol, probes())
+    return Verdict(quantity, False, mistakes, located, text, alternatives)
 
 
 def _probes(caller: Caller, quantity: str) -> list[Trial]:
@@ -79,10 +108,10 @@ def _probes(caller: Caller, quantity: str) -> list[Trial]:
 
 def _known(
     formula: Formula | None, quantity: str, trials: Sequence[Trial], deadline: float, rtol: float
-) -> tuple[Mistake, ...]:
-    """Return the mistakes that give a quantity on all problems, or on the ordinary ones."""
+) -> tuple[tuple[Mistake, ...], tuple[str, ...]]:
+    """Return the mistakes that give a quantity on all problems, or on the ordinary ones, and names of others that do."""
     if formula is None:
-        return ()
+        return (), ()
     special = [trial for trial in trials if trial.problem.name not in ORDINARY]
     ordinary = [trial for trial in trials if trial.problem.name in ORDINARY]
     for chosen in [[*ordinary, *special], ordinary] if special else [ordinary]:
@@ -94,10 +123,12 @@ def _known(
             continue
         found = explanations(formula, problems, outputs, deadline, rtol)
         if found:
-            return _causes(found)
+            best = _causes(found)
+            others = [" and ".join(mistake.name for mistake in mistakes) for mistakes in found if mistakes != best]
+            return best, tuple(others[:MOST_ALTERNATIVES])
         if perf_counter() > deadline:
             break
-    return ()
+    return (), ()
 
 
 def _causes(found: Sequence[tuple[Mistake, ...]]) -> tuple[Mistake, ...]:

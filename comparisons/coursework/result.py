@@ -28,6 +28,8 @@ class Verdict:
         A sentence: where the function differs, if no known mistake gives its numbers.
     formula : str
         The right formula.
+    alternatives : tuple of str
+        Other mistakes that give the same numbers.
     """
 
     quantity: str
@@ -35,6 +37,7 @@ class Verdict:
     mistakes: tuple[Mistake, ...] = ()
     located: str = ""
     formula: str = ""
+    alternatives: tuple[str, ...] = ()
 
     @property
     def follows(self) -> bool:
@@ -118,6 +121,8 @@ class Check(Tabular):
                 continue
             lines += ["", f"{verdict.quantity}: {verdict.found}"]
             lines += [f"  {mistake.why}" for mistake in verdict.mistakes]
+            if verdict.alternatives:
+                lines.append(f"  The same numbers come from: {'; '.join(verdict.alternatives)}.")
             lines += [f"  Right: {verdict.formula}"] if verdict.formula else []
         return "\n".join(lines)
 

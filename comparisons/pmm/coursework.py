@@ -11,7 +11,7 @@ from typing import Any, ClassVar, override
 import numpy as np
 from scipy.special import gammaln
 
-from comparisons.coursework.formulas.cells import CellTextbook, by_component, by_sample
+from comparisons.coursework.formulas.cells import INTEGERS, CellTextbook, by_component, by_sample
 from comparisons.coursework.formulas.estimates import after_of, ratio, weights_formula
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula, Slot, texts_beside
@@ -203,14 +203,15 @@ class Poisson(CellTextbook):
         "weights": "p ps",
     }
     notebook = "03_em_for_bmm_coins_then_binary_vectors.ipynb"
-    sections: ClassVar = {step: "Other counts: events, and answers with several levels" for step in "em"}
+    sections: ClassVar = dict.fromkeys("em", "Other counts: events, and answers with several levels")
+    quantities = "weights", "rates"  # type: ignore[assignment]
     cell_slots = POWER, EXPONENTIAL, FACTORIAL
     swaps = SWAPS
-    varied = False
+    varied = scalar = False
     conventions = (
+        INTEGERS,
         Convention("one exposure for each sample", "exposure", lambda a, p: a[:, 0], lambda a, p: a, free=True),
         Convention("a column of exposures", "exposure", lambda a, p: a[:, :1], lambda a, p: a, free=True),
-        Convention("one exposure for all", "exposure", lambda a, p: float(a[0, 0]), lambda a, p: a, free=True),
     )
 
     @property
@@ -221,6 +222,16 @@ class Poisson(CellTextbook):
     @override
     def sized(self, roles: Collection[str], default: Callable[[str], Any]) -> None:
         self.varied = "exposure" in roles and "exposure" not in self.given and default("exposure") is None
+
+    @override
+    def other_problems(self, step: str) -> list[tuple[bool, str, list[Problem]]]:
+        flat = super().other_problems(step)
+        if not self.varied:
+            return flat
+        self.scalar = True
+        numbers = self.problems(step)
+        self.scalar = False
+        return [*flat, (False, "takes one exposure for all cells", numbers)]
 
     @override
     def shape(self) -> tuple[int | None, int | None]:
@@ -237,7 +248,9 @@ class Poisson(CellTextbook):
     def draw(self, rng: np.random.RandomState, n: int, K: int, D: int, *, plain: bool = False) -> Problem:
         rates = rng.uniform(0.6, 5.0, size=(K, D))
         exposure = self.family.of_data["exposure"]
-        if self.varied:
+        if self.scalar:
+            exposure = 2.5
+        elif self.varied:
             exposure = np.round(np.repeat(rng.uniform(0.5, 3.0, size=(n, 1)), D, axis=1), 1)
         X = rng.poisson(np.broadcast_to(exposure, (n, D)) * rng.uniform(1.0, 5.0, size=(n, D))).astype(float)
         if n > 2:
@@ -245,6 +258,14 @@ class Poisson(CellTextbook):
         theta = {"weights": self.draw_weights(rng, K, plain), "rates": np.round(rates, 1) if plain else rates}
         r = self.draw_responsibilities(rng, n, K, plain)
         return Problem("", X, theta, r, {"exposure": exposure}, self.prior)
+
+    @override
+    def fit_problem(self) -> Problem:
+        rng, D = np.random.RandomState(8), self.shape()[1] or 2
+        drawn = self.draw(rng, 90, 2, D)
+        rates = np.array([np.linspace(1.0, 3.0, D), np.linspace(7.0, 5.0, D)])
+        X = rng.poisson(drawn.size("exposure") * rates[(rng.uniform(size=90) < 0.4).astype(int)])
+        return drawn.changed(X=X.astype(float), weights=np.array([0.55, 0.45]), rates=0.7 * rates + 1.0)
 
     @override
     def far(self) -> list[Problem]:

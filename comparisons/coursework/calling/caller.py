@@ -76,7 +76,11 @@ class Caller:
         self.inputs = [c for c in known if c.name in takes or any(w in names.get(c.quantity, "") for w in c.words)]
         self.outputs = [c for c in known if c.name in returns]
         for name in self.returned:
-            self.outputs += [c for c in known if any(w in plain_name(name) for w in c.words) and c not in self.outputs]
+            self.outputs += [
+                c
+                for c in known
+                if any(w in plain_name(name) for w in c.words) and c.name not in {o.name for o in self.outputs}
+            ]
 
     def default(self, role: str) -> Any:
         """Return the default of the argument that has a role."""
@@ -89,37 +93,44 @@ class Caller:
 
     def settle(self, problems: Sequence[Problem]) -> list[Problem]:
         """Find out how the function is to be called, on the first problems; return the problems that it can take."""
-        declared, usable = self.inputs, None
-        for attempt, flat in self._attempts():
-            self.inputs, self.flat, self.sorting = [*declared, *attempt], flat, None
-            tried = self.book.flat_problems(self.step) if flat else list(problems)
+        declared, usable, fits = self.inputs, None, False
+        for attempt, others in self._attempts():
+            if others is not None and fits:
+                break
+            self.inputs, self.sorting = [*declared, *attempt], None
+            self.flat, note, tried = others or (False, "", list(problems))
             answer = self(tried[0])
             if answer.outcome.overtime:
                 break
             score = self._score(answer, tried[0])
             if score == 3:
-                if attempt:
-                    self.notes.append(f"takes {attempt[0].quantity} as {attempt[0].name}")
-                if flat:
-                    self.notes.append("takes one feature, as arrays without its axis")
+                self.notes += [note] if note else [f"takes {c.quantity} as {c.name}" for c in attempt]
                 return tried
+            fits = fits or (score == 2 and others is None)
             if usable is None or score > usable[0]:
-                usable = score, self.inputs, flat, self.sorting, tried
+                usable = score, self.inputs, self.flat, self.sorting, tried
         if usable is not None:
             _, self.inputs, self.flat, self.sorting, tried = usable
             return tried
         return list(problems)
 
-    def _attempts(self) -> Iterator[tuple[list[Convention], bool]]:
-        yield [], False
+    def _attempts(self) -> Iterator[tuple[list[Convention], tuple[bool, str, list[Problem]] | None]]:
+        """Yield conventions to try, and problems of another kind, for functions that take no others."""
+        yield [], None
         taken = {*self.signature.roles} if not self.signature.bundled else {*self.book.quantities, "responsibilities"}
-        for convention in self.book.all_conventions():
-            maybe = any(
-                word == plain_name(self.signature.roles.get(convention.quantity, "")) for word in convention.maybe
-            )
-            if (convention.free or maybe) and convention.quantity in taken and convention not in self.inputs:
-                yield [convention], False
-        yield [], True
+        declared = {convention.name for convention in self.inputs}
+        known = [c for c in self.book.all_conventions() if c.quantity in taken and c.name not in declared]
+        free = [convention for convention in known if convention.free or self._may_mean(convention)]
+        yield from (([convention], None) for convention in free)
+        for others in self.book.other_problems(self.step):
+            yield [], others
+            yield from (([convention], others) for convention in free if self._may_mean(convention))
+        pairs = [[a, b] for a in free for b in free if a.quantity < b.quantity]
+        yield from ((pair, (False, "", self.book.problems(self.step))) for pair in pairs)
+
+    def _may_mean(self, convention: Convention) -> bool:
+        """Whether the name of the argument may declare a convention."""
+        return plain_name(self.signature.roles.get(convention.quantity, "")) in convention.maybe
 
     def _score(self, answer: Answer, problem: Problem) -> int:
         """Return 3 where all is right, 2 where shapes fit, 1 where there is an answer, 0 where there is none."""
@@ -169,13 +180,17 @@ class Caller:
         """Call the function on a problem."""
         if self.left <= 0:
             return Answer(outcome=Outcome(error="no time left", overtime=True))
-        args, kwargs = self.arguments(problem)
+        try:
+            with np.errstate(all="ignore"):
+                args, kwargs = self.arguments(problem)
+        except (TypeError, IndexError, ValueError, np.linalg.LinAlgError) as misfit:
+            return Answer(outcome=Outcome(error=f"cannot be written so: {misfit}"))
         outcome = run(self.function, args, kwargs, self.left)
         if outcome.error:
             return Answer(outcome=outcome)
         value = outcome.value
-        if value is None and self.signature.object_of is not None:
-            value = self.signature.object_of
+        if value is None:
+            value = getattr(self.function, "__self__", None)
         if value is None:
             return Answer(outcome=Outcome(error="returned None: is a return missing?", seconds=outcome.seconds))
         if self.sorting is None:
@@ -217,19 +232,19 @@ class Caller:
         """Return an array in the textbook's way."""
         if self.flat and array.size == np.prod(shapes[0]) and name != "responsibilities":
             array = array.reshape(shapes[0])
-        array = fitted(array, shapes)
+        array, declared = fitted(array, shapes), {convention.name for convention in self.outputs}
         for convention in self.book.all_conventions():
             if convention.quantity != name:
                 continue
             by_key = bool(key) and any(word in plain_name(key) for word in convention.words)
             flipped = convention.free and array.shape != shapes[0] and convention.fits(array, problem, shapes[0])
-            if convention in self.outputs or by_key or flipped:
+            if convention.name in declared or by_key or flipped:
                 with np.errstate(all="ignore"):
                     try:
                         array = np.asarray(convention.decode(array, problem), dtype=np.float64)
                     except (ValueError, np.linalg.LinAlgError, IndexError):
                         continue
                 note = f"returns {name} as {convention.name}"
-                if note not in self.notes and convention not in self.outputs:
+                if note not in self.notes and convention.name not in declared:
                     self.notes.append(note)
         return array

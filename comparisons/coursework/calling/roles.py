@@ -125,7 +125,7 @@ def signature_of(
     by_name = {p.name: role_of[p.name] for p in named if p.name in role_of and p.kind is kinds.KEYWORD_ONLY}
     order = [p.name for p in named if p.kind is not kinds.KEYWORD_ONLY]
     gap = next((i for i, name in enumerate(order) if name not in role_of), len(order))
-    leading = {name for name in order[:gap]}
+    leading = set(order[:gap])
     by_name |= {name: role for role, name in positional if name not in leading}
     positional = [(role, name) for role, name in positional if name in leading]
     problem = ""

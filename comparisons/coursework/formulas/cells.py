@@ -7,7 +7,7 @@ import numpy as np
 
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Slot, texts_beside
-from comparisons.coursework.formulas.textbook import Textbook
+from comparisons.coursework.formulas.textbook import Convention, Textbook
 from models.validation import Array
 
 TEXTS = texts_beside(__file__)
@@ -32,7 +32,6 @@ FEATURES = Slot(
         "log10 of the probabilities": lambda cells, p: cells.sum(axis=2) / np.log(10),
         "log2 of the probabilities": lambda cells, p: cells.sum(axis=2) / np.log(2),
         "divided by the size of the cells": lambda cells, p: (cells / _size(p)[:, None, :]).sum(axis=2),
-        "complement of the probabilities": lambda cells, p: np.log1p(-np.exp(cells)).sum(axis=2),
     },
     TEXTS,
     apply=False,
@@ -52,6 +51,9 @@ def by_component(array: Array) -> Array:
 def by_sample(array: Array) -> Array:
     """Return samples or sizes (n, D) as they stand beside parameters, (n, 1, D)."""
     return array[:, None, :]
+
+
+INTEGERS = Convention("integers", "X", lambda a, p: a.astype(int), lambda a, p: a, free=True)
 
 
 class CellTextbook(Textbook):

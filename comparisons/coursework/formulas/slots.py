@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import combinations, product
+from itertools import combinations
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -77,6 +77,16 @@ class Slot:
 
 
 @dataclass(frozen=True)
+class Change:
+    """A mistake with the slot where it is made, or that of the swaps."""
+
+    mistake: Mistake
+    slot: str
+    name: str
+    swaps: bool
+
+
+@dataclass(frozen=True)
 class Formula:
     """How a quantity is computed from the values of slots.
 
@@ -118,17 +128,17 @@ class Formula:
         swapped: Problem = self._held(problem, self.swaps, name)
         return swapped
 
-    def choices(self, n_changes: int) -> Iterator[tuple[tuple[Mistake, ...], str, dict[str, str]]]:
-        """Yield mistakes, the name of the swap ("" is none) and wrong values by slot, of so many changes."""
-        for slots in combinations(self.slots, n_changes):
-            for names in product(*(slot.wrong for slot in slots)):
-                choice = {slot.name: name for slot, name in zip(slots, names, strict=True)}
-                yield tuple(slot.mistake(choice[slot.name]) for slot in slots), "", choice
-        if n_changes and self.swaps is not None:
-            for swap in self.swaps.wrong:
-                for others, inner, choice in self.choices(n_changes - 1):
-                    if not inner:
-                        yield (self.swaps.mistake(swap), *others), swap, choice
+    def singles(self) -> Iterator[Change]:
+        """Yield every mistake by itself."""
+        for slot in (*self.slots, *([] if self.swaps is None else [self.swaps])):
+            for name in slot.wrong:
+                yield Change(slot.mistake(name), slot.name, name, slot is self.swaps)
+
+    def changed(self, problem: Problem, changes: Sequence[Change]) -> Array:
+        """Return the quantity with these mistakes."""
+        swap = next((change.name for change in changes if change.swaps), "")
+        choice = {change.slot: change.name for change in changes if not change.swaps}
+        return self.value(self.swapped(problem, swap), choice)
 
 
 def close(a: Array, b: Array, rtol: float = RTOL) -> bool:
@@ -144,36 +154,68 @@ def explanations(
 ) -> list[tuple[Mistake, ...]]:
     """Return the mistakes, or combinations of up to three, that give a function's outputs on all of some problems.
 
-    Only those of the fewest changes are returned. The search ends at ``deadline``, a time of `perf_counter`.
+    Only those of the fewest changes are returned, in the catalogue's order. The search ends at ``deadline``, a time of
+    `perf_counter`. Of mistakes that give the same numbers on these problems only the first is tried in combinations.
     """
-    for n_changes in (1, 2, 3):
-        found = []
-        for mistakes, swap, choice in formula.choices(n_changes):
+    rights = [formula.value(problem) for problem in problems]
+    singles, seen, found = [], {_digest(rights)}, []
+    shapes, shaping = [output.shape for output in outputs], set()
+    if [right.shape for right in rights] == shapes:
+        shaping.add("")
+    for change in formula.singles():
+        answers = _answers(formula, problems, [change])
+        if answers is None:
+            singles.append(change)  # it may have numbers beside another mistake
+            continue
+        if [answer.shape for answer in answers] == shapes:
+            shaping.add(change.slot)
+        if all(close(answer, output, rtol) for answer, output in zip(answers, outputs, strict=True)):
+            found.append((change.mistake,))
+        if (digest := _digest(answers)) not in seen or change.mistake.follows:
+            seen.add(digest)
+            singles.append(change)
+    if found:
+        return found
+    if not shaping:
+        return []
+    for n_changes in (2, 3):
+        for changes in combinations(singles, n_changes):
             if perf_counter() > deadline:
                 return found
-            if _gives(formula, swap, choice, problems, outputs, rtol):
-                found.append(mistakes)
-                if len(found) > 5:
-                    break
+            slots = {change.slot for change in changes}
+            if len(slots) == n_changes and shaping & {"", *slots} and _gives(
+                formula, changes, problems, outputs, rtol
+            ):
+                found.append(tuple(change.mistake for change in changes))
         if found:
             return found
     return []
 
 
-def _gives(
-    formula: Formula,
-    swap: str,
-    choice: Mapping[str, str],
-    problems: Sequence[Problem],
-    outputs: Sequence[Array],
-    rtol: float,
-) -> bool:
-    """Whether a choice of mistakes gives all outputs; one that fails on a problem does not."""
+def _answers(formula: Formula, problems: Sequence[Problem], changes: Sequence[Change]) -> list[Array] | None:
+    """Return the quantity with mistakes on each problem, or None if they cannot be made there."""
     with np.errstate(all="ignore"):
-        for problem, output in zip(problems, outputs, strict=True):
-            try:
-                if not close(formula.value(formula.swapped(problem, swap), choice), output, rtol):
-                    return False
-            except (ValueError, np.linalg.LinAlgError, FloatingPointError, IndexError):
-                return False
+        try:
+            return [formula.changed(problem, changes) for problem in problems]
+        except (ValueError, np.linalg.LinAlgError, IndexError, KeyError):
+            return None
+
+
+def _gives(
+    formula: Formula, changes: Sequence[Change], problems: Sequence[Problem], outputs: Sequence[Array], rtol: float
+) -> bool:
+    """Whether mistakes give all outputs; the first problem that says no ends it."""
+    for problem, output in zip(problems, outputs, strict=True):
+        answers = _answers(formula, [problem], changes)
+        if answers is None or not close(answers[0], output, rtol):
+            return False
     return True
+
+
+def _digest(answers: Sequence[Array]) -> bytes:
+    """Return what is the same for answers that are equal to rounding."""
+    parts = []
+    for answer in answers:
+        scale = np.abs(np.where(np.isfinite(answer), answer, 0.0)).max(initial=1e-300)
+        parts.append(str(answer.shape).encode() + np.round(answer / scale, 9).tobytes())
+    return b"|".join(parts)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
+from itertools import permutations
 from typing import Any, ClassVar
 
 import numpy as np
@@ -94,6 +95,7 @@ class Textbook:
     sections: ClassVar[Mapping[str, str]] = {}
     notebook: ClassVar[str] = "02_em_for_gmm.ipynb"
     texts: ClassVar[Mapping[str, str]] = {}
+    formulas_know_priors: ClassVar[bool] = True
     density_slots: tuple[Slot, ...] = ()
     swaps: Slot | None = None
     conventions: tuple[Convention, ...] = ()
@@ -164,7 +166,7 @@ class Textbook:
 
     def draw_responsibilities(self, rng: np.random.RandomState, n: int, K: int, plain: bool = False) -> Array:
         """Return responsibilities, none of them 0."""
-        r = rng.dirichlet(np.full(K, 1.3), size=n) * 0.96 + 0.04 / K
+        r = rng.dirichlet(0.8 + np.roll(np.arange(K), 1), size=n) * 0.96 + 0.04 / K
         if plain:
             r = np.round(r, 1)
             r[:, -1] = 1 - r[:, :-1].sum(axis=1)
@@ -206,6 +208,10 @@ class Textbook:
         n, more = self.n_samples
         sizes = [("", n, 3), ("", more, 2), ("one component", n, 1)]
         return [self.draw(rng, n, K, 1).changed(name=name) for name, n, K in sizes]
+
+    def other_problems(self, step: str) -> list[tuple[bool, str, list[Problem]]]:
+        """Return problems for functions that take no others: whether they are flat, a note that says so, and they."""
+        return [(True, "takes one feature, as arrays without its axis", self.flat_problems(step))]
 
     def far(self) -> list[Problem]:
         """Return inputs far out, where plain densities underflow."""
@@ -255,7 +261,9 @@ class Textbook:
         return self.log_density(problem)
 
     def m_step(self, problem: Problem) -> dict[str, Array]:
-        """Return the family's M-step in `em`, by quantity."""
+        """Return the M-step by quantity: by the formulas with slots where they are all there, else by `em`."""
+        if (problem.prior is None or self.formulas_know_priors) and {*self.quantities} <= {*self.formulas}:
+            return {name: self.formulas[name].value(problem) for name in self.quantities}
         steps = import_module(f"em.{self.family.name}")
         found = steps.m_step(problem.X, problem.r, problem.prior, **self.sizes_of(problem), **self.family.of_mixture)
         return dict(found.arrays())
@@ -288,6 +296,67 @@ class Textbook:
             return self.m_step(problem)
         names = {"e": ("responsibilities", "log_likelihood"), "log_likelihood": ("log_likelihood",), "q": ("q",)}[step]
         return {name: self.formulas[name].value(problem) for name in names}
+
+    # Fits -------------------------------------------------------------------------------------------------------------
+
+    falls_with_fit = False
+    shared: tuple[str, ...] = ()
+
+    def fit_problem(self) -> Problem:
+        """Return samples of two components that are apart, and a start that is no fixed point."""
+        rng = np.random.RandomState(8)
+        drawn = self.draw(rng, 90, 2, 3)
+        X = self.family.simulate(dict(drawn.theta), 90, rng)
+        near = self.draw(rng, 90, 2, 3).theta
+        start = {name: 0.8 * drawn.theta[name] + 0.2 * near[name] for name in drawn.theta}
+        return drawn.changed(X=X, **start)
+
+    def responsibilities(self, problem: Problem) -> Array:
+        """Return the E-step's responsibilities at the current parameters."""
+        return self.formulas["responsibilities"].value(problem)
+
+    def as_responsibilities(self, answer: Array, problem: Problem) -> Array:
+        """Return what an E-step gave as responsibilities (n, K), or raise a ValueError."""
+        if answer.shape != (problem.n, problem.K):
+            raise ValueError("no responsibilities")
+        return answer
+
+    def iterate(self, problem: Problem) -> dict[str, Array]:
+        """Return M(E(θ))."""
+        soft = problem.changed(r=self.responsibilities(problem))
+        return {name: self.formulas[name].value(soft) for name in self.quantities}
+
+    def permuted(self, theta: Mapping[str, Array], order: Sequence[int]) -> dict[str, Array]:
+        """Return parameters with their components in another order."""
+        K = len(order)
+        return {name: a[list(order)] if len(a) == K and name not in self.shared else a for name, a in theta.items()}
+
+    def aligned(self, theta: Mapping[str, Array], like: Mapping[str, Array]) -> dict[str, Array]:
+        """Return parameters with their components in the order in which they are most like others."""
+        K = len(like[self.quantities[0]])
+        orders = [self.permuted(theta, order) for order in permutations(range(K))]
+        return min(orders, key=lambda other: sum(float(np.abs(other[name] - like[name]).max()) for name in like))
+
+    def objective_at(self, problem: Problem) -> float:
+        """Return what EM climbs, in nats."""
+        return float(self.formulas["log_likelihood"].value(problem))
+
+    def limit_from(self, problem: Problem, n_iter: int = 400) -> dict[str, Array]:
+        """Return where EM goes from the current parameters."""
+        theta = dict(problem.theta)
+        for _ in range(n_iter):
+            before, theta = theta, self.iterate(problem.changed(**theta))
+            if all(np.allclose(theta[name], before[name], rtol=1e-7, atol=1e-10) for name in theta):
+                break
+        return theta
+
+    def misfit(self, problem: Problem, theta: Mapping[str, Array]) -> str:
+        """Return why arrays are no parameters of this mixture, or nothing."""
+        try:
+            self.family.parameters_type(**theta, **self.family.of_mixture)
+        except ValueError as misfit:
+            return str(misfit)
+        return ""
 
     def expected(self, step: str, problem: Problem) -> list[Expected]:
         """Return what a step must return, with shapes."""

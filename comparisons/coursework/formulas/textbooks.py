@@ -28,4 +28,5 @@ def textbook_of(family: str, prior: Any = None, **options: Any) -> Textbook:
     module = f"comparisons.{family}.coursework"
     kind = import_module(module).TEXTBOOK if find_spec(module) is not None else Textbook
     book: Textbook = kind(chosen, prior, options)
+    _ = book.quantities  # which may import the family's steps, before any clock runs
     return book

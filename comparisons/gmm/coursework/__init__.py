@@ -81,11 +81,18 @@ class Gaussian(Textbook):
     density_slots = density.CONSTANT, density.DETERMINANT, density.SQUARE
     swaps = density.SWAPS
     n_samples = 9, 10
+    quantities = "weights", "means", "covariances"  # type: ignore[assignment]
+    formulas_know_priors = False
 
     @property
     def structure(self) -> str:
         """Of the covariances."""
         return str(self.family.of_mixture["covariance_type"])
+
+    @property
+    def shared(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Quantities that all components share."""
+        return ("covariances",) if self.structure == "tied" else ()
 
     @property
     @override
@@ -102,7 +109,7 @@ class Gaussian(Textbook):
         if matrices:
             found.append(Convention("Cholesky factors", "covariances", *roots, ("chol",)))
         words = ("std", "sds", "standard_dev", "stdev")
-        maybe = () if matrices else ("sigma", "sigmas", "sd", "s", "scale", "scales")
+        maybe = ("sigma", "sigmas", "sd", "s", "scale", "scales", "sig")
         decode: Any = lambda a, p: np.square(a)  # noqa: E731
         found.append(
             Convention("standard deviations", "covariances", lambda a, p: np.sqrt(a), decode, words, maybe=maybe)
@@ -154,6 +161,16 @@ class Gaussian(Textbook):
         theta = {"means": small.theta["means"] / 100, "covariances": small.theta["covariances"] / 1e4}
         problems.insert(2, small.changed(name="data in small units", X=small.X / 100, **theta))
         return problems
+
+    @override
+    def fit_problem(self) -> Problem:
+        problem = self.draw(np.random.RandomState(1), 80, 2, 2)
+        rng = np.random.RandomState(2)
+        means, z = np.array([[0.0, 0.0], [3.0, 2.0]]), rng.uniform(size=80) < 0.35
+        X = means[z.astype(int)] + rng.normal(size=(80, 2)) * np.where(z, 0.8, 1.1)[:, None]
+        X[:, 1] += 0.4 * X[:, 0]
+        start = {"weights": np.array([0.55, 0.45]), "means": np.array([[0.5, 0.8], [2.2, 2.0]])}
+        return problem.changed(X=X, **start, covariances=self._declared(np.array([np.eye(2), 1.5 * np.eye(2)])))
 
     @override
     def probes(self, step: str) -> list[Problem]:

@@ -204,7 +204,9 @@ OTHER_STRUCTURES: dict[str, dict[str, Callable[..., Any]]] = {
 def _ridge(size: float) -> Callable[[Array, Problem], Array]:
     def added(a: Array, p: Problem) -> Array:
         return (
-            a + size * np.eye(p.D) if a.shape[-2:] == (p.D, p.D) and a.ndim != 2 or a.shape == (p.D, p.D) else a + size
+            a + size * np.eye(p.D)
+            if (a.shape[-2:] == (p.D, p.D) and a.ndim != 2) or a.shape == (p.D, p.D)
+            else a + size
         )
 
     return added

@@ -190,12 +190,6 @@ SQUARE = Slot(
         "first variance for all features": lambda p: -_norm(gaps(p)) / matrices(p)[:, 0, 0] / 2,
         "covariance of the first component": lambda p: -square(gaps(p), np.repeat(matrices(p)[:1], p.K, axis=0)) / 2,
         "covariance of the last component": lambda p: -square(gaps(p), np.repeat(matrices(p)[-1:], p.K, axis=0)) / 2,
-        "mean of the first component": lambda p: (
-            -square(np.repeat(p.X[:, None, :] - p.theta["means"][0], p.K, axis=1), matrices(p)) / 2
-        ),
-        "mean of the last component": lambda p: (
-            -square(np.repeat(p.X[:, None, :] - p.theta["means"][-1], p.K, axis=1), matrices(p)) / 2
-        ),
         "no exponent": lambda p: np.zeros((p.n, p.K)),
         "only the first feature": lambda p: -(gaps(p)[..., 0] ** 2) / matrices(p)[:, 0, 0] / 2,
         "only the last feature": lambda p: -(gaps(p)[..., -1] ** 2) / matrices(p)[:, -1, -1] / 2,
