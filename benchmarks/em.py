@@ -1,9 +1,10 @@
 """EM against its rivals: ``python -m benchmarks.em``.
 
-Pair by pair: same data, same start, same number of iterations, as many threads for BLAS as for us; each measurement in
-a process of its own, ours and the rival's in turn. A pass is one E-step and one M-step, clocked inside each fit, so how
-many more a fit makes does not matter. Peak memory is that of the whole fit, beyond code and data. Then follow the parts
-that have a file each: time to the optimum, memory-mapped files under a limit of memory, and who loses digits.
+Pair by pair: same data, same start, same number of iterations, ours on one thread and the rival on all processors; each
+measurement in a process of its own, ours and the rival's in turn. A pass is one E-step and one M-step, clocked inside
+each fit, so how many more a fit makes does not matter. Peak memory is that of the whole fit, beyond code and data. Then
+follow the parts that have a file each: time to the optimum, memory-mapped files under a limit of memory, and who loses
+digits.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Annotated
 
 import numpy as np
 import typer
+from joblib import cpu_count  # type: ignore[import-untyped]
 from rich.console import Console
 from rich.table import Table
 
@@ -19,7 +21,6 @@ from benchmarks import digits, memmap, optimum
 from benchmarks.cases import CASES, QUICK, Case
 from benchmarks.contestants import CONTESTANTS, installed, rivals_of
 from benchmarks.process import run
-from em.engine.blocks import available_threads
 
 
 def main(
@@ -29,10 +30,12 @@ def main(
     ] = "",
     repeats: Annotated[int, typer.Option(help="Measurements of each contestant, in turn.")] = 3,
     iterations: Annotated[int, typer.Option(help="Iterations of each fit.")] = 5,
-    threads: Annotated[int | None, typer.Option(help="Threads of everybody; default: all processors.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads of BLAS in each process; default: all processors.")
+    ] = None,
 ) -> None:
     """Print seconds per pass, memory, time to the optimum and digits, ours and those of each rival."""
-    console, threads = Console(), threads or available_threads()
+    console, threads = Console(), threads or cpu_count()
     console.width = max(console.width, 120)
     cases = [case for case in (QUICK if quick else CASES) if only in ("", "passes") or only in str(case)]
     parts: dict[str, Callable[[], Table]] = {

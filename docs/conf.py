@@ -21,7 +21,7 @@ exclude_patterns = ["_build", "_templates", "_extensions"]
 templates_path = ["_templates"]
 html_static_path = ["_static"]
 
-# Pages: Markdown, run once by myst-nb where they hold {code-cell}; an error, or a warning of Sphinx, fails the build.
+# Pages and notebooks are run once, by myst-nb; an error, a warning in a cell, or one of Sphinx fails the build.
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 myst_update_mathjax = False
@@ -30,6 +30,7 @@ nb_execution_cache_path = str(HERE / "_build" / "executed")
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
+nb_output_stderr = "warn"
 nb_merge_streams = True
 nb_ipywidgets_js: dict[str, Any] = {}  # the default is two scripts from the network
 html_math_renderer = "mathml"

@@ -42,7 +42,6 @@ LONGEST = [
     "test_verdicts.py",
     "test_calibration.py",
     "test_comparison_of_faithful.py",
-    "test_notebooks_run.py",
     "test_names_are_no_markup.py",
     "test_find_map_agrees_with_em.py",
     "test_not_identified_with_missing_cells.py",

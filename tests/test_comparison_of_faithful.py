@@ -9,8 +9,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 import xarray as xr
-from shared_comparison import compare, of_faithful
-from test_notebooks_run import NOTEBOOKS, WITH_FAITHFUL, run_notebook
+from shared_comparison import of_faithful
 from test_readme_runs import README, run_page
 from test_readme_runs import WITH_FAITHFUL as PAGES_THAT_COMPARE
 
@@ -180,12 +179,6 @@ def test_a_run_that_dies_while_writing_leaves_the_old_files(found, folder, monke
     with pytest.raises(KeyboardInterrupt):
         found.save(folder)
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
-
-
-def test_the_notebook_that_shows_this_comparison_runs(found, monkeypatch):
-    monkeypatch.setattr(comparisons, "compare", compare)
-    (path,) = [path for path in NOTEBOOKS if path.stem == WITH_FAITHFUL]
-    run_notebook(path, monkeypatch)
 
 
 @pytest.mark.parametrize("name", PAGES_THAT_COMPARE)

@@ -1,4 +1,4 @@
-"""The fused passes compute what the textbook defines, to the last digits, on hard data, with any number of threads."""
+"""The fused passes compute what the textbook defines, to the last digits, on hard data."""
 
 import numpy as np
 import pytest
@@ -113,14 +113,14 @@ def all_bits(result):
 
 
 @pytest.mark.parametrize("kind", ["full", "diag"])
-def test_threads_type_order_and_place_of_the_data_change_no_bit(kind, tmp_path):
+def test_type_order_and_place_of_the_data_change_no_bit(kind, tmp_path):
     rng = np.random.RandomState(0)
     X = rng.normal(size=(20_077, 3)).astype(np.float32)
     np.save(tmp_path / "X.npy", X.astype(float))
     parameters = random_gmm(3, 3, rng, kind)
-    alone = all_bits(gaussian_pass(X.astype(float), parameters, threads=1))
+    alone = all_bits(gaussian_pass(X.astype(float), parameters))
     for other in [X, np.asfortranarray(X.astype(float)), np.load(tmp_path / "X.npy", mmap_mode="r")]:
-        assert all_bits(gaussian_pass(other, parameters, threads=3)) == alone
+        assert all_bits(gaussian_pass(other, parameters)) == alone
 
 
 def test_weights_are_frequencies():

@@ -171,6 +171,14 @@ READ = {
         [[3, 1], [4.5, -999], [7, 1.5], [7, 2]],
         ["Is -999 in column 'b' a mark of missing cells? Then --missing -999"],
     ),
+    "codes of a questionnaire are asked about": (
+        "gmm",
+        "a,b\n3,1\n4.5,99\n7,2\n7,88\n7,5\n",
+        {},
+        "a b",
+        [[3, 1], [4.5, 99], [7, 2], [7, 88], [7, 5]],
+        ["Are 88 and 99 in column 'b' marks of missing cells? Then --missing 88,99"],
+    ),
     "yes and no": (
         "bmm", "a,b\nyes,No\nno,YES\n,no\n", {}, "a b", [[1, 0], [0, 1], [NAN, 0]], ["a: yes is 1, no is 0"],
     ),

@@ -25,6 +25,9 @@ REFUSED = {
     "German dates": (
         "bmm", "a;Datum\n0;01.02.2020\n1;02.02.2020\n", {}, ["column 'Datum' holds dates", "--drop Datum"],
     ),
+    "days without a year": (
+        "gmm", "x,Tag\n1.5,01.02\n2,28.02\n9,14.03\n", {}, ["column 'Tag' holds dates ('01.02' in line 2)"],
+    ),
     "dates as numbers": (
         "gmm", "x,day\n1.5,20200131\n2,20200201\n9,20200202\n", {},
         ["column 'day' holds dates (20200131 in line 2)"],

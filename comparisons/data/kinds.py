@@ -15,6 +15,7 @@ TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*([ap]m)?"
 DAY = r"\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4}-?q[1-4]"
 WRITTEN = rf"\d{{1,2}}[-. ]*{MONTH}[-. ]*(\d{{2,4}})?|{MONTH}[-. ]*(\d{{1,2}},?)?[-. ]*\d{{2,4}}|{MONTH}[-. ]*\d{{1,2}}"
 DATE = re.compile(rf"({DAY}|{WRITTEN})([t ,:]+{TIME}.*)?|{TIME}", re.IGNORECASE)
+DAY_MONTH = re.compile(r"(0[1-9]|[12]\d|3[01])\.(0[1-9]|1[0-2])")  # as spreadsheets write days; no number is 01.02
 COMPACT_DATE = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
 DATED = re.compile(r"(.*[\W_])?(date|datum|timestamp|datetime|fecha)", re.IGNORECASE)
 MOST_LEVELS, FEW_ROWS = 20, 10
@@ -72,6 +73,9 @@ def two_values(column: Column) -> tuple[dict[Any, float], str] | None:
 
 def is_date(column: Column) -> bool:
     """Whether most values are dates or times."""
+    texts = [value.strip() for value in column.values if isinstance(value, str)]
+    if texts and all(map(DAY_MONTH.fullmatch, texts)) and any(text[0] == "0" for text in texts):
+        return True
     if column.is_numeric and DATED.fullmatch(column.name) and column.is_whole and len(column.numbers):
         return bool(column.numbers.min() > 10_000)  # days or seconds since some day
     if column.is_numeric:

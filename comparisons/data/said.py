@@ -6,12 +6,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from comparisons.data.column import Column
-from comparisons.data.options import Reading
+from comparisons.data.options import Reading, flag
 from comparisons.data.roles import Roles
 from comparisons.data.source import Source
 from models.labels import some_of
 
-SENTINELS = [float(sign * value) for value in (99, 999, 9999, 99999) for sign in (-1, 1)] + [-9.0]
+CODES = {float(sign * int(digit * n)) for digit in "6789" for n in (2, 3, 4, 5) for sign in (-1, 1)} | {
+    *(96.0, 97.0, 98.0, 997.0, 998.0, 9998.0),
+    *(-7.0, -8.0, -9.0, -97.0, -98.0, -998.0),
+}
 
 
 def said(
@@ -50,11 +53,14 @@ def _missing(features: Sequence[Column], n_cells: int, asked: Reading) -> list[s
 
 
 def _sentinel(column: Column) -> str:
-    """Return a warning of a number such as -999 far from all others, which may mark missing cells, or nothing."""
-    values = np.sort(column.numbers[~np.isnan(column.numbers)])
-    for value in {*values[:1].tolist(), *values[-1:].tolist()}.intersection(SENTINELS):
-        rest = values[values != value]
-        if len(rest) > 1 and np.abs(rest - value).min() > 2 * np.ptp(rest):
-            number = f"{value:.0f}"
-            return f"Is {number} in column {column.name!r} a mark of missing cells? Then --missing {number}"
-    return ""
+    """Return a question about numbers such as -999, or 88 and 99, far from all others, or nothing."""
+    values = np.unique(column.numbers[~np.isnan(column.numbers)])
+    are_codes = np.isin(values, list(CODES))
+    codes, rest = values[are_codes], values[~are_codes]
+    if not len(codes) or len(rest) < 2 or np.abs(np.subtract.outer(codes, rest)).min() <= 2 * np.ptp(rest):
+        return ""
+    marks = [f"{code:.0f}" for code in codes]
+    verb, what = ("Is", "a mark") if len(marks) == 1 else ("Are", "marks")
+    return (
+        f"{verb} {' and '.join(marks)} in column {column.name!r} {what} of missing cells? Then {flag('missing', marks)}"
+    )

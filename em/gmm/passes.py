@@ -34,13 +34,10 @@ class GaussianRows:
         Structure of the covariances.
     weights : ndarray, shape (n,) or (R, n), or None
         Frequencies; ``None`` counts each row once.
-    threads : int or None, default None
-        Threads that share the rows; ``None`` takes all the process may use where that pays. The result is the same to
-        the last bit.
     """
 
-    def __init__(self, X: Any, covariance_type: str, weights: Weights = None, threads: int | None = None) -> None:
-        self.X, self.weights, self.threads = X, weights, threads
+    def __init__(self, X: Any, covariance_type: str, weights: Weights = None) -> None:
+        self.X, self.weights = X, weights
         self.form = NaturalForm(covariance_type, X.shape[-1])
         self.n_rows, self.own = X.shape[-2], len(X.shape) == 3
         self.kept: Array | None = None
@@ -81,7 +78,7 @@ class GaussianRows:
             sums = (r if self.own else r.reshape(R * K, -1)) @ statistics.mT
             return log_prob.sum(axis=1), {"sums": sums.reshape(R, K, p)}
 
-        log_likelihood, sums = sum_over_chunks(self.n_rows, R * K + (1 if self.own else p), step, self.threads)
+        log_likelihood, sums = sum_over_chunks(self.n_rows, R * K + (1 if self.own else p), step)
         return log_likelihood, sums["sums"]
 
     def _centred(self, theta: Arrays, runs: np.ndarray) -> tuple[Array, dict[str, Array]]:
@@ -109,7 +106,7 @@ class GaussianRows:
             return log_prob.sum(keepdims=True), moments
 
         K, D = parameters.means.shape
-        log_likelihood, sums = sum_over_chunks(self.n_rows, K * D, step, self.threads)
+        log_likelihood, sums = sum_over_chunks(self.n_rows, K * D, step)
         return float(log_likelihood[0]), GaussianStatistics.of(self._kind, {"centers": parameters.means, **sums})
 
     @property
@@ -117,9 +114,7 @@ class GaussianRows:
         return self.form.covariance_type
 
 
-def gaussian_pass(
-    X: Any, parameters: GMMParameters, sample_weight: Weights = None, *, threads: int | None = None
-) -> tuple[float, GaussianStatistics]:
+def gaussian_pass(X: Any, parameters: GMMParameters, sample_weight: Weights = None) -> tuple[float, GaussianStatistics]:
     """Return the log-likelihood (sum, nats) and the sufficient statistics under the responsibilities.
 
     Parameters
@@ -130,8 +125,6 @@ def gaussian_pass(
         Current parameters, of any structure.
     sample_weight : ndarray, shape (n,), or None
         Frequencies, which multiply log-likelihood and responsibilities; ``None`` counts each row once.
-    threads : int or None, default None
-        Threads that share the rows; the result is the same to the last bit.
 
     Examples
     --------
@@ -144,7 +137,7 @@ def gaussian_pass(
     array([1.5, 1.5])
     """
     kind, theta = parameters.covariance_type, {name: array[None] for name, array in parameters.arrays().items()}
-    log_likelihood, statistics = GaussianRows(X, kind, sample_weight, threads).expect(theta, np.zeros(1, dtype=int))
+    log_likelihood, statistics = GaussianRows(X, kind, sample_weight).expect(theta, np.zeros(1, dtype=int))
     return float(log_likelihood[0]), GaussianStatistics.of(kind, {name: array[0] for name, array in statistics.items()})
 
 

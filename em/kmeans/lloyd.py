@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
-from em.engine.blocks import blocks, each_of
+from em.engine.blocks import blocks
 from em.engine.problem import EPS
 from models.validation import Array
 
@@ -187,7 +187,8 @@ def _assigned(X: Any, norms: Array, centers: Array) -> tuple[np.ndarray, Array, 
         with np.errstate(invalid="ignore"):  # a row so far out that its square fits no float
             lower[rows] = np.sqrt(np.fmax(second + norms[rows] - slack, 0.0))
 
-    each_of(list(blocks(n, max(256, BLOCK_NUMBERS // (K + X.shape[1])))), measure, n * K)
+    for rows in blocks(n, max(256, BLOCK_NUMBERS // (K + X.shape[1]))):
+        measure(rows)
     return labels, upper, lower
 
 

@@ -20,7 +20,7 @@ type Weights = Array | None
 
 
 def exponential_expect(
-    steps: Steps[Any], rows: Rows, weights: Weights = None, threads: int | None = None
+    steps: Steps[Any], rows: Rows, weights: Weights = None
 ) -> Callable[[Arrays, np.ndarray], tuple[Array, dict[str, Array]]]:
     """Return the E-step of many runs: Σ log p(x) without the base measure (R,), and statistics by number.
 
@@ -32,8 +32,6 @@ def exponential_expect(
         Checked samples; sparse ones are never made dense.
     weights : ndarray, shape (n,) or (R, n), or None
         Frequencies, the same for all runs or those of each.
-    threads : int or None, default None
-        Threads that share the rows; the result is the same to the last bit.
     """
 
     def expect(theta: Arrays, runs: np.ndarray) -> tuple[Array, dict[str, Array]]:
@@ -49,19 +47,19 @@ def exponential_expect(
             return log_prob.sum(axis=1), statistics_arrays(steps.sums(block, responsibilities))
 
         R, K = theta["weights"].shape
-        return sum_over_chunks(len(rows), R * K + rows.X.shape[1], step, threads)
+        return sum_over_chunks(len(rows), R * K + rows.X.shape[1], step)
 
     return expect
 
 
 def exponential_pass[P: Parameters](
-    steps: Steps[P], rows: Rows, parameters: P, sample_weight: Weights = None, *, threads: int | None = None
+    steps: Steps[P], rows: Rows, parameters: P, sample_weight: Weights = None
 ) -> tuple[float, Statistics]:
     """Return Σ log p(x) without the base measure (nats) and the statistics under the responsibilities.
 
     Parameters
     ----------
-    steps, rows, sample_weight, threads
+    steps, rows, sample_weight
         As for :func:`exponential_expect`.
     parameters : Parameters
         Current parameters.
@@ -77,7 +75,7 @@ def exponential_pass[P: Parameters](
     array([1., 1.])
     """
     theta = {name: array[None] for name, array in parameters.arrays().items()}
-    expect = exponential_expect(steps, rows, sample_weight, threads)
+    expect = exponential_expect(steps, rows, sample_weight)
     log_likelihood, statistics = expect(theta, np.zeros(1, dtype=int))
     return float(log_likelihood[0]), statistics_of({name: array[0] for name, array in statistics.items()})
 

@@ -1,21 +1,15 @@
-"""The notebooks run from top to bottom, are kept without output, and define nothing."""
+"""Notebooks find this project, are kept without output, and define nothing; the site runs each from top to bottom."""
 
 import ast
 import os
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import nbformat
 import pytest
 from nbclient import NotebookClient
-from sessions import Session
-
-import comparisons.concentration
-from comparisons.concentration import sweep
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-WITH_FAITHFUL = "05_bayes_against_em"  # runs in `test_comparison_of_faithful`, which has made its first comparison
 TIMEOUT = 300  # seconds per cell: a hang is caught, a busy machine is forgiven
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -27,28 +21,6 @@ def code_cells(path):
 
 def test_there_are_notebooks():
     assert NOTEBOOKS
-
-
-def draw():
-    """Draw every open figure, as a notebook does when it shows them."""
-    for number in plt.get_fignums():
-        plt.figure(number).canvas.draw()
-    plt.close("all")
-
-
-def run_notebook(path, monkeypatch):
-    """Run it in this process, warnings being errors, and concentrations swept with fewer draws and restarts."""
-    monkeypatch.chdir(ROOT)
-    fewer = {"draws": 100, "tune": 100, "n_init": 2}
-    monkeypatch.setattr(comparisons.concentration, "sweep", lambda *args, **settings: sweep(*args, **settings | fewer))
-    monkeypatch.setattr(plt, "show", draw)
-    Session([cell.source for cell in code_cells(path)], path)
-    assert plt.get_fignums() == []  # every figure was shown
-
-
-@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path.stem != WITH_FAITHFUL], ids=lambda path: path.stem)
-def test_notebook_runs_without_an_error_or_an_uncaught_warning(path, monkeypatch):
-    run_notebook(path, monkeypatch)
 
 
 def test_a_notebook_runs_in_jupyter(tmp_path):
