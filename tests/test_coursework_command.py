@@ -105,7 +105,8 @@ def test_a_script_is_checked_by_the_names_of_its_functions(tmp_path):
     assert (right.exit_code, "right" in right.output) == (0, True), right.output
     script.write_text(SCRIPT.replace("w * multi", "multi"))
     wrong = invoke("check", script, "--explain")
-    assert (wrong.exit_code, "weights" in wrong.output) == (1, True), wrong.output
+    assert (wrong.exit_code, "\nresponsibilities: weights" in wrong.output) == (1, True), wrong.output
+    assert "weights left out" not in invoke("check", script).output  # a hint only
     for text, words in [("x = 1", "at least one of e_step"), ("1 / 0", "ZeroDivisionError"), ("def", "SyntaxError")]:
         script.write_text(text)
         refused = invoke("check", script)

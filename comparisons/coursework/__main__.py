@@ -44,8 +44,8 @@ def mark(
 ) -> None:
     """Mark notebooks by the assignments' own tests; each is run by itself, shut off, with limits.
 
-    Written: marks.csv (a row for each submission), reasons.csv (a row for each cell with points) and marks.json (all of
-    it, with the answers that are to be read). Exit code 0, or 2 for bad input.
+    Written: marks.csv, a row for each submission; reasons.csv, a row for each cell with points; marks.json, all of it
+    and the answers that are to be read. Exit code 0, or 2 for bad input.
     """
     from comparisons.coursework.marking.answers import Limits
     from comparisons.coursework.marking.folder import mark as mark_all
@@ -86,7 +86,9 @@ def check(
         from comparisons.coursework.script import checks_of
 
         for _, found in checks_of(script, family):
-            tell(console, f"{found.explain() if explain and not found.right else found}\n")
+            for line in str(found.explain() if explain and not found.right else found).splitlines():
+                tell(console, line)
+            console.print()
             all_right &= found.right
     raise typer.Exit(0 if all_right else 1)
 
