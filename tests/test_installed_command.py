@@ -53,6 +53,8 @@ def test_the_command_lists_names_takes_data_and_says_what_was_meant(python, tmp_
     assert (helped.returncode, "mixture-twins gmm" in helped.stdout) == (0, True)
     mistyped = run(python, tmp_path, COMMAND, "gnm", "mine.csv")
     assert (mistyped.returncode, "did you mean gmm?" in mistyped.stderr) == (2, True)
+    released = run(python, tmp_path, COMMAND, "coursework", "release")  # a wheel has no assignments, and no solutions
+    assert (released.returncode, "--source" in released.stderr) == (2, True)
     missing = run(python, tmp_path, COMMAND, "gmm", "mine.csv")
     assert (missing.returncode, "mine.csv" in missing.stderr) == (2, True)
 
