@@ -1,13 +1,13 @@
 """Check a plain script: the steps that it has, by name."""
 
 import runpy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from comparisons import coursework
 
-CHECKS = {
+CHECKS: dict[str, Callable[..., Any]] = {
     "e_step": coursework.check_e_step,
     "m_step": coursework.check_m_step,
     "log_likelihood": coursework.check_log_likelihood,
@@ -15,7 +15,7 @@ CHECKS = {
     "q_function": coursework.check_q,
     "fit": coursework.check_fit,
 }
-OF_KMEANS = {"assign": coursework.check_e_step, "update": coursework.check_m_step}
+OF_KMEANS: dict[str, Callable[..., Any]] = {"assign": coursework.check_e_step, "update": coursework.check_m_step}
 
 
 def checks_of(path: Path, family: str, **options: Any) -> Iterator[tuple[str, Any]]:

@@ -3,8 +3,6 @@
 import numpy as np
 from scipy.special import comb
 
-from models.bmm import BMMParameters
-from models.gmm import GMMParameters
 from models.validation import Array
 
 
@@ -28,8 +26,8 @@ def random_state_of(student_number: int, name: str = "") -> np.random.RandomStat
 
 def clouds_of(
     student_number: int, n_samples: int = 240, separation: float = 4.0, weights: tuple[float, ...] = (0.5, 0.3, 0.2)
-) -> tuple[Array, np.ndarray, GMMParameters]:
-    """Return Gaussian clouds in the plane: samples, their labels, and the mixture.
+) -> tuple[Array, np.ndarray, tuple[Array, Array, Array]]:
+    """Return Gaussian clouds in the plane: samples, their labels, and weights, means and covariances.
 
     Sizes, shapes and distances are those of every student; noise, direction, place, order and unit are this student's
     own. In each cloud the mean and the covariance of the samples are exactly those of the mixture, so that chance makes
@@ -49,9 +47,9 @@ def clouds_of(
     Examples
     --------
     >>> from comparisons.coursework.students import clouds_of
-    >>> X, z, truth = clouds_of(1234567)
-    >>> X.shape, truth.n_components, bool((X == clouds_of(1234567)[0]).all())
-    ((240, 2), 3, True)
+    >>> X, z, (weights, means, covariances) = clouds_of(1234567)
+    >>> X.shape, means.shape, bool((X == clouds_of(1234567)[0]).all())
+    ((240, 2), (3, 2), True)
     """
     rng, K = random_state_of(student_number, "clouds"), len(weights)
     sizes = np.round(np.array(weights) * n_samples).astype(int)
@@ -69,8 +67,8 @@ def clouds_of(
     X = (np.concatenate(parts) @ turned.T + place)[order]
     z = np.repeat(names, sizes)[order]
     covariances = np.array([turned @ np.diag(spread**2) @ turned.T for spread in spreads])
-    mixture = GMMParameters(sizes / n_samples, corners @ turned.T + place, covariances)
-    return X, z, mixture.permute(np.argsort(names))
+    k = np.argsort(names)  # the cloud that is called 0, 1, ...
+    return X, z, (sizes[k] / n_samples, (corners @ turned.T + place)[k], covariances[k])
 
 
 def _exact_noise(size: int, rng: np.random.RandomState) -> Array:
@@ -82,8 +80,8 @@ def _exact_noise(size: int, rng: np.random.RandomState) -> Array:
 
 def coins_of(
     student_number: int, n_samples: int = 200, n_trials: int = 10, gap: float = 1.8, weight: float = 0.4
-) -> tuple[Array, BMMParameters]:
-    """Return heads of two coins, flipped so often per pick, and the mixture.
+) -> tuple[Array, tuple[Array, Array]]:
+    """Return heads of two coins, flipped so often per pick, and weights and probabilities.
 
     The distance of the coins in log odds is that of every student; where they lie, which is rarer, and the order are
     this student's own. Every number of heads occurs as often as expected, to rounding.
@@ -104,9 +102,9 @@ def coins_of(
     Examples
     --------
     >>> from comparisons.coursework.students import coins_of
-    >>> heads, truth = coins_of(1234567)
-    >>> heads.shape, truth.probs.shape, int(heads.max() <= 10)
-    ((200, 1), (2, 1), 1)
+    >>> heads, (weights, probs) = coins_of(1234567)
+    >>> heads.shape, probs.shape, bool(heads.max() <= 10)
+    ((200, 1), (2, 1), True)
     """
     rng = random_state_of(student_number, "coins")
     centre = rng.uniform(-0.2, 0.2)
@@ -117,4 +115,4 @@ def coins_of(
     mixed = np.array([share, 1 - share]) @ pmf
     levels = (np.arange(n_samples) + 0.5) / n_samples
     heads = np.searchsorted(np.cumsum(mixed), levels).clip(max=n_trials).astype(np.float64)
-    return rng.permutation(heads)[:, None], BMMParameters(np.array([share, 1 - share]), probs[:, None])
+    return rng.permutation(heads)[:, None], (np.array([share, 1 - share]), probs[:, None])
