@@ -36,6 +36,7 @@ def test_a_class_is_marked_each_for_itself(toy, tmp_path, monkeypatch):
     written(notebook(square=WRONG), folder / "=cmd()" / "renamed.ipynb")  # known by its cells
     written(student_version(notebook()), folder / "dan_toy.ipynb")
     (folder / "what.ipynb").write_bytes(b"\0")
+    (folder / "eve_toy.ipynb").symlink_to(toy / "toy.ipynb")
     done = invoke("mark", folder, "--source", toy)
     assert done.exit_code == 0, done.output
     assert "ann/toy.ipynb: 5 of 5, 4 to be read" in done.output
@@ -48,8 +49,10 @@ def test_a_class_is_marked_each_for_itself(toy, tmp_path, monkeypatch):
         "ann/toy.ipynb": ("5.0", "5.0", "100", "4.0"),
         "bob/toy.ipynb": ("2.0", "5.0", "40", "4.0"),
         "dan_toy.ipynb": ("0.0", "5.0", "0", "0"),
+        "eve_toy.ipynb": ("0.0", "0.0", "0", "0.0"),
         "what.ipynb": ("0.0", "0.0", "0", "0.0"),
     }
+    assert "link" in rows["eve_toy.ipynb"]["notes"]
     assert "--assignment" in rows["what.ipynb"]["notes"]
     with open(tmp_path / "marks" / "reasons.csv", newline="", encoding="utf-8") as file:
         whys = {(row["submission"], row["cell"]): row["why"] for row in csv.DictReader(file)}

@@ -8,12 +8,13 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from comparisons.coursework.marking.answers import Limits
-from comparisons.coursework.marking.judge import MAX_STARTS
+from comparisons.coursework.marking.judge import MAX_BYTES, MAX_STARTS
 from comparisons.coursework.sources import FOLDER, assignment_files, cells_of, load_assignment
 from em.saving.whole_files import write_whole
 
@@ -71,6 +72,8 @@ def submissions(folder: Path, files: Mapping[str, Path], only: str | None = None
 
 
 def _by_cells(path: Path, files: Mapping[str, Path]) -> str | None:
+    if path.stat().st_size > MAX_BYTES:
+        return None
     try:
         theirs = {cell.name for cell in cells_of(json.loads(path.read_bytes())) if cell.kind}
     except (OSError, ValueError, RecursionError):
@@ -123,7 +126,11 @@ def mark(
         return marks
 
     with ThreadPoolExecutor(jobs) as workers:
-        results = list(workers.map(mark_and_tell, found))
+        try:
+            results = list(workers.map(mark_and_tell, found))
+        except BaseException:  # such as Ctrl-C: those that have not begun do not begin
+            workers.shutdown(wait=False, cancel_futures=True)
+            raise
     _note_shared_numbers(results)
     return results
 
@@ -133,25 +140,28 @@ def _mark_one(submission: Submission, files: Mapping[str, Path], limits: Limits,
     nothing: dict[str, Any] = {"assignment": submission.assignment, "marks": [], "student_number": None, "answers": {}}
     nothing |= {"points": 0.0, "of": 0.0, "to_read": 0.0}
     if submission.assignment is None:
-        known = ", ".join(files)
-        return nothing | {
-            "notes": [f"its assignment is not known: name it {known}, in the file's name or by --assignment"]
-        }
-    given = [
-        str(submission.path),
-        str(files[submission.assignment]),
-        json.dumps(asdict(limits)),
-        json.dumps([str(path) for path in hidden]),
-    ]
-    command = [sys.executable, "-m", "comparisons.coursework.marking", *given]
+        note = f"its assignment is not known: name it {', '.join(files)}, in the file's name or by --assignment"
+        return nothing | {"notes": [note]}
+    if submission.path.is_symlink():
+        return nothing | {"notes": ["it is a link to another file, which is not followed"]}
+    paths = str(submission.path), str(files[submission.assignment])
+    options = json.dumps(asdict(limits)), json.dumps([str(path) for path in hidden])
+    command = [sys.executable, "-m", "comparisons.coursework.marking", *paths, *options]
     most = MAX_STARTS * limits.total_seconds + 60
+    pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as judge:
+        try:
+            printed, failed = judge.communicate(timeout=most)
+        except subprocess.TimeoutExpired:
+            judge.terminate()  # it ends the student's process first
+            with suppress(subprocess.TimeoutExpired):
+                judge.wait(10)
+            judge.kill()
+            return nothing | {"notes": [f"marking took more than {most:g} s and was stopped"]}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=most, stdin=subprocess.DEVNULL)
-        marks: dict[str, Any] = json.loads(done.stdout)
-    except subprocess.TimeoutExpired:
-        return nothing | {"notes": [f"marking took more than {most:g} s and was stopped"]}
+        marks: dict[str, Any] = json.loads(printed.rstrip().rpartition("\n")[2])
     except ValueError:
-        return nothing | {"notes": [f"marking failed: {done.stderr.strip()[-300:]}"]}
+        return nothing | {"notes": [f"marking failed: {failed.strip()[-300:]}"]}
     return marks
 
 
