@@ -96,6 +96,7 @@ COEFFICIENT = Slot(
         "gamma function one too low": lambda p: (
             gammaln(_m(p)) - gammaln(np.maximum(_x(p), 1e-300)) - gammaln(np.maximum(_m(p) - _x(p), 1e-300))
         ),
+        "beta function without m + 1": lambda p: _choose(p) + np.log(_m(p) + 1),
         "binomial coefficient squared": lambda p: 2 * _choose(p),
     },
     TEXTS,

@@ -21,6 +21,7 @@ from comparisons.coursework.judging import STATE, Trial, judge, tolerance
 from comparisons.coursework.result import Check, Verdict
 
 SHARE_OF_CALLS = 0.6  # of the time limit, for calls of the student's function; the rest is for the catalogue
+SHARE_OF_SEARCH = 0.8  # of the time limit, when the search in the catalogue ends
 NO_LIMIT = "no time limit could be set: it needs the main thread, and an operating system with timers"
 Declared = str | Sequence[str]
 
@@ -220,7 +221,7 @@ def checked(
         return Check(what, (verdict,), section=book.section(step), seconds=perf_counter() - start)
     trials = _trials(caller, book, step)
     names = [q.name for q in book.expected(step, trials[0].problem) if q.required or q.name in trials[0].answer.values]
-    verdicts = tuple(judge(caller, name, trials, start + time_limit) for name in names)
+    verdicts = tuple(judge(caller, name, trials, start + SHARE_OF_SEARCH * time_limit) for name in names)
     verdicts = _with_state(caller, trials, verdicts)
     wrong = [verdict.quantity for verdict in verdicts if not verdict.right]
     example = example_of(caller, book, step, wrong, trials) if wrong else ""

@@ -16,7 +16,7 @@ import numpy as np
 from comparisons.coursework.calling.caller import Answer
 from comparisons.coursework.calling.fitting import Fit, FitCaller
 from comparisons.coursework.calling.running import can_limit
-from comparisons.coursework.checks import NO_LIMIT, SHARE_OF_CALLS
+from comparisons.coursework.checks import NO_LIMIT, SHARE_OF_CALLS, SHARE_OF_SEARCH
 from comparisons.coursework.formulas.loops import LIMIT_MISTAKES, iterations, loop_mistake
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Mistake, close
@@ -55,7 +55,7 @@ def checked_fit(function: Callable[..., Any], family: str, time_limit: float, op
     if caller.signature.problem:
         verdict = Verdict("parameters", False, located=caller.signature.problem)
         return Check(what, (verdict,), section=section, seconds=perf_counter() - start)
-    deadline, findings = start + time_limit, Findings()
+    deadline, findings = start + SHARE_OF_SEARCH * time_limit, Findings()
     path = _path(caller)
     last = caller(None)
     if last.error:
@@ -66,8 +66,9 @@ def checked_fit(function: Callable[..., Any], family: str, time_limit: float, op
             findings.verdicts.append(Verdict("parameters", False, located=last.error))
             return _check(what, findings, section, start)
     _judge_mixture(book, problem, last, findings)
-    if findings.verdicts[-1].right:
+    if all(last.theta.get(name, np.empty(0)).shape == value.shape for name, value in problem.theta.items()):
         _judge_path(book, problem, caller, path, deadline, findings)
+    if findings.verdicts[0].right:
         _judge_limit(book, problem, last, path, deadline, findings)
         _judge_objective(book, problem, last, deadline, findings)
     if not can_limit():

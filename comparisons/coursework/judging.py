@@ -23,6 +23,11 @@ STATE = Mistake(
     "The second call with the same input gives another answer: something is kept from call to call, such as a global "
     "array, a default argument that is changed, or a random number.",
 )
+PRIOR = Mistake(
+    "prior left out",
+    "What does the prior add to the counts and the sums of this step?",
+    "This is the maximum-likelihood step: the prior's terms are missing.",
+)
 
 
 @dataclass(frozen=True)
@@ -86,15 +91,24 @@ def judge_values(
     rough = [trial for trial in answered if not trial.is_right(quantity, RTOL)]
     if not rough:
         return Verdict(quantity, True, formula=text)
-    mistakes, alternatives = _known(formula, quantity, answered, deadline, rtol if rtol > GUARD else RTOL)
+    exact = rtol if rtol > GUARD else RTOL
+    mistakes, alternatives = _known(formula, quantity, answered, deadline, exact, pairs=False)
     if not wrong and (not mistakes or rtol > GUARD):
         return Verdict(quantity, True, formula=text)
     if not mistakes:
-        factor = factor_of(quantity, answered, book)
-        if isinstance(factor, Mistake):
-            mistakes = (factor,)
+        mistakes = _by_factors(quantity, answered, book, most=1)
+    if not mistakes:
+        mistakes, alternatives = _known(formula, quantity, answered, deadline, exact, pairs=True)
+    if not mistakes:
+        mistakes = _by_factors(quantity, answered, book, most=9)
     located = "" if mistakes else narrowed(quantity, answered, rtol, probes())
     return Verdict(quantity, False, mistakes, located, text, alternatives)
+
+
+def _by_factors(quantity: str, trials: Sequence[Trial], book: Textbook, most: int) -> tuple[Mistake, ...]:
+    """Return the mistake that wrong factors of at most so many terms are."""
+    factor = factor_of(quantity, trials, book)
+    return () if factor is None or factor.name.count(" and ") >= most else (factor,)
 
 
 def _probes(caller: Caller, quantity: str) -> list[Trial]:
@@ -107,7 +121,7 @@ def _probes(caller: Caller, quantity: str) -> list[Trial]:
 
 
 def _known(
-    formula: Formula | None, quantity: str, trials: Sequence[Trial], deadline: float, rtol: float
+    formula: Formula | None, quantity: str, trials: Sequence[Trial], deadline: float, rtol: float, pairs: bool
 ) -> tuple[tuple[Mistake, ...], tuple[str, ...]]:
     """Return the mistakes that give a quantity on all problems, or on the ordinary ones, and names of others that do."""
     if formula is None:
@@ -117,11 +131,13 @@ def _known(
     for chosen in [[*ordinary, *special], ordinary] if special else [ordinary]:
         if all(trial.is_right(quantity, rtol) for trial in chosen):
             continue
+        if _forgets_prior(formula, quantity, chosen, rtol):
+            return (PRIOR,), ()
         problems = [trial.problem.changed(own=trial.answer.values) for trial in chosen]
         outputs = [trial.answer.values[quantity] for trial in chosen]
         if any(not np.isfinite(output).any() for output in outputs):
             continue
-        found = explanations(formula, problems, outputs, deadline, rtol)
+        found = explanations(formula, problems, outputs, deadline, rtol, pairs)
         if found:
             best = _causes(found)
             others = [" and ".join(mistake.name for mistake in mistakes) for mistakes in found if mistakes != best]
@@ -129,6 +145,14 @@ def _known(
         if perf_counter() > deadline:
             break
     return (), ()
+
+
+def _forgets_prior(formula: Formula, quantity: str, trials: Sequence[Trial], rtol: float) -> bool:
+    """Whether a quantity is that of maximum likelihood where a prior is given."""
+    if any(trial.problem.prior is None for trial in trials):
+        return False
+    flat = [(formula.value(trial.problem.changed(prior=None)), trial.answer.values[quantity]) for trial in trials]
+    return all(close(right, yours, rtol) for right, yours in flat)
 
 
 def _causes(found: Sequence[tuple[Mistake, ...]]) -> tuple[Mistake, ...]:

@@ -179,7 +179,7 @@ class Caller:
     def __call__(self, problem: Problem) -> Answer:
         """Call the function on a problem."""
         if self.left <= 0:
-            return Answer(outcome=Outcome(error="no time left", overtime=True))
+            return Answer(outcome=Outcome(error="no answer within the time limit", overtime=True))
         try:
             with np.errstate(all="ignore"):
                 args, kwargs = self.arguments(problem)

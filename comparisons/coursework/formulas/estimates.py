@@ -80,6 +80,7 @@ SMALL_DIVISORS: Mapping[str, Callable[..., Any]] = {
     "unbiased by squared responsibilities": lambda s, size, p: (
         p.r.sum(axis=0) - (p.r**2).sum(axis=0) / p.r.sum(axis=0)
     )[:, None],
+    "N_k less the sum of squared responsibilities": lambda s, size, p: (p.r - p.r**2).sum(axis=0)[:, None],
     "N of the next component": lambda s, size, p: np.roll(p.r.T @ size, -1, axis=0),
     "N of the component before": lambda s, size, p: np.roll(p.r.T @ size, 1, axis=0),
     "N_k never reset": lambda s, size, p: np.cumsum(p.r.T @ size, axis=0),

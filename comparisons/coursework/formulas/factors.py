@@ -29,35 +29,62 @@ def factor_of(quantity: str, trials: Sequence[Any], book: Any) -> Mistake | None
 
 
 def _of_terms(pairs: Sequence[tuple[Problem, Array, Array]], book: Any) -> Mistake | None:
-    """Return which term of the log density has another factor."""
-    rows, targets, names, rights = [], [], (), ()
-    for problem, r, _ in pairs:
-        if problem.K < 2 or not np.isfinite(np.log(r)).all():
+    """Return which term of the log density has another factor: a number, or one that depends on n, K or D."""
+    fitted = [(problem, _fitted(problem, r, book)) for problem, r, _ in pairs if problem.K > 1]
+    if not fitted or any(factors is None for _, factors in fitted):
+        return None
+    said, terms = [], []
+    for name in fitted[0][1] or {}:
+        found = [(problem, factors[name]) for problem, factors in fitted if factors and name in factors]
+        if all(abs(factor - right) <= 1e-6 * abs(right) for _, (factor, right) in found):
             continue
-        basis: Mapping[str, tuple[float, Array]] = book.basis(problem)
-        names, rights = tuple(basis), tuple(right for right, _ in basis.values())
-        logs = np.log(r)
-        targets.append((logs[:, 1:] - logs[:, :1]).ravel())
-        rows.append(np.stack([(a[:, 1:] - a[:, :1]).ravel() for _, a in basis.values()], axis=1))
-    if not rows or not names:
+        factor = _as_power([(problem, factor / right) for problem, (factor, right) in found])
+        terms.append(name)
+        right = found[0][1][1]
+        said.append(f"the factor of {name} is {factor} times the right one, which is {right:g}")
+    if not said:
         return None
-    A, y = np.concatenate(rows), np.concatenate(targets)
-    if np.linalg.matrix_rank(A) < A.shape[1]:
+    name = f"factor of {' and '.join(terms)}"
+    return Mistake(name, "Which factor has each term of your log density?", f"{'; '.join(said)}.")
+
+
+def _fitted(problem: Problem, r: Array, book: Any) -> dict[str, tuple[float, float]] | None:
+    """Return the factor of each term in a function's log responsibilities, beside the right one; None if none fit."""
+    logs = np.log(r)
+    if not np.isfinite(logs).all():
         return None
-    factors = np.linalg.lstsq(A, y)[0]
-    if np.abs(A @ factors - y).max() > EXACT * max(1.0, np.abs(y).max()):
+    basis: Mapping[str, tuple[float, Array]] = book.basis(problem)
+    y = (logs[:, 1:] - logs[:, :1]).ravel()
+    A = np.stack([(a[:, 1:] - a[:, :1]).ravel() for _, a in basis.values()], axis=1)
+    kept = [j for j in range(A.shape[1]) if np.abs(A[:, j]).max() > EXACT]
+    if len(y) <= len(kept) or np.linalg.matrix_rank(A[:, kept]) < len(kept):
         return None
-    off = [(n, f, c) for n, f, c in zip(names, factors, rights, strict=True) if abs(f - c) > 1e-6 * max(1, abs(c))]
-    if not off:
+    factors = np.linalg.lstsq(A[:, kept], y)[0]
+    if np.abs(A[:, kept] @ factors - y).max() > EXACT * max(1.0, np.abs(y).max()):
         return None
-    said = ", ".join(f"{name} has the factor {factor:.4g} in place of {right:.4g}" for name, factor, right in off)
-    terms = " and ".join(name for name, *_ in off)
-    return Mistake(f"factor of {terms}", "Which factor has each term of your log density?", f"{said}.")
+    names = list(basis)
+    return {names[j]: (float(f), basis[names[j]][0]) for j, f in zip(kept, factors, strict=True)}
+
+
+def _as_power(ratios: Sequence[tuple[Problem, float]]) -> str:
+    """Return a ratio as a number, or a number times a power of n, K or D, or as the numbers themselves."""
+    values = np.array([ratio for _, ratio in ratios])
+    if np.ptp(values) <= 1e-6 * np.abs(values).max():
+        return f"{values[0]:.6g}"
+    for name in ("D", "K", "n"):
+        sizes = np.array([float(getattr(problem, name)) for problem, _ in ratios])
+        for power in (1, -1, 0.5, -0.5, 2, -2):
+            rest = values / sizes**power
+            if np.ptp(rest) <= 1e-6 * np.abs(rest).max():
+                front = "" if abs(rest[0] - 1) < 1e-6 else f"{rest[0]:.6g} "
+                return f"{front}{name}" if power == 1 else f"{front}{name}^{power:g}"
+    return " or ".join(f"{value:.4g}" for value in values)
 
 
 def _of_ratio(quantity: str, pairs: Sequence[tuple[Problem, Array, Array]]) -> Mistake | None:
     """Return by which powers of known numbers the answers differ."""
     rows, targets, signs = [], [], []
+    numbers: dict[str, Any] = {}
     for problem, yours, right in pairs:
         ratio = yours / right
         if not np.isfinite(ratio).all():
@@ -67,12 +94,14 @@ def _of_ratio(quantity: str, pairs: Sequence[tuple[Problem, Array, Array]]) -> M
             return None
         signs.append(np.sign(per))
         targets.append(np.log(np.abs(per)))
-        numbers = _numbers(problem)
+        numbers = {name: a for name, a in _numbers(problem).items() if np.ndim(a) == 0 or len(per) == problem.K}
         rows.append(np.stack([np.broadcast_to(np.log(a), per.shape) for a in numbers.values()], axis=1))
     sign = np.concatenate(signs)
     if not (sign == sign[0]).all():
         return None
-    A, y, names = np.concatenate(rows), np.concatenate(targets), list(_numbers(pairs[0][0]))
+    if len({row.shape[1] for row in rows}) > 1:
+        return None
+    A, y, names = np.concatenate(rows), np.concatenate(targets), list(numbers)
     for chosen in ([], *[[i] for i in range(len(names))], *[[i, j] for i in range(len(names)) for j in range(i)]):
         B = np.column_stack([A[:, chosen], np.ones(len(y))])
         if len(y) <= B.shape[1] or np.linalg.matrix_rank(B) < B.shape[1]:

@@ -103,6 +103,7 @@ AVERAGE = Slot(
         "responsibilities squared": lambda lp, lw, p: _q(lp, lw, p.r**2),
         "weights not averaged": lambda lp, lw, p: (p.r * lp).sum() + lw.sum(),
         "weights once for each sample": lambda lp, lw, p: (p.r * lp).sum() + p.n * lw.sum(),
+        "weights' part over n": lambda lp, lw, p: (p.r * lp).sum() + (p.r * lw).sum() / p.n,
         "densities not averaged": lambda lp, lw, p: lp.sum() + (p.r * lw).sum(),
         "weights' part only": lambda lp, lw, p: (p.r * lw).sum(),
         "logarithm outside of the sum": lambda lp, lw, p: np.log((p.r * np.exp(lp + lw)).sum(axis=1)).sum(),

@@ -155,6 +155,9 @@ NORMALISE = Slot(
         "averaged over the samples": lambda lp, lw, p: np.broadcast_to(softmax(lp + lw).mean(axis=0), lp.shape),
         "averaged over the samples, one row": lambda lp, lw, p: softmax(lp + lw).mean(axis=0),
         "densities of the samples returned": lambda lp, lw, p: np.exp(log_sum(lp + lw)),
+        "last component by the others' joint densities": lambda lp, lw, p: np.column_stack(
+            [softmax(lp + lw)[:, :-1], 1 - np.exp(lp + lw)[:, :-1].sum(axis=1)]
+        ),
         "cumulative": lambda lp, lw, p: np.cumsum(softmax(lp + lw), axis=1),
         "smoothed towards 1/K": lambda lp, lw, p: 0.99 * softmax(lp + lw) + 0.01 / lp.shape[1],
     },

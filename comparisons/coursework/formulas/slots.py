@@ -142,63 +142,81 @@ class Formula:
 
 
 def close(a: Array, b: Array, rtol: float = RTOL) -> bool:
-    """Whether two arrays agree to rounding, in units of the largest entry of each row of the first axis."""
+    """Whether two arrays agree to rounding, in units of the largest entry; NaN agrees with NaN."""
     if a.shape != b.shape:
         return False
-    scale = np.abs(np.where(np.isfinite(b), b, 0.0)).max(initial=0.0)
+    if a.size == 0:
+        return True
+    gap, scale = float(np.abs(a - b).max()), float(np.abs(b).max())
+    if gap <= 2 * rtol * scale < np.inf:
+        return True
+    if np.isfinite(gap):
+        return False
+    finite = np.isfinite(b)  # rare: the slow way
+    scale = float(np.abs(b[finite]).max(initial=0.0))
     return bool(np.allclose(a, b, rtol=rtol, atol=rtol * scale, equal_nan=True))
 
 
+@np.errstate(all="ignore")
 def explanations(
-    formula: Formula, problems: Sequence[Problem], outputs: Sequence[Array], deadline: float, rtol: float = RTOL
+    formula: Formula,
+    problems: Sequence[Problem],
+    outputs: Sequence[Array],
+    deadline: float,
+    rtol: float = RTOL,
+    pairs: bool = True,
 ) -> list[tuple[Mistake, ...]]:
-    """Return the mistakes, or combinations of up to three, that give a function's outputs on all of some problems.
+    """Return the mistakes, or with ``pairs`` also pairs of them, that give a function's outputs on all of some problems.
 
-    Only those of the fewest changes are returned, in the catalogue's order. The search ends at ``deadline``, a time of
-    `perf_counter`. Of mistakes that give the same numbers on these problems only the first is tried in combinations.
+    Only those of the fewest changes are returned, in the catalogue's order. Beside each, mistakes that follow from
+    others are tried too. The search ends at ``deadline``, a time of `perf_counter`. Of mistakes that give the same
+    numbers on these problems only the first is tried in pairs.
     """
     rights = [formula.value(problem) for problem in problems]
-    singles, seen, found = [], {_digest(rights)}, []
-    shapes, shaping = [output.shape for output in outputs], set()
-    if [right.shape for right in rights] == shapes:
-        shaping.add("")
+    seen, singles, following, found = {_digest(rights, rights)}, [], [], []
+    shapes = [output.shape for output in outputs]
+    shaping = {""} if [right.shape for right in rights] == shapes else set()
     for change in formula.singles():
         answers = _answers(formula, problems, [change])
-        if answers is None:
-            singles.append(change)  # it may have numbers beside another mistake
-            continue
-        if [answer.shape for answer in answers] == shapes:
+        if answers is not None and [answer.shape for answer in answers] == shapes:
             shaping.add(change.slot)
-        if all(close(answer, output, rtol) for answer, output in zip(answers, outputs, strict=True)):
-            found.append((change.mistake,))
-        if (digest := _digest(answers)) not in seen or change.mistake.follows:
-            seen.add(digest)
-            singles.append(change)
-    if found:
-        return found
-    if not shaping:
-        return []
-    for n_changes in (2, 3):
-        for changes in combinations(singles, n_changes):
-            if perf_counter() > deadline:
-                return found
-            slots = {change.slot for change in changes}
-            if len(slots) == n_changes and shaping & {"", *slots} and _gives(
-                formula, changes, problems, outputs, rtol
-            ):
-                found.append(tuple(change.mistake for change in changes))
-        if found:
-            return found
-    return []
+            if all(close(answer, output, rtol) for answer, output in zip(answers, outputs, strict=True)):
+                found.append((change.mistake,))
+        digest = b"" if answers is None else _digest(answers, rights)
+        if change.mistake.follows:
+            following.append(change)
+        elif not digest or digest not in seen:
+            singles.append(change)  # without an answer, it may have one beside another mistake
+        seen.add(digest)
+    tried: Iterator[tuple[Change, ...]] = iter(()) if found or not shaping or not pairs else _sets(singles, following)
+    size = 0
+    for changes in tried:
+        n_own = sum(not change.mistake.follows for change in changes)
+        if perf_counter() > deadline or (found and n_own > size):
+            break
+        slots = {change.slot for change in changes}
+        if len(slots) == len(changes) and shaping & {"", *slots} and _gives(formula, changes, problems, outputs, rtol):
+            found.append(tuple(change.mistake for change in changes))
+            size = n_own
+    return found
+
+
+def _sets(singles: Sequence[Change], following: Sequence[Change]) -> Iterator[tuple[Change, ...]]:
+    """Yield single mistakes with up to two that follow, then pairs, then pairs with one that follows."""
+    for one in singles:
+        for n_following in (1, 2):
+            yield from ((one, *others) for others in combinations(following, n_following))
+    yield from combinations(singles, 2)
+    for pair in combinations(singles, 2):
+        yield from ((*pair, other) for other in following)
 
 
 def _answers(formula: Formula, problems: Sequence[Problem], changes: Sequence[Change]) -> list[Array] | None:
     """Return the quantity with mistakes on each problem, or None if they cannot be made there."""
-    with np.errstate(all="ignore"):
-        try:
-            return [formula.changed(problem, changes) for problem in problems]
-        except (ValueError, np.linalg.LinAlgError, IndexError, KeyError):
-            return None
+    try:
+        return [formula.changed(problem, changes) for problem in problems]
+    except (ValueError, np.linalg.LinAlgError, IndexError, KeyError):
+        return None
 
 
 def _gives(
@@ -212,10 +230,10 @@ def _gives(
     return True
 
 
-def _digest(answers: Sequence[Array]) -> bytes:
-    """Return what is the same for answers that are equal to rounding."""
+def _digest(answers: Sequence[Array], like: Sequence[Array]) -> bytes:
+    """Return what is the same for answers that are equal to rounding, in units of others."""
     parts = []
-    for answer in answers:
-        scale = np.abs(np.where(np.isfinite(answer), answer, 0.0)).max(initial=1e-300)
-        parts.append(str(answer.shape).encode() + np.round(answer / scale, 9).tobytes())
+    for answer, other in zip(answers, like, strict=True):
+        scale = np.abs(np.where(np.isfinite(other), other, 0.0)).max(initial=1e-300)
+        parts.append(str(answer.shape).encode() + (np.round(answer / scale, 9) + 0.0).tobytes())
     return b"|".join(parts)

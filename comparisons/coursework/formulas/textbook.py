@@ -182,7 +182,7 @@ class Textbook:
         K, D = self.shape()
         n, more = self.n_samples if step == "m" else (7, 8)
         few = more if step == "m" else 1
-        wanted = [("", n, 3, 2), ("", more, 2, 3), ("one component", 5 + few, 1, 2), ("one feature", n, 2, 1)]
+        wanted = [("", n, 3, 2), ("", more, 2 if step == "m" else 4, 3), ("one component", 5 + few, 1, 2), ("one feature", n, 2, 1)]
         if step != "m":
             wanted.append(("one sample", 1, 3, 2))
         fixed = [(name, n, K or k, D or d) for name, n, k, d in wanted]

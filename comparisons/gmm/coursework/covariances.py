@@ -26,38 +26,40 @@ def averages(shares: Array, p: Problem) -> Array:
     return np.asarray(shares.T @ p.X / shares.sum(axis=0)[:, None])
 
 
-def _about(center: Callable[[Problem], Array]) -> Callable[[Problem], Array]:
-    return lambda p: np.broadcast_to(center(p), (p.K, p.D))
+def _about(center: Callable[[Problem], Array]) -> Callable[[Array, Problem], Array]:
+    return lambda s, p: np.broadcast_to(center(p), (p.K, p.D))
 
 
 CENTER = Slot(
     "centre",
-    lambda p: averages(p.r, p),
+    lambda s, p: averages(p.r, p),
     {
-        "your own means": lambda p: (
+        "your own means": lambda s, p: (
             p.own["means"] if p.own["means"].shape == (p.K, p.D) else np.full((p.K, p.D), np.nan)
         ),
-        "about the old means": lambda p: p.theta["means"],
+        "about the shares' own means": lambda s, p: averages(s, p),
+        "about the old means": lambda s, p: p.theta["means"],
         "about the mean of all samples": _about(overall),
         "not centred": _about(lambda p: np.zeros(p.D)),
-        "about the mean of the hard clusters": lambda p: averages(hard(p.r), p),
-        "about the means of another component": lambda p: np.roll(averages(p.r, p), 1, axis=0),
-        "about the means of the next component": lambda p: np.roll(averages(p.r, p), -1, axis=0),
+        "about the mean of the hard clusters": lambda s, p: averages(hard(p.r), p),
+        "about the means of another component": lambda s, p: np.roll(averages(p.r, p), 1, axis=0),
+        "about the means of the next component": lambda s, p: np.roll(averages(p.r, p), -1, axis=0),
         "about the first component's mean": _about(lambda p: averages(p.r, p)[0]),
         "about the last component's mean": _about(lambda p: averages(p.r, p)[-1]),
         "about the mean of all means": _about(lambda p: averages(p.r, p).mean(axis=0)),
-        "about the mean of the old and the new means": lambda p: (averages(p.r, p) + p.theta["means"]) / 2,
-        "about the weighted sum, not divided": lambda p: p.r.T @ p.X,
-        "about the sum over n": lambda p: p.r.T @ p.X / p.n,
+        "about the mean of the old and the new means": lambda s, p: (averages(p.r, p) + p.theta["means"]) / 2,
+        "about the weighted sum, not divided": lambda s, p: p.r.T @ p.X,
+        "about the sum over n": lambda s, p: p.r.T @ p.X / p.n,
         "about the median": _about(lambda p: np.median(p.X, axis=0)),
         "about the first sample": _about(lambda p: p.X[0]),
-        "about a mean by squared responsibilities": lambda p: averages(p.r**2, p),
-        "about the mean's mean over the features": lambda p: np.repeat(
+        "about a mean by squared responsibilities": lambda s, p: averages(p.r**2, p),
+        "about the mean's mean over the features": lambda s, p: np.repeat(
             averages(p.r, p).mean(axis=1, keepdims=True), p.D, axis=1
         ),
     },
     TEXTS,
-    follows=("your own means",),
+    apply=False,
+    follows=("your own means", "about the shares' own means"),
 )
 
 
@@ -90,6 +92,13 @@ FORM = Slot(
     "form",
     lambda s, d, p: scatter(s, d),
     {
+        "second moments minus the square of the mean": lambda s, d, p: (
+            np.einsum("nk,nd,ne->kde", s, p.X, p.X)
+            - s.sum(axis=0)[:, None, None] * np.einsum("kd,ke->kde", p.X[0] - d[0], p.X[0] - d[0])
+        ),
+        "distances in place of their squares": lambda s, d, p: (
+            np.einsum("nk,nk->k", s, np.sqrt((d**2).sum(axis=2)))[:, None, None] * np.eye(p.D) / p.D
+        ),
         "gaps not squared": lambda s, d, p: np.einsum("nk,nkd->kd", s, d)[:, :, None] * np.eye(p.D),
         "absolute gaps": lambda s, d, p: np.einsum("nk,nkd->kd", s, np.abs(d))[:, :, None] * np.eye(p.D),
         "products of absolute gaps": lambda s, d, p: scatter(s, np.abs(d)),
@@ -118,6 +127,7 @@ FORM = Slot(
     },
     TEXTS,
     apply=False,
+    follows=("second moments minus the square of the mean",),
 )
 
 
@@ -277,8 +287,10 @@ def covariances_formula(structure: str, text: str) -> Formula:
 
     def combine(p: Problem, v: Mapping[str, Any]) -> Array:
         share = v["share"]
-        gaps = p.X[:, None, :] - v["centre"]
+        key = "scatter", id(share), id(v["centre"]), id(v["form"])
+        if key not in p.memo:  # of values that the memo holds too
+            p.memo[key] = v["form"](share, p.X[:, None, :] - v["centre"](share, p), p)
         N = v["divisor"](share, np.ones((p.n, 1)), p)
-        return np.asarray(v["after"](v["structure"](v["form"](share, gaps, p), np.asarray(N, dtype=float), p), p))
+        return np.asarray(v["after"](v["structure"](p.memo[key], np.asarray(N, dtype=float), p), p))
 
     return Formula("covariances", text, (CENTER, DIVISOR, after, pooled, SHARE, FORM), combine)
