@@ -187,3 +187,83 @@ def k_medians(X, centroids, max_iter=50):
         z = np.linalg.norm(X[:, None] - centroids, axis=2).argmin(1)
         centroids = np.array([np.median(X[z == j], axis=0) for j in range(len(centroids))])
     return centroids
+
+
+# Nested answers, restarts, tests of convergence -----------------------------------------------------------------------
+
+
+@fit("")
+def nested(X, K, n_iter=150):
+    theta, history = start(X, K, 0), []
+    for _ in range(n_iter):
+        r, value = e_step(X, *theta)
+        theta = m_step(X, r)
+        history.append(value)
+    return theta, history
+
+
+@fit("")
+def nested_by_name(X, K, n_iter=150):
+    (weights, means, covariances), history = nested(X, K, n_iter)
+    return {"params": {"weights": weights, "means": means, "covs": covariances}, "history": history}
+
+
+@fit("")
+def every_step_kept(X, K, n_iter=150):
+    path = [start(X, K, 0)]
+    for _ in range(n_iter):
+        path.append(m_step(X, e_step(X, *path[-1])[0]))
+    return path
+
+
+@fit("", family="kmeans")
+def best_of_some(X, K, n_init=4, max_iter=100):
+    runs = [lloyd(X[5 * seed :], K, max_iter)[0] for seed in range(n_init)]
+    return (
+        min(runs, key=lambda c: ((X[:, None] - c) ** 2).sum(-1).min(1).sum()) if n_init > 1 else lloyd(X, K, max_iter)
+    )
+
+
+@fit("", family="kmeans")
+def best_of_three(X, K, max_iter=100):
+    found = []
+    for seed in (0, 1, 2):
+        centers = lloyd(np.roll(X, 7 * seed, axis=0), K, max_iter)[0]
+        found.append((((X[:, None] - centers) ** 2).sum(-1).min(1).sum(), centers))
+    return min(found, key=lambda run: run[0])[1]
+
+
+@fit("never iterates")
+def wrong_sign_in_the_test(X, K, max_iter=100, tol=1e-6):
+    theta, old = start(X, K, 0), -1e300
+    for _ in range(max_iter):
+        r, value = e_step(X, *theta)
+        theta = m_step(X, r)
+        if old - value < tol:
+            break
+        old = value
+    return theta, value
+
+
+@fit("stops early", family="kmeans")
+def two_iterations_by_default(X, k, max_iter=2):
+    return lloyd(X, k, max_iter)[0]
+
+
+@fit("components all the same")
+def equal_starts(X, K, max_iter=100):
+    weights, means, covariances = start(X, K, 0)
+    theta = weights, np.repeat(means.mean(axis=0, keepdims=True), K, axis=0), covariances
+    for _ in range(max_iter):
+        theta = m_step(X, e_step(X, *theta)[0])
+    return theta
+
+
+@fit("no determinant")
+def collapses(X, K, max_iter=300):
+    weights, means, covariances = start(X, K, 0)
+    for _ in range(max_iter):
+        d = X[:, None] - means
+        logs = np.log(weights) - 0.5 * np.einsum("nki,kij,nkj->nk", d, np.linalg.pinv(covariances), d)
+        weights, means, covariances = m_step(X, np.exp(logs - logsumexp(logs, axis=1, keepdims=True)))
+    return weights, means, covariances

@@ -389,3 +389,24 @@ def by_bincount(X, z, K):
 @variant(check_m_step, family="kmeans")
 def one_hot_update(X, r):
     return r.T @ X / r.sum(axis=0)[:, None]
+
+
+# What is returned -----------------------------------------------------------------------------------------------------
+
+
+@variant(check_m_step)
+def components_by_name(X, r):
+    covariances, means, weights = as_a_named_tuple(X, r)
+    return [{"weight": w, "mean": m, "cov": S} for w, m, S in zip(weights, means, covariances, strict=True)]
+
+
+@variant(check_m_step)
+def components_as_tuples(X, r):
+    return list(zip(*as_a_named_tuple(X, r), strict=True))
+
+
+@variant(check_e_step)
+def counts_beside(X, pi, mu, Sigma):
+    r = components_first(X, pi, mu, Sigma).T
+    N = r.sum(axis=0)
+    return r, N

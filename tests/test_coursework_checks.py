@@ -246,6 +246,32 @@ def test_an_exception_is_shown_with_its_line_and_the_smallest_input():
     assert "n = 1, K = 1, D = 1" in page
 
 
+def test_a_step_for_more_features_is_not_taken_for_one_of_a_single_feature():
+    def divides_columns(X, r):
+        N = r.sum(axis=0)
+        means = r.T @ X / N  # an axis is missing; without the axis of the features it would be right
+        return (
+            N / len(X),
+            means,
+            np.array([((X - m).T * r_k) @ (X - m) / r_k.sum() for m, r_k in zip(means, r.T, strict=True)]),
+        )
+
+    found = check_m_step(divides_columns)
+    (sentence,) = found.located
+    assert sentence.startswith("weights, means, covariances: ValueError: operands could not be broadcast")
+    assert "Print the shapes" in found.hint
+    assert "explain()" not in repr(found)  # it would say no more
+
+    def of_numbers(x, r):
+        N = r.sum(axis=0)
+        means = r.T @ x / N
+        return N / len(x), means, (r * (x[:, None] - means) ** 2).sum(axis=0) / N
+
+    found = check_m_step(of_numbers)
+    assert found.right
+    assert any("with two features: ValueError" in note for note in found.notes)
+
+
 def test_an_error_for_one_feature_only_is_a_note():
     def needs_two(X, weights, means, covariances):
         if X.shape[1] == 1:

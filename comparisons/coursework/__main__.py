@@ -86,7 +86,8 @@ def check(
         from comparisons.coursework.script import checks_of
 
         for _, found in checks_of(script, family):
-            for line in str(found.explain() if explain and not found.right else found).splitlines():
+            page = found.explain() if explain and not found.right else str(found)
+            for line in page.replace("explain() says", "--explain says").splitlines():
                 tell(console, line)
             console.print()
             all_right &= found.right

@@ -271,7 +271,8 @@ def _notes(
         notes.append("single precision (float32): compared to 3 digits only")
     right = all(verdict.right for verdict in verdicts)
     failed = [t for t in trials if t.answer.error and t.problem.name and not t.answer.outcome.overtime]
-    notes += [f"raises an error for {trial.problem.name}: {trial.answer.error}" for trial in failed]
+    if any(not trial.answer.error for trial in trials if not trial.problem.name):
+        notes += [f"raises an error for {trial.problem.name}: {trial.answer.error}" for trial in failed]
     rough = [t for t in trials if any(q in t.right and not t.is_right(q, 1e-7) for q in t.answer.values)]
     if right and rough and not any(trial.answer.single for trial in trials):
         notes.append("agrees to 5 digits only: a small constant is added somewhere, or it is computed in float32")

@@ -6,7 +6,7 @@ the limit of a wrong iteration is a fixed point of that iteration. The order of 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from time import perf_counter
 from typing import Any
@@ -30,6 +30,7 @@ STEPS_TRIED = (1, 2, 3)
 MOVES = 1e-4  # relative: an iteration that goes on
 SAME = 1e-6  # relative: two iterations that are one
 ENOUGH, COARSE = 0.1, 1e-3  # nats that may be left to gain at the end; from here on they are noted
+EARLY = 1.0  # nats that may be left with the function's own number of iterations and tolerance
 ITERATION = "θ_(t+1) = M(E(θ_t)): responsibilities from the current parameters, then new parameters from those alone"
 LIMIT = "M(E(θ)) = θ at the end, and the log-likelihood at its maximum"
 Theta = Mapping[str, Array]
@@ -73,6 +74,7 @@ def checked_fit(function: Callable[..., Any], family: str, time_limit: float, op
         _judge_path(book, problem, caller, path, deadline, findings)
     if findings.verdicts[0].right:
         _judge_limit(book, problem, last, path, deadline, findings)
+        _judge_defaults(book, problem, caller, findings)
         _judge_objective(book, problem, last, deadline, findings)
     if not can_limit():
         findings.notes.append(NO_LIMIT)
@@ -86,7 +88,7 @@ def _check(what: str, findings: Findings, section: str, start: float) -> Check:
 
 def _path(caller: FitCaller) -> dict[int, Fit]:
     """Return the parameters after few iterations, where the function takes their number; 0 is a given start."""
-    if not caller.takes_iterations:
+    if not caller.takes_iterations or caller.restarts:
         return {}
     path = {0: Fit(dict(caller.start))} if caller.takes_start else {}
     for t in STEPS_TRIED:
@@ -187,8 +189,14 @@ def _judge_limit(
     gain = book.objective_at(problem.changed(**limit)) - reached
     wrong_before = any(v.quantity == "iteration" and not v.right for v in findings.verdicts)
     mistakes = () if wrong_before else _of_limit(book, at, deadline)
+    if problem.K > 1 and _all_the_same(book, last.theta):
+        mistakes = (LIMIT_MISTAKES["components all the same"],)
+        findings.verdicts.append(Verdict("limit", False, mistakes, formula=LIMIT))
+        return
     if gain < ENOUGH and not mistakes:
         findings.verdicts.append(Verdict("limit", True, formula=LIMIT))
+        if wrong_before:
+            return
         if gain > COARSE:
             findings.notes.append(
                 f"{gain:.2g} nats are still to gain: its tolerance is coarse, or averaged over samples"
@@ -206,6 +214,28 @@ def _judge_limit(
             mistakes = ()
     located = "" if mistakes else f"{gain:.3g} nats below where EM goes on to from there"
     findings.verdicts.append(Verdict("limit", False, mistakes, located, LIMIT))
+
+
+def _all_the_same(book: Textbook, theta: Theta) -> bool:
+    """Whether the components differ in nothing but their weights."""
+    own = [np.asarray(theta[name]) for name in book.quantities if name != "weights" and name not in book.shared]
+    return all(close(a, np.broadcast_to(a[:1], a.shape), SAME) for a in own)
+
+
+def _judge_defaults(book: Textbook, problem: Problem, caller: FitCaller, findings: Findings) -> None:
+    """Judge where a right fit ends if it is called without a number of iterations and a tolerance."""
+    if not caller.defaults or any(not verdict.right for verdict in findings.verdicts):
+        return
+    fit = caller.by_default()
+    if fit.error or fit.theta.keys() != problem.theta.keys() or book.misfit(problem, fit.theta):
+        return
+    at = problem.changed(**fit.theta)
+    gain = book.objective_at(problem.changed(**book.limit_from(at))) - book.objective_at(at)
+    said = " and ".join(f"{name}={value:g}" for name, value in caller.defaults.items())
+    if gain > EARLY:
+        findings.verdicts[-1] = Verdict("limit", False, (LIMIT_MISTAKES["stops early"],), formula=LIMIT)
+    if gain > ENOUGH:
+        findings.notes.append(f"with its own {said} it ends {gain:.2g} below where EM goes on to from there")
 
 
 def _on_the_way(book: Textbook, at: Problem, gain: float) -> bool:
@@ -251,8 +281,13 @@ def _judge_objective(book: Textbook, problem: Problem, last: Fit, deadline: floa
     if abs(float(said - right)) < ENOUGH / 5:
         findings.verdicts.append(Verdict("log_likelihood", True, formula=book.formulas["log_likelihood"].text))
         return
+    if any(v.quantity == "limit" and not v.right and v.mistakes and not v.follows for v in findings.verdicts):
+        return  # far from the limit it may be that of the parameters before
     trial = Trial(at, Answer({"log_likelihood": said}), {"log_likelihood": right})
     verdict = judge_values(book, "log_likelihood", [trial], deadline, 1e-4)
+    if not verdict.mistakes:
+        located = f"{float(said):.6g} is returned, and that of the returned parameters is {float(right):.6g}"
+        verdict = replace(verdict, located=located)
     findings.verdicts.append(verdict)
 
 

@@ -108,7 +108,9 @@ def judge_values(
         return Verdict(quantity, True, formula=text)
     if not mistakes:
         mistakes = _by_factors(book, quantity, answered, tables, most=1)
-    if not mistakes:
+    if (
+        not mistakes and sum(trial.answer.values[quantity].size for trial in answered) > 1
+    ):  # a number may agree by chance
         mistakes, alternatives = _known(formula, quantity, answered, deadline, exact, pairs=True)
     if not mistakes:
         mistakes = _by_factors(book, quantity, answered, tables, most=4)

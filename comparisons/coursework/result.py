@@ -10,6 +10,10 @@ NOTEBOOKS, PAGE = "notebooks", "docs/formulas.md"
 UNKNOWN_HINT = (
     "Compute the smallest input below by hand, term by term, and print every term of your function beside it."
 )
+UNKNOWN_FIT_HINT = "Print the parameters after one and after two iterations, and compute one from the other by hand."
+ERROR_HINT = (
+    "Print the shapes of all arrays in the line that fails, and write beside them those that the formula needs."
+)
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,11 @@ class Check(Tabular):
     @property
     def located(self) -> tuple[str, ...]:
         """Where quantities differ whose mistake is not known: sentences."""
-        return tuple(f"{v.quantity}: {v.located}" for v in self.verdicts if not v.right and not v.mistakes)
+        unknown = [verdict for verdict in self.verdicts if not verdict.right and not verdict.mistakes]
+        return tuple(
+            f"{', '.join(v.quantity for v in unknown if v.located == sentence)}: {sentence}"
+            for sentence in dict.fromkeys(verdict.located for verdict in unknown)
+        )
 
     @property
     def hint(self) -> str:
@@ -101,7 +109,9 @@ class Check(Tabular):
         causes = [verdict for verdict in wrong if not verdict.follows] or wrong
         hints = [mistake.hint for verdict in causes for mistake in verdict.mistakes]
         if any(not verdict.mistakes for verdict in causes):
-            hints += [f"{sentence}." for sentence in self.located] + [UNKNOWN_HINT]
+            failed = all("Error: " in sentence for sentence in self.located)
+            unknown = UNKNOWN_HINT if self.example else UNKNOWN_FIT_HINT
+            hints += [f"{sentence}." for sentence in self.located] + [ERROR_HINT if failed else unknown]
         return " ".join(dict.fromkeys(hints))
 
     @property
@@ -134,7 +144,7 @@ class Check(Tabular):
             lines += ["", f"Hint: {self.hint}"]
             lines += ["", self.example] if self.example else []
             lines += ["", f"Read again: {self.section}. The formulas: {PAGE}."] if self.section else []
-            lines += ["explain() says which term it is."]
+            lines += ["explain() says which term it is."] if self.mistakes else []
         return "\n".join(lines + [f"Note: {note}" for note in self.notes])
 
     __str__ = __repr__

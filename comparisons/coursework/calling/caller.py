@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from comparisons.coursework.calling.bundle import Bundle
-from comparisons.coursework.calling.outputs import fitted, is_single, named_parts, numbers, part, sortings
-from comparisons.coursework.calling.roles import default_of, plain_name, returned_names, roles_of, signature_of
+from comparisons.coursework.calling.outputs import by_quantity, fitted, is_single, named_parts, numbers, part, sortings
+from comparisons.coursework.calling.roles import DATA, default_of, plain_name, roles_of, signature_of
 from comparisons.coursework.calling.running import Outcome, run
+from comparisons.coursework.calling.source import returned_names, transposes
 from comparisons.coursework.formulas.conventions import Convention
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import GUARD, close
@@ -94,7 +95,7 @@ class Caller:
 
     def settle(self, problems: Sequence[Problem]) -> list[Problem]:
         """Find out how the function is to be called, on the first problems; return the problems that it can take."""
-        declared, usable, fits = self.inputs, None, False
+        declared, usable, fits, error = self.inputs, None, False, ""
         for attempt, others in self._attempts():
             if others is not None and fits:
                 break
@@ -103,8 +104,10 @@ class Caller:
             answer = self(tried[0])
             if answer.outcome.overtime:
                 break
+            error = error or answer.error
             score = self._score(answer, tried[0])
             if score == 3:
+                note += f"; with two features: {error}" if self.flat and error else ""
                 self.notes += [note] if note else [f"takes {c.quantity} as {c.name}" for c in attempt]
                 return tried
             fits = fits or (score == 2 and others is None)
@@ -124,6 +127,8 @@ class Caller:
         free = [convention for convention in known if convention.free or self._may_mean(convention)]
         yield from (([convention], None) for convention in free)
         for others in self.book.other_problems(self.step):
+            if others[0] and transposes(self.function, self.signature.roles.get(DATA, "")):
+                continue
             yield [], others
             yield from (([convention], others) for convention in free if self._may_mean(convention))
         pairs = [[a, b] for a in free for b in free if a.quantity < b.quantity]
@@ -189,7 +194,7 @@ class Caller:
         outcome = run(self.function, args, kwargs, self.left)
         if outcome.error:
             return Answer(outcome=outcome)
-        value = outcome.value
+        value = by_quantity(outcome.value)
         if value is None:
             value = getattr(self.function, "__self__", None)
         if value is None:

@@ -1,6 +1,6 @@
 """Call a student's fit: with a start, a number of iterations, a tolerance and a seed where it takes them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -8,9 +8,19 @@ from typing import Any
 import numpy as np
 
 from comparisons.coursework.calling.bundle import Bundle
-from comparisons.coursework.calling.outputs import Expected, fitted, named_parts, numbers, part, sortings
-from comparisons.coursework.calling.roles import plain_name, returned_names, signature_of
+from comparisons.coursework.calling.outputs import (
+    Expected,
+    by_quantity,
+    fitted,
+    leaves,
+    named_parts,
+    numbers,
+    part,
+    sortings,
+)
+from comparisons.coursework.calling.roles import default_of, plain_name, signature_of
 from comparisons.coursework.calling.running import run
+from comparisons.coursework.calling.source import restarts, returned_names
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.textbook import Textbook
 from models.validation import Array
@@ -38,7 +48,7 @@ class FitCaller:
 
     def __init__(self, function: Callable[..., Any], book: Textbook, problem: Problem, seconds: float) -> None:
         self.function, self.book, self.problem = function, book, problem
-        optional = ("max_iter", "tol", "random_state", *book.quantities, "parameters", *book.size_names)
+        optional = ("max_iter", "tol", "random_state", "n_init", *book.quantities, "parameters", *book.size_names)
         self.signature = signature_of(function, ("X", "K"), optional, book.all_spellings)
         if self.signature.problem.startswith("no argument for K"):
             self.signature = signature_of(function, ("X",), (*optional, "K"), book.all_spellings)
@@ -61,21 +71,46 @@ class FitCaller:
         """Whether it takes a number of iterations."""
         return "max_iter" in self.signature.roles
 
+    @property
+    def restarts(self) -> bool:
+        """Whether it begins several times, and does not let itself be told how often."""
+        roles = self.signature.roles
+        return "n_init" not in roles and restarts(self.function, roles.get("max_iter", ""))
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """Defaults of the number of iterations and of the tolerance, by the names of the arguments."""
+        roles = self.signature.roles
+        names = [roles[role] for role in ("max_iter", "tol") if role in roles]
+        return {name: default_of(self.function, name) for name in names if default_of(self.function, name) is not None}
+
     def __call__(self, n_iter: int | None) -> Fit:
-        """Fit with so many iterations, or to the end."""
+        """Fit with so many iterations and no test of convergence, or to the end."""
+        if n_iter is None or "tol" not in self.signature.roles:
+            return self._called(n_iter, TINY)
+        fit = self._called(n_iter, -np.inf)  # no gain is smaller
+        return fit if not fit.error or fit.overtime else self._called(n_iter, 0.0)
+
+    def by_default(self) -> Fit:
+        """Fit with the function's own number of iterations and tolerance."""
+        return self._called(None, TINY, self.defaults)
+
+    def _called(self, n_iter: int | None, tol: float, given: Mapping[str, Any] | None = None) -> Fit:
         left = self.until - perf_counter()
         if left <= 0:
             return Fit(error="no answer within the time limit", overtime=True)
-        values = {
+        values: dict[str, Any] = {
             "X": self.problem.X,
             "K": self.problem.K,
             "max_iter": MANY if n_iter is None else n_iter,
-            "tol": TINY if n_iter is None else 0.0,
+            "tol": tol,
             "random_state": SEED,
+            "n_init": 1,
             "parameters": Bundle.of(self.problem.theta, self.book.all_spellings),
             **self.problem.theta,
             **{name: self.problem.given.get(name) for name in self.book.size_names},
         }
+        values |= {role: given[name] for role, name in self.signature.roles.items() if given and name in given}
         args = [values[role] for role, _ in self.signature.positional]
         kwargs = {name: values[role] for name, role in self.signature.keyword.items()}
         outcome = run(self.function, args, kwargs, left)
@@ -92,19 +127,32 @@ class FitCaller:
             Expected(name, (self.problem.theta[name].shape, *self.book.other_shapes(name, self.problem)))
             for name in self.book.quantities
         ]
-        sorting = next(iter(sortings(value, expected, self.book.all_spellings, self.returned)), {})
+        value = by_quantity(value)
+        theta, used = self._parameters(value, expected, self.returned)
+        names = self.returned
+        if len(theta) < len(expected):
+            flat = leaves(value, self.returned)
+            value, names = [leaf for _, leaf in flat], [name for name, _ in flat]
+            theta, used = self._parameters(value, expected, names)
+        said = self._objective(value, used, names)
+        history = said if said is not None and said.ndim == 1 and len(said) > 1 else None
+        single = float(np.ravel(said)[-1]) if said is not None and said.size else None
+        return Fit(theta, single, history)
+
+    def _parameters(
+        self, value: Any, expected: Sequence[Expected], names: Sequence[str]
+    ) -> tuple[dict[str, Array], set[str]]:
+        """Return the parameters in a value, and the keys of the parts that they are."""
+        sorting = next(iter(sortings(value, expected, self.book.all_spellings, names)), {})
         theta: dict[str, Array] = {}
         for quantity in expected:
             if quantity.name in sorting:
                 array = numbers(part(value, sorting[quantity.name]))
                 if array is not None:
                     theta[quantity.name] = fitted(array, quantity.shapes)
-        said = self._objective(value, set(map(str, sorting.values())))
-        history = said if said is not None and said.ndim == 1 and len(said) > 1 else None
-        single = float(np.ravel(said)[-1]) if said is not None and said.size else None
-        return Fit(theta, single, history)
+        return theta, set(map(str, sorting.values()))
 
-    def _objective(self, value: Any, used: set[str]) -> Array | None:
+    def _objective(self, value: Any, used: set[str], names: Sequence[str]) -> Array | None:
         """Return the log-likelihood or its history: by its name, else what is a number or a list of numbers."""
         by_name = named_parts(value)
         if by_name is not None:
@@ -115,7 +163,7 @@ class FitCaller:
             return None
         for name, candidate in parts.items():
             array = numbers(candidate)
-            named = plain_name(self.returned[int(name)]) if name.isdigit() and len(self.returned) > int(name) else ""
+            named = plain_name(names[int(name)]) if name.isdigit() and len(names) > int(name) else ""
             if (
                 array is None
                 or array.ndim > 1

@@ -85,6 +85,11 @@ def sortings(
             sorting = dict(zip(chosen, order, strict=True))
             agreeing = sum(name in hints[i] for name, i in sorting.items()) if hints else 0
             fitting = sum(fits[i, name] for name, i in sorting.items())
+            if any(
+                hints and returned[i] and name not in hints[i] + required and not fits[i, name]
+                for name, i in sorting.items()
+            ):
+                continue  # another name, another shape: it is something else
             options.append((-agreeing, -fitting, -len(order), order, sorting))
     for *_, sorting in sorted(options, key=lambda option: option[:4]):
         yield sorting
@@ -110,6 +115,46 @@ def named_parts(value: Any) -> dict[str, Any] | None:
         return None
     parts = {name: part for name, part in getattr(value, "__dict__", {}).items() if not name.startswith("__")}
     return {plain_name(name): part for name, part in parts.items()} or None
+
+
+def leaves(value: Any, names: Sequence[str], name: str = "") -> list[tuple[str, Any]]:
+    """Return the arrays in nested tuples, dictionaries and objects, with their names; of a list of steps, the last.
+
+    Parameters
+    ----------
+    value : object
+        Such as ``((weights, means, covariances), history)``.
+    names : sequence of str
+        Names of the parts of a tuple or list, if they are known.
+    name : str
+        Of the value itself.
+    """
+    by_name = named_parts(value)
+    if by_name is not None:
+        return [leaf for key, inner in by_name.items() for leaf in leaves(inner, (), key)]
+    if not isinstance(value, list | tuple) or numbers(value) is not None:
+        return [(name, value)]
+    if isinstance(value, list) and all(isinstance(inner, list | tuple | Mapping) for inner in value):
+        return leaves(value[-1], ()) if value else []
+    known = names if len(names) == len(value) else [""] * len(value)
+    return [leaf for inner, key in zip(value, known, strict=True) for leaf in leaves(inner, (), key)]
+
+
+def by_quantity(value: Any) -> Any:
+    """Return a list of components, each with its weight, mean and so on, as lists of these; other values as they are.
+
+    A component is a dictionary or an object, or a tuple that begins or ends with a number.
+    """
+    if not isinstance(value, list) or not value or numbers(value) is not None:
+        return value
+    parts = [named_parts(component) for component in value]
+    if all(parts):
+        named = [part for part in parts if part]
+        alike = all(part.keys() == named[0].keys() for part in named)
+        return {key: [part[key] for part in named] for key in named[0]} if alike else value
+    if all(isinstance(c, tuple) and len(c) == len(value[0]) > 1 and 0 in map(np.ndim, (c[0], c[-1])) for c in value):
+        return tuple(map(list, zip(*value, strict=True)))
+    return value
 
 
 def _is_one(value: Any, expected: Sequence[Expected]) -> bool:

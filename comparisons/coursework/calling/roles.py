@@ -1,8 +1,6 @@
 """Which argument of a student's function is which: by its name, else by the textbook's order."""
 
-import ast
 import inspect
-import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +24,7 @@ SPELLINGS: dict[str, str] = {
     "max_iterations "
     "n_iterations num_iterations t_max it maxit nsteps epochs n_epochs max_iters max_steps",
     "tol": "tol eps epsilon tolerance atol rtol threshold convergence",
+    "n_init": "n_init n_inits inits n_restarts restarts num_restarts n_starts starts num_starts n_tries tries nstart",
     "random_state": "seed random_state rng generator random_seed rs",
     "parameters": "theta thetas params param parameters par model state pars",
     "old_log_likelihood": "old_ll ll_old",
@@ -77,8 +76,8 @@ def plain_name(name: str) -> str:
 
 def roles_of(name: str, spellings: Mapping[str, Iterable[str]], roles: Sequence[str]) -> list[str]:
     """Return the roles, of those asked for, that a name may stand for."""
-    plain = plain_name(name)
-    return [role for role in roles if plain in spellings.get(role, ()) or plain == role.lower()]
+    plain = {plain_name(name), name.lower()}
+    return [role for role in roles if plain & {*spellings.get(role, ()), role.lower()}]
 
 
 def spellings_of(own: Mapping[str, str]) -> dict[str, frozenset[str]]:
@@ -173,28 +172,6 @@ def _by_name(
             if name not in role_of and free and (len(free) == 1 or not only_one):
                 role_of[name] = free[0]
     return role_of, [p for p in named if p.name not in role_of]
-
-
-def returned_names(function: Callable[..., Any]) -> list[str]:
-    """Return the names of the variables in the last ``return`` of a function, "" for an expression."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, TypeError, SyntaxError, ValueError):
-        return []
-    returns = [node for node in ast.walk(tree) if isinstance(node, ast.Return) and node.value is not None]
-    if not returns:
-        return []
-    value = max(returns, key=lambda node: node.lineno).value
-    parts = value.elts if isinstance(value, ast.Tuple | ast.List) else [value]
-    return [_name(part) for part in parts]
-
-
-def _name(node: Any) -> str:
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        return node.attr if node.attr not in ("T", "values") else _name(node.value)
-    return ""
 
 
 def default_of(function: Callable[..., Any], name: str) -> Any:

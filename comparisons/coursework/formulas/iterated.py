@@ -89,9 +89,12 @@ class Iterated(ABC):
 
     def limit_from(self, problem: Problem, n_iter: int = 400) -> dict[str, Array]:
         """Return where EM goes from the current parameters."""
-        theta = dict(problem.theta)
+        before = theta = dict(problem.theta)
         for _ in range(n_iter):
-            before, theta = theta, self.iterate(problem.changed(**theta))
+            try:
+                before, theta = theta, self.iterate(problem.changed(**theta))
+            except np.linalg.LinAlgError:  # a component has collapsed
+                return before
             if all(np.allclose(theta[name], before[name], rtol=1e-7, atol=1e-10) for name in theta):
                 break
         return theta
