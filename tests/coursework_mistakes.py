@@ -603,3 +603,73 @@ def only_the_first_factorial(X, w, p):
         ]
     )
     return np.log(like @ w).sum()
+
+
+# Axes, triangles, and arrays changed in place -------------------------------------------------------------------------
+
+
+@mistake("largest of each component subtracted", check_e_step)
+def largest_along_the_wrong_axis(X, weights, means, covs):
+    logs = np.log([w * multivariate_normal(m, S).pdf(X) for w, m, S in zip(weights, means, covs, strict=True)])
+    logs = logs.reshape(len(weights), -1).T
+    return normalised(np.exp(logs - logs.max(axis=0)))
+
+
+@mistake("cut to whole numbers", check_e_step)
+def array_of_integers(X, weights, means, covs):
+    r = np.zeros((len(X), len(weights)), dtype=int)
+    p = np.array([w * multivariate_normal(m, S).pdf(X) for w, m, S in zip(weights, means, covs, strict=True)])
+    r[:] = normalised(p.reshape(len(weights), -1).T)
+    return r
+
+
+@mistake("other triangle of the Cholesky factor", check_e_step)
+def upper_factor(X, weights, means, covs):
+    logs = []
+    for w, m, S in zip(weights, means, covs, strict=True):
+        U = np.linalg.cholesky(S).T  # as scipy.linalg.cholesky returns it
+        y = np.linalg.solve(np.tril(U), (X - m).T)
+        logs.append(log(w) - np.log(np.diag(U)).sum() - (y**2).sum(axis=0) / 2)
+    return normalised(np.exp(np.array(logs).T))
+
+
+@mistake("products of all pairs of samples", check_e_step)
+def rows_of_the_gram_matrix(X, weights, means, covs):
+    logs = []
+    for w, m, S in zip(weights, means, covs, strict=True):
+        q = ((X - m) @ np.linalg.inv(S) @ (X - m).T).sum(axis=1)
+        logs.append(log(w) - np.linalg.slogdet(S)[1] / 2 - q / 2)
+    return normalised(np.exp(np.array(logs).T))
+
+
+@mistake("densities of features added", check_e_step, covariance_type="diag")
+def features_added(X, weights, means, variances):
+    return normalised(weights * norm.pdf(X[:, None], means, np.sqrt(variances)).sum(axis=2))
+
+
+@mistake("means subtracted one after another", check_m_step)
+def centred_in_place(X, r):
+    N = r.sum(axis=0)
+    means, covariances = r.T @ X / N[:, None], []
+    for k in range(len(N)):
+        X -= means[k]
+        covariances.append((X.T * r[:, k]) @ X / N[k])
+    return N / len(X), means, np.array(covariances)
+
+
+@mistake("squares of all means subtracted", check_m_step)
+def matrix_product_of_means(X, r):
+    N = r.sum(axis=0)
+    means = r.T @ X / N[:, None]
+    second = np.einsum("nk,nd,ne->kde", r, X, X) / N[:, None, None]
+    return N / len(X), means, second - means.T @ means
+
+
+@mistake("share in the sum of the data", check_m_step, family="pmm")
+def over_the_sum_of_counts(X, r):
+    return r.mean(axis=0), r.T @ X / X.sum(axis=0)
+
+
+@mistake("1 - log p in place of log(1 - p)", check_e_step, family="bmm")
+def log_before_the_difference(X, pi_k, p):
+    return normalised(np.exp(np.log(pi_k) + X @ np.log(p).T + (1 - X) @ (1 - np.log(p)).T))

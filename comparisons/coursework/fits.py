@@ -17,18 +17,24 @@ from comparisons.coursework.calling.caller import Answer
 from comparisons.coursework.calling.fitting import Fit, FitCaller
 from comparisons.coursework.calling.running import can_limit
 from comparisons.coursework.checks import NO_LIMIT, SHARE_OF_CALLS, SHARE_OF_SEARCH
-from comparisons.coursework.formulas.loops import LIMIT_MISTAKES, iterations, loop_mistake
+from comparisons.coursework.formulas.loops import (
+    LIMIT_MISTAKES,
+    all_the_same,
+    distance,
+    iterations,
+    loop_mistake,
+    same,
+)
 from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.slots import Mistake, close
+from comparisons.coursework.formulas.slots import Mistake
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.textbooks import textbook_of
 from comparisons.coursework.judging import Trial, judge_values
 from comparisons.coursework.result import Check, Verdict
 from models.validation import Array
 
-STEPS_TRIED = (1, 2, 3)
+STEPS_TRIED = (1, 2, 3, 4)
 MOVES = 1e-4  # relative: an iteration that goes on
-SAME = 1e-6  # relative: two iterations that are one
 ENOUGH, COARSE = 0.1, 1e-3  # nats that may be left to gain at the end; from here on they are noted
 EARLY = 1.0  # nats that may be left with the function's own number of iterations and tolerance
 ITERATION = "θ_(t+1) = M(E(θ_t)): responsibilities from the current parameters, then new parameters from those alone"
@@ -123,18 +129,18 @@ def _judge_path(
     whole = _aligned(book, problem, [path[t].theta for t in times])
     pairs = list(pairwise(whole))
     again = caller(times[-1])
-    if not again.error and not _same(again.theta, path[times[-1]].theta):
+    if not again.error and not same(again.theta, path[times[-1]].theta):
         findings.notes.append("two calls with the same arguments differ: its path cannot be followed; take a seed")
         return
     steps = [(problem.changed(**before), after) for before, after in pairs]
-    if all(_same(book.iterate(at), after) for at, after in steps):
+    if all(same(book.iterate(at), after) for at, after in steps):
         findings.verdicts.append(Verdict("iteration", True, formula=ITERATION))
         return
     if caller.takes_start and _is_off_by_one(book, steps):
         findings.notes.append("its number of iterations is off by one")
         findings.verdicts.append(Verdict("iteration", True, formula=ITERATION))
         return
-    mistake = loop_mistake(book, problem, whole, caller.takes_start, _same)
+    mistake = loop_mistake(book, problem, whole, caller.takes_start)
     mistakes, located = ((mistake,), "") if mistake else _of_steps(book, steps, deadline)
     findings.verdicts.append(Verdict("iteration", False, mistakes, located, ITERATION))
 
@@ -143,10 +149,10 @@ def _is_off_by_one(book: Textbook, steps: Sequence[tuple[Problem, Theta]]) -> bo
     """Whether the first iteration is none, or two, and the later ones are right."""
     start, first = steps[0]
     once = book.iterate(start)
-    none, two = _same(start.theta, first), _same(book.iterate(start.changed(**once)), first)
+    none, two = same(start.theta, first), same(book.iterate(start.changed(**once)), first)
     later = steps[1:]
-    moves = any(not _same(at.theta, after) for at, after in later)
-    return (none or two) and moves and all(_same(book.iterate(at), after) for at, after in later)
+    moves = any(not same(at.theta, after) for at, after in later)
+    return (none or two) and moves and all(same(book.iterate(at), after) for at, after in later)
 
 
 def _aligned(book: Textbook, problem: Problem, path: Sequence[Theta]) -> list[Theta]:
@@ -166,7 +172,7 @@ def _of_steps(
     for mistake, iterate in iterations(book):
         if perf_counter() > deadline:
             break
-        if all(_same(iterate(at), after) for at, after in steps):
+        if all(same(iterate(at), after) for at, after in steps):
             return (mistake,), ""
     soft = [(at.changed(r=book.responsibilities(at)), after) for at, after in steps]
     trials = [Trial(at, Answer(dict(after)), book.truth("m", at)) for at, after in soft]
@@ -189,7 +195,7 @@ def _judge_limit(
     gain = book.objective_at(problem.changed(**limit)) - reached
     wrong_before = any(v.quantity == "iteration" and not v.right for v in findings.verdicts)
     mistakes = () if wrong_before else _of_limit(book, at, deadline)
-    if problem.K > 1 and _all_the_same(book, last.theta):
+    if problem.K > 1 and all_the_same(book, last.theta):
         mistakes = (LIMIT_MISTAKES["components all the same"],)
         findings.verdicts.append(Verdict("limit", False, mistakes, formula=LIMIT))
         return
@@ -205,7 +211,7 @@ def _judge_limit(
         if below > 1:
             findings.notes.append(f"a local maximum, {below:.3g} nats below the best known: start more than once")
         return
-    early = path and all(_same(fit.theta, last.theta) for t, fit in path.items() if t == 1)
+    early = path and all(same(fit.theta, last.theta) for t, fit in path.items() if t == 1)
     if wrong_before:
         mistakes = (LIMIT_MISTAKES["wrong iterations"],)
     if not mistakes:
@@ -214,12 +220,6 @@ def _judge_limit(
             mistakes = ()
     located = "" if mistakes else f"{gain:.3g} nats below where EM goes on to from there"
     findings.verdicts.append(Verdict("limit", False, mistakes, located, LIMIT))
-
-
-def _all_the_same(book: Textbook, theta: Theta) -> bool:
-    """Whether the components differ in nothing but their weights."""
-    own = [np.asarray(theta[name]) for name in book.quantities if name != "weights" and name not in book.shared]
-    return all(close(a, np.broadcast_to(a[:1], a.shape), SAME) for a in own)
 
 
 def _judge_defaults(book: Textbook, problem: Problem, caller: FitCaller, findings: Findings) -> None:
@@ -246,7 +246,7 @@ def _on_the_way(book: Textbook, at: Problem, gain: float) -> bool:
 
 def _of_limit(book: Textbook, at: Problem, deadline: float) -> tuple[Mistake, ...]:
     """Return the mistake of whose iteration the end is a fixed point, if it is one much more than of EM's."""
-    own = _distance(book.iterate(at), at.theta)
+    own = distance(book.iterate(at), at.theta)
     if own < MOVES:
         return ()
     best: tuple[float, Mistake] | None = None
@@ -255,9 +255,9 @@ def _of_limit(book: Textbook, at: Problem, deadline: float) -> tuple[Mistake, ..
             break
         if "old" in mistake.name.split():
             continue  # what returns its input, or a part of it, ends anywhere
-        distance = _distance(iterate(at), at.theta)
-        if distance < 1e-3 * own and (best is None or distance < best[0] / 10):
-            best = distance, mistake
+        gap = distance(iterate(at), at.theta)
+        if gap < 1e-3 * own and (best is None or gap < best[0] / 10):
+            best = gap, mistake
     return () if best is None else (best[1],)
 
 
@@ -289,21 +289,3 @@ def _judge_objective(book: Textbook, problem: Problem, last: Fit, deadline: floa
         located = f"{float(said):.6g} is returned, and that of the returned parameters is {float(right):.6g}"
         verdict = replace(verdict, located=located)
     findings.verdicts.append(verdict)
-
-
-def _same(a: Theta, b: Theta, rtol: float = SAME) -> bool:
-    return a.keys() >= b.keys() and all(close(np.asarray(a[name]), np.asarray(b[name]), rtol) for name in b)
-
-
-def _distance(a: Theta, b: Theta) -> float:
-    """Return the largest difference, in units of the largest number of each quantity."""
-    if a.keys() != b.keys():
-        return np.inf
-    with np.errstate(all="ignore"):
-        gaps = [
-            np.abs(a[name] - b[name]).max() / np.abs(b[name]).max()
-            if np.shape(a[name]) == np.shape(b[name])
-            else np.inf
-            for name in b
-        ]
-    return float(max(gaps)) if np.isfinite(gaps).all() else np.inf

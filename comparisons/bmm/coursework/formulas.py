@@ -60,6 +60,7 @@ FAILURES = Slot(
         "failures left out": lambda p: 0 * _x(p),
         "log(1 - p) without m - x": lambda p: np.log1p(-_p(p)),
         "p for a failure": lambda p: (_m(p) - _x(p)) * np.log(_p(p)),
+        "1 - log p in place of log(1 - p)": lambda p: (_m(p) - _x(p)) * (1 - np.log(_p(p))),
         "1 - p without logarithm": lambda p: (_m(p) - _x(p)) * (1 - _p(p)),
         "1 - p to the power m": lambda p: _m(p) * np.log1p(-_p(p)),
         "1 - p to the power x": lambda p: _x(p) * np.log1p(-_p(p)),

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.slots import Mistake, texts_beside
+from comparisons.coursework.formulas.slots import Mistake, close, texts_beside
 from comparisons.coursework.formulas.textbook import Textbook
 from models.validation import Array
 
 TEXTS = texts_beside(__file__)
+SAME = 1e-6  # relative: two iterations that are one
 Theta = Mapping[str, Array]
 Iterate = Callable[[Problem], Theta]
 LIMIT_MISTAKES, LOOP_MISTAKES = (
@@ -56,9 +57,7 @@ def _with_m_step(book: Textbook, quantity: str, change: Any) -> Iterate:
     return iterate
 
 
-def loop_mistake(
-    book: Textbook, problem: Problem, path: Sequence[Theta], from_start: bool, same: Callable[[Theta, Theta], bool]
-) -> Mistake | None:
+def loop_mistake(book: Textbook, problem: Problem, path: Sequence[Theta], from_start: bool) -> Mistake | None:
     """Return the mistake in the order of things that gives a path, which may begin at a given start, or None."""
     steps = list(pairwise(path))
     if all(same(before, after) for before, after in steps):
@@ -94,3 +93,28 @@ def halved(book: Textbook, at: Problem) -> Theta:
     """Return the mean of the parameters and the next ones."""
     after = book.iterate(at)
     return {name: (after[name] + at.theta[name]) / 2 for name in after}
+
+
+def same(a: Theta, b: Theta, rtol: float = SAME) -> bool:
+    """Whether the second parameters are among the first, to rounding."""
+    return a.keys() >= b.keys() and all(close(np.asarray(a[name]), np.asarray(b[name]), rtol) for name in b)
+
+
+def distance(a: Theta, b: Theta) -> float:
+    """Return the largest difference, in units of the largest number of each quantity."""
+    if a.keys() != b.keys():
+        return np.inf
+    with np.errstate(all="ignore"):
+        gaps = [
+            np.abs(a[name] - b[name]).max() / np.abs(b[name]).max()
+            if np.shape(a[name]) == np.shape(b[name])
+            else np.inf
+            for name in b
+        ]
+    return float(max(gaps)) if np.isfinite(gaps).all() else np.inf
+
+
+def all_the_same(book: Textbook, theta: Theta) -> bool:
+    """Whether the components differ in nothing but their weights."""
+    own = [np.asarray(theta[name]) for name in book.quantities if name != "weights" and name not in book.shared]
+    return all(close(a, np.broadcast_to(a[:1], a.shape), SAME) for a in own)

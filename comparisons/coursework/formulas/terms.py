@@ -99,7 +99,7 @@ def _of_factor(name: str, rule: str) -> Mistake:
     if rule == "0":
         hint = "Write down all factors of the joint density π_k p(x|k). Which one is not in your function?"
         return Mistake(f"{name} left out", hint, f"The term {name} is missing.")
-    hint = "Which factor has each term of your log density?"
+    hint = "What factor does each term of your log density have?"
     return Mistake(f"factor {rule} of {name}", hint, f"The term {name} is {rule} times the right one.")
 
 

@@ -50,6 +50,7 @@ CENTER = Slot(
         "about the mean of the old and the new means": lambda s, p: (averages(p.r, p) + p.theta["means"]) / 2,
         "about the weighted sum, not divided": lambda s, p: p.r.T @ p.X,
         "about the sum over n": lambda s, p: p.r.T @ p.X / p.n,
+        "means subtracted one after another": lambda s, p: np.cumsum(averages(p.r, p), axis=0),
         "about the median": _about(lambda p: np.median(p.X, axis=0)),
         "about the first sample": _about(lambda p: p.X[0]),
         "about a mean by squared responsibilities": lambda s, p: averages(p.r**2, p),
@@ -95,6 +96,10 @@ FORM = Slot(
         "second moments minus the square of the mean": lambda s, d, p: (
             np.einsum("nk,nd,ne->kde", s, p.X, p.X)
             - s.sum(axis=0)[:, None, None] * np.einsum("kd,ke->kde", p.X[0] - d[0], p.X[0] - d[0])
+        ),
+        "squares of all means subtracted": lambda s, d, p: (
+            np.einsum("nk,nd,ne->kde", s, p.X, p.X)
+            - s.sum(axis=0)[:, None, None] * ((p.X[0] - d[0]).T @ (p.X[0] - d[0]))
         ),
         "distances in place of their squares": lambda s, d, p: (
             np.einsum("nk,nk->k", s, np.sqrt((d**2).sum(axis=2)))[:, None, None] * np.eye(p.D) / p.D

@@ -136,6 +136,18 @@ def _norm(a: Array) -> Array:
     return np.asarray((a**2).sum(axis=-1))
 
 
+def _features_added(p: Problem) -> Array:
+    """Return what the square must be for the density to be the sum of those of single features."""
+    variances = diagonals(matrices(p))
+    logs = -np.log(2 * np.pi * variances) / 2 - gaps(p) ** 2 / (2 * variances)
+    return np.asarray(np.log(np.exp(logs).sum(axis=2)) + np.log(2 * np.pi * variances).sum(axis=1) / 2)
+
+
+def _all_pairs(p: Problem) -> Array:
+    """Return Σ_j (x_i - μ_k)' Σ_k⁻¹ (x_j - μ_k), shape (n, K)."""
+    return form(gaps(p), np.linalg.inv(matrices(p)), np.broadcast_to(gaps(p).sum(axis=0), gaps(p).shape))
+
+
 SQUARE = Slot(
     "square",
     lambda p: -square(gaps(p), matrices(p)) / 2,
@@ -166,6 +178,9 @@ SQUARE = Slot(
         "Cholesky factor not inverted": lambda p: -form(gaps(p), np.swapaxes(_cholesky(p), 1, 2) @ _cholesky(p)) / 2,
         "Cholesky factor transposed": lambda p: -square(gaps(p), np.swapaxes(_cholesky(p), 1, 2) @ _cholesky(p)) / 2,
         "Cholesky factor not inverted, transposed": lambda p: -form(gaps(p), matrices(p)) / 2,
+        "other triangle of the Cholesky factor": lambda p: -((gaps(p) / diagonals(_cholesky(p))) ** 2).sum(axis=2) / 2,
+        "products of all pairs of samples": lambda p: -_all_pairs(p) / 2,
+        "densities of features added": _features_added,
         "absolute gaps in the products": lambda p: -square(np.abs(gaps(p)), matrices(p)) / 2,
         "second factor left out": lambda p: -np.einsum("kde,nkd->nk", np.linalg.inv(matrices(p)), gaps(p)) / 2,
         "sum squared in place of the sum of squares": lambda p: -(gaps(p).sum(axis=2) ** 2) / 2,
