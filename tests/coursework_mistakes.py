@@ -643,7 +643,7 @@ def rows_of_the_gram_matrix(X, weights, means, covs):
 
 
 @mistake("densities of features added", check_e_step, covariance_type="diag")
-def features_added(X, weights, means, variances):
+def densities_added(X, weights, means, variances):
     return normalised(weights * norm.pdf(X[:, None], means, np.sqrt(variances)).sum(axis=2))
 
 
