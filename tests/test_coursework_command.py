@@ -101,6 +101,14 @@ if __name__ == "__main__":
 """
 
 
+VARIANCES = """
+def m_step(X, r):
+    N = r.sum(axis=0)[:, None]
+    means = r.T @ X / N
+    return N[:, 0] / len(X), means, r.T @ X**2 / N - means**2
+"""
+
+
 def test_a_script_is_checked_by_the_names_of_its_functions(tmp_path):
     script = tmp_path / "mine.py"
     script.write_text(SCRIPT)
@@ -110,6 +118,14 @@ def test_a_script_is_checked_by_the_names_of_its_functions(tmp_path):
     wrong = invoke("check", script, "--explain")
     assert (wrong.exit_code, "\nresponsibilities: weights" in wrong.output) == (1, True), wrong.output
     assert "weights left out" not in invoke("check", script).output  # a hint only
+    script.write_text(VARIANCES)
+    for option, words, code in [
+        ("covariance_type=diag", "right", 0),
+        ("covariance_type", "name=value", 2),
+        ("kind=1", "no option", 2),
+    ]:
+        done = invoke("check", script, "--option", option)
+        assert (done.exit_code, words in done.output) == (code, True), done.output
     for text, words in [("x = 1", "at least one of e_step"), ("1 / 0", "ZeroDivisionError"), ("def", "SyntaxError")]:
         script.write_text(text)
         refused = invoke("check", script)

@@ -76,18 +76,22 @@ def check(
         Path, typer.Argument(help="A Python file with functions e_step, m_step, log_likelihood, q, fit.")
     ],
     family: Annotated[str, typer.Option(help="gmm, bmm, pmm, cmm or kmeans.")] = "gmm",
+    option: Annotated[
+        list[str] | None,
+        typer.Option(help="An option of the check as name=value, such as covariance_type=diag or n_trials=10."),
+    ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Name each mistake, not only hint at it.")] = False,
 ) -> None:
     """Check the steps of a script and hint at what is wrong. Exit code 0 if all is right, 1 if not, 2 for bad input."""
     console, all_right = Console(), True
-    with bad_input_exits((ValueError, OSError)):
+    with bad_input_exits((ValueError, TypeError, OSError)):
         if not script.is_file():
             raise ValueError(f"script must be a Python file, got {script}, which does not exist")
-        from comparisons.coursework.script import checks_of
+        from comparisons.coursework.script import checks_of, options_of
 
-        for _, found in checks_of(script, family):
+        for _, found in checks_of(script, family, **options_of(option or ())):
             page = found.explain() if explain and not found.right else str(found)
-            for line in page.replace("explain() says", "--explain says").splitlines():
+            for line in page.replace("Call explain() on this result", "Add --explain").splitlines():
                 tell(console, line)
             console.print()
             all_right &= found.right

@@ -6,7 +6,6 @@ the limit of a wrong iteration is a fixed point of that iteration. The order of 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from time import perf_counter
 from typing import Any
@@ -18,9 +17,7 @@ from comparisons.coursework.calling.fitting import Fit, FitCaller
 from comparisons.coursework.calling.running import can_limit
 from comparisons.coursework.checks import NO_LIMIT, SHARE_OF_CALLS, SHARE_OF_SEARCH
 from comparisons.coursework.formulas.loops import (
-    LIMIT_MISTAKES,
-    all_the_same,
-    distance,
+    LOOP_MISTAKES,
     iterations,
     loop_mistake,
     same,
@@ -30,24 +27,13 @@ from comparisons.coursework.formulas.slots import Mistake
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.textbooks import textbook_of
 from comparisons.coursework.judging import Trial, judge_values
+from comparisons.coursework.limits import Findings, judge_defaults, judge_limit, judge_objective
 from comparisons.coursework.result import Check, Verdict
 from models.validation import Array
 
 STEPS_TRIED = (1, 2, 3, 4)
-MOVES = 1e-4  # relative: an iteration that goes on
-ENOUGH, COARSE = 0.1, 1e-3  # nats that may be left to gain at the end; from here on they are noted
-EARLY = 1.0  # nats that may be left with the function's own number of iterations and tolerance
 ITERATION = "θ_(t+1) = M(E(θ_t)): responsibilities from the current parameters, then new parameters from those alone"
-LIMIT = "M(E(θ)) = θ at the end, and the log-likelihood at its maximum"
 Theta = Mapping[str, Array]
-
-
-@dataclass
-class Findings:
-    """What is found about a fit, verdict by verdict."""
-
-    verdicts: list[Verdict] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 @np.errstate(all="ignore")
@@ -79,9 +65,9 @@ def checked_fit(function: Callable[..., Any], family: str, time_limit: float, op
     if all(last.theta.get(name, np.empty(0)).shape == value.shape for name, value in problem.theta.items()):
         _judge_path(book, problem, caller, path, deadline, findings)
     if findings.verdicts[0].right:
-        _judge_limit(book, problem, last, path, deadline, findings)
-        _judge_defaults(book, problem, caller, findings)
-        _judge_objective(book, problem, last, deadline, findings)
+        judge_limit(book, problem, last, path, deadline, findings)
+        judge_defaults(book, problem, caller, findings)
+        judge_objective(book, problem, last, deadline, findings)
     if not can_limit():
         findings.notes.append(NO_LIMIT)
     return _check(what, findings, section, start)
@@ -141,8 +127,19 @@ def _judge_path(
         findings.verdicts.append(Verdict("iteration", True, formula=ITERATION))
         return
     mistake = loop_mistake(book, problem, whole, caller.takes_start)
+    if mistake and mistake.name == "E-step only once":
+        mistake = _standing_still(caller, whole[-1])
     mistakes, located = ((mistake,), "") if mistake else _of_steps(book, steps, deadline)
     findings.verdicts.append(Verdict("iteration", False, mistakes, located, ITERATION))
+
+
+def _standing_still(caller: FitCaller, end: Theta) -> Mistake:
+    """Return why nothing changes after the first iteration, as far as no iteration and the source say it."""
+    if not caller.takes_start:
+        start = caller(0)
+        if not start.error and same(start.theta, end):
+            return LOOP_MISTAKES["parameters never change"]
+    return LOOP_MISTAKES["stands still after the first iteration" if caller.leaves_loops else "E-step only once"]
 
 
 def _is_off_by_one(book: Textbook, steps: Sequence[tuple[Problem, Theta]]) -> bool:
@@ -183,109 +180,3 @@ def _of_steps(
         return named, ""
     names = ", ".join(verdict.quantity for verdict in wrong)
     return (), f"an iteration's {names} are not those of one E-step and one M-step from the parameters before it"
-
-
-def _judge_limit(
-    book: Textbook, problem: Problem, last: Fit, path: Mapping[int, Fit], deadline: float, findings: Findings
-) -> None:
-    """Judge whether the fit ended at a maximum."""
-    at = problem.changed(**last.theta)
-    reached = book.objective_at(at)
-    limit, best = book.limit_from(at), book.limit_from(problem)
-    gain = book.objective_at(problem.changed(**limit)) - reached
-    wrong_before = any(v.quantity == "iteration" and not v.right for v in findings.verdicts)
-    mistakes = () if wrong_before else _of_limit(book, at, deadline)
-    if problem.K > 1 and all_the_same(book, last.theta):
-        mistakes = (LIMIT_MISTAKES["components all the same"],)
-        findings.verdicts.append(Verdict("limit", False, mistakes, formula=LIMIT))
-        return
-    if gain < ENOUGH and not mistakes:
-        findings.verdicts.append(Verdict("limit", True, formula=LIMIT))
-        if wrong_before:
-            return
-        if gain > COARSE:
-            findings.notes.append(
-                f"{gain:.2g} nats are still to gain: its tolerance is coarse, or averaged over samples"
-            )
-        below = book.objective_at(problem.changed(**best)) - reached
-        if below > 1:
-            findings.notes.append(f"a local maximum, {below:.3g} nats below the best known: start more than once")
-        return
-    early = path and all(same(fit.theta, last.theta) for t, fit in path.items() if t == 1)
-    if wrong_before:
-        mistakes = (LIMIT_MISTAKES["wrong iterations"],)
-    if not mistakes:
-        mistakes = (LIMIT_MISTAKES["never iterates" if early else "stops early"],)
-        if not early and not _on_the_way(book, at, gain):
-            mistakes = ()
-    located = "" if mistakes else f"{gain:.3g} nats below where EM goes on to from there"
-    findings.verdicts.append(Verdict("limit", False, mistakes, located, LIMIT))
-
-
-def _judge_defaults(book: Textbook, problem: Problem, caller: FitCaller, findings: Findings) -> None:
-    """Judge where a right fit ends if it is called without a number of iterations and a tolerance."""
-    if not caller.defaults or any(not verdict.right for verdict in findings.verdicts):
-        return
-    fit = caller.by_default()
-    if fit.error or fit.theta.keys() != problem.theta.keys() or book.misfit(problem, fit.theta):
-        return
-    at = problem.changed(**fit.theta)
-    gain = book.objective_at(problem.changed(**book.limit_from(at))) - book.objective_at(at)
-    said = " and ".join(f"{name}={value:g}" for name, value in caller.defaults.items())
-    if gain > EARLY:
-        findings.verdicts[-1] = Verdict("limit", False, (LIMIT_MISTAKES["stops early"],), formula=LIMIT)
-    if gain > ENOUGH:
-        findings.notes.append(f"with its own {said} it ends {gain:.2g} below where EM goes on to from there")
-
-
-def _on_the_way(book: Textbook, at: Problem, gain: float) -> bool:
-    """Whether the end looks like a point on EM's path: one iteration gains little of what is left, and more than 0."""
-    step = book.objective_at(at.changed(**book.iterate(at))) - book.objective_at(at)
-    return 0 < step < gain
-
-
-def _of_limit(book: Textbook, at: Problem, deadline: float) -> tuple[Mistake, ...]:
-    """Return the mistake of whose iteration the end is a fixed point, if it is one much more than of EM's."""
-    own = distance(book.iterate(at), at.theta)
-    if own < MOVES:
-        return ()
-    best: tuple[float, Mistake] | None = None
-    for mistake, iterate in iterations(book):
-        if perf_counter() > deadline:
-            break
-        if "old" in mistake.name.split():
-            continue  # what returns its input, or a part of it, ends anywhere
-        gap = distance(iterate(at), at.theta)
-        if gap < 1e-3 * own and (best is None or gap < best[0] / 10):
-            best = gap, mistake
-    return () if best is None else (best[1],)
-
-
-def _judge_objective(book: Textbook, problem: Problem, last: Fit, deadline: float, findings: Findings) -> None:
-    """Judge the log-likelihood, or its history, that a fit returns."""
-    at = problem.changed(name="", **last.theta)
-    right = np.asarray(book.formulas["log_likelihood"].value(at))
-    if last.history is not None and len(last.history) > 1:
-        steps = np.diff(last.history)
-        slack = 1e-7 * np.abs(last.history).max()
-        falls = steps < -slack
-        worse = f"it falls {int(falls.sum())} of {len(steps)} times, by up to {-steps.min():.3g}"
-        rises = book.falls_with_fit and (steps > slack).any()
-        ok = not rises if book.falls_with_fit else not falls.any() or (steps < slack).all()
-        findings.verdicts.append(Verdict("history", bool(ok), located="" if ok else worse))
-        said = np.asarray(last.history[-1])
-    elif last.log_likelihood is not None:
-        said = np.asarray(last.log_likelihood)
-    else:
-        return
-    if abs(float(said - right)) < ENOUGH / 5:
-        findings.verdicts.append(Verdict("log_likelihood", True, formula=book.formulas["log_likelihood"].text))
-        return
-    if any(v.quantity == "limit" and not v.right and v.mistakes and not v.follows for v in findings.verdicts):
-        return  # far from the limit it may be that of the parameters before
-    trial = Trial(at, Answer({"log_likelihood": said}), {"log_likelihood": right})
-    verdict = judge_values(book, "log_likelihood", [trial], deadline, 1e-4)
-    if not verdict.mistakes:
-        located = f"{float(said):.6g} is returned, and that of the returned parameters is {float(right):.6g}"
-        verdict = replace(verdict, located=located)
-    findings.verdicts.append(verdict)

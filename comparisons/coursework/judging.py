@@ -148,7 +148,7 @@ def _probes(caller: Caller, quantity: str) -> list[Trial]:
 
 def tables_of(caller: Caller, quantity: str) -> list[Table]:
     """Return what a log-likelihood or Q gives for one sample and one component at a time, on the first problems."""
-    if caller.step != quantity or caller.flat:
+    if caller.step != quantity or caller.flat or "weights" not in caller.book.quantities:
         return []
     tables: list[Table] = []
     for problem in caller.book.problems(caller.step)[:2]:

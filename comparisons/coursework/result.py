@@ -144,7 +144,7 @@ class Check(Tabular):
             lines += ["", f"Hint: {self.hint}"]
             lines += ["", self.example] if self.example else []
             lines += ["", f"Read again: {self.section}. The formulas: {PAGE}."] if self.section else []
-            lines += ["explain() says which term it is."] if self.mistakes else []
+            lines += ["Call explain() on this result to see which term it is."] if self.mistakes else []
         return "\n".join(lines + [f"Note: {note}" for note in self.notes])
 
     __str__ = __repr__

@@ -1,7 +1,8 @@
 """Check a plain script: the steps that it has, by name."""
 
+import ast
 import runpy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,26 @@ CHECKS: dict[str, Callable[..., Any]] = {
     "fit": coursework.check_fit,
 }
 OF_KMEANS: dict[str, Callable[..., Any]] = {"assign": coursework.check_e_step, "update": coursework.check_m_step}
+
+
+def options_of(given: Iterable[str]) -> dict[str, Any]:
+    """Return options by name from texts ``name=value``; a value is a Python literal or else a text.
+
+    Raises
+    ------
+    ValueError
+        If a text has no equals sign.
+    """
+    options: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"option must be name=value, such as n_trials=10, got {text!r}")
+        try:
+            options[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            options[name] = value
+    return options
 
 
 def checks_of(path: Path, family: str, **options: Any) -> Iterator[tuple[str, Any]]:

@@ -20,7 +20,7 @@ from comparisons.coursework.calling.outputs import (
 )
 from comparisons.coursework.calling.roles import default_of, plain_name, signature_of
 from comparisons.coursework.calling.running import run
-from comparisons.coursework.calling.source import restarts, returned_names
+from comparisons.coursework.calling.source import leaves_loops, restarts, returned_names
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.textbook import Textbook
 from models.validation import Array
@@ -78,6 +78,11 @@ class FitCaller:
         return "n_init" not in roles and restarts(self.function, roles.get("max_iter", ""))
 
     @property
+    def leaves_loops(self) -> bool:
+        """Whether a break or a return stands in a loop."""
+        return leaves_loops(self.function)
+
+    @property
     def defaults(self) -> dict[str, Any]:
         """Defaults of the number of iterations and of the tolerance, by the names of the arguments."""
         roles = self.signature.roles
@@ -91,9 +96,9 @@ class FitCaller:
         fit = self._called(n_iter, -np.inf)  # no gain is smaller
         return fit if not fit.error or fit.overtime else self._called(n_iter, 0.0)
 
-    def by_default(self) -> Fit:
-        """Fit with the function's own number of iterations and tolerance."""
-        return self._called(None, TINY, self.defaults)
+    def by_default(self, name: str) -> Fit:
+        """Fit with the function's own number of iterations, or its own tolerance."""
+        return self._called(None, TINY, {name: self.defaults[name]})
 
     def _called(self, n_iter: int | None, tol: float, given: Mapping[str, Any] | None = None) -> Fit:
         left = self.until - perf_counter()

@@ -49,6 +49,12 @@ def _of(node: ast.AST, names: set[str]) -> bool:
     return isinstance(node, ast.Name) and node.id in names
 
 
+def leaves_loops(function: Callable[..., Any]) -> bool:
+    """Whether a break or a return stands in a loop of a function."""
+    loops = [node for node in _nodes(function) if isinstance(node, ast.For | ast.While)]
+    return any(isinstance(node, ast.Break | ast.Return) for loop in loops for node in ast.walk(loop))
+
+
 def restarts(function: Callable[..., Any], max_iter: str) -> bool:
     """Whether a fit runs its iterations several times: a call inside of a loop takes their number."""
     loops = [node for node in _nodes(function) if isinstance(node, ast.For | ast.While)]

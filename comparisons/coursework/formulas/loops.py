@@ -74,11 +74,22 @@ def loop_mistake(book: Textbook, problem: Problem, path: Sequence[Theta], from_s
     for name, iterate in (("E-step between the updates", between), ("half of the step", halved)):
         if all(same(iterate(book, problem.changed(**before)), after) for before, after in steps):
             return LOOP_MISTAKES[name]
+    for k in range(problem.K):
+        if all(same(_kept(book.iterate(problem.changed(**a)), a, k, book.shared), b) for a, b in steps):
+            text = LOOP_MISTAKES["one quantity never changes"]
+            return Mistake(f"component {k} never changes", text.hint, text.why)
     for frozen in book.quantities:
         if all(same({**book.iterate(problem.changed(**a)), frozen: a[frozen]}, b) for a, b in steps):
             text = LOOP_MISTAKES["one quantity never changes"]
             return Mistake(f"{frozen} never change", text.hint, text.why)
     return None
+
+
+def _kept(theta: Theta, old: Theta, k: int, shared: Sequence[str]) -> Theta:
+    """Return parameters with the old ones of a component, but for its weight."""
+    own = [name for name in theta if name not in ("weights", *shared)]
+    rows = {name: np.arange(len(theta[name])).reshape(-1, *(1,) * (np.ndim(theta[name]) - 1)) for name in own}
+    return {**theta, **{name: np.where(rows[name] == k, old[name], theta[name]) for name in own}}
 
 
 def between(book: Textbook, at: Problem) -> Theta:

@@ -94,6 +94,12 @@ def _powered(power: float, lp: Array, lw: Array, p: Problem) -> Array:
     return softmax(lp + lw) ** power
 
 
+def _constant_added(size: float, lp: Array, lw: Array, p: Problem) -> Array:
+    joint = np.exp(lp + lw) + size
+    return np.asarray(joint / joint.sum(axis=1, keepdims=True))
+
+
+CONSTANTS = "1e-2", "1e-3", "1e-4", "1e-6", "1e-8"
 NORMALISE = Slot(
     "normalise",
     lambda lp, lw, p: softmax(lp + lw),
@@ -110,6 +116,8 @@ NORMALISE = Slot(
         "largest of each component subtracted": lambda lp, lw, p: softmax(lp + lw - (lp + lw).max(axis=0)),
         "largest not added back": lambda lp, lw, p: softmax(lp + lw) * np.exp((lp + lw).max(axis=1, keepdims=True)),
         "cut to whole numbers": lambda lp, lw, p: np.trunc(softmax(lp + lw)),
+        **{f"{size} added to the densities": partial(_constant_added, float(size)) for size in CONSTANTS},
+        "sigmoid of each log density": lambda lp, lw, p: 1 / (1 + np.exp(-(lp + lw))),
         "softmax of densities": lambda lp, lw, p: softmax(np.exp(lp + lw)),
         "logs divided by their sum": lambda lp, lw, p: (lp + lw) / (lp + lw).sum(axis=1, keepdims=True),
         "log densities returned": lambda lp, lw, p: lp + lw,

@@ -167,13 +167,13 @@ class Gaussian(Textbook):
 
     @override
     def fit_problem(self) -> Problem:
-        problem = self.draw(np.random.RandomState(1), 80, 2, 2)
+        problem = self.draw(np.random.RandomState(1), 80, 2, 3)  # K and D differ, so that their powers do
         rng = np.random.RandomState(2)
-        means, z = np.array([[0.0, 0.0], [3.0, 2.0]]), rng.uniform(size=80) < 0.35
-        X = means[z.astype(int)] + rng.normal(size=(80, 2)) * np.where(z, 0.8, 1.1)[:, None]
+        means, z = np.array([[0.0, 0.0, 0.0], [3.0, 2.0, 1.0]]), rng.uniform(size=80) < 0.35
+        X = means[z.astype(int)] + rng.normal(size=(80, 3)) * np.where(z, 0.8, 1.1)[:, None]
         X[:, 1] += 0.4 * X[:, 0]
-        start = {"weights": np.array([0.55, 0.45]), "means": np.array([[0.5, 0.8], [2.2, 2.0]])}
-        covariances = self._declared(np.array([np.eye(2), 1.5 * np.eye(2)]))
+        start = {"weights": np.array([0.55, 0.45]), "means": np.array([[0.5, 0.8, 0.2], [2.2, 2.0, 1.1]])}
+        covariances = self._declared(np.array([np.eye(3), 1.5 * np.eye(3)]))
         return problem.changed(X=X, **start, covariances=covariances)
 
     @override

@@ -89,18 +89,20 @@ def _samples_summed_first(s: Array, d: Array, p: Problem) -> Array:
     return scatter(np.ones_like(s), s[..., None] * d)
 
 
+def _less(subtracted: Callable[[Array], Array]) -> Callable[[Array, Array, Problem], Array]:
+    """Return Σ_i s_ik x_i x_i' less N_k times a function of the means."""
+    return lambda s, d, p: (
+        np.einsum("nk,nd,ne->kde", s, p.X, p.X) - s.sum(axis=0)[:, None, None] * subtracted(p.X[0] - d[0])
+    )
+
+
 FORM = Slot(
     "form",
     lambda s, d, p: scatter(s, d),
     {
-        "second moments minus the square of the mean": lambda s, d, p: (
-            np.einsum("nk,nd,ne->kde", s, p.X, p.X)
-            - s.sum(axis=0)[:, None, None] * np.einsum("kd,ke->kde", p.X[0] - d[0], p.X[0] - d[0])
-        ),
-        "squares of all means subtracted": lambda s, d, p: (
-            np.einsum("nk,nd,ne->kde", s, p.X, p.X)
-            - s.sum(axis=0)[:, None, None] * ((p.X[0] - d[0]).T @ (p.X[0] - d[0]))
-        ),
+        "second moments minus the square of the mean": _less(lambda m: np.einsum("kd,ke->kde", m, m)),
+        "second moments minus the mean": _less(lambda m: m[:, :, None] * np.eye(m.shape[1])),
+        "squares of all means subtracted": _less(lambda m: m.T @ m),
         "distances in place of their squares": lambda s, d, p: (
             np.einsum("nk,nk->k", s, np.sqrt((d**2).sum(axis=2)))[:, None, None] * np.eye(p.D) / p.D
         ),

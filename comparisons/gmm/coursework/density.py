@@ -233,6 +233,7 @@ SWAPS = Slot(
     lambda p: p,
     {
         "variance used as a standard deviation": _swapped_covariances(lambda S, p: elementwise(S, np.square)),
+        "variance halved in place of its root": _swapped_covariances(lambda S, p: elementwise(S, lambda s: s**2 / 4)),
         "covariance multiplied by itself": _swapped_covariances(lambda S, p: S @ S),
         "standard deviation used as a variance": _swapped_covariances(
             lambda S, p: elementwise(S, lambda s: np.sqrt(np.abs(s)))

@@ -1,0 +1,140 @@
+"""Judge where a student's fit ends: at a maximum or not, by its own defaults, and what it says of the log-likelihood.
+
+The limit of a wrong iteration is a fixed point of that iteration, so that some mistakes are named by the end alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+
+import numpy as np
+
+from comparisons.coursework.calling.caller import Answer
+from comparisons.coursework.calling.fitting import Fit, FitCaller
+from comparisons.coursework.formulas.loops import LIMIT_MISTAKES, all_the_same, distance, iterations, same
+from comparisons.coursework.formulas.problem import Problem
+from comparisons.coursework.formulas.slots import Mistake
+from comparisons.coursework.formulas.textbook import Textbook
+from comparisons.coursework.judging import Trial, judge_values
+from comparisons.coursework.result import Verdict
+
+MOVES = 1e-4  # relative: an iteration that goes on
+ENOUGH, COARSE = 0.1, 1e-3  # nats that may be left to gain at the end; from here on they are noted
+EARLY, A_FEW = 1.0, 10  # nats that may be left with a function's own tolerance, or with fewer iterations than these
+LIMIT = "M(E(θ)) = θ at the end, and the log-likelihood at its maximum"
+
+
+@dataclass
+class Findings:
+    """What is found about a fit, verdict by verdict."""
+
+    verdicts: list[Verdict] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def judge_limit(
+    book: Textbook, problem: Problem, last: Fit, path: Mapping[int, Fit], deadline: float, findings: Findings
+) -> None:
+    """Judge whether the fit ended at a maximum."""
+    at = problem.changed(**last.theta)
+    reached = book.objective_at(at)
+    limit, best = book.limit_from(at), book.limit_from(problem)
+    gain = book.objective_at(problem.changed(**limit)) - reached
+    wrong_before = any(v.quantity == "iteration" and not v.right for v in findings.verdicts)
+    mistakes = () if wrong_before else _of_limit(book, at, deadline)
+    if problem.K > 1 and not wrong_before and all_the_same(book, last.theta):
+        mistakes = (LIMIT_MISTAKES["components all the same"],)
+        findings.verdicts.append(Verdict("limit", False, mistakes, formula=LIMIT))
+        return
+    if gain < ENOUGH and not mistakes:
+        findings.verdicts.append(Verdict("limit", True, formula=LIMIT))
+        if wrong_before:
+            return
+        if gain > COARSE:
+            findings.notes.append(
+                f"{gain:.2g} nats are still to gain: its tolerance is coarse, or averaged over samples"
+            )
+        below = book.objective_at(problem.changed(**best)) - reached
+        if below > 1:
+            findings.notes.append(f"a local maximum, {below:.3g} nats below the best known: start more than once")
+        return
+    early = path and all(same(fit.theta, last.theta) for t, fit in path.items() if t == 1)
+    if wrong_before:
+        mistakes = (LIMIT_MISTAKES["wrong iterations"],)
+    if not mistakes:
+        mistakes = (LIMIT_MISTAKES["never iterates" if early else "stops early"],)
+        if not early and not _on_the_way(book, at, gain):
+            mistakes = ()
+    located = "" if mistakes else f"{gain:.3g} nats below where EM goes on to from there"
+    findings.verdicts.append(Verdict("limit", False, mistakes, located, LIMIT))
+
+
+def judge_defaults(book: Textbook, problem: Problem, caller: FitCaller, findings: Findings) -> None:
+    """Judge where a right fit ends if it is called without a number of iterations and a tolerance."""
+    for name, value in caller.defaults.items():
+        if any(not verdict.right for verdict in findings.verdicts):
+            return
+        fit = caller.by_default(name)
+        if fit.error or fit.theta.keys() != problem.theta.keys() or book.misfit(problem, fit.theta):
+            continue
+        at = problem.changed(**fit.theta)
+        gain = book.objective_at(problem.changed(**book.limit_from(at))) - book.objective_at(at)
+        if gain > EARLY and value < A_FEW:
+            findings.verdicts[-1] = Verdict("limit", False, (LIMIT_MISTAKES["stops early"],), formula=LIMIT)
+        if gain > ENOUGH:
+            findings.notes.append(
+                f"with its own {name}={value:g} it ends {gain:.2g} below where EM goes on to from there"
+            )
+
+
+def _on_the_way(book: Textbook, at: Problem, gain: float) -> bool:
+    """Whether the end looks like a point on EM's path: one iteration gains little of what is left, and more than 0."""
+    step = book.objective_at(at.changed(**book.iterate(at))) - book.objective_at(at)
+    return 0 < step < gain
+
+
+def _of_limit(book: Textbook, at: Problem, deadline: float) -> tuple[Mistake, ...]:
+    """Return the mistake of whose iteration the end is a fixed point, if it is one much more than of EM's."""
+    own = distance(book.iterate(at), at.theta)
+    if own < MOVES:
+        return ()
+    best: tuple[float, Mistake] | None = None
+    for mistake, iterate in iterations(book):
+        if perf_counter() > deadline:
+            break
+        if "old" in mistake.name.split():
+            continue  # what returns its input, or a part of it, ends anywhere
+        gap = distance(iterate(at), at.theta)
+        if gap < 1e-3 * own and (best is None or gap < best[0] / 10):
+            best = gap, mistake
+    return () if best is None else (best[1],)
+
+
+def judge_objective(book: Textbook, problem: Problem, last: Fit, deadline: float, findings: Findings) -> None:
+    """Judge the log-likelihood, or its history, that a fit returns."""
+    at = problem.changed(name="", **last.theta)
+    right = np.asarray(book.formulas["log_likelihood"].value(at))
+    if last.history is not None and len(last.history) > 1:
+        steps = np.diff(last.history)
+        slack = 1e-7 * np.abs(last.history).max()
+        falls = steps < -slack
+        worse = f"it falls {int(falls.sum())} of {len(steps)} times, by up to {-steps.min():.3g}"
+        rises = book.falls_with_fit and (steps > slack).any()
+        ok = not rises if book.falls_with_fit else not falls.any() or (steps < slack).all()
+        findings.verdicts.append(Verdict("history", bool(ok), located="" if ok else worse))
+        said = np.asarray(last.history[-1])
+    elif last.log_likelihood is not None:
+        said = np.asarray(last.log_likelihood)
+    else:
+        return
+    if abs(float(said - right)) < ENOUGH / 5:
+        findings.verdicts.append(Verdict("log_likelihood", True, formula=book.formulas["log_likelihood"].text))
+        return
+    if any(v.quantity == "limit" and not v.right and v.mistakes and not v.follows for v in findings.verdicts):
+        return  # far from the limit it may be that of the parameters before
+    trial = Trial(at, Answer({"log_likelihood": said}), {"log_likelihood": right})
+    verdict = judge_values(book, "log_likelihood", [trial], deadline, 1e-4)
+    if not verdict.mistakes:
+        located = f"{float(said):.6g} is returned, and that of the returned parameters is {float(right):.6g}"
+        verdict = replace(verdict, located=located)
+    findings.verdicts.append(verdict)
