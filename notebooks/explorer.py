@@ -1,0 +1,217 @@
+"""EM stepped by hand, on a page: ``python -m uv run --group explorer marimo run notebooks/explorer.py``."""
+
+import marimo
+
+app = marimo.App(width="full", app_title="EM by hand")
+
+
+@app.cell
+def imports():
+    import marimo as mo
+
+    from comparisons import explorer
+    from comparisons.data import built_in
+    from comparisons.data import load
+    from em.starts import STARTS
+
+    return STARTS, built_in, explorer, load, mo
+
+
+@app.cell
+def title(mo):
+    mo.md(
+        """
+        # EM by hand
+
+        A mixture is fitted in two steps that take turns: the **E-step** asks to which component each sample belongs, the
+        **M-step** fits each component to its share of the samples. Take the steps yourself and watch the bound.
+        """
+    )
+    return
+
+
+@app.cell
+def choose_family(explorer, mo):
+    families = explorer.choices()
+    family = mo.ui.dropdown(families, value=next(iter(families)), label="Family")
+    return (family,)
+
+
+@app.cell
+def choose_data(STARTS, built_in, explorer, family, mo):
+    _names = list(built_in(family.value))
+    data = mo.ui.dropdown(_names, value=_names[0], label="Data")
+    n_components = mo.ui.slider(1, 6, value=2, label="Components K", show_value=True)
+    structure = mo.ui.dictionary(
+        {
+            name: mo.ui.dropdown(values, value=values[0], label=name.replace("_", " ").capitalize())
+            for name, values in explorer.structures(family.value).items()
+        }
+    )
+    start = mo.ui.dropdown(STARTS, value=STARTS[0], label="Start")
+    seed = mo.ui.number(0, 999, value=0, label="Seed")
+    mo.hstack([family, data, n_components, *structure.elements.values(), start, seed], wrap=True, justify="start")
+    return data, n_components, seed, start, structure
+
+
+@app.cell
+def begin(data, explorer, load, mo, n_components, seed, start, structure):
+    first = explorer.by_hand(load(data.value), n_components.value, start.value, seed.value, structure.value)
+    hand, set_hand = mo.state(first)
+    mo.md(f"*{first.dataset.story}*: {len(first.X):,} samples, {first.X.shape[1]} feature(s).")
+    return first, hand, set_hand
+
+
+@app.cell
+def switches(mo):
+    hard = mo.ui.switch(label="hard EM")
+    with_prior = mo.ui.switch(label="MAP (with the prior)")
+    return hard, with_prior
+
+
+@app.cell
+def buttons(explorer, first, hard, mo, set_hand, with_prior):
+    _press = explorer.on_press
+    mo.hstack(
+        [
+            mo.ui.button(label="E-step", kind="success", on_click=_press(set_hand, "e_step", hard.value)),
+            mo.ui.button(label="M-step", kind="success", on_click=_press(set_hand, "m_step", with_prior.value)),
+            mo.ui.button(
+                label="EM until converged",
+                on_click=_press(set_hand, "until_converged", hard.value, with_prior.value),
+            ),
+            mo.ui.button(label="Gibbs sweep", on_click=_press(set_hand, "gibbs_sweep")),
+            mo.ui.button(label="Reset", kind="warn", on_click=explorer.on_reset(set_hand, first)),
+            hard,
+            with_prior,
+        ],
+        wrap=True,
+        justify="start",
+        align="center",
+    )
+    return
+
+
+@app.cell
+def numbers(hand, mo, with_prior):
+    _last, _count = hand().last, len(hand().records) - 1
+    _stats = [
+        mo.stat(f"{_last.log_likelihood:.4f}", label="log-likelihood", caption="nats, of the data"),
+        mo.stat(f"{_last.elbo:.4f}", label="bound Q + H", caption=f"Q = {_last.q:.4f}, H = {_last.entropy:.4f}"),
+        mo.stat(f"{_last.gap:.4g}", label="gap KL", caption="log-likelihood less bound"),
+        mo.stat(f"{_count}", label="steps so far", caption=f"last: {_last.step}"),
+    ]
+    if with_prior.value:
+        _stats[3:3] = [mo.stat(f"{_last.log_prior:.4f}", label="log prior", caption="added to the objective")]
+    _said = [mo.callout(hand().said, kind="warn")] if hand().said else []
+    mo.vstack([mo.hstack(_stats, wrap=True, justify="start", gap=2), *_said])
+    return
+
+
+@app.cell
+def pictures_settings(first, mo):
+    _names = {name: d for d, name in enumerate(first.dataset.feature_names)}
+    across = mo.ui.dropdown(_names, value=next(iter(_names)), label="Across")
+    up = mo.ui.dropdown(_names, value=list(_names)[min(1, len(_names) - 1)], label="Up")
+    last_steps = mo.ui.slider(4, 60, value=12, label="Steps shown", show_value=True)
+    return across, last_steps, up
+
+
+@app.cell
+def pictures(across, explorer, hand, last_steps, mo, samples, up, with_prior):
+    _row = samples.value[0]["sample"] if samples.value else None
+    _data = explorer.data_figure(hand(), (across.value, up.value), _row)
+    _bound = explorer.bound_figure(hand(), last_steps.value, with_prior.value)
+    _of_pair = [mo.hstack([across, up], wrap=True, justify="start")] if hand().X.shape[1] > 2 else []
+    mo.hstack(
+        [
+            mo.vstack([mo.image(explorer.as_png(_data), alt="Samples in the colours of q, and components"), *_of_pair]),
+            mo.vstack([mo.image(explorer.as_png(_bound), alt="Log-likelihood, bound and gap by step"), last_steps]),
+        ],
+        wrap=True,
+        justify="start",
+    )
+    return
+
+
+@app.cell
+def words(explorer, hand, mo):
+    mo.md(explorer.words_of(hand().last.step))
+    return
+
+
+@app.cell
+def tables(explorer, hand, mo, with_prior):
+    _numbers = explorer.as_markdown(explorer.decomposition(hand(), with_prior.value))
+    _parameters = mo.ui.table(
+        explorer.parameter_rows(hand()), selection=None, page_size=10, show_download=False, show_data_types=False
+    )
+    mo.hstack(
+        [mo.vstack([mo.md("### The bound, in nats"), mo.md(_numbers)]), mo.vstack([mo.md("### Parameters"), _parameters])],
+        wrap=True,
+        justify="start",
+    )
+    return
+
+
+@app.cell
+def choose_sample(explorer, first, mo):
+    samples = mo.ui.table(
+        explorer.sample_rows(first),
+        selection="single",
+        initial_selection=[0],
+        page_size=5,
+        show_download=False,
+        show_data_types=False,
+    )
+    return (samples,)
+
+
+@app.cell
+def one_sample(explorer, hand, mo, samples):
+    _row = samples.value[0]["sample"] if samples.value else 0
+    _rule = explorer.as_markdown(explorer.bayes_rule(hand(), _row))
+    mo.hstack(
+        [
+            mo.vstack([mo.md("### Choose a sample"), samples]),
+            mo.vstack([mo.md(f"### Bayes' rule for sample {_row}"), mo.md(_rule)]),
+        ],
+        wrap=True,
+        justify="start",
+    )
+    return
+
+
+@app.cell
+def choose_component(mo, n_components):
+    component = mo.ui.dropdown([str(k) for k in range(n_components.value)], value="0", label="Component")
+    return (component,)
+
+
+@app.cell
+def move(component, explorer, hand, mo, set_hand):
+    _sliders = [
+        mo.ui.slider(
+            slider.start,
+            slider.stop,
+            slider.step,
+            value=slider.value,
+            label=slider.label,
+            show_value=True,
+            debounce=True,
+            on_change=explorer.on_move(set_hand, slider.place),
+        )
+        for slider in explorer.sliders_of(hand(), int(component.value))
+    ]
+    mo.vstack([mo.md("### Move a component"), component, mo.hstack(_sliders, wrap=True, justify="start")])
+    return
+
+
+@app.cell
+def formulas(explorer, family, mo):
+    mo.accordion({"The formulas of this family": mo.md(explorer.family_formulas(family.value))})
+    return
+
+
+if __name__ == "__main__":
+    app.run()
