@@ -18,19 +18,6 @@ def imports():
 
 
 @app.cell
-def title(mo):
-    mo.md(
-        """
-        # EM by hand
-
-        A mixture is fitted in two steps that take turns: the **E-step** asks to which component each sample belongs, the
-        **M-step** fits each component to its share of the samples. Take the steps yourself and watch the bound.
-        """
-    )
-    return
-
-
-@app.cell
 def choose_family(explorer, mo):
     families = explorer.choices()
     family = mo.ui.dropdown(families, value=next(iter(families)), label="Family")
@@ -50,7 +37,14 @@ def choose_data(STARTS, built_in, explorer, family, mo):
     )
     start = mo.ui.dropdown(STARTS, value=STARTS[0], label="Start")
     seed = mo.ui.number(0, 999, value=0, label="Seed")
-    mo.hstack([family, data, n_components, *structure.elements.values(), start, seed], wrap=True, justify="start")
+    mo.vstack(
+        [
+            mo.md("# EM by hand"),
+            mo.hstack(
+                [family, data, n_components, *structure.elements.values(), start, seed], wrap=True, justify="start"
+            ),
+        ]
+    )
     return data, n_components, seed, start, structure
 
 
@@ -58,7 +52,6 @@ def choose_data(STARTS, built_in, explorer, family, mo):
 def begin(data, explorer, load, mo, n_components, seed, start, structure):
     first = explorer.by_hand(load(data.value), n_components.value, start.value, seed.value, structure.value)
     hand, set_hand = mo.state(first)
-    mo.md(f"*{first.dataset.story}*: {len(first.X):,} samples, {first.X.shape[1]} feature(s).")
     return first, hand, set_hand
 
 
@@ -71,40 +64,20 @@ def switches(mo):
 
 @app.cell
 def buttons(explorer, first, hard, mo, set_hand, with_prior):
-    _press = explorer.on_press
-    mo.hstack(
-        [
-            mo.ui.button(label="E-step", kind="success", on_click=_press(set_hand, "e_step", hard.value)),
-            mo.ui.button(label="M-step", kind="success", on_click=_press(set_hand, "m_step", with_prior.value)),
-            mo.ui.button(
-                label="EM until converged",
-                on_click=_press(set_hand, "until_converged", hard.value, with_prior.value),
-            ),
-            mo.ui.button(label="Gibbs sweep", on_click=_press(set_hand, "gibbs_sweep")),
-            mo.ui.button(label="Reset", kind="warn", on_click=explorer.on_reset(set_hand, first)),
-            hard,
-            with_prior,
-        ],
-        wrap=True,
-        justify="start",
-        align="center",
-    )
-    return
+    _hard, _prior, _press = hard.value, with_prior.value, explorer.on_press
+    take_e = mo.ui.button(label="E-step", kind="success", on_click=_press(set_hand, "e_step", _hard))
+    take_m = mo.ui.button(label="M-step", kind="success", on_click=_press(set_hand, "m_step", _prior))
+    converge = mo.ui.button(label="EM until converged", on_click=_press(set_hand, "until_converged", _hard, _prior))
+    sweep = mo.ui.button(label="Gibbs sweep", on_click=_press(set_hand, "gibbs_sweep"))
+    reset = mo.ui.button(label="Reset", kind="warn", on_click=explorer.on_reset(set_hand, first))
+    mo.hstack([take_e, take_m, converge, sweep, reset, hard, with_prior], wrap=True, justify="start", align="center")
+    return converge, reset, sweep, take_e, take_m
 
 
 @app.cell
-def numbers(hand, mo, with_prior):
-    _last, _count = hand().last, len(hand().records) - 1
-    _stats = [
-        mo.stat(f"{_last.log_likelihood:.4f}", label="log-likelihood", caption="nats, of the data"),
-        mo.stat(f"{_last.elbo:.4f}", label="bound Q + H", caption=f"Q = {_last.q:.4f}, H = {_last.entropy:.4f}"),
-        mo.stat(f"{_last.gap:.4g}", label="gap KL", caption="log-likelihood less bound"),
-        mo.stat(f"{_count}", label="steps so far", caption=f"last: {_last.step}"),
-    ]
-    if with_prior.value:
-        _stats[3:3] = [mo.stat(f"{_last.log_prior:.4f}", label="log prior", caption="added to the objective")]
+def numbers(explorer, hand, mo, with_prior):
     _said = [mo.callout(hand().said, kind="warn")] if hand().said else []
-    mo.vstack([mo.hstack(_stats, wrap=True, justify="start", gap=2), *_said])
+    mo.vstack([mo.md(explorer.equation(hand(), with_prior.value)), *_said])
     return
 
 
@@ -123,35 +96,53 @@ def pictures(across, explorer, hand, last_steps, mo, samples, up, with_prior):
     _data = explorer.data_figure(hand(), (across.value, up.value), _row)
     _bound = explorer.bound_figure(hand(), last_steps.value, with_prior.value)
     _of_pair = [mo.hstack([across, up], wrap=True, justify="start")] if hand().X.shape[1] > 2 else []
-    mo.hstack(
-        [
-            mo.vstack([mo.image(explorer.as_png(_data), alt="Samples in the colours of q, and components"), *_of_pair]),
-            mo.vstack([mo.image(explorer.as_png(_bound), alt="Log-likelihood, bound and gap by step"), last_steps]),
-        ],
-        wrap=True,
-        justify="start",
+    explorer.side_by_side(
+        mo.vstack([mo.image(explorer.as_png(_data), alt="Samples in the colours of q, and components"), *_of_pair]),
+        mo.vstack([mo.image(explorer.as_png(_bound), alt="Log-likelihood, bound and gap by step"), last_steps]),
     )
     return
 
 
 @app.cell
-def words(explorer, hand, mo):
-    mo.md(explorer.words_of(hand().last.step))
+def words(explorer, hand, mo, with_prior):
+    _numbers = explorer.as_markdown(explorer.decomposition(hand(), with_prior.value))
+    explorer.side_by_side(
+        mo.md(explorer.words_of(hand().last.step)), mo.vstack([mo.md("### What it changed, in nats"), mo.md(_numbers)])
+    )
     return
 
 
 @app.cell
-def tables(explorer, hand, mo, with_prior):
-    _numbers = explorer.as_markdown(explorer.decomposition(hand(), with_prior.value))
+def choose_component(mo, n_components):
+    component = mo.ui.dropdown([str(k) for k in range(n_components.value)], value="0", label="Component")
+    return (component,)
+
+
+@app.cell
+def move(component, explorer, hand, mo, set_hand):
+    sliders = mo.ui.array(
+        [
+            mo.ui.slider(
+                slider.start,
+                slider.stop,
+                slider.step,
+                value=slider.value,
+                label=slider.label,
+                show_value=True,
+                debounce=True,
+                on_change=explorer.on_move(set_hand, slider.place),
+            )
+            for slider in explorer.sliders_of(hand(), int(component.value))
+        ]
+    )
     _parameters = mo.ui.table(
         explorer.parameter_rows(hand()), selection=None, page_size=10, show_download=False, show_data_types=False
     )
-    mo.hstack(
-        [mo.vstack([mo.md("### The bound, in nats"), mo.md(_numbers)]), mo.vstack([mo.md("### Parameters"), _parameters])],
-        wrap=True,
-        justify="start",
+    explorer.side_by_side(
+        mo.vstack([mo.md("### Move a component"), component, *sliders.elements]),
+        mo.vstack([mo.md("### Parameters"), _parameters]),
     )
-    return
+    return (sliders,)
 
 
 @app.cell
@@ -171,39 +162,10 @@ def choose_sample(explorer, first, mo):
 def one_sample(explorer, hand, mo, samples):
     _row = samples.value[0]["sample"] if samples.value else 0
     _rule = explorer.as_markdown(explorer.bayes_rule(hand(), _row))
-    mo.hstack(
-        [
-            mo.vstack([mo.md("### Choose a sample"), samples]),
-            mo.vstack([mo.md(f"### Bayes' rule for sample {_row}"), mo.md(_rule)]),
-        ],
-        wrap=True,
-        justify="start",
+    explorer.side_by_side(
+        mo.vstack([mo.md("### Choose a sample"), samples]),
+        mo.vstack([mo.md(f"### Bayes' rule for sample {_row}"), mo.md(_rule)]),
     )
-    return
-
-
-@app.cell
-def choose_component(mo, n_components):
-    component = mo.ui.dropdown([str(k) for k in range(n_components.value)], value="0", label="Component")
-    return (component,)
-
-
-@app.cell
-def move(component, explorer, hand, mo, set_hand):
-    _sliders = [
-        mo.ui.slider(
-            slider.start,
-            slider.stop,
-            slider.step,
-            value=slider.value,
-            label=slider.label,
-            show_value=True,
-            debounce=True,
-            on_change=explorer.on_move(set_hand, slider.place),
-        )
-        for slider in explorer.sliders_of(hand(), int(component.value))
-    ]
-    mo.vstack([mo.md("### Move a component"), component, mo.hstack(_sliders, wrap=True, justify="start")])
     return
 
 

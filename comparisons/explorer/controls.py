@@ -12,6 +12,7 @@ from models.supports import Place
 
 MOST_SLIDERS = 8
 TICKS = 200
+SHARE = {"flex": "1 1 420px", "min-width": "min(100%, 420px)", "max-width": "100%"}  # CSS of a part of the page
 Setter = Callable[[Callable[[ByHand], ByHand]], None]
 
 
@@ -50,7 +51,9 @@ def sliders_of(hand: ByHand, component: int) -> list[Slider]:
     sliders = []
     for place in [(component, d) for d in range(values.shape[1])][:MOST_SLIDERS]:
         value = float(values[place])
-        low, high = (0.0, 1.0) if quantity.support.bounded else (float(X[:, place[1]].min()), float(X[:, place[1]].max()))
+        low, high = (
+            (0.0, 1.0) if quantity.support.bounded else (float(X[:, place[1]].min()), float(X[:, place[1]].max()))
+        )
         low, high = min(low, value), max(high, value)
         step = (high - low) / TICKS or 1 / TICKS
         at = low + step * np.rint((value - low) / step)
@@ -71,3 +74,10 @@ def on_reset(set_state: Setter, start: ByHand) -> Callable[[Any], None]:
 def on_move(set_state: Setter, place: Place) -> Callable[[float], None]:
     """Return what a slider does: move one number."""
     return lambda value: set_state(lambda hand: hand.moved(place, float(value)))
+
+
+def side_by_side(*parts: Any) -> Any:
+    """Return parts of the page beside each other, or below each other where it is narrow."""
+    import marimo as mo
+
+    return mo.hstack([part.style(SHARE) for part in parts], wrap=True, justify="start", gap=1)

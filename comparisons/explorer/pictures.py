@@ -20,7 +20,13 @@ DPI = 110
 FEW = 4  # records, after which the start, far below, is left out
 FLOOR = 1e-6  # nats: a smaller gap has no bar
 INCHES = 6.4, 5.4
-INITIALS = {"E-step": "E", "M-step": "M", "hard E-step": "hard E", "M-step with prior": "M+prior", "Gibbs sweep": "Gibbs"}
+INITIALS = {
+    "E-step": "E",
+    "M-step": "M",
+    "hard E-step": "hard E",
+    "M-step with prior": "M+prior",
+    "Gibbs sweep": "Gibbs",
+}
 BOUND, OF_Q, GAP = "#0072B2", "#E69F00", "#D55E00"
 
 
@@ -134,5 +140,11 @@ def _draw_gaps(ax: Any, at: Array, gaps: Array) -> None:
     heights = np.log10(np.maximum(gaps, FLOOR) / FLOOR)
     ax.bar(at, heights, color=GAP, alpha=0.7, width=0.6)
     for x, height, gap in zip(at, heights, gaps, strict=True):
-        ax.annotate(f"{gap:.0f}" if gap >= 100 else f"{gap:.2g}" if gap > FLOOR else "0", (x, height), ha="center", va="bottom", fontsize=8)
+        ax.annotate(
+            f"{gap:.0f}" if gap >= 100 else f"{gap:.2g}" if gap > FLOOR else "0",
+            (x, height),
+            ha="center",
+            va="bottom",
+            fontsize=8,
+        )
     ax.set(ylim=(0, 1.25 * max(heights.max(), 1.0)), yticks=[], ylabel="gap KL\n(log scale)")

@@ -210,7 +210,11 @@ class ByHand:
 
 
 def by_hand(
-    dataset: Dataset, n_components: int, start: str = "k-means++", seed: int = 0, options: Mapping[str, Any] | None = None
+    dataset: Dataset,
+    n_components: int,
+    start: str = "k-means++",
+    seed: int = 0,
+    options: Mapping[str, Any] | None = None,
 ) -> ByHand:
     """Return EM before its first E-step: parameters from a start, and responsibilities that know nothing, q_ik = 1 / K.
 
@@ -239,7 +243,9 @@ def by_hand(
     everything = {**family.of_data, **family.of_mixture}
     parameters = import_module(f"em.{family.name}").m_step(X, r, None, **everything)
     with left_to_the_status(Warning):  # it is only drawn
-        template = family.estimator(n_components=K, init=parameters, max_iter=1).fit(DataFrame(X, columns=list(dataset.feature_names)))
+        template = family.estimator(n_components=K, init=parameters, max_iter=1).fit(
+            DataFrame(X, columns=list(dataset.feature_names))
+        )
     state = ByHand(
         replace(dataset, X=X),
         family,

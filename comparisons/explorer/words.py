@@ -3,6 +3,8 @@
 from importlib import import_module
 from inspect import cleandoc
 
+from comparisons.explorer.steps import ByHand
+
 RULE = r"r_{ik} = \frac{\pi_k\, p(x_i \mid z_i = k, \theta)}{\sum_j \pi_j\, p(x_i \mid z_i = j, \theta)}"
 Q = r"Q(\theta, q) = \sum_{ik} q_{ik} \log \{\pi_k\, p(x_i \mid z_i = k, \theta)\}"
 
@@ -54,3 +56,13 @@ def words_of(step: str) -> str:
 def family_formulas(family: str) -> str:
     """Return Markdown of a family's formulas, as the docstring of ``models.<family>`` states them."""
     return f"```text\n{cleandoc(import_module(f'models.{family}').__doc__ or '')}\n```"
+
+
+def equation(hand: ByHand, with_prior: bool = False) -> str:
+    """Return Markdown of the log-likelihood as the sum that EM's proof makes of it, with today's numbers."""
+    last, step = hand.last, len(hand.records) - 1
+    data = f"*{hand.dataset.story}*: n = {len(hand.X):,}, D = {hand.X.shape[1]}, K = {hand.parameters.n_components}."
+    parts = f"Q **{last.q:.4f}** + H **{last.entropy:.4f}** + gap KL **{last.gap:.4g}**"
+    prior = f"; with the log prior {last.log_prior:.4f} it is **{last.log_likelihood + last.log_prior:.4f}**"
+    total = f"Log-likelihood **{last.log_likelihood:.4f}** = {parts} nats{prior if with_prior else ''}"
+    return f"{data} After step **{step}** ({last.step}):\n\n{total}"
