@@ -10,8 +10,7 @@ def imports():
     import marimo as mo
 
     from comparisons import explorer
-    from comparisons.data import built_in
-    from comparisons.data import load
+    from comparisons.data import built_in, load
     from em.starts import STARTS
 
     return STARTS, built_in, explorer, load, mo
@@ -91,15 +90,24 @@ def pictures_settings(first, mo):
 
 
 @app.cell
-def pictures(across, explorer, hand, last_steps, mo, samples, up, with_prior):
+def draw_data(across, explorer, hand, mo, samples, up):
     _row = samples.value[0]["sample"] if samples.value else None
-    _data = explorer.data_figure(hand(), (across.value, up.value), _row)
-    _bound = explorer.bound_figure(hand(), last_steps.value, with_prior.value)
-    _of_pair = [mo.hstack([across, up], wrap=True, justify="start")] if hand().X.shape[1] > 2 else []
-    explorer.side_by_side(
-        mo.vstack([mo.image(explorer.as_png(_data), alt="Samples in the colours of q, and components"), *_of_pair]),
-        mo.vstack([mo.image(explorer.as_png(_bound), alt="Log-likelihood, bound and gap by step"), last_steps]),
-    )
+    _figure = explorer.data_figure(hand(), (across.value, up.value), _row)
+    picture_of_data = mo.image(explorer.as_png(_figure), alt="Samples in the colours of q, and components")
+    return (picture_of_data,)
+
+
+@app.cell
+def draw_bound(explorer, hand, last_steps, mo, with_prior):
+    _figure = explorer.bound_figure(hand(), last_steps.value, with_prior.value)
+    picture_of_bound = mo.image(explorer.as_png(_figure), alt="Log-likelihood, bound and gap by step")
+    return (picture_of_bound,)
+
+
+@app.cell
+def pictures(across, explorer, first, last_steps, mo, picture_of_bound, picture_of_data, up):
+    _of_pair = [mo.hstack([across, up], wrap=True, justify="start")] if first.X.shape[1] > 2 else []
+    explorer.side_by_side(mo.vstack([picture_of_data, *_of_pair]), mo.vstack([picture_of_bound, last_steps]))
     return
 
 

@@ -41,6 +41,7 @@ WORK = {
     "benchmarks.alignment": ["measured"],
     "benchmarks.calls": ["calls"],
     "benchmarks.em": ["passes"],
+    "benchmarks.explorer": ["look"],
     "benchmarks.judged": ["fit"],
     "benchmarks.optimum": ["table"],
     "benchmarks.memmap": ["table"],

@@ -4,8 +4,8 @@
 
     log p(X | θ) = Q(θ, q) + H(q) + Σ_i KL(q_i || p(z_i | x_i, θ))
 
-The E-step changes q alone and closes the gap KL; the M-step changes θ alone, raises Q, and opens the gap again. Each step
-calls the function of the library that a user calls. :mod:`comparisons.explorer.pictures` draws the state,
+The E-step changes q alone and closes the gap KL; the M-step changes θ alone, raises Q, and opens the gap again. Each
+step calls the function of the library that a user calls. :mod:`comparisons.explorer.pictures` draws the state,
 :mod:`comparisons.explorer.tables` lists its numbers, :mod:`comparisons.explorer.words` says what a step does.
 
 The page: ``marimo run notebooks/explorer.py``, in the dependency group ``explorer``.

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from comparisons.explorer.steps import ByHand
 from comparisons.families import family_class, family_names
 from models.supports import Place
@@ -56,8 +54,9 @@ def sliders_of(hand: ByHand, component: int) -> list[Slider]:
         )
         low, high = min(low, value), max(high, value)
         step = (high - low) / TICKS or 1 / TICKS
-        at = low + step * np.rint((value - low) / step)
-        sliders.append(Slider(place, quantity.entry(place, labels), low, high, step, float(np.clip(at, low, high))))
+        sliders.append(
+            Slider(place, quantity.entry(place, labels), low, high, step, min(max(float(f"{value:.4g}"), low), high))
+        )
     return sliders
 
 

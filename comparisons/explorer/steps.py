@@ -15,7 +15,7 @@ import em
 from comparisons.declarations import Dataset
 from comparisons.families import family_of
 from comparisons.family import Family
-from em.bound import log_of
+from em.bound import log_of, normalise
 from em.engine.path import EMPath
 from em.families import conjugate_mixture
 from em.gibbs import draw_labels, one_hot, sweeps
@@ -27,7 +27,7 @@ from models.supports import Place
 from models.validation import Array, count_at_least_one
 
 LEAST_GAIN = 1e-6  # nats: less ends a run
-MOST_ITERATIONS = 100  # of one press
+MOST_ITERATIONS, MOST_CELLS = 100, 400_000  # of one press, and cells of responsibilities and samples in it
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,10 @@ class ByHand:
         return self._after("hard E-step" if hard else "E-step", self.parameters, r)
 
     def m_step(self, with_prior: bool = False) -> Self:
-        """Set θ to what maximises Q(θ, q), plus the log prior ``with_prior``; a collapse is said and changes nothing."""
+        """Set θ to what maximises Q(θ, q), plus the log prior ``with_prior``.
+
+        Where a component falls onto a point, θ stays as it is, and ``said`` says so.
+        """
         options = {**self.family.of_data, **self.family.of_mixture}
         prior = self.prior if with_prior else None
         try:
@@ -146,9 +149,10 @@ class ByHand:
         return self._after("M-step with prior" if with_prior else "M-step", parameters, self.responsibilities)
 
     def until_converged(self, hard: bool = False, with_prior: bool = False) -> Self:
-        """Alternate both steps until the objective gains less than 1e-6 nats, at most 100 times."""
-        state = self
-        for _ in range(MOST_ITERATIONS):
+        """Alternate both steps until the objective gains less than 1e-6 nats, at most 100 times (large n: fewer)."""
+        state, cells = self, self.responsibilities.size * self.X.shape[1]
+        most = int(np.clip(MOST_CELLS // cells, 5, MOST_ITERATIONS))
+        for _ in range(most):
             bound = state.last.elbo + with_prior * state.last.log_prior
             state = state.e_step(hard).m_step(with_prior)
             if state.said:
@@ -156,7 +160,7 @@ class ByHand:
             if abs(state.last.elbo + with_prior * state.last.log_prior - bound) < LEAST_GAIN:
                 return state.e_step(hard)
         state = state.e_step(hard)
-        return replace(state, said=f"Not yet converged after {MOST_ITERATIONS} iterations: press again.")
+        return replace(state, said=f"Not yet converged after {most} iterations: press again.")
 
     def gibbs_sweep(self) -> Self:
         """Draw θ given labels drawn from q, then labels given θ: q becomes the drawn labels, one-hot."""
@@ -190,10 +194,9 @@ class ByHand:
     def _after(self, step: str, parameters: Any, responsibilities: Array) -> Self:
         """Return the state with these θ and q, and one record more."""
         log_joint = self._steps.log_joint(self.X, parameters, **self.family.of_data)
-        _, log_likelihood = self._steps.e_step(self.X, parameters, **self.family.of_data)
         record = Record(
             step,
-            log_likelihood,
+            float(normalise(log_joint)[1].sum()),
             em.q_function(log_joint, responsibilities),
             em.entropy(responsibilities),
             em.elbo(log_joint, responsibilities),

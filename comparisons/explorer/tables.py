@@ -66,9 +66,9 @@ def bayes_rule(hand: ByHand, sample: int) -> Rows:
     return [
         {
             "component": k,
-            "weight π": f"{weight:.4g}",
-            "log p(x | z)": f"{log_prob[k]:.4g}",
-            "p(z | x), from θ": f"{r[k]:.4g}",
+            "π": f"{weight:.4g}",
+            "log density": f"{log_prob[k]:.4g}",
+            "r, from θ": f"{r[k]:.4g}",
             "q now": f"{q[k]:.4g}",
         }
         for k, weight in enumerate(hand.parameters.weights.tolist())
