@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,8 +28,9 @@ PAGE = ROOT / "notebooks" / "explorer.py"
 BROWSERS = "chromium", "chromium-browser", "google-chrome", "chrome"
 BOUND = "img[alt='Log-likelihood, bound and gap by step']"
 SHOWN = re.compile(r"step (\d+) \((.+?)\):\s+Log-likelihood (\S+) = Q (\S+) \+ H (\S+) \+ gap KL (\S+) nats")
+MAXIMUM = -1130.263960  # of Old Faithful with two components
 WIDTHS, HEIGHT = (1200, 500), 2300
-PATIENCE = 60_000  # milliseconds
+PATIENCE = 60.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -54,29 +56,26 @@ class Line:
 
 
 Claim = Callable[[Shown, Shown], bool]
-CLICKS: list[tuple[str, str, Claim]] = [
+BUTTONS: list[tuple[str, str, Claim]] = [
     ("E-step", "the gap closes, the log-likelihood stays", lambda a, b: b.gap < 1e-6 < a.gap and _same(a, b)),
-    (
-        "M-step",
-        "the log-likelihood rises, the gap opens",
-        lambda a, b: b.log_likelihood > a.log_likelihood and b.gap > 0,
-    ),
+    ("M-step", "the log-likelihood rises, the gap opens", lambda a, b: _rises(a, b) and b.gap > 0),
     ("E-step", "the gap closes again", lambda a, b: b.gap < 1e-6 < a.gap and _same(a, b)),
-    ("M-step", "the log-likelihood rises again", lambda a, b: b.log_likelihood > a.log_likelihood),
-    ("EM until converged", "it ends at the maximum", lambda a, b: abs(b.log_likelihood + 1130.2640) < 1e-3),
-    ("hard EM", "", lambda a, b: True),
-    ("E-step", "no entropy, and a gap stays", lambda a, b: b.entropy == 0 and b.gap > 0),
-    ("MAP (with the prior)", "", lambda a, b: True),
-    ("M-step", "the step is one with prior", lambda a, b: b.last == "M-step with prior"),
+    ("M-step", "the log-likelihood rises again", lambda a, b: _rises(a, b)),
+    ("EM until converged", "it ends at the maximum", lambda a, b: abs(b.log_likelihood - MAXIMUM) < 1e-3),
+    ("hard E-step", "no entropy, and a gap stays", lambda a, b: b.entropy == 0 and b.gap > 0),
+    ("M-step with prior", "the step is one with prior", lambda a, b: b.last == "M-step with prior"),
     ("Gibbs sweep", "labels are drawn: no entropy", lambda a, b: b.last == "Gibbs sweep" and b.entropy == 0),
-    ("hard EM", "", lambda a, b: True),
-    ("MAP (with the prior)", "", lambda a, b: True),
     ("Reset", "it begins anew", lambda a, b: b.steps == 0),
 ]
+SWITCHES = {"hard E-step": "hard EM", "M-step with prior": "MAP (with the prior)"}
 
 
 def _same(a: Shown, b: Shown) -> bool:
     return a.log_likelihood == b.log_likelihood
+
+
+def _rises(a: Shown, b: Shown) -> bool:
+    return b.log_likelihood > a.log_likelihood
 
 
 @contextmanager
@@ -125,57 +124,50 @@ def read(page: Any) -> Shown:
     return numbers_in(page.inner_text("body"))
 
 
-def press(page: Any, name: str) -> None:
-    """Press a button or a switch, and wait for what it changes."""
-    if page.get_by_role("button", name=name, exact=True).count() == 0:
-        page.get_by_text(name, exact=True).click()
-        page.wait_for_timeout(500)  # buttons are made anew
-        return
-    before = page.get_attribute(BOUND, "src")
-    page.get_by_role("button", name=name, exact=True).click()
-    wait_for_change(page, before)
+def changed(page: Any, act: Callable[[], None]) -> tuple[Shown, Shown, float]:
+    """Do something, wait until numbers and picture are others; return numbers before and after, and the seconds."""
+    before, picture, start = read(page), page.get_attribute(BOUND, "src"), time.perf_counter()
+    act()
+    while time.perf_counter() - start < PATIENCE:
+        after = read(page)
+        other = (after.steps, after.log_likelihood) != (before.steps, before.log_likelihood)
+        if other and page.get_attribute(BOUND, "src") != picture:
+            return before, after, time.perf_counter() - start
+        page.wait_for_timeout(10)
+    raise TimeoutError(f"nothing changed within {PATIENCE:.0f} seconds; the page shows {before}")
 
 
-def wait_for_change(page: Any, before: str) -> None:
-    """Wait until the picture of the bound, the last thing that a step changes, is another."""
-    changed = "([picture, before]) => document.querySelector(picture)?.getAttribute('src') !== before"
-    page.wait_for_function(changed, arg=[BOUND, before], timeout=PATIENCE)
+def button(page: Any, name: str) -> Any:
+    """Return a button by its name."""
+    return page.get_by_role("button", name=name, exact=True)
 
 
 def stepped(page: Any) -> Iterator[Line]:
-    """Click through the steps, then move a component, and yield what came of each."""
-    for name, claim, holds in CLICKS:
-        before, start = read(page), time.perf_counter()
-        press(page, name)
-        seconds = time.perf_counter() - start
-        if claim:
-            yield Line(name, claim, holds(before, read(page)), seconds)
-    before, picture, start = read(page), page.get_attribute(BOUND, "src"), time.perf_counter()
-    slider = page.get_by_role("slider").nth(-1)
+    """Press every button, then move a component, and yield what came of each."""
+    for name, claim, holds in BUTTONS:
+        if name in SWITCHES:
+            page.get_by_text(SWITCHES[name], exact=True).click()
+            button(page, name).wait_for()
+        before, after, seconds = changed(page, button(page, name).click)
+        yield Line(name, claim, holds(before, after), seconds)
+    for switch, name in (("hard EM", "E-step"), ("MAP (with the prior)", "M-step")):
+        page.get_by_text(switch, exact=True).click()
+        button(page, name).wait_for()
+    slider = page.get_by_role("slider").last
     slider.focus()
-    slider.press("ArrowRight")
-    wait_for_change(page, picture)
-    seconds, after = time.perf_counter() - start, read(page)
-    holds_now = after.last == "means moved" and after.log_likelihood != before.log_likelihood
-    yield Line("a slider", "a mean moves, and with it the log-likelihood", holds_now, seconds)
+    before, after, seconds = changed(page, lambda: slider.press("ArrowRight"))
+    moved = after.last == "means moved" and not _same(before, after)
+    yield Line("a slider", "a mean moves, and with it the log-likelihood", moved, seconds)
 
 
 def families(page: Any) -> Iterator[Line]:
-    """Choose each family in turn, and take both steps."""
+    """Choose each other family in turn, and take both steps."""
     menu = page.get_by_label("Family", exact=True)
-    for name in menu.locator("option").all_inner_texts():
-        picture, start = page.get_attribute(BOUND, "src"), time.perf_counter()
-        menu.select_option(label=name)
-        if name != menu.locator("option").first.inner_text():
-            wait_for_change(page, picture)
-        seconds = time.perf_counter() - start
-        page.wait_for_timeout(500)  # menus and buttons are made anew
-        press(page, "Reset")
-        before = read(page)
-        press(page, "E-step")
-        press(page, "M-step")
-        after = read(page)
-        yield Line(name, "both steps raise the log-likelihood", after.log_likelihood > before.log_likelihood, seconds)
+    for name in menu.locator("option").all_inner_texts()[1:]:
+        _, before, seconds = changed(page, partial(menu.select_option, label=name))
+        changed(page, button(page, "E-step").click)
+        _, after, _ = changed(page, button(page, "M-step").click)
+        yield Line(name, "both steps raise the log-likelihood", before.steps == 0 and _rises(before, after), seconds)
 
 
 def look(browser: str, folder: Path) -> list[Line]:
@@ -192,10 +184,10 @@ def look(browser: str, folder: Path) -> list[Line]:
         page, foreign = chromium.new_page(viewport={"width": WIDTHS[0], "height": HEIGHT}), set()
         page.on("request", lambda request: foreign.add(request.url))
         page.goto(address)
-        page.wait_for_selector(BOUND, timeout=PATIENCE)
+        page.wait_for_selector(BOUND, timeout=1000 * PATIENCE)
         lines = list(stepped(page))
         for name in ("E-step", "M-step") * 3:
-            press(page, name)
+            changed(page, button(page, name).click)
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": HEIGHT})
             page.wait_for_timeout(1000)

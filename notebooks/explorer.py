@@ -64,8 +64,12 @@ def switches(mo):
 @app.cell
 def buttons(explorer, first, hard, mo, set_hand, with_prior):
     _hard, _prior, _press = hard.value, with_prior.value, explorer.on_press
-    take_e = mo.ui.button(label="E-step", kind="success", on_click=_press(set_hand, "e_step", _hard))
-    take_m = mo.ui.button(label="M-step", kind="success", on_click=_press(set_hand, "m_step", _prior))
+    take_e = mo.ui.button(
+        label="hard E-step" if _hard else "E-step", kind="success", on_click=_press(set_hand, "e_step", _hard)
+    )
+    take_m = mo.ui.button(
+        label="M-step with prior" if _prior else "M-step", kind="success", on_click=_press(set_hand, "m_step", _prior)
+    )
     converge = mo.ui.button(label="EM until converged", on_click=_press(set_hand, "until_converged", _hard, _prior))
     sweep = mo.ui.button(label="Gibbs sweep", on_click=_press(set_hand, "gibbs_sweep"))
     reset = mo.ui.button(label="Reset", kind="warn", on_click=explorer.on_reset(set_hand, first))
@@ -93,14 +97,14 @@ def pictures_settings(first, mo):
 def draw_data(across, explorer, hand, mo, samples, up):
     _row = samples.value[0]["sample"] if samples.value else None
     _figure = explorer.data_figure(hand(), (across.value, up.value), _row)
-    picture_of_data = mo.image(explorer.as_png(_figure), alt="Samples in the colours of q, and components")
+    picture_of_data = mo.image(explorer.as_address(_figure), alt="Samples in the colours of q, and components")
     return (picture_of_data,)
 
 
 @app.cell
 def draw_bound(explorer, hand, last_steps, mo, with_prior):
     _figure = explorer.bound_figure(hand(), last_steps.value, with_prior.value)
-    picture_of_bound = mo.image(explorer.as_png(_figure), alt="Log-likelihood, bound and gap by step")
+    picture_of_bound = mo.image(explorer.as_address(_figure), alt="Log-likelihood, bound and gap by step")
     return (picture_of_bound,)
 
 
@@ -143,12 +147,10 @@ def move(component, explorer, hand, mo, set_hand):
             for slider in explorer.sliders_of(hand(), int(component.value))
         ]
     )
-    _parameters = mo.ui.table(
-        explorer.parameter_rows(hand()), selection=None, page_size=10, show_download=False, show_data_types=False
-    )
+    _parameters = mo.md(explorer.as_markdown(explorer.parameter_rows(hand())))
     explorer.side_by_side(
         mo.vstack([mo.md("### Move a component"), component, *sliders.elements]),
-        mo.vstack([mo.md("### Parameters"), _parameters]),
+        mo.vstack([mo.md("### Parameters"), _parameters.style(max_height="420px", overflow="auto")]),
     )
     return (sliders,)
 

@@ -196,6 +196,15 @@ def test_the_lines_of_the_bound_are_the_records():
     assert lines["log-likelihood + log prior"][-1] == hand.last.log_likelihood + hand.last.log_prior
 
 
+def test_an_impossible_sample_has_a_bound_of_minus_infinity_and_is_drawn():
+    hand = by_hand(load("coins-ten-flips"), 2).e_step().moved((0, 0), 0.0)
+    assert (hand.last.elbo, hand.last.gap) == (-np.inf, np.inf)
+    assert np.isfinite(hand.last.log_likelihood)
+    bars = explorer.bound_figure(hand, with_prior=True).axes[1]
+    assert [text.get_text() for text in bars.texts][-1] == "∞"
+    assert np.isfinite(hand.e_step().last.gap)
+
+
 def test_every_step_has_words_and_a_formula(hand):
     state = hand.e_step().m_step().e_step(hard=True).m_step(with_prior=True).gibbs_sweep()
     state = state.moved(explorer.sliders_of(state, 0)[0].place, explorer.sliders_of(state, 0)[0].value)

@@ -1,5 +1,6 @@
 """Pictures of a state: samples and components, and the bound step by step. They use the library's own plots."""
 
+import base64
 import io
 from dataclasses import replace
 from typing import Any
@@ -30,11 +31,11 @@ INITIALS = {
 BOUND, OF_Q, GAP = "#0072B2", "#E69F00", "#D55E00"
 
 
-def as_png(figure: Figure) -> bytes:
-    """Return a figure as PNG, written fast rather than small."""
+def as_address(figure: Figure) -> str:
+    """Return a figure as a ``data:`` address of a PNG, written fast rather than small; nothing has to be fetched."""
     image = io.BytesIO()
     figure.savefig(image, format="png", dpi=DPI, pil_kwargs={"compress_level": 1})
-    return image.getvalue()
+    return f"data:image/png;base64,{base64.b64encode(image.getvalue()).decode('ascii')}"
 
 
 def data_figure(hand: ByHand, pair: tuple[int, int] = (0, 1), sample: int | None = None) -> Figure:
@@ -113,10 +114,9 @@ def bound_figure(hand: ByHand, last: int = 12, with_prior: bool = False) -> Figu
     first = len(hand.records) - last if len(hand.records) > FEW else 0
     records = hand.records[max(first, 1 if len(hand.records) > FEW else 0) :]
     at = np.arange(len(hand.records) - len(records), len(hand.records), dtype=np.float64)
-    priors = np.array([record.log_prior if with_prior else 0.0 for record in records])
-    priors = np.where(np.isfinite(priors), priors, np.nan)
+    priors = [record.log_prior if with_prior else 0.0 for record in records]
     top, bound, q = (
-        np.array([getattr(record, name) for record in records]) + priors for name in ("log_likelihood", "elbo", "q")
+        _finite([getattr(record, name) for record in records], priors) for name in ("log_likelihood", "elbo", "q")
     )
     figure = Figure(figsize=INCHES)
     ax, below = figure.subplots(2, height_ratios=[3, 1.2], sharex=True)
@@ -135,16 +135,18 @@ def bound_figure(hand: ByHand, last: int = 12, with_prior: bool = False) -> Figu
     return figure
 
 
+def _finite(values: list[float], priors: list[float]) -> Array:
+    """Return sums, NaN where one is infinite: parameters on the boundary may make a sample or themselves impossible."""
+    sums = np.add(values, priors)
+    return np.where(np.isfinite(sums), sums, np.nan)
+
+
 def _draw_gaps(ax: Any, at: Array, gaps: Array) -> None:
     """Draw bars as high as the logarithm of the gaps, with their values; a gap that rounding left has none."""
-    heights = np.log10(np.maximum(gaps, FLOOR) / FLOOR)
+    largest = gaps.max(where=np.isfinite(gaps), initial=1.0)
+    heights = np.log10(np.clip(gaps, FLOOR, 10 * largest) / FLOOR)
     ax.bar(at, heights, color=GAP, alpha=0.7, width=0.6)
     for x, height, gap in zip(at, heights, gaps, strict=True):
-        ax.annotate(
-            f"{gap:.0f}" if gap >= 100 else f"{gap:.2g}" if gap > FLOOR else "0",
-            (x, height),
-            ha="center",
-            va="bottom",
-            fontsize=8,
-        )
-    ax.set(ylim=(0, 1.25 * max(heights.max(), 1.0)), yticks=[], ylabel="gap KL\n(log scale)")
+        text = "0" if gap <= FLOOR else "∞" if np.isinf(gap) else f"{gap:.0f}" if gap >= 100 else f"{gap:.2g}"
+        ax.annotate(text, (x, height), ha="center", va="bottom", fontsize=8)
+    ax.set(ylim=(0, 1.25 * heights.max() + 1), yticks=[], ylabel="gap KL\n(log scale)")

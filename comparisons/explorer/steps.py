@@ -56,7 +56,7 @@ class Record:
     @property
     def gap(self) -> float:
         """Σ_i KL(q_i || p(z_i | x_i, θ)), what the bound lacks; rounding apart it is not negative."""
-        return max(self.log_likelihood - self.elbo, 0.0)
+        return np.inf if self.elbo == -np.inf else max(self.log_likelihood - self.elbo, 0.0)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -7,6 +7,7 @@ import numpy as np
 
 from comparisons.explorer.steps import ByHand
 
+MOST_ROWS = 200  # of one array
 Rows = list[dict[str, Any]]
 
 
@@ -33,12 +34,12 @@ def decomposition(hand: ByHand, with_prior: bool = False) -> Rows:
 
 
 def parameter_rows(hand: ByHand) -> Rows:
-    """Return each distinct number of θ, and what the last step changed."""
+    """Return the distinct numbers of θ, at most 200 of each array, and what the last step changed."""
     labels, rows = hand.family.labels(hand.dataset.feature_names), []
     for quantity in hand.parameters.quantities:
         now = getattr(hand.parameters, quantity.name)
         before = now if hand.before is None else getattr(hand.before, quantity.name)
-        for place in quantity.support.places(now.shape):
+        for place in quantity.support.places(now.shape)[:MOST_ROWS]:
             change = now[place] - before[place]
             rows.append(
                 {
