@@ -110,7 +110,7 @@ def draw_bound(explorer, hand, last_steps, mo, with_prior):
 
 @app.cell
 def pictures(across, explorer, first, last_steps, mo, picture_of_bound, picture_of_data, up):
-    _of_pair = [mo.hstack([across, up], wrap=True, justify="start")] if first.X.shape[1] > 2 else []
+    _of_pair = [mo.hstack([across, up], wrap=True, justify="start")] if explorer.has_pairs(first) else []
     explorer.side_by_side(mo.vstack([picture_of_data, *_of_pair]), mo.vstack([picture_of_bound, last_steps]))
     return
 

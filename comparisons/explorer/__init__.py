@@ -12,11 +12,20 @@ The page: ``marimo run notebooks/explorer.py``, in the dependency group ``explor
 """
 
 from comparisons.explorer.controls import choices, on_move, on_press, on_reset, side_by_side, sliders_of, structures
-from comparisons.explorer.pictures import as_address, bound_figure, data_figure
+from comparisons.explorer.pictures import as_address, bound_figure, data_figure, has_pairs
 from comparisons.explorer.steps import ByHand, Record, by_hand
 from comparisons.explorer.tables import as_markdown, bayes_rule, decomposition, parameter_rows, sample_rows
 from comparisons.explorer.words import equation, family_formulas, words_of
 
 __all__ = ["ByHand", "Record", "as_address", "as_markdown", "bayes_rule", "bound_figure", "by_hand", "choices"]
-__all__ += ["data_figure", "decomposition", "equation", "family_formulas", "on_move", "on_press", "on_reset"]
+__all__ += [
+    "data_figure",
+    "decomposition",
+    "equation",
+    "family_formulas",
+    "has_pairs",
+    "on_move",
+    "on_press",
+    "on_reset",
+]
 __all__ += ["parameter_rows", "sample_rows", "side_by_side", "sliders_of", "structures", "words_of"]

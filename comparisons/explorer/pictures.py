@@ -38,6 +38,11 @@ def as_address(figure: Figure) -> str:
     return f"data:image/png;base64,{base64.b64encode(image.getvalue()).decode('ascii')}"
 
 
+def has_pairs(hand: ByHand) -> bool:
+    """Whether the picture of the samples shows two of several features, which are chosen."""
+    return hand.X.shape[1] > 2 and clouds_of(hand.mixture) is not None
+
+
 def data_figure(hand: ByHand, pair: tuple[int, int] = (0, 1), sample: int | None = None) -> Figure:
     """Draw samples in the colours of q, with the components at θ.
 
