@@ -26,7 +26,7 @@ from rich.table import Table
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "notebooks" / "explorer.py"
 BROWSERS = "chromium", "chromium-browser", "google-chrome", "chrome"
-BOUND = "img[alt='Log-likelihood, bound and gap by step']"
+BOUND = 'img[alt="Log-likelihood, bound and gap by step"]'
 SHOWN = re.compile(r"step (\d+) \((.+?)\):\s+Log-likelihood (\S+) = Q (\S+) \+ H (\S+) \+ gap KL (\S+) nats")
 MAXIMUM = -1130.263960  # of Old Faithful with two components
 WIDTHS, HEIGHT = (1200, 500), 2300
@@ -125,15 +125,18 @@ def read(page: Any) -> Shown:
 
 
 def changed(page: Any, act: Callable[[], None]) -> tuple[Shown, Shown, float]:
-    """Do something, wait until numbers and picture are others; return numbers before and after, and the seconds."""
-    before, picture, start = read(page), page.get_attribute(BOUND, "src"), time.perf_counter()
+    """Do something, wait until picture and numbers are others; return numbers before and after, and the seconds."""
+    before = read(page)
+    page.evaluate(f"window.before = document.querySelector({BOUND!r}).src")
+    start = time.perf_counter()
     act()
+    page.wait_for_function(f"document.querySelector({BOUND!r})?.src !== window.before", timeout=1000 * PATIENCE)
+    seconds = time.perf_counter() - start
     while time.perf_counter() - start < PATIENCE:
         after = read(page)
-        other = (after.steps, after.log_likelihood) != (before.steps, before.log_likelihood)
-        if other and page.get_attribute(BOUND, "src") != picture:
-            return before, after, time.perf_counter() - start
-        page.wait_for_timeout(10)
+        if (after.steps, after.log_likelihood) != (before.steps, before.log_likelihood):
+            return before, after, seconds
+        page.wait_for_timeout(20)
     raise TimeoutError(f"nothing changed within {PATIENCE:.0f} seconds; the page shows {before}")
 
 
