@@ -15,15 +15,18 @@ if TYPE_CHECKING:
     from comparisons.alignment.component_draws import name_components
     from comparisons.alignment.diagnosis import diagnose
     from comparisons.alignment.responsibilities import log_joint
+    from comparisons.auditing import Audit, audit
     from comparisons.comparison import Comparison, compare
 
 HOMES = {
+    "Audit": "auditing",
     "Comparison": "comparison",
     "align": "alignment",
+    "audit": "auditing",
     "compare": "comparison",
     "diagnose": "alignment.diagnosis",
     "log_joint": "alignment.responsibilities",
     "name_components": "alignment.component_draws",
 }
-__all__ = ["Comparison", "align", "compare", "diagnose", "log_joint", "name_components"]
+__all__ = ["Audit", "Comparison", "align", "audit", "compare", "diagnose", "log_joint", "name_components"]
 __getattr__ = on_demand(__name__, HOMES)

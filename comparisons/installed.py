@@ -11,6 +11,7 @@ OTHERS = {
     "components": "compare numbers of components: BIC, ICL, leave-one-out, evidence",
     "concentration": "what the Dirichlet concentration does to the posterior",
     "calibration": "simulation-based calibration of every model and sampler",
+    "auditing": "audit a fit in a file: is it a maximum, are its numbers right",
     "cases": "every standard case, one line and one verdict each",
 }
 WITHOUT_DATA = "calibration", "cases"

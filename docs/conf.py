@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE / "_extensions"))
+sys.path[:0] = [str(HERE), str(HERE / "_extensions")]
 
 # Fifteen kernels import the same packages: where bytecode is not to be kept beside them, it is kept with the site.
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):

@@ -4,15 +4,17 @@ Restarts are in :mod:`em.starts.restarts`; what a fitted mixture is used for is 
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import Tags
 
+from em.chunked import is_chunked
+from em.chunked.samples import chunked_to_fit
 from em.engine.leaps import ACCELERATIONS
 from em.engine.path import EMPath, plain_path
 from em.engine.problem import Arrays, Problem
@@ -52,6 +54,12 @@ class MixtureEM[P: Parameters](Restarts[P]):
         return tags
 
     # What a family adds -------------------------------------------------------------------------------------------
+
+    _fixed: ClassVar[tuple[str, ...]] = ()  # statistics that are no sums over rows
+
+    @abstractmethod
+    def _e_step_of(self, samples: Samples, *, as_holed: bool = False) -> Callable[..., Any]:
+        """Return the E-step of many runs on samples in memory (:class:`em.engine.problem.Problem`)."""
 
     @abstractmethod
     def _check_data(self, samples: Samples) -> None:
@@ -149,7 +157,10 @@ class MixtureEM[P: Parameters](Restarts[P]):
         return self._samples(X, sample_weight, names).X
 
     def _samples(self, X: ArrayLike, sample_weight: ArrayLike | None, names: Sequence[str] | None = None) -> Samples:
-        samples = samples_to_fit(self, X, sample_weight, missing=True, names=names)
+        if is_chunked(X):
+            samples = chunked_to_fit(self, X, sample_weight, names)
+        else:
+            samples = samples_to_fit(self, X, sample_weight, missing=True, names=names)
         self._check_settings(samples)
         self._check_data(samples)
         return samples

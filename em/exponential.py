@@ -2,9 +2,9 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,16 +18,27 @@ from em.identifiability.rank_test import identify
 from em.samples import Samples, samples_to_use, weighted
 from em.steps import Steps
 from em.steps.passes import exponential_expect, statistics_of
-from em.steps.rows import Rows
+from em.steps.rows import Rows, Statistics
 from em.uncertainty.entries import Entries, entries_of
-from em.uncertainty.independent import observed_information, whitened
-from em.uncertainty.louis import Information
+from em.uncertainty.independent import complete_data, log_prior_slopes, observed_information, whitened
+from em.uncertainty.louis import Information, LabelledSums, labelled_sums, louis
 from models.parameters import Parameters
 from models.validation import Array, count_at_least_one, real_numbers
 
 EMPTIED = 1e-8  # samples
 MOST_WEIGHTS = 2**22  # of the rows of many samples in each of them
 INWARD_STEP = 1e-6
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Sums over rows of the sizes of cells (D,), and of the statistics as if all were of one component."""
+
+    size: Array
+    statistics: Statistics
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(self.size + other.size, self.statistics + other.statistics)
 
 
 class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
@@ -130,13 +141,21 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
             self.prior.check_mode()
 
     def _check_data(self, samples: Samples) -> None:
-        self._steps.check(samples.X, self._size_of(samples), samples.names)
+        if not samples.in_memory and np.ndim(self._size()) == 2:
+            name = self._steps.size_name
+            raise ValueError(f"{name} must be a number or one for each column where X is in chunks, got a matrix")
+        samples.sum_of(self._check_cells)
         frozen, start = self._frozen(samples.X.shape[1]), self._known_from_init(samples.X.shape[1])
         for quantity in self._steps.quantities[1:]:
             for what, known in {f"frozen {quantity.name}": frozen, "init": start}.items():
                 if quantity.name in known:
                     quantity.support.check(what, known[quantity.name])
         self._check_model(samples.X.shape[1])
+
+    def _check_cells(self, samples: Samples) -> int:
+        """Raise a ValueError if a cell is none of the family's; return 0, which adds up over chunks."""
+        self._steps.check(samples.X, self._size_of(samples), samples.names)
+        return 0
 
     def _joint_problem(self, samples: Sequence[Samples]) -> Problem[P] | None:
         """Take the rows of all samples together, each with a weight in every one of them."""
@@ -154,13 +173,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
     def _problem(self, samples: Samples, own_weights: Array | None = None) -> Problem[P]:
         """Return the problem; ``own_weights`` (R, n) are those of the runs, where each has its own."""
         steps, frozen = self._steps, self._frozen(samples.X.shape[1])
-        rows, weights = self._rows(samples, lean=True), samples.weights if own_weights is None else own_weights
-        log_base = np.asarray(rows.log_base.sum() if weights is None else weights @ rows.log_base)
-        expect_kernel = exponential_expect(steps, rows, weights)
-
-        def expect(theta: Arrays, runs: np.ndarray) -> tuple[Array, Arrays]:
-            log_likelihood, statistics = expect_kernel(theta, runs)
-            return log_likelihood + (log_base if own_weights is None else log_base[runs]), statistics
+        expect = samples.e_step(self) if own_weights is None else self._e_step_of(samples, own_weights)
 
         def maximise(statistics: Arrays, runs: np.ndarray) -> tuple[Arrays, list[str]]:
             return steps.modes(statistics_of(statistics), self.prior, frozen), [""] * len(runs)
@@ -173,8 +186,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
                 legal &= quantity.support.holds(theta[quantity.name])
             return theta, legal
 
-        size, D = rows.size, samples.X.shape[1]
-        mean_size = size[0] if size.strides[0] == 0 else np.average(size, axis=0, weights=samples.weights)
+        D, (mean_size, pooled) = samples.X.shape[1], self._typical(samples)
         return Problem(
             steps.shapes(self.n_components, D),
             expect,
@@ -182,18 +194,41 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
             self._log_priors,
             inside,
             steps.parameters,
-            self._scales(rows, samples),
+            self._scales(pooled),
             whitened=partial(whitened, steps=steps, size=mean_size),
             n_samples=samples.total,
             log_prior_size=log_prior_size(self.prior, self.n_components, D),
         )
 
-    def _scales(self, rows: Rows, samples: Samples) -> dict[str, Array | float]:
+    def _e_step_of(
+        self, samples: Samples, own_weights: Array | None = None, *, as_holed: bool = False
+    ) -> Callable[[Arrays, np.ndarray], tuple[Array, Arrays]]:
+        rows, weights = self._rows(samples, lean=True), samples.weights if own_weights is None else own_weights
+        log_base = np.asarray(rows.log_base.sum() if weights is None else weights @ rows.log_base)
+        expect_kernel = exponential_expect(self._steps, rows, weights)
+
+        def expect(theta: Arrays, runs: np.ndarray) -> tuple[Array, Arrays]:
+            log_likelihood, statistics = expect_kernel(theta, runs)
+            return log_likelihood + (log_base if own_weights is None else log_base[runs]), statistics
+
+        return expect
+
+    def _typical(self, samples: Samples) -> tuple[Array, P]:
+        """Return the mean size of the cells of each feature (D,), and the parameters of a single component."""
+        sums: Sums = samples.sum_of(self._sums_of)
+        return sums.size / samples.total, self._steps.most_probable(sums.statistics, None)
+
+    def _sums_of(self, samples: Samples) -> "Sums":
+        rows = self._rows(samples, lean=True)
+        w = np.ones(len(rows)) if samples.weights is None else samples.weights
+        size = w.sum() * rows.size[0] if rows.size.strides[0] == 0 else w @ rows.size
+        return Sums(size, self._steps.sums(rows, weighted(np.ones((len(rows), 1)), samples.weights)))
+
+    def _scales(self, pooled: P) -> dict[str, Array | float]:
         """Return the typical size of each quantity: 1 of probabilities, else the estimate of a single component."""
-        one = self._steps.pooled(rows, samples.weights)
         return {
             quantity.name: 1.0 if quantity.support.bounded else np.where(array != 0, np.abs(array), 1.0)
-            for quantity, array in zip(self._steps.quantities, one.arrays().values(), strict=True)
+            for quantity, array in zip(self._steps.quantities, pooled.arrays().values(), strict=True)
         }
 
     def _log_prior(self, parameters: P) -> float:
@@ -270,6 +305,15 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
             self._steps, found, self.parameters_, self.prior, sample_weight, self.frozen or (), self._labels
         )
 
+    def _information_of(self, samples: Samples) -> Information:
+        entries, steps = self._entries(samples.total), self._steps
+        slopes = None if self.prior is None else log_prior_slopes(steps, self.parameters_, self.prior, entries)
+        return louis(entries, samples.sum_of(partial(self._labelled, entries=entries)), slopes)
+
+    def _labelled(self, samples: Samples, entries: Entries) -> LabelledSums:
+        w = np.ones(len(samples.X)) if samples.weights is None else samples.weights
+        return labelled_sums(entries, complete_data(self._steps, self._rows(samples), self.parameters_, w))
+
     def _entries(self, n_samples: float) -> Entries:
         return entries_of(self.parameters_, n_samples, self.frozen or (), self._labels)
 
@@ -283,8 +327,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         if self.prior is not None and self.prior.log_prob(self.parameters_) == -np.inf:
             frozen = quantity.name
             remarks.append(f"the prior makes the frozen {frozen} impossible, so the objective leaves out their density")
-        patterns = None if issparse(samples.X) or samples.complete else np.unique(~np.isnan(samples.X), axis=0)
         self.identifiability_ = identify(
-            self._steps, self.parameters_, self._size_of(samples), self.frozen or (), patterns, self._labels
+            self._steps, self.parameters_, self._size_of(samples), self.frozen or (), samples.patterns, self._labels
         )
         return remarks

@@ -2,19 +2,23 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from copy import copy
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.base import clone
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from em.bound import normalise
+from em.chunked import is_chunked
+from em.chunked.predictions import sums_over
+from em.chunked.samples import chunked_to_fit
 from em.engine.blocks import blocks
 from em.identifiability import Identifiability
-from em.predictions import Predictions, has_observed, number_of_samples, weighted_sum
-from em.samples import samples_to_use
+from em.predictions import NOBODY, Predictions, has_observed, weighted_sum
+from em.samples import Samples, samples_to_use
 from em.uncertainty import KINDS, Uncertainty, from_information, from_replicates
 from em.uncertainty.bootstrap import bootstrap
 from em.uncertainty.louis import Information, frequencies, repeated_rows
@@ -53,6 +57,10 @@ class FittedMixture[P: Parameters](Predictions, ABC):
     @abstractmethod
     def _information(self, X: Array, sample_weight: Array, rows: np.ndarray) -> Information:
         """Return the observed information at the estimate, of the rows of the user's X that take part."""
+
+    @abstractmethod
+    def _information_of(self, samples: Samples) -> Information:
+        """Return the same of samples, which may be chunks."""
 
     # What a user asks -----------------------------------------------------------------------------------------------
 
@@ -110,18 +118,29 @@ class FittedMixture[P: Parameters](Predictions, ABC):
 
     def _criteria(self, X: ArrayLike, sample_weight: ArrayLike | None) -> dict[str, float]:
         """Return all three information criteria from one E-step."""
-        return self._criteria_of(*self._normalised(X), self._counted(X, sample_weight))
+        if is_chunked(X):
+            return self._criteria_from(*sums_over(self._sums_for_criteria, X, sample_weight).tolist())
+        return self._criteria_from(*self._sums_for_criteria(X, sample_weight).tolist())
 
-    def _criteria_of(self, responsibilities: Array, log_prob: Array, counted: Array) -> dict[str, float]:
-        """Return the criteria of rows that count so often."""
-        p = self.n_free_parameters_
-        deviance = -2 * weighted_sum(log_prob, counted)
-        bic = float(deviance + p * np.log(number_of_samples(counted)))
+    def _sums_for_criteria(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
+        return self._sums_of_rows(*self._normalised(X), self._counted(X, sample_weight))
+
+    def _sums_of_rows(self, responsibilities: Array, log_prob: Array, counted: Array) -> Array:
+        """Return log-likelihood, Σ_i log max_k r_ik, and the number of samples, of rows that count so often."""
         certainty = weighted_sum(np.log(responsibilities.max(axis=1)), counted)
+        return np.array([weighted_sum(log_prob, counted), certainty, counted.sum()])
+
+    def _criteria_from(self, log_likelihood: float, certainty: float, n: float) -> dict[str, float]:
+        """Return the criteria of so many samples."""
+        if not n > 0:
+            raise ValueError(NOBODY)
+        p, deviance = self.n_free_parameters_, -2 * log_likelihood
+        bic = float(deviance + p * np.log(n))
         return {"aic": deviance + 2 * p, "bic": bic, "icl": bic - 2 * certainty}
 
     def _said(self, responsibilities: Array, log_prob: Array, counted: Array) -> dict[str, Any]:
-        return {"n_free_parameters": self.n_free_parameters_, **self._criteria_of(responsibilities, log_prob, counted)}
+        sums = self._sums_of_rows(responsibilities, log_prob, counted)
+        return {"n_free_parameters": self.n_free_parameters_, **self._criteria_from(*sums.tolist())}
 
     @property
     def _how(self) -> str:
@@ -188,23 +207,38 @@ class FittedMixture[P: Parameters](Predictions, ABC):
         probs[0, 0]      0.36           0.048  0.27216  0.45834
         information of full rank 1
         """
-        X = samples_to_use(self, X, missing=True)
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {shown(kind)}")
+        if is_chunked(X):
+            return self._uncertainty_of_chunks(X, kind, number_between("level", level, 0, 1), sample_weight)
+        X = samples_to_use(self, X, missing=True)
         level, w = number_between("level", level, 0, 1), frequencies(sample_weight, X.shape[0])
         if count_at_least_one("n_bootstrap", n_bootstrap) < 2 and kind != "louis":
             raise ValueError(f"n_bootstrap must be at least 2 for a standard deviation, got {n_bootstrap}")
         if (parametric := kind == "parametric bootstrap") and issparse(X):
             raise TypeError("X must be dense for a parametric bootstrap, which draws dense X: pass kind='bootstrap'")
         if kind == "louis":
-            name = "observed information (Louis)" if self.prior is None else "Laplace approximation (Louis)"
             counted = (w > 0) & has_observed(X)  # what takes part in a fit
-            return from_information(self._information(X[counted], w[counted], counted), name, level)
+            return from_information(self._information(X[counted], w[counted], counted), self._approximation, level)
         rows, entries = repeated_rows(sample_weight, X), self._entries(w.sum())
         rng = random_source(self.random_state if random_state is None else random_state)
         seeds = rng.randint(2**31 - 1, size=n_bootstrap).tolist()
         replicates, status = bootstrap(self, X, rows, entries, seeds, parametric, progress)
         return from_replicates(entries, replicates, kind, level, status)
+
+    @property
+    def _approximation(self) -> str:
+        return "observed information (Louis)" if self.prior is None else "Laplace approximation (Louis)"
+
+    def _uncertainty_of_chunks(self, X: Any, kind: str, level: float, sample_weight: Any) -> Uncertainty:
+        if kind != "louis":
+            raise ValueError(
+                f"kind must be 'louis' where X is in chunks: one pass over them gives it; got {shown(kind)}"
+            )
+        check_is_fitted(self)
+        validate_data(self, np.empty((1, X.shape[1])), reset=False, skip_check_array=True)
+        samples = chunked_to_fit(copy(self), X, sample_weight)
+        return from_information(self._information_of(samples), self._approximation, level)
 
     def at_estimate(self, rows: np.ndarray) -> Self:
         """Return an estimator for these rows of X that stands at the estimate: its fit starts there."""

@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, DensityMixin
 
+from em.chunked import is_chunked
+from em.chunked.predictions import lazily, sums_over
 from em.reports import ReportsOfMixture
 from em.samples import encoded
 from em.uncertainty.entries import Entries
@@ -16,6 +18,8 @@ from em.uncertainty.louis import frequencies
 from models.frames import framed_like
 from models.parameters import Labels, labels_of_features
 from models.validation import Array, data_matrix
+
+NOBODY = "X must have a row with an observed cell and a positive weight, got none"
 
 
 class Predictions(ReportsOfMixture, DensityMixin, BaseEstimator, ABC):
@@ -59,15 +63,21 @@ class Predictions(ReportsOfMixture, DensityMixin, BaseEstimator, ABC):
         return None
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Return the most probable label of each sample, shape (n,)."""
+        """Return the most probable label of each sample, shape (n,); of a Dask array a lazy one."""
+        if is_chunked(X):
+            return lazily(self.predict, X, dtype=np.intp)
         return np.asarray(self.predict_proba(X)).argmax(axis=1)
 
     def predict_proba(self, X: ArrayLike) -> Any:
         """Return the responsibilities p(z_i = k | x_i), shape (n, K); of a pandas or polars frame as such a frame.
 
+        Of a Dask array or DataFrame, which stay in their chunks, it is a lazy array.
+
         A Gaussian sample so far out that its densities tell nothing gets the limit as it recedes (:mod:`em.gmm.far`); a
         row of counts that is impossible under every component gets 1 / K.
         """
+        if is_chunked(X):
+            return lazily(self.predict_proba, X, self.n_components)
         return framed_like(X, self._normalised(X)[0], self.component_names)
 
     @property
@@ -77,6 +87,8 @@ class Predictions(ReportsOfMixture, DensityMixin, BaseEstimator, ABC):
 
     def score_samples(self, X: ArrayLike) -> Array:
         """Return log p(x_i) in nats, shape (n,); -inf where x_i is impossible, or so far out that it fits no float."""
+        if is_chunked(X):
+            return lazily(self.score_samples, X)
         return self._normalised(X)[1]
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
@@ -86,8 +98,17 @@ class Predictions(ReportsOfMixture, DensityMixin, BaseEstimator, ABC):
 
     def _log_likelihood_of(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
         """Return the log-likelihood of X, and the number of samples that it is of."""
+        if is_chunked(X):
+            log_likelihood, n = sums_over(self._log_likelihood_and_number, X, sample_weight)
+        else:
+            log_likelihood, n = self._log_likelihood_and_number(X, sample_weight)
+        if not n > 0:
+            raise ValueError(NOBODY)
+        return float(log_likelihood), float(n)
+
+    def _log_likelihood_and_number(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
         log_prob, counted = self.score_samples(X), self._counted(X, sample_weight)
-        return weighted_sum(log_prob, counted), number_of_samples(counted)
+        return np.array([weighted_sum(log_prob, counted), counted.sum()])
 
     def _counted(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
         """Return how often each row counts, shape (n,): its weight, and 0 for a row without an observed cell."""
@@ -110,7 +131,7 @@ def number_of_samples(counted: Array) -> float:
         If no row counts.
     """
     if not counted.any():
-        raise ValueError("X must have a row with an observed cell and a positive weight, got none")
+        raise ValueError(NOBODY)
     return float(counted.sum())
 
 

@@ -1,4 +1,4 @@
-"""EM stepped by hand, on a page: ``python -m uv run --group explorer marimo run notebooks/explorer.py``."""
+"""EM stepped by hand, on a page: ``python -m uv run marimo run notebooks/explorer.py``."""
 
 import marimo
 

@@ -10,6 +10,7 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+LINES_OF_A_PAGE = 30  # 810 pixels at 23 for each line, and some for what is printed
 TIMEOUT = 300  # seconds per cell: a hang is caught, a busy machine is forgiven
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -47,6 +48,20 @@ def test_notebook_defines_no_function_and_no_class(path):
     for cell in code_cells(path):
         found = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, definitions)]
         assert found == [], f"cell {cell.id} defines something: it belongs in a module"
+
+
+@each_notebook
+def test_notebook_says_where_each_page_of_its_slides_begins_and_its_code_fits_there(path):
+    cells, lines = nbformat.read(path, as_version=4).cells, 0
+    kinds = [cell.metadata["slideshow"]["slide_type"] for cell in cells]
+    assert kinds[0] == "slide"
+    assert {"skip"} == {kind for cell, kind in zip(cells, kinds, strict=True) if cell.id == "imports"}
+    for cell, kind in zip(cells, kinds, strict=True):
+        shown = kind != "skip" and cell.cell_type == "code" and "figure" not in cell.metadata.get("tags", ())
+        lines = (lines if kind == "-" else 0) + shown * len(cell.source.splitlines())
+        assert lines <= LINES_OF_A_PAGE, f"cell {cell.id}: begin a page with it, or tag it as a figure"
+    drawn = [cell for cell in code_cells(path) if "plt.show()" in cell.source]
+    assert [cell.id for cell in drawn if cell.metadata.get("tags") != ["figure"]] == []
 
 
 @each_notebook

@@ -1,5 +1,7 @@
 """`plot` draws what a fit says of its data: points, ellipses, densities and profiles, with names and notes."""
 
+from dataclasses import replace
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -114,6 +116,16 @@ def test_mean_field_is_drawn_as_other_mixtures_are(prior, ax):
     prior = GMMPrior.weakly_informative(X, 2) if prior is GMMPrior else PMMPrior(1.0, 1.0, 1.0)
     plot(em.VariationalMixture(2, prior=prior, n_init=1, random_state=0).fit(X), X, ax)
     assert len(ax.patches) == (6 if isinstance(prior, GMMPrior) else 2)  # ellipses, or bars of all samples
+
+
+def test_components_that_mean_field_has_emptied_are_not_drawn(ax):
+    X = np.random.RandomState(0).normal(size=(60, 2))
+    prior = replace(GMMPrior.weakly_informative(X, 4), concentration=np.full(4, 0.01))
+    fit = em.VariationalMixture(4, prior=prior, n_init=4, random_state=0).fit(X)
+    assert (fit.posterior_.responsibilities.sum(axis=0) >= 0.5).sum() == 1
+    assert fit.weights_.min() > 0
+    plot(fit, X, ax)
+    assert len(ax.patches) == 3
 
 
 # Points and ellipses --------------------------------------------------------------------------------------------------

@@ -71,6 +71,23 @@ def test_the_map_leads_from_each_formula_to_code():
         )
 
 
+def test_the_formula_sheet_is_the_map_with_the_file_of_each_formula_and_fits_one_page():
+    sheet = module_of(DOCS / "formula_sheet.py")
+    rows = [row for section in sheet.sections() for row in section.rows]
+    page = text_of("formulas.md").split("## Where the formulas stand")[0]
+    assert len(rows) == sum(row.startswith("|") and "$" in row for row in page.splitlines())
+    for row in rows:
+        assert all("$" in formula for formula in row.formulas)
+        assert row.files, f"{row.words}: no function is named"
+        assert all(
+            (ROOT / file).is_file() and file.split("/")[0] in ("models", "em", "comparisons") for file in row.files
+        )
+    by_words = {row.words: row for row in rows}
+    assert by_words["most probable label"].files == ["em/predictions.py"]
+    assert len(by_words["means"].formulas) == 2
+    assert len(rows) <= 52  # printed: 46 rows take nine tenths of a page
+
+
 def test_our_names_beside_those_of_other_software_exist():
     fitted = GaussianMixtureEM(2, random_state=0).fit(load("faithful").X)
     classes = em.CategoricalMixtureEM(2, n_init=1, random_state=0).fit(load("hair-eye-color").X)

@@ -102,6 +102,9 @@ class Comparison(Fits, Tabular):
         drawings = drawings_of(self)
         if name not in drawings:
             raise ValueError(f"name must be one of {', '.join(drawings)}, got {shown(name)}")
+        import matplotlib.pyplot as plt
+
+        plt.install_repl_displayhook()  # a notebook then shows figures that pyplot did not make
         with without_expected_warnings:
             return drawings[name]()
 

@@ -1,4 +1,4 @@
-"""Make the pages that are not written by hand: copies of ``notebooks/``, and no page of a name that is gone.
+"""Make the pages not written by hand: copies of ``notebooks/``, the formula sheet, and no page of a name that is gone.
 
 Pages that run code stand beside each other in the alphabet, and Sphinx hands neighbours to one process. They are dealt
 out instead, so that with ``-j`` all processes have some.
@@ -8,7 +8,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+import formula_sheet
 from jupyter_cache import get_cache
+from mathml import FONT
 
 LISTED = re.compile(r"^   ((?:em|models|comparisons)\.[\w.]+)$", re.MULTILINE)
 
@@ -46,10 +48,18 @@ def deal(app: Any, env: Any, docnames: list[str]) -> None:
     docnames[:] = [name for first in range(6) for name in sorted(docnames)[first::6]]
 
 
+def print_sheet(app: Any, exception: Exception | None) -> None:
+    """Write the formula sheet beside the pages; its font is that of the site."""
+    if exception is None and app.builder.format == "html":
+        sheet = formula_sheet.page(f"_static/{FONT}")
+        (Path(app.outdir) / "formula_sheet.html").write_text(sheet, encoding="utf-8")
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Register the extension."""
     app.connect("builder-inited", collect)
     app.connect("builder-inited", forget)
     app.connect("builder-inited", open_cache)
     app.connect("env-before-read-docs", deal)
+    app.connect("build-finished", print_sheet)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import Tags
 
+from em.chunked import is_chunked
 from em.cmm import CategoricalSteps
+from em.cmm.chunked_levels import levels_of_chunks
 from em.exponential import ExponentialMixtureEM
 from em.samples import Samples, samples_to_use
 from models.cmm import CMMParameters
@@ -95,7 +97,7 @@ class CategoricalMixtureEM(ExponentialMixtureEM[CMMParameters]):
 
     def _samples(self, X: ArrayLike, sample_weight: ArrayLike | None, names: Sequence[str] | None = None) -> Samples:
         known = self.init.levels if self.levels is None and isinstance(self.init, CMMParameters) else self.levels
-        self.levels_ = levels_of(X, known, names)
+        self.levels_ = levels_of_chunks(X, known, names) if is_chunked(X) else levels_of(X, known, names)
         return super()._samples(X, sample_weight, names)
 
     def _check_fitted(self) -> None:

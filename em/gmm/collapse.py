@@ -6,26 +6,13 @@ is counted and never ranked (McLachlan & Peel 2000, section 3.8).
 
 import numpy as np
 
-from em.engine.blocks import blocks
-from em.samples import Samples, weighted
+from em.samples import Samples
 from models.shown import listed, shown
 from models.validation import Array
 
 SMALLEST_SCALED_EIGENVALUE = 1e-8
 SMALLEST_DEVIATION, LARGEST_DEVIATION = 1e-149, 1e151  # of a column; clusters may have 1e-8 of its variance
 FLAT_DATA = 1e-12  # smallest eigenvalue of the correlations; below it an inverse has fewer than four digits left
-
-
-def covariance_of(samples: Samples) -> Array:
-    """Return the maximum-likelihood covariance (D, D) of all samples; without covariances where cells are missing."""
-    if not samples.complete:
-        return np.diag(samples.deviation**2)
-    X, w = samples.X, samples.weights
-    total = np.zeros((X.shape[1], X.shape[1]))
-    for rows in blocks(len(X)):  # never a second array of the size of X
-        gap = X[rows] - samples.mean
-        total += gap.T @ weighted(gap, None if w is None else w[rows])
-    return total / samples.total
 
 
 def check_range(samples: Samples) -> None:

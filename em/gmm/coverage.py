@@ -13,6 +13,7 @@ Reference: Little & Rubin (2020), Statistical Analysis with Missing Data, sectio
 """
 
 from collections.abc import Collection
+from functools import partial
 
 import numpy as np
 
@@ -66,7 +67,7 @@ def identify(
     p = sum(n for name, n in parameters.n_free.items() if name not in frozen)
     if samples.complete:
         return Identifiability(True, p, p, "Gaussian mixtures of whole samples are identified")
-    C = coverage(samples, parameters)
+    C = samples.sum_of(partial(coverage, parameters=parameters))
     diagonals = np.diagonal(C, axis1=1, axis2=2)
     names = labels.get("feature", [f"column {d}" for d in range(parameters.n_features)])
     unseen = {"means": np.argwhere(diagonals < UNSEEN), "covariances": _free_covariances(C, parameters.covariance_type)}

@@ -13,10 +13,10 @@ from em.engine.blocks import blocks
 from em.engine.problem import Arrays, Collapse, Problem, log_prior_size
 from em.estimator import MixtureEM
 from em.gmm import log_joint, mode
-from em.gmm.collapse import check_range, constant_columns, covariance_of
+from em.gmm.collapse import check_range, constant_columns
 from em.gmm.coverage import identify
 from em.gmm.far import FARTHEST, far_responsibilities
-from em.gmm.information import observed_information, whitened
+from em.gmm.information import information_of, observed_information, whitened
 from em.gmm.missing import conditional_means, expected_statistics, holed_blocks
 from em.gmm.problem import EStep, MStep, complete_and_holed, e_step, joint_e_step
 from em.gmm.remedies import remedies, without_columns
@@ -117,6 +117,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
 
     _parameters_type = GMMParameters
     _farthest = FARTHEST
+    _fixed = ("centers",)
 
     @property
     def precisions_(self) -> Array:
@@ -229,12 +230,14 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         return self._sized_problem(samples, None)
 
     def _sized_problem(self, samples: Samples, sizes: np.ndarray | None) -> Problem[GMMParameters]:
-        expect = e_step(samples, self.covariance_type, self.n_components)
-        return self._problem_of(samples, expect, self._spread(samples)[None], sizes)
+        return self._problem_of(samples, samples.e_step(self), self._spread(samples)[None], sizes)
+
+    def _e_step_of(self, samples: Samples, *, as_holed: bool = False) -> EStep:
+        return e_step(samples, self.covariance_type, self.n_components, as_holed=as_holed)
 
     def _spread(self, samples: Samples) -> Array:
         """Return the covariance (D, D) that components are measured against."""
-        spread, frozen = covariance_of(samples), self._frozen(samples.X.shape[1])
+        spread, frozen = samples.covariance, self._frozen(samples.X.shape[1])
         if "means" in frozen:  # variances are about them
             gaps = samples.mean - frozen["means"]
             spread = spread + gaps.T @ gaps / len(gaps)
@@ -312,6 +315,9 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         return observed_information(
             X, self.parameters_, self.prior, sample_weight, self.frozen or (), labels=self._labels
         )
+
+    def _information_of(self, samples: Samples) -> Information:
+        return information_of(samples, self.parameters_, self.prior, self.frozen or (), self._labels)
 
     def _remarks(self, samples: Samples) -> list[str]:
         self.identifiability_ = identify(samples, self.parameters_, self._labels, self.frozen or ())

@@ -27,16 +27,18 @@ from numpy.typing import ArrayLike
 
 from em.engine import EPS
 from em.gmm import log_joint, missing_patterns
-from em.gmm.units import units_of
+from em.gmm.units import Units, units_of
 from em.samples import Samples
 from em.uncertainty.entries import Entries, entries_of
 from em.uncertainty.louis import (
     Block,
     Component,
     Information,
+    LabelledSums,
     Slopes,
     dirichlet_slopes,
     frequencies,
+    labelled_sums,
     louis,
     row_blocks,
 )
@@ -90,15 +92,31 @@ def observed_information(
         raise ValueError(f"X must have {parameters.n_features} columns like the means, got {X.shape[1]}")
     if prior is not None:
         prior.check_fits(parameters.n_components, parameters.n_features, parameters.covariance_type)
-    units = units_of(Samples(X, w, np.arange(len(X)), len(X)), parameters.covariance_type, prior)
+    return information_of(Samples(X, w, np.arange(len(X)), len(X)), parameters, prior, frozen, labels)
+
+
+def information_of(
+    samples: Samples,
+    parameters: GMMParameters,
+    prior: GMMPrior | GMMIndependentPrior | None = None,
+    frozen: Collection[str] = (),
+    labels: Labels = NO_LABELS,
+) -> Information:
+    """Return the same of samples, which may be chunks; it is computed in the units of the data's own spread."""
+    units = units_of(samples, parameters.covariance_type, prior)
     standard = units.parameters(parameters)
-    there = entries_of(standard, w.sum(), frozen, labels)
+    there = entries_of(standard, samples.total, frozen, labels)
     slopes = None
     if prior is not None:
         slopes = log_prior_slopes(standard, prior.standardised(units.location, units.scale), there)
-    here = entries_of(parameters, w.sum(), frozen, labels)
-    information = louis(there, complete_data(units.rows(X), standard, w), slopes)
-    return information.scaled(here, here.of(units.of_entries(standard)))
+    here = entries_of(parameters, samples.total, frozen, labels)
+    sums = samples.sum_of(partial(_labelled, entries=there, parameters=standard, units=units))
+    return louis(there, sums, slopes).scaled(here, here.of(units.of_entries(standard)))
+
+
+def _labelled(samples: Samples, entries: Entries, parameters: GMMParameters, units: Units) -> LabelledSums:
+    w = np.ones(len(samples.X)) if samples.weights is None else samples.weights
+    return labelled_sums(entries, complete_data(units.rows(samples.X), parameters, w))
 
 
 def complete_data(X: Array, parameters: GMMParameters, sample_weight: Array) -> Iterator[Block]:

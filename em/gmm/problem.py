@@ -99,13 +99,16 @@ class MStep:
         return scales_of(self.covariance_type, np.where(flat, np.eye(self.spreads.shape[-1]), self.spreads))
 
 
-def e_step(samples: Samples, covariance_type: str, n_components: int) -> EStep:
-    """Return the E-step of many runs: one product for the whole rows, and run after run where cells are missing."""
+def e_step(samples: Samples, covariance_type: str, n_components: int, *, as_holed: bool = False) -> EStep:
+    """Return the E-step of many runs: one product for the whole rows, and run after run where cells are missing.
+
+    With ``as_holed``, run after run also where none is: moments about the same centres as those of other rows.
+    """
     whole, holed = complete_and_holed(samples, n_components)
     X = samples.X if samples.complete else samples.X[whole]
     weights = samples.weights if samples.complete or samples.weights is None else samples.weights[whole]
     rows = GaussianRows(X, covariance_type, weights) if len(X) else None
-    if rows is not None and not holed:
+    if rows is not None and not holed and not as_holed:
         return rows.expect
 
     def expect(theta: Arrays, runs: np.ndarray) -> tuple[Array, Arrays]:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from em.chunked.samples import ChunkedSamples
 from em.engine import Run
 from em.engine.problem import Problem, one_run
 from em.samples import Samples
@@ -149,6 +150,8 @@ def units_of(samples: Samples, covariance_type: str, prior: GaussianPrior | None
 
 def standard_samples(samples: Samples, units: Units) -> Samples:
     """Return the samples in these units: a copy, or a view of complete ones that are too many to be copied."""
+    if isinstance(samples, ChunkedSamples):
+        return samples.in_units(units)
     many = samples.X.size > MOST_CELLS_COPIED and samples.complete
     X: Any = StandardRows(samples.X, units) if many else units.rows(samples.X)
     return replace(samples, X=X)

@@ -10,6 +10,8 @@ from em.plots.axes import share
 from models.parameters import Parameters
 from models.validation import Array
 
+HALF = 0.5  # samples that a component must expect under mean field to be drawn
+
 
 @dataclass(frozen=True)
 class Clouds:
@@ -51,10 +53,14 @@ def clouds_of(estimator: Any) -> Clouds | None:
     """Return the clouds of a fitted estimator, or None where its components have no place among the samples.
 
     A mixture has clouds if its parameters have `means`, `covariance_matrices` and, of some features, a `marginal`.
+    Mean field gives no component a weight of 0; those that expect less than half a sample have 0 here.
     """
     if hasattr(estimator, "cluster_centers_"):
         return Clouds(np.full(estimator.n_clusters, 1 / estimator.n_clusters), estimator.cluster_centers_)
     theta: Any = estimator.parameters_
     if not hasattr(theta, "marginal"):
         return None
-    return Clouds(theta.weights, theta.means, theta.covariance_matrices, theta)
+    weights = theta.weights
+    if hasattr(estimator, "posterior_"):
+        weights = np.where(estimator.posterior_.responsibilities.sum(axis=0) >= HALF, weights, 0)
+    return Clouds(weights, theta.means, theta.covariance_matrices, theta)

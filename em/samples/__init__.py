@@ -44,6 +44,8 @@ class Samples:
     n_rows: int
     names: Sequence[str] | None = None
 
+    in_memory = True
+
     @cached_property
     def total(self) -> float:
         """The number of samples that the rows stand for: the sum of the weights."""
@@ -85,6 +87,36 @@ class Samples:
             farthest = np.maximum(highest - self.mean, self.mean - lowest)
             unit = np.where(farthest > 0, farthest, 1.0)  # squares of any size of number fit a float
             return unit * np.sqrt(np.divide(*self._sums(lambda x: ((x - self.mean) / unit) ** 2)))
+
+    @cached_property
+    def covariance(self) -> Array:
+        """Maximum-likelihood covariance (D, D) of all samples; without covariances where cells are missing."""
+        if not self.complete:
+            return np.diag(self.deviation**2)
+        total = np.zeros((self.X.shape[1], self.X.shape[1]))
+        for rows in blocks(len(self.X)):  # never a second array of the size of X
+            gap = self.X[rows] - self.mean
+            total += gap.T @ weighted(gap, None if self.weights is None else self.weights[rows])
+        return total / self.total
+
+    @cached_property
+    def patterns(self) -> np.ndarray | None:
+        """Which features rows show together, shape (P, D); None where no cell is missing."""
+        return None if issparse(self.X) or self.complete else np.unique(~np.isnan(self.X), axis=0)
+
+    @property
+    def most_in_part(self) -> int:
+        """How many rows there are to draw a part from."""
+        return len(self.X)
+
+    def sum_of(self, function: "Callable[[Samples], Any]") -> Any:
+        """Return a function of the samples that adds up over rows."""
+        return function(self)
+
+    def e_step(self, estimator: Any) -> Callable[..., Any]:
+        """Return the E-step of an estimator's runs on these samples."""
+        expect: Callable[..., Any] = estimator._e_step_of(self)
+        return expect
 
     @cached_property
     def filled(self) -> Array:
@@ -179,22 +211,30 @@ def samples_to_fit(
     """
     names = column_names(X) if names is None else names
     matrix = _matrix(estimator, X, missing, names)
-    n_rows, missing = matrix.shape[0], missing and not issparse(matrix)
-    weights = check_sample_weight(sample_weight, n_rows)
-    kept = np.ones(n_rows, dtype=bool) if weights is None else weights > 0
-    seen = np.ones(matrix.shape[1], dtype=bool)
-    if missing:
-        kept, seen = _observed(matrix, kept)
-    if kept.sum() < 2:
+    weights = check_sample_weight(sample_weight, matrix.shape[0])
+    samples, seen = kept_samples(matrix, weights, names, missing and not issparse(matrix))
+    if (kept := samples.kept).sum() < 2:
         counted = "" if kept.all() else " that is observed and has a weight"
         raise ValueError(
             f"X must have at least two rows (samples), got {kept.sum()} sample{counted} (shape={matrix.shape})"
         )
     validate_data(estimator, X, reset=True, skip_check_array=True)
+    check_columns(seen, names)
+    return samples
+
+
+def kept_samples(
+    matrix: Array, weights: Array | None, names: Sequence[str] | None, missing: bool = True
+) -> tuple[Samples, np.ndarray]:
+    """Return the rows that take part in a fit, and which columns (D,) one of them shows."""
+    n_rows = matrix.shape[0]
+    kept = np.ones(n_rows, dtype=bool) if weights is None else weights > 0
+    seen = np.ones(matrix.shape[1], dtype=bool)
+    if missing:
+        kept, seen = _observed(matrix, kept)
     if not kept.all():
         matrix, weights = matrix[kept], None if weights is None else weights[kept]
-    check_columns(seen, names)
-    return Samples(matrix, weights, kept, n_rows, names)
+    return Samples(matrix, weights, kept, n_rows, names), seen
 
 
 def _observed(matrix: Array, among: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

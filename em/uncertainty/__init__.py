@@ -61,6 +61,8 @@ class Uncertainty(Tabular):
     share_observed : float or None
         Of the observed information: the least share, over directions, of what would be known with known labels; None
         of a bootstrap. n times it is about how many samples with labels the data are worth.
+    gradient : ndarray, shape (p,), or None
+        Slope of the objective by each free parameter, 0 at a maximum; NaN of the others, None of a bootstrap.
     """
 
     kind: str
@@ -75,6 +77,7 @@ class Uncertainty(Tabular):
     replicates: Array | None
     status: str
     share_observed: float | None = None
+    gradient: Array | None = None
 
     @property
     def table(self) -> list[dict[str, Any]]:
@@ -118,7 +121,7 @@ def from_information(information: Information, kind: str, level: float) -> Uncer
         low[j], high[j] = inverse(g(entries.values[j]) + around * slope(entries.values[j]) * errors[j])
     intervals = entries.names, entries.values, errors, low, high, information.notes
     of_all = information.covariance, None, information.sentence, information.share_observed
-    return Uncertainty(kind, level, *intervals, *of_all)
+    return Uncertainty(kind, level, *intervals, *of_all, information.gradient)
 
 
 def from_replicates(entries: Entries, replicates: Array, kind: str, level: float, status: str) -> Uncertainty:

@@ -19,7 +19,16 @@ from em.engine import EPS
 from em.steps import Steps
 from em.steps.rows import Rows, Shifted
 from em.uncertainty.entries import Entries, entries_of
-from em.uncertainty.louis import Block, Component, Information, Slopes, dirichlet_slopes, louis, row_blocks
+from em.uncertainty.louis import (
+    Block,
+    Component,
+    Information,
+    Slopes,
+    dirichlet_slopes,
+    labelled_sums,
+    louis,
+    row_blocks,
+)
 from models.parameters import NO_LABELS, Labels, Parameters
 from models.validation import Array
 
@@ -76,7 +85,7 @@ def observed_information(
     if prior is not None:
         steps.check_prior(prior, parameters.n_components, parameters.n_features)
     slopes = None if prior is None else log_prior_slopes(steps, parameters, prior, entries)
-    return louis(entries, complete_data(steps, rows, parameters, w), slopes)
+    return louis(entries, labelled_sums(entries, complete_data(steps, rows, parameters, w)), slopes)
 
 
 def complete_data(steps: Steps[Any], rows: Rows, parameters: Parameters, sample_weight: Array) -> Iterator[Block]:

@@ -95,6 +95,8 @@ class Information:
         Parameter name -> part of a unit vector along which nothing is known; empty if there is none.
     sentence : str
         The finding in words.
+    gradient : ndarray, shape (p,)
+        Slope of the objective by each free parameter, which Fisher's identity gives; NaN of the others.
     """
 
     entries: Entries
@@ -106,6 +108,7 @@ class Information:
     notes: tuple[str, ...]
     free_direction: dict[str, float]
     sentence: str
+    gradient: Array
 
     def scaled(self, entries: Entries, units: Array) -> Self:
         """Return the information about the same parameters in other units, in which they are ``entries``.
@@ -120,22 +123,35 @@ class Information:
         with np.errstate(over="ignore", under="ignore"):
             matrix = self.matrix / units[self.free] / units[self.free, None]
             covariance = self.covariance * units * units[:, None]
-        errors = self.standard_errors * units
-        return replace(self, entries=entries, matrix=matrix, covariance=covariance, standard_errors=errors)
+            errors, gradient = self.standard_errors * units, self.gradient / units
+        scaled: dict[str, Any] = {"matrix": matrix, "covariance": covariance, "gradient": gradient}
+        return replace(self, entries=entries, standard_errors=errors, **scaled)
 
 
-def louis(entries: Entries, blocks: Iterable[Block], log_prior: Slopes | None = None) -> Information:
-    """Return the observed information by Louis' identity.
+@dataclass(frozen=True, eq=False)
+class LabelledSums:
+    """Sums over samples that Louis' identity asks for; they add up over chunks of rows.
 
-    Parameters
+    Attributes
     ----------
-    entries : Entries
-        The p parameters.
-    blocks : iterable of Block
-        The samples, with scores and curvature as if their labels were known.
-    log_prior : Slopes or None
-        Those of the log prior.
+    complete, hidden, squares : ndarray, shape (p, p)
+        Σ w E[B_i], Σ w E[s_i s_i'] and Σ w E[s_i] E[s_i]'.
+    gradient : ndarray, shape (p,)
+        Σ w E[s_i].
     """
+
+    complete: Array
+    hidden: Array
+    squares: Array
+    gradient: Array
+
+    def __add__(self, other: Self) -> Self:
+        complete, hidden = self.complete + other.complete, self.hidden + other.hidden
+        return type(self)(complete, hidden, self.squares + other.squares, self.gradient + other.gradient)
+
+
+def labelled_sums(entries: Entries, blocks: Iterable[Block]) -> LabelledSums:
+    """Return the sums over blocks of samples, with scores and curvature as if their labels were known."""
     p = len(entries.values)
     complete, hidden, squares, gradient = np.zeros((p, p)), np.zeros((p, p)), np.zeros((p, p)), np.zeros(p)
     for log_joint, w, component in blocks:
@@ -153,11 +169,27 @@ def louis(entries: Entries, blocks: Iterable[Block], log_prior: Slopes | None = 
             mean[:, places] += r[:, k, None] * s
         squares += (w[:, None] * mean).T @ mean
         gradient += w @ mean
+    return LabelledSums(complete, hidden, squares, gradient)
+
+
+def louis(entries: Entries, sums: LabelledSums, log_prior: Slopes | None = None) -> Information:
+    """Return the observed information by Louis' identity.
+
+    Parameters
+    ----------
+    entries : Entries
+        The p parameters.
+    sums : LabelledSums
+        Those of the samples.
+    log_prior : Slopes or None
+        Those of the log prior.
+    """
+    p = len(entries.values)
     prior = log_prior or Slopes(np.zeros(p), np.zeros((p, p)))
     # where the scores and the prior's curvature vanish along a direction, nothing is known about it
-    seen = squares + prior.curvature
-    complete += prior.curvature
-    return _finding(entries, complete, complete - hidden + squares, seen, gradient + prior.gradient)
+    complete, seen = sums.complete + prior.curvature, sums.squares + prior.curvature
+    information = complete - sums.hidden + sums.squares
+    return _finding(entries, complete, information, seen, sums.gradient + prior.gradient)
 
 
 def dirichlet_slopes(concentration: ArrayLike, entries: Entries) -> Slopes:
@@ -217,7 +249,9 @@ def _finding(entries: Entries, complete: Array, information: Array, seen: Array,
     unit = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1))
     values, vectors = np.linalg.eigh(matrix * np.outer(unit, unit))
     directions = unit[:, None] * vectors
-    left_over = float(np.abs(unit * (gradient @ to_all)).max(initial=0))
+    slopes = np.full(len(names), np.nan)
+    slopes[free] = gradient @ to_all
+    left_over = float(np.abs(unit * slopes[free]).max(initial=0))
     tolerance = max(RANK_TOLERANCE, min(10 * left_over, LARGEST_LEFT_OVER))
     parts_seen = np.einsum("fv,fg,gv->v", directions, to_all.T @ seen @ to_all, directions)
     unknown = (np.abs(values) < tolerance) & (np.abs(parts_seen) < max(RANK_TOLERANCE, tolerance**2))
@@ -244,7 +278,7 @@ def _finding(entries: Entries, complete: Array, information: Array, seen: Array,
     covariance, nowhere = root @ root.T, np.array([note != "" for note in notes])
     covariance[nowhere] = covariance[:, nowhere] = np.nan
     errors, share = np.sqrt(np.diagonal(covariance)), _share_observed(matrix, to_all.T @ complete @ to_all, unit)
-    return Information(entries, free, matrix, share, covariance, errors, notes, direction, sentence)
+    return Information(entries, free, matrix, share, covariance, errors, notes, direction, sentence, slopes)
 
 
 def _share_observed(information: Array, complete: Array, unit: Array) -> float:

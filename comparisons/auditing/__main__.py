@@ -1,0 +1,55 @@
+"""``python -m comparisons.auditing --model fit.json --data mine.csv``: audit a fit that a file holds."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from comparisons.comparison.command import DATA, bad_input_exits, flags_of_any_family
+from comparisons.comparison.problem import FLAGS, split
+from comparisons.data import find
+from comparisons.output.console import tell, tell_read
+from comparisons.output.flags import takes
+
+MODEL = 'A file that em.save wrote, or JSON such as {"family": "gmm", "weights": ..., "means": ..., "covariances": ...}'
+
+
+@takes(*flags_of_any_family("random_state"))
+def main(
+    model: Annotated[Path, typer.Option(help=f"{MODEL}.")],
+    data: Annotated[str, typer.Option(help=f"{DATA}.")] = "faithful",
+    report: Annotated[Path | None, typer.Option(help="An HTML file for the audit; default: none.")] = None,
+    **flags: Any,
+) -> None:
+    """Audit a fit on the data that it was fitted to: one page, a verdict for each question, and what to do.
+
+    Exit code 0 when nothing is wrong, 1 when something is, 2 for bad input.
+    """
+    settings, options = split(flags, {name: flags[name] for name in FLAGS.keys() & flags.keys()})
+    options = {name: value for name, value in options.items() if value is not None}
+    with bad_input_exits((ValueError, OSError)):
+        from comparisons.auditing.files import fit_of
+
+        fit, family = fit_of(model, options.pop("family", None))
+        dataset = find(data, family, **options)
+        tell_read(Console(), dataset.notes)
+        from comparisons.auditing import audit
+
+        found = audit(fit, _frame(dataset), family, **dataset.options, **settings)
+        found.print()
+        if report is not None:
+            found.report(report)
+            tell(Console(), f"Written to {report}")
+    raise typer.Exit(int(found.verdict == "wrong"))
+
+
+def _frame(dataset: Any) -> Any:
+    """Return the samples with the names of their columns."""
+    import pandas as pd
+
+    return dataset.X if hasattr(dataset.X, "columns") else pd.DataFrame(dataset.X, columns=list(dataset.feature_names))
+
+
+if __name__ == "__main__":
+    typer.run(main)

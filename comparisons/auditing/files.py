@@ -1,0 +1,45 @@
+"""A fit in a file: what `em.save` wrote, or a plain JSON object of arrays with the name of their family."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from em import load
+from em.saving import FORMAT
+
+
+def fit_of(path: Path, family: str | None = None) -> tuple[Any, str]:
+    """Return the fit that a file holds, and the name of its family.
+
+    Parameters
+    ----------
+    path : Path
+        Written by :func:`em.save`, or such as ``{"family": "gmm", "weights": [...], "means": [...], ...}``.
+    family : str or None
+        Of a file of plain arrays that does not say it.
+
+    Raises
+    ------
+    ValueError
+        If the file holds no fit.
+    """
+    if not path.is_file():
+        raise ValueError(f"model must be a file, got {path}, which is none")
+    try:
+        document = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"model must be JSON, which {path} is not: {error}") from None
+    if not isinstance(document, dict):
+        raise ValueError(f"model must hold a JSON object, got {type(document).__name__} in {path}")
+    if document.get("format") == FORMAT:
+        from comparisons.auditing.libraries.own import recognise
+
+        fit = load(path)
+        given = recognise(fit, family, {})
+        if given is None:
+            raise ValueError(f"model must be a mixture, got a {type(fit).__name__} in {path}")
+        return fit, given.family
+    family = document.pop("family", family)
+    if family is None:
+        raise ValueError(f'family must be given, here or as "family" in {path}, got none')
+    return document, family

@@ -1,0 +1,27 @@
+"""Plain arrays by name, and this project's own parameters without a fit."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from comparisons.auditing.given import Given
+from comparisons.families import family_class, family_classes
+from models.parameters import Parameters
+
+
+def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Given | None:
+    """Return arrays as they are; ``family`` says of which mixture."""
+    if isinstance(fit, Parameters):
+        pair = next(pair for pair in family_classes() if isinstance(fit, pair.parameters_type))
+        known = {option.name: getattr(fit, option.name) for option in pair.options if hasattr(fit, option.name)}
+        name = type(fit).__name__
+        return Given(source=name, family=pair.name, arrays=fit.arrays(), options={**known, **options})
+    if not isinstance(fit, Mapping) or "weights" not in fit:
+        return None
+    if family is None:
+        raise ValueError("family must be given beside plain arrays, such as family='gmm', got None")
+    pair = family_class(family)
+    own = {option.name: fit[option.name] for option in pair.options if option.name in fit}
+    arrays = {name: np.asarray(values) for name, values in fit.items() if name not in own}
+    return Given(source="arrays", family=pair.name, arrays=arrays, options={**own, **options})

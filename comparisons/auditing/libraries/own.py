@@ -1,0 +1,41 @@
+"""Mixtures fitted by this project: their settings (prior, frozen arrays, sizes of cells) hold in the audit."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from comparisons.auditing.given import Given, Report
+from comparisons.auditing.libraries import check_is_fitted, class_from
+from comparisons.families import family_classes
+
+REFUSED = {
+    "KMeans": "K-means is no mixture and has no likelihood: audit a mixture that starts at its labels",
+    "VariationalMixture": "mean field has a posterior and no estimate; its lower_bound_ and status_ say how it ended",
+}
+
+
+def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Given | None:
+    """Return what a fit of this project says."""
+    if refused := class_from(fit, "em", *REFUSED):
+        raise ValueError(f"fit must be a mixture fitted by EM, got a {refused}: {REFUSED[refused]}")
+    if not class_from(fit, "em", "MixtureEM"):
+        return None
+    check_is_fitted(fit, "parameters_")
+    pair = next(pair for pair in family_classes() if isinstance(fit.parameters_, pair.parameters_type))
+    sources = [(option.name, fit if option.of_data else fit.parameters_) for option in pair.options]
+    own = {name: getattr(source, f"{name}_", getattr(source, name, None)) for name, source in sources}
+    known = {name: value for name, value in own.items() if value is not None}
+    reports = (Report("log_likelihood_", float(fit.log_likelihood_)),)
+    return Given(
+        source=f"this project's {type(fit).__name__}",
+        family=pair.name,
+        arrays=fit.parameters_.arrays(),
+        options={**known, **options},
+        own=fit,
+        frozen=fit.frozen or {},
+        reports=reports,
+        stopped=fit.status_,
+        log_density=fit.score_samples,
+        probabilities=fit.predict_proba,
+        labels=fit.predict,
+        criteria={"bic": fit.bic, "aic": fit.aic},
+    )

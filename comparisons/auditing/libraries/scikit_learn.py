@@ -1,0 +1,114 @@
+"""scikit-learn's GaussianMixture and BayesianGaussianMixture.
+
+Known there: ``lower_bound_`` is a mean, measured before the last M-step; ``reg_covar`` is added to every variance in
+every M-step; `fit` makes X floats, and the methods do not, so that log densities of whole numbers are cut to integers.
+"""
+
+import warnings
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+
+from comparisons.auditing.given import Bound, Given, Report
+from comparisons.auditing.libraries import check_is_fitted, class_from
+from comparisons.auditing.lines import WRONG, Line
+from models.validation import Array
+
+CLASSES = "GaussianMixture", "BayesianGaussianMixture"
+MATRICES = "full", "tied"
+MOST_ITERATIONS, RESTARTS = 500, 2
+INVERSE = 1e-6
+WHOLE = "scikit-learn cuts log densities of X of whole numbers to integers: pass X.astype(float) to its methods"
+
+
+def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Given | None:
+    """Return what scikit-learn says about one of its mixtures."""
+    if not (name := class_from(fit, "sklearn", *CLASSES)):
+        return None
+    check_is_fitted(fit, "weights_", "means_", "covariances_")
+    kind, bayesian = fit.covariance_type, name == CLASSES[1]
+    arrays = {"weights": fit.weights_, "means": fit.means_, "covariances": fit.covariances_}
+    parts, alternatives = _parts(fit, arrays)
+    ending = f"tol={fit.tol:g}, max_iter={fit.max_iter}, {getattr(fit, 'n_iter_', '?')} iterations made"
+    known: dict[str, Any] = {"reports": _reports(fit, bayesian), "stopped": ending, "whole_numbers": WHOLE}
+    known |= {"log_density": fit.score_samples, "probabilities": fit.predict_proba, "labels": fit.predict}
+    if bayesian:
+        known |= {"objective": _objective(fit), "bound": lambda X: _bound(fit, X)}
+    else:
+        known |= {"criteria": {"bic": fit.bic, "aic": fit.aic}, "continued": _continued(fit)}
+        known |= {"added": float(fit.reg_covar), "added_by": f"reg_covar={fit.reg_covar:g}"}
+    source, structure = f"scikit-learn's {name}", {"covariance_type": kind}
+    return Given(
+        source=source, family="gmm", arrays=arrays, options=structure, parts=parts, alternatives=alternatives, **known
+    )
+
+
+def _continued(fit: Any) -> str:
+    start = "weights_init=audit.best.weights, means_init=audit.best.means, precisions_init=audit.best.precisions"
+    settings = f"{fit.n_components}, covariance_type={fit.covariance_type!r}, tol=1e-12, max_iter=10_000, reg_covar=0"
+    return f"GaussianMixture({settings}, {start}).fit(X)"
+
+
+def _reports(fit: Any, bayesian: bool) -> tuple[Report, ...]:
+    if bayesian or not hasattr(fit, "lower_bound_"):
+        return ()
+    return (Report("lower_bound_", float(fit.lower_bound_), per_sample=True, before_last_step=True),)
+
+
+def _parts(fit: Any, arrays: Mapping[str, Any]) -> tuple[tuple[Line, ...], dict[str, dict[str, Array]]]:
+    """Hold ``precisions_cholesky_``, by which the methods compute, to ``covariances_``, which users read."""
+    if not hasattr(fit, "precisions_cholesky_"):
+        return (), {}
+    roots, covariances = np.asarray(fit.precisions_cholesky_, float), np.asarray(fit.covariances_, float)
+    if roots.shape != covariances.shape:
+        finding = f"precisions_cholesky_ has the shape {roots.shape}, and covariances_ has {covariances.shape}"
+        return (Line("parts", WRONG, finding, None, "fit it again"),), {}
+    if fit.covariance_type in MATRICES:
+        precisions = roots @ np.swapaxes(roots, -1, -2)
+        product, wanted = covariances @ precisions, np.eye(roots.shape[-1])
+    else:
+        precisions = roots**2
+        product, wanted = covariances * precisions, np.ones(())
+    gap = float(np.abs(product - wanted).max())
+    if gap <= INVERSE or not np.isfinite(gap):
+        return _precisions_that_users_read(fit, precisions), {}
+    finding = (
+        f"covariances_ and precisions_cholesky_ are no inverses of each other (their product is {gap:.2g} from 1): "
+        "its methods compute with the latter"
+    )
+    with np.errstate(all="ignore"):
+        other = np.linalg.inv(precisions) if fit.covariance_type in MATRICES else 1 / precisions
+    remedy = "set both, or fit again: after covariances_ was changed, precisions_cholesky_ still is that of the fit"
+    line = Line("parts", WRONG, finding, gap, remedy)
+    return (line,), {"covariances_ is not what precisions_cholesky_ says": {**arrays, "covariances": other}}
+
+
+def _precisions_that_users_read(fit: Any, precisions: Array) -> tuple[Line, ...]:
+    """Hold ``precisions_`` to ``precisions_cholesky_`` too."""
+    shown = np.asarray(getattr(fit, "precisions_", precisions), float)
+    if shown.shape == precisions.shape and np.allclose(shown, precisions, rtol=INVERSE, atol=0):
+        return ()
+    finding = "precisions_ is not what precisions_cholesky_ and covariances_ say"
+    return (Line("parts", WRONG, finding, None, "take the inverses of covariances_"),)
+
+
+def _objective(fit: Any) -> str:
+    names = "weight_concentration_prior_", "mean_precision_prior_", "degrees_of_freedom_prior_"
+    priors = ", ".join(f"{name.rstrip('_')} = {getattr(fit, name):.3g}" for name in names if hasattr(fit, name))
+    kind = fit.weight_concentration_prior_type.replace("_", " ")
+    return f"a variational bound under a {kind} and a normal-Wishart prior ({priors})"
+
+
+def _bound(fit: Any, X: Any) -> Bound:
+    """Continue its own iterations, and begin again elsewhere; bounds are without their constants, in nats."""
+    X = np.asarray(X, dtype=float)
+    longer = deepcopy(fit).set_params(warm_start=True, tol=1e-9, max_iter=MOST_ITERATIONS)
+    other = deepcopy(fit).set_params(warm_start=False, tol=1e-4, max_iter=MOST_ITERATIONS, n_init=RESTARTS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        longer.fit(X)
+        other.set_params(random_state=0).fit(X)
+    above = float(other.lower_bound_ - longer.lower_bound_)
+    return Bound(float(longer.lower_bound_ - fit.lower_bound_), above, int(longer.n_iter_))

@@ -1,0 +1,78 @@
+"""StepMix's measurement models: Bernoulli, categorical and Gaussian mixtures, without a structural part.
+
+Its Gaussian models add ``reg_covar``, 1e-6 unless ``measurement_params`` says otherwise, to every variance.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from comparisons.auditing.given import Given, Report
+from comparisons.auditing.libraries import check_is_fitted, class_from
+
+BINARY, LEVELS = ("bernoulli", "binary"), ("categorical", "multinoulli")
+STRUCTURES = {"gaussian_full": "full", "gaussian_tied": "tied", "gaussian_diag": "diag", "continuous": "diag"}
+STRUCTURES |= {"gaussian_spherical": "spherical", "gaussian_unit": "spherical", "gaussian": "spherical"}
+PADDING = 1e-10
+UNIT, REG_COVAR = ("gaussian_unit", "gaussian"), 1e-6
+
+
+def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Given | None:
+    """Return what StepMix says about one of its measurement models."""
+    if not class_from(fit, "stepmix", "StepMix"):
+        return None
+    check_is_fitted(fit, "weights_")
+    known = fit.get_parameters()
+    if "structural" in known:
+        raise ValueError("fit must have no structural model, got one: fit StepMix to X alone, and audit that")
+    if not isinstance(fit.measurement, str):
+        raise ValueError("fit must have one kind of feature, got a nested measurement: no family here mixes kinds")
+    name, weights, own = fit.measurement.removesuffix("_nan"), np.asarray(known["weights"]), known["measurement"]
+    stopped = f"abs_tol={fit.abs_tol:g}, rel_tol={fit.rel_tol:g}, max_iter={fit.max_iter}"
+    stopped += f", {fit.n_iter_} iterations made"
+    settings = f"{fit.n_components}, measurement={fit.measurement!r}, abs_tol=1e-12, max_iter=100_000, n_init=50"
+    bound = Report("lower_bound_", float(fit.lower_bound_), per_sample=True, before_last_step=True)
+    shared: dict[str, Any] = {"total": lambda X: fit.score(X) * len(X), "probabilities": fit.predict_proba}
+    shared |= {"labels": fit.predict, "criteria": {"bic": fit.bic, "aic": fit.aic}, "reports": (bound,)}
+    shared |= {"stopped": stopped, "continued": f"StepMix({settings}).fit(X)"}
+    if name in BINARY:
+        of_family: dict[str, Any] = {"family": "bmm", "arrays": {"weights": weights, "probs": own["pis"]}}
+    elif name in LEVELS:
+        of_family = _categorical(weights, own)
+    elif name in STRUCTURES:
+        of_family = _gaussian(fit, name, weights, own)
+    else:
+        raise ValueError(f"fit must be of a family of this project, got measurement={fit.measurement!r}")
+    return Given(source="StepMix", **shared, **of_family)
+
+
+def _categorical(weights: Any, own: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop the places that items with fewer levels than others have no use for."""
+    padded = np.asarray(own["pis"]).reshape(len(weights), -1, int(own["max_n_outcomes"]))
+    used = padded.max(axis=0) > PADDING
+    levels = tuple(int(np.flatnonzero(row).max()) + 1 for row in used)
+    probs = np.hstack([padded[:, d, :L] for d, L in enumerate(levels)])
+    return {"family": "cmm", "arrays": {"weights": weights, "probs": probs}, "options": {"levels": levels}}
+
+
+def _gaussian(fit: Any, name: str, weights: Any, own: Mapping[str, Any]) -> dict[str, Any]:
+    kind, means = STRUCTURES[name], np.asarray(own["means"])
+    options = {"covariance_type": kind}
+    if name in UNIT:
+        ones = np.ones(len(weights))
+        arrays = {"weights": weights, "means": means, "covariances": ones}
+        return {"family": "gmm", "arrays": arrays, "options": options, "frozen": {"covariances": ones}}
+    covariances = np.asarray(own["covariances"])
+    if kind == "spherical" and covariances.ndim == 2:
+        covariances = covariances[:, 0]
+    arrays = {"weights": weights, "means": means, "covariances": covariances}
+    asked = (fit.measurement_params or {}).get("reg_covar", REG_COVAR)
+    added = 0.0 if fit.measurement.endswith("_nan") else float(asked)
+    return {
+        "family": "gmm",
+        "arrays": arrays,
+        "options": options,
+        "added": added,
+        "added_by": f"reg_covar={added:g}",
+    }

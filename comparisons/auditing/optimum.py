@@ -1,0 +1,120 @@
+"""How far below the best optimum of our restarts a fit is, and what differs; which of its components are suspect."""
+
+from typing import Any
+
+import numpy as np
+
+from comparisons.auditing.given import Bound
+from comparisons.auditing.lines import NOT_APPLICABLE, RIGHT, WARNING, WRONG, Line, nats
+from comparisons.auditing.standing import Standing
+from comparisons.auditing.stationary import continued, how_it_collapsed
+
+LOWER = 1e-3  # nats, below which two optima are the same
+OF_BOUND = 1e-2  # nats of a variational bound, whose restarts are not run to the end
+TWIN = 1e-2  # share of two components' samples that tells them apart
+MOST_NAMED = 3
+
+
+def optimum_line(here: Standing) -> Line:
+    """Return how many nats the optimum that EM reaches from the fit is below the best of our restarts."""
+    if here.no_maximum:
+        return Line("best optimum", NOT_APPLICABLE, "there is no maximum")
+    best, limit = here.best, here.limit
+    if best.collapsed_:
+        finding = f"all our restarts collapsed (one {how_it_collapsed(best)}), so there is none to compare with"
+        return Line("best optimum", WARNING, finding)
+    if limit.collapsed_:
+        return Line(
+            "best optimum", WRONG, "the fit leads to a collapse, and our restarts to a maximum", None, _start(here)
+        )
+    below = float(best.objective_ - limit.objective_)
+    n_starts = len(best.starts_)
+    optima = f"{n_starts} optim{'a' if n_starts > 1 else 'um'} found by our restarts"
+    if below <= LOWER:
+        tell = "none is better" if below >= -LOWER else f"the best is {nats(-below)} lower than where the fit leads"
+        return Line("best optimum", RIGHT, f"{tell}; {optima}", max(below, 0.0))
+    if here.is_spurious(best.parameters_):
+        finding = f"the only better one, by {nats(below)}, has a component of a handful of samples: not counted"
+        return Line("best optimum", RIGHT, f"{finding}; {optima}", 0.0)
+    finding = f"{nats(below)} below the best of our restarts; {_what_differs(here)}; {optima}"
+    return Line("best optimum", WRONG, finding, below, _start(here))
+
+
+def bound_optimum_line(here: Standing, bound: Bound) -> Line:
+    """Return whether restarts of the library's own end higher in its own objective."""
+    gap = bound.gained_by_restarts
+    if gap <= OF_BOUND:
+        return Line("best optimum", RIGHT, "restarts of its own end no higher in its own objective", max(gap, 0.0))
+    finding = f"restarts of its own end {nats(gap)} higher in its own objective"
+    return Line("best optimum", WRONG, finding, gap, "raise n_init")
+
+
+def components_line(here: Standing) -> Line:
+    """Return which components have collapsed or nearly so, are empty, or are the same as another."""
+    suspects = here.hooks.suspects(here.parameters, here.counts, here.rows, here.responsibilities)
+    findings = [f"component {k} {why}" for k, (_, why) in enumerate(suspects) if why]
+    collapsed = [k for k, (has_collapsed, _) in enumerate(suspects) if has_collapsed]
+    pairs = twins(here)
+    findings += [f"components {j} and {k} are the same" for j, k in pairs]
+    if here.no_maximum:
+        return Line("components", WRONG, here.no_maximum, None, "drop constant columns, or use a prior")
+    if not findings:
+        fewest = float(here.counts.min())
+        return Line(
+            "components", RIGHT, f"none is empty, collapsed or the same as another; the smallest keeps {fewest:.5g}"
+        )
+    prior = here.estimator.prior
+    if not pairs and (here.given.objective or (prior is not None and getattr(prior, "avoids_collapse", True))):
+        return Line(
+            "components", RIGHT, f"{_some(findings)}: its prior may empty components and holds their covariances"
+        )
+    remedy = f"fewer than {here.parameters.n_components} components, a simpler structure or a prior"
+    return Line("components", WRONG if collapsed or pairs else WARNING, _some(findings), None, remedy)
+
+
+def twins(here: Standing) -> list[tuple[int, int]]:
+    """Return pairs of components that have the same density wherever there are samples."""
+    r, weights, w = here.responsibilities, here.parameters.weights, here.counted
+    K, found = len(weights), []
+    shares = r / np.maximum(weights, 1e-300)  # f_k(x_i) / p(x_i)
+    for j in range(K):
+        for k in range(j + 1, K):
+            if here.counts[[j, k]].min() >= 1:
+                gap, total = w @ np.abs(shares[:, j] - shares[:, k]), w @ (shares[:, j] + shares[:, k])
+                found += [(j, k)] if gap <= TWIN * total else []
+    return found
+
+
+def _some(findings: list[str]) -> str:
+    more = f" and {len(findings) - MOST_NAMED} more" if len(findings) > MOST_NAMED else ""
+    return "; ".join(findings[:MOST_NAMED]) + more
+
+
+def _start(here: Standing) -> str:
+    return f"more restarts (n_init), or start at the best: {continued(here)}"
+
+
+def _what_differs(here: Standing) -> str:
+    """Return in words which parameters differ most between the fit and the best optimum."""
+    rows = [row for row in differences(here) if row["best"] is not None]
+    scale = {row["parameter"]: abs(row["best"] - row["fit"]) / (row["standard_error"] or np.inf) for row in rows}
+    first = sorted(rows, key=lambda row: -scale[row["parameter"]])[:MOST_NAMED]
+    return "there " + ", ".join(
+        f"{row['parameter']} is {row['best']:.4g} in place of {row['fit']:.4g}" for row in first
+    )
+
+
+def differences(here: Standing) -> list[dict[str, Any]]:
+    """Return one row per parameter: the fit, where EM goes from there, the best optimum, and a standard error."""
+    names = [row["parameter"] for row in here.here.summary(here.X).parameters]
+    fit = here.values(here.parameters)
+    unknown: list[float | None] = [None] * len(names)
+    there, best, errors = unknown, unknown, unknown
+    if not here.no_maximum and not here.limit.collapsed_:
+        there = here.values(here.limit.parameters_).tolist()
+    if here.top is not None:
+        best = here.values(here.top.parameters_).tolist()
+    if not here.no_maximum and here.errors is not None:
+        errors = [None if np.isnan(error) else error for error in here.errors.standard_errors.tolist()]
+    columns = {"parameter": names, "fit": fit.tolist(), "EM from there": there, "best": best, "standard_error": errors}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

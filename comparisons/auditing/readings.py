@@ -1,0 +1,193 @@
+"""Read a fit's arrays as parameters of this project, if they are a mixture and their names say what they are.
+
+Numbers under the wrong name, such as precisions under the name of covariances, are a mixture too, and the wrong one.
+They are found out by the likelihood, which another reading of the same numbers makes far larger, and by EM, which
+hardly moves from the right reading.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from comparisons.auditing.family import audit_of_family
+from comparisons.auditing.given import Given
+from comparisons.auditing.lines import RIGHT, WARNING, WRONG, Line, nats
+from comparisons.auditing.standing import Standing, standing_at
+from comparisons.families import family_class, family_of
+from comparisons.family import Family
+from models.parameters import Parameters, Quantity
+from models.supports import PROBABILITY, SIMPLEX, Covariance, Positive, Variance
+from models.validation import Array
+
+ROUNDED = {np.dtype(np.float32): 1e-5, np.dtype(np.float16): 1e-2}  # what a sum to one may be off by, beside 1e-8
+NEARLY_ONE = 1e-2
+NEARLY_SYMMETRIC = 1e-3
+FAR_HIGHER = 10.0, 0.02  # nats, and nats per sample, by which another reading must be better
+LEAVES = 0.2  # share of what another reading gains that EM may still gain there
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What was read: a mixture in the hands of our estimator, or nothing; and what is to be said about it."""
+
+    standing: Standing | None
+    lines: tuple[Line, ...]
+
+
+def read(given: Given, X: Any, sample_weight: ArrayLike | None, settings: Mapping[str, Any]) -> Reading:
+    """Return the mixture that a fit is, read as its names say or as its numbers must be meant."""
+    pair, arrays, complaints = _family_and_arrays(given, X)
+    parameters, why = _parameters(pair, arrays)
+    if parameters is not None and parameters.n_features != np.shape(X)[1]:
+        raise ValueError(f"X must have {parameters.n_features} columns like the fit, got {np.shape(X)[1]}")
+    here = None if parameters is None else standing_at(parameters, given, pair, X, sample_weight, **settings)
+    better, what = _better_reading(here, given, pair, arrays, X, sample_weight, settings)
+    if better is not None:
+        gap = "" if here is None else f", by {nats(better.log_likelihood - here.log_likelihood)}"
+        found = f"{'; '.join([*filter(None, [why]), what])}: the data are far more probable so{gap}"
+        remedy = "give the arrays their own names; what follows is of the other reading"
+        return Reading(better, (Line("mixture", WRONG, found, None, remedy),))
+    if here is None:
+        return Reading(None, (Line("mixture", WRONG, why, None, "without a mixture there is nothing more to audit"),))
+    if complaints:
+        remedy = "what follows is of the arrays put right"
+        return Reading(here, (Line("mixture", WRONG, "; ".join(complaints), None, remedy),))
+    return Reading(here, (_line_of_a_mixture(here, arrays),))
+
+
+def _line_of_a_mixture(here: Standing, arrays: Mapping[str, Array]) -> Line:
+    off = abs(float(np.sum(arrays["weights"])) - 1)
+    names = ", ".join(name for name in arrays if name != "weights")
+    finding = f"weights are not negative and sum to 1 (to {off:.1g}); {names} lie where they must"
+    if off > 1e-8:
+        return Line("mixture", WARNING if off > 1e-6 else RIGHT, f"{finding}: numbers of few digits", off)
+    return Line("mixture", RIGHT, finding, off)
+
+
+def _family_and_arrays(given: Given, X: Any) -> tuple[Family, dict[str, Array], list[str]]:
+    """Return the family with its options, the arrays put right where that is plain, and what was wrong with them."""
+    arrays = {name: np.array(values) for name, values in given.arrays.items()}
+    tolerance = max([1e-8, *(ROUNDED.get(array.dtype, 0.0) for array in arrays.values())])
+    arrays = {name: array.astype(np.float64) for name, array in arrays.items()}
+    hooks = audit_of_family(given.family)
+    options = hooks.structure(arrays, given.options, np.shape(X)[1])
+    cls = family_class(given.family)
+    needed = {option.name for option in cls.options if not option.of_data and option.default is None}
+    pair = family_of(given.family, **options)
+    if needed - options.keys():
+        pair = pair.of_samples(X)[0]
+    wanted = {quantity.name for quantity in pair.quantities}
+    if wanted != arrays.keys():
+        raise ValueError(f"fit must have the arrays {', '.join(sorted(wanted))}, got {', '.join(sorted(arrays))}")
+    complaints = []
+    for quantity in pair.quantities:
+        complaint, arrays[quantity.name] = _put_right(quantity, arrays[quantity.name], tolerance)
+        complaints += [complaint] if complaint else []
+    return pair, arrays, complaints
+
+
+def _put_right(quantity: Quantity, array: Array, tolerance: float) -> tuple[str, Array]:
+    """Return what is wrong with an array and can be put right, and the array that is right."""
+    if not np.isfinite(array).all() or not array.size:
+        return "", array
+    if quantity.support is SIMPLEX and array.min() >= 0 and (total := float(array.sum())) > 0:
+        off = abs(total - 1)
+        wrong = f"{quantity.name} sum to {total:.6g}, and not to 1" if off > tolerance else ""
+        return wrong, array / total if off <= max(NEARLY_ONE, tolerance) or wrong else array
+    if isinstance(quantity.support, Covariance) and array.ndim >= 2 and array.shape[-1] == array.shape[-2]:
+        gap, mean = np.abs(array - np.swapaxes(array, -1, -2)).max(), (array + np.swapaxes(array, -1, -2)) / 2
+        if gap > tolerance * np.abs(array).max() and gap < NEARLY_SYMMETRIC * np.abs(array).max():
+            return f"{quantity.name} are not symmetric: entries that must be equal differ by {gap:.2g}", mean
+        return "", mean if gap < NEARLY_SYMMETRIC * np.abs(array).max() else array
+    if quantity.support.bounded and quantity.support not in (PROBABILITY, SIMPLEX) and array.min() >= 0:
+        normalised = quantity.support.normalised(array)
+        return "", normalised if np.abs(normalised - array).max() <= max(tolerance, 1e-8) else array
+    return "", array
+
+
+def _parameters(pair: Family, arrays: Mapping[str, Array]) -> tuple[Parameters | None, str]:
+    """Return parameters of these arrays, or None and why they are none."""
+    of_mixture = {name: value for name, value in pair.of_mixture.items() if value is not None}
+    try:
+        parameters: Parameters = pair.parameters_type(**arrays, **of_mixture)
+    except ValueError as error:
+        return None, _short(error)
+    return parameters, ""
+
+
+def _short(error: ValueError) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) < 240 else f"{text[:236]} ..."
+
+
+def _better_reading(
+    here: Standing | None,
+    given: Given,
+    pair: Family,
+    arrays: Mapping[str, Array],
+    X: Any,
+    sample_weight: ArrayLike | None,
+    settings: Mapping[str, Any],
+) -> tuple[Standing | None, str]:
+    """Return another reading under which the data are far more probable, and what it is; nothing where there is none.
+
+    A fit of this project holds what its names say, by its own checks.
+    """
+    if given.own is not None:
+        return None, ""
+    others = [*given.alternatives.items(), *_other_readings(pair, arrays)]
+    readings = [
+        (parameters, words) for words, other in others if (parameters := _parameters(pair, other)[0]) is not None
+    ]
+    if not readings:
+        return None, ""
+    known = here or standing_at(readings[0][0], given, pair, X, sample_weight, **settings)
+    parameters, what = max(readings, key=lambda reading: known.log_likelihood_at(reading[0]))
+    best = standing_at(parameters, given, pair, X, sample_weight, **settings)
+    if here is None:
+        return best, what
+    gain, (least, per_sample) = known.log_likelihood_at(parameters) - here.log_likelihood, FAR_HIGHER
+    if not gain > max(least, per_sample * here.n_samples) or best.gain > LEAVES * gain:
+        return None, ""
+    return best, what
+
+
+def _other_readings(pair: Family, arrays: Mapping[str, Array]) -> Iterator[tuple[str, dict[str, Array]]]:
+    """Yield other readings of the numbers, one array at a time, with what each would be."""
+    for quantity in pair.quantities[1:]:
+        array, name, support = arrays[quantity.name], quantity.name, quantity.support
+        with np.errstate(all="ignore"):
+            readings = _of_support(support, array)
+        if array.ndim == 2 and array.shape[0] == array.shape[1] and not isinstance(support, Covariance):
+            readings["transposed, features first"] = array.T
+        for words, other in readings.items():
+            if np.isfinite(other).all():
+                yield f"{name} are {words}", {**arrays, name: other}
+
+
+def _of_support(support: Any, array: Array) -> dict[str, Array]:
+    if isinstance(support, Covariance):
+        if array.ndim < 2 or array.shape[-1] != array.shape[-2]:
+            return {}
+        lower = np.allclose(array, np.tril(array))
+        found = {} if lower and array.shape[-1] > 1 else {"precisions, the inverses of covariances": _inverse(array)}
+        if lower:
+            words = "Cholesky factors L of covariances L L'" if array.shape[-1] > 1 else "standard deviations"
+            found[words] = array @ np.swapaxes(array, -1, -2)
+        return found
+    if isinstance(support, Variance):
+        if isinstance(support, Positive):
+            return {"their inverses": 1 / array}
+        return {"precisions, the inverses of variances": 1 / array, "standard deviations": array**2}
+    return {"those of the other outcome": 1 - array} if support is PROBABILITY else {}
+
+
+def _inverse(matrices: Array) -> Array:
+    try:
+        inverse = np.linalg.inv(matrices)
+    except np.linalg.LinAlgError:
+        return np.full_like(matrices, np.nan)
+    return np.asarray(inverse + np.swapaxes(inverse, -1, -2)) / 2

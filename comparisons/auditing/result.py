@@ -1,0 +1,186 @@
+"""What an audit comes to: lines with verdicts, tables, and how they are shown."""
+
+from dataclasses import dataclass
+from os import PathLike
+from textwrap import shorten, wrap
+from typing import Any
+
+from comparisons.auditing.lines import NAMES, NOT_APPLICABLE, RIGHT, WARNING, WRONG, Line
+from comparisons.output.console import tell
+from em.page import Section, write_page
+from models.labels import plain
+from models.shown import shown
+from models.tables import Tabular, table_lines
+
+STYLES = {RIGHT: "green", WARNING: "yellow", WRONG: "bold red", NOT_APPLICABLE: "dim"}
+TONES = {RIGHT: "good", WARNING: "doubtful", WRONG: "bad"}
+WIDTH, MOST_ROWS = 116, 24
+COLUMNS = "parameter", "fit", "EM from there", "best", "standard error"
+OF_PARAMETERS = "The fit, where EM ends that starts there, the best optimum of our restarts, and its standard errors."
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Audit(Tabular):
+    """What was found out about a fit; printing it shows one page.
+
+    Attributes
+    ----------
+    title : str
+        Whose fit it is, of what.
+    lines : tuple of Line
+        One for each question, in the order in which they are asked: name, verdict, finding, value, remedy.
+    verdict : str
+        "wrong" if a line is wrong, else "warning" if one is a warning, else "right".
+    parameters : list of dict
+        One row per parameter: the fit, where EM ends from there, the best optimum, standard error.
+    components : list of dict
+        One row per component: weight, samples, probability.
+    optima : list of dict
+        Where our restarts ended.
+    fitted : estimator or None
+        Our estimator at the parameters of the fit: its scores, probabilities and criteria are right.
+    best : Parameters or None
+        The parameters of the best optimum, in the order of the fit's components.
+    X, sample_weight
+        The data of the audit.
+    seconds : float
+        How long it took.
+    """
+
+    title: str
+    lines: tuple[Line, ...]
+    parameters: list[dict[str, Any]]
+    components: list[dict[str, Any]]
+    optima: list[dict[str, Any]]
+    fitted: Any
+    best: Any
+    X: Any
+    sample_weight: Any
+    seconds: float
+
+    @property
+    def verdict(self) -> str:
+        """The worst verdict of a line."""
+        verdicts = {line.verdict for line in self.lines}
+        return next(word for word in (WRONG, WARNING, RIGHT) if word in verdicts or word == RIGHT)
+
+    @property
+    def faults(self) -> tuple[Line, ...]:
+        """The lines that are wrong, then those that warn."""
+        return tuple(line for word in (WRONG, WARNING) for line in self.lines if line.verdict == word)
+
+    def __getitem__(self, name: str) -> Line:
+        """Return a line by its name, such as ``audit["stationary"]``."""
+        found = {line.name: line for line in self.lines}
+        if name not in found:
+            raise KeyError(f"name must be one of {', '.join(found)}, got {shown(name)}")
+        return found[name]
+
+    @property
+    def tables(self) -> dict[str, list[dict[str, Any]]]:
+        """Tables for :meth:`to_frame`: "checks", "parameters", "components" and "optima"."""
+        checks = [vars(line) for line in self.lines]
+        return {"checks": checks, "parameters": self.parameters, "components": self.components, "optima": self.optima}
+
+    def __str__(self) -> str:
+        """The whole page as plain text."""
+        return "\n".join(text for text, _ in self._page())
+
+    def print(self, console: Any = None) -> None:
+        """Print the page."""
+        from rich.console import Console
+
+        console = console or Console()
+        for text, style in self._page():
+            tell(console, (text, style))
+
+    def plot(self) -> Any:
+        """Return a figure of the fit with its data, by :func:`em.plots.plot`."""
+        import numpy as np
+
+        from em.plots import plot
+
+        if self.fitted is None:
+            raise ValueError("fit must be a mixture to be drawn, got arrays that are none")
+        return np.ravel(plot(self.fitted, self.X, sample_weight=self.sample_weight))[0].figure
+
+    def report(self, path: str | PathLike[str]) -> None:
+        """Write the audit as one self-contained HTML file, as `em`'s reports are.
+
+        Raises
+        ------
+        ValueError, OSError
+            If the file cannot be written.
+        """
+        checks = [
+            {"": line.verdict, "question": line.name, "finding": line.finding, "what to do": line.remedy}
+            for line in self.lines
+        ]
+        figures = {} if self.fitted is None else {"The samples, and what the fit says of them.": self.plot}
+        caption = "Nats are the unit of log-likelihoods. A point z standard errors off has z² / 2 nats to gain."
+        parts = [
+            Section("Findings", table=checks, caption=caption),
+            Section("Parameters", table=[_renamed(row) for row in self.parameters[:300]], caption=OF_PARAMETERS),
+            Section("Components", table=self.components),
+            Section("Where our restarts ended", table=self.optima),
+            Section("Picture", figures=figures),
+        ]
+        lead = f"{self.title}: {self.verdict}. {self._in_short()}"
+        sections = [part for part in parts if part.table or part.figures]
+        write_page(path, f"Audit of {self.title}", lead, sections, TONES[self.verdict])
+
+    def __repr__(self) -> str:
+        """Whose fit, the verdict, and how to see more, in five lines."""
+        remedy = next((line.remedy for line in self.faults if line.remedy), "nothing")
+        words = [line.name for line in self.lines if line.verdict == RIGHT]
+        return "\n".join(
+            plain(line)
+            for line in [
+                f"Audit of {self.title}",
+                f"verdict: {self.verdict}; {self._in_short()}",
+                f"right: {', '.join(words) or 'nothing'}",
+                f"what to do first: {remedy}",
+                "audit.print() shows the page, audit.to_frame() the findings, audit.report(path) writes a file",
+            ]
+        )
+
+    def _in_short(self) -> str:
+        if not self.faults:
+            return f"all {sum(line.verdict == RIGHT for line in self.lines)} lines that apply are right"
+        return "; ".join(f"{line.name}: {shorten(line.finding.split('; ')[0], 110)}" for line in self.faults[:3])
+
+    def _page(self) -> list[tuple[str, str]]:
+        """Return the lines of the page, each with its style."""
+        page = [
+            (f"Audit of {self.title}", "bold"),
+            (f"Verdict: {self.verdict} ({self._in_short()})", STYLES[self.verdict]),
+        ]
+        page.append(("", ""))
+        margin = max(map(len, VERDICT_WORDS)) + 2 + max(map(len, NAMES)) + 2
+        for line in self.lines:
+            head = f"{line.verdict:14s}  {line.name:{margin - 18}s}  "
+            texts = wrap(line.finding, WIDTH - len(head), break_long_words=False) or [""]
+            page += [
+                (f"{head if i == 0 else ' ' * len(head)}{text}", STYLES[line.verdict]) for i, text in enumerate(texts)
+            ]
+        if remedies := list(dict.fromkeys(line.remedy for line in self.faults if line.remedy)):
+            page += [("", ""), ("What to do:", "bold"), *((f"- {remedy}", "") for remedy in remedies)]
+        page += [("", ""), *((text, "") for text in self._parameters())]
+        return page
+
+    def _parameters(self) -> list[str]:
+        cells = [[_cell(value) for value in row.values()] for row in self.parameters[:MOST_ROWS]]
+        more = len(self.parameters) - len(cells)
+        rest = [f'... and {more} more: see to_frame("parameters")'] if more > 0 else []
+        return [*table_lines([[*COLUMNS], *cells], "lrrrr"), *rest] if cells else []
+
+
+VERDICT_WORDS = tuple(STYLES)
+
+
+def _renamed(row: dict[str, Any]) -> dict[str, Any]:
+    return dict(zip(COLUMNS, row.values(), strict=True))
+
+
+def _cell(value: Any) -> str:
+    return "-" if value is None else value if isinstance(value, str) else f"{value:.5g}"

@@ -1,0 +1,108 @@
+"""What an audit asks of Gaussian mixtures: structures by shape, variances that collapse, densities in sixty digits."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, override
+
+import numpy as np
+
+from comparisons.auditing.digits import cholesky, exact, log_det, log_normal, log_sum_exp, sixty_digits
+from comparisons.auditing.family import FamilyAudit, members_of
+from models.gmm import GMMParameters
+from models.gmm.structures import COVARIANCE_TYPES, MATRICES, covariances_shape
+from models.validation import Array
+
+COLLAPSED, NEARLY = 1e-8, 1e-4  # smallest eigenvalue, in units of the data's covariance
+SPREADS = 1e2, 1e4, 1e6  # of far rows, in standard deviations of the data
+
+
+class GaussianAudit(FamilyAudit):
+    """The answers of Gaussian mixtures."""
+
+    @override
+    def structure(self, arrays: Mapping[str, Array], options: Mapping[str, Any], n_features: int) -> dict[str, Any]:
+        if "covariance_type" in options:
+            return dict(options)
+        K, shape = len(arrays["weights"]), np.shape(arrays.get("covariances", ()))
+        kinds = [kind for kind in COVARIANCE_TYPES if shape == covariances_shape(kind, K, n_features)]
+        if len(kinds) != 1:
+            why = f"{shape} is the shape of {' and of '.join(kinds)}" if kinds else f"{shape} is the shape of none"
+            wanted = f"of {K} components and {n_features} features"
+            raise ValueError(f"covariance_type must be given: {why}, {wanted}")
+        return {**options, "covariance_type": kinds[0]}
+
+    @override
+    def suspects(self, parameters: Any, counts: Array, rows: Any, responsibilities: Array) -> list[tuple[bool, str]]:
+        """Say which components keep too few samples for a covariance of their own, or are flat against the data."""
+        kind, (K, D) = parameters.covariance_type, parameters.means.shape
+        needed = {"full": D, "tied": 0, "diag": 1, "spherical": 1}[kind]
+        flatness = _flatness(parameters.covariance_matrices, rows)
+        found = []
+        for k in range(K):
+            n, flat = counts[k], flatness[k]
+            if n < 1e-8:
+                found.append((False, "is empty: no sample has a share in it"))
+            elif n <= needed or flat < COLLAPSED:
+                found.append((True, f"keeps {n:.3g} samples, its smallest variance is {flat:.1e} of the data's"))
+            elif 0 < (distinct := len(np.unique(members_of(rows, responsibilities, k), axis=0))) <= needed:
+                found.append((True, f"holds {distinct} distinct sample(s), repeated {n:.3g} times"))
+            elif n < 2 * (needed + 1) or (flat < NEARLY and n < 5 * (needed + 1)):
+                found.append((False, f"keeps {n:.3g} samples, its smallest variance is {flat:.1e} of the data's"))
+            else:
+                found.append((False, ""))
+        return found
+
+    @override
+    def smallest_variances(self, parameters: Any) -> Array:
+        return np.linalg.eigvalsh(parameters.covariance_matrices)[:, 0]
+
+    @override
+    def raised(self, parameters: Any, added: Array) -> Any:
+        kind, covariances = parameters.covariance_type, parameters.covariances
+        if kind in MATRICES:
+            more = np.asarray(added).mean() if kind == "tied" else np.asarray(added)[:, None, None]
+            return replace(parameters, covariances=covariances + more * np.eye(parameters.n_features))
+        return replace(parameters, covariances=covariances + (added[:, None] if kind == "diag" else added))
+
+    @override
+    def log_density_in_digits(self, rows: Any, parameters: Any) -> list[Decimal]:
+        with sixty_digits():
+            return _log_densities(np.asarray(rows), parameters)
+
+    @override
+    def far_rows(self, rows: Any) -> Array:
+        center, spread = np.nanmean(rows, axis=0), np.nanstd(rows, axis=0)
+        directions = np.vstack([np.ones(len(center)), -np.eye(len(center))[:2]])
+        return np.vstack([center + size * spread * directions for size in SPREADS])
+
+
+def _flatness(matrices: Array, rows: Any) -> Array:
+    """Return the smallest eigenvalue of each matrix (K,) in units of the variances and correlations of the rows."""
+    complete = rows[~np.isnan(rows).any(axis=1)]
+    many = len(complete) > rows.shape[1]
+    spread = np.cov(complete, rowvar=False, ddof=0) if many else np.diag(np.nanvar(rows, axis=0))
+    values, vectors = np.linalg.eigh(np.atleast_2d(spread))
+    whitener = vectors / np.sqrt(np.maximum(values, values[-1] * 1e-14))
+    return np.linalg.eigvalsh(whitener.T @ matrices @ whitener)[:, 0]
+
+
+def _log_densities(rows: Array, parameters: GMMParameters) -> list[Decimal]:
+    """Return log Σ_k π_k Normal(x_o | μ_ko, Σ_koo) of the observed cells o of each row."""
+    matrices, used = parameters.covariance_matrices, np.flatnonzero(parameters.weights > 0)
+    log_weights = [weight.ln() for weight in exact(parameters.weights[used])]
+    means, found = [exact(mean) for mean in parameters.means[used]], []
+    roots: dict[bytes, list[tuple[Any, Decimal]]] = {}
+    for row in rows:
+        seen = np.flatnonzero(~np.isnan(row))
+        key = seen.tobytes()
+        if key not in roots:
+            own = [cholesky(matrices[k][np.ix_(seen, seen)].tolist()) for k in used]
+            roots[key] = [(root, log_det(root)) for root in own]
+        x = exact(row[seen])
+        pairs = zip(log_weights, means, roots[key], strict=True)
+        found.append(log_sum_exp([w + log_normal(x, [m[d] for d in seen], *root) for w, m, root in pairs]))
+    return found
+
+
+AUDIT = GaussianAudit()
