@@ -12,9 +12,10 @@ OTHERS = {
     "concentration": "what the Dirichlet concentration does to the posterior",
     "calibration": "simulation-based calibration of every model and sampler",
     "auditing": "audit a fit in a file: is it a maximum, are its numbers right",
+    "coursework": "release assignments, mark submissions, check a script",
     "cases": "every standard case, one line and one verdict each",
 }
-WITHOUT_DATA = "calibration", "cases"
+WITHOUT_DATA = "calibration", "cases", "coursework"
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ OF_DATA = [*FAMILIES, "comparisons.components", "comparisons.concentration"]
 MISTYPED = {
     "comparisons": ["--only", "faithfull"],
     "comparisons.calibration": ["--only", "faithfull"],
+    "comparisons.coursework": ["check", "faithfull.py"],
     **{module: ["--data", "faithfull"] for module in OF_DATA},
 }
 WORDS = "--help", "--dta", "faithfull", "does not exist", "are built in"

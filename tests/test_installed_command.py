@@ -47,12 +47,14 @@ command.load()()
 def test_the_command_lists_names_takes_data_and_says_what_was_meant(python, tmp_path):
     listed = run(python, tmp_path, COMMAND)
     assert listed.returncode == 0, listed.stderr
-    for name in ("gmm", "bmm", "pmm", "cmm", "components", "calibration", "cases"):
+    for name in ("gmm", "bmm", "pmm", "cmm", "components", "calibration", "coursework", "cases"):
         assert f"\n  {name} " in listed.stdout
     helped = run(python, tmp_path, COMMAND, "gmm", "--help")
     assert (helped.returncode, "mixture-twins gmm" in helped.stdout) == (0, True)
     mistyped = run(python, tmp_path, COMMAND, "gnm", "mine.csv")
     assert (mistyped.returncode, "did you mean gmm?" in mistyped.stderr) == (2, True)
+    released = run(python, tmp_path, COMMAND, "coursework", "release")  # a wheel has no assignments, and no solutions
+    assert (released.returncode, "--source" in released.stderr) == (2, True)
     missing = run(python, tmp_path, COMMAND, "gmm", "mine.csv")
     assert (missing.returncode, "mine.csv" in missing.stderr) == (2, True)
 

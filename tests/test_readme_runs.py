@@ -38,6 +38,9 @@ WORK = {
     "comparisons.concentration": ["sweep"],
     "comparisons.calibration.steps": ["calibrate"],
     "comparisons.auditing.files": ["fit_of"],
+    "comparisons.coursework.marking.folder": ["mark"],
+    "comparisons.coursework.release": ["release"],
+    "comparisons.coursework.script": ["checks_of"],
     "benchmarks.agreement": ["against_long_run", "of_many_samples", "against_enumeration"],
     "benchmarks.alignment": ["measured"],
     "benchmarks.calls": ["calls"],
@@ -147,6 +150,8 @@ def typer_application(module):
     assert 'if __name__ == "__main__":' in Path(file.__file__).read_text(encoding="utf-8")
     if (family := module.removeprefix("comparisons.")) in family_names():
         return application(family)
+    if hasattr(file, "app"):  # of several commands
+        return file.app
     app = typer.Typer(rich_markup_mode=None)
     app.command()(file.main)
     return app
@@ -167,6 +172,7 @@ def begin(monkeypatch, tmp_path):
         for name in names:
             monkeypatch.setattr(importlib.import_module(module), name, work)
     monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text("")
     Path("mine.csv").write_text("a,b,count\n0,1,3\n1,1,4\n1,0,2\n0,0,2\n")
 
     def run(module, arguments):
@@ -212,7 +218,8 @@ def test_every_option_shown_on_its_own_is_known_to_a_command_of_the_page(page):
     known = set()
     for module in {module for module, _ in commands(text)}:
         command = typer.main.get_command(typer_application(module))
-        known |= {option for parameter in command.params for option in parameter.opts + parameter.secondary_opts}
+        parameters = [p for each in (command, *getattr(command, "commands", {}).values()) for p in each.params]
+        known |= {option for parameter in parameters for option in parameter.opts + parameter.secondary_opts}
     assert options <= known
 
 

@@ -1,0 +1,308 @@
+"""The categorical mixture's formulas for coursework; probs are (K, D, L), as students write them.
+
+::
+
+    log p(x_i|k) = Σ_d log p_kd,x_id,    p_kdl = Σ_i r_ik [x_id = l] / N_k
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, override
+
+import numpy as np
+
+from comparisons.coursework.formulas.cells import CellTextbook
+from comparisons.coursework.formulas.estimates import SHARE, weights_formula
+from comparisons.coursework.formulas.estimates import TEXTS as OF_ESTIMATES
+from comparisons.coursework.formulas.problem import Problem
+from comparisons.coursework.formulas.slots import Formula, Slot, texts_beside
+from comparisons.coursework.formulas.textbook import Convention
+from models.validation import Array
+
+TEXTS = texts_beside(__file__)
+LEVELS = 4
+
+
+def one_hot(p: Problem) -> Array:
+    """Return [x_id = l], shape (n, D, L)."""
+    return np.eye(p.theta["probs"].shape[2])[p.X.astype(int)]
+
+
+def _chosen(p: Problem, probs: Array, shift: int = 0) -> Array:
+    """Return p_kd,x_id, shape (n, K, D)."""
+    codes = (p.X.astype(int) + shift) % probs.shape[2]
+    return np.asarray(np.swapaxes(probs[:, np.arange(p.D), codes], 0, 1))
+
+
+ANSWER = Slot(
+    "log p_x",
+    lambda p: np.log(_chosen(p, p.theta["probs"])),
+    {
+        "probability without logarithm": lambda p: _chosen(p, p.theta["probs"]),
+        "level off by one": lambda p: np.log(_chosen(p, p.theta["probs"], -1)),
+        "next level": lambda p: np.log(_chosen(p, p.theta["probs"], 1)),
+        "level as a number": lambda p: p.X[:, None, :] * np.log(_chosen(p, p.theta["probs"])),
+        "complement of the level": lambda p: np.log1p(-_chosen(p, p.theta["probs"])),
+        "all levels": lambda p: np.log(p.theta["probs"]).sum(axis=2)[None],
+        "levels not chosen too": lambda p: (
+            np.log(_chosen(p, p.theta["probs"]))
+            + np.log1p(-p.theta["probs"]).sum(axis=2)[None]
+            - np.log1p(-_chosen(p, p.theta["probs"]))
+        ),
+        "levels not chosen only": lambda p: (
+            np.log1p(-p.theta["probs"]).sum(axis=2)[None] - np.log1p(-_chosen(p, p.theta["probs"]))
+        ),
+        "probability of the levels up to x": lambda p: np.log(_chosen(p, np.cumsum(p.theta["probs"], axis=2))),
+        "expected level": lambda p: np.log((p.theta["probs"] * np.arange(p.theta["probs"].shape[2])).sum(axis=2))[None],
+        "first level for all": lambda p: np.log(p.theta["probs"][None, :, :, 0]) + 0 * p.X[:, None, :],
+        "log10 of p": lambda p: np.log10(_chosen(p, p.theta["probs"])),
+        "multinomial coefficient": lambda p: np.log(_chosen(p, p.theta["probs"])) + np.log(p.D) / p.D,
+    },
+    TEXTS,
+)
+
+
+def _changed(change: Any) -> Any:
+    return lambda p: p.changed(probs=np.asarray(change(p.theta["probs"], p)))
+
+
+SWAPS = Slot(
+    "inputs",
+    lambda p: p,
+    {
+        "probs of the first component for all": _changed(lambda a, p: np.repeat(a[:1], p.K, axis=0)),
+        "probs of the last component for all": _changed(lambda a, p: np.repeat(a[-1:], p.K, axis=0)),
+        "probs of the component before": _changed(lambda a, p: np.roll(a, 1, axis=0)),
+        "probs of the next component": _changed(lambda a, p: np.roll(a, -1, axis=0)),
+        "probs in reverse order of components": _changed(lambda a, p: a[::-1]),
+        "probs of the first item for all": _changed(lambda a, p: np.repeat(a[:, :1], p.D, axis=1)),
+        "probs of the last item for all": _changed(lambda a, p: np.repeat(a[:, -1:], p.D, axis=1)),
+        "probs of the item before": _changed(lambda a, p: np.roll(a, 1, axis=1)),
+        "probs in reverse order of items": _changed(lambda a, p: a[:, ::-1]),
+        "probs in reverse order of levels": _changed(lambda a, p: a[:, :, ::-1]),
+        "probs averaged over the items": _changed(lambda a, p: np.repeat(a.mean(axis=1, keepdims=True), p.D, axis=1)),
+        "probs normalised over the components": _changed(lambda a, p: a / a.sum(axis=0)),
+        "probs normalised over the items": _changed(lambda a, p: a / a.sum(axis=1, keepdims=True)),
+        "probs times the weights": _changed(lambda a, p: a * p.theta["weights"][:, None, None]),
+        "probs squared": _changed(lambda a, p: a**2),
+        "root of the probs": _changed(lambda a, p: np.sqrt(a)),
+        "probs over the number of levels": _changed(lambda a, p: a / a.shape[2]),
+        "probs smoothed by 0.01": _changed(lambda a, p: a + 0.01),
+    },
+    TEXTS,
+)
+DIVISOR = Slot(
+    "divisor of the probs",
+    lambda s, T, p: p.r.sum(axis=0)[:, None, None],
+    {
+        "divided by n": lambda s, T, p: p.n,
+        "divided by K": lambda s, T, p: p.K,
+        "divided by D": lambda s, T, p: p.D,
+        "divided by L": lambda s, T, p: T.shape[2],
+        "not divided": lambda s, T, p: 1.0,
+        "the shares' own sum": lambda s, T, p: s.sum(axis=0)[:, None, None],
+        "normalised over the components": lambda s, T, p: np.einsum("nk,ndl->kdl", s, T).sum(axis=0),
+        "normalised over the items": lambda s, T, p: np.einsum("nk,ndl->kdl", s, T).sum(axis=1, keepdims=True),
+        "normalised over items and levels": lambda s, T, p: np.einsum("nk,ndl->kdl", s, T).sum(
+            axis=(1, 2), keepdims=True
+        ),
+        "normalised over everything": lambda s, T, p: np.einsum("nk,ndl->kdl", s, T).sum(),
+        "divided by the answers of this level": lambda s, T, p: T.sum(axis=0),
+        "N_k - 1": lambda s, T, p: p.r.sum(axis=0)[:, None, None] - 1,
+        "divided by D N_k": lambda s, T, p: p.D * p.r.sum(axis=0)[:, None, None],
+        "divided by L N_k": lambda s, T, p: T.shape[2] * p.r.sum(axis=0)[:, None, None],
+        "divided by K N_k": lambda s, T, p: p.K * p.r.sum(axis=0)[:, None, None],
+        "old weights": lambda s, T, p: p.theta["weights"][:, None, None],
+        "new weights": lambda s, T, p: p.r.mean(axis=0)[:, None, None],
+        "hard counts": lambda s, T, p: np.bincount(p.r.argmax(axis=1), minlength=p.K)[:, None, None],
+        "divided by the largest": lambda s, T, p: np.einsum("nk,ndl->kdl", s, T).max(axis=2, keepdims=True),
+        "divided by N_k twice": lambda s, T, p: p.r.sum(axis=0)[:, None, None] ** 2,
+        "N of another component": lambda s, T, p: np.roll(p.r.sum(axis=0), 1)[:, None, None],
+        "N_k never reset": lambda s, T, p: np.cumsum(p.r.sum(axis=0))[:, None, None],
+    },
+    TEXTS,
+    apply=False,
+    follows=("the shares' own sum",),
+)
+
+
+def _level_smoothing(p: Problem) -> float:
+    return 0.0 if p.prior is None else float(np.max(p.prior.pseudo_counts)) - 1.0
+
+
+PSEUDO = {
+    "prior left out": lambda p: 0.0,
+    "b in place of b - 1": lambda p: _level_smoothing(p) + 1,
+    "1/L added": lambda p: 1 / p.theta["probs"].shape[2],
+    "0.01 added": lambda p: 0.01,
+    "1/2 added": lambda p: 0.5,
+    "1e-3 added": lambda p: 1e-3,
+}
+ABOVE = Slot("pseudo-answers", _level_smoothing, PSEUDO, TEXTS)
+BELOW = Slot(
+    "pseudo-answers below",
+    lambda p: _level_smoothing(p) * p.theta["probs"].shape[2],
+    {
+        "prior left out": lambda p: 0.0,
+        "b in place of b - 1": lambda p: (_level_smoothing(p) + 1) * p.theta["probs"].shape[2],
+        "1/L added": lambda p: 1.0,
+        "0.01 added": lambda p: 0.01 * p.theta["probs"].shape[2],
+        "1/2 added": lambda p: 0.5 * p.theta["probs"].shape[2],
+        "1e-3 added": lambda p: 1e-3 * p.theta["probs"].shape[2],
+        "not times the levels": lambda p: _level_smoothing(p),
+        "b, not times the levels": lambda p: _level_smoothing(p) + 1,
+        "number of items added": lambda p: float(p.D),
+        "number of components added": lambda p: float(p.K),
+    },
+    TEXTS,
+)
+AFTER = Slot(
+    "after",
+    lambda a, p: a,
+    {
+        "old value returned": lambda a, p: p.theta["probs"],
+        "mean with the old value": lambda a, p: (a + p.theta["probs"]) / 2,
+        "components in reverse order": lambda a, p: a[::-1],
+        "components shifted by one": lambda a, p: np.roll(a, 1, axis=0),
+        "features in reverse order": lambda a, p: a[:, ::-1],
+        "levels in reverse order": lambda a, p: a[:, :, ::-1],
+        "levels shifted by one": lambda a, p: np.roll(a, 1, axis=2),
+        "levels shifted back by one": lambda a, p: np.roll(a, -1, axis=2),
+        "levels sorted": lambda a, p: np.sort(a, axis=2),
+        "first component for all": lambda a, p: np.repeat(a[:1], p.K, axis=0),
+        "last component for all": lambda a, p: np.repeat(a[-1:], p.K, axis=0),
+        "averaged over the features, repeated": lambda a, p: np.repeat(a.mean(axis=1, keepdims=True), p.D, axis=1),
+        "first item for all": lambda a, p: np.repeat(a[:, :1], p.D, axis=1),
+        "last item for all": lambda a, p: np.repeat(a[:, -1:], p.D, axis=1),
+        "multiplied by the new weights": lambda a, p: a * p.r.mean(axis=0)[:, None, None],
+        "multiplied by the old weights": lambda a, p: a * p.theta["weights"][:, None, None],
+        "softmax of the probs": lambda a, p: np.exp(a) / np.exp(a).sum(axis=2, keepdims=True),
+        "log returned": lambda a, p: np.log(a),
+        "root returned": lambda a, p: np.sqrt(a),
+        "square returned": lambda a, p: a**2,
+        "sums up to each level": lambda a, p: np.cumsum(a, axis=2),
+        "last level left out": lambda a, p: np.concatenate([a[:, :, :-1], 0 * a[:, :, -1:]], axis=2),
+        "first level left out": lambda a, p: np.concatenate([0 * a[:, :, :1], a[:, :, 1:]], axis=2),
+        "1 - probs": lambda a, p: 1 - a,
+        "proportion in all data": lambda a, p: np.repeat(one_hot(p).mean(axis=0)[None], p.K, axis=0),
+        "most frequent level only": lambda a, p: np.eye(a.shape[2])[a.argmax(axis=2)],
+    },
+    {"after": {**OF_ESTIMATES["after"], **TEXTS["after"]}},
+    apply=False,
+)
+
+
+def probs_formula() -> Formula:
+    """Return p_kdl = (Σ_i r_ik [x_id = l] + b - 1) / (N_k + L (b - 1))."""
+
+    def combine(p: Problem, v: Any) -> Array:
+        T = one_hot(p)
+        above = np.einsum("nk,ndl->kdl", v["share"], T) + v["pseudo-answers"]
+        below = v["divisor of the probs"](v["share"], T, p) + v["pseudo-answers below"]
+        return np.asarray(v["after"](above / below, p))
+
+    return Formula("probs", "p_kdl = Σ_i r_ik [x_id = l] / N_k", (SHARE, DIVISOR, AFTER, ABOVE, BELOW), combine)
+
+
+def _as_cells(a: Array, p: Problem) -> Array:
+    return np.asarray(a).reshape(p.K, -1)
+
+
+def _of_cells(a: Array, p: Problem) -> Array:
+    return np.asarray(a).reshape(p.theta["probs"].shape)
+
+
+class Categorical(CellTextbook):
+    """Latent classes of items that have the same number of levels."""
+
+    spellings: ClassVar = {
+        "probs": "probs prob p ps theta thetas beta betas mu mus phi phis rho rhos q qs item_probs emission emissions level_probs "
+        "probabilities conditional_probs eta cond_probs class_probs pk p_k",
+        "levels": "levels n_levels l n_categories n_cats num_levels n_values",
+        "weights": "lam lambda",
+    }
+    notebook = "03_em_for_bmm_coins_then_binary_vectors.ipynb"
+    sections: ClassVar = dict.fromkeys("em", "Other counts: events, and answers with several levels")
+    quantities = "weights", "probs"  # type: ignore[assignment]
+    cell_slots = (ANSWER,)
+    swaps = SWAPS
+    conventions = (
+        Convention("(K, cells)", "probs", _as_cells, _of_cells, free=True),
+        Convention(
+            "a list of items",
+            "probs",
+            lambda a, p: list(np.swapaxes(a, 0, 1)),
+            lambda a, p: np.swapaxes(a, 0, 1),
+            free=True,
+        ),
+        Convention(
+            "(D, K, L)", "probs", lambda a, p: np.swapaxes(a, 0, 1).copy(), lambda a, p: np.swapaxes(a, 0, 1), free=True
+        ),
+        Convention("(K, L) of one item", "probs", lambda a, p: a[:, 0], lambda a, p: np.asarray(a)[:, None], free=True),
+        Convention("one-hot rows", "X", lambda a, p: one_hot(p).reshape(p.n, -1), lambda a, p: a, free=True),
+        Convention("one-hot (n, D, L)", "X", lambda a, p: one_hot(p), lambda a, p: a, free=True),
+        Convention("integers", "X", lambda a, p: a.astype(int), lambda a, p: a, free=True),
+    )
+
+    @property
+    @override
+    def title(self) -> str:
+        return "the categorical mixture"
+
+    @override
+    def optional(self, step: str) -> tuple[str, ...]:
+        return (*super().optional(step), "levels")
+
+    @override
+    def shape(self) -> tuple[int | None, int | None]:
+        K = None if self.prior is None or np.ndim(self.prior.concentration) == 0 else len(self.prior.concentration)
+        return K, None
+
+    @override
+    def draw(self, rng: np.random.RandomState, n: int, K: int, D: int, *, plain: bool = False) -> Problem:
+        L = LEVELS if not plain else 3
+        probs = rng.dirichlet(np.full(L, 2.0), size=(K, D)) * 0.9 + 0.1 / L
+        if plain:
+            probs = np.round(probs, 1)
+            probs[..., -1] = 1 - probs[..., :-1].sum(axis=-1)
+        X = rng.randint(L, size=(n, D))
+        X[-1] = L - 1  # so that the number of levels can be read off
+        theta = {"weights": self.draw_weights(rng, K, plain), "probs": probs}
+        r = self.draw_responsibilities(rng, n, K, plain)
+        return Problem("", X, theta, r, {"levels": L}, self.prior)
+
+    @override
+    def fit_problem(self) -> Problem:
+        rng = np.random.RandomState(8)
+        drawn = self.draw(rng, 150, 2, 4)
+        probs = np.stack([np.tile([0.6, 0.2, 0.1, 0.1], (4, 1)), np.tile([0.1, 0.1, 0.2, 0.6], (4, 1))])
+        z = (rng.uniform(size=150) < 0.4).astype(int)
+        X = (rng.uniform(size=(150, 4, 1)) > np.cumsum(probs[z], axis=2)[:, :, :-1]).sum(axis=2)
+        return drawn.changed(X=X, weights=np.array([0.55, 0.45]), probs=0.6 * probs + 0.1)
+
+    @override
+    def misfit(self, problem: Problem, theta: Mapping[str, Array]) -> str:
+        sums = theta["weights"].sum(), theta["probs"].sum(axis=-1)
+        if theta["probs"].shape != problem.theta["probs"].shape:
+            return f"probs must have shape {problem.theta['probs'].shape}, got {theta['probs'].shape}"
+        return (
+            "" if all(np.allclose(total, 1) for total in sums) else "weights, or the probs of an item, do not sum to 1"
+        )
+
+    @override
+    def flat(self, problem: Problem) -> dict[str, Any]:
+        probs = problem.theta["probs"][:, 0]
+        return {"X": problem.X[:, 0], "weights": problem.theta["weights"], "probs": probs}
+
+    @override
+    def estimates(self) -> tuple[Formula, ...]:
+        return weights_formula("π_k = N_k / n"), probs_formula()
+
+    @override
+    def other_shapes(self, quantity: str, problem: Problem) -> Sequence[tuple[int, ...]]:
+        if quantity != "probs":
+            return super().other_shapes(quantity, problem)
+        K, D, L = problem.theta["probs"].shape
+        return [(K, D * L), (D, K, L)]
+
+
+TEXTBOOK = Categorical

@@ -1,0 +1,128 @@
+"""What a student's function returned, sorted into quantities: by names, else by shape and order."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+
+from comparisons.coursework.calling.roles import plain_name, roles_of
+from models.validation import Array
+
+MOST_PARTS = 6
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A quantity that a step returns: its name, the shapes that it may have, the declared one first, and if it must."""
+
+    name: str
+    shapes: tuple[tuple[int, ...], ...]
+    required: bool = True
+
+
+def numbers(value: Any) -> Array | None:
+    """Return a value as an array of float64, or None if it is none."""
+    if value is None:
+        return None
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind == "c" and np.isreal(array).all():
+            array = array.real
+        if array.dtype == object:
+            array = np.stack([np.asarray(part, dtype=np.float64) for part in value])
+        return array.astype(np.float64)
+    except (TypeError, ValueError, RuntimeError):
+        return None
+
+
+def is_single(value: Any) -> bool:
+    """Whether the numbers are single precision."""
+    return str(getattr(value, "dtype", "")).endswith(("float32", "float16"))
+
+
+def fitted(array: Array, shapes: Sequence[tuple[int, ...]]) -> Array:
+    """Return an array in the first shape that it has but for axes of length one, or else as it is."""
+    for shape in shapes:
+        if array.shape == shape:
+            return array
+    for shape in shapes:
+        squeezed = tuple(length for length in array.shape if length != 1)
+        if squeezed == tuple(length for length in shape if length != 1):
+            return array.reshape(shape)
+    return array
+
+
+def sortings(
+    value: Any,
+    expected: Sequence[Expected],
+    spellings: Mapping[str, Iterable[str]],
+    returned: Sequence[str],
+) -> Iterator[dict[str, Any]]:
+    """Yield ways to read a value as the quantities: by name the key that `part` takes, the likeliest first."""
+    names = [quantity.name for quantity in expected]
+    required = [quantity.name for quantity in expected if quantity.required]
+    by_name = named_parts(value)
+    if by_name is not None:
+        found: dict[str, Any] = {}
+        for key in by_name:
+            for role in roles_of(key, spellings, names):
+                found.setdefault(role, key)
+        if set(required) <= set(found):
+            yield found
+            return
+        value = list(by_name.values())
+    if _is_one(value, expected):
+        yield {names[0]: None}
+        return
+    parts = list(value)[:MOST_PARTS]
+    hints = [roles_of(name, spellings, names) for name in returned] if len(returned) == len(parts) else []
+    fits = {(i, q.name): _fits(part, q) for i, part in enumerate(parts) for q in expected}
+    options = []
+    for chosen in {tuple(names), tuple(required)}:
+        for order in permutations(range(len(parts)), len(chosen)):
+            sorting = dict(zip(chosen, order, strict=True))
+            agreeing = sum(name in hints[i] for name, i in sorting.items()) if hints else 0
+            fitting = sum(fits[i, name] for name, i in sorting.items())
+            options.append((-agreeing, -fitting, -len(order), order, sorting))
+    for *_, sorting in sorted(options, key=lambda option: option[:4]):
+        yield sorting
+
+
+def part(value: Any, key: Any) -> Any:
+    """Return the part of a value that a key of `sortings` stands for: a name, a place, or None for the whole."""
+    if key is None:
+        return value
+    by_name = named_parts(value)
+    if by_name is not None:
+        return by_name.get(key) if isinstance(key, str) else list(by_name.values())[key]
+    return list(value)[key]
+
+
+def named_parts(value: Any) -> dict[str, Any] | None:
+    """Return the parts of a value that have names: a dictionary, a named tuple, a dataclass or another object."""
+    if isinstance(value, Mapping):
+        return {str(key): part for key, part in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return dict(zip(value._fields, value, strict=True))
+    if isinstance(value, np.ndarray | np.generic | list | tuple | int | float) or hasattr(value, "__array__"):
+        return None
+    parts = {name: part for name, part in getattr(value, "__dict__", {}).items() if not name.startswith("__")}
+    return {plain_name(name): part for name, part in parts.items()} or None
+
+
+def _is_one(value: Any, expected: Sequence[Expected]) -> bool:
+    """Whether a value is the first quantity, and no sequence of several."""
+    if not isinstance(value, tuple | list):
+        return True
+    array = numbers(value)
+    alone = sum(quantity.required for quantity in expected) == 1
+    if array is None or array.ndim == 0 or not alone:
+        return False
+    return any(len(array) == shape[0] for shape in expected[0].shapes if shape) and _fits(array, expected[0])
+
+
+def _fits(part: Any, quantity: Expected) -> bool:
+    array = numbers(part)
+    return array is not None and fitted(array, quantity.shapes).shape in quantity.shapes

@@ -1,0 +1,182 @@
+"""Which argument of a student's function is which: by its name, else by the textbook's order."""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+DATA = "X"
+SPELLINGS: dict[str, str] = {
+    "X": "x xs data dataset samples sample points point obs observations observed features y ys counts values df",
+    "responsibilities": "responsibilities responsibility resp resps respons r rs rik rnk r_nk r_ik gamma gammas g z zs q post "
+    "posterior posteriors posterior_probs tau h membership memberships soft soft_assignments proba t w_ik wik p_z pz "
+    "gamma_nk gamma_znk assignments log_resp log_r log_responsibilities log_gamma ric",
+    "weights": "weights weight w ws pi pis pi_k phi phis mix mixing mix_weights mixing_weights mixture_weights mixing_coefs "
+    "mixing_coefficients coefs alpha alphas tau proportions props prop mixing_proportions priors class_priors p_k omega "
+    "eta lam_k pks pk log_weights log_pi ",
+    "K": "k n_components n_component num_components n_clusters num_clusters n_comp n_classes num_classes ncomp nb_clusters "
+    "n_groups clusters number_of_components number_of_clusters",
+    "max_iter": "max_iter n_iter iterations num_iter maxiter niter n_iters num_iters n_steps steps iters max_iterations "
+    "n_iterations num_iterations t_max it maxit nsteps epochs n_epochs max_iters max_steps",
+    "tol": "tol eps epsilon tolerance atol rtol threshold convergence",
+    "random_state": "seed random_state rng generator random_seed rs",
+    "parameters": "theta thetas params param parameters par model state pars",
+    "old_log_likelihood": "old_ll ll_old",
+}
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A function's arguments by role.
+
+    Attributes
+    ----------
+    positional : tuple of (str, str)
+        Role and name of each argument that is passed by position.
+    keyword : dict
+        Role by the name of each argument that is passed by name.
+    bundled : bool
+        Whether all parameters come as one argument.
+    object_of : object or None
+        The object whose method it is, if the method reads parameters from its attributes.
+    problem : str
+        Why it cannot be called, or nothing.
+    """
+
+    positional: tuple[tuple[str, str], ...]
+    keyword: Mapping[str, str]
+    bundled: bool = False
+    object_of: Any = None
+    problem: str = ""
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Name of the argument by role."""
+        return dict(self.positional) | {role: name for name, role in self.keyword.items()}
+
+
+def plain_name(name: str) -> str:
+    """Return a name in lower case without underscores at its ends; symbols of Greek letters by their names."""
+    greek = {"π": "pi", "μ": "mu", "σ": "sigma", "Σ": "sigma", "γ": "gamma", "λ": "lambda", "θ": "theta", "τ": "tau"}
+    name = "".join(greek.get(letter, letter) for letter in name)
+    name = name.lower().strip("_")
+    for ending in ("_old", "_new", "_init", "_0", "0", "_prev", "_t", "_start", "_hat", "_list", "_arr", "_vec"):
+        if name.endswith(ending) and len(name) > len(ending):
+            name = name.removesuffix(ending)
+    for beginning in ("old_", "init_", "initial_", "current_", "new_", "prev_", "start_", "the_", "my_"):
+        name = name.removeprefix(beginning)
+    return name.strip("_")
+
+
+def roles_of(name: str, spellings: Mapping[str, Iterable[str]], roles: Sequence[str]) -> list[str]:
+    """Return the roles, of those asked for, that a name may stand for."""
+    plain = plain_name(name)
+    return [role for role in roles if plain in spellings.get(role, ()) or plain == role.lower()]
+
+
+def spellings_of(own: Mapping[str, str]) -> dict[str, frozenset[str]]:
+    """Return the usual names of each role, with those that a family adds."""
+    both = {role: f"{SPELLINGS.get(role, '')} {own.get(role, '')}" for role in {*SPELLINGS, *own}}
+    return {role: frozenset(names.lower().split()) for role, names in both.items()}
+
+
+def signature_of(
+    function: Callable[..., Any], needed: Sequence[str], optional: Sequence[str], spellings: Mapping[str, Iterable[str]]
+) -> Signature:
+    """Return which argument of a function has which role.
+
+    Parameters
+    ----------
+    function : callable
+        The student's.
+    needed : sequence of str
+        Roles that it should have, in the textbook's order.
+    optional : sequence of str
+        Roles that are passed where an argument has such a name.
+    spellings : mapping
+        Usual names by role.
+    """
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return Signature(tuple((role, role) for role in needed), {})
+    kinds = inspect.Parameter
+    named = [p for p in parameters if p.kind not in (kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD)]
+    if not named and parameters:
+        if any(p.kind is kinds.VAR_POSITIONAL for p in parameters):
+            return Signature(tuple((role, role) for role in needed), {})
+        return Signature((), {role: role for role in needed})
+    role_of, free = _by_name(named, needed, optional, spellings)
+    rest = [role for role in needed if role not in role_of.values()]
+    unknown = [p for p in free if p.default is kinds.empty]
+    bundled = False
+    if len(unknown) == 1 and len(rest) > 1 and DATA not in rest:
+        role_of[unknown[0].name], bundled, rest, unknown = "parameters", True, [], []
+    for parameter, role in zip(unknown, rest, strict=False):
+        role_of[parameter.name] = role
+    unplaced = [p.name for p in unknown[len(rest) :]]
+    missing = [] if "parameters" in role_of.values() else rest[len(unknown) :]
+    holder = getattr(function, "__self__", None)
+    if "parameters" in role_of.values():
+        bundled = True
+    positional = [(role_of[p.name], p.name) for p in named if p.name in role_of and p.kind is not kinds.KEYWORD_ONLY]
+    by_name = {p.name: role_of[p.name] for p in named if p.name in role_of and p.kind is kinds.KEYWORD_ONLY}
+    order = [p.name for p in named if p.kind is not kinds.KEYWORD_ONLY]
+    gap = next((i for i, name in enumerate(order) if name not in role_of), len(order))
+    leading = set(order[:gap])
+    by_name |= {name: role for role, name in positional if name not in leading}
+    positional = [(role, name) for role, name in positional if name in leading]
+    problem = ""
+    if unplaced:
+        problem = f"argument(s) {', '.join(unplaced)} are none that this step has: it takes {', '.join(needed)}"
+    elif missing and holder is None:
+        problem = f"no argument for {', '.join(missing)}: this step takes {', '.join(needed)}"
+    return Signature(tuple(positional), by_name, bundled, holder if missing else None, problem)
+
+
+def _by_name(
+    named: list[inspect.Parameter],
+    needed: Sequence[str],
+    optional: Sequence[str],
+    spellings: Mapping[str, Iterable[str]],
+) -> tuple[dict[str, str], list[inspect.Parameter]]:
+    """Return the role of each argument whose name says it, and the arguments left over."""
+    roles = [*needed, *optional]
+    role_of: dict[str, str] = {}
+    may_be = {p.name: roles_of(p.name, spellings, roles) for p in named}
+    for only_one in (True, False):  # names that leave no choice first
+        for name, candidates in may_be.items():
+            free = [role for role in candidates if role not in role_of.values()]
+            if name not in role_of and free and (len(free) == 1 or not only_one):
+                role_of[name] = free[0]
+    return role_of, [p for p in named if p.name not in role_of]
+
+
+def returned_names(function: Callable[..., Any]) -> list[str]:
+    """Return the names of the variables in the last ``return`` of a function, "" for an expression."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return []
+    returns = [node for node in ast.walk(tree) if isinstance(node, ast.Return) and node.value is not None]
+    if not returns:
+        return []
+    value = max(returns, key=lambda node: node.lineno).value
+    parts = value.elts if isinstance(value, ast.Tuple | ast.List) else [value]
+    return [_name(part) for part in parts]
+
+
+def _name(node: Any) -> str:
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        return node.attr if node.attr not in ("T", "values") else _name(node.value)
+    return ""
+
+
+def default_of(function: Callable[..., Any], name: str) -> Any:
+    """Return the default of an argument, or None where it has none."""
+    default = inspect.signature(function).parameters[name].default
+    return None if default is inspect.Parameter.empty else default

@@ -1,0 +1,134 @@
+"""Run a student's function: within a time limit, silently, with what it raised or changed.
+
+The limit is a timer of the operating system, which Python serves in the main thread only and Windows has not. Elsewhere
+there is none, and `can_limit` says so. Nothing is pickled or forked, so functions of a notebook work.
+"""
+
+import io
+import signal
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from em.process.process_wide import ProcessWide
+from models.shown import shown
+
+AGAIN = 0.05  # seconds after which the timer goes off again, where code caught the first
+
+
+class Overtime(BaseException):
+    """The time limit was reached; no `except Exception` of the student's code catches it."""
+
+
+class _Sink(io.StringIO):
+    """Where prints go: nowhere."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+without_warnings = ProcessWide(_silent)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a call came to.
+
+    Attributes
+    ----------
+    value : object
+        What it returned.
+    error : str
+        The exception with the line of the student's code that raised it, or that time was up; "" if it returned.
+    seconds : float
+        How long it took.
+    changed : tuple of int or str
+        Which arguments it changed in place.
+    overtime : bool
+        Whether the limit was reached.
+    """
+
+    value: Any = None
+    error: str = ""
+    seconds: float = 0.0
+    changed: tuple[int | str, ...] = ()
+    overtime: bool = False
+
+
+def can_limit() -> bool:
+    """Whether a time limit can be set here."""
+    return hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Raise `Overtime` in the block when so many seconds are over, where `can_limit`."""
+    if not can_limit():
+        yield
+        return
+
+    def stop(*_: Any) -> None:
+        raise Overtime
+
+    handler = signal.signal(signal.SIGALRM, stop)
+    others = signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-3), AGAIN)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, *others)
+        signal.signal(signal.SIGALRM, handler)
+
+
+def run(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], seconds: float) -> Outcome:
+    """Call a function on copies of its arguments."""
+    args, kwargs = [_copy(value) for value in args], {name: _copy(value) for name, value in kwargs.items()}
+    before = [_copy(value) for value in args], {name: _copy(value) for name, value in kwargs.items()}
+    start = perf_counter()
+    value: Any = None
+    error, overtime = "", False
+    try:
+        with at_most(seconds), without_warnings, np.errstate(all="ignore"), redirect_stdout(_Sink()):
+            value = function(*args, **kwargs)
+    except Overtime:
+        error, overtime = f"no answer within {seconds:.2g} s", True
+    except KeyboardInterrupt:
+        raise
+    except BaseException as raised:  # a student's code may raise anything, SystemExit too
+        error = _sentence(raised)
+    taken = perf_counter() - start
+    places = [*enumerate(args), *kwargs.items()]
+    old = [*before[0], *before[1].values()]
+    changed = tuple(place for (place, now), then in zip(places, old, strict=True) if not _same(now, then))
+    return Outcome(value, error, taken, changed, overtime)
+
+
+def _copy(value: Any) -> Any:
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def _same(now: Any, then: Any) -> bool:
+    return not isinstance(now, np.ndarray) or np.array_equal(now, then, equal_nan=now.dtype.kind == "f")
+
+
+def _sentence(raised: BaseException) -> str:
+    """Return class, message and line of an exception."""
+    frames = [frame for frame in traceback.extract_tb(raised.__traceback__) if frame.filename != __file__]
+    own = next(
+        (f for f in reversed(frames) if "site-packages" not in f.filename and "/lib/python" not in f.filename), None
+    )
+    where = f", in line {own.lineno}: {own.line}" if own and own.line else f", in line {own.lineno}" if own else ""
+    return f"{type(raised).__name__}: {shown(str(raised))[1:-1]}{where}"

@@ -1,0 +1,303 @@
+"""Check a student's functions against the textbook: E-step, M-step, log-likelihood and Q.
+
+A function is plain: ``e_step(X, weights, means, covariances)`` returns responsibilities, or these with the
+log-likelihood in either order; ``m_step(X, responsibilities)`` returns weights, means, covariances. Names and order of
+the arguments are found out from the signature. Each function is called on several small inputs, made so that mistakes
+differ, and its answers are compared with the textbook's. Wrong answers are held against a catalogue of mistakes:
+formulas in which one term, or two, are replaced (:mod:`comparisons.coursework.formulas.slots`).
+"""
+
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import Any
+
+from comparisons.coursework.calling.caller import Answer, Caller
+from comparisons.coursework.calling.running import can_limit
+from comparisons.coursework.examples import example_of
+from comparisons.coursework.formulas.problem import Problem
+from comparisons.coursework.formulas.textbook import Textbook
+from comparisons.coursework.formulas.textbooks import textbook_of
+from comparisons.coursework.judging import STATE, Trial, judge, tolerance
+from comparisons.coursework.result import Check, Verdict
+
+SHARE_OF_CALLS = 0.6  # of the time limit, for calls of the student's function; the rest is for the catalogue
+SHARE_OF_SEARCH = 0.8  # of the time limit, when the search in the catalogue ends
+NO_LIMIT = "no time limit could be set: it needs the main thread, and an operating system with timers"
+Declared = str | Sequence[str]
+
+
+def check_e_step(
+    f: Callable[..., Any],
+    family: str = "gmm",
+    *,
+    takes: Declared = (),
+    returns: Declared = (),
+    time_limit: float = 2.0,
+    **options: Any,
+) -> Check:
+    """Check an E-step: ``f(X, weights, means, covariances)`` returns responsibilities, and the log-likelihood or not.
+
+    Parameters
+    ----------
+    f : callable
+        The function; for ``family="kmeans"`` the assignment ``f(X, centers)``.
+    family : str, default "gmm"
+        Name of the mixture, or "kmeans".
+    takes, returns : str or sequence of str
+        What it takes or returns in another way: "precisions", "standard deviations", "(K, n)", "log responsibilities".
+        A function that has its responsibilities as (K, n) is understood without.
+    time_limit : float, default 2
+        Seconds for all of the check.
+    **options
+        The family's, such as ``covariance_type="diag"`` or ``n_trials=10``.
+
+    Returns
+    -------
+    Check
+        Its ``right``, ``hint`` and ``explain()``.
+
+    Raises
+    ------
+    ValueError
+        If the family or an option is none.
+    TypeError
+        If ``f`` cannot be called.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from comparisons.coursework import check_e_step
+    >>> from scipy.stats import multivariate_normal
+    >>> def e_step(X, weights, means, covariances):
+    ...     densities = [multivariate_normal.pdf(X, m, S) for m, S in zip(means, covariances)]
+    ...     joint = np.reshape(densities, (len(weights), len(X))).T  # the weights are missing
+    ...     return joint / joint.sum(axis=1, keepdims=True)
+    >>> check = check_e_step(e_step)
+    >>> check.right, check.mistakes
+    (False, ('weights left out',))
+    """
+    return checked(f, "e", family, takes, returns, time_limit, options)
+
+
+def check_m_step(
+    f: Callable[..., Any],
+    family: str = "gmm",
+    *,
+    prior: Any = None,
+    takes: Declared = (),
+    returns: Declared = (),
+    time_limit: float = 2.0,
+    **options: Any,
+) -> Check:
+    """Check an M-step: ``f(X, responsibilities)`` returns weights, means, covariances, or what the family has.
+
+    Parameters
+    ----------
+    f : callable
+        The function; it may take the old parameters too. For ``family="kmeans"`` the update ``f(X, labels)``.
+    family : str, default "gmm"
+        Name of the mixture, or "kmeans".
+    prior : prior or None
+        Of the family; ``None`` asks for maximum likelihood.
+    takes, returns, time_limit, **options
+        As of `check_e_step`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from comparisons.coursework import check_m_step
+    >>> def m_step(X, r):
+    ...     N = r.sum(axis=0)
+    ...     return N / len(X), r.T @ X / len(X)
+    >>> check = check_m_step(m_step, family="pmm")
+    >>> [verdict.quantity for verdict in check.verdicts if not verdict.right], check.mistakes
+    (['rates'], ('n in place of N_k',))
+    """
+    return checked(f, "m", family, takes, returns, time_limit, options, prior)
+
+
+def check_log_likelihood(
+    f: Callable[..., Any], family: str = "gmm", *, takes: Declared = (), time_limit: float = 2.0, **options: Any
+) -> Check:
+    """Check a log-likelihood: ``f(X, weights, means, covariances)`` returns the sum over the samples, in nats.
+
+    Parameters are those of `check_e_step`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy.stats import poisson
+    >>> from comparisons.coursework import check_log_likelihood
+    >>> def log_likelihood(X, weights, rates):
+    ...     logs = poisson.logpmf(X[:, None, :], rates).sum(axis=2)
+    ...     return (weights * logs).sum()
+    >>> check_log_likelihood(log_likelihood, family="pmm").mistakes
+    ('weights outside of the logarithm',)
+    """
+    return checked(f, "log_likelihood", family, takes, (), time_limit, options)
+
+
+def check_q(
+    f: Callable[..., Any], family: str = "gmm", *, takes: Declared = (), time_limit: float = 2.0, **options: Any
+) -> Check:
+    """Check Q, the expected complete-data log-likelihood: ``f(X, responsibilities, weights, means, covariances)``.
+
+    Parameters are those of `check_e_step`.
+    """
+    return checked(f, "q", family, takes, (), time_limit, options)
+
+
+def check_fit(
+    fit_function: Callable[..., Any], family: str = "gmm", *, time_limit: float = 2.0, **options: Any
+) -> Check:
+    """Check a whole fit: ``fit_function(X, K)`` returns parameters, and the log-likelihood or its history or not.
+
+    It may take a start, a number of iterations, a tolerance and a seed by any usual name; the more it takes, the more
+    is found out about its loop. The order of the components is free.
+
+    Parameters are those of `check_e_step`.
+    """
+    from comparisons.coursework.fits import checked_fit
+
+    return checked_fit(fit_function, family, time_limit, options)
+
+
+def check_steps(
+    e_step: Callable[..., Any],
+    m_step: Callable[..., Any],
+    family: str = "gmm",
+    *,
+    prior: Any = None,
+    takes: Declared = (),
+    returns: Declared = (),
+    time_limit: float = 2.0,
+    **options: Any,
+) -> Check:
+    """Check an E-step and an M-step, each by itself, as one result.
+
+    Parameters are those of `check_m_step`; ``time_limit`` holds for each step.
+    """
+    first = checked(
+        e_step, "e", family, takes, [n for n in _several(returns) if "respons" in n or "(K" in n], time_limit, options
+    )
+    second = checked(
+        m_step, "m", family, takes, [n for n in _several(returns) if "respons" not in n], time_limit, options, prior
+    )
+    wrong = first if not first.right else second
+    return Check(
+        f"{first.what} and {second.what[0].upper()}{second.what[1:]}",
+        (*first.verdicts, *second.verdicts),
+        tuple(dict.fromkeys((*first.notes, *second.notes))),
+        wrong.example,
+        wrong.section,
+        first.seconds + second.seconds,
+    )
+
+
+def _several(names: Declared) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)
+
+
+def checked(
+    f: Callable[..., Any],
+    step: str,
+    family: str,
+    takes: Declared,
+    returns: Declared,
+    time_limit: float,
+    options: dict[str, Any],
+    prior: Any = None,
+) -> Check:
+    """Return the check of a step."""
+    if not callable(f):
+        raise TypeError(f"f must be a function, got {type(f).__name__}")
+    start = perf_counter()
+    book = textbook_of(family, prior, **options)
+    caller = Caller(f, book, step, _several(takes), _several(returns), SHARE_OF_CALLS * time_limit)
+    book.sized(caller.signature.roles, caller.default)
+    what = f"{book.step_title(step)} of {book.title}"
+    if caller.signature.problem:
+        verdict = Verdict(book.first_quantity(step), False, located=caller.signature.problem)
+        return Check(what, (verdict,), section=book.section(step), seconds=perf_counter() - start)
+    trials = _trials(caller, book, step)
+    names = [q.name for q in book.expected(step, trials[0].problem) if q.required or q.name in trials[0].answer.values]
+    verdicts = tuple(judge(caller, name, trials, start + SHARE_OF_SEARCH * time_limit) for name in names)
+    verdicts = _with_state(caller, trials, verdicts)
+    wrong = [verdict.quantity for verdict in verdicts if not verdict.right]
+    example = example_of(caller, book, step, wrong, trials) if wrong else ""
+    notes = _notes(caller, book, step, trials, verdicts)
+    return Check(what, verdicts, notes, example, book.section(step), perf_counter() - start)
+
+
+def _trials(caller: Caller, book: Textbook, step: str) -> list[Trial]:
+    """Return problems with the function's answers and the right ones, as long as there is time."""
+    trials = []
+    for problem in caller.settle(book.problems(step)):
+        answer: Answer = caller(problem)
+        if answer.outcome.overtime and trials:
+            caller.notes.append(f"slow: only {len(trials)} input(s) could be tried within the time limit")
+            break
+        trials.append(Trial(problem, answer, book.truth(step, problem)))
+        if answer.outcome.overtime:
+            break
+    return trials
+
+
+def _with_state(caller: Caller, trials: Sequence[Trial], verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
+    """Call once more with the first input: an answer that differs shows that something is kept."""
+    first = trials[0]
+    again = caller(first.problem)
+    if again.outcome.overtime or first.answer.error:
+        return verdicts
+    second = Trial(first.problem, again, first.answer.values)
+    rtol = tolerance(trials)
+    return tuple(
+        Verdict(v.quantity, False, (STATE,), formula=v.formula)
+        if v.quantity in first.answer.values and not second.is_right(v.quantity, rtol)
+        else v
+        for v in verdicts
+    )
+
+
+def _notes(
+    caller: Caller, book: Textbook, step: str, trials: Sequence[Trial], verdicts: Sequence[Verdict]
+) -> tuple[str, ...]:
+    """Return what is worth to know and not wrong by itself."""
+    notes = list(caller.notes)
+    if not can_limit():
+        notes.append(NO_LIMIT)
+    if any(trial.answer.outcome.changed for trial in trials):
+        notes.append("changes its input in place: later code that uses the same array sees other numbers")
+    if any(trial.answer.single for trial in trials):
+        notes.append("single precision (float32): compared to 3 digits only")
+    right = all(verdict.right for verdict in verdicts)
+    for trial in trials:
+        if trial.answer.error and trial.problem.name and not trial.answer.outcome.overtime:
+            notes.append(f"raises an error for {trial.problem.name}: {trial.answer.error}")
+    rough = [t for t in trials if any(q in t.right and not t.is_right(q, 1e-7) for q in t.answer.values)]
+    if right and rough and not any(trial.answer.single for trial in trials):
+        notes.append("agrees to 5 digits only: a small constant is added somewhere, or it is computed in float32")
+    if right:
+        notes += _far_out(caller, book, step)
+    return tuple(dict.fromkeys(notes))
+
+
+def _far_out(caller: Caller, book: Textbook, step: str) -> list[str]:
+    """Return where the function fails only far out."""
+    if caller.flat or step == "m":
+        return []
+    for problem in book.far():
+        trial = Trial(problem, caller(problem), book.truth(step, problem))
+        if trial.answer.outcome.overtime:
+            return []
+        if not all(
+            trial.is_right(name, 1e-5) for name in trial.right if name in trial.answer.values or trial.answer.error
+        ):
+            said = "fails" if trial.answer.error else "is wrong"
+            return [f"right on ordinary inputs, but {said} {problem.name}: {book.far_out}"]
+    return []
+
+
+def described(problem: Problem) -> str:
+    """Return the sizes of a problem in words."""
+    return f"n = {problem.n}, K = {problem.K}, D = {problem.D}"

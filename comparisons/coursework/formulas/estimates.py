@@ -1,0 +1,269 @@
+"""M-steps as ratios of sums weighted by responsibilities; what goes wrong in numerator, divisor and afterwards.
+
+::
+
+    θ_kd = (Σ_i r_ik T_d(x_i) + pseudo) / (Σ_i r_ik s_id + pseudo),    s the size of a cell, 1 for most families
+
+`SHARE` is what stands for r_ik. The value of a divisor is a function of the shares (n, K), the sizes (n, p) and the
+problem; that of the last slot, of the estimate (K, p) and the problem.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from comparisons.coursework.formulas.problem import Problem
+from comparisons.coursework.formulas.responsibilities import hard
+from comparisons.coursework.formulas.slots import Formula, Slot, texts_beside
+from models.validation import Array
+
+TEXTS = texts_beside(__file__)
+OfProblem = Callable[[Problem], Array]
+
+
+def overall(p: Problem) -> Array:
+    """Return the mean of all samples, shape (D,)."""
+    return np.asarray(p.X.mean(axis=0))
+
+
+SHARE = Slot(
+    "share",
+    lambda p: p.r,
+    {
+        "hard responsibilities": lambda p: hard(p.r),
+        "responsibilities squared": lambda p: p.r**2,
+        "root of responsibilities": lambda p: np.sqrt(p.r),
+        "responsibilities left out": lambda p: np.ones_like(p.r),
+        "responsibilities times the weights": lambda p: p.r * p.theta["weights"],
+        "responsibilities over the weights": lambda p: p.r / p.theta["weights"],
+        "responsibilities normalised over samples": lambda p: p.r / p.r.sum(axis=0),
+        "responsibilities rounded": lambda p: np.round(p.r),
+        "responsibilities above 1/2": lambda p: (p.r > 0.5).astype(float),
+        "complement of responsibilities": lambda p: 1 - p.r,
+        "responsibilities of another component": lambda p: np.roll(p.r, 1, axis=1),
+        "responsibilities of another component, the next": lambda p: np.roll(p.r, -1, axis=1),
+        "responsibilities in reverse order of components": lambda p: p.r[:, ::-1],
+        "first component's responsibilities for all": lambda p: np.repeat(p.r[:, :1], p.K, axis=1),
+        "last component's responsibilities for all": lambda p: np.repeat(p.r[:, -1:], p.K, axis=1),
+        "responsibilities in reverse order of samples": lambda p: p.r[::-1],
+        "responsibilities of the sample before": lambda p: np.roll(p.r, 1, axis=0),
+        "exp of responsibilities": lambda p: np.exp(p.r),
+        "log of responsibilities": lambda p: np.log(p.r),
+        "first sample left out": lambda p: np.where(np.arange(p.n)[:, None] > 0, p.r, 0.0),
+        "last sample left out": lambda p: np.where(np.arange(p.n)[:, None] < p.n - 1, p.r, 0.0),
+        "only the largest responsibility": lambda p: p.r * hard(p.r),
+        "largest responsibility": lambda p: np.repeat(p.r.max(axis=1, keepdims=True), p.K, axis=1),
+    },
+    texts=TEXTS,
+)
+SMALL_DIVISORS: Mapping[str, Callable[..., Any]] = {
+    "n in place of N_k": lambda s, size, p: size.sum(axis=0),
+    "K in place of N_k": lambda s, size, p: float(p.K),
+    "D in place of N_k": lambda s, size, p: float(p.D),
+    "not divided": lambda s, size, p: 1.0,
+    "N_k - 1": lambda s, size, p: p.r.T @ size - 1,
+    "N_k + 1": lambda s, size, p: p.r.T @ size + 1,
+    "n - 1 in place of N_k": lambda s, size, p: size.sum(axis=0) - 1,
+    "n - K in place of N_k": lambda s, size, p: size.sum(axis=0) - p.K,
+    "the shares' own sum": lambda s, size, p: s.T @ size,
+    "the shares' own sum - 1": lambda s, size, p: s.T @ size - 1,
+    "divided by N_k twice": lambda s, size, p: (p.r.T @ size) ** 2,
+    "divided by n twice": lambda s, size, p: p.n**2,
+    "root of N_k": lambda s, size, p: np.sqrt(p.r.T @ size),
+    "hard counts": lambda s, size, p: hard(p.r).T @ size,
+    "old weights in place of N_k": lambda s, size, p: p.theta["weights"][:, None],
+    "new weights in place of N_k": lambda s, size, p: p.r.mean(axis=0)[:, None],
+    "n times the old weights": lambda s, size, p: p.n * p.theta["weights"][:, None],
+    "sum of squared responsibilities": lambda s, size, p: (p.r**2).T @ size,
+    "effective sample size": lambda s, size, p: p.r.sum(axis=0)[:, None] ** 2 / (p.r**2).sum(axis=0)[:, None],
+    "unbiased by squared responsibilities": lambda s, size, p: (
+        p.r.sum(axis=0) - (p.r**2).sum(axis=0) / p.r.sum(axis=0)
+    )[:, None],
+    "N_k less the sum of squared responsibilities": lambda s, size, p: (p.r - p.r**2).sum(axis=0)[:, None],
+    "N of the next component": lambda s, size, p: np.roll(p.r.T @ size, -1, axis=0),
+    "N of the component before": lambda s, size, p: np.roll(p.r.T @ size, 1, axis=0),
+    "N_k never reset": lambda s, size, p: np.cumsum(p.r.T @ size, axis=0),
+    "first component's N for all": lambda s, size, p: (p.r.T @ size)[:1],
+    "last component's N for all": lambda s, size, p: (p.r.T @ size)[-1:],
+    "n/K in place of N_k": lambda s, size, p: p.n / p.K,
+    "K N_k": lambda s, size, p: p.K * (p.r.T @ size),
+    "D N_k": lambda s, size, p: p.D * (p.r.T @ size),
+    "n D": lambda s, size, p: p.n * p.D,
+    "n K": lambda s, size, p: p.n * p.K,
+    "n N_k": lambda s, size, p: p.n * (p.r.T @ size),
+    "largest responsibility of each component": lambda s, size, p: p.r.max(axis=0)[:, None],
+    "size of the cells left out": lambda s, size, p: p.r.sum(axis=0)[:, None],
+    "size of the cells only": lambda s, size, p: size.mean(axis=0),
+    "size of the cells squared": lambda s, size, p: p.r.T @ size**2,
+    "N_k - D": lambda s, size, p: p.r.T @ size - p.D,
+    "multiplied by N_k": lambda s, size, p: 1 / (p.r.T @ size),
+    "half of N_k": lambda s, size, p: (p.r.T @ size) / 2,
+    "twice N_k": lambda s, size, p: (p.r.T @ size) * 2,
+}
+DIVISOR = Slot(
+    "divisor", lambda s, size, p: p.r.T @ size, SMALL_DIVISORS, TEXTS, apply=False, follows=("the shares' own sum",)
+)
+
+
+# Weights --------------------------------------------------------------------------------------------------------------
+
+OF_WEIGHTS = Slot(
+    "divisor of the weights",
+    lambda s, p: float(p.n),
+    {
+        "not divided by n": lambda s, p: 1.0,
+        "divided by n - 1": lambda s, p: p.n - 1,
+        "divided by K": lambda s, p: p.K,
+        "divided by D": lambda s, p: p.D,
+        "divided by n K": lambda s, p: p.n * p.K,
+        "divided by n D": lambda s, p: p.n * p.D,
+        "divided by n squared": lambda s, p: p.n**2,
+        "divided by the shares' own sum": lambda s, p: s.sum(),
+        "divided by the length of N": lambda s, p: np.linalg.norm(p.r.sum(axis=0)),
+        "divided by the largest N": lambda s, p: p.r.sum(axis=0).max(),
+        "divided by n + K": lambda s, p: p.n + p.K,
+        "divided by n - K": lambda s, p: p.n - p.K,
+        "divided by n + 1": lambda s, p: p.n + 1,
+        "divided by the number of hard assignments": lambda s, p: hard(p.r).sum(axis=0),
+        "divided by the data's sum": lambda s, p: p.X.sum(),
+    },
+    TEXTS,
+    apply=False,
+    follows=("divided by the shares' own sum",),
+)
+AFTER_WEIGHTS = Slot(
+    "after the weights",
+    lambda a, p: a,
+    {
+        "all weights equal": lambda a, p: np.full(p.K, 1 / p.K),
+        "old weights returned": lambda a, p: p.theta["weights"],
+        "weights in reverse order": lambda a, p: a[::-1],
+        "weights sorted": lambda a, p: np.sort(a),
+        "weights sorted downwards": lambda a, p: np.sort(a)[::-1],
+        "weights shifted by one": lambda a, p: np.roll(a, 1),
+        "weights shifted back by one": lambda a, p: np.roll(a, -1),
+        "log weights returned": lambda a, p: np.log(a),
+        "softmax of the weights": lambda a, p: np.exp(a) / np.exp(a).sum(),
+        "root of the weights": lambda a, p: np.sqrt(a),
+        "weights squared": lambda a, p: a**2,
+        "weights squared and normalised": lambda a, p: a**2 / (a**2).sum(),
+        "roots of the weights, normalised": lambda a, p: np.sqrt(a) / np.sqrt(a).sum(),
+        "1 - weights": lambda a, p: 1 - a,
+        "one over the weights": lambda a, p: 1 / a,
+        "product with the old weights": lambda a, p: a * p.theta["weights"],
+        "product with the old weights, normalised": lambda a, p: (
+            a * p.theta["weights"] / (a * p.theta["weights"]).sum()
+        ),
+        "mean with the old weights": lambda a, p: (a + p.theta["weights"]) / 2,
+        "only the last weight by the sum to one": lambda a, p: np.append(np.zeros(p.K - 1), 1.0),
+        "weights rounded": lambda a, p: np.round(a, 2),
+        "geometric mean of responsibilities": lambda a, p: np.exp(np.log(p.r).mean(axis=0)),
+        "largest responsibilities": lambda a, p: p.r.max(axis=0),
+        "median of responsibilities": lambda a, p: np.median(p.r, axis=0),
+        "cumulative weights": lambda a, p: np.cumsum(a),
+        "first sample's responsibilities": lambda a, p: p.r[0],
+        "last sample's responsibilities": lambda a, p: p.r[-1],
+        "responsibilities summed over components": lambda a, p: p.r.sum(axis=1),
+        "responsibilities averaged over components": lambda a, p: p.r.mean(axis=1),
+    },
+    TEXTS,
+    apply=False,
+)
+
+
+def pseudo_weights(p: Problem) -> Array:
+    """Return a_k - 1, or 0 for maximum likelihood."""
+    return np.zeros(p.K) if p.prior is None else np.broadcast_to(np.asarray(p.prior.concentration) - 1.0, p.K)
+
+
+PSEUDO = {
+    "prior left out": lambda p: np.zeros(p.K),
+    "a_k in place of a_k - 1": lambda p: pseudo_weights(p) + 1,
+    "a_k added to maximum likelihood": lambda p: np.ones(p.K),
+    "1/K added": lambda p: np.full(p.K, 1 / p.K),
+}
+PSEUDO_WEIGHTS = Slot("pseudo-counts of the weights", pseudo_weights, PSEUDO, TEXTS)
+PSEUDO_TOTAL = Slot("pseudo-counts below", pseudo_weights, PSEUDO, TEXTS)
+
+
+def weights_formula(text: str) -> Formula:
+    """Return π_k = (N_k + a_k - 1) / (n + Σa - K)."""
+
+    def combine(p: Problem, v: Mapping[str, Any]) -> Array:
+        share, above, below = v["share"], v["pseudo-counts of the weights"], v["pseudo-counts below"]
+        estimate = (share.sum(axis=0) + above) / (v["divisor of the weights"](share, p) + below.sum())
+        return np.asarray(v["after the weights"](estimate, p))
+
+    return Formula("weights", text, (SHARE, OF_WEIGHTS, AFTER_WEIGHTS, PSEUDO_WEIGHTS, PSEUDO_TOTAL), combine)
+
+
+# Ratios ---------------------------------------------------------------------------------------------------------------
+
+
+def ratio(
+    quantity: str,
+    text: str,
+    numerator: Slot,
+    size: OfProblem,
+    after: Slot,
+    pseudo: tuple[Slot, Slot] | None = None,
+) -> Formula:
+    """Return Σ_i r_ik T(x_i) / Σ_i r_ik s_i, with pseudo-counts above and below.
+
+    Parameters
+    ----------
+    quantity, text : str
+        Name, and the right formula.
+    numerator : Slot
+        T(x), shape (n, p).
+    size : callable
+        From a problem to the sizes s (n, p).
+    after : Slot
+        What is done to the estimate.
+    pseudo : tuple of two Slots or None
+        What a prior adds to numerator and divisor.
+    """
+
+    def combine(p: Problem, v: Mapping[str, Any]) -> Array:
+        share = v["share"]
+        above = share.T @ v[numerator.name]
+        below = v["divisor"](share, size(p), p)
+        if pseudo is not None:
+            above, below = above + v[pseudo[0].name], below + v[pseudo[1].name]
+        return np.asarray(v[after.name](above / below, p))
+
+    return Formula(quantity, text, (SHARE, DIVISOR, after, numerator, *(pseudo or ())), combine)
+
+
+def after_of(old: str, extra: Mapping[str, Callable[..., Any]], texts: Mapping[str, Any]) -> Slot:
+    """Return the last slot of an estimate (K, p), with the name of its current value and what a family adds."""
+    generic: dict[str, Callable[..., Any]] = {
+        "old value returned": lambda a, p: p.theta[old],
+        "mean with the old value": lambda a, p: (a + p.theta[old]) / 2,
+        "added to the old value": lambda a, p: a + p.theta[old],
+        "components in reverse order": lambda a, p: a[::-1],
+        "components shifted by one": lambda a, p: np.roll(a, 1, axis=0),
+        "components shifted back by one": lambda a, p: np.roll(a, -1, axis=0),
+        "components sorted": lambda a, p: np.sort(a, axis=0),
+        "features in reverse order": lambda a, p: a[:, ::-1],
+        "first component for all": lambda a, p: np.repeat(a[:1], p.K, axis=0),
+        "last component for all": lambda a, p: np.repeat(a[-1:], p.K, axis=0),
+        "averaged over the components": lambda a, p: np.repeat(a.mean(axis=0, keepdims=True), p.K, axis=0),
+        "averaged over the features": lambda a, p: a.mean(axis=1),
+        "averaged over the features, repeated": lambda a, p: np.repeat(a.mean(axis=1, keepdims=True), a.shape[1], 1),
+        "multiplied by the new weights": lambda a, p: a * p.r.mean(axis=0)[:, None],
+        "multiplied by the old weights": lambda a, p: a * p.theta["weights"][:, None],
+        "normalised over the components": lambda a, p: a / a.sum(axis=0),
+        "normalised over the features": lambda a, p: a / a.sum(axis=1, keepdims=True),
+        "rounded": lambda a, p: np.round(a),
+        "root returned": lambda a, p: np.sqrt(a),
+        "square returned": lambda a, p: a**2,
+        "log returned": lambda a, p: np.log(a),
+        "exp returned": lambda a, p: np.exp(a),
+        "sign": lambda a, p: -a,
+        "one over it returned": lambda a, p: 1 / a,
+    }
+    return Slot(
+        "after", lambda a, p: a, generic | dict(extra), {**TEXTS, "after": {**TEXTS["after"], **texts}}, apply=False
+    )

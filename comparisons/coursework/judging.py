@@ -1,0 +1,168 @@
+"""Judge a function's answers, quantity by quantity: right, a known mistake, or where it differs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+from comparisons.coursework.calling.caller import Answer, Caller
+from comparisons.coursework.formulas.factors import factor_of
+from comparisons.coursework.formulas.narrowing import narrowed
+from comparisons.coursework.formulas.problem import Problem
+from comparisons.coursework.formulas.slots import GUARD, RTOL, SINGLE, Formula, Mistake, close, explanations
+from comparisons.coursework.formulas.textbook import Textbook
+from comparisons.coursework.result import Verdict
+from models.validation import Array
+
+ORDINARY = ("",)
+MOST_ALTERNATIVES = 2
+STATE = Mistake(
+    "state kept between calls",
+    "Call your function twice with the same arguments. Is the answer the same?",
+    "The second call with the same input gives another answer: something is kept from call to call, such as a global "
+    "array, a default argument that is changed, or a random number.",
+)
+PRIOR = Mistake(
+    "prior left out",
+    "What does the prior add to the counts and the sums of this step?",
+    "This is the maximum-likelihood step: the prior's terms are missing.",
+)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A problem with the function's answer and the right one."""
+
+    problem: Problem
+    answer: Answer
+    right: Mapping[str, Array]
+
+    def is_right(self, quantity: str, rtol: float) -> bool:
+        """Whether a quantity agrees to a relative tolerance."""
+        return quantity in self.answer.values and close(self.answer.values[quantity], self.right[quantity], rtol)
+
+
+def tolerance(trials: Sequence[Trial]) -> float:
+    """Return how near is near enough: wider where the answers are of single precision."""
+    return SINGLE if any(trial.answer.single for trial in trials) else GUARD
+
+
+def judge(caller: Caller, quantity: str, trials: Sequence[Trial], deadline: float) -> Verdict:
+    """Return what is found about a quantity."""
+    return judge_values(caller.book, quantity, trials, deadline, probes=lambda: _probes(caller, quantity))
+
+
+def judge_values(
+    book: Textbook,
+    quantity: str,
+    trials: Sequence[Trial],
+    deadline: float,
+    rtol: float | None = None,
+    probes: Callable[[], list[Trial]] = list,
+) -> Verdict:
+    """Return what is found about a quantity from answers on some problems.
+
+    Parameters
+    ----------
+    book : Textbook
+        The family's formulas.
+    quantity : str
+        Which one.
+    trials : sequence of Trial
+        Problems with the answers and the right ones.
+    deadline : float
+        When the search ends, a time of `perf_counter`.
+    rtol : float or None
+        Relative tolerance; ``None`` follows from the precision of the answers.
+    probes : callable
+        Makes further trials, which are only needed where no known mistake gives the answers.
+    """
+    formula = book.formulas.get(quantity)
+    text = formula.text if formula else book.texts.get(quantity, "")
+    answered = [trial for trial in trials if quantity in trial.answer.values]
+    ordinary = [trial for trial in trials if trial.problem.name in ORDINARY]
+    failed = [trial for trial in ordinary if quantity not in trial.answer.values]
+    if failed:
+        error = failed[0].answer.error or "it is missing from what the function returns, or is no array of numbers"
+        return Verdict(quantity, False, located=_of_failures(failed, ordinary, error), formula=text)
+    rtol = tolerance(trials) if rtol is None else rtol
+    wrong = [trial for trial in answered if not trial.is_right(quantity, rtol)]
+    rough = [trial for trial in answered if not trial.is_right(quantity, RTOL)]
+    if not rough:
+        return Verdict(quantity, True, formula=text)
+    exact = rtol if rtol > GUARD else RTOL
+    mistakes, alternatives = _known(formula, quantity, answered, deadline, exact, pairs=False)
+    if not wrong and (not mistakes or rtol > GUARD):
+        return Verdict(quantity, True, formula=text)
+    if not mistakes:
+        mistakes = _by_factors(quantity, answered, book, most=1)
+    if not mistakes:
+        mistakes, alternatives = _known(formula, quantity, answered, deadline, exact, pairs=True)
+    if not mistakes:
+        mistakes = _by_factors(quantity, answered, book, most=9)
+    located = "" if mistakes else narrowed(quantity, answered, rtol, probes())
+    return Verdict(quantity, False, mistakes, located, text, alternatives)
+
+
+def _by_factors(quantity: str, trials: Sequence[Trial], book: Textbook, most: int) -> tuple[Mistake, ...]:
+    """Return the mistake that wrong factors of at most so many terms are."""
+    factor = factor_of(quantity, trials, book)
+    return () if factor is None or factor.name.count(" and ") >= most else (factor,)
+
+
+def _probes(caller: Caller, quantity: str) -> list[Trial]:
+    """Return the function's answers where something is left out of the input, such as unequal weights."""
+    if caller.flat:
+        return []
+    book, step = caller.book, caller.step
+    trials = [Trial(problem, caller(problem), book.truth(step, problem)) for problem in book.probes(step)]
+    return [trial for trial in trials if quantity in trial.answer.values]
+
+
+def _known(
+    formula: Formula | None, quantity: str, trials: Sequence[Trial], deadline: float, rtol: float, pairs: bool
+) -> tuple[tuple[Mistake, ...], tuple[str, ...]]:
+    """Return the mistakes that give a quantity on all problems, or on the ordinary ones, and names of others that do."""
+    if formula is None:
+        return (), ()
+    special = [trial for trial in trials if trial.problem.name not in ORDINARY]
+    ordinary = [trial for trial in trials if trial.problem.name in ORDINARY]
+    for chosen in [[*ordinary, *special], ordinary] if special else [ordinary]:
+        if all(trial.is_right(quantity, rtol) for trial in chosen):
+            continue
+        if _forgets_prior(formula, quantity, chosen, rtol):
+            return (PRIOR,), ()
+        problems = [trial.problem.changed(own=trial.answer.values) for trial in chosen]
+        outputs = [trial.answer.values[quantity] for trial in chosen]
+        if any(not np.isfinite(output).any() for output in outputs):
+            continue
+        found = explanations(formula, problems, outputs, deadline, rtol, pairs)
+        if found:
+            best = _causes(found)
+            others = [" and ".join(mistake.name for mistake in mistakes) for mistakes in found if mistakes != best]
+            return best, tuple(others[:MOST_ALTERNATIVES])
+        if perf_counter() > deadline:
+            break
+    return (), ()
+
+
+def _forgets_prior(formula: Formula, quantity: str, trials: Sequence[Trial], rtol: float) -> bool:
+    """Whether a quantity is that of maximum likelihood where a prior is given."""
+    if any(trial.problem.prior is None for trial in trials):
+        return False
+    flat = [(formula.value(trial.problem.changed(prior=None)), trial.answer.values[quantity]) for trial in trials]
+    return all(close(right, yours, rtol) for right, yours in flat)
+
+
+def _causes(found: Sequence[tuple[Mistake, ...]]) -> tuple[Mistake, ...]:
+    """Return the first explanation, without mistakes that follow from its others."""
+    best = min(found, key=lambda mistakes: sum(not mistake.follows for mistake in mistakes))
+    return tuple(mistake for mistake in best if not mistake.follows) or best
+
+
+def _of_failures(failed: Sequence[Trial], ordinary: Sequence[Trial], error: str) -> str:
+    first = failed[0].problem
+    size = f"n = {first.n}, K = {first.K}, D = {first.D}"
+    every = "on every input" if len(failed) == len(ordinary) else f"on some inputs, such as {size}"
+    return f"{error} ({every})"

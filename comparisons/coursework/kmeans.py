@@ -1,0 +1,345 @@
+"""K-means for coursework: assignment, update and inertia, and what goes wrong in them.
+
+::
+
+    z_i = argmin_k ‖x_i - c_k‖²,    c_k = Σ_{i: z_i = k} x_i / N_k,    J = Σ_i min_k ‖x_i - c_k‖²
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, ClassVar, override
+
+import numpy as np
+
+from comparisons.coursework.calling.outputs import Expected
+from comparisons.coursework.formulas.problem import Problem
+from comparisons.coursework.formulas.slots import Formula, Slot, texts_beside
+from comparisons.coursework.formulas.textbook import Convention, Textbook
+from models.validation import Array
+
+TEXTS = texts_beside(__file__)
+TITLES = {"e": "assignment", "m": "update", "log_likelihood": "inertia"}
+
+
+def _gaps(p: Problem) -> Array:
+    return np.asarray(p.X[:, None, :] - p.theta["centers"])
+
+
+def squares(p: Problem) -> Array:
+    """Return ‖x_i - c_k‖², shape (n, K)."""
+    return np.asarray((_gaps(p) ** 2).sum(axis=2))
+
+
+def _norms(p: Problem) -> Array:
+    return np.asarray((p.theta["centers"] ** 2).sum(axis=1))
+
+
+def _cosines(p: Problem) -> Array:
+    X, C = p.X, p.theta["centers"]
+    return np.asarray(X @ C.T / np.linalg.norm(X, axis=1)[:, None] / np.linalg.norm(C, axis=1))
+
+
+DISTANCE = Slot(
+    "distance",
+    squares,
+    {
+        "Manhattan distance": lambda p: np.abs(_gaps(p)).sum(axis=2),
+        "largest gap": lambda p: np.abs(_gaps(p)).max(axis=2),
+        "smallest gap": lambda p: np.abs(_gaps(p)).min(axis=2),
+        "gaps neither squared nor absolute": lambda p: _gaps(p).sum(axis=2),
+        "sum of the gaps, absolute": lambda p: np.abs(_gaps(p).sum(axis=2)),
+        "only the first feature": lambda p: np.abs(_gaps(p)[..., 0]),
+        "only the last feature": lambda p: np.abs(_gaps(p)[..., -1]),
+        "inner product": lambda p: p.X @ p.theta["centers"].T,
+        "inner product, negative": lambda p: -(p.X @ p.theta["centers"].T),
+        "cosine": lambda p: 1 - _cosines(p),
+        "2 left out of 2 x·c": lambda p: _norms(p) - p.X @ p.theta["centers"].T,
+        "sign of 2 x·c": lambda p: _norms(p) + 2 * p.X @ p.theta["centers"].T,
+        "norm of the centres not squared": lambda p: np.sqrt(_norms(p)) - 2 * p.X @ p.theta["centers"].T,
+        "centres only": lambda p: np.broadcast_to(_norms(p), (p.n, p.K)),
+        "distances to the next centre": lambda p: np.roll(squares(p), -1, axis=1),
+        "distances to the centre before": lambda p: np.roll(squares(p), 1, axis=1),
+        "centres in reverse order": lambda p: squares(p)[:, ::-1],
+        "centre added": lambda p: ((p.X[:, None, :] + p.theta["centers"]) ** 2).sum(axis=2),
+        "data centred": lambda p: squares(p.changed(X=p.X - p.X.mean(axis=0))),
+        "distances of the samples before": lambda p: np.roll(squares(p), 1, axis=0),
+        "distances summed up over the samples": lambda p: np.cumsum(squares(p), axis=0),
+        "last centre left out": lambda p: squares(p)[:, :-1],
+        "first centre left out": lambda p: squares(p)[:, 1:],
+    },
+    TEXTS,
+)
+PICK = Slot(
+    "pick",
+    lambda d, p: d.argmin(axis=1),
+    {
+        "farthest centre": lambda d, p: d.argmax(axis=1),
+        "nearest sample of each centre": lambda d, p: d.argmin(axis=0),
+        "second nearest centre": lambda d, p: d.argsort(axis=1)[:, min(1, d.shape[1] - 1)],
+        "labels begin at 1": lambda d, p: d.argmin(axis=1) + 1,
+        "labels counted down": lambda d, p: d.shape[1] - 1 - d.argmin(axis=1),
+        "smallest distance in place of its index": lambda d, p: d.min(axis=1),
+        "root of the smallest distance": lambda d, p: np.sqrt(d.min(axis=1)),
+        "distances returned": lambda d, p: d,
+        "roots of the distances returned": lambda d, p: np.sqrt(d),
+        "soft assignment": lambda d, p: np.exp(-d / 2) / np.exp(-d / 2).sum(axis=1, keepdims=True),
+        "soft assignment without 1/2": lambda d, p: np.exp(-d) / np.exp(-d).sum(axis=1, keepdims=True),
+        "first centre for all": lambda d, p: np.zeros(p.n),
+        "last centre for all": lambda d, p: np.full(p.n, p.K - 1.0),
+        "rank of the first centre": lambda d, p: d.argsort(axis=1)[:, 0] * 0 + d.argsort(axis=1).argsort(axis=1)[:, 0],
+        "labels in reverse order of samples": lambda d, p: d.argmin(axis=1)[::-1],
+        "labels of the last sample for all": lambda d, p: np.full(p.n, d.argmin(axis=1)[-1]),
+        "old labels returned": lambda d, p: p.r.argmax(axis=1),
+        "first centre that improves, not the nearest": lambda d, p: np.where(
+            (d < d[:, :1]).any(axis=1), (d < d[:, :1]).argmax(axis=1), 0
+        ),
+    },
+    TEXTS,
+    apply=False,
+)
+
+
+def _masks(p: Problem) -> list[np.ndarray]:
+    return [p.r[:, k] > 0 for k in range(p.K)]
+
+
+def _each(function: Any) -> Any:
+    """Return a value (K, D): a function of the samples of each cluster."""
+    nothing = np.nan
+    return lambda p: np.stack([function(p.X[m], p) if m.any() else np.full(p.D, nothing) for m in _masks(p)])
+
+
+AVERAGE = Slot(
+    "average",
+    _each(lambda x, p: x.mean(axis=0)),
+    {
+        "median in place of the mean": _each(lambda x, p: np.median(x, axis=0)),
+        "sum in place of the mean": _each(lambda x, p: x.sum(axis=0)),
+        "divided by n": _each(lambda x, p: x.sum(axis=0) / p.n),
+        "divided by K": _each(lambda x, p: x.sum(axis=0) / p.K),
+        "divided by D": _each(lambda x, p: x.sum(axis=0) / p.D),
+        "divided by N_k - 1": _each(lambda x, p: x.sum(axis=0) / (len(x) - 1)),
+        "divided by N_k + 1": _each(lambda x, p: x.sum(axis=0) / (len(x) + 1)),
+        "divided by n/K": _each(lambda x, p: x.sum(axis=0) * p.K / p.n),
+        "centre of the range": _each(lambda x, p: (x.max(axis=0) + x.min(axis=0)) / 2),
+        "mean over the features": _each(lambda x, p: np.full(p.D, x.mean())),
+        "mean of all samples": _each(lambda x, p: p.X.mean(axis=0)),
+        "first sample of each cluster": _each(lambda x, p: x[0]),
+        "last sample of each cluster": _each(lambda x, p: x[-1]),
+        "sample nearest to the mean": _each(lambda x, p: x[((x - x.mean(axis=0)) ** 2).sum(axis=1).argmin()]),
+        "mean of the squares": _each(lambda x, p: (x**2).mean(axis=0)),
+        "root of the mean of squares": _each(lambda x, p: np.sqrt((x**2).mean(axis=0))),
+        "standard deviations": _each(lambda x, p: x.std(axis=0)),
+        "largest values": _each(lambda x, p: x.max(axis=0)),
+        "smallest values": _each(lambda x, p: x.min(axis=0)),
+        "first sample left out": _each(lambda x, p: x[1:].mean(axis=0)),
+        "last sample left out": _each(lambda x, p: x[:-1].mean(axis=0)),
+        "mean of the samples of other clusters": lambda p: np.stack(
+            [p.X[~m].mean(axis=0) if not m.all() else p.X[0] * np.nan for m in _masks(p)]
+        ),
+        "sums never reset": lambda p: (
+            np.cumsum(_each(lambda x, p: x.sum(axis=0))(p), axis=0) / p.r.sum(axis=0)[:, None]
+        ),
+        "sums and counts never reset": lambda p: (
+            np.cumsum(_each(lambda x, p: x.sum(axis=0))(p), axis=0) / np.cumsum(p.r.sum(axis=0))[:, None]
+        ),
+        "old centres added": lambda p: (
+            (_each(lambda x, p: x.sum(axis=0))(p) + p.theta["centers"]) / p.r.sum(axis=0)[:, None]
+        ),
+        "old centre counted as a sample": lambda p: (
+            (_each(lambda x, p: x.sum(axis=0))(p) + p.theta["centers"]) / (p.r.sum(axis=0)[:, None] + 1)
+        ),
+    },
+    TEXTS,
+)
+AFTER = Slot(
+    "after",
+    lambda a, p: a,
+    {
+        "old centres returned": lambda a, p: p.theta["centers"],
+        "mean with the old centres": lambda a, p: (a + p.theta["centers"]) / 2,
+        "centres in reverse order": lambda a, p: a[::-1],
+        "centres shifted by one": lambda a, p: np.roll(a, 1, axis=0),
+        "centres shifted back by one": lambda a, p: np.roll(a, -1, axis=0),
+        "features in reverse order": lambda a, p: a[:, ::-1],
+        "centres sorted": lambda a, p: np.sort(a, axis=0),
+        "first centre for all": lambda a, p: np.repeat(a[:1], p.K, axis=0),
+        "last centre for all": lambda a, p: np.repeat(a[-1:], p.K, axis=0),
+        "last cluster left out": lambda a, p: a[:-1],
+        "first cluster left out": lambda a, p: a[1:],
+        "centres rounded": lambda a, p: np.round(a),
+        "cluster without samples in front": lambda a, p: np.concatenate([np.zeros((1, p.D)), a[:-1]]),
+    },
+    TEXTS,
+    apply=False,
+)
+SUM = Slot(
+    "sum",
+    lambda d, p: d.min(axis=1).sum(),
+    {
+        "distances not squared": lambda d, p: np.sqrt(d.min(axis=1)).sum(),
+        "mean in place of the sum": lambda d, p: d.min(axis=1).mean(),
+        "summed over all centres": lambda d, p: d.sum(),
+        "largest distance to each": lambda d, p: d.max(axis=1).sum(),
+        "root of the sum": lambda d, p: np.sqrt(d.min(axis=1).sum()),
+        "sign": lambda d, p: -d.min(axis=1).sum(),
+        "half of the sum": lambda d, p: d.min(axis=1).sum() / 2,
+        "nearest sample to each centre": lambda d, p: d.min(axis=0).sum(),
+        "mean over cells": lambda d, p: d.min(axis=1).sum() / p.X.size,
+        "largest of the smallest": lambda d, p: d.min(axis=1).max(),
+        "by the given labels": lambda d, p: (d * p.r).sum(),
+        "not summed": lambda d, p: d.min(axis=1),
+        "divided by K": lambda d, p: d.min(axis=1).sum() / p.K,
+    },
+    TEXTS,
+    apply=False,
+)
+
+
+class KMeans(Textbook):
+    """Assignment and update."""
+
+    spellings: ClassVar[Mapping[str, str]] = {
+        "centers": "centers centres center centre centroids centroid cents c cs mu mus means mean m cluster_centers "
+        "cluster_centres prototypes codebook",
+        "labels": "labels label z zs assignments assignment clusters cluster y ys idx index r rs resp a assign ids "
+        "membership memberships cluster_ids one_hot responsibilities which nearest",
+    }
+    notebook = "01_kmeans_hard_and_soft_clustering.ipynb"
+    sections: ClassVar[Mapping[str, str]] = {
+        "e": "Lloyd's algorithm by hand",
+        "m": "Lloyd's algorithm by hand",
+        "log_likelihood": "What K-means minimises",
+    }
+    conventions = (
+        Convention(
+            "one-hot",
+            "labels",
+            lambda a, p: np.eye(p.K)[np.asarray(a).astype(int)],
+            lambda a, p: _of_one_hot(a),
+            ("one_hot", "onehot"),
+            free=True,
+        ),
+    )
+    n_samples = 11, 12
+    size_names = ()  # type: ignore[assignment]
+    quantities = ("centers",)  # type: ignore[assignment]
+
+    def __init__(self, **options: Any) -> None:
+        if options:
+            raise TypeError(f"{', '.join(options)} is no option of family 'kmeans', which has none")
+        self.prior, self.given = None, {}
+
+    @property
+    @override
+    def title(self) -> str:
+        return "K-means"
+
+    @override
+    def step_title(self, step: str) -> str:
+        return TITLES[step]
+
+    @override
+    def first_quantity(self, step: str) -> str:
+        return {"e": "labels", "m": "centers"}.get(step, step)
+
+    @override
+    def shape(self) -> tuple[int | None, int | None]:
+        return None, None
+
+    @override
+    def draw(self, rng: np.random.RandomState, n: int, K: int, D: int, *, plain: bool = False) -> Problem:
+        centers, X = rng.normal(1.0, 1.5, size=(K, D)), rng.normal(0.7, 1.8, size=(n, D))
+        if plain:
+            centers, X = np.round(centers, 1), np.round(X, 1)
+        labels = rng.permutation(np.maximum(np.arange(n) % (K + 1) - 1, 0)) if n > K else np.arange(n) % K
+        return Problem("", X, {"centers": centers}, np.eye(K)[labels])
+
+    @override
+    def probes(self, step: str) -> list[Problem]:
+        return []
+
+    @override
+    def expected(self, step: str, problem: Problem) -> list[Expected]:
+        (right,) = self.truth(step, problem).items()
+        name, value = right
+        return [Expected(name, (value.shape, *([(problem.n, problem.K)] if name == "labels" else [])))]
+
+    @override
+    def truth(self, step: str, problem: Problem) -> dict[str, Array]:
+        name = {"e": "labels", "m": "centers"}.get(step, step)
+        return {name: self.formulas[name].value(problem)}
+
+    @override
+    def needed(self, step: str) -> tuple[str, ...]:
+        return ("X", "labels") if step == "m" else ("X", "centers")
+
+    @override
+    def optional(self, step: str) -> tuple[str, ...]:
+        return ("centers", "K", "D", "n") if step == "m" else ("labels", "K", "D", "n")
+
+    @override
+    def value_of(self, role: str, problem: Problem) -> Any:
+        return problem.r.argmax(axis=1) if role == "labels" else super().value_of(role, problem)
+
+    @override
+    def all_conventions(self) -> tuple[Convention, ...]:
+        return self.conventions
+
+    falls_with_fit = True
+
+    @override
+    def fit_problem(self) -> Problem:
+        rng = np.random.RandomState(8)
+        centers = np.array([[0.0, 0.0], [4.0, 1.0], [1.0, 5.0]])
+        X = centers[np.arange(90) % 3] + rng.normal(size=(90, 2))
+        start = np.array([[0.5, 1.5], [2.5, 1.0], [1.0, 2.5]])
+        return Problem("", X, {"centers": start}, np.eye(3)[np.arange(90) % 3])
+
+    @override
+    def responsibilities(self, problem: Problem) -> Array:
+        return np.eye(problem.K)[self.formulas["labels"].value(problem).astype(int)]
+
+    @override
+    def as_responsibilities(self, answer: Array, problem: Problem) -> Array:
+        if answer.shape != (problem.n,) or not np.isin(answer, np.arange(problem.K)).all():
+            raise ValueError("no labels")
+        return np.eye(problem.K)[answer.astype(int)]
+
+    @override
+    def objective_at(self, problem: Problem) -> float:
+        return -super().objective_at(problem)
+
+    @override
+    def misfit(self, problem: Problem, theta: Mapping[str, Array]) -> str:
+        shape = problem.theta["centers"].shape
+        return (
+            "" if theta["centers"].shape == shape else f"centers must have shape {shape}, got {theta['centers'].shape}"
+        )
+
+    @cached_property
+    def formulas(self) -> dict[str, Formula]:
+        """The formulas by quantity."""
+        assign = Formula(
+            "labels", "z_i = argmin_k ‖x_i - c_k‖²", (DISTANCE, PICK), lambda p, v: v["pick"](v["distance"], p)
+        )
+        update = Formula(
+            "centers",
+            "c_k = the mean of the samples with z_i = k",
+            (AVERAGE, AFTER),
+            lambda p, v: v["after"](v["average"], p),
+        )
+        inertia = Formula(
+            "log_likelihood", "J = Σ_i min_k ‖x_i - c_k‖²", (DISTANCE, SUM), lambda p, v: v["sum"](v["distance"], p)
+        )
+        return {formula.quantity: formula for formula in (assign, update, inertia)}
+
+
+def _of_one_hot(a: Array) -> Array:
+    a = np.asarray(a)
+    if a.ndim != 2 or not ((a == 0) | (a == 1)).all() or not (a.sum(axis=1) == 1).all():
+        raise ValueError("not one-hot")
+    return np.asarray(a.argmax(axis=1))
+
+
+TEXTBOOK = KMeans

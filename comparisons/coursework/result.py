@@ -1,0 +1,140 @@
+"""What a check says of a student's function: right or wrong for each quantity, a hint, and the term on request."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from comparisons.coursework.formulas.slots import Mistake
+from models.tables import Tabular, table_lines
+
+NOTEBOOKS, PAGE = "notebooks", "docs/formulas.md"
+UNKNOWN_HINT = (
+    "Compute the smallest input below by hand, term by term, and print every term of your function beside it."
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found about one quantity that a function returns.
+
+    Attributes
+    ----------
+    quantity : str
+        Such as "responsibilities" or "covariances".
+    right : bool
+        Whether it is the textbook's on every ordinary input.
+    mistakes : tuple of Mistake
+        The changes of the textbook's formula that give exactly the function's numbers; none if it is right or unknown.
+    located : str
+        A sentence: where the function differs, if no known mistake gives its numbers.
+    formula : str
+        The right formula.
+    alternatives : tuple of str
+        Other mistakes that give the same numbers.
+    """
+
+    quantity: str
+    right: bool
+    mistakes: tuple[Mistake, ...] = ()
+    located: str = ""
+    formula: str = ""
+    alternatives: tuple[str, ...] = ()
+
+    @property
+    def follows(self) -> bool:
+        """Whether it is wrong only because another quantity is."""
+        return bool(self.mistakes) and all(mistake.follows for mistake in self.mistakes)
+
+    @property
+    def found(self) -> str:
+        """The mistakes by name, or where the function differs."""
+        return " and ".join(mistake.name for mistake in self.mistakes) or self.located
+
+
+@dataclass(frozen=True, repr=False)
+class Check(Tabular):
+    """The result of a check. Printing it gives a hint; `explain` gives the mistake away.
+
+    Attributes
+    ----------
+    what : str
+        What was checked, such as "E-step of the Gaussian mixture".
+    verdicts : tuple of Verdict
+        One for each quantity that the function returns.
+    notes : tuple of str
+        What is worth to know and not wrong by itself: conventions, inputs that were changed, underflow far out.
+    example : str
+        The smallest input found on which the function is wrong, with its answer and the right one.
+    section : str
+        File and heading of the notebook that derives the step.
+    seconds : float
+        How long the check took.
+    """
+
+    what: str
+    verdicts: tuple[Verdict, ...]
+    notes: tuple[str, ...] = ()
+    example: str = field(default="", repr=False)
+    section: str = ""
+    seconds: float = 0.0
+
+    @property
+    def right(self) -> bool:
+        """Whether every quantity is right."""
+        return all(verdict.right for verdict in self.verdicts)
+
+    @property
+    def mistakes(self) -> tuple[str, ...]:
+        """Names of the mistakes that were recognised, those that follow from others left out."""
+        wrong = [verdict for verdict in self.verdicts if not verdict.right]
+        causes = [verdict for verdict in wrong if not verdict.follows] or wrong
+        return tuple(dict.fromkeys(mistake.name for verdict in causes for mistake in verdict.mistakes))
+
+    @property
+    def located(self) -> tuple[str, ...]:
+        """Where quantities differ whose mistake is not known: sentences."""
+        return tuple(f"{v.quantity}: {v.located}" for v in self.verdicts if not v.right and not v.mistakes)
+
+    @property
+    def hint(self) -> str:
+        """A nudge that does not give the mistake away; empty if all is right."""
+        wrong = [verdict for verdict in self.verdicts if not verdict.right]
+        causes = [verdict for verdict in wrong if not verdict.follows] or wrong
+        hints = [mistake.hint for verdict in causes for mistake in verdict.mistakes]
+        if any(not verdict.mistakes for verdict in causes):
+            hints += [f"{sentence}." for sentence in self.located] + [UNKNOWN_HINT]
+        return " ".join(dict.fromkeys(hints))
+
+    @property
+    def table(self) -> list[dict[str, Any]]:
+        """One row for each quantity: right, the mistakes by name or where it differs, and the formula."""
+        return [
+            {"quantity": v.quantity, "right": v.right, "mistake": v.found, "formula": v.formula} for v in self.verdicts
+        ]
+
+    def explain(self) -> str:
+        """Return for each wrong quantity the mistake by name, what it does, and the right formula."""
+        if self.right:
+            return f"{self.what}: nothing to explain, all is right."
+        lines = [self.what]
+        for verdict in self.verdicts:
+            if verdict.right:
+                continue
+            lines += ["", f"{verdict.quantity}: {verdict.found}"]
+            lines += [f"  {mistake.why}" for mistake in verdict.mistakes]
+            if verdict.alternatives:
+                lines.append(f"  The same numbers come from: {'; '.join(verdict.alternatives)}.")
+            lines += [f"  Right: {verdict.formula}"] if verdict.formula else []
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        lines = [f"{self.what}: {'right' if self.right else 'wrong'}"]
+        rows = [(f"  {v.quantity}", "right" if v.right else "wrong") for v in self.verdicts]
+        lines += table_lines(rows, "ll")
+        if not self.right:
+            lines += ["", f"Hint: {self.hint}"]
+            lines += ["", self.example] if self.example else []
+            lines += ["", f"Read again: {self.section}. The formulas: {PAGE}."] if self.section else []
+            lines += ["explain() says which term it is."]
+        return "\n".join(lines + [f"Note: {note}" for note in self.notes])
+
+    __str__ = __repr__

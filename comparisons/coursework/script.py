@@ -1,0 +1,52 @@
+"""Check a plain script: the steps that it has, by name."""
+
+import runpy
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from comparisons import coursework
+
+CHECKS: dict[str, Callable[..., Any]] = {
+    "e_step": coursework.check_e_step,
+    "m_step": coursework.check_m_step,
+    "log_likelihood": coursework.check_log_likelihood,
+    "q": coursework.check_q,
+    "q_function": coursework.check_q,
+    "fit": coursework.check_fit,
+}
+OF_KMEANS: dict[str, Callable[..., Any]] = {"assign": coursework.check_e_step, "update": coursework.check_m_step}
+
+
+def checks_of(path: Path, family: str, **options: Any) -> Iterator[tuple[str, Any]]:
+    """Run a script and check the functions that it defines: e_step, m_step, log_likelihood, q or q_function, fit.
+
+    Parameters
+    ----------
+    path : path
+        A Python file. It is run as it stands, but for what is below ``if __name__ == "__main__"``.
+    family : str
+        Of which mixture its functions are; with ``"kmeans"`` they are assign and update.
+    **options
+        What the checks take.
+
+    Yields
+    ------
+    name, check
+        A function's name, and what was found about it.
+
+    Raises
+    ------
+    ValueError
+        If the script cannot be run, or has none of these functions.
+    """
+    try:
+        names = runpy.run_path(str(path), run_name="coursework")
+    except (Exception, SystemExit) as error:
+        raise ValueError(f"script {path} cannot be run: {type(error).__name__}: {error}") from None
+    wanted = CHECKS | OF_KMEANS if family == "kmeans" else CHECKS
+    found = {name: check for name, check in wanted.items() if callable(names.get(name))}
+    if not found:
+        raise ValueError(f"script must define at least one of {', '.join(wanted)}; {path} defines none of them")
+    for name, check in found.items():
+        yield name, check(names[name], family=family, **options)

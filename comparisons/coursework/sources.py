@@ -1,0 +1,130 @@
+"""Assignments as they are written: notebooks in nbgrader's format, with solutions, hidden tests and points.
+
+A cell's ``metadata.nbgrader`` says what it is: *given* (locked code that everybody runs), an *answer* (the student
+writes it), a *test* (locked, with points), or an answer that is *read* by the teacher (with points too). Cells without
+it are text, pictures and feedback, which count for nothing.
+"""
+
+import ast
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parents[2] / "notebooks" / "exercises"
+BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
+BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
+CODE_STUB, TEXT_STUB = "# YOUR CODE HERE\nraise NotImplementedError()", "YOUR ANSWER HERE"
+KINDS = {(False, False): "given", (False, True): "answer", (True, False): "test", (True, True): "read"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a notebook.
+
+    Parameters
+    ----------
+    name : str
+        nbgrader's ``grade_id``, unique in the notebook; else Jupyter's id, or ``""``.
+    kind : str
+        ``"given"``, ``"answer"``, ``"test"``, ``"read"``, or ``""`` where nbgrader's metadata are missing.
+    is_code : bool
+        Or text.
+    source : str
+        What is in it.
+    points : float
+        Of a test or of what is read; else 0.
+    """
+
+    name: str
+    kind: str
+    is_code: bool
+    source: str
+    points: float = 0.0
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """An assignment, with its solutions.
+
+    Parameters
+    ----------
+    name : str
+        The file's name without ``.ipynb``.
+    cells : tuple of Cell
+        In order.
+    """
+
+    name: str
+    cells: tuple[Cell, ...]
+
+    @property
+    def answered_names(self) -> frozenset[str]:
+        """Names that the solutions give a value: the functions and variables that a student writes."""
+        return frozenset(
+            name for cell in self.cells if cell.kind in ("answer", "read") and cell.is_code for name in bound(cell)
+        )
+
+    def points(self, kind: str) -> float:
+        """Return all points of the cells of a kind."""
+        return sum(cell.points for cell in self.cells if cell.kind == kind)
+
+
+def bound(cell: Cell) -> set[str]:
+    """Return the names of the functions and variables that a cell makes, without those that it imports."""
+    names: set[str] = set()
+    for node in ast.parse(cell.source).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif not isinstance(node, ast.Import | ast.ImportFrom):
+            targets = (
+                part for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+            )
+            names |= {target.id for target in targets}
+    return names
+
+
+def cells_of(notebook: Any) -> tuple[Cell, ...]:
+    """Return the cells of a notebook of format 4, whatever else is in it.
+
+    Raises
+    ------
+    ValueError
+        If it is not such a notebook.
+    """
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    if not isinstance(cells, list):
+        raise ValueError("not a notebook of Jupyter's format 4: it has no list of cells")
+    return tuple(_cell(node) for node in cells if isinstance(node, dict))
+
+
+def _cell(node: dict[str, Any]) -> Cell:
+    source, metadata = node.get("source", ""), node.get("metadata")
+    text = "".join(map(str, source)) if isinstance(source, list) else str(source)
+    marked = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    if not isinstance(marked, dict):
+        return Cell(str(node.get("id", "")), "", node.get("cell_type") == "code", text)
+    name, points = marked.get("grade_id", node.get("id", "")), marked.get("points", 0)
+    kind = KINDS[bool(marked.get("grade")), bool(marked.get("solution"))]
+    worth = float(points) if isinstance(points, int | float) else 0.0
+    return Cell(str(name), kind, node.get("cell_type") == "code", text, worth)
+
+
+def assignment_files(folder: Path = FOLDER) -> dict[str, Path]:
+    """Return the files of the assignments in a folder by name.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
+    files = {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
+    if not files:
+        where = "they are in notebooks/exercises of the repository, not in the installed package: pass --source"
+        raise ValueError(f"source must be a folder with assignments, got {folder}, which has none; {where}")
+    return files
+
+
+def load_assignment(path: Path) -> Assignment:
+    """Read an assignment with its solutions."""
+    return Assignment(path.stem, cells_of(json.loads(path.read_text(encoding="utf-8"))))

@@ -1,0 +1,291 @@
+"""The Poisson mixture's formulas for coursework.
+
+::
+
+    log p(x_i|k) = Σ_d { x_id log λ_kd + x_id log e_id - e_id λ_kd - log x_id! },    λ_kd = Σ_i r_ik x_id / Σ_i r_ik e_id
+"""
+
+from collections.abc import Callable, Collection
+from typing import Any, ClassVar, override
+
+import numpy as np
+from scipy.special import gammaln
+
+from comparisons.coursework.formulas.cells import INTEGERS, CellTextbook, by_component, by_sample
+from comparisons.coursework.formulas.estimates import after_of, ratio, weights_formula
+from comparisons.coursework.formulas.problem import Problem
+from comparisons.coursework.formulas.slots import Formula, Slot, texts_beside
+from comparisons.coursework.formulas.textbook import Convention
+from models.validation import Array
+
+TEXTS = texts_beside(__file__)
+
+
+def _x(p: Problem) -> Array:
+    return by_sample(p.X)
+
+
+def _e(p: Problem) -> Array:
+    return by_sample(p.size("exposure"))
+
+
+def _rate(p: Problem) -> Array:
+    return by_component(p.theta["rates"])
+
+
+POWER = Slot(
+    "x log(e λ)",
+    lambda p: _x(p) * (np.log(_rate(p)) + np.log(_e(p))),
+    {
+        "λ^x left out": lambda p: 0 * _x(p),
+        "exposure left out of the power": lambda p: _x(p) * np.log(_rate(p)),
+        "x^λ in place of λ^x": lambda p: _rate(p) * np.log(np.maximum(_x(p), 1e-300)),
+        "log λ without x": lambda p: np.log(_rate(p)),
+        "λ without logarithm": lambda p: _x(p) * _rate(p),
+        "x + 1 events": lambda p: (_x(p) + 1) * np.log(_rate(p)),
+        "x - 1 events": lambda p: (_x(p) - 1) * np.log(_rate(p)),
+        "divided by the exposure": lambda p: _x(p) * (np.log(_rate(p)) - np.log(_e(p))),
+        "log10 of λ": lambda p: _x(p) * np.log10(_rate(p) * _e(p)),
+        "log2 of λ": lambda p: _x(p) * np.log2(_rate(p) * _e(p)),
+        "1/λ": lambda p: -_x(p) * np.log(_rate(p)),
+        "rates of events per exposure": lambda p: _x(p) / _e(p) * np.log(_rate(p)),
+    },
+    TEXTS,
+)
+EXPONENTIAL = Slot(
+    "-e λ",
+    lambda p: -_e(p) * _rate(p),
+    {
+        "exp(-λ) left out": lambda p: 0 * _x(p),
+        "exp(+λ)": lambda p: _e(p) * _rate(p),
+        "exposure left out of exp(-λ)": lambda p: -_rate(p),
+        "exp(-x)": lambda p: -_x(p),
+        "exp(-x λ)": lambda p: -_x(p) * _rate(p),
+        "exp(-λ)'s logarithm forgotten": lambda p: np.exp(-_rate(p) * _e(p)),
+        "λ divided by the exposure": lambda p: -_rate(p) / _e(p),
+        "exp(-1/λ)": lambda p: -1 / _rate(p),
+        "log λ subtracted": lambda p: -np.log(_rate(p)),
+        "λ squared": lambda p: -(_rate(p) ** 2),
+        "exp(-λ/2)": lambda p: -_rate(p) / 2,
+        "exp(-2λ)": lambda p: -2 * _rate(p),
+    },
+    TEXTS,
+)
+FACTORIAL = Slot(
+    "-log x!",
+    lambda p: -gammaln(_x(p) + 1),
+    {
+        "no factorial": lambda p: 0 * _x(p),
+        "multiplied by x!": lambda p: gammaln(_x(p) + 1),
+        "gamma function one too low": lambda p: -gammaln(np.maximum(_x(p), 1e-300)),
+        "log x in place of log x!": lambda p: -np.log(np.maximum(_x(p), 1e-300)),
+        "x! without logarithm": lambda p: -np.exp(gammaln(_x(p) + 1)),
+        "(x + 1)!": lambda p: -gammaln(_x(p) + 2),
+        "log(1 + x) in place of log x!": lambda p: -np.log1p(_x(p)),
+        "Stirling's formula, short": lambda p: -(np.where(_x(p) > 0, _x(p) * np.log(np.maximum(_x(p), 1)), 0) - _x(p)),
+        "x in place of log x!": lambda p: -_x(p),
+        "log10 of x!": lambda p: -gammaln(_x(p) + 1) / np.log(10),
+    },
+    TEXTS,
+)
+
+
+SWAPS = Slot(
+    "inputs",
+    lambda p: p,
+    {
+        "exposure ignored": lambda p: p.changed(given={**p.given, "exposure": 1.0}),
+        "rates over the exposure": lambda p: p.changed(given={**p.given, "exposure": 1 / p.size("exposure")}),
+        "mean exposure for all": lambda p: p.changed(given={**p.given, "exposure": p.size("exposure").mean()}),
+        "mean rate for all features": lambda p: p.changed(
+            rates=np.repeat(p.theta["rates"].mean(axis=1, keepdims=True), p.D, axis=1)
+        ),
+        "first rate for all features": lambda p: p.changed(rates=np.repeat(p.theta["rates"][:, :1], p.D, axis=1)),
+        "rates of the first component for all": lambda p: p.changed(rates=np.repeat(p.theta["rates"][:1], p.K, axis=0)),
+        "rates of the last component for all": lambda p: p.changed(rates=np.repeat(p.theta["rates"][-1:], p.K, axis=0)),
+        "rates of the component before": lambda p: p.changed(rates=np.roll(p.theta["rates"], 1, axis=0)),
+        "rates of the next component": lambda p: p.changed(rates=np.roll(p.theta["rates"], -1, axis=0)),
+        "rates in reverse order of components": lambda p: p.changed(rates=p.theta["rates"][::-1]),
+        "rates in reverse order of features": lambda p: p.changed(rates=p.theta["rates"][:, ::-1]),
+        "rates times the weights": lambda p: p.changed(rates=p.theta["rates"] * p.theta["weights"][:, None]),
+        "scale in place of rate": lambda p: p.changed(rates=1 / p.theta["rates"]),
+        "exp of the rates": lambda p: p.changed(rates=np.exp(p.theta["rates"])),
+        "log of the rates": lambda p: p.changed(rates=np.log(p.theta["rates"])),
+        "root of the rates": lambda p: p.changed(rates=np.sqrt(p.theta["rates"])),
+        "rates rounded": lambda p: p.changed(rates=np.round(p.theta["rates"])),
+        "counts over the exposure": lambda p: p.changed(X=p.X / p.size("exposure"), given={**p.given, "exposure": 1.0}),
+        "1 added to the counts": lambda p: p.changed(X=p.X + 1),
+        "any event counts as one": lambda p: p.changed(X=(p.X > 0).astype(float)),
+    },
+    TEXTS,
+)
+VALUES = Slot(
+    "events",
+    lambda p: p.X,
+    {
+        "rates of each sample summed": lambda p: p.X / p.size("exposure"),
+        "events times exposure": lambda p: p.X * p.size("exposure"),
+        "events squared": lambda p: p.X**2,
+        "any event counted as one": lambda p: (p.X > 0).astype(float),
+        "log of events": lambda p: np.log(np.maximum(p.X, 1e-300)),
+        "log of 1 + events": lambda p: np.log1p(p.X),
+        "events centred": lambda p: p.X - p.X.mean(axis=0),
+        "events + 1": lambda p: p.X + 1,
+    },
+    TEXTS,
+)
+
+
+def _mean_of_rates(p: Problem) -> Array:
+    return np.asarray(p.r.T @ (p.X / p.size("exposure")) / p.r.sum(axis=0)[:, None])
+
+
+def _variances(a: Array, p: Problem) -> Array:
+    centers = p.r.T @ p.X / p.r.sum(axis=0)[:, None]
+    return np.asarray(np.einsum("nk,nkd->kd", p.r, (p.X[:, None] - centers) ** 2) / p.r.sum(axis=0)[:, None])
+
+
+AFTER = {
+    "mean of rates in place of rate of sums": lambda a, p: _mean_of_rates(p),
+    "mean of all samples for all": lambda a, p: np.repeat(
+        (p.X.sum(axis=0) / p.size("exposure").sum(axis=0))[None], p.K, 0
+    ),
+    "variances in place of rates": _variances,
+    "scales returned": lambda a, p: 1 / a,
+    "log rates returned": lambda a, p: np.log(a),
+    "1e-3 added": lambda a, p: a + 1e-3,
+    "1e-6 added": lambda a, p: a + 1e-6,
+    "divided by the mean exposure once more": lambda a, p: a / p.size("exposure").mean(),
+    "multiplied by the mean exposure": lambda a, p: a * p.size("exposure").mean(),
+}
+
+
+def _pseudo(p: Problem, name: str, offset: float) -> Array:
+    return np.zeros(p.D) if p.prior is None else np.broadcast_to(np.asarray(getattr(p.prior, name)) - offset, p.D)
+
+
+ABOVE = Slot(
+    "pseudo-events",
+    lambda p: _pseudo(p, p.prior.hyperparameters[0], 1.0) if p.prior is not None else np.zeros(p.D),
+    {
+        "prior's events left out": lambda p: np.zeros(p.D),
+        "b in place of b - 1": lambda p: (
+            np.ones(p.D) if p.prior is None else _pseudo(p, p.prior.hyperparameters[0], 0.0)
+        ),
+        "1/2 added to the events": lambda p: np.full(p.D, 0.5),
+    },
+    TEXTS,
+)
+BELOW = Slot(
+    "pseudo-exposure",
+    lambda p: _pseudo(p, p.prior.hyperparameters[1], 0.0) if p.prior is not None else np.zeros(p.D),
+    {
+        "prior's exposure left out": lambda p: np.zeros(p.D),
+        "c - 1 in place of c": lambda p: (
+            np.full(p.D, -1.0) if p.prior is None else _pseudo(p, p.prior.hyperparameters[1], 1.0)
+        ),
+        "scale in place of the prior's rate": lambda p: (
+            np.ones(p.D) if p.prior is None else 1 / _pseudo(p, p.prior.hyperparameters[1], 0.0)
+        ),
+        "1/2 added to the exposure": lambda p: np.full(p.D, 0.5),
+    },
+    TEXTS,
+)
+
+
+class Poisson(CellTextbook):
+    """Counts with exposures."""
+
+    spellings: ClassVar = {
+        "rates": "rates rate lam lambda lambdas lams lmbda lambd lmbdas mu mus means mean theta thetas l lambda_k ls intensities "
+        "intensity poisson_rates",
+        "exposure": "exposure exposures e t offset offsets sizes size ei eid duration durations time times",
+        "weights": "p ps",
+    }
+    notebook = "03_em_for_bmm_coins_then_binary_vectors.ipynb"
+    sections: ClassVar = dict.fromkeys("em", "Other counts: events, and answers with several levels")
+    quantities = "weights", "rates"  # type: ignore[assignment]
+    cell_slots = POWER, EXPONENTIAL, FACTORIAL
+    swaps = SWAPS
+    varied = scalar = False
+    conventions = (
+        INTEGERS,
+        Convention("one exposure for each sample", "exposure", lambda a, p: a[:, 0], lambda a, p: a, free=True),
+        Convention("a column of exposures", "exposure", lambda a, p: a[:, :1], lambda a, p: a, free=True),
+    )
+
+    @property
+    @override
+    def title(self) -> str:
+        return "the Poisson mixture"
+
+    @override
+    def sized(self, roles: Collection[str], default: Callable[[str], Any]) -> None:
+        self.varied = "exposure" in roles and "exposure" not in self.given and default("exposure") is None
+
+    @override
+    def other_problems(self, step: str) -> list[tuple[bool, str, list[Problem]]]:
+        flat = super().other_problems(step)
+        if not self.varied:
+            return flat
+        self.scalar = True
+        numbers = self.problems(step)
+        self.scalar = False
+        return [*flat, (False, "takes one exposure for all cells", numbers)]
+
+    @override
+    def shape(self) -> tuple[int | None, int | None]:
+        K = None if self.prior is None or np.ndim(self.prior.concentration) == 0 else len(self.prior.concentration)
+        given = [self.family.of_data["exposure"]]
+        given += [] if self.prior is None else [getattr(self.prior, name) for name in self.prior.hyperparameters]
+        return K, next((np.shape(value)[-1] for value in given if np.ndim(value)), None)
+
+    @override
+    def sizes_of(self, problem: Problem) -> dict[str, Any]:
+        return {"exposure": problem.given["exposure"]}
+
+    @override
+    def draw(self, rng: np.random.RandomState, n: int, K: int, D: int, *, plain: bool = False) -> Problem:
+        rates = rng.uniform(0.6, 5.0, size=(K, D))
+        exposure = self.family.of_data["exposure"]
+        if self.scalar:
+            exposure = 2.5
+        elif self.varied:
+            exposure = np.round(np.repeat(rng.uniform(0.5, 3.0, size=(n, 1)), D, axis=1), 1)
+        X = rng.poisson(np.broadcast_to(exposure, (n, D)) * rng.uniform(1.0, 5.0, size=(n, D))).astype(float)
+        if n > 2:
+            X[1, 0] = 0.0
+        theta = {"weights": self.draw_weights(rng, K, plain), "rates": np.round(rates, 1) if plain else rates}
+        r = self.draw_responsibilities(rng, n, K, plain)
+        return Problem("", X, theta, r, {"exposure": exposure}, self.prior)
+
+    @override
+    def fit_problem(self) -> Problem:
+        rng, D = np.random.RandomState(8), self.shape()[1] or 2
+        drawn = self.draw(rng, 90, 2, D)
+        rates = np.array([np.linspace(1.0, 3.0, D), np.linspace(7.0, 5.0, D)])
+        X = rng.poisson(drawn.size("exposure") * rates[(rng.uniform(size=90) < 0.4).astype(int)])
+        return drawn.changed(X=X.astype(float), weights=np.array([0.55, 0.45]), rates=0.7 * rates + 1.0)
+
+    @override
+    def far(self) -> list[Problem]:
+        K, D = self.shape()
+        if D is not None or self.prior is not None:
+            return []
+        problem = self.draw(np.random.RandomState(6), 3, K or 2, 2)
+        return [problem.changed(name="for counts near 1000", X=problem.X + 1000)]
+
+    @override
+    def estimates(self) -> tuple[Formula, ...]:
+        after = after_of("rates", AFTER, TEXTS["after"])
+        text = (
+            "λ_kd = Σ_i r_ik x_id / Σ_i r_ik e_id"
+            if self.prior is None
+            else "λ_kd = (Σ_i r_ik x_id + b - 1) / (Σ_i r_ik e_id + c)"
+        )
+        of_weights = "π_k = N_k / n" if self.prior is None else "π_k = (N_k + a_k - 1) / (n + Σa - K)"
+        rates = ratio("rates", text, VALUES, lambda p: p.size("exposure"), after, (ABOVE, BELOW))
+        return weights_formula(of_weights), rates
+
+
+TEXTBOOK = Poisson

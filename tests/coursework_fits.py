@@ -1,0 +1,189 @@
+"""Students' whole fits, wrong and right, written by hand; `FITS` lists (name of the mistake or "", options, function)."""
+
+import numpy as np
+from scipy.special import logsumexp
+from scipy.stats import multivariate_normal, poisson
+
+FITS = []
+
+
+def fit(name, **options):
+    """Register the function below; name is "" for a right fit."""
+
+    def register(function):
+        FITS.append((name, options, function))
+        return function
+
+    return register
+
+
+def e_step(X, w, m, S):
+    joint = np.column_stack([a * multivariate_normal(b, c).pdf(X) for a, b, c in zip(w, m, S, strict=True)])
+    total = joint.sum(axis=1, keepdims=True)
+    return joint / total, np.log(total).sum()
+
+
+def m_step(X, r, centers=None):
+    N = r.sum(axis=0)
+    mu = r.T @ X / N[:, None]
+    d = X[:, None] - (mu if centers is None else centers)
+    return N / len(X), mu, np.einsum("nk,nkd,nke->kde", r, d, d) / N[:, None, None]
+
+
+def start(X, K, seed):
+    rng = np.random.default_rng(seed)
+    return np.full(K, 1 / K), X[rng.choice(len(X), K, replace=False)], np.array([np.cov(X.T)] * K)
+
+
+@fit("")
+def plain_loop(X, K, max_iter=100, tol=1e-6, seed=0):
+    theta, old, history = start(X, K, seed), -np.inf, []
+    for _ in range(max_iter):
+        r, value = e_step(X, *theta)
+        history.append(value)
+        theta = m_step(X, r)
+        if value - old < tol:
+            break
+        old = value
+    return (*theta, history)
+
+
+@fit("")
+def from_a_start(X, pi, mu, sigma, n_iter=200):
+    for _ in range(n_iter):
+        r, _ = e_step(X, pi, mu, sigma)
+        pi, mu, sigma = m_step(X, r)
+    return {"pi": pi[::-1], "mu": mu[::-1], "sigma": sigma[::-1], "loglik": e_step(X, pi, mu, sigma)[1]}
+
+
+class Model:
+    """A student's estimator."""
+
+    def fit(self, X, n_components):
+        theta = start(X, n_components, 1)
+        for _ in range(150):
+            theta = m_step(X, e_step(X, *theta)[0])
+        self.weights_, self.means_, self.covariances_ = theta
+        return self
+
+
+FITS.append(("", {}, Model().fit))
+
+
+@fit("about the old means")
+def old_means(X, K, max_iter=100, seed=0):
+    theta = start(X, K, seed)
+    for _ in range(max_iter):
+        r, _ = e_step(X, *theta)
+        theta = m_step(X, r, theta[1])
+    return theta
+
+
+@fit("stale responsibilities")
+def too_late(X, weights, means, covariances, n_iter=50):
+    theta = weights, means, covariances
+    r, _ = e_step(X, *theta)
+    for _ in range(n_iter):
+        new = m_step(X, r)
+        r, _ = e_step(X, *theta)
+        theta = new
+    return theta
+
+
+@fit("E-step only once")
+def outside_of_the_loop(X, K, n_iter=50):
+    theta = start(X, K, 0)
+    r, _ = e_step(X, *theta)
+    for _ in range(n_iter):
+        theta = m_step(X, r)
+    return theta
+
+
+@fit("parameters never change")
+def start_returned(X, pi, mu, sigma, max_iter=20):
+    weights, means, covariances = pi, mu, sigma
+    for _ in range(max_iter):
+        r, _ = e_step(X, weights, means, covariances)
+        weights, means, covariances = m_step(X, r)
+    return pi, mu, sigma
+
+
+@fit("hard assignment")
+def hard_em(X, K):
+    theta = start(X, K, 3)
+    for _ in range(60):
+        r, _ = e_step(X, *theta)
+        theta = m_step(X, np.eye(K)[r.argmax(axis=1)])
+    return theta
+
+
+@fit("stops early")
+def relative_to_the_samples(X, K):
+    theta, old = start(X, K, 0), -np.inf
+    for _ in range(100):
+        r, value = e_step(X, *theta)
+        if (value - old) / len(X) < 0.1:
+            break
+        old, theta = value, m_step(X, r)
+    return theta
+
+
+@fit("weights never change")
+def weights_not_updated(X, weights, means, covariances, n_iter=100):
+    for _ in range(n_iter):
+        r, _ = e_step(X, weights, means, covariances)
+        _, means, covariances = m_step(X, r)
+    return weights, means, covariances
+
+
+@fit("E-step between the updates")
+def anew_each_time(X, weights, means, covariances, n_iter=100):
+    for _ in range(n_iter):
+        weights = m_step(X, e_step(X, weights, means, covariances)[0])[0]
+        means = m_step(X, e_step(X, weights, means, covariances)[0])[1]
+        covariances = m_step(X, e_step(X, weights, means, covariances)[0])[2]
+    return weights, means, covariances
+
+
+@fit("mean in place of the sum")
+def mean_log_likelihood(X, K):
+    weights, means, covariances, _ = plain_loop(X, K)
+    return {"w": weights, "m": means, "S": covariances, "ll": e_step(X, weights, means, covariances)[1] / len(X)}
+
+
+@fit("weights left out", family="pmm")
+def rates_only(X, K, max_iter=200):
+    rates, weights = np.quantile(X, [0.2, 0.8], axis=0) + 0.5, np.full(K, 1 / K)
+    for _ in range(max_iter):
+        logs = poisson.logpmf(X[:, None], rates).sum(axis=2)
+        r = np.exp(logs - logsumexp(logs, axis=1, keepdims=True))
+        weights, rates = r.mean(axis=0), r.T @ X / r.sum(axis=0)[:, None]
+    return weights, rates
+
+
+@fit("", family="bmm")
+def coins(X, K, random_state, n_iter):
+    p = np.random.RandomState(random_state).uniform(0.3, 0.7, size=(K, X.shape[1]))
+    pi = np.ones(K) / K
+    for _ in range(n_iter):
+        r = pi * np.prod(p ** X[:, None] * (1 - p) ** (1 - X[:, None]), axis=2)
+        r /= r.sum(axis=1, keepdims=True)
+        pi, p = r.mean(axis=0), r.T @ X / r.sum(axis=0)[:, None]
+    return pi, p
+
+
+@fit("", family="kmeans")
+def lloyd(X, k, max_iter=100):
+    centers = X[:k].copy()
+    for _ in range(max_iter):
+        z = ((X[:, None] - centers) ** 2).sum(-1).argmin(1)
+        centers = np.array([X[z == j].mean(0) for j in range(k)])
+    return centers, z, ((X - centers[z]) ** 2).sum()
+
+
+@fit("median in place of the mean", family="kmeans")
+def k_medians(X, centroids, max_iter=50):
+    for _ in range(max_iter):
+        z = np.linalg.norm(X[:, None] - centroids, axis=2).argmin(1)
+        centroids = np.array([np.median(X[z == j], axis=0) for j in range(len(centroids))])
+    return centroids

@@ -1,0 +1,316 @@
+"""A student's step is judged rightly: the mistake is named, a right variant raises no alarm, bad code does no harm."""
+
+import contextlib
+import time
+import tomllib
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+from coursework_fits import FITS
+from coursework_mistakes import MISTAKES
+from coursework_variants import VARIANTS
+from scipy.stats import multivariate_normal, norm
+
+import comparisons
+from comparisons.coursework import (
+    check_e_step,
+    check_fit,
+    check_log_likelihood,
+    check_m_step,
+    check_q,
+    check_steps,
+)
+from comparisons.coursework.formulas.slots import close
+from comparisons.coursework.formulas.textbook import Textbook
+from comparisons.coursework.formulas.textbooks import ALSO, textbook_of
+from comparisons.families import family_names, family_of
+from models.bmm import BMMPrior
+from models.gmm import GMMPrior
+
+BOOKS = [("gmm", {"covariance_type": kind}) for kind in ("full", "tied", "diag", "spherical")]
+BOOKS += [("bmm", {}), ("bmm", {"n_trials": 7}), ("pmm", {"exposure": 2.5}), ("cmm", {})]
+ROOMY = 20.0  # seconds: on a busy machine the time limit must not decide
+
+
+def e_step(X, weights, means, covariances):
+    joint = [w * multivariate_normal.pdf(X, m, S) for w, m, S in zip(weights, means, covariances, strict=True)]
+    joint = np.reshape(joint, (len(weights), -1)).T
+    return joint / joint.sum(axis=1, keepdims=True)
+
+
+def m_step(X, r):
+    N = r.sum(axis=0)
+    means = r.T @ X / N[:, None]
+    d = X[:, None] - means
+    return N / len(X), means, np.einsum("nk,nkd,nke->kde", r, d, d) / N[:, None, None]
+
+
+# Named, and no false alarm --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "check", "options", "function"), MISTAKES, ids=lambda x: getattr(x, "__name__", ""))
+def test_a_mistake_is_named(name, check, options, function):
+    found = check(function, time_limit=ROOMY, **options)
+    assert not found.right
+    assert " and ".join(found.mistakes) == name
+    assert found.hint
+    assert all(mistake not in repr(found) for mistake in found.mistakes)  # the page does not give it away
+    assert all(mistake in found.explain() for mistake in found.mistakes)
+    assert "Smallest input" in repr(found)
+
+
+@pytest.mark.parametrize(("check", "options", "function"), VARIANTS, ids=lambda x: getattr(x, "__name__", ""))
+def test_a_right_variant_raises_no_alarm(check, options, function):
+    found = check(function, time_limit=ROOMY, **options)
+    assert found.right, found.explain()
+    assert found.mistakes == found.located == ()
+
+
+@pytest.mark.parametrize(("name", "options", "function"), FITS, ids=lambda x: getattr(x, "__name__", ""))
+def test_a_fit_is_judged_by_its_path_and_its_limit(name, options, function):
+    found = check_fit(function, time_limit=ROOMY, **options)
+    assert found.right == (name == "")
+    assert " and ".join(found.mistakes) == name
+
+
+def test_the_tables_are_as_long_as_they_claim():
+    assert len({function for *_, function in MISTAKES}) >= 60
+    assert len(VARIANTS) >= 30
+
+
+def test_a_check_is_fast():
+    start = time.process_time()
+    check = check_e_step(MISTAKES[0][3])
+    assert time.process_time() - start < 2
+    assert check.seconds < 10  # by the clock of a machine that may be busy
+
+
+# The catalogue --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("family", "options"), BOOKS, ids=str)
+def test_the_right_formulas_are_those_of_em(family, options):
+    book, steps = textbook_of(family, **options), import_module(f"em.{family}")
+    for problem in book.problems("e"):
+        if family == "cmm":
+            K, D, L = problem.theta["probs"].shape
+            theta = {**problem.theta, "probs": problem.theta["probs"].reshape(K, -1)}
+            parameters, sizes, structure = import_module("models.cmm").CMMParameters(**theta, levels=(L,) * D), {}, {}
+        else:
+            parameters, sizes = book.parameters(problem), book.sizes_of(problem)
+            structure = book.family.of_mixture
+        r, log_likelihood = steps.e_step(problem.X, parameters, **sizes)
+        right = book.truth("e", problem)
+        np.testing.assert_allclose(right["responsibilities"], r, atol=1e-12)
+        np.testing.assert_allclose(right["log_likelihood"], log_likelihood, rtol=1e-12)
+    for problem in book.problems("m"):
+        levels = {"levels": (problem.theta["probs"].shape[2],) * problem.D} if family == "cmm" else {}
+        sizes = {} if family == "cmm" else book.sizes_of(problem)
+        arrays = steps.m_step(problem.X, problem.r, **sizes, **structure, **levels).arrays()
+        for name, value in book.truth("m", problem).items():
+            np.testing.assert_allclose(value, arrays[name].reshape(value.shape), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("family", [*family_names(), *ALSO])
+def test_every_mistake_has_a_hint_and_an_explanation(family):
+    for formula in textbook_of(family).formulas.values():
+        names = [change.mistake for change in formula.singles()]
+        assert all(mistake.hint.strip() and mistake.why.strip() for mistake in names)
+        assert len(names) > 20
+
+
+def test_every_text_belongs_to_a_mistake():
+    texts = set()
+    for root in comparisons.__path__:
+        for file in Path(root).rglob("*.toml"):
+            with file.open("rb") as stream:
+                texts |= {name for table in tomllib.load(stream).values() for name in table}
+    used = set()
+    for family, options in [*BOOKS, ("kmeans", {}), ("pmm", {})]:
+        for formula in textbook_of(family, **options).formulas.values():
+            used |= {change.name for change in formula.singles()}
+    loops = import_module("comparisons.coursework.formulas.loops")
+    used |= {*loops.LOOP_MISTAKES, *loops.LIMIT_MISTAKES}
+    assert texts - used == set()
+
+
+@pytest.mark.parametrize(("family", "options"), [("bmm", {"n_trials": 7}), ("cmm", {}), ("gmm", {}), ("kmeans", {})], ids=str)
+def test_mistakes_differ_from_the_right_formula_and_from_each_other(family, options):
+    book, answers = textbook_of(family, **options), {}
+    for quantity, step in ((book.first_quantity("e"), "e"), (book.quantities[-1], "m")):
+        problems = book.problems(step)
+        right = [book.formulas[quantity].value(problem) for problem in problems]
+        for change in book.formulas[quantity].singles():
+            with np.errstate(all="ignore"), contextlib.suppress(ValueError, KeyError, IndexError, np.linalg.LinAlgError):
+                values = [book.formulas[quantity].changed(problem, [change]) for problem in problems]
+                same = all(close(value, truth) for value, truth in zip(values, right, strict=True))
+                key = "right" if same else repr([np.round(value, 8).tolist() for value in values])
+                answers.setdefault((quantity, key), []).append(change.name)
+    groups = [names for (_, key), names in answers.items() if key != "right"]
+    assert len(groups) > 0.7 * sum(map(len, answers.values()))
+
+
+def test_a_family_without_formulas_of_its_own_is_checked_by_its_steps():
+    book = Textbook(family_of("pmm"))
+    (problem, *_) = book.problems("e")
+    right = textbook_of("pmm").formulas["log_likelihood"].value(problem)
+    np.testing.assert_allclose(book.truth("e", problem)["log_likelihood"], right)
+    assert [formula.quantity for formula in book.estimates()] == ["weights"]
+
+
+# Priors ---------------------------------------------------------------------------------------------------------------
+
+
+def test_map_steps_are_judged_by_the_prior():
+    prior = BMMPrior(concentration=3.0, successes=2.0, failures=4.0)
+
+    def posterior_mode(X, r):
+        N = r.sum(axis=0)
+        return (N + 2) / (len(X) + 2 * len(N)), (r.T @ X + 1) / (N[:, None] + 4)
+
+    assert check_m_step(posterior_mode, family="bmm", prior=prior).right
+
+    def posterior_mean(X, r):
+        N = r.sum(axis=0)
+        return (N + 2) / (len(X) + 2 * len(N)), (r.T @ X + 2) / (N[:, None] + 6)
+
+    found = check_m_step(posterior_mean, family="bmm", prior=prior)
+    assert found.mistakes == ("b in place of b - 1", "b + c in place of b + c - 2")
+
+
+def test_a_gaussian_step_that_forgets_its_prior_is_told_so():
+    X = np.random.RandomState(0).normal(size=(20, 2))
+    prior = GMMPrior.weakly_informative(X, 3)
+    found = check_m_step(m_step, prior=prior)
+    assert found.mistakes == ("prior left out",)
+
+
+# What is located, noted or refused ------------------------------------------------------------------------------------
+
+
+def test_an_unknown_mistake_is_located():
+    def odd(X, weights, means, covariances):
+        r = e_step(X, weights, means, covariances)
+        return r + 0.01 * np.sin(r) * (len(weights) > 1)
+
+    found = check_e_step(odd, time_limit=1.0)
+    (sentence,) = found.located
+    assert sentence.startswith("responsibilities: right with one component")
+    assert "smallest input" in found.hint
+
+
+def test_a_wrong_factor_of_a_term_is_told_with_its_size():
+    def tempered(X, weights, means, covariances):
+        d = X[:, None] - means
+        logs = 0.3 * np.log(weights) - 0.5 * np.linalg.slogdet(covariances)[1]
+        logs = logs - 0.5 * np.einsum("nkd,kde,nke->nk", d, np.linalg.inv(covariances), d)
+        r = np.exp(logs - logs.max(axis=1, keepdims=True))
+        return r / r.sum(axis=1, keepdims=True)
+
+    found = check_e_step(tempered)
+    assert found.mistakes == ("factor of log π_k",)
+    assert "0.3 times" in found.explain()
+
+
+def test_underflow_far_out_is_a_note_and_no_mistake():
+    found = check_e_step(e_step)
+    assert found.right
+    assert any("60 standard deviations away" in note for note in found.notes)
+
+
+def test_state_between_calls_is_a_mistake():
+    kept = []
+
+    def remembers(X, r):
+        kept.append(len(X))
+        weights, means, covariances = m_step(X, r)
+        return weights * len(kept), means, covariances
+
+    assert check_m_step(remembers).mistakes == ("state kept between calls",)
+
+
+def test_an_exception_is_shown_with_its_line_and_the_smallest_input():
+    def broken(X, weights, means, covariances):
+        return means[len(weights)]
+
+    page = repr(check_e_step(broken))
+    assert "IndexError" in page
+    assert "means[len(weights)]" in page
+    assert "n = 1, K = 1, D = 1" in page
+
+
+def test_an_error_for_one_feature_only_is_a_note():
+    def needs_two(X, weights, means, covariances):
+        if X.shape[1] == 1:
+            raise ValueError("two features, please")
+        return e_step(X, weights, means, covariances)
+
+    found = check_e_step(needs_two)
+    assert found.right
+    assert any("one feature" in note and "two features, please" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("body", ["loop", "swallow", "exit", "print"])
+def test_code_that_misbehaves_does_no_harm(body, capsys):
+    def endless(X, weights, means, covariances):
+        while body == "loop":
+            pass
+        while body == "swallow":
+            try:
+                time.sleep(0.01)
+            except Exception:
+                continue
+        if body == "exit":
+            raise SystemExit("gone")
+        print("noise")
+
+    start = time.perf_counter()
+    found = check_e_step(endless, time_limit=0.4)
+    assert not found.right
+    assert time.perf_counter() - start < 5
+    (sentence,) = found.located
+    assert {"exit": "SystemExit", "print": "returned None"}.get(body, "no answer within") in sentence
+    assert "noise" not in capsys.readouterr().out
+
+
+def test_input_that_is_changed_is_noted_and_the_callers_arrays_stay():
+    def in_place(X, r):
+        weights, means, covariances = m_step(X.copy(), r)
+        X -= X.mean(axis=0)
+        return weights, means, covariances
+
+    found = check_m_step(in_place)
+    assert found.right
+    assert any("in place" in note for note in found.notes)
+
+
+def test_arguments_that_are_none_are_said():
+    found = check_e_step(lambda samples, temperature, pressure, volume, colour: samples)
+    assert not found.right
+    assert "X, weights, means, covariances" in found.located[0]
+    with pytest.raises(TypeError, match="f must be a function"):
+        check_e_step(3)
+    with pytest.raises(ValueError, match="family must be one of bmm, cmm, gmm, pmm, kmeans"):
+        check_e_step(e_step, family="gnn")
+    with pytest.raises(ValueError, match="takes and returns must be among 'precisions'"):
+        check_e_step(e_step, takes="inverse")
+
+
+def test_both_steps_are_checked_as_one():
+    assert check_steps(e_step, m_step).right
+    found = check_steps(e_step, lambda X, r: (r.sum(axis=0), *m_step(X, r)[1:]))
+    assert found.mistakes == ("not divided by n",)
+    frame = found.to_frame()
+    assert frame["right"].tolist() == [True, False, True, True]
+    assert frame["mistake"].tolist() == ["", "not divided by n", "", ""]
+
+
+def test_precisions_need_a_declaration():
+    def of_precisions(X, weights, means, precisions_are_here):
+        return e_step(X, weights, means, np.linalg.inv(precisions_are_here))
+
+    assert check_e_step(of_precisions, takes="precisions").right
+    assert check_log_likelihood(lambda x, w, m, s: norm.logpdf(x[:, None], m, s) @ w, time_limit=1.0).right is False
+    assert check_q(lambda X, r, w, m, S: 0.0, time_limit=1.0).right is False
