@@ -34,7 +34,7 @@ BOUND, OF_Q, GAP = "#0072B2", "#E69F00", "#D55E00"
 def as_address(figure: Figure) -> str:
     """Return a figure as a ``data:`` address of a PNG, written fast rather than small; nothing has to be fetched."""
     image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=DPI, pil_kwargs={"compress_level": 1})
+    figure.savefig(image, format="png", pil_kwargs={"compress_level": 1})
     return f"data:image/png;base64,{base64.b64encode(image.getvalue()).decode('ascii')}"
 
 
@@ -55,13 +55,14 @@ def data_figure(hand: ByHand, pair: tuple[int, int] = (0, 1), sample: int | None
     sample : int or None
         A sample to mark.
     """
-    figure, mixture = Figure(figsize=INCHES), hand.mixture
+    figure, mixture = Figure(figsize=INCHES, dpi=DPI), hand.mixture
     clouds, colours = clouds_of(mixture), blended(hand.responsibilities)
     if clouds is not None and hand.X.shape[1] > 1:
         ax, names = figure.subplots(), hand.dataset.feature_names
         figure.subplots_adjust(left=0.12, right=0.98, top=0.98, bottom=0.19)
         draw_plane(ax, replace(points_of(mixture, hand.X), colours=colours), clouds, pair)
         ax.set(xlabel=name_of_axis(names[pair[0]]), ylabel=name_of_axis(names[pair[1]]))
+        ax.locator_params(nbins=5)
         if sample is not None:
             _ring(ax, *hand.X[sample, list(pair)])
         legend(ax)
@@ -123,8 +124,8 @@ def bound_figure(hand: ByHand, last: int = 12, with_prior: bool = False) -> Figu
     top, bound, q = (
         _finite([getattr(record, name) for record in records], priors) for name in ("log_likelihood", "elbo", "q")
     )
-    figure = Figure(figsize=INCHES)
-    ax, below = figure.subplots(2, height_ratios=[3, 1.2], sharex=True)
+    figure = Figure(figsize=INCHES, dpi=DPI)
+    ax, below = figure.subplots(2, height_ratios=[3, 1.2])
     figure.subplots_adjust(left=0.14, right=0.98, top=0.86, bottom=0.07, hspace=0.08)
     plus = " + log prior" if with_prior else ""
     ax.fill_between(at, bound, top, color=GAP, alpha=0.25, linewidth=0, label="gap KL")
@@ -133,10 +134,14 @@ def bound_figure(hand: ByHand, last: int = 12, with_prior: bool = False) -> Figu
     ax.plot(at, bound, "o-", color=BOUND, markersize=5, label=f"bound Q + H{plus}")
     ax.plot(at, top, "o-", color="black", markersize=4, linewidth=1.4, label=f"log-likelihood{plus}")
     ax.set_ylabel("nats")
+    ax.locator_params("y", nbins=5)
     legend(ax, bbox_to_anchor=(0.45, 1.0), loc="lower center")
+    for x, record in zip(at, records, strict=True):  # text is drawn several times as fast as ticks
+        name, place = INITIALS.get(record.step, record.step.split()[-1]), below.get_xaxis_transform()
+        below.text(x, -0.04, name, transform=place, ha="center", va="top", fontsize=8)
     _draw_gaps(below, at, np.array([record.gap for record in records]))
-    below.set_xticks(at, [INITIALS.get(record.step, record.step.split()[-1]) for record in records], fontsize=8)
-    below.set_xlim(at[0] - 0.6, at[-1] + 0.6)
+    for part in (ax, below):
+        part.set(xticks=[], xlim=(at[0] - 0.6, at[-1] + 0.6))
     return figure
 
 
@@ -153,5 +158,5 @@ def _draw_gaps(ax: Any, at: Array, gaps: Array) -> None:
     ax.bar(at, heights, color=GAP, alpha=0.7, width=0.6)
     for x, height, gap in zip(at, heights, gaps, strict=True):
         text = "0" if gap <= FLOOR else "∞" if np.isinf(gap) else f"{gap:.0f}" if gap >= 100 else f"{gap:.2g}"
-        ax.annotate(text, (x, height), ha="center", va="bottom", fontsize=8)
+        ax.text(x, height, text, ha="center", va="bottom", fontsize=8)
     ax.set(ylim=(0, 1.25 * heights.max() + 1), yticks=[], ylabel="gap KL\n(log scale)")
