@@ -46,6 +46,7 @@ WORK = {
     "benchmarks.calls": ["calls"],
     "benchmarks.cluster": ["agreement"],
     "benchmarks.em": ["passes"],
+    "benchmarks.explorer": ["look"],
     "benchmarks.judged": ["fit"],
     "benchmarks.optimum": ["table"],
     "benchmarks.memmap": ["table"],
