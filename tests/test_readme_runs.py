@@ -41,7 +41,7 @@ WORK = {
     "comparisons.coursework.marking.folder": ["mark"],
     "comparisons.coursework.release": ["release"],
     "comparisons.coursework.script": ["checks_of"],
-    "benchmarks.agreement": ["against_long_run", "of_many_samples", "against_enumeration"],
+    "benchmarks.agreement.__main__": ["against_long_run", "of_many_samples", "against_enumeration"],
     "benchmarks.alignment": ["measured"],
     "benchmarks.calls": ["calls"],
     "benchmarks.cluster": ["agreement"],
