@@ -245,6 +245,36 @@ def wrong_sign_in_the_test(X, K, max_iter=100, tol=1e-6):
     return theta, value
 
 
+@fit("stands still after the first iteration")
+def always_breaks(X, K, max_iter=100, tol=1e-6):
+    theta, old = start(X, K, 0), None
+    for _ in range(max_iter):
+        r, value = e_step(X, *theta)
+        theta = m_step(X, r)
+        if old is None or abs(value - old) < tol:
+            break
+        old = value
+    return theta
+
+
+@fit("parameters never change")
+def returns_the_start(X, K, max_iter=50):
+    theta = first = start(X, K, 0)
+    for _ in range(max_iter):
+        theta = m_step(X, e_step(X, *theta)[0])
+    return first
+
+
+@fit("component 0 never changes", family="kmeans")
+def loop_from_one(X, K, max_iter=50):
+    centers = X[:K].copy()
+    for _ in range(max_iter):
+        z = ((X[:, None] - centers) ** 2).sum(-1).argmin(1)
+        for k in range(1, K):
+            centers[k] = X[z == k].mean(axis=0)
+    return centers
+
+
 @fit("stops early", family="kmeans")
 def two_iterations_by_default(X, k, max_iter=2):
     return lloyd(X, k, max_iter)[0]

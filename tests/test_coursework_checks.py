@@ -206,6 +206,11 @@ def test_an_unknown_mistake_is_located():
     assert "smallest input" in found.hint
 
 
+def test_an_unknown_inertia_is_located():
+    found = check_log_likelihood(lambda X, centers: ((X - X.mean(axis=0)) ** 2).sum(), family="kmeans")
+    assert found.located[0].startswith("log_likelihood: wrong on every kind of input")
+
+
 def test_a_wrong_factor_of_a_term_is_told_with_its_size():
     def tempered(X, weights, means, covariances):
         d = X[:, None] - means

@@ -91,8 +91,7 @@ def _samples_summed_first(s: Array, d: Array, p: Problem) -> Array:
 
 def _less(subtracted: Callable[[Array], Array]) -> Callable[[Array, Array, Problem], Array]:
     """Return Σ_i s_ik x_i x_i' less N_k times a function of the means."""
-    second = "nk,nd,ne->kde"
-    return lambda s, d, p: np.einsum(second, s, p.X, p.X) - s.sum(axis=0)[:, None, None] * subtracted(p.X[0] - d[0])
+    return lambda s, d, p: scatter(s, p.X[:, None] + 0 * d) - s.sum(axis=0)[:, None, None] * subtracted(p.X[0] - d[0])
 
 
 FORM = Slot(
