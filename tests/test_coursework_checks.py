@@ -334,6 +334,15 @@ def test_arguments_that_are_none_are_said():
         check_e_step(e_step, takes="inverse")
 
 
+def test_exposures_are_a_number_or_one_for_each_feature():
+    def rates(X, r, exposure):
+        return r.mean(axis=0), r.T @ X / (r.T @ np.broadcast_to(exposure, X.shape))
+
+    assert check_m_step(rates, family="pmm", exposure=np.array([1.0, 2.0, 0.5])).right
+    with pytest.raises(ValueError, match="exposure must be a number, or one for each feature"):
+        check_m_step(rates, family="pmm", exposure=np.ones((8, 1)))
+
+
 def test_both_steps_are_checked_as_one():
     assert check_steps(e_step, m_step).right
     found = check_steps(e_step, lambda X, r: (r.sum(axis=0), *m_step(X, r)[1:]))

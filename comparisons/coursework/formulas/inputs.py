@@ -98,6 +98,8 @@ class Inputs(Iterated):
 
     def other_problems(self, step: str) -> list[tuple[bool, str, list[Problem]]]:
         """Return problems for functions that take no others: whether they are flat, a note that says so, and they."""
+        if self.shape()[1] not in (None, 1):
+            return []
         return [(True, "takes one feature, as arrays without its axis", self.flat_problems(step))]
 
     def far(self) -> list[Problem]:

@@ -69,6 +69,11 @@ class Poisson(CellTextbook):
     def shape(self) -> tuple[int | None, int | None]:
         K = None if self.prior is None or np.ndim(self.prior.concentration) == 0 else len(self.prior.concentration)
         given = [self.family.of_data["exposure"]]
+        if np.ndim(given[0]) > 1:
+            raise ValueError(
+                "exposure must be a number, or one for each feature, where a step is checked on samples of the check's "
+                f"own; got shape {np.shape(given[0])}. Leave it out if the function takes it as an argument"
+            )
         given += [] if self.prior is None else [getattr(self.prior, name) for name in self.prior.hyperparameters]
         return K, next((np.shape(value)[-1] for value in given if np.ndim(value)), None)
 
