@@ -152,9 +152,16 @@ def by_quantity(value: Any) -> Any:
         named = [part for part in parts if part]
         alike = all(part.keys() == named[0].keys() for part in named)
         return {key: [part[key] for part in named] for key in named[0]} if alike else value
-    if all(isinstance(c, tuple) and len(c) == len(value[0]) > 1 and 0 in map(np.ndim, (c[0], c[-1])) for c in value):
+    if all(
+        isinstance(c, tuple) and len(c) == len(value[0]) > 1 and (_is_number(c[0]) or _is_number(c[-1])) for c in value
+    ):
         return tuple(map(list, zip(*value, strict=True)))
     return value
+
+
+def _is_number(value: Any) -> bool:
+    array = numbers(value)
+    return array is not None and array.ndim == 0
 
 
 def _is_one(value: Any, expected: Sequence[Expected]) -> bool:

@@ -56,8 +56,15 @@ def leaves_loops(function: Callable[..., Any]) -> bool:
 
 
 def restarts(function: Callable[..., Any], max_iter: str) -> bool:
-    """Whether a fit runs its iterations several times: a call inside of a loop takes their number."""
-    loops = [node for node in _nodes(function) if isinstance(node, ast.For | ast.While)]
-    calls = [call for loop in loops for step in loop.body for call in ast.walk(step) if isinstance(call, ast.Call)]
-    given = [value for call in calls for value in (*call.args, *(word.value for word in call.keywords))]
-    return any(isinstance(value, ast.Name) and value.id == max_iter for value in given)
+    """Whether a fit runs its iterations several times: in a loop stands a call that takes their number."""
+    nodes = _nodes(function)
+    closures = {n.name for n in nodes[2:] if isinstance(n, ast.FunctionDef) and _names(n) >= {max_iter}}
+    bodies: list[ast.AST] = [step for node in nodes if isinstance(node, ast.For | ast.While) for step in node.body]
+    bodies += [node.elt for node in nodes if isinstance(node, ast.ListComp | ast.GeneratorExp)]
+    calls = [call for body in bodies for call in ast.walk(body) if isinstance(call, ast.Call)]
+    given = [value for call in calls for value in (call.func, *call.args, *(word.value for word in call.keywords))]
+    return any(isinstance(value, ast.Name) and value.id in {max_iter, *closures} for value in given)
+
+
+def _names(tree: ast.AST) -> set[str]:
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
