@@ -105,9 +105,9 @@ class Samples:
         return None if issparse(self.X) or self.complete else np.unique(~np.isnan(self.X), axis=0)
 
     @property
-    def most_in_part(self) -> int:
-        """How many rows there are to draw a part from."""
-        return len(self.X)
+    def at_hand(self) -> "Samples":
+        """The rows that can be looked at: all of them, of chunks a sample."""
+        return self
 
     def sum_of(self, function: "Callable[[Samples], Any]") -> Any:
         """Return a function of the samples that adds up over rows."""
