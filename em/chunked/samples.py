@@ -10,8 +10,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from em.chunked.chunks import Chunks
-from em.chunked.summary import Summary, summary_of
-from em.samples import Samples, encoded, kept_samples
+from em.chunked.summary import Ends, Summary, summary_of
+from em.samples import Samples, encoded, kept_samples, sums_of_products
 from models.frames import column_names, real_numbers
 from models.validation import Array, check_columns, data_matrix
 
@@ -124,10 +124,11 @@ class ChunkedSamples(Samples):
     @cached_property
     def at_hand(self) -> Samples:
         """The sketch, and rows of the ends of columns that vary, but not there: a start without variance is none."""
-        rows, weights = self.summary.sketch.rows, self.summary.sketch.weights
-        hidden = ~self.constant & ~(np.fmax.reduce(rows) > np.fmin.reduce(rows))
-        added = self.summary.ends[np.tile(hidden, 2)]
-        rows, weights = np.concatenate([rows, added]), np.concatenate([weights, np.ones(len(added))])
+        rows, weights, D = self.summary.sketch.rows, self.summary.sketch.weights, self.X.shape[1]
+        hidden = np.flatnonzero(~self.constant & ~(np.fmax.reduce(rows) > np.fmin.reduce(rows)))
+        if len(hidden := hidden[: MOST_CELLS_SKETCHED // (2 * D)]):
+            ends = self.sum_of(partial(_ends_of, columns=hidden)).rows
+            rows, weights = np.concatenate([rows, ends]), np.concatenate([weights, np.ones(len(ends))])
         counts = None if (weights == 1).all() else weights
         return Samples(rows, counts, np.arange(len(rows)), len(rows), self.names)
 
@@ -148,7 +149,7 @@ class ChunkedSamples(Samples):
 
     @cached_property
     def _ends(self) -> tuple[Array, Array]:
-        return np.fmax.reduce(self.summary.ends), np.fmin.reduce(self.summary.ends)
+        return self.summary.highest, self.summary.lowest
 
     @cached_property
     def mean(self) -> Array:
@@ -163,7 +164,10 @@ class ChunkedSamples(Samples):
     @cached_property
     def covariance(self) -> Array:
         """Maximum-likelihood covariance (D, D) of all samples; without covariances where cells are missing."""
-        return self.summary.co_moment / self.total if self.complete else np.diag(self.deviation**2)
+        if not self.complete:
+            return np.diag(self.deviation**2)
+        total: Array = self.sum_of(partial(_products, mean=self.mean))
+        return total / self.total
 
     @cached_property
     def patterns(self) -> np.ndarray | None:
@@ -230,6 +234,15 @@ def _summarised(rows: Any, weights: Array | None, reader: Reader, most: int) -> 
 def _of_samples(rows: Any, weights: Array | None, reader: Reader, function: Callable[[Samples], Any]) -> Any:
     part = reader(rows, weights)
     return function(part) if len(part.X) else None
+
+
+def _ends_of(part: Samples, columns: np.ndarray) -> Ends:
+    return Ends.of(part.X, columns)
+
+
+def _products(part: Samples, mean: Array) -> Array:
+    """Return Σ w (x - mean) (x - mean)', shape (D, D)."""
+    return sums_of_products(part.X, mean, part.weights)
 
 
 def _expected(estimator: Any, theta: dict[str, Array], runs: np.ndarray, complete: bool, part: Samples) -> Pass:
