@@ -1,4 +1,4 @@
-"""Students' whole fits, wrong and right, written by hand; `FITS` lists (name of the mistake or "", options, function)."""
+"""Students' whole fits, by hand; `FITS` lists (name of the mistake, "" for a right fit, options, function)."""
 
 import numpy as np
 from scipy.special import logsumexp

@@ -487,7 +487,7 @@ def sums_to_one_over_coins(X, r):
 @mistake("exp(-λ) left out", check_e_step, family="pmm")
 def no_exponential(X, w, lam):
     joint = w * np.array(
-        [[np.prod([l**c / factorial(int(c)) for l, c in zip(row, x, strict=True)]) for row in lam] for x in X]
+        [[np.prod([a**c / factorial(int(c)) for a, c in zip(row, x, strict=True)]) for row in lam] for x in X]
     )
     return joint / joint.sum(axis=1, keepdims=True)
 

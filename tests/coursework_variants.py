@@ -8,7 +8,6 @@ from math import comb, exp, factorial, log
 import numpy as np
 import pandas as pd
 from scipy import stats
-from scipy.linalg import solve_triangular
 from scipy.special import gammaln, logsumexp, softmax, xlogy
 
 from comparisons.coursework import check_e_step, check_log_likelihood, check_m_step, check_q
@@ -248,7 +247,7 @@ def transposed_responsibilities(X, R):
 
 @variant(check_m_step)
 def with_the_old_ones(X, r, pi, mu, sigma):
-    K, D = mu.shape
+    K = len(mu)
     pi, mu, sigma = pi.copy(), mu.copy(), sigma.copy()
     for k in range(K):
         Nk = sum(r[:, k])
@@ -338,7 +337,7 @@ def factorials(X, w, lam):
     joint = np.empty((len(X), len(w)))
     for i, x in enumerate(X):
         for k in range(len(w)):
-            joint[i, k] = w[k] * np.prod([l**c * exp(-l) / factorial(int(c)) for l, c in zip(lam[k], x, strict=True)])
+            joint[i, k] = w[k] * np.prod([a**c * exp(-a) / factorial(int(c)) for a, c in zip(lam[k], x, strict=True)])
     return joint / joint.sum(axis=1, keepdims=True)
 
 
@@ -364,7 +363,7 @@ def one_hot_rows(X, pi, theta):
 
 @variant(check_m_step, family="cmm")
 def by_masks(X, r, n_levels):
-    probs = np.stack([(r.T @ (X == l)) for l in range(n_levels)], axis=-1) / r.sum(0)[:, None, None]
+    probs = np.stack([(r.T @ (level == X)) for level in range(n_levels)], axis=-1) / r.sum(0)[:, None, None]
     return r.mean(0), probs
 
 

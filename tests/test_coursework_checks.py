@@ -136,14 +136,19 @@ def test_every_text_belongs_to_a_mistake():
     assert texts - used == set()
 
 
-@pytest.mark.parametrize(("family", "options"), [("bmm", {"n_trials": 7}), ("cmm", {}), ("gmm", {}), ("kmeans", {})], ids=str)
+@pytest.mark.parametrize(
+    ("family", "options"), [("bmm", {"n_trials": 7}), ("cmm", {}), ("gmm", {}), ("kmeans", {})], ids=str
+)
 def test_mistakes_differ_from_the_right_formula_and_from_each_other(family, options):
     book, answers = textbook_of(family, **options), {}
     for quantity, step in ((book.first_quantity("e"), "e"), (book.quantities[-1], "m")):
         problems = book.problems(step)
         right = [book.formulas[quantity].value(problem) for problem in problems]
         for change in book.formulas[quantity].singles():
-            with np.errstate(all="ignore"), contextlib.suppress(ValueError, KeyError, IndexError, np.linalg.LinAlgError):
+            with (
+                np.errstate(all="ignore"),
+                contextlib.suppress(ValueError, KeyError, IndexError, np.linalg.LinAlgError),
+            ):
                 values = [book.formulas[quantity].changed(problem, [change]) for problem in problems]
                 same = all(close(value, truth) for value, truth in zip(values, right, strict=True))
                 key = "right" if same else repr([np.round(value, 8).tolist() for value in values])
@@ -210,7 +215,7 @@ def test_a_wrong_factor_of_a_term_is_told_with_its_size():
         return r / r.sum(axis=1, keepdims=True)
 
     found = check_e_step(tempered)
-    assert found.mistakes == ("factor of log π_k",)
+    assert found.mistakes == ("factor 0.3 of weights",)
     assert "0.3 times" in found.explain()
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from benchmarks.agreement import MOST_ERRORS, aligned_by_one_map
-from benchmarks.agreement_exact import SAMPLERS, Problem, exact_means, label_free_draws, largest_gap
+from benchmarks.agreement.__main__ import MOST_ERRORS, aligned_by_one_map
+from benchmarks.agreement.exact import SAMPLERS, Problem, exact_means, label_free_draws, largest_gap
 from comparisons.alignment.component_draws import SAMPLE
 from models.bmm import BMMPrior
 from models.gmm import GMMPrior

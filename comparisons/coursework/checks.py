@@ -14,7 +14,6 @@ from typing import Any
 from comparisons.coursework.calling.caller import Answer, Caller
 from comparisons.coursework.calling.running import can_limit
 from comparisons.coursework.examples import example_of
-from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.textbooks import textbook_of
 from comparisons.coursework.judging import STATE, Trial, judge, tolerance
@@ -231,7 +230,7 @@ def checked(
 
 def _trials(caller: Caller, book: Textbook, step: str) -> list[Trial]:
     """Return problems with the function's answers and the right ones, as long as there is time."""
-    trials = []
+    trials: list[Trial] = []
     for problem in caller.settle(book.problems(step)):
         answer: Answer = caller(problem)
         if answer.outcome.overtime and trials:
@@ -271,9 +270,8 @@ def _notes(
     if any(trial.answer.single for trial in trials):
         notes.append("single precision (float32): compared to 3 digits only")
     right = all(verdict.right for verdict in verdicts)
-    for trial in trials:
-        if trial.answer.error and trial.problem.name and not trial.answer.outcome.overtime:
-            notes.append(f"raises an error for {trial.problem.name}: {trial.answer.error}")
+    failed = [t for t in trials if t.answer.error and t.problem.name and not t.answer.outcome.overtime]
+    notes += [f"raises an error for {trial.problem.name}: {trial.answer.error}" for trial in failed]
     rough = [t for t in trials if any(q in t.right and not t.is_right(q, 1e-7) for q in t.answer.values)]
     if right and rough and not any(trial.answer.single for trial in trials):
         notes.append("agrees to 5 digits only: a small constant is added somewhere, or it is computed in float32")
@@ -296,8 +294,3 @@ def _far_out(caller: Caller, book: Textbook, step: str) -> list[str]:
             said = "fails" if trial.answer.error else "is wrong"
             return [f"right on ordinary inputs, but {said} {problem.name}: {book.far_out}"]
     return []
-
-
-def described(problem: Problem) -> str:
-    """Return the sizes of a problem in words."""
-    return f"n = {problem.n}, K = {problem.K}, D = {problem.D}"

@@ -7,10 +7,11 @@ from time import perf_counter
 import numpy as np
 
 from comparisons.coursework.calling.caller import Answer, Caller
-from comparisons.coursework.formulas.factors import factor_of
+from comparisons.coursework.formulas.factors import by_factor
 from comparisons.coursework.formulas.narrowing import narrowed
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import GUARD, RTOL, SINGLE, Formula, Mistake, close, explanations
+from comparisons.coursework.formulas.terms import Table, by_terms
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.result import Verdict
 from models.validation import Array
@@ -50,7 +51,14 @@ def tolerance(trials: Sequence[Trial]) -> float:
 
 def judge(caller: Caller, quantity: str, trials: Sequence[Trial], deadline: float) -> Verdict:
     """Return what is found about a quantity."""
-    return judge_values(caller.book, quantity, trials, deadline, probes=lambda: _probes(caller, quantity))
+    return judge_values(
+        caller.book,
+        quantity,
+        trials,
+        deadline,
+        probes=lambda: _probes(caller, quantity),
+        tables=lambda: tables_of(caller, quantity),
+    )
 
 
 def judge_values(
@@ -60,6 +68,7 @@ def judge_values(
     deadline: float,
     rtol: float | None = None,
     probes: Callable[[], list[Trial]] = list,
+    tables: Callable[[], list[Table]] = list,
 ) -> Verdict:
     """Return what is found about a quantity from answers on some problems.
 
@@ -77,6 +86,8 @@ def judge_values(
         Relative tolerance; ``None`` follows from the precision of the answers.
     probes : callable
         Makes further trials, which are only needed where no known mistake gives the answers.
+    tables : callable
+        Makes tables of a log-likelihood or Q of single samples and components; needed as rarely.
     """
     formula = book.formulas.get(quantity)
     text = formula.text if formula else book.texts.get(quantity, "")
@@ -96,19 +107,32 @@ def judge_values(
     if not wrong and (not mistakes or rtol > GUARD):
         return Verdict(quantity, True, formula=text)
     if not mistakes:
-        mistakes = _by_factors(quantity, answered, book, most=1)
+        mistakes = _by_factors(book, quantity, answered, tables, most=1)
     if not mistakes:
         mistakes, alternatives = _known(formula, quantity, answered, deadline, exact, pairs=True)
     if not mistakes:
-        mistakes = _by_factors(quantity, answered, book, most=9)
+        mistakes = _by_factors(book, quantity, answered, tables, most=4)
     located = "" if mistakes else narrowed(quantity, answered, rtol, probes())
     return Verdict(quantity, False, mistakes, located, text, alternatives)
 
 
-def _by_factors(quantity: str, trials: Sequence[Trial], book: Textbook, most: int) -> tuple[Mistake, ...]:
-    """Return the mistake that wrong factors of at most so many terms are."""
-    factor = factor_of(quantity, trials, book)
-    return () if factor is None or factor.name.count(" and ") >= most else (factor,)
+def _by_factors(
+    book: Textbook, quantity: str, trials: Sequence[Trial], tables: Callable[[], Sequence[Table]], most: int
+) -> tuple[Mistake, ...]:
+    """Return the mistakes that wrong factors and wrong terms are, at most so many."""
+    ordinary = [(t.problem, t.answer.values[quantity], t.right[quantity]) for t in trials if not t.problem.name]
+    if any(yours.shape != right.shape for _, yours, right in ordinary):
+        return ()
+    if quantity == "responsibilities":
+        with np.errstate(all="ignore"):
+            logs = [(problem, np.log(yours)) for problem, yours, _ in ordinary if problem.K > 2]
+        found = by_terms(book, logs, relative=True)
+    elif quantity in ("log_likelihood", "q"):
+        found = by_terms(book, tables(), relative=False) if most > 1 else ()
+    else:
+        factor = by_factor(quantity, ordinary, lambda problem: book.additions(quantity, problem))
+        found = () if factor is None else (factor,)
+    return found if len(found) <= most else ()
 
 
 def _probes(caller: Caller, quantity: str) -> list[Trial]:
@@ -120,10 +144,29 @@ def _probes(caller: Caller, quantity: str) -> list[Trial]:
     return [trial for trial in trials if quantity in trial.answer.values]
 
 
+def tables_of(caller: Caller, quantity: str) -> list[Table]:
+    """Return what a log-likelihood or Q gives for one sample and one component at a time, on the first problems."""
+    if caller.step != quantity or caller.flat:
+        return []
+    tables: list[Table] = []
+    for problem in caller.book.problems(caller.step)[:2]:
+        table = np.full((problem.n, problem.K), np.nan)
+        for i in range(problem.n):
+            for k in range(problem.K):
+                single = caller.book.single(problem, i, k, alone=quantity != "q")
+                answer = caller(single).values.get(quantity)
+                if answer is None or answer.size != 1:
+                    return tables
+                table[i, k] = float(answer.ravel()[0])
+        whole = problem if quantity == "q" else problem.changed(weights=np.ones(problem.K))
+        tables.append((whole, table))
+    return tables
+
+
 def _known(
     formula: Formula | None, quantity: str, trials: Sequence[Trial], deadline: float, rtol: float, pairs: bool
 ) -> tuple[tuple[Mistake, ...], tuple[str, ...]]:
-    """Return the mistakes that give a quantity on all problems, or on the ordinary ones, and names of others that do."""
+    """Return the mistakes that give a quantity on all problems, or on the ordinary ones, and names of others."""
     if formula is None:
         return (), ()
     special = [trial for trial in trials if trial.problem.name not in ORDINARY]

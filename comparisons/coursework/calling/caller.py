@@ -11,9 +11,10 @@ from comparisons.coursework.calling.bundle import Bundle
 from comparisons.coursework.calling.outputs import fitted, is_single, named_parts, numbers, part, sortings
 from comparisons.coursework.calling.roles import default_of, plain_name, returned_names, roles_of, signature_of
 from comparisons.coursework.calling.running import Outcome, run
+from comparisons.coursework.formulas.conventions import Convention
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import GUARD, close
-from comparisons.coursework.formulas.textbook import Convention, Textbook
+from comparisons.coursework.formulas.textbook import Textbook
 from models.validation import Array
 
 
@@ -67,13 +68,13 @@ class Caller:
         self._declare(takes, returns)
 
     def _declare(self, takes: Sequence[str], returns: Sequence[str]) -> None:
-        known = self.book.all_conventions()
+        known = self.book.all_conventions(self.step)
         for name in (*takes, *returns):
             if name not in {convention.name for convention in known}:
                 names = ", ".join(repr(convention.name) for convention in known)
                 raise ValueError(f"takes and returns must be among {names}, got {name!r}")
-        names = {role: plain_name(name) for role, name in self.signature.roles.items()}
-        self.inputs = [c for c in known if c.name in takes or any(w in names.get(c.quantity, "") for w in c.words)]
+        called = {role: plain_name(name) for role, name in self.signature.roles.items()}
+        self.inputs = [c for c in known if c.name in takes or any(w in called.get(c.quantity, "") for w in c.words)]
         self.outputs = [c for c in known if c.name in returns]
         for name in self.returned:
             self.outputs += [
@@ -119,7 +120,7 @@ class Caller:
         yield [], None
         taken = {*self.signature.roles} if not self.signature.bundled else {*self.book.quantities, "responsibilities"}
         declared = {convention.name for convention in self.inputs}
-        known = [c for c in self.book.all_conventions() if c.quantity in taken and c.name not in declared]
+        known = [c for c in self.book.all_conventions(self.step) if c.quantity in taken and c.name not in declared]
         free = [convention for convention in known if convention.free or self._may_mean(convention)]
         yield from (([convention], None) for convention in free)
         for others in self.book.other_problems(self.step):
@@ -233,7 +234,7 @@ class Caller:
         if self.flat and array.size == np.prod(shapes[0]) and name != "responsibilities":
             array = array.reshape(shapes[0])
         array, declared = fitted(array, shapes), {convention.name for convention in self.outputs}
-        for convention in self.book.all_conventions():
+        for convention in self.book.all_conventions(self.step):
             if convention.quantity != name:
                 continue
             by_key = bool(key) and any(word in plain_name(key) for word in convention.words)

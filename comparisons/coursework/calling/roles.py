@@ -10,15 +10,20 @@ from typing import Any
 DATA = "X"
 SPELLINGS: dict[str, str] = {
     "X": "x xs data dataset samples sample points point obs observations observed features y ys counts values df",
-    "responsibilities": "responsibilities responsibility resp resps respons r rs rik rnk r_nk r_ik gamma gammas g z zs q post "
+    "responsibilities": "responsibilities responsibility resp resps respons r rs rik rnk r_nk r_ik gamma gammas g z "
+    "zs q post "
     "posterior posteriors posterior_probs tau h membership memberships soft soft_assignments proba t w_ik wik p_z pz "
     "gamma_nk gamma_znk assignments log_resp log_r log_responsibilities log_gamma ric",
-    "weights": "weights weight w ws pi pis pi_k phi phis mix mixing mix_weights mixing_weights mixture_weights mixing_coefs "
-    "mixing_coefficients coefs alpha alphas tau proportions props prop mixing_proportions priors class_priors p_k omega "
+    "weights": "weights weight w ws pi pis pi_k phi phis mix mixing mix_weights mixing_weights mixture_weights "
+    "mixing_coefs "
+    "mixing_coefficients coefs alpha alphas tau proportions props prop mixing_proportions priors class_priors p_k "
+    "omega "
     "eta lam_k pks pk log_weights log_pi ",
-    "K": "k n_components n_component num_components n_clusters num_clusters n_comp n_classes num_classes ncomp nb_clusters "
+    "K": "k n_components n_component num_components n_clusters num_clusters n_comp n_classes num_classes ncomp "
+    "nb_clusters "
     "n_groups clusters number_of_components number_of_clusters",
-    "max_iter": "max_iter n_iter iterations num_iter maxiter niter n_iters num_iters n_steps steps iters max_iterations "
+    "max_iter": "max_iter n_iter iterations num_iter maxiter niter n_iters num_iters n_steps steps iters "
+    "max_iterations "
     "n_iterations num_iterations t_max it maxit nsteps epochs n_epochs max_iters max_steps",
     "tol": "tol eps epsilon tolerance atol rtol threshold convergence",
     "random_state": "seed random_state rng generator random_seed rs",
@@ -108,32 +113,48 @@ def signature_of(
         if any(p.kind is kinds.VAR_POSITIONAL for p in parameters):
             return Signature(tuple((role, role) for role in needed), {})
         return Signature((), {role: role for role in needed})
-    role_of, free = _by_name(named, needed, optional, spellings)
-    rest = [role for role in needed if role not in role_of.values()]
-    unknown = [p for p in free if p.default is kinds.empty]
-    bundled = False
-    if len(unknown) == 1 and len(rest) > 1 and DATA not in rest:
-        role_of[unknown[0].name], bundled, rest, unknown = "parameters", True, [], []
-    for parameter, role in zip(unknown, rest, strict=False):
-        role_of[parameter.name] = role
-    unplaced = [p.name for p in unknown[len(rest) :]]
-    missing = [] if "parameters" in role_of.values() else rest[len(unknown) :]
-    holder = getattr(function, "__self__", None)
-    if "parameters" in role_of.values():
-        bundled = True
-    positional = [(role_of[p.name], p.name) for p in named if p.name in role_of and p.kind is not kinds.KEYWORD_ONLY]
-    by_name = {p.name: role_of[p.name] for p in named if p.name in role_of and p.kind is kinds.KEYWORD_ONLY}
-    order = [p.name for p in named if p.kind is not kinds.KEYWORD_ONLY]
-    gap = next((i for i, name in enumerate(order) if name not in role_of), len(order))
-    leading = set(order[:gap])
-    by_name |= {name: role for role, name in positional if name not in leading}
-    positional = [(role, name) for role, name in positional if name in leading]
-    problem = ""
+    role_of, missing, unplaced = _assigned(named, needed, optional, spellings)
+    positional, by_name = _passed(named, role_of)
+    holder, problem = getattr(function, "__self__", None), ""
     if unplaced:
         problem = f"argument(s) {', '.join(unplaced)} are none that this step has: it takes {', '.join(needed)}"
     elif missing and holder is None:
         problem = f"no argument for {', '.join(missing)}: this step takes {', '.join(needed)}"
-    return Signature(tuple(positional), by_name, bundled, holder if missing else None, problem)
+    bundled = "parameters" in role_of.values()
+    return Signature(positional, by_name, bundled, holder if missing else None, problem)
+
+
+def _assigned(
+    named: list[inspect.Parameter],
+    needed: Sequence[str],
+    optional: Sequence[str],
+    spellings: Mapping[str, Iterable[str]],
+) -> tuple[dict[str, str], list[str], list[str]]:
+    """Return the role of each argument, roles that have none, and arguments that have none."""
+    role_of, free = _by_name(named, needed, optional, spellings)
+    required = [p for p in named if p.default is inspect.Parameter.empty]
+    unknown = [p.name for p in free if p in required]
+    rest = [role for role in needed if role not in role_of.values()]
+    if len(unknown) == 1 and len(rest) > 1 and DATA not in rest:
+        return {**role_of, unknown[0]: "parameters"}, [], []
+    role_of |= dict(zip(unknown, rest, strict=False))
+    missing = [] if "parameters" in role_of.values() else rest[len(unknown) :]
+    if missing and len(required) == len(needed) and all(len(p.name) == 1 for p in required):
+        return {p.name: role for p, role in zip(required, needed, strict=True)}, [], []  # by order: names mislead
+    others = [p.name for p in required if role_of.get(p.name) not in (DATA, "responsibilities")]
+    if missing and len(others) == 1 and DATA in role_of.values() and len(needed) > 2:
+        return {**role_of, others[0]: "parameters"}, [], []
+    return role_of, missing, unknown[len(rest) :]
+
+
+def _passed(
+    named: list[inspect.Parameter], role_of: Mapping[str, str]
+) -> tuple[tuple[tuple[str, str], ...], dict[str, str]]:
+    """Return which arguments are passed by position, those before the first without a role, and which by name."""
+    ordered = [p.name for p in named if p.kind is not inspect.Parameter.KEYWORD_ONLY]
+    leading = ordered[: next((i for i, name in enumerate(ordered) if name not in role_of), len(ordered))]
+    positional = tuple((role_of[name], name) for name in leading)
+    return positional, {p.name: role_of[p.name] for p in named if p.name in role_of and p.name not in leading}
 
 
 def _by_name(

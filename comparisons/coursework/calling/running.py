@@ -110,7 +110,7 @@ def run(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, 
     except BaseException as raised:  # a student's code may raise anything, SystemExit too
         error = _sentence(raised)
     taken = perf_counter() - start
-    places = [*enumerate(args), *kwargs.items()]
+    places: list[tuple[int | str, Any]] = [*enumerate(args), *kwargs.items()]
     old = [*before[0], *before[1].values()]
     changed = tuple(place for (place, now), then in zip(places, old, strict=True) if not _same(now, then))
     return Outcome(value, error, taken, changed, overtime)

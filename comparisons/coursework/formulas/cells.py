@@ -1,13 +1,15 @@
 """Mixtures of independent features: the log density is a sum over features of terms (n, K, D)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, override
 
 import numpy as np
 
+from comparisons.coursework.formulas.conventions import Convention
 from comparisons.coursework.formulas.problem import Problem
+from comparisons.coursework.formulas.responsibilities import WEIGHTS
 from comparisons.coursework.formulas.slots import Slot, texts_beside
-from comparisons.coursework.formulas.textbook import Convention, Textbook
+from comparisons.coursework.formulas.textbook import Textbook
 from models.validation import Array
 
 TEXTS = texts_beside(__file__)
@@ -43,6 +45,12 @@ def _size(p: Problem) -> Array:
     return p.size(names[0]) if names else np.ones(p.X.shape)
 
 
+def features_with(others: Mapping[str, Callable[..., Any]], texts: Mapping[str, Any]) -> Slot:
+    """Return the slot of the features with a family's own mistakes: other distributions than its own."""
+    both = {"features": {**TEXTS["features"], **texts}}
+    return Slot("features", FEATURES.right, {**FEATURES.wrong, **others}, both, apply=False)
+
+
 def by_component(array: Array) -> Array:
     """Return parameters (K, D) as they stand beside samples, (1, K, D)."""
     return array[None, :, :]
@@ -60,11 +68,12 @@ class CellTextbook(Textbook):
     """A family whose log density is a sum over features; ``cell_slots`` are its terms."""
 
     cell_slots: tuple[Slot, ...] = ()
+    features = FEATURES
 
     @property
     @override
     def density_slots(self) -> tuple[Slot, ...]:  # type: ignore[override]
-        return (*self.cell_slots, FEATURES)
+        return (*self.cell_slots, self.features)
 
     @override
     def combine_density(self, problem: Problem, values: Mapping[str, Any]) -> Array:
@@ -72,12 +81,14 @@ class CellTextbook(Textbook):
         cells = sum(np.broadcast_to(values[slot.name], shape) for slot in self.cell_slots)
         return np.asarray(values["features"](np.asarray(cells), problem))
 
+    @property
     @override
-    def basis(self, problem: Problem) -> dict[str, tuple[float, Array]]:
-        log_weights = np.broadcast_to(np.log(problem.theta["weights"]), (problem.n, problem.K))
-        terms = {
-            slot.name: (1.0, np.broadcast_to(slot.right(problem), (problem.n, problem.K, problem.D)).sum(axis=2))
-            for slot in self.cell_slots
-        }
-        kept = {name: term for name, term in terms.items() if np.ptp(term[1], axis=1).max() > 0}
-        return {"log π_k": (1.0, log_weights), **kept}
+    def terms(self) -> tuple[Slot, ...]:
+        return (WEIGHTS, *self.cell_slots)
+
+    @override
+    def table(self, problem: Problem, slot: Slot, name: str) -> Array:
+        if slot is WEIGHTS:
+            return super().table(problem, slot, name)
+        shape = problem.n, problem.K, problem.D
+        return np.asarray(np.broadcast_to(slot.value(problem, name), shape).sum(axis=2))

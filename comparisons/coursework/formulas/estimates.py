@@ -27,6 +27,13 @@ def overall(p: Problem) -> Array:
     return np.asarray(p.X.mean(axis=0))
 
 
+def _mixed(new: Array, old: Array, k: int) -> Array:
+    """Return new values with the old one in place k."""
+    mixed = np.array(new)
+    mixed[k] = old[k]
+    return mixed
+
+
 SHARE = Slot(
     "share",
     lambda p: p.r,
@@ -96,6 +103,7 @@ SMALL_DIVISORS: Mapping[str, Callable[..., Any]] = {
     "size of the cells left out": lambda s, size, p: p.r.sum(axis=0)[:, None],
     "size of the cells only": lambda s, size, p: size.mean(axis=0),
     "size of the cells squared": lambda s, size, p: p.r.T @ size**2,
+    "N_k times the mean size": lambda s, size, p: p.r.sum(axis=0)[:, None] * size.mean(),
     "N_k - D": lambda s, size, p: p.r.T @ size - p.D,
     "multiplied by N_k": lambda s, size, p: 1 / (p.r.T @ size),
     "half of N_k": lambda s, size, p: (p.r.T @ size) / 2,
@@ -155,6 +163,10 @@ AFTER_WEIGHTS = Slot(
         "product with the old weights, normalised": lambda a, p: (
             a * p.theta["weights"] / (a * p.theta["weights"]).sum()
         ),
+        "last weight keeps the old value": lambda a, p: _mixed(a, p.theta["weights"], -1),
+        "first weight keeps the old value": lambda a, p: _mixed(a, p.theta["weights"], 0),
+        "last weight left at 0": lambda a, p: _mixed(a, 0 * a, -1),
+        "first weight left at 0": lambda a, p: _mixed(a, 0 * a, 0),
         "mean with the old weights": lambda a, p: (a + p.theta["weights"]) / 2,
         "only the last weight by the sum to one": lambda a, p: np.append(np.zeros(p.K - 1), 1.0),
         "weights rounded": lambda a, p: np.round(a, 2),
@@ -241,6 +253,11 @@ def after_of(old: str, extra: Mapping[str, Callable[..., Any]], texts: Mapping[s
     generic: dict[str, Callable[..., Any]] = {
         "old value returned": lambda a, p: p.theta[old],
         "mean with the old value": lambda a, p: (a + p.theta[old]) / 2,
+        "last component keeps the old value": lambda a, p: _mixed(a, p.theta[old], -1),
+        "first component keeps the old value": lambda a, p: _mixed(a, p.theta[old], 0),
+        "last component left at 0": lambda a, p: _mixed(a, 0 * a, -1),
+        "first component left at 0": lambda a, p: _mixed(a, 0 * a, 0),
+        "median of all samples": lambda a, p: np.repeat(np.median(p.X, axis=0)[None], p.K, axis=0),
         "added to the old value": lambda a, p: a + p.theta[old],
         "components in reverse order": lambda a, p: a[::-1],
         "components shifted by one": lambda a, p: np.roll(a, 1, axis=0),

@@ -1,8 +1,4 @@
-"""Factors: where a function differs from the textbook by powers of known numbers, or by the factor of a term.
-
-In an E-step, log r_ik - log r_i0 is a sum of terms, each with its factor: fitted to the function's answer, a wrong factor
-shows. In an M-step the ratio to the right answer is fitted by powers of n, K, D, N_k and the old weights.
-"""
+"""Estimates that differ from the right ones by powers of known numbers, or by something that was added."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,75 +6,40 @@ from typing import Any
 import numpy as np
 
 from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.slots import Mistake
+from comparisons.coursework.formulas.slots import Mistake, close
 from models.validation import Array
 
 EXACT = 1e-7
+Pair = tuple[Problem, Array, Array]
 
 
-def factor_of(quantity: str, trials: Sequence[Any], book: Any) -> Mistake | None:
-    """Return the mistake that a wrong factor is, or None if none explains the answers."""
-    ordinary = [t for t in trials if not t.problem.name and t.answer.values[quantity].shape == t.right[quantity].shape]
-    if not ordinary:
+@np.errstate(all="ignore")
+def by_factor(quantity: str, pairs: Sequence[Pair], additions: Any = None) -> Mistake | None:
+    """Return the mistake that a factor or an addend is, of problems with a function's answers and the right ones.
+
+    ``additions`` is a function from a problem to what may have been added, by name.
+    """
+    if not pairs or any(yours.shape != right.shape for _, yours, right in pairs):
         return None
-    pairs = [(trial.problem, trial.answer.values[quantity], trial.right[quantity]) for trial in ordinary]
-    with np.errstate(all="ignore"):
-        if quantity == "responsibilities":
-            return _of_terms(pairs, book)
-        return _of_ratio(quantity, pairs)
+    found = _of_ratio(quantity, pairs)
+    return _of_addend(quantity, pairs, additions) if found is None and additions is not None else found
 
 
-def _of_terms(pairs: Sequence[tuple[Problem, Array, Array]], book: Any) -> Mistake | None:
-    """Return which term of the log density has another factor: a number, or one that depends on n, K or D."""
-    fitted = [(problem, _fitted(problem, r, book)) for problem, r, _ in pairs if problem.K > 1]
-    if not fitted or any(factors is None for _, factors in fitted):
-        return None
-    said, terms = [], []
-    for name in fitted[0][1] or {}:
-        found = [(problem, factors[name]) for problem, factors in fitted if factors and name in factors]
-        if all(abs(factor - right) <= 1e-6 * abs(right) for _, (factor, right) in found):
+def _of_addend(quantity: str, pairs: Sequence[Pair], additions: Any) -> Mistake | None:
+    """Return which known array, times one number, was added."""
+    addends: list[Mapping[str, Array]] = [additions(problem) for problem, *_ in pairs]
+    for name in addends[0]:
+        arrays = [np.broadcast_to(own[name], right.shape) for own, (_, _, right) in zip(addends, pairs, strict=True)]
+        gaps = [yours - right for _, yours, right in pairs]
+        size = sum(float((a * a).sum()) for a in arrays)
+        factor = sum(float((a * gap).sum()) for a, gap in zip(arrays, gaps, strict=True)) / size if size else 0.0
+        if abs(factor) < EXACT or not np.isfinite(factor):
             continue
-        factor = _as_power([(problem, factor / right) for problem, (factor, right) in found])
-        terms.append(name)
-        right = found[0][1][1]
-        said.append(f"the factor of {name} is {factor} times the right one, which is {right:g}")
-    if not said:
-        return None
-    name = f"factor of {' and '.join(terms)}"
-    return Mistake(name, "Which factor has each term of your log density?", f"{'; '.join(said)}.")
-
-
-def _fitted(problem: Problem, r: Array, book: Any) -> dict[str, tuple[float, float]] | None:
-    """Return the factor of each term in a function's log responsibilities, beside the right one; None if none fit."""
-    logs = np.log(r)
-    if not np.isfinite(logs).all():
-        return None
-    basis: Mapping[str, tuple[float, Array]] = book.basis(problem)
-    y = (logs[:, 1:] - logs[:, :1]).ravel()
-    A = np.stack([(a[:, 1:] - a[:, :1]).ravel() for _, a in basis.values()], axis=1)
-    kept = [j for j in range(A.shape[1]) if np.abs(A[:, j]).max() > EXACT]
-    if len(y) <= len(kept) or np.linalg.matrix_rank(A[:, kept]) < len(kept):
-        return None
-    factors = np.linalg.lstsq(A[:, kept], y)[0]
-    if np.abs(A[:, kept] @ factors - y).max() > EXACT * max(1.0, np.abs(y).max()):
-        return None
-    names = list(basis)
-    return {names[j]: (float(f), basis[names[j]][0]) for j, f in zip(kept, factors, strict=True)}
-
-
-def _as_power(ratios: Sequence[tuple[Problem, float]]) -> str:
-    """Return a ratio as a number, or a number times a power of n, K or D, or as the numbers themselves."""
-    values = np.array([ratio for _, ratio in ratios])
-    if np.ptp(values) <= 1e-6 * np.abs(values).max():
-        return f"{values[0]:.6g}"
-    for name in ("D", "K", "n"):
-        sizes = np.array([float(getattr(problem, name)) for problem, _ in ratios])
-        for power in (1, -1, 0.5, -0.5, 2, -2):
-            rest = values / sizes**power
-            if np.ptp(rest) <= 1e-6 * np.abs(rest).max():
-                front = "" if abs(rest[0] - 1) < 1e-6 else f"{rest[0]:.6g} "
-                return f"{front}{name}" if power == 1 else f"{front}{name}^{power:g}"
-    return " or ".join(f"{value:.4g}" for value in values)
+        if all(close(right + factor * a, yours, EXACT) for a, (_, yours, right) in zip(arrays, pairs, strict=True)):
+            said = name if abs(factor - 1) < EXACT else f"{factor:.6g} times {name}"
+            hint = f"Something is added to the right {quantity}. With what does your sum begin, and what is subtracted?"
+            return Mistake(f"{said} added", hint, f"The {quantity} are the right ones plus {said}.")
+    return None
 
 
 def _of_ratio(quantity: str, pairs: Sequence[tuple[Problem, Array, Array]]) -> Mistake | None:

@@ -14,10 +14,10 @@ from models.validation import Array
 TEXTS = texts_beside(__file__)
 Theta = Mapping[str, Array]
 Iterate = Callable[[Problem], Theta]
-LIMIT_MISTAKES = {
-    name: Mistake(name, *text, follows=name == "wrong iterations") for name, text in TEXTS["limit"].items()
-}
-LOOP_MISTAKES = {name: Mistake(name, *text) for name, text in TEXTS["loop"].items()}
+LIMIT_MISTAKES, LOOP_MISTAKES = (
+    {name: Mistake(name, hint, why, name == "wrong iterations") for name, (hint, why) in TEXTS[kind].items()}
+    for kind in ("limit", "loop")
+)
 
 
 def iterations(book: Textbook) -> Iterator[tuple[Mistake, Iterate]]:

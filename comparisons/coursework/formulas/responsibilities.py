@@ -50,6 +50,7 @@ WEIGHTS = Slot(
         "weights of another component, the next": lambda p: np.log(np.roll(_w(p), -1)),
         "weights in reverse order": lambda p: np.log(_w(p)[::-1]),
         "weights in descending order": lambda p: np.log(np.sort(_w(p))[::-1]),
+        "weights in ascending order": lambda p: np.log(np.sort(_w(p))),
         "first weight for all": lambda p: np.log(np.full(p.K, _w(p)[0])),
         "last weight for all": lambda p: np.log(np.full(p.K, _w(p)[-1])),
         "log2 of the weights": lambda p: np.log2(_w(p)),
@@ -158,6 +159,13 @@ NORMALISE = Slot(
         "last component by the others' joint densities": lambda lp, lw, p: np.column_stack(
             [softmax(lp + lw)[:, :-1], 1 - np.exp(lp + lw)[:, :-1].sum(axis=1)]
         ),
+        "last component left out": lambda lp, lw, p: np.column_stack([softmax((lp + lw)[:, :-1]), np.zeros(len(lp))]),
+        "last column left at 0": lambda lp, lw, p: softmax(lp + lw) * (np.arange(lp.shape[1]) < lp.shape[1] - 1),
+        "first column left at 0": lambda lp, lw, p: softmax(lp + lw) * (np.arange(lp.shape[1]) > 0),
+        "last sample left at 0": lambda lp, lw, p: softmax(lp + lw) * (np.arange(len(lp)) < len(lp) - 1)[:, None],
+        "first sample left at 0": lambda lp, lw, p: softmax(lp + lw) * (np.arange(len(lp)) > 0)[:, None],
+        "last sample for all": lambda lp, lw, p: np.repeat(softmax(lp + lw)[-1:], len(lp), axis=0),
+        "first sample for all": lambda lp, lw, p: np.repeat(softmax(lp + lw)[:1], len(lp), axis=0),
         "cumulative": lambda lp, lw, p: np.cumsum(softmax(lp + lw), axis=1),
         "smoothed towards 1/K": lambda lp, lw, p: 0.99 * softmax(lp + lw) + 0.01 / lp.shape[1],
     },

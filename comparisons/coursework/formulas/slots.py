@@ -166,14 +166,17 @@ def explanations(
     rtol: float = RTOL,
     pairs: bool = True,
 ) -> list[tuple[Mistake, ...]]:
-    """Return the mistakes, or with ``pairs`` also pairs of them, that give a function's outputs on all of some problems.
+    """Return the mistakes, or with ``pairs`` also pairs of them, that give a function's outputs on all problems.
 
     Only those of the fewest changes are returned, in the catalogue's order. Beside each, mistakes that follow from
     others are tried too. The search ends at ``deadline``, a time of `perf_counter`. Of mistakes that give the same
     numbers on these problems only the first is tried in pairs.
     """
     rights = [formula.value(problem) for problem in problems]
-    seen, singles, following, found = {_digest(rights, rights)}, [], [], []
+    seen: set[bytes] = {_digest(rights, rights)}
+    singles: list[Change] = []
+    following: list[Change] = []
+    found: list[tuple[Mistake, ...]] = []
     shapes = [output.shape for output in outputs]
     shaping = {""} if [right.shape for right in rights] == shapes else set()
     for change in formula.singles():

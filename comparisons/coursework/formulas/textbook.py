@@ -5,17 +5,17 @@ against its steps: weights, normalisation and sums have known mistakes, and its 
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from itertools import permutations
 from typing import Any, ClassVar
 
 import numpy as np
 
 from comparisons.coursework.calling.outputs import Expected
 from comparisons.coursework.calling.roles import spellings_of
+from comparisons.coursework.formulas.conventions import EACH, LOGS, TRANSPOSED, Convention
 from comparisons.coursework.formulas.estimates import weights_formula
+from comparisons.coursework.formulas.inputs import Inputs
 from comparisons.coursework.formulas.objectives import AGGREGATE, AVERAGE, ELL, Q
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.responsibilities import NORMALISE, WEIGHTS, R
@@ -24,61 +24,9 @@ from comparisons.family import Family
 from models.validation import Array
 
 STEPS = {"e": "E-step", "m": "M-step", "log_likelihood": "log-likelihood", "q": "Q"}
-WEIGHTS_OF = {1: (1.0,), 2: (0.7, 0.3), 3: (0.5, 0.2, 0.3), 4: (0.4, 0.1, 0.3, 0.2)}
-Encode = Callable[[Array, Problem], Any]
 
 
-@dataclass(frozen=True)
-class Convention:
-    """Another way to write a quantity down, such as precisions for covariances.
-
-    Attributes
-    ----------
-    name : str
-        As ``takes`` and ``returns`` declare it.
-    quantity : str
-        Which quantity it concerns.
-    encode, decode : callable
-        From the textbook's array and the problem to the other way, and back.
-    words : tuple of str
-        Parts of names of variables that declare it.
-    free : bool
-        Whether it needs no declaration.
-    maybe : tuple of str
-        Names of arguments that may mean it.
-    """
-
-    name: str
-    quantity: str
-    encode: Encode
-    decode: Encode
-    words: tuple[str, ...] = ()
-    free: bool = False
-    maybe: tuple[str, ...] = ()
-
-    def fits(self, array: Array, problem: Problem, shape: tuple[int, ...]) -> bool:
-        """Whether an array in this way has the textbook's shape once it is decoded."""
-        try:
-            return np.shape(self.decode(array, problem)) == shape
-        except (ValueError, IndexError, np.linalg.LinAlgError):
-            return False
-
-
-def _transposed(a: Array, p: Problem) -> Array:
-    return np.ascontiguousarray(np.asarray(a).T)
-
-
-TRANSPOSED = Convention("(K, n)", "responsibilities", _transposed, _transposed, free=True)
-LOGS = Convention(
-    "log responsibilities",
-    "responsibilities",
-    lambda a, p: np.log(a),
-    lambda a, p: np.exp(a),
-    ("log_r", "logr", "log_gamma", "log_post", "log_tau"),
-)
-
-
-class Textbook:
+class Textbook(Inputs):
     """The formulas of a family, term by term; as it stands, of any family by its steps in `em`.
 
     Parameters
@@ -99,7 +47,6 @@ class Textbook:
     density_slots: tuple[Slot, ...] = ()
     swaps: Slot | None = None
     conventions: tuple[Convention, ...] = ()
-    n_samples: ClassVar[tuple[int, int]] = (7, 8)
 
     def __init__(self, family: Family, prior: Any = None, given: Mapping[str, Any] | None = None) -> None:
         self.family, self.prior, self.given = family, prior, dict(given or {})
@@ -143,104 +90,6 @@ class Textbook:
     def sized(self, roles: Collection[str], default: Callable[[str], Any]) -> None:
         """Take note of which sizes of cells a function has as arguments, and of their defaults."""
 
-    # Inputs -----------------------------------------------------------------------------------------------------------
-
-    def draw(self, rng: np.random.RandomState, n: int, K: int, D: int, *, plain: bool = False) -> Problem:
-        """Return random samples, parameters and responsibilities; ``plain`` ones have few digits."""
-        prior = self.family.default_prior(np.ones((4, D)) + np.eye(4, D), K) if self.prior is None else self.prior
-        drawn = self.family.draw_parameters(prior, K, D, rng).arrays()
-        theta = {**drawn, "weights": self.draw_weights(rng, K, plain)}
-        X = self.family.simulate(theta, n, rng)
-        return self.problem("", X, theta, self.draw_responsibilities(rng, n, K, plain))
-
-    def problem(self, name: str, X: Array, theta: Mapping[str, Array], r: Array) -> Problem:
-        """Return a problem with the family's options."""
-        return Problem(name, X, theta, r, dict(self.family.of_data), self.prior)
-
-    def draw_weights(self, rng: np.random.RandomState, K: int, plain: bool = False) -> Array:
-        """Return unequal weights in no order; ``plain`` ones have one digit."""
-        if plain and K in WEIGHTS_OF:
-            return np.array(WEIGHTS_OF[K])
-        weights = np.asarray(WEIGHTS_OF.get(K, np.arange(1.0, K + 1))) + rng.uniform(-0.05, 0.05, size=K)
-        return np.asarray(weights / weights.sum())
-
-    def draw_responsibilities(self, rng: np.random.RandomState, n: int, K: int, plain: bool = False) -> Array:
-        """Return responsibilities, none of them 0."""
-        r = rng.dirichlet(0.8 + np.roll(np.arange(K), 1), size=n) * 0.96 + 0.04 / K
-        if plain:
-            r = np.round(r, 1)
-            r[:, -1] = 1 - r[:, :-1].sum(axis=1)
-        return np.asarray(r / r.sum(axis=1, keepdims=True))
-
-    def shape(self) -> tuple[int | None, int | None]:
-        """Return numbers of components and of features that options or prior fix."""
-        D = next((len(np.atleast_1d(v).T) for v in self.family.of_data.values() if np.ndim(v) > 0), None)
-        return None, D
-
-    def sizes(self, step: str) -> list[tuple[str, int, int, int]]:
-        """Return name, n, K and D of the problems; those with a name are special."""
-        K, D = self.shape()
-        n, more = self.n_samples if step == "m" else (7, 8)
-        few = more if step == "m" else 1
-        wanted = [("", n, 3, 2), ("", more, 2 if step == "m" else 4, 3), ("one component", 5 + few, 1, 2), ("one feature", n, 2, 1)]
-        if step != "m":
-            wanted.append(("one sample", 1, 3, 2))
-        fixed = [(name, n, K or k, D or d) for name, n, k, d in wanted]
-        return [row for row, plain in zip(fixed, wanted, strict=True) if row == plain or not row[0]]
-
-    def problems(self, step: str) -> list[Problem]:
-        """Return the inputs that decide whether a step is right."""
-        rng = np.random.RandomState(20)
-        return [self.draw(rng, n, K, D).changed(name=name) for name, n, K, D in self.sizes(step)]
-
-    def small(self, step: str) -> list[Problem]:
-        """Return small inputs with few digits, the smallest first."""
-        rng, (K, D) = np.random.RandomState(3), self.shape()
-        sizes = [(1, 1, 1), (1, 2, 1), (2, 2, 1), (1, 1, 2), (1, 2, 2), (2, 2, 2), (3, 3, 2)]
-        if step == "m":
-            sizes = [(n + 2, k, d) for n, k, d in sizes]
-        fixed = list(dict.fromkeys((n, K or k, D or d) for n, k, d in sizes))
-        return [self.draw(rng, n, k, d, plain=True) for n, k, d in fixed]
-
-    def flat_problems(self, step: str) -> list[Problem]:
-        """Return inputs of one feature, for functions of arrays without its axis."""
-        rng = np.random.RandomState(21)
-        n, more = self.n_samples
-        sizes = [("", n, 3), ("", more, 2), ("one component", n, 1)]
-        return [self.draw(rng, n, K, 1).changed(name=name) for name, n, K in sizes]
-
-    def other_problems(self, step: str) -> list[tuple[bool, str, list[Problem]]]:
-        """Return problems for functions that take no others: whether they are flat, a note that says so, and they."""
-        return [(True, "takes one feature, as arrays without its axis", self.flat_problems(step))]
-
-    def far(self) -> list[Problem]:
-        """Return inputs far out, where plain densities underflow."""
-        return []
-
-    far_out = "densities underflow there; add their logarithms instead, and subtract the largest before exp"
-
-    def probes(self, step: str) -> list[Problem]:
-        """Return inputs without something that may matter; the name of each says without what."""
-        rng = np.random.RandomState(22)
-        K, D = self.shape()
-        plain = self.draw(rng, self.n_samples[0], K or 3, D or 2)
-        probes = [plain.changed(name="equal weights", weights=np.full(plain.K, 1 / plain.K))]
-        if step in ("m", "q"):
-            probes.append(plain.changed(name="equal responsibilities", r=np.full(plain.r.shape, 1 / plain.K)))
-            probes.append(plain.changed(name="hard responsibilities", r=np.eye(plain.K)[np.arange(plain.n) % plain.K]))
-        return probes
-
-    def basis(self, problem: Problem) -> dict[str, tuple[float, Array]]:
-        """Return the terms of the log joint density (n, K), each with its right factor."""
-        log_weights = np.broadcast_to(np.log(problem.theta["weights"]), (problem.n, problem.K))
-        return {"log π_k": (1.0, log_weights), "log p(x|k)": (1.0, self.log_density(problem))}
-
-    def flat(self, problem: Problem) -> dict[str, Any]:
-        """Return samples and parameters without the axis of a single feature, as one writes them for numbers."""
-        arrays = {"X": problem.X, **problem.theta, **{name: problem.given[name] for name in self.size_names}}
-        one = {name: a[..., 0] for name, a in arrays.items() if np.ndim(a) > 1 and np.shape(a)[-1] == 1}
-        return {**arrays, **one}
-
     # Formulas ---------------------------------------------------------------------------------------------------------
 
     def parameters(self, problem: Problem) -> Any:
@@ -267,6 +116,33 @@ class Textbook:
         steps = import_module(f"em.{self.family.name}")
         found = steps.m_step(problem.X, problem.r, problem.prior, **self.sizes_of(problem), **self.family.of_mixture)
         return dict(found.arrays())
+
+    @property
+    def terms(self) -> tuple[Slot, ...]:
+        """The terms of the log joint density that a fit may give other factors."""
+        return (WEIGHTS, *self.density_slots)
+
+    def table(self, problem: Problem, slot: Slot, name: str) -> Array:
+        """Return a term (n, K), right for "" or with the wrong value of a name."""
+        return np.array(np.broadcast_to(slot.value(problem, name), (problem.n, problem.K)), dtype=np.float64)
+
+    def single(self, problem: Problem, i: int, k: int, *, alone: bool) -> Problem:
+        """Return sample i of a problem with component k, ``alone`` or as the one that is responsible."""
+        X = problem.X[i : i + 1]
+        given = {name: a[i : i + 1] if np.ndim(a) == 2 else a for name, a in problem.given.items()}
+        if not alone:
+            return problem.changed(X=X, r=np.eye(problem.K)[k : k + 1], given=given)
+        theta = {name: a if name in self.shared else a[k : k + 1] for name, a in problem.theta.items()}
+        return problem.changed(X=X, r=np.ones((1, 1)), given=given, **{**theta, "weights": np.ones(1)})
+
+    def additions(self, quantity: str, problem: Problem) -> dict[str, Array]:
+        """Return what students may have added to a quantity of the M-step."""
+        N, old = problem.r.sum(axis=0), problem.theta[quantity]
+        if quantity in self.shared or len(old) != problem.K:
+            return {"1": np.ones(old.shape), "the old value": old}
+        N = N.reshape(-1, *(1,) * (old.ndim - 1))
+        both = {"1": np.ones(old.shape), "the old value": old, "the new value": self.m_step(problem)[quantity]}
+        return {**both, **{f"{name} over N_k": a / N for name, a in both.items()}}
 
     def objective(self, quantity: str, text: str, last: Slot) -> Formula:
         """Return a formula of log densities and log weights."""
@@ -296,67 +172,6 @@ class Textbook:
             return self.m_step(problem)
         names = {"e": ("responsibilities", "log_likelihood"), "log_likelihood": ("log_likelihood",), "q": ("q",)}[step]
         return {name: self.formulas[name].value(problem) for name in names}
-
-    # Fits -------------------------------------------------------------------------------------------------------------
-
-    falls_with_fit = False
-    shared: tuple[str, ...] = ()
-
-    def fit_problem(self) -> Problem:
-        """Return samples of two components that are apart, and a start that is no fixed point."""
-        rng = np.random.RandomState(8)
-        drawn = self.draw(rng, 90, 2, 3)
-        X = self.family.simulate(dict(drawn.theta), 90, rng)
-        near = self.draw(rng, 90, 2, 3).theta
-        start = {name: 0.8 * drawn.theta[name] + 0.2 * near[name] for name in drawn.theta}
-        return drawn.changed(X=X, **start)
-
-    def responsibilities(self, problem: Problem) -> Array:
-        """Return the E-step's responsibilities at the current parameters."""
-        return self.formulas["responsibilities"].value(problem)
-
-    def as_responsibilities(self, answer: Array, problem: Problem) -> Array:
-        """Return what an E-step gave as responsibilities (n, K), or raise a ValueError."""
-        if answer.shape != (problem.n, problem.K):
-            raise ValueError("no responsibilities")
-        return answer
-
-    def iterate(self, problem: Problem) -> dict[str, Array]:
-        """Return M(E(θ))."""
-        soft = problem.changed(r=self.responsibilities(problem))
-        return {name: self.formulas[name].value(soft) for name in self.quantities}
-
-    def permuted(self, theta: Mapping[str, Array], order: Sequence[int]) -> dict[str, Array]:
-        """Return parameters with their components in another order."""
-        K = len(order)
-        return {name: a[list(order)] if len(a) == K and name not in self.shared else a for name, a in theta.items()}
-
-    def aligned(self, theta: Mapping[str, Array], like: Mapping[str, Array]) -> dict[str, Array]:
-        """Return parameters with their components in the order in which they are most like others."""
-        K = len(like[self.quantities[0]])
-        orders = [self.permuted(theta, order) for order in permutations(range(K))]
-        return min(orders, key=lambda other: sum(float(np.abs(other[name] - like[name]).max()) for name in like))
-
-    def objective_at(self, problem: Problem) -> float:
-        """Return what EM climbs, in nats."""
-        return float(self.formulas["log_likelihood"].value(problem))
-
-    def limit_from(self, problem: Problem, n_iter: int = 400) -> dict[str, Array]:
-        """Return where EM goes from the current parameters."""
-        theta = dict(problem.theta)
-        for _ in range(n_iter):
-            before, theta = theta, self.iterate(problem.changed(**theta))
-            if all(np.allclose(theta[name], before[name], rtol=1e-7, atol=1e-10) for name in theta):
-                break
-        return theta
-
-    def misfit(self, problem: Problem, theta: Mapping[str, Array]) -> str:
-        """Return why arrays are no parameters of this mixture, or nothing."""
-        try:
-            self.family.parameters_type(**theta, **self.family.of_mixture)
-        except ValueError as misfit:
-            return str(misfit)
-        return ""
 
     def expected(self, step: str, problem: Problem) -> list[Expected]:
         """Return what a step must return, with shapes."""
@@ -388,6 +203,6 @@ class Textbook:
         plain = {"X": problem.X, "responsibilities": problem.r, "K": problem.K, "D": problem.D, "n": problem.n}
         return plain[role] if role in plain else problem.given.get(role)
 
-    def all_conventions(self) -> tuple[Convention, ...]:
-        """Return the family's conventions and those of responsibilities."""
-        return (*self.conventions, TRANSPOSED, LOGS)
+    def all_conventions(self, step: str) -> tuple[Convention, ...]:
+        """Return the family's conventions and those of responsibilities; an E-step may not sum log p(x_i)."""
+        return (*self.conventions, TRANSPOSED, LOGS, *((EACH,) if step == "e" else ()))

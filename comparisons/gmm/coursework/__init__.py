@@ -6,10 +6,11 @@ from typing import Any, ClassVar, override
 
 import numpy as np
 
+from comparisons.coursework.formulas.conventions import Convention
 from comparisons.coursework.formulas.estimates import after_of, ratio, weights_formula
 from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.slots import Formula, Slot
-from comparisons.coursework.formulas.textbook import Convention, Textbook
+from comparisons.coursework.formulas.slots import Formula, Slot, texts_beside
+from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.gmm.coursework import density
 from comparisons.gmm.coursework.covariances import covariances_formula
 from models.gmm.structures import covariances_shape
@@ -33,11 +34,10 @@ VALUES = Slot(
         "samples in reverse order": lambda p: p.X[::-1],
         "samples sorted": lambda p: np.sort(p.X, axis=0),
     },
-    density.texts_beside(__file__.replace("__init__.py", "means.py")),
+    texts_beside(__file__.replace("__init__.py", "means.py")),
 )
 AFTER_MEANS = {
     "mean of all samples for all": lambda a, p: np.repeat(p.X.mean(axis=0)[None], p.K, axis=0),
-    "medians": lambda a, p: np.repeat(np.median(p.X, axis=0)[None], p.K, axis=0),
     "most responsible sample": lambda a, p: p.X[p.r.argmax(axis=0)],
     "nearest sample": lambda a, p: p.X[((p.X[:, None, :] - a) ** 2).sum(axis=2).argmin(axis=0)],
 }
@@ -71,8 +71,10 @@ class Gaussian(Textbook):
 
     spellings: ClassVar = {
         "means": "means mean mu mus m mu_k mu_ks centers centres centroids locations loc locs c mean_vectors mu_list",
-        "covariances": "covariances covariance cov covs cova sigma sigmas sigma_k s c sig covars covar variances variance var "
-        "vars sigma2 sigma_sq sigma_squared s2 sigma2s stds std sds sd precisions precision prec precs lambda lam inv_cov "
+        "covariances": "covariances covariance cov covs cova sigma sigmas sigma_k s c sig covars covar variances "
+        "variance var "
+        "vars sigma2 sigma_sq sigma_squared s2 sigma2s stds std sds sd precisions precision prec precs lambda lam "
+        "inv_cov "
         "inv_covs cov_inv chol chols cholesky l cov_matrices cov_mats cov_list standard_deviations scales scale "
         "covariance_matrices covs_k",
         "weights": "p ps lam",
@@ -81,7 +83,7 @@ class Gaussian(Textbook):
     density_slots = density.CONSTANT, density.DETERMINANT, density.SQUARE
     swaps = density.SWAPS
     n_samples = 9, 10
-    quantities = "weights", "means", "covariances"  # type: ignore[assignment]
+    quantities = "weights", "means", "covariances"
     formulas_know_priors = False
 
     @property
@@ -105,9 +107,10 @@ class Gaussian(Textbook):
         matrices = self.structure in ("full", "tied")
         inverse = partial(_inverse, matrices)
         found = [Convention("precisions", "covariances", inverse, inverse, ("prec", "inv", "lambda", "tau"))]
-        roots: Any = (lambda a, p: np.linalg.cholesky(a), lambda a, p: a @ np.swapaxes(a, -1, -2))
+        root: Any = lambda a, p: np.linalg.cholesky(a)  # noqa: E731
+        product: Any = lambda a, p: a @ np.swapaxes(a, -1, -2)  # noqa: E731
         if matrices:
-            found.append(Convention("Cholesky factors", "covariances", *roots, ("chol",)))
+            found.append(Convention("Cholesky factors", "covariances", root, product, ("chol",)))
         words = ("std", "sds", "standard_dev", "stdev")
         maybe = ("sigma", "sigmas", "sd", "s", "scale", "scales", "sig")
         decode: Any = lambda a, p: np.square(a)  # noqa: E731
@@ -170,7 +173,8 @@ class Gaussian(Textbook):
         X = means[z.astype(int)] + rng.normal(size=(80, 2)) * np.where(z, 0.8, 1.1)[:, None]
         X[:, 1] += 0.4 * X[:, 0]
         start = {"weights": np.array([0.55, 0.45]), "means": np.array([[0.5, 0.8], [2.2, 2.0]])}
-        return problem.changed(X=X, **start, covariances=self._declared(np.array([np.eye(2), 1.5 * np.eye(2)])))
+        covariances = self._declared(np.array([np.eye(2), 1.5 * np.eye(2)]))
+        return problem.changed(X=X, **start, covariances=covariances)
 
     @override
     def probes(self, step: str) -> list[Problem]:
@@ -202,13 +206,30 @@ class Gaussian(Textbook):
         return density.combined(problem, values)
 
     @override
-    def basis(self, problem: Problem) -> dict[str, tuple[float, Array]]:
-        S, shape = density.matrices(problem), (problem.n, problem.K)
-        return {
-            "log π_k": (1.0, np.broadcast_to(np.log(problem.theta["weights"]), shape)),
-            "log|Σ_k|": (-0.5, np.broadcast_to(density.log_det(S), shape)),
-            "(x - μ_k)'Σ_k⁻¹(x - μ_k)": (-0.5, density.square(density.gaps(problem), S)),
+    def additions(self, quantity: str, problem: Problem) -> dict[str, Array]:
+        if quantity != "covariances":
+            return super().additions(quantity, problem)
+        N, old = problem.r.sum(axis=0)[:, None, None], density.matrices(problem)
+        means = problem.r.T @ problem.X / N[:, :, 0]
+        identity = np.broadcast_to(np.eye(problem.D), old.shape)
+        gap, moved = means - problem.X.mean(axis=0), means - problem.theta["means"]
+        squares = {
+            "μ_k μ_k'": means,
+            "the square of μ_k less the mean of X": gap,
+            "the square of new less old μ_k": moved,
         }
+        found = {name: np.einsum("kd,ke->kde", a, a) for name, a in squares.items()}
+        found = {"the unit matrix": identity, "the old Σ_k": old, **found}
+        both = {**found, **{f"{name} over N_k": a / N for name, a in found.items()}}
+        return {name: self._summed(a, problem) for name, a in both.items()}
+
+    def _summed(self, matrices: Array, problem: Problem) -> Array:
+        """Return what is added to the declared covariances where matrices are added to those of the components."""
+        if self.structure == "tied":
+            return np.asarray(np.einsum("k,kde->de", problem.r.mean(axis=0), matrices))
+        variances = density.diagonals(matrices)
+        declared = {"full": matrices, "diag": variances, "spherical": variances.mean(axis=1)}
+        return declared[self.structure]
 
     @override
     def estimates(self) -> tuple[Formula, ...]:

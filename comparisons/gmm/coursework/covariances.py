@@ -235,6 +235,7 @@ def _cholesky(a: Array, p: Problem) -> Array:
     return np.asarray(np.linalg.cholesky(a)) if _square_matrices(a, p) else np.sqrt(a)
 
 
+RIDGES = "1e-10", "1e-8", "1e-6", "1e-5", "1e-4", "1e-3", "1e-2", "0.1", "1"
 AFTER = {
     "standard deviations returned": lambda a, p: np.sqrt(np.abs(a)) * np.sign(a),
     "precisions returned": _inverse,
@@ -243,21 +244,17 @@ AFTER = {
     "root and inverse returned": lambda a, p: 1 / np.sqrt(np.abs(a)),
     "covariances squared": lambda a, p: a**2,
     "log covariances returned": lambda a, p: np.log(a),
-    "ridge of 1e-10": _ridge(1e-10),
-    "ridge of 1e-8": _ridge(1e-8),
-    "ridge of 1e-6": _ridge(1e-6),
-    "ridge of 1e-5": _ridge(1e-5),
-    "ridge of 1e-4": _ridge(1e-4),
-    "ridge of 1e-3": _ridge(1e-3),
-    "ridge of 1e-2": _ridge(1e-2),
-    "ridge of 0.1": _ridge(0.1),
-    "ridge of 1": _ridge(1.0),
+    **{f"ridge of {size}": _ridge(float(size)) for size in RIDGES},
     "1e-6 added to every entry": lambda a, p: a + 1e-6,
     "1e-3 added to every entry": lambda a, p: a + 1e-3,
     "unit covariances returned": lambda a, p: (
         np.broadcast_to(np.eye(p.D), a.shape) if _square_matrices(a, p) else np.ones_like(a)
     ),
     "old covariances returned": lambda a, p: p.theta["covariances"],
+    "last component keeps the old value": lambda a, p: np.concatenate([a[:-1], p.theta["covariances"][-1:]]),
+    "first component keeps the old value": lambda a, p: np.concatenate([p.theta["covariances"][:1], a[1:]]),
+    "last component left at 0": lambda a, p: np.concatenate([a[:-1], 0 * a[-1:]]),
+    "first component left at 0": lambda a, p: np.concatenate([0 * a[:1], a[1:]]),
     "mean with the old covariances": lambda a, p: (a + p.theta["covariances"]) / 2,
     "added to the old covariances": lambda a, p: a + p.theta["covariances"],
     "components in reverse order": lambda a, p: a[::-1],
@@ -285,6 +282,8 @@ def covariances_formula(structure: str, text: str) -> Formula:
     )
     after = Slot("after", lambda a, p: a, AFTER, TEXTS, apply=False)
 
+    inner = (pooled, DIVISOR) if structure == "tied" else (DIVISOR, pooled)
+
     def combine(p: Problem, v: Mapping[str, Any]) -> Array:
         share = v["share"]
         key = "scatter", id(share), id(v["centre"]), id(v["form"])
@@ -293,4 +292,4 @@ def covariances_formula(structure: str, text: str) -> Formula:
         N = v["divisor"](share, np.ones((p.n, 1)), p)
         return np.asarray(v["after"](v["structure"](p.memo[key], np.asarray(N, dtype=float), p), p))
 
-    return Formula("covariances", text, (CENTER, DIVISOR, after, pooled, SHARE, FORM), combine)
+    return Formula("covariances", text, (CENTER, *inner, after, SHARE, FORM), combine)

@@ -166,6 +166,7 @@ SQUARE = Slot(
         "Cholesky factor not inverted": lambda p: -form(gaps(p), np.swapaxes(_cholesky(p), 1, 2) @ _cholesky(p)) / 2,
         "Cholesky factor transposed": lambda p: -square(gaps(p), np.swapaxes(_cholesky(p), 1, 2) @ _cholesky(p)) / 2,
         "Cholesky factor not inverted, transposed": lambda p: -form(gaps(p), matrices(p)) / 2,
+        "absolute gaps in the products": lambda p: -square(np.abs(gaps(p)), matrices(p)) / 2,
         "second factor left out": lambda p: -np.einsum("kde,nkd->nk", np.linalg.inv(matrices(p)), gaps(p)) / 2,
         "sum squared in place of the sum of squares": lambda p: -(gaps(p).sum(axis=2) ** 2) / 2,
         "gaps summed, then squared": lambda p: (
@@ -193,6 +194,9 @@ SQUARE = Slot(
         "no exponent": lambda p: np.zeros((p.n, p.K)),
         "only the first feature": lambda p: -(gaps(p)[..., 0] ** 2) / matrices(p)[:, 0, 0] / 2,
         "only the last feature": lambda p: -(gaps(p)[..., -1] ** 2) / matrices(p)[:, -1, -1] / 2,
+        "last feature left out": lambda p: (
+            -(square(gaps(p)[..., :-1], matrices(p)[:, :-1, :-1]) if p.D > 1 else np.zeros((p.n, p.K))) / 2
+        ),
         "divided by n": lambda p: -square(gaps(p), matrices(p)) / (2 * p.n),
     },
     TEXTS,

@@ -26,7 +26,7 @@ import xarray as xr
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.agreement_exact import NAMES, SAMPLERS, exact_means, label_free_draws, largest_gap, problem
+from benchmarks.agreement.exact import NAMES, SAMPLERS, exact_means, label_free_draws, largest_gap, problem
 from benchmarks.posterior.__main__ import label_free_draws as label_free_draws_of
 from benchmarks.posterior.cases import Posterior
 from benchmarks.posterior.contestants import prior_of

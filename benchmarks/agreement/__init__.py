@@ -1,0 +1,1 @@
+"""Posteriors against long Gibbs runs and against enumeration: ``python -m benchmarks.agreement``."""

@@ -1,0 +1,70 @@
+"""Other ways to write quantities down than the textbook's, such as precisions for covariances."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from comparisons.coursework.formulas.problem import Problem
+from models.validation import Array
+
+Encode = Callable[[Array, Problem], Any]
+
+
+@dataclass(frozen=True)
+class Convention:
+    """Another way to write a quantity down, such as precisions for covariances.
+
+    Attributes
+    ----------
+    name : str
+        As ``takes`` and ``returns`` declare it.
+    quantity : str
+        Which quantity it concerns.
+    encode, decode : callable
+        From the textbook's array and the problem to the other way, and back.
+    words : tuple of str
+        Parts of names of variables that declare it.
+    free : bool
+        Whether it needs no declaration.
+    maybe : tuple of str
+        Names of arguments that may mean it.
+    """
+
+    name: str
+    quantity: str
+    encode: Encode
+    decode: Encode
+    words: tuple[str, ...] = ()
+    free: bool = False
+    maybe: tuple[str, ...] = ()
+
+    def fits(self, array: Array, problem: Problem, shape: tuple[int, ...]) -> bool:
+        """Whether an array in this way has the textbook's shape once it is decoded."""
+        try:
+            return np.shape(self.decode(array, problem)) == shape
+        except (ValueError, IndexError, np.linalg.LinAlgError):
+            return False
+
+
+def _transposed(a: Array, p: Problem) -> Array:
+    return np.ascontiguousarray(np.asarray(a).T)
+
+
+def _total(a: Array, p: Problem) -> Array:
+    """Return the sum over the samples, or raise a ValueError."""
+    if np.shape(a) != (p.n,):
+        raise ValueError("not one value for each sample")
+    return np.asarray(np.sum(a))
+
+
+TRANSPOSED = Convention("(K, n)", "responsibilities", _transposed, _transposed, free=True)
+EACH = Convention("one value for each sample", "log_likelihood", lambda a, p: a, lambda a, p: _total(a, p), free=True)
+LOGS = Convention(
+    "log responsibilities",
+    "responsibilities",
+    lambda a, p: np.log(a),
+    lambda a, p: np.exp(a),
+    ("log_r", "logr", "log_gamma", "log_post", "log_tau"),
+)

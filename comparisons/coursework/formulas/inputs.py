@@ -1,0 +1,124 @@
+"""The inputs that a family's steps are tried on: ordinary, special, small, far out, and without what may matter."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from comparisons.coursework.formulas.iterated import Iterated
+from comparisons.coursework.formulas.problem import Problem
+from models.validation import Array
+
+WEIGHTS_OF = {1: (1.0,), 2: (0.7, 0.3), 3: (0.5, 0.2, 0.3), 4: (0.4, 0.1, 0.3, 0.2)}
+
+
+class Inputs(Iterated):
+    """Random inputs, made so that mistakes differ on them.
+
+    Attributes
+    ----------
+    prior : prior or None
+        Of MAP.
+    n_samples : tuple of two ints
+        Numbers of samples of an M-step's ordinary problems.
+    """
+
+    prior: Any
+    n_samples: ClassVar[tuple[int, int]] = (7, 8)
+    size_names: Any
+
+    def draw(self, rng: np.random.RandomState, n: int, K: int, D: int, *, plain: bool = False) -> Problem:
+        """Return random samples, parameters and responsibilities; ``plain`` ones have few digits."""
+        prior = self.family.default_prior(np.ones((4, D)) + np.eye(4, D), K) if self.prior is None else self.prior
+        drawn = self.family.draw_parameters(prior, K, D, rng).arrays()
+        theta = {**drawn, "weights": self.draw_weights(rng, K, plain)}
+        X = self.family.simulate(theta, n, rng)
+        return self.problem("", X, theta, self.draw_responsibilities(rng, n, K, plain))
+
+    def problem(self, name: str, X: Array, theta: Mapping[str, Array], r: Array) -> Problem:
+        """Return a problem with the family's options."""
+        return Problem(name, X, theta, r, dict(self.family.of_data), self.prior)
+
+    def draw_weights(self, rng: np.random.RandomState, K: int, plain: bool = False) -> Array:
+        """Return unequal weights in no order; ``plain`` ones have one digit."""
+        if plain and K in WEIGHTS_OF:
+            return np.array(WEIGHTS_OF[K])
+        weights = np.asarray(WEIGHTS_OF.get(K, np.arange(1.0, K + 1))) + rng.uniform(-0.05, 0.05, size=K)
+        return np.asarray(weights / weights.sum())
+
+    def draw_responsibilities(self, rng: np.random.RandomState, n: int, K: int, plain: bool = False) -> Array:
+        """Return responsibilities, none of them 0."""
+        r = rng.dirichlet(0.8 + np.roll(np.arange(K), 1), size=n) * 0.96 + 0.04 / K
+        if plain:
+            r = np.round(r, 1)
+            r[:, -1] = 1 - r[:, :-1].sum(axis=1)
+        return np.asarray(r / r.sum(axis=1, keepdims=True))
+
+    def shape(self) -> tuple[int | None, int | None]:
+        """Return numbers of components and of features that options or prior fix."""
+        D = next((len(np.atleast_1d(v).T) for v in self.family.of_data.values() if np.ndim(v) > 0), None)
+        return None, D
+
+    def sizes(self, step: str) -> list[tuple[str, int, int, int]]:
+        """Return name, n, K and D of the problems; those with a name are special."""
+        K, D = self.shape()
+        n, more = self.n_samples if step == "m" else (7, 8)
+        few = more if step == "m" else 1
+        wanted = [
+            ("", n, 3, 2),
+            ("", more, 2 if step == "m" else 4, 3),
+            ("one component", 5 + few, 1, 2),
+            ("one feature", n, 2, 1),
+        ]
+        if step != "m":
+            wanted.append(("one sample", 1, 3, 2))
+        fixed = [(name, n, K or k, D or d) for name, n, k, d in wanted]
+        return [row for row, plain in zip(fixed, wanted, strict=True) if row == plain or not row[0]]
+
+    def problems(self, step: str) -> list[Problem]:
+        """Return the inputs that decide whether a step is right."""
+        rng = np.random.RandomState(20)
+        return [self.draw(rng, n, K, D).changed(name=name) for name, n, K, D in self.sizes(step)]
+
+    def small(self, step: str) -> list[Problem]:
+        """Return small inputs with few digits, the smallest first."""
+        rng, (K, D) = np.random.RandomState(3), self.shape()
+        sizes = [(1, 1, 1), (1, 2, 1), (2, 2, 1), (1, 1, 2), (1, 2, 2), (2, 2, 2), (3, 3, 2)]
+        if step == "m":
+            sizes = [(n + 2, k, d) for n, k, d in sizes]
+        fixed = list(dict.fromkeys((n, K or k, D or d) for n, k, d in sizes))
+        return [self.draw(rng, n, k, d, plain=True) for n, k, d in fixed]
+
+    def flat_problems(self, step: str) -> list[Problem]:
+        """Return inputs of one feature, for functions of arrays without its axis."""
+        rng = np.random.RandomState(21)
+        n, more = self.n_samples
+        sizes = [("", n, 3), ("", more, 2), ("one component", n, 1)]
+        return [self.draw(rng, n, K, 1).changed(name=name) for name, n, K in sizes]
+
+    def other_problems(self, step: str) -> list[tuple[bool, str, list[Problem]]]:
+        """Return problems for functions that take no others: whether they are flat, a note that says so, and they."""
+        return [(True, "takes one feature, as arrays without its axis", self.flat_problems(step))]
+
+    def far(self) -> list[Problem]:
+        """Return inputs far out, where plain densities underflow."""
+        return []
+
+    far_out = "densities underflow there; add their logarithms instead, and subtract the largest before exp"
+
+    def probes(self, step: str) -> list[Problem]:
+        """Return inputs without something that may matter; the name of each says without what."""
+        rng = np.random.RandomState(22)
+        K, D = self.shape()
+        plain = self.draw(rng, self.n_samples[0], K or 3, D or 2)
+        probes = [plain.changed(name="equal weights", weights=np.full(plain.K, 1 / plain.K))]
+        if step in ("m", "q"):
+            probes.append(plain.changed(name="equal responsibilities", r=np.full(plain.r.shape, 1 / plain.K)))
+            probes.append(plain.changed(name="hard responsibilities", r=np.eye(plain.K)[np.arange(plain.n) % plain.K]))
+        return probes
+
+    def flat(self, problem: Problem) -> dict[str, Any]:
+        """Return samples and parameters without the axis of a single feature, as one writes them for numbers."""
+        arrays = {"X": problem.X, **problem.theta, **{name: problem.given[name] for name in self.size_names}}
+        one = {name: a[..., 0] for name, a in arrays.items() if np.ndim(a) > 1 and np.shape(a)[-1] == 1}
+        return {**arrays, **one}

@@ -1,0 +1,31 @@
+"""EM stepped by hand, for the page ``notebooks/explorer.py``: a state, its pictures and its tables.
+
+:class:`ByHand` holds parameters θ and responsibilities q apart, as EM's proof does (:mod:`em.bound`)::
+
+    log p(X | θ) = Q(θ, q) + H(q) + Σ_i KL(q_i || p(z_i | x_i, θ))
+
+The E-step changes q alone and closes the gap KL; the M-step changes θ alone, raises Q, and opens the gap again. Each
+step calls the function of the library that a user calls. :mod:`comparisons.explorer.pictures` draws the state,
+:mod:`comparisons.explorer.tables` lists its numbers, :mod:`comparisons.explorer.words` says what a step does.
+
+The page: ``marimo run notebooks/explorer.py``, in the dependency group ``explorer``.
+"""
+
+from comparisons.explorer.controls import choices, on_move, on_press, on_reset, side_by_side, sliders_of, structures
+from comparisons.explorer.pictures import as_address, bound_figure, data_figure, has_pairs
+from comparisons.explorer.steps import ByHand, Record, by_hand
+from comparisons.explorer.tables import as_markdown, bayes_rule, decomposition, parameter_rows, sample_rows
+from comparisons.explorer.words import equation, family_formulas, words_of
+
+__all__ = ["ByHand", "Record", "as_address", "as_markdown", "bayes_rule", "bound_figure", "by_hand", "choices"]
+__all__ += [
+    "data_figure",
+    "decomposition",
+    "equation",
+    "family_formulas",
+    "has_pairs",
+    "on_move",
+    "on_press",
+    "on_reset",
+]
+__all__ += ["parameter_rows", "sample_rows", "side_by_side", "sliders_of", "structures", "words_of"]

@@ -1,0 +1,82 @@
+"""What the page's controls offer, and what they do to its state."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from comparisons.explorer.steps import ByHand
+from comparisons.families import family_class, family_names
+from models.supports import Place
+
+MOST_SLIDERS = 8
+TICKS = 200
+SHARE = {"flex": "1 1 420px", "min-width": "min(100%, 420px)", "max-width": "100%"}  # CSS of a part of the page
+Setter = Callable[[Callable[[ByHand], ByHand]], None]
+
+
+@dataclass(frozen=True)
+class Slider:
+    """A number of one component that is moved by hand."""
+
+    place: Place
+    label: str
+    start: float
+    stop: float
+    step: float
+    value: float
+
+
+def choices() -> dict[str, str]:
+    """Return the names of all families by their titles, those of continuous data first."""
+    classes = [family_class(name) for name in family_names()]
+    discrete = {cls: cls.categorical or not cls.parameters_type.cells.negative for cls in classes}
+    return {cls.title: cls.name for cls in sorted(classes, key=discrete.__getitem__)}
+
+
+def structures(family: str) -> dict[str, tuple[str, ...]]:
+    """Return the options of a family's mixture that have few values, such as structures of covariances, by name."""
+    options = family_class(family).options
+    return {option.name: option.choices for option in options if option.choices and not option.of_data}
+
+
+def sliders_of(hand: ByHand, component: int) -> list[Slider]:
+    """Return a slider for each number that says where a component lies, at most eight.
+
+    It goes over the range of the feature, or from 0 to 1 for a probability.
+    """
+    quantity, X = hand.moves, hand.X
+    labels, values = hand.family.labels(hand.dataset.feature_names), getattr(hand.parameters, quantity.name)
+    sliders = []
+    for place in [(component, d) for d in range(values.shape[1])][:MOST_SLIDERS]:
+        value = float(values[place])
+        low, high = (
+            (0.0, 1.0) if quantity.support.bounded else (float(X[:, place[1]].min()), float(X[:, place[1]].max()))
+        )
+        low, high = min(low, value), max(high, value)
+        step = (high - low) / TICKS or 1 / TICKS
+        sliders.append(
+            Slider(place, quantity.entry(place, labels), low, high, step, min(max(float(f"{value:.4g}"), low), high))
+        )
+    return sliders
+
+
+def on_press(set_state: Setter, step: str, *arguments: Any) -> Callable[[Any], None]:
+    """Return what a button does: a method of :class:`ByHand`, with these arguments."""
+    return lambda _: set_state(lambda hand: getattr(hand, step)(*arguments))
+
+
+def on_reset(set_state: Setter, start: ByHand) -> Callable[[Any], None]:
+    """Return what the button of a new beginning does."""
+    return lambda _: set_state(lambda hand: start)
+
+
+def on_move(set_state: Setter, place: Place) -> Callable[[float], None]:
+    """Return what a slider does: move one number."""
+    return lambda value: set_state(lambda hand: hand.moved(place, float(value)))
+
+
+def side_by_side(*parts: Any) -> Any:
+    """Return parts of the page beside each other, or below each other where it is narrow."""
+    import marimo as mo
+
+    return mo.hstack([part.style(SHARE) for part in parts], wrap=True, justify="start", gap=1)

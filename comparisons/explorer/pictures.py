@@ -1,0 +1,162 @@
+"""Pictures of a state: samples and components, and the bound step by step. They use the library's own plots."""
+
+import base64
+import io
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from comparisons.explorer.steps import ByHand
+from em.plots import plot
+from em.plots.axes import legend, name_of_axis
+from em.plots.clouds import clouds_of
+from em.plots.colours import blended
+from em.plots.plane import draw_plane
+from em.plots.points import points_of
+from models.validation import Array
+
+DPI = 110
+FEW = 4  # records, after which the start, far below, is left out
+FLOOR = 1e-6  # nats: a smaller gap has no bar
+INCHES = 6.4, 5.4
+INITIALS = {
+    "E-step": "E",
+    "M-step": "M",
+    "hard E-step": "hard E",
+    "M-step with prior": "M+prior",
+    "Gibbs sweep": "Gibbs",
+}
+BOUND, OF_Q, GAP = "#0072B2", "#E69F00", "#D55E00"
+
+
+def as_address(figure: Figure) -> str:
+    """Return a figure as a ``data:`` address of a PNG, written fast rather than small; nothing has to be fetched."""
+    image = io.BytesIO()
+    figure.savefig(image, format="png", pil_kwargs={"compress_level": 1})
+    return f"data:image/png;base64,{base64.b64encode(image.getvalue()).decode('ascii')}"
+
+
+def has_pairs(hand: ByHand) -> bool:
+    """Whether the picture of the samples shows two of several features, which are chosen."""
+    return hand.X.shape[1] > 2 and clouds_of(hand.mixture) is not None
+
+
+def data_figure(hand: ByHand, pair: tuple[int, int] = (0, 1), sample: int | None = None) -> Figure:
+    """Draw samples in the colours of q, with the components at θ.
+
+    Parameters
+    ----------
+    hand : ByHand
+        The state.
+    pair : tuple of int
+        Which two features, of components that lie among the samples.
+    sample : int or None
+        A sample to mark.
+    """
+    figure, mixture = Figure(figsize=INCHES, dpi=DPI), hand.mixture
+    clouds, colours = clouds_of(mixture), blended(hand.responsibilities)
+    if clouds is not None and hand.X.shape[1] > 1:
+        ax, names = figure.subplots(), hand.dataset.feature_names
+        figure.subplots_adjust(left=0.12, right=0.98, top=0.98, bottom=0.19)
+        draw_plane(ax, replace(points_of(mixture, hand.X), colours=colours), clouds, pair)
+        ax.set(xlabel=name_of_axis(names[pair[0]]), ylabel=name_of_axis(names[pair[1]]))
+        ax.locator_params(nbins=5)
+        if sample is not None:
+            _ring(ax, *hand.X[sample, list(pair)])
+        legend(ax)
+        return figure
+    ax, strip = figure.subplots(2, height_ratios=[6, 1])
+    figure.subplots_adjust(left=0.12, right=0.98, top=0.86, bottom=0.1, hspace=0.45)
+    plot(mixture, hand.X, ax, **({} if clouds is not None else hand.family.of_data))
+    legend(ax, bbox_to_anchor=(0.5, 1.0), loc="lower center")
+    on_axis = hand.X.shape[1] == 1 and ax.get_xlabel() != ""
+    places = _jittered(hand.X[:, 0]) if on_axis else _sorted_places(hand.responsibilities)
+    height = np.random.RandomState(0).uniform(-1, 1, len(places)) if on_axis else np.zeros(len(places))
+    strip.scatter(places, height, c=colours, s=10 if on_axis else 60, marker="o" if on_axis else "|", linewidths=0.8)
+    if sample is not None:
+        _ring(strip, places[sample], height[sample])
+    strip.set(ylim=(-1.6, 1.6), yticks=[], xlim=ax.get_xlim() if on_axis else None)
+    strip.set_xlabel("samples, in the colours of q" if on_axis else "samples in order, in the colours of q")
+    if not on_axis:
+        strip.set_xticks([])
+    return figure
+
+
+def _ring(ax: Any, x: float, y: float) -> None:
+    ax.plot(x, y, "o", markersize=14, markerfacecolor="none", markeredgecolor="black", markeredgewidth=1.8, zorder=7)
+
+
+def _jittered(x: Array) -> Array:
+    """Return values, apart a little where they are whole numbers that many samples share."""
+    whole = bool((x == np.rint(x)).all())
+    return x + np.random.RandomState(1).uniform(-0.3, 0.3, len(x)) if whole else x
+
+
+def _sorted_places(responsibilities: Array) -> Array:
+    """Return the place of each sample in an order by component and by how sure it is."""
+    order = np.lexsort((-responsibilities.max(axis=1), responsibilities.argmax(axis=1)))
+    places = np.empty(len(order))
+    places[order] = np.arange(len(order))
+    return places
+
+
+def bound_figure(hand: ByHand, last: int = 12, with_prior: bool = False) -> Figure:
+    """Draw log-likelihood, bound and Q over the last steps, and the gap below.
+
+    What lies between log-likelihood and bound is the gap KL. Its bars have a logarithmic scale, on which it is seen at
+    any size.
+
+    Parameters
+    ----------
+    hand : ByHand
+        The state.
+    last : int, default 12
+        Of how many records.
+    with_prior : bool, default False
+        Whether to add the log prior to all three lines.
+    """
+    first = len(hand.records) - last if len(hand.records) > FEW else 0
+    records = hand.records[max(first, 1 if len(hand.records) > FEW else 0) :]
+    at = np.arange(len(hand.records) - len(records), len(hand.records), dtype=np.float64)
+    priors = [record.log_prior if with_prior else 0.0 for record in records]
+    top, bound, q = (
+        _finite([getattr(record, name) for record in records], priors) for name in ("log_likelihood", "elbo", "q")
+    )
+    figure = Figure(figsize=INCHES, dpi=DPI)
+    ax, below = figure.subplots(2, height_ratios=[3, 1.2])
+    figure.subplots_adjust(left=0.14, right=0.98, top=0.86, bottom=0.07, hspace=0.08)
+    plus = " + log prior" if with_prior else ""
+    ax.fill_between(at, bound, top, color=GAP, alpha=0.25, linewidth=0, label="gap KL")
+    ax.fill_between(at, q, bound, color=OF_Q, alpha=0.15, linewidth=0, label="entropy H")
+    ax.plot(at, q, "s--", color=OF_Q, markersize=3, linewidth=1, label=f"Q{plus}")
+    ax.plot(at, bound, "o-", color=BOUND, markersize=5, label=f"bound Q + H{plus}")
+    ax.plot(at, top, "o-", color="black", markersize=4, linewidth=1.4, label=f"log-likelihood{plus}")
+    ax.set_ylabel("nats")
+    ax.locator_params("y", nbins=5)
+    legend(ax, bbox_to_anchor=(0.45, 1.0), loc="lower center")
+    for x, record in zip(at, records, strict=True):  # text is drawn several times as fast as ticks
+        name, place = INITIALS.get(record.step, record.step.split()[-1]), below.get_xaxis_transform()
+        below.text(x, -0.04, name, transform=place, ha="center", va="top", fontsize=8)
+    _draw_gaps(below, at, np.array([record.gap for record in records]))
+    for part in (ax, below):
+        part.set(xticks=[], xlim=(at[0] - 0.6, at[-1] + 0.6))
+    return figure
+
+
+def _finite(values: list[float], priors: list[float]) -> Array:
+    """Return sums, NaN where one is infinite: parameters on the boundary may make a sample or themselves impossible."""
+    sums = np.add(values, priors)
+    return np.where(np.isfinite(sums), sums, np.nan)
+
+
+def _draw_gaps(ax: Any, at: Array, gaps: Array) -> None:
+    """Draw bars as high as the logarithm of the gaps, with their values; a gap that rounding left has none."""
+    largest = gaps.max(where=np.isfinite(gaps), initial=1.0)
+    heights = np.log10(np.clip(gaps, FLOOR, 10 * largest) / FLOOR)
+    ax.bar(at, heights, color=GAP, alpha=0.7, width=0.6)
+    for x, height, gap in zip(at, heights, gaps, strict=True):
+        text = "0" if gap <= FLOOR else "∞" if np.isinf(gap) else f"{gap:.0f}" if gap >= 100 else f"{gap:.2g}"
+        ax.text(x, height, text, ha="center", va="bottom", fontsize=8)
+    ax.set(ylim=(0, 1.25 * heights.max() + 1), yticks=[], ylabel="gap KL\n(log scale)")

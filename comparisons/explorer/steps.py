@@ -1,0 +1,261 @@
+"""EM's two steps, one at a time: a frozen state, and methods that return the next one.
+
+Nothing is computed here: the steps are ``em.<family>.e_step`` and ``m_step``, the quantities of the proof
+:func:`em.q_function`, :func:`em.entropy` and :func:`em.elbo`, and the sweep is one of :func:`em.gibbs.sweeps`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from typing import Any, Self
+
+import numpy as np
+
+import em
+from comparisons.declarations import Dataset
+from comparisons.families import family_of
+from comparisons.family import Family
+from em.bound import log_of, normalise
+from em.engine.path import EMPath
+from em.families import conjugate_mixture
+from em.gibbs import draw_labels, one_hot, sweeps
+from em.samples import Samples
+from em.starts import start_responsibilities
+from em.status import left_to_the_status
+from models.parameters import Quantity
+from models.supports import Place
+from models.validation import Array, count_at_least_one
+
+LEAST_GAIN = 1e-6  # nats: less ends a run
+MOST_ITERATIONS, MOST_CELLS = 100, 400_000  # of one press, and cells of responsibilities and samples in it
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a step left, in nats.
+
+    Attributes
+    ----------
+    step : str
+        Which step it was.
+    log_likelihood : float
+        log p(X | θ).
+    q, entropy, elbo : float
+        Q(θ, q), H(q) and their sum, the evidence lower bound.
+    log_prior : float
+        log p(θ) under the prior that MAP and Gibbs sampling take.
+    """
+
+    step: str
+    log_likelihood: float
+    q: float
+    entropy: float
+    elbo: float
+    log_prior: float
+
+    @property
+    def gap(self) -> float:
+        """Σ_i KL(q_i || p(z_i | x_i, θ)), what the bound lacks; rounding apart it is not negative."""
+        return np.inf if self.elbo == -np.inf else max(self.log_likelihood - self.elbo, 0.0)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ByHand:
+    """Parameters and responsibilities of a mixture, between two steps of EM.
+
+    Attributes
+    ----------
+    dataset : Dataset
+        Data without missing cells.
+    family : Family
+        The family, with the options that data and mixture need.
+    prior : MixturePrior
+        A weakly informative conjugate prior, which MAP and Gibbs sampling take.
+    parameters : Parameters
+        θ.
+    responsibilities : ndarray, shape (n, K)
+        q: rows sum to one.
+    records : tuple of Record
+        One for the start and for each step.
+    before : Parameters or None
+        θ before the last step.
+    said : str
+        What the last step could not do, if anything.
+    seed : int
+        Seed of the start and of the Gibbs sampler.
+
+    Examples
+    --------
+    >>> from comparisons.data import load
+    >>> from comparisons.explorer import by_hand
+    >>> hand = by_hand(load("faithful"), n_components=2)
+    >>> [record.gap > 1 for record in hand.e_step().m_step().records]
+    [True, False, True]
+    """
+
+    dataset: Dataset
+    family: Family
+    prior: Any
+    parameters: Any
+    responsibilities: Array
+    records: tuple[Record, ...] = ()
+    before: Any = None
+    said: str = ""
+    seed: int = 0
+    template: Any = field(default=None)
+
+    @property
+    def X(self) -> Array:  # noqa: N802 - the field's capital
+        """The samples (n, D)."""
+        X: Array = self.dataset.X
+        return X
+
+    @property
+    def last(self) -> Record:
+        """What the last step left."""
+        return self.records[-1]
+
+    @property
+    def moves(self) -> Quantity:
+        """What a slider moves: where the components lie."""
+        quantity: Quantity = self.parameters.quantities[1]
+        return quantity
+
+    @property
+    def mixture(self) -> Any:
+        """The mixture of these parameters as an estimator, which predicts and is drawn."""
+        return EMPath(self.template, [self.parameters]).at(0)
+
+    # The steps --------------------------------------------------------------------------------------------------------
+
+    def e_step(self, hard: bool = False) -> Self:
+        """Set q to the responsibilities of θ; ``hard`` gives each sample to its most probable component."""
+        r, _ = self._steps.e_step(self.X, self.parameters, **self.family.of_data)
+        if hard:
+            r = one_hot(r.argmax(axis=1), r.shape[1])
+        return self._after("hard E-step" if hard else "E-step", self.parameters, r)
+
+    def m_step(self, with_prior: bool = False) -> Self:
+        """Set θ to what maximises Q(θ, q), plus the log prior ``with_prior``.
+
+        Where a component falls onto a point, θ stays as it is, and ``said`` says so.
+        """
+        options = {**self.family.of_data, **self.family.of_mixture}
+        prior = self.prior if with_prior else None
+        try:
+            parameters = self._steps.m_step(self.X, self.responsibilities, prior, **options)
+        except ValueError as error:  # a Gaussian likelihood has no maximum where a component falls onto a point
+            return replace(self, said=f"No M-step: {error}. A prior, fewer components or another start helps.")
+        return self._after("M-step with prior" if with_prior else "M-step", parameters, self.responsibilities)
+
+    def until_converged(self, hard: bool = False, with_prior: bool = False) -> Self:
+        """Alternate both steps until the objective gains less than 1e-6 nats, at most 100 times (large n: fewer)."""
+        state, cells = self, self.responsibilities.size * self.X.shape[1]
+        most = int(np.clip(MOST_CELLS // cells, 5, MOST_ITERATIONS))
+        for _ in range(most):
+            bound = state.last.elbo + with_prior * state.last.log_prior
+            state = state.e_step(hard).m_step(with_prior)
+            if state.said:
+                return state
+            if abs(state.last.elbo + with_prior * state.last.log_prior - bound) < LEAST_GAIN:
+                return state.e_step(hard)
+        state = state.e_step(hard)
+        return replace(state, said=f"Not yet converged after {most} iterations: press again.")
+
+    def gibbs_sweep(self) -> Self:
+        """Draw θ given labels drawn from q, then labels given θ: q becomes the drawn labels, one-hot."""
+        rng, K = np.random.RandomState(self.seed + len(self.records)), self.parameters.n_components
+        mixture = conjugate_mixture(self.X, self.prior, **self.family.of_data)
+        z, _ = draw_labels(log_of(self.responsibilities)[None], rng)
+        drawn = next(sweeps(mixture, z, K, rng))
+        parameters = mixture.parameters({name: drawn[name][0] for name in self.family.parameter_names})
+        return self._after("Gibbs sweep", parameters, one_hot(drawn["z"][0], K))
+
+    def moved(self, place: Place, value: float) -> Self:
+        """Set one number of where the components lie, such as a mean; what must sum to one with it is scaled."""
+        quantity, support = self.moves, self.moves.support
+        values = getattr(self.parameters, quantity.name).copy()
+        values[place] = value
+        block = support.block_of(place)
+        if block is not None:
+            mates = [other for other in support.places(values.shape) if support.block_of(other) == block]
+            others = tuple(np.array([other for other in mates if other != place]).T)
+            total = values[others].sum()
+            values[others] = (1 - value) * (values[others] / total if total > 0 else 1 / len(others[0]))
+        parameters = replace(self.parameters, **{quantity.name: values})
+        return self._after(f"{quantity.name} moved", parameters, self.responsibilities)
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    @property
+    def _steps(self) -> Any:
+        return import_module(f"em.{self.family.name}")
+
+    def _after(self, step: str, parameters: Any, responsibilities: Array) -> Self:
+        """Return the state with these θ and q, and one record more."""
+        log_joint = self._steps.log_joint(self.X, parameters, **self.family.of_data)
+        record = Record(
+            step,
+            float(normalise(log_joint)[1].sum()),
+            em.q_function(log_joint, responsibilities),
+            em.entropy(responsibilities),
+            em.elbo(log_joint, responsibilities),
+            float(self.prior.log_prob(parameters)),
+        )
+        return replace(
+            self,
+            parameters=parameters,
+            responsibilities=responsibilities,
+            records=(*self.records, record),
+            before=self.parameters,
+            said="",
+        )
+
+
+def by_hand(
+    dataset: Dataset,
+    n_components: int,
+    start: str = "k-means++",
+    seed: int = 0,
+    options: Mapping[str, Any] | None = None,
+) -> ByHand:
+    """Return EM before its first E-step: parameters from a start, and responsibilities that know nothing, q_ik = 1 / K.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Data; rows with a missing cell are left out.
+    n_components : int
+        Number of components K.
+    start : {"k-means++", "kmeans", "random"}, default "k-means++"
+        How to start (:mod:`em.starts`).
+    seed : int, default 0
+        Seed of the start and of the Gibbs sampler.
+    options : mapping or None
+        Options of the family, such as ``{"covariance_type": "tied"}``.
+    """
+    from pandas import DataFrame
+
+    K = count_at_least_one("n_components", n_components)
+    family = family_of(dataset.family, **{**dataset.options, **(options or {})})
+    family, X = family.of_samples(dataset.X, dataset.feature_names)
+    whole = ~np.isnan(X).any(axis=1)
+    family, X = family.of_rows(whole), X[whole]
+    samples = Samples(X, None, np.ones(len(X), dtype=bool), len(X))
+    r = start_responsibilities(samples, K, start, np.random.RandomState(seed))
+    everything = {**family.of_data, **family.of_mixture}
+    parameters = import_module(f"em.{family.name}").m_step(X, r, None, **everything)
+    with left_to_the_status(Warning):  # it is only drawn
+        template = family.estimator(n_components=K, init=parameters, max_iter=1).fit(
+            DataFrame(X, columns=list(dataset.feature_names))
+        )
+    state = ByHand(
+        replace(dataset, X=X),
+        family,
+        family.default_prior(X, K),
+        parameters,
+        np.full((len(X), K), 1 / K),
+        seed=seed,
+        template=template,
+    )
+    return replace(state._after("start", parameters, state.responsibilities), before=None)

@@ -1,0 +1,83 @@
+"""The numbers of a state as rows of tables."""
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from comparisons.explorer.steps import ByHand
+
+MOST_ROWS = 200  # of one array
+Rows = list[dict[str, Any]]
+
+
+def decomposition(hand: ByHand, with_prior: bool = False) -> Rows:
+    """Return the parts of the log-likelihood in nats, before and after the last step, and what it changed."""
+    old, new = hand.records[max(len(hand.records) - 2, 0)], hand.last
+    parts = {
+        "log-likelihood": (old.log_likelihood, new.log_likelihood),
+        "Q": (old.q, new.q),
+        "entropy H": (old.entropy, new.entropy),
+        "bound Q + H": (old.elbo, new.elbo),
+        "gap KL": (old.gap, new.gap),
+    }
+    if with_prior:
+        parts["log prior"] = old.log_prior, new.log_prior
+        parts["log-likelihood + log prior"] = (
+            old.log_likelihood + old.log_prior,
+            new.log_likelihood + new.log_prior,
+        )
+    return [
+        {"nats": name, "before": f"{a:.4f}", "now": f"{b:.4f}", "change": "" if a == b else f"{b - a:+.4f}"}
+        for name, (a, b) in parts.items()
+    ]
+
+
+def parameter_rows(hand: ByHand) -> Rows:
+    """Return the distinct numbers of θ, at most 200 of each array, and what the last step changed."""
+    labels, rows = hand.family.labels(hand.dataset.feature_names), []
+    for quantity in hand.parameters.quantities:
+        now = getattr(hand.parameters, quantity.name)
+        before = now if hand.before is None else getattr(hand.before, quantity.name)
+        for place in quantity.support.places(now.shape)[:MOST_ROWS]:
+            change = now[place] - before[place]
+            rows.append(
+                {
+                    "parameter": quantity.entry(place, labels),
+                    "now": f"{now[place]:.4g}",
+                    "change": f"{change:+.2g}" if change else "",
+                }
+            )
+    return rows
+
+
+def sample_rows(hand: ByHand) -> Rows:
+    """Return the samples, a row for each."""
+    names = hand.dataset.feature_names
+    return [{"sample": i, **dict(zip(names, x, strict=True))} for i, x in enumerate(hand.X.round(6).tolist())]
+
+
+def bayes_rule(hand: ByHand, sample: int) -> Rows:
+    """Return Bayes' rule for one sample, a row for each component: prior weight, density, responsibility, and q now."""
+    steps, of_row = import_module(f"em.{hand.family.name}"), np.zeros(len(hand.X), dtype=bool)
+    of_row[sample] = True
+    of_data, x = hand.family.of_rows(of_row).of_data, hand.X[of_row]
+    (log_prob,) = steps.component_log_prob(x, hand.parameters, **of_data)
+    ((r,), _), q = steps.e_step(x, hand.parameters, **of_data), hand.responsibilities[sample]
+    return [
+        {
+            "component": k,
+            "π": f"{weight:.4g}",
+            "log density": f"{log_prob[k]:.4g}",
+            "r, from θ": f"{r[k]:.4g}",
+            "q now": f"{q[k]:.4g}",
+        }
+        for k, weight in enumerate(hand.parameters.weights.tolist())
+    ]
+
+
+def as_markdown(rows: Rows) -> str:
+    """Return rows as a table in Markdown, words flush left and numbers right."""
+    columns = list(rows[0])
+    lines = [columns, ["---"] + ["---:"] * (len(columns) - 1), *([str(row[name]) for name in columns] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

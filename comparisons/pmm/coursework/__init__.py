@@ -1,0 +1,123 @@
+"""The Poisson mixture for coursework; its terms are in :mod:`comparisons.pmm.coursework.formulas`."""
+
+from collections.abc import Callable, Collection
+from typing import Any, ClassVar, override
+
+import numpy as np
+
+from comparisons.coursework.formulas.cells import INTEGERS, CellTextbook
+from comparisons.coursework.formulas.conventions import Convention
+from comparisons.coursework.formulas.estimates import after_of, ratio, weights_formula
+from comparisons.coursework.formulas.problem import Problem
+from comparisons.coursework.formulas.slots import Formula
+from comparisons.pmm.coursework.formulas import (
+    ABOVE,
+    AFTER,
+    BELOW,
+    EXPONENTIAL,
+    FACTORIAL,
+    OTHERS,
+    POWER,
+    SWAPS,
+    TEXTS,
+    VALUES,
+)
+
+
+class Poisson(CellTextbook):
+    """Counts with exposures."""
+
+    spellings: ClassVar = {
+        "rates": "rates rate lam lambda lambdas lams lmbda lambd lmbdas mu mus means mean theta thetas l lambda_k "
+        "ls intensities "
+        "intensity poisson_rates",
+        "exposure": "exposure exposures e t offset offsets sizes size ei eid duration durations time times",
+        "weights": "p ps",
+    }
+    notebook = "03_em_for_bmm_coins_then_binary_vectors.ipynb"
+    sections: ClassVar = dict.fromkeys("em", "Other counts: events, and answers with several levels")
+    quantities = "weights", "rates"
+    cell_slots = POWER, EXPONENTIAL, FACTORIAL
+    swaps, features = SWAPS, OTHERS
+    varied = scalar = False
+    conventions = (
+        INTEGERS,
+        Convention("one exposure for each sample", "exposure", lambda a, p: a[:, 0], lambda a, p: a, free=True),
+        Convention("a column of exposures", "exposure", lambda a, p: a[:, :1], lambda a, p: a, free=True),
+    )
+
+    @property
+    @override
+    def title(self) -> str:
+        return "the Poisson mixture"
+
+    @override
+    def sized(self, roles: Collection[str], default: Callable[[str], Any]) -> None:
+        self.varied = "exposure" in roles and "exposure" not in self.given and default("exposure") is None
+
+    @override
+    def other_problems(self, step: str) -> list[tuple[bool, str, list[Problem]]]:
+        flat = super().other_problems(step)
+        if not self.varied:
+            return flat
+        self.scalar = True
+        numbers = self.problems(step)
+        self.scalar = False
+        return [*flat, (False, "takes one exposure for all cells", numbers)]
+
+    @override
+    def shape(self) -> tuple[int | None, int | None]:
+        K = None if self.prior is None or np.ndim(self.prior.concentration) == 0 else len(self.prior.concentration)
+        given = [self.family.of_data["exposure"]]
+        given += [] if self.prior is None else [getattr(self.prior, name) for name in self.prior.hyperparameters]
+        return K, next((np.shape(value)[-1] for value in given if np.ndim(value)), None)
+
+    @override
+    def sizes_of(self, problem: Problem) -> dict[str, Any]:
+        return {"exposure": problem.given["exposure"]}
+
+    @override
+    def draw(self, rng: np.random.RandomState, n: int, K: int, D: int, *, plain: bool = False) -> Problem:
+        rates = rng.uniform(0.6, 5.0, size=(K, D))
+        exposure = self.family.of_data["exposure"]
+        if self.scalar:
+            exposure = 2.5
+        elif self.varied:
+            exposure = np.round(np.repeat(rng.uniform(0.5, 3.0, size=(n, 1)), D, axis=1), 1)
+        X = rng.poisson(np.broadcast_to(exposure, (n, D)) * rng.uniform(1.0, 5.0, size=(n, D))).astype(float)
+        if n > 2:
+            X[1, 0] = 0.0
+        theta = {"weights": self.draw_weights(rng, K, plain), "rates": np.round(rates, 1) if plain else rates}
+        r = self.draw_responsibilities(rng, n, K, plain)
+        return Problem("", X, theta, r, {"exposure": exposure}, self.prior)
+
+    @override
+    def fit_problem(self) -> Problem:
+        rng, D = np.random.RandomState(8), self.shape()[1] or 2
+        drawn = self.draw(rng, 90, 2, D)
+        rates = np.array([np.linspace(1.0, 3.0, D), np.linspace(7.0, 5.0, D)])
+        X = rng.poisson(drawn.size("exposure") * rates[(rng.uniform(size=90) < 0.4).astype(int)])
+        return drawn.changed(X=X.astype(float), weights=np.array([0.55, 0.45]), rates=0.7 * rates + 1.0)
+
+    @override
+    def far(self) -> list[Problem]:
+        K, D = self.shape()
+        if D is not None or self.prior is not None:
+            return []
+        problem = self.draw(np.random.RandomState(6), 3, K or 2, 2)
+        return [problem.changed(name="for counts near 1000", X=problem.X + 1000)]
+
+    @override
+    def estimates(self) -> tuple[Formula, ...]:
+        after = after_of("rates", AFTER, TEXTS["after"])
+        text = (
+            "λ_kd = Σ_i r_ik x_id / Σ_i r_ik e_id"
+            if self.prior is None
+            else "λ_kd = (Σ_i r_ik x_id + b - 1) / (Σ_i r_ik e_id + c)"
+        )
+        of_weights = "π_k = N_k / n" if self.prior is None else "π_k = (N_k + a_k - 1) / (n + Σa - K)"
+        rates = ratio("rates", text, VALUES, lambda p: p.size("exposure"), after, (ABOVE, BELOW))
+        return weights_formula(of_weights), rates
+
+
+TEXTBOOK = Poisson
