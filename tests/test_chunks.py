@@ -177,7 +177,7 @@ COUNTS[250, 1] = 2
         (BernoulliMixtureEM(2), COUNTS, r"chunk 2: X must hold only 0 and 1 .* the first misfit is X\[50, 1\] = 2"),
         (BinomialMixtureEM(2, n_trials=np.full((600, 2), 2)), COUNTS, "n_trials must be a number or one for each col"),
     ],
-    ids=str,
+    ids=["infinity", "unseen column", "constant", "one-dimensional", "one row", "labels", "cell", "matrix of trials"],
 )
 @pytest.mark.parametrize("most", [FEW, 2**16], ids=["many", "few"])
 def test_bad_input_is_refused_the_same_however_many_rows_differ(estimator, X, message, most, monkeypatch):
