@@ -145,8 +145,8 @@ def _frame_class(X: Any) -> tuple[str, Any]:
 
 def _labels(X: Any) -> list[Any] | None:
     """Return the labels of a frame's columns, or None if X is no frame."""
-    if not (hasattr(X, "shape") and hasattr(X, "__getitem__")):
-        return None
+    if not (hasattr(X, "shape") and hasattr(X, "__getitem__")) or (is_dask(X) and not hasattr(type(X), "shape")):
+        return None  # what Dask delays has any attribute
     labels = getattr(X, "columns" if hasattr(X, "dtypes") else "column_names", None)  # pyarrow has no dtypes
     return list(labels) if isinstance(labels, Iterable) and len(X.shape) == 2 else None
 

@@ -2,6 +2,7 @@
 
 import dask
 import dask.array as da
+import dask.bag
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
@@ -72,8 +73,9 @@ def test_chunks_of_no_row_or_no_weight_add_nothing():
 
 
 def test_what_is_computed_later_is_of_the_fit_that_was_asked():
-    one, other = (GaussianMixtureEM(2, random_state=0, n_init=1) for _ in range(2))  # of the same settings
-    lazy = [one.fit(X).score_samples(CHUNKS), other.fit(X + 1).score_samples(CHUNKS)]
+    seed = np.random.RandomState(0)
+    one, other = (GaussianMixtureEM(2, random_state=seed, n_init=1) for _ in range(2))  # of the same settings
+    lazy = [one.fit(X, keep_path=True).score_samples(CHUNKS), other.fit(X + 1).score_samples(CHUNKS)]
     wanted = one.score_samples(X), other.score_samples(X)
     one.fit(X * 2)
     np.testing.assert_allclose(dask.compute(*lazy), wanted, rtol=1e-12)
@@ -134,5 +136,11 @@ def test_components_are_selected_by_chunks():
 def test_what_needs_all_rows_at_once_computes_no_chunks_and_says_so(call):
     with pytest.raises(TypeError, match=r"X must be in memory here, got a Dask Array: pass X\.compute\(\)"):
         call()
+
+
+def test_neither_bags_nor_bootstraps_of_chunks_are_taken():
+    for foreign in (dask.delayed(X), dask.bag.from_sequence([[1.0, 2.0]])):
+        with pytest.raises(TypeError, match=r"X must be in memory here, got a Dask (Delayed|Bag)"):
+            GaussianMixtureEM(2).fit(foreign)
     with pytest.raises(ValueError, match="kind must be 'louis' where X is in chunks"):
         FIT.uncertainty(CHUNKS, kind="bootstrap")
