@@ -115,7 +115,8 @@ def page(font: str) -> str:
     body.append(f"<p>{as_html(symbols())} Under each formula: the function, and its file.</p><main>")
     for section in sections():
         both = ": maximum likelihood, MAP" if len(section.rows[0].formulas) == 2 else ""
-        body.append(f"<h2>{html.escape(section.title)}{both}</h2><p>{as_html(section.letters)}</p>")
+        letters = f"<p>{as_html(section.letters)}</p>" if section.letters else ""
+        body.append(f"<h2>{html.escape(section.title)}{both}</h2>{letters}")
         for row in section.rows:
             formulas = "".join(f"<div>{as_html(formula)}</div>" for formula in row.formulas)
             code = f"{', '.join(row.names)} &nbsp; <i>{', '.join(row.files)}</i>"

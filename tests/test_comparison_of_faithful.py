@@ -196,7 +196,7 @@ def test_the_comparison_of_a_page_reaches_the_verdict_and_writes_the_files_that_
     run = run_page(name, tmp_path)
     assert run.names["result"].verdict == "agree"
     if "tutorial" in name:
-        assert "Verdict: agree" in run.printed("result")
+        assert "Verdict: agree" in run.shown["result"]
         assert abs(float(run.printed("q_function("))) < 1e-9  # the lower bound touches
         return
     written = {path.name for path in (tmp_path / "results" / "mine").iterdir()}

@@ -1,12 +1,12 @@
 """Whether the numbers that a library's methods give are right: log densities, probabilities, labels, BIC, AIC."""
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from comparisons.auditing.lines import NOT_APPLICABLE, RIGHT, WARNING, WRONG, Line, nats
 from comparisons.auditing.standing import Standing
+from em.process.process_wide import without_warnings
 from models.validation import Array
 
 WRONG_BY, ROUNDED_BY = 1e-3, 1e-6  # nats; beside them 1e-9 and 1e-12 of a log density
@@ -79,8 +79,7 @@ def far_rows_line(here: Standing) -> Line:
     if far is None or given.probabilities is None or given.own is not None:
         return Line("far rows", NOT_APPLICABLE, "there are no rows far out, or no methods to try on them")
     try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
+        with without_warnings, np.errstate(all="ignore"):
             theirs = np.asarray(given.probabilities(far), dtype=float)
             densities = None if given.log_density is None else np.asarray(given.log_density(far), dtype=float)
     except Exception as error:  # whatever a library raises there is the finding
@@ -106,8 +105,7 @@ def far_rows_line(here: Standing) -> Line:
 def _tried(name: str, method: Any, here: Standing, X: Any) -> tuple[str, str, float]:
     """Return verdict, finding and distance of one method; what it raises is a finding too."""
     try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
+        with without_warnings, np.errstate(all="ignore"):
             found: tuple[str, str, float] = method(here, X)
     except Exception as error:  # whatever a library raises on the data of its own fit is the finding
         return WRONG, f"{name}: {type(error).__name__}: {error}", np.inf
@@ -190,8 +188,7 @@ def _own_scores(here: Standing, X: Any) -> Line:
 
 
 def _quietly(function: Any) -> Any:
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
+    with without_warnings, np.errstate(all="ignore"):
         return function()
 
 

@@ -76,3 +76,14 @@ def _ignored() -> Iterator[None]:
 
 # One for all messages: each context that restores the list of filters restores all of it.
 without_expected_warnings = ProcessWide(_ignored)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+# For code of others, of which what it gives is judged and not what it warns of: a student's steps, a library's fits.
+without_warnings = ProcessWide(_silent)

@@ -4,7 +4,6 @@ Known there: ``lower_bound_`` is a mean, measured before the last M-step; ``reg_
 every M-step; `fit` makes X floats, and the methods do not, so that log densities of whole numbers are cut to integers.
 """
 
-import warnings
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 from comparisons.auditing.given import Bound, Given, Report
 from comparisons.auditing.libraries import check_is_fitted, class_from
 from comparisons.auditing.lines import WRONG, Line
+from em.process.process_wide import without_warnings
 from models.validation import Array
 
 CLASSES = "GaussianMixture", "BayesianGaussianMixture"
@@ -106,8 +106,7 @@ def _bound(fit: Any, X: Any) -> Bound:
     X = np.asarray(X, dtype=float)
     longer = deepcopy(fit).set_params(warm_start=True, tol=1e-9, max_iter=MOST_ITERATIONS)
     other = deepcopy(fit).set_params(warm_start=False, tol=1e-4, max_iter=MOST_ITERATIONS, n_init=RESTARTS)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with without_warnings:
         longer.fit(X)
         other.set_params(random_state=0).fit(X)
     above = float(other.lower_bound_ - longer.lower_bound_)

@@ -8,7 +8,6 @@ import io
 import signal
 import threading
 import traceback
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from em.process.process_wide import ProcessWide
+from em.process.process_wide import without_warnings
 from models.shown import shown
 
 AGAIN = 0.05  # seconds after which the timer goes off again, where code caught the first
@@ -32,16 +31,6 @@ class _Sink(io.StringIO):
 
     def write(self, text: str) -> int:
         return len(text)
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-without_warnings = ProcessWide(_silent)
 
 
 @dataclass(frozen=True)

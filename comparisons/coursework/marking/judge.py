@@ -8,7 +8,6 @@ import ast
 import json
 import linecache
 import traceback
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 from comparisons.coursework.marking.answers import AnswerError, Answers, EndedError, Limits
 from comparisons.coursework.marking.steps import Step, steps_of
 from comparisons.coursework.sources import CODE_STUB, TEXT_STUB, Assignment, Cell, cells_of
+from em.process.process_wide import without_warnings
 
 MAX_BYTES = 20 * 2**20  # of a submission
 MAX_STARTS = 3  # of a student's process, each without the cells that ended an earlier one
@@ -231,8 +231,7 @@ class Run:
             self.result.student_number = number
         file = f"<our {name}>"
         linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with without_warnings:
             exec(compile(tree, file, "exec"), self._ours)
 
 
