@@ -4,11 +4,14 @@ The threshold t is a quantile of log p(x_i) over the training data, and a sample
 fourth percentile, one training sample in 25 is one.
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from em.chunked import is_chunked
+from em.chunked.predictions import lazily
 from em.estimator import MixtureEM
 from em.predictions import has_observed
 from em.samples import encoded
@@ -90,7 +93,8 @@ def is_anomaly(
         A fitted mixture.
     X : array_like, shape (n, D)
         Samples: new ones, with a ``threshold``; or the training data themselves, which then set it. Rows with missing
-        cells have the density of what was observed, which is larger the fewer the cells: such rows seldom count.
+        cells have the density of what was observed, which is larger the fewer the cells: such rows seldom count. Of a
+        Dask array or DataFrame the result is lazy, and a threshold is needed.
     threshold : float or None, default None
         Log density in nats, such as `density_threshold` of the training data; None takes that of X.
     quantile : float, default 0.04
@@ -113,6 +117,10 @@ def is_anomaly(
     >>> int(is_anomaly(GaussianMixtureEM(1).fit(X), X).sum())
     4
     """
+    if is_chunked(X):
+        if threshold is None:
+            raise ValueError("threshold must be given where X is in chunks, such as density_threshold of a part of X")
+        return lazily(partial(is_anomaly, estimator._for_chunks(X), threshold=threshold, **size), X, dtype=bool)
     log_density, seen = estimator.score_samples(X, **size), has_observed(encoded(estimator, X))
     return anomalies_among(log_density, seen, estimator._counted(X, sample_weight), threshold, quantile)
 

@@ -94,9 +94,10 @@ class MixtureEM[P: Parameters](Restarts[P]):
 
         Parameters
         ----------
-        X : array_like, shape (n, D)
+        X : array_like, or a Dask array or DataFrame, shape (n, D)
             Samples; at least 2 and at least K. NaN is a missing cell, taken to be missing at random: the likelihood is
-            that of the observed cells. Rows that are all missing take no part.
+            that of the observed cells. Rows that are all missing take no part. Dask's rows stay in their chunks
+            (:mod:`em.chunked`).
         y : ignored
             Present for scikit-learn's conventions.
         sample_weight : array_like, shape (n,), or None
@@ -152,11 +153,12 @@ class MixtureEM[P: Parameters](Restarts[P]):
     def check(self, X: ArrayLike, sample_weight: ArrayLike | None = None, names: Sequence[str] | None = None) -> Array:
         """Return the rows of X as `fit` uses them, or raise the ValueError that `fit` would, before any work.
 
-        Errors call columns by ``names``, or by those that a frame has.
+        Errors call columns by ``names``, or by those that a frame has. Of chunks there is a shape only.
         """
         return self._samples(X, sample_weight, names).X
 
     def _samples(self, X: ArrayLike, sample_weight: ArrayLike | None, names: Sequence[str] | None = None) -> Samples:
+        samples: Samples
         if is_chunked(X):
             samples = chunked_to_fit(self, X, sample_weight, names)
         else:
@@ -247,10 +249,12 @@ class MixtureEM[P: Parameters](Restarts[P]):
             shape = (self.init.n_components, self.init.n_features)
             if shape != (K, X.shape[1]):
                 raise ValueError(f"init must have (components, features) = {(K, X.shape[1])}, got {shape}")
-        elif not _are_labels(self.init, samples.n_rows, K) and not _is_matrix(self.init):
+        elif not (samples.in_memory and _are_labels(self.init, samples.n_rows, K)) and not _is_matrix(self.init):
+            labels = f"{samples.n_rows} integer labels from 0 to {K - 1}, " if samples.in_memory else ""
+            where = "" if samples.in_memory else " where X is in chunks"
             raise ValueError(
-                f"init must be one of {', '.join(STARTS)}, a {self._parameters_type.__name__}, {samples.n_rows} "
-                f"integer labels from 0 to {K - 1}, or {self._shape_of_start(X.shape[1])}, got {shown(self.init)}"
+                f"init must be one of {', '.join(STARTS)}, a {self._parameters_type.__name__}, {labels}"
+                f"or {self._shape_of_start(X.shape[1])}{where}, got {shown(self.init)}"
             )
         self._known_from_init(X.shape[1])
 

@@ -141,9 +141,8 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
             self.prior.check_mode()
 
     def _check_data(self, samples: Samples) -> None:
-        if not samples.in_memory and np.ndim(self._size()) == 2:
-            name = self._steps.size_name
-            raise ValueError(f"{name} must be a number or one for each column where X is in chunks, got a matrix")
+        if not samples.in_memory:
+            self._refuse_sizes_of_rows(self._size())
         samples.sum_of(self._check_cells)
         frozen, start = self._frozen(samples.X.shape[1]), self._known_from_init(samples.X.shape[1])
         for quantity in self._steps.quantities[1:]:
@@ -151,6 +150,12 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
                 if quantity.name in known:
                     quantity.support.check(what, known[quantity.name])
         self._check_model(samples.X.shape[1])
+
+    def _refuse_sizes_of_rows(self, size: Any) -> None:
+        """Raise a ValueError if sizes of cells differ between rows: chunks do not know which rows are theirs."""
+        if np.ndim(size) == 2:
+            name = self._steps.size_name
+            raise ValueError(f"{name} must be a number or one for each column where X is in chunks, got a matrix")
 
     def _check_cells(self, samples: Samples) -> int:
         """Raise a ValueError if a cell is none of the family's; return 0, which adds up over chunks."""

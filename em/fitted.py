@@ -2,19 +2,18 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from copy import copy
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.base import clone
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from em.bound import normalise
 from em.chunked import is_chunked
 from em.chunked.predictions import sums_over
-from em.chunked.samples import chunked_to_fit
+from em.chunked.samples import chunked_samples
 from em.engine.blocks import blocks
 from em.identifiability import Identifiability
 from em.predictions import NOBODY, Predictions, has_observed, weighted_sum
@@ -119,7 +118,7 @@ class FittedMixture[P: Parameters](Predictions, ABC):
     def _criteria(self, X: ArrayLike, sample_weight: ArrayLike | None) -> dict[str, float]:
         """Return all three information criteria from one E-step."""
         if is_chunked(X):
-            return self._criteria_from(*sums_over(self._sums_for_criteria, X, sample_weight).tolist())
+            return self._criteria_from(*sums_over(self._for_chunks(X)._sums_for_criteria, X, sample_weight).tolist())
         return self._criteria_from(*self._sums_for_criteria(X, sample_weight).tolist())
 
     def _sums_for_criteria(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
@@ -235,9 +234,7 @@ class FittedMixture[P: Parameters](Predictions, ABC):
             raise ValueError(
                 f"kind must be 'louis' where X is in chunks: one pass over them gives it; got {shown(kind)}"
             )
-        check_is_fitted(self)
-        validate_data(self, np.empty((1, X.shape[1])), reset=False, skip_check_array=True)
-        samples = chunked_to_fit(copy(self), X, sample_weight)
+        samples = chunked_samples(self._for_chunks(X), X, sample_weight)
         return from_information(self._information_of(samples), self._approximation, level)
 
     def at_estimate(self, rows: np.ndarray) -> Self:

@@ -2,7 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,7 +11,7 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, DensityMixin
 
 from em.chunked import is_chunked
-from em.chunked.predictions import lazily, sums_over
+from em.chunked.predictions import checked_header, lazily, sums_over
 from em.reports import ReportsOfMixture
 from em.samples import encoded
 from em.uncertainty.entries import Entries
@@ -62,10 +63,26 @@ class Predictions(ReportsOfMixture, DensityMixin, BaseEstimator, ABC):
         """Return the parameters of a single component that is fitted to all rows, or None where no formula gives it."""
         return None
 
+    def _for_chunks(self, X: Any) -> Self:
+        """Return a copy for the chunks of X, which come as arrays: the names of X's features are checked here.
+
+        What is computed later is of this fit, also where the estimator was fitted again.
+        """
+        checked_header(self, X)
+        other = copy(self)
+        other.__dict__.pop("feature_names_in_", None)
+        return other
+
+    def __dask_tokenize__(self) -> Any:
+        """Tell Dask what tells two fits apart, of which it would look at the settings only."""
+        from dask.tokenize import normalize_token
+
+        return type(self).__qualname__, normalize_token(vars(self))
+
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the most probable label of each sample, shape (n,); of a Dask array a lazy one."""
         if is_chunked(X):
-            return lazily(self.predict, X, dtype=np.intp)
+            return lazily(self._for_chunks(X).predict, X, dtype=np.intp)
         return np.asarray(self.predict_proba(X)).argmax(axis=1)
 
     def predict_proba(self, X: ArrayLike) -> Any:
@@ -77,7 +94,7 @@ class Predictions(ReportsOfMixture, DensityMixin, BaseEstimator, ABC):
         row of counts that is impossible under every component gets 1 / K.
         """
         if is_chunked(X):
-            return lazily(self.predict_proba, X, self.n_components)
+            return lazily(self._for_chunks(X).predict_proba, X, self.n_components)
         return framed_like(X, self._normalised(X)[0], self.component_names)
 
     @property
@@ -88,7 +105,7 @@ class Predictions(ReportsOfMixture, DensityMixin, BaseEstimator, ABC):
     def score_samples(self, X: ArrayLike) -> Array:
         """Return log p(x_i) in nats, shape (n,); -inf where x_i is impossible, or so far out that it fits no float."""
         if is_chunked(X):
-            return lazily(self.score_samples, X)
+            return lazily(self._for_chunks(X).score_samples, X)
         return self._normalised(X)[1]
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
@@ -99,7 +116,7 @@ class Predictions(ReportsOfMixture, DensityMixin, BaseEstimator, ABC):
     def _log_likelihood_of(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
         """Return the log-likelihood of X, and the number of samples that it is of."""
         if is_chunked(X):
-            log_likelihood, n = sums_over(self._log_likelihood_and_number, X, sample_weight)
+            log_likelihood, n = sums_over(self._for_chunks(X)._log_likelihood_and_number, X, sample_weight)
         else:
             log_likelihood, n = self._log_likelihood_and_number(X, sample_weight)
         if not n > 0:

@@ -42,8 +42,18 @@ def column_names(X: Any) -> tuple[str, ...] | None:
     return tuple(map(str, labels))
 
 
+def is_dask(values: Any) -> bool:
+    """Return whether the values are a collection of Dask's, which would be computed as a whole to become an array."""
+    return type(values).__module__.partition(".")[0] in ("dask", "dask_expr")
+
+
 def check_dense(name: str, values: Any) -> None:
-    """Raise a TypeError if the values are a sparse matrix."""
+    """Raise a TypeError if the values are a sparse matrix, or in Dask's chunks."""
+    if is_dask(values):
+        raise TypeError(
+            f"{name} must be in memory here, got a Dask {type(values).__name__}: pass {name}.compute(), of a part "
+            "if it is too large"
+        )
     if hasattr(values, "toarray") and scipy.sparse.issparse(values):  # SciPy loads it when it is asked for
         raise TypeError(f"{name} must be dense, got a sparse {type(values).__name__}: pass {name}.toarray()")
 
@@ -59,7 +69,7 @@ def real_numbers(name: str, values: Any) -> np.ndarray:
     ValueError
         If the values are no numbers, or rows differ in length.
     TypeError
-        If the values are a sparse matrix, or hold strings or objects that are no numbers.
+        If the values are a sparse matrix or in Dask's chunks, or hold strings or objects that are no numbers.
     """
     check_dense(name, values)
     labels = _labels(values)
@@ -135,8 +145,8 @@ def _frame_class(X: Any) -> tuple[str, Any]:
 
 def _labels(X: Any) -> list[Any] | None:
     """Return the labels of a frame's columns, or None if X is no frame."""
-    if not (hasattr(X, "shape") and hasattr(X, "__getitem__")):
-        return None
+    if not (hasattr(X, "shape") and hasattr(X, "__getitem__")) or (is_dask(X) and not hasattr(type(X), "shape")):
+        return None  # what Dask delays has any attribute
     labels = getattr(X, "columns" if hasattr(X, "dtypes") else "column_names", None)  # pyarrow has no dtypes
     return list(labels) if isinstance(labels, Iterable) and len(X.shape) == 2 else None
 

@@ -15,6 +15,8 @@ sends is as large as the parameters.
 
 from typing import Any
 
+from models.frames import is_dask
+
 
 def is_chunked(X: Any) -> bool:
     """Return whether X is a Dask array or DataFrame, without importing Dask.
@@ -25,4 +27,4 @@ def is_chunked(X: Any) -> bool:
     >>> is_chunked([[0.0], [1.0]])
     False
     """
-    return type(X).__module__.split(".")[0] in ("dask", "dask_expr") and hasattr(X, "dask")
+    return is_dask(X) and hasattr(type(X), "ndim")

@@ -1,12 +1,14 @@
 """Chunks of rows, and sums over them that Dask makes: the same bits for the same chunks, whoever adds them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from models.validation import Array
+from em.process.blas import one_blas_thread
+from models.validation import Array, check_sample_weight
 
 BRANCHES = 8  # parts that one task adds
 
@@ -29,10 +31,7 @@ class Chunks:
     @classmethod
     def of(cls, X: Any, sample_weight: Any) -> "Chunks":
         """Return the chunks of a Dask array or DataFrame, and of weights that are a Dask or another array."""
-        array = X.to_dask_array() if hasattr(X, "to_dask_array") else X
-        if array.ndim != 2:
-            raise ValueError(f"X must be two-dimensional (samples, features), got {array.ndim} dimension(s)")
-        array = array.rechunk({1: -1})
+        array = rows_of(X)
         rows = tuple(array.to_delayed().ravel())
         if sample_weight is None:
             return cls(rows, (None,) * len(rows))
@@ -47,18 +46,18 @@ class Chunks:
         return cls(rows, tuple(weights.to_delayed().ravel()))
 
     def sum(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Return Σ_chunks function(X, weights, number of the chunk, *arguments), added in a tree by ``+``."""
-        return self.reduce(function, _add, *arguments)
+        """Return Σ_chunks function(rows, weights, *arguments), added by ``+``, eight parts at a time.
 
-    def reduce(self, function: Callable[..., Any], add: Callable[[Sequence[Any]], Any], *arguments: Any) -> Any:
-        """Return what ``add`` makes of a list of results, eight at a time, then of what that gave."""
+        Chunks of which no row counts are left out, and those of which the function gives ``None``; the sum of none is
+        ``None``.
+        """
         from dask.base import compute
         from dask.delayed import delayed
 
         shared = [delayed(one, pure=False, traverse=False) for one in arguments]  # sent once, not with every chunk
-        each, joined = delayed(function, pure=False, traverse=False), delayed(add, pure=False)
+        part, joined = delayed(partial(_part, function), pure=False, traverse=False), delayed(_added, pure=False)
         level = [
-            each(rows, weights, c, *shared)
+            part(rows, weights, c, *shared)
             for c, (rows, weights) in enumerate(zip(self.rows, self.weights, strict=True))
         ]
         while len(level) > 1:
@@ -67,11 +66,32 @@ class Chunks:
         return total
 
 
-def _add(parts: Iterable[Any]) -> Any:
-    first, *rest = parts
-    for part in rest:
-        first = first + part
-    return first
+def rows_of(X: Any) -> Any:
+    """Return a Dask array or DataFrame as an array whose chunks hold whole rows."""
+    array = X.to_dask_array() if hasattr(X, "to_dask_array") else X
+    if array.ndim != 2:
+        raise ValueError(f"X must be two-dimensional (samples, features), got {array.ndim} dimension(s)")
+    return array.rechunk({1: -1})
+
+
+def _part(function: Callable[..., Any], rows: Any, weights: Any, number: int, *arguments: Any) -> Any:
+    """Return a chunk's part of the sum, or None where no row counts; errors name the chunk."""
+    n = rows.shape[0]
+    if n == 0 or (weights is not None and np.shape(weights) == (n,) and not np.any(weights)):
+        return None
+    try:
+        with one_blas_thread():
+            return function(rows, check_sample_weight(weights, n), *arguments)
+    except (TypeError, ValueError) as error:
+        error.args = (f"chunk {number}: {error}",)
+        raise
+
+
+def _added(parts: Sequence[Any]) -> Any:
+    total = None
+    for part in parts:
+        total = part if total is None else total if part is None else total + part
+    return total
 
 
 def _cut(sample_weight: Any, array: Any) -> list[Array]:

@@ -4,12 +4,21 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
 
-from em.chunked.chunks import Chunks
+from em.chunked.chunks import Chunks, rows_of
+from em.chunked.samples import check_header
+
+
+def checked_header(estimator: BaseEstimator, X: Any) -> None:
+    """Raise an error unless the estimator is fitted, to as many features as X has and of the same names."""
+    check_is_fitted(estimator)
+    check_header(estimator, X, reset=False)
 
 
 def lazily(method: Callable[[Any], Any], X: Any, n_columns: int = 0, dtype: type = np.float64) -> Any:
-    """Return the Dask array of what a method gives of each chunk: shape (n,), or (n, n_columns).
+    """Return the Dask array of what a method gives of each chunk's array: shape (n,), or (n, n_columns).
 
     Examples
     --------
@@ -18,29 +27,19 @@ def lazily(method: Callable[[Any], Any], X: Any, n_columns: int = 0, dtype: type
     >>> lazily(lambda rows: rows.sum(axis=1), da.ones((6, 2), chunks=4)).compute()
     array([2., 2., 2., 2., 2., 2.])
     """
-    columns = list(X.columns) if hasattr(X, "columns") else None
-    array = (X.to_dask_array() if columns else X).rechunk({1: -1})
-    if n_columns:
-        return array.map_blocks(_of_chunk, method, columns, dtype=dtype, chunks=(array.chunks[0], (n_columns,)))
-    return array.map_blocks(_of_chunk, method, columns, dtype=dtype, drop_axis=1)
+    array = rows_of(X)
+    nothing: np.ndarray = np.empty((0, n_columns) if n_columns else 0, dtype)
+    shape: dict[str, Any] = {"chunks": (array.chunks[0], (n_columns,))} if n_columns else {"drop_axis": 1}
+    return array.map_blocks(_of_chunk, method, nothing, dtype=dtype, meta=nothing, **shape)
 
 
-def _of_chunk(rows: Any, method: Callable[[Any], Any], columns: list[str] | None) -> np.ndarray:
-    """Return what a method gives of a chunk, as an array; a frame's chunk has its names again."""
-    if not len(rows):
-        return np.asarray(rows[:, 0])
-    if columns is None:
-        return np.asarray(method(rows))
-    from pandas import DataFrame
-
-    return np.asarray(method(DataFrame(rows, columns=columns)))
+def _of_chunk(rows: Any, method: Callable[[Any], Any], nothing: np.ndarray) -> np.ndarray:
+    return np.asarray(method(rows)) if len(rows) else nothing
 
 
 def sums_over(function: Callable[[Any, Any], np.ndarray], X: Any, sample_weight: Any) -> np.ndarray:
     """Return the sum over chunks of a function of their rows and weights, which gives an array."""
-    total: np.ndarray = Chunks.of(X, sample_weight).sum(_summed, function)
+    total: np.ndarray | None = Chunks.of(X, sample_weight).sum(function)
+    if total is None:
+        raise ValueError("X must have a row with a positive weight, got none")
     return total
-
-
-def _summed(rows: Any, weights: Any, number: int, function: Callable[[Any, Any], np.ndarray]) -> np.ndarray:
-    return function(rows, weights)

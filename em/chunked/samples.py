@@ -7,13 +7,16 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
 
 from em.chunked.chunks import Chunks
-from em.chunked.summary import Summary, summary_of
-from em.samples import Samples, encoded, kept_samples
-from models.validation import Array, check_columns, check_sample_weight, data_matrix
+from em.chunked.summary import Ends, Summary, summary_of
+from em.samples import Samples, encoded, kept_samples, sums_of_products
+from models.frames import column_names, real_numbers
+from models.validation import Array, check_columns, data_matrix
 
-MOST_SKETCHED = 2**16  # rows that a fit looks at as a whole, for its starts
+MOST_SKETCHED, FEWEST_SKETCHED = 2**16, 2**10  # rows that a fit looks at as a whole, for its starts
+MOST_CELLS_SKETCHED = 2**22
 
 
 @dataclass(frozen=True)
@@ -43,30 +46,15 @@ class Reader:
     units: Any = None
     whole: bool = False
 
-    def __call__(self, rows: Any, weights: Any, number: int) -> Samples:
-        """Return the samples of a chunk, or raise a ValueError that names it."""
-        if hasattr(rows, "to_numpy"):
-            rows = rows.to_numpy()
-        if len(rows) == 0:
-            return Samples(np.empty(rows.shape), None, np.empty(0, dtype=bool), 0, self.names)
+    def __call__(self, rows: Any, weights: Array | None) -> Samples:
+        """Return the samples of a chunk, or raise a ValueError or a TypeError."""
         if self.whole:
-            return self._moved(Samples(np.asarray(rows, dtype=np.float64), None, np.ones(len(rows), bool), len(rows)))
-        try:
+            X = np.ascontiguousarray(rows, dtype=np.float64)
+            samples = Samples(X, weights, np.ones(len(X), dtype=bool), len(X), self.names)
+        else:
             X = np.ascontiguousarray(data_matrix(encoded(self.estimator, rows), missing=True, names=self.names))
-            w = None if weights is None else _weights(weights, len(X))
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"chunk {number}: {error}") from None
-        return self._moved(kept_samples(X, w, self.names)[0])
-
-    def _moved(self, samples: Samples) -> Samples:
+            samples, _ = kept_samples(X, weights, self.names)
         return samples if self.units is None else replace(samples, X=self.units.rows(samples.X))
-
-
-def _weights(weights: Any, n_rows: int) -> Array | None:
-    array = np.asarray(weights)
-    if array.shape == (n_rows,) and not array.any():
-        return array.astype(np.float64)  # a chunk of which no row counts
-    return check_sample_weight(array, n_rows)
 
 
 @dataclass(frozen=True)
@@ -107,19 +95,9 @@ class ChunkedSamples(Samples):
 
     in_memory = False
 
-    @classmethod
-    def read(cls, chunks: Chunks, reader: Reader, n_features: int) -> Self:
-        """Return the samples of chunks, from one pass over them."""
-        summary: Summary = chunks.sum(_summarised, reader, MOST_SKETCHED)
-        X: Any = Matrix((summary.n_rows, n_features))
-        nobody = np.empty(0, dtype=int)
-        as_they_are = chunks.weights[0] is None and not hasattr(reader.estimator, "_encoded")
-        reader = replace(reader, whole=summary.complete and as_they_are)
-        return cls(X, None, nobody, summary.n_rows, reader.names, chunks=chunks, reader=reader, summary=summary)
-
     def sum_of(self, function: Callable[[Samples], Any]) -> Any:
         """Return the sum of a function of the samples of each chunk."""
-        return self.chunks.reduce(_of_rows, _added, self.reader, function)
+        return self.chunks.sum(_of_samples, self.reader, function)
 
     def e_step(self, estimator: Any) -> Callable[[Any, np.ndarray], tuple[Array, dict[str, Array]]]:
         """Return the E-step of an estimator's runs over all chunks."""
@@ -136,15 +114,23 @@ class ChunkedSamples(Samples):
 
     def some(self, n_rows: int, rng: np.random.RandomState, *, hashed: bool = False) -> Samples:
         """Return about so many rows of the sketch, each sample of which is as likely as another."""
-        sketch = self.summary.sketch
-        weights = None if (sketch.weights == 1).all() else sketch.weights
-        whole = Samples(sketch.rows, weights, np.arange(len(sketch.rows)), len(sketch.rows), self.names)
-        return whole.some(n_rows, rng, hashed=hashed)
+        return self.at_hand.some(n_rows, rng, hashed=hashed)
 
-    @property
-    def most_in_part(self) -> int:
-        """How many rows there are to draw a part from."""
-        return len(self.summary.sketch.rows)
+    def distinct(self, beside: Array | None = None, *, hashed: bool = False) -> Samples:
+        """Return the distinct rows, in memory, where they are so few that the sketch holds them all."""
+        sketch = self.summary.sketch
+        return self.at_hand.distinct(beside, hashed=hashed) if len(sketch.rows) < sketch.most else self
+
+    @cached_property
+    def at_hand(self) -> Samples:
+        """The sketch, and rows of the ends of columns that vary, but not there: a start without variance is none."""
+        rows, weights, D = self.summary.sketch.rows, self.summary.sketch.weights, self.X.shape[1]
+        hidden = np.flatnonzero(~self.constant & ~(np.fmax.reduce(rows) > np.fmin.reduce(rows)))
+        if len(hidden := hidden[: MOST_CELLS_SKETCHED // (2 * D)]):
+            ends = self.sum_of(partial(_ends_of, columns=hidden)).rows
+            rows, weights = np.concatenate([rows, ends]), np.concatenate([weights, np.ones(len(ends))])
+        counts = None if (weights == 1).all() else weights
+        return Samples(rows, counts, np.arange(len(rows)), len(rows), self.names)
 
     @cached_property
     def total(self) -> float:
@@ -178,7 +164,10 @@ class ChunkedSamples(Samples):
     @cached_property
     def covariance(self) -> Array:
         """Maximum-likelihood covariance (D, D) of all samples; without covariances where cells are missing."""
-        return self.summary.co_moment / self.total if self.complete else np.diag(self.deviation**2)
+        if not self.complete:
+            return np.diag(self.deviation**2)
+        total: Array = self.sum_of(partial(_products, mean=self.mean))
+        return total / self.total
 
     @cached_property
     def patterns(self) -> np.ndarray | None:
@@ -188,52 +177,72 @@ class ChunkedSamples(Samples):
 
 def chunked_to_fit(
     estimator: BaseEstimator, X: Any, sample_weight: Any = None, names: Sequence[str] | None = None
-) -> Samples:
-    """Return a Dask array or DataFrame as samples, checked chunk by chunk.
-
-    Data of few distinct rows are those rows, in memory, with their weights.
-
-    Raises
-    ------
-    ValueError
-        As :func:`em.samples.samples_to_fit`; the message names the chunk.
-    """
-    found = [str(name) for name in getattr(X, "columns", ())] or None
-    names = found if names is None else names
-    chunks = Chunks.of(X, sample_weight)
-    D = X.shape[1]
-    samples = ChunkedSamples.read(chunks, Reader(estimator, names), D)
-    summary = samples.summary
-    if not summary.total > 0 or summary.n_rows < 2:
-        raise ValueError(f"X must have at least two rows (samples) that are observed and count, got {summary.n_rows}")
-    check_columns(summary.n_observed > 0, names)
-    estimator.n_features_in_ = D
-    if found is not None:
-        estimator.feature_names_in_ = np.array(found, dtype=object)
-    elif hasattr(estimator, "feature_names_in_"):
-        del estimator.feature_names_in_
-    sketch = summary.sketch
-    if sketch.weights.sum() == summary.total:
-        weights = None if (sketch.weights == 1).all() else sketch.weights
-        return Samples(sketch.rows, weights, np.arange(len(sketch.rows)), len(sketch.rows), names)
+) -> ChunkedSamples:
+    """Return `chunked_samples`; the estimator remembers the number of features and any names."""
+    samples = chunked_samples(estimator, X, sample_weight, names)
+    check_header(estimator, X, reset=True)
     return samples
 
 
-def _summarised(rows: Any, weights: Any, number: int, reader: Reader, most: int) -> Summary:
-    return summary_of(reader(rows, weights, number), most)
+def chunked_samples(
+    estimator: BaseEstimator, X: Any, sample_weight: Any = None, names: Sequence[str] | None = None
+) -> ChunkedSamples:
+    """Return a Dask array or DataFrame as samples, checked chunk by chunk.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`em.samples.samples_to_fit`; the message names the chunk.
+    """
+    chunks, names = Chunks.of(X, sample_weight), column_names(X) if names is None else names
+    D, reader = X.shape[1], Reader(estimator, names)
+    most = min(MOST_SKETCHED, max(MOST_CELLS_SKETCHED // max(D, 1), FEWEST_SKETCHED))
+    summary: Summary | None = chunks.sum(_summarised, reader, most)
+    n_rows = 0 if summary is None else summary.n_rows
+    if summary is None or n_rows < 2:
+        raise ValueError(f"X must have at least two rows (samples) that are observed and have a weight, got {n_rows}")
+    check_columns(summary.n_observed > 0, names)
+    whole = summary.complete and not summary.n_left_out and not hasattr(estimator, "_encoded")
+    matrix: Any = Matrix((n_rows, D))
+    return ChunkedSamples(
+        matrix,
+        None,
+        np.empty(0, dtype=int),
+        n_rows,
+        names,
+        chunks=chunks,
+        reader=replace(reader, whole=whole),
+        summary=summary,
+    )
 
 
-def _of_rows(rows: Any, weights: Any, number: int, reader: Reader, function: Callable[[Samples], Any]) -> Any:
-    part = reader(rows, weights, number)
+def check_header(estimator: BaseEstimator, X: Any, *, reset: bool) -> None:
+    """Check the number of X's features and their names, or remember them with ``reset``, as scikit-learn does."""
+    header: Any = np.empty((0, X.shape[1]))
+    if hasattr(X, "columns"):
+        from pandas import DataFrame
+
+        header = DataFrame(columns=list(X.columns))
+        real_numbers("X", header)  # refuses names that occur twice
+    validate_data(estimator, header, reset=reset, skip_check_array=True)
+
+
+def _summarised(rows: Any, weights: Array | None, reader: Reader, most: int) -> Summary:
+    return summary_of(reader(rows, weights), most)
+
+
+def _of_samples(rows: Any, weights: Array | None, reader: Reader, function: Callable[[Samples], Any]) -> Any:
+    part = reader(rows, weights)
     return function(part) if len(part.X) else None
 
 
-def _added(parts: Sequence[Any]) -> Any:
-    """Return the sum of results, some of which are None: those of chunks of which no row takes part."""
-    total = None
-    for part in parts:
-        total = part if total is None else total if part is None else total + part
-    return total
+def _ends_of(part: Samples, columns: np.ndarray) -> Ends:
+    return Ends.of(part.X, columns)
+
+
+def _products(part: Samples, mean: Array) -> Array:
+    """Return Σ w (x - mean) (x - mean)', shape (D, D)."""
+    return sums_of_products(part.X, mean, part.weights)
 
 
 def _expected(estimator: Any, theta: dict[str, Array], runs: np.ndarray, complete: bool, part: Samples) -> Pass:

@@ -19,8 +19,10 @@ from typing import Any, Self
 import numpy as np
 
 from em.samples import Samples
-from em.samples.distinct import distinct_rows, hashes
+from em.samples.distinct import distinct_rows, hashes, order_of_values
 from models.validation import Array
+
+MOST_PATTERNS = 4096
 
 
 @dataclass(frozen=True)
@@ -37,33 +39,53 @@ class Sketch:
 
 
 @dataclass(frozen=True)
+class Ends:
+    """For each of some columns a row (D,) where it is largest, then for each one where it is smallest, (2 H, D)."""
+
+    rows: Array
+    columns: np.ndarray
+
+    @classmethod
+    def of(cls, X: Array, columns: np.ndarray) -> Self:
+        """Return those of some rows; of several such rows the first in the order of their values."""
+        order = order_of_values(X)
+        cells = [X[order, d] for d in columns]
+        highest = [np.where(np.isnan(x), -np.inf, x).argmax() for x in cells]
+        lowest = [np.where(np.isnan(x), np.inf, x).argmin() for x in cells]
+        return cls(X[order[highest + lowest]], columns)
+
+    def __add__(self, other: Self) -> Self:
+        return self.of(np.concatenate([self.rows, other.rows]), self.columns)
+
+
+@dataclass(frozen=True)
 class Summary:
     """Sums over the rows of chunks that take part.
 
     Attributes
     ----------
-    n_rows, total : float
-        How many rows there are, those too that take no part; how many samples those that do stand for.
+    n_rows, n_left_out : int
+        How many rows take part, and how many of the same chunks do not: their weight is 0, or all is missing.
+    total : float
+        How many samples the rows stand for.
     n_observed, mean, moment : ndarray, shape (D,)
         Weight of the observed cells of each column, their mean, and the sum of squares about it.
-    co_moment : ndarray, shape (D, D)
-        Sums of products about the mean, of rows that are complete.
     highest, lowest : ndarray, shape (D,)
         Ends of each column.
     complete : bool
         Whether no cell is missing.
     patterns : ndarray of bool, shape (P, D)
-        Which features rows show together.
+        Which features rows show together; of very many sets those that come last in lexical order.
     sketch : Sketch
         A sample of the rows.
     """
 
     n_rows: int
+    n_left_out: int
     total: float
     n_observed: Array
     mean: Array
     moment: Array
-    co_moment: Array
     highest: Array
     lowest: Array
     complete: bool
@@ -75,50 +97,49 @@ class Summary:
         both = np.where(n + m > 0, n + m, 1.0)
         gap = np.where((n > 0) & (m > 0), other.mean - self.mean, 0.0)
         mean = np.where(n > 0, self.mean, other.mean) + gap * m / both
-        of_gap = np.sqrt(n * m / both) * gap
         return type(self)(
             self.n_rows + other.n_rows,
+            self.n_left_out + other.n_left_out,
             self.total + other.total,
             n + m,
             mean,
-            self.moment + other.moment + of_gap**2,
-            self.co_moment + other.co_moment + np.outer(of_gap, of_gap),
+            self.moment + other.moment + n * m / both * gap**2,
             np.fmax(self.highest, other.highest),
             np.fmin(self.lowest, other.lowest),
             self.complete and other.complete,
-            np.unique(np.concatenate([self.patterns, other.patterns]), axis=0),
+            _patterns(np.concatenate([self.patterns, other.patterns])),
             self.sketch + other.sketch,
         )
 
     def in_units(self, units: Any) -> Self:
         """Return the summary of the same rows in other units: the sketch has the same rows."""
         sketch = replace(self.sketch, rows=units.rows(self.sketch.rows))
-        moment, co_moment = self.moment / units.scale**2, self.co_moment / np.outer(units.scale, units.scale)
         mean, highest, lowest = map(units.rows, (self.mean, self.highest, self.lowest))
-        moved = {"mean": mean, "moment": moment, "co_moment": co_moment, "highest": highest, "lowest": lowest}
-        return replace(self, **moved, sketch=sketch)
+        moment = self.moment / units.scale**2
+        return replace(self, mean=mean, moment=moment, highest=highest, lowest=lowest, sketch=sketch)
 
 
 def summary_of(part: Samples, most: int) -> Summary:
-    """Return the summary of one chunk, with a sketch of at most so many rows; rows may be none."""
-    D = part.X.shape[1]
-    none = Sketch(np.empty((0, D)), np.empty(0), most)
-    if not len(part.X):
-        zero, nowhere = np.zeros(D), np.full(D, np.nan)
-        patterns = np.empty((0, D), dtype=bool)
-        return Summary(part.n_rows, 0.0, zero, zero, zero, np.zeros((D, D)), nowhere, nowhere, True, patterns, none)
-    weights = np.ones(len(part.X)) if part.weights is None else part.weights
+    """Return the summary of one chunk, with a sketch of at most so many rows; none need take part."""
+    n, D = part.X.shape
+    n_left_out = part.n_rows - n
+    if not n:
+        zero, nowhere, nothing = np.zeros(D), np.full(D, np.nan), np.empty((0, D))
+        sketch, patterns = Sketch(nothing, np.empty(0), most), nothing.astype(bool)
+        return Summary(0, n_left_out, 0.0, zero, zero, zero, nowhere, nowhere, True, patterns, sketch)
+    weights = np.ones(n) if part.weights is None else part.weights
     seen = ~np.isnan(part.X)
     counts = weights @ seen
     with np.errstate(invalid="ignore", over="ignore"):  # of columns that no row of this chunk shows
         mean = np.where(counts > 0, part.mean, 0.0)
-        gaps = np.where(seen, part.X - mean, 0.0)
-        moment = weights @ gaps**2
-        co_moment = (gaps * weights[:, None]).T @ gaps if part.complete else np.diag(moment)
-    patterns = np.ones((1, D), dtype=bool) if part.complete else np.unique(seen, axis=0)
-    sketch = _sketched(part.X, weights, most)
-    ends = np.fmax.reduce(part.X), np.fmin.reduce(part.X)
-    return Summary(part.n_rows, part.total, counts, mean, moment, co_moment, *ends, bool(seen.all()), patterns, sketch)
+        moment = weights @ np.where(seen, part.X - mean, 0.0) ** 2
+    patterns = np.ones((1, D), dtype=bool) if part.complete else _patterns(seen)
+    ends, sketch = (np.fmax.reduce(part.X), np.fmin.reduce(part.X)), _sketched(part.X, weights, most)
+    return Summary(n, n_left_out, part.total, counts, mean, moment, *ends, part.complete, patterns, sketch)
+
+
+def _patterns(seen: np.ndarray) -> np.ndarray:
+    return np.unique(seen, axis=0)[-MOST_PATTERNS:]
 
 
 def _sketched(X: Array, weights: Array, most: int) -> Sketch:

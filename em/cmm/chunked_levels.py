@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from em.chunked.chunks import Chunks
-from models.cmm.levels import Labels, levels_of
-from models.frames import is_missing
+from models.cmm.levels import Labels, labelled_columns, levels_of
+from models.frames import column_names
 from models.shown import listed
 
 
@@ -26,17 +26,32 @@ def levels_of_chunks(X: Any, levels: Any = None, names: Sequence[str] | None = N
     """Return the labels of each item's levels, as :func:`models.cmm.levels.levels_of` does."""
     if levels is not None:
         return levels_of(np.zeros((1, X.shape[1])), levels, names)
-    seen: Seen = Chunks.of(X, None).sum(_seen)
+    seen: Seen | None = Chunks.of(X, None).sum(_seen)
+    if seen is None:
+        raise ValueError("X must have a row, got none")
+    names = column_names(X) if names is None else names
     mixed = [d for d, labels in enumerate(seen.labels) if len({isinstance(label, str) for label in labels}) > 1]
     if mixed:
         raise ValueError(
             f"X must hold strings or whole numbers in each column, and not both, in column(s) {listed(mixed, names)}"
         )
-    return tuple(tuple(sorted(labels)) or (0,) for labels in seen.labels)
+    labels = [tuple(sorted(own)) or (0,) for own in seen.labels]
+    if hasattr(X, "columns"):
+        labels = [of_frame or own for of_frame, own in zip(_categories(X, names), labels, strict=True)]
+    return tuple(labels)
 
 
-def _seen(rows: Any, weights: Any, number: int) -> Seen:
-    columns = (
-        np.asarray([value for value in column.tolist() if not is_missing(value)]) for column in np.asarray(rows).T
-    )
-    return Seen(tuple(frozenset(levels_of(column[:, None])[0] if len(column) else ()) for column in columns))
+def _categories(X: Any, names: Sequence[str] | None) -> list[Labels | None]:
+    """Return the categories of a frame's columns that have some, in their order; None where the frame knows none."""
+    from pandas import Categorical, DataFrame
+
+    found: list[Labels | None] = []
+    for name in X.columns:
+        known = hasattr(X[name].dtype, "categories") and X[name].cat.known
+        frame = DataFrame({name: Categorical([], dtype=X[name].dtype)}) if known else None
+        found.append(None if frame is None else levels_of(frame, names=names)[0])
+    return found
+
+
+def _seen(rows: Any, weights: Any) -> Seen:
+    return Seen(tuple(frozenset(labels) for labels, _ in labelled_columns(rows, None)))

@@ -39,8 +39,8 @@ def remedies(estimator: Any, samples: Samples) -> str:
 
 def without_columns(estimator: Any, samples: Samples, constant: list[int]) -> str:
     """Return in words what to do about constant columns: what was tried and works."""
+    samples, found = samples.at_hand, []
     rest = [d for d in range(samples.X.shape[1]) if d not in constant]
-    found = []
     if rest and not estimator.frozen and isinstance(estimator.init, str):
         part = replace(samples, X=np.ascontiguousarray(samples.X[:, rest]))
         seen = ~np.isnan(part.X).all(axis=1)

@@ -93,11 +93,7 @@ class Samples:
         """Maximum-likelihood covariance (D, D) of all samples; without covariances where cells are missing."""
         if not self.complete:
             return np.diag(self.deviation**2)
-        total = np.zeros((self.X.shape[1], self.X.shape[1]))
-        for rows in blocks(len(self.X)):  # never a second array of the size of X
-            gap = self.X[rows] - self.mean
-            total += gap.T @ weighted(gap, None if self.weights is None else self.weights[rows])
-        return total / self.total
+        return sums_of_products(self.X, self.mean, self.weights) / self.total
 
     @cached_property
     def patterns(self) -> np.ndarray | None:
@@ -105,9 +101,9 @@ class Samples:
         return None if issparse(self.X) or self.complete else np.unique(~np.isnan(self.X), axis=0)
 
     @property
-    def most_in_part(self) -> int:
-        """How many rows there are to draw a part from."""
-        return len(self.X)
+    def at_hand(self) -> "Samples":
+        """The rows that can be looked at: all of them, of chunks a sample."""
+        return self
 
     def sum_of(self, function: "Callable[[Samples], Any]") -> Any:
         """Return a function of the samples that adds up over rows."""
@@ -270,3 +266,12 @@ def _matrix(estimator: BaseEstimator, X: Any, missing: bool, names: Sequence[str
 def weighted(responsibilities: Array, weights: Array | None) -> Array:
     """Return responsibilities (n, K) times the weights of their rows."""
     return responsibilities if weights is None else responsibilities * weights[:, None]
+
+
+def sums_of_products(X: Array, mean: Array, weights: Array | None) -> Array:
+    """Return Σ_i w_i (x_i - mean) (x_i - mean)' of rows that are complete, shape (D, D)."""
+    total = np.zeros((X.shape[1], X.shape[1]))
+    for rows in blocks(len(X)):  # never a second array of the size of X
+        gap = X[rows] - mean
+        total += gap.T @ weighted(gap, None if weights is None else weights[rows])
+    return total

@@ -152,7 +152,7 @@ class Restarts[P: Parameters](FittedMixture[P]):
         if not (n_rows := self._rows_of_part(samples)):
             return None
         rng, led = check_random_state(int(self._seeds()[0])), None
-        while len(samples.X) >= WORTH_A_PART * n_rows and n_rows <= samples.most_in_part:
+        while len(samples.X) >= WORTH_A_PART * n_rows and n_rows <= len(samples.at_hand.X):
             led = self._leading_on(samples.some(n_rows, rng, hashed=self._hashed), led)
             if not led.starts:
                 return None
@@ -199,7 +199,9 @@ class Restarts[P: Parameters](FittedMixture[P]):
 
     def _distinct(self, samples: Samples) -> Samples:
         """Return the distinct rows in the order of their values; rows that are too many and hardly repeat stay."""
-        if not samples.in_memory or not worth_sorting(samples.X):
+        if not samples.in_memory:
+            return samples.distinct(hashed=self._hashed)
+        if not worth_sorting(samples.X):
             return samples
         beside = self._beside(samples)
         if not self._starts_anywhere:

@@ -72,7 +72,7 @@ def levels_of(X: Any, levels: Any = None, names: Sequence[str] | None = None) ->
     >>> labels, codes_of(X, labels).tolist()
     ((('blue', 'brown'), (1, 3)), [[1.0, 0.0], [0.0, 1.0], [nan, 0.0]])
     """
-    columns = _columns(X, names)
+    columns = labelled_columns(X, names)
     if levels is not None:
         given = [levels] * len(columns) if isinstance(levels, Integral) else list(levels)
         if len(given) != len(columns):
@@ -94,7 +94,7 @@ def codes_of(X: Any, labels: Sequence[Labels], names: Sequence[str] | None = Non
         If X has another number of columns, or a label that is none of its item's.
     """
     names = column_names(X) if names is None else names
-    columns = _columns(X, names)
+    columns = labelled_columns(X, names)
     if len(columns) != len(labels):
         raise ValueError(
             f"X has {len(columns)} features, but this mixture is expecting {len(labels)} features as input"
@@ -118,7 +118,7 @@ def labels_of(codes: Array, labels: Sequence[Labels]) -> np.ndarray:
     return np.stack([own[x.astype(int)] for own, x in zip(kinds, codes.T, strict=True)], axis=1)
 
 
-def _columns(X: Any, names: Sequence[str] | None) -> list[tuple[Labels, np.ndarray]]:
+def labelled_columns(X: Any, names: Sequence[str] | None) -> list[tuple[Labels, np.ndarray]]:
     """Return for each column of X the labels in it, sorted, and which each cell has; -1 where it is missing."""
     check_dense("X", X)
     raw = frame_columns(X)
@@ -133,7 +133,7 @@ def _columns(X: Any, names: Sequence[str] | None) -> list[tuple[Labels, np.ndarr
 
 
 def _factored(column: np.ndarray, d: int, names: Sequence[str] | None) -> tuple[Labels, np.ndarray]:
-    """Return the labels in a column and which each cell has, as `_columns` says."""
+    """Return the labels in a column and which each cell has, as `labelled_columns` says."""
     if column.dtype.kind in "biuf":
         seen = ~np.isnan(column)
         values = column[seen].astype(np.float64)

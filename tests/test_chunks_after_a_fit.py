@@ -1,0 +1,146 @@
+"""What a fitted mixture says of Dask's chunks is what it says of the rows in memory; what takes no chunks says so."""
+
+import dask
+import dask.array as da
+import dask.bag
+import dask.dataframe as dd
+import numpy as np
+import pandas as pd
+import pytest
+from families import FAILINGS, each_family
+
+from em import GaussianMixtureEM, KMeans, density_threshold, is_anomaly, likelihood_ratio_test, select
+from em.plots import plot
+from em.variational_mixture import VariationalMixture
+from models.gmm import GMMPrior
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    with dask.config.set(scheduler="synchronous"):
+        yield
+
+
+def clouds(n=120, seed=0):
+    rng = np.random.RandomState(seed)
+    return np.concatenate([rng.normal(size=(n // 2, 2)), rng.normal([4, 3], 1, size=(n // 2, 2))])
+
+
+X = clouds()
+CHUNKS = da.from_array(X, chunks=(50, -1))
+UNKNOWN = da.from_array(np.concatenate([X + 100, X]), chunks=(60, -1))[da.from_array(np.arange(240) >= 120, chunks=60)]
+FRAME = pd.DataFrame(X, columns=["a", "b"])
+FIT = GaussianMixtureEM(2, random_state=0, n_init=1).fit(X)
+NUMBERS = ("aic", "bic", "icl", "score")
+
+
+@each_family
+def test_predictions_are_lazy_and_those_of_the_rows_in_memory(family):
+    X, start, _ = family.problem(5, 2, 2, 100)
+    fit, chunks = family.fit(X, 2, init=start, max_iter=3, quiet=FAILINGS), da.from_array(X, chunks=(60, -1))
+    lazy = fit.predict_proba(chunks), fit.score_samples(chunks), fit.predict(chunks)
+    assert all(isinstance(one, da.Array) for one in lazy)
+    assert [one.shape for one in lazy] == [(100, 2), (100,), (100,)]
+    computed, wanted = dask.compute(*lazy), (fit.predict_proba(X), fit.score_samples(X), fit.predict(X))
+    for one, of_rows in zip(computed, wanted, strict=True):
+        np.testing.assert_allclose(one, of_rows, rtol=1e-12)
+    for number in NUMBERS:
+        assert getattr(fit, number)(chunks) == pytest.approx(getattr(fit, number)(X), rel=1e-12)
+
+
+@each_family
+def test_standard_errors_are_those_of_the_rows_in_memory(family):
+    X, start, _ = family.problem(5, 2, 2, 150)
+    X[::9, 0] = np.nan
+    weights = np.random.RandomState(1).randint(0, 4, size=150)
+    fit = family.fit(X, 2, sample_weight=weights, init=start, max_iter=100, quiet=FAILINGS)
+    whole = fit.uncertainty(X, sample_weight=weights)
+    parts = fit.uncertainty(da.from_array(X, chunks=(80, -1)), sample_weight=weights)
+    np.testing.assert_allclose(parts.standard_errors, whole.standard_errors, rtol=1e-8)
+    assert parts.status == whole.status
+
+
+def test_chunks_of_no_row_or_no_weight_add_nothing():
+    assert FIT.predict_proba(UNKNOWN).compute().shape == (120, 2)
+    np.testing.assert_array_equal(FIT.predict(UNKNOWN).compute(), FIT.predict(X))
+    weights = np.repeat([0.0, 1.0], [50, 70])
+    for number in NUMBERS:
+        assert getattr(FIT, number)(UNKNOWN) == pytest.approx(getattr(FIT, number)(X), rel=1e-12)
+        wanted = getattr(FIT, number)(X[50:])
+        assert getattr(FIT, number)(CHUNKS, sample_weight=weights) == pytest.approx(wanted, rel=1e-12)
+    with pytest.raises(ValueError, match="X must have a row with a positive weight"):
+        FIT.score(CHUNKS, sample_weight=np.zeros(120))
+
+
+def test_what_is_computed_later_is_of_the_fit_that_was_asked():
+    seed = np.random.RandomState(0)
+    one, other = (GaussianMixtureEM(2, random_state=seed, n_init=1) for _ in range(2))  # of the same settings
+    lazy = [one.fit(X, keep_path=True).score_samples(CHUNKS), other.fit(X + 1).score_samples(CHUNKS)]
+    wanted = one.score_samples(X), other.score_samples(X)
+    one.fit(X * 2)
+    np.testing.assert_allclose(dask.compute(*lazy), wanted, rtol=1e-12)
+
+
+def test_names_of_features_are_those_of_the_fit():
+    frame = dd.from_pandas(FRAME, npartitions=3)
+    fit = GaussianMixtureEM(2, random_state=0, n_init=1).fit(frame)
+    assert fit.feature_names_in_.tolist() == ["a", "b"]
+    assert fit.score(frame) == pytest.approx(fit.score(FRAME), rel=1e-12)
+    for method in (*NUMBERS, "predict", "predict_proba", "score_samples", "uncertainty"):
+        with pytest.raises(ValueError, match="feature names should match"):
+            getattr(fit, method)(frame[["b", "a"]])
+    assert not hasattr(fit.fit(CHUNKS), "feature_names_in_")
+    numbered = dd.from_pandas(pd.DataFrame(X), npartitions=3)
+    assert not hasattr(fit.fit(numbered), "feature_names_in_")
+    twice = dd.from_pandas(pd.DataFrame(X, columns=["a", "a"]), npartitions=3)
+    with pytest.raises(ValueError, match="X must have a different name for each column"):
+        fit.fit(twice)
+
+
+def test_what_cannot_be_predicted_is_refused_before_anything_is_computed():
+    with pytest.raises(ValueError, match="X has 3 features, but GaussianMixtureEM is expecting 2"):
+        FIT.predict(da.ones((4, 3)))
+    with pytest.raises(ValueError, match="not fitted yet"):
+        GaussianMixtureEM(2).predict(CHUNKS)
+
+
+def test_anomalies_of_chunks_are_lazy():
+    threshold = density_threshold(FIT, X)
+    lazy = is_anomaly(FIT, CHUNKS, threshold)
+    np.testing.assert_array_equal(lazy.compute(), is_anomaly(FIT, X))
+    with pytest.raises(ValueError, match="threshold must be given where X is in chunks"):
+        is_anomaly(FIT, CHUNKS)
+
+
+def test_components_are_selected_by_chunks():
+    settings = {"n_components": [1, 2], "progress": False}
+    parts, whole = (select(rows, GaussianMixtureEM(n_init=1, random_state=0), **settings) for rows in (CHUNKS, X))
+    assert parts.best.settings == whole.best.settings
+    assert parts.best.bic == pytest.approx(whole.best.bic, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: KMeans(2).fit(CHUNKS),
+        lambda: likelihood_ratio_test(CHUNKS, FIT, 1, n_bootstrap=1),
+        lambda: density_threshold(FIT, CHUNKS),
+        lambda: FIT.summary(CHUNKS),
+        lambda: FIT.assignments(CHUNKS),
+        lambda: FIT.impute(CHUNKS),
+        lambda: plot(FIT, CHUNKS),
+        lambda: VariationalMixture(2, prior=GMMPrior.weakly_informative(X, 2)).fit(CHUNKS),
+        lambda: GMMPrior.weakly_informative(CHUNKS, 2),
+    ],
+)
+def test_what_needs_all_rows_at_once_computes_no_chunks_and_says_so(call):
+    with pytest.raises(TypeError, match=r"X must be in memory here, got a Dask Array: pass X\.compute\(\)"):
+        call()
+
+
+def test_neither_bags_nor_bootstraps_of_chunks_are_taken():
+    for foreign in (dask.delayed(X), dask.bag.from_sequence([[1.0, 2.0]])):
+        with pytest.raises(TypeError, match=r"X must be in memory here, got a Dask (Delayed|Bag)"):
+            GaussianMixtureEM(2).fit(foreign)
+    with pytest.raises(ValueError, match="kind must be 'louis' where X is in chunks"):
+        FIT.uncertainty(CHUNKS, kind="bootstrap")
