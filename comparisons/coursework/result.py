@@ -1,12 +1,13 @@
 """What a check says of a student's function: right or wrong for each quantity, a hint, and the term on request."""
 
 from dataclasses import dataclass, field
+from textwrap import fill
 from typing import Any
 
 from comparisons.coursework.formulas.slots import Mistake
 from models.tables import Tabular, table_lines
 
-NOTEBOOKS, PAGE = "notebooks", "docs/formulas.md"
+NOTEBOOKS, PAGE, WIDTH = "notebooks", "docs/formulas.md", 72  # characters of a line, as wide as a page of the site
 UNKNOWN_HINT = (
     "Compute the smallest input below by hand, term by term, and print every term of your function beside it."
 )
@@ -130,9 +131,9 @@ class Check(Tabular):
             if verdict.right:
                 continue
             lines += ["", f"{verdict.quantity}: {verdict.found}"]
-            lines += [f"  {mistake.why}" for mistake in verdict.mistakes]
+            lines += [_paragraph(mistake.why, "  ") for mistake in verdict.mistakes]
             if verdict.alternatives:
-                lines.append(f"  The same numbers come from: {'; '.join(verdict.alternatives)}.")
+                lines.append(_paragraph(f"The same numbers come from: {'; '.join(verdict.alternatives)}.", "  "))
             lines += [f"  Right: {verdict.formula}"] if verdict.formula else []
         return "\n".join(lines)
 
@@ -141,10 +142,15 @@ class Check(Tabular):
         rows = [(f"  {v.quantity}", "right" if v.right else "wrong") for v in self.verdicts]
         lines += table_lines(rows, "ll")
         if not self.right:
-            lines += ["", f"Hint: {self.hint}"]
+            lines += ["", _paragraph(f"Hint: {self.hint}")]
             lines += ["", self.example] if self.example else []
             lines += ["", f"Read again: {self.section}. The formulas: {PAGE}."] if self.section else []
             lines += ["Call explain() on this result to see which term it is."] if self.mistakes else []
-        return "\n".join(lines + [f"Note: {note}" for note in self.notes])
+        return "\n".join(lines + [_paragraph(f"Note: {note}") for note in self.notes])
 
     __str__ = __repr__
+
+
+def _paragraph(text: str, indent: str = "") -> str:
+    """Return text in lines that fit a page."""
+    return fill(text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False)
