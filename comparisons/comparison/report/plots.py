@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ def posterior_figure(comparison: Any) -> Figure:
         for key, name, colour, line in MARKS:
             if row[key] is not None:
                 ax.axvline(row[key], color=colour, linestyle=line, linewidth=1.5, label=name)
-        ax.set_title(label(row["parameter"]), fontsize=9)
+        ax.set_title(fill(label(row["parameter"]), 36, break_long_words=False, break_on_hyphens=False), fontsize=9)
         ax.set_yticks([])
     fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     left_out = len(comparison.estimates) - len(rows)
