@@ -6,7 +6,7 @@ statistics of a sample, an E-step of all rows is
     Σ_i r_ik T(x_i) = Σ_chunks Σ_{i in chunk} r_ik T(x_i),
 
 so each chunk gives its part of the log-likelihood and of the statistics (the same E-step as in memory), Dask adds the
-parts two by two, and the M-step is made where `fit` was called. Nothing of the size of the data moves: what a chunk
+parts in a tree, and the M-step is made where `fit` was called. Nothing of the size of the data moves: what a chunk
 sends is as large as the parameters.
 
 :mod:`em.chunked.chunks` has the chunks and their sums, :mod:`em.chunked.samples` what a fit asks of them, and

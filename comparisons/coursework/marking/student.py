@@ -155,7 +155,7 @@ def sentence(error: BaseException) -> str:
     """Return what was raised and in which line of which cell."""
     try:
         text = str(error)[:MAX_MESSAGE]
-    except BaseException:
+    except BaseException:  # a student's exception may raise anything where it is shown
         text = ""
     if isinstance(error, SyntaxError):
         text, where = f"{error.msg}", f" (line {error.lineno})"
