@@ -1,6 +1,7 @@
 """Chunks of rows, and sums over them that Dask makes: the same bits for the same chunks, whoever adds them."""
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,6 +12,7 @@ from em.process.blas import one_blas_thread
 from models.validation import Array, check_sample_weight
 
 BRANCHES = 8  # parts that one task adds
+SHARED: ContextVar[Any] = ContextVar("SHARED", default=None)  # the passes that this thread shares with others, if any
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,12 @@ class Chunks:
     @classmethod
     def of(cls, X: Any, sample_weight: Any) -> "Chunks":
         """Return the chunks of a Dask array or DataFrame, and of weights that are a Dask or another array."""
+        shared = SHARED.get()
+        return cls.read_from(X, sample_weight) if shared is None else shared.chunks_of(X, sample_weight)
+
+    @classmethod
+    def read_from(cls, X: Any, sample_weight: Any) -> "Chunks":
+        """Return the same, whoever else asks for them."""
         array = rows_of(X)
         rows = tuple(array.to_delayed().ravel())
         if sample_weight is None:
@@ -51,6 +59,8 @@ class Chunks:
         Chunks of which no row counts are left out, and those of which the function gives ``None``; the sum of none is
         ``None``.
         """
+        if (passes := SHARED.get()) is not None:
+            return passes.sum(self, function, *arguments)
         from dask.base import compute
         from dask.delayed import delayed
 

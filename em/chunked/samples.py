@@ -36,12 +36,12 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Reader:
-    """How a chunk becomes samples: an estimator's codes for its labels, names for messages, and units.
+    """How a chunk becomes samples: an estimator, of those that have codes for labels, names for messages, and units.
 
     Once all chunks were read and all their rows take part (``whole``), they are not checked again.
     """
 
-    estimator: BaseEstimator
+    estimator: BaseEstimator | None
     names: Sequence[str] | None
     units: Any = None
     whole: bool = False
@@ -195,14 +195,15 @@ def chunked_samples(
         As :func:`em.samples.samples_to_fit`; the message names the chunk.
     """
     chunks, names = Chunks.of(X, sample_weight), column_names(X) if names is None else names
-    D, reader = X.shape[1], Reader(estimator, names)
+    of_labels = hasattr(estimator, "_encoded")
+    D, reader = X.shape[1], Reader(estimator if of_labels else None, names)
     most = min(MOST_SKETCHED, max(MOST_CELLS_SKETCHED // max(D, 1), FEWEST_SKETCHED))
     summary: Summary | None = chunks.sum(_summarised, reader, most)
     n_rows = 0 if summary is None else summary.n_rows
     if summary is None or n_rows < 2:
         raise ValueError(f"X must have at least two rows (samples) that are observed and have a weight, got {n_rows}")
     check_columns(summary.n_observed > 0, names)
-    whole = summary.complete and not summary.n_left_out and not hasattr(estimator, "_encoded")
+    whole = summary.complete and not summary.n_left_out and not of_labels
     matrix: Any = Matrix((n_rows, D))
     return ChunkedSamples(
         matrix,
