@@ -4,7 +4,7 @@ A sample of m of n rows has its own maximum of the likelihood. That of all rows 
 errors of the sample from it, if the rows are independent and the model holds.
 """
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,32 +12,11 @@ import numpy as np
 from comparisons.comparison.estimates import distinct_entries, places_by_name, rows_of
 from comparisons.comparison.fits import Fits
 from comparisons.comparison.problem import Problem
+from comparisons.declarations import AllRows
 from comparisons.family import Family
 from em.chunked.sampling import row_numbers, rows_at, sizes_of_chunks
 from em.status import left_to_the_status
 from models.validation import Array
-
-
-@dataclass(frozen=True, eq=False)
-class AllRows:
-    """The rows that a sample was taken from.
-
-    Attributes
-    ----------
-    n_rows : int
-        How many there are.
-    X : array_like, or a Dask array or DataFrame, or None
-        The rows as the estimator takes them; None where EM cannot fit them.
-    why : str, default ""
-        Why it cannot.
-    family : Family or None, default None
-        The family with the options of all rows, where these are those of each cell.
-    """
-
-    n_rows: int
-    X: Any
-    why: str = ""
-    family: Family | None = None
 
 
 def sample_of(X: Array, kept: np.ndarray, family: Family, n_rows: int, seed: int) -> tuple[np.ndarray, AllRows]:
@@ -59,14 +38,22 @@ def sample_of_chunks(X: Any, n_rows: int, seed: int, categorical: bool) -> tuple
     return sample, AllRows(n, None if why else X, why)
 
 
-def fit_all(fits: Fits) -> Any:
-    """Return EM's fit of all rows by maximum likelihood, from the sample's; None where that cannot be."""
-    if fits.all_rows is None or fits.all_rows.X is None or not (fits.has_maximum and fits.identified):
-        return None
+def with_all_rows(fits: Fits) -> Fits:
+    """Return the fits with EM's of all rows by maximum likelihood, from the sample's; or with why it cannot be."""
+    assert fits.all_rows is not None
+    if not (fits.has_maximum and fits.identified):
+        return replace(
+            fits, all_rows=fits.all_rows.without("the sample has no maximum that is identified to start from")
+        )
+    if fits.all_rows.X is None:
+        return fits
     family = fits.all_rows.family or fits.family
     estimator = family.estimator(n_components=fits.n_components, init=fits.mle.parameters_)
-    with left_to_the_status():
-        return estimator.fit(fits.all_rows.X)
+    try:
+        with left_to_the_status():
+            return replace(fits, of_all_rows=estimator.fit(fits.all_rows.X))
+    except ValueError as error:  # such as a row that is no sample, of rows that were not looked at before
+        return replace(fits, all_rows=fits.all_rows.without(f"{error}"))
 
 
 def said_of(fits: Problem) -> str:
@@ -96,10 +83,3 @@ def beside(comparison: Any) -> list[dict[str, Any]]:
         "distance": distance,
     }
     return rows_of(columns)
-
-
-def why_not(comparison: Any) -> str:
-    """Return why EM's estimates of all rows are not there, or nothing where they are or where there are no more."""
-    if comparison.all_rows is None or comparison.of_all_rows is not None:
-        return ""
-    return comparison.all_rows.why or "the sample has no maximum of the likelihood to start from"

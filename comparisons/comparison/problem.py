@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from comparisons.declarations import Option
+from comparisons.declarations import AllRows, Option
 from comparisons.families import family_of, family_of_fit
 from comparisons.family import Family
 from models.frames import is_dask
@@ -106,7 +106,7 @@ class Problem:
     title, feature_names, truth
         What tables and figures call the data and its columns, and the parameters that the data were drawn from.
     all_rows : AllRows or None
-        The rows that X is a random sample of (:mod:`comparisons.comparison.all_rows`); None where X has them all.
+        The rows that X is a random sample of; None where X has them all.
     """
 
     family: Family
@@ -117,7 +117,7 @@ class Problem:
     title: str = "data"
     feature_names: tuple[str, ...] = ()
     truth: Any = None
-    all_rows: Any = None
+    all_rows: AllRows | None = None
 
     @property
     def labels(self) -> Labels:

@@ -1,6 +1,6 @@
 """The steps of a comparison, in their order, and its verdict."""
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from time import perf_counter
 from typing import Any
 
@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from comparisons.alignment.mixing import MIN_ESS
 from comparisons.comparison import report
-from comparisons.comparison.all_rows import fit_all, said_of
+from comparisons.comparison.all_rows import said_of, with_all_rows
 from comparisons.comparison.checks import Check
 from comparisons.comparison.density_checks import Densities, density_checks
 from comparisons.comparison.draws import Draws, draw
@@ -119,7 +119,7 @@ def run(problem: Problem, progress: Progress | None = None) -> Comparison:
             fits = fit(problem)
         if fits.all_rows is not None:
             with progress.step("EM of all rows"):
-                fits = replace(fits, of_all_rows=fit_all(fits))
+                fits = with_all_rows(fits)
         progress.tell(size_of(fits))
         if is_large(fits):
             progress.tell(report.em_table(fits))

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from comparisons.comparison.all_rows import said_of, why_not
+from comparisons.comparison.all_rows import said_of
 from comparisons.comparison.estimates import by_entry
 from comparisons.comparison.report.page import write_report
 from comparisons.comparison.report.plots import FIGURES, drawings_of
@@ -148,7 +148,7 @@ def _all_rows(comparison: Any) -> dict[str, Any] | None:
     """Return what is known of the rows that the data are a sample of; None where they are all."""
     if comparison.all_rows is None:
         return None
-    fit, known = comparison.of_all_rows, {"n_rows": comparison.all_rows.n_rows, "left_out": why_not(comparison)}
+    fit, known = comparison.of_all_rows, {"n_rows": comparison.all_rows.n_rows, "left_out": comparison.all_rows.why}
     of_fit = {} if fit is None else {"status": fit.status_, "log_likelihood": fit.log_likelihood_}
     return known | of_fit | {"estimates": comparison.all_rows_estimates}
 
@@ -224,7 +224,7 @@ def _of_all(comparison: Any) -> str:
     """Return how EM of all rows ended, or why there is none."""
     fit = comparison.of_all_rows
     if fit is None:
-        return f"left out, for {why_not(comparison)}"
+        return f"left out: {comparison.all_rows.why}"
     return f"log-likelihood {fit.log_likelihood_:.6f}; {fit.status_}"
 
 
