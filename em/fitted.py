@@ -261,6 +261,7 @@ class FittedMixture[P: Parameters](Predictions, ABC):
         parameter       mean        sd      low     high
         weights[0]         1         0        1        1
         probs[0, 0]  0.36668  0.047164  0.27874  0.46173
+        information of full rank 1
         """
         if self.prior is None:
             raise ValueError("prior must be given to the fit, for there is a posterior under a prior only; got None")

@@ -53,6 +53,10 @@ class LaplacePosterior(Tabular):
         Posterior probability of the intervals.
     centre, root : ndarray, shapes (f,) and (f, f)
         y* and a root R of S = R R', on the real line.
+    varying : tuple of str
+        Names of the arrays that are not known, one after the other in y.
+    status : str
+        What else there is to know of MAP, in words.
     """
 
     parameters: Parameters
@@ -64,7 +68,8 @@ class LaplacePosterior(Tabular):
     level: float
     centre: Array
     root: Array
-    varying: tuple[Quantity, ...]
+    varying: tuple[str, ...]
+    status: str
 
     @property
     def table(self) -> list[dict[str, Any]]:
@@ -88,10 +93,11 @@ class LaplacePosterior(Tabular):
 
     def __repr__(self) -> str:
         """The table as plain text."""
-        rows = [["parameter", "mean", "sd", "low", "high"]]
-        rows += [[row["parameter"], *(f"{row[head]:.5g}" for head in rows[0][1:])] for row in self.table]
+        heads = ["mean", "sd", "low", "high"]
+        rows = [["parameter", *heads, ""]]
+        rows += [[row["parameter"], *(f"{row[head]:.5g}" for head in heads), ""] for row in self.table]
         head = f"Laplace's approximation about MAP, normal on the real line; {self.level:.4g} intervals"
-        return "\n".join([head, *table_lines(rows)])
+        return "\n".join([head, *table_lines(rows), self.status])
 
 
 def laplace_posterior(parameters: Parameters, information: Information, level: float) -> LaplacePosterior:
@@ -106,11 +112,12 @@ def laplace_posterior(parameters: Parameters, information: Information, level: f
     if odd := [j for j, note in enumerate(information.notes) if note not in FIXED]:
         names = ", ".join(f"{entries.names[j]} ({information.notes[j]})" for j in odd[:4])
         raise ValueError(
-            f"the posterior has no normal approximation at this MAP: {names}{', ...' * (len(odd) > 4)}. Fit with a prior "
-            "that keeps parameters off the boundary, or fewer components"
+            f"the posterior has no normal approximation at this MAP: {names}{', ...' * (len(odd) > 4)}. What "
+            "helps is a prior that keeps parameters off the boundary, or fewer components"
         )
     held = {entry.array for entry, note in zip(entries.entries, entries.notes, strict=True) if note}
     varying = tuple(quantity for quantity in parameters.quantities if quantity.name not in held)
+    named = tuple(quantity.name for quantity in varying)
     free, by_free, errors = entries.free, entries.by_free, information.standard_errors[entries.free]
     steps = STEP * by_free * errors
     ends = [_on_the_line(entries, arrays, entries.values + sign * steps.T, varying) for sign in (1, -1)]
@@ -121,20 +128,16 @@ def laplace_posterior(parameters: Parameters, information: Information, level: f
     curvature = block_diag(*(of_one for _, of_one in volumes)) if volumes else np.empty((0, 0))
     root = root @ np.linalg.inv(np.linalg.cholesky(np.eye(len(root)) + root.T @ curvature @ root)).T
     centre = _on_the_line(entries, arrays, entries.values[None], varying)[0] + root @ (root.T @ gradient)
-    return _summed_up(parameters, entries, varying, centre, root, level)
+    moments = _moments(parameters, entries, named, centre, root, level)
+    return LaplacePosterior(parameters, entries.names, *moments, level, centre, root, named, information.sentence)
 
 
-def _summed_up(
-    parameters: Parameters,
-    entries: Entries,
-    varying: tuple[Quantity, ...],
-    centre: Array,
-    root: Array,
-    level: float,
-) -> LaplacePosterior:
-    """Return the posterior with its means, standard deviations and intervals on the natural scale."""
+def _moments(
+    parameters: Parameters, entries: Entries, varying: tuple[str, ...], centre: Array, root: Array, level: float
+) -> tuple[Array, Array, Array, Array]:
+    """Return means, standard deviations, and lower and upper ends of intervals on the natural scale, (p,) each."""
     points = np.concatenate([centre[None], centre + root.T, centre - root.T])
-    there = mixtures_at(points, parameters, varying)
+    there: dict[str, Any] = mixtures_at(points, parameters, varying)
     values = np.stack([there[entry.array][(slice(None), *entry.place)] for entry in entries.entries], axis=1)
     middle, up, down = values[0], values[1 : 1 + len(centre)], values[1 + len(centre) :]
     mean = middle + (up + down - 2 * middle).sum(axis=0) / 2
@@ -144,15 +147,15 @@ def _summed_up(
     for j in np.flatnonzero(sd > 0):
         g, slope, inverse = SCALES[entries.entries[j].scale]
         low[j], high[j] = inverse(g(middle[j]) + around * slope(middle[j]) * sd[j])
-    return LaplacePosterior(parameters, entries.names, mean, sd, low, high, level, centre, root, varying)
+    return mean, sd, low, high
 
 
-def mixtures_at(vectors: Array, parameters: Parameters, varying: tuple[Quantity, ...]) -> dict[str, Array]:
+def mixtures_at(vectors: Array, parameters: Parameters, varying: tuple[str, ...]) -> dict[str, Array]:
     """Return the parameters at vectors (S, f) on the real line, shapes (S, ...); those that are known are repeated."""
     arrays, at = dict[str, Array](), 0
     for quantity in parameters.quantities:
         array = parameters.arrays()[quantity.name]
-        if quantity not in varying:
+        if quantity.name not in varying:
             arrays[quantity.name] = np.broadcast_to(array, (len(vectors), *array.shape))
             continue
         n = quantity.support.n_free(array.shape)
@@ -163,7 +166,7 @@ def mixtures_at(vectors: Array, parameters: Parameters, varying: tuple[Quantity,
 
 def _on_the_line(entries: Entries, arrays: dict[str, Array], values: Array, varying: tuple[Quantity, ...]) -> Array:
     """Return the real vectors (S, f) of mixtures whose entries have these values (S, p)."""
-    many = {name: np.repeat(array[None], len(values), axis=0) for name, array in arrays.items()}
+    many: dict[str, Any] = {name: np.repeat(array[None], len(values), axis=0) for name, array in arrays.items()}
     for entry, column in zip(entries.entries, values.T, strict=True):
         many[entry.array][(slice(None), *entry.place)] = column
     for quantity in varying:
