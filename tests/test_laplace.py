@@ -133,16 +133,16 @@ def test_where_there_is_no_normal_posterior_it_says_why():
 
 
 @pytest.mark.parametrize("prepared", [benchmark.clouds, benchmark.classes], ids=["Gaussian", "Bernoulli"])
-def test_of_two_thousand_rows_it_is_near_draws_from_the_posterior(prepared):
-    fit, X, _ = prepared(2000)  # benchmarks.laplace holds it to NUTS, to 100,000 rows; Gibbs draws cost less
+def test_of_a_thousand_rows_it_is_near_draws_from_the_posterior(prepared):
+    fit, X, _ = prepared(1000)  # benchmarks.laplace holds it to NUTS, to 100,000 rows; Gibbs draws cost less
     draws = gibbs(
         X, 2, fit.prior, starts=np.tile(fit.predict(X), (16, 1)), draws=400, tune=50, chains=16, random_state=0
     )
     found = fit.laplace(X)
     for entry, mean, sd in zip(fit._entries(len(X)).entries, found.mean, found.sd, strict=True):
         values = draws[entry.array][(..., *entry.place)]
-        assert abs(mean - values.mean()) < 0.2 * sd, entry.name
-        assert values.std() == pytest.approx(sd, rel=0.1), entry.name
+        assert abs(mean - values.mean()) < 0.3 * sd, entry.name  # measured by the benchmark: 0.18 and 0.05
+        assert values.std() == pytest.approx(sd, rel=0.15), entry.name
 
 
 def test_the_benchmark_judges_what_the_draws_do_not_leave_open():
