@@ -132,7 +132,8 @@ def _by_factors(
     elif quantity in ("log_likelihood", "q"):
         found = by_terms(book, tables(), relative=False) if most > 1 else ()
     else:
-        factor = by_factor(quantity, ordinary, lambda problem: book.additions(quantity, problem))
+        divisor = book.formulas[quantity].divisor if quantity in book.formulas else None
+        factor = by_factor(quantity, ordinary, lambda problem: book.additions(quantity, problem), divisor)
         found = () if factor is None else (factor,)
     return found if len(found) <= most else ()
 

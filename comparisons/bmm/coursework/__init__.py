@@ -117,9 +117,9 @@ class Bernoulli(CellTextbook):
         text = "p_kd = Σ_i r_ik x_id / N_k" if self.title.startswith("the Ber") else "p_kd = Σ_i r_ik x_id / Σ_i r_ik m"
         if self.prior is not None:
             text = "p_kd = (Σ_i r_ik x_id + b - 1) / (Σ_i r_ik m + b + c - 2)"
-        of_weights = "π_k = N_k / n" if self.prior is None else "π_k = (N_k + a_k - 1) / (n + Σa - K)"
-        probs = ratio("probs", text, VALUES, lambda p: p.size("n_trials"), after, (ABOVE, BELOW))
-        return weights_formula(of_weights), probs
+        pseudo = None if self.prior is None else (ABOVE, BELOW)
+        probs = ratio("probs", text, VALUES, lambda p: p.size("n_trials"), after, pseudo)
+        return weights_formula(self.prior is not None), probs
 
 
 TEXTBOOK = Bernoulli

@@ -59,7 +59,8 @@ class Categorical(CellTextbook):
     @override
     def shape(self) -> tuple[int | None, int | None]:
         K = None if self.prior is None or np.ndim(self.prior.concentration) == 0 else len(self.prior.concentration)
-        return K, None
+        given = 0 if self.prior is None else np.size(self.prior.pseudo_counts)
+        return K, given // LEVELS if given > 1 else None
 
     @override
     def draw(self, rng: np.random.RandomState, n: int, K: int, D: int, *, plain: bool = False) -> Problem:
@@ -99,7 +100,7 @@ class Categorical(CellTextbook):
 
     @override
     def estimates(self) -> tuple[Formula, ...]:
-        return weights_formula("π_k = N_k / n"), probs_formula()
+        return weights_formula(self.prior is not None), probs_formula(self.prior is not None)
 
     @override
     def other_shapes(self, quantity: str, problem: Problem) -> Sequence[tuple[int, ...]]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.responsibilities import hard
-from comparisons.coursework.formulas.slots import Formula, Slot, texts_beside
+from comparisons.coursework.formulas.slots import Formula, Slot, term, texts_beside
 from models.validation import Array
 
 TEXTS = texts_beside(__file__)
@@ -190,25 +190,38 @@ def pseudo_weights(p: Problem) -> Array:
     return np.zeros(p.K) if p.prior is None else np.broadcast_to(np.asarray(p.prior.concentration) - 1.0, p.K)
 
 
-PSEUDO = {
-    "prior left out": lambda p: np.zeros(p.K),
-    "a_k in place of a_k - 1": lambda p: pseudo_weights(p) + 1,
-    "a_k added to maximum likelihood": lambda p: np.ones(p.K),
-    "1/K added": lambda p: np.full(p.K, 1 / p.K),
-}
-PSEUDO_WEIGHTS = Slot("pseudo-counts of the weights", pseudo_weights, PSEUDO, TEXTS)
-PSEUDO_TOTAL = Slot("pseudo-counts below", pseudo_weights, PSEUDO, TEXTS)
+HINT = "What does the prior add to the counts, above and below the fraction bar?"
+PSEUDO_WEIGHTS = term("a_k - 1", HINT, pseudo_weights, {"a_k": lambda p: pseudo_weights(p) + 1})
+PSEUDO_TOTAL = term(
+    "Σa - K",
+    HINT,
+    lambda p: pseudo_weights(p).sum(),
+    {
+        "Σa": lambda p: pseudo_weights(p).sum() + p.K,
+        "Σa - 1": lambda p: pseudo_weights(p).sum() + p.K - 1,
+        "a - 1 of one component": lambda p: pseudo_weights(p)[0],
+        "a of one component": lambda p: pseudo_weights(p)[0] + 1,
+        "K": lambda p: p.K,
+    },
+)
 
 
-def weights_formula(text: str) -> Formula:
-    """Return π_k = (N_k + a_k - 1) / (n + Σa - K)."""
+def weights_formula(prior: bool = False) -> Formula:
+    """Return π_k = (N_k + a_k - 1) / (n + Σa - K), or without the prior's counts."""
+    pseudo = (PSEUDO_WEIGHTS, PSEUDO_TOTAL) if prior else ()
 
     def combine(p: Problem, v: Mapping[str, Any]) -> Array:
-        share, above, below = v["share"], v["pseudo-counts of the weights"], v["pseudo-counts below"]
-        estimate = (share.sum(axis=0) + above) / (v["divisor of the weights"](share, p) + below.sum())
+        share, above, below = v["share"], 0.0, 0.0
+        if prior:
+            above, below = v[PSEUDO_WEIGHTS.name], v[PSEUDO_TOTAL.name]
+        estimate = (share.sum(axis=0) + above) / (v["divisor of the weights"](share, p) + below)
         return np.asarray(v["after the weights"](estimate, p))
 
-    return Formula("weights", text, (SHARE, OF_WEIGHTS, AFTER_WEIGHTS, PSEUDO_WEIGHTS, PSEUDO_TOTAL), combine)
+    def divisor(p: Problem) -> Any:
+        return p.n + pseudo_weights(p).sum()
+
+    text = "π_k = (N_k + a_k - 1) / (n + Σa - K)" if prior else "π_k = N_k / n,  N_k = Σ_i r_ik"
+    return Formula("weights", text, (SHARE, OF_WEIGHTS, AFTER_WEIGHTS), combine, divisor=divisor, pseudo=pseudo)
 
 
 # Ratios ---------------------------------------------------------------------------------------------------------------
@@ -246,7 +259,10 @@ def ratio(
             above, below = above + v[pseudo[0].name], below + v[pseudo[1].name]
         return np.asarray(v[after.name](above / below, p))
 
-    return Formula(quantity, text, (SHARE, DIVISOR, after, numerator, *(pseudo or ())), combine)
+    def divisor(p: Problem) -> Any:
+        return p.r.T @ size(p) + (pseudo[1].right(p) if pseudo is not None else 0.0)
+
+    return Formula(quantity, text, (SHARE, DIVISOR, after, numerator), combine, divisor=divisor, pseudo=pseudo or ())
 
 
 def after_of(old: str, extra: Mapping[str, Callable[..., Any]], texts: Mapping[str, Any]) -> Slot:

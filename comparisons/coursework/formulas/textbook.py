@@ -20,6 +20,7 @@ from comparisons.coursework.formulas.objectives import AGGREGATE, AVERAGE, ELL, 
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.responsibilities import NORMALISE, WEIGHTS, R
 from comparisons.coursework.formulas.slots import Formula, Slot
+from comparisons.coursework.formulas.sums import scaled
 from comparisons.family import Family
 from models.validation import Array
 
@@ -140,9 +141,10 @@ class Textbook(Inputs):
         N, old = problem.r.sum(axis=0), problem.theta[quantity]
         if quantity in self.shared or len(old) != problem.K:
             return {"1": np.ones(old.shape), "the old value": old}
-        N = N.reshape(-1, *(1,) * (old.ndim - 1))
-        both = {"1": np.ones(old.shape), "the old value": old, "the new value": self.m_step(problem)[quantity]}
-        return {**both, **{f"{name} over N_k": a / N for name, a in both.items()}}
+        found = {"1": np.ones(old.shape), "the old value": old, "the new value": self.m_step(problem)[quantity]}
+        if quantity == "weights":
+            found["the sum of squared responsibilities over n"] = (problem.r**2).mean(axis=0)
+        return scaled(found, N)
 
     def objective(self, quantity: str, text: str, last: Slot) -> Formula:
         """Return a formula of log densities and log weights."""
@@ -164,7 +166,7 @@ class Textbook(Inputs):
 
     def estimates(self) -> tuple[Formula, ...]:
         """Return the formulas of the M-step that have slots."""
-        return (weights_formula(self.texts.get("weights", "π_k = N_k / n,  N_k = Σ_i r_ik")),)
+        return (weights_formula(self.prior is not None),)
 
     def truth(self, step: str, problem: Problem) -> dict[str, Array]:
         """Return the right answer of a step, by quantity."""

@@ -10,9 +10,11 @@ from comparisons.coursework.formulas.conventions import Convention
 from comparisons.coursework.formulas.estimates import after_of, ratio, weights_formula
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula, Slot, texts_beside
+from comparisons.coursework.formulas.sums import scaled
 from comparisons.coursework.formulas.textbook import Textbook
-from comparisons.gmm.coursework import density
+from comparisons.gmm.coursework import density, priors
 from comparisons.gmm.coursework.covariances import covariances_formula
+from models.gmm import GMMPrior
 from models.gmm.structures import covariances_shape
 from models.validation import Array
 
@@ -84,7 +86,11 @@ class Gaussian(Textbook):
     swaps = density.SWAPS
     n_samples = 9, 10
     quantities = "weights", "means", "covariances"
-    formulas_know_priors = False
+
+    @property
+    def formulas_know_priors(self) -> bool:  # type: ignore[override]
+        """Whether the prior is the conjugate one."""
+        return isinstance(self.prior, GMMPrior)
 
     @property
     def structure(self) -> str:
@@ -131,7 +137,8 @@ class Gaussian(Textbook):
 
     @override
     def shape(self) -> tuple[int | None, int | None]:
-        return (None, None) if self.prior is None else (len(self.prior.concentration), len(self.prior.mean))
+        K = None if self.prior is None or np.ndim(self.prior.concentration) == 0 else len(self.prior.concentration)
+        return K, None if self.prior is None else len(self.prior.mean)
 
     @override
     def draw(self, rng: np.random.RandomState, n: int, K: int, D: int, *, plain: bool = False) -> Problem:
@@ -209,19 +216,24 @@ class Gaussian(Textbook):
     def additions(self, quantity: str, problem: Problem) -> dict[str, Array]:
         if quantity != "covariances":
             return super().additions(quantity, problem)
-        N, old = problem.r.sum(axis=0)[:, None, None], density.matrices(problem)
-        means = problem.r.T @ problem.X / N[:, :, 0]
-        identity = np.broadcast_to(np.eye(problem.D), old.shape)
-        gap, moved = means - problem.X.mean(axis=0), means - problem.theta["means"]
-        squares = {
-            "μ_k μ_k'": means,
-            "the square of μ_k less the mean of X": gap,
-            "the square of new less old μ_k": moved,
+        N, old, X = problem.r.sum(axis=0), density.matrices(problem), problem.X
+        means = problem.r.T @ X / N[:, None]
+        identity, ones = np.broadcast_to(np.eye(problem.D), old.shape), np.ones((problem.K, 1))
+        vectors = {
+            "x̄_k": means,
+            "old μ_k": problem.theta["means"],
+            "x̄": ones * X.mean(axis=0),
+            "(x̄_k - x̄)": means - X.mean(axis=0),
+            "(x̄_k - old μ_k)": means - problem.theta["means"],
         }
-        found = {name: np.einsum("kd,ke->kde", a, a) for name, a in squares.items()}
-        found = {"the unit matrix": identity, "the old Σ_k": old, **found}
-        both = {**found, **{f"{name} over N_k": a / N for name, a in found.items()}}
-        return {name: self._summed(a, problem) for name, a in both.items()}
+        found = {f"{name} {name}'": np.einsum("kd,ke->kde", a, a) for name, a in vectors.items()}
+        found |= {"the unit matrix": identity, "the old Σ_k": old, "1 in every entry": np.ones_like(identity)}
+        found["E[x x']"] = np.einsum("nk,nd,ne->kde", problem.r, X, X) / N[:, None, None]
+        found["Σ_i x_i x_i' / n"] = identity * 0 + X.T @ X / problem.n
+        crossed = np.einsum("kd,ke->kde", means, problem.theta["means"])
+        found["x̄_k old μ_k'"] = crossed
+        found["old μ_k x̄_k'"] = np.swapaxes(crossed, 1, 2)
+        return {name: self._summed(a, problem) for name, a in scaled(found, N).items()}
 
     def _summed(self, matrices: Array, problem: Problem) -> Array:
         """Return what is added to the declared covariances where matrices are added to those of the components."""
@@ -235,9 +247,13 @@ class Gaussian(Textbook):
     def estimates(self) -> tuple[Formula, ...]:
         texts = {**VALUES.texts["after means"]}
         after = after_of("means", AFTER_MEANS, texts)
-        means = ratio("means", "μ_k = Σ_i r_ik x_i / N_k", VALUES, lambda p: np.ones((p.n, 1)), after)
-        covariances = covariances_formula(self.structure, TEXTS_OF_COVARIANCES[self.structure])
-        return weights_formula("π_k = N_k / n,  N_k = Σ_i r_ik"), means, covariances
+        conjugate = self.formulas_know_priors
+        means_text, text = priors.TEXTS_OF_MAP[self.structure] if conjugate else ("μ_k = Σ_i r_ik x_i / N_k", "")
+        pseudo = (priors.SHRUNK, priors.COUNTED) if conjugate else None
+        means = ratio("means", means_text, VALUES, lambda p: np.ones((p.n, 1)), after, pseudo)
+        slots = priors.slots_of(self.structure) if conjugate else ()
+        covariances = covariances_formula(self.structure, text or TEXTS_OF_COVARIANCES[self.structure], slots)
+        return weights_formula(self.prior is not None), means, covariances
 
     @override
     def other_shapes(self, quantity: str, problem: Problem) -> Sequence[tuple[int, ...]]:

@@ -4,9 +4,12 @@
 
     S_k = Σ_i r_ik (x_i - x̄_k)(x_i - x̄_k)'
     full S_k / N_k,    tied Σ_k S_k / n,    diag S_k,dd / N_k,    spherical tr S_k / (D N_k)
+
+What a prior adds to numerator and divisor is in :mod:`comparisons.gmm.coursework.priors`.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,7 @@ from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.responsibilities import hard
 from comparisons.coursework.formulas.slots import Formula, Slot, texts_beside
 from comparisons.gmm.coursework.density import kept_diagonal
+from comparisons.gmm.coursework.priors import modes
 from models.validation import Array
 
 TEXTS = texts_beside(__file__)
@@ -280,13 +284,15 @@ AFTER = {
 }
 
 
-def covariances_formula(structure: str, text: str) -> Formula:
-    """Return the formula of the covariances of a structure."""
+def covariances_formula(structure: str, text: str, prior: tuple[Slot, ...] = ()) -> Formula:
+    """Return the formula of the covariances of a structure; ``prior`` are the slots of MAP."""
     pooled = Slot(
         "structure", STRUCTURES[structure], OTHER_STRUCTURES[structure], {"structure": TEXTS[structure]}, apply=False
     )
     after = Slot("after", lambda a, p: a, AFTER, TEXTS, apply=False)
 
+    others = {"about the means shrunk to m0": lambda s, p: modes(p), "about m0": _about(lambda p: p.prior.mean)}
+    centre = replace(CENTER, wrong={**CENTER.wrong, **others}) if prior else CENTER
     inner = (pooled, DIVISOR) if structure == "tied" else (DIVISOR, pooled)
 
     def combine(p: Problem, v: Mapping[str, Any]) -> Array:
@@ -294,7 +300,15 @@ def covariances_formula(structure: str, text: str) -> Formula:
         key = "scatter", id(share), id(v["centre"]), id(v["form"])
         if key not in p.memo:  # of values that the memo holds too
             p.memo[key] = v["form"](share, p.X[:, None, :] - v["centre"](share, p), p)
-        N = v["divisor"](share, np.ones((p.n, 1)), p)
-        return np.asarray(v["after"](v["structure"](p.memo[key], np.asarray(N, dtype=float), p), p))
+        S, N = p.memo[key], np.asarray(v["divisor"](share, np.ones((p.n, 1)), p), dtype=float)
+        if prior:
+            scale, shrinkage, degrees = (v[slot.name] for slot in prior)
+            S, N = S + scale + shrinkage, N + degrees
+        return np.asarray(v["after"](v["structure"](S, N, p), p))
 
-    return Formula("covariances", text, (CENTER, *inner, after, SHARE, FORM), combine)
+    def divisor(p: Problem) -> Any:
+        N = p.r.sum(axis=0)[:, None] + (prior[2].right(p) if prior else 0.0)
+        return {"full": N[:, :, None], "tied": N.sum(), "diag": N, "spherical": p.D * N[:, 0]}[structure]
+
+    slots = (centre, *inner, after, SHARE, FORM)
+    return Formula("covariances", text, slots, combine, divisor=divisor, pseudo=prior)

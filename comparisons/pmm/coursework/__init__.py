@@ -120,9 +120,9 @@ class Poisson(CellTextbook):
             if self.prior is None
             else "λ_kd = (Σ_i r_ik x_id + b - 1) / (Σ_i r_ik e_id + c)"
         )
-        of_weights = "π_k = N_k / n" if self.prior is None else "π_k = (N_k + a_k - 1) / (n + Σa - K)"
-        rates = ratio("rates", text, VALUES, lambda p: p.size("exposure"), after, (ABOVE, BELOW))
-        return weights_formula(of_weights), rates
+        pseudo = None if self.prior is None else (ABOVE, BELOW)
+        rates = ratio("rates", text, VALUES, lambda p: p.size("exposure"), after, pseudo)
+        return weights_formula(self.prior is not None), rates
 
 
 TEXTBOOK = Poisson
