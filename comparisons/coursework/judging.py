@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from time import perf_counter
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from comparisons.coursework.calling.caller import Answer, Caller
 from comparisons.coursework.formulas.factors import by_factor
 from comparisons.coursework.formulas.narrowing import narrowed
+from comparisons.coursework.formulas.orders import HINTS, by_order
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import GUARD, RTOL, SINGLE, Formula, Mistake, close, explanations
 from comparisons.coursework.formulas.terms import Table, by_terms
@@ -57,7 +59,7 @@ def judge(caller: Caller, quantity: str, trials: Sequence[Trial], deadline: floa
         trials,
         deadline,
         probes=lambda: _probes(caller, quantity),
-        tables=lambda: tables_of(caller, quantity),
+        tables=cache(lambda: tables_of(caller, quantity)),
     )
 
 
@@ -125,17 +127,31 @@ def _by_factors(
     ordinary = [(t.problem, t.answer.values[quantity], t.right[quantity]) for t in trials if not t.problem.name]
     if any(yours.shape != right.shape for _, yours, right in ordinary):
         return ()
+    if quantity in HINTS and (order := by_order(book, quantity, [(p, yours) for p, yours, _ in ordinary])):
+        return (order,)
     if quantity == "responsibilities":
-        with np.errstate(all="ignore"):
-            logs = [(problem, np.log(yours)) for problem, yours, _ in ordinary if problem.K > 2]
-        found = by_terms(book, logs, relative=True)
+        found = _of_rows(book, [(problem, yours) for problem, yours, _ in ordinary if problem.K > 2], min(most, 2))
     elif quantity in ("log_likelihood", "q"):
-        found = by_terms(book, tables(), relative=False) if most > 1 else ()
+        found = by_terms(book, tables(), relative=False, most=min(most, 2))
     else:
         divisor = book.formulas[quantity].divisor if quantity in book.formulas else None
         factor = by_factor(quantity, ordinary, lambda problem: book.additions(quantity, problem), divisor)
         found = () if factor is None else (factor,)
     return found if len(found) <= most else ()
+
+
+@np.errstate(all="ignore")
+def _of_rows(book: Textbook, tables: Sequence[Table], most: int) -> tuple[Mistake, ...]:
+    """Return the mistakes in the terms of responsibilities, of which rows or columns may not sum to one."""
+    logs = [(problem, np.log(r)) for problem, r in tables]
+    if all(close(r.sum(axis=1), np.ones(len(r)), GUARD) for _, r in tables):
+        return by_terms(book, logs, relative=True, most=most)
+    by_column = all(close(r.sum(axis=0), np.ones(r.shape[1]), GUARD) for _, r in tables)
+    name = "normalised over samples" if by_column else "not normalised"
+    change = next((c for c in book.formulas["responsibilities"].singles() if c.name == name), None)
+    if change is None or by_column:
+        return ()
+    return tuple({change.mistake: None, **dict.fromkeys(by_terms(book, logs, relative=False, most=most))})
 
 
 def _probes(caller: Caller, quantity: str) -> list[Trial]:

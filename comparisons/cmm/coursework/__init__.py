@@ -5,8 +5,17 @@ from typing import Any, ClassVar, override
 
 import numpy as np
 
-from comparisons.cmm.coursework.formulas import ANSWER, LEVELS, SWAPS, as_cells, of_cells, one_hot, probs_formula
-from comparisons.coursework.formulas.cells import CellTextbook
+from comparisons.cmm.coursework.formulas import (
+    ANSWER,
+    LEVELS,
+    SWAPS,
+    as_cells,
+    chosen,
+    of_cells,
+    one_hot,
+    probs_formula,
+)
+from comparisons.coursework.formulas.cells import CellTextbook, by_sample
 from comparisons.coursework.formulas.conventions import Convention
 from comparisons.coursework.formulas.estimates import weights_formula
 from comparisons.coursework.formulas.problem import Problem
@@ -74,6 +83,15 @@ class Categorical(CellTextbook):
         theta = {"weights": self.draw_weights(rng, K, plain), "probs": probs}
         r = self.draw_responsibilities(rng, n, K, plain)
         return Problem("", X, theta, r, {"levels": L}, self.prior)
+
+    @override
+    def atoms_of_data(self, problem: Problem) -> dict[str, Array]:
+        return {"x": by_sample(problem.X.astype(float))}
+
+    @override
+    def atoms_of_parameters(self, problem: Problem) -> dict[str, Array]:
+        p = chosen(problem, problem.theta["probs"])
+        return {"p_x": p, "(1 - p_x)": 1 - p}
 
     @override
     def fit_problem(self) -> Problem:

@@ -24,7 +24,7 @@ def one_hot(p: Problem) -> Array:
     return np.eye(p.theta["probs"].shape[2])[p.X.astype(int)]
 
 
-def _chosen(p: Problem, probs: Array, shift: int = 0) -> Array:
+def chosen(p: Problem, probs: Array, shift: int = 0) -> Array:
     """Return p_kd,x_id, shape (n, K, D)."""
     codes = (p.X.astype(int) + shift) % probs.shape[2]
     return np.asarray(np.swapaxes(probs[:, np.arange(p.D), codes], 0, 1))
@@ -32,27 +32,27 @@ def _chosen(p: Problem, probs: Array, shift: int = 0) -> Array:
 
 ANSWER = Slot(
     "log p_x",
-    lambda p: np.log(_chosen(p, p.theta["probs"])),
+    lambda p: np.log(chosen(p, p.theta["probs"])),
     {
-        "probability without logarithm": lambda p: _chosen(p, p.theta["probs"]),
-        "level off by one": lambda p: np.log(_chosen(p, p.theta["probs"], -1)),
-        "next level": lambda p: np.log(_chosen(p, p.theta["probs"], 1)),
-        "level as a number": lambda p: p.X[:, None, :] * np.log(_chosen(p, p.theta["probs"])),
-        "complement of the level": lambda p: np.log1p(-_chosen(p, p.theta["probs"])),
+        "probability without logarithm": lambda p: chosen(p, p.theta["probs"]),
+        "level off by one": lambda p: np.log(chosen(p, p.theta["probs"], -1)),
+        "next level": lambda p: np.log(chosen(p, p.theta["probs"], 1)),
+        "level as a number": lambda p: p.X[:, None, :] * np.log(chosen(p, p.theta["probs"])),
+        "complement of the level": lambda p: np.log1p(-chosen(p, p.theta["probs"])),
         "all levels": lambda p: np.log(p.theta["probs"]).sum(axis=2)[None],
         "levels not chosen too": lambda p: (
-            np.log(_chosen(p, p.theta["probs"]))
+            np.log(chosen(p, p.theta["probs"]))
             + np.log1p(-p.theta["probs"]).sum(axis=2)[None]
-            - np.log1p(-_chosen(p, p.theta["probs"]))
+            - np.log1p(-chosen(p, p.theta["probs"]))
         ),
         "levels not chosen only": lambda p: (
-            np.log1p(-p.theta["probs"]).sum(axis=2)[None] - np.log1p(-_chosen(p, p.theta["probs"]))
+            np.log1p(-p.theta["probs"]).sum(axis=2)[None] - np.log1p(-chosen(p, p.theta["probs"]))
         ),
-        "probability of the levels up to x": lambda p: np.log(_chosen(p, np.cumsum(p.theta["probs"], axis=2))),
+        "probability of the levels up to x": lambda p: np.log(chosen(p, np.cumsum(p.theta["probs"], axis=2))),
         "expected level": lambda p: np.log((p.theta["probs"] * np.arange(p.theta["probs"].shape[2])).sum(axis=2))[None],
         "first level for all": lambda p: np.log(p.theta["probs"][None, :, :, 0]) + 0 * p.X[:, None, :],
-        "log10 of p": lambda p: np.log10(_chosen(p, p.theta["probs"])),
-        "multinomial coefficient": lambda p: np.log(_chosen(p, p.theta["probs"])) + np.log(p.D) / p.D,
+        "log10 of p": lambda p: np.log10(chosen(p, p.theta["probs"])),
+        "multinomial coefficient": lambda p: np.log(chosen(p, p.theta["probs"])) + np.log(p.D) / p.D,
     },
     TEXTS,
 )

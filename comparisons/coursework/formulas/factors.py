@@ -23,9 +23,11 @@ def by_factor(quantity: str, pairs: Sequence[Pair], additions: Any = None, divis
     if not pairs or any(yours.shape != right.shape for _, yours, right in pairs):
         return None
     found = _of_ratio(quantity, pairs)
-    if found is None and divisor is not None and additions is not None:
-        found = by_constants(quantity, pairs, divisor, additions)
-    return by_sums(quantity, pairs, additions) if found is None and additions is not None else found
+    if found is None and additions is not None:
+        found = by_sums(quantity, pairs, additions, most=1)
+        found = found or (by_constants(quantity, pairs, divisor, additions) if divisor is not None else None)
+        found = found or by_sums(quantity, pairs, additions, most=2)
+    return found
 
 
 def _of_ratio(quantity: str, pairs: Sequence[tuple[Problem, Array, Array]]) -> Mistake | None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Mistake
-from comparisons.coursework.formulas.terms import as_power
+from comparisons.coursework.formulas.terms import as_power, solved, times
 from models.validation import Array
 
 EXACT, NONE = 1e-8, 1e-6
@@ -36,7 +36,7 @@ def by_constants(quantity: str, pairs: Sequence[Pair], divisor: Any, additions: 
     divisor, additions : callable
         From a problem to B, and to arrays u by name.
     """
-    names = ["", *additions(pairs[0][0])]
+    names = ["", *(name for name in additions(pairs[0][0]) if "N_k" not in name)]
     for below, name in [(True, ""), *[(below, name) for name in names[1:] for below in (False, True)]]:
         found = [_constants(pair, divisor, additions, below, name) for pair in pairs]
         rules = (
@@ -45,7 +45,7 @@ def by_constants(quantity: str, pairs: Sequence[Pair], divisor: Any, additions: 
             else ["", ""]
         )
         if "" not in rules:
-            said = [] if rules[1] == "0" else [f"{_times(rules[1], name)} to the numerator"]
+            said = [] if rules[1] == "0" else [f"{times(rules[1], name)} to the numerator"]
             said += [] if rules[0] == "0" else [f"{rules[0]} to the divisor"]
             named = f"adds {' and '.join(said)}"
             hint = (
@@ -62,15 +62,15 @@ def _constants(pair: Pair, divisor: Any, additions: Any, below: bool, name: str)
     columns = [yours.ravel()] if below else []
     if name:
         columns.append(-np.broadcast_to(additions(problem)[name], right.shape).ravel())
-    solved = _solved(np.stack(columns, axis=1), ((right - yours) * B).ravel())
-    if solved is None:
+    found = solved(np.stack(columns, axis=1), ((right - yours) * B).ravel(), EXACT)
+    if found is None:
         return None
-    numbers = [*solved] if below else [0.0, *solved]
+    numbers = [*found] if below else [0.0, *found]
     return float(numbers[0]), float(numbers[1]) if name else 0.0
 
 
-def by_sums(quantity: str, pairs: Sequence[Pair], additions: Any) -> Mistake | None:
-    """Return the mistake that another sum is; parameters are those of `by_constants`."""
+def by_sums(quantity: str, pairs: Sequence[Pair], additions: Any, most: int) -> Mistake | None:
+    """Return the mistake that another sum of at most so many arrays is; parameters are those of `by_constants`."""
     all_arrays = [additions(problem) for problem, *_ in pairs]
     columns = {
         name: np.concatenate(
@@ -80,52 +80,31 @@ def by_sums(quantity: str, pairs: Sequence[Pair], additions: Any) -> Mistake | N
     }
     right = np.concatenate([right.ravel() for *_, right in pairs])
     y = np.concatenate([yours.ravel() for _, yours, _ in pairs])
-    for fixed, names in _subsets([name for name, a in columns.items() if np.isfinite(a).all()]):
+    for fixed, names in _subsets([name for name, a in columns.items() if np.isfinite(a).all()], most):
         own = [columns[name] for name in names] + ([] if fixed else [right])
-        factors = _solved(np.stack(own, axis=1), y - right if fixed else y)
+        factors = solved(np.stack(own, axis=1), y - right if fixed else y, EXACT)
         if factors is not None and np.abs(factors[: len(names)]).min() > NONE:
             return _sum_said(quantity, names, factors, fixed)
     return None
 
 
-def _subsets(names: Sequence[str]) -> Iterator[tuple[bool, tuple[str, ...]]]:
+def _subsets(names: Sequence[str], most: int) -> Iterator[tuple[bool, tuple[str, ...]]]:
     """Yield arrays to be added, first to the right estimate as it is, then to a multiple of it."""
-    for size in (1, 2):
+    for size in range(1, most + 1):
         for fixed in (True, False):
             yield from ((fixed, chosen) for chosen in combinations(names, size))
 
 
 def _sum_said(quantity: str, names: Sequence[str], factors: Array, fixed: bool) -> Mistake:
-    parts = [_times(f"{factor:.6g}", name) for name, factor in zip(names, factors, strict=False)]
+    parts = [times(f"{factor:.6g}", name) for name, factor in zip(names, factors, strict=False)]
     if fixed:
         named = f"{' and '.join(parts)} added"
     elif abs(factors[-1]) < NONE:
         named = " + ".join(parts)
     else:
-        named = " + ".join([_times(f"{factors[-1]:.6g}", "the right one"), *parts])
+        named = " + ".join([times(f"{factors[-1]:.6g}", "the right one"), *parts])
     hint = f"Write your {quantity} as a sum of terms. Which term is not in the formula, or has another factor there?"
     return Mistake(named.replace("+ -", "- "), hint, f"The {quantity} are exactly: {named}.")
-
-
-def _times(rule: str, name: str) -> str:
-    return rule if name == "1" else name if rule == "1" else f"-{name}" if rule == "-1" else f"{rule} times {name}"
-
-
-def _solved(A: Array, y: Array) -> Array | None:
-    """Return x with A x = y to rounding, or None; small systems by their normal equations."""
-    if len(y) <= A.shape[1] or not (np.isfinite(A).all() and np.isfinite(y).all()):
-        return None
-    sizes = np.sqrt((A * A).sum(axis=0))
-    if (sizes == 0).any():
-        return None
-    Q = A / sizes
-    gram = Q.T @ Q
-    if np.linalg.det(gram) < 1e-7:
-        return None
-    x = np.linalg.solve(gram, Q.T @ y)
-    x += np.linalg.solve(gram, Q.T @ (y - Q @ x))
-    scale = max(float(np.abs(y).max()), float(np.abs(Q * x).max()))
-    return np.asarray(x / sizes) if np.abs(Q @ x - y).max() <= EXACT * scale else None
 
 
 def scaled(arrays: Mapping[str, Array], N: Array) -> dict[str, Array]:

@@ -213,6 +213,15 @@ class Gaussian(Textbook):
         return density.combined(problem, values)
 
     @override
+    def cells(self, problem: Problem) -> Array:
+        variances = density.diagonals(density.matrices(problem))
+        return np.asarray(-(density.gaps(problem) ** 2 / variances + np.log(2 * np.pi * variances)) / 2)
+
+    @override
+    def atoms(self, problem: Problem) -> dict[str, Array]:
+        return super().atoms(problem) | density.atoms(problem)
+
+    @override
     def additions(self, quantity: str, problem: Problem) -> dict[str, Array]:
         if quantity != "covariances":
             return super().additions(quantity, problem)
