@@ -116,7 +116,13 @@ def check_m_step(
 
 
 def check_log_likelihood(
-    f: Callable[..., Any], family: str = "gmm", *, takes: Declared = (), time_limit: float = 2.0, **options: Any
+    f: Callable[..., Any],
+    family: str = "gmm",
+    *,
+    takes: Declared = (),
+    returns: Declared = (),
+    time_limit: float = 2.0,
+    **options: Any,
 ) -> Check:
     """Check a log-likelihood: ``f(X, weights, means, covariances)`` returns the sum over the samples, in nats.
 
@@ -133,17 +139,37 @@ def check_log_likelihood(
     >>> check_log_likelihood(log_likelihood, family="pmm").mistakes
     ('weights outside of the logarithm',)
     """
-    return checked(f, "log_likelihood", family, takes, (), time_limit, options)
+    return checked(f, "log_likelihood", family, takes, returns, time_limit, options)
 
 
 def check_q(
-    f: Callable[..., Any], family: str = "gmm", *, takes: Declared = (), time_limit: float = 2.0, **options: Any
+    f: Callable[..., Any],
+    family: str = "gmm",
+    *,
+    takes: Declared = (),
+    returns: Declared = (),
+    time_limit: float = 2.0,
+    **options: Any,
 ) -> Check:
     """Check Q, the expected complete-data log-likelihood: ``f(X, responsibilities, weights, means, covariances)``.
 
-    Parameters are those of `check_e_step`.
+    It may also take two sets of parameters, ``f(X, theta, theta_old)`` or ``f(X, weights, ..., weights_old, ...)``, and
+    make the responsibilities of the old ones itself. Parameters are those of `check_e_step`; ``returns="mean over
+    samples"`` declares that Q is divided by n.
+
+    Examples
+    --------
+    >>> from scipy.special import softmax
+    >>> from scipy.stats import poisson
+    >>> from comparisons.coursework import check_q
+    >>> def log_joint(X, theta):
+    ...     return poisson.logpmf(X[:, None, :], theta["rates"]).sum(axis=2)  # log weights are missing
+    >>> def q(X, theta, theta_old):
+    ...     return (softmax(log_joint(X, theta_old), axis=1) * log_joint(X, theta)).sum()
+    >>> check_q(q, family="pmm").right
+    False
     """
-    return checked(f, "q", family, takes, (), time_limit, options)
+    return checked(f, "q", family, takes, returns, time_limit, options)
 
 
 def check_fit(
@@ -214,6 +240,7 @@ def checked(
     book = textbook_of(family, prior, **options)
     caller = Caller(f, book, step, _several(takes), _several(returns), SHARE_OF_CALLS * time_limit)
     book.sized(caller.signature.roles, caller.default)
+    book.two_sets = any(role.startswith("old ") for role in caller.signature.roles)
     what = f"{book.step_title(step)} of {book.title}"
     if caller.signature.problem:
         verdict = Verdict(book.first_quantity(step), False, located=caller.signature.problem)
@@ -231,7 +258,7 @@ def checked(
 def _trials(caller: Caller, book: Textbook, step: str) -> list[Trial]:
     """Return problems with the function's answers and the right ones, as long as there is time."""
     trials: list[Trial] = []
-    for problem in caller.settle(book.problems(step)):
+    for problem in caller.settle(book.problems_of(step)):
         answer: Answer = caller(problem)
         if answer.outcome.overtime and trials:
             caller.notes.append(f"slow: only {len(trials)} input(s) could be tried within the time limit")
@@ -285,7 +312,7 @@ def _far_out(caller: Caller, book: Textbook, step: str) -> list[str]:
     """Return where the function fails only far out."""
     if caller.flat or step == "m":
         return []
-    for problem in book.far():
+    for problem in book.seen(book.far()):
         trial = Trial(problem, caller(problem), book.truth(step, problem))
         if trial.answer.outcome.overtime:
             return []

@@ -151,7 +151,8 @@ def _of_rows(book: Textbook, tables: Sequence[Table], most: int) -> tuple[Mistak
     change = next((c for c in book.formulas["responsibilities"].singles() if c.name == name), None)
     if change is None or by_column:
         return ()
-    return tuple({change.mistake: None, **dict.fromkeys(by_terms(book, logs, relative=False, most=most))})
+    found = by_terms(book, logs, relative=False, most=most)
+    return (change.mistake, *found) if found else ()
 
 
 def _probes(caller: Caller, quantity: str) -> list[Trial]:
@@ -159,13 +160,14 @@ def _probes(caller: Caller, quantity: str) -> list[Trial]:
     if caller.flat:
         return []
     book, step = caller.book, caller.step
-    trials = [Trial(problem, caller(problem), book.truth(step, problem)) for problem in book.probes(step)]
+    probes = [p for p in book.probes(step) if not (book.two_sets and "responsibilities" in p.name)]
+    trials = [Trial(problem, caller(problem), book.truth(step, problem)) for problem in book.seen(probes)]
     return [trial for trial in trials if quantity in trial.answer.values]
 
 
 def tables_of(caller: Caller, quantity: str) -> list[Table]:
     """Return what a log-likelihood or Q gives for one sample and one component at a time, on the first problems."""
-    if caller.step != quantity or caller.flat or "weights" not in caller.book.quantities:
+    if caller.step != quantity or caller.flat or caller.book.two_sets or "weights" not in caller.book.quantities:
         return []
     tables: list[Table] = []
     for problem in caller.book.problems(caller.step)[:2]:

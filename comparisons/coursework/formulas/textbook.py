@@ -4,7 +4,8 @@ A family states it as ``TEXTBOOK`` in ``comparisons/<family>/coursework.py``. On
 against its steps: weights, normalisation and sums have known mistakes, and its own terms are located.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
 from typing import Any, ClassVar
@@ -12,11 +13,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from comparisons.coursework.calling.outputs import Expected
-from comparisons.coursework.calling.roles import spellings_of
-from comparisons.coursework.formulas.conventions import EACH, LOGS, TRANSPOSED, Convention
+from comparisons.coursework.calling.roles import OLD_SET, spellings_of
+from comparisons.coursework.formulas.conventions import EACH, LOGS, MEAN, TRANSPOSED, Convention
 from comparisons.coursework.formulas.estimates import weights_formula
 from comparisons.coursework.formulas.inputs import Inputs
-from comparisons.coursework.formulas.objectives import AGGREGATE, AVERAGE, ELL, Q
+from comparisons.coursework.formulas.objectives import AGGREGATE, AVERAGE, ELL, TEXTS, Q
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.responsibilities import NORMALISE, WEIGHTS, R
 from comparisons.coursework.formulas.slots import Formula, Slot
@@ -165,13 +166,36 @@ class Textbook(Inputs):
         def combine(p: Problem, v: Mapping[str, Any]) -> Array:
             return np.asarray(v[last.name](self.combine_density(p, v), v["weights"], p))
 
-        return Formula(quantity, text, (*self.density_slots, WEIGHTS, last), combine, self.swaps)
+        swaps = self.swaps
+        if quantity == "q" and self.two_sets and swaps is not None:
+            others = dict(self._with_two_sets())
+            texts = {**swaps.texts[swaps.name], **{name: text for name, (_, text) in others.items()}}
+            wrong = {**{name: swap for name, (swap, _) in others.items()}, **swaps.wrong}
+            swaps = replace(swaps, wrong=wrong, texts={swaps.name: texts})
+        return Formula(quantity, text, (*self.density_slots, WEIGHTS, last), combine, swaps)
+
+    def _with_two_sets(self) -> Iterator[tuple[str, tuple[Callable[[Problem], Problem], tuple[str, str]]]]:
+        """Yield mistakes of a Q of two sets of parameters: the wrong set, or a mistake in the E-step inside."""
+        hint, why = TEXTS["two sets"]["old parameters in the log density"]
+        for name in self.quantities:
+            one = lambda p, name=name: p.changed(**{name: p.given[f"old {name}"]})  # noqa: E731
+            yield f"old {name} in the log density", (one, (hint, why))
+        yield "old parameters in the log density", (self.at_old, (hint, why))
+        formula = self.formula_of_responsibilities
+        for change in formula.singles():
+            step = lambda p, change=change: p.changed(r=formula.changed(self.at_old(p), [change]))  # noqa: E731
+            yield f"E-step: {change.name}", (step, (change.mistake.hint, change.mistake.why))
+
+    @cached_property
+    def formula_of_responsibilities(self) -> Formula:
+        """The E-step's formula."""
+        return self.objective("responsibilities", R, NORMALISE)
 
     @cached_property
     def formulas(self) -> dict[str, Formula]:
         """The formulas by quantity."""
         objectives = (
-            self.objective("responsibilities", R, NORMALISE),
+            self.formula_of_responsibilities,
             self.objective("log_likelihood", ELL, AGGREGATE),
             self.objective("q", Q, AVERAGE),
         )
@@ -209,7 +233,7 @@ class Textbook(Inputs):
     def optional(self, step: str) -> tuple[str, ...]:
         """Return roles that are passed where an argument has such a name."""
         own = (*self.quantities, "parameters") if step == "m" else ("parameters", "responsibilities")
-        return (*own, *self.size_names, "K", "D", "n")
+        return (*own, *self.size_names, "K", "D", "n", *([OLD_SET] if step == "q" else []))
 
     def value_of(self, role: str, problem: Problem) -> Any:
         """Return what is passed for a role, in the textbook's way."""
@@ -220,4 +244,5 @@ class Textbook(Inputs):
 
     def all_conventions(self, step: str) -> tuple[Convention, ...]:
         """Return the family's conventions and those of responsibilities; an E-step may not sum log p(x_i)."""
-        return (*self.conventions, TRANSPOSED, LOGS, *((EACH,) if step == "e" else ()))
+        means = [replace(MEAN, quantity=step)] if step in ("q", "log_likelihood") else []
+        return (*self.conventions, TRANSPOSED, LOGS, *((EACH,) if step == "e" else ()), *means)
