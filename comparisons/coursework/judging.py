@@ -134,6 +134,8 @@ def _by_factors(
     elif quantity in ("log_likelihood", "q"):
         found = by_terms(book, tables(), relative=False, most=min(most, 2))
     else:
+        found = ()
+    if not found and quantity not in ("responsibilities", "labels"):
         divisor = book.formulas[quantity].divisor if quantity in book.formulas else None
         factor = by_factor(quantity, ordinary, lambda problem: book.additions(quantity, problem), divisor)
         found = () if factor is None else (factor,)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, override
 
 import numpy as np
+from scipy.special import gammaln
 
 from comparisons.coursework.formulas.conventions import Convention
 from comparisons.coursework.formulas.problem import Problem
@@ -21,6 +22,8 @@ POWERS: dict[str, Callable[[Array], Array]] = {
     "1/{}": lambda a: 1 / a,
     "exp {}": lambda a: np.exp(a),
     "log(1 + {})": lambda a: np.log1p(a),
+    "log {}!": lambda a: gammaln(a + 1),
+    "{0} log {0}": lambda a: a * np.log(a),
 }
 FEATURES = Slot(
     "features",

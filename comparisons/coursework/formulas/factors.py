@@ -7,6 +7,7 @@ import numpy as np
 
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Mistake
+from comparisons.coursework.formulas.sums import EXACT as ROUNDING
 from comparisons.coursework.formulas.sums import by_constants, by_sums
 from models.validation import Array
 
@@ -15,7 +16,7 @@ Pair = tuple[Problem, Array, Array]
 
 
 @np.errstate(all="ignore")
-def by_factor(quantity: str, pairs: Sequence[Pair], additions: Any = None, divisor: Any = None) -> Mistake | None:
+def by_factor(quantity: str, pairs: Sequence[Pair], additions: Any, divisor: Any = None) -> Mistake | None:
     """Return the mistake that a factor or an addend is, of problems with a function's answers and the right ones.
 
     ``additions`` is a function from a problem to what may have been added, by name; ``divisor`` one to the divisor.
@@ -23,11 +24,17 @@ def by_factor(quantity: str, pairs: Sequence[Pair], additions: Any = None, divis
     if not pairs or any(yours.shape != right.shape for _, yours, right in pairs):
         return None
     found = _of_ratio(quantity, pairs)
-    if found is None and additions is not None:
-        found = by_sums(quantity, pairs, additions, most=1)
-        found = found or (by_constants(quantity, pairs, divisor, additions) if divisor is not None else None)
-        found = found or by_sums(quantity, pairs, additions, most=2)
-    return found
+    return found or by_numbers(quantity, pairs, additions, divisor)
+
+
+def by_numbers(
+    quantity: str, pairs: Sequence[Pair], additions: Any, divisor: Any = None, exact: float = ROUNDING
+) -> Mistake | None:
+    """Return the mistake that numbers are which are added to the estimates, or to their numerator and divisor."""
+    found = by_sums(quantity, pairs, additions, 1, exact)
+    if found is None and divisor is not None:
+        found = by_constants(quantity, pairs, divisor, additions, exact)
+    return found or by_sums(quantity, pairs, additions, 2, exact)
 
 
 def _of_ratio(quantity: str, pairs: Sequence[tuple[Problem, Array, Array]]) -> Mistake | None:

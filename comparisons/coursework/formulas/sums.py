@@ -9,22 +9,29 @@ With known arrays u_j and a right estimate A / B, a function's estimate θ is tr
 Both are linear in what is not known, so that least squares finds the numbers, and the fit is exact or it is not.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
 
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Mistake
-from comparisons.coursework.formulas.terms import as_power, solved, times
+from comparisons.coursework.formulas.terms import solved, times
 from models.validation import Array
 
 EXACT, NONE = 1e-8, 1e-6
+RULES: dict[str, Callable[[Problem], float]] = {
+    "1": lambda p: 1.0,
+    "K": lambda p: float(p.K),
+    "D": lambda p: float(p.D),
+}
 Pair = tuple[Problem, Array, Array]
 
 
-def by_constants(quantity: str, pairs: Sequence[Pair], divisor: Any, additions: Any) -> Mistake | None:
+def by_constants(
+    quantity: str, pairs: Sequence[Pair], divisor: Any, additions: Any, exact: float = EXACT
+) -> Mistake | None:
     """Return the mistake that numbers added to numerator and divisor are.
 
     Parameters
@@ -35,41 +42,38 @@ def by_constants(quantity: str, pairs: Sequence[Pair], divisor: Any, additions: 
         A function's estimates and the right ones.
     divisor, additions : callable
         From a problem to B, and to arrays u by name.
+    exact : float
+        Relative gap that is none.
     """
-    names = ["", *(name for name in additions(pairs[0][0]) if "N_k" not in name)]
-    for below, name in [(True, ""), *[(below, name) for name in names[1:] for below in (False, True)]]:
-        found = [_constants(pair, divisor, additions, below, name) for pair in pairs]
-        rules = (
-            [as_power([(p, one[i]) for (p, *_), one in zip(pairs, found, strict=True)]) for i in (0, 1)]
-            if all(one is not None for one in found)
-            else ["", ""]
-        )
-        if "" not in rules:
-            said = [] if rules[1] == "0" else [f"{times(rules[1], name)} to the numerator"]
-            said += [] if rules[0] == "0" else [f"{rules[0]} to the divisor"]
-            named = f"adds {' and '.join(said)}"
-            hint = (
-                f"Numerator and divisor of the {quantity}: which of the two has something that does not belong there?"
-            )
-            return Mistake(named, hint, f"The {quantity} are the right ratio, but it {named}.")
+    arrays = [additions(problem) for problem, *_ in pairs]
+    names = ["", *(name for name in arrays[0] if "N_k" not in name)]
+    for name, below in [(name, below) for name in names for below in (False, True) if name or below]:
+        for rules in product(RULES, repeat=below + bool(name)):
+            columns, y = [], []
+            for (problem, yours, right), own in zip(pairs, arrays, strict=True):
+                B = np.broadcast_to(divisor(problem), right.shape)
+                u = [np.broadcast_to(own[name], right.shape)] if name else []
+                terms = [*([-yours] if below else []), *u]
+                columns.append(
+                    np.stack([RULES[r](problem) * a.ravel() for r, a in zip(rules, terms, strict=True)], axis=1)
+                )
+                y.append(((yours - right) * B).ravel())
+            found = solved(np.concatenate(columns), np.concatenate(y), exact)
+            if found is not None and np.abs(found).min() > NONE:
+                said = [_ruled(factor, rule) for factor, rule in zip(found, rules, strict=True)]
+                parts = [f"{times(said[-1], name)} to the numerator"] if name else []
+                parts += [f"{said[0]} to the divisor"] if below else []
+                named = f"adds {' and '.join(parts)}"
+                hint = f"Numerator and divisor of the {quantity}: has one of them something that does not belong there?"
+                return Mistake(named, hint, f"The {quantity} are the right ratio, but it {named}.")
     return None
 
 
-def _constants(pair: Pair, divisor: Any, additions: Any, below: bool, name: str) -> tuple[float, float] | None:
-    """Return c and d with θ (B + c) = A + d u, or None if there are none."""
-    problem, yours, right = pair
-    B = np.broadcast_to(divisor(problem), right.shape)
-    columns = [yours.ravel()] if below else []
-    if name:
-        columns.append(-np.broadcast_to(additions(problem)[name], right.shape).ravel())
-    found = solved(np.stack(columns, axis=1), ((right - yours) * B).ravel(), EXACT)
-    if found is None:
-        return None
-    numbers = [*found] if below else [0.0, *found]
-    return float(numbers[0]), float(numbers[1]) if name else 0.0
+def _ruled(factor: float, rule: str) -> str:
+    return f"{factor:.6g}" if rule == "1" else rule if abs(factor - 1) < NONE else f"{factor:.6g} {rule}"
 
 
-def by_sums(quantity: str, pairs: Sequence[Pair], additions: Any, most: int) -> Mistake | None:
+def by_sums(quantity: str, pairs: Sequence[Pair], additions: Any, most: int, exact: float = EXACT) -> Mistake | None:
     """Return the mistake that another sum of at most so many arrays is; parameters are those of `by_constants`."""
     all_arrays = [additions(problem) for problem, *_ in pairs]
     columns = {
@@ -82,7 +86,7 @@ def by_sums(quantity: str, pairs: Sequence[Pair], additions: Any, most: int) -> 
     y = np.concatenate([yours.ravel() for _, yours, _ in pairs])
     for fixed, names in _subsets([name for name, a in columns.items() if np.isfinite(a).all()], most):
         own = [columns[name] for name in names] + ([] if fixed else [right])
-        factors = solved(np.stack(own, axis=1), y - right if fixed else y, EXACT)
+        factors = solved(np.stack(own, axis=1), y - right if fixed else y, exact)
         if factors is not None and np.abs(factors[: len(names)]).min() > NONE:
             return _sum_said(quantity, names, factors, fixed)
     return None

@@ -152,6 +152,13 @@ class Textbook(Inputs):
 
     def additions(self, quantity: str, problem: Problem) -> dict[str, Array]:
         """Return what students may have added to a quantity of the M-step."""
+        if quantity not in problem.theta:
+            free = sum(np.size(a) for a in problem.theta.values()) - ("weights" in problem.theta)
+            numbers = {
+                "the number of parameters": free,
+                "the number of parameters times log n": free * np.log(problem.n),
+            }
+            return {name: np.array(float(number)) for name, number in numbers.items()}
         N, old = problem.r.sum(axis=0), problem.theta[quantity]
         if quantity in self.shared or len(old) != problem.K:
             return {"1": np.ones(old.shape), "the old value": old}

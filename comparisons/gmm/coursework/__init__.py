@@ -242,6 +242,12 @@ class Gaussian(Textbook):
         crossed = np.einsum("kd,ke->kde", means, problem.theta["means"])
         found["x̄_k old μ_k'"] = crossed
         found["old μ_k x̄_k'"] = np.swapaxes(crossed, 1, 2)
+        if self.structure == "tied":
+            return {
+                **{f"Σ_k N_k/n {name}": self._summed(a, problem) for name, a in found.items()},
+                **{f"the mean over k of {name}": a.mean(axis=0) for name, a in found.items()},
+                **{f"Σ_k 1/n {name}": a.sum(axis=0) / problem.n for name, a in found.items()},
+            }
         return {name: self._summed(a, problem) for name, a in scaled(found, N).items()}
 
     def _summed(self, matrices: Array, problem: Problem) -> Array:

@@ -85,8 +85,12 @@ def atoms(p: Problem) -> dict[str, Array]:
     vectors = {"(x-μ)": d, "x": x, "μ": m, "(x+μ)": x + m, "(x-x̄)": x - p.X.mean(axis=0), "|x-μ|": np.abs(d)}
     found = {f"{v}' {kind} {v}": form(a, A) for v, a in vectors.items() for kind, A in kinds.items()}
     found |= {f"x' {kind} μ": form(x, A, m) for kind, A in kinds.items()}
-    found |= {f"√({name})": np.sqrt(np.abs(a)) for name, a in list(found.items())[: len(kinds)]}
-    found |= {f"log({name})": np.log(np.abs(a)) for name, a in list(found.items())[: len(kinds)]}
+    squares = list(found.items())[: len(kinds)]
+    for text, change in {"√({})": np.sqrt, "log({})": np.log, "log(1 + {})": np.log1p, "({})²": np.square}.items():
+        found |= {text.format(name): change(np.abs(a)) for name, a in squares}
+    for kind, A in kinds.items():
+        z = np.einsum("kde,nke->nkd", A, d)
+        found |= {f"‖{kind} (x-μ)‖₁": np.abs(z).sum(axis=2), f"sum of {kind} (x-μ)": z.sum(axis=2)}
     sizes = {f"|{kind}|": np.abs(np.linalg.det(A)) for kind, A in kinds.items()}
     sizes |= {f"tr {kind}": np.trace(A, axis1=1, axis2=2) for kind, A in kinds.items()}
     sizes |= {
