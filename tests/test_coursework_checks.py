@@ -130,7 +130,10 @@ def test_every_text_belongs_to_a_mistake():
     used = set()
     of_prior = textbook_of("gmm", GMMPrior(2.0, [0.0, 0.0], 1.0, 4.0, np.eye(2)))
     of_prior.two_sets = True
-    for book in [of_prior, *(textbook_of(family, **options) for family, options in [*BOOKS, ("kmeans", {}), ("pmm", {})])]:
+    for book in [
+        of_prior,
+        *(textbook_of(family, **options) for family, options in [*BOOKS, ("kmeans", {}), ("pmm", {})]),
+    ]:
         for formula in book.formulas.values():
             used |= {change.name for change in formula.singles()}
     loops = import_module("comparisons.coursework.formulas.loops")

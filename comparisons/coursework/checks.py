@@ -12,16 +12,15 @@ from time import perf_counter
 from typing import Any
 
 from comparisons.coursework.calling.caller import Answer, Caller
-from comparisons.coursework.calling.running import can_limit
 from comparisons.coursework.examples import example_of
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.textbooks import textbook_of
 from comparisons.coursework.judging import STATE, Trial, judge, tolerance
+from comparisons.coursework.notes import notes_of
 from comparisons.coursework.result import Check, Verdict
 
 SHARE_OF_CALLS = 0.6  # of the time limit, for calls of the student's function; the rest is for the catalogue
 SHARE_OF_SEARCH = 0.8  # of the time limit, when the search in the catalogue ends
-NO_LIMIT = "no time limit could be set: it needs the main thread, and an operating system with timers"
 Declared = str | Sequence[str]
 
 
@@ -251,7 +250,7 @@ def checked(
     verdicts = _with_state(caller, trials, verdicts)
     wrong = [verdict.quantity for verdict in verdicts if not verdict.right]
     example = example_of(caller, book, step, wrong, trials) if wrong else ""
-    notes = _notes(caller, book, step, trials, verdicts)
+    notes = notes_of(caller, book, step, trials, verdicts)
     return Check(what, verdicts, notes, example, book.section(step), perf_counter() - start)
 
 
@@ -283,42 +282,3 @@ def _with_state(caller: Caller, trials: Sequence[Trial], verdicts: tuple[Verdict
         else v
         for v in verdicts
     )
-
-
-def _notes(
-    caller: Caller, book: Textbook, step: str, trials: Sequence[Trial], verdicts: Sequence[Verdict]
-) -> tuple[str, ...]:
-    """Return what is worth to know and not wrong by itself."""
-    notes = list(caller.notes)
-    if not can_limit():
-        notes.append(NO_LIMIT)
-    if any(trial.answer.outcome.changed for trial in trials):
-        notes.append("changes its input in place: later code that uses the same array sees other numbers")
-    if any(trial.answer.single for trial in trials):
-        notes.append("single precision (float32): compared to 3 digits only")
-    right = all(verdict.right for verdict in verdicts)
-    failed = [t for t in trials if t.answer.error and t.problem.name and not t.answer.outcome.overtime]
-    if any(not trial.answer.error for trial in trials if not trial.problem.name):
-        notes += [f"raises an error for {trial.problem.name}: {trial.answer.error}" for trial in failed]
-    rough = [t for t in trials if any(q in t.right and not t.is_right(q, 1e-7) for q in t.answer.values)]
-    if right and rough and not any(trial.answer.single for trial in trials):
-        notes.append("agrees to 5 digits only: a small constant is added somewhere, or it is computed in float32")
-    if right:
-        notes += _far_out(caller, book, step)
-    return tuple(dict.fromkeys(notes))
-
-
-def _far_out(caller: Caller, book: Textbook, step: str) -> list[str]:
-    """Return where the function fails only far out."""
-    if caller.flat or step == "m":
-        return []
-    for problem in book.seen(book.far()):
-        trial = Trial(problem, caller(problem), book.truth(step, problem))
-        if trial.answer.outcome.overtime:
-            return []
-        if not all(
-            trial.is_right(name, 1e-5) for name in trial.right if name in trial.answer.values or trial.answer.error
-        ):
-            said = "fails" if trial.answer.error else "is wrong"
-            return [f"right on ordinary inputs, but {said} {problem.name}: {book.far_out}"]
-    return []

@@ -8,14 +8,13 @@ from time import perf_counter
 import numpy as np
 
 from comparisons.coursework.calling.caller import Answer, Caller
-from comparisons.coursework.formulas.factors import by_factor
-from comparisons.coursework.formulas.narrowing import narrowed
-from comparisons.coursework.formulas.orders import HINTS, by_order
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import GUARD, RTOL, SINGLE, Formula, Mistake, close, explanations
-from comparisons.coursework.formulas.terms import Table, by_terms
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.result import Verdict
+from comparisons.coursework.unlisted.narrowing import narrowed
+from comparisons.coursework.unlisted.search import tables_of, unlisted
+from comparisons.coursework.unlisted.terms import Table
 from models.validation import Array
 
 ORDINARY = ("",)
@@ -109,52 +108,28 @@ def judge_values(
     if not wrong and (not mistakes or rtol > GUARD):
         return Verdict(quantity, True, formula=text)
     if not mistakes:
-        mistakes = _by_factors(book, quantity, answered, tables, most=1)
+        mistakes = _unlisted(book, quantity, answered, tables, deadline, most=1)
     if (
         not mistakes and sum(trial.answer.values[quantity].size for trial in answered) > 1
     ):  # a number may agree by chance
         mistakes, alternatives = _known(formula, quantity, answered, deadline, exact, pairs=True)
     if not mistakes:
-        mistakes = _by_factors(book, quantity, answered, tables, most=4)
+        mistakes = _unlisted(book, quantity, answered, tables, deadline, most=4)
     located = "" if mistakes else narrowed(quantity, answered, rtol, probes())
     return Verdict(quantity, False, mistakes, located, text, alternatives)
 
 
-def _by_factors(
-    book: Textbook, quantity: str, trials: Sequence[Trial], tables: Callable[[], Sequence[Table]], most: int
+def _unlisted(
+    book: Textbook,
+    quantity: str,
+    trials: Sequence[Trial],
+    tables: Callable[[], Sequence[Table]],
+    deadline: float,
+    most: int,
 ) -> tuple[Mistake, ...]:
-    """Return the mistakes that wrong factors and wrong terms are, at most so many."""
-    ordinary = [(t.problem, t.answer.values[quantity], t.right[quantity]) for t in trials if not t.problem.name]
-    if any(yours.shape != right.shape for _, yours, right in ordinary):
-        return ()
-    if quantity in HINTS and (order := by_order(book, quantity, [(p, yours) for p, yours, _ in ordinary])):
-        return (order,)
-    if quantity == "responsibilities":
-        found = _of_rows(book, [(problem, yours) for problem, yours, _ in ordinary if problem.K > 2], min(most, 2))
-    elif quantity in ("log_likelihood", "q"):
-        found = by_terms(book, tables(), relative=False, most=min(most, 2))
-    else:
-        found = ()
-    if not found and quantity not in ("responsibilities", "labels"):
-        divisor = book.formulas[quantity].divisor if quantity in book.formulas else None
-        factor = by_factor(quantity, ordinary, lambda problem: book.additions(quantity, problem), divisor)
-        found = () if factor is None else (factor,)
-    return found if len(found) <= most else ()
-
-
-@np.errstate(all="ignore")
-def _of_rows(book: Textbook, tables: Sequence[Table], most: int) -> tuple[Mistake, ...]:
-    """Return the mistakes in the terms of responsibilities, of which rows or columns may not sum to one."""
-    logs = [(problem, np.log(r)) for problem, r in tables]
-    if all(close(r.sum(axis=1), np.ones(len(r)), GUARD) for _, r in tables):
-        return by_terms(book, logs, relative=True, most=most)
-    by_column = all(close(r.sum(axis=0), np.ones(r.shape[1]), GUARD) for _, r in tables)
-    name = "normalised over samples" if by_column else "not normalised"
-    change = next((c for c in book.formulas["responsibilities"].singles() if c.name == name), None)
-    if change is None or by_column:
-        return ()
-    found = by_terms(book, logs, relative=False, most=most)
-    return (change.mistake, *found) if found else ()
+    """Return mistakes that no entry lists, on the ordinary problems."""
+    pairs = [(t.problem, t.answer.values[quantity], t.right[quantity]) for t in trials if not t.problem.name]
+    return unlisted(book, quantity, pairs, tables, deadline, most)
 
 
 def _probes(caller: Caller, quantity: str) -> list[Trial]:
@@ -165,25 +140,6 @@ def _probes(caller: Caller, quantity: str) -> list[Trial]:
     probes = [p for p in book.probes(step) if not (book.two_sets and "responsibilities" in p.name)]
     trials = [Trial(problem, caller(problem), book.truth(step, problem)) for problem in book.seen(probes)]
     return [trial for trial in trials if quantity in trial.answer.values]
-
-
-def tables_of(caller: Caller, quantity: str) -> list[Table]:
-    """Return what a log-likelihood or Q gives for one sample and one component at a time, on the first problems."""
-    if caller.step != quantity or caller.flat or caller.book.two_sets or "weights" not in caller.book.quantities:
-        return []
-    tables: list[Table] = []
-    for problem in caller.book.problems(caller.step)[:2]:
-        table = np.full((problem.n, problem.K), np.nan)
-        for i in range(problem.n):
-            for k in range(problem.K):
-                single = caller.book.single(problem, i, k, alone=quantity != "q")
-                answer = caller(single).values.get(quantity)
-                if answer is None or answer.size != 1:
-                    return tables
-                table[i, k] = float(answer.ravel()[0])
-        whole = problem if quantity == "q" else problem.changed(weights=np.ones(problem.K))
-        tables.append((whole, table))
-    return tables
 
 
 def _known(

@@ -12,13 +12,13 @@ import numpy as np
 
 from comparisons.coursework.calling.caller import Answer
 from comparisons.coursework.calling.fitting import Fit, FitCaller
-from comparisons.coursework.formulas.factors import by_numbers
 from comparisons.coursework.formulas.loops import LIMIT_MISTAKES, all_the_same, distance, iterations, same
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Mistake
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.judging import Trial, judge_values
 from comparisons.coursework.result import Verdict
+from comparisons.coursework.unlisted.factors import by_numbers
 from models.validation import Array
 
 LOOSE = 1e-5  # relative: what rounding and a fine tolerance leave at the end

@@ -19,9 +19,10 @@ from comparisons.bmm.coursework.formulas import (
     VALUES,
 )
 from comparisons.coursework.formulas.cells import INTEGERS, CellTextbook, by_component, by_sample
-from comparisons.coursework.formulas.estimates import after_of, ratio, weights_formula
+from comparisons.coursework.formulas.estimates import after_of, ratio
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula
+from comparisons.coursework.formulas.weights import weights_formula
 from models.validation import Array
 
 

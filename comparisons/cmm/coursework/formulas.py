@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.coursework.formulas.estimates import HINT, SHARE
+from comparisons.coursework.formulas.estimates import SHARE
 from comparisons.coursework.formulas.estimates import TEXTS as OF_ESTIMATES
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula, Slot, term, texts_beside
+from comparisons.coursework.formulas.weights import HINT
 from models.validation import Array
 
 TEXTS = texts_beside(__file__)

@@ -15,13 +15,13 @@ import numpy as np
 from comparisons.coursework.calling.outputs import Expected
 from comparisons.coursework.calling.roles import OLD_SET, spellings_of
 from comparisons.coursework.formulas.conventions import EACH, LOGS, MEAN, TRANSPOSED, Convention
-from comparisons.coursework.formulas.estimates import weights_formula
 from comparisons.coursework.formulas.inputs import Inputs
 from comparisons.coursework.formulas.objectives import AGGREGATE, AVERAGE, ELL, TEXTS, Q
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.responsibilities import NORMALISE, WEIGHTS, R
 from comparisons.coursework.formulas.slots import Formula, Slot
-from comparisons.coursework.formulas.sums import scaled
+from comparisons.coursework.formulas.weights import weights_formula
+from comparisons.coursework.unlisted.sums import scaled
 from comparisons.family import Family
 from models.validation import Array
 

@@ -7,12 +7,13 @@ from typing import Any, ClassVar, override
 import numpy as np
 
 from comparisons.coursework.formulas.conventions import Convention
-from comparisons.coursework.formulas.estimates import after_of, ratio, weights_formula
+from comparisons.coursework.formulas.estimates import after_of, ratio
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula, Slot, texts_beside
-from comparisons.coursework.formulas.sums import scaled
 from comparisons.coursework.formulas.textbook import Textbook
-from comparisons.gmm.coursework import density, priors
+from comparisons.coursework.formulas.weights import weights_formula
+from comparisons.coursework.unlisted.sums import scaled
+from comparisons.gmm.coursework import atoms, density, priors
 from comparisons.gmm.coursework.covariances import covariances_formula
 from models.gmm import GMMPrior
 from models.gmm.structures import covariances_shape
@@ -219,7 +220,7 @@ class Gaussian(Textbook):
 
     @override
     def atoms(self, problem: Problem) -> dict[str, Array]:
-        return super().atoms(problem) | density.atoms(problem)
+        return super().atoms(problem) | atoms.atoms(problem)
 
     @override
     def additions(self, quantity: str, problem: Problem) -> dict[str, Array]:

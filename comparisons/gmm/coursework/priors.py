@@ -30,6 +30,12 @@ TEXTS_OF_MAP = {
 OF_DEGREES = (
     "Collect the powers of |Σ_k| in likelihood, prior of Σ_k and prior of μ_k given Σ_k. What do they add up to?"
 )
+
+
+def _constant(c: int) -> Callable[[Problem], float]:
+    return lambda p: c
+
+
 CONSTANTS: dict[str, tuple[str, Callable[[Problem], float]]] = {
     "full": ("D + 2", lambda p: p.D + 2),
     "tied": ("D + 1 + K", lambda p: p.D + 1 + p.K),
@@ -45,7 +51,7 @@ OTHER_CONSTANTS: dict[str, Callable[[Problem], float]] = {
     "-(D + 1), the posterior's mean": lambda p: -p.D - 1,
     "-2, the posterior's mean": lambda p: -2,
     "2 + D": lambda p: 2 + p.D,
-    **{str(c): lambda p, c=c: c for c in (1, 2, 3, 4, -1)},
+    **{str(c): _constant(c) for c in (1, 2, 3, 4, -1)},
 }
 
 
@@ -186,7 +192,8 @@ def slots_of(structure: str) -> tuple[Slot, Slot, Slot]:
             + np.zeros((p.K, 1))
         )
 
-    wrong = {f"ν0 + {name}": degrees(constant) for name, constant in OTHER_CONSTANTS.items() if name != text}
+    others = OTHER_CONSTANTS if matrices else dict(sorted(OTHER_CONSTANTS.items(), key=lambda item: "D" in item[0]))
+    wrong = {f"ν0 + {name}": degrees(constant) for name, constant in others.items() if name != text}
     wrong["ν0"] = degrees(lambda p: 0.0)
     wrong |= {
         f"{text} without ν0": degrees(own, 0.0),

@@ -10,9 +10,9 @@ import numpy as np
 from scipy.special import gammaln
 
 from comparisons.coursework.formulas.cells import by_component, by_sample, features_with
-from comparisons.coursework.formulas.estimates import HINT
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Slot, term, texts_beside
+from comparisons.coursework.formulas.weights import HINT
 from models.validation import Array
 
 TEXTS = texts_beside(__file__)

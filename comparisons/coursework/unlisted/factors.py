@@ -7,8 +7,8 @@ import numpy as np
 
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Mistake
-from comparisons.coursework.formulas.sums import EXACT as ROUNDING
-from comparisons.coursework.formulas.sums import by_constants, by_sums
+from comparisons.coursework.unlisted.sums import EXACT as ROUNDING
+from comparisons.coursework.unlisted.sums import by_constants, by_sums
 from models.validation import Array
 
 EXACT = 1e-7

@@ -17,7 +17,7 @@ import numpy as np
 
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Mistake
-from comparisons.coursework.formulas.terms import solved, times
+from comparisons.coursework.unlisted.terms import solved, times
 from models.validation import Array
 
 EXACT, NONE = 1e-8, 1e-6

@@ -1,0 +1,123 @@
+"""Search for mistakes that no entry of the catalogue lists, in a quantity's answers on the ordinary problems."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from comparisons.coursework.calling.caller import Caller
+from comparisons.coursework.formulas.problem import Problem
+from comparisons.coursework.formulas.responsibilities import WEIGHTS
+from comparisons.coursework.formulas.slots import GUARD, Formula, Mistake, close, explanations
+from comparisons.coursework.formulas.textbook import Textbook
+from comparisons.coursework.unlisted.factors import Pair, by_factor
+from comparisons.coursework.unlisted.orders import HINTS, by_order
+from comparisons.coursework.unlisted.terms import Table, by_terms
+from models.validation import Array
+
+OBJECTIVES = "log_likelihood", "q"
+
+
+def unlisted(
+    book: Textbook,
+    quantity: str,
+    pairs: Sequence[Pair],
+    tables: Callable[[], Sequence[Table]],
+    deadline: float,
+    most: int,
+) -> tuple[Mistake, ...]:
+    """Return the mistakes that other factors, terms, sums and orders are, at most so many.
+
+    Parameters
+    ----------
+    book : Textbook
+        The family's formulas.
+    quantity : str
+        Which one.
+    pairs : sequence of (Problem, ndarray, ndarray)
+        Problems with a function's answers and the right ones.
+    tables : callable
+        Makes tables of a log-likelihood or Q of single samples and components.
+    deadline : float
+        When the search ends, a time of `perf_counter`.
+    most : int
+        How many mistakes are believed.
+    """
+    if any(yours.shape != right.shape for _, yours, right in pairs):
+        return ()
+    if quantity in HINTS and (order := by_order(book, quantity, [(p, yours) for p, yours, _ in pairs])):
+        return (order,)
+    found: tuple[Mistake, ...] = ()
+    if quantity == "responsibilities":
+        found = _of_rows(book, [(problem, yours) for problem, yours, _ in pairs if problem.K > 2], min(most, 2))
+    elif quantity in OBJECTIVES:
+        found = _of_objective(book, quantity, pairs, tables(), deadline, min(most, 2))
+    if not found and quantity not in ("responsibilities", "labels"):
+        divisor = book.formulas[quantity].divisor if quantity in book.formulas else None
+        factor = by_factor(quantity, pairs, lambda problem: book.additions(quantity, problem), divisor)
+        found = () if factor is None else (factor,)
+    return found if len(found) <= most else ()
+
+
+@np.errstate(all="ignore")
+def _of_rows(book: Textbook, tables: Sequence[Table], most: int) -> tuple[Mistake, ...]:
+    """Return the mistakes in the terms of responsibilities, of which rows or columns may not sum to one."""
+    logs = [(problem, np.log(r)) for problem, r in tables]
+    if all(close(r.sum(axis=1), np.ones(len(r)), GUARD) for _, r in tables):
+        return by_terms(book, logs, relative=True, most=most)
+    by_column = all(close(r.sum(axis=0), np.ones(r.shape[1]), GUARD) for _, r in tables)
+    name = "normalised over samples" if by_column else "not normalised"
+    change = next((c for c in book.formulas["responsibilities"].singles() if c.name == name), None)
+    if change is None or by_column:
+        return ()
+    found = by_terms(book, logs, relative=False, most=most)
+    return (change.mistake, *found) if found else ()
+
+
+def _of_objective(
+    book: Textbook, quantity: str, pairs: Sequence[Pair], tables: Sequence[Table], deadline: float, most: int
+) -> tuple[Mistake, ...]:
+    """Return the mistakes in the terms of a log density, and those made when it is summed.
+
+    The tables are the function's own log densities. So the terms are found in them, and the rest by putting them in
+    the place of the right ones.
+    """
+    found = by_terms(book, tables, relative=False, most=most)
+    if not found:
+        return ()
+    last, lw = book.formulas[quantity].slots[-1], lambda p: np.log(p.theta["weights"])
+    densities = {_key(p): table - (lw(p) if quantity == "q" else 0.0) for p, table in tables}
+    chosen = [(p, yours) for p, yours, _ in pairs if _key(p) in densities]
+
+    def combine(p: Problem, v: Mapping[str, Any]) -> Array:
+        return np.asarray(v[last.name](densities[_key(p)], v.get("weights", lw(p)), p))
+
+    slots = (last,) if quantity == "q" else (WEIGHTS, last)
+    formula, problems, outputs = Formula(quantity, "", slots, combine), *map(list, zip(*chosen, strict=True))
+    if all(close(formula.value(p), yours) for p, yours in chosen):
+        return found
+    others = explanations(formula, problems, outputs, deadline) if len(chosen) > 1 else []
+    return (*found, *others[0]) if others else ()
+
+
+def _key(problem: Problem) -> bytes:
+    return np.asarray(problem.X).tobytes()
+
+
+def tables_of(caller: Caller, quantity: str) -> list[Table]:
+    """Return what a log-likelihood or Q gives for one sample and one component at a time, on the first problems."""
+    if caller.step != quantity or caller.flat or caller.book.two_sets or "weights" not in caller.book.quantities:
+        return []
+    tables: list[Table] = []
+    for problem in caller.book.problems(caller.step)[:2]:
+        table = np.full((problem.n, problem.K), np.nan)
+        for i in range(problem.n):
+            for k in range(problem.K):
+                single = caller.book.single(problem, i, k, alone=quantity != "q")
+                answer = caller(single).values.get(quantity)
+                if answer is None or answer.size != 1:
+                    return tables
+                table[i, k] = float(answer.ravel()[0])
+        whole = problem if quantity == "q" else problem.changed(weights=np.ones(problem.K))
+        tables.append((whole, table))
+    return tables
