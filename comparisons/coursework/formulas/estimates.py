@@ -110,8 +110,21 @@ SMALL_DIVISORS: Mapping[str, Callable[..., Any]] = {
     "half of N_k": lambda s, size, p: (p.r.T @ size) / 2,
     "twice N_k": lambda s, size, p: (p.r.T @ size) * 2,
 }
+SUMS: dict[str, Callable[..., Any]] = {
+    f"sum of {name}": lambda s, size, p, share=share: share(p).T @ size
+    for name, share in SHARE.wrong.items()
+    if not name.endswith(("squared", "left out", "rounded", "out"))
+}
+OF_SUMS = {
+    name: ("By what is the weighted sum divided?", f"The divisor is the {name}; N_k belongs there.") for name in SUMS
+}
 DIVISOR = Slot(
-    "divisor", lambda s, size, p: p.r.T @ size, SMALL_DIVISORS, TEXTS, apply=False, follows=("the shares' own sum",)
+    "divisor",
+    lambda s, size, p: p.r.T @ size,
+    {**SMALL_DIVISORS, **SUMS},
+    {**TEXTS, "divisor": {**TEXTS["divisor"], **OF_SUMS}},
+    apply=False,
+    follows=("the shares' own sum",),
 )
 
 

@@ -1,7 +1,7 @@
 """EM's loop with one mistake: in the E-step, in the M-step, or in the order of things."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import pairwise, permutations, product
 from typing import Any
 
 import numpy as np
@@ -71,9 +71,12 @@ def loop_mistake(book: Textbook, problem: Problem, path: Sequence[Theta], from_s
     two = [book.iterate(problem.changed(**book.iterate(problem.changed(**before)))) for before, _ in steps]
     if all(same(after, guess) for (_, after), guess in zip(steps, two, strict=True)):
         return LOOP_MISTAKES["two iterations counted as one"]
-    for name, iterate in (("E-step between the updates", between), ("half of the step", halved)):
-        if all(same(iterate(book, problem.changed(**before)), after) for before, after in steps):
-            return LOOP_MISTAKES[name]
+    if all(same(halved(book, problem.changed(**before)), after) for before, after in steps):
+        return LOOP_MISTAKES["half of the step"]
+    for own_means in (False, True)[: 1 + ("covariances" in book.quantities)]:
+        for blocks in orders(book.quantities):
+            if all(same(between(book, problem.changed(**before), blocks, own_means), after) for before, after in steps):
+                return LOOP_MISTAKES["E-step between the updates"]
     for k in range(problem.K):
         if all(same(_kept(book.iterate(problem.changed(**a)), a, k, book.shared), b) for a, b in steps):
             text = LOOP_MISTAKES["one quantity never changes"]
@@ -92,12 +95,30 @@ def _kept(theta: Theta, old: Theta, k: int, shared: Sequence[str]) -> Theta:
     return {**theta, **{name: np.where(rows[name] == k, old[name], theta[name]) for name in own}}
 
 
-def between(book: Textbook, at: Problem) -> Theta:
-    """Return the next parameters if the responsibilities are computed anew after each quantity."""
-    for name in book.quantities:
+def between(book: Textbook, at: Problem, blocks: Sequence[Sequence[str]], own_means: bool = False) -> Theta:
+    """Return the next parameters if the responsibilities are computed anew after each block of quantities.
+
+    With ``own_means`` covariances are about the means as they are then, not about those of the new responsibilities.
+    """
+    for block in blocks:
         soft = at.changed(r=book.responsibilities(at))
-        at = at.changed(**{name: book.formulas[name].value(soft)})
+        fixed = (
+            [c for c in book.formulas["covariances"].singles() if c.name == "about the old means"] if own_means else []
+        )
+        at = at.changed(**{n: book.formulas[n].changed(soft, fixed if n == "covariances" else []) for n in block})
     return at.theta
+
+
+def orders(quantities: Sequence[str]) -> Iterator[tuple[tuple[str, ...], ...]]:
+    """Yield all ways to update quantities in two blocks or more, that of the textbook's order first."""
+    yield tuple((name,) for name in quantities)
+    for order in permutations(quantities):
+        for cuts in product((False, True), repeat=len(order) - 1):
+            blocks: list[tuple[str, ...]] = [order[:1]]
+            for name, cut in zip(order[1:], cuts, strict=True):
+                blocks = [*blocks, (name,)] if cut else [*blocks[:-1], (*blocks[-1], name)]
+            if any(cuts):
+                yield tuple(blocks)
 
 
 def halved(book: Textbook, at: Problem) -> Theta:

@@ -111,6 +111,10 @@ class Textbook(Inputs):
         """Return log p(x_i | z_i = k) from the values of `density_slots`, shape (n, K)."""
         return self.log_density(problem)
 
+    def log_density_of(self, problem: Problem) -> Array:
+        """Return log p(x_i | z_i = k) by the right values of the slots, shape (n, K)."""
+        return self.combine_density(problem, {slot.name: slot.value(problem, "") for slot in self.density_slots})
+
     def m_step(self, problem: Problem) -> dict[str, Array]:
         """Return the M-step by quantity: by the formulas with slots where they are all there, else by `em`."""
         if (problem.prior is None or self.formulas_know_priors) and {*self.quantities} <= {*self.formulas}:

@@ -77,6 +77,7 @@ AFTER_WEIGHTS = Slot(
         "first sample's responsibilities": lambda a, p: p.r[0],
         "last sample's responsibilities": lambda a, p: p.r[-1],
         "responsibilities summed over components": lambda a, p: p.r.sum(axis=1),
+        "responsibilities summed over components, over n": lambda a, p: p.r.sum(axis=1) / p.n,
         "responsibilities averaged over components": lambda a, p: p.r.mean(axis=1),
     },
     TEXTS,

@@ -95,6 +95,8 @@ INPUTS = Slot(
         "features in reverse order in the centres": lambda p: p.changed(centers=p.theta["centers"][:, ::-1]),
         "centres rounded": lambda p: p.changed(centers=np.round(p.theta["centers"])),
         "samples rounded": lambda p: p.changed(X=np.trunc(p.X)),
+        "lengths in place of samples and centres": _both(lambda a, p: np.linalg.norm(a, axis=1, keepdims=True)),
+        "squared lengths in place of samples and centres": _both(lambda a, p: (a**2).sum(axis=1, keepdims=True)),
         "absolute values": _both(lambda a, p: np.abs(a)),
     },
     TEXTS,
@@ -157,6 +159,9 @@ AVERAGE = Slot(
         "first sample of each cluster": _each(lambda x, p: x[0]),
         "last sample of each cluster": _each(lambda x, p: x[-1]),
         "sample nearest to the mean": _each(lambda x, p: x[((x - x.mean(axis=0)) ** 2).sum(axis=1).argmin()]),
+        "sample of all clusters nearest to the mean": _each(
+            lambda x, p: p.X[((p.X - x.mean(axis=0)) ** 2).sum(axis=1).argmin()]
+        ),
         "mean of the squares": _each(lambda x, p: (x**2).mean(axis=0)),
         "root of the mean of squares": _each(lambda x, p: np.sqrt((x**2).mean(axis=0))),
         "standard deviations": _each(lambda x, p: x.std(axis=0)),

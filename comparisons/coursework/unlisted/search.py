@@ -1,14 +1,15 @@
 """Search for mistakes that no entry of the catalogue lists, in a quantity's answers on the ordinary problems."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from comparisons.coursework.calling.caller import Caller
+from comparisons.coursework.formulas.estimates import SHARE
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.responsibilities import WEIGHTS
-from comparisons.coursework.formulas.slots import GUARD, Formula, Mistake, close, explanations
+from comparisons.coursework.formulas.slots import GUARD, Formula, Mistake, Slot, close, explanations
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.unlisted.factors import Pair, by_factor
 from comparisons.coursework.unlisted.orders import HINTS, by_order
@@ -16,6 +17,7 @@ from comparisons.coursework.unlisted.terms import Table, by_terms
 from models.validation import Array
 
 OBJECTIVES = "log_likelihood", "q"
+MOST_CHECKED = 3  # mistakes that are believed where they give the whole sum, not only the table
 
 
 def unlisted(
@@ -52,6 +54,7 @@ def unlisted(
         found = _of_rows(book, [(problem, yours) for problem, yours, _ in pairs if problem.K > 2], min(most, 2))
     elif quantity in OBJECTIVES:
         found = _of_objective(book, quantity, pairs, tables(), deadline, min(most, 2))
+        most = max(most, MOST_CHECKED)
     if not found and quantity not in ("responsibilities", "labels"):
         divisor = book.formulas[quantity].divisor if quantity in book.formulas else None
         factor = by_factor(quantity, pairs, lambda problem: book.additions(quantity, problem), divisor)
@@ -83,21 +86,47 @@ def _of_objective(
     the place of the right ones.
     """
     found = by_terms(book, tables, relative=False, most=most)
-    if not found:
-        return ()
-    last, lw = book.formulas[quantity].slots[-1], lambda p: np.log(p.theta["weights"])
-    densities = {_key(p): table - (lw(p) if quantity == "q" else 0.0) for p, table in tables}
+    lw = {_key(p): np.log(p.theta["weights"]) for p, *_ in pairs}
+    densities = {_key(p): table - (lw[_key(p)] if quantity == "q" else 0.0) for p, table in tables}
     chosen = [(p, yours) for p, yours, _ in pairs if _key(p) in densities]
-
-    def combine(p: Problem, v: Mapping[str, Any]) -> Array:
-        return np.asarray(v[last.name](densities[_key(p)], v.get("weights", lw(p)), p))
-
-    slots = (last,) if quantity == "q" else (WEIGHTS, last)
-    formula, problems, outputs = Formula(quantity, "", slots, combine), *map(list, zip(*chosen, strict=True))
-    if all(close(formula.value(p), yours) for p, yours in chosen):
+    right = all(close(densities[_key(p)], book.log_density_of(p), GUARD) for p, _ in chosen)
+    if len(chosen) < 2 or not (found or right):
         return found
-    others = explanations(formula, problems, outputs, deadline) if len(chosen) > 1 else []
-    return (*found, *others[0]) if others else ()
+    for formula in _sums_of(book, quantity, densities, lw):
+        if all(close(formula.value(p), yours) for p, yours in chosen):
+            return found
+        others = explanations(formula, [p for p, _ in chosen], [yours for _, yours in chosen], deadline)
+        if others:
+            return (*found, *others[0])
+    return ()
+
+
+def _sums_of(
+    book: Textbook, quantity: str, densities: Mapping[bytes, Array], log_weights: Mapping[bytes, Array]
+) -> Iterator[Formula]:
+    """Yield formulas of given log densities (n, K) and weights, in which only what is done with them may be wrong."""
+    last = book.formulas[quantity].slots[-1]
+
+    def summed(p: Problem, v: Mapping[str, Any]) -> Array:
+        return np.asarray(v[last.name](densities[_key(p)], v.get("weights", log_weights[_key(p)]), p))
+
+    def averaged(p: Problem, v: Mapping[str, Any]) -> Array:
+        return np.asarray(
+            (v[with_densities.name] * densities[_key(p)]).sum() + (v[with_weights.name] * log_weights[_key(p)]).sum()
+        )
+
+    yield Formula(quantity, "", (last,) if quantity == "q" else (WEIGHTS, last), summed)
+    if quantity == "q":
+        with_densities, with_weights = (
+            Slot(
+                place,
+                SHARE.right,
+                {f"{name}, with the {place}": value for name, value in SHARE.wrong.items()},
+                {place: {f"{name}, with the {place}": SHARE.texts[SHARE.name][name] for name in SHARE.wrong}},
+            )
+            for place in ("log densities", "log weights")
+        )
+        yield Formula(quantity, "", (with_densities, with_weights), averaged)
 
 
 def _key(problem: Problem) -> bytes:

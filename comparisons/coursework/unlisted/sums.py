@@ -46,7 +46,7 @@ def by_constants(
         Relative gap that is none.
     """
     arrays = [additions(problem) for problem, *_ in pairs]
-    names = ["", *(name for name in arrays[0] if "N_k" not in name)]
+    names = ["", *(name for name in arrays[0] if "N_k" not in name and "new" not in name)]
     for name, below in [(name, below) for name in names for below in (False, True) if name or below]:
         for rules in product(RULES, repeat=below + bool(name)):
             columns, y = [], []
@@ -59,7 +59,11 @@ def by_constants(
                 )
                 y.append(((yours - right) * B).ravel())
             found = solved(np.concatenate(columns), np.concatenate(y), exact)
-            if found is not None and np.abs(found).min() > NONE:
+            if (
+                found is not None
+                and np.abs(found).min() > NONE
+                and _is_above_zero(pairs, divisor, found[0] * below, rules[0])
+            ):
                 said = [_ruled(factor, rule) for factor, rule in zip(found, rules, strict=True)]
                 parts = [f"{times(said[-1], name)} to the numerator"] if name else []
                 parts += [f"{said[0]} to the divisor"] if below else []
@@ -67,6 +71,11 @@ def by_constants(
                 hint = f"Numerator and divisor of the {quantity}: has one of them something that does not belong there?"
                 return Mistake(named, hint, f"The {quantity} are the right ratio, but it {named}.")
     return None
+
+
+def _is_above_zero(pairs: Sequence[Pair], divisor: Any, added: float, rule: str) -> bool:
+    """Whether the divisors, with what is added, are no zeros: any estimate is a ratio of two zeros."""
+    return all(np.min(divisor(p) + added * RULES[rule](p)) > NONE * np.max(divisor(p)) for p, *_ in pairs)
 
 
 def _ruled(factor: float, rule: str) -> str:
