@@ -85,6 +85,8 @@ def _of_objective(
     The tables are the function's own log densities. So the terms are found in them, and the rest by putting them in
     the place of the right ones.
     """
+    if not tables:
+        return ()
     found = by_terms(book, tables, relative=False, most=most)
     lw = {_key(p): np.log(p.theta["weights"]) for p, *_ in pairs}
     densities = {_key(p): table - (lw[_key(p)] if quantity == "q" else 0.0) for p, table in tables}
