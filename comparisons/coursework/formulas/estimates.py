@@ -9,6 +9,7 @@ problem; that of the last slot, of the estimate (K, p) and the problem.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def mixed(new: Array, old: Array, k: int) -> Array:
     return mixed
 
 
-SHARE = Slot(
+SHARE_AS_IS = Slot(
     "share",
     lambda p: p.r,
     {
@@ -63,6 +64,28 @@ SHARE = Slot(
         "largest responsibility": lambda p: np.repeat(p.r.max(axis=1, keepdims=True), p.K, axis=1),
     },
     texts=TEXTS,
+)
+AGAIN = (
+    "responsibilities squared",
+    "root of responsibilities",
+    "exp of responsibilities",
+    "complement of responsibilities",
+)
+NORMALISED = {
+    f"{name}, then normalised over {over}": lambda p, name=name, axis=axis: (
+        SHARE_AS_IS.wrong[name](p) / SHARE_AS_IS.wrong[name](p).sum(axis=axis, keepdims=True)
+    )
+    for name in AGAIN
+    for over, axis in (("components", 1), ("samples", 0))
+}
+OF_NORMALISED = {
+    name: ("What is done to the responsibilities before they are summed?", f"The {name}, stand where r_ik belongs.")
+    for name in NORMALISED
+}
+SHARE = replace(
+    SHARE_AS_IS,
+    wrong={**SHARE_AS_IS.wrong, **NORMALISED},
+    texts={**TEXTS, "share": {**TEXTS["share"], **OF_NORMALISED}},
 )
 SMALL_DIVISORS: Mapping[str, Callable[..., Any]] = {
     "n in place of N_k": lambda s, size, p: size.sum(axis=0),
@@ -107,6 +130,7 @@ SMALL_DIVISORS: Mapping[str, Callable[..., Any]] = {
     "N_k times the mean size": lambda s, size, p: p.r.sum(axis=0)[:, None] * size.mean(),
     "N_k - D": lambda s, size, p: p.r.T @ size - p.D,
     "multiplied by N_k": lambda s, size, p: 1 / (p.r.T @ size),
+    "N_k over D": lambda s, size, p: (p.r.T @ size) / p.D,
     "half of N_k": lambda s, size, p: (p.r.T @ size) / 2,
     "twice N_k": lambda s, size, p: (p.r.T @ size) * 2,
 }

@@ -6,7 +6,7 @@ that come in pairs need no entry of their own. `explanations` finds which choice
 
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from itertools import combinations
 from pathlib import Path
@@ -100,6 +100,26 @@ def term(name: str, hint: str, right: Callable[[Problem], Any], wrong: Mapping[s
 
 def _edited(change: Callable[[Any, Problem], Any], right: Callable[[Problem], Any], p: Problem) -> Any:
     return change(right(p), p)
+
+
+def partly_zero(slot: Slot, names: Sequence[str]) -> Slot:
+    """Return a slot of swaps with those that set a part of a parameter to 0: an axis of which one place is reached."""
+    hint = "Print the parameters as your function uses them: which components and features does your loop reach?"
+    found = {}
+    for name in names:
+        for axis, of in ((0, "component"), (1, "feature")):
+            for words, place in {"first": 0, "last": -1}.items():
+                for kept in (True, False):
+                    said = f"{name} of the {words} {of} {'only' if kept else 'left out'}"
+                    found[said] = partial(_zeroed, name, axis, place, kept)
+    texts = {**slot.texts[slot.name], **{said: (hint, f"The {said}: 0 stands for the others.") for said in found}}
+    return replace(slot, wrong={**slot.wrong, **found}, texts={slot.name: texts})
+
+
+def _zeroed(name: str, axis: int, place: int, kept: bool, p: Problem) -> Problem:
+    mask = (np.arange(p.theta[name].shape[axis]) == place % p.theta[name].shape[axis]) == kept
+    a = p.theta[name]
+    return p.changed(**{name: a * mask.reshape(tuple(-1 if i == axis else 1 for i in range(a.ndim)))})
 
 
 @dataclass(frozen=True)

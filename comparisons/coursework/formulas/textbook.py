@@ -167,7 +167,10 @@ class Textbook(Inputs):
         if quantity in self.shared or len(old) != problem.K:
             return {"1": np.ones(old.shape), "the old value": old}
         found = {"1": np.ones(old.shape), "the old value": old, "the new value": self.m_step(problem)[quantity]}
+        if old.shape == (problem.K, problem.D):
+            found["the mean of all samples"] = np.broadcast_to(problem.X.mean(axis=0), old.shape)
         if quantity == "weights":
+            found["1/K"] = np.full(problem.K, 1 / problem.K)
             found["the sum of squared responsibilities over n"] = (problem.r**2).mean(axis=0)
         return scaled(found, N)
 

@@ -50,7 +50,11 @@ def _of_ratio(quantity: str, pairs: Sequence[tuple[Problem, Array, Array]]) -> M
             return None
         signs.append(np.sign(per))
         targets.append(np.log(np.abs(per)))
-        numbers = {name: a for name, a in _numbers(problem).items() if np.ndim(a) == 0 or len(per) == problem.K}
+        numbers = {
+            name: a
+            for name, a in {**_numbers(problem), **_sizes(right)}.items()
+            if np.ndim(a) == 0 or len(per) == problem.K
+        }
         rows.append(np.stack([np.broadcast_to(np.log(a), per.shape) for a in numbers.values()], axis=1))
     sign = np.concatenate(signs)
     if not (sign == sign[0]).all():
@@ -101,6 +105,15 @@ def _per_component(ratio: Array, K: int) -> Array | None:
         if (np.ptp(flat, axis=1) <= EXACT * np.abs(flat).max(axis=1)).all():
             return np.asarray(flat[:, 0])
     return None
+
+
+def _sizes(right: Array) -> dict[str, Array]:
+    """Return sizes of the right estimate of each component."""
+    if right.ndim == 3 and right.shape[1] == right.shape[2]:
+        return {"its trace": np.trace(right, axis1=1, axis2=2), "its determinant": np.linalg.det(right)}
+    if right.ndim == 2 and (right > 0).all():
+        return {"its sum over the features": right.sum(axis=1), "its product": right.prod(axis=1)}
+    return {}
 
 
 def _numbers(problem: Problem) -> dict[str, Any]:

@@ -6,7 +6,7 @@ orders are made here, with averages in the place of sums and products too, and t
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import permutations, product
+from itertools import chain, permutations, product
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,14 @@ VERBS: dict[str, Callable[[Array, int], Array]] = {
     "averaged": lambda a, axis: log_sum(a, axis, True) - np.log(a.shape[axis]),
     "averaged as logs": lambda a, axis: a.mean(axis=axis, keepdims=True),
 }
-WEIGHTS = "", "without weights", "with the weights in each cell"
+TOTALS: dict[str, Callable[[Array, Any], Array]] = {
+    "sum": lambda a, axis: log_sum(a, axis, True),
+    "mean": lambda a, axis: log_sum(a, axis, True) - np.log(a.size / log_sum(a, axis, True).size),
+    "largest": lambda a, axis: a.max(axis=axis, keepdims=True),
+    "length": lambda a, axis: log_sum(2 * a, axis, True) / 2,
+    "product": lambda a, axis: a.sum(axis=axis, keepdims=True),
+}
+WEIGHTS = "", "without weights", "with the weights in each cell", "with the weights added to the densities"
 RIGHT = (("multiplied", "features"), ("added", "components"), ("multiplied", "samples"))
 Steps = tuple[tuple[str, str], ...]
 HINTS = {
@@ -51,6 +58,9 @@ def by_order(book: Any, quantity: str, pairs: Sequence[tuple[Problem, Array]]) -
     if not several or any(book.cells(p) is None for p, _ in several):
         return None
     options = [made(book.cells(p), np.log(p.theta["weights"])) for p, _ in several]
+    if quantity == "responsibilities":
+        ratios = [_ratios(book.log_density_of(p), np.log(p.theta["weights"])) for p, _ in several]
+        options = [chain(*pair) for pair in zip(ratios, options, strict=True)]
     for answers in zip(*options, strict=True):
         if all(close(value, yours) for (_, value), (_, yours) in zip(answers, several, strict=True)):
             named = answers[0][0]
@@ -67,6 +77,8 @@ def _likelihoods(cells: Array, weights: Array) -> Iterator[tuple[str, Array]]:
                 continue
             a = cells + weights[:, None] if when == WEIGHTS[2] else cells
             for verb, axis in steps:
+                if axis == "components" and when == WEIGHTS[3]:
+                    a = np.logaddexp(a, weights[:, None])
                 if axis == "components" and not when:
                     logs = verb == "averaged as logs"  # by the weights
                     a = a * np.exp(weights)[:, None] * len(weights) if logs else a + weights[:, None]
@@ -77,7 +89,7 @@ def _likelihoods(cells: Array, weights: Array) -> Iterator[tuple[str, Array]]:
 def _normalised(cells: Array, weights: Array) -> Iterator[tuple[str, Array]]:
     """Yield responsibilities (n, K) that are normalised before the features are put together, and after or not."""
     for first, verb, again in product((*AXES, ""), VERBS, (True, False)):
-        for when in WEIGHTS:
+        for when in WEIGHTS[:3]:
             a = cells + (weights[:, None] if when == WEIGHTS[2] else 0.0)
             if not when and again is False:
                 a = a + weights[:, None] / cells.shape[2]
@@ -86,6 +98,19 @@ def _normalised(cells: Array, weights: Array) -> Iterator[tuple[str, Array]]:
             named = f"normalised over {first}, then {verb} over features" if first else f"{verb} over features"
             end = ", then normalised over components" if again else ""
             yield f"{named}{end}{when and ', ' + when}", softmax(a) if again else np.exp(a)
+
+
+def _ratios(lp: Array, lw: Array) -> Iterator[tuple[str, Array]]:
+    """Yield what may stand above the fraction bar over what may stand below."""
+    tables = {"joint densities": lp + lw, "densities": lp, "weights": lw + 0 * lp}
+    places = {"": slice(None), " without the last component": slice(-1), " without the first component": slice(1, None)}
+    for (above, a), (below, b), (where, place), (verb, total), axis in product(
+        tables.items(), tables.items(), places.items(), TOTALS.items(), (1, 0, (0, 1))
+    ):
+        if where and axis == 0:
+            continue
+        over = {1: "components", 0: "samples", (0, 1): "both"}[axis]
+        yield f"{above} over the {verb} of {below}{where}, over {over}", np.exp(a - total(b[:, place], axis))
 
 
 def _said(steps: Steps, when: str) -> str:

@@ -25,6 +25,8 @@ RULES: dict[str, Callable[[Problem], float]] = {
     "1": lambda p: 1.0,
     "K": lambda p: float(p.K),
     "D": lambda p: float(p.D),
+    "1/K": lambda p: 1.0 / p.K,
+    "1/D": lambda p: 1.0 / p.D,
 }
 Pair = tuple[Problem, Array, Array]
 
@@ -48,29 +50,40 @@ def by_constants(
     arrays = [additions(problem) for problem, *_ in pairs]
     names = ["", *(name for name in arrays[0] if "N_k" not in name and "new" not in name)]
     for name, below in [(name, below) for name in names for below in (False, True) if name or below]:
+        found = []
         for rules in product(RULES, repeat=below + bool(name)):
-            columns, y = [], []
-            for (problem, yours, right), own in zip(pairs, arrays, strict=True):
-                B = np.broadcast_to(divisor(problem), right.shape)
-                u = [np.broadcast_to(own[name], right.shape)] if name else []
-                terms = [*([-yours] if below else []), *u]
-                columns.append(
-                    np.stack([RULES[r](problem) * a.ravel() for r, a in zip(rules, terms, strict=True)], axis=1)
-                )
-                y.append(((yours - right) * B).ravel())
-            found = solved(np.concatenate(columns), np.concatenate(y), exact)
-            if (
-                found is not None
-                and np.abs(found).min() > NONE
-                and _is_above_zero(pairs, divisor, found[0] * below, rules[0])
-            ):
-                said = [_ruled(factor, rule) for factor, rule in zip(found, rules, strict=True)]
-                parts = [f"{times(said[-1], name)} to the numerator"] if name else []
-                parts += [f"{said[0]} to the divisor"] if below else []
-                named = f"adds {' and '.join(parts)}"
-                hint = f"Numerator and divisor of the {quantity}: has one of them something that does not belong there?"
-                return Mistake(named, hint, f"The {quantity} are the right ratio, but it {named}.")
+            factors = _constants(pairs, [own.get(name) for own in arrays], divisor, below, rules, exact)
+            if factors is not None:
+                found.append(tuple(zip(factors, rules, strict=True)))
+        if found:
+            best = min(found, key=lambda terms: sum(_oddness(factor) + 0.3 * (rule != "1") for factor, rule in terms))
+            parts = [f"{times(_ruled(*best[-1]), name)} to the numerator"] if name else []
+            parts += [f"{_ruled(*best[0])} to the divisor"] if below else []
+            named = f"adds {' and '.join(parts)}"
+            hint = f"Numerator and divisor of the {quantity}: has one of them something that does not belong there?"
+            return Mistake(named, hint, f"The {quantity} are the right ratio, but it {named}.")
     return None
+
+
+def _constants(
+    pairs: Sequence[Pair], arrays: Sequence[Any], divisor: Any, below: bool, rules: Sequence[str], exact: float
+) -> list[float] | None:
+    """Return c and d with θ (B + c) = A + d u, each times a rule's number of the problem, or None."""
+    columns, y = [], []
+    for (problem, yours, right), u in zip(pairs, arrays, strict=True):
+        B = np.broadcast_to(divisor(problem), right.shape)
+        terms = [*([-yours] if below else []), *([] if u is None else [np.broadcast_to(u, right.shape)])]
+        columns.append(np.stack([RULES[r](problem) * a.ravel() for r, a in zip(rules, terms, strict=True)], axis=1))
+        y.append(((yours - right) * B).ravel())
+    found = solved(np.concatenate(columns), np.concatenate(y), exact)
+    if found is None or np.abs(found).min() <= NONE or not _is_above_zero(pairs, divisor, found[0] * below, rules[0]):
+        return None
+    return [float(factor) for factor in found]
+
+
+def _oddness(factor: float) -> float:
+    """Return 0 for 1, less than 1 for small whole numbers and halves, more for others."""
+    return abs(abs(factor) - 1) / 10 if abs(2 * factor - round(2 * factor)) < NONE else 3.0
 
 
 def _is_above_zero(pairs: Sequence[Pair], divisor: Any, added: float, rule: str) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from comparisons.coursework.formulas.conventions import Convention
 from comparisons.coursework.formulas.estimates import after_of, ratio
 from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.slots import Formula, Slot, texts_beside
+from comparisons.coursework.formulas.slots import Formula, Slot, partly_zero, texts_beside
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.weights import weights_formula
 from comparisons.coursework.unlisted.sums import scaled
@@ -84,7 +84,7 @@ class Gaussian(Textbook):
     }
     sections: ClassVar = {"e": "E-step", "m": "M-step", "log_likelihood": "The model", "q": "The lower bound"}
     density_slots = density.CONSTANT, density.DETERMINANT, density.SQUARE
-    swaps = density.SWAPS
+    swaps = partly_zero(density.SWAPS, ["means"])
     n_samples = 9, 10
     quantities = "weights", "means", "covariances"
 
@@ -215,6 +215,8 @@ class Gaussian(Textbook):
 
     @override
     def cells(self, problem: Problem) -> Array:
+        if self.structure in ("full", "tied"):  # features depend on each other: a sample is one cell
+            return self.log_density_of(problem)[:, :, None]
         variances = density.diagonals(density.matrices(problem))
         return np.asarray(-(density.gaps(problem) ** 2 / variances + np.log(2 * np.pi * variances)) / 2)
 
@@ -237,6 +239,13 @@ class Gaussian(Textbook):
             "(x̄_k - old μ_k)": means - problem.theta["means"],
         }
         found = {f"{name} {name}'": np.einsum("kd,ke->kde", a, a) for name, a in vectors.items()}
+        new = np.einsum("nk,nd,ne->kde", problem.r, X, X) / N[:, None, None] - np.einsum("kd,ke->kde", means, means)
+        found |= {
+            "the diagonal of Σ_k": density.kept_diagonal(new),
+            "the pooled Σ": 0 * new + np.einsum("k,kde->de", N / problem.n, new),
+        }
+        found["the covariance of all samples"] = 0 * new + (X - X.mean(axis=0)).T @ (X - X.mean(axis=0)) / problem.n
+        found["the mean variance of Σ_k"] = np.trace(new, axis1=1, axis2=2)[:, None, None] / problem.D * identity
         found |= {"the unit matrix": identity, "the old Σ_k": old, "1 in every entry": np.ones_like(identity)}
         found["E[x x']"] = np.einsum("nk,nd,ne->kde", problem.r, X, X) / N[:, None, None]
         found["Σ_i x_i x_i' / n"] = identity * 0 + X.T @ X / problem.n

@@ -213,7 +213,7 @@ def covariances_formula(structure: str, text: str, prior: tuple[Slot, ...] = ())
 
     others = {"about the means shrunk to m0": lambda s, p: modes(p), "about m0": _about(lambda p: p.prior.mean)}
     centre = replace(CENTER, wrong={**CENTER.wrong, **others}) if prior else CENTER
-    inner = (pooled, DIVISOR) if structure == "tied" else (DIVISOR, pooled)
+    inner = (pooled, DIVISOR) if structure in ("tied", "spherical") else (DIVISOR, pooled)
 
     def combine(p: Problem, v: Mapping[str, Any]) -> Array:
         share = v["share"]

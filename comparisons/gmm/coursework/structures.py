@@ -79,6 +79,7 @@ OTHER_STRUCTURES: dict[str, dict[str, Callable[..., Any]]] = {
         "last feature only": lambda S, N, p: _per(S, N)[:, -1, -1],
         "largest variance": lambda S, N, p: _diag(_per(S, N)).max(axis=1),
         "determinant to the power 1/D": lambda S, N, p: np.linalg.det(_per(S, N)) ** (1 / p.D),
+        "geometric mean of the variances": lambda S, N, p: np.exp(np.log(_diag(_per(S, N))).mean(axis=1)),
         "determinant": lambda S, N, p: np.linalg.det(_per(S, N)),
         "variances of each feature, as diag": lambda S, N, p: _diag(_per(S, N)),
         "mean of all entries": lambda S, N, p: _per(S, N).mean(axis=(1, 2)),
