@@ -105,6 +105,17 @@ def squared_in_one_term(X, r, w, m, S):
     return (r**2 * (gaussian(X, w, m, S) - np.log(w))).sum() + (r * np.log(w)).sum()
 
 
+@listed("-Σ_ik r_ik log π_k and n Σ_k π_k log π_k added", check_q)
+def weights_by_themselves(X, r, w, m, S):
+    return (r * (gaussian(X, w, m, S) - np.log(w))).sum() + len(X) * (w * np.log(w)).sum()
+
+
+@listed("joint densities over the mean of densities, over components", check_e_step)
+def denominator_without_weights(X, w, m, S):
+    joint = np.exp(gaussian(X, w, m, S))
+    return joint / (joint / w).mean(axis=1, keepdims=True)
+
+
 # Sums and ratios ------------------------------------------------------------------------------------------------------
 
 

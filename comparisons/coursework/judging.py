@@ -12,8 +12,9 @@ from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import GUARD, RTOL, SINGLE, Formula, Mistake, close, explanations
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.result import Verdict
+from comparisons.coursework.unlisted.factors import Pair
 from comparisons.coursework.unlisted.narrowing import narrowed
-from comparisons.coursework.unlisted.search import tables_of, unlisted
+from comparisons.coursework.unlisted.search import more_of, tables_of, unlisted
 from comparisons.coursework.unlisted.terms import Table
 from models.validation import Array
 
@@ -59,6 +60,7 @@ def judge(caller: Caller, quantity: str, trials: Sequence[Trial], deadline: floa
         deadline,
         probes=lambda: _probes(caller, quantity),
         tables=cache(lambda: tables_of(caller, quantity)),
+        more=cache(lambda: more_of(caller, quantity)),
     )
 
 
@@ -70,6 +72,7 @@ def judge_values(
     rtol: float | None = None,
     probes: Callable[[], list[Trial]] = list,
     tables: Callable[[], list[Table]] = list,
+    more: Callable[[], list[Pair]] = list,
 ) -> Verdict:
     """Return what is found about a quantity from answers on some problems.
 
@@ -89,6 +92,8 @@ def judge_values(
         Makes further trials, which are only needed where no known mistake gives the answers.
     tables : callable
         Makes tables of a log-likelihood or Q of single samples and components; needed as rarely.
+    more : callable
+        Makes more inputs with answers for these.
     """
     formula = book.formulas.get(quantity)
     text = formula.text if formula else book.texts.get(quantity, "")
@@ -108,13 +113,13 @@ def judge_values(
     if not wrong and (not mistakes or rtol > GUARD):
         return Verdict(quantity, True, formula=text)
     if not mistakes:
-        mistakes = _unlisted(book, quantity, answered, tables, deadline, most=1)
+        mistakes = _unlisted(book, quantity, answered, (tables, more), deadline, most=1)
     if (
         not mistakes and sum(trial.answer.values[quantity].size for trial in answered) > 1
     ):  # a number may agree by chance
         mistakes, alternatives = _known(formula, quantity, answered, deadline, exact, pairs=True)
     if not mistakes:
-        mistakes = _unlisted(book, quantity, answered, tables, deadline, most=4)
+        mistakes = _unlisted(book, quantity, answered, (tables, more), deadline, most=4)
     located = "" if mistakes else narrowed(quantity, answered, rtol, probes())
     return Verdict(quantity, False, mistakes, located, text, alternatives)
 
@@ -123,14 +128,14 @@ def _unlisted(
     book: Textbook,
     quantity: str,
     trials: Sequence[Trial],
-    tables: Callable[[], Sequence[Table]],
+    makers: tuple[Callable[[], list[Table]], Callable[[], list[Pair]]],
     deadline: float,
     most: int,
 ) -> tuple[Mistake, ...]:
     """Return mistakes that no entry lists, on the ordinary problems."""
     pairs = [(t.problem, t.answer.values[quantity], t.right[quantity]) for t in trials if not t.problem.name]
     try:
-        return unlisted(book, quantity, pairs, tables, deadline, most)
+        return unlisted(book, quantity, pairs, *makers, deadline, most)
     except (ValueError, np.linalg.LinAlgError):  # answers may have any shape and size: then they are only located
         return ()
 

@@ -22,6 +22,7 @@ POWERS: dict[str, Callable[[Array], Array]] = {
     "1/{}": lambda a: 1 / a,
     "exp {}": lambda a: np.exp(a),
     "log(1 + {})": lambda a: np.log1p(a),
+    "log max({}, 1)": lambda a: np.log(np.maximum(a, 1)),
     "log {}!": lambda a: gammaln(a + 1),
     "{0} log {0}": lambda a: a * np.log(a),
 }

@@ -16,7 +16,7 @@ from comparisons.coursework.calling.outputs import Expected
 from comparisons.coursework.calling.roles import OLD_SET, spellings_of
 from comparisons.coursework.formulas.conventions import EACH, LOGS, MEAN, TRANSPOSED, Convention
 from comparisons.coursework.formulas.inputs import Inputs
-from comparisons.coursework.formulas.objectives import AGGREGATE, AVERAGE, ELL, TEXTS, Q
+from comparisons.coursework.formulas.objectives import AGGREGATE, AVERAGE, ELL, TEXTS, Q, sums_of
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.responsibilities import NORMALISE, WEIGHTS, R
 from comparisons.coursework.formulas.slots import Formula, Slot
@@ -162,6 +162,7 @@ class Textbook(Inputs):
                 "the number of parameters": free,
                 "the number of parameters times log n": free * np.log(problem.n),
             }
+            numbers |= sums_of(self.log_density_of(problem), problem) if "weights" in problem.theta else {}
             return {name: np.array(float(number)) for name, number in numbers.items()}
         N, old = problem.r.sum(axis=0), problem.theta[quantity]
         if quantity in self.shared or len(old) != problem.K:

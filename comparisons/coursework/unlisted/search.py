@@ -25,6 +25,7 @@ def unlisted(
     quantity: str,
     pairs: Sequence[Pair],
     tables: Callable[[], Sequence[Table]],
+    more: Callable[[], Sequence[Pair]],
     deadline: float,
     most: int,
 ) -> tuple[Mistake, ...]:
@@ -40,6 +41,8 @@ def unlisted(
         Problems with a function's answers and the right ones.
     tables : callable
         Makes tables of a log-likelihood or Q of single samples and components.
+    more : callable
+        Makes more pairs, where each is one number.
     deadline : float
         When the search ends, a time of `perf_counter`.
     most : int
@@ -57,6 +60,7 @@ def unlisted(
         most = max(most, MOST_CHECKED)
     if not found and quantity not in ("responsibilities", "labels"):
         divisor = book.formulas[quantity].divisor if quantity in book.formulas else None
+        pairs = [*pairs, *more()] if quantity in OBJECTIVES else pairs
         factor = by_factor(quantity, pairs, lambda problem: book.additions(quantity, problem), divisor)
         found = () if factor is None else (factor,)
     return found if len(found) <= most else ()
@@ -152,3 +156,15 @@ def tables_of(caller: Caller, quantity: str) -> list[Table]:
         whole = problem if quantity == "q" else problem.changed(weights=np.ones(problem.K))
         tables.append((whole, table))
     return tables
+
+
+def more_of(caller: Caller, quantity: str) -> list[Pair]:
+    """Return a log-likelihood or Q, and the right one, on more random inputs: one number says little."""
+    book, rng = caller.book, np.random.RandomState(24)
+    if caller.step != quantity or caller.flat or quantity not in OBJECTIVES:
+        return []
+    K, D = book.shape()
+    sizes = [(n, K or k, D or d) for n, k, d in ((5, 2, 2), (6, 3, 1), (9, 4, 2), (7, 2, 3), (11, 3, 3), (8, 5, 2))]
+    problems = book.seen([book.draw(rng, *size) for size in sizes])
+    answers = [(p, caller(p).values.get(quantity), book.truth(quantity, p)[quantity]) for p in problems]
+    return [(p, yours, right) for p, yours, right in answers if yours is not None and yours.shape == right.shape]
