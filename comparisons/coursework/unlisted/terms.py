@@ -39,8 +39,8 @@ def by_terms(book: Any, tables: Sequence[Table], *, relative: bool, most: int = 
     best: tuple[Mistake, ...] = ()
     for changed, columns in _choices(book, tables):
         factors = [_fitted(table, own, relative) for (_, table), own in zip(tables, columns, strict=True)]
-        if any(own is None for own in factors):
-            continue
+        if any(own is None or not (relative or all(map(is_usual, own.values()))) for own in factors):
+            continue  # where sums are known, not only differences, constants of few problems fit anything
         found = _mistakes([problem for problem, _ in tables], factors, changed, {slot.name for slot in book.terms})
         if found == ():
             return ()  # the terms are right: it is something else
@@ -91,7 +91,7 @@ def _with_atoms(book: Any, tables: Sequence[Table], relative: bool, most: int) -
         for places in np.argwhere(gaps < CANDIDATE)[:MOST_CANDIDATES]:
             chosen = [names[kept[place]] for place in sorted(set(places))]
             factors = solved(np.stack([*terms.values(), *(atoms[name] for name in chosen)], axis=1), y, EXACT)
-            if factors is not None:
+            if factors is not None and (relative or all(map(is_usual, factors))):
                 whole = dict(zip([*terms, *chosen], map(float, factors), strict=True))
                 found.append(_mistakes([tables[0][0]], [whole], None, terms) or ())
         if found := [mistakes for mistakes in found if mistakes]:
@@ -170,6 +170,13 @@ def as_power(ratios: Sequence[tuple[Problem, float]]) -> str:
                 front = "" if abs(rest[0] - 1) < SAME else f"{rest[0]:.6g} "
                 return f"{front}{name}" if power == 1 else f"{front}{name}^{power:g}"
     return ""
+
+
+def is_usual(factor: float) -> bool:
+    """Whether a factor is one that is written down: a fraction with a small denominator, or a logarithm's base."""
+    bases = np.log([2.0, 10.0, 2 * np.pi, np.pi])
+    usual = [*bases, *(1 / bases), *(bases / 2), np.pi, 2 * np.pi]
+    return abs(60 * factor - round(60 * factor)) < 60 * SAME or any(abs(abs(factor) - base) < SAME for base in usual)
 
 
 def times(rule: str, name: str) -> str:
