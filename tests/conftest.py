@@ -31,10 +31,11 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
 
 import matplotlib as mpl
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 mpl.use("Agg")
 
-settings.register_profile("suite", max_examples=5, deadline=None, derandomize=True)
+settings.register_profile("suite", max_examples=3, deadline=None, derandomize=True)
 settings.load_profile("suite")
 
 # Files that take longest. They begin first, so that no worker is left with one of them at the end.
@@ -66,6 +67,22 @@ LONGEST = [
     "test_em_properties.py",
     "test_advi.py",
 ]
+
+
+# Files that ask `shared_comparison` for the comparison of Old Faithful: one worker makes it once for all of them.
+WITH_FAITHFUL = {"test_comparison_of_faithful.py", "test_one_comparison.py", "test_page.py"}
+
+
+class FilesWithTheirFixtures(LoadFileScheduling):
+    """Give a worker whole files, and those of `WITH_FAITHFUL` as if they were one."""
+
+    def _split_scope(self, nodeid):
+        file = nodeid.split("::", 1)[0]
+        return "with faithful" if os.path.basename(file) in WITH_FAITHFUL else file
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return FilesWithTheirFixtures(config, log) if config.option.dist == "loadfile" else None
 
 
 # Without bytecode files both workers would write the same ones at the same time. Each begins with another half.
