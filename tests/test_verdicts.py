@@ -30,7 +30,7 @@ from models.gmm import GMMParameters
 
 
 def test_coins_are_not_identified_and_the_ridge_is_drawn(tmp_path):
-    arguments = ["--data", "coins", "--components", "2", "--draws", "250", "--tune", "250", "--out", str(tmp_path)]
+    arguments = ["--data", "coins", "--components", "2", "--draws", "500", "--tune", "500", "--out", str(tmp_path)]
     result = CliRunner().invoke(application("bmm"), arguments)
     assert result.exit_code == 0, result.output
     written = json.loads((tmp_path / "comparison.json").read_text())
