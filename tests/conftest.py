@@ -30,8 +30,8 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
         sys.dont_write_bytecode = False
 
 import matplotlib as mpl
+import pytest
 from hypothesis import settings
-from xdist.scheduler import LoadFileScheduling
 
 mpl.use("Agg")
 
@@ -78,19 +78,6 @@ LONGEST = [
 # Files that ask `shared_comparison` for the comparison of Old Faithful: one worker makes it once for all of them.
 WITH_FAITHFUL = {"test_comparison_of_faithful.py", "test_one_comparison.py", "test_page.py"}
 
-
-class FilesWithTheirFixtures(LoadFileScheduling):
-    """Give a worker whole files, and those of `WITH_FAITHFUL` as if they were one."""
-
-    def _split_scope(self, nodeid):
-        file = nodeid.split("::", 1)[0]
-        return "with faithful" if os.path.basename(file) in WITH_FAITHFUL else file
-
-
-def pytest_xdist_make_scheduler(config, log):
-    return FilesWithTheirFixtures(config, log) if config.option.dist == "loadfile" else None
-
-
 # Without bytecode files both workers would write the same ones at the same time. Each begins with another half.
 FIRST = {"gw0": ("scipy.stats", "sklearn.mixture", "pytensor"), "gw1": ("jax", "numba", "pandas", "matplotlib.pyplot")}
 
@@ -102,10 +89,14 @@ def pytest_collection():
         importlib.import_module(package)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Put the longest files first and keep the order within each; pytest-xdist hands files out in this order."""
+    """Make a group of each file, and put the longest first; pytest-xdist hands groups out in this order."""
     rank = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: rank.get(item.path.name, len(LONGEST)))
+    for item in items:
+        name = item.path.name
+        item.add_marker(pytest.mark.xdist_group("with faithful" if name in WITH_FAITHFUL else name))
 
 
 def pytest_collection_finish():
