@@ -36,6 +36,15 @@ class GaussianStatistics:
         sums = self.counts + other.counts, self.first + other.first, self.second + other.second
         return type(self)(self.covariance_type, self.centers, *sums)
 
+    def about(self, centers: Array) -> Self:
+        """Return the moments about other centres."""
+        shift = self.first / np.where(self.counts > 0, self.counts, 1.0)[..., None]
+        gap = self.centers - centers
+        both = np.einsum(SQUARES[self.covariance_type], self.counts, shift + gap, shift + gap)
+        own = np.einsum(SQUARES[self.covariance_type], self.counts, shift, shift)
+        first, second = self.first + self.counts[..., None] * gap, self.second + (both - own)
+        return type(self)(self.covariance_type, centers, self.counts, first, second)
+
     def arrays(self) -> dict[str, Array]:
         """Return the arrays by name."""
         return {name: getattr(self, name) for name in ("centers", "counts", "first", "second")}
