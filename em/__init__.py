@@ -30,13 +30,14 @@ from em.status import (
     NotIdentifiableWarning,
 )
 from em.streams import StreamSettings
+from em.streams.merging import merge
 from em.uncertainty import Uncertainty
 
 __all__ = ["BernoulliMixtureEM", "BinomialMixtureEM", "CategoricalMixtureEM", "GaussianMixtureEM", "KMeans"]
 __all__ += ["PoissonMixtureEM", "bmm", "cmm", "gmm", "plots", "pmm"]
 __all__ += ["complete_data_log_likelihood", "elbo", "entropy", "q_function"]
 __all__ += ["LikelihoodRatioTest", "Selection", "Uncertainty", "likelihood_ratio_test", "select"]
-__all__ += ["StreamSettings", "density_threshold", "is_anomaly", "load", "save"]
+__all__ += ["StreamSettings", "density_threshold", "is_anomaly", "load", "merge", "save"]
 __all__ += ["CollapseWarning", "FewerClustersWarning", "NoMaximumWarning", "NotConvergedWarning"]
 __all__ += ["NotIdentifiableWarning"]
 

@@ -50,7 +50,7 @@ class StreamSettings:
     ----------
     exponent : float, default 0.6
         a of the step size, above 1/2 and at most 1: small forgets a poor start soon, and the average takes out the
-        noise; 1 is the mean of all statistics so far, without another average.
+        noise; 1 is the mean of all statistics so far. It does not count where there is a half-life.
     half_life : float or None, default None
         Of drifting data: after how many samples a sample counts half. ``None`` forgets nothing for good.
     first_rows : int or None, default None
@@ -107,10 +107,8 @@ class StreamSettings:
         return float(-np.expm1((before**power - after**power) / power))
 
     def share_of_average(self, n: float, m: float) -> float:
-        """Return v of m samples after n: 1 where statistics are not averaged again."""
-        if self.exponent == 1 or self.half_life is not None:
-            return 1.0
-        return float(1 - (n / (n + m)) ** POLYNOMIAL)
+        """Return v of m samples after n: 1 under forgetting, where the last statistics are the estimate."""
+        return 1.0 if self.half_life is not None else float(1 - (n / (n + m)) ** POLYNOMIAL)
 
     def remembered(self, n: float) -> float:
         """Return how many of n samples the statistics stand for."""

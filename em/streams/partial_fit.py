@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from copy import copy
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
@@ -26,7 +25,7 @@ from models.parameters import Parameters
 from models.validation import Array, check_columns, check_sample_weight, data_matrix
 
 GROWTH = 1.1  # times more rows that are worth a fit, before the stream has begun
-LOOKS = 2.0  # times more rows after which restarts look for a better optimum
+LOOKS = 2.0  # times more samples after which the stream looks back
 OF_WHOLE_FITS = ("log_likelihood_", "objective_", "history_", "n_iter_", "n_e_steps_", "n_collapsed_", "collapsed_")
 OF_WHOLE_FITS += ("starts_", "converged_", "path_")
 
@@ -186,10 +185,8 @@ class StreamedMixture[P: Parameters](Restarts[P]):
         stream = replace(stream, first_rows=stream.rows, first_weights=stream.row_weights)
         stream = replace(stream, n_samples=samples.total, looked=samples.total)
         with one_blas_thread():
-            here = copy(self)
-            here.init = self.parameters_
-            steps = Stepwise(here, stream)  # which moves where it starts to its units
-            stream = steps.begun(stream, steps.there.init.arrays(), samples)
+            steps, arrays = Stepwise.at_estimate(self, stream)
+            stream = steps.begun(stream, arrays, samples)
             self._keep_stream(self._remarked(steps, stream), steps)
         return self
 
@@ -244,7 +241,9 @@ class StreamedMixture[P: Parameters](Restarts[P]):
             stream, arrays = steps.step(stream, arrays, piece)
             if self._is_due(stream):
                 stream, waiting = _with_rows(stream, part, waiting, unit), []
-                stream = self._looked(steps, stream, arrays)
+                stream = replace(stream, looked=stream.n_samples)
+                with left_to_the_status():
+                    stream = self._remarked(steps, steps.looked(stream))
                 arrays, _ = steps.maximised(stream.running, stream.n_samples)
         return _with_rows(stream, part, waiting, unit), steps
 
@@ -284,13 +283,8 @@ class StreamedMixture[P: Parameters](Restarts[P]):
         return self._remarked(steps, tried), ""
 
     def _is_due(self, stream: Stream) -> bool:
-        """Whether restarts are to look for a better optimum."""
-        anywhere = isinstance(self.init, str) and self.n_components > 1 and stream.settings.half_life is None
-        return anywhere and stream.n_samples >= LOOKS * stream.looked
-
-    def _looked(self, steps: Stepwise, stream: Stream, arrays: Arrays) -> Stream:
-        with left_to_the_status():
-            return self._remarked(steps, steps.restarted(replace(stream, looked=stream.n_samples), arrays))
+        """Whether it is time to look at the sample of the rows."""
+        return stream.settings.half_life is None and stream.n_samples >= LOOKS * stream.looked
 
     def _remarked(self, steps: Stepwise, stream: Stream) -> Stream:
         """Return the stream with what is to be said of its parameters."""
@@ -311,6 +305,9 @@ class StreamedMixture[P: Parameters](Restarts[P]):
         counts = f"stream of {n:.10g} samples"
         if not stream.begun:
             self.status_ = f"{counts}, without a legal fit so far"
+            if isinstance(self.init, self._parameters_type) and len(stream.rows):
+                self._keep_parameters(self._starts(stream.sample())[0])
+                self._remarks(stream.sample())
             return
         parameters = (steps or Stepwise(self, stream)).parameters(stream.averaged, n)
         if parameters is not None:

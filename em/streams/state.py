@@ -27,8 +27,8 @@ class Stream:
         The distinct rows of smallest hash among all that came, and how often each did.
     first_rows, first_weights : ndarray, shapes (f, D) and (f,)
         The rows that it was started from, in whose units the statistics are. None before the start.
-    running, averaged : dict
-        Mean statistics s and s̃ of one sample, arrays by name.
+    running, averaged, expected : dict
+        Mean statistics s and s̃ of one sample, arrays by name, and the mean of the batches' s̄ with the weights of s̃.
     n_samples : float
         How many samples came: the sum of their weights.
     looked : float
@@ -48,6 +48,7 @@ class Stream:
     first_weights: Array
     running: Mapping[str, Array] = field(default_factory=dict)
     averaged: Mapping[str, Array] = field(default_factory=dict)
+    expected: Mapping[str, Array] = field(default_factory=dict)
     n_samples: float = 0.0
     looked: float = 0.0
     n_steps: int = 0
@@ -66,6 +67,11 @@ class Stream:
         """Whether there are statistics."""
         return bool(self.running)
 
+    @property
+    def whole(self) -> bool:
+        """Whether the sample holds all rows that came."""
+        return self.largest_hash is None
+
     def seen(self, part: Samples, unit: int) -> Self:
         """Return the stream with these rows in its sample."""
         X, weights = part.X, np.ones(len(part.X)) if part.weights is None else part.weights
@@ -80,8 +86,9 @@ class Stream:
         return replace(self, rows=sketch.rows, row_weights=sketch.weights, largest_hash=largest)
 
     def sample(self, names: Any = None) -> Samples:
-        """Return the rows that are kept."""
-        return samples_of(self.rows, self.row_weights, names)
+        """Return the rows that are kept; where they are not all, each stands for itself, times its share of weight."""
+        weights = self.row_weights if self.whole else self.row_weights / self.row_weights.mean()
+        return samples_of(self.rows, weights, names)
 
     def first(self, names: Any = None) -> Samples:
         """Return the rows of the start."""
