@@ -123,7 +123,7 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
         order of the rows, and the fit is the same to rounding.
         """
         for name in ("path_", "stream_", "n_samples_seen_"):
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
         samples = self._samples(X, sample_weight)
         with one_blas_thread():
             distinct = self._distinct(samples)

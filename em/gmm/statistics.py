@@ -38,11 +38,10 @@ class GaussianStatistics:
 
     def about(self, centers: Array) -> Self:
         """Return the moments about other centres."""
-        shift = self.first / np.where(self.counts > 0, self.counts, 1.0)[..., None]
-        gap = self.centers - centers
-        both = np.einsum(SQUARES[self.covariance_type], self.counts, shift + gap, shift + gap)
-        own = np.einsum(SQUARES[self.covariance_type], self.counts, shift, shift)
-        first, second = self.first + self.counts[..., None] * gap, self.second + (both - own)
+        gap, ones = self.centers - centers, np.ones(self.counts.shape)
+        middle, kind = self.first + self.counts[..., None] * gap / 2, SQUARES[self.covariance_type]
+        second = self.second + np.einsum(kind, ones, gap, middle) + np.einsum(kind, ones, middle, gap)
+        first = self.first + self.counts[..., None] * gap
         return type(self)(self.covariance_type, centers, self.counts, first, second)
 
     def arrays(self) -> dict[str, Array]:

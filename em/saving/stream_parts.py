@@ -35,6 +35,9 @@ def rules_of_stream(estimator: Any, given: dict[str, Any]) -> Iterator[Rule]:
         yield legal, f"stream_.{rows}", f"be rows of {D} features with positive weights", described(X)
     if stream.begun:
         yield from _rules_of_statistics(estimator, stream)
+        return
+    known = isinstance(estimator.init, estimator._parameters_type)
+    yield known, "stream_.running", "hold statistics where init is not parameters", "none"
 
 
 def _rules_of_statistics(estimator: Any, stream: Stream) -> Iterator[Rule]:

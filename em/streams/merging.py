@@ -54,12 +54,13 @@ def merge(first: Any, *others: Any) -> Any:
 
     Notes
     -----
-    Exact: where all statistics are taken at the same parameters, as by ``begin_stream`` of copies of one fit, the merged
-    parameters are the M-step of all rows together, one iteration of EM on data that nobody has in one place. Repeated,
-    this is EM.
-    Not exact: where fits differ, each row keeps the responsibilities that its own fit gave, and the merged parameters
-    differ from the fit to all rows by terms of the size of the difference between the fits, less where components
-    are well separated; and where a component of one fit has no counterpart in another, the matching still makes pairs.
+    Exact: where all statistics are taken at the same parameters, as by ``begin_stream`` of copies of one fit, the
+    merged parameters are the M-step of all rows together: an iteration of EM on data that nobody has in one place.
+    Repeated, this is EM.
+
+    Not exact: where fits differ, each row keeps the responsibilities that its own fit gave. The merged parameters
+    differ from the fit to all rows by a part of the difference between the fits, a small one where components are well
+    separated. Where a component of one fit has no counterpart in another, the matching still makes a pair.
 
     Examples
     --------
@@ -73,8 +74,8 @@ def merge(first: Any, *others: Any) -> Any:
     for number, fit in enumerate((first, *others)):
         if not getattr(getattr(fit, "stream_", None), "begun", False):
             raise TypeError(
-                f"merge takes mixtures that keep statistics, got a {type(fit).__name__} in place {number} without: call "
-                "its begin_stream(X), or partial_fit, first"
+                f"merge takes mixtures that keep statistics, got a {type(fit).__name__} without in place {number}: "
+                "call its begin_stream(X), or partial_fit, first"
             )
     with one_blas_thread():
         merged: Any = reduce(_merged, others, first)
@@ -93,10 +94,9 @@ def _merged(one: Any, other: Any) -> Any:
         own: Arrays = {key: a if key in shared else a[order] for key, a in getattr(theirs, name).items()}
         return steps.mean(getattr(mine, name), steps.there._of_other_units(own, there), n[1] / sum(n), arrays)
 
-    part = Samples(theirs.rows, theirs.row_weights, np.arange(len(theirs.rows)), len(theirs.rows))
     stream: Stream = replace(
-        mine.seen(part, steps.unit),
-        **{name: together(name) for name in ("running", "averaged", "expected")},  # type: ignore[arg-type]
+        mine.joined(theirs, steps.unit),
+        **{name: together(name) for name in ("running", "averaged", "expected")},
         n_samples=mine.n_samples + theirs.n_samples,
         looked=mine.n_samples + theirs.n_samples,
         n_steps=mine.n_steps + theirs.n_steps,

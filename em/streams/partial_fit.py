@@ -26,8 +26,8 @@ from models.validation import Array, check_columns, check_sample_weight, data_ma
 
 GROWTH = 1.1  # times more rows that are worth a fit, before the stream has begun
 LOOKS = 2.0  # times more samples after which the stream looks back
-OF_WHOLE_FITS = ("log_likelihood_", "objective_", "history_", "n_iter_", "n_e_steps_", "n_collapsed_", "collapsed_")
-OF_WHOLE_FITS += ("starts_", "converged_", "path_")
+OF_WHOLE_FITS = ["log_likelihood_", "objective_", "history_", "n_iter_", "n_e_steps_", "n_collapsed_", "collapsed_"]
+OF_WHOLE_FITS += ["starts_", "converged_", "path_"]
 
 
 class StreamedMixture[P: Parameters](Restarts[P]):
@@ -80,8 +80,8 @@ class StreamedMixture[P: Parameters](Restarts[P]):
         """Learn from the first rows how to read others."""
 
     def __sklearn_is_fitted__(self) -> bool:
-        """Whether there are parameters."""
-        return "parameters_" in vars(self)
+        """Whether there are parameters: not while a stream has no legal fit so far."""
+        return "parameters_" in self.__dict__ or ("stream_" not in self.__dict__ and "status_" in self.__dict__)
 
     def partial_fit(
         self,
@@ -197,7 +197,7 @@ class StreamedMixture[P: Parameters](Restarts[P]):
     ) -> tuple[Stream, Samples]:
         """Return the stream so far, and the next rows, checked."""
         stream, names = getattr(self, "stream_", None), column_names(X)
-        if stream is None and "parameters_" in vars(self):
+        if stream is None and "parameters_" in self.__dict__:
             raise ValueError(
                 "partial_fit must continue a stream, and this mixture was fitted by fit: call begin_stream(X) first"
             )
@@ -299,7 +299,7 @@ class StreamedMixture[P: Parameters](Restarts[P]):
     def _keep_stream(self, stream: Stream, steps: Stepwise | None) -> None:
         """Keep the stream and the parameters that it leads to."""
         for name in OF_WHOLE_FITS:
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
         n, self.stream_ = stream.n_samples, stream
         self.n_samples_seen_ = int(n) if n.is_integer() else n
         counts = f"stream of {n:.10g} samples"

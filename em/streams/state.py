@@ -1,4 +1,4 @@
-"""What is kept of a stream: statistics, counts, and a sample of the rows. It is all that a saved stream resumes from."""
+"""What is kept of a stream, and saved with it: statistics, counts, and a sample of the rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -84,6 +84,15 @@ class Stream:
         sketch = Sketch(self.rows, self.row_weights, most) + Sketch(X, weights, most)
         largest = int(hashes(sketch.rows[-1:])[0]) if len(sketch.rows) == most else None
         return replace(self, rows=sketch.rows, row_weights=sketch.weights, largest_hash=largest)
+
+    def joined(self, other: Self, unit: int) -> Self:
+        """Return the stream with the sample of its rows and another's: no row of a hash that either left out."""
+        both = replace(self, largest_hash=None).seen(samples_of(other.rows, other.row_weights), unit)
+        limits = [one.largest_hash for one in (self, other, both) if one.largest_hash is not None]
+        if not limits:
+            return both
+        kept = hashes(both.rows) <= np.uint64(min(limits))
+        return replace(both, rows=both.rows[kept], row_weights=both.row_weights[kept], largest_hash=min(limits))
 
     def sample(self, names: Any = None) -> Samples:
         """Return the rows that are kept; where they are not all, each stands for itself, times its share of weight."""

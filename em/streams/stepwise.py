@@ -63,14 +63,15 @@ class Stepwise:
         with np.errstate(all="ignore"):  # of cells whose squares fit no float
             standard = self.there._standard(part)
             statistics = standard.e_step(self.there)(one_run(arrays), FIRST)[1]
-        means = self._times(1 / part.total, {name: array[0] for name, array in statistics.items()})
-        return self.there._about(means, arrays), part.total
+            means = self._times(1 / part.total, {name: array[0] for name, array in statistics.items()})
+            return self.there._about(means, arrays), part.total
 
     def step(self, stream: Stream, arrays: Arrays, part: Samples) -> tuple[Stream, Arrays]:
         """Return the stream after a step, and its parameters; where these would be none, the step is left out."""
         means, m = self.expected(part, self._inside(arrays, stream.n_samples))
         n, settings = stream.n_samples, self.settings
-        running = self.mean(stream.running, means, settings.step(n, m, self.unit), arrays)
+        with np.errstate(all="ignore"):
+            running = self.mean(stream.running, means, settings.step(n, m, self.unit), arrays)
         after, _ = self.maximised(running, n + m)
         if after is None:
             return replace(stream, n_samples=n + m, n_left_out=stream.n_left_out + 1), arrays
