@@ -1,4 +1,4 @@
-"""Streams: steps weigh samples and not calls, stay in the parameter space, reach the batch optimum, resume and merge."""
+"""Streams weigh samples and not calls, stay in the parameter space, reach the batch optimum, resume and merge."""
 
 import copy
 
@@ -45,7 +45,9 @@ def rows_of(family, n):
 # Steps --------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("settings", [StreamSettings(a) for a in (0.6, 0.8, 1)] + [StreamSettings(half_life=70)], ids=str)
+@pytest.mark.parametrize(
+    "settings", [StreamSettings(a) for a in (0.6, 0.8, 1)] + [StreamSettings(half_life=70)], ids=str
+)
 def test_two_batches_forget_what_their_rows_forget_in_one(settings):
     def kept(n, m):
         return 1 - settings.step(n, m, 100)
@@ -154,7 +156,9 @@ def test_steps_that_would_be_no_mixture_are_left_out_and_counted():
 
 def test_what_first_rows_did_not_show_is_not_impossible_for_good():
     rng = np.random.RandomState(0)
-    fit = PoissonMixtureEM(2, random_state=0).partial_fit([[0, 1], [0, 30]] * 60, settings=StreamSettings(first_rows=100))
+    fit = PoissonMixtureEM(2, random_state=0).partial_fit(
+        [[0, 1], [0, 30]] * 60, settings=StreamSettings(first_rows=100)
+    )
     assert (fit.rates_[:, 0] == 0).all()
     for _ in range(40):
         fit.partial_fit(rng.poisson([[0.5, 1], [0.0, 30]] * 50))
@@ -164,9 +168,7 @@ def test_what_first_rows_did_not_show_is_not_impossible_for_good():
 
 def test_digits_are_kept_far_from_the_origin():
     X, _ = simulate(TRUTH, 1200, 0)
-    near, far = (
-        streamed_gaussians(np.split(X + offset, 12), StreamSettings(first_rows=200)) for offset in (0.0, 1e8)
-    )
+    near, far = (streamed_gaussians(np.split(X + offset, 12), StreamSettings(first_rows=200)) for offset in (0.0, 1e8))
     np.testing.assert_allclose(far.covariances_, near.covariances_, rtol=1e-5)
 
 

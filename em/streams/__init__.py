@@ -16,9 +16,20 @@ with time so that the start is forgotten (Shamir & Zhang 2013):
     s̃ ← (1 - v) s̃ + v s,    v = 1 - (n / (n + m))²,    θ̃ = M(s̃)
 
 Statistics of every family form a convex set of which each point is one of some data, and the M-step of data is legal:
-that is why neither step nor average leaves the parameter space. With drifting data and a half-life h in samples, s is
-the mean of all samples' statistics with the weight 2^(-age / h), γ = (1 - 2^(-m/h)) / (1 - 2^(-(n+m)/h)), and is the
-estimate itself. A prior is set beside n samples, under forgetting beside the (h / log 2)(1 - 2^(-n/h)) that are left.
+that is why neither step nor average leaves the parameter space, but for a covariance that shrinks towards a point; such
+a step is left out. A probability of 0 or an empty component, which EM could never leave, is taken for 1 / n in E-steps.
+
+Each time that n has doubled the stream looks back at a sample of all its rows, those of smallest hash:
+
+- Restarts, and a run from the stream's θ̃, are made on the sample. Where a likelihood ratio test on it rejects θ̃, as
+  after first rows that showed one component only, or where it holds all rows, the stream begins anew at the best run.
+- Else what slow EM has left is made up for. The sample says how statistics answer to parameters, s̄₀(θ), and the stream
+  what they are, s̄ᵥ, the mean of its batches' s̄ with the weights v of s̃. The fixed point of s ← s̄₀(M(s)) + s̄ᵥ - s̄₀(θ̃)
+  is where the path would end: the sample is a control variate, as in Johnson & Zhang (2013), and its own noise cancels.
+
+With drifting data and a half-life h in samples there is no average and no look: s is the mean of all samples'
+statistics with the weight 2^(-age / h), γ = (1 - 2^(-m/h)) / (1 - 2^(-(n+m)/h)), and θ the estimate. A prior is set
+beside n samples, under forgetting beside the (h / log 2)(1 - 2^(-n/h)) that are left.
 
 Statistics are those of the estimator's own E-step; nothing here knows a family. :mod:`em.streams.stepwise` makes the
 steps, :mod:`em.streams.partial_fit` is what a user calls, :mod:`em.streams.merging` adds statistics of disjoint data.
@@ -29,6 +40,7 @@ Cappé & Moulines (2009), On-line expectation-maximization algorithm for latent 
 Statistical Society B 71, 593-613.
 Polyak & Juditsky (1992), Acceleration of stochastic approximation by averaging, SIAM Journal on Control and
 Optimization 30, 838-855.
+Johnson & Zhang (2013), Accelerating stochastic gradient descent using predictive variance reduction, NeurIPS.
 Shamir & Zhang (2013), Stochastic gradient descent for non-smooth optimization, ICML.
 """
 

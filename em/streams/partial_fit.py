@@ -154,7 +154,8 @@ class StreamedMixture[P: Parameters](Restarts[P]):
     ) -> Self:
         """Begin a stream at the fitted parameters with the statistics of X, which one E-step gives.
 
-        `partial_fit` goes on from there, and `em.merge` adds the statistics to those of other data.
+        `partial_fit` goes on from there, and `em.merge` adds the statistics to those of other data. An estimator that
+        was not fitted begins at ``init``, if that is parameters.
 
         Parameters
         ----------
@@ -178,8 +179,10 @@ class StreamedMixture[P: Parameters](Restarts[P]):
         >>> sorted(fit.partial_fit([[31], [34]]).rates_.ravel().round(1).tolist())
         [1.0, 31.5]
         """
-        check_is_fitted(self)
         samples = self._samples(X, sample_weight)
+        if "parameters_" not in self.__dict__ and isinstance(self.init, self._parameters_type):
+            self._keep_parameters(self._starts(samples)[0])
+        check_is_fitted(self)
         empty = Stream.empty(settings or StreamSettings(), self.parameters_.n_features)
         stream = empty.seen(samples.at_hand, self._unit(empty))
         stream = replace(stream, first_rows=stream.rows, first_weights=stream.row_weights)
