@@ -1,6 +1,6 @@
 """What a stream learns: ``python -m benchmarks.stream [--quick]``.
 
-Tables of the distance between `partial_fit` and the batch estimate, in standard errors of that estimate (Louis), against
+Tables of the distance between `partial_fit` and the batch estimate, in standard errors of that estimate (Louis), by
 the number of rows seen: of passes over one data set in random order and sorted by component; and with drifting means,
 where the distance is from the truth of the moment and a batch estimate of the last rows competes.
 Rivals: scikit-learn's MiniBatchKMeans, whose means alone can be compared, and a naive average, θ ← 0.9 θ + 0.1 θ', with
