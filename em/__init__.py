@@ -4,8 +4,9 @@ Estimators in scikit-learn's manner (`GaussianMixtureEM`, `BernoulliMixtureEM`, 
 `PoissonMixtureEM`, `CategoricalMixtureEM`, `KMeans`), the textbook's steps as pure functions (:mod:`em.gmm`,
 :mod:`em.bmm`, :mod:`em.pmm`, :mod:`em.cmm`), and the quantities of EM's proof (`q_function`,
 `entropy`, `elbo`, `complete_data_log_likelihood`). How many components: `select`, `likelihood_ratio_test`. Anomalies:
-`is_anomaly`, `density_threshold`. Pictures: :mod:`em.plots`. Files: `save`, `load`. The posterior, loaded when asked
-for: `VariationalMixture`, :mod:`em.gibbs`, :mod:`em.variational`.
+`is_anomaly`, `density_threshold`. Pictures: :mod:`em.plots`. Files: `save`, `load`. Streams: `partial_fit` of every
+mixture, `StreamSettings`, `merge`. The posterior, loaded when asked for: `VariationalMixture`, :mod:`em.gibbs`,
+:mod:`em.variational`.
 """
 
 from typing import Any

@@ -173,7 +173,7 @@ def test_digits_are_kept_far_from_the_origin():
 
 
 def streamed_gaussians(batches, settings, **given):
-    fit = GaussianMixtureEM(2, random_state=0, **given)
+    fit = GaussianMixtureEM(2, random_state=0, **{"n_init": 2, **given})
     for X in batches:
         fit.partial_fit(X, settings=settings)
     return fit
@@ -255,9 +255,12 @@ X2, _ = simulate(TRUTH, 100, 0)
 FIT = GaussianMixtureEM(2, n_init=1, random_state=0).fit(X2)
 
 
-def test_what_a_stream_does_not_know_is_no_attribute_and_a_fit_forgets_the_stream():
+def test_what_a_stream_does_not_know_is_no_attribute_and_a_fit_forgets_the_stream(tmp_path):
     fit = copy.copy(FIT).begin_stream(X2)
-    assert not hasattr(fit, "log_likelihood_")
+    with pytest.raises(AttributeError, match=r"log_likelihood_ is not known of a stream, .* score\(X\) and bic\(X\)"):
+        fit.log_likelihood_  # noqa: B018
+    fit.report(X2, tmp_path / "stream.html")
+    assert "100 samples" in (tmp_path / "stream.html").read_text()
     assert fit.bic(X2) == pytest.approx(FIT.bic(X2), rel=1e-9)
     np.testing.assert_allclose(fit.means_, FIT.means_, rtol=1e-4)
     assert "100 samples" in repr(fit.summary(X2))

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -78,6 +78,16 @@ class StreamedMixture[P: Parameters](Restarts[P]):
 
     def _read_first(self, X: Any, names: Sequence[str] | None) -> None:
         """Learn from the first rows how to read others."""
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Say of what only a whole fit knows that a stream does not."""
+            if name in OF_WHOLE_FITS and "stream_" in self.__dict__:
+                raise AttributeError(
+                    f"{name} is not known of a stream, whose rows are not kept: score(X) and bic(X) take rows"
+                )
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __sklearn_is_fitted__(self) -> bool:
         """Whether there are parameters: not while a stream has no legal fit so far."""
