@@ -268,10 +268,19 @@ def test_what_a_stream_does_not_know_is_no_attribute_and_a_fit_forgets_the_strea
     assert not hasattr(fit, "stream_")
 
 
+def test_a_stream_after_a_fit_starts_at_its_parameters_and_labels_stay():
+    fit = copy.copy(FIT)
+    fit._keep_parameters(FIT.parameters_.permute([1, 0]))
+    X, _ = simulate(TRUTH, 900, 1)
+    for batch in (X[:1], X[1:60], X[60:500], X[500:]):  # no fit so far, a first one, a start, a look
+        fit.partial_fit(batch, settings=StreamSettings(first_rows=100))
+        np.testing.assert_allclose(fit.means_[::-1], FIT.means_, atol=1)
+    assert fit.n_samples_seen_ == 900
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: copy.copy(FIT).partial_fit(X2), ValueError, r"was fitted by fit: call begin_stream\(X\) first"),
         (lambda: GaussianMixtureEM(2, init=np.arange(100) % 2).partial_fit(X2), ValueError, "init must be one of"),
         (lambda: copy.copy(FIT).begin_stream(X2).partial_fit(X2, settings=SMALL), ValueError, "settings must stay"),
         (lambda: copy.copy(FIT).begin_stream(X2).partial_fit(X2[:, :1]), ValueError, "X has 1 features, but"),

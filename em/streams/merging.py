@@ -15,14 +15,13 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from em.bound import normalise
 from em.engine.problem import Arrays
 from em.process.blas import one_blas_thread
 from em.samples import Samples
 from em.streams.state import Stream
-from em.streams.stepwise import Stepwise
+from em.streams.stepwise import Stepwise, matching
 from models.validation import Array
 
 OF_SEARCH = {"init", "n_init", "n_starts", "tol", "max_iter", "acceleration", "random_state"}
@@ -112,8 +111,7 @@ def _matched(one: Any, other: Any) -> np.ndarray:
     rows = np.concatenate([fit.stream_.rows for fit in (one, other)])
     samples = Samples(rows, None, np.arange(len(rows)), len(rows))
     mine, theirs = (normalise(fit._log_joint_at(samples, fit.parameters_))[0] for fit in (one, other))
-    norms = np.sqrt(np.outer((mine**2).sum(axis=0), (theirs**2).sum(axis=0)))
-    return linear_sum_assignment(mine.T @ theirs / np.where(norms > 0, norms, 1.0), maximize=True)[1]
+    return matching(mine, theirs)
 
 
 def _check_alike(one: Any, other: Any) -> None:

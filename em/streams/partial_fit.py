@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -106,6 +107,8 @@ class StreamedMixture[P: Parameters](Restarts[P]):
         The first rows are fitted as `fit` would, with restarts or from ``init``, each time that there are a tenth more;
         from ``first_rows`` on each batch is a step. A sample of all rows is kept: whenever twice as many have come,
         restarts on it look for a clearly better optimum, which a stream that comes in an unlucky order may need.
+        Components keep their labels. After `fit` a stream starts at its parameters; nothing else of it is remembered,
+        unless `begin_stream` was called.
 
         Parameters
         ----------
@@ -210,10 +213,6 @@ class StreamedMixture[P: Parameters](Restarts[P]):
     ) -> tuple[Stream, Samples]:
         """Return the stream so far, and the next rows, checked."""
         stream, names = getattr(self, "stream_", None), column_names(X)
-        if stream is None and "parameters_" in self.__dict__:
-            raise ValueError(
-                "partial_fit must continue a stream, and this mixture was fitted by fit: call begin_stream(X) first"
-            )
         if stream is None:
             self._read_first(X, names)
         elif settings not in (None, stream.settings):
@@ -282,15 +281,17 @@ class StreamedMixture[P: Parameters](Restarts[P]):
                 raise ValueError("it has fewer than two, or than components")
             check_columns(samples.n_observed > 0, samples.names)
             self._check_data(samples)
-            distinct = self._distinct(samples)
+            distinct, here = self._distinct(samples), copy(self)
+            if not stream.begun and "parameters_" in self.__dict__:
+                here.init = self.parameters_
             tried = replace(stream, first_rows=stream.rows, first_weights=stream.row_weights)
-            steps = Stepwise(self, tried)
+            steps = Stepwise(here, tried)
             best = steps.there._best(steps.there._standard(distinct)).best
         except ValueError as error:
             return stream, str(error)
         if best.collapsed:
             return stream, best.status
-        tried = steps.begun(tried, best.parameters.arrays(), samples)
+        tried = steps.begun(tried, steps.relabelled(best.parameters, samples).arrays(), samples)
         if steps.parameters(tried.averaged, tried.n_samples) is None:
             return stream, "rounding leaves no mixture"
         return self._remarked(steps, tried), ""

@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 from scipy.special import gammaincc
 
+from em.bound import normalise
 from em.engine import best_of
 from em.engine.problem import Arrays, one_run
 from em.samples import Samples
@@ -103,7 +105,16 @@ class Stepwise:
             gain = best.log_likelihood - float(problem.expect(one_run(arrays), FIRST)[0][0])
             if gammaincc(self.estimator.n_free_parameters_ / 2, max(gain, 0.0)) >= REJECTED:
                 return self._corrected(stream, arrays)
-        return self.begun(stream, best.parameters.arrays(), stream.sample())
+        return self.begun(stream, self.relabelled(best.parameters, stream.sample()).arrays(), stream.sample())
+
+    def relabelled(self, parameters: Any, samples: Samples) -> Any:
+        """Return parameters of these units with the labels of the estimator's own, where it has some and may choose."""
+        prior, fitted = self.estimator.prior, "parameters_" in vars(self.estimator)
+        if self.frozen or not fitted or not (prior is None or prior.exchangeable):
+            return parameters
+        mine = normalise(self.estimator._log_joint_at(samples, self.estimator.parameters_))[0]
+        theirs = normalise(self.there._log_joint_at(self.there._standard(samples), parameters))[0]
+        return parameters.permute(matching(mine, theirs))
 
     def _corrected(self, stream: Stream, arrays: Arrays) -> Stream:
         """Return the stream at the end of its slow way: s* = s̄_sample(M(s*)) + (mean of s̄ - s̄_sample(M(s̃)))."""
@@ -157,6 +168,12 @@ class Stepwise:
         """Return statistics of so many times as many samples."""
         fixed = self.there._fixed
         return {name: array if name in fixed else factor * array for name, array in statistics.items()}
+
+
+def matching(mine: Array, theirs: Array) -> np.ndarray:
+    """Return which component of others each of mine is (K,), by the cosines of responsibilities (n, K)."""
+    norms = np.sqrt(np.outer((mine**2).sum(axis=0), (theirs**2).sum(axis=0)))
+    return np.asarray(linear_sum_assignment(mine.T @ theirs / np.where(norms > 0, norms, 1.0), maximize=True)[1])
 
 
 def _at(stream: Stream, statistics: Mapping[str, Array]) -> Stream:
