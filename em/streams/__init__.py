@@ -31,8 +31,9 @@ With drifting data and a half-life h in samples there is no average and no look:
 statistics with the weight 2^(-age / h), γ = (1 - 2^(-m/h)) / (1 - 2^(-(n+m)/h)), and θ the estimate. A prior is set
 beside n samples, under forgetting beside the (h / log 2)(1 - 2^(-n/h)) that are left.
 
-Statistics are those of the estimator's own E-step; nothing here knows a family. :mod:`em.streams.stepwise` makes the
-steps, :mod:`em.streams.partial_fit` is what a user calls, :mod:`em.streams.merging` adds statistics of disjoint data.
+Statistics are those of the estimator's own E-step; nothing here knows a family. :mod:`em.streams.partial_fit` is what a
+user calls, :mod:`em.streams.learning` tells starts, steps and looks apart, :mod:`em.streams.stepwise` makes them,
+:mod:`em.streams.state` is what is kept, and :mod:`em.streams.merging` adds statistics of disjoint data.
 
 References
 ----------
