@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from em import BernoulliMixtureEM, BinomialMixtureEM, NotIdentifiableWarning
+from em import BernoulliMixtureEM, BinomialMixtureEM, NotIdentifiableWarning, PoissonMixtureEM
 from em.bmm import BINOMIAL
 from em.identifiability.rank_test import identify
 from models.bmm import BMMParameters, simulate
