@@ -5,7 +5,8 @@ Estimators in scikit-learn's manner (`GaussianMixtureEM`, `BernoulliMixtureEM`, 
 :mod:`em.bmm`, :mod:`em.pmm`, :mod:`em.cmm`), and the quantities of EM's proof (`q_function`,
 `entropy`, `elbo`, `complete_data_log_likelihood`). How many components: `select`, `likelihood_ratio_test`. Anomalies:
 `is_anomaly`, `density_threshold`. Pictures: :mod:`em.plots`. Files: `save`, `load`, and of data `open_parquet`, of
-which `sample_rows` takes some. The posterior, loaded when asked for: `VariationalMixture`, :mod:`em.gibbs`,
+which `sample_rows` takes some. Streams: `partial_fit` of every mixture, `StreamSettings`, `merge`. The posterior,
+loaded when asked for: `VariationalMixture`, :mod:`em.gibbs`,
 :mod:`em.variational`.
 """
 
@@ -32,13 +33,15 @@ from em.status import (
     NotConvergedWarning,
     NotIdentifiableWarning,
 )
+from em.streams import StreamSettings
+from em.streams.merging import merge
 from em.uncertainty import Uncertainty
 
 __all__ = ["BernoulliMixtureEM", "BinomialMixtureEM", "CategoricalMixtureEM", "GaussianMixtureEM", "KMeans"]
 __all__ += ["PoissonMixtureEM", "bmm", "cmm", "gmm", "plots", "pmm"]
 __all__ += ["complete_data_log_likelihood", "elbo", "entropy", "q_function"]
 __all__ += ["LikelihoodRatioTest", "Selection", "Uncertainty", "likelihood_ratio_test", "select"]
-__all__ += ["density_threshold", "is_anomaly", "load", "open_parquet", "sample_rows", "save"]
+__all__ += ["StreamSettings", "density_threshold", "is_anomaly", "load", "merge", "open_parquet", "sample_rows", "save"]
 __all__ += ["CollapseWarning", "FewerClustersWarning", "NoMaximumWarning", "NotConvergedWarning"]
 __all__ += ["NotIdentifiableWarning"]
 

@@ -53,6 +53,7 @@ WORK = {
     "benchmarks.optimum": ["table"],
     "benchmarks.memmap": ["table"],
     "benchmarks.digits": ["table"],
+    "benchmarks.stream": ["stationary"],
     "benchmarks.posterior.__main__": ["measure_all", "draw_costs"],
     "benchmarks.fuzz.command": ["results", "draw"],
 }
