@@ -30,7 +30,6 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
         sys.dont_write_bytecode = False
 
 import matplotlib as mpl
-import pytest
 from hypothesis import settings
 
 mpl.use("Agg")
@@ -75,9 +74,6 @@ LONGEST = [
 ]
 
 
-# Files that ask `shared_comparison` for the comparison of Old Faithful: one worker makes it once for all of them.
-WITH_FAITHFUL = {"test_comparison_of_faithful.py", "test_one_comparison.py", "test_page.py"}
-
 # Without bytecode files both workers would write the same ones at the same time. Each begins with another half.
 FIRST = {"gw0": ("scipy.stats", "sklearn.mixture", "pytensor"), "gw1": ("jax", "numba", "pandas", "matplotlib.pyplot")}
 
@@ -89,14 +85,10 @@ def pytest_collection():
         importlib.import_module(package)
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Make a group of each file, and put the longest first; pytest-xdist hands groups out in this order."""
+    """Put the longest files first and keep the order within each; pytest-xdist hands files out in this order."""
     rank = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: rank.get(item.path.name, len(LONGEST)))
-    for item in items:
-        name = item.path.name
-        item.add_marker(pytest.mark.xdist_group("with faithful" if name in WITH_FAITHFUL else name))
 
 
 def pytest_collection_finish():

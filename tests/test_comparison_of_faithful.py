@@ -1,6 +1,8 @@
 """One whole comparison, as a user runs it from Python, and everything it writes; faults that are planted in it."""
 
+import html
 import json
+import re
 import warnings
 from dataclasses import replace
 from io import StringIO
@@ -20,16 +22,24 @@ import em.gmm
 import em.gmm.problem
 from comparisons import diagnose
 from comparisons.comparison import prepare, report
+from comparisons.comparison.checks import Check
 from comparisons.comparison.density_checks import density_checks
 from comparisons.comparison.draws import Draws
 from comparisons.comparison.estimates import estimates_of, stack
 from comparisons.comparison.find_map import find_map_checks
 from comparisons.comparison.fits import fit
-from comparisons.comparison.posterior_checks import averaged_responsibilities, posterior_checks
+from comparisons.comparison.posterior_checks import (
+    ENOUGH_SAMPLES,
+    averaged_responsibilities,
+    posterior_checks,
+    why_shown,
+)
+from comparisons.comparison.report.page import write_report
 from comparisons.comparison.spread import spreads_of, summary
+from comparisons.comparison.steps import verdict_of
 from comparisons.declarations import AllRows
 from comparisons.gmm import GMM
-from em import NotConvergedWarning
+from em import GaussianMixtureEM, NotConvergedWarning
 from em.gmm import modes
 from em.gmm.natural_form import NaturalForm
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
@@ -396,3 +406,76 @@ def test_a_wrong_truth_is_seen(rerun, finished):
 def test_a_maximum_that_a_draw_beats_is_no_maximum(rerun, finished):
     better = replace(finished[2], pointwise=finished[2].pointwise + 10 / len(finished[0].X))
     assert {"no draw beats the MLE", "no draw beats the MAP"} <= rerun("posterior", draws=better)
+
+
+def test_it_shows_itself_in_five_lines(found):
+    lines = repr(found).splitlines()
+    assert len(lines) == 5
+    assert lines[0] == "Comparison of Old Faithful: GMM(covariance_type='full'), 272 samples, 2 features, K = 2"
+    assert lines[1].startswith("Verdict: agree")
+
+
+def test_the_verdict_is_printed_first_and_reasons_on_request(found):
+    texts = {}
+    for verbose in (False, True):
+        console = Console(record=True, width=200, file=StringIO())
+        found.print(console, verbose=verbose)
+        texts[verbose] = console.export_text()
+        assert texts[verbose].split()[0] == "Verdict:"
+    assert "Vehtari" in texts[True]
+    assert "Vehtari" not in texts[False]
+    for word in ("nats", "ESS", "label-free", "ridge"):
+        assert f"\n{word}: " in texts[True]
+    for check in found.checks:
+        (line,) = [line for line in texts[False].splitlines() if f" {check.name} " in f"{line} "]
+        assert check.why_shown in line
+
+
+def test_figures_are_asked_for_by_name(found):
+    assert found.plot().axes
+    with pytest.raises(ValueError, match="name must be one of data, objective, posterior, responsibilities, got 'x'"):
+        found.plot("x")
+
+
+def test_distances_are_judged_where_the_data_are_worth_enough_labelled_samples(found):
+    assert found.labelled * found.mle.weights_.min() > ENOUGH_SAMPLES
+    assert why_shown(found) == ""
+    few = replace(found, X=found.X[::9])
+    mle = GaussianMixtureEM(2, random_state=0).fit(few.named_samples)
+    assert "labelled samples; it takes" in why_shown(replace(few, mle=mle))
+
+
+def test_too_few_draws_alone_are_inconclusive_and_say_how_many_would_do(found):
+    passed, failed = Check("a", 0.0, 1.0, "", True), Check("b", 2.0, 1.0, "", False)
+    few = [Check("R-hat, label-free", 1.03, 1.01, "", False), Check("ESS, label-free", 100.0, 400.0, "", False)]
+    verdict, why = verdict_of(found, [passed, *few])
+    assert verdict == "inconclusive"
+    assert "ask for draws=3000" in why  # 500 x 400 / 100 and half as many again
+    assert "modes of their own" not in why
+    assert verdict_of(found, [passed, failed, *few]) == ("disagree", "failed: b; R-hat, label-free; ESS, label-free")
+    apart = replace(few[0], value=1.8)
+    assert "modes of their own" in verdict_of(found, [apart])[1]
+
+
+def test_its_page_has_every_check_estimate_figure_setting_and_version(found, tmp_path):
+    found.report(tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text()
+    shown = html.unescape(re.sub("<[^>]*>", "", text))
+    assert f"{found.verdict}: {found.explanation}" in shown
+    for check in found.checks:
+        assert check.name in shown
+        assert check.reason in shown
+    for row in found.estimates:
+        assert row["parameter"] in shown
+    for name in (*found.feature_names, "random_state", "pymc", found.title, found.mle.status_):
+        assert name in shown
+    assert text.count("<img") == 4
+    with pytest.raises(FileNotFoundError):
+        found.report(tmp_path / "missing" / "report.html")
+
+
+def test_its_page_names_the_figures_that_could_not_be_drawn(found, tmp_path):
+    write_report(found, tmp_path / "report.html", pictures=tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    assert text.count(": left out, for drawing it failed.") == 4
+    assert "<img" not in text

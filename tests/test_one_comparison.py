@@ -1,20 +1,14 @@
 """Whoever asks, from a frame, an array, a fit, a selection or the command line, the same is compared and judged."""
 
 from dataclasses import replace
-from io import StringIO
 
 import numpy as np
 import polars as pl
 import pytest
-import shared_comparison
 from families import FAILINGS, each_family
-from rich.console import Console
 
-from comparisons.comparison.checks import Check
 from comparisons.comparison.command import prepare_case
-from comparisons.comparison.posterior_checks import ENOUGH_SAMPLES, why_shown
 from comparisons.comparison.problem import prepare
-from comparisons.comparison.steps import verdict_of
 from comparisons.data import load
 from comparisons.declarations import Case
 from em import BernoulliMixtureEM, GaussianMixtureEM, PoissonMixtureEM, VariationalMixture, select
@@ -88,57 +82,3 @@ def test_what_a_fit_says_is_not_overruled():
             prepare(X, other)
     own = GMMPrior.weakly_informative(X, 2)
     assert prepare(X, fit, prior=own).prior is own
-
-
-@pytest.fixture(scope="module")
-def found():
-    return shared_comparison.of_faithful().result
-
-
-def test_it_shows_itself_in_five_lines(found):
-    lines = repr(found).splitlines()
-    assert len(lines) == 5
-    assert lines[0] == "Comparison of Old Faithful: GMM(covariance_type='full'), 272 samples, 2 features, K = 2"
-    assert lines[1].startswith("Verdict: agree")
-
-
-def test_the_verdict_is_printed_first_and_reasons_on_request(found):
-    texts = {}
-    for verbose in (False, True):
-        console = Console(record=True, width=200, file=StringIO())
-        found.print(console, verbose=verbose)
-        texts[verbose] = console.export_text()
-        assert texts[verbose].split()[0] == "Verdict:"
-    assert "Vehtari" in texts[True]
-    assert "Vehtari" not in texts[False]
-    for word in ("nats", "ESS", "label-free", "ridge"):
-        assert f"\n{word}: " in texts[True]
-    for check in found.checks:
-        (line,) = [line for line in texts[False].splitlines() if f" {check.name} " in f"{line} "]
-        assert check.why_shown in line
-
-
-def test_figures_are_asked_for_by_name(found):
-    assert found.plot().axes
-    with pytest.raises(ValueError, match="name must be one of data, objective, posterior, responsibilities, got 'x'"):
-        found.plot("x")
-
-
-def test_distances_are_judged_where_the_data_are_worth_enough_labelled_samples(found):
-    assert found.labelled * found.mle.weights_.min() > ENOUGH_SAMPLES
-    assert why_shown(found) == ""
-    few = replace(found, X=found.X[::9])
-    mle = GaussianMixtureEM(2, random_state=0).fit(few.named_samples)
-    assert "labelled samples; it takes" in why_shown(replace(few, mle=mle))
-
-
-def test_too_few_draws_alone_are_inconclusive_and_say_how_many_would_do(found):
-    passed, failed = Check("a", 0.0, 1.0, "", True), Check("b", 2.0, 1.0, "", False)
-    few = [Check("R-hat, label-free", 1.03, 1.01, "", False), Check("ESS, label-free", 100.0, 400.0, "", False)]
-    verdict, why = verdict_of(found, [passed, *few])
-    assert verdict == "inconclusive"
-    assert "ask for draws=3000" in why  # 500 x 400 / 100 and half as many again
-    assert "modes of their own" not in why
-    assert verdict_of(found, [passed, failed, *few]) == ("disagree", "failed: b; R-hat, label-free; ESS, label-free")
-    apart = replace(few[0], value=1.8)
-    assert "modes of their own" in verdict_of(found, [apart])[1]

@@ -3,11 +3,8 @@
 import re
 from html.parser import HTMLParser
 
-import pytest
-import shared_comparison
 from matplotlib.figure import Figure
 
-from comparisons.comparison.report.page import write_report
 from em.page import Section, page, write_page
 
 HOSTILE = "<script>alert('x')</script> & \"quoted\" \x1b[31m {{ 7 * 7 }}"
@@ -81,28 +78,3 @@ def test_a_large_picture_of_points_is_a_png(tmp_path):
 
     write_page(tmp_path / "page.html", "t", "l", [Section("s", figures={"points": points})])
     assert "data:image/png;base64" in (tmp_path / "page.html").read_text()
-
-
-def test_the_page_of_a_comparison_has_every_check_estimate_figure_setting_and_version(tmp_path):
-    found = shared_comparison.of_faithful().result
-    found.report(tmp_path / "report.html")
-    text = (tmp_path / "report.html").read_text()
-    shown = " ".join(read(text).text)
-    assert f"{found.verdict}: {found.explanation}" in shown
-    for check in found.checks:
-        assert check.name in shown
-        assert check.reason in shown
-    for row in found.estimates:
-        assert row["parameter"] in shown
-    for name in (*found.feature_names, "random_state", "pymc", found.title, found.mle.status_):
-        assert name in shown
-    assert text.count("<img") == 4
-    with pytest.raises(FileNotFoundError):
-        found.report(tmp_path / "missing" / "report.html")
-
-
-def test_the_page_of_a_comparison_names_the_figures_that_could_not_be_drawn(tmp_path):
-    write_report(shared_comparison.of_faithful().result, tmp_path / "report.html", pictures=tmp_path)
-    text = (tmp_path / "report.html").read_text()
-    assert text.count(": left out, for drawing it failed.") == 4
-    assert "<img" not in text
