@@ -18,7 +18,7 @@ import numpy as np
 from em.process.blas import one_blas_thread
 from models.validation import Array, check_sample_weight
 
-PER_THREAD = 2  # groups at the least, so that one thread takes over from another
+PER_THREAD = 4  # groups at the least, so that one thread takes over from another
 MOST_CHUNKS = 64  # in a group: so much is done again where a worker dies
 
 type Parts = dict[tuple[int, int], Any]  # sums of 2^level chunks, by level and place

@@ -1,8 +1,9 @@
 """Samples that are chunks: the sums that a fit asks for are made where the chunks are."""
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property, partial, reduce
 from typing import Any, Self
 
 import numpy as np
@@ -11,12 +12,14 @@ from sklearn.utils.validation import validate_data
 
 from em.chunked.chunks import Chunks
 from em.chunked.summary import Ends, Summary, summary_of
+from em.engine.blocks import blocks
 from em.samples import Samples, encoded, kept_samples, sums_of_products
 from models.frames import column_names, real_numbers
 from models.validation import Array, check_columns, data_matrix
 
 MOST_SKETCHED, FEWEST_SKETCHED = 2**16, 2**10  # rows that a fit looks at as a whole, for its starts
 MOST_CELLS_SKETCHED = 2**22
+CELLS_AT_A_TIME = 2**20  # of a chunk that is summarised
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ class Reader:
         else:
             X = np.ascontiguousarray(data_matrix(encoded(self.estimator, rows), missing=True, names=self.names))
             samples, _ = kept_samples(X, weights, self.names)
-        return samples if self.units is None else replace(samples, X=self.units.rows(samples.X))
+        samples = replace(samples, lasting=False)
+        return samples if self.units is None else self.units.samples(samples)
 
 
 @dataclass(frozen=True)
@@ -228,7 +232,17 @@ def check_header(estimator: BaseEstimator, X: Any, *, reset: bool) -> None:
 
 
 def _summarised(rows: Any, weights: Array | None, reader: Reader, most: int) -> Summary:
-    return summary_of(reader(rows, weights), most)
+    """Return the summary of a chunk, of few cells at a time: nothing of its size is held beside it."""
+    part = reader(rows, weights)
+    n, n_left_out = len(part.X), part.n_rows - len(part.X)
+
+    def of_block(at: slice) -> Summary:
+        own = None if part.weights is None else part.weights[at]
+        n_rows = len(part.X[at]) + (0 if at.start else n_left_out)
+        return summary_of(replace(part, X=part.X[at], weights=own, n_rows=n_rows), most)
+
+    some_rows = max(CELLS_AT_A_TIME // part.X.shape[1], 1)
+    return reduce(operator.add, map(of_block, list(blocks(n, some_rows)) or [slice(0, 0)]))
 
 
 def _of_samples(rows: Any, weights: Array | None, reader: Reader, function: Callable[[Samples], Any]) -> Any:
