@@ -99,6 +99,11 @@ class ChunkedSamples(Samples):
 
     in_memory = False
 
+    @property
+    def n_parts(self) -> int:  # type: ignore[override]
+        """The number of chunks."""
+        return len(self.chunks.rows)
+
     def sum_of(self, function: Callable[[Samples], Any]) -> Any:
         """Return the sum of a function of the samples of each chunk."""
         return self.chunks.sum(_of_samples, self.reader, function)

@@ -47,7 +47,7 @@ class Samples:
     names: Sequence[str] | None = None
     lasting: bool = True
 
-    in_memory = True
+    in_memory, n_parts = True, 1
 
     @cached_property
     def total(self) -> float:
