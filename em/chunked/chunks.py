@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from secrets import token_hex
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from em.chunked.groups import Recipe, Recipes, add, grouped, recipes_of, sum_of_group
+from em.chunked.groups import Parts, Recipe, Recipes, add, grouped, recipes_of, sum_of_group
 from models.frames import is_dask
 from models.validation import Array
 
@@ -56,7 +56,8 @@ class Chunks:
         Chunks of which no row counts are left out, and those of which the function gives ``None``; the sum of none is
         ``None``.
         """
-        get, n_chunks, parts, bound = _scheduler(), len(self.rows), {}, _Bound(function, arguments)
+        get, n_chunks, bound = _scheduler(), len(self.rows), _Bound(function, arguments)
+        parts: Parts = {}
         tasks: Any = {
             f"chunks {numbers[0]} to {numbers[-1]}, {token_hex(8)}": (sum_of_group, recipes, n_chunks, bound, given)
             for numbers, recipes, given in self._tasks(_client(get))
@@ -74,7 +75,7 @@ class Chunks:
 
     @cached_property
     def _recipes(self) -> list[Recipe]:
-        return recipes_of(self.rows, self.weights)
+        return recipes_of(self.rows, self.weights, self.futures)
 
     @cached_property
     def _sent(self) -> dict[tuple[int, ...], Any]:
@@ -83,7 +84,7 @@ class Chunks:
 
     def _tasks(self, client: Any) -> Iterator[tuple[tuple[int, ...], Any, list[Any]]]:
         """Yield for each group the numbers of its chunks, their recipes, and what is given."""
-        places = _places(client, self.futures) if self.futures and not self._recipes[0].shared else {}
+        places = {} if self._recipes[0].shared else self._places(client)
         groups = grouped(self._recipes, _n_threads(client), places)
         if set(groups) != self._sent.keys():
             packs = [Recipes(self._recipes[c] for c in numbers) for numbers in groups]
@@ -92,6 +93,19 @@ class Chunks:
         for numbers in groups:
             keys = [key for c in numbers for key in self._recipes[c].given]
             yield numbers, self._sent[numbers], [self.futures.get(key, key) for key in keys]
+
+    def _places(self, client: Any) -> dict[Any, str]:
+        """Return a worker that has it for each result that the workers of a cluster hold, as soon as all are there."""
+        if not self.futures:
+            return {}
+        from distributed import wait
+
+        wait(list(self.futures.values()))
+        for recipe in self._recipes:
+            for future in (self.futures[key] for key in recipe.given):
+                if future.status == "error":
+                    recipe.refuse(future.exception())
+        return {key: min(own) for key, own in client.who_has(list(self.futures.values())).items() if own}
 
 
 def rows_of(X: Any) -> Any:
@@ -113,7 +127,7 @@ class _Bound:
 
 
 def _scheduler() -> Any:
-    """Return Dask's function that computes keys of a graph: the one that was chosen, or that of a cluster, or threads."""
+    """Return Dask's function that computes keys of a graph: as chosen, or that of a cluster, or on threads."""
     from dask.base import get_scheduler
     from dask.threaded import get
 
@@ -145,14 +159,6 @@ def _futures_of(*collections: Any) -> dict[Any, Any]:
     from distributed import futures_of
 
     return {future.key: future for future in futures_of(collections)}
-
-
-def _places(client: Any, futures: dict[Any, Any]) -> dict[Any, str]:
-    """Return a worker for each result, as soon as all are there."""
-    from distributed import wait
-
-    wait(list(futures.values()))
-    return {key: min(workers) for key, workers in client.who_has(list(futures.values())).items() if workers}
 
 
 def _cut(sample_weight: Any, array: Any) -> list[Array]:

@@ -9,9 +9,9 @@ Parts are added in a tree of pairs over the numbers of the chunks: by the task o
 in it, the rest where the pass was asked for. So the same chunks give the same bits, whoever adds which.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -58,15 +58,21 @@ class Recipe:
                 return None
             return function(rows, check_sample_weight(weights, n))
         except Exception as error:
-            if isinstance(error, TypeError | ValueError) and len(error.args) == 1:
-                error.args = (f"chunk {self.number}: {error}",)
-                raise
-            raise RuntimeError(f"chunk {self.number}: {type(error).__name__}: {error}") from error
+            self.refuse(error)
+
+    def refuse(self, error: BaseException) -> NoReturn:
+        """Raise an error about the chunk, with its number."""
+        if isinstance(error, TypeError | ValueError) and len(error.args) == 1:
+            error.args = (f"chunk {self.number}: {error}",)
+            raise error
+        raise RuntimeError(f"chunk {self.number}: {type(error).__name__}: {error}") from error
 
     def _made(self, given: Mapping[Hashable, Any]) -> tuple[Any, Array | None]:
         from dask.local import get_sync
 
-        keys = [self.rows] if self.weights is None or isinstance(self.weights, np.ndarray) else [self.rows, self.weights]
+        keys = (
+            [self.rows] if self.weights is None or isinstance(self.weights, np.ndarray) else [self.rows, self.weights]
+        )
         values = {key: given[key] for key in self.given}
         made = get_sync({**self.tasks, **values}, keys) if self.tasks else [values[key] for key in keys]
         return made[0], made[1] if len(keys) == 2 else self.weights
@@ -79,13 +85,13 @@ class Recipes:
         self.recipes = tuple(recipes)
 
 
-def recipes_of(rows: Sequence[Any], weights: Sequence[Any]) -> list[Recipe]:
-    """Return how to make chunks of delayed rows, and of weights that are delayed, arrays or None."""
+def recipes_of(rows: Sequence[Any], weights: Sequence[Any], held: Collection[Hashable] = ()) -> list[Recipe]:
+    """Return how to make chunks of delayed rows and of weights that are delayed, arrays or None; held keys are given."""
     recipes = [_as_dask_makes_it(c, own, w) for c, (own, w) in enumerate(zip(rows, weights, strict=True))]
     graphs = [one[0].__dask_graph__() for one in (rows, weights) if hasattr(one[0], "__dask_graph__")]
     if any(layer.annotations for graph in graphs for layer in getattr(graph, "layers", {}).values()):
         return recipes  # asked for special workers
-    tasks: dict[Hashable, Any] = {key: task for graph in graphs for key, task in dict(graph).items()}
+    tasks: dict[Hashable, Any] = {key: task for graph in graphs for key, task in dict(graph).items() if key not in held}
     taken: set[Hashable] = set()
     own_recipes = []
     for recipe in recipes:
@@ -126,7 +132,8 @@ def sum_of_group(group: Recipes, n_chunks: int, function: Callable[..., Any], gi
     values = iter(given)
     with one_blas_thread():
         for recipe in group.recipes:
-            add(parts, (0, recipe.number), recipe.part(function, dict(zip(recipe.given, values))), n_chunks)
+            own = {key: next(values) for key in recipe.given}
+            add(parts, (0, recipe.number), recipe.part(function, own), n_chunks)
     return parts
 
 
@@ -162,7 +169,7 @@ def _as_dask_makes_it(number: int, rows: Any, weights: Any) -> Recipe:
 def _with_own_tasks(recipe: Recipe, tasks: Mapping[Hashable, Any]) -> Recipe:
     from dask.optimization import cull
 
-    own, needed = cull(tasks, [key for key in recipe.given if key in tasks])
-    given = {*recipe.given, *(key for keys in needed.values() for key in keys)} - own.keys()
+    own, _ = cull(tasks, [key for key in recipe.given if key in tasks])
+    needed = (key for task in own.values() for key in getattr(task, "dependencies", ()))
+    given = {*recipe.given, *needed} - own.keys()
     return Recipe(recipe.number, own, recipe.rows, recipe.weights, tuple(sorted(given, key=str)), shared=False)
-

@@ -45,12 +45,15 @@ class Reader:
     """
 
     estimator: BaseEstimator
+    n_features: int
     names: Sequence[str] | None
     units: Any = None
     whole: bool = False
 
     def __call__(self, rows: Any, weights: Array | None) -> Samples:
         """Return the samples of a chunk, or raise a ValueError or a TypeError."""
+        if np.ndim(rows) == 2 and rows.shape[1] != self.n_features:
+            raise ValueError(f"X must have {self.n_features} columns in every chunk, got {rows.shape[1]} in this one")
         if self.whole:
             X = np.ascontiguousarray(rows, dtype=np.float64)
             samples = Samples(X, weights, np.ones(len(X), dtype=bool), len(X), self.names)
@@ -204,7 +207,8 @@ def chunked_samples(
         As :func:`em.samples.samples_to_fit`; the message names the chunk.
     """
     chunks, names = Chunks.of(X, sample_weight), column_names(X) if names is None else names
-    D, reader = X.shape[1], Reader(estimator, names)
+    D = X.shape[1]
+    reader = Reader(estimator, D, names)
     most = min(MOST_SKETCHED, max(MOST_CELLS_SKETCHED // max(D, 1), FEWEST_SKETCHED))
     summary: Summary | None = chunks.sum(_summarised, reader, most)
     n_rows = 0 if summary is None else summary.n_rows

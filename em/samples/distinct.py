@@ -98,7 +98,7 @@ def hashes(X: Any) -> np.ndarray:
 
 
 def digest(samples: Any) -> np.ndarray:
-    """Return Σ hash(x_i, w_i) modulo 2^64 over samples, shape (1,): it tells data sets apart, and adds up over parts."""
+    """Return Σ hash(x_i, w_i) modulo 2^64 over samples, shape (1,): it tells data apart, and adds up over parts."""
     h = hashes(samples.X)
     if samples.weights is not None:
         h = _mixed(h + _bits(samples.weights) * MULTIPLIER)

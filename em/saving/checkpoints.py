@@ -64,12 +64,17 @@ def checkpointed(path: PathOf, fit: dict[str, str]) -> Iterator[None]:
 def fingerprint(estimator: Any, samples: Samples) -> dict[str, str]:
     """Return hashes of what a fit follows from, by name: each setting, and the rows and their weights."""
     if estimator.random_state is None and isinstance(estimator.init, str):
-        raise ValueError("random_state must be a number with checkpoint=, got None: a fit that goes on has the same starts")
+        raise ValueError(
+            "random_state must be a number with checkpoint=, got None: a fit that goes on has the same starts"
+        )
     sizes = {name: getattr(estimator, f"{name}_", None) for name in [getattr(estimator, "_size_name", "")] if name}
     settings = {"class": type(estimator).__name__, **estimator.get_params(deep=False)}
     settings |= {f"{name} of fit": np.asarray(size) for name, size in sizes.items() if size is not None}
     hashes = {name: _hash(json.dumps(_encode(name, value), sort_keys=True)) for name, value in settings.items()}
-    return {**hashes, "X and sample_weight": _hash(f"{samples.X.shape} {samples.n_parts} {samples.sum_of(digest).tolist()}")}
+    return {
+        **hashes,
+        "X and sample_weight": _hash(f"{samples.X.shape} {samples.n_parts} {samples.sum_of(digest).tolist()}"),
+    }
 
 
 class _File:
