@@ -88,8 +88,9 @@ class Chunks:
         groups = grouped(self._recipes, _n_threads(client), places)
         if set(groups) != self._sent.keys():
             packs = [Recipes(self._recipes[c] for c in numbers) for numbers in groups]
+            sent = packs if client is None else client.map(_itself, packs, pure=False)
             self._sent.clear()
-            self._sent.update(zip(groups, packs if client is None else client.map(_itself, packs), strict=True))
+            self._sent.update(zip(groups, sent, strict=True))
         for numbers in groups:
             keys = [key for c in numbers for key in self._recipes[c].given]
             yield numbers, self._sent[numbers], [self.futures.get(key, key) for key in keys]
@@ -102,7 +103,7 @@ class Chunks:
 
         wait(list(self.futures.values()))
         for recipe in self._recipes:
-            for future in (self.futures[key] for key in recipe.given):
+            for future in (self.futures[key] for key in recipe.given if key in self.futures):
                 if future.status == "error":
                     recipe.refuse(future.exception())
         return {key: min(own) for key, own in client.who_has(list(self.futures.values())).items() if own}

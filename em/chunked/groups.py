@@ -70,12 +70,11 @@ class Recipe:
     def _made(self, given: Mapping[Hashable, Any]) -> tuple[Any, Array | None]:
         from dask.local import get_sync
 
-        keys = (
-            [self.rows] if self.weights is None or isinstance(self.weights, np.ndarray) else [self.rows, self.weights]
-        )
+        known = self.weights is None or isinstance(self.weights, np.ndarray)
+        keys: list[Any] = [self.rows] if known else [self.rows, self.weights]
         values = {key: given[key] for key in self.given}
         made = get_sync({**self.tasks, **values}, keys) if self.tasks else [values[key] for key in keys]
-        return made[0], made[1] if len(keys) == 2 else self.weights
+        return made[0], self.weights if known else made[1]
 
 
 class Recipes:
@@ -86,7 +85,7 @@ class Recipes:
 
 
 def recipes_of(rows: Sequence[Any], weights: Sequence[Any], held: Collection[Hashable] = ()) -> list[Recipe]:
-    """Return how to make chunks of delayed rows and of weights that are delayed, arrays or None; held keys are given."""
+    """Return how to make chunks of delayed rows and of weights, which are delayed, arrays or None."""
     recipes = [_as_dask_makes_it(c, own, w) for c, (own, w) in enumerate(zip(rows, weights, strict=True))]
     graphs = [one[0].__dask_graph__() for one in (rows, weights) if hasattr(one[0], "__dask_graph__")]
     if any(layer.annotations for graph in graphs for layer in getattr(graph, "layers", {}).values()):

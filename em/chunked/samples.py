@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial, reduce
 from typing import Any, Self
@@ -39,12 +40,12 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Reader:
-    """How a chunk becomes samples: an estimator's codes for its labels, names for messages, and units.
+    """How a chunk becomes samples: an estimator's codes for labels, where it has some, names for messages, and units.
 
     Once all chunks were read and all their rows take part (``whole``), they are not checked again.
     """
 
-    estimator: BaseEstimator
+    estimator: BaseEstimator | None
     n_features: int
     names: Sequence[str] | None
     units: Any = None
@@ -113,9 +114,11 @@ class ChunkedSamples(Samples):
 
     def e_step(self, estimator: Any) -> Callable[[Any, np.ndarray], tuple[Array, dict[str, Array]]]:
         """Return the E-step of an estimator's runs over all chunks."""
+        sent = copy(estimator)
+        sent.init = "random"  # parameters, or what else is as large as they are, need not travel in every pass
 
         def expect(theta: Any, runs: np.ndarray) -> tuple[Array, dict[str, Array]]:
-            found = self.sum_of(partial(_expected, estimator, dict(theta), runs, self.complete))
+            found = self.sum_of(partial(_expected, sent, dict(theta), runs, self.complete))
             return found.log_likelihood, found.statistics
 
         return expect
@@ -208,14 +211,15 @@ def chunked_samples(
     """
     chunks, names = Chunks.of(X, sample_weight), column_names(X) if names is None else names
     D = X.shape[1]
-    reader = Reader(estimator, D, names)
+    encodes = hasattr(estimator, "_encoded")
+    reader = Reader(estimator if encodes else None, D, names)
     most = min(MOST_SKETCHED, max(MOST_CELLS_SKETCHED // max(D, 1), FEWEST_SKETCHED))
     summary: Summary | None = chunks.sum(_summarised, reader, most)
     n_rows = 0 if summary is None else summary.n_rows
     if summary is None or n_rows < 2:
         raise ValueError(f"X must have at least two rows (samples) that are observed and have a weight, got {n_rows}")
     check_columns(summary.n_observed > 0, names)
-    whole = summary.complete and not summary.n_left_out and not hasattr(estimator, "_encoded")
+    whole = summary.complete and not summary.n_left_out and not encodes
     matrix: Any = Matrix((n_rows, D))
     return ChunkedSamples(
         matrix,

@@ -253,9 +253,9 @@ def samples_to_use(estimator: BaseEstimator, X: ArrayLike, *, missing: bool = Fa
     return matrix
 
 
-def encoded(estimator: BaseEstimator, X: Any) -> Any:
+def encoded(estimator: BaseEstimator | None, X: Any) -> Any:
     """Return X as the estimator's numbers: codes of labels, where it takes labels."""
-    return estimator._encoded(X) if hasattr(estimator, "_encoded") else X
+    return estimator._encoded(X) if estimator is not None and hasattr(estimator, "_encoded") else X
 
 
 def _matrix(estimator: BaseEstimator, X: Any, missing: bool, names: Sequence[str] | None = None) -> Array:
