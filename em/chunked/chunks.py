@@ -82,6 +82,11 @@ class Chunks:
         """Return the recipes of the groups of the last pass, which the workers of a cluster have."""
         return {}
 
+    @cached_property
+    def _at(self) -> dict[Any, str]:
+        """Return the worker that had a result in the last pass, by key."""
+        return {}
+
     def _tasks(self, client: Any) -> Iterator[tuple[tuple[int, ...], Any, list[Any]]]:
         """Yield for each group the numbers of its chunks, their recipes, and what is given."""
         places = {} if self._recipes[0].shared else self._places(client)
@@ -106,7 +111,10 @@ class Chunks:
             for future in (self.futures[key] for key in recipe.given if key in self.futures):
                 if future.status == "error":
                     recipe.refuse(future.exception())
-        return {key: min(own) for key, own in client.who_has(list(self.futures.values())).items() if own}
+        for key, own in client.who_has(list(self.futures.values())).items():
+            if own and self._at.get(key) not in own:  # copies that come and go change nothing
+                self._at[key] = min(own)
+        return self._at
 
 
 def rows_of(X: Any) -> Any:
