@@ -67,7 +67,7 @@ def _by_workers(folder: str, size: int, begin: GMMParameters, iterations: int) -
     with cluster(2) as client:
         X = held(client, X)
         seconds = seconds_per_pass(X, iterations, begin)
-        return fit(X, iterations, begin).parameters_, seconds
+        return fit(X, 1 + iterations, begin).parameters_, seconds
 
 
 def _by_spark(folder: str, begin: GMMParameters, iterations: int) -> tuple[GMMParameters, float]:
@@ -90,14 +90,11 @@ def _by_spark(folder: str, begin: GMMParameters, iterations: int) -> tuple[GMMPa
             at = time.perf_counter()
             return GaussianMixture.train(rows, K, 0.0, max_iter, initialModel=first), time.perf_counter() - at
 
-        each = []
-        for _ in range(2):
-            (_, short), (model, long) = seconds(1), seconds(1 + iterations)
-            each.append((long - short) / iterations)
-        model, _ = seconds(iterations)
+        short, long = ([seconds(max_iter) for _ in range(2)] for max_iter in (1, 1 + iterations))
+        each, model = (min(pair[1] for pair in long) - min(pair[1] for pair in short)) / iterations, long[0][0]
         means = np.array([gaussian.mu.toArray() for gaussian in model.gaussians])
         covariances = np.array([gaussian.sigma.toArray() for gaussian in model.gaussians])
-        return GMMParameters(np.asarray(model.weights), means, (covariances + covariances.mT) / 2), min(each)
+        return GMMParameters(np.asarray(model.weights), means, (covariances + covariances.mT) / 2), each
 
 
 @contextmanager
