@@ -55,8 +55,8 @@ def _batch(estimators: Sequence[MixtureEM[Any]], samples: Sequence[Samples]) -> 
     runs = first._run(problem.of_runs(races), flat, first.max_iter, races.tolist())
     for number in range(len(starts)):
         of_one = problem.of_runs(np.array([number]))
-        leading = best_of([runs[r] for r in np.flatnonzero(races == number).tolist()], of_one)
-        best.append(_here(first, first._freed(of_one, leading)))
+        freed = first._freed(of_one, [runs[r] for r in np.flatnonzero(races == number).tolist()])
+        best.append(_here(first, best_of(freed, of_one)))
     return best
 
 
@@ -109,9 +109,10 @@ def _each_found(estimators: Sequence[MixtureEM[Any]], samples: Samples) -> Itera
     runs = there._run(problem, padded, there.max_iter, races.tolist())
     for number, (estimator, one) in enumerate(zip(estimators, moved, strict=True)):
         numbers, its_problem = np.flatnonzero(races == number).tolist(), one._problem(standard)
-        of_one = [replace(run, beaten_by=_after(numbers[0], run.beaten_by)) for run in (runs[r] for r in numbers)]
-        best = best_of(of_one, its_problem)
-        of_one[of_one.index(best)] = replace(best, parameters=_cut(best.parameters, one))
+        of_one = [
+            replace(run, parameters=_cut(run.parameters, one), beaten_by=_after(numbers[0], run.beaten_by))
+            for run in (runs[r] for r in numbers)
+        ]
         yield estimator._returned(one, one._ranked(its_problem, of_one, len(of_one)), standard, samples)
 
 

@@ -200,6 +200,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
             inside,
             steps.parameters,
             self._scales(pooled),
+            {quantity.name: (quantity.support.least, quantity.support.most) for quantity in steps.quantities},
             whitened=partial(whitened, steps=steps, size=mean_size),
             n_samples=samples.total,
             log_prior_size=log_prior_size(self.prior, self.n_components, D),

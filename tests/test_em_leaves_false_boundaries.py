@@ -5,6 +5,7 @@ import pytest
 
 from comparisons.data import load
 from em import BernoulliMixtureEM, BinomialMixtureEM, bmm
+from em.engine import run_em
 from models.bmm import BMMParameters, simulate
 from models.supports import PROBABILITY
 
@@ -21,6 +22,18 @@ def test_a_start_on_the_boundary_reaches_the_optimum_of_a_start_inside():
     assert found.log_likelihood_ == pytest.approx(inside.log_likelihood_, abs=1e-8)
     assert (np.diff(found.history_) >= -1e-9).all()  # the way out never loses either
     assert found.n_iter_ == len(found.history_) - 1
+
+
+def test_every_run_that_ended_at_a_false_boundary_goes_on():
+    """Which run is the best, and which optima were found, is asked of runs that are free."""
+    estimator = BernoulliMixtureEM(2)
+    problem = estimator._problem(estimator._samples(X, None))
+    runs = run_em(problem, [TRUTH, TRAPPED], tol=1e-10, max_iter=1000)
+    assert runs[1].objective < runs[0].objective - 0.1
+    freed = estimator._freed(problem, runs)
+    assert freed[0] is runs[0]
+    assert freed[1].objective == pytest.approx(runs[0].objective, abs=1e-8)
+    np.testing.assert_array_equal(freed[1].history[: runs[1].n_iter + 1], runs[1].history)
 
 
 def test_plain_em_is_trapped_there():

@@ -111,6 +111,8 @@ def test_the_verdict_is_printed_first_and_reasons_on_request(found):
         assert texts[verbose].split()[0] == "Verdict:"
     assert "Vehtari" in texts[True]
     assert "Vehtari" not in texts[False]
+    for word in ("nats", "ESS", "label-free", "ridge"):
+        assert f"\n{word}: " in texts[True]
     for check in found.checks:
         (line,) = [line for line in texts[False].splitlines() if f" {check.name} " in f"{line} "]
         assert check.why_shown in line

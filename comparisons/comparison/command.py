@@ -161,7 +161,9 @@ def _flags(family: type[Family]) -> list[Option]:
         *(FLAGS | {"draws": DRAWS, "minutes": MINUTES}).values(),
         Option("single_start", False, "Start all chains at MAP, not each at EM's best of its own"),
         Option("out", None, where, parse=Path),
-        Option("verbose", False, "Print what each check's value is, and where its tolerance comes from"),
+        Option(
+            "verbose", False, "Print what each check's value is, where its tolerance comes from, and what words mean"
+        ),
     ]
 
 

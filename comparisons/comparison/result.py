@@ -83,7 +83,7 @@ class Comparison(Fits, Tabular):
         warn_of(report.save(self, folder))
 
     def print(self, console: Any = None, *, verbose: bool = False) -> None:
-        """Print the verdict and the tables; with ``verbose`` where the tolerance of each check comes from."""
+        """Print the verdict and the tables; with ``verbose`` where each tolerance comes from and what words mean."""
         report.print_report(self, console, verbose)
 
     def plot(self, name: str = "data") -> Figure:

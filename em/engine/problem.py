@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -43,6 +43,8 @@ class Problem[P]:
         Arrays of one run, without the first axis -> parameters.
     scales : mapping
         Typical size of each parameter array, by name: the units in which the loop measures steps.
+    edges : mapping
+        The least and the largest value of the entries of an array, by name, where there are such.
     whitened : callable or None, default None
         (arrays, m steps of each (R, m, ...)) -> the steps as rows (R, m, q) whose inner products are those of the
         complete data's information of one sample.
@@ -60,6 +62,7 @@ class Problem[P]:
     inside: Callable[[dict[str, Array]], tuple[Arrays, np.ndarray]]
     build: Callable[[dict[str, Array]], P]
     scales: Mapping[str, Array | float]
+    edges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     whitened: Callable[[Arrays, Arrays], Array] | None = None
     n_samples: float = 1.0
     log_prior_size: float = 0.0
@@ -85,6 +88,12 @@ class Problem[P]:
     def unit(self) -> Array:
         """Return the scale of each number, shape (P,)."""
         return self.join({name: np.broadcast_to(self.scales[name], shape) for name, shape in self.shapes.items()})
+
+    @cached_property
+    def ends(self) -> Array:
+        """Return the least and the largest value of each number, shape (2, P)."""
+        ends = {name: self.edges.get(name, (-np.inf, np.inf)) for name in self.shapes}
+        return np.array([self.join({n: np.full(s, ends[n][i]) for n, s in self.shapes.items()}) for i in range(2)])
 
     def of_runs(self, numbers: np.ndarray) -> "Problem[P]":
         """Return the problem of some of the runs, which have their data by number."""

@@ -258,6 +258,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
             m_step.inside,
             self._built,
             {"weights": 1.0, "means": deviation, "covariances": 1.0},
+            {"weights": (0.0, 1.0)},
             whitened=partial(whitened, covariance_type=kind),
             n_samples=samples.total,
             log_prior_size=log_prior_size(self.prior, K, D),

@@ -5,7 +5,7 @@ times as many, and so on.
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from typing import Any, NamedTuple, Self
@@ -133,19 +133,23 @@ class Restarts[P: Parameters](FittedMixture[P]):
         return self._ranked(problem, runs, n_starts, times)
 
     def _ranked(
-        self, problem: Problem[P], runs: list[Run[P]], n_starts: int, times: list[int] | None = None
+        self, problem: Problem[P], runs: Sequence[Run[P]], n_starts: int, times: list[int] | None = None
     ) -> Found[P]:
         """Return the best of the runs; each stands for so many starts."""
-        best = best_of(runs, problem)
-        freed = self._freed(problem, best)
-        found = optima([freed if run is best else run for run in runs], times)
-        return Found(freed, sum(run.collapsed for run in runs), n_starts, found)
+        runs = self._freed(problem, runs)
+        n_collapsed = sum(run.collapsed for run in runs)
+        return Found(best_of(runs, problem), n_collapsed, n_starts, optima(runs, times))
 
-    def _freed(self, problem: Problem[P], best: Run[P]) -> Run[P]:
-        """Return the run, or the one that goes on from it where it was trapped at a false boundary."""
-        while best.converged and (start := self._released(problem, best)) is not None:
-            best = best.then(self._run(problem, [start], self.max_iter)[0])
-        return best
+    def _freed(self, problem: Problem[P], runs: Sequence[Run[P]]) -> list[Run[P]]:
+        """Return the runs; those that were trapped at a false boundary go on from just inside it."""
+        freed, ended = list(runs), [r for r, run in enumerate(runs) if run.converged and run.beaten_by is None]
+        while starts := {r: start for r in ended if (start := self._released(problem, freed[r])) is not None}:
+            numbers = list(starts)
+            for r, run in zip(numbers, self._run(problem, list(starts.values()), self.max_iter), strict=True):
+                by = None if run.beaten_by is None else numbers[run.beaten_by]
+                freed[r] = freed[r].then(replace(run, beaten_by=by))
+            ended = [r for r in numbers if freed[r].converged]
+        return freed
 
     def _leading(self, samples: Samples) -> "Leading[P] | None":
         """Return the starts that lead on a part of many rows, then on four times as many, and so on; None of few."""

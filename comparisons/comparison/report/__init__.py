@@ -14,7 +14,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from comparisons.comparison.estimates import by_entry
-from comparisons.comparison.report.page import write_report
+from comparisons.comparison.report.page import WORDS, write_report
 from comparisons.comparison.report.plots import FIGURES, drawings_of
 from comparisons.comparison.spread import METHODS, summary
 from comparisons.output.console import tell, tell_left_out
@@ -156,7 +156,7 @@ def _as_plain(value: Any) -> Any:
 
 
 def print_report(comparison: Any, console: Console | None = None, verbose: bool = False) -> None:
-    """Print the verdict, estimates and one line for each check; with ``verbose`` where each tolerance comes from."""
+    """Print verdict, estimates and a line for each check; with ``verbose`` reasons of tolerances, and words."""
     console = console or Console()
     console.print()
     style = STYLES.get(comparison.verdict, DOUBTFUL)
@@ -174,6 +174,8 @@ def print_report(comparison: Any, console: Console | None = None, verbose: bool 
     console.print(estimates_table(comparison))
     console.print(spreads_table(comparison))
     console.print(checks_table(comparison, verbose))
+    for word, meaning in WORDS.items() if verbose else ():
+        tell(console, (word, "bold"), f": {meaning}")
     seconds = ", ".join(f"{step} {value:.1f} s" for step, value in comparison.seconds.items())
     tell(console, f"Time: {sum(comparison.seconds.values()):.1f} s: {seconds}")
 
@@ -223,7 +225,8 @@ def checks_table(comparison: Any, verbose: bool = False) -> Table:
     marks = {True: "[green]pass[/]", False: "[bold red]FAIL[/]", None: "[dim]shown[/]"}
     numbers = (Column(head, justify="right", no_wrap=True) for head in ("value", "tolerance"))
     what = "check, what its value is, and where its tolerance comes from" if verbose else "check"
-    caption = "" if verbose else "what the values are and where tolerances come from: --verbose, print(verbose=True)"
+    more = "what values and words mean, and where tolerances come from: --verbose, print(verbose=True)"
+    caption = "" if verbose else more
     table = Table(Column("", no_wrap=True), what, *numbers, title="Checks", caption=caption, **LAYOUT)
     for check in comparison.checks:
         claim = Text(check.name)
