@@ -22,7 +22,7 @@ D, K = 10, 5
 @contextmanager
 def cluster(n_workers: int, memory_limit: str = "auto") -> Iterator[Client]:
     """Start workers and stop them."""
-    options: dict[str, Any] = {"threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    options: dict[str, Any] = {"threads_per_worker": 1, "processes": True, "dashboard_address": "127.0.0.1:0"}
     options |= {"host": "127.0.0.1", "memory_limit": memory_limit}
     with LocalCluster(n_workers=n_workers, **options) as started, Client(started) as client:
         yield client
