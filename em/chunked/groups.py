@@ -168,7 +168,16 @@ def _as_dask_makes_it(number: int, rows: Any, weights: Any) -> Recipe:
 def _with_own_tasks(recipe: Recipe, tasks: Mapping[Hashable, Any]) -> Recipe:
     from dask.optimization import cull
 
-    own, _ = cull(tasks, [key for key in recipe.given if key in tasks])
+    keys = [_named_by(key, tasks) for key in recipe.given]  # of the rows, and of any weights
+    own, _ = cull(tasks, [key for key in keys if key in tasks])
     needed = (key for task in own.values() for key in getattr(task, "dependencies", ()))
-    given = {*recipe.given, *needed} - own.keys()
-    return Recipe(recipe.number, own, recipe.rows, recipe.weights, tuple(sorted(given, key=str)), shared=False)
+    given = {*keys, *needed} - own.keys()
+    weights = keys[1] if len(keys) > 1 else recipe.weights
+    return Recipe(recipe.number, own, keys[0], weights, tuple(sorted(given, key=str)), shared=False)
+
+
+def _named_by(key: Hashable, tasks: Mapping[Hashable, Any]) -> Hashable:
+    """Return the key of what a key is another name of."""
+    while hasattr(tasks.get(key), "target"):
+        key = tasks[key].target
+    return key
