@@ -52,6 +52,32 @@ class Option:
 
 
 @dataclass(frozen=True, eq=False)
+class AllRows:
+    """The rows that a sample was taken from.
+
+    Attributes
+    ----------
+    n_rows : int
+        How many there are.
+    X : array_like, or a Dask array or DataFrame, or None
+        The rows as the estimator takes them; None where EM cannot fit them.
+    why : str, default ""
+        Why it cannot.
+    family : Family or None, default None
+        The family with the options of all rows, where these are those of each cell.
+    """
+
+    n_rows: int
+    X: Any
+    why: str = ""
+    family: Any = None
+
+    def without(self, why: str) -> "AllRows":
+        """Return the same where EM cannot fit the rows."""
+        return replace(self, X=None, why=why)
+
+
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """A data matrix and what is known about it.
 
@@ -71,6 +97,8 @@ class Dataset:
         Labels of the rows, of a file that has some.
     notes : tuple of str
         Lines that say what was read from a file.
+    all_rows : AllRows or None
+        The rows that X is a random sample of, of a file too large for the memory; None where X has them all.
     """
 
     name: str
@@ -82,6 +110,7 @@ class Dataset:
     truth: Any = field(default=None, repr=False)
     row_labels: tuple[str, ...] | None = field(default=None, repr=False)
     notes: tuple[str, ...] = field(default=(), repr=False)
+    all_rows: AllRows | None = field(default=None, repr=False)
 
     def with_holes(self, name: str, share: float, seed: int) -> "Dataset":
         """Return the data set with so large a share of its cells removed, completely at random."""

@@ -4,8 +4,10 @@ Estimators in scikit-learn's manner (`GaussianMixtureEM`, `BernoulliMixtureEM`, 
 `PoissonMixtureEM`, `CategoricalMixtureEM`, `KMeans`), the textbook's steps as pure functions (:mod:`em.gmm`,
 :mod:`em.bmm`, :mod:`em.pmm`, :mod:`em.cmm`), and the quantities of EM's proof (`q_function`,
 `entropy`, `elbo`, `complete_data_log_likelihood`). How many components: `select`, `likelihood_ratio_test`. Anomalies:
-`is_anomaly`, `density_threshold`. Pictures: :mod:`em.plots`. Files: `save`, `load`. The posterior, loaded when asked
-for: `VariationalMixture`, :mod:`em.gibbs`, :mod:`em.variational`.
+`is_anomaly`, `density_threshold`. Pictures: :mod:`em.plots`. Files: `save`, `load`, and of data `open_parquet`, of
+which `sample_rows` takes some. Streams: `partial_fit` of every mixture, `StreamSettings`, `merge`. The posterior,
+loaded when asked for: `VariationalMixture`, :mod:`em.gibbs`,
+:mod:`em.variational`.
 """
 
 from typing import Any
@@ -14,6 +16,8 @@ from em import bmm, cmm, gmm, plots, pmm
 from em.anomalies import density_threshold, is_anomaly
 from em.bmm.estimator import BernoulliMixtureEM, BinomialMixtureEM
 from em.bound import complete_data_log_likelihood, elbo, entropy, q_function
+from em.chunked.files import open_parquet
+from em.chunked.sampling import sample_rows
 from em.cmm.estimator import CategoricalMixtureEM
 from em.families import estimators
 from em.gmm.estimator import GaussianMixtureEM
@@ -29,13 +33,15 @@ from em.status import (
     NotConvergedWarning,
     NotIdentifiableWarning,
 )
+from em.streams import StreamSettings
+from em.streams.merging import merge
 from em.uncertainty import Uncertainty
 
 __all__ = ["BernoulliMixtureEM", "BinomialMixtureEM", "CategoricalMixtureEM", "GaussianMixtureEM", "KMeans"]
 __all__ += ["PoissonMixtureEM", "bmm", "cmm", "gmm", "plots", "pmm"]
 __all__ += ["complete_data_log_likelihood", "elbo", "entropy", "q_function"]
 __all__ += ["LikelihoodRatioTest", "Selection", "Uncertainty", "likelihood_ratio_test", "select"]
-__all__ += ["density_threshold", "is_anomaly", "load", "save"]
+__all__ += ["StreamSettings", "density_threshold", "is_anomaly", "load", "merge", "open_parquet", "sample_rows", "save"]
 __all__ += ["CollapseWarning", "FewerClustersWarning", "NoMaximumWarning", "NotConvergedWarning"]
 __all__ += ["NotIdentifiableWarning"]
 

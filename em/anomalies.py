@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from em.chunked import is_chunked
 from em.chunked.predictions import lazily
+from em.chunked.quantiles import quantile_of_chunks
 from em.estimator import MixtureEM
 from em.predictions import has_observed
 from em.samples import encoded
@@ -35,8 +36,8 @@ def density_threshold(
     ----------
     estimator : MixtureEM
         A fitted mixture.
-    X : array_like, shape (n, D)
-        The training data.
+    X : array_like, or a Dask array or DataFrame, shape (n, D)
+        The training data; four passes over chunks give the same number.
     quantile : float, default 0.04
         Share of X to lie below, in (0, 1).
     sample_weight : array_like, shape (n,), or None
@@ -58,8 +59,16 @@ def density_threshold(
     >>> is_anomaly(fit, [[0.0, 0.0], [5.0, 5.0]], threshold=density_threshold(fit, X))
     array([False,  True])
     """
-    log_density = estimator.score_samples(X, **size)
-    return _threshold(log_density, estimator._counted(X, sample_weight), quantile)
+    number_between("quantile", quantile, 0, 1)
+    if is_chunked(X):
+        values = partial(_densities, estimator._for_chunks(X), size)
+        return quantile_of_chunks(values, X, sample_weight, quantile)
+    return _threshold(*_densities(estimator, size, X, sample_weight), quantile)
+
+
+def _densities(estimator: MixtureEM[Any], size: dict[str, Any], X: Any, sample_weight: Any) -> tuple[Array, Array]:
+    """Return the log density of each row, and how often it counts."""
+    return estimator.score_samples(X, **size), estimator._counted(X, sample_weight)
 
 
 def _threshold(log_density: Array, weights: Array, quantile: float) -> float:
@@ -94,7 +103,7 @@ def is_anomaly(
     X : array_like, shape (n, D)
         Samples: new ones, with a ``threshold``; or the training data themselves, which then set it. Rows with missing
         cells have the density of what was observed, which is larger the fewer the cells: such rows seldom count. Of a
-        Dask array or DataFrame the result is lazy, and a threshold is needed.
+        Dask array or DataFrame the result is lazy; a threshold that is not given takes four passes at once.
     threshold : float or None, default None
         Log density in nats, such as `density_threshold` of the training data; None takes that of X.
     quantile : float, default 0.04
@@ -119,7 +128,7 @@ def is_anomaly(
     """
     if is_chunked(X):
         if threshold is None:
-            raise ValueError("threshold must be given where X is in chunks, such as density_threshold of a part of X")
+            threshold = density_threshold(estimator, X, quantile, sample_weight=sample_weight, **size)
         return lazily(partial(is_anomaly, estimator._for_chunks(X), threshold=threshold, **size), X, dtype=bool)
     log_density, seen = estimator.score_samples(X, **size), has_observed(encoded(estimator, X))
     return anomalies_among(log_density, seen, estimator._counted(X, sample_weight), threshold, quantile)

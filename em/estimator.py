@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,15 +23,16 @@ from em.engine.problem import Arrays, Problem
 from em.process.blas import one_blas_thread
 from em.samples import Samples, samples_to_fit
 from em.starts import STARTS
-from em.starts.restarts import Found, Restarts
+from em.starts.restarts import Found
 from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning, NotIdentifiableWarning, is_told, tell
+from em.streams.partial_fit import StreamedMixture
 from models.parameters import Parameters
 from models.shown import shown
 from models.validation import Array, check_seed, count_at_least_one, number_above
 
 
 @dataclass(eq=False, repr=False)
-class MixtureEM[P: Parameters](Restarts[P]):
+class MixtureEM[P: Parameters](StreamedMixture[P]):
     """Base of the estimators; a family adds its problem (E-step, M-step, log prior) and its simulator.
 
     The settings are fields, from which the constructor is made; a family adds its own.
@@ -56,8 +57,6 @@ class MixtureEM[P: Parameters](Restarts[P]):
         return tags
 
     # What a family adds -------------------------------------------------------------------------------------------
-
-    _fixed: ClassVar[tuple[str, ...]] = ()  # statistics that are no sums over rows
 
     @abstractmethod
     def _e_step_of(self, samples: Samples, *, as_holed: bool = False) -> Callable[..., Any]:
@@ -134,7 +133,8 @@ class MixtureEM[P: Parameters](Restarts[P]):
         give the same fit to the last bit. Of more than two million cells that hardly repeat, the sums are added in the
         order of the rows, and the fit is the same to rounding.
         """
-        self.__dict__.pop("path_", None)
+        for name in ("path_", "stream_", "n_samples_seen_"):
+            self.__dict__.pop(name, None)
         samples = self._samples(X, sample_weight)
         with one_blas_thread():
             distinct = self._distinct(samples)
@@ -205,11 +205,7 @@ class MixtureEM[P: Parameters](Restarts[P]):
 
     def _keep(self, found: Found[P], samples: Samples) -> None:
         best, n_collapsed, n_starts, self.starts_ = found
-        self.parameters_ = best.parameters
-        for name, array in best.parameters.arrays().items():
-            setattr(self, f"{name}_", array)
-        counts = best.parameters.n_free
-        self.n_free_parameters_ = sum(n for name, n in counts.items() if name not in (self.frozen or {}))
+        self._keep_parameters(best.parameters)
         self.log_likelihood_, self.objective_ = best.log_likelihood, best.objective
         self.history_, self.n_iter_, self.converged_ = best.history, best.n_iter, best.converged
         self.n_e_steps_, self.n_collapsed_, self.collapsed_ = best.n_e_steps, n_collapsed, best.collapsed
@@ -225,6 +221,13 @@ class MixtureEM[P: Parameters](Restarts[P]):
                 tell(f"{n_collapsed} of {n_starts} restarts collapsed", CollapseWarning)
         if not best.converged:
             tell(self.status_, NotConvergedWarning)
+
+    def _keep_parameters(self, parameters: P) -> None:
+        self.parameters_ = parameters
+        for name, array in parameters.arrays().items():
+            setattr(self, f"{name}_", array)
+        counts = parameters.n_free
+        self.n_free_parameters_ = sum(n for name, n in counts.items() if name not in (self.frozen or {}))
 
     def _log_prior(self, parameters: P) -> float:
         return 0.0 if self.prior is None else float(self.prior.log_prob(parameters))

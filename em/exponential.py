@@ -155,12 +155,16 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         """Raise a ValueError if sizes of cells differ between rows: chunks do not know which rows are theirs."""
         if np.ndim(size) == 2:
             name = self._steps.size_name
-            raise ValueError(f"{name} must be a number or one for each column where X is in chunks, got a matrix")
+            raise ValueError(f"{name} must be a number or one for each column where X comes in parts, got a matrix")
 
     def _check_cells(self, samples: Samples) -> int:
         """Raise a ValueError if a cell is none of the family's; return 0, which adds up over chunks."""
         self._steps.check(samples.X, self._size_of(samples), samples.names)
         return 0
+
+    def _check_part(self, part: Samples) -> None:
+        self._refuse_sizes_of_rows(self._size())
+        self._check_cells(part)
 
     def _joint_problem(self, samples: Sequence[Samples]) -> Problem[P] | None:
         """Take the rows of all samples together, each with a weight in every one of them."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from math import isnan
 from numbers import Real
+from os import PathLike
 from typing import Any, NoReturn
 
 import numpy as np
@@ -159,6 +160,8 @@ def _numeric(name: str, values: Any, column: str = "") -> np.ndarray:
     if array.dtype.kind in OBJECTS and array.ndim > 0:  # NumPy makes strings of the numbers beside a string
         return _from_objects(name, array if array.dtype.kind == "O" else np.asarray(values, dtype=object), column)
     given, hint = shown(values), ". Complex data not supported" if array.dtype.kind == "c" else ""
+    if isinstance(values, str | PathLike) or type(values).__module__ == "pyarrow._dataset":
+        hint = f": em.open_parquet({name}) gives the rows of Parquet files and pyarrow datasets"
     if column and array.size:
         given, hint = str(array.flat[0]), f" in {column}: {_advice(array, column)}{hint}"
     raise ValueError(f"{name} must hold numbers, got {given} of dtype {array.dtype}{hint}")

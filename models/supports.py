@@ -133,8 +133,9 @@ class Variance(Support):
             raise ValueError(f"{name} must be positive variances, got {array}")
 
     def random(self, like: Array, rng: np.random.RandomState) -> Array:
-        """Draw from 0.1 to 2 times the mean over components."""
-        return np.maximum(like.mean(axis=0), np.finfo(np.float64).tiny) * rng.uniform(0.1, 2.0, size=like.shape)
+        """Draw from 0.1 to 2 times the mean over components, or 1 where that is 0."""
+        mean = like.mean(axis=0)
+        return np.where(mean > 0, mean, 1.0) * rng.uniform(0.1, 2.0, size=like.shape)
 
 
 class Positive(Variance):

@@ -30,43 +30,53 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
         sys.dont_write_bytecode = False
 
 import matplotlib as mpl
+import pytest
 from hypothesis import settings
 
 mpl.use("Agg")
 
-settings.register_profile("suite", max_examples=5, deadline=None, derandomize=True)
+settings.register_profile("suite", max_examples=3, deadline=None, derandomize=True)
 settings.load_profile("suite")
 
 # Files that take longest. They begin first, so that no worker is left with one of them at the end.
 LONGEST = [
     "test_verdicts.py",
-    "test_calibration.py",
     "test_comparison_of_faithful.py",
+    "test_calibration.py",
+    "test_fuzz.py",
+    "test_readme_runs.py",
+    "test_docstring_examples.py",
     "test_names_are_no_markup.py",
     "test_find_map_agrees_with_em.py",
-    "test_not_identified_with_missing_cells.py",
-    "test_evidence.py",
-    "test_fuzz.py",
     "test_a_family_is_added_by_files.py",
-    "test_docstring_examples.py",
-    "test_readme_runs.py",
     "test_benchmarks_command.py",
-    "test_em_acceleration.py",
-    "test_information.py",
-    "test_extreme_priors.py",
+    "test_evidence.py",
+    "test_coursework_checks.py",
     "test_samplers_agree.py",
-    "test_keystone_enumeration.py",
-    "test_variational.py",
-    "test_fast_likelihoods.py",
-    "test_fits_depend_on_the_set_of_rows.py",
+    "test_information.py",
+    "test_not_identified_with_missing_cells.py",
+    "test_em_acceleration.py",
     "test_components.py",
-    "test_lazy_imports.py",
-    "test_em_m_step.py",
-    "test_units_of_the_data.py",
-    "test_em_properties.py",
+    "test_extreme_priors.py",
+    "test_variational.py",
+    "test_keystone_enumeration.py",
+    "test_coursework_command.py",
+    "test_comparison_with_missing_cells.py",
+    "test_independent_prior.py",
+    "test_em_starts.py",
+    "test_fast_likelihoods.py",
+    "test_interrupted_sampling.py",
+    "test_model_forward_draws.py",
     "test_advi.py",
+    "test_names.py",
+    "test_units_of_the_data.py",
+    "test_lazy_imports.py",
+    "test_standard_cases_command.py",
 ]
 
+
+# Files that ask `shared_comparison` for the comparison of Old Faithful: one worker makes it once for all of them.
+WITH_FAITHFUL = {"test_comparison_of_faithful.py", "test_one_comparison.py", "test_page.py"}
 
 # Without bytecode files both workers would write the same ones at the same time. Each begins with another half.
 FIRST = {"gw0": ("scipy.stats", "sklearn.mixture", "pytensor"), "gw1": ("jax", "numba", "pandas", "matplotlib.pyplot")}
@@ -79,10 +89,14 @@ def pytest_collection():
         importlib.import_module(package)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Put the longest files first and keep the order within each; pytest-xdist hands files out in this order."""
+    """Make a group of each file, and put the longest first; pytest-xdist hands groups out in this order."""
     rank = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: rank.get(item.path.name, len(LONGEST)))
+    for item in items:
+        name = item.path.name
+        item.add_marker(pytest.mark.xdist_group("with faithful" if name in WITH_FAITHFUL else name))
 
 
 def pytest_collection_finish():

@@ -470,7 +470,7 @@ def joint_probability(X, r):
     return r.mean(axis=0), r.T @ X / len(X)
 
 
-@mistake("b in place of b - 1 and b + c in place of b + c - 2", check_m_step, family="bmm")
+@mistake("adds 1 to the numerator and 2 to the divisor", check_m_step, family="bmm")
 def laplace(X, r):
     return r.mean(axis=0), (r.T @ X + 1) / (r.sum(axis=0)[:, None] + 2)
 

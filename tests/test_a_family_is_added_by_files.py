@@ -18,7 +18,7 @@ import comparisons
 import em
 import models
 from comparisons import compare
-from comparisons.calibration import calibrate
+from comparisons.calibration import calibrate, simulators
 from comparisons.calibration.simulations import Setting
 from comparisons.comparison.command import application
 from comparisons.evidence import chib_evidence
@@ -252,7 +252,7 @@ def test_evidence_gibbs_and_mean_field_agree(geometric):
 
 
 def test_the_comparison_agrees(geometric, X):
-    found = compare(X, "geometric", 2, draws=500, tune=500, n_init=2, random_state=1)
+    found = compare(X, "geometric", 2, draws=250, tune=250, n_init=2, random_state=1)
     assert found.verdict == "agree", found.explanation
 
 
@@ -261,7 +261,9 @@ def test_its_command_line_names_it(geometric):
     assert "Geometric mixture" in shown
 
 
-def test_it_is_calibrated(geometric):
+def test_it_is_calibrated(geometric, monkeypatch):
+    for name, few in {"GIBBS_TUNE": 100, "GIBBS_DRAWS": 600, "GIBBS_THIN": 10}.items():
+        monkeypatch.setattr(simulators, name, few)
     setting = Setting(geometric["models"].GeometricPrior(4.0, 2.0, 2.0), n_samples=40)
     assert calibrate(setting, samplers=["Gibbs"], n_simulations=20)["Gibbs"].passed()
 
@@ -280,5 +282,5 @@ def test_waiting_times_follow_the_same_recipe(waiting):
     assert_bayes_agrees(X[:4], prior, gamma_evidence)
     with pytest.raises(ValueError, match=r"X must hold positive numbers, got .* X\[0, 0\] = -1"):
         em.WaitingMixtureEM(1).fit([[-1.0], [2.0]])
-    found = compare(X, "waiting", 2, draws=500, tune=500, n_init=2, random_state=1)
+    found = compare(X, "waiting", 2, draws=250, tune=250, n_init=2, random_state=1)
     assert found.verdict == "agree", found.explanation

@@ -16,7 +16,7 @@ from comparisons import align, log_joint
 from comparisons.alignment.relabelling import assign, commonest, log_mean, pivot, pivot_scale, relabel, total
 from models.gmm import GMMParameters
 
-SETS = range(100)
+SETS = range(40)
 CHAINS = 2
 
 

@@ -6,7 +6,7 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
-from families import FAILINGS, each_family, largest_relative_gap
+from families import FAILINGS, FAMILIES, each_family, largest_relative_gap
 
 import em.chunked.samples
 from em import BernoulliMixtureEM, BinomialMixtureEM, CategoricalMixtureEM, GaussianMixtureEM, PoissonMixtureEM
@@ -242,3 +242,27 @@ def test_sums_are_a_tree_over_any_number_of_chunks():
 
 def number_of_rows(rows, weights):
     return len(rows)
+
+
+@pytest.mark.parametrize("name", ["full-ML", "bernoulli-MAP", "categorical-MAP", "poisson-exposure-ML"])
+def test_from_the_same_start_plain_em_takes_the_same_iterations_to_parameters_that_agree_to_1e_10(name):
+    (family,) = (family for family in FAMILIES if family.name == name)
+    X, start, _ = family.problem(5, 2, 4, 500)
+    settings = {"init": start, "acceleration": None, "max_iter": 40, "quiet": FAILINGS}
+    whole, parts = (family.fit(rows, 2, **settings) for rows in (X, da.from_array(X, chunks=(170, -1))))
+    assert (parts.n_iter_, parts.n_e_steps_, parts.converged_) == (whole.n_iter_, whole.n_e_steps_, whole.converged_)
+    assert largest_relative_gap(parts.parameters_.arrays(), whole.parameters_.arrays()) < 1e-10
+
+
+@pytest.mark.parametrize("name", ["tied-MAP", "poisson-ML"])
+def test_leaps_magnify_rounding_and_one_newton_step_takes_it_away(name):
+    (family,) = (family for family in FAMILIES if family.name == name)
+    X, start, _ = family.problem(5, 2, 4, 500)
+    chunks = da.from_array(X, chunks=(170, -1))
+    whole, parts = (family.fit(rows, 2, init=start).uncertainty(rows) for rows in (X, chunks))
+    np.testing.assert_allclose(parts.estimates, whole.estimates, rtol=1e-6)
+    points = []
+    for found in (whole, parts):
+        free = ~np.isnan(found.gradient)
+        points.append(found.estimates + found.covariance[:, free] @ found.gradient[free])
+    np.testing.assert_allclose(points[1], points[0], rtol=1e-10)

@@ -108,8 +108,6 @@ def test_anomalies_of_chunks_are_lazy():
     threshold = density_threshold(FIT, X)
     lazy = is_anomaly(FIT, CHUNKS, threshold)
     np.testing.assert_array_equal(lazy.compute(), is_anomaly(FIT, X))
-    with pytest.raises(ValueError, match="threshold must be given where X is in chunks"):
-        is_anomaly(FIT, CHUNKS)
 
 
 def test_components_are_selected_by_chunks():
@@ -124,7 +122,6 @@ def test_components_are_selected_by_chunks():
     [
         lambda: KMeans(2).fit(CHUNKS),
         lambda: likelihood_ratio_test(CHUNKS, FIT, 1, n_bootstrap=1),
-        lambda: density_threshold(FIT, CHUNKS),
         lambda: FIT.summary(CHUNKS),
         lambda: FIT.assignments(CHUNKS),
         lambda: FIT.impute(CHUNKS),

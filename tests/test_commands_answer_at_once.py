@@ -25,28 +25,37 @@ WORDS = "--help", "--dta", "faithfull", "does not exist", "are built in"
 OF_FILES = ["--data", "nowhere.csv"], ["--data", "faithful", "--drop", "waiting"]
 RUN_EACH = """
 import contextlib, io, json, runpy, sys
-module, heavy, calls = json.loads(sys.argv[1])
-answers = []
-for arguments in calls:
+heavy, calls = json.loads(sys.argv[1])
+answers = {module: [] for module in calls}
+for module, arguments in [(module, arguments) for module, each in calls.items() for arguments in each]:
     out = io.StringIO()
     sys.argv = [module, *arguments]
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
         try:
             runpy.run_module(module, run_name="__main__", alter_sys=True)
         except SystemExit as end:
-            answers.append([end.code or 0, out.getvalue(), [name for name in heavy if name in sys.modules]])
+            answers[module].append([end.code or 0, out.getvalue(), [name for name in heavy if name in sys.modules]])
 print(json.dumps(answers))
 """
+CALLS = {
+    module: [["--help"], ["--dta", "x"], mistyped, *(OF_FILES if module in OF_DATA else [])]
+    for module, mistyped in MISTYPED.items()
+}
+
+
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory):
+    """Return the answers to all calls of all commands, one after another in one fresh interpreter, and its folder."""
+    folder, environment = tmp_path_factory.mktemp("at_once"), os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", RUN_EACH, json.dumps([HEAVY, CALLS])]
+    run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    return json.loads(run.stdout), folder
 
 
 @pytest.mark.parametrize("module", MISTYPED)
-def test_help_and_mistakes_load_nothing_heavy(module, tmp_path):
-    calls = [["--help"], ["--dta", "x"], MISTYPED[module], *(OF_FILES if module in OF_DATA else [])]
-    given = json.dumps([module, HEAVY, calls])
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", RUN_EACH, given]
-    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
-    expected_codes, words = [0, *[2] * (len(calls) - 1)], WORDS[: len(calls)]
-    for (code, text, loaded), expected, word in zip(json.loads(run.stdout), expected_codes, words, strict=True):
+def test_help_and_mistakes_load_nothing_heavy(module, answered):
+    answers, folder = answered
+    expected_codes, words = [0, *[2] * (len(CALLS[module]) - 1)], WORDS[: len(CALLS[module])]
+    for (code, text, loaded), expected, word in zip(answers[module], expected_codes, words, strict=True):
         assert (code, loaded, word in text) == (expected, [], True), text
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.iterdir()) == []

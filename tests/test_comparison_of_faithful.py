@@ -3,12 +3,14 @@
 import json
 import warnings
 from dataclasses import replace
+from io import StringIO
 
 import arviz as az
 import matplotlib.image
 import numpy as np
 import pytest
 import xarray as xr
+from rich.console import Console
 from shared_comparison import of_faithful
 from test_readme_runs import README, run_page
 from test_readme_runs import WITH_FAITHFUL as PAGES_THAT_COMPARE
@@ -25,6 +27,7 @@ from comparisons.comparison.find_map import find_map_checks
 from comparisons.comparison.fits import fit
 from comparisons.comparison.posterior_checks import averaged_responsibilities, posterior_checks
 from comparisons.comparison.spread import spreads_of, summary
+from comparisons.declarations import AllRows
 from comparisons.gmm import GMM
 from em import NotConvergedWarning
 from em.gmm import modes
@@ -167,6 +170,28 @@ def test_the_report_cautions_where_there_is_no_posterior(found, capsys):
     replace(found, prior=GMMIndependentPrior.weakly_informative(found.X, 2)).print()
     printed = " ".join(capsys.readouterr().out.split())
     assert "Caution: column 'eruptions (min)' has a value that 8 samples share" in printed
+
+
+def test_a_report_says_in_its_first_lines_that_it_is_of_a_sample_and_has_a_table_of_all_rows(found, tmp_path):
+    of_sample = replace(found, all_rows=AllRows(10_000, found.X), of_all_rows=found.map)
+    printed = StringIO()
+    of_sample.print(Console(file=printed, width=200))
+    lines = printed.getvalue().splitlines()
+    assert (
+        "Sample: what is compared is a random sample (random_state=0) of 10000 rows. EM of all rows: log-lik"
+        in lines[3]
+    )
+    assert any("MLE of all rows" in line and "distance" in line for line in lines)
+    assert "272 samples, 2 features, K = 2; a random sample (random_state=0) of 10000 rows" in repr(of_sample)
+    written = report.as_json(of_sample)["all_rows"]
+    assert (written["n_rows"], len(written["estimates"])) == (10_000, 12)
+    assert written["estimates"] == of_sample.to_frame("all rows").to_dict("records")
+    report.write_report(of_sample, tmp_path / "page.html", pictures=tmp_path)
+    assert "a random sample (random_state=0) of 10000 rows" in (tmp_path / "page.html").read_text()
+    assert report.as_json(found)["all_rows"] is None
+    left_out = replace(of_sample, all_rows=AllRows(10_000, None, "column a holds words"), of_all_rows=None)
+    left_out.print(Console(file=(printed := StringIO()), width=200))
+    assert "EM of all rows: left out: column a holds words" in printed.getvalue()
 
 
 def test_a_run_that_dies_while_writing_leaves_the_old_files(found, folder, monkeypatch):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from coursework_fits import FITS
 from coursework_mistakes import MISTAKES
+from coursework_unlisted import M0, SCALES, UNLISTED
 from coursework_variants import VARIANTS
 from scipy.stats import multivariate_normal, norm
 
@@ -75,6 +76,28 @@ def test_a_fit_is_judged_by_its_path_and_its_limit(name, options, function):
     assert " and ".join(found.mistakes) == name
 
 
+@pytest.mark.parametrize(("name", "check", "options", "function"), UNLISTED, ids=lambda x: getattr(x, "__name__", ""))
+def test_what_no_entry_lists_is_found_by_its_numbers(name, check, options, function):
+    found = check(function, time_limit=2.5, **options)  # pairs of entries are searched until it ends
+    assert found.right == (name == "")
+    assert " and ".join(found.mistakes) == name
+    assert (found.located, bool(found.hint)) == ((), bool(name))
+
+
+def test_q_without_the_data_says_so():
+    assert "no argument for X" in check_q(lambda theta, theta_old: 0.0).hint
+
+
+@pytest.mark.parametrize("kind", SCALES)
+def test_the_right_formulas_of_map_are_those_of_em(kind):
+    prior = GMMPrior(2.0, M0, 1.5, 6.0, SCALES[kind], kind)
+    book = textbook_of("gmm", prior, covariance_type=kind)
+    for problem in book.problems("m"):
+        arrays = import_module("em.gmm").m_step(problem.X, problem.r, prior, covariance_type=kind).arrays()
+        for name, value in book.truth("m", problem).items():
+            np.testing.assert_allclose(value, arrays[name], rtol=1e-10)
+
+
 def test_the_tables_are_as_long_as_they_claim():
     assert len({function for *_, function in MISTAKES}) >= 60
     assert len(VARIANTS) >= 30
@@ -128,8 +151,13 @@ def test_every_text_belongs_to_a_mistake():
             with file.open("rb") as stream:
                 texts |= {name for table in tomllib.load(stream).values() for name in table}
     used = set()
-    for family, options in [*BOOKS, ("kmeans", {}), ("pmm", {})]:
-        for formula in textbook_of(family, **options).formulas.values():
+    of_prior = textbook_of("gmm", GMMPrior(2.0, [0.0, 0.0], 1.0, 4.0, np.eye(2)))
+    of_prior.two_sets = True
+    for book in [
+        of_prior,
+        *(textbook_of(family, **options) for family, options in [*BOOKS, ("kmeans", {}), ("pmm", {})]),
+    ]:
+        for formula in book.formulas.values():
             used |= {change.name for change in formula.singles()}
     loops = import_module("comparisons.coursework.formulas.loops")
     used |= {*loops.LOOP_MISTAKES, *loops.LIMIT_MISTAKES}

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from comparisons.coursework.__main__ import app
 from comparisons.coursework.marking import sandbox
 from comparisons.coursework.marking.folder import submissions
+from comparisons.coursework.marking.roster import Student, enrol, read_roster
 from comparisons.coursework.release import student_version
 
 
@@ -37,8 +38,22 @@ def test_a_class_is_marked_each_for_itself(toy, tmp_path, monkeypatch):
     written(student_version(notebook()), folder / "dan_toy.ipynb")
     (folder / "what.ipynb").write_bytes(b"\0")
     (folder / "eve_toy.ipynb").symlink_to(toy / "toy.ipynb")
-    done = invoke("mark", folder, "--source", toy)
+    roster = tmp_path / "class.csv"
+    roster.write_text("Student;Name;E-Mail\nann;Ann <b>Lee</b>;a@b.c\nbob;;\n7;Dan;dan@b.c\nzoe;Zoe;\n")
+    done = invoke("mark", folder, "--source", toy, "--roster", roster)
     assert done.exit_code == 0, done.output
+    assert "zoe Zoe: handed in nothing for toy" in done.output
+    pages = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "marks" / "feedback").iterdir()}
+    assert set(pages) == {
+        "ann_toy.html",
+        "bob_toy.html",
+        "cmd_toy.html",
+        "7_toy.html",
+        "eve_toy.html",
+        "what_unknown.html",
+    }
+    assert "Ann &lt;b&gt;Lee&lt;/b&gt;" in pages["ann_toy.html"]
+    assert "not so: assert square(2) == 4" in pages["cmd_toy.html"]
     assert "ann/toy.ipynb: 5 of 5, 4 to be read" in done.output
     assert ("Warning" in done.output) != sandbox.can_isolate()
     with open(tmp_path / "marks" / "marks.csv", newline="", encoding="utf-8") as file:
@@ -51,7 +66,11 @@ def test_a_class_is_marked_each_for_itself(toy, tmp_path, monkeypatch):
         "dan_toy.ipynb": ("0.0", "5.0", "0", "0"),
         "eve_toy.ipynb": ("0.0", "0.0", "0", "0.0"),
         "what.ipynb": ("0.0", "0.0", "0", "0.0"),
+        "": ("0.0", "5.0", "0", "0.0"),
     }
+    assert (rows["dan_toy.ipynb"]["student"], rows["ann/toy.ipynb"]["email"]) == ("7", "a@b.c")
+    assert (rows[""]["student"], rows[""]["notes"]) == ("zoe", "handed in nothing")
+    assert "not on the roster" in rows["'=cmd()/renamed.ipynb"]["notes"]
     assert "link" in rows["eve_toy.ipynb"]["notes"]
     assert "--assignment" in rows["what.ipynb"]["notes"]
     with open(tmp_path / "marks" / "reasons.csv", newline="", encoding="utf-8") as file:
@@ -62,6 +81,30 @@ def test_a_class_is_marked_each_for_itself(toy, tmp_path, monkeypatch):
     assert [marks["answers"] for marks in everything if marks["submission"] == "ann/toy.ipynb"] == [
         {"why": "A square is a product."}
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("name\nAnn\n", "column student"), ("student\n1\n1\n", "got 1"), ("student\n", "got none")]
+)
+def test_a_roster_that_cannot_be_one_is_refused(text, words, tmp_path):
+    (tmp_path / "class.csv").write_text(text)
+    with pytest.raises(ValueError, match=words):
+        read_roster(tmp_path / "class.csv")
+
+
+def test_students_are_found_by_folder_file_number_and_name(tmp_path):
+    roster = [Student("007", "Ann Lee", "lee@x.y"), Student("8", "Bob")]
+    made = {"assignment": "toy", "student_number": None, "notes": [], "of": 1.0, "marks": []}
+    for name, number, student, note in [
+        ("Ann Lee_123_file_/toy.ipynb", None, "007", ""),
+        ("lee_toy.ipynb", 5, "007", "not that of the roster"),
+        ("what/toy.ipynb", 8, "8", "by its student number only"),
+        ("what/toy.ipynb", None, "what", "not on the roster"),
+    ]:
+        marks = enrol([{**made, "submission": name, "student_number": number}], roster)
+        assert marks[0]["student"] == student
+        assert note in "; ".join(marks[0]["notes"])
+        assert [one["student"] for one in marks[1:]] == [one.student for one in roster if one.student != student]
 
 
 def test_submissions_are_found_by_name_folder_and_cells(toy, tmp_path):

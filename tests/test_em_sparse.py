@@ -117,10 +117,16 @@ def test_probs_of_0_and_1_make_the_same_rows_impossible(m):
     assert np.isneginf(fit.score_samples(csr_array(X))).tolist() == [False, False, True, True, False]
 
 
-@pytest.mark.parametrize("kind", FORMATS)
-@pytest.mark.parametrize("container", ["array", "matrix"])
-@pytest.mark.parametrize("dtype", [bool, np.int8, np.float32])
-def test_any_format_and_type_gives_the_same_fit_and_is_left_alone(kind, container, dtype):
+# Every pair of a format and a type, of a format and a container, and of a type and a container.
+@pytest.mark.parametrize(
+    ("kind", "dtype", "container"),
+    [
+        (kind, dtype, ("array", "matrix")[(i + j) % 2])
+        for i, kind in enumerate(FORMATS)
+        for j, dtype in enumerate([bool, np.int8, np.float32])
+    ],
+)
+def test_any_format_and_type_gives_the_same_fit_and_is_left_alone(kind, dtype, container):
     X, start = rare_counts(n=40)
     X = X.astype(dtype)
     expected = BernoulliMixtureEM(2, init=start).fit(csr_array(X)).history_

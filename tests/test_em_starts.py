@@ -33,7 +33,7 @@ def hidden_axis(seed, n=500):
     return X @ np.linalg.qr(rng.normal(size=(5, 5)))[0], z, 3
 
 
-@pytest.mark.parametrize(("data", "seed"), [(cigars, 0), (cigars, 1), (hidden_axis, 0)])
+@pytest.mark.parametrize(("data", "seed"), [(cigars, 0), (hidden_axis, 0)])
 def test_on_anisotropic_data_starts_are_no_worse_than_scikit_learns(data, seed):
     X, z, K = data(seed)
     ours = GaussianMixtureEM(K, tol=1e-3, random_state=seed).fit(X)

@@ -45,7 +45,6 @@ def count_case(n_trials):
 
 CASES = {
     "gmm D=1": lambda: gaussian_case(1),
-    "gmm D=2": lambda: gaussian_case(2),
     "gmm D=5": lambda: gaussian_case(5),
     "tied": lambda: gaussian_case(2, "tied"),
     "diag": lambda: gaussian_case(2, "diag"),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from em import BernoulliMixtureEM, BinomialMixtureEM, NotIdentifiableWarning
+from em import BernoulliMixtureEM, BinomialMixtureEM, NotIdentifiableWarning, PoissonMixtureEM
 from em.bmm import BINOMIAL
 from em.identifiability.rank_test import identify
 from models.bmm import BMMParameters, simulate
@@ -162,3 +162,8 @@ def test_many_features_are_tested_on_drawn_cells():
     finding = identify(BINOMIAL, random_parameters(0, 3, 30))  # 2^30 cells
     assert finding.identified
     assert (finding.rank, finding.n_free_parameters) == (92, 92)
+
+
+def test_rates_of_a_column_of_zeros_are_on_the_boundary_and_no_number_is_divided_by_zero():
+    fit = PoissonMixtureEM(2, n_init=1, random_state=0).fit([[0, 1], [0, 2], [0, 30], [0, 33]])
+    assert "2 of 4 rates on the boundary" in fit.status_

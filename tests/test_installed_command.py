@@ -1,5 +1,6 @@
 """The wheel, alone in an environment and from any folder, runs what a checkout runs; its command takes the data."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import sysconfig
 import venv
 import zipfile
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -35,28 +37,41 @@ def run(python, folder, code, *arguments):
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
-COMMAND = """
-import sys
+COMMANDS = """
+import contextlib, io, json, sys
 from importlib.metadata import entry_points
-sys.argv[0] = "mixture-twins"
 (command,) = entry_points(group="console_scripts", name="mixture-twins")
-command.load()()
+answers = []
+for arguments in json.loads(sys.argv[1]):
+    out, error, sys.argv = io.StringIO(), io.StringIO(), ["mixture-twins", *arguments]
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
+        try:
+            code = command.load()()
+        except SystemExit as end:
+            code = end.code
+    answers.append([code or 0, out.getvalue(), error.getvalue()])
+print(json.dumps(answers))
 """
+ASKED = [[], ["gmm", "--help"], ["gnm", "mine.csv"], ["coursework", "release"], ["gmm", "mine.csv"]]
+
+
+class Answer(NamedTuple):
+    code: int
+    out: str
+    error: str
 
 
 def test_the_command_lists_names_takes_data_and_says_what_was_meant(python, tmp_path):
-    listed = run(python, tmp_path, COMMAND)
-    assert listed.returncode == 0, listed.stderr
+    done = run(python, tmp_path, COMMANDS, json.dumps(ASKED))
+    assert done.returncode == 0, done.stderr
+    listed, helped, mistyped, released, missing = (Answer(*answer) for answer in json.loads(done.stdout))
+    assert listed.code == 0, listed.error
     for name in ("gmm", "bmm", "pmm", "cmm", "components", "calibration", "coursework", "cases"):
-        assert f"\n  {name} " in listed.stdout
-    helped = run(python, tmp_path, COMMAND, "gmm", "--help")
-    assert (helped.returncode, "mixture-twins gmm" in helped.stdout) == (0, True)
-    mistyped = run(python, tmp_path, COMMAND, "gnm", "mine.csv")
-    assert (mistyped.returncode, "did you mean gmm?" in mistyped.stderr) == (2, True)
-    released = run(python, tmp_path, COMMAND, "coursework", "release")  # a wheel has no assignments, and no solutions
-    assert (released.returncode, "--source" in released.stderr) == (2, True)
-    missing = run(python, tmp_path, COMMAND, "gmm", "mine.csv")
-    assert (missing.returncode, "mine.csv" in missing.stderr) == (2, True)
+        assert f"\n  {name} " in listed.out
+    assert (helped.code, "mixture-twins gmm" in helped.out) == (0, True)
+    assert (mistyped.code, "did you mean gmm?" in mistyped.error) == (2, True)
+    assert (released.code, "--source" in released.error) == (2, True)  # a wheel has no assignments, and no solutions
+    assert (missing.code, "mine.csv" in missing.error) == (2, True)
 
 
 def test_the_packages_are_those_of_the_wheel_with_their_data_and_pages(python, tmp_path):

@@ -53,10 +53,11 @@ def assert_one_mixture(explicit_model, marginal_model, parameters, prior, em_log
     assert marginal == pytest.approx(em_log_likelihood, rel=0, abs=TOLERANCE)
 
 
-# Every pair of a structure, a K and a D.
-GAUSSIAN_CASES = [(kind, K, 1 + (i + K) % 3) for i, kind in enumerate(COVARIANCE_TYPES) for K in (2, 3, 4)]
-# Every pair of a K, a kind of exposure, and cells that are missing or not.
-POISSON_CASES = [(K, kind, (i + K) % 2 == 0) for i, kind in enumerate(EXPOSURES) for K in (2, 3, 4)]
+# Every kind with two K, and every K with at least two kinds: labels are summed out alike whatever the kind.
+PAIRS = [(i, K) for i in range(4) for K in (2, 3, 4) if (i + K) % 3 != 1]
+GAUSSIAN_CASES = [(COVARIANCE_TYPES[i], K, 1 + (i + 2 * K) % 3) for i, K in PAIRS]
+COUNT_CASES = [(K, list(TRIALS)[i]) for i, K in PAIRS]
+POISSON_CASES = [(K, list(EXPOSURES)[i], (i + K) % 2 == 0) for i, K in PAIRS]  # with cells missing or not
 
 
 @pytest.mark.parametrize(("structure", "K", "D"), GAUSSIAN_CASES)
@@ -104,8 +105,7 @@ def test_count_keystone_holds_for_the_observed_cells_where_cells_are_missing(kin
     )
 
 
-@pytest.mark.parametrize("kind", TRIALS)
-@pytest.mark.parametrize("K", [2, 3, 4])
+@pytest.mark.parametrize(("K", "kind"), COUNT_CASES)
 def test_count_joint_summed_over_all_labels_is_em_log_likelihood(K, kind):
     rng = np.random.default_rng(K)
     parameters, prior, trials = random_bmm(K, 3, rng), random_bmm_prior(K, 3, rng), TRIALS[kind](N, 3)

@@ -12,6 +12,7 @@ from toy_assignment import CUBE, DEFINES, HOSTILE, TAMPERS, TOY, WRONG, cell, no
 from comparisons.coursework.marking import sandbox
 from comparisons.coursework.marking.answers import Limits
 from comparisons.coursework.marking.judge import MAX_BYTES, mark_file
+from comparisons.coursework.sources import Assignment, cells_of
 
 LIMITS = Limits(seconds=1.0, grace=1.0, total_seconds=20.0, memory=2**30)
 
@@ -167,6 +168,21 @@ def test_reasons_name_what_was_wrong(tmp_path):
     )
     assert marks["square-test"] == (0, "wrong squares")
     assert marks["cube-test"] == (0, "your code raised ZeroDivisionError: division by zero (line 2 of cell cube)")
+
+
+def test_a_missing_student_number_is_the_reason_of_what_needs_it_and_of_nothing_else(tmp_path):
+    def whole(number):
+        needs = [cell("answer", "number", number), cell("given", "data", "data = np.arange(student_number)")]
+        made = notebook(before=needs)
+        made["cells"].append(cell("test", "data-test", "assert square(data).sum() == 1", 1))
+        return made
+
+    ours = Assignment("toy", cells_of(whole("### BEGIN SOLUTION\nstudent_number = 2\n### END SOLUTION")))
+    result = mark_file(written(whole("pass"), tmp_path / "a.ipynb"), ours, LIMITS)
+    whys = {mark.cell: mark.why for mark in result.marks}
+    assert whys["data-test"] == "student number missing: write it in cell 1, as in student_number = 1234567"
+    assert (whys["square-test"], whys["cube-test"]) == ("right", "right")
+    assert result.notes == [whys["data-test"]]
 
 
 def test_magics_are_left_out_and_values_are_copies(tmp_path):

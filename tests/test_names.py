@@ -29,17 +29,21 @@ from em.status import left_to_the_status
 from models.gmm import GMMPrior
 
 NAMES = ["eruptions", "waiting, in minutes"]
+FITS = {}
 
 
 def as_frame(X, names=NAMES):
     return pd.DataFrame(X, columns=names)
 
 
-def named_and_not(family, n=60, K=2):
-    """Return the fits to a frame and to its array, the frame, and the array."""
-    X = family.problem(0, K, 2, n)[0]
-    with left_to_the_status():
-        return family.fit(as_frame(X), K, random_state=0), family.fit(X, K, random_state=0), as_frame(X), X
+def named_and_not(family, K=2):
+    """Return the fits to a frame and to its array, the frame, and the array; each is made once."""
+    if (key := (family.name, K)) not in FITS:
+        X = family.problem(0, K, 2, 60)[0]
+        with left_to_the_status():
+            named, unnamed = (family.fit(data, K, random_state=0) for data in (as_frame(X), X))
+        FITS[key] = named, unnamed, as_frame(X), X
+    return FITS[key]
 
 
 def with_names(fit, name):

@@ -4,7 +4,6 @@ import io
 import json
 import re
 from dataclasses import replace
-from functools import cache
 
 import matplotlib as mpl
 import numpy as np
@@ -12,6 +11,7 @@ import pytest
 import typer
 from matplotlib.figure import Figure
 from rich.console import Console
+from shared_comparison import compared
 from stand_ins import draws_around
 from typer.testing import CliRunner
 
@@ -23,11 +23,9 @@ import comparisons.posterior
 from comparisons import concentration
 from comparisons.calibration import calibrate, simulators
 from comparisons.calibration.simulations import Setting
-from comparisons.comparison import prepare, run
 from comparisons.comparison.command import application
 from comparisons.components import __main__ as components_command
 from comparisons.concentration import sweep
-from comparisons.data import load
 from comparisons.output.console import tell, tell_error
 from comparisons.output.files import file_name
 from comparisons.output.progress import Bars
@@ -68,8 +66,13 @@ def quick():
 
 
 @pytest.fixture(scope="module")
-def found(quick):
-    return run(prepare(samples(), "gmm", 2, draws=250, n_init=2))
+def made(quick):
+    return compared(samples(), "gmm", 2, draws=250, n_init=2)
+
+
+@pytest.fixture(scope="module")
+def found(made):
+    return made.result
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -83,11 +86,12 @@ def test_a_label_is_drawn_letter_by_letter(name):
     assert not ESCAPES.search(drawn)
 
 
-@pytest.mark.parametrize("name", ["$x_{$", "[bold]b[/]\n\x1b[31m", "x" * 3000])
-def test_every_figure_is_written_whatever_the_names(found, name, tmp_path):
-    replace(found, title=name, feature_names=(name, "$")).save(tmp_path)
+def test_every_figure_is_written_whatever_the_names(found, tmp_path):
+    title, names = "$x_{$", ["[bold]b[/]\n\x1b[31m$", "x" * 3000]
+    replace(found, title=title, feature_names=tuple(names)).save(tmp_path)
     assert {file.name for file in tmp_path.iterdir()} == NUMBERS | FIGURES
-    assert json.loads((tmp_path / "comparison.json").read_text())["title"] == name
+    written = json.loads((tmp_path / "comparison.json").read_text())
+    assert (written["title"], written["feature_names"]) == (title, names)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -116,7 +120,8 @@ def test_sentences_errors_and_bars_show_names_as_they_are(name, capsys):
     assert "\x1b[31m" not in shown.getvalue()
 
 
-def test_a_command_with_hostile_columns_and_file_ends_with_its_verdict(quick, tmp_path):
+def test_a_command_with_hostile_columns_and_file_ends_with_its_verdict(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(comparisons.comparison.steps, "Densities", lambda fits: made.densities)  # compiled, same data
     file = tmp_path / "[red]$x_{$.csv"
     rows = "\n".join(",".join(map(str, row)) for row in samples().tolist())
     file.write_text(f'"$x_{{$","\x1b[31m[/]"\n{rows}\n')
@@ -146,12 +151,11 @@ def test_a_figure_that_fails_is_named_and_left_out(found, tmp_path, monkeypatch)
     assert left == NUMBERS | FIGURES - {"objective.png", "data.png"}
 
 
-def test_without_any_figure_a_command_ends_with_its_own_exit_code(quick, tmp_path, monkeypatch):
+def test_without_any_figure_a_command_ends_with_its_own_exit_code(found, tmp_path, monkeypatch):
     def fail(*args, **kwargs):
         raise RuntimeError("no [bold]canvas")
 
-    once = cache(lambda: run(prepare(load("coins-ten-flips").X, "bmm", 2, n_trials=10, draws=250, n_init=2)))
-    monkeypatch.setattr(comparisons.comparison.steps, "run", lambda *args: once())
+    monkeypatch.setattr(comparisons.comparison.steps, "run", lambda *args: found)
     options = ["--data", "coins-ten-flips", "--draws", "250", "--restarts", "2", "--out", str(tmp_path)]
     expected = CliRunner().invoke(application("bmm"), options).exit_code
     monkeypatch.setattr(Figure, "savefig", fail)

@@ -11,6 +11,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
+import pandas as pd
 import pymc as pm
 import pytest
 import typer
@@ -48,9 +49,11 @@ WORK = {
     "benchmarks.em": ["passes"],
     "benchmarks.explorer": ["look"],
     "benchmarks.judged": ["fit"],
+    "benchmarks.laplace": ["measured"],
     "benchmarks.optimum": ["table"],
     "benchmarks.memmap": ["table"],
     "benchmarks.digits": ["table"],
+    "benchmarks.stream": ["stationary"],
     "benchmarks.posterior.__main__": ["measure_all", "draw_costs"],
     "benchmarks.fuzz.command": ["results", "draw"],
 }
@@ -163,7 +166,7 @@ class WorkBegins(Exception):  # noqa: N818
 
 @pytest.fixture
 def begin(monkeypatch, tmp_path):
-    """Return a function that asserts that a command reaches its work, in a folder that holds a file mine.csv."""
+    """Return a function that asserts that a command reaches its work, in a folder with mine.csv and mine.parquet."""
 
     def work(*_, **__):
         raise WorkBegins
@@ -174,6 +177,7 @@ def begin(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     Path("mine.py").write_text("")
     Path("mine.csv").write_text("a,b,count\n0,1,3\n1,1,4\n1,0,2\n0,0,2\n")
+    pd.DataFrame({"a": [0.5, 2.5, 4.0, 9.0], "b": [1.5, 0.0, 3.5, 2.0]}).to_parquet("mine.parquet")
 
     def run(module, arguments):
         result = CliRunner().invoke(typer_application(module), arguments)

@@ -56,19 +56,19 @@ def test_at_max_iter_the_objective_is_the_highest_of_the_history(kind, max_iter)
         assert (np.diff(fit.history_) >= 0).all()
 
 
-@pytest.mark.parametrize("max_iter", [1, 2])
 @pytest.mark.parametrize("prior", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_from_a_converged_fit_the_next_says_converged(kind, prior, max_iter):
+def test_from_a_converged_fit_the_next_says_converged(kind, prior):
     for seed in range(6):
         rng = np.random.RandomState(seed)
         X = rng.normal(size=(80, 3)) + 3 * rng.randint(2, size=(80, 1))
         settings = {"covariance_type": kind, "prior": GMMPrior.weakly_informative(X, 2, kind) if prior else None}
         fit = GaussianMixtureEM(2, n_init=2, random_state=seed, **settings).fit(X)
-        again = GaussianMixtureEM(2, init=fit.parameters_, max_iter=max_iter, **settings).fit(X)
-        assert again.converged_
-        assert again.n_iter_ <= max_iter
-        assert again.objective_ >= fit.objective_ - 1e-9 * abs(fit.objective_)
+        for max_iter in (1, 2):
+            again = GaussianMixtureEM(2, init=fit.parameters_, max_iter=max_iter, **settings).fit(X)
+            assert again.converged_
+            assert again.n_iter_ <= max_iter
+            assert again.objective_ >= fit.objective_ - 1e-9 * abs(fit.objective_)
 
 
 @pytest.mark.parametrize("max_iter", [1, 2])

@@ -59,6 +59,9 @@ class Rounded:
     def fit(self, X, y=None, **metadata):
         return super().fit(self._rounded(X), y, **metadata)
 
+    def partial_fit(self, X, y=None, classes=None, **metadata):
+        return super().partial_fit(self._rounded(X), y, **metadata)
+
     def predict_proba(self, X, **metadata):
         return super().predict_proba(self._rounded(X), **metadata)
 

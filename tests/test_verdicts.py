@@ -147,14 +147,14 @@ def test_exit_codes(verdict, declared, code):
 @pytest.mark.parametrize(("family", "data"), [("gmm", "waiting"), ("bmm", "lsat7")])
 def test_a_single_component_agrees_in_closed_form(family, data):
     X = load("faithful").X[:, 1:] if data == "waiting" else load(data).X
-    found = compare(X, family, 1, draws=500, tune=250)
+    found = compare(X, family, 1, draws=250, tune=100)
     assert found.verdict == "agree", found.explanation
 
 
 def test_a_map_on_the_boundary_is_no_crash():
     X = np.array([[1, 0, 1], [1, 0, 0], [1, 1, 1], [1, 0, 1]] * 20)
     prior = BMMPrior(concentration=2.0, successes=1.0, failures=1.0)
-    found = compare(X, "bmm", 1, prior=prior, draws=250, tune=250)
+    found = compare(X, "bmm", 1, prior=prior, draws=250, tune=100)
     assert found.verdict in ("agree", "disagree")
     assert np.isfinite([check.value for check in found.checks]).all()
 

@@ -61,9 +61,9 @@ def calibrate(
     >>> from comparisons.calibration.simulations import Setting
     >>> from models.bmm import BMMPrior
     >>> setting = Setting(BMMPrior(4.0, 1.0, 1.0), n_samples=30, n_features=4)
-    >>> calibration = calibrate(setting, samplers=["Gibbs"], n_simulations=40)["Gibbs"]
+    >>> calibration = calibrate(setting, samplers=["Gibbs"], n_simulations=20)["Gibbs"]
     >>> calibration.n_simulations, calibration.passed()
-    (40, True)
+    (20, True)
     """
     if not samplers or not set(samplers) <= {"NUTS", "Gibbs"}:
         raise ValueError(f"samplers must be NUTS, Gibbs or both, got {shown(samplers)}")

@@ -32,7 +32,7 @@ DRAWS = replace(FLAGS["draws"], default=None, help="Posterior draws of each chai
 MINUTES = replace(
     FLAGS["minutes"], default=None, help="Most minutes, by the first draws' pace; default: 5", parse=float
 )
-DATA = "A built-in name, or a file with a header, .csv .tsv .txt .parquet; a column 'count' holds frequencies"
+DATA = "A built-in name, or a file with a header: .csv .tsv .txt .parquet, or a folder; column 'count' has frequencies"
 FAMILY = Option("family", None, "Of a file of your own: which mixture", choices=family_names())
 
 
@@ -79,9 +79,9 @@ def show_table(what: str, data: str, out: Path, flags: dict[str, Any], make: Cal
     show(table, folder / file_name(f"{what}-{dataset.name}", ".png"), f"{dataset.name}{title}")
 
 
-def _dataset(data: str, family: str | None, options: dict[str, Any]) -> Dataset:
-    """Return a data set with the options that were given."""
-    return find(data, family, **{name: value for name, value in options.items() if value is not None})
+def _dataset(data: str, family: str | None, options: dict[str, Any], **sample: int) -> Dataset:
+    """Return a data set with the options that were given; ``sample`` says which rows of a large file."""
+    return find(data, family, **sample, **{name: value for name, value in options.items() if value is not None})
 
 
 def run(family: str) -> None:
@@ -117,7 +117,7 @@ def application(family: str, start: float = 0.0) -> typer.Typer:
         bars = Bars(Path(data).stem)
         bars.seconds |= {"start": start} if start else {}
         with bad_input_exits(), bars.step("imports"):
-            dataset = _dataset(data, pair.name, options)
+            dataset = _dataset(data, pair.name, options, most_rows=rest["rows"], seed=rest["random_state"])
             tell_read(console, dataset.notes)
             case = pair.case(data, components, dataset.options)
             problem = prepare_case(dataset, case, **settings)
@@ -227,6 +227,7 @@ def prepare_case(
         truth = None  # what the data were drawn from is no parameter of this mixture
     own = _changed(family.default_prior(X, K, kind), prior) if asked else None
     of_data = {"truth": truth, "title": dataset.name, "feature_names": dataset.feature_names}
+    of_data["all_rows"] = dataset.all_rows
     of_data["draws"] = case.draws if draws is None else draws
     of_data["minutes"] = (inf if case in family.cases else Settings.minutes) if minutes is None else minutes
     of_data["starts"] = "single" if settings.pop("single_start", False) or case.single_start else "restarts"

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import arviz as az
 import numpy as np
 import xarray as xr
 
@@ -52,6 +51,8 @@ def rows_of(columns: Mapping[str, Sequence[Any] | Array]) -> list[dict[str, Any]
 
 def estimates_of(fits: Any, draws: Any) -> list[dict[str, Any]]:
     """Return one row per distinct parameter: estimates, posterior, and their gaps beside the conjugate K = 1 gaps."""
+    import arviz as az  # slow to import
+
     family, aligned, of_map = fits.family, draws.aligned, draws.in_order(fits.map.parameters_)
     mode = of_map.arrays()
     entries = partial(distinct_entries, family=family)

@@ -19,10 +19,13 @@ class Fits(Problem):
     ----------
     mle, map : estimators
         Fits without and with the prior. ``mle`` is an estimator even when it found no maximum.
+    of_all_rows : estimator or None
+        Maximum likelihood of ``all_rows``, from ``mle``; None where X has all rows.
     """
 
     mle: Any
     map: Any
+    of_all_rows: Any = None
 
     @property
     def has_maximum(self) -> bool:

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from comparisons.declarations import Option
+from comparisons.declarations import AllRows, Option
 from comparisons.families import family_of, family_of_fit
 from comparisons.family import Family
+from models.frames import is_dask
 from models.parameters import Labels
 from models.shown import shown
 from models.validation import Array, column_names, count_at_least, count_at_least_one, number_above, number_between
@@ -41,6 +42,8 @@ class Settings:
         pace of the first draws says that it will take longer.
     advi : bool
         Whether to run ADVI too, for its column in the table of spreads; it compiles for some seconds.
+    rows : int
+        How many rows are compared at the most. Of more, a random sample of so many is; EM fits all rows beside it.
 
     Raises
     ------
@@ -57,9 +60,10 @@ class Settings:
     random_state: int = _setting(0, "seed", "Seed of everything random; the same seed gives the same results")
     minutes: float = _setting(5.0, "minutes", "How long it may take; refused when the first draws say it takes longer")
     advi: bool = _setting(False, "advi", "Run ADVI too, for the table of spreads")
+    rows: int = _setting(20_000, "rows", "Rows to compare; of more, a random sample, with EM of all rows beside it")
 
     def __post_init__(self) -> None:
-        for name, least in [("draws", 100), ("tune", 100), ("chains", 2)]:  # R-hat and ESS need that many
+        for name, least in [("draws", 100), ("tune", 100), ("chains", 2), ("rows", 100)]:  # R-hat and ESS need so many
             count_at_least(name, getattr(self, name), least)
         if self.draws * self.chains < 1000:
             asked = f"{self.draws} x {self.chains}: the checks want an ESS of 400"
@@ -101,6 +105,8 @@ class Problem:
         How the comparison is done.
     title, feature_names, truth
         What tables and figures call the data and its columns, and the parameters that the data were drawn from.
+    all_rows : AllRows or None
+        The rows that X is a random sample of; None where X has them all.
     """
 
     family: Family
@@ -111,6 +117,7 @@ class Problem:
     title: str = "data"
     feature_names: tuple[str, ...] = ()
     truth: Any = None
+    all_rows: AllRows | None = None
 
     @property
     def labels(self) -> Labels:
@@ -170,17 +177,21 @@ def prepare(
         If an argument is not legal.
     """
     of_settings, rest = split(given, DEFAULTS)
-    of_problem, options = split(rest, {"truth": None, "title": "data", "feature_names": ()})
+    of_problem, options = split(rest, {"truth": None, "title": "data", "feature_names": (), "all_rows": None})
     if not isinstance(family, str | Family):
         family, n_components, prior = _of_fit(family, n_components, prior)
-    K = count_at_least_one("n_components", n_components)
-    settings, named = Settings(**of_settings), tuple(map(str, of_problem.pop("feature_names"))) or column_names(X)
+    K, settings = count_at_least_one("n_components", n_components), Settings(**of_settings)
+    if is_dask(X):
+        X, of_problem["all_rows"] = _sample_of_chunks(X, family, settings)
+    named = tuple(map(str, of_problem.pop("feature_names"))) or column_names(X)
     if named and len(shape := np.shape(X)) == 2 and len(named) != shape[1]:
         raise ValueError(f"feature_names must have {shape[1]} entries, one per column of X, got {len(named)}")
     if named and len(set(named)) < len(named):
         raise ValueError(f"feature_names must differ, or tables could not tell features apart, got {shown(named)}")
     pair, X = family_of(family, **options).of_samples(X, named)
     kept = ~np.isnan(X).all(axis=1)
+    if kept.sum() > settings.rows:
+        kept, of_problem["all_rows"] = _sample_of(X, kept, pair, settings)
     pair = pair.of_rows(kept)
     samples: Array = pair.estimator(n_components=K, n_init=settings.n_init).check(X[kept], names=named)
     D = samples.shape[1]
@@ -194,6 +205,18 @@ def prepare(
         _check_truth(of_problem["truth"], pair, K, D)
     known = {"family": pair, "X": samples, "n_components": K, "prior": prior, "settings": settings}
     return Problem(**known, **of_problem, feature_names=named or unnamed(D))
+
+
+def _sample_of_chunks(X: Any, family: str | Family, settings: Settings) -> tuple[Any, Any]:
+    from comparisons.comparison.all_rows import sample_of_chunks
+
+    return sample_of_chunks(X, settings.rows, settings.random_state, family_of(family).categorical)
+
+
+def _sample_of(X: Array, kept: np.ndarray, pair: Family, settings: Settings) -> tuple[np.ndarray, Any]:
+    from comparisons.comparison.all_rows import sample_of
+
+    return sample_of(X, kept, pair, settings.rows, settings.random_state)
 
 
 def _of_fit(fit: Any, n_components: int | None, prior: Any) -> tuple[Family, int, Any]:

@@ -1,6 +1,7 @@
 """What a comparison came to: everything that was computed, and how it is shown and kept."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from os import PathLike
 from typing import Any
 
@@ -8,6 +9,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from comparisons.comparison import report
+from comparisons.comparison.all_rows import beside
 from comparisons.comparison.checks import Check
 from comparisons.comparison.estimates import stack
 from comparisons.comparison.fits import Fits
@@ -56,8 +58,17 @@ class Comparison(Fits, Tabular):
 
     @property
     def tables(self) -> dict[str, list[dict[str, Any]]]:
-        """Tables for :meth:`to_frame`: "estimates", "checks" and "spreads"."""
-        return {"estimates": self.estimates, "checks": [vars(c) for c in self.checks], "spreads": self.spreads}
+        """Tables for :meth:`to_frame`: "estimates", "checks" and "spreads", and of a sample "all rows"."""
+        tables = {"estimates": self.estimates, "checks": [vars(c) for c in self.checks], "spreads": self.spreads}
+        return tables | ({"all rows": self.all_rows_estimates} if self.all_rows is not None else {})
+
+    @cached_property
+    def all_rows_estimates(self) -> list[dict[str, Any]]:
+        """One row per parameter: MLE of the sample, its standard error, MLE of all rows, distance in standard errors.
+
+        Empty where X has all rows, and where EM did not fit them.
+        """
+        return beside(self)
 
     @property
     def reference_name(self) -> str:

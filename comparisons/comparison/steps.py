@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from comparisons.alignment.mixing import MIN_ESS
 from comparisons.comparison import report
+from comparisons.comparison.all_rows import said_of, with_all_rows
 from comparisons.comparison.checks import Check
 from comparisons.comparison.density_checks import Densities, density_checks
 from comparisons.comparison.draws import Draws, draw
@@ -44,9 +45,9 @@ def compare(
 
     Parameters
     ----------
-    X : array_like, shape (n, D)
+    X : array_like, or a Dask array or DataFrame, shape (n, D)
         Samples. NaN is a missing cell: EM and PyMC alike take the likelihood of the observed ones. Rows that are all
-        missing are left out.
+        missing are left out. Of more than ``rows`` a random sample is compared, and EM fits all of them beside it.
     family : str, Family, fitted mixture or Selection
         Name of a family, such as "gmm" (Gaussian) or "bmm" (Bernoulli/binomial); a family with its options, such as
         ``BMM(n_trials=12)``; or a fitted estimator or a selection, which say family, options, K and prior. They are
@@ -63,8 +64,8 @@ def compare(
 
         - ``truth``, the parameters that synthetic data were drawn from;
         - ``title`` and ``feature_names``, for tables, figures and messages; by default those of a frame X;
-        - ``draws``, ``tune``, ``chains``, ``target_accept``, ``n_init``, ``starts``, ``random_state``, ``minutes`` and
-          ``advi``, see :class:`comparisons.comparison.problem.Settings`;
+        - ``draws``, ``tune``, ``chains``, ``target_accept``, ``n_init``, ``starts``, ``random_state``, ``minutes``,
+          ``advi`` and ``rows``, see :class:`comparisons.comparison.problem.Settings`;
         - where the family is given by its name, its options: ``covariance_type`` of "gmm", ``n_trials`` of "bmm".
 
     Returns
@@ -112,8 +113,13 @@ def run(problem: Problem, progress: Progress | None = None) -> Comparison:
     """
     settings, progress, began = problem.settings, progress or Progress(), perf_counter()
     with one_blas_thread():
+        if said := said_of(problem):
+            progress.tell(f"what is compared is {said}")
         with progress.step("EM"):
             fits = fit(problem)
+        if fits.all_rows is not None:
+            with progress.step("EM of all rows"):
+                fits = with_all_rows(fits)
         progress.tell(size_of(fits))
         if is_large(fits):
             progress.tell(report.em_table(fits))

@@ -37,6 +37,7 @@ def mark(
     ],
     source: SOURCE = FOLDER,
     assignment: Annotated[str | None, typer.Option(help="All submissions are of this assignment.")] = None,
+    roster: Annotated[Path | None, typer.Option(help="CSV file of the class: student, name, email.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the marks; default: marks, beside FOLDER.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Submissions at a time.")] = 2,
     seconds: Annotated[float, typer.Option(min=1, help="Most seconds of one cell, and of one call in a test.")] = 20.0,
@@ -45,11 +46,12 @@ def mark(
     """Mark notebooks by the assignments' own tests; each is run by itself, shut off, with limits.
 
     Written: marks.csv, a row for each submission; reasons.csv, a row for each cell with points; marks.json, all of it
-    and the answers that are to be read. Exit code 0, or 2 for bad input.
+    and the answers that are to be read; feedback/, a page for each student. Exit code 0, or 2 for bad input.
     """
     from comparisons.coursework.marking.answers import Limits
     from comparisons.coursework.marking.folder import mark as mark_all
     from comparisons.coursework.marking.folder import write
+    from comparisons.coursework.marking.roster import NOTHING
     from comparisons.coursework.marking.sandbox import NOT_ISOLATED, can_isolate
 
     console = Console()
@@ -65,8 +67,11 @@ def mark(
 
     limits = Limits(seconds, total_seconds=max(120.0, 3 * seconds), memory=memory * 2**20)
     with bad_input_exits((ValueError, OSError)):
-        results = mark_all(folder, source, only=assignment, limits=limits, jobs=jobs, tell=show)
-        written = write(results, out if out is not None else folder.resolve().parent / "marks")
+        results = mark_all(folder, source, only=assignment, roster=roster, limits=limits, jobs=jobs, tell=show)
+        written = write(results, out if out is not None else folder.resolve().parent / "marks", source)
+    for marks in results:
+        if not marks["submission"]:
+            tell(console, f"{marks['student']} {marks['name']}".strip(), f": {NOTHING} for {marks['assignment']}")
     tell(console, f"Written: {', '.join(map(str, written))}")
 
 

@@ -12,16 +12,15 @@ from time import perf_counter
 from typing import Any
 
 from comparisons.coursework.calling.caller import Answer, Caller
-from comparisons.coursework.calling.running import can_limit
 from comparisons.coursework.examples import example_of
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.textbooks import textbook_of
 from comparisons.coursework.judging import STATE, Trial, judge, tolerance
+from comparisons.coursework.notes import notes_of
 from comparisons.coursework.result import Check, Verdict
 
 SHARE_OF_CALLS = 0.6  # of the time limit, for calls of the student's function; the rest is for the catalogue
 SHARE_OF_SEARCH = 0.8  # of the time limit, when the search in the catalogue ends
-NO_LIMIT = "no time limit could be set: it needs the main thread, and an operating system with timers"
 Declared = str | Sequence[str]
 
 
@@ -116,7 +115,13 @@ def check_m_step(
 
 
 def check_log_likelihood(
-    f: Callable[..., Any], family: str = "gmm", *, takes: Declared = (), time_limit: float = 2.0, **options: Any
+    f: Callable[..., Any],
+    family: str = "gmm",
+    *,
+    takes: Declared = (),
+    returns: Declared = (),
+    time_limit: float = 2.0,
+    **options: Any,
 ) -> Check:
     """Check a log-likelihood: ``f(X, weights, means, covariances)`` returns the sum over the samples, in nats.
 
@@ -133,17 +138,37 @@ def check_log_likelihood(
     >>> check_log_likelihood(log_likelihood, family="pmm").mistakes
     ('weights outside of the logarithm',)
     """
-    return checked(f, "log_likelihood", family, takes, (), time_limit, options)
+    return checked(f, "log_likelihood", family, takes, returns, time_limit, options)
 
 
 def check_q(
-    f: Callable[..., Any], family: str = "gmm", *, takes: Declared = (), time_limit: float = 2.0, **options: Any
+    f: Callable[..., Any],
+    family: str = "gmm",
+    *,
+    takes: Declared = (),
+    returns: Declared = (),
+    time_limit: float = 2.0,
+    **options: Any,
 ) -> Check:
     """Check Q, the expected complete-data log-likelihood: ``f(X, responsibilities, weights, means, covariances)``.
 
-    Parameters are those of `check_e_step`.
+    It may also take two sets of parameters, ``f(X, theta, theta_old)`` or ``f(X, weights, ..., weights_old, ...)``, and
+    make the responsibilities of the old ones itself. Parameters are those of `check_e_step`; ``returns="mean over
+    samples"`` declares that Q is divided by n.
+
+    Examples
+    --------
+    >>> from scipy.special import softmax
+    >>> from scipy.stats import poisson
+    >>> from comparisons.coursework import check_q
+    >>> def log_joint(X, theta):
+    ...     return poisson.logpmf(X[:, None, :], theta["rates"]).sum(axis=2)  # log weights are missing
+    >>> def q(X, theta, theta_old):
+    ...     return (softmax(log_joint(X, theta_old), axis=1) * log_joint(X, theta)).sum()
+    >>> check_q(q, family="pmm").right
+    False
     """
-    return checked(f, "q", family, takes, (), time_limit, options)
+    return checked(f, "q", family, takes, returns, time_limit, options)
 
 
 def check_fit(
@@ -214,6 +239,7 @@ def checked(
     book = textbook_of(family, prior, **options)
     caller = Caller(f, book, step, _several(takes), _several(returns), SHARE_OF_CALLS * time_limit)
     book.sized(caller.signature.roles, caller.default)
+    book.two_sets = any(role.startswith("old ") for role in caller.signature.roles)
     what = f"{book.step_title(step)} of {book.title}"
     if caller.signature.problem:
         verdict = Verdict(book.first_quantity(step), False, located=caller.signature.problem)
@@ -224,14 +250,14 @@ def checked(
     verdicts = _with_state(caller, trials, verdicts)
     wrong = [verdict.quantity for verdict in verdicts if not verdict.right]
     example = example_of(caller, book, step, wrong, trials) if wrong else ""
-    notes = _notes(caller, book, step, trials, verdicts)
+    notes = notes_of(caller, book, step, trials, verdicts)
     return Check(what, verdicts, notes, example, book.section(step), perf_counter() - start)
 
 
 def _trials(caller: Caller, book: Textbook, step: str) -> list[Trial]:
     """Return problems with the function's answers and the right ones, as long as there is time."""
     trials: list[Trial] = []
-    for problem in caller.settle(book.problems(step)):
+    for problem in caller.settle(book.problems_of(step)):
         answer: Answer = caller(problem)
         if answer.outcome.overtime and trials:
             caller.notes.append(f"slow: only {len(trials)} input(s) could be tried within the time limit")
@@ -256,42 +282,3 @@ def _with_state(caller: Caller, trials: Sequence[Trial], verdicts: tuple[Verdict
         else v
         for v in verdicts
     )
-
-
-def _notes(
-    caller: Caller, book: Textbook, step: str, trials: Sequence[Trial], verdicts: Sequence[Verdict]
-) -> tuple[str, ...]:
-    """Return what is worth to know and not wrong by itself."""
-    notes = list(caller.notes)
-    if not can_limit():
-        notes.append(NO_LIMIT)
-    if any(trial.answer.outcome.changed for trial in trials):
-        notes.append("changes its input in place: later code that uses the same array sees other numbers")
-    if any(trial.answer.single for trial in trials):
-        notes.append("single precision (float32): compared to 3 digits only")
-    right = all(verdict.right for verdict in verdicts)
-    failed = [t for t in trials if t.answer.error and t.problem.name and not t.answer.outcome.overtime]
-    if any(not trial.answer.error for trial in trials if not trial.problem.name):
-        notes += [f"raises an error for {trial.problem.name}: {trial.answer.error}" for trial in failed]
-    rough = [t for t in trials if any(q in t.right and not t.is_right(q, 1e-7) for q in t.answer.values)]
-    if right and rough and not any(trial.answer.single for trial in trials):
-        notes.append("agrees to 5 digits only: a small constant is added somewhere, or it is computed in float32")
-    if right:
-        notes += _far_out(caller, book, step)
-    return tuple(dict.fromkeys(notes))
-
-
-def _far_out(caller: Caller, book: Textbook, step: str) -> list[str]:
-    """Return where the function fails only far out."""
-    if caller.flat or step == "m":
-        return []
-    for problem in book.far():
-        trial = Trial(problem, caller(problem), book.truth(step, problem))
-        if trial.answer.outcome.overtime:
-            return []
-        if not all(
-            trial.is_right(name, 1e-5) for name in trial.right if name in trial.answer.values or trial.answer.error
-        ):
-            said = "fails" if trial.answer.error else "is wrong"
-            return [f"right on ordinary inputs, but {said} {problem.name}: {book.far_out}"]
-    return []

@@ -16,7 +16,7 @@ def example_of(caller: Caller, book: Textbook, step: str, wrong: Sequence[str], 
     """Return the smallest input that shows that quantities are wrong, with the function's answer and the right one."""
     rtol = tolerance(trials)
     problems = book.flat_problems(step)[::-1] if caller.flat else book.small(step)
-    for problem in problems:
+    for problem in book.seen(problems):
         trial = Trial(problem, caller(problem), book.truth(step, problem))
         if trial.answer.outcome.overtime:
             break
@@ -48,6 +48,8 @@ def inputs(caller: Caller, problem: Problem) -> dict[str, Any]:
     roles = caller.signature.roles
     names = [*caller.book.needed(caller.step), *(role for role in caller.book.size_names if role in problem.given)]
     bundled = caller.signature.bundled
+    if caller.book.two_sets:
+        names += [f"old {name}" for name in problem.theta]
     if caller.step == "m":
         names += [name for name in problem.theta if name in roles or bundled]
     return {name: caller.book.value_of(name, problem) for name in dict.fromkeys(names)}

@@ -15,7 +15,7 @@ import numpy as np
 from comparisons.coursework.calling.caller import Answer
 from comparisons.coursework.calling.fitting import Fit, FitCaller
 from comparisons.coursework.calling.running import can_limit
-from comparisons.coursework.checks import NO_LIMIT, SHARE_OF_CALLS, SHARE_OF_SEARCH
+from comparisons.coursework.checks import SHARE_OF_CALLS, SHARE_OF_SEARCH
 from comparisons.coursework.formulas.loops import (
     LOOP_MISTAKES,
     iterations,
@@ -28,6 +28,7 @@ from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.textbooks import textbook_of
 from comparisons.coursework.judging import Trial, judge_values
 from comparisons.coursework.limits import Findings, judge_defaults, judge_limit, judge_objective
+from comparisons.coursework.notes import NO_LIMIT
 from comparisons.coursework.result import Check, Verdict
 from models.validation import Array
 

@@ -2,18 +2,20 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from time import perf_counter
 
 import numpy as np
 
 from comparisons.coursework.calling.caller import Answer, Caller
-from comparisons.coursework.formulas.factors import by_factor
-from comparisons.coursework.formulas.narrowing import narrowed
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import GUARD, RTOL, SINGLE, Formula, Mistake, close, explanations
-from comparisons.coursework.formulas.terms import Table, by_terms
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.result import Verdict
+from comparisons.coursework.unlisted.factors import Pair
+from comparisons.coursework.unlisted.narrowing import narrowed
+from comparisons.coursework.unlisted.search import more_of, tables_of, unlisted
+from comparisons.coursework.unlisted.terms import Table
 from models.validation import Array
 
 ORDINARY = ("",)
@@ -57,7 +59,8 @@ def judge(caller: Caller, quantity: str, trials: Sequence[Trial], deadline: floa
         trials,
         deadline,
         probes=lambda: _probes(caller, quantity),
-        tables=lambda: tables_of(caller, quantity),
+        tables=cache(lambda: tables_of(caller, quantity)),
+        more=cache(lambda: more_of(caller, quantity)),
     )
 
 
@@ -69,6 +72,7 @@ def judge_values(
     rtol: float | None = None,
     probes: Callable[[], list[Trial]] = list,
     tables: Callable[[], list[Table]] = list,
+    more: Callable[[], list[Pair]] = list,
 ) -> Verdict:
     """Return what is found about a quantity from answers on some problems.
 
@@ -88,6 +92,8 @@ def judge_values(
         Makes further trials, which are only needed where no known mistake gives the answers.
     tables : callable
         Makes tables of a log-likelihood or Q of single samples and components; needed as rarely.
+    more : callable
+        Makes more inputs with answers for these.
     """
     formula = book.formulas.get(quantity)
     text = formula.text if formula else book.texts.get(quantity, "")
@@ -107,34 +113,31 @@ def judge_values(
     if not wrong and (not mistakes or rtol > GUARD):
         return Verdict(quantity, True, formula=text)
     if not mistakes:
-        mistakes = _by_factors(book, quantity, answered, tables, most=1)
+        mistakes = _unlisted(book, quantity, answered, (tables, more), deadline, most=1)
     if (
         not mistakes and sum(trial.answer.values[quantity].size for trial in answered) > 1
     ):  # a number may agree by chance
         mistakes, alternatives = _known(formula, quantity, answered, deadline, exact, pairs=True)
     if not mistakes:
-        mistakes = _by_factors(book, quantity, answered, tables, most=4)
+        mistakes = _unlisted(book, quantity, answered, (tables, more), deadline, most=4)
     located = "" if mistakes else narrowed(quantity, answered, rtol, probes())
     return Verdict(quantity, False, mistakes, located, text, alternatives)
 
 
-def _by_factors(
-    book: Textbook, quantity: str, trials: Sequence[Trial], tables: Callable[[], Sequence[Table]], most: int
+def _unlisted(
+    book: Textbook,
+    quantity: str,
+    trials: Sequence[Trial],
+    makers: tuple[Callable[[], list[Table]], Callable[[], list[Pair]]],
+    deadline: float,
+    most: int,
 ) -> tuple[Mistake, ...]:
-    """Return the mistakes that wrong factors and wrong terms are, at most so many."""
-    ordinary = [(t.problem, t.answer.values[quantity], t.right[quantity]) for t in trials if not t.problem.name]
-    if any(yours.shape != right.shape for _, yours, right in ordinary):
+    """Return mistakes that no entry lists, on the ordinary problems."""
+    pairs = [(t.problem, t.answer.values[quantity], t.right[quantity]) for t in trials if not t.problem.name]
+    try:
+        return unlisted(book, quantity, pairs, *makers, deadline, most)
+    except (ValueError, np.linalg.LinAlgError):  # answers may have any shape and size: then they are only located
         return ()
-    if quantity == "responsibilities":
-        with np.errstate(all="ignore"):
-            logs = [(problem, np.log(yours)) for problem, yours, _ in ordinary if problem.K > 2]
-        found = by_terms(book, logs, relative=True)
-    elif quantity in ("log_likelihood", "q"):
-        found = by_terms(book, tables(), relative=False) if most > 1 else ()
-    else:
-        factor = by_factor(quantity, ordinary, lambda problem: book.additions(quantity, problem))
-        found = () if factor is None else (factor,)
-    return found if len(found) <= most else ()
 
 
 def _probes(caller: Caller, quantity: str) -> list[Trial]:
@@ -142,27 +145,9 @@ def _probes(caller: Caller, quantity: str) -> list[Trial]:
     if caller.flat:
         return []
     book, step = caller.book, caller.step
-    trials = [Trial(problem, caller(problem), book.truth(step, problem)) for problem in book.probes(step)]
+    probes = [p for p in book.probes(step) if not (book.two_sets and "responsibilities" in p.name)]
+    trials = [Trial(problem, caller(problem), book.truth(step, problem)) for problem in book.seen(probes)]
     return [trial for trial in trials if quantity in trial.answer.values]
-
-
-def tables_of(caller: Caller, quantity: str) -> list[Table]:
-    """Return what a log-likelihood or Q gives for one sample and one component at a time, on the first problems."""
-    if caller.step != quantity or caller.flat or "weights" not in caller.book.quantities:
-        return []
-    tables: list[Table] = []
-    for problem in caller.book.problems(caller.step)[:2]:
-        table = np.full((problem.n, problem.K), np.nan)
-        for i in range(problem.n):
-            for k in range(problem.K):
-                single = caller.book.single(problem, i, k, alone=quantity != "q")
-                answer = caller(single).values.get(quantity)
-                if answer is None or answer.size != 1:
-                    return tables
-                table[i, k] = float(answer.ravel()[0])
-        whole = problem if quantity == "q" else problem.changed(weights=np.ones(problem.K))
-        tables.append((whole, table))
-    return tables
 
 
 def _known(

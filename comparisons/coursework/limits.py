@@ -5,6 +5,7 @@ The limit of a wrong iteration is a fixed point of that iteration, so that some 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -17,7 +18,10 @@ from comparisons.coursework.formulas.slots import Mistake
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.judging import Trial, judge_values
 from comparisons.coursework.result import Verdict
+from comparisons.coursework.unlisted.factors import by_numbers
+from models.validation import Array
 
+LOOSE = 1e-5  # relative: what rounding and a fine tolerance leave at the end
 MOVES = 1e-4  # relative: an iteration that goes on
 ENOUGH, COARSE = 0.1, 1e-3  # nats that may be left to gain at the end; from here on they are noted
 EARLY, A_FEW = 1.0, 10  # nats that may be left with a function's own tolerance, or with fewer iterations than these
@@ -107,7 +111,27 @@ def _of_limit(book: Textbook, at: Problem, deadline: float) -> tuple[Mistake, ..
         gap = distance(iterate(at), at.theta)
         if gap < 1e-3 * own and (best is None or gap < best[0] / 10):
             best = gap, mistake
-    return () if best is None else (best[1],)
+    return _by_numbers(book, at) if best is None else (best[1],)
+
+
+def _by_numbers(book: Textbook, at: Problem) -> tuple[Mistake, ...]:
+    """Return which numbers in the M-step have the end as a fixed point, where all that is wrong is one quantity."""
+    soft = at.changed(r=book.responsibilities(at))
+    found: list[Mistake] = []
+    for name, right in book.truth("m", soft).items():
+        if distance({name: right}, {name: at.theta[name]}) < LOOSE:
+            continue
+        pair, divisor = (soft, at.theta[name], right), book.formulas[name].divisor
+        mistake = by_numbers(name, [pair], partial(_additions, book, name), divisor, LOOSE)
+        if mistake is None:
+            return ()
+        found.append(mistake)
+    return tuple(found)
+
+
+def _additions(book: Textbook, name: str, problem: Problem) -> dict[str, Array]:
+    """Return what may be added; at a limit the old values are the end itself."""
+    return {said: a for said, a in book.additions(name, problem).items() if "old" not in said.split()}
 
 
 def judge_objective(book: Textbook, problem: Problem, last: Fit, deadline: float, findings: Findings) -> None:

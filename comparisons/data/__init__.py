@@ -40,7 +40,9 @@ def load(name: str) -> Dataset:
     return known[name]()
 
 
-def find(data: str, family: str | None = None, **options: Any) -> Dataset:
+def find(
+    data: str, family: str | None = None, *, most_rows: int | None = None, seed: int = 0, **options: Any
+) -> Dataset:
     """Return what a command line calls its data: a built-in set by its name, or a user's file.
 
     Parameters
@@ -49,6 +51,8 @@ def find(data: str, family: str | None = None, **options: Any) -> Dataset:
         A built-in name, or a path; see :func:`read`.
     family : str or None
         The family that is wanted; ``None`` takes a built-in set of any.
+    most_rows, seed
+        As :func:`read` takes them, for a file.
     **options
         Options of the family, which the data set then holds; of those that describe the data, built-in sets know their
         own. For a file also the options of :func:`read`.
@@ -87,10 +91,10 @@ def find(data: str, family: str | None = None, **options: Any) -> Dataset:
     _check_exists(Path(data))
     if family is None:
         raise ValueError(f"family must be {' or '.join(family_names())} for a file of your own, {data}; got none")
-    return read(data, family, **options)
+    return read(data, family, most_rows=most_rows, seed=seed, **options)
 
 
-def read(path: str | Path, family: str, **options: Any) -> Dataset:
+def read(path: str | Path, family: str, *, most_rows: int | None = None, seed: int = 0, **options: Any) -> Dataset:
     r"""Return a user's file as a data set of a family; its ``notes`` say what was read.
 
     Separator, decimal mark, encoding and quotation mark of text are found out. Words of two kinds become 0 and 1, and
@@ -100,9 +104,14 @@ def read(path: str | Path, family: str, **options: Any) -> Dataset:
     Parameters
     ----------
     path : str or Path
-        Text (.csv, .tsv, .txt) with a header line, or .parquet.
+        Text (.csv, .tsv, .txt) with a header line, or .parquet, or a folder of these.
     family : str
         Name of the family.
+    most_rows : int or None, default None
+        Of Parquet of more than 2^24 cells, so many rows are read at random, and ``all_rows`` has all of them by chunks;
+        None reads all into memory.
+    seed : int, default 0
+        Seed of these rows.
     **options
         The family's options, and these, lists as sequences or as text such as ``"a,b"``:
 
@@ -140,7 +149,7 @@ def read(path: str | Path, family: str, **options: Any) -> Dataset:
     _check_exists(Path(path))
     from comparisons.data.reading import read_file  # imports pandas
 
-    return replace(read_file(Path(path), pair, asked), options=options)
+    return replace(read_file(Path(path), pair, asked, most_rows, seed), options=options)
 
 
 read_csv = read

@@ -28,6 +28,7 @@ MAGIC = {
     **dict.fromkeys([b"<!DOCTYPE", b"<html", b"<?xml", b"<table"], ("HTML or XML", "export the table as CSV")),
     b"$FL2": OTHER_KINDS[".sav"],
 }
+PARQUET = b"PAR1"
 BOMS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",  # which begins with the mark of utf-16
@@ -38,7 +39,7 @@ BOMS = {
 
 
 def content_of(path: Path) -> bytes:
-    """Return the bytes of a file that may be a table.
+    """Return the bytes of a file that may be a table; of Parquet, which may be large, none but the first.
 
     Raises
     ------
@@ -46,9 +47,14 @@ def content_of(path: Path) -> bytes:
         If the file cannot be read or is of another kind; the message says what to do.
     """
     if path.is_dir():
-        raise ValueError(f"data file {path} is a folder; give a file ({', '.join(KINDS)})")
+        if any(path.rglob("*.parquet")):
+            return PARQUET
+        raise ValueError(f"data file {path} is a folder without .parquet files; give a file ({', '.join(KINDS)})")
     _refuse_kind(path, OTHER_KINDS.get(path.suffix.lower()))
     try:
+        with path.open("rb") as file:
+            if file.read(len(PARQUET)) == PARQUET:
+                return PARQUET
         content = path.read_bytes()
     except OSError as error:
         raise ValueError(f"data file {path} cannot be read: {error}") from None
@@ -58,7 +64,7 @@ def content_of(path: Path) -> bytes:
 
 def is_parquet(content: bytes) -> bool:
     """Whether the bytes are those of a Parquet file, whatever its name."""
-    return content.startswith(b"PAR1")
+    return content.startswith(PARQUET)
 
 
 def text_of(path: Path, content: bytes) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """Reading a file of one's own into a data set: open, read numbers, choose columns, check them, say what was done."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,9 @@ from comparisons.declarations import Dataset
 from comparisons.family import Family
 
 
-def read_file(path: Path, pair: Family, asked: Reading) -> Dataset:
+def read_file(path: Path, pair: Family, asked: Reading, most_rows: int | None = None, seed: int = 0) -> Dataset:
     """Return a file as a data set of a family; see :func:`comparisons.data.read`."""
-    source = opened(path)
+    source = opened(path, most_rows, seed)
     check_names(asked, list(source.raw))
     kept = {*asked.columns, asked.weights, asked.index, *(name for name in source.raw if name.lower() == COUNT)}
     wanted = [name for name in source.raw if name not in asked.drop and (not asked.columns or name in kept)]
@@ -38,6 +39,6 @@ def read_file(path: Path, pair: Family, asked: Reading) -> Dataset:
         X = X.iloc[rows].reset_index(drop=True) if isinstance(X, pd.DataFrame) else X[rows]
         labels = labels and [labels[row] for row in rows]
     names = tuple(column.name for column in roles.features)
-    return Dataset(
-        path.stem, pair.name, path.name, X, names, row_labels=tuple(labels) if labels else None, notes=tuple(notes)
-    )
+    found = Dataset(path.stem, pair.name, path.name, X, names, row_labels=tuple(labels) if labels else None)
+    all_rows = None if source.sample is None else source.sample.all_rows(roles.features, pair.categorical)
+    return replace(found, notes=tuple(notes), all_rows=all_rows)

@@ -78,6 +78,12 @@ def roles_of(source: Source, columns: Sequence[Column], asked: Reading) -> Roles
     roles.features = rest
     if len(rest) > 1:
         _find_roles(source, roles)
+    if source.sample is not None and roles.weights is not None:
+        name = roles.weights.name
+        raise ValueError(
+            f"{source.name} is too large to repeat its rows by the frequencies in column {name!r}: fit it from Python "
+            f"(em.open_parquet, sample_weight=), or count each row once by {flag('drop', [name])}"
+        )
     if len(roles.features) == 1 and _may_count(roles.features[0]):
         roles.notes.append(f"column {roles.features[0].name!r} is the feature, for there is no other")
     if not roles.features:
@@ -137,6 +143,8 @@ def _run(source: Source, column: Column) -> str:
         return ""
     numbers = column.array[column.which >= 0]
     low, high = int(numbers.min()), int(numbers.max())
+    if source.sample is not None:
+        return "it numbers the rows" if np.ptp(column.array - source.sample.numbers) == 0 else ""
     if len(column.values) != len(numbers) or high - low + 1 != len(numbers):
         return ""
     if low in (0, 1) or ((is_first or n >= MANY_ROWS) and (np.diff(numbers) == 1).all()):

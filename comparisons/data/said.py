@@ -23,9 +23,10 @@ def said(
     """Return lines on rows, features, weights, missing cells, what was left out and what words became."""
     features = roles.features
     n, D = len(features[0].which), len(features)
-    lines = [
-        f"Read {source.path.name}: {n} rows, {D} feature{'s' * (D > 1)}: {some_of([one.name for one in features])}"
-    ]
+    rows = f"{n} rows"
+    if (sample := source.sample) is not None:
+        rows = f"a random sample (random_state={sample.seed}) of {n} of {sample.n_rows} rows"
+    lines = [f"Read {source.path.name}: {rows}, {D} feature{'s' * (D > 1)}: {some_of([one.name for one in features])}"]
     if roles.weights is not None and repeats is not None:
         lines.append(f"weights: column {roles.weights.name!r} holds frequencies of {int(repeats.sum())} samples")
     if roles.labels is not None and roles.labels.name == asked.index:

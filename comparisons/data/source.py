@@ -1,16 +1,17 @@
 """What is in a file before it is known what its columns are: text is cut and named, Parquet has names and types."""
 
 from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pandas as pd
+from pyarrow.dataset import dataset
 
 from comparisons.data.column import Column
 from comparisons.data.dialect import cut
 from comparisons.data.files import content_of, is_parquet, text_of
 from comparisons.data.header import table_of
+from comparisons.data.large import MOST_CELLS, Sample, sample_of
 from comparisons.data.options import flag
 
 
@@ -32,6 +33,8 @@ class Source:
         Columns without a name of their own, and what was found out.
     labels : list of str or None
         Labels of the rows that the file itself keeps.
+    sample : Sample or None
+        Which of the rows these are, of a file that is too large.
     """
 
     path: Path
@@ -41,6 +44,7 @@ class Source:
     unnamed: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     labels: list[str] | None = None
+    sample: Sample | None = None
 
     @property
     def name(self) -> str:
@@ -61,11 +65,11 @@ class Source:
         raise ValueError(f"{self.at(column.first_row(place))}: {given}: {remedy}")
 
 
-def opened(path: Path) -> Source:
-    """Return the columns of a file, of text or of Parquet."""
+def opened(path: Path, most_rows: int | None = None, seed: int = 0) -> Source:
+    """Return the columns of a file, of text or of Parquet; of one too large for the memory a sample of its rows."""
     content = content_of(path)
     if is_parquet(content):
-        return _parquet(path, content)
+        return _parquet(path, most_rows, seed)
     text, encoding = text_of(path, content)
     rows = cut(path, text)
     if encoding not in ("utf-8", "utf-8-sig"):
@@ -75,9 +79,14 @@ def opened(path: Path) -> Source:
     return Source(path, raw, table.lines, table.separator, table.unnamed, table.notes)
 
 
-def _parquet(path: Path, content: bytes) -> Source:
+def _parquet(path: Path, most_rows: int | None, seed: int) -> Source:
     try:
-        frame = pd.read_parquet(BytesIO(content))
+        known = dataset(path, format="parquet", partitioning="hive")
+        sample = None
+        if most_rows is not None and known.count_rows() * len(known.schema) > MOST_CELLS:
+            frame, sample = sample_of(path, most_rows, seed)
+        else:
+            frame = pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise ValueError(f"data file {path} cannot be read as Parquet: {error}") from None
     if frame.empty:
@@ -89,7 +98,8 @@ def _parquet(path: Path, content: bytes) -> Source:
     plain = isinstance(frame.index, pd.RangeIndex)
     labels = None if plain else [str(label) for label in frame.index]
     notes = [] if plain else ["left out: the frame's index, which labels the rows"]
-    return Source(path, {str(name): column for name, column in frame.items()}, notes=notes, labels=labels)
+    raw = {str(name): column for name, column in frame.items()}
+    return Source(path, raw, notes=notes, labels=labels, sample=sample)
 
 
 def _is_nested(value: Any) -> bool:

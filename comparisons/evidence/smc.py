@@ -38,7 +38,7 @@ from scipy.special import logsumexp, softmax
 from scipy.stats import pearsonr, rankdata
 
 from comparisons.evidence import Evidence, combined
-from comparisons.posterior.densities import Point, UnconstrainedDensity, jax_function, without_c_compiler
+from comparisons.posterior.densities import Point, UnconstrainedSpace, jax_function, without_c_compiler
 from em.process.blas import one_blas_thread
 from models.validation import Array, count_at_least_one
 
@@ -94,16 +94,16 @@ class _Targets:
         import jax
 
         self.model, self.dims = model, model.named_vars_to_dims
-        self.density = UnconstrainedDensity(model, jacobian=True)
+        self.space = UnconstrainedSpace(model)
         both = jax_function(model.value_vars, [model.varlogp, model.datalogp])
         n, K = (len(model.coords[name]) for name in ("obs", "component"))
         batch = max(1, CELLS // (n * K))
         self._both = jax.jit(
-            lambda many: jax.lax.map(lambda flat: tuple(both(*self.density.split(flat))), many, batch_size=batch)
+            lambda many: jax.lax.map(lambda flat: tuple(both(*self.space.split(flat))), many, batch_size=batch)
         )
         dims = [self.dims[rv.name] for rv in model.free_RVs]
         located = next(i for i, (first, *rest) in enumerate(dims) if first == "component" and len(rest) == 1)
-        self.location = self.density.split(np.arange(self.density.size))[located].reshape(K, -1)
+        self.location = self.space.split(np.arange(self.space.size))[located].reshape(K, -1)
 
     def log_densities(self, u: Array) -> tuple[Array, Array]:
         """Return log prior and log-likelihood of vectors (S, p), each (S,); NaN becomes impossible."""
@@ -117,21 +117,21 @@ class _Targets:
     def permuted(self, point: Point, order: np.ndarray) -> Array:
         """Return the vector (p,) of a point whose components are put in an order."""
         moved = {n: values[order] if "component" in self.dims[n] else values for n, values in point.items()}
-        return self.density.unconstrain(moved)
+        return self.space.unconstrain(moved)
 
     def draw(self, draws: int, rng: np.random.Generator) -> Array:
         """Draw vectors (S, p) from the prior and put the components of each in order."""
         variables, seed = self.model.free_RVs, int(rng.integers(2**31))
         with without_c_compiler():
             drawn = pm.draw(variables, draws, random_seed=seed, mode="FAST_COMPILE")
-        points = [dict(zip(self.density.names, values, strict=True)) for values in zip(*drawn, strict=True)]
-        sums = [self.density.unconstrain(point)[self.location].sum(axis=1) for point in points]
+        points = [dict(zip(self.space.names, values, strict=True)) for values in zip(*drawn, strict=True)]
+        sums = [self.space.unconstrain(point)[self.location].sum(axis=1) for point in points]
         return np.array([self.permuted(point, np.argsort(of)) for point, of in zip(points, sums, strict=True)])
 
     def check_exchangeable(self, u: Array) -> None:
         """Raise a ValueError if exchanging two components, or moving all on by one, changes the prior of a draw."""
         K = len(self.location)
-        point = {name: values[0] for name, values in self.density.constrain(u[None]).items()}
+        point = {name: values[0] for name, values in self.space.constrain(u[None]).items()}
         orders = np.arange(K), np.r_[1:K, 0], np.r_[np.arange(K)[:2][::-1], 2:K]
         log_prior = self.log_densities(np.array([self.permuted(point, order) for order in orders]))[0]
         if np.ptp(log_prior) > 1e-6 * max(1.0, np.abs(log_prior).max()):

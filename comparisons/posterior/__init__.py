@@ -12,7 +12,7 @@ import pymc as pm
 import xarray as xr
 
 from comparisons.alignment.component_draws import tree_of
-from comparisons.posterior.densities import BACKEND, Point, UnconstrainedDensity
+from comparisons.posterior.densities import Point, UnconstrainedDensity
 from comparisons.posterior.nuts import Chain
 from em.process.process_wide import without_expected_warnings
 from models.validation import Array, count_at_least, count_at_least_one, number_between
@@ -24,12 +24,15 @@ MOST_ROUNDING = 0.01  # nats
 
 
 def find_map(model: Any, start: Point) -> Point:
-    """Return the mode of the density over the declared quantities, found by PyMC from ``start``."""
+    """Return the mode of the density over the declared quantities, found by PyMC from ``start``.
+
+    PyTensor interprets the density: its few hundred values take less time than JAX takes to compile it.
+    """
     with without_expected_warnings:  # whether it converged is judged by the checks
         tree = pm.find_MAP(
             initvals=start,
             model=model,
-            backend=BACKEND,
+            compile_kwargs={"mode": "FAST_COMPILE"},
             jitter=False,
             return_inferencedata=True,
             progressbar=False,

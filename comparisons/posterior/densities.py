@@ -104,7 +104,43 @@ class MarginalDensity:
         return pointwise.reshape(*sizes, -1), log_prior.reshape(sizes)
 
 
-class UnconstrainedDensity:
+class UnconstrainedSpace:
+    """Where a PyMC model has its unconstrained vector: the way there from the declared quantities, and back.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        A marginal model.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.names = [rv.name for rv in model.free_RVs]
+        self.shapes = [value.type.shape for value in model.value_vars]
+        if any(None in shape for shape in self.shapes):  # PyMC compiles a start to tell
+            self.shapes = [value.shape for value in model.initial_point().values()]
+        self.size = sum(int(np.prod(shape)) for shape in self.shapes)
+        of = model.rvs_to_transforms
+        forward = [rv if of[rv] is None else of[rv].forward(rv, *rv.owner.inputs) for rv in model.free_RVs]
+        self._unconstrain = pm.compile(model.free_RVs, forward, mode="FAST_COMPILE", on_unused_input="ignore")
+        declared = model.replace_rvs_by_values(model.free_RVs)
+        many = [pt.tensor(shape=(None, *shape), dtype="float64") for shape in self.shapes]
+        constrained = vectorize_graph(declared, dict(zip(model.value_vars, many, strict=True)))
+        self._constrain = pm.compile(many, constrained, mode="FAST_COMPILE")
+
+    def unconstrain(self, point: Point) -> Array:
+        """Return the unconstrained vector (p,) of a declared point."""
+        return np.concatenate([part.ravel() for part in self._unconstrain(*(point[name] for name in self.names))])
+
+    def constrain(self, flat: Array) -> Point:
+        """Return the declared quantities, each (S, ...), of unconstrained vectors (S, p)."""
+        return dict(zip(self.names, self._constrain(*self.split(flat)), strict=True))
+
+    def split(self, flat: Any) -> list[Any]:
+        """Return the parts of unconstrained vectors (..., p), one for each free variable, in its shape."""
+        return _split(flat, self.shapes)
+
+
+class UnconstrainedDensity(UnconstrainedSpace):
     """A PyMC model's log density and gradient as a function of its unconstrained vector, compiled by JAX.
 
     XLA compiles in a thread, beside whatever comes next; the first value waits for it.
@@ -122,11 +158,7 @@ class UnconstrainedDensity:
     """
 
     def __init__(self, model: Any, *, jacobian: bool, any_data: bool = False) -> None:
-        self.names = [rv.name for rv in model.free_RVs]
-        self.shapes = [value.type.shape for value in model.value_vars]
-        if any(None in shape for shape in self.shapes):  # PyMC compiles a start to tell
-            self.shapes = [value.shape for value in model.initial_point().values()]
-        self.size = sum(int(np.prod(shape)) for shape in self.shapes)
+        super().__init__(model)
         log_prob = model.logp(vars=model.observed_RVs, sum=False)
         self._data: Any = None
         if any_data:
@@ -138,13 +170,6 @@ class UnconstrainedDensity:
         thread = ThreadPoolExecutor(1)
         self._compiling = thread.submit(lowered.compile, {"xla_cpu_multi_thread_eigen": False})
         thread.shutdown(wait=False)
-        of = model.rvs_to_transforms
-        forward = [rv if of[rv] is None else of[rv].forward(rv, *rv.owner.inputs) for rv in model.free_RVs]
-        self._unconstrain = pm.compile(model.free_RVs, forward, mode="FAST_COMPILE", on_unused_input="ignore")
-        declared = model.replace_rvs_by_values(model.free_RVs)
-        many = [pt.tensor(shape=(None, *shape), dtype="float64") for shape in self.shapes]
-        constrained = vectorize_graph(declared, dict(zip(model.value_vars, many, strict=True)))
-        self._constrain = pm.compile(many, constrained, mode="FAST_COMPILE")
 
     @cached_property
     def _evaluate(self) -> Callable[..., Any]:
@@ -156,14 +181,6 @@ class UnconstrainedDensity:
         other = copy(self)
         other._evaluate = partial(self._evaluate, data=np.asarray(X, dtype=self._data.dtype))
         return other
-
-    def unconstrain(self, point: Point) -> Array:
-        """Return the unconstrained vector (p,) of a declared point."""
-        return np.concatenate([part.ravel() for part in self._unconstrain(*(point[name] for name in self.names))])
-
-    def constrain(self, flat: Array) -> Point:
-        """Return the declared quantities, each (S, ...), of unconstrained vectors (S, p)."""
-        return dict(zip(self.names, self._constrain(*self.split(flat)), strict=True))
 
     def value_and_gradient(self, flat: Array) -> tuple[float, Array]:
         """Return the log density and its gradient (p,) at an unconstrained vector (p,)."""
@@ -207,10 +224,6 @@ class UnconstrainedDensity:
         """Return which unconstrained coordinates (p,) are free, given masks of quantities that map one to one."""
         masks = {name: np.ones(shape, dtype=bool) for name, shape in zip(self.names, self.shapes, strict=True)} | free
         return np.concatenate([masks[name].ravel() for name in self.names])
-
-    def split(self, flat: Any) -> list[Any]:
-        """Return the parts of unconstrained vectors (..., p), one for each free variable, in its shape."""
-        return _split(flat, self.shapes)
 
 
 def jax_function(inputs: list[Any], outputs: list[Any]) -> Callable[..., list[Any]]:

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from secrets import token_hex
@@ -13,6 +14,8 @@ import numpy as np
 from em.chunked.groups import Parts, Recipe, Recipes, add, grouped, recipes_of, sum_of_group
 from models.frames import is_dask
 from models.validation import Array
+
+SHARED: ContextVar[Any] = ContextVar("SHARED", default=None)  # the passes that this thread shares with others, if any
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,12 @@ class Chunks:
     @classmethod
     def of(cls, X: Any, sample_weight: Any) -> "Chunks":
         """Return the chunks of a Dask array or DataFrame, and of weights that are a Dask or another array."""
+        shared = SHARED.get()
+        return cls.read_from(X, sample_weight) if shared is None else shared.chunks_of(X, sample_weight)
+
+    @classmethod
+    def read_from(cls, X: Any, sample_weight: Any) -> "Chunks":
+        """Return the same, whoever else asks for them."""
         array = rows_of(X)
         rows = tuple(array.to_delayed().ravel())
         if sample_weight is None:
@@ -56,6 +65,8 @@ class Chunks:
         Chunks of which no row counts are left out, and those of which the function gives ``None``; the sum of none is
         ``None``.
         """
+        if (passes := SHARED.get()) is not None:
+            return passes.sum(self, function, *arguments)
         get, n_chunks, bound = _scheduler(), len(self.rows), _Bound(function, arguments)
         parts: Parts = {}
         tasks: Any = {

@@ -96,9 +96,12 @@ class CategoricalMixtureEM(ExponentialMixtureEM[CMMParameters]):
         return codes_of(X, self.levels_)
 
     def _samples(self, X: ArrayLike, sample_weight: ArrayLike | None, names: Sequence[str] | None = None) -> Samples:
+        self._read_first(X, names)
+        return super()._samples(X, sample_weight, names)
+
+    def _read_first(self, X: Any, names: Sequence[str] | None) -> None:
         known = self.init.levels if self.levels is None and isinstance(self.init, CMMParameters) else self.levels
         self.levels_ = levels_of_chunks(X, known, names) if is_chunked(X) else levels_of(X, known, names)
-        return super()._samples(X, sample_weight, names)
 
     def _check_fitted(self) -> None:
         if tuple(map(len, self.levels_)) != self.parameters_.levels:

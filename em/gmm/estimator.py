@@ -235,6 +235,16 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
     def _e_step_of(self, samples: Samples, *, as_holed: bool = False) -> EStep:
         return e_step(samples, self.covariance_type, self.n_components, as_holed=as_holed)
 
+    def _about(self, statistics: Arrays, arrays: Arrays) -> dict[str, Array]:
+        return GaussianStatistics.of(self.covariance_type, statistics).about(arrays["means"]).arrays()
+
+    def _of_other_units(self, statistics: Arrays, there: Self) -> dict[str, Array]:
+        return there._units.statistics(statistics, self._units)
+
+    @property
+    def _shared(self) -> tuple[str, ...]:
+        return ("second",) if self.covariance_type == "tied" else ()
+
     def _spread(self, samples: Samples) -> Array:
         """Return the covariance (D, D) that components are measured against."""
         spread, frozen = samples.covariance, self._frozen(samples.X.shape[1])

@@ -36,6 +36,14 @@ class GaussianStatistics:
         sums = self.counts + other.counts, self.first + other.first, self.second + other.second
         return type(self)(self.covariance_type, self.centers, *sums)
 
+    def about(self, centers: Array) -> Self:
+        """Return the moments about other centres."""
+        gap, ones = self.centers - centers, np.ones(self.counts.shape)
+        middle, kind = self.first + self.counts[..., None] * gap / 2, SQUARES[self.covariance_type]
+        second = self.second + np.einsum(kind, ones, gap, middle) + np.einsum(kind, ones, middle, gap)
+        first = self.first + self.counts[..., None] * gap
+        return type(self)(self.covariance_type, centers, self.counts, first, second)
+
     def arrays(self) -> dict[str, Array]:
         """Return the arrays by name."""
         return {name: getattr(self, name) for name in ("centers", "counts", "first", "second")}

@@ -13,7 +13,7 @@ covariances have one scale for all features, the root of the mean variance.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -78,6 +78,16 @@ class Units:
             raise ValueError("covariances must have digits left in every direction")
         means = self.location + self.scale * parameters.means
         return replace(parameters, means=means, covariances=parameters.covariances * self.covariances)
+
+    def statistics(self, statistics: Mapping[str, Array], others: Self) -> dict[str, Array]:
+        """Return moments (:mod:`em.gmm.statistics`) of samples in these units in those of others."""
+        ratio, shift = self.scale / others.scale, (self.location - others.location) / others.scale
+        return {
+            "centers": shift + ratio * statistics["centers"],
+            "counts": statistics["counts"],
+            "first": ratio * statistics["first"],
+            "second": self.covariances / others.covariances * statistics["second"],
+        }
 
     def of_entries(self, parameters: GMMParameters) -> dict[str, Array]:
         """Return the unit of each entry of the declared arrays, by name."""

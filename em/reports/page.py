@@ -71,7 +71,8 @@ def tone_of(estimator: Any) -> str:
     if getattr(estimator, "collapsed_", False):
         return "bad"
     identifiability = getattr(estimator, "identifiability_", None)
-    return "good" if estimator.converged_ and (identifiability is None or identifiability.identified) else "doubtful"
+    converged = getattr(estimator, "converged_", True)  # a stream goes on
+    return "good" if converged and (identifiability is None or identifiability.identified) else "doubtful"
 
 
 def _sections(estimator: Any, X: ArrayLike, summary: Summary, weight: dict[str, Any]) -> list[Section]:

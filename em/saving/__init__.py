@@ -24,6 +24,8 @@ from em.identifiability import Identifiability
 from em.kmeans import KMeans
 from em.saving.parts import check_parts
 from em.saving.whole_files import regular_file, write_whole
+from em.streams import StreamSettings
+from em.streams.state import Stream
 
 FORMAT = "mixture-twins model"
 VERSION = 2
@@ -39,7 +41,8 @@ def estimators() -> dict[str, type[BaseEstimator]]:
 
 def values() -> dict[str, type]:
     """Return the classes of values that an estimator may hold, by name."""
-    return {**families.values(), "Identifiability": Identifiability}
+    generic = Identifiability, Stream, StreamSettings
+    return families.values() | {value.__name__: value for value in generic}
 
 
 def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:

@@ -14,6 +14,8 @@ from sklearn.base import BaseEstimator
 from em.estimator import MixtureEM
 from em.identifiability import Identifiability
 from em.samples import Samples
+from em.saving.stream_parts import Rule, described, rules_of_stream
+from em.streams.state import Stream
 from models.validation import count_at_least
 
 MOST_ROUNDING = 1e-6  # of a sum in nats: far above rounding, far below a difference that matters
@@ -25,14 +27,13 @@ OUTPUTS: tuple[dict[str, str | None], ...] = (
 # A part is of a type; finite, where that is float; a whole number of at least so much, where it is a number.
 OF_ALL = {"n_features_in_": 1, "objective_": float, "n_iter_": 0, "history_": np.ndarray, "converged_": bool}
 OF_ALL |= {"status_": str}
-OF_MIXTURES = {"log_likelihood_": float, "n_free_parameters_": 0, "n_collapsed_": 0}
-OF_MIXTURES |= {"starts_": list, "collapsed_": bool, "identifiability_": Identifiability}
+OF_BOTH = {"n_free_parameters_": 0, "identifiability_": Identifiability}
+OF_MIXTURES = {"log_likelihood_": float, "n_collapsed_": 0, "starts_": list, "collapsed_": bool}
+OF_STREAMS = {"n_features_in_": 1, "status_": str, "stream_": Stream}
 OF_KMEANS = {"cluster_centers_": np.ndarray, "labels_": np.ndarray, "inertia_": float}
 OF_IDENTIFIABILITY = {"identified": bool, "rank": 0, "n_free_parameters": 0, "sentence": str, "free_direction": dict}
 
 OF_STARTS = ["objective", "times_found", "nats_below_best"]
-
-Rule = tuple[Any, str, str, Any]  # whether it holds, what must, what it must, and what was given
 
 
 def check_parts(estimator: BaseEstimator) -> None:
@@ -55,7 +56,8 @@ def _rules(estimator: Any, given: dict[str, Any]) -> Iterator[Rule]:
     output = given.get("_sklearn_output_config", {})
     yield output in OUTPUTS, "_sklearn_output_config", "name an output of transform", output
     if isinstance(estimator, MixtureEM):
-        yield from _kinds(given, {"parameters_": estimator._parameters_type} | OF_ALL | OF_MIXTURES)
+        own = {"parameters_": estimator._parameters_type} | OF_BOTH
+        yield from _kinds(given, own | (OF_STREAMS if "stream_" in given else OF_ALL | OF_MIXTURES))
         yield from _rules_of_mixtures(estimator, estimator.parameters_, given)
     else:
         yield from _kinds(given, OF_ALL | OF_KMEANS)
@@ -74,18 +76,22 @@ def _kinds(given: dict[str, Any], kinds: dict[str, Any]) -> Iterator[Rule]:
             yield isinstance(value, kind), name, f"be of type {kind.__name__}", type(value).__name__
 
 
-def _rules_of_run(estimator: Any, given: dict[str, Any], n: int, D: int) -> Iterator[Rule]:
-    """Yield the rules of every fit by the engine, of n samples, and ask for the settings' own checks."""
+def _rules_of_features(estimator: Any, given: dict[str, Any], n: int, D: int) -> Iterator[Rule]:
+    """Yield the rules of what any fit knows of its n samples, and ask for the settings' own checks."""
     estimator._check_settings(Samples(np.empty((n, D)), None, np.ones(n, dtype=bool), n))
     yield given["n_features_in_"] == D, "n_features_in_", f"be {D} as the parameters say", given["n_features_in_"]
     if "feature_names_in_" in given:
         yield from _kinds(given, {"feature_names_in_": np.ndarray})
         names = given["feature_names_in_"]
         strings = names.dtype == object and names.shape == (D,) and all(type(name) is str for name in names)
-        yield strings, "feature_names_in_", f"be {D} strings", _described(names)
+        yield strings, "feature_names_in_", f"be {D} strings", described(names)
+
+
+def _rules_of_run(given: dict[str, Any]) -> Iterator[Rule]:
+    """Yield the rules of every fit by the engine."""
     objective, n_iter, history = given["objective_"], given["n_iter_"], given["history_"]
     shaped = history.dtype == np.float64 and history.shape == (n_iter + 1,)
-    yield shaped, "history_", f"be float64 of shape (n_iter_ + 1,) = ({n_iter + 1},)", _described(history)
+    yield shaped, "history_", f"be float64 of shape (n_iter_ + 1,) = ({n_iter + 1},)", described(history)
     reached = any(_near(value, objective, abs(objective)) for value in (history[-1], history.max()))
     numbers = not np.isnan(history).any() and (history < np.inf).all()
     yield numbers and reached, "history_", f"be numbers that end at objective_ = {objective:g}", history[-1]
@@ -95,13 +101,13 @@ def _rules_of_mixtures(estimator: Any, theta: Any, given: dict[str, Any]) -> Ite
     K, D = theta.n_components, theta.n_features
     yield estimator.n_components == K, "n_components", f"be {K} as the parameters say", estimator.n_components
     n_labels = 0 if isinstance(estimator.init, str | type(theta)) else np.size(estimator.init)
-    yield from _rules_of_run(estimator, given, max(n_labels, K), D)
+    yield from _rules_of_features(estimator, given, max(n_labels, K), D)
     estimator._check_fitted()
     for name, array in theta.arrays().items():
         yield from _kinds(given, {f"{name}_": np.ndarray})
         own = given[f"{name}_"]
         same = own.dtype == array.dtype and np.array_equal(own, array)
-        yield same, f"{name}_", f"equal parameters_.{name}", _described(own)
+        yield same, f"{name}_", f"equal parameters_.{name}", described(own)
     frozen = estimator._frozen(D)
     for name, value in frozen.items():
         array = theta.arrays()[name]
@@ -110,6 +116,19 @@ def _rules_of_mixtures(estimator: Any, theta: Any, given: dict[str, Any]) -> Ite
     n_free = sum(n for name, n in theta.n_free.items() if name not in frozen)
     given_free = given["n_free_parameters_"]
     yield given_free == n_free, "n_free_parameters_", f"be {n_free} as the parameters say", given_free
+    of_model = vars(given["identifiability_"])
+    yield from _kinds(of_model, OF_IDENTIFIABILITY)
+    identified, rank, most, _, direction = (of_model[name] for name in OF_IDENTIFIABILITY)
+    whole = rank == most if identified else rank < most
+    yield whole, "identifiability_.rank", f"be {most} where all is identified, and less elsewhere", rank
+    numbers = all(type(part) is float and np.isfinite(part) for part in direction.values())
+    yield numbers, "identifiability_.free_direction", "hold finite numbers", direction
+    yield from rules_of_stream(estimator, given) if "stream_" in given else _rules_of_whole_fit(estimator, given)
+
+
+def _rules_of_whole_fit(estimator: Any, given: dict[str, Any]) -> Iterator[Rule]:
+    yield from _rules_of_run(given)
+    theta = estimator.parameters_
     log_prior, log_likelihood, objective = estimator._log_prior(theta), given["log_likelihood_"], given["objective_"]
     largest = max(abs(log_likelihood), abs(log_prior), abs(objective))
     share = MOST_ROUNDING if estimator.prior is None else MOST_ROUNDING_OF_PRIOR
@@ -120,13 +139,6 @@ def _rules_of_mixtures(estimator: Any, theta: Any, given: dict[str, Any]) -> Ite
     yield not (collapsed and given["converged_"]), "converged_", "be False where collapsed_ is True", True
     yield n_collapsed > 0 or not collapsed, "n_collapsed_", "be positive where collapsed_ is True", n_collapsed
     yield from _rules_of_starts(given["starts_"], objective, given["collapsed_"])
-    of_model = vars(given["identifiability_"])
-    yield from _kinds(of_model, OF_IDENTIFIABILITY)
-    identified, rank, most, _, direction = (of_model[name] for name in OF_IDENTIFIABILITY)
-    whole = rank == most if identified else rank < most
-    yield whole, "identifiability_.rank", f"be {most} where all is identified, and less elsewhere", rank
-    numbers = all(type(part) is float and np.isfinite(part) for part in direction.values())
-    yield numbers, "identifiability_.free_direction", "hold finite numbers", direction
 
 
 def _rules_of_starts(rows: list[Any], objective: float, collapsed: bool) -> Iterator[Rule]:
@@ -144,19 +156,16 @@ def _rules_of_starts(rows: list[Any], objective: float, collapsed: bool) -> Iter
 
 def _rules_of_kmeans(estimator: Any, centers: np.ndarray, given: dict[str, Any]) -> Iterator[Rule]:
     shaped = centers.dtype == np.float64 and centers.ndim == 2 and centers.size > 0 and np.isfinite(centers).all()
-    yield shaped, "cluster_centers_", "be finite float64 of shape (n_clusters, D)", _described(centers)
+    yield shaped, "cluster_centers_", "be finite float64 of shape (n_clusters, D)", described(centers)
     (K, D), labels, inertia = centers.shape, given["labels_"], given["inertia_"]
     yield estimator.n_clusters == K, "cluster_centers_", f"have n_clusters = {estimator.n_clusters} rows", K
-    yield from _rules_of_run(estimator, given, len(labels), D)
+    yield from _rules_of_features(estimator, given, len(labels), D)
+    yield from _rules_of_run(given)
     whole = labels.ndim == 1 and labels.dtype.kind in "iu" and ((labels >= 0) & (labels < K)).all()
-    yield whole, "labels_", f"be whole numbers from 0 to {K - 1}, one for each sample", _described(labels)
+    yield whole, "labels_", f"be whole numbers from 0 to {K - 1}, one for each sample", described(labels)
     opposite = inertia >= 0 and _near(inertia, -given["objective_"], inertia)
     yield opposite, "inertia_", "be minus objective_", inertia
 
 
 def _near(value: float, other: float, size: float, share: float = MOST_ROUNDING) -> bool:
     return bool(abs(value - other) <= share * (1 + size) < np.inf)
-
-
-def _described(array: np.ndarray) -> str:
-    return f"shape {array.shape} of dtype {array.dtype}"

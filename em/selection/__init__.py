@@ -18,6 +18,7 @@ IEEE Transactions on Pattern Analysis and Machine Intelligence 22, 719-725.
 """
 
 from collections.abc import Iterable
+from functools import partial
 from itertools import chain, product
 from time import perf_counter
 from typing import Any
@@ -27,6 +28,8 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from em.batches import fit_together, go_together
+from em.chunked import is_chunked
+from em.chunked.together import together
 from em.estimator import MixtureEM
 from em.process.progress import track
 from em.samples import Samples
@@ -52,7 +55,7 @@ def select(
 
     Parameters
     ----------
-    X : array_like, shape (n, D)
+    X : array_like, or a Dask array or DataFrame, shape (n, D)
         Samples.
     estimator : MixtureEM
         What to fit; it is cloned and stays as it is. With an int as its ``random_state`` each fit is, to rounding, the
@@ -67,7 +70,7 @@ def select(
         Whether to show a progress bar where a person watches: on a terminal and in a notebook.
     n_jobs : int or None, default None
         How many processes share the fits, as in scikit-learn; ``None`` is one, and -1 is one for each processor. They
-        take a second or two to start.
+        take a second or two to start. Of chunks it does not count.
     **grid : iterable
         Values to try for any other parameter of the estimator, such as ``covariance_type=["full", "diag"]``.
 
@@ -84,7 +87,8 @@ def select(
     Notes
     -----
     All numbers of components of one structure are fitted as one batch, where they are fits of maximum likelihood to
-    complete rows that are not too many (:func:`em.batches.go_together`).
+    complete rows that are not too many (:func:`em.batches.go_together`). Of rows in chunks all fits go along in the
+    same passes: each chunk is read once for all of them (:mod:`em.chunked.together`).
 
     A fit that collapsed or stopped at ``max_iter`` is shown and never chosen; if there is no other, ``best`` is None
     and a ``NoMaximumWarning`` is given. The fits' own warnings are not: the column ``status`` says the same. p counts
@@ -109,10 +113,13 @@ def select(
     values = {name: _values(name, given, estimator) for name, given in {"n_components": n_components, **grid}.items()}
     combinations = [dict(zip(values, combination, strict=True)) for combination in product(*values.values())]
     estimators = [clone(estimator).set_params(**settings) for settings in combinations]
-    for candidate in estimators:
-        candidate.check(X, sample_weight)
     description = f"Fitting {len(estimators)} mixtures"
-    groups = _groups(combinations, estimators, estimators[0]._samples(X, sample_weight))
+    if is_chunked(X):  # which is checked in the first pass
+        groups, n_jobs = [list(range(len(estimators)))], None
+    else:
+        for candidate in estimators:
+            candidate.check(X, sample_weight)
+        groups = _groups(combinations, estimators, estimators[0]._samples(X, sample_weight))
     jobs = (delayed(_fitted)(X, [estimators[i] for i in group], sample_weight) for group in groups)
     done = track(Parallel(n_jobs, return_as="generator")(jobs), description, progress, len(groups))
     fits = dict(zip([i for group in groups for i in group], chain.from_iterable(done), strict=True))
@@ -159,12 +166,16 @@ def _groups(combinations: list[dict[str, Any]], estimators: list[MixtureEM[Any]]
 def _fitted(
     X: ArrayLike, estimators: list[MixtureEM[Any]], sample_weight: ArrayLike | None
 ) -> list[tuple[MixtureEM[Any], dict[str, float], float]]:
-    """Fit estimators that differ in ``n_components``; return each with its criteria and seconds."""
+    """Fit estimators, of rows in memory such as differ in ``n_components``; return each with criteria and seconds."""
     start = perf_counter()
     with left_to_the_status():
-        fit_together(estimators, X, sample_weight)
+        if is_chunked(X):
+            together([partial(estimator.fit, X, sample_weight=sample_weight) for estimator in estimators], X)
+        else:
+            fit_together(estimators, X, sample_weight)
     seconds = (perf_counter() - start) / len(estimators)
-    return [(estimator, estimator._criteria(X, sample_weight), seconds) for estimator in estimators]
+    criteria = together([partial(estimator._criteria, X, sample_weight) for estimator in estimators], X)
+    return [(estimator, of_fit, seconds) for estimator, of_fit in zip(estimators, criteria, strict=True)]
 
 
 def _candidate(

@@ -24,7 +24,8 @@ def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Given
     sources = [(option.name, fit if option.of_data else fit.parameters_) for option in pair.options]
     own = {name: getattr(source, f"{name}_", getattr(source, name, None)) for name, source in sources}
     known = {name: value for name, value in own.items() if value is not None}
-    reports = (Report("log_likelihood_", float(fit.log_likelihood_)),)
+    whole = hasattr(fit, "log_likelihood_")  # and no stream
+    reports = (Report("log_likelihood_", float(fit.log_likelihood_)),) if whole else ()
     return Given(
         source=f"this project's {type(fit).__name__}",
         family=pair.name,

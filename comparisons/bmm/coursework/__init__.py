@@ -18,10 +18,12 @@ from comparisons.bmm.coursework.formulas import (
     TRIALS,
     VALUES,
 )
-from comparisons.coursework.formulas.cells import INTEGERS, CellTextbook
-from comparisons.coursework.formulas.estimates import after_of, ratio, weights_formula
+from comparisons.coursework.formulas.cells import INTEGERS, CellTextbook, by_component, by_sample
+from comparisons.coursework.formulas.estimates import after_of, ratio
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula
+from comparisons.coursework.formulas.weights import weights_formula
+from models.validation import Array
 
 
 class Bernoulli(CellTextbook):
@@ -104,6 +106,16 @@ class Bernoulli(CellTextbook):
         return drawn.changed(X=X.astype(float), weights=np.array([0.55, 0.45]), probs=0.6 * probs + 0.2)
 
     @override
+    def atoms_of_data(self, problem: Problem) -> dict[str, Array]:
+        x, m = by_sample(problem.X), by_sample(problem.size("n_trials"))
+        return {"x": x, "(m - x)": m - x, "(1 - x)": 1 - x, "m": m}
+
+    @override
+    def atoms_of_parameters(self, problem: Problem) -> dict[str, Array]:
+        p = by_component(problem.theta["probs"])
+        return {"p": p, "(1 - p)": 1 - p}
+
+    @override
     def far(self) -> list[Problem]:
         K, D = self.shape()
         if D is not None or self.prior is not None:
@@ -117,9 +129,9 @@ class Bernoulli(CellTextbook):
         text = "p_kd = Σ_i r_ik x_id / N_k" if self.title.startswith("the Ber") else "p_kd = Σ_i r_ik x_id / Σ_i r_ik m"
         if self.prior is not None:
             text = "p_kd = (Σ_i r_ik x_id + b - 1) / (Σ_i r_ik m + b + c - 2)"
-        of_weights = "π_k = N_k / n" if self.prior is None else "π_k = (N_k + a_k - 1) / (n + Σa - K)"
-        probs = ratio("probs", text, VALUES, lambda p: p.size("n_trials"), after, (ABOVE, BELOW))
-        return weights_formula(of_weights), probs
+        pseudo = None if self.prior is None else (ABOVE, BELOW)
+        probs = ratio("probs", text, VALUES, lambda p: p.size("n_trials"), after, pseudo)
+        return weights_formula(self.prior is not None), probs
 
 
 TEXTBOOK = Bernoulli

@@ -10,7 +10,8 @@ from scipy.special import gammaln
 
 from comparisons.coursework.formulas.cells import by_component, by_sample, features_with
 from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.slots import Slot, texts_beside
+from comparisons.coursework.formulas.slots import Slot, term, texts_beside
+from comparisons.coursework.formulas.weights import HINT
 from models.validation import Array
 
 TEXTS = texts_beside(__file__)
@@ -178,29 +179,28 @@ def _pseudo(p: Problem, name: str) -> Array:
     return np.zeros(p.D) if p.prior is None else np.broadcast_to(np.asarray(getattr(p.prior, name)) - 1.0, p.D)
 
 
-ABOVE = Slot(
-    "pseudo-successes",
+ABOVE = term(
+    "b - 1",
+    HINT,
     lambda p: _pseudo(p, "successes"),
     {
-        "prior's successes left out": lambda p: np.zeros(p.D),
-        "b in place of b - 1": lambda p: _pseudo(p, "successes") + 1,
-        "failures' prior for successes": lambda p: _pseudo(p, "failures"),
-        "1/2 added to the successes": lambda p: np.full(p.D, 0.5),
-        "0.01 added to the successes": lambda p: np.full(p.D, 0.01),
+        "b": lambda p: _pseudo(p, "successes") + 1,
+        "c - 1": lambda p: _pseudo(p, "failures"),
+        "c": lambda p: _pseudo(p, "failures") + 1,
+        "m (b - 1)": lambda p: p.size("n_trials")[0] * _pseudo(p, "successes"),
     },
-    TEXTS,
 )
-BELOW = Slot(
-    "pseudo-trials",
+BELOW = term(
+    "b + c - 2",
+    HINT,
     lambda p: _pseudo(p, "successes") + _pseudo(p, "failures"),
     {
-        "prior's trials left out": lambda p: np.zeros(p.D),
-        "b + c in place of b + c - 2": lambda p: _pseudo(p, "successes") + _pseudo(p, "failures") + 2,
-        "b + c - 1 in place of b + c - 2": lambda p: _pseudo(p, "successes") + _pseudo(p, "failures") + 1,
-        "successes' prior only": lambda p: _pseudo(p, "successes"),
-        "number of features added": lambda p: np.full(p.D, float(p.D)),
-        "number of components added": lambda p: np.full(p.D, float(p.K)),
-        "0.02 added to the trials": lambda p: np.full(p.D, 0.02),
+        "b + c": lambda p: _pseudo(p, "successes") + _pseudo(p, "failures") + 2,
+        "b + c - 1": lambda p: _pseudo(p, "successes") + _pseudo(p, "failures") + 1,
+        "b - 1": lambda p: _pseudo(p, "successes"),
+        "c - 1": lambda p: _pseudo(p, "failures"),
+        "b": lambda p: _pseudo(p, "successes") + 1,
+        "c": lambda p: _pseudo(p, "failures") + 1,
+        "m (b + c - 2)": lambda p: p.size("n_trials")[0] * (_pseudo(p, "successes") + _pseudo(p, "failures")),
     },
-    TEXTS,
 )

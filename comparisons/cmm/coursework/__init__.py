@@ -5,12 +5,21 @@ from typing import Any, ClassVar, override
 
 import numpy as np
 
-from comparisons.cmm.coursework.formulas import ANSWER, LEVELS, SWAPS, as_cells, of_cells, one_hot, probs_formula
-from comparisons.coursework.formulas.cells import CellTextbook
+from comparisons.cmm.coursework.formulas import (
+    ANSWER,
+    LEVELS,
+    SWAPS,
+    as_cells,
+    chosen,
+    of_cells,
+    one_hot,
+    probs_formula,
+)
+from comparisons.coursework.formulas.cells import CellTextbook, by_sample
 from comparisons.coursework.formulas.conventions import Convention
-from comparisons.coursework.formulas.estimates import weights_formula
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula
+from comparisons.coursework.formulas.weights import weights_formula
 from models.validation import Array
 
 
@@ -59,7 +68,8 @@ class Categorical(CellTextbook):
     @override
     def shape(self) -> tuple[int | None, int | None]:
         K = None if self.prior is None or np.ndim(self.prior.concentration) == 0 else len(self.prior.concentration)
-        return K, None
+        given = 0 if self.prior is None else np.size(self.prior.pseudo_counts)
+        return K, given // LEVELS if given > 1 else None
 
     @override
     def draw(self, rng: np.random.RandomState, n: int, K: int, D: int, *, plain: bool = False) -> Problem:
@@ -73,6 +83,15 @@ class Categorical(CellTextbook):
         theta = {"weights": self.draw_weights(rng, K, plain), "probs": probs}
         r = self.draw_responsibilities(rng, n, K, plain)
         return Problem("", X, theta, r, {"levels": L}, self.prior)
+
+    @override
+    def atoms_of_data(self, problem: Problem) -> dict[str, Array]:
+        return {"x": by_sample(problem.X.astype(float))}
+
+    @override
+    def atoms_of_parameters(self, problem: Problem) -> dict[str, Array]:
+        p = chosen(problem, problem.theta["probs"])
+        return {"p_x": p, "(1 - p_x)": 1 - p}
 
     @override
     def fit_problem(self) -> Problem:
@@ -99,7 +118,7 @@ class Categorical(CellTextbook):
 
     @override
     def estimates(self) -> tuple[Formula, ...]:
-        return weights_formula("π_k = N_k / n"), probs_formula()
+        return weights_formula(self.prior is not None), probs_formula(self.prior is not None)
 
     @override
     def other_shapes(self, quantity: str, problem: Problem) -> Sequence[tuple[int, ...]]:

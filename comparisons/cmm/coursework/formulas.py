@@ -12,7 +12,8 @@ import numpy as np
 from comparisons.coursework.formulas.estimates import SHARE
 from comparisons.coursework.formulas.estimates import TEXTS as OF_ESTIMATES
 from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.slots import Formula, Slot, texts_beside
+from comparisons.coursework.formulas.slots import Formula, Slot, term, texts_beside
+from comparisons.coursework.formulas.weights import HINT
 from models.validation import Array
 
 TEXTS = texts_beside(__file__)
@@ -24,7 +25,7 @@ def one_hot(p: Problem) -> Array:
     return np.eye(p.theta["probs"].shape[2])[p.X.astype(int)]
 
 
-def _chosen(p: Problem, probs: Array, shift: int = 0) -> Array:
+def chosen(p: Problem, probs: Array, shift: int = 0) -> Array:
     """Return p_kd,x_id, shape (n, K, D)."""
     codes = (p.X.astype(int) + shift) % probs.shape[2]
     return np.asarray(np.swapaxes(probs[:, np.arange(p.D), codes], 0, 1))
@@ -32,27 +33,27 @@ def _chosen(p: Problem, probs: Array, shift: int = 0) -> Array:
 
 ANSWER = Slot(
     "log p_x",
-    lambda p: np.log(_chosen(p, p.theta["probs"])),
+    lambda p: np.log(chosen(p, p.theta["probs"])),
     {
-        "probability without logarithm": lambda p: _chosen(p, p.theta["probs"]),
-        "level off by one": lambda p: np.log(_chosen(p, p.theta["probs"], -1)),
-        "next level": lambda p: np.log(_chosen(p, p.theta["probs"], 1)),
-        "level as a number": lambda p: p.X[:, None, :] * np.log(_chosen(p, p.theta["probs"])),
-        "complement of the level": lambda p: np.log1p(-_chosen(p, p.theta["probs"])),
+        "probability without logarithm": lambda p: chosen(p, p.theta["probs"]),
+        "level off by one": lambda p: np.log(chosen(p, p.theta["probs"], -1)),
+        "next level": lambda p: np.log(chosen(p, p.theta["probs"], 1)),
+        "level as a number": lambda p: p.X[:, None, :] * np.log(chosen(p, p.theta["probs"])),
+        "complement of the level": lambda p: np.log1p(-chosen(p, p.theta["probs"])),
         "all levels": lambda p: np.log(p.theta["probs"]).sum(axis=2)[None],
         "levels not chosen too": lambda p: (
-            np.log(_chosen(p, p.theta["probs"]))
+            np.log(chosen(p, p.theta["probs"]))
             + np.log1p(-p.theta["probs"]).sum(axis=2)[None]
-            - np.log1p(-_chosen(p, p.theta["probs"]))
+            - np.log1p(-chosen(p, p.theta["probs"]))
         ),
         "levels not chosen only": lambda p: (
-            np.log1p(-p.theta["probs"]).sum(axis=2)[None] - np.log1p(-_chosen(p, p.theta["probs"]))
+            np.log1p(-p.theta["probs"]).sum(axis=2)[None] - np.log1p(-chosen(p, p.theta["probs"]))
         ),
-        "probability of the levels up to x": lambda p: np.log(_chosen(p, np.cumsum(p.theta["probs"], axis=2))),
+        "probability of the levels up to x": lambda p: np.log(chosen(p, np.cumsum(p.theta["probs"], axis=2))),
         "expected level": lambda p: np.log((p.theta["probs"] * np.arange(p.theta["probs"].shape[2])).sum(axis=2))[None],
         "first level for all": lambda p: np.log(p.theta["probs"][None, :, :, 0]) + 0 * p.X[:, None, :],
-        "log10 of p": lambda p: np.log10(_chosen(p, p.theta["probs"])),
-        "multinomial coefficient": lambda p: np.log(_chosen(p, p.theta["probs"])) + np.log(p.D) / p.D,
+        "log10 of p": lambda p: np.log10(chosen(p, p.theta["probs"])),
+        "multinomial coefficient": lambda p: np.log(chosen(p, p.theta["probs"])) + np.log(p.D) / p.D,
     },
     TEXTS,
 )
@@ -122,35 +123,40 @@ DIVISOR = Slot(
 )
 
 
-def _level_smoothing(p: Problem) -> float:
-    return 0.0 if p.prior is None else float(np.max(p.prior.pseudo_counts)) - 1.0
+def _smoothing(p: Problem) -> Any:
+    """Return b - 1 of each item and level, shape (D, L); 0 for maximum likelihood."""
+    shape = p.theta["probs"].shape[1:]
+    b = np.ones(1) if p.prior is None else np.asarray(p.prior.pseudo_counts, dtype=float)
+    return np.broadcast_to(b if b.size == 1 else np.reshape(b, shape), shape) - 1.0
 
 
-PSEUDO = {
-    "prior left out": lambda p: 0.0,
-    "b in place of b - 1": lambda p: _level_smoothing(p) + 1,
-    "1/L added": lambda p: 1 / p.theta["probs"].shape[2],
-    "0.01 added": lambda p: 0.01,
-    "1/2 added": lambda p: 0.5,
-    "1e-3 added": lambda p: 1e-3,
-}
-ABOVE = Slot("pseudo-answers", _level_smoothing, PSEUDO, TEXTS)
-BELOW = Slot(
-    "pseudo-answers below",
-    lambda p: _level_smoothing(p) * p.theta["probs"].shape[2],
+def _total(values: Array) -> Array:
+    return np.asarray(values.sum(axis=-1, keepdims=True))
+
+
+ABOVE = term(
+    "b_l - 1",
+    HINT,
+    _smoothing,
     {
-        "prior left out": lambda p: 0.0,
-        "b in place of b - 1": lambda p: (_level_smoothing(p) + 1) * p.theta["probs"].shape[2],
-        "1/L added": lambda p: 1.0,
-        "0.01 added": lambda p: 0.01 * p.theta["probs"].shape[2],
-        "1/2 added": lambda p: 0.5 * p.theta["probs"].shape[2],
-        "1e-3 added": lambda p: 1e-3 * p.theta["probs"].shape[2],
-        "not times the levels": lambda p: _level_smoothing(p),
-        "b, not times the levels": lambda p: _level_smoothing(p) + 1,
-        "number of items added": lambda p: float(p.D),
-        "number of components added": lambda p: float(p.K),
+        "b_l": lambda p: _smoothing(p) + 1,
+        "b_l / L": lambda p: (_smoothing(p) + 1) / p.theta["probs"].shape[2],
+        "(b_l - 1) / L": lambda p: _smoothing(p) / p.theta["probs"].shape[2],
+        "1": lambda p: np.ones(1),
     },
-    TEXTS,
+)
+BELOW = term(
+    "Σb - L",
+    HINT,
+    lambda p: _total(_smoothing(p)),
+    {
+        "Σb": lambda p: _total(_smoothing(p) + 1),
+        "Σb - 1": lambda p: _total(_smoothing(p) + 1) - 1,
+        "b_l - 1, once": _smoothing,
+        "b_l, once": lambda p: _smoothing(p) + 1,
+        "Σb - K": lambda p: _total(_smoothing(p) + 1) - p.K,
+        "L": lambda p: _total(_smoothing(p) * 0 + 1),
+    },
 )
 AFTER = Slot(
     "after",
@@ -188,16 +194,22 @@ AFTER = Slot(
 )
 
 
-def probs_formula() -> Formula:
-    """Return p_kdl = (Σ_i r_ik [x_id = l] + b - 1) / (N_k + L (b - 1))."""
+def probs_formula(prior: bool = False) -> Formula:
+    """Return p_kdl = (Σ_i r_ik [x_id = l] + b_l - 1) / (N_k + Σb - L)."""
 
     def combine(p: Problem, v: Any) -> Array:
         T = one_hot(p)
-        above = np.einsum("nk,ndl->kdl", v["share"], T) + v["pseudo-answers"]
-        below = v["divisor of the probs"](v["share"], T, p) + v["pseudo-answers below"]
+        above, below = np.einsum("nk,ndl->kdl", v["share"], T), v["divisor of the probs"](v["share"], T, p)
+        if prior:
+            above, below = above + v[ABOVE.name], below + v[BELOW.name]
         return np.asarray(v["after"](above / below, p))
 
-    return Formula("probs", "p_kdl = Σ_i r_ik [x_id = l] / N_k", (SHARE, DIVISOR, AFTER, ABOVE, BELOW), combine)
+    def divisor(p: Problem) -> Array:
+        return p.r.sum(axis=0)[:, None, None] + np.asarray(BELOW.right(p))
+
+    text = "p_kdl = (Σ_i r_ik [x_id = l] + b_l - 1) / (N_k + Σb - L)" if prior else "p_kdl = Σ_i r_ik [x_id = l] / N_k"
+    pseudo = (ABOVE, BELOW) if prior else ()
+    return Formula("probs", text, (SHARE, DIVISOR, AFTER), combine, divisor=divisor, pseudo=pseudo)
 
 
 def as_cells(a: Array, p: Problem) -> Array:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from comparisons.comparison.all_rows import said_of
 from comparisons.comparison.estimates import by_entry
 from comparisons.comparison.report.page import WORDS, write_report
 from comparisons.comparison.report.plots import FIGURES, drawings_of
@@ -80,6 +81,7 @@ def in_short(comparison: Any) -> str:
     rhat = max(row["rhat"] for row in comparison.estimates if row["rhat"] is not None)
     ess = min(row["ess"] for row in comparison.estimates if row["ess"] is not None)
     sizes = f"{len(X)} samples, {X.shape[1]} feature{'s' * (X.shape[1] > 1)}, K = {comparison.n_components}"
+    sizes += f"; {said}" if (said := said_of(comparison)) else ""
     return "\n".join(
         [
             f"Comparison of {comparison.title}: {family!r}, {sizes}",
@@ -133,12 +135,22 @@ def as_json(comparison: Any) -> dict[str, Any]:
             name: {key: getattr(fit, f"{key}_") for key in OF_FIT} | {"parameters": fit.parameters_.arrays()}
             for name, fit in [("mle", comparison.mle), ("map", comparison.map)]
         },
+        "all_rows": _all_rows(comparison),
         "prior": vars(comparison.prior),
         "settings": vars(comparison.settings) | comparison.family.of_data | comparison.family.of_mixture,
         "seconds": {key: round(value, 3) for key, value in comparison.seconds.items()},
         "versions": versions(),
     }
     return {key: _as_plain(value) for key, value in values.items()}
+
+
+def _all_rows(comparison: Any) -> dict[str, Any] | None:
+    """Return what is known of the rows that the data are a sample of; None where they are all."""
+    if comparison.all_rows is None:
+        return None
+    fit, known = comparison.of_all_rows, {"n_rows": comparison.all_rows.n_rows, "left_out": comparison.all_rows.why}
+    of_fit = {} if fit is None else {"status": fit.status_, "log_likelihood": fit.log_likelihood_}
+    return known | of_fit | {"estimates": comparison.all_rows_estimates}
 
 
 def _as_plain(value: Any) -> Any:
@@ -165,6 +177,8 @@ def print_report(comparison: Any, console: Console | None = None, verbose: bool 
     missing = f"{comparison.n_missing} of {X.size} cells missing, " if comparison.n_missing else ""
     sizes = f"{len(X)} samples, {X.shape[1]} feature(s), {missing}K = {comparison.n_components}"
     tell(console, (comparison.title, "bold"), f": {sizes}")
+    if said := said_of(comparison):
+        tell(console, ("Sample:", "bold yellow"), f" what is compared is {said}. EM of all rows: {_of_all(comparison)}")
     for name, fit in [("MLE", comparison.mle), ("MAP", comparison.map)]:
         numbers = f"log-likelihood {fit.log_likelihood_:.6f}, objective {fit.objective_:.6f}"
         tell(console, f"EM {name}: {numbers}; {fit.status_}")
@@ -172,6 +186,8 @@ def print_report(comparison: Any, console: Console | None = None, verbose: bool 
     if comparison.caution:
         tell(console, ("Caution:", "bold yellow"), f" {comparison.caution}.")
     console.print(estimates_table(comparison))
+    if comparison.all_rows_estimates:
+        console.print(all_rows_table(comparison))
     console.print(spreads_table(comparison))
     console.print(checks_table(comparison, verbose))
     for word, meaning in WORDS.items() if verbose else ():
@@ -203,6 +219,26 @@ def estimates_table(comparison: Any) -> Table:
     table = _by_parameter(title, caption, [heads.get(key, key) for key in forms])
     for row in rows[:MOST_ROWS]:
         table.add_row(_name(row), *(_cell(row[key], form or _two_digits(row["sd"])) for key, form in forms.items()))
+    return table
+
+
+def _of_all(comparison: Any) -> str:
+    """Return how EM of all rows ended, or why there is none."""
+    fit = comparison.of_all_rows
+    if fit is None:
+        return f"left out: {comparison.all_rows.why}"
+    return f"log-likelihood {fit.log_likelihood_:.6f}; {fit.status_}"
+
+
+def all_rows_table(comparison: Any) -> Table:
+    """Return the sample's MLE beside that of all rows, one row per parameter."""
+    rows = comparison.all_rows_estimates
+    caption = "distance: of the MLE of all rows from the sample's, in standard errors of the sample"
+    table = _by_parameter("Sample and all rows: MLE by EM", caption, ["MLE", "error", "MLE of all rows", "distance"])
+    for row in rows[:MOST_ROWS]:
+        form = _two_digits(row["standard_error"] or np.nan)
+        forms = {"sample": form, "standard_error": form, "all_rows": form, "distance": "+.2f"}
+        table.add_row(_name(row), *(_cell(row[key], wanted) for key, wanted in forms.items()))
     return table
 
 

@@ -4,6 +4,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from comparisons.comparison.all_rows import said_of
 from comparisons.comparison.report.plots import drawings_of
 from comparisons.comparison.spread import METHODS, summary
 from comparisons.output.files import versions
@@ -59,6 +60,7 @@ def _sections(comparison: Any, figures: Section) -> list[Section]:
     return [
         Section("What was compared", [*caution, *_sizes(comparison)]),
         Section("Estimates", table=_estimates(comparison), caption=_OF_ESTIMATES),
+        *_all_rows(comparison),
         Section("Checks", table=_checks(comparison), caption=_OF_CHECKS),
         figures,
         Section("Spread by each method", table=_spreads(comparison), caption=f"{summary(comparison.spreads)}."),
@@ -81,6 +83,7 @@ def _sizes(comparison: Any) -> list[str]:
     return [
         f"{comparison.family.title}, {comparison.family!r}, with K = {comparison.n_components} components.",
         f"{len(X)} samples of {D} feature{'s' * (D > 1)} ({some_of(comparison.feature_names)}){holes}.",
+        *([f"They are {said}."] if (said := said_of(comparison)) else []),
         f"Prior: {comparison.prior!r}.",
         *(f"{name} by EM: log-likelihood {fit.log_likelihood_:.6f} nats; {fit.status_}." for name, fit in fits),
     ]
@@ -98,6 +101,16 @@ def _estimates(comparison: Any) -> list[dict[str, Any]]:
             head: round(row[head], n) if n else round(row[head]) for head, n in digits.items() if row[head] is not None
         }
     return rows
+
+
+def _all_rows(comparison: Any) -> list[Section]:
+    """Return the section on all rows, of which the data are a sample, if they are."""
+    if not comparison.all_rows_estimates:
+        return []
+    heads = {"parameter": "parameter", "sample": "MLE of the sample", "standard_error": "standard error"}
+    heads |= {"all_rows": "MLE of all rows", "distance": "distance in standard errors"}
+    table = [{head: row[key] for key, head in heads.items()} for row in comparison.all_rows_estimates]
+    return [Section("Sample and all rows", [f"What is compared is {said_of(comparison)}."], table=table)]
 
 
 def _checks(comparison: Any) -> list[dict[str, Any]]:

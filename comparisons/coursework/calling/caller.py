@@ -126,13 +126,14 @@ class Caller:
         known = [c for c in self.book.all_conventions(self.step) if c.quantity in taken and c.name not in declared]
         free = [convention for convention in known if convention.free or self._may_mean(convention)]
         yield from (([convention], None) for convention in free)
-        for others in self.book.other_problems(self.step):
+        for flat, note, problems in self.book.other_problems(self.step):
+            others = flat, note, self.book.seen(problems)
             if others[0] and transposes(self.function, self.signature.roles.get(DATA, "")):
                 continue
             yield [], others
             yield from (([convention], others) for convention in free if self._may_mean(convention))
         pairs = [[a, b] for a in free for b in free if a.quantity < b.quantity]
-        yield from ((pair, (False, "", self.book.problems(self.step))) for pair in pairs)
+        yield from ((pair, (False, "", self.book.problems_of(self.step))) for pair in pairs)
 
     def _may_mean(self, convention: Convention) -> bool:
         """Whether the name of the argument may declare a convention."""
@@ -153,13 +154,16 @@ class Caller:
         """Return what the function is called with."""
         encoded = {c.quantity: c for c in self.inputs}
         flat = self.book.flat(problem) if self.flat else {}
+        if self.flat and self.book.two_sets:
+            flat |= {f"old {name}": a for name, a in self.book.flat(self.book.at_old(problem)).items()}
 
         def value_of(role: str) -> Any:
-            if role == "parameters":
+            if role.endswith("parameters"):
                 names = [name for name in self.book.quantities if name in problem.theta]
-                return Bundle.of({name: value_of(name) for name in names}, self.book.all_spellings)
-            value = flat.get(role, self.book.value_of(role, problem))
-            return encoded[role].encode(value, problem) if role in encoded else value
+                before = role.removesuffix("parameters")
+                return Bundle.of({name: value_of(before + name) for name in names}, self.book.all_spellings)
+            value, plain = flat.get(role, self.book.value_of(role, problem)), role.removeprefix("old ")
+            return encoded[plain].encode(value, problem) if plain in encoded else value
 
         if self.signature.object_of is not None:
             self._set_attributes(value_of)

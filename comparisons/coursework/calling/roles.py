@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 DATA = "X"
+OLD_ENDINGS = "_old", "_prev", "_previous", "_t", "_cur", "_current", "_prime"
+OLD_SET = "old parameters"  # the role of a second set, of which the responsibilities are
+OLD_BEGINNINGS = "old_", "prev_", "previous_", "current_"
 SPELLINGS: dict[str, str] = {
     "X": "x xs data dataset samples sample points point obs observations observed features y ys counts values df",
     "responsibilities": "responsibilities responsibility resp resps respons r rs rik rnk r_nk r_ik gamma gammas g z "
@@ -26,7 +29,7 @@ SPELLINGS: dict[str, str] = {
     "tol": "tol eps epsilon tolerance atol rtol threshold convergence",
     "n_init": "n_init n_inits inits n_restarts restarts num_restarts n_starts starts num_starts n_tries tries nstart",
     "random_state": "seed random_state rng generator random_seed rs",
-    "parameters": "theta thetas params param parameters par model state pars",
+    "parameters": "theta thetas params param parameters par model state pars new old",
     "old_log_likelihood": "old_ll ll_old",
 }
 
@@ -66,10 +69,10 @@ def plain_name(name: str) -> str:
     greek = {"π": "pi", "μ": "mu", "σ": "sigma", "Σ": "sigma", "γ": "gamma", "λ": "lambda", "θ": "theta", "τ": "tau"}
     name = "".join(greek.get(letter, letter) for letter in name)
     name = name.lower().strip("_")
-    for ending in ("_old", "_new", "_init", "_0", "0", "_prev", "_t", "_start", "_hat", "_list", "_arr", "_vec"):
+    for ending in (*OLD_ENDINGS, "_new", "_next", "_init", "_0", "0", "_start", "_hat", "_list", "_arr", "_vec"):
         if name.endswith(ending) and len(name) > len(ending):
             name = name.removesuffix(ending)
-    for beginning in ("old_", "init_", "initial_", "current_", "new_", "prev_", "start_", "the_", "my_"):
+    for beginning in (*OLD_BEGINNINGS, "init_", "initial_", "new_", "next_", "start_", "the_", "my_"):
         name = name.removeprefix(beginning)
     return name.strip("_")
 
@@ -112,7 +115,16 @@ def signature_of(
         if any(p.kind is kinds.VAR_POSITIONAL for p in parameters):
             return Signature(tuple((role, role) for role in needed), {})
         return Signature((), {role: role for role in needed})
-    role_of, missing, unplaced = _assigned(named, needed, optional, spellings)
+    old = _old_names([p.name for p in named]) if OLD_SET in optional else {}
+    if old:
+        needed, named_now = (
+            [role for role in needed if role != "responsibilities"],
+            [p for p in named if p.name not in old],
+        )
+    else:
+        named_now = named
+    role_of, missing, unplaced = _assigned(named_now, needed, optional, spellings)
+    role_of |= {name: f"old {role_of[twin]}" for name, twin in old.items() if twin in role_of}
     positional, by_name = _passed(named, role_of)
     holder, problem = getattr(function, "__self__", None), ""
     if unplaced:
@@ -121,6 +133,21 @@ def signature_of(
         problem = f"no argument for {', '.join(missing)}: this step takes {', '.join(needed)}"
     bundled = "parameters" in role_of.values()
     return Signature(positional, by_name, bundled, holder if missing else None, problem)
+
+
+def _old_names(names: Sequence[str]) -> dict[str, str]:
+    """Return names of a second set of parameters, the old ones, each with its twin among the new ones."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault("parameters" if name.lower() in ("old", "new") else plain_name(name), []).append(name)
+    found = {}
+    for twins in groups.values():
+        if len(twins) == 2:
+            marked = [n for n in twins if n.lower() == "old" or n.endswith(OLD_ENDINGS) or n.startswith(OLD_BEGINNINGS)]
+            new = [n for n in twins if "new" in n.lower() or n.endswith("_next")]
+            old = marked[0] if len(marked) == 1 else next((n for n in twins if new and n not in new), twins[1])
+            found[old] = next(n for n in twins if n != old)
+    return found
 
 
 def _assigned(
@@ -137,7 +164,7 @@ def _assigned(
     if len(unknown) == 1 and len(rest) > 1 and DATA not in rest:
         return {**role_of, unknown[0]: "parameters"}, [], []
     role_of |= dict(zip(unknown, rest, strict=False))
-    missing = [] if "parameters" in role_of.values() else rest[len(unknown) :]
+    missing = [role for role in rest[len(unknown) :] if role == DATA or "parameters" not in role_of.values()]
     if missing and len(required) == len(needed) and all(len(p.name) == 1 for p in required):
         return {p.name: role for p, role in zip(required, needed, strict=True)}, [], []  # by order: names mislead
     others = [p.name for p in required if role_of.get(p.name) not in (DATA, "responsibilities")]

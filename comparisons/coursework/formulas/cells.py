@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, override
 
 import numpy as np
+from scipy.special import gammaln
 
 from comparisons.coursework.formulas.conventions import Convention
 from comparisons.coursework.formulas.problem import Problem
@@ -13,6 +14,18 @@ from comparisons.coursework.formulas.textbook import Textbook
 from models.validation import Array
 
 TEXTS = texts_beside(__file__)
+POWERS: dict[str, Callable[[Array], Array]] = {
+    "{}": lambda a: a,
+    "log {}": lambda a: np.log(a),
+    "{}²": lambda a: a**2,
+    "√{}": lambda a: np.sqrt(a),
+    "1/{}": lambda a: 1 / a,
+    "exp {}": lambda a: np.exp(a),
+    "log(1 + {})": lambda a: np.log1p(a),
+    "log max({}, 1)": lambda a: np.log(np.maximum(a, 1)),
+    "log {}!": lambda a: gammaln(a + 1),
+    "{0} log {0}": lambda a: a * np.log(a),
+}
 FEATURES = Slot(
     "features",
     lambda cells, p: cells.sum(axis=2),
@@ -77,14 +90,42 @@ class CellTextbook(Textbook):
 
     @override
     def combine_density(self, problem: Problem, values: Mapping[str, Any]) -> Array:
+        return np.asarray(values["features"](self._sum(problem, values), problem))
+
+    def _sum(self, problem: Problem, values: Mapping[str, Any]) -> Array:
         shape = problem.n, problem.K, problem.D
-        cells = sum(np.broadcast_to(values[slot.name], shape) for slot in self.cell_slots)
-        return np.asarray(values["features"](np.asarray(cells), problem))
+        return np.asarray(sum(np.broadcast_to(values[slot.name], shape) for slot in self.cell_slots))
+
+    @override
+    def cells(self, problem: Problem) -> Array:
+        return self._sum(problem, {slot.name: slot.value(problem, "") for slot in self.cell_slots})
 
     @property
     @override
     def terms(self) -> tuple[Slot, ...]:
         return (WEIGHTS, *self.cell_slots)
+
+    def atoms_of_data(self, problem: Problem) -> dict[str, Array]:
+        """Return numbers of each sample by name, shape (n, 1, D)."""
+        return {"x": by_sample(problem.X)}
+
+    def atoms_of_parameters(self, problem: Problem) -> dict[str, Array]:
+        """Return numbers of each component by name, shape (1, K, D) or (n, K, D)."""
+        return {self.quantities[1]: by_component(problem.theta[self.quantities[1]])}
+
+    @override
+    def atoms(self, problem: Problem) -> dict[str, Array]:
+        data, theta = (
+            {form.format(name): change(a) for form, change in POWERS.items() for name, a in arrays.items()}
+            for arrays in (self.atoms_of_data(problem), self.atoms_of_parameters(problem))
+        )
+        shape, ones = (problem.n, problem.K, problem.D), np.ones((1, 1, 1))
+        found = {
+            f"{x} · {t}".strip(" ·"): np.broadcast_to(a * b, shape).sum(axis=2)
+            for x, a in {"": ones, **data}.items()
+            for t, b in {"": ones, **theta}.items()
+        }
+        return super().atoms(problem) | {name: a for name, a in found.items() if np.ptp(a, axis=1).any() or "x" in name}
 
     @override
     def table(self, problem: Problem, slot: Slot, name: str) -> Array:

@@ -9,6 +9,7 @@ problem; that of the last slot, of the estimate (K, p) and the problem.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,14 +28,14 @@ def overall(p: Problem) -> Array:
     return np.asarray(p.X.mean(axis=0))
 
 
-def _mixed(new: Array, old: Array, k: int) -> Array:
+def mixed(new: Array, old: Array, k: int) -> Array:
     """Return new values with the old one in place k."""
     mixed = np.array(new)
     mixed[k] = old[k]
     return mixed
 
 
-SHARE = Slot(
+SHARE_AS_IS = Slot(
     "share",
     lambda p: p.r,
     {
@@ -63,6 +64,28 @@ SHARE = Slot(
         "largest responsibility": lambda p: np.repeat(p.r.max(axis=1, keepdims=True), p.K, axis=1),
     },
     texts=TEXTS,
+)
+AGAIN = (
+    "responsibilities squared",
+    "root of responsibilities",
+    "exp of responsibilities",
+    "complement of responsibilities",
+)
+NORMALISED = {
+    f"{name}, then normalised over {over}": lambda p, name=name, axis=axis: (
+        SHARE_AS_IS.wrong[name](p) / SHARE_AS_IS.wrong[name](p).sum(axis=axis, keepdims=True)
+    )
+    for name in AGAIN
+    for over, axis in (("components", 1), ("samples", 0))
+}
+OF_NORMALISED = {
+    name: ("What is done to the responsibilities before they are summed?", f"The {name}, stand where r_ik belongs.")
+    for name in NORMALISED
+}
+SHARE = replace(
+    SHARE_AS_IS,
+    wrong={**SHARE_AS_IS.wrong, **NORMALISED},
+    texts={**TEXTS, "share": {**TEXTS["share"], **OF_NORMALISED}},
 )
 SMALL_DIVISORS: Mapping[str, Callable[..., Any]] = {
     "n in place of N_k": lambda s, size, p: size.sum(axis=0),
@@ -107,111 +130,26 @@ SMALL_DIVISORS: Mapping[str, Callable[..., Any]] = {
     "N_k times the mean size": lambda s, size, p: p.r.sum(axis=0)[:, None] * size.mean(),
     "N_k - D": lambda s, size, p: p.r.T @ size - p.D,
     "multiplied by N_k": lambda s, size, p: 1 / (p.r.T @ size),
+    "N_k over D": lambda s, size, p: (p.r.T @ size) / p.D,
     "half of N_k": lambda s, size, p: (p.r.T @ size) / 2,
     "twice N_k": lambda s, size, p: (p.r.T @ size) * 2,
 }
-DIVISOR = Slot(
-    "divisor", lambda s, size, p: p.r.T @ size, SMALL_DIVISORS, TEXTS, apply=False, follows=("the shares' own sum",)
-)
-
-
-# Weights --------------------------------------------------------------------------------------------------------------
-
-OF_WEIGHTS = Slot(
-    "divisor of the weights",
-    lambda s, p: float(p.n),
-    {
-        "not divided by n": lambda s, p: 1.0,
-        "divided by n - 1": lambda s, p: p.n - 1,
-        "divided by K": lambda s, p: p.K,
-        "divided by D": lambda s, p: p.D,
-        "divided by n K": lambda s, p: p.n * p.K,
-        "divided by n D": lambda s, p: p.n * p.D,
-        "divided by n squared": lambda s, p: p.n**2,
-        "divided by the shares' own sum": lambda s, p: s.sum(),
-        "divided by the length of N": lambda s, p: np.linalg.norm(p.r.sum(axis=0)),
-        "divided by the largest N": lambda s, p: p.r.sum(axis=0).max(),
-        "divided by n + K": lambda s, p: p.n + p.K,
-        "divided by n - K": lambda s, p: p.n - p.K,
-        "divided by n + 1": lambda s, p: p.n + 1,
-        "divided by the number of hard assignments": lambda s, p: hard(p.r).sum(axis=0),
-        "divided by the data's sum": lambda s, p: p.X.sum(),
-    },
-    TEXTS,
-    apply=False,
-    follows=("divided by the shares' own sum",),
-)
-AFTER_WEIGHTS = Slot(
-    "after the weights",
-    lambda a, p: a,
-    {
-        "all weights equal": lambda a, p: np.full(p.K, 1 / p.K),
-        "old weights returned": lambda a, p: p.theta["weights"],
-        "weights in reverse order": lambda a, p: a[::-1],
-        "weights sorted": lambda a, p: np.sort(a),
-        "weights sorted downwards": lambda a, p: np.sort(a)[::-1],
-        "weights shifted by one": lambda a, p: np.roll(a, 1),
-        "weights shifted back by one": lambda a, p: np.roll(a, -1),
-        "log weights returned": lambda a, p: np.log(a),
-        "softmax of the weights": lambda a, p: np.exp(a) / np.exp(a).sum(),
-        "root of the weights": lambda a, p: np.sqrt(a),
-        "weights squared": lambda a, p: a**2,
-        "weights squared and normalised": lambda a, p: a**2 / (a**2).sum(),
-        "roots of the weights, normalised": lambda a, p: np.sqrt(a) / np.sqrt(a).sum(),
-        "1 - weights": lambda a, p: 1 - a,
-        "one over the weights": lambda a, p: 1 / a,
-        "product with the old weights": lambda a, p: a * p.theta["weights"],
-        "product with the old weights, normalised": lambda a, p: (
-            a * p.theta["weights"] / (a * p.theta["weights"]).sum()
-        ),
-        "last weight keeps the old value": lambda a, p: _mixed(a, p.theta["weights"], -1),
-        "first weight keeps the old value": lambda a, p: _mixed(a, p.theta["weights"], 0),
-        "last weight left at 0": lambda a, p: _mixed(a, 0 * a, -1),
-        "first weight left at 0": lambda a, p: _mixed(a, 0 * a, 0),
-        "mean with the old weights": lambda a, p: (a + p.theta["weights"]) / 2,
-        "only the last weight by the sum to one": lambda a, p: np.append(np.zeros(p.K - 1), 1.0),
-        "weights rounded": lambda a, p: np.round(a, 2),
-        "geometric mean of responsibilities": lambda a, p: np.exp(np.log(p.r).mean(axis=0)),
-        "largest responsibilities": lambda a, p: p.r.max(axis=0),
-        "median of responsibilities": lambda a, p: np.median(p.r, axis=0),
-        "cumulative weights": lambda a, p: np.cumsum(a),
-        "first sample's responsibilities": lambda a, p: p.r[0],
-        "last sample's responsibilities": lambda a, p: p.r[-1],
-        "responsibilities summed over components": lambda a, p: p.r.sum(axis=1),
-        "responsibilities averaged over components": lambda a, p: p.r.mean(axis=1),
-    },
-    TEXTS,
-    apply=False,
-)
-
-
-def pseudo_weights(p: Problem) -> Array:
-    """Return a_k - 1, or 0 for maximum likelihood."""
-    return np.zeros(p.K) if p.prior is None else np.broadcast_to(np.asarray(p.prior.concentration) - 1.0, p.K)
-
-
-PSEUDO = {
-    "prior left out": lambda p: np.zeros(p.K),
-    "a_k in place of a_k - 1": lambda p: pseudo_weights(p) + 1,
-    "a_k added to maximum likelihood": lambda p: np.ones(p.K),
-    "1/K added": lambda p: np.full(p.K, 1 / p.K),
+SUMS: dict[str, Callable[..., Any]] = {
+    f"sum of {name}": lambda s, size, p, share=share: share(p).T @ size
+    for name, share in SHARE.wrong.items()
+    if not name.endswith(("squared", "left out", "rounded", "out"))
 }
-PSEUDO_WEIGHTS = Slot("pseudo-counts of the weights", pseudo_weights, PSEUDO, TEXTS)
-PSEUDO_TOTAL = Slot("pseudo-counts below", pseudo_weights, PSEUDO, TEXTS)
-
-
-def weights_formula(text: str) -> Formula:
-    """Return π_k = (N_k + a_k - 1) / (n + Σa - K)."""
-
-    def combine(p: Problem, v: Mapping[str, Any]) -> Array:
-        share, above, below = v["share"], v["pseudo-counts of the weights"], v["pseudo-counts below"]
-        estimate = (share.sum(axis=0) + above) / (v["divisor of the weights"](share, p) + below.sum())
-        return np.asarray(v["after the weights"](estimate, p))
-
-    return Formula("weights", text, (SHARE, OF_WEIGHTS, AFTER_WEIGHTS, PSEUDO_WEIGHTS, PSEUDO_TOTAL), combine)
-
-
-# Ratios ---------------------------------------------------------------------------------------------------------------
+OF_SUMS = {
+    name: ("By what is the weighted sum divided?", f"The divisor is the {name}; N_k belongs there.") for name in SUMS
+}
+DIVISOR = Slot(
+    "divisor",
+    lambda s, size, p: p.r.T @ size,
+    {**SMALL_DIVISORS, **SUMS},
+    {**TEXTS, "divisor": {**TEXTS["divisor"], **OF_SUMS}},
+    apply=False,
+    follows=("the shares' own sum",),
+)
 
 
 def ratio(
@@ -246,7 +184,10 @@ def ratio(
             above, below = above + v[pseudo[0].name], below + v[pseudo[1].name]
         return np.asarray(v[after.name](above / below, p))
 
-    return Formula(quantity, text, (SHARE, DIVISOR, after, numerator, *(pseudo or ())), combine)
+    def divisor(p: Problem) -> Any:
+        return p.r.T @ size(p) + (pseudo[1].right(p) if pseudo is not None else 0.0)
+
+    return Formula(quantity, text, (SHARE, DIVISOR, after, numerator), combine, divisor=divisor, pseudo=pseudo or ())
 
 
 def after_of(old: str, extra: Mapping[str, Callable[..., Any]], texts: Mapping[str, Any]) -> Slot:
@@ -254,10 +195,10 @@ def after_of(old: str, extra: Mapping[str, Callable[..., Any]], texts: Mapping[s
     generic: dict[str, Callable[..., Any]] = {
         "old value returned": lambda a, p: p.theta[old],
         "mean with the old value": lambda a, p: (a + p.theta[old]) / 2,
-        "last component keeps the old value": lambda a, p: _mixed(a, p.theta[old], -1),
-        "first component keeps the old value": lambda a, p: _mixed(a, p.theta[old], 0),
-        "last component left at 0": lambda a, p: _mixed(a, 0 * a, -1),
-        "first component left at 0": lambda a, p: _mixed(a, 0 * a, 0),
+        "last component keeps the old value": lambda a, p: mixed(a, p.theta[old], -1),
+        "first component keeps the old value": lambda a, p: mixed(a, p.theta[old], 0),
+        "last component left at 0": lambda a, p: mixed(a, 0 * a, -1),
+        "first component left at 0": lambda a, p: mixed(a, 0 * a, 0),
         "median of all samples": lambda a, p: np.repeat(np.median(p.X, axis=0)[None], p.K, axis=0),
         "added to the old value": lambda a, p: a + p.theta[old],
         "components in reverse order": lambda a, p: a[::-1],

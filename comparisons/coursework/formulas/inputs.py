@@ -1,6 +1,6 @@
 """The inputs that a family's steps are tried on: ordinary, special, small, far out, and without what may matter."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,11 +19,14 @@ class Inputs(Iterated):
     ----------
     prior : prior or None
         Of MAP.
+    two_sets : bool
+        Whether a function takes old parameters too, and makes their responsibilities itself.
     n_samples : tuple of two ints
         Numbers of samples of an M-step's ordinary problems.
     """
 
     prior: Any
+    two_sets: bool = False
     n_samples: ClassVar[tuple[int, int]] = (7, 8)
     size_names: Any
 
@@ -79,6 +82,26 @@ class Inputs(Iterated):
         """Return the inputs that decide whether a step is right."""
         rng = np.random.RandomState(20)
         return [self.draw(rng, n, K, D).changed(name=name) for name, n, K, D in self.sizes(step)]
+
+    def problems_of(self, step: str) -> list[Problem]:
+        """Return the inputs as a function sees them."""
+        return self.seen(self.problems(step))
+
+    def seen(self, problems: Sequence[Problem]) -> list[Problem]:
+        """Return inputs as a function sees them: with two sets, responsibilities are those of the old parameters."""
+        if not self.two_sets:
+            return list(problems)
+        olds = [{f"old {name}": self._older(name, a, p.K) for name, a in p.theta.items()} for p in problems]
+        both = [p.changed(given={**p.given, **old}) for p, old in zip(problems, olds, strict=True)]
+        return [p.changed(r=self.responsibilities(self.at_old(p))) for p in both]
+
+    def at_old(self, problem: Problem) -> Problem:
+        """Return a problem at its old parameters."""
+        return problem.changed(**{name: problem.given[f"old {name}"] for name in problem.theta})
+
+    def _older(self, name: str, a: Array, K: int) -> Array:
+        """Return other parameters of the same kind: averages of neighbouring components."""
+        return a if name in self.shared or len(a) != K else np.asarray(0.6 * a + 0.4 * np.roll(a, 1, axis=0))
 
     def small(self, step: str) -> list[Problem]:
         """Return small inputs with few digits, the smallest first."""

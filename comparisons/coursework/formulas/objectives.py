@@ -142,3 +142,24 @@ AVERAGE = Slot(
     texts=TEXTS,
     apply=False,
 )
+
+
+def sums_of(lp: Array, p: Problem) -> dict[str, float]:
+    """Return sums of which students put log-likelihoods and Q together, by name."""
+    w, own = p.theta["weights"], softmax(lp + np.log(p.theta["weights"]))
+    lw = np.log(w)
+    return {
+        "Σ_ik r_ik log p(x_i|k)": (p.r * lp).sum(),
+        "Σ_ik r_ik log π_k": (p.r * lw).sum(),
+        "the entropy of r": _entropy(p.r),
+        "the log-likelihood": _lse(lp, lw).sum(),
+        "the entropy of the function's own responsibilities": _entropy(own),
+        "n Σ_k π_k log π_k": p.n * (w * lw).sum(),
+        "Σ_k log π_k": lw.sum(),
+        "n Σ_k log π_k": p.n * lw.sum(),
+        "Σ_ik log p(x_i|k)": lp.sum(),
+        "Σ_ik π_k log p(x_i|k)": (w * lp).sum(),
+        "n log K": p.n * np.log(p.K),
+        "n D": p.n * p.D,
+        "Σ_k N_k log N_k/n": (p.r.sum(axis=0) * np.log(p.r.mean(axis=0))).sum(),
+    }

@@ -6,8 +6,8 @@ that come in pairs need no entry of their own. `explanations` finds which choice
 
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from itertools import combinations
 from pathlib import Path
 from time import perf_counter
@@ -76,6 +76,52 @@ class Slot:
         return function(problem) if self.apply else function
 
 
+EDITS: Mapping[str, Callable[[Any, Problem], Any]] = {
+    "left out": lambda a, p: 0 * a,
+    "doubled": lambda a, p: 2 * a,
+    "halved": lambda a, p: a / 2,
+    "with the other sign": lambda a, p: -a,
+    "squared": lambda a, p: a**2,
+    "times n": lambda a, p: a * p.n,
+    "over n": lambda a, p: a / p.n,
+    "times K": lambda a, p: a * p.K,
+    "over K": lambda a, p: a / p.K,
+    "times D": lambda a, p: a * p.D,
+    "over D": lambda a, p: a / p.D,
+}
+
+
+def term(name: str, hint: str, right: Callable[[Problem], Any], wrong: Mapping[str, Callable[[Problem], Any]]) -> Slot:
+    """Return a slot of a term whose mistakes need no texts of their own: what stands in its place, and its edits."""
+    named = {f"{other} in place of {name}": value for other, value in wrong.items()}
+    named |= {f"{name} {edit}": partial(_edited, change, right) for edit, change in EDITS.items()}
+    return Slot(name, right, named, {name: {one: (hint, f"{one[:1].upper()}{one[1:]}.") for one in named}})
+
+
+def _edited(change: Callable[[Any, Problem], Any], right: Callable[[Problem], Any], p: Problem) -> Any:
+    return change(right(p), p)
+
+
+def partly_zero(slot: Slot, names: Sequence[str]) -> Slot:
+    """Return a slot of swaps with those that set a part of a parameter to 0: an axis of which one place is reached."""
+    hint = "Print the parameters as your function uses them: which components and features does your loop reach?"
+    found = {}
+    for name in names:
+        for axis, of in ((0, "component"), (1, "feature")):
+            for words, place in {"first": 0, "last": -1}.items():
+                for kept in (True, False):
+                    said = f"{name} of the {words} {of} {'only' if kept else 'left out'}"
+                    found[said] = partial(_zeroed, name, axis, place, kept)
+    texts = {**slot.texts[slot.name], **{said: (hint, f"The {said}: 0 stands for the others.") for said in found}}
+    return replace(slot, wrong={**slot.wrong, **found}, texts={slot.name: texts})
+
+
+def _zeroed(name: str, axis: int, place: int, kept: bool, p: Problem) -> Problem:
+    mask = (np.arange(p.theta[name].shape[axis]) == place % p.theta[name].shape[axis]) == kept
+    a = p.theta[name]
+    return p.changed(**{name: a * mask.reshape(tuple(-1 if i == axis else 1 for i in range(a.ndim)))})
+
+
 @dataclass(frozen=True)
 class Change:
     """A mistake with the slot where it is made, or that of the swaps."""
@@ -100,6 +146,10 @@ class Formula:
         From a problem and the values of all slots by name to the quantity.
     swaps : Slot or None
         Mistakes that change the inputs before anything is computed: from a problem to a problem.
+    divisor : callable or None
+        From a problem to the right divisor of a ratio.
+    pseudo : tuple of Slot
+        Further places, of a prior: mistakes there are tried first, by themselves and in pairs.
     """
 
     quantity: str
@@ -107,12 +157,16 @@ class Formula:
     slots: tuple[Slot, ...]
     combine: Callable[[Problem, Mapping[str, Any]], Array]
     swaps: Slot | None = None
+    divisor: Callable[[Problem], Any] | None = None
+    pseudo: tuple[Slot, ...] = ()
     key: object = field(default_factory=object, compare=False)
 
     def value(self, problem: Problem, choice: Mapping[str, str] | None = None) -> Array:
         """Return the quantity with the wrong value of this name in each slot named, and the right one elsewhere."""
         chosen = choice or {}
-        values = {slot.name: self._held(problem, slot, chosen.get(slot.name, "")) for slot in self.slots}
+        values = {
+            slot.name: self._held(problem, slot, chosen.get(slot.name, "")) for slot in (*self.pseudo, *self.slots)
+        }
         return np.asarray(self.combine(problem, values), dtype=np.float64)
 
     def _held(self, problem: Problem, slot: Slot, name: str) -> Any:
@@ -130,7 +184,7 @@ class Formula:
 
     def singles(self) -> Iterator[Change]:
         """Yield every mistake by itself."""
-        for slot in (*self.slots, *([] if self.swaps is None else [self.swaps])):
+        for slot in (*self.pseudo, *self.slots, *([] if self.swaps is None else [self.swaps])):
             for name in slot.wrong:
                 yield Change(slot.mistake(name), slot.name, name, slot is self.swaps)
 
@@ -191,7 +245,12 @@ def explanations(
         elif not digest or digest not in seen:
             singles.append(change)  # without an answer, it may have one beside another mistake
         seen.add(digest)
-    tried: Iterator[tuple[Change, ...]] = iter(()) if found or not shaping or not pairs else _sets(singles, following)
+    first = [change for change in singles if change.slot in {slot.name for slot in formula.pseudo}]
+    tried: Iterator[tuple[Change, ...]] = combinations(first, 2)
+    if found or not shaping:
+        tried = iter(())
+    elif pairs:
+        tried = _sets(singles, following)
     size = 0
     for changes in tried:
         n_own = sum(not change.mistake.follows for change in changes)

@@ -4,7 +4,8 @@ A family states it as ``TEXTBOOK`` in ``comparisons/<family>/coursework.py``. On
 against its steps: weights, normalisation and sums have known mistakes, and its own terms are located.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
 from typing import Any, ClassVar
@@ -12,14 +13,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from comparisons.coursework.calling.outputs import Expected
-from comparisons.coursework.calling.roles import spellings_of
-from comparisons.coursework.formulas.conventions import EACH, LOGS, TRANSPOSED, Convention
-from comparisons.coursework.formulas.estimates import weights_formula
+from comparisons.coursework.calling.roles import OLD_SET, spellings_of
+from comparisons.coursework.formulas.conventions import EACH, LOGS, MEAN, TRANSPOSED, Convention
 from comparisons.coursework.formulas.inputs import Inputs
-from comparisons.coursework.formulas.objectives import AGGREGATE, AVERAGE, ELL, Q
+from comparisons.coursework.formulas.objectives import AGGREGATE, AVERAGE, ELL, TEXTS, Q, sums_of
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.responsibilities import NORMALISE, WEIGHTS, R
 from comparisons.coursework.formulas.slots import Formula, Slot
+from comparisons.coursework.formulas.weights import weights_formula
+from comparisons.coursework.unlisted.sums import scaled
 from comparisons.family import Family
 from models.validation import Array
 
@@ -109,6 +111,10 @@ class Textbook(Inputs):
         """Return log p(x_i | z_i = k) from the values of `density_slots`, shape (n, K)."""
         return self.log_density(problem)
 
+    def log_density_of(self, problem: Problem) -> Array:
+        """Return log p(x_i | z_i = k) by the right values of the slots, shape (n, K)."""
+        return self.combine_density(problem, {slot.name: slot.value(problem, "") for slot in self.density_slots})
+
     def m_step(self, problem: Problem) -> dict[str, Array]:
         """Return the M-step by quantity: by the formulas with slots where they are all there, else by `em`."""
         if (problem.prior is None or self.formulas_know_priors) and {*self.quantities} <= {*self.formulas}:
@@ -126,6 +132,19 @@ class Textbook(Inputs):
         """Return a term (n, K), right for "" or with the wrong value of a name."""
         return np.array(np.broadcast_to(slot.value(problem, name), (problem.n, problem.K)), dtype=np.float64)
 
+    def cells(self, problem: Problem) -> Array | None:
+        """Return log densities of single features (n, K, D), or None if features depend on each other."""
+        return None
+
+    def atoms(self, problem: Problem) -> dict[str, Array]:
+        """Return terms (n, K) by name that are none of the log joint density, but may stand in it."""
+        w = np.broadcast_to(problem.theta["weights"], (problem.n, problem.K))
+        terms = {slot.name: self.table(problem, slot, "") for slot in self.terms}
+        found = {"π_k": w, "1/π_k": 1 / w, "log(1 - π_k)": np.log1p(-w)}
+        found["π_k times the log density"] = w * sum(list(terms.values())[1:])
+        found["π_k times the log joint density"] = w * sum(terms.values())
+        return found | {f"π_k {name}": w * a for name, a in terms.items()}
+
     def single(self, problem: Problem, i: int, k: int, *, alone: bool) -> Problem:
         """Return sample i of a problem with component k, ``alone`` or as the one that is responsible."""
         X = problem.X[i : i + 1]
@@ -137,12 +156,24 @@ class Textbook(Inputs):
 
     def additions(self, quantity: str, problem: Problem) -> dict[str, Array]:
         """Return what students may have added to a quantity of the M-step."""
+        if quantity not in problem.theta:
+            free = sum(np.size(a) for a in problem.theta.values()) - ("weights" in problem.theta)
+            numbers = {
+                "the number of parameters": free,
+                "the number of parameters times log n": free * np.log(problem.n),
+            }
+            numbers |= sums_of(self.log_density_of(problem), problem) if "weights" in problem.theta else {}
+            return {name: np.array(float(number)) for name, number in numbers.items()}
         N, old = problem.r.sum(axis=0), problem.theta[quantity]
         if quantity in self.shared or len(old) != problem.K:
             return {"1": np.ones(old.shape), "the old value": old}
-        N = N.reshape(-1, *(1,) * (old.ndim - 1))
-        both = {"1": np.ones(old.shape), "the old value": old, "the new value": self.m_step(problem)[quantity]}
-        return {**both, **{f"{name} over N_k": a / N for name, a in both.items()}}
+        found = {"1": np.ones(old.shape), "the old value": old, "the new value": self.m_step(problem)[quantity]}
+        if old.shape == (problem.K, problem.D):
+            found["the mean of all samples"] = np.broadcast_to(problem.X.mean(axis=0), old.shape)
+        if quantity == "weights":
+            found["1/K"] = np.full(problem.K, 1 / problem.K)
+            found["the sum of squared responsibilities over n"] = (problem.r**2).mean(axis=0)
+        return scaled(found, N)
 
     def objective(self, quantity: str, text: str, last: Slot) -> Formula:
         """Return a formula of log densities and log weights."""
@@ -150,13 +181,36 @@ class Textbook(Inputs):
         def combine(p: Problem, v: Mapping[str, Any]) -> Array:
             return np.asarray(v[last.name](self.combine_density(p, v), v["weights"], p))
 
-        return Formula(quantity, text, (*self.density_slots, WEIGHTS, last), combine, self.swaps)
+        swaps = self.swaps
+        if quantity == "q" and self.two_sets and swaps is not None:
+            others = dict(self._with_two_sets())
+            texts = {**swaps.texts[swaps.name], **{name: text for name, (_, text) in others.items()}}
+            wrong = {**{name: swap for name, (swap, _) in others.items()}, **swaps.wrong}
+            swaps = replace(swaps, wrong=wrong, texts={swaps.name: texts})
+        return Formula(quantity, text, (*self.density_slots, WEIGHTS, last), combine, swaps)
+
+    def _with_two_sets(self) -> Iterator[tuple[str, tuple[Callable[[Problem], Problem], tuple[str, str]]]]:
+        """Yield mistakes of a Q of two sets of parameters: the wrong set, or a mistake in the E-step inside."""
+        hint, why = TEXTS["two sets"]["old parameters in the log density"]
+        for name in self.quantities:
+            one = lambda p, name=name: p.changed(**{name: p.given[f"old {name}"]})  # noqa: E731
+            yield f"old {name} in the log density", (one, (hint, why))
+        yield "old parameters in the log density", (self.at_old, (hint, why))
+        formula = self.formula_of_responsibilities
+        for change in formula.singles():
+            step = lambda p, change=change: p.changed(r=formula.changed(self.at_old(p), [change]))  # noqa: E731
+            yield f"E-step: {change.name}", (step, (change.mistake.hint, change.mistake.why))
+
+    @cached_property
+    def formula_of_responsibilities(self) -> Formula:
+        """The E-step's formula."""
+        return self.objective("responsibilities", R, NORMALISE)
 
     @cached_property
     def formulas(self) -> dict[str, Formula]:
         """The formulas by quantity."""
         objectives = (
-            self.objective("responsibilities", R, NORMALISE),
+            self.formula_of_responsibilities,
             self.objective("log_likelihood", ELL, AGGREGATE),
             self.objective("q", Q, AVERAGE),
         )
@@ -164,7 +218,7 @@ class Textbook(Inputs):
 
     def estimates(self) -> tuple[Formula, ...]:
         """Return the formulas of the M-step that have slots."""
-        return (weights_formula(self.texts.get("weights", "π_k = N_k / n,  N_k = Σ_i r_ik")),)
+        return (weights_formula(self.prior is not None),)
 
     def truth(self, step: str, problem: Problem) -> dict[str, Array]:
         """Return the right answer of a step, by quantity."""
@@ -194,7 +248,7 @@ class Textbook(Inputs):
     def optional(self, step: str) -> tuple[str, ...]:
         """Return roles that are passed where an argument has such a name."""
         own = (*self.quantities, "parameters") if step == "m" else ("parameters", "responsibilities")
-        return (*own, *self.size_names, "K", "D", "n")
+        return (*own, *self.size_names, "K", "D", "n", *([OLD_SET] if step == "q" else []))
 
     def value_of(self, role: str, problem: Problem) -> Any:
         """Return what is passed for a role, in the textbook's way."""
@@ -205,4 +259,5 @@ class Textbook(Inputs):
 
     def all_conventions(self, step: str) -> tuple[Convention, ...]:
         """Return the family's conventions and those of responsibilities; an E-step may not sum log p(x_i)."""
-        return (*self.conventions, TRANSPOSED, LOGS, *((EACH,) if step == "e" else ()))
+        means = [replace(MEAN, quantity=step)] if step in ("q", "log_likelihood") else []
+        return (*self.conventions, TRANSPOSED, LOGS, *((EACH,) if step == "e" else ()), *means)

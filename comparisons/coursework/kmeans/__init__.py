@@ -11,7 +11,7 @@ from comparisons.coursework.formulas.conventions import Convention
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula
 from comparisons.coursework.formulas.textbook import Textbook
-from comparisons.coursework.kmeans.formulas import AFTER, AVERAGE, DISTANCE, PICK, SUM, TITLES
+from comparisons.coursework.kmeans.formulas import AFTER, AVERAGE, DISTANCE, INPUTS, PICK, SUM, TITLES
 from models.validation import Array
 
 
@@ -145,7 +145,7 @@ class KMeans(Textbook):
     def formulas(self) -> dict[str, Formula]:
         """The formulas by quantity."""
         assign = Formula(
-            "labels", "z_i = argmin_k ‖x_i - c_k‖²", (DISTANCE, PICK), lambda p, v: v["pick"](v["distance"], p)
+            "labels", "z_i = argmin_k ‖x_i - c_k‖²", (DISTANCE, PICK), lambda p, v: v["pick"](v["distance"], p), INPUTS
         )
         update = Formula(
             "centers",
@@ -154,7 +154,11 @@ class KMeans(Textbook):
             lambda p, v: v["after"](v["average"], p),
         )
         inertia = Formula(
-            "log_likelihood", "J = Σ_i min_k ‖x_i - c_k‖²", (DISTANCE, SUM), lambda p, v: v["sum"](v["distance"], p)
+            "log_likelihood",
+            "J = Σ_i min_k ‖x_i - c_k‖²",
+            (DISTANCE, SUM),
+            lambda p, v: v["sum"](v["distance"], p),
+            INPUTS,
         )
         return {formula.quantity: formula for formula in (assign, update, inertia)}
 

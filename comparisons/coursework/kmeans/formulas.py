@@ -63,8 +63,41 @@ DISTANCE = Slot(
         "data centred": lambda p: squares(p.changed(X=p.X - p.X.mean(axis=0))),
         "distances of the samples before": lambda p: np.roll(squares(p), 1, axis=0),
         "distances summed up over the samples": lambda p: np.cumsum(squares(p), axis=0),
+        "divided by the norm of the centre": lambda p: squares(p) / np.sqrt(_norms(p)),
+        "divided by the size of the cluster": lambda p: squares(p) / np.maximum(p.r.sum(axis=0), 1),
+        "multiplied by the size of the cluster": lambda p: squares(p) * p.r.sum(axis=0),
         "last centre left out": lambda p: squares(p)[:, :-1],
         "first centre left out": lambda p: squares(p)[:, 1:],
+    },
+    TEXTS,
+)
+
+
+def _both(change: Any) -> Any:
+    """Return a swap that changes samples and centres alike."""
+    return lambda p: p.changed(X=change(p.X, p), centers=change(p.theta["centers"], p))
+
+
+INPUTS = Slot(
+    "inputs",
+    lambda p: p,
+    {
+        "features over their standard deviations": _both(lambda a, p: a / p.X.std(axis=0)),
+        "features over their variances": _both(lambda a, p: a / p.X.var(axis=0)),
+        "gaps over standard deviations, not squared": _both(lambda a, p: a / np.sqrt(p.X.std(axis=0))),
+        "features over their ranges": _both(lambda a, p: a / np.ptp(p.X, axis=0)),
+        "samples standardised, centres not": lambda p: p.changed(X=(p.X - p.X.mean(axis=0)) / p.X.std(axis=0)),
+        "samples and centres of unit length": _both(lambda a, p: a / np.linalg.norm(a, axis=1, keepdims=True)),
+        "centres of unit length": lambda p: p.changed(
+            centers=p.theta["centers"] / np.linalg.norm(p.theta["centers"], axis=1, keepdims=True)
+        ),
+        "features weighted by their number": _both(lambda a, p: a * np.sqrt(np.arange(1.0, p.D + 1))),
+        "features in reverse order in the centres": lambda p: p.changed(centers=p.theta["centers"][:, ::-1]),
+        "centres rounded": lambda p: p.changed(centers=np.round(p.theta["centers"])),
+        "samples rounded": lambda p: p.changed(X=np.trunc(p.X)),
+        "lengths in place of samples and centres": _both(lambda a, p: np.linalg.norm(a, axis=1, keepdims=True)),
+        "squared lengths in place of samples and centres": _both(lambda a, p: (a**2).sum(axis=1, keepdims=True)),
+        "absolute values": _both(lambda a, p: np.abs(a)),
     },
     TEXTS,
 )
@@ -126,6 +159,9 @@ AVERAGE = Slot(
         "first sample of each cluster": _each(lambda x, p: x[0]),
         "last sample of each cluster": _each(lambda x, p: x[-1]),
         "sample nearest to the mean": _each(lambda x, p: x[((x - x.mean(axis=0)) ** 2).sum(axis=1).argmin()]),
+        "sample of all clusters nearest to the mean": _each(
+            lambda x, p: p.X[((p.X - x.mean(axis=0)) ** 2).sum(axis=1).argmin()]
+        ),
         "mean of the squares": _each(lambda x, p: (x**2).mean(axis=0)),
         "root of the mean of squares": _each(lambda x, p: np.sqrt((x**2).mean(axis=0))),
         "standard deviations": _each(lambda x, p: x.std(axis=0)),

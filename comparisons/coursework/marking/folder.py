@@ -14,11 +14,25 @@ from pathlib import Path
 from typing import Any
 
 from comparisons.coursework.marking.answers import Limits
+from comparisons.coursework.marking.feedback import write_feedback
 from comparisons.coursework.marking.judge import MAX_BYTES, MAX_STARTS
+from comparisons.coursework.marking.roster import enrol, read_roster
 from comparisons.coursework.sources import FOLDER, assignment_files, cells_of, load_assignment
 from em.saving.whole_files import write_whole
 
-HEAD = "submission", "assignment", "student_number", "points", "of", "percent", "to_read", "notes"
+HEAD = (
+    "submission",
+    "student",
+    "name",
+    "email",
+    "assignment",
+    "student_number",
+    "points",
+    "of",
+    "percent",
+    "to_read",
+    "notes",
+)
 
 
 @dataclass(frozen=True)
@@ -88,6 +102,7 @@ def mark(
     source: Path = FOLDER,
     *,
     only: str | None = None,
+    roster: Path | None = None,
     limits: Limits = Limits(),  # noqa: B008  (frozen)
     jobs: int = 2,
     tell: Callable[[dict[str, Any]], None] = lambda marks: None,
@@ -102,6 +117,8 @@ def mark(
         The folder of the assignments with solutions.
     only : str or None
         All submissions are of this assignment.
+    roster : path or None
+        A CSV file of the class (:func:`comparisons.coursework.marking.roster.read_roster`).
     limits : Limits
         What each may use.
     jobs : int
@@ -112,12 +129,13 @@ def mark(
     Returns
     -------
     list of dict
-        What :meth:`comparisons.coursework.marking.judge.Marks.to_json` returns for each, and its name as "submission".
+        What :meth:`comparisons.coursework.marking.judge.Marks.to_json` returns for each, its name as "submission", and
+        "student", "name" and "email"; then who handed in nothing.
     """
     files = assignment_files(source)
     if only is not None and only not in files:
         raise ValueError(f"assignment must be one of {', '.join(files)}, got {only!r}")
-    found = submissions(folder, files, only)
+    found, students = submissions(folder, files, only), read_roster(roster) if roster is not None else []
     hidden = [source.resolve(), folder.resolve()]
 
     def mark_and_tell(submission: Submission) -> dict[str, Any]:
@@ -132,7 +150,7 @@ def mark(
             workers.shutdown(wait=False, cancel_futures=True)
             raise
     _note_shared_numbers(results)
-    return results
+    return enrol(results, students)
 
 
 def _mark_one(submission: Submission, files: Mapping[str, Path], limits: Limits, hidden: list[Path]) -> dict[str, Any]:
@@ -174,8 +192,11 @@ def _note_shared_numbers(results: list[dict[str, Any]]) -> None:
             marks["notes"].append(f"student number {pair[1]} is in {counts[pair]} submissions of this assignment")
 
 
-def write(results: list[dict[str, Any]], folder: Path) -> list[Path]:
-    """Write ``marks.csv`` (a row a submission), ``reasons.csv`` (a row a cell with points) and ``marks.json``."""
+def write(results: list[dict[str, Any]], folder: Path, source: Path = FOLDER) -> list[Path]:
+    """Write ``marks.csv`` (a row a submission), ``reasons.csv`` (a row a cell with points) and ``marks.json``.
+
+    ``feedback/`` has a page for each submission; ``source`` is the folder of the assignments.
+    """
     rows = [[_cell_of(marks, name) for name in HEAD] for marks in results]
     reasons = [
         [marks["submission"], marks["assignment"], *(mark[name] for name in ("cell", "kind", "points", "of", "why"))]
@@ -191,7 +212,8 @@ def write(results: list[dict[str, Any]], folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in content.items():
         write_whole(folder / name, text)
-    return [folder / name for name in content]
+    write_feedback(results, folder / "feedback", assignment_files(source))
+    return [folder / name for name in (*content, "feedback")]
 
 
 def _cell_of(marks: dict[str, Any], name: str) -> Any:

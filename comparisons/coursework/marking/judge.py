@@ -21,7 +21,8 @@ from em.process.process_wide import without_warnings
 MAX_BYTES = 20 * 2**20  # of a submission
 MAX_STARTS = 3  # of a student's process, each without the cells that ended an earlier one
 MAX_REASON = 500
-TO_READ = "to be read"
+TO_READ, NUMBER = "to be read", "student_number"
+NO_NUMBER = "student number missing: write it in cell 1, as in student_number = 1234567"
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,10 @@ class Run:
 
     def _run(self, cell: Cell, source: str) -> None:
         if cell.kind == "given":
-            self._fault(source, cell.name)  # what is missing here is missing in the tests, which say so
+            fault = self._fault(source, cell.name)  # what is missing here is missing in the tests, which say so
+            if fault == NO_NUMBER:
+                self.result.notes.append(NO_NUMBER)
+                return
         if error := self._answers.run(source, cell.name):
             self._raised[cell.name] = error
             if CODE_STUB not in source:
@@ -208,6 +212,8 @@ class Run:
         except AssertionError as error:
             return str(error).strip() or f"not so: {_line(error)}"
         except NameError as error:
+            if self._lacks_number and (error.name == NUMBER or error.name not in self._theirs):
+                return NO_NUMBER
             earlier = "; ".join(
                 f"{cell} raised {text}" for cell, text in self._raised.items() if not text.startswith("NotImpl")
             )
@@ -215,6 +221,10 @@ class Run:
         except Exception as error:  # a value of another kind or shape than the test expects
             return f"{type(error).__name__}: {error} (at: {_line(error)})"
         return None
+
+    @property
+    def _lacks_number(self) -> bool:
+        return NUMBER in self._theirs and NUMBER not in self._ours
 
     def _give(self, source: str, name: str) -> None:
         """Run one of our cells here, with the student's variables and functions as they are now."""
@@ -227,7 +237,7 @@ class Run:
             except AnswerError as error:
                 if not str(error).startswith("NameError"):
                     raise
-        if isinstance(number := self._ours.get("student_number"), int):
+        if isinstance(number := self._ours.get(NUMBER), int):
             self.result.student_number = number
         file = f"<our {name}>"
         linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)

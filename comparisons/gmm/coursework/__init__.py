@@ -7,12 +7,15 @@ from typing import Any, ClassVar, override
 import numpy as np
 
 from comparisons.coursework.formulas.conventions import Convention
-from comparisons.coursework.formulas.estimates import after_of, ratio, weights_formula
+from comparisons.coursework.formulas.estimates import after_of, ratio
 from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.slots import Formula, Slot, texts_beside
+from comparisons.coursework.formulas.slots import Formula, Slot, partly_zero, texts_beside
 from comparisons.coursework.formulas.textbook import Textbook
-from comparisons.gmm.coursework import density
+from comparisons.coursework.formulas.weights import weights_formula
+from comparisons.coursework.unlisted.sums import scaled
+from comparisons.gmm.coursework import atoms, density, priors
 from comparisons.gmm.coursework.covariances import covariances_formula
+from models.gmm import GMMPrior
 from models.gmm.structures import covariances_shape
 from models.validation import Array
 
@@ -81,10 +84,14 @@ class Gaussian(Textbook):
     }
     sections: ClassVar = {"e": "E-step", "m": "M-step", "log_likelihood": "The model", "q": "The lower bound"}
     density_slots = density.CONSTANT, density.DETERMINANT, density.SQUARE
-    swaps = density.SWAPS
+    swaps = partly_zero(density.SWAPS, ["means"])
     n_samples = 9, 10
     quantities = "weights", "means", "covariances"
-    formulas_know_priors = False
+
+    @property
+    def formulas_know_priors(self) -> bool:  # type: ignore[override]
+        """Whether the prior is the conjugate one."""
+        return isinstance(self.prior, GMMPrior)
 
     @property
     def structure(self) -> str:
@@ -131,7 +138,8 @@ class Gaussian(Textbook):
 
     @override
     def shape(self) -> tuple[int | None, int | None]:
-        return (None, None) if self.prior is None else (len(self.prior.concentration), len(self.prior.mean))
+        K = None if self.prior is None or np.ndim(self.prior.concentration) == 0 else len(self.prior.concentration)
+        return K, None if self.prior is None else len(self.prior.mean)
 
     @override
     def draw(self, rng: np.random.RandomState, n: int, K: int, D: int, *, plain: bool = False) -> Problem:
@@ -206,22 +214,51 @@ class Gaussian(Textbook):
         return density.combined(problem, values)
 
     @override
+    def cells(self, problem: Problem) -> Array:
+        if self.structure in ("full", "tied"):  # features depend on each other: a sample is one cell
+            return self.log_density_of(problem)[:, :, None]
+        variances = density.diagonals(density.matrices(problem))
+        return np.asarray(-(density.gaps(problem) ** 2 / variances + np.log(2 * np.pi * variances)) / 2)
+
+    @override
+    def atoms(self, problem: Problem) -> dict[str, Array]:
+        return super().atoms(problem) | atoms.atoms(problem)
+
+    @override
     def additions(self, quantity: str, problem: Problem) -> dict[str, Array]:
         if quantity != "covariances":
             return super().additions(quantity, problem)
-        N, old = problem.r.sum(axis=0)[:, None, None], density.matrices(problem)
-        means = problem.r.T @ problem.X / N[:, :, 0]
-        identity = np.broadcast_to(np.eye(problem.D), old.shape)
-        gap, moved = means - problem.X.mean(axis=0), means - problem.theta["means"]
-        squares = {
-            "μ_k μ_k'": means,
-            "the square of μ_k less the mean of X": gap,
-            "the square of new less old μ_k": moved,
+        N, old, X = problem.r.sum(axis=0), density.matrices(problem), problem.X
+        means = problem.r.T @ X / N[:, None]
+        identity, ones = np.broadcast_to(np.eye(problem.D), old.shape), np.ones((problem.K, 1))
+        vectors = {
+            "x̄_k": means,
+            "old μ_k": problem.theta["means"],
+            "x̄": ones * X.mean(axis=0),
+            "(x̄_k - x̄)": means - X.mean(axis=0),
+            "(x̄_k - old μ_k)": means - problem.theta["means"],
         }
-        found = {name: np.einsum("kd,ke->kde", a, a) for name, a in squares.items()}
-        found = {"the unit matrix": identity, "the old Σ_k": old, **found}
-        both = {**found, **{f"{name} over N_k": a / N for name, a in found.items()}}
-        return {name: self._summed(a, problem) for name, a in both.items()}
+        found = {f"{name} {name}'": np.einsum("kd,ke->kde", a, a) for name, a in vectors.items()}
+        new = np.einsum("nk,nd,ne->kde", problem.r, X, X) / N[:, None, None] - np.einsum("kd,ke->kde", means, means)
+        found |= {
+            "the diagonal of Σ_k": density.kept_diagonal(new),
+            "the pooled Σ": 0 * new + np.einsum("k,kde->de", N / problem.n, new),
+        }
+        found["the covariance of all samples"] = 0 * new + (X - X.mean(axis=0)).T @ (X - X.mean(axis=0)) / problem.n
+        found["the mean variance of Σ_k"] = np.trace(new, axis1=1, axis2=2)[:, None, None] / problem.D * identity
+        found |= {"the unit matrix": identity, "the old Σ_k": old, "1 in every entry": np.ones_like(identity)}
+        found["E[x x']"] = np.einsum("nk,nd,ne->kde", problem.r, X, X) / N[:, None, None]
+        found["Σ_i x_i x_i' / n"] = identity * 0 + X.T @ X / problem.n
+        crossed = np.einsum("kd,ke->kde", means, problem.theta["means"])
+        found["x̄_k old μ_k'"] = crossed
+        found["old μ_k x̄_k'"] = np.swapaxes(crossed, 1, 2)
+        if self.structure == "tied":
+            return {
+                **{f"Σ_k N_k/n {name}": self._summed(a, problem) for name, a in found.items()},
+                **{f"the mean over k of {name}": a.mean(axis=0) for name, a in found.items()},
+                **{f"Σ_k 1/n {name}": a.sum(axis=0) / problem.n for name, a in found.items()},
+            }
+        return {name: self._summed(a, problem) for name, a in scaled(found, N).items()}
 
     def _summed(self, matrices: Array, problem: Problem) -> Array:
         """Return what is added to the declared covariances where matrices are added to those of the components."""
@@ -235,9 +272,13 @@ class Gaussian(Textbook):
     def estimates(self) -> tuple[Formula, ...]:
         texts = {**VALUES.texts["after means"]}
         after = after_of("means", AFTER_MEANS, texts)
-        means = ratio("means", "μ_k = Σ_i r_ik x_i / N_k", VALUES, lambda p: np.ones((p.n, 1)), after)
-        covariances = covariances_formula(self.structure, TEXTS_OF_COVARIANCES[self.structure])
-        return weights_formula("π_k = N_k / n,  N_k = Σ_i r_ik"), means, covariances
+        conjugate = self.formulas_know_priors
+        means_text, text = priors.TEXTS_OF_MAP[self.structure] if conjugate else ("μ_k = Σ_i r_ik x_i / N_k", "")
+        pseudo = (priors.SHRUNK, priors.COUNTED) if conjugate else None
+        means = ratio("means", means_text, VALUES, lambda p: np.ones((p.n, 1)), after, pseudo)
+        slots = priors.slots_of(self.structure) if conjugate else ()
+        covariances = covariances_formula(self.structure, text or TEXTS_OF_COVARIANCES[self.structure], slots)
+        return weights_formula(self.prior is not None), means, covariances
 
     @override
     def other_shapes(self, quantity: str, problem: Problem) -> Sequence[tuple[int, ...]]:

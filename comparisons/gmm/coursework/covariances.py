@@ -4,9 +4,12 @@
 
     S_k = Σ_i r_ik (x_i - x̄_k)(x_i - x̄_k)'
     full S_k / N_k,    tied Σ_k S_k / n,    diag S_k,dd / N_k,    spherical tr S_k / (D N_k)
+
+What a prior adds to numerator and divisor is in :mod:`comparisons.gmm.coursework.priors`.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +18,8 @@ from comparisons.coursework.formulas.estimates import DIVISOR, SHARE, overall
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.responsibilities import hard
 from comparisons.coursework.formulas.slots import Formula, Slot, texts_beside
-from comparisons.gmm.coursework.density import kept_diagonal
+from comparisons.gmm.coursework.priors import modes
+from comparisons.gmm.coursework.structures import OTHER_STRUCTURES, STRUCTURES
 from models.validation import Array
 
 TEXTS = texts_beside(__file__)
@@ -136,86 +140,6 @@ FORM = Slot(
 )
 
 
-def _per(S: Array, N: Array) -> Array:
-    return S / np.reshape(N, (-1, 1, 1))
-
-
-def _diag(S: Array) -> Array:
-    return np.asarray(np.diagonal(S, axis1=-2, axis2=-1))
-
-
-def _trace(S: Array) -> Array:
-    return np.asarray(np.trace(S, axis1=-2, axis2=-1))
-
-
-STRUCTURES: dict[str, Callable[..., Any]] = {
-    "full": lambda S, N, p: _per(S, N),
-    "tied": lambda S, N, p: S.sum(axis=0) / np.sum(np.broadcast_to(N, (p.K, 1))),
-    "diag": lambda S, N, p: _diag(_per(S, N)),
-    "spherical": lambda S, N, p: _trace(_per(S, N)) / p.D,
-}
-OTHER_STRUCTURES: dict[str, dict[str, Callable[..., Any]]] = {
-    "full": {
-        "only the diagonal kept": lambda S, N, p: kept_diagonal(_per(S, N)),
-        "averaged over the components, as tied": lambda S, N, p: np.repeat(_per(S, N).mean(axis=0)[None], p.K, axis=0),
-        "pooled, as tied": lambda S, N, p: np.repeat((S.sum(axis=0) / p.n)[None], p.K, axis=0),
-        "pooled, as tied, one matrix": lambda S, N, p: S.sum(axis=0) / p.n,
-        "spherical in place of full": lambda S, N, p: (_trace(_per(S, N)) / p.D)[:, None, None] * np.eye(p.D),
-        "variances only, as diag": lambda S, N, p: _diag(_per(S, N)),
-        "upper triangle only": lambda S, N, p: np.triu(_per(S, N)),
-        "lower triangle only": lambda S, N, p: np.tril(_per(S, N)),
-        "added up over the components": lambda S, N, p: np.cumsum(_per(S, N), axis=0),
-        "sums never reset": lambda S, N, p: _per(np.cumsum(S, axis=0), N),
-        "correlations returned": lambda S, N, p: S / np.sqrt(_diag(S)[:, :, None] * _diag(S)[:, None, :]),
-        "off-diagonals doubled": lambda S, N, p: 2 * _per(S, N) - kept_diagonal(_per(S, N)),
-        "sign of the off-diagonals": lambda S, N, p: 2 * kept_diagonal(_per(S, N)) - _per(S, N),
-        "diagonal set to zero": lambda S, N, p: _per(S, N) - kept_diagonal(_per(S, N)),
-    },
-    "tied": {
-        "average of the components' covariances": lambda S, N, p: _per(S, N).mean(axis=0),
-        "sum of the components' covariances": lambda S, N, p: _per(S, N).sum(axis=0),
-        "weighted by the old weights": lambda S, N, p: np.einsum("k,kde->de", p.theta["weights"], _per(S, N)),
-        "divided by n - 1": lambda S, N, p: S.sum(axis=0) / (p.n - 1),
-        "divided by n - K": lambda S, N, p: S.sum(axis=0) / (p.n - p.K),
-        "divided by K": lambda S, N, p: S.sum(axis=0) / p.K,
-        "divided by n K": lambda S, N, p: S.sum(axis=0) / (p.n * p.K),
-        "not divided by n": lambda S, N, p: S.sum(axis=0),
-        "last component's covariance": lambda S, N, p: _per(S, N)[-1],
-        "first component's covariance": lambda S, N, p: _per(S, N)[0],
-        "last component's scatter over n": lambda S, N, p: S[-1] / p.n,
-        "one covariance for each component": lambda S, N, p: _per(S, N),
-        "only the diagonal kept": lambda S, N, p: kept_diagonal(S.sum(axis=0) / p.n),
-    },
-    "diag": {
-        "full matrices in place of variances": lambda S, N, p: _per(S, N),
-        "averaged over the features, as spherical": lambda S, N, p: np.repeat(
-            (_trace(_per(S, N)) / p.D)[:, None], p.D, axis=1
-        ),
-        "row sums of the covariance": lambda S, N, p: _per(S, N).sum(axis=-1),
-        "variances divided by D": lambda S, N, p: _diag(_per(S, N)) / p.D,
-        "pooled over the components": lambda S, N, p: np.repeat((_diag(S).sum(axis=0) / p.n)[None], p.K, axis=0),
-        "pooled over the components, one row": lambda S, N, p: _diag(S).sum(axis=0) / p.n,
-    },
-    "spherical": {
-        "not divided by D": lambda S, N, p: _trace(_per(S, N)),
-        "divided by D squared": lambda S, N, p: _trace(_per(S, N)) / p.D**2,
-        "divided by D - 1": lambda S, N, p: _trace(_per(S, N)) / (p.D - 1),
-        "mean of the standard deviations, squared": lambda S, N, p: np.sqrt(_diag(_per(S, N))).mean(axis=1) ** 2,
-        "mean of the standard deviations": lambda S, N, p: np.sqrt(_diag(_per(S, N))).mean(axis=1),
-        "first feature only": lambda S, N, p: _per(S, N)[:, 0, 0],
-        "last feature only": lambda S, N, p: _per(S, N)[:, -1, -1],
-        "largest variance": lambda S, N, p: _diag(_per(S, N)).max(axis=1),
-        "determinant to the power 1/D": lambda S, N, p: np.linalg.det(_per(S, N)) ** (1 / p.D),
-        "determinant": lambda S, N, p: np.linalg.det(_per(S, N)),
-        "variances of each feature, as diag": lambda S, N, p: _diag(_per(S, N)),
-        "mean of all entries": lambda S, N, p: _per(S, N).mean(axis=(1, 2)),
-        "sum of all entries": lambda S, N, p: _per(S, N).sum(axis=(1, 2)),
-        "pooled over the components": lambda S, N, p: np.full(p.K, _trace(S).sum() / (p.D * p.n)),
-        "norm of the covariance": lambda S, N, p: np.linalg.norm(_per(S, N), axis=(1, 2)),
-    },
-}
-
-
 def _ridge(size: float) -> Callable[[Array, Problem], Array]:
     def added(a: Array, p: Problem) -> Array:
         return (
@@ -280,21 +204,31 @@ AFTER = {
 }
 
 
-def covariances_formula(structure: str, text: str) -> Formula:
-    """Return the formula of the covariances of a structure."""
+def covariances_formula(structure: str, text: str, prior: tuple[Slot, ...] = ()) -> Formula:
+    """Return the formula of the covariances of a structure; ``prior`` are the slots of MAP."""
     pooled = Slot(
         "structure", STRUCTURES[structure], OTHER_STRUCTURES[structure], {"structure": TEXTS[structure]}, apply=False
     )
     after = Slot("after", lambda a, p: a, AFTER, TEXTS, apply=False)
 
-    inner = (pooled, DIVISOR) if structure == "tied" else (DIVISOR, pooled)
+    others = {"about the means shrunk to m0": lambda s, p: modes(p), "about m0": _about(lambda p: p.prior.mean)}
+    centre = replace(CENTER, wrong={**CENTER.wrong, **others}) if prior else CENTER
+    inner = (pooled, DIVISOR) if structure in ("tied", "spherical") else (DIVISOR, pooled)
 
     def combine(p: Problem, v: Mapping[str, Any]) -> Array:
         share = v["share"]
         key = "scatter", id(share), id(v["centre"]), id(v["form"])
         if key not in p.memo:  # of values that the memo holds too
             p.memo[key] = v["form"](share, p.X[:, None, :] - v["centre"](share, p), p)
-        N = v["divisor"](share, np.ones((p.n, 1)), p)
-        return np.asarray(v["after"](v["structure"](p.memo[key], np.asarray(N, dtype=float), p), p))
+        S, N = p.memo[key], np.asarray(v["divisor"](share, np.ones((p.n, 1)), p), dtype=float)
+        if prior:
+            scale, shrinkage, degrees = (v[slot.name] for slot in prior)
+            S, N = S + scale + shrinkage, N + degrees
+        return np.asarray(v["after"](v["structure"](S, N, p), p))
 
-    return Formula("covariances", text, (CENTER, *inner, after, SHARE, FORM), combine)
+    def divisor(p: Problem) -> Any:
+        N = p.r.sum(axis=0)[:, None] + (prior[2].right(p) if prior else 0.0)
+        return {"full": N[:, :, None], "tied": N.sum(), "diag": N, "spherical": p.D * N[:, 0]}[structure]
+
+    slots = (centre, *inner, after, SHARE, FORM)
+    return Formula("covariances", text, slots, combine, divisor=divisor, pseudo=prior)

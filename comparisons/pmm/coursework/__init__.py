@@ -5,11 +5,12 @@ from typing import Any, ClassVar, override
 
 import numpy as np
 
-from comparisons.coursework.formulas.cells import INTEGERS, CellTextbook
+from comparisons.coursework.formulas.cells import INTEGERS, CellTextbook, by_component, by_sample
 from comparisons.coursework.formulas.conventions import Convention
-from comparisons.coursework.formulas.estimates import after_of, ratio, weights_formula
+from comparisons.coursework.formulas.estimates import after_of, ratio
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula
+from comparisons.coursework.formulas.weights import weights_formula
 from comparisons.pmm.coursework.formulas import (
     ABOVE,
     AFTER,
@@ -22,6 +23,7 @@ from comparisons.pmm.coursework.formulas import (
     TEXTS,
     VALUES,
 )
+from models.validation import Array
 
 
 class Poisson(CellTextbook):
@@ -105,6 +107,15 @@ class Poisson(CellTextbook):
         return drawn.changed(X=X.astype(float), weights=np.array([0.55, 0.45]), rates=0.7 * rates + 1.0)
 
     @override
+    def atoms_of_data(self, problem: Problem) -> dict[str, Array]:
+        return {"x": by_sample(problem.X), "e": by_sample(problem.size("exposure"))}
+
+    @override
+    def atoms_of_parameters(self, problem: Problem) -> dict[str, Array]:
+        rates = by_component(problem.theta["rates"])
+        return {"λ": rates, "(e λ)": by_sample(problem.size("exposure")) * rates, "(1 - λ)": 1 - rates}
+
+    @override
     def far(self) -> list[Problem]:
         K, D = self.shape()
         if D is not None or self.prior is not None:
@@ -120,9 +131,9 @@ class Poisson(CellTextbook):
             if self.prior is None
             else "λ_kd = (Σ_i r_ik x_id + b - 1) / (Σ_i r_ik e_id + c)"
         )
-        of_weights = "π_k = N_k / n" if self.prior is None else "π_k = (N_k + a_k - 1) / (n + Σa - K)"
-        rates = ratio("rates", text, VALUES, lambda p: p.size("exposure"), after, (ABOVE, BELOW))
-        return weights_formula(of_weights), rates
+        pseudo = None if self.prior is None else (ABOVE, BELOW)
+        rates = ratio("rates", text, VALUES, lambda p: p.size("exposure"), after, pseudo)
+        return weights_formula(self.prior is not None), rates
 
 
 TEXTBOOK = Poisson

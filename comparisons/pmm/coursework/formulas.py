@@ -11,7 +11,8 @@ from scipy.special import gammaln
 
 from comparisons.coursework.formulas.cells import by_component, by_sample, features_with
 from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.slots import Slot, texts_beside
+from comparisons.coursework.formulas.slots import Slot, term, texts_beside
+from comparisons.coursework.formulas.weights import HINT
 from models.validation import Array
 
 TEXTS = texts_beside(__file__)
@@ -166,34 +167,38 @@ AFTER = {
 }
 
 
-def _pseudo(p: Problem, name: str, offset: float) -> Array:
-    return np.zeros(p.D) if p.prior is None else np.broadcast_to(np.asarray(getattr(p.prior, name)) - offset, p.D)
+def _pseudo(p: Problem, place: int, offset: float) -> Array:
+    """Return a number of the gamma prior less an offset, or 0 for maximum likelihood."""
+    if p.prior is None:
+        return np.zeros(p.D)
+    return np.broadcast_to(np.asarray(getattr(p.prior, p.prior.hyperparameters[place])) - offset, p.D)
 
 
-ABOVE = Slot(
-    "pseudo-events",
-    lambda p: _pseudo(p, p.prior.hyperparameters[0], 1.0) if p.prior is not None else np.zeros(p.D),
+ABOVE = term(
+    "b - 1",
+    HINT,
+    lambda p: _pseudo(p, 0, 1.0),
     {
-        "prior's events left out": lambda p: np.zeros(p.D),
-        "b in place of b - 1": lambda p: (
-            np.ones(p.D) if p.prior is None else _pseudo(p, p.prior.hyperparameters[0], 0.0)
-        ),
-        "1/2 added to the events": lambda p: np.full(p.D, 0.5),
+        "b": lambda p: _pseudo(p, 0, 0.0),
+        "b + 1": lambda p: _pseudo(p, 0, -1.0),
+        "c": lambda p: _pseudo(p, 1, 0.0),
+        "b / c": lambda p: _pseudo(p, 0, 0.0) / _pseudo(p, 1, 0.0),
+        "(b - 1) / c": lambda p: _pseudo(p, 0, 1.0) / _pseudo(p, 1, 0.0),
+        "b - 2": lambda p: _pseudo(p, 0, 2.0),
     },
-    TEXTS,
 )
-BELOW = Slot(
-    "pseudo-exposure",
-    lambda p: _pseudo(p, p.prior.hyperparameters[1], 0.0) if p.prior is not None else np.zeros(p.D),
+BELOW = term(
+    "c",
+    HINT,
+    lambda p: _pseudo(p, 1, 0.0),
     {
-        "prior's exposure left out": lambda p: np.zeros(p.D),
-        "c - 1 in place of c": lambda p: (
-            np.full(p.D, -1.0) if p.prior is None else _pseudo(p, p.prior.hyperparameters[1], 1.0)
-        ),
-        "scale in place of the prior's rate": lambda p: (
-            np.ones(p.D) if p.prior is None else 1 / _pseudo(p, p.prior.hyperparameters[1], 0.0)
-        ),
-        "1/2 added to the exposure": lambda p: np.full(p.D, 0.5),
+        "c - 1": lambda p: _pseudo(p, 1, 1.0),
+        "c + 1": lambda p: _pseudo(p, 1, -1.0),
+        "1 / c, a scale": lambda p: 1 / _pseudo(p, 1, 0.0),
+        "b": lambda p: _pseudo(p, 0, 0.0),
+        "b - 1": lambda p: _pseudo(p, 0, 1.0),
+        "b + c": lambda p: _pseudo(p, 0, 0.0) + _pseudo(p, 1, 0.0),
+        "b + c - 2": lambda p: _pseudo(p, 0, 1.0) + _pseudo(p, 1, 1.0),
+        "e c": lambda p: p.size("exposure")[0] * _pseudo(p, 1, 0.0),
     },
-    TEXTS,
 )

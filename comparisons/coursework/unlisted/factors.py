@@ -1,4 +1,4 @@
-"""Estimates that differ from the right ones by powers of known numbers, or by something that was added."""
+"""Estimates that differ from the right ones by powers of known numbers, or are other sums of known arrays."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.slots import Mistake, close
+from comparisons.coursework.formulas.slots import Mistake
+from comparisons.coursework.unlisted.sums import EXACT as ROUNDING
+from comparisons.coursework.unlisted.sums import by_constants, by_sums
 from models.validation import Array
 
 EXACT = 1e-7
@@ -14,32 +16,25 @@ Pair = tuple[Problem, Array, Array]
 
 
 @np.errstate(all="ignore")
-def by_factor(quantity: str, pairs: Sequence[Pair], additions: Any = None) -> Mistake | None:
+def by_factor(quantity: str, pairs: Sequence[Pair], additions: Any, divisor: Any = None) -> Mistake | None:
     """Return the mistake that a factor or an addend is, of problems with a function's answers and the right ones.
 
-    ``additions`` is a function from a problem to what may have been added, by name.
+    ``additions`` is a function from a problem to what may have been added, by name; ``divisor`` one to the divisor.
     """
     if not pairs or any(yours.shape != right.shape for _, yours, right in pairs):
         return None
     found = _of_ratio(quantity, pairs)
-    return _of_addend(quantity, pairs, additions) if found is None and additions is not None else found
+    return found or by_numbers(quantity, pairs, additions, divisor)
 
 
-def _of_addend(quantity: str, pairs: Sequence[Pair], additions: Any) -> Mistake | None:
-    """Return which known array, times one number, was added."""
-    addends: list[Mapping[str, Array]] = [additions(problem) for problem, *_ in pairs]
-    for name in addends[0]:
-        arrays = [np.broadcast_to(own[name], right.shape) for own, (_, _, right) in zip(addends, pairs, strict=True)]
-        gaps = [yours - right for _, yours, right in pairs]
-        size = sum(float((a * a).sum()) for a in arrays)
-        factor = sum(float((a * gap).sum()) for a, gap in zip(arrays, gaps, strict=True)) / size if size else 0.0
-        if abs(factor) < EXACT or not np.isfinite(factor):
-            continue
-        if all(close(right + factor * a, yours, EXACT) for a, (_, yours, right) in zip(arrays, pairs, strict=True)):
-            said = name if abs(factor - 1) < EXACT else f"{factor:.6g} times {name}"
-            hint = f"Something is added to the right {quantity}. With what does your sum begin, and what is subtracted?"
-            return Mistake(f"{said} added", hint, f"The {quantity} are the right ones plus {said}.")
-    return None
+def by_numbers(
+    quantity: str, pairs: Sequence[Pair], additions: Any, divisor: Any = None, exact: float = ROUNDING
+) -> Mistake | None:
+    """Return the mistake that numbers are which are added to the estimates, or to their numerator and divisor."""
+    found = by_sums(quantity, pairs, additions, 1, exact)
+    if found is None and divisor is not None:
+        found = by_constants(quantity, pairs, divisor, additions, exact)
+    return found or by_sums(quantity, pairs, additions, 2, exact)
 
 
 def _of_ratio(quantity: str, pairs: Sequence[tuple[Problem, Array, Array]]) -> Mistake | None:
@@ -55,7 +50,11 @@ def _of_ratio(quantity: str, pairs: Sequence[tuple[Problem, Array, Array]]) -> M
             return None
         signs.append(np.sign(per))
         targets.append(np.log(np.abs(per)))
-        numbers = {name: a for name, a in _numbers(problem).items() if np.ndim(a) == 0 or len(per) == problem.K}
+        numbers = {
+            name: a
+            for name, a in {**_numbers(problem), **_sizes(right)}.items()
+            if np.ndim(a) == 0 or len(per) == problem.K
+        }
         rows.append(np.stack([np.broadcast_to(np.log(a), per.shape) for a in numbers.values()], axis=1))
     sign = np.concatenate(signs)
     if not (sign == sign[0]).all():
@@ -72,12 +71,13 @@ def _of_ratio(quantity: str, pairs: Sequence[tuple[Problem, Array, Array]]) -> M
         rest = y - A[:, chosen] @ halves
         if np.abs(B @ powers - y).max() < EXACT and np.abs(powers[:-1] - halves).max(initial=0) < 1e-5:
             constant = float(sign[0] * np.exp(rest.mean()))
-            return _said(quantity, [(names[i], p) for i, p in zip(chosen, halves, strict=True) if p], constant)
+            powers_of = [(names[i], p) for i, p in zip(chosen, halves, strict=True) if p]
+            return _said(quantity, powers_of, constant, pairs[0][0].given)
     return None
 
 
-def _said(quantity: str, powers: Sequence[tuple[str, float]], constant: float) -> Mistake:
-    parts = [] if abs(constant - 1) < 1e-6 else [f"{constant:.6g}"]
+def _said(quantity: str, powers: Sequence[tuple[str, float]], constant: float, given: Mapping[str, Any]) -> Mistake:
+    parts = [] if abs(constant - 1) < 1e-6 else [_of_sizes(constant, given)]
     parts += [name if power == 1 else f"{name}^{power:g}" for name, power in powers]
     factor = " · ".join(parts)
     return Mistake(
@@ -85,6 +85,15 @@ def _said(quantity: str, powers: Sequence[tuple[str, float]], constant: float) -
         f"Everything in the {quantity} is too large or too small by the same rule. What do you divide by?",
         f"The {quantity} are {factor} times the right ones.",
     )
+
+
+def _of_sizes(constant: float, given: Mapping[str, Any]) -> str:
+    """Return a number, as a power of the size of the cells if it is one."""
+    for name, size in given.items():
+        for power in (1, -1, 2, -2, 0.5, -0.5):
+            if isinstance(size, int | float) and abs(constant - size**power) < 1e-6 * abs(constant) and size != 1:
+                return name if power == 1 else f"{name}^{power:g}"
+    return f"{constant:.6g}"
 
 
 def _per_component(ratio: Array, K: int) -> Array | None:
@@ -96,6 +105,15 @@ def _per_component(ratio: Array, K: int) -> Array | None:
         if (np.ptp(flat, axis=1) <= EXACT * np.abs(flat).max(axis=1)).all():
             return np.asarray(flat[:, 0])
     return None
+
+
+def _sizes(right: Array) -> dict[str, Array]:
+    """Return sizes of the right estimate of each component."""
+    if right.ndim == 3 and right.shape[1] == right.shape[2]:
+        return {"its trace": np.trace(right, axis1=1, axis2=2), "its determinant": np.linalg.det(right)}
+    if right.ndim == 2 and (right > 0).all():
+        return {"its sum over the features": right.sum(axis=1), "its product": right.prod(axis=1)}
+    return {}
 
 
 def _numbers(problem: Problem) -> dict[str, Any]:

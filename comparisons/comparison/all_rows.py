@@ -1,0 +1,85 @@
+"""All rows of data that are too many to draw a posterior from: EM fits them beside the random sample that is compared.
+
+A sample of m of n rows has its own maximum of the likelihood. That of all rows lies about sqrt(1 - m / n) standard
+errors of the sample from it, if the rows are independent and the model holds.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from comparisons.comparison.estimates import distinct_entries, places_by_name, rows_of
+from comparisons.comparison.fits import Fits
+from comparisons.comparison.problem import Problem
+from comparisons.declarations import AllRows
+from comparisons.family import Family
+from em.chunked.sampling import row_numbers, rows_at, sizes_of_chunks
+from em.status import left_to_the_status
+from models.validation import Array
+
+
+def sample_of(X: Array, kept: np.ndarray, family: Family, n_rows: int, seed: int) -> tuple[np.ndarray, AllRows]:
+    """Return which rows (n,) a random sample of those that are kept has, and all that are kept."""
+    numbers = np.flatnonzero(kept)
+    chosen = np.zeros(len(kept), dtype=bool)
+    chosen[numbers[row_numbers(len(numbers), n_rows, seed)]] = True
+    return chosen, AllRows(len(numbers), X[kept], family=family.of_rows(kept))
+
+
+def sample_of_chunks(X: Any, n_rows: int, seed: int, categorical: bool) -> tuple[Any, AllRows | None]:
+    """Return a sample of chunks in memory, and all rows; None of these if there are no more."""
+    sizes = sizes_of_chunks(X)
+    n = int(sizes.sum())
+    sample = rows_at(X, sizes, row_numbers(n, n_rows, seed))
+    if n <= n_rows:
+        return sample, None
+    why = "labels of levels are not read by chunks here" if categorical else ""
+    return sample, AllRows(n, None if why else X, why)
+
+
+def with_all_rows(fits: Fits) -> Fits:
+    """Return the fits with EM's of all rows by maximum likelihood, from the sample's; or with why it cannot be."""
+    assert fits.all_rows is not None
+    if not (fits.has_maximum and fits.identified):
+        return replace(
+            fits, all_rows=fits.all_rows.without("the sample has no maximum that is identified to start from")
+        )
+    if fits.all_rows.X is None:
+        return fits
+    family = fits.all_rows.family or fits.family
+    estimator = family.estimator(n_components=fits.n_components, init=fits.mle.parameters_)
+    try:
+        with left_to_the_status():
+            return replace(fits, of_all_rows=estimator.fit(fits.all_rows.X))
+    except ValueError as error:  # such as a row that is no sample, of rows that were not looked at before
+        return replace(fits, all_rows=fits.all_rows.without(f"{error}"))
+
+
+def said_of(fits: Problem) -> str:
+    """Return what the data are a sample of, in words; nothing where they are all rows."""
+    if fits.all_rows is None:
+        return ""
+    seed = f"random_state={fits.settings.random_state}"
+    return f"a random sample ({seed}) of {fits.all_rows.n_rows} rows"
+
+
+def beside(comparison: Any) -> list[dict[str, Any]]:
+    """Return one row per parameter: the sample's MLE and standard error, that of all rows, and how far they are apart.
+
+    The distance is in standard errors of the sample.
+    """
+    if comparison.of_all_rows is None:
+        return []
+    errors = comparison.errors_of_mle
+    of_all = distinct_entries(comparison.of_all_rows.parameters_.arrays(), comparison.family)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        distance = (of_all - errors.estimates) / errors.standard_errors
+    columns = {
+        "parameter": list(places_by_name(comparison.mle.parameters_, comparison.labels)),
+        "sample": errors.estimates,
+        "standard_error": errors.standard_errors,
+        "all_rows": of_all,
+        "distance": distance,
+    }
+    return rows_of(columns)

@@ -1,0 +1,78 @@
+"""A page for each submission, to send to the student: points and reasons by task. What students wrote stays text."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from comparisons.coursework.sources import Assignment, load_assignment
+from em.page import Section, write_page
+
+
+def write_feedback(results: Sequence[Mapping[str, Any]], folder: Path, files: Mapping[str, Path]) -> list[Path]:
+    """Write ``<student>_<assignment>.html`` for each submission, and return the paths.
+
+    Parameters
+    ----------
+    results : sequence of dict
+        Marks, with ``student`` and ``name``.
+    folder : path
+        Where the pages go.
+    files : mapping
+        The assignments' files by name, for the titles of their tasks.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written: list[Path] = []
+    for marks in results:
+        if not marks["submission"]:
+            continue
+        assignment = marks["assignment"]
+        words = [re.sub(r"[^\w-]+", "_", str(word)).strip("_") for word in (marks["student"], assignment or "unknown")]
+        stem = "_".join(word[:60] for word in words if word)
+        path, again = folder / f"{stem}.html", 1
+        while path in written:
+            again += 1
+            path = folder / f"{stem}-{again}.html"
+        tasks = tasks_of(load_assignment(files[assignment])) if assignment in files else {}
+        title = f"{tasks.get('', assignment) or 'Your submission'}: {marks['name'] or marks['student']}"
+        write_page(path, title, _lead(marks), _sections(marks, tasks), _tone(marks))
+        written.append(path)
+    return written
+
+
+def tasks_of(assignment: Assignment) -> dict[str, str]:
+    """Return the title of the task of each cell, by the cell's name; that of the assignment under ""."""
+    titles: dict[str, str] = {}
+    last = ""
+    for cell in assignment.cells:
+        head = re.match(r"(#+) +(.*)", cell.source) if not cell.is_code and not cell.kind else None
+        if head and head[1] == "#":
+            titles[""] = head[2]
+        elif head:
+            last = re.sub(r"\s*\(.*\)$", "", head[2])
+        titles[cell.name] = titles.get(cell.name, last)
+    return titles
+
+
+def _lead(marks: Mapping[str, Any]) -> str:
+    if not marks["marks"]:
+        return f"No points: {'; '.join(marks['notes']) or 'nothing could be marked'}."
+    texts = f" {marks['to_read']:g} more points are for texts, which are still to be read." if marks["to_read"] else ""
+    return f"{marks['points']:g} of {marks['of']:g} points by tests.{texts}"
+
+
+def _tone(marks: Mapping[str, Any]) -> str:
+    return "good" if marks["marks"] and marks["points"] == marks["of"] else "doubtful" if marks["points"] else "bad"
+
+
+def _sections(marks: Mapping[str, Any], tasks: Mapping[str, str]) -> list[Section]:
+    rows = [
+        {
+            "task": tasks.get(mark["cell"]) or mark["cell"],
+            "points": f"{mark['points']:g}" if mark["kind"] == "test" else "",
+            "of": f"{mark['of']:g}",
+            "reason": mark["why"],
+        }
+        for mark in marks["marks"]
+    ]
+    return [Section("Points", table=rows)] if rows else []

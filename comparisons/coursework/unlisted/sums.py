@@ -1,0 +1,143 @@
+"""Estimates that are other sums or ratios than the right ones: terms added, left out or with another factor.
+
+With known arrays u_j and a right estimate A / B, a function's estimate θ is tried as
+
+::
+
+    θ = α A/B + β_1 u_1 + β_2 u_2        or        θ = (A + d u) / (B + c)
+
+Both are linear in what is not known, so that least squares finds the numbers, and the fit is exact or it is not.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import combinations, product
+from typing import Any
+
+import numpy as np
+
+from comparisons.coursework.formulas.problem import Problem
+from comparisons.coursework.formulas.slots import Mistake
+from comparisons.coursework.unlisted.terms import solved, times
+from models.validation import Array
+
+EXACT, NONE = 1e-8, 1e-6
+RULES: dict[str, Callable[[Problem], float]] = {
+    "1": lambda p: 1.0,
+    "K": lambda p: float(p.K),
+    "D": lambda p: float(p.D),
+    "1/K": lambda p: 1.0 / p.K,
+    "1/D": lambda p: 1.0 / p.D,
+}
+Pair = tuple[Problem, Array, Array]
+
+
+def by_constants(
+    quantity: str, pairs: Sequence[Pair], divisor: Any, additions: Any, exact: float = EXACT
+) -> Mistake | None:
+    """Return the mistake that numbers added to numerator and divisor are.
+
+    Parameters
+    ----------
+    quantity : str
+        Name of the estimate.
+    pairs : sequence of (Problem, ndarray, ndarray)
+        A function's estimates and the right ones.
+    divisor, additions : callable
+        From a problem to B, and to arrays u by name.
+    exact : float
+        Relative gap that is none.
+    """
+    arrays = [additions(problem) for problem, *_ in pairs]
+    names = ["", *(name for name in arrays[0] if "N_k" not in name and "new" not in name)]
+    for name, below in [(name, below) for name in names for below in (False, True) if name or below]:
+        found = []
+        for rules in product(RULES, repeat=below + bool(name)):
+            factors = _constants(pairs, [own.get(name) for own in arrays], divisor, below, rules, exact)
+            if factors is not None:
+                found.append(tuple(zip(factors, rules, strict=True)))
+        if found:
+            best = min(found, key=lambda terms: sum(_oddness(factor) + 0.3 * (rule != "1") for factor, rule in terms))
+            parts = [f"{times(_ruled(*best[-1]), name)} to the numerator"] if name else []
+            parts += [f"{_ruled(*best[0])} to the divisor"] if below else []
+            named = f"adds {' and '.join(parts)}"
+            hint = f"Numerator and divisor of the {quantity}: has one of them something that does not belong there?"
+            return Mistake(named, hint, f"The {quantity} are the right ratio, but it {named}.")
+    return None
+
+
+def _constants(
+    pairs: Sequence[Pair], arrays: Sequence[Any], divisor: Any, below: bool, rules: Sequence[str], exact: float
+) -> list[float] | None:
+    """Return c and d with θ (B + c) = A + d u, each times a rule's number of the problem, or None."""
+    columns, y = [], []
+    for (problem, yours, right), u in zip(pairs, arrays, strict=True):
+        B = np.broadcast_to(divisor(problem), right.shape)
+        terms = [*([-yours] if below else []), *([] if u is None else [np.broadcast_to(u, right.shape)])]
+        columns.append(np.stack([RULES[r](problem) * a.ravel() for r, a in zip(rules, terms, strict=True)], axis=1))
+        y.append(((yours - right) * B).ravel())
+    found = solved(np.concatenate(columns), np.concatenate(y), exact)
+    if found is None or np.abs(found).min() <= NONE or not _is_above_zero(pairs, divisor, found[0] * below, rules[0]):
+        return None
+    return [float(factor) for factor in found]
+
+
+def _oddness(factor: float) -> float:
+    """Return 0 for 1, less than 1 for small whole numbers and halves, more for others."""
+    return abs(abs(factor) - 1) / 10 if abs(2 * factor - round(2 * factor)) < NONE else 3.0
+
+
+def _is_above_zero(pairs: Sequence[Pair], divisor: Any, added: float, rule: str) -> bool:
+    """Whether the divisors, with what is added, are no zeros: any estimate is a ratio of two zeros."""
+    return all(np.min(divisor(p) + added * RULES[rule](p)) > NONE * np.max(divisor(p)) for p, *_ in pairs)
+
+
+def _ruled(factor: float, rule: str) -> str:
+    return f"{factor:.6g}" if rule == "1" else rule if abs(factor - 1) < NONE else f"{factor:.6g} {rule}"
+
+
+def by_sums(quantity: str, pairs: Sequence[Pair], additions: Any, most: int, exact: float = EXACT) -> Mistake | None:
+    """Return the mistake that another sum of at most so many arrays is; parameters are those of `by_constants`."""
+    all_arrays = [additions(problem) for problem, *_ in pairs]
+    columns = {
+        name: np.concatenate(
+            [np.broadcast_to(a[name], y.shape).ravel() for a, (_, y, _) in zip(all_arrays, pairs, strict=True)]
+        )
+        for name in all_arrays[0]
+    }
+    right = np.concatenate([right.ravel() for *_, right in pairs])
+    y = np.concatenate([yours.ravel() for _, yours, _ in pairs])
+    for fixed, names in _subsets([name for name, a in columns.items() if np.isfinite(a).all()], most):
+        own = [columns[name] for name in names] + ([] if fixed else [right])
+        factors = solved(np.stack(own, axis=1), y - right if fixed else y, exact)
+        if factors is not None and np.abs(factors[: len(names)]).min() > NONE:
+            return _sum_said(quantity, names, factors, fixed)
+    return None
+
+
+def _subsets(names: Sequence[str], most: int) -> Iterator[tuple[bool, tuple[str, ...]]]:
+    """Yield arrays to be added, first to the right estimate as it is, then to a multiple of it."""
+    for size in range(1, most + 1):
+        for fixed in (True, False):
+            yield from ((fixed, chosen) for chosen in combinations(names, size))
+
+
+def _sum_said(quantity: str, names: Sequence[str], factors: Array, fixed: bool) -> Mistake:
+    parts = [times(f"{factor:.6g}", name) for name, factor in zip(names, factors, strict=False)]
+    if fixed:
+        named = f"{' and '.join(parts)} added"
+    elif abs(factors[-1]) < NONE:
+        named = " + ".join(parts)
+    else:
+        named = " + ".join([times(f"{factors[-1]:.6g}", "the right one"), *parts])
+    hint = f"Write your {quantity} as a sum of terms. Which term is not in the formula, or has another factor there?"
+    return Mistake(named.replace("+ -", "- "), hint, f"The {quantity} are exactly: {named}.")
+
+
+def scaled(arrays: Mapping[str, Array], N: Array) -> dict[str, Array]:
+    """Return arrays (K, ...) as they are, over N_k and times N_k / n."""
+    found: dict[str, Array] = dict(arrays)
+    for name, a in arrays.items():
+        own = N.reshape(-1, *(1,) * (a.ndim - 1))
+        found[f"{name} over N_k"] = a / own
+        found[f"N_k/n {name}"] = a * own / N.sum()
+    return found

@@ -1,0 +1,213 @@
+"""What a conjugate prior adds to the M-step of means and covariances, and what goes wrong there.
+
+::
+
+    μ_k = (κ0 m0 + N_k x̄_k) / (κ0 + N_k),    A_k = S_k + κ0 N_k / (κ0 + N_k) (x̄_k - m0)(x̄_k - m0)'
+    full (Ψ0 + A_k) / (ν0 + N_k + D + 2),    tied (Ψ0 + Σ_k A_k) / (ν0 + n + D + 1 + K)
+    diag (ψ0_d + A_k,dd) / (ν0 + N_k + 3),    spherical (ψ0 + tr A_k) / (ν0 + 2 + D + D N_k)
+
+Mistakes are made of parts: a wrong factor with a wrong gap, or a wrong constant beside ν0 and N_k.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from comparisons.coursework.formulas.problem import Problem
+from comparisons.coursework.formulas.slots import Slot, term
+from models.validation import Array
+
+TEXTS_OF_MAP = {
+    structure: ("μ_k = (κ0 m0 + Σ_i r_ik x_i) / (κ0 + N_k)", f"{text}, A_k = S_k + κ0 N_k/(κ0+N_k) (x̄_k-m0)(x̄_k-m0)'")
+    for structure, text in {
+        "full": "Σ_k = (Ψ0 + A_k) / (ν0 + N_k + D + 2)",
+        "tied": "Σ = (Ψ0 + Σ_k A_k) / (ν0 + n + D + 1 + K)",
+        "diag": "σ²_kd = (ψ0_d + A_k,dd) / (ν0 + N_k + 3)",
+        "spherical": "σ²_k = (ψ0 + tr A_k) / (ν0 + 2 + D + D N_k)",
+    }.items()
+}
+OF_DEGREES = (
+    "Collect the powers of |Σ_k| in likelihood, prior of Σ_k and prior of μ_k given Σ_k. What do they add up to?"
+)
+
+
+def _constant(c: int) -> Callable[[Problem], float]:
+    return lambda p: c
+
+
+CONSTANTS: dict[str, tuple[str, Callable[[Problem], float]]] = {
+    "full": ("D + 2", lambda p: p.D + 2),
+    "tied": ("D + 1 + K", lambda p: p.D + 1 + p.K),
+    "diag": ("3", lambda p: 3),
+    "spherical": ("2 + D", lambda p: 2 + p.D),
+}
+OTHER_CONSTANTS: dict[str, Callable[[Problem], float]] = {
+    "D + 1": lambda p: p.D + 1,
+    "D + 2": lambda p: p.D + 2,
+    "D": lambda p: p.D,
+    "D + K": lambda p: p.D + p.K,
+    "D + 1 + K": lambda p: p.D + 1 + p.K,
+    "-(D + 1), the posterior's mean": lambda p: -p.D - 1,
+    "-2, the posterior's mean": lambda p: -2,
+    "2 + D": lambda p: 2 + p.D,
+    **{str(c): _constant(c) for c in (1, 2, 3, 4, -1)},
+}
+
+
+def _of(p: Problem, name: str) -> Any:
+    """Return a number of the prior, 0 for maximum likelihood."""
+    return 0.0 if p.prior is None else np.asarray(getattr(p.prior, name))
+
+
+def _kappa(p: Problem) -> Any:
+    return _of(p, "mean_precision")
+
+
+def _averages(p: Problem) -> Array:
+    return np.asarray(p.r.T @ p.X / p.r.sum(axis=0)[:, None])
+
+
+def modes(p: Problem) -> Array:
+    """Return (κ0 m0 + N_k x̄_k) / (κ0 + N_k), shape (K, D); x̄_k for maximum likelihood."""
+    N = p.r.sum(axis=0)[:, None]
+    return np.asarray((_kappa(p) * _of(p, "mean") + N * _averages(p)) / (_kappa(p) + N))
+
+
+SHRUNK = term(
+    "κ0 m0 in the means",
+    "Towards what does the prior shrink a mean, and with the weight of how many samples?",
+    lambda p: _kappa(p) * _of(p, "mean") + np.zeros(p.D),
+    {
+        "m0 without κ0": lambda p: _of(p, "mean") + np.zeros(p.D),
+        "m0 / κ0": lambda p: _of(p, "mean") / _kappa(p),
+        "κ0 times the mean of all samples": lambda p: _kappa(p) * p.X.mean(axis=0),
+        "κ0 times the old mean": lambda p: _kappa(p) * p.theta["means"],
+        "N_k κ0 m0": lambda p: p.r.sum(axis=0)[:, None] * _kappa(p) * _of(p, "mean"),
+        "κ0 without m0": lambda p: _kappa(p) + np.zeros(p.D),
+        "κ0² m0": lambda p: _kappa(p) ** 2 * _of(p, "mean"),
+        "ν0 m0": lambda p: _of(p, "degrees_of_freedom") * _of(p, "mean"),
+    },
+)
+COUNTED = term(
+    "κ0 in the divisor of the means",
+    "As how many samples does the prior's mean count, above and below the fraction bar?",
+    lambda p: np.full(p.D, float(_kappa(p))),
+    {
+        "1": lambda p: np.ones(p.D),
+        "κ0 - 1": lambda p: np.full(p.D, _kappa(p) - 1),
+        "κ0 + 1": lambda p: np.full(p.D, _kappa(p) + 1),
+        "1 / κ0": lambda p: np.full(p.D, 1 / _kappa(p)),
+        "ν0": lambda p: np.full(p.D, _of(p, "degrees_of_freedom")),
+    },
+)
+FACTORS: dict[str, Callable[[Any, Array, Problem], Any]] = {
+    "κ0 N_k / (κ0 + N_k)": lambda k, N, p: k * N / (k + N),
+    "κ0": lambda k, N, p: k + 0 * N,
+    "N_k": lambda k, N, p: N,
+    "κ0 N_k": lambda k, N, p: k * N,
+    "κ0 / (κ0 + N_k)": lambda k, N, p: k / (k + N),
+    "N_k / (κ0 + N_k)": lambda k, N, p: N / (k + N),
+    "(κ0 + N_k)": lambda k, N, p: k + N,
+    "(κ0 + N_k) / (κ0 N_k)": lambda k, N, p: (k + N) / (k * N),
+    "κ0 n / (κ0 + n)": lambda k, N, p: k * p.n / (k + p.n) + 0 * N,
+    "κ0 N_k / (κ0 + n)": lambda k, N, p: k * N / (k + p.n),
+    "1": lambda k, N, p: 1 + 0 * N,
+    "κ0 N_k / (κ0 + N_k)²": lambda k, N, p: k * N / (k + N) ** 2,
+    "κ0 N_k² / (κ0 + N_k)": lambda k, N, p: k * N**2 / (k + N),
+}
+GAPS: dict[str, Callable[[Problem], Array]] = {
+    "(x̄_k - m0)²": lambda p: _averages(p) - _of(p, "mean"),
+    "(μ_k - m0)² of the new μ_k": lambda p: modes(p) - _of(p, "mean"),
+    "(μ_k - m0)² of the old μ_k": lambda p: p.theta["means"] - _of(p, "mean"),
+    "x̄_k²": _averages,
+    "m0²": lambda p: _of(p, "mean") + np.zeros((p.K, p.D)),
+    "(x̄ - m0)² of all samples": lambda p: p.X.mean(axis=0) - _of(p, "mean") + np.zeros((p.K, p.D)),
+    "(x̄_k - μ_k)²": lambda p: _averages(p) - modes(p),
+    "(x̄_k + m0)²": lambda p: _averages(p) + _of(p, "mean"),
+}
+
+
+def _shrinkage(factor: str, gap: str) -> Callable[[Problem], Array]:
+    """Return a factor times the outer product of a gap, shape (K, D, D); 0 for maximum likelihood."""
+
+    def value(p: Problem) -> Array:
+        g = GAPS[gap](p)
+        weight = FACTORS[factor](_kappa(p), p.r.sum(axis=0), p)
+        return np.asarray(0.0 if p.prior is None else np.einsum("k,kd,ke->kde", weight, g, g))
+
+    return value
+
+
+PAIRS = [(factor, gap) for gap in GAPS for factor in FACTORS]
+SHRINKAGE = term(
+    "κ0 N_k/(κ0+N_k) (x̄_k-m0)(x̄_k-m0)'",
+    "The means have a prior too, which ties them to m0 in units of Σ_k. What does it add to the scatter?",
+    _shrinkage(*PAIRS[0]),
+    {
+        **{f"{factor} {gap}": _shrinkage(factor, gap) for factor, gap in PAIRS[1:]},
+    },
+)
+
+
+def _scale(structure: str, change: Callable[[Any, Problem], Any] = lambda a, p: a) -> Callable[[Problem], Array]:
+    """Return what Ψ0, or a change of it, adds to the scatter (K, D, D), so that the structure's sums have it once."""
+    share = {"tied": lambda p: p.K, "spherical": lambda p: p.D}.get(structure, lambda p: 1)
+
+    def value(p: Problem) -> Array:
+        if p.prior is None:
+            return np.zeros((p.D, p.D))
+        scale = np.asarray(change(p.prior.scale, p), dtype=float)
+        return np.asarray((scale if scale.ndim == 2 else scale * np.eye(p.D)) / share(p))
+
+    return value
+
+
+def _changes_of_scale(matrices: bool) -> dict[str, Callable[[Any, Problem], Any]]:
+    inverse: Callable[[Any, Problem], Any] = (lambda a, p: np.linalg.inv(a)) if matrices else (lambda a, p: 1 / a)
+    return {
+        "its inverse": inverse,
+        "ν0 Ψ0": lambda a, p: _of(p, "degrees_of_freedom") * a,
+        "Ψ0 / ν0": lambda a, p: a / _of(p, "degrees_of_freedom"),
+        "Ψ0²": lambda a, p: a @ a if matrices else a**2,
+        "its root": lambda a, p: np.linalg.cholesky(a) if matrices else np.sqrt(a),
+        "its diagonal": lambda a, p: a * np.eye(p.D) if matrices else a,
+        "the unit matrix": lambda a, p: np.eye(p.D) if matrices else 0 * a + 1,
+        "κ0 Ψ0": lambda a, p: _kappa(p) * a,
+        "the old covariance": lambda a, p: p.theta["covariances"],
+        "Ψ0 N_k": lambda a, p: np.einsum("k,...->k...", p.r.sum(axis=0), a) if matrices else np.nan * a,
+    }
+
+
+def slots_of(structure: str) -> tuple[Slot, Slot, Slot]:
+    """Return the slots of Ψ0, of the term of the means' prior, and of the constants in the divisor."""
+    matrices, per = structure in ("full", "tied"), {"tied": lambda p: p.K, "spherical": lambda p: p.D}
+    share = per.get(structure, lambda p: 1)
+    text, own = CONSTANTS[structure]
+
+    def degrees(constant: Callable[[Problem], Any], nu: float = 1.0) -> Callable[[Problem], Any]:
+        """Return what a constant and ν0 add to N_k, so that the structure's sums have them once."""
+        return lambda p: (
+            (0.0 if p.prior is None else (nu * _of(p, "degrees_of_freedom") + constant(p)) / share(p))
+            + np.zeros((p.K, 1))
+        )
+
+    others = OTHER_CONSTANTS if matrices else dict(sorted(OTHER_CONSTANTS.items(), key=lambda item: "D" in item[0]))
+    wrong = {f"ν0 + {name}": degrees(constant) for name, constant in others.items() if name != text}
+    wrong["ν0"] = degrees(lambda p: 0.0)
+    wrong |= {
+        f"{text} without ν0": degrees(own, 0.0),
+        f"ν0 / 2 + {text}": degrees(own, 0.5),
+        f"κ0 + ν0 + {text}": degrees(lambda p: own(p) + _kappa(p)),
+    }
+    scales = {name: _scale(structure, change) for name, change in _changes_of_scale(matrices).items()}
+    return (
+        term("Ψ0", "What does the prior of the covariances add to the scatter?", _scale(structure), scales),
+        SHRINKAGE,
+        term(
+            f"ν0 + {text}",
+            OF_DEGREES,
+            degrees(own),
+            {name.replace("+ -", "- "): value for name, value in wrong.items()},
+        ),
+    )

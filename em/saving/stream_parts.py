@@ -1,0 +1,61 @@
+"""Hold the parts of a saved stream to each other and to the parameters that follow from its statistics."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from em.streams import StreamSettings
+from em.streams.state import Stream
+from em.streams.stepwise import Stepwise
+from models.validation import count_at_least
+
+Rule = tuple[Any, str, str, Any]  # whether it holds, what must, what it must, and what was given
+
+
+def rules_of_stream(estimator: Any, given: dict[str, Any]) -> Iterator[Rule]:
+    """Yield the rules of a stream, of an estimator whose other parts fit each other."""
+    stream, D = given["stream_"], estimator.parameters_.n_features
+    yield isinstance(stream.settings, StreamSettings), "stream_.settings", "be StreamSettings", stream.settings
+    for name in ("n_steps", "n_left_out"):
+        count_at_least(f"stream_.{name}", getattr(stream, name), 0)
+    counts = stream.n_samples, stream.looked
+    numbers = all(type(n) is float for n in counts) and 0 <= stream.looked <= stream.n_samples < np.inf
+    yield numbers, "stream_.looked", "be at most n_samples", counts
+    seen = given.get("n_samples_seen_")
+    yield seen == stream.n_samples, "n_samples_seen_", f"be {stream.n_samples:g} as the stream says", seen
+    largest = stream.largest_hash
+    yield largest is None or (type(largest) is int and 0 <= largest < 2**64), "stream_.largest_hash", "fit", largest
+    said = type(stream.remarks) is tuple and all(type(one) is str for one in stream.remarks)
+    yield said, "stream_.remarks", "be strings", stream.remarks
+    for rows, weights in (("rows", "row_weights"), ("first_rows", "first_weights")):
+        X, w = getattr(stream, rows), getattr(stream, weights)
+        shaped = X.ndim == 2 and X.shape[1] == D and w.shape == X.shape[:1] and X.dtype == w.dtype == np.float64
+        legal = shaped and not np.isinf(X).any() and (w > 0).all() and np.isfinite(w).all()
+        yield legal, f"stream_.{rows}", f"be rows of {D} features with positive weights", described(X)
+    if stream.begun:
+        yield from _rules_of_statistics(estimator, stream)
+        return
+    known = isinstance(estimator.init, estimator._parameters_type)
+    yield known, "stream_.running", "hold statistics where init is not parameters", "none"
+
+
+def _rules_of_statistics(estimator: Any, stream: Stream) -> Iterator[Rule]:
+    steps, theta = Stepwise.at_estimate(estimator, stream)
+    wanted = {name: array.shape for name, array in steps.expected(stream.first(), theta)[0].items()}
+    for name in ("running", "averaged", "expected"):
+        statistics = getattr(stream, name)
+        shapes = {key: array.shape for key, array in statistics.items()}
+        finite = all(array.dtype == np.float64 and np.isfinite(array).all() for array in statistics.values())
+        yield shapes == wanted and finite, f"stream_.{name}", f"be finite, of shapes {wanted}", shapes
+    yield steps.maximised(stream.running, stream.n_samples)[0] is not None, "stream_.running", "be legal", "others"
+    parameters = steps.parameters(stream.averaged, stream.n_samples)
+    if parameters is not None:
+        for name, array in parameters.arrays().items():
+            same = np.array_equal(array, estimator.parameters_.arrays()[name])
+            yield same, f"parameters_.{name}", "follow from stream_.averaged", described(array)
+
+
+def described(array: np.ndarray) -> str:
+    """Return shape and type of an array in words."""
+    return f"shape {array.shape} of dtype {array.dtype}"

@@ -1,0 +1,183 @@
+"""How a stream is learned from: first rows with restarts, then steps, and looks back at a sample of the rows."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from em.engine.blocks import blocks
+from em.engine.problem import Arrays
+from em.samples import Samples
+from em.starts.restarts import Restarts
+from em.status import NoMaximumWarning, NotIdentifiableWarning, left_to_the_status, tell
+from em.streams.state import Stream
+from em.streams.stepwise import Stepwise
+from models.parameters import Parameters
+from models.validation import Array, check_columns
+
+GROWTH = 1.1  # times more rows that are worth a fit, before the stream has begun
+LOOKS = 2.0  # times more samples after which the stream looks back
+OF_WHOLE_FITS = ["log_likelihood_", "objective_", "history_", "n_iter_", "n_e_steps_", "n_collapsed_", "collapsed_"]
+OF_WHOLE_FITS += ["starts_", "converged_", "path_"]
+
+
+class StreamLearner[P: Parameters](Restarts[P]):
+    """The part of an estimator that makes a stream of the stream before and the next rows."""
+
+    _fixed: ClassVar[tuple[str, ...]] = ()  # statistics that are no sums over rows
+    stream_: Stream
+
+    @abstractmethod
+    def _samples(self, X: Any, sample_weight: Any, names: Sequence[str] | None = None) -> Samples:
+        """Return X and its weights as `fit` uses them, checked."""
+
+    @abstractmethod
+    def _check_settings(self, samples: Samples) -> None:
+        """Raise a ValueError if a setting is not legal for these samples."""
+
+    @abstractmethod
+    def _check_data(self, samples: Samples) -> None:
+        """Raise a ValueError if the samples, the prior or a setting of this family is not legal."""
+
+    @abstractmethod
+    def _check_model(self, n_features: int) -> None:
+        """Raise a ValueError unless prior and init are of this family and its settings, for D features."""
+
+    @abstractmethod
+    def _remarks(self, samples: Samples) -> list[str]:
+        """Set ``identifiability_``, and return sentences that a family adds to the status."""
+
+    @abstractmethod
+    def _keep_parameters(self, parameters: P) -> None:
+        """Set ``parameters_`` and what follows from them alone."""
+
+    def _about(self, statistics: Arrays, arrays: Arrays) -> dict[str, Array]:
+        """Return statistics about fixed numbers that these parameters give, so that they can be added to others."""
+        return dict(statistics)
+
+    def _of_other_units(self, statistics: Arrays, there: Any) -> dict[str, Array]:
+        """Return statistics in the units of another moved estimator in those of this one."""
+        return dict(statistics)
+
+    @property
+    def _shared(self) -> tuple[str, ...]:
+        """Names of the statistics that are not one for each component."""
+        return ()
+
+    def _check_part(self, part: Samples) -> None:
+        """Raise a ValueError if rows that come in parts are none of the family's."""
+
+    def _read_first(self, X: Any, names: Sequence[str] | None) -> None:
+        """Learn from the first rows how to read others."""
+
+    # What follows -------------------------------------------------------------------------------------------------
+
+    def _unit(self, stream: Stream) -> int:
+        return stream.settings.unit(self.n_components, stream.rows.shape[1])
+
+    def _learned(self, stream: Stream, part: Samples) -> tuple[Stream, Stepwise | None]:
+        """Return the stream after these rows, and what made its last step."""
+        unit, waiting = self._unit(stream), list[slice]()
+        steps: Stepwise | None = None
+        arrays: Arrays | None = None
+        for rows in blocks(len(part.X), unit):
+            piece = replace(part, X=part.X[rows], weights=None if part.weights is None else part.weights[rows])
+            waiting.append(rows)
+            if stream.n_samples < unit or not stream.begun:
+                stream = self._gathered(stream, piece, unit)
+                waiting, steps = [], None
+                continue
+            if steps is None:
+                steps = Stepwise(self, stream)
+                arrays, _ = steps.maximised(stream.running, stream.n_samples)
+            assert arrays is not None
+            stream, arrays = steps.step(stream, arrays, piece)
+            if self._is_due(stream):
+                stream, waiting = _with_rows(stream, part, waiting, unit), []
+                stream = replace(stream, looked=stream.n_samples)
+                with left_to_the_status():
+                    stream = self._remarked(steps, steps.looked(stream))
+                arrays, _ = steps.maximised(stream.running, stream.n_samples)
+        return _with_rows(stream, part, waiting, unit), steps
+
+    def _gathered(self, stream: Stream, piece: Samples, unit: int) -> Stream:
+        """Return the stream with more of its first rows, begun where a fit of all of them is legal and worth while."""
+        stream = replace(stream.seen(piece, unit), n_samples=stream.n_samples + piece.total)
+        if stream.n_samples < GROWTH * stream.looked and not stream.looked < unit <= stream.n_samples:
+            return stream
+        stream = replace(stream, looked=stream.n_samples)
+        names = getattr(self, "feature_names_in_", None)
+        with left_to_the_status():
+            started, why = self._started(stream, stream.sample(names))
+        if not started.begun and stream.n_samples >= unit:
+            tell(f"a stream of {stream.n_samples:g} samples has no start: {why}", NoMaximumWarning)
+        if started.begun and not stream.begun and not self.identifiability_.identified:
+            tell(self.identifiability_.sentence, NotIdentifiableWarning)
+        return started
+
+    def _started(self, stream: Stream, samples: Samples) -> tuple[Stream, str]:
+        """Return the stream begun by a fit of the rows that are kept, or as it was, and why."""
+        try:
+            if stream.n_samples < max(self.n_components, 2):
+                raise ValueError("it has fewer than two, or than components")
+            check_columns(samples.n_observed > 0, samples.names)
+            self._check_data(samples)
+            distinct, here = self._distinct(samples), copy(self)
+            if not stream.begun and "parameters_" in self.__dict__:
+                here.init = self.parameters_
+            tried = replace(stream, first_rows=stream.rows, first_weights=stream.row_weights)
+            steps = Stepwise(here, tried)
+            best = steps.there._best(steps.there._standard(distinct)).best
+        except ValueError as error:
+            return stream, str(error)
+        if best.collapsed:
+            return stream, best.status
+        tried = steps.begun(tried, steps.relabelled(best.parameters, samples).arrays(), samples)
+        if steps.parameters(tried.averaged, tried.n_samples) is None:
+            return stream, "rounding leaves no mixture"
+        return self._remarked(steps, tried), ""
+
+    def _is_due(self, stream: Stream) -> bool:
+        """Whether it is time to look at the sample of the rows."""
+        return stream.settings.half_life is None and stream.n_samples >= LOOKS * stream.looked
+
+    def _remarked(self, steps: Stepwise, stream: Stream) -> Stream:
+        """Return the stream with what is to be said of its parameters."""
+        parameters = steps.parameters(stream.averaged, stream.n_samples)
+        if parameters is not None:
+            self._keep_parameters(parameters)
+        remarks = self._remarks(stream.sample())
+        if not self.identifiability_.identified:
+            remarks.append(f"not identified: {self.identifiability_.sentence}")
+        return replace(stream, remarks=tuple(remarks))
+
+    def _keep_stream(self, stream: Stream, steps: Stepwise | None) -> None:
+        """Keep the stream and the parameters that it leads to."""
+        for name in OF_WHOLE_FITS:
+            self.__dict__.pop(name, None)
+        n, self.stream_ = stream.n_samples, stream
+        self.n_samples_seen_ = int(n) if n.is_integer() else n
+        counts = f"stream of {n:.10g} samples"
+        if not stream.begun:
+            self.status_ = f"{counts}, without a legal fit so far"
+            if isinstance(self.init, self._parameters_type) and len(stream.rows):
+                self._keep_parameters(self._starts(stream.sample())[0])
+                self._remarks(stream.sample())
+            return
+        parameters = (steps or Stepwise(self, stream)).parameters(stream.averaged, n)
+        if parameters is not None:
+            self._keep_parameters(parameters)
+        said = [f"{counts}, {stream.n_steps} step(s) after its start", *stream.remarks]
+        if stream.n_left_out:
+            said.append(f"{stream.n_left_out} step(s) left out, which led out of the parameter space")
+        self.status_ = "; ".join(said)
+
+
+def _with_rows(stream: Stream, part: Samples, which: Sequence[slice], unit: int) -> Stream:
+    """Return the stream with some of the rows in its sample."""
+    if not which:
+        return stream
+    rows = slice(which[0].start, which[-1].stop)
+    weights = None if part.weights is None else part.weights[rows]
+    return stream.seen(replace(part, X=part.X[rows], weights=weights), unit)

@@ -1,0 +1,185 @@
+"""`partial_fit` of every mixture: rows are taken batch after batch, and not kept."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from em.chunked import is_chunked
+from em.chunked.chunks import Chunks
+from em.process.blas import one_blas_thread
+from em.samples import Samples, encoded, kept_samples
+from em.streams import StreamSettings
+from em.streams.learning import OF_WHOLE_FITS, StreamLearner
+from em.streams.state import Stream
+from em.streams.stepwise import Stepwise
+from models.frames import column_names
+from models.parameters import Parameters
+from models.validation import check_sample_weight, data_matrix
+
+
+class StreamedMixture[P: Parameters](StreamLearner[P]):
+    """The part of an estimator that takes rows batch after batch."""
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Say of what only a whole fit knows that a stream does not."""
+            if name in OF_WHOLE_FITS and "stream_" in self.__dict__:
+                raise AttributeError(
+                    f"{name} is not known of a stream, whose rows are not kept: score(X) and bic(X) take rows"
+                )
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether there are parameters: not while a stream has no legal fit so far."""
+        return "parameters_" in self.__dict__ or ("stream_" not in self.__dict__ and "status_" in self.__dict__)
+
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        settings: StreamSettings | None = None,
+    ) -> Self:
+        """Learn from the next rows of a stream by stepwise EM (:mod:`em.streams`); the rows are not kept.
+
+        The first rows are fitted as `fit` would, with restarts or from ``init``, each time that there are a tenth more;
+        from ``first_rows`` on each batch is a step. A sample of all rows is kept: whenever twice as many have come,
+        restarts on it look for a clearly better optimum, which a stream that comes in an unlucky order may need.
+        Components keep their labels. After `fit` a stream starts at its parameters; nothing else of it is remembered,
+        unless `begin_stream` was called.
+
+        Parameters
+        ----------
+        X : array_like, or a Dask array or DataFrame, shape (n, D)
+            The next rows, as `fit` takes them; one row is enough. Dask's chunks are taken one after the other.
+        y : ignored
+            Present for scikit-learn's conventions.
+        sample_weight : array_like, shape (n,), or None
+            Frequencies: how often each row occurs.
+        settings : StreamSettings or None, default None
+            How to learn, given in the first call; ``None`` keeps what was given, or takes the defaults.
+
+        Returns
+        -------
+        self
+            Fitted as soon as the rows so far have a legal fit: parameters, ``n_samples_seen_``, ``status_``,
+            ``identifiability_`` and all that asks for rows, such as ``score(X)`` and ``bic(X)``. The log-likelihood of
+            all rows that came, ``history_`` and the like are not known, and are no attributes.
+
+        Raises
+        ------
+        ValueError
+            If X, the weights or a setting is not legal; the stream is as it was before.
+
+        Notes
+        -----
+        A step after which a covariance would be singular, or which would otherwise leave the parameter space, is left
+        out; ``status_`` counts them.
+
+        References
+        ----------
+        Cappé & Moulines (2009), On-line expectation-maximization algorithm for latent data models, Journal of the Royal
+        Statistical Society B 71, 593-613.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from em import GaussianMixtureEM
+        >>> rng, stream = np.random.default_rng(0), GaussianMixtureEM(2, random_state=0)
+        >>> for _ in range(50):
+        ...     stream = stream.partial_fit(np.append(rng.normal(size=40), rng.normal(6, 1, size=60))[:, None])
+        >>> stream.n_samples_seen_, sorted(stream.weights_.round(1).tolist())
+        (5000, [0.4, 0.6])
+        """
+        if is_chunked(X):
+            for rows, weights in _chunks_of(X, sample_weight):
+                self.partial_fit(rows, sample_weight=weights, settings=settings)
+            return self
+        stream, part = self._next(X, sample_weight, settings)
+        with one_blas_thread():
+            self._keep_stream(*self._learned(stream, part))
+        return self
+
+    def begin_stream(
+        self, X: ArrayLike, sample_weight: ArrayLike | None = None, *, settings: StreamSettings | None = None
+    ) -> Self:
+        """Begin a stream at the fitted parameters with the statistics of X, which one E-step gives.
+
+        `partial_fit` goes on from there, and `em.merge` adds the statistics to those of other data. An estimator that
+        was not fitted begins at ``init``, if that is parameters.
+
+        Parameters
+        ----------
+        X : array_like, or a Dask array or DataFrame, shape (n, D)
+            The rows of the fit, or others.
+        sample_weight : array_like, shape (n,), or None
+            Frequencies: how often each row occurs.
+        settings : StreamSettings or None, default None
+            How to learn from what comes next.
+
+        Returns
+        -------
+        self
+            With the parameters of the M-step: one iteration of EM on X. Those of a fit to X that converged stay.
+
+        Examples
+        --------
+        >>> from em import PoissonMixtureEM
+        >>> X = [[0], [1], [2], [30], [33]] * 20
+        >>> fit = PoissonMixtureEM(2, random_state=0).fit(X).begin_stream(X)
+        >>> sorted(fit.partial_fit([[31], [34]]).rates_.ravel().round(1).tolist())
+        [1.0, 31.5]
+        """
+        samples = self._samples(X, sample_weight)
+        if "parameters_" not in self.__dict__ and isinstance(self.init, self._parameters_type):
+            self._keep_parameters(self._starts(samples)[0])
+        check_is_fitted(self)
+        empty = Stream.empty(settings or StreamSettings(), self.parameters_.n_features)
+        stream = empty.seen(samples.at_hand, self._unit(empty))
+        stream = replace(stream, first_rows=stream.rows, first_weights=stream.row_weights)
+        stream = replace(stream, n_samples=samples.total, looked=samples.total)
+        with one_blas_thread():
+            steps, arrays = Stepwise.at_estimate(self, stream)
+            stream = steps.begun(stream, arrays, samples)
+            self._keep_stream(self._remarked(steps, stream), steps)
+        return self
+
+    def _next(
+        self, X: ArrayLike, sample_weight: ArrayLike | None, settings: StreamSettings | None
+    ) -> tuple[Stream, Samples]:
+        """Return the stream so far, and the next rows, checked."""
+        stream, names = getattr(self, "stream_", None), column_names(X)
+        if stream is None:
+            self._read_first(X, names)
+        elif settings not in (None, stream.settings):
+            raise ValueError(f"settings must stay those of the stream's first call, {stream.settings}, got {settings}")
+        matrix = np.ascontiguousarray(data_matrix(encoded(self, X), missing=True, names=names))
+        part, _ = kept_samples(matrix, check_sample_weight(sample_weight, len(matrix)), names)
+        validate_data(self, X, reset=stream is None, skip_check_array=True)
+        if stream is None:
+            D, K = part.X.shape[1], self.n_components
+            known = max(K, 2) if isinstance(K, int) else 2
+            self._check_settings(Samples(np.empty((known, D)), None, np.ones(known, dtype=bool), known))
+            self._check_model(D)
+            if not self._starts_anywhere:
+                raise ValueError("init must not be labels in a stream, whose rows are not known")
+            stream = Stream.empty(settings or StreamSettings(), D)
+        self._check_part(part)
+        return stream, part
+
+
+def _chunks_of(X: Any, sample_weight: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield rows and weights of each chunk that has some; of a frame the rows are a frame."""
+    from dask.base import compute
+
+    parts = X.partitions if hasattr(X, "partitions") else X.blocks
+    for number, weights in enumerate(Chunks.of(X, sample_weight).weights):
+        rows, own = compute(parts[number], weights)
+        if len(rows) and (own is None or np.any(own)):
+            yield rows, own

@@ -1,0 +1,176 @@
+"""Laplace's approximation of a posterior: a normal distribution about its mode, from one pass over the data.
+
+The posterior is taken to be normal on the real line, where weights are log(π_j / π_last), probs logits, variances
+logarithms, and covariance matrices the entries of their Cholesky factors, with the logarithms of its diagonal
+(:mod:`models.supports`). There a draw is always a mixture. With φ the free parameters, y(φ) the real vector, I the
+observed information at MAP (:mod:`em.uncertainty.louis`) and A = ∂y/∂φ, the information about y is A⁻' I A⁻¹. MAP is
+the mode of the density of φ, and that of y has the factor |∂φ/∂y|. So one Newton step leads to its mode y*:
+
+    S⁻¹ = A⁻' I A⁻¹ - ∂² log |∂φ/∂y|,        y* = y(MAP) + S ∇ log |∂φ/∂y|
+
+Means and standard deviations on the natural scale are those over the points y* and y* ± the columns of a root of S,
+right to the second order of the deviations.
+
+References
+----------
+Tierney & Kadane (1986), Accurate approximations for posterior moments and marginal densities, JASA 81, 82-86.
+MacKay (1998), Choice of basis for Laplace approximation, Machine Learning 33, 77-86.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.linalg import block_diag
+from scipy.stats import norm
+
+from em.uncertainty import SCALES
+from em.uncertainty.entries import Entries
+from em.uncertainty.louis import Information
+from models.parameters import Parameters, Quantity
+from models.real_line import constrained, log_volume_slopes
+from models.supports import Covariance
+from models.tables import Tabular, table_lines
+from models.validation import Array, count_at_least_one, random_source
+
+STEP = 1e-3  # of derivatives, in standard errors
+FIXED = ("", "frozen", "always 1")  # notes on entries that are free, or known
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LaplacePosterior(Tabular):
+    """A normal posterior on the real line, and what it says on the natural scale; printing it shows the table.
+
+    Attributes
+    ----------
+    parameters : Parameters
+        MAP.
+    names : tuple of str
+        Of the p parameters, such as ``means[0, 1]``; of a covariance matrix the upper triangle.
+    mean, sd, low, high : ndarray, shape (p,)
+        Posterior mean, standard deviation, and interval of each parameter; known ones have the standard deviation 0.
+    level : float
+        Posterior probability of the intervals.
+    centre, root : ndarray, shapes (f,) and (f, f)
+        y* and a root R of S = R R', on the real line.
+    varying : tuple of str
+        Names of the arrays that are not known, one after the other in y.
+    status : str
+        What else there is to know of MAP, in words.
+    """
+
+    parameters: Parameters
+    names: tuple[str, ...]
+    mean: Array
+    sd: Array
+    low: Array
+    high: Array
+    level: float
+    centre: Array
+    root: Array
+    varying: tuple[str, ...]
+    status: str
+
+    @property
+    def table(self) -> list[dict[str, Any]]:
+        """One dict per parameter; ``to_frame()`` gives them as a pandas frame."""
+        columns = (column.tolist() for column in (self.mean, self.sd, self.low, self.high))
+        heads = ("parameter", "mean", "sd", "low", "high")
+        return [dict(zip(heads, row, strict=True)) for row in zip(self.names, *columns, strict=True)]
+
+    def draw(self, n_draws: int, random_state: Any = None) -> dict[str, Array]:
+        """Return independent draws of the parameters by name, shapes (n_draws, ...).
+
+        Parameters
+        ----------
+        n_draws : int
+            How many.
+        random_state : int, RandomState or None, default None
+            Seed or source of randomness.
+        """
+        z = random_source(random_state).standard_normal((count_at_least_one("n_draws", n_draws), len(self.centre)))
+        return mixtures_at(self.centre + z @ self.root.T, self.parameters, self.varying)
+
+    def __repr__(self) -> str:
+        """The table as plain text."""
+        heads = ["mean", "sd", "low", "high"]
+        rows = [["parameter", *heads, ""]]
+        rows += [[row["parameter"], *(f"{row[head]:.5g}" for head in heads), ""] for row in self.table]
+        head = f"Laplace's approximation about MAP, normal on the real line; {self.level:.4g} intervals"
+        return "\n".join([head, *table_lines(rows), self.status])
+
+
+def laplace_posterior(parameters: Parameters, information: Information, level: float) -> LaplacePosterior:
+    """Return Laplace's approximation at a MAP estimate with this observed information.
+
+    Raises
+    ------
+    ValueError
+        If the posterior has no normal approximation there: MAP on the boundary, not identified, or no maximum.
+    """
+    entries, arrays = information.entries, parameters.arrays()
+    if odd := [j for j, note in enumerate(information.notes) if note not in FIXED]:
+        names = ", ".join(f"{entries.names[j]} ({information.notes[j]})" for j in odd[:4])
+        raise ValueError(
+            f"the posterior has no normal approximation at this MAP: {names}{', ...' * (len(odd) > 4)}. What "
+            "helps is a prior that keeps parameters off the boundary, or fewer components"
+        )
+    held = {entry.array for entry, note in zip(entries.entries, entries.notes, strict=True) if note}
+    varying = tuple(quantity for quantity in parameters.quantities if quantity.name not in held)
+    named = tuple(quantity.name for quantity in varying)
+    free, by_free, errors = entries.free, entries.by_free, information.standard_errors[entries.free]
+    steps = STEP * by_free * errors
+    ends = [_on_the_line(entries, arrays, entries.values + sign * steps.T, varying) for sign in (1, -1)]
+    slopes = (ends[0] - ends[1]) / (2 * STEP * errors[:, None])  # A', row j by the j-th free parameter
+    root = slopes.T @ np.linalg.cholesky(information.covariance[np.ix_(free, free)])
+    volumes = [log_volume_slopes(quantity.support, arrays[quantity.name]) for quantity in varying]
+    gradient = np.concatenate([np.empty(0), *(of_one for of_one, _ in volumes)])
+    curvature = block_diag(*(of_one for _, of_one in volumes)) if volumes else np.empty((0, 0))
+    root = root @ np.linalg.inv(np.linalg.cholesky(np.eye(len(root)) + root.T @ curvature @ root)).T
+    centre = _on_the_line(entries, arrays, entries.values[None], varying)[0] + root @ (root.T @ gradient)
+    moments = _moments(parameters, entries, named, centre, root, level)
+    return LaplacePosterior(parameters, entries.names, *moments, level, centre, root, named, information.sentence)
+
+
+def _moments(
+    parameters: Parameters, entries: Entries, varying: tuple[str, ...], centre: Array, root: Array, level: float
+) -> tuple[Array, Array, Array, Array]:
+    """Return means, standard deviations, and lower and upper ends of intervals on the natural scale, (p,) each."""
+    points = np.concatenate([centre[None], centre + root.T, centre - root.T])
+    there: dict[str, Any] = mixtures_at(points, parameters, varying)
+    values = np.stack([there[entry.array][(slice(None), *entry.place)] for entry in entries.entries], axis=1)
+    middle, up, down = values[0], values[1 : 1 + len(centre)], values[1 + len(centre) :]
+    mean = middle + (up + down - 2 * middle).sum(axis=0) / 2
+    sd = np.sqrt(((up - down) ** 2).sum(axis=0)) / 2
+    low, high = values[0].copy(), values[0].copy()
+    around = norm.ppf((1 + level) / 2) * np.array([-1, 1])
+    for j in np.flatnonzero(sd > 0):
+        g, slope, inverse = SCALES[entries.entries[j].scale]
+        low[j], high[j] = inverse(g(middle[j]) + around * slope(middle[j]) * sd[j])
+    return mean, sd, low, high
+
+
+def mixtures_at(vectors: Array, parameters: Parameters, varying: tuple[str, ...]) -> dict[str, Array]:
+    """Return the parameters at vectors (S, f) on the real line, shapes (S, ...); those that are known are repeated."""
+    arrays, at = dict[str, Array](), 0
+    for quantity in parameters.quantities:
+        array = parameters.arrays()[quantity.name]
+        if quantity.name not in varying:
+            arrays[quantity.name] = np.broadcast_to(array, (len(vectors), *array.shape))
+            continue
+        n = quantity.support.n_free(array.shape)
+        arrays[quantity.name] = constrained(quantity.support, vectors[:, at : at + n], array.shape)
+        at += n
+    return arrays
+
+
+def _on_the_line(entries: Entries, arrays: dict[str, Array], values: Array, varying: tuple[Quantity, ...]) -> Array:
+    """Return the real vectors (S, f) of mixtures whose entries have these values (S, p)."""
+    many: dict[str, Any] = {name: np.repeat(array[None], len(values), axis=0) for name, array in arrays.items()}
+    for entry, column in zip(entries.entries, values.T, strict=True):
+        many[entry.array][(slice(None), *entry.place)] = column
+    for quantity in varying:
+        if isinstance(quantity.support, Covariance):  # of which entries are one triangle
+            upper = np.triu(many[quantity.name])
+            many[quantity.name] = upper + np.triu(upper, 1).mT
+    return np.hstack([np.empty((len(values), 0)), *(q.support.unconstrained(many[q.name]) for q in varying)])

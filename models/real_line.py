@@ -1,0 +1,66 @@
+"""The way back from the real line to the numbers of a support, and what it does to volumes.
+
+The way there is :meth:`models.supports.Support.unconstrained`. With x the free numbers of an array and y its real
+vector, a density of y is that of x times |∂x/∂y|.
+"""
+
+import numpy as np
+from scipy.special import expit
+
+from models.supports import Covariance, Simplex, Support
+from models.validation import Array
+
+
+def constrained(support: Support, vectors: Array, shape: tuple[int, ...]) -> Array:
+    """Map real vectors (S, p) back to arrays (S, *shape) in a support.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from models.real_line import constrained
+    >>> from models.supports import SIMPLEX
+    >>> constrained(SIMPLEX, np.log([[2.0, 1.0]]), (3,))
+    array([[0.5 , 0.25, 0.25]])
+    """
+    S = len(vectors)
+    match support:
+        case Simplex():
+            places = support.coordinates(np.arange(shape[-1]))
+            y = np.zeros((S, *shape))
+            y[..., places] = vectors.reshape(S, *shape[:-1], len(places))
+            return support.normalised(np.exp(y - y.max(axis=-1, keepdims=True)))
+        case Covariance():
+            D, K = shape[-1], int(np.prod(shape[:-2]))
+            chol = np.zeros((S, K, D, D))
+            chol[..., range(D), range(D)] = np.exp(vectors[:, : K * D].reshape(S, K, D))
+            chol[(..., *np.tril_indices(D, -1))] = vectors[:, K * D :].reshape(S, K, -1)
+            return (chol @ chol.mT).reshape(S, *shape)
+    y = vectors.reshape(S, *shape)
+    return {"identity": lambda: y, "log": lambda: np.exp(y), "logit": lambda: expit(y)}[support.scale]()
+
+
+def log_volume_slopes(support: Support, array: Array) -> tuple[Array, Array]:
+    """Return the gradient (p,) and minus the Hessian (p, p) of log |∂x/∂y| by the real vector y of an array.
+
+    The volume is x (1 - x) of a logit, the product of all L numbers that sum to one, x of a logarithm, and of a
+    covariance matrix 2^D Π_i L_ii^(D - i + 1), i from 0; of the last two the logarithm is linear in y.
+    """
+    x = array.ravel()
+    match support:
+        case Simplex():
+            L = support.totals(np.ones_like(array))
+            own = support.coordinates(np.arange(x.size).reshape(array.shape)).ravel()
+            sums = support.totals(np.eye(x.size).reshape(x.size, *array.shape)).reshape(x.size, x.size)
+            alike = sums[np.ix_(own, own)]  # whether two are of one block
+            p, n = x[own], L.ravel()[own]
+            return 1 - n * p, n * (np.diag(p) - alike * np.outer(p, p))
+        case Covariance():
+            D, K = array.shape[-1], int(np.prod(array.shape[:-2]))
+            gradient = np.concatenate([np.tile(D + 1.0 - np.arange(D), K), np.zeros(K * D * (D - 1) // 2)])
+            return gradient, np.zeros((len(gradient), len(gradient)))
+    gradient, curvature = {
+        "identity": lambda: (0 * x, 0 * x),
+        "log": lambda: (0 * x + 1, 0 * x),
+        "logit": lambda: (1 - 2 * x, 2 * x * (1 - x)),
+    }[support.scale]()
+    return gradient, np.diag(curvature)

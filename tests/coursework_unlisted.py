@@ -1,0 +1,276 @@
+"""Mistakes that no entry of the catalogue lists, and Q as students write it; `UNLISTED` has (name, check, options, f).
+
+A name of "" says that the function is right.
+"""
+
+import numpy as np
+from scipy.special import logsumexp, softmax, xlogy
+from scipy.stats import multivariate_normal, norm, poisson
+
+from comparisons.coursework import check_e_step, check_fit, check_log_likelihood, check_m_step, check_q
+from models.gmm import GMMPrior
+
+UNLISTED = []
+SCALES = {"full": [[1.0, 0.3], [0.3, 2.0]], "tied": [[1.0, 0.3], [0.3, 2.0]], "diag": [1.0, 2.0], "spherical": 1.7}
+M0, KAPPA, NU = np.array([0.5, -1.0]), 1.5, 6.0
+
+
+def listed(name, check, **options):
+    """Register the function below."""
+
+    def register(function):
+        UNLISTED.append((name, check, options, function))
+        return function
+
+    return register
+
+
+def log_normal(X, m, S):
+    return multivariate_normal(m, S).logpdf(X).reshape(-1)
+
+
+def gaussian(X, w, m, S):
+    return np.stack([np.log(w[k]) + log_normal(X, m[k], S[k]) for k in range(len(w))], axis=1)
+
+
+def bernoulli(X, w, p):
+    return np.log(w) + X @ np.log(p).T + (1 - X) @ np.log(1 - p).T
+
+
+def moments(X, r):
+    N = r.sum(axis=0)
+    means = r.T @ X / N[:, None]
+    d = X[:, None] - means
+    return N, means, np.einsum("nk,nkd,nke->kde", r, d, d)
+
+
+# Terms, and the order of sums -----------------------------------------------------------------------------------------
+
+
+@listed("log(1 + x) · λ in place of x log(e λ)", check_e_step, family="pmm")
+def arguments_exchanged(X, w, rates):
+    return softmax(np.log(w) + np.log(X + 1) @ rates.T - rates.sum(axis=1), axis=1)
+
+
+@listed("μ' Σ⁻¹ μ - x' Σ⁻¹ μ added to the log density", check_e_step)
+def difference_of_squares(X, w, m, S):
+    P = np.linalg.inv(S)
+    square = np.einsum("nd,kde,ne->nk", X, P, X) - np.einsum("kd,kde,ke->k", m, P, m)
+    return softmax(np.log(w) - np.linalg.slogdet(S)[1] / 2 - square / 2, axis=1)
+
+
+@listed("π_k times the log density in place of weights + determinant + square", check_e_step)
+def weights_as_a_factor(X, w, m, S):
+    return softmax(w * (gaussian(X, w, m, S) - np.log(w)), axis=1)
+
+
+@listed("p log p + (1 - p) log (1 - p) in place of x log p + (m - x) log(1 - p)", check_e_step, family="bmm")
+def entropies(X, w, p):
+    return softmax(np.log(w) + (p * np.log(p) + (1 - p) * np.log(1 - p)).sum(axis=1) + 0 * X[:, :1], axis=1)
+
+
+@listed("not normalised and factor 1.6 of determinant", check_e_step)
+def two_at_once(X, w, m, S):
+    return np.exp(gaussian(X, w, m, S) - 0.3 * np.linalg.slogdet(S)[1])
+
+
+@listed(
+    "normalised over components, then multiplied over features, then normalised over components, with the weights in "
+    "each cell",
+    check_e_step,
+    covariance_type="diag",
+)
+def weights_for_each_feature(X, w, m, v):
+    cells = w[:, None] * norm.pdf(X[:, None], m, np.sqrt(v))
+    return cells.prod(axis=2) / cells.prod(axis=2).sum(axis=1, keepdims=True)
+
+
+@listed("added over components, then multiplied over features and samples", check_log_likelihood, family="bmm")
+def mixture_of_each_cell(X, w, p):
+    return np.log(np.einsum("k,nkd->nd", w, np.where(X[:, None] == 1, p, 1 - p))).sum()
+
+
+@listed("-log x! left out and mean in place of the sum", check_log_likelihood, family="pmm")
+def density_and_sum(X, w, rates):
+    return logsumexp(np.log(w) + X @ np.log(rates).T - rates.sum(axis=1), axis=1).mean()
+
+
+@listed("-0.5 times the number of parameters times log n added", check_log_likelihood, family="bmm")
+def penalised(X, w, p):
+    return logsumexp(bernoulli(X, w, p), axis=1).sum() - 0.5 * (p.size + len(w) - 1) * np.log(len(X))
+
+
+@listed("responsibilities squared, with the log densities", check_q)
+def squared_in_one_term(X, r, w, m, S):
+    return (r**2 * (gaussian(X, w, m, S) - np.log(w))).sum() + (r * np.log(w)).sum()
+
+
+@listed("-Σ_ik r_ik log π_k and n Σ_k π_k log π_k added", check_q)
+def weights_by_themselves(X, r, w, m, S):
+    return (r * (gaussian(X, w, m, S) - np.log(w))).sum() + len(X) * (w * np.log(w)).sum()
+
+
+@listed("joint densities over the mean of densities, over components", check_e_step)
+def denominator_without_weights(X, w, m, S):
+    joint = np.exp(gaussian(X, w, m, S))
+    return joint / (joint / w).mean(axis=1, keepdims=True)
+
+
+# Sums and ratios ------------------------------------------------------------------------------------------------------
+
+
+@listed("0.9 times the right one + 0.1 times the old value", check_m_step, family="pmm")
+def damped(X, r, rates):
+    return r.mean(axis=0), 0.9 * (r.T @ X) / r.sum(axis=0)[:, None] + 0.1 * rates
+
+
+@listed("adds 1 to the numerator and K to the divisor", check_m_step, family="bmm")
+def counts_smoothed(X, r):
+    return (r.sum(axis=0) + 1) / (len(X) + r.shape[1]), r.T @ X / r.sum(axis=0)[:, None]
+
+
+@listed("sum of complement of responsibilities", check_m_step, family="bmm")
+def divided_by_the_others(X, r):
+    return r.mean(axis=0), r.T @ X / (1 - r).sum(axis=0)[:, None]
+
+
+@listed("-E[x x'] and N_k/n E[x x'] added", check_m_step)
+def second_moment_over_n(X, r):
+    N, means, _ = moments(X, r)
+    return N / len(X), means, np.einsum("nk,nd,ne->kde", r, X, X) / len(X) - means[:, :, None] * means[:, None]
+
+
+@listed("squared lengths in place of samples and centres", check_e_step, family="kmeans")
+def lengths(X, C):
+    return np.abs((X**2).sum(axis=1)[:, None] - (C**2).sum(axis=1)).argmin(axis=1)
+
+
+# Loops ----------------------------------------------------------------------------------------------------------------
+
+
+@listed("adds 2 to the numerator and 3 to the divisor", check_fit, family="bmm")
+def smoothed_to_the_limit(X, K, seed=0):
+    w, p = np.full(K, 1 / K), np.random.default_rng(seed).uniform(0.3, 0.7, (K, X.shape[1]))
+    for _ in range(400):
+        r = softmax(bernoulli(X, w, p), axis=1)
+        w, p = r.mean(axis=0), (r.T @ X + 2) / (r.sum(axis=0)[:, None] + 3)
+    return w, p
+
+
+@listed("E-step between the updates", check_fit)
+def means_first(X, weights, means, covariances, n_iter=20):
+    for _ in range(n_iter):
+        means = moments(X, softmax(gaussian(X, weights, means, covariances), axis=1))[1]
+        r = softmax(gaussian(X, weights, means, covariances), axis=1)
+        d, weights = X[:, None] - means, r.mean(axis=0)
+        covariances = np.einsum("nk,nkd,nke->kde", r, d, d) / r.sum(axis=0)[:, None, None]
+    return weights, means, covariances
+
+
+# MAP of the Gaussian --------------------------------------------------------------------------------------------------
+
+
+def map_step(kind, constant=None, shrinkage=None, gap=None, scale=None, pseudo=1.0):
+    """Return an M-step with a prior, each term of which may be replaced."""
+    psi = np.array(SCALES[kind]) if scale is None else scale
+
+    def m_step(X, r):
+        (n, D), K = X.shape, r.shape[1]
+        N, average, S = moments(X, r)
+        means = (KAPPA * M0 + r.T @ X) / (KAPPA + N)[:, None]
+        factor = KAPPA * N / (KAPPA + N) if shrinkage is None else shrinkage(N)
+        e = average - M0 if gap is None else gap(average, means)
+        A = S + np.einsum("k,kd,ke->kde", factor, e, e)
+        own = {"full": D + 2, "tied": D + 1 + K, "diag": 3, "spherical": D + 2}[kind] if constant is None else constant
+        covariances = {
+            "full": lambda: (psi + A) / (NU + N + own)[:, None, None],
+            "tied": lambda: (psi + A.sum(axis=0)) / (NU + n + own),
+            "diag": lambda: (psi + np.einsum("kdd->kd", A)) / (NU + N + own)[:, None],
+            "spherical": lambda: (psi + np.einsum("kdd->k", A)) / (NU + D * N + own),
+        }[kind]()
+        return (N + 3 - pseudo) / (n + 2 * K), means, covariances
+
+    return m_step
+
+
+TERM = "κ0 N_k/(κ0+N_k) (x̄_k-m0)(x̄_k-m0)'"
+MAP = [
+    ("full", {}, ""),
+    ("tied", {}, ""),
+    ("diag", {}, ""),
+    ("spherical", {}, ""),
+    ("full", {"constant": 3}, "ν0 + D + 1 in place of ν0 + D + 2"),
+    ("full", {"constant": -3}, "ν0 - (D + 1), the posterior's mean in place of ν0 + D + 2"),
+    ("full", {"constant": 7.5}, "adds 3.5 to the divisor"),
+    ("tied", {"constant": 4}, "ν0 + D + 2 in place of ν0 + D + 1 + K"),
+    ("diag", {"constant": 2}, "ν0 + 2 in place of ν0 + 3"),
+    ("spherical", {"constant": 2}, "ν0 + 2 in place of ν0 + 2 + D"),
+    ("full", {"shrinkage": lambda N: 0 * N}, f"{TERM} left out"),
+    ("tied", {"shrinkage": lambda N: 0 * N}, f"{TERM} left out"),
+    ("diag", {"shrinkage": lambda N: KAPPA + 0 * N}, f"κ0 (x̄_k - m0)² in place of {TERM}"),
+    (
+        "spherical",
+        {"gap": lambda average, means: means - M0},
+        f"κ0 N_k / (κ0 + N_k) (μ_k - m0)² of the new μ_k in place of {TERM}",
+    ),
+    ("full", {"scale": 0.0}, "Ψ0 left out"),
+    ("diag", {"scale": np.array([0.5, 1.0])}, "Ψ0 halved"),
+    ("full", {"scale": 0.0, "shrinkage": lambda N: 0 * N}, f"Ψ0 left out and {TERM} left out"),
+    ("tied", {"pseudo": 0.0}, "a_k in place of a_k - 1"),
+]
+UNLISTED += [
+    (
+        name,
+        check_m_step,
+        {"covariance_type": kind, "prior": GMMPrior(3.0, M0, KAPPA, NU, SCALES[kind], kind)},
+        map_step(kind, **changes),
+    )
+    for kind, changes, name in MAP
+]
+
+
+# Q of two sets of parameters ------------------------------------------------------------------------------------------
+
+
+@listed("", check_q)
+def q_of_two(X, theta, theta_old):
+    return (softmax(gaussian(X, *theta_old), axis=1) * gaussian(X, *theta)).sum()
+
+
+@listed("", check_q, family="bmm")
+def q_of_unmarked_old(X, pi, p, pi_new, p_new):
+    return (softmax(bernoulli(X, pi, p), axis=1) * bernoulli(X, pi_new, p_new)).sum()
+
+
+@listed("", check_q, family="pmm")
+def q_of_one_feature(new, old, x):
+    def joint(w, rates):
+        return np.log(w) + poisson.logpmf(x[:, None], rates)
+
+    return (softmax(joint(*old), axis=1) * joint(*new)).sum()
+
+
+@listed("", check_q, returns="mean over samples")
+def q_as_a_mean(X, responsibilities, params):
+    return (responsibilities * gaussian(X, *params)).sum(axis=1).mean()
+
+
+@listed("mean in place of the sum", check_q)
+def q_as_an_undeclared_mean(X, theta, theta_old):
+    return (softmax(gaussian(X, *theta_old), axis=1) * gaussian(X, *theta)).sum(axis=1).mean()
+
+
+@listed("old parameters in the log density", check_q)
+def q_of_the_old_ones(X, theta, theta_old):
+    return (softmax(gaussian(X, *theta_old), axis=1) * gaussian(X, *theta_old)).sum()
+
+
+@listed("E-step: weights left out", check_q, family="bmm")
+def q_with_a_wrong_e_step(X, pi, p, pi_old, p_old):
+    return (softmax(bernoulli(X, 1 + 0 * pi_old, p_old), axis=1) * bernoulli(X, pi, p)).sum()
+
+
+@listed("entropy added", check_q)
+def q_with_entropy(X, theta, theta_old):
+    r = softmax(gaussian(X, *theta_old), axis=1)
+    return (r * gaussian(X, *theta)).sum() - xlogy(r, r).sum()

@@ -1,0 +1,48 @@
+"""One contract: rows in memory, in a file, in Dask's chunks and in a stream are fitted alike, by every family."""
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+from families import FAILINGS, each_family, largest_relative_gap
+
+from em import StreamSettings
+
+N = 120
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    with dask.config.set(scheduler="synchronous"):
+        yield
+
+
+def problem(family):
+    """Return samples with missing cells, weights of which some are 0, and where to start."""
+    X, start, _ = family.problem(5, 2, 2, N)
+    X, rng = np.array(X, dtype=float), np.random.RandomState(0)
+    X[rng.random(X.shape) < 0.15] = np.nan
+    return X, rng.randint(0, 4, size=N).astype(float), start
+
+
+@pytest.mark.filterwarnings("ignore::em.NotIdentifiableWarning")
+@each_family
+def test_memory_file_chunks_and_stream_give_one_fit(family, tmp_path):
+    X, weights, start = problem(family)
+    held = family.prior(2, 2) is not None  # maximum likelihood with all free, MAP with frozen weights
+    settings = {"frozen": {"weights": [0.4, 0.6]}} if held else {}
+    memory = family.fit(X, 2, sample_weight=weights, init=start, quiet=FAILINGS, **settings)
+    wanted, settings = memory.parameters_.arrays(), {"init": memory.parameters_, **settings}
+    np.save(tmp_path / "X.npy", X)
+    for rows in (np.load(tmp_path / "X.npy", mmap_mode="r"), da.from_array(X, chunks=(70, -1))):
+        other = family.fit(rows, 2, sample_weight=weights, quiet=FAILINGS, **settings)
+        assert other.log_likelihood_ == pytest.approx(memory.log_likelihood_, abs=1e-6)
+        assert largest_relative_gap(other.parameters_.arrays(), wanted) < 1e-3
+    stream = family.estimator(2, prior=family.prior(2, 2), **family.options, **family.structure, **settings)
+    n = int(weights[~np.isnan(X).all(axis=1)].sum())
+    for bound in (1e-3, 0.5):  # the first pass is the stream's start, the second one of steps
+        for rows in np.split(np.arange(N), 2):
+            stream.partial_fit(X[rows], sample_weight=weights[rows], settings=StreamSettings(first_rows=n))
+        assert largest_relative_gap(stream.parameters_.arrays(), wanted) < bound
+        assert not held or stream.weights_.tolist() == [0.4, 0.6]
+    assert stream.n_samples_seen_ == 2 * n

@@ -1,0 +1,328 @@
+"""Streams weigh samples and not calls, stay in the parameter space, reach the batch optimum, resume and merge."""
+
+import copy
+
+import dask.array as da
+import numpy as np
+import pytest
+from families import FAILINGS, each_family, largest_relative_gap
+
+import em.streams.state
+from em import (
+    CategoricalMixtureEM,
+    GaussianMixtureEM,
+    NoMaximumWarning,
+    PoissonMixtureEM,
+    StreamSettings,
+    load,
+    merge,
+    save,
+)
+from em.streams.state import Stream
+from models.gmm import GMMParameters, simulate
+
+TRUTH = GMMParameters([0.3, 0.7], [[0.0, 0.0], [2.5, 2.0]], [[[1.0, 0.3], [0.3, 0.8]], [[1.0, 0.0], [0.0, 1.5]]])
+SMALL = StreamSettings(first_rows=60)
+
+
+def streamed(family, batches, settings=SMALL, **given):
+    """Return a family's mixture after these batches."""
+    K, D = 2, batches[0].shape[1]
+    options = {"n_init": 2, "random_state": 0, **family.options, **family.structure, **given}
+    fit = family.estimator(K, prior=family.prior(K, D), **options)
+    for X in batches:
+        fit.partial_fit(X, settings=settings)
+    return fit
+
+
+def rows_of(family, n):
+    X, start, _ = family.problem(3, 2, 2, n)
+    X = np.array(X, dtype=float)
+    X[4::11, 1] = np.nan
+    return X, start
+
+
+# Steps --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "settings", [StreamSettings(a) for a in (0.6, 0.8, 1)] + [StreamSettings(half_life=70)], ids=str
+)
+def test_two_batches_forget_what_their_rows_forget_in_one(settings):
+    def kept(n, m):
+        return 1 - settings.step(n, m, 100)
+
+    assert kept(300, 40) * kept(340, 500) == pytest.approx(kept(300, 540), rel=1e-12)
+    whole = settings.share_of_average
+    assert (1 - whole(300, 40)) * (1 - whole(340, 500)) == pytest.approx(1 - whole(300, 540), abs=1e-12)
+
+
+def test_the_step_of_exponent_one_is_the_mean_and_that_of_others_is_the_integral_of_the_power():
+    assert StreamSettings(1).step(300, 100, 50) == 0.25
+    times = np.linspace(300, 400, 200_001) / 50
+    area = np.trapezoid(times**-0.6, times)
+    assert StreamSettings(0.6).step(300, 100, 50) == pytest.approx(1 - np.exp(-area), rel=1e-9)
+
+
+def test_a_sample_as_old_as_the_half_life_counts_half():
+    settings, weights = StreamSettings(half_life=30), np.ones(1)
+    for n in range(1, 200):
+        gamma = settings.step(n, 1, 50)
+        weights = np.append(weights * (1 - gamma), gamma)
+    np.testing.assert_allclose(weights[-31] / weights[-1], 0.5, rtol=1e-10)
+    assert weights.sum() == pytest.approx(1)
+    ages = np.arange(0, 3000, 0.01)
+    assert settings.remembered(3000) == pytest.approx(np.sum(2 ** (-ages / 30)) * 0.01, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"exponent": 0.5}, "exponent must be finite and greater than 0.5"),
+        ({"exponent": 1.1}, "exponent must be above 0.5 and at most 1, got 1.1"),
+        ({"half_life": 0}, "half_life must be finite and greater than 0"),
+        ({"first_rows": 1}, "first_rows must be a whole number of at least 2"),
+    ],
+)
+def test_settings_out_of_range_are_refused(given, message):
+    with pytest.raises(ValueError, match=message):
+        StreamSettings(**given)
+
+
+# Where it goes ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("ordered", "most"), [(False, 1), (True, 2)], ids=["random order", "sorted by component"])
+def test_after_twenty_passes_it_is_within_a_standard_error_or_two_of_the_batch_estimate(ordered, most, monkeypatch):
+    monkeypatch.setattr(em.streams.state, "MOST_SKETCHED", 250)  # so that the sample is far from all rows
+    X, z = simulate(TRUTH, 1000, 0)
+    rng, fit = np.random.RandomState(1), GaussianMixtureEM(2, n_init=2, random_state=0)
+    for _ in range(20):
+        order = rng.permutation(1000)
+        for rows in np.split(order[np.argsort(z[order], kind="stable")] if ordered else order, 4):
+            fit.partial_fit(X[rows], settings=StreamSettings(first_rows=120))
+    assert not fit.stream_.whole
+    batch = GaussianMixtureEM(2, random_state=0).fit(X)
+    found = fit.parameters_.permute(np.argsort(fit.means_[:, 0])).arrays()
+    wanted = batch.parameters_.permute(np.argsort(batch.means_[:, 0]))
+    errors = GaussianMixtureEM(2, init=wanted).fit(X).uncertainty(X).standard_errors
+    gaps = (fit._entries(1).of(found) - fit._entries(1).of(wanted.arrays())) / errors
+    assert np.abs(gaps).max() < most
+
+
+def test_forgetting_follows_means_that_move():
+    rng, fits = np.random.RandomState(0), []
+    for half_life in (300, None):
+        fit = GaussianMixtureEM(1, n_init=1)
+        for step in range(40):
+            fit.partial_fit(rng.normal(step / 10, 1, size=(100, 1)), settings=StreamSettings(half_life=half_life))
+        fits.append(fit.means_[0, 0])
+    assert fits[0] == pytest.approx(3.9 - 0.1 * 3 / np.log(2), abs=0.25)  # the mean age of what is remembered
+    assert fits[1] < 3.3
+
+
+@pytest.mark.filterwarnings("ignore::em.NotIdentifiableWarning")
+@each_family
+def test_odd_batches_leave_parameters_legal_and_a_saved_stream_goes_on_with_the_same_bits(family, tmp_path):
+    X, _ = rows_of(family, 120)
+    X = X[np.argsort(X[:, 0], kind="stable")]  # as adversaries do
+    fit = streamed(family, [X, X[:1], np.repeat(X[60:61], 100, axis=0)])  # one component, one row, constant rows
+    save(fit, tmp_path / "stream.json")
+    resumed = load(tmp_path / "stream.json")
+    for batch in (X[-2:], X[30:]):  # a look falls into them
+        fit.partial_fit(batch)
+        resumed.partial_fit(batch)
+        type(fit.parameters_)(*fit.parameters_.arrays().values(), *fit.parameters_.options)  # or a ValueError
+        assert np.isfinite(fit.predict_proba(X)).all()
+    assert fit.status_ == resumed.status_
+    assert fit.stream_.looked > 200
+    for name, array in fit.parameters_.arrays().items():
+        np.testing.assert_array_equal(array, resumed.parameters_.arrays()[name])
+    assert fit.sample(3, random_state=0)[0].shape == (3, 2)
+
+
+def test_steps_that_would_be_no_mixture_are_left_out_and_counted():
+    X, _ = simulate(TRUTH, 300, 0)
+    fit = GaussianMixtureEM(2, random_state=0).partial_fit(X, settings=StreamSettings(first_rows=300, half_life=20))
+    before = fit.parameters_
+    fit.partial_fit(np.full((1, 2), 1e200))
+    np.testing.assert_array_equal(fit.means_, before.means)
+    for _ in range(40):
+        fit.partial_fit(np.zeros((30, 2)))
+    assert fit.stream_.n_left_out > 1
+    assert f"{fit.stream_.n_left_out} step(s) left out" in fit.status_
+    assert np.linalg.eigvalsh(fit.covariances_).min() > 0
+
+
+def test_what_first_rows_did_not_show_is_not_impossible_for_good():
+    rng = np.random.RandomState(0)
+    fit = PoissonMixtureEM(2, random_state=0).partial_fit(
+        [[0, 1], [0, 30]] * 60, settings=StreamSettings(first_rows=100)
+    )
+    assert (fit.rates_[:, 0] == 0).all()
+    for _ in range(40):
+        fit.partial_fit(rng.poisson([[0.5, 1], [0.0, 30]] * 50))
+    rare = fit.rates_[np.argmin(fit.rates_[:, 1]), 0]
+    assert rare == pytest.approx(0.5, abs=0.1)
+
+
+def test_digits_are_kept_far_from_the_origin():
+    X, _ = simulate(TRUTH, 1200, 0)
+    near, far = (streamed_gaussians(np.split(X + offset, 12), StreamSettings(first_rows=200)) for offset in (0.0, 1e8))
+    np.testing.assert_allclose(far.covariances_, near.covariances_, rtol=1e-5)
+
+
+def streamed_gaussians(batches, settings, **given):
+    fit = GaussianMixtureEM(2, random_state=0, **{"n_init": 2, **given})
+    for X in batches:
+        fit.partial_fit(X, settings=settings)
+    return fit
+
+
+def test_before_a_legal_fit_there_are_no_predictions_and_the_status_says_so():
+    fit = GaussianMixtureEM(2, random_state=0).partial_fit([[0.0, 1.0]])
+    assert fit.status_ == "stream of 1 samples, without a legal fit so far"
+    with pytest.raises(ValueError, match="not fitted"):
+        fit.predict([[0.0, 1.0]])
+    with pytest.warns(NoMaximumWarning, match="a stream of 80 samples has no start: X must not have constant columns"):
+        GaussianMixtureEM(2).partial_fit([[0.0, 1.0]] * 80, settings=StreamSettings(first_rows=80))
+    start = GaussianMixtureEM(2, init=TRUTH).partial_fit([[0.0, 1.0]])
+    np.testing.assert_array_equal(start.means_, TRUTH.means)
+
+
+def test_chunks_are_taken_one_after_the_other():
+    X, _ = simulate(TRUTH, 600, 0)
+    parts = streamed_gaussians([da.from_array(X, chunks=(150, 1))], SMALL)
+    batches = streamed_gaussians(np.split(X, 4), SMALL)
+    np.testing.assert_array_equal(parts.means_, batches.means_)
+    assert parts.n_samples_seen_ == 600
+
+
+def test_weights_count_how_often_a_row_occurs():
+    X, _ = simulate(TRUTH, 300, 0)
+    weights = np.random.RandomState(0).randint(0, 3, size=300)
+    settings = StreamSettings(first_rows=80)
+    one, other = (GaussianMixtureEM(2, random_state=0) for _ in range(2))
+    for at in np.split(np.arange(300), 3):
+        one.partial_fit(X[at], sample_weight=weights[at], settings=settings)
+        other.partial_fit(np.repeat(X[at], weights[at], axis=0), settings=settings)
+    assert one.n_samples_seen_ == other.n_samples_seen_ == weights.sum()
+    np.testing.assert_allclose(one.weights_ @ one.means_, other.weights_ @ other.means_, atol=0.1)
+
+
+# Resuming and merging -----------------------------------------------------------------------------------------------
+
+
+@each_family
+def test_statistics_at_the_same_parameters_merge_to_the_joint_m_step(family):
+    X, start = rows_of(family, 90)
+    settings = {"init": start, "max_iter": 2, "quiet": FAILINGS}
+    fit, other = family.fit(X[:50], 2, **settings), family.fit(X[:50], 2, **settings)
+    turned = other.parameters_.permute([1, 0])
+    other._keep_parameters(turned)  # the same mixture under other labels
+    joint = copy.copy(fit).begin_stream(X)
+    merged = merge(copy.copy(fit).begin_stream(X[:40]), other.begin_stream(X[40:]))
+    assert merged.n_samples_seen_ == 90
+    assert largest_relative_gap(merged.parameters_.arrays(), joint.parameters_.arrays()) < 1e-9
+    merged.partial_fit(X[:3])
+
+
+def test_merged_streams_are_near_the_fit_to_all_rows():
+    X, _ = simulate(TRUTH, 3000, 0)
+    halves = [streamed_gaussians(np.split(part, 3), StreamSettings(), n_init=2) for part in np.split(X, 2)]
+    merged, batch = merge(*halves), GaussianMixtureEM(2, random_state=0).fit(X)
+    order, own = np.argsort(batch.means_[:, 0]), np.argsort(merged.means_[:, 0])
+    errors = batch.uncertainty(X).standard_errors[2:6].reshape(2, 2)[order]
+    assert np.abs((merged.means_[own] - batch.means_[order]) / errors).max() < 2
+
+
+def test_samples_of_merged_streams_hold_no_row_that_one_left_out(monkeypatch):
+    monkeypatch.setattr(em.streams.state, "MOST_SKETCHED", 100)
+    X, _ = simulate(TRUTH, 600, 0)
+    whole = Stream.empty(StreamSettings(), 2)
+    few, many = (whole.seen(em.streams.state.samples_of(rows, np.ones(len(rows))), 10) for rows in (X[:50], X[50:]))
+    both = few.joined(many, 10)
+    wanted = whole.seen(em.streams.state.samples_of(X, np.ones(600)), 10)
+    assert few.whole
+    assert not both.whole
+    assert {*map(tuple, both.rows)} <= {*map(tuple, wanted.rows)} | {*map(tuple, many.rows)}
+    assert em.streams.state.hashes(both.rows).max() <= np.uint64(many.largest_hash)
+
+
+# What does not fit --------------------------------------------------------------------------------------------------
+
+X2, _ = simulate(TRUTH, 100, 0)
+FIT = GaussianMixtureEM(2, n_init=1, random_state=0).fit(X2)
+
+
+def test_what_a_stream_does_not_know_is_no_attribute_and_a_fit_forgets_the_stream(tmp_path):
+    fit = copy.copy(FIT).begin_stream(X2)
+    with pytest.raises(AttributeError, match=r"log_likelihood_ is not known of a stream, .* score\(X\) and bic\(X\)"):
+        fit.log_likelihood_  # noqa: B018
+    fit.report(X2, tmp_path / "stream.html")
+    assert "100 samples" in (tmp_path / "stream.html").read_text()
+    assert fit.bic(X2) == pytest.approx(FIT.bic(X2), rel=1e-9)
+    np.testing.assert_allclose(fit.means_, FIT.means_, rtol=1e-4)
+    assert "100 samples" in repr(fit.summary(X2))
+    fit.fit(X2)
+    assert not hasattr(fit, "stream_")
+
+
+def test_a_stream_after_a_fit_starts_at_its_parameters_and_labels_stay():
+    fit = copy.copy(FIT)
+    fit._keep_parameters(FIT.parameters_.permute([1, 0]))
+    X, _ = simulate(TRUTH, 900, 1)
+    for batch in (X[:1], X[1:60], X[60:500], X[500:]):  # no fit so far, a first one, a start, a look
+        fit.partial_fit(batch, settings=StreamSettings(first_rows=100))
+        np.testing.assert_allclose(fit.means_[::-1], FIT.means_, atol=1)
+    assert fit.n_samples_seen_ == 900
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: GaussianMixtureEM(2, init=np.arange(100) % 2).partial_fit(X2), ValueError, "init must be one of"),
+        (lambda: copy.copy(FIT).begin_stream(X2).partial_fit(X2, settings=SMALL), ValueError, "settings must stay"),
+        (lambda: copy.copy(FIT).begin_stream(X2).partial_fit(X2[:, :1]), ValueError, "X has 1 features, but"),
+        (lambda: copy.copy(FIT).begin_stream(X2).partial_fit([[np.inf, 0]]), ValueError, "X must be finite"),
+        (lambda: PoissonMixtureEM(2, exposure=np.ones((5, 2))).partial_fit(np.ones((5, 2))), ValueError, "in parts"),
+        (lambda: merge(FIT, FIT), TypeError, r"without in place 0: call its begin_stream\(X\)"),
+        (lambda: merge(copy.copy(FIT).begin_stream(X2), tied()), ValueError, "of the same covariance_type"),
+    ],
+)
+def test_calls_that_do_not_fit_a_stream_are_refused(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def tied():
+    return GaussianMixtureEM(2, covariance_type="tied", n_init=1, random_state=0).fit(X2).begin_stream(X2)
+
+
+def test_levels_are_those_of_the_first_call_or_given():
+    fit = CategoricalMixtureEM(1).partial_fit([["a"], ["b"]])
+    with pytest.raises(ValueError, match="name all levels in `levels`"):
+        fit.partial_fit([["c"]])
+    given = CategoricalMixtureEM(1, levels=[("a", "b", "c")]).partial_fit([["a"], ["b"]]).partial_fit([["c"]])
+    assert given.probs_.shape == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_samples": 99.0}, "looked must be at most n_samples|n_samples_seen_ must be 99"),
+        ({"rows": X2[:, :1]}, "stream_.rows must be rows of 2 features"),
+        ({"running": {}}, "stream_.running must hold statistics where init is not parameters"),
+        ({"averaged": "doubled"}, r"parameters_\.\w+ must follow from stream_.averaged"),
+    ],
+)
+def test_a_stream_whose_parts_do_not_fit_is_not_saved(changes, message, tmp_path):
+    fit = copy.copy(FIT).begin_stream(X2)
+    if changes.get("averaged") == "doubled":
+        statistics = fit.stream_.averaged
+        changes = {"averaged": {**statistics, "second": 2 * statistics["second"]}}
+    fit.stream_ = copy.copy(fit.stream_)
+    for name, value in changes.items():
+        object.__setattr__(fit.stream_, name, value)
+    with pytest.raises(ValueError, match=message):
+        save(fit, tmp_path / "stream.json")
