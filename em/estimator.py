@@ -3,8 +3,10 @@
 Restarts are in :mod:`em.starts.restarts`; what a fitted mixture is used for is in :mod:`em.fitted`.
 """
 
+import os
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, Self
@@ -87,7 +89,13 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
     # Fitting ------------------------------------------------------------------------------------------------------
 
     def fit(
-        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None, *, keep_path: bool = False
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        keep_path: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
     ) -> Self:
         """Fit the mixture to X.
 
@@ -105,6 +113,9 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
         keep_path : bool, default False
             Whether to keep ``path_``, an :class:`em.engine.path.EMPath`: the parameters of each iteration of plain EM,
             without leaps, from the start of the best restart until an iteration gains less than 1e-4 nats.
+        checkpoint : str, path or None, default None
+            A file that keeps where the fit is (:mod:`em.saving.checkpoints`). If something ends the fit, the same call
+            goes on from its last whole iteration, and gives what it would have given, to the last bit.
 
         Returns
         -------
@@ -113,7 +124,7 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
         Raises
         ------
         ValueError
-            If X, the weights or a setting is not legal, before any work.
+            If X, the weights or a setting is not legal, before any work; if ``checkpoint`` is the file of another fit.
 
         Notes
         -----
@@ -127,11 +138,20 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
         samples = self._samples(X, sample_weight)
         with one_blas_thread():
             distinct = self._distinct(samples)
-            found = self._search(distinct)
+            with self._checkpointed(checkpoint, distinct):
+                found = self._search(distinct)
             self._fitted(found, samples)
             if keep_path:
                 self.path_ = EMPath(copy(self), self._path_from(found.best.start, distinct))
         return self
+
+    def _checkpointed(self, path: str | os.PathLike[str] | None, samples: Samples) -> AbstractContextManager[None]:
+        """Return what keeps in a file, if there is one, where the fit of distinct samples is."""
+        if path is None:
+            return nullcontext()
+        from em.saving.checkpoints import checkpointed, fingerprint  # which knows all families
+
+        return checkpointed(path, fingerprint(self, samples))
 
     def _path_from(self, start: P | None, samples: Samples) -> list[P]:
         """Return the parameters of plain EM from a start in the units in which EM runs."""

@@ -9,6 +9,7 @@ as metadata, which cross-validation cuts as it cuts X::
     cross_val_score(estimator, X, params={"n_trials": trials})
 """
 
+import os
 from collections.abc import Callable
 from copy import copy
 from functools import wraps
@@ -79,6 +80,7 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
         sample_weight: ArrayLike | None = None,
         *,
         keep_path: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
         **size: Any,
     ) -> Self:
         """Fit the mixture to X, as :meth:`em.estimator.MixtureEM.fit` says, with cells of sizes given here or before.
@@ -93,6 +95,8 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
             Frequencies: how often each row occurs.
         keep_path : bool, default False
             Whether to keep ``path_``.
+        checkpoint : str, path or None, default None
+            A file that keeps where the fit is.
         **size
             ``n_trials`` or ``exposure`` of each cell in this fit and for its methods; ``None`` takes the parameter of
             that name.
@@ -103,7 +107,7 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
         if given is not None:
             array = real_numbers(self._size_name, given)
             setattr(self, fitted, array if array.ndim else given)
-        return super().fit(X, y, sample_weight, keep_path=keep_path)
+        return super().fit(X, y, sample_weight, keep_path=keep_path, checkpoint=checkpoint)
 
     def fit_predict(
         self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None, **size: Any

@@ -204,13 +204,14 @@ def _from_objects(name: str, array: np.ndarray, column: str) -> np.ndarray:
 def _refuse(name: str, array: np.ndarray, column: str) -> NoReturn:
     """Raise an error that names the first column with a value that is no number, and that value."""
     columns = array.reshape(len(array), -1).T
-    d, value = next((d, value) for d, cells in enumerate(columns) for value in cells if not _is_legal(value))
+    cells = ((d, row, value) for d, own in enumerate(columns) for row, value in enumerate(own))
+    d, row, value = next(cell for cell in cells if not _is_legal(cell[2]))
     if not column and array.ndim == 2:
         column = f"column {d}"
     where, advice = (f" in {column}", f"; {_advice(columns[d], column)}") if column else ("", "")
     raise NotNumbersError(
         f"{name} must hold numbers, got {shown(value)} of type {type(value).__name__}{where}: an argument must be "
-        f"neither a string nor another object, but a number{advice}"
+        f"neither a string nor another object, but a number; the first is in row {row}{advice}"
     )
 
 

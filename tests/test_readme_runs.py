@@ -45,7 +45,7 @@ WORK = {
     "benchmarks.agreement.__main__": ["against_long_run", "of_many_samples", "against_enumeration"],
     "benchmarks.alignment": ["measured"],
     "benchmarks.calls": ["calls"],
-    "benchmarks.cluster": ["agreement"],
+    "benchmarks.cluster.__main__": ["agreement"],
     "benchmarks.em": ["passes"],
     "benchmarks.explorer": ["look"],
     "benchmarks.judged": ["fit"],

@@ -1,17 +1,20 @@
 """Chunks of rows, and sums over them that Dask makes: the same bits for the same chunks, whoever adds them."""
 
-from collections.abc import Callable, Sequence
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
+from secrets import token_hex
 from typing import Any
 
 import numpy as np
 
-from em.process.blas import one_blas_thread
-from models.validation import Array, check_sample_weight
+from em.chunked.groups import Parts, Recipe, Recipes, add, grouped, recipes_of, sum_of_group
+from models.frames import is_dask
+from models.validation import Array
 
-BRANCHES = 8  # parts that one task adds
 SHARED: ContextVar[Any] = ContextVar("SHARED", default=None)  # the passes that this thread shares with others, if any
 
 
@@ -24,11 +27,14 @@ class Chunks:
     rows : tuple
         A delayed matrix (n_c, D) for each chunk.
     weights : tuple
-        Delayed weights (n_c,) for each chunk, or ``None`` for each.
+        Weights (n_c,) for each chunk, delayed or not, or ``None`` for each.
+    futures : mapping
+        What the workers of a cluster hold of them, by key.
     """
 
     rows: tuple[Any, ...]
     weights: tuple[Any, ...]
+    futures: Mapping[Any, Any]
 
     @classmethod
     def of(cls, X: Any, sample_weight: Any) -> "Chunks":
@@ -42,38 +48,84 @@ class Chunks:
         array = rows_of(X)
         rows = tuple(array.to_delayed().ravel())
         if sample_weight is None:
-            return cls(rows, (None,) * len(rows))
+            return cls(rows, (None,) * len(rows), _futures_of(array))
         if not hasattr(sample_weight, "to_delayed"):
-            return cls(rows, tuple(_cut(sample_weight, array)))
+            return cls(rows, tuple(_cut(sample_weight, array)), _futures_of(array))
         weights = sample_weight.to_dask_array() if hasattr(sample_weight, "to_dask_array") else sample_weight
         if weights.ndim != 1 or weights.npartitions != len(rows):
             raise ValueError(
                 f"sample_weight must have one number for each row, in {len(rows)} chunk(s) like X, got "
                 f"{weights.ndim} dimension(s) in {weights.npartitions} chunk(s): rechunk it like X"
             )
-        return cls(rows, tuple(weights.to_delayed().ravel()))
+        return cls(rows, tuple(weights.to_delayed().ravel()), _futures_of(array, weights))
 
     def sum(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Return Σ_chunks function(rows, weights, *arguments), added by ``+``, eight parts at a time.
+        """Return Σ_chunks function(rows, weights, *arguments), added by ``+`` in a tree of pairs.
 
         Chunks of which no row counts are left out, and those of which the function gives ``None``; the sum of none is
         ``None``.
         """
         if (passes := SHARED.get()) is not None:
             return passes.sum(self, function, *arguments)
-        from dask.base import compute
-        from dask.delayed import delayed
+        get, n_chunks, bound = _scheduler(), len(self.rows), _Bound(function, arguments)
+        parts: Parts = {}
+        tasks: Any = {
+            f"chunks {numbers[0]} to {numbers[-1]}, {token_hex(8)}": (sum_of_group, recipes, n_chunks, bound, given)
+            for numbers, recipes, given in self._tasks(_client(get))
+        }
+        keys = list(tasks)
+        if self._recipes[0].shared:
+            from dask.highlevelgraph import HighLevelGraph
 
-        shared = [delayed(one, pure=False, traverse=False) for one in arguments]  # sent once, not with every chunk
-        part, joined = delayed(partial(_part, function), pure=False, traverse=False), delayed(_added, pure=False)
-        level = [
-            part(rows, weights, c, *shared)
-            for c, (rows, weights) in enumerate(zip(self.rows, self.weights, strict=True))
-        ]
-        while len(level) > 1:
-            level = [joined(level[at : at + BRANCHES]) for at in range(0, len(level), BRANCHES)]
-        (total,) = compute(level[0], traverse=False)
+            tasks = HighLevelGraph.from_collections(token_hex(8), tasks, [*self.rows, *filter(is_dask, self.weights)])
+        for of_group in get(tasks, keys):
+            for place, part in of_group.items():
+                add(parts, place, part, n_chunks)
+        (total,) = parts.values()
         return total
+
+    @cached_property
+    def _recipes(self) -> list[Recipe]:
+        return recipes_of(self.rows, self.weights, self.futures)
+
+    @cached_property
+    def _sent(self) -> dict[tuple[int, ...], Any]:
+        """Return the recipes of the groups of the last pass, which the workers of a cluster have."""
+        return {}
+
+    @cached_property
+    def _at(self) -> dict[Any, str]:
+        """Return the worker that had a result in the last pass, by key."""
+        return {}
+
+    def _tasks(self, client: Any) -> Iterator[tuple[tuple[int, ...], Any, list[Any]]]:
+        """Yield for each group the numbers of its chunks, their recipes, and what is given."""
+        places = {} if self._recipes[0].shared else self._places(client)
+        groups = grouped(self._recipes, _n_threads(client), places)
+        if set(groups) != self._sent.keys():
+            packs = [Recipes(self._recipes[c] for c in numbers) for numbers in groups]
+            sent = packs if client is None else client.map(_itself, packs, pure=False)
+            self._sent.clear()
+            self._sent.update(zip(groups, sent, strict=True))
+        for numbers in groups:
+            keys = [key for c in numbers for key in self._recipes[c].given]
+            yield numbers, self._sent[numbers], [self.futures.get(key, key) for key in keys]
+
+    def _places(self, client: Any) -> dict[Any, str]:
+        """Return a worker that has it for each result that the workers of a cluster hold, as soon as all are there."""
+        if not self.futures:
+            return {}
+        from distributed import wait
+
+        wait(list(self.futures.values()))
+        for recipe in self._recipes:
+            for future in (self.futures[key] for key in recipe.given if key in self.futures):
+                if future.status == "error":
+                    recipe.refuse(future.exception())
+        for key, own in client.who_has(list(self.futures.values())).items():
+            if own and self._at.get(key) not in own:  # copies that come and go change nothing
+                self._at[key] = min(own)
+        return self._at
 
 
 def rows_of(X: Any) -> Any:
@@ -84,24 +136,49 @@ def rows_of(X: Any) -> Any:
     return array.rechunk({1: -1})
 
 
-def _part(function: Callable[..., Any], rows: Any, weights: Any, number: int, *arguments: Any) -> Any:
-    """Return a chunk's part of the sum, or None where no row counts; errors name the chunk."""
-    n = rows.shape[0]
-    if n == 0 or (weights is not None and np.shape(weights) == (n,) and not np.any(weights)):
-        return None
-    try:
-        with one_blas_thread():
-            return function(rows, check_sample_weight(weights, n), *arguments)
-    except (TypeError, ValueError) as error:
-        error.args = (f"chunk {number}: {error}",)
-        raise
+class _Bound:
+    """A function of rows and weights with further arguments, into which Dask does not look for collections."""
+
+    def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        self.function, self.arguments = function, arguments
+
+    def __call__(self, rows: Any, weights: Any) -> Any:
+        return self.function(rows, weights, *self.arguments)
 
 
-def _added(parts: Sequence[Any]) -> Any:
-    total = None
-    for part in parts:
-        total = part if total is None else total if part is None else total + part
-    return total
+def _scheduler() -> Any:
+    """Return Dask's function that computes keys of a graph: as chosen, or that of a cluster, or on threads."""
+    from dask.base import get_scheduler
+    from dask.threaded import get
+
+    return get_scheduler() or get
+
+
+def _client(get: Any) -> Any:
+    """Return the client of the cluster that computes, or None where this process does."""
+    owner = getattr(get, "__self__", None)
+    return owner if hasattr(owner, "who_has") else None
+
+
+def _n_threads(client: Any) -> int:
+    import dask
+
+    if client is not None:
+        return max(sum(client.nthreads().values()), 1)
+    return dask.config.get("num_workers", None) or os.cpu_count() or 1
+
+
+def _itself(recipes: Recipes) -> Recipes:
+    return recipes
+
+
+def _futures_of(*collections: Any) -> dict[Any, Any]:
+    """Return what the workers of a cluster hold of collections, by key."""
+    if "distributed" not in sys.modules:
+        return {}
+    from distributed import futures_of
+
+    return {future.key: future for future in futures_of(collections)}
 
 
 def _cut(sample_weight: Any, array: Any) -> list[Array]:

@@ -1,8 +1,10 @@
 """Samples that are chunks: the sums that a fit asks for are made where the chunks are."""
 
+import operator
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property, partial, reduce
 from typing import Any, Self
 
 import numpy as np
@@ -11,12 +13,14 @@ from sklearn.utils.validation import validate_data
 
 from em.chunked.chunks import Chunks
 from em.chunked.summary import Ends, Summary, summary_of
+from em.engine.blocks import blocks
 from em.samples import Samples, encoded, kept_samples, sums_of_products
 from models.frames import column_names, real_numbers
 from models.validation import Array, check_columns, data_matrix
 
 MOST_SKETCHED, FEWEST_SKETCHED = 2**16, 2**10  # rows that a fit looks at as a whole, for its starts
 MOST_CELLS_SKETCHED = 2**22
+CELLS_AT_A_TIME = 2**20  # of a chunk that is summarised
 
 
 @dataclass(frozen=True)
@@ -36,25 +40,29 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Reader:
-    """How a chunk becomes samples: an estimator, of those that have codes for labels, names for messages, and units.
+    """How a chunk becomes samples: an estimator's codes for labels, where it has some, names for messages, and units.
 
     Once all chunks were read and all their rows take part (``whole``), they are not checked again.
     """
 
     estimator: BaseEstimator | None
+    n_features: int
     names: Sequence[str] | None
     units: Any = None
     whole: bool = False
 
     def __call__(self, rows: Any, weights: Array | None) -> Samples:
         """Return the samples of a chunk, or raise a ValueError or a TypeError."""
+        if np.ndim(rows) == 2 and rows.shape[1] != self.n_features:
+            raise ValueError(f"X must have {self.n_features} columns in every chunk, got {rows.shape[1]} in this one")
         if self.whole:
             X = np.ascontiguousarray(rows, dtype=np.float64)
             samples = Samples(X, weights, np.ones(len(X), dtype=bool), len(X), self.names)
         else:
             X = np.ascontiguousarray(data_matrix(encoded(self.estimator, rows), missing=True, names=self.names))
             samples, _ = kept_samples(X, weights, self.names)
-        return samples if self.units is None else replace(samples, X=self.units.rows(samples.X))
+        samples = replace(samples, lasting=False)
+        return samples if self.units is None else self.units.samples(samples)
 
 
 @dataclass(frozen=True)
@@ -95,15 +103,22 @@ class ChunkedSamples(Samples):
 
     in_memory = False
 
+    @property
+    def n_parts(self) -> int:  # type: ignore[override]
+        """The number of chunks."""
+        return len(self.chunks.rows)
+
     def sum_of(self, function: Callable[[Samples], Any]) -> Any:
         """Return the sum of a function of the samples of each chunk."""
         return self.chunks.sum(_of_samples, self.reader, function)
 
     def e_step(self, estimator: Any) -> Callable[[Any, np.ndarray], tuple[Array, dict[str, Array]]]:
         """Return the E-step of an estimator's runs over all chunks."""
+        sent = copy(estimator)
+        sent.init = "random"  # parameters, or what else is as large as they are, need not travel in every pass
 
         def expect(theta: Any, runs: np.ndarray) -> tuple[Array, dict[str, Array]]:
-            found = self.sum_of(partial(_expected, estimator, dict(theta), runs, self.complete))
+            found = self.sum_of(partial(_expected, sent, dict(theta), runs, self.complete))
             return found.log_likelihood, found.statistics
 
         return expect
@@ -195,15 +210,16 @@ def chunked_samples(
         As :func:`em.samples.samples_to_fit`; the message names the chunk.
     """
     chunks, names = Chunks.of(X, sample_weight), column_names(X) if names is None else names
-    of_labels = hasattr(estimator, "_encoded")
-    D, reader = X.shape[1], Reader(estimator if of_labels else None, names)
+    D = X.shape[1]
+    encodes = hasattr(estimator, "_encoded")
+    reader = Reader(estimator if encodes else None, D, names)
     most = min(MOST_SKETCHED, max(MOST_CELLS_SKETCHED // max(D, 1), FEWEST_SKETCHED))
     summary: Summary | None = chunks.sum(_summarised, reader, most)
     n_rows = 0 if summary is None else summary.n_rows
     if summary is None or n_rows < 2:
         raise ValueError(f"X must have at least two rows (samples) that are observed and have a weight, got {n_rows}")
     check_columns(summary.n_observed > 0, names)
-    whole = summary.complete and not summary.n_left_out and not of_labels
+    whole = summary.complete and not summary.n_left_out and not encodes
     matrix: Any = Matrix((n_rows, D))
     return ChunkedSamples(
         matrix,
@@ -229,7 +245,17 @@ def check_header(estimator: BaseEstimator, X: Any, *, reset: bool) -> None:
 
 
 def _summarised(rows: Any, weights: Array | None, reader: Reader, most: int) -> Summary:
-    return summary_of(reader(rows, weights), most)
+    """Return the summary of a chunk, of few cells at a time: nothing of its size is held beside it."""
+    part = reader(rows, weights)
+    n, n_left_out = len(part.X), part.n_rows - len(part.X)
+
+    def of_block(at: slice) -> Summary:
+        own = None if part.weights is None else part.weights[at]
+        n_rows = len(part.X[at]) + (0 if at.start else n_left_out)
+        return summary_of(replace(part, X=part.X[at], weights=own, n_rows=n_rows), most)
+
+    some_rows = max(CELLS_AT_A_TIME // part.X.shape[1], 1)
+    return reduce(operator.add, map(of_block, list(blocks(n, some_rows)) or [slice(0, 0)]))
 
 
 def _of_samples(rows: Any, weights: Array | None, reader: Reader, function: Callable[[Samples], Any]) -> Any:

@@ -32,6 +32,7 @@ from em.engine.run import Parameters as Parameters
 from em.engine.run import Run as Run
 from em.engine.run import best_of as best_of
 from em.engine.run import converged_after, lost_to_rounding, nats
+from em.engine.stages import restore, stages_of_fit, state_of
 from em.engine.stopping import CONFIRMED, GainToCome, rest_of_series
 from em.engine.visit import Visit
 from em.process.blas import one_blas_thread
@@ -104,12 +105,9 @@ class _Runs[P: Parameters]:
         self.ended: list[Run[P] | None] = [None] * R
         self.ids = np.arange(R)
         arrays = [start.arrays() for start in starts]
-        x = problem.join({name: np.stack([of_one[name] for of_one in arrays]) for name in problem.shapes})
-        self.at = self._visit(x, self.ids)
-        self.best_x, self.best_log_likelihood = self.at.x.copy(), self.at.log_likelihood.copy()
-        self.history = [self.at.objective.copy()]  # of all R runs, and no news of those that have ended
+        self.x = problem.join({name: np.stack([of_one[name] for of_one in arrays]) for name in problem.shapes})
         self.leaps = Leaps(problem, R, acceleration) if acceleration else None
-        self.gain = GainToCome(self.at.x, problem)
+        self.gain = GainToCome(self.x, problem)
         self.to_come = np.full(R, np.inf)
 
     @property
@@ -118,19 +116,35 @@ class _Runs[P: Parameters]:
         return self.history[-1][self.ids]
 
     def to_the_end(self) -> list[Run[P]]:
-        """Iterate until every run has ended."""
-        lost = np.isnan(self.at.objective)
-        for i in np.flatnonzero(lost).tolist():
-            status = "collapsed at its start: the objective is not a number there"
-            self.ended[i] = Run(self.starts[i], -np.inf, -np.inf, np.array([-np.inf]), 1, False, True, status)
-        self._go_on(~lost)
+        """Iterate until every run has ended, from where an earlier call of the same fit was."""
+        stages = stages_of_fit.get()
+        state = None if stages is None else stages.begin()
+        if state is None:
+            self._begin()
+        else:
+            restore(self, state)
         while len(self.ids):
+            if stages is not None:
+                stages.put(state_of(self))
             self._end_where_converged()
             if self.racing and len(self.ids) and (len(self.history) - 1) % LOOKS == 0:
                 self._end_where_beaten()
             if len(self.ids):
                 self._advance()
+        if stages is not None and (state is None or "at" in state):
+            stages.put(state_of(self))
         return self._with_those_beaten_by_a_collapse()
+
+    def _begin(self) -> None:
+        """Make the E-step of every start."""
+        self.at = self._visit(self.x, self.ids)
+        self.best_x, self.best_log_likelihood = self.at.x.copy(), self.at.log_likelihood.copy()
+        self.history = [self.at.objective.copy()]  # of all R runs, and no news of those that have ended
+        lost = np.isnan(self.at.objective)
+        for i in np.flatnonzero(lost).tolist():
+            status = "collapsed at its start: the objective is not a number there"
+            self.ended[i] = Run(self.starts[i], -np.inf, -np.inf, np.array([-np.inf]), 1, False, True, status)
+        self._go_on(~lost)
 
     def _with_those_beaten_by_a_collapse(self) -> list[Run[P]]:
         """Return all runs; those that left the race to one that collapsed later go on from where they were."""

@@ -34,16 +34,18 @@ class GaussianRows:
         Structure of the covariances.
     weights : ndarray, shape (n,) or (R, n), or None
         Frequencies; ``None`` counts each row once.
+    keep : bool, default True
+        Whether passes come so often that the statistics of few rows are kept for the next.
     """
 
-    def __init__(self, X: Any, covariance_type: str, weights: Weights = None) -> None:
+    def __init__(self, X: Any, covariance_type: str, weights: Weights = None, *, keep: bool = True) -> None:
         self.X, self.weights = X, weights
         self.form = NaturalForm(covariance_type, X.shape[-1])
         self.n_rows, self.own = X.shape[-2], len(X.shape) == 3
         self.kept: Array | None = None
         if self.own:
             self.kept = np.stack([self.form.statistics(x) for x in X])
-        elif self.n_rows * self.form.n_statistics <= MOST_NUMBERS_KEPT:
+        elif keep and self.n_rows * self.form.n_statistics <= MOST_NUMBERS_KEPT:
             self.kept = self.form.statistics(np.asarray(X[:], dtype=np.float64))
 
     def expect(self, theta: Arrays, runs: np.ndarray) -> tuple[Array, dict[str, Array]]:
@@ -137,7 +139,7 @@ def gaussian_pass(X: Any, parameters: GMMParameters, sample_weight: Weights = No
     array([1.5, 1.5])
     """
     kind, theta = parameters.covariance_type, {name: array[None] for name, array in parameters.arrays().items()}
-    log_likelihood, statistics = GaussianRows(X, kind, sample_weight).expect(theta, np.zeros(1, dtype=int))
+    log_likelihood, statistics = GaussianRows(X, kind, sample_weight, keep=False).expect(theta, np.zeros(1, dtype=int))
     return float(log_likelihood[0]), GaussianStatistics.of(kind, {name: array[0] for name, array in statistics.items()})
 
 

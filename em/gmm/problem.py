@@ -107,7 +107,7 @@ def e_step(samples: Samples, covariance_type: str, n_components: int, *, as_hole
     whole, holed = complete_and_holed(samples, n_components)
     X = samples.X if samples.complete else samples.X[whole]
     weights = samples.weights if samples.complete or samples.weights is None else samples.weights[whole]
-    rows = GaussianRows(X, covariance_type, weights) if len(X) else None
+    rows = GaussianRows(X, covariance_type, weights, keep=samples.lasting) if len(X) else None
     if rows is not None and not holed and not as_holed:
         return rows.expect
 

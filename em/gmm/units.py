@@ -53,6 +53,12 @@ class Units:
         """Return samples in these units."""
         return (X - self.location) / self.scale
 
+    def samples(self, samples: Samples) -> Samples:
+        """Return samples in these units: a copy, or a view of complete ones that are many, or read once."""
+        viewed = samples.complete and (samples.X.size > MOST_CELLS_COPIED or not samples.lasting)
+        X: Any = StandardRows(samples.X, self) if viewed else self.rows(samples.X)
+        return replace(samples, X=X)
+
     def arrays(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
         """Return those among weights, means and covariances that are given, in these units."""
         moved = dict(arrays)
@@ -159,12 +165,8 @@ def units_of(samples: Samples, covariance_type: str, prior: GaussianPrior | None
 
 
 def standard_samples(samples: Samples, units: Units) -> Samples:
-    """Return the samples in these units: a copy, or a view of complete ones that are too many to be copied."""
-    if isinstance(samples, ChunkedSamples):
-        return samples.in_units(units)
-    many = samples.X.size > MOST_CELLS_COPIED and samples.complete
-    X: Any = StandardRows(samples.X, units) if many else units.rows(samples.X)
-    return replace(samples, X=X)
+    """Return the samples in these units."""
+    return samples.in_units(units) if isinstance(samples, ChunkedSamples) else units.samples(samples)
 
 
 @dataclass(frozen=True)

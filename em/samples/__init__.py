@@ -36,6 +36,8 @@ class Samples:
         Number of rows of that matrix.
     names : sequence of str, or None
         Names of the columns, where they are known.
+    lasting : bool, default True
+        Whether more than one pass will be made over these rows while they are in memory; not over those of a chunk.
     """
 
     X: Array
@@ -43,8 +45,9 @@ class Samples:
     kept: np.ndarray
     n_rows: int
     names: Sequence[str] | None = None
+    lasting: bool = True
 
-    in_memory = True
+    in_memory, n_parts = True, 1
 
     @cached_property
     def total(self) -> float:

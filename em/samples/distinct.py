@@ -97,6 +97,14 @@ def hashes(X: Any) -> np.ndarray:
     return _mixed(np.concatenate(parts))
 
 
+def digest(samples: Any) -> np.ndarray:
+    """Return Σ hash(x_i, w_i) modulo 2^64 over samples, shape (1,): it tells data apart, and adds up over parts."""
+    h = hashes(samples.X)
+    if samples.weights is not None:
+        h = _mixed(h + _bits(samples.weights) * MULTIPLIER)
+    return h.sum(keepdims=True, dtype=np.uint64)
+
+
 def _mixed(bits: np.ndarray) -> np.ndarray:
     """Return 64-bit integers in which each bit depends on all higher ones too, then on all; 0 stays 0."""
     bits = (bits ^ (bits >> np.uint64(32))) * MULTIPLIER  # small whole numbers differ in their highest bits only
