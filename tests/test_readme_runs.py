@@ -45,7 +45,7 @@ WORK = {
     "benchmarks.agreement.__main__": ["against_long_run", "of_many_samples", "against_enumeration"],
     "benchmarks.alignment": ["measured"],
     "benchmarks.calls": ["calls"],
-    "benchmarks.cluster.__main__": ["agreement"],
+    "benchmarks.cluster.__main__": ["agreement", "constants", "on_disk", "overhead", "rival", "speed"],
     "benchmarks.em": ["passes"],
     "benchmarks.explorer": ["look"],
     "benchmarks.judged": ["fit"],

@@ -32,7 +32,7 @@ class StreamedMixture[P: Parameters](StreamLearner[P]):
                 raise AttributeError(
                     f"{name} is not known of a stream, whose rows are not kept: score(X) and bic(X) take rows"
                 )
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            return self.__getattribute__(name)  # raises the error that led here
 
     def __sklearn_is_fitted__(self) -> bool:
         """Whether there are parameters: not while a stream has no legal fit so far."""
