@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from comparisons.coursework.__main__ import app
 from comparisons.coursework.marking import sandbox
-from comparisons.coursework.marking.folder import submissions
+from comparisons.coursework.marking.folder import submissions, write
 from comparisons.coursework.marking.roster import Student, enrol, read_roster
 from comparisons.coursework.release import student_version
 
@@ -42,7 +42,7 @@ def test_a_class_is_marked_each_for_itself(toy, tmp_path, monkeypatch):
     roster.write_text("Student;Name;E-Mail\nann;Ann <b>Lee</b>;a@b.c\nbob;;\n7;Dan;dan@b.c\nzoe;Zoe;\n")
     done = invoke("mark", folder, "--source", toy, "--roster", roster)
     assert done.exit_code == 0, done.output
-    assert "zoe Zoe: handed in nothing for toy" in done.output
+    assert "zoe Zoe, toy: handed in nothing" in done.output
     pages = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "marks" / "feedback").iterdir()}
     assert set(pages) == {
         "ann_toy.html",
@@ -72,6 +72,7 @@ def test_a_class_is_marked_each_for_itself(toy, tmp_path, monkeypatch):
     assert (rows[""]["student"], rows[""]["notes"]) == ("zoe", "handed in nothing")
     assert "not on the roster" in rows["'=cmd()/renamed.ipynb"]["notes"]
     assert "link" in rows["eve_toy.ipynb"]["notes"]
+    assert all("ask your teacher" in pages[rows[name]["page"]] for name in ("what.ipynb", "eve_toy.ipynb"))
     assert "--assignment" in rows["what.ipynb"]["notes"]
     with open(tmp_path / "marks" / "reasons.csv", newline="", encoding="utf-8") as file:
         whys = {(row["submission"], row["cell"]): row["why"] for row in csv.DictReader(file)}
@@ -84,7 +85,13 @@ def test_a_class_is_marked_each_for_itself(toy, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("name\nAnn\n", "column student"), ("student\n1\n1\n", "got 1"), ("student\n", "got none")]
+    ("text", "words"),
+    [
+        ("name\nAnn\n", "column student"),
+        ("student\n1\n1\n", "got 1"),
+        ("student\n007\n7\n", "got 007, 7"),
+        ("student\n", "got none"),
+    ],
 )
 def test_a_roster_that_cannot_be_one_is_refused(text, words, tmp_path):
     (tmp_path / "class.csv").write_text(text)
@@ -93,18 +100,70 @@ def test_a_roster_that_cannot_be_one_is_refused(text, words, tmp_path):
 
 
 def test_students_are_found_by_folder_file_number_and_name(tmp_path):
-    roster = [Student("007", "Ann Lee", "lee@x.y"), Student("8", "Bob")]
+    roster = [Student("007", "Ann Lee", "al@x.y"), Student("8", "Bob Lee", "lee@x.y"), Student("zo_e", "Zoë")]
     made = {"assignment": "toy", "student_number": None, "notes": [], "of": 1.0, "marks": []}
     for name, number, student, note in [
         ("Ann Lee_123_file_/toy.ipynb", None, "007", ""),
-        ("lee_toy.ipynb", 5, "007", "not that of the roster"),
+        ("Bob Lee_77_file_/toy.ipynb", None, "8", ""),
+        ("7/toy.ipynb", 7, "007", ""),
+        ("group 1/Bob Lee/toy.ipynb", None, "8", ""),
+        ("AL@x.y_toy.ipynb", None, "007", ""),
+        ("zo_e_5_toy.ipynb", None, "zo_e", ""),
+        ("Zoe\u0308_5_toy.ipynb", None, "zo_e", ""),  # as macOS writes it
+        ("lee_toy.ipynb", 5, "8", "not that of the roster"),
+        ("lee_77_toy.ipynb", None, "lee_77", "not on the roster"),
+        ("Lee Ann/toy.ipynb", 7, "007", "by its student number only"),
         ("what/toy.ipynb", 8, "8", "by its student number only"),
         ("what/toy.ipynb", None, "what", "not on the roster"),
     ]:
         marks = enrol([{**made, "submission": name, "student_number": number}], roster)
         assert marks[0]["student"] == student
         assert note in "; ".join(marks[0]["notes"])
+        assert note or not marks[0]["notes"]
         assert [one["student"] for one in marks[1:]] == [one.student for one in roster if one.student != student]
+
+
+def test_a_submission_that_may_be_of_two_students_is_given_to_neither():
+    roster = [Student("ann"), Student("lee"), Student("ann_li", "Lee"), Student("zoe")]
+    made = {"assignment": "toy", "student_number": None, "notes": [], "of": 1.0, "marks": []}
+    for name, students in [("lee_ann_toy.ipynb", "ann or lee or ann_li"), ("ann_li_77_toy.ipynb", "ann or ann_li")]:
+        first, *others = enrol([{**made, "submission": name}], roster)
+        assert (first["student"], first["name"]) == (name.removesuffix("_toy.ipynb"), "")
+        assert first["notes"] == [f"may be {students}"]
+        said = {one["student"]: one["notes"] for one in others}
+        possible = {one: [f"may have handed in {name}"] for one in students.split(" or ")}
+        assert said == {one.student: ["handed in nothing"] for one in roster} | possible
+
+
+def test_who_handed_in_something_unknown_did_not_hand_in_nothing():
+    made = {"assignment": "toy", "student_number": None, "notes": [], "of": 1.0, "marks": []}
+    results = [{**made, "submission": "007/toy.ipynb"}, {**made, "submission": "8/a.ipynb", "assignment": None}]
+    others = enrol(results, [Student("7"), Student("8"), Student("9")])[2:]
+    words = ["handed in one notebook whose assignment is not known"], ["handed in nothing"]
+    assert [(one["student"], one["notes"]) for one in others] == list(zip("89", words, strict=True))
+
+
+def test_a_column_without_a_head_is_no_name(tmp_path):
+    (tmp_path / "class.csv").write_text("student,\n007,remark\n8,\n")
+    assert read_roster(tmp_path / "class.csv") == [Student("007"), Student("8")]
+
+
+def test_each_submission_has_a_page_without_the_notes_of_the_teacher(toy, tmp_path):
+    made = {"assignment": None, "notes": ["marking failed: Traceback /home/t"], "marks": [], "name": "", "email": ""}
+    made |= {"points": 0.0, "of": 0.0, "to_read": 0.0, "student_number": None, "submission": "x.ipynb"}
+    feedback = tmp_path / "feedback"
+    write([{**made, "student": name} for name in ("a.b", "a_b", "A_b", "old")], tmp_path, toy)
+    (feedback / "mine.html").write_text("")
+    results = [{**made, "student": "a.b"}, {**made, "student": "a_b"}, {**made, "student": "c", "submission": ""}]
+    write(results, tmp_path, toy)
+    with open(tmp_path / "marks.csv", newline="", encoding="utf-8") as file:
+        pages = [row["page"] for row in csv.DictReader(file)]
+    assert pages == ["a_b_unknown.html", "a_b_unknown-2.html", ""]
+    assert [marks["page"] for marks in json.loads((tmp_path / "marks.json").read_text())] == pages
+    assert {path.name for path in feedback.iterdir()} == {*pages[:2], "mine.html"}
+    for page in pages[:2]:
+        text = (feedback / page).read_text(encoding="utf-8")
+        assert ("could not be marked: ask your teacher" in text, "marking failed" in text) == (True, False)
 
 
 def test_submissions_are_found_by_name_folder_and_cells(toy, tmp_path):

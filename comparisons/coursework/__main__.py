@@ -46,12 +46,11 @@ def mark(
     """Mark notebooks by the assignments' own tests; each is run by itself, shut off, with limits.
 
     Written: marks.csv, a row for each submission; reasons.csv, a row for each cell with points; marks.json, all of it
-    and the answers that are to be read; feedback/, a page for each student. Exit code 0, or 2 for bad input.
+    and the answers that are to be read; feedback/, a page for each submission. Exit code 0, or 2 for bad input.
     """
     from comparisons.coursework.marking.answers import Limits
     from comparisons.coursework.marking.folder import mark as mark_all
     from comparisons.coursework.marking.folder import write
-    from comparisons.coursework.marking.roster import NOTHING
     from comparisons.coursework.marking.sandbox import NOT_ISOLATED, can_isolate
 
     console = Console()
@@ -71,7 +70,11 @@ def mark(
         written = write(results, out if out is not None else folder.resolve().parent / "marks", source)
     for marks in results:
         if not marks["submission"]:
-            tell(console, f"{marks['student']} {marks['name']}".strip(), f": {NOTHING} for {marks['assignment']}")
+            tell(
+                console,
+                f"{marks['student']} {marks['name']}".strip(),
+                f", {marks['assignment']}: {'; '.join(marks['notes'])}",
+            )
     tell(console, f"Written: {', '.join(map(str, written))}")
 
 

@@ -8,9 +8,13 @@ from typing import Any
 from comparisons.coursework.sources import Assignment, load_assignment
 from em.page import Section, write_page
 
+NOT_MARKED = "This submission could not be marked: ask your teacher."
 
-def write_feedback(results: Sequence[Mapping[str, Any]], folder: Path, files: Mapping[str, Path]) -> list[Path]:
-    """Write ``<student>_<assignment>.html`` for each submission, and return the paths.
+
+def write_feedback(results: Sequence[Mapping[str, Any]], folder: Path, files: Mapping[str, Path]) -> list[str]:
+    """Write ``<student>_<assignment>.html`` for each submission, and return the files' names, "" where there is none.
+
+    Notes are for the teacher, and are on no page.
 
     Parameters
     ----------
@@ -22,22 +26,23 @@ def write_feedback(results: Sequence[Mapping[str, Any]], folder: Path, files: Ma
         The assignments' files by name, for the titles of their tasks.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    written: list[Path] = []
+    names: list[str] = []
     for marks in results:
         if not marks["submission"]:
+            names.append("")
             continue
         assignment = marks["assignment"]
         words = [re.sub(r"[^\w-]+", "_", str(word)).strip("_") for word in (marks["student"], assignment or "unknown")]
         stem = "_".join(word[:60] for word in words if word)
-        path, again = folder / f"{stem}.html", 1
-        while path in written:
+        name, again, taken = f"{stem}.html", 1, {name.casefold() for name in names}
+        while name.casefold() in taken:
             again += 1
-            path = folder / f"{stem}-{again}.html"
+            name = f"{stem}-{again}.html"
         tasks = tasks_of(load_assignment(files[assignment])) if assignment in files else {}
         title = f"{tasks.get('', assignment) or 'Your submission'}: {marks['name'] or marks['student']}"
-        write_page(path, title, _lead(marks), _sections(marks, tasks), _tone(marks))
-        written.append(path)
-    return written
+        write_page(folder / name, title, _lead(marks), _sections(marks, tasks), _tone(marks))
+        names.append(name)
+    return names
 
 
 def tasks_of(assignment: Assignment) -> dict[str, str]:
@@ -56,7 +61,7 @@ def tasks_of(assignment: Assignment) -> dict[str, str]:
 
 def _lead(marks: Mapping[str, Any]) -> str:
     if not marks["marks"]:
-        return f"No points: {'; '.join(marks['notes']) or 'nothing could be marked'}."
+        return NOT_MARKED
     texts = f" {marks['to_read']:g} more points are for texts, which are still to be read." if marks["to_read"] else ""
     return f"{marks['points']:g} of {marks['of']:g} points by tests.{texts}"
 

@@ -32,6 +32,7 @@ HEAD = (
     "percent",
     "to_read",
     "notes",
+    "page",
 )
 
 
@@ -195,8 +196,14 @@ def _note_shared_numbers(results: list[dict[str, Any]]) -> None:
 def write(results: list[dict[str, Any]], folder: Path, source: Path = FOLDER) -> list[Path]:
     """Write ``marks.csv`` (a row a submission), ``reasons.csv`` (a row a cell with points) and ``marks.json``.
 
-    ``feedback/`` has a page for each submission; ``source`` is the folder of the assignments.
+    ``feedback/`` has a page for each submission, which the column ``page`` names; those that an earlier ``marks.json``
+    names are removed first. ``source`` is the folder of the assignments.
     """
+    files = assignment_files(source)
+    folder.mkdir(parents=True, exist_ok=True)
+    _remove_pages(folder)
+    pages = write_feedback(results, folder / "feedback", files)
+    results = [{**marks, "page": page} for marks, page in zip(results, pages, strict=True)]
     rows = [[_cell_of(marks, name) for name in HEAD] for marks in results]
     reasons = [
         [marks["submission"], marks["assignment"], *(mark[name] for name in ("cell", "kind", "points", "of", "why"))]
@@ -209,11 +216,18 @@ def write(results: list[dict[str, Any]], folder: Path, source: Path = FOLDER) ->
         "reasons.csv": _csv(head, reasons),
         "marks.json": json.dumps(results, indent=1),
     }
-    folder.mkdir(parents=True, exist_ok=True)
     for name, text in content.items():
         write_whole(folder / name, text)
-    write_feedback(results, folder / "feedback", assignment_files(source))
     return [folder / name for name in (*content, "feedback")]
+
+
+def _remove_pages(folder: Path) -> None:
+    """Remove the pages of an earlier run; a page that it did not write stays."""
+    with suppress(OSError, ValueError, TypeError, AttributeError):  # no earlier run, or no file of ours
+        for marks in json.loads((folder / "marks.json").read_bytes()):
+            page = Path(marks.get("page") or "").name
+            if page.endswith(".html"):
+                (folder / "feedback" / page).unlink(missing_ok=True)
 
 
 def _cell_of(marks: dict[str, Any], name: str) -> Any:

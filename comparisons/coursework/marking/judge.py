@@ -113,7 +113,8 @@ def mark_file(path: Path, assignment: Assignment, limits: Limits, hidden: Sequen
             )
         cells = cells_of(json.loads(path.read_bytes()))
     except (OSError, ValueError, RecursionError) as error:
-        why = f"the file is no notebook: {error}"[:MAX_REASON]
+        cause = error.strerror if isinstance(error, OSError) else error  # without its path
+        why = f"the file is no notebook: {cause}"[:MAX_REASON]
         return Marks(
             assignment.name,
             [Mark(c.name, c.kind, 0.0, c.points, why) for c in assignment.cells if c.points],
