@@ -26,6 +26,7 @@ from comparisons.coursework import (
 from comparisons.coursework.formulas.slots import close
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.textbooks import ALSO, textbook_of
+from comparisons.coursework.unlisted.search import unlisted
 from comparisons.families import family_names, family_of
 from models.bmm import BMMPrior
 from models.gmm import GMMPrior
@@ -232,6 +233,24 @@ def test_an_unknown_mistake_is_located():
     (sentence,) = found.located
     assert sentence.startswith("responsibilities: right with one component")
     assert "smallest input" in found.hint
+
+
+@pytest.mark.parametrize("step", ["e", "m", "log_likelihood"])
+def test_the_search_takes_answers_of_any_value_and_shape(step):
+    book = textbook_of("gmm")
+    problems = [problem for problem in book.problems(step) if not problem.name]
+    for quantity in book.truth(step, problems[0]):
+        right = [(problem, book.truth(step, problem)[quantity]) for problem in problems]
+        for change in (
+            np.zeros_like,
+            lambda a: a + np.inf,
+            lambda a: a * np.nan,
+            lambda a: a * 1e300,
+            lambda a: [a, a],
+        ):
+            pairs = [(problem, np.asarray(change(a)), a) for problem, a in right]
+            limit = time.perf_counter() + 1
+            assert len(unlisted(book, quantity, pairs, list, list, limit, 1)) <= 1
 
 
 def test_an_unknown_inertia_is_located():

@@ -12,9 +12,9 @@ from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import GUARD, RTOL, SINGLE, Formula, Mistake, close, explanations
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.result import Verdict
-from comparisons.coursework.unlisted.factors import Pair
 from comparisons.coursework.unlisted.narrowing import narrowed
 from comparisons.coursework.unlisted.search import more_of, tables_of, unlisted
+from comparisons.coursework.unlisted.sums import Pair
 from comparisons.coursework.unlisted.terms import Table
 from models.validation import Array
 
@@ -136,7 +136,7 @@ def _unlisted(
     pairs = [(t.problem, t.answer.values[quantity], t.right[quantity]) for t in trials if not t.problem.name]
     try:
         return unlisted(book, quantity, pairs, *makers, deadline, most)
-    except (ValueError, np.linalg.LinAlgError):  # answers may have any shape and size: then they are only located
+    except np.linalg.LinAlgError:  # answers may be of any size: then they are only located
         return ()
 
 

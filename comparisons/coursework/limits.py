@@ -122,7 +122,7 @@ def _by_numbers(book: Textbook, at: Problem) -> tuple[Mistake, ...]:
         if distance({name: right}, {name: at.theta[name]}) < LOOSE:
             continue
         pair, divisor = (soft, at.theta[name], right), book.formulas[name].divisor
-        mistake = by_numbers(name, [pair], partial(_additions, book, name), divisor, LOOSE)
+        mistake = by_numbers(name, [pair], partial(_additions, book, name), divisor, LOOSE, least_scale=1.0)
         if mistake is None:
             return ()
         found.append(mistake)

@@ -7,12 +7,9 @@ import numpy as np
 
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Mistake
-from comparisons.coursework.unlisted.sums import EXACT as ROUNDING
-from comparisons.coursework.unlisted.sums import by_constants, by_sums
+from comparisons.coursework.unlisted.sums import Pair, by_constants, by_sums
+from comparisons.coursework.unlisted.terms import EXACT, EXACT_LOG
 from models.validation import Array
-
-EXACT = 1e-7
-Pair = tuple[Problem, Array, Array]
 
 
 @np.errstate(all="ignore")
@@ -20,24 +17,30 @@ def by_factor(quantity: str, pairs: Sequence[Pair], additions: Any, divisor: Any
     """Return the mistake that a factor or an addend is, of problems with a function's answers and the right ones.
 
     ``additions`` is a function from a problem to what may have been added, by name; ``divisor`` one to the divisor.
+    Answers have the shapes of the right ones.
     """
-    if not pairs or any(yours.shape != right.shape for _, yours, right in pairs):
+    if not pairs:
         return None
     found = _of_ratio(quantity, pairs)
     return found or by_numbers(quantity, pairs, additions, divisor)
 
 
 def by_numbers(
-    quantity: str, pairs: Sequence[Pair], additions: Any, divisor: Any = None, exact: float = ROUNDING
+    quantity: str,
+    pairs: Sequence[Pair],
+    additions: Any,
+    divisor: Any = None,
+    exact: float = EXACT,
+    least_scale: float = 0.0,
 ) -> Mistake | None:
     """Return the mistake that numbers are which are added to the estimates, or to their numerator and divisor."""
-    found = by_sums(quantity, pairs, additions, 1, exact)
+    found = by_sums(quantity, pairs, additions, 1, exact, least_scale)
     if found is None and divisor is not None:
-        found = by_constants(quantity, pairs, divisor, additions, exact)
-    return found or by_sums(quantity, pairs, additions, 2, exact)
+        found = by_constants(quantity, pairs, divisor, additions, exact, least_scale)
+    return found or by_sums(quantity, pairs, additions, 2, exact, least_scale)
 
 
-def _of_ratio(quantity: str, pairs: Sequence[tuple[Problem, Array, Array]]) -> Mistake | None:
+def _of_ratio(quantity: str, pairs: Sequence[Pair]) -> Mistake | None:
     """Return by which powers of known numbers the answers differ."""
     rows, targets, signs = [], [], []
     numbers: dict[str, Any] = {}
@@ -69,7 +72,7 @@ def _of_ratio(quantity: str, pairs: Sequence[tuple[Problem, Array, Array]]) -> M
         powers = np.linalg.lstsq(B, y)[0]
         halves = np.round(2 * powers[:-1]) / 2
         rest = y - A[:, chosen] @ halves
-        if np.abs(B @ powers - y).max() < EXACT and np.abs(powers[:-1] - halves).max(initial=0) < 1e-5:
+        if np.abs(B @ powers - y).max() < EXACT_LOG and np.abs(powers[:-1] - halves).max(initial=0) < 1e-5:
             constant = float(sign[0] * np.exp(rest.mean()))
             powers_of = [(names[i], p) for i, p in zip(chosen, halves, strict=True) if p]
             return _said(quantity, powers_of, constant, pairs[0][0].given)
@@ -98,11 +101,11 @@ def _of_sizes(constant: float, given: Mapping[str, Any]) -> str:
 
 def _per_component(ratio: Array, K: int) -> Array | None:
     """Return the factor of each component, or of all as one, if it is the same in the whole component."""
-    if np.ptp(ratio) <= EXACT * np.abs(ratio).max():
+    if np.ptp(ratio) <= EXACT_LOG * np.abs(ratio).max():
         return ratio.ravel()[:1]
     if ratio.ndim and len(ratio) == K:
         flat = ratio.reshape(K, -1)
-        if (np.ptp(flat, axis=1) <= EXACT * np.abs(flat).max(axis=1)).all():
+        if (np.ptp(flat, axis=1) <= EXACT_LOG * np.abs(flat).max(axis=1)).all():
             return np.asarray(flat[:, 0])
     return None
 

@@ -11,8 +11,9 @@ from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.responsibilities import WEIGHTS
 from comparisons.coursework.formulas.slots import GUARD, Formula, Mistake, Slot, close, explanations
 from comparisons.coursework.formulas.textbook import Textbook
-from comparisons.coursework.unlisted.factors import Pair, by_factor
+from comparisons.coursework.unlisted.factors import by_factor
 from comparisons.coursework.unlisted.orders import HINTS, by_order
+from comparisons.coursework.unlisted.sums import Pair
 from comparisons.coursework.unlisted.terms import Table, by_terms
 from models.validation import Array
 

@@ -17,10 +17,10 @@ import numpy as np
 
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Mistake
-from comparisons.coursework.unlisted.terms import solved, times
+from comparisons.coursework.unlisted.terms import EXACT, solved, times
 from models.validation import Array
 
-EXACT, NONE = 1e-8, 1e-6
+NONE = 1e-6
 RULES: dict[str, Callable[[Problem], float]] = {
     "1": lambda p: 1.0,
     "K": lambda p: float(p.K),
@@ -32,7 +32,12 @@ Pair = tuple[Problem, Array, Array]
 
 
 def by_constants(
-    quantity: str, pairs: Sequence[Pair], divisor: Any, additions: Any, exact: float = EXACT
+    quantity: str,
+    pairs: Sequence[Pair],
+    divisor: Any,
+    additions: Any,
+    exact: float = EXACT,
+    least_scale: float = 0.0,
 ) -> Mistake | None:
     """Return the mistake that numbers added to numerator and divisor are.
 
@@ -44,15 +49,15 @@ def by_constants(
         A function's estimates and the right ones.
     divisor, additions : callable
         From a problem to B, and to arrays u by name.
-    exact : float
-        Relative gap that is none.
+    exact, least_scale : float
+        Gap that is none, and the least scale of it (:func:`comparisons.coursework.unlisted.terms.solved`).
     """
     arrays = [additions(problem) for problem, *_ in pairs]
     names = ["", *(name for name in arrays[0] if "N_k" not in name and "new" not in name)]
     for name, below in [(name, below) for name in names for below in (False, True) if name or below]:
         found = []
         for rules in product(RULES, repeat=below + bool(name)):
-            factors = _constants(pairs, [own.get(name) for own in arrays], divisor, below, rules, exact)
+            factors = _constants(pairs, [own.get(name) for own in arrays], divisor, below, rules, exact, least_scale)
             if factors is not None:
                 found.append(tuple(zip(factors, rules, strict=True)))
         if found:
@@ -66,7 +71,13 @@ def by_constants(
 
 
 def _constants(
-    pairs: Sequence[Pair], arrays: Sequence[Any], divisor: Any, below: bool, rules: Sequence[str], exact: float
+    pairs: Sequence[Pair],
+    arrays: Sequence[Any],
+    divisor: Any,
+    below: bool,
+    rules: Sequence[str],
+    exact: float,
+    least_scale: float,
 ) -> list[float] | None:
     """Return c and d with θ (B + c) = A + d u, each times a rule's number of the problem, or None."""
     columns, y = [], []
@@ -75,7 +86,7 @@ def _constants(
         terms = [*([-yours] if below else []), *([] if u is None else [np.broadcast_to(u, right.shape)])]
         columns.append(np.stack([RULES[r](problem) * a.ravel() for r, a in zip(rules, terms, strict=True)], axis=1))
         y.append(((yours - right) * B).ravel())
-    found = solved(np.concatenate(columns), np.concatenate(y), exact)
+    found = solved(np.concatenate(columns), np.concatenate(y), exact, least_scale)
     if found is None or np.abs(found).min() <= NONE or not _is_above_zero(pairs, divisor, found[0] * below, rules[0]):
         return None
     return [float(factor) for factor in found]
@@ -95,7 +106,9 @@ def _ruled(factor: float, rule: str) -> str:
     return f"{factor:.6g}" if rule == "1" else rule if abs(factor - 1) < NONE else f"{factor:.6g} {rule}"
 
 
-def by_sums(quantity: str, pairs: Sequence[Pair], additions: Any, most: int, exact: float = EXACT) -> Mistake | None:
+def by_sums(
+    quantity: str, pairs: Sequence[Pair], additions: Any, most: int, exact: float = EXACT, least_scale: float = 0.0
+) -> Mistake | None:
     """Return the mistake that another sum of at most so many arrays is; parameters are those of `by_constants`."""
     all_arrays = [additions(problem) for problem, *_ in pairs]
     columns = {
@@ -108,7 +121,7 @@ def by_sums(quantity: str, pairs: Sequence[Pair], additions: Any, most: int, exa
     y = np.concatenate([yours.ravel() for _, yours, _ in pairs])
     for fixed, names in _subsets([name for name, a in columns.items() if np.isfinite(a).all()], most):
         own = [columns[name] for name in names] + ([] if fixed else [right])
-        factors = solved(np.stack(own, axis=1), y - right if fixed else y, exact)
+        factors = solved(np.stack(own, axis=1), y - right if fixed else y, exact, least_scale)
         if factors is not None and np.abs(factors[: len(names)]).min() > NONE:
             return _sum_said(quantity, names, factors, fixed)
     return None

@@ -13,7 +13,9 @@ from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Mistake, Slot
 from models.validation import Array
 
-EXACT, SAME = 1e-7, 1e-6
+EXACT = 1e-8  # largest gap between an estimate and the sum that it is, relative
+EXACT_LOG = 1e-7  # the same of logarithms and ratios, which lose a digit where densities or estimates are small
+SAME = 1e-6
 LEAST = 1e-7  # of the largest singular value: below it columns depend on each other
 CANDIDATE, MOST_CANDIDATES = 1e-7, 200
 Table = tuple[Problem, Array]
@@ -76,7 +78,7 @@ def _with_atoms(book: Any, tables: Sequence[Table], relative: bool, most: int) -
     parts = [{slot.name: book.table(p, slot, "") for slot in book.terms} for p, _ in tables]
     terms = _joined(parts, relative)
     atoms = _joined([book.atoms(problem) for problem, _ in tables], relative)
-    if len(y) < len(terms) + 3:
+    if not terms or not atoms or len(y) < len(terms) + 3:
         return ()
     Q = np.linalg.qr(np.stack(list(terms.values()), axis=1))[0]
     names, A = list(atoms), np.stack(list(atoms.values()), axis=1)
@@ -84,13 +86,14 @@ def _with_atoms(book: Any, tables: Sequence[Table], relative: bool, most: int) -
     sizes = np.linalg.norm(left, axis=0)
     kept = np.flatnonzero(sizes > LEAST * np.linalg.norm(A, axis=0))
     left, rest = left[:, kept] / sizes[kept], y - Q @ (Q.T @ y)
-    rest, c, G = rest / np.linalg.norm(rest), left.T @ rest, left.T @ left
-    c = left.T @ rest
+    rest = rest / np.linalg.norm(rest)
+    c, G = left.T @ rest, left.T @ left
     for gaps in (1 - c**2, 1 - (c[:, None] ** 2 + c**2 - 2 * G * c[:, None] * c) / np.maximum(1 - G**2, LEAST))[:most]:
         found = []
         for places in np.argwhere(gaps < CANDIDATE)[:MOST_CANDIDATES]:
             chosen = [names[kept[place]] for place in sorted(set(places))]
-            factors = solved(np.stack([*terms.values(), *(atoms[name] for name in chosen)], axis=1), y, EXACT)
+            columns = np.stack([*terms.values(), *(atoms[name] for name in chosen)], axis=1)
+            factors = solved(columns, y, EXACT_LOG, least_scale=1.0)
             if factors is not None and (relative or all(map(is_usual, factors))):
                 whole = dict(zip([*terms, *chosen], map(float, factors), strict=True))
                 found.append(_mistakes([tables[0][0]], [whole], None, terms) or ())
@@ -107,14 +110,14 @@ def _rows(table: Array, relative: bool) -> Array:
 def _joined(parts: Sequence[Mapping[str, Array]], relative: bool) -> dict[str, Array]:
     """Return the entries of several problems' tables, as far as they are finite and not all zero."""
     whole = {name: np.concatenate([_rows(own[name], relative) for own in parts]) for name in parts[0]}
-    return {name: a for name, a in whole.items() if np.isfinite(a).all() and np.abs(a).max() > EXACT}
+    return {name: a for name, a in whole.items() if np.isfinite(a).all() and np.abs(a).max() > EXACT_LOG}
 
 
 def _fitted(table: Array, terms: Mapping[str, Array], relative: bool) -> dict[str, float] | None:
     """Return the factor of each term that is seen, or None if no factors give the table."""
     y, A = _rows(table, relative), np.stack([_rows(a, relative) for a in terms.values()], axis=1)
-    kept = [j for j in range(A.shape[1]) if np.abs(A[:, j]).max() > EXACT]
-    factors = solved(A[:, kept], y, EXACT)
+    kept = [j for j in range(A.shape[1]) if np.abs(A[:, j]).max() > EXACT_LOG]
+    factors = solved(A[:, kept], y, EXACT_LOG, least_scale=1.0)
     names = list(terms)
     return None if factors is None else {names[j]: float(f) for j, f in zip(kept, factors, strict=True)}
 
@@ -184,13 +187,17 @@ def times(rule: str, name: str) -> str:
     return rule if name == "1" else name if rule == "1" else f"-{name}" if rule == "-1" else f"{rule} times {name}"
 
 
-def solved(A: Array, y: Array, exact: float) -> Array | None:
-    """Return x with A x = y to a relative gap, or None, also where columns depend on each other."""
+def solved(A: Array, y: Array, exact: float, least_scale: float = 0.0) -> Array | None:
+    """Return x with A x = y, or None, also where columns depend on each other.
+
+    The gap is at most ``exact`` times the largest entry of y, or times ``least_scale`` where that is larger: by 0 it is
+    relative, by 1 it is absolute for small y.
+    """
     if len(y) <= A.shape[1] or not (np.isfinite(A).all() and np.isfinite(y).all()):
         return None
     sizes = np.sqrt((A * A).sum(axis=0))
     if (sizes == 0).any():
         return None
     x, _, rank, _ = np.linalg.lstsq(A / sizes, y, rcond=LEAST)
-    scale = max(1.0 if exact > 1e-8 else 0.0, float(np.abs(y).max()))
+    scale = max(least_scale, float(np.abs(y).max()))
     return np.asarray(x / sizes) if rank == len(x) and np.abs(A / sizes @ x - y).max() <= exact * scale else None
