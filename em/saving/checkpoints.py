@@ -71,7 +71,7 @@ def fingerprint(estimator: Any, samples: Samples) -> dict[str, str]:
         )
     settings = {"class": type(estimator).__name__, **estimator.get_params(deep=False)}
     if name := getattr(estimator, "_size_name", ""):
-        sizes = np.asarray(getattr(estimator, f"{name}_"))
+        sizes = np.asarray(getattr(estimator, f"{name}_", getattr(estimator, name)))  # given to fit, or a setting
         if sizes.ndim < 2 or (sizes == sizes[0]).all():  # others belong to rows
             settings[f"{name} of fit"] = sizes[0] if sizes.ndim == 2 else sizes
     beside = estimator._beside(samples) if samples.in_memory else []
