@@ -11,7 +11,7 @@ import numpy as np
 
 from comparisons.comparison.estimates import distinct_entries, places_by_name, rows_of
 from comparisons.comparison.fits import Fits
-from comparisons.comparison.problem import Problem
+from comparisons.comparison.problem import Problem, Settings
 from comparisons.declarations import AllRows
 from comparisons.family import Family
 from em.chunked.sampling import row_numbers, rows_at, sizes_of_chunks
@@ -19,20 +19,20 @@ from em.status import left_to_the_status
 from models.validation import Array
 
 
-def sample_of(X: Array, kept: np.ndarray, family: Family, n_rows: int, seed: int) -> tuple[np.ndarray, AllRows]:
+def sample_of(X: Array, kept: np.ndarray, family: Family, settings: Settings) -> tuple[np.ndarray, AllRows]:
     """Return which rows (n,) a random sample of those that are kept has, and all that are kept."""
     numbers = np.flatnonzero(kept)
     chosen = np.zeros(len(kept), dtype=bool)
-    chosen[numbers[row_numbers(len(numbers), n_rows, seed)]] = True
+    chosen[numbers[row_numbers(len(numbers), settings.rows, settings.random_state)]] = True
     return chosen, AllRows(len(numbers), X[kept], family=family.of_rows(kept))
 
 
-def sample_of_chunks(X: Any, n_rows: int, seed: int, categorical: bool) -> tuple[Any, AllRows | None]:
+def sample_of_chunks(X: Any, settings: Settings, categorical: bool) -> tuple[Any, AllRows | None]:
     """Return a sample of chunks in memory, and all rows; None of these if there are no more."""
     sizes = sizes_of_chunks(X)
     n = int(sizes.sum())
-    sample = rows_at(X, sizes, row_numbers(n, n_rows, seed))
-    if n <= n_rows:
+    sample = rows_at(X, sizes, row_numbers(n, settings.rows, settings.random_state))
+    if n <= settings.rows:
         return sample, None
     why = "labels of levels are not read by chunks here" if categorical else ""
     return sample, AllRows(n, None if why else X, why)

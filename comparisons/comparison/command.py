@@ -231,7 +231,7 @@ def prepare_case(
     of_data["draws"] = case.draws if draws is None else draws
     of_data["minutes"] = (inf if case in family.cases else Settings.minutes) if minutes is None else minutes
     of_data["starts"] = "single" if settings.pop("single_start", False) or case.single_start else "restarts"
-    return prepare(X, family, K, own, **{**of_data, **settings})
+    return prepare(X, family, K, own, sampled=True, **{**of_data, **settings})
 
 
 def exit_code(verdict: str, case: Case | None, console: Console) -> int:

@@ -95,7 +95,7 @@ def compare(
     >>> compare(load("coins-ten-flips").X, family="bmm", n_components=2, n_trials=10, draws=500, tune=500).verdict
     'agree'
     """
-    problem = prepare(X, family, n_components, prior, **settings)
+    problem = prepare(X, family, n_components, prior, sampled=True, **settings)
     if isinstance(progress, bool):
         progress = bars_where_watched(problem.title) if progress else Progress()
     return run(problem, progress)
