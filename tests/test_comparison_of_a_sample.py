@@ -152,6 +152,30 @@ def test_of_a_large_folder_a_sample_is_read_and_all_rows_are_there_by_chunks(lar
     assert read(large, "gmm", drop="word").X.shape == (N, 2)  # where nobody asks for a sample
 
 
+@pytest.mark.parametrize("kind", ["int64", "Int64", "float64"])
+def test_codes_of_missing_cells_are_left_out_of_all_rows_though_no_row_of_the_sample_has_one(large, kind):
+    numbers = sample_rows(da.from_array(np.arange(N)[:, None], chunks=700), ROWS, 0).ravel()
+    whole = np.round(X)
+    whole[coded := np.setdiff1d(np.arange(N), numbers)[::50], 0] = -999
+    pd.DataFrame(whole, columns=["a", "b"]).astype(kind).to_parquet(large / "coded.parquet", row_group_size=900)
+    dataset = read(large / "coded.parquet", "gmm", most_rows=ROWS, missing="-999,none")
+    assert "not there: no cell of the sample holds -999, none, of --missing" in dataset.notes
+    whole[coded, 0] = np.nan
+    np.testing.assert_array_equal(dataset.all_rows.X.compute().to_numpy(), whole)
+    problem = prepare(dataset.X, "gmm", 2, rows=ROWS, sampled=True, all_rows=dataset.all_rows)
+    best = GaussianMixtureEM(2, random_state=0).fit(whole)
+    assert with_all_rows(fit(problem)).of_all_rows.log_likelihood_ == pytest.approx(best.log_likelihood_, abs=1e-5)
+
+
+def test_marks_among_true_and_false_leave_em_of_all_rows_out(large):
+    pd.DataFrame({"a": X[:, 0], "b": X[:, 0] > 1}).to_parquet(large / "bool.parquet")
+    assert read(large / "bool.parquet", "gmm", most_rows=ROWS).all_rows.X.shape[1] == 2
+    assert (
+        read(large / "bool.parquet", "gmm", most_rows=ROWS, missing="False").all_rows.why
+        == "column(s) b hold words or marks"
+    )
+
+
 def test_what_chunks_cannot_give_as_the_file_is_read_is_left_out_of_em_of_all_rows(large):
     dataset = read(large, "gmm", most_rows=ROWS, drop="id")
     assert dataset.X.shape == (ROWS, 3)

@@ -31,7 +31,7 @@ def said(
         lines.append(f"weights: column {roles.weights.name!r} holds frequencies of {int(repeats.sum())} samples")
     if roles.labels is not None and roles.labels.name == asked.index:
         lines.append(f"labels of rows: column {roles.labels.name!r}")
-    lines += _missing(features, n * D, asked)
+    lines += _missing(features, n * D, asked, "" if sample is None else " of the sample")
     lines += roles.notes
     if turned:
         lines.append(f"{'levels' if categorical else 'turned into numbers'}: {'; '.join(turned)}")
@@ -42,7 +42,7 @@ def said(
     return lines + ([f"file: {'; '.join(source.notes)}"] if source.notes else [])
 
 
-def _missing(features: Sequence[Column], n_cells: int, asked: Reading) -> list[str]:
+def _missing(features: Sequence[Column], n_cells: int, asked: Reading, of_what: str) -> list[str]:
     marks: Counter[str] = Counter()
     for column in features:
         marks.update(column.marks)
@@ -50,7 +50,7 @@ def _missing(features: Sequence[Column], n_cells: int, asked: Reading) -> list[s
     holes = ", ".join(f"{one.name} {sum(one.marks.values())}" for one in features if one.marks)
     lines = [f"missing: {marks.total()} of {n_cells} cells ({kinds}), by column: {holes}" if marks else "missing: none"]
     unseen = [mark for mark in asked.missing if not any(column.has_mark(mark) for column in features)]
-    return lines + [f"not there: no cell holds {', '.join(unseen)}, of --missing"][: len(unseen)]
+    return lines + [f"not there: no cell{of_what} holds {', '.join(unseen)}, of --missing"][: len(unseen)]
 
 
 def _sentinel(column: Column) -> str:
