@@ -9,12 +9,12 @@ import pytest
 
 import comparisons.data.source
 from comparisons import concentration
-from comparisons.comparison.all_rows import beside, with_all_rows
+from comparisons.comparison.all_rows import beside, said_of, with_all_rows
 from comparisons.comparison.fits import fit
 from comparisons.comparison.problem import DEFAULTS, prepare
 from comparisons.components import compare_components
 from comparisons.data import read
-from em import GaussianMixtureEM, PoissonMixtureEM, sample_rows
+from em import GaussianMixtureEM, PoissonMixtureEM, open_parquet, sample_rows
 
 N, ROWS = 4000, 500
 
@@ -125,6 +125,18 @@ def test_a_row_of_the_rest_that_is_no_sample_leaves_em_of_all_rows_out_and_is_na
     assert beside(fits) == []
 
 
+def test_a_file_that_went_after_its_sample_was_read_leaves_em_of_all_rows_out(tmp_path):
+    FRAME.to_parquet(tmp_path / "a.parquet")
+    FRAME.to_parquet(tmp_path / "b.parquet")
+    problem = prepare(open_parquet(tmp_path), "gmm", 2, rows=ROWS, sampled=True)
+    (tmp_path / "b.parquet").unlink()
+    fits = with_all_rows(fit(problem))
+    assert fits.of_all_rows is None
+    assert "FileNotFoundError" in fits.all_rows.why
+    assert "b.parquet" in fits.all_rows.why
+    assert said_of(fits) == "500 rows drawn at random (random_state=0) from 8,000"
+
+
 # Files ----------------------------------------------------------------------------------------------------------------
 
 
@@ -142,7 +154,7 @@ def test_of_a_large_folder_a_sample_is_read_and_all_rows_are_there_by_chunks(lar
     dataset = read(large, "gmm", most_rows=ROWS, drop="word")
     np.testing.assert_array_equal(dataset.X, prepare(X, "gmm", 2, rows=ROWS, sampled=True).X)
     assert dataset.notes[0].startswith(
-        f"Read {large.name}: a random sample (random_state=0) of {ROWS} of {N} rows, 2 fea"
+        f"Read {large.name}: {ROWS} rows drawn at random (random_state=0) from 4,000; 2 features: a, b"
     )
     assert any("column 'id' (it numbers the rows)" in note for note in dataset.notes)
     np.testing.assert_array_equal(dataset.all_rows.X.compute().to_numpy(), X)

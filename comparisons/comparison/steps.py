@@ -114,7 +114,7 @@ def run(problem: Problem, progress: Progress | None = None) -> Comparison:
     settings, progress, began = problem.settings, progress or Progress(), perf_counter()
     with one_blas_thread():
         if said := said_of(problem):
-            progress.tell(f"what is compared is {said}")
+            progress.tell(f"{said} are compared")
         with progress.step("EM"):
             fits = fit(problem)
         if fits.all_rows is not None:

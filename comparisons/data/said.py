@@ -9,6 +9,7 @@ from comparisons.data.column import Column
 from comparisons.data.options import Reading, flag
 from comparisons.data.roles import Roles
 from comparisons.data.source import Source
+from comparisons.declarations import drawn_rows
 from models.labels import some_of
 
 CODES = {float(sign * int(digit * n)) for digit in "6789" for n in (2, 3, 4, 5) for sign in (-1, 1)} | {
@@ -23,10 +24,10 @@ def said(
     """Return lines on rows, features, weights, missing cells, what was left out and what words became."""
     features = roles.features
     n, D = len(features[0].which), len(features)
-    rows = f"{n} rows"
+    rows = f"{n} rows,"
     if (sample := source.sample) is not None:
-        rows = f"a random sample (random_state={sample.seed}) of {n} of {sample.n_rows} rows"
-    lines = [f"Read {source.path.name}: {rows}, {D} feature{'s' * (D > 1)}: {some_of([one.name for one in features])}"]
+        rows = f"{drawn_rows(n, sample.n_rows, sample.seed)};"
+    lines = [f"Read {source.path.name}: {rows} {D} feature{'s' * (D > 1)}: {some_of([one.name for one in features])}"]
     if roles.weights is not None and repeats is not None:
         lines.append(f"weights: column {roles.weights.name!r} holds frequencies of {int(repeats.sum())} samples")
     if roles.labels is not None and roles.labels.name == asked.index:
