@@ -32,7 +32,8 @@ DRAWS = replace(FLAGS["draws"], default=None, help="Posterior draws of each chai
 MINUTES = replace(
     FLAGS["minutes"], default=None, help="Most minutes, by the first draws' pace; default: 5", parse=float
 )
-DATA = "A built-in name, or a file with a header: .csv .tsv .txt .parquet, or a folder; column 'count' has frequencies"
+FILES = "a file with a header (.csv .tsv .txt .parquet), or a folder of .parquet files"
+DATA = f"A built-in name, {FILES}; column 'count' has frequencies"
 FAMILY = Option("family", None, "Of a file of your own: which mixture", choices=family_names())
 
 
