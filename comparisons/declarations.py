@@ -51,6 +51,18 @@ class Option:
         return value
 
 
+def drawn_rows(m: int, n: int, seed: int) -> str:
+    """Return what a random sample of m of n rows is, in words.
+
+    Examples
+    --------
+    >>> from comparisons.declarations import drawn_rows
+    >>> drawn_rows(500, 20_000, seed=0)
+    '500 rows drawn at random (random_state=0) from 20,000'
+    """
+    return f"{m:,} rows drawn at random (random_state={seed}) from {n:,}"
+
+
 @dataclass(frozen=True, eq=False)
 class AllRows:
     """The rows that a sample was taken from.

@@ -188,16 +188,20 @@ def test_a_report_says_in_its_first_lines_that_it_is_of_a_sample_and_has_a_table
     of_sample.print(Console(file=printed, width=200))
     lines = printed.getvalue().splitlines()
     assert (
-        "Sample: what is compared is a random sample (random_state=0) of 10000 rows. EM of all rows: log-lik"
+        "Sample: 272 rows drawn at random (random_state=0) from 10,000 are compared. EM of all rows: log-lik"
         in lines[3]
     )
     assert any("MLE of all rows" in line and "distance" in line for line in lines)
-    assert "272 samples, 2 features, K = 2; a random sample (random_state=0) of 10000 rows" in repr(of_sample)
+    expected = "about sqrt(1 - m/n) = 0.99 is expected for m = 272 of n = 10,000 rows"
+    assert expected in " ".join(printed.getvalue().split())
+    assert "272 samples, 2 features, K = 2; 272 rows drawn at random (random_state=0) from 10,000" in repr(of_sample)
     written = report.as_json(of_sample)["all_rows"]
     assert (written["n_rows"], len(written["estimates"])) == (10_000, 12)
     assert written["estimates"] == of_sample.to_frame("all rows").to_dict("records")
     report.write_report(of_sample, tmp_path / "page.html", pictures=tmp_path)
-    assert "a random sample (random_state=0) of 10000 rows" in (tmp_path / "page.html").read_text()
+    page = (tmp_path / "page.html").read_text()
+    assert "272 rows drawn at random (random_state=0) from 10,000" in page
+    assert expected in page
     assert report.as_json(found)["all_rows"] is None
     left_out = replace(of_sample, all_rows=AllRows(10_000, None, "column a holds words"), of_all_rows=None)
     left_out.print(Console(file=(printed := StringIO()), width=200))

@@ -11,28 +11,28 @@ import numpy as np
 
 from comparisons.comparison.estimates import distinct_entries, places_by_name, rows_of
 from comparisons.comparison.fits import Fits
-from comparisons.comparison.problem import Problem
-from comparisons.declarations import AllRows
+from comparisons.comparison.problem import Problem, Settings
+from comparisons.declarations import AllRows, drawn_rows
 from comparisons.family import Family
 from em.chunked.sampling import row_numbers, rows_at, sizes_of_chunks
 from em.status import left_to_the_status
 from models.validation import Array
 
 
-def sample_of(X: Array, kept: np.ndarray, family: Family, n_rows: int, seed: int) -> tuple[np.ndarray, AllRows]:
+def sample_of(X: Array, kept: np.ndarray, family: Family, settings: Settings) -> tuple[np.ndarray, AllRows]:
     """Return which rows (n,) a random sample of those that are kept has, and all that are kept."""
     numbers = np.flatnonzero(kept)
     chosen = np.zeros(len(kept), dtype=bool)
-    chosen[numbers[row_numbers(len(numbers), n_rows, seed)]] = True
+    chosen[numbers[row_numbers(len(numbers), settings.rows, settings.random_state)]] = True
     return chosen, AllRows(len(numbers), X[kept], family=family.of_rows(kept))
 
 
-def sample_of_chunks(X: Any, n_rows: int, seed: int, categorical: bool) -> tuple[Any, AllRows | None]:
+def sample_of_chunks(X: Any, settings: Settings, categorical: bool) -> tuple[Any, AllRows | None]:
     """Return a sample of chunks in memory, and all rows; None of these if there are no more."""
     sizes = sizes_of_chunks(X)
     n = int(sizes.sum())
-    sample = rows_at(X, sizes, row_numbers(n, n_rows, seed))
-    if n <= n_rows:
+    sample = rows_at(X, sizes, row_numbers(n, settings.rows, settings.random_state))
+    if n <= settings.rows:
         return sample, None
     why = "labels of levels are not read by chunks here" if categorical else ""
     return sample, AllRows(n, None if why else X, why)
@@ -52,7 +52,7 @@ def with_all_rows(fits: Fits) -> Fits:
     try:
         with left_to_the_status():
             return replace(fits, of_all_rows=estimator.fit(fits.all_rows.X))
-    except ValueError as error:  # such as a row that is no sample, of rows that were not looked at before
+    except (ValueError, RuntimeError, OSError) as error:  # of rows not looked at before: no sample, or a file that went
         return replace(fits, all_rows=fits.all_rows.without(f"{error}"))
 
 
@@ -60,8 +60,14 @@ def said_of(fits: Problem) -> str:
     """Return what the data are a sample of, in words; nothing where they are all rows."""
     if fits.all_rows is None:
         return ""
-    seed = f"random_state={fits.settings.random_state}"
-    return f"a random sample ({seed}) of {fits.all_rows.n_rows} rows"
+    return drawn_rows(len(fits.X), fits.all_rows.n_rows, fits.settings.random_state)
+
+
+def expected_distance(fits: Problem) -> str:
+    """Return about how far the MLE of all rows lies from the sample's, in words."""
+    assert fits.all_rows is not None
+    m, n = len(fits.X), fits.all_rows.n_rows
+    return f"about sqrt(1 - m/n) = {np.sqrt(max(1 - m / n, 0.0)):.2f} is expected for m = {m:,} of n = {n:,} rows"
 
 
 def beside(comparison: Any) -> list[dict[str, Any]]:

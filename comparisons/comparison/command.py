@@ -32,7 +32,8 @@ DRAWS = replace(FLAGS["draws"], default=None, help="Posterior draws of each chai
 MINUTES = replace(
     FLAGS["minutes"], default=None, help="Most minutes, by the first draws' pace; default: 5", parse=float
 )
-DATA = "A built-in name, or a file with a header: .csv .tsv .txt .parquet, or a folder; column 'count' has frequencies"
+FILES = "a file with a header (.csv .tsv .txt .parquet), or a folder of .parquet files"
+DATA = f"A built-in name, {FILES}; column 'count' has frequencies"
 FAMILY = Option("family", None, "Of a file of your own: which mixture", choices=family_names())
 
 
@@ -231,7 +232,7 @@ def prepare_case(
     of_data["draws"] = case.draws if draws is None else draws
     of_data["minutes"] = (inf if case in family.cases else Settings.minutes) if minutes is None else minutes
     of_data["starts"] = "single" if settings.pop("single_start", False) or case.single_start else "restarts"
-    return prepare(X, family, K, own, **{**of_data, **settings})
+    return prepare(X, family, K, own, sampled=True, **{**of_data, **settings})
 
 
 def exit_code(verdict: str, case: Case | None, console: Console) -> int:

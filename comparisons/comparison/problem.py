@@ -165,11 +165,13 @@ def prepare(
     prior: Any = None,
     *,
     needs_map: bool = True,
+    sampled: bool = False,
     **given: Any,
 ) -> Problem:
     """Check every argument of :func:`comparisons.compare` and return the problem.
 
-    With ``needs_map=False`` the prior may be one whose posterior has no mode, such as a concentration below 1.
+    With ``needs_map=False`` the prior may be one whose posterior has no mode, such as a concentration below 1. With
+    ``sampled=True`` the problem is a random sample of ``rows`` where X has more; else it is all rows, in memory.
 
     Raises
     ------
@@ -181,8 +183,10 @@ def prepare(
     if not isinstance(family, str | Family):
         family, n_components, prior = _of_fit(family, n_components, prior)
     K, settings = count_at_least_one("n_components", n_components), Settings(**of_settings)
-    if is_dask(X):
-        X, of_problem["all_rows"] = _sample_of_chunks(X, family, settings)
+    from comparisons.comparison.all_rows import sample_of, sample_of_chunks  # imports em
+
+    if sampled and is_dask(X):
+        X, of_problem["all_rows"] = sample_of_chunks(X, settings, family_of(family).categorical)
     named = tuple(map(str, of_problem.pop("feature_names"))) or column_names(X)
     if named and len(shape := np.shape(X)) == 2 and len(named) != shape[1]:
         raise ValueError(f"feature_names must have {shape[1]} entries, one per column of X, got {len(named)}")
@@ -190,8 +194,8 @@ def prepare(
         raise ValueError(f"feature_names must differ, or tables could not tell features apart, got {shown(named)}")
     pair, X = family_of(family, **options).of_samples(X, named)
     kept = ~np.isnan(X).all(axis=1)
-    if kept.sum() > settings.rows:
-        kept, of_problem["all_rows"] = _sample_of(X, kept, pair, settings)
+    if sampled and kept.sum() > settings.rows:
+        kept, of_problem["all_rows"] = sample_of(X, kept, pair, settings)
     pair = pair.of_rows(kept)
     samples: Array = pair.estimator(n_components=K, n_init=settings.n_init).check(X[kept], names=named)
     D = samples.shape[1]
@@ -205,18 +209,6 @@ def prepare(
         _check_truth(of_problem["truth"], pair, K, D)
     known = {"family": pair, "X": samples, "n_components": K, "prior": prior, "settings": settings}
     return Problem(**known, **of_problem, feature_names=named or unnamed(D))
-
-
-def _sample_of_chunks(X: Any, family: str | Family, settings: Settings) -> tuple[Any, Any]:
-    from comparisons.comparison.all_rows import sample_of_chunks
-
-    return sample_of_chunks(X, settings.rows, settings.random_state, family_of(family).categorical)
-
-
-def _sample_of(X: Array, kept: np.ndarray, pair: Family, settings: Settings) -> tuple[np.ndarray, Any]:
-    from comparisons.comparison.all_rows import sample_of
-
-    return sample_of(X, kept, pair, settings.rows, settings.random_state)
 
 
 def _of_fit(fit: Any, n_components: int | None, prior: Any) -> tuple[Family, int, Any]:

@@ -95,7 +95,7 @@ def compare(
     >>> compare(load("coins-ten-flips").X, family="bmm", n_components=2, n_trials=10, draws=500, tune=500).verdict
     'agree'
     """
-    problem = prepare(X, family, n_components, prior, **settings)
+    problem = prepare(X, family, n_components, prior, sampled=True, **settings)
     if isinstance(progress, bool):
         progress = bars_where_watched(problem.title) if progress else Progress()
     return run(problem, progress)
@@ -114,7 +114,7 @@ def run(problem: Problem, progress: Progress | None = None) -> Comparison:
     settings, progress, began = problem.settings, progress or Progress(), perf_counter()
     with one_blas_thread():
         if said := said_of(problem):
-            progress.tell(f"what is compared is {said}")
+            progress.tell(f"{said} are compared")
         with progress.step("EM"):
             fits = fit(problem)
         if fits.all_rows is not None:

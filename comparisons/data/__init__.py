@@ -104,7 +104,7 @@ def read(path: str | Path, family: str, *, most_rows: int | None = None, seed: i
     Parameters
     ----------
     path : str or Path
-        Text (.csv, .tsv, .txt) with a header line, or .parquet, or a folder of these.
+        Text (.csv, .tsv, .txt) with a header line, or .parquet, or a folder of .parquet files.
     family : str
         Name of the family.
     most_rows : int or None, default None

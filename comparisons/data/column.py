@@ -123,7 +123,7 @@ def column_of(name: str, raw: Any, asked: Reading) -> Column:
             marks = Counter(cell or "empty" for cell in raw if cell in odd)
             which, values = pd.factorize(numbers)
             column = Column(name, values, which, dict(marks), decimal="." if "." in plain else "")
-            return _without(column, np.flatnonzero(np.isin(values, _as_numbers(asked.missing))).tolist())
+            return _without(column, np.flatnonzero(np.isin(values, as_numbers(asked.missing))).tolist())
     which, values = pd.factorize(np.array(raw, dtype=object))
     return _of_text(Column(name, list(values), which), asked)
 
@@ -144,7 +144,7 @@ def _typed_column(name: str, raw: pd.Series, asked: Reading) -> Column:
 def _of_text(column: Column, asked: Reading) -> Column:
     """Return a column without the values that are marks of missing cells."""
     if column.is_typed:
-        return _without(column, np.flatnonzero(np.isin(column.values, _as_numbers(asked.missing))).tolist())
+        return _without(column, np.flatnonzero(np.isin(column.values, as_numbers(asked.missing))).tolist())
     hidden = {place for place, value in enumerate(column.values) if _is_missing(value, asked)}
     rest = [value for place, value in enumerate(column.values) if place not in hidden]
     doubted = {mark for mark in rest if isinstance(mark, str) and mark.strip().lower() in ONLY_AMONG_NUMBERS}
@@ -165,14 +165,15 @@ def _is_missing(value: Any, asked: Reading) -> bool:
     return known or bool(asked.missing and _equals(value, asked.missing))
 
 
-def _as_numbers(marks: Sequence[str]) -> list[float]:
+def as_numbers(marks: Sequence[str]) -> list[float]:
+    """Return the numbers among marks of missing cells."""
     return [float(found) for mark in marks if (found := number(mark.strip(), ".")) is not None]
 
 
 def _equals(value: Any, marks: Sequence[str]) -> bool:
     """Whether a value is one of the marks, as text or as a number."""
     found = number(f"{value}".strip(), ".")
-    return f"{value}".strip() in marks or (found is not None and found in _as_numbers(marks))
+    return f"{value}".strip() in marks or (found is not None and found in as_numbers(marks))
 
 
 def _without(column: Column, hidden: Sequence[int]) -> Column:

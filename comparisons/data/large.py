@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_numeric_dtype
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
-from comparisons.data.column import Column
+from comparisons.data.column import Column, as_numbers
 from comparisons.declarations import AllRows
 
 MOST_CELLS = 2**24  # of a file that is read as a whole
@@ -36,16 +36,27 @@ class Sample:
     numbers: np.ndarray
     seed: int
 
-    def all_rows(self, features: Sequence[Column], categorical: bool) -> AllRows:
-        """Return all rows of the features, for EM, or why it cannot take them as they are."""
-        changed = [one.name for one in features if not self._is_plain(one)]
+    def all_rows(self, features: Sequence[Column], categorical: bool, missing: Sequence[str]) -> AllRows:
+        """Return all rows of the features, for EM, or why it cannot take them; ``missing`` marks missing cells."""
+        names, codes = [one.name for one in features], as_numbers(missing)
+        changed = [name for name in names if not self._is_plain(name, missing)]
         why = f"column(s) {', '.join(changed)} hold words or marks" if changed else ""
         why = "the levels of a categorical mixture are not read by chunks here" if categorical else why
-        return AllRows(self.n_rows, None if why else self.rows[[one.name for one in features]], why)
+        if why:
+            return AllRows(self.n_rows, None, why)
+        rows = self.rows[names]
+        return AllRows(self.n_rows, rows.map_partitions(_without, codes) if codes else rows)
 
-    def _is_plain(self, column: Column) -> bool:
-        """Whether a column's numbers are those of the file, in all rows."""
-        return is_numeric_dtype(self.rows.dtypes[column.name]) and set(column.marks) <= {"null"}
+    def _is_plain(self, name: str, missing: Sequence[str]) -> bool:
+        """Whether a column holds numbers in all rows, of which some may mark missing cells."""
+        kind = self.rows.dtypes[name]
+        return is_numeric_dtype(kind) and not (is_bool_dtype(kind) and missing)
+
+
+def _without(rows: pd.DataFrame, codes: Sequence[float]) -> pd.DataFrame:
+    """Return rows of a frame with NaN for numbers that mark missing cells."""
+    numbers = rows.astype(np.float64)
+    return numbers.mask(numbers.isin(codes))
 
 
 def sample_of(path: Path, most_rows: int, seed: int) -> tuple[pd.DataFrame, Sample]:

@@ -40,5 +40,6 @@ def read_file(path: Path, pair: Family, asked: Reading, most_rows: int | None = 
         labels = labels and [labels[row] for row in rows]
     names = tuple(column.name for column in roles.features)
     found = Dataset(path.stem, pair.name, path.name, X, names, row_labels=tuple(labels) if labels else None)
-    all_rows = None if source.sample is None else source.sample.all_rows(roles.features, pair.categorical)
+    given = (roles.features, pair.categorical, asked.missing)
+    all_rows = None if source.sample is None else source.sample.all_rows(*given)
     return replace(found, notes=tuple(notes), all_rows=all_rows)

@@ -9,6 +9,7 @@ from comparisons.data.column import Column
 from comparisons.data.options import Reading, flag
 from comparisons.data.roles import Roles
 from comparisons.data.source import Source
+from comparisons.declarations import drawn_rows
 from models.labels import some_of
 
 CODES = {float(sign * int(digit * n)) for digit in "6789" for n in (2, 3, 4, 5) for sign in (-1, 1)} | {
@@ -23,15 +24,15 @@ def said(
     """Return lines on rows, features, weights, missing cells, what was left out and what words became."""
     features = roles.features
     n, D = len(features[0].which), len(features)
-    rows = f"{n} rows"
+    rows = f"{n} rows,"
     if (sample := source.sample) is not None:
-        rows = f"a random sample (random_state={sample.seed}) of {n} of {sample.n_rows} rows"
-    lines = [f"Read {source.path.name}: {rows}, {D} feature{'s' * (D > 1)}: {some_of([one.name for one in features])}"]
+        rows = f"{drawn_rows(n, sample.n_rows, sample.seed)};"
+    lines = [f"Read {source.path.name}: {rows} {D} feature{'s' * (D > 1)}: {some_of([one.name for one in features])}"]
     if roles.weights is not None and repeats is not None:
         lines.append(f"weights: column {roles.weights.name!r} holds frequencies of {int(repeats.sum())} samples")
     if roles.labels is not None and roles.labels.name == asked.index:
         lines.append(f"labels of rows: column {roles.labels.name!r}")
-    lines += _missing(features, n * D, asked)
+    lines += _missing(features, n * D, asked, "" if sample is None else " of the sample")
     lines += roles.notes
     if turned:
         lines.append(f"{'levels' if categorical else 'turned into numbers'}: {'; '.join(turned)}")
@@ -42,7 +43,7 @@ def said(
     return lines + ([f"file: {'; '.join(source.notes)}"] if source.notes else [])
 
 
-def _missing(features: Sequence[Column], n_cells: int, asked: Reading) -> list[str]:
+def _missing(features: Sequence[Column], n_cells: int, asked: Reading, of_what: str) -> list[str]:
     marks: Counter[str] = Counter()
     for column in features:
         marks.update(column.marks)
@@ -50,7 +51,7 @@ def _missing(features: Sequence[Column], n_cells: int, asked: Reading) -> list[s
     holes = ", ".join(f"{one.name} {sum(one.marks.values())}" for one in features if one.marks)
     lines = [f"missing: {marks.total()} of {n_cells} cells ({kinds}), by column: {holes}" if marks else "missing: none"]
     unseen = [mark for mark in asked.missing if not any(column.has_mark(mark) for column in features)]
-    return lines + [f"not there: no cell holds {', '.join(unseen)}, of --missing"][: len(unseen)]
+    return lines + [f"not there: no cell{of_what} holds {', '.join(unseen)}, of --missing"][: len(unseen)]
 
 
 def _sentinel(column: Column) -> str:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from comparisons.comparison.all_rows import said_of
+from comparisons.comparison.all_rows import expected_distance, said_of
 from comparisons.comparison.estimates import by_entry
 from comparisons.comparison.report.page import WORDS, write_report
 from comparisons.comparison.report.plots import FIGURES, drawings_of
@@ -178,7 +178,7 @@ def print_report(comparison: Any, console: Console | None = None, verbose: bool 
     sizes = f"{len(X)} samples, {X.shape[1]} feature(s), {missing}K = {comparison.n_components}"
     tell(console, (comparison.title, "bold"), f": {sizes}")
     if said := said_of(comparison):
-        tell(console, ("Sample:", "bold yellow"), f" what is compared is {said}. EM of all rows: {_of_all(comparison)}")
+        tell(console, ("Sample:", "bold yellow"), f" {said} are compared. EM of all rows: {_of_all(comparison)}")
     for name, fit in [("MLE", comparison.mle), ("MAP", comparison.map)]:
         numbers = f"log-likelihood {fit.log_likelihood_:.6f}, objective {fit.objective_:.6f}"
         tell(console, f"EM {name}: {numbers}; {fit.status_}")
@@ -233,7 +233,8 @@ def _of_all(comparison: Any) -> str:
 def all_rows_table(comparison: Any) -> Table:
     """Return the sample's MLE beside that of all rows, one row per parameter."""
     rows = comparison.all_rows_estimates
-    caption = "distance: of the MLE of all rows from the sample's, in standard errors of the sample"
+    caption = "distance: of the MLE of all rows from the sample's, in standard errors of the sample; "
+    caption += expected_distance(comparison)
     table = _by_parameter("Sample and all rows: MLE by EM", caption, ["MLE", "error", "MLE of all rows", "distance"])
     for row in rows[:MOST_ROWS]:
         form = _two_digits(row["standard_error"] or np.nan)

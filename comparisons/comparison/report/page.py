@@ -4,7 +4,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from comparisons.comparison.all_rows import said_of
+from comparisons.comparison.all_rows import expected_distance, said_of
 from comparisons.comparison.report.plots import drawings_of
 from comparisons.comparison.spread import METHODS, summary
 from comparisons.output.files import versions
@@ -110,7 +110,8 @@ def _all_rows(comparison: Any) -> list[Section]:
     heads = {"parameter": "parameter", "sample": "MLE of the sample", "standard_error": "standard error"}
     heads |= {"all_rows": "MLE of all rows", "distance": "distance in standard errors"}
     table = [{head: row[key] for key, head in heads.items()} for row in comparison.all_rows_estimates]
-    return [Section("Sample and all rows", [f"What is compared is {said_of(comparison)}."], table=table)]
+    texts = [f"{said_of(comparison)} are compared. Distance: {expected_distance(comparison)}."]
+    return [Section("Sample and all rows", texts, table=table)]
 
 
 def _checks(comparison: Any) -> list[dict[str, Any]]:
