@@ -9,6 +9,7 @@ from families import FAILINGS, each_family, largest_relative_gap
 
 import em.streams.state
 from em import (
+    BernoulliMixtureEM,
     CategoricalMixtureEM,
     GaussianMixtureEM,
     NoMaximumWarning,
@@ -18,6 +19,7 @@ from em import (
     merge,
     save,
 )
+from em.streams.row_sample import samples_of
 from em.streams.state import Stream
 from models.gmm import GMMParameters, simulate
 
@@ -108,6 +110,20 @@ def test_after_twenty_passes_it_is_within_a_standard_error_or_two_of_the_batch_e
     errors = GaussianMixtureEM(2, init=wanted).fit(X).uncertainty(X).standard_errors
     gaps = (fit._entries(1).of(found) - fit._entries(1).of(wanted.arrays())) / errors
     assert np.abs(gaps).max() < most
+
+
+def test_looks_at_rows_that_repeat_leave_the_stream_near_the_batch_estimate():
+    rng, probs = np.random.RandomState(0), np.repeat([[0.03], [0.5]], 20, axis=1)  # half of the rows are few patterns
+    batches = [(rng.rand(2500, 20) < probs[rng.randint(2, size=2500)]).astype(float) for _ in range(16)]
+    fit = BernoulliMixtureEM(2, n_init=2, random_state=0)
+    for X in batches:
+        fit.partial_fit(X)
+    assert not fit.stream_.whole
+    X = np.concatenate(batches)
+    batch = BernoulliMixtureEM(2, init=fit.parameters_).fit(X)
+    gaps = fit._entries(1).of(fit.parameters_.arrays()) - fit._entries(1).of(batch.parameters_.arrays())
+    assert np.abs(gaps / batch.uncertainty(X).standard_errors).max() < 2
+    assert (batch.score(X) - fit.score(X)) * len(X) < 20
 
 
 def test_forgetting_follows_means_that_move():
@@ -236,17 +252,33 @@ def test_merged_streams_are_near_the_fit_to_all_rows():
     assert np.abs((merged.means_[own] - batch.means_[order]) / errors).max() < 2
 
 
-def test_samples_of_merged_streams_hold_no_row_that_one_left_out(monkeypatch):
+def test_samples_of_merged_streams_have_the_smaller_share(monkeypatch):
     monkeypatch.setattr(em.streams.state, "MOST_SKETCHED", 100)
     X, _ = simulate(TRUTH, 600, 0)
     whole = Stream.empty(StreamSettings(), 2)
-    few, many = (whole.seen(em.streams.state.samples_of(rows, np.ones(len(rows))), 10) for rows in (X[:50], X[50:]))
-    both = few.joined(many, 10)
-    wanted = whole.seen(em.streams.state.samples_of(X, np.ones(600)), 10)
+    few, many = (whole.seen(samples_of(rows, np.ones(len(rows))), 10) for rows in (X[:50], X[50:]))
+    both = few.joined(many.kept(10), 10)
     assert few.whole
-    assert not both.whole
-    assert {*map(tuple, both.rows)} <= {*map(tuple, wanted.rows)} | {*map(tuple, many.rows)}
-    assert em.streams.state.hashes(both.rows).max() <= np.uint64(many.largest_hash)
+    assert not many.whole
+    assert both.share == many.share
+    assert {*map(tuple, many.rows)} < {*map(tuple, both.rows)}
+    assert 2 < len(both.rows) - len(many.rows) < 20  # about a sixth of 50
+
+
+def test_a_row_is_in_the_sample_as_often_as_in_the_data_whatever_its_weight_and_the_order_of_a_batch():
+    rng, stream = np.random.RandomState(0), Stream.empty(StreamSettings(), 1)
+    weights = np.append(50_000.0, np.full(5000, 2.5))  # one row is four fifths of all samples
+    other = stream
+    for batch in range(4):
+        rows, order = np.append(0.0, 1 + 5000 * batch + np.arange(5000))[:, None], rng.permutation(5001)
+        stream = stream.seen(samples_of(rows, weights), 10)
+        other = other.seen(samples_of(rows[order], weights[order]), 10)
+    np.testing.assert_array_equal(stream.rows, other.rows)
+    assert 1000 < len(stream.rows) <= em.streams.state.MOST_SKETCHED
+    total = stream.row_weights.sum()
+    assert stream.row_weights[stream.rows[:, 0] == 0] / total == pytest.approx(0.8, abs=0.02)
+    assert total == pytest.approx(250_000 * stream.share, rel=0.05)
+    assert np.mean(stream.rows[stream.rows > 0] > 10_000) == pytest.approx(0.5, abs=0.05)
 
 
 # What does not fit --------------------------------------------------------------------------------------------------

@@ -19,7 +19,8 @@ Statistics of every family form a convex set of which each point is one of some 
 that is why neither step nor average leaves the parameter space, but for a covariance that shrinks towards a point; such
 a step is left out. A probability of 0 or an empty component, which EM could never leave, is taken for 1 / n in E-steps.
 
-Each time that n has doubled the stream looks back at a sample of all its rows, those of smallest hash:
+Each time that n has doubled the stream looks back at a sample of all samples, each of which is as likely to be in it as
+another, whatever repeats (:mod:`em.streams.row_sample`):
 
 - Restarts, and a run from the stream's θ̃, are made on the sample. Where a likelihood ratio test on it rejects θ̃, as
   after first rows that showed one component only, or where it holds all rows, the stream begins anew at the best run.

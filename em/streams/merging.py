@@ -94,7 +94,7 @@ def _merged(one: Any, other: Any) -> Any:
         return steps.mean(getattr(mine, name), steps.there._of_other_units(own, there), n[1] / sum(n), arrays)
 
     stream: Stream = replace(
-        mine.joined(theirs, steps.unit),
+        mine.joined(theirs.kept(steps.unit), steps.unit),
         **{name: together(name) for name in ("running", "averaged", "expected")},
         n_samples=mine.n_samples + theirs.n_samples,
         looked=mine.n_samples + theirs.n_samples,

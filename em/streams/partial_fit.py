@@ -141,7 +141,7 @@ class StreamedMixture[P: Parameters](StreamLearner[P]):
             self._keep_parameters(self._starts(samples)[0])
         check_is_fitted(self)
         empty = Stream.empty(settings or StreamSettings(), self.parameters_.n_features)
-        stream = empty.seen(samples.at_hand, self._unit(empty))
+        stream = empty.seen(samples, self._unit(empty))
         stream = replace(stream, first_rows=stream.rows, first_weights=stream.row_weights)
         stream = replace(stream, n_samples=samples.total, looked=samples.total)
         with one_blas_thread():
