@@ -3,10 +3,13 @@
 import copy
 
 import dask.array as da
+import dask.dataframe as dd
 import numpy as np
+import pandas as pd
 import pytest
 from families import FAILINGS, each_family, largest_relative_gap
 
+import em.chunked.samples
 import em.streams.state
 from em import (
     BernoulliMixtureEM,
@@ -318,6 +321,7 @@ def test_a_stream_after_a_fit_starts_at_its_parameters_and_labels_stay():
         (lambda: copy.copy(FIT).begin_stream(X2).partial_fit(X2[:, :1]), ValueError, "X has 1 features, but"),
         (lambda: copy.copy(FIT).begin_stream(X2).partial_fit([[np.inf, 0]]), ValueError, "X must be finite"),
         (lambda: PoissonMixtureEM(2, exposure=np.ones((5, 2))).partial_fit(np.ones((5, 2))), ValueError, "in parts"),
+        (lambda: sizes_of_rows().begin_stream(np.ones((5, 2))), ValueError, "exposure must be a number or one for each"),
         (lambda: merge(FIT, FIT), TypeError, r"without in place 0: call its begin_stream\(X\)"),
         (lambda: merge(copy.copy(FIT).begin_stream(X2), tied()), ValueError, "of the same covariance_type"),
     ],
@@ -325,6 +329,10 @@ def test_a_stream_after_a_fit_starts_at_its_parameters_and_labels_stay():
 def test_calls_that_do_not_fit_a_stream_are_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def sizes_of_rows():
+    return PoissonMixtureEM(1, exposure=np.arange(1.0, 11).reshape(5, 2)).fit(np.ones((5, 2)))
 
 
 def tied():
@@ -337,6 +345,61 @@ def test_levels_are_those_of_the_first_call_or_given():
         fit.partial_fit([["c"]])
     given = CategoricalMixtureEM(1, levels=[("a", "b", "c")]).partial_fit([["a"], ["b"]]).partial_fit([["c"]])
     assert given.probs_.shape == (1, 3)
+
+
+FRAME = pd.DataFrame(X2, columns=["a", "b"])
+
+
+@pytest.mark.parametrize("call", ["begin_stream", "partial_fit"])
+@pytest.mark.parametrize("chunked", [False, True], ids=["in memory", "chunks"])
+def test_after_a_fit_a_stream_has_its_header_and_its_levels(call, chunked):
+    def parts(frame):
+        return dd.from_pandas(frame, npartitions=2) if chunked else frame
+
+    fit = GaussianMixtureEM(1, random_state=0).fit(FRAME)
+    for given, message in ((FRAME[["b", "a"]], "same order"), (FRAME[["a"]], "feature names|1 features")):
+        with pytest.raises(ValueError, match=message):
+            getattr(fit, call)(parts(given))
+        assert not hasattr(fit, "stream_")
+        assert (fit.n_features_in_, list(fit.feature_names_in_)) == (2, ["a", "b"])
+    classes = CategoricalMixtureEM(1, random_state=0).fit(pd.DataFrame({"x": ["a", "b"] * 5}))
+    with pytest.raises(ValueError, match="known levels, got 'c'|labels"):
+        getattr(classes, call)(parts(pd.DataFrame({"x": ["b", "c"] * 5})))
+    getattr(classes, call)(parts(pd.DataFrame({"x": ["b", "b"] * 50})))
+    assert classes.levels_ == (("a", "b"),)
+    assert classes.probs_.shape == (1, 2)
+
+
+def test_partial_fit_is_all_or_nothing_in_chunks_and_under_an_interrupt(monkeypatch):
+    X, _ = simulate(TRUTH, 300, 0)
+    fit = streamed_gaussians([X], SMALL)
+    before = dict(vars(fit))
+    bad = X.copy()
+    bad[250, 0] = np.inf
+    with pytest.raises(ValueError, match="^chunk 2: X must be finite"):
+        fit.partial_fit(da.from_array(bad, chunks=(100, 2)))
+    assert vars(fit) == before
+    monkeypatch.setattr(GaussianMixtureEM, "_keep_stream", interrupted)  # after looks, which set parameters_
+    with pytest.raises(KeyboardInterrupt):
+        fit.partial_fit(np.tile(X, (3, 1)))
+    assert vars(fit) == before
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+def test_the_sample_of_a_stream_begun_by_chunks_is_one_of_all_rows(monkeypatch):
+    monkeypatch.setattr(em.chunked.samples, "MOST_SKETCHED", 100)
+    monkeypatch.setattr(em.chunked.samples, "FEWEST_SKETCHED", 50)
+    X, _ = simulate(TRUTH, 3000, 0)
+    chunked = da.from_array(X, chunks=(1000, 2))
+    part, whole = (copy.copy(FIT).begin_stream(chunked, settings=StreamSettings(first_rows=n)) for n in (60, 2000))
+    assert whole.stream_.whole
+    assert whole.stream_.row_weights.sum() == 3000
+    assert not part.stream_.whole
+    assert part.stream_.row_weights.sum() == pytest.approx(3000 * part.stream_.share, rel=0.1)
+    np.testing.assert_allclose(part.means_, whole.means_, rtol=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -65,11 +65,18 @@ class StreamLearner[P: Parameters](Restarts[P]):
         """Names of the statistics that are not one for each component."""
         return ()
 
+    def _check_parts(self) -> None:
+        """Raise a ValueError if a setting is none for rows that come in parts."""
+
     def _check_part(self, part: Samples) -> None:
         """Raise a ValueError if rows that come in parts are none of the family's."""
 
     def _read_first(self, X: Any, names: Sequence[str] | None) -> None:
         """Learn from the first rows how to read others."""
+
+    def _reader(self) -> Any:
+        """Return an estimator that reads rows as this fitted one does, and remembers what it likes."""
+        return copy(self)
 
     # What follows -------------------------------------------------------------------------------------------------
 
