@@ -4,8 +4,8 @@ Each sample that came is in it with the same probability p, independently of oth
 
     kept ~ Binomial(w, p)
 
-times. p is 1 while all distinct rows fit. Where there are too many, each sample that is kept stays with probability q, and
-p ← q p. Draws follow the hashes of the rows, so that the sample does not depend on their order within a batch.
+times. p is 1 while all distinct rows fit. Where there are too many, each sample that is kept stays with probability q,
+and p ← q p. Draws follow the hashes of the rows, so that the sample does not depend on their order within a batch.
 
 References
 ----------
