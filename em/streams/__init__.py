@@ -36,7 +36,8 @@ forgetting beside the (h / log 2)(1 - 2^(-n/h)) that are left.
 
 Statistics are those of the estimator's own E-step; nothing here knows a family. :mod:`em.streams.partial_fit` is what a
 user calls, :mod:`em.streams.learning` tells starts, steps and looks apart, :mod:`em.streams.stepwise` makes them,
-:mod:`em.streams.state` is what is kept, and :mod:`em.streams.merging` adds statistics of disjoint data.
+:mod:`em.streams.state` is what is kept, :mod:`em.streams.row_sample` the sample of the rows, and
+:mod:`em.streams.merging` adds statistics of disjoint data.
 
 References
 ----------
