@@ -54,9 +54,9 @@ def _batch(estimators: Sequence[MixtureEM[Any]], samples: Sequence[Samples]) -> 
     flat, best = [start for of_one in starts for start in of_one], []
     runs = first._run(problem.of_runs(races), flat, first.max_iter, races.tolist())
     for number in range(len(starts)):
-        of_one = problem.of_runs(np.array([number]))
-        freed = first._freed(of_one, [runs[r] for r in np.flatnonzero(races == number).tolist()])
-        best.append(_here(first, best_of(freed, of_one)))
+        own = [runs[r] for r in np.flatnonzero(races == number).tolist()]
+        of_one = problem.of_runs(np.full(len(own), number))
+        best.append(_here(first, best_of(first._freed(of_one, own), of_one)))
     return best
 
 

@@ -115,7 +115,7 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
             without leaps, from the start of the best restart until an iteration gains less than 1e-4 nats.
         checkpoint : str, path or None, default None
             A file that keeps where the fit is (:mod:`em.saving.checkpoints`). If something ends the fit, the same call
-            goes on from its last whole iteration, and gives what it would have given, to the last bit.
+            goes on from the last iteration in it, and gives what it would have given, to the last bit.
 
         Returns
         -------

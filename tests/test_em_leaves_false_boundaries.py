@@ -36,6 +36,18 @@ def test_every_run_that_ended_at_a_false_boundary_goes_on():
     np.testing.assert_array_equal(freed[1].history[: runs[1].n_iter + 1], runs[1].history)
 
 
+def test_runs_of_a_batch_are_freed_each_on_the_data_of_its_fit():
+    """Two runs of the second fit are trapped: both go on with its data until they meet."""
+    estimator = BernoulliMixtureEM(2)
+    samples = [estimator._distinct(estimator._samples(rows, None)) for rows in (1 - X[:250], X)]
+    problem = estimator._joint_problem(samples).of_runs(np.ones(2, dtype=int))
+    runs = run_em(problem, [TRAPPED, TRAPPED], tol=1e-10, max_iter=1000)
+    inside = BernoulliMixtureEM(2, init=TRUTH, tol=1e-10).fit(X)
+    freed = estimator._freed(problem, runs)
+    assert freed[0].objective == pytest.approx(inside.log_likelihood_, abs=1e-8)
+    assert (freed[1].beaten_by, freed[1].met) == (0, True)
+
+
 def test_plain_em_is_trapped_there():
     """The claim above can fail: without the way out, a prob of 0 stays 0 through E-step and M-step."""
     responsibilities, _ = bmm.e_step(X, TRAPPED)

@@ -76,15 +76,16 @@ class Passes:
         self.n_running, self.changed = n_running, Condition()
         self.waiting: list[Request] = []
         self.failed: BaseException | None = None
-        self.chunks: dict[tuple[int, int], Chunks] = {}
+        self.chunks: list[tuple[Any, Any, Chunks]] = []
 
     def chunks_of(self, X: Any, sample_weight: Any) -> Chunks:
         """Return the chunks of X and of the weights, the same whoever asks."""
         with self.changed:
-            key = id(X), id(sample_weight)
-            if key not in self.chunks:
-                self.chunks[key] = Chunks.read_from(X, sample_weight)
-            return self.chunks[key]
+            for rows, weights, chunks in self.chunks:
+                if rows is X and weights is sample_weight:
+                    return chunks
+            self.chunks.append((X, sample_weight, Chunks.read_from(X, sample_weight)))
+            return self.chunks[-1][2]
 
     def sum(self, chunks: Chunks, function: Callable[..., Any], *arguments: Any) -> Any:
         """Return a sum over chunks, from the next pass."""

@@ -23,10 +23,10 @@ means that the objective curves upwards, one well above 1 that the residual is n
 which is the better one on plateaus; a refusal forgets the secants that misled.
 
 The combinations are ones of declared parameters. What plain EM holds still, a prob of 0 or a frozen array, a leap holds
-still. Where a multisecant leap would carry a number across an edge of the parameter space, a prob below 0 or a weight
-above 1, that number goes half of the way from F(x) to the edge, and the others leap. Of latent-class models with probs
-at an edge 19 leaps in 20 would cross one, and without this rule such fits need twice as many E-steps. Going nine tenths
-of the way saves some more, and traps more runs at a false edge. Tried on 94 problems and no better: leaps of
+still. A multisecant leap carries no number more than half of the way from F(x) to an edge of the parameter space, such
+as a prob of 0 or a weight of 1; the other numbers leap as they are. Of latent-class models with probs at an edge 19
+leaps in 20 would cross one, and without this rule such fits need twice as many E-steps. Nine tenths of the way save
+some more, and trap more runs at a false edge. Tried on 94 problems and no better: leaps of
 log-ratios, log-Cholesky factors and logits; the paper's other formulas for α; a bound on α that grows; Anderson's of
 type II, which is slower than plain EM on some problems; six or eight secants.
 
@@ -53,7 +53,7 @@ ACCELERATIONS = ("multisecant", "squarem", None)
 SHORTEN = 0.8  # after a refusal; the next leap starts elsewhere, so it is shortened only a little
 MOST_HALVINGS = 30
 MOST_SECANTS = 4
-KEPT = 0.5  # of the way to an edge of the parameter space, of a leap that would cross it
+MOST_OF_WAY = 0.5  # from F(x) to an edge of the parameter space
 FEWEST_SECANTS = 2
 HIGHEST = 1.5  # eigenvalue of A that is believed: 1 where residuals are linear, and they are never quite
 INDEPENDENT = 1e-5  # singular value, relative to the first, of a direction that secants tell apart from the others
@@ -182,7 +182,7 @@ class Leaps:
         believed &= (eigenvalues[:, 0] > 0) & (eigenvalues[:, -1] <= HIGHEST)
         solved = (axes.mT @ (basis @ r.mT)) / np.where(believed[:, None], eigenvalues, 1.0)[..., None]
         y = coordinates @ (axes @ solved)  # in secants, (R, m, 1)
-        least, most = image - (1 - KEPT) * (image - self.problem.ends[:, None])
+        least, most = image - MOST_OF_WAY * (image - self.problem.ends[:, None])
         moved, inside = self._inside(np.clip(image + (y.mT @ secants[:, 1])[:, 0], least, most))
         return moved, believed & inside
 

@@ -97,9 +97,14 @@ def hashes(X: Any) -> np.ndarray:
     return _mixed(np.concatenate(parts))
 
 
-def digest(samples: Any) -> np.ndarray:
-    """Return Σ hash(x_i, w_i) modulo 2^64 over samples, shape (1,): it tells data apart, and adds up over parts."""
+def digest(samples: Any, beside: Array | None = None) -> np.ndarray:
+    """Return Σ hash(x_i, b_i, w_i) modulo 2^64 over samples, shape (1,): it tells data apart, and adds up over parts.
+
+    ``beside`` (n, ...) is what else belongs to rows.
+    """
     h = hashes(samples.X)
+    if beside is not None:
+        h = _mixed(h + hashes(beside) * MULTIPLIER)
     if samples.weights is not None:
         h = _mixed(h + _bits(samples.weights) * MULTIPLIER)
     return h.sum(keepdims=True, dtype=np.uint64)

@@ -14,6 +14,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from em.samples import Samples
 from em.samples.distinct import digest
 from em.saving import REFUSALS, _encode
 from em.saving.whole_files import regular_file, write_whole
+from models.shown import shown
 
 FORMAT, VERSION = "mixture-twins checkpoint", 1
 SELDOM = 10  # times the seconds that writing takes
@@ -53,8 +55,7 @@ def checkpointed(path: PathOf, fit: dict[str, str]) -> Iterator[None]:
         yield
     except BaseException as error:
         if file.states:
-            file.write()
-            error.add_note(f"The last whole iteration is in {os.fspath(path)}: the same call of fit goes on from there")
+            error.add_note(file.written_at_the_end())
         raise
     finally:
         stages_of_fit.reset(token)
@@ -63,17 +64,25 @@ def checkpointed(path: PathOf, fit: dict[str, str]) -> Iterator[None]:
 
 def fingerprint(estimator: Any, samples: Samples) -> dict[str, str]:
     """Return hashes of what a fit follows from, by name: each setting, and the rows and their weights."""
-    if estimator.random_state is None and isinstance(estimator.init, str):
+    seed = estimator.random_state
+    if not isinstance(seed, int | np.integer) and (seed is not None or isinstance(estimator.init, str)):
         raise ValueError(
-            "random_state must be a number with checkpoint=, got None: a fit that goes on has the same starts"
+            f"random_state must be a number with checkpoint=, got {shown(seed)}: a fit that goes on has the same starts"
         )
-    sizes = {name: getattr(estimator, f"{name}_", None) for name in [getattr(estimator, "_size_name", "")] if name}
     settings = {"class": type(estimator).__name__, **estimator.get_params(deep=False)}
-    settings |= {f"{name} of fit": np.asarray(size) for name, size in sizes.items() if size is not None}
+    if name := getattr(estimator, "_size_name", ""):
+        sizes = np.asarray(getattr(estimator, f"{name}_", getattr(estimator, name)))  # given to fit, or a setting
+        if sizes.ndim < 2 or (sizes == sizes[0]).all():  # others belong to rows
+            settings[f"{name} of fit"] = sizes[0] if sizes.ndim == 2 else sizes
+    beside = estimator._beside(samples) if samples.in_memory else []
+    if not estimator._starts_anywhere:
+        beside = [*beside, np.asarray(settings.pop("init"))[samples.numbers, None]]
+    of_rows = partial(digest, beside=np.hstack(beside).astype(np.float64) if beside else None)
     hashes = {name: _hash(json.dumps(_encode(name, value), sort_keys=True)) for name, value in settings.items()}
     return {
         **hashes,
-        "X and sample_weight": _hash(f"{samples.X.shape} {samples.n_parts} {samples.sum_of(digest).tolist()}"),
+        "X and sample_weight": _hash(f"{samples.X.shape} {samples.sum_of(of_rows).tolist()}"),
+        "the number of chunks": _hash(str(samples.n_parts)),
     }
 
 
@@ -90,6 +99,15 @@ class _File:
         if time.monotonic() - self.written >= SELDOM * self.seconds:
             self.write()
 
+    def written_at_the_end(self) -> str:
+        """Write where the fit is when an error ends it; return a sentence about that."""
+        name = os.fspath(self.path)
+        try:
+            self.write()
+        except OSError as error:
+            return f"The last whole iteration could not be written to {name}: {error}"
+        return f"The last whole iteration is in {name}: the same call of fit goes on from there"
+
     def write(self) -> None:
         """Write where the fit is."""
         begin = time.monotonic()
@@ -101,7 +119,9 @@ class _File:
 def _read(path: PathOf, fit: dict[str, str]) -> list[State]:
     try:
         content = _unpacked(Path(path).read_bytes())
-        kept, stages, legible = content["fit"], content["stages"], content["version"] == VERSION
+        kept, stages, legible = dict(content["fit"]), content["stages"], content["version"] == VERSION
+        if content["format"] != FORMAT:
+            raise ValueError(f"it does not say that it is a {FORMAT}")
     except (*REFUSALS, zipfile.BadZipFile, EOFError) as error:
         wanted = "checkpoint must be a file that fit wrote, or a new name"
         raise ValueError(f"{wanted}; {os.fspath(path)} is not: {error!r}") from None
