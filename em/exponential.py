@@ -162,8 +162,11 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         self._steps.check(samples.X, self._size_of(samples), samples.names)
         return 0
 
-    def _check_part(self, part: Samples) -> None:
+    def _check_parts(self) -> None:
         self._refuse_sizes_of_rows(self._size())
+
+    def _check_part(self, part: Samples) -> None:
+        self._check_parts()
         self._check_cells(part)
 
     def _joint_problem(self, samples: Sequence[Samples]) -> Problem[P] | None:

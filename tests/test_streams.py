@@ -1,15 +1,17 @@
 """Streams weigh samples and not calls, stay in the parameter space, reach the batch optimum, resume and merge."""
 
 import copy
+from dataclasses import replace
 
 import dask.array as da
 import numpy as np
 import pytest
 from families import FAILINGS, each_family, largest_relative_gap
 
+import em.chunked.samples
 import em.streams.state
 from em import (
-    CategoricalMixtureEM,
+    BernoulliMixtureEM,
     GaussianMixtureEM,
     NoMaximumWarning,
     PoissonMixtureEM,
@@ -18,6 +20,7 @@ from em import (
     merge,
     save,
 )
+from em.streams.row_sample import samples_of
 from em.streams.state import Stream
 from models.gmm import GMMParameters, simulate
 
@@ -110,6 +113,20 @@ def test_after_twenty_passes_it_is_within_a_standard_error_or_two_of_the_batch_e
     assert np.abs(gaps).max() < most
 
 
+def test_looks_at_rows_that_repeat_leave_the_stream_near_the_batch_estimate():
+    rng, probs = np.random.RandomState(0), np.repeat([[0.03], [0.5]], 20, axis=1)  # half of the rows are few patterns
+    batches = [(rng.rand(2500, 20) < probs[rng.randint(2, size=2500)]).astype(float) for _ in range(16)]
+    fit = BernoulliMixtureEM(2, n_init=2, random_state=0)
+    for X in batches:
+        fit.partial_fit(X)
+    assert not fit.stream_.whole
+    X = np.concatenate(batches)
+    batch = BernoulliMixtureEM(2, init=fit.parameters_).fit(X)
+    gaps = fit._entries(1).of(fit.parameters_.arrays()) - fit._entries(1).of(batch.parameters_.arrays())
+    assert np.abs(gaps / batch.uncertainty(X).standard_errors).max() < 2
+    assert (batch.score(X) - fit.score(X)) * len(X) < 20
+
+
 def test_forgetting_follows_means_that_move():
     rng, fits = np.random.RandomState(0), []
     for half_life in (300, None):
@@ -152,6 +169,29 @@ def test_steps_that_would_be_no_mixture_are_left_out_and_counted():
     assert fit.stream_.n_left_out > 1
     assert f"{fit.stream_.n_left_out} step(s) left out" in fit.status_
     assert np.linalg.eigvalsh(fit.covariances_).min() > 0
+
+
+def test_a_stream_whose_first_statistics_are_no_mixture_says_why_and_goes_on():
+    X = np.concatenate([np.random.RandomState(0).normal(mean, 1, size=(500, 2)) for mean in (0, 50)])
+    fit = GaussianMixtureEM(2, n_init=1, random_state=0).fit(X)
+    before = fit.parameters_
+    fit.begin_stream(X[:500])
+    assert "the statistics give no mixture: component 1 was emptied" in fit.status_.replace(
+        "component 0", "component 1"
+    )
+    np.testing.assert_array_equal(fit.means_, before.means)
+    for _ in range(4):
+        fit.partial_fit(X[500:])
+    np.testing.assert_allclose(np.sort(fit.means_, axis=0), np.sort(before.means, axis=0), atol=1)
+    assert "no mixture" not in fit.status_
+
+
+@pytest.mark.parametrize("half_life", [40, 400])
+def test_a_half_life_shorter_than_a_batch_is_kept(half_life):
+    settings = StreamSettings(half_life=half_life, first_rows=500)
+    fit = GaussianMixtureEM(1, n_init=1).partial_fit(np.random.RandomState(0).normal(size=(500, 1)), settings=settings)
+    fit.partial_fit(np.linspace(0, 1000, 4000)[:, None])  # in one batch
+    assert fit.means_[0, 0] == pytest.approx(1000 - half_life / np.log(2) / 4, abs=half_life / 30)
 
 
 def test_what_first_rows_did_not_show_is_not_impossible_for_good():
@@ -227,6 +267,19 @@ def test_statistics_at_the_same_parameters_merge_to_the_joint_m_step(family):
     merged.partial_fit(X[:3])
 
 
+def test_labels_that_frozen_parameters_give_are_not_matched_in_a_merge():
+    X, _ = simulate(TRUTH, 2000, 0)
+    weights = {"weights": [0.3, 0.7]}
+    one, other = (
+        GaussianMixtureEM(2, init=TRUTH, frozen=weights).fit(X[at]) for at in (slice(1000), slice(1000, 2000))
+    )
+    other._keep_parameters(replace(other.parameters_, means=other.means_[::-1], covariances=other.covariances_[::-1]))
+    merged = merge(one.begin_stream(X[:1000]), other.begin_stream(X[1000:]))
+    counts = [fit.stream_.averaged["counts"] for fit in (one, other, merged)]
+    np.testing.assert_allclose(counts[2], (counts[0] + counts[1]) / 2)
+    np.testing.assert_array_equal(merged.weights_, weights["weights"])
+
+
 def test_merged_streams_are_near_the_fit_to_all_rows():
     X, _ = simulate(TRUTH, 3000, 0)
     halves = [streamed_gaussians(np.split(part, 3), StreamSettings(), n_init=2) for part in np.split(X, 2)]
@@ -236,93 +289,30 @@ def test_merged_streams_are_near_the_fit_to_all_rows():
     assert np.abs((merged.means_[own] - batch.means_[order]) / errors).max() < 2
 
 
-def test_samples_of_merged_streams_hold_no_row_that_one_left_out(monkeypatch):
+def test_samples_of_merged_streams_have_the_smaller_share(monkeypatch):
     monkeypatch.setattr(em.streams.state, "MOST_SKETCHED", 100)
     X, _ = simulate(TRUTH, 600, 0)
     whole = Stream.empty(StreamSettings(), 2)
-    few, many = (whole.seen(em.streams.state.samples_of(rows, np.ones(len(rows))), 10) for rows in (X[:50], X[50:]))
-    both = few.joined(many, 10)
-    wanted = whole.seen(em.streams.state.samples_of(X, np.ones(600)), 10)
+    few, many = (whole.seen(samples_of(rows, np.ones(len(rows))), 10) for rows in (X[:50], X[50:]))
+    both = few.joined(many.kept(10), 10)
     assert few.whole
-    assert not both.whole
-    assert {*map(tuple, both.rows)} <= {*map(tuple, wanted.rows)} | {*map(tuple, many.rows)}
-    assert em.streams.state.hashes(both.rows).max() <= np.uint64(many.largest_hash)
+    assert not many.whole
+    assert both.share == many.share
+    assert {*map(tuple, many.rows)} < {*map(tuple, both.rows)}
+    assert 2 < len(both.rows) - len(many.rows) < 20  # about a sixth of 50
 
 
-# What does not fit --------------------------------------------------------------------------------------------------
-
-X2, _ = simulate(TRUTH, 100, 0)
-FIT = GaussianMixtureEM(2, n_init=1, random_state=0).fit(X2)
-
-
-def test_what_a_stream_does_not_know_is_no_attribute_and_a_fit_forgets_the_stream(tmp_path):
-    fit = copy.copy(FIT).begin_stream(X2)
-    with pytest.raises(AttributeError, match=r"log_likelihood_ is not known of a stream, .* score\(X\) and bic\(X\)"):
-        fit.log_likelihood_  # noqa: B018
-    fit.report(X2, tmp_path / "stream.html")
-    assert "100 samples" in (tmp_path / "stream.html").read_text()
-    assert fit.bic(X2) == pytest.approx(FIT.bic(X2), rel=1e-9)
-    np.testing.assert_allclose(fit.means_, FIT.means_, rtol=1e-4)
-    assert "100 samples" in repr(fit.summary(X2))
-    fit.fit(X2)
-    assert not hasattr(fit, "stream_")
-
-
-def test_a_stream_after_a_fit_starts_at_its_parameters_and_labels_stay():
-    fit = copy.copy(FIT)
-    fit._keep_parameters(FIT.parameters_.permute([1, 0]))
-    X, _ = simulate(TRUTH, 900, 1)
-    for batch in (X[:1], X[1:60], X[60:500], X[500:]):  # no fit so far, a first one, a start, a look
-        fit.partial_fit(batch, settings=StreamSettings(first_rows=100))
-        np.testing.assert_allclose(fit.means_[::-1], FIT.means_, atol=1)
-    assert fit.n_samples_seen_ == 900
-
-
-@pytest.mark.parametrize(
-    ("call", "error", "message"),
-    [
-        (lambda: GaussianMixtureEM(2, init=np.arange(100) % 2).partial_fit(X2), ValueError, "init must be one of"),
-        (lambda: copy.copy(FIT).begin_stream(X2).partial_fit(X2, settings=SMALL), ValueError, "settings must stay"),
-        (lambda: copy.copy(FIT).begin_stream(X2).partial_fit(X2[:, :1]), ValueError, "X has 1 features, but"),
-        (lambda: copy.copy(FIT).begin_stream(X2).partial_fit([[np.inf, 0]]), ValueError, "X must be finite"),
-        (lambda: PoissonMixtureEM(2, exposure=np.ones((5, 2))).partial_fit(np.ones((5, 2))), ValueError, "in parts"),
-        (lambda: merge(FIT, FIT), TypeError, r"without in place 0: call its begin_stream\(X\)"),
-        (lambda: merge(copy.copy(FIT).begin_stream(X2), tied()), ValueError, "of the same covariance_type"),
-    ],
-)
-def test_calls_that_do_not_fit_a_stream_are_refused(call, error, message):
-    with pytest.raises(error, match=message):
-        call()
-
-
-def tied():
-    return GaussianMixtureEM(2, covariance_type="tied", n_init=1, random_state=0).fit(X2).begin_stream(X2)
-
-
-def test_levels_are_those_of_the_first_call_or_given():
-    fit = CategoricalMixtureEM(1).partial_fit([["a"], ["b"]])
-    with pytest.raises(ValueError, match="name all levels in `levels`"):
-        fit.partial_fit([["c"]])
-    given = CategoricalMixtureEM(1, levels=[("a", "b", "c")]).partial_fit([["a"], ["b"]]).partial_fit([["c"]])
-    assert given.probs_.shape == (1, 3)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"n_samples": 99.0}, "looked must be at most n_samples|n_samples_seen_ must be 99"),
-        ({"rows": X2[:, :1]}, "stream_.rows must be rows of 2 features"),
-        ({"running": {}}, "stream_.running must hold statistics where init is not parameters"),
-        ({"averaged": "doubled"}, r"parameters_\.\w+ must follow from stream_.averaged"),
-    ],
-)
-def test_a_stream_whose_parts_do_not_fit_is_not_saved(changes, message, tmp_path):
-    fit = copy.copy(FIT).begin_stream(X2)
-    if changes.get("averaged") == "doubled":
-        statistics = fit.stream_.averaged
-        changes = {"averaged": {**statistics, "second": 2 * statistics["second"]}}
-    fit.stream_ = copy.copy(fit.stream_)
-    for name, value in changes.items():
-        object.__setattr__(fit.stream_, name, value)
-    with pytest.raises(ValueError, match=message):
-        save(fit, tmp_path / "stream.json")
+def test_a_row_is_in_the_sample_as_often_as_in_the_data_whatever_its_weight_and_the_order_of_a_batch():
+    rng, stream = np.random.RandomState(0), Stream.empty(StreamSettings(), 1)
+    weights = np.append(50_000.0, np.full(5000, 2.5))  # one row is four fifths of all samples
+    other = stream
+    for batch in range(4):
+        rows, order = np.append(0.0, 1 + 5000 * batch + np.arange(5000))[:, None], rng.permutation(5001)
+        stream = stream.seen(samples_of(rows, weights), 10)
+        other = other.seen(samples_of(rows[order], weights[order]), 10)
+    np.testing.assert_array_equal(stream.rows, other.rows)
+    assert 1000 < len(stream.rows) <= em.streams.state.MOST_SKETCHED
+    total = stream.row_weights.sum()
+    assert stream.row_weights[stream.rows[:, 0] == 0] / total == pytest.approx(0.8, abs=0.02)
+    assert total == pytest.approx(250_000 * stream.share, rel=0.05)
+    assert np.mean(stream.rows[stream.rows > 0] > 10_000) == pytest.approx(0.5, abs=0.05)

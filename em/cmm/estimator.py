@@ -1,6 +1,7 @@
 """Categorical mixtures, which are latent class models, fitted by EM; the steps are those of :mod:`em.cmm`."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -102,6 +103,11 @@ class CategoricalMixtureEM(ExponentialMixtureEM[CMMParameters]):
     def _read_first(self, X: Any, names: Sequence[str] | None) -> None:
         known = self.init.levels if self.levels is None and isinstance(self.init, CMMParameters) else self.levels
         self.levels_ = levels_of_chunks(X, known, names) if is_chunked(X) else levels_of(X, known, names)
+
+    def _reader(self) -> Self:
+        reader = copy(self)
+        reader.levels = self.levels_
+        return reader
 
     def _check_fitted(self) -> None:
         if tuple(map(len, self.levels_)) != self.parameters_.levels:

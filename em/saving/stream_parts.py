@@ -24,8 +24,8 @@ def rules_of_stream(estimator: Any, given: dict[str, Any]) -> Iterator[Rule]:
     yield numbers, "stream_.looked", "be at most n_samples", counts
     seen = given.get("n_samples_seen_")
     yield seen == stream.n_samples, "n_samples_seen_", f"be {stream.n_samples:g} as the stream says", seen
-    largest = stream.largest_hash
-    yield largest is None or (type(largest) is int and 0 <= largest < 2**64), "stream_.largest_hash", "fit", largest
+    share = stream.share
+    yield type(share) is float and 0 < share <= 1, "stream_.share", "be above 0 and at most 1", share
     said = type(stream.remarks) is tuple and all(type(one) is str for one in stream.remarks)
     yield said, "stream_.remarks", "be strings", stream.remarks
     for rows, weights in (("rows", "row_weights"), ("first_rows", "first_weights")):

@@ -17,9 +17,11 @@ with time so that the start is forgotten (Shamir & Zhang 2013):
 
 Statistics of every family form a convex set of which each point is one of some data, and the M-step of data is legal:
 that is why neither step nor average leaves the parameter space, but for a covariance that shrinks towards a point; such
-a step is left out. A probability of 0 or an empty component, which EM could never leave, is taken for 1 / n in E-steps.
+a step is left out. A probability of 0 or an empty component, which EM could never leave, is taken for 1 / n in E-steps,
+with n the number of samples that are remembered.
 
-Each time that n has doubled the stream looks back at a sample of all its rows, those of smallest hash:
+Each time that n has doubled the stream looks back at a sample of all samples, each of which is as likely to be in it as
+another, whatever repeats (:mod:`em.streams.row_sample`):
 
 - Restarts, and a run from the stream's θ̃, are made on the sample. Where a likelihood ratio test on it rejects θ̃, as
   after first rows that showed one component only, or where it holds all rows, the stream begins anew at the best run.
@@ -28,12 +30,14 @@ Each time that n has doubled the stream looks back at a sample of all its rows, 
   is where the path would end: the sample is a control variate, as in Johnson & Zhang (2013), and its own noise cancels.
 
 With drifting data and a half-life h in samples there is no average and no look: s is the mean of all samples'
-statistics with the weight 2^(-age / h), γ = (1 - 2^(-m/h)) / (1 - 2^(-(n+m)/h)), and θ the estimate. A prior is set
-beside n samples, under forgetting beside the (h / log 2)(1 - 2^(-n/h)) that are left.
+statistics with the weight 2^(-age / h), γ = (1 - 2^(-m/h)) / (1 - 2^(-(n+m)/h)), and θ the estimate. Samples of one
+step are of one age, those of the start too; a step has at most h / 4 rows. A prior is set beside n samples, under
+forgetting beside the (h / log 2)(1 - 2^(-n/h)) that are left.
 
 Statistics are those of the estimator's own E-step; nothing here knows a family. :mod:`em.streams.partial_fit` is what a
 user calls, :mod:`em.streams.learning` tells starts, steps and looks apart, :mod:`em.streams.stepwise` makes them,
-:mod:`em.streams.state` is what is kept, and :mod:`em.streams.merging` adds statistics of disjoint data.
+:mod:`em.streams.state` is what is kept, :mod:`em.streams.row_sample` the sample of the rows, and
+:mod:`em.streams.merging` adds statistics of disjoint data.
 
 References
 ----------
@@ -52,6 +56,7 @@ import numpy as np
 from models.validation import count_at_least, number_above
 
 POLYNOMIAL = 2  # 1 more than the power of time with which the path is averaged
+OF_HALF_LIFE = 1 / 4  # the longest step
 FEWEST_FIRST, ROWS_PER_CELL, MOST_CELLS_FIRST = 1000, 20, 2**22
 
 
@@ -102,6 +107,10 @@ class StreamSettings:
             return self.first_rows
         most = max(FEWEST_FIRST, MOST_CELLS_FIRST // n_features)
         return int(np.clip(ROWS_PER_CELL * n_components * n_features, FEWEST_FIRST, most))
+
+    def longest_step(self, unit: int) -> int:
+        """Return how many rows a step has at most: few beside the half-life, as they count the same."""
+        return unit if self.half_life is None else int(np.clip(self.half_life * OF_HALF_LIFE, 1, unit))
 
     def step(self, n: float, m: float, unit: float) -> float:
         """Return γ of m samples after n.

@@ -6,7 +6,6 @@ from copy import copy
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from em.engine.blocks import blocks
 from em.engine.problem import Arrays
 from em.samples import Samples
 from em.starts.restarts import Restarts
@@ -65,11 +64,18 @@ class StreamLearner[P: Parameters](Restarts[P]):
         """Names of the statistics that are not one for each component."""
         return ()
 
+    def _check_parts(self) -> None:
+        """Raise a ValueError if a setting is none for rows that come in parts."""
+
     def _check_part(self, part: Samples) -> None:
         """Raise a ValueError if rows that come in parts are none of the family's."""
 
     def _read_first(self, X: Any, names: Sequence[str] | None) -> None:
         """Learn from the first rows how to read others."""
+
+    def _reader(self) -> Any:
+        """Return an estimator that reads rows as this fitted one does, and remembers what it likes."""
+        return copy(self)
 
     # What follows -------------------------------------------------------------------------------------------------
 
@@ -78,28 +84,33 @@ class StreamLearner[P: Parameters](Restarts[P]):
 
     def _learned(self, stream: Stream, part: Samples) -> tuple[Stream, Stepwise | None]:
         """Return the stream after these rows, and what made its last step."""
-        unit, waiting = self._unit(stream), list[slice]()
+        unit, done, kept = self._unit(stream), 0, 0  # rows that were learned from, and that the sample knows
         steps: Stepwise | None = None
-        arrays: Arrays | None = None
-        for rows in blocks(len(part.X), unit):
-            piece = replace(part, X=part.X[rows], weights=None if part.weights is None else part.weights[rows])
-            waiting.append(rows)
+        arrays: Arrays = {}
+        while done < len(part.X):
             if stream.n_samples < unit or not stream.begun:
-                stream = self._gathered(stream, piece, unit)
-                waiting, steps = [], None
+                piece = _rows(part, done, done + unit)
+                stream, steps = self._gathered(stream, piece, unit), None
+                done = kept = done + len(piece.X)
                 continue
             if steps is None:
                 steps = Stepwise(self, stream)
-                arrays, _ = steps.maximised(stream.running, stream.n_samples)
-            assert arrays is not None
+                arrays = self._arrays(steps, stream)
+            piece = _rows(part, done, done + stream.settings.longest_step(unit))
             stream, arrays = steps.step(stream, arrays, piece)
+            done += len(piece.X)
             if self._is_due(stream):
-                stream, waiting = _with_rows(stream, part, waiting, unit), []
+                stream, kept = stream.seen(_rows(part, kept, done), unit), done
                 stream = replace(stream, looked=stream.n_samples)
                 with left_to_the_status():
                     stream = self._remarked(steps, steps.looked(stream))
-                arrays, _ = steps.maximised(stream.running, stream.n_samples)
-        return _with_rows(stream, part, waiting, unit), steps
+                arrays = self._arrays(steps, stream)
+        return (stream.seen(_rows(part, kept, done), unit) if kept < done else stream), steps
+
+    def _arrays(self, steps: Stepwise, stream: Stream) -> Arrays:
+        """Return the parameters of the last step, or the estimate where its statistics give none."""
+        arrays, _ = steps.maximised(stream.running, stream.n_samples)
+        return Stepwise.at_estimate(self, stream)[1] if arrays is None else arrays
 
     def _gathered(self, stream: Stream, piece: Samples, unit: int) -> Stream:
         """Return the stream with more of its first rows, begun where a fit of all of them is legal and worth while."""
@@ -165,19 +176,20 @@ class StreamLearner[P: Parameters](Restarts[P]):
                 self._keep_parameters(self._starts(stream.sample())[0])
                 self._remarks(stream.sample())
             return
-        parameters = (steps or Stepwise(self, stream)).parameters(stream.averaged, n)
-        if parameters is not None:
-            self._keep_parameters(parameters)
+        steps = steps or Stepwise(self, stream)
+        parameters = steps.parameters(stream.averaged, n)
         said = [f"{counts}, {stream.n_steps} step(s) after its start", *stream.remarks]
+        if parameters is None:
+            why = steps.maximised(stream.averaged, n)[1] or "rounding leaves none in the units of X"
+            said.append(f"parameters are as they were, as the statistics give no mixture: {why}")
+        else:
+            self._keep_parameters(parameters)
         if stream.n_left_out:
             said.append(f"{stream.n_left_out} step(s) left out, which led out of the parameter space")
         self.status_ = "; ".join(said)
 
 
-def _with_rows(stream: Stream, part: Samples, which: Sequence[slice], unit: int) -> Stream:
-    """Return the stream with some of the rows in its sample."""
-    if not which:
-        return stream
-    rows = slice(which[0].start, which[-1].stop)
-    weights = None if part.weights is None else part.weights[rows]
-    return stream.seen(replace(part, X=part.X[rows], weights=weights), unit)
+def _rows(part: Samples, start: int, stop: int) -> Samples:
+    """Return some of the rows."""
+    weights = None if part.weights is None else part.weights[start:stop]
+    return replace(part, X=part.X[start:stop], weights=weights)

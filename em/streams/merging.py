@@ -5,7 +5,8 @@ With s_j the mean statistics of n_j samples, each under the responsibilities at 
     θ = M((n_1 s_1 + n_2 s_2) / (n_1 + n_2)),    the prior beside n_1 + n_2 samples
 
 Components are matched first: on the rows that both fits keep as samples of theirs, by the one-to-one matching that
-maximises the cosine of their responsibilities, Σ_i r_ik r'_ij / sqrt(Σ_i r_ik² Σ_i r'_ij²), summed.
+maximises the cosine of their responsibilities, Σ_i r_ik r'_ij / sqrt(Σ_i r_ik² Σ_i r'_ij²), summed. Where frozen
+parameters or a prior that is not exchangeable give the labels, they are not matched.
 """
 
 from collections.abc import Mapping
@@ -85,7 +86,8 @@ def _merged(one: Any, other: Any) -> Any:
     _check_alike(one, other)
     mine, theirs = one.stream_, other.stream_
     steps, arrays = Stepwise.at_estimate(one, mine)
-    shared, order = steps.there._shared, _matched(one, other)
+    shared = steps.there._shared
+    order = np.arange(len(one.parameters_.weights)) if steps.labelled else _matched(one, other)
     there = Stepwise(other, theirs).there
     n = [stream.settings.remembered(stream.n_samples) for stream in (mine, theirs)]
 
@@ -94,7 +96,7 @@ def _merged(one: Any, other: Any) -> Any:
         return steps.mean(getattr(mine, name), steps.there._of_other_units(own, there), n[1] / sum(n), arrays)
 
     stream: Stream = replace(
-        mine.joined(theirs, steps.unit),
+        mine.joined(theirs.kept(steps.unit), steps.unit),
         **{name: together(name) for name in ("running", "averaged", "expected")},
         n_samples=mine.n_samples + theirs.n_samples,
         looked=mine.n_samples + theirs.n_samples,

@@ -1,6 +1,7 @@
 """`partial_fit` of every mixture: rows are taken batch after batch, and not kept."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from em.chunked import is_chunked
 from em.chunked.chunks import Chunks
+from em.chunked.samples import check_header
 from em.process.blas import one_blas_thread
 from em.samples import Samples, encoded, kept_samples
 from em.streams import StreamSettings
@@ -98,12 +100,13 @@ class StreamedMixture[P: Parameters](StreamLearner[P]):
         (5000, [0.4, 0.6])
         """
         if is_chunked(X):
-            for rows, weights in _chunks_of(X, sample_weight):
-                self.partial_fit(rows, sample_weight=weights, settings=settings)
+            with _all_or_nothing(self):
+                for number, rows, weights in _chunks_of(X, sample_weight):
+                    with _named(number):
+                        self.partial_fit(rows, sample_weight=weights, settings=settings)
             return self
-        stream, part = self._next(X, sample_weight, settings)
-        with one_blas_thread():
-            self._keep_stream(*self._learned(stream, part))
+        with _all_or_nothing(self), one_blas_thread():
+            self._keep_stream(*self._learned(*self._next(X, sample_weight, settings)))
         return self
 
     def begin_stream(
@@ -136,36 +139,49 @@ class StreamedMixture[P: Parameters](StreamLearner[P]):
         >>> sorted(fit.partial_fit([[31], [34]]).rates_.ravel().round(1).tolist())
         [1.0, 31.5]
         """
-        samples = self._samples(X, sample_weight)
-        if "parameters_" not in self.__dict__ and isinstance(self.init, self._parameters_type):
-            self._keep_parameters(self._starts(samples)[0])
-        check_is_fitted(self)
+        with _all_or_nothing(self):
+            self._begin(X, sample_weight, settings)
+        return self
+
+    def _begin(self, X: ArrayLike, sample_weight: ArrayLike | None, settings: StreamSettings | None) -> None:
+        self._check_parts()
+        if "parameters_" in self.__dict__:
+            samples = self._reader()._samples(X, sample_weight)
+            if is_chunked(X):
+                check_header(self, X, reset=False)
+            else:
+                validate_data(self, X, reset=False, skip_check_array=True)
+        else:
+            samples = self._samples(X, sample_weight)
+            if isinstance(self.init, self._parameters_type):
+                self._keep_parameters(self._starts(samples)[0])
+            check_is_fitted(self)
         empty = Stream.empty(settings or StreamSettings(), self.parameters_.n_features)
-        stream = empty.seen(samples.at_hand, self._unit(empty))
+        stream = empty.seen(samples, self._unit(empty))
         stream = replace(stream, first_rows=stream.rows, first_weights=stream.row_weights)
         stream = replace(stream, n_samples=samples.total, looked=samples.total)
         with one_blas_thread():
             steps, arrays = Stepwise.at_estimate(self, stream)
             stream = steps.begun(stream, arrays, samples)
             self._keep_stream(self._remarked(steps, stream), steps)
-        return self
 
     def _next(
         self, X: ArrayLike, sample_weight: ArrayLike | None, settings: StreamSettings | None
     ) -> tuple[Stream, Samples]:
         """Return the stream so far, and the next rows, checked."""
         stream, names = getattr(self, "stream_", None), column_names(X)
-        if stream is None:
+        known = stream is not None or "parameters_" in self.__dict__
+        if not known:
             self._read_first(X, names)
-        elif settings not in (None, stream.settings):
+        if stream is not None and settings not in (None, stream.settings):
             raise ValueError(f"settings must stay those of the stream's first call, {stream.settings}, got {settings}")
         matrix = np.ascontiguousarray(data_matrix(encoded(self, X), missing=True, names=names))
         part, _ = kept_samples(matrix, check_sample_weight(sample_weight, len(matrix)), names)
-        validate_data(self, X, reset=stream is None, skip_check_array=True)
+        validate_data(self, X, reset=not known, skip_check_array=True)
         if stream is None:
             D, K = part.X.shape[1], self.n_components
-            known = max(K, 2) if isinstance(K, int) else 2
-            self._check_settings(Samples(np.empty((known, D)), None, np.ones(known, dtype=bool), known))
+            least = max(K, 2) if isinstance(K, int) else 2
+            self._check_settings(Samples(np.empty((least, D)), None, np.ones(least, dtype=bool), least))
             self._check_model(D)
             if not self._starts_anywhere:
                 raise ValueError("init must not be labels in a stream, whose rows are not known")
@@ -174,12 +190,33 @@ class StreamedMixture[P: Parameters](StreamLearner[P]):
         return stream, part
 
 
-def _chunks_of(X: Any, sample_weight: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield rows and weights of each chunk that has some; of a frame the rows are a frame."""
+@contextmanager
+def _all_or_nothing(estimator: Any) -> Iterator[None]:
+    """Give an estimator back all of its attributes where something goes wrong, an interrupt too."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        estimator.__dict__ = before
+        raise
+
+
+@contextmanager
+def _named(number: int) -> Iterator[None]:
+    """Name the chunk in errors about its rows."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        error.args = (f"chunk {number}: {error}",)
+        raise
+
+
+def _chunks_of(X: Any, sample_weight: Any) -> Iterator[tuple[int, Any, Any]]:
+    """Yield number, rows and weights of each chunk that has some; of a frame the rows are a frame."""
     from dask.base import compute
 
     parts = X.partitions if hasattr(X, "partitions") else X.blocks
     for number, weights in enumerate(Chunks.of(X, sample_weight).weights):
         rows, own = compute(parts[number], weights)
         if len(rows) and (own is None or np.any(own)):
-            yield rows, own
+            yield number, rows, own

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 
-from em.chunked.summary import Sketch
 from em.samples import Samples
-from em.samples.distinct import hashes
 from em.streams import StreamSettings
+from em.streams.row_sample import RowSample, samples_of
 from models.validation import Array
 
 MOST_SKETCHED = 2048  # rows
@@ -24,7 +24,7 @@ class Stream:
     settings : StreamSettings
         How it is learned from.
     rows, row_weights : ndarray, shapes (m, D) and (m,)
-        The distinct rows of smallest hash among all that came, and how often each did.
+        The distinct rows of a sample of all samples that came, and how often each is in it.
     first_rows, first_weights : ndarray, shapes (f, D) and (f,)
         The rows that it was started from, in whose units the statistics are. None before the start.
     running, averaged, expected : dict
@@ -37,8 +37,8 @@ class Stream:
         How many steps were made after the start, and how many were not, because they led out of the parameter space.
     remarks : tuple of str
         What was to be said when restarts were last made.
-    largest_hash : int or None
-        Of the rows that are kept, where others came: no row of a larger hash will be.
+    share : float
+        With which probability each sample that came is kept: 1 while all are.
     """
 
     settings: StreamSettings
@@ -54,7 +54,7 @@ class Stream:
     n_steps: int = 0
     n_left_out: int = 0
     remarks: tuple[str, ...] = ()
-    largest_hash: int | None = None
+    share: float = 1.0
 
     @classmethod
     def empty(cls, settings: StreamSettings, n_features: int) -> Self:
@@ -70,40 +70,27 @@ class Stream:
     @property
     def whole(self) -> bool:
         """Whether the sample holds all rows that came."""
-        return self.largest_hash is None
+        return self.share == 1
+
+    def kept(self, unit: int) -> RowSample:
+        """Return the sample of all rows that came."""
+        return RowSample(self.rows, self.row_weights, self.share, max(MOST_SKETCHED, 2 * unit))
 
     def seen(self, part: Samples, unit: int) -> Self:
-        """Return the stream with these rows in its sample."""
-        X, weights = part.X, np.ones(len(part.X)) if part.weights is None else part.weights
-        if self.largest_hash is not None:
-            kept = hashes(X) <= np.uint64(self.largest_hash)
-            if not kept.any():
-                return self
-            X, weights = X[kept], weights[kept]
+        """Return the stream with these rows, in memory or by chunks, in its sample."""
         most = max(MOST_SKETCHED, 2 * unit)
-        sketch = Sketch(self.rows, self.row_weights, most) + Sketch(X, weights, most)
-        largest = int(hashes(sketch.rows[-1:])[0]) if len(sketch.rows) == most else None
-        return replace(self, rows=sketch.rows, row_weights=sketch.weights, largest_hash=largest)
+        added = part.sum_of(partial(RowSample.of, most=most, share=self.share, salt=self.n_samples))
+        return self.joined(added, unit) if len(added.rows) or added.share < self.share else self
 
-    def joined(self, other: Self, unit: int) -> Self:
-        """Return the stream with the sample of its rows and another's: no row of a hash that either left out."""
-        both = replace(self, largest_hash=None).seen(samples_of(other.rows, other.row_weights), unit)
-        limits = [one.largest_hash for one in (self, other, both) if one.largest_hash is not None]
-        if not limits:
-            return both
-        kept = hashes(both.rows) <= np.uint64(min(limits))
-        return replace(both, rows=both.rows[kept], row_weights=both.row_weights[kept], largest_hash=min(limits))
+    def joined(self, other: RowSample, unit: int) -> Self:
+        """Return the stream with another's sample in its own; both get the smaller share."""
+        both = self.kept(unit) + other
+        return replace(self, rows=both.rows, row_weights=both.weights, share=both.share)
 
     def sample(self, names: Any = None) -> Samples:
-        """Return the rows that are kept; where they are not all, each stands for itself, times its share of weight."""
-        weights = self.row_weights if self.whole else self.row_weights / self.row_weights.mean()
-        return samples_of(self.rows, weights, names)
+        """Return the rows that are kept."""
+        return samples_of(self.rows, self.row_weights, names)
 
     def first(self, names: Any = None) -> Samples:
         """Return the rows of the start."""
         return samples_of(self.first_rows, self.first_weights, names)
-
-
-def samples_of(rows: Array, weights: Array, names: Any = None) -> Samples:
-    """Return rows that occur so often as samples."""
-    return Samples(rows, None if (weights == 1).all() else weights, np.arange(len(rows)), len(rows), names)

@@ -107,10 +107,14 @@ class Stepwise:
                 return self._corrected(stream, arrays)
         return self.begun(stream, self.relabelled(best.parameters, stream.sample()).arrays(), stream.sample())
 
+    @property
+    def labelled(self) -> bool:
+        """Whether labels are given, by frozen parameters or a prior."""
+        return bool(self.frozen) or not (self.estimator.prior is None or self.estimator.prior.exchangeable)
+
     def relabelled(self, parameters: Any, samples: Samples) -> Any:
         """Return parameters of these units with the labels of the estimator's own, where it has some and may choose."""
-        prior, fitted = self.estimator.prior, "parameters_" in vars(self.estimator)
-        if self.frozen or not fitted or not (prior is None or prior.exchangeable):
+        if self.labelled or "parameters_" not in vars(self.estimator):
             return parameters
         mine = normalise(self.estimator._log_joint_at(samples, self.estimator.parameters_))[0]
         theirs = normalise(self.there._log_joint_at(self.there._standard(samples), parameters))[0]
@@ -147,8 +151,8 @@ class Stepwise:
         return replace(parameters, **held)  # without rounding
 
     def _inside(self, arrays: Arrays, n_samples: float) -> dict[str, Array]:
-        """Return parameters for an E-step: what n samples never showed is not impossible, but as rare as one in n."""
-        moved = self.problem.build(dict(arrays)).inside(1 / max(n_samples, 2.0))
+        """Return parameters for an E-step: what none of n samples showed is as rare as one in those remembered."""
+        moved = self.problem.build(dict(arrays)).inside(1 / max(self.settings.remembered(n_samples), 2.0))
         return {name: array if name in self.frozen else moved[name] for name, array in arrays.items()}
 
     def mean(self, one: Arrays, other: Arrays, share: float, arrays: Arrays) -> dict[str, Array]:

@@ -1,0 +1,72 @@
+"""A sample of samples that is kept in a bounded number of distinct rows, whatever repeats: a concise sample.
+
+Each sample that came is in it with the same probability p, independently of others: a row that occurs w times counts
+
+    kept ~ Binomial(w, p)
+
+times. p is 1 while all distinct rows fit. Where there are too many, each sample that is kept stays with probability q,
+and p ← q p. Draws follow the hashes of the rows, so that the sample does not depend on their order within a batch.
+
+References
+----------
+Gibbons & Matias (1998), New sampling-based summary statistics for improving approximate query answers, SIGMOD.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+
+from em.samples import Samples
+from em.samples.distinct import digest, distinct_rows
+from models.validation import Array
+
+FILLED = 0.9  # of the most rows: what is left when a sample has become too large
+LARGEST_COUNT = 2.0**62  # of draws
+
+
+@dataclass(frozen=True, eq=False)
+class RowSample:
+    """Distinct rows (m, D), how often each is in the sample (m,), p, and at most how many rows there may be."""
+
+    rows: Array
+    weights: Array
+    share: float
+    most: int
+
+    @classmethod
+    def of(cls, samples: Samples, most: int, share: float = 1.0, salt: float = 0.0) -> Self:
+        """Return a sample of samples in memory; draws of the same rows with another salt are others."""
+        chosen, weights = distinct_rows(samples.X, samples.weights, hashed=True)
+        return cls(samples.X[chosen], weights, 1.0, most)._thinned(share, salt)._bounded(salt)
+
+    def __add__(self, other: Self) -> Self:
+        share = min(self.share, other.share)
+        parts = [one._thinned(share / one.share) for one in (self, other)]
+        rows, weights = (np.concatenate([getattr(one, name) for one in parts]) for name in ("rows", "weights"))
+        if not len(rows):
+            return parts[0]
+        chosen, weights = distinct_rows(rows, weights, hashed=True)
+        return replace(parts[0], rows=rows[chosen], weights=weights, share=share)._bounded()
+
+    def _bounded(self, salt: float = 0.0) -> Self:
+        sample = self
+        while len(sample.rows) > self.most:
+            sample = sample._thinned(FILLED * self.most / len(sample.rows), salt)
+        return sample
+
+    def _thinned(self, q: float, salt: float = 0.0) -> Self:
+        """Return the sample in which each sample stays with probability q, and so does a part of one."""
+        if q == 1 or not len(self.rows):
+            return replace(self, share=q * self.share)
+        seed = np.append(digest(samples_of(self.rows, self.weights)), np.float64(salt).view(np.uint64))
+        rng, whole = np.random.RandomState(seed.view(np.uint32)), np.floor(np.minimum(self.weights, LARGEST_COUNT))
+        part = np.where(self.weights < LARGEST_COUNT, self.weights - whole, 0.0)
+        weights = rng.binomial(whole.astype(np.int64), q) + part * (rng.random_sample(len(whole)) < q)
+        some = weights > 0
+        return replace(self, rows=self.rows[some], weights=weights[some], share=q * self.share)
+
+
+def samples_of(rows: Array, weights: Array, names: Any = None) -> Samples:
+    """Return rows that occur so often as samples."""
+    return Samples(rows, None if (weights == 1).all() else weights, np.arange(len(rows)), len(rows), names)
