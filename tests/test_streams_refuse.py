@@ -122,6 +122,7 @@ def interrupted(*_):
 
 
 def test_the_sample_of_a_stream_begun_by_chunks_is_one_of_all_rows(monkeypatch):
+    monkeypatch.setattr("em.streams.state.MOST_SKETCHED", 2048)
     monkeypatch.setattr(em.chunked.samples, "MOST_SKETCHED", 100)
     monkeypatch.setattr(em.chunked.samples, "FEWEST_SKETCHED", 50)
     X, _ = simulate(TRUTH, 3000, 0)
