@@ -6,8 +6,7 @@ Estimators in scikit-learn's manner (`GaussianMixtureEM`, `BernoulliMixtureEM`, 
 `entropy`, `elbo`, `complete_data_log_likelihood`). How many components: `select`, `likelihood_ratio_test`. Anomalies:
 `is_anomaly`, `density_threshold`. Pictures: :mod:`em.plots`. Files: `save`, `load`, and of data `open_parquet`, of
 which `sample_rows` takes some. Streams: `partial_fit` of every mixture, `StreamSettings`, `merge`. The posterior,
-loaded when asked for: `VariationalMixture`, :mod:`em.gibbs`,
-:mod:`em.variational`.
+loaded when asked for: `VariationalMixture`, :mod:`em.gibbs`, :mod:`em.variational`.
 """
 
 from typing import Any

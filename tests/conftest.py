@@ -30,6 +30,7 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
         sys.dont_write_bytecode = False
 
 import matplotlib as mpl
+import pytest
 from hypothesis import settings
 
 mpl.use("Agg")
@@ -97,3 +98,18 @@ def pytest_collection_finish():
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     gc.enable()
+
+
+@pytest.fixture
+def dask_in_one_thread():
+    """Let Dask compute in the thread that asks."""
+    import dask
+
+    with dask.config.set(scheduler="synchronous"):
+        yield
+
+
+@pytest.fixture
+def chunks_that_matter(dask_in_one_thread, monkeypatch):
+    """Take chunks as chunks although all would fit: a sketch has at most 30 rows."""
+    monkeypatch.setattr("em.chunked.samples.MOST_SKETCHED", 30)

@@ -16,15 +16,10 @@ from em.chunked.summary import summary_of
 from em.samples import Samples
 from em.samples.distinct import hashes
 
-FEW = 30  # rows of a sketch here
+FEW = 30  # rows of a sketch here, as `chunks_that_matter` says
 
 
-@pytest.fixture(autouse=True)
-def chunks_that_matter(monkeypatch):
-    """Take chunks as chunks although all would fit; Dask adds in this thread."""
-    monkeypatch.setattr(em.chunked.samples, "MOST_SKETCHED", FEW)
-    with dask.config.set(scheduler="synchronous"):
-        yield
+pytestmark = pytest.mark.usefixtures("chunks_that_matter")
 
 
 def holed(X, share, seed=0):

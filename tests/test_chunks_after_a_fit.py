@@ -14,11 +14,7 @@ from em.plots import plot
 from em.variational_mixture import VariationalMixture
 from models.gmm import GMMPrior
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    with dask.config.set(scheduler="synchronous"):
-        yield
+pytestmark = pytest.mark.usefixtures("dask_in_one_thread")
 
 
 def clouds(n=120, seed=0):

@@ -1,24 +1,16 @@
 """Several fits of the same chunks share their passes, and quantiles over chunks are exact."""
 
-import dask
 import dask.array as da
 import numpy as np
 import pytest
 from families import FAMILIES
 
-import em.chunked.samples
 from em import GaussianMixtureEM, density_threshold, is_anomaly, select
 from em.chunked.chunks import Chunks
 from em.chunked.quantiles import quantile_of_chunks
 from em.chunked.together import together
 
-
-@pytest.fixture(autouse=True)
-def chunks_that_matter(monkeypatch):
-    """Take chunks as chunks although all would fit; Dask adds in this thread."""
-    monkeypatch.setattr(em.chunked.samples, "MOST_SKETCHED", 30)
-    with dask.config.set(scheduler="synchronous"):
-        yield
+pytestmark = pytest.mark.usefixtures("chunks_that_matter")
 
 
 def clouds(n=600, seed=0):

@@ -1,6 +1,5 @@
 """Of more rows than a comparison takes, a random sample is compared, and EM of all rows stands beside it."""
 
-import dask
 import dask.array as da
 import dask.dataframe as dd
 import numpy as np
@@ -19,10 +18,7 @@ from em import GaussianMixtureEM, PoissonMixtureEM, open_parquet, sample_rows
 N, ROWS = 4000, 500
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    with dask.config.set(scheduler="synchronous"):
-        yield
+pytestmark = pytest.mark.usefixtures("dask_in_one_thread")
 
 
 def clouds(n=N, seed=0):

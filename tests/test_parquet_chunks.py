@@ -3,7 +3,6 @@
 import gc
 import tracemalloc
 
-import dask
 import numpy as np
 import pandas as pd
 import pyarrow.dataset
@@ -14,13 +13,7 @@ import em.chunked.files
 import em.chunked.samples
 from em import CategoricalMixtureEM, GaussianMixtureEM, open_parquet
 
-
-@pytest.fixture(autouse=True)
-def chunks_that_matter(monkeypatch):
-    """Take chunks as chunks although all would fit; Dask reads in this thread."""
-    monkeypatch.setattr(em.chunked.samples, "MOST_SKETCHED", 30)
-    with dask.config.set(scheduler="synchronous"):
-        yield
+pytestmark = pytest.mark.usefixtures("chunks_that_matter")
 
 
 def frame(n=600, seed=0):

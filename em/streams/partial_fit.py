@@ -196,7 +196,7 @@ def _all_or_nothing(estimator: Any) -> Iterator[None]:
     before = dict(vars(estimator))
     try:
         yield
-    except BaseException:
+    except BaseException:  # such as Ctrl-C
         estimator.__dict__ = before
         raise
 
