@@ -11,13 +11,13 @@ from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.utils import Tags
 
-from em.engine import EPS, Run
-from em.engine.problem import Arrays, Problem, log_prior_size, one_run
+from em.engine.problem import Arrays, Problem, log_prior_size
 from em.estimator import MixtureEM
 from em.identifiability.rank_test import identify
 from em.samples import Samples, samples_to_use, weighted
 from em.steps import Steps
-from em.steps.passes import exponential_expect, statistics_of
+from em.steps.passes import exponential_expect
+from em.steps.problem import MStep
 from em.steps.rows import Rows, Statistics
 from em.uncertainty.entries import Entries, entries_of
 from em.uncertainty.independent import complete_data, log_prior_slopes, observed_information, whitened
@@ -27,7 +27,6 @@ from models.validation import Array, count_at_least_one, real_numbers
 
 EMPTIED = 1e-8  # samples
 MOST_WEIGHTS = 2**22  # of the rows of many samples in each of them
-INWARD_STEP = 1e-6
 
 
 @dataclass(frozen=True)
@@ -184,27 +183,14 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
 
     def _problem(self, samples: Samples, own_weights: Array | None = None) -> Problem[P]:
         """Return the problem; ``own_weights`` (R, n) are those of the runs, where each has its own."""
-        steps, frozen = self._steps, self._frozen(samples.X.shape[1])
-        expect = samples.e_step(self) if own_weights is None else self._e_step_of(samples, own_weights)
-
-        def maximise(statistics: Arrays, runs: np.ndarray) -> tuple[Arrays, list[str]]:
-            return steps.modes(statistics_of(statistics), self.prior, frozen), [""] * len(runs)
-
-        def inside(theta: dict[str, Array]) -> tuple[Arrays, np.ndarray]:
-            legal = np.ones(len(theta["weights"]), dtype=bool)
-            for quantity in steps.quantities:
-                if quantity.name not in frozen:
-                    theta[quantity.name] = quantity.support.normalised(theta[quantity.name])
-                legal &= quantity.support.holds(theta[quantity.name])
-            return theta, legal
-
-        D, (mean_size, pooled) = samples.X.shape[1], self._typical(samples)
-        return Problem(
+        steps, D, (mean_size, pooled) = self._steps, samples.X.shape[1], self._typical(samples)
+        m_step = MStep(steps, self.prior, self._frozen(D))
+        problem = Problem(
             steps.shapes(self.n_components, D),
-            expect,
-            maximise,
+            samples.e_step(self) if own_weights is None else self._e_step_of(samples, own_weights),
+            m_step,
             self._log_priors,
-            inside,
+            m_step.inside,
             steps.parameters,
             self._scales(pooled),
             {quantity.name: (quantity.support.least, quantity.support.most) for quantity in steps.quantities},
@@ -212,6 +198,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
             n_samples=samples.total,
             log_prior_size=log_prior_size(self.prior, self.n_components, D),
         )
+        return replace(problem, released=partial(m_step.released, problem=problem))
 
     def _e_step_of(
         self, samples: Samples, own_weights: Array | None = None, *, as_holed: bool = False
@@ -250,29 +237,6 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         if log_prior == -np.inf and (given := set(self.frozen or {}) - {"weights"}):
             return float(self.prior.log_prob(parameters, given=given))
         return log_prior
-
-    def _released(self, problem: Problem[P], run: Run[P]) -> P | None:
-        """Release values that EM holds on the boundary although the objective rises inwards (Karush-Kuhn-Tucker fails).
-
-        A prob of 0 is a fixed point of EM whatever its slope, so a run may be trapped. From just inside the boundary
-        one M-step tells which way each such value wants to go.
-        """
-        quantity = run.parameters.quantities[1]
-        values = run.parameters.arrays()[quantity.name]
-        held = quantity.support.at_edge(values)
-        if not held.any() or quantity.name in (self.frozen or {}):
-            return None
-        arrays, support = run.parameters.arrays(), quantity.support
-        inside = support.normalised(np.where(held, support.moved_inside(values, INWARD_STEP), values))
-        first = np.zeros(1, dtype=int)
-        statistics = problem.expect(one_run({**arrays, quantity.name: inside}), first)[1]
-        after = problem.maximise(statistics, first)[0][quantity.name][0]
-        inwards = held & support.goes_inside(after, inside)
-        moved = support.normalised(np.where(inwards, inside, values))
-        released = self._steps.parameters({**arrays, quantity.name: moved})
-        theta = one_run(released.arrays())
-        gain = float(problem.expect(theta, first)[0][0] + problem.log_prior(theta)[0]) - run.objective
-        return released if gain > 1e3 * EPS * abs(run.objective) else None
 
     def _built(self, arrays: Arrays) -> P:
         return self._steps.parameters(arrays)
