@@ -75,7 +75,7 @@ class GaussianRows:
             responsibilities, log_prob = normalise(joint.mT)
             if weights is not None:
                 responsibilities *= weights[..., rows, None]
-                log_prob = log_prob * weights[..., rows]
+                log_prob *= weights[..., rows]
             r = responsibilities.mT
             sums = (r if self.own else r.reshape(R * K, -1)) @ statistics.mT
             return log_prob.sum(axis=1), {"sums": sums.reshape(R, K, p)}

@@ -56,7 +56,7 @@ class MStep:
         """Return weights, means and covariances by name, and sentences, "" where a run goes on."""
         kind, counts = self.covariance_type, statistics["counts"]
         theta = modes(GaussianStatistics.of(kind, statistics), self.prior, self.frozen)
-        flat = self._flat if len(self._flat) == 1 else self._flat[runs]
+        flat = self._flat[runs] if len(self._flat) > 1 else self._flat.repeat(len(runs))
         if self.sizes is not None:
             unused = np.arange(counts.shape[1]) >= self.sizes[runs][:, None]
             counts = np.where(unused, np.inf, counts)
@@ -64,13 +64,13 @@ class MStep:
                 unused = unused.reshape(*unused.shape, *(1,) * (theta["covariances"].ndim - 2))
                 unit = unit_covariance(kind, self.spreads.shape[-1])
                 theta["covariances"] = np.where(unused, unit, theta["covariances"])
-        why = [FLAT if is_flat else "" for is_flat in np.broadcast_to(flat, len(runs)).tolist()]
+        why = [FLAT if is_flat else "" for is_flat in flat.tolist()]
         for r in np.flatnonzero((counts <= 0).any(axis=1)).tolist():
             why[r] = why[r] or why_emptied(counts[r], self.prior, self.frozen)
-        if self._may_collapse:
+        if self._may_collapse:  # whose eigenvalues are all positive if none has
             scales = self._scales if len(self._scales) == 1 else self._scales[runs]
             collapsed = why_collapsed(kind, theta["covariances"], counts, scales, "means" not in self.frozen)
-            why = [one or other for one, other in zip(why, collapsed, strict=True)]
+            return theta, [one or other for one, other in zip(why, collapsed, strict=True)]
         for r in np.flatnonzero(~covariance_support(kind).holds(theta["covariances"])).tolist():
             why[r] = why[r] or why_singular(theta["covariances"][r], kind)
         return theta, why

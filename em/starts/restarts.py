@@ -236,10 +236,11 @@ class Restarts[P: Parameters](FittedMixture[P]):
                 return [self._m_step(samples, one_hot)]
             except Collapse as collapse:
                 raise ValueError(f"init labels give no legal start: {collapse}") from None
-        return [
-            self._start(samples, VIEWS[number % len(VIEWS)], check_random_state(seed))
-            for number, seed in enumerate(self._seeds()[: self._n_different])
-        ]
+        rng, starts = np.random.RandomState(0), []  # seeded again for each: a new one takes longer
+        for number, seed in enumerate(self._seeds()[: self._n_different]):
+            rng.seed(seed)
+            starts.append(self._start(samples, VIEWS[number % len(VIEWS)], rng))
+        return starts
 
     @property
     def _n_different(self) -> int | None:
