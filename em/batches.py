@@ -108,11 +108,10 @@ def _each_found(estimators: Sequence[MixtureEM[Any]], samples: Samples) -> Itera
     runs = there._run(problem, padded, there.max_iter, races.tolist())
     for number, (estimator, one) in enumerate(zip(estimators, moved, strict=True)):
         numbers = np.flatnonzero(races == number).tolist()
-        of_one = [
-            replace(run, parameters=_cut(run.parameters, one), beaten_by=_after(numbers[0], run.beaten_by))
-            for run in (runs[r] for r in numbers)
-        ]
-        yield estimator._returned(one, one._ranked(problem, of_one, len(of_one)), standard, samples)
+        of_one = [replace(run, beaten_by=_after(numbers[0], run.beaten_by)) for run in (runs[r] for r in numbers)]
+        found = one._ranked(problem, of_one, len(of_one))
+        best = replace(found.best, parameters=_cut(found.best.parameters, one))
+        yield estimator._returned(one, found._replace(best=best), standard, samples)
 
 
 def _is_plain(estimator: MixtureEM[Any]) -> bool:

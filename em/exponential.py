@@ -2,9 +2,9 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,7 +18,7 @@ from em.samples import Samples, samples_to_use, weighted
 from em.steps import Steps
 from em.steps.passes import exponential_expect
 from em.steps.problem import MStep
-from em.steps.rows import Rows, Statistics
+from em.steps.rows import Rows, Sums
 from em.uncertainty.entries import Entries, entries_of
 from em.uncertainty.independent import complete_data, log_prior_slopes, observed_information, whitened
 from em.uncertainty.louis import Information, LabelledSums, labelled_sums, louis
@@ -27,17 +27,6 @@ from models.validation import Array, count_at_least_one, real_numbers
 
 EMPTIED = 1e-8  # samples
 MOST_WEIGHTS = 2**22  # of the rows of many samples in each of them
-
-
-@dataclass(frozen=True)
-class Sums:
-    """Sums over rows of the sizes of cells (D,), and of the statistics as if all were of one component."""
-
-    size: Array
-    statistics: Statistics
-
-    def __add__(self, other: Self) -> Self:
-        return type(self)(self.size + other.size, self.statistics + other.statistics)
 
 
 class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
@@ -218,7 +207,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         sums: Sums = samples.sum_of(self._sums_of)
         return sums.size / samples.total, self._steps.most_probable(sums.statistics, None)
 
-    def _sums_of(self, samples: Samples) -> "Sums":
+    def _sums_of(self, samples: Samples) -> Sums:
         rows = self._rows(samples, lean=True)
         w = np.ones(len(rows)) if samples.weights is None else samples.weights
         size = w.sum() * rows.size[0] if rows.size.strides[0] == 0 else w @ rows.size

@@ -121,7 +121,7 @@ class Leaps:
 
     def begin_again(self, which: np.ndarray, x: Array) -> None:
         """Forget points and secants of some runs (R,), which were put to ``x`` (R, P) by no step of EM."""
-        if which.any():
+        if which.any() and self.at is not None:
             self.n_secants[which] = -1  # the next leads there from elsewhere
             self.points = [np.where(which[:, None], x, point) for point in self.points]
             self.at = np.where(which[:, None], x, self.at)

@@ -124,7 +124,7 @@ class Loop[P: Parameters]:
         self._go_on(goes_on)
 
     def _has_been_released(self, i: int) -> bool:
-        """Whether the limit of the run in row i is no maximum: then its next iteration is a step to where it is left."""
+        """Whether the limit of the run in row i is no maximum: its next iteration then goes to where it is left."""
         if self.problem.released is None:
             return False
         theta, number = self.problem.split(self.best_x[[i]]), self.ids[[i]]
@@ -136,7 +136,9 @@ class Loop[P: Parameters]:
     def _end_where_beaten(self) -> None:
         """End the runs that cannot win their race (:mod:`em.engine.race`)."""
         n_iter = len(self.history) - 1
-        lately = self.best - self.history[n_iter - LOOKS][self.ids] if n_iter >= LOOKS else np.full(len(self.ids), np.inf)
+        lately = (
+            self.best - self.history[n_iter - LOOKS][self.ids] if n_iter >= LOOKS else np.full(len(self.ids), np.inf)
+        )
         gained = lately, self.best - self.history[n_iter // 2][self.ids]
         beaten = self.races.beaten(self.ids, self.best_x, self.best, n_iter, *gained)
         for i, number in enumerate(self.ids.tolist()):

@@ -49,7 +49,7 @@ class Problem[P]:
         (arrays, m steps of each (R, m, ...)) -> the steps as rows (R, m, q) whose inner products are those of the
         complete data's information of one sample.
     released : callable or None, default None
-        (arrays of one run, its objective, its number (1,)) -> better arrays next to a limit that is no maximum, or None.
+        (arrays of one run, its objective, its number (1,)) -> better arrays next to that limit, or None of a maximum.
     n_samples : float, default 1
         How many samples there are.
     log_prior_size : float, default 0

@@ -3,17 +3,18 @@
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
 
 import numpy as np
 
+from em.engine.blocks import blocks
 from em.engine.problem import Arrays
-from em.gmm import modes, why_emptied, why_singular
+from em.gmm import mode, modes, why_emptied, why_singular
 from em.gmm.collapse import FLAT_DATA, flatness, scales_of, why_collapsed
-from em.gmm.missing import Holed, holed_blocks, holed_pass
+from em.gmm.missing import Holed, expected_statistics, holed_blocks, holed_pass
 from em.gmm.passes import GaussianRows
-from em.gmm.statistics import GaussianStatistics
-from em.samples import Samples
+from em.gmm.statistics import GaussianStatistics, sufficient_statistics
+from em.samples import Samples, weighted
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
 from models.gmm.structures import MATRICES, covariance_support, unit_covariance
 from models.supports import SIMPLEX
@@ -140,3 +141,46 @@ def complete_and_holed(samples: Samples, n_components: int) -> tuple[np.ndarray 
         return slice(None), []
     whole = np.flatnonzero(~np.isnan(samples.X).any(axis=1))
     return whole, list(holed_blocks(samples.X, samples.weights, n_components))
+
+
+def first_step(
+    samples: Samples,
+    responsibilities: Array,
+    covariance_type: str,
+    prior: GMMPrior | GMMIndependentPrior | None,
+    frozen: Mapping[str, Array],
+) -> GMMParameters:
+    """Return the parameters at the mode under responsibilities (n, K); missing cells are expected at column means."""
+    r, K = weighted(responsibilities, samples.weights), responsibilities.shape[1]
+    whole, holed = complete_and_holed(samples, K)
+    if not holed:
+        counts, sums = r.sum(axis=0), np.zeros((K, samples.X.shape[1]))
+        for rows in blocks(len(r)):
+            sums += r[rows].T @ samples.X[rows]
+        centers = sums / np.where(counts > 0, counts, 1.0)[:, None]
+        step = partial(_statistics_of, samples.X, r, centers, covariance_type)
+        return mode(reduce(operator.add, map(step, blocks(len(r)))), prior, frozen)
+    alike = components_alike(samples, K, covariance_type)
+    parts = [sufficient_statistics(samples.X[whole], r[whole], alike.means, covariance_type)]
+    parts += [expected_statistics(block, r[block.rows], alike) for block in holed]
+    return mode(reduce(operator.add, parts), prior, frozen)
+
+
+def _statistics_of(
+    X: Array, responsibilities: Array, centers: Array, covariance_type: str, rows: slice
+) -> GaussianStatistics:
+    return sufficient_statistics(X[rows], responsibilities[rows], centers, covariance_type)
+
+
+def components_alike(samples: Samples, K: int, covariance_type: str) -> GMMParameters:
+    """Return K components alike: the columns' means and variances, no covariances."""
+    D = samples.X.shape[1]
+    variances = np.where(samples.deviation > 0, samples.deviation, 1.0) ** 2
+    matrix = np.diag(variances)
+    covariances = {
+        "full": np.tile(matrix, (K, 1, 1)),
+        "tied": matrix,
+        "diag": np.tile(variances, (K, 1)),
+        "spherical": np.full(K, variances.mean()),
+    }[covariance_type]
+    return GMMParameters(np.full(K, 1 / K), np.broadcast_to(samples.mean, (K, D)), covariances, covariance_type)
