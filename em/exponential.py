@@ -39,7 +39,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
     prior : MixturePrior or None, default None
         The family's conjugate prior; ``None`` is maximum likelihood, with no hidden smoothing.
     n_init : int, default 10
-        Number of restarts, run to the end or until three have ended at the best optimum; the best one is kept.
+        Number of restarts, run until they end or cannot win any more (:mod:`em.engine.race`); the best one is kept.
     n_starts : int or None, default None
         Number of starts that a short run of 10 iterations tries, of which the best ``n_init`` are run to the end;
         None tries no more than are run. Neither number counts where ``init`` gives one start.

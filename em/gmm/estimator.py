@@ -44,8 +44,8 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         ``None`` is maximum likelihood, with no hidden regularisation. A GMMIndependentPrior is for "diag" and
         "spherical" (and a single feature): its steps are those of :mod:`em.gmm.conditional_modes`.
     n_init : int, default 10
-        Number of restarts, run to the end or until three have ended at the best optimum; the best one that did not
-        collapse is kept.
+        Number of restarts, run until they end or cannot win any more (:mod:`em.engine.race`); the best one that did
+        not collapse is kept.
     n_starts : int or None, default None
         Number of starts that a short run of 10 iterations tries, of which the best ``n_init`` are run to the end;
         None tries no more than are run. Neither number counts where ``init`` gives one start.
