@@ -16,7 +16,6 @@ from em.engine.problem import Problem
 from models.validation import Array
 
 MET = 1e-3  # nats that parameters as near to a better run's may differ by
-NEAR = 0.1  # nats below the best optimum: who still climbs there would end at it
 ENOUGH = 3  # runs that ended at the best optimum so far
 LATE = 2  # times the iterations of the best run
 
@@ -65,7 +64,7 @@ class Races:
         n_found = np.bincount(self.of_run[there], self.n_met[there], minlength=n_races)
         winner[self.of_run[there[::-1]]] = there[::-1]  # the first of each race is written last
         behind = highest[races] - objective
-        over = (n_found[races] >= ENOUGH) & ((behind <= NEAR) | (behind > since_half))
+        over = (n_found[races] >= ENOUGH) & ((behind <= MET) | (behind > since_half))
         return dict(zip(ids[over].tolist(), winner[races[over]].tolist(), strict=True))
 
     def beaten(
