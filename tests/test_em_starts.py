@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import reference_data
-from families import FAILINGS, each_family
+from families import FAILINGS, each_family_once
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
@@ -226,7 +226,7 @@ def test_starts_from_a_part_of_many_rows_follow_neither_their_order_nor_their_un
 # What the starts found ------------------------------------------------------------------------------------------------
 
 
-@each_family
+@each_family_once
 @pytest.mark.parametrize("n_starts", [None, 9])
 def test_starts_say_how_often_each_optimum_was_found(family, n_starts):
     X, _, _ = family.problem(0, 2, 3, 80)
