@@ -194,7 +194,7 @@ def observed(model):
 @pytest.mark.parametrize("form", BOOLEANS)
 def test_gibbs_and_comparisons_take_a_frame_as_its_numbers(form):
     data = BOOLEANS[form](BITS)
-    draws, expected = (gibbs(X, 2, BMMPrior(), draws=3, chains=1, random_state=0) for X in (data, BITS))
+    draws, expected = (gibbs(X, 2, BMMPrior(), draws=3, tune=3, chains=1, random_state=0) for X in (data, BITS))
     np.testing.assert_array_equal(draws["probs"], expected["probs"])
     found = prepare(data, "bmm", 2)
     np.testing.assert_array_equal(found.X, BITS)

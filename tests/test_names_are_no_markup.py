@@ -56,6 +56,13 @@ def samples():
     return np.concatenate([rng.normal(size=(30, 2)), rng.normal(size=(30, 2)) + 6])
 
 
+@pytest.fixture(autouse=True)
+def few_pixels(monkeypatch):
+    """Save small pictures: their texts are laid out all the same."""
+    save = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda self, *args, **settings: save(self, *args, **settings | {"dpi": 30}))
+
+
 @pytest.fixture(scope="module")
 def quick():
     """Replace sampling and `find_MAP`, which take long, by stand-ins."""
