@@ -2,7 +2,7 @@
 
 A test sees the student's variables as copies of plain data, and the student's functions as calls across a pipe. So a
 student's code can change neither a test, nor NumPy's comparison, nor what counts as an error: it can only answer.
-Of this project it imports only what the tests import: a process that loads :mod:`em` takes two seconds longer.
+Of this project it imports only what the tests import: loading :mod:`em` takes two seconds of each submission.
 """
 
 import ast
