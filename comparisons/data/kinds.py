@@ -17,7 +17,7 @@ WRITTEN = rf"\d{{1,2}}[-. ]*{MONTH}[-. ]*(\d{{2,4}})?|{MONTH}[-. ]*(\d{{1,2}},?)
 DATE = re.compile(rf"({DAY}|{WRITTEN})([t ,:]+{TIME}.*)?|{TIME}", re.IGNORECASE)
 DAY_MONTH = re.compile(r"(0[1-9]|[12]\d|3[01])\.(0[1-9]|1[0-2])")  # as spreadsheets write days; no number is 01.02
 COMPACT_DATE = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
-DATED = re.compile(r"(.*[\W_])?(date|datum|timestamp|datetime|fecha)", re.IGNORECASE)
+DATED = re.compile(r"(.*[\W_])?(date|timestamp|datetime|fecha)|.*datum", re.IGNORECASE)
 MOST_LEVELS, FEW_ROWS = 20, 10
 
 
@@ -37,7 +37,8 @@ def refusal(column: Column, lines: Sequence[int], categorical: bool) -> str:
     if column.is_numeric or two_values(column):
         return ""
     if len(values) == 1:
-        return f"holds nothing but {at}"
+        empty = " and empty cells (write yes and no, if these are two answers)" * bool((column.which < 0).any())
+        return f"holds nothing but {at}{empty}"
     kind = "free text" if too_many or len(values) > FEW_ROWS else f"words of {len(values)} kinds"
     return f"holds {kind} ({at})"
 
