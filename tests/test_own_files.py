@@ -361,6 +361,10 @@ def test_parquet_keeps_categories_types_and_labels(tmp_path):
         read(tmp_path / "days.parquet", "gmm", drop="size")
 
 
+def test_a_packed_file_is_called_by_its_name_alone(written):
+    assert read(written(gzip.compress(b"a,b\n1,2\n7,5\n"), "mine.csv.gz"), "gmm").name == "mine"
+
+
 def test_labels_of_rows_are_kept_and_repeated(written):
     dataset = read(written("who,x,count\nAnn,1.5,2\nBob,2.5,1\n"), "gmm", index="who")
     assert dataset.row_labels == ("Ann", "Ann", "Bob")
