@@ -112,6 +112,9 @@ READ = {
         [[1.5], [2]],
         ["labels of rows: column 'code'"],
     ),
+    "an answer alone in the last row, which others gave too": (
+        "bmm", "a,b\nfully agree,0\nno,1\nfully agree,\n", {}, "a b", [[0, 0], [1, 1], [0, NAN]], ["a: no is 1"],
+    ),
     "a hint of a separator that is not there": ("gmm", "sep=,\na;b\n1;2\n7;5\n", {}, "a b", [[1, 2], [7, 5]], []),
     "numbers of orders and places": (
         "gmm",

@@ -124,6 +124,12 @@ REFUSED = {
     "marks behind some numbers": (
         "gmm", "a,b\n1.5*,2 b\n3,4\n2,5\n", {}, ["line 2: expected a number in column 'a'", "write numbers alone"],
     ),
+    "merged cells": (
+        "gmm", "a,b\nnorth,1\n,2.5\n,3\nsouth,4\n,5\n", {}, ["'a' holds each word once", "write it into every row"],
+    ),
+    "different units": (
+        "gmm", "a,b\n1.5 kg,1\n700 g,2\n2.5 kg,5\n", {}, ["'a' holds numbers with different units ('1.5 kg'"],
+    ),
     "crosses and empty cells": (
         "bmm", "a,b\n0,x\n1,\n0,x\n", {}, ["'b' holds nothing but 'x' in line 2 and empty cells (write yes and no"],
     ),

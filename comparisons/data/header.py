@@ -242,8 +242,8 @@ def _refuse_summary(where: str, table: Table) -> None:
 def _refuse_note(where: str, table: Table) -> None:
     """Raise an error if one of the lowest rows is nothing but words, as a source that is named below a table."""
     for line, cells in list(zip(table.lines, table.cells, strict=True))[-LOWEST:]:
-        filled = [cell for cell in cells if cell]
-        if len(cells) > 1 and len(filled) == 1 and " " in filled[0] and not looks_like_number(filled[0]):
-            raise ValueError(
-                f"{where}, line {line}: {filled[0]!r} stands alone: delete it, if it is a note and no sample"
-            )
+        filled = [d for d, cell in enumerate(cells) if cell]
+        if len(cells) == 1 or len(filled) != 1 or " " not in (note := cells[filled[0]]) or looks_like_number(note):
+            continue
+        if sum(row[filled[0]] == note for row in table.cells) == 1:  # no answer that others gave too
+            raise ValueError(f"{where}, line {line}: {note!r} stands alone: delete it, if it is a note and no sample")

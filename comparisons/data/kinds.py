@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from comparisons.data.column import BOTH, Column
+from comparisons.data.decimals import UNIT
 from models.validation import Array
 
 MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mär|mai|okt|dez|fév|avr|jui|aoû|déc)[a-zéû]*\.?"
@@ -29,6 +30,9 @@ def refusal(column: Column, lines: Sequence[int], categorical: bool) -> str:
     at = column.shown(0) + (f" in line {lines[column.first_row(0)]}" if lines else "")
     if is_date(column):
         return f"holds dates ({at})"
+    n_observed = int((column.which >= 0).sum())
+    if not column.is_numeric and 1 < len(values) == n_observed < n / 2 and column.which[0] == 0:
+        return f"holds each word once, above empty cells, as merged cells do ({at}): write it into every row"
     too_many = len(values) > max(MOST_LEVELS, n / 2) or (len(values) == n >= FEW_ROWS and not column.is_numeric)
     if categorical:
         if column.is_numeric and not column.is_whole:
@@ -39,6 +43,8 @@ def refusal(column: Column, lines: Sequence[int], categorical: bool) -> str:
     if len(values) == 1:
         empty = " and empty cells (write yes and no, if these are two answers)" * bool((column.which < 0).any())
         return f"holds nothing but {at}{empty}"
+    if all(isinstance(value, str) and UNIT.fullmatch(value) for value in values):
+        return f"holds numbers with different units ({at}): write one unit"
     kind = "free text" if too_many or len(values) > FEW_ROWS else f"words of {len(values)} kinds"
     return f"holds {kind} ({at})"
 
