@@ -79,7 +79,7 @@ def test_a_fit_is_judged_by_its_path_and_its_limit(name, options, function):
 
 @pytest.mark.parametrize(("name", "check", "options", "function"), UNLISTED, ids=lambda x: getattr(x, "__name__", ""))
 def test_what_no_entry_lists_is_found_by_its_numbers(name, check, options, function):
-    found = check(function, time_limit=2.5, **options)  # pairs of entries are searched until it ends
+    found = check(function, time_limit=ROOMY, **options)
     assert found.right == (name == "")
     assert " and ".join(found.mistakes) == name
     assert (found.located, bool(found.hint)) == ((), bool(name))

@@ -1,6 +1,7 @@
 """Mean field as an estimator: what `variational` finds, under the methods, names and reports of the other mixtures."""
 
 from copy import copy
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,14 @@ CONJUGATE = [row for row in FAMILIES if (prior := row.prior(2, 2)) is not None a
 each_conjugate_family = pytest.mark.parametrize("family", CONJUGATE, ids=lambda family: family.name)
 
 
-def fitted(family, n=50):
+def fitted(family):
+    """Return a fit, its data and what `variational` finds, once for each family."""
+    return fitted_once(family.name)
+
+
+@cache
+def fitted_once(name, n=50):
+    (family,) = (row for row in CONJUGATE if row.name == name)
     X, prior = family.problem(4, 2, 2, n)[0], family.prior(2, 2)
     frame = pd.DataFrame(X, columns=NAMES, index=range(10, 10 + n))
     settings = {"n_init": 2, "random_state": 0}

@@ -226,6 +226,8 @@ def explanations(
     others are tried too. The search ends at ``deadline``, a time of `perf_counter`. Of mistakes that give the same
     numbers on these problems only the first is tried in pairs.
     """
+    if not (pairs or formula.pseudo):
+        return [(one.mistake,) for one in formula.singles() if _gives(formula, [one], problems, outputs, rtol)]
     rights = [formula.value(problem) for problem in problems]
     seen: set[bytes] = {_digest(rights, rights)}
     singles: list[Change] = []
@@ -246,13 +248,10 @@ def explanations(
             singles.append(change)  # without an answer, it may have one beside another mistake
         seen.add(digest)
     first = [change for change in singles if change.slot in {slot.name for slot in formula.pseudo}]
-    tried: Iterator[tuple[Change, ...]] = combinations(first, 2)
     if found or not shaping:
-        tried = iter(())
-    elif pairs:
-        tried = _sets(singles, following)
+        return found
     size = 0
-    for changes in tried:
+    for changes in _sets(singles, following) if pairs else combinations(first, 2):
         n_own = sum(not change.mistake.follows for change in changes)
         if perf_counter() > deadline or (found and n_own > size):
             break
