@@ -14,12 +14,11 @@ from comparisons.bmm.coursework.formulas import (
     OTHERS,
     SUCCESSES,
     SWAPS,
-    TEXTS,
     TRIALS,
     VALUES,
 )
 from comparisons.coursework.formulas.cells import INTEGERS, CellTextbook, by_component, by_sample
-from comparisons.coursework.formulas.estimates import after_of, ratio
+from comparisons.coursework.formulas.estimates import ratio
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula
 from comparisons.coursework.formulas.weights import weights_formula
@@ -60,16 +59,6 @@ class Bernoulli(CellTextbook):
         if "n_trials" in roles and "n_trials" not in self.given:
             held = default("n_trials")
             self.trials = held if isinstance(held, int | float) and held >= 1 else TRIALS
-
-    @override
-    def shape(self) -> tuple[int | None, int | None]:
-        K = None if self.prior is None or np.ndim(self.prior.concentration) == 0 else len(self.prior.concentration)
-        given = [self.n_trials, *([] if self.prior is None else [self.prior.successes, self.prior.failures])]
-        return K, next((np.shape(value)[-1] for value in given if np.ndim(value)), None)
-
-    @override
-    def sizes_of(self, problem: Problem) -> dict[str, Any]:
-        return {"n_trials": problem.given["n_trials"]}
 
     @override
     def draw(self, rng: np.random.RandomState, n: int, K: int, D: int, *, plain: bool = False) -> Problem:
@@ -125,12 +114,11 @@ class Bernoulli(CellTextbook):
 
     @override
     def estimates(self) -> tuple[Formula, ...]:
-        after = after_of("probs", AFTER, TEXTS["after"])
         text = "p_kd = Σ_i r_ik x_id / N_k" if self.title.startswith("the Ber") else "p_kd = Σ_i r_ik x_id / Σ_i r_ik m"
         if self.prior is not None:
             text = "p_kd = (Σ_i r_ik x_id + b - 1) / (Σ_i r_ik m + b + c - 2)"
         pseudo = None if self.prior is None else (ABOVE, BELOW)
-        probs = ratio("probs", text, VALUES, lambda p: p.size("n_trials"), after, pseudo)
+        probs = ratio("probs", text, VALUES, lambda p: p.size("n_trials"), AFTER, pseudo)
         return weights_formula(self.prior is not None), probs
 
 

@@ -67,9 +67,8 @@ class Categorical(CellTextbook):
 
     @override
     def shape(self) -> tuple[int | None, int | None]:
-        K = None if self.prior is None or np.ndim(self.prior.concentration) == 0 else len(self.prior.concentration)
         given = 0 if self.prior is None else np.size(self.prior.pseudo_counts)
-        return K, given // LEVELS if given > 1 else None
+        return super().shape()[0], given // LEVELS if given > 1 else None
 
     @override
     def draw(self, rng: np.random.RandomState, n: int, K: int, D: int, *, plain: bool = False) -> Problem:

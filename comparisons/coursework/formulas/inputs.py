@@ -59,8 +59,11 @@ class Inputs(Iterated):
 
     def shape(self) -> tuple[int | None, int | None]:
         """Return numbers of components and of features that options or prior fix."""
-        D = next((len(np.atleast_1d(v).T) for v in self.family.of_data.values() if np.ndim(v) > 0), None)
-        return None, D
+        prior = self.prior
+        K = None if prior is None or np.ndim(prior.concentration) == 0 else len(prior.concentration)
+        own = [getattr(prior, name) for name in getattr(prior, "hyperparameters", ())]
+        given = [*self.family.of_data.values(), *own]
+        return K, next((np.shape(value)[-1] for value in given if np.ndim(value)), None)
 
     def sizes(self, step: str) -> list[tuple[str, int, int, int]]:
         """Return name, n, K and D of the problems; those with a name are special."""

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from comparisons.coursework.formulas.catalogue import tables_beside
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.responsibilities import softmax
-from comparisons.coursework.formulas.slots import Mistake, close, texts_beside
+from comparisons.coursework.formulas.slots import Mistake, close
 from comparisons.coursework.formulas.textbook import Textbook
 from models.validation import Array
 
-TEXTS = texts_beside(__file__)
+TEXTS = tables_beside(__file__)
 SAME = 1e-6  # relative: two iterations that are one
 Theta = Mapping[str, Array]
 Iterate = Callable[[Problem], Theta]

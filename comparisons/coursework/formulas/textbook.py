@@ -16,10 +16,11 @@ from comparisons.coursework.calling.outputs import Expected
 from comparisons.coursework.calling.roles import OLD_SET, spellings_of
 from comparisons.coursework.formulas.conventions import EACH, LOGS, MEAN, TRANSPOSED, Convention
 from comparisons.coursework.formulas.inputs import Inputs
-from comparisons.coursework.formulas.objectives import AGGREGATE, AVERAGE, ELL, TEXTS, Q, sums_of
+from comparisons.coursework.formulas.objectives import AGGREGATE, AVERAGE, ELL, Q, sums_of
+from comparisons.coursework.formulas.objectives import CATALOGUE as OF_OBJECTIVES
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.responsibilities import NORMALISE, WEIGHTS, R
-from comparisons.coursework.formulas.slots import Formula, Slot
+from comparisons.coursework.formulas.slots import Formula, Slot, Wrong
 from comparisons.coursework.formulas.weights import weights_formula
 from comparisons.coursework.unlisted.sums import scaled
 from comparisons.family import Family
@@ -183,23 +184,20 @@ class Textbook(Inputs):
 
         swaps = self.swaps
         if quantity == "q" and self.two_sets and swaps is not None:
-            others = dict(self._with_two_sets())
-            texts = {**swaps.texts[swaps.name], **{name: text for name, (_, text) in others.items()}}
-            wrong = {**{name: swap for name, (swap, _) in others.items()}, **swaps.wrong}
-            swaps = replace(swaps, wrong=wrong, texts={swaps.name: texts})
+            swaps = replace(swaps, wrong={**dict(self._with_two_sets()), **swaps.wrong})
         return Formula(quantity, text, (*self.density_slots, WEIGHTS, last), combine, swaps)
 
-    def _with_two_sets(self) -> Iterator[tuple[str, tuple[Callable[[Problem], Problem], tuple[str, str]]]]:
+    def _with_two_sets(self) -> Iterator[tuple[str, Wrong]]:
         """Yield mistakes of a Q of two sets of parameters: the wrong set, or a mistake in the E-step inside."""
-        hint, why = TEXTS["two sets"]["old parameters in the log density"]
+        hint, why = OF_OBJECTIVES.tables["two sets"]["old parameters in the log density"]
         for name in self.quantities:
             one = lambda p, name=name: p.changed(**{name: p.given[f"old {name}"]})  # noqa: E731
-            yield f"old {name} in the log density", (one, (hint, why))
-        yield "old parameters in the log density", (self.at_old, (hint, why))
+            yield f"old {name} in the log density", Wrong(one, hint, why)
+        yield "old parameters in the log density", Wrong(self.at_old, hint, why)
         formula = self.formula_of_responsibilities
         for change in formula.singles():
             step = lambda p, change=change: p.changed(r=formula.changed(self.at_old(p), [change]))  # noqa: E731
-            yield f"E-step: {change.name}", (step, (change.mistake.hint, change.mistake.why))
+            yield f"E-step: {change.name}", Wrong(step, change.mistake.hint, change.mistake.why)
 
     @cached_property
     def formula_of_responsibilities(self) -> Formula:

@@ -6,10 +6,11 @@ from typing import Any, ClassVar, override
 
 import numpy as np
 
+from comparisons.coursework.formulas.catalogue import Catalogue, partly_zero
 from comparisons.coursework.formulas.conventions import Convention
 from comparisons.coursework.formulas.estimates import after_of, ratio
 from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.slots import Formula, Slot, partly_zero, texts_beside
+from comparisons.coursework.formulas.slots import Formula
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.weights import weights_formula
 from comparisons.coursework.unlisted.sums import scaled
@@ -25,25 +26,9 @@ TEXTS_OF_COVARIANCES = {
     "diag": "σ²_kd = Σ_i r_ik (x_id - μ_kd)² / N_k, about the new μ_k",
     "spherical": "σ²_k = Σ_i r_ik ‖x_i - μ_k‖² / (D N_k), about the new μ_k",
 }
-VALUES = Slot(
-    "samples",
-    lambda p: p.X,
-    {
-        "samples squared": lambda p: p.X**2,
-        "absolute samples": lambda p: np.abs(p.X),
-        "samples centred": lambda p: p.X - p.X.mean(axis=0),
-        "samples standardised": lambda p: (p.X - p.X.mean(axis=0)) / p.X.std(axis=0),
-        "gaps from the old means' mean": lambda p: p.X - p.theta["means"].mean(axis=0),
-        "samples in reverse order": lambda p: p.X[::-1],
-        "samples sorted": lambda p: np.sort(p.X, axis=0),
-    },
-    texts_beside(__file__.replace("__init__.py", "means.py")),
-)
-AFTER_MEANS = {
-    "mean of all samples for all": lambda a, p: np.repeat(p.X.mean(axis=0)[None], p.K, axis=0),
-    "most responsible sample": lambda a, p: p.X[p.r.argmax(axis=0)],
-    "nearest sample": lambda a, p: p.X[((p.X[:, None, :] - a) ** 2).sum(axis=2).argmin(axis=0)],
-}
+CATALOGUE = Catalogue(__file__.replace("__init__.py", "means.py"))
+VALUES = CATALOGUE.slot("samples", lambda p: p.X)
+AFTER_MEANS = after_of("means", CATALOGUE.rows("after means", ["a"]))
 
 
 def _inverse(matrices: bool, a: Array, p: Problem) -> Array:
@@ -138,8 +123,7 @@ class Gaussian(Textbook):
 
     @override
     def shape(self) -> tuple[int | None, int | None]:
-        K = None if self.prior is None or np.ndim(self.prior.concentration) == 0 else len(self.prior.concentration)
-        return K, None if self.prior is None else len(self.prior.mean)
+        return super().shape()[0], None if self.prior is None else len(self.prior.mean)
 
     @override
     def draw(self, rng: np.random.RandomState, n: int, K: int, D: int, *, plain: bool = False) -> Problem:
@@ -270,12 +254,10 @@ class Gaussian(Textbook):
 
     @override
     def estimates(self) -> tuple[Formula, ...]:
-        texts = {**VALUES.texts["after means"]}
-        after = after_of("means", AFTER_MEANS, texts)
         conjugate = self.formulas_know_priors
         means_text, text = priors.TEXTS_OF_MAP[self.structure] if conjugate else ("μ_k = Σ_i r_ik x_i / N_k", "")
         pseudo = (priors.SHRUNK, priors.COUNTED) if conjugate else None
-        means = ratio("means", means_text, VALUES, lambda p: np.ones((p.n, 1)), after, pseudo)
+        means = ratio("means", means_text, VALUES, lambda p: np.ones((p.n, 1)), AFTER_MEANS, pseudo)
         slots = priors.slots_of(self.structure) if conjugate else ()
         covariances = covariances_formula(self.structure, text or TEXTS_OF_COVARIANCES[self.structure], slots)
         return weights_formula(self.prior is not None), means, covariances

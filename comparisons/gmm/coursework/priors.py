@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from comparisons.coursework.formulas.catalogue import term
 from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.slots import Slot, term
+from comparisons.coursework.formulas.slots import Slot
 from models.validation import Array
 
 TEXTS_OF_MAP = {

@@ -7,7 +7,7 @@ import numpy as np
 
 from comparisons.coursework.formulas.cells import INTEGERS, CellTextbook, by_component, by_sample
 from comparisons.coursework.formulas.conventions import Convention
-from comparisons.coursework.formulas.estimates import after_of, ratio
+from comparisons.coursework.formulas.estimates import ratio
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula
 from comparisons.coursework.formulas.weights import weights_formula
@@ -20,7 +20,6 @@ from comparisons.pmm.coursework.formulas import (
     OTHERS,
     POWER,
     SWAPS,
-    TEXTS,
     VALUES,
 )
 from models.validation import Array
@@ -69,19 +68,13 @@ class Poisson(CellTextbook):
 
     @override
     def shape(self) -> tuple[int | None, int | None]:
-        K = None if self.prior is None or np.ndim(self.prior.concentration) == 0 else len(self.prior.concentration)
-        given = [self.family.of_data["exposure"]]
-        if np.ndim(given[0]) > 1:
+        exposure = self.family.of_data["exposure"]
+        if np.ndim(exposure) > 1:
             raise ValueError(
                 "exposure must be a number, or one for each feature, where a step is checked on samples of the check's "
-                f"own; got shape {np.shape(given[0])}. Leave it out if the function takes it as an argument"
+                f"own; got shape {np.shape(exposure)}. Leave it out if the function takes it as an argument"
             )
-        given += [] if self.prior is None else [getattr(self.prior, name) for name in self.prior.hyperparameters]
-        return K, next((np.shape(value)[-1] for value in given if np.ndim(value)), None)
-
-    @override
-    def sizes_of(self, problem: Problem) -> dict[str, Any]:
-        return {"exposure": problem.given["exposure"]}
+        return super().shape()
 
     @override
     def draw(self, rng: np.random.RandomState, n: int, K: int, D: int, *, plain: bool = False) -> Problem:
@@ -125,14 +118,13 @@ class Poisson(CellTextbook):
 
     @override
     def estimates(self) -> tuple[Formula, ...]:
-        after = after_of("rates", AFTER, TEXTS["after"])
         text = (
             "λ_kd = Σ_i r_ik x_id / Σ_i r_ik e_id"
             if self.prior is None
             else "λ_kd = (Σ_i r_ik x_id + b - 1) / (Σ_i r_ik e_id + c)"
         )
         pseudo = None if self.prior is None else (ABOVE, BELOW)
-        rates = ratio("rates", text, VALUES, lambda p: p.size("exposure"), after, pseudo)
+        rates = ratio("rates", text, VALUES, lambda p: p.size("exposure"), AFTER, pseudo)
         return weights_formula(self.prior is not None), rates
 
 
