@@ -30,8 +30,7 @@ class Bernoulli(CellTextbook):
 
     spellings: ClassVar = {
         "probs": "probs prob p ps pk p_k theta thetas mu mus means mean q qs beta betas rho rhos success_probs bias "
-        "biases "
-        "probabilities success_prob pr coin_probs coin_bias m_k",
+        "biases probabilities success_prob pr coin_probs coin_bias m_k",
         "X": "heads flips successes n_heads num_heads k tosses",
         "n_trials": "n_trials trials m n ntrials num_trials flips n_flips tosses n_tosses size",
         "weights": "lam lambda lambdas lambda_k",
@@ -69,9 +68,7 @@ class Bernoulli(CellTextbook):
         X[0, 0] = trials[0, 0]
         if n > 2:
             X[1, 0] = 0
-        theta = {"weights": self.draw_weights(rng, K, plain), "probs": probs}
-        r = self.draw_responsibilities(rng, n, K, plain)
-        return Problem("", X, theta, r, {"n_trials": self.n_trials}, self.prior)
+        return self.drawn(rng, X, plain, {"n_trials": self.n_trials}, probs=probs)
 
     @override
     def problems(self, step: str) -> list[Problem]:

@@ -8,8 +8,8 @@
 import numpy as np
 from scipy.special import gammaln
 
-from comparisons.coursework.formulas.catalogue import Catalogue, term
-from comparisons.coursework.formulas.cells import FEATURES, by_component, by_sample
+from comparisons.coursework.formulas.catalogue import Catalogue
+from comparisons.coursework.formulas.cells import FEATURES, by_component, by_sample, hyperparameter
 from comparisons.coursework.formulas.estimates import after_of
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.weights import HINT
@@ -39,7 +39,16 @@ def _choose(p: Problem) -> Array:
     return np.asarray(gammaln(_m(p) + 1) - gammaln(_x(p) + 1) - gammaln(_m(p) - _x(p) + 1))
 
 
-CATALOGUE = Catalogue(__file__, {"x": _x, "m": _m, "p": _p, "choose": _choose, "trials": trials})
+def _b(p: Problem) -> Array:
+    return hyperparameter(p, 0, 1.0)
+
+
+def _c(p: Problem) -> Array:
+    return hyperparameter(p, 1, 1.0)
+
+
+WORDS = {"x": _x, "m": _m, "p": _p, "choose": _choose, "trials": trials, "b": _b, "c": _c}
+CATALOGUE = Catalogue(__file__, WORDS)
 SUCCESSES = CATALOGUE.slot("x log p", lambda p: _x(p) * np.log(_p(p)))
 FAILURES = CATALOGUE.slot("(m - x) log(1 - p)", lambda p: (_m(p) - _x(p)) * np.log1p(-_p(p)))
 COEFFICIENT = CATALOGUE.slot("log C(m, x)", lambda p: np.where(_m(p) > 1, _choose(p), 0.0))
@@ -47,34 +56,5 @@ SWAPS = CATALOGUE.slot("inputs", lambda p: p)
 OTHERS = FEATURES.extended(CATALOGUE.rows("features", ["cells"]))
 VALUES = CATALOGUE.slot("successes", lambda p: p.X)
 AFTER = after_of("probs", CATALOGUE.rows("after", ["a"]))
-
-
-def _pseudo(p: Problem, name: str) -> Array:
-    return np.zeros(p.D) if p.prior is None else np.broadcast_to(np.asarray(getattr(p.prior, name)) - 1.0, p.D)
-
-
-ABOVE = term(
-    "b - 1",
-    HINT,
-    lambda p: _pseudo(p, "successes"),
-    {
-        "b": lambda p: _pseudo(p, "successes") + 1,
-        "c - 1": lambda p: _pseudo(p, "failures"),
-        "c": lambda p: _pseudo(p, "failures") + 1,
-        "m (b - 1)": lambda p: trials(p)[0] * _pseudo(p, "successes"),
-    },
-)
-BELOW = term(
-    "b + c - 2",
-    HINT,
-    lambda p: _pseudo(p, "successes") + _pseudo(p, "failures"),
-    {
-        "b + c": lambda p: _pseudo(p, "successes") + _pseudo(p, "failures") + 2,
-        "b + c - 1": lambda p: _pseudo(p, "successes") + _pseudo(p, "failures") + 1,
-        "b - 1": lambda p: _pseudo(p, "successes"),
-        "c - 1": lambda p: _pseudo(p, "failures"),
-        "b": lambda p: _pseudo(p, "successes") + 1,
-        "c": lambda p: _pseudo(p, "failures") + 1,
-        "m (b + c - 2)": lambda p: trials(p)[0] * (_pseudo(p, "successes") + _pseudo(p, "failures")),
-    },
-)
+ABOVE = CATALOGUE.term("b - 1", HINT, lambda p: _b(p) - 1)
+BELOW = CATALOGUE.term("b + c - 2", HINT, lambda p: _b(p) + _c(p) - 2)

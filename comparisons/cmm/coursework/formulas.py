@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.coursework.formulas.catalogue import Catalogue, term
+from comparisons.coursework.formulas.catalogue import Catalogue
 from comparisons.coursework.formulas.estimates import SHARE, after_of
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula, Slot
@@ -19,21 +19,6 @@ from comparisons.coursework.formulas.weights import HINT
 from models.validation import Array
 
 LEVELS = 4
-AFTERWARDS = (  # mistakes of every estimate that are made here too
-    "old value returned",
-    "mean with the old value",
-    "components in reverse order",
-    "components shifted by one",
-    "features in reverse order",
-    "first component for all",
-    "last component for all",
-    "averaged over the features, repeated",
-    "multiplied by the new weights",
-    "multiplied by the old weights",
-    "log returned",
-    "root returned",
-    "square returned",
-)
 
 
 def one_hot(p: Problem) -> Array:
@@ -64,50 +49,27 @@ def _sizes(p: Problem) -> Array:
     return p.r.sum(axis=0)[:, None, None]
 
 
-CATALOGUE = Catalogue(__file__, {"T": one_hot, "L": _levels, "chosen": _chooser, "N": _sizes}, [counts])
+def _b(p: Problem) -> Array:
+    """Return b of each item and level, shape (D, L); 1 for maximum likelihood."""
+    shape = p.theta["probs"].shape[1:]
+    b = np.ones(1) if p.prior is None else np.asarray(p.prior.pseudo_counts, dtype=float)
+    return np.broadcast_to(b if b.size == 1 else np.reshape(b, shape), shape)
+
+
+def total(values: Array) -> Array:
+    """Return the sum over the levels, shape (..., 1)."""
+    return np.asarray(values.sum(axis=-1, keepdims=True))
+
+
+WORDS: dict[str, Callable[[Problem], Any]] = {"T": one_hot, "L": _levels, "chosen": _chooser, "N": _sizes, "b": _b}
+CATALOGUE = Catalogue(__file__, WORDS, [counts, total])
 ANSWER = CATALOGUE.slot("log p_x", lambda p: np.log(chosen(p, p.theta["probs"])))
 SWAPS = CATALOGUE.slot("inputs", lambda p: p)
 DIVISOR = CATALOGUE.slot("divisor of the probs", lambda s, p: _sizes(p), ["s"], follows=("the shares' own sum",))
 GENERAL = after_of("probs", {})
-AFTER = Slot("after", GENERAL.right, {name: GENERAL.wrong[name] for name in AFTERWARDS}, apply=False)
-AFTER = AFTER.extended(CATALOGUE.rows("after", ["a"]))
-
-
-def _smoothing(p: Problem) -> Any:
-    """Return b - 1 of each item and level, shape (D, L); 0 for maximum likelihood."""
-    shape = p.theta["probs"].shape[1:]
-    b = np.ones(1) if p.prior is None else np.asarray(p.prior.pseudo_counts, dtype=float)
-    return np.broadcast_to(b if b.size == 1 else np.reshape(b, shape), shape) - 1.0
-
-
-def _total(values: Array) -> Array:
-    return np.asarray(values.sum(axis=-1, keepdims=True))
-
-
-ABOVE = term(
-    "b_l - 1",
-    HINT,
-    _smoothing,
-    {
-        "b_l": lambda p: _smoothing(p) + 1,
-        "b_l / L": lambda p: (_smoothing(p) + 1) / p.theta["probs"].shape[2],
-        "(b_l - 1) / L": lambda p: _smoothing(p) / p.theta["probs"].shape[2],
-        "1": lambda p: np.ones(1),
-    },
-)
-BELOW = term(
-    "Σb - L",
-    HINT,
-    lambda p: _total(_smoothing(p)),
-    {
-        "Σb": lambda p: _total(_smoothing(p) + 1),
-        "Σb - 1": lambda p: _total(_smoothing(p) + 1) - 1,
-        "b_l - 1, once": _smoothing,
-        "b_l, once": lambda p: _smoothing(p) + 1,
-        "Σb - K": lambda p: _total(_smoothing(p) + 1) - p.K,
-        "L": lambda p: _total(_smoothing(p) * 0 + 1),
-    },
-)
+AFTER = Slot("after", GENERAL.right, CATALOGUE.rows("after", ["a"], GENERAL.wrong), apply=False)
+ABOVE = CATALOGUE.term("b_l - 1", HINT, lambda p: _b(p) - 1)
+BELOW = CATALOGUE.term("Σb - L", HINT, lambda p: total(_b(p) - 1))
 
 
 def probs_formula(prior: bool = False) -> Formula:

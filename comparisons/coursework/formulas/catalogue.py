@@ -29,7 +29,7 @@ LIBRARIES = np, np.linalg, special
 
 
 @cache
-def tables_beside(file: str) -> dict[str, dict[str, list[str]]]:
+def tables_beside(file: str) -> dict[str, dict[str, Any]]:
     """Return the rows of each table of the TOML file beside a module."""
     with Path(file).with_suffix(".toml").open("rb") as stream:
         return tomllib.load(stream)
@@ -108,19 +108,52 @@ class Catalogue:
         self.tables, self.words = tables_beside(file), dict(words or {})
         self.functions = {function.__name__: function for function in functions}
 
-    def rows(self, table: str, takes: Sequence[str] = (), **words: Callable[[Problem], Any]) -> dict[str, Wrong]:
-        """Return the mistakes of a table by name; its formulas take these arguments, and may name further words."""
+    def rows(
+        self,
+        table: str,
+        takes: Sequence[str] = (),
+        general: Mapping[str, Wrong] | None = None,
+        **words: Callable[[Problem], Any],
+    ) -> dict[str, Wrong]:
+        """Return the mistakes of a table by name.
+
+        Parameters
+        ----------
+        table : str
+            Its name.
+        takes : sequence of str
+            Names of the arguments of its formulas.
+        general : mapping or None
+            Mistakes of other formulas: an empty row stands for the one of its name.
+        **words : callable
+            What these formulas may name besides.
+        """
         known = self.words | words
-        return {
-            name: Wrong(Expression(formula, tuple(takes), known, self.functions), hint, why)
-            for name, (formula, hint, why) in self.tables[table].items()
-        }
+        found = {}
+        for name, row in self.tables[table].items():
+            if general and not row:
+                found[name] = general[name]
+            else:
+                formula, hint, why = row
+                found[name] = Wrong(Expression(formula, tuple(takes), known, self.functions), hint, why)
+        return found
 
     def slot(
         self, name: str, right: Callable[..., Any], takes: Sequence[str] = (), follows: tuple[str, ...] = ()
     ) -> Slot:
         """Return a slot with the mistakes of the table of its name; its values are functions of what it takes."""
         return Slot(name, right, self.rows(name, takes), not takes, follows)
+
+    def term(self, name: str, hint: str, right: Callable[[Problem], Any]) -> Slot:
+        """Return a slot of a term whose mistakes need no words of their own: what stands in its place, and its edits.
+
+        In the table of its name a row is what stands there, and its formula.
+        """
+        found = {
+            f"{other} in place of {name}": Expression(formula, (), self.words, self.functions)
+            for other, formula in self.tables[name].items()
+        }
+        return term(name, hint, right, found)
 
 
 EDITS: Mapping[str, Callable[[Any, Problem], Any]] = {
@@ -139,8 +172,8 @@ EDITS: Mapping[str, Callable[[Any, Problem], Any]] = {
 
 
 def term(name: str, hint: str, right: Callable[[Problem], Any], wrong: Mapping[str, Callable[[Problem], Any]]) -> Slot:
-    """Return a slot of a term whose mistakes need no texts of their own: what stands in its place, and its edits."""
-    named = {f"{other} in place of {name}": value for other, value in wrong.items()}
+    """Return a slot of a term with what stands in its place, by the mistakes' names, and with its edits."""
+    named: dict[str, Callable[..., Any]] = dict(wrong)
     named |= {f"{name} {edit}": partial(_edited, change, right) for edit, change in EDITS.items()}
     return Slot(name, right, {one: Wrong(value, hint, f"{one[:1].upper()}{one[1:]}.") for one, value in named.items()})
 

@@ -47,6 +47,14 @@ def by_sample(array: Array) -> Array:
 FEATURES = Catalogue(__file__, {"cell_size": _cell_size}).slot(
     "features", lambda cells, p: cells.sum(axis=2), ["cells"]
 )
+
+
+def hyperparameter(p: Problem, place: int, without: float) -> Array:
+    """Return a number of the prior for each feature, by its place; ``without`` stands for it in maximum likelihood."""
+    value = without if p.prior is None else getattr(p.prior, p.prior.hyperparameters[place])
+    return np.broadcast_to(np.asarray(value), p.D)
+
+
 INTEGERS = Convention("integers", "X", lambda a, p: a.astype(int), lambda a, p: a, free=True)
 
 

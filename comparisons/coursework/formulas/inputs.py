@@ -38,6 +38,14 @@ class Inputs(Iterated):
         X = self.family.simulate(theta, n, rng)
         return self.problem("", X, theta, self.draw_responsibilities(rng, n, K, plain))
 
+    def drawn(
+        self, rng: np.random.RandomState, X: Array, plain: bool, given: Mapping[str, Any], **own: Array
+    ) -> Problem:
+        """Return a problem of samples and parameters of the components, with weights and responsibilities drawn."""
+        theta = {"weights": self.draw_weights(rng, len(next(iter(own.values()))), plain), **own}
+        r = self.draw_responsibilities(rng, len(X), len(theta["weights"]), plain)
+        return Problem("", X, theta, r, given, self.prior)
+
     def problem(self, name: str, X: Array, theta: Mapping[str, Array], r: Array) -> Problem:
         """Return a problem with the family's options."""
         return Problem(name, X, theta, r, dict(self.family.of_data), self.prior)

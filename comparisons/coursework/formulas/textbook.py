@@ -27,6 +27,7 @@ from comparisons.family import Family
 from models.validation import Array
 
 STEPS = {"e": "E-step", "m": "M-step", "log_likelihood": "log-likelihood", "q": "Q"}
+ANSWERS = {"e": ("responsibilities", "log_likelihood"), "log_likelihood": ("log_likelihood",), "q": ("q",)}
 
 
 class Textbook(Inputs):
@@ -44,6 +45,8 @@ class Textbook(Inputs):
 
     spellings: ClassVar[Mapping[str, str]] = {}
     sections: ClassVar[Mapping[str, str]] = {}
+    titles: ClassVar[Mapping[str, str]] = STEPS
+    answers: ClassVar[Mapping[str, tuple[str, ...]]] = ANSWERS
     notebook: ClassVar[str] = "02_em_for_gmm.ipynb"
     texts: ClassVar[Mapping[str, str]] = {}
     formulas_know_priors: ClassVar[bool] = True
@@ -84,11 +87,11 @@ class Textbook(Inputs):
 
     def step_title(self, step: str) -> str:
         """Return what a step is called."""
-        return STEPS[step]
+        return self.titles[step]
 
     def first_quantity(self, step: str) -> str:
         """Return the first quantity that a step returns."""
-        return {"e": "responsibilities", "m": self.quantities[0]}.get(step, step)
+        return self.quantities[0] if step == "m" else self.answers[step][0]
 
     def sized(self, roles: Collection[str], default: Callable[[str], Any]) -> None:
         """Take note of which sizes of cells a function has as arguments, and of their defaults."""
@@ -222,8 +225,7 @@ class Textbook(Inputs):
         """Return the right answer of a step, by quantity."""
         if step == "m":
             return self.m_step(problem)
-        names = {"e": ("responsibilities", "log_likelihood"), "log_likelihood": ("log_likelihood",), "q": ("q",)}[step]
-        return {name: self.formulas[name].value(problem) for name in names}
+        return {name: self.formulas[name].value(problem) for name in self.answers[step]}
 
     def expected(self, step: str, problem: Problem) -> list[Expected]:
         """Return what a step must return, with shapes."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.coursework.formulas.catalogue import term
+from comparisons.coursework.formulas.catalogue import Catalogue
 from comparisons.coursework.formulas.estimates import CATALOGUE, SHARE
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula
@@ -22,25 +22,19 @@ DIVISOR = CATALOGUE.slot(
 AFTER = CATALOGUE.slot("after the weights", lambda a, p: a, ("a",))
 
 
-def pseudo_weights(p: Problem) -> Array:
-    """Return a_k - 1, or 0 for maximum likelihood."""
-    return np.zeros(p.K) if p.prior is None else np.broadcast_to(np.asarray(p.prior.concentration) - 1.0, p.K)
+def _concentration(p: Problem) -> Array:
+    """Return a_k, or 1 for maximum likelihood."""
+    return np.broadcast_to(np.asarray(1.0 if p.prior is None else p.prior.concentration), p.K)
+
+
+def _pseudo_total(p: Problem) -> float:
+    return float((_concentration(p) - 1).sum())
 
 
 HINT = "What does the prior add to the counts, above and below the fraction bar?"
-PSEUDO_WEIGHTS = term("a_k - 1", HINT, pseudo_weights, {"a_k": lambda p: pseudo_weights(p) + 1})
-PSEUDO_TOTAL = term(
-    "Σa - K",
-    HINT,
-    lambda p: pseudo_weights(p).sum(),
-    {
-        "Σa": lambda p: pseudo_weights(p).sum() + p.K,
-        "Σa - 1": lambda p: pseudo_weights(p).sum() + p.K - 1,
-        "a - 1 of one component": lambda p: pseudo_weights(p)[0],
-        "a of one component": lambda p: pseudo_weights(p)[0] + 1,
-        "K": lambda p: p.K,
-    },
-)
+OF_PRIOR = Catalogue(__file__, {"a": _concentration})
+PSEUDO_WEIGHTS = OF_PRIOR.term("a_k - 1", HINT, lambda p: _concentration(p) - 1)
+PSEUDO_TOTAL = OF_PRIOR.term("Σa - K", HINT, _pseudo_total)
 
 
 def weights_formula(prior: bool = False) -> Formula:
@@ -55,7 +49,7 @@ def weights_formula(prior: bool = False) -> Formula:
         return np.asarray(v[AFTER.name](estimate, p))
 
     def divisor(p: Problem) -> Any:
-        return p.n + pseudo_weights(p).sum()
+        return p.n + _pseudo_total(p)
 
     text = "π_k = (N_k + a_k - 1) / (n + Σa - K)" if prior else "π_k = N_k / n,  N_k = Σ_i r_ik"
     return Formula("weights", text, (SHARE, DIVISOR, AFTER), combine, divisor=divisor, pseudo=pseudo)

@@ -13,8 +13,6 @@ from comparisons.coursework.formulas.catalogue import Catalogue
 from comparisons.coursework.formulas.problem import Problem
 from models.validation import Array
 
-TITLES = {"e": "assignment", "m": "update", "log_likelihood": "inertia"}
-
 
 def _gaps(p: Problem) -> Array:
     return np.asarray(p.X[:, None, :] - p.theta["centers"])

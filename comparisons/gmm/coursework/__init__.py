@@ -60,11 +60,9 @@ class Gaussian(Textbook):
     spellings: ClassVar = {
         "means": "means mean mu mus m mu_k mu_ks centers centres centroids locations loc locs c mean_vectors mu_list",
         "covariances": "covariances covariance cov covs cova sigma sigmas sigma_k s c sig covars covar variances "
-        "variance var "
-        "vars sigma2 sigma_sq sigma_squared s2 sigma2s stds std sds sd precisions precision prec precs lambda lam "
-        "inv_cov "
-        "inv_covs cov_inv chol chols cholesky l cov_matrices cov_mats cov_list standard_deviations scales scale "
-        "covariance_matrices covs_k",
+        "variance var vars sigma2 sigma_sq sigma_squared s2 sigma2s stds std sds sd precisions precision prec precs "
+        "lambda lam inv_cov inv_covs cov_inv chol chols cholesky l cov_matrices cov_mats cov_list standard_deviations "
+        "scales scale covariance_matrices covs_k",
         "weights": "p ps lam",
     }
     sections: ClassVar = {"e": "E-step", "m": "M-step", "log_likelihood": "The model", "q": "The lower bound"}

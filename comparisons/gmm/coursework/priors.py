@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.coursework.formulas.catalogue import term
+from comparisons.coursework.formulas.catalogue import Catalogue, term
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Slot
 from models.validation import Array
@@ -65,6 +65,14 @@ def _kappa(p: Problem) -> Any:
     return _of(p, "mean_precision")
 
 
+def _nu(p: Problem) -> Any:
+    return _of(p, "degrees_of_freedom")
+
+
+def _m0(p: Problem) -> Array:
+    return _of(p, "mean") + np.zeros(p.D)
+
+
 def _averages(p: Problem) -> Array:
     return np.asarray(p.r.T @ p.X / p.r.sum(axis=0)[:, None])
 
@@ -72,35 +80,19 @@ def _averages(p: Problem) -> Array:
 def modes(p: Problem) -> Array:
     """Return (κ0 m0 + N_k x̄_k) / (κ0 + N_k), shape (K, D); x̄_k for maximum likelihood."""
     N = p.r.sum(axis=0)[:, None]
-    return np.asarray((_kappa(p) * _of(p, "mean") + N * _averages(p)) / (_kappa(p) + N))
+    return np.asarray((_kappa(p) * _m0(p) + N * _averages(p)) / (_kappa(p) + N))
 
 
-SHRUNK = term(
+CATALOGUE = Catalogue(__file__, {"k": _kappa, "m0": _m0, "nu": _nu})
+SHRUNK = CATALOGUE.term(
     "κ0 m0 in the means",
     "Towards what does the prior shrink a mean, and with the weight of how many samples?",
-    lambda p: _kappa(p) * _of(p, "mean") + np.zeros(p.D),
-    {
-        "m0 without κ0": lambda p: _of(p, "mean") + np.zeros(p.D),
-        "m0 / κ0": lambda p: _of(p, "mean") / _kappa(p),
-        "κ0 times the mean of all samples": lambda p: _kappa(p) * p.X.mean(axis=0),
-        "κ0 times the old mean": lambda p: _kappa(p) * p.theta["means"],
-        "N_k κ0 m0": lambda p: p.r.sum(axis=0)[:, None] * _kappa(p) * _of(p, "mean"),
-        "κ0 without m0": lambda p: _kappa(p) + np.zeros(p.D),
-        "κ0² m0": lambda p: _kappa(p) ** 2 * _of(p, "mean"),
-        "ν0 m0": lambda p: _of(p, "degrees_of_freedom") * _of(p, "mean"),
-    },
+    lambda p: _kappa(p) * _m0(p),
 )
-COUNTED = term(
+COUNTED = CATALOGUE.term(
     "κ0 in the divisor of the means",
     "As how many samples does the prior's mean count, above and below the fraction bar?",
     lambda p: np.full(p.D, float(_kappa(p))),
-    {
-        "1": lambda p: np.ones(p.D),
-        "κ0 - 1": lambda p: np.full(p.D, _kappa(p) - 1),
-        "κ0 + 1": lambda p: np.full(p.D, _kappa(p) + 1),
-        "1 / κ0": lambda p: np.full(p.D, 1 / _kappa(p)),
-        "ν0": lambda p: np.full(p.D, _of(p, "degrees_of_freedom")),
-    },
 )
 FACTORS: dict[str, Callable[[Any, Array, Problem], Any]] = {
     "κ0 N_k / (κ0 + N_k)": lambda k, N, p: k * N / (k + N),
@@ -118,14 +110,14 @@ FACTORS: dict[str, Callable[[Any, Array, Problem], Any]] = {
     "κ0 N_k² / (κ0 + N_k)": lambda k, N, p: k * N**2 / (k + N),
 }
 GAPS: dict[str, Callable[[Problem], Array]] = {
-    "(x̄_k - m0)²": lambda p: _averages(p) - _of(p, "mean"),
-    "(μ_k - m0)² of the new μ_k": lambda p: modes(p) - _of(p, "mean"),
-    "(μ_k - m0)² of the old μ_k": lambda p: p.theta["means"] - _of(p, "mean"),
+    "(x̄_k - m0)²": lambda p: _averages(p) - _m0(p),
+    "(μ_k - m0)² of the new μ_k": lambda p: modes(p) - _m0(p),
+    "(μ_k - m0)² of the old μ_k": lambda p: p.theta["means"] - _m0(p),
     "x̄_k²": _averages,
-    "m0²": lambda p: _of(p, "mean") + np.zeros((p.K, p.D)),
-    "(x̄ - m0)² of all samples": lambda p: p.X.mean(axis=0) - _of(p, "mean") + np.zeros((p.K, p.D)),
+    "m0²": lambda p: np.repeat(_m0(p)[None], p.K, axis=0),
+    "(x̄ - m0)² of all samples": lambda p: p.X.mean(axis=0) - _m0(p) + np.zeros((p.K, p.D)),
     "(x̄_k - μ_k)²": lambda p: _averages(p) - modes(p),
-    "(x̄_k + m0)²": lambda p: _averages(p) + _of(p, "mean"),
+    "(x̄_k + m0)²": lambda p: _averages(p) + _m0(p),
 }
 
 
@@ -141,13 +133,12 @@ def _shrinkage(factor: str, gap: str) -> Callable[[Problem], Array]:
 
 
 PAIRS = [(factor, gap) for gap in GAPS for factor in FACTORS]
+OF_MEANS = "κ0 N_k/(κ0+N_k) (x̄_k-m0)(x̄_k-m0)'"
 SHRINKAGE = term(
-    "κ0 N_k/(κ0+N_k) (x̄_k-m0)(x̄_k-m0)'",
+    OF_MEANS,
     "The means have a prior too, which ties them to m0 in units of Σ_k. What does it add to the scatter?",
     _shrinkage(*PAIRS[0]),
-    {
-        **{f"{factor} {gap}": _shrinkage(factor, gap) for factor, gap in PAIRS[1:]},
-    },
+    {f"{factor} {gap} in place of {OF_MEANS}": _shrinkage(factor, gap) for factor, gap in PAIRS[1:]},
 )
 
 
@@ -168,8 +159,8 @@ def _changes_of_scale(matrices: bool) -> dict[str, Callable[[Any, Problem], Any]
     inverse: Callable[[Any, Problem], Any] = (lambda a, p: np.linalg.inv(a)) if matrices else (lambda a, p: 1 / a)
     return {
         "its inverse": inverse,
-        "ν0 Ψ0": lambda a, p: _of(p, "degrees_of_freedom") * a,
-        "Ψ0 / ν0": lambda a, p: a / _of(p, "degrees_of_freedom"),
+        "ν0 Ψ0": lambda a, p: _nu(p) * a,
+        "Ψ0 / ν0": lambda a, p: a / _nu(p),
         "Ψ0²": lambda a, p: a @ a if matrices else a**2,
         "its root": lambda a, p: np.linalg.cholesky(a) if matrices else np.sqrt(a),
         "its diagonal": lambda a, p: a * np.eye(p.D) if matrices else a,
@@ -188,10 +179,7 @@ def slots_of(structure: str) -> tuple[Slot, Slot, Slot]:
 
     def degrees(constant: Callable[[Problem], Any], nu: float = 1.0) -> Callable[[Problem], Any]:
         """Return what a constant and ν0 add to N_k, so that the structure's sums have them once."""
-        return lambda p: (
-            (0.0 if p.prior is None else (nu * _of(p, "degrees_of_freedom") + constant(p)) / share(p))
-            + np.zeros((p.K, 1))
-        )
+        return lambda p: (0.0 if p.prior is None else (nu * _nu(p) + constant(p)) / share(p)) + np.zeros((p.K, 1))
 
     others = OTHER_CONSTANTS if matrices else dict(sorted(OTHER_CONSTANTS.items(), key=lambda item: "D" in item[0]))
     wrong = {f"ν0 + {name}": degrees(constant) for name, constant in others.items() if name != text}
@@ -201,14 +189,12 @@ def slots_of(structure: str) -> tuple[Slot, Slot, Slot]:
         f"ν0 / 2 + {text}": degrees(own, 0.5),
         f"κ0 + ν0 + {text}": degrees(lambda p: own(p) + _kappa(p)),
     }
-    scales = {name: _scale(structure, change) for name, change in _changes_of_scale(matrices).items()}
+    own_name = f"ν0 + {text}"
+    named = {f"{name.replace('+ -', '- ')} in place of {own_name}": value for name, value in wrong.items()}
+    changes = _changes_of_scale(matrices).items()
+    scales = {f"{name} in place of Ψ0": _scale(structure, change) for name, change in changes}
     return (
         term("Ψ0", "What does the prior of the covariances add to the scatter?", _scale(structure), scales),
         SHRINKAGE,
-        term(
-            f"ν0 + {text}",
-            OF_DEGREES,
-            degrees(own),
-            {name.replace("+ -", "- "): value for name, value in wrong.items()},
-        ),
+        term(own_name, OF_DEGREES, degrees(own), named),
     )

@@ -29,14 +29,14 @@ class Poisson(CellTextbook):
     """Counts with exposures."""
 
     spellings: ClassVar = {
-        "rates": "rates rate lam lambda lambdas lams lmbda lambd lmbdas mu mus means mean theta thetas l lambda_k "
-        "ls intensities "
-        "intensity poisson_rates",
+        "rates": "rates rate lam lambda lambdas lams lmbda lambd lmbdas mu mus means mean theta thetas l lambda_k ls "
+        "intensities intensity poisson_rates",
         "exposure": "exposure exposures e t offset offsets sizes size ei eid duration durations time times",
         "weights": "p ps",
     }
     notebook = "03_em_for_bmm_coins_then_binary_vectors.ipynb"
     sections: ClassVar = dict.fromkeys("em", "Other counts: events, and answers with several levels")
+    title = "the Poisson mixture"
     quantities = "weights", "rates"
     cell_slots = POWER, EXPONENTIAL, FACTORIAL
     swaps, features = SWAPS, OTHERS
@@ -46,11 +46,6 @@ class Poisson(CellTextbook):
         Convention("one exposure for each sample", "exposure", lambda a, p: a[:, 0], lambda a, p: a, free=True),
         Convention("a column of exposures", "exposure", lambda a, p: a[:, :1], lambda a, p: a, free=True),
     )
-
-    @property
-    @override
-    def title(self) -> str:
-        return "the Poisson mixture"
 
     @override
     def sized(self, roles: Collection[str], default: Callable[[str], Any]) -> None:
@@ -87,9 +82,7 @@ class Poisson(CellTextbook):
         X = rng.poisson(np.broadcast_to(exposure, (n, D)) * rng.uniform(1.0, 5.0, size=(n, D))).astype(float)
         if n > 2:
             X[1, 0] = 0.0
-        theta = {"weights": self.draw_weights(rng, K, plain), "rates": np.round(rates, 1) if plain else rates}
-        r = self.draw_responsibilities(rng, n, K, plain)
-        return Problem("", X, theta, r, {"exposure": exposure}, self.prior)
+        return self.drawn(rng, X, plain, {"exposure": exposure}, rates=np.round(rates, 1) if plain else rates)
 
     @override
     def fit_problem(self) -> Problem:

@@ -9,8 +9,8 @@
 import numpy as np
 from scipy.special import gammaln
 
-from comparisons.coursework.formulas.catalogue import Catalogue, term
-from comparisons.coursework.formulas.cells import FEATURES, by_component, by_sample
+from comparisons.coursework.formulas.catalogue import Catalogue
+from comparisons.coursework.formulas.cells import FEATURES, by_component, by_sample, hyperparameter
 from comparisons.coursework.formulas.estimates import after_of
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.weights import HINT
@@ -43,7 +43,15 @@ def _variances(p: Problem) -> Array:
     return np.asarray(np.einsum("nk,nkd->kd", p.r, (p.X[:, None] - centers) ** 2) / p.r.sum(axis=0)[:, None])
 
 
-WORDS = {"x": _x, "e": _e, "rate": _rate, "exposure": exposure}
+def _b(p: Problem) -> Array:
+    return hyperparameter(p, 0, 1.0)
+
+
+def _c(p: Problem) -> Array:
+    return hyperparameter(p, 1, 0.0)
+
+
+WORDS = {"x": _x, "e": _e, "rate": _rate, "exposure": exposure, "b": _b, "c": _c}
 CATALOGUE = Catalogue(__file__, {**WORDS, "mean_of_rates": _mean_of_rates, "variances": _variances})
 POWER = CATALOGUE.slot("x log(e λ)", lambda p: _x(p) * (np.log(_rate(p)) + np.log(_e(p))))
 EXPONENTIAL = CATALOGUE.slot("-e λ", lambda p: -_e(p) * _rate(p))
@@ -52,40 +60,5 @@ SWAPS = CATALOGUE.slot("inputs", lambda p: p)
 OTHERS = FEATURES.extended(CATALOGUE.rows("features", ["cells"]))
 VALUES = CATALOGUE.slot("events", lambda p: p.X)
 AFTER = after_of("rates", CATALOGUE.rows("after", ["a"]))
-
-
-def _pseudo(p: Problem, place: int, offset: float) -> Array:
-    """Return a number of the gamma prior less an offset, or 0 for maximum likelihood."""
-    if p.prior is None:
-        return np.zeros(p.D)
-    return np.broadcast_to(np.asarray(getattr(p.prior, p.prior.hyperparameters[place])) - offset, p.D)
-
-
-ABOVE = term(
-    "b - 1",
-    HINT,
-    lambda p: _pseudo(p, 0, 1.0),
-    {
-        "b": lambda p: _pseudo(p, 0, 0.0),
-        "b + 1": lambda p: _pseudo(p, 0, -1.0),
-        "c": lambda p: _pseudo(p, 1, 0.0),
-        "b / c": lambda p: _pseudo(p, 0, 0.0) / _pseudo(p, 1, 0.0),
-        "(b - 1) / c": lambda p: _pseudo(p, 0, 1.0) / _pseudo(p, 1, 0.0),
-        "b - 2": lambda p: _pseudo(p, 0, 2.0),
-    },
-)
-BELOW = term(
-    "c",
-    HINT,
-    lambda p: _pseudo(p, 1, 0.0),
-    {
-        "c - 1": lambda p: _pseudo(p, 1, 1.0),
-        "c + 1": lambda p: _pseudo(p, 1, -1.0),
-        "1 / c, a scale": lambda p: 1 / _pseudo(p, 1, 0.0),
-        "b": lambda p: _pseudo(p, 0, 0.0),
-        "b - 1": lambda p: _pseudo(p, 0, 1.0),
-        "b + c": lambda p: _pseudo(p, 0, 0.0) + _pseudo(p, 1, 0.0),
-        "b + c - 2": lambda p: _pseudo(p, 0, 1.0) + _pseudo(p, 1, 1.0),
-        "e c": lambda p: exposure(p)[0] * _pseudo(p, 1, 0.0),
-    },
-)
+ABOVE = CATALOGUE.term("b - 1", HINT, lambda p: _b(p) - 1)
+BELOW = CATALOGUE.term("c", HINT, _c)
