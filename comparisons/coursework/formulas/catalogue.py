@@ -108,6 +108,13 @@ class Catalogue:
         self.tables, self.words = tables_beside(file), dict(words or {})
         self.functions = {function.__name__: function for function in functions}
 
+    def formulas(self, table: str, takes: Sequence[str] = ()) -> dict[str, Expression]:
+        """Return the formulas of a table without words, by name; they take these arguments."""
+        return {name: self._formula(text, takes) for name, text in self.tables[table].items()}
+
+    def _formula(self, text: str, takes: Sequence[str], **words: Callable[[Problem], Any]) -> Expression:
+        return Expression(text, tuple(takes), self.words | words, self.functions)
+
     def rows(
         self,
         table: str,
@@ -128,14 +135,13 @@ class Catalogue:
         **words : callable
             What these formulas may name besides.
         """
-        known = self.words | words
         found = {}
         for name, row in self.tables[table].items():
             if general and not row:
                 found[name] = general[name]
             else:
                 formula, hint, why = row
-                found[name] = Wrong(Expression(formula, tuple(takes), known, self.functions), hint, why)
+                found[name] = Wrong(self._formula(formula, takes, **words), hint, why)
         return found
 
     def slot(
@@ -149,10 +155,7 @@ class Catalogue:
 
         In the table of its name a row is what stands there, and its formula.
         """
-        found = {
-            f"{other} in place of {name}": Expression(formula, (), self.words, self.functions)
-            for other, formula in self.tables[name].items()
-        }
+        found = {f"{other} in place of {name}": formula for other, formula in self.formulas(name).items()}
         return term(name, hint, right, found)
 
 

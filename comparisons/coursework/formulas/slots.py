@@ -1,7 +1,8 @@
 """Formulas with slots: the textbook's term in each slot, and beside it the terms that students put there.
 
-A `Formula` computes a quantity from the values of its slots. Known mistakes are the wrong values of one slot; mistakes
-that come in pairs need no entry of their own. `explanations` finds which choice of values gives a function's numbers.
+A `Formula` computes a quantity from the values of its slots. Known mistakes are the wrong values of one slot, as
+:mod:`comparisons.coursework.formulas.catalogue` reads them; mistakes that come in pairs need no entry of their own.
+`explanations` finds which choice of values gives a function's numbers.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -190,7 +191,8 @@ def explanations(
     numbers on these problems only the first is tried in pairs.
     """
     rights = [formula.value(problem) for problem in problems]
-    seen: set[bytes] = {_digest(rights, rights)}
+    scales = [float(np.abs(np.where(np.isfinite(right), right, 0.0)).max(initial=1e-300)) for right in rights]
+    seen: set[bytes] = {_digest(rights, scales)}
     singles: list[Change] = []
     following: list[Change] = []
     found: list[tuple[Mistake, ...]] = []
@@ -202,7 +204,7 @@ def explanations(
             shaping.add(change.slot)
             if all(close(answer, output, rtol) for answer, output in zip(answers, outputs, strict=True)):
                 found.append((change.mistake,))
-        digest = b"" if answers is None else _digest(answers, rights)
+        digest = b"" if answers is None else _digest(answers, scales)
         if change.mistake.follows:
             following.append(change)
         elif not digest or digest not in seen:
@@ -255,10 +257,9 @@ def _gives(
     return True
 
 
-def _digest(answers: Sequence[Array], like: Sequence[Array]) -> bytes:
-    """Return what is the same for answers that are equal to rounding, in units of others."""
+def _digest(answers: Sequence[Array], scales: Sequence[float]) -> bytes:
+    """Return what is the same for answers that are equal to rounding, in units of these scales."""
     parts = []
-    for answer, other in zip(answers, like, strict=True):
-        scale = np.abs(np.where(np.isfinite(other), other, 0.0)).max(initial=1e-300)
+    for answer, scale in zip(answers, scales, strict=True):
         parts.append(str(answer.shape).encode() + (np.round(answer / scale, 9) + 0.0).tobytes())
     return b"|".join(parts)

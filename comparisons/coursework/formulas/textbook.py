@@ -1,6 +1,7 @@
 """What a family brings to coursework: its formulas term by term, inputs to try them on, and its usual spellings.
 
-A family states it as ``TEXTBOOK`` in ``comparisons/<family>/coursework.py``. One that does not is checked all the same
+A family states it as ``TEXTBOOK`` in ``comparisons/<family>/coursework``, and its known mistakes as rows of a file
+beside its formulas (:mod:`comparisons.coursework.formulas.catalogue`). One that does not is checked all the same
 against its steps: weights, normalisation and sums have known mistakes, and its own terms are located.
 """
 

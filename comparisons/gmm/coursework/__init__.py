@@ -15,7 +15,7 @@ from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.weights import weights_formula
 from comparisons.coursework.unlisted.sums import scaled
 from comparisons.gmm.coursework import atoms, density, priors
-from comparisons.gmm.coursework.covariances import covariances_formula
+from comparisons.gmm.coursework.covariances import ADDITIONS, covariances_formula
 from models.gmm import GMMPrior
 from models.gmm.structures import covariances_shape
 from models.validation import Array
@@ -210,37 +210,14 @@ class Gaussian(Textbook):
     def additions(self, quantity: str, problem: Problem) -> dict[str, Array]:
         if quantity != "covariances":
             return super().additions(quantity, problem)
-        N, old, X = problem.r.sum(axis=0), density.matrices(problem), problem.X
-        means = problem.r.T @ X / N[:, None]
-        identity, ones = np.broadcast_to(np.eye(problem.D), old.shape), np.ones((problem.K, 1))
-        vectors = {
-            "x̄_k": means,
-            "old μ_k": problem.theta["means"],
-            "x̄": ones * X.mean(axis=0),
-            "(x̄_k - x̄)": means - X.mean(axis=0),
-            "(x̄_k - old μ_k)": means - problem.theta["means"],
-        }
-        found = {f"{name} {name}'": np.einsum("kd,ke->kde", a, a) for name, a in vectors.items()}
-        new = np.einsum("nk,nd,ne->kde", problem.r, X, X) / N[:, None, None] - np.einsum("kd,ke->kde", means, means)
-        found |= {
-            "the diagonal of Σ_k": density.kept_diagonal(new),
-            "the pooled Σ": 0 * new + np.einsum("k,kde->de", N / problem.n, new),
-        }
-        found["the covariance of all samples"] = 0 * new + (X - X.mean(axis=0)).T @ (X - X.mean(axis=0)) / problem.n
-        found["the mean variance of Σ_k"] = np.trace(new, axis1=1, axis2=2)[:, None, None] / problem.D * identity
-        found |= {"the unit matrix": identity, "the old Σ_k": old, "1 in every entry": np.ones_like(identity)}
-        found["E[x x']"] = np.einsum("nk,nd,ne->kde", problem.r, X, X) / N[:, None, None]
-        found["Σ_i x_i x_i' / n"] = identity * 0 + X.T @ X / problem.n
-        crossed = np.einsum("kd,ke->kde", means, problem.theta["means"])
-        found["x̄_k old μ_k'"] = crossed
-        found["old μ_k x̄_k'"] = np.swapaxes(crossed, 1, 2)
+        found = {name: np.asarray(formula(problem)) for name, formula in ADDITIONS.items()}
         if self.structure == "tied":
             return {
                 **{f"Σ_k N_k/n {name}": self._summed(a, problem) for name, a in found.items()},
                 **{f"the mean over k of {name}": a.mean(axis=0) for name, a in found.items()},
                 **{f"Σ_k 1/n {name}": a.sum(axis=0) / problem.n for name, a in found.items()},
             }
-        return {name: self._summed(a, problem) for name, a in scaled(found, N).items()}
+        return {name: self._summed(a, problem) for name, a in scaled(found, problem.r.sum(axis=0)).items()}
 
     def _summed(self, matrices: Array, problem: Problem) -> Array:
         """Return what is added to the declared covariances where matrices are added to those of the components."""

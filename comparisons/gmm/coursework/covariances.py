@@ -18,14 +18,9 @@ from comparisons.coursework.formulas.estimates import DIVISOR, SHARE
 from comparisons.coursework.formulas.problem import Problem, per_component
 from comparisons.coursework.formulas.responsibilities import hard
 from comparisons.coursework.formulas.slots import Formula, Slot
-from comparisons.gmm.coursework.density import diagonals, kept_diagonal
-from comparisons.gmm.coursework.priors import modes
+from comparisons.gmm.coursework.density import diagonals, kept_diagonal, matrices
+from comparisons.gmm.coursework.priors import averages, modes
 from models.validation import Array
-
-
-def averages(shares: Array, p: Problem) -> Array:
-    """Return Σ_i s_ik x_i / Σ_i s_ik, shape (K, D)."""
-    return np.asarray(shares.T @ p.X / shares.sum(axis=0)[:, None])
 
 
 def outer_products(m: Array) -> Array:
@@ -76,9 +71,28 @@ def _has_matrices(p: Problem) -> bool:
     return p.given.get("covariance_type", "full") in ("full", "tied")
 
 
+def _moments(p: Problem) -> Array:
+    """Return Σ_i r_ik x_i x_i' / N_k, shape (K, D, D)."""
+    return per(second_moments(p.r, p.X), p.r.sum(axis=0))
+
+
+def _new(p: Problem) -> Array:
+    """Return the new covariances as matrices, shape (K, D, D)."""
+    return _moments(p) - outer_products(averages(p.r, p))
+
+
 CATALOGUE = Catalogue(
     __file__,
-    {"averages": _averages, "about": _about, "modes": modes, "ridge": _ridge, "has_matrices": _has_matrices},
+    {
+        "averages": _averages,
+        "about": _about,
+        "modes": modes,
+        "ridge": _ridge,
+        "has_matrices": _has_matrices,
+        "moments": _moments,
+        "new": _new,
+        "old": matrices,
+    },
     [hard, outer_products, scatter, second_moments, per, per_component, traces, diagonals, kept_diagonal],
 )
 CENTER = CATALOGUE.slot(
@@ -88,6 +102,7 @@ FORM = CATALOGUE.slot(
     "form", lambda s, d, p: scatter(s, d), ["s", "d"], follows=("second moments minus the square of the mean",)
 )
 AFTER = CATALOGUE.slot("after", lambda a, p: a, ["a"])
+ADDITIONS = CATALOGUE.formulas("added to the covariances")
 STRUCTURES: dict[str, Callable[..., Any]] = {
     "full": lambda S, N, p: per(S, N),
     "tied": lambda S, N, p: S.sum(axis=0) / np.sum(np.broadcast_to(N, (p.K, 1))),
