@@ -23,7 +23,7 @@ from benchmarks.process import run
 from em import BernoulliMixtureEM, GaussianMixtureEM
 
 CASES = [Case("full", 10_000_000, 10, 5), Case("bernoulli", 2_000_000, 50, 5)]
-QUICK = [Case("full", 1_000_000, 10, 2), Case("bernoulli", 200_000, 50, 2)]
+QUICK = [Case("full", 400_000, 10, 2), Case("bernoulli", 100_000, 50, 2)]
 THREADS = 2  # each needs memory for a stack and for BLAS
 
 
@@ -33,7 +33,7 @@ def table(quick: bool) -> Table:
     for heading in ["case (n, D, K)", "file MB", "memory allowed MB", "of which for the fit", "same bits as in memory"]:
         found.add_column(heading)
     for case in QUICK if quick else CASES:
-        room = 64 if quick else 128  # MB
+        room = 24 if quick else 128  # MB
         with tempfile.TemporaryDirectory() as folder:
             path = str(Path(folder) / "X.npy")
             np.save(path, make_data(case))

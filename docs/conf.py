@@ -13,6 +13,10 @@ sys.path[:0] = [str(HERE), str(HERE / "_extensions")]
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
     os.environ["PYTHONPYCACHEPREFIX"] = str(HERE / "_build" / "bytecode")
 
+# Two kernels run side by side: a BLAS that has threads of its own would have both wait for each other.
+for library in ("OPENBLAS", "OMP", "MKL"):
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
 project, author, copyright = "mixture-twins", "the authors of mixture-twins", "the authors of mixture-twins"
 release = version = installed_version("mixture-twins")
 

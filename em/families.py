@@ -50,6 +50,12 @@ def conjugate_mixture(X: Any, prior: Any, **size: Any) -> Any:
     return ConjugateMixture(steps, steps.rows(X, steps.cells.size_of(1, size)), prior)
 
 
+def without_samples(mixture: Any) -> Any:
+    """Return what `conjugate_mixture` gave, without its data, but for what new rows need, such as sizes and levels."""
+    X, size = mixture.example()
+    return conjugate_mixture(X, mixture.prior, **size)
+
+
 def steps_of(module: Any) -> Steps[Any]:
     """Return the formulas that a module ``em.<family>`` states: its only instance of `em.steps.Steps`."""
     (steps,) = (value for value in vars(module).values() if isinstance(value, Steps))

@@ -24,6 +24,7 @@ from em.families import conjugate_mixture
 from em.kmeans.lloyd import nearest
 from em.kmeans.plusplus import kmeans_plusplus
 from em.process.progress import track
+from em.samples import mean_and_deviation
 from em.samples.distinct import distinct_rows
 from models.validation import Array, count_at_least, count_at_least_one, random_source, real_numbers
 
@@ -141,11 +142,11 @@ def one_hot(z: np.ndarray, n_components: int) -> Array:
     return (z[..., None] == np.arange(n_components)).astype(np.float64)
 
 
-def start_labels(X: Array, n_components: int, rng: np.random.RandomState) -> np.ndarray:
+def start_labels(X: Array, n_components: int, rng: np.random.RandomState, weights: Array | None = None) -> np.ndarray:
     """Return labels (n,): the nearest of K samples chosen by k-means++, on features scaled to unit variance."""
-    deviation = X.std(axis=0)
-    scaled = (X - X.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
-    rows, counts = distinct_rows(scaled)
+    mean, deviation = mean_and_deviation(X, weights)
+    scaled = (X - mean) / np.where(deviation > 0, deviation, 1.0)
+    rows, counts = distinct_rows(scaled, weights)
     return nearest(scaled, kmeans_plusplus(scaled[rows], n_components, rng, counts))[0]
 
 

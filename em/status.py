@@ -47,7 +47,7 @@ def tell(message: str, category: type[Warning]) -> None:
 
 
 class FigureWarning(UserWarning):
-    """A figure could not be drawn and was left out; the message names it and says why. All numbers are written."""
+    """A figure could not be drawn and was left out, or shows boxes for letters; the message says why."""
 
 
 @contextmanager

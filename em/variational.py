@@ -40,11 +40,12 @@ from numpy.typing import ArrayLike
 
 from em.bound import check_responsibilities, normalise
 from em.engine import best_of, run_em
-from em.families import conjugate_mixture
+from em.families import conjugate_mixture, without_samples
 from em.gibbs import one_hot, start_labels
+from em.samples import weighted
 from em.status import NotConvergedWarning, tell
 from models.shown import one_line
-from models.validation import Array, count_at_least_one, number_above, random_source
+from models.validation import Array, check_sample_weight, count_at_least_one, number_above, random_source
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +136,7 @@ def variational(
     tol: float = 1e-8,
     max_iter: int = 10_000,
     random_state: Any = None,
+    sample_weight: ArrayLike | None = None,
     **size: Any,
 ) -> VariationalPosterior:
     """Approximate the posterior by q(z) q(θ).
@@ -158,6 +160,8 @@ def variational(
         Largest number of iterations of each restart.
     random_state : int, RandomState or None
         Seed or source of randomness of the restarts.
+    sample_weight : array_like, shape (n,), or None
+        How often each row occurs: log-likelihoods and responsibilities are multiplied by it.
     **size
         Sizes of the cells where the family has some, such as ``n_trials`` for counts: a number, (D,) or (n, D).
 
@@ -174,24 +178,31 @@ def variational(
     K = count_at_least_one("n_components", n_components)
     mixture = conjugate_mixture(X, prior, **size)
     mixture.check_fits(K)
-    for name, value in {"n_init": n_init, "max_iter": max_iter}.items():
-        count_at_least_one(name, value)
-    number_above("tol", tol, 0, inclusive=True)
+    check_settings(n_init, tol, max_iter)
+    weights = check_sample_weight(sample_weight, len(mixture.X))
     if init is None:
         rng = random_source(random_state)
         fewest = 1 if np.max(prior.concentration) < (mixture.n_component_parameters + 1) / 2 else K
         clusters = np.linspace(K, fewest, n_init).round().astype(int)
-        starts = [one_hot(start_labels(mixture.X, k, rng), K) for k in clusters]
+        starts = [one_hot(start_labels(mixture.X, k, rng, weights), K) for k in clusters]
     else:
         starts = [_check_init(init, len(mixture.X), K)]
-    problem = mixture.problem(K)
-    runs = run_em(problem, [mixture.posterior(r) for r in starts], tol=tol, max_iter=max_iter)
+    problem = mixture.problem(K, weights)
+    runs = run_em(problem, [mixture.posterior(weighted(r, weights)) for r in starts], tol=tol, max_iter=max_iter)
     best = best_of(runs, problem)
     status = f"{best.status}; best of {len(runs)} restart(s)"
     if not best.converged:
         tell(status, NotConvergedWarning)
     q, responsibilities = best.parameters, normalise(mixture.expected_log_joint(best.parameters))[0]
-    return VariationalPosterior(q, responsibilities, best.objective, best.history, best.converged, status, mixture)
+    run = best.objective, best.history, best.converged, status
+    return VariationalPosterior(q, responsibilities, *run, without_samples(mixture))
+
+
+def check_settings(n_init: Any, tol: Any, max_iter: Any) -> None:
+    """Raise a ValueError unless these say how long to iterate, and from how many starts."""
+    for name, value in {"n_init": n_init, "max_iter": max_iter}.items():
+        count_at_least_one(name, value)
+    number_above("tol", tol, 0, inclusive=True)
 
 
 def _check_init(init: ArrayLike, n: int, K: int) -> Array:

@@ -11,6 +11,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from em.bound import normalise
+from em.families import conjugate_mixture
 from em.predictions import Predictions
 from em.reports.summary import Summary, summary_of
 from em.sizes import takes_sizes
@@ -86,7 +87,7 @@ class VariationalMixture(Predictions):
         tags.no_validation = True
         return tags
 
-    def fit(self, X: ArrayLike, y: Any = None, **size: Any) -> Self:
+    def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None, **size: Any) -> Self:
         """Find the q nearest to the posterior.
 
         Parameters
@@ -95,12 +96,14 @@ class VariationalMixture(Predictions):
             Samples. A missing count (NaN) is legal; a missing Gaussian cell is not.
         y : ignored
             Present for scikit-learn's conventions.
+        sample_weight : array_like, shape (n,), or None
+            How often each row occurs.
         **size
             Sizes of the cells where the family has some, such as ``n_trials``: a number, (D,) or (n, D). The methods
             take those of new rows by the same name; by default they are as here, where all rows had the same.
         """
-        settings = {"n_init": self.n_init, "init": self.init, "tol": self.tol, "max_iter": self.max_iter}
-        found = variational(X, self.n_components, self.prior, **settings, random_state=self.random_state, **size)
+        settings = {name: getattr(self, name) for name in ("n_init", "init", "tol", "max_iter", "random_state")}
+        found = variational(X, self.n_components, self.prior, **settings, sample_weight=sample_weight, **size)
         validate_data(self, X, reset=True, skip_check_array=True)
         if nowhere := [name for name, array in found.mean.items() if np.isnan(array).any()]:
             raise ValueError(
@@ -165,6 +168,21 @@ class VariationalMixture(Predictions):
         mixture = self._rows(X)
         steps = getattr(mixture, "steps", None)
         return None if steps is None else steps.pooled(mixture.rows, self._counted(X, sample_weight))
+
+    def _packed(self) -> dict[str, Any]:
+        """Return what a file holds in place of q, which is more than numbers."""
+        q = self.posterior_
+        X, size = q._mixture.example()
+        parts = {"q": q.distribution.arrays(), "responsibilities": q.responsibilities, "rows": X, "size": size}
+        return {"posterior_": parts}
+
+    def _unpack(self) -> None:
+        """Build q again of what `_packed` returned, and of the bounds on the way."""
+        parts: Any = self.posterior_
+        mixture = conjugate_mixture(parts["rows"], self.prior, **parts["size"])
+        run = self.lower_bound_, self.history_, self.converged_, self.status_
+        q = mixture.distribution(parts["q"])
+        self.posterior_ = VariationalPosterior(q, parts["responsibilities"], *run, mixture)
 
     def _with(self, size: dict[str, Any]) -> Self:
         """Return this mixture for one call about rows with cells of these sizes."""

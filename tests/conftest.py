@@ -29,14 +29,9 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
         os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = os.path.join(folder, "bytecode")
         sys.dont_write_bytecode = False
 
-import matplotlib as mpl
 import pytest
-from hypothesis import settings
 
-mpl.use("Agg")
-
-settings.register_profile("suite", max_examples=3, deadline=None, derandomize=True)
-settings.load_profile("suite")
+os.environ["MPLBACKEND"] = "Agg"
 
 # Files that take longest. They begin first, so that no worker is left with one of them at the end.
 LONGEST = [
@@ -79,9 +74,15 @@ LONGEST = [
 FIRST = {"gw0": ("scipy.stats", "sklearn.mixture", "pytensor"), "gw1": ("jax", "numba", "pandas", "matplotlib.pyplot")}
 
 
-def pytest_collection():
+def pytest_collection(session):
     """Import without looking for garbage: imports make a million objects and hardly any garbage."""
+    if session.config.pluginmanager.has_plugin("dsession"):  # this process only hands tests out
+        return
     gc.disable()
+    settings = importlib.import_module("hypothesis").settings
+    settings.register_profile("suite", max_examples=3, deadline=None, derandomize=True)
+    settings.load_profile("suite")
+    importlib.import_module("arviz_base")  # asks for the stack, each frame of which takes longer the more is loaded
     for package in FIRST.get(os.environ.get("PYTEST_XDIST_WORKER"), ()):
         importlib.import_module(package)
 
@@ -94,7 +95,6 @@ def pytest_collection_modifyitems(items):
 
 def pytest_collection_finish():
     """Keep garbage collection off what imports made: walking a million objects is a fifth of compiling a model."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     gc.enable()

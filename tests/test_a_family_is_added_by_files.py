@@ -262,7 +262,7 @@ def test_its_command_line_names_it(geometric):
 
 
 def test_it_is_calibrated(geometric, monkeypatch):
-    for name, few in {"GIBBS_TUNE": 100, "GIBBS_DRAWS": 600, "GIBBS_THIN": 10}.items():
+    for name, few in {"GIBBS_TUNE": 100, "GIBBS_DRAWS": 200, "GIBBS_THIN": 10}.items():
         monkeypatch.setattr(simulators, name, few)
     setting = Setting(geometric["models"].GeometricPrior(4.0, 2.0, 2.0), n_samples=40)
     assert calibrate(setting, samplers=["Gibbs"], n_simulations=20)["Gibbs"].passed()

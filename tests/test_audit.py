@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy
-from families import FAILINGS, each_family
+from families import FAILINGS, each_family_once
 from mixtures_of_others import X, arrays, edited, right, stand_in
 from scipy.stats import multivariate_normal
 
@@ -20,7 +20,7 @@ from models.gmm import GMMParameters
 CHAIN = stand_in("hmmlearn.hmm", "GaussianHMM", startprob_=[0.5, 0.5], transmat_=[[0.9, 0.1], [0.1, 0.9]])
 
 
-@each_family
+@each_family_once
 def test_our_own_fits_are_right(family):
     Y = family.problem(3, 2, 3, 150)[0]
     fit = family.fit(Y, 2, quiet=FAILINGS, random_state=0, n_init=3)

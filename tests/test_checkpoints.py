@@ -7,7 +7,7 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
-from families import FAILINGS, each_family
+from families import FAILINGS, each_family_once
 
 import em.chunked.samples
 import em.engine
@@ -62,7 +62,7 @@ def data_of(family, n):
     )
 
 
-@each_family
+@each_family_once
 def test_a_fit_in_memory_goes_on_on_the_same_path(family, tmp_path):
     X, estimator = data_of(family, 60)
     whole = fitted(estimator(), X)

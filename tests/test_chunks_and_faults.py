@@ -43,6 +43,11 @@ def fit(X, **arguments):
     return GaussianMixtureEM(2, random_state=0, n_init=1, tol=0.3).fit(X, **arguments)
 
 
+def begun(X):
+    """Fit some steps: they show the bits as well as all."""
+    return GaussianMixtureEM(2, random_state=0, n_init=1, max_iter=3).fit(X)
+
+
 def bits(one):
     return [one.log_likelihood_, one.n_e_steps_, *(array.tolist() for array in one.parameters_.arrays().values())]
 
@@ -76,14 +81,15 @@ def test_chunks_that_one_worker_holds_are_groups_of_their_own():
     assert len(groups) <= 12
 
 
+@pytest.mark.filterwarnings("ignore::em.NotConvergedWarning")
 def test_a_fit_has_the_same_bits_on_a_cluster_and_in_this_process_and_wherever_chunks_are(client):
     X = da.from_array(clouds(), chunks=(80, -1))
     frame = dd.from_pandas(pd.DataFrame(clouds(), columns=["a", "b"]), npartitions=3)
-    one = [bits(fit(X)), bits(fit(X.persist())), bits(fit((X.persist() * 1.0).rechunk((80, 1))))]
-    of_frame = [bits(fit(frame)), bits(fit(frame.persist()))]
+    one = [bits(begun(rows)) for rows in (X, X.persist(), (X.persist() * 1.0).rechunk((80, 1)))]
+    of_frame = [bits(begun(rows)) for rows in (frame, frame.persist())]
     with dask.config.set(scheduler="synchronous"):
-        assert one == [bits(fit(X))] * 3
-        assert of_frame == [bits(fit(frame))] * 2
+        assert one == [bits(begun(X))] * 3
+        assert of_frame == [bits(begun(frame))] * 2
 
 
 def test_workers_may_leave_and_come_between_passes(client, cluster, monkeypatch):

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import reference_data
-from families import each_family
+from families import each_family_once
 from PIL import Image
 
 import em
@@ -30,7 +30,7 @@ def objectives(path, X):
     return np.array([s._log_likelihood_of(X, None)[0] + s._log_prior(s.parameters_) for s in states])
 
 
-@each_family
+@each_family_once
 def test_the_path_leads_uphill_from_the_start_to_the_fit(family):
     X, start, _ = family.problem(0, 2, 2, 80)
     prior = family.prior(2, 2)

@@ -146,7 +146,7 @@ def test_duplicates_add_up_and_stored_zeros_count_as_none():
 
 def test_nothing_of_the_size_of_dense_x_is_ever_held():
     """All methods together stay below a tenth of the dense matrix: some rows at a time, n x K, and the stored cells."""
-    n, D = 20_000, 2_000
+    n, D = 10_000, 2_000
     S = sparse.random_array((n, D), density=2e-3, format="csr", rng=np.random.default_rng(0))
     S.data[:] = 1
     tracemalloc.start()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import reference_data
-from families import FAILINGS, each_family
+from families import FAILINGS, each_family_once
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
@@ -226,7 +226,7 @@ def test_starts_from_a_part_of_many_rows_follow_neither_their_order_nor_their_un
 # What the starts found ------------------------------------------------------------------------------------------------
 
 
-@each_family
+@each_family_once
 @pytest.mark.parametrize("n_starts", [None, 9])
 def test_starts_say_how_often_each_optimum_was_found(family, n_starts):
     X, _, _ = family.problem(0, 2, 3, 80)
@@ -241,7 +241,7 @@ def test_starts_say_how_often_each_optimum_was_found(family, n_starts):
         assert row["nats_below_best"] > MET
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [3, 4])  # three optima, of which none is found often, and two
 def test_what_starts_find_in_a_race_is_what_each_finds_alone(seed):
     estimator, X = GaussianMixtureEM(3, random_state=seed), reference_data.faithful()
     samples = estimator._distinct(estimator._samples(X, None))

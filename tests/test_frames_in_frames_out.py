@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from families import each_family
+from families import each_family_once
 
 from em import CategoricalMixtureEM, GaussianMixtureEM, KMeans
 from em.status import left_to_the_status
@@ -22,7 +22,7 @@ def fitted(family, n=50):
     return *fits, holed
 
 
-@each_family
+@each_family_once
 def test_a_pandas_frame_comes_back_with_its_index(family):
     named, unnamed, X = fitted(family)
     frame = pd.DataFrame(X, columns=NAMES, index=[f"row {i}" for i in range(len(X))])
@@ -37,7 +37,7 @@ def test_a_pandas_frame_comes_back_with_its_index(family):
     np.testing.assert_array_equal(named.predict(frame), unnamed.predict(X))
 
 
-@each_family
+@each_family_once
 def test_a_polars_frame_comes_back_as_one(family):
     named, unnamed, X = fitted(family)
     frame = pl.DataFrame(X, schema=NAMES)
@@ -48,7 +48,7 @@ def test_a_polars_frame_comes_back_as_one(family):
     np.testing.assert_array_equal(filled.to_numpy().astype(float), unnamed.impute(X).astype(float))
 
 
-@each_family
+@each_family_once
 def test_an_array_and_a_list_stay_arrays(family):
     _, unnamed, X = fitted(family)
     for data in (X, X.tolist()):

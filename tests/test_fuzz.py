@@ -22,7 +22,8 @@ from em.estimator import MixtureEM
 from em.fitted import FittedMixture
 from models.gmm import GMMParameters
 
-SEED, SLICE = 24, range(40)  # in these cases every invariant has something to say
+# In these cases every invariant has something to say; the four that take a third of the time of all forty are left out.
+SEED, SLICE = 24, [number for number in range(40) if number not in (1, 11, 12, 28)]
 
 
 def dense(X):
@@ -37,8 +38,8 @@ def command_line(*arguments):
 
 @pytest.fixture(scope="module")
 def found():
-    """Verdicts of the slice by number, from two processes."""
-    with results(SEED, SLICE, jobs=2) as verdicts:
+    """Verdicts of the slice by number."""
+    with results(SEED, SLICE, jobs=1) as verdicts:
         return {of.number: of.found for of in verdicts}
 
 
@@ -69,7 +70,9 @@ def test_another_seed_or_number_is_another_case():
 
 
 def test_processes_do_not_matter(found):
-    assert {number: check.check(SEED, number).found for number in SLICE[:10]} == {n: found[n] for n in SLICE[:10]}
+    first = SLICE[:8]  # four for each process
+    with results(SEED, first, jobs=2) as verdicts:
+        assert {of.number: of.found for of in verdicts} == {number: found[number] for number in first}
 
 
 def test_units_move_exactly():

@@ -124,7 +124,7 @@ def test_an_emptied_cluster_restarts_at_the_worst_placed_sparse_row():
 
 def test_nothing_of_the_size_of_dense_x_is_ever_held():
     """Loose and tight rows: half of them lie on three points, whose distances are computed from differences."""
-    n, D = 20_000, 2_000
+    n, D = 10_000, 2_000
     loose = sparse.random_array((n // 2, D), density=2e-3, format="csr", rng=np.random.default_rng(0))
     S = sparse.vstack([loose, loose[np.arange(n // 2) % 3]], format="csr")
     tracemalloc.start()

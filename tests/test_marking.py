@@ -14,7 +14,7 @@ from comparisons.coursework.marking.answers import Limits
 from comparisons.coursework.marking.judge import MAX_BYTES, mark_file
 from comparisons.coursework.sources import Assignment, cells_of
 
-LIMITS = Limits(seconds=1.0, grace=1.0, total_seconds=20.0, memory=2**30)
+LIMITS = Limits(seconds=0.5, grace=0.5, total_seconds=20.0, memory=2**30)
 
 
 def marked(notebook, path, hidden=()):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from families import each_family
+from families import each_family, each_family_once
 
 from comparisons import align, diagnose
 from comparisons.comparison import prepare
@@ -55,7 +55,7 @@ def with_names(fit, name):
     return f"{array}[{', '.join(str(labels[dim][i]) if dim in labels else str(i) for dim, i in places)}]"
 
 
-@each_family
+@each_family_once
 def test_standard_errors_carry_the_names_of_a_frame(family):
     named, unnamed, frame, X = named_and_not(family)
     table, plain = named.uncertainty(frame), unnamed.uncertainty(X)
@@ -66,7 +66,7 @@ def test_standard_errors_carry_the_names_of_a_frame(family):
     assert table[table.names[-1]]["estimate"] == plain.estimates[-1]
 
 
-@each_family
+@each_family_once
 def test_a_bootstrap_carries_the_names_too(family):
     named, unnamed, frame, X = named_and_not(family, K=1)
     settings = {"kind": "bootstrap", "n_bootstrap": 5, "random_state": 0}
@@ -88,7 +88,7 @@ def test_names_of_answers_are_those_of_items_and_levels():
     assert repr(latent_classes(fit, fit_to)).count("hair") == 3
 
 
-@each_family
+@each_family_once
 def test_a_free_direction_names_the_features(family):
     X = family.problem(0, 2, 2, 60)[0].astype(float)
     X[:30, 0], X[30:, 1] = np.nan, np.nan

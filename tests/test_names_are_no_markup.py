@@ -56,6 +56,13 @@ def samples():
     return np.concatenate([rng.normal(size=(30, 2)), rng.normal(size=(30, 2)) + 6])
 
 
+@pytest.fixture(autouse=True)
+def few_pixels(monkeypatch):
+    """Save small pictures: their texts are laid out all the same."""
+    save = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda self, *args, **settings: save(self, *args, **settings | {"dpi": 30}))
+
+
 @pytest.fixture(scope="module")
 def quick():
     """Replace sampling and `find_MAP`, which take long, by stand-ins."""
@@ -157,7 +164,9 @@ def test_without_any_figure_a_command_ends_with_its_own_exit_code(found, tmp_pat
 
     monkeypatch.setattr(comparisons.comparison.steps, "run", lambda *args: found)
     options = ["--data", "coins-ten-flips", "--draws", "250", "--restarts", "2", "--out", str(tmp_path)]
-    expected = CliRunner().invoke(application("bmm"), options).exit_code
+    with monkeypatch.context() as without:
+        without.setattr(comparisons.comparison.report.plots, "FIGURES", {})
+        expected = CliRunner().invoke(application("bmm"), options).exit_code
     monkeypatch.setattr(Figure, "savefig", fail)
     result = CliRunner().invoke(application("bmm"), options)
     assert result.exit_code == expected
@@ -193,7 +202,7 @@ def test_a_table_is_printed_before_its_figure(module, options, fails, tmp_path, 
 
 def test_a_calibration_keeps_its_numbers_when_its_figure_fails(tmp_path, monkeypatch):
     setting = Setting(BMMPrior(4.0, 1.0, 1.0), n_samples=20, n_features=3)
-    for name, few in {"GIBBS_TUNE": 20, "GIBBS_DRAWS": 100, "GIBBS_THIN": 2}.items():
+    for name, few in {"GIBBS_TUNE": 5, "GIBBS_DRAWS": 25, "GIBBS_THIN": 1}.items():
         monkeypatch.setattr(simulators, name, few)
     calibration = calibrate(setting, samplers=["Gibbs"], n_simulations=20)["Gibbs"]
     monkeypatch.setattr(comparisons.calibration.result.Calibration, "plot", lambda self: 1 / 0)

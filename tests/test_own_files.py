@@ -1,5 +1,7 @@
 """Files of one's own are read to the array that they state, and what was read is said first."""
 
+import gzip
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -67,6 +69,71 @@ READ = {
         "a b",
         [[1, 2], [7, 5]],
         ["tabs", "utf-16"],
+    ),
+    "units behind or before each number": (
+        "gmm",
+        "a;b;c\n2\u202f403,5 kg;EUR 3.593,92;1,5 E+03\n65,2 kg;EUR 24,00;2 E+02\n",
+        {},
+        "a b c",
+        [[2403.5, 3593.92, 1500], [65.2, 24, 200]],
+        ["unit kg taken off the numbers of column 'a'", "unit EUR"],
+    ),
+    "accounts: a minus behind, a dash for 0, parentheses": (
+        "gmm",
+        "a;b\n862,69-;$ -\n3,50;$ (4,25)\n",
+        {},
+        "a b",
+        [[-862.69, 0], [3.5, -4.25]],
+        ["'862,69-' in column 'a' is -862.69", "'$ -' in column 'b' is 0"],
+    ),
+    "one column of decimal commas and no header": (
+        "gmm",
+        "24,03\n27,65\n31,70\n",
+        {},
+        "x0",
+        [[24.03], [27.65], [31.7]],
+        ["decimal comma: '24,03' in column 'x0'"],
+    ),
+    "one column of percentages": ("gmm", "Quote\n5,7 %\n6,0 %\n", {}, "Quote", [[5.7], [6]], ["unit %"]),
+    "an old Mac's lines and letters": (
+        "gmm",
+        "Länge\r1.5\r2.5\r".encode("mac_roman"),
+        {},
+        "Länge",
+        [[1.5], [2.5]],
+        ["mac_roman (a guess: save the file as CSV UTF-8 if letters are wrong)"],
+    ),
+    "packed by gzip": ("gmm", gzip.compress(b"a,b\n1,2.5\n3,4\n"), {}, "a b", [[1, 2.5], [3, 4]], []),
+    "codes that Excel keeps as text": (
+        "gmm",
+        'code,x\n"=""0042""",1.5\n"=""0007""",2\n',
+        {"index": "code"},
+        "x",
+        [[1.5], [2]],
+        ["labels of rows: column 'code'"],
+    ),
+    "an answer alone in the last row, which others gave too": (
+        "bmm", "a,b\nfully agree,0\nno,1\nfully agree,\n", {}, "a b", [[0, 0], [1, 1], [0, NAN]], ["a: no is 1"],
+    ),
+    "a hint of a separator that is not there": ("gmm", "sep=,\na;b\n1;2\n7;5\n", {}, "a b", [[1, 2], [7, 5]], []),
+    "numbers of orders and places": (
+        "gmm",
+        "Order Number,Kundennummer,PLZ,x\n70,9,10115,1.5\n30,4,80331,2\n80,5,50667,9\n",
+        {},
+        "x",
+        [[1.5], [2], [9]],
+        ["left out: column 'Order Number' (labels", "column 'Kundennummer' (labels", "column 'PLZ' (labels"],
+    ),
+    "a constant and a sum": (
+        "gmm",
+        "a,b,total,version\n1,2.5,3.5,2\n3,4,7,2\n5,1,6,2\n2,2,4,2\n7,3,10,2\n",
+        {},
+        "a b total version",
+        [[1, 2.5, 3.5, 2], [3, 4, 7, 2], [5, 1, 6, 2], [2, 2, 4, 2], [7, 3, 10, 2]],
+        [
+            "column 'total' follows from those before it, as a sum does; --drop total",
+            "column 'version' is 2 in every row; --drop version",
+        ],
     ),
     "R's write.csv with row names": (
         "gmm",
@@ -295,6 +362,10 @@ def test_parquet_keeps_categories_types_and_labels(tmp_path):
     frame.assign(day=pd.Timestamp("2020-01-01")).to_parquet(tmp_path / "days.parquet")
     with pytest.raises(ValueError, match=r"column 'day' holds dates.*--drop day"):
         read(tmp_path / "days.parquet", "gmm", drop="size")
+
+
+def test_a_packed_file_is_called_by_its_name_alone(written):
+    assert read(written(gzip.compress(b"a,b\n1,2\n7,5\n"), "mine.csv.gz"), "gmm").name == "mine"
 
 
 def test_labels_of_rows_are_kept_and_repeated(written):

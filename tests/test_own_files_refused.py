@@ -40,7 +40,7 @@ REFUSED = {
     "one word only": (
         "gmm", "x,country\n1.5,DE\n2,DE\n9,DE\n", {}, ["column 'country' holds nothing but 'DE'", "--drop country"],
     ),
-    "codes with leading zeros": ("gmm", "x,zip\n1.5,01234\n2,99999\n9,04532\n", {}, ["column 'zip'", "--drop zip"]),
+    "codes with leading zeros": ("gmm", "x,ward\n1.5,01234\n2,99999\n9,04532\n", {}, ["column 'ward'", "--drop ward"]),
     "halves among counts": (
         "pmm", "a,b\n1,2\n3,2.5\n", {}, ["line 3: expected whole numbers of at least 0 in column 'b', got 2.5"],
     ),
@@ -93,6 +93,48 @@ REFUSED = {
     "days as Excel counts them": (
         "gmm", "x,Date\n1.5,43831\n2,43840\n9,43901\n", {}, ["column 'Date' holds dates (43831"],
     ),
+    "a row of means below deviations": (
+        "gmm", ",x\nA,1.5\nB,2.5\nC,7\nMean,3.7\nSD,2.9\nMinimum,1.5\n", {},
+        ["line 5", "'Mean' begins", "and lines like it"],
+    ),
+    "a row of means by its numbers": (
+        "gmm", "x,y\n" + "".join(f"{i % 7}.5,{i * i}\n" for i in range(12)) + "3.083,42.17\n", {},
+        ["line 14 holds the means of the rows above it"],
+    ),
+    "a row of rounded sums": (
+        "gmm", "x,y\n" + "".join(f"{i % 7}.5,{i * i}\n" for i in range(12)) + "37.01,506\n", {},
+        ["line 14 holds the sums of the rows above it"],
+    ),
+    "a sum below one column": (
+        "gmm", "x\n" + "".join(f"{i % 7}.5\n" for i in range(12)) + "37\n", {}, ["line 14 holds the sums"],
+    ),
+    "a source below the table": (
+        "gmm", "x,y\n1,2\n3,4.5\n\nSource: our own,\n", {}, ["line 5: 'Source: our own' stands alone", "a note"],
+    ),
+    "settings above the table": (
+        "gmm", "Model,TBS\nUnit,V\n\nt,u,v\n1,2,3\n4,5,7\n", {},
+        ["line 4: expected 2 cells", "delete the lines above it, if the table begins here"],
+    ),
+    "comments above the table": (
+        "gmm", "% by me\n% x y\n1.5 2\n3 4\n", {"columns": "x"}, ["line 3", "delete lines of comments"],
+    ),
+    "errors of spreadsheets": (
+        "gmm", "a,b\n1,#DIV/0!\n3,2\n4,#VALUE!\n1,7\n9,8\n", {}, ["--missing '#DIV/0!,#VALUE!' if these mark missing"],
+    ),
+    "marks behind some numbers": (
+        "gmm", "a,b\n1.5*,2 b\n3,4\n2,5\n", {}, ["line 2: expected a number in column 'a'", "write numbers alone"],
+    ),
+    "merged cells": (
+        "gmm", "a,b\nnorth,1\n,2.5\n,3\nsouth,4\n,5\n", {}, ["'a' holds each word once", "write it into every row"],
+    ),
+    "different units": (
+        "gmm", "a,b\n1.5 kg,1\n700 g,2\n2.5 kg,5\n", {}, ["'a' holds numbers with different units ('1.5 kg'"],
+    ),
+    "crosses and empty cells": (
+        "bmm", "a,b\n0,x\n1,\n0,x\n", {}, ["'b' holds nothing but 'x' in line 2 and empty cells (write yes and no"],
+    ),
+    "days counted by Excel": ("gmm", "x,Kaufdatum\n1.5,43831\n2,43840\n9,43901\n", {}, ["'Kaufdatum' holds dates"]),
+    "Japanese of old": ("gmm", "身長,体重\n1,2\n".encode("shift_jis"), {}, ["none in cp1252: save it as CSV UTF-8"]),
     "two headers": ("gmm", "a,b\n1,2\na,b\n3,4\n", {}, ["line 3 repeats the header"]),
     "names that are there twice": ("gmm", "a,b,a\n1,2,3\n", {}, ["different name", "'a' more than once in line 1"]),
     "years as names": ("gmm", "2019,2020\n1,2\n3,4\n", {}, ["line 1, '2019,2020', may be names or data"]),

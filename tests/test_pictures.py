@@ -16,9 +16,9 @@ from scipy.stats import norm
 
 import em
 from em import BinomialMixtureEM, GaussianMixtureEM, KMeans, PoissonMixtureEM
-from em.plots import component_colours, plot
+from em.plots import component_colours, letters, plot
 from em.process.process_wide import without_expected_warnings
-from em.status import left_to_the_status
+from em.status import FigureWarning, left_to_the_status
 from models.gmm import GMMPrior
 from models.pmm import PMMPrior
 
@@ -306,3 +306,17 @@ def test_clusters_of_one_feature_are_parted_half_way(ax):
     plot(KMeans(2, init=[[0.0], [9.0]]).fit(x), x, ax)
     assert [line.get_xdata()[0] for line in ax.lines] == [0.5, 10.0, 5.25]
     assert plot(KMeans(2, random_state=0).fit(np.hstack([x, x, x])), np.hstack([x, x, x])).shape == (3, 3)
+
+
+def test_eastern_letters_fall_back_to_a_font_of_the_system(monkeypatch):
+    figure, axes = plt.subplots(1, 2)
+    axes[0].set_xlabel("身長")
+    axes[1].set_yticks([0, 1], ["질문", "b"])
+    monkeypatch.setattr(letters, "FAMILIES", ("DejaVu Serif Display",))  # stands for a font that has them
+    letters.lend_letters(figure)
+    assert axes[0].xaxis.label.get_fontfamily()[-1] == "DejaVu Serif Display"
+    assert axes[1].get_yticklabels()[0].get_fontfamily()[-1] == "DejaVu Serif Display"
+    assert axes[0].yaxis.label.get_fontfamily() == ["sans-serif"]
+    monkeypatch.setattr(letters, "FAMILIES", ("no such family",))
+    with pytest.warns(FigureWarning, match="no font of this system has Chinese, Japanese or Korean letters"):
+        letters.lend_letters(figure)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from families import each_family
+from families import each_family, each_family_once
 
 from comparisons.alignment import align
 from comparisons.alignment.diagnosis import diagnose
@@ -26,7 +26,7 @@ def fitted(family):
     return FITS[family.name]
 
 
-@each_family
+@each_family_once
 def test_the_numbers_of_the_page_are_those_of_the_methods(family):
     fit, X = fitted(family)
     page, r = fit.summary(X), fit.predict_proba(X).to_numpy()

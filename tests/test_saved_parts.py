@@ -17,6 +17,7 @@ from em import (
     KMeans,
     NoMaximumWarning,
     NotConvergedWarning,
+    VariationalMixture,
     load,
     save,
 )
@@ -51,6 +52,9 @@ FITS = {
     "binomial map": BinomialMixtureEM(
         2, n_trials=np.full(COUNTS.shape, 4), prior=BMMPrior([2, 3]), n_init=1, random_state=0
     ).fit(COUNTS),
+    "mean field": VariationalMixture(2, prior=GMMPrior.weakly_informative(X, 2), n_init=1, tol=0.1, random_state=0).fit(
+        X
+    ),
     "k-means": KMeans(2, n_init=2, random_state=0).fit(X),
     "k-means, given centres": KMeans(2, init=CENTERS).fit(X).set_output(transform="pandas"),
 }
@@ -65,7 +69,8 @@ NOWHERE = object()  # of an attribute that is taken away
 def document(fit, class_name=None, **changes):
     """Return what a file of this fit holds after some changes, with a checksum that fits."""
     settings = fit.get_params(deep=False)
-    everything = {**vars(fit), **changes}
+    packed = fit._packed() if hasattr(fit, "_packed") else {}
+    everything = {**vars(fit), **packed, **changes}
     parts = {"settings": {}, "fitted": {}}
     for name, value in everything.items():
         if value is not NOWHERE:

@@ -17,6 +17,7 @@ from em import (
     KMeans,
     NotIdentifiableWarning,
     PoissonMixtureEM,
+    VariationalMixture,
     load,
     save,
 )
@@ -46,6 +47,7 @@ MODELS = {
     "binomial, trials of each cell": (BinomialMixtureEM(1, n_trials=TRIALS), COUNTS),
     "poisson, exposures": (PoissonMixtureEM(2, exposure=[1, 2, 0.5], prior=PMMPrior(), random_state=0), COUNTS),
     "categorical, strings": (CategoricalMixtureEM(2, prior=CMMPrior(), n_init=2, random_state=0), LABELS),
+    "mean field": (VariationalMixture(2, prior=GMMPrior.weakly_informative(X, 2), n_init=1, random_state=0), X),
     "k-means": (KMeans(3, n_init=2, random_state=0), X),
     "k-means, given centres": (KMeans(2, init=X[:2].tolist()), X),
 }

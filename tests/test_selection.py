@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import reference_data
-from families import each_family
+from families import each_family, each_family_once
 from sklearn.base import clone
 
 from em import (
@@ -174,7 +174,7 @@ def test_progress_goes_to_standard_error_and_changes_nothing(capsys, monkeypatch
     assert [c.log_likelihood for c in shown.candidates] == [c.log_likelihood for c in silent.candidates]
 
 
-@each_family
+@each_family_once
 def test_numbers_of_components_fitted_as_one_batch_are_the_fits_of_each_alone(family):
     X, _, _ = family.problem(1, 3, 6, 150)
     estimator = family.estimator(2, n_init=4, random_state=0, **family.options, **family.structure)

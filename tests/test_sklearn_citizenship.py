@@ -104,7 +104,7 @@ def outcomes(estimator, **settings):
     [
         GaussianMixtureEM(),
         GaussianMixtureEM(2, n_init=1, tol=1e-3),
-        KMeans(),
+        KMeans(n_init=2),
         RoundedBernoulliEM(4, n_init=1, tol=1e-3),
         RoundedBinomialEM(4, n_trials=4, n_init=1, tol=1e-3),
     ],

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from families import each_family, largest_relative_gap
+from families import each_family, each_family_once, largest_relative_gap
 
 from em import BinomialMixtureEM, GaussianMixtureEM, KMeans, PoissonMixtureEM, load, save
 from em.status import left_to_the_status
@@ -14,7 +14,7 @@ def located(parameters):
     return parameters.arrays()[parameters.quantities[1].name]
 
 
-@each_family
+@each_family_once
 def test_means_are_one_start_and_components_keep_their_order(family):
     X, _, rng = family.problem(2, 2, 2, 80)
     with left_to_the_status():

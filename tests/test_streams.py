@@ -6,7 +6,7 @@ from dataclasses import replace
 import dask.array as da
 import numpy as np
 import pytest
-from families import FAILINGS, each_family, largest_relative_gap
+from families import FAILINGS, each_family, each_family_once, largest_relative_gap
 
 import em.chunked.samples
 import em.streams.state
@@ -139,7 +139,7 @@ def test_forgetting_follows_means_that_move():
 
 
 @pytest.mark.filterwarnings("ignore::em.NotIdentifiableWarning")
-@each_family
+@each_family_once
 def test_odd_batches_leave_parameters_legal_and_a_saved_stream_goes_on_with_the_same_bits(family, tmp_path):
     X, _ = rows_of(family, 120)
     X = X[np.argsort(X[:, 0], kind="stable")]  # as adversaries do

@@ -1,5 +1,8 @@
 """Mean field as an estimator: what `variational` finds, under the methods, names and reports of the other mixtures."""
 
+from copy import copy
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +11,7 @@ from scipy.special import logsumexp
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from em import VariationalMixture, density_threshold, plots
+from em import VariationalMixture, density_threshold, load, plots, save
 from em.variational import variational
 from models.cmm import CMMPrior
 from models.gmm import GMMPrior
@@ -19,7 +22,14 @@ CONJUGATE = [row for row in FAMILIES if (prior := row.prior(2, 2)) is not None a
 each_conjugate_family = pytest.mark.parametrize("family", CONJUGATE, ids=lambda family: family.name)
 
 
-def fitted(family, n=50):
+def fitted(family):
+    """Return a fit, its data and what `variational` finds, once for each family."""
+    return fitted_once(family.name)
+
+
+@cache
+def fitted_once(name, n=50):
+    (family,) = (row for row in CONJUGATE if row.name == name)
     X, prior = family.problem(4, 2, 2, n)[0], family.prior(2, 2)
     frame = pd.DataFrame(X, columns=NAMES, index=range(10, 10 + n))
     settings = {"n_init": 2, "random_state": 0}
@@ -69,6 +79,62 @@ def test_its_reports_are_those_of_the_other_mixtures(family):
     assert inside.mean() > 0.9
     np.testing.assert_array_equal(frame.index, X.index)
     np.testing.assert_array_equal(frame["label"], fit.predict(X))
+
+
+@each_conjugate_family
+def test_weights_count_rows_as_if_they_were_repeated(family):
+    X, prior = family.problem(4, 2, 2, 40)[0], family.prior(2, 2)
+    start, w = np.random.RandomState(1).dirichlet([2.0, 2.0], size=40), np.random.RandomState(0).randint(4, size=40)
+    first = VariationalMixture(2, prior=prior, init=start).fit(X, sample_weight=w, **family.options)
+    sizes = {name: np.repeat(np.broadcast_to(a, X.shape), w, axis=0) for name, a in family.options.items()}
+    again = VariationalMixture(2, prior=prior, init=np.repeat(start, w, axis=0)).fit(np.repeat(X, w, axis=0), **sizes)
+    np.testing.assert_allclose(first.lower_bound_, again.lower_bound_, rtol=1e-10)
+    for name, array in again.posterior_.distribution.arrays().items():
+        np.testing.assert_allclose(first.posterior_.distribution.arrays()[name], array, rtol=1e-10, err_msg=name)
+    assert first.n_iter_ == again.n_iter_
+
+
+def test_restarts_of_weighted_rows_are_those_of_repeated_ones():
+    X, w = np.random.RandomState(3).normal(size=(30, 2)), np.arange(30) % 3
+    X[15:] += 3
+    estimator = VariationalMixture(3, prior=GMMPrior.weakly_informative(X, 3), n_init=2, random_state=0)
+    by_weights = estimator.fit(X, sample_weight=w).lower_bound_
+    assert by_weights == pytest.approx(estimator.fit(np.repeat(X, w, axis=0)).lower_bound_, rel=1e-10)
+    with pytest.raises(ValueError, match=r"sample_weight must have shape \(30,\)"):
+        estimator.fit(X, sample_weight=w[:5])
+
+
+@each_conjugate_family
+def test_it_comes_back_from_a_file_and_holds_no_data(family, tmp_path):
+    fit, X, _ = fitted(family)
+    save(fit, tmp_path / "fit.json")
+    again = load(tmp_path / "fit.json")
+    for ask in ("predict", "predict_proba", "score_samples"):
+        np.testing.assert_array_equal(getattr(again, ask)(X), getattr(fit, ask)(X))
+    np.testing.assert_array_equal(again.uncertainty().high, fit.uncertainty().high)
+    assert again.uncertainty().names == fit.uncertainty().names
+    assert again.posterior_.responsibilities.tolist() == fit.posterior_.responsibilities.tolist()
+    assert len(fit.posterior_._mixture.X) <= 2  # what new rows need, and none of the 50 rows
+
+
+def test_sizes_of_each_row_are_asked_for_after_a_file_too(tmp_path):
+    X, exposure = np.array([[1], [2], [30], [40]]), np.array([[1], [2], [1], [2]])
+    fit = VariationalMixture(2, prior=PMMPrior(), random_state=0).fit(X, exposure=exposure)
+    save(fit, tmp_path / "fit.json")
+    again = load(tmp_path / "fit.json")
+    assert again.predict(X, exposure=exposure).tolist() == fit.predict(X, exposure=exposure).tolist()
+    with pytest.raises(ValueError, match="exposure must be given for new rows"):
+        again.predict(X)
+
+
+def test_a_fit_whose_parts_disagree_is_not_saved(tmp_path):
+    fit, _, _ = fitted(CONJUGATE[0])
+    for name, value in {"weights_": np.array([0.5, 0.5]), "n_components": 3, "lower_bound_": 0.0, "tol": -1}.items():
+        other = copy(fit)
+        setattr(other, name, value)
+        with pytest.raises(ValueError, match="estimator must be as its fit left it"):
+            save(other, tmp_path / "fit.json")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_labels_of_answers_go_in_and_come_out_as_names():

@@ -97,14 +97,15 @@ def find(
 def read(path: str | Path, family: str, *, most_rows: int | None = None, seed: int = 0, **options: Any) -> Dataset:
     r"""Return a user's file as a data set of a family; its ``notes`` say what was read.
 
-    Separator, decimal mark, encoding and quotation mark of text are found out. Words of two kinds become 0 and 1, and
+    Separator, decimal mark, encoding and quotation mark of text are found out, and a unit that all values of a column
+    have is taken off. Words of two kinds become 0 and 1, and
     in a categorical mixture any words become levels. A column ``count`` holds frequencies of the rows. Columns that
     number or label the rows are left out.
 
     Parameters
     ----------
     path : str or Path
-        Text (.csv, .tsv, .txt) with a header line, or .parquet, or a folder of .parquet files.
+        Text (.csv, .tsv, .txt) with a header line, packed by gzip or not, or .parquet, or a folder of .parquet files.
     family : str
         Name of the family.
     most_rows : int or None, default None
@@ -159,7 +160,8 @@ def _check_exists(path: Path) -> None:
     if not path.exists():
         known = sorted(built_in())
         near = did_you_mean(path.name, _beside(path)) or did_you_mean(path.stem, known)
-        raise ValueError(f"data file {path} does not exist{near}; built-in data are {', '.join(known)}")
+        place = "" if path.is_absolute() else f", looked for in {Path.cwd()},"
+        raise ValueError(f"data file {path}{place} does not exist{near}; built-in data are {', '.join(known)}")
 
 
 def _beside(path: Path) -> list[str]:

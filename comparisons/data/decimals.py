@@ -4,6 +4,8 @@
 1.5, 0,25, 1.234,5        the decimal mark is clear
 1.234 or 1,234            one of three digits after a mark may be thousands: it is doubtful
 1 234, 1'234              blanks and apostrophes are thousands
+12 kg, EUR 12             a unit that all values of a column have is taken off
+(12), 12-, $ -            -12, -12 and 0, as accounts show them
 ========================  ==================================================================
 """
 
@@ -21,7 +23,8 @@ CLEAR = {
 DOUBTFUL = {mark: re.compile(rf"[1-9]\d{{0,2}}{re.escape(mark)}\d{{3}}") for mark in OTHER}
 SIMPLE = {mark: re.compile(rf"(?:\d+{re.escape(mark)}\d*|{re.escape(mark)}\d+)(?:[eE][+-]?\d+)?") for mark in OTHER}
 NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
-ACCOUNTED = re.compile(r"\(([^()+-]+)\)")
+ACCOUNTED = re.compile(r"\(([^()+-]+)\)|(?<!\S)(\d[^+-]*)-(?!\S)")
+EXPONENT = re.compile(r"(?<=\d)\s?[eEdD]\s?(?=[+-]?\d+$)")
 THOUSANDS = {
     mark: re.compile(
         rf"[+-]?[1-9]\d{{0,2}}(?:([{SPACES}{re.escape(other)}])\d{{3}})(?:\1\d{{3}})*(?:{re.escape(mark)}\d*)?"
@@ -29,7 +32,10 @@ THOUSANDS = {
     for mark, other in OTHER.items()
 }
 LOOSE = re.compile(rf"[+-]?[$€£¥]?[\d.,][\d.,{SPACES}]*(?:[eEdD][+-]?\d+)?\s*[%$€£¥]?")
-UNIT = re.compile(r"([+-]?)([$€£¥]?)\s*(.*?)\s*([%$€£¥]?)")
+MONEY = "[A-Z]{0,2}[$€£¥]"
+UNIT = re.compile(
+    rf"([+-]?)({MONEY}|[A-Z]{{3}}(?=\s))?\s*([-+.,\deEdD{SPACES}]+?)\s*((?:[^\W\d_]|[°%‰$€£¥])(?:[^\W\d_]|[°²³/·^%.])*)?"
+)
 
 
 def looks_like_number(text: str) -> bool:
@@ -38,20 +44,23 @@ def looks_like_number(text: str) -> bool:
 
 
 def _signed(text: str) -> str:
-    """Return text with a minus that Python reads, for a minus sign and for an accountant's parentheses."""
-    return ACCOUNTED.sub(r"-\1", text).replace("\u2212", "-")
+    """Return text with a minus that Python reads, for a minus sign, accounts' parentheses or a minus at the end."""
+    return ACCOUNTED.sub(r"-\1\2", text.replace("\u2212", "-"))
 
 
 def unit_of(texts: Iterable[str]) -> str:
-    """Return the unit, such as % or $, that every text has, or nothing."""
-    units = {"".join(match.group(2, 4)) if (match := UNIT.fullmatch(_signed(text))) else "" for text in texts}
+    """Return the unit, such as %, $ or kg, that every text has, or nothing."""
+    matches = (UNIT.fullmatch(_signed(text)) for text in texts)
+    units = {(match[2] or "") + (match[4] or "") if match else "" for match in matches}
     return units.pop() if len(units) == 1 else ""
 
 
 def without_unit(text: str, unit: str) -> str:
     """Return text without its unit, and with a minus that Python reads."""
-    text = re.sub(r"(?<=\d)[dD](?=[+-]?\d+$)", "E", _signed(text))
+    text = EXPONENT.sub("E", _signed(text))
     match = UNIT.fullmatch(text) if unit else None
+    if match and match[3] == "-" and re.fullmatch(MONEY, unit):
+        return "0"
     return f"{match[1]}{match[3]}" if match else text
 
 

@@ -16,6 +16,7 @@ SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "pipes", ",": "commas", " ":
 SAMPLE = 500
 TOKEN = {quote: re.compile(rf"{quote}((?:[^{quote}]|{quote}{quote})*){quote}(?=[ \t]|$)|([^ \t]+)") for quote in "\"'"}
 SINGLE_QUOTED = re.compile(r"(?m)(?:^|[\t;|, ])'[^'\n]*'(?:$|[\t;|, ])")
+FORMULA = re.compile(r'^\s*="(.*)"\s*$')  # by which spreadsheets keep codes from becoming numbers
 HINT = re.compile(r"sep=(.)\n", re.IGNORECASE)
 
 
@@ -53,7 +54,7 @@ def cut(path: object, text: str) -> Rows:
     if hint:  # which Excel writes and obeys
         text, first_line = text[hint.end() :], 2
     quote = "'" if '"' not in text and SINGLE_QUOTED.search(text[:100_000]) else '"'
-    separator = hint[1] if hint else _separator(text, quote)
+    separator = hint[1] if hint and hint[1] in text[: text.find("\n")] else _separator(text, quote)
     try:
         rows = rows_by(text, separator, quote, first_line)
     except csv.Error as error:
@@ -69,7 +70,7 @@ def rows_by(text: str, separator: str, quote: str = '"', first_line: int = 1) ->
     """Return the rows of a text by one separator; "" takes each line as one cell."""
     rows = Rows(separator, [], [])
     for line, cells in _records(text, separator, quote):
-        cells = [cell.strip() for cell in cells]
+        cells = [(FORMULA.sub(r"\1", cell) if '="' in cell else cell).strip() for cell in cells]
         if cells and cells != [""]:
             rows.cells.append(cells)
             rows.lines.append(line + first_line - 1)

@@ -1,6 +1,8 @@
 """Opening a file of one's own: which kind it is, which encoding its text has, and a refusal for what is no table."""
 
 import codecs
+import gzip
+import zlib
 from pathlib import Path
 
 KINDS = (".csv", ".tsv", ".txt", ".parquet")
@@ -11,7 +13,7 @@ OTHER_KINDS = {
     **dict.fromkeys([".xlsx", ".xlsm", ".xls", ".ods", ".numbers"], ("a spreadsheet", SHEETS)),
     ".json": ("JSON", FROM_PANDAS.format("read_json(...)", "mine.csv")),
     ".jsonl": ("JSON", FROM_PANDAS.format("read_json(..., lines=True)", "mine.csv")),
-    **dict.fromkeys([".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".tar"], ("packed", PACKED)),
+    **dict.fromkeys([".zip", ".bz2", ".xz", ".zst", ".7z", ".tar"], ("packed", PACKED)),
     **dict.fromkeys([".sav", ".zsav", ".por"], ("a file of SPSS", "save it as CSV (in SPSS: File, Save As)")),
     ".sas7bdat": ("a file of SAS", "export it by PROC EXPORT with DBMS=CSV"),
     ".dta": ("a file of Stata", "export delimited using mine.csv"),
@@ -28,7 +30,7 @@ MAGIC = {
     **dict.fromkeys([b"<!DOCTYPE", b"<html", b"<?xml", b"<table"], ("HTML or XML", "export the table as CSV")),
     b"$FL2": OTHER_KINDS[".sav"],
 }
-PARQUET = b"PAR1"
+PARQUET, GZIP = b"PAR1", b"\x1f\x8b"
 BOMS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",  # which begins with the mark of utf-16
@@ -55,11 +57,19 @@ def content_of(path: Path) -> bytes:
         with path.open("rb") as file:
             if file.read(len(PARQUET)) == PARQUET:
                 return PARQUET
-        content = path.read_bytes()
+        content = _unpacked(path.read_bytes())
     except OSError as error:
         raise ValueError(f"data file {path} cannot be read: {error}") from None
     _refuse_kind(path, next((kind for start, kind in MAGIC.items() if content.lstrip().startswith(start)), None))
     return content
+
+
+def _unpacked(content: bytes) -> bytes:
+    """Return what gzip packed, or the bytes themselves where they are anything else."""
+    try:
+        return gzip.decompress(content) if content.startswith(GZIP) else content
+    except (EOFError, OSError, zlib.error):
+        return content
 
 
 def is_parquet(content: bytes) -> bool:
@@ -68,7 +78,9 @@ def is_parquet(content: bytes) -> bool:
 
 
 def text_of(path: Path, content: bytes) -> tuple[str, str]:
-    """Return the text of a file and its encoding: that of its byte order mark, UTF-8, or else Windows' cp1252.
+    """Return the text of a file and its encoding: that of its byte order mark, UTF-8, or else an old one.
+
+    An old one is that of the Mac where lines end as they did there, and else Windows' cp1252.
 
     Raises
     ------
@@ -78,7 +90,7 @@ def text_of(path: Path, content: bytes) -> tuple[str, str]:
     encoding = next((name for mark, name in BOMS.items() if content.startswith(mark)), "utf-8")
     if encoding in ("utf-8", "utf-8-sig") and b"\0" in content:
         raise ValueError(f"data file {path} is binary, or UTF-16 without a byte order mark: save it as CSV UTF-8")
-    for name in (encoding, "cp1252", "latin-1"):
+    for name in (encoding, *["mac_roman"][: b"\r" in content and b"\n" not in content], "cp1252"):
         try:
             return content.decode(name).lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n").removesuffix(
                 "\x1a"
@@ -86,7 +98,7 @@ def text_of(path: Path, content: bytes) -> tuple[str, str]:
         except UnicodeDecodeError:
             if encoding not in ("utf-8", "utf-8-sig"):
                 break
-    raise ValueError(f"data file {path} begins as {encoding} and is none: save it as CSV UTF-8")
+    raise ValueError(f"data file {path} is no text in {encoding}, and none in cp1252: save it as CSV UTF-8")
 
 
 def _refuse_kind(path: Path, kind: tuple[str, str] | None) -> None:

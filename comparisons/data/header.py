@@ -15,8 +15,14 @@ from comparisons.data.options import is_mark
 
 UNNAMED = re.compile(r"(Unnamed: \d+(_level_\d+)?|\.\.\.\d+)?")  # as pandas and readr call such columns
 SUMMARY = re.compile(r"(.*\W)?(totals?|ergebnis|summe|subtotal|somme|suma)|gesamtergebnis|zwischensumme|total .*", re.I)
-LAST = re.compile(r"sums?|average|mean|gesamt|insgesamt|gesamtsumme|mittelwert|durchschnitt|moyenne|media|totale", re.I)
-WHOLE = re.compile(r"\d+")
+LAST = re.compile(
+    r"sums?|average|mean|gesamt|insgesamt|gesamtsumme|mittelwert|durchschnitt|moyenne|media|totale|sd|st\.? ?d(ev)?\.?"
+    r"|standard ?deviation|stabw\.?|standardabweichung|[ée]cart[- ]type|variance|varianz|median(e|wert)?"
+    r"|minimum|maximum",
+    re.IGNORECASE,
+)
+LOWEST = 8  # rows in which spreadsheets have means, deviations and notes below the samples
+WHOLE, SHARE = re.compile(r"\d+"), re.compile(r"\d+ ?[%€$£¥]?")
 
 
 @dataclass
@@ -66,6 +72,7 @@ def table_of(path: object, text: str, rows: Rows) -> Table:
     if not table.cells:
         raise ValueError(f"{where} has a header but no rows")
     _refuse_summary(where, table)
+    _refuse_note(where, table)
     return table
 
 
@@ -75,9 +82,9 @@ def _single_column(where: str, text: str, rows: Rows) -> Rows:
     if rows.separator == "" and any(mark in header[0] and mark in cells[0] for mark in ",;\t" for cells in body[:1]):
         given = f"line {rows.lines[0]} is {header[0]!r}"
         raise ValueError(f"{where}: each line is wholly in quotation marks, {given}: delete these marks")
-    if rows.separator != "," or len(header) > 1 or '"' in text:
+    if rows.separator != "," or len(header) > 2 or '"' in text or (len(header) == 2 and not _is_cut(header)):
         return rows
-    if not all(len(cells) == 2 and all(map(WHOLE.fullmatch, (cells[0].lstrip("+-"), cells[1]))) for cells in body):
+    if not all(map(_is_cut, body)) or not (len(header) == 1 or any(cells[1][0] == "0" for cells in rows.cells)):
         return rows
     if [cells[0] for cells in body] == [f"{i}" for i in range(1, len(body) + 1)]:
         line = f"line {rows.lines[1]}, {','.join(body[0])}"
@@ -86,6 +93,11 @@ def _single_column(where: str, text: str, rows: Rows) -> Rows:
             f"{where}: {line}, may be one number with a decimal comma, or a row's number and one: {remedy}"
         )
     return rows_by(text, "")
+
+
+def _is_cut(cells: list[str]) -> bool:
+    """Whether a row may be one number that is cut at its decimal comma."""
+    return len(cells) == 2 and all(map(re.Pattern.fullmatch, (WHOLE, SHARE), (cells[0].lstrip("+-"), cells[1])))
 
 
 def _squared(where: str, rows: Rows, quoted: bool) -> Rows:
@@ -196,10 +208,23 @@ def _refuse_ragged(where: str, rows: Rows, line: int, cells: list[str], width: i
     advice = "correct this line"
     if rows.separator == "," and len(others) == 1 and len(cells) > width:
         advice = "put semicolons between the cells if some commas are decimal marks, or name each column in the header"
+    elif rows.cells[0][0][:1] in ("#", "%", "!") and rows.cells[0][0]:
+        advice = "delete lines of comments"
+    elif (
+        line != rows.lines[0]
+        and len(_widths_from(rows, line)) == 1 < len(others)
+        and not any(map(looks_like_number, cells))
+    ):
+        advice = "delete the lines above it, if the table begins here"
     elif len(rows.cells[0]) == 1 or line == rows.lines[0]:
         advice = "give each column a name in the first line"
     expected = f"expected {width} cells as in line {rows.lines[0]}, got {len(cells)}"
     raise ValueError(f"{where}, line {line}: {expected}, {shorten(cells)}: {advice}")
+
+
+def _widths_from(rows: Rows, line: int) -> set[int]:
+    """Return the numbers of cells that there are from a line on."""
+    return {len(cells) for at, cells in zip(rows.lines, rows.cells, strict=True) if at >= line}
 
 
 def _refuse_summary(where: str, table: Table) -> None:
@@ -207,8 +232,18 @@ def _refuse_summary(where: str, table: Table) -> None:
     firsts = [next((d, cell) for d, cell in enumerate(cells) if cell) for cells in table.cells]
     for row, (d, first) in enumerate(firsts):
         if first[0].isalpha():
-            word, is_last = first.rstrip(": "), row >= len(firsts) - 3
+            word, is_last = first.rstrip(": "), row >= len(firsts) - LOWEST
             is_sum = SUMMARY.fullmatch(word) or (is_last and LAST.fullmatch(word))
             if is_sum and firsts.count((d, first)) == 1:
                 at = f"{where}, line {table.lines[row]}, column {table.names[d]!r}"
-                raise ValueError(f"{at}: {first!r} begins a row of sums and no sample: delete it")
+                raise ValueError(f"{at}: {first!r} begins a row of sums and no sample: delete it, and lines like it")
+
+
+def _refuse_note(where: str, table: Table) -> None:
+    """Raise an error if one of the lowest rows is nothing but words, as a source that is named below a table."""
+    for line, cells in list(zip(table.lines, table.cells, strict=True))[-LOWEST:]:
+        filled = [d for d, cell in enumerate(cells) if cell]
+        if len(cells) == 1 or len(filled) != 1 or " " not in (note := cells[filled[0]]) or looks_like_number(note):
+            continue
+        if sum(row[filled[0]] == note for row in table.cells) == 1:  # no answer that others gave too
+            raise ValueError(f"{where}, line {line}: {note!r} stands alone: delete it, if it is a note and no sample")

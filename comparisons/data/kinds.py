@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from comparisons.data.column import BOTH, Column
+from comparisons.data.decimals import UNIT
 from models.validation import Array
 
 MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mär|mai|okt|dez|fév|avr|jui|aoû|déc)[a-zéû]*\.?"
@@ -17,7 +18,7 @@ WRITTEN = rf"\d{{1,2}}[-. ]*{MONTH}[-. ]*(\d{{2,4}})?|{MONTH}[-. ]*(\d{{1,2}},?)
 DATE = re.compile(rf"({DAY}|{WRITTEN})([t ,:]+{TIME}.*)?|{TIME}", re.IGNORECASE)
 DAY_MONTH = re.compile(r"(0[1-9]|[12]\d|3[01])\.(0[1-9]|1[0-2])")  # as spreadsheets write days; no number is 01.02
 COMPACT_DATE = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
-DATED = re.compile(r"(.*[\W_])?(date|datum|timestamp|datetime|fecha)", re.IGNORECASE)
+DATED = re.compile(r"(.*[\W_])?(date|timestamp|datetime|fecha)|.*datum", re.IGNORECASE)
 MOST_LEVELS, FEW_ROWS = 20, 10
 
 
@@ -29,6 +30,9 @@ def refusal(column: Column, lines: Sequence[int], categorical: bool) -> str:
     at = column.shown(0) + (f" in line {lines[column.first_row(0)]}" if lines else "")
     if is_date(column):
         return f"holds dates ({at})"
+    n_observed = int((column.which >= 0).sum())
+    if not column.is_numeric and 1 < len(values) == n_observed < n / 2 and column.which[0] == 0:
+        return f"holds each word once, above empty cells, as merged cells do ({at}): write it into every row"
     too_many = len(values) > max(MOST_LEVELS, n / 2) or (len(values) == n >= FEW_ROWS and not column.is_numeric)
     if categorical:
         if column.is_numeric and not column.is_whole:
@@ -37,7 +41,10 @@ def refusal(column: Column, lines: Sequence[int], categorical: bool) -> str:
     if column.is_numeric or two_values(column):
         return ""
     if len(values) == 1:
-        return f"holds nothing but {at}"
+        empty = " and empty cells (write yes and no, if these are two answers)" * bool((column.which < 0).any())
+        return f"holds nothing but {at}{empty}"
+    if all(isinstance(value, str) and UNIT.fullmatch(value) for value in values):
+        return f"holds numbers with different units ({at}): write one unit"
     kind = "free text" if too_many or len(values) > FEW_ROWS else f"words of {len(values)} kinds"
     return f"holds {kind} ({at})"
 

@@ -11,7 +11,7 @@ from comparisons.data.column import column_of
 from comparisons.data.options import Reading, check_names
 from comparisons.data.roles import COUNT, roles_of
 from comparisons.data.said import said
-from comparisons.data.samples import check_cells, check_features, refuse_sums, repeats_of, samples_of
+from comparisons.data.samples import check_cells, check_features, refuse_sums, repeats_of, samples_of, without_variance
 from comparisons.data.source import opened
 from comparisons.declarations import Dataset
 from comparisons.family import Family
@@ -33,13 +33,15 @@ def read_file(path: Path, pair: Family, asked: Reading, most_rows: int | None = 
         refuse_sums(source, X)
     repeats = repeats_of(source, roles.weights)
     notes = said(source, roles, asked, turned, pair.categorical, repeats)
+    notes += without_variance(roles.features, X) if not pair.categorical and pair.parameters_type.cells.negative else []
     labels = source.labels if roles.labels is None else roles.labels.labels
     if repeats is not None:
         rows = np.repeat(np.arange(len(repeats)), repeats)
         X = X.iloc[rows].reset_index(drop=True) if isinstance(X, pd.DataFrame) else X[rows]
         labels = labels and [labels[row] for row in rows]
     names = tuple(column.name for column in roles.features)
-    found = Dataset(path.stem, pair.name, path.name, X, names, row_labels=tuple(labels) if labels else None)
+    stem = path.stem.removesuffix(".csv") if path.suffix == ".gz" else path.stem
+    found = Dataset(stem, pair.name, path.name, X, names, row_labels=tuple(labels) if labels else None)
     given = (roles.features, pair.categorical, asked.missing)
     all_rows = None if source.sample is None else source.sample.all_rows(*given)
     return replace(found, notes=tuple(notes), all_rows=all_rows)

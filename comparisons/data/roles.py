@@ -26,8 +26,11 @@ from comparisons.data.source import Source
 COUNT = "count"
 MAYBE_COUNT = re.compile("n|freq(uency|uencies)?|weights?|wt|counts|h(ä|ae)ufigkeit|anzahl|effectifs?", re.IGNORECASE)
 WHO = "respondent|participant|subject|patient|person|student|customer|case|record|observation"
+PAPER = "order|invoice|account|member|serial|phone|ticket|item|product"
+PLACE = r"zip|(zip|post|postal)[\W_]*code|code[\W_]postal|plz|postleitzahl|(tele|mobile)?phone|telefon|konto"
 LABEL = re.compile(
-    rf"(.*[\W_])?(id|uuid|guid)|row[\W_]?(names?|labels?)|({WHO}|row)?[\W_]*(num|number|nr|no|#)\.?|{WHO}|index|row|obs",
+    rf"(.*[\W_])?(id|uuid|guid)|row[\W_]?(names?|labels?)|({WHO}|row|{PAPER})?[\W_]*(num|number|nr|no|#)\.?|{WHO}|index|row"
+    rf"|obs|{PLACE}|.*[\W_](no\.|nr\.?)|.*(nummer|nr)",
     re.IGNORECASE,
 )
 CAMEL_ID = re.compile(r".*[a-z](Id|ID)")

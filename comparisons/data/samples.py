@@ -13,17 +13,22 @@ from comparisons.data.source import Source
 from comparisons.families import family_classes
 from comparisons.family import Family
 
-MOST_ROWS = 10_000_000
+MOST_ROWS, MANY_ROWS, MOST_LOOKED_AT = 10_000_000, 10, 100_000
 
 
 def check_features(source: Source, features: Sequence[Column], categorical: bool) -> None:
     """Raise an error about a cell that is no number among numbers, or about all columns that are no features."""
     misfits = [(column, place) for column in features if (place := misfit(column, categorical)) is not None]
-    if len(misfits) > 1 and all(column.first_row(place) == 0 for column, place in misfits):
+    heads = [column.shown(place).lstrip("'") for column, place in misfits if column.first_row(place) == 0]
+    if len(heads) == len(misfits) > 1 and not any(map(str.isdecimal, (head[:1] for head in heads))):
         units = ", ".join(column.shown(place) for column, place in misfits)
         raise ValueError(f"{source.at(0)} holds {units} among numbers: if these are units or titles, delete the line")
-    for column, place in misfits:
-        source.refuse(column, place, "a number")
+    for column, place in misfits[:1]:
+        words = [value for one, _ in misfits for value, x in zip(one.values, one.numbers, strict=True) if np.isnan(x)]
+        alone = (
+            "; write numbers alone, or all of the column with one unit" * column.shown(place).lstrip("'")[0].isdecimal()
+        )
+        source.refuse(column, place, "a number", alone, words=list(dict.fromkeys(words)))
     refused = {column.name: why for column in features if (why := refusal(column, source.lines, categorical))}
     if refused:
         whys = "; ".join(f"column {name!r} {why}" for name, why in refused.items())
@@ -75,14 +80,38 @@ def check_cells(source: Source, features: Sequence[Column], X: Any, pair: Family
         source.refuse(column, int(column.which[row]), cells.wanted(sizes), advice)
 
 
+def without_variance(features: Sequence[Column], X: Any) -> list[str]:
+    """Return what says that a column is constant, or a sum of multiples of those before it: no Gaussian fits these."""
+    whole = X[~np.isnan(X).any(axis=1)][:MOST_LOOKED_AT]
+    if len(whole) <= X.shape[1]:
+        return []
+    scale = whole.std(axis=0)
+    constant = scale <= 1e-12 * np.abs(whole).max(axis=0)
+    left = np.linalg.qr((whole - whole.mean(axis=0)) / np.where(constant, 1.0, scale), mode="r").diagonal()
+    follows = ~constant & (np.abs(left) <= 1e-9 * len(whole) ** 0.5)
+    said = []
+    for d in np.flatnonzero(constant | follows).tolist():
+        what = f"is {whole[0, d]:.15g} in every row" if constant[d] else "follows from those before it, as a sum does"
+        said.append(f"column {features[d].name!r} {what}; {flag('drop', [features[d].name])} leaves it out")
+    return said
+
+
 def refuse_sums(source: Source, X: Any) -> None:
-    """Raise an error if the cells of the last row hold the sums of the rows above it, as spreadsheets do."""
+    """Raise an error if the cells of the last row hold the sums or means of the rows above it, as spreadsheets do."""
     if isinstance(X, pd.DataFrame) or len(X) < 4:
         return
     filled = ~np.isnan(X[-1])
-    sums = np.nansum(X[:-1, filled], axis=0)
-    if len(sums) > 1 and np.allclose(X[-1, filled], sums, rtol=1e-9, atol=0) and (np.abs(sums) > 2).all():
+    last, above = X[-1, filled], X[:-1, filled]
+    sums = np.nansum(above, axis=0)
+    n_cells = (~np.isnan(above)).sum(axis=0)
+    rounding = 1e-9 if len(X) < MANY_ROWS else 1e-3  # of sums whose rows were rounded, where no sample is so large
+    is_sum = np.allclose(last, sums, rtol=rounding, atol=0) and (np.abs(sums) > 2).all()
+    alone = len(last) == 1 and len(X) >= MANY_ROWS and np.nanmin(above) >= 0 and (last > 2 * np.nanmax(above)).all()
+    if is_sum and (len(sums) > 1 or alone):
         raise ValueError(f"{source.at(len(X) - 1)} holds the sums of the rows above it and is no sample: delete it")
+    near = np.abs(last - sums / np.maximum(n_cells, 1)) <= 1e-3 * np.nanstd(above, axis=0)
+    if len(sums) > 1 and len(X) >= MANY_ROWS and near.all() and (last % 1 != 0).all():
+        raise ValueError(f"{source.at(len(X) - 1)} holds the means of the rows above it and is no sample: delete it")
 
 
 def repeats_of(source: Source, weights: Column | None) -> np.ndarray | None:

@@ -1,5 +1,6 @@
 """What is in a file before it is known what its columns are: text is cut and named, Parquet has names and types."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,6 +14,8 @@ from comparisons.data.files import content_of, is_parquet, text_of
 from comparisons.data.header import table_of
 from comparisons.data.large import MOST_CELLS, Sample, sample_of
 from comparisons.data.options import flag
+
+MOST_WORDS = 8  # that a remedy lists
 
 
 @dataclass
@@ -56,12 +59,17 @@ class Source:
         place = f"line {self.lines[row]}" if self.lines else f"row {row}"
         return f"{self.name}, {place}"
 
-    def refuse(self, column: Column, place: int, wanted: str, advice: str = "") -> NoReturn:
-        """Raise an error about a value: its line, its column, what would be taken, and what to do."""
+    def refuse(
+        self, column: Column, place: int, wanted: str, advice: str = "", words: Sequence[Any] | None = None
+    ) -> NoReturn:
+        """Raise an error about a value: its line, its column, what would be taken, and what to do about all such."""
         value = column.values[place]
+        words = [value] if words is None or len(words) > MOST_WORDS else words
         given = f"expected {wanted} in column {column.name!r}, got {column.shown(place)}{advice}"
-        mark, drop = flag("missing", [value if isinstance(value, str) else f"{value:g}"]), flag("drop", [column.name])
-        remedy = f"correct it, or {mark} if it marks a missing cell, or {drop} to leave the column out"
+        drop = flag("drop", [column.name])
+        mark = flag("missing", [word.strip() if isinstance(word, str) else f"{word:g}" for word in words])
+        marks = "it marks a missing cell" if len(words) == 1 else "these mark missing cells"
+        remedy = f"correct it, or {mark} if {marks}, or {drop} to leave the column out"
         raise ValueError(f"{self.at(column.first_row(place))}: {given}: {remedy}")
 
 
@@ -73,7 +81,8 @@ def opened(path: Path, most_rows: int | None = None, seed: int = 0) -> Source:
     text, encoding = text_of(path, content)
     rows = cut(path, text)
     if encoding not in ("utf-8", "utf-8-sig"):
-        rows.notes.append(f"encoding {encoding}")
+        is_guess = " (a guess: save the file as CSV UTF-8 if letters are wrong)" * (not encoding.startswith("utf"))
+        rows.notes.append(f"encoding {encoding}{is_guess}")
     table = table_of(path, text, rows)
     raw = dict(zip(table.names, map(list, zip(*table.cells, strict=True)), strict=True))
     return Source(path, raw, table.lines, table.separator, table.unnamed, table.notes)

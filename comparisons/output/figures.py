@@ -33,12 +33,15 @@ def write_figures(
     """
     import matplotlib.pyplot as plt
 
+    from em.plots.letters import lend_letters
+
     left_out = {}
     for name, draw in drawings.items():
         try:
             with written_whole(folder, wanted=wanted) as partial:
                 figure = draw()
                 try:
+                    lend_letters(figure)
                     with without_expected_warnings:
                         figure.savefig(partial / name, dpi=dpi)
                 finally:

@@ -114,6 +114,10 @@ class Answers(ConjugateMixture):
 
     levels: tuple[Labels, ...] = ()
 
+    def example(self) -> tuple[Array, dict[str, Any]]:
+        """Return a row without an answer, and the levels."""
+        return np.full((1, len(self.levels)), np.nan), {"levels": self.levels}
+
     def encode(self, X: Any) -> Array:
         """Return the codes of labels."""
         return codes_of(X, self.levels)

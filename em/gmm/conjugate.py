@@ -15,6 +15,7 @@ from em.gmm import log_joint
 from em.gmm.passes import GaussianRows
 from em.gmm.posterior import GaussianPosterior, conjugate_posterior
 from em.gmm.statistics import SQUARES, GaussianStatistics
+from em.samples import mean_and_deviation
 from em.steps.dirichlet import mean_log_weights
 from models.gmm import GMMParameters, GMMPrior
 from models.gmm.structures import covariances_shape, full_matrices, quantities
@@ -39,6 +40,14 @@ class GaussianConjugate:
         from em.gmm import conjugate_mixture
 
         return conjugate_mixture(X, self.prior)
+
+    def example(self) -> tuple[Array, dict[str, Any]]:
+        """Return a row from which `em.families.conjugate_mixture` makes one that takes new rows as this does."""
+        return np.zeros((1, self.X.shape[-1])), {}
+
+    def distribution(self, arrays: dict[str, Array]) -> GaussianPosterior:
+        """Return the posterior of these numbers, as it gave them by `arrays`."""
+        return GaussianPosterior(**arrays, covariance_type=self.prior.covariance_type)
 
     def encode(self, X: Any) -> Array:
         """Return a user's X as numbers."""
@@ -126,22 +135,24 @@ class GaussianConjugate:
         scatter = statistics.second - np.einsum(SQUARES[kind], N, shift, shift)
         return conjugate_posterior(self.prior, N, statistics.centers + shift, scatter)
 
-    def problem(self, K: int) -> Problem[GaussianPosterior]:
+    def problem(self, K: int, weights: Array | None = None) -> Problem[GaussianPosterior]:
         """Return E-step, M-step and -KL(q || prior); steps are measured in units of n and the columns' deviations."""
-        (n, D), kind = self.X.shape, self.prior.covariance_type
+        (n_rows, D), kind = self.X.shape, self.prior.covariance_type
+        n = n_rows if weights is None else float(weights.sum())
         empty = np.zeros(covariances_shape(kind, K, D))
         before = conjugate_posterior(self.prior, np.zeros(K), np.zeros((K, D)), empty)
-        rows = GaussianRows(self.X, kind)
+        rows = GaussianRows(self.X, kind, weights)
 
         def expect(q: GaussianPosterior) -> tuple[float, GaussianStatistics]:
             parameters, log_total = self.plug_in(q)
             log_likelihood, statistics = rows.centred(parameters)
             return log_likelihood + n * log_total, statistics
 
-        deviation = np.where(np.ptp(self.X, axis=0) > 0, self.X.std(axis=0), 1.0)
+        mean, deviation = mean_and_deviation(self.X, weights)
+        deviation = np.where(np.ptp(self.X, axis=0) > 0, deviation, 1.0)
         variances = {"diag": deviation**2, "spherical": np.mean(deviation**2, keepdims=True)}
         units: dict[str, Array | float] = dict.fromkeys(("concentration", "mean_precision", "degrees_of_freedom"), n)
-        units["location"] = np.maximum(np.abs(self.X.mean(axis=0)), deviation)
+        units["location"] = np.maximum(np.abs(mean), deviation)
         units["scale"] = n * variances.get(kind, np.outer(deviation, deviation))
         size = log_prior_size(self.prior, K, D)
 

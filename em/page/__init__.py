@@ -123,8 +123,11 @@ def _picture(draw: Callable[[], Any] | Path) -> str:
     import matplotlib as mpl
     import matplotlib.pyplot as plt
 
+    from em.plots.letters import lend_letters
+
     figure, image = draw(), io.BytesIO()
     try:
+        lend_letters(figure)
         with without_expected_warnings, mpl.rc_context({"svg.hashsalt": "mixture-twins"}):
             figure.savefig(image, format="svg", metadata={"Date": None})
             kind = "svg+xml"

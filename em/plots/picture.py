@@ -17,6 +17,7 @@ from em.families import family_module, steps_of
 from em.plots.axes import axes_or_new, feature_names, share
 from em.plots.clouds import Clouds, clouds_of
 from em.plots.densities import plot_decision_boundaries
+from em.plots.letters import lend_letters
 from em.plots.line import line_picture, marks_picture
 from em.plots.pairs import pairs_picture
 from em.plots.plane import plane_picture
@@ -72,8 +73,12 @@ def plot(estimator: Any, X: ArrayLike, ax: Any = None, *, sample_weight: ArrayLi
     6
     """
     check_is_fitted(estimator)
-    if size:
-        estimator = _with_sizes(estimator, size)
+    drawn = _drawn(_with_sizes(estimator, size) if size else estimator, X, ax, sample_weight)
+    lend_letters(np.ravel(drawn)[0].figure)
+    return drawn
+
+
+def _drawn(estimator: Any, X: ArrayLike, ax: Any, sample_weight: ArrayLike | None) -> Any:
     clouds, n_features = clouds_of(estimator), estimator.n_features_in_
     if clouds is not None and n_features > 1:
         return _of_clouds(estimator, points_of(estimator, X, sample_weight), clouds, ax)

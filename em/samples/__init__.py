@@ -271,6 +271,12 @@ def weighted(responsibilities: Array, weights: Array | None) -> Array:
     return responsibilities if weights is None else responsibilities * weights[:, None]
 
 
+def mean_and_deviation(X: Array, weights: Array | None) -> tuple[Array, Array]:
+    """Return mean and standard deviation of the columns of rows that are complete, shape (D,) each."""
+    mean = np.average(X, axis=0, weights=weights)
+    return mean, np.sqrt(np.average((X - mean) ** 2, axis=0, weights=weights))
+
+
 def sums_of_products(X: Array, mean: Array, weights: Array | None) -> Array:
     """Return Σ_i w_i (x_i - mean) (x_i - mean)' of rows that are complete, shape (D, D)."""
     total = np.zeros((X.shape[1], X.shape[1]))

@@ -36,7 +36,9 @@ DTYPES += ["bool", "float16", "float32", "float64"]
 
 def estimators() -> dict[str, type[BaseEstimator]]:
     """Return the estimators that can be saved, by name."""
-    return {**families.estimators(), "KMeans": KMeans}
+    from em.variational_mixture import VariationalMixture  # which imports what fits by EM do without
+
+    return {**families.estimators(), "KMeans": KMeans, "VariationalMixture": VariationalMixture}
 
 
 def values() -> dict[str, type]:
@@ -55,7 +57,7 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    estimator : MixtureEM or KMeans
+    estimator : MixtureEM, VariationalMixture or KMeans
         The estimator, fitted.
     path : str or path
         The file; one that exists is replaced.
@@ -85,7 +87,8 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
         raise ValueError(f"estimator must be one of {', '.join(known)}, got {name}")
     check_is_fitted(estimator)
     settings = estimator.get_params(deep=False)
-    fitted = {key: value for key, value in vars(estimator).items() if key not in settings and key != "path_"}
+    everything = vars(estimator) | (estimator._packed() if hasattr(estimator, "_packed") else {})
+    fitted = {key: value for key, value in everything.items() if key not in settings and key != "path_"}
     model = {"class": name, "settings": _encode_all(name, settings), "fitted": _encode_all(name, fitted)}
     try:
         check_parts(estimator)
@@ -161,6 +164,8 @@ def _build(model: Any) -> BaseEstimator:
         if name in settings or hasattr(type(estimator), name):
             raise ValueError(f"a fitted attribute must not hide {name!r} of the estimator")
         setattr(estimator, name, value)
+    if hasattr(estimator, "_unpack"):
+        estimator._unpack()
     check_is_fitted(estimator)
     check_parts(estimator)
     return estimator

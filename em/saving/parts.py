@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from em.bound import check_responsibilities
 from em.estimator import MixtureEM
 from em.identifiability import Identifiability
 from em.samples import Samples
 from em.saving.stream_parts import Rule, described, rules_of_stream
 from em.streams.state import Stream
+from models.parameters import Parameters
 from models.validation import count_at_least
 
 MOST_ROUNDING = 1e-6  # of a sum in nats: far above rounding, far below a difference that matters
@@ -25,8 +27,9 @@ OUTPUTS: tuple[dict[str, str | None], ...] = (
     *({"transform": one} for one in (None, "default", "pandas", "polars")),
 )
 # A part is of a type; finite, where that is float; a whole number of at least so much, where it is a number.
-OF_ALL = {"n_features_in_": 1, "objective_": float, "n_iter_": 0, "history_": np.ndarray, "converged_": bool}
-OF_ALL |= {"status_": str}
+OF_ALL = {"n_features_in_": 1, "n_iter_": 0, "history_": np.ndarray, "converged_": bool, "status_": str}
+OF_MEAN_FIELD = OF_ALL | {"lower_bound_": float, "parameters_": Parameters}
+OF_ALL |= {"objective_": float}
 OF_BOTH = {"n_free_parameters_": 0, "identifiability_": Identifiability}
 OF_MIXTURES = {"log_likelihood_": float, "n_collapsed_": 0, "starts_": list, "collapsed_": bool}
 OF_STREAMS = {"n_features_in_": 1, "status_": str, "stream_": Stream}
@@ -41,7 +44,7 @@ def check_parts(estimator: BaseEstimator) -> None:
 
     Parameters
     ----------
-    estimator : MixtureEM or KMeans
+    estimator : MixtureEM, VariationalMixture or KMeans
         With its attributes, of whatever type and value.
     """
     with np.errstate(all="ignore"):  # numbers that no fit gives may overflow
@@ -59,6 +62,9 @@ def _rules(estimator: Any, given: dict[str, Any]) -> Iterator[Rule]:
         own = {"parameters_": estimator._parameters_type} | OF_BOTH
         yield from _kinds(given, own | (OF_STREAMS if "stream_" in given else OF_ALL | OF_MIXTURES))
         yield from _rules_of_mixtures(estimator, estimator.parameters_, given)
+    elif "posterior_" in given:
+        yield from _kinds(given, OF_MEAN_FIELD)
+        yield from _rules_of_mean_field(estimator, given["posterior_"], given)
     else:
         yield from _kinds(given, OF_ALL | OF_KMEANS)
         yield from _rules_of_kmeans(estimator, estimator.cluster_centers_, given)
@@ -79,6 +85,10 @@ def _kinds(given: dict[str, Any], kinds: dict[str, Any]) -> Iterator[Rule]:
 def _rules_of_features(estimator: Any, given: dict[str, Any], n: int, D: int) -> Iterator[Rule]:
     """Yield the rules of what any fit knows of its n samples, and ask for the settings' own checks."""
     estimator._check_settings(Samples(np.empty((n, D)), None, np.ones(n, dtype=bool), n))
+    yield from _rules_of_names(given, D)
+
+
+def _rules_of_names(given: dict[str, Any], D: int) -> Iterator[Rule]:
     yield given["n_features_in_"] == D, "n_features_in_", f"be {D} as the parameters say", given["n_features_in_"]
     if "feature_names_in_" in given:
         yield from _kinds(given, {"feature_names_in_": np.ndarray})
@@ -165,6 +175,31 @@ def _rules_of_kmeans(estimator: Any, centers: np.ndarray, given: dict[str, Any])
     yield whole, "labels_", f"be whole numbers from 0 to {K - 1}, one for each sample", described(labels)
     opposite = inertia >= 0 and _near(inertia, -given["objective_"], inertia)
     yield opposite, "inertia_", "be minus objective_", inertia
+
+
+def _rules_of_mean_field(estimator: Any, q: Any, given: dict[str, Any]) -> Iterator[Rule]:
+    """Yield the rules of q(θ), of the family of its prior, and of the parameters that are its means."""
+    from em.variational import check_settings  # which imports what fits by EM do without
+
+    mixture, K = q._mixture, estimator.n_components
+    check_settings(estimator.n_init, estimator.tol, estimator.max_iter)
+    mixture.check_fits(K)
+    D = mixture.X.shape[-1]
+    yield from _rules_of_names(given, D)
+    yield from _rules_of_run(given | {"objective_": given["lower_bound_"]})
+    before = mixture.posterior(np.zeros((len(mixture.X), K))).arrays()
+    for name, array in q.distribution.arrays().items():
+        same = array.dtype == np.float64 and array.shape == before[name].shape and np.isfinite(array).all()
+        yield same, f"posterior_.{name}", f"be finite float64 of shape {before[name].shape}", described(array)
+    counts = (q.distribution.concentration >= before["concentration"]).all()
+    yield counts, "posterior_.concentration", "be at least the prior's", q.distribution.concentration
+    theta, means = estimator.parameters_, mixture.parameters(q.mean)
+    yield type(theta) is type(means), "parameters_", f"be {type(means).__name__}", type(theta).__name__
+    for name, array in means.arrays().items():
+        for where, own in ((f"parameters_.{name}", theta.arrays()[name]), (f"{name}_", given.get(f"{name}_", ()))):
+            yield np.array_equal(array, own), where, "be the mean under posterior_", own
+    r = check_responsibilities(q.responsibilities, len(q.responsibilities))
+    yield r.shape[1] == K, "posterior_.responsibilities", f"have {K} columns", described(r)
 
 
 def _near(value: float, other: float, size: float, share: float = MOST_ROUNDING) -> bool:

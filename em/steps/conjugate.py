@@ -149,6 +149,21 @@ class ConjugateMixture:
             sizes = common_sizes(self.rows.size, self.steps.size_name)
         return replace(self, rows=self.steps.rows(X, sizes))
 
+    def example(self) -> tuple[Array, dict[str, Any]]:
+        """Return rows and sizes from which `em.families.conjugate_mixture` makes one that takes new rows as this does.
+
+        All that is kept of the data is the largest and the smallest size of each column.
+        """
+        sizes = self.rows.size
+        largest, least = sizes.max(axis=0), np.where(sizes > 0, sizes, np.inf).min(axis=0)
+        both = np.where(largest > 0, [largest, np.minimum(least, largest)], 1.0)
+        return np.ones(both.shape), {self.steps.size_name: both} if self.steps.size_name else {}
+
+    def distribution(self, arrays: dict[str, Array]) -> ConjugatePosterior:
+        """Return the posterior of these numbers, as it gave them by `arrays`."""
+        hyper = tuple(arrays[name] for name in self.steps.hyper_names)
+        return ConjugatePosterior(self.steps, arrays["concentration"], hyper)
+
     def with_each_of(self, X: Any, **size: Any) -> Iterator["ConjugateMixture"]:
         """Yield the same for the samples and one row more, for each of other rows; see `for_rows` for their sizes."""
         others = self.for_rows(X, **size).rows
@@ -198,11 +213,12 @@ class ConjugateMixture:
     def _expected(self, rows: Rows, q: ConjugatePosterior) -> Array:
         return mean_log_weights(q.concentration) + products(rows.statistics, self.steps.mean_natural(q.hyper))
 
-    def problem(self, n_components: int) -> Problem[ConjugatePosterior]:
-        """Return E-step, M-step and -KL(q || prior) of mean field; steps are measured in units of n."""
-        n, D = self.X.shape
-        before = self.posterior(np.zeros((n, n_components)))
-        rows, frequencies = distinct(self.rows)
+    def problem(self, n_components: int, weights: Array | None = None) -> Problem[ConjugatePosterior]:
+        """Return E-step, M-step and -KL(q || prior) of mean field; steps are measured in units of n = Σ weights."""
+        n_rows, D = self.X.shape
+        before = self.posterior(np.zeros((n_rows, n_components)))
+        rows, frequencies = distinct(self.rows, weights)
+        n = frequencies.sum()
         constant = float(self.steps.log_measure(rows) @ frequencies)
 
         def expect(q: ConjugatePosterior) -> tuple[float, Statistics]:
@@ -225,15 +241,15 @@ class ConjugateMixture:
         )
 
 
-def distinct(rows: Rows) -> tuple[Rows, Array]:
+def distinct(rows: Rows, weights: Array | None = None) -> tuple[Rows, Array]:
     """Return the distinct rows and how often each occurs; many rows that hardly ever repeat are returned as they are.
 
     The same sums over fewer rows; to find that rows are distinct costs more than some passes.
     """
     if repeat_rarely(rows.X):
-        return rows, np.ones(len(rows))
+        return rows, np.ones(len(rows)) if weights is None else weights
     cells = rows.X if rows.size.strides[0] == 0 else np.hstack([rows.X, rows.size])
-    which, frequencies = distinct_rows(cells, hashed=True)
+    which, frequencies = distinct_rows(cells, weights, hashed=True)
     return rows[which], frequencies
 
 

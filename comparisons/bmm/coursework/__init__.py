@@ -14,12 +14,11 @@ from comparisons.bmm.coursework.formulas import (
     OTHERS,
     SUCCESSES,
     SWAPS,
-    TEXTS,
     TRIALS,
     VALUES,
 )
 from comparisons.coursework.formulas.cells import INTEGERS, CellTextbook, by_component, by_sample
-from comparisons.coursework.formulas.estimates import after_of, ratio
+from comparisons.coursework.formulas.estimates import ratio
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula
 from comparisons.coursework.formulas.weights import weights_formula
@@ -31,8 +30,7 @@ class Bernoulli(CellTextbook):
 
     spellings: ClassVar = {
         "probs": "probs prob p ps pk p_k theta thetas mu mus means mean q qs beta betas rho rhos success_probs bias "
-        "biases "
-        "probabilities success_prob pr coin_probs coin_bias m_k",
+        "biases probabilities success_prob pr coin_probs coin_bias m_k",
         "X": "heads flips successes n_heads num_heads k tosses",
         "n_trials": "n_trials trials m n ntrials num_trials flips n_flips tosses n_tosses size",
         "weights": "lam lambda lambdas lambda_k",
@@ -62,16 +60,6 @@ class Bernoulli(CellTextbook):
             self.trials = held if isinstance(held, int | float) and held >= 1 else TRIALS
 
     @override
-    def shape(self) -> tuple[int | None, int | None]:
-        K = None if self.prior is None or np.ndim(self.prior.concentration) == 0 else len(self.prior.concentration)
-        given = [self.n_trials, *([] if self.prior is None else [self.prior.successes, self.prior.failures])]
-        return K, next((np.shape(value)[-1] for value in given if np.ndim(value)), None)
-
-    @override
-    def sizes_of(self, problem: Problem) -> dict[str, Any]:
-        return {"n_trials": problem.given["n_trials"]}
-
-    @override
     def draw(self, rng: np.random.RandomState, n: int, K: int, D: int, *, plain: bool = False) -> Problem:
         probs = rng.uniform(0.1, 0.9, size=(K, D))
         probs = np.round(probs, 1) if plain else probs
@@ -80,9 +68,7 @@ class Bernoulli(CellTextbook):
         X[0, 0] = trials[0, 0]
         if n > 2:
             X[1, 0] = 0
-        theta = {"weights": self.draw_weights(rng, K, plain), "probs": probs}
-        r = self.draw_responsibilities(rng, n, K, plain)
-        return Problem("", X, theta, r, {"n_trials": self.n_trials}, self.prior)
+        return self.drawn(rng, X, plain, {"n_trials": self.n_trials}, probs=probs)
 
     @override
     def problems(self, step: str) -> list[Problem]:
@@ -125,12 +111,11 @@ class Bernoulli(CellTextbook):
 
     @override
     def estimates(self) -> tuple[Formula, ...]:
-        after = after_of("probs", AFTER, TEXTS["after"])
         text = "p_kd = Σ_i r_ik x_id / N_k" if self.title.startswith("the Ber") else "p_kd = Σ_i r_ik x_id / Σ_i r_ik m"
         if self.prior is not None:
             text = "p_kd = (Σ_i r_ik x_id + b - 1) / (Σ_i r_ik m + b + c - 2)"
         pseudo = None if self.prior is None else (ABOVE, BELOW)
-        probs = ratio("probs", text, VALUES, lambda p: p.size("n_trials"), after, pseudo)
+        probs = ratio("probs", text, VALUES, lambda p: p.size("n_trials"), AFTER, pseudo)
         return weights_formula(self.prior is not None), probs
 
 

@@ -27,14 +27,14 @@ class Categorical(CellTextbook):
     """Latent classes of items that have the same number of levels."""
 
     spellings: ClassVar = {
-        "probs": "probs prob p ps theta thetas beta betas mu mus phi phis rho rhos q qs item_probs emission "
-        "emissions level_probs "
-        "probabilities conditional_probs eta cond_probs class_probs pk p_k",
+        "probs": "probs prob p ps theta thetas beta betas mu mus phi phis rho rhos q qs item_probs emission emissions "
+        "level_probs probabilities conditional_probs eta cond_probs class_probs pk p_k",
         "levels": "levels n_levels l n_categories n_cats num_levels n_values",
         "weights": "lam lambda",
     }
     notebook = "03_em_for_bmm_coins_then_binary_vectors.ipynb"
     sections: ClassVar = dict.fromkeys("em", "Other counts: events, and answers with several levels")
+    title = "the categorical mixture"
     quantities = "weights", "probs"
     cell_slots = (ANSWER,)
     swaps = SWAPS
@@ -56,20 +56,14 @@ class Categorical(CellTextbook):
         Convention("integers", "X", lambda a, p: a.astype(int), lambda a, p: a, free=True),
     )
 
-    @property
-    @override
-    def title(self) -> str:
-        return "the categorical mixture"
-
     @override
     def optional(self, step: str) -> tuple[str, ...]:
         return (*super().optional(step), "levels")
 
     @override
     def shape(self) -> tuple[int | None, int | None]:
-        K = None if self.prior is None or np.ndim(self.prior.concentration) == 0 else len(self.prior.concentration)
         given = 0 if self.prior is None else np.size(self.prior.pseudo_counts)
-        return K, given // LEVELS if given > 1 else None
+        return super().shape()[0], given // LEVELS if given > 1 else None
 
     @override
     def draw(self, rng: np.random.RandomState, n: int, K: int, D: int, *, plain: bool = False) -> Problem:
@@ -80,9 +74,7 @@ class Categorical(CellTextbook):
             probs[..., -1] = 1 - probs[..., :-1].sum(axis=-1)
         X: Any = rng.randint(L, size=(n, D))  # integers, which index probs
         X[-1] = L - 1  # so that the number of levels can be read off
-        theta = {"weights": self.draw_weights(rng, K, plain), "probs": probs}
-        r = self.draw_responsibilities(rng, n, K, plain)
-        return Problem("", X, theta, r, {"levels": L}, self.prior)
+        return self.drawn(rng, X, plain, {"levels": L}, probs=probs)
 
     @override
     def atoms_of_data(self, problem: Problem) -> dict[str, Array]:

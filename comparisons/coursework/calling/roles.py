@@ -12,20 +12,15 @@ OLD_BEGINNINGS = "old_", "prev_", "previous_", "current_"
 SPELLINGS: dict[str, str] = {
     "X": "x xs data dataset samples sample points point obs observations observed features y ys counts values df",
     "responsibilities": "responsibilities responsibility resp resps respons r rs rik rnk r_nk r_ik gamma gammas g z "
-    "zs q post "
-    "posterior posteriors posterior_probs tau h membership memberships soft soft_assignments proba t w_ik wik p_z pz "
-    "gamma_nk gamma_znk assignments log_resp log_r log_responsibilities log_gamma ric",
+    "zs q post posterior posteriors posterior_probs tau h membership memberships soft soft_assignments proba t w_ik "
+    "wik p_z pz gamma_nk gamma_znk assignments log_resp log_r log_responsibilities log_gamma ric",
     "weights": "weights weight w ws pi pis pi_k phi phis mix mixing mix_weights mixing_weights mixture_weights "
-    "mixing_coefs "
-    "mixing_coefficients coefs alpha alphas tau proportions props prop mixing_proportions priors class_priors p_k "
-    "omega "
-    "eta lam_k pks pk log_weights log_pi ",
+    "mixing_coefs mixing_coefficients coefs alpha alphas tau proportions props prop mixing_proportions priors "
+    "class_priors p_k omega eta lam_k pks pk log_weights log_pi",
     "K": "k n_components n_component num_components n_clusters num_clusters n_comp n_classes num_classes ncomp "
-    "nb_clusters "
-    "n_groups clusters number_of_components number_of_clusters",
+    "nb_clusters n_groups clusters number_of_components number_of_clusters",
     "max_iter": "max_iter n_iter iterations num_iter maxiter niter n_iters num_iters n_steps steps iters "
-    "max_iterations "
-    "n_iterations num_iterations t_max it maxit nsteps epochs n_epochs max_iters max_steps",
+    "max_iterations n_iterations num_iterations t_max it maxit nsteps epochs n_epochs max_iters max_steps",
     "tol": "tol eps epsilon tolerance atol rtol threshold convergence",
     "n_init": "n_init n_inits inits n_restarts restarts num_restarts n_starts starts num_starts n_tries tries nstart",
     "random_state": "seed random_state rng generator random_seed rs",

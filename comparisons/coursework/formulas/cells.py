@@ -6,14 +6,14 @@ from typing import Any, override
 import numpy as np
 from scipy.special import gammaln
 
+from comparisons.coursework.formulas.catalogue import Catalogue
 from comparisons.coursework.formulas.conventions import Convention
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.responsibilities import WEIGHTS
-from comparisons.coursework.formulas.slots import Slot, texts_beside
+from comparisons.coursework.formulas.slots import Slot
 from comparisons.coursework.formulas.textbook import Textbook
 from models.validation import Array
 
-TEXTS = texts_beside(__file__)
 POWERS: dict[str, Callable[[Array], Array]] = {
     "{}": lambda a: a,
     "log {}": lambda a: np.log(a),
@@ -26,42 +26,12 @@ POWERS: dict[str, Callable[[Array], Array]] = {
     "log {}!": lambda a: gammaln(a + 1),
     "{0} log {0}": lambda a: a * np.log(a),
 }
-FEATURES = Slot(
-    "features",
-    lambda cells, p: cells.sum(axis=2),
-    {
-        "probabilities of features added": lambda cells, p: np.log(np.exp(cells).sum(axis=2)),
-        "probabilities of features averaged": lambda cells, p: np.log(np.exp(cells).mean(axis=2)),
-        "averaged over the features": lambda cells, p: cells.mean(axis=2),
-        "only the first feature": lambda cells, p: cells[:, :, 0],
-        "only the last feature": lambda cells, p: cells[:, :, -1],
-        "first feature left out": lambda cells, p: cells[:, :, 1:].sum(axis=2),
-        "last feature left out": lambda cells, p: cells[:, :, :-1].sum(axis=2),
-        "largest feature only": lambda cells, p: cells.max(axis=2),
-        "smallest feature only": lambda cells, p: cells.min(axis=2),
-        "log probabilities multiplied": lambda cells, p: cells.prod(axis=2),
-        "probabilities of features multiplied without logarithm": lambda cells, p: np.exp(cells.sum(axis=2)),
-        "probabilities added, without logarithm": lambda cells, p: np.exp(cells).sum(axis=2),
-        "summed over the components before": lambda cells, p: np.cumsum(cells.sum(axis=2), axis=1),
-        "summed over the samples before": lambda cells, p: np.cumsum(cells.sum(axis=2), axis=0),
-        "log10 of the probabilities": lambda cells, p: cells.sum(axis=2) / np.log(10),
-        "log2 of the probabilities": lambda cells, p: cells.sum(axis=2) / np.log(2),
-        "divided by the size of the cells": lambda cells, p: (cells / _size(p)[:, None, :]).sum(axis=2),
-    },
-    TEXTS,
-    apply=False,
-)
 
 
-def _size(p: Problem) -> Array:
+def _cell_size(p: Problem) -> Array:
+    """Return the sizes of the cells beside their log densities, shape (n, 1, D)."""
     names = [name for name in ("n_trials", "exposure") if name in p.given]
-    return p.size(names[0]) if names else np.ones(p.X.shape)
-
-
-def features_with(others: Mapping[str, Callable[..., Any]], texts: Mapping[str, Any]) -> Slot:
-    """Return the slot of the features with a family's own mistakes: other distributions than its own."""
-    both = {"features": {**TEXTS["features"], **texts}}
-    return Slot("features", FEATURES.right, {**FEATURES.wrong, **others}, both, apply=False)
+    return by_sample(p.size(names[0]) if names else np.ones(p.X.shape))
 
 
 def by_component(array: Array) -> Array:
@@ -72,6 +42,17 @@ def by_component(array: Array) -> Array:
 def by_sample(array: Array) -> Array:
     """Return samples or sizes (n, D) as they stand beside parameters, (n, 1, D)."""
     return array[:, None, :]
+
+
+FEATURES = Catalogue(__file__, {"cell_size": _cell_size}).slot(
+    "features", lambda cells, p: cells.sum(axis=2), ["cells"]
+)
+
+
+def hyperparameter(p: Problem, place: int, without: float) -> Array:
+    """Return a number of the prior for each feature, by its place; ``without`` stands for it in maximum likelihood."""
+    value = without if p.prior is None else getattr(p.prior, p.prior.hyperparameters[place])
+    return np.broadcast_to(np.asarray(value), p.D)
 
 
 INTEGERS = Convention("integers", "X", lambda a, p: a.astype(int), lambda a, p: a, free=True)

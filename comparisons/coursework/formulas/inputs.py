@@ -38,6 +38,14 @@ class Inputs(Iterated):
         X = self.family.simulate(theta, n, rng)
         return self.problem("", X, theta, self.draw_responsibilities(rng, n, K, plain))
 
+    def drawn(
+        self, rng: np.random.RandomState, X: Array, plain: bool, given: Mapping[str, Any], **own: Array
+    ) -> Problem:
+        """Return a problem of samples and parameters of the components, with weights and responsibilities drawn."""
+        theta = {"weights": self.draw_weights(rng, len(next(iter(own.values()))), plain), **own}
+        r = self.draw_responsibilities(rng, len(X), len(theta["weights"]), plain)
+        return Problem("", X, theta, r, given, self.prior)
+
     def problem(self, name: str, X: Array, theta: Mapping[str, Array], r: Array) -> Problem:
         """Return a problem with the family's options."""
         return Problem(name, X, theta, r, dict(self.family.of_data), self.prior)
@@ -59,8 +67,11 @@ class Inputs(Iterated):
 
     def shape(self) -> tuple[int | None, int | None]:
         """Return numbers of components and of features that options or prior fix."""
-        D = next((len(np.atleast_1d(v).T) for v in self.family.of_data.values() if np.ndim(v) > 0), None)
-        return None, D
+        prior = self.prior
+        K = None if prior is None or np.ndim(prior.concentration) == 0 else len(prior.concentration)
+        own = [getattr(prior, name) for name in getattr(prior, "hyperparameters", ())]
+        given = [*self.family.of_data.values(), *own]
+        return K, next((np.shape(value)[-1] for value in given if np.ndim(value)), None)
 
     def sizes(self, step: str) -> list[tuple[str, int, int, int]]:
         """Return name, n, K and D of the problems; those with a name are special."""

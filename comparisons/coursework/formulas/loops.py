@@ -1,19 +1,20 @@
 """EM's loop with one mistake: in the E-step, in the M-step, or in the order of things."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise, permutations, product
-from typing import Any
 
 import numpy as np
 
-from comparisons.coursework.formulas.problem import Problem
+from comparisons.coursework.formulas.catalogue import tables_beside
+from comparisons.coursework.formulas.problem import Problem, per_component
 from comparisons.coursework.formulas.responsibilities import softmax
-from comparisons.coursework.formulas.slots import Mistake, close, texts_beside
+from comparisons.coursework.formulas.slots import Change, Formula, Mistake, close
 from comparisons.coursework.formulas.textbook import Textbook
 from models.validation import Array
 
-TEXTS = texts_beside(__file__)
+TEXTS = tables_beside(__file__)
 SAME = 1e-6  # relative: two iterations that are one
 Theta = Mapping[str, Array]
 Iterate = Callable[[Problem], Theta]
@@ -25,93 +26,80 @@ LIMIT_MISTAKES, LOOP_MISTAKES = (
 
 def iterations(book: Textbook) -> Iterator[tuple[Mistake, Iterate]]:
     """Yield each known mistake in one step with the iteration that has it."""
-    first = book.first_quantity("e")
-    for change in book.formulas[first].singles():
-        yield change.mistake, _with_e_step(book, first, change)
+    first = book.formulas[book.first_quantity("e")]
+    for change in first.singles():
+        yield change.mistake, partial(_iterated, book, partial(_wrong_e_step, book, first, change), {})
     if "weights" in book.quantities:
+        hint = "What factor has each term of your log joint density?"
         for of_density, of_weights in product((1.0, 0.5, 2.0, 0.0, -1.0), repeat=2):
             parts = {"the log density": of_density, "the log weights": of_weights}
             named = " and ".join(f"factor {factor:g} of {name}" for name, factor in parts.items() if factor != 1)
+            e_step = partial(_with_factors, book, of_density, of_weights)
             if named:
-                yield (
-                    Mistake(named, "What factor has each term of your log joint density?", f"The E-step has {named}."),
-                    partial(_with_factors, book, of_density, of_weights),
-                )
+                yield Mistake(named, hint, f"The E-step has {named}."), partial(_iterated, book, e_step, {})
     for quantity in book.quantities:
         for change in book.formulas[quantity].singles():
             if not change.mistake.follows:
-                yield change.mistake, _with_m_step(book, quantity, change)
+                yield change.mistake, partial(_iterated, book, book.responsibilities, {quantity: [change]})
 
 
-def _with_factors(book: Textbook, of_density: float, of_weights: float, at: Problem) -> Theta:
-    with np.errstate(all="ignore"):
-        joint = of_density * book.log_density_of(at) + of_weights * np.log(at.theta["weights"])
-        soft = at.changed(r=softmax(joint))
-        return {name: book.formulas[name].value(soft) for name in book.quantities}
+def _wrong_e_step(book: Textbook, formula: Formula, change: Change, at: Problem) -> Array:
+    return book.as_responsibilities(formula.changed(at, [change]), at)
 
 
-def _with_e_step(book: Textbook, quantity: str, change: Any) -> Iterate:
-    def iterate(at: Problem) -> Theta:
-        with np.errstate(all="ignore"):
-            try:
-                r = book.as_responsibilities(book.formulas[quantity].changed(at, [change]), at)
-                return {name: book.formulas[name].value(at.changed(r=r)) for name in book.quantities}
-            except (ValueError, IndexError, np.linalg.LinAlgError, KeyError):
-                return {}
-
-    return iterate
+def _with_factors(book: Textbook, of_density: float, of_weights: float, at: Problem) -> Array:
+    return softmax(of_density * book.log_density_of(at) + of_weights * np.log(at.theta["weights"]))
 
 
-def _with_m_step(book: Textbook, quantity: str, change: Any) -> Iterate:
-    def iterate(at: Problem) -> Theta:
-        with np.errstate(all="ignore"):
-            soft = at.changed(r=book.responsibilities(at))
-            theta = {name: book.formulas[name].value(soft) for name in book.quantities}
-            try:
-                return {**theta, quantity: book.formulas[quantity].changed(soft, [change])}
-            except (ValueError, IndexError, np.linalg.LinAlgError, KeyError):
-                return {}
-
-    return iterate
+@np.errstate(all="ignore")
+def _iterated(
+    book: Textbook, e_step: Callable[[Problem], Array], changes: Mapping[str, Sequence[Change]], at: Problem
+) -> Theta:
+    """Return the next parameters by an E-step, and by an M-step with changes of quantities; nothing if they fail."""
+    try:
+        soft = at.changed(r=e_step(at))
+        return {name: book.formulas[name].changed(soft, changes.get(name, ())) for name in book.quantities}
+    except (ValueError, IndexError, np.linalg.LinAlgError, KeyError):
+        return {}
 
 
 def loop_mistake(book: Textbook, problem: Problem, path: Sequence[Theta], from_start: bool) -> Mistake | None:
     """Return the mistake in the order of things that gives a path, which may begin at a given start, or None."""
     steps = list(pairwise(path))
-    if all(same(before, after) for before, after in steps):
+
+    def all_by(iterate: Iterate, pairs: Sequence[tuple[Theta, Theta]] = steps) -> bool:
+        return all(same(iterate(problem.changed(**before)), after) for before, after in pairs)
+
+    if all_by(lambda at: at.theta):
         return LOOP_MISTAKES["parameters never change" if from_start else "E-step only once"]
-    once = not from_start or same(book.iterate(problem.changed(**path[0])), path[1])
-    if len(path) > 2 and once and all(same(before, after) for before, after in steps[1:]):
+    once = not from_start or all_by(book.iterate, steps[:1])
+    if len(path) > 2 and once and all_by(lambda at: at.theta, steps[1:]):
         return LOOP_MISTAKES["E-step only once"]
-    if len(path) > 3:
-        twice = [(path[i], path[i + 2]) for i in range(len(path) - 2)]
-        if all(same(book.iterate(problem.changed(**a)), c) for a, c in twice):
-            return LOOP_MISTAKES["stale responsibilities"]
-    two = [book.iterate(problem.changed(**book.iterate(problem.changed(**before)))) for before, _ in steps]
-    if all(same(after, guess) for (_, after), guess in zip(steps, two, strict=True)):
+    if len(path) > 3 and all_by(book.iterate, list(zip(path, path[2:], strict=False))):
+        return LOOP_MISTAKES["stale responsibilities"]
+    if all_by(lambda at: book.iterate(at.changed(**book.iterate(at)))):
         return LOOP_MISTAKES["two iterations counted as one"]
-    if all(same(halved(book, problem.changed(**before)), after) for before, after in steps):
+    if all_by(partial(halved, book)):
         return LOOP_MISTAKES["half of the step"]
     for own_means in (False, True)[: 1 + ("covariances" in book.quantities)]:
         for blocks in orders(book.quantities):
-            if all(same(between(book, problem.changed(**before), blocks, own_means), after) for before, after in steps):
+            if all_by(partial(between, book, blocks=blocks, own_means=own_means)):
                 return LOOP_MISTAKES["E-step between the updates"]
+    never = LOOP_MISTAKES["one quantity never changes"]
     for k in range(problem.K):
-        if all(same(_kept(book.iterate(problem.changed(**a)), a, k, book.shared), b) for a, b in steps):
-            text = LOOP_MISTAKES["one quantity never changes"]
-            return Mistake(f"component {k} never changes", text.hint, text.why)
-    for frozen in book.quantities:
-        if all(same({**book.iterate(problem.changed(**a)), frozen: a[frozen]}, b) for a, b in steps):
-            text = LOOP_MISTAKES["one quantity never changes"]
-            return Mistake(f"{frozen} never change", text.hint, text.why)
+        if all_by(lambda at, k=k: _kept(book.iterate(at), at.theta, k, book.shared)):  # type: ignore[misc]
+            return replace(never, name=f"component {k} never changes")
+    for name in book.quantities:
+        if all_by(lambda at, name=name: {**book.iterate(at), name: at.theta[name]}):  # type: ignore[misc]
+            return replace(never, name=f"{name} never change")
     return None
 
 
 def _kept(theta: Theta, old: Theta, k: int, shared: Sequence[str]) -> Theta:
     """Return parameters with the old ones of a component, but for its weight."""
     own = [name for name in theta if name not in ("weights", *shared)]
-    rows = {name: np.arange(len(theta[name])).reshape(-1, *(1,) * (np.ndim(theta[name]) - 1)) for name in own}
-    return {**theta, **{name: np.where(rows[name] == k, old[name], theta[name]) for name in own}}
+    kept = {name: per_component(np.arange(len(theta[name])) == k, theta[name]) for name in own}
+    return {**theta, **{name: np.where(kept[name], old[name], theta[name]) for name in own}}
 
 
 def between(book: Textbook, at: Problem, blocks: Sequence[Sequence[str]], own_means: bool = False) -> Theta:

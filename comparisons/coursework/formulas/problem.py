@@ -54,10 +54,17 @@ class Problem:
             object.__setattr__(self, name, length)
 
     def changed(self, **parts: Any) -> "Problem":
-        """Return a problem with other parts; parameters may be given by name."""
+        """Return a problem with other parts; parameters, and what else is given, by their own names too."""
         theta = {name: parts.pop(name) for name in list(parts) if name in self.theta}
-        return replace(self, theta={**self.theta, **theta}, memo={}, **parts)
+        given = {name: parts.pop(name) for name in list(parts) if name in self.given}
+        whole = {"theta": {**self.theta, **theta}, "given": {**self.given, **given}} | parts
+        return replace(self, memo={}, **whole)
 
     def size(self, name: str) -> Array:
         """Return the sizes of the cells (n, D) by the family's name for them, 1 where there are none."""
         return np.broadcast_to(np.asarray(self.given.get(name, 1.0), dtype=np.float64), self.X.shape)
+
+
+def per_component(values: Array, like: Array) -> Array:
+    """Return one number for each component, shape (K,), as they stand beside an array of shape (K, ...)."""
+    return np.reshape(values, (-1, *(1,) * (np.ndim(like) - 1)))

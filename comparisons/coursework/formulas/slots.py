@@ -1,15 +1,13 @@
 """Formulas with slots: the textbook's term in each slot, and beside it the terms that students put there.
 
-A `Formula` computes a quantity from the values of its slots. Known mistakes are the wrong values of one slot; mistakes
-that come in pairs need no entry of their own. `explanations` finds which choice of values gives a function's numbers.
+A `Formula` computes a quantity from the values of its slots. Known mistakes are the wrong values of one slot, as
+:mod:`comparisons.coursework.formulas.catalogue` reads them; mistakes that come in pairs need no entry of their own.
+`explanations` finds which choice of values gives a function's numbers.
 """
 
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
 from itertools import combinations
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -43,11 +41,21 @@ class Mistake:
     follows: bool = False
 
 
-@cache
-def texts_beside(file: str) -> dict[str, dict[str, list[str]]]:
-    """Return hint and explanation of each mistake, by slot and name, from the TOML file beside a module."""
-    with Path(file).with_suffix(".toml").open("rb") as stream:
-        return tomllib.load(stream)
+@dataclass(frozen=True)
+class Wrong:
+    """A wrong value of a slot.
+
+    Attributes
+    ----------
+    value : callable
+        A function of the same arguments as the slot's right value.
+    hint, why : str
+        As of `Mistake`.
+    """
+
+    value: Callable[..., Any]
+    hint: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -55,71 +63,27 @@ class Slot:
     """A place in a formula: its right value, and the wrong ones by name.
 
     A value is a function of the problem; with ``apply=False`` the function itself is what `Formula.combine` is given.
-    ``texts`` are hints and explanations by the slot's name; names in ``follows`` are no mistakes of their own.
+    Names in ``follows`` are no mistakes of their own.
     """
 
     name: str
     right: Callable[..., Any]
-    wrong: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
-    texts: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    wrong: Mapping[str, Wrong] = field(default_factory=dict)
     apply: bool = True
     follows: tuple[str, ...] = ()
 
     def mistake(self, name: str) -> Mistake:
         """Return the mistake of this name."""
-        hint, why = self.texts[self.name][name]
-        return Mistake(name, hint, why, name in self.follows)
+        return Mistake(name, self.wrong[name].hint, self.wrong[name].why, name in self.follows)
 
     def value(self, problem: Problem, name: str) -> Any:
         """Return the wrong value of this name on a problem, or the right one for ""."""
-        function = self.wrong[name] if name else self.right
+        function = self.wrong[name].value if name else self.right
         return function(problem) if self.apply else function
 
-
-EDITS: Mapping[str, Callable[[Any, Problem], Any]] = {
-    "left out": lambda a, p: 0 * a,
-    "doubled": lambda a, p: 2 * a,
-    "halved": lambda a, p: a / 2,
-    "with the other sign": lambda a, p: -a,
-    "squared": lambda a, p: a**2,
-    "times n": lambda a, p: a * p.n,
-    "over n": lambda a, p: a / p.n,
-    "times K": lambda a, p: a * p.K,
-    "over K": lambda a, p: a / p.K,
-    "times D": lambda a, p: a * p.D,
-    "over D": lambda a, p: a / p.D,
-}
-
-
-def term(name: str, hint: str, right: Callable[[Problem], Any], wrong: Mapping[str, Callable[[Problem], Any]]) -> Slot:
-    """Return a slot of a term whose mistakes need no texts of their own: what stands in its place, and its edits."""
-    named = {f"{other} in place of {name}": value for other, value in wrong.items()}
-    named |= {f"{name} {edit}": partial(_edited, change, right) for edit, change in EDITS.items()}
-    return Slot(name, right, named, {name: {one: (hint, f"{one[:1].upper()}{one[1:]}.") for one in named}})
-
-
-def _edited(change: Callable[[Any, Problem], Any], right: Callable[[Problem], Any], p: Problem) -> Any:
-    return change(right(p), p)
-
-
-def partly_zero(slot: Slot, names: Sequence[str]) -> Slot:
-    """Return a slot of swaps with those that set a part of a parameter to 0: an axis of which one place is reached."""
-    hint = "Print the parameters as your function uses them: which components and features does your loop reach?"
-    found = {}
-    for name in names:
-        for axis, of in ((0, "component"), (1, "feature")):
-            for words, place in {"first": 0, "last": -1}.items():
-                for kept in (True, False):
-                    said = f"{name} of the {words} {of} {'only' if kept else 'left out'}"
-                    found[said] = partial(_zeroed, name, axis, place, kept)
-    texts = {**slot.texts[slot.name], **{said: (hint, f"The {said}: 0 stands for the others.") for said in found}}
-    return replace(slot, wrong={**slot.wrong, **found}, texts={slot.name: texts})
-
-
-def _zeroed(name: str, axis: int, place: int, kept: bool, p: Problem) -> Problem:
-    mask = (np.arange(p.theta[name].shape[axis]) == place % p.theta[name].shape[axis]) == kept
-    a = p.theta[name]
-    return p.changed(**{name: a * mask.reshape(tuple(-1 if i == axis else 1 for i in range(a.ndim)))})
+    def extended(self, more: Mapping[str, Wrong]) -> "Slot":
+        """Return the slot with more mistakes."""
+        return replace(self, wrong={**self.wrong, **more})
 
 
 @dataclass(frozen=True)
@@ -226,8 +190,11 @@ def explanations(
     others are tried too. The search ends at ``deadline``, a time of `perf_counter`. Of mistakes that give the same
     numbers on these problems only the first is tried in pairs.
     """
+    if not (pairs or formula.pseudo):
+        return [(one.mistake,) for one in formula.singles() if _gives(formula, [one], problems, outputs, rtol)]
     rights = [formula.value(problem) for problem in problems]
-    seen: set[bytes] = {_digest(rights, rights)}
+    scales = [float(np.abs(np.where(np.isfinite(right), right, 0.0)).max(initial=1e-300)) for right in rights]
+    seen: set[bytes] = {_digest(rights, scales)}
     singles: list[Change] = []
     following: list[Change] = []
     found: list[tuple[Mistake, ...]] = []
@@ -239,20 +206,17 @@ def explanations(
             shaping.add(change.slot)
             if all(close(answer, output, rtol) for answer, output in zip(answers, outputs, strict=True)):
                 found.append((change.mistake,))
-        digest = b"" if answers is None else _digest(answers, rights)
+        digest = b"" if answers is None else _digest(answers, scales)
         if change.mistake.follows:
             following.append(change)
         elif not digest or digest not in seen:
             singles.append(change)  # without an answer, it may have one beside another mistake
         seen.add(digest)
     first = [change for change in singles if change.slot in {slot.name for slot in formula.pseudo}]
-    tried: Iterator[tuple[Change, ...]] = combinations(first, 2)
     if found or not shaping:
-        tried = iter(())
-    elif pairs:
-        tried = _sets(singles, following)
+        return found
     size = 0
-    for changes in tried:
+    for changes in _sets(singles, following) if pairs else combinations(first, 2):
         n_own = sum(not change.mistake.follows for change in changes)
         if perf_counter() > deadline or (found and n_own > size):
             break
@@ -292,10 +256,9 @@ def _gives(
     return True
 
 
-def _digest(answers: Sequence[Array], like: Sequence[Array]) -> bytes:
-    """Return what is the same for answers that are equal to rounding, in units of others."""
+def _digest(answers: Sequence[Array], scales: Sequence[float]) -> bytes:
+    """Return what is the same for answers that are equal to rounding, in units of these scales."""
     parts = []
-    for answer, other in zip(answers, like, strict=True):
-        scale = np.abs(np.where(np.isfinite(other), other, 0.0)).max(initial=1e-300)
+    for answer, scale in zip(answers, scales, strict=True):
         parts.append(str(answer.shape).encode() + (np.round(answer / scale, 9) + 0.0).tobytes())
     return b"|".join(parts)

@@ -1,6 +1,7 @@
 """What a family brings to coursework: its formulas term by term, inputs to try them on, and its usual spellings.
 
-A family states it as ``TEXTBOOK`` in ``comparisons/<family>/coursework.py``. One that does not is checked all the same
+A family states it as ``TEXTBOOK`` in ``comparisons/<family>/coursework``, and its known mistakes as rows of a file
+beside its formulas (:mod:`comparisons.coursework.formulas.catalogue`). One that does not is checked all the same
 against its steps: weights, normalisation and sums have known mistakes, and its own terms are located.
 """
 
@@ -16,16 +17,18 @@ from comparisons.coursework.calling.outputs import Expected
 from comparisons.coursework.calling.roles import OLD_SET, spellings_of
 from comparisons.coursework.formulas.conventions import EACH, LOGS, MEAN, TRANSPOSED, Convention
 from comparisons.coursework.formulas.inputs import Inputs
-from comparisons.coursework.formulas.objectives import AGGREGATE, AVERAGE, ELL, TEXTS, Q, sums_of
+from comparisons.coursework.formulas.objectives import AGGREGATE, AVERAGE, ELL, Q, sums_of
+from comparisons.coursework.formulas.objectives import CATALOGUE as OF_OBJECTIVES
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.responsibilities import NORMALISE, WEIGHTS, R
-from comparisons.coursework.formulas.slots import Formula, Slot
+from comparisons.coursework.formulas.slots import Formula, Slot, Wrong
 from comparisons.coursework.formulas.weights import weights_formula
 from comparisons.coursework.unlisted.sums import scaled
 from comparisons.family import Family
 from models.validation import Array
 
 STEPS = {"e": "E-step", "m": "M-step", "log_likelihood": "log-likelihood", "q": "Q"}
+ANSWERS = {"e": ("responsibilities", "log_likelihood"), "log_likelihood": ("log_likelihood",), "q": ("q",)}
 
 
 class Textbook(Inputs):
@@ -43,6 +46,8 @@ class Textbook(Inputs):
 
     spellings: ClassVar[Mapping[str, str]] = {}
     sections: ClassVar[Mapping[str, str]] = {}
+    titles: ClassVar[Mapping[str, str]] = STEPS
+    answers: ClassVar[Mapping[str, tuple[str, ...]]] = ANSWERS
     notebook: ClassVar[str] = "02_em_for_gmm.ipynb"
     texts: ClassVar[Mapping[str, str]] = {}
     formulas_know_priors: ClassVar[bool] = True
@@ -83,11 +88,11 @@ class Textbook(Inputs):
 
     def step_title(self, step: str) -> str:
         """Return what a step is called."""
-        return STEPS[step]
+        return self.titles[step]
 
     def first_quantity(self, step: str) -> str:
         """Return the first quantity that a step returns."""
-        return {"e": "responsibilities", "m": self.quantities[0]}.get(step, step)
+        return self.quantities[0] if step == "m" else self.answers[step][0]
 
     def sized(self, roles: Collection[str], default: Callable[[str], Any]) -> None:
         """Take note of which sizes of cells a function has as arguments, and of their defaults."""
@@ -183,23 +188,20 @@ class Textbook(Inputs):
 
         swaps = self.swaps
         if quantity == "q" and self.two_sets and swaps is not None:
-            others = dict(self._with_two_sets())
-            texts = {**swaps.texts[swaps.name], **{name: text for name, (_, text) in others.items()}}
-            wrong = {**{name: swap for name, (swap, _) in others.items()}, **swaps.wrong}
-            swaps = replace(swaps, wrong=wrong, texts={swaps.name: texts})
+            swaps = replace(swaps, wrong={**dict(self._with_two_sets()), **swaps.wrong})
         return Formula(quantity, text, (*self.density_slots, WEIGHTS, last), combine, swaps)
 
-    def _with_two_sets(self) -> Iterator[tuple[str, tuple[Callable[[Problem], Problem], tuple[str, str]]]]:
+    def _with_two_sets(self) -> Iterator[tuple[str, Wrong]]:
         """Yield mistakes of a Q of two sets of parameters: the wrong set, or a mistake in the E-step inside."""
-        hint, why = TEXTS["two sets"]["old parameters in the log density"]
+        hint, why = OF_OBJECTIVES.tables["two sets"]["old parameters in the log density"]
         for name in self.quantities:
             one = lambda p, name=name: p.changed(**{name: p.given[f"old {name}"]})  # noqa: E731
-            yield f"old {name} in the log density", (one, (hint, why))
-        yield "old parameters in the log density", (self.at_old, (hint, why))
+            yield f"old {name} in the log density", Wrong(one, hint, why)
+        yield "old parameters in the log density", Wrong(self.at_old, hint, why)
         formula = self.formula_of_responsibilities
         for change in formula.singles():
             step = lambda p, change=change: p.changed(r=formula.changed(self.at_old(p), [change]))  # noqa: E731
-            yield f"E-step: {change.name}", (step, (change.mistake.hint, change.mistake.why))
+            yield f"E-step: {change.name}", Wrong(step, change.mistake.hint, change.mistake.why)
 
     @cached_property
     def formula_of_responsibilities(self) -> Formula:
@@ -224,8 +226,7 @@ class Textbook(Inputs):
         """Return the right answer of a step, by quantity."""
         if step == "m":
             return self.m_step(problem)
-        names = {"e": ("responsibilities", "log_likelihood"), "log_likelihood": ("log_likelihood",), "q": ("q",)}[step]
-        return {name: self.formulas[name].value(problem) for name in names}
+        return {name: self.formulas[name].value(problem) for name in self.answers[step]}
 
     def expected(self, step: str, problem: Problem) -> list[Expected]:
         """Return what a step must return, with shapes."""

@@ -1,18 +1,20 @@
 """K-means for coursework; its formulas are in :mod:`comparisons.coursework.kmeans.formulas`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, override
 
 import numpy as np
 
-from comparisons.coursework.calling.outputs import Expected
 from comparisons.coursework.formulas.conventions import Convention
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula
 from comparisons.coursework.formulas.textbook import Textbook
-from comparisons.coursework.kmeans.formulas import AFTER, AVERAGE, DISTANCE, INPUTS, PICK, SUM, TITLES
+from comparisons.coursework.kmeans.formulas import AFTER, AVERAGE, DISTANCE, INPUTS, PICK, SUM
 from models.validation import Array
+
+TITLES = {"e": "assignment", "m": "update", "log_likelihood": "inertia"}
+ANSWERS = {"e": ("labels",), "log_likelihood": ("log_likelihood",)}
 
 
 class KMeans(Textbook):
@@ -43,24 +45,13 @@ class KMeans(Textbook):
     n_samples = 11, 12
     size_names = ()
     quantities = ("centers",)
+    title = "K-means"
+    titles, answers = TITLES, ANSWERS
 
     def __init__(self, **options: Any) -> None:
         if options:
             raise TypeError(f"{', '.join(options)} is no option of family 'kmeans', which has none")
         self.prior, self.given = None, {}
-
-    @property
-    @override
-    def title(self) -> str:
-        return "K-means"
-
-    @override
-    def step_title(self, step: str) -> str:
-        return TITLES[step]
-
-    @override
-    def first_quantity(self, step: str) -> str:
-        return {"e": "labels", "m": "centers"}.get(step, step)
 
     @override
     def shape(self) -> tuple[int | None, int | None]:
@@ -84,15 +75,8 @@ class KMeans(Textbook):
         return []
 
     @override
-    def expected(self, step: str, problem: Problem) -> list[Expected]:
-        (right,) = self.truth(step, problem).items()
-        name, value = right
-        return [Expected(name, (value.shape, *([(problem.n, problem.K)] if name == "labels" else [])))]
-
-    @override
-    def truth(self, step: str, problem: Problem) -> dict[str, Array]:
-        name = {"e": "labels", "m": "centers"}.get(step, step)
-        return {name: self.formulas[name].value(problem)}
+    def other_shapes(self, quantity: str, problem: Problem) -> Sequence[tuple[int, ...]]:
+        return [(problem.n, problem.K)] if quantity == "labels" else []
 
     @override
     def needed(self, step: str) -> tuple[str, ...]:
@@ -137,9 +121,8 @@ class KMeans(Textbook):
     @override
     def misfit(self, problem: Problem, theta: Mapping[str, Array]) -> str:
         shape = problem.theta["centers"].shape
-        return (
-            "" if theta["centers"].shape == shape else f"centers must have shape {shape}, got {theta['centers'].shape}"
-        )
+        given = theta["centers"].shape
+        return "" if given == shape else f"centers must have shape {shape}, got {given}"
 
     @cached_property
     def formulas(self) -> dict[str, Formula]:

@@ -165,7 +165,7 @@ def _mark_one(submission: Submission, files: Mapping[str, Path], limits: Limits,
         return nothing | {"notes": ["it is a link to another file, which is not followed"]}
     paths = str(submission.path), str(files[submission.assignment])
     options = json.dumps(asdict(limits)), json.dumps([str(path) for path in hidden])
-    command = [sys.executable, "-m", "comparisons.coursework.marking", *paths, *options]
+    command = [sys.executable, "-W", "ignore", "-m", "comparisons.coursework.marking", *paths, *options]
     most = MAX_STARTS * limits.total_seconds + 60
     pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, text=True, **pipes) as judge:

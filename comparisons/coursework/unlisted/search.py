@@ -128,8 +128,7 @@ def _sums_of(
             Slot(
                 place,
                 SHARE.right,
-                {f"{name}, with the {place}": value for name, value in SHARE.wrong.items()},
-                {place: {f"{name}, with the {place}": SHARE.texts[SHARE.name][name] for name in SHARE.wrong}},
+                {f"{name}, with the {place}": wrong for name, wrong in SHARE.wrong.items()},
             )
             for place in ("log densities", "log weights")
         )

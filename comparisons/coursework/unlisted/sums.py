@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.coursework.formulas.problem import Problem
+from comparisons.coursework.formulas.problem import Problem, per_component
 from comparisons.coursework.formulas.slots import Mistake
 from comparisons.coursework.unlisted.terms import EXACT, solved, times
 from models.validation import Array
@@ -150,7 +150,7 @@ def scaled(arrays: Mapping[str, Array], N: Array) -> dict[str, Array]:
     """Return arrays (K, ...) as they are, over N_k and times N_k / n."""
     found: dict[str, Array] = dict(arrays)
     for name, a in arrays.items():
-        own = N.reshape(-1, *(1,) * (a.ndim - 1))
+        own = per_component(N, a)
         found[f"{name} over N_k"] = a / own
         found[f"N_k/n {name}"] = a * own / N.sum()
     return found

@@ -6,15 +6,16 @@ from typing import Any, ClassVar, override
 
 import numpy as np
 
+from comparisons.coursework.formulas.catalogue import Catalogue, partly_zero
 from comparisons.coursework.formulas.conventions import Convention
 from comparisons.coursework.formulas.estimates import after_of, ratio
 from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.slots import Formula, Slot, partly_zero, texts_beside
+from comparisons.coursework.formulas.slots import Formula
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.weights import weights_formula
 from comparisons.coursework.unlisted.sums import scaled
 from comparisons.gmm.coursework import atoms, density, priors
-from comparisons.gmm.coursework.covariances import covariances_formula
+from comparisons.gmm.coursework.covariances import ADDITIONS, covariances_formula
 from models.gmm import GMMPrior
 from models.gmm.structures import covariances_shape
 from models.validation import Array
@@ -25,25 +26,9 @@ TEXTS_OF_COVARIANCES = {
     "diag": "σ²_kd = Σ_i r_ik (x_id - μ_kd)² / N_k, about the new μ_k",
     "spherical": "σ²_k = Σ_i r_ik ‖x_i - μ_k‖² / (D N_k), about the new μ_k",
 }
-VALUES = Slot(
-    "samples",
-    lambda p: p.X,
-    {
-        "samples squared": lambda p: p.X**2,
-        "absolute samples": lambda p: np.abs(p.X),
-        "samples centred": lambda p: p.X - p.X.mean(axis=0),
-        "samples standardised": lambda p: (p.X - p.X.mean(axis=0)) / p.X.std(axis=0),
-        "gaps from the old means' mean": lambda p: p.X - p.theta["means"].mean(axis=0),
-        "samples in reverse order": lambda p: p.X[::-1],
-        "samples sorted": lambda p: np.sort(p.X, axis=0),
-    },
-    texts_beside(__file__.replace("__init__.py", "means.py")),
-)
-AFTER_MEANS = {
-    "mean of all samples for all": lambda a, p: np.repeat(p.X.mean(axis=0)[None], p.K, axis=0),
-    "most responsible sample": lambda a, p: p.X[p.r.argmax(axis=0)],
-    "nearest sample": lambda a, p: p.X[((p.X[:, None, :] - a) ** 2).sum(axis=2).argmin(axis=0)],
-}
+CATALOGUE = Catalogue(__file__.replace("__init__.py", "means.py"))
+VALUES = CATALOGUE.slot("samples", lambda p: p.X)
+AFTER_MEANS = after_of("means", CATALOGUE.rows("after means", ["a"]))
 
 
 def _inverse(matrices: bool, a: Array, p: Problem) -> Array:
@@ -75,11 +60,9 @@ class Gaussian(Textbook):
     spellings: ClassVar = {
         "means": "means mean mu mus m mu_k mu_ks centers centres centroids locations loc locs c mean_vectors mu_list",
         "covariances": "covariances covariance cov covs cova sigma sigmas sigma_k s c sig covars covar variances "
-        "variance var "
-        "vars sigma2 sigma_sq sigma_squared s2 sigma2s stds std sds sd precisions precision prec precs lambda lam "
-        "inv_cov "
-        "inv_covs cov_inv chol chols cholesky l cov_matrices cov_mats cov_list standard_deviations scales scale "
-        "covariance_matrices covs_k",
+        "variance var vars sigma2 sigma_sq sigma_squared s2 sigma2s stds std sds sd precisions precision prec precs "
+        "lambda lam inv_cov inv_covs cov_inv chol chols cholesky l cov_matrices cov_mats cov_list standard_deviations "
+        "scales scale covariance_matrices covs_k",
         "weights": "p ps lam",
     }
     sections: ClassVar = {"e": "E-step", "m": "M-step", "log_likelihood": "The model", "q": "The lower bound"}
@@ -138,8 +121,7 @@ class Gaussian(Textbook):
 
     @override
     def shape(self) -> tuple[int | None, int | None]:
-        K = None if self.prior is None or np.ndim(self.prior.concentration) == 0 else len(self.prior.concentration)
-        return K, None if self.prior is None else len(self.prior.mean)
+        return super().shape()[0], None if self.prior is None else len(self.prior.mean)
 
     @override
     def draw(self, rng: np.random.RandomState, n: int, K: int, D: int, *, plain: bool = False) -> Problem:
@@ -228,37 +210,14 @@ class Gaussian(Textbook):
     def additions(self, quantity: str, problem: Problem) -> dict[str, Array]:
         if quantity != "covariances":
             return super().additions(quantity, problem)
-        N, old, X = problem.r.sum(axis=0), density.matrices(problem), problem.X
-        means = problem.r.T @ X / N[:, None]
-        identity, ones = np.broadcast_to(np.eye(problem.D), old.shape), np.ones((problem.K, 1))
-        vectors = {
-            "x̄_k": means,
-            "old μ_k": problem.theta["means"],
-            "x̄": ones * X.mean(axis=0),
-            "(x̄_k - x̄)": means - X.mean(axis=0),
-            "(x̄_k - old μ_k)": means - problem.theta["means"],
-        }
-        found = {f"{name} {name}'": np.einsum("kd,ke->kde", a, a) for name, a in vectors.items()}
-        new = np.einsum("nk,nd,ne->kde", problem.r, X, X) / N[:, None, None] - np.einsum("kd,ke->kde", means, means)
-        found |= {
-            "the diagonal of Σ_k": density.kept_diagonal(new),
-            "the pooled Σ": 0 * new + np.einsum("k,kde->de", N / problem.n, new),
-        }
-        found["the covariance of all samples"] = 0 * new + (X - X.mean(axis=0)).T @ (X - X.mean(axis=0)) / problem.n
-        found["the mean variance of Σ_k"] = np.trace(new, axis1=1, axis2=2)[:, None, None] / problem.D * identity
-        found |= {"the unit matrix": identity, "the old Σ_k": old, "1 in every entry": np.ones_like(identity)}
-        found["E[x x']"] = np.einsum("nk,nd,ne->kde", problem.r, X, X) / N[:, None, None]
-        found["Σ_i x_i x_i' / n"] = identity * 0 + X.T @ X / problem.n
-        crossed = np.einsum("kd,ke->kde", means, problem.theta["means"])
-        found["x̄_k old μ_k'"] = crossed
-        found["old μ_k x̄_k'"] = np.swapaxes(crossed, 1, 2)
+        found = {name: np.asarray(formula(problem)) for name, formula in ADDITIONS.items()}
         if self.structure == "tied":
             return {
                 **{f"Σ_k N_k/n {name}": self._summed(a, problem) for name, a in found.items()},
                 **{f"the mean over k of {name}": a.mean(axis=0) for name, a in found.items()},
                 **{f"Σ_k 1/n {name}": a.sum(axis=0) / problem.n for name, a in found.items()},
             }
-        return {name: self._summed(a, problem) for name, a in scaled(found, N).items()}
+        return {name: self._summed(a, problem) for name, a in scaled(found, problem.r.sum(axis=0)).items()}
 
     def _summed(self, matrices: Array, problem: Problem) -> Array:
         """Return what is added to the declared covariances where matrices are added to those of the components."""
@@ -270,12 +229,10 @@ class Gaussian(Textbook):
 
     @override
     def estimates(self) -> tuple[Formula, ...]:
-        texts = {**VALUES.texts["after means"]}
-        after = after_of("means", AFTER_MEANS, texts)
         conjugate = self.formulas_know_priors
         means_text, text = priors.TEXTS_OF_MAP[self.structure] if conjugate else ("μ_k = Σ_i r_ik x_i / N_k", "")
         pseudo = (priors.SHRUNK, priors.COUNTED) if conjugate else None
-        means = ratio("means", means_text, VALUES, lambda p: np.ones((p.n, 1)), after, pseudo)
+        means = ratio("means", means_text, VALUES, lambda p: np.ones((p.n, 1)), AFTER_MEANS, pseudo)
         slots = priors.slots_of(self.structure) if conjugate else ()
         covariances = covariances_formula(self.structure, text or TEXTS_OF_COVARIANCES[self.structure], slots)
         return weights_formula(self.prior is not None), means, covariances

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from comparisons.coursework.formulas.catalogue import Catalogue, term
 from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.slots import Slot, term
+from comparisons.coursework.formulas.slots import Slot
 from models.validation import Array
 
 TEXTS_OF_MAP = {
@@ -32,26 +33,11 @@ OF_DEGREES = (
 )
 
 
-def _constant(c: int) -> Callable[[Problem], float]:
-    return lambda p: c
-
-
 CONSTANTS: dict[str, tuple[str, Callable[[Problem], float]]] = {
     "full": ("D + 2", lambda p: p.D + 2),
     "tied": ("D + 1 + K", lambda p: p.D + 1 + p.K),
     "diag": ("3", lambda p: 3),
     "spherical": ("2 + D", lambda p: 2 + p.D),
-}
-OTHER_CONSTANTS: dict[str, Callable[[Problem], float]] = {
-    "D + 1": lambda p: p.D + 1,
-    "D + 2": lambda p: p.D + 2,
-    "D": lambda p: p.D,
-    "D + K": lambda p: p.D + p.K,
-    "D + 1 + K": lambda p: p.D + 1 + p.K,
-    "-(D + 1), the posterior's mean": lambda p: -p.D - 1,
-    "-2, the posterior's mean": lambda p: -2,
-    "2 + D": lambda p: 2 + p.D,
-    **{str(c): _constant(c) for c in (1, 2, 3, 4, -1)},
 }
 
 
@@ -64,68 +50,51 @@ def _kappa(p: Problem) -> Any:
     return _of(p, "mean_precision")
 
 
+def _nu(p: Problem) -> Any:
+    return _of(p, "degrees_of_freedom")
+
+
+def _m0(p: Problem) -> Array:
+    return _of(p, "mean") + np.zeros(p.D)
+
+
+def averages(shares: Array, p: Problem) -> Array:
+    """Return Σ_i s_ik x_i / Σ_i s_ik, shape (K, D)."""
+    return np.asarray(shares.T @ p.X / shares.sum(axis=0)[:, None])
+
+
 def _averages(p: Problem) -> Array:
-    return np.asarray(p.r.T @ p.X / p.r.sum(axis=0)[:, None])
+    return averages(p.r, p)
 
 
 def modes(p: Problem) -> Array:
     """Return (κ0 m0 + N_k x̄_k) / (κ0 + N_k), shape (K, D); x̄_k for maximum likelihood."""
     N = p.r.sum(axis=0)[:, None]
-    return np.asarray((_kappa(p) * _of(p, "mean") + N * _averages(p)) / (_kappa(p) + N))
+    return np.asarray((_kappa(p) * _m0(p) + N * _averages(p)) / (_kappa(p) + N))
 
 
-SHRUNK = term(
+def _sizes(p: Problem) -> Array:
+    return p.r.sum(axis=0)
+
+
+def _psi(p: Problem) -> Any:
+    return _of(p, "scale")
+
+
+WORDS = {"k": _kappa, "m0": _m0, "nu": _nu, "psi": _psi, "N": _sizes, "averages": _averages, "modes": modes}
+CATALOGUE = Catalogue(__file__, WORDS)
+SHRUNK = CATALOGUE.term(
     "κ0 m0 in the means",
     "Towards what does the prior shrink a mean, and with the weight of how many samples?",
-    lambda p: _kappa(p) * _of(p, "mean") + np.zeros(p.D),
-    {
-        "m0 without κ0": lambda p: _of(p, "mean") + np.zeros(p.D),
-        "m0 / κ0": lambda p: _of(p, "mean") / _kappa(p),
-        "κ0 times the mean of all samples": lambda p: _kappa(p) * p.X.mean(axis=0),
-        "κ0 times the old mean": lambda p: _kappa(p) * p.theta["means"],
-        "N_k κ0 m0": lambda p: p.r.sum(axis=0)[:, None] * _kappa(p) * _of(p, "mean"),
-        "κ0 without m0": lambda p: _kappa(p) + np.zeros(p.D),
-        "κ0² m0": lambda p: _kappa(p) ** 2 * _of(p, "mean"),
-        "ν0 m0": lambda p: _of(p, "degrees_of_freedom") * _of(p, "mean"),
-    },
+    lambda p: _kappa(p) * _m0(p),
 )
-COUNTED = term(
+COUNTED = CATALOGUE.term(
     "κ0 in the divisor of the means",
     "As how many samples does the prior's mean count, above and below the fraction bar?",
     lambda p: np.full(p.D, float(_kappa(p))),
-    {
-        "1": lambda p: np.ones(p.D),
-        "κ0 - 1": lambda p: np.full(p.D, _kappa(p) - 1),
-        "κ0 + 1": lambda p: np.full(p.D, _kappa(p) + 1),
-        "1 / κ0": lambda p: np.full(p.D, 1 / _kappa(p)),
-        "ν0": lambda p: np.full(p.D, _of(p, "degrees_of_freedom")),
-    },
 )
-FACTORS: dict[str, Callable[[Any, Array, Problem], Any]] = {
-    "κ0 N_k / (κ0 + N_k)": lambda k, N, p: k * N / (k + N),
-    "κ0": lambda k, N, p: k + 0 * N,
-    "N_k": lambda k, N, p: N,
-    "κ0 N_k": lambda k, N, p: k * N,
-    "κ0 / (κ0 + N_k)": lambda k, N, p: k / (k + N),
-    "N_k / (κ0 + N_k)": lambda k, N, p: N / (k + N),
-    "(κ0 + N_k)": lambda k, N, p: k + N,
-    "(κ0 + N_k) / (κ0 N_k)": lambda k, N, p: (k + N) / (k * N),
-    "κ0 n / (κ0 + n)": lambda k, N, p: k * p.n / (k + p.n) + 0 * N,
-    "κ0 N_k / (κ0 + n)": lambda k, N, p: k * N / (k + p.n),
-    "1": lambda k, N, p: 1 + 0 * N,
-    "κ0 N_k / (κ0 + N_k)²": lambda k, N, p: k * N / (k + N) ** 2,
-    "κ0 N_k² / (κ0 + N_k)": lambda k, N, p: k * N**2 / (k + N),
-}
-GAPS: dict[str, Callable[[Problem], Array]] = {
-    "(x̄_k - m0)²": lambda p: _averages(p) - _of(p, "mean"),
-    "(μ_k - m0)² of the new μ_k": lambda p: modes(p) - _of(p, "mean"),
-    "(μ_k - m0)² of the old μ_k": lambda p: p.theta["means"] - _of(p, "mean"),
-    "x̄_k²": _averages,
-    "m0²": lambda p: _of(p, "mean") + np.zeros((p.K, p.D)),
-    "(x̄ - m0)² of all samples": lambda p: p.X.mean(axis=0) - _of(p, "mean") + np.zeros((p.K, p.D)),
-    "(x̄_k - μ_k)²": lambda p: _averages(p) - modes(p),
-    "(x̄_k + m0)²": lambda p: _averages(p) + _of(p, "mean"),
-}
+FACTORS, GAPS = CATALOGUE.formulas("factors"), CATALOGUE.formulas("gaps")
+OTHER_CONSTANTS, OTHER_SCALES = CATALOGUE.formulas("constants"), CATALOGUE.formulas("scales")
 
 
 def _shrinkage(factor: str, gap: str) -> Callable[[Problem], Array]:
@@ -133,63 +102,46 @@ def _shrinkage(factor: str, gap: str) -> Callable[[Problem], Array]:
 
     def value(p: Problem) -> Array:
         g = GAPS[gap](p)
-        weight = FACTORS[factor](_kappa(p), p.r.sum(axis=0), p)
-        return np.asarray(0.0 if p.prior is None else np.einsum("k,kd,ke->kde", weight, g, g))
+        return np.asarray(0.0 if p.prior is None else np.einsum("k,kd,ke->kde", FACTORS[factor](p), g, g))
 
     return value
 
 
 PAIRS = [(factor, gap) for gap in GAPS for factor in FACTORS]
+OF_MEANS = "κ0 N_k/(κ0+N_k) (x̄_k-m0)(x̄_k-m0)'"
 SHRINKAGE = term(
-    "κ0 N_k/(κ0+N_k) (x̄_k-m0)(x̄_k-m0)'",
+    OF_MEANS,
     "The means have a prior too, which ties them to m0 in units of Σ_k. What does it add to the scatter?",
     _shrinkage(*PAIRS[0]),
-    {
-        **{f"{factor} {gap}": _shrinkage(factor, gap) for factor, gap in PAIRS[1:]},
-    },
+    {f"{factor} {gap} in place of {OF_MEANS}": _shrinkage(factor, gap) for factor, gap in PAIRS[1:]},
 )
 
 
-def _scale(structure: str, change: Callable[[Any, Problem], Any] = lambda a, p: a) -> Callable[[Problem], Array]:
+def _share(structure: str, p: Problem) -> int:
+    """Return over how many a structure's sums go, in each of which a part of the prior is."""
+    return {"tied": p.K, "spherical": p.D}.get(structure, 1)
+
+
+def _scale(structure: str, changed: Callable[[Problem], Any] | None = None) -> Callable[[Problem], Array]:
     """Return what Ψ0, or a change of it, adds to the scatter (K, D, D), so that the structure's sums have it once."""
-    share = {"tied": lambda p: p.K, "spherical": lambda p: p.D}.get(structure, lambda p: 1)
 
     def value(p: Problem) -> Array:
         if p.prior is None:
             return np.zeros((p.D, p.D))
-        scale = np.asarray(change(p.prior.scale, p), dtype=float)
-        return np.asarray((scale if scale.ndim == 2 else scale * np.eye(p.D)) / share(p))
+        scale = np.asarray(p.prior.scale if changed is None else changed(p), dtype=float)
+        return np.asarray((scale if scale.ndim == 2 else scale * np.eye(p.D)) / _share(structure, p))
 
     return value
 
 
-def _changes_of_scale(matrices: bool) -> dict[str, Callable[[Any, Problem], Any]]:
-    inverse: Callable[[Any, Problem], Any] = (lambda a, p: np.linalg.inv(a)) if matrices else (lambda a, p: 1 / a)
-    return {
-        "its inverse": inverse,
-        "ν0 Ψ0": lambda a, p: _of(p, "degrees_of_freedom") * a,
-        "Ψ0 / ν0": lambda a, p: a / _of(p, "degrees_of_freedom"),
-        "Ψ0²": lambda a, p: a @ a if matrices else a**2,
-        "its root": lambda a, p: np.linalg.cholesky(a) if matrices else np.sqrt(a),
-        "its diagonal": lambda a, p: a * np.eye(p.D) if matrices else a,
-        "the unit matrix": lambda a, p: np.eye(p.D) if matrices else 0 * a + 1,
-        "κ0 Ψ0": lambda a, p: _kappa(p) * a,
-        "the old covariance": lambda a, p: p.theta["covariances"],
-        "Ψ0 N_k": lambda a, p: np.einsum("k,...->k...", p.r.sum(axis=0), a) if matrices else np.nan * a,
-    }
-
-
 def slots_of(structure: str) -> tuple[Slot, Slot, Slot]:
     """Return the slots of Ψ0, of the term of the means' prior, and of the constants in the divisor."""
-    matrices, per = structure in ("full", "tied"), {"tied": lambda p: p.K, "spherical": lambda p: p.D}
-    share = per.get(structure, lambda p: 1)
-    text, own = CONSTANTS[structure]
+    matrices, (text, own) = structure in ("full", "tied"), CONSTANTS[structure]
 
     def degrees(constant: Callable[[Problem], Any], nu: float = 1.0) -> Callable[[Problem], Any]:
         """Return what a constant and ν0 add to N_k, so that the structure's sums have them once."""
         return lambda p: (
-            (0.0 if p.prior is None else (nu * _of(p, "degrees_of_freedom") + constant(p)) / share(p))
-            + np.zeros((p.K, 1))
+            np.full((p.K, 1), nu * _nu(p) + constant(p) if p.prior is not None else 0.0) / _share(structure, p)
         )
 
     others = OTHER_CONSTANTS if matrices else dict(sorted(OTHER_CONSTANTS.items(), key=lambda item: "D" in item[0]))
@@ -200,14 +152,11 @@ def slots_of(structure: str) -> tuple[Slot, Slot, Slot]:
         f"ν0 / 2 + {text}": degrees(own, 0.5),
         f"κ0 + ν0 + {text}": degrees(lambda p: own(p) + _kappa(p)),
     }
-    scales = {name: _scale(structure, change) for name, change in _changes_of_scale(matrices).items()}
+    own_name = f"ν0 + {text}"
+    named = {f"{name.replace('+ -', '- ')} in place of {own_name}": value for name, value in wrong.items()}
+    scales = {f"{name} in place of Ψ0": _scale(structure, changed) for name, changed in OTHER_SCALES.items()}
     return (
         term("Ψ0", "What does the prior of the covariances add to the scatter?", _scale(structure), scales),
         SHRINKAGE,
-        term(
-            f"ν0 + {text}",
-            OF_DEGREES,
-            degrees(own),
-            {name.replace("+ -", "- "): value for name, value in wrong.items()},
-        ),
+        term(own_name, OF_DEGREES, degrees(own), named),
     )

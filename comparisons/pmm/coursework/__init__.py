@@ -7,7 +7,7 @@ import numpy as np
 
 from comparisons.coursework.formulas.cells import INTEGERS, CellTextbook, by_component, by_sample
 from comparisons.coursework.formulas.conventions import Convention
-from comparisons.coursework.formulas.estimates import after_of, ratio
+from comparisons.coursework.formulas.estimates import ratio
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula
 from comparisons.coursework.formulas.weights import weights_formula
@@ -20,7 +20,6 @@ from comparisons.pmm.coursework.formulas import (
     OTHERS,
     POWER,
     SWAPS,
-    TEXTS,
     VALUES,
 )
 from models.validation import Array
@@ -30,14 +29,14 @@ class Poisson(CellTextbook):
     """Counts with exposures."""
 
     spellings: ClassVar = {
-        "rates": "rates rate lam lambda lambdas lams lmbda lambd lmbdas mu mus means mean theta thetas l lambda_k "
-        "ls intensities "
-        "intensity poisson_rates",
+        "rates": "rates rate lam lambda lambdas lams lmbda lambd lmbdas mu mus means mean theta thetas l lambda_k ls "
+        "intensities intensity poisson_rates",
         "exposure": "exposure exposures e t offset offsets sizes size ei eid duration durations time times",
         "weights": "p ps",
     }
     notebook = "03_em_for_bmm_coins_then_binary_vectors.ipynb"
     sections: ClassVar = dict.fromkeys("em", "Other counts: events, and answers with several levels")
+    title = "the Poisson mixture"
     quantities = "weights", "rates"
     cell_slots = POWER, EXPONENTIAL, FACTORIAL
     swaps, features = SWAPS, OTHERS
@@ -47,11 +46,6 @@ class Poisson(CellTextbook):
         Convention("one exposure for each sample", "exposure", lambda a, p: a[:, 0], lambda a, p: a, free=True),
         Convention("a column of exposures", "exposure", lambda a, p: a[:, :1], lambda a, p: a, free=True),
     )
-
-    @property
-    @override
-    def title(self) -> str:
-        return "the Poisson mixture"
 
     @override
     def sized(self, roles: Collection[str], default: Callable[[str], Any]) -> None:
@@ -69,19 +63,13 @@ class Poisson(CellTextbook):
 
     @override
     def shape(self) -> tuple[int | None, int | None]:
-        K = None if self.prior is None or np.ndim(self.prior.concentration) == 0 else len(self.prior.concentration)
-        given = [self.family.of_data["exposure"]]
-        if np.ndim(given[0]) > 1:
+        exposure = self.family.of_data["exposure"]
+        if np.ndim(exposure) > 1:
             raise ValueError(
                 "exposure must be a number, or one for each feature, where a step is checked on samples of the check's "
-                f"own; got shape {np.shape(given[0])}. Leave it out if the function takes it as an argument"
+                f"own; got shape {np.shape(exposure)}. Leave it out if the function takes it as an argument"
             )
-        given += [] if self.prior is None else [getattr(self.prior, name) for name in self.prior.hyperparameters]
-        return K, next((np.shape(value)[-1] for value in given if np.ndim(value)), None)
-
-    @override
-    def sizes_of(self, problem: Problem) -> dict[str, Any]:
-        return {"exposure": problem.given["exposure"]}
+        return super().shape()
 
     @override
     def draw(self, rng: np.random.RandomState, n: int, K: int, D: int, *, plain: bool = False) -> Problem:
@@ -94,9 +82,7 @@ class Poisson(CellTextbook):
         X = rng.poisson(np.broadcast_to(exposure, (n, D)) * rng.uniform(1.0, 5.0, size=(n, D))).astype(float)
         if n > 2:
             X[1, 0] = 0.0
-        theta = {"weights": self.draw_weights(rng, K, plain), "rates": np.round(rates, 1) if plain else rates}
-        r = self.draw_responsibilities(rng, n, K, plain)
-        return Problem("", X, theta, r, {"exposure": exposure}, self.prior)
+        return self.drawn(rng, X, plain, {"exposure": exposure}, rates=np.round(rates, 1) if plain else rates)
 
     @override
     def fit_problem(self) -> Problem:
@@ -125,14 +111,13 @@ class Poisson(CellTextbook):
 
     @override
     def estimates(self) -> tuple[Formula, ...]:
-        after = after_of("rates", AFTER, TEXTS["after"])
         text = (
             "λ_kd = Σ_i r_ik x_id / Σ_i r_ik e_id"
             if self.prior is None
             else "λ_kd = (Σ_i r_ik x_id + b - 1) / (Σ_i r_ik e_id + c)"
         )
         pseudo = None if self.prior is None else (ABOVE, BELOW)
-        rates = ratio("rates", text, VALUES, lambda p: p.size("exposure"), after, pseudo)
+        rates = ratio("rates", text, VALUES, lambda p: p.size("exposure"), AFTER, pseudo)
         return weights_formula(self.prior is not None), rates
 
 

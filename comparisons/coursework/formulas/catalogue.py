@@ -1,0 +1,205 @@
+"""The catalogue of known mistakes: tables of a TOML file beside a module, one for each slot of its formulas.
+
+::
+
+    ["x log p"]
+    "log10 of p" = ["x * log10(p)", "What is the base of your logarithms?", "log10 p stands where log p belongs."]
+
+A row has a mistake's name, its formula, a hint, and what it does. The formula is a Python expression. Its names are the
+slot's arguments, the words and functions of the module, NumPy's and SciPy's functions, then parameters (``means``) and
+other parts of the problem (``X``, ``r``, ``n``). What is more than an expression is a function of the module.
+"""
+
+import ast
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property, partial
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from comparisons.coursework.formulas.problem import Problem
+from comparisons.coursework.formulas.slots import Slot, Wrong
+
+LIBRARIES = np, np.linalg, special
+
+
+@cache
+def tables_beside(file: str) -> dict[str, dict[str, Any]]:
+    """Return the rows of each table of the TOML file beside a module."""
+    with Path(file).with_suffix(".toml").open("rb") as stream:
+        return tomllib.load(stream)
+
+
+@dataclass(frozen=True, eq=False)
+class Expression:
+    """The formula of a row, as a function of the slot's arguments and the problem.
+
+    Attributes
+    ----------
+    text : str
+        A Python expression.
+    takes : tuple of str
+        Names of the slot's arguments.
+    words : mapping
+        Functions of the problem, by the names of their values.
+    functions : mapping
+        Functions by name.
+    """
+
+    text: str
+    takes: tuple[str, ...]
+    words: Mapping[str, Callable[[Problem], Any]]
+    functions: Mapping[str, Callable[..., Any]]
+
+    @cached_property
+    def parts(self) -> tuple[CodeType, dict[str, Any], list[str]]:
+        """The compiled expression, what it calls by name, and the names whose values are those of a problem."""
+        tree = ast.parse(self.text, mode="eval")
+        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        names -= {*self.takes, *(node.arg for node in ast.walk(tree) if isinstance(node, ast.arg))}
+        called = {}
+        for name in names - self.words.keys():
+            homes = [home for home in LIBRARIES if hasattr(home, name)]
+            if name in self.functions or homes:
+                called[name] = self.functions[name] if name in self.functions else getattr(homes[0], name)
+        return compile(tree, self.text, "eval"), called, sorted(names - called.keys())
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Return the value of the expression."""
+        *given, problem = arguments
+        code, called, names = self.parts
+        values = called | dict(zip(self.takes, given, strict=True)) | {name: self._of(problem, name) for name in names}
+        return eval(code, values)
+
+    def _of(self, problem: Problem, name: str) -> Any:
+        """Return what a name stands for on a problem."""
+        if name in self.words:
+            word = self.words[name]
+            if word not in problem.memo:
+                problem.memo[word] = word(problem)
+            return problem.memo[word]
+        return problem.theta[name] if name in problem.theta else getattr(problem, name)
+
+
+class Catalogue:
+    """The tables of mistakes beside a module.
+
+    Parameters
+    ----------
+    file : str
+        The module's ``__file__``.
+    words : mapping
+        What its formulas may name: functions of the problem, by the names of their values.
+    functions : iterable of callable
+        What its formulas may call.
+    """
+
+    def __init__(
+        self,
+        file: str,
+        words: Mapping[str, Callable[[Problem], Any]] | None = None,
+        functions: Iterable[Callable[..., Any]] = (),
+    ) -> None:
+        self.tables, self.words = tables_beside(file), dict(words or {})
+        self.functions = {function.__name__: function for function in functions}
+
+    def formulas(self, table: str, takes: Sequence[str] = ()) -> dict[str, Expression]:
+        """Return the formulas of a table without words, by name; they take these arguments."""
+        return {name: self._formula(text, takes) for name, text in self.tables[table].items()}
+
+    def _formula(self, text: str, takes: Sequence[str], **words: Callable[[Problem], Any]) -> Expression:
+        return Expression(text, tuple(takes), self.words | words, self.functions)
+
+    def rows(
+        self,
+        table: str,
+        takes: Sequence[str] = (),
+        general: Mapping[str, Wrong] | None = None,
+        **words: Callable[[Problem], Any],
+    ) -> dict[str, Wrong]:
+        """Return the mistakes of a table by name.
+
+        Parameters
+        ----------
+        table : str
+            Its name.
+        takes : sequence of str
+            Names of the arguments of its formulas.
+        general : mapping or None
+            Mistakes of other formulas: an empty row stands for the one of its name.
+        **words : callable
+            What these formulas may name besides.
+        """
+        found = {}
+        for name, row in self.tables[table].items():
+            if general and not row:
+                found[name] = general[name]
+            else:
+                formula, hint, why = row
+                found[name] = Wrong(self._formula(formula, takes, **words), hint, why)
+        return found
+
+    def slot(
+        self, name: str, right: Callable[..., Any], takes: Sequence[str] = (), follows: tuple[str, ...] = ()
+    ) -> Slot:
+        """Return a slot with the mistakes of the table of its name; its values are functions of what it takes."""
+        return Slot(name, right, self.rows(name, takes), not takes, follows)
+
+    def term(self, name: str, hint: str, right: Callable[[Problem], Any]) -> Slot:
+        """Return a slot of a term whose mistakes need no words of their own: what stands in its place, and its edits.
+
+        In the table of its name a row is what stands there, and its formula.
+        """
+        found = {f"{other} in place of {name}": formula for other, formula in self.formulas(name).items()}
+        return term(name, hint, right, found)
+
+
+EDITS: Mapping[str, Callable[[Any, Problem], Any]] = {
+    "left out": lambda a, p: 0 * a,
+    "doubled": lambda a, p: 2 * a,
+    "halved": lambda a, p: a / 2,
+    "with the other sign": lambda a, p: -a,
+    "squared": lambda a, p: a**2,
+    "times n": lambda a, p: a * p.n,
+    "over n": lambda a, p: a / p.n,
+    "times K": lambda a, p: a * p.K,
+    "over K": lambda a, p: a / p.K,
+    "times D": lambda a, p: a * p.D,
+    "over D": lambda a, p: a / p.D,
+}
+
+
+def term(name: str, hint: str, right: Callable[[Problem], Any], wrong: Mapping[str, Callable[[Problem], Any]]) -> Slot:
+    """Return a slot of a term with what stands in its place, by the mistakes' names, and with its edits."""
+    named: dict[str, Callable[..., Any]] = dict(wrong)
+    named |= {f"{name} {edit}": partial(_edited, change, right) for edit, change in EDITS.items()}
+    return Slot(name, right, {one: Wrong(value, hint, f"{one[:1].upper()}{one[1:]}.") for one, value in named.items()})
+
+
+def _edited(change: Callable[[Any, Problem], Any], right: Callable[[Problem], Any], p: Problem) -> Any:
+    return change(right(p), p)
+
+
+def partly_zero(slot: Slot, names: Sequence[str]) -> Slot:
+    """Return a slot of swaps with those that set a part of a parameter to 0: an axis of which one place is reached."""
+    hint = "Print the parameters as your function uses them: which components and features does your loop reach?"
+    found = {}
+    for name in names:
+        for axis, of in ((0, "component"), (1, "feature")):
+            for words, place in {"first": 0, "last": -1}.items():
+                for kept in (True, False):
+                    said = f"{name} of the {words} {of} {'only' if kept else 'left out'}"
+                    zeroed = partial(_zeroed, name, axis, place, kept)
+                    found[said] = Wrong(zeroed, hint, f"The {said}: 0 stands for the others.")
+    return slot.extended(found)
+
+
+def _zeroed(name: str, axis: int, place: int, kept: bool, p: Problem) -> Problem:
+    mask = (np.arange(p.theta[name].shape[axis]) == place % p.theta[name].shape[axis]) == kept
+    a = p.theta[name]
+    return p.changed(**{name: a * mask.reshape(tuple(-1 if i == axis else 1 for i in range(a.ndim)))})
