@@ -55,8 +55,7 @@ def _batch(estimators: Sequence[MixtureEM[Any]], samples: Sequence[Samples]) -> 
     runs = first._run(problem.of_runs(races), flat, first.max_iter, races.tolist())
     for number in range(len(starts)):
         own = [runs[r] for r in np.flatnonzero(races == number).tolist()]
-        of_one = problem.of_runs(np.full(len(own), number))
-        best.append(_here(first, best_of(first._freed(of_one, own), of_one)))
+        best.append(_here(first, best_of(own, problem)))
     return best
 
 
@@ -108,12 +107,11 @@ def _each_found(estimators: Sequence[MixtureEM[Any]], samples: Samples) -> Itera
     padded = [_padded(start, there) for of_one in starts for start in of_one]
     runs = there._run(problem, padded, there.max_iter, races.tolist())
     for number, (estimator, one) in enumerate(zip(estimators, moved, strict=True)):
-        numbers, its_problem = np.flatnonzero(races == number).tolist(), one._problem(standard)
-        of_one = [
-            replace(run, parameters=_cut(run.parameters, one), beaten_by=_after(numbers[0], run.beaten_by))
-            for run in (runs[r] for r in numbers)
-        ]
-        yield estimator._returned(one, one._ranked(its_problem, of_one, len(of_one)), standard, samples)
+        numbers = np.flatnonzero(races == number).tolist()
+        of_one = [replace(run, beaten_by=_after(numbers[0], run.beaten_by)) for run in (runs[r] for r in numbers)]
+        found = one._ranked(problem, of_one, len(of_one))
+        best = replace(found.best, parameters=_cut(found.best.parameters, one))
+        yield estimator._returned(one, found._replace(best=best), standard, samples)
 
 
 def _is_plain(estimator: MixtureEM[Any]) -> bool:

@@ -26,13 +26,15 @@ def log_of(weights: Array) -> Array:
         return np.log(weights)
 
 
-def normalise(log_joint: Array) -> tuple[Array, Array]:
+def normalise(log_joint: Array, *, overwrite: bool = False) -> tuple[Array, Array]:
     """Turn log p(x_i, z_i = k) into responsibilities and log p(x_i), by Bayes' rule in a way that cannot underflow.
 
     Parameters
     ----------
     log_joint : ndarray, shape (..., n, K)
         Joint log probabilities; -inf is legal.
+    overwrite : bool, default False
+        Whether the responsibilities may take their place in memory.
 
     Returns
     -------
@@ -44,7 +46,7 @@ def normalise(log_joint: Array) -> tuple[Array, Array]:
     largest = log_joint.max(axis=-1, keepdims=True)
     possible = np.isfinite(largest)
     if possible.all():
-        shares = log_joint - largest
+        shares = np.subtract(log_joint, largest, out=log_joint if overwrite else None)
     else:
         shares = np.where(possible, log_joint - np.where(possible, largest, 0.0), 0.0)
     np.exp(shares, out=shares)

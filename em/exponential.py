@@ -2,23 +2,23 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.utils import Tags
 
-from em.engine import EPS, Run
-from em.engine.problem import Arrays, Problem, log_prior_size, one_run
+from em.engine.problem import Arrays, Problem, log_prior_size
 from em.estimator import MixtureEM
 from em.identifiability.rank_test import identify
 from em.samples import Samples, samples_to_use, weighted
 from em.steps import Steps
-from em.steps.passes import exponential_expect, statistics_of
-from em.steps.rows import Rows, Statistics
+from em.steps.passes import exponential_expect
+from em.steps.problem import MStep
+from em.steps.rows import Rows, Sums
 from em.uncertainty.entries import Entries, entries_of
 from em.uncertainty.independent import complete_data, log_prior_slopes, observed_information, whitened
 from em.uncertainty.louis import Information, LabelledSums, labelled_sums, louis
@@ -27,18 +27,6 @@ from models.validation import Array, count_at_least_one, real_numbers
 
 EMPTIED = 1e-8  # samples
 MOST_WEIGHTS = 2**22  # of the rows of many samples in each of them
-INWARD_STEP = 1e-6
-
-
-@dataclass(frozen=True)
-class Sums:
-    """Sums over rows of the sizes of cells (D,), and of the statistics as if all were of one component."""
-
-    size: Array
-    statistics: Statistics
-
-    def __add__(self, other: Self) -> Self:
-        return type(self)(self.size + other.size, self.statistics + other.statistics)
 
 
 class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
@@ -51,7 +39,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
     prior : MixturePrior or None, default None
         The family's conjugate prior; ``None`` is maximum likelihood, with no hidden smoothing.
     n_init : int, default 10
-        Number of restarts, run to the end or until three have ended at the best optimum; the best one is kept.
+        Number of restarts, run until they end or cannot win any more (:mod:`em.engine.race`); the best one is kept.
     n_starts : int or None, default None
         Number of starts that a short run of 10 iterations tries, of which the best ``n_init`` are run to the end;
         None tries no more than are run. Neither number counts where ``init`` gives one start.
@@ -184,27 +172,14 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
 
     def _problem(self, samples: Samples, own_weights: Array | None = None) -> Problem[P]:
         """Return the problem; ``own_weights`` (R, n) are those of the runs, where each has its own."""
-        steps, frozen = self._steps, self._frozen(samples.X.shape[1])
-        expect = samples.e_step(self) if own_weights is None else self._e_step_of(samples, own_weights)
-
-        def maximise(statistics: Arrays, runs: np.ndarray) -> tuple[Arrays, list[str]]:
-            return steps.modes(statistics_of(statistics), self.prior, frozen), [""] * len(runs)
-
-        def inside(theta: dict[str, Array]) -> tuple[Arrays, np.ndarray]:
-            legal = np.ones(len(theta["weights"]), dtype=bool)
-            for quantity in steps.quantities:
-                if quantity.name not in frozen:
-                    theta[quantity.name] = quantity.support.normalised(theta[quantity.name])
-                legal &= quantity.support.holds(theta[quantity.name])
-            return theta, legal
-
-        D, (mean_size, pooled) = samples.X.shape[1], self._typical(samples)
-        return Problem(
+        steps, D, (mean_size, pooled) = self._steps, samples.X.shape[1], self._typical(samples)
+        m_step = MStep(steps, self.prior, self._frozen(D))
+        problem = Problem(
             steps.shapes(self.n_components, D),
-            expect,
-            maximise,
+            samples.e_step(self) if own_weights is None else self._e_step_of(samples, own_weights),
+            m_step,
             self._log_priors,
-            inside,
+            m_step.inside,
             steps.parameters,
             self._scales(pooled),
             {quantity.name: (quantity.support.least, quantity.support.most) for quantity in steps.quantities},
@@ -212,6 +187,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
             n_samples=samples.total,
             log_prior_size=log_prior_size(self.prior, self.n_components, D),
         )
+        return replace(problem, released=partial(m_step.released, problem=problem))
 
     def _e_step_of(
         self, samples: Samples, own_weights: Array | None = None, *, as_holed: bool = False
@@ -231,7 +207,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         sums: Sums = samples.sum_of(self._sums_of)
         return sums.size / samples.total, self._steps.most_probable(sums.statistics, None)
 
-    def _sums_of(self, samples: Samples) -> "Sums":
+    def _sums_of(self, samples: Samples) -> Sums:
         rows = self._rows(samples, lean=True)
         w = np.ones(len(rows)) if samples.weights is None else samples.weights
         size = w.sum() * rows.size[0] if rows.size.strides[0] == 0 else w @ rows.size
@@ -250,29 +226,6 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         if log_prior == -np.inf and (given := set(self.frozen or {}) - {"weights"}):
             return float(self.prior.log_prob(parameters, given=given))
         return log_prior
-
-    def _released(self, problem: Problem[P], run: Run[P]) -> P | None:
-        """Release values that EM holds on the boundary although the objective rises inwards (Karush-Kuhn-Tucker fails).
-
-        A prob of 0 is a fixed point of EM whatever its slope, so a run may be trapped. From just inside the boundary
-        one M-step tells which way each such value wants to go.
-        """
-        quantity = run.parameters.quantities[1]
-        values = run.parameters.arrays()[quantity.name]
-        held = quantity.support.at_edge(values)
-        if not held.any() or quantity.name in (self.frozen or {}):
-            return None
-        arrays, support = run.parameters.arrays(), quantity.support
-        inside = support.normalised(np.where(held, support.moved_inside(values, INWARD_STEP), values))
-        first = np.zeros(1, dtype=int)
-        statistics = problem.expect(one_run({**arrays, quantity.name: inside}), first)[1]
-        after = problem.maximise(statistics, first)[0][quantity.name][0]
-        inwards = held & support.goes_inside(after, inside)
-        moved = support.normalised(np.where(inwards, inside, values))
-        released = self._steps.parameters({**arrays, quantity.name: moved})
-        theta = one_run(released.arrays())
-        gain = float(problem.expect(theta, first)[0][0] + problem.log_prior(theta)[0]) - run.objective
-        return released if gain > 1e3 * EPS * abs(run.objective) else None
 
     def _built(self, arrays: Arrays) -> P:
         return self._steps.parameters(arrays)

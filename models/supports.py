@@ -244,7 +244,7 @@ class Simplex(Probability):
 
     def normalised(self, array: Array) -> Array:
         """Return x_j / Σ_i x_i in each block."""
-        return array / self.totals(array)
+        return array / (self.totals(array) if self.sizes else array.sum(axis=-1, keepdims=True))
 
     def random(self, like: Array, rng: np.random.RandomState) -> Array:
         """Draw Dirichlet(2, ..., 2)."""

@@ -26,7 +26,7 @@ def assert_the_same(one, other):
 
 def fitted(estimator, X, interrupt_after=np.inf, **arguments):
     """Fit, and interrupt in place of the E-step of some number, as Ctrl-C does."""
-    visit, calls = em.engine._Runs._visit, []
+    visit, calls = em.engine.loop.Loop._visit, []
 
     def counted(self, *given):
         calls.append(1)
@@ -37,7 +37,7 @@ def fitted(estimator, X, interrupt_after=np.inf, **arguments):
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         for category in FAILINGS:
             warnings.simplefilter("ignore", category)
-        patch.setattr(em.engine._Runs, "_visit", counted)
+        patch.setattr(em.engine.loop.Loop, "_visit", counted)
         return estimator.fit(X, **arguments)
 
 

@@ -1,5 +1,7 @@
 """A prob of exactly 0 or 1 is a fixed point of EM whatever its slope: estimators leave it where the slope is wrong."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -27,13 +29,24 @@ def test_a_start_on_the_boundary_reaches_the_optimum_of_a_start_inside():
 def test_every_run_that_ended_at_a_false_boundary_goes_on():
     """Which run is the best, and which optima were found, is asked of runs that are free."""
     estimator = BernoulliMixtureEM(2)
+    problem, settings = estimator._problem(estimator._samples(X, None)), {"tol": 1e-10, "max_iter": 1000}
+    trapped = run_em(replace(problem, released=None), [TRAPPED], **settings)[0]
+    free, freed = run_em(problem, [TRUTH, TRAPPED], **settings)
+    assert trapped.objective < free.objective - 0.1
+    assert freed.objective == pytest.approx(free.objective, abs=1e-8)
+    np.testing.assert_allclose(freed.history[: trapped.n_iter + 1], trapped.history, rtol=1e-12)
+    assert freed.history[trapped.n_iter + 1] > trapped.objective  # the next iteration goes to where it is released
+
+
+@pytest.mark.parametrize("acceleration", ["multisecant", "squarem", None])
+def test_released_runs_leap_from_where_they_were_left(acceleration):
+    estimator = BernoulliMixtureEM(2)
     problem = estimator._problem(estimator._samples(X, None))
-    runs = run_em(problem, [TRUTH, TRAPPED], tol=1e-10, max_iter=1000)
-    assert runs[1].objective < runs[0].objective - 0.1
-    freed = estimator._freed(problem, runs)
-    assert freed[0] is runs[0]
-    assert freed[1].objective == pytest.approx(runs[0].objective, abs=1e-8)
-    np.testing.assert_array_equal(freed[1].history[: runs[1].n_iter + 1], runs[1].history)
+    settings = {"tol": 1e-10, "max_iter": 1000, "acceleration": acceleration}
+    free, freed = run_em(problem, [TRUTH, TRAPPED], **settings)
+    assert freed.objective == pytest.approx(free.objective, abs=1e-8)
+    assert freed.converged
+    assert (np.diff(freed.history) >= 0).all()
 
 
 def test_runs_of_a_batch_are_freed_each_on_the_data_of_its_fit():
@@ -41,11 +54,12 @@ def test_runs_of_a_batch_are_freed_each_on_the_data_of_its_fit():
     estimator = BernoulliMixtureEM(2)
     samples = [estimator._distinct(estimator._samples(rows, None)) for rows in (1 - X[:250], X)]
     problem = estimator._joint_problem(samples).of_runs(np.ones(2, dtype=int))
-    runs = run_em(problem, [TRAPPED, TRAPPED], tol=1e-10, max_iter=1000)
     inside = BernoulliMixtureEM(2, init=TRUTH, tol=1e-10).fit(X)
-    freed = estimator._freed(problem, runs)
-    assert freed[0].objective == pytest.approx(inside.log_likelihood_, abs=1e-8)
-    assert (freed[1].beaten_by, freed[1].met) == (0, True)
+    alone = run_em(problem, [TRAPPED, TRAPPED], tol=1e-10, max_iter=1000)
+    assert [run.objective for run in alone] == pytest.approx([inside.log_likelihood_] * 2, abs=1e-8)
+    first, second = run_em(problem, [TRAPPED, TRAPPED], tol=1e-10, max_iter=1000, races=[0, 0])
+    assert first.objective == pytest.approx(inside.log_likelihood_, abs=1e-8)
+    assert (second.beaten_by, second.met) == (0, True)
 
 
 def test_plain_em_is_trapped_there():

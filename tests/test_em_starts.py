@@ -250,7 +250,7 @@ def test_what_starts_find_in_a_race_is_what_each_finds_alone(seed):
     alone = run_em(there._problem(standard), there._starts(standard), tol=1e-8, max_iter=10_000)
     below = max(run.objective for run in alone) - np.array([run.objective for run in alone])
     found = estimator.fit(X).starts_
-    decided = found[0]["times_found"] >= ENOUGH
+    n_left = len(alone) - sum(row["times_found"] for row in found)  # out of reach, or when the best was known
     for row in found:
         n_alone = (abs(below - row["nats_below_best"]) < MET).sum()
-        assert n_alone >= row["times_found"] if decided else n_alone == row["times_found"]
+        assert n_alone - n_left <= row["times_found"] <= n_alone

@@ -11,7 +11,9 @@ import em.starts.restarts
 from em import BernoulliMixtureEM, GaussianMixtureEM
 from em.batches import best_runs
 from em.engine import best_of, run_em
+from em.engine.loop import LOOKS
 from em.engine.problem import one_by_one
+from em.engine.race import LATE
 from models.bmm import BMMParameters
 from models.gmm import GMMPrior
 
@@ -51,16 +53,20 @@ def test_a_race_is_won_by_the_best_of_runs_to_the_end(name):
     assert sum(run.n_e_steps for run in race) < sum(run.n_e_steps for run in alone)
 
 
-def one_step_of(limits):
-    """Return a problem without plateaus, whose runs halve their way to the limit that their first number names."""
+def one_step_of(limits, rates=None, scale=1.0):
+    """Return a problem without plateaus: the first number of a run names its limit, and the share of its way left."""
 
     def limit(probs):
         return limits[round(10 * probs[0, 0])]
 
+    def step(probs):
+        rate = (rates or {}).get(round(10 * probs[0, 0]), 0.5)
+        return BMMParameters([1.0], [[probs[0, 0], 0.6 + (probs[0, 1] - 0.6) * rate]])
+
     return one_by_one(
         BMMParameters([1.0], [[0.0, 0.5]]),
-        lambda theta: (limit(theta.probs) - (theta.probs[0, 1] - 0.6) ** 2, theta.probs),
-        lambda probs: BMMParameters([1.0], [[probs[0, 0], 0.6 + (probs[0, 1] - 0.6) / 2]]),
+        lambda theta: (limit(theta.probs) - scale * (theta.probs[0, 1] - 0.6) ** 2, theta.probs),
+        step,
         lambda theta: 0.0,
         lambda arrays: BMMParameters(**arrays),
         {"weights": 1.0, "probs": 1.0},
@@ -83,6 +89,18 @@ def test_a_race_is_over_when_three_runs_have_ended_at_the_best_optimum():
     assert elsewhere.converged
     *_, above = run_em(one_step_of({1: 0.0, 2: 1.0}), [*near, far], races=[0, 0, 0, 0], **settings)
     assert above.converged
+
+
+def test_who_falls_behind_leaves_after_twice_as_many_iterations_as_the_best_and_who_climbs_goes_on():
+    starts = [BMMParameters([1.0], [[number / 10, 0.2]]) for number in (1, 2, 3)]
+    problem = one_step_of({1: 0.0, 2: -1.0, 3: 1.0}, {2: 0.985, 3: 0.97}, scale=100.0)
+    best, behind, climbing = run_em(problem, starts, tol=1e-8, max_iter=1000, races=[0, 0, 0])
+    assert best.converged
+    assert (behind.beaten_by, behind.met, behind.converged) == (0, False, False)
+    assert LATE * best.n_iter <= behind.n_iter < LATE * best.n_iter + LOOKS
+    assert climbing.history[behind.n_iter] < best.objective
+    assert climbing.converged
+    assert best_of([best, behind, climbing], problem) is climbing
 
 
 def test_runs_in_races_of_their_own_go_to_their_ends():

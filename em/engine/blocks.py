@@ -35,8 +35,9 @@ def sum_over_chunks(n_rows: int, n_numbers: int, step: Callable[[slice], Sums]) 
     step : callable
         What a slice of rows gives.
     """
+    size = max(CHUNK_NUMBERS // n_numbers, FEWEST_ROWS)
     with one_blas_thread():
-        return reduce(_added, map(step, blocks(n_rows, max(CHUNK_NUMBERS // n_numbers, FEWEST_ROWS))))
+        return step(slice(0, n_rows)) if n_rows <= size else reduce(_added, map(step, blocks(n_rows, size)))
 
 
 def _added(total: Sums, part: Sums) -> Sums:

@@ -56,7 +56,7 @@ MOST_SECANTS = 4
 MOST_OF_WAY = 0.5  # from F(x) to an edge of the parameter space
 FEWEST_SECANTS = 2
 HIGHEST = 1.5  # eigenvalue of A that is believed: 1 where residuals are linear, and they are never quite
-INDEPENDENT = 1e-5  # singular value, relative to the first, of a direction that secants tell apart from the others
+INDEPENDENT = 1e-10  # squared length, next to the longest, of a direction that secants tell apart from the others
 
 
 class Leaps:
@@ -119,6 +119,13 @@ class Leaps:
         self.shortened[which & ~self.by_secants] *= SHORTEN
         self.n_refused[which] += 1
 
+    def begin_again(self, which: np.ndarray, x: Array) -> None:
+        """Forget points and secants of some runs (R,), which were put to ``x`` (R, P) by no step of EM."""
+        if which.any() and self.at is not None:
+            self.n_secants[which] = -1  # the next leads there from elsewhere
+            self.points = [np.where(which[:, None], x, point) for point in self.points]
+            self.at = np.where(which[:, None], x, self.at)
+
     def take(self, which: np.ndarray) -> None:
         """Go on with some of the runs."""
         for name in ("at", "secants", "n_secants", "shortened", "n_refused", "by_secants"):
@@ -164,23 +171,24 @@ class Leaps:
         assert self.pair is not None
         x, has = self.pair[0], np.arange(m) >= m - self.n_secants[:, None]
         secants = self.secants * has[:, None, :, None]
-        steps = np.concatenate([secants.reshape(len(x), 2 * m, -1), (image - x)[:, None]], axis=1)
+        steps = np.concatenate([secants[:, 0], secants[:, 0] - secants[:, 1], (image - x)[:, None]], axis=1)
         rows = whitened(split(image), split(steps))
-        believed = (self.n_secants >= FEWEST_SECANTS) & np.isfinite(rows).all(axis=(1, 2))
-        rows = np.where(believed[:, None, None], rows, 0.0)
-        s, fs, r = rows[:, :m], rows[:, m : 2 * m], rows[:, 2 * m :]
-        lengths = np.sqrt((s**2).sum(axis=2))
+        products = rows[:, :m] @ rows.mT  # of the secants with themselves, with their -∂r/∂s, and with r
+        believed = (self.n_secants >= FEWEST_SECANTS) & np.isfinite(products).all(axis=(1, 2))
+        products = np.where(believed[:, None, None], products, 0.0)
+        lengths = np.sqrt(np.diagonal(products, axis1=1, axis2=2))
         believed &= ((lengths > 0) == has).all(axis=1)
-        lengths = np.where(lengths > 0, lengths, 1.0)
-        u, d, basis = np.linalg.svd(s / lengths[..., None], full_matrices=False)
-        kept = d > INDEPENDENT * d[:, :1]
-        basis = basis * kept[..., None]
-        coordinates = u * (kept / np.where(kept, d, 1.0))[:, None, :] / lengths[..., None]  # basis = coordinates' s
-        A = basis @ (s - fs).mT @ coordinates
-        A = (A + A.mT) / 2 + np.eye(d.shape[1]) * ~kept[:, None, :]
+        scale = (1 / np.where(lengths > 0, lengths, 1.0))[..., None]
+        d, u = np.linalg.eigh(products[:, :, :m] * scale * scale.mT)
+        kept = d > INDEPENDENT * d[:, -1:]
+        coordinates = scale * u * (kept / np.sqrt(np.where(kept, d, 1.0)))[:, None, :]  # B = coordinates' s
+        A = coordinates.mT @ products[:, :, m : 2 * m] @ coordinates
+        A = (A + A.mT) / 2 + np.eye(m) * ~kept[:, None, :]
         eigenvalues, axes = np.linalg.eigh(A)
         believed &= (eigenvalues[:, 0] > 0) & (eigenvalues[:, -1] <= HIGHEST)
-        solved = (axes.mT @ (basis @ r.mT)) / np.where(believed[:, None], eigenvalues, 1.0)[..., None]
+        solved = (axes.mT @ (coordinates.mT @ products[:, :, 2 * m :])) / np.where(believed[:, None], eigenvalues, 1.0)[
+            ..., None
+        ]
         y = coordinates @ (axes @ solved)  # in secants, (R, m, 1)
         least, most = image - MOST_OF_WAY * (image - self.problem.ends[:, None])
         moved, inside = self._inside(np.clip(image + (y.mT @ secants[:, 1])[:, 0], least, most))

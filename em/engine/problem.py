@@ -48,6 +48,8 @@ class Problem[P]:
     whitened : callable or None, default None
         (arrays, m steps of each (R, m, ...)) -> the steps as rows (R, m, q) whose inner products are those of the
         complete data's information of one sample.
+    released : callable or None, default None
+        (arrays of one run, its objective, its number (1,)) -> better arrays next to that limit, or None of a maximum.
     n_samples : float, default 1
         How many samples there are.
     log_prior_size : float, default 0
@@ -64,6 +66,7 @@ class Problem[P]:
     scales: Mapping[str, Array | float]
     edges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     whitened: Callable[[Arrays, Arrays], Array] | None = None
+    released: Callable[[Arrays, float, np.ndarray], Arrays | None] | None = None
     n_samples: float = 1.0
     log_prior_size: float = 0.0
 
@@ -97,22 +100,25 @@ class Problem[P]:
 
     def of_runs(self, numbers: np.ndarray) -> "Problem[P]":
         """Return the problem of some of the runs, which have their data by number."""
+        released = self.released
         return replace(
             self,
+            released=released and (lambda arrays, objective, run: released(arrays, objective, numbers[run])),
             expect=lambda arrays, runs: self.expect(arrays, numbers[runs]),
             maximise=lambda statistics, runs: self.maximise(statistics, numbers[runs]),
         )
 
     def rounding(self, objective: Any) -> Any:
         """Return how much of an objective may be rounding, in nats."""
-        return np.maximum(ROUNDING * self._size(objective), TINY)
+        return ROUNDING * np.abs(objective) + self._least_rounding
 
     def last_digit(self, objective: Any) -> Any:
         """Return the size of the last digit of an objective, in nats: less cannot be gained."""
-        return EPS * self._size(objective)
+        return self.rounding(objective) * (EPS / ROUNDING)
 
-    def _size(self, objective: Any) -> Any:
-        return np.abs(objective) + self.n_samples + self.log_prior_size
+    @cached_property
+    def _least_rounding(self) -> float:
+        return max(ROUNDING * (self.n_samples + self.log_prior_size), TINY)
 
 
 def one_run(arrays: Arrays) -> dict[str, Array]:

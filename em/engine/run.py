@@ -1,8 +1,8 @@
 """What one run of EM came to, and which of several is the best."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol, Self
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -61,12 +61,6 @@ class Run[P]:
     def n_iter(self) -> int:
         """Number of iterations made."""
         return len(self.history) - 1
-
-    def then(self, after: Self) -> Self:
-        """Return this run continued by another that started above its objective."""
-        status = f"{after.status}, {self.n_iter} iterations after a false boundary was left"
-        history, n_e_steps = np.concatenate([self.history, after.history]), self.n_e_steps + after.n_e_steps
-        return replace(after, history=history, n_e_steps=n_e_steps, status=status, start=self.start)
 
 
 def best_of[P](runs: Sequence[Run[P]], problem: Problem[P]) -> Run[P]:

@@ -21,10 +21,10 @@ from em.engine.visit import Visit
 type State = dict[str, Any]
 
 PARTS = {  # what changes in an iteration, by the object that has it
-    "": ("ids", "best_x", "best_log_likelihood", "to_come"),
-    "gain": ("last", "last_step", "last_gain", "gain_per_squared_step", "rates", "estimates", "gains_by_leaps"),
+    "": ("ids", "best", "best_x", "best_log_likelihood", "to_come"),
+    "gain": ("last", "last_squared", "last_gain", "gain_per_squared_step", "rates", "estimates", "gains_by_leaps"),
     "leaps": ("points", "pair", "at", "secants", "n_secants", "shortened", "n_refused", "by_secants"),
-    "races": ("standing", "reached", "n_met", "ended"),
+    "races": ("standing", "reached", "n_met", "length"),
 }
 OF_RUNS = [field.name for field in fields(Run) if field.name not in ("parameters", "start")]
 

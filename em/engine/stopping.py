@@ -42,49 +42,39 @@ class GainToCome:
 
     def __init__(self, start: Array, problem: Problem[Any]) -> None:
         R = len(start)
-        self.problem, self.unit = problem, problem.unit
-        self.last = start
-        self.last_step, self.last_gain, self.gain_per_squared_step = np.zeros((3, R))
+        self.problem, self.last = problem, start
+        self.weight = 1 / (problem.unit * np.sqrt(len(problem.unit)))  # of a number in the norm of a step
+        self.last_squared, self.last_gain, self.gain_per_squared_step = np.zeros((3, R))
         self.rates = np.full((R, REMEMBERED), -np.inf)
         self.estimates = np.full((R, CONFIRMED), np.inf)
         self.gains_by_leaps = np.zeros((R, LEAPS_COUNT))
 
     def after(self, x: Array, gained: Array, objective: Array, leapt: np.ndarray) -> Array:
         """Return the gains still to come (R,), in nats, after the plain steps or leaps that led to ``x`` (R, P)."""
-        with np.errstate(all="ignore"):  # a first gain may be infinite
-            return self._after(x, gained, objective, leapt)
-
-    def _after(self, x: Array, gained: Array, objective: Array, leapt: np.ndarray) -> Array:
-        step = np.sqrt(np.mean(((x - self.last) / self.unit) ** 2, axis=1))
-        rounding = self.problem.rounding(objective)
-        self.gains_by_leaps = _pushed(self.gains_by_leaps, np.where(leapt & (gained > rounding), gained, 0.0))
-        still = ~leapt & (step <= STEP_NOISE)
-        plain = ~leapt & ~still
-        gain = self._gain_of(step, gained, rounding, x)
-        seen = plain & (self.last_step > 0)
-        rate = np.fmax((step / self.last_step) ** 2, gain / self.last_gain)
-        self.rates = np.where(seen[:, None], _pushed(self.rates, rate), self.rates)
-        slowest = self.rates.max(axis=1)
-        rest = np.where((slowest >= 1) | (slowest == -np.inf), np.inf, gain * slowest / (1 - slowest))
-        estimate = np.maximum(self.gains_by_leaps.max(axis=1), rest)
-        estimates = np.where(plain[:, None], _pushed(self.estimates, estimate), self.estimates)
-        self.estimates = np.where(leapt[:, None], np.inf, estimates)
-        self.last = np.where(still[:, None], self.last, x)
-        self.last_step = np.where(leapt, 0.0, np.where(plain, step, self.last_step))
-        self.last_gain = np.where(plain, gain, self.last_gain)
-        self.gain_per_squared_step = np.where(
-            plain & (gained > rounding), gain / np.where(step > 0, step, 1.0) ** 2, self.gain_per_squared_step
-        )
-        return np.where(still, 0.0, self.estimates.max(axis=1))
-
-    def _gain_of(self, step: Array, gained: Array, rounding: Array, x: Array) -> Array:
-        carried = self.gain_per_squared_step * step**2
-        gain = np.where(gained > rounding, gained, carried)
-        unread = (gained <= rounding) & (self.gain_per_squared_step == 0)
+        step, read = (x - self.last) * self.weight, gained > (rounding := self.problem.rounding(objective))
+        squared = np.einsum("rp,rp->r", step, step)
+        plain, still = ~leapt, ~leapt & (squared <= STEP_NOISE**2)
+        if any_still := still.any():
+            plain &= ~still
+        gain = np.where(read, gained, self.gain_per_squared_step * squared)
+        unread = ~read & (self.gain_per_squared_step == 0)
         if unread.any():
             most = np.maximum(self.of_step_to(x), TINY) if self.problem.whitened else rounding
             gain = np.where(unread, most, gain)
-        return gain
+        _push(self.gains_by_leaps, np.where(leapt & read, gained, 0.0))
+        rate = np.fmax(squared / self.last_squared, gain / self.last_gain)
+        _push(self.rates, rate, plain & (self.last_squared > 0))
+        slowest = self.rates.max(axis=1)
+        rest = np.where((slowest >= 0) & (slowest < 1), gain * slowest / (1 - slowest), np.inf)
+        _push(self.estimates, np.maximum(self.gains_by_leaps.max(axis=1), rest), plain)
+        self.estimates[leapt] = np.inf
+        self.last = np.where(still[:, None], self.last, x) if any_still else x
+        np.copyto(self.last_squared, squared, where=plain)
+        self.last_squared[leapt] = 0.0
+        np.copyto(self.last_gain, gain, where=plain)
+        np.copyto(self.gain_per_squared_step, gain / squared, where=plain & read)
+        to_come = self.estimates.max(axis=1)
+        return np.where(still, 0.0, to_come) if any_still else to_come
 
     def of_step_to(self, x: Array) -> Array:
         """Return the most that the steps from the last parameters to these can gain, or infinity without a metric."""
@@ -97,14 +87,17 @@ class GainToCome:
     def take(self, which: np.ndarray) -> "GainToCome":
         """Return the same for some of the runs."""
         other = GainToCome(self.last[which], self.problem)
-        for name in ("last_step", "last_gain", "gain_per_squared_step", "rates", "estimates", "gains_by_leaps"):
+        for name in ("last_squared", "last_gain", "gain_per_squared_step", "rates", "estimates", "gains_by_leaps"):
             setattr(other, name, getattr(self, name)[which])
         return other
 
 
-def _pushed(ring: Array, values: Array) -> Array:
-    """Return the ring (R, m) without its oldest column and with a new one."""
-    return np.concatenate([ring[:, 1:], values[:, None]], axis=1)
+def _push(ring: Array, values: Array, which: np.ndarray | None = None) -> None:
+    """Put a new column into the ring (R, m) for its oldest, in all rows or in some (R,)."""
+    if which is None or which.all():
+        ring[:, :-1], ring[:, -1] = ring[:, 1:], values
+    else:
+        ring[which] = np.concatenate([ring[which, 1:], values[which, None]], axis=1)
 
 
 def rest_of_series(gains: list[float]) -> float:

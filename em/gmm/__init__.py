@@ -212,7 +212,8 @@ def modes(
         covariances = (covariances + np.swapaxes(covariances, -1, -2)) / 2
     arrays = {"weights": weights, "means": means, "covariances": covariances} | dict(frozen)
     shapes = {"weights": (K,), "means": (K, D), "covariances": covariances_shape(kind, K, D)}
-    return {name: np.broadcast_to(array, (*N.shape[:-1], *shapes[name])) for name, array in arrays.items()}
+    wanted = {name: (*N.shape[:-1], *shape) for name, shape in shapes.items()}
+    return {n: array if array.shape == wanted[n] else np.broadcast_to(array, wanted[n]) for n, array in arrays.items()}
 
 
 def _squares(rows: Array, weights: Array, covariance_type: str) -> Array:

@@ -1,35 +1,31 @@
 """The Gaussian mixture fitted by EM, in scikit-learn's manner; the steps are those of :mod:`em.gmm`."""
 
-import operator
 from collections.abc import Callable, Sequence
-from copy import copy
 from dataclasses import dataclass, replace
-from functools import partial, reduce
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 
-from em.engine.blocks import blocks
 from em.engine.problem import Arrays, Collapse, Problem, log_prior_size
 from em.estimator import MixtureEM
-from em.gmm import log_joint, mode
+from em.gmm import log_joint
 from em.gmm.collapse import check_range, constant_columns
 from em.gmm.coverage import identify
 from em.gmm.far import FARTHEST, far_responsibilities
 from em.gmm.information import information_of, observed_information, whitened
-from em.gmm.missing import conditional_means, expected_statistics, holed_blocks
-from em.gmm.problem import EStep, MStep, complete_and_holed, e_step, joint_e_step
-from em.gmm.remedies import remedies, without_columns
-from em.gmm.statistics import GaussianStatistics, sufficient_statistics
-from em.gmm.units import Units, rounder, standard_samples, units_of
-from em.samples import Samples, weighted
+from em.gmm.missing import conditional_means, holed_blocks
+from em.gmm.problem import EStep, MStep, components_alike, e_step, first_step, joint_e_step
+from em.gmm.remedies import refuse_constant_columns, remedies
+from em.gmm.statistics import GaussianStatistics
+from em.gmm.units import moved, rounder, standard_samples, units_of
+from em.samples import Samples
 from em.starts.restarts import Found
 from em.uncertainty.entries import Entries, entries_of
 from em.uncertainty.louis import Information
 from models.gmm import GMMParameters, simulate
 from models.gmm.prior import GaussianPrior
 from models.gmm.structures import check_covariance_type, cholesky_factors, covariances_shape
-from models.shown import listed
 from models.validation import Array
 
 
@@ -48,8 +44,8 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         ``None`` is maximum likelihood, with no hidden regularisation. A GMMIndependentPrior is for "diag" and
         "spherical" (and a single feature): its steps are those of :mod:`em.gmm.conditional_modes`.
     n_init : int, default 10
-        Number of restarts, run to the end or until three have ended at the best optimum; the best one that did not
-        collapse is kept.
+        Number of restarts, run until they end or cannot win any more (:mod:`em.engine.race`); the best one that did
+        not collapse is kept.
     n_starts : int or None, default None
         Number of starts that a short run of 10 iterations tries, of which the best ``n_init`` are run to the end;
         None tries no more than are run. Neither number counts where ``init`` gives one start.
@@ -149,15 +145,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         if "covariances" in (self.frozen or {}):
             cholesky_factors(kind, self._frozen(D)["covariances"])
         elif self._may_collapse and "means" not in (self.frozen or {}):
-            self._refuse_constant_columns(samples, constant_columns(samples, kind))
-
-    def _refuse_constant_columns(self, samples: Samples, constant: list[int]) -> None:
-        if constant:
-            raise ValueError(
-                f"X must not have constant columns for maximum likelihood, got constant column(s) "
-                f"{listed(constant, samples.names)}: their "
-                f"variance would be 0. What helps here: {without_columns(self, samples, constant)}"
-            )
+            refuse_constant_columns(self, samples, constant_columns(samples, kind))
 
     def _remedies(self, samples: Samples) -> str:
         return remedies(self, samples)
@@ -193,9 +181,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
     def _moved(self, like: Samples) -> Self:
         """EM runs in the units of the data's own spread (:mod:`em.gmm.units`)."""
         units = units_of(like, self.covariance_type, self.prior)
-        there = self._in(units)
-        there._units = units
-        return there
+        return moved(self, units)
 
     def _standard(self, samples: Samples) -> Samples:
         return standard_samples(samples, self._units)
@@ -207,24 +193,6 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         expect = joint_e_step(samples, self.covariance_type)
         spreads = np.stack([self._spread(own) for own in samples])
         return None if expect is None else self._problem_of(samples[0], expect, spreads)
-
-    def _in(self, units: Units) -> Self:
-        """Return this estimator for samples in other units: prior, frozen parameters and start are moved along."""
-        other = copy(self)
-        try:
-            other.frozen = units.arrays(self._frozen(len(units.scale)))
-            if self.prior is not None:
-                other.prior = self.prior.standardised(units.location, units.scale)
-            if isinstance(self.init, GMMParameters):
-                other.init = units.parameters(self.init)
-            for means in self._known_from_init(len(units.scale)).values():
-                other.init = units.rows(means)
-        except ValueError as error:
-            raise ValueError(
-                f"prior, frozen and init must be numbers of the size of X's, whose standard deviations are about "
-                f"{units.scale}: in these units {error}"
-            ) from None
-        return other
 
     def _problem(self, samples: Samples) -> Problem[GMMParameters]:
         return self._sized_problem(samples, None)
@@ -281,20 +249,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         return log_joint(samples.X[:], parameters)
 
     def _m_step(self, samples: Samples, responsibilities: Array) -> GMMParameters:
-        r, kind = weighted(responsibilities, samples.weights), self.covariance_type
-        frozen = self._frozen(samples.X.shape[1])
-        whole, holed = complete_and_holed(samples, self.n_components)
-        if not holed:
-            counts, sums = r.sum(axis=0), np.zeros((r.shape[1], samples.X.shape[1]))
-            for rows in blocks(len(r)):
-                sums += r[rows].T @ samples.X[rows]
-            centers = sums / np.where(counts > 0, counts, 1.0)[:, None]
-            step = partial(_statistics_of, samples.X, r, centers, kind)
-            return mode(reduce(operator.add, map(step, blocks(len(r)))), self.prior, frozen)
-        alike = _independent(samples, self.n_components, kind)  # what is missing is expected at its column's mean
-        parts = [sufficient_statistics(samples.X[whole], r[whole], alike.means, kind)]
-        parts += [expected_statistics(block, r[block.rows], alike) for block in holed]
-        return mode(reduce(operator.add, parts), self.prior, frozen)
+        return first_step(samples, responsibilities, self.covariance_type, self.prior, self._frozen(samples.X.shape[1]))
 
     def _centers(self, samples: Samples, known: Arrays) -> Array | None:
         return known.get("means")
@@ -303,7 +258,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         try:
             return super()._start(samples, view, rng)
         except Collapse:
-            alike = _independent(samples, self.n_components, self.covariance_type)
+            alike = components_alike(samples, self.n_components, self.covariance_type)
             return replace(alike, **self._frozen(samples.X.shape[1]))  # type: ignore[arg-type]
 
     def _log_joint_of(self, X: Array) -> Callable[[slice], Array]:
@@ -336,23 +291,3 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
 
     def _entries(self, n_samples: float) -> Entries:
         return entries_of(self.parameters_, n_samples, self.frozen or (), self._labels)
-
-
-def _statistics_of(
-    X: Array, responsibilities: Array, centers: Array, covariance_type: str, rows: slice
-) -> GaussianStatistics:
-    return sufficient_statistics(X[rows], responsibilities[rows], centers, covariance_type)
-
-
-def _independent(samples: Samples, K: int, covariance_type: str) -> GMMParameters:
-    """Return K components alike: the columns' means and variances, no covariances."""
-    D = samples.X.shape[1]
-    variances = np.where(samples.deviation > 0, samples.deviation, 1.0) ** 2
-    matrix = np.diag(variances)
-    covariances = {
-        "full": np.tile(matrix, (K, 1, 1)),
-        "tied": matrix,
-        "diag": np.tile(variances, (K, 1)),
-        "spherical": np.full(K, variances.mean()),
-    }[covariance_type]
-    return GMMParameters(np.full(K, 1 / K), np.broadcast_to(samples.mean, (K, D)), covariances, covariance_type)

@@ -12,6 +12,7 @@ tr(P_k) (1 + ‖μ_k‖²) cancel, so the form is for rows near 0 and of size 1,
 
 import numpy as np
 
+from em.bound import log_of
 from em.engine.problem import Arrays
 from em.gmm.statistics import GaussianStatistics
 from models.validation import Array
@@ -45,6 +46,8 @@ class NaturalForm:
         self.of_matrices = covariance_type in ("full", "tied")
         self.products = np.tril_indices(n_features) if self.of_matrices else np.diag_indices(n_features)
         self.n_statistics = 1 + n_features + len(self.products[0])
+        on_diagonal = self.products[0] == self.products[1]
+        self.factors, self.diagonal = np.where(on_diagonal, -0.5, -1.0), 1 + n_features + np.flatnonzero(on_diagonal)
 
     def statistics(self, y: Array) -> Array:
         """Return 1, y and the products y_d y_e of rows (n, D), shape (p, n)."""
@@ -67,21 +70,20 @@ class NaturalForm:
         if self.of_matrices:
             whitened = (whitener @ means[..., None])[..., 0]
             linear = (whitener.mT @ whitened[..., None])[..., 0]
-            quadratic = (whitener.mT @ whitener)[..., *self.products]
-            quadratic = quadratic * np.where(self.products[0] == self.products[1], -0.5, -1.0)
+            quadratic = (whitener.mT @ whitener)[..., *self.products] * self.factors
             log_det = np.log(np.diagonal(whitener, axis1=-2, axis2=-1)).sum(axis=-1)
         else:
             whitened, quadratic = means * whitener, -0.5 * whitener**2
             linear, log_det = whitened * whitener, np.log(whitener).sum(axis=-1)
-        log_weights = np.where(weights > 0, np.log(np.where(weights > 0, weights, 1.0)), LOG_ZERO)
+        log_weights = np.maximum(log_of(weights), LOG_ZERO)
         constant = log_weights + log_det - 0.5 * (D * np.log(2 * np.pi) + (whitened**2).sum(axis=-1))
-        quadratic = np.broadcast_to(quadratic, (*means.shape[:-1], len(self.products[0])))
+        if quadratic.shape[:-1] != weights.shape:  # all components share it
+            quadratic = np.broadcast_to(quadratic, (*weights.shape, len(self.factors)))
         return np.concatenate([constant[..., None], linear, quadratic], axis=-1)
 
     def cancels(self, theta: Arrays, natural: Array) -> np.ndarray:
         """Return which of the R mixtures have terms so large that their cancelling would cost digits."""
-        diagonal = self.products[0] == self.products[1]
-        traces = -2 * natural[..., 1 + self.n_features :][..., diagonal].sum(axis=-1)
+        traces = -2 * natural[..., self.diagonal].sum(axis=-1)
         terms = traces * (1 + (theta["means"] ** 2).sum(axis=-1))
         return ~(np.where(theta["weights"] > 0, terms, 0.0).max(axis=-1) <= LARGEST_TERMS * self.n_features)
 

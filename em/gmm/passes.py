@@ -72,10 +72,10 @@ class GaussianRows:
             x = None if kept is not None else np.asarray(self.X[rows], dtype=np.float64)
             statistics = kept[..., rows] if x is None else self.form.statistics(x)  # type: ignore[index]
             joint = (flat @ statistics).reshape(R, K, -1)
-            responsibilities, log_prob = normalise(joint.mT)
+            responsibilities, log_prob = normalise(joint.mT, overwrite=True)
             if weights is not None:
                 responsibilities *= weights[..., rows, None]
-                log_prob = log_prob * weights[..., rows]
+                log_prob *= weights[..., rows]
             r = responsibilities.mT
             sums = (r if self.own else r.reshape(R * K, -1)) @ statistics.mT
             return log_prob.sum(axis=1), {"sums": sums.reshape(R, K, p)}

@@ -3,17 +3,18 @@
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
 
 import numpy as np
 
+from em.engine.blocks import blocks
 from em.engine.problem import Arrays
-from em.gmm import modes, why_emptied, why_singular
+from em.gmm import mode, modes, why_emptied, why_singular
 from em.gmm.collapse import FLAT_DATA, flatness, scales_of, why_collapsed
-from em.gmm.missing import Holed, holed_blocks, holed_pass
+from em.gmm.missing import Holed, expected_statistics, holed_blocks, holed_pass
 from em.gmm.passes import GaussianRows
-from em.gmm.statistics import GaussianStatistics
-from em.samples import Samples
+from em.gmm.statistics import GaussianStatistics, sufficient_statistics
+from em.samples import Samples, weighted
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
 from models.gmm.structures import MATRICES, covariance_support, unit_covariance
 from models.supports import SIMPLEX
@@ -56,7 +57,7 @@ class MStep:
         """Return weights, means and covariances by name, and sentences, "" where a run goes on."""
         kind, counts = self.covariance_type, statistics["counts"]
         theta = modes(GaussianStatistics.of(kind, statistics), self.prior, self.frozen)
-        flat = self._flat if len(self._flat) == 1 else self._flat[runs]
+        flat = self._flat[runs] if len(self._flat) > 1 else self._flat.repeat(len(runs))
         if self.sizes is not None:
             unused = np.arange(counts.shape[1]) >= self.sizes[runs][:, None]
             counts = np.where(unused, np.inf, counts)
@@ -64,13 +65,13 @@ class MStep:
                 unused = unused.reshape(*unused.shape, *(1,) * (theta["covariances"].ndim - 2))
                 unit = unit_covariance(kind, self.spreads.shape[-1])
                 theta["covariances"] = np.where(unused, unit, theta["covariances"])
-        why = [FLAT if is_flat else "" for is_flat in np.broadcast_to(flat, len(runs)).tolist()]
+        why = [FLAT if is_flat else "" for is_flat in flat.tolist()]
         for r in np.flatnonzero((counts <= 0).any(axis=1)).tolist():
             why[r] = why[r] or why_emptied(counts[r], self.prior, self.frozen)
-        if self._may_collapse:
+        if self._may_collapse:  # whose eigenvalues are all positive if none has
             scales = self._scales if len(self._scales) == 1 else self._scales[runs]
             collapsed = why_collapsed(kind, theta["covariances"], counts, scales, "means" not in self.frozen)
-            why = [one or other for one, other in zip(why, collapsed, strict=True)]
+            return theta, [one or other for one, other in zip(why, collapsed, strict=True)]
         for r in np.flatnonzero(~covariance_support(kind).holds(theta["covariances"])).tolist():
             why[r] = why[r] or why_singular(theta["covariances"][r], kind)
         return theta, why
@@ -140,3 +141,46 @@ def complete_and_holed(samples: Samples, n_components: int) -> tuple[np.ndarray 
         return slice(None), []
     whole = np.flatnonzero(~np.isnan(samples.X).any(axis=1))
     return whole, list(holed_blocks(samples.X, samples.weights, n_components))
+
+
+def first_step(
+    samples: Samples,
+    responsibilities: Array,
+    covariance_type: str,
+    prior: GMMPrior | GMMIndependentPrior | None,
+    frozen: Mapping[str, Array],
+) -> GMMParameters:
+    """Return the parameters at the mode under responsibilities (n, K); missing cells are expected at column means."""
+    r, K = weighted(responsibilities, samples.weights), responsibilities.shape[1]
+    whole, holed = complete_and_holed(samples, K)
+    if not holed:
+        counts, sums = r.sum(axis=0), np.zeros((K, samples.X.shape[1]))
+        for rows in blocks(len(r)):
+            sums += r[rows].T @ samples.X[rows]
+        centers = sums / np.where(counts > 0, counts, 1.0)[:, None]
+        step = partial(_statistics_of, samples.X, r, centers, covariance_type)
+        return mode(reduce(operator.add, map(step, blocks(len(r)))), prior, frozen)
+    alike = components_alike(samples, K, covariance_type)
+    parts = [sufficient_statistics(samples.X[whole], r[whole], alike.means, covariance_type)]
+    parts += [expected_statistics(block, r[block.rows], alike) for block in holed]
+    return mode(reduce(operator.add, parts), prior, frozen)
+
+
+def _statistics_of(
+    X: Array, responsibilities: Array, centers: Array, covariance_type: str, rows: slice
+) -> GaussianStatistics:
+    return sufficient_statistics(X[rows], responsibilities[rows], centers, covariance_type)
+
+
+def components_alike(samples: Samples, K: int, covariance_type: str) -> GMMParameters:
+    """Return K components alike: the columns' means and variances, no covariances."""
+    D = samples.X.shape[1]
+    variances = np.where(samples.deviation > 0, samples.deviation, 1.0) ** 2
+    matrix = np.diag(variances)
+    covariances = {
+        "full": np.tile(matrix, (K, 1, 1)),
+        "tied": matrix,
+        "diag": np.tile(variances, (K, 1)),
+        "spherical": np.full(K, variances.mean()),
+    }[covariance_type]
+    return GMMParameters(np.full(K, 1 / K), np.broadcast_to(samples.mean, (K, D)), covariances, covariance_type)

@@ -14,9 +14,20 @@ import numpy as np
 from em.samples import Samples
 from em.status import left_to_the_status
 from models.gmm import GMMIndependentPrior, GMMPrior
+from models.shown import listed
 
 MOST_ROWS, RESTARTS, ITERATIONS = 20_000, 3, 500
 SIMPLER = {"full": ("tied", "diag", "spherical"), "tied": ("diag", "spherical"), "diag": ("spherical",)}
+
+
+def refuse_constant_columns(estimator: Any, samples: Samples, constant: list[int]) -> None:
+    """Raise a ValueError, with what helps, if the maximum-likelihood variance of some columns would be 0."""
+    if constant:
+        raise ValueError(
+            f"X must not have constant columns for maximum likelihood, got constant column(s) "
+            f"{listed(constant, samples.names)}: their "
+            f"variance would be 0. What helps here: {without_columns(estimator, samples, constant)}"
+        )
 
 
 def remedies(estimator: Any, samples: Samples) -> str:

@@ -11,6 +11,7 @@ covariances have one scale for all features, the root of the mean variance.
 """
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
@@ -162,6 +163,26 @@ def units_of(samples: Samples, covariance_type: str, prior: GaussianPrior | None
         largest = deviation.max()
         deviation = np.full_like(deviation, largest * np.sqrt(np.mean((deviation / largest) ** 2)))
     return Units(samples.mean, deviation, covariance_type)
+
+
+def moved(estimator: Any, units: Units) -> Any:
+    """Return a Gaussian mixture's estimator for samples in other units: prior, frozen parameters and start go along."""
+    other = copy(estimator)
+    other._units = units
+    try:
+        other.frozen = units.arrays(estimator._frozen(len(units.scale)))
+        if estimator.prior is not None:
+            other.prior = estimator.prior.standardised(units.location, units.scale)
+        if isinstance(estimator.init, GMMParameters):
+            other.init = units.parameters(estimator.init)
+        for means in estimator._known_from_init(len(units.scale)).values():
+            other.init = units.rows(means)
+    except ValueError as error:
+        raise ValueError(
+            f"prior, frozen and init must be numbers of the size of X's, whose standard deviations are about "
+            f"{units.scale}: in these units {error}"
+        ) from None
+    return other
 
 
 def standard_samples(samples: Samples, units: Units) -> Samples:

@@ -27,7 +27,7 @@ from em.saving import REFUSALS, _encode
 from em.saving.whole_files import regular_file, write_whole
 from models.shown import shown
 
-FORMAT, VERSION = "mixture-twins checkpoint", 1
+FORMAT, VERSION = "mixture-twins checkpoint", 2
 SELDOM = 10  # times the seconds that writing takes
 
 type PathOf = str | os.PathLike[str]

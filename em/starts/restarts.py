@@ -91,10 +91,6 @@ class Restarts[P: Parameters](FittedMixture[P]):
     def _centers(self, samples: Samples, known: Mapping[str, Array]) -> Array | None:
         """Return the components' expected samples (K, D) if the known parameters give them, or None."""
 
-    def _released(self, problem: Problem[P], run: Run[P]) -> P | None:
-        """Return better parameters next to a limit that is no maximum, where this family knows a way, or None."""
-        return None
-
     def _moved(self, like: Samples) -> Self:
         """Return the estimator as EM runs: in the units of some samples, where a family has units."""
         return self
@@ -136,20 +132,8 @@ class Restarts[P: Parameters](FittedMixture[P]):
         self, problem: Problem[P], runs: Sequence[Run[P]], n_starts: int, times: list[int] | None = None
     ) -> Found[P]:
         """Return the best of the runs; each stands for so many starts."""
-        runs = self._freed(problem, runs)
         n_collapsed = sum(run.collapsed for run in runs)
         return Found(best_of(runs, problem), n_collapsed, n_starts, optima(runs, times))
-
-    def _freed(self, problem: Problem[P], runs: Sequence[Run[P]]) -> list[Run[P]]:
-        """Return the runs; those that were trapped at a false boundary go on from just inside it."""
-        freed, ended = list(runs), [r for r, run in enumerate(runs) if run.converged and run.beaten_by is None]
-        while starts := {r: start for r in ended if (start := self._released(problem, freed[r])) is not None}:
-            numbers = list(starts)
-            for r, run in zip(numbers, self._run(problem, list(starts.values()), self.max_iter), strict=True):
-                by = None if run.beaten_by is None else numbers[run.beaten_by]
-                freed[r] = freed[r].then(replace(run, beaten_by=by))
-            ended = [r for r in numbers if freed[r].converged]
-        return freed
 
     def _leading(self, samples: Samples) -> "Leading[P] | None":
         """Return the starts that lead on a part of many rows, then on four times as many, and so on; None of few."""
@@ -252,10 +236,11 @@ class Restarts[P: Parameters](FittedMixture[P]):
                 return [self._m_step(samples, one_hot)]
             except Collapse as collapse:
                 raise ValueError(f"init labels give no legal start: {collapse}") from None
-        return [
-            self._start(samples, VIEWS[number % len(VIEWS)], check_random_state(seed))
-            for number, seed in enumerate(self._seeds()[: self._n_different])
-        ]
+        rng, starts = np.random.RandomState(0), []  # seeded again for each: a new one takes longer
+        for number, seed in enumerate(self._seeds()[: self._n_different]):
+            rng.seed(seed)
+            starts.append(self._start(samples, VIEWS[number % len(VIEWS)], rng))
+        return starts
 
     @property
     def _n_different(self) -> int | None:

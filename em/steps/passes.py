@@ -40,7 +40,7 @@ def exponential_expect(
 
         def step(part: slice) -> tuple[Array, dict[str, Array]]:
             block = rows[part]
-            responsibilities, log_prob = normalise(log_weights + steps.log_kernel(block, theta))
+            responsibilities, log_prob = normalise(log_weights + steps.log_kernel(block, theta), overwrite=True)
             if of_runs is not None:
                 w = of_runs[..., part]
                 responsibilities, log_prob = responsibilities * w[..., None], np.where(w > 0, log_prob, 0.0) * w

@@ -31,6 +31,17 @@ class Statistics:
 
 
 @dataclass(frozen=True)
+class Sums:
+    """Sums over rows of the sizes of cells (D,), and of the statistics as if all were of one component."""
+
+    size: Array
+    statistics: Statistics
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(self.size + other.size, self.statistics + other.statistics)
+
+
+@dataclass(frozen=True)
 class Rows:
     """Checked rows as a family's formulas see them.
 
@@ -55,6 +66,8 @@ class Rows:
         return len(self.log_base)
 
     def __getitem__(self, rows: Any) -> "Rows":
+        if isinstance(rows, slice) and rows == slice(0, len(self)):
+            return self
         X = rows_of(self.X, rows) if issparse(self.X) and isinstance(rows, slice) else self.X[rows]
 
         def cut(T: Any) -> Any:
@@ -102,9 +115,9 @@ class Shifted:
 
 def products(statistics: Sequence[Any], natural: Sequence[Array]) -> Array:
     """Return Σ_j T_j · η_j, shape (..., n, K); -inf where η_j is and T_j is positive, and 0 times -inf is 0."""
-    nevers = [eta == -np.inf for eta in natural]
-    if not any(never.any() for never in nevers):
+    if all(eta.min() > -np.inf for eta in natural):
         return _product(statistics, natural)
+    nevers = [eta == -np.inf for eta in natural]
     impossible = _product(statistics, [never.astype(np.float64) for never in nevers]) > 0
     finite = [np.where(never, 0.0, eta) for never, eta in zip(nevers, natural, strict=True)]
     return np.where(impossible, -np.inf, _product(statistics, finite))

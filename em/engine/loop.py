@@ -1,0 +1,285 @@
+"""The loop itself: what runs that go on know, how one iteration goes, and how runs end."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from em.engine.leaps import Leaps
+from em.engine.probes import PROBED, probed
+from em.engine.problem import Problem
+from em.engine.race import ENOUGH, Races
+from em.engine.run import Parameters, Run, converged_after, lost_to_rounding, nats
+from em.engine.stages import restore, stages_of_fit, state_of
+from em.engine.stopping import GainToCome
+from em.engine.visit import Visit
+from models.validation import Array
+
+STILL = 30  # iterations that gain no digit of the objective: whatever their steps, this is the limit
+LOOKS = 5  # iterations between looks at who cannot win any more
+
+
+class Loop[P: Parameters]:
+    """The runs that go on, one row each, and what became of the others; the arguments are those of `run_em`."""
+
+    def __init__(
+        self,
+        problem: Problem[P],
+        starts: Sequence[P],
+        tol: float,
+        max_iter: int,
+        acceleration: str | None,
+        races: Sequence[int] | None,
+        reach: float,
+    ) -> None:
+        self.problem, self.starts, self.tol, self.max_iter = problem, starts, tol, max_iter
+        R = len(starts)
+        self.acceleration = acceleration
+        self.races = Races(problem, np.arange(R) if races is None else np.asarray(races), reach)
+        self.racing = problem.whitened is not None and bool(np.bincount(self.races.of_run).max() > 1)
+        self.ended: list[Run[P] | None] = [None] * R
+        self.ids = np.arange(R)
+        arrays = [start.arrays() for start in starts]
+        self.x = problem.join({name: np.stack([of_one[name] for of_one in arrays]) for name in problem.shapes})
+        self.leaps = Leaps(problem, R, acceleration) if acceleration else None
+        self.gain = GainToCome(self.x, problem)
+        self.to_come = np.full(R, np.inf)
+        self.released: dict[int, Array] = {}  # where runs go on from next, by their numbers
+
+    def to_the_end(self) -> list[Run[P]]:
+        """Iterate until every run has ended, from where an earlier call of the same fit was."""
+        stages = stages_of_fit.get()
+        state = None if stages is None else stages.begin()
+        if state is None:
+            self._begin()
+        else:
+            restore(self, state)
+        while len(self.ids):
+            if stages is not None:
+                stages.put(state_of(self))
+            self._end_where_converged()
+            if self.racing and len(self.ids) and (len(self.history) - 1) % LOOKS == 0:
+                self._end_where_beaten()
+            if len(self.ids):
+                self._advance()
+        if stages is not None and (state is None or "at" in state):
+            stages.put(state_of(self))
+        return self._with_those_beaten_by_a_collapse()
+
+    def _begin(self) -> None:
+        """Make the E-step of every start."""
+        self.at = self._visit(self.x, self.ids)
+        self.best, self.best_x, self.best_log_likelihood = self.at.objective, self.at.x, self.at.log_likelihood
+        self.history = [self.best]  # of all R runs, and no news of those that have ended
+        lost = np.isnan(self.best)
+        for i in np.flatnonzero(lost).tolist():
+            status = "collapsed at its start: the objective is not a number there"
+            self.ended[i] = Run(self.starts[i], -np.inf, -np.inf, np.array([-np.inf]), 1, False, True, status)
+        self._go_on(~lost)
+
+    def _with_those_beaten_by_a_collapse(self) -> list[Run[P]]:
+        """Return all runs; those that left the race to one that collapsed later go on from where they were."""
+        runs = [run for run in self.ended if run is not None]
+
+        def lost(run: Run[P]) -> bool:
+            return run.beaten_by is not None and runs[run.beaten_by].collapsed
+
+        while numbers := [r for r, run in enumerate(runs) if lost(run)]:
+            starts = [runs[r].parameters for r in numbers]
+            problem, races = self.problem.of_runs(np.array(numbers)), self.races.of_run[numbers].tolist()
+            left = self.max_iter - max(runs[r].n_iter for r in numbers)
+            again = Loop(problem, starts, self.tol, left, self.acceleration, races, self.races.reach).to_the_end()
+            for r, after in zip(numbers, again, strict=True):
+                history = np.concatenate([runs[r].history, after.history[1:]])
+                by = None if after.beaten_by is None else numbers[after.beaten_by]
+                n_e_steps, start = runs[r].n_e_steps + after.n_e_steps, runs[r].start
+                status = f"{after.status}, {runs[r].n_iter} iterations after its start"
+                runs[r] = replace(after, status=status, history=history, n_e_steps=n_e_steps, beaten_by=by, start=start)
+        return runs
+
+    # Ending ---------------------------------------------------------------------------------------------------------
+
+    def _end_where_converged(self) -> None:
+        n_iter, still, out_of_time = len(self.history) - 1, False, len(self.history) > self.max_iter
+        if n_iter >= STILL:
+            gained = self.best - self.history[-1 - STILL][self.ids]
+            still = gained <= self.problem.last_digit(self.best)
+        converged = self.to_come <= self.tol
+        at_limit = converged | still
+        if not (out_of_time or at_limit.any()):
+            return
+        rounding, goes_on = self.problem.rounding(self.best), np.full(len(self.ids), not out_of_time) & ~at_limit
+        for i in np.flatnonzero(~goes_on).tolist():
+            if not at_limit[i]:
+                to_come, n_probes = probed(self, i)
+                if to_come <= (bound := max(PROBED * self.tol, rounding[i])):
+                    self._end(i, converged_after(n_iter, bound), n_more=n_probes, converged=True)
+                else:
+                    left = f"{nats(to_come)} still to be gained: raise max_iter or tol"
+                    self._end(i, f"stopped at max_iter={self.max_iter} with {left}", n_more=n_probes)
+            elif not out_of_time and self._has_been_released(i):
+                goes_on[i] = True
+            else:
+                self._end(i, converged_after(n_iter, self.tol if converged[i] else rounding[i]), converged=True)
+        self._go_on(goes_on)
+
+    def _has_been_released(self, i: int) -> bool:
+        """Whether the limit of the run in row i is no maximum: its next iteration then goes to where it is left."""
+        if self.problem.released is None:
+            return False
+        theta, number = self.problem.split(self.best_x[[i]]), self.ids[[i]]
+        moved = self.problem.released(theta, float(self.best[i]), number)
+        if moved is not None:
+            self.released[int(number[0])] = self.problem.join(moved)[0]
+        return moved is not None
+
+    def _end_where_beaten(self) -> None:
+        """End the runs that cannot win their race (:mod:`em.engine.race`)."""
+        n_iter = len(self.history) - 1
+        lately = (
+            self.best - self.history[n_iter - LOOKS][self.ids] if n_iter >= LOOKS else np.full(len(self.ids), np.inf)
+        )
+        gained = lately, self.best - self.history[n_iter // 2][self.ids]
+        beaten = self.races.beaten(self.ids, self.best_x, self.best, n_iter, *gained)
+        for i, number in enumerate(self.ids.tolist()):
+            if number in beaten:
+                by, met = beaten[number]
+                how = "met" if met else "was out of reach of"
+                self._end(i, f"{how} a better run after {n_iter} iterations", beaten_by=by, met=met)
+        self._go_on(np.array([number not in beaten for number in self.ids.tolist()]))
+        decided = self.races.decided(self.ids, self.best, self.best - self.history[n_iter // 2][self.ids])
+        for i, number in enumerate(self.ids.tolist()):
+            if number in decided:
+                status = f"left after {n_iter} iterations: {ENOUGH} runs had ended at the best optimum"
+                self._end(i, status, beaten_by=decided[number])
+        self._go_on(np.array([number not in decided for number in self.ids.tolist()], dtype=bool))
+
+    def _end(
+        self,
+        i: int,
+        status: str,
+        *,
+        n_more: int = 0,
+        converged: bool = False,
+        collapsed: bool = False,
+        beaten_by: int | None = None,
+        met: bool = False,
+    ) -> None:
+        """Keep what became of the run in row i."""
+        number = int(self.ids[i])
+        history = np.array([objectives[number] for objectives in self.history])
+        n_e_steps = len(history) + n_more + (int(self.leaps.n_refused[i]) if self.leaps else 0)
+        parameters = self.problem.build(self.problem.split(self.best_x[i]))
+        if collapsed or beaten_by is not None:
+            self.races.leave(number, beaten_by if met else None)
+        elif converged:
+            self.races.end(number, self.best_x[i], float(history[-1]), len(history) - 1)
+        self.ended[number] = Run(
+            parameters,
+            float(self.best_log_likelihood[i]),
+            float(history[-1]),
+            history,
+            n_e_steps,
+            converged,
+            collapsed,
+            status,
+            beaten_by,
+            met,
+            self.starts[number],
+        )
+
+    def _go_on(self, which: np.ndarray) -> None:
+        """Go on with some of the runs."""
+        if which.all():
+            return
+        self.ids, self.at, self.gain = self.ids[which], self.at.take(which), self.gain.take(which)
+        self.best, self.best_x = self.best[which], self.best_x[which]
+        self.best_log_likelihood, self.to_come = self.best_log_likelihood[which], self.to_come[which]
+        if self.leaps:
+            self.leaps.take(which)
+
+    # One iteration ----------------------------------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        """Make one iteration of every run: a leap that loses nothing, or else a plain step."""
+        n_iter, (x, why) = len(self.history) - 1, self._plain_step(self.at, self.ids)
+        if any(why):
+            for i in [i for i, sentence in enumerate(why) if sentence]:
+                self._end(i, f"collapsed in iteration {n_iter + 1}: {why[i]}", collapsed=True)
+            kept = np.array([not sentence for sentence in why])
+            self._go_on(kept)
+            x = x[kept]
+            if not len(x):
+                return
+        rounding = self.problem.rounding(self.best)
+        after = self._leap_or_step(x, np.where(self.tol >= rounding, rounding, 0.0))
+        if not (self.best - after.objective <= rounding).all():
+            after = self._without_those_that_lost(after, rounding)
+        better = after.objective >= self.best
+        best = np.where(better, after.objective, self.best)
+        if better.all():
+            self.best_x, self.best_log_likelihood = after.x, after.log_likelihood
+        else:
+            self.best_x = np.where(better[:, None], after.x, self.best_x)
+            self.best_log_likelihood = np.where(better, after.log_likelihood, self.best_log_likelihood)
+        self.at, self.to_come = after, self.gain.after(after.x, best - self.best, best, after.leapt)
+        self.best, history = best, self.history[-1].copy()
+        history[self.ids] = best
+        self.history.append(history)
+
+    def _without_those_that_lost(self, after: Visit, rounding: Array) -> Visit:
+        """End the runs that a step took below their best, or nowhere; return where the others arrived."""
+        n_iter, loss, nowhere = len(self.history) - 1, self.best - after.objective, np.isnan(after.objective)
+        if ((after.objective == -np.inf) & (self.best == -np.inf)).any():
+            raise ValueError(
+                "init, frozen and prior leave the data or the parameters impossible: the objective is minus infinity, "
+                "before and after an M-step. Keep frozen probs and those of init off 0 and 1"
+            )
+        lost, bounds = loss > rounding, np.minimum(self.to_come, self.gain.of_step_to(after.x))
+        for i in np.flatnonzero(lost).tolist():
+            ended = bool(bounds[i] <= loss[i])
+            self._end(i, lost_to_rounding(n_iter, loss[i], ended), n_more=1, converged=ended)
+        for i in np.flatnonzero(nowhere).tolist():
+            status = f"collapsed in iteration {n_iter + 1}: the objective is not a number there"
+            self._end(i, status, collapsed=True)
+        self._go_on(~(lost | nowhere))
+        return after.take(~(lost | nowhere))
+
+    def _leap_or_step(self, x: Array, slack: Array) -> Visit:
+        """Return where runs arrive: at a leap that loses at most ``slack`` (R,), or else at the plain step ``x``.
+
+        A run that has been released arrives where it was left.
+        """
+        freed = np.zeros(len(x), dtype=bool)
+        for number, place in self.released.items():
+            freed |= self.ids == number
+            x[self.ids == number] = place
+        self.released = {}
+        if self.leaps is None:
+            return self._visit(x, self.ids, freed)
+        leaps, proposed = self.leaps.after(x)
+        proposed &= (self.gain.estimates[:, -1] > self.tol) & ~freed  # while the limit is being confirmed, none
+        if not proposed.any():
+            self.leaps.begin_again(freed, x)
+            return self._visit(x, self.ids, freed)
+        after = self._visit(np.where(proposed[:, None], leaps, x), self.ids, freed)
+        taken = proposed & (after.objective >= self.at.objective - slack)
+        refused = proposed & ~taken
+        self.leaps.accepted(taken, leaps)
+        self.leaps.refused(refused)
+        self.leaps.begin_again(freed, x)
+        after.leapt[taken] = True
+        if refused.any():
+            after.put(refused, self._visit(x[refused], self.ids[refused]))
+        return after
+
+    def _plain_step(self, at: Visit, ids: np.ndarray) -> tuple[Array, Sequence[str]]:
+        arrays, why = self.problem.maximise(at.statistics, ids)
+        return self.problem.join(arrays), why
+
+    def _visit(self, x: Array, ids: np.ndarray, leapt: np.ndarray | None = None) -> Visit:
+        arrays = self.problem.split(x)
+        log_likelihood, statistics = self.problem.expect(arrays, ids)
+        objective = log_likelihood + self.problem.log_prior(arrays)
+        leapt = np.zeros(len(x), dtype=bool) if leapt is None else leapt
+        return Visit(x, log_likelihood, objective, statistics, leapt)

@@ -1,0 +1,119 @@
+"""What a family of independent exponential features states (:mod:`em.steps`): data, density, conjugate prior."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy.sparse import issparse
+
+from em.steps.rows import Parts, Theta
+from models.cells import Cells
+from models.parameters import Parameters, Quantity
+from models.validation import Array, row_slices
+
+
+class Stated[P: Parameters](ABC):
+    """What an exponential family with independent features states: data, density, conjugate prior.
+
+    Attributes
+    ----------
+    name : str
+        Of the family, and of its folders.
+    quantities : tuple of Quantity
+        The declared arrays: the weights, and what each component has.
+    parameters_type, prior_type : type
+        Classes of its parameters and of its conjugate prior.
+    hyper_offsets : tuple
+        What the usual parameters of the conjugate prior, its ``hyperparameters``, are above χ_j.
+    options : dict
+        What parameters hold beside their arrays, and their prior's ``check_fits`` takes after K and D.
+    lengths : dict
+        Lengths of dims that are neither components nor features.
+    """
+
+    name: ClassVar[str]
+    quantities: tuple[Quantity, ...]
+    parameters_type: ClassVar[type[Any]]
+    prior_type: ClassVar[type[Any]]
+    hyper_offsets: ClassVar[tuple[float, ...]]
+    options: Mapping[str, Any] = MappingProxyType({})
+    lengths: Mapping[str, int] = MappingProxyType({})
+
+    # Data: what a family states ---------------------------------------------------------------------------------------
+
+    @property
+    def cells(self) -> Cells:
+        """Which data are legal, and what sizes of cells are called."""
+        cells: Cells = self.parameters_type.cells
+        return cells
+
+    @property
+    def size_name(self) -> str:
+        """What the size of a cell is called, "n_trials" or "exposure"; "" where cells have none."""
+        return self.cells.size_name
+
+    def check(self, X: Any, size: Any, names: Sequence[str] | None = None) -> tuple[Any, Array]:
+        """Return X with 0 in missing cells, and sizes with 0 there, (n, D) each; a ValueError if they are not legal."""
+        return self.cells.sparse(X, size) if issparse(X) else self.cells.dense(X, size, names)
+
+    @abstractmethod
+    def statistics(self, X: Any, size: Any) -> tuple[Any, ...]:
+        """Return T_j of checked rows, each (n, p_j), which are 0 in missing cells; sparse X has sizes `Shifted`."""
+
+    def log_base_of_cells(self, x: Array, size: Array) -> Array:
+        """Return log h of each cell; 0 where a cell is missing and, of counts, where x is 0."""
+        return np.zeros(x.shape)
+
+    def log_base(self, X: Any, size: Array) -> Array:
+        """Return log h of checked rows, shape (n,)."""
+        if issparse(X):
+            of_row = np.repeat(np.arange(len(size)), np.diff(X.indptr))
+            terms = self.log_base_of_cells(X.data, size[0][X.indices])
+            return np.bincount(of_row, terms, minlength=len(size)).astype(np.float64)
+        return np.concatenate([self.log_base_of_cells(X[rows], size[rows]).sum(axis=1) for rows in row_slices(X)])
+
+    # Density: what a family states ------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def natural(self, theta: Theta) -> Parts:
+        """Return η_j, each (..., K, p_j); -inf where a positive T_j is impossible."""
+
+    @abstractmethod
+    def slopes(self, theta: Theta) -> tuple[tuple[Array, Array], ...]:
+        """Return η_j' and η_j'' for each j, by the parameter of the same place, each (K, p)."""
+
+    @abstractmethod
+    def expected(self, theta: Theta, size: Array) -> tuple[Array, Parts]:
+        """Return E[x | z = k] (K, D) and E[T_j | z = k], each (K, p_j), of cells of these sizes (D,)."""
+
+    def information(self, theta: Theta, size: Array) -> Array:
+        """Return the Fisher information of θ in one sample of known label, -Σ_j E[T_j] η_j'', shape (K, p)."""
+        terms = zip(self.expected(theta, size)[1], self.slopes(theta), strict=True)
+        return -np.asarray(sum(T * second for T, (_, second) in terms))
+
+    # Conjugate prior: what a family states ----------------------------------------------------------------------------
+
+    @abstractmethod
+    def mode(self, chi: Parts, of_prior: Parts) -> dict[str, Array]:
+        """Return the mode of the density over θ, each (..., K, p); NaN where χ = 0, which has none.
+
+        What the prior alone keeps off the boundary, rounding must not put there.
+        """
+
+    @abstractmethod
+    def moments(self, hyper: Parts) -> tuple[Array, Array]:
+        """Return mean and variance of θ; this and what follows take the usual parameters, each (..., K, p_j)."""
+
+    @abstractmethod
+    def draw(self, hyper: Parts, rng: np.random.RandomState) -> dict[str, Array]:
+        """Draw θ, inside its support: what rounds to the boundary could never be left."""
+
+    @abstractmethod
+    def log_normaliser(self, hyper: Parts) -> Array:
+        """Return A = log ∫ exp Σ_j χ_j · η_j dθ, summed over features, shape (..., K)."""
+
+    @abstractmethod
+    def mean_natural(self, hyper: Parts) -> Parts:
+        """Return E[η_j], each (..., K, p_j)."""
