@@ -62,6 +62,15 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
     def _e_step_of(self, samples: Samples, *, as_holed: bool = False) -> Callable[..., Any]:
         """Return the E-step of many runs on samples in memory (:class:`em.engine.problem.Problem`)."""
 
+    def _e_step_at(
+        self, theta: Arrays, runs: np.ndarray, *, as_holed: bool = False
+    ) -> Callable[[Samples], tuple[Array, Arrays]]:
+        """Return the E-step of many runs at these parameters, for one part of the samples after the other.
+
+        Without ``as_holed`` no part has a missing cell.
+        """
+        return lambda part: self._e_step_of(part, as_holed=as_holed)(theta, runs)
+
     @abstractmethod
     def _check_data(self, samples: Samples) -> None:
         """Raise a ValueError if the samples, the prior or a setting of this family is not legal."""

@@ -1,7 +1,7 @@
 """Samples that are chunks: the sums that a fit asks for are made where the chunks are."""
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial, reduce
@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from em.chunked.chunks import Chunks
-from em.chunked.summary import Ends, Summary, summary_of
+from em.chunked.summary import LAST, Ends, Summary, bound_of, summary_of
 from em.engine.blocks import blocks
 from em.samples import Samples, encoded, kept_samples, sums_of_products
 from models.frames import column_names, real_numbers
@@ -38,6 +38,12 @@ class Matrix:
         return self.shape[0] * self.shape[1]
 
 
+class WholeSamples(Samples):
+    """Samples of which no cell is missing, without a look at each."""
+
+    complete = True
+
+
 @dataclass(frozen=True)
 class Reader:
     """How a chunk becomes samples: an estimator's codes for labels, where it has some, names for messages, and units.
@@ -57,11 +63,12 @@ class Reader:
             raise ValueError(f"X must have {self.n_features} columns in every chunk, got {rows.shape[1]} in this one")
         if self.whole:
             X = np.ascontiguousarray(rows, dtype=np.float64)
-            samples = Samples(X, weights, np.ones(len(X), dtype=bool), len(X), self.names)
+            samples: Samples = WholeSamples(
+                X, weights, np.broadcast_to(True, len(X)), len(X), self.names, lasting=False
+            )
         else:
             X = np.ascontiguousarray(data_matrix(encoded(self.estimator, rows), missing=True, names=self.names))
-            samples, _ = kept_samples(X, weights, self.names)
-        samples = replace(samples, lasting=False)
+            samples = replace(kept_samples(X, weights, self.names)[0], lasting=False)
         return samples if self.units is None else self.units.samples(samples)
 
 
@@ -79,6 +86,38 @@ class Pass:
             for name, array in self.statistics.items()
         }
         return type(self)(self.log_likelihood + other.log_likelihood, sums, self.fixed)
+
+
+@dataclass(frozen=True, eq=False)
+class Expectation:
+    """The E-step of runs at some parameters, chunk by chunk: what all chunks of a group need is computed once.
+
+    Attributes
+    ----------
+    estimator : MixtureEM
+        Has the E-step.
+    theta : dict
+        Parameters of all runs, by name.
+    runs : ndarray
+        Their numbers.
+    as_holed : bool
+        Whether any chunk has missing cells: then each is treated as if it had.
+    """
+
+    estimator: Any
+    theta: dict[str, Array]
+    runs: np.ndarray
+    as_holed: bool
+
+    @cached_property
+    def _of_part(self) -> Callable[[Samples], tuple[Array, Mapping[str, Array]]]:
+        found: Callable[..., Any] = self.estimator._e_step_at(self.theta, self.runs, as_holed=self.as_holed)
+        return found
+
+    def __call__(self, part: Samples) -> Pass:
+        """Return one chunk's part."""
+        log_likelihood, statistics = self._of_part(part)
+        return Pass(log_likelihood, dict(statistics), self.estimator._fixed)
 
 
 @dataclass(frozen=True)
@@ -118,7 +157,7 @@ class ChunkedSamples(Samples):
         sent.init = "random"  # parameters, or what else is as large as they are, need not travel in every pass
 
         def expect(theta: Any, runs: np.ndarray) -> tuple[Array, dict[str, Array]]:
-            found = self.sum_of(partial(_expected, sent, dict(theta), runs, self.complete))
+            found = self.sum_of(Expectation(sent, dict(theta), runs, as_holed=not self.complete))
             return found.log_likelihood, found.statistics
 
         return expect
@@ -214,7 +253,9 @@ def chunked_samples(
     encodes = hasattr(estimator, "_encoded")
     reader = Reader(estimator if encodes else None, D, names)
     most = min(MOST_SKETCHED, max(MOST_CELLS_SKETCHED // max(D, 1), FEWEST_SKETCHED))
-    summary: Summary | None = chunks.sum(_summarised, reader, most)
+    summary: Summary | None = chunks.sum(_summarised, reader, most, len(chunks.rows))
+    if summary is not None and not summary.sketch.whole:
+        summary = chunks.sum(_summarised, reader, most, 0)
     n_rows = 0 if summary is None else summary.n_rows
     if summary is None or n_rows < 2:
         raise ValueError(f"X must have at least two rows (samples) that are observed and have a weight, got {n_rows}")
@@ -244,15 +285,19 @@ def check_header(estimator: BaseEstimator, X: Any, *, reset: bool) -> None:
     validate_data(estimator, header, reset=reset, skip_check_array=True)
 
 
-def _summarised(rows: Any, weights: Array | None, reader: Reader, most: int) -> Summary:
-    """Return the summary of a chunk, of few cells at a time: nothing of its size is held beside it."""
+def _summarised(rows: Any, weights: Array | None, reader: Reader, most: int, n_alike: int) -> Summary:
+    """Return the summary of a chunk, of few cells at a time: nothing of its size is held beside it.
+
+    Where so many chunks are alike, this one gives its share of a sketch only.
+    """
     part = reader(rows, weights)
     n, n_left_out = len(part.X), part.n_rows - len(part.X)
+    bound = bound_of(most, n * n_alike) if n * n_alike else LAST
 
     def of_block(at: slice) -> Summary:
         own = None if part.weights is None else part.weights[at]
         n_rows = len(part.X[at]) + (0 if at.start else n_left_out)
-        return summary_of(replace(part, X=part.X[at], weights=own, n_rows=n_rows), most)
+        return summary_of(replace(part, X=part.X[at], weights=own, n_rows=n_rows), most, bound)
 
     some_rows = max(CELLS_AT_A_TIME // part.X.shape[1], 1)
     return reduce(operator.add, map(of_block, list(blocks(n, some_rows)) or [slice(0, 0)]))
@@ -270,9 +315,3 @@ def _ends_of(part: Samples, columns: np.ndarray) -> Ends:
 def _products(part: Samples, mean: Array) -> Array:
     """Return Σ w (x - mean) (x - mean)', shape (D, D)."""
     return sums_of_products(part.X, mean, part.weights)
-
-
-def _expected(estimator: Any, theta: dict[str, Array], runs: np.ndarray, complete: bool, part: Samples) -> Pass:
-    """Return one chunk's part of an E-step; where any chunk has missing cells, as if each had."""
-    log_likelihood, statistics = estimator._e_step_of(part, as_holed=not complete)(theta, runs)
-    return Pass(log_likelihood, dict(statistics), estimator._fixed)

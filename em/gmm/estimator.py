@@ -18,7 +18,7 @@ from em.gmm.coverage import identify
 from em.gmm.far import FARTHEST, far_responsibilities
 from em.gmm.information import information_of, observed_information, whitened
 from em.gmm.missing import conditional_means, expected_statistics, holed_blocks
-from em.gmm.problem import EStep, MStep, complete_and_holed, e_step, joint_e_step
+from em.gmm.problem import EStep, MStep, complete_and_holed, e_step, e_step_at, joint_e_step
 from em.gmm.remedies import remedies, without_columns
 from em.gmm.statistics import GaussianStatistics, sufficient_statistics
 from em.gmm.units import Units, rounder, standard_samples, units_of
@@ -234,6 +234,13 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
 
     def _e_step_of(self, samples: Samples, *, as_holed: bool = False) -> EStep:
         return e_step(samples, self.covariance_type, self.n_components, as_holed=as_holed)
+
+    def _e_step_at(
+        self, theta: Arrays, runs: np.ndarray, *, as_holed: bool = False
+    ) -> Callable[[Samples], tuple[Array, Arrays]]:
+        if as_holed:
+            return super()._e_step_at(theta, runs, as_holed=True)
+        return e_step_at(theta, runs, self.covariance_type)
 
     def _about(self, statistics: Arrays, arrays: Arrays) -> dict[str, Array]:
         return GaussianStatistics.of(self.covariance_type, statistics).about(arrays["means"]).arrays()
