@@ -3,6 +3,7 @@
 Restarts are in :mod:`em.starts.restarts`; what a fitted mixture is used for is in :mod:`em.fitted`.
 """
 
+import math
 import os
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -147,20 +148,31 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
         samples = self._samples(X, sample_weight)
         with one_blas_thread():
             distinct = self._distinct(samples)
-            with self._checkpointed(checkpoint, distinct):
+            with self._checkpointed(checkpoint, distinct) as kept:
                 found = self._search(distinct)
+                if kept is not None:
+                    kept.result = found.best.parameters
             self._fitted(found, samples)
             if keep_path:
                 self.path_ = EMPath(copy(self), self._path_from(found.best.start, distinct))
         return self
 
-    def _checkpointed(self, path: str | os.PathLike[str] | None, samples: Samples) -> AbstractContextManager[None]:
+    def _checkpointed(self, path: str | os.PathLike[str] | None, samples: Samples) -> AbstractContextManager[Any]:
         """Return what keeps in a file, if there is one, where the fit of distinct samples is."""
         if path is None:
             return nullcontext()
         from em.saving.checkpoints import checkpointed, fingerprint  # which knows all families
 
-        return checkpointed(path, fingerprint(self, samples))
+        there, D = self._moved(samples), samples.X.shape[1]
+        shapes, held = self._shapes(self.n_components, D), self._frozen(D)
+        sizes = np.cumsum([math.prod(shape) for shape in shapes.values()])
+
+        def built(x: Array) -> P:
+            parts = zip(shapes.items(), np.split(x, sizes[:-1]), strict=True)
+            parameters = there._built({name: part.reshape(shape) for (name, shape), part in parts})
+            return replace(there._back(parameters), **held)  # type: ignore[arg-type]
+
+        return checkpointed(path, fingerprint(self, samples), built)
 
     def _path_from(self, start: P | None, samples: Samples) -> list[P]:
         """Return the parameters of plain EM from a start in the units in which EM runs."""
