@@ -3,13 +3,13 @@
 Restarts are in :mod:`em.starts.restarts`; what a fitted mixture is used for is in :mod:`em.fitted`.
 """
 
-import math
 import os
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from dataclasses import KW_ONLY, dataclass, replace
+from types import SimpleNamespace
 from typing import Any, Self
 
 import numpy as np
@@ -63,13 +63,8 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
     def _e_step_of(self, samples: Samples, *, as_holed: bool = False) -> Callable[..., Any]:
         """Return the E-step of many runs on samples in memory (:class:`em.engine.problem.Problem`)."""
 
-    def _e_step_at(
-        self, theta: Arrays, runs: np.ndarray, *, as_holed: bool = False
-    ) -> Callable[[Samples], tuple[Array, Arrays]]:
-        """Return the E-step of many runs at these parameters, for one part of the samples after the other.
-
-        Without ``as_holed`` no part has a missing cell.
-        """
+    def _e_step_at(self, theta: Arrays, runs: np.ndarray, *, as_holed: bool) -> Callable[[Samples], Any]:
+        """Return the E-step at these parameters, of one part of the samples after the other."""
         return lambda part: self._e_step_of(part, as_holed=as_holed)(theta, runs)
 
     @abstractmethod
@@ -150,29 +145,19 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
             distinct = self._distinct(samples)
             with self._checkpointed(checkpoint, distinct) as kept:
                 found = self._search(distinct)
-                if kept is not None:
-                    kept.result = found.best.parameters
+                kept.result = found.best.parameters
             self._fitted(found, samples)
             if keep_path:
                 self.path_ = EMPath(copy(self), self._path_from(found.best.start, distinct))
         return self
 
     def _checkpointed(self, path: str | os.PathLike[str] | None, samples: Samples) -> AbstractContextManager[Any]:
-        """Return what keeps in a file, if there is one, where the fit of distinct samples is."""
+        """Return what keeps in a file, if there is one, where the fit of distinct samples is, and its result."""
         if path is None:
-            return nullcontext()
-        from em.saving.checkpoints import checkpointed, fingerprint  # which knows all families
+            return nullcontext(SimpleNamespace())
+        from em.saving.checkpoints import checkpointed  # which knows all families
 
-        there, D = self._moved(samples), samples.X.shape[1]
-        shapes, held = self._shapes(self.n_components, D), self._frozen(D)
-        sizes = np.cumsum([math.prod(shape) for shape in shapes.values()])
-
-        def built(x: Array) -> P:
-            parts = zip(shapes.items(), np.split(x, sizes[:-1]), strict=True)
-            parameters = there._built({name: part.reshape(shape) for (name, shape), part in parts})
-            return replace(there._back(parameters), **held)  # type: ignore[arg-type]
-
-        return checkpointed(path, fingerprint(self, samples), built)
+        return checkpointed(path, self, samples)
 
     def _path_from(self, start: P | None, samples: Samples) -> list[P]:
         """Return the parameters of plain EM from a start in the units in which EM runs."""

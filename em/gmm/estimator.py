@@ -235,12 +235,10 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
     def _e_step_of(self, samples: Samples, *, as_holed: bool = False) -> EStep:
         return e_step(samples, self.covariance_type, self.n_components, as_holed=as_holed)
 
-    def _e_step_at(
-        self, theta: Arrays, runs: np.ndarray, *, as_holed: bool = False
-    ) -> Callable[[Samples], tuple[Array, Arrays]]:
+    def _e_step_at(self, theta: Arrays, runs: np.ndarray, *, as_holed: bool) -> Callable[[Samples], Any]:
         if as_holed:
             return super()._e_step_at(theta, runs, as_holed=True)
-        return e_step_at(theta, runs, self.covariance_type)
+        return e_step_at(theta, runs, self.covariance_type)  # no part has a missing cell
 
     def _about(self, statistics: Arrays, arrays: Arrays) -> dict[str, Array]:
         return GaussianStatistics.of(self.covariance_type, statistics).about(arrays["means"]).arrays()

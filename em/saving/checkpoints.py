@@ -10,11 +10,13 @@ so far, which `parameters_of` reads without the data.
 import hashlib
 import io
 import json
+import math
 import os
 import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,24 +40,24 @@ type PathOf = str | os.PathLike[str]
 
 
 @contextmanager
-def checkpointed(path: PathOf, fit: dict[str, str], built: Callable[[Array], Any]) -> Iterator["_File"]:
+def checkpointed(path: PathOf, estimator: Any, samples: Samples) -> Iterator["_File"]:
     """Let the fit inside go on from the file, if there is one, and keep in it where the fit is.
 
     Parameters
     ----------
     path : str or path
         The file.
-    fit : dict
-        What tells this fit from others, from `fingerprint`.
-    built : callable
-        Makes parameters in the units of X of the numbers (P,) that the loop of EM has.
+    estimator : MixtureEM
+        What fits.
+    samples : Samples
+        The distinct samples that it fits.
 
     Raises
     ------
     ValueError
         If the file is no checkpoint, or that of another fit.
     """
-    file = _File(path, fit, built)
+    file = _File(path, fingerprint(estimator, samples), _builder(estimator, samples))
     token = stages_of_fit.set(Stages(file.states, file.changed))
     try:
         yield file
@@ -128,6 +130,20 @@ def parameters_of(path: PathOf) -> Parameters:
     return parameters
 
 
+def _builder(estimator: Any, samples: Samples) -> Callable[[Array], Parameters]:
+    """Return what makes parameters in the units of X of the numbers (P,) that the loop of EM has."""
+    there, D = estimator._moved(samples), samples.X.shape[1]
+    shapes, held = estimator._shapes(estimator.n_components, D), estimator._frozen(D)
+    ends = np.cumsum([math.prod(shape) for shape in shapes.values()])
+
+    def built(x: Array) -> Parameters:
+        parts = zip(shapes.items(), np.split(x, ends[:-1]), strict=True)
+        parameters = there._back(there._built({name: part.reshape(shape) for (name, shape), part in parts}))
+        return replace(parameters, **held)
+
+    return built
+
+
 def _of_part(part: Samples, beside: Array | None) -> np.ndarray:
     """Return two sums over parts: the first tells rows apart, the second also where parts begin."""
     of_rows = digest(part, beside)
@@ -138,7 +154,8 @@ class _File:
     """The file, and what is to be written to it."""
 
     def __init__(self, path: PathOf, fit: dict[str, str], built: Callable[[Array], Any]) -> None:
-        self.path, self.fit, self.built, self.result = path, fit, built, None
+        self.path, self.fit, self.built = path, fit, built
+        self.result: Parameters | None = None
         self.states: list[State] = [] if regular_file(path) is None else _read(path, fit)
         self.written, self.seconds = -np.inf, 0.0
 
@@ -165,7 +182,7 @@ class _File:
         self.seconds = self.written - begin
 
     def _best(self) -> Any:
-        """Return the result, or the best run's parameters of the stage that goes on; None where these are no mixture."""
+        """Return the result, or what the best run of the stage that goes on has; None where that is no mixture."""
         if self.result is not None:
             return self.result
         last = self.states[-1] if self.states else {"ended": []}
