@@ -30,6 +30,7 @@ def workers_killed(times: int) -> Table:
     with cluster(2) as client:
         wanted, seconds = _timed()
         for _ in range(times):
+            client.cluster.scale(2)  # also where a nanny gave up, as on a machine that others load
             client.wait_for_workers(2)
             done = threading.Event()
             victim = int(next(iter(client.run(os.getpid).values())))
