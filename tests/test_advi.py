@@ -1,4 +1,4 @@
-"""ADVI finds the independent normals nearest to the posterior: all of it, or, with correlations, too narrow a part.
+"""ADVI finds the independent normals nearest to the posterior: with correlations, too narrow ones.
 
 Of a binomial mixture with one feature and K = 2 the posterior has three coordinates, u = logit π_1, logit p_1 and
 logit p_2, and its mean and covariance C are sums over a grid. With so many samples it is nearly normal. The nearest
@@ -44,13 +44,13 @@ def moments(X, m):
     return mean, covariance
 
 
-@pytest.mark.parametrize(("n", "m", "narrowest"), [(400, 60, 0.99), (8000, 10, 0.8)], ids=["independent", "correlated"])
-def test_the_answer_is_the_nearest_independent_normals(n, m, narrowest):
-    X, _ = simulate(TRUTH, n, m, random_state=0)
+def test_the_answer_is_the_nearest_independent_normals():
+    m = 10
+    X, _ = simulate(TRUTH, 8000, m, random_state=0)
     mean, covariance = moments(X, m)
     precision, sd = np.linalg.inv(covariance), np.sqrt(np.diag(covariance))
     nearest = 1 / np.sqrt(np.diag(precision))
-    assert (nearest / sd).min() == pytest.approx(narrowest, abs=0.02)
+    assert (nearest / sd).min() == pytest.approx(0.8, abs=0.02)
     weight, *probs = expit(mean + 3 * sd)
     start = {"weights": np.array([weight, 1 - weight]), "probs": np.array(probs)[:, None]}
     draws = advi(build_marginal_model(X, 2, PRIOR, m), start, steps=STEPS, draws=DRAWS, seed=0)

@@ -128,7 +128,7 @@ def standard_errors(fit, X):
     return errors
 
 
-@pytest.mark.parametrize("case", CASES | INDEPENDENT_PRIORS)
+@pytest.mark.parametrize("case", ["gmm D=5", "tied", *INDEPENDENT_PRIORS, "binomial"])
 def test_find_map_and_map_em_find_the_same_parameters(case):
     build, X, prior, estimator, settings, options = (CASES | INDEPENDENT_PRIORS)[case]()
     em = estimator(2, prior=prior, **settings).fit(X)
@@ -154,7 +154,7 @@ def test_hessian_of_find_map_is_the_curvature_at_em_answer(case):
     assert (np.abs(found["fit"]["covariance_matrix"].values - covariance) < 1e-5 * np.outer(scale, scale)).all()
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", ["gmm D=1", "gmm D=5", "tied", "diag", "spherical", "bernoulli"])
 def test_gradient_of_the_flat_model_vanishes_at_the_mle(case):
     build, X, _, estimator, settings, options = CASES[case]()
     em = estimator(2, **settings).fit(X)
