@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from dataclasses import KW_ONLY, dataclass, replace
+from types import SimpleNamespace
 from typing import Any, Self
 
 import numpy as np
@@ -61,6 +62,10 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
     @abstractmethod
     def _e_step_of(self, samples: Samples, *, as_holed: bool = False) -> Callable[..., Any]:
         """Return the E-step of many runs on samples in memory (:class:`em.engine.problem.Problem`)."""
+
+    def _e_step_at(self, theta: Arrays, runs: np.ndarray, *, as_holed: bool) -> Callable[[Samples], Any]:
+        """Return the E-step at these parameters, of one part of the samples after the other."""
+        return lambda part: self._e_step_of(part, as_holed=as_holed)(theta, runs)
 
     @abstractmethod
     def _check_data(self, samples: Samples) -> None:
@@ -138,20 +143,21 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
         samples = self._samples(X, sample_weight)
         with one_blas_thread():
             distinct = self._distinct(samples)
-            with self._checkpointed(checkpoint, distinct):
+            with self._checkpointed(checkpoint, distinct) as kept:
                 found = self._search(distinct)
+                kept.result = found.best.parameters
             self._fitted(found, samples)
             if keep_path:
                 self.path_ = EMPath(copy(self), self._path_from(found.best.start, distinct))
         return self
 
-    def _checkpointed(self, path: str | os.PathLike[str] | None, samples: Samples) -> AbstractContextManager[None]:
-        """Return what keeps in a file, if there is one, where the fit of distinct samples is."""
+    def _checkpointed(self, path: str | os.PathLike[str] | None, samples: Samples) -> AbstractContextManager[Any]:
+        """Return what keeps in a file, if there is one, where the fit of distinct samples is, and its result."""
         if path is None:
-            return nullcontext()
-        from em.saving.checkpoints import checkpointed, fingerprint  # which knows all families
+            return nullcontext(SimpleNamespace())
+        from em.saving.checkpoints import checkpointed  # which knows all families
 
-        return checkpointed(path, fingerprint(self, samples))
+        return checkpointed(path, self, samples)
 
     def _path_from(self, start: P | None, samples: Samples) -> list[P]:
         """Return the parameters of plain EM from a start in the units in which EM runs."""

@@ -12,6 +12,7 @@ from families import FAILINGS, each_family_once
 import em.chunked.samples
 import em.engine
 from em import BinomialMixtureEM, GaussianMixtureEM, PoissonMixtureEM
+from em.saving.checkpoints import parameters_of
 
 PLAIN = ("log_likelihood_", "objective_", "n_iter_", "n_e_steps_", "status_", "converged_", "n_collapsed_", "starts_")
 
@@ -172,3 +173,29 @@ def test_what_belongs_to_rows_is_part_of_what_a_checkpoint_is_of(tmp_path):
     GaussianMixtureEM(2, init=labels).fit(points, checkpoint=tmp_path / "labels")
     with pytest.raises(ValueError, match="other values of X and sample_weight"):
         GaussianMixtureEM(2, init=labels).fit(points[::-1], checkpoint=tmp_path / "labels")
+
+
+@each_family_once
+def test_the_parameters_of_the_last_whole_iteration_can_be_read(family, tmp_path):
+    X, estimator = data_of(family, 60)
+    objectives = []
+    for n_steps in (2, 7):
+        with pytest.raises(KeyboardInterrupt):
+            fitted(estimator(), X, n_steps, checkpoint=tmp_path / "fit")
+        at = parameters_of(tmp_path / "fit")
+        start = {"init": at, "prior": family.prior(2, 2), "max_iter": 1}
+        objectives.append(fitted(family.estimator(2, **start, **family.options, **family.structure), X).history_[0])
+    fit = fitted(estimator(), X, checkpoint=tmp_path / "fit")
+    assert objectives[0] < objectives[1] < fit.objective_ + 1e-9
+    assert parameters_of(tmp_path / "fit").arrays().keys() == fit.parameters_.arrays().keys()
+    for name, array in fit.parameters_.arrays().items():
+        np.testing.assert_array_equal(parameters_of(tmp_path / "fit").arrays()[name], array)
+
+
+def test_chunks_with_other_borders_are_another_fit(tmp_path, monkeypatch):
+    monkeypatch.setattr(em.chunked.samples, "MOST_SKETCHED", 30)
+    one, other = (da.from_array(clouds(), chunks=(sizes, 2)) for sizes in ((200, 200, 200), (150, 250, 200)))
+    with dask.config.set(scheduler="synchronous"):
+        fitted(GaussianMixtureEM(2, random_state=1, max_iter=3), one, checkpoint=tmp_path / "fit")
+        with pytest.raises(ValueError, match="had other values of where chunks begin: pass these again"):
+            fitted(GaussianMixtureEM(2, random_state=1, max_iter=3), other, checkpoint=tmp_path / "fit")

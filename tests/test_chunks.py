@@ -12,7 +12,7 @@ import em.chunked.samples
 from em import BernoulliMixtureEM, BinomialMixtureEM, CategoricalMixtureEM, GaussianMixtureEM, PoissonMixtureEM
 from em.chunked.chunks import Chunks
 from em.chunked.samples import chunked_samples
-from em.chunked.summary import summary_of
+from em.chunked.summary import LAST, bound_of, summary_of
 from em.samples import Samples
 from em.samples.distinct import hashes
 
@@ -208,6 +208,17 @@ def test_a_sketch_has_the_weight_of_each_of_its_rows_in_all_chunks(seed):
     smallest = distinct[np.argsort(hashes(distinct))[:FEW]]
     np.testing.assert_array_equal(sketch.rows, smallest)
     np.testing.assert_array_equal(sketch.weights, [weights[(row == X).all(axis=1)].sum() for row in smallest])
+
+
+@pytest.mark.parametrize("repeated", [1, 4], ids=["distinct rows", "the same rows in each chunk"])
+def test_chunks_that_look_at_part_of_the_hashes_give_the_sketch_of_all(repeated):
+    X = np.random.RandomState(3).normal(size=(6000 // repeated, 2))
+    chunks = da.from_array(np.tile(X, (repeated, 1)), chunks=(1500, -1))
+    sketch = chunked_samples(GaussianMixtureEM(2), chunks).summary.sketch
+    np.testing.assert_array_equal(sketch.rows, X[np.argsort(hashes(X))[:FEW]])
+    assert sketch.weights.tolist() == [repeated] * FEW
+    part = summary_of(samples_of(X[:1500], np.ones(1500)), FEW, bound_of(FEW, 6000)).sketch
+    assert part.bound < LAST
 
 
 def samples_of(X, weights):

@@ -199,7 +199,8 @@ def test_groups_are_enough_for_all_threads_and_none_is_long(n, n_threads):
     groups = grouped([recipe(c) for c in range(n)], n_threads, {})
     assert [c for group in groups for c in group] == list(range(n))
     assert max(map(len, groups)) <= MOST_CHUNKS
-    assert len(groups) >= min(n, 4 * n_threads)
+    assert len(groups) >= min(n, 2 * n_threads)
+    assert n > 4 * n_threads or len(groups) == n
 
 
 def recipe(number, given=()):

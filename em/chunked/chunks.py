@@ -1,7 +1,9 @@
 """Chunks of rows, and sums over them that Dask makes: the same bits for the same chunks, whoever adds them."""
 
+import math
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from em.chunked.groups import Parts, Recipe, Recipes, add, grouped, recipes_of, 
 from models.frames import is_dask
 from models.validation import Array
 
+SECONDS = 1.0  # that groups stay as they are: to ask a cluster what its workers hold takes some milliseconds
 SHARED: ContextVar[Any] = ContextVar("SHARED", default=None)  # the passes that this thread shares with others, if any
 
 
@@ -95,11 +98,24 @@ class Chunks:
 
     @cached_property
     def _at(self) -> dict[Any, str]:
-        """Return the worker that had a result in the last pass, by key."""
+        """Return the worker that had a result when workers were asked last, by key."""
         return {}
+
+    @cached_property
+    def _asked(self) -> list[float]:
+        """Return when workers were asked what they hold."""
+        return [-math.inf]
 
     def _tasks(self, client: Any) -> Iterator[tuple[tuple[int, ...], Any, list[Any]]]:
         """Yield for each group the numbers of its chunks, their recipes, and what is given."""
+        if time.monotonic() - self._asked[0] > SECONDS:
+            self._group(client)
+        for numbers in self._sent:
+            keys = [key for c in numbers for key in self._recipes[c].given]
+            yield numbers, self._sent[numbers], [self.futures.get(key, key) for key in keys]
+
+    def _group(self, client: Any) -> None:
+        """Group the chunks by what the workers of a cluster hold now, and send them the recipes of new groups."""
         places = {} if self._recipes[0].shared else self._places(client)
         groups = grouped(self._recipes, _n_threads(client), places)
         if set(groups) != self._sent.keys():
@@ -107,9 +123,7 @@ class Chunks:
             sent = packs if client is None else client.map(_itself, packs, pure=False)
             self._sent.clear()
             self._sent.update(zip(groups, sent, strict=True))
-        for numbers in groups:
-            keys = [key for c in numbers for key in self._recipes[c].given]
-            yield numbers, self._sent[numbers], [self.futures.get(key, key) for key in keys]
+        self._asked[0] = time.monotonic()
 
     def _places(self, client: Any) -> dict[Any, str]:
         """Return a worker that has it for each result that the workers of a cluster hold, as soon as all are there."""
@@ -144,6 +158,9 @@ class _Bound:
 
     def __call__(self, rows: Any, weights: Any) -> Any:
         return self.function(rows, weights, *self.arguments)
+
+    def __dask_tokenize__(self) -> str:
+        return token_hex(16)  # no other pass has it; Dask would hash the arguments for each task
 
 
 def _scheduler() -> Any:

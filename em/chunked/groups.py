@@ -18,7 +18,8 @@ import numpy as np
 from em.process.blas import one_blas_thread
 from models.validation import Array, check_sample_weight
 
-PER_THREAD = 4  # groups at the least, so that one thread takes over from another
+PER_THREAD = 2  # groups, of which each costs Dask some milliseconds
+ALONE = 4  # chunks for each thread, or fewer, are groups of their own, so that no thread waits long for another
 MOST_CHUNKS = 64  # in a group: so much is done again where a worker dies
 
 type Parts = dict[tuple[int, int], Any]  # sums of 2^level chunks, by level and place
@@ -115,14 +116,15 @@ def grouped(recipes: Sequence[Recipe], n_threads: int, places: Mapping[Hashable,
     places : mapping
         The worker that holds what is given, by key.
     """
-    share = max(len(recipes) // (PER_THREAD * n_threads), 1)
-    size = min(1 << (share.bit_length() - 1), MOST_CHUNKS)
+    n = len(recipes)
+    alone = recipes[0].shared or n <= ALONE * n_threads
+    n_groups = n if alone else max(PER_THREAD * n_threads, -(-n // MOST_CHUNKS))
     at: dict[str, list[int]] = {}
     for recipe in recipes:
         place = next((places[key] for key in recipe.given if key in places), "")
         at.setdefault(place, []).append(recipe.number)
-    step = 1 if recipes[0].shared else size
-    return [tuple(numbers[i : i + step]) for numbers in at.values() for i in range(0, len(numbers), step)]
+    split = (np.array_split(numbers, -(-len(numbers) * n_groups // n)) for numbers in at.values())
+    return [tuple(group.tolist()) for groups in split for group in groups]
 
 
 def sum_of_group(group: Recipes, n_chunks: int, function: Callable[..., Any], given: Sequence[Any]) -> Parts:

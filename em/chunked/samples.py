@@ -12,7 +12,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from em.chunked.chunks import Chunks
-from em.chunked.summary import Ends, Summary, summary_of
+from em.chunked.expectation import Expectation
+from em.chunked.summary import LAST, Ends, Summary, bound_of, summary_of
 from em.engine.blocks import blocks
 from em.samples import Samples, encoded, kept_samples, sums_of_products
 from models.frames import column_names, real_numbers
@@ -38,6 +39,12 @@ class Matrix:
         return self.shape[0] * self.shape[1]
 
 
+class WholeSamples(Samples):
+    """Samples of which no cell is missing, without a look at each."""
+
+    complete = True
+
+
 @dataclass(frozen=True)
 class Reader:
     """How a chunk becomes samples: an estimator's codes for labels, where it has some, names for messages, and units.
@@ -57,28 +64,13 @@ class Reader:
             raise ValueError(f"X must have {self.n_features} columns in every chunk, got {rows.shape[1]} in this one")
         if self.whole:
             X = np.ascontiguousarray(rows, dtype=np.float64)
-            samples = Samples(X, weights, np.ones(len(X), dtype=bool), len(X), self.names)
+            samples: Samples = WholeSamples(
+                X, weights, np.broadcast_to(True, len(X)), len(X), self.names, lasting=False
+            )
         else:
             X = np.ascontiguousarray(data_matrix(encoded(self.estimator, rows), missing=True, names=self.names))
-            samples, _ = kept_samples(X, weights, self.names)
-        samples = replace(samples, lasting=False)
+            samples = replace(kept_samples(X, weights, self.names)[0], lasting=False)
         return samples if self.units is None else self.units.samples(samples)
-
-
-@dataclass(frozen=True)
-class Pass:
-    """Log-likelihoods (R,) and statistics of some rows; statistics that are no sums stay those of the first."""
-
-    log_likelihood: Array
-    statistics: dict[str, Array]
-    fixed: tuple[str, ...]
-
-    def __add__(self, other: Self) -> Self:
-        sums = {
-            name: array if name in self.fixed else array + other.statistics[name]
-            for name, array in self.statistics.items()
-        }
-        return type(self)(self.log_likelihood + other.log_likelihood, sums, self.fixed)
 
 
 @dataclass(frozen=True)
@@ -118,7 +110,7 @@ class ChunkedSamples(Samples):
         sent.init = "random"  # parameters, or what else is as large as they are, need not travel in every pass
 
         def expect(theta: Any, runs: np.ndarray) -> tuple[Array, dict[str, Array]]:
-            found = self.sum_of(partial(_expected, sent, dict(theta), runs, self.complete))
+            found = self.sum_of(Expectation(sent, dict(theta), runs, as_holed=not self.complete))
             return found.log_likelihood, found.statistics
 
         return expect
@@ -214,7 +206,9 @@ def chunked_samples(
     encodes = hasattr(estimator, "_encoded")
     reader = Reader(estimator if encodes else None, D, names)
     most = min(MOST_SKETCHED, max(MOST_CELLS_SKETCHED // max(D, 1), FEWEST_SKETCHED))
-    summary: Summary | None = chunks.sum(_summarised, reader, most)
+    summary: Summary | None = chunks.sum(_summarised, reader, most, len(chunks.rows))
+    if summary is not None and not summary.sketch.whole:
+        summary = chunks.sum(_summarised, reader, most, 0)
     n_rows = 0 if summary is None else summary.n_rows
     if summary is None or n_rows < 2:
         raise ValueError(f"X must have at least two rows (samples) that are observed and have a weight, got {n_rows}")
@@ -244,15 +238,19 @@ def check_header(estimator: BaseEstimator, X: Any, *, reset: bool) -> None:
     validate_data(estimator, header, reset=reset, skip_check_array=True)
 
 
-def _summarised(rows: Any, weights: Array | None, reader: Reader, most: int) -> Summary:
-    """Return the summary of a chunk, of few cells at a time: nothing of its size is held beside it."""
+def _summarised(rows: Any, weights: Array | None, reader: Reader, most: int, n_alike: int) -> Summary:
+    """Return the summary of a chunk, of few cells at a time: nothing of its size is held beside it.
+
+    Where so many chunks are alike, this one gives its share of a sketch only.
+    """
     part = reader(rows, weights)
     n, n_left_out = len(part.X), part.n_rows - len(part.X)
+    bound = bound_of(most, n * n_alike) if n * n_alike else LAST
 
     def of_block(at: slice) -> Summary:
         own = None if part.weights is None else part.weights[at]
         n_rows = len(part.X[at]) + (0 if at.start else n_left_out)
-        return summary_of(replace(part, X=part.X[at], weights=own, n_rows=n_rows), most)
+        return summary_of(replace(part, X=part.X[at], weights=own, n_rows=n_rows), most, bound)
 
     some_rows = max(CELLS_AT_A_TIME // part.X.shape[1], 1)
     return reduce(operator.add, map(of_block, list(blocks(n, some_rows)) or [slice(0, 0)]))
@@ -270,9 +268,3 @@ def _ends_of(part: Samples, columns: np.ndarray) -> Ends:
 def _products(part: Samples, mean: Array) -> Array:
     """Return Σ w (x - mean) (x - mean)', shape (D, D)."""
     return sums_of_products(part.X, mean, part.weights)
-
-
-def _expected(estimator: Any, theta: dict[str, Array], runs: np.ndarray, complete: bool, part: Samples) -> Pass:
-    """Return one chunk's part of an E-step; where any chunk has missing cells, as if each had."""
-    log_likelihood, statistics = estimator._e_step_of(part, as_holed=not complete)(theta, runs)
-    return Pass(log_likelihood, dict(statistics), estimator._fixed)

@@ -6,36 +6,54 @@ far from the origin:
     M = M_a + M_b + n_a n_b / (n_a + n_b) (mean_a - mean_b)²
 
 The sample is the m distinct rows of smallest hash, with the sums of their weights over all chunks. Which they are
-depends on the rows alone, not on their order or on the chunks; of data with few distinct rows it is the data.
+depends on the rows alone, not on their order or on the chunks; of data with few distinct rows it is the data. Of rows
+that hardly repeat, a chunk gives those below a bound only, that about as many rows of all chunks as are wanted have;
+if they turn out to be fewer, a second pass takes them all.
 
 References
 ----------
 Chan, Golub & LeVeque (1983), Algorithms for computing the sample variance, The American Statistician 37, 242-247.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 
+from em.engine.blocks import blocks
 from em.samples import Samples
-from em.samples.distinct import distinct_rows, hashes, order_of_values
+from em.samples.distinct import CELLS_AT_A_TIME, distinct_rows, hashes, order_of_values
 from models.validation import Array
 
 MOST_PATTERNS = 4096
+LOOKED_AT = 4096  # rows of smallest hash that tell whether rows repeat
+MARGIN = 1.5  # of chunks of other sizes
+LAST = 2**64 - 1  # hash
 
 
 @dataclass(frozen=True)
 class Sketch:
-    """The distinct rows (m, D) of smallest hash, how often each occurs (m,), and at most how many there may be."""
+    """The distinct rows (m, D) of smallest hash and how often each occurs (m,).
+
+    There are at most so many (``most``), and none has a hash above ``bound``.
+    """
 
     rows: Array
     weights: Array
     most: int
+    bound: int = LAST
 
     def __add__(self, other: "Sketch") -> "Sketch":
         both = np.concatenate([self.rows, other.rows])
-        return _sketched(both, np.concatenate([self.weights, other.weights]), self.most)
+        weights = np.concatenate([self.weights, other.weights])
+        return _sketched(both, weights, hashes(both), self.most, min(self.bound, other.bound))
+
+    @property
+    def whole(self) -> bool:
+        """Whether these are as many rows as there may be, or all."""
+        return self.bound == LAST or len(self.rows) == self.most
 
 
 @dataclass(frozen=True)
@@ -119,8 +137,16 @@ class Summary:
         return replace(self, mean=mean, moment=moment, highest=highest, lowest=lowest, sketch=sketch)
 
 
-def summary_of(part: Samples, most: int) -> Summary:
-    """Return the summary of one chunk, with a sketch of at most so many rows; none need take part."""
+def bound_of(most: int, n_rows: int) -> int:
+    """Return a hash below which are about so many of the rows, and almost surely not fewer."""
+    return min(LAST, int((most + 6 * np.sqrt(most)) * MARGIN / n_rows * 2**64))
+
+
+def summary_of(part: Samples, most: int, bound: int = LAST) -> Summary:
+    """Return the summary of one chunk, with a sketch of at most so many rows; none need take part.
+
+    Hashes of the sketch are at most ``bound``, unless rows repeat.
+    """
     n, D = part.X.shape
     n_left_out = part.n_rows - n
     if not n:
@@ -128,27 +154,56 @@ def summary_of(part: Samples, most: int) -> Summary:
         sketch, patterns = Sketch(nothing, np.empty(0), most), nothing.astype(bool)
         return Summary(0, n_left_out, 0.0, zero, zero, zero, nowhere, nowhere, True, patterns, sketch)
     weights = np.ones(n) if part.weights is None else part.weights
-    seen = ~np.isnan(part.X)
-    counts = weights @ seen
-    with np.errstate(invalid="ignore", over="ignore"):  # of columns that no row of this chunk shows
-        mean = np.where(counts > 0, part.mean, 0.0)
-        moment = weights @ np.where(seen, part.X - mean, 0.0) ** 2
-    patterns = np.ones((1, D), dtype=bool) if part.complete else _patterns(seen)
-    sketch = _sketched(part.X, weights, most)
+    counts, mean, moment = _moments(part, weights)
+    patterns = np.ones((1, D), dtype=bool) if part.complete else _patterns(~np.isnan(part.X))
+    h = hashes(part.X)
+    sketch = _sketched(part.X, weights, h, most, bound if bound < LAST and _hardly_repeat(h) else LAST)
     return Summary(n, n_left_out, part.total, counts, mean, moment, *part._ends, part.complete, patterns, sketch)
+
+
+@np.errstate(invalid="ignore", over="ignore")  # of columns that no row of this chunk shows
+def _moments(part: Samples, weights: Array) -> tuple[Array, Array, Array]:
+    """Return the weight of the observed cells of each column, their mean, and the sum of squares about it, (D,) each.
+
+    Of a first mean c that is rounded, M = Σ w (x - c)² - (Σ w (x - c))² / Σ w.
+    """
+    D, step = part.X.shape[1], partial(blocks, len(part.X), max(CELLS_AT_A_TIME // part.X.shape[1], 1))
+
+    def sums(function: Callable[[Array], Array]) -> Array:
+        return sum((weights[rows] @ function(part.X[rows]) for rows in step()), np.zeros(D))
+
+    def filled(x: Array) -> Array:
+        return x if part.complete else np.where(np.isnan(x), 0.0, x)
+
+    counts = np.full(D, part.total) if part.complete else sums(lambda x: ~np.isnan(x))
+    first = np.where(counts > 0, sums(filled) / counts, 0.0)
+    gap = np.where(counts > 0, sums(lambda x: filled(x - first)) / counts, 0.0)
+    return counts, first + gap, sums(lambda x: filled(x - first) ** 2) - counts * gap**2
 
 
 def _patterns(seen: np.ndarray) -> np.ndarray:
     return np.unique(seen, axis=0)[-MOST_PATTERNS:]
 
 
-def _sketched(X: Array, weights: Array, most: int) -> Sketch:
-    """Return the sketch of rows that occur so often."""
-    if len(X) > most:  # equal rows have equal hashes: none of those that are left out belongs to one that is kept
-        h = hashes(X)
-        ordered = np.sort(h)  # ten times as fast as np.unique
-        distinct = ordered[np.append(True, ordered[1:] != ordered[:-1])]
+def _sketched(X: Array, weights: Array, h: np.ndarray, most: int, bound: int) -> Sketch:
+    """Return the sketch of rows that occur so often and have these hashes."""
+    kept = h <= np.uint64(bound)
+    if kept.sum() > most:  # equal rows have equal hashes: none of those that are left out belongs to one that is kept
+        distinct = _distinct(h[kept])
         kept = h <= distinct[min(most, len(distinct)) - 1]
+    if not kept.all():
         X, weights = X[kept], weights[kept]
     chosen, counts = distinct_rows(X, weights, hashed=True) if len(X) else (np.empty(0, dtype=int), weights)
-    return Sketch(X[chosen][:most], counts[:most], most)
+    return Sketch(X[chosen][:most], counts[:most], most, bound)
+
+
+def _hardly_repeat(h: np.ndarray) -> bool:
+    """Whether nine in ten of the rows of smallest hash are distinct."""
+    first = h if len(h) <= LOOKED_AT else np.partition(h, LOOKED_AT)[:LOOKED_AT]
+    return len(_distinct(first)) >= 0.9 * len(first)
+
+
+def _distinct(h: np.ndarray) -> np.ndarray:
+    """Return the distinct hashes, sorted; ten times as fast as np.unique."""
+    ordered = np.sort(h)
+    return ordered[np.append(True, ordered[1:] != ordered[:-1])]

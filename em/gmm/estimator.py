@@ -15,7 +15,7 @@ from em.gmm.coverage import identify
 from em.gmm.far import FARTHEST, far_responsibilities
 from em.gmm.information import information_of, observed_information, whitened
 from em.gmm.missing import conditional_means, holed_blocks
-from em.gmm.problem import EStep, MStep, components_alike, e_step, first_step, joint_e_step
+from em.gmm.problem import EStep, MStep, components_alike, e_step, e_step_at, first_step, joint_e_step
 from em.gmm.remedies import refuse_constant_columns, remedies
 from em.gmm.statistics import GaussianStatistics
 from em.gmm.units import moved, rounder, standard_samples, units_of
@@ -202,6 +202,11 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
 
     def _e_step_of(self, samples: Samples, *, as_holed: bool = False) -> EStep:
         return e_step(samples, self.covariance_type, self.n_components, as_holed=as_holed)
+
+    def _e_step_at(self, theta: Arrays, runs: np.ndarray, *, as_holed: bool) -> Callable[[Samples], Any]:
+        if as_holed:
+            return super()._e_step_at(theta, runs, as_holed=True)
+        return e_step_at(theta, runs, self.covariance_type)  # no part has a missing cell
 
     def _about(self, statistics: Arrays, arrays: Arrays) -> dict[str, Array]:
         return GaussianStatistics.of(self.covariance_type, statistics).about(arrays["means"]).arrays()

@@ -45,16 +45,21 @@ class NaturalForm:
         self.covariance_type, self.n_features = covariance_type, n_features
         self.of_matrices = covariance_type in ("full", "tied")
         self.products = np.tril_indices(n_features) if self.of_matrices else np.diag_indices(n_features)
+        self.columns = slice(1, 1 + n_features)
         self.n_statistics = 1 + n_features + len(self.products[0])
         on_diagonal = self.products[0] == self.products[1]
         self.factors, self.diagonal = np.where(on_diagonal, -0.5, -1.0), 1 + n_features + np.flatnonzero(on_diagonal)
 
     def statistics(self, y: Array) -> Array:
         """Return 1, y and the products y_d y_e of rows (n, D), shape (p, n)."""
-        D = self.n_features
         made = np.empty((self.n_statistics, len(y)))
-        made[0], columns = 1, made[1 : 1 + D]
-        columns[:] = y.T
+        made[self.columns] = y.T
+        return self.completed(made)
+
+    def completed(self, made: Array) -> Array:
+        """Return the same of an array (p, n) that has y as its ``columns``, in that array."""
+        D, columns = self.n_features, made[self.columns]
+        made[0] = 1
         if not self.of_matrices:
             np.square(columns, out=made[1 + D :])
             return made
@@ -62,6 +67,11 @@ class NaturalForm:
             start = 1 + D + d * (d + 1) // 2
             np.multiply(columns[: d + 1], columns[d], out=made[start : start + d + 1])
         return made
+
+    def at(self, theta: Arrays) -> tuple[Array, np.ndarray]:
+        """Return the natural parameters of R mixtures, and in which of them digits would cancel, shape (R,)."""
+        natural = self.natural(theta)
+        return natural, self.cancels(theta, natural)
 
     def natural(self, theta: Arrays) -> Array:
         """Return (c_k, b_k, -P_k / 2) of R mixtures, shape (R, K, p)."""

@@ -5,6 +5,8 @@ mixtures is one matrix product of a chunk's statistics and their natural paramet
 the sums for the M-step are another one with the responsibilities; nothing of size n x K is held.
 """
 
+import math
+from threading import local
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from models.gmm import GMMParameters
 from models.validation import Array
 
 MOST_NUMBERS_KEPT = 2**22  # of the statistics of all rows; of more, each pass computes those of a chunk again
+MOST_NUMBERS_OF_THREAD = 2**20  # that a thread keeps to write statistics to
 
 type Weights = Array | None
 
@@ -36,11 +39,21 @@ class GaussianRows:
         Frequencies; ``None`` counts each row once.
     keep : bool, default True
         Whether passes come so often that the statistics of few rows are kept for the next.
+    form : NaturalForm or None, default None
+        That of other rows, where there is one already.
     """
 
-    def __init__(self, X: Any, covariance_type: str, weights: Weights = None, *, keep: bool = True) -> None:
+    def __init__(
+        self,
+        X: Any,
+        covariance_type: str,
+        weights: Weights = None,
+        *,
+        keep: bool = True,
+        form: NaturalForm | None = None,
+    ) -> None:
         self.X, self.weights = X, weights
-        self.form = NaturalForm(covariance_type, X.shape[-1])
+        self.form = NaturalForm(covariance_type, X.shape[-1]) if form is None else form
         self.n_rows, self.own = X.shape[-2], len(X.shape) == 3
         self.kept: Array | None = None
         if self.own:
@@ -48,10 +61,14 @@ class GaussianRows:
         elif keep and self.n_rows * self.form.n_statistics <= MOST_NUMBERS_KEPT:
             self.kept = self.form.statistics(np.asarray(X[:], dtype=np.float64))
 
-    def expect(self, theta: Arrays, runs: np.ndarray) -> tuple[Array, dict[str, Array]]:
-        """Return log-likelihoods (R,) in nats and statistics of runs with these parameters and numbers."""
-        natural = self.form.natural(theta)
-        centred = self.form.cancels(theta, natural)
+    def expect(
+        self, theta: Arrays, runs: np.ndarray, at: tuple[Array, np.ndarray] | None = None
+    ) -> tuple[Array, dict[str, Array]]:
+        """Return log-likelihoods (R,) in nats and statistics of runs with these parameters and numbers.
+
+        ``at`` is what the form says of the parameters, where that is known already.
+        """
+        natural, centred = self.form.at(theta) if at is None else at
         if centred.all():
             return self._centred(theta, runs)
         log_likelihood, sums = self._natural(natural[~centred], runs[~centred])
@@ -69,8 +86,7 @@ class GaussianRows:
         flat = natural if self.own else natural.reshape(R * K, p)
 
         def step(rows: slice) -> tuple[Array, dict[str, Array]]:
-            x = None if kept is not None else np.asarray(self.X[rows], dtype=np.float64)
-            statistics = kept[..., rows] if x is None else self.form.statistics(x)  # type: ignore[index]
+            statistics = self._statistics(rows) if kept is None else kept[..., rows]
             joint = (flat @ statistics).reshape(R, K, -1)
             responsibilities, log_prob = normalise(joint.mT, overwrite=True)
             if weights is not None:
@@ -82,6 +98,16 @@ class GaussianRows:
 
         log_likelihood, sums = sum_over_chunks(self.n_rows, R * K + (1 if self.own else p), step)
         return log_likelihood, sums["sums"]
+
+    def _statistics(self, rows: slice) -> Array:
+        """Return the statistics of a slice of the rows, for as long as this thread asks for no other."""
+        made = _room(self.form.n_statistics, rows.stop - rows.start)
+        columns = made[self.form.columns]
+        if hasattr(self.X, "put_columns"):
+            self.X.put_columns(rows, columns)
+        else:
+            columns[:] = self.X[rows].T
+        return self.form.completed(made)
 
     def _centred(self, theta: Arrays, runs: np.ndarray) -> tuple[Array, dict[str, Array]]:
         """Return the same by the definition, run after run, with moments about the means."""
@@ -141,6 +167,23 @@ def gaussian_pass(X: Any, parameters: GMMParameters, sample_weight: Weights = No
     kind, theta = parameters.covariance_type, {name: array[None] for name, array in parameters.arrays().items()}
     log_likelihood, statistics = GaussianRows(X, kind, sample_weight, keep=False).expect(theta, np.zeros(1, dtype=int))
     return float(log_likelihood[0]), GaussianStatistics.of(kind, {name: array[0] for name, array in statistics.items()})
+
+
+_of_thread = local()
+
+
+def _room(*shape: int) -> Array:
+    """Return an array to write to, in memory that this thread uses again.
+
+    A fresh one is a page fault for each 4 kB where freed memory goes back to the system, as in Dask's workers, and that
+    took half of a pass.
+    """
+    n = math.prod(shape)
+    if n > MOST_NUMBERS_OF_THREAD:
+        return np.empty(shape)
+    if getattr(_of_thread, "numbers", np.empty(0)).size < n:
+        _of_thread.numbers = np.empty(n)
+    return np.asarray(_of_thread.numbers[:n].reshape(shape))
 
 
 def _merged(which: np.ndarray, of_those: Array, of_others: Array) -> Array:

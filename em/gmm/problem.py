@@ -12,6 +12,7 @@ from em.engine.problem import Arrays
 from em.gmm import mode, modes, why_emptied, why_singular
 from em.gmm.collapse import FLAT_DATA, flatness, scales_of, why_collapsed
 from em.gmm.missing import Holed, expected_statistics, holed_blocks, holed_pass
+from em.gmm.natural_form import NaturalForm
 from em.gmm.passes import GaussianRows
 from em.gmm.statistics import GaussianStatistics, sufficient_statistics
 from em.samples import Samples, weighted
@@ -122,6 +123,19 @@ def e_step(samples: Samples, covariance_type: str, n_components: int, *, as_hole
             found.append((sum(one[0] for one in passes), reduce(operator.add, (one[1] for one in passes)).arrays()))
         statistics = {name: np.stack([of_run[name] for _, of_run in found]) for name in found[0][1]}
         return np.array([log_likelihood for log_likelihood, _ in found]), statistics
+
+    return expect
+
+
+def e_step_at(
+    theta: Arrays, runs: np.ndarray, covariance_type: str
+) -> Callable[[Samples], tuple[Array, dict[str, Array]]]:
+    """Return the E-step of many runs at these parameters, for one part of complete samples after the other."""
+    form = NaturalForm(covariance_type, theta["means"].shape[-1])
+    at = form.at(theta)
+
+    def expect(part: Samples) -> tuple[Array, dict[str, Array]]:
+        return GaussianRows(part.X, covariance_type, part.weights, keep=False, form=form).expect(theta, runs, at)
 
     return expect
 

@@ -218,3 +218,8 @@ class StandardRows:
         if isinstance(key, tuple):
             return np.asarray((part - self.units.location[key[1]]) / self.units.scale[key[1]])
         return np.asarray(self.units.rows(part))
+
+    def put_columns(self, rows: slice, columns: Array) -> None:
+        """Write a slice of the rows as columns (D, n)."""
+        np.subtract(self.raw[rows].T, self.units.location[:, None], out=columns)
+        columns /= self.units.scale[:, None]

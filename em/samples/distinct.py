@@ -17,6 +17,7 @@ from models.validation import Array
 
 MOST_CELLS = 1_000_000  # of sparse rows that are made dense to be sorted
 MANY_CELLS = 2_000_000  # of dense rows: of more, equal ones are looked for where a sample says that there are many
+CELLS_AT_A_TIME = 2**13  # that are hashed: their arrays are used again, larger ones cost Dask's workers page faults
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio, odd
 
 
@@ -93,8 +94,8 @@ def hashes(X: Any) -> np.ndarray:
         cells = _mixed(X.data.view(np.uint64)) * factors[X.indices]
         before = np.append(np.uint64(0), np.cumsum(cells, dtype=np.uint64))
         return np.asarray(_mixed(before[X.indptr[1:]] - before[X.indptr[:-1]]))
-    parts = [(_mixed(_bits(X[rows])) * factors).sum(axis=1, dtype=np.uint64) for rows in blocks(n)]
-    return _mixed(np.concatenate(parts))
+    parts = [_mixed(_bits(X[rows])) @ factors for rows in blocks(n, max(CELLS_AT_A_TIME // max(D, 1), 1))]
+    return _mixed(np.concatenate(parts or [factors[:0]]))
 
 
 def digest(samples: Any, beside: Array | None = None) -> np.ndarray:
@@ -112,14 +113,20 @@ def digest(samples: Any, beside: Array | None = None) -> np.ndarray:
 
 def _mixed(bits: np.ndarray) -> np.ndarray:
     """Return 64-bit integers in which each bit depends on all higher ones too, then on all; 0 stays 0."""
-    bits = (bits ^ (bits >> np.uint64(32))) * MULTIPLIER  # small whole numbers differ in their highest bits only
-    bits = (bits ^ (bits >> np.uint64(29))) * MULTIPLIER
-    return bits ^ (bits >> np.uint64(32))
+    mixed = bits >> np.uint64(32)
+    mixed ^= bits
+    mixed *= MULTIPLIER  # small whole numbers differ in their highest bits only
+    mixed ^= mixed >> np.uint64(29)
+    mixed *= MULTIPLIER
+    mixed ^= mixed >> np.uint64(32)
+    return mixed
 
 
 def _bits(X: Array) -> np.ndarray:
     """Return float64 as the integers of the same bits, with one zero and one NaN."""
-    return np.where(np.isnan(X), np.nan, X + 0.0).view(np.uint64)
+    numbers = X + 0.0
+    np.copyto(numbers, np.nan, where=np.isnan(numbers))
+    return np.asarray(numbers.view(np.uint64))
 
 
 def worth_sorting(X: Any) -> bool:

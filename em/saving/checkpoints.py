@@ -3,17 +3,20 @@
 The file is an archive of arrays as NumPy writes them, the first of which is JSON text that says where each belongs. It
 holds no code, and nothing of it is unpickled. It is written whole or not at all (:mod:`em.saving.whole_files`): after
 an iteration, but so seldom that writing takes at most a tenth of the time, and when an error or an interrupt ends the
-fit. What tells fits apart is kept beside, as hashes: settings, rows and weights.
+fit. What tells fits apart is kept beside, as hashes: settings, rows and weights. So are the parameters of the best run
+so far, which `parameters_of` reads without the data.
 """
 
 import hashlib
 import io
 import json
+import math
 import os
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,36 +26,41 @@ import numpy as np
 from em.engine.stages import Stages, State, stages_of_fit
 from em.samples import Samples
 from em.samples.distinct import digest
-from em.saving import REFUSALS, _encode
+from em.saving import REFUSALS, _decode, _encode
 from em.saving.whole_files import regular_file, write_whole
+from models.parameters import Parameters
 from models.shown import shown
+from models.validation import Array
 
 FORMAT, VERSION = "mixture-twins checkpoint", 2
+ROWS, BORDERS = "X and sample_weight", "where chunks begin"  # other rows have other borders too
 SELDOM = 10  # times the seconds that writing takes
 
 type PathOf = str | os.PathLike[str]
 
 
 @contextmanager
-def checkpointed(path: PathOf, fit: dict[str, str]) -> Iterator[None]:
+def checkpointed(path: PathOf, estimator: Any, samples: Samples) -> Iterator["_File"]:
     """Let the fit inside go on from the file, if there is one, and keep in it where the fit is.
 
     Parameters
     ----------
     path : str or path
         The file.
-    fit : dict
-        What tells this fit from others, from `fingerprint`.
+    estimator : MixtureEM
+        What fits.
+    samples : Samples
+        The distinct samples that it fits.
 
     Raises
     ------
     ValueError
         If the file is no checkpoint, or that of another fit.
     """
-    file = _File(path, fit)
+    file = _File(path, fingerprint(estimator, samples), _builder(estimator, samples))
     token = stages_of_fit.set(Stages(file.states, file.changed))
     try:
-        yield
+        yield file
     except BaseException as error:
         if file.states:
             error.add_note(file.written_at_the_end())
@@ -77,20 +85,77 @@ def fingerprint(estimator: Any, samples: Samples) -> dict[str, str]:
     beside = estimator._beside(samples) if samples.in_memory else []
     if not estimator._starts_anywhere:
         beside = [*beside, np.asarray(settings.pop("init"))[samples.numbers, None]]
-    of_rows = partial(digest, beside=np.hstack(beside).astype(np.float64) if beside else None)
+    of_part = partial(_of_part, beside=np.hstack(beside).astype(np.float64) if beside else None)
+    of_rows, of_chunks = samples.sum_of(of_part).tolist()
     hashes = {name: _hash(json.dumps(_encode(name, value), sort_keys=True)) for name, value in settings.items()}
     return {
         **hashes,
-        "X and sample_weight": _hash(f"{samples.X.shape} {samples.sum_of(of_rows).tolist()}"),
-        "the number of chunks": _hash(str(samples.n_parts)),
+        ROWS: _hash(f"{samples.X.shape} {of_rows}"),
+        BORDERS: _hash(f"{samples.n_parts} {of_chunks}"),
     }
+
+
+def parameters_of(path: PathOf) -> Parameters:
+    """Return the parameters of the best run at the last whole iteration that a checkpoint holds.
+
+    They can be read while the fit runs and where its data are not at hand; ``init=`` of an estimator takes them.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no checkpoint, or rounding left no mixture of the best run.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from em import GaussianMixtureEM
+    >>> from em.saving.checkpoints import parameters_of
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     fit = GaussianMixtureEM(random_state=0).fit([[0.0], [2.0]], checkpoint=f"{folder}/fit.checkpoint")
+    ...     parameters_of(f"{folder}/fit.checkpoint").means
+    array([[1.]])
+    """
+    parameters: Parameters = _decode(_content(path)["parameters"])
+    if parameters is None:
+        raise ValueError(
+            f"path must be a checkpoint of a fit with a mixture; the best run in {os.fspath(path)} has none"
+        )
+    return parameters
+
+
+def _builder(estimator: Any, samples: Samples) -> Callable[[Array], Parameters]:
+    """Return what makes parameters in the units of X of the numbers (P,) that the loop of EM has."""
+    there, D = estimator._moved(samples), samples.X.shape[1]
+    shapes, held = estimator._shapes(estimator.n_components, D), estimator._frozen(D)
+    ends = np.cumsum([math.prod(shape) for shape in shapes.values()])
+
+    def built(x: Array) -> Parameters:
+        parts = zip(shapes.items(), np.split(x, ends[:-1]), strict=True)
+        parameters = there._back(there._built({name: part.reshape(shape) for (name, shape), part in parts}))
+        return replace(parameters, **held)
+
+    return built
+
+
+def _of_part(part: Samples, beside: Array | None) -> np.ndarray:
+    """Return two sums over parts: the first tells rows apart, the second also where parts begin."""
+    of_rows = digest(part, beside)
+    return np.concatenate([of_rows, of_rows * of_rows])
 
 
 class _File:
     """The file, and what is to be written to it."""
 
-    def __init__(self, path: PathOf, fit: dict[str, str]) -> None:
-        self.path, self.fit = path, fit
+    def __init__(self, path: PathOf, fit: dict[str, str], built: Callable[[Array], Any]) -> None:
+        self.path, self.fit, self.built = path, fit, built
+        self.result: Parameters | None = None
         self.states: list[State] = [] if regular_file(path) is None else _read(path, fit)
         self.written, self.seconds = -np.inf, 0.0
 
@@ -111,23 +176,48 @@ class _File:
     def write(self) -> None:
         """Write where the fit is."""
         begin = time.monotonic()
-        write_whole(self.path, _packed({"format": FORMAT, "version": VERSION, "fit": self.fit, "stages": self.states}))
+        content = {"format": FORMAT, "version": VERSION, "fit": self.fit, "stages": self.states}
+        write_whole(self.path, _packed({**content, "parameters": _encode("parameters", self._best())}))
         self.written = time.monotonic()
         self.seconds = self.written - begin
 
+    def _best(self) -> Any:
+        """Return the result, or what the best run of the stage that goes on has; None where that is no mixture."""
+        if self.result is not None:
+            return self.result
+        last = self.states[-1] if self.states else {"ended": []}
+        runs = [(not run["collapsed"], run["objective"], run["x"]) for run in last["ended"] if run]
+        if "" in last:
+            best = last["history"][-1][last[""]["ids"]]
+            runs += [(True, *pair) for pair in zip(best, last[""]["best_x"], strict=True)]
+        try:
+            return self.built(max(runs, key=lambda run: run[:2])[-1]) if runs else None
+        except ValueError:
+            return None
 
-def _read(path: PathOf, fit: dict[str, str]) -> list[State]:
+
+def _content(path: PathOf) -> dict[str, Any]:
+    """Return what a checkpoint of this version holds."""
     try:
         content = _unpacked(Path(path).read_bytes())
-        kept, stages, legible = dict(content["fit"]), content["stages"], content["version"] == VERSION
+        version, _ = content["version"], (dict(content["fit"]), content["stages"])
         if content["format"] != FORMAT:
             raise ValueError(f"it does not say that it is a {FORMAT}")
     except (*REFUSALS, zipfile.BadZipFile, EOFError) as error:
         wanted = "checkpoint must be a file that fit wrote, or a new name"
         raise ValueError(f"{wanted}; {os.fspath(path)} is not: {error!r}") from None
-    if not legible:
-        raise ValueError(f"checkpoint must be of version {VERSION}; {os.fspath(path)} is of {content['version']!r}")
-    if others := sorted(name for name in kept.keys() | fit.keys() if kept.get(name) != fit.get(name)):
+    if version != VERSION:
+        raise ValueError(f"checkpoint must be of version {VERSION}; {os.fspath(path)} is of {version!r}")
+    return dict(content)
+
+
+def _read(path: PathOf, fit: dict[str, str]) -> list[State]:
+    content = _content(path)
+    kept, stages = content["fit"], content["stages"]
+    others = sorted(name for name in kept.keys() | fit.keys() if kept.get(name) != fit.get(name))
+    if ROWS in others:
+        others = [name for name in others if name != BORDERS]
+    if others:
         raise ValueError(
             f"checkpoint must be a file of the same fit; that in {os.fspath(path)} had other values of "
             f"{', '.join(others)}: pass these again, or another file"
