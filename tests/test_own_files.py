@@ -94,6 +94,12 @@ READ = {
         [[24.03], [27.65], [31.7]],
         ["decimal comma: '24,03' in column 'x0'"],
     ),
+    "two columns of whole numbers and no header": (
+        "gmm", "1,0\n0,1\n1,1\n0,0\n", {}, "x0 x1", [[1, 0], [0, 1], [1, 1], [0, 0]], ["no header"],
+    ),
+    "whole numbers and percentages without a header": (
+        "pmm", "24,5%\n7,0%\n9,8%\n", {}, "x0 x1", [[24, 5], [7, 0], [9, 8]], ["unit %"],
+    ),
     "one column of percentages": ("gmm", "Quote\n5,7 %\n6,0 %\n", {}, "Quote", [[5.7], [6]], ["unit %"]),
     "an old Mac's lines and letters": (
         "gmm",
@@ -124,6 +130,11 @@ READ = {
         [[1.5], [2], [9]],
         ["left out: column 'Order Number' (labels", "column 'Kundennummer' (labels", "column 'PLZ' (labels"],
     ),
+    "rupees and a ratio, whose names end as those of numbers do": (
+        "gmm", "price INR,SNR,kundenNr\n70,9,5\n30,4,6\n80,5,9\n", {}, "price INR|SNR", [[70, 9], [30, 4], [80, 5]],
+        ["left out: column 'kundenNr' (labels"],
+    ),
+    "rupees that are repeated": ("gmm", "INR,x\n70,1\n70,2.5\n", {}, "INR x", [[70, 1], [70, 2.5]], []),
     "a constant and a sum": (
         "gmm",
         "a,b,total,version\n1,2.5,3.5,2\n3,4,7,2\n5,1,6,2\n2,2,4,2\n7,3,10,2\n",

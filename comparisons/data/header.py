@@ -22,6 +22,7 @@ LAST = re.compile(
     re.IGNORECASE,
 )
 LOWEST = 8  # rows in which spreadsheets have means, deviations and notes below the samples
+PADDED = re.compile(r"0\d")  # the begin of no number, but of decimals
 WHOLE, SHARE = re.compile(r"\d+"), re.compile(r"\d+ ?[%€$£¥]?")
 
 
@@ -84,7 +85,7 @@ def _single_column(where: str, text: str, rows: Rows) -> Rows:
         raise ValueError(f"{where}: each line is wholly in quotation marks, {given}: delete these marks")
     if rows.separator != "," or len(header) > 2 or '"' in text or (len(header) == 2 and not _is_cut(header)):
         return rows
-    if not all(map(_is_cut, body)) or not (len(header) == 1 or any(cells[1][0] == "0" for cells in rows.cells)):
+    if not all(map(_is_cut, body)) or not (len(header) == 1 or any(PADDED.match(cells[1]) for cells in rows.cells)):
         return rows
     if [cells[0] for cells in body] == [f"{i}" for i in range(1, len(body) + 1)]:
         line = f"line {rows.lines[1]}, {','.join(body[0])}"
