@@ -121,6 +121,24 @@ READ = {
     "an answer alone in the last row, which others gave too": (
         "bmm", "a,b\nfully agree,0\nno,1\nfully agree,\n", {}, "a b", [[0, 0], [1, 1], [0, NAN]], ["a: no is 1"],
     ),
+    "a state that is called as a deviation is": (
+        "gmm", "state,x\nNC,1\nSD,2.5\nTX,3\n", {"index": "state"}, "x", [[1], [2.5], [3]], ["labels of rows"],
+    ),
+    "labels that are called as means are": (
+        "gmm",
+        "what,x\nmean,1\nmedian,2.5\nvariance,9\n",
+        {"index": "what"},
+        "x",
+        [[1], [2.5], [9]],
+        ["line 3, column 'what': 'median' is taken for a sample; delete the line if it sums up others"],
+    ),
+    "a person who was not measured": (
+        "gmm", "name,x\nAnn Lee,1\nBo Li,\nCy Wu,2.5\n", {"index": "name"}, "x", [[1], [NAN], [2.5]],
+        ["line 3: 'Bo Li' stands alone and is taken for a sample"],
+    ),
+    "an answer alone, with NA written": (
+        "bmm", "a,b\nso so,NA\nno,0\nno,1\nno,0\n", {}, "a b", [[1, NAN], [0, 0], [0, 1], [0, 0]], ["so so is 1"],
+    ),
     "a hint of a separator that is not there": ("gmm", "sep=,\na;b\n1;2\n7;5\n", {}, "a b", [[1, 2], [7, 5]], []),
     "numbers of orders and places": (
         "gmm",
@@ -349,6 +367,14 @@ def test_levels_are_taken_by_a_categorical_mixture(written):
     np.testing.assert_array_equal(problem.X, expected)
     assert "levels: hair: Blond, Brown; age: 1, 3; smokes: no, yes; pain: None, mild" in dataset.notes
     assert any("'None' in column 'pain' is a word like the others" in note for note in dataset.notes)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns"), [("alta,m\nbaja,f\nmedia,f\n", None), ("alta,1\nbaja,2\nmedia,1\n", "nivel,b")]
+)
+def test_a_level_may_be_called_as_a_mean_is(written, rows, columns):
+    dataset = read(written(f"nivel,b\n{rows}"), "cmm", columns=columns)
+    assert dataset.X["nivel"].tolist() == ["alta", "baja", "media"]
 
 
 def test_parquet_keeps_categories_types_and_labels(tmp_path):

@@ -97,6 +97,13 @@ REFUSED = {
         "gmm", ",x\nA,1.5\nB,2.5\nC,7\nMean,3.7\nSD,2.9\nMinimum,1.5\n", {},
         ["line 5", "'Mean' begins", "and lines like it"],
     ),
+    "a row of means, or a sample": (
+        "cmm", "level,b\nlow,1\nhigh,2\naverage,1\n", {},
+        ["line 4", "if it is a sample, name the column: --index level (labels of rows) or --drop level, or among"],
+    ),
+    "a row of sums that begins with a label": (
+        "gmm", "who,x\nAnn,1.5\nBob,2\nTotal,3.5\n", {"index": "who"}, ["'Total' begins a row of sums"],
+    ),
     "a row of means by its numbers": (
         "gmm", "x,y\n" + "".join(f"{i % 7}.5,{i * i}\n" for i in range(12)) + "3.083,42.17\n", {},
         ["line 14 holds the means of the rows above it"],
@@ -109,7 +116,8 @@ REFUSED = {
         "gmm", "x\n" + "".join(f"{i % 7}.5\n" for i in range(12)) + "37\n", {}, ["line 14 holds the sums"],
     ),
     "a source below the table": (
-        "gmm", "x,y\n1,2\n3,4.5\n\nSource: our own,\n", {}, ["line 5: 'Source: our own' stands alone", "a note"],
+        "gmm", "x,y\n1,2\n3,4.5\n\nSource: our own,\n", {},
+        ["line 5: 'Source: our own' stands alone", "or write NA into its empty cells if it is a sample"],
     ),
     "settings above the table": (
         "gmm", "Model,TBS\nUnit,V\n\nt,u,v\n1,2,3\n4,5,7\n", {},
