@@ -164,6 +164,37 @@ READ = {
             "column 'version' is 2 in every row; --drop version",
         ],
     ),
+    "a constant and a sum beside missing cells": (
+        "gmm",
+        "a,b,c,d\n1,3,4,7\n2,4,6,7\n1,9,10,7\n3,2,5,7\n2,7,9,7\n7,1,,\n",
+        {},
+        "a b c d",
+        [[1, 3, 4, 7], [2, 4, 6, 7], [1, 9, 10, 7], [3, 2, 5, 7], [2, 7, 9, 7], [7, 1, NAN, NAN]],
+        [
+            "column 'c' follows from those before it, as a sum does in the rows without missing cells; --drop c",
+            "column 'd' is 7 in every observed cell; --drop d",
+        ],
+    ),
+    "one value above the last row, without a warning": (
+        "gmm", "x,y\n1.5,\n2,\n3,\n4,7\n", {}, "x y", [[1.5, NAN], [2, NAN], [3, NAN], [4, 7]], [],
+    ),
+    "numbers whose squares fit no float, without a warning": (
+        "gmm",
+        "x,y\n" + "1.5e308,1.5\n-1e200,7\n1.7e308,3.5\n1e308,0.5\n" * 3,
+        {},
+        "x y",
+        [[1.5e308, 1.5], [-1e200, 7], [1.7e308, 3.5], [1e308, 0.5]] * 3,
+        [],
+    ),
+    "a dash among numbers with a unit": (
+        "gmm", "a,b\n12 kg,1\n-,3\n14 kg,7\n", {}, "a b", [[12, 1], [NAN, 3], [14, 7]], ["1 -)", "unit kg"],
+    ),
+    "numbers with a unit are words among answers": (
+        "bmm", "a,b\n1 dose,5ft\n2 dose,6ft\n2 dose,\n", {}, "a b", [[0, 0], [1, 1], [1, NAN]], ["5ft is 0"],
+    ),
+    "numbers with a unit among trials": (
+        "bmm", "a,b\n2 x,1\n3 x,1\n0 x,2\n", {"n_trials": 3}, "a b", [[2, 1], [3, 1], [0, 2]], ["unit x taken off"],
+    ),
     "R's write.csv with row names": (
         "gmm",
         '"","x","y"\n"1",1.5,2\n"2",NA,3\n"4",2.5,9\n',
@@ -375,6 +406,13 @@ def test_levels_are_taken_by_a_categorical_mixture(written):
 def test_a_level_may_be_called_as_a_mean_is(written, rows, columns):
     dataset = read(written(f"nivel,b\n{rows}"), "cmm", columns=columns)
     assert dataset.X["nivel"].tolist() == ["alta", "baja", "media"]
+
+
+def test_numbers_with_a_unit_are_levels(written):
+    X = read(written("a,b,c\n0.5 mg,1a,1a\n1 mg,2a,-\n1 mg,1a,2a\n"), "cmm").X
+    assert X["a"].cat.categories.tolist() == ["0.5 mg", "1 mg"]
+    assert X["b"].tolist() == ["1a", "2a", "1a"]
+    assert X["c"].cat.categories.tolist() == ["-", "1a", "2a"]
 
 
 def test_parquet_keeps_categories_types_and_labels(tmp_path):

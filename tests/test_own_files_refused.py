@@ -40,7 +40,7 @@ REFUSED = {
     "one word only": (
         "gmm", "x,country\n1.5,DE\n2,DE\n9,DE\n", {}, ["column 'country' holds nothing but 'DE'", "--drop country"],
     ),
-    "codes with leading zeros": ("gmm", "x,ward\n1.5,01234\n2,99999\n9,04532\n", {}, ["column 'ward'", "--drop ward"]),
+    "codes with leading zeros": ("gmm", "x,ward\n1.5,01234\n2,99999\n9,04532\n", {}, ["'ward' holds words", "--drop"]),
     "halves among counts": (
         "pmm", "a,b\n1,2\n3,2.5\n", {}, ["line 3: expected whole numbers of at least 0 in column 'b', got 2.5"],
     ),
@@ -137,6 +137,13 @@ REFUSED = {
     ),
     "different units": (
         "gmm", "a,b\n1.5 kg,1\n700 g,2\n2.5 kg,5\n", {}, ["'a' holds numbers with different units ('1.5 kg'"],
+    ),
+    "words of letters that numbers have": (
+        "gmm", "a,b\ndog,1\ndeer,2\neagle,5\n", {}, ["'a' holds words of 3 kinds", "comparisons.cmm takes words"],
+    ),
+    "ranges": ("gmm", "a,b\n10-19,1\n20-29,2\n30-39,5\n", {}, ["'a' holds words of 3 kinds", "comparisons.cmm"]),
+    "codes that may be numbers with units": (
+        "gmm", "a,b\n12a,1\n14b,2\n12c,5\n", {}, ["write one unit, if these are no words of 3", "comparisons.cmm"],
     ),
     "crosses and empty cells": (
         "bmm", "a,b\n0,x\n1,\n0,x\n", {}, ["'b' holds nothing but 'x' in line 2 and empty cells (write yes and no"],

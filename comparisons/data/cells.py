@@ -14,8 +14,10 @@ from comparisons.data.kinds import DATE
 from models.validation import Array
 
 
-def read_numbers(source: Any, columns: Sequence[Column], decimal: str | None) -> None:
+def read_numbers(source: Any, columns: Sequence[Column], decimal: str | None, letters: bool) -> None:
     """Find the number that each value of each column is; text is read by the column's decimal mark.
+
+    ``letters`` says whether units of letters are taken off; else ``1 dose`` is a word.
 
     Raises
     ------
@@ -28,7 +30,7 @@ def read_numbers(source: Any, columns: Sequence[Column], decimal: str | None) ->
             column.numbers = np.where(np.isfinite(column.values), column.values, nan)
             continue
         of_column = [value.strip() for value in column.values if isinstance(value, str)]
-        unit = "" if any(map(DATE.fullmatch, of_column[:1])) else unit_of(of_column)
+        unit = "" if any(map(DATE.fullmatch, of_column[:1])) else unit_of(of_column, letters)
         texts[column.name] = [without_unit(text, unit) for text in of_column]
         if unit and sum(map(looks_like_number, texts[column.name])) > len(of_column) / 2:
             column.notes[f"unit {unit}"] = f"unit {unit} taken off the numbers of column {column.name!r}"

@@ -48,11 +48,21 @@ def _signed(text: str) -> str:
     return ACCOUNTED.sub(r"-\1\2", text.replace("\u2212", "-"))
 
 
-def unit_of(texts: Iterable[str]) -> str:
-    """Return the unit, such as %, $ or kg, that every text has, or nothing."""
-    matches = (UNIT.fullmatch(_signed(text)) for text in texts)
-    units = {(match[2] or "") + (match[4] or "") if match else "" for match in matches}
-    return units.pop() if len(units) == 1 else ""
+def unit_of(texts: Iterable[str], letters: bool = True) -> str:
+    """Return the unit, such as %, $ or kg, that every text has, or nothing; ``letters`` says whether kg is one."""
+    units = {_unit(UNIT.fullmatch(_signed(text))) for text in texts}
+    unit = units.pop() if len(units) == 1 else ""
+    return unit if letters or not any(map(str.isalpha, unit)) else ""
+
+
+def differ_in_units(texts: Iterable[str]) -> bool:
+    """Whether all texts are numbers, with units of which there are several."""
+    matches = [UNIT.fullmatch(_signed(text)) for text in texts]
+    return len(set(map(_unit, matches))) > 1 and all(match and looks_like_number(match[3]) for match in matches)
+
+
+def _unit(match: re.Match[str] | None) -> str:
+    return (match[2] or "") + (match[4] or "") if match else ""
 
 
 def without_unit(text: str, unit: str) -> str:

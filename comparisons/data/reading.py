@@ -11,7 +11,15 @@ from comparisons.data.column import column_of
 from comparisons.data.options import Reading, check_names
 from comparisons.data.roles import COUNT, roles_of
 from comparisons.data.said import said
-from comparisons.data.samples import check_cells, check_features, refuse_sums, repeats_of, samples_of, without_variance
+from comparisons.data.samples import (
+    check_cells,
+    check_features,
+    refuse_sums,
+    repeats_of,
+    samples_of,
+    takes_units,
+    without_variance,
+)
 from comparisons.data.source import opened
 from comparisons.declarations import Dataset
 from comparisons.family import Family
@@ -23,8 +31,9 @@ def read_file(path: Path, pair: Family, asked: Reading, most_rows: int | None = 
     check_names(asked, list(source.raw))
     kept = {*asked.columns, asked.weights, asked.index, *(name for name in source.raw if name.lower() == COUNT)}
     wanted = [name for name in source.raw if name not in asked.drop and (not asked.columns or name in kept)]
-    columns = [column_of(name, source.raw[name], asked) for name in wanted]
-    read_numbers(source, columns, asked.decimal)
+    letters = takes_units(pair)
+    columns = [column_of(name, source.raw[name], asked, letters) for name in wanted]
+    read_numbers(source, columns, asked.decimal, letters)
     roles = roles_of(source, columns, asked)
     check_features(source, roles.features, pair.categorical)
     X, turned = samples_of(roles.features, pair.categorical)
