@@ -84,7 +84,10 @@ READ = {
         {},
         "a b",
         [[-862.69, 0], [3.5, -4.25]],
-        ["'862,69-' in column 'a' is -862.69", "'$ -' in column 'b' is 0"],
+        ["'862,69-' in column 'a' is -862.69", "'$ -' in column 'b' is 0; --missing '$ -' makes it missing"],
+    ),
+    "accounts: a dash for nothing, as the note says": (
+        "gmm", "a;b\n3;$ -\n7;$ 4\n7;$ 5\n", {"missing": "$ -"}, "a b", [[3, NAN], [7, 4], [7, 5]], ["1 $ -"],
     ),
     "one column of decimal commas and no header": (
         "gmm",
@@ -368,7 +371,10 @@ READ = {
         ["negative: '(1,200.50)' in column 'a' is -1200.5"],
     ),
     "yes, no and a dash": ("bmm", "a,b\nyes,0\n-,1\nno,1\n", {}, "a b", [[1, 0], [NAN, 1], [0, 1]], ["1 -"]),
-    "Fortran's exponents": ("gmm", "a b\n 1.0E+00 2.5D+01\n 2.0E+00 3.5D+01\n", {}, "a b", [[1, 25], [2, 35]], []),
+    "Fortran's exponents": (
+        "gmm", "a b\n 1.0E+00 2.5D+01\n 2.0E+00 3.5D+01\n", {}, "a b", [[1, 25], [2, 35]],
+        ["exponent: '2.5D+01' in column 'b' is 25"],
+    ),
     "three decimals in a single column": (
         "gmm", "a\n1.000\n2.500\n", {}, "a", [[1], [2.5]], ["'1.000' in column 'a' is 1"],
     ),
@@ -449,6 +455,13 @@ def test_labels_of_rows_are_kept_and_repeated(written):
     assert read(written("id,x\n7,1.5\n3,2\n9,2\n"), "gmm").row_labels == ("7", "3", "9")
 
 
+@pytest.mark.parametrize(
+    ("name", "stem"), [("m.tsv.gz", "m"), ("m.csv.gz", "m"), ("m.1.csv", "m.1"), ("m.1.gz", "m.1")]
+)
+def test_a_file_is_called_by_its_name_without_endings(written, name, stem):
+    assert read(written("a\tb\n1\t2.5\n3\t4\n", name), "gmm").name == stem
+
+
 def test_built_in_sets_refuse_what_is_for_files_and_near_names_are_asked_about(tmp_path):
     with pytest.raises(ValueError, match="data 'faithful' are built in, got drop = 'waiting': it is for files"):
         find("faithful", "gmm", drop="waiting")
@@ -461,6 +474,8 @@ def test_built_in_sets_refuse_what_is_for_files_and_near_names_are_asked_about(t
     (tmp_path / "my_data.csv").write_text("a\n1\n")
     with pytest.raises(ValueError, match=r"does not exist; did you mean my_data.csv\?"):
         find(str(tmp_path / "mydata.csv"), "gmm")
+    with pytest.raises(ValueError, match=r"nope.csv.gz does not exist"):
+        find(str(tmp_path / "nope.csv.gz"), "gmm")
     with pytest.raises(ValueError, match="is a folder"):
         read(tmp_path, "gmm")
     assert read_csv is read

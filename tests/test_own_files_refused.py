@@ -1,5 +1,7 @@
 """Files of one's own that cannot be read are refused with the line, the column and a remedy that works."""
 
+import gzip
+
 import pytest
 from own_files import invoke, written
 
@@ -145,6 +147,11 @@ REFUSED = {
     "codes that may be numbers with units": (
         "gmm", "a,b\n12a,1\n14b,2\n12c,5\n", {}, ["write one unit, if these are no words of 3", "comparisons.cmm"],
     ),
+    "grades": ("gmm", "a,b\n1-,1\n2-,2\n2,5\n3-,4\n", {}, ["'a' holds words of 4 kinds", "comparisons.cmm"]),
+    "a grade among numbers": ("gmm", "a,b\n1,1\n2-,2\n2,5\n", {}, ["line 3", "got '2-'", "--missing 2-"]),
+    "a price without cents": ("gmm", "a;b\n12,-;1\n13,-;2\n12,50;5\n13,25;4\n", {}, ["line 2", "got '12,-'"]),
+    "flats": ("gmm", "a,b\n12 D 4,1\n12 E 4,2\n12D4,5\n", {}, ["'a' holds words of 3 kinds"]),
+    "codes of three letters": ("gmm", "a,b\nABC 12,1\nABC 14,2\nABC 15,5\n", {}, ["'a' holds words of 3 kinds"]),
     "crosses and empty cells": (
         "bmm", "a,b\n0,x\n1,\n0,x\n", {}, ["'b' holds nothing but 'x' in line 2 and empty cells (write yes and no"],
     ),
@@ -220,6 +227,8 @@ def test_a_file_is_refused_with_its_line_and_a_remedy(written, kind):
         ("mine.xlsx", b"PK\x03\x04", ["spreadsheet", "save the sheet as CSV"]),
         ("mine.csv", b"PK\x03\x04 a sheet with another name", ["spreadsheet", "CSV"]),
         ("mine.csv.gz", b"\x1f\x8b", ["packed", "unpack"]),
+        ("mine.csv.gz", gzip.compress(b"a,b\n1,2.5\n3,4\n")[:-9], ["damaged or cut off", "copy it again"]),
+        ("mine.csv.gz", gzip.compress(gzip.compress(b"a,b\n1,2.5\n3,4\n")), ["is packed", "unpack it first"]),
         ("mine.json", b"[]", ["JSON", "read_json"]),
         ("mine.sav", b"$FL2", ["SPSS"]),
         ("mine.dta", b"", ["Stata"]),

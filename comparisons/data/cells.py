@@ -11,6 +11,7 @@ import numpy as np
 from comparisons.data.column import Column
 from comparisons.data.decimals import OTHER, decimal_of, has_thousands, looks_like_number, number, unit_of, without_unit
 from comparisons.data.kinds import DATE
+from comparisons.data.options import flag
 from models.validation import Array
 
 
@@ -86,7 +87,10 @@ def _from_text(column: Column, text: str, decimal: str, value: str) -> float | N
     if found is not None and has_thousands(text, decimal):
         column.notes.setdefault("thousands", f"marks of thousands: {value!r} in column {column.name!r} is {found:.15g}")
     if found is not None and text == "0" and "-" in value:
-        column.notes.setdefault("zero", f"a dash of accounts: {value!r} in column {column.name!r} is 0")
+        remedy = f"{flag('missing', [value.strip()])} makes it missing"
+        column.notes.setdefault("zero", f"a dash of accounts: {value!r} in column {column.name!r} is 0; {remedy}")
+    if found is not None and "E" in text and text not in value.upper():
+        column.notes.setdefault("exponent", f"exponent: {value!r} in column {column.name!r} is {found:.15g}")
     if found is not None and text.startswith("-") and ("(" in value or value.rstrip().endswith("-")):
         column.notes.setdefault("negative", f"negative: {value!r} in column {column.name!r} is {found:.15g}")
     if found is not None and decimal == "," and "," in text:

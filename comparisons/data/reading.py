@@ -8,6 +8,7 @@ import pandas as pd
 
 from comparisons.data.cells import read_numbers
 from comparisons.data.column import column_of
+from comparisons.data.files import stem_of
 from comparisons.data.options import Reading, check_names
 from comparisons.data.roles import COUNT, roles_of
 from comparisons.data.said import said
@@ -49,8 +50,7 @@ def read_file(path: Path, pair: Family, asked: Reading, most_rows: int | None = 
         X = X.iloc[rows].reset_index(drop=True) if isinstance(X, pd.DataFrame) else X[rows]
         labels = labels and [labels[row] for row in rows]
     names = tuple(column.name for column in roles.features)
-    stem = path.stem.removesuffix(".csv") if path.suffix == ".gz" else path.stem
-    found = Dataset(stem, pair.name, path.name, X, names, row_labels=tuple(labels) if labels else None)
+    found = Dataset(stem_of(path), pair.name, path.name, X, names, row_labels=tuple(labels) if labels else None)
     given = (roles.features, pair.categorical, asked.missing)
     all_rows = None if source.sample is None else source.sample.all_rows(*given)
     return replace(found, notes=tuple(notes), all_rows=all_rows)
