@@ -69,9 +69,9 @@ def test_a_run_out_of_iterations_on_a_false_boundary_has_not_converged():
         assert not BernoulliMixtureEM(2, init=stopped.parameters_, max_iter=2).fit(X).converged_
 
 
-@pytest.mark.parametrize("seed", [30, 1023])
-def test_a_race_is_not_lost_by_a_run_that_a_boundary_held_back(seed):
-    rng = np.random.RandomState(seed)
+def test_what_a_run_gained_on_a_false_boundary_does_not_count_against_it():
+    """In a race it would leave soon after its release; alone it becomes the best."""
+    rng = np.random.RandomState(2023)
     truth = BMMParameters(rng.dirichlet([4] * 3), rng.uniform(0.1, 0.9, (3, 5)))
     rows, _ = simulate(truth, 3000, random_state=rng)
     estimator = BernoulliMixtureEM(3)

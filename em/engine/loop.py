@@ -143,7 +143,7 @@ class Loop[P: Parameters]:
         return True
 
     def _end_where_beaten(self) -> None:
-        """End the runs that cannot win their race (:mod:`em.engine.race`), but for those that a boundary holds back."""
+        """End the runs that cannot win their race (:mod:`em.engine.race`)."""
         n_iter = len(self.history) - 1
         lately = (
             self.best - self.history[n_iter - LOOKS][self.ids] if n_iter >= LOOKS else np.full(len(self.ids), np.inf)
@@ -157,16 +157,15 @@ class Loop[P: Parameters]:
             self._leave(number, f"left after {n_iter} iterations: {ENOUGH} runs had ended at the best optimum", by)
 
     def _since_half(self) -> Array:
-        """Return what runs (R',) gained in the second half of their iterations, since a release without limit."""
+        """Return what runs (R',) gained in the second half of their iterations; infinity if released in it."""
         half = (len(self.history) - 1) // 2
         return np.where(self.released_at[self.ids] > half, np.inf, self.best - self.history[half][self.ids])
 
     def _leave(self, number: int, status: str, beaten_by: int, *, met: bool = False) -> None:
-        """End a run that another one has beaten, unless it has not met it and is released from a boundary."""
+        """End a run that another one has beaten."""
         (i,) = np.flatnonzero(self.ids == number).tolist()
-        if met or not self._release(i):
-            self._end(i, status, beaten_by=beaten_by, met=met)
-            self._go_on(self.ids != number)
+        self._end(i, status, beaten_by=beaten_by, met=met)
+        self._go_on(self.ids != number)
 
     def _end(
         self,
