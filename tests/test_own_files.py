@@ -127,6 +127,9 @@ READ = {
     "a state that is called as a deviation is": (
         "gmm", "state,x\nNC,1\nSD,2.5\nTX,3\n", {"index": "state"}, "x", [[1], [2.5], [3]], ["labels of rows"],
     ),
+    "a deviation, or a state, beside unnamed labels": (
+        "gmm", ",x\nNC,1\nSD,2.5\nTX,3\n", {}, "x", [[1], [2.5], [3]], ["line 3, column 'column 1': 'SD' is taken for"],
+    ),
     "labels that are called as means are": (
         "gmm",
         "what,x\nmean,1\nmedian,2.5\nvariance,9\n",

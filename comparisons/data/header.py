@@ -233,15 +233,17 @@ def _refuse_summary(where: str, table: Table, named: Collection[str]) -> None:
     """Raise an error if a row begins with a word such as Total, as the sums that spreadsheets add do.
 
     Words of LAST may be samples too, such as an average grade: in a column that the user named they are, with a note.
+    So is SD alone, which may be a state.
     """
     firsts = [next((d, cell) for d, cell in enumerate(cells) if cell) for cells in table.cells]
     last = _begin_summaries(table, firsts)
+    only_sd = {word.lower() for word in last.values()} == {"sd"}
     for row, (d, first) in enumerate(firsts):
         is_sum = first[0].isalpha() and SUMMARY.fullmatch(_word(first))
         if not (is_sum or row in last) or firsts.count((d, first)) > 1:
             continue
         at, name = f"line {table.lines[row]}, column {table.names[d]!r}", table.names[d]
-        if name in named and not is_sum:
+        if not is_sum and (name in named or only_sd):
             table.notes.append(f"{at}: {first!r} is taken for a sample; delete the line if it sums up others")
             continue
         options = f"{flag('index', [name])} (labels of rows) or {flag('drop', [name])}"
@@ -250,15 +252,11 @@ def _refuse_summary(where: str, table: Table, named: Collection[str]) -> None:
         raise ValueError(f"{where}, {at}: {said}{remedy}")
 
 
-def _begin_summaries(table: Table, firsts: list[tuple[int, str]]) -> set[int]:
-    """Return which of the lowest rows begin with a word of LAST before numbers; SD alone may be a state."""
+def _begin_summaries(table: Table, firsts: list[tuple[int, str]]) -> dict[int, str]:
+    """Return which of the lowest rows begin with a word of LAST before numbers, and the word."""
     lowest = range(max(len(firsts) - LOWEST, 0), len(firsts))
-    last = {
-        row: _word(firsts[row][1])
-        for row in lowest
-        if LAST.fullmatch(_word(firsts[row][1])) and _numbers_follow(table, row)
-    }
-    return set(last) if {word.lower() for word in last.values()} != {"sd"} else set()
+    words = {row: _word(firsts[row][1]) for row in lowest}
+    return {row: word for row, word in words.items() if LAST.fullmatch(word) and _numbers_follow(table, row)}
 
 
 def _word(cell: str) -> str:
