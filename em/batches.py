@@ -88,7 +88,7 @@ def fit_together(estimators: Sequence[MixtureEM[Any]], X: ArrayLike, sample_weig
 
 
 def go_together(estimators: Sequence[MixtureEM[Any]], samples: Samples) -> bool:
-    """Whether fits are of maximum likelihood, from random starts that all run to the end, to few complete rows."""
+    """Whether fits are of maximum likelihood, from random starts without short runs before, to few complete rows."""
     K = max(estimator.n_components for estimator in estimators)
     n_responsibilities = samples.X.shape[0] * K * sum(estimator.n_init for estimator in estimators)
     if n_responsibilities > MOST_RESPONSIBILITIES or issparse(samples.X) or not samples.complete:
@@ -115,7 +115,7 @@ def _each_found(estimators: Sequence[MixtureEM[Any]], samples: Samples) -> Itera
 
 
 def _is_plain(estimator: MixtureEM[Any]) -> bool:
-    """Whether a fit is one of maximum likelihood, from random starts that all run to the end."""
+    """Whether a fit is one of maximum likelihood, from random starts without short runs before."""
     given = estimator.prior is not None or estimator.frozen or not isinstance(estimator.init, str)
     return not given and estimator.n_starts in (None, estimator.n_init)
 

@@ -14,8 +14,8 @@ FILES = sorted(Path(__file__).parent.glob("family_*.py"))
 FAMILIES = [row for file in FILES for row in import_module(file.stem).ROWS]
 each_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 
-# For claims about names, files and order, which do not know a family with its prior: each family by maximum likelihood
-# or by MAP, in turn, and every further kind of prior.
+# For claims about names, files, order and batches, in which a conjugate prior has no part of its own: each family by
+# maximum likelihood or by MAP, in turn, and every further kind of prior.
 BY_BOTH = [row.name.removesuffix("-ML") for row in FAMILIES if row.name.endswith("-ML")]
 LEFT_OUT = {f"{name}-{('ML', 'MAP')[i % 2]}" for i, name in enumerate(BY_BOTH)}
 each_family_once = pytest.mark.parametrize(

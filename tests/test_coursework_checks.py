@@ -169,22 +169,26 @@ def test_every_text_belongs_to_a_mistake():
 @pytest.mark.parametrize(
     ("family", "options"), [("bmm", {"n_trials": 7}), ("cmm", {}), ("gmm", {}), ("kmeans", {})], ids=str
 )
-def test_mistakes_differ_from_the_right_formula_and_from_each_other(family, options):
-    book, answers = textbook_of(family, **options), {}
+def test_mistakes_have_values_that_differ_from_the_right_ones_and_from_each_other(family, options):
+    book, answers, without_value = textbook_of(family, **options), {}, set()
     for quantity, step in ((book.first_quantity("e"), "e"), (book.quantities[-1], "m")):
         problems = book.problems(step)
         right = [book.formulas[quantity].value(problem) for problem in problems]
         for change in book.formulas[quantity].singles():
+            without_value.add(change.name)
             with (
                 np.errstate(all="ignore"),
                 contextlib.suppress(ValueError, KeyError, IndexError, np.linalg.LinAlgError),
             ):
                 values = [book.formulas[quantity].changed(problem, [change]) for problem in problems]
+                without_value.discard(change.name)
                 same = all(close(value, truth) for value, truth in zip(values, right, strict=True))
                 key = "right" if same else repr([np.round(value, 8).tolist() for value in values])
                 answers.setdefault((quantity, key), []).append(change.name)
     groups = [names for (_, key), names in answers.items() if key != "right"]
     assert len(groups) > 0.7 * sum(map(len, answers.values()))
+    of_several = {f"{which} {what} left out" for which in ("first", "last") for what in ("component", "centre")}
+    assert without_value <= {"your own means", *of_several}  # a student's, and what K = 1 does not have
 
 
 def test_a_family_without_formulas_of_its_own_is_checked_by_its_steps():

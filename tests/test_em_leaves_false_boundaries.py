@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from comparisons.data import load
-from em import BernoulliMixtureEM, BinomialMixtureEM, bmm
+from em import BernoulliMixtureEM, BinomialMixtureEM, NotConvergedWarning, bmm
 from em.engine import run_em
 from models.bmm import BMMParameters, simulate
 from models.supports import PROBABILITY
@@ -60,6 +60,33 @@ def test_runs_of_a_batch_are_freed_each_on_the_data_of_its_fit():
     first, second = run_em(problem, [TRAPPED, TRAPPED], tol=1e-10, max_iter=1000, races=[0, 0])
     assert first.objective == pytest.approx(inside.log_likelihood_, abs=1e-8)
     assert (second.beaten_by, second.met) == (0, True)
+
+
+def test_a_run_out_of_iterations_on_a_false_boundary_has_not_converged():
+    with pytest.warns(NotConvergedWarning, match="on a boundary from which the objective rises"):
+        stopped = BernoulliMixtureEM(2, init=TRAPPED, tol=1e-10, max_iter=16).fit(X)
+    with pytest.warns(NotConvergedWarning, match="on a boundary"):
+        assert not BernoulliMixtureEM(2, init=stopped.parameters_, max_iter=2).fit(X).converged_
+
+
+def test_what_a_run_gained_on_a_false_boundary_does_not_count_against_it():
+    """In a race it would leave soon after its release; alone it becomes the best."""
+    rng = np.random.RandomState(2023)
+    truth = BMMParameters(rng.dirichlet([4] * 3), rng.uniform(0.1, 0.9, (3, 5)))
+    rows, _ = simulate(truth, 3000, random_state=rng)
+    estimator = BernoulliMixtureEM(3)
+    problem = estimator._problem(estimator._distinct(estimator._samples(rows, None)))
+    alike = truth.probs.copy()
+    alike[2] = alike[1]
+    starts = [BMMParameters(truth.weights, alike)]
+    for n_held in (1, 2, 3):
+        probs = truth.probs.copy()
+        for _ in range(n_held):
+            probs[rng.randint(3), rng.randint(5)] = rng.randint(2)
+        starts.append(BMMParameters(truth.weights, probs))
+    settings = {"tol": 1e-4, "max_iter": 1000, "acceleration": "multisecant"}
+    race, alone = (run_em(problem, starts, races=races, **settings) for races in ([0] * 4, None))
+    assert max(run.objective for run in race) > max(run.objective for run in alone) - 1e-3
 
 
 def test_plain_em_is_trapped_there():

@@ -241,7 +241,7 @@ def test_starts_say_how_often_each_optimum_was_found(family, n_starts):
         assert row["nats_below_best"] > MET
 
 
-@pytest.mark.parametrize("seed", [3, 4])  # three optima, of which none is found often, and two
+@pytest.mark.parametrize("seed", [3, 4])  # three optima, the best of which is found once, and two
 def test_what_starts_find_in_a_race_is_what_each_finds_alone(seed):
     estimator, X = GaussianMixtureEM(3, random_state=seed), reference_data.faithful()
     samples = estimator._distinct(estimator._samples(X, None))

@@ -4,7 +4,7 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
-from families import FAILINGS, each_family_once, largest_relative_gap
+from families import FAILINGS, each_family, largest_relative_gap
 
 from em import StreamSettings
 
@@ -26,7 +26,7 @@ def problem(family):
 
 
 @pytest.mark.filterwarnings("ignore::em.NotIdentifiableWarning")
-@each_family_once
+@each_family
 def test_memory_file_chunks_and_stream_give_one_fit(family, tmp_path):
     X, weights, start = problem(family)
     held = family.prior(2, 2) is not None  # maximum likelihood with all free, MAP with frozen weights

@@ -12,7 +12,7 @@ import formula_sheet
 from jupyter_cache import get_cache
 from mathml import FONT
 
-PARTS = 6  # the seventh is short
+PARTS = 6  # of the seven that Sphinx makes for two processes; the last is short
 SLOWEST = [
     "notebooks/05",
     "notebooks/06",

@@ -60,7 +60,7 @@ def run_em[P: Parameters](
         Which leaps to take after every second plain step, if any (:mod:`em.engine.leaps`).
     races : sequence of int, length R, or None, default None
         Runs of the same number are in one race: only the best of them counts, so that others may leave before they
-        end, where they meet it. ``None`` runs each to its end.
+        end: where they meet it, or fall behind (:mod:`em.engine.race`). ``None`` runs each to its end.
     reach : float, default infinity
         A run also leaves a race if it is so many times farther below the best than its last five iterations gained.
         That is for starts near their limits, without the plateaus of others: there gains shrink from step to step.

@@ -17,6 +17,7 @@ from models.validation import Array
 
 STILL = 30  # iterations that gain no digit of the objective: whatever their steps, this is the limit
 LOOKS = 5  # iterations between looks at who cannot win any more
+RISES = "on a boundary from which the objective rises: raise max_iter"
 
 
 class Loop[P: Parameters]:
@@ -44,7 +45,8 @@ class Loop[P: Parameters]:
         self.leaps = Leaps(problem, R, acceleration) if acceleration else None
         self.gain = GainToCome(self.x, problem)
         self.to_come = np.full(R, np.inf)
-        self.released: dict[int, Array] = {}  # where runs go on from next, by their numbers
+        self.released: dict[int, Array] = {}  # where runs go on from next, by their numbers; empty between iterations
+        self.released_at = np.zeros(R, dtype=int)  # after how many iterations, of all runs
 
     def to_the_end(self) -> list[Run[P]]:
         """Iterate until every run has ended, from where an earlier call of the same fit was."""
@@ -112,26 +114,33 @@ class Loop[P: Parameters]:
         for i in np.flatnonzero(~goes_on).tolist():
             if not at_limit[i]:
                 to_come, n_probes = probed(self, i)
-                if to_come <= (bound := max(PROBED * self.tol, rounding[i])):
-                    self._end(i, converged_after(n_iter, bound), n_more=n_probes, converged=True)
+                if to_come > (bound := max(PROBED * self.tol, rounding[i])):
+                    left = f"with {nats(to_come)} still to be gained: raise max_iter or tol"
+                elif self._release(i):
+                    left = RISES
                 else:
-                    left = f"{nats(to_come)} still to be gained: raise max_iter or tol"
-                    self._end(i, f"stopped at max_iter={self.max_iter} with {left}", n_more=n_probes)
-            elif not out_of_time and self._has_been_released(i):
-                goes_on[i] = True
+                    self._end(i, converged_after(n_iter, bound), n_more=n_probes, converged=True)
+                    continue
+                self._end(i, f"stopped at max_iter={self.max_iter} {left}", n_more=n_probes)
+            elif self._release(i):
+                goes_on[i] = not out_of_time
+                if out_of_time:
+                    self._end(i, f"stopped at max_iter={self.max_iter} {RISES}")
             else:
                 self._end(i, converged_after(n_iter, self.tol if converged[i] else rounding[i]), converged=True)
         self._go_on(goes_on)
 
-    def _has_been_released(self, i: int) -> bool:
-        """Whether the limit of the run in row i is no maximum: its next iteration then goes to where it is left."""
+    def _release(self, i: int) -> bool:
+        """Let the run in row i go on next from where its boundary is left, if its limit there is no maximum."""
         if self.problem.released is None:
             return False
         theta, number = self.problem.split(self.best_x[[i]]), self.ids[[i]]
         moved = self.problem.released(theta, float(self.best[i]), number)
-        if moved is not None:
-            self.released[int(number[0])] = self.problem.join(moved)[0]
-        return moved is not None
+        if moved is None:
+            return False
+        self.released[int(number[0])] = self.problem.join(moved)[0]
+        self.released_at[number] = len(self.history) - 1
+        return True
 
     def _end_where_beaten(self) -> None:
         """End the runs that cannot win their race (:mod:`em.engine.race`)."""
@@ -139,20 +148,24 @@ class Loop[P: Parameters]:
         lately = (
             self.best - self.history[n_iter - LOOKS][self.ids] if n_iter >= LOOKS else np.full(len(self.ids), np.inf)
         )
-        gained = lately, self.best - self.history[n_iter // 2][self.ids]
-        beaten = self.races.beaten(self.ids, self.best_x, self.best, n_iter, *gained)
-        for i, number in enumerate(self.ids.tolist()):
-            if number in beaten:
-                by, met = beaten[number]
-                how = "met" if met else "was out of reach of"
-                self._end(i, f"{how} a better run after {n_iter} iterations", beaten_by=by, met=met)
-        self._go_on(np.array([number not in beaten for number in self.ids.tolist()]))
-        decided = self.races.decided(self.ids, self.best, self.best - self.history[n_iter // 2][self.ids])
-        for i, number in enumerate(self.ids.tolist()):
-            if number in decided:
-                status = f"left after {n_iter} iterations: {ENOUGH} runs had ended at the best optimum"
-                self._end(i, status, beaten_by=decided[number])
-        self._go_on(np.array([number not in decided for number in self.ids.tolist()], dtype=bool))
+        beaten = self.races.beaten(self.ids, self.best_x, self.best, n_iter, lately, self._since_half())
+        for number, (by, met) in beaten.items():
+            how = "met" if met else "was out of reach of"
+            self._leave(number, f"{how} a better run after {n_iter} iterations", by, met=met)
+        decided = self.races.decided(self.ids, self.best, self._since_half())
+        for number, by in decided.items():
+            self._leave(number, f"left after {n_iter} iterations: {ENOUGH} runs had ended at the best optimum", by)
+
+    def _since_half(self) -> Array:
+        """Return what runs (R',) gained in the second half of their iterations; infinity if released in it."""
+        half = (len(self.history) - 1) // 2
+        return np.where(self.released_at[self.ids] > half, np.inf, self.best - self.history[half][self.ids])
+
+    def _leave(self, number: int, status: str, beaten_by: int, *, met: bool = False) -> None:
+        """End a run that another one has beaten."""
+        (i,) = np.flatnonzero(self.ids == number).tolist()
+        self._end(i, status, beaten_by=beaten_by, met=met)
+        self._go_on(self.ids != number)
 
     def _end(
         self,

@@ -1,11 +1,12 @@
-"""Which runs leave a race: those that have met a better one, or are out of its reach, and all when the best is known.
+"""Which runs leave a race: those that have met a better one, or are out of its reach, and most when the best is known.
 
 A run falls behind if the second half of its iterations gained less than it is still below the best. Who falls behind
 leaves when it has taken twice as many iterations as the best run needed to converge, or when three runs have ended at
-the best optimum and no other is above it. Rates of convergence tell nothing before: a run that gains next to nothing
-on a plateau may win yet. On 465 races of ten restarts (193 problems of all families) the first to converge was later
-overtaken in 22. The rule loses four of these winners; to end all runs at the third find alone loses five, and takes a
-tenth more iterations in all, and a fifth more until the last run of a race leaves.
+the best optimum and no other is above it. What a run gained before it was released from a boundary does not count
+against it. Rates of convergence tell nothing before: a run that gains next to nothing on a plateau may win yet. On 465
+races of ten restarts (193 problems of all families) the first to converge was later overtaken in 22. The rule loses
+four of these winners; to end all runs at the third find alone loses five, and takes a tenth more iterations in all, and
+a fifth more until the last run of a race leaves.
 """
 
 from typing import Any
@@ -49,7 +50,7 @@ class Races:
         self.length[number], self.standing[number], self.reached[number] = n_iter, objective, x
 
     def decided(self, ids: np.ndarray, objective: Array, since_half: Array) -> dict[int, int]:
-        """Return the numbers of the runs whose race is over, each with that of its winner.
+        """Return the numbers of the runs whose race is over, each with that of its winner; runs that still climb go on.
 
         Parameters
         ----------

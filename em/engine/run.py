@@ -32,7 +32,7 @@ class Run[P]:
         was taken.
     n_e_steps : int
         Number of E-steps made: n_iter + 1, one for each step that was refused, and those that probed whether a run
-        that reached ``max_iter`` had converged.
+        that reached ``max_iter`` had converged; not those that looked for a way off a boundary.
     converged, collapsed : bool
         How it ended; neither when ``max_iter`` came first, or when it left a race.
     status : str

@@ -47,7 +47,7 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         Number of restarts, run until they end or cannot win any more (:mod:`em.engine.race`); the best one that did
         not collapse is kept.
     n_starts : int or None, default None
-        Number of starts that a short run of 10 iterations tries, of which the best ``n_init`` are run to the end;
+        Number of starts that a short run of 10 iterations tries, of which the best ``n_init`` go on;
         None tries no more than are run. Neither number counts where ``init`` gives one start.
     init : str, GMMParameters or array_like, default "k-means++"
         "k-means++", "kmeans" or "random" (see :mod:`em.starts`), or one start: parameters; or, for a first M-step,

@@ -202,7 +202,7 @@ class Restarts[P: Parameters](FittedMixture[P]):
         return isinstance(self.init, str | self._parameters_type) or np.ndim(self.init) == 2
 
     def _runs(self, problem: Problem[P], starts: list[P]) -> list[Run[P]]:
-        """Run every start to the end; of more than ``n_init``, only those that lead after a short run of each.
+        """Run every start; of more than ``n_init``, only those that lead after a short run of each.
 
         A start that collapses leaves its place to the next. All that collapsed are among the runs returned.
         """
