@@ -161,7 +161,8 @@ def variational(
     random_state : int, RandomState or None
         Seed or source of randomness of the restarts.
     sample_weight : array_like, shape (n,), or None
-        How often each row occurs: log-likelihoods and responsibilities are multiplied by it.
+        How often each row occurs: log-likelihoods and responsibilities are multiplied by it. Rows of weight 0 are left
+        out of the fit, and have responsibilities.
     **size
         Sizes of the cells where the family has some, such as ``n_trials`` for counts: a number, (D,) or (n, D).
 
@@ -180,15 +181,19 @@ def variational(
     mixture.check_fits(K)
     check_settings(n_init, tol, max_iter)
     weights = check_sample_weight(sample_weight, len(mixture.X))
+    fitted, counted = mixture, np.ones(len(mixture.X), dtype=bool)
+    if weights is not None and not weights.all():
+        counted = weights > 0
+        fitted, weights = mixture.part(counted), weights[counted]
     if init is None:
         rng = random_source(random_state)
         fewest = 1 if np.max(prior.concentration) < (mixture.n_component_parameters + 1) / 2 else K
         clusters = np.linspace(K, fewest, n_init).round().astype(int)
-        starts = [one_hot(start_labels(mixture.X, k, rng, weights), K) for k in clusters]
+        starts = [one_hot(start_labels(fitted.X, k, rng, weights), K) for k in clusters]
     else:
-        starts = [_check_init(init, len(mixture.X), K)]
-    problem = mixture.problem(K, weights)
-    runs = run_em(problem, [mixture.posterior(weighted(r, weights)) for r in starts], tol=tol, max_iter=max_iter)
+        starts = [_check_init(init, len(mixture.X), K)[counted]]
+    problem = fitted.problem(K, weights)
+    runs = run_em(problem, [fitted.posterior(weighted(r, weights)) for r in starts], tol=tol, max_iter=max_iter)
     best = best_of(runs, problem)
     status = f"{best.status}; best of {len(runs)} restart(s)"
     if not best.converged:

@@ -97,7 +97,7 @@ class VariationalMixture(Predictions):
         y : ignored
             Present for scikit-learn's conventions.
         sample_weight : array_like, shape (n,), or None
-            How often each row occurs.
+            How often each row occurs; one of weight 0 takes no part in the fit.
         **size
             Sizes of the cells where the family has some, such as ``n_trials``: a number, (D,) or (n, D). The methods
             take those of new rows by the same name; by default they are as here, where all rows had the same.

@@ -12,7 +12,7 @@ from families import FAILINGS, each_family_once
 import em.chunked.samples
 import em.engine
 from em import BinomialMixtureEM, GaussianMixtureEM, PoissonMixtureEM
-from em.saving.checkpoints import parameters_of
+from em.saving.checkpoints import FORMAT, VERSION, _packed, parameters_of
 
 PLAIN = ("log_likelihood_", "objective_", "n_iter_", "n_e_steps_", "status_", "converged_", "n_collapsed_", "starts_")
 
@@ -150,6 +150,16 @@ def test_other_files_are_refused_and_left_alone_and_nothing_is_unpickled(tmp_pat
         assert path.read_bytes() == content
 
 
+def test_a_file_without_the_parameters_of_the_best_run_is_refused(tmp_path):
+    content = {"format": FORMAT, "version": VERSION, "fit": {}, "stages": []}
+    (tmp_path / "fit").write_bytes(_packed(content))
+    with pytest.raises(ValueError, match=r"is not: .* which parameters the best run has"):
+        parameters_of(tmp_path / "fit")
+    (tmp_path / "fit").write_bytes(_packed({**content, "version": 1}))
+    with pytest.raises(ValueError, match=r"checkpoint must be of version 2; .* is of 1"):
+        parameters_of(tmp_path / "fit")
+
+
 def test_random_starts_need_a_seed_to_be_the_same_again(tmp_path):
     for seed, given in ((None, "None"), (np.random.RandomState(0), "RandomState")):
         with pytest.raises(ValueError, match=f"random_state must .* got {given}"):
@@ -199,3 +209,16 @@ def test_chunks_with_other_borders_are_another_fit(tmp_path, monkeypatch):
         fitted(GaussianMixtureEM(2, random_state=1, max_iter=3), one, checkpoint=tmp_path / "fit")
         with pytest.raises(ValueError, match="had other values of where chunks begin: pass these again"):
             fitted(GaussianMixtureEM(2, random_state=1, max_iter=3), other, checkpoint=tmp_path / "fit")
+
+
+def test_chunks_and_their_rows_in_another_order_are_the_same_fit_up_to_rounding(tmp_path, monkeypatch):
+    monkeypatch.setattr(em.chunked.samples, "MOST_SKETCHED", 30)
+    X, sizes = clouds(), (150, 250, 200)
+    reordered = np.concatenate([part[::-1] for part in np.split(X, np.cumsum(sizes)[:-1])[::-1]])
+    one, other = da.from_array(X, chunks=(sizes, 2)), da.from_array(reordered, chunks=(sizes[::-1], 2))
+    estimator = GaussianMixtureEM(2, random_state=1, n_init=1, max_iter=9)
+    with dask.config.set(scheduler="synchronous"):
+        with pytest.raises(KeyboardInterrupt):
+            fitted(estimator, one, 3, checkpoint=tmp_path / "fit")
+        of_other = fitted(estimator, other, checkpoint=tmp_path / "fit").history_
+        np.testing.assert_allclose(of_other, fitted(estimator, one).history_, rtol=1e-12)

@@ -203,5 +203,18 @@ def test_groups_are_enough_for_all_threads_and_none_is_long(n, n_threads):
     assert n > 4 * n_threads or len(groups) == n
 
 
+@pytest.mark.parametrize(("n", "n_threads"), [(64, 2), (300, 7), (1000, 3), (10_000, 4)])
+def test_groups_are_nearly_equal_and_return_few_sums(n, n_threads):
+    sizes, n_sums = [], []
+    for group in grouped([recipe(c) for c in range(n)], n_threads, {}):
+        tree = {}
+        for number in group:
+            add(tree, (0, number), 1, n)
+        sizes.append(len(group)), n_sums.append(len(tree))
+    assert max(n_sums) <= 4
+    assert np.mean(n_sums) < 3.1  # array_split gives 5.4 of 1,000 chunks
+    assert max(sizes) - min(sizes) <= n / len(sizes) / 4
+
+
 def recipe(number, given=()):
     return Recipe(number, {}, number, None, given, shared=False)

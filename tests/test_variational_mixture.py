@@ -94,6 +94,32 @@ def test_weights_count_rows_as_if_they_were_repeated(family):
     assert first.n_iter_ == again.n_iter_
 
 
+@each_conjugate_family
+def test_a_row_of_weight_0_takes_no_part_and_has_a_label(family):
+    X, prior = family.problem(4, 2, 2, 40)[0], family.prior(2, 2)
+    w = 1.0 + np.arange(40) % 2
+    sizes = {name: np.array(np.broadcast_to(a, X.shape)) for name, a in family.options.items()}
+    one = VariationalMixture(2, prior=prior, n_init=2, random_state=0).fit(X, sample_weight=w, **sizes)
+    longer = {name: np.vstack([a[-1:], a]) for name, a in sizes.items()}
+    other = VariationalMixture(2, prior=prior, n_init=2, random_state=0)
+    other.fit(np.vstack([X[-1:], X]), sample_weight=np.append(0.0, w), **longer)
+    np.testing.assert_allclose(other.history_, one.history_, rtol=1e-12)
+    r = other.posterior_.responsibilities
+    np.testing.assert_allclose(r[1:], one.posterior_.responsibilities, rtol=1e-9)
+    np.testing.assert_allclose(r[0], r[-1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("row", [[0.0, 9.0], [1e155, 1e155]], ids=["column constant but for it", "squares overflow"])
+def test_values_of_a_row_of_weight_0_change_nothing(row):
+    X = np.column_stack([np.random.RandomState(0).normal(size=40), np.full(40, 2.0)])
+    prior = GMMPrior(0.5, [0.0, 2.0], 0.05, 4.0, np.eye(2))
+    r = np.random.RandomState(1).dirichlet([1.0, 1.0], size=41)
+    one = VariationalMixture(2, prior=prior, init=r[:40]).fit(X)
+    other = VariationalMixture(2, prior=prior, init=r).fit(np.vstack([X, row]), sample_weight=np.arange(41) < 40)
+    np.testing.assert_allclose(other.history_, one.history_, rtol=1e-12)
+    assert np.isfinite(other.posterior_.responsibilities).all()
+
+
 def test_restarts_of_weighted_rows_are_those_of_repeated_ones():
     X, w = np.random.RandomState(3).normal(size=(30, 2)), np.arange(30) % 3
     X[15:] += 3

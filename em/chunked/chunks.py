@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from secrets import token_hex
 from typing import Any
@@ -19,6 +19,25 @@ from models.validation import Array
 
 SECONDS = 1.0  # that groups stay as they are: to ask a cluster what its workers hold takes some milliseconds
 SHARED: ContextVar[Any] = ContextVar("SHARED", default=None)  # the passes that this thread shares with others, if any
+
+
+class _Known:
+    """What is known of the workers from earlier passes over some chunks; it changes from pass to pass.
+
+    Attributes
+    ----------
+    sent : dict
+        The recipes of each group of the last pass, which the workers of a cluster have, by the numbers of its chunks.
+    at : dict
+        The worker that had a result when workers were asked last, by key.
+    asked : float
+        When workers were asked what they hold, in seconds of the monotonic clock.
+    """
+
+    def __init__(self) -> None:
+        self.sent: dict[tuple[int, ...], Any] = {}
+        self.at: dict[Any, str] = {}
+        self.asked = -math.inf
 
 
 @dataclass(frozen=True)
@@ -38,6 +57,7 @@ class Chunks:
     rows: tuple[Any, ...]
     weights: tuple[Any, ...]
     futures: Mapping[Any, Any]
+    _known: _Known = field(default_factory=_Known, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, X: Any, sample_weight: Any) -> "Chunks":
@@ -91,39 +111,23 @@ class Chunks:
     def _recipes(self) -> list[Recipe]:
         return recipes_of(self.rows, self.weights, self.futures)
 
-    @cached_property
-    def _sent(self) -> dict[tuple[int, ...], Any]:
-        """Return the recipes of the groups of the last pass, which the workers of a cluster have."""
-        return {}
-
-    @cached_property
-    def _at(self) -> dict[Any, str]:
-        """Return the worker that had a result when workers were asked last, by key."""
-        return {}
-
-    @cached_property
-    def _asked(self) -> list[float]:
-        """Return when workers were asked what they hold."""
-        return [-math.inf]
-
     def _tasks(self, client: Any) -> Iterator[tuple[tuple[int, ...], Any, list[Any]]]:
         """Yield for each group the numbers of its chunks, their recipes, and what is given."""
-        if time.monotonic() - self._asked[0] > SECONDS:
+        if time.monotonic() - self._known.asked > SECONDS:
             self._group(client)
-        for numbers in self._sent:
+        for numbers, recipes in self._known.sent.items():
             keys = [key for c in numbers for key in self._recipes[c].given]
-            yield numbers, self._sent[numbers], [self.futures.get(key, key) for key in keys]
+            yield numbers, recipes, [self.futures.get(key, key) for key in keys]
 
     def _group(self, client: Any) -> None:
         """Group the chunks by what the workers of a cluster hold now, and send them the recipes of new groups."""
         places = {} if self._recipes[0].shared else self._places(client)
         groups = grouped(self._recipes, _n_threads(client), places)
-        if set(groups) != self._sent.keys():
+        if set(groups) != self._known.sent.keys():
             packs = [Recipes(self._recipes[c] for c in numbers) for numbers in groups]
             sent = packs if client is None else client.map(_itself, packs, pure=False)
-            self._sent.clear()
-            self._sent.update(zip(groups, sent, strict=True))
-        self._asked[0] = time.monotonic()
+            self._known.sent = dict(zip(groups, sent, strict=True))
+        self._known.asked = time.monotonic()
 
     def _places(self, client: Any) -> dict[Any, str]:
         """Return a worker that has it for each result that the workers of a cluster hold, as soon as all are there."""
@@ -137,9 +141,9 @@ class Chunks:
                 if future.status == "error":
                     recipe.refuse(future.exception())
         for key, own in client.who_has(list(self.futures.values())).items():
-            if own and self._at.get(key) not in own:  # copies that come and go change nothing
-                self._at[key] = min(own)
-        return self._at
+            if own and self._known.at.get(key) not in own:  # copies that come and go change nothing
+                self._known.at[key] = min(own)
+        return self._known.at
 
 
 def rows_of(X: Any) -> Any:

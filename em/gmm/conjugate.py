@@ -4,7 +4,7 @@ The posterior that follows once it is known who belongs where is in :mod:`em.gmm
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,10 @@ class GaussianConjugate:
         from em.gmm import conjugate_mixture
 
         return conjugate_mixture(X, self.prior)
+
+    def part(self, rows: Any) -> "GaussianConjugate":
+        """Return the same for some of its rows, which a slice or booleans (n,) select."""
+        return replace(self, X=self.X[rows])
 
     def example(self) -> tuple[Array, dict[str, Any]]:
         """Return a row from which `em.families.conjugate_mixture` makes one that takes new rows as this does."""

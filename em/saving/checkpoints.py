@@ -3,8 +3,9 @@
 The file is an archive of arrays as NumPy writes them, the first of which is JSON text that says where each belongs. It
 holds no code, and nothing of it is unpickled. It is written whole or not at all (:mod:`em.saving.whole_files`): after
 an iteration, but so seldom that writing takes at most a tenth of the time, and when an error or an interrupt ends the
-fit. What tells fits apart is kept beside, as hashes: settings, rows and weights. So are the parameters of the best run
-so far, which `parameters_of` reads without the data.
+fit. What tells fits apart is kept beside, as hashes: settings, rows and weights. They depend neither on the order of
+rows in a chunk nor on that of chunks: in another order a fit of chunks goes on up to rounding. The parameters of the
+best run, of the stage that goes on, are there too; `parameters_of` reads them without the data.
 """
 
 import hashlib
@@ -96,9 +97,11 @@ def fingerprint(estimator: Any, samples: Samples) -> dict[str, str]:
 
 
 def parameters_of(path: PathOf) -> Parameters:
-    """Return the parameters of the best run at the last whole iteration that a checkpoint holds.
+    """Return the parameters of the best run, of the stage that goes on, at the last whole iteration in a checkpoint.
 
-    They can be read while the fit runs and where its data are not at hand; ``init=`` of an estimator takes them.
+    They can be read while the fit runs and where its data are not at hand; ``init=`` of an estimator takes them. A fit
+    may have several stages, and the first may be on a part of the rows. A stage does not always begin where the one
+    before it ended, so the parameters read later can be a worse fit. Those of a fit that has ended are its result.
 
     Parameters
     ----------
@@ -203,6 +206,8 @@ def _content(path: PathOf) -> dict[str, Any]:
         version, _ = content["version"], (dict(content["fit"]), content["stages"])
         if content["format"] != FORMAT:
             raise ValueError(f"it does not say that it is a {FORMAT}")
+        if version == VERSION and "parameters" not in content:
+            raise ValueError("it does not say which parameters the best run has")
     except (*REFUSALS, zipfile.BadZipFile, EOFError) as error:
         wanted = "checkpoint must be a file that fit wrote, or a new name"
         raise ValueError(f"{wanted}; {os.fspath(path)} is not: {error!r}") from None

@@ -78,9 +78,9 @@ class Steps[P: Parameters](Stated[P]):
                 if of_X is None and part.factor:
                     of_X = (flat @ part.X).reshape(*counts.shape, -1)
                 sums.append(part.sums(counts, np.zeros(len(part.row)) if of_X is None else of_X))
-            else:  # what is 0 stays 0 to the last digit
-                dense = part.dense() if isinstance(part, Shifted) else part
-                sums.append((flat @ dense).reshape(*counts.shape, -1))
+            else:
+                of_part = part.summed(flat) if isinstance(part, Shifted) else flat @ part
+                sums.append(of_part.reshape(*counts.shape, -1))
         return Statistics(counts, tuple(sums))
 
     def chi(self, prior: Any) -> Parts:

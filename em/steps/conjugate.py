@@ -149,6 +149,10 @@ class ConjugateMixture:
             sizes = common_sizes(self.rows.size, self.steps.size_name)
         return replace(self, rows=self.steps.rows(X, sizes))
 
+    def part(self, rows: Any) -> "ConjugateMixture":
+        """Return the same for some of its rows, which a slice or booleans (n,) select."""
+        return replace(self, rows=self.rows[rows])
+
     def example(self) -> tuple[Array, dict[str, Any]]:
         """Return rows and sizes from which `em.families.conjugate_mixture` makes one that takes new rows as this does.
 

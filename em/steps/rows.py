@@ -11,11 +11,13 @@ from typing import Any, Self
 import numpy as np
 from scipy.sparse import issparse
 
+from em.engine.blocks import blocks
 from em.samples.sparse import rows_of
 from models.validation import Array
 
 Theta = Mapping[str, Array]
 Parts = tuple[Array, ...]  # one array for each j
+NUMBERS_AT_A_TIME = 2**20  # of a matrix that is written out
 
 
 @dataclass(frozen=True)
@@ -108,9 +110,14 @@ class Shifted:
         # rounding must not make a sum of what is not negative negative
         return np.maximum(counts[..., None] * self.row + self.factor * sums, 0.0)
 
-    def dense(self) -> Array:
-        """Return the matrix itself."""
-        return self.row + self.factor * (self.X.toarray() if issparse(self.X) else self.X)
+    def dense(self, rows: slice = slice(None)) -> Array:
+        """Return the matrix itself, or some of its rows."""
+        return self.row + self.factor * (self.X[rows].toarray() if issparse(self.X) else self.X[rows])
+
+    def summed(self, weights: Array) -> Array:
+        """Return Σ_i w_ki t_i (K, D) of the rows' own digits: what is 0 stays 0. Only some rows are held at a time."""
+        some = max(NUMBERS_AT_A_TIME // len(self.row), 1)
+        return sum((weights[:, rows] @ self.dense(rows) for rows in blocks(self.X.shape[0], some)), np.zeros(()))
 
 
 def products(statistics: Sequence[Any], natural: Sequence[Array]) -> Array:
