@@ -84,7 +84,10 @@ READ = {
         {},
         "a b",
         [[-862.69, 0], [3.5, -4.25]],
-        ["'862,69-' in column 'a' is -862.69", "'$ -' in column 'b' is 0"],
+        ["'862,69-' in column 'a' is -862.69", "'$ -' in column 'b' is 0; --missing '$ -' makes it missing"],
+    ),
+    "accounts: a dash for nothing, as the note says": (
+        "gmm", "a;b\n3;$ -\n7;$ 4\n7;$ 5\n", {"missing": "$ -"}, "a b", [[3, NAN], [7, 4], [7, 5]], ["1 $ -"],
     ),
     "one column of decimal commas and no header": (
         "gmm",
@@ -93,6 +96,12 @@ READ = {
         "x0",
         [[24.03], [27.65], [31.7]],
         ["decimal comma: '24,03' in column 'x0'"],
+    ),
+    "two columns of whole numbers and no header": (
+        "gmm", "1,0\n0,1\n1,1\n0,0\n", {}, "x0 x1", [[1, 0], [0, 1], [1, 1], [0, 0]], ["no header"],
+    ),
+    "whole numbers and percentages without a header": (
+        "pmm", "24,5%\n7,0%\n9,8%\n", {}, "x0 x1", [[24, 5], [7, 0], [9, 8]], ["unit %"],
     ),
     "one column of percentages": ("gmm", "Quote\n5,7 %\n6,0 %\n", {}, "Quote", [[5.7], [6]], ["unit %"]),
     "an old Mac's lines and letters": (
@@ -115,6 +124,27 @@ READ = {
     "an answer alone in the last row, which others gave too": (
         "bmm", "a,b\nfully agree,0\nno,1\nfully agree,\n", {}, "a b", [[0, 0], [1, 1], [0, NAN]], ["a: no is 1"],
     ),
+    "a state that is called as a deviation is": (
+        "gmm", "state,x\nNC,1\nSD,2.5\nTX,3\n", {"index": "state"}, "x", [[1], [2.5], [3]], ["labels of rows"],
+    ),
+    "a deviation, or a state, beside unnamed labels": (
+        "gmm", ",x\nNC,1\nSD,2.5\nTX,3\n", {}, "x", [[1], [2.5], [3]], ["line 3, column 'column 1': 'SD' is taken for"],
+    ),
+    "labels that are called as means are": (
+        "gmm",
+        "what,x\nmean,1\nmedian,2.5\nvariance,9\n",
+        {"index": "what"},
+        "x",
+        [[1], [2.5], [9]],
+        ["line 3, column 'what': 'median' is taken for a sample; delete the line if it sums up others"],
+    ),
+    "a person who was not measured": (
+        "gmm", "name,x\nAnn Lee,1\nBo Li,\nCy Wu,2.5\n", {"index": "name"}, "x", [[1], [NAN], [2.5]],
+        ["line 3: 'Bo Li' stands alone and is taken for a sample"],
+    ),
+    "an answer alone, with NA written": (
+        "bmm", "a,b\nso so,NA\nno,0\nno,1\nno,0\n", {}, "a b", [[1, NAN], [0, 0], [0, 1], [0, 0]], ["so so is 1"],
+    ),
     "a hint of a separator that is not there": ("gmm", "sep=,\na;b\n1;2\n7;5\n", {}, "a b", [[1, 2], [7, 5]], []),
     "numbers of orders and places": (
         "gmm",
@@ -124,6 +154,11 @@ READ = {
         [[1.5], [2], [9]],
         ["left out: column 'Order Number' (labels", "column 'Kundennummer' (labels", "column 'PLZ' (labels"],
     ),
+    "rupees and a ratio, whose names end as those of numbers do": (
+        "gmm", "price INR,SNR,kundenNr\n70,9,5\n30,4,6\n80,5,9\n", {}, "price INR|SNR", [[70, 9], [30, 4], [80, 5]],
+        ["left out: column 'kundenNr' (labels"],
+    ),
+    "rupees that are repeated": ("gmm", "INR,x\n70,1\n70,2.5\n", {}, "INR x", [[70, 1], [70, 2.5]], []),
     "a constant and a sum": (
         "gmm",
         "a,b,total,version\n1,2.5,3.5,2\n3,4,7,2\n5,1,6,2\n2,2,4,2\n7,3,10,2\n",
@@ -134,6 +169,37 @@ READ = {
             "column 'total' follows from those before it, as a sum does; --drop total",
             "column 'version' is 2 in every row; --drop version",
         ],
+    ),
+    "a constant and a sum beside missing cells": (
+        "gmm",
+        "a,b,c,d\n1,3,4,7\n2,4,6,7\n1,9,10,7\n3,2,5,7\n2,7,9,7\n7,1,,\n",
+        {},
+        "a b c d",
+        [[1, 3, 4, 7], [2, 4, 6, 7], [1, 9, 10, 7], [3, 2, 5, 7], [2, 7, 9, 7], [7, 1, NAN, NAN]],
+        [
+            "column 'c' follows from those before it, as a sum does in the rows without missing cells; --drop c",
+            "column 'd' is 7 in every observed cell; --drop d",
+        ],
+    ),
+    "one value above the last row, without a warning": (
+        "gmm", "x,y\n1.5,\n2,\n3,\n4,7\n", {}, "x y", [[1.5, NAN], [2, NAN], [3, NAN], [4, 7]], [],
+    ),
+    "numbers whose squares fit no float, without a warning": (
+        "gmm",
+        "x,y\n" + "1.5e308,1.5\n-1e200,7\n1.7e308,3.5\n1e308,0.5\n" * 3,
+        {},
+        "x y",
+        [[1.5e308, 1.5], [-1e200, 7], [1.7e308, 3.5], [1e308, 0.5]] * 3,
+        [],
+    ),
+    "a dash among numbers with a unit": (
+        "gmm", "a,b\n12 kg,1\n-,3\n14 kg,7\n", {}, "a b", [[12, 1], [NAN, 3], [14, 7]], ["1 -)", "unit kg"],
+    ),
+    "numbers with a unit are words among answers": (
+        "bmm", "a,b\n1 dose,5ft\n2 dose,6ft\n2 dose,\n", {}, "a b", [[0, 0], [1, 1], [1, NAN]], ["5ft is 0"],
+    ),
+    "numbers with a unit among trials": (
+        "bmm", "a,b\n2 x,1\n3 x,1\n0 x,2\n", {"n_trials": 3}, "a b", [[2, 1], [3, 1], [0, 2]], ["unit x taken off"],
     ),
     "R's write.csv with row names": (
         "gmm",
@@ -308,7 +374,10 @@ READ = {
         ["negative: '(1,200.50)' in column 'a' is -1200.5"],
     ),
     "yes, no and a dash": ("bmm", "a,b\nyes,0\n-,1\nno,1\n", {}, "a b", [[1, 0], [NAN, 1], [0, 1]], ["1 -"]),
-    "Fortran's exponents": ("gmm", "a b\n 1.0E+00 2.5D+01\n 2.0E+00 3.5D+01\n", {}, "a b", [[1, 25], [2, 35]], []),
+    "Fortran's exponents": (
+        "gmm", "a b\n 1.0E+00 2.5D+01\n 2.0E+00 3.5D+01\n", {}, "a b", [[1, 25], [2, 35]],
+        ["exponent: '2.5D+01' in column 'b' is 25"],
+    ),
     "three decimals in a single column": (
         "gmm", "a\n1.000\n2.500\n", {}, "a", [[1], [2.5]], ["'1.000' in column 'a' is 1"],
     ),
@@ -338,6 +407,21 @@ def test_levels_are_taken_by_a_categorical_mixture(written):
     np.testing.assert_array_equal(problem.X, expected)
     assert "levels: hair: Blond, Brown; age: 1, 3; smokes: no, yes; pain: None, mild" in dataset.notes
     assert any("'None' in column 'pain' is a word like the others" in note for note in dataset.notes)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns"), [("alta,m\nbaja,f\nmedia,f\n", None), ("alta,1\nbaja,2\nmedia,1\n", "nivel,b")]
+)
+def test_a_level_may_be_called_as_a_mean_is(written, rows, columns):
+    dataset = read(written(f"nivel,b\n{rows}"), "cmm", columns=columns)
+    assert dataset.X["nivel"].tolist() == ["alta", "baja", "media"]
+
+
+def test_numbers_with_a_unit_are_levels(written):
+    X = read(written("a,b,c\n0.5 mg,1a,1a\n1 mg,2a,-\n1 mg,1a,2a\n"), "cmm").X
+    assert X["a"].cat.categories.tolist() == ["0.5 mg", "1 mg"]
+    assert X["b"].tolist() == ["1a", "2a", "1a"]
+    assert X["c"].cat.categories.tolist() == ["-", "1a", "2a"]
 
 
 def test_parquet_keeps_categories_types_and_labels(tmp_path):
@@ -374,6 +458,13 @@ def test_labels_of_rows_are_kept_and_repeated(written):
     assert read(written("id,x\n7,1.5\n3,2\n9,2\n"), "gmm").row_labels == ("7", "3", "9")
 
 
+@pytest.mark.parametrize(
+    ("name", "stem"), [("m.tsv.gz", "m"), ("m.csv.gz", "m"), ("m.1.csv", "m.1"), ("m.1.gz", "m.1")]
+)
+def test_a_file_is_called_by_its_name_without_endings(written, name, stem):
+    assert read(written("a\tb\n1\t2.5\n3\t4\n", name), "gmm").name == stem
+
+
 def test_built_in_sets_refuse_what_is_for_files_and_near_names_are_asked_about(tmp_path):
     with pytest.raises(ValueError, match="data 'faithful' are built in, got drop = 'waiting': it is for files"):
         find("faithful", "gmm", drop="waiting")
@@ -386,6 +477,8 @@ def test_built_in_sets_refuse_what_is_for_files_and_near_names_are_asked_about(t
     (tmp_path / "my_data.csv").write_text("a\n1\n")
     with pytest.raises(ValueError, match=r"does not exist; did you mean my_data.csv\?"):
         find(str(tmp_path / "mydata.csv"), "gmm")
+    with pytest.raises(ValueError, match=r"nope.csv.gz does not exist"):
+        find(str(tmp_path / "nope.csv.gz"), "gmm")
     with pytest.raises(ValueError, match="is a folder"):
         read(tmp_path, "gmm")
     assert read_csv is read

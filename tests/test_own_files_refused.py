@@ -1,5 +1,7 @@
 """Files of one's own that cannot be read are refused with the line, the column and a remedy that works."""
 
+import gzip
+
 import pytest
 from own_files import invoke, written
 
@@ -40,7 +42,7 @@ REFUSED = {
     "one word only": (
         "gmm", "x,country\n1.5,DE\n2,DE\n9,DE\n", {}, ["column 'country' holds nothing but 'DE'", "--drop country"],
     ),
-    "codes with leading zeros": ("gmm", "x,ward\n1.5,01234\n2,99999\n9,04532\n", {}, ["column 'ward'", "--drop ward"]),
+    "codes with leading zeros": ("gmm", "x,ward\n1.5,01234\n2,99999\n9,04532\n", {}, ["'ward' holds words", "--drop"]),
     "halves among counts": (
         "pmm", "a,b\n1,2\n3,2.5\n", {}, ["line 3: expected whole numbers of at least 0 in column 'b', got 2.5"],
     ),
@@ -97,6 +99,13 @@ REFUSED = {
         "gmm", ",x\nA,1.5\nB,2.5\nC,7\nMean,3.7\nSD,2.9\nMinimum,1.5\n", {},
         ["line 5", "'Mean' begins", "and lines like it"],
     ),
+    "a row of means, or a sample": (
+        "cmm", "level,b\nlow,1\nhigh,2\naverage,1\n", {},
+        ["line 4", "if it is a sample, name the column: --index level (labels of rows) or --drop level, or among"],
+    ),
+    "a row of sums that begins with a label": (
+        "gmm", "who,x\nAnn,1.5\nBob,2\nTotal,3.5\n", {"index": "who"}, ["'Total' begins a row of sums"],
+    ),
     "a row of means by its numbers": (
         "gmm", "x,y\n" + "".join(f"{i % 7}.5,{i * i}\n" for i in range(12)) + "3.083,42.17\n", {},
         ["line 14 holds the means of the rows above it"],
@@ -109,7 +118,8 @@ REFUSED = {
         "gmm", "x\n" + "".join(f"{i % 7}.5\n" for i in range(12)) + "37\n", {}, ["line 14 holds the sums"],
     ),
     "a source below the table": (
-        "gmm", "x,y\n1,2\n3,4.5\n\nSource: our own,\n", {}, ["line 5: 'Source: our own' stands alone", "a note"],
+        "gmm", "x,y\n1,2\n3,4.5\n\nSource: our own,\n", {},
+        ["line 5: 'Source: our own' stands alone", "or write NA into its empty cells if it is a sample"],
     ),
     "settings above the table": (
         "gmm", "Model,TBS\nUnit,V\n\nt,u,v\n1,2,3\n4,5,7\n", {},
@@ -130,6 +140,18 @@ REFUSED = {
     "different units": (
         "gmm", "a,b\n1.5 kg,1\n700 g,2\n2.5 kg,5\n", {}, ["'a' holds numbers with different units ('1.5 kg'"],
     ),
+    "words of letters that numbers have": (
+        "gmm", "a,b\ndog,1\ndeer,2\neagle,5\n", {}, ["'a' holds words of 3 kinds", "comparisons.cmm takes words"],
+    ),
+    "ranges": ("gmm", "a,b\n10-19,1\n20-29,2\n30-39,5\n", {}, ["'a' holds words of 3 kinds", "comparisons.cmm"]),
+    "codes that may be numbers with units": (
+        "gmm", "a,b\n12a,1\n14b,2\n12c,5\n", {}, ["write one unit, if these are no words of 3", "comparisons.cmm"],
+    ),
+    "grades": ("gmm", "a,b\n1-,1\n2-,2\n2,5\n3-,4\n", {}, ["'a' holds words of 4 kinds", "comparisons.cmm"]),
+    "a grade among numbers": ("gmm", "a,b\n1,1\n2-,2\n2,5\n", {}, ["line 3", "got '2-'", "--missing 2-"]),
+    "a price without cents": ("gmm", "a;b\n12,-;1\n13,-;2\n12,50;5\n13,25;4\n", {}, ["line 2", "got '12,-'"]),
+    "flats": ("gmm", "a,b\n12 D 4,1\n12 E 4,2\n12D4,5\n", {}, ["'a' holds words of 3 kinds"]),
+    "codes of three letters": ("gmm", "a,b\nABC 12,1\nABC 14,2\nABC 15,5\n", {}, ["'a' holds words of 3 kinds"]),
     "crosses and empty cells": (
         "bmm", "a,b\n0,x\n1,\n0,x\n", {}, ["'b' holds nothing but 'x' in line 2 and empty cells (write yes and no"],
     ),
@@ -205,6 +227,8 @@ def test_a_file_is_refused_with_its_line_and_a_remedy(written, kind):
         ("mine.xlsx", b"PK\x03\x04", ["spreadsheet", "save the sheet as CSV"]),
         ("mine.csv", b"PK\x03\x04 a sheet with another name", ["spreadsheet", "CSV"]),
         ("mine.csv.gz", b"\x1f\x8b", ["packed", "unpack"]),
+        ("mine.csv.gz", gzip.compress(b"a,b\n1,2.5\n3,4\n")[:-9], ["damaged or cut off", "copy it again"]),
+        ("mine.csv.gz", gzip.compress(gzip.compress(b"a,b\n1,2.5\n3,4\n")), ["is packed", "unpack it first"]),
         ("mine.json", b"[]", ["JSON", "read_json"]),
         ("mine.sav", b"$FL2", ["SPSS"]),
         ("mine.dta", b"", ["Stata"]),

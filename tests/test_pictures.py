@@ -16,7 +16,15 @@ from scipy.stats import norm
 
 import em
 from em import BinomialMixtureEM, GaussianMixtureEM, KMeans, PoissonMixtureEM
-from em.plots import component_colours, letters, plot
+from em.plots import (
+    component_colours,
+    letters,
+    plot,
+    plot_anomalies,
+    plot_anomaly_detection,
+    plot_decision_boundaries,
+    plot_density_contours,
+)
 from em.process.process_wide import without_expected_warnings
 from em.status import FigureWarning, left_to_the_status
 from models.gmm import GMMPrior
@@ -306,6 +314,20 @@ def test_clusters_of_one_feature_are_parted_half_way(ax):
     plot(KMeans(2, init=[[0.0], [9.0]]).fit(x), x, ax)
     assert [line.get_xdata()[0] for line in ax.lines] == [0.5, 10.0, 5.25]
     assert plot(KMeans(2, random_state=0).fit(np.hstack([x, x, x])), np.hstack([x, x, x])).shape == (3, 3)
+
+
+def test_pictures_of_densities_lend_eastern_letters_and_say_once_where_there_are_none(monkeypatch):
+    X = pd.DataFrame(np.random.RandomState(0).normal(size=(20, 2)), columns=["身長", "体重"])
+    fit = GaussianMixtureEM(1).fit(X)
+    monkeypatch.setattr(letters, "FAMILIES", ("DejaVu Serif Display",))  # stands for a font that has them
+    for draw in (plot_decision_boundaries, plot_density_contours, plot_anomalies, plot_anomaly_detection):
+        figure, ax = plt.subplots()
+        assert draw(fit, X, ax).yaxis.label.get_fontfamily() == ["sans-serif", "DejaVu Serif Display"]
+        plt.close(figure)
+    monkeypatch.setattr(letters, "FAMILIES", ("no such family",))
+    with pytest.warns(FigureWarning) as warned:
+        plot_anomaly_detection(fit, X)
+    assert len(warned) == 1
 
 
 def test_eastern_letters_fall_back_to_a_font_of_the_system(monkeypatch):

@@ -84,7 +84,7 @@ def find(
                 given = f"{name} of data {data!r} is {known[name]}, got {shown(options[name])}"
                 raise ValueError(f"{given}; it is for your own files")
         return replace(dataset, options={**dataset.options, **options})
-    if Path(data).suffix.lower() not in KINDS and not Path(data).exists():
+    if Path(data).suffix.lower() not in (*KINDS, ".gz") and not Path(data).exists():
         known = built_in(family)
         wanted = f"data must be a file ({', '.join(KINDS)}) or one of {', '.join(known)}"
         raise ValueError(f"{wanted}, got {shown(data)}{did_you_mean(data, [*built_in(), *_beside(Path(data))])}")

@@ -11,11 +11,14 @@ import numpy as np
 from comparisons.data.column import Column
 from comparisons.data.decimals import OTHER, decimal_of, has_thousands, looks_like_number, number, unit_of, without_unit
 from comparisons.data.kinds import DATE
+from comparisons.data.options import flag
 from models.validation import Array
 
 
-def read_numbers(source: Any, columns: Sequence[Column], decimal: str | None) -> None:
+def read_numbers(source: Any, columns: Sequence[Column], decimal: str | None, letters: bool) -> None:
     """Find the number that each value of each column is; text is read by the column's decimal mark.
+
+    ``letters`` says whether units of letters are taken off; else ``1 dose`` is a word.
 
     Raises
     ------
@@ -28,7 +31,7 @@ def read_numbers(source: Any, columns: Sequence[Column], decimal: str | None) ->
             column.numbers = np.where(np.isfinite(column.values), column.values, nan)
             continue
         of_column = [value.strip() for value in column.values if isinstance(value, str)]
-        unit = "" if any(map(DATE.fullmatch, of_column[:1])) else unit_of(of_column)
+        unit = "" if any(map(DATE.fullmatch, of_column[:1])) else unit_of(of_column, letters)
         texts[column.name] = [without_unit(text, unit) for text in of_column]
         if unit and sum(map(looks_like_number, texts[column.name])) > len(of_column) / 2:
             column.notes[f"unit {unit}"] = f"unit {unit} taken off the numbers of column {column.name!r}"
@@ -84,7 +87,10 @@ def _from_text(column: Column, text: str, decimal: str, value: str) -> float | N
     if found is not None and has_thousands(text, decimal):
         column.notes.setdefault("thousands", f"marks of thousands: {value!r} in column {column.name!r} is {found:.15g}")
     if found is not None and text == "0" and "-" in value:
-        column.notes.setdefault("zero", f"a dash of accounts: {value!r} in column {column.name!r} is 0")
+        remedy = f"{flag('missing', [value.strip()])} makes it missing"
+        column.notes.setdefault("zero", f"a dash of accounts: {value!r} in column {column.name!r} is 0; {remedy}")
+    if found is not None and "E" in text and text not in value.upper():
+        column.notes.setdefault("exponent", f"exponent: {value!r} in column {column.name!r} is {found:.15g}")
     if found is not None and text.startswith("-") and ("(" in value or value.rstrip().endswith("-")):
         column.notes.setdefault("negative", f"negative: {value!r} in column {column.name!r} is {found:.15g}")
     if found is not None and decimal == "," and "," in text:

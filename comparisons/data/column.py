@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from comparisons.data.decimals import looks_like_number, number
+from comparisons.data.decimals import looks_like_number, number, unit_of, without_unit
 from comparisons.data.options import Reading, flag, is_mark
 from models.validation import Array
 
@@ -111,10 +111,10 @@ class Column:
         return int(np.argmax(self.which == place))
 
 
-def column_of(name: str, raw: Any, asked: Reading) -> Column:
-    """Return a column of text or of typed values, with missing marks taken out."""
+def column_of(name: str, raw: Any, asked: Reading, letters: bool) -> Column:
+    """Return a column of text or of typed values, with missing marks taken out; ``letters`` may be units of numbers."""
     if isinstance(raw, pd.Series):
-        return _typed_column(name, raw, asked)
+        return _typed_column(name, raw, asked, letters)
     odd = {cell for cell in set(raw) if is_mark(cell) or cell in asked.missing}
     plain = "\n".join("" if cell in odd else cell for cell in raw) + "\n"
     if asked.decimal != "," and PLAIN.fullmatch(plain) and ("." not in plain or CLEAR_POINT.search(plain)):
@@ -125,10 +125,10 @@ def column_of(name: str, raw: Any, asked: Reading) -> Column:
             column = Column(name, values, which, dict(marks), decimal="." if "." in plain else "")
             return _without(column, np.flatnonzero(np.isin(values, as_numbers(asked.missing))).tolist())
     which, values = pd.factorize(np.array(raw, dtype=object))
-    return _of_text(Column(name, list(values), which), asked)
+    return _of_text(Column(name, list(values), which), asked, letters)
 
 
-def _typed_column(name: str, raw: pd.Series, asked: Reading) -> Column:
+def _typed_column(name: str, raw: pd.Series, asked: Reading, letters: bool) -> Column:
     """Return a column of a frame."""
     categories = tuple(raw.dtype.categories) if isinstance(raw.dtype, pd.CategoricalDtype) else None
     if categories is None and raw.dtype.kind not in "iufM":
@@ -138,10 +138,10 @@ def _typed_column(name: str, raw: pd.Series, asked: Reading) -> Column:
     numeric = isinstance(values, np.ndarray) and values.dtype.kind in "iuf"
     column = Column(name, values.astype(float) if numeric else list(values), which, {"null": nulls} if nulls else {})
     column.categories = categories
-    return _of_text(column, asked)
+    return _of_text(column, asked, letters)
 
 
-def _of_text(column: Column, asked: Reading) -> Column:
+def _of_text(column: Column, asked: Reading, letters: bool) -> Column:
     """Return a column without the values that are marks of missing cells."""
     if column.is_typed:
         return _without(column, np.flatnonzero(np.isin(column.values, as_numbers(asked.missing))).tolist())
@@ -149,7 +149,9 @@ def _of_text(column: Column, asked: Reading) -> Column:
     rest = [value for place, value in enumerate(column.values) if place not in hidden]
     doubted = {mark for mark in rest if isinstance(mark, str) and mark.strip().lower() in ONLY_AMONG_NUMBERS}
     others = [value for value in rest if value not in doubted]
-    are_numbers = all(not isinstance(value, str) or looks_like_number(value) for value in others)
+    texts = [value.strip() for value in others if isinstance(value, str)]
+    unit = unit_of(texts, letters) if doubted else ""
+    are_numbers = all(looks_like_number(without_unit(text, unit)) for text in texts)
     if are_numbers or frozenset(f"{value}".strip().lower() for value in others) in BOTH:
         hidden |= {column.values.index(mark) for mark in doubted}
     elif doubted:

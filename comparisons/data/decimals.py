@@ -5,7 +5,8 @@
 1.234 or 1,234            one of three digits after a mark may be thousands: it is doubtful
 1 234, 1'234              blanks and apostrophes are thousands
 12 kg, EUR 12             a unit that all values of a column have is taken off
-(12), 12-, $ -            -12, -12 and 0, as accounts show them
+(12), 12,50-, $ -         -12, -12.5 and 0, as accounts show them; 2- is no number, but may be a grade
+1.5 E+03, 1.5D+03         1500; 12 E 4 and 12D4 are no numbers, but may be codes
 ========================  ==================================================================
 """
 
@@ -23,18 +24,19 @@ CLEAR = {
 DOUBTFUL = {mark: re.compile(rf"[1-9]\d{{0,2}}{re.escape(mark)}\d{{3}}") for mark in OTHER}
 SIMPLE = {mark: re.compile(rf"(?:\d+{re.escape(mark)}\d*|{re.escape(mark)}\d+)(?:[eE][+-]?\d+)?") for mark in OTHER}
 NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
-ACCOUNTED = re.compile(r"\(([^()+-]+)\)|(?<!\S)(\d[^+-]*)-(?!\S)")
-EXPONENT = re.compile(r"(?<=\d)\s?[eEdD]\s?(?=[+-]?\d+$)")
+ACCOUNTED = re.compile(rf"\(([^()+-]+)\)|(?<!\S)(\d[\d.,{SPACES}]*[.,{SPACES}]\d+[^\d+-]*)-(?!\S)")
+EXPONENT = re.compile(r"(?<=[\d.,])(?:(?:\s?[eE]|[dD])(?=[+-]\d+$)|[eE](?=\d+$))")
 THOUSANDS = {
     mark: re.compile(
         rf"[+-]?[1-9]\d{{0,2}}(?:([{SPACES}{re.escape(other)}])\d{{3}})(?:\1\d{{3}})*(?:{re.escape(mark)}\d*)?"
     )
     for mark, other in OTHER.items()
 }
-LOOSE = re.compile(rf"[+-]?[$€£¥]?[\d.,][\d.,{SPACES}]*(?:[eEdD][+-]?\d+)?\s*[%$€£¥]?")
+LOOSE = re.compile(rf"[+-]?[$€£¥]?[\d.,][\d.,{SPACES}]*(?:[eE][+-]?\d+|[dD][+-]\d+)?\s*[%$€£¥]?")
 MONEY = "[A-Z]{0,2}[$€£¥]"
+CURRENCY = "AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HKD|HUF|INR|JPY|KRW|MXN|NOK|NZD|PLN|RUB|SEK|SGD|TRY|USD|ZAR"
 UNIT = re.compile(
-    rf"([+-]?)({MONEY}|[A-Z]{{3}}(?=\s))?\s*([-+.,\deEdD{SPACES}]+?)\s*((?:[^\W\d_]|[°%‰$€£¥])(?:[^\W\d_]|[°²³/·^%.])*)?"
+    rf"([+-]?)({MONEY}|(?:{CURRENCY})(?=\s))?\s*([-+.,\deEdD{SPACES}]+?)\s*((?:[^\W\d_]|[°%‰$€£¥])(?:[^\W\d_]|[°²³/·^%.])*)?"
 )
 
 
@@ -48,11 +50,21 @@ def _signed(text: str) -> str:
     return ACCOUNTED.sub(r"-\1\2", text.replace("\u2212", "-"))
 
 
-def unit_of(texts: Iterable[str]) -> str:
-    """Return the unit, such as %, $ or kg, that every text has, or nothing."""
-    matches = (UNIT.fullmatch(_signed(text)) for text in texts)
-    units = {(match[2] or "") + (match[4] or "") if match else "" for match in matches}
-    return units.pop() if len(units) == 1 else ""
+def unit_of(texts: Iterable[str], letters: bool = True) -> str:
+    """Return the unit, such as %, $ or kg, that every text has, or nothing; ``letters`` says whether kg is one."""
+    units = {_unit(UNIT.fullmatch(_signed(text))) for text in texts}
+    unit = units.pop() if len(units) == 1 else ""
+    return unit if letters or not any(map(str.isalpha, unit)) else ""
+
+
+def differ_in_units(texts: Iterable[str]) -> bool:
+    """Whether all texts are numbers, with units of which there are several."""
+    matches = [UNIT.fullmatch(_signed(text)) for text in texts]
+    return len(set(map(_unit, matches))) > 1 and all(match and looks_like_number(match[3]) for match in matches)
+
+
+def _unit(match: re.Match[str] | None) -> str:
+    return (match[2] or "") + (match[4] or "") if match else ""
 
 
 def without_unit(text: str, unit: str) -> str:

@@ -57,19 +57,35 @@ def content_of(path: Path) -> bytes:
         with path.open("rb") as file:
             if file.read(len(PARQUET)) == PARQUET:
                 return PARQUET
-        content = _unpacked(path.read_bytes())
+        content = _unpacked(path, path.read_bytes())
     except OSError as error:
         raise ValueError(f"data file {path} cannot be read: {error}") from None
     _refuse_kind(path, next((kind for start, kind in MAGIC.items() if content.lstrip().startswith(start)), None))
     return content
 
 
-def _unpacked(content: bytes) -> bytes:
+def _unpacked(path: Path, content: bytes) -> bytes:
     """Return what gzip packed, or the bytes themselves where they are anything else."""
     try:
         return gzip.decompress(content) if content.startswith(GZIP) else content
-    except (EOFError, OSError, zlib.error):
-        return content
+    except (EOFError, OSError, zlib.error) as error:
+        raise ValueError(
+            f"data file {path} is packed, and damaged or cut off ({error}): copy it again, or unpack what there is"
+        ) from None
+
+
+def stem_of(path: Path) -> str:
+    """Return a file's name without the ending of its kind, and without that of gzip.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from comparisons.data.files import stem_of
+    >>> stem_of(Path("mine.tsv.gz")), stem_of(Path("mine.2020.csv")), stem_of(Path("mine.2020.gz"))
+    ('mine', 'mine.2020', 'mine.2020')
+    """
+    inner = Path(path.stem)
+    return inner.stem if path.suffix.lower() == ".gz" and inner.suffix.lower() in KINDS else path.stem
 
 
 def is_parquet(content: bytes) -> bool:

@@ -6,12 +6,13 @@ Whole numbers in it may be either: 0, 1, 2, ... is what pandas writes for arrays
 
 import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import NoReturn
 
 from comparisons.data.decimals import looks_like_number
 from comparisons.data.dialect import SAMPLE, Rows, rows_by
-from comparisons.data.options import is_mark
+from comparisons.data.options import flag, is_mark
 
 UNNAMED = re.compile(r"(Unnamed: \d+(_level_\d+)?|\.\.\.\d+)?")  # as pandas and readr call such columns
 SUMMARY = re.compile(r"(.*\W)?(totals?|ergebnis|summe|subtotal|somme|suma)|gesamtergebnis|zwischensumme|total .*", re.I)
@@ -22,6 +23,7 @@ LAST = re.compile(
     re.IGNORECASE,
 )
 LOWEST = 8  # rows in which spreadsheets have means, deviations and notes below the samples
+PADDED = re.compile(r"0\d")  # the begin of no number, but of decimals
 WHOLE, SHARE = re.compile(r"\d+"), re.compile(r"\d+ ?[%€$£¥]?")
 
 
@@ -53,8 +55,8 @@ class Table:
     notes: list[str] = field(default_factory=list)
 
 
-def table_of(path: object, text: str, rows: Rows) -> Table:
-    """Return the table in rows of cells.
+def table_of(path: object, text: str, rows: Rows, named: Collection[str] = ()) -> Table:
+    """Return the table in rows of cells; ``named`` are the columns whose role the user stated by an option.
 
     Raises
     ------
@@ -71,8 +73,8 @@ def table_of(path: object, text: str, rows: Rows) -> Table:
         table.notes.append(f"left out: {empty} empty row(s)")
     if not table.cells:
         raise ValueError(f"{where} has a header but no rows")
-    _refuse_summary(where, table)
-    _refuse_note(where, table)
+    _refuse_summary(where, table, named)
+    _refuse_note(where, table, named)
     return table
 
 
@@ -84,7 +86,7 @@ def _single_column(where: str, text: str, rows: Rows) -> Rows:
         raise ValueError(f"{where}: each line is wholly in quotation marks, {given}: delete these marks")
     if rows.separator != "," or len(header) > 2 or '"' in text or (len(header) == 2 and not _is_cut(header)):
         return rows
-    if not all(map(_is_cut, body)) or not (len(header) == 1 or any(cells[1][0] == "0" for cells in rows.cells)):
+    if not all(map(_is_cut, body)) or not (len(header) == 1 or any(PADDED.match(cells[1]) for cells in rows.cells)):
         return rows
     if [cells[0] for cells in body] == [f"{i}" for i in range(1, len(body) + 1)]:
         line = f"line {rows.lines[1]}, {','.join(body[0])}"
@@ -227,23 +229,55 @@ def _widths_from(rows: Rows, line: int) -> set[int]:
     return {len(cells) for at, cells in zip(rows.lines, rows.cells, strict=True) if at >= line}
 
 
-def _refuse_summary(where: str, table: Table) -> None:
-    """Raise an error if a row begins with a word such as Total, as the sums that spreadsheets add do."""
+def _refuse_summary(where: str, table: Table, named: Collection[str]) -> None:
+    """Raise an error if a row begins with a word such as Total, as the sums that spreadsheets add do.
+
+    Words of LAST may be samples too, such as an average grade: in a column that the user named they are, with a note.
+    So is SD alone, which may be a state.
+    """
     firsts = [next((d, cell) for d, cell in enumerate(cells) if cell) for cells in table.cells]
+    last = _begin_summaries(table, firsts)
+    only_sd = {word.lower() for word in last.values()} == {"sd"}
     for row, (d, first) in enumerate(firsts):
-        if first[0].isalpha():
-            word, is_last = first.rstrip(": "), row >= len(firsts) - LOWEST
-            is_sum = SUMMARY.fullmatch(word) or (is_last and LAST.fullmatch(word))
-            if is_sum and firsts.count((d, first)) == 1:
-                at = f"{where}, line {table.lines[row]}, column {table.names[d]!r}"
-                raise ValueError(f"{at}: {first!r} begins a row of sums and no sample: delete it, and lines like it")
+        is_sum = first[0].isalpha() and SUMMARY.fullmatch(_word(first))
+        if not (is_sum or row in last) or firsts.count((d, first)) > 1:
+            continue
+        at, name = f"line {table.lines[row]}, column {table.names[d]!r}", table.names[d]
+        if not is_sum and (name in named or only_sd):
+            table.notes.append(f"{at}: {first!r} is taken for a sample; delete the line if it sums up others")
+            continue
+        options = f"{flag('index', [name])} (labels of rows) or {flag('drop', [name])}"
+        remedy = "" if is_sum else f"; if it is a sample, name the column: {options}, or among --columns"
+        said = f"{first!r} begins a row of sums and no sample: delete it, and lines like it"
+        raise ValueError(f"{where}, {at}: {said}{remedy}")
 
 
-def _refuse_note(where: str, table: Table) -> None:
+def _begin_summaries(table: Table, firsts: list[tuple[int, str]]) -> dict[int, str]:
+    """Return which of the lowest rows begin with a word of LAST before numbers, and the word."""
+    lowest = range(max(len(firsts) - LOWEST, 0), len(firsts))
+    words = {row: _word(firsts[row][1]) for row in lowest}
+    return {row: word for row, word in words.items() if LAST.fullmatch(word) and _numbers_follow(table, row)}
+
+
+def _word(cell: str) -> str:
+    return cell.rstrip(": ")
+
+
+def _numbers_follow(table: Table, row: int) -> bool:
+    """Whether a row has numbers behind its first cell, and no word."""
+    others = [cell for cell in table.cells[row] if cell and not is_mark(cell)][1:]
+    return bool(others) and all(map(looks_like_number, others))
+
+
+def _refuse_note(where: str, table: Table, named: Collection[str]) -> None:
     """Raise an error if one of the lowest rows is nothing but words, as a source that is named below a table."""
     for line, cells in list(zip(table.lines, table.cells, strict=True))[-LOWEST:]:
         filled = [d for d, cell in enumerate(cells) if cell]
         if len(cells) == 1 or len(filled) != 1 or " " not in (note := cells[filled[0]]) or looks_like_number(note):
             continue
-        if sum(row[filled[0]] == note for row in table.cells) == 1:  # no answer that others gave too
-            raise ValueError(f"{where}, line {line}: {note!r} stands alone: delete it, if it is a note and no sample")
+        if sum(row[filled[0]] == note for row in table.cells) > 1:
+            continue  # an answer that others gave too
+        if table.names[filled[0]] not in named:
+            remedy = "delete it if it is a note, or write NA into its empty cells if it is a sample"
+            raise ValueError(f"{where}, line {line}: {note!r} stands alone: {remedy}")
+        table.notes.append(f"line {line}: {note!r} stands alone and is taken for a sample; delete it if it is a note")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from comparisons.data.column import BOTH, Column
-from comparisons.data.decimals import UNIT
+from comparisons.data.decimals import differ_in_units
 from models.validation import Array
 
 MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mär|mai|okt|dez|fév|avr|jui|aoû|déc)[a-zéû]*\.?"
@@ -43,9 +43,9 @@ def refusal(column: Column, lines: Sequence[int], categorical: bool) -> str:
     if len(values) == 1:
         empty = " and empty cells (write yes and no, if these are two answers)" * bool((column.which < 0).any())
         return f"holds nothing but {at}{empty}"
-    if all(isinstance(value, str) and UNIT.fullmatch(value) for value in values):
-        return f"holds numbers with different units ({at}): write one unit"
     kind = "free text" if too_many or len(values) > FEW_ROWS else f"words of {len(values)} kinds"
+    if all(isinstance(value, str) for value in values) and differ_in_units(map(str.strip, values)):
+        return f"holds numbers with different units ({at}): write one unit, if these are no {kind}"
     return f"holds {kind} ({at})"
 
 

@@ -8,10 +8,19 @@ import pandas as pd
 
 from comparisons.data.cells import read_numbers
 from comparisons.data.column import column_of
+from comparisons.data.files import stem_of
 from comparisons.data.options import Reading, check_names
 from comparisons.data.roles import COUNT, roles_of
 from comparisons.data.said import said
-from comparisons.data.samples import check_cells, check_features, refuse_sums, repeats_of, samples_of, without_variance
+from comparisons.data.samples import (
+    check_cells,
+    check_features,
+    refuse_sums,
+    repeats_of,
+    samples_of,
+    takes_units,
+    without_variance,
+)
 from comparisons.data.source import opened
 from comparisons.declarations import Dataset
 from comparisons.family import Family
@@ -19,12 +28,13 @@ from comparisons.family import Family
 
 def read_file(path: Path, pair: Family, asked: Reading, most_rows: int | None = None, seed: int = 0) -> Dataset:
     """Return a file as a data set of a family; see :func:`comparisons.data.read`."""
-    source = opened(path, most_rows, seed)
+    source = opened(path, most_rows, seed, [name for _, name in asked.named])
     check_names(asked, list(source.raw))
     kept = {*asked.columns, asked.weights, asked.index, *(name for name in source.raw if name.lower() == COUNT)}
     wanted = [name for name in source.raw if name not in asked.drop and (not asked.columns or name in kept)]
-    columns = [column_of(name, source.raw[name], asked) for name in wanted]
-    read_numbers(source, columns, asked.decimal)
+    letters = takes_units(pair)
+    columns = [column_of(name, source.raw[name], asked, letters) for name in wanted]
+    read_numbers(source, columns, asked.decimal, letters)
     roles = roles_of(source, columns, asked)
     check_features(source, roles.features, pair.categorical)
     X, turned = samples_of(roles.features, pair.categorical)
@@ -40,8 +50,7 @@ def read_file(path: Path, pair: Family, asked: Reading, most_rows: int | None = 
         X = X.iloc[rows].reset_index(drop=True) if isinstance(X, pd.DataFrame) else X[rows]
         labels = labels and [labels[row] for row in rows]
     names = tuple(column.name for column in roles.features)
-    stem = path.stem.removesuffix(".csv") if path.suffix == ".gz" else path.stem
-    found = Dataset(stem, pair.name, path.name, X, names, row_labels=tuple(labels) if labels else None)
+    found = Dataset(stem_of(path), pair.name, path.name, X, names, row_labels=tuple(labels) if labels else None)
     given = (roles.features, pair.categorical, asked.missing)
     all_rows = None if source.sample is None else source.sample.all_rows(*given)
     return replace(found, notes=tuple(notes), all_rows=all_rows)

@@ -30,10 +30,10 @@ PAPER = "order|invoice|account|member|serial|phone|ticket|item|product"
 PLACE = r"zip|(zip|post|postal)[\W_]*code|code[\W_]postal|plz|postleitzahl|(tele|mobile)?phone|telefon|konto"
 LABEL = re.compile(
     rf"(.*[\W_])?(id|uuid|guid)|row[\W_]?(names?|labels?)|({WHO}|row|{PAPER})?[\W_]*(num|number|nr|no|#)\.?|{WHO}|index|row"
-    rf"|obs|{PLACE}|.*[\W_](no\.|nr\.?)|.*(nummer|nr)",
+    rf"|obs|{PLACE}|.*[\W_](no\.|nr\.?)|.*nummer",
     re.IGNORECASE,
 )
-CAMEL_ID = re.compile(r".*[a-z](Id|ID)")
+CAMEL_ID = re.compile(r".*[a-zäöüß](Id|ID|Nr)")
 FEWEST_NUMBERED, MANY_ROWS = 3, 10
 FIRST_YEAR = 1800  # a run of larger numbers beside counts is time
 

@@ -12,8 +12,16 @@ from comparisons.data.options import flag
 from comparisons.data.source import Source
 from comparisons.families import family_classes
 from comparisons.family import Family
+from models.validation import Array
 
 MOST_ROWS, MANY_ROWS, MOST_LOOKED_AT = 10_000_000, 10, 100_000
+
+
+def takes_units(pair: Family) -> bool:
+    """Whether a family's cells may be numbers with a unit: where cells are levels or 0 and 1, ``1 dose`` is a word."""
+    cells = pair.parameters_type.cells
+    size, two = pair.of_data.get(cells.size_name, 1), np.full((1, 1), 2.0)
+    return not pair.categorical and not (np.ndim(size) == 0 and cells.misfits(two, cells.sizes(size, two.shape)).any())
 
 
 def check_features(source: Source, features: Sequence[Column], categorical: bool) -> None:
@@ -82,18 +90,32 @@ def check_cells(source: Source, features: Sequence[Column], X: Any, pair: Family
 
 def without_variance(features: Sequence[Column], X: Any) -> list[str]:
     """Return what says that a column is constant, or a sum of multiples of those before it: no Gaussian fits these."""
-    whole = X[~np.isnan(X).any(axis=1)][:MOST_LOOKED_AT]
-    if len(whole) <= X.shape[1]:
+    if len(X) <= X.shape[1]:
         return []
-    scale = whole.std(axis=0)
-    constant = scale <= 1e-12 * np.abs(whole).max(axis=0)
-    left = np.linalg.qr((whole - whole.mean(axis=0)) / np.where(constant, 1.0, scale), mode="r").diagonal()
-    follows = ~constant & (np.abs(left) <= 1e-9 * len(whole) ** 0.5)
+    holes = np.isnan(X)
+    low, high = np.nanmin(X, axis=0), np.nanmax(X, axis=0)
+    whole = X[~holes.any(axis=1)][:MOST_LOOKED_AT]
+    follows = _follows(whole) if len(whole) > X.shape[1] else np.zeros(X.shape[1], dtype=bool)
+    rows = f"the first {len(whole)} rows" if len(whole) == MOST_LOOKED_AT < len(X) else "the rows" * bool(holes.any())
+    among = f" in {rows}{' without missing cells' * bool(holes.any())}" if rows else ""
     said = []
-    for d in np.flatnonzero(constant | follows).tolist():
-        what = f"is {whole[0, d]:.15g} in every row" if constant[d] else "follows from those before it, as a sum does"
+    for d in np.flatnonzero((low == high) | follows).tolist():
+        where = "in every observed cell" if holes[:, d].any() else "in every row"
+        what = (
+            f"is {low[d]:.15g} {where}" if low[d] == high[d] else f"follows from those before it, as a sum does{among}"
+        )
         said.append(f"column {features[d].name!r} {what}; {flag('drop', [features[d].name])} leaves it out")
     return said
+
+
+def _follows(X: Array) -> np.ndarray:
+    """Return which columns are sums of multiples of those before them, and no constants, up to rounding."""
+    largest = np.abs(X).max(axis=0)
+    X = X / np.where(largest > 0, largest, 1.0)
+    scale = X.std(axis=0)
+    constant = scale <= 1e-12
+    left = np.linalg.qr((X - X.mean(axis=0)) / np.where(constant, 1.0, scale), mode="r").diagonal()
+    return ~constant & (np.abs(left) <= 1e-9 * len(X) ** 0.5)
 
 
 def refuse_sums(source: Source, X: Any) -> None:
@@ -102,15 +124,19 @@ def refuse_sums(source: Source, X: Any) -> None:
         return
     filled = ~np.isnan(X[-1])
     last, above = X[-1, filled], X[:-1, filled]
-    sums = np.nansum(above, axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums = np.nansum(above, axis=0)
     n_cells = (~np.isnan(above)).sum(axis=0)
     rounding = 1e-9 if len(X) < MANY_ROWS else 1e-3  # of sums whose rows were rounded, where no sample is so large
     is_sum = np.allclose(last, sums, rtol=rounding, atol=0) and (np.abs(sums) > 2).all()
     alone = len(last) == 1 and len(X) >= MANY_ROWS and np.nanmin(above) >= 0 and (last > 2 * np.nanmax(above)).all()
     if is_sum and (len(sums) > 1 or alone):
         raise ValueError(f"{source.at(len(X) - 1)} holds the sums of the rows above it and is no sample: delete it")
-    near = np.abs(last - sums / np.maximum(n_cells, 1)) <= 1e-3 * np.nanstd(above, axis=0)
-    if len(sums) > 1 and len(X) >= MANY_ROWS and near.all() and (last % 1 != 0).all():
+    if len(sums) < 2 or len(X) < MANY_ROWS or (n_cells < 2).any() or (last % 1 == 0).any():
+        return
+    with np.errstate(over="ignore", invalid="ignore"):
+        near = np.abs(last - sums / n_cells) <= 1e-3 * np.nanstd(above, axis=0)
+    if near.all():
         raise ValueError(f"{source.at(len(X) - 1)} holds the means of the rows above it and is no sample: delete it")
 
 

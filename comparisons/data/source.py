@@ -1,6 +1,6 @@
 """What is in a file before it is known what its columns are: text is cut and named, Parquet has names and types."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -73,8 +73,11 @@ class Source:
         raise ValueError(f"{self.at(column.first_row(place))}: {given}: {remedy}")
 
 
-def opened(path: Path, most_rows: int | None = None, seed: int = 0) -> Source:
-    """Return the columns of a file, of text or of Parquet; of one too large for the memory a sample of its rows."""
+def opened(path: Path, most_rows: int | None = None, seed: int = 0, named: Collection[str] = ()) -> Source:
+    """Return the columns of a file, of text or of Parquet; of one too large for the memory a sample of its rows.
+
+    ``named`` are the columns whose role the user stated by an option.
+    """
     content = content_of(path)
     if is_parquet(content):
         return _parquet(path, most_rows, seed)
@@ -83,7 +86,7 @@ def opened(path: Path, most_rows: int | None = None, seed: int = 0) -> Source:
     if encoding not in ("utf-8", "utf-8-sig"):
         is_guess = " (a guess: save the file as CSV UTF-8 if letters are wrong)" * (not encoding.startswith("utf"))
         rows.notes.append(f"encoding {encoding}{is_guess}")
-    table = table_of(path, text, rows)
+    table = table_of(path, text, rows, named)
     raw = dict(zip(table.names, map(list, zip(*table.cells, strict=True)), strict=True))
     return Source(path, raw, table.lines, table.separator, table.unnamed, table.notes)
 

@@ -11,6 +11,7 @@ from em.anomalies import density_threshold, is_anomaly
 from em.plots.axes import axes_or_new, legend, name_of_axis, note
 from em.plots.clouds import clouds_of
 from em.plots.colours import ANOMALY
+from em.plots.letters import lend_letters
 from em.plots.plane import draw_clouds
 from em.plots.points import points_of
 from em.process.process_wide import without_expected_warnings
@@ -148,8 +149,9 @@ def _named_axes(ax: Any, estimator: Any, X: Any) -> Any:
     """Return the axes, named after the two features where these have names and the axes have none yet."""
     ax = axes_or_new(ax)
     names = column_names(X) if (seen := getattr(estimator, "feature_names_in_", None)) is None else tuple(seen)
-    if names is not None:
+    if names is not None and not (ax.get_xlabel() and ax.get_ylabel()):
         ax.set(xlabel=ax.get_xlabel() or label(names[0]), ylabel=ax.get_ylabel() or label(names[1]))
+        lend_letters(ax.figure)
     return ax
 
 

@@ -30,7 +30,7 @@ def lend_letters(figure: Any) -> None:
         return
     families = _installed()
     for text in texts:
-        text.set_fontfamily([*text.get_fontfamily(), *families])
+        text.set_fontfamily(list(dict.fromkeys([*text.get_fontfamily(), *families])))
     for axis in ticks:
         axis.set_tick_params(labelfontfamily=["sans-serif", *families])
     if not families:
