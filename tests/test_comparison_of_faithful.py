@@ -247,9 +247,12 @@ def test_the_comparison_of_a_page_reaches_the_verdict_and_writes_the_files_that_
 
 
 def test_the_readme_shows_the_verdict_as_it_is_printed(found, capsys):
+    def lines(text):  # processors round differently, so that the last iteration may be the next
+        return re.sub(r"after \d+ iterations", "after some iterations", text).splitlines()
+
     found.print()
-    printed = capsys.readouterr().out.replace("Old Faithful:", "faithful:").splitlines()
-    block = README.split("<!-- verdict -->")[1].split("```")[1].strip().splitlines()
+    printed = lines(capsys.readouterr().out.replace("Old Faithful:", "faithful:"))
+    block = lines(README.split("<!-- verdict -->")[1].split("```")[1].strip())
     assert len(block) == 5
     assert [line for line in block if line not in printed] == []
 

@@ -65,7 +65,7 @@ def test_runs_of_a_batch_are_freed_each_on_the_data_of_its_fit():
 def test_a_run_out_of_iterations_on_a_false_boundary_has_not_converged():
     with pytest.warns(NotConvergedWarning, match="on a boundary from which the objective rises"):
         stopped = BernoulliMixtureEM(2, init=TRAPPED, tol=1e-10, max_iter=16).fit(X)
-    with pytest.warns(NotConvergedWarning, match="on a boundary"):
+    with pytest.warns(NotConvergedWarning):
         assert not BernoulliMixtureEM(2, init=stopped.parameters_, max_iter=2).fit(X).converged_
 
 

@@ -68,12 +68,10 @@ def _stationary(fits: Fits, densities: Densities) -> Iterator[Check]:
     supports = {q.name: q.support for q in parameters.quantities[1:] if q.support.edges}
     free = {name: ~support.at_edge(point[name]) for name, support in supports.items()}
     kept = flat.mask({name: supports[name].coordinates(inside) for name, inside in free.items()})
-    errors, gradient = flat.standard_errors(at, kept), flat.gradient(at)[kept]
-    usable = (np.isfinite(errors) & (errors > 0)).all()
-    largest = np.abs(gradient * errors).max(initial=0.0) if usable else np.nan
+    largest = np.abs(flat.gradient_in_errors(at, kept)).max(initial=0.0)
     reason = (
-        "largest |gradient| x standard error in nats (unconstrained scale); EM stopped 1e-12 nats from its limit, "
-        "which leaves sqrt(2e-12) = 1.4e-6 of a standard error"
+        "largest |gradient| x standard error in nats along the axes of the information (unconstrained scale); EM stopped "
+        "1e-12 nats from its limit, which leaves sqrt(2e-12) = 1.4e-6 of a standard error"
     )
     yield check("MLE is stationary", largest, 1e-5, reason)
     here = log_likelihood(point)

@@ -24,6 +24,7 @@ from models.distributions.mixture_likelihood import log_likelihood, register_in_
 from models.validation import Array
 
 BACKEND = "jax"  # PyTensor's default backend compiles for minutes when nothing is cached
+FLAT = 1e-5  # eigenvalue, in information of diagonal 1, below which differences of gradients tell nothing
 Point = dict[str, Array]
 
 
@@ -213,12 +214,21 @@ class UnconstrainedDensity(UnconstrainedSpace):
             step = wanted
         return curvature
 
-    def standard_errors(self, flat: Array, kept: np.ndarray) -> Array:
-        """Return standard errors of the kept coordinates: square roots of the diagonal of the inverse information."""
+    def gradient_in_errors(self, flat: Array, kept: np.ndarray) -> Array:
+        """Return the gradient over the kept coordinates along the axes of the information, times standard errors there.
+
+        With information I = S V diag(λ) Vᵀ S, where S scales its diagonal to 1, it is Vᵀ S⁻¹ ∇ / √λ, and half of its
+        squared length is what a Newton step would gain in nats. Along an axis that the data say nothing about λ is
+        rounding, and taken as ``FLAT``; it is NaN where λ is below -``FLAT``: the point is no maximum.
+        """
         information = self.information(flat, kept)
         scale = 1 / np.sqrt(np.maximum(np.abs(np.diag(information)), 1e-300))
-        inverse = np.linalg.pinv(information * np.outer(scale, scale), rcond=1e-10, hermitian=True)
-        return scale * np.sqrt(np.maximum(np.diag(inverse), 0))
+        scaled = information * np.outer(scale, scale)
+        if not np.isfinite(scaled).all():
+            return np.full(len(scale), np.nan)
+        eigenvalues, axes = np.linalg.eigh(scaled)
+        errors = np.where(eigenvalues >= -FLAT, 1 / np.sqrt(np.maximum(eigenvalues, FLAT)), np.nan)
+        return np.asarray(axes.T @ (scale * self.gradient(flat)[kept]) * errors)
 
     def mask(self, free: dict[str, np.ndarray]) -> np.ndarray:
         """Return which unconstrained coordinates (p,) are free, given masks of quantities that map one to one."""
