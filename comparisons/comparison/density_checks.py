@@ -70,8 +70,8 @@ def _stationary(fits: Fits, densities: Densities) -> Iterator[Check]:
     kept = flat.mask({name: supports[name].coordinates(inside) for name, inside in free.items()})
     largest = np.abs(flat.gradient_in_errors(at, kept)).max(initial=0.0)
     reason = (
-        "largest |gradient| x standard error in nats along the axes of the information (unconstrained scale); EM stopped "
-        "1e-12 nats from its limit, which leaves sqrt(2e-12) = 1.4e-6 of a standard error"
+        "largest |gradient| x standard error in nats along the axes of the information (unconstrained scale); EM "
+        "stopped 1e-12 nats from its limit, which leaves sqrt(2e-12) = 1.4e-6 of a standard error"
     )
     yield check("MLE is stationary", largest, 1e-5, reason)
     here = log_likelihood(point)
