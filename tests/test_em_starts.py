@@ -83,7 +83,8 @@ def test_the_best_of_many_short_runs_go_on_to_the_end(init, runs):
     ended = [run for run in whole if not run.collapsed]
     assert len(ended) == 2
     ended = [run for run in ended if run.beaten_by is None]
-    assert [run.history[0] for run in whole] == [run.history[0] for run in alive[: len(whole)]]
+    leading = [run.history[0] for run in alive[: len(whole)]]  # of a larger batch, whose products may round otherwise
+    assert [run.history[0] for run in whole] == pytest.approx(leading, rel=1e-12)
     best = max(ended, key=lambda run: run.objective)  # in the units in which EM runs
     np.testing.assert_allclose(np.diff(fit.history_), np.diff(best.history), atol=1e-10)
     assert fit.n_collapsed_ == sum(run.collapsed for run in [*short, *whole])
