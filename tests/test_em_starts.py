@@ -11,7 +11,7 @@ import em.gmm.units
 import em.starts.restarts
 from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM, NoMaximumWarning
 from em.engine import run_em
-from em.engine.race import ENOUGH, MET
+from em.engine.race import ENOUGH, MET, Races
 from em.samples import Samples
 from em.starts import STARTS, VIEWS, start_responsibilities
 
@@ -240,6 +240,20 @@ def test_starts_say_how_often_each_optimum_was_found(family, n_starts):
     for row in others:
         np.testing.assert_allclose(row["objective"] + row["nats_below_best"], best["objective"], rtol=1e-12)
         assert row["nats_below_best"] > MET
+
+
+@pytest.mark.parametrize(
+    ("n_runs", "n_found", "is_over"), [(10, 3, True), (10, 2, False), (40, 3, False), (40, 12, True)]
+)
+def test_a_race_is_over_when_three_runs_and_three_in_ten_found_the_best(n_runs, n_found, is_over):
+    estimator = GaussianMixtureEM(2)
+    problem = estimator._problem(estimator._samples(reference_data.faithful(), None))
+    races = Races(problem, np.zeros(n_runs, dtype=int), np.inf)
+    for number in range(n_found):
+        races.end(number, np.zeros(races.reached.shape[1]), -1.0, 20)
+    others, far = np.arange(n_found, n_runs), np.full(n_runs - n_found, -2.0)
+    left = races.decided(others, far, np.zeros(len(others)))
+    assert left == (dict.fromkeys(others.tolist(), 0) if is_over else {})
 
 
 @pytest.mark.parametrize("seed", [3, 4])  # three optima, the best of which is found once, and two

@@ -11,18 +11,22 @@ from typer.testing import CliRunner
 import comparisons.comparison.steps
 import comparisons.posterior
 from comparisons import compare
+from comparisons.bmm import BMM
 from comparisons.comparison import prepare
+from comparisons.comparison.checks import Check
 from comparisons.comparison.command import application, exit_code
 from comparisons.comparison.density_checks import Densities
 from comparisons.comparison.draws import draw
 from comparisons.comparison.find_map import find_map_checks, is_lesser
 from comparisons.comparison.fits import fit
+from comparisons.comparison.posterior_checks import why_on_edge
 from comparisons.comparison.report import plots
+from comparisons.comparison.steps import verdict_of
 from comparisons.data import load
 from comparisons.declarations import Case
 from comparisons.families import family_classes
 from comparisons.gmm import GMM
-from comparisons.posterior.densities import without_c_compiler
+from comparisons.posterior.densities import UnconstrainedDensity, without_c_compiler
 from em import GaussianMixtureEM
 from em.identifiability import Identifiability
 from models.bmm import BMMPrior
@@ -107,6 +111,60 @@ def test_another_answer_than_map_em_is_told_unless_it_is_a_lesser_maximum(answer
     monkeypatch.setattr(comparisons.posterior, "find_map", lambda model, start: ends[answer](start))
     (check,) = [check for check in find_map_checks(*two_clouds) if check.name == "find_MAP = MAP-EM"]
     assert check.passed is False
+
+
+def test_a_maximum_with_other_labels_is_the_same_maximum(two_clouds, monkeypatch):
+    """A draw between components that overlap may lead PyMC to them in another order."""
+    swapped = two_clouds[0].map.parameters_.permute([1, 0]).arrays()
+    monkeypatch.setattr(comparisons.posterior, "find_map", lambda model, start: swapped)
+    assert all(check.passed for check in find_map_checks(*two_clouds))
+
+
+def test_whether_the_mle_is_stationary_is_told_along_axes_that_the_data_know():
+    """Two components of the same probs: their weights have any value, and no curvature."""
+    X = np.random.RandomState(0).binomial(3, 0.6, size=(40, 1)).astype(float)
+    with without_c_compiler():
+        flat = UnconstrainedDensity(BMM(n_trials=3).build_marginal_model(X, 2, None), jacobian=False)
+    alike = X.mean() / 3 * np.ones((2, 1))
+    for probs, stationary in [(alike, True), (alike + 1e-4, False)]:
+        at = flat.unconstrain({"weights": np.array([0.6, 0.4]), "probs": probs})
+        errors = np.abs(flat.gradient_in_errors(at, np.ones(flat.size, dtype=bool)))
+        assert (errors.max() < 1e-5) == stationary
+
+
+def test_the_gradient_in_errors_is_a_newton_step_of_the_likelihood():
+    """Half of its squared length is what a step to the maximum gains, in nats: next to it, where it is quadratic."""
+    X = np.random.RandomState(1).normal([0, 1], [1, 10], size=(50, 2)) @ np.array([[1, 0], [0.9, 1]])
+    with without_c_compiler():
+        flat = UnconstrainedDensity(GMM().build_marginal_model(X, 1, None), jacobian=False)
+    moments = {"means": X.mean(axis=0)[None], "covariances": np.cov(X.T, bias=True)[None]}
+    best = flat.unconstrain({"weights": np.ones(1), **moments})
+    there = best * (1 + 1e-3)
+    errors = flat.gradient_in_errors(there, np.ones(flat.size, dtype=bool))
+    gained = flat.value_and_gradient(best)[0] - flat.value_and_gradient(there)[0]
+    assert errors @ errors / 2 == pytest.approx(gained, rel=0.02)
+
+
+def test_draws_above_the_estimate_ask_for_more_restarts(two_clouds):
+    beaten = Check("no draw beats the MLE", 0.5, 1e-9, "", passed=False)
+    verdict, why = verdict_of(two_clouds[0], [beaten])
+    assert verdict == "disagree"
+    assert "A draw is 0.5 nats above EM's best" in why
+    assert "n_init=4 (--restarts 4)" in why
+
+
+def test_samples_with_missing_cells_are_worth_fewer_whole_ones():
+    """Of two features that have nothing to do with each other one is seen in half of the rows."""
+    X = np.random.RandomState(0).normal(size=(400, 2))
+    assert fit(prepare(X, "gmm", 1)).labelled == pytest.approx(400)
+    X[:200, 1] = np.nan
+    assert fit(prepare(X, "gmm", 1)).labelled == pytest.approx(200, rel=0.05)
+
+
+def test_estimates_on_the_boundary_are_not_held_to_a_mean():
+    fits = fit(prepare(np.array([[0.0, 1.0], [0.0, 0.0], [0.0, 1.0]] * 20), "bmm", 1))
+    assert why_on_edge(fits, fits.mle.parameters_)
+    assert not why_on_edge(fits, fits.map.parameters_)
 
 
 @pytest.mark.parametrize("family", family_classes())

@@ -4,11 +4,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from comparisons.comparison.extremes import check_mode, check_prior, refused_by_name
 from comparisons.comparison.problem import Problem
 from comparisons.family import PRECISE
 from em import NoMaximumWarning, NotIdentifiableWarning
 from em.status import left_to_the_status
+
+PLAIN = 100  # iterations of EM that tell its rate
+CLEAR = 1e-9  # share of the log-likelihood from which on a gain is no rounding
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,12 +44,26 @@ class Fits(Problem):
 
     @cached_property
     def labelled(self) -> float:
-        """How many samples with known labels the data are worth: n times the least share of the information.
+        """How many whole samples with known labels the data are worth: n times the least share of the information.
 
         That is the share that the data hold without labels (Louis' identity), at the MLE; n itself where there is no
-        MLE.
+        MLE. Where cells are missing, EM converges at a rate of 1 minus the share that is held without labels and cells.
         """
-        return len(self.X) * (self.errors_of_mle.share_observed if self.has_maximum and self.identified else 1.0)
+        if not (self.has_maximum and self.identified):
+            return float(len(self.X))
+        share = self.errors_of_mle.share_observed
+        return float(len(self.X) * (min(share, 1 - self._rate()) if np.isnan(self.X).any() else share))
+
+    def _rate(self) -> float:
+        """Return the rate of convergence of plain EM on its way from MAP to MLE, the root of the ratio of two gains.
+
+        It is the largest share of the information that is missing (Dempster, Laird and Rubin 1977, section 3).
+        """
+        with left_to_the_status():
+            plain = self.estimator(init=self.map.parameters_, acceleration=None, tol=1e-10, max_iter=PLAIN).fit(self.X)
+        gains = np.diff(plain.history_)
+        gains = gains[gains > CLEAR * max(1.0, abs(plain.log_likelihood_))]
+        return float(np.sqrt(min(1.0, gains[-1] / gains[-2]))) if len(gains) > 1 else 0.0
 
     @cached_property
     def errors_of_mle(self) -> Any:

@@ -15,10 +15,10 @@ from comparisons.comparison.draws import Draws
 from comparisons.comparison.estimates import single
 from comparisons.comparison.fits import Fits
 from em.bound import normalise
-from models.parameters import Quantity
 from models.validation import Array
 
 THINNED = 200
+BEATEN = "no draw beats the"  # MLE or MAP
 ENOUGH_SAMPLES = 20  # labelled samples in the smallest component; see `why_shown`
 
 
@@ -45,14 +45,18 @@ def posterior_checks(
     reason = "best draw minus the estimate in nats; 0 but for rounding, because the estimate is the maximum"
     for name, of_draws, best in maxima[not fits.has_maximum :]:
         gain, rounding = of_draws.max() - best, ROUNDING * max(1.0, abs(best))
-        made.append(check(f"no draw beats the {name}", gain, rounding, reason))
+        made.append(check(f"{BEATEN} {name}", gain, rounding, reason))
     made += _mixed(label_free(draws.unaligned, log_likelihood), "label-free", "")
-    made += _mixed(draws.aligned, "aligned parameters", shown)
+    of_parameters = _mixed(draws.aligned, "aligned parameters", shown)
+    made += of_parameters
+    if any(check.passed is False for check in of_parameters):
+        shown = "the chains have not mixed"
     made += near_posterior_mean(fits, estimates, extremes(draws.aligned)[1], ["mle", "map"][not whole :], shown)
     plug_in, mean, sd = responsibilities.values()
     gap, allowed = np.sqrt(((plug_in - mean) ** 2).mean()), np.sqrt((sd**2).mean())
     reason = "root mean square difference; tolerance is the root mean square posterior sd of the responsibilities"
-    made.append(check("plug-in responsibilities near posterior average", gap, allowed, reason, shown))
+    why = shown or why_on_edge(fits, fits.reference)
+    made.append(check("plug-in responsibilities near posterior average", gap, allowed, reason, why))
     if fits.truth is not None and whole:
         made.append(_truth(fits, draws))
     return made if fits.identified else [*made, _identified_quantity(fits, draws)]
@@ -96,11 +100,9 @@ def near_posterior_mean(
     """
     rows = [row for row in estimates if row["sd"] > 0]  # the weight of a single component does not vary
     N = max(1.0, fits.reference.weights.min() * fits.labelled)
-    on_edge = any(q.support.at_edge(fits.mle.parameters_.arrays()[q.name]).any() for q in _bounded(fits))
+    on_edge = why_on_edge(fits, fits.mle.parameters_)
     for key in which:
-        why = shown or (
-            "an estimate is on the boundary, where no posterior mean is" if key == "mle" and on_edge else ""
-        )
+        why = shown or (on_edge if key == "mle" else "")
         gaps, conjugate = (np.array([row[f"{key}_gap_{of}"] for row in rows]) for of in ("sd", "conjugate"))
         worst = int(np.argmax((np.abs(gaps) - conjugate).round(9)))  # the first, where two weights have one gap
         gap, explained, allowed = abs(gaps[worst]), conjugate[worst], 2 / np.sqrt(N) + 4 / np.sqrt(ess)
@@ -112,9 +114,11 @@ def near_posterior_mean(
         yield check(f"{key.upper()} near posterior mean", gap - explained, allowed, reason, why)
 
 
-def _bounded(fits: Fits) -> list[Quantity]:
-    """Return the quantities, but for the weights, that a boundary bounds."""
-    return [quantity for quantity in fits.family.quantities[1:] if quantity.support.edges]
+def why_on_edge(fits: Fits, parameters: Any) -> str:
+    """Return why parameters are not held to the posterior mean if one, other than a weight, is on its boundary."""
+    bounded, values = [q for q in fits.family.quantities[1:] if q.support.edges], parameters.arrays()
+    on_edge = any(q.support.at_edge(values[q.name]).any() for q in bounded)
+    return "an estimate is on the boundary, where no posterior mean is" if on_edge else ""
 
 
 def _truth(fits: Fits, draws: Draws) -> Check:

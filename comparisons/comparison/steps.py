@@ -17,7 +17,7 @@ from comparisons.comparison.estimates import estimates_of
 from comparisons.comparison.extremes import check_agreement, refused_by_name
 from comparisons.comparison.find_map import find_map_checks
 from comparisons.comparison.fits import Fits, fit
-from comparisons.comparison.posterior_checks import averaged_responsibilities, posterior_checks
+from comparisons.comparison.posterior_checks import BEATEN, averaged_responsibilities, posterior_checks
 from comparisons.comparison.problem import Problem, prepare
 from comparisons.comparison.result import Comparison
 from comparisons.comparison.size import Pace, check_size, is_large, size_of, time_left
@@ -183,13 +183,25 @@ def _too_few(fits: Fits, failed: list[Check]) -> str:
     return f"the draws are too few to tell: {numbers}; {advice}. No check of EM failed"
 
 
+def _missed(fits: Fits, failed: list[Check]) -> str:
+    """Return what to do where a draw is above EM's answer, the best of its restarts, or nothing where none is."""
+    gain = max([check.value for check in failed if check.name.startswith(BEATEN)], default=0.0)
+    if not gain > 0:
+        return ""
+    n_init = 4 * fits.settings.n_init
+    return (
+        f". A draw is {gain:.3g} nats above EM's best, so that EM's restarts may have missed the maximum: ask for "
+        f"n_init={n_init} (--restarts {n_init})"
+    )
+
+
 def verdict_of(fits: Fits, checks: list[Check]) -> tuple[str, str]:
     """Return the verdict, and why."""
     failed = [check for check in checks if check.passed is False]
     if failed and all(check.name.startswith(OF_CHAINS) for check in failed):
         return "inconclusive", _too_few(fits, failed)
     if failed:
-        return "disagree", f"failed: {'; '.join(check.name for check in failed)}"
+        return "disagree", f"failed: {'; '.join(check.name for check in failed)}{_missed(fits, failed)}"
     if not fits.has_maximum:
         return "no maximum", f"{fits.mle.status_}. Only MAP quantities were judged"
     if not fits.identified:

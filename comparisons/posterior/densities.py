@@ -24,6 +24,7 @@ from models.distributions.mixture_likelihood import log_likelihood, register_in_
 from models.validation import Array
 
 BACKEND = "jax"  # PyTensor's default backend compiles for minutes when nothing is cached
+STEP = 1e-3  # of a difference of gradients, in standard deviations
 FLAT = 1e-5  # eigenvalue, in information of diagonal 1, below which differences of gradients tell nothing
 Point = dict[str, Array]
 
@@ -192,27 +193,9 @@ class UnconstrainedDensity(UnconstrainedSpace):
         """Return the gradient (p,) of the log density at an unconstrained vector (p,)."""
         return self.value_and_gradient(flat)[1]
 
-    def information(self, flat: Array, kept: np.ndarray | None = None) -> Array:
-        """Return minus the Hessian of the log density over the kept coordinates, by differences of the gradient.
-
-        A step is a thousandth of the coordinate's standard deviation given the others, so that the error is about a
-        millionth; JAX's own second derivatives would take a second compilation, as long as the first.
-        """
-        index = np.arange(self.size) if kept is None else np.flatnonzero(kept)
-        columns = np.array([self._curvature(flat, int(j))[index] for j in index]).reshape(len(index), len(index))
-        return -(columns + columns.T) / 2
-
-    def _curvature(self, flat: Array, j: int) -> Array:
-        """Return the derivative (p,) of the gradient along coordinate j."""
-        step = 1e-6 * max(1.0, abs(flat[j]))
-        for _ in range(6):  # until the step is of the right size
-            along = np.where(np.arange(self.size) == j, step, 0.0)
-            curvature = (self.gradient(flat + along) - self.gradient(flat - along)) / (2 * step)
-            wanted = 1e-3 / np.sqrt(abs(curvature[j])) if np.isfinite(curvature[j]) and curvature[j] else step / 1000
-            if 0.3 < step / wanted < 3:
-                break
-            step = wanted
-        return curvature
+    def information(self, flat: Array) -> Array:
+        """Return minus the Hessian (p, p) of the log density, by differences of the gradient."""
+        return self._information(flat, np.arange(self.size))[0]
 
     def gradient_in_errors(self, flat: Array, kept: np.ndarray) -> Array:
         """Return the gradient over the kept coordinates along the axes of the information, times standard errors there.
@@ -221,14 +204,35 @@ class UnconstrainedDensity(UnconstrainedSpace):
         squared length is what a Newton step would gain in nats. Along an axis that the data say nothing about λ is
         rounding, and taken as ``FLAT``; it is NaN where λ is below -``FLAT``: the point is no maximum.
         """
-        information = self.information(flat, kept)
-        scale = 1 / np.sqrt(np.maximum(np.abs(np.diag(information)), 1e-300))
-        scaled = information * np.outer(scale, scale)
-        if not np.isfinite(scaled).all():
-            return np.full(len(scale), np.nan)
-        eigenvalues, axes = np.linalg.eigh(scaled)
+        index = np.flatnonzero(kept)
+        information, steps = self._information(flat, index)
+        scale = 1 / np.sqrt(np.maximum(np.abs(np.diag(information)), (STEP / steps) ** 2))
+        eigenvalues, axes = np.linalg.eigh(information * np.outer(scale, scale))
         errors = np.where(eigenvalues >= -FLAT, 1 / np.sqrt(np.maximum(eigenvalues, FLAT)), np.nan)
-        return np.asarray(axes.T @ (scale * self.gradient(flat)[kept]) * errors)
+        return np.asarray(axes.T @ (scale * self.gradient(flat)[index]) * errors)
+
+    def _information(self, flat: Array, index: np.ndarray) -> tuple[Array, Array]:
+        """Return the information over some coordinates (q,), shape (q, q), and the steps (q,) that it was taken over.
+
+        A step is about ``STEP`` of the coordinate's standard deviation given the others, so that the error is about a
+        millionth, but no longer than the coordinate itself or 1: there may be no curvature. JAX's own second
+        derivatives would take a second compilation, as long as the first.
+        """
+        columns, steps = np.zeros((len(index), len(index))), np.ones(len(index))
+        for i, j in enumerate(index.tolist()):
+            size = max(1.0, abs(float(flat[j])))
+            step = 1e-6 * size
+            for _ in range(6):  # until the step is of the right size
+                along = np.where(np.arange(self.size) == j, step, 0.0)
+                curvature = (self.gradient(flat + along) - self.gradient(flat - along))[index] / (2 * step)
+                wanted = step / 1000
+                if np.isfinite(curvature).all():
+                    columns[i], steps[i] = curvature, step
+                    wanted = min(STEP / np.sqrt(max(abs(curvature[i]), (STEP / size) ** 2)), size)
+                if 0.3 < step / wanted < 3:
+                    break
+                step = wanted
+        return -(columns + columns.T) / 2, steps
 
     def mask(self, free: dict[str, np.ndarray]) -> np.ndarray:
         """Return which unconstrained coordinates (p,) are free, given masks of quantities that map one to one."""

@@ -8,7 +8,7 @@ import numpy as np
 from em.engine.leaps import Leaps
 from em.engine.probes import PROBED, probed
 from em.engine.problem import Problem
-from em.engine.race import ENOUGH, Races
+from em.engine.race import Races
 from em.engine.run import Parameters, Run, converged_after, lost_to_rounding, nats
 from em.engine.stages import restore, stages_of_fit, state_of
 from em.engine.stopping import GainToCome
@@ -154,7 +154,7 @@ class Loop[P: Parameters]:
             self._leave(number, f"{how} a better run after {n_iter} iterations", by, met=met)
         decided = self.races.decided(self.ids, self.best, self._since_half())
         for number, by in decided.items():
-            self._leave(number, f"left after {n_iter} iterations: {ENOUGH} runs had ended at the best optimum", by)
+            self._leave(number, f"left after {n_iter} iterations: enough runs had ended at the best optimum", by)
 
     def _since_half(self) -> Array:
         """Return what runs (R',) gained in the second half of their iterations; infinity if released in it."""

@@ -30,7 +30,7 @@ WORDS = {
     "ESS": "effective sample size: how many independent draws the draws are worth",
     "label-free": "quantities that do not depend on how the components are numbered",
     "aligned": "draws whose components have been put in the order of EM's",
-    "labelled samples": "as many samples with known components would tell as much about the parameters as the data do",
+    "labelled samples": "as many whole samples of known components would tell as much of the parameters as the data do",
     "ridge": "parameters that differ and give the same distribution, so that the data cannot tell them apart",
 }
 MARKS = {True: "pass", False: "FAIL", None: "shown"}
