@@ -42,7 +42,11 @@ __all__ += ["complete_data_log_likelihood", "elbo", "entropy", "q_function"]
 __all__ += ["LikelihoodRatioTest", "Selection", "Uncertainty", "likelihood_ratio_test", "select"]
 __all__ += ["StreamSettings", "density_threshold", "is_anomaly", "load", "merge", "open_parquet", "sample_rows", "save"]
 __all__ += ["CollapseWarning", "FewerClustersWarning", "NoMaximumWarning", "NotConvergedWarning"]
-__all__ += ["NotIdentifiableWarning"]
+__all__ += ["NotIdentifiableWarning", "VariationalMixture"]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def __getattr__(name: str) -> Any:
