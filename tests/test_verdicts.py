@@ -46,6 +46,15 @@ def test_coins_are_not_identified_and_the_ridge_is_drawn(tmp_path):
     assert "MLE near posterior mean" not in names
 
 
+def test_two_items_do_not_identify_two_classes_and_their_margins_agree():
+    rng = np.random.RandomState(0)
+    X = np.where(rng.random((50, 1)) < 0.5, rng.choice(3, (50, 2), p=[0.7, 0.2, 0.1]), rng.choice(3, (50, 2)))
+    found = compare(X.astype(float), "cmm", 2, draws=500, tune=250, chains=2)
+    assert found.verdict == "not identified", found.explanation
+    (margins,) = [check for check in found.checks if check.name == "identified quantity sum_k weights_k probs_k agrees"]
+    assert margins.passed
+
+
 def test_a_likelihood_that_runs_away_has_no_maximum_but_a_map():
     dataset = load("collapsing")
     found = compare(dataset.X, "gmm", 2, draws=250, tune=250)

@@ -12,6 +12,7 @@ from models.cmm import CMMParameters, CMMPrior
 from models.cmm.levels import codes_of, levels_of
 from models.cmm.parameters import labels_of_cells
 from models.parameters import Labels
+from models.supports import Simplex
 from models.validation import Array
 
 
@@ -44,6 +45,13 @@ class CMM(IndependentFamily):
     def of_samples(self, X: Any, names: Sequence[str] | None = None) -> tuple[Self, Array]:
         labels = levels_of(X, self.levels, names)
         return type(self)(levels=tuple(map(len, labels))), codes_of(X, labels, names)
+
+    @override
+    def prior_on_response(self, prior: Any, X: Array) -> tuple[float, Array]:
+        """Return the largest sum B of an item's pseudo-counts b, and the prior's mean b / B of each level."""
+        b = np.broadcast_to(prior.pseudo_counts, sum(self.levels))
+        B = Simplex(self.levels).totals(b)
+        return float(B.max()), b / B
 
     @override
     def draw_parameters(self, prior: Any, n_components: int, n_features: int, rng: np.random.RandomState) -> Any:

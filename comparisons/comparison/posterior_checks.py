@@ -135,10 +135,11 @@ def _truth(fits: Fits, draws: Draws) -> Check:
 def _identified_quantity(fits: Fits, draws: Draws) -> Check:
     """Return whether what a non-identified mixture does identify, the mean Σ_k π_k p_k of a sample, agrees.
 
-    The prior's pseudo-samples among n samples move the mean by pseudo / n of the distance to theirs. Judged for "probs"
-    alone: means of Gaussian components also move with weights and missing cells.
+    The prior's pseudo-samples among n samples, as many as show the feature that is seen least, move the mean by
+    pseudo / n of the distance to theirs. Judged for "probs" alone: means of Gaussian components also move with weights
+    and missing cells.
     """
-    family, n, located = fits.family, len(fits.X), fits.family.parameter_names[1]
+    family, n, located = fits.family, int((~np.isnan(fits.X)).sum(axis=0).min()), fits.family.parameter_names[1]
     of_draws, estimate = family.mean_response(draws.stacked), family.mean_response(single(fits.mle.parameters_))[0]
     pseudo, prior_mean = family.prior_on_response(fits.prior, fits.X)
     pseudo, mean, sd = fits.n_components * pseudo, of_draws.mean(axis=0), of_draws.std(axis=0)
