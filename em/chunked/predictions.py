@@ -1,9 +1,11 @@
 """What a fitted mixture says of chunks: lazy arrays in the same chunks, and sums over them."""
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -11,13 +13,25 @@ from em.chunked.chunks import Chunks, rows_of
 from em.chunked.samples import check_header
 
 
-def checked_header(estimator: BaseEstimator, X: Any) -> None:
-    """Raise an error unless the estimator is fitted, to as many features as X has and of the same names."""
+def for_chunks[T: BaseEstimator](estimator: T, X: Any) -> T:
+    """Return a copy for the chunks of X, which come as arrays: the names of X's features are checked here.
+
+    What is computed later is of this fit, also where the estimator was fitted again. Labels of the fit stay behind.
+
+    Raises
+    ------
+    ValueError
+        Unless the estimator is fitted, to as many features as X has and of the same names.
+    """
     check_is_fitted(estimator)
     check_header(estimator, X, reset=False)
+    other = copy(estimator)
+    for name in ("feature_names_in_", "labels_"):
+        other.__dict__.pop(name, None)
+    return other
 
 
-def lazily(method: Callable[[Any], Any], X: Any, n_columns: int = 0, dtype: type = np.float64) -> Any:
+def lazily(method: Callable[[Any], Any], X: Any, n_columns: int = 0, dtype: DTypeLike = np.float64) -> Any:
     """Return the Dask array of what a method gives of each chunk's array: shape (n,), or (n, n_columns).
 
     Examples
