@@ -280,7 +280,8 @@ class FittedMixture[P: Parameters](Predictions, ABC):
     def _uncertainty_of_chunks(self, X: Any, kind: str, level: float, sample_weight: Any) -> Uncertainty:
         if kind != "louis":
             raise ValueError(
-                f"kind must be 'louis' where X is in chunks: one pass over them gives it; got {shown(kind)}"
+                f"kind must be 'louis' where X is in chunks, which takes one pass, got {shown(kind)}: a bootstrap "
+                "refits rows in memory; of a part, as em.sample_rows(X, 20_000), its errors are those of so few rows"
             )
         samples = chunked_samples(self._for_chunks(X), X, sample_weight)
         return from_information(self._information_of(samples), self._approximation, level)

@@ -202,6 +202,18 @@ def test_what_cannot_be_predicted_is_refused_before_anything_is_computed():
         FIT.summary(CHUNKS * np.nan)
 
 
+@pytest.mark.parametrize("last", [False, True], ids=["all", "the last alone"])
+def test_a_bad_cell_is_named_by_chunk_and_row_when_it_is_computed(last):
+    rows = X.copy()
+    rows[112, 1] = np.inf
+    array, frame = da.from_array(rows, chunks=(50, -1)), dd.from_pandas(pd.DataFrame(rows), npartitions=4)
+    for rows, message in ((array, r"chunk 2: .* at X\[12, 1\]"), (frame, r"chunk 3: .* at X\[22, 1\]")):
+        for lazy in (FIT.predict(rows), FIT.assignments(rows, threshold=-5.0), FIT.impute(rows)):
+            part = lazy.partitions[lazy.npartitions - 1] if hasattr(lazy, "partitions") else lazy.blocks[-1]
+            with pytest.raises(ValueError, match=message):
+                (part if last else lazy).compute()
+
+
 def test_anomalies_of_chunks_are_lazy():
     threshold = density_threshold(FIT, X)
     lazy = is_anomaly(FIT, CHUNKS, threshold)
@@ -234,5 +246,5 @@ def test_neither_bags_nor_bootstraps_of_chunks_are_taken():
     for foreign in (dask.delayed(X), dask.bag.from_sequence([[1.0, 2.0]])):
         with pytest.raises(TypeError, match=r"X must be in memory here, got a Dask (Delayed|Bag)"):
             GaussianMixtureEM(2).fit(foreign)
-    with pytest.raises(ValueError, match="kind must be 'louis' where X is in chunks"):
+    with pytest.raises(ValueError, match=r"kind must be 'louis' where X is in chunks.*em\.sample_rows\(X, 20_000\)"):
         FIT.uncertainty(CHUNKS, kind="bootstrap")

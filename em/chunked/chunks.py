@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from em.chunked.groups import Parts, Recipe, Recipes, add, grouped, recipes_of, sum_of_group
+from em.chunked.groups import Parts, Recipe, Recipes, add, grouped, recipes_of, refuse, sum_of_group
 from models.frames import is_dask
 from models.validation import Array
 
@@ -139,7 +139,7 @@ class Chunks:
         for recipe in self._recipes:
             for future in (self.futures[key] for key in recipe.given if key in self.futures):
                 if future.status == "error":
-                    recipe.refuse(future.exception())
+                    refuse(recipe.number, future.exception())
         for key, own in client.who_has(list(self.futures.values())).items():
             if own and self._known.at.get(key) not in own:  # copies that come and go change nothing
                 self._known.at[key] = min(own)

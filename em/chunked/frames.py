@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from em.chunked.chunks import rows_of
-from em.chunked.predictions import lazily
+from em.chunked.predictions import lazily, said_of
 from em.chunked.sampling import sizes_of_chunks
 
 FLOAT = np.dtype(np.float64)
@@ -30,14 +30,15 @@ def frame_of_chunks(method: Callable[[Any], Mapping[str, np.ndarray]], X: Any, k
     """
     columns = partial(_columns, method, dict(kinds))
     if hasattr(X, "columns"):
-        return X.map_partitions(columns, meta=dict(kinds))
+        return X.map_partitions(columns, _numbers(X), meta=dict(kinds), align_dataframes=False)
     from dask.dataframe import from_delayed
     from dask.delayed import delayed
 
     sizes = sizes_of_chunks(X)
     ends = np.cumsum(sizes).tolist()
     starts = [0, *ends[:-1]]
-    parts = [delayed(columns)(rows, start) for rows, start in zip(rows_of(X).to_delayed().ravel(), starts, strict=True)]
+    chunks = enumerate(zip(rows_of(X).to_delayed().ravel(), starts, strict=True))
+    parts = [delayed(columns)(rows, [number], start) for number, (rows, start) in chunks]
     divisions = (*starts, ends[-1] - 1) if sizes.all() else None
     return from_delayed(parts, meta=dict(kinds), divisions=divisions)
 
@@ -60,30 +61,46 @@ def filled_chunks(impute: Callable[[Any], np.ndarray], X: Any, labels: np.ndarra
     if not hasattr(X, "columns"):
         return lazily(impute, X, X.shape[1], np.float64 if labels is None else labels.dtype)
     kinds = {name: kind if labels is not None or _is_full(kind) else FLOAT for name, kind in X.dtypes.items()}
-    return X.map_partitions(_filled, impute, kinds, meta=kinds)
+    return X.map_partitions(partial(_filled, impute, kinds), _numbers(X), meta=kinds, align_dataframes=False)
+
+
+def _numbers(X: Any) -> Any:
+    """Return a Dask series whose partitions hold the number of each of X's: Dask itself counts from that wanted first.
+
+    So errors name the chunk also where only the last is computed.
+    """
+    import dask.dataframe as dd
+    import pandas as pd
+
+    return dd.from_map(_number, range(X.npartitions), meta=pd.Series([0]))
+
+
+def _number(number: int) -> Any:
+    import pandas as pd
+
+    return pd.Series([number])
 
 
 def _columns(
-    method: Callable[[Any], Mapping[str, np.ndarray]], kinds: dict[str, Any], rows: Any, start: int = 0
+    method: Callable[[Any], Mapping[str, np.ndarray]], kinds: dict[str, Any], rows: Any, number: Any, start: int = 0
 ) -> Any:
     import pandas as pd
 
     index = rows.index if isinstance(rows, pd.DataFrame) else pd.RangeIndex(start, start + len(rows))
-    columns = method(np.asarray(rows)) if len(rows) else {name: np.empty(0, kind) for name, kind in kinds.items()}
+    nothing = {name: np.empty(0, kind) for name, kind in kinds.items()}
+    columns = said_of(method, np.asarray(rows), number[0]) if len(rows) else nothing
     return pd.DataFrame(columns, index=index)
 
 
-def _filled(frame: Any, impute: Callable[[Any], np.ndarray], kinds: dict[str, Any]) -> Any:
+def _filled(impute: Callable[[Any], np.ndarray], kinds: dict[str, Any], frame: Any, number: Any) -> Any:
     import pandas as pd
 
-    values = impute(np.asarray(frame)) if len(frame) else np.empty(frame.shape)
+    values = said_of(impute, np.asarray(frame), number[0]) if len(frame) else np.empty(frame.shape)
     filled = frame.copy()
     for d, (name, kind) in enumerate(kinds.items()):
-        own = frame[name].dtype  # which may know categories that no other partition has
-        if not _is_full(own):
-            filled[name] = pd.Series(values[:, d], index=frame.index).astype(
-                own if hasattr(own, "categories") else kind
-            )
+        if not _is_full(kind):
+            own = frame[name].dtype if hasattr(kind, "categories") else kind  # categories may be known here only
+            filled[name] = pd.Series(values[:, d], index=frame.index).astype(own)
     return filled
 
 

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from em.chunked.chunks import Chunks, rows_of
+from em.chunked.groups import refuse
 from em.chunked.samples import check_header
 
 
@@ -47,8 +48,18 @@ def lazily(method: Callable[[Any], Any], X: Any, n_columns: int = 0, dtype: DTyp
     return array.map_blocks(_of_chunk, method, nothing, dtype=dtype, meta=nothing, **shape)
 
 
-def _of_chunk(rows: Any, method: Callable[[Any], Any], nothing: np.ndarray) -> np.ndarray:
-    return np.asarray(method(rows)) if len(rows) else nothing
+def _of_chunk(
+    rows: Any, method: Callable[[Any], Any], nothing: np.ndarray, block_id: tuple[int, ...] = ()
+) -> np.ndarray:
+    return np.asarray(said_of(method, rows, block_id[0])) if len(rows) else nothing
+
+
+def said_of[T](method: Callable[[Any], T], rows: Any, number: int) -> T:
+    """Return what a method says of the rows of a chunk; its errors name the chunk by its number."""
+    try:
+        return method(rows)
+    except Exception as error:
+        refuse(number, error)
 
 
 def sums_over(function: Callable[[Any, Any], np.ndarray], X: Any, sample_weight: Any) -> np.ndarray:
