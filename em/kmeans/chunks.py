@@ -16,10 +16,12 @@ import numpy as np
 from em.chunked.samples import ChunkedSamples
 from em.chunked.together import together
 from em.engine.blocks import blocks
-from em.kmeans.lloyd import CELLS_AT_A_TIME, LloydRun, cluster_sums, ended, ending, means, nearest, same_again
+from em.kmeans.lloyd import LloydRun, cluster_sums, ended, ending, means, nearest, same_again
 from em.samples import Samples
 from em.samples.distinct import order_of_values
 from models.validation import Array
+
+NUMBERS_AT_A_TIME = 15_000  # of an array: memory for one of 128 kB costs Dask's workers page faults each time
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Assignment:
 
     def _blocks(self, part: Samples) -> Iterator[tuple[Array, Array, np.ndarray, Array]]:
         """Yield rows, weights, nearest centres and squared distances, of few rows at a time."""
-        for rows in blocks(len(part.X), max(1, CELLS_AT_A_TIME // part.X.shape[1])):
+        for rows in blocks(len(part.X), max(1, NUMBERS_AT_A_TIME // max(self.centers.shape))):
             X = (part.X[rows] - self.location) / self.scale
             w = np.ones(len(X)) if part.weights is None else part.weights[rows]
             yield X, w, *nearest(X, self.centers)
