@@ -195,6 +195,9 @@ def test_what_cannot_be_predicted_is_refused_before_anything_is_computed():
         FIT.predict(da.ones((4, 3)))
     with pytest.raises(ValueError, match="not fitted yet"):
         GaussianMixtureEM(2).predict(CHUNKS)
+    for method in (*NUMBERS, "predict", "impute", "assignments", "summary", "uncertainty"):
+        with pytest.raises(ValueError, match=r"X must be two-dimensional \(samples, features\), got 1 dimension"):
+            getattr(FIT, method)(CHUNKS[:, 0])
     for call in (FIT.assignments, lambda rows, threshold: is_anomaly(FIT, rows, threshold)):
         with pytest.raises(ValueError, match="threshold must be a log density in nats or None, got 'low'"):
             call(CHUNKS, threshold="low")

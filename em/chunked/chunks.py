@@ -148,10 +148,15 @@ class Chunks:
 
 def rows_of(X: Any) -> Any:
     """Return a Dask array or DataFrame as an array whose chunks hold whole rows."""
+    check_matrix(X)
     array = X.to_dask_array() if hasattr(X, "to_dask_array") else X
-    if array.ndim != 2:
-        raise ValueError(f"X must be two-dimensional (samples, features), got {array.ndim} dimension(s)")
     return array.rechunk({1: -1})
+
+
+def check_matrix(X: Any) -> None:
+    """Raise a ValueError unless X has rows and columns."""
+    if X.ndim != 2:
+        raise ValueError(f"X must be two-dimensional (samples, features), got {X.ndim} dimension(s)")
 
 
 class _Bound:

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from em.chunked.chunks import Chunks
+from em.chunked.chunks import Chunks, check_matrix
 from em.chunked.expectation import Expectation
 from em.chunked.summary import LAST, Ends, Summary, bound_of, summary_of
 from em.engine.blocks import blocks
@@ -242,6 +242,7 @@ def chunked_samples(
 
 def check_header(estimator: BaseEstimator, X: Any, *, reset: bool) -> None:
     """Check the number of X's features and their names, or remember them with ``reset``, as scikit-learn does."""
+    check_matrix(X)
     header: Any = np.empty((0, X.shape[1]))
     if hasattr(X, "columns"):
         from pandas import DataFrame
