@@ -93,6 +93,7 @@ def test_what_the_fit_says_of_chunks_is_lazy_and_what_it_says_of_the_rows():
 def test_labels_stay_those_of_the_fit_that_was_made_and_are_in_no_file(tmp_path):
     fit = KMeans(3, random_state=0).fit(CHUNKS)
     labels, wanted = fit.labels_, fit.predict(X)
+    assert not hasattr(fit._for_chunks(CHUNKS), "labels_")  # which would send their graph to the workers
     em.save(fit, tmp_path / "clusters.json")
     loaded = em.load(tmp_path / "clusters.json")
     assert loaded.labels_ is None
