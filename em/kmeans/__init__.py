@@ -67,7 +67,7 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
     cluster_centers_ : ndarray, shape (K, D)
         Centres.
     labels_ : ndarray of int, shape (n,)
-        Nearest centre of each sample; of Dask's chunks a lazy array, of a fit to chunks that was loaded None.
+        Nearest centre of each sample. Of a fit to Dask's chunks it is a lazy array; where such a fit was loaded, None.
     inertia_ : float
         Σ_i min_k ‖x_i - c_k‖², of the returned centres.
     objective_, history_ : float; ndarray, shape (``n_iter_`` + 1,)
