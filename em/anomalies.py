@@ -129,7 +129,8 @@ def is_anomaly(
     if is_chunked(X):
         if threshold is None:
             threshold = density_threshold(estimator, X, quantile, sample_weight=sample_weight, **size)
-        return lazily(partial(is_anomaly, estimator._for_chunks(X), threshold=threshold, **size), X, dtype=bool)
+        fit, t = estimator._for_chunks(X), checked_threshold(threshold)
+        return lazily(partial(is_anomaly, fit, threshold=t, **size), X, dtype=bool)
     log_density, seen = estimator.score_samples(X, **size), has_observed(encoded(estimator, X))
     return anomalies_among(log_density, seen, estimator._counted(X, sample_weight), threshold, quantile)
 
@@ -146,8 +147,12 @@ def anomalies_among(
     threshold, quantile
         As in `is_anomaly`.
     """
-    if threshold is None:
-        threshold = _threshold(log_density, weights, quantile)
-    elif not isinstance(threshold, float | int | np.floating) or np.isnan(threshold):
+    t = _threshold(log_density, weights, quantile) if threshold is None else checked_threshold(threshold)
+    return np.asarray((log_density < t) & seen)
+
+
+def checked_threshold(threshold: Any) -> Any:
+    """Return a threshold, or raise a ValueError if it is no number."""
+    if not isinstance(threshold, float | int | np.floating) or np.isnan(threshold):
         raise ValueError(f"threshold must be a log density in nats or None, got {shown(threshold)}")
-    return np.asarray((log_density < threshold) & seen)
+    return threshold

@@ -12,11 +12,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from em.bound import normalise
 from em.chunked import is_chunked
+from em.chunked.frames import filled_chunks
 from em.chunked.predictions import sums_over
 from em.chunked.samples import chunked_samples
 from em.engine.blocks import blocks
 from em.identifiability import Identifiability
-from em.predictions import NOBODY, Predictions, has_observed, weighted_sum
+from em.predictions import NOBODY, Predictions, has_observed, sums_of_rows
 from em.samples import Samples, samples_to_use
 from em.uncertainty import KINDS, Uncertainty, from_information, from_replicates
 from em.uncertainty.bootstrap import bootstrap
@@ -83,8 +84,11 @@ class FittedMixture[P: Parameters](Predictions, ABC):
 
         E[x_id | observed] = Σ_k p(z_i = k | observed) E[x_id | observed, z_i = k]: the best guess under the fit. It is
         less spread out than the data that were not seen. A sparse X has no missing cells, and stays sparse. A pandas or
-        polars frame stays one: columns without a missing cell are as they were.
+        polars frame stays one: columns without a missing cell are as they were. Of a Dask array or DataFrame the result
+        is lazy, one of the same kind in the same chunks; columns whose type has room for a missing cell become float64.
         """
+        if is_chunked(X):
+            return filled_chunks(self._for_chunks(X).impute, X)
         matrix = samples_to_use(self, X, missing=True)
         if issparse(matrix):
             return matrix
@@ -123,12 +127,7 @@ class FittedMixture[P: Parameters](Predictions, ABC):
         return self._criteria_from(*self._sums_for_criteria(X, sample_weight).tolist())
 
     def _sums_for_criteria(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
-        return self._sums_of_rows(*self._normalised(X), self._counted(X, sample_weight))
-
-    def _sums_of_rows(self, responsibilities: Array, log_prob: Array, counted: Array) -> Array:
-        """Return log-likelihood, Σ_i log max_k r_ik, and the number of samples, of rows that count so often."""
-        certainty = weighted_sum(np.log(responsibilities.max(axis=1)), counted)
-        return np.array([weighted_sum(log_prob, counted), certainty, counted.sum()])
+        return sums_of_rows(*self._normalised(X), self._counted(X, sample_weight))
 
     def _criteria_from(self, log_likelihood: float, certainty: float, n: float) -> dict[str, float]:
         """Return the criteria of so many samples."""
@@ -138,9 +137,8 @@ class FittedMixture[P: Parameters](Predictions, ABC):
         bic = float(deviance + p * np.log(n))
         return {"aic": deviance + 2 * p, "bic": bic, "icl": bic - 2 * certainty}
 
-    def _said(self, responsibilities: Array, log_prob: Array, counted: Array) -> dict[str, Any]:
-        sums = self._sums_of_rows(responsibilities, log_prob, counted)
-        return {"n_free_parameters": self.n_free_parameters_, **self._criteria_from(*sums.tolist())}
+    def _said(self, log_likelihood: float, certainty: float, n: float) -> dict[str, Any]:
+        return {"n_free_parameters": self.n_free_parameters_, **self._criteria_from(log_likelihood, certainty, n)}
 
     @property
     def _how(self) -> str:
@@ -282,7 +280,8 @@ class FittedMixture[P: Parameters](Predictions, ABC):
     def _uncertainty_of_chunks(self, X: Any, kind: str, level: float, sample_weight: Any) -> Uncertainty:
         if kind != "louis":
             raise ValueError(
-                f"kind must be 'louis' where X is in chunks: one pass over them gives it; got {shown(kind)}"
+                f"kind must be 'louis' where X is in chunks, which takes one pass, got {shown(kind)}: a bootstrap "
+                "refits rows in memory; of a part, as em.sample_rows(X, 20_000), its errors are those of so few rows"
             )
         samples = chunked_samples(self._for_chunks(X), X, sample_weight)
         return from_information(self._information_of(samples), self._approximation, level)

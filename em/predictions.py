@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from copy import copy
 from typing import Any, Self
 
 import numpy as np
@@ -11,7 +10,7 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, DensityMixin
 
 from em.chunked import is_chunked
-from em.chunked.predictions import checked_header, lazily, sums_over
+from em.chunked.predictions import for_chunks, lazily, sums_over
 from em.reports import ReportsOfMixture
 from em.samples import encoded
 from em.uncertainty.entries import Entries
@@ -38,8 +37,8 @@ class Predictions(ReportsOfMixture, DensityMixin, BaseEstimator, ABC):
         """Return the parameters in a row."""
 
     @abstractmethod
-    def _said(self, responsibilities: Array, log_prob: Array, counted: Array) -> dict[str, Any]:
-        """Return what a summary says of rows that count so often, beside their log-likelihood."""
+    def _said(self, log_likelihood: float, certainty: float, n: float) -> dict[str, Any]:
+        """Return what a summary says of rows with these sums (`sums_of_rows`), beside their log-likelihood."""
 
     @property
     @abstractmethod
@@ -64,14 +63,8 @@ class Predictions(ReportsOfMixture, DensityMixin, BaseEstimator, ABC):
         return None
 
     def _for_chunks(self, X: Any) -> Self:
-        """Return a copy for the chunks of X, which come as arrays: the names of X's features are checked here.
-
-        What is computed later is of this fit, also where the estimator was fitted again.
-        """
-        checked_header(self, X)
-        other = copy(self)
-        other.__dict__.pop("feature_names_in_", None)
-        return other
+        """Return a copy for the chunks of X, which come as arrays."""
+        return for_chunks(self, X)
 
     def __dask_tokenize__(self) -> Any:
         """Tell Dask what tells two fits apart, of which it would look at the settings only."""
@@ -139,17 +132,10 @@ def weighted_sum(values: Array, weights: Array) -> float:
     return float(weights[counted] @ values[counted])
 
 
-def number_of_samples(counted: Array) -> float:
-    """Return how many samples the rows are, which count so often (n,).
-
-    Raises
-    ------
-    ValueError
-        If no row counts.
-    """
-    if not counted.any():
-        raise ValueError(NOBODY)
-    return float(counted.sum())
+def sums_of_rows(responsibilities: Array, log_prob: Array, counted: Array) -> Array:
+    """Return log-likelihood, Σ_i log max_k r_ik, and the number of samples, of rows that count so often."""
+    certainty = weighted_sum(np.log(responsibilities.max(axis=1)), counted)
+    return np.array([weighted_sum(log_prob, counted), certainty, counted.sum()])
 
 
 def has_observed(X: Any) -> np.ndarray:

@@ -202,7 +202,7 @@ class VariationalMixture(Predictions):
     def _entries(self, n_samples: float) -> Entries:
         return entries_of(self.parameters_, n_samples, labels=self._labels)
 
-    def _said(self, responsibilities: Array, log_prob: Array, counted: Array) -> dict[str, Any]:
+    def _said(self, log_likelihood: float, certainty: float, n: float) -> dict[str, Any]:
         return {"lower_bound": self.lower_bound_}
 
     @property

@@ -9,8 +9,16 @@ import pandas as pd
 import pytest
 from families import FAILINGS, each_family, each_family_once
 
-from em import GaussianMixtureEM, KMeans, density_threshold, is_anomaly, likelihood_ratio_test, select
-from em.plots import plot
+from em import (
+    CategoricalMixtureEM,
+    GaussianMixtureEM,
+    KMeans,
+    density_threshold,
+    is_anomaly,
+    likelihood_ratio_test,
+    select,
+)
+from em.plots import plot, plot_silhouettes
 from em.variational_mixture import VariationalMixture
 from models.gmm import GMMPrior
 
@@ -42,6 +50,94 @@ def test_predictions_are_lazy_and_those_of_the_rows_in_memory(family):
         np.testing.assert_allclose(one, of_rows, rtol=1e-12)
     for number in NUMBERS:
         assert getattr(fit, number)(chunks) == pytest.approx(getattr(fit, number)(X), rel=1e-12)
+
+
+@each_family_once
+def test_lines_pages_and_filled_rows_are_those_of_the_rows_in_memory(family):
+    X, start, _ = family.problem(5, 2, 2, 100)
+    X = np.array(X, dtype=float)
+    X[::9, 0], weights = np.nan, np.random.RandomState(1).randint(0, 4, size=100).astype(float)
+    weights[:50] = 0  # a chunk of which no row counts, but is there
+    fit, chunks = family.fit(X, 2, init=start, max_iter=3, quiet=FAILINGS), da.from_array(X, chunks=(50, -1))
+    lines, wanted = (fit.assignments(rows, sample_weight=weights) for rows in (chunks, X))
+    assert isinstance(lines, dd.DataFrame)
+    lines, anomaly = lines.compute(), wanted.pop("anomaly")
+    threshold = density_threshold(fit, X, sample_weight=weights)
+    apart = np.abs(wanted["log_density"] - threshold) > 1e-9  # where no rounding decides
+    np.testing.assert_array_equal(lines.pop("anomaly")[apart], anomaly[apart])
+    pd.testing.assert_frame_equal(lines, wanted, rtol=1e-10)
+    filled = fit.impute(chunks)
+    assert isinstance(filled, da.Array)
+    assert filled.shape == X.shape
+    np.testing.assert_allclose(filled.compute(), fit.impute(X), rtol=1e-10)
+    for given in (None, weights):
+        assert_same_page(*(fit.summary(rows, sample_weight=given, uncertainty=True) for rows in (chunks, X)))
+
+
+def assert_same_page(page, wanted):
+    """Hold two pages to each other, whose numbers differ by the rounding of sums in another order."""
+    assert (page.model, page.samples, page.status, page.starts) == (
+        wanted.model,
+        wanted.samples,
+        wanted.status,
+        wanted.starts,
+    )
+    assert page.fit == pytest.approx(wanted.fit, rel=1e-10)
+    for name in ("components", "parameters"):
+        pd.testing.assert_frame_equal(page.to_frame(name), wanted.to_frame(name), rtol=1e-7)
+
+
+def test_a_frame_of_five_partitions_keeps_its_index_and_its_columns():
+    days = pd.date_range("2020", periods=120, name="day")
+    frame = pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "n": np.arange(120) % 7}, index=days)
+    frame.iloc[::7, 0], frame["m"] = np.nan, pd.array(np.arange(120) % 5, dtype="Int64")
+    frame.iloc[3, 3], frame["f"] = pd.NA, (np.arange(120) % 3).astype("float32")
+    chunks = dd.from_pandas(frame, npartitions=5)
+    fit = GaussianMixtureEM(2, random_state=0, n_init=1, covariance_type="tied", tol=1e-3).fit(frame)
+    lines, filled = fit.assignments(chunks), fit.impute(chunks)
+    for lazy, wanted in ((lines, fit.assignments(frame)), (filled, fit.impute(frame))):
+        assert lazy.divisions == chunks.divisions
+        computed = lazy.compute()
+        assert (lazy.dtypes == computed.dtypes).all()
+        pd.testing.assert_frame_equal(computed, wanted, rtol=1e-10, check_dtype=False)
+    assert lines.head(3).index.equals(days[:3])
+    assert filled.dtypes.astype(str).tolist() == ["float64", "float64", "int64", "float64", "float64"]
+    assert fit.predict(filled).compute().shape == (120,)
+
+
+def test_an_array_whose_rows_nobody_counted_has_lines_that_are_numbered():
+    lines = FIT.assignments(UNKNOWN, threshold=-5.0).compute()
+    pd.testing.assert_frame_equal(lines, FIT.assignments(X, threshold=-5.0))
+    assert FIT.impute(UNKNOWN).compute().tolist() == X.tolist()
+
+
+def test_labels_of_levels_are_filled_in_and_keep_their_types():
+    frame = pd.DataFrame({"a": ["u", "v", None, "u"] * 15, "b": pd.Categorical(["x", "y", "x", None] * 15, ["y", "x"])})
+    fit = CategoricalMixtureEM(1).fit(frame)
+    chunks = dd.from_pandas(frame, npartitions=4)
+    filled, wanted = fit.impute(chunks), fit.impute(frame)
+    assert (filled.dtypes == chunks.dtypes).all()
+    pd.testing.assert_frame_equal(filled.compute(), wanted, check_dtype=False)
+    words = np.array(frame.astype(object))
+    fit = CategoricalMixtureEM(1).fit(words)
+    assert fit.impute(da.from_array(words, chunks=(25, 1))).compute().tolist() == wanted.to_numpy().tolist()
+
+
+def test_nothing_is_read_before_it_is_wanted_and_a_page_reads_each_chunk_once():
+    read = []
+
+    def look(rows):
+        read.append(len(rows))
+        return rows
+
+    chunks = CHUNKS.map_blocks(look, meta=np.empty((0, 2)))
+    lines, _ = FIT.assignments(chunks, threshold=-5.0), FIT.impute(chunks)
+    assert read == []
+    lines.head(2)
+    assert read == [50]
+    read.clear()
+    FIT.summary(chunks)
+    assert sorted(read) == [20, 50, 50]
 
 
 @each_family
@@ -82,7 +178,8 @@ def test_names_of_features_are_those_of_the_fit():
     fit = GaussianMixtureEM(2, random_state=0, n_init=1).fit(frame)
     assert fit.feature_names_in_.tolist() == ["a", "b"]
     assert fit.score(frame) == pytest.approx(fit.score(FRAME), rel=1e-12)
-    for method in (*NUMBERS, "predict", "predict_proba", "score_samples", "uncertainty"):
+    pages = "assignments", "impute", "summary"
+    for method in (*NUMBERS, *pages, "predict", "predict_proba", "score_samples", "uncertainty"):
         with pytest.raises(ValueError, match="feature names should match"):
             getattr(fit, method)(frame[["b", "a"]])
     assert not hasattr(fit.fit(CHUNKS), "feature_names_in_")
@@ -98,6 +195,26 @@ def test_what_cannot_be_predicted_is_refused_before_anything_is_computed():
         FIT.predict(da.ones((4, 3)))
     with pytest.raises(ValueError, match="not fitted yet"):
         GaussianMixtureEM(2).predict(CHUNKS)
+    for method in (*NUMBERS, "predict", "impute", "assignments", "summary", "uncertainty"):
+        with pytest.raises(ValueError, match=r"X must be two-dimensional \(samples, features\), got 1 dimension"):
+            getattr(FIT, method)(CHUNKS[:, 0])
+    for call in (FIT.assignments, lambda rows, threshold: is_anomaly(FIT, rows, threshold)):
+        with pytest.raises(ValueError, match="threshold must be a log density in nats or None, got 'low'"):
+            call(CHUNKS, threshold="low")
+    with pytest.raises(ValueError, match="X must have a row with an observed cell and a positive weight"):
+        FIT.summary(CHUNKS * np.nan)
+
+
+@pytest.mark.parametrize("last", [False, True], ids=["all", "the last alone"])
+def test_a_bad_cell_is_named_by_chunk_and_row_when_it_is_computed(last):
+    rows = X.copy()
+    rows[112, 1] = np.inf
+    array, frame = da.from_array(rows, chunks=(50, -1)), dd.from_pandas(pd.DataFrame(rows), npartitions=4)
+    for rows, message in ((array, r"chunk 2: .* at X\[12, 1\]"), (frame, r"chunk 3: .* at X\[22, 1\]")):
+        for lazy in (FIT.predict(rows), FIT.assignments(rows, threshold=-5.0), FIT.impute(rows)):
+            part = lazy.partitions[lazy.npartitions - 1] if hasattr(lazy, "partitions") else lazy.blocks[-1]
+            with pytest.raises(ValueError, match=message):
+                (part if last else lazy).compute()
 
 
 def test_anomalies_of_chunks_are_lazy():
@@ -116,12 +233,9 @@ def test_components_are_selected_by_chunks():
 @pytest.mark.parametrize(
     "call",
     [
-        lambda: KMeans(2).fit(CHUNKS),
         lambda: likelihood_ratio_test(CHUNKS, FIT, 1, n_bootstrap=1),
-        lambda: FIT.summary(CHUNKS),
-        lambda: FIT.assignments(CHUNKS),
-        lambda: FIT.impute(CHUNKS),
         lambda: plot(FIT, CHUNKS),
+        lambda: plot_silhouettes(KMeans(2, random_state=0).fit(X), CHUNKS),
         lambda: VariationalMixture(2, prior=GMMPrior.weakly_informative(X, 2)).fit(CHUNKS),
         lambda: GMMPrior.weakly_informative(CHUNKS, 2),
     ],
@@ -135,5 +249,5 @@ def test_neither_bags_nor_bootstraps_of_chunks_are_taken():
     for foreign in (dask.delayed(X), dask.bag.from_sequence([[1.0, 2.0]])):
         with pytest.raises(TypeError, match=r"X must be in memory here, got a Dask (Delayed|Bag)"):
             GaussianMixtureEM(2).fit(foreign)
-    with pytest.raises(ValueError, match="kind must be 'louis' where X is in chunks"):
+    with pytest.raises(ValueError, match=r"kind must be 'louis' where X is in chunks.*em\.sample_rows\(X, 20_000\)"):
         FIT.uncertainty(CHUNKS, kind="bootstrap")

@@ -9,7 +9,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 import em.chunked.samples
-from em import GaussianMixtureEM
+from em import GaussianMixtureEM, KMeans
 from em.chunked.chunks import Chunks
 from em.chunked.groups import MOST_CHUNKS, Recipe, add, grouped
 
@@ -90,6 +90,20 @@ def test_a_fit_has_the_same_bits_on_a_cluster_and_in_this_process_and_wherever_c
     with dask.config.set(scheduler="synchronous"):
         assert one == [bits(begun(X))] * 3
         assert of_frame == [bits(begun(frame))] * 2
+
+
+@pytest.mark.filterwarnings("ignore::em.NotConvergedWarning")
+def test_clusters_and_lines_are_the_same_on_a_cluster_and_in_this_process(client):
+    X, start = da.from_array(clouds(), chunks=(80, -1)), clouds()[:3]
+    there = KMeans(3, init=start).fit(X)
+    lines = there.assignments(X).compute(), begun(X).assignments(X).compute()
+    with dask.config.set(scheduler="synchronous"):
+        here = KMeans(3, init=start).fit(X)
+        wanted = here.assignments(X).compute(), begun(X).assignments(X).compute()
+    assert there.cluster_centers_.tolist() == here.cluster_centers_.tolist()
+    assert there.history_.tolist() == here.history_.tolist()
+    for one, other in zip(lines, wanted, strict=True):
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
 
 
 def test_workers_may_leave_and_come_between_passes(client, cluster, monkeypatch):

@@ -1,11 +1,14 @@
 """The fused passes compute what the textbook defines, to the last digits, on hard data."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
 from benchmarks.digits import ALLOWED, OURS, bernoulli_stresses, gaussian_stresses
 from em.bmm import BINOMIAL
+from em.engine.blocks import CHUNK_NUMBERS
 from em.gmm.natural_form import NaturalForm
 from em.gmm.passes import GaussianRows, gaussian_pass
 from em.gmm.statistics import GaussianStatistics
@@ -163,6 +166,21 @@ def test_runs_with_rows_and_weights_of_their_own_are_runs_alone(kind):
         wanted = gaussian_pass(X[r], parameters, weights[r])
         found = GaussianStatistics.of(kind, {name: array[r] for name, array in statistics.items()})
         assert_same_sums((log_likelihood[r], found), wanted, 20)
+
+
+def test_a_pass_writes_to_the_memory_of_the_one_before():
+    K, D = 20, 10
+    rng = np.random.RandomState(0)
+    X, parameters = rng.normal(size=(20_000, D)), random_gmm(K, D, rng, "full")
+    rows = CHUNK_NUMBERS // (K + NaturalForm("full", D).n_statistics)  # of a block
+    gaussian_pass(X, parameters)
+    tracemalloc.start()
+    try:
+        gaussian_pass(X, parameters)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < rows * K * 8  # a fresh array of a block costs Dask's workers a page fault for each 4 kB
 
 
 def test_rows_that_repeat_are_collapsed_and_others_left_alone():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from families import FAILINGS, each_family, largest_relative_gap
 
-from em import StreamSettings
+from em import KMeans, StreamSettings
 
 N = 120
 
@@ -25,6 +25,16 @@ def problem(family):
     return X, rng.randint(0, 4, size=N).astype(float), start
 
 
+def held_to_the_rows_in_memory(fit, rows, X, weights):
+    """Hold what a fit says of rows in a file or in chunks to what it says of the same rows in memory."""
+    lines, wanted = (fit.assignments(x, threshold=0.0).drop(columns="anomaly") for x in (rows, X))
+    np.testing.assert_allclose(np.asarray(lines), np.asarray(wanted), rtol=1e-9)
+    np.testing.assert_allclose(np.asarray(fit.impute(rows)), fit.impute(X), rtol=1e-9)
+    page, wanted = (fit.summary(x, sample_weight=weights) for x in (rows, X))
+    assert page.samples == wanted.samples
+    assert page.fit == pytest.approx(wanted.fit, rel=1e-9)
+
+
 @pytest.mark.filterwarnings("ignore::em.NotIdentifiableWarning")
 @each_family
 def test_memory_file_chunks_and_stream_give_one_fit(family, tmp_path):
@@ -38,6 +48,7 @@ def test_memory_file_chunks_and_stream_give_one_fit(family, tmp_path):
         other = family.fit(rows, 2, sample_weight=weights, quiet=FAILINGS, **settings)
         assert other.log_likelihood_ == pytest.approx(memory.log_likelihood_, abs=1e-6)
         assert largest_relative_gap(other.parameters_.arrays(), wanted) < 1e-3
+        held_to_the_rows_in_memory(memory, rows, X, weights)
     stream = family.estimator(2, prior=family.prior(2, 2), **family.options, **family.structure, **settings)
     n = int(weights[~np.isnan(X).all(axis=1)].sum())
     for bound in (1e-3, 0.5):  # the first pass is the stream's start, the second one of steps
@@ -46,3 +57,16 @@ def test_memory_file_chunks_and_stream_give_one_fit(family, tmp_path):
         assert largest_relative_gap(stream.parameters_.arrays(), wanted) < bound
         assert not held or stream.weights_.tolist() == [0.4, 0.6]
     assert stream.n_samples_seen_ == 2 * n
+
+
+def test_memory_file_and_chunks_give_one_set_of_clusters(tmp_path, monkeypatch):
+    monkeypatch.setattr("em.chunked.samples.MOST_SKETCHED", 30)
+    rng = np.random.RandomState(0)
+    X, weights = rng.normal(size=(N, 3)), rng.randint(0, 4, size=N).astype(float)
+    memory = KMeans(4, init=X[:4]).fit(X, sample_weight=weights)
+    np.save(tmp_path / "X.npy", X)
+    for rows in (np.load(tmp_path / "X.npy", mmap_mode="r"), da.from_array(X, chunks=(70, -1))):
+        other = KMeans(4, init=X[:4]).fit(rows, sample_weight=weights)
+        np.testing.assert_allclose(other.cluster_centers_, memory.cluster_centers_, rtol=1e-10)
+        np.testing.assert_array_equal(np.asarray(other.labels_), memory.labels_)
+        np.testing.assert_allclose(np.asarray(other.assignments(rows)), np.asarray(memory.assignments(X)), rtol=1e-9)

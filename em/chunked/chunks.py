@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from em.chunked.groups import Parts, Recipe, Recipes, add, grouped, recipes_of, sum_of_group
+from em.chunked.groups import Parts, Recipe, Recipes, add, grouped, recipes_of, refuse, sum_of_group
 from models.frames import is_dask
 from models.validation import Array
 
@@ -139,7 +139,7 @@ class Chunks:
         for recipe in self._recipes:
             for future in (self.futures[key] for key in recipe.given if key in self.futures):
                 if future.status == "error":
-                    recipe.refuse(future.exception())
+                    refuse(recipe.number, future.exception())
         for key, own in client.who_has(list(self.futures.values())).items():
             if own and self._known.at.get(key) not in own:  # copies that come and go change nothing
                 self._known.at[key] = min(own)
@@ -148,10 +148,15 @@ class Chunks:
 
 def rows_of(X: Any) -> Any:
     """Return a Dask array or DataFrame as an array whose chunks hold whole rows."""
+    check_matrix(X)
     array = X.to_dask_array() if hasattr(X, "to_dask_array") else X
-    if array.ndim != 2:
-        raise ValueError(f"X must be two-dimensional (samples, features), got {array.ndim} dimension(s)")
     return array.rechunk({1: -1})
+
+
+def check_matrix(X: Any) -> None:
+    """Raise a ValueError unless X has rows and columns."""
+    if X.ndim != 2:
+        raise ValueError(f"X must be two-dimensional (samples, features), got {X.ndim} dimension(s)")
 
 
 class _Bound:

@@ -60,14 +60,7 @@ class Recipe:
                 return None
             return function(rows, check_sample_weight(weights, n))
         except Exception as error:
-            self.refuse(error)
-
-    def refuse(self, error: BaseException) -> NoReturn:
-        """Raise an error about the chunk, with its number."""
-        if isinstance(error, TypeError | ValueError) and len(error.args) == 1:
-            error.args = (f"chunk {self.number}: {error}",)
-            raise error
-        raise RuntimeError(f"chunk {self.number}: {type(error).__name__}: {error}") from error
+            refuse(self.number, error)
 
     def _made(self, given: Mapping[Hashable, Any]) -> tuple[Any, Array | None]:
         from dask.local import get_sync
@@ -77,6 +70,14 @@ class Recipe:
         values = {key: given[key] for key in self.given}
         made = get_sync({**self.tasks, **values}, keys) if self.tasks else [values[key] for key in keys]
         return made[0], self.weights if known else made[1]
+
+
+def refuse(number: int, error: BaseException) -> NoReturn:
+    """Raise an error about a chunk, with its number."""
+    if isinstance(error, TypeError | ValueError) and len(error.args) == 1:
+        error.args = (f"chunk {number}: {error}",)
+        raise error
+    raise RuntimeError(f"chunk {number}: {type(error).__name__}: {error}") from error
 
 
 class Recipes:

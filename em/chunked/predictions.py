@@ -1,23 +1,38 @@
 """What a fitted mixture says of chunks: lazy arrays in the same chunks, and sums over them."""
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from em.chunked.chunks import Chunks, rows_of
+from em.chunked.groups import refuse
 from em.chunked.samples import check_header
 
 
-def checked_header(estimator: BaseEstimator, X: Any) -> None:
-    """Raise an error unless the estimator is fitted, to as many features as X has and of the same names."""
+def for_chunks[T: BaseEstimator](estimator: T, X: Any) -> T:
+    """Return a copy for the chunks of X, which come as arrays: the names of X's features are checked here.
+
+    What is computed later is of this fit, also where the estimator was fitted again. Labels of the fit stay behind.
+
+    Raises
+    ------
+    ValueError
+        Unless the estimator is fitted, to as many features as X has and of the same names.
+    """
     check_is_fitted(estimator)
     check_header(estimator, X, reset=False)
+    other = copy(estimator)
+    for name in ("feature_names_in_", "labels_"):
+        other.__dict__.pop(name, None)
+    return other
 
 
-def lazily(method: Callable[[Any], Any], X: Any, n_columns: int = 0, dtype: type = np.float64) -> Any:
+def lazily(method: Callable[[Any], Any], X: Any, n_columns: int = 0, dtype: DTypeLike = np.float64) -> Any:
     """Return the Dask array of what a method gives of each chunk's array: shape (n,), or (n, n_columns).
 
     Examples
@@ -33,8 +48,18 @@ def lazily(method: Callable[[Any], Any], X: Any, n_columns: int = 0, dtype: type
     return array.map_blocks(_of_chunk, method, nothing, dtype=dtype, meta=nothing, **shape)
 
 
-def _of_chunk(rows: Any, method: Callable[[Any], Any], nothing: np.ndarray) -> np.ndarray:
-    return np.asarray(method(rows)) if len(rows) else nothing
+def _of_chunk(
+    rows: Any, method: Callable[[Any], Any], nothing: np.ndarray, block_id: tuple[int, ...] = ()
+) -> np.ndarray:
+    return np.asarray(said_of(method, rows, block_id[0])) if len(rows) else nothing
+
+
+def said_of[T](method: Callable[[Any], T], rows: Any, number: int) -> T:
+    """Return what a method says of the rows of a chunk; its errors name the chunk by its number."""
+    try:
+        return method(rows)
+    except Exception as error:
+        refuse(number, error)
 
 
 def sums_over(function: Callable[[Any, Any], np.ndarray], X: Any, sample_weight: Any) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from em.chunked.chunks import Chunks
+from em.chunked.chunks import Chunks, check_matrix
 from em.chunked.expectation import Expectation
 from em.chunked.summary import LAST, Ends, Summary, bound_of, summary_of
 from em.engine.blocks import blocks
@@ -49,12 +49,14 @@ class WholeSamples(Samples):
 class Reader:
     """How a chunk becomes samples: an estimator's codes for labels, where it has some, names for messages, and units.
 
-    Once all chunks were read and all their rows take part (``whole``), they are not checked again.
+    Cells may be missing where ``missing`` says so. Once all chunks were read and all their rows take part (``whole``),
+    they are not checked again.
     """
 
     estimator: BaseEstimator | None
     n_features: int
     names: Sequence[str] | None
+    missing: bool = True
     units: Any = None
     whole: bool = False
 
@@ -68,8 +70,9 @@ class Reader:
                 X, weights, np.broadcast_to(True, len(X)), len(X), self.names, lasting=False
             )
         else:
-            X = np.ascontiguousarray(data_matrix(encoded(self.estimator, rows), missing=True, names=self.names))
-            samples = replace(kept_samples(X, weights, self.names)[0], lasting=False)
+            matrix = data_matrix(encoded(self.estimator, rows), missing=self.missing, names=self.names)
+            kept, _ = kept_samples(np.ascontiguousarray(matrix), weights, self.names, self.missing)
+            samples = replace(kept, lasting=False)
         return samples if self.units is None else self.units.samples(samples)
 
 
@@ -183,16 +186,26 @@ class ChunkedSamples(Samples):
 
 
 def chunked_to_fit(
-    estimator: BaseEstimator, X: Any, sample_weight: Any = None, names: Sequence[str] | None = None
+    estimator: BaseEstimator,
+    X: Any,
+    sample_weight: Any = None,
+    names: Sequence[str] | None = None,
+    *,
+    missing: bool = True,
 ) -> ChunkedSamples:
     """Return `chunked_samples`; the estimator remembers the number of features and any names."""
-    samples = chunked_samples(estimator, X, sample_weight, names)
+    samples = chunked_samples(estimator, X, sample_weight, names, missing=missing)
     check_header(estimator, X, reset=True)
     return samples
 
 
 def chunked_samples(
-    estimator: BaseEstimator, X: Any, sample_weight: Any = None, names: Sequence[str] | None = None
+    estimator: BaseEstimator,
+    X: Any,
+    sample_weight: Any = None,
+    names: Sequence[str] | None = None,
+    *,
+    missing: bool = True,
 ) -> ChunkedSamples:
     """Return a Dask array or DataFrame as samples, checked chunk by chunk.
 
@@ -204,7 +217,7 @@ def chunked_samples(
     chunks, names = Chunks.of(X, sample_weight), column_names(X) if names is None else names
     D = X.shape[1]
     encodes = hasattr(estimator, "_encoded")
-    reader = Reader(estimator if encodes else None, D, names)
+    reader = Reader(estimator if encodes else None, D, names, missing)
     most = min(MOST_SKETCHED, max(MOST_CELLS_SKETCHED // max(D, 1), FEWEST_SKETCHED))
     summary: Summary | None = chunks.sum(_summarised, reader, most, len(chunks.rows))
     if summary is not None and not summary.sketch.whole:
@@ -229,6 +242,7 @@ def chunked_samples(
 
 def check_header(estimator: BaseEstimator, X: Any, *, reset: bool) -> None:
     """Check the number of X's features and their names, or remember them with ``reset``, as scikit-learn does."""
+    check_matrix(X)
     header: Any = np.empty((0, X.shape[1]))
     if hasattr(X, "columns"):
         from pandas import DataFrame

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import Tags
 
 from em.chunked import is_chunked
+from em.chunked.frames import filled_chunks
 from em.cmm import CategoricalSteps
 from em.cmm.chunked_levels import levels_of_chunks
 from em.exponential import ExponentialMixtureEM
@@ -70,8 +71,12 @@ class CategoricalMixtureEM(ExponentialMixtureEM[CMMParameters]):
     def impute(self, X: ArrayLike) -> Any:
         """Return X (n, D) with each missing cell replaced by its most probable level given the row's observed cells.
 
-        A pandas or polars frame stays one, as in other mixtures.
+        A pandas or polars frame stays one, as in other mixtures. Of a Dask array or DataFrame the result is lazy, and
+        each column of a frame keeps its type.
         """
+        if is_chunked(X):
+            labels = labels_of(np.empty((0, self.parameters_.n_features)), self.levels_)
+            return filled_chunks(self._for_chunks(X).impute, X, labels)
         codes = samples_to_use(self, X, missing=True)
         expected, missing = self._normalised(X)[0] @ self.probs_, np.isnan(codes)
         ends = np.cumsum(self.parameters_.levels)[:-1]

@@ -87,7 +87,8 @@ class GaussianRows:
 
         def step(rows: slice) -> tuple[Array, dict[str, Array]]:
             statistics = self._statistics(rows) if kept is None else kept[..., rows]
-            joint = (flat @ statistics).reshape(R, K, -1)
+            room = _room("joint", *flat.shape[:-1], statistics.shape[-1])
+            joint = np.matmul(flat, statistics, out=room).reshape(R, K, -1)
             responsibilities, log_prob = normalise(joint.mT, overwrite=True)
             if weights is not None:
                 responsibilities *= weights[..., rows, None]
@@ -101,7 +102,7 @@ class GaussianRows:
 
     def _statistics(self, rows: slice) -> Array:
         """Return the statistics of a slice of the rows, for as long as this thread asks for no other."""
-        made = _room(self.form.n_statistics, rows.stop - rows.start)
+        made = _room("statistics", self.form.n_statistics, rows.stop - rows.start)
         columns = made[self.form.columns]
         if hasattr(self.X, "put_columns"):
             self.X.put_columns(rows, columns)
@@ -172,8 +173,8 @@ def gaussian_pass(X: Any, parameters: GMMParameters, sample_weight: Weights = No
 _of_thread = local()
 
 
-def _room(*shape: int) -> Array:
-    """Return an array to write to, in memory that this thread uses again.
+def _room(name: str, *shape: int) -> Array:
+    """Return an array to write to, in memory that this thread uses again for the array of this name.
 
     A fresh one is a page fault for each 4 kB where freed memory goes back to the system, as in Dask's workers, and that
     took half of a pass.
@@ -181,9 +182,9 @@ def _room(*shape: int) -> Array:
     n = math.prod(shape)
     if n > MOST_NUMBERS_OF_THREAD:
         return np.empty(shape)
-    if getattr(_of_thread, "numbers", np.empty(0)).size < n:
-        _of_thread.numbers = np.empty(n)
-    return np.asarray(_of_thread.numbers[:n].reshape(shape))
+    if getattr(_of_thread, name, np.empty(0)).size < n:
+        setattr(_of_thread, name, np.empty(n))
+    return np.asarray(getattr(_of_thread, name)[:n].reshape(shape))
 
 
 def _merged(which: np.ndarray, of_those: Array, of_others: Array) -> Array:

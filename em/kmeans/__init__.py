@@ -18,6 +18,10 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.utils import Tags, check_random_state
 
+from em.chunked import is_chunked
+from em.chunked.predictions import for_chunks, lazily, sums_over
+from em.chunked.samples import ChunkedSamples, chunked_to_fit
+from em.kmeans.chunks import lloyds_of_chunks
 from em.kmeans.lloyd import LloydRun, lloyd, nearest, squared_distances
 from em.kmeans.plusplus import kmeans_plusplus
 from em.kmeans.sparse_moments import sparse_typical_size
@@ -63,7 +67,7 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
     cluster_centers_ : ndarray, shape (K, D)
         Centres.
     labels_ : ndarray of int, shape (n,)
-        Nearest centre of each sample.
+        Nearest centre of each sample. Of a fit to Dask's chunks it is a lazy array; where such a fit was loaded, None.
     inertia_ : float
         Σ_i min_k ‖x_i - c_k‖², of the returned centres.
     objective_, history_ : float; ndarray, shape (``n_iter_`` + 1,)
@@ -109,35 +113,32 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
 
         Parameters
         ----------
-        X : array_like, shape (n, D)
-            Samples.
+        X : array_like, or a Dask array or DataFrame, shape (n, D)
+            Samples. Dask's rows stay in their chunks: restarts run on a sample of them (:mod:`em.chunked.summary`), and
+            those that lead there go on with sums over all chunks, in passes that they share.
         y : ignored
             Present for scikit-learn's conventions.
         sample_weight : array_like, shape (n,), or None
             Frequencies: how often each row occurs.
         """
-        samples = samples_to_fit(self, X, sample_weight)
+        samples: Samples
+        if is_chunked(X):
+            samples = chunked_to_fit(self, X, sample_weight, missing=False)
+        else:
+            samples = samples_to_fit(self, X, sample_weight)
         self._check_settings(samples)
-        rows = samples.distinct() if worth_sorting(samples.X) else samples
-        location, scale = _location_and_scale(rows)
-        rows = replace(rows, X=rows.X / scale if issparse(rows.X) else (rows.X - location) / scale)
-        settings: dict[str, Any] = {"tol": self.tol / scale**2, "max_iter": self.max_iter}
+        distinct = not samples.in_memory or worth_sorting(samples.X)
         with one_blas_thread():
-            part = self._part(rows)
-            starts = self._starts(rows if part is None else part, location, scale)
-            n_starts = len(starts)
-            if part is not None:
-                starts = leading(part, [lloyd(part.X, part.weights, start, **settings) for start in starts])
-            runs = [lloyd(rows.X, rows.weights, start, **settings) for start in starts]
-        best = max(runs, key=lambda run: run.objective)
+            best, n_starts, location, scale = self._search(samples.distinct() if distinct else samples, X)
         self.cluster_centers_ = location + scale * best.centers
-        self.labels_ = nearest(samples_to_use(self, X), self.cluster_centers_)[0]
+        self.labels_ = self.predict(X)
         self.objective_, self.history_ = best.objective * scale**2, best.history * scale**2
         self.inertia_, self.n_iter_, self.converged_ = -self.objective_, len(best.history) - 1, best.converged
         self.status_ = f"{best.status}; best of {n_starts} restart(s)"
         if not self.converged_:
             tell(self.status_, NotConvergedWarning)
-        if (found := len(np.unique(self.labels_[samples.numbers]))) < self.n_clusters:
+        used = np.unique(self.labels_[samples.numbers]) if samples.in_memory else np.flatnonzero(best.counts)
+        if (found := len(used)) < self.n_clusters:
             why = "X has no more distinct rows" if self.inertia_ == 0 else "some centres are the nearest of no row"
             remark = f"found {found} distinct cluster(s), fewer than n_clusters={self.n_clusters}: {why}"
             self.status_ = f"{self.status_}; {remark}"
@@ -151,6 +152,10 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
     def fit_transform(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Array:
         """Find the centres and return the distance of each sample to each of them, shape (n, K)."""
         return self.fit(X, sample_weight=sample_weight).transform(X)
+
+    def _packed(self) -> dict[str, Any]:
+        """Return what a file holds in place of lazy labels."""
+        return {"labels_": None} if is_chunked(self.labels_) else {}
 
     def __sklearn_tags__(self) -> Tags:
         """Tell scikit-learn that the data may be sparse."""
@@ -170,6 +175,26 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
             frozen_array("init", self.init, (K, samples.X.shape[1]))
         elif self.init != "k-means++":
             raise ValueError(f"init must be 'k-means++' or an array of centres, got {shown(self.init)}")
+
+    def _search(self, rows: Samples, X: Any) -> tuple[LloydRun, int, Array, float]:
+        """Return the best run, how many starts there were, and the location and the scale of the run's units."""
+        location, scale = _location_and_scale(rows)
+        settings: dict[str, Any] = {"tol": self.tol / scale**2, "max_iter": self.max_iter}
+        hand = rows.at_hand
+        hand = replace(hand, X=hand.X / scale if issparse(hand.X) else (hand.X - location) / scale)
+        rows = hand if rows.in_memory else rows
+        part = self._part(hand)
+        if part is None and isinstance(self.init, str) and not rows.in_memory:
+            part = hand
+        starts = self._starts(hand if part is None else part, location, scale)
+        n_starts = len(starts)
+        if part is not None:
+            starts = leading(part, [lloyd(part.X, part.weights, start, **settings) for start in starts])
+        if isinstance(rows, ChunkedSamples):
+            runs = lloyds_of_chunks(rows, starts, X, location=location, scale=scale, **settings)
+        else:
+            runs = [lloyd(rows.X, rows.weights, start, **settings) for start in starts]
+        return max(runs, key=lambda run: run.objective), n_starts, location, scale
 
     def _part(self, samples: Samples) -> Samples | None:
         """Return a random part of so many rows that restarts on all of them would be wasted on most, or None."""
@@ -198,20 +223,31 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
         return len(self.cluster_centers_)
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Return the index of the nearest centre of each sample, shape (n,)."""
+        """Return the index of the nearest centre of each sample, shape (n,); of Dask's chunks a lazy array."""
+        if is_chunked(X):
+            return lazily(self._for_chunks(X).predict, X, dtype=np.intp)
         return nearest(samples_to_use(self, X), self.cluster_centers_)[0]
 
     def transform(self, X: ArrayLike) -> Array:
-        """Return the distance of each sample to each centre, shape (n, K)."""
+        """Return the distance of each sample to each centre, shape (n, K); of Dask's chunks a lazy array."""
+        if is_chunked(X):
+            return lazily(self._for_chunks(X).transform, X, len(self.cluster_centers_))
         return np.sqrt(squared_distances(samples_to_use(self, X), self.cluster_centers_))
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
-        """Return minus the inertia of X."""
+        """Return minus the inertia of X, of Dask's chunks in one pass."""
+        if is_chunked(X):
+            return -float(sums_over(self._for_chunks(X)._inertia, X, sample_weight))
+        return -float(self._inertia(X, sample_weight))
+
+    def _inertia(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
         distances = nearest(samples_to_use(self, X), self.cluster_centers_)[1]
         weights = check_sample_weight(sample_weight, len(distances))
-        if weights is None:
-            return -float(distances.sum())
-        return -float(weights[weights > 0] @ distances[weights > 0])
+        return np.asarray(distances.sum() if weights is None else weights[weights > 0] @ distances[weights > 0])
+
+    def _for_chunks(self, X: Any) -> Self:
+        """Return a copy for the chunks of X, which come as arrays."""
+        return for_chunks(self, X)
 
 
 def leading(part: Samples, runs: list[LloydRun]) -> list[Array]:

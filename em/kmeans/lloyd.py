@@ -18,7 +18,9 @@ Lloyd (1982), Least squares quantization in PCM, IEEE Transactions on Informatio
 Hamerly (2010), Making k-means even faster, SIAM International Conference on Data Mining, 130-140.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -53,6 +55,8 @@ class LloydRun:
         Whether no assignment changes any more, or less than ``tol`` is still to be gained.
     status : str
         The same as a sentence.
+    counts : ndarray, shape (K,)
+        Weight of the samples of each centre.
     """
 
     centers: Array
@@ -60,6 +64,7 @@ class LloydRun:
     history: Array
     converged: bool
     status: str
+    counts: Array
 
 
 def squared_norms(X: Any) -> Array:
@@ -102,45 +107,67 @@ def lloyd(X: Any, weights: Array | None, centers: Array, *, tol: float = 0.0, ma
     [[0.5], [9.0]]
     """
     w, norms = np.ones(X.shape[0]) if weights is None else weights, squared_norms(X)
-    total, inertias, converged, status = float(w @ norms), [], False, ""
+    total, inertias, converged, status = float(w @ norms), list[float](), False, ""
     labels, upper, lower = _assigned(X, norms, centers)
-    counts, sums = np.bincount(labels, w, minlength=len(centers)), _sums(X, labels, w, len(centers))
-    while not status:
+    counts, sums = np.bincount(labels, w, minlength=len(centers)), cluster_sums(X, labels, w, len(centers))
+    while True:
         inertias.append(total - 2 * float((centers * sums).sum()) + float(counts @ (centers**2).sum(axis=1)))
-        n_iter = len(inertias) - 1
-        idle = n_iter >= IDLE and inertias[-1 - IDLE] - inertias[-1] <= EPS * total  # ties go to and fro
-        if idle or (n_iter > 1 and 0 < _rest(inertias) <= tol):
-            converged, bound = True, 0.0 if idle else tol
-            status = f"converged after {n_iter} iterations, at most {bound:.3g} units of inertia from the limit"
-        elif n_iter == max_iter:
-            last = inertias[-2] - inertias[-1]
-            status = f"stopped at max_iter={max_iter} with a last gain of {last:.2g} units of inertia"
-            status += ": raise max_iter or tol"
-        else:
-            before, centers = centers, _means(X, labels, counts, sums, centers)
-            shifts = np.sqrt(((centers - before) ** 2).sum(axis=1))
-            upper, lower = upper + shifts[labels], lower - shifts.max()
-            changed, others = _reassign(X, norms, centers, labels, upper, lower)
-            counts = np.bincount(labels, w, minlength=len(centers))
-            if len(changed):
-                rows, own = X[changed], w[changed]
-                sums = sums + _sums(rows, labels[changed], own, len(centers)) - _sums(rows, others, own, len(centers))
-                continue
-            sums = _sums(X, labels, w, len(centers))  # anew, without what roundings have left
-            centers, before = _means(X, labels, counts, sums, centers), labels
-            labels, upper, lower = _assigned(X, norms, centers)
-            if (labels == before).all():
-                inertias.append(inertias[-1])
-                converged = True
-                status = f"converged after {n_iter + 1} iterations, at most 0 units of inertia from the limit"
-            counts, sums = np.bincount(labels, w, minlength=len(centers)), _sums(X, labels, w, len(centers))
-    inertia = float(w @ _own_distances(X, centers, labels))
+        converged, status = ending(inertias, total, tol, max_iter)
+        if status:
+            break
+        before, centers = centers, means(counts, sums, centers, partial(farthest, X, centers, labels))
+        shifts = np.sqrt(((centers - before) ** 2).sum(axis=1))
+        upper, lower = upper + shifts[labels], lower - shifts.max()
+        changed, others = _reassign(X, norms, centers, labels, upper, lower)
+        counts = np.bincount(labels, w, minlength=len(centers))
+        if len(changed):
+            rows, own = X[changed], w[changed]
+            sums = sums + cluster_sums(rows, labels[changed], own, len(centers))
+            sums = sums - cluster_sums(rows, others, own, len(centers))
+            continue
+        sums = cluster_sums(X, labels, w, len(centers))  # anew, without what roundings have left
+        centers, before = means(counts, sums, centers, partial(farthest, X, centers, labels)), labels
+        labels, upper, lower = _assigned(X, norms, centers)
+        counts, sums = np.bincount(labels, w, minlength=len(centers)), cluster_sums(X, labels, w, len(centers))
+        if (labels == before).all():
+            inertias.append(inertias[-1])
+            converged, status = True, same_again(inertias)
+            break
+    return ended(centers, inertias, float(w @ _own_distances(X, centers, labels)), converged, status, counts)
+
+
+def ending(inertias: Sequence[float], total: float, tol: float, max_iter: int) -> tuple[bool, str]:
+    """Return whether inertias so far say that a run converged, and how it ended in words, "" where it goes on.
+
+    ``total`` is the inertia about 0, whose rounding counts for nothing.
+    """
+    n_iter = len(inertias) - 1
+    idle = n_iter >= IDLE and inertias[-1 - IDLE] - inertias[-1] <= EPS * total  # ties go to and fro
+    if idle or (n_iter > 1 and 0 < _rest(inertias) <= tol):
+        bound = 0.0 if idle else tol
+        return True, f"converged after {n_iter} iterations, at most {bound:.3g} units of inertia from the limit"
+    if n_iter < max_iter:
+        return False, ""
+    last = inertias[-2] - inertias[-1]
+    status = f"stopped at max_iter={max_iter} with a last gain of {last:.2g} units of inertia"
+    return False, f"{status}: raise max_iter or tol"
+
+
+def same_again(inertias: Sequence[float]) -> str:
+    """Return in words that no assignment changed in the last iteration."""
+    return f"converged after {len(inertias) - 1} iterations, at most 0 units of inertia from the limit"
+
+
+def ended(
+    centers: Array, inertias: Sequence[float], inertia: float, converged: bool, status: str, counts: Array
+) -> LloydRun:
+    """Return a run of these inertias, with that of the centres without the rounding of expanded squares."""
     history = np.minimum(-np.minimum.accumulate(inertias), -inertia)
     history[-1] = -inertia
-    return LloydRun(centers, -inertia, history, converged, status)
+    return LloydRun(centers, -inertia, history, converged, status, counts)
 
 
-def _rest(inertias: list[float]) -> float:
+def _rest(inertias: Sequence[float]) -> float:
     """Return the rest of a geometric series of gains, by the last two."""
     before, last = inertias[-3] - inertias[-2], inertias[-2] - inertias[-1]
     return last**2 / (before - last) if before > last > 0 else np.inf
@@ -202,7 +229,7 @@ def _own_distances(X: Any, centers: Array, labels: np.ndarray) -> Array:
     return distances
 
 
-def _sums(X: Any, labels: np.ndarray, w: Array, n_clusters: int) -> Array:
+def cluster_sums(X: Any, labels: np.ndarray, w: Array, n_clusters: int) -> Array:
     """Return Σ w_i x_i of each cluster, shape (K, D)."""
     n = len(labels)
     if n * n_clusters <= FEW_SHARES:  # a sparse matrix takes longer to make than this product
@@ -212,14 +239,22 @@ def _sums(X: Any, labels: np.ndarray, w: Array, n_clusters: int) -> Array:
     return np.asarray(sums.toarray() if issparse(sums) else sums)
 
 
-def _means(X: Any, labels: np.ndarray, counts: Array, sums: Array, centers: Array) -> Array:
-    """Return the mean of each cluster; one that has no sample restarts at the sample farthest from its own centre."""
-    means = np.where(counts[:, None] > 0, sums / np.where(counts > 0, counts, 1.0)[:, None], centers)
+def means(counts: Array, sums: Array, centers: Array, farthest: Callable[[], tuple[float, Array]]) -> Array:
+    """Return the mean of each cluster; one that has no sample restarts at the sample farthest from its own centre.
+
+    ``farthest`` returns the square of its distance, and that sample (D,).
+    """
+    found = np.where(counts[:, None] > 0, sums / np.where(counts > 0, counts, 1.0)[:, None], centers)
     empty = np.flatnonzero(counts == 0)
     if len(empty):
-        distances = _own_distances(X, centers, labels)
-        row = X[[int(distances.argmax())]]
-        row = (row.toarray() if issparse(row) else row)[0]
-        if distances.max() > MEAN_ROUNDING**2 * float(row @ row):  # else every sample sits on its centre
-            means[empty[0]] = row
-    return means
+        distance, row = farthest()
+        if distance > MEAN_ROUNDING**2 * float(row @ row):  # else every sample sits on its centre
+            found[empty[0]] = row
+    return found
+
+
+def farthest(X: Any, centers: Array, labels: np.ndarray) -> tuple[float, Array]:
+    """Return the largest squared distance of a row to its own centre, and the first row that has it."""
+    distances = _own_distances(X, centers, labels)
+    row = X[[int(distances.argmax())]]
+    return float(distances.max()), (row.toarray() if issparse(row) else row)[0]

@@ -25,8 +25,9 @@ class ReportsOfMixture:
 
         Parameters
         ----------
-        X : array_like, shape (n, D)
-            The samples that the mixture was fitted to, which it does not keep.
+        X : array_like, or a Dask array or DataFrame, shape (n, D)
+            The samples that the mixture was fitted to, which it does not keep. Chunks are read once; once more where
+            there are weights.
         sample_weight : array_like, shape (n,), or None
             How often each row counts.
         uncertainty : Uncertainty, {"louis", "bootstrap", "parametric bootstrap"}, bool or None, default None
@@ -84,16 +85,17 @@ class ReportsOfMixture:
 
         Parameters
         ----------
-        X : array_like, shape (n, D)
-            Samples; the frame has their index where they are a pandas frame.
+        X : array_like, or a Dask array or DataFrame, shape (n, D)
+            Samples; the frame has their index where they are a frame. Of Dask's it is a lazy DataFrame in the same
+            chunks; a threshold that is not given takes four passes at once.
         threshold, quantile, sample_weight
             What makes a row an anomaly, as in :func:`em.anomalies.is_anomaly`.
 
         Returns
         -------
         DataFrame
-            ``label``, the most probable component; ``component_0`` ..., the responsibilities; ``log_density`` in nats;
-            ``anomaly``.
+            Of pandas, or of Dask: ``label``, the most probable component; ``component_0`` ..., the responsibilities;
+            ``log_density`` in nats; ``anomaly``.
 
         Examples
         --------
@@ -123,8 +125,8 @@ class ReportsOfMixture:
 
         Parameters
         ----------
-        X : array_like, shape (n, D)
-            The samples that the mixture was fitted to.
+        X : array_like, or a Dask array or DataFrame, shape (n, D)
+            The samples that the mixture was fitted to. Of chunks there is no picture.
         path : str or path
             The HTML file; one that exists is replaced.
         sample_weight : array_like, shape (n,), or None
@@ -166,7 +168,7 @@ class ReportsOfKMeans:
 
         Parameters
         ----------
-        X : array_like, shape (n, D)
+        X : array_like, or a Dask array or DataFrame, shape (n, D)
             Samples, such as those of the fit.
         sample_weight : array_like, shape (n,), or None
             How often each row counts.
@@ -207,8 +209,8 @@ class ReportsOfKMeans:
 
         Parameters
         ----------
-        X : array_like, shape (n, D)
-            Samples; the frame has their index where they are a pandas frame.
+        X : array_like, or a Dask array or DataFrame, shape (n, D)
+            Samples; the frame has their index where they are a frame. Of Dask's it is a lazy DataFrame.
 
         Examples
         --------

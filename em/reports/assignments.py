@@ -1,11 +1,14 @@
 """One line for each row of X: where it belongs, how surely, and whether it belongs at all."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from em.anomalies import anomalies_among
+from em.anomalies import anomalies_among, checked_threshold, density_threshold
+from em.chunked import is_chunked
+from em.chunked.frames import frame_of_chunks
 from em.kmeans.lloyd import nearest
 from em.samples import samples_to_use
 from models.validation import Array
@@ -15,19 +18,39 @@ def assignments_of(
     estimator: Any, X: ArrayLike, threshold: float | None, quantile: float, sample_weight: ArrayLike | None
 ) -> Any:
     """Return the frame of :meth:`em.reports.ReportsOfMixture.assignments`, from one E-step."""
+    if not is_chunked(X):
+        return _frame(X, _columns_of_mixture(estimator, threshold, quantile, sample_weight, X))
+    fit = estimator._for_chunks(X)
+    if threshold is None:
+        threshold = density_threshold(estimator, X, quantile, sample_weight=sample_weight)
+    probabilities = dict.fromkeys(estimator.component_names, np.float64)
+    kinds = {"label": np.intp, **probabilities, "log_density": np.float64, "anomaly": np.bool_}
+    columns = partial(_columns_of_mixture, fit, checked_threshold(threshold), quantile, None)
+    return frame_of_chunks(columns, X, kinds)
+
+
+def nearest_centers(estimator: Any, X: ArrayLike) -> Any:
+    """Return the frame of :meth:`em.reports.ReportsOfKMeans.assignments`."""
+    if is_chunked(X):
+        columns = partial(_columns_of_clusters, estimator._for_chunks(X))
+        return frame_of_chunks(columns, X, {"label": np.intp, "distance": np.float64})
+    return _frame(X, _columns_of_clusters(estimator, X))
+
+
+def _columns_of_mixture(
+    estimator: Any, threshold: float | None, quantile: float, sample_weight: ArrayLike | None, X: ArrayLike
+) -> dict[str, np.ndarray]:
     responsibilities, log_density = estimator._normalised(X)
     names, counted = estimator.component_names, estimator._counted(X, sample_weight)
     seen = estimator._counted(X, None) > 0
     columns = {"label": responsibilities.argmax(axis=1)} | dict(zip(names, responsibilities.T, strict=True))
     columns |= {"log_density": log_density}
-    columns |= {"anomaly": anomalies_among(log_density, seen, counted, threshold, quantile)}
-    return _frame(X, columns)
+    return columns | {"anomaly": anomalies_among(log_density, seen, counted, threshold, quantile)}
 
 
-def nearest_centers(estimator: Any, X: ArrayLike) -> Any:
-    """Return the frame of :meth:`em.reports.ReportsOfKMeans.assignments`."""
+def _columns_of_clusters(estimator: Any, X: ArrayLike) -> dict[str, np.ndarray]:
     labels, squares = nearest(samples_to_use(estimator, X), estimator.cluster_centers_)
-    return _frame(X, {"label": labels, "distance": np.sqrt(squares)})
+    return {"label": labels, "distance": np.sqrt(squares)}
 
 
 def _frame(X: Any, columns: dict[str, Array | np.ndarray]) -> Any:

@@ -7,11 +7,12 @@ from numpy.typing import ArrayLike
 
 from em.kmeans.lloyd import nearest
 from em.predictions import weighted_sum
-from em.reports.summary import Summary, described
+from em.reports.summary import Summary, described, means_of, sums_and_cells
 from em.samples import samples_to_use
 from em.uncertainty.louis import frequencies
 from models.parameters import Quantity, labels_of_features
 from models.supports import REAL
+from models.validation import Array
 
 CENTERS = Quantity("cluster_centers", ("component", "feature"), REAL)
 
@@ -19,19 +20,18 @@ CENTERS = Quantity("cluster_centers", ("component", "feature"), REAL)
 def cluster_summary(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None) -> Summary:
     """Return the page of :meth:`em.reports.ReportsOfKMeans.summary`."""
     centers, K = estimator.cluster_centers_, estimator.n_clusters
-    labels, squares = nearest(samples_to_use(estimator, X), centers)
-    w = frequencies(sample_weight, len(labels))
-    sizes, sums = (np.bincount(labels, weights, minlength=K) for weights in (w, w * squares))
-    means = np.divide(sums, sizes, out=np.full(K, np.nan), where=sizes > 0)
+    sums, cells = sums_and_cells(_sums, estimator, X, sample_weight)
+    inertia, n = sums[:2].tolist()
+    sizes, squares = sums[2:].reshape(2, K)
     names = labels_of_features(getattr(estimator, "feature_names_in_", None))
-    fit = {"inertia": weighted_sum(squares, w), "n_clusters": K}
+    fit = {"inertia": inertia, "n_clusters": K}
     return Summary(
         f"K-means with {K} cluster{'s' * (K > 1)}",
         None,
-        *described(estimator, X, float(w.sum()), fit),
+        *described(estimator, n, cells, fit),
         [
             {"cluster": k, "samples": size, "mean squared distance": mean}
-            for k, (size, mean) in enumerate(zip(sizes.tolist(), means.tolist(), strict=True))
+            for k, (size, mean) in enumerate(zip(sizes.tolist(), means_of(squares, sizes).tolist(), strict=True))
         ],
         [
             {"parameter": CENTERS.entry(at, names), "estimate": float(centers[at])}
@@ -41,3 +41,11 @@ def cluster_summary(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | Non
         estimator.status_,
         [],
     )
+
+
+def _sums(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
+    """Return the inertia, the number of samples, and of each cluster its size and its own inertia."""
+    labels, squares = nearest(samples_to_use(estimator, X), estimator.cluster_centers_)
+    w = frequencies(sample_weight, len(labels))
+    of_clusters = (np.bincount(labels, weights, minlength=estimator.n_clusters) for weights in (w, w * squares))
+    return np.concatenate([[weighted_sum(squares, w), w.sum()], *of_clusters])

@@ -1,19 +1,25 @@
 """A page about a fitted mixture, as R's mclust prints one: model, criteria, clusters, certainty, parameters, ending."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 
-from em.predictions import number_of_samples, weighted_sum
+from em.chunked import is_chunked
+from em.chunked.predictions import sums_over
+from em.chunked.together import together
+from em.predictions import NOBODY, sums_of_rows
 from em.samples import samples_to_use
 from em.uncertainty import KINDS, Uncertainty
 from models.labels import some_of
 from models.shown import shown
 from models.tables import Tabular, table_lines
+from models.validation import Array
 
 SURE = 0.9
 MOST_ROWS = 60
@@ -110,23 +116,22 @@ class Summary(Tabular):
 
 def summary_of(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None, uncertainty: Any) -> Summary:
     """Return the page of :meth:`em.reports.ReportsOfMixture.summary`, from one E-step."""
-    responsibilities, log_prob = estimator._normalised(X)
-    w = estimator._counted(X, sample_weight)
-    n, sure = number_of_samples(w), responsibilities.max(axis=1)
+    sums, cells = sums_and_cells(_sums, estimator, X, sample_weight)
+    (log_likelihood, certainty, n, mean_sure, n_sure), K = sums[:5].tolist(), estimator.n_components
+    if not n > 0:
+        raise ValueError(NOBODY)
     entries = estimator._entries(n)
     table = _asked(estimator, X, sample_weight, uncertainty, entries.names)
-    fit = {"log_likelihood": weighted_sum(log_prob, w), **estimator._said(responsibilities, log_prob, w)}
-    fit |= {"mean_probability": float(w @ sure) / n, "share_sure": float(w @ (sure > SURE)) / n}
-    labels, K = responsibilities.argmax(axis=1), estimator.n_components
-    sizes, sums = (np.bincount(labels, weights, minlength=K) for weights in (w, w * sure))
-    means = np.divide(sums, sizes, out=np.full(K, np.nan), where=sizes > 0)
-    columns = (range(K), estimator.weights_.tolist(), sizes.tolist(), means.tolist())
+    fit = {"log_likelihood": log_likelihood, **estimator._said(log_likelihood, certainty, n)}
+    fit |= {"mean_probability": mean_sure / n, "share_sure": n_sure / n}
+    sizes, of_component = sums[5:].reshape(2, K)
+    columns = (range(K), estimator.weights_.tolist(), sizes.tolist(), means_of(of_component, sizes).tolist())
     heads = ("component", "weight", "samples", "probability")
     pairs = zip(entries.names, entries.values.tolist(), strict=True)
     return Summary(
         _model(estimator),
         estimator.prior,
-        *described(estimator, X, n, fit | {"n_components": K}),
+        *described(estimator, n, cells, fit | {"n_components": K}),
         [dict(zip(heads, row, strict=True)) for row in zip(*columns, strict=True)],
         [{"parameter": name, "estimate": value} for name, value in pairs] if table is None else table.table,
         table,
@@ -135,14 +140,47 @@ def summary_of(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None, un
     )
 
 
-def described(estimator: Any, X: ArrayLike, n: float, fit: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return what the samples are in words, and the numbers of the fit with those of the samples."""
+def _sums(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
+    """Return what a page adds up over rows: five numbers, then size and Σ of the probability of each component."""
+    responsibilities, log_prob = estimator._normalised(X)
+    w, sure = estimator._counted(X, sample_weight), responsibilities.max(axis=1)
+    labels, K = responsibilities.argmax(axis=1), estimator.n_components
+    of_components = (np.bincount(labels, weights, minlength=K) for weights in (w, w * sure))
+    return np.concatenate([sums_of_rows(responsibilities, log_prob, w), [w @ sure, w @ (sure > SURE)], *of_components])
+
+
+def sums_and_cells(
+    sums: Callable[[Any, Any, Any], Array], estimator: Any, X: Any, sample_weight: Any
+) -> tuple[Array, Array]:
+    """Return sums over the rows of X, which may be in chunks, and the numbers of missing cells and of rows.
+
+    All rows are counted, of weight 0 too; chunks are read once for both, once for each where there are weights.
+    """
+    if not is_chunked(X):
+        return sums(estimator, X, sample_weight), _cells(estimator, X, None)
+    fit = estimator._for_chunks(X)
+    passes = partial(sums_over, partial(sums, fit), X, sample_weight), partial(sums_over, partial(_cells, fit), X, None)
+    total, cells = together(passes, X)
+    return total, cells
+
+
+def _cells(estimator: Any, X: ArrayLike, sample_weight: None) -> Array:
     matrix = samples_to_use(estimator, X, missing=True)
-    D, n_missing = matrix.shape[1], 0 if issparse(matrix) else int(np.isnan(matrix).sum())
+    return np.array([0 if issparse(matrix) else np.isnan(matrix).sum(), matrix.shape[0]])
+
+
+def means_of(sums: Array, sizes: Array) -> Array:
+    """Return the means of clusters of these sizes (K,), NaN where one is empty."""
+    return np.divide(sums, sizes, out=np.full(len(sizes), np.nan), where=sizes > 0)
+
+
+def described(estimator: Any, n: float, cells: Array, fit: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return what the samples are in words, and the numbers of the fit with those of the samples."""
+    D, (n_missing, n_rows) = estimator.n_features_in_, cells.tolist()
     named = getattr(estimator, "feature_names_in_", None)
     words = f"{n:.10g} sample{'s' * (n != 1)} of {D} feature{'s' * (D > 1)}"
     words += f": {some_of(named)}" if named is not None else ""
-    words += f"; {n_missing} of {matrix.shape[0] * D} cells missing" if n_missing else ""
+    words += f"; {n_missing} of {n_rows * D} cells missing" if n_missing else ""
     return words, fit | {"n_samples": n, "n_features": D, "n_missing": n_missing}
 
 

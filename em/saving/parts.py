@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from em.bound import check_responsibilities
+from em.chunked import is_chunked
 from em.estimator import MixtureEM
 from em.identifiability import Identifiability
 from em.samples import Samples
@@ -66,7 +67,9 @@ def _rules(estimator: Any, given: dict[str, Any]) -> Iterator[Rule]:
         yield from _kinds(given, OF_MEAN_FIELD)
         yield from _rules_of_mean_field(estimator, given["posterior_"], given)
     else:
-        yield from _kinds(given, OF_ALL | OF_KMEANS)
+        labels = given.get("labels_", ())
+        lazy = labels is None or is_chunked(labels)  # those of chunks, which no file has
+        yield from _kinds(given, OF_ALL | OF_KMEANS | ({"labels_": type(labels)} if lazy else {}))
         yield from _rules_of_kmeans(estimator, estimator.cluster_centers_, given)
 
 
@@ -168,6 +171,7 @@ def _rules_of_kmeans(estimator: Any, centers: np.ndarray, given: dict[str, Any])
     shaped = centers.dtype == np.float64 and centers.ndim == 2 and centers.size > 0 and np.isfinite(centers).all()
     yield shaped, "cluster_centers_", "be finite float64 of shape (n_clusters, D)", described(centers)
     (K, D), labels, inertia = centers.shape, given["labels_"], given["inertia_"]
+    labels = labels if isinstance(labels, np.ndarray) else np.arange(K)
     yield estimator.n_clusters == K, "cluster_centers_", f"have n_clusters = {estimator.n_clusters} rows", K
     yield from _rules_of_features(estimator, given, len(labels), D)
     yield from _rules_of_run(given)

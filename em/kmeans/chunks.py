@@ -1,0 +1,112 @@
+"""Lloyd's algorithm on rows in chunks: a chunk gives the sums of its clusters, and means are taken where all come.
+
+    N_k = Σ_chunks Σ_i w_i,    S_k = Σ_chunks Σ_i w_i x_i  (i in the chunk, nearest to c_k),    c_k ← S_k / N_k
+
+Nothing is kept of a row between two passes. The run ends when a pass gives the sums of the one before: then no
+assignment has changed.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+
+from em.chunked.samples import ChunkedSamples
+from em.chunked.together import together
+from em.engine.blocks import blocks
+from em.kmeans.lloyd import LloydRun, cluster_sums, ended, ending, means, nearest, same_again
+from em.samples import Samples
+from em.samples.distinct import order_of_values
+from models.validation import Array
+
+NUMBERS_AT_A_TIME = 15_000  # of an array: memory for one of 128 kB costs Dask's workers page faults each time
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """Weights N (K,), sums S (K, D) and the inertia of some rows."""
+
+    counts: Array
+    sums: Array
+    inertia: float
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(self.counts + other.counts, self.sums + other.sums, self.inertia + other.inertia)
+
+
+@dataclass(frozen=True)
+class Farthest:
+    """The row (D,) of largest squared distance to its centre; of several the first in the order of their values."""
+
+    distance: float
+    row: Array
+
+    @classmethod
+    def of(cls, X: Array, distances: Array) -> Self:
+        """Return that of some rows."""
+        rows = X[distances == distances.max()]
+        return cls(float(distances.max()), rows[order_of_values(rows)[0]])
+
+    def __add__(self, other: Self) -> Self:
+        return self.of(np.stack([self.row, other.row]), np.array([self.distance, other.distance]))
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """The rows of a chunk, centred by a location (D,) and divided by a scale, at the nearest of some centres (K, D)."""
+
+    centers: Array
+    location: Array
+    scale: float
+
+    def clusters(self, part: Samples) -> Clusters:
+        """Return the sums of the clusters."""
+        K, D = self.centers.shape
+        total = Clusters(np.zeros(K), np.zeros((K, D)), 0.0)
+        for X, w, labels, squares in self._blocks(part):
+            own = np.bincount(labels, w, minlength=K), cluster_sums(X, labels, w, K), float(w @ squares)
+            total = total + Clusters(*own)
+        return total
+
+    def farthest(self, part: Samples) -> Farthest:
+        """Return the row that is farthest from its centre."""
+        first, *others = (Farthest.of(X, squares) for X, _, _, squares in self._blocks(part))
+        return sum(others, first)
+
+    def _blocks(self, part: Samples) -> Iterator[tuple[Array, Array, np.ndarray, Array]]:
+        """Yield rows, weights, nearest centres and squared distances, of few rows at a time."""
+        for rows in blocks(len(part.X), max(1, NUMBERS_AT_A_TIME // max(self.centers.shape))):
+            X = (part.X[rows] - self.location) / self.scale
+            w = np.ones(len(X)) if part.weights is None else part.weights[rows]
+            yield X, w, *nearest(X, self.centers)
+
+
+def lloyd_of_chunks(
+    samples: ChunkedSamples, centers: Array, *, location: Array, scale: float, tol: float, max_iter: int
+) -> LloydRun:
+    """Run Lloyd's algorithm from given centres (K, D), in units in which the rows are near 0 and of size 1."""
+    total = float(samples.summary.moment.sum()) / scale**2
+    before, inertias = None, list[float]()
+    while True:
+        at = Assignment(centers, location, scale)
+        found: Clusters = samples.sum_of(at.clusters)
+        inertias.append(found.inertia)
+        if before is not None and (found.counts == before.counts).all() and (found.sums == before.sums).all():
+            converged, status = True, same_again(inertias)
+        else:
+            converged, status = ending(inertias, total, tol, max_iter)
+        if status:
+            return ended(centers, inertias, found.inertia, converged, status, found.counts)
+        before, centers = found, means(found.counts, found.sums, centers, partial(_farthest, samples, at))
+
+
+def lloyds_of_chunks(samples: ChunkedSamples, starts: Sequence[Array], X: Any, **settings: Any) -> list[LloydRun]:
+    """Run it from several starts, in passes over the chunks X that all of them share."""
+    return together([partial(lloyd_of_chunks, samples, start, **settings) for start in starts], X)
+
+
+def _farthest(samples: ChunkedSamples, at: Assignment) -> tuple[float, Array]:
+    found: Farthest = samples.sum_of(at.farthest)
+    return found.distance, found.row
