@@ -136,7 +136,8 @@ def _identified_quantity(fits: Fits, draws: Draws) -> Check:
     """Return whether what a non-identified mixture does identify, the mean Σ_k π_k p_k of a sample, agrees.
 
     The prior's pseudo-samples among n samples, as many as show the feature that is seen least, move the mean by
-    pseudo / n of the distance to theirs. Judged for "probs" alone: means of Gaussian components also move with weights
+    pseudo / n of the distance to theirs, or to a component's: they also shift weight between components, which have
+    other pseudo-samples than the weights. Judged for "probs" alone: means of Gaussian components also move with weights
     and missing cells.
     """
     family, n, located = fits.family, int((~np.isnan(fits.X)).sum(axis=0).min()), fits.family.parameter_names[1]
@@ -145,7 +146,8 @@ def _identified_quantity(fits: Fits, draws: Draws) -> Check:
     pseudo, mean, sd = fits.n_components * pseudo, of_draws.mean(axis=0), of_draws.std(axis=0)
     by_chain = of_draws.reshape(*draws.log_prior.shape, -1)
     _, ess = extremes(xr.Dataset({"mean_response": (("chain", "draw", "feature"), by_chain)}))
-    shift = pseudo / n * np.abs(prior_mean - estimate) / sd
+    apart = np.abs(draws.stacked[located] - of_draws[:, None]).max(axis=1).mean(axis=0)
+    shift = pseudo / n * np.maximum(np.abs(prior_mean - estimate), apart) / sd
     gaps = in_sd(estimate, mean, sd)
     worst = int(np.argmax(gaps - shift))
     reason = (
