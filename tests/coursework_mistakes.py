@@ -673,3 +673,48 @@ def over_the_sum_of_counts(X, r):
 @mistake("1 - log p in place of log(1 - p)", check_e_step, family="bmm")
 def log_before_the_difference(X, pi_k, p):
     return normalised(np.exp(np.log(pi_k) + X @ np.log(p).T + (1 - X) @ (1 - np.log(p)).T))
+
+
+# Arrays changed in place, and sums over features ----------------------------------------------------------------------
+
+
+@mistake("means subtracted one after another", check_e_step)
+def samples_shifted_in_the_loop(X, weights, means, covariances):
+    gaps, logs = X.copy(), []
+    for w, m, S in zip(weights, means, covariances, strict=True):
+        gaps -= m
+        logs.append(np.log(w) - np.linalg.slogdet(S)[1] / 2 - np.sum(gaps @ np.linalg.inv(S) * gaps, axis=1) / 2)
+    return np.exp(np.array(logs) - logsumexp(logs, axis=0)).T
+
+
+@mistake("centres subtracted one after another", check_e_step, family="kmeans")
+def shifted_before_the_nearest(X, centers):
+    gaps, distances = X.copy(), []
+    for c in centers:
+        gaps -= c
+        distances.append((gaps**2).sum(axis=1))
+    return np.argmin(distances, axis=0)
+
+
+@mistake("gaps between consecutive means", check_m_step)
+def means_of_what_is_left(X, r):
+    gaps, N = X.copy(), r.sum(axis=0)
+    means, covariances = [], []
+    for k in range(len(N)):
+        means.append(r[:, k] @ gaps / N[k])
+        gaps -= means[-1]
+        covariances.append((r[:, k] * gaps.T) @ gaps / N[k])
+    return N / len(X), np.array(means), np.array(covariances)
+
+
+@mistake("coefficient of the sums over the features", check_log_likelihood, family="bmm", n_trials=4)
+def one_coefficient(X, w, p):
+    coefficients = np.array([log(comb(4 * X.shape[1], int(x.sum()))) for x in X])
+    logs = np.log(w) + X @ np.log(p).T + (4 - X) @ np.log(1 - p).T + coefficients[:, None]
+    return logsumexp(logs, axis=1).sum()
+
+
+@mistake("factorial of the sum over the features", check_log_likelihood, family="pmm")
+def one_factorial(X, w, rates):
+    logs = np.log(w) + X @ np.log(rates).T - rates.sum(axis=1) - gammaln(X.sum(axis=1) + 1)[:, None]
+    return logsumexp(logs, axis=1).sum()

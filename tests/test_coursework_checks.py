@@ -1,6 +1,8 @@
 """A student's step is judged rightly: the mistake is named, a right variant raises no alarm, bad code does no harm."""
 
 import contextlib
+import signal
+import sys
 import time
 import tomllib
 from importlib import import_module
@@ -85,6 +87,29 @@ def test_what_no_entry_lists_is_found_by_its_numbers(name, check, options, funct
     assert (found.located, bool(found.hint)) == ((), bool(name))
 
 
+def test_a_fit_that_takes_a_start_by_another_name_is_followed():
+    def fit(X, K, init=None, n_iter=50):
+        theta = init or (np.full(K, 1 / K), X[:K], np.array([np.cov(X.T)] * K))
+        for _ in range(n_iter):
+            old, theta = theta, m_step(X, e_step(X, *theta))
+        return old
+
+    found = check_fit(fit)
+    assert found.right
+    assert any("asked for one it returns its start" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("default", ["kmeans", None])
+def test_an_argument_that_is_no_start_is_left_alone(default):
+    def fit(X, K, init=default, n_iter=60):
+        theta = np.full(K, 1 / K), X[:K] if init != "last" else X[-K:], np.array([np.cov(X.T)] * K)
+        for _ in range(n_iter):
+            theta = m_step(X, e_step(X, *theta))
+        return theta
+
+    assert check_fit(fit).right
+
+
 def test_q_without_the_data_says_so():
     assert "no argument for X" in check_q(lambda theta, theta_old: 0.0).hint
 
@@ -162,7 +187,7 @@ def test_every_text_belongs_to_a_mistake():
         for formula in book.formulas.values():
             used |= {change.name for change in formula.singles()}
     loops = import_module("comparisons.coursework.formulas.loops")
-    used |= {*loops.LOOP_MISTAKES, *loops.LIMIT_MISTAKES}
+    used |= {*loops.LOOP_MISTAKES, *loops.LIMIT_MISTAKES, *loops.FORM_MISTAKES}
     assert texts - used == set()
 
 
@@ -340,7 +365,7 @@ def test_an_error_for_one_feature_only_is_a_note():
     assert any("one feature" in note and "two features, please" in note for note in found.notes)
 
 
-@pytest.mark.parametrize("body", ["loop", "swallow", "exit", "print"])
+@pytest.mark.parametrize("body", ["loop", "swallow", "swallow all", "exit", "print"])
 def test_code_that_misbehaves_does_no_harm(body, capsys):
     def endless(X, weights, means, covariances):
         while body == "loop":
@@ -350,9 +375,16 @@ def test_code_that_misbehaves_does_no_harm(body, capsys):
                 time.sleep(0.01)
             except Exception:
                 continue
+        while body == "swallow all":
+            try:
+                while True:
+                    pass
+            except BaseException:
+                continue
         if body == "exit":
             raise SystemExit("gone")
         print("noise")
+        print("noise", file=sys.stderr)
 
     start = time.perf_counter()
     found = check_e_step(endless, time_limit=0.4)
@@ -360,7 +392,8 @@ def test_code_that_misbehaves_does_no_harm(body, capsys):
     assert time.perf_counter() - start < 5
     (sentence,) = found.located
     assert {"exit": "SystemExit", "print": "returned None"}.get(body, "no answer within") in sentence
-    assert "noise" not in capsys.readouterr().out
+    assert "noise" not in "".join(capsys.readouterr())
+    assert not signal.getitimer(signal.ITIMER_REAL)[0]
 
 
 def test_input_that_is_changed_is_noted_and_the_callers_arrays_stay():

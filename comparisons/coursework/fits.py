@@ -16,6 +16,7 @@ from comparisons.coursework.calling.caller import Answer
 from comparisons.coursework.calling.fitting import Fit, FitCaller
 from comparisons.coursework.calling.running import can_limit
 from comparisons.coursework.checks import SHARE_OF_CALLS, SHARE_OF_SEARCH
+from comparisons.coursework.forms import other_form
 from comparisons.coursework.formulas.loops import (
     LOOP_MISTAKES,
     iterations,
@@ -27,7 +28,7 @@ from comparisons.coursework.formulas.slots import Mistake
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.textbooks import textbook_of
 from comparisons.coursework.judging import Trial, judge_values
-from comparisons.coursework.limits import Findings, judge_defaults, judge_limit, judge_objective
+from comparisons.coursework.limits import LIMIT, Findings, judge_defaults, judge_limit, judge_objective
 from comparisons.coursework.notes import NO_LIMIT
 from comparisons.coursework.result import Check, Verdict
 from models.validation import Array
@@ -51,6 +52,7 @@ def checked_fit(function: Callable[..., Any], family: str, time_limit: float, op
         verdict = Verdict("parameters", False, located=caller.signature.problem)
         return Check(what, (verdict,), section=section, seconds=perf_counter() - start)
     deadline, findings = start + SHARE_OF_SEARCH * time_limit, Findings()
+    caller.settle_start(book.iterate(problem))
     path = _path(caller)
     last = caller(None)
     if last.error:
@@ -63,7 +65,9 @@ def checked_fit(function: Callable[..., Any], family: str, time_limit: float, op
                 _judge_path(book, problem, caller, path, deadline, findings)
             return _check(what, findings, section, start)
     _judge_mixture(book, problem, last, findings)
-    if all(last.theta.get(name, np.empty(0)).shape == value.shape for name, value in problem.theta.items()):
+    if findings.verdicts[0].right and (mistake := other_form(book, problem, last.theta)):
+        findings.verdicts[0] = Verdict("parameters", False, (mistake,), formula=LIMIT)
+    elif all(last.theta.get(name, np.empty(0)).shape == value.shape for name, value in problem.theta.items()):
         _judge_path(book, problem, caller, path, deadline, findings)
     if findings.verdicts[0].right:
         judge_limit(book, problem, last, path, deadline, findings)
@@ -123,8 +127,8 @@ def _judge_path(
     if all(same(book.iterate(at), after) for at, after in steps):
         findings.verdicts.append(Verdict("iteration", True, formula=ITERATION))
         return
-    if caller.takes_start and _is_off_by_one(book, steps):
-        findings.notes.append("its number of iterations is off by one")
+    if caller.takes_start and (off := _off_by_one(book, steps)):
+        findings.notes.append(f"its number of iterations is off by one: {off}")
         findings.verdicts.append(Verdict("iteration", True, formula=ITERATION))
         return
     mistake = loop_mistake(book, problem, whole, caller.takes_start)
@@ -143,14 +147,16 @@ def _standing_still(caller: FitCaller, end: Theta) -> Mistake:
     return LOOP_MISTAKES["stands still after the first iteration" if caller.leaves_loops else "E-step only once"]
 
 
-def _is_off_by_one(book: Textbook, steps: Sequence[tuple[Problem, Theta]]) -> bool:
-    """Whether the first iteration is none, or two, and the later ones are right."""
+def _off_by_one(book: Textbook, steps: Sequence[tuple[Problem, Theta]]) -> str:
+    """Return what the first iteration is in place of one, if the later ones are right."""
     start, first = steps[0]
-    once = book.iterate(start)
-    none, two = same(start.theta, first), same(book.iterate(start.changed(**once)), first)
-    later = steps[1:]
-    moves = any(not same(at.theta, after) for at, after in later)
-    return (none or two) and moves and all(same(book.iterate(at), after) for at, after in later)
+    if all(same(at.theta, after) for at, after in steps[1:]):
+        return ""
+    if not all(same(book.iterate(at), after) for at, after in steps[1:]):
+        return ""
+    if same(start.theta, first):
+        return "asked for one it returns its start: it makes one too few, or returns the parameters before its last"
+    return "asked for one it makes two" if same(book.iterate(start.changed(**book.iterate(start))), first) else ""
 
 
 def _aligned(book: Textbook, problem: Problem, path: Sequence[Theta]) -> list[Theta]:

@@ -18,9 +18,9 @@ TEXTS = tables_beside(__file__)
 SAME = 1e-6  # relative: two iterations that are one
 Theta = Mapping[str, Array]
 Iterate = Callable[[Problem], Theta]
-LIMIT_MISTAKES, LOOP_MISTAKES = (
+LIMIT_MISTAKES, LOOP_MISTAKES, FORM_MISTAKES = (
     {name: Mistake(name, hint, why, name == "wrong iterations") for name, (hint, why) in TEXTS[kind].items()}
-    for kind in ("limit", "loop")
+    for kind in ("limit", "loop", "form")
 )
 
 

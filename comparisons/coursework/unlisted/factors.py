@@ -91,8 +91,11 @@ def _said(quantity: str, powers: Sequence[tuple[str, float]], constant: float, g
 
 
 def _of_sizes(constant: float, given: Mapping[str, Any]) -> str:
-    """Return a number, as a power of the size of the cells if it is one."""
+    """Return a number, as a power of the size of the cells if it is one, or as it over one more or less."""
     for name, size in given.items():
+        for shift in (1, -1):
+            if isinstance(size, int | float) and abs(constant - size / (size + shift)) < 1e-6 * abs(constant):
+                return f"{name} / ({name} {shift:+d})".replace("+", "+ ").replace("-", "- ")
         for power in (1, -1, 2, -2, 0.5, -0.5):
             if isinstance(size, int | float) and abs(constant - size**power) < 1e-6 * abs(constant) and size != 1:
                 return name if power == 1 else f"{name}^{power:g}"

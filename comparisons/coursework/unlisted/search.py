@@ -11,6 +11,7 @@ from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.responsibilities import WEIGHTS
 from comparisons.coursework.formulas.slots import GUARD, Formula, Mistake, Slot, close, explanations
 from comparisons.coursework.formulas.textbook import Textbook
+from comparisons.coursework.unlisted.cut import by_cut
 from comparisons.coursework.unlisted.factors import by_factor
 from comparisons.coursework.unlisted.orders import HINTS, by_order
 from comparisons.coursework.unlisted.sums import Pair
@@ -53,6 +54,8 @@ def unlisted(
         return ()
     if quantity in HINTS and (order := by_order(book, quantity, [(p, yours) for p, yours, _ in pairs])):
         return (order,)
+    if quantity != "labels" and (cut := by_cut(book, quantity, pairs)):
+        return (cut,)
     found: tuple[Mistake, ...] = ()
     if quantity == "responsibilities":
         found = _of_rows(book, [(problem, yours) for problem, yours, _ in pairs if problem.K > 2], min(most, 2))
