@@ -177,7 +177,7 @@ def only_in_the_likelihood(X, weights, means, covariance):
     return np.exp(logs - total[:, None]), total.sum()
 
 
-@mistake("first component's mean for all", check_e_step)
+@mistake("means of the first component for all", check_e_step)
 def index_of_the_mean(X, weights, means, covariances):
     joint = [w * multivariate_normal.pdf(X, means[0], S) for w, S in zip(weights, covariances, strict=True)]
     return normalised(np.reshape(joint, (len(weights), -1)).T)
@@ -718,3 +718,34 @@ def one_coefficient(X, w, p):
 def one_factorial(X, w, rates):
     logs = np.log(w) + X @ np.log(rates).T - rates.sum(axis=1) - gammaln(X.sum(axis=1) + 1)[:, None]
     return logsumexp(logs, axis=1).sum()
+
+
+@mistake("X of the last item for all", check_e_step, family="cmm")
+def level_of_the_last_item(X, weights, probs):
+    X = np.asarray(X, int)
+    joint = [
+        [w * np.prod([P[d][x[-1]] for d in range(len(x))]) for w, P in zip(weights, probs, strict=True)] for x in X
+    ]
+    return normalised(np.array(joint))
+
+
+@mistake("rates of the last component only", check_log_likelihood, family="pmm")
+def rates_filled_in_once(X, weights, rates):
+    filled = np.zeros_like(rates)
+    filled[-1] = rates[-1]
+    densities = np.array([[poisson.pmf(x, m).prod() for m in filled] for x in X])
+    return np.log(densities @ weights).sum()
+
+
+@mistake("geometric mean of 1 + x", check_m_step, family="pmm")
+def averaged_logs(X, r):
+    return r.mean(axis=0), np.expm1(r.T @ np.log1p(X) / r.sum(axis=0)[:, None])
+
+
+@mistake("new means in place of the current", check_q)
+def q_about_the_new_means(X, r, weights, means, covariances):
+    centers = r.T @ X / r.sum(axis=0)[:, None]
+    logs = [
+        np.log(w) + multivariate_normal(m, S).logpdf(X) for w, m, S in zip(weights, centers, covariances, strict=True)
+    ]
+    return (r * np.reshape(logs, r.shape[::-1]).T).sum()

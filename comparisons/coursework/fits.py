@@ -19,6 +19,7 @@ from comparisons.coursework.checks import SHARE_OF_CALLS, SHARE_OF_SEARCH
 from comparisons.coursework.forms import other_form
 from comparisons.coursework.formulas.loops import (
     LOOP_MISTAKES,
+    any_factors,
     iterations,
     loop_mistake,
     same,
@@ -178,6 +179,8 @@ def _of_steps(
             break
         if all(same(iterate(at), after) for at, after in steps):
             return (mistake,), ""
+    if (tempered := any_factors(book, steps)) and all(same(tempered[1](at), after) for at, after in steps):
+        return (tempered[0],), ""
     soft = [(at.changed(r=book.responsibilities(at)), after) for at, after in steps]
     trials = [Trial(at, Answer(dict(after)), book.truth("m", at)) for at, after in soft]
     verdicts = [judge_values(book, name, trials, deadline) for name in book.quantities]

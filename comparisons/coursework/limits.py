@@ -12,7 +12,7 @@ import numpy as np
 
 from comparisons.coursework.calling.caller import Answer
 from comparisons.coursework.calling.fitting import Fit, FitCaller
-from comparisons.coursework.formulas.loops import LIMIT_MISTAKES, all_the_same, distance, iterations, same
+from comparisons.coursework.formulas.loops import LIMIT_MISTAKES, all_the_same, any_factors, distance, iterations, same
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Mistake
 from comparisons.coursework.formulas.textbook import Textbook
@@ -111,7 +111,12 @@ def _of_limit(book: Textbook, at: Problem, deadline: float) -> tuple[Mistake, ..
         gap = distance(iterate(at), at.theta)
         if gap < 1e-3 * own and (best is None or gap < best[0] / 10):
             best = gap, mistake
-    return _by_numbers(book, at) if best is None else (best[1],)
+    if best is not None:
+        return (best[1],)
+    tempered = any_factors(book, [(at, at.theta)])
+    if tempered is not None and distance(tempered[1](at), at.theta) < 1e-3 * own:
+        return (tempered[0],)
+    return _by_numbers(book, at)
 
 
 def _by_numbers(book: Textbook, at: Problem) -> tuple[Mistake, ...]:

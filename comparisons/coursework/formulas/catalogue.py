@@ -24,7 +24,9 @@ from scipy import special
 
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Slot, Wrong
+from models.validation import Array
 
+NOTHING = 1e-300  # what stands for 0, so that 0 log 0 is 0
 LIBRARIES = np, np.linalg, special
 
 
@@ -185,21 +187,45 @@ def _edited(change: Callable[[Any, Problem], Any], right: Callable[[Problem], An
     return change(right(p), p)
 
 
-def partly_zero(slot: Slot, names: Sequence[str]) -> Slot:
-    """Return a slot of swaps with those that set a part of a parameter to 0: an axis of which one place is reached."""
-    hint = "Print the parameters as your function uses them: which components and features does your loop reach?"
+PLACES: Mapping[str, Callable[[Array, int], Array]] = {
+    "{} of the first {} for all": lambda a, axis: 0 * a + np.take(a, [0], axis),
+    "{} of the last {} for all": lambda a, axis: 0 * a + np.take(a, [-1], axis),
+    "{} of the {} before": lambda a, axis: np.roll(a, 1, axis),
+    "{} of the next {}": lambda a, axis: np.roll(a, -1, axis),
+    "{} in reverse order of {}s": np.flip,
+    "{} averaged over the {}s": lambda a, axis: 0 * a + a.mean(axis, keepdims=True),
+    "{} of the first {} only": lambda a, axis: np.where(_at(a, axis, 0), a, NOTHING),
+    "{} of the last {} only": lambda a, axis: np.where(_at(a, axis, -1), a, NOTHING),
+    "{} of the first {} left out": lambda a, axis: np.where(_at(a, axis, 0), NOTHING, a),
+    "{} of the last {} left out": lambda a, axis: np.where(_at(a, axis, -1), NOTHING, a),
+}
+
+
+def _at(a: Array, axis: int, place: int) -> Array:
+    """Return whether an entry is at a place of an axis, as it stands beside an array."""
+    size = a.shape[axis]
+    return np.reshape(np.arange(size) == place % size, [-1 if i == axis else 1 for i in range(a.ndim)])
+
+
+def misplaced(slot: Slot, **axes: tuple[str, str]) -> Slot:
+    """Return a slot of swaps with the mistakes of an index: an array that is read at other places of an axis.
+
+    Parameters
+    ----------
+    slot : Slot
+        Whose values are problems.
+    **axes : tuple of two str
+        What an array's first axes are called, by its name.
+    """
+    hint = "Print the arrays as your function uses them: which entry belongs to which index, and which does it reach?"
     found = {}
-    for name in names:
-        for axis, of in ((0, "component"), (1, "feature")):
-            for words, place in {"first": 0, "last": -1}.items():
-                for kept in (True, False):
-                    said = f"{name} of the {words} {of} {'only' if kept else 'left out'}"
-                    zeroed = partial(_zeroed, name, axis, place, kept)
-                    found[said] = Wrong(zeroed, hint, f"The {said}: 0 stands for the others.")
+    for name, words in axes.items():
+        for axis, word in enumerate(words):
+            for text, change in PLACES.items():
+                said = text.format(name, word)
+                found[said] = Wrong(partial(_read_by, name, change, axis), hint, f"Used: {said} (0 where left out).")
     return slot.extended(found)
 
 
-def _zeroed(name: str, axis: int, place: int, kept: bool, p: Problem) -> Problem:
-    mask = (np.arange(p.theta[name].shape[axis]) == place % p.theta[name].shape[axis]) == kept
-    a = p.theta[name]
-    return p.changed(**{name: a * mask.reshape(tuple(-1 if i == axis else 1 for i in range(a.ndim)))})
+def _read_by(name: str, change: Callable[[Array, int], Array], axis: int, p: Problem) -> Problem:
+    return p.changed(**{name: change(p.X if name == "X" else p.theta[name], axis)})
