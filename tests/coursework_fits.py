@@ -352,3 +352,16 @@ def never_cooled(X, K, n_iter=200):
 @fit("factor 0.7 of the log density and factor 0.7 of the log weights")
 def never_cooled_to_the_end(X, K):
     return tempered(X, start(X, K, 0), 300, 0.7)
+
+
+@fit("no determinant and N_k - 1")
+def a_mistake_in_each_step(X, K, n_iter=50):
+    weights, means, covariances = start(X, K, 0)
+    for _ in range(n_iter):
+        d = X[:, None] - means
+        joint = weights * np.exp(-0.5 * np.einsum("nki,kij,nkj->nk", d, np.linalg.inv(covariances), d))
+        r = joint / joint.sum(axis=1, keepdims=True)
+        weights, means, covariances = m_step(X, r)
+        N = r.sum(axis=0)[:, None, None]
+        covariances = covariances * N / (N - 1)
+    return weights, means, covariances

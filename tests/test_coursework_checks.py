@@ -411,6 +411,21 @@ def test_arguments_that_are_none_are_said():
     found = check_e_step(lambda samples, temperature, pressure, volume, colour: samples)
     assert not found.right
     assert "X, weights, means, covariances" in found.located[0]
+    assert "by hand" not in found.hint  # there is nothing to compute as long as it cannot be called
+
+
+def test_a_fit_that_leaves_the_parameter_space_is_judged():
+    def counts_as_probabilities(X, K, n_iter=20):
+        weights, probs = np.full(K, 1 / K), np.linspace(0.2, 0.8, K)[:, None] * np.ones(X.shape[1])
+        for _ in range(n_iter):
+            joint = weights * np.exp(X @ np.log(probs).T + (10 - X) @ np.log(1 - probs).T)
+            r = joint / joint.sum(axis=1, keepdims=True)
+            weights, probs = r.mean(axis=0), r.T @ X / r.sum(axis=0)[:, None]
+        return weights, probs
+
+    found = check_fit(counts_as_probabilities, "bmm", n_trials=10, time_limit=ROOMY)
+    assert not found.right
+    assert "NaN" in found.located[0]
     with pytest.raises(TypeError, match="f must be a function"):
         check_e_step(3)
     with pytest.raises(ValueError, match="family must be one of bmm, cmm, gmm, pmm, kmeans"):
