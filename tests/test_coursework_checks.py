@@ -25,9 +25,12 @@ from comparisons.coursework import (
     check_q,
     check_steps,
 )
+from comparisons.coursework.calling.caller import Answer
 from comparisons.coursework.formulas.slots import close
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.textbooks import ALSO, textbook_of
+from comparisons.coursework.judging import Trial
+from comparisons.coursework.unlisted.narrowing import narrowed
 from comparisons.coursework.unlisted.search import unlisted
 from comparisons.families import family_names, family_of
 from models.bmm import BMMPrior
@@ -414,18 +417,11 @@ def test_arguments_that_are_none_are_said():
     assert "by hand" not in found.hint  # there is nothing to compute as long as it cannot be called
 
 
-def test_a_fit_that_leaves_the_parameter_space_is_judged():
-    def counts_as_probabilities(X, K, n_iter=20):
-        weights, probs = np.full(K, 1 / K), np.linspace(0.2, 0.8, K)[:, None] * np.ones(X.shape[1])
-        for _ in range(n_iter):
-            joint = weights * np.exp(X @ np.log(probs).T + (10 - X) @ np.log(1 - probs).T)
-            r = joint / joint.sum(axis=1, keepdims=True)
-            weights, probs = r.mean(axis=0), r.T @ X / r.sum(axis=0)[:, None]
-        return weights, probs
-
-    found = check_fit(counts_as_probabilities, "bmm", n_trials=10, time_limit=ROOMY)
-    assert not found.right
-    assert "NaN" in found.located[0]
+def test_an_answer_where_the_right_one_is_no_number_is_located():
+    problem = textbook_of("bmm").problems("m")[0]
+    probs = problem.theta["probs"]
+    trial = Trial(problem, Answer({"probs": probs}), {"probs": np.full_like(probs, np.nan)})
+    assert narrowed("probs", [trial], 1e-8) == "wrong on every kind of input"
     with pytest.raises(TypeError, match="f must be a function"):
         check_e_step(3)
     with pytest.raises(ValueError, match="family must be one of bmm, cmm, gmm, pmm, kmeans"):
