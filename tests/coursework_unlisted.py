@@ -264,6 +264,12 @@ def kept_between(X, r):
     return r.mean(axis=0), np.clip(r.T @ X / r.sum(axis=0)[:, None], 0.2, 0.7)
 
 
+@listed("hard responsibilities and adds 1 to the numerator and K to the divisor", check_m_step, family="bmm")
+def hard_counts_smoothed(X, r):
+    counts = np.bincount(r.argmax(axis=1), minlength=r.shape[1]) + 1
+    return counts / counts.sum(), r.T @ X / r.sum(axis=0)[:, None]
+
+
 @listed("factor n_trials / (n_trials + 1)", check_m_step, family="bmm", n_trials=8)
 def one_trial_too_many(X, r):
     return r.mean(axis=0), r.T @ X / (9 * r.sum(axis=0)[:, None])

@@ -18,7 +18,7 @@ from comparisons.coursework.formulas.slots import Mistake
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.judging import Trial, judge_values
 from comparisons.coursework.result import Verdict
-from comparisons.coursework.unlisted.factors import by_numbers
+from comparisons.coursework.unlisted.sums import by_numbers
 from models.validation import Array
 
 LOOSE = 1e-5  # relative: what rounding and a fine tolerance leave at the end

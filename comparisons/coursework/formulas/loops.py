@@ -111,8 +111,6 @@ def loop_mistake(book: Textbook, problem: Problem, path: Sequence[Theta], from_s
         return LOOP_MISTAKES["stale responsibilities"]
     if all_by(lambda at: book.iterate(at.changed(**book.iterate(at)))):
         return LOOP_MISTAKES["two iterations counted as one"]
-    if all_by(partial(halved, book)):
-        return LOOP_MISTAKES["half of the step"]
     for own_means in (False, True)[: 1 + ("covariances" in book.quantities)]:
         for blocks in orders(book.quantities):
             if all_by(partial(between, book, blocks=blocks, own_means=own_means)):
@@ -158,12 +156,6 @@ def orders(quantities: Sequence[str]) -> Iterator[tuple[tuple[str, ...], ...]]:
                 blocks = [*blocks, (name,)] if cut else [*blocks[:-1], (*blocks[-1], name)]
             if any(cuts):
                 yield tuple(blocks)
-
-
-def halved(book: Textbook, at: Problem) -> Theta:
-    """Return the mean of the parameters and the next ones."""
-    after = book.iterate(at)
-    return {name: (after[name] + at.theta[name]) / 2 for name in after}
 
 
 def same(a: Theta, b: Theta, rtol: float = SAME) -> bool:
