@@ -93,6 +93,7 @@ def at_most(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, handler)
         if tool is not None:
             events.set_events(tool, events.events.NO_EVENTS)
+            events.register_callback(tool, events.events.LINE, None)
             events.free_tool_id(tool)
 
 

@@ -223,7 +223,8 @@ def misplaced(slot: Slot, **axes: tuple[str, str]) -> Slot:
         for axis, word in enumerate(words):
             for text, change in PLACES.items():
                 said = text.format(name, word)
-                found[said] = Wrong(partial(_read_by, name, change, axis), hint, f"Used: {said} (0 where left out).")
+                why = f"{said[:1].upper()}{said[1:]}: these numbers stand where those of each index belong."
+                found[said] = Wrong(partial(_read_by, name, change, axis), hint, why)
     return slot.extended(found)
 
 
