@@ -767,3 +767,16 @@ def last_component_by_the_rest(X, weights, probs):
     joint = weights * np.exp(X @ np.log(probs).T + (1 - X) @ np.log(1 - probs).T)
     joint[:, -1] = 1 - joint[:, :-1].sum(axis=1)
     return joint
+
+
+@mistake("every second sample", check_log_likelihood)
+def thinned_likelihood(X, weights, means, covariances):
+    parts = zip(weights, means, covariances, strict=True)
+    return np.log(sum(w * multivariate_normal(m, S).pdf(X[::2]) for w, m, S in parts)).sum()
+
+
+@mistake("samples and means of unit length", check_e_step, covariance_type="spherical")
+def by_angles(X, weights, means, variances):
+    units, centers = (a / np.linalg.norm(a, axis=1, keepdims=True) for a in (X, means))
+    squares = ((units[:, None] - centers) ** 2).sum(axis=2)
+    return normalised(weights * variances ** (-X.shape[1] / 2) * np.exp(-squares / (2 * variances)))

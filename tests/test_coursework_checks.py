@@ -139,6 +139,15 @@ def test_a_check_is_fast():
     assert check.seconds < 10  # by the clock of a machine that may be busy
 
 
+@pytest.mark.parametrize("deadline", [0.0, np.inf])
+def test_wrong_responsibilities_are_tried_as_long_as_there_is_time(monkeypatch, deadline):
+    tried, book, rng = [], textbook_of("bmm"), np.random.RandomState(0)
+    pairs = [(p, rng.uniform(size=(p.K, p.D)), book.truth("m", p)["probs"]) for p in book.problems("m")[:2]]
+    monkeypatch.setattr("comparisons.coursework.unlisted.search.by_constants", lambda *given: tried.append(given))
+    assert unlisted(book, "probs", pairs, list, list, deadline, 4) == ()
+    assert bool(tried) == (deadline > 0)
+
+
 # The catalogue --------------------------------------------------------------------------------------------------------
 
 

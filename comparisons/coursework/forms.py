@@ -62,9 +62,12 @@ def _forms(book: Textbook, problem: Problem, theta: Theta) -> Iterator[tuple[Pro
             yield moved, _said("one quantity in another order", f"{name} in another order than the rest")
     for words, changed in DATA.items():
         yield problem.changed(X=changed(problem.X), **theta), _said("other data", f"fitted to data {words}")
-    for kept in range(problem.n - 1, problem.n // 4, -1):
-        for which, X in {"first": problem.X[:kept], "last": problem.X[-kept:]}.items():
-            yield problem.changed(X=X, **theta), _said("few samples", f"only the {which} {kept} of {problem.n} samples")
+    n = problem.n
+    parts = [(f"the first {m} of {n}", slice(m)) for m in range(n // 4, n)]
+    parts += [(f"the last {m} of {n}", slice(n - m, n)) for m in range(n // 4, n)]
+    parts += [("every second of the", slice(i, n, 2)) for i in (0, 1)]
+    for words, part in parts:
+        yield problem.changed(X=problem.X[part], **theta), _said("few samples", f"only {words} samples")
 
 
 def _said(row: str, name: str) -> Mistake:

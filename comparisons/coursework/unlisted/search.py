@@ -1,7 +1,7 @@
 """Search for mistakes that no entry of the catalogue lists, in a quantity's answers on the ordinary problems."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -67,20 +67,22 @@ def unlisted(
         pairs = [*pairs, *more()] if quantity in OBJECTIVES else pairs
         numbers = by_factor(quantity, pairs)
         numbers = numbers or by_numbers(quantity, pairs, lambda problem: book.additions(quantity, problem), divisor)
-        found = _with_shares(book, quantity, pairs) if numbers is None and most > 1 else (numbers,) if numbers else ()
+        found = (numbers,) if numbers else _with_shares(book, quantity, pairs, deadline) if most > 1 else ()
     return found if len(found) <= most else ()
 
 
 @np.errstate(all="ignore")
-def _with_shares(book: Textbook, quantity: str, pairs: Sequence[Pair]) -> tuple[Mistake, ...]:
+def _with_shares(book: Textbook, quantity: str, pairs: Sequence[Pair], deadline: float) -> tuple[Mistake, ...]:
     """Return wrong responsibilities in an estimate, beside numbers added to its numerator and divisor."""
     formula = book.formulas.get(quantity)
     if formula is None or formula.divisor is None:
         return ()
     for change in (one for one in formula.singles() if one.slot == SHARE.name):
+        if perf_counter() > deadline:
+            break
         shared = [(p.changed(r=SHARE.value(p, change.name)), yours) for p, yours, _ in pairs]
         whole = [(p, yours, formula.value(p)) for p, yours in shared if p.r.shape == (p.n, p.K)]
-        numbers = by_constants(quantity, whole, formula.divisor, partial(book.additions, quantity)) if whole else None
+        numbers = by_constants(quantity, whole, formula.divisor, lambda p: {"1": np.ones(1)}) if whole else None
         if numbers is not None:
             return change.mistake, numbers
     return ()
