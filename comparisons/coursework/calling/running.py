@@ -1,8 +1,8 @@
 """Run a student's function: within a time limit, silently, with what it raised or changed.
 
 The limit is a timer of the operating system, which Python serves in the main thread only and Windows has not. Elsewhere
-there is none, and `can_limit` says so. Code that catches the first interruption is interrupted again at each line, so
-that an endless loop around an ``except`` ends too. Nothing is pickled or forked, so functions of a notebook work.
+there is none, and `can_limit` says so. Code that goes on after the first interruption is interrupted at each line: so an
+endless loop around an ``except`` ends too. Nothing is pickled or forked, so functions of a notebook work.
 """
 
 import inspect
@@ -76,9 +76,12 @@ def at_most(seconds: float) -> Iterator[None]:
     events = sys.monitoring
     tool = next((i for i in range(events.OPTIMIZER_ID + 1) if events.get_tool(i) is None), None)
 
+    stopped: list[bool] = []
+
     def stop(_: int, frame: FrameType | None) -> None:
-        if tool is not None:
+        if stopped and tool is not None:
             events.set_events(tool, events.events.LINE)
+        stopped.append(True)
         _stop(frame)
 
     if tool is not None:
