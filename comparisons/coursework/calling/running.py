@@ -1,7 +1,7 @@
 """Run a student's function: within a time limit, silently, with what it raised or changed.
 
 The limit is a timer of the operating system, which Python serves in the main thread only and Windows has not. Elsewhere
-there is none, and `can_limit` says so. Code that goes on after the first interruption is interrupted at each line: so an
+there is none, and `can_limit` says so. Code that goes on after the first interruption is interrupted at each line: an
 endless loop around an ``except`` ends too. Nothing is pickled or forked, so functions of a notebook work.
 """
 

@@ -161,50 +161,23 @@ class Catalogue:
         return term(name, hint, right, found)
 
 
-EDITS: Mapping[str, Callable[[Any, Problem], Any]] = {
-    "left out": lambda a, p: 0 * a,
-    "doubled": lambda a, p: 2 * a,
-    "halved": lambda a, p: a / 2,
-    "with the other sign": lambda a, p: -a,
-    "squared": lambda a, p: a**2,
-    "times n": lambda a, p: a * p.n,
-    "over n": lambda a, p: a / p.n,
-    "times K": lambda a, p: a * p.K,
-    "over K": lambda a, p: a / p.K,
-    "times D": lambda a, p: a * p.D,
-    "over D": lambda a, p: a / p.D,
-}
+def at(a: Array, axis: int, place: int) -> Array:
+    """Return whether an entry is at a place of an axis, as it stands beside an array."""
+    size = a.shape[axis]
+    return np.reshape(np.arange(size) == place % size, [-1 if i == axis else 1 for i in range(a.ndim)])
+
+
+GENERAL = Catalogue(__file__, {"nothing": lambda p: NOTHING}, [at])
+EDITS, PLACES, DATA = (
+    GENERAL.formulas(table, takes) for table, takes in (("edits", ["a"]), ("places", ["a", "axis"]), ("data", []))
+)
 
 
 def term(name: str, hint: str, right: Callable[[Problem], Any], wrong: Mapping[str, Callable[[Problem], Any]]) -> Slot:
     """Return a slot of a term with what stands in its place, by the mistakes' names, and with its edits."""
     named: dict[str, Callable[..., Any]] = dict(wrong)
-    named |= {f"{name} {edit}": partial(_edited, change, right) for edit, change in EDITS.items()}
+    named |= {f"{name} {edit}": lambda p, change=change: change(right(p), p) for edit, change in EDITS.items()}
     return Slot(name, right, {one: Wrong(value, hint, f"{one[:1].upper()}{one[1:]}.") for one, value in named.items()})
-
-
-def _edited(change: Callable[[Any, Problem], Any], right: Callable[[Problem], Any], p: Problem) -> Any:
-    return change(right(p), p)
-
-
-PLACES: Mapping[str, Callable[[Array, int], Array]] = {
-    "{} of the first {} for all": lambda a, axis: 0 * a + np.take(a, [0], axis),
-    "{} of the last {} for all": lambda a, axis: 0 * a + np.take(a, [-1], axis),
-    "{} of the {} before": lambda a, axis: np.roll(a, 1, axis),
-    "{} of the next {}": lambda a, axis: np.roll(a, -1, axis),
-    "{} in reverse order of {}s": np.flip,
-    "{} averaged over the {}s": lambda a, axis: 0 * a + a.mean(axis, keepdims=True),
-    "{} of the first {} only": lambda a, axis: np.where(_at(a, axis, 0), a, NOTHING),
-    "{} of the last {} only": lambda a, axis: np.where(_at(a, axis, -1), a, NOTHING),
-    "{} of the first {} left out": lambda a, axis: np.where(_at(a, axis, 0), NOTHING, a),
-    "{} of the last {} left out": lambda a, axis: np.where(_at(a, axis, -1), NOTHING, a),
-}
-
-
-def _at(a: Array, axis: int, place: int) -> Array:
-    """Return whether an entry is at a place of an axis, as it stands beside an array."""
-    size = a.shape[axis]
-    return np.reshape(np.arange(size) == place % size, [-1 if i == axis else 1 for i in range(a.ndim)])
 
 
 def misplaced(slot: Slot, **axes: tuple[str, str]) -> Slot:
@@ -228,5 +201,5 @@ def misplaced(slot: Slot, **axes: tuple[str, str]) -> Slot:
     return slot.extended(found)
 
 
-def _read_by(name: str, change: Callable[[Array, int], Array], axis: int, p: Problem) -> Problem:
-    return p.changed(**{name: change(p.X if name == "X" else p.theta[name], axis)})
+def _read_by(name: str, change: Expression, axis: int, p: Problem) -> Problem:
+    return p.changed(**{name: change(p.X if name == "X" else p.theta[name], axis, p)})
