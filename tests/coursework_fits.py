@@ -306,3 +306,67 @@ def collapses(X, K, max_iter=300):
         logs = np.log(weights) - 0.5 * np.einsum("nki,kij,nkj->nk", d, np.linalg.pinv(covariances), d)
         weights, means, covariances = m_step(X, np.exp(logs - logsumexp(logs, axis=1, keepdims=True)))
     return weights, means, covariances
+
+
+def to_the_end(X, K, seed=0):
+    theta = start(X, K, seed)
+    for _ in range(200):
+        theta = m_step(X, e_step(X, *theta)[0])
+    return theta
+
+
+@fit("means in another order than the rest")
+def sorted_means(X, K):
+    weights, means, covariances = to_the_end(X, K)
+    other = np.argsort(means[:, 0])[:: -1 if means[0, 0] < means[1, 0] else 1]
+    return weights, means[other], covariances
+
+
+@fit("fitted to data standardised")
+def not_brought_back(X, K):
+    return to_the_end((X - X.mean(axis=0)) / X.std(axis=0), K)
+
+
+@fit("fitted to data scaled to 0 .. 1", family="kmeans")
+def scaled_for_lloyd(X, K):
+    return lloyd((X - X.min(axis=0)) / np.ptp(X, axis=0), K, 50)[0]
+
+
+@fit("only the first 64 of 80 samples")
+def a_training_set(X, K):
+    return to_the_end(X[: int(0.8 * len(X))], K)
+
+
+def tempered(X, theta, n_iter, power):
+    for _ in range(n_iter):
+        joint = np.column_stack([w * multivariate_normal(m, S).pdf(X) for w, m, S in zip(*theta, strict=True)]) ** power
+        theta = m_step(X, joint / joint.sum(axis=1, keepdims=True))
+    return theta
+
+
+@fit("factor 0.7 of the log density and factor 0.7 of the log weights")
+def never_cooled(X, K, n_iter=200):
+    return tempered(X, start(X, K, 0), n_iter, 0.7)
+
+
+@fit("factor 0.7 of the log density and factor 0.7 of the log weights")
+def never_cooled_to_the_end(X, K):
+    return tempered(X, start(X, K, 0), 300, 0.7)
+
+
+@fit("no determinant and N_k - 1")
+def a_mistake_in_each_step(X, K, n_iter=50):
+    weights, means, covariances = start(X, K, 0)
+    for _ in range(n_iter):
+        d = X[:, None] - means
+        joint = weights * np.exp(-0.5 * np.einsum("nki,kij,nkj->nk", d, np.linalg.inv(covariances), d))
+        r = joint / joint.sum(axis=1, keepdims=True)
+        weights, means, covariances = m_step(X, r)
+        N = r.sum(axis=0)[:, None, None]
+        covariances = covariances * N / (N - 1)
+    return weights, means, covariances
+
+
+@fit("only every second of the samples")
+def thinned(X, K):
+    return to_the_end(X[::2], K)

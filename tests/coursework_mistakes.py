@@ -177,7 +177,7 @@ def only_in_the_likelihood(X, weights, means, covariance):
     return np.exp(logs - total[:, None]), total.sum()
 
 
-@mistake("first component's mean for all", check_e_step)
+@mistake("means of the first component for all", check_e_step)
 def index_of_the_mean(X, weights, means, covariances):
     joint = [w * multivariate_normal.pdf(X, means[0], S) for w, S in zip(weights, covariances, strict=True)]
     return normalised(np.reshape(joint, (len(weights), -1)).T)
@@ -673,3 +673,110 @@ def over_the_sum_of_counts(X, r):
 @mistake("1 - log p in place of log(1 - p)", check_e_step, family="bmm")
 def log_before_the_difference(X, pi_k, p):
     return normalised(np.exp(np.log(pi_k) + X @ np.log(p).T + (1 - X) @ (1 - np.log(p)).T))
+
+
+# Arrays changed in place, and sums over features ----------------------------------------------------------------------
+
+
+@mistake("means subtracted one after another", check_e_step)
+def samples_shifted_in_the_loop(X, weights, means, covariances):
+    gaps, logs = X.copy(), []
+    for w, m, S in zip(weights, means, covariances, strict=True):
+        gaps -= m
+        logs.append(np.log(w) - np.linalg.slogdet(S)[1] / 2 - np.sum(gaps @ np.linalg.inv(S) * gaps, axis=1) / 2)
+    return np.exp(np.array(logs) - logsumexp(logs, axis=0)).T
+
+
+@mistake("centres subtracted one after another", check_e_step, family="kmeans")
+def shifted_before_the_nearest(X, centers):
+    gaps, distances = X.copy(), []
+    for c in centers:
+        gaps -= c
+        distances.append((gaps**2).sum(axis=1))
+    return np.argmin(distances, axis=0)
+
+
+@mistake("gaps between consecutive means", check_m_step)
+def means_of_what_is_left(X, r):
+    gaps, N = X.copy(), r.sum(axis=0)
+    means, covariances = [], []
+    for k in range(len(N)):
+        means.append(r[:, k] @ gaps / N[k])
+        gaps -= means[-1]
+        covariances.append((r[:, k] * gaps.T) @ gaps / N[k])
+    return N / len(X), np.array(means), np.array(covariances)
+
+
+@mistake("coefficient of the sums over the features", check_log_likelihood, family="bmm", n_trials=4)
+def one_coefficient(X, w, p):
+    coefficients = np.array([log(comb(4 * X.shape[1], int(x.sum()))) for x in X])
+    logs = np.log(w) + X @ np.log(p).T + (4 - X) @ np.log(1 - p).T + coefficients[:, None]
+    return logsumexp(logs, axis=1).sum()
+
+
+@mistake("factorial of the sum over the features", check_log_likelihood, family="pmm")
+def one_factorial(X, w, rates):
+    logs = np.log(w) + X @ np.log(rates).T - rates.sum(axis=1) - gammaln(X.sum(axis=1) + 1)[:, None]
+    return logsumexp(logs, axis=1).sum()
+
+
+@mistake("X of the last item for all", check_e_step, family="cmm")
+def level_of_the_last_item(X, weights, probs):
+    X = np.asarray(X, int)
+    joint = [
+        [w * np.prod([P[d][x[-1]] for d in range(len(x))]) for w, P in zip(weights, probs, strict=True)] for x in X
+    ]
+    return normalised(np.array(joint))
+
+
+@mistake("rates of the last component only", check_log_likelihood, family="pmm")
+def rates_filled_in_once(X, weights, rates):
+    filled = np.zeros_like(rates)
+    filled[-1] = rates[-1]
+    densities = np.array([[poisson.pmf(x, m).prod() for m in filled] for x in X])
+    return np.log(densities @ weights).sum()
+
+
+@mistake("geometric mean of 1 + x", check_m_step, family="pmm")
+def averaged_logs(X, r):
+    return r.mean(axis=0), np.expm1(r.T @ np.log1p(X) / r.sum(axis=0)[:, None])
+
+
+@mistake("new means in place of the current", check_q)
+def q_about_the_new_means(X, r, weights, means, covariances):
+    centers = r.T @ X / r.sum(axis=0)[:, None]
+    logs = [
+        np.log(w) + multivariate_normal(m, S).logpdf(X) for w, m, S in zip(weights, centers, covariances, strict=True)
+    ]
+    return (r * np.reshape(logs, r.shape[::-1]).T).sum()
+
+
+# The last entry from the others ---------------------------------------------------------------------------------------
+
+
+@mistake("divided by n", check_m_step, family="cmm")
+def last_level_by_the_rest(X, r):
+    levels = np.arange(X.max() + 1)
+    probs = np.einsum("nk,ndl->kdl", r, X[:, :, None] == levels) / len(X)
+    probs[:, :, -1] = 1 - probs[:, :, :-1].sum(axis=2)
+    return r.mean(axis=0), probs
+
+
+@mistake("not normalised", check_e_step, family="bmm")
+def last_component_by_the_rest(X, weights, probs):
+    joint = weights * np.exp(X @ np.log(probs).T + (1 - X) @ np.log(1 - probs).T)
+    joint[:, -1] = 1 - joint[:, :-1].sum(axis=1)
+    return joint
+
+
+@mistake("every second sample", check_log_likelihood)
+def thinned_likelihood(X, weights, means, covariances):
+    parts = zip(weights, means, covariances, strict=True)
+    return np.log(sum(w * multivariate_normal(m, S).pdf(X[::2]) for w, m, S in parts)).sum()
+
+
+@mistake("samples and means of unit length", check_e_step, covariance_type="spherical")
+def by_angles(X, weights, means, variances):
+    units, centers = (a / np.linalg.norm(a, axis=1, keepdims=True) for a in (X, means))
+    squares = ((units[:, None] - centers) ** 2).sum(axis=2)
+    return normalised(weights * variances ** (-X.shape[1] / 2) * np.exp(-squares / (2 * variances)))

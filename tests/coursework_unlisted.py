@@ -229,6 +229,52 @@ UNLISTED += [
 ]
 
 
+# Digits and ranges ----------------------------------------------------------------------------------------------------
+
+
+@listed("rounded to 2 decimals", check_e_step, family="bmm")
+def rounded(X, w, p):
+    return np.round(softmax(bernoulli(X, w, p), axis=1), 2)
+
+
+@listed("truncated to 1 decimal", check_m_step, family="pmm")
+def truncated(X, r):
+    return r.mean(axis=0), np.trunc(10 * r.T @ X / r.sum(axis=0)[:, None]) / 10
+
+
+@listed("kept at least 0.05", check_e_step)
+def floor_of_responsibilities(X, w, m, S):
+    return np.maximum(softmax(gaussian(X, w, m, S), axis=1), 0.05)
+
+
+@listed("kept at least 0.03, then normalised", check_e_step)
+def floor_and_normalised(X, w, m, S):
+    r = np.maximum(softmax(gaussian(X, w, m, S), axis=1), 0.03)
+    return r / r.sum(axis=1, keepdims=True)
+
+
+@listed("kept at least 0.002 as joint densities", check_e_step)
+def floor_of_densities(X, w, m, S):
+    joint = np.maximum(np.exp(gaussian(X, w, m, S)), 0.002)
+    return joint / joint.sum(axis=1, keepdims=True)
+
+
+@listed("kept at least 0.2 and at most 0.7", check_m_step, family="bmm")
+def kept_between(X, r):
+    return r.mean(axis=0), np.clip(r.T @ X / r.sum(axis=0)[:, None], 0.2, 0.7)
+
+
+@listed("hard responsibilities and adds 1 to the numerator and K to the divisor", check_m_step, family="bmm")
+def hard_counts_smoothed(X, r):
+    counts = np.bincount(r.argmax(axis=1), minlength=r.shape[1]) + 1
+    return counts / counts.sum(), r.T @ X / r.sum(axis=0)[:, None]
+
+
+@listed("factor n_trials / (n_trials + 1)", check_m_step, family="bmm", n_trials=8)
+def one_trial_too_many(X, r):
+    return r.mean(axis=0), r.T @ X / (9 * r.sum(axis=0)[:, None])
+
+
 # Q of two sets of parameters ------------------------------------------------------------------------------------------
 
 

@@ -18,9 +18,11 @@ from mixtures_of_others import (
 from sklearn.mixture import GaussianMixture
 
 from comparisons import audit
+from em import PoissonMixtureEM
 
 B = blobs()
 WITH_A_POINT = np.vstack([B, np.full((8, 2), 30.0)])
+COUNTS = np.random.RandomState(0).poisson([[2.0, 9.0, 5.0]] * 100 + [[7.0, 1.0, 4.0]] * 60)
 WITH_A_CONSTANT = np.column_stack([X, np.ones(len(X))])
 
 
@@ -90,6 +92,30 @@ FAULTS = {
         {"family": "gmm"},
         ["mixture"],
         "L L'",
+    ),
+    "Cholesky factors of precisions": lambda: (
+        arrays(right(), covariances=right().precisions_cholesky_),
+        X,
+        {"family": "gmm"},
+        ["mixture"],
+        "U U'",
+    ),
+    "standardised columns": lambda: (fitted((X - X.mean(0)) / X.std(0), **PRECISE), X, {}, ["mixture"], "standardised"),
+    "centred columns": lambda: (fitted(X - X.mean(0), covariance_type="diag"), X, {}, ["mixture"], "centred columns"),
+    "columns over their ranges": lambda: (
+        fitted((X - X.min(0)) / np.ptp(X, axis=0), covariance_type="tied", **PRECISE),
+        X,
+        {},
+        ["mixture"],
+        "scaled to 0 .. 1",
+    ),
+    "columns in another order": lambda: (fitted(X[:, ::-1], **PRECISE), X, {}, ["mixture"], "the columns 1, 0 of X"),
+    "our own fit of other columns": lambda: (
+        PoissonMixtureEM(2, random_state=0).fit(COUNTS[:, [2, 0, 1]]),
+        COUNTS,
+        {},
+        ["mixture"],
+        "the columns 2, 0, 1 of X",
     ),
     "precisions_ changed by hand": lambda: (edited(precisions_=right().covariances_), X, {}, ["parts"], "precisions_"),
     "covariances_ changed by hand": lambda: (

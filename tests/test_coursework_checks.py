@@ -1,6 +1,8 @@
 """A student's step is judged rightly: the mistake is named, a right variant raises no alarm, bad code does no harm."""
 
 import contextlib
+import signal
+import sys
 import time
 import tomllib
 from importlib import import_module
@@ -23,9 +25,12 @@ from comparisons.coursework import (
     check_q,
     check_steps,
 )
+from comparisons.coursework.calling.caller import Answer
 from comparisons.coursework.formulas.slots import close
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.textbooks import ALSO, textbook_of
+from comparisons.coursework.judging import Trial
+from comparisons.coursework.unlisted.narrowing import narrowed
 from comparisons.coursework.unlisted.search import unlisted
 from comparisons.families import family_names, family_of
 from models.bmm import BMMPrior
@@ -85,6 +90,29 @@ def test_what_no_entry_lists_is_found_by_its_numbers(name, check, options, funct
     assert (found.located, bool(found.hint)) == ((), bool(name))
 
 
+def test_a_fit_that_takes_a_start_by_another_name_is_followed():
+    def fit(X, K, init=None, n_iter=50):
+        theta = init or (np.full(K, 1 / K), X[:K], np.array([np.cov(X.T)] * K))
+        for _ in range(n_iter):
+            old, theta = theta, m_step(X, e_step(X, *theta))
+        return old
+
+    found = check_fit(fit)
+    assert found.right
+    assert any("asked for one it returns its start" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("default", ["kmeans", None])
+def test_an_argument_that_is_no_start_is_left_alone(default):
+    def fit(X, K, init=default, n_iter=60):
+        theta = np.full(K, 1 / K), X[:K] if init != "last" else X[-K:], np.array([np.cov(X.T)] * K)
+        for _ in range(n_iter):
+            theta = m_step(X, e_step(X, *theta))
+        return theta
+
+    assert check_fit(fit).right
+
+
 def test_q_without_the_data_says_so():
     assert "no argument for X" in check_q(lambda theta, theta_old: 0.0).hint
 
@@ -109,6 +137,15 @@ def test_a_check_is_fast():
     check = check_e_step(MISTAKES[0][3])
     assert time.process_time() - start < 2
     assert check.seconds < 10  # by the clock of a machine that may be busy
+
+
+@pytest.mark.parametrize("deadline", [0.0, np.inf])
+def test_wrong_responsibilities_are_tried_as_long_as_there_is_time(monkeypatch, deadline):
+    tried, book, rng = [], textbook_of("bmm"), np.random.RandomState(0)
+    pairs = [(p, rng.uniform(size=(p.K, p.D)), book.truth("m", p)["probs"]) for p in book.problems("m")[:2]]
+    monkeypatch.setattr("comparisons.coursework.unlisted.search.by_constants", lambda *given: tried.append(given))
+    assert unlisted(book, "probs", pairs, list, list, deadline, 4) == ()
+    assert bool(tried) == (deadline > 0)
 
 
 # The catalogue --------------------------------------------------------------------------------------------------------
@@ -162,7 +199,7 @@ def test_every_text_belongs_to_a_mistake():
         for formula in book.formulas.values():
             used |= {change.name for change in formula.singles()}
     loops = import_module("comparisons.coursework.formulas.loops")
-    used |= {*loops.LOOP_MISTAKES, *loops.LIMIT_MISTAKES}
+    used |= {*loops.LOOP_MISTAKES, *loops.LIMIT_MISTAKES, *loops.FORM_MISTAKES}
     assert texts - used == set()
 
 
@@ -340,7 +377,7 @@ def test_an_error_for_one_feature_only_is_a_note():
     assert any("one feature" in note and "two features, please" in note for note in found.notes)
 
 
-@pytest.mark.parametrize("body", ["loop", "swallow", "exit", "print"])
+@pytest.mark.parametrize("body", ["loop", "swallow", "swallow all", "exit", "print"])
 def test_code_that_misbehaves_does_no_harm(body, capsys):
     def endless(X, weights, means, covariances):
         while body == "loop":
@@ -350,9 +387,16 @@ def test_code_that_misbehaves_does_no_harm(body, capsys):
                 time.sleep(0.01)
             except Exception:
                 continue
+        while body == "swallow all":
+            try:
+                while True:
+                    pass
+            except BaseException:
+                continue
         if body == "exit":
             raise SystemExit("gone")
         print("noise")
+        print("noise", file=sys.stderr)
 
     start = time.perf_counter()
     found = check_e_step(endless, time_limit=0.4)
@@ -360,7 +404,8 @@ def test_code_that_misbehaves_does_no_harm(body, capsys):
     assert time.perf_counter() - start < 5
     (sentence,) = found.located
     assert {"exit": "SystemExit", "print": "returned None"}.get(body, "no answer within") in sentence
-    assert "noise" not in capsys.readouterr().out
+    assert "noise" not in "".join(capsys.readouterr())
+    assert not signal.getitimer(signal.ITIMER_REAL)[0]
 
 
 def test_input_that_is_changed_is_noted_and_the_callers_arrays_stay():
@@ -378,6 +423,14 @@ def test_arguments_that_are_none_are_said():
     found = check_e_step(lambda samples, temperature, pressure, volume, colour: samples)
     assert not found.right
     assert "X, weights, means, covariances" in found.located[0]
+    assert "by hand" not in found.hint  # there is nothing to compute as long as it cannot be called
+
+
+def test_an_answer_where_the_right_one_is_no_number_is_located():
+    problem = textbook_of("bmm").problems("m")[0]
+    probs = problem.theta["probs"]
+    trial = Trial(problem, Answer({"probs": probs}), {"probs": np.full_like(probs, np.nan)})
+    assert narrowed("probs", [trial], 1e-8) == "wrong on every kind of input"
     with pytest.raises(TypeError, match="f must be a function"):
         check_e_step(3)
     with pytest.raises(ValueError, match="family must be one of bmm, cmm, gmm, pmm, kmeans"):

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from comparisons.auditing.family import audit_of_family
 from comparisons.auditing.given import Given
 from comparisons.auditing.lines import RIGHT, WARNING, WRONG, Line, nats
+from comparisons.auditing.other_data import of_other_data
 from comparisons.auditing.standing import Standing, standing_at
 from comparisons.families import family_class, family_of
 from comparisons.family import Family
@@ -26,6 +27,8 @@ ROUNDED = {np.dtype(np.float32): 1e-5, np.dtype(np.float16): 1e-2}  # what a sum
 NEARLY_ONE = 1e-2
 NEARLY_SYMMETRIC = 1e-3
 FAR_HIGHER = 10.0, 0.02  # nats, and nats per sample, by which another reading must be better
+OTHER_NAMES = "give the arrays their own names; what follows is of the other reading"
+OTHER_DATA = "audit the fit on the X that it was fitted to; what follows is of its parameters, brought to this X"
 LEAVES = 0.2  # share of what another reading gains that EM may still gain there
 
 
@@ -44,11 +47,10 @@ def read(given: Given, X: Any, sample_weight: ArrayLike | None, settings: Mappin
     if parameters is not None and parameters.n_features != np.shape(X)[1]:
         raise ValueError(f"X must have {parameters.n_features} columns like the fit, got {np.shape(X)[1]}")
     here = None if parameters is None else standing_at(parameters, given, pair, X, sample_weight, **settings)
-    better, what = _better_reading(here, given, pair, arrays, X, sample_weight, settings)
+    better, (what, remedy) = _better_reading(here, given, pair, arrays, X, sample_weight, settings)
     if better is not None:
         gap = "" if here is None else f", by {nats(better.log_likelihood - here.log_likelihood)}"
         found = f"{'; '.join([*filter(None, [why]), what])}: the data are far more probable so{gap}"
-        remedy = "give the arrays their own names; what follows is of the other reading"
         return Reading(better, (Line("mixture", WRONG, found, None, remedy),))
     if here is None:
         return Reading(None, (Line("mixture", WRONG, why, None, "without a mixture there is nothing more to audit"),))
@@ -131,19 +133,20 @@ def _better_reading(
     X: Any,
     sample_weight: ArrayLike | None,
     settings: Mapping[str, Any],
-) -> tuple[Standing | None, str]:
-    """Return another reading under which the data are far more probable, and what it is; nothing where there is none.
+) -> tuple[Standing | None, tuple[str, str]]:
+    """Return another reading under which the data are far more probable, what it is and the remedy, or None.
 
     A fit of this project holds what its names say, by its own checks.
     """
-    if given.own is not None:
-        return None, ""
-    others = [*given.alternatives.items(), *_other_readings(pair, arrays)]
+    others = [] if given.own is not None else [*given.alternatives.items(), *_other_readings(pair, arrays)]
     readings = [
-        (parameters, words) for words, other in others if (parameters := _parameters(pair, other)[0]) is not None
+        (parameters, (words, remedy))
+        for remedy, chosen in ((OTHER_NAMES, others), (OTHER_DATA, of_other_data(pair, arrays, X)))
+        for words, other in chosen
+        if (parameters := _parameters(pair, other)[0]) is not None
     ]
     if not readings:
-        return None, ""
+        return None, ("", "")
     known = here or standing_at(readings[0][0], given, pair, X, sample_weight, **settings)
     parameters, what = max(readings, key=lambda reading: known.log_likelihood_at(reading[0]))
     best = standing_at(parameters, given, pair, X, sample_weight, **settings)
@@ -151,7 +154,7 @@ def _better_reading(
         return best, what
     gain, (least, per_sample) = known.log_likelihood_at(parameters) - here.log_likelihood, FAR_HIGHER
     if not gain > max(least, per_sample * here.n_samples) or best.gain > LEAVES * gain:
-        return None, ""
+        return None, ("", "")
     return best, what
 
 
@@ -172,12 +175,13 @@ def _of_support(support: Any, array: Array) -> dict[str, Array]:
     if isinstance(support, Covariance):
         if array.ndim < 2 or array.shape[-1] != array.shape[-2]:
             return {}
-        lower = np.allclose(array, np.tril(array))
-        found = {} if lower and array.shape[-1] > 1 else {"precisions, the inverses of covariances": _inverse(array)}
-        if lower:
-            words = "Cholesky factors L of covariances L L'" if array.shape[-1] > 1 else "standard deviations"
-            found[words] = array @ np.swapaxes(array, -1, -2)
-        return found
+        product = array @ np.swapaxes(array, -1, -2)
+        if array.shape[-1] == 1:
+            return {"precisions, the inverses of covariances": _inverse(array), "standard deviations": product}
+        if np.allclose(array, np.tril(array)) or np.allclose(array, np.triu(array)):
+            factors = {"Cholesky factors L of covariances L L'": product}
+            return {**factors, "Cholesky factors U of precisions U U'": _inverse(product)}
+        return {"precisions, the inverses of covariances": _inverse(array)}
     if isinstance(support, Variance):
         if isinstance(support, Positive):
             return {"their inverses": 1 / array}

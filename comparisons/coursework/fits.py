@@ -16,18 +16,21 @@ from comparisons.coursework.calling.caller import Answer
 from comparisons.coursework.calling.fitting import Fit, FitCaller
 from comparisons.coursework.calling.running import can_limit
 from comparisons.coursework.checks import SHARE_OF_CALLS, SHARE_OF_SEARCH
+from comparisons.coursework.forms import other_form
 from comparisons.coursework.formulas.loops import (
     LOOP_MISTAKES,
+    any_factors,
     iterations,
     loop_mistake,
     same,
+    wrong_e_steps,
 )
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Mistake
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.textbooks import textbook_of
 from comparisons.coursework.judging import Trial, judge_values
-from comparisons.coursework.limits import Findings, judge_defaults, judge_limit, judge_objective
+from comparisons.coursework.limits import LIMIT, Findings, judge_defaults, judge_limit, judge_objective
 from comparisons.coursework.notes import NO_LIMIT
 from comparisons.coursework.result import Check, Verdict
 from models.validation import Array
@@ -51,6 +54,7 @@ def checked_fit(function: Callable[..., Any], family: str, time_limit: float, op
         verdict = Verdict("parameters", False, located=caller.signature.problem)
         return Check(what, (verdict,), section=section, seconds=perf_counter() - start)
     deadline, findings = start + SHARE_OF_SEARCH * time_limit, Findings()
+    caller.settle_start(book.iterate(problem))
     path = _path(caller)
     last = caller(None)
     if last.error:
@@ -63,7 +67,9 @@ def checked_fit(function: Callable[..., Any], family: str, time_limit: float, op
                 _judge_path(book, problem, caller, path, deadline, findings)
             return _check(what, findings, section, start)
     _judge_mixture(book, problem, last, findings)
-    if all(last.theta.get(name, np.empty(0)).shape == value.shape for name, value in problem.theta.items()):
+    if findings.verdicts[0].right and (mistake := other_form(book, problem, last.theta)):
+        findings.verdicts[0] = Verdict("parameters", False, (mistake,), formula=LIMIT)
+    elif all(last.theta.get(name, np.empty(0)).shape == value.shape for name, value in problem.theta.items()):
         _judge_path(book, problem, caller, path, deadline, findings)
     if findings.verdicts[0].right:
         judge_limit(book, problem, last, path, deadline, findings)
@@ -123,8 +129,8 @@ def _judge_path(
     if all(same(book.iterate(at), after) for at, after in steps):
         findings.verdicts.append(Verdict("iteration", True, formula=ITERATION))
         return
-    if caller.takes_start and _is_off_by_one(book, steps):
-        findings.notes.append("its number of iterations is off by one")
+    if caller.takes_start and (off := _off_by_one(book, steps)):
+        findings.notes.append(f"its number of iterations is off by one: {off}")
         findings.verdicts.append(Verdict("iteration", True, formula=ITERATION))
         return
     mistake = loop_mistake(book, problem, whole, caller.takes_start)
@@ -143,14 +149,16 @@ def _standing_still(caller: FitCaller, end: Theta) -> Mistake:
     return LOOP_MISTAKES["stands still after the first iteration" if caller.leaves_loops else "E-step only once"]
 
 
-def _is_off_by_one(book: Textbook, steps: Sequence[tuple[Problem, Theta]]) -> bool:
-    """Whether the first iteration is none, or two, and the later ones are right."""
+def _off_by_one(book: Textbook, steps: Sequence[tuple[Problem, Theta]]) -> str:
+    """Return what the first iteration is in place of one, if the later ones are right."""
     start, first = steps[0]
-    once = book.iterate(start)
-    none, two = same(start.theta, first), same(book.iterate(start.changed(**once)), first)
-    later = steps[1:]
-    moves = any(not same(at.theta, after) for at, after in later)
-    return (none or two) and moves and all(same(book.iterate(at), after) for at, after in later)
+    if all(same(at.theta, after) for at, after in steps[1:]):
+        return ""
+    if not all(same(book.iterate(at), after) for at, after in steps[1:]):
+        return ""
+    if same(start.theta, first):
+        return "asked for one it returns its start: it makes one too few, or returns the parameters before its last"
+    return "asked for one it makes two" if same(book.iterate(start.changed(**book.iterate(start))), first) else ""
 
 
 def _aligned(book: Textbook, problem: Problem, path: Sequence[Theta]) -> list[Theta]:
@@ -172,12 +180,48 @@ def _of_steps(
             break
         if all(same(iterate(at), after) for at, after in steps):
             return (mistake,), ""
-    soft = [(at.changed(r=book.responsibilities(at)), after) for at, after in steps]
-    trials = [Trial(at, Answer(dict(after)), book.truth("m", at)) for at, after in soft]
-    verdicts = [judge_values(book, name, trials, deadline) for name in book.quantities]
-    wrong = [verdict for verdict in verdicts if not verdict.right]
-    named = tuple(dict.fromkeys(m for v in wrong for m in v.mistakes if not m.follows))
-    if named:
+    if (tempered := any_factors(book, steps)) and all(same(tempered[1](at), after) for at, after in steps):
+        return (tempered[0],), ""
+    if both := _of_both(book, steps, deadline):
+        return both, ""
+    wrong = _of_m_step(book, steps, book.responsibilities, deadline)
+    if named := _named(wrong):
         return named, ""
     names = ", ".join(verdict.quantity for verdict in wrong)
     return (), f"an iteration's {names} are not those of one E-step and one M-step from the parameters before it"
+
+
+def _of_m_step(
+    book: Textbook, steps: Sequence[tuple[Problem, Theta]], e_step: Callable[[Problem], Array], deadline: float
+) -> list[Verdict]:
+    """Return the verdicts of what is wrong in each iteration's M-step, given its E-step."""
+    soft = [(at.changed(r=e_step(at)), after) for at, after in steps]
+    trials = [Trial(at, Answer(dict(after)), book.truth("m", at)) for at, after in soft]
+    verdicts = [judge_values(book, name, trials, deadline) for name in book.quantities]
+    return [verdict for verdict in verdicts if not verdict.right]
+
+
+def _named(wrong: Sequence[Verdict]) -> tuple[Mistake, ...]:
+    return tuple(dict.fromkeys(mistake for verdict in wrong for mistake in verdict.mistakes if not mistake.follows))
+
+
+def _right(book: Textbook, steps: Sequence[tuple[Problem, Theta]], e_step: Callable[[Problem], Array]) -> set[str]:
+    """Return the quantities that are those of a right M-step after this E-step, in each iteration."""
+    try:
+        pairs = [(book.truth("m", at.changed(r=e_step(at))), after) for at, after in steps]
+    except (ValueError, IndexError, KeyError, np.linalg.LinAlgError):
+        return set()
+    return {name for name in book.quantities if all(same({name: a[name]}, {name: b[name]}) for a, b in pairs)}
+
+
+def _of_both(book: Textbook, steps: Sequence[tuple[Problem, Theta]], deadline: float) -> tuple[Mistake, ...]:
+    """Return a known mistake in the E-step which makes a wrong quantity right, and the mistakes in the others."""
+    before = _right(book, steps, book.responsibilities)
+    for mistake, e_step in wrong_e_steps(book):
+        if perf_counter() > deadline:
+            break
+        if _right(book, steps[:1], e_step) - before and _right(book, steps, e_step) - before:
+            wrong = _of_m_step(book, steps, e_step, deadline)
+            if all(verdict.mistakes for verdict in wrong):
+                return (mistake, *_named(wrong))
+    return ()

@@ -12,13 +12,13 @@ import numpy as np
 
 from comparisons.coursework.calling.caller import Answer
 from comparisons.coursework.calling.fitting import Fit, FitCaller
-from comparisons.coursework.formulas.loops import LIMIT_MISTAKES, all_the_same, distance, iterations, same
+from comparisons.coursework.formulas.loops import LIMIT_MISTAKES, all_the_same, any_factors, distance, iterations, same
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Mistake
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.judging import Trial, judge_values
 from comparisons.coursework.result import Verdict
-from comparisons.coursework.unlisted.factors import by_numbers
+from comparisons.coursework.unlisted.sums import by_numbers
 from models.validation import Array
 
 LOOSE = 1e-5  # relative: what rounding and a fine tolerance leave at the end
@@ -111,7 +111,12 @@ def _of_limit(book: Textbook, at: Problem, deadline: float) -> tuple[Mistake, ..
         gap = distance(iterate(at), at.theta)
         if gap < 1e-3 * own and (best is None or gap < best[0] / 10):
             best = gap, mistake
-    return _by_numbers(book, at) if best is None else (best[1],)
+    if best is not None:
+        return (best[1],)
+    tempered = any_factors(book, [(at, at.theta)])
+    if tempered is not None and distance(tempered[1](at), at.theta) < 1e-3 * own:
+        return (tempered[0],)
+    return _by_numbers(book, at)
 
 
 def _by_numbers(book: Textbook, at: Problem) -> tuple[Mistake, ...]:

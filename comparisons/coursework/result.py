@@ -112,7 +112,9 @@ class Check(Tabular):
         if any(not verdict.mistakes for verdict in causes):
             failed = all("Error: " in sentence for sentence in self.located)
             unknown = UNKNOWN_HINT if self.example else UNKNOWN_FIT_HINT
-            hints += [f"{sentence}." for sentence in self.located] + [ERROR_HINT if failed else unknown]
+            hints += [f"{sentence}." for sentence in self.located]
+            if not any("this step" in sentence for sentence in self.located):  # else its arguments are not understood
+                hints.append(ERROR_HINT if failed else unknown)
         return " ".join(dict.fromkeys(hints))
 
     @property

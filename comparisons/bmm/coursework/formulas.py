@@ -8,7 +8,7 @@
 import numpy as np
 from scipy.special import gammaln
 
-from comparisons.coursework.formulas.catalogue import Catalogue
+from comparisons.coursework.formulas.catalogue import Catalogue, misplaced
 from comparisons.coursework.formulas.cells import FEATURES, by_component, by_sample, hyperparameter
 from comparisons.coursework.formulas.estimates import after_of
 from comparisons.coursework.formulas.problem import Problem
@@ -52,7 +52,7 @@ CATALOGUE = Catalogue(__file__, WORDS)
 SUCCESSES = CATALOGUE.slot("x log p", lambda p: _x(p) * np.log(_p(p)))
 FAILURES = CATALOGUE.slot("(m - x) log(1 - p)", lambda p: (_m(p) - _x(p)) * np.log1p(-_p(p)))
 COEFFICIENT = CATALOGUE.slot("log C(m, x)", lambda p: np.where(_m(p) > 1, _choose(p), 0.0))
-SWAPS = CATALOGUE.slot("inputs", lambda p: p)
+SWAPS = misplaced(CATALOGUE.slot("inputs", lambda p: p), probs=("component", "feature"), X=("sample", "feature"))
 OTHERS = FEATURES.extended(CATALOGUE.rows("features", ["cells"]))
 VALUES = CATALOGUE.slot("successes", lambda p: p.X)
 AFTER = after_of("probs", CATALOGUE.rows("after", ["a"]))

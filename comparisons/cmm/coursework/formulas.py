@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.coursework.formulas.catalogue import Catalogue
+from comparisons.coursework.formulas.catalogue import Catalogue, misplaced
 from comparisons.coursework.formulas.estimates import SHARE, after_of
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula, Slot
@@ -64,7 +64,7 @@ def total(values: Array) -> Array:
 WORDS: dict[str, Callable[[Problem], Any]] = {"T": one_hot, "L": _levels, "chosen": _chooser, "N": _sizes, "b": _b}
 CATALOGUE = Catalogue(__file__, WORDS, [counts, total])
 ANSWER = CATALOGUE.slot("log p_x", lambda p: np.log(chosen(p, p.theta["probs"])))
-SWAPS = CATALOGUE.slot("inputs", lambda p: p)
+SWAPS = misplaced(CATALOGUE.slot("inputs", lambda p: p), probs=("component", "item"), X=("sample", "item"))
 DIVISOR = CATALOGUE.slot("divisor of the probs", lambda s, p: _sizes(p), ["s"], follows=("the shares' own sum",))
 GENERAL = after_of("probs", {})
 AFTER = Slot("after", GENERAL.right, CATALOGUE.rows("after", ["a"], GENERAL.wrong), apply=False)

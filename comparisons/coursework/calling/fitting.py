@@ -18,9 +18,10 @@ from comparisons.coursework.calling.outputs import (
     part,
     sortings,
 )
-from comparisons.coursework.calling.roles import default_of, plain_name, signature_of
+from comparisons.coursework.calling.roles import default_of, is_required, plain_name, signature_of
 from comparisons.coursework.calling.running import run
 from comparisons.coursework.calling.source import leaves_loops, restarts, returned_names
+from comparisons.coursework.formulas.loops import same
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.textbook import Textbook
 from models.validation import Array
@@ -48,10 +49,12 @@ class FitCaller:
 
     def __init__(self, function: Callable[..., Any], book: Textbook, problem: Problem, seconds: float) -> None:
         self.function, self.book, self.problem = function, book, problem
-        optional = ("max_iter", "tol", "random_state", "n_init", *book.quantities, "parameters", *book.size_names)
-        self.signature = signature_of(function, ("X", "K"), optional, book.all_spellings)
+        self.needed: tuple[str, ...] = ("X", "K")
+        self.roles = ("max_iter", "tol", "random_state", "n_init", *book.quantities, "parameters", *book.size_names)
+        self.signature = signature_of(function, self.needed, self.roles, book.all_spellings)
         if self.signature.problem.startswith("no argument for K"):
-            self.signature = signature_of(function, ("X",), (*optional, "K"), book.all_spellings)
+            self.needed, self.roles = ("X",), (*self.roles, "K")
+            self.signature = signature_of(function, self.needed, self.roles, book.all_spellings)
         self.until = perf_counter() + seconds
         self.returned = returned_names(function)
 
@@ -89,6 +92,20 @@ class FitCaller:
         names = [roles[role] for role in ("max_iter", "tol") if role in roles]
         return {name: default_of(self.function, name) for name in names if default_of(self.function, name) is not None}
 
+    def settle_start(self, other: Mapping[str, Array]) -> None:
+        """Give it no start any more where that may be left out, and fails, or where another one changes nothing."""
+        name = self.signature.roles.get("parameters", "")
+        if not name or is_required(self.function, name):
+            return
+        fits = [self._called(1, TINY, {name: self._start(theta)}) for theta in (self.start, other)]
+        if any(fit.error for fit in fits) or same(fits[0].theta, fits[1].theta):
+            roles = [role for role in self.roles if role != "parameters"]
+            self.signature = signature_of(self.function, self.needed, roles, self.book.all_spellings)
+
+    def _start(self, theta: Mapping[str, Array]) -> Any:
+        """Return parameters as one argument: an array where there is one quantity."""
+        return Bundle.of(theta, self.book.all_spellings) if len(theta) > 1 else next(iter(theta.values()))
+
     def __call__(self, n_iter: int | None) -> Fit:
         """Fit with so many iterations and no test of convergence, or to the end."""
         if n_iter is None or "tol" not in self.signature.roles:
@@ -111,7 +128,7 @@ class FitCaller:
             "tol": tol,
             "random_state": SEED,
             "n_init": 1,
-            "parameters": Bundle.of(self.problem.theta, self.book.all_spellings),
+            "parameters": self._start(self.problem.theta),
             **self.problem.theta,
             **{name: self.problem.given.get(name) for name in self.book.size_names},
         }

@@ -24,7 +24,7 @@ SPELLINGS: dict[str, str] = {
     "tol": "tol eps epsilon tolerance atol rtol threshold convergence",
     "n_init": "n_init n_inits inits n_restarts restarts num_restarts n_starts starts num_starts n_tries tries nstart",
     "random_state": "seed random_state rng generator random_seed rs",
-    "parameters": "theta thetas params param parameters par model state pars new old",
+    "parameters": "theta thetas params param parameters par model state pars new old init start initial guess",
     "old_log_likelihood": "old_ll ll_old",
 }
 
@@ -187,7 +187,7 @@ def _by_name(
     """Return the role of each argument whose name says it, and the arguments left over."""
     roles = [*needed, *optional]
     role_of: dict[str, str] = {}
-    may_be = {p.name: roles_of(p.name, spellings, roles) for p in named}
+    may_be = {p.name: roles_of(p.name, spellings, roles) for p in named if not isinstance(p.default, str)}
     for only_one in (True, False):  # names that leave no choice first
         for name, candidates in may_be.items():
             free = [role for role in candidates if role not in role_of.values()]
@@ -200,3 +200,8 @@ def default_of(function: Callable[..., Any], name: str) -> Any:
     """Return the default of an argument, or None where it has none."""
     default = inspect.signature(function).parameters[name].default
     return None if default is inspect.Parameter.empty else default
+
+
+def is_required(function: Callable[..., Any], name: str) -> bool:
+    """Whether an argument has no default."""
+    return inspect.signature(function).parameters[name].default is inspect.Parameter.empty

@@ -1,17 +1,21 @@
 """Run a student's function: within a time limit, silently, with what it raised or changed.
 
 The limit is a timer of the operating system, which Python serves in the main thread only and Windows has not. Elsewhere
-there is none, and `can_limit` says so. Nothing is pickled or forked, so functions of a notebook work.
+there is none, and `can_limit` says so. Code that goes on after the first interruption is interrupted at each line: an
+endless loop around an ``except`` ends too. Nothing is pickled or forked, so functions of a notebook work.
 """
 
+import inspect
 import io
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from time import perf_counter
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -65,14 +69,24 @@ def can_limit() -> bool:
 
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """Raise `Overtime` in the block when so many seconds are over, where `can_limit`."""
+    """Raise `Overtime` in a call by `_called` in the block when so many seconds are over, where `can_limit`."""
     if not can_limit():
         yield
         return
+    events = sys.monitoring
+    tool = next((i for i in range(events.OPTIMIZER_ID + 1) if events.get_tool(i) is None), None)
 
-    def stop(*_: Any) -> None:
-        raise Overtime
+    stopped: list[bool] = []
 
+    def stop(_: int, frame: FrameType | None) -> None:
+        if stopped and tool is not None:
+            events.set_events(tool, events.events.LINE)
+        stopped.append(True)
+        _stop(frame)
+
+    if tool is not None:
+        events.use_tool_id(tool, __name__)
+        events.register_callback(tool, events.events.LINE, lambda *_: _stop(inspect.currentframe()))
     handler = signal.signal(signal.SIGALRM, stop)
     others = signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-3), AGAIN)
     try:
@@ -80,6 +94,22 @@ def at_most(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, *others)
         signal.signal(signal.SIGALRM, handler)
+        if tool is not None:
+            events.set_events(tool, events.events.NO_EVENTS)
+            events.register_callback(tool, events.events.LINE, None)
+            events.free_tool_id(tool)
+
+
+def _stop(frame: FrameType | None) -> None:
+    """Raise `Overtime` if a student's function is running: if `_called` is among the callers of a frame."""
+    while frame is not None and frame.f_code is not _called.__code__:
+        frame = frame.f_back
+    if frame is not None:
+        raise Overtime
+
+
+def _called(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    return function(*args, **kwargs)
 
 
 def run(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], seconds: float) -> Outcome:
@@ -90,8 +120,14 @@ def run(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, 
     value: Any = None
     error, overtime = "", False
     try:
-        with at_most(seconds), without_warnings, np.errstate(all="ignore"), redirect_stdout(_Sink()):
-            value = function(*args, **kwargs)
+        with (
+            at_most(seconds),
+            without_warnings,
+            np.errstate(all="ignore"),
+            redirect_stdout(_Sink()),
+            redirect_stderr(_Sink()),
+        ):
+            value = _called(function, args, kwargs)
     except Overtime:
         error, overtime = f"no answer within {seconds:.2g} s", True
     except KeyboardInterrupt:

@@ -24,7 +24,9 @@ from scipy import special
 
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Slot, Wrong
+from models.validation import Array
 
+NOTHING = 1e-300  # what stands for 0, so that 0 log 0 is 0
 LIBRARIES = np, np.linalg, special
 
 
@@ -159,47 +161,45 @@ class Catalogue:
         return term(name, hint, right, found)
 
 
-EDITS: Mapping[str, Callable[[Any, Problem], Any]] = {
-    "left out": lambda a, p: 0 * a,
-    "doubled": lambda a, p: 2 * a,
-    "halved": lambda a, p: a / 2,
-    "with the other sign": lambda a, p: -a,
-    "squared": lambda a, p: a**2,
-    "times n": lambda a, p: a * p.n,
-    "over n": lambda a, p: a / p.n,
-    "times K": lambda a, p: a * p.K,
-    "over K": lambda a, p: a / p.K,
-    "times D": lambda a, p: a * p.D,
-    "over D": lambda a, p: a / p.D,
-}
+def at(a: Array, axis: int, place: int) -> Array:
+    """Return whether an entry is at a place of an axis, as it stands beside an array."""
+    size = a.shape[axis]
+    return np.reshape(np.arange(size) == place % size, [-1 if i == axis else 1 for i in range(a.ndim)])
+
+
+GENERAL = Catalogue(__file__, {"nothing": lambda p: NOTHING}, [at])
+EDITS, PLACES, DATA = (
+    GENERAL.formulas(table, takes) for table, takes in (("edits", ["a"]), ("places", ["a", "axis"]), ("data", []))
+)
 
 
 def term(name: str, hint: str, right: Callable[[Problem], Any], wrong: Mapping[str, Callable[[Problem], Any]]) -> Slot:
     """Return a slot of a term with what stands in its place, by the mistakes' names, and with its edits."""
     named: dict[str, Callable[..., Any]] = dict(wrong)
-    named |= {f"{name} {edit}": partial(_edited, change, right) for edit, change in EDITS.items()}
+    named |= {f"{name} {edit}": lambda p, change=change: change(right(p), p) for edit, change in EDITS.items()}
     return Slot(name, right, {one: Wrong(value, hint, f"{one[:1].upper()}{one[1:]}.") for one, value in named.items()})
 
 
-def _edited(change: Callable[[Any, Problem], Any], right: Callable[[Problem], Any], p: Problem) -> Any:
-    return change(right(p), p)
+def misplaced(slot: Slot, **axes: tuple[str, str]) -> Slot:
+    """Return a slot of swaps with the mistakes of an index: an array that is read at other places of an axis.
 
-
-def partly_zero(slot: Slot, names: Sequence[str]) -> Slot:
-    """Return a slot of swaps with those that set a part of a parameter to 0: an axis of which one place is reached."""
-    hint = "Print the parameters as your function uses them: which components and features does your loop reach?"
+    Parameters
+    ----------
+    slot : Slot
+        Whose values are problems.
+    **axes : tuple of two str
+        What an array's first axes are called, by its name.
+    """
+    hint = "Print the arrays as your function uses them: which entry belongs to which index, and which does it reach?"
     found = {}
-    for name in names:
-        for axis, of in ((0, "component"), (1, "feature")):
-            for words, place in {"first": 0, "last": -1}.items():
-                for kept in (True, False):
-                    said = f"{name} of the {words} {of} {'only' if kept else 'left out'}"
-                    zeroed = partial(_zeroed, name, axis, place, kept)
-                    found[said] = Wrong(zeroed, hint, f"The {said}: 0 stands for the others.")
+    for name, words in axes.items():
+        for axis, word in enumerate(words):
+            for text, change in PLACES.items():
+                said = text.format(name, word)
+                why = f"{said[:1].upper()}{said[1:]}: these numbers stand where those of each index belong."
+                found[said] = Wrong(partial(_read_by, name, change, axis), hint, why)
     return slot.extended(found)
 
 
-def _zeroed(name: str, axis: int, place: int, kept: bool, p: Problem) -> Problem:
-    mask = (np.arange(p.theta[name].shape[axis]) == place % p.theta[name].shape[axis]) == kept
-    a = p.theta[name]
-    return p.changed(**{name: a * mask.reshape(tuple(-1 if i == axis else 1 for i in range(a.ndim)))})
+def _read_by(name: str, change: Expression, axis: int, p: Problem) -> Problem:
+    return p.changed(**{name: change(p.X if name == "X" else p.theta[name], axis, p)})

@@ -6,6 +6,7 @@ from functools import partial
 from itertools import pairwise, permutations, product
 
 import numpy as np
+from scipy.optimize import least_squares
 
 from comparisons.coursework.formulas.catalogue import tables_beside
 from comparisons.coursework.formulas.problem import Problem, per_component
@@ -18,37 +19,68 @@ TEXTS = tables_beside(__file__)
 SAME = 1e-6  # relative: two iterations that are one
 Theta = Mapping[str, Array]
 Iterate = Callable[[Problem], Theta]
-LIMIT_MISTAKES, LOOP_MISTAKES = (
+LIMIT_MISTAKES, LOOP_MISTAKES, FORM_MISTAKES = (
     {name: Mistake(name, hint, why, name == "wrong iterations") for name, (hint, why) in TEXTS[kind].items()}
-    for kind in ("limit", "loop")
+    for kind in ("limit", "loop", "form")
 )
 
 
 def iterations(book: Textbook) -> Iterator[tuple[Mistake, Iterate]]:
     """Yield each known mistake in one step with the iteration that has it."""
-    first = book.formulas[book.first_quantity("e")]
-    for change in first.singles():
-        yield change.mistake, partial(_iterated, book, partial(_wrong_e_step, book, first, change), {})
+    for mistake, e_step in wrong_e_steps(book):
+        yield mistake, partial(_iterated, book, e_step, {})
     if "weights" in book.quantities:
-        hint = "What factor has each term of your log joint density?"
-        for of_density, of_weights in product((1.0, 0.5, 2.0, 0.0, -1.0), repeat=2):
-            parts = {"the log density": of_density, "the log weights": of_weights}
-            named = " and ".join(f"factor {factor:g} of {name}" for name, factor in parts.items() if factor != 1)
-            e_step = partial(_with_factors, book, of_density, of_weights)
-            if named:
-                yield Mistake(named, hint, f"The E-step has {named}."), partial(_iterated, book, e_step, {})
+        for factors in product((1.0, 0.5, 2.0, 0.0, -1.0), repeat=2):
+            if factors != (1.0, 1.0):
+                yield _said_factors(factors), partial(_by_factors, book, factors)
     for quantity in book.quantities:
         for change in book.formulas[quantity].singles():
             if not change.mistake.follows:
                 yield change.mistake, partial(_iterated, book, book.responsibilities, {quantity: [change]})
 
 
+def wrong_e_steps(book: Textbook) -> Iterator[tuple[Mistake, Callable[[Problem], Array]]]:
+    """Yield each known mistake in the E-step with the responsibilities that have it."""
+    first = book.formulas[book.first_quantity("e")]
+    for change in first.singles():
+        yield change.mistake, partial(_wrong_e_step, book, first, change)
+
+
 def _wrong_e_step(book: Textbook, formula: Formula, change: Change, at: Problem) -> Array:
     return book.as_responsibilities(formula.changed(at, [change]), at)
 
 
-def _with_factors(book: Textbook, of_density: float, of_weights: float, at: Problem) -> Array:
-    return softmax(of_density * book.log_density_of(at) + of_weights * np.log(at.theta["weights"]))
+def _by_factors(book: Textbook, factors: Sequence[float] | Array, at: Problem) -> Theta:
+    """Return the next parameters by an E-step with a factor of the log density, and another of the log weights."""
+
+    def e_step(at: Problem) -> Array:
+        return softmax(factors[0] * book.log_density_of(at) + factors[1] * np.log(at.theta["weights"]))
+
+    return _iterated(book, e_step, {}, at)
+
+
+def _said_factors(factors: Sequence[float] | Array) -> Mistake:
+    parts = dict(zip(("the log density", "the log weights"), factors, strict=True))
+    named = " and ".join(f"factor {factor:.4g} of {name}" for name, factor in parts.items() if abs(factor - 1) > SAME)
+    return Mistake(named, "What factor has each term of your log joint density?", f"The E-step has {named}.")
+
+
+@np.errstate(all="ignore")
+def any_factors(book: Textbook, steps: Sequence[tuple[Problem, Theta]]) -> tuple[Mistake, Iterate] | None:
+    """Return the factors by which an E-step comes nearest to some iterations, found by least squares, or None."""
+    if "weights" not in book.quantities:
+        return None
+
+    def gaps(factors: Array) -> Array:
+        found = [(_by_factors(book, factors, at), after) for at, after in steps]
+        parts = [np.ravel(own[name] - a) / np.abs(a).max() for own, after in found if own for name, a in after.items()]
+        return np.nan_to_num(np.concatenate(parts), nan=1e3) if len(parts) else np.full(2, 1e3)
+
+    try:
+        factors = least_squares(gaps, (0.9, 0.9), bounds=(0.02, 50.0), xtol=1e-14, ftol=1e-14, gtol=1e-14).x
+    except ValueError:  # components vanish with some factors
+        return None
+    return (_said_factors(factors), partial(_by_factors, book, factors)) if np.abs(factors - 1).max() > SAME else None
 
 
 @np.errstate(all="ignore")
@@ -79,8 +111,6 @@ def loop_mistake(book: Textbook, problem: Problem, path: Sequence[Theta], from_s
         return LOOP_MISTAKES["stale responsibilities"]
     if all_by(lambda at: book.iterate(at.changed(**book.iterate(at)))):
         return LOOP_MISTAKES["two iterations counted as one"]
-    if all_by(partial(halved, book)):
-        return LOOP_MISTAKES["half of the step"]
     for own_means in (False, True)[: 1 + ("covariances" in book.quantities)]:
         for blocks in orders(book.quantities):
             if all_by(partial(between, book, blocks=blocks, own_means=own_means)):
@@ -126,12 +156,6 @@ def orders(quantities: Sequence[str]) -> Iterator[tuple[tuple[str, ...], ...]]:
                 blocks = [*blocks, (name,)] if cut else [*blocks[:-1], (*blocks[-1], name)]
             if any(cuts):
                 yield tuple(blocks)
-
-
-def halved(book: Textbook, at: Problem) -> Theta:
-    """Return the mean of the parameters and the next ones."""
-    after = book.iterate(at)
-    return {name: (after[name] + at.theta[name]) / 2 for name in after}
 
 
 def same(a: Theta, b: Theta, rtol: float = SAME) -> bool:

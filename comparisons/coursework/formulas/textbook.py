@@ -187,9 +187,18 @@ class Textbook(Inputs):
             return np.asarray(v[last.name](self.combine_density(p, v), v["weights"], p))
 
         swaps = self.swaps
-        if quantity == "q" and self.two_sets and swaps is not None:
-            swaps = replace(swaps, wrong={**dict(self._with_two_sets()), **swaps.wrong})
+        if quantity == "q" and swaps is not None:
+            of_two = dict(self._with_two_sets()) if self.two_sets else {}
+            swaps = replace(swaps, wrong={**of_two, **dict(self._with_new()), **swaps.wrong})
         return Formula(quantity, text, (*self.density_slots, WEIGHTS, last), combine, swaps)
+
+    def _with_new(self) -> Iterator[tuple[str, Wrong]]:
+        """Yield mistakes of a Q of what the M-step will return, in place of the current parameters."""
+        ((said, (hint, why)),) = OF_OBJECTIVES.tables["new parameters"].items()
+        for name in self.quantities:
+            one = lambda p, name=name: p.changed(**{name: self.m_step(p)[name]})  # noqa: E731
+            yield said.replace("parameters", name), Wrong(one, hint, why)
+        yield said, Wrong(lambda p: p.changed(**self.m_step(p)), hint, why)
 
     def _with_two_sets(self) -> Iterator[tuple[str, Wrong]]:
         """Yield mistakes of a Q of two sets of parameters: the wrong set, or a mistake in the E-step inside."""

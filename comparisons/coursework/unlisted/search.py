@@ -1,6 +1,7 @@
 """Search for mistakes that no entry of the catalogue lists, in a quantity's answers on the ordinary problems."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,9 @@ from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.responsibilities import WEIGHTS
 from comparisons.coursework.formulas.slots import GUARD, Formula, Mistake, Slot, close, explanations
 from comparisons.coursework.formulas.textbook import Textbook
-from comparisons.coursework.unlisted.factors import by_factor
+from comparisons.coursework.unlisted.cut import by_cut
 from comparisons.coursework.unlisted.orders import HINTS, by_order
-from comparisons.coursework.unlisted.sums import Pair
+from comparisons.coursework.unlisted.sums import Pair, by_constants, by_factor, by_numbers
 from comparisons.coursework.unlisted.terms import Table, by_terms
 from models.validation import Array
 
@@ -53,6 +54,8 @@ def unlisted(
         return ()
     if quantity in HINTS and (order := by_order(book, quantity, [(p, yours) for p, yours, _ in pairs])):
         return (order,)
+    if quantity != "labels" and (cut := by_cut(book, quantity, pairs)):
+        return (cut,)
     found: tuple[Mistake, ...] = ()
     if quantity == "responsibilities":
         found = _of_rows(book, [(problem, yours) for problem, yours, _ in pairs if problem.K > 2], min(most, 2))
@@ -62,9 +65,27 @@ def unlisted(
     if not found and quantity not in ("responsibilities", "labels"):
         divisor = book.formulas[quantity].divisor if quantity in book.formulas else None
         pairs = [*pairs, *more()] if quantity in OBJECTIVES else pairs
-        factor = by_factor(quantity, pairs, lambda problem: book.additions(quantity, problem), divisor)
-        found = () if factor is None else (factor,)
+        numbers = by_factor(quantity, pairs)
+        numbers = numbers or by_numbers(quantity, pairs, lambda problem: book.additions(quantity, problem), divisor)
+        found = (numbers,) if numbers else _with_shares(book, quantity, pairs, deadline) if most > 1 else ()
     return found if len(found) <= most else ()
+
+
+@np.errstate(all="ignore")
+def _with_shares(book: Textbook, quantity: str, pairs: Sequence[Pair], deadline: float) -> tuple[Mistake, ...]:
+    """Return wrong responsibilities in an estimate, beside numbers added to its numerator and divisor."""
+    formula = book.formulas.get(quantity)
+    if formula is None or formula.divisor is None:
+        return ()
+    for change in (one for one in formula.singles() if one.slot == SHARE.name):
+        if perf_counter() > deadline:
+            break
+        shared = [(p.changed(r=SHARE.value(p, change.name)), yours) for p, yours, _ in pairs]
+        whole = [(p, yours, formula.value(p)) for p, yours in shared if p.r.shape == (p.n, p.K)]
+        numbers = by_constants(quantity, whole, formula.divisor, lambda p: {"1": np.ones(1)}) if whole else None
+        if numbers is not None:
+            return change.mistake, numbers
+    return ()
 
 
 @np.errstate(all="ignore")

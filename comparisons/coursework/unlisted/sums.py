@@ -17,7 +17,7 @@ import numpy as np
 
 from comparisons.coursework.formulas.problem import Problem, per_component
 from comparisons.coursework.formulas.slots import Mistake
-from comparisons.coursework.unlisted.terms import EXACT, solved, times
+from comparisons.coursework.unlisted.terms import EXACT, EXACT_LOG, as_power, solved, times
 from models.validation import Array
 
 NONE = 1e-6
@@ -29,6 +29,48 @@ RULES: dict[str, Callable[[Problem], float]] = {
     "1/D": lambda p: 1.0 / p.D,
 }
 Pair = tuple[Problem, Array, Array]
+
+
+@np.errstate(all="ignore")
+def by_factor(quantity: str, pairs: Sequence[Pair]) -> Mistake | None:
+    """Return the mistake that a factor is, the same for all entries: a number, or one times a power of n, K or D."""
+    ratios = [(problem, yours / right) for problem, yours, right in pairs]
+    if not all(np.isfinite(a).all() and np.ptp(a) <= EXACT_LOG * np.abs(a).max() for _, a in ratios):
+        return None
+    rule = as_power([(problem, float(np.ravel(a)[0])) for problem, a in ratios])
+    if not rule or rule == "1":
+        return None
+    factor = _of_sizes(float(np.ravel(ratios[0][1])[0]), pairs[0][0].given) or rule
+    hint = f"Everything in the {quantity} is too large or too small by the same rule. What do you divide by?"
+    return Mistake(f"factor {factor}", hint, f"The {quantity} are {factor} times the right ones.")
+
+
+def _of_sizes(factor: float, given: Mapping[str, Any]) -> str:
+    """Return a factor as a power of the size of the cells, or as the size over one more or less, if it is one."""
+    for name, size in given.items():
+        if isinstance(size, int | float) and size != 1:
+            forms = {name: size, f"1 / {name}": 1 / size, f"{name}^2": size**2, f"{name}^-2": size**-2}
+            forms |= {f"{name} / ({name} + 1)": size / (size + 1), f"{name} / ({name} - 1)": size / (size - 1)}
+            return next((said for said, value in forms.items() if abs(factor / value - 1) < NONE), "")
+    return ""
+
+
+def by_numbers(
+    quantity: str,
+    pairs: Sequence[Pair],
+    additions: Any,
+    divisor: Any = None,
+    exact: float = EXACT,
+    least_scale: float = 0.0,
+) -> Mistake | None:
+    """Return the mistake that numbers are which are added to the estimates, or to their numerator and divisor.
+
+    Parameters are those of `by_constants`.
+    """
+    found = by_sums(quantity, pairs, additions, 1, exact, least_scale)
+    if found is None and divisor is not None:
+        found = by_constants(quantity, pairs, divisor, additions, exact, least_scale)
+    return found or by_sums(quantity, pairs, additions, 2, exact, least_scale)
 
 
 def by_constants(

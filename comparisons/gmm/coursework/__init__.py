@@ -6,7 +6,7 @@ from typing import Any, ClassVar, override
 
 import numpy as np
 
-from comparisons.coursework.formulas.catalogue import Catalogue, partly_zero
+from comparisons.coursework.formulas.catalogue import Catalogue
 from comparisons.coursework.formulas.conventions import Convention
 from comparisons.coursework.formulas.estimates import after_of, ratio
 from comparisons.coursework.formulas.problem import Problem
@@ -67,7 +67,7 @@ class Gaussian(Textbook):
     }
     sections: ClassVar = {"e": "E-step", "m": "M-step", "log_likelihood": "The model", "q": "The lower bound"}
     density_slots = density.CONSTANT, density.DETERMINANT, density.SQUARE
-    swaps = partly_zero(density.SWAPS, ["means"])
+    swaps = density.SWAPS
     n_samples = 9, 10
     quantities = "weights", "means", "covariances"
 

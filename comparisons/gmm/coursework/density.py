@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.coursework.formulas.catalogue import Catalogue
+from comparisons.coursework.formulas.catalogue import Catalogue, misplaced
 from comparisons.coursework.formulas.problem import Problem
 from models.gmm.structures import full_matrices
 from models.validation import Array
@@ -102,7 +102,7 @@ CATALOGUE = Catalogue(
 CONSTANT = CATALOGUE.slot("constant", lambda p: -p.D / 2 * np.log(2 * np.pi))
 DETERMINANT = CATALOGUE.slot("determinant", lambda p: -log_det(matrices(p)) / 2)
 SQUARE = CATALOGUE.slot("square", lambda p: -square(gaps(p), matrices(p)) / 2)
-SWAPS = CATALOGUE.slot("inputs", lambda p: p)
+SWAPS = misplaced(CATALOGUE.slot("inputs", lambda p: p), means=("component", "feature"), X=("sample", "feature"))
 
 
 def combined(p: Problem, v: Mapping[str, Any]) -> Array:

@@ -1,0 +1,67 @@
+"""Bring a fit's parameters to X, where it was fitted to the columns of X in another order, or in other units."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+
+from comparisons.family import Family
+from models.parameters import Quantity
+from models.supports import REAL, Covariance, Variance
+from models.validation import Array
+
+MOST_COLUMNS = 4  # of which all orders are tried
+UNITS: dict[str, tuple[Callable[..., Array], Callable[..., Array]]] = {
+    "standardised columns": (np.nanmean, np.nanstd),
+    "centred columns": (np.nanmean, lambda X, axis: np.ones(X.shape[1])),
+    "columns over their standard deviations": (lambda X, axis: np.zeros(X.shape[1]), np.nanstd),
+    "columns scaled to 0 .. 1": (np.nanmin, lambda X, axis: np.nanmax(X, axis) - np.nanmin(X, axis)),
+}
+
+
+def of_other_data(pair: Family, arrays: Mapping[str, Array], X: Any) -> Iterator[tuple[str, dict[str, Array]]]:
+    """Yield what the fit's data may have been, beside X, and the arrays brought to X.
+
+    Parameters
+    ----------
+    pair : Family
+        With its options.
+    arrays : mapping
+        The fit's arrays by name.
+    X : array_like, shape (n, D)
+        The samples of the audit.
+    """
+    D = np.shape(X)[1]
+    for order in [order for order in permutations(range(D)) if D <= MOST_COLUMNS and list(order) != list(range(D))]:
+        back = [int(place) for place in np.argsort(order)]
+        columns = ", ".join(map(str, order))
+        moved = {q.name: _ordered(q, arrays[q.name], back) for q in pair.quantities}
+        yield f"the fit's columns are the columns {columns} of X", moved
+    if not any(quantity.support is REAL for quantity in pair.quantities):
+        return
+    try:
+        rows = np.asarray(X, dtype=np.float64)
+    except (TypeError, ValueError):
+        return
+    for words, (center, spread) in UNITS.items():
+        shift, scale = center(rows, axis=0), spread(rows, axis=0)
+        brought = {q.name: _in_units(q, arrays[q.name], shift, scale) for q in pair.quantities}
+        yield f"the fit is of {words} of X, and X is as it was before", brought
+
+
+def _ordered(quantity: Quantity, array: Array, order: Sequence[int]) -> Array:
+    for axis, dim in enumerate(quantity.dims):
+        array = np.take(array, order, axis) if dim.startswith("feature") else array
+    return array
+
+
+def _in_units(quantity: Quantity, array: Array, shift: Array, scale: Array) -> Array:
+    """Return an array of columns (x - shift) / scale as that of the columns x."""
+    if quantity.support is REAL:
+        return array * scale + shift
+    if isinstance(quantity.support, Covariance):
+        return array * np.outer(scale, scale)
+    if isinstance(quantity.support, Variance):
+        return array * (scale**2 if "feature" in quantity.dims else np.prod(scale) ** (2 / len(scale)))
+    return array
