@@ -23,7 +23,7 @@ from em.engine.path import EMPath, plain_path
 from em.engine.problem import Arrays, Problem
 from em.process.blas import one_blas_thread
 from em.samples import Samples, samples_to_fit
-from em.starts import STARTS
+from em.starts import STARTS, are_labels, is_matrix
 from em.starts.restarts import Found
 from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning, NotIdentifiableWarning, is_told, tell
 from em.streams.partial_fit import StreamedMixture
@@ -278,7 +278,7 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
             shape = (self.init.n_components, self.init.n_features)
             if shape != (K, X.shape[1]):
                 raise ValueError(f"init must have (components, features) = {(K, X.shape[1])}, got {shape}")
-        elif not (samples.in_memory and _are_labels(self.init, samples.n_rows, K)) and not _is_matrix(self.init):
+        elif not (samples.in_memory and are_labels(self.init, samples.n_rows, K)) and not is_matrix(self.init):
             labels = f"{samples.n_rows} integer labels from 0 to {K - 1}, " if samples.in_memory else ""
             where = "" if samples.in_memory else " where X is in chunks"
             raise ValueError(
@@ -286,20 +286,3 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
                 f"or {self._shape_of_start(X.shape[1])}{where}, got {shown(self.init)}"
             )
         self._known_from_init(X.shape[1])
-
-
-def _is_matrix(values: Any) -> bool:
-    try:
-        return np.ndim(values) == 2
-    except ValueError:  # ragged
-        return False
-
-
-def _are_labels(values: Any, n_samples: int, n_components: int) -> bool:
-    try:
-        labels = np.asarray(values)
-    except ValueError:  # ragged
-        return False
-    if labels.shape != (n_samples,) or labels.dtype.kind not in "iu":
-        return False
-    return bool(((labels >= 0) & (labels < n_components)).all())

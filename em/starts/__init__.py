@@ -6,6 +6,8 @@ another; and one random direction of the whitened data. Where clusters are flat,
 of them and the others do; elsewhere it may be the other way round.
 """
 
+from typing import Any
+
 import numpy as np
 from scipy.sparse import issparse
 
@@ -86,3 +88,22 @@ def _axes(samples: Samples, view: str, rng: np.random.RandomState) -> Array:
         return np.asarray(whitener)
     direction = rng.normal(size=(len(whitener), 1))
     return np.asarray(whitener @ direction / np.linalg.norm(direction))
+
+
+def is_matrix(values: Any) -> bool:
+    """Whether an ``init`` has two dimensions, as where components are given."""
+    try:
+        return np.ndim(values) == 2
+    except ValueError:  # ragged
+        return False
+
+
+def are_labels(values: Any, n_samples: int, n_components: int) -> bool:
+    """Whether an ``init`` gives each sample the number of a component."""
+    try:
+        labels = np.asarray(values)
+    except ValueError:  # ragged
+        return False
+    if labels.shape != (n_samples,) or labels.dtype.kind not in "iu":
+        return False
+    return bool(((labels >= 0) & (labels < n_components)).all())

@@ -5,7 +5,7 @@ A `Formula` computes a quantity from the values of its slots. Known mistakes are
 `explanations` finds which choice of values gives a function's numbers.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from time import perf_counter
@@ -215,15 +215,28 @@ def explanations(
     first = [change for change in singles if change.slot in {slot.name for slot in formula.pseudo}]
     if found or not shaping:
         return found
-    size = 0
-    for changes in _sets(singles, following) if pairs else combinations(first, 2):
-        n_own = sum(not change.mistake.follows for change in changes)
-        if perf_counter() > deadline or (found and n_own > size):
-            break
+
+    def gives(changes: Sequence[Change]) -> bool:
         slots = {change.slot for change in changes}
-        if len(slots) == len(changes) and shaping & {"", *slots} and _gives(formula, changes, problems, outputs, rtol):
+        apart = len(slots) == len(changes) and bool(shaping & {"", *slots})
+        return apart and _gives(formula, changes, problems, outputs, rtol)
+
+    return _fewest(_sets(singles, following) if pairs else combinations(first, 2), gives, deadline)
+
+
+def _fewest(
+    sets: Iterable[Sequence[Change]], gives: Callable[[Sequence[Change]], bool], deadline: float
+) -> list[tuple[Mistake, ...]]:
+    """Return the mistakes of those sets that give the outputs with the fewest that do not follow from others."""
+    found: list[tuple[Mistake, ...]] = []
+    fewest = 0
+    for changes in sets:
+        n_own = sum(not change.mistake.follows for change in changes)
+        if perf_counter() > deadline or (found and n_own > fewest):
+            break
+        if gives(changes):
             found.append(tuple(change.mistake for change in changes))
-            size = n_own
+            fewest = n_own
     return found
 
 
