@@ -11,7 +11,9 @@ from sklearn.cluster import KMeans as RivalKMeans
 from sklearn.exceptions import ConvergenceWarning
 
 from em import BernoulliMixtureEM, FewerClustersWarning, KMeans, NotConvergedWarning, NotIdentifiableWarning, gmm
-from em.kmeans import FEWEST_IN_PART, kmeans_plusplus
+from em.kmeans import FEWEST_IN_PART, REACH, kmeans_plusplus
+from em.kmeans.lloyd import lloyd
+from em.kmeans.together import best_of, lloyd_together
 from models.gmm import GMMParameters
 
 problem = given(seed=seeds, K=st.integers(1, 5), D=feature_counts, n=sample_counts)
@@ -112,7 +114,7 @@ def test_of_many_rows_restarts_on_a_part_find_what_restarts_on_all_find(seed, mo
     X = clouds_of_many_rows(4 * FEWEST_IN_PART)
     of_part = KMeans(6, n_init=5, random_state=seed).fit(X)
     assert "best of 5 restart(s)" in of_part.status_
-    monkeypatch.setattr(KMeans, "_part", lambda self, samples: None)
+    monkeypatch.setattr("em.kmeans.WORTH_A_PART", len(X))
     of_all = KMeans(6, n_init=5, random_state=seed).fit(X)
     np.testing.assert_allclose(of_part.inertia_, of_all.inertia_, rtol=1e-9)
     assert of_part.n_iter_ <= of_all.n_iter_
@@ -128,6 +130,35 @@ def test_a_part_of_many_rows_is_the_same_for_rows_in_any_order_repeated_or_weigh
     twice = KMeans(6, n_init=3, random_state=0).fit(X, sample_weight=np.full(len(X), 2.0))
     repeated = KMeans(6, n_init=3, random_state=0).fit(np.repeat(X, 2, axis=0))
     np.testing.assert_array_equal(repeated.cluster_centers_, twice.cluster_centers_)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@problem
+def test_runs_that_take_their_steps_together_end_where_each_ends_alone(weighted, seed, K, D, n):
+    X, _ = random_data(seed, K, D, n)
+    rng = np.random.RandomState(seed)
+    weights = 1.0 + rng.randint(3, size=n) if weighted else None
+    starts = [X[rng.choice(n, K, replace=False)] for _ in range(4)]
+    for start, run in zip(starts, lloyd_together(X, weights, starts), strict=True):
+        alone = lloyd(X, weights, start)
+        np.testing.assert_allclose(run.objective, alone.objective, rtol=1e-9, atol=1e-12 * (X**2).sum())
+        finished = run if run.status else lloyd(X, weights, run.centers, path=(-run.history[:-1]).tolist())
+        np.testing.assert_allclose(finished.centers, alone.centers, rtol=1e-9, atol=1e-12)
+        assert finished.converged
+        assert len(finished.history) == len(alone.history)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_who_leaves_out_of_reach_of_the_best_would_not_have_been_the_best(seed):
+    X, _ = random_data(seed, 6, 2, 4000)
+    part = X[::4]
+    plusplus = [kmeans_plusplus(part, 6, np.random.RandomState(r)) for r in range(10)]
+    near_limits = [run.centers for run in lloyd_together(part, None, plusplus)]
+    all_, some = (
+        lloyd(X, None, best_of(lloyd_together(X, None, near_limits, reach=reach)).centers).objective
+        for reach in (np.inf, REACH)
+    )
+    assert some >= all_ * (1 + 1e-9)
 
 
 def test_plusplus_never_chooses_a_duplicate_while_others_are_left():

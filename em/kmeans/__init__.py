@@ -25,19 +25,20 @@ from em.kmeans.chunks import lloyds_of_chunks
 from em.kmeans.lloyd import LloydRun, lloyd, nearest, squared_distances
 from em.kmeans.plusplus import kmeans_plusplus
 from em.kmeans.sparse_moments import sparse_typical_size
+from em.kmeans.together import best_of, leading, lloyd_together
 from em.process.blas import one_blas_thread
 from em.reports import ReportsOfKMeans
 from em.samples import Samples, samples_to_fit, samples_to_use
 from em.samples.distinct import worth_sorting
-from em.samples.part import WORTH_A_PART, is_clear
+from em.samples.part import WORTH_A_PART
 from em.status import FewerClustersWarning, NotConvergedWarning, tell
 from models.shown import shown
 from models.validation import Array, check_sample_weight, check_seed, count_at_least_one, frozen_array, number_above
 
 MOST_ITERATIONS = 1000
 SMALLEST_SCALE, LARGEST_SCALE = 1e-140, 1e140
-FEWEST_IN_PART, ROWS_PER_NUMBER = 16384, 30  # rows of a part
-SAME = 1e-9  # relative difference of inertias that are one optimum
+FEWEST_IN_PART, ROWS_PER_NUMBER = 2048, 30  # rows of the first part; half of them where there are few
+REACH = 20.0  # times the gain of its last iterations that leave a run from near its limit out of reach of the best
 
 
 class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseEstimator):
@@ -182,36 +183,40 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
         settings: dict[str, Any] = {"tol": self.tol / scale**2, "max_iter": self.max_iter}
         hand = rows.at_hand
         hand = replace(hand, X=hand.X / scale if issparse(hand.X) else (hand.X - location) / scale)
-        rows = hand if rows.in_memory else rows
-        part = self._part(hand)
-        if part is None and isinstance(self.init, str) and not rows.in_memory:
-            part = hand
-        starts = self._starts(hand if part is None else part, location, scale)
-        n_starts = len(starts)
-        if part is not None:
-            starts = leading(part, [lloyd(part.X, part.weights, start, **settings) for start in starts])
-        if isinstance(rows, ChunkedSamples):
-            runs = lloyds_of_chunks(rows, starts, X, location=location, scale=scale, **settings)
+        if not isinstance(self.init, str):
+            starts, n_starts = [(np.asarray(self.init, dtype=np.float64) - location) / scale], 1
         else:
-            runs = [lloyd(rows.X, rows.weights, start, **settings) for start in starts]
-        return max(runs, key=lambda run: run.objective), n_starts, location, scale
+            starts, n_starts = self._leading(hand, settings), self.n_init
+        if isinstance(rows, ChunkedSamples):
+            starts = starts or leading(hand, together(hand, self._starts(hand), **settings))
+            runs = lloyds_of_chunks(rows, starts, X, location=location, scale=scale, **settings)
+        elif len(starts) == 1:
+            runs = [lloyd(hand.X, hand.weights, starts[0], **settings)]
+        else:
+            reach, starts = (REACH, starts) if starts else (np.inf, self._starts(hand))
+            runs = together(hand, starts, **settings, reach=reach)
+        best = best_of(runs)
+        if not best.status:
+            path = (-best.history[:-1]).tolist()
+            best = lloyd(hand.X, hand.weights, best.centers, **settings, path=path)
+        return best, n_starts, location, scale
 
-    def _part(self, samples: Samples) -> Samples | None:
-        """Return a random part of so many rows that restarts on all of them would be wasted on most, or None."""
-        if issparse(samples.X) or not isinstance(self.init, str):
-            return None
-        n_rows = max(FEWEST_IN_PART, ROWS_PER_NUMBER * self.n_clusters * samples.X.shape[1])
-        if len(samples.X) < WORTH_A_PART * n_rows:
-            return None
-        return samples.some(n_rows, check_random_state(int(self._seeds()[0])))
+    def _leading(self, samples: Samples, settings: dict[str, Any]) -> list[Array]:
+        """Return the starts that lead on a part of many rows, then on four times as many, and so on; none of few."""
+        enough = max(FEWEST_IN_PART, ROWS_PER_NUMBER * self.n_clusters * samples.X.shape[1])
+        quarter = 0 if issparse(samples.X) else len(samples.X) // WORTH_A_PART
+        rng, starts, n_rows = check_random_state(int(self._seeds()[0])), list[Array](), min(enough, quarter)
+        while enough <= 2 * n_rows <= 2 * quarter and len(starts) != 1:
+            part, reach = samples.some(n_rows, rng), REACH if starts else np.inf
+            starts = leading(part, together(part, starts or self._starts(part), **settings, reach=reach))
+            n_rows *= WORTH_A_PART
+        return starts
 
     def _seeds(self) -> np.ndarray:
         return np.asarray(check_random_state(self.random_state).randint(2**31 - 1, size=self.n_init))
 
-    def _starts(self, samples: Samples, location: Array, scale: float) -> list[Array]:
-        """Return the centres (K, D) that each run begins with, in the units of the samples."""
-        if not isinstance(self.init, str):
-            return [(np.asarray(self.init, dtype=np.float64) - location) / scale]
+    def _starts(self, samples: Samples) -> list[Array]:
+        """Return the centres (K, D) that each run begins with."""
         return [
             kmeans_plusplus(samples.X, self.n_clusters, check_random_state(int(seed)), samples.weights)
             for seed in self._seeds()
@@ -250,19 +255,12 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
         return for_chunks(self, X)
 
 
-def leading(part: Samples, runs: list[LloydRun]) -> list[Array]:
-    """Return the centres of the runs on a part of the rows that may lead on all of them.
-
-    A run is left out if its mean squared distance is clearly above that of the best run (:mod:`em.samples.part`), or if
-    it ends where another does.
-    """
-    best = max(runs, key=lambda run: run.objective)
-    least, going_on = nearest(part.X, best.centers)[1], [best]
-    for run in runs:
-        new = not np.isclose(run.objective, [other.objective for other in going_on], rtol=SAME, atol=0).any()
-        if new and not is_clear(nearest(part.X, run.centers)[1] - least, part.weights):
-            going_on.append(run)
-    return [run.centers for run in going_on]
+def together(samples: Samples, starts: list[Array], **settings: Any) -> list[LloydRun]:
+    """Run Lloyd's algorithm from all starts, on dense rows at once (:mod:`em.kmeans.together`)."""
+    if issparse(samples.X):
+        settings.pop("reach", None)
+        return [lloyd(samples.X, samples.weights, start, **settings) for start in starts]
+    return lloyd_together(samples.X, samples.weights, starts, **settings)
 
 
 def _location_and_scale(samples: Samples) -> tuple[Array, float]:

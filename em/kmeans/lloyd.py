@@ -96,8 +96,12 @@ def nearest(X: Any, centers: Array) -> tuple[np.ndarray, Array]:
     return labels, _own_distances(X, centers, labels)
 
 
-def lloyd(X: Any, weights: Array | None, centers: Array, *, tol: float = 0.0, max_iter: int = 1000) -> LloydRun:
+def lloyd(
+    X: Any, weights: Array | None, centers: Array, *, tol: float = 0.0, max_iter: int = 1000, path: Sequence[float] = ()
+) -> LloydRun:
     """Run Lloyd's algorithm from given centres (K, D) on rows X (n, D), dense or sparse, near 0 and of size 1.
+
+    ``path`` holds the inertias of the iterations, counted in ``max_iter``, that led there.
 
     Examples
     --------
@@ -107,7 +111,7 @@ def lloyd(X: Any, weights: Array | None, centers: Array, *, tol: float = 0.0, ma
     [[0.5], [9.0]]
     """
     w, norms = np.ones(X.shape[0]) if weights is None else weights, squared_norms(X)
-    total, inertias, converged, status = float(w @ norms), list[float](), False, ""
+    total, inertias, converged, status = float(w @ norms), list(path), False, ""
     labels, upper, lower = _assigned(X, norms, centers)
     counts, sums = np.bincount(labels, w, minlength=len(centers)), cluster_sums(X, labels, w, len(centers))
     while True:
@@ -143,7 +147,7 @@ def ending(inertias: Sequence[float], total: float, tol: float, max_iter: int) -
     """
     n_iter = len(inertias) - 1
     idle = n_iter >= IDLE and inertias[-1 - IDLE] - inertias[-1] <= EPS * total  # ties go to and fro
-    if idle or (n_iter > 1 and 0 < _rest(inertias) <= tol):
+    if idle or (n_iter > 1 and 0 < rest_of_gains(inertias) <= tol):
         bound = 0.0 if idle else tol
         return True, f"converged after {n_iter} iterations, at most {bound:.3g} units of inertia from the limit"
     if n_iter < max_iter:
@@ -167,7 +171,7 @@ def ended(
     return LloydRun(centers, -inertia, history, converged, status, counts)
 
 
-def _rest(inertias: Sequence[float]) -> float:
+def rest_of_gains(inertias: Sequence[float]) -> float:
     """Return the rest of a geometric series of gains, by the last two."""
     before, last = inertias[-3] - inertias[-2], inertias[-2] - inertias[-1]
     return last**2 / (before - last) if before > last > 0 else np.inf

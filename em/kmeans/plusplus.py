@@ -62,9 +62,10 @@ def expanded_squares(X: Any, norms: Array, centers: Array) -> Array:
 
     So a row that is a centre has a distance of 0, whatever the units.
     """
-    products, sizes = X @ centers.T if issparse(X) else (centers @ X.T).T, norms[:, None] + (centers**2).sum(axis=1)
-    distances = sizes - 2 * products
-    rows, ks = np.nonzero(distances <= CANCELS * sizes)
+    products, sizes = (X @ centers.T).T if issparse(X) else centers @ X.T, (centers**2).sum(axis=1)[:, None] + norms
+    squares = sizes - 2 * products
+    ks, rows = np.nonzero(squares <= CANCELS * sizes)
+    distances = squares.T  # each column in one piece
     for part in blocks(len(rows), max(1, CELLS_AT_A_TIME // X.shape[1])):
         gaps = dense(X[rows[part]]) - centers[ks[part]]
         distances[rows[part], ks[part]] = np.einsum("nd,nd->n", gaps, gaps)

@@ -62,15 +62,16 @@ def order_of_values(X: Any, weights: Array | None = None) -> np.ndarray:
     >>> order_of_values(np.array([[2.0, 1.0], [0.0, 5.0], [2.0, 0.0]]))
     array([1, 2, 0])
     """
-    n, D = X.shape
-    first = X[:, 0]
+    D, first = X.shape[1], X[:, 0]
     order = np.argsort(first, kind="stable")
     ordered = first[order]
     if (ordered[1:] > ordered[:-1]).all():  # no two are equal, and none is NaN
         return order
-    order = np.arange(n) if weights is None else np.argsort(weights, kind="stable")
-    for d in reversed(range(D)):  # a stable sort keeps the order that later features gave
-        order = order[np.argsort(X[order, d], kind="stable")]
+    equal = np.append(False, ~(ordered[1:] > ordered[:-1]))
+    equal[:-1] |= equal[1:]
+    tied = order[equal]  # groups in their places, each to be sorted by the other features
+    keys = [X[tied, d] for d in reversed(range(D))]
+    order[equal] = tied[np.lexsort(keys if weights is None else [weights[tied], *keys])]
     return order
 
 

@@ -1,0 +1,131 @@
+"""Lloyd's algorithm from many starts at once: restarts are an axis, and those that have ended leave.
+
+With distances up to ‖x‖², which is the same for all centres, assignments of all R runs and sums of all clusters are one
+matrix product each,
+
+    ‖x - c‖² - ‖x‖² = (‖c‖², -2 c) · (1, x),        (N_k, Σ_i r_ik x_i) = Σ_i r_ik (1, x_i)
+
+This tells which starts lead. To the last digit, and where rows are tied, :mod:`em.kmeans.lloyd` decides.
+"""
+
+import numpy as np
+
+from em.engine.blocks import Sums, sum_over_chunks
+from em.engine.problem import EPS
+from em.kmeans.lloyd import PRODUCT_ROUNDING, LloydRun, lloyd, nearest, rest_of_gains, squared_norms
+from em.samples import Samples
+from em.samples.part import is_clear
+from models.validation import Array
+
+LATELY = 5  # iterations
+SAME = 1e-9  # relative difference of inertias that are one optimum
+SAME_SUMS = 1e-12  # of sums of rows, relative to the sum of all squares: no row has changed hands
+
+
+def lloyd_together(
+    X: Array,
+    weights: Array | None,
+    starts: list[Array],
+    *,
+    tol: float = 0.0,
+    max_iter: int = 1000,
+    reach: float = np.inf,
+) -> list[LloydRun]:
+    """Run Lloyd's algorithm on dense rows X (n, D), near 0 and of size 1, from each of R starts (K, D).
+
+    A run ends where no row changes hands, or where at most ``tol`` is still to be gained. It also ends if it is so many
+    times farther behind the best, ``reach``, than its last five iterations gained; then the last one left ends as well.
+    The status of all these is empty. A run with an empty cluster goes to its end alone, from its start.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from em.kmeans.together import lloyd_together
+    >>> X, starts = np.array([[0.0], [1.0], [9.0]]), [np.array([[0.0], [1.0]]), np.array([[1.0], [9.0]])]
+    >>> [run.centers.tolist() for run in lloyd_together(X, None, starts)]
+    [[[0.5], [9.0]], [[0.5], [9.0]]]
+    """
+    columns, norms = np.vstack([np.ones(len(X)), X.T]), squared_norms(X)
+    w, largest, ids = np.ones(len(X)) if weights is None else weights, float(norms.max()), np.arange(len(starts))
+    total, centers, ended = float(w @ norms), np.stack(starts), dict[int, LloydRun]()
+    path, best, before = np.empty((0, len(starts))), np.inf, (centers, np.inf)
+    while len(ids):
+        inertias, sums = assigned_sums(columns, weights, centers, largest)
+        path = np.vstack([path, np.maximum(total + inertias, 0.0)])
+        counts, best = sums[..., 0], min(best, path[-1].min())
+        emptied = (counts == 0).any(axis=1)
+        still = (np.abs(sums - before[1]) <= SAME_SUMS * total).all(axis=(1, 2)) | _at_rest(path, tol, total)
+        left = np.full(len(ids), len(path) > max_iter)
+        if len(path) > LATELY:
+            left |= path[-1] - best > reach * (path[-1 - LATELY] - path[-1])
+        left |= reach < np.inf and len(ids) == 1 and path[-1] == best
+        for i in np.flatnonzero(emptied | still | left).tolist():
+            if emptied[i]:
+                ended[int(ids[i])] = lloyd(X, weights, starts[int(ids[i])], tol=tol, max_iter=max_iter)
+            else:
+                at, n_past = (before[0][i], -1) if still[i] else (centers[i], None)
+                history = -np.minimum.accumulate(path[:, i])
+                ended[int(ids[i])] = LloydRun(at, float(history[-1]), history[:n_past], bool(still[i]), "", counts[i])
+        goes_on = ~(emptied | still | left)
+        ids, path, sums, counts = ids[goes_on], path[:, goes_on], sums[goes_on], counts[goes_on]
+        before = centers[goes_on], sums
+        centers = sums[..., 1:] / counts[..., None]
+    return [ended[r] for r in range(len(starts))]
+
+
+def assigned_sums(columns: Array, weights: Array | None, centers: Array, largest: float) -> tuple[Array, Array]:
+    """Return Σ w (‖x - c‖² - ‖x‖²) over the nearest centres (R,), and Σ w (1, x) of each cluster (R, K, 1 + D).
+
+    Of centres that are as near as rounding can tell, the first is the nearest: ``columns`` (1 + D, n) holds rows of a
+    squared size of at most ``largest``, and the k-th distance is taken k roundings too large.
+    """
+    R, K, D = centers.shape
+    squares = (centers**2).sum(axis=2)
+    slack = PRODUCT_ROUNDING * (largest + squares.max()) * np.arange(K)
+    factors = np.concatenate([(squares + slack)[..., None], -2 * centers], axis=2).reshape(R * K, 1 + D)
+
+    def step(rows: slice) -> Sums:
+        part = columns[:, rows]
+        distances = (factors @ part).reshape(R, K, -1)
+        least = distances.min(axis=1)
+        mine = distances == least[:, None]
+        if weights is None:
+            np.copyto(distances, mine)
+            of_rows = least.sum(axis=1)
+        else:
+            np.multiply(mine, weights[rows], out=distances)
+            of_rows = least @ weights[rows]
+        return of_rows, {"sums": (distances.reshape(R * K, -1) @ part.T).reshape(R, K, 1 + D)}
+
+    inertias, sums = sum_over_chunks(columns.shape[1], R * K + 1 + D, step)
+    return inertias, sums["sums"]
+
+
+def _at_rest(path: Array, tol: float, total: float) -> np.ndarray:
+    """Return which runs (R,) gain nothing more, or less than ``tol``, as their inertias (n_iter + 1, R) tell."""
+    still = np.zeros(path.shape[1], dtype=bool) if len(path) < 2 else path[-2] - path[-1] <= EPS * total
+    if tol and len(path) > 2:
+        rest = np.array([rest_of_gains(inertias) for inertias in path[-3:].T.tolist()])
+        still |= (rest > 0) & (rest <= tol)
+    return still
+
+
+def best_of(runs: list[LloydRun]) -> LloydRun:
+    """Return the run of least inertia, of equal ones the first."""
+    highest = max(run.objective for run in runs)
+    return next(run for run in runs if run.objective >= highest * (1 + SAME))
+
+
+def leading(part: Samples, runs: list[LloydRun]) -> list[Array]:
+    """Return the centres of the runs on a part of the rows that may lead on all of them.
+
+    A run is left out if its mean squared distance is clearly above that of the best run (:mod:`em.samples.part`), or if
+    it ends where another does.
+    """
+    best = best_of(runs)
+    least, going_on = nearest(part.X, best.centers)[1], [best]
+    for run in runs:
+        new = not np.isclose(run.objective, [other.objective for other in going_on], rtol=SAME, atol=0).any()
+        if new and not is_clear(nearest(part.X, run.centers)[1] - least, part.weights):
+            going_on.append(run)
+    return [run.centers for run in going_on]
