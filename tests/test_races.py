@@ -53,6 +53,17 @@ def test_a_race_is_won_by_the_best_of_runs_to_the_end(name):
     assert sum(run.n_e_steps for run in race) < sum(run.n_e_steps for run in alone)
 
 
+def test_runs_that_leave_more_ungained_than_lies_between_them_have_met():
+    estimator, X = GaussianMixtureEM(3, n_init=20, random_state=0), clouds(0, n=3000, distance=3.0)
+    there, samples = moved(estimator, X)
+    problem, starts = there._problem(samples), there._starts(samples)
+    race = run_em(problem, starts, tol=0.5, max_iter=10_000, acceleration="multisecant", races=[0] * len(starts))
+    best = max(run.objective for run in race)
+    at_the_best = [run for run in race if run.beaten_by is None and run.objective > best - 1.0]
+    assert len(at_the_best) == 1
+    assert sum(run.met for run in race) > 1
+
+
 def one_step_of(limits, rates=None, scale=1.0):
     """Return a problem without plateaus: the first number of a run names its limit, and the share of its way left."""
 

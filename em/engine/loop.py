@@ -32,11 +32,12 @@ class Loop[P: Parameters]:
         acceleration: str | None,
         races: Sequence[int] | None,
         reach: float,
+        until_one_leads: bool = False,
     ) -> None:
         self.problem, self.starts, self.tol, self.max_iter = problem, starts, tol, max_iter
         R = len(starts)
-        self.acceleration = acceleration
-        self.races = Races(problem, np.arange(R) if races is None else np.asarray(races), reach)
+        self.acceleration, self.until_one_leads = acceleration, until_one_leads
+        self.races = Races(problem, np.arange(R) if races is None else np.asarray(races), reach, tol)
         self.racing = problem.whitened is not None and bool(np.bincount(self.races.of_run).max() > 1)
         self.ended: list[Run[P] | None] = [None] * R
         self.ids = np.arange(R)
@@ -59,9 +60,12 @@ class Loop[P: Parameters]:
         while len(self.ids):
             if stages is not None:
                 stages.put(state_of(self))
-            self._end_where_converged()
-            if self.racing and len(self.ids) and (len(self.history) - 1) % LOOKS == 0:
+            if self.racing and ((len(self.history) - 1) % LOOKS == 0 or (self.to_come <= self.tol).any()):
                 self._end_where_beaten()
+            self._end_where_converged()
+            if self.until_one_leads and len(self.ids) == 1 and self.best[0] >= self.races.standing.max():
+                self._end(0, f"led after {len(self.history) - 1} iterations, when all others had ended")
+                self._go_on(self.ids != self.ids)
             if len(self.ids):
                 self._advance()
         if stages is not None and (state is None or "at" in state):

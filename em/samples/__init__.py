@@ -166,7 +166,7 @@ class Samples:
         """
         if issparse(self.X) or len(self.X) <= n_rows:
             return self
-        order = np.argsort(hashes(self.X)) if hashed else order_of_values(self.X, self.weights)
+        order = np.argsort(hashes(self.X)) if hashed else self._order
         if self.weights is None:
             chosen = order[rng.randint(len(order), size=n_rows)]
         else:
@@ -177,6 +177,11 @@ class Samples:
             ends = np.concatenate([np.nanargmax(columns, axis=0), np.nanargmin(columns, axis=0)])
             chosen = np.concatenate([chosen, order[ends]])
         return replace(self, X=self.X[chosen], weights=None, kept=self.numbers[chosen]).distinct()
+
+    @cached_property
+    def _order(self) -> np.ndarray:
+        """The order of the rows' values, which every random part needs."""
+        return order_of_values(self.X, self.weights)
 
     def _sums(self, function: Callable[[Array], Array]) -> tuple[Array, Array]:
         """Return the weighted sum of a function of the observed cells of each column, and their weight, (D,) each."""

@@ -19,7 +19,7 @@ from em.engine import Run, best_of, run_em
 from em.engine.optima import optima, times_found
 from em.engine.problem import Collapse, Problem
 from em.fitted import FittedMixture
-from em.samples import Samples
+from em.samples import Samples, weighted
 from em.samples.distinct import worth_sorting
 from em.samples.part import WORTH_A_PART, is_clear
 from em.starts import STARTS, VIEWS, start_responsibilities
@@ -30,7 +30,7 @@ from models.validation import Array, frozen_array
 
 SHORT_RUN = 10  # iterations
 FEWEST_IN_PART, ROWS_PER_NUMBER = 2048, 15  # rows of a part
-TOL_OF_PART = 1e-2  # nats
+TOL_OF_PART = 0.5  # nats: what one parameter gains by fitting the noise of a part
 REACH = 20.0  # times the gain of its last iterations that leave a run out of reach of the best
 START_CELLS, START_ROWS = 2_000_000, 100  # a start looks at so many cells, but at no fewer rows per component
 
@@ -136,16 +136,19 @@ class Restarts[P: Parameters](FittedMixture[P]):
         return Found(best_of(runs, problem), n_collapsed, n_starts, optima(runs, times))
 
     def _leading(self, samples: Samples) -> "Leading[P] | None":
-        """Return the starts that lead on a part of many rows, then on four times as many, and so on; None of few."""
+        """Return the starts that lead on a part of many rows, then on four times as many, and so on; None of few.
+
+        Where one is left, more parts would tell nothing.
+        """
         if not (n_rows := self._rows_of_part(samples)):
             return None
         rng, led = check_random_state(int(self._seeds()[0])), None
         while len(samples.X) >= WORTH_A_PART * n_rows and n_rows <= len(samples.at_hand.X):
             led = self._leading_on(samples.some(n_rows, rng, hashed=self._hashed), led)
-            if not led.starts:
-                return None
+            if len(led.starts) <= 1:
+                break
             n_rows *= WORTH_A_PART
-        return led
+        return led if led is None or led.starts else None
 
     def _rows_of_part(self, samples: Samples) -> int:
         """Return how many rows the first part has, or 0 where all rows are taken at once."""
@@ -159,7 +162,9 @@ class Restarts[P: Parameters](FittedMixture[P]):
     def _leading_on(self, part: Samples, before: "Leading[P] | None") -> "Leading[P]":
         """Return where runs on a part of the rows end that may lead on all: fresh starts, or those that led before.
 
-        A run is left out if its mean log density is clearly below the best run's (:mod:`em.samples.part`).
+        A run is left out if its mean log density is clearly below the best run's (:mod:`em.samples.part`), or if it is
+        at the best run's limit: both are at most ``tol`` nats below that, so that their log densities differ by no more
+        than Σ (log p - log p')² = 2 (√tol + √tol)².
         """
         problem, quick = self._problem(part), copy(self)
         quick.tol = max(self.tol, TOL_OF_PART)
@@ -168,7 +173,7 @@ class Restarts[P: Parameters](FittedMixture[P]):
             runs = quick._runs(problem, starts)
             before = Leading(starts, len(starts), [1] * len(runs), [])
         else:
-            runs = quick._run(problem, before.starts, self.max_iter, reach=REACH)
+            runs = quick._run(problem, before.starts, self.max_iter, reach=REACH, until_one_leads=True)
         standing = [r for r, run in enumerate(runs) if not run.collapsed and not run.met]
         collapsed = [*before.collapsed, *(run for run in runs if run.collapsed)]
         if not standing:
@@ -176,14 +181,15 @@ class Restarts[P: Parameters](FittedMixture[P]):
         best = best_of(runs, problem)
         top = normalise(self._log_joint_at(part, best.parameters))[1]
 
-        def leads(run: Run[P]) -> bool:
-            gap = top - normalise(self._log_joint_at(part, run.parameters))[1]
-            return run is best or not is_clear(gap, part.weights)
-
-        leading = [r for r in standing if leads(runs[r])]
-        times = times_found(runs, before.times)
-        counts = [times.get(r, before.times[r]) for r in leading]
-        return Leading([runs[r].parameters for r in leading], before.n_starts, counts, collapsed)
+        times, leading, counts = times_found(runs, before.times), list[P](), list[int]()
+        for r in sorted(standing, key=lambda r: runs[r] is not best):
+            gap = top - normalise(self._log_joint_at(part, runs[r].parameters))[1]
+            if leading and float(np.sum(weighted(gap[:, None] ** 2, part.weights))) <= 8 * quick.tol:
+                counts[0] += times.get(r, before.times[r])
+            elif runs[r] is best or not is_clear(gap, part.weights):
+                leading.append(runs[r].parameters)
+                counts.append(times.get(r, before.times[r]))
+        return Leading(leading, before.n_starts, counts, collapsed)
 
     def _distinct(self, samples: Samples) -> Samples:
         """Return the distinct rows in the order of their values; rows that are too many and hardly repeat stay."""
@@ -220,12 +226,12 @@ class Restarts[P: Parameters](FittedMixture[P]):
         return runs
 
     def _run(
-        self, problem: Problem[P], starts: list[P], max_iter: int, races: Any = 0, reach: float = np.inf
+        self, problem: Problem[P], starts: list[P], max_iter: int, races: Any = 0, **how: Any
     ) -> list[Run[P]]:
         """Run EM from every start; ``races`` as :func:`em.engine.run_em` takes them, or a number: all are in one."""
         races = [races] * len(starts) if isinstance(races, int) else races
         settings: dict[str, Any] = {"tol": self.tol, "max_iter": max_iter, "acceleration": self.acceleration}
-        return run_em(problem, starts, races=races, reach=reach, **settings)
+        return run_em(problem, starts, races=races, **settings, **how)
 
     def _starts(self, samples: Samples) -> list[P]:
         if isinstance(self.init, self._parameters_type):
