@@ -53,15 +53,26 @@ def test_a_race_is_won_by_the_best_of_runs_to_the_end(name):
     assert sum(run.n_e_steps for run in race) < sum(run.n_e_steps for run in alone)
 
 
-def test_runs_that_leave_more_ungained_than_lies_between_them_have_met():
-    estimator, X = GaussianMixtureEM(3, n_init=20, random_state=0), clouds(0, n=3000, distance=3.0)
+def test_a_race_that_asks_only_who_leads_ends_with_the_last_run():
+    estimator, X = GaussianMixtureEM(3, random_state=0), clouds(0)
     there, samples = moved(estimator, X)
-    problem, starts = there._problem(samples), there._starts(samples)
-    race = run_em(problem, starts, tol=0.5, max_iter=10_000, acceleration="multisecant", races=[0] * len(starts))
-    best = max(run.objective for run in race)
-    at_the_best = [run for run in race if run.beaten_by is None and run.objective > best - 1.0]
-    assert len(at_the_best) == 1
-    assert sum(run.met for run in race) > 1
+    problem, start = there._problem(samples), there._starts(samples)[0]
+    settings = {"tol": 1e-8, "max_iter": 10_000, "races": [0, 0]}
+    to_the_end, _ = run_em(problem, [start, start], **settings)
+    leading, met = run_em(problem, [start, start], **settings, until_one_leads=True)
+    assert met.met
+    assert leading.status.startswith("led after")
+    assert leading.beaten_by is None
+    assert leading.n_iter < to_the_end.n_iter
+
+
+def test_of_a_part_of_the_rows_runs_at_one_limit_go_on_as_one():
+    estimator, X = GaussianMixtureEM(2, random_state=0), clouds(0, n=2000, K=2, distance=4.0)
+    there, samples = moved(estimator, X)
+    led = there._leading_on(samples, None)  # ten starts, one optimum
+    assert len(led.starts) == 1
+    assert 1 < led.times[0] <= 10
+    assert there._leading_on(samples, led._replace(starts=led.starts * 3, times=[5, 3, 2])).times == [10]
 
 
 def one_step_of(limits, rates=None, scale=1.0):

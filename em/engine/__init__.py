@@ -10,8 +10,7 @@ acceleration (:mod:`em.engine.leaps`) some iterations leap instead, and only whe
 
 Runs are an axis: all restarts take their steps together, in arrays (R, ...), and those that have ended leave. In a
 race, of which only the best run counts, those leave too that have met it: parameters as near to each other as a
-thousandth of a nat, or as the nats that runs may leave ungained, have one limit. Who else may leave, and when, is in
-:mod:`em.engine.race`.
+thousandth of a nat have one limit. Who else may leave, and when, is in :mod:`em.engine.race`.
 
 A limit need not be a maximum: where a family knows better parameters next to it (:class:`em.engine.problem.Problem`,
 ``released``), the run goes on from there.
@@ -67,7 +66,7 @@ def run_em[P: Parameters](
         A run also leaves a race if it is so many times farther below the best than its last five iterations gained.
         That is for starts near their limits, without the plateaus of others: there gains shrink from step to step.
     until_one_leads : bool, default False
-        Whether a run also ends where all others have ended, none above it: who leads is known then.
+        Whether the last run of the race ends where none is above it: who leads is known then.
 
     Returns
     -------

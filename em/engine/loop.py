@@ -31,13 +31,13 @@ class Loop[P: Parameters]:
         max_iter: int,
         acceleration: str | None,
         races: Sequence[int] | None,
-        reach: float,
+        reach: float = np.inf,
         until_one_leads: bool = False,
     ) -> None:
         self.problem, self.starts, self.tol, self.max_iter = problem, starts, tol, max_iter
         R = len(starts)
         self.acceleration, self.until_one_leads = acceleration, until_one_leads
-        self.races = Races(problem, np.arange(R) if races is None else np.asarray(races), reach, tol)
+        self.races = Races(problem, np.arange(R) if races is None else np.asarray(races), reach)
         self.racing = problem.whitened is not None and bool(np.bincount(self.races.of_run).max() > 1)
         self.ended: list[Run[P] | None] = [None] * R
         self.ids = np.arange(R)
@@ -60,12 +60,9 @@ class Loop[P: Parameters]:
         while len(self.ids):
             if stages is not None:
                 stages.put(state_of(self))
-            if self.racing and ((len(self.history) - 1) % LOOKS == 0 or (self.to_come <= self.tol).any()):
-                self._end_where_beaten()
             self._end_where_converged()
-            if self.until_one_leads and len(self.ids) == 1 and self.best[0] >= self.races.standing.max():
-                self._end(0, f"led after {len(self.history) - 1} iterations, when all others had ended")
-                self._go_on(self.ids != self.ids)
+            if self.racing and len(self.ids) and (len(self.history) - 1) % LOOKS == 0:
+                self._end_where_beaten()
             if len(self.ids):
                 self._advance()
         if stages is not None and (state is None or "at" in state):
@@ -147,11 +144,9 @@ class Loop[P: Parameters]:
         return True
 
     def _end_where_beaten(self) -> None:
-        """End the runs that cannot win their race (:mod:`em.engine.race`)."""
+        """End runs that cannot win their race (:mod:`em.engine.race`), and the last if only who leads is asked."""
         n_iter = len(self.history) - 1
-        lately = (
-            self.best - self.history[n_iter - LOOKS][self.ids] if n_iter >= LOOKS else np.full(len(self.ids), np.inf)
-        )
+        lately = self.best - self.history[n_iter - LOOKS][self.ids] if n_iter >= LOOKS else np.inf
         beaten = self.races.beaten(self.ids, self.best_x, self.best, n_iter, lately, self._since_half())
         for number, (by, met) in beaten.items():
             how = "met" if met else "was out of reach of"
@@ -159,6 +154,9 @@ class Loop[P: Parameters]:
         decided = self.races.decided(self.ids, self.best, self._since_half())
         for number, by in decided.items():
             self._leave(number, f"left after {n_iter} iterations: enough runs had ended at the best optimum", by)
+        if self.until_one_leads and len(self.ids) == 1 and self.best[0] >= self.races.standing.max():
+            self._end(0, f"led after {n_iter} iterations, when all others had ended")
+            self._go_on(np.zeros(1, dtype=bool))
 
     def _since_half(self) -> Array:
         """Return what runs (R',) gained in the second half of their iterations; infinity if released in it."""

@@ -225,9 +225,7 @@ class Restarts[P: Parameters](FittedMixture[P]):
             wanted = self.n_init - sum(not run.collapsed for run in runs)
         return runs
 
-    def _run(
-        self, problem: Problem[P], starts: list[P], max_iter: int, races: Any = 0, **how: Any
-    ) -> list[Run[P]]:
+    def _run(self, problem: Problem[P], starts: list[P], max_iter: int, races: Any = 0, **how: Any) -> list[Run[P]]:
         """Run EM from every start; ``races`` as :func:`em.engine.run_em` takes them, or a number: all are in one."""
         races = [races] * len(starts) if isinstance(races, int) else races
         settings: dict[str, Any] = {"tol": self.tol, "max_iter": max_iter, "acceleration": self.acceleration}
