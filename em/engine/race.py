@@ -71,7 +71,7 @@ class Races:
         return dict(zip(ids[over].tolist(), winner[races[over]].tolist(), strict=True))
 
     def beaten(
-        self, ids: np.ndarray, x: Array, objective: Array, n_iter: int, lately: Array, since_half: Array
+        self, ids: np.ndarray, x: Array, objective: Array, n_iter: int, lately: Array | float, since_half: Array
     ) -> dict[int, tuple[int, bool]]:
         """Return the numbers of the runs that leave, each with that of the run that beat it and whether they met.
 
@@ -87,7 +87,7 @@ class Races:
         n_iter : int
             How many iterations they took.
         lately, since_half : ndarray, shape (R',)
-            What they gained since the last look, and in the second half of their iterations.
+            What they gained since the last look, infinity before the first, and in the second half of their iterations.
         """
         R = len(self.of_run)
         self.standing[ids], self.reached[ids] = objective, x
