@@ -183,17 +183,19 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
         settings: dict[str, Any] = {"tol": self.tol / scale**2, "max_iter": self.max_iter}
         hand = rows.at_hand
         hand = replace(hand, X=hand.X / scale if issparse(hand.X) else (hand.X - location) / scale)
+        seeds = list[int]()
         if not isinstance(self.init, str):
             starts, n_starts = [(np.asarray(self.init, dtype=np.float64) - location) / scale], 1
         else:
-            starts, n_starts = self._leading(hand, settings), self.n_init
+            seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.n_init).tolist()
+            starts, n_starts = self._leading(hand, seeds, settings), self.n_init
         if isinstance(rows, ChunkedSamples):
-            starts = starts or leading(hand, together(hand, self._starts(hand), **settings))
+            starts = starts or leading(hand, together(hand, self._starts(hand, seeds), **settings))
             runs = lloyds_of_chunks(rows, starts, X, location=location, scale=scale, **settings)
         elif len(starts) == 1:
             runs = [lloyd(hand.X, hand.weights, starts[0], **settings)]
         else:
-            reach, starts = (REACH, starts) if starts else (np.inf, self._starts(hand))
+            reach, starts = (REACH, starts) if starts else (np.inf, self._starts(hand, seeds))
             runs = together(hand, starts, **settings, reach=reach)
         best = best_of(runs)
         if not best.status:
@@ -201,25 +203,21 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
             best = lloyd(hand.X, hand.weights, best.centers, **settings, path=path)
         return best, n_starts, location, scale
 
-    def _leading(self, samples: Samples, settings: dict[str, Any]) -> list[Array]:
+    def _leading(self, samples: Samples, seeds: list[int], settings: dict[str, Any]) -> list[Array]:
         """Return the starts that lead on a part of many rows, then on four times as many, and so on; none of few."""
         enough = max(FEWEST_IN_PART, ROWS_PER_NUMBER * self.n_clusters * samples.X.shape[1])
         quarter = 0 if issparse(samples.X) else len(samples.X) // WORTH_A_PART
-        rng, starts, n_rows = check_random_state(int(self._seeds()[0])), list[Array](), min(enough, quarter)
+        rng, starts, n_rows = check_random_state(seeds[0]), list[Array](), min(enough, quarter)
         while enough <= 2 * n_rows <= 2 * quarter and len(starts) != 1:
             part, reach = samples.some(n_rows, rng), REACH if starts else np.inf
-            starts = leading(part, together(part, starts or self._starts(part), **settings, reach=reach))
+            starts = leading(part, together(part, starts or self._starts(part, seeds), **settings, reach=reach))
             n_rows *= WORTH_A_PART
         return starts
 
-    def _seeds(self) -> np.ndarray:
-        return np.asarray(check_random_state(self.random_state).randint(2**31 - 1, size=self.n_init))
-
-    def _starts(self, samples: Samples) -> list[Array]:
+    def _starts(self, samples: Samples, seeds: list[int]) -> list[Array]:
         """Return the centres (K, D) that each run begins with."""
         return [
-            kmeans_plusplus(samples.X, self.n_clusters, check_random_state(int(seed)), samples.weights)
-            for seed in self._seeds()
+            kmeans_plusplus(samples.X, self.n_clusters, check_random_state(seed), samples.weights) for seed in seeds
         ]
 
     @property
