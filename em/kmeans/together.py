@@ -35,14 +35,15 @@ def lloyd_together(
 
     A run ends where no row changes hands, or where at most ``tol`` is still to be gained. It also ends if it is so many
     times farther behind the best, ``reach``, than its last five iterations gained; then the last one left ends as well.
-    The status of all these is empty, and their last step is left to :func:`em.kmeans.lloyd.lloyd`. A run with an empty cluster goes to its end alone, from its start.
+    The status of all these is empty, and their last step is left to :func:`em.kmeans.lloyd.lloyd`. A run with an empty
+    cluster goes to its end alone, from its start.
 
     Examples
     --------
     >>> import numpy as np
     >>> from em.kmeans.together import lloyd_together
     >>> X, starts = np.array([[0.0], [1.0], [9.0]]), [np.array([[0.0], [1.0]]), np.array([[1.0], [9.0]])]
-    >>> [run.objective for run in lloyd_together(X, None, starts)]
+    >>> [round(run.objective, 9) for run in lloyd_together(X, None, starts)]
     [-0.5, -0.5]
     """
     columns, norms = np.vstack([np.ones(len(X)), X.T]), squared_norms(X)
