@@ -114,6 +114,8 @@ def framed_like(X: Any, values: np.ndarray, columns: Sequence[str]) -> Any:
 def filled_like(X: Any, values: np.ndarray, missing: np.ndarray) -> Any:
     """Return values (n, D) as X is kept: in a frame those columns that missed a cell are replaced, the others stay.
 
+    A column of pandas' categories stays one if the values are among them.
+
     Parameters
     ----------
     X : array_like, shape (n, D)
@@ -132,7 +134,7 @@ def filled_like(X: Any, values: np.ndarray, missing: np.ndarray) -> Any:
     filled = X.copy()
     for label, column in replaced.items():
         filled[label] = column
-        if hasattr(X[label].dtype, "categories"):
+        if set(column).issubset(getattr(X[label].dtype, "categories", ())):  # a mean of categories is none of them
             filled[label] = filled[label].astype(X[label].dtype)
     return filled
 

@@ -4,6 +4,7 @@ import operator
 from functools import reduce
 
 import numpy as np
+import pandas as pd
 import pytest
 import reference_data
 from families import FAILINGS, FAMILIES, each_family, largest_relative_gap, seeds
@@ -180,6 +181,16 @@ def test_imputed_counts_are_expected_successes():
     X, _, _ = family.problem(0, 2, 3, 80)
     fit = family.fit(with_holes(X, 0), 2, n_init=2, random_state=0, quiet=FAILINGS)
     np.testing.assert_allclose(fit.impute(with_holes(X, 0))[2], TRIALS * fit.weights_ @ fit.probs_, rtol=1e-12)
+
+
+def test_a_mean_of_categories_that_are_numbers_is_a_number():
+    X = reference_data.faithful()
+    holed = with_holes(X, 0)
+    frame = pd.DataFrame(holed, columns=["eruptions", "waiting"])
+    fit = GaussianMixtureEM(2, n_init=2, random_state=0).fit(frame)
+    pd.testing.assert_frame_equal(fit.impute(frame.astype({"waiting": "category"})), fit.impute(frame))
+    whole = frame.assign(waiting=X[:, 1]).astype({"waiting": "category"})
+    assert fit.impute(whole)["waiting"].dtype == whole["waiting"].dtype
 
 
 def test_a_fit_with_holes_finds_the_clusters():
