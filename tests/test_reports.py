@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from families import each_family, each_family_once
+from sklearn.exceptions import NotFittedError
 
 from comparisons.alignment import align
 from comparisons.alignment.diagnosis import diagnose
@@ -69,6 +70,14 @@ def test_standard_errors_are_shown_where_asked_for_or_given(family):
     assert repr(asked) == repr(given)
     assert repr(asked).count("\n".join(repr(table).splitlines()[1:-1])) == 1
     pd.testing.assert_frame_equal(asked.to_frame(), table.to_frame())
+
+
+def test_clusters_have_a_page_as_soon_as_they_are_fitted():
+    X = [[0.0], [1.0], [9.0], [11.0]]
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        KMeans(2).summary(X)
+    fit = KMeans(3, random_state=0).fit(X)
+    assert len(fit.set_params(n_clusters=2).summary(X).components) == 3
 
 
 def test_rows_without_an_observed_cell_have_no_summary_and_no_score():

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
 
 from em.kmeans.lloyd import nearest
 from em.predictions import weighted_sum
@@ -19,7 +20,8 @@ CENTERS = Quantity("cluster_centers", ("component", "feature"), REAL)
 
 def cluster_summary(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None) -> Summary:
     """Return the page of :meth:`em.reports.ReportsOfKMeans.summary`."""
-    centers, K = estimator.cluster_centers_, estimator.n_clusters
+    check_is_fitted(estimator)
+    centers, K = estimator.cluster_centers_, len(estimator.cluster_centers_)
     sums, cells = sums_and_cells(_sums, estimator, X, sample_weight)
     inertia, n = sums[:2].tolist()
     sizes, squares = sums[2:].reshape(2, K)
@@ -46,6 +48,6 @@ def cluster_summary(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | Non
 def _sums(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
     """Return the inertia, the number of samples, and of each cluster its size and its own inertia."""
     labels, squares = nearest(samples_to_use(estimator, X), estimator.cluster_centers_)
-    w = frequencies(sample_weight, len(labels))
-    of_clusters = (np.bincount(labels, weights, minlength=estimator.n_clusters) for weights in (w, w * squares))
+    w, K = frequencies(sample_weight, len(labels)), len(estimator.cluster_centers_)
+    of_clusters = (np.bincount(labels, weights, minlength=K) for weights in (w, w * squares))
     return np.concatenate([[weighted_sum(squares, w), w.sum()], *of_clusters])
