@@ -29,6 +29,7 @@ from comparisons.gmm import GMM
 from comparisons.posterior.densities import UnconstrainedDensity, without_c_compiler
 from em import GaussianMixtureEM
 from em.identifiability import Identifiability
+from em.status import left_to_the_status
 from models.bmm import BMMPrior
 from models.gmm import GMMParameters
 
@@ -168,6 +169,22 @@ def test_samples_with_missing_cells_are_worth_fewer_whole_ones():
     assert fit(prepare(X, "gmm", 1)).labelled == pytest.approx(400)
     X[:200, 1] = np.nan
     assert fit(prepare(X, "gmm", 1)).labelled == pytest.approx(200, rel=0.05)
+
+
+def test_samples_are_counted_by_the_rate_of_em_next_to_its_limit():
+    """On its way from the MAP estimate EM crosses a plateau of a hundred iterations, where gains grow."""
+    X = load("faithful").X.copy()
+    X[::3, 0] = X[1::5, 1] = np.nan
+    fits = fit(prepare(X, "gmm", 2, n_init=5, random_state=0))
+
+    def means(n_iter):
+        start = {"init": fits.map.parameters_, "acceleration": None, "tol": 1e-14, "max_iter": n_iter}
+        with left_to_the_status():
+            return fits.estimator(**start).fit(fits.X).means_
+
+    limit = means(1000)
+    rate = np.linalg.norm(means(140) - limit) / np.linalg.norm(means(139) - limit)
+    assert fits.labelled == pytest.approx(len(fits.X) * (1 - rate), rel=0.05)
 
 
 def test_estimates_on_the_boundary_are_not_held_to_a_mean():

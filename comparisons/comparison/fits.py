@@ -12,7 +12,7 @@ from comparisons.family import PRECISE
 from em import NoMaximumWarning, NotIdentifiableWarning
 from em.status import left_to_the_status
 
-PLAIN = 100  # iterations of EM that tell its rate
+PLAIN = 1000  # iterations of EM that tell its rate
 CLEAR = 1e-9  # share of the log-likelihood from which on a gain is no rounding
 
 
