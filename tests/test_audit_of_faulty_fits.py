@@ -202,6 +202,18 @@ def test_what_the_audit_says_to_do_is_done_and_then_all_is_right():
     assert audit(fitted(Y, **PRECISE), Y).verdict == "right"
 
 
+def test_a_collapse_that_our_restarts_avoid_has_one_remedy():
+    Y = np.vstack([B, B[:1] + 1e-3, B[:1]])
+    at_two_rows = {"means_init": [B[0], B.mean(axis=0) - 1, B.mean(axis=0) + 1]}
+    at_two_rows["precisions_init"] = [np.eye(2) * 1e5, np.eye(2), np.eye(2)]
+    found = audit(fitted(Y, 3, **at_two_rows), Y, n_init=5)
+    (remedy,) = {line.remedy for line in found.faults}
+    again = eval(
+        remedy.removeprefix("start at the best: "), {"GaussianMixture": GaussianMixture, "audit": found, "X": Y}
+    )
+    assert audit(again, Y, n_init=5).verdict == "right"
+
+
 def test_a_variational_fit_is_held_to_its_own_objective():
     found = audit(bayesian(tol=1e-9, max_iter=2000, n_init=3), X)
     assert found.verdict == "right", str(found)

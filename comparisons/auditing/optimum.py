@@ -7,7 +7,7 @@ import numpy as np
 from comparisons.auditing.given import Bound
 from comparisons.auditing.lines import NOT_APPLICABLE, RIGHT, WARNING, WRONG, Line, nats
 from comparisons.auditing.standing import Standing
-from comparisons.auditing.stationary import continued, how_it_collapsed
+from comparisons.auditing.stationary import away_from_collapse, continued, fewer, how_it_collapsed
 
 LOWER = 1e-3  # nats, below which two optima are the same
 OF_BOUND = 1e-2  # nats of a variational bound, whose restarts are not run to the end
@@ -24,9 +24,8 @@ def optimum_line(here: Standing) -> Line:
         finding = f"all our restarts collapsed (one {how_it_collapsed(best)}), so there is none to compare with"
         return Line("best optimum", WARNING, finding)
     if limit.collapsed_:
-        return Line(
-            "best optimum", WRONG, "the fit leads to a collapse, and our restarts to a maximum", None, _start(here)
-        )
+        finding = "the fit leads to a collapse, and our restarts to a maximum"
+        return Line("best optimum", WRONG, finding, None, away_from_collapse(here))
     below = float(best.objective_ - limit.objective_)
     n_starts = len(best.starts_)
     optima = f"{n_starts} optim{'a' if n_starts > 1 else 'um'} found by our restarts"
@@ -68,7 +67,7 @@ def components_line(here: Standing) -> Line:
         return Line(
             "components", RIGHT, f"{_some(findings)}: its prior may empty components and holds their covariances"
         )
-    remedy = f"fewer than {here.parameters.n_components} components, a simpler structure or a prior"
+    remedy = away_from_collapse(here) if here.limit.collapsed_ else fewer(here)
     return Line("components", WRONG if collapsed or pairs else WARNING, _some(findings), None, remedy)
 
 

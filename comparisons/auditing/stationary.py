@@ -30,7 +30,7 @@ def stationary_line(here: Standing) -> Line:
     limit, gain = here.limit, here.gain
     if limit.collapsed_:
         finding = f"no maximum of the likelihood: EM that goes on from here {how_it_collapsed(limit)}"
-        return Line("stationary", WRONG, finding, None, _fewer(here))
+        return Line("stationary", WRONG, finding, None, away_from_collapse(here))
     moved, sentence = moved_by(here), here.errors_here.status if here.errors_here is not None else ""
     distance = max(distance_of(gain), moved or 0.0)
     findings = [f"{nats(gain)} still to gain by EM from here{_in_errors(moved)}", *_slope(here)]
@@ -131,7 +131,7 @@ def moved_by(here: Standing) -> float | None:
 def continued(here: Standing) -> str:
     """Return the call that goes on rightly, where there is a maximum to go on to."""
     if here.top is None:
-        return _fewer(here)
+        return fewer(here)
     return here.given.continued or "audit.best has the parameters that maximise the likelihood"
 
 
@@ -141,10 +141,18 @@ def how_it_collapsed(fit: Any) -> str:
 
 
 def _without(here: Standing) -> str:
-    return _fewer(here) if here.top is None else f"leave it out: {continued(here)}"
+    if here.top is None or here.limit.collapsed_:
+        return away_from_collapse(here)
+    return f"leave it out: {continued(here)}"
 
 
-def _fewer(here: Standing) -> str:
+def away_from_collapse(here: Standing) -> str:
+    """Return what to do where EM leads from the fit to a collapse: start at a maximum, if our restarts found one."""
+    return fewer(here) if here.top is None else f"start at the best: {continued(here)}"
+
+
+def fewer(here: Standing) -> str:
+    """Return which models are worth a try where components collapse, are empty or are the same."""
     return f"fewer than {here.parameters.n_components} components, a simpler structure or a prior"
 
 
