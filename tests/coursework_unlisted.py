@@ -270,6 +270,12 @@ def hard_counts_smoothed(X, r):
     return counts / counts.sum(), r.T @ X / r.sum(axis=0)[:, None]
 
 
+@listed("hard responsibilities and adds 1 to the numerator and 2 to the divisor", check_m_step, family="bmm")
+def hard_successes_smoothed(X, r):
+    hard = np.eye(r.shape[1])[r.argmax(axis=1)]
+    return r.mean(axis=0), (hard.T @ X + 1) / (hard.sum(axis=0)[:, None] + 2)
+
+
 @listed("factor n_trials / (n_trials + 1)", check_m_step, family="bmm", n_trials=8)
 def one_trial_too_many(X, r):
     return r.mean(axis=0), r.T @ X / (9 * r.sum(axis=0)[:, None])

@@ -81,11 +81,18 @@ def _with_shares(book: Textbook, quantity: str, pairs: Sequence[Pair], deadline:
         if perf_counter() > deadline:
             break
         shared = [(p.changed(r=SHARE.value(p, change.name)), yours) for p, yours, _ in pairs]
-        whole = [(p, yours, formula.value(p)) for p, yours in shared if p.r.shape == (p.n, p.K)]
+        whole = [
+            (p, yours, _or_zero(formula.value(p), formula.divisor(p))) for p, yours in shared if p.r.shape == (p.n, p.K)
+        ]
         numbers = by_constants(quantity, whole, formula.divisor, lambda p: {"1": np.ones(1)}) if whole else None
         if numbers is not None:
             return change.mistake, numbers
     return ()
+
+
+def _or_zero(ratio: Array, divisor: Array) -> Array:
+    """Return a ratio, and 0 where it is 0 / 0: hard responsibilities may leave a component without samples."""
+    return np.where(np.broadcast_to(divisor, ratio.shape) == 0, 0.0, ratio)
 
 
 @np.errstate(all="ignore")
