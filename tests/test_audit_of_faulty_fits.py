@@ -193,6 +193,15 @@ def test_a_fit_that_maximises_the_likelihood_is_right(kind):
     assert found.verdict == "right", str(found)
 
 
+def test_the_inverse_of_a_nearly_singular_covariance_is_as_exact_as_floats_allow():
+    rng = np.random.RandomState(0)
+    Y = np.column_stack([X[:, 0], X[:, 0] + 3e-6 * rng.normal(size=len(X))])
+    fit = fitted(Y, **{**PRECISE, "reg_covar": 0})
+    assert "parts" not in [line.name for line in audit(fit, Y, n_init=2).lines]
+    fit.covariances_ = fit.covariances_ * 1.001
+    assert audit(fit, Y, n_init=2)["parts"].verdict == "wrong"
+
+
 def test_what_the_audit_says_to_do_is_done_and_then_all_is_right():
     found = audit(fitted(X, 3), X)
     (call,) = {line.remedy.split("go on: ")[1] for line in found.faults if "go on: " in line.remedy}

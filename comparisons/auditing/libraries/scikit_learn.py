@@ -20,6 +20,7 @@ CLASSES = "GaussianMixture", "BayesianGaussianMixture"
 MATRICES = "full", "tied"
 MOST_ITERATIONS, RESTARTS = 500, 2
 INVERSE = 1e-6
+EPS = np.finfo(np.float64).eps
 WHOLE = "scikit-learn cuts log densities of X of whole numbers to integers: pass X.astype(float) to its methods"
 
 
@@ -68,11 +69,12 @@ def _parts(fit: Any, arrays: Mapping[str, Any]) -> tuple[tuple[Line, ...], dict[
     if fit.covariance_type in MATRICES:
         precisions = roots @ np.swapaxes(roots, -1, -2)
         product, wanted = covariances @ precisions, np.eye(roots.shape[-1])
+        rounding = EPS * len(wanted) * np.linalg.cond(roots).max() ** 2
     else:
         precisions = roots**2
-        product, wanted = covariances * precisions, np.ones(())
+        product, wanted, rounding = covariances * precisions, np.ones(()), EPS
     gap = float(np.abs(product - wanted).max())
-    if gap <= INVERSE or not np.isfinite(gap):
+    if gap <= INVERSE + rounding or not np.isfinite(gap):
         return _precisions_that_users_read(fit, precisions), {}
     finding = (
         f"covariances_ and precisions_cholesky_ are no inverses of each other (their product is {gap:.2g} from 1): "
