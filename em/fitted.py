@@ -227,8 +227,8 @@ class FittedMixture[P: Parameters](Predictions, ABC):
     def laplace(self, X: ArrayLike, *, level: float = 0.95, sample_weight: ArrayLike | None = None) -> LaplacePosterior:
         """Return Laplace's approximation of the posterior at MAP: means, standard deviations, intervals and draws.
 
-        It is normal on the real line, where its draws are mixtures (:mod:`em.uncertainty.laplace`), and takes one pass
-        over X, which may be in chunks. The fewer samples for each parameter, the farther it is from the posterior.
+        It is normal on the real line, where its draws are mixtures (:mod:`em.uncertainty.laplace`), and X may
+        be in chunks, which are read twice. The fewer samples for each parameter, the farther it is from the posterior.
 
         Parameters
         ----------
@@ -280,7 +280,7 @@ class FittedMixture[P: Parameters](Predictions, ABC):
     def _uncertainty_of_chunks(self, X: Any, kind: str, level: float, sample_weight: Any) -> Uncertainty:
         if kind != "louis":
             raise ValueError(
-                f"kind must be 'louis' where X is in chunks, which takes one pass, got {shown(kind)}: a bootstrap "
+                f"kind must be 'louis' where X is in chunks, which are read twice, got {shown(kind)}: a bootstrap "
                 "refits rows in memory; of a part, as em.sample_rows(X, 20_000), its errors are those of so few rows"
             )
         samples = chunked_samples(self._for_chunks(X), X, sample_weight)

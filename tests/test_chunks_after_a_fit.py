@@ -1,5 +1,7 @@
 """What a fitted mixture says of Dask's chunks is what it says of the rows in memory; what takes no chunks says so."""
 
+from functools import partial
+
 import dask
 import dask.array as da
 import dask.bag
@@ -50,6 +52,28 @@ def test_predictions_are_lazy_and_those_of_the_rows_in_memory(family):
         np.testing.assert_allclose(one, of_rows, rtol=1e-12)
     for number in NUMBERS:
         assert getattr(fit, number)(chunks) == pytest.approx(getattr(fit, number)(X), rel=1e-12)
+
+
+def test_chunks_are_read_as_often_as_the_page_on_large_data_says():
+    numbers, weights = [], np.ones(len(X))
+
+    def read(rows, block_id=None):
+        numbers.append(block_id)
+        return rows
+
+    chunks = CHUNKS.map_blocks(read, dtype=float, meta=np.empty((0, 2)))
+    posterior = GaussianMixtureEM(2, prior=GMMPrior.weakly_informative(X, 2)).fit(X)
+    asked = {
+        1: [FIT.summary, FIT.bic, FIT.score],
+        2: [FIT.uncertainty, posterior.laplace, partial(FIT.summary, sample_weight=weights)],
+        3: [partial(FIT.summary, uncertainty=True)],
+        4: [FIT.assignments, partial(is_anomaly, FIT)],
+    }
+    for n_passes, calls in asked.items():
+        for call in calls:
+            numbers.clear()
+            call(chunks)
+            assert len(numbers) == n_passes * chunks.npartitions, call
 
 
 @each_family_once

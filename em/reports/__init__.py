@@ -27,7 +27,7 @@ class ReportsOfMixture:
         ----------
         X : array_like, or a Dask array or DataFrame, shape (n, D)
             The samples that the mixture was fitted to, which it does not keep. Chunks are read once; once more where
-            there are weights.
+            there are weights, and twice more for an uncertainty.
         sample_weight : array_like, shape (n,), or None
             How often each row counts.
         uncertainty : Uncertainty, {"louis", "bootstrap", "parametric bootstrap"}, bool or None, default None

@@ -1,4 +1,4 @@
-"""Laplace's approximation of a posterior: a normal distribution about its mode, from one pass over the data.
+"""Laplace's approximation of a posterior: a normal distribution about its mode, from the information there.
 
 The posterior is taken to be normal on the real line, where weights are log(π_j / π_last), probs logits, variances
 logarithms, and covariance matrices the entries of their Cholesky factors, with the logarithms of its diagonal
