@@ -9,6 +9,7 @@ from comparisons.comparison.extremes import rounding_of_prior
 from comparisons.comparison.fits import Fits
 
 KKT_STEP = 1e-6
+STATIONARY = "MLE is stationary"
 
 
 class Densities:
@@ -73,7 +74,7 @@ def _stationary(fits: Fits, densities: Densities) -> Iterator[Check]:
         "largest |gradient| x standard error in nats along the axes of the information (unconstrained scale); EM "
         "stopped 1e-12 nats from its limit, which leaves sqrt(2e-12) = 1.4e-6 of a standard error"
     )
-    yield check("MLE is stationary", largest, 1e-5, reason)
+    yield check(STATIONARY, largest, 1e-5, reason)
     here = log_likelihood(point)
     slopes = [
         (log_likelihood({**point, name: moved}) - here) / KKT_STEP

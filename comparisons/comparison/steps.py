@@ -11,7 +11,7 @@ from comparisons.alignment.mixing import MIN_ESS
 from comparisons.comparison import report
 from comparisons.comparison.all_rows import said_of, with_all_rows
 from comparisons.comparison.checks import Check
-from comparisons.comparison.density_checks import Densities, density_checks
+from comparisons.comparison.density_checks import STATIONARY, Densities, density_checks
 from comparisons.comparison.draws import Draws, draw
 from comparisons.comparison.estimates import estimates_of
 from comparisons.comparison.extremes import check_agreement, refused_by_name
@@ -184,9 +184,10 @@ def _too_few(fits: Fits, failed: list[Check]) -> str:
 
 
 def _missed(fits: Fits, failed: list[Check]) -> str:
-    """Return what to do where a draw is above EM's answer, the best of its restarts, or nothing where none is."""
+    """Return what to do where a draw is above EM's answer, the best of its restarts, unless EM just stopped short."""
     gain = max([check.value for check in failed if check.name.startswith(BEATEN)], default=0.0)
-    if not gain > 0:
+    stopped = any(check.name == STATIONARY and check.value > 0 for check in failed)  # NaN: it is a saddle
+    if stopped or not gain > 0:
         return ""
     n_init = 4 * fits.settings.n_init
     return (
