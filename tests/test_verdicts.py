@@ -130,6 +130,22 @@ def test_a_maximum_with_other_labels_is_the_same_maximum(two_clouds, monkeypatch
     assert all(check.passed for check in find_map_checks(*two_clouds))
 
 
+def test_from_a_chain_that_stays_near_the_maximum_no_distance_is_asked(two_clouds, monkeypatch):
+    """Another chain, in a mode of its own, makes the posterior sd large; then how far PyMC moved tells nothing."""
+    fits, draws, densities = two_clouds
+    best = fits.map.parameters_.arrays()
+    monkeypatch.setattr(comparisons.posterior, "find_map", lambda model, start: best)
+    tree = draws.posterior.copy()
+    far = tree["posterior"].to_dataset().copy(deep=True)
+    for name in best:
+        far[name][:] = best[name]
+        far[name][1:] += 1e-3
+    tree["posterior"] = far
+    checks = {check.name: check for check in find_map_checks(fits, replace(draws, posterior=tree), densities)}
+    assert checks["find_MAP = MAP-EM"].passed
+    assert checks["find_MAP moved"].passed is None
+
+
 def test_whether_the_mle_is_stationary_is_told_along_axes_that_the_data_know():
     """Two components of the same probs: their weights have any value, and no curvature."""
     X = np.random.RandomState(0).binomial(3, 0.6, size=(40, 1)).astype(float)
