@@ -33,7 +33,9 @@ def of_other_data(pair: Family, arrays: Mapping[str, Array], X: Any) -> Iterator
         The samples of the audit.
     """
     D = np.shape(X)[1]
-    for order in [order for order in permutations(range(D)) if D <= MOST_COLUMNS and list(order) != list(range(D))]:
+    by_column = any(dim.startswith("feature") for quantity in pair.quantities for dim in quantity.dims)
+    orders = permutations(range(D)) if by_column and D <= MOST_COLUMNS else ()
+    for order in [order for order in orders if list(order) != list(range(D))]:
         back = [int(place) for place in np.argsort(order)]
         columns = ", ".join(map(str, order))
         moved = {q.name: _ordered(q, arrays[q.name], back) for q in pair.quantities}

@@ -59,10 +59,11 @@ class Fits(Problem):
 
         It is the largest share of the information that is missing (Dempster, Laird and Rubin 1977, section 3).
         """
+        least = CLEAR * max(1.0, abs(self.mle.log_likelihood_))
         with left_to_the_status():
-            plain = self.estimator(init=self.map.parameters_, acceleration=None, tol=1e-10, max_iter=PLAIN).fit(self.X)
+            plain = self.estimator(init=self.map.parameters_, acceleration=None, tol=least, max_iter=PLAIN).fit(self.X)
         gains = np.diff(plain.history_)
-        gains = gains[gains > CLEAR * max(1.0, abs(plain.log_likelihood_))]
+        gains = gains[gains > least]
         return float(np.sqrt(min(1.0, gains[-1] / gains[-2]))) if len(gains) > 1 else 0.0
 
     @cached_property
