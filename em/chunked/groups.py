@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from em.process.blas import one_blas_thread
+from em.process.blas import no_other_thread, one_blas_thread
 from models.validation import Array, check_sample_weight
 
 PER_THREAD = 2  # groups, of which each costs Dask some milliseconds
@@ -133,7 +133,7 @@ def sum_of_group(group: Recipes, n_chunks: int, function: Callable[..., Any], gi
     """Return the sums of a function over the chunks of a group; ``given`` are the values of all given keys in order."""
     parts: Parts = {}
     values = iter(given)
-    with one_blas_thread():
+    with one_blas_thread(), no_other_thread():  # Dask has one for each core
         for recipe in group.recipes:
             own = {key: next(values) for key in recipe.given}
             add(parts, (0, recipe.number), recipe.part(function, own), n_chunks)

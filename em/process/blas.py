@@ -7,6 +7,7 @@ to leave, whoever they are; the second by each for itself.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
@@ -21,18 +22,39 @@ def one_blas_thread() -> Iterator[None]:
 
     Where another thread of Python holds `threadpoolctl.threadpool_limits`, its number stays.
     """
-    with _ALL_THREADS, _limited(of_each_thread=True):
-        yield
+    with _ALL_THREADS as of_all, _limited(of_each_thread=True) as of_this:
+        allowed = _allowed.get()
+        token = _allowed.set(max(of_all, of_this) if allowed is None else allowed)
+        try:
+            yield
+        finally:
+            _allowed.reset(token)
+
+
+def threads_allowed() -> int:
+    """Return how many threads may share work inside `one_blas_thread`: as many as BLAS had."""
+    return _allowed.get() or 1
 
 
 @contextmanager
-def _limited(of_each_thread: bool) -> Iterator[None]:
+def no_other_thread() -> Iterator[None]:
+    """Let no other thread share work, where each core already has one."""
+    token = _allowed.set(1)
+    try:
+        yield
+    finally:
+        _allowed.reset(token)
+
+
+@contextmanager
+def _limited(of_each_thread: bool) -> Iterator[int]:
+    """Hold libraries to one thread; yield the largest number that one had."""
     libraries = _libraries(of_each_thread)
     before = [library.num_threads for library in libraries]
     for library in libraries:
         library.set_num_threads(1)
     try:
-        yield
+        yield max(before, default=1)
     finally:
         for library, number in zip(libraries, before, strict=True):
             _put_back(library, number)
@@ -65,3 +87,4 @@ def _counts_by_thread(library: Any) -> bool:
 
 
 _ALL_THREADS = ProcessWide(lambda: _limited(of_each_thread=False))
+_allowed: ContextVar[int | None] = ContextVar("_allowed", default=None)

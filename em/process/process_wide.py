@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from threading import RLock
-from typing import Any
 
 EXPECTED = (  # warnings of other libraries about what the callers here know of, or count themselves
     "X does not have valid feature names",
@@ -20,13 +19,13 @@ EXPECTED = (  # warnings of other libraries about what the callers here know of,
 )
 
 
-class ProcessWide:
+class ProcessWide[T]:
     """A process-wide setting as a context manager: the first thread to enter sets, the last to leave restores.
 
     Parameters
     ----------
     setting : callable
-        Makes a context manager that sets on entry and restores on exit.
+        Makes a context manager that sets on entry and restores on exit. All that enter get what its entry gave.
 
     Examples
     --------
@@ -46,18 +45,19 @@ class ProcessWide:
     restored
     """
 
-    def __init__(self, setting: Callable[[], AbstractContextManager[Any]]) -> None:
+    def __init__(self, setting: Callable[[], AbstractContextManager[T]]) -> None:
         self._setting = setting
         self._lock = RLock()  # a signal handler may enter while its own thread holds the lock
         self._inside = 0
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> T:
         with self._lock:
             if self._inside == 0:
                 held = self._setting()
-                held.__enter__()
+                self._given = held.__enter__()
                 self._held = held
             self._inside += 1
+            return self._given
 
     def __exit__(self, *exception: object) -> None:
         with self._lock:
