@@ -10,6 +10,7 @@ algorithm (:mod:`em.kmeans.lloyd`) is EM.
 """
 
 from dataclasses import replace
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -25,7 +26,8 @@ from em.kmeans.chunks import lloyds_of_chunks
 from em.kmeans.lloyd import LloydRun, lloyd, nearest, squared_distances
 from em.kmeans.plusplus import kmeans_plusplus
 from em.kmeans.sparse_moments import sparse_typical_size
-from em.kmeans.together import best_of, leading, lloyd_together
+from em.kmeans.split_and_merge import split_and_merge
+from em.kmeans.together import SAME, best_of, leading, lloyd_together
 from em.process.blas import one_blas_thread
 from em.reports import ReportsOfKMeans
 from em.samples import Samples, samples_to_fit, samples_to_use
@@ -52,8 +54,9 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
     n_clusters : int, default 8
         Number of clusters K.
     n_init : int, default 10
-        Number of restarts; the one of least inertia is kept. Of many rows they run on a random part, and those that
-        lead there go on with all rows.
+        Number of restarts; the one of least inertia is kept. Of two or more, clusters of the best are then merged and
+        split as long as that helps (:mod:`em.kmeans.split_and_merge`). Of many rows all this is done on a random part,
+        and what leads there goes on with all rows.
     init : "k-means++" or array_like, shape (K, D), default "k-means++"
         How to start; given centres make one run.
     tol : float, default 0
@@ -190,13 +193,14 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
             seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.n_init).tolist()
             starts, n_starts = self._leading(hand, seeds, settings), self.n_init
         if isinstance(rows, ChunkedSamples):
-            starts = starts or leading(hand, together(hand, self._starts(hand, seeds), **settings))
+            starts = starts or leading(hand, self._first_runs(hand, seeds, settings))
             runs = lloyds_of_chunks(rows, starts, X, location=location, scale=scale, **settings)
         elif len(starts) == 1:
             runs = [lloyd(hand.X, hand.weights, starts[0], **settings)]
         else:
-            reach, starts = (REACH, starts) if starts else (np.inf, self._starts(hand, seeds))
-            runs = together(hand, starts, **settings, reach=reach)
+            runs = (
+                together(hand, starts, **settings, reach=REACH) if starts else self._first_runs(hand, seeds, settings)
+            )
         best = best_of(runs)
         if not best.status:
             path = (-best.history[:-1]).tolist()
@@ -209,16 +213,23 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
         quarter = 0 if issparse(samples.X) else len(samples.X) // WORTH_A_PART
         rng, starts, n_rows = check_random_state(seeds[0]), list[Array](), min(enough, quarter)
         while enough <= 2 * n_rows <= 2 * quarter and len(starts) != 1:
-            part, reach = samples.some(n_rows, rng), REACH if starts else np.inf
-            starts = leading(part, together(part, starts or self._starts(part, seeds), **settings, reach=reach))
-            n_rows *= WORTH_A_PART
+            part = samples.some(n_rows, rng)
+            runs = (
+                together(part, starts, **settings, reach=REACH) if starts else self._first_runs(part, seeds, settings)
+            )
+            starts, n_rows = leading(part, runs), n_rows * WORTH_A_PART
         return starts
 
-    def _starts(self, samples: Samples, seeds: list[int]) -> list[Array]:
-        """Return the centres (K, D) that each run begins with."""
-        return [
-            kmeans_plusplus(samples.X, self.n_clusters, check_random_state(seed), samples.weights) for seed in seeds
-        ]
+    def _first_runs(self, samples: Samples, seeds: list[int], settings: dict[str, Any]) -> list[LloydRun]:
+        """Return the run of every restart, and of several what splits and merges make of the best one."""
+        rng, starts = np.random.RandomState(0), list[Array]()  # seeded again for each: a new one takes longer
+        for seed in seeds:
+            rng.seed(seed)
+            starts.append(kmeans_plusplus(samples.X, self.n_clusters, rng, samples.weights))
+        runs = together(samples, starts, **settings)
+        if len(runs) == 1:
+            return runs
+        return [*runs, split_and_merge(samples, best_of(runs), partial(together, samples, **settings), SAME)]
 
     @property
     def _n_features_out(self) -> int:
