@@ -1,10 +1,9 @@
 """EM against its rivals: ``python -m benchmarks.em``.
 
-Pair by pair: same data, same start, same number of iterations, ours on one thread and the rival on all processors; each
-measurement in a process of its own, ours and the rival's in turn. A pass is one E-step and one M-step, clocked inside
-each fit, so how many more a fit makes does not matter. Peak memory is that of the whole fit, beyond code and data. Then
-follow the parts that have a file each: time to the optimum, memory-mapped files under a limit of memory, and who loses
-digits.
+Pair by pair: same data, same start, same number of iterations and threads; each measurement in a process of its own,
+ours and the rival's in turn. A pass is one E-step and one M-step, clocked inside each fit, so how many more a fit
+makes does not matter. Peak memory is that of the whole fit, beyond code and data. Then follow the parts that have a
+file each: time to the optimum, memory-mapped files under a limit of memory, and who loses digits.
 """
 
 from collections.abc import Callable

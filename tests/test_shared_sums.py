@@ -94,6 +94,14 @@ def test_threads_handle_floating_point_errors_as_the_one_that_asks(three_threads
         list(mapped(divide, range(3)))
 
 
+def test_a_thread_that_shares_work_itself_does_it_alone(three_threads):
+    def names(_):
+        return {current_thread().name}.union(*mapped(lambda _: {current_thread().name}, range(3)))
+
+    with one_blas_thread():
+        assert all(len(of_one) == 1 for of_one in mapped(names, range(6)))
+
+
 def test_an_error_in_a_thread_is_the_callers_and_the_threads_go_on(three_threads):
     def fail(number):
         if number == 1:

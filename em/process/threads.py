@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import cache
 
-from em.process.blas import one_blas_thread, threads_allowed
+from em.process.blas import no_other_thread, one_blas_thread, threads_allowed
 
 
 def mapped[T, S](function: Callable[[T], S], items: Iterable[T]) -> Iterator[S]:
@@ -26,7 +26,7 @@ def mapped[T, S](function: Callable[[T], S], items: Iterable[T]) -> Iterator[S]:
         return
 
     def held(item: T) -> S:
-        with one_blas_thread():
+        with one_blas_thread(), no_other_thread():  # which would wait for a thread that waits for it
             return function(item)
 
     # each in a copy of this thread's context, so that NumPy handles its floating-point errors as it does here
