@@ -15,7 +15,7 @@ from em.chunked import is_chunked
 from em.chunked.frames import filled_chunks
 from em.chunked.predictions import sums_over
 from em.chunked.samples import chunked_samples
-from em.engine.blocks import blocks
+from em.engine.blocks import each_block
 from em.identifiability import Identifiability
 from em.predictions import NOBODY, Predictions, has_observed, sums_of_rows
 from em.samples import Samples, samples_to_use
@@ -69,8 +69,11 @@ class FittedMixture[P: Parameters](Predictions, ABC):
         X = samples_to_use(self, X, missing=True)
         n, log_joint = X.shape[0], self._log_joint_of(X)
         responsibilities, log_prob = np.empty((n, self.n_components)), np.empty(n)
-        for rows in blocks(n):
+
+        def put(rows: slice) -> None:
             responsibilities[rows], log_prob[rows] = normalise(log_joint(rows))
+
+        each_block(n, put)
         if (far := log_prob <= self._farthest).any():
             responsibilities[far] = self._far_responsibilities(X[far])
         return responsibilities, log_prob

@@ -84,6 +84,18 @@ def test_a_fit_has_the_same_bits_by_one_thread_and_by_three(three_threads, monke
     assert shared.covariances_.tolist() == alone.covariances_.tolist()
 
 
+def test_predictions_have_the_same_bits_by_one_thread_and_by_three(three_threads):
+    X = np.random.RandomState(0).normal(size=(blocks.SHARED_ROWS + 5, 2))
+    fit = GaussianMixtureEM(2, n_init=1, max_iter=5, tol=1e9, random_state=0).fit(X[:200])
+    shared = fit.predict_proba(X), fit.score_samples(X)
+    with threadpool_limits(1, user_api="blas"):
+        alone = fit.predict_proba(X), fit.score_samples(X)
+    for one, other in zip(shared, alone, strict=True):
+        np.testing.assert_array_equal(one, other)
+    few = fit.predict_proba(X[:5])
+    np.testing.assert_allclose(few, shared[0][:5], rtol=1e-12)
+
+
 def test_threads_handle_floating_point_errors_as_the_one_that_asks(three_threads):
     def divide(_):
         return np.ones(1) / np.zeros(1)

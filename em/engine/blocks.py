@@ -5,6 +5,7 @@ number of threads gives the same bits.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import reduce
 
 from em.process.blas import one_blas_thread
@@ -16,6 +17,7 @@ CHUNK_NUMBERS = 2**19  # in the arrays of a chunk, which then stay in the cache
 FEWEST_ROWS = 256
 GROUPS = 16  # of chunks, each summed by one thread
 SHARED = 2**19  # numbers in all chunks
+SHARED_ROWS = 4 * BLOCK_ROWS
 
 type Sums = tuple[Array, dict[str, Array]]
 
@@ -25,6 +27,12 @@ def blocks(n_rows: int, size: int | None = None) -> Iterator[slice]:
     size = size or BLOCK_ROWS
     for start in range(0, n_rows, size):
         yield slice(start, min(start + size, n_rows))
+
+
+def each_block(n_rows: int, put: Callable[[slice], None]) -> None:
+    """Call a function on each block of rows, which writes what it finds there; threads share the blocks of many."""
+    with one_blas_thread() if n_rows >= SHARED_ROWS else nullcontext():
+        list(mapped(put, blocks(n_rows)))
 
 
 def sum_over_chunks(n_rows: int, n_numbers: int, step: Callable[[slice], Sums]) -> Sums:
