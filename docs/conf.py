@@ -53,7 +53,10 @@ html_theme = "pydata_sphinx_theme"
 html_title = "mixture-twins"
 html_css_files = ["site.css"]
 html_show_sourcelink = False
-html_sidebars = {page: [] for page in ["index", "tutorial", "formulas", "glossary", "names", "accuracy", "speed"]}
+html_sidebars = {
+    page: [] for page in ["index", "tutorial", "formulas", "glossary", "names", "accuracy", "speed", "notebooks/*"]
+}
+html_context = {"default_mode": "auto"}  # light or dark, as the reader's system is
 html_copy_source = False
 html_theme_options = {
     "navbar_align": "left",

@@ -33,6 +33,8 @@ main { columns: 2; column-gap: 5mm; column-rule: 0.2mm solid #ccc; }
 .words { flex: 1 1 20mm; }
 .code { flex-basis: 100%; color: #444; font: 6pt/1.2 "DejaVu Sans Mono", Menlo, Consolas, monospace; }
 .code { overflow-wrap: anywhere; }
+@media screen { body { padding: 4mm; font-size: 9pt; } .code { font-size: 7.5pt; } }
+@media screen and (max-width: 170mm) { main { columns: 1; } .row { overflow-x: auto; } }
 """
 
 
@@ -122,7 +124,8 @@ def page(font: str) -> str:
             code = f"{', '.join(row.names)} &nbsp; <i>{', '.join(row.files)}</i>"
             words = f'<div class="words">{as_html(row.words)}</div>'
             body.append(f'<div class="row">{words}{formulas}<div class="code">{code}</div></div>')
-    head = f'<meta charset="utf-8"><title>Formula sheet</title><style>{STYLE.replace("FONT", font)}</style>'
+    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+    head += f"<title>Formula sheet</title><style>{STYLE.replace('FONT', font)}</style>"
     return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head><body>{"".join(body)}</main></body></html>\n'
 
 

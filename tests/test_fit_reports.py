@@ -40,7 +40,15 @@ def test_the_page_has_what_the_summary_says_a_picture_settings_and_versions(fami
     text, n_pictures = shown(tmp_path / "fit.html")
     assert plt.get_fignums() == before
     summary = fit.summary(X)
-    for said in (summary.model, summary.samples, f"{fit.status_}.", "random_state", "numpy", "scikit-learn", "To cite"):
+    for said in (
+        summary.model,
+        summary.samples,
+        f"{fit.status_[0].upper()}{fit.status_[1:]}.",
+        "random_state",
+        "numpy",
+        "scikit-learn",
+        "To cite",
+    ):
         assert said in text
     assert all(name in text for name in fit.uncertainty(X).names)
     assert "standard error" in text
@@ -75,7 +83,7 @@ def test_a_fit_that_collapsed_has_a_report_that_says_so(tmp_path):
         fit = GaussianMixtureEM(2, n_init=1, random_state=0).fit(X)
     fit.report(X, tmp_path / "fit.html")
     text, n_pictures = shown(tmp_path / "fit.html")
-    assert "no maximum" in text
+    assert "No maximum" in text
     assert 'class="lead bad"' in (tmp_path / "fit.html").read_text()
     assert "standard error" not in text
     assert n_pictures == 1

@@ -1,11 +1,19 @@
 """A page to send is one file without scripts or network, in which what users named stays text."""
 
+import json
 import re
+import shutil
+import subprocess
+from html import escape
 from html.parser import HTMLParser
 
+import pytest
 from matplotlib.figure import Figure
 
+from benchmarks.explorer import BROWSERS
 from em.page import Section, page, write_page
+
+A4 = 718  # pixels of CSS between margins of 1 cm
 
 HOSTILE = "<script>alert('x')</script> & \"quoted\" \x1b[31m {{ 7 * 7 }}"
 
@@ -58,7 +66,39 @@ def test_numbers_are_flush_right_and_what_is_unknown_is_a_dash():
     text = page("t", "l", [Section("s", table=[{"name": "x", "value": 1 / 3}, {"name": "y", "value": None}])])
     assert '<td class="number">0.33333</td>' in text
     assert '<td class="number">–</td>' in text
-    assert '<td class="">x</td>' in text
+    assert '<td class="short">x</td>' in text
+
+
+def test_a_negative_number_that_rounds_to_nothing_has_no_sign():
+    assert '<td class="number">0</td>' in page("t", "l", [Section("s", table=[{"name": "x", "gap": round(-0.001, 2)}])])
+
+
+def test_the_sentence_to_read_begins_as_sentences_do():
+    assert '<p class="lead good">Agree: all is well</p>' in page("t", "agree: all is well", [], "good")
+
+
+@pytest.mark.skipif(not any(map(shutil.which, BROWSERS)), reason="no Chromium here")
+def test_no_column_is_cut_off_on_paper_however_long_the_names_are(tmp_path):
+    numbers = dict.fromkeys(["MLE", "MAP", "mean", "sd", "gap of MLE", "gap of MAP", "R-hat", "ESS"], -0.0123456)
+    names = [f"covariances[0, {one}, {one}]" for one in ("length", "a name of " + "many " * 9, "x" * 60)]
+    text = page("t", "l", [Section("s", table=[{"parameter": name, **numbers} for name in names], caption="c " * 99)])
+    tables = "[...document.querySelector('iframe').contentDocument.querySelectorAll('.wide')]"
+    measured = f"{tables}.map(e => [e.clientWidth, e.scrollWidth])"
+    holder = tmp_path / "holder.html"
+    holder.write_text(
+        f'<iframe style="width: {A4}px" srcdoc="{escape(text.replace("@media print", "@media screen"))}"></iframe>'
+        f"<script>onload = () => document.title = JSON.stringify({measured})</script>",
+        encoding="utf-8",
+    )
+    browser = next(filter(None, map(shutil.which, BROWSERS)))
+    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    flags += " --disable-component-update --disable-sync"
+    shown = subprocess.run(
+        [browser, *flags.split(), f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", holder.as_uri()],
+        capture_output=True, text=True, timeout=120, check=True,
+    ).stdout  # fmt: skip
+    [(there, needed)] = json.loads(re.search(r"<title>(.*?)</title>", shown)[1])
+    assert needed <= there < A4
 
 
 def test_a_figure_that_fails_is_named_and_the_rest_is_there():

@@ -204,6 +204,19 @@ def test_the_axes_reach_to_every_centre(faithful, ax):
     assert ((low < fit.means_) & (fit.means_ < high)).all()
 
 
+def test_ellipses_are_whole_unless_one_is_far_larger_than_the_samples(faithful, ax):
+    X, fit = faithful
+    plot(fit, X, ax)
+    reach = 3 * np.sqrt(fit.covariances_.diagonal(axis1=1, axis2=2))
+    low, high = np.transpose([ax.get_xlim(), ax.get_ylim()])
+    assert ((low < fit.means_ - reach) & (fit.means_ + reach < high)).all()
+    wide = type(fit.parameters_)(fit.weights_, fit.means_, fit.covariances_ * 10_000)
+    fit = em.GaussianMixtureEM(2, init=wide, frozen=wide.arrays()).fit(X)
+    plot(fit, X, ax)
+    shown, seen = np.diff([ax.get_xlim(), ax.get_ylim()]).ravel(), np.ptp(X.to_numpy(), axis=0)
+    assert (shown < 2.5 * seen).all()
+
+
 def test_more_than_two_features_are_pairs_of_the_first_six():
     X = np.random.RandomState(0).normal(size=(40, 7))
     X[:, 2] += np.repeat([0, 9], 20)

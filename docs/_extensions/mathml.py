@@ -22,6 +22,10 @@ NAMES = {"script": ("SCRIPT CAPITAL", "MATHEMATICAL SCRIPT CAPITAL"), "double-st
 TEXT = re.compile(r"\\text\{([^{}]*)\}")
 MARKS = {"<": "\ue000", ">": "\ue001"}  # stand for what MathML must escape, while LaTeX is read
 TILDE = "<mi>&#x0007E;</mi>", "<mo>&#x0223C;</mo>"  # "is distributed as" is a relation, with space around it
+BARS = {r"\lvert": "\ue002", r"\rvert": "\ue003", r"\lVert": "\ue004", r"\rVert": "\ue005"}  # stand for them likewise
+BAR = re.compile(r"\\[lr][vV]ert(?![a-zA-Z])")
+FENCE = '<mo form="{}" stretchy="false">{}</mo>'  # else the first is as high as the line, and the last is not
+FENCES = [FENCE.format(form, bar) for bar in "|\u2016" for form in ("prefix", "postfix")]
 
 
 def letter(match: re.Match[str]) -> str:
@@ -38,7 +42,10 @@ def mathml(latex: str, display: str) -> str:
     """Return a formula as MathML."""
     latex = FUNCTION.sub(r"\1\\,", BEFORE_FUNCTION.sub(r"\\,", latex.replace(r"\arg", r"\operatorname{arg}")))
     latex = TEXT.sub(lambda match: match[0].translate(str.maketrans(MARKS)), latex)
+    latex = BAR.sub(lambda match: BARS[match[0]], latex)
     written = ALPHABET.sub(letter, convert(latex, display=display).replace(*TILDE))
+    for mark, fence in zip(BARS.values(), FENCES, strict=True):
+        written = written.replace(f"<mi>{mark}</mi>", fence)
     return written.replace(MARKS["<"], "&lt;").replace(MARKS[">"], "&gt;")
 
 

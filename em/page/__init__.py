@@ -90,7 +90,13 @@ def page(title: str, lead: str, sections: Iterable[Section], tone: str = "doubtf
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(files(__name__).joinpath("page.html").read_text(encoding="utf-8"))
     shown = [_shown(section) for section in sections]
-    values = {"title": plain(title), "lead": plain(lead), "tone": tone, "sections": shown, "made": _made()}
+    values = {
+        "title": plain(title),
+        "lead": plain(lead[:1].upper() + lead[1:]),
+        "tone": tone,
+        "sections": shown,
+        "made": _made(),
+    }
     return template.render(page=values)
 
 
@@ -154,7 +160,7 @@ def _cell(value: Any) -> str:
     if value is None or (isinstance(value, Real) and not np.isfinite(float(value))):
         return "–"
     if isinstance(value, Real) and not isinstance(value, Integral):
-        return f"{float(value):.{5 if abs(float(value)) < LARGE else 7}g}"
+        return f"{float(value) + 0.0:.{5 if abs(float(value)) < LARGE else 7}g}"  # -0.0 + 0.0 is 0.0
     return plain(value)
 
 

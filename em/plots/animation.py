@@ -1,4 +1,4 @@
-"""EM's path as a film: a page with play, step and a slider, or a GIF. Each frame is the picture of `plot`."""
+"""EM's path as a film: a page with play, step and a slider, or a GIF. Each frame is a picture as of `plot`."""
 
 import base64
 import io
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from em.engine.path import EMPath
-from em.plots.picture import plot
+from em.plots.picture import draw
 from em.process.process_wide import without_expected_warnings
 from em.saving.whole_files import write_whole
 from models.labels import plain
@@ -109,7 +109,7 @@ def _frame(path: EMPath[Any], i: int, X: ArrayLike, sample_weight: ArrayLike | N
     with without_expected_warnings:
         log_likelihood, _ = mixture._log_likelihood_of(X, sample_weight)
         caption = f"iteration {i} of {len(path) - 1}: log-likelihood {log_likelihood:.3f}"
-        figure = np.ravel(plot(mixture, X, sample_weight=sample_weight))[0].figure
+        figure = np.ravel(draw(mixture, X, sample_weight=sample_weight))[0].figure
         try:
             figure.suptitle("\n".join(filter(None, [caption, figure.get_suptitle()])), fontsize=10)
             figure.savefig(image, format=form, dpi=DPI)

@@ -20,7 +20,7 @@ from em.plots.densities import plot_decision_boundaries
 from em.plots.letters import lend_letters
 from em.plots.line import line_picture, marks_picture
 from em.plots.pairs import pairs_picture
-from em.plots.plane import plane_picture
+from em.plots.plane import plane_picture, show_ellipses
 from em.plots.points import Points, points_of
 from em.plots.profiles import profile_picture
 from em.process.process_wide import without_expected_warnings
@@ -73,7 +73,15 @@ def plot(estimator: Any, X: ArrayLike, ax: Any = None, *, sample_weight: ArrayLi
     6
     """
     check_is_fitted(estimator)
-    drawn = _drawn(_with_sizes(estimator, size) if size else estimator, X, ax, sample_weight)
+    drawn = draw(_with_sizes(estimator, size) if size else estimator, X, ax, sample_weight)
+    for panel in np.ravel(drawn):
+        show_ellipses(panel)
+    return drawn
+
+
+def draw(estimator: Any, X: ArrayLike, ax: Any = None, sample_weight: ArrayLike | None = None) -> Any:
+    """Draw what :func:`plot` does, on axes that reach to samples and centres; a film keeps to these."""
+    drawn = _drawn(estimator, X, ax, sample_weight)
     lend_letters(np.ravel(drawn)[0].figure)
     return drawn
 

@@ -11,6 +11,7 @@ from em.plots.points import Points
 SIGMAS = 1.0, 2.0, 3.0
 EMPTY = 1e-8  # a weight below which a component is not drawn
 MARGIN = 0.1  # of the samples' range, for the ellipses
+REACH = 0.5  # of what the axes show, the most by which ellipses widen them at each end
 CENTER = 11.0  # points across the mark of a centre
 
 
@@ -85,6 +86,21 @@ def draw_clouds(ax: Any, clouds: Any, pair: tuple[int, int], size: float = CENTE
         style: dict[str, Any] = {"markersize": size, "markerfacecolor": "white", "markeredgewidth": 1.8, "zorder": 5}
         ax.plot(*center, "o", markeredgecolor=colours[k], label=clouds.name_of(k), **style)
         ax.text(*center, str(k), ha="center", va="center", fontsize=0.65 * size, zorder=6, clip_on=True)
+
+
+def show_ellipses(ax: Any) -> None:
+    """Widen axes so that ellipses are whole; of one far larger than the samples a part is shown."""
+    from matplotlib.patches import Ellipse
+
+    boxes = [one.get_path().get_extents(one.get_patch_transform()) for one in ax.patches if isinstance(one, Ellipse)]
+    if not boxes:
+        return
+    for (low, high), ends, widen in (
+        (ax.get_xlim(), [box.intervalx for box in boxes], ax.set_xlim),
+        (ax.get_ylim(), [box.intervaly for box in boxes], ax.set_ylim),
+    ):
+        reach, edge = REACH * (high - low), limits(np.ravel(ends), 0.02)
+        widen(min(low, max(edge[0], low - reach)), max(high, min(edge[1], high + reach)))
 
 
 def plane_picture(ax: Any, points: Points, clouds: Any) -> None:

@@ -116,7 +116,9 @@ def _parameters(estimator: Any, summary: Summary) -> Section:
         return Section("Parameters", left_out, rows)
     caption = OF_SE.format(kind=table.kind, level=table.level)
     without = {"kind"} if any(row["note"] for row in rows) else {"kind", "note"}
-    return Section("Parameters", [*left_out, f"{table.status}."], _named(rows, without), caption)
+    return Section(
+        "Parameters", [*left_out, f"{table.status[:1].upper()}{table.status[1:]}."], _named(rows, without), caption
+    )
 
 
 def _named(rows: list[dict[str, Any]], without: Collection[str] = ()) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from models.shown import shown
 TONES = {"agree": "good", "disagree": "bad"}
 CAPTIONS = {
     "data": "The data, with what EM and the posterior say about them.",
-    "posterior": "Posterior draws of each parameter, aligned, with MLE, MAP and truth.",
+    "posterior": "Posterior draws of each parameter, aligned, beside the estimates.",
     "responsibilities": "EM's responsibilities beside those averaged over the posterior.",
     "objective": "What was still to be gained at each iteration of EM.",
     "ridge": "Draws along the free direction, and what the data do identify.",
