@@ -49,7 +49,8 @@ def choose_data(STARTS, built_in, explorer, family, mo):
 
 @app.cell
 def begin(data, explorer, load, mo, n_components, seed, start, structure):
-    first = explorer.by_hand(load(data.value), n_components.value, start.value, seed.value, structure.value)
+    _seed = int(seed.value or 0)  # the field takes 2.5, and may be empty
+    first = explorer.by_hand(load(data.value), n_components.value, start.value, _seed, structure.value)
     hand, set_hand = mo.state(first)
     return first, hand, set_hand
 

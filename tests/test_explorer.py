@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -196,6 +197,33 @@ def test_the_lines_of_the_bound_are_the_records():
     assert lines["log-likelihood + log prior"][-1] == hand.last.log_likelihood + hand.last.log_prior
 
 
+def assert_is_whole(figure):
+    """No text reaches out of the figure."""
+    drawn, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+    assert min(drawn.x0, drawn.y0) > -0.02
+    assert (drawn.x1, drawn.y1) < (width + 0.02, height + 0.02)
+
+
+@pytest.mark.parametrize(("data", "K"), [("faithful", 6), ("galaxies", 6), ("digits-binary", 2), ("coins", 2)])
+def test_nothing_of_a_picture_is_cut_off(data, K):
+    hand = by_hand(load(data), K)
+    assert_is_whole(explorer.data_figure(hand.e_step(), sample=0))
+    assert_is_whole(explorer.bound_figure(hand.e_step().m_step()))
+
+
+def test_what_is_written_under_many_steps_does_not_run_together():
+    hand = by_hand(load("faithful"), 2)
+    for i in range(14):
+        hand = hand.e_step(hard=i % 3 == 0).m_step(with_prior=i % 3 == 0)
+    figure = explorer.bound_figure(hand, 60)
+    figure.draw_without_rendering()
+    names = [text for text in figure.axes[1].texts if text.get_va() == "top"]
+    ends = np.array([text.get_window_extent().intervalx for text in names])
+    assert len(names) > 20
+    assert (ends[1:, 0] > ends[:-1, 1]).all()
+    assert_is_whole(figure)
+
+
 def test_an_impossible_sample_has_a_bound_of_minus_infinity_and_is_drawn():
     hand = by_hand(load("coins-ten-flips"), 2).e_step().moved((0, 0), 0.0)
     assert (hand.last.elbo, hand.last.gap) == (-np.inf, np.inf)
@@ -213,6 +241,7 @@ def test_every_step_has_words_and_a_formula(hand):
     formulas = explorer.family_formulas(hand.family.name)
     assert "E-step" in formulas
     assert ":mod:" not in formulas
+    assert "\n:" not in formulas
 
 
 def test_the_page_takes_steps_when_its_buttons_are_pressed(page):
@@ -225,6 +254,13 @@ def test_the_page_takes_steps_when_its_buttons_are_pressed(page):
     assert state.parameters.means[1, 0] == 4.0
     explorer.on_reset(cells["set_hand"], cells["first"])(None)
     assert cells["hand"]() is cells["first"]
+
+
+@pytest.mark.parametrize("seed", [2.5, None])
+def test_the_field_of_the_seed_may_be_empty_or_hold_a_part(page, seed):
+    chosen = {"data": "faithful", "n_components": 2, "seed": seed, "start": "k-means++", "structure": {}}
+    _, cells = page.app.run(defs={name: SimpleNamespace(value=value) for name, value in chosen.items()})
+    assert_same_parameters(cells["first"].parameters, by_hand(load("faithful"), 2, seed=int(seed or 0)).parameters)
 
 
 def test_the_page_shows_every_family(page, hand):

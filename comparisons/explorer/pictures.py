@@ -19,6 +19,7 @@ from models.validation import Array
 
 DPI = 110
 FEW = 4  # records, after which the start, far below, is left out
+LETTERS = 80  # that fit under the picture of the bound
 FLOOR = 1e-6  # nats: a smaller gap has no bar
 INCHES = 6.4, 5.4
 INITIALS = {
@@ -59,7 +60,8 @@ def data_figure(hand: ByHand, pair: tuple[int, int] = (0, 1), sample: int | None
     clouds, colours = clouds_of(mixture), blended(hand.responsibilities)
     if clouds is not None and hand.X.shape[1] > 1:
         ax, names = figure.subplots(), hand.dataset.feature_names
-        figure.subplots_adjust(left=0.12, right=0.98, top=0.98, bottom=0.19)
+        rows = -(-len(clouds.weights) // 3)  # of the legend
+        figure.subplots_adjust(left=0.12, right=0.97, top=0.98, bottom=0.15 + 0.04 * rows)
         draw_plane(ax, replace(points_of(mixture, hand.X), colours=colours), clouds, pair)
         ax.set(xlabel=name_of_axis(names[pair[0]]), ylabel=name_of_axis(names[pair[1]]))
         ax.locator_params(nbins=5)
@@ -68,8 +70,8 @@ def data_figure(hand: ByHand, pair: tuple[int, int] = (0, 1), sample: int | None
         legend(ax)
         return figure
     ax, strip = figure.subplots(2, height_ratios=[6, 1])
-    figure.subplots_adjust(left=0.12, right=0.98, top=0.86, bottom=0.1, hspace=0.45)
     plot(mixture, hand.X, ax, **({} if clouds is not None else hand.family.of_data))
+    _make_room(figure, ax)
     legend(ax, bbox_to_anchor=(0.5, 1.0), loc="lower center")
     on_axis = hand.X.shape[1] == 1 and ax.get_xlabel() != ""
     places = _jittered(hand.X[:, 0]) if on_axis else _sorted_places(hand.responsibilities)
@@ -82,6 +84,16 @@ def data_figure(hand: ByHand, pair: tuple[int, int] = (0, 1), sample: int | None
     if not on_axis:
         strip.set_xticks([])
     return figure
+
+
+def _make_room(figure: Figure, ax: Any) -> None:
+    """Leave room for the names about a picture above its strip; those of a map are long, and many."""
+    left, between = 0.12, 0.45
+    if ax.images:  # a map, whose names are long, and many
+        left, between = 0.26, 0.85
+        names = [text.get_text() for text in ax.get_xticklabels()]
+        ax.set_xticks(ax.get_xticks()[::3], names[::3], rotation=45, ha="right", rotation_mode="anchor", fontsize=8)
+    figure.subplots_adjust(left=left, right=0.96, top=0.86, bottom=0.1, hspace=between)
 
 
 def _ring(ax: Any, x: float, y: float) -> None:
@@ -126,7 +138,7 @@ def bound_figure(hand: ByHand, last: int = 12, with_prior: bool = False) -> Figu
     )
     figure = Figure(figsize=INCHES, dpi=DPI)
     ax, below = figure.subplots(2, height_ratios=[3, 1.2])
-    figure.subplots_adjust(left=0.14, right=0.98, top=0.86, bottom=0.07, hspace=0.08)
+    figure.subplots_adjust(left=0.17, right=0.97, top=0.86, bottom=0.12, hspace=0.08)
     plus = " + log prior" if with_prior else ""
     ax.fill_between(at, bound, top, color=GAP, alpha=0.25, linewidth=0, label="gap KL")
     ax.fill_between(at, q, bound, color=OF_Q, alpha=0.15, linewidth=0, label="entropy H")
@@ -136,9 +148,9 @@ def bound_figure(hand: ByHand, last: int = 12, with_prior: bool = False) -> Figu
     ax.set_ylabel("nats")
     ax.locator_params("y", nbins=5)
     legend(ax, bbox_to_anchor=(0.45, 1.0), loc="lower center")
-    for x, record in zip(at, records, strict=True):  # text is drawn several times as fast as ticks
-        name, place = INITIALS.get(record.step, record.step.split()[-1]), below.get_xaxis_transform()
-        below.text(x, -0.04, name, transform=place, ha="center", va="top", fontsize=8)
+    names, place = [INITIALS.get(one.step, one.step.split()[-1]) for one in records], below.get_xaxis_transform()
+    for x, name in zip(at, names, strict=True):  # text is drawn several times as fast as ticks
+        below.text(x, -0.04, name, transform=place, ha="center", va="top", **_fitting(names))
     _draw_gaps(below, at, np.array([record.gap for record in records]))
     for part in (ax, below):
         part.set(xticks=[], xlim=(at[0] - 0.6, at[-1] + 0.6))
@@ -156,7 +168,15 @@ def _draw_gaps(ax: Any, at: Array, gaps: Array) -> None:
     largest = gaps.max(where=np.isfinite(gaps), initial=1.0)
     heights = np.log10(np.clip(gaps, FLOOR, 10 * largest) / FLOOR)
     ax.bar(at, heights, color=GAP, alpha=0.7, width=0.6)
-    for x, height, gap in zip(at, heights, gaps, strict=True):
-        text = "0" if gap <= FLOOR else "∞" if np.isinf(gap) else f"{gap:.0f}" if gap >= 100 else f"{gap:.2g}"
-        ax.text(x, height, text, ha="center", va="bottom", fontsize=8)
-    ax.set(ylim=(0, 1.25 * heights.max() + 1), yticks=[], ylabel="gap KL\n(log scale)")
+    texts = ["0" if gap <= FLOOR else "∞" if np.isinf(gap) else f"{gap:.{3 if gap >= 100 else 2}g}" for gap in gaps]
+    style = _fitting(texts)
+    for x, height, text in zip(at, heights, texts, strict=True):
+        ax.text(x, height, text, ha="center", va="bottom", **style)
+    above = 1.8 if style["rotation"] else 1.25
+    ax.set(ylim=(0, above * heights.max() + 1), yticks=[], ylabel="gap KL\n(log scale)")
+
+
+def _fitting(texts: list[str]) -> dict[str, Any]:
+    """Return how to write texts beside each other: upright letters where the line would be too short for them."""
+    crowded = len(texts) * max(map(len, texts)) > LETTERS
+    return {"rotation": 90 if crowded else 0, "fontsize": 7 if crowded else 8}

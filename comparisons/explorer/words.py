@@ -57,7 +57,8 @@ def words_of(step: str) -> str:
 
 def family_formulas(family: str) -> str:
     """Return Markdown of a family's formulas, as the docstring of ``models.<family>`` states them."""
-    formulas = cleandoc(import_module(f"models.{family}").__doc__ or "").replace("::\n", ":\n")
+    formulas = re.sub(r"^::\n\n", "", cleandoc(import_module(f"models.{family}").__doc__ or ""), flags=re.MULTILINE)
+    formulas = formulas.replace("::\n", ":\n")
     return f"```text\n{re.sub(ROLE, r'\1', formulas)}\n```"
 
 
