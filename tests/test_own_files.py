@@ -70,6 +70,37 @@ READ = {
         [[1, 2], [7, 5]],
         ["tabs", "utf-16"],
     ),
+    "a hint of the separator in quotation marks": (
+        "gmm", '"sep=;"\na;b\n1,5;2\n7;5\n', {}, "a b", [[1.5, 2], [7, 5]], [],
+    ),
+    "Cyrillic letters of Windows": (
+        "gmm", "Рост;Вес\n1,75;70\n1,82;81,5\n".encode("cp1251"), {"encoding": "cp1251"}, "Рост Вес",
+        [[1.75, 70], [1.82, 81.5]], ["file: semicolons"],
+    ),
+    "Japanese of Windows": (
+        "gmm", "身長,体重\n1.75,70\n1.82,81.5\n".encode("shift_jis"), {"encoding": "shift_jis"}, "身長 体重",
+        [[1.75, 70], [1.82, 81.5]], ["missing: none"],
+    ),
+    "letters that nobody sees": (
+        "gmm", "a\u200b,\u202ab\u202c\n\ufeff1.5,2\n7\u2060,\u200e5\n", {}, "a b", [[1.5, 2], [7, 5]], [],
+    ),
+    "money of several countries": (
+        "gmm", "a;b;c;d\n1\xa0234,50 ₽;₹ 5,25;Fr. 7,50;R$ 2,00\n2,00 ₽;-₹ 4,75;Fr. 8,00;R$ 9,50\n", {}, "a b c d",
+        [[1234.5, 5.25, 7.5, 2], [2, -4.75, 8, 9.5]], ["unit ₽", "(and so in 3 more)"],
+    ),
+    "thousands as India groups them": (
+        "gmm", 'a,b\n"12,34,567",2.5\n"₹ 1,00,000.50",3\n"99,999",4\n'.replace("₹ ", ""), {}, "a b",
+        [[1234567, 2.5], [100000.5, 3], [99999, 4]], ["marks of thousands: '12,34,567' in column 'a' is 1234567"],
+    ),
+    "inches": ("gmm", 'a,b\n5.5",70\n7",81.5\n', {}, "a b", [[5.5, 70], [7, 81.5]], ['unit " taken off']),
+    "true and false of spreadsheets in other languages": (
+        "bmm", "a;b;c\nИСТИНА;нет;✓\nЛОЖЬ;да;✗\n", {}, "a b c", [[1, 0, 1], [0, 1, 0]], ["a: ИСТИНА is 1", "c: ✓ is 1"],
+    ),
+    "an empty cell of MySQL": ("gmm", "a,b\n1,\\N\n2.5,3\n7,5\n", {}, "a b", [[1, NAN], [2.5, 3], [7, 5]], ["1 \\N"]),
+    "headings among the rows": (
+        "gmm", "item,a,b\nFruit,,\npear,1.5,2\nkale,7,5\n", {"index": "item"}, "a b", [[NAN, NAN], [1.5, 2], [7, 5]],
+        ["without an observed feature: 1 row(s), the first in line 2; delete them if they are headings"],
+    ),
     "units behind or before each number": (
         "gmm",
         "a;b;c\n2\u202f403,5 kg;EUR 3.593,92;1,5 E+03\n65,2 kg;EUR 24,00;2 E+02\n",
@@ -110,7 +141,7 @@ READ = {
         {},
         "Länge",
         [[1.5], [2.5]],
-        ["mac_roman (a guess: save the file as CSV UTF-8 if letters are wrong)"],
+        ["mac_roman (a guess: if letters are wrong, name it by --encoding, or save the file as CSV UTF-8)"],
     ),
     "packed by gzip": ("gmm", gzip.compress(b"a,b\n1,2.5\n3,4\n"), {}, "a b", [[1, 2.5], [3, 4]], []),
     "codes that Excel keeps as text": (

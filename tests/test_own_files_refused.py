@@ -193,6 +193,61 @@ REFUSED = {
     "subjects that are repeated": (
         "gmm", "subject,rt\n1,0.5\n1,0.6\n2,0.7\n", {}, ["'subject' may hold labels", "--columns subject,rt"],
     ),
+    "Cyrillic letters of Windows": (
+        "gmm", "Рост;Вес\n1,75;70\n1,82;81\n".encode("cp1251"), {},
+        ["'Ðîñò' is no word in cp1252", "--encoding cp1251"],
+    ),
+    "Chinese of Windows": ("gmm", "身高,体重\n1.7,7\n1.8,81\n".encode("gbk"), {}, ["no word in cp1252", "gb18030"]),
+    "Japanese of Windows": ("gmm", "身長,体重\n1.7,7\n".encode("shift_jis"), {}, ["none in cp1252", "shift_jis"]),
+    "an encoding that there is not": (
+        "gmm", "a\n1\n", {"encoding": "cp12"}, ["encoding must be one that Python knows"],
+    ),
+    "a coding that is none of text": ("gmm", "a\n1\n", {"encoding": "rot13"}, ["encoding must be one", "'rot13'"]),
+    "a wrong encoding": ("gmm", "ä\n1\n".encode("cp1252"), {"encoding": "ascii"}, ["is no text in ascii: save it"]),
+    "two tables": (
+        "gmm", "a,b\n1.5,2\n7,5\n\nDepth,Mass\n3,60\n4,80\n", {},
+        ["line 5 holds 'Depth', 'Mass' and no number: if a second header or another table begins here, delete it"],
+    ),
+    "a word alone below the numbers": (
+        "gmm", "a,b\n1.5,2\n7,5\nEnde,\n", {},
+        ["line 4", "got 'Ende'; it stands alone, so delete the line if it is a note"],
+    ),
+    "marks alone in a row of missing cells": (
+        "gmm", "a,b\n1.5,2\n#REF!,#DIV/0!\n7,5\n", {},
+        ["line 3", "--missing '#REF!,#DIV/0!' if these mark missing cells"],
+    ),
+    "a number with a unit among others is no mark": (
+        "gmm", "a,b\n1,-\n2,$ (5.00)\n3,7\n9,8\n", {},
+        ["line 3: expected a number in column 'b', got '$ (5.00)'; write numbers alone", "correct it, or --drop b to"],
+    ),
+    "a total in Dutch": (
+        "pmm", "stad,x\nDelft,4\nBreda,7\nEindtotaal,11\n", {"index": "stad"}, ["line 4", "Eindtotaal"],
+    ),
+    "a total in Russian": (
+        "pmm", "x,y\nА,4\nБ,7\nОбщий итог,11\n", {"index": "x"}, ["'Общий итог' begins a row of sums"],
+    ),
+    "a mean by its sign": (
+        "gmm", "id,x\n1,4.5\n2,7\n3,8\nØ,6.5\n", {}, ["line 5, column 'id': 'Ø' begins a row of sums"],
+    ),
+    "sums in the first row": (
+        "gmm", "a,b\n12.5,17\n1.5,2\n4,7\n7,8\n", {}, ["line 2 holds the sums of the rows below it and is no sample"],
+    ),
+    "means of few rows, rounded": (
+        "gmm", "a,b\n1.5,2\n4,7\n7,8\n4.17,5.67\n", {}, ["line 5 holds the means of the rows above it"],
+    ),
+    "a last row without a label": (
+        "gmm", "who,a,b\nx,1.5,2\ny,4,7\nz,7,8\n,4.2,5.7\n", {"index": "who"},
+        ["line 5: column 'who' labels all rows but this one, which may hold sums or means", "--drop who"],
+    ),
+    "a table that counts combinations": (
+        "cmm", ",Blond,Brown\nBlue,94,84\nGreen,16,29\nBrown,7,119\n", {},
+        ["each number once in every column, so that none is a level", "a column 'count'"],
+    ),
+    "a comment within": ("gmm", "a,b\n1,2\n# a break\n7,5\n", {}, ["line 3", "delete lines of comments"]),
+    "columns of blanks with a gap": (
+        "gmm", "a   b   c\n1.5 2   3\n2.5     9\n7   5   1\n", {}, ["line 3", "NA into empty ones"],
+    ),
+    "halves and squares": ("gmm", "a,b\n1½,2²\n2½,3²\n3½,9²\n", {}, ["'1½' in line 2", "'2²' in line 2"]),
     "an infinite number": ("gmm", "a,b\n1,2\n2.5,inf\n3,4\n", {}, ["line 3", "'b', got 'inf'"]),
     "names and two rows": (
         "gmm", "who,x\nAnn,1.5\nBob,2\n", {}, ["column 'who' holds words of 2 kinds", "--index who"],
@@ -230,6 +285,8 @@ def test_a_file_is_refused_with_its_line_and_a_remedy(written, kind):
         ("mine.csv.gz", gzip.compress(b"a,b\n1,2.5\n3,4\n")[:-9], ["damaged or cut off", "copy it again"]),
         ("mine.csv.gz", gzip.compress(gzip.compress(b"a,b\n1,2.5\n3,4\n")), ["is packed", "unpack it first"]),
         ("mine.json", b"[]", ["JSON", "read_json"]),
+        ("mine.csv", b'{"a": 1}\n{"a": 2}\n', ["JSON", "read_json"]),
+        ("mine.csv", b"@relation iris\n@data\n1,2\n", ["ARFF", "delete the lines above the data"]),
         ("mine.sav", b"$FL2", ["SPSS"]),
         ("mine.dta", b"", ["Stata"]),
         ("mine.rds", b"", ["write.csv"]),

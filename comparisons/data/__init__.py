@@ -121,7 +121,8 @@ def read(path: str | Path, family: str, *, most_rows: int | None = None, seed: i
         - ``weights``, the column of frequencies, by which rows are repeated;
         - ``index``, the column of the rows' labels;
         - ``missing``, marks of missing cells, text or numbers, besides those that are known;
-        - ``decimal``, "." or ",", where it is not clear.
+        - ``decimal``, "." or ",", where it is not clear;
+        - ``encoding``, such as "cp1251", where it is not found out.
 
     Raises
     ------

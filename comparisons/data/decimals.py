@@ -4,6 +4,7 @@
 1.5, 0,25, 1.234,5        the decimal mark is clear
 1.234 or 1,234            one of three digits after a mark may be thousands: it is doubtful
 1 234, 1'234              blanks and apostrophes are thousands
+12,34,567                 thousands as India groups them; the decimal mark is a point
 12 kg, EUR 12             a unit that all values of a column have is taken off
 (12), 12,50-, $ -         -12, -12.5 and 0, as accounts show them; 2- is no number, but may be a grade
 1.5 E+03, 1.5D+03         1500; 12 E 4 and 12D4 are no numbers, but may be codes
@@ -15,12 +16,14 @@ from collections.abc import Iterable, Sequence
 
 OTHER = {".": ",", ",": "."}
 SPACES = " \u00a0\u202f\u2009'\u2019"
+LAKHS = r"[1-9]\d?(?:,\d\d)+,\d{3}"
 CLEAR = {
     mark: re.compile(
         rf"\d{{1,3}}(?:{re.escape(other)}\d{{3}})+{re.escape(mark)}\d+|\d{{1,3}}(?:{re.escape(other)}\d{{3}}){{2,}}"
     )
     for mark, other in OTHER.items()
 }
+CLEAR["."] = re.compile(rf"{CLEAR['.'].pattern}|{LAKHS}(?:\.\d+)?")
 DOUBTFUL = {mark: re.compile(rf"[1-9]\d{{0,2}}{re.escape(mark)}\d{{3}}") for mark in OTHER}
 SIMPLE = {mark: re.compile(rf"(?:\d+{re.escape(mark)}\d*|{re.escape(mark)}\d+)(?:[eE][+-]?\d+)?") for mark in OTHER}
 NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
@@ -32,11 +35,18 @@ THOUSANDS = {
     )
     for mark, other in OTHER.items()
 }
-LOOSE = re.compile(rf"[+-]?[$€£¥]?[\d.,][\d.,{SPACES}]*(?:[eE][+-]?\d+|[dD][+-]\d+)?\s*[%$€£¥]?")
-MONEY = "[A-Z]{0,2}[$€£¥]"
-CURRENCY = "AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HKD|HUF|INR|JPY|KRW|MXN|NOK|NZD|PLN|RUB|SEK|SGD|TRY|USD|ZAR"
+THOUSANDS["."] = re.compile(rf"{THOUSANDS['.'].pattern}|[+-]?{LAKHS}(?:\.\d*)?")
+SIGNS = "$€£¥₹₽₩₺₴₪₫₱฿₦₲₡₸₼₾₿¢"  # of currencies
+LOOSE = re.compile(rf"[+-]?[{SIGNS}]?[\d.,][\d.,{SPACES}]*(?:[eE][+-]?\d+|[dD][+-]\d+)?\s*[%{SIGNS}]?")
+MONEY = f"[A-Z]{{0,2}}[{SIGNS}]"
+CURRENCY = (
+    r"S?Fr\.|Rs\.?|kr\.?|zł|Kč|Ft"
+    r"|AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HKD|HUF|INR|JPY|KRW|MXN|NOK|NZD|PLN|RUB|SEK|SGD|TRY|USD|ZAR"
+)
+LETTER = r"(?![²³¹¼-¾\u2070-\u2189])[^\W\d_]"  # no square and no half
 UNIT = re.compile(
-    rf"([+-]?)({MONEY}|(?:{CURRENCY})(?=\s))?\s*([-+.,\deEdD{SPACES}]+?)\s*((?:[^\W\d_]|[°%‰$€£¥])(?:[^\W\d_]|[°²³/·^%.])*)?"
+    rf"([+-]?)({MONEY}|(?:{CURRENCY})(?=\s))?\s*([-+.,\deEdD{SPACES}]+?)\s*"
+    rf"((?:{LETTER}|[°%‰\"″{SIGNS}])(?:{LETTER}|[°²³/·^%.])*)?"
 )
 
 

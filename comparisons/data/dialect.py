@@ -17,7 +17,7 @@ SAMPLE = 500
 TOKEN = {quote: re.compile(rf"{quote}((?:[^{quote}]|{quote}{quote})*){quote}(?=[ \t]|$)|([^ \t]+)") for quote in "\"'"}
 SINGLE_QUOTED = re.compile(r"(?m)(?:^|[\t;|, ])'[^'\n]*'(?:$|[\t;|, ])")
 FORMULA = re.compile(r'^\s*="(.*)"\s*$')  # by which spreadsheets keep codes from becoming numbers
-HINT = re.compile(r"sep=(.)\n", re.IGNORECASE)
+HINT = re.compile(r'"?sep=(.)"?\n', re.IGNORECASE)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import codecs
 import gzip
+import re
 import zlib
 from pathlib import Path
 
@@ -29,7 +30,17 @@ MAGIC = {
     b"%PDF": ("a PDF", "export the table as CSV"),
     **dict.fromkeys([b"<!DOCTYPE", b"<html", b"<?xml", b"<table"], ("HTML or XML", "export the table as CSV")),
     b"$FL2": OTHER_KINDS[".sav"],
+    **dict.fromkeys([b'{"', b'[{"'], OTHER_KINDS[".json"]),
+    **dict.fromkeys([b"@relation", b"@RELATION"], ("ARFF", "delete the lines above the data, and name the columns")),
 }
+INVISIBLE = re.compile(
+    "[\ufeff\u200b\u200e\u200f\u202a-\u202d\u2060\u2066-\u2069]"
+)  # copied with cells, no part of them
+NOT_WESTERN = re.compile(r"[^\x00-\x7f\s«»“”„‘’‚…–—°€£§±]{3,}")  # so many letters with accents in a row has no language
+ENCODE = (
+    "save it as CSV UTF-8, or name its encoding, as in --encoding cp1251 (Cyrillic), cp1250 (Czech, Polish), "
+    "cp1253 (Greek), gb18030 (Chinese), shift_jis (Japanese) or euc_kr (Korean)"
+)
 PARQUET, GZIP = b"PAR1", b"\x1f\x8b"
 BOMS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -93,28 +104,34 @@ def is_parquet(content: bytes) -> bool:
     return content.startswith(PARQUET)
 
 
-def text_of(path: Path, content: bytes) -> tuple[str, str]:
-    """Return the text of a file and its encoding: that of its byte order mark, UTF-8, or else an old one.
+def text_of(path: Path, content: bytes, asked: str | None = None) -> tuple[str, str]:
+    """Return the text of a file and its encoding: that asked for, that of its byte order mark, UTF-8, or an old one.
 
-    An old one is that of the Mac where lines end as they did there, and else Windows' cp1252.
+    An old one is that of the Mac where lines end as they did there, and else Windows' cp1252, if what it makes of the
+    bytes may be words of the West.
 
     Raises
     ------
     ValueError
         If the bytes are no text.
     """
-    encoding = next((name for mark, name in BOMS.items() if content.startswith(mark)), "utf-8")
-    if encoding in ("utf-8", "utf-8-sig") and b"\0" in content:
+    encoding = asked or next((name for mark, name in BOMS.items() if content.startswith(mark)), "utf-8")
+    old = [] if asked or encoding not in ("utf-8", "utf-8-sig") else ["cp1252"]
+    if old and b"\0" in content:
         raise ValueError(f"data file {path} is binary, or UTF-16 without a byte order mark: save it as CSV UTF-8")
-    for name in (encoding, *["mac_roman"][: b"\r" in content and b"\n" not in content], "cp1252"):
+    if old and b"\r" in content and b"\n" not in content:
+        old.insert(0, "mac_roman")
+    for name in (encoding, *old):
         try:
-            return content.decode(name).lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n").removesuffix(
-                "\x1a"
-            ), name
-        except UnicodeDecodeError:
-            if encoding not in ("utf-8", "utf-8-sig"):
-                break
-    raise ValueError(f"data file {path} is no text in {encoding}, and none in cp1252: save it as CSV UTF-8")
+            text = content.decode(name)
+        except (UnicodeDecodeError, LookupError):
+            continue
+        if name == "cp1252" and old and (strange := NOT_WESTERN.search(text)):
+            raise ValueError(f"data file {path} is no UTF-8, and {strange[0]!r} is no word in cp1252: {ENCODE}")
+        text = text if text.isascii() else INVISIBLE.sub("", text)
+        return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\x1a"), name
+    which = " and ".join(f"none in {name}" for name in old)
+    raise ValueError(f"data file {path} is no text in {encoding}{', and ' * bool(old)}{which}: {ENCODE}")
 
 
 def _refuse_kind(path: Path, kind: tuple[str, str] | None) -> None:

@@ -15,11 +15,15 @@ from comparisons.data.dialect import SAMPLE, Rows, rows_by
 from comparisons.data.options import flag, is_mark
 
 UNNAMED = re.compile(r"(Unnamed: \d+(_level_\d+)?|\.\.\.\d+)?")  # as pandas and readr call such columns
-SUMMARY = re.compile(r"(.*\W)?(totals?|ergebnis|summe|subtotal|somme|suma)|gesamtergebnis|zwischensumme|total .*", re.I)
+SUMMARY = re.compile(  # as pivot tables of spreadsheets write them, in many languages
+    r"(.*\W)?(totals?|totaal|ergebnis|summ[ea]|subtotal|somme|suma|итого?|合計|総計|总计|合计|합계|총합계|toplam|celkem)"
+    r"|gesamtergebnis|zwischensumme|(eind|sub)totaal|loppusumma|yhteensä|összesen|végösszeg|σ|(total|totale|suma) .*",
+    re.IGNORECASE,
+)
 LAST = re.compile(
     r"sums?|average|mean|gesamt|insgesamt|gesamtsumme|mittelwert|durchschnitt|moyenne|media|totale|sd|st\.? ?d(ev)?\.?"
-    r"|standard ?deviation|stabw\.?|standardabweichung|[ée]cart[- ]type|variance|varianz|median(e|wert)?"
-    r"|minimum|maximum",
+    r"|avg\.?|ø|count|anzahl|promedio|gemiddelde|średnia|среднее|平均|standard ?deviation|stabw\.?|standardabweichung"
+    r"|[ée]cart[- ]type|variance|varianz|median(e|wert)?|minimum|maximum",
     re.IGNORECASE,
 )
 LOWEST = 8  # rows in which spreadsheets have means, deviations and notes below the samples
@@ -145,7 +149,7 @@ def _named(where: str, rows: Rows) -> Table:
     for line, cells in zip(rows.lines[1:], body, strict=True):
         if cells == header:
             raise ValueError(f"{where}, line {line} repeats the header: delete it")
-    names = [" ".join(name.replace("\u200b", "").split()) for name in header]
+    names = [" ".join(name.split()) for name in header]
     empty = {d for d, name in enumerate(names) if UNNAMED.fullmatch(name) and not any(cells[d] for cells in body)}
     kept = [d for d in range(len(names)) if d not in empty]
     notes = [*rows.notes, *[f"left out: {len(empty)} empty column(s) without a name"][: len(empty)]]
@@ -210,8 +214,10 @@ def _refuse_ragged(where: str, rows: Rows, line: int, cells: list[str], width: i
     advice = "correct this line"
     if rows.separator == "," and len(others) == 1 and len(cells) > width:
         advice = "put semicolons between the cells if some commas are decimal marks, or name each column in the header"
-    elif rows.cells[0][0][:1] in ("#", "%", "!") and rows.cells[0][0]:
+    elif any(one[0][:1] in ("#", "%", "!") and one[0] for one in (rows.cells[0], cells)):
         advice = "delete lines of comments"
+    elif rows.separator == " ":
+        advice = "write quotation marks about cells with blanks, and NA into empty ones"
     elif (
         line != rows.lines[0]
         and len(_widths_from(rows, line)) == 1 < len(others)

@@ -11,7 +11,7 @@ from typing import Any, Self
 from comparisons.declarations import Option
 from models.shown import shown
 
-MARKS = ("NA", "N/A", "#N/A", "nan", "NULL", "<NA>", "NaT", "None", ".", "?", "-")
+MARKS = ("NA", "N/A", "#N/A", "nan", "NULL", "\\N", "<NA>", "NaT", "None", ".", "?", "-")
 _MARKS = {"", *(mark.lower() for mark in MARKS)}
 _LONGEST = max(map(len, _MARKS))
 FLAGS = (
@@ -21,6 +21,7 @@ FLAGS = (
     Option("index", None, "Of your own file: column of the rows' labels"),
     Option("missing", None, f"Of your own file: marks of missing cells besides an empty cell, {' '.join(MARKS)}"),
     Option("decimal", None, "Of your own file: decimal mark, if it is not clear", choices=(".", ",")),
+    Option("encoding", None, "Of your own file: encoding, such as cp1251, if it is not found out"),
 )
 
 
@@ -34,6 +35,7 @@ class Reading:
     weights: str | None = None
     index: str | None = None
     decimal: str | None = None
+    encoding: str | None = None
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Self:
@@ -46,6 +48,8 @@ class Reading:
                 asked[option.name] = _listed(option.name, value)
             elif not isinstance(value, str):
                 raise ValueError(f"{option.name} must be text, got {shown(value)}")
+            elif option.name == "encoding" and not _is_encoding(value):
+                raise ValueError(f"encoding must be one that Python knows, such as utf-8 or cp1251, got {shown(value)}")
             option.check(value)
         return cls(**asked)
 
@@ -110,6 +114,17 @@ def check_names(asked: Reading, known: Sequence[str]) -> None:
         if name not in known:
             given = f"columns are {', '.join(known)}; got {shown(name)}"
             raise ValueError(f"{option} must name columns of the file; its {given}{did_you_mean(name, known)}")
+
+
+def _is_encoding(name: str) -> bool:
+    """Whether Python knows an encoding of text by this name."""
+    try:
+        b" ".decode(name)
+    except UnicodeDecodeError:
+        return True  # a blank takes more bytes in it
+    except (LookupError, ValueError):
+        return False
+    return True
 
 
 def _listed(name: str, value: Any) -> tuple[str, ...]:

@@ -81,6 +81,8 @@ def roles_of(source: Source, columns: Sequence[Column], asked: Reading) -> Roles
     roles.features = rest
     if len(rest) > 1:
         _find_roles(source, roles)
+    if roles.labels is not None:
+        _refuse_unlabelled(source, roles.labels)
     if source.sample is not None and roles.weights is not None:
         name = roles.weights.name
         raise ValueError(
@@ -157,6 +159,14 @@ def _run(source: Source, column: Column) -> str:
             raise ValueError(f"{source.at(n - 1)}: {given}: {remedy}")
         return f"it numbers the rows, {low} to {high}"
     return ""
+
+
+def _refuse_unlabelled(source: Source, labels: Column) -> None:
+    """Raise an error if the last row alone has no label."""
+    n = len(labels.which)
+    if n > FEWEST_NUMBERED and labels.which[-1] < 0 and (labels.which[:-1] >= 0).all():
+        given = f"{_called(labels, source)} labels all rows but this one, which may hold sums or means"
+        raise ValueError(f"{source.at(n - 1)}: {given}: delete the line, or {flag('drop', [labels.name])}")
 
 
 def _of_frequency_table(source: Source, others: list[Column], count: Column, labels: dict[str, str]) -> dict[str, str]:

@@ -33,7 +33,7 @@ def said(
     if roles.labels is not None and roles.labels.name == asked.index:
         lines.append(f"labels of rows: column {roles.labels.name!r}")
     lines += _missing(features, n * D, asked, "" if sample is None else " of the sample")
-    lines += roles.notes
+    lines += [*_empty_rows(source, features), *roles.notes]
     if turned:
         lines.append(f"{'levels' if categorical else 'turned into numbers'}: {'; '.join(turned)}")
     for kind in dict.fromkeys(kind for one in features for kind in one.notes):
@@ -41,6 +41,15 @@ def said(
         lines.append(first + f" (and so in {len(more)} more)" * bool(more))
     lines += [note for one in features if not categorical and (note := _sentinel(one))]
     return lines + ([f"file: {'; '.join(source.notes)}"] if source.notes else [])
+
+
+def _empty_rows(source: Source, features: Sequence[Column]) -> list[str]:
+    """Return a sentence on rows in which every feature is missing, as headings within a table are."""
+    empty = np.flatnonzero(np.all([one.which < 0 for one in features], axis=0)).tolist()
+    if not empty or len(features) == 1:
+        return []
+    first = source.at(empty[0]).rpartition(", ")[2]
+    return [f"without an observed feature: {len(empty)} row(s), the first in {first}; delete them if they are headings"]
 
 
 def _missing(features: Sequence[Column], n_cells: int, asked: Reading, of_what: str) -> list[str]:

@@ -1,12 +1,13 @@
 """The samples that the features of a file make, and the cells and columns that make none."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
 
 from comparisons.data.column import Column
+from comparisons.data.decimals import looks_like_number, unit_of, without_unit
 from comparisons.data.kinds import misfit, numbers_of, refusal
 from comparisons.data.options import flag
 from comparisons.data.source import Source
@@ -15,6 +16,7 @@ from comparisons.family import Family
 from models.validation import Array
 
 MOST_ROWS, MANY_ROWS, MOST_LOOKED_AT = 10_000_000, 10, 100_000
+UNLIKELY = 1e-4
 
 
 def takes_units(pair: Family) -> bool:
@@ -27,16 +29,13 @@ def takes_units(pair: Family) -> bool:
 def check_features(source: Source, features: Sequence[Column], categorical: bool) -> None:
     """Raise an error about a cell that is no number among numbers, or about all columns that are no features."""
     misfits = [(column, place) for column in features if (place := misfit(column, categorical)) is not None]
-    heads = [column.shown(place).lstrip("'") for column, place in misfits if column.first_row(place) == 0]
-    if len(heads) == len(misfits) > 1 and not any(map(str.isdecimal, (head[:1] for head in heads))):
-        units = ", ".join(column.shown(place) for column, place in misfits)
-        raise ValueError(f"{source.at(0)} holds {units} among numbers: if these are units or titles, delete the line")
-    for column, place in misfits[:1]:
-        words = [value for one, _ in misfits for value, x in zip(one.values, one.numbers, strict=True) if np.isnan(x)]
-        alone = (
-            "; write numbers alone, or all of the column with one unit" * column.shown(place).lstrip("'")[0].isdecimal()
+    if misfits:
+        _refuse_misfits(source, features, misfits)
+    if categorical and _is_table_of_counts(features):
+        raise ValueError(
+            f"{source.name} holds each number once in every column, so that none is a level: if these are counts, "
+            "write a row for each sample, or one for each combination of levels with a column 'count'"
         )
-        source.refuse(column, place, "a number", alone, words=list(dict.fromkeys(words)))
     refused = {column.name: why for column in features if (why := refusal(column, source.lines, categorical))}
     if refused:
         whys = "; ".join(f"column {name!r} {why}" for name, why in refused.items())
@@ -48,6 +47,48 @@ def check_features(source: Source, features: Sequence[Column], categorical: bool
             others = [f"python -m comparisons.{one.name}" for one in family_classes() if one.categorical]
             remedy += f"; {' or '.join(others)} takes words of several kinds"
         raise ValueError(f"{source.name}: {whys}. Taken are {taken}: {remedy}")
+
+
+def _refuse_misfits(source: Source, features: Sequence[Column], misfits: list[tuple[Column, int]]) -> NoReturn:
+    """Raise an error about the first cells that are no numbers: words of a second header, of a note, or values."""
+    row = min(column.first_row(place) for column, place in misfits)
+    heads = [(column, place) for column, place in misfits if column.first_row(place) == row]
+    words = [column.shown(place) for column, place in heads]
+    n_numbers = sum(column.which[row] >= 0 for column in features) - len(heads)
+    once = all((column.which == place).sum() == 1 for column, place in heads)
+    begins = [word.lstrip("'")[:1] for word in words]
+    if len(words) > 1 and once and len(set(words)) == len(words) and not any(map(str.isdecimal, begins)):
+        if row == 0 and len(heads) == len(misfits):
+            what = f"holds {', '.join(words)} among numbers: if these are units or titles, delete the line"
+            raise ValueError(f"{source.at(0)} {what}")
+        if not n_numbers and not set(begins) & set("#<>"):
+            what = f"holds {', '.join(words)} and no number: if a second header or another table begins here, delete it"
+            raise ValueError(f"{source.at(row)} {what}")
+    column, place = misfits[0]
+    units = [at for at in np.flatnonzero(np.isnan(column.numbers)).tolist() if _has_a_unit(column.values[at])]
+    if units:
+        advice = "; write numbers alone, or all of the column with one unit"
+        source.refuse(column, units[0], "a number", advice, words=[])
+    advice = ""
+    if len(features) > 1 and len(heads) == 1 and not n_numbers and (column, place) == heads[0]:
+        advice = "; it stands alone, so delete the line if it is a note"
+    elif column.shown(place).lstrip("'")[0].isdecimal():
+        advice = "; write numbers alone, or all of the column with one unit"
+    values = [value for one, _ in misfits for value, x in zip(one.values, one.numbers, strict=True) if np.isnan(x)]
+    source.refuse(column, place, "a number", advice, words=list(dict.fromkeys(values)))
+
+
+def _has_a_unit(value: Any) -> bool:
+    """Whether a value is a number with more about it."""
+    text = f"{value}".strip()
+    unit = unit_of([text])
+    return unit != "" and looks_like_number(without_unit(text, unit))
+
+
+def _is_table_of_counts(features: Sequence[Column]) -> bool:
+    """Whether columns of numbers repeat none, as a table does that counts combinations of two answers."""
+    several = len(features) > 1 and len(features[0].which) > 2
+    return several and all(one.categories is None and one.is_numeric and one.is_distinct for one in features)
 
 
 def samples_of(features: Sequence[Column], categorical: bool) -> tuple[Any, list[str]]:
@@ -119,25 +160,38 @@ def _follows(X: Array) -> np.ndarray:
 
 
 def refuse_sums(source: Source, X: Any) -> None:
-    """Raise an error if the cells of the last row hold the sums or means of the rows above it, as spreadsheets do."""
+    """Raise an error if the first or the last row holds the sums or means of all others, as spreadsheets write them."""
     if isinstance(X, pd.DataFrame) or len(X) < 4:
         return
-    filled = ~np.isnan(X[-1])
-    last, above = X[-1, filled], X[:-1, filled]
+    for row, others, where in ((len(X) - 1, X[:-1], "above"), (0, X[1:], "below")):
+        filled = ~np.isnan(X[row])
+        if what := _summary(X[row, filled], others[:, filled]):
+            raise ValueError(f"{source.at(row)} holds the {what} of the rows {where} it and is no sample: delete it")
+
+
+def _summary(row: Array, others: Array) -> str:
+    """Return whether the numbers of a row are sums or means of the others', or nothing."""
+    n_rows, n_cells = len(others) + 1, (~np.isnan(others)).sum(axis=0)
     with np.errstate(over="ignore", invalid="ignore"):
-        sums = np.nansum(above, axis=0)
-    n_cells = (~np.isnan(above)).sum(axis=0)
-    rounding = 1e-9 if len(X) < MANY_ROWS else 1e-3  # of sums whose rows were rounded, where no sample is so large
-    is_sum = np.allclose(last, sums, rtol=rounding, atol=0) and (np.abs(sums) > 2).all()
-    alone = len(last) == 1 and len(X) >= MANY_ROWS and np.nanmin(above) >= 0 and (last > 2 * np.nanmax(above)).all()
+        sums = np.nansum(others, axis=0)
+    rounding = 1e-9 if n_rows < MANY_ROWS else 1e-3  # of sums whose rows were rounded, where no sample is so large
+    is_sum = np.allclose(row, sums, rtol=rounding, atol=0) and (np.abs(sums) > 2).all()
+    alone = len(row) == 1 and n_rows >= MANY_ROWS and np.nanmin(others) >= 0 and (row > 2 * np.nanmax(others)).all()
     if is_sum and (len(sums) > 1 or alone):
-        raise ValueError(f"{source.at(len(X) - 1)} holds the sums of the rows above it and is no sample: delete it")
-    if len(sums) < 2 or len(X) < MANY_ROWS or (n_cells < 2).any() or (last % 1 == 0).any():
-        return
+        return "sums"
+    if len(sums) < 2 or (n_cells < 2).any() or (row % 1 == 0).any():
+        return ""
     with np.errstate(over="ignore", invalid="ignore"):
-        near = np.abs(last - sums / n_cells) <= 1e-3 * np.nanstd(above, axis=0)
-    if near.all():
-        raise ValueError(f"{source.at(len(X) - 1)} holds the means of the rows above it and is no sample: delete it")
+        spread = np.nanstd(others, axis=0)
+        near = np.minimum(_half_a_digit(row), spread) if n_rows < MANY_ROWS else 1e-3 * spread
+        chance = np.prod(near[spread > 0] / spread[spread > 0])  # that a sample is as near
+        return "means" * bool((np.abs(row - sums / n_cells) <= near).all() and chance < UNLIKELY)
+
+
+def _half_a_digit(values: Array) -> Array:
+    """Return by how much numbers may be rounded that are written with so many decimals."""
+    decimals = [len(f"{value:.9f}".rstrip("0").partition(".")[2]) for value in values]
+    return np.array([0.500001 * 10.0**-count for count in decimals])
 
 
 def repeats_of(source: Source, weights: Column | None) -> np.ndarray | None:

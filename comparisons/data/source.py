@@ -1,6 +1,6 @@
 """What is in a file before it is known what its columns are: text is cut and named, Parquet has names and types."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,7 +13,7 @@ from comparisons.data.dialect import cut
 from comparisons.data.files import content_of, is_parquet, text_of
 from comparisons.data.header import table_of
 from comparisons.data.large import MOST_CELLS, Sample, sample_of
-from comparisons.data.options import flag
+from comparisons.data.options import Reading, flag
 
 MOST_WORDS = 8  # that a remedy lists
 
@@ -64,29 +64,27 @@ class Source:
     ) -> NoReturn:
         """Raise an error about a value: its line, its column, what would be taken, and what to do about all such."""
         value = column.values[place]
-        words = [value] if words is None or len(words) > MOST_WORDS else words
+        words = [value] if words is None or len(words) > MOST_WORDS else words  # none: no word is a mark
         given = f"expected {wanted} in column {column.name!r}, got {column.shown(place)}{advice}"
         drop = flag("drop", [column.name])
         mark = flag("missing", [word.strip() if isinstance(word, str) else f"{word:g}" for word in words])
         marks = "it marks a missing cell" if len(words) == 1 else "these mark missing cells"
-        remedy = f"correct it, or {mark} if {marks}, or {drop} to leave the column out"
+        missing = f"{mark} if {marks}, or " if words else ""
+        remedy = f"correct it, or {missing}{drop} to leave the column out"
         raise ValueError(f"{self.at(column.first_row(place))}: {given}: {remedy}")
 
 
-def opened(path: Path, most_rows: int | None = None, seed: int = 0, named: Collection[str] = ()) -> Source:
-    """Return the columns of a file, of text or of Parquet; of one too large for the memory a sample of its rows.
-
-    ``named`` are the columns whose role the user stated by an option.
-    """
+def opened(path: Path, asked: Reading, most_rows: int | None = None, seed: int = 0) -> Source:
+    """Return the columns of a file, of text or of Parquet; of one too large for the memory a sample of its rows."""
     content = content_of(path)
     if is_parquet(content):
         return _parquet(path, most_rows, seed)
-    text, encoding = text_of(path, content)
+    text, encoding = text_of(path, content, asked.encoding)
     rows = cut(path, text)
-    if encoding not in ("utf-8", "utf-8-sig"):
-        is_guess = " (a guess: save the file as CSV UTF-8 if letters are wrong)" * (not encoding.startswith("utf"))
-        rows.notes.append(f"encoding {encoding}{is_guess}")
-    table = table_of(path, text, rows, named)
+    if encoding not in ("utf-8", "utf-8-sig", asked.encoding):
+        is_guess = " (a guess: if letters are wrong, name it by --encoding, or save the file as CSV UTF-8)"
+        rows.notes.append(f"encoding {encoding}{is_guess * (not encoding.startswith('utf'))}")
+    table = table_of(path, text, rows, [name for _, name in asked.named])
     raw = dict(zip(table.names, map(list, zip(*table.cells, strict=True)), strict=True))
     return Source(path, raw, table.lines, table.separator, table.unnamed, table.notes)
 
