@@ -243,6 +243,26 @@ REFUSED = {
         "cmm", ",Blond,Brown\nBlue,94,84\nGreen,16,29\nBrown,7,119\n", {},
         ["each number once in every column, so that none is a level", "a column 'count'"],
     ),
+    "flags behind numbers are no marks of missing cells": (
+        "gmm", "a\tb\n1.5\t:\n2.5\t3 b\n7\t9\n8\t4\n", {},
+        ["line 3: expected a number in column 'b', got '3 b'", "--drop b"],
+    ),
+    "marks beside flags in another column": (
+        "gmm", "a\tb\n:\t2\n2.5\t3 b\n7\t9\n8\t4\n", {},
+        ["line 2: expected a number in column 'a', got ':'", "--missing : if"],
+    ),
+    "a mark of SAS": ("gmm", "a,b\n1.5,.A\n2.5,3\n7,5\n", {}, ["got '.A': correct it, or --missing .A if"]),
+    "lines above a table that is wider": (
+        "gmm", "Source,WDI,\nMade,2024-01-01,\n\nname,x,2010,2011,\nDE,1.5,2.5,3,\nFR,2.5,3,4,\n", {},
+        ["line 4", "delete the lines above it"],
+    ),
+    "a rule below a table": (
+        "gmm", "a;b;c\n1,5;2;3\n7;5;4\n_____\n", {}, ["line 4", "delete it if it is a note or a rule"],
+    ),
+    "lines that are not cut": (
+        "gmm", "Sales of the year\nof all regions\na:b\n1.5:2\n7:5\n", {},
+        ["holds words of 4 kinds", "if these lines are several cells each, write one mark between them"],
+    ),
     "a comment within": ("gmm", "a,b\n1,2\n# a break\n7,5\n", {}, ["line 3", "delete lines of comments"]),
     "columns of blanks with a gap": (
         "gmm", "a   b   c\n1.5 2   3\n2.5     9\n7   5   1\n", {}, ["line 3", "NA into empty ones"],

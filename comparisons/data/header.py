@@ -216,13 +216,11 @@ def _refuse_ragged(where: str, rows: Rows, line: int, cells: list[str], width: i
         advice = "put semicolons between the cells if some commas are decimal marks, or name each column in the header"
     elif any(one[0][:1] in ("#", "%", "!") and one[0] for one in (rows.cells[0], cells)):
         advice = "delete lines of comments"
+    elif line != rows.lines[0] and len(cells) == 1 < width and not looks_like_number(cells[0]):
+        advice = "delete it if it is a note or a rule"
     elif rows.separator == " ":
         advice = "write quotation marks about cells with blanks, and NA into empty ones"
-    elif (
-        line != rows.lines[0]
-        and len(_widths_from(rows, line)) == 1 < len(others)
-        and not any(map(looks_like_number, cells))
-    ):
+    elif line != rows.lines[0] and _may_begin_here(rows, line, cells, width):
         advice = "delete the lines above it, if the table begins here"
     elif len(rows.cells[0]) == 1 or line == rows.lines[0]:
         advice = "give each column a name in the first line"
@@ -230,9 +228,11 @@ def _refuse_ragged(where: str, rows: Rows, line: int, cells: list[str], width: i
     raise ValueError(f"{where}, line {line}: {expected}, {shorten(cells)}: {advice}")
 
 
-def _widths_from(rows: Rows, line: int) -> set[int]:
-    """Return the numbers of cells that there are from a line on."""
-    return {len(cells) for at, cells in zip(rows.lines, rows.cells, strict=True) if at >= line}
+def _may_begin_here(rows: Rows, line: int, cells: list[str], width: int) -> bool:
+    """Whether a table may begin at a line: all from it on are as long, and it holds words or is not the only one."""
+    below = [len(row) for at, row in zip(rows.lines, rows.cells, strict=True) if at >= line]
+    longer = len(cells) > width and len(below) > 2
+    return len(set(below)) == 1 and (longer or not any(map(looks_like_number, cells)))
 
 
 def _refuse_summary(where: str, table: Table, named: Collection[str]) -> None:

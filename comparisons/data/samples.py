@@ -41,6 +41,11 @@ def check_features(source: Source, features: Sequence[Column], categorical: bool
         whys = "; ".join(f"column {name!r} {why}" for name, why in refused.items())
         taken = "words of few kinds and whole numbers" if categorical else "numbers, and words of two kinds as 0 and 1"
         remedy = f"{flag('drop', refused)} leaves out what cannot be taken"
+        if len(source.raw) == 1:
+            marks = "write one mark between them, such as a comma, and delete the lines above their names"
+            raise ValueError(
+                f"{source.name}: {whys}. Taken are {taken}: if these lines are several cells each, {marks}"
+            )
         if features[0].name in refused and features[0].is_distinct:
             remedy += f"; {flag('index', [features[0].name])} keeps it as labels of the rows"
         if any("words of" in why for why in refused.values()):
@@ -75,13 +80,14 @@ def _refuse_misfits(source: Source, features: Sequence[Column], misfits: list[tu
     elif column.shown(place).lstrip("'")[0].isdecimal():
         advice = "; write numbers alone, or all of the column with one unit"
     values = [value for one, _ in misfits for value, x in zip(one.values, one.numbers, strict=True) if np.isnan(x)]
-    source.refuse(column, place, "a number", advice, words=list(dict.fromkeys(values)))
+    words = [value for value in dict.fromkeys(values) if not _has_a_unit(value)]
+    source.refuse(column, place, "a number", advice, words=words)
 
 
 def _has_a_unit(value: Any) -> bool:
     """Whether a value is a number with more about it."""
     text = f"{value}".strip()
-    unit = unit_of([text])
+    unit = unit_of([text]) if any(map(str.isdecimal, text)) else ""
     return unit != "" and looks_like_number(without_unit(text, unit))
 
 
