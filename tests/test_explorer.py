@@ -158,6 +158,12 @@ def test_rows_with_a_missing_cell_are_left_out_with_their_sizes():
     np.testing.assert_array_equal(hand.family.exposure, whole.options["exposure"][seen])
 
 
+def test_a_state_says_where_it_is(hand):
+    said = repr(hand.e_step().m_step())
+    assert said.startswith(f"EM by hand of {hand.dataset.name}, K = 2, after step 2 (M-step): log-likelihood -")
+    assert said.endswith(" nats")
+
+
 def test_tables_add_up(hand):
     state = hand.e_step().m_step()
     change = {row["nats"]: float(row["change"] or 0) for row in explorer.decomposition(state, with_prior=True)}

@@ -88,6 +88,12 @@ def test_the_best_has_the_smallest_criterion(criterion):
     assert selection.best.settings["n_components"] == {"aic": 3, "bic": 2, "icl": 2}[criterion]
 
 
+def test_a_candidate_says_what_it_is():
+    (candidate,) = select(reference_data.faithful(), GaussianMixtureEM(), [1], covariance_type=["tied"]).candidates
+    named = "Candidate of GaussianMixtureEM, n_components = 1, covariance_type = tied"
+    assert repr(candidate) == f"{named}: log-likelihood -1289.797, BIC 2607.623; converged after 1 iterations"
+
+
 def test_each_fit_is_the_one_the_estimator_gives_alone():
     X = reference_data.lsat7()
     estimator = BernoulliMixtureEM(n_init=2, tol=1e-2, random_state=3)

@@ -104,6 +104,11 @@ class ByHand:
     seed: int = 0
     template: Any = field(default=None)
 
+    def __repr__(self) -> str:
+        last = f"log-likelihood {self.last.log_likelihood:.4f}, gap {self.last.gap:.4g} nats"
+        steps = f"after step {len(self.records) - 1} ({self.last.step})"
+        return f"EM by hand of {self.dataset.name}, K = {self.parameters.n_components}, {steps}: {last}"
+
     @property
     def X(self) -> Array:  # noqa: N802 - the field's capital
         """The samples (n, D)."""

@@ -62,6 +62,11 @@ class Candidate:
         """Whether EM converged; a fit that collapsed or reached ``max_iter`` is shown and never chosen."""
         return bool(self.estimator.converged_)
 
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{name} = {value}" for name, value in self.settings.items())
+        numbers = f"log-likelihood {self.log_likelihood:.3f}, BIC {self.bic:.3f}"
+        return f"Candidate of {type(self.estimator).__name__}, {plain(settings)}: {numbers}; {self.ending}"
+
     def as_dict(self) -> dict[str, Any]:
         """Return the row of the table: settings, log-likelihood, p, criteria, status, seconds."""
         names = ("log_likelihood", "n_free_parameters", *CRITERIA, "status", "seconds")
