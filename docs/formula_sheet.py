@@ -33,7 +33,7 @@ main { columns: 2; column-gap: 5mm; column-rule: 0.2mm solid #ccc; }
 .words { flex: 1 1 20mm; }
 .code { flex-basis: 100%; color: #444; font: 6pt/1.2 "DejaVu Sans Mono", Menlo, Consolas, monospace; }
 .code { overflow-wrap: anywhere; }
-@media screen { body { padding: 4mm; font-size: 9pt; } .code { font-size: 7.5pt; } }
+@media screen { body { padding: 4mm; max-width: 230mm; font-size: 9pt; } .code { font-size: 7.5pt; } }
 @media screen and (max-width: 170mm) { main { columns: 1; } .row { overflow-x: auto; } }
 """
 

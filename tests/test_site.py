@@ -145,3 +145,13 @@ def test_configuration_of_the_site_asks_the_network_for_nothing():
     assert 'html_math_renderer = "mathml"' in conf
     assert "sphinx.ext.mathjax" not in conf
     assert "sphinx" not in sys.modules  # the tests do not need the group that builds the site
+
+
+def test_bars_about_a_determinant_and_a_norm_are_of_one_height():
+    pytest.importorskip("docutils", reason="the group that builds the site")
+    pytest.importorskip("latex2mathml")
+    written = module_of(DOCS / "_extensions" / "mathml.py").mathml(
+        r"\log \lvert\Sigma\rvert + \lVert x\rVert^2", "inline"
+    )
+    bars = re.findall(r'<mo form="(\w+)" stretchy="false">(.)</mo>', written)
+    assert bars == [("prefix", "|"), ("postfix", "|"), ("prefix", "‖"), ("postfix", "‖")]
