@@ -108,12 +108,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {by_lower[near[0]]}?" if near else ""
 
 
-def check_names(asked: Reading, known: Sequence[str]) -> None:
-    """Raise a ValueError unless every column that was named is there."""
+def check_names(asked: Reading, known: Sequence[str], guess: str = "") -> None:
+    """Raise a ValueError unless every column that was named is there; ``guess`` says what the encoding may be."""
     for option, name in asked.named:
         if name not in known:
             given = f"columns are {', '.join(known)}; got {shown(name)}"
-            raise ValueError(f"{option} must name columns of the file; its {given}{did_you_mean(name, known)}")
+            near = f"; {guess}" if guess else did_you_mean(name, known)
+            raise ValueError(f"{option} must name columns of the file; its {given}{near}")
 
 
 def _is_encoding(name: str) -> bool:

@@ -29,7 +29,7 @@ from comparisons.family import Family
 def read_file(path: Path, pair: Family, asked: Reading, most_rows: int | None = None, seed: int = 0) -> Dataset:
     """Return a file as a data set of a family; see :func:`comparisons.data.read`."""
     source = opened(path, asked, most_rows, seed)
-    check_names(asked, list(source.raw))
+    check_names(asked, list(source.raw), source.guess)
     kept = {*asked.columns, asked.weights, asked.index, *(name for name in source.raw if name.lower() == COUNT)}
     wanted = [name for name in source.raw if name not in asked.drop and (not asked.columns or name in kept)]
     letters = takes_units(pair)

@@ -38,6 +38,8 @@ class Source:
         Labels of the rows that the file itself keeps.
     sample : Sample or None
         Which of the rows these are, of a file that is too large.
+    guess : str
+        What the encoding is if nothing says so, with what to do if letters are wrong.
     """
 
     path: Path
@@ -48,6 +50,7 @@ class Source:
     notes: list[str] = field(default_factory=list)
     labels: list[str] | None = None
     sample: Sample | None = None
+    guess: str = ""
 
     @property
     def name(self) -> str:
@@ -81,12 +84,13 @@ def opened(path: Path, asked: Reading, most_rows: int | None = None, seed: int =
         return _parquet(path, most_rows, seed)
     text, encoding = text_of(path, content, asked.encoding)
     rows = cut(path, text)
-    if encoding not in ("utf-8", "utf-8-sig", asked.encoding):
-        is_guess = " (a guess: if letters are wrong, name it by --encoding, or save the file as CSV UTF-8)"
-        rows.notes.append(f"encoding {encoding}{is_guess * (not encoding.startswith('utf'))}")
+    remedy = "a guess: if letters are wrong, name it by --encoding, or save the file as CSV UTF-8"
+    guess = "" if encoding.startswith("utf") or encoding == asked.encoding else f"encoding {encoding} ({remedy})"
+    if guess or encoding not in ("utf-8", "utf-8-sig", asked.encoding):
+        rows.notes.append(guess or f"encoding {encoding}")
     table = table_of(path, text, rows, [name for _, name in asked.named])
     raw = dict(zip(table.names, map(list, zip(*table.cells, strict=True)), strict=True))
-    return Source(path, raw, table.lines, table.separator, table.unnamed, table.notes)
+    return Source(path, raw, table.lines, table.separator, table.unnamed, table.notes, guess=guess)
 
 
 def _parquet(path: Path, most_rows: int | None, seed: int) -> Source:
