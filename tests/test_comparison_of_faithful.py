@@ -468,7 +468,7 @@ def test_its_page_has_every_check_estimate_figure_setting_and_version(found, tmp
     found.report(tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text()
     shown = html.unescape(re.sub("<[^>]*>", "", text))
-    assert f"{found.verdict}: {found.explanation}" in shown
+    assert f"{found.verdict.capitalize()}: {found.explanation}" in shown
     for check in found.checks:
         assert check.name in shown
         assert check.reason in shown
