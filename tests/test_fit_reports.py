@@ -119,7 +119,7 @@ def test_a_selection_has_a_report_of_its_table_its_criteria_and_the_best_fit(tmp
         assert f"{candidate.icl:.7g}" in text
         assert html.unescape(candidate.ending) in text
     assert f"means[1, {HOSTILE[0]}]" in text
-    assert selection.best.status in text
+    assert selection.best.status.capitalize() in text
 
 
 def test_a_selection_without_a_maximum_is_reported_too(tmp_path):

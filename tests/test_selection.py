@@ -88,6 +88,15 @@ def test_the_best_has_the_smallest_criterion(criterion):
     assert selection.best.settings["n_components"] == {"aic": 3, "bic": 2, "icl": 2}[criterion]
 
 
+def test_the_legend_hides_no_line():
+    grid = {"covariance_type": ["full", "tied", "diag", "spherical"]}
+    selection = select(reference_data.faithful(), GaussianMixtureEM(n_init=1, random_state=0), [1, 2], **grid)
+    ax = selection.plot(criteria=["bic", "aic"])
+    ax.figure.draw_without_rendering()
+    assert ax.get_legend().get_window_extent().y1 < ax.get_window_extent().y0
+    plt.close("all")
+
+
 def test_a_candidate_says_what_it_is():
     (candidate,) = select(reference_data.faithful(), GaussianMixtureEM(), [1], covariance_type=["tied"]).candidates
     named = "Candidate of GaussianMixtureEM, n_components = 1, covariance_type = tied"

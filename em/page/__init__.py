@@ -92,12 +92,17 @@ def page(title: str, lead: str, sections: Iterable[Section], tone: str = "doubtf
     shown = [_shown(section) for section in sections]
     values = {
         "title": plain(title),
-        "lead": plain(lead[:1].upper() + lead[1:]),
+        "lead": plain(capital(lead)),
         "tone": tone,
         "sections": shown,
         "made": _made(),
     }
     return template.render(page=values)
+
+
+def capital(text: str) -> str:
+    """Return text that begins with a capital, and is as it was else."""
+    return text[:1].upper() + text[1:]
 
 
 def _shown(section: Section) -> dict[str, Any]:

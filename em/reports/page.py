@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from em.page import Section, write_page
+from em.page import Section, capital, write_page
 from em.plots import plot, plot_silhouettes
 from em.reports.summary import CRITERIA, SURE, Summary
 from models.shown import shown
@@ -46,7 +46,7 @@ def write_selection_report(selection: Any, X: ArrayLike, path: str | PathLike[st
         return
     chosen = ", ".join(f"{key} = {value}" for key, value in _texts(best.settings).items())
     summary = best.estimator.summary(X, uncertainty=has_errors(best.estimator), **weight)
-    sections += [Section(f"The best: {summary.model}", [f"{summary.status}."])]
+    sections += [Section(f"The best: {summary.model}", [f"{capital(summary.status)}."])]
     sections += _sections(best.estimator, X, summary, weight)
     lead = f"{selection.criterion.upper()} chooses {chosen}."
     write_page(path, title, lead, sections, tone_of(best.estimator))
@@ -116,9 +116,7 @@ def _parameters(estimator: Any, summary: Summary) -> Section:
         return Section("Parameters", left_out, rows)
     caption = OF_SE.format(kind=table.kind, level=table.level)
     without = {"kind"} if any(row["note"] for row in rows) else {"kind", "note"}
-    return Section(
-        "Parameters", [*left_out, f"{table.status[:1].upper()}{table.status[1:]}."], _named(rows, without), caption
-    )
+    return Section("Parameters", [*left_out, f"{capital(table.status)}."], _named(rows, without), caption)
 
 
 def _named(rows: list[dict[str, Any]], without: Collection[str] = ()) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from em.plots.axes import axes_or_new
+from em.plots.axes import axes_or_new, legend
 from em.plots.colours import component_colours
 from em.selection.result import CRITERIA, Candidate, Selection, best_by, n_components_of, structure_of
 from models.labels import label
@@ -46,5 +46,5 @@ def draw_criteria(selection: Selection, ax: Any, criteria: Sequence[str]) -> Any
         ax.axvline(K, color="0.6", linewidth=1, zorder=0)
         ax.set_title(f"{selection.criterion.upper()} chooses K = {K}", fontsize=10)
     if len(lines) > 1 or several:
-        ax.legend()
+        legend(ax)
     return ax
