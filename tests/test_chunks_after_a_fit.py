@@ -20,7 +20,7 @@ from em import (
     likelihood_ratio_test,
     select,
 )
-from em.plots import plot, plot_silhouettes
+from em.plots import plot_silhouettes
 from em.variational_mixture import VariationalMixture
 from models.gmm import GMMPrior
 
@@ -258,7 +258,6 @@ def test_components_are_selected_by_chunks():
     "call",
     [
         lambda: likelihood_ratio_test(CHUNKS, FIT, 1, n_bootstrap=1),
-        lambda: plot(FIT, CHUNKS),
         lambda: plot_silhouettes(KMeans(2, random_state=0).fit(X), CHUNKS),
         lambda: VariationalMixture(2, prior=GMMPrior.weakly_informative(X, 2)).fit(CHUNKS),
         lambda: GMMPrior.weakly_informative(CHUNKS, 2),
@@ -269,9 +268,7 @@ def test_what_needs_all_rows_at_once_computes_no_chunks_and_says_so(call):
         call()
 
 
-def test_neither_bags_nor_bootstraps_of_chunks_are_taken():
+def test_bags_are_not_taken():
     for foreign in (dask.delayed(X), dask.bag.from_sequence([[1.0, 2.0]])):
         with pytest.raises(TypeError, match=r"X must be in memory here, got a Dask (Delayed|Bag)"):
             GaussianMixtureEM(2).fit(foreign)
-    with pytest.raises(ValueError, match=r"kind must be 'louis' where X is in chunks.*em\.sample_rows\(X, 20_000\)"):
-        FIT.uncertainty(CHUNKS, kind="bootstrap")

@@ -218,10 +218,15 @@ def repeated_rows(sample_weight: ArrayLike | None, X: Any) -> np.ndarray:
     ValueError
         If the weights are not whole numbers.
     """
-    weights, order = frequencies(sample_weight, X.shape[0]), row_order(X)
+    weights, order = whole_numbers(frequencies(sample_weight, X.shape[0])), row_order(X)
+    return np.repeat(order, weights[order])
+
+
+def whole_numbers(weights: Array) -> np.ndarray:
+    """Return weights as integers, or raise a ValueError if they are no whole numbers."""
     if (weights % 1 != 0).any():
         raise ValueError(f"sample_weight must hold whole numbers, which count rows, for a bootstrap, got {weights}")
-    return np.repeat(order, weights[order].astype(int))
+    return weights.astype(int)
 
 
 def row_blocks(n_rows: int, n_parameters: int) -> Iterator[slice]:
