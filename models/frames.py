@@ -52,8 +52,8 @@ def check_dense(name: str, values: Any) -> None:
     """Raise a TypeError if the values are a sparse matrix, or in Dask's chunks."""
     if is_dask(values):
         raise TypeError(
-            f"{name} must be in memory here, got a Dask {type(values).__name__}: pass {name}.compute(), of a part "
-            "if it is too large"
+            f"{name} must be in memory here, got a Dask {type(values).__name__}: pass {name}.compute(), or of a part "
+            f"em.sample_rows({name}, 20_000)"
         )
     if hasattr(values, "toarray") and scipy.sparse.issparse(values):  # SciPy loads it when it is asked for
         raise TypeError(f"{name} must be dense, got a sparse {type(values).__name__}: pass {name}.toarray()")
