@@ -155,7 +155,6 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         self._refuse_sizes_of_rows(self._size())
 
     def _check_part(self, part: Samples) -> None:
-        self._check_parts()
         self._check_cells(part)
 
     def _joint_problem(self, samples: Sequence[Samples]) -> Problem[P] | None:
