@@ -83,30 +83,31 @@ def _middle_of(values: Array) -> str:
 
 def _pass(fit_by: Fit, iterations: int) -> tuple[float, float]:
     """Return seconds by the clock and of the processors that one iteration takes."""
-    marks = [(time.perf_counter(), processor_seconds())]
+    seconds = []
     for max_iter in (1, 1 + iterations):
+        at, before = time.perf_counter(), processor_seconds()
         fit_by(max_iter)
-        marks.append((time.perf_counter(), processor_seconds()))
-    short, long = np.diff(marks, axis=0)
-    clock, processor = (long - short) / iterations
-    return float(clock), float(processor)
+        after = processor_seconds()
+        used = sum(after[process] - before.get(process, 0.0) for process in after)  # some may have ended
+        seconds.append((time.perf_counter() - at, used))
+    (short_clock, short), (long_clock, long) = seconds
+    return (long_clock - short_clock) / iterations, (long - short) / iterations
 
 
-def processor_seconds() -> float:
-    """Return what this process and those that it started have used of processors, from Linux's /proc."""
+def processor_seconds() -> dict[int, float]:
+    """Return what this process and those that it started have used of processors, by number, from Linux's /proc."""
     parents, used = {}, {}
     for file in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = file.read_text().rpartition(")")[2].split()
         except OSError:  # it has ended
             continue
-        parents[int(file.parent.name)], used[int(file.parent.name)] = int(fields[1]), sum(map(int, fields[11:15]))
-    ours, ticks = {os.getpid()}, 0
+        parents[int(file.parent.name)], used[int(file.parent.name)] = int(fields[1]), sum(map(int, fields[11:13]))
+    ours = {os.getpid()}
     for process in sorted(parents):  # parents have, but for a wrap of numbers, smaller ones
-        if process in ours or parents[process] in ours:
+        if parents[process] in ours:
             ours.add(process)
-            ticks += used[process]
-    return ticks / os.sysconf("SC_CLK_TCK")
+    return {process: used[process] / os.sysconf("SC_CLK_TCK") for process in ours}
 
 
 def _by_workers(client: Any, folder: str, size: int, begin: GMMParameters) -> Fit:
