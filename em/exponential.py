@@ -154,9 +154,6 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
     def _check_parts(self) -> None:
         self._refuse_sizes_of_rows(self._size())
 
-    def _check_part(self, part: Samples) -> None:
-        self._check_cells(part)
-
     def _joint_problem(self, samples: Sequence[Samples]) -> Problem[P] | None:
         """Take the rows of all samples together, each with a weight in every one of them."""
         if any(issparse(own.X) or self._beside(own) or not own.complete for own in samples):
@@ -254,8 +251,8 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
 
     def _statistics_of_one(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Statistics:
         matrix = samples_to_use(self, X, missing=True)
-        rows = self._steps.rows(matrix, self._size_for(matrix.shape))
-        return self._steps.sums(rows, self._counted(X, sample_weight)[:, None])
+        rows, counted = self._steps.rows(matrix, self._size_for(matrix.shape)), self._counted(X, sample_weight)
+        return self._steps.sums(rows, counted[:, None])
 
     def _log_joint_of(self, X: Array) -> Callable[[slice], Array]:
         rows = self._steps.rows(X, self._size_for(X.shape), getattr(self, "feature_names_in_", None))

@@ -188,7 +188,7 @@ class StreamedMixture[P: Parameters](StreamLearner[P]):
             stream = Stream.empty(settings or StreamSettings(), D)
         self._check_parts()
         if len(part.X):
-            self._check_part(part)
+            self._check_cells(part)
         return stream, part
 
 

@@ -38,7 +38,7 @@ from em.process.progress import track
 from em.samples import Samples, samples_to_use
 from em.samples.distinct import row_order
 from em.uncertainty.entries import Entries
-from em.uncertainty.louis import frequencies, repeated_rows, whole_numbers
+from em.uncertainty.louis import frequencies, repeated_rows
 from models.validation import Array
 
 AT_A_TIME = 100  # replicates in one batch
@@ -76,7 +76,7 @@ def resampled(
         fit = estimator.at_estimate(np.arange(rows.n_rows))
     else:
         matrix = samples_to_use(estimator, X, missing=True)
-        whole_numbers(frequencies(sample_weight, matrix.shape[0]))
+        frequencies(sample_weight, matrix.shape[0], whole=True)
         fit = estimator.at_estimate(np.arange(matrix.shape[0]))
         rows = samples = fit._distinct(fit._samples(matrix, sample_weight))
     n, entries = samples.total, estimator._entries(samples.total)
