@@ -158,6 +158,24 @@ def test_odd_batches_leave_parameters_legal_and_a_saved_stream_goes_on_with_the_
     assert fit.sample(3, random_state=0)[0].shape == (3, 2)
 
 
+@pytest.mark.filterwarnings("ignore::em.NotIdentifiableWarning")
+@each_family_once
+def test_a_stream_saved_after_each_of_its_first_rows_goes_on_with_the_same_bits(family, tmp_path):
+    X, _ = rows_of(family, 12)
+    named = {"levels": (3, 2)} if hasattr(family.estimator(2), "levels") else {}
+    X, fit = np.vstack([np.full((1, 2), np.nan), X, X]), streamed(family, [X[:1]], **named)
+    resumed, n_unfitted = fit, 0
+    for row in X:
+        save(resumed, tmp_path / "stream.json")
+        n_unfitted += "parameters_" not in vars(resumed)
+        resumed = load(tmp_path / "stream.json").partial_fit(row[None])
+        fit = copy.copy(fit).partial_fit(row[None])
+        assert resumed.status_ == fit.status_
+    assert n_unfitted > 0
+    for name, array in fit.parameters_.arrays().items():
+        np.testing.assert_array_equal(array, resumed.parameters_.arrays()[name])
+
+
 def test_steps_that_would_be_no_mixture_are_left_out_and_counted():
     X, _ = simulate(TRUTH, 300, 0)
     fit = GaussianMixtureEM(2, random_state=0).partial_fit(X, settings=StreamSettings(first_rows=300, half_life=20))
