@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from em.chunked import is_chunked
+from em.chunked.chunks import Chunks
 from em.chunked.predictions import lazily
 from em.chunked.quantiles import quantile_of_chunks
 from em.estimator import MixtureEM
@@ -127,12 +128,20 @@ def is_anomaly(
     4
     """
     if is_chunked(X):
-        if threshold is None:
-            threshold = density_threshold(estimator, X, quantile, sample_weight=sample_weight, **size)
-        fit, t = estimator._for_chunks(X), checked_threshold(threshold)
-        return lazily(partial(is_anomaly, fit, threshold=t, **size), X, dtype=bool)
+        t = threshold_of_chunks(estimator, X, threshold, quantile, sample_weight, **size)
+        return lazily(partial(is_anomaly, estimator._for_chunks(X), threshold=t, **size), X, dtype=bool)
     log_density, seen = estimator.score_samples(X, **size), has_observed(encoded(estimator, X))
     return anomalies_among(log_density, seen, estimator._counted(X, sample_weight), threshold, quantile)
+
+
+def threshold_of_chunks(
+    estimator: Any, X: Any, threshold: float | None, quantile: float, sample_weight: Any, **size: Any
+) -> Any:
+    """Return the threshold that was given, or that of all rows; weights must be one for each row in either case."""
+    if threshold is None:
+        return density_threshold(estimator, X, quantile, sample_weight=sample_weight, **size)
+    Chunks.of(X, sample_weight)
+    return checked_threshold(threshold)
 
 
 def anomalies_among(

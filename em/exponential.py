@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.utils import Tags
 
+from em.chunked.predictions import sums_of
 from em.engine.problem import Arrays, Problem, log_prior_size
 from em.estimator import MixtureEM
 from em.identifiability.rank_test import identify
@@ -18,7 +19,7 @@ from em.samples import Samples, samples_to_use, weighted
 from em.steps import Steps
 from em.steps.passes import exponential_expect
 from em.steps.problem import MStep
-from em.steps.rows import Rows, Sums
+from em.steps.rows import Rows, Statistics, Sums
 from em.uncertainty.entries import Entries, entries_of
 from em.uncertainty.independent import complete_data, log_prior_slopes, observed_information, whitened
 from em.uncertainty.louis import Information, LabelledSums, labelled_sums, louis
@@ -153,10 +154,6 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
     def _check_parts(self) -> None:
         self._refuse_sizes_of_rows(self._size())
 
-    def _check_part(self, part: Samples) -> None:
-        self._check_parts()
-        self._check_cells(part)
-
     def _joint_problem(self, samples: Sequence[Samples]) -> Problem[P] | None:
         """Take the rows of all samples together, each with a weight in every one of them."""
         if any(issparse(own.X) or self._beside(own) or not own.complete for own in samples):
@@ -250,10 +247,12 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         return means if not self._steps.size_name else means * self._steps.sizes(self._size_for(X.shape), X.shape)
 
     def _pooled(self, X: ArrayLike, sample_weight: ArrayLike | None) -> P:
+        return self._steps.most_probable(sums_of(type(self)._statistics_of_one, self, X, sample_weight), None)
+
+    def _statistics_of_one(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Statistics:
         matrix = samples_to_use(self, X, missing=True)
-        return self._steps.pooled(
-            self._steps.rows(matrix, self._size_for(matrix.shape)), self._counted(X, sample_weight)
-        )
+        rows, counted = self._steps.rows(matrix, self._size_for(matrix.shape)), self._counted(X, sample_weight)
+        return self._steps.sums(rows, counted[:, None])
 
     def _log_joint_of(self, X: Array) -> Callable[[slice], Array]:
         rows = self._steps.rows(X, self._size_for(X.shape), getattr(self, "feature_names_in_", None))

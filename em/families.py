@@ -9,6 +9,8 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import em
 from em.steps import Steps
 from em.steps.conjugate import ConjugateMixture
@@ -48,6 +50,16 @@ def conjugate_mixture(X: Any, prior: Any, **size: Any) -> Any:
         return build(X, prior, **size)
     steps = steps_of(module)
     return ConjugateMixture(steps, steps.rows(X, steps.cells.size_of(1, size)), prior)
+
+
+def mixture_of_chunks(X: Any, prior: Any, **size: Any) -> Any:
+    """Return what `conjugate_mixture` gives, of a Dask array or DataFrame, without its data: it takes rows of chunks.
+
+    A family whose chunks tell more than their number of columns, such as levels, states ``example_of_chunks``.
+    """
+    example_of = getattr(family_module(prior), "example_of_chunks", None)
+    rows, size = (np.ones((1, X.shape[1])), size) if example_of is None else example_of(X, **size)
+    return conjugate_mixture(rows, prior, **size)
 
 
 def without_samples(mixture: Any) -> Any:

@@ -13,16 +13,16 @@ from sklearn.utils.validation import check_is_fitted
 from em.bound import normalise
 from em.chunked import is_chunked
 from em.chunked.frames import filled_chunks
-from em.chunked.predictions import sums_over
+from em.chunked.predictions import sums_of
 from em.chunked.samples import chunked_samples
 from em.engine.blocks import each_block
 from em.identifiability import Identifiability
 from em.predictions import NOBODY, Predictions, has_observed, sums_of_rows
 from em.samples import Samples, samples_to_use
 from em.uncertainty import KINDS, Uncertainty, from_information, from_replicates
-from em.uncertainty.bootstrap import bootstrap
+from em.uncertainty.bootstrap import resampled, simulated
 from em.uncertainty.laplace import LaplacePosterior, laplace_posterior
-from em.uncertainty.louis import Information, frequencies, repeated_rows
+from em.uncertainty.louis import Information, frequencies
 from models.frames import filled_like
 from models.parameters import Parameters
 from models.shown import shown
@@ -125,9 +125,7 @@ class FittedMixture[P: Parameters](Predictions, ABC):
 
     def _criteria(self, X: ArrayLike, sample_weight: ArrayLike | None) -> dict[str, float]:
         """Return all three information criteria from one E-step."""
-        if is_chunked(X):
-            return self._criteria_from(*sums_over(self._for_chunks(X)._sums_for_criteria, X, sample_weight).tolist())
-        return self._criteria_from(*self._sums_for_criteria(X, sample_weight).tolist())
+        return self._criteria_from(*sums_of(type(self)._sums_for_criteria, self, X, sample_weight).tolist())
 
     def _sums_for_criteria(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
         return sums_of_rows(*self._normalised(X), self._counted(X, sample_weight))
@@ -164,13 +162,14 @@ class FittedMixture[P: Parameters](Predictions, ABC):
 
         Parameters
         ----------
-        X : array_like, shape (n, D)
+        X : array_like, or a Dask array or DataFrame, shape (n, D)
             The samples that the mixture was fitted to.
         kind : {"louis", "bootstrap", "parametric bootstrap"}, default "louis"
             "louis" takes the observed information by Louis' identity, under a prior known as Laplace's approximation,
             and normal intervals on the log scale for variances, the logit scale for weights and probs, the plain scale
             for means and covariances. The bootstraps refit samples drawn from the rows of X, or from the fitted
-            mixture, and take percentile intervals.
+            mixture, and take percentile intervals. Of more than 65,535 distinct rows in chunks, "bootstrap" draws all n
+            samples from a random part of about 20,000.
         level : float, default 0.95
             Nominal coverage of the intervals.
         sample_weight : array_like, shape (n,), or None
@@ -210,22 +209,15 @@ class FittedMixture[P: Parameters](Predictions, ABC):
         """
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {shown(kind)}")
-        if is_chunked(X):
-            return self._uncertainty_of_chunks(X, kind, number_between("level", level, 0, 1), sample_weight)
-        X = samples_to_use(self, X, missing=True)
-        level, w = number_between("level", level, 0, 1), frequencies(sample_weight, X.shape[0])
+        number_between("level", level, 0, 1)
         if count_at_least_one("n_bootstrap", n_bootstrap) < 2 and kind != "louis":
             raise ValueError(f"n_bootstrap must be at least 2 for a standard deviation, got {n_bootstrap}")
-        if (parametric := kind == "parametric bootstrap") and issparse(X):
-            raise TypeError("X must be dense for a parametric bootstrap, which draws dense X: pass kind='bootstrap'")
         if kind == "louis":
-            counted = (w > 0) & has_observed(X)  # what takes part in a fit
-            return from_information(self._information(X[counted], w[counted], counted), self._approximation, level)
-        rows, entries = repeated_rows(sample_weight, X), self._entries(w.sum())
+            return from_information(self._information_from(X, sample_weight), self._approximation, level)
         rng = random_source(self.random_state if random_state is None else random_state)
         seeds = rng.randint(2**31 - 1, size=n_bootstrap).tolist()
-        replicates, status = bootstrap(self, X, rows, entries, seeds, parametric, progress)
-        return from_replicates(entries, replicates, kind, level, status)
+        replicate = simulated if kind == "parametric bootstrap" else resampled
+        return from_replicates(*replicate(self, X, sample_weight, seeds, progress), kind, level)
 
     def laplace(self, X: ArrayLike, *, level: float = 0.95, sample_weight: ArrayLike | None = None) -> LaplacePosterior:
         """Return Laplace's approximation of the posterior at MAP: means, standard deviations, intervals and draws.
@@ -267,27 +259,20 @@ class FittedMixture[P: Parameters](Predictions, ABC):
         if self.prior is None:
             raise ValueError("prior must be given to the fit, for there is a posterior under a prior only; got None")
         number_between("level", level, 0, 1)
+        return laplace_posterior(self.parameters_, self._information_from(X, sample_weight), level)
+
+    def _information_from(self, X: Any, sample_weight: Any) -> Information:
+        """Return the observed information of the user's rows, which may be in chunks."""
         if is_chunked(X):
-            information = self._information_of(chunked_samples(self._for_chunks(X), X, sample_weight))
-        else:
-            X = samples_to_use(self, X, missing=True)
-            w = frequencies(sample_weight, X.shape[0])
-            counted = (w > 0) & has_observed(X)
-            information = self._information(X[counted], w[counted], counted)
-        return laplace_posterior(self.parameters_, information, level)
+            return self._information_of(chunked_samples(self._for_chunks(X), X, sample_weight))
+        matrix = samples_to_use(self, X, missing=True)
+        w = frequencies(sample_weight, matrix.shape[0])
+        counted = (w > 0) & has_observed(matrix)  # what takes part in a fit
+        return self._information(matrix[counted], w[counted], counted)
 
     @property
     def _approximation(self) -> str:
         return "observed information (Louis)" if self.prior is None else "Laplace approximation (Louis)"
-
-    def _uncertainty_of_chunks(self, X: Any, kind: str, level: float, sample_weight: Any) -> Uncertainty:
-        if kind != "louis":
-            raise ValueError(
-                f"kind must be 'louis' where X is in chunks, which are read twice, got {shown(kind)}: a bootstrap "
-                "refits rows in memory; of a part, as em.sample_rows(X, 20_000), its errors are those of so few rows"
-            )
-        samples = chunked_samples(self._for_chunks(X), X, sample_weight)
-        return from_information(self._information_of(samples), self._approximation, level)
 
     def at_estimate(self, rows: np.ndarray) -> Self:
         """Return an estimator for these rows of X that stands at the estimate: its fit starts there."""

@@ -10,7 +10,7 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, DensityMixin
 
 from em.chunked import is_chunked
-from em.chunked.predictions import for_chunks, lazily, sums_over
+from em.chunked.predictions import for_chunks, lazily, sums_of
 from em.reports import ReportsOfMixture
 from em.samples import encoded
 from em.uncertainty.entries import Entries
@@ -108,13 +108,10 @@ class Predictions(ReportsOfMixture, DensityMixin, BaseEstimator, ABC):
 
     def _log_likelihood_of(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
         """Return the log-likelihood of X, and the number of samples that it is of."""
-        if is_chunked(X):
-            log_likelihood, n = sums_over(self._for_chunks(X)._log_likelihood_and_number, X, sample_weight)
-        else:
-            log_likelihood, n = self._log_likelihood_and_number(X, sample_weight)
+        log_likelihood, n = sums_of(type(self)._log_likelihood_and_number, self, X, sample_weight).tolist()
         if not n > 0:
             raise ValueError(NOBODY)
-        return float(log_likelihood), float(n)
+        return log_likelihood, n
 
     def _log_likelihood_and_number(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
         log_prob, counted = self.score_samples(X), self._counted(X, sample_weight)

@@ -32,19 +32,25 @@ Corduneanu & Bishop (2001), Variational Bayesian model selection for mixture dis
 Watanabe & Watanabe (2006), Variational Bayesian stochastic complexity of mixture models, NIPS 18.
 """
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from em.bound import check_responsibilities, normalise
+from em.chunked import is_chunked
+from em.chunked.mean_field import over_chunks
+from em.chunked.predictions import lazily
+from em.chunked.samples import ChunkedSamples, chunked_samples
 from em.engine import best_of, run_em
-from em.families import conjugate_mixture, without_samples
+from em.families import conjugate_mixture, mixture_of_chunks, without_samples
 from em.gibbs import one_hot, start_labels
-from em.samples import weighted
+from em.predictions import has_observed
+from em.samples import Samples, weighted
 from em.status import NotConvergedWarning, tell
-from models.shown import one_line
+from models.shown import one_line, shown
 from models.validation import Array, check_sample_weight, count_at_least_one, number_above, random_source
 
 
@@ -59,7 +65,7 @@ class VariationalPosterior:
     mean, standard_deviation : dict of ndarray
         Of each parameter under q, by name; NaN where it does not exist.
     responsibilities : ndarray, shape (n, K)
-        q(z_i = k).
+        q(z_i = k). Of Dask's chunks it is a lazy array; where such a fit was loaded, None.
     elbo : float
         Evidence lower bound, in nats.
     history : ndarray, shape (n_iter + 1,)
@@ -71,7 +77,7 @@ class VariationalPosterior:
     """
 
     distribution: Any
-    responsibilities: Array
+    responsibilities: Any
     elbo: float
     history: Array
     converged: bool
@@ -143,8 +149,9 @@ def variational(
 
     Parameters
     ----------
-    X : array_like, shape (n, D)
-        Samples. A missing count (NaN) is legal; a missing Gaussian cell is not.
+    X : array_like, or a Dask array or DataFrame, shape (n, D)
+        Samples. A missing count (NaN) is legal; a missing Gaussian cell is not. Rows that are all missing take no part.
+        All restarts share passes over chunks, and start from a sample of their rows (:mod:`em.chunked.summary`).
     n_components : int
         Number of components K, or the most there may be where the concentration is below 1.
     prior : MixturePrior
@@ -153,7 +160,7 @@ def variational(
         Number of restarts, each from labels by k-means++; the one of the highest ELBO is kept. They begin with K
         clusters, and where the concentration is below (M + 1) / 2 with fewer and fewer, down to 1.
     init : array_like, shape (n, K), or None
-        Responsibilities of one start, instead.
+        Responsibilities of one start, instead; none where X is in chunks.
     tol : float
         Bound on the gain still to come, in nats of the whole ELBO.
     max_iter : int
@@ -177,30 +184,72 @@ def variational(
     array([0. , 0. , 0.4, 0.6])
     """
     K = count_at_least_one("n_components", n_components)
-    mixture = conjugate_mixture(X, prior, **size)
-    mixture.check_fits(K)
     check_settings(n_init, tol, max_iter)
-    weights = check_sample_weight(sample_weight, len(mixture.X))
-    fitted, counted = mixture, np.ones(len(mixture.X), dtype=bool)
-    if weights is not None and not weights.all():
-        counted = weights > 0
-        fitted, weights = mixture.part(counted), weights[counted]
+    data = (_of_chunks if is_chunked(X) else _in_memory)(X, prior, sample_weight, size)
+    data.mixture.check_fits(K)
+    fitted, weights = data.fitted, data.weights
     if init is None:
         rng = random_source(random_state)
-        fewest = 1 if np.max(prior.concentration) < (mixture.n_component_parameters + 1) / 2 else K
+        fewest = 1 if np.max(prior.concentration) < (fitted.n_component_parameters + 1) / 2 else K
         clusters = np.linspace(K, fewest, n_init).round().astype(int)
         starts = [one_hot(start_labels(fitted.X, k, rng, weights), K) for k in clusters]
+    elif data.counted is None:
+        raise ValueError(f"init must be None where X is in chunks, got {shown(init)}")
     else:
-        starts = [_check_init(init, len(mixture.X), K)[counted]]
+        starts = [_check_init(init, len(data.counted), K)[data.counted]]
     problem = fitted.problem(K, weights)
+    problem = problem if data.all_chunks is None else over_chunks(problem, data.mixture, data.all_chunks)
     runs = run_em(problem, [fitted.posterior(weighted(r, weights)) for r in starts], tol=tol, max_iter=max_iter)
     best = best_of(runs, problem)
     status = f"{best.status}; best of {len(runs)} restart(s)"
     if not best.converged:
         tell(status, NotConvergedWarning)
-    q, responsibilities = best.parameters, normalise(mixture.expected_log_joint(best.parameters))[0]
     run = best.objective, best.history, best.converged, status
-    return VariationalPosterior(q, responsibilities, *run, without_samples(mixture))
+    found = VariationalPosterior(best.parameters, None, *run, without_samples(data.mixture))
+    if data.counted is None:
+        return replace(found, responsibilities=lazily(found.predict_proba, X, K))
+    return replace(found, responsibilities=normalise(data.mixture.expected_log_joint(best.parameters))[0])
+
+
+class _Data(NamedTuple):
+    """All rows, those that starts are made from and how often each counts, and which rows in memory take part.
+
+    Of more chunks than are at hand ``all_chunks`` has all rows.
+    """
+
+    mixture: Any
+    fitted: Any
+    weights: Array | None
+    counted: np.ndarray | None
+    all_chunks: ChunkedSamples | None
+
+
+def _in_memory(X: ArrayLike, prior: Any, sample_weight: ArrayLike | None, size: dict[str, Any]) -> _Data:
+    mixture = conjugate_mixture(X, prior, **size)
+    weights = check_sample_weight(sample_weight, len(mixture.X))
+    counted = has_observed(mixture.encode(X))
+    counted = counted if weights is None else counted & (weights > 0)
+    if counted.all():
+        return _Data(mixture, mixture, weights, counted, None)
+    return _Data(mixture, mixture.part(counted), None if weights is None else weights[counted], counted, None)
+
+
+def _of_chunks(X: Any, prior: Any, sample_weight: Any, size: dict[str, Any]) -> _Data:
+    mixture = mixture_of_chunks(X, prior, **size)
+    samples = chunked_samples(mixture, X, sample_weight)
+    samples.sum_of(partial(_check_cells, mixture=mixture))
+    rows = samples.distinct(hashed=True)
+    if rows.in_memory:
+        return _Data(mixture, mixture.for_rows(rows.X), rows.weights, None, None)
+    hand = samples.at_hand
+    weights = np.ones(len(hand.X)) if hand.weights is None else hand.weights
+    return _Data(mixture, mixture.for_rows(hand.X), weights * (samples.total / hand.total), None, samples)
+
+
+def _check_cells(part: Samples, mixture: Any) -> int:
+    """Raise a ValueError if a cell of a chunk is none of the family's; return 0, which adds up."""
+    mixture.for_rows(part.X)
+    return 0
 
 
 def check_settings(n_init: Any, tol: Any, max_iter: Any) -> None:

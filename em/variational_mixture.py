@@ -11,6 +11,9 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from em.bound import normalise
+from em.chunked import is_chunked
+from em.chunked.predictions import sums_of
+from em.chunked.samples import check_header
 from em.families import conjugate_mixture
 from em.predictions import Predictions
 from em.reports.summary import Summary, summary_of
@@ -92,7 +95,7 @@ class VariationalMixture(Predictions):
 
         Parameters
         ----------
-        X : array_like, shape (n, D)
+        X : array_like, or a Dask array or DataFrame, shape (n, D)
             Samples. A missing count (NaN) is legal; a missing Gaussian cell is not.
         y : ignored
             Present for scikit-learn's conventions.
@@ -104,14 +107,17 @@ class VariationalMixture(Predictions):
         """
         settings = {name: getattr(self, name) for name in ("n_init", "init", "tol", "max_iter", "random_state")}
         found = variational(X, self.n_components, self.prior, **settings, sample_weight=sample_weight, **size)
-        validate_data(self, X, reset=True, skip_check_array=True)
+        if is_chunked(X):
+            check_header(self, X, reset=True)
+        else:
+            validate_data(self, X, reset=True, skip_check_array=True)
         if nowhere := [name for name, array in found.mean.items() if np.isnan(array).any()]:
             raise ValueError(
                 f"prior must leave every parameter a mean under q, got none of {', '.join(nowhere)}: raise its "
                 "degrees_of_freedom above D + 1, or call em.variational.variational"
             )
         self.posterior_: VariationalPosterior = found
-        self.parameters_: Parameters = found.for_rows(X, **size).parameters(found.mean)
+        self.parameters_: Parameters = found._mixture.parameters(found.mean)
         for name, array in self.parameters_.arrays().items():
             setattr(self, f"{name}_", array)
         self.lower_bound_, self.history_, self.converged_ = found.elbo, found.history, found.converged
@@ -165,15 +171,20 @@ class VariationalMixture(Predictions):
         return next(iter(getattr(self, "_given", {}).values()), 1)
 
     def _pooled(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Any:
+        if (steps := getattr(self.posterior_._mixture, "steps", None)) is None:
+            return None
+        return steps.most_probable(sums_of(type(self)._statistics_of_one, self, X, sample_weight), None)
+
+    def _statistics_of_one(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Any:
         mixture = self._rows(X)
-        steps = getattr(mixture, "steps", None)
-        return None if steps is None else steps.pooled(mixture.rows, self._counted(X, sample_weight))
+        return mixture.steps.sums(mixture.rows, self._counted(X, sample_weight)[:, None])
 
     def _packed(self) -> dict[str, Any]:
         """Return what a file holds in place of q, which is more than numbers."""
         q = self.posterior_
         X, size = q._mixture.example()
-        parts = {"q": q.distribution.arrays(), "responsibilities": q.responsibilities, "rows": X, "size": size}
+        r = None if is_chunked(q.responsibilities) else q.responsibilities
+        parts = {"q": q.distribution.arrays(), "responsibilities": r, "rows": X, "size": size}
         return {"posterior_": parts}
 
     def _unpack(self) -> None:

@@ -51,10 +51,9 @@ def is_dask(values: Any) -> bool:
 def check_dense(name: str, values: Any) -> None:
     """Raise a TypeError if the values are a sparse matrix, or in Dask's chunks."""
     if is_dask(values):
-        raise TypeError(
-            f"{name} must be in memory here, got a Dask {type(values).__name__}: pass {name}.compute(), of a part "
-            "if it is too large"
-        )
+        part = ", or of a part em.sample_rows(X, 20_000)" if name == "X" and hasattr(type(values), "ndim") else ""
+        kind = type(values).__name__
+        raise TypeError(f"{name} must be in memory here, got a Dask {kind}: pass {name}.compute(){part}")
     if hasattr(values, "toarray") and scipy.sparse.issparse(values):  # SciPy loads it when it is asked for
         raise TypeError(f"{name} must be dense, got a sparse {type(values).__name__}: pass {name}.toarray()")
 

@@ -180,3 +180,17 @@ def test_an_exchangeable_prior_does_not_see_the_order_of_components(seed):
     assert count_prior.log_prob(count.permute(order)) == pytest.approx(count_prior.log_prob(count))
     assert not replace(count_prior, concentration=[1.0, 2.0, 2.0]).exchangeable
     assert not replace(gaussian_prior, concentration=[1.0, 2.0, 2.0]).exchangeable
+
+
+def test_covariances_that_rounding_takes_for_singular_have_a_density():
+    rng, prior, n_tried = np.random.RandomState(0), gmm.GMMPrior(1.0, [0.0, 0.0], 0.2, 4.5, [[1.0, 0.2], [0.2, 1.0]]), 0
+    for _ in range(2000):
+        v = rng.normal(size=2) * 10.0 ** rng.randint(3, 12)
+        covariance = np.outer(v, v) + np.eye(2) * 10.0 ** rng.randint(-3, 3)
+        try:
+            np.linalg.cholesky(covariance)
+        except np.linalg.LinAlgError:
+            continue
+        n_tried += 1
+        assert not np.isnan(prior.log_prob(gmm.GMMParameters([1.0], [[0.0, 0.0]], [covariance])))
+    assert n_tried > 500

@@ -158,6 +158,24 @@ def test_odd_batches_leave_parameters_legal_and_a_saved_stream_goes_on_with_the_
     assert fit.sample(3, random_state=0)[0].shape == (3, 2)
 
 
+@pytest.mark.filterwarnings("ignore::em.NotIdentifiableWarning")
+@each_family_once
+def test_a_stream_saved_after_each_of_its_first_rows_goes_on_with_the_same_bits(family, tmp_path):
+    X, _ = rows_of(family, 12)
+    named = {"levels": (3, 2)} if hasattr(family.estimator(2), "levels") else {}
+    X, fit = np.vstack([np.full((1, 2), np.nan), X, X]), streamed(family, [X[:1]], **named)
+    resumed, n_unfitted = fit, 0
+    for row in X:
+        save(resumed, tmp_path / "stream.json")
+        n_unfitted += "parameters_" not in vars(resumed)
+        resumed = load(tmp_path / "stream.json").partial_fit(row[None])
+        fit = copy.copy(fit).partial_fit(row[None])
+        assert resumed.status_ == fit.status_
+    assert n_unfitted > 0
+    for name, array in fit.parameters_.arrays().items():
+        np.testing.assert_array_equal(array, resumed.parameters_.arrays()[name])
+
+
 def test_steps_that_would_be_no_mixture_are_left_out_and_counted():
     X, _ = simulate(TRUTH, 300, 0)
     fit = GaussianMixtureEM(2, random_state=0).partial_fit(X, settings=StreamSettings(first_rows=300, half_life=20))
@@ -287,6 +305,35 @@ def test_merged_streams_are_near_the_fit_to_all_rows():
     order, own = np.argsort(batch.means_[:, 0]), np.argsort(merged.means_[:, 0])
     errors = batch.uncertainty(X).standard_errors[2:6].reshape(2, 2)[order]
     assert np.abs((merged.means_[own] - batch.means_[order]) / errors).max() < 2
+
+
+@pytest.mark.parametrize("rows_kept", [8192, 500], ids=["all rows kept", "some rows kept"])
+def test_merged_streams_that_saw_different_components_look_back_at_the_rows_of_both(rows_kept, monkeypatch):
+    monkeypatch.setattr(em.streams.state, "MOST_SKETCHED", rows_kept)
+    X, _ = simulate(TRUTH, 3000, 0)
+    halves = np.split(X[np.argsort(X[:, 0])], 2)
+    settings = StreamSettings(first_rows=200)
+    merged = merge(*(streamed_gaussians(np.split(half, 3), settings) for half in halves))
+    batch = GaussianMixtureEM(2, random_state=0).fit(X)
+    order, own = np.argsort(batch.means_[:, 0]), np.argsort(merged.means_[:, 0])
+    errors = batch.uncertainty(X).standard_errors[2:6].reshape(2, 2)[order]
+    gaps = np.abs((merged.means_[own] - batch.means_[order]) / errors)
+    assert gaps.max() < (0.01 if rows_kept > 3000 else 10)  # of 500 rows errors are √6 times as large
+    assert merged.n_samples_seen_ == 3000
+
+
+@pytest.mark.filterwarnings("ignore::em.NotIdentifiableWarning")
+@each_family_once
+def test_batches_that_tell_nothing_change_nothing(family):
+    X, _ = rows_of(family, 120)
+    nothing = np.full((3, 2), np.nan)
+    named = {"levels": (3, 2)} if hasattr(family.estimator(2), "levels") else {}
+    fit, other = streamed(family, [nothing, X, nothing], **named), streamed(family, [X], **named)
+    fit.partial_fit(X, sample_weight=np.zeros(120))
+    assert fit.n_samples_seen_ == other.n_samples_seen_ == 120
+    for name, array in other.parameters_.arrays().items():
+        np.testing.assert_array_equal(fit.parameters_.arrays()[name], array)
+    assert fit.status_ == other.status_
 
 
 def test_samples_of_merged_streams_have_the_smaller_share(monkeypatch):

@@ -1,6 +1,7 @@
 """What a stream refuses, keeps of the fit before it, and gives back after an error."""
 
 import copy
+from dataclasses import replace
 
 import dask.array as da
 import dask.dataframe as dd
@@ -154,3 +155,14 @@ def test_a_stream_whose_parts_do_not_fit_is_not_saved(changes, message, tmp_path
         object.__setattr__(fit.stream_, name, value)
     with pytest.raises(ValueError, match=message):
         save(fit, tmp_path / "stream.json")
+
+
+def test_a_stream_that_lost_its_parameters_is_not_one_of_first_rows(tmp_path):
+    fit = PoissonMixtureEM(1).partial_fit([[1], [2], [4]])
+    del fit.parameters_
+    with pytest.raises(ValueError, match="parameters_ must be there where there are statistics"):
+        save(fit, tmp_path / "stream.json")
+    first = PoissonMixtureEM(3).partial_fit([[1]])
+    first.stream_ = replace(first.stream_, rows=np.array([[0.5]]))
+    with pytest.raises(ValueError, match="X must hold whole numbers"):
+        save(first, tmp_path / "stream.json")

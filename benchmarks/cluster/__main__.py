@@ -22,6 +22,7 @@ def main(
     resumes: Annotated[int, typer.Option(help="How many fits have their client killed, and go on.")] = 2,
     gigabytes: Annotated[float, typer.Option(help="Size of the data set on disk, which is removed again.")] = 0.3,
     limit: Annotated[float, typer.Option(help="Gigabytes that each worker may hold while it reads from disk.")] = 2.0,
+    rounds: Annotated[int, typer.Option(help="How often Spark and ours are timed, in turns.")] = 3,
     quick: Annotated[bool, typer.Option(help="Try Spark on few rows.")] = False,
     only: Annotated[
         str, typer.Option(help="A part: agreement, speed, overhead, workers, clients, disk, constants, spark.")
@@ -36,7 +37,7 @@ def main(
         "clients": lambda: clients_killed(resumes),
         "disk": lambda: on_disk(gigabytes, limit, iterations),
         "constants": lambda: constants(),
-        "spark": lambda: rival(QUICK if quick else SPARK, iterations),
+        "spark": lambda: rival(QUICK if quick else SPARK, iterations, rounds),
     }
     if only and only not in parts:
         raise typer.BadParameter(f"--only must be one of {', '.join(parts)}, got {only}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from copy import copy
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import DTypeLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from em.chunked import is_chunked
 from em.chunked.chunks import Chunks, rows_of
 from em.chunked.groups import refuse
 from em.chunked.samples import check_header
@@ -62,9 +64,16 @@ def said_of[T](method: Callable[[Any], T], rows: Any, number: int) -> T:
         refuse(number, error)
 
 
-def sums_over(function: Callable[[Any, Any], np.ndarray], X: Any, sample_weight: Any) -> np.ndarray:
-    """Return the sum over chunks of a function of their rows and weights, which gives an array."""
-    total: np.ndarray | None = Chunks.of(X, sample_weight).sum(function)
+def sums_of[T](function: Callable[[Any, Any, Any], T], estimator: Any, X: Any, sample_weight: Any) -> T:
+    """Return what a function of a fitted estimator, rows and weights gives; of chunks the sum over all."""
+    if not is_chunked(X):
+        return function(estimator, X, sample_weight)
+    return sums_over(partial(function, estimator._for_chunks(X)), X, sample_weight)
+
+
+def sums_over[T](function: Callable[[Any, Any], T], X: Any, sample_weight: Any) -> T:
+    """Return the sum over chunks of a function of their rows and weights."""
+    total: T | None = Chunks.of(X, sample_weight).sum(function)
     if total is None:
         raise ValueError("X must have a row with a positive weight, got none")
     return total

@@ -1,5 +1,8 @@
 """Random rows of chunks, in memory: for what needs rows at hand, such as a prior's scales, a picture or NUTS."""
 
+import operator
+from dataclasses import replace
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -7,6 +10,10 @@ from sklearn.utils.random import sample_without_replacement
 
 from em.chunked import is_chunked
 from em.chunked.chunks import rows_of
+from em.chunked.samples import CELLS_AT_A_TIME, ChunkedSamples
+from em.engine.blocks import blocks
+from em.samples import Samples
+from em.streams.row_sample import RowSample, samples_of
 from models.shown import shown
 from models.validation import count_at_least_one, random_source
 
@@ -48,6 +55,29 @@ def sample_rows(X: Any, n_rows: int, random_state: Any = None) -> Any:
         raise ValueError(f"X must be a Dask array or DataFrame, got {shown(X)}")
     sizes = sizes_of_chunks(X)
     return rows_at(X, sizes, row_numbers(int(sizes.sum()), n_rows, random_state))
+
+
+def in_memory(samples: ChunkedSamples, n_samples: int) -> Samples:
+    """Return the distinct rows with their weights where they are few, else about so many of the samples at random.
+
+    Each sample is as likely as another, whatever repeats, and a weight counts samples (:mod:`em.streams.row_sample`).
+    Draws follow the hashes of the rows.
+    """
+    if (whole := samples.distinct(hashed=True)).in_memory:
+        return whole
+    of_chunk = partial(_part_of_chunk, most=2 * n_samples, share=min(n_samples / samples.total, 1.0))
+    part: RowSample = samples.sum_of(of_chunk)
+    return samples_of(part.rows, part.weights, samples.names)
+
+
+def _part_of_chunk(chunk: Samples, most: int, share: float) -> RowSample:
+    """Return the part of a chunk, of few cells at a time: nothing of its size is held beside it."""
+
+    def of_block(at: slice) -> RowSample:
+        weights = None if chunk.weights is None else chunk.weights[at]
+        return RowSample.of(replace(chunk, X=chunk.X[at], weights=weights), most, share)
+
+    return reduce(operator.add, map(of_block, blocks(len(chunk.X), max(CELLS_AT_A_TIME // chunk.X.shape[1], 1))))
 
 
 def row_numbers(n: int, n_rows: int, random_state: Any) -> np.ndarray:

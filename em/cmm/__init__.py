@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from scipy.special import digamma, gammaln
 
 from em.bound import check_parameters
+from em.cmm.chunked_levels import levels_of_chunks
 from em.steps import Steps
 from em.steps.conjugate import ConjugateMixture
 from em.steps.rows import Parts, Theta
@@ -125,6 +126,14 @@ class Answers(ConjugateMixture):
     def labels(self, names: Sequence[str] | None) -> NamesByDim:
         """Name the cells too: each level of an item."""
         return labels_of_cells(names, self.levels)
+
+    def _encoded(self, X: Any) -> Array:
+        return self.encode(X)
+
+
+def example_of_chunks(X: Any, levels: Any = None) -> tuple[Array, dict[str, Any]]:
+    """Return a row without an answer, and the levels that chunks show."""
+    return np.full((1, X.shape[1]), np.nan), {"levels": levels_of_chunks(X, levels)}
 
 
 def conjugate_mixture(X: Any, prior: CMMPrior, levels: Any = None) -> ConjugateMixture:

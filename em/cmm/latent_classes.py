@@ -26,10 +26,12 @@ from numpy.typing import ArrayLike
 from scipy.special import entr
 from scipy.stats import chi2
 
+from em.bound import normalise
+from em.chunked import is_chunked
+from em.chunked.predictions import sums_of
+from em.chunked.samples import chunked_samples
 from em.cmm.estimator import CategoricalMixtureEM
-from em.predictions import has_observed
-from em.samples import samples_to_use
-from em.samples.distinct import distinct_rows
+from em.samples import Samples, kept_samples, samples_to_use
 from em.uncertainty.louis import frequencies
 from models.labels import plain
 from models.tables import Tabular, table_lines
@@ -47,7 +49,8 @@ class LatentClasses(Tabular):
     entropy_r_squared, relative_entropy : float
         How well the answers tell the classes apart, from 0 to 1; NaN for a single class.
     g_squared, x_squared : float
-        Likelihood-ratio and Pearson's statistic against the saturated model; NaN where an answer is missing.
+        Likelihood-ratio and Pearson's statistic against the saturated model; NaN where an answer is missing, or where
+        chunks show more than 65,535 patterns.
     degrees_of_freedom : int
         Of both; where it is negative the model has more parameters than the table of patterns has cells.
     p_values : tuple of float
@@ -96,8 +99,8 @@ def latent_classes(fit: CategoricalMixtureEM, X: ArrayLike, sample_weight: Array
     ----------
     fit : CategoricalMixtureEM
         The fitted model.
-    X : array_like, shape (n, D)
-        The samples that it was fitted to.
+    X : array_like, or a Dask array or DataFrame, shape (n, D)
+        The samples that it was fitted to. Chunks are read four times.
     sample_weight : array_like, shape (n,), or None
         How often each row occurs.
 
@@ -125,13 +128,10 @@ def latent_classes(fit: CategoricalMixtureEM, X: ArrayLike, sample_weight: Array
     entropy R² nan, relative entropy nan
     G² 39.5500 (p = 5.36e-08), X² 36.0000 (p = 2.89e-07), 4 df
     """
-    codes = samples_to_use(fit, X, missing=True)
-    w = frequencies(sample_weight, len(codes)) * has_observed(codes)
-    responsibilities, n, K = fit._normalised(X)[0], w.sum(), fit.n_components
-    modal = np.bincount(responsibilities.argmax(axis=1), w, minlength=K) / n
-    left = float(w @ entr(responsibilities).sum(axis=1)) / n
+    sums, K = sums_of(_sums, fit, X, sample_weight), fit.n_components
+    left, *modal = (sums[1:] / sums[0]).tolist()
     before = float(entr(fit.weights_).sum())
-    g, x = _distances(codes, fit.score_samples(X), w)
+    g, x = _distances(fit, _patterns(fit, X, sample_weight))
     df = prod(fit.parameters_.levels) - 1 - fit.n_free_parameters_
     tails = (float(chi2.sf(g, df)), float(chi2.sf(x, df))) if df > 0 else (np.nan, np.nan)
     errors = fit.uncertainty(X, sample_weight=sample_weight).standard_errors[K:].reshape(fit.probs_.shape)
@@ -143,16 +143,30 @@ def latent_classes(fit: CategoricalMixtureEM, X: ArrayLike, sample_weight: Array
         for k, (p, error) in enumerate(zip(probs, of_cell, strict=True))
     ]
     of_sizes, of_log = (1 - left / most if most > 0 else np.nan for most in (before, np.log(K)))
-    return LatentClasses(fit.weights_, modal, of_sizes, of_log, g, x, df, tails, table)
+    return LatentClasses(fit.weights_, np.array(modal), of_sizes, of_log, g, x, df, tails, table)
 
 
-def _distances(codes: Array, log_prob: Array, weights: Array) -> tuple[float, float]:
+def _sums(fit: CategoricalMixtureEM, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
+    """Return n, Σ_i H_i, and the samples whose most probable class each is."""
+    responsibilities, w = fit._normalised(X)[0], fit._counted(X, sample_weight)
+    modal = np.bincount(responsibilities.argmax(axis=1), w, minlength=fit.n_components)
+    return np.concatenate([[w.sum(), w @ entr(responsibilities).sum(axis=1)], modal])
+
+
+def _patterns(fit: CategoricalMixtureEM, X: ArrayLike, sample_weight: ArrayLike | None) -> Samples | None:
+    """Return the distinct rows, of codes, with how often each occurs; None if they are too many."""
+    if is_chunked(X):
+        rows: Samples = chunked_samples(fit._for_chunks(X), X, sample_weight).distinct(hashed=True)
+        return rows if rows.in_memory else None
+    codes = samples_to_use(fit, X, missing=True)
+    return kept_samples(codes, frequencies(sample_weight, len(codes)), None)[0].distinct(hashed=True)
+
+
+def _distances(fit: CategoricalMixtureEM, patterns: Samples | None) -> tuple[float, float]:
     """Return G² and X² between the observed patterns and those expected."""
-    counted = weights > 0
-    codes, log_prob, weights = codes[counted], log_prob[counted], weights[counted]
-    if np.isnan(codes).any():
+    if patterns is None or not patterns.complete:
         return np.nan, np.nan
-    first, f = distinct_rows(codes, weights)
-    expected = weights.sum() * np.exp(log_prob[first])
-    unseen = max(weights.sum() - float(expected.sum()), 0.0)  # (0 - f̂)² / f̂ of the patterns that nobody gave
+    f = np.ones(len(patterns.X)) if patterns.weights is None else patterns.weights
+    expected = patterns.total * np.exp(normalise(fit._log_joint_at(patterns, fit.parameters_))[1])
+    unseen = max(patterns.total - float(expected.sum()), 0.0)  # (0 - f̂)² / f̂ of the patterns that nobody gave
     return float(2 * (f @ np.log(f / expected))), float(((f - expected) ** 2 / expected).sum()) + unseen

@@ -3,7 +3,7 @@
 The posterior that follows once it is known who belongs where is in :mod:`em.gmm.posterior`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -139,19 +139,26 @@ class GaussianConjugate:
         scatter = statistics.second - np.einsum(SQUARES[kind], N, shift, shift)
         return conjugate_posterior(self.prior, N, statistics.centers + shift, scatter)
 
-    def problem(self, K: int, weights: Array | None = None) -> Problem[GaussianPosterior]:
-        """Return E-step, M-step and -KL(q || prior); steps are measured in units of n and the columns' deviations."""
-        (n_rows, D), kind = self.X.shape, self.prior.covariance_type
-        n = n_rows if weights is None else float(weights.sum())
-        empty = np.zeros(covariances_shape(kind, K, D))
-        before = conjugate_posterior(self.prior, np.zeros(K), np.zeros((K, D)), empty)
-        rows = GaussianRows(self.X, kind, weights)
+    def expectation(
+        self, weights: Array | None = None
+    ) -> Callable[[GaussianPosterior], tuple[float, GaussianStatistics]]:
+        """Return the E-step of mean field: Σ_i log Σ_k exp ρ_ik and the statistics, which add up over rows."""
+        n = len(self.X) if weights is None else float(weights.sum())
+        rows = GaussianRows(self.X, self.prior.covariance_type, weights)
 
         def expect(q: GaussianPosterior) -> tuple[float, GaussianStatistics]:
             parameters, log_total = self.plug_in(q)
             log_likelihood, statistics = rows.centred(parameters)
             return log_likelihood + n * log_total, statistics
 
+        return expect
+
+    def problem(self, K: int, weights: Array | None = None) -> Problem[GaussianPosterior]:
+        """Return E-step, M-step and -KL(q || prior); steps are measured in units of n and the columns' deviations."""
+        (n_rows, D), kind = self.X.shape, self.prior.covariance_type
+        n = n_rows if weights is None else float(weights.sum())
+        empty = np.zeros(covariances_shape(kind, K, D))
+        before = conjugate_posterior(self.prior, np.zeros(K), np.zeros((K, D)), empty)
         mean, deviation = mean_and_deviation(self.X, weights)
         deviation = np.where(np.ptp(self.X, axis=0) > 0, deviation, 1.0)
         variances = {"diag": deviation**2, "spherical": np.mean(deviation**2, keepdims=True)}
@@ -164,7 +171,14 @@ class GaussianConjugate:
             return -q.divergence(before)
 
         return one_by_one(
-            before, expect, self.updated, log_prior, before.with_arrays, units, n_samples=float(n), log_prior_size=size
+            before,
+            self.expectation(weights),
+            self.updated,
+            log_prior,
+            before.with_arrays,
+            units,
+            n_samples=float(n),
+            log_prior_size=size,
         )
 
     def log_joint(self, parameters: Mapping[str, Array]) -> Array:

@@ -20,7 +20,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Cluster
 from sklearn.utils import Tags, check_random_state
 
 from em.chunked import is_chunked
-from em.chunked.predictions import for_chunks, lazily, sums_over
+from em.chunked.predictions import for_chunks, lazily, sums_of
 from em.chunked.samples import ChunkedSamples, chunked_to_fit
 from em.kmeans.chunks import lloyds_of_chunks
 from em.kmeans.lloyd import LloydRun, lloyd, nearest, squared_distances
@@ -250,9 +250,7 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Return minus the inertia of X, of Dask's chunks in one pass."""
-        if is_chunked(X):
-            return -float(sums_over(self._for_chunks(X)._inertia, X, sample_weight))
-        return -float(self._inertia(X, sample_weight))
+        return -float(sums_of(type(self)._inertia, self, X, sample_weight))
 
     def _inertia(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
         distances = nearest(samples_to_use(self, X), self.cluster_centers_)[1]

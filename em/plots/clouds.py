@@ -62,5 +62,6 @@ def clouds_of(estimator: Any) -> Clouds | None:
         return None
     weights = theta.weights
     if hasattr(estimator, "posterior_"):
-        weights = np.where(estimator.posterior_.responsibilities.sum(axis=0) >= HALF, weights, 0)
+        n_samples = estimator.posterior_.distribution.concentration - estimator.prior.concentration
+        weights = np.where(n_samples >= HALF, weights, 0)
     return Clouds(weights, theta.means, theta.covariance_matrices, theta)

@@ -78,8 +78,8 @@ def _grid(x: Array) -> Array:
     return np.union1d(np.linspace(low, high, GRID), own if len(own) <= FINE else own[:: len(own) // FINE])
 
 
-def line_picture(estimator: Any, ax: Any, x: Array, weights: Array, name: str, *, counts: bool) -> None:
-    """Draw one feature with names, legend and notes."""
+def line_picture(estimator: Any, ax: Any, x: Array, weights: Array, name: str, part: str, *, counts: bool) -> None:
+    """Draw one feature with names, legend and notes, of which ``part`` is one."""
     K = estimator.n_components
 
     def densities(values: Array) -> Array:
@@ -89,16 +89,17 @@ def line_picture(estimator: Any, ax: Any, x: Array, weights: Array, name: str, *
     draw_line(ax, x, weights, densities, counts=counts)
     ax.set(xlabel=name_of_axis(name), ylabel="share of samples" if counts else "density")
     n_missing = int(np.isnan(x[weights > 0]).sum())
-    note(ax, [f"{n_missing:,} samples without a value are not drawn" if n_missing else ""])
+    note(ax, [part, f"{n_missing:,} samples without a value are not drawn" if n_missing else ""])
     if K <= MOST_IN_LEGEND:
         legend(ax)
 
 
-def marks_picture(ax: Any, x: Array, weights: Array, places: Array, names: Sequence[str], name: str) -> None:
-    """Draw a histogram of one feature, with a line through it at the place of each component."""
+def marks_picture(ax: Any, x: Array, weights: Array, places: Array, names: Sequence[str], name: str, part: str) -> None:
+    """Draw a histogram of one feature, with a line through it at the place of each component, and a note."""
     draw_line(ax, x, weights, lambda values: None)
     for place, colour, of_one in zip(places.tolist(), component_colours(len(places)), names, strict=True):
         ax.axvline(place, color=colour, linewidth=2.2, label=of_one)
     ax.set(xlabel=name_of_axis(name), ylabel="density")
+    note(ax, [part])
     if len(places) <= MOST_IN_LEGEND:
         legend(ax)

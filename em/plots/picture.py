@@ -21,15 +21,14 @@ from em.plots.letters import lend_letters
 from em.plots.line import line_picture, marks_picture
 from em.plots.pairs import pairs_picture
 from em.plots.plane import plane_picture, show_ellipses
-from em.plots.points import Points, points_of
+from em.plots.points import Points, note_of_part, points_of, rows_to_draw
 from em.plots.profiles import profile_picture
 from em.process.process_wide import without_expected_warnings
-from em.samples import samples_to_use
-from em.uncertainty.louis import frequencies
 from models.cells import Counts
 from models.validation import Array
 
 INCHES_OF_PLACE, WIDEST = 0.35, 14.0
+MOST_ON_A_LINE = 50_000  # samples of chunks
 
 
 def plot(estimator: Any, X: ArrayLike, ax: Any = None, *, sample_weight: ArrayLike | None = None, **size: Any) -> Any:
@@ -39,8 +38,8 @@ def plot(estimator: Any, X: ArrayLike, ax: Any = None, *, sample_weight: ArrayLi
     ----------
     estimator : MixtureEM, VariationalMixture or KMeans
         Fitted.
-    X : array_like, shape (n, D)
-        Samples, such as those of the fit.
+    X : array_like, or a Dask array or DataFrame, shape (n, D)
+        Samples, such as those of the fit. Chunks are read twice, once for profiles.
     ax : matplotlib.axes.Axes or None, default None
         Where to draw; None makes a figure.
     sample_weight : array_like, shape (n,), or None
@@ -61,6 +60,8 @@ def plot(estimator: Any, X: ArrayLike, ax: Any = None, *, sample_weight: ArrayLi
     other. Of more than 3,000 samples so many are drawn, at random with a fixed seed; of more than six features the
     first six, in pairs. Counts, successes and categories have profiles: rates or probabilities of each component by
     feature, beside those of all samples. One feature has a histogram, with the components' densities or probabilities.
+    Of more than 65,535 distinct rows in chunks a random part is drawn, and the picture says of how many; profiles are
+    of all rows.
 
     Examples
     --------
@@ -91,11 +92,9 @@ def _drawn(estimator: Any, X: ArrayLike, ax: Any, sample_weight: ArrayLike | Non
     if clouds is not None and n_features > 1:
         return _of_clouds(estimator, points_of(estimator, X, sample_weight), clouds, ax)
     with without_expected_warnings:
-        matrix = samples_to_use(estimator, X, missing=True)
-        weights = frequencies(sample_weight, matrix.shape[0])
         if n_features == 1 and _lies_on_a_line(estimator, clouds):
-            return _of_one_feature(estimator, matrix, weights, clouds, ax)
-        return _of_profiles(estimator, X, weights, ax)
+            return _of_one_feature(estimator, *rows_to_draw(estimator, X, sample_weight, MOST_ON_A_LINE), clouds, ax)
+        return _of_profiles(estimator, X, sample_weight, ax)
 
 
 def _with_sizes(estimator: Any, size: dict[str, Any]) -> Any:
@@ -114,12 +113,12 @@ def _of_clouds(estimator: Any, points: Points, clouds: Clouds, ax: Any) -> Any:
     return ax
 
 
-def _of_one_feature(estimator: Any, matrix: Any, weights: Array, clouds: Clouds | None, ax: Any) -> Any:
-    ax, name = axes_or_new(ax), feature_names(estimator)[0]
+def _of_one_feature(estimator: Any, matrix: Any, weights: Array, n_samples: int, clouds: Clouds | None, ax: Any) -> Any:
+    ax, name, part = axes_or_new(ax), feature_names(estimator)[0], note_of_part(weights.sum(), n_samples)
     x = (matrix.toarray() if issparse(matrix) else matrix)[:, 0]
     if clouds is not None and clouds.parameters is None:
         centers = clouds.means[:, 0]
-        marks_picture(ax, x, weights, centers, list(map(clouds.name_of, range(len(centers)))), name)
+        marks_picture(ax, x, weights, centers, list(map(clouds.name_of, range(len(centers)))), name, part)
         middles = np.sort(centers)[:-1] + np.diff(np.sort(centers)) / 2
         for middle in middles.tolist():
             ax.axvline(middle, color="black", linestyle="dashed", linewidth=1)
@@ -129,10 +128,10 @@ def _of_one_feature(estimator: Any, matrix: Any, weights: Array, clouds: Clouds 
         rates = steps_of(family_module(theta)).expected(theta.arrays(), np.ones(1))[0][:, 0]
         names = [f"component {k}: {share(weight)}" for k, weight in enumerate(theta.weights.tolist())]
         marks_picture(
-            ax, x / np.asarray(size)[:, 0], weights, rates, names, f"{name} per unit of {theta.cells.size_name}"
+            ax, x / np.asarray(size)[:, 0], weights, rates, names, f"{name} per unit of {theta.cells.size_name}", part
         )
         return ax
-    line_picture(estimator, ax, x, weights, name, counts=clouds is None and isinstance(theta.cells, Counts))
+    line_picture(estimator, ax, x, weights, name, part, counts=clouds is None and isinstance(theta.cells, Counts))
     return ax
 
 
@@ -141,14 +140,14 @@ def _lies_on_a_line(estimator: Any, clouds: Clouds | None) -> bool:
     return clouds is not None or estimator.parameters_.quantities[1].dims[-1] == "feature"
 
 
-def _of_profiles(estimator: Any, X: ArrayLike, weights: Array, ax: Any) -> Any:
+def _of_profiles(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None, ax: Any) -> Any:
     names = _names_of_places(estimator)
     if ax is None:
         import matplotlib.pyplot as plt
 
         width = float(np.clip(INCHES_OF_PLACE * len(names), 6.4, WIDEST))
         ax = plt.subplots(figsize=(width, 4.8), layout="constrained")[1]
-    profile_picture(estimator, ax, names, estimator._pooled(X, weights))
+    profile_picture(estimator, ax, names, estimator._pooled(X, sample_weight))
     return ax
 
 

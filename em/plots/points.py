@@ -7,6 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 
+from em.chunked import is_chunked
+from em.chunked.samples import chunked_samples
+from em.chunked.sampling import in_memory
 from em.plots.axes import feature_names
 from em.plots.colours import blended
 from em.process.process_wide import without_expected_warnings
@@ -45,8 +48,7 @@ class Points:
     @property
     def note(self) -> str:
         """How many are drawn, where not all are."""
-        left_out = len(self.X) < self.n_samples
-        return f"{len(self.X):,} of {self.n_samples:,} samples drawn, at random" if left_out else ""
+        return note_of_part(len(self.X), self.n_samples)
 
     @property
     def areas(self) -> Array:
@@ -62,23 +64,41 @@ def points_of(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None = No
     ----------
     estimator : MixtureEM, VariationalMixture or KMeans
         Fitted.
-    X : array_like, shape (n, D)
+    X : array_like, or a Dask array or DataFrame, shape (n, D)
         Samples.
     sample_weight : array_like, shape (n,), or None
         How often each counts; rows of weight 0 are not drawn.
     """
-    with without_expected_warnings:
-        matrix: Any = samples_to_use(estimator, X, missing=True)
-    weights = frequencies(sample_weight, matrix.shape[0])
+    matrix, weights, n_samples = rows_to_draw(estimator, X, sample_weight, MOST_POINTS)
     rows = np.flatnonzero((weights > 0) & seen(matrix))
-    n_samples = len(rows)
-    if n_samples > MOST_POINTS:
+    n_samples = n_samples or len(rows)
+    if len(rows) > MOST_POINTS:
         rows = np.sort(np.random.RandomState(SEED).choice(rows, MOST_POINTS, replace=False))
     drawn = matrix[rows]
     with without_expected_warnings:
         colours = blended(responsibilities_of(estimator, drawn))
     dense = drawn.toarray() if issparse(drawn) else drawn
     return Points(dense, colours, weights[rows], feature_names(estimator), n_samples)
+
+
+def rows_to_draw(estimator: Any, X: Any, sample_weight: Any, most: int) -> tuple[Any, Array, int]:
+    """Return rows as numbers, how often each counts, and how many samples they are a part of, 0 where they are all.
+
+    In memory they are all rows; of chunks the distinct rows where they are few, else about so many samples at random.
+    """
+    if is_chunked(X):
+        samples = chunked_samples(estimator._for_chunks(X), X, sample_weight)
+        rows = in_memory(samples, most)
+        weights = np.ones(len(rows.X)) if rows.weights is None else rows.weights
+        return rows.X, weights, round(samples.total) if round(rows.total) < round(samples.total) else 0
+    with without_expected_warnings:
+        matrix: Any = samples_to_use(estimator, X, missing=True)
+    return matrix, frequencies(sample_weight, matrix.shape[0]), 0
+
+
+def note_of_part(n_drawn: float, n_samples: float) -> str:
+    """Return how many samples are drawn, where not all are."""
+    return f"{n_drawn:,.0f} of {n_samples:,.0f} samples drawn, at random" if n_drawn < n_samples else ""
 
 
 def seen(matrix: Any) -> np.ndarray:

@@ -126,7 +126,7 @@ class ReportsOfMixture:
         Parameters
         ----------
         X : array_like, or a Dask array or DataFrame, shape (n, D)
-            The samples that the mixture was fitted to. Of chunks there is no picture.
+            The samples that the mixture was fitted to.
         path : str or path
             The HTML file; one that exists is replaced.
         sample_weight : array_like, shape (n,), or None

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from em.anomalies import anomalies_among, checked_threshold, density_threshold
+from em.anomalies import anomalies_among, threshold_of_chunks
 from em.chunked import is_chunked
 from em.chunked.frames import frame_of_chunks
 from em.kmeans.lloyd import nearest
@@ -21,11 +21,10 @@ def assignments_of(
     if not is_chunked(X):
         return _frame(X, _columns_of_mixture(estimator, threshold, quantile, sample_weight, X))
     fit = estimator._for_chunks(X)
-    if threshold is None:
-        threshold = density_threshold(estimator, X, quantile, sample_weight=sample_weight)
+    t = threshold_of_chunks(estimator, X, threshold, quantile, sample_weight)
     probabilities = dict.fromkeys(estimator.component_names, np.float64)
     kinds = {"label": np.intp, **probabilities, "log_density": np.float64, "anomaly": np.bool_}
-    columns = partial(_columns_of_mixture, fit, checked_threshold(threshold), quantile, None)
+    columns = partial(_columns_of_mixture, fit, t, quantile, None)
     return frame_of_chunks(columns, X, kinds)
 
 

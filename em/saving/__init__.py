@@ -65,7 +65,7 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     NotFittedError
-        If the estimator is not fitted.
+        If the estimator is not fitted, and no stream.
     ValueError
         If the estimator is of another class, or holds something that has no place in such a file; a ``RandomState`` as
         ``random_state`` is one such thing. If its settings are no longer those of its fit. If there is something at
@@ -85,7 +85,7 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     name = type(estimator).__name__
     if (known := estimators()).get(name) is not type(estimator):
         raise ValueError(f"estimator must be one of {', '.join(known)}, got {name}")
-    check_is_fitted(estimator)
+    _check_begun(estimator)
     settings = estimator.get_params(deep=False)
     everything = vars(estimator) | (estimator._packed() if hasattr(estimator, "_packed") else {})
     fitted = {key: value for key, value in everything.items() if key not in settings and key != "path_"}
@@ -166,9 +166,15 @@ def _build(model: Any) -> BaseEstimator:
         setattr(estimator, name, value)
     if hasattr(estimator, "_unpack"):
         estimator._unpack()
-    check_is_fitted(estimator)
+    _check_begun(estimator)
     check_parts(estimator)
     return estimator
+
+
+def _check_begun(estimator: BaseEstimator) -> None:
+    """Raise a NotFittedError unless the estimator is fitted, or a stream whose rows have no legal fit so far."""
+    if "stream_" not in vars(estimator):
+        check_is_fitted(estimator)
 
 
 # Values as JSON: plain ones as they are, any other as an object with one key that says what it is -------------------

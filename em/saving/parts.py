@@ -16,7 +16,7 @@ from em.chunked import is_chunked
 from em.estimator import MixtureEM
 from em.identifiability import Identifiability
 from em.samples import Samples
-from em.saving.stream_parts import Rule, described, rules_of_stream
+from em.saving.stream_parts import Rule, described, rules_of_first_rows, rules_of_stream
 from em.streams.state import Stream
 from models.parameters import Parameters
 from models.validation import count_at_least
@@ -59,7 +59,11 @@ def _rules(estimator: Any, given: dict[str, Any]) -> Iterator[Rule]:
         yield not name.startswith("_"), name, "be no attribute of an estimator", "one"
     output = given.get("_sklearn_output_config", {})
     yield output in OUTPUTS, "_sklearn_output_config", "name an output of transform", output
-    if isinstance(estimator, MixtureEM):
+    if isinstance(estimator, MixtureEM) and "stream_" in given and "parameters_" not in given:
+        yield from _kinds(given, OF_STREAMS)
+        yield from _rules_of_features(estimator, given, max(estimator.n_components, 2), given["n_features_in_"])
+        yield from rules_of_first_rows(estimator, given)
+    elif isinstance(estimator, MixtureEM):
         own = {"parameters_": estimator._parameters_type} | OF_BOTH
         yield from _kinds(given, own | (OF_STREAMS if "stream_" in given else OF_ALL | OF_MIXTURES))
         yield from _rules_of_mixtures(estimator, estimator.parameters_, given)
@@ -202,8 +206,9 @@ def _rules_of_mean_field(estimator: Any, q: Any, given: dict[str, Any]) -> Itera
     for name, array in means.arrays().items():
         for where, own in ((f"parameters_.{name}", theta.arrays()[name]), (f"{name}_", given.get(f"{name}_", ()))):
             yield np.array_equal(array, own), where, "be the mean under posterior_", own
-    r = check_responsibilities(q.responsibilities, len(q.responsibilities))
-    yield r.shape[1] == K, "posterior_.responsibilities", f"have {K} columns", described(r)
+    if q.responsibilities is not None and not is_chunked(q.responsibilities):  # those of chunks, which no file has
+        r = check_responsibilities(q.responsibilities, len(q.responsibilities))
+        yield r.shape[1] == K, "posterior_.responsibilities", f"have {K} columns", described(r)
 
 
 def _near(value: float, other: float, size: float, share: float = MOST_ROUNDING) -> bool:

@@ -13,9 +13,30 @@ from models.validation import count_at_least
 Rule = tuple[Any, str, str, Any]  # whether it holds, what must, what it must, and what was given
 
 
+def rules_of_first_rows(estimator: Any, given: dict[str, Any]) -> Iterator[Rule]:
+    """Yield the rules of a stream without a legal fit so far, whose kinds of parts are right."""
+    stream, D = given["stream_"], given["n_features_in_"]
+    yield not stream.begun, "parameters_", "be there where there are statistics", "nothing"
+    yield not {*given} & {"identifiability_", "n_free_parameters_"}, "parameters_", "be there", "nothing"
+    estimator._check_model(D)
+    yield from _rules_of_rows(given, D)
+    if len(stream.rows):
+        estimator._check_cells(stream.sample())
+
+
 def rules_of_stream(estimator: Any, given: dict[str, Any]) -> Iterator[Rule]:
     """Yield the rules of a stream, of an estimator whose other parts fit each other."""
-    stream, D = given["stream_"], estimator.parameters_.n_features
+    yield from _rules_of_rows(given, estimator.parameters_.n_features)
+    if given["stream_"].begun:
+        yield from _rules_of_statistics(estimator, given["stream_"])
+        return
+    known = isinstance(estimator.init, estimator._parameters_type)
+    yield known, "stream_.running", "hold statistics where init is not parameters", "none"
+
+
+def _rules_of_rows(given: dict[str, Any], D: int) -> Iterator[Rule]:
+    """Yield the rules of settings, counts and rows of D features."""
+    stream = given["stream_"]
     yield isinstance(stream.settings, StreamSettings), "stream_.settings", "be StreamSettings", stream.settings
     for name in ("n_steps", "n_left_out"):
         count_at_least(f"stream_.{name}", getattr(stream, name), 0)
@@ -33,11 +54,6 @@ def rules_of_stream(estimator: Any, given: dict[str, Any]) -> Iterator[Rule]:
         shaped = X.ndim == 2 and X.shape[1] == D and w.shape == X.shape[:1] and X.dtype == w.dtype == np.float64
         legal = shaped and not np.isinf(X).any() and (w > 0).all() and np.isfinite(w).all()
         yield legal, f"stream_.{rows}", f"be rows of {D} features with positive weights", described(X)
-    if stream.begun:
-        yield from _rules_of_statistics(estimator, stream)
-        return
-    known = isinstance(estimator.init, estimator._parameters_type)
-    yield known, "stream_.running", "hold statistics where init is not parameters", "none"
 
 
 def _rules_of_statistics(estimator: Any, stream: Stream) -> Iterator[Rule]:

@@ -8,7 +8,7 @@ field (:mod:`em.variational`). With the statistics N_k and S_kj of :mod:`em.step
 Every array may have leading axes, such as one for chains, which "..." stands for.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -217,12 +217,9 @@ class ConjugateMixture:
     def _expected(self, rows: Rows, q: ConjugatePosterior) -> Array:
         return mean_log_weights(q.concentration) + products(rows.statistics, self.steps.mean_natural(q.hyper))
 
-    def problem(self, n_components: int, weights: Array | None = None) -> Problem[ConjugatePosterior]:
-        """Return E-step, M-step and -KL(q || prior) of mean field; steps are measured in units of n = Σ weights."""
-        n_rows, D = self.X.shape
-        before = self.posterior(np.zeros((n_rows, n_components)))
+    def expectation(self, weights: Array | None = None) -> Callable[[ConjugatePosterior], tuple[float, Statistics]]:
+        """Return the E-step of mean field: Σ_i log Σ_k exp ρ_ik and the statistics, which add up over rows."""
         rows, frequencies = distinct(self.rows, weights)
-        n = frequencies.sum()
         constant = float(self.steps.log_measure(rows) @ frequencies)
 
         def expect(q: ConjugatePosterior) -> tuple[float, Statistics]:
@@ -235,13 +232,28 @@ class ConjugateMixture:
             assert statistics is not None
             return log_likelihood, statistics
 
+        return expect
+
+    def problem(self, n_components: int, weights: Array | None = None) -> Problem[ConjugatePosterior]:
+        """Return E-step, M-step and -KL(q || prior) of mean field; steps are measured in units of n = Σ weights."""
+        n_rows, D = self.X.shape
+        before = self.posterior(np.zeros((n_rows, n_components)))
+        n = n_rows if weights is None else weights.sum()
+
         def log_prior(q: ConjugatePosterior) -> float:
             return -q.divergence(before)
 
         units = dict.fromkeys(("concentration", *self.steps.hyper_names), float(n))
         size = log_prior_size(self.prior, n_components, D)
         return one_by_one(
-            before, expect, self.updated, log_prior, before.with_arrays, units, n_samples=float(n), log_prior_size=size
+            before,
+            self.expectation(weights),
+            self.updated,
+            log_prior,
+            before.with_arrays,
+            units,
+            n_samples=float(n),
+            log_prior_size=size,
         )
 
 

@@ -67,8 +67,9 @@ class StreamLearner[P: Parameters](Restarts[P]):
     def _check_parts(self) -> None:
         """Raise a ValueError if a setting is none for rows that come in parts."""
 
-    def _check_part(self, part: Samples) -> None:
-        """Raise a ValueError if rows that come in parts are none of the family's."""
+    def _check_cells(self, samples: Samples) -> int:
+        """Raise a ValueError if a cell is none of the family's; return 0, which adds up over chunks."""
+        return 0
 
     def _read_first(self, X: Any, names: Sequence[str] | None) -> None:
         """Learn from the first rows how to read others."""

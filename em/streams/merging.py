@@ -21,6 +21,7 @@ from em.bound import normalise
 from em.engine.problem import Arrays
 from em.process.blas import one_blas_thread
 from em.samples import Samples
+from em.status import left_to_the_status
 from em.streams.state import Stream
 from em.streams.stepwise import Stepwise, matching
 from models.validation import Array
@@ -58,9 +59,10 @@ def merge(first: Any, *others: Any) -> Any:
     merged parameters are the M-step of all rows together: an iteration of EM on data that nobody has in one place.
     Repeated, this is EM.
 
-    Not exact: where fits differ, each row keeps the responsibilities that its own fit gave. The merged parameters
-    differ from the fit to all rows by a part of the difference between the fits, a small one where components are well
-    separated. Where a component of one fit has no counterpart in another, the matching still makes a pair.
+    Not exact: where fits differ, each row keeps the responsibilities that its own fit gave, and where a component of
+    one fit has no counterpart in another, the matching still makes a pair. So streams that took steps look back at
+    their sample of all rows once they are merged, unless they forget (:mod:`em.streams`); others do so in the next
+    `partial_fit`.
 
     Examples
     --------
@@ -90,6 +92,7 @@ def _merged(one: Any, other: Any) -> Any:
     order = np.arange(len(one.parameters_.weights)) if steps.labelled else _matched(one, other)
     there = Stepwise(other, theirs).there
     n = [stream.settings.remembered(stream.n_samples) for stream in (mine, theirs)]
+    looks = mine.settings.half_life is None and mine.n_steps + theirs.n_steps > 0
 
     def together(name: str) -> dict[str, Array]:
         own: Arrays = {key: a if key in shared else a[order] for key, a in getattr(theirs, name).items()}
@@ -99,11 +102,14 @@ def _merged(one: Any, other: Any) -> Any:
         mine.joined(theirs.kept(steps.unit), steps.unit),
         **{name: together(name) for name in ("running", "averaged", "expected")},
         n_samples=mine.n_samples + theirs.n_samples,
-        looked=mine.n_samples + theirs.n_samples,
+        looked=mine.n_samples + theirs.n_samples if looks else max(mine.looked, theirs.looked),
         n_steps=mine.n_steps + theirs.n_steps,
         n_left_out=mine.n_left_out + theirs.n_left_out,
     )
     result = copy(one)
+    if looks:
+        with left_to_the_status():
+            stream = Stepwise(one, stream).looked(stream)
     result._keep_stream(result._remarked(steps, stream), steps)
     return result
 

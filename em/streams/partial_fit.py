@@ -20,7 +20,7 @@ from em.streams.state import Stream
 from em.streams.stepwise import Stepwise
 from models.frames import column_names
 from models.parameters import Parameters
-from models.validation import check_sample_weight, data_matrix
+from models.validation import Array, check_sample_weight, data_matrix
 
 
 class StreamedMixture[P: Parameters](StreamLearner[P]):
@@ -176,7 +176,7 @@ class StreamedMixture[P: Parameters](StreamLearner[P]):
         if stream is not None and settings not in (None, stream.settings):
             raise ValueError(f"settings must stay those of the stream's first call, {stream.settings}, got {settings}")
         matrix = np.ascontiguousarray(data_matrix(encoded(self, X), missing=True, names=names))
-        part, _ = kept_samples(matrix, check_sample_weight(sample_weight, len(matrix)), names)
+        part, _ = kept_samples(matrix, _checked_weights(sample_weight, len(matrix)), names)
         validate_data(self, X, reset=not known, skip_check_array=True)
         if stream is None:
             D, K = part.X.shape[1], self.n_components
@@ -186,8 +186,17 @@ class StreamedMixture[P: Parameters](StreamLearner[P]):
             if not self._starts_anywhere:
                 raise ValueError("init must not be labels in a stream, whose rows are not known")
             stream = Stream.empty(settings or StreamSettings(), D)
-        self._check_part(part)
+        self._check_parts()
+        if len(part.X):
+            self._check_cells(part)
         return stream, part
+
+
+def _checked_weights(sample_weight: Any, n: int) -> Array | None:
+    """Return weights (n,) as `check_sample_weight` does, but that all may be 0: then a batch tells nothing."""
+    if sample_weight is not None and np.shape(sample_weight) == (n,) and not np.any(sample_weight):
+        return np.zeros(n)
+    return check_sample_weight(sample_weight, n)
 
 
 @contextmanager

@@ -124,7 +124,7 @@ def from_information(information: Information, kind: str, level: float) -> Uncer
     return Uncertainty(kind, level, *intervals, *of_all, information.gradient)
 
 
-def from_replicates(entries: Entries, replicates: Array, kind: str, level: float, status: str) -> Uncertainty:
+def from_replicates(entries: Entries, replicates: Array, status: str, kind: str, level: float) -> Uncertainty:
     """Return standard deviations and percentile intervals of bootstrap replicates.
 
     Parameters
@@ -133,12 +133,12 @@ def from_replicates(entries: Entries, replicates: Array, kind: str, level: float
         The p parameters; those with a note get no interval.
     replicates : ndarray, shape (B, p)
         Estimates of the bootstrap samples, labels aligned.
+    status : str
+        What to say about the fits.
     kind : str
         What to call it.
     level : float
         Nominal coverage.
-    status : str
-        What to say about the fits.
     """
     covariance = np.atleast_2d(np.cov(replicates, rowvar=False))
     low, high = np.quantile(replicates, [(1 - level) / 2, (1 + level) / 2], axis=0)

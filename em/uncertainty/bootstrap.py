@@ -8,70 +8,133 @@ assignment of least total distance
 
 between the responsibilities that the fit and the estimate give the drawn rows (Kuhn 1955).
 
+Of n rows that are too many to be fitted again and again, n are drawn with replacement from a random part of m rows.
+With θ̂_m the fit to the part, each of whose rows counts n / m times, θ* - θ̂_m is spread as θ̂ - θ is, up to some share
+1 / sqrt(m) by which the part differs from all rows (the bag of little bootstraps, with a single bag); so replicates are
+θ̂ + θ* - θ̂_m.
+
 References
 ----------
 McLachlan & Peel (2000), Finite Mixture Models, section 2.16.
+Kleiner, Talwalkar, Sarkar & Jordan (2014), A scalable bootstrap for massive data, JRSS B 76, 795-816.
 """
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import issparse
 from sklearn.utils import check_random_state
 
 from em.bound import normalise
+from em.chunked import is_chunked
+from em.chunked.samples import chunked_samples
+from em.chunked.sampling import in_memory
+from em.engine import Run
 from em.engine.blocks import blocks
 from em.process.progress import track
-from em.samples import Samples
+from em.samples import Samples, samples_to_use
+from em.samples.distinct import row_order
 from em.uncertainty.entries import Entries
+from em.uncertainty.louis import frequencies, repeated_rows
 from models.validation import Array
 
 AT_A_TIME = 100  # replicates in one batch
+MOST_RESAMPLED = 20_000  # samples of chunks: standard errors are then right within a hundredth or so
+
+type Draw = Callable[[np.random.RandomState], Samples]
 
 
-def bootstrap(
-    estimator: Any, X: Array, rows: np.ndarray, entries: Entries, seeds: list[int], parametric: bool, progress: bool
-) -> tuple[Array, str]:
-    """Return the entries of the refitted mixtures (B, p) and a sentence about the fits.
+def resampled(
+    estimator: Any, X: Any, sample_weight: Any, seeds: Sequence[int], progress: bool
+) -> tuple[Entries, Array, str]:
+    """Return the entries, those of fits (B, p) to samples drawn from the rows of X, and a sentence about the fits.
 
     Parameters
     ----------
     estimator : MixtureEM
         The fitted mixture.
-    X : ndarray, shape (n, D)
+    X : array_like, or a Dask array or DataFrame, shape (n, D)
         Its samples.
-    rows : ndarray of int, shape (m,)
-        The rows of X that were seen, each as often as it was.
-    entries : Entries
-        The p parameters at the estimate.
-    seeds : list of int, length B
+    sample_weight : array_like, shape (n,), or None
+        How often each row counts, in whole numbers.
+    seeds : sequence of int, length B
         Seeds of the bootstrap samples, which are independent.
-    parametric : bool
-        Whether to draw from the mixture instead of the rows.
     progress : bool
         Whether to show a progress bar.
 
     Raises
     ------
     ValueError
-        If fewer than two of the fits have a maximum.
+        If fewer than two of the fits, or that to a random part as a whole, have a maximum.
     """
-    from em.batches import best_runs  # which knows estimators, as this module's callers do
+    if is_chunked(X):
+        samples: Any = chunked_samples(estimator._for_chunks(X), X, sample_weight)
+        rows = in_memory(samples, MOST_RESAMPLED)
+        fit = estimator.at_estimate(np.arange(rows.n_rows))
+    else:
+        matrix = samples_to_use(estimator, X, missing=True)
+        frequencies(sample_weight, matrix.shape[0], whole=True)
+        fit = estimator.at_estimate(np.arange(matrix.shape[0]))
+        rows = samples = fit._distinct(fit._samples(matrix, sample_weight))
+    n, entries = samples.total, estimator._entries(samples.total)
+    replicates, status = _fitted(estimator, fit, _resampling(rows, n), entries, seeds, progress)
+    if round(rows.total) == round(n):
+        return entries, replicates, status
+    weights = np.ones(len(rows.X)) if rows.weights is None else rows.weights
+    for _, of_part in _refits(estimator, fit, entries, [replace(rows, weights=weights * (n / rows.total))]):
+        status += f"; each drawn from {rows.total:,.0f} of {n:,.0f} samples at random"
+        return entries, replicates + (entries.values - of_part), status
+    raise ValueError(f"X must have a maximum on a random part of {rows.total:,.0f} samples, got a fit that collapsed")
 
-    n_bootstrap, replicates, unconverged = len(seeds), [], 0
-    fit = estimator.at_estimate(rows if parametric else np.arange(X.shape[0]))
-    whole = None if parametric else fit._samples(X, None)
+
+def simulated(
+    estimator: Any, X: Any, sample_weight: Any, seeds: Sequence[int], progress: bool
+) -> tuple[Entries, Array, str]:
+    """Return the same of samples drawn from the mixture, with the holes of X, which must be dense and in memory."""
+    if is_chunked(X):
+        raise ValueError("kind must be 'louis' or 'bootstrap' where X is in chunks, got 'parametric bootstrap'")
+    matrix: Any = samples_to_use(estimator, X, missing=True)
+    if issparse(matrix):
+        raise TypeError("X must be dense for a parametric bootstrap, which draws dense X: pass kind='bootstrap'")
+    rows = repeated_rows(sample_weight, matrix)
+    fit, holes, entries = estimator.at_estimate(rows), np.isnan(matrix[rows]), estimator._entries(len(rows))
+
+    def draw(rng: np.random.RandomState) -> Samples:
+        samples: Samples = fit._samples(np.where(holes, np.nan, fit.sample(len(rows), rng)[0]), None)
+        return samples
+
+    return entries, *_fitted(estimator, fit, draw, entries, seeds, progress)
+
+
+def _resampling(rows: Samples, n_samples: float) -> Draw:
+    """Return what draws so many samples with replacement: how often each row is among them is multinomial.
+
+    Draws follow the hashes of the rows, so that they do not depend on the order in which the rows came.
+    """
+    order, weights, n = row_order(rows.X, rows.weights, hashed=True), rows.weights, round(n_samples)
+    shares = np.full(len(order), 1 / len(order)) if weights is None else weights[order] / weights.sum()
+
+    def draw(rng: np.random.RandomState) -> Samples:
+        once = weights is None and n == len(order)  # then it takes a tenth of the time
+        times = np.empty(len(order))
+        times[order] = np.bincount(rng.randint(n, size=n), minlength=n) if once else rng.multinomial(n, shares)
+        return replace(rows, weights=times)  # of rows left out too: all are alike
+
+    return draw
+
+
+def _fitted(
+    estimator: Any, fit: Any, draw: Draw, entries: Entries, seeds: Sequence[int], progress: bool
+) -> tuple[Array, str]:
+    """Return the entries of mixtures (B, p) that start where ``fit`` is, and a sentence about them."""
+    n_bootstrap, replicates, unconverged = len(seeds), list[Array](), 0
     for some in track(list(blocks(n_bootstrap, AT_A_TIME)), f"{n_bootstrap} bootstrap samples", progress):
-        drawn = [_drawn(fit, whole, X, rows, check_random_state(seed)) for seed in seeds[some]]
-        for samples, run in zip(drawn, best_runs([fit] * len(drawn), drawn), strict=True):
-            if run.collapsed:
-                continue
+        for run, values in _refits(estimator, fit, entries, [draw(check_random_state(seed)) for seed in seeds[some]]):
             unconverged += not run.converged
-            roots = 1.0 if samples.weights is None else np.sqrt(samples.weights)[:, None]
-            both = run.parameters, estimator.parameters_
-            r, reference = (roots * normalise(fit._log_joint_at(samples, theta))[0] for theta in both)
-            replicates.append(entries.of(run.parameters.permute(nearest_order(r, reference)).arrays()))
+            replicates.append(values)
     if len(replicates) < 2:
         raise ValueError(f"n_bootstrap={n_bootstrap} left {len(replicates)} fits with a maximum, and two are needed")
     status = f"{len(replicates)} bootstrap samples, percentile intervals"
@@ -82,13 +145,17 @@ def bootstrap(
     return np.array(replicates), status
 
 
-def _drawn(fit: Any, whole: Samples | None, X: Array, rows: np.ndarray, rng: np.random.RandomState) -> Samples:
-    """Return the samples of one replicate: from the rows of the whole, or from the mixture with the holes of X."""
-    if whole is None:
-        samples: Samples = fit._samples(np.where(np.isnan(X[rows]), np.nan, fit.sample(len(rows), rng)[0]), None)
-        return samples
-    times = np.bincount(rng.choice(rows, size=len(rows)), minlength=X.shape[0])
-    return replace(whole, weights=times[whole.numbers].astype(np.float64))  # of rows left out too: all are alike
+def _refits(estimator: Any, fit: Any, entries: Entries, drawn: Sequence[Samples]) -> Iterator[tuple[Run[Any], Array]]:
+    """Yield the run of each bootstrap sample that has a maximum, and its entries (p,), labels aligned."""
+    from em.batches import best_runs  # which knows estimators, as this module's callers do
+
+    for samples, run in zip(drawn, best_runs([fit] * len(drawn), drawn), strict=True):
+        if run.collapsed:
+            continue
+        roots = 1.0 if samples.weights is None else np.sqrt(samples.weights)[:, None]
+        both = run.parameters, estimator.parameters_
+        r, reference = (roots * normalise(fit._log_joint_at(samples, theta))[0] for theta in both)
+        yield run, entries.of(run.parameters.permute(nearest_order(r, reference)).arrays())
 
 
 def nearest_order(responsibilities: Array, reference: Array) -> np.ndarray:

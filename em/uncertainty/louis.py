@@ -202,9 +202,11 @@ def dirichlet_slopes(concentration: ArrayLike, entries: Entries) -> Slopes:
     return Slopes(gradient, curvature)
 
 
-def frequencies(sample_weight: ArrayLike | None, n_samples: int) -> Array:
-    """Return sample weights (n,): as given, checked, or ones."""
+def frequencies(sample_weight: ArrayLike | None, n_samples: int, *, whole: bool = False) -> Array:
+    """Return sample weights (n,): as given, checked, also to be whole numbers where they must be, or ones."""
     weights = check_sample_weight(sample_weight, n_samples)
+    if whole and weights is not None and (weights % 1 != 0).any():
+        raise ValueError(f"sample_weight must hold whole numbers, which count rows, for a bootstrap, got {weights}")
     return np.ones(n_samples) if weights is None else weights
 
 
@@ -218,9 +220,7 @@ def repeated_rows(sample_weight: ArrayLike | None, X: Any) -> np.ndarray:
     ValueError
         If the weights are not whole numbers.
     """
-    weights, order = frequencies(sample_weight, X.shape[0]), row_order(X)
-    if (weights % 1 != 0).any():
-        raise ValueError(f"sample_weight must hold whole numbers, which count rows, for a bootstrap, got {weights}")
+    weights, order = frequencies(sample_weight, X.shape[0], whole=True), row_order(X)
     return np.repeat(order, weights[order].astype(int))
 
 

@@ -193,10 +193,13 @@ class GMMPrior(GaussianPrior):
         return -0.5 * (D * log(2 * pi) - D * log(kappa) + log_det + kappa * (whitened**2).sum(axis=1))
 
     def _log_inverse_wishart(self, parameters: GMMParameters) -> Array:
-        """Return log InverseWishart(Σ | ν0, Ψ0) of each declared matrix; a variance is a matrix with D = 1."""
+        """Return log InverseWishart(Σ | ν0, Ψ0) of each declared matrix; a variance is a matrix with D = 1.
+
+        With Σ = L L', tr(Ψ0 Σ⁻¹) is the sum of the squares of L⁻¹ Ψ0^½.
+        """
         if self.matrices:
-            D, inverses = len(self.scale), np.linalg.inv(parameters.covariances)
-            trace = np.trace(self.scale @ inverses, axis1=-2, axis2=-1)
+            whitened = np.linalg.solve(parameters.cholesky, np.linalg.cholesky(self.scale))
+            D, trace = len(self.scale), (whitened**2).sum(axis=(-2, -1))
         else:
             D, trace = 1, self.scale / parameters.covariances
         return 0.5 * (self._log_norm - (self.degrees_of_freedom + D + 1) * parameters.log_det - trace)
