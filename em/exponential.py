@@ -276,7 +276,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         return louis(entries, samples.sum_of(partial(self._labelled, entries=entries)), slopes)
 
     def _labelled(self, samples: Samples, entries: Entries) -> LabelledSums:
-        w = np.ones(len(samples.X)) if samples.weights is None else samples.weights
+        w = np.ones(samples.X.shape[0]) if samples.weights is None else samples.weights
         return labelled_sums(entries, complete_data(self._steps, self._rows(samples), self.parameters_, w))
 
     def _entries(self, n_samples: float) -> Entries:

@@ -261,15 +261,9 @@ def test_from_the_same_start_plain_em_takes_the_same_iterations_to_parameters_th
     assert largest_relative_gap(parts.parameters_.arrays(), whole.parameters_.arrays()) < 1e-10
 
 
-@pytest.mark.parametrize("name", ["tied-MAP", "poisson-ML"])
-def test_leaps_magnify_rounding_and_one_newton_step_takes_it_away(name):
+@pytest.mark.parametrize("name", ["full-ML", "tied-MAP", "poisson-ML", "bernoulli-MAP", "categorical-MAP"])
+def test_leaps_magnify_rounding_and_newtons_step_takes_it_away(name):
     (family,) = (family for family in FAMILIES if family.name == name)
     X, start, _ = family.problem(5, 2, 4, 500)
-    chunks = da.from_array(X, chunks=(170, -1))
-    whole, parts = (family.fit(rows, 2, init=start).uncertainty(rows) for rows in (X, chunks))
-    np.testing.assert_allclose(parts.estimates, whole.estimates, rtol=1e-6)
-    points = []
-    for found in (whole, parts):
-        free = ~np.isnan(found.gradient)
-        points.append(found.estimates + found.covariance[:, free] @ found.gradient[free])
-    np.testing.assert_allclose(points[1], points[0], rtol=1e-10)
+    whole, parts = (family.fit(rows, 2, init=start) for rows in (X, da.from_array(X, chunks=(170, -1))))
+    assert largest_relative_gap(parts.parameters_.arrays(), whole.parameters_.arrays()) < 1e-10

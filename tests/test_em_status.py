@@ -73,7 +73,7 @@ def test_collapsed_restarts_are_counted_and_never_ranked(runs):
     assert 0 < fit.n_collapsed_ == len(collapsed)
     assert f"best of 12 restart(s), of which {len(collapsed)} collapsed and were not ranked" in fit.status_
     highest = max(run.objective for run in ranked)  # in the units in which EM runs
-    assert (fit.n_iter_, fit.n_e_steps_) in [
+    assert (fit.n_iter_, fit.n_e_steps_ - 1) in [  # Newton's step has an E-step of its own
         (run.n_iter, run.n_e_steps) for run in ranked if run.objective > highest - 1e-8
     ]
     assert max(run.objective for run in collapsed) > highest  # ranking would have chosen a collapsed one

@@ -23,6 +23,7 @@ from em.samples import Samples, weighted
 from em.samples.distinct import worth_sorting
 from em.samples.part import WORTH_A_PART, is_clear
 from em.starts import STARTS, VIEWS, start_responsibilities
+from em.starts.newton import polished
 from models.parameters import Parameters
 from models.shown import shown
 from models.supports import SIMPLEX
@@ -126,7 +127,8 @@ class Restarts[P: Parameters](FittedMixture[P]):
         if all(run.collapsed for run in runs):
             starts, times = self._starts(samples), None
             runs, n_starts = self._runs(problem, starts), len(starts)
-        return self._ranked(problem, runs, n_starts, times)
+        found = self._ranked(problem, runs, n_starts, times)
+        return found._replace(best=polished(self, problem, samples, found.best))
 
     def _ranked(
         self, problem: Problem[P], runs: Sequence[Run[P]], n_starts: int, times: list[int] | None = None

@@ -1,0 +1,96 @@
+"""What a fit says is missing is no more than is missing, and its last digits are right."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import reference_data
+from scipy.optimize import minimize
+
+from em import BernoulliMixtureEM, GaussianMixtureEM, PoissonMixtureEM
+from em.starts import newton
+from em.starts.newton import after_a_step
+from models.gmm import GMMPrior
+from models.pmm import PMMParameters
+
+TOL = 1e-8  # nats, the default of every estimator
+
+
+def overlapping(seed):
+    """Return an estimator and data whose clusters overlap: EM is slow there, in one direction or several."""
+    rng = np.random.RandomState(seed)
+    K, D, n = rng.randint(2, 6), rng.randint(1, 5), rng.randint(300, 4000)
+    centers = rng.normal(size=(K, D)) * rng.uniform(0.8, 2.5)
+    X = centers[rng.randint(K, size=n)] + rng.normal(size=(n, D))
+    if seed % 4 == 3:
+        return BernoulliMixtureEM(K), np.hstack([X > 0, rng.uniform(size=(n, 3)) < 0.5]).astype(float)
+    if seed % 4 == 2:
+        return PoissonMixtureEM(K), rng.poisson(np.exp(centers[rng.randint(K, size=n)] * 0.7 + 1))
+    return GaussianMixtureEM(K), X
+
+
+@pytest.mark.parametrize("seed", [6, 9, 13, 51, 60, 83, 99, 105, 109, 111])
+def test_no_more_nats_are_missing_than_the_status_says(seed):
+    estimator, X = overlapping(seed)
+    fit = estimator.set_params(n_init=1, random_state=seed).fit(X)
+    assert fit.converged_
+    limit = type(fit)(fit.n_components, init=fit.parameters_, tol=0).fit(X)
+    assert limit.objective_ - fit.objective_ <= TOL + 1e-12 * abs(fit.objective_)
+
+
+def test_without_newton_some_are_farther_away_than_they_say(monkeypatch):
+    monkeypatch.setattr("em.starts.restarts.polished", lambda estimator, problem, samples, run: run)
+    estimator, X = overlapping(99)
+    fit = estimator.set_params(n_init=1, random_state=99).fit(X)
+    limit = type(fit)(fit.n_components, init=fit.parameters_, tol=0).fit(X)
+    assert limit.objective_ - fit.objective_ > 100 * TOL
+
+
+@pytest.mark.parametrize("with_prior", [False, True])
+def test_restarts_end_at_the_same_digits(with_prior):
+    """To a hundred-billionth, where steps that leave 1e-8 nats differ in the fifth digit."""
+    X = reference_data.faithful()
+    prior = GMMPrior.weakly_informative(X, 2) if with_prior else None
+    fits = [GaussianMixtureEM(2, prior=prior, n_init=1, random_state=seed).fit(X) for seed in range(4)]
+    means = [np.sort(fit.means_, axis=0) for fit in fits]
+    for other in means[1:]:
+        np.testing.assert_allclose(other, means[0], rtol=1e-11)
+
+
+def test_a_step_is_newtons_and_what_is_missing_is_what_it_gains():
+    """Against differences of the log-likelihood of a Poisson mixture in its free parameters."""
+    x = np.random.RandomState(0).poisson([[2.0], [9.0]], size=(2, 200)).reshape(-1, 1)
+    fit = PoissonMixtureEM(2, random_state=0).fit(x)
+    near = replace(fit.parameters_, rates=fit.rates_ * [[1.001], [0.9995]])
+    fit.parameters_ = near
+    moved, missing = after_a_step(fit._information(x, np.ones(len(x)), np.arange(len(x))), near)
+
+    def lost(theta):
+        weights = np.array([theta[0], 1 - theta[0]])
+        fit.parameters_ = PMMParameters(weights, theta[1:, None])
+        return -float(np.sum(fit.score_samples(x)))
+
+    start = np.array([near.weights[0], *near.rates.ravel()])
+    best = minimize(lost, start, method="Nelder-Mead", options={"xatol": 1e-11, "fatol": 1e-13, "maxiter": 4000})
+    found = np.array([moved["weights"][0], *moved["rates"].ravel()])
+    np.testing.assert_allclose(found, best.x, rtol=1e-5)  # the square of a thousandth, by the curvature's change
+    assert missing == pytest.approx(lost(start) - best.fun, rel=1e-2)
+
+
+def test_a_fit_that_may_leave_a_nat_takes_no_more_steps():
+    X = reference_data.faithful()
+    rough, fine = (GaussianMixtureEM(2, n_init=1, random_state=0, tol=tol).fit(X) for tol in (1.0, TOL))
+    assert rough.n_iter_ < fine.n_iter_
+    assert 1e-6 < fine.objective_ - rough.objective_ < 1
+
+
+def test_no_step_is_taken_where_it_would_take_long_or_nothing_is_known(monkeypatch):
+    X = reference_data.faithful()
+    monkeypatch.setattr(newton, "MOST_WORK", 0)
+    plain = GaussianMixtureEM(2, n_init=1, random_state=0).fit(X)
+    monkeypatch.undo()
+    fit = GaussianMixtureEM(2, n_init=1, random_state=0).fit(X)
+    assert fit.n_e_steps_ == plain.n_e_steps_ + 1
+    assert fit.n_iter_ == plain.n_iter_
+    assert fit.objective_ >= plain.objective_
+    np.testing.assert_allclose(fit.means_, plain.means_, rtol=1e-4)
