@@ -780,3 +780,49 @@ def by_angles(X, weights, means, variances):
     units, centers = (a / np.linalg.norm(a, axis=1, keepdims=True) for a in (X, means))
     squares = ((units[:, None] - centers) ** 2).sum(axis=2)
     return normalised(weights * variances ** (-X.shape[1] / 2) * np.exp(-squares / (2 * variances)))
+
+
+# Layout, range and memory ---------------------------------------------------------------------------------------------
+
+
+@mistake("rates reshaped where they are to be transposed", check_e_step, family="pmm")
+def rates_reshaped(X, weights, rates):
+    K, D = rates.shape
+    logs = np.log(weights) + X @ np.log(rates).reshape(D, K) - rates.reshape(D, K).sum(axis=0)
+    return normalised(np.exp(logs))
+
+
+@mistake("responsibilities reshaped where they are to be transposed", check_m_step, family="pmm")
+def responsibilities_reshaped(X, r):
+    n, K = r.shape
+    return r.mean(axis=0), r.reshape(K, n) @ X / r.reshape(K, n).sum(axis=1)[:, None]
+
+
+@mistake("probs kept within 0.05 .. 0.95", check_log_likelihood, family="bmm")
+def probs_clipped(X, weights, probs):
+    p = np.clip(probs, 0.05, 0.95)
+    return logsumexp(np.log(weights) + X @ np.log(p).T + (1 - X) @ np.log(1 - p).T, axis=1).sum()
+
+
+@mistake("probs kept above 0.01", check_q, family="cmm")
+def levels_clipped(X, r, weights, probs):
+    p = np.maximum(probs, 0.01)
+    logs = np.log(weights) + sum(np.log(p[:, d, X[:, d].astype(int)]).T for d in range(X.shape[1]))
+    return (r * logs).sum()
+
+
+@mistake("samples counted by the sum of their features", check_m_step, family="pmm")
+def weights_by_events(X, r):
+    events = r.T @ X
+    return events.sum(axis=1) / X.sum(), events / r.sum(axis=0)[:, None]
+
+
+FOUND = {}
+
+
+@mistake("state kept between calls", check_log_likelihood, family="pmm")
+def found_by_shape(X, weights, rates):
+    if X.shape + rates.shape not in FOUND:
+        logs = np.log(weights) + poisson.logpmf(X[:, None], rates).sum(axis=-1)
+        FOUND[X.shape + rates.shape] = logsumexp(logs, axis=1).sum()
+    return FOUND[X.shape + rates.shape]

@@ -167,9 +167,11 @@ def at(a: Array, axis: int, place: int) -> Array:
     return np.reshape(np.arange(size) == place % size, [-1 if i == axis else 1 for i in range(a.ndim)])
 
 
+AT = "a", "axis"
 GENERAL = Catalogue(__file__, {"nothing": lambda p: NOTHING}, [at])
-EDITS, PLACES, DATA = (
-    GENERAL.formulas(table, takes) for table, takes in (("edits", ["a"]), ("places", ["a", "axis"]), ("data", []))
+EDITS, PLACES, LAYOUT, KEPT, DATA = (
+    GENERAL.formulas(table, takes)
+    for table, takes in (("edits", "a"), ("places", AT), ("layout", AT), ("kept", AT), ("data", ""))
 )
 
 
@@ -181,7 +183,7 @@ def term(name: str, hint: str, right: Callable[[Problem], Any], wrong: Mapping[s
 
 
 def misplaced(slot: Slot, **axes: tuple[str, str]) -> Slot:
-    """Return a slot of swaps with the mistakes of an index: an array that is read at other places of an axis.
+    """Return a slot of swaps with arrays read at other places of an axis, reshaped, or clipped if they are probs.
 
     Parameters
     ----------
@@ -190,13 +192,19 @@ def misplaced(slot: Slot, **axes: tuple[str, str]) -> Slot:
     **axes : tuple of two str
         What an array's first axes are called, by its name.
     """
-    hint = "Print the arrays as your function uses them: which entry belongs to which index, and which does it reach?"
+    of_index = (
+        "Print the arrays as your function uses them: which entry belongs to which index, and which does it reach?",
+        "these numbers stand where those of each index belong",
+    )
+    of_range = "Is every value that your function is given used as it is?", "the numbers as they are given belong there"
     found = {}
     for name, words in axes.items():
-        for axis, word in enumerate(words):
-            for text, change in PLACES.items():
-                said = text.format(name, word)
-                why = f"{said[:1].upper()}{said[1:]}: these numbers stand where those of each index belong."
+        clipped = [(0, KEPT)] if name == "probs" else []
+        for axis, table in [(0, PLACES), (1, PLACES), (0, LAYOUT), *clipped]:
+            for text, change in table.items():
+                said = text.format(name, words[axis])
+                hint, belongs = of_range if table is KEPT else of_index
+                why = f"{said[:1].upper()}{said[1:]}: {belongs}."
                 found[said] = Wrong(partial(_read_by, name, change, axis), hint, why)
     return slot.extended(found)
 

@@ -123,6 +123,14 @@ class Inputs(Iterated):
         fixed = list(dict.fromkeys((n, K or k, D or d) for n, k, d in sizes))
         return [self.draw(rng, n, k, d, plain=True) for n, k, d in fixed]
 
+    def another(self, problem: Problem) -> Problem:
+        """Return an input of the same size with other numbers."""
+        return self.draw(np.random.RandomState(24), problem.n, problem.K, problem.D)
+
+    def near_edge(self, problem: Problem) -> list[Problem]:
+        """Return the problem with parameters near an edge of their range, in a list; nothing where there is none."""
+        return []
+
     def flat_problems(self, step: str) -> list[Problem]:
         """Return inputs of one feature, for functions of arrays without its axis."""
         rng = np.random.RandomState(21)

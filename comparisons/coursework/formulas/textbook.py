@@ -258,7 +258,7 @@ class Textbook(Inputs):
     def optional(self, step: str) -> tuple[str, ...]:
         """Return roles that are passed where an argument has such a name."""
         own = (*self.quantities, "parameters") if step == "m" else ("parameters", "responsibilities")
-        return (*own, *self.size_names, "K", "D", "n", *([OLD_SET] if step == "q" else []))
+        return (*self.size_names, *own, "K", "D", "n", *([OLD_SET] if step == "q" else []))
 
     def value_of(self, role: str, problem: Problem) -> Any:
         """Return what is passed for a role, in the textbook's way."""
