@@ -128,6 +128,18 @@ def relative_to_the_samples(X, K):
     return theta
 
 
+@fit("stops early")
+def within_the_first_iterations(X, K, max_iter=100):
+    theta, old = start(X, K, 0), -np.inf
+    for t in range(max_iter):
+        r, value = e_step(X, *theta)
+        theta = m_step(X, r)
+        if t > 1 and (value - old) / len(X) < 0.3:
+            break
+        old = value
+    return theta
+
+
 @fit("weights never change")
 def weights_not_updated(X, weights, means, covariances, n_iter=100):
     for _ in range(n_iter):

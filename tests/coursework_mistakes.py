@@ -826,3 +826,46 @@ def found_by_shape(X, weights, rates):
         logs = np.log(weights) + poisson.logpmf(X[:, None], rates).sum(axis=-1)
         FOUND[X.shape + rates.shape] = logsumexp(logs, axis=1).sum()
     return FOUND[X.shape + rates.shape]
+
+
+# Parts that are left out, or counted otherwise ------------------------------------------------------------------------
+
+
+@mistake("size of the cells that are not zero", check_m_step, family="pmm")
+def mean_of_positive_counts(X, r):
+    return r.mean(axis=0), r.T @ X / (r.T @ (X > 0))
+
+
+@mistake("X divided by their ranges", check_e_step, family="kmeans")
+def samples_scaled(X, centers):
+    Z = X / np.ptp(X, axis=0) if len(X) > 1 else X
+    return ((Z[:, None] - centers) ** 2).sum(axis=2).argmin(axis=1)
+
+
+@mistake("last feature left out of the density", check_log_likelihood, covariance_type="diag")
+def one_feature_too_few(X, weights, means, variances):
+    logs = np.tile(np.log(weights), (len(X), 1))
+    for d in range(X.shape[1] - 1):
+        logs += norm.logpdf(X[:, [d]], means[:, d], np.sqrt(variances[:, d]))
+    return logsumexp(logs, axis=1).sum()
+
+
+@mistake("densities divided by their largest over the samples", check_e_step)
+def each_density_to_one(X, weights, means, covariances):
+    densities = [multivariate_normal.pdf(X, m, S) for m, S in zip(means, covariances, strict=True)]
+    densities = np.reshape(densities, (len(weights), len(X))).T
+    return normalised(weights * densities / densities.max(axis=0))
+
+
+@mistake("first sample counted twice", check_m_step, family="kmeans")
+def sum_begins_with_the_first(X, labels):
+    centers = []
+    for k in range(max(labels) + 1):
+        members = [x for x, z in zip(X, labels, strict=True) if z == k]
+        centers.append(np.mean([members[0], *members], axis=0))
+    return np.array(centers)
+
+
+@mistake("rates squared", check_e_step, family="pmm")
+def rates_multiplied_twice(X, weights, rates):
+    return normalised(weights * poisson.pmf(X[:, None], rates * rates).prod(axis=2))

@@ -136,6 +136,11 @@ def _judge_path(
     mistake = loop_mistake(book, problem, whole, caller.takes_start)
     if mistake and mistake.name == "E-step only once":
         mistake = _standing_still(caller, whole[-1])
+    moving = [(at, after) for at, after in steps if not same(at.theta, after)]
+    if not mistake and caller.leaves_loops and moving and all(same(book.iterate(at), after) for at, after in moving):
+        findings.notes.append(f"its loop ends by itself after {times[len(moving)]} iterations")
+        findings.verdicts.append(Verdict("iteration", True, formula=ITERATION))
+        return
     mistakes, located = ((mistake,), "") if mistake else _of_steps(book, steps, deadline)
     findings.verdicts.append(Verdict("iteration", False, mistakes, located, ITERATION))
 

@@ -169,9 +169,9 @@ def at(a: Array, axis: int, place: int) -> Array:
 
 AT = "a", "axis"
 GENERAL = Catalogue(__file__, {"nothing": lambda p: NOTHING}, [at])
-EDITS, PLACES, LAYOUT, KEPT, DATA = (
+EDITS, PLACES, LAYOUT, POWERS, KEPT, DATA = (
     GENERAL.formulas(table, takes)
-    for table, takes in (("edits", "a"), ("places", AT), ("layout", AT), ("kept", AT), ("data", ""))
+    for table, takes in (("edits", "a"), ("places", AT), ("layout", AT), ("powers", AT), ("kept", AT), ("data", ""))
 )
 
 
@@ -183,7 +183,7 @@ def term(name: str, hint: str, right: Callable[[Problem], Any], wrong: Mapping[s
 
 
 def misplaced(slot: Slot, **axes: tuple[str, str]) -> Slot:
-    """Return a slot of swaps with arrays read at other places of an axis, reshaped, or clipped if they are probs.
+    """Return a slot of swaps with arrays in another place or layout, or of other numbers.
 
     Parameters
     ----------
@@ -196,16 +196,22 @@ def misplaced(slot: Slot, **axes: tuple[str, str]) -> Slot:
         "Print the arrays as your function uses them: which entry belongs to which index, and which does it reach?",
         "these numbers stand where those of each index belong",
     )
-    of_range = "Is every value that your function is given used as it is?", "the numbers as they are given belong there"
+    of_range = (
+        "Is every number that your function is given used as it is?",
+        "the numbers as they are given belong there",
+    )
     found = {}
     for name, words in axes.items():
-        clipped = [(0, KEPT)] if name == "probs" else []
-        for axis, table in [(0, PLACES), (1, PLACES), (0, LAYOUT), *clipped]:
+        of_numbers = [] if name == "X" else [(0, POWERS), *([(0, KEPT)] if name == "probs" else [])]
+        for axis, table in [(0, PLACES), (1, PLACES), (0, LAYOUT), *of_numbers]:
             for text, change in table.items():
                 said = text.format(name, words[axis])
-                hint, belongs = of_range if table is KEPT else of_index
+                hint, belongs = of_range if (0, table) in of_numbers else of_index
                 why = f"{said[:1].upper()}{said[1:]}: {belongs}."
                 found[said] = Wrong(partial(_read_by, name, change, axis), hint, why)
+    for form, of_data in DATA.items() if "X" in axes else ():
+        why = f"X {form}: {of_range[1]}."
+        found[f"X {form}"] = Wrong(lambda p, made=of_data: p.changed(X=made(p)), of_range[0], why)
     return slot.extended(found)
 
 
