@@ -869,3 +869,10 @@ def sum_begins_with_the_first(X, labels):
 @mistake("rates squared", check_e_step, family="pmm")
 def rates_multiplied_twice(X, weights, rates):
     return normalised(weights * poisson.pmf(X[:, None], rates * rates).prod(axis=2))
+
+
+@mistake("determinant of the component before", check_e_step, covariance_type="diag")
+def one_index_behind(X, weights, means, variances):
+    log_det = [np.log(variances[k - 1]).sum() for k in range(len(weights))]
+    square = ((X[:, None] - means) ** 2 / variances).sum(axis=2)
+    return normalised(np.exp(np.log(weights) - log_det / np.array(2.0) - square / 2))

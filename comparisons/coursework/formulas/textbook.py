@@ -15,6 +15,7 @@ import numpy as np
 
 from comparisons.coursework.calling.outputs import Expected
 from comparisons.coursework.calling.roles import OLD_SET, spellings_of
+from comparisons.coursework.formulas.catalogue import of_other_components
 from comparisons.coursework.formulas.conventions import EACH, LOGS, MEAN, TRANSPOSED, Convention
 from comparisons.coursework.formulas.inputs import Inputs
 from comparisons.coursework.formulas.objectives import AGGREGATE, AVERAGE, ELL, Q, sums_of
@@ -52,6 +53,7 @@ class Textbook(Inputs):
     texts: ClassVar[Mapping[str, str]] = {}
     formulas_know_priors: ClassVar[bool] = True
     density_slots: tuple[Slot, ...] = ()
+    component_axis: ClassVar[int] = -1
     swaps: Slot | None = None
     conventions: tuple[Convention, ...] = ()
 
@@ -190,7 +192,8 @@ class Textbook(Inputs):
         if quantity == "q" and swaps is not None:
             of_two = dict(self._with_two_sets()) if self.two_sets else {}
             swaps = replace(swaps, wrong={**of_two, **dict(self._with_new()), **swaps.wrong})
-        return Formula(quantity, text, (*self.density_slots, WEIGHTS, last), combine, swaps)
+        terms = (of_other_components(slot, self.component_axis) if slot.apply else slot for slot in self.density_slots)
+        return Formula(quantity, text, (*terms, WEIGHTS, last), combine, swaps)
 
     def _with_new(self) -> Iterator[tuple[str, Wrong]]:
         """Yield mistakes of a Q of what the M-step will return, in place of the current parameters."""
