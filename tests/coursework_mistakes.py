@@ -876,3 +876,8 @@ def one_index_behind(X, weights, means, variances):
     log_det = [np.log(variances[k - 1]).sum() for k in range(len(weights))]
     square = ((X[:, None] - means) ** 2 / variances).sum(axis=2)
     return normalised(np.exp(np.log(weights) - log_det / np.array(2.0) - square / 2))
+
+
+@mistake("exposure of the first sample for all", check_e_step, family="pmm")
+def one_exposure(X, weights, rates, exposure):
+    return normalised(weights * poisson.pmf(X[:, None], exposure[:1, None] * rates).prod(axis=2))

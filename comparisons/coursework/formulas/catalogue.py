@@ -213,7 +213,8 @@ def misplaced(slot: Slot, **axes: tuple[str, str]) -> Slot:
 
 
 def _read_by(name: str, change: Expression, axis: int, p: Problem) -> Problem:
-    return p.changed(**{name: change(p.X if name == "X" else p.theta[name], axis, p)})
+    a = p.X if name == "X" else p.theta[name] if name in p.theta else p.size(name)
+    return p.changed(**{name: change(a, axis, p)})
 
 
 def of_other_components(slot: Slot, axis: int) -> Slot:
