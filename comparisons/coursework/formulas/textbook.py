@@ -197,19 +197,22 @@ class Textbook(Inputs):
 
     def _with_new(self) -> Iterator[tuple[str, Wrong]]:
         """Yield mistakes of a Q of what the M-step will return, in place of the current parameters."""
-        ((said, (hint, why)),) = OF_OBJECTIVES.tables["new parameters"].items()
+        ((said, texts),) = OF_OBJECTIVES.tables["new parameters"].items()
+        return self._with_others(self.m_step, said, *texts)
+
+    def _with_others(
+        self, other: Callable[[Problem], Mapping[str, Array]], said: str, hint: str, why: str
+    ) -> Iterator[tuple[str, Wrong]]:
+        """Yield mistakes of one quantity of other parameters in place of the current ones, and of all of them."""
         for name in self.quantities:
-            one = lambda p, name=name: p.changed(**{name: self.m_step(p)[name]})  # noqa: E731
+            one = lambda p, name=name: p.changed(**{name: other(p)[name]})  # noqa: E731
             yield said.replace("parameters", name), Wrong(one, hint, why)
-        yield said, Wrong(lambda p: p.changed(**self.m_step(p)), hint, why)
+        yield said, Wrong(lambda p: p.changed(**other(p)), hint, why)
 
     def _with_two_sets(self) -> Iterator[tuple[str, Wrong]]:
         """Yield mistakes of a Q of two sets of parameters: the wrong set, or a mistake in the E-step inside."""
-        hint, why = OF_OBJECTIVES.tables["two sets"]["old parameters in the log density"]
-        for name in self.quantities:
-            one = lambda p, name=name: p.changed(**{name: p.given[f"old {name}"]})  # noqa: E731
-            yield f"old {name} in the log density", Wrong(one, hint, why)
-        yield "old parameters in the log density", Wrong(self.at_old, hint, why)
+        said = "old parameters in the log density"
+        yield from self._with_others(lambda p: self.at_old(p).theta, said, *OF_OBJECTIVES.tables["two sets"][said])
         formula = self.formula_of_responsibilities
         for change in formula.singles():
             step = lambda p, change=change: p.changed(r=formula.changed(self.at_old(p), [change]))  # noqa: E731
