@@ -128,6 +128,29 @@ def relative_to_the_samples(X, K):
     return theta
 
 
+@fit("stops early")
+def within_the_first_iterations(X, K, max_iter=100):
+    theta, old = start(X, K, 0), -np.inf
+    for t in range(max_iter):
+        r, value = e_step(X, *theta)
+        theta = m_step(X, r)
+        if t > 1 and (value - old) / len(X) < 0.3:
+            break
+        old = value
+    return theta
+
+
+@fit("", family="pmm")
+def cooled_to_the_end(X, K, n_iter=120):
+    weights, rates = np.full(K, 1 / K), X.mean(axis=0) * np.random.default_rng(0).uniform(0.5, 1.5, (K, X.shape[1]))
+    for t in range(n_iter):
+        logs = np.log(weights) + poisson.logpmf(X[:, None], rates).sum(axis=2)
+        r = np.exp(min(1.0, 0.3 + t / 20) * (logs - logsumexp(logs, axis=1, keepdims=True)))
+        r /= r.sum(axis=1, keepdims=True)
+        weights, rates = r.mean(axis=0), r.T @ X / r.sum(axis=0)[:, None]
+    return weights, rates
+
+
 @fit("weights never change")
 def weights_not_updated(X, weights, means, covariances, n_iter=100):
     for _ in range(n_iter):

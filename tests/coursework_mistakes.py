@@ -780,3 +780,104 @@ def by_angles(X, weights, means, variances):
     units, centers = (a / np.linalg.norm(a, axis=1, keepdims=True) for a in (X, means))
     squares = ((units[:, None] - centers) ** 2).sum(axis=2)
     return normalised(weights * variances ** (-X.shape[1] / 2) * np.exp(-squares / (2 * variances)))
+
+
+# Layout, range and memory ---------------------------------------------------------------------------------------------
+
+
+@mistake("rates reshaped where they are to be transposed", check_e_step, family="pmm")
+def rates_reshaped(X, weights, rates):
+    K, D = rates.shape
+    logs = np.log(weights) + X @ np.log(rates).reshape(D, K) - rates.reshape(D, K).sum(axis=0)
+    return normalised(np.exp(logs))
+
+
+@mistake("responsibilities reshaped where they are to be transposed", check_m_step, family="pmm")
+def responsibilities_reshaped(X, r):
+    n, K = r.shape
+    return r.mean(axis=0), r.reshape(K, n) @ X / r.reshape(K, n).sum(axis=1)[:, None]
+
+
+@mistake("probs kept within 0.05 .. 0.95", check_log_likelihood, family="bmm")
+def probs_clipped(X, weights, probs):
+    p = np.clip(probs, 0.05, 0.95)
+    return logsumexp(np.log(weights) + X @ np.log(p).T + (1 - X) @ np.log(1 - p).T, axis=1).sum()
+
+
+@mistake("probs kept above 0.01", check_q, family="cmm")
+def levels_clipped(X, r, weights, probs):
+    p = np.maximum(probs, 0.01)
+    logs = np.log(weights) + sum(np.log(p[:, d, X[:, d].astype(int)]).T for d in range(X.shape[1]))
+    return (r * logs).sum()
+
+
+@mistake("samples counted by the sum of their features", check_m_step, family="pmm")
+def weights_by_events(X, r):
+    events = r.T @ X
+    return events.sum(axis=1) / X.sum(), events / r.sum(axis=0)[:, None]
+
+
+FOUND = {}
+
+
+@mistake("state kept between calls", check_log_likelihood, family="pmm")
+def found_by_shape(X, weights, rates):
+    if X.shape + rates.shape not in FOUND:
+        logs = np.log(weights) + poisson.logpmf(X[:, None], rates).sum(axis=-1)
+        FOUND[X.shape + rates.shape] = logsumexp(logs, axis=1).sum()
+    return FOUND[X.shape + rates.shape]
+
+
+# Parts that are left out, or counted otherwise ------------------------------------------------------------------------
+
+
+@mistake("size of the cells that are not zero", check_m_step, family="pmm")
+def mean_of_positive_counts(X, r):
+    return r.mean(axis=0), r.T @ X / (r.T @ (X > 0))
+
+
+@mistake("X divided by their ranges", check_e_step, family="kmeans")
+def samples_scaled(X, centers):
+    Z = X / np.ptp(X, axis=0) if len(X) > 1 else X
+    return ((Z[:, None] - centers) ** 2).sum(axis=2).argmin(axis=1)
+
+
+@mistake("last feature left out of the density", check_log_likelihood, covariance_type="diag")
+def one_feature_too_few(X, weights, means, variances):
+    logs = np.tile(np.log(weights), (len(X), 1))
+    for d in range(X.shape[1] - 1):
+        logs += norm.logpdf(X[:, [d]], means[:, d], np.sqrt(variances[:, d]))
+    return logsumexp(logs, axis=1).sum()
+
+
+@mistake("densities divided by their largest over the samples", check_e_step)
+def each_density_to_one(X, weights, means, covariances):
+    densities = [multivariate_normal.pdf(X, m, S) for m, S in zip(means, covariances, strict=True)]
+    densities = np.reshape(densities, (len(weights), len(X))).T
+    return normalised(weights * densities / densities.max(axis=0))
+
+
+@mistake("first sample counted twice", check_m_step, family="kmeans")
+def sum_begins_with_the_first(X, labels):
+    centers = []
+    for k in range(max(labels) + 1):
+        members = [x for x, z in zip(X, labels, strict=True) if z == k]
+        centers.append(np.mean([members[0], *members], axis=0))
+    return np.array(centers)
+
+
+@mistake("rates squared", check_e_step, family="pmm")
+def rates_multiplied_twice(X, weights, rates):
+    return normalised(weights * poisson.pmf(X[:, None], rates * rates).prod(axis=2))
+
+
+@mistake("determinant of the component before", check_e_step, covariance_type="diag")
+def one_index_behind(X, weights, means, variances):
+    log_det = [np.log(variances[k - 1]).sum() for k in range(len(weights))]
+    square = ((X[:, None] - means) ** 2 / variances).sum(axis=2)
+    return normalised(np.exp(np.log(weights) - log_det / np.array(2.0) - square / 2))
+
+
+@mistake("exposure of the first sample for all", check_e_step, family="pmm")
+def one_exposure(X, weights, rates, exposure):
+    return normalised(weights * poisson.pmf(X[:, None], exposure[:1, None] * rates).prod(axis=2))

@@ -326,3 +326,9 @@ def q_with_a_wrong_e_step(X, pi, p, pi_old, p_old):
 def q_with_entropy(X, theta, theta_old):
     r = softmax(gaussian(X, *theta_old), axis=1)
     return (r * gaussian(X, *theta)).sum() - xlogy(r, r).sum()
+
+
+@listed("-Σ_ik r_ik log p(x_i|k) and Σ_k N_k/n Σ_i log p(x_i|k) added", check_q, covariance_type="tied")
+def counts_and_mean_logs(X, r, weights, means, covariance):
+    logs = np.stack([log_normal(X, m, covariance) for m in means], axis=1)
+    return (r.sum(axis=0) * (np.log(weights) + logs.mean(axis=0))).sum()

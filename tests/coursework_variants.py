@@ -410,3 +410,29 @@ def counts_beside(X, pi, mu, Sigma):
     r = components_first(X, pi, mu, Sigma).T
     N = r.sum(axis=0)
     return r, N
+
+
+# Guards and names -----------------------------------------------------------------------------------------------------
+
+
+@variant(check_log_likelihood, family="bmm")
+def guarded_by_a_clip(X, weights, probs):
+    p = np.clip(probs, 1e-6, 1 - 1e-6)
+    return logsumexp(np.log(weights) + X @ np.log(p).T + (1 - X) @ np.log(1 - p).T, axis=1).sum()
+
+
+@variant(check_q, family="bmm")
+def guarded_by_additions(X, r, weights, probs):
+    logs = np.log(weights + 1e-6) + X @ np.log(probs + 1e-6).T + (1 - X) @ np.log(1 - probs + 1e-6).T
+    return (r * logs).sum()
+
+
+@variant(check_e_step, family="cmm")
+def guarded_by_an_addition(X, pi, probs):
+    joint = pi * np.exp(sum(np.log(probs[:, d, X[:, d].astype(int)] + 1e-9).T for d in range(X.shape[1])))
+    return joint / joint.sum(axis=1, keepdims=True)
+
+
+@variant(check_log_likelihood, family="pmm", exposure=2.5)
+def exposure_called_t(X, w, lam, t):
+    return logsumexp(np.log(w) + stats.poisson.logpmf(X[:, None], lam * t).sum(axis=2), axis=1).sum()

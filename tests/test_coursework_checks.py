@@ -404,6 +404,7 @@ def test_code_that_misbehaves_does_no_harm(body, capsys):
     assert time.perf_counter() - start < 5
     (sentence,) = found.located
     assert {"exit": "SystemExit", "print": "returned None"}.get(body, "no answer within") in sentence
+    assert ("time_limit" in found.hint) == (body not in ("exit", "print"))
     assert "noise" not in "".join(capsys.readouterr())
     assert not signal.getitimer(signal.ITIMER_REAL)[0]
 

@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any
 
+from comparisons.coursework.again import judged_again
 from comparisons.coursework.calling.caller import Answer, Caller
 from comparisons.coursework.examples import example_of
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.textbooks import textbook_of
-from comparisons.coursework.judging import STATE, Trial, judge, tolerance
+from comparisons.coursework.judging import Trial, judge
 from comparisons.coursework.notes import notes_of
 from comparisons.coursework.result import Check, Verdict
 
@@ -247,7 +248,7 @@ def checked(
     trials = _trials(caller, book, step)
     names = [q.name for q in book.expected(step, trials[0].problem) if q.required or q.name in trials[0].answer.values]
     verdicts = tuple(judge(caller, name, trials, start + SHARE_OF_SEARCH * time_limit) for name in names)
-    verdicts = _with_state(caller, trials, verdicts)
+    verdicts, trials = judged_again(caller, trials, verdicts, start + SHARE_OF_SEARCH * time_limit)
     wrong = [verdict.quantity for verdict in verdicts if not verdict.right]
     example = example_of(caller, book, step, wrong, trials) if wrong else ""
     notes = notes_of(caller, book, step, trials, verdicts)
@@ -266,19 +267,3 @@ def _trials(caller: Caller, book: Textbook, step: str) -> list[Trial]:
         if answer.outcome.overtime:
             break
     return trials
-
-
-def _with_state(caller: Caller, trials: Sequence[Trial], verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
-    """Call once more with the first input: an answer that differs shows that something is kept."""
-    first = trials[0]
-    again = caller(first.problem)
-    if again.outcome.overtime or first.answer.error:
-        return verdicts
-    second = Trial(first.problem, again, first.answer.values)
-    rtol = tolerance(trials)
-    return tuple(
-        Verdict(v.quantity, False, (STATE,), formula=v.formula)
-        if v.quantity in first.answer.values and not second.is_right(v.quantity, rtol)
-        else v
-        for v in verdicts
-    )

@@ -20,6 +20,7 @@ from comparisons.coursework.forms import other_form
 from comparisons.coursework.formulas.loops import (
     LOOP_MISTAKES,
     any_factors,
+    distance,
     iterations,
     loop_mistake,
     same,
@@ -30,7 +31,7 @@ from comparisons.coursework.formulas.slots import Mistake
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.textbooks import textbook_of
 from comparisons.coursework.judging import Trial, judge_values
-from comparisons.coursework.limits import LIMIT, Findings, judge_defaults, judge_limit, judge_objective
+from comparisons.coursework.limits import LIMIT, LOOSE, Findings, judge_defaults, judge_limit, judge_objective
 from comparisons.coursework.notes import NO_LIMIT
 from comparisons.coursework.result import Check, Verdict
 from models.validation import Array
@@ -73,6 +74,7 @@ def checked_fit(function: Callable[..., Any], family: str, time_limit: float, op
         _judge_path(book, problem, caller, path, deadline, findings)
     if findings.verdicts[0].right:
         judge_limit(book, problem, last, path, deadline, findings)
+        _excuse_other_iterations(book, problem.changed(**last.theta), findings)
         judge_defaults(book, problem, caller, findings)
         judge_objective(book, problem, last, deadline, findings)
     if not can_limit():
@@ -136,8 +138,22 @@ def _judge_path(
     mistake = loop_mistake(book, problem, whole, caller.takes_start)
     if mistake and mistake.name == "E-step only once":
         mistake = _standing_still(caller, whole[-1])
+    moving = [(at, after) for at, after in steps if not same(at.theta, after)]
+    if not mistake and caller.leaves_loops and moving and all(same(book.iterate(at), after) for at, after in moving):
+        findings.notes.append(f"its loop ends by itself after {times[len(moving)]} iterations")
+        findings.verdicts.append(Verdict("iteration", True, formula=ITERATION))
+        return
     mistakes, located = ((mistake,), "") if mistake else _of_steps(book, steps, deadline)
     findings.verdicts.append(Verdict("iteration", False, mistakes, located, ITERATION))
+
+
+def _excuse_other_iterations(book: Textbook, end: Problem, findings: Findings) -> None:
+    """Make a note of iterations without a known mistake that end at a maximum, such as those of annealing."""
+    for i, verdict in enumerate(findings.verdicts):
+        other = verdict.quantity == "iteration" and not verdict.right and not verdict.mistakes
+        if other and findings.verdicts[-1].right and distance(book.iterate(end), end.theta) < LOOSE:
+            findings.verdicts[i] = Verdict("iteration", True, formula=ITERATION)
+            findings.notes.append("its iterations are not those of EM, but they end at a maximum")
 
 
 def _standing_still(caller: FitCaller, end: Theta) -> Mistake:

@@ -21,12 +21,6 @@ from models.validation import Array
 
 ORDINARY = ("",)
 MOST_ALTERNATIVES = 2
-STATE = Mistake(
-    "state kept between calls",
-    "Call your function twice with the same arguments. Is the answer the same?",
-    "The second call with the same input gives another answer: something is kept from call to call, such as a global "
-    "array, a default argument that is changed, or a random number.",
-)
 PRIOR = Mistake(
     "prior left out",
     "What does the prior add to the counts and the sums of this step?",

@@ -15,6 +15,7 @@ UNKNOWN_FIT_HINT = "Print the parameters after one and after two iterations, and
 ERROR_HINT = (
     "Print the shapes of all arrays in the line that fails, and write beside them those that the formula needs."
 )
+SLOW_HINT = "Does every loop end? If it is only slow, or its first call compiles something, pass a larger time_limit."
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ class Check(Tabular):
         if any(not verdict.mistakes for verdict in causes):
             failed = all("Error: " in sentence for sentence in self.located)
             unknown = UNKNOWN_HINT if self.example else UNKNOWN_FIT_HINT
+            unknown = SLOW_HINT if all("no answer within" in sentence for sentence in self.located) else unknown
             hints += [f"{sentence}." for sentence in self.located]
             if not any("this step" in sentence for sentence in self.located):  # else its arguments are not understood
                 hints.append(ERROR_HINT if failed else unknown)

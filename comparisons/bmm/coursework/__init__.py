@@ -81,6 +81,11 @@ class Bernoulli(CellTextbook):
         return problems
 
     @override
+    def near_edge(self, problem: Problem) -> list[Problem]:
+        p = problem.theta["probs"]
+        return [problem.changed(name="probabilities near an edge", probs=p**3 / (p**3 + (1 - p) ** 3))]
+
+    @override
     def fit_problem(self) -> Problem:
         rng, D = np.random.RandomState(8), self.shape()[1] or 5
         drawn = self.draw(rng, 120, 2, D)

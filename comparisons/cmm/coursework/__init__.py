@@ -86,6 +86,11 @@ class Categorical(CellTextbook):
         return {"p_x": p, "(1 - p_x)": 1 - p}
 
     @override
+    def near_edge(self, problem: Problem) -> list[Problem]:
+        probs = problem.theta["probs"] ** 3
+        return [problem.changed(name="probabilities near an edge", probs=probs / probs.sum(axis=-1, keepdims=True))]
+
+    @override
     def fit_problem(self) -> Problem:
         rng = np.random.RandomState(8)
         drawn = self.draw(rng, 150, 2, 4)

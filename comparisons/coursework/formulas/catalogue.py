@@ -167,10 +167,17 @@ def at(a: Array, axis: int, place: int) -> Array:
     return np.reshape(np.arange(size) == place % size, [-1 if i == axis else 1 for i in range(a.ndim)])
 
 
+AT = "a", "axis"
 GENERAL = Catalogue(__file__, {"nothing": lambda p: NOTHING}, [at])
-EDITS, PLACES, DATA = (
-    GENERAL.formulas(table, takes) for table, takes in (("edits", ["a"]), ("places", ["a", "axis"]), ("data", []))
+EDITS, DATA = GENERAL.formulas("edits", "a"), GENERAL.formulas("data")
+INDEX, PLACES, LAYOUT, POWERS, KEPT = (
+    GENERAL.formulas(table, AT) for table in ("index", "places", "layout", "powers", "kept")
 )
+OF_INDEX = (
+    "Print the arrays as your function uses them: which entry belongs to which index, and which does it reach?",
+    "these numbers stand where those of each index belong",
+)
+OF_RANGE = "Is every number that your function is given used as it is?", "the numbers as they are given belong there"
 
 
 def term(name: str, hint: str, right: Callable[[Problem], Any], wrong: Mapping[str, Callable[[Problem], Any]]) -> Slot:
@@ -181,7 +188,7 @@ def term(name: str, hint: str, right: Callable[[Problem], Any], wrong: Mapping[s
 
 
 def misplaced(slot: Slot, **axes: tuple[str, str]) -> Slot:
-    """Return a slot of swaps with the mistakes of an index: an array that is read at other places of an axis.
+    """Return a slot of swaps with arrays in another place or layout, or of other numbers.
 
     Parameters
     ----------
@@ -190,16 +197,31 @@ def misplaced(slot: Slot, **axes: tuple[str, str]) -> Slot:
     **axes : tuple of two str
         What an array's first axes are called, by its name.
     """
-    hint = "Print the arrays as your function uses them: which entry belongs to which index, and which does it reach?"
     found = {}
     for name, words in axes.items():
-        for axis, word in enumerate(words):
-            for text, change in PLACES.items():
-                said = text.format(name, word)
-                why = f"{said[:1].upper()}{said[1:]}: these numbers stand where those of each index belong."
+        of_numbers = [] if name == "X" else [(0, POWERS), *([(0, KEPT)] if name == "probs" else [])]
+        for axis, table in [(0, INDEX | PLACES), (1, INDEX | PLACES), (0, LAYOUT), *of_numbers]:
+            for text, change in table.items():
+                said = text.format(name, words[axis])
+                hint, belongs = OF_RANGE if (0, table) in of_numbers else OF_INDEX
+                why = f"{said[:1].upper()}{said[1:]}: {belongs}."
                 found[said] = Wrong(partial(_read_by, name, change, axis), hint, why)
+    for form, of_data in DATA.items() if "X" in axes else ():
+        why = f"X {form}: {OF_RANGE[1]}."
+        found[f"X {form}"] = Wrong(lambda p, made=of_data: p.changed(X=made(p)), OF_RANGE[0], why)
     return slot.extended(found)
 
 
 def _read_by(name: str, change: Expression, axis: int, p: Problem) -> Problem:
-    return p.changed(**{name: change(p.X if name == "X" else p.theta[name], axis, p)})
+    a = p.X if name == "X" else p.theta[name] if name in p.theta else p.size(name)
+    return p.changed(**{name: change(a, axis, p)})
+
+
+def of_other_components(slot: Slot, axis: int) -> Slot:
+    """Return a slot of a term with its values at other places of the components' axis."""
+    found = {}
+    for text, change in INDEX.items():
+        said = text.format(slot.name, "component")
+        wrong: Any = lambda p, change=change: change(np.atleast_1d(slot.right(p)), axis, p)  # noqa: E731
+        found[said] = Wrong(wrong, OF_INDEX[0], f"{said[:1].upper()}{said[1:]}: {OF_INDEX[1]}.")
+    return slot.extended(found)

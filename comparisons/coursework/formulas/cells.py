@@ -63,6 +63,7 @@ class CellTextbook(Textbook):
 
     cell_slots: tuple[Slot, ...] = ()
     features = FEATURES
+    component_axis = 1
 
     @property
     @override

@@ -31,32 +31,7 @@ def mixed(new: Array, old: Array, k: int) -> Array:
 
 
 CATALOGUE = Catalogue(__file__, functions=(hard, mixed, per_component))
-SHARE_AS_IS = CATALOGUE.slot("share", lambda p: p.r)
-AGAIN = (
-    "responsibilities squared",
-    "root of responsibilities",
-    "exp of responsibilities",
-    "complement of responsibilities",
-)
-
-
-def _normalised(name: str, axis: int, p: Problem) -> Array:
-    share = SHARE_AS_IS.value(p, name)
-    return np.asarray(share / share.sum(axis=axis, keepdims=True))
-
-
-def _wrong_shares() -> dict[str, Wrong]:
-    """Return wrong responsibilities that are normalised again."""
-    found = {}
-    for name in AGAIN:
-        for over, axis in (("components", 1), ("samples", 0)):
-            said = f"{name}, then normalised over {over}"
-            hint = "What is done to the responsibilities before they are summed?"
-            found[said] = Wrong(partial(_normalised, name, axis), hint, f"The {said}, stand where r_ik belongs.")
-    return found
-
-
-SHARE = SHARE_AS_IS.extended(_wrong_shares())
+SHARE = CATALOGUE.slot("share", lambda p: p.r)
 
 
 def _sum_of(name: str, s: Array, size: Array, p: Problem) -> Array:

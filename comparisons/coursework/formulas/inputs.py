@@ -1,22 +1,32 @@
-"""The inputs that a family's steps are tried on: ordinary, special, small, far out, and without what may matter."""
+"""The inputs that a family's steps are tried on: ordinary, special, small, far out; and E-step and M-step in turn."""
 
 from collections.abc import Mapping, Sequence
+from itertools import permutations
 from typing import Any, ClassVar
 
 import numpy as np
 
-from comparisons.coursework.formulas.iterated import Iterated
 from comparisons.coursework.formulas.problem import Problem
 from models.validation import Array
 
 WEIGHTS_OF = {1: (1.0,), 2: (0.7, 0.3), 3: (0.5, 0.2, 0.3), 4: (0.4, 0.1, 0.3, 0.2)}
 
 
-class Inputs(Iterated):
-    """Random inputs, made so that mistakes differ on them.
+class Inputs:
+    """Random inputs, made so that mistakes differ on them, and where EM goes from them.
 
     Attributes
     ----------
+    family : Family
+        With its options.
+    quantities : tuple of str
+        Names of the parameters.
+    formulas : dict
+        Formulas by quantity.
+    falls_with_fit : bool
+        Whether what the fit reports falls as it gets better, as an inertia does.
+    shared : tuple of str
+        Quantities that all components share.
     prior : prior or None
         Of MAP.
     two_sets : bool
@@ -25,7 +35,12 @@ class Inputs(Iterated):
         Numbers of samples of an M-step's ordinary problems.
     """
 
+    family: Any
+    quantities: Any
+    formulas: Any
     prior: Any
+    falls_with_fit = False
+    shared: tuple[str, ...] = ()
     two_sets: bool = False
     n_samples: ClassVar[tuple[int, int]] = (7, 8)
     size_names: Any
@@ -123,6 +138,14 @@ class Inputs(Iterated):
         fixed = list(dict.fromkeys((n, K or k, D or d) for n, k, d in sizes))
         return [self.draw(rng, n, k, d, plain=True) for n, k, d in fixed]
 
+    def another(self, problem: Problem) -> Problem:
+        """Return an input of the same size with other numbers."""
+        return self.draw(np.random.RandomState(24), problem.n, problem.K, problem.D)
+
+    def near_edge(self, problem: Problem) -> list[Problem]:
+        """Return the problem with parameters near an edge of their range, in a list; nothing where there is none."""
+        return []
+
     def flat_problems(self, step: str) -> list[Problem]:
         """Return inputs of one feature, for functions of arrays without its axis."""
         rng = np.random.RandomState(21)
@@ -158,3 +181,64 @@ class Inputs(Iterated):
         arrays = {"X": problem.X, **problem.theta, **{name: problem.given[name] for name in self.size_names}}
         one = {name: a[..., 0] for name, a in arrays.items() if np.ndim(a) > 1 and np.shape(a)[-1] == 1}
         return {**arrays, **one}
+
+    # E-step and M-step in turn ----------------------------------------------------------------------------------------
+
+    def fit_problem(self) -> Problem:
+        """Return samples of two components that are apart, and a start that is no fixed point."""
+        rng = np.random.RandomState(8)
+        drawn = self.draw(rng, 90, 2, 3)
+        X = self.family.simulate(dict(drawn.theta), 90, rng)
+        near = self.draw(rng, 90, 2, 3).theta
+        start = {name: 0.8 * drawn.theta[name] + 0.2 * near[name] for name in drawn.theta}
+        return drawn.changed(X=X, **start)
+
+    def responsibilities(self, problem: Problem) -> Array:
+        """Return the E-step's responsibilities at the current parameters."""
+        return self.formulas["responsibilities"].value(problem)
+
+    def as_responsibilities(self, answer: Array, problem: Problem) -> Array:
+        """Return what an E-step gave as responsibilities (n, K), or raise a ValueError."""
+        if answer.shape != (problem.n, problem.K):
+            raise ValueError("no responsibilities")
+        return answer
+
+    def iterate(self, problem: Problem) -> dict[str, Array]:
+        """Return M(E(θ))."""
+        soft = problem.changed(r=self.responsibilities(problem))
+        return {name: self.formulas[name].value(soft) for name in self.quantities}
+
+    def permuted(self, theta: Mapping[str, Array], order: Sequence[int]) -> dict[str, Array]:
+        """Return parameters with their components in another order."""
+        K = len(order)
+        return {name: a[list(order)] if len(a) == K and name not in self.shared else a for name, a in theta.items()}
+
+    def aligned(self, theta: Mapping[str, Array], like: Mapping[str, Array]) -> dict[str, Array]:
+        """Return parameters with their components in the order in which they are most like others."""
+        K = len(like[self.quantities[0]])
+        orders = [self.permuted(theta, order) for order in permutations(range(K))]
+        return min(orders, key=lambda other: sum(float(np.abs(other[name] - like[name]).max()) for name in like))
+
+    def objective_at(self, problem: Problem) -> float:
+        """Return what EM climbs, in nats."""
+        return float(self.formulas["log_likelihood"].value(problem))
+
+    def limit_from(self, problem: Problem, n_iter: int = 400) -> dict[str, Array]:
+        """Return where EM goes from the current parameters."""
+        before = theta = dict(problem.theta)
+        for _ in range(n_iter):
+            try:
+                before, theta = theta, self.iterate(problem.changed(**theta))
+            except np.linalg.LinAlgError:  # a component has collapsed
+                return before
+            if all(np.allclose(theta[name], before[name], rtol=1e-7, atol=1e-10) for name in theta):
+                break
+        return theta
+
+    def misfit(self, problem: Problem, theta: Mapping[str, Array]) -> str:
+        """Return why arrays are no parameters of this mixture, or nothing."""
+        try:
+            self.family.parameters_type(**theta, **self.family.of_mixture)
+        except ValueError as misfit:
+            return str(misfit)
+        return ""

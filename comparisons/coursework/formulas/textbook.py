@@ -15,6 +15,7 @@ import numpy as np
 
 from comparisons.coursework.calling.outputs import Expected
 from comparisons.coursework.calling.roles import OLD_SET, spellings_of
+from comparisons.coursework.formulas.catalogue import of_other_components
 from comparisons.coursework.formulas.conventions import EACH, LOGS, MEAN, TRANSPOSED, Convention
 from comparisons.coursework.formulas.inputs import Inputs
 from comparisons.coursework.formulas.objectives import AGGREGATE, AVERAGE, ELL, Q, sums_of
@@ -52,6 +53,7 @@ class Textbook(Inputs):
     texts: ClassVar[Mapping[str, str]] = {}
     formulas_know_priors: ClassVar[bool] = True
     density_slots: tuple[Slot, ...] = ()
+    component_axis: ClassVar[int] = -1
     swaps: Slot | None = None
     conventions: tuple[Convention, ...] = ()
 
@@ -190,23 +192,27 @@ class Textbook(Inputs):
         if quantity == "q" and swaps is not None:
             of_two = dict(self._with_two_sets()) if self.two_sets else {}
             swaps = replace(swaps, wrong={**of_two, **dict(self._with_new()), **swaps.wrong})
-        return Formula(quantity, text, (*self.density_slots, WEIGHTS, last), combine, swaps)
+        terms = (of_other_components(slot, self.component_axis) if slot.apply else slot for slot in self.density_slots)
+        return Formula(quantity, text, (*terms, WEIGHTS, last), combine, swaps)
 
     def _with_new(self) -> Iterator[tuple[str, Wrong]]:
         """Yield mistakes of a Q of what the M-step will return, in place of the current parameters."""
-        ((said, (hint, why)),) = OF_OBJECTIVES.tables["new parameters"].items()
+        ((said, texts),) = OF_OBJECTIVES.tables["new parameters"].items()
+        return self._with_others(self.m_step, said, *texts)
+
+    def _with_others(
+        self, other: Callable[[Problem], Mapping[str, Array]], said: str, hint: str, why: str
+    ) -> Iterator[tuple[str, Wrong]]:
+        """Yield mistakes of one quantity of other parameters in place of the current ones, and of all of them."""
         for name in self.quantities:
-            one = lambda p, name=name: p.changed(**{name: self.m_step(p)[name]})  # noqa: E731
+            one = lambda p, name=name: p.changed(**{name: other(p)[name]})  # noqa: E731
             yield said.replace("parameters", name), Wrong(one, hint, why)
-        yield said, Wrong(lambda p: p.changed(**self.m_step(p)), hint, why)
+        yield said, Wrong(lambda p: p.changed(**other(p)), hint, why)
 
     def _with_two_sets(self) -> Iterator[tuple[str, Wrong]]:
         """Yield mistakes of a Q of two sets of parameters: the wrong set, or a mistake in the E-step inside."""
-        hint, why = OF_OBJECTIVES.tables["two sets"]["old parameters in the log density"]
-        for name in self.quantities:
-            one = lambda p, name=name: p.changed(**{name: p.given[f"old {name}"]})  # noqa: E731
-            yield f"old {name} in the log density", Wrong(one, hint, why)
-        yield "old parameters in the log density", Wrong(self.at_old, hint, why)
+        said = "old parameters in the log density"
+        yield from self._with_others(lambda p: self.at_old(p).theta, said, *OF_OBJECTIVES.tables["two sets"][said])
         formula = self.formula_of_responsibilities
         for change in formula.singles():
             step = lambda p, change=change: p.changed(r=formula.changed(self.at_old(p), [change]))  # noqa: E731
@@ -258,7 +264,7 @@ class Textbook(Inputs):
     def optional(self, step: str) -> tuple[str, ...]:
         """Return roles that are passed where an argument has such a name."""
         own = (*self.quantities, "parameters") if step == "m" else ("parameters", "responsibilities")
-        return (*own, *self.size_names, "K", "D", "n", *([OLD_SET] if step == "q" else []))
+        return (*self.size_names, *own, "K", "D", "n", *([OLD_SET] if step == "q" else []))
 
     def value_of(self, role: str, problem: Problem) -> Any:
         """Return what is passed for a role, in the textbook's way."""

@@ -1,6 +1,6 @@
 """K-means for coursework; its formulas are in :mod:`comparisons.coursework.kmeans.formulas`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, override
 
@@ -127,23 +127,16 @@ class KMeans(Textbook):
     @cached_property
     def formulas(self) -> dict[str, Formula]:
         """The formulas by quantity."""
-        assign = Formula(
-            "labels", "z_i = argmin_k ‖x_i - c_k‖²", (DISTANCE, PICK), lambda p, v: v["pick"](v["distance"], p), INPUTS
+        rows = (
+            ("labels", "z_i = argmin_k ‖x_i - c_k‖²", DISTANCE, PICK, INPUTS),
+            ("centers", "c_k = the mean of the samples with z_i = k", AVERAGE, AFTER, None),
+            ("log_likelihood", "J = Σ_i min_k ‖x_i - c_k‖²", DISTANCE, SUM, INPUTS),
         )
-        update = Formula(
-            "centers",
-            "c_k = the mean of the samples with z_i = k",
-            (AVERAGE, AFTER),
-            lambda p, v: v["after"](v["average"], p),
-        )
-        inertia = Formula(
-            "log_likelihood",
-            "J = Σ_i min_k ‖x_i - c_k‖²",
-            (DISTANCE, SUM),
-            lambda p, v: v["sum"](v["distance"], p),
-            INPUTS,
-        )
-        return {formula.quantity: formula for formula in (assign, update, inertia)}
+
+        def of_two(first: str, last: str) -> Callable[[Problem, Mapping[str, Any]], Array]:
+            return lambda p, v: np.asarray(v[last](v[first], p))
+
+        return {name: Formula(name, text, (a, b), of_two(a.name, b.name), swaps) for name, text, a, b, swaps in rows}
 
 
 def _of_one_hot(a: Array) -> Array:

@@ -55,9 +55,9 @@ def by_order(book: Any, quantity: str, pairs: Sequence[tuple[Problem, Array]]) -
     """
     made = {"log_likelihood": _likelihoods, "responsibilities": _normalised}[quantity]
     several = [(p, yours) for p, yours in pairs if p.D > 1 and p.K > 1]
-    if not several or any(book.cells(p) is None for p, _ in several):
+    if not several or "weights" not in book.quantities:
         return None
-    options = [made(book.cells(p), np.log(p.theta["weights"])) for p, _ in several]
+    options = [_of_cells(made, book.cells(p), np.log(p.theta["weights"])) for p, _ in several]
     if quantity == "responsibilities":
         ratios = [_ratios(book.log_density_of(p), np.log(p.theta["weights"])) for p, _ in several]
         options = [chain(*pair) for pair in zip(ratios, options, strict=True)]
@@ -66,6 +66,10 @@ def by_order(book: Any, quantity: str, pairs: Sequence[tuple[Problem, Array]]) -
             named = answers[0][0]
             return Mistake(named, HINTS[quantity], f"Densities of single cells are {named}.")
     return None
+
+
+def _of_cells(made: Callable[..., Iterator[Any]], cells: Array | None, weights: Array) -> Iterator[tuple[str, Array]]:
+    return iter(()) if cells is None else made(cells, weights)
 
 
 def _likelihoods(cells: Array, weights: Array) -> Iterator[tuple[str, Array]]:

@@ -56,7 +56,12 @@ CATALOGUE = Catalogue(__file__, {**WORDS, "mean_of_rates": _mean_of_rates, "vari
 POWER = CATALOGUE.slot("x log(e λ)", lambda p: _x(p) * (np.log(_rate(p)) + np.log(_e(p))))
 EXPONENTIAL = CATALOGUE.slot("-e λ", lambda p: -_e(p) * _rate(p))
 FACTORIAL = CATALOGUE.slot("-log x!", lambda p: -gammaln(_x(p) + 1))
-SWAPS = misplaced(CATALOGUE.slot("inputs", lambda p: p), rates=("component", "feature"), X=("sample", "feature"))
+SWAPS = misplaced(
+    CATALOGUE.slot("inputs", lambda p: p),
+    rates=("component", "feature"),
+    X=("sample", "feature"),
+    exposure=("sample", "feature"),
+)
 OTHERS = FEATURES.extended(CATALOGUE.rows("features", ["cells"]))
 VALUES = CATALOGUE.slot("events", lambda p: p.X)
 AFTER = after_of("rates", CATALOGUE.rows("after", ["a"]))
