@@ -239,6 +239,10 @@ class Family(ABC):
         """Return Σ_k π_k p_kd, or Σ_k π_k μ_kd, of each draw, shape (S, D): known even where components are not."""
         return np.asarray(np.einsum("sk,skd->sd", draws["weights"], draws[self.parameter_names[1]]))
 
+    def response_is_mean(self, parameters: Any) -> bool:
+        """Return whether `mean_response` is the mean of a sample, or of its levels' shares, at any parameters."""
+        return False
+
     @abstractmethod
     def prior_on_response(self, prior: Any, X: Array) -> tuple[float, Array]:
         """Return how many pseudo-samples the prior weighs in each component, and their mean (D,)."""

@@ -96,6 +96,12 @@ class IndependentFamily(Family):
         return tuple(part + offset for part, offset in zip(chi, self.steps.hyper_offsets, strict=True))
 
     @override
+    def response_is_mean(self, parameters: Any) -> bool:
+        theta, name = parameters.inside(), self.parameter_names[1]
+        mean = self.steps.expected(theta, np.ones(parameters.n_features))[0]
+        return name == "probs" and bool(np.allclose(mean, theta[name]))
+
+    @override
     def prior_on_response(self, prior: Any, X: Array) -> tuple[float, Array]:
         """Return the prior's weight n0 and mean m0 in the posterior mean (n0 m0 + t x) / (n0 + t) of x seen t times."""
         from em.steps.rows import Statistics

@@ -241,10 +241,9 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         return self._steps.expected(known, size)[0]
 
     def _conditional_means(self, X: Array, responsibilities: Array) -> Array:
-        theta = self.parameters_.arrays()
-        of_one = self._steps.expected(theta, np.ones(X.shape[1]))[0]
-        means = responsibilities @ of_one
-        return means if not self._steps.size_name else means * self._steps.sizes(self._size_for(X.shape), X.shape)
+        theta, steps = self.parameters_.arrays(), self._steps
+        size = steps.sizes(self._size_for(X.shape), X.shape) if steps.size_name else np.ones(X.shape[1])
+        return steps.means_given(theta, responsibilities, size)
 
     def _pooled(self, X: ArrayLike, sample_weight: ArrayLike | None) -> P:
         return self._steps.most_probable(sums_of(type(self)._statistics_of_one, self, X, sample_weight), None)

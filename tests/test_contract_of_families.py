@@ -11,6 +11,7 @@ from scipy.sparse import csr_matrix
 from em import PoissonMixtureEM, load, save
 from em.bmm import BINOMIAL
 from em.cmm import CategoricalSteps
+from em.exponential import ExponentialMixtureEM
 from em.families import conjugate_mixture, estimators, family_names
 from em.gibbs import gibbs
 from em.pmm import POISSON
@@ -29,6 +30,19 @@ STATED = {
         np.ones(2),
     ),
 }
+
+
+def stated_by_others():
+    """Yield the same of families that are not written out here: those that a new file `tests/family_*.py` adds."""
+    for row in FAMILIES:
+        family = row.steps.__name__.removeprefix("em.")
+        if family not in STATED and issubclass(row.estimator, ExponentialMixtureEM):
+            theta = row.parameters(np.random.RandomState(0), 2, 2)
+            fit = row.estimator(2, **row.options)
+            yield row.name, (fit._steps, theta, np.broadcast_to(fit._size_for((1, 2)), (1, 2))[0].astype(float))
+
+
+STATED |= dict(stated_by_others())
 each_steps = pytest.mark.parametrize(("steps", "theta", "size"), STATED.values(), ids=STATED)
 
 

@@ -47,6 +47,10 @@ class CMM(IndependentFamily):
         return type(self)(levels=tuple(map(len, labels))), codes_of(X, labels, names)
 
     @override
+    def response_is_mean(self, parameters: Any) -> bool:
+        return True
+
+    @override
     def prior_on_response(self, prior: Any, X: Array) -> tuple[float, Array]:
         """Return the largest sum B of an item's pseudo-counts b, and the prior's mean b / B of each level."""
         b = np.broadcast_to(prior.pseudo_counts, sum(self.levels))

@@ -118,6 +118,8 @@ def application(family: str, start: float = 0.0) -> typer.Typer:
         bars = Bars(Path(data).stem)
         bars.seconds |= {"start": start} if start else {}
         with bad_input_exits(), bars.step("imports"):
+            if not data:
+                raise ValueError(f"data must be a file of your own, --data FILE: {pair.name} has no built-in data")
             dataset = _dataset(data, pair.name, options, most_rows=rest["rows"], seed=rest["random_state"])
             tell_read(console, dataset.notes)
             case = pair.case(data, components, dataset.options)
@@ -144,7 +146,7 @@ def application(family: str, start: float = 0.0) -> typer.Typer:
     built_in = [f"--data {case.data} --components {case.n_components} --out results/" for case in pair.cases[:1]]
     shown = [*built_in, "--data mine.csv --components 3 --prior concentration=1"]
     examples = " | ".join(f"python -m comparisons.{family} {flags}" for flags in shown)
-    described = cleandoc(str(command.__doc__)).format(title=pair.title, names=", ".join(pair.datasets))
+    described = cleandoc(str(command.__doc__)).format(title=pair.title, names=", ".join(pair.datasets) or "none")
     app.command(help=described, epilog=f"Examples: {examples}")(takes(*_flags(pair))(command))
     return app
 

@@ -137,8 +137,9 @@ def _identified_quantity(fits: Fits, draws: Draws) -> Check:
 
     The prior's pseudo-samples among n samples, as many as show the feature that is seen least, move the mean by
     pseudo / n of the distance to theirs, or to a component's: they also shift weight between components, which have
-    other pseudo-samples than the weights. Judged for "probs" alone: means of Gaussian components also move with weights
-    and missing cells.
+    other pseudo-samples than the weights. Judged only of probs that are the mean themselves: means of Gaussian
+    components also move with weights and missing cells, and where the mean is another number, no such sum is
+    identified.
     """
     family, n, located = fits.family, int((~np.isnan(fits.X)).sum(axis=0).min()), fits.family.parameter_names[1]
     of_draws, estimate = family.mean_response(draws.stacked), family.mean_response(single(fits.mle.parameters_))[0]
@@ -155,7 +156,8 @@ def _identified_quantity(fits: Fits, draws: Draws) -> Check:
         f"explain {shift[worst]:.2g}, plus 4 Monte Carlo errors"
     )
     name, allowed = f"identified quantity sum_k weights_k {located}_k agrees", shift[worst] + 4 / np.sqrt(ess)
-    shown = "" if located == "probs" else f"{located} of components move with the weights"
+    judged = family.response_is_mean(fits.mle.parameters_)
+    shown = "" if judged else f"{located} of components move with the weights"
     return check(name, gaps[worst], allowed, reason, shown)
 
 

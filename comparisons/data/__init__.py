@@ -86,7 +86,7 @@ def find(
         return replace(dataset, options={**dataset.options, **options})
     if Path(data).suffix.lower() not in (*KINDS, ".gz") and not Path(data).exists():
         known = built_in(family)
-        wanted = f"data must be a file ({', '.join(KINDS)}) or one of {', '.join(known)}"
+        wanted = f"data must be a file ({', '.join(KINDS)})" + (f" or one of {', '.join(known)}" if known else "")
         raise ValueError(f"{wanted}, got {shown(data)}{did_you_mean(data, [*built_in(), *_beside(Path(data))])}")
     _check_exists(Path(data))
     if family is None:

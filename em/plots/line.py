@@ -80,11 +80,14 @@ def _grid(x: Array) -> Array:
 
 def line_picture(estimator: Any, ax: Any, x: Array, weights: Array, name: str, part: str, *, counts: bool) -> None:
     """Draw one feature with names, legend and notes, of which ``part`` is one."""
-    K = estimator.n_components
+    K, cells = estimator.n_components, getattr(estimator.parameters_, "cells", None)
 
     def densities(values: Array) -> Array:
-        responsibilities, log_prob = estimator._normalised(values[:, None])
-        return np.asarray(responsibilities * np.exp(log_prob)[:, None])
+        x, parts = values[:, None], np.zeros((len(values), K))
+        legal = np.ones(len(x), dtype=bool) if cells is None else ~cells.misfits(x, np.full(x.shape, np.inf))[:, 0]
+        responsibilities, log_prob = estimator._normalised(x[legal])
+        parts[legal] = responsibilities * np.exp(log_prob)[:, None]
+        return parts
 
     draw_line(ax, x, weights, densities, counts=counts)
     ax.set(xlabel=name_of_axis(name), ylabel="share of samples" if counts else "density")

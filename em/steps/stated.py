@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.sparse import issparse
 
+from em.engine.blocks import blocks
 from em.steps.rows import Parts, Theta
 from models.cells import Cells
 from models.parameters import Parameters, Quantity
@@ -86,7 +87,20 @@ class Stated[P: Parameters](ABC):
 
     @abstractmethod
     def expected(self, theta: Theta, size: Array) -> tuple[Array, Parts]:
-        """Return E[x | z = k] (K, D) and E[T_j | z = k], each (K, p_j), of cells of these sizes (D,)."""
+        """Return E[x | z = k] (K, D) and E[T_j | z = k], each (K, p_j), of cells of these sizes (D,).
+
+        Sizes (n, 1, D) give E[x | z = k] of each row, (n, K, D).
+        """
+
+    def means_given(self, theta: Theta, responsibilities: Array, size: Array) -> Array:
+        """Return Σ_k r_ik E[x_i | z_i = k], shape (n, D), of cells of these sizes, (D,) or (n, D)."""
+        if size.ndim == 1:
+            return responsibilities @ self.expected(theta, size)[0]
+        means = np.empty(size.shape)
+        for rows in blocks(len(size)):
+            of_each = self.expected(theta, size[rows, None])[0]  # (rows, K, D)
+            means[rows] = np.einsum("nk,nkd->nd", responsibilities[rows], of_each)
+        return means
 
     def information(self, theta: Theta, size: Array) -> Array:
         """Return the Fisher information of θ in one sample of known label, -Σ_j E[T_j] η_j'', shape (K, p)."""
