@@ -256,6 +256,17 @@ def test_the_comparison_agrees(geometric, X):
     assert found.verdict == "agree", found.explanation
 
 
+def test_a_sum_of_probs_that_is_not_the_mean_is_not_judged(geometric):
+    """Components that overlap: the mean (1 - p) / p of a sample is known, Σ_k π_k p_k is not."""
+    rng = np.random.RandomState(6)
+    probs = np.array([[0.5, 0.7], [0.6, 0.6]])
+    X = rng.geometric(probs[rng.choice(2, size=300, p=[0.4, 0.6])]) - 1.0
+    found = compare(X, "geometric", 2, draws=250, tune=250, n_init=3, random_state=6)
+    (sum_of_probs,) = (check for check in found.checks if "sum_k weights_k probs_k" in check.name)
+    assert sum_of_probs.passed is None
+    assert found.verdict in ("agree", "inconclusive")
+
+
 def test_its_command_line_names_it(geometric):
     shown = CliRunner().invoke(application("geometric"), ["--help"]).output
     assert "Geometric mixture" in shown
