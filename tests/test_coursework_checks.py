@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from coursework_fits import FITS
-from coursework_mistakes import MISTAKES
 from coursework_unlisted import M0, SCALES, UNLISTED
 from coursework_variants import VARIANTS
+from mistakes import MISTAKES
 from scipy.stats import multivariate_normal, norm
 
 import comparisons
