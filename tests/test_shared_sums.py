@@ -149,3 +149,24 @@ raise SystemExit(child.exitcode)
 def test_a_forked_process_has_threads_of_its_own():
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "3", "PYTHONWARNINGS": "ignore"}
     assert subprocess.run([sys.executable, "-c", FORKS], env=environment).returncode == 0
+
+
+OUTLIVES = """
+import threading
+from em.process.blas import one_blas_thread
+from em.process.threads import mapped
+
+def squares():
+    threading.main_thread().join()
+    with one_blas_thread():
+        assert list(mapped(lambda number: number**2, iter(range(3)))) == [0, 1, 4]
+    print("done")
+
+threading.Thread(target=squares).start()
+"""
+
+
+def test_a_thread_that_outlives_the_main_one_does_its_work_alone():
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "3", "PYTHONWARNINGS": "ignore"}
+    ran = subprocess.run([sys.executable, "-c", OUTLIVES], env=environment, capture_output=True, text=True)
+    assert ran.stdout == "done\n", ran.stderr

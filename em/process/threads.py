@@ -5,7 +5,8 @@ While BLAS is held to one thread (:mod:`em.process.blas`), NumPy's calls on bloc
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
 from functools import cache
 
@@ -29,11 +30,15 @@ def mapped[T, S](function: Callable[[T], S], items: Iterable[T]) -> Iterator[S]:
         with one_blas_thread(), no_other_thread():  # which would wait for a thread that waits for it
             return function(item)
 
-    # each in a copy of this thread's context, so that NumPy handles its floating-point errors as it does here
-    waiting = [_threads(n_threads).submit(copy_context().run, held, item) for item in items]
+    items, waiting = list(items), list[Future[S]]()
     try:
+        with suppress(RuntimeError):  # no thread begins any more where the interpreter ends
+            for item in items:
+                # in a copy of this thread's context, so that NumPy handles its floating-point errors as it does here
+                waiting.append(_threads(n_threads).submit(copy_context().run, held, item))
         for future in waiting:
             yield future.result()
+        yield from map(function, items[len(waiting) :])
     finally:
         for future in waiting:
             future.cancel()
