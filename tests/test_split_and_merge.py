@@ -1,5 +1,6 @@
 """Splits and merges of K-means' clusters lead out of optima that Lloyd's algorithm does not leave."""
 
+import tracemalloc
 from functools import partial
 
 import numpy as np
@@ -107,3 +108,29 @@ def test_the_answer_does_not_depend_on_the_order_of_the_rows():
     order = np.random.RandomState(2).permutation(len(X))
     one, other = (KMeans(7, random_state=0).fit(rows).cluster_centers_ for rows in (X[order], X[np.sort(order)]))
     np.testing.assert_allclose(one, other, rtol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [2.0**-664, 2.0**664])
+def test_only_ratios_of_weights_count(scale):
+    start = np.array([[-1.0, 0.0], [1.0, 0.0], [10.0, 0.0], [5.0, 10.0]])
+    weights = np.full(len(X), scale)
+    np.testing.assert_allclose(proposals(X, weights, start), proposals(X, None, start), rtol=1e-9)
+    one, other = (KMeans(6, n_init=3, random_state=0).fit(X, sample_weight=w) for w in (weights, None))
+    assert one.inertia_ / scale == pytest.approx(other.inertia_, rel=1e-9)
+
+
+def test_of_two_empty_clusters_none_is_put_nowhere():
+    found = proposals(X, None, np.array([[90.0, 90.0], [99.0, 99.0], [5.0, 5.0]]))
+    assert found
+    assert np.isfinite(found).all()
+
+
+def test_sparse_rows_need_no_distance_to_every_cluster_at_once():
+    n, K = 100_000, 50
+    rows = csr_array((np.ones(n), np.arange(n) % 100, np.arange(n + 1)), shape=(n, 100))
+    centers = np.random.RandomState(0).uniform(size=(K, 100))
+    tracemalloc.start()
+    proposals(rows, None, centers)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < n * K * 8 / 2

@@ -174,7 +174,7 @@ def ended(
 def rest_of_gains(inertias: Sequence[float]) -> float:
     """Return the rest of a geometric series of gains, by the last two."""
     before, last = inertias[-3] - inertias[-2], inertias[-2] - inertias[-1]
-    return last**2 / (before - last) if before > last > 0 else np.inf
+    return last * (last / (before - last)) if before > last > 0 else np.inf
 
 
 def _reassign(

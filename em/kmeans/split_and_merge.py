@@ -24,7 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from em.kmeans.lloyd import LloydRun, cluster_sums, nearest
+from em.engine.blocks import blocks
+from em.kmeans.lloyd import BLOCK_NUMBERS, LloydRun, cluster_sums, nearest
 from em.samples import Samples
 from models.validation import Array
 
@@ -69,13 +70,14 @@ def proposals(X: Any, weights: Array | None, centers: Array) -> list[Array]:
     >>> proposals(X, None, np.array([[0.0], [1.0], [14.5]]))[0].round(1).tolist()
     [[19.3], [0.5], [9.7]]
     """
-    w, (labels, distances) = np.ones(X.shape[0]) if weights is None else weights, nearest(X, centers)
+    w = np.ones(X.shape[0]) if weights is None else weights / weights.max()  # products of which fit a float
+    labels, distances = nearest(X, centers)
     counts = np.bincount(labels, w, minlength=len(centers))
     sums = cluster_sums(X, labels, w, len(centers))
     centers = np.where(counts[:, None] > 0, sums / np.where(counts > 0, counts, 1.0)[:, None], centers)
     spreads, axes = longest_axes(X, w, centers, labels, distances)
     masses, gaps = counts[:, None] + counts, ((centers[:, None] - centers) ** 2).sum(axis=2)
-    costs = counts[:, None] * counts / np.where(masses > 0, masses, 1.0) * gaps
+    costs = np.where(masses > 0, counts[:, None] * counts / np.where(masses > 0, masses, 1.0) * gaps, np.inf)
     np.fill_diagonal(costs, np.inf)
     a, b = np.arange(len(centers)), costs.argmin(axis=1)
     changes = costs[a, b][:, None] - np.where(spreads > 0, SHARE * spreads, -np.inf)
@@ -107,10 +109,19 @@ def longest_axes(X: Any, w: Array, centers: Array, labels: np.ndarray, distances
     axes = _dense(X[farthest]) - centers
     for _ in range(POWERS):
         axes = _unit(axes)
-        along = (X @ axes.T)[np.arange(len(labels)), labels] - (centers * axes).sum(axis=1)[labels]
+        along = _along(X, axes, labels) - (centers * axes).sum(axis=1)[labels]
         totals = np.bincount(labels, w * along, minlength=K)
         axes = cluster_sums(X, labels, w * along, K) - totals[:, None] * centers
     return np.linalg.norm(axes, axis=1), _unit(axes)
+
+
+def _along(X: Any, axes: Array, labels: np.ndarray) -> Array:
+    """Return the product of each row and its cluster's axis, shape (n,)."""
+    along = np.empty(len(labels))
+    for rows in blocks(len(labels), max(1, BLOCK_NUMBERS // len(axes))):
+        own = labels[rows]
+        along[rows] = (X[rows] @ axes.T)[np.arange(len(own)), own]
+    return along
 
 
 def _unit(axes: Array) -> Array:
