@@ -16,7 +16,6 @@ from em.engine import Run, best_of
 from em.estimator import MixtureEM
 from em.process.blas import one_blas_thread
 from em.samples import Samples
-from em.starts.newton import polished
 from em.starts.restarts import Found
 from models.validation import Array
 
@@ -112,8 +111,8 @@ def _each_found(estimators: Sequence[MixtureEM[Any]], samples: Samples) -> Itera
         of_one = [replace(run, beaten_by=_after(numbers[0], run.beaten_by)) for run in (runs[r] for r in numbers)]
         found = one._ranked(problem, of_one, len(of_one))
         best = replace(found.best, parameters=_cut(found.best.parameters, one))
-        best = polished(one, one._problem(standard), standard, best)
-        yield estimator._returned(one, found._replace(best=best), standard, samples)
+        found = one._polished(one._problem(standard), standard, found._replace(best=best))
+        yield estimator._returned(one, found, standard, samples)
 
 
 def _is_plain(estimator: MixtureEM[Any]) -> bool:

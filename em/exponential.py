@@ -67,7 +67,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         Sums over samples in nats, of the returned parameters; the objective adds the log prior.
     history_ : ndarray, shape (``n_iter_`` + 1,)
         Objective at the start and after each iteration of the best restart; an iteration is a plain step of EM or a
-        leap.
+        leap. A step of Newton's method that ends a fit belongs to the last one.
     n_iter_, n_e_steps_ : int
         Iterations and E-steps of the best restart (a refused leap costs an E-step and is no iteration).
     converged_ : bool

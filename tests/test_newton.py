@@ -1,5 +1,6 @@
 """What a fit says is missing is no more than is missing, and its last digits are right."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.base import clone
 
 from em import BernoulliMixtureEM, GaussianMixtureEM, PoissonMixtureEM
 from em.starts import newton
+from em.saving import load, save
 from em.starts.newton import after_a_step
 from models.gmm import GMMPrior
 from models.pmm import PMMParameters
@@ -96,3 +98,45 @@ def test_no_step_is_taken_where_it_would_take_long_or_nothing_is_known(monkeypat
     assert fit.n_iter_ == plain.n_iter_
     assert fit.objective_ >= plain.objective_
     np.testing.assert_allclose(fit.means_, plain.means_, rtol=1e-4)
+
+
+@pytest.mark.parametrize("seed", [9, 11])
+def test_where_em_goes_on_the_first_of_its_starts_and_the_status_go_along(seed, tmp_path):
+    """EM goes on to gain about a nat; what it said before, or was asked for on the way, is not what is missing."""
+    estimator, X = overlapping(seed)
+    fit = estimator.set_params(n_init=2, random_state=seed, tol=1.0).fit(X)
+    first, *others = fit.starts_
+    assert first["objective"] == pytest.approx(fit.objective_, rel=1e-12)
+    for row in others:
+        assert row["nats_below_best"] == pytest.approx(fit.objective_ - row["objective"], rel=1e-9)
+    save(fit, tmp_path / "fit.json")
+    assert load(tmp_path / "fit.json").starts_ == fit.starts_
+    limit = clone(fit).set_params(init=fit.parameters_, tol=TOL).fit(X)
+    assert limit.objective_ - fit.objective_ <= float(re.search(r"at most (\S+) nats", fit.status_)[1])
+
+
+@pytest.mark.parametrize("max_iter", [60, 10_000])
+def test_every_e_step_is_counted(monkeypatch, max_iter):
+    """Also those of EM that went on in vain, as it does where ``max_iter`` is 60."""
+    estimator, X = overlapping(9)
+    n_made, problem_of = [], GaussianMixtureEM._problem
+
+    def counting(self, samples):
+        problem = problem_of(self, samples)
+
+        def expect(theta, runs):
+            n_made.append(len(runs))
+            return problem.expect(theta, runs)
+
+        return replace(problem, expect=expect)
+
+    monkeypatch.setattr(GaussianMixtureEM, "_problem", counting)
+    fit = estimator.set_params(n_init=1, random_state=9, tol=1.0, max_iter=max_iter).fit(X)
+    assert fit.n_e_steps_ == sum(n_made)
+
+
+def test_no_step_is_taken_of_few_rows_with_many_features(monkeypatch):
+    """The inverse of the information would take the cube of their number."""
+    X = (np.random.RandomState(0).uniform(size=(20, 300)) < 0.5).astype(float)
+    monkeypatch.setattr(newton, "after_a_step", lambda *_: pytest.fail("a step was taken"))
+    BernoulliMixtureEM(2, n_init=1, random_state=0).fit(X)

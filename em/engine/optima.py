@@ -39,6 +39,20 @@ def optima(runs: Sequence[Run[Any]], times: Sequence[int] | None = None) -> list
     return rows
 
 
+def raised(rows: Sequence[dict[str, Any]], objective: float) -> list[dict[str, Any]]:
+    """Return rows of optima with another objective of the first, which is no lower than the others.
+
+    Examples
+    --------
+    >>> from em.engine.optima import raised
+    >>> rows = [{"objective": -2.0, "nats_below_best": 0.0}, {"objective": -3.0, "nats_below_best": 1.0}]
+    >>> raised(rows, -1.5)[1]
+    {'objective': -3.0, 'nats_below_best': 1.5}
+    """
+    first = [{**row, "objective": objective} for row in rows[:1]]
+    return [*first, *({**row, "nats_below_best": objective - row["objective"]} for row in rows[1:])]
+
+
 def times_found(runs: Sequence[Run[Any]], times: Sequence[int] | None = None) -> dict[int, int]:
     """Return for each run that went to its end how many starts came to where it ended."""
     found: dict[int, int] = {}

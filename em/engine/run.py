@@ -29,10 +29,11 @@ class Run[P]:
         Sums over samples in nats, at ``parameters``.
     history : ndarray, shape (n_iter + 1,)
         Objective of the best parameters so far, at the start and after each iteration: a plain step or a leap that
-        was taken.
+        was taken. The last is that after Newton's step, where one was (:mod:`em.starts.newton`).
     n_e_steps : int
-        Number of E-steps made: n_iter + 1, one for each step that was refused, and those that probed whether a run
-        that reached ``max_iter`` had converged; not those that looked for a way off a boundary.
+        Number of E-steps made: n_iter + 1, one for each step that was refused and for Newton's, one for each time that
+        EM went on after it had ended, with all of those that led nowhere, and those that probed whether a run that
+        reached ``max_iter`` had converged; not those that looked for a way off a boundary.
     converged, collapsed : bool
         How it ended; neither when ``max_iter`` came first, or when it left a race.
     status : str

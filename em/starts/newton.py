@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 MOST_MISSING = 1e-6  # nats of a step of Newton's method
 MOST_TIMES = 3  # that EM goes on
 CLOSER = 1e-3  # times the nats that were to be left before
-MOST_WORK = 1e8  # rows times the square of the number of parameters: some 20 milliseconds
+MOST_WORK = 1e8  # rows and eight times parameters, times the square of these: some 20 milliseconds
 
 
 def polished[P: Parameters](estimator: "Restarts[P]", problem: Problem[P], samples: Samples, run: Run[P]) -> Run[P]:
@@ -51,7 +51,8 @@ def polished[P: Parameters](estimator: "Restarts[P]", problem: Problem[P], sampl
         The best one.
     """
     n_numbers = sum(int(np.prod(shape)) for shape in problem.shapes.values())
-    if not run.converged or run.collapsed or samples.X.shape[0] * n_numbers**2 > MOST_WORK:
+    work = (samples.X.shape[0] + 8 * n_numbers) * n_numbers**2
+    if not run.converged or run.collapsed or work > MOST_WORK:
         return run
     for number in range(MOST_TIMES + 1):
         at = copy(estimator)
@@ -63,10 +64,12 @@ def polished[P: Parameters](estimator: "Restarts[P]", problem: Problem[P], sampl
             break
         at.tol = estimator.tol * CLOSER ** (number + 1)
         further = at._run(problem, [run.parameters], estimator.max_iter - run.n_iter)[0]
+        run = replace(run, n_e_steps=run.n_e_steps + further.n_e_steps)
         if not (further.converged and further.objective > run.objective):
             break
-        run = _joined(run, further, at.tol)
-    return run
+        run = _joined(run, further, max(estimator.tol, problem.rounding(run.objective)))
+    more = np.isfinite(missing) and missing > estimator.tol and problem.inside(one_run(arrays))[1][0]
+    return replace(run, status=converged_after(run.n_iter, missing)) if more else run
 
 
 def _moved[P](problem: Problem[P], run: Run[P], arrays: dict[str, Array]) -> Run[P]:
@@ -74,6 +77,7 @@ def _moved[P](problem: Problem[P], run: Run[P], arrays: dict[str, Array]) -> Run
     theta, inside = problem.inside(one_run(arrays))
     if not inside[0]:
         return run
+    run = replace(run, n_e_steps=run.n_e_steps + 1)
     log_prior = float(problem.log_prior(theta)[0])
     objective = float(problem.expect(theta, np.zeros(1, dtype=int))[0][0]) + log_prior
     if not objective >= run.objective - problem.rounding(run.objective):
@@ -85,15 +89,14 @@ def _moved[P](problem: Problem[P], run: Run[P], arrays: dict[str, Array]) -> Run
         log_likelihood=objective - log_prior,
         objective=objective,
         history=np.append(run.history[:-1], objective),
-        n_e_steps=run.n_e_steps + 1,
     )
 
 
-def _joined[P](run: Run[P], further: Run[P], tol: float) -> Run[P]:
-    """Return a run and what followed as one."""
+def _joined[P](run: Run[P], further: Run[P], bound: float) -> Run[P]:
+    """Return a run and what followed, whose E-steps are counted, as one that is so many nats from its limit."""
     history = np.concatenate([run.history, further.history[1:]])
-    status, n_e_steps = converged_after(len(history) - 1, tol), run.n_e_steps + further.n_e_steps
-    return replace(further, history=history, n_e_steps=n_e_steps, status=status, start=run.start)
+    status = converged_after(len(history) - 1, bound)
+    return replace(further, history=history, n_e_steps=run.n_e_steps, status=status, start=run.start)
 
 
 def after_a_step(information: Information, parameters: Parameters) -> tuple[dict[str, Array], float]:

@@ -16,7 +16,7 @@ from sklearn.utils import check_random_state
 
 from em.bound import normalise
 from em.engine import Run, best_of, run_em
-from em.engine.optima import optima, times_found
+from em.engine.optima import optima, raised, times_found
 from em.engine.problem import Collapse, Problem
 from em.fitted import FittedMixture
 from em.samples import Samples, weighted
@@ -127,8 +127,12 @@ class Restarts[P: Parameters](FittedMixture[P]):
         if all(run.collapsed for run in runs):
             starts, times = self._starts(samples), None
             runs, n_starts = self._runs(problem, starts), len(starts)
-        found = self._ranked(problem, runs, n_starts, times)
-        return found._replace(best=polished(self, problem, samples, found.best))
+        return self._polished(problem, samples, self._ranked(problem, runs, n_starts, times))
+
+    def _polished(self, problem: Problem[P], samples: Samples, found: Found[P]) -> Found[P]:
+        """Return the same with the last digits of the best run."""
+        best = polished(self, problem, samples, found.best)
+        return found._replace(best=best, optima=raised(found.optima, best.objective))
 
     def _ranked(
         self, problem: Problem[P], runs: Sequence[Run[P]], n_starts: int, times: list[int] | None = None
