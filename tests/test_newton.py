@@ -10,8 +10,8 @@ from scipy.optimize import minimize
 from sklearn.base import clone
 
 from em import BernoulliMixtureEM, GaussianMixtureEM, PoissonMixtureEM
-from em.starts import newton
 from em.saving import load, save
+from em.starts import newton
 from em.starts.newton import after_a_step
 from models.gmm import GMMPrior
 from models.pmm import PMMParameters
