@@ -9,7 +9,8 @@ is how many nats are missing. EM's own estimate of them, which :mod:`em.engine.s
 too small where a slow direction hides behind a fast one: of 120 overlapping mixtures 22 were farther from their limits
 than they said. Where a millionth of a nat or less is missing, the step is taken, if it loses nothing. Where it is more,
 EM goes on: only EM's own steps lead to its estimate, so that a wrong M-step is not put right by another formula. Where
-parameters are not identified there is no step.
+parameters are not identified there is no step. What is missing at the end and is more than ``tol``, as where
+``max_iter`` came first, is in the status if the step stays among legal parameters: beyond them it says little.
 """
 
 from copy import copy
