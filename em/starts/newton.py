@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 MOST_MISSING = 1e-6  # nats of a step of Newton's method
 MOST_TIMES = 3  # that EM goes on
-CLOSER = 1e-3  # times the nats that were to be left before
+CLOSER = 1e-2  # times the nats that were to be left before
 MOST_WORK = 1e8  # rows and eight times parameters, times the square of these: some 20 milliseconds
 
 
