@@ -113,3 +113,20 @@ def dask_in_one_thread():
 def chunks_that_matter(dask_in_one_thread, monkeypatch):
     """Take chunks as chunks although all would fit: a sketch has at most 30 rows."""
     monkeypatch.setattr("em.chunked.samples.MOST_SKETCHED", 30)
+
+
+@pytest.fixture
+def three_blas_threads():
+    """BLAS, and so what may share a sum, at three threads, whichever thread of whichever test before limited it."""
+    from threadpoolctl import ThreadpoolController
+
+    from em.process import blas
+
+    libraries = [library for library in ThreadpoolController().lib_controllers if library.user_api == "blas"]
+    before = [library.num_threads for library in libraries]
+    for library in libraries:
+        blas._put_back(library, 3)
+    assert {library.num_threads for library in libraries} == {3}
+    yield
+    for library, number in zip(libraries, before, strict=True):
+        blas._put_back(library, number)

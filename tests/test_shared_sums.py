@@ -9,28 +9,15 @@ from threading import Barrier, current_thread
 import numpy as np
 import pytest
 import reference_data
-from threadpoolctl import ThreadpoolController, threadpool_limits
+from threadpoolctl import threadpool_limits
 
 from em import GaussianMixtureEM
 from em.engine import blocks
 from em.engine.blocks import sum_over_chunks
-from em.process import blas
 from em.process.blas import no_other_thread, one_blas_thread, threads_allowed
 from em.process.threads import mapped
 
 WAIT = 30  # seconds, after which a test fails instead of hanging
-
-
-@pytest.fixture
-def three_threads():
-    """BLAS, and so what may share a sum, at three threads."""
-    libraries = [library for library in ThreadpoolController().lib_controllers if library.user_api == "blas"]
-    before = [library.num_threads for library in libraries]
-    for library in libraries:
-        blas._put_back(library, 3)
-    yield
-    for library, number in zip(libraries, before, strict=True):
-        blas._put_back(library, number)
 
 
 def threads_of(items):
@@ -45,7 +32,7 @@ def threads_of(items):
         return set(mapped(name, range(items)))
 
 
-def test_as_many_threads_share_as_blas_had(three_threads):
+def test_as_many_threads_share_as_blas_had(three_blas_threads):
     assert len(threads_of(3)) == 3
     with threadpool_limits(2, user_api="blas"):
         assert len(threads_of(2)) == 2
@@ -59,7 +46,7 @@ def test_as_many_threads_share_as_blas_had(three_threads):
 
 
 @pytest.mark.parametrize("n_rows", [1, 4, 5, 31, 1000])
-def test_a_sum_has_the_same_bits_by_one_thread_and_by_three(three_threads, monkeypatch, n_rows):
+def test_a_sum_has_the_same_bits_by_one_thread_and_by_three(three_blas_threads, monkeypatch, n_rows):
     monkeypatch.setattr(blocks, "SHARED", 0)
     monkeypatch.setattr(blocks, "CHUNK_NUMBERS", 4)
     monkeypatch.setattr(blocks, "FEWEST_ROWS", 4)
@@ -75,7 +62,7 @@ def test_a_sum_has_the_same_bits_by_one_thread_and_by_three(three_threads, monke
     np.testing.assert_allclose(shared[0], x.sum(), rtol=1e-12, atol=1e-12 * np.abs(x).sum())
 
 
-def test_a_fit_has_the_same_bits_by_one_thread_and_by_three(three_threads, monkeypatch):
+def test_a_fit_has_the_same_bits_by_one_thread_and_by_three(three_blas_threads, monkeypatch):
     monkeypatch.setattr(blocks, "SHARED", 0)
     monkeypatch.setattr(blocks, "CHUNK_NUMBERS", 2**10)
     X = np.tile(reference_data.faithful(), (8, 1)) + np.random.RandomState(0).normal(size=(2176, 2)) / 10
@@ -86,7 +73,7 @@ def test_a_fit_has_the_same_bits_by_one_thread_and_by_three(three_threads, monke
     assert shared.covariances_.tolist() == alone.covariances_.tolist()
 
 
-def test_predictions_have_the_same_bits_by_one_thread_and_by_three(three_threads):
+def test_predictions_have_the_same_bits_by_one_thread_and_by_three(three_blas_threads):
     X = np.random.RandomState(0).normal(size=(blocks.SHARED_ROWS + 5, 2))
     fit = GaussianMixtureEM(2, n_init=1, max_iter=5, tol=1e9, random_state=0).fit(X[:200])
     shared = fit.predict_proba(X), fit.score_samples(X)
@@ -98,7 +85,7 @@ def test_predictions_have_the_same_bits_by_one_thread_and_by_three(three_threads
     np.testing.assert_allclose(few, shared[0][:5], rtol=1e-12)
 
 
-def test_threads_handle_floating_point_errors_as_the_one_that_asks(three_threads):
+def test_threads_handle_floating_point_errors_as_the_one_that_asks(three_blas_threads):
     def divide(_):
         return np.ones(1) / np.zeros(1)
 
@@ -108,7 +95,7 @@ def test_threads_handle_floating_point_errors_as_the_one_that_asks(three_threads
         list(mapped(divide, range(3)))
 
 
-def test_a_thread_that_shares_work_itself_does_it_alone(three_threads):
+def test_a_thread_that_shares_work_itself_does_it_alone(three_blas_threads):
     def names(_):
         return {current_thread().name}.union(*mapped(lambda _: {current_thread().name}, range(3)))
 
@@ -116,7 +103,7 @@ def test_a_thread_that_shares_work_itself_does_it_alone(three_threads):
         assert all(len(of_one) == 1 for of_one in mapped(names, range(6)))
 
 
-def test_an_error_in_a_thread_is_the_callers_and_the_threads_go_on(three_threads):
+def test_an_error_in_a_thread_is_the_callers_and_the_threads_go_on(three_blas_threads):
     def fail(number):
         if number == 1:
             raise KeyError(number)

@@ -12,7 +12,7 @@ import numpy as np
 import pytensor
 import pytest
 import reference_data
-from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from comparisons.posterior.densities import compiling_fast, quiet, without_c_compiler
 from em import BernoulliMixtureEM, GaussianMixtureEM, NotConvergedWarning, NotIdentifiableWarning, select
@@ -34,19 +34,6 @@ def in_a_thread(call):
     """Run in a thread that ends, so that no thread is left which alone may set OpenBLAS's number."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(call).result(WAIT)
-
-
-@pytest.fixture
-def three_blas_threads():
-    """BLAS at three threads, whichever thread of whichever test before limited it last."""
-    libraries = [library for library in ThreadpoolController().lib_controllers if library.user_api == "blas"]
-    before = [library.num_threads for library in libraries]
-    for library in libraries:
-        blas._put_back(library, 3)
-    assert set(blas_threads()) == {3}
-    yield
-    for library, number in zip(libraries, before, strict=True):
-        blas._put_back(library, number)
 
 
 def overlap(context, state, raising=False):

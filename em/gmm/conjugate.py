@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from em.bound import log_of
-from em.engine.problem import Problem, log_prior_size, one_by_one
+from em.engine.problem import Problem
 from em.gmm import log_joint
 from em.gmm.passes import GaussianRows
 from em.gmm.posterior import GaussianPosterior, conjugate_posterior
 from em.gmm.statistics import SQUARES, GaussianStatistics
 from em.samples import mean_and_deviation
+from em.steps.conjugate import mean_field_problem
 from em.steps.dirichlet import mean_log_weights
 from models.gmm import GMMParameters, GMMPrior
 from models.gmm.structures import covariances_shape, full_matrices, quantities
@@ -165,21 +166,7 @@ class GaussianConjugate:
         units: dict[str, Array | float] = dict.fromkeys(("concentration", "mean_precision", "degrees_of_freedom"), n)
         units["location"] = np.maximum(np.abs(mean), deviation)
         units["scale"] = n * variances.get(kind, np.outer(deviation, deviation))
-        size = log_prior_size(self.prior, K, D)
-
-        def log_prior(q: GaussianPosterior) -> float:
-            return -q.divergence(before)
-
-        return one_by_one(
-            before,
-            self.expectation(weights),
-            self.updated,
-            log_prior,
-            before.with_arrays,
-            units,
-            n_samples=float(n),
-            log_prior_size=size,
-        )
+        return mean_field_problem(self, before, weights, units, float(n))
 
     def log_joint(self, parameters: Mapping[str, Array]) -> Array:
         """Return log p(x_i, z_i = k), shape (chains, n, K): whitened by the inverse Cholesky factor of each Σ_k."""

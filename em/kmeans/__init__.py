@@ -193,14 +193,12 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
             seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.n_init).tolist()
             starts, n_starts = self._leading(hand, seeds, settings), self.n_init
         if isinstance(rows, ChunkedSamples):
-            starts = starts or leading(hand, self._first_runs(hand, seeds, settings))
+            starts = starts or leading(hand, self._runs(hand, [], seeds, settings))
             runs = lloyds_of_chunks(rows, starts, X, location=location, scale=scale, **settings)
         elif len(starts) == 1:
             runs = [lloyd(hand.X, hand.weights, starts[0], **settings)]
         else:
-            runs = (
-                together(hand, starts, **settings, reach=REACH) if starts else self._first_runs(hand, seeds, settings)
-            )
+            runs = self._runs(hand, starts, seeds, settings)
         best = best_of(runs)
         if not best.status:
             path = (-best.history[:-1]).tolist()
@@ -214,14 +212,13 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
         rng, starts, n_rows = check_random_state(seeds[0]), list[Array](), min(enough, quarter)
         while enough <= 2 * n_rows <= 2 * quarter and len(starts) != 1:
             part = samples.some(n_rows, rng)
-            runs = (
-                together(part, starts, **settings, reach=REACH) if starts else self._first_runs(part, seeds, settings)
-            )
-            starts, n_rows = leading(part, runs), n_rows * WORTH_A_PART
+            starts, n_rows = leading(part, self._runs(part, starts, seeds, settings)), n_rows * WORTH_A_PART
         return starts
 
-    def _first_runs(self, samples: Samples, seeds: list[int], settings: dict[str, Any]) -> list[LloydRun]:
-        """Return the run of every restart, and of several what splits and merges make of the best one."""
+    def _runs(self, samples: Samples, led: list[Array], seeds: list[int], settings: dict[str, Any]) -> list[LloydRun]:
+        """Return the runs from where others led, or of every restart, with what splits and merges make of the best."""
+        if led:
+            return together(samples, led, **settings, reach=REACH)
         rng, starts = np.random.RandomState(0), list[Array]()  # seeded again for each: a new one takes longer
         for seed in seeds:
             rng.seed(seed)

@@ -8,7 +8,7 @@ field (:mod:`em.variational`). With the statistics N_k and S_kj of :mod:`em.step
 Every array may have leading axes, such as one for chains, which "..." stands for.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -236,25 +236,27 @@ class ConjugateMixture:
 
     def problem(self, n_components: int, weights: Array | None = None) -> Problem[ConjugatePosterior]:
         """Return E-step, M-step and -KL(q || prior) of mean field; steps are measured in units of n = Σ weights."""
-        n_rows, D = self.X.shape
+        n_rows = len(self.X)
         before = self.posterior(np.zeros((n_rows, n_components)))
-        n = n_rows if weights is None else weights.sum()
+        n = float(n_rows if weights is None else weights.sum())
+        units = dict.fromkeys(("concentration", *self.steps.hyper_names), n)
+        return mean_field_problem(self, before, weights, units, n)
 
-        def log_prior(q: ConjugatePosterior) -> float:
-            return -q.divergence(before)
 
-        units = dict.fromkeys(("concentration", *self.steps.hyper_names), float(n))
-        size = log_prior_size(self.prior, n_components, D)
-        return one_by_one(
-            before,
-            self.expectation(weights),
-            self.updated,
-            log_prior,
-            before.with_arrays,
-            units,
-            n_samples=float(n),
-            log_prior_size=size,
-        )
+def mean_field_problem[Q: Any](
+    mixture: Any, before: Q, weights: Array | None, units: Mapping[str, Array | float], n_samples: float
+) -> Problem[Q]:
+    """Return the problem of mean field whose log prior is -KL(q || prior), from the q that no row has updated."""
+    return one_by_one(
+        before,
+        mixture.expectation(weights),
+        mixture.updated,
+        lambda q: -q.divergence(before),
+        before.with_arrays,
+        units,
+        n_samples=n_samples,
+        log_prior_size=log_prior_size(mixture.prior, len(before.concentration), mixture.X.shape[1]),
+    )
 
 
 def distinct(rows: Rows, weights: Array | None = None) -> tuple[Rows, Array]:
