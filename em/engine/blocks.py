@@ -13,7 +13,7 @@ from em.process.threads import mapped
 from models.validation import Array
 
 BLOCK_ROWS = 4096
-CHUNK_NUMBERS = 2**19  # in the arrays of a chunk, which then stay in the cache
+CHUNK_NUMBERS = 2**19  # in the arrays of a chunk: calls on fewer are so short that threads wait for each other
 FEWEST_ROWS = 256
 GROUPS = 16  # of chunks, each summed by one thread
 SHARED = 2**19  # numbers in all chunks
