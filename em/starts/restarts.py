@@ -32,7 +32,7 @@ from models.validation import Array, frozen_array
 SHORT_RUN = 10  # iterations
 FEWEST_IN_PART, ROWS_PER_NUMBER = 2048, 15  # rows of a part
 TOL_OF_PART = 1e-2  # nats
-REACH = 20.0  # times the gain of its last iterations that leave a run out of reach of the best
+REACH = 10.0  # times the gain of its last iterations that leave a run out of reach of the best
 START_CELLS, START_ROWS = 2_000_000, 100  # a start looks at so many cells, but at no fewer rows per component
 
 
