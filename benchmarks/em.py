@@ -19,7 +19,7 @@ from rich.table import Table
 from benchmarks import digits, memmap, optimum
 from benchmarks.cases import CASES, QUICK, Case
 from benchmarks.contestants import CONTESTANTS, installed, rivals_of
-from benchmarks.process import run
+from benchmarks.measure import run
 
 
 def main(

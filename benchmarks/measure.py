@@ -1,6 +1,8 @@
 """One measurement in a process of its own: ``python -m benchmarks.measure '{"who": ...}'`` prints one line of JSON."""
 
 import json
+import os
+import subprocess
 import sys
 import time
 import warnings
@@ -14,6 +16,16 @@ from benchmarks.cases import Case, make_data, make_start
 from benchmarks.contestants import CONTESTANTS, Clock
 
 STATUS = Path("/proc/self/status")
+
+
+def run(order: dict[str, Any], threads: int, module: str = "benchmarks.measure") -> dict[str, Any]:
+    """Run a module on one order in a fresh process that may use so many threads; return what it prints last."""
+    limit = dict.fromkeys(["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"], str(threads))
+    command = [sys.executable, "-m", module, json.dumps(order)]
+    result = subprocess.run(command, env=os.environ | limit, capture_output=True, text=True)
+    if result.returncode:
+        raise RuntimeError(f"measurement {order} failed: {result.stderr}")
+    return dict(json.loads(result.stdout.splitlines()[-1]))
 
 
 def megabytes(field: str) -> float:

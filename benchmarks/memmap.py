@@ -19,8 +19,7 @@ from rich.table import Table
 from benchmarks.cases import Case, make_data, make_start
 from benchmarks.contestants import Clock
 from benchmarks.measure import fit as fit_quietly
-from benchmarks.measure import megabytes
-from benchmarks.process import run
+from benchmarks.measure import megabytes, run
 from em import BernoulliMixtureEM, GaussianMixtureEM
 from em.process.blas import one_blas_thread, threads_allowed
 from em.process.threads import mapped

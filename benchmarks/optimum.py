@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.cases import Case
-from benchmarks.process import run
+from benchmarks.measure import run
 from em import GaussianMixtureEM
 from em.engine.leaps import ACCELERATIONS
 from models.gmm import GMMParameters

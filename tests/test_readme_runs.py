@@ -48,6 +48,7 @@ WORK = {
     "benchmarks.cluster.__main__": ["agreement", "constants", "on_disk", "overhead", "rival", "speed"],
     "benchmarks.em": ["passes"],
     "benchmarks.explorer": ["look"],
+    "benchmarks.found": ["nats_above"],
     "benchmarks.judged": ["fit"],
     "benchmarks.laplace": ["measured"],
     "benchmarks.optimum": ["table"],
