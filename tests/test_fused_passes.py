@@ -16,6 +16,7 @@ from em.steps.conjugate import distinct
 from em.steps.passes import exponential_pass
 from models.bmm import BMMParameters
 from models.gmm import GMMParameters
+from models.gmm.structures import COVARIANCE_TYPES
 
 
 def random_gmm(K, D, rng, kind):
@@ -144,15 +145,37 @@ def test_where_digits_would_cancel_the_centred_form_is_taken():
     wide, X = random_gmm(2, 3, rng, "full"), rng.normal(size=(50, 3))
     narrow = GMMParameters(wide.weights, wide.means, wide.covariances * 1e-8)
     far = GMMParameters(wide.weights, wide.means + 1e5, wide.covariances)
+    one = GMMParameters(wide.weights, wide.means, wide.covariances * np.array([1.0, 1e-8])[:, None, None])
+    of_all = [wide, narrow, far, one]
     form = NaturalForm("full", 3)
-    both = {name: np.stack([wide.arrays()[name], narrow.arrays()[name]]) for name in wide.arrays()}
-    np.testing.assert_array_equal(form.cancels(both, form.natural(both)), [False, True])
-    theta = {name: array[None] for name, array in far.arrays().items()}
-    assert form.cancels(theta, form.natural(theta))
-    log_likelihood, statistics = GaussianRows(X, "full").expect(both, np.arange(2))
-    np.testing.assert_array_equal(statistics["centers"], [np.zeros((2, 3)), narrow.means])
-    alone = [gaussian_pass(X, parameters)[0] for parameters in (wide, narrow)]
+    theta = {name: np.stack([of_one.arrays()[name] for of_one in of_all]) for name in wide.arrays()}
+    narrow_ones = [[False, False], [True, True], [True, True], [False, True]]
+    np.testing.assert_array_equal(form.cancels(theta, form.natural(theta)), narrow_ones)
+    log_likelihood, statistics = GaussianRows(X, "full").expect(theta, np.arange(4))
+    centers = np.where(np.array(narrow_ones)[..., None], theta["means"], 0.0)
+    np.testing.assert_array_equal(statistics["centers"], centers)
+    alone = [gaussian_pass(X, parameters)[0] for parameters in of_all]
     np.testing.assert_allclose(log_likelihood, alone, rtol=1e-14)
+
+
+@pytest.mark.parametrize("kind", COVARIANCE_TYPES)
+def test_a_narrow_component_among_others_has_the_sums_of_the_definition(kind):
+    rng = np.random.RandomState(0)
+    theta, scales = random_gmm(3, 2, rng, kind), np.array([1.0, 1e-7, 1.0])
+    if kind != "tied":
+        narrow = theta.covariances * scales.reshape(-1, *[1] * (theta.covariances.ndim - 1))
+        theta = GMMParameters(theta.weights, theta.means, narrow, kind)
+    X = np.concatenate([rng.normal(size=(300, 2)), theta.means[1] + 1e-4 * rng.normal(size=(20, 2))])
+    rows = GaussianRows(X, kind, rng.randint(0, 3, size=320).astype(float))
+    expected, exact = rows.centred(theta)
+    (log_likelihood,), arrays = rows.expect({name: array[None] for name, array in theta.arrays().items()}, np.arange(1))
+    found = GaussianStatistics.of(kind, {name: array[0] for name, array in arrays.items()})
+    assert log_likelihood == pytest.approx(expected, rel=1e-13)
+    for name, array in found.about(theta.means).arrays().items():
+        np.testing.assert_allclose(array, getattr(exact, name), rtol=1e-10, atol=1e-10 * np.abs(array).max())
+    if kind != "tied":  # the moments of the narrow one have digits of their own
+        np.testing.assert_allclose(found.second[1], exact.second[1], rtol=1e-12)
+        np.testing.assert_array_equal(found.centers, [[0, 0], theta.means[1], [0, 0]])
 
 
 @pytest.mark.parametrize("kind", ["full", "tied", "diag", "spherical"])

@@ -7,7 +7,7 @@ With P_k = Σ_k⁻¹, ::
 
 The same product with the responsibilities gives the moments of the M-step about 0. Terms of the size of
 tr(P_k) (1 + ‖μ_k‖²) cancel, so the form is for rows near 0 and of size 1, and components that are not much smaller:
-:func:`NaturalForm.cancels` says where digits would be lost, and there the centred form of :mod:`em.gmm` is taken.
+:func:`NaturalForm.cancels` says of which components digits would be lost; these take the centred form of :mod:`em.gmm`.
 """
 
 import numpy as np
@@ -69,7 +69,7 @@ class NaturalForm:
         return made
 
     def at(self, theta: Arrays) -> tuple[Array, np.ndarray]:
-        """Return the natural parameters of R mixtures, and in which of them digits would cancel, shape (R,)."""
+        """Return the natural parameters of R mixtures, and of which components digits would cancel, shape (R, K)."""
         natural = self.natural(theta)
         return natural, self.cancels(theta, natural)
 
@@ -92,10 +92,14 @@ class NaturalForm:
         return np.concatenate([constant[..., None], linear, quadratic], axis=-1)
 
     def cancels(self, theta: Arrays, natural: Array) -> np.ndarray:
-        """Return which of the R mixtures have terms so large that their cancelling would cost digits."""
+        """Return which components (R, K) have terms so large that their cancelling would cost digits.
+
+        Components that share one covariance share the answer.
+        """
         traces = -2 * natural[..., self.diagonal].sum(axis=-1)
         terms = traces * (1 + (theta["means"] ** 2).sum(axis=-1))
-        return ~(np.where(theta["weights"] > 0, terms, 0.0).max(axis=-1) <= LARGEST_TERMS * self.n_features)
+        narrow = (theta["weights"] > 0) & ~(terms <= LARGEST_TERMS * self.n_features)
+        return narrow | (self.covariance_type == "tied") & narrow.any(axis=-1, keepdims=True)
 
     def moments(self, sums: Array) -> GaussianStatistics:
         """Return the moments about 0 of R mixtures from the sums (R, K, p) of the statistics under responsibilities."""

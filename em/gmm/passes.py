@@ -14,7 +14,7 @@ import numpy as np
 from em.bound import normalise
 from em.engine.blocks import sum_over_chunks
 from em.engine.problem import Arrays
-from em.gmm import log_joint
+from em.gmm import component_log_prob, log_joint
 from em.gmm.natural_form import NaturalForm
 from em.gmm.statistics import GaussianStatistics, sufficient_statistics
 from models.gmm import GMMParameters
@@ -68,14 +68,16 @@ class GaussianRows:
 
         ``at`` is what the form says of the parameters, where that is known already.
         """
-        natural, centred = self.form.at(theta) if at is None else at
+        natural, narrow = self.form.at(theta) if at is None else at
+        if not (centred := narrow.any(axis=1)).any():
+            log_likelihood, sums = self._natural(natural, runs)
+            return log_likelihood, self.form.moments(sums).arrays()
         if centred.all():
-            return self._centred(theta, runs)
+            return self._centred(theta, natural, narrow, runs)
         log_likelihood, sums = self._natural(natural[~centred], runs[~centred])
         statistics = self.form.moments(sums).arrays()
-        if not centred.any():
-            return log_likelihood, statistics
-        exact, others = self._centred({name: array[centred] for name, array in theta.items()}, runs[centred])
+        of_those = {name: array[centred] for name, array in theta.items()}
+        exact, others = self._centred(of_those, natural[centred], narrow[centred], runs[centred])
         both = {name: _merged(centred, others[name], array) for name, array in statistics.items()}
         return _merged(centred, exact, log_likelihood), both
 
@@ -110,20 +112,51 @@ class GaussianRows:
             columns[:] = self.X[rows].T
         return self.form.completed(made)
 
-    def _centred(self, theta: Arrays, runs: np.ndarray) -> tuple[Array, dict[str, Array]]:
-        """Return the same by the definition, run after run, with moments about the means."""
+    def _centred(
+        self, theta: Arrays, natural: Array, narrow: np.ndarray, runs: np.ndarray
+    ) -> tuple[Array, dict[str, Array]]:
+        """Return the same, run after run, by the definition of the narrow components (R, K), with their own moments."""
         found = []
         for r, number in enumerate(runs.tolist()):
             parameters = GMMParameters(**{n: array[r] for n, array in theta.items()}, covariance_type=self._kind)
-            found.append(self.centred(parameters, number))
+            if narrow[r].all():
+                found.append(self.centred(parameters, number))
+            else:
+                found.append(self._partly_centred(parameters, natural[r], narrow[r], number))
         statistics = [of_one.arrays() for _, of_one in found]
         stacked = {name: np.stack([one[name] for one in statistics]) for name in statistics[0]}
         return np.array([log_likelihood for log_likelihood, _ in found]), stacked
 
+    def _partly_centred(
+        self, parameters: GMMParameters, natural: Array, narrow: np.ndarray, run: int
+    ) -> tuple[float, GaussianStatistics]:
+        """Return log-likelihood and statistics of one run, of narrow components (K,) about their means."""
+        X, weights, kept = self._of_run(run)
+        w, few = parameters.weights[narrow], parameters.means[narrow]
+        those = GMMParameters(w / w.sum(), few, parameters.covariances[narrow], self._kind)
+
+        def step(rows: slice) -> tuple[Array, dict[str, Array]]:
+            x = np.asarray(X[rows], dtype=np.float64)
+            statistics = self._statistics(rows) if kept is None else kept[:, rows]
+            joint = np.matmul(natural, statistics, out=_room("joint", len(natural), statistics.shape[-1]))
+            joint[narrow] = (component_log_prob(x, those) + np.log(w)).T
+            responsibilities, log_prob = normalise(joint.T, overwrite=True)
+            if weights is not None:
+                responsibilities *= weights[rows, None]
+                log_prob *= weights[rows]
+            moments = sufficient_statistics(x, responsibilities[:, narrow], few, self._kind).arrays()
+            del moments["centers"]
+            return log_prob.sum(keepdims=True), {"sums": responsibilities.T @ statistics.T, **moments}
+
+        log_likelihood, sums = sum_over_chunks(self.n_rows, sum(natural.shape), step)
+        statistics = self.form.moments(sums.pop("sums")).arrays()
+        for name, array in {"centers": few, **sums}.items():
+            statistics[name][narrow] = array
+        return float(log_likelihood[0]), GaussianStatistics.of(self._kind, statistics)
+
     def centred(self, parameters: GMMParameters, run: int = 0) -> tuple[float, GaussianStatistics]:
         """Return log-likelihood and statistics of one run by the definition, with moments about the means."""
-        X = self.X[run] if self.own else self.X
-        weights = self.weights[run] if self.weights is not None and self.weights.ndim == 2 else self.weights
+        X, weights, _ = self._of_run(run)
 
         def step(rows: slice) -> tuple[Array, dict[str, Array]]:
             x = np.asarray(X[rows], dtype=np.float64)
@@ -137,6 +170,13 @@ class GaussianRows:
         K, D = parameters.means.shape
         log_likelihood, sums = sum_over_chunks(self.n_rows, K * D, step)
         return float(log_likelihood[0]), GaussianStatistics.of(self._kind, {"centers": parameters.means, **sums})
+
+    def _of_run(self, run: int) -> tuple[Any, Weights, Array | None]:
+        """Return the rows of a run, their weights, and their statistics where these are kept."""
+        weights = self.weights[run] if self.weights is not None and self.weights.ndim == 2 else self.weights
+        if self.own:
+            return self.X[run], weights, None if self.kept is None else self.kept[run]
+        return self.X, weights, self.kept
 
     @property
     def _kind(self) -> str:
