@@ -13,7 +13,7 @@ from em.batches import best_runs
 from em.engine import best_of, run_em
 from em.engine.loop import LOOKS
 from em.engine.problem import one_by_one
-from em.engine.race import LATE
+from em.engine.race import LATE, MARGIN
 from models.bmm import BMMParameters
 from models.gmm import GMMPrior
 
@@ -99,14 +99,13 @@ def one_step_of(limits, rates=None, scale=1.0):
 def test_a_race_is_over_when_three_runs_have_ended_at_the_best_optimum():
     near = [BMMParameters([1.0], [[number / 10, 0.6 - 1e-3]]) for number in (1, 1, 1)]
     far = BMMParameters([1.0], [[0.2, 0.6 - 0.4]])
-    problem = one_step_of({1: 0.0, 2: -1.0})
-    settings = {"tol": 1e-12, "max_iter": 100}
+    problem = one_step_of({1: 0.0, 2: -1.0}, {2: 0.8})
+    settings = {"tol": 1e-9, "max_iter": 100}
     *_, left = run_em(problem, [*near, far], races=[0, 0, 0, 0], **settings)
     assert left.beaten_by == 0
-    assert not left.met
-    assert not left.converged
+    assert left.status.endswith("enough runs had ended at the best optimum")
     *_, goes_on = run_em(problem, [*near[:2], far], races=[0, 0, 0], **settings)
-    assert goes_on.converged
+    assert goes_on.status.startswith("was out of reach")
     *_, elsewhere = run_em(problem, [*near, far], races=[0, 0, 0, 1], **settings)
     assert elsewhere.converged
     *_, above = run_em(one_step_of({1: 0.0, 2: 1.0}), [*near, far], races=[0, 0, 0, 0], **settings)
@@ -123,6 +122,17 @@ def test_who_falls_behind_leaves_after_twice_as_many_iterations_as_the_best_and_
     assert climbing.history[behind.n_iter] < best.objective
     assert climbing.converged
     assert best_of([best, behind, climbing], problem) is climbing
+
+
+def test_who_is_to_gain_a_thousandth_of_what_is_missing_leaves_and_who_climbs_goes_on():
+    starts = [BMMParameters([1.0], [[number / 10, at]]) for number, at in ((1, 0.59), (2, 0.2), (3, 0.2))]
+    problem = one_step_of({1: 0.0, 2: -1.0, 3: 1.0}, {1: 0.985, 3: 0.97}, scale=100.0)
+    slow, near_its_limit, climbing = run_em(problem, starts, tol=1e-12, max_iter=2000, races=[0, 0, 0])
+    assert (near_its_limit.beaten_by, near_its_limit.met) == (0, False)
+    assert -1 - near_its_limit.objective < 1 / MARGIN
+    assert near_its_limit.n_iter < LATE * slow.n_iter
+    assert climbing.history[near_its_limit.n_iter] < slow.history[near_its_limit.n_iter]
+    assert climbing.converged
 
 
 def test_runs_in_races_of_their_own_go_to_their_ends():

@@ -147,7 +147,8 @@ class Loop[P: Parameters]:
         """End runs that cannot win their race (:mod:`em.engine.race`), and the last if only who leads is asked."""
         n_iter = len(self.history) - 1
         lately = self.best - self.history[n_iter - LOOKS][self.ids] if n_iter >= LOOKS else np.inf
-        beaten = self.races.beaten(self.ids, self.best_x, self.best, n_iter, lately, self._since_half())
+        since_half = self._since_half()
+        beaten = self.races.beaten(self.ids, self.best_x, self.best, n_iter, lately, since_half, self.to_come)
         for number, (by, met) in beaten.items():
             how = "met" if met else "was out of reach of"
             self._leave(number, f"{how} a better run after {n_iter} iterations", by, met=met)

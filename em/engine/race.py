@@ -1,5 +1,9 @@
 """Which runs leave a race: those that have met a better one, or are out of its reach, and most when the best is known.
 
+A run is out of reach if it is farther below the best than a thousand times what it is to gain yet by Aitken's estimate
+(:mod:`em.engine.stopping`). On 336 random problems, Gaussian and Bernoulli, this saved 13 E-steps in 100 and lost one
+winner, by 0.02 nats; a hundred times would save 23 and lose one winner in 47.
+
 A run falls behind if the second half of its iterations gained less than it is still below the best. Who falls behind
 leaves when it has taken twice as many iterations as the best run needed to converge, or when three runs, and three in
 ten of the race, have ended at the best optimum and no other is above it: who asks for many runs looks for an optimum
@@ -18,6 +22,7 @@ from em.engine.problem import Problem
 from models.validation import Array
 
 MET = 1e-3  # nats that parameters as near to a better run's may differ by
+MARGIN = 1e3  # times the estimated gain to come
 ENOUGH, SHARE = 3, 0.3  # runs that ended at the best optimum so far, and of all runs of a race
 LATE = 2  # times the iterations of the best run
 
@@ -71,7 +76,14 @@ class Races:
         return dict(zip(ids[over].tolist(), winner[races[over]].tolist(), strict=True))
 
     def beaten(
-        self, ids: np.ndarray, x: Array, objective: Array, n_iter: int, lately: Array | float, since_half: Array
+        self,
+        ids: np.ndarray,
+        x: Array,
+        objective: Array,
+        n_iter: int,
+        lately: Array | float,
+        since_half: Array,
+        to_come: Array,
     ) -> dict[int, tuple[int, bool]]:
         """Return the numbers of the runs that leave, each with that of the run that beat it and whether they met.
 
@@ -88,6 +100,8 @@ class Races:
             How many iterations they took.
         lately, since_half : ndarray, shape (R',)
             What they gained since the last look, infinity before the first, and in the second half of their iterations.
+        to_come : ndarray, shape (R',)
+            What they are to gain yet, by estimate, in nats.
         """
         R = len(self.of_run)
         self.standing[ids], self.reached[ids] = objective, x
@@ -96,7 +110,8 @@ class Races:
         better[order[:-1]] = np.where(last[:-1], order[:-1], order[1:])
         leader = order[last][np.searchsorted(self.of_run[order[last]], self.of_run[ids])]
         behind = self.standing[leader] - objective
-        out_of_reach = (behind > self.reach * lately) | ((n_iter >= LATE * self.length[leader]) & (behind > since_half))
+        out_of_reach = (behind > self.reach * lately) | (behind > MARGIN * to_come)
+        out_of_reach |= (n_iter >= LATE * self.length[leader]) & (behind > since_half)
         out_of_reach &= (ids != leader) & (behind > MET)
         other = better[ids]
         met = (other != ids) & (self.standing[other] > -np.inf)
