@@ -92,6 +92,40 @@ READ = {
         "gmm", 'a,b\n"12,34,567",2.5\n"₹ 1,00,000.50",3\n"99,999",4\n'.replace("₹ ", ""), {}, "a b",
         [[1234567, 2.5], [100000.5, 3], [99999, 4]], ["marks of thousands: '12,34,567' in column 'a' is 1234567"],
     ),
+    "Swiss money, whose blanks are not what separates the cells": (
+        "gmm", "a;b\n1'234.5;CHF 2'000.50\n3;CHF 9.00\n", {}, "a b", [[1234.5, 2000.5], [3, 9]],
+        ["unit CHF", "file: semicolons"],
+    ),
+    "digits and marks of Japan's and of Arabic letters": (
+        "gmm", "a,b\n１６６．５,١٢٫٥\n－３,٧\n", {}, "a b", [[166.5, 12.5], [-3, 7]], ["missing: none"],
+    ),
+    "a missing mark among numbers with a unit": (
+        "gmm", "a,b\n6.5%,1\n#NULL!,2\n7.5%,4\n", {}, "a b", [[6.5, 1], [NAN, 2], [7.5, 4]], ["unit %", "1 #NULL!"],
+    ),
+    "numbers of more digits than a float has": (
+        "gmm", "tweet,x\n1234567890123456789,1.5\n1234567890123456999,2\n1234567890123456789,9\n", {}, "x",
+        [[1.5], [2], [9]], ["left out: column 'tweet' (labels of more digits than a number keeps)"],
+    ),
+    "numbers whose name ends as Nr does": (
+        "gmm", "Matrikelnr,SNR,x\n3071,4,1.5\n3029,4,2\n3014,7,9\n", {}, "SNR x", [[4, 1.5], [4, 2], [7, 9]],
+        ["left out: column 'Matrikelnr' (labels, each once)"],
+    ),
+    "a table of frequencies with percentages": (
+        "gmm", "x,Percent,count,Cumulative\n1.5,16.7,1,16.7\n2,50.0,3,66.7\n9,33.3,2,100.0\n", {}, "x",
+        [[1.5], [2], [2], [2], [9], [9]],
+        ["'Percent' (proportional to the frequencies)", "'Cumulative' (cumulative frequencies)", "of 6 samples"],
+    ),
+    "a feature that rises as rows do, beside equal frequencies": (
+        "gmm", "x,count\n2.5,1\n5,1\n7.5,1\n", {}, "x", [[2.5], [5], [7.5]], ["of 3 samples"],
+    ),
+    "answers that are called total": (
+        "bmm", "response,x\ntotal,1\ntotal,0\npartial,1\ntotal,1\n", {}, "response x",
+        [[1, 1], [1, 0], [0, 1], [1, 1]], ["response: total is 1"],
+    ),
+    "yes and no of other languages": (
+        "bmm", "a;b;c\nいいえ;ναι;nu\nはい;όχι;da\n", {}, "a b c", [[0, 1, 0], [1, 0, 1]],
+        ["a: はい is 1", "c: da is 1"],
+    ),
     "inches": ("gmm", 'a,b\n5.5",70\n7",81.5\n', {}, "a b", [[5.5, 70], [7, 81.5]], ['unit " taken off']),
     "true and false of spreadsheets in other languages": (
         "bmm", "a;b;c\nИСТИНА;нет;✓\nЛОЖЬ;да;✗\n", {}, "a b c", [[1, 0, 1], [0, 1, 0]], ["a: ИСТИНА is 1", "c: ✓ is 1"],
@@ -448,6 +482,14 @@ def test_a_level_may_be_called_as_a_mean_is(written, rows, columns):
     assert dataset.X["nivel"].tolist() == ["alta", "baja", "media"]
 
 
+def test_codes_and_dates_among_levels_are_asked_about(written):
+    gene = ["TP53", "2-Sep", "BRCA1", "TP53"]
+    rows = "".join(f"{name},{score}\n" for name, score in zip(gene, [1, 2, 99, 2], strict=True))
+    notes = read(written(f"gene,score\n{rows}"), "cmm").notes
+    assert "Is 99 in column 'score' a mark of missing cells? Then --missing 99" in notes
+    assert any("(did a spreadsheet make a date of '2-Sep'?)" in note for note in notes)
+
+
 def test_numbers_with_a_unit_are_levels(written):
     X = read(written("a,b,c\n0.5 mg,1a,1a\n1 mg,2a,-\n1 mg,1a,2a\n"), "cmm").X
     assert X["a"].cat.categories.tolist() == ["0.5 mg", "1 mg"]
@@ -567,7 +609,7 @@ def test_help_lists_the_options_and_the_marks(family):
         "--index",
         "--missing",
         "--decimal",
-        "NA N/A #N/A nan NULL",
+        "NA N/A n.a. #N/A #NULL! nan NULL",
         ".parquet",
     ]:
         assert word in shown, word

@@ -15,6 +15,34 @@ REFUSED = {
         "gmm", "a,b\n1.5,2\n\n3,x1\n4,5\n", {},
         ["line 4: expected a number in column 'b', got 'x1'", "--missing x1", "--drop b"],
     ),
+    "an error of a spreadsheet among numbers with a unit": (
+        "gmm", "a,b\n1,6.4%\n3,#DIV/0!\n4,5%\n", {}, ["line 3: expected a number in column 'b'", "--missing '#DIV/0!'"],
+    ),
+    "two amounts in different money": (
+        "gmm", "a,b\n1.5,€5\n3,$7\n4,€5\n2,$7\n", {}, ["column 'b' holds numbers with different units", "--drop b"],
+    ),
+    "yes beside a mark": ("bmm", "a,b\n1,yes\n0,:\n1,:\n", {}, ["column 'b' holds words of 2 kinds", "--drop b"]),
+    "yes beside n.a.": ("bmm", "a,b\n1,yes\n0,n.a.\n1,N.A.\n", {}, ["'b' holds nothing but 'yes'", "--drop b"]),
+    "a blank in each last cell, which would shift the others": (
+        "gmm", "a b c\n180 80 not ok\n170 70 very ok\n180 65 not ok\n", {}, ["line 2: expected 3 cells", "quotation"],
+    ),
+    "a quotation mark that is not closed, between tabs": (
+        "gmm", 'a\tb\n"3 inch\t2.5\n4 inch\t7\n', {}, ["from line 2 on; is a quotation mark open?"],
+    ),
+    "subtotals of the same name": (
+        "gmm", "what,x,y\nA,1.5,2\nB,2,4\nSubtotal,3.5,6\nC,7,3\nD,8,1\nSubtotal,15,4\n", {"drop": "what"},
+        ["line 4", "'Subtotal' begins a row of sums", "and lines like it"],
+    ),
+    "a source of two cells below the table": (
+        "gmm", "x,y\n1.5,2\n4,7\n3,3.5\nSource: Office,2023\n", {}, ["line 5", "delete the line if it is a note"],
+    ),
+    "frequencies of values that also number the rows": (
+        "pmm", "value,freq\n0,3\n1,8\n2,5\n", {}, ["--weights freq", "--columns freq"],
+    ),
+    "frequencies in other languages": (
+        "gmm", "得点,人数\n2.5,3\n5,8\n7,5\n", {}, ["'人数' may hold frequencies or a feature", "--weights '人数'"],
+    ),
+    "seconds since some day": ("gmm", "x,ts\n1.5,1700000000\n2,1700000060\n9,1700000090\n", {}, ["'ts' holds dates"]),
     "an error of a spreadsheet": ("gmm", "a,b\n1,2\n3,#DIV/0!\n4,5\n", {}, ["line 3", "'b'", "--missing '#DIV/0!'"]),
     "dates and names": (
         "gmm", "name,born,x\nAnn,2001-02-03,1\nBob,2002-02-03,2\nCyd,2001-05-06,7\n", {},

@@ -20,7 +20,8 @@ from models.validation import Array
 ONLY_AMONG_NUMBERS = ("none", "-")  # among words they may be levels
 PAIRS = """no yes, n y, false true, f t, off on, absent present, negative positive, neg pos, - +, nein ja, n j,
 falsch wahr, non oui, n o, faux vrai, no si, no sí, não sim, nee ja, nej ja, нет да, ложь истина, fałsz prawda,
-nie tak, ne ano, hayır evet, falso vero, falso verdadero, falso verdadeiro, onwaar waar, ✗ ✓, ✘ ✔, ☐ ☑"""
+nie tak, ne ano, hayır evet, falso vero, falso verdadero, falso verdadeiro, onwaar waar, no sì,
+nu da, όχι ναι, nem igen, ei kyllä, いいえ はい, 否 是, 아니요 예, ✗ ✓, ✘ ✔, ☐ ☑"""
 BOTH = {frozenset(pair.split()): pair.split() for pair in PAIRS.split(",")}
 DIGITS = r"(?:(?:0|[1-9][0-9]*+)(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?+"
 PLAIN = re.compile(rf"(?:(?:[+-]?{DIGITS})?\n)*+")  # numbers with a decimal point or without, or nothing, by lines

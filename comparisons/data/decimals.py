@@ -44,6 +44,7 @@ CURRENCY = (
     r"|AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HKD|HUF|INR|JPY|KRW|MXN|NOK|NZD|PLN|RUB|SEK|SGD|TRY|USD|ZAR"
 )
 LETTER = r"(?![²³¹¼-¾\u2070-\u2189])[^\W\d_]"  # no square and no half
+ASCII = {0xFEE0 + ord(mark): mark for mark in "0123456789+-.,%()"} | {ord("\u2212"): "-", ord("٫"): ".", ord("٬"): ","}
 UNIT = re.compile(
     rf"([+-]?)({MONEY}|(?:{CURRENCY})(?=\s))?\s*([-+.,\deEdD{SPACES}]+?)\s*"
     rf"((?:{LETTER}|[°%‰\"″{SIGNS}])(?:{LETTER}|[°²³/·^%.])*)?"
@@ -55,15 +56,23 @@ def looks_like_number(text: str) -> bool:
     return LOOSE.fullmatch(_signed(text.strip())) is not None
 
 
+def has_unit(text: str) -> bool:
+    """Whether text is a number with a unit."""
+    text = text.strip()
+    unit = unit_of([text]) if any(map(str.isdecimal, text)) else ""
+    return unit != "" and looks_like_number(without_unit(text, unit))
+
+
 def _signed(text: str) -> str:
-    """Return text with a minus that Python reads, for a minus sign, accounts' parentheses or a minus at the end."""
-    return ACCOUNTED.sub(r"-\1\2", text.replace("\u2212", "-"))
+    """Return text in ASCII's marks, with a minus for accounts' parentheses or a minus at the end."""
+    return ACCOUNTED.sub(r"-\1\2", text if text.isascii() else text.translate(ASCII))
 
 
 def unit_of(texts: Iterable[str], letters: bool = True) -> str:
-    """Return the unit, such as %, $ or kg, that every text has, or nothing; ``letters`` says whether kg is one."""
-    units = {_unit(UNIT.fullmatch(_signed(text))) for text in texts}
-    unit = units.pop() if len(units) == 1 else ""
+    """Return the unit, such as %, $ or kg, of all numbers in texts that are mostly numbers; ``letters`` may be one."""
+    matches = [UNIT.fullmatch(_signed(text)) for text in texts]
+    units = [_unit(match) for match in matches if match and (match[3] == "-" or looks_like_number(match[3]))]
+    unit = units[0] if 2 * len(units) > len(matches) and len(set(units)) == 1 else ""
     return unit if letters or not any(map(str.isalpha, unit)) else ""
 
 

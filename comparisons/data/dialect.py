@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
-from comparisons.data.decimals import looks_like_number
+from comparisons.data.decimals import has_unit, looks_like_number
 
 SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "pipes", ",": "commas", " ": "blanks"}  # the first where two fit
 SAMPLE = 500
@@ -81,14 +81,20 @@ def _records(text: str, separator: str, quote: str) -> Iterator[tuple[int, list[
     """Yield the line at which each record begins, and its cells."""
     if separator == " ":
         for line, content in enumerate(text.split("\n"), start=1):
-            yield line, [inside or outside for inside, outside in TOKEN[quote].findall(content)]
+            tokens = TOKEN[quote].findall(content)
+            if any(outside.startswith(quote) for _, outside in tokens):
+                raise csv.Error(f"a cell begins with {quote} in line {line}")
+            yield line, [inside or outside for inside, outside in tokens]
         return
     lines = (f"{line}\n" for line in text.split("\n"))
     reader = csv.reader(lines, delimiter=separator or "\0", quotechar=quote, skipinitialspace=True, strict=True)
     begin = 1
-    for cells in reader:
-        yield begin, cells
-        begin = reader.line_num + 1
+    try:
+        for cells in reader:
+            yield begin, cells
+            begin = reader.line_num + 1
+    except csv.Error as error:
+        raise csv.Error(f"{error}, from line {begin} on") from None
 
 
 def _separator(text: str, quote: str) -> str:
@@ -106,7 +112,7 @@ def _separator(text: str, quote: str) -> str:
         width, times = widths.most_common(1)[0] if widths else (0, 0)
         if width > 1:
             cells = [cell for record in records for cell in record if cell.strip()]
-            numbers = sum(map(looks_like_number, cells)) / len(cells)
+            numbers = sum(looks_like_number(cell) or has_unit(cell) for cell in cells) / len(cells)
             scores[separator] = (round(times / len(records), 6), numbers)
     if broken and not scores:
         return ","  # by which the error will be shown

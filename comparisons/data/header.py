@@ -116,6 +116,8 @@ def _squared(where: str, rows: Rows, quoted: bool) -> Rows:
     ):
         _refuse_title(where, rows.lines[0], header[filled[0]])
     if body and all(len(cells) == _width(cells) == len(header) + 1 for cells in body):
+        if len({cells[0] for cells in body}) < len(body):  # names of rows, which R writes, are distinct
+            _refuse_ragged(where, rows, rows.lines[1], body[0], width)
         if rows.separator == "," and not quoted and all(map(WHOLE.fullmatch, (body[0][0], body[0][1]))):
             _refuse_ragged(where, rows, rows.lines[1], body[0], width)  # which may be a decimal comma
         if len(header) == 1 and any(mark in header[0] for mark in ",;\t|"):
@@ -246,7 +248,7 @@ def _refuse_summary(where: str, table: Table, named: Collection[str]) -> None:
     only_sd = {word.lower() for word in last.values()} == {"sd"}
     for row, (d, first) in enumerate(firsts):
         is_sum = first[0].isalpha() and SUMMARY.fullmatch(_word(first))
-        if not (is_sum or row in last) or firsts.count((d, first)) > 1:
+        if not (is_sum or row in last) or _is_level(table, firsts, (d, first)):
             continue
         at, name = f"line {table.lines[row]}, column {table.names[d]!r}", table.names[d]
         if not is_sum and (name in named or only_sd):
@@ -256,6 +258,13 @@ def _refuse_summary(where: str, table: Table, named: Collection[str]) -> None:
         remedy = "" if is_sum else f"; if it is a sample, name the column: {options}, or among --columns"
         said = f"{first!r} begins a row of sums and no sample: delete it, and lines like it"
         raise ValueError(f"{where}, {at}: {said}{remedy}")
+
+
+def _is_level(table: Table, firsts: list[tuple[int, str]], first: tuple[int, str]) -> bool:
+    """Whether a word that begins several rows is an answer: rows of sums hold numbers, and none follows another."""
+    rows = [row for row, one in enumerate(firsts) if one == first]
+    sums = all(_numbers_follow(table, row) and row + 1 not in rows for row in rows)
+    return len(rows) > 1 and not sums
 
 
 def _begin_summaries(table: Table, firsts: list[tuple[int, str]]) -> dict[int, str]:

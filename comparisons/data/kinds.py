@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from comparisons.data.column import BOTH, Column
-from comparisons.data.decimals import differ_in_units
+from comparisons.data.decimals import differ_in_units, unit_of
 from models.validation import Array
 
 MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mär|mai|okt|dez|fév|avr|jui|aoû|déc)[a-zéû]*\.?"
@@ -18,7 +18,7 @@ WRITTEN = rf"\d{{1,2}}[-. ]*{MONTH}[-. ]*(\d{{2,4}})?|{MONTH}[-. ]*(\d{{1,2}},?)
 DATE = re.compile(rf"({DAY}|{WRITTEN})([t ,:]+{TIME}.*)?|{TIME}", re.IGNORECASE)
 DAY_MONTH = re.compile(r"(0[1-9]|[12]\d|3[01])\.(0[1-9]|1[0-2])")  # as spreadsheets write days; no number is 01.02
 COMPACT_DATE = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
-DATED = re.compile(r"(.*[\W_])?(date|timestamp|datetime|fecha)|.*datum", re.IGNORECASE)
+DATED = re.compile(r"(.*[\W_])?(date|timestamp|datetime|fecha)|.*datum|ts|epoch|unix[\W_]?time", re.IGNORECASE)
 MOST_LEVELS, FEW_ROWS = 20, 10
 
 
@@ -69,13 +69,19 @@ def two_values(column: Column) -> tuple[dict[Any, float], str] | None:
         folded, known = {value: value for value in column.values}, list(column.categories)
     elif known is None:
         known = sorted(set(folded.values()))
-        known = [] if len(known) == len(column.which) else known  # names of the rows
+        if len(known) == len(column.which) or any(map(_is_no_word, known)):  # names of the rows, amounts or marks
+            return None
     if len(known) != 2:
         return None
     codes = {value: float(known.index(word)) for value, word in folded.items()}
     names = {code: value for value, code in reversed(codes.items())}
     said = ", ".join(f"{names[code]} is {code:.0f}" for code in (1.0, 0.0) if code in names)
     return codes, f"{column.name}: {said}"
+
+
+def _is_no_word(text: str) -> bool:
+    """Whether text is a number with a sign such as $, or nothing but marks."""
+    return bool(unit_of([text], letters=False)) or not any(map(str.isalnum, text))
 
 
 def is_date(column: Column) -> bool:

@@ -19,22 +19,29 @@ from typing import NoReturn
 import numpy as np
 
 from comparisons.data.column import Column
+from comparisons.data.dialect import SAMPLE
 from comparisons.data.kinds import is_date
 from comparisons.data.options import Reading, flag
 from comparisons.data.source import Source
+from models.validation import Array
 
 COUNT = "count"
-MAYBE_COUNT = re.compile("n|freq(uency|uencies)?|weights?|wt|counts|h(ä|ae)ufigkeit|anzahl|effectifs?", re.IGNORECASE)
+MAYBE_COUNT = re.compile(
+    r"n|freq(uency|uencies)?\.?|weights?|wt|counts|h(ä|ae)ufigkeit|anzahl|effectifs?|fr(é|e)quence|fre[cq]u[eê]ncia|frequenza"
+    r"|aantal|antal|liczba|частота|количество|度数|人数|件数|频数|도수|빈도",
+    re.IGNORECASE,
+)
 WHO = "respondent|participant|subject|patient|person|student|customer|case|record|observation"
 PAPER = "order|invoice|account|member|serial|phone|ticket|item|product"
 PLACE = r"zip|(zip|post|postal)[\W_]*code|code[\W_]postal|plz|postleitzahl|(tele|mobile)?phone|telefon|konto"
 LABEL = re.compile(
     rf"(.*[\W_])?(id|uuid|guid)|row[\W_]?(names?|labels?)|({WHO}|row|{PAPER})?[\W_]*(num|number|nr|no|#)\.?|{WHO}|index|row"
-    rf"|obs|{PLACE}|.*[\W_](no\.|nr\.?)|.*nummer",
+    rf"|obs|{PLACE}|.*[\W_](no\.|nr\.?)|.*nummer|.*[^\W\d_]{{3}}nr\.?|ean|gtin|isbn|imei|iban|ssn",
     re.IGNORECASE,
 )
 CAMEL_ID = re.compile(r".*[a-zäöüß](Id|ID|Nr)")
 FEWEST_NUMBERED, MANY_ROWS = 3, 10
+MOST_DIGITS, ROUNDED = 15, 0.02  # digits of a float, and what rounding does to percentages
 FIRST_YEAR = 1800  # a run of larger numbers beside counts is time
 
 
@@ -108,20 +115,26 @@ def _find_roles(source: Source, roles: Roles) -> None:
     if len(features) > len(counts):
         _take_count(roles, counts)
         features = [column for column in features if column not in counts]
-    first = next((column for column in others if column.name in labels), None)
+    labels |= _repeat_frequencies(features, roles.weights)
+    features = [column for column in features if column.name not in labels]
+    first = next((column for column in others if reasons[column.name] and column.name in labels), None)
     roles.labels = roles.labels or first
     for column in others:
         if why := labels.get(column.name):
             keep = _short_flag([column.name, *(one.name for one in features)])
             roles.notes.append(f"left out: {_called(column, source)} ({why}); {keep} keeps it")
+    numbered = [column for column in others if column.name in labels and column.is_numeric]
     for column in list(features):
-        if _may_count(column) and len(features) > 1:
+        if (_may_count(column) and len(features) > 1) or (numbered and MAYBE_COUNT.fullmatch(column.name)):
             _ask_weights(source, roles, column, [one.name for one in features])
     roles.features = features
 
 
 def _label(source: Source, column: Column) -> str:
     """Return why a column is no feature but labels the rows, or nothing."""
+    raw = source.raw[column.name]
+    if column.is_numeric and any(len(cell) > MOST_DIGITS and cell.isdecimal() for cell in map(str, raw[:SAMPLE])):
+        return "labels of more digits than a number keeps"
     if column.name in source.unnamed:
         if column.name == "column 1" and (column.is_whole or (column.is_distinct and not column.is_numeric)):
             return "names or numbers of the rows"
@@ -137,6 +150,23 @@ def _label(source: Source, column: Column) -> str:
             which = f"{flag('drop', [column.name])} leaves it out, {_short_flag(names)} takes it"
             raise ValueError(f"{source.name}: column {column.name!r} may hold labels, some of them repeated: {which}")
     return ""
+
+
+def _repeat_frequencies(columns: Sequence[Column], weights: Column | None) -> dict[str, str]:
+    """Return which columns are the frequencies once more, as percentages or as cumulative sums."""
+    counts = np.nan_to_num(weights.array) if weights is not None and weights.is_numeric else np.zeros(1)
+    if np.ptp(counts) == 0:
+        return {}
+    repeated = {"proportional to the frequencies": counts, "cumulative frequencies": counts.cumsum()}
+    others = [column for column in columns if column.is_numeric and column is not weights]
+    return {one.name: what for one in others for what, other in repeated.items() if _is_proportional(one.array, other)}
+
+
+def _is_proportional(values: Array, counts: Array) -> bool:
+    """Whether shares of a total are those of frequencies, up to rounding."""
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        shares, expected = values / values.sum(), counts / counts.sum()
+        return bool(np.linalg.norm(shares - expected) < ROUNDED * np.linalg.norm(expected - expected.mean()))
 
 
 def _run(source: Source, column: Column) -> str:

@@ -39,7 +39,7 @@ def said(
     for kind in dict.fromkeys(kind for one in features for kind in one.notes):
         first, *more = [one.notes[kind] for one in features if kind in one.notes]
         lines.append(first + f" (and so in {len(more)} more)" * bool(more))
-    lines += [note for one in features if not categorical and (note := _sentinel(one))]
+    lines += [note for one in features if (note := _sentinel(one))]
     return lines + ([f"file: {'; '.join(source.notes)}"] if source.notes else [])
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from comparisons.data.column import Column
-from comparisons.data.decimals import looks_like_number, unit_of, without_unit
-from comparisons.data.kinds import misfit, numbers_of, refusal
+from comparisons.data.decimals import has_unit
+from comparisons.data.header import LOWEST
+from comparisons.data.kinds import DATE, misfit, numbers_of, refusal
 from comparisons.data.options import flag
 from comparisons.data.source import Source
 from comparisons.families import family_classes
@@ -70,25 +71,18 @@ def _refuse_misfits(source: Source, features: Sequence[Column], misfits: list[tu
             what = f"holds {', '.join(words)} and no number: if a second header or another table begins here, delete it"
             raise ValueError(f"{source.at(row)} {what}")
     column, place = misfits[0]
-    units = [at for at in np.flatnonzero(np.isnan(column.numbers)).tolist() if _has_a_unit(column.values[at])]
+    units = [at for at in np.flatnonzero(np.isnan(column.numbers)).tolist() if has_unit(f"{column.values[at]}")]
     if units:
         advice = "; write numbers alone, or all of the column with one unit"
         source.refuse(column, units[0], "a number", advice, words=[])
-    advice = ""
-    if len(features) > 1 and len(heads) == 1 and not n_numbers and (column, place) == heads[0]:
-        advice = "; it stands alone, so delete the line if it is a note"
+    advice, is_low = "", column.first_row(place) >= len(column.which) - LOWEST and " " in column.shown(place)
+    if len(features) > 1 and len(heads) == 1 and (not n_numbers or is_low) and (column, place) == heads[0]:
+        advice = f"; {'it stands alone, so ' * (not n_numbers)}delete the line if it is a note"
     elif column.shown(place).lstrip("'")[0].isdecimal():
         advice = "; write numbers alone, or all of the column with one unit"
     values = [value for one, _ in misfits for value, x in zip(one.values, one.numbers, strict=True) if np.isnan(x)]
-    words = [value for value in dict.fromkeys(values) if not _has_a_unit(value)]
+    words = [value for value in dict.fromkeys(values) if not has_unit(f"{value}")]
     source.refuse(column, place, "a number", advice, words=words)
-
-
-def _has_a_unit(value: Any) -> bool:
-    """Whether a value is a number with more about it."""
-    text = f"{value}".strip()
-    unit = unit_of([text]) if any(map(str.isdecimal, text)) else ""
-    return unit != "" and looks_like_number(without_unit(text, unit))
 
 
 def _is_table_of_counts(features: Sequence[Column]) -> bool:
@@ -114,6 +108,8 @@ def samples_of(features: Sequence[Column], categorical: bool) -> tuple[Any, list
             levels = [str(level) for level in known]
         more = f", ... ({len(levels)})" if len(levels) > 8 else ""
         more += " (some differ in case only)" if len({level.lower() for level in levels}) < len(levels) else ""
+        days = [level for level in levels if DATE.fullmatch(level)]
+        more += f" (did a spreadsheet make a date of {days[0]!r}?)" if days else ""
         said.append(f"{column.name}: {', '.join(levels[:8])}{more}")
     return pd.DataFrame(frame), said
 
