@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -275,6 +276,11 @@ def test_the_page_shows_every_family(page, hand):
     shown = "".join(output.text for output in outputs if output is not None)
     assert f"{state.last.log_likelihood:.4f}" in shown
     assert hand.dataset.story.split(",")[0] in shown
+
+
+def test_the_page_is_dark_where_the_system_is():
+    settings = tomllib.loads((PAGE.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+    assert settings["tool"]["marimo"]["display"]["theme"] == "system"
 
 
 def test_the_page_defines_nothing_but_cells():

@@ -138,6 +138,19 @@ def test_a_command_with_hostile_columns_and_file_ends_with_its_verdict(made, tmp
     assert "[red]$x_{$: 60 samples" in result.output
     assert "left out" not in result.output
     assert {file.name for file in (tmp_path / "out").iterdir()} >= NUMBERS | FIGURES
+    written = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert written["notes"][0].startswith("Read [red]$x_{$.csv: 60 rows, 2 features")
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "What was read" in page
+    assert "Read [red]$x_{$.csv: 60 rows" in page
+
+
+def test_numbers_under_the_marginals_do_not_run_together(found):
+    figure = comparisons.comparison.report.plots.posterior_figure(found)
+    figure.draw_without_rendering()
+    for ax in figure.axes:
+        low, high = ax.get_xlim()
+        assert sum(low <= tick <= high for tick in ax.get_xticks()) <= 5
 
 
 def test_a_figure_that_fails_is_named_and_left_out(found, tmp_path, monkeypatch):

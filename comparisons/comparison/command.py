@@ -229,7 +229,7 @@ def prepare_case(
     if truth is not None and (truth.n_components != K or case.options):
         truth = None  # what the data were drawn from is no parameter of this mixture
     own = _changed(family.default_prior(X, K, kind), prior) if asked else None
-    of_data = {"truth": truth, "title": dataset.name, "feature_names": dataset.feature_names}
+    of_data = {"truth": truth, "title": dataset.name, "feature_names": dataset.feature_names, "notes": dataset.notes}
     of_data["all_rows"] = dataset.all_rows
     of_data["draws"] = case.draws if draws is None else draws
     of_data["minutes"] = (inf if case in family.cases else Settings.minutes) if minutes is None else minutes

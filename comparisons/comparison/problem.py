@@ -1,6 +1,6 @@
 """What a comparison is given: data, family, prior and settings, all checked before any work."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -79,6 +79,7 @@ class Settings:
 
 FLAGS = {f.name: Option(f.name, f.default, **f.metadata) for f in fields(Settings) if f.metadata}
 DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(Settings)}
+OF_PROBLEM: dict[str, Any] = {"truth": None, "title": "data", "feature_names": (), "all_rows": None, "notes": ()}
 
 
 def split(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -107,6 +108,8 @@ class Problem:
         What tables and figures call the data and its columns, and the parameters that the data were drawn from.
     all_rows : AllRows or None
         The rows that X is a random sample of; None where X has them all.
+    notes : sequence of str
+        What was read from a file, as the report repeats it.
     """
 
     family: Family
@@ -118,6 +121,7 @@ class Problem:
     feature_names: tuple[str, ...] = ()
     truth: Any = None
     all_rows: AllRows | None = None
+    notes: Sequence[str] = ()
 
     @property
     def labels(self) -> Labels:
@@ -179,7 +183,7 @@ def prepare(
         If an argument is not legal.
     """
     of_settings, rest = split(given, DEFAULTS)
-    of_problem, options = split(rest, {"truth": None, "title": "data", "feature_names": (), "all_rows": None})
+    of_problem, options = split(rest, OF_PROBLEM)
     if not isinstance(family, str | Family):
         family, n_components, prior = _of_fit(family, n_components, prior)
     K, settings = count_at_least_one("n_components", n_components), Settings(**of_settings)

@@ -39,4 +39,6 @@ def draw_data(ax: Axes, comparison: Any) -> None:
     ax.plot([], [], "--", color=POSTERIOR_COLOUR, label="posterior mean: 1, 2, 3 sigma")
     ax.plot([], [], color=POSTERIOR_COLOUR, alpha=0.4, label="40 posterior draws: 2 sigma")
     xlabel, ylabel = (label(comparison.feature_names[d]) for d in shown)
+    D = comparison.X.shape[1]
+    xlabel += f"\n(of {D} features the two that part the components most)" * (D > 2)
     ax.set(xlabel=xlabel, ylabel=ylabel)

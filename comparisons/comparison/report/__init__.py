@@ -130,6 +130,7 @@ def as_json(comparison: Any) -> dict[str, Any]:
         "n_samples": len(comparison.X),
         "n_features": comparison.X.shape[1],
         "feature_names": comparison.feature_names,
+        "notes": list(comparison.notes),
         "checks": [vars(check) for check in comparison.checks],
         "em": {
             name: {key: getattr(fit, f"{key}_") for key in OF_FIT} | {"parameters": fit.parameters_.arrays()}

@@ -59,6 +59,7 @@ def _sections(comparison: Any, figures: Section) -> list[Section]:
     caution = [f"Caution: {comparison.caution}."] if comparison.caution else []
     return [
         Section("What was compared", [*caution, *_sizes(comparison)]),
+        *([Section("What was read", comparison.notes)] if comparison.notes else []),
         Section("Estimates", table=_estimates(comparison), caption=_OF_ESTIMATES),
         *_all_rows(comparison),
         Section("Checks", table=_checks(comparison), caption=_OF_CHECKS),

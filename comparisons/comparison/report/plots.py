@@ -66,6 +66,7 @@ def posterior_figure(comparison: Any) -> Figure:
                 ax.axvline(row[key], color=colour, linestyle=line, linewidth=1.5, label=name)
         ax.set_title(fill(label(row["parameter"]), 36, break_long_words=False, break_on_hyphens=False), fontsize=9)
         ax.set_yticks([])
+        ax.locator_params(axis="x", nbins=4)
     fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     left_out = len(comparison.estimates) - len(rows)
     note = f" (first {len(rows)}; {left_out} more in comparison.json)" if left_out else ""
