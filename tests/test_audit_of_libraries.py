@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from mixtures_of_others import X, right, stand_in
 from typer.testing import CliRunner
@@ -126,3 +127,16 @@ def test_the_command_audits_a_saved_fit_and_plain_arrays(tmp_path):
     assert (tmp_path / "audit.html").exists()
     (tmp_path / "none.json").write_text("[]")
     assert CliRunner().invoke(app, ["--model", str(tmp_path / "none.json"), "--data", "faithful"]).exit_code == 2
+
+
+def test_the_command_takes_the_columns_that_were_fitted(tmp_path):
+    import typer
+
+    app = typer.Typer()
+    app.command()(main)
+    frame = pd.DataFrame(X, columns=["a", "b"])
+    em.save(em.GaussianMixtureEM(2, random_state=0).fit(frame), tmp_path / "fit.json")
+    frame.assign(c=frame["a"] ** 2).to_csv(tmp_path / "mine.csv", index=False)
+    run = CliRunner().invoke(app, ["--model", str(tmp_path / "fit.json"), "--data", str(tmp_path / "mine.csv")])
+    assert run.exit_code == 0, run.output
+    assert "left out, not among --columns: c" in run.output

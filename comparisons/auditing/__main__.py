@@ -8,7 +8,7 @@ from rich.console import Console
 
 from comparisons.comparison.command import DATA, bad_input_exits, flags_of_any_family
 from comparisons.comparison.problem import FLAGS, split
-from comparisons.data import find
+from comparisons.data import built_in, find
 from comparisons.output.console import tell, tell_read
 from comparisons.output.flags import takes
 
@@ -32,6 +32,8 @@ def main(
         from comparisons.auditing.files import fit_of
 
         fit, family = fit_of(model, options.pop("family", None))
+        if (names := getattr(fit, "feature_names_in_", None)) is not None and data not in built_in():
+            options.setdefault("columns", list(names))  # other columns of the file were not fitted
         dataset = find(data, family, **options)
         tell_read(Console(), dataset.notes)
         from comparisons.auditing import audit
