@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from models.labels import some_of
 from models.shown import shown
 
 Options = Mapping[str, Any]
@@ -89,7 +90,7 @@ class AllRows:
         return replace(self, X=None, why=why)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """A data matrix and what is known about it.
 
@@ -119,10 +120,32 @@ class Dataset:
     X: Any
     feature_names: tuple[str, ...]
     options: Options = field(default_factory=dict)
-    truth: Any = field(default=None, repr=False)
-    row_labels: tuple[str, ...] | None = field(default=None, repr=False)
-    notes: tuple[str, ...] = field(default=(), repr=False)
-    all_rows: AllRows | None = field(default=None, repr=False)
+    truth: Any = None
+    row_labels: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
+    all_rows: AllRows | None = None
+
+    def __repr__(self) -> str:
+        n, D = self.X.shape
+        options = "".join(f", {name} {shown(value)}" for name, value in self.options.items())
+        features = f"feature{'s' * (D > 1)}: {some_of(self.feature_names)}"
+        return f"Dataset {self.name} ({self.family}{options}): {n} samples of {D} {features}"
+
+    def to_frame(self) -> Any:
+        """Return the samples as a pandas frame, with the names of the features and the labels of the rows.
+
+        Examples
+        --------
+        >>> from comparisons.data import load
+        >>> load("faithful").to_frame().head(2)
+           eruptions (min)  waiting (min)
+        0              3.6           79.0
+        1              1.8           54.0
+        """
+        import pandas as pd
+
+        X = self.X if hasattr(self.X, "columns") else pd.DataFrame(self.X, columns=list(self.feature_names))
+        return X if self.row_labels is None else X.set_axis(list(self.row_labels), axis=0)
 
     def with_holes(self, name: str, share: float, seed: int) -> "Dataset":
         """Return the data set with so large a share of its cells removed, completely at random."""

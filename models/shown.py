@@ -87,7 +87,7 @@ def named(value: Any, parts: Mapping[str, Any]) -> str:
 
 
 def numbers(value: Any) -> str:
-    """Return an array as the list of its numbers, to five digits; what is no array as Python prints it.
+    """Return an array, or those of a dict, as the list of its numbers, to five digits; anything else as Python does.
 
     Examples
     --------
@@ -96,6 +96,8 @@ def numbers(value: Any) -> str:
     >>> numbers(np.diag([20.46011, 0.1])), numbers(np.eye(300)), numbers(np.array(2.0))
     ('[[20.46, 0], [0, 0.1]]', '[[1, ..., 0], ..., [0, ..., 1]] of shape (300, 300)', '2.0')
     """
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name!r}: {numbers(part)}' for name, part in value.items())}}}"
     if not isinstance(value, np.ndarray):
         return repr(value)
     if value.ndim == 0:

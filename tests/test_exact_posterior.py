@@ -172,6 +172,11 @@ def test_evidence_of_one_component_equals_quadrature_over_mean_and_variance(kind
     assert exact_posterior(X, 1, prior).log_evidence == pytest.approx(np.log(evidence), abs=TOLERANCE)
 
 
+def test_the_posterior_prints_its_numbers_in_a_line():
+    shown = repr(exact_posterior([[0], [1]], 1, BMMPrior()))
+    assert "means={'weights': [1], 'probs': [[0.5]]}" in shown
+
+
 def test_evidence_of_two_components_equals_quadrature_over_weights_and_probs():
     """The mixture's own likelihood times the prior, integrated over π, p_1 and p_2 on Gauss-Legendre nodes."""
     X, prior = np.array([[3], [0], [4]]), BMMPrior([1.0, 2.0], 2.0, 3.0)

@@ -27,6 +27,7 @@ def test_gaussian_log_joint_of_draws_is_that_of_em_for_each_draw(kind, missing):
         rows[[0, 3, 3], [1, 0, 1]] = np.nan
     stacked = {name: np.stack([p.arrays()[name] for p in points]) for name in points[0].arrays()}
     found = log_joint(rows, "gmm", covariance_type=kind).given(stacked)(slice(0, 7))
+    assert repr(log_joint(rows, "gmm", covariance_type=kind)) == "LogJoint(n_samples=7)"
     for p, of_draw in zip(points, found, strict=True):
         np.testing.assert_allclose(of_draw.T, em_gmm.log_joint(rows, p), rtol=1e-9)
 

@@ -464,6 +464,16 @@ def test_a_file_is_read_to_its_numbers(written, kind):
         assert words in lines, lines
 
 
+def test_a_data_set_says_what_it_is_in_a_line_and_is_a_frame(written):
+    dataset = read(written("who;a;count\nx;1,5;2\ny;7,25;1\n"), "gmm", index="who")
+    assert repr(dataset) == "Dataset mine (gmm): 3 samples of 1 feature: a"
+    frame = dataset.to_frame()
+    assert frame["a"].to_dict() == {"x": 1.5, "y": 7.25}
+    assert frame.index.tolist() == ["x", "x", "y"]
+    answers = read(written("a,b\nu,1\nv,2\n"), "cmm").to_frame()
+    assert answers["a"].tolist() == ["u", "v"]
+
+
 def test_levels_are_taken_by_a_categorical_mixture(written):
     file = written("hair,age,smokes,pain\nBrown,3,yes,None\nBlond,1,no,mild\nBrown,3,no,None\n,1,yes,mild\n")
     dataset = read(file, "cmm")

@@ -5,7 +5,7 @@ once; PyMC has no part in it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -53,7 +53,7 @@ class LogJoint:
     """
 
     n_samples: int
-    given: Callable[[Draws], Callable[[slice], Array]]
+    given: Callable[[Draws], Callable[[slice], Array]] = field(repr=False)
 
     def normalised(self, draws: Arrays) -> Iterator[tuple[Array, Array]]:
         """Yield responsibilities (S, K, m) and log p(x_i | θ_s) (S, m), in blocks that cover the rows in order."""

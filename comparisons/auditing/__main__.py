@@ -38,19 +38,12 @@ def main(
         tell_read(Console(), dataset.notes)
         from comparisons.auditing import audit
 
-        found = audit(fit, _frame(dataset), family, **dataset.options, **settings)
+        found = audit(fit, dataset.to_frame(), family, **dataset.options, **settings)
         found.print()
         if report is not None:
             found.report(report)
             tell(Console(), f"Written to {report}")
     raise typer.Exit(int(found.verdict == "wrong"))
-
-
-def _frame(dataset: Any) -> Any:
-    """Return the samples with the names of their columns."""
-    import pandas as pd
-
-    return dataset.X if hasattr(dataset.X, "columns") else pd.DataFrame(dataset.X, columns=list(dataset.feature_names))
 
 
 if __name__ == "__main__":

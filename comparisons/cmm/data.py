@@ -8,16 +8,16 @@ import numpy as np
 
 from comparisons.declarations import Case, Dataset
 from models.cmm import CMMParameters, CMMPrior, simulate
-from models.cmm.levels import codes_of, levels_of
 
 
 def _hair_eye_color() -> Dataset:
     with (Path(__file__).parent / "hair_eye_color.csv").open(newline="", encoding="utf-8") as file:
         (*names, _), *rows = csv.reader(file)
-    answers = [row[:-1] for row in rows for _ in range(int(row[-1]))]
-    codes = codes_of(answers, levels_of(answers))
+    import pandas as pd
+
+    answers = pd.DataFrame([row[:-1] for row in rows for _ in range(int(row[-1]))], columns=names, dtype="category")
     story = "hair colour, eye colour and sex of 592 students of statistics (Snee 1974; R's HairEyeColor)"
-    return Dataset("hair-eye-color", "cmm", story, codes, tuple(names))
+    return Dataset("hair-eye-color", "cmm", story, answers, tuple(names))
 
 
 def _answers() -> Dataset:
