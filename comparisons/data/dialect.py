@@ -13,7 +13,7 @@ from itertools import islice
 from comparisons.data.decimals import has_unit, looks_like_number
 
 SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "pipes", ",": "commas", " ": "blanks"}  # the first where two fit
-SAMPLE = 500
+SAMPLE, MOST_CELLS = 500, 20_000  # lines, and cells of them, by which a separator is found
 TOKEN = {quote: re.compile(rf"{quote}((?:[^{quote}]|{quote}{quote})*){quote}(?=[ \t]|$)|([^ \t]+)") for quote in "\"'"}
 SINGLE_QUOTED = re.compile(r"(?m)(?:^|[\t;|, ])'[^'\n]*'(?:$|[\t;|, ])")
 FORMULA = re.compile(r'^\s*="(.*)"\s*$')  # by which spreadsheets keep codes from becoming numbers
@@ -111,7 +111,7 @@ def _separator(text: str, quote: str) -> str:
         widths = Counter(map(len, records))
         width, times = widths.most_common(1)[0] if widths else (0, 0)
         if width > 1:
-            cells = [cell for record in records for cell in record if cell.strip()]
+            cells = list(islice((cell for record in records for cell in record if cell.strip()), MOST_CELLS))
             numbers = sum(looks_like_number(cell) or has_unit(cell) for cell in cells) / len(cells)
             scores[separator] = (round(times / len(records), 6), numbers)
     if broken and not scores:
