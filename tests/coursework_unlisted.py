@@ -4,7 +4,7 @@ A name of "" says that the function is right.
 """
 
 import numpy as np
-from scipy.special import logsumexp, softmax, xlogy
+from scipy.special import gammaln, logsumexp, softmax, xlogy
 from scipy.stats import multivariate_normal, norm, poisson
 
 from comparisons.coursework import check_e_step, check_fit, check_log_likelihood, check_m_step, check_q
@@ -59,7 +59,7 @@ def difference_of_squares(X, w, m, S):
     return softmax(np.log(w) - np.linalg.slogdet(S)[1] / 2 - square / 2, axis=1)
 
 
-@listed("π_k times the log density in place of weights + determinant + square", check_e_step)
+@listed("π_k times the log density in place of the log joint density", check_e_step)
 def weights_as_a_factor(X, w, m, S):
     return softmax(w * (gaussian(X, w, m, S) - np.log(w)), axis=1)
 
@@ -74,15 +74,45 @@ def two_at_once(X, w, m, S):
     return np.exp(gaussian(X, w, m, S) - 0.3 * np.linalg.slogdet(S)[1])
 
 
-@listed(
-    "normalised over components, then multiplied over features, then normalised over components, with the weights in "
-    "each cell",
-    check_e_step,
-    covariance_type="diag",
-)
+@listed("factor D of weights", check_e_step, covariance_type="diag")
 def weights_for_each_feature(X, w, m, v):
     cells = w[:, None] * norm.pdf(X[:, None], m, np.sqrt(v))
     return cells.prod(axis=2) / cells.prod(axis=2).sum(axis=1, keepdims=True)
+
+
+@listed("log π_k times the log density in place of the log joint density", check_e_step, family="bmm")
+def log_weights_as_a_factor(X, w, p):
+    return softmax(np.log(w) * (bernoulli(X, w, p) - np.log(w)), axis=1)
+
+
+@listed("log densities summed up over the samples", check_e_step, family="cmm")
+def sums_kept_from_sample_to_sample(X, w, p):
+    logs = np.stack([np.log(p[:, d, X[:, d]]).T for d in range(X.shape[1])]).sum(axis=0)
+    return softmax(np.log(w) + np.cumsum(logs, axis=0), axis=1)
+
+
+@listed("log densities of the next component", check_log_likelihood)
+def weights_of_another_loop(X, w, m, S):
+    return logsumexp(np.log(w) + np.roll(gaussian(X, w, m, S) - np.log(w), -1, axis=1), axis=1).sum()
+
+
+@listed("set to 0 below 0.1, then normalised", check_e_step)
+def small_ones_left_out(X, w, m, S):
+    r = softmax(gaussian(X, w, m, S), axis=1)
+    r[r < 0.1] = 0
+    return r / r.sum(axis=1, keepdims=True)
+
+
+@listed("responsibilities left out, with the -e λ", check_q, family="pmm")
+def rates_not_averaged(X, r, w, rates):
+    return (r * (np.log(w) + X @ np.log(rates).T - gammaln(X + 1).sum(axis=1)[:, None])).sum() - len(X) * rates.sum()
+
+
+@listed("normalised over the components", check_m_step, family="cmm")
+def levels_that_nobody_has(X, r):
+    counts = np.einsum("nk,ndl->kdl", r, np.eye(X.max() + 1)[X])
+    total = counts.sum(axis=0)
+    return r.mean(axis=0), np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)
 
 
 @listed("added over components, then multiplied over features and samples", check_log_likelihood, family="bmm")

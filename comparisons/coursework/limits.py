@@ -25,6 +25,7 @@ LOOSE = 1e-5  # relative: what rounding and a fine tolerance leave at the end
 MOVES = 1e-4  # relative: an iteration that goes on
 ENOUGH, COARSE = 0.1, 1e-3  # nats that may be left to gain at the end; from here on they are noted
 EARLY, A_FEW = 1.0, 10  # nats that may be left with a function's own tolerance, or with fewer iterations than these
+OF_NUMBER = 1e-6  # relative: a single number agrees with some mistake by chance if it need not agree well
 LIMIT = "M(E(θ)) = θ at the end, and the log-likelihood at its maximum"
 
 
@@ -162,7 +163,7 @@ def judge_objective(book: Textbook, problem: Problem, last: Fit, deadline: float
     if any(v.quantity == "limit" and not v.right and v.mistakes and not v.follows for v in findings.verdicts):
         return  # far from the limit it may be that of the parameters before
     trial = Trial(at, Answer({"log_likelihood": said}), {"log_likelihood": right})
-    verdict = judge_values(book, "log_likelihood", [trial], deadline, 1e-4)
+    verdict = judge_values(book, "log_likelihood", [trial], deadline, OF_NUMBER)
     if not verdict.mistakes:
         located = f"{float(said):.6g} is returned, and that of the returned parameters is {float(right):.6g}"
         verdict = replace(verdict, located=located)

@@ -174,3 +174,19 @@ def trace_for_volume(X, weights, means, covariances):
         joint[:, k] = weights[k] * np.exp(-0.5 * (d @ np.linalg.inv(covariances[k]) * d).sum(1))
         joint[:, k] /= np.sqrt(np.trace(covariances[k]))
     return normalised(joint)
+
+
+@mistake("products with the first sample", check_e_step)
+def first_row_of_a_matrix(X, weights, means, covariances):
+    joint = np.zeros((len(X), len(weights)))
+    for k, (m, S) in enumerate(zip(means, covariances, strict=True)):
+        d = X - m
+        square = d @ np.linalg.inv(S) @ d.T  # (n, n)
+        joint[:, k] = weights[k] * np.exp(-square[0] / 2) / sqrt(np.linalg.det(S))
+    return normalised(joint)
+
+
+@mistake("all samples multiplied", check_e_step)
+def one_label_for_all_samples(X, weights, means, covariances):
+    logs = [np.log(w) + multivariate_normal.logpdf(X, m, S) for w, m, S in zip(weights, means, covariances)]
+    return np.tile(normalised(np.exp(np.sum(np.reshape(logs, (len(weights), -1)), axis=1))[None]), (len(X), 1))

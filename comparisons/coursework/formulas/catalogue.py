@@ -12,6 +12,7 @@ other parts of the problem (``X``, ``r``, ``n``). What is more than an expressio
 
 import ast
 import tomllib
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
@@ -170,8 +171,8 @@ def at(a: Array, axis: int, place: int) -> Array:
 AT = "a", "axis"
 GENERAL = Catalogue(__file__, {"nothing": lambda p: NOTHING}, [at])
 EDITS, DATA = GENERAL.formulas("edits", "a"), GENERAL.formulas("data")
-INDEX, PLACES, LAYOUT, POWERS, KEPT = (
-    GENERAL.formulas(table, AT) for table in ("index", "places", "layout", "powers", "kept")
+INDEX, PLACES, SUMS, LAYOUT, POWERS, KEPT = (
+    GENERAL.formulas(table, AT) for table in ("index", "places", "sums", "layout", "powers", "kept")
 )
 OF_INDEX = (
     "Print the arrays as your function uses them: which entry belongs to which index, and which does it reach?",
@@ -217,11 +218,11 @@ def _read_by(name: str, change: Expression, axis: int, p: Problem) -> Problem:
     return p.changed(**{name: change(a, axis, p)})
 
 
-def of_other_components(slot: Slot, axis: int) -> Slot:
-    """Return a slot of a term with its values at other places of the components' axis."""
+def displaced(slot: Slot, axis: int, word: str, *tables: Mapping[str, Expression]) -> Slot:
+    """Return a slot with its values at other places of an axis, whose entries a word names."""
     found = {}
-    for text, change in INDEX.items():
-        said = text.format(slot.name, "component")
-        wrong: Any = lambda p, change=change: change(np.atleast_1d(slot.right(p)), axis, p)  # noqa: E731
+    for text, change in ChainMap(*tables).items():
+        said = text.format(slot.name, word)
+        wrong: Any = lambda *given, change=change: change(np.atleast_1d(slot.right(*given)), axis, given[-1])  # noqa: E731
         found[said] = Wrong(wrong, OF_INDEX[0], f"{said[:1].upper()}{said[1:]}: {OF_INDEX[1]}.")
     return slot.extended(found)

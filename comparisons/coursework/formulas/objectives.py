@@ -5,9 +5,10 @@ Each value is a function of log densities lp (n, K), log weights lw (K,) and the
 
 import numpy as np
 
-from comparisons.coursework.formulas.catalogue import Catalogue
+from comparisons.coursework.formulas.catalogue import INDEX, SUMS, Catalogue, displaced
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.responsibilities import hard, log_sum, softmax
+from comparisons.coursework.formulas.slots import Slot
 from models.validation import Array
 
 ELL = "ℓ(θ) = Σ_i log Σ_k π_k p(x_i|k)"
@@ -15,10 +16,12 @@ Q = "Q(θ, r) = Σ_ik r_ik (log π_k + log p(x_i|k))"
 CATALOGUE = Catalogue(__file__, functions=(hard, log_sum, softmax))
 AGGREGATE = CATALOGUE.slot("sum", lambda lp, lw, p: log_sum(lp + lw).sum(), ("lp", "lw"))
 AVERAGE = CATALOGUE.slot("average", lambda lp, lw, p: float((p.r * (lp + lw)).sum()), ("lp", "lw"))
-SUMS = CATALOGUE.formulas("sums", ["lp", "lw"])
+DENSITIES = displaced(Slot("log densities", lambda lp, p: lp, apply=False), 0, "sample", INDEX, SUMS)
+DENSITIES = displaced(DENSITIES, 1, "component", INDEX, SUMS)
+TOTALS = CATALOGUE.formulas("sums", ["lp", "lw"])
 
 
 def sums_of(lp: Array, p: Problem) -> dict[str, float]:
     """Return sums of which students put log-likelihoods and Q together, by name."""
     lw = np.log(p.theta["weights"])
-    return {name: float(formula(lp, lw, p)) for name, formula in SUMS.items()}
+    return {name: float(formula(lp, lw, p)) for name, formula in TOTALS.items()}

@@ -204,7 +204,7 @@ def explanations(
         answers = _answers(formula, problems, [change])
         if answers is not None and [answer.shape for answer in answers] == shapes:
             shaping.add(change.slot)
-            if all(close(answer, output, rtol) for answer, output in zip(answers, outputs, strict=True)):
+            if all(_agrees(*pair, rtol) for pair in zip(answers, outputs, strict=True)):
                 found.append((change.mistake,))
         digest = b"" if answers is None else _digest(answers, scales)
         if change.mistake.follows:
@@ -264,9 +264,17 @@ def _gives(
     """Whether mistakes give all outputs; the first problem that says no ends it."""
     for problem, output in zip(problems, outputs, strict=True):
         answers = _answers(formula, [problem], changes)
-        if answers is None or not close(answers[0], output, rtol):
+        if answers is None or not _agrees(answers[0], output, rtol):
             return False
     return True
+
+
+def _agrees(answer: Array, output: Array, rtol: float) -> bool:
+    """Whether a mistake gives an output; where it divides 0 by 0, a guarded division may have given 0."""
+    if close(answer, output, rtol):
+        return True
+    holes = np.isnan(answer) & (output == 0) if answer.shape == output.shape else np.zeros(1, dtype=bool)
+    return bool(holes.any()) and close(np.where(holes, 0.0, answer), output, rtol)
 
 
 def _digest(answers: Sequence[Array], scales: Sequence[float]) -> bytes:

@@ -15,10 +15,10 @@ import numpy as np
 
 from comparisons.coursework.calling.outputs import Expected
 from comparisons.coursework.calling.roles import OLD_SET, spellings_of
-from comparisons.coursework.formulas.catalogue import of_other_components
+from comparisons.coursework.formulas.catalogue import INDEX, displaced
 from comparisons.coursework.formulas.conventions import EACH, LOGS, MEAN, TRANSPOSED, Convention
 from comparisons.coursework.formulas.inputs import Inputs
-from comparisons.coursework.formulas.objectives import AGGREGATE, AVERAGE, ELL, Q, sums_of
+from comparisons.coursework.formulas.objectives import AGGREGATE, AVERAGE, DENSITIES, ELL, Q, sums_of
 from comparisons.coursework.formulas.objectives import CATALOGUE as OF_OBJECTIVES
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.responsibilities import NORMALISE, WEIGHTS, R
@@ -150,6 +150,7 @@ class Textbook(Inputs):
         found = {"π_k": w, "1/π_k": 1 / w, "log(1 - π_k)": np.log1p(-w)}
         found["π_k times the log density"] = w * sum(list(terms.values())[1:])
         found["π_k times the log joint density"] = w * sum(terms.values())
+        found["log π_k times the log density"] = np.log(w) * sum(list(terms.values())[1:])
         return found | {f"π_k {name}": w * a for name, a in terms.items()}
 
     def single(self, problem: Problem, i: int, k: int, *, alone: bool) -> Problem:
@@ -186,14 +187,16 @@ class Textbook(Inputs):
         """Return a formula of log densities and log weights."""
 
         def combine(p: Problem, v: Mapping[str, Any]) -> Array:
-            return np.asarray(v[last.name](self.combine_density(p, v), v["weights"], p))
+            densities = v[DENSITIES.name](self.combine_density(p, v), p)
+            return np.asarray(v[last.name](densities, v["weights"], p))
 
         swaps = self.swaps
         if quantity == "q" and swaps is not None:
             of_two = dict(self._with_two_sets()) if self.two_sets else {}
             swaps = replace(swaps, wrong={**of_two, **dict(self._with_new()), **swaps.wrong})
-        terms = (of_other_components(slot, self.component_axis) if slot.apply else slot for slot in self.density_slots)
-        return Formula(quantity, text, (*terms, WEIGHTS, last), combine, swaps)
+        axis = self.component_axis
+        terms = (displaced(slot, axis, "component", INDEX) if slot.apply else slot for slot in self.density_slots)
+        return Formula(quantity, text, (*terms, DENSITIES, WEIGHTS, last), combine, swaps)
 
     def _with_new(self) -> Iterator[tuple[str, Wrong]]:
         """Yield mistakes of a Q of what the M-step will return, in place of the current parameters."""

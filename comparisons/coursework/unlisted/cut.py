@@ -1,4 +1,4 @@
-"""The right answer without some of its digits or of its range: rounded, truncated, or kept above or below a number.
+"""The right answer without some of its digits or of its range: rounded, truncated, kept above or below a number, or set to 0 below it.
 
 The number is read off the answers. Responsibilities may be cut before they are normalised: each row is brought to the
 scale of the right one by its largest entry, and then shows the number.
@@ -27,7 +27,7 @@ def by_cut(book: Any, quantity: str, pairs: Sequence[Pair]) -> Mistake | None:
     if not pairs or any(yours.size > 1 and np.ptp(yours) == 0 for _, yours, _ in pairs):
         return None
     yours, right = _joined(yours for _, yours, _ in pairs), _joined(right for *_, right in pairs)
-    said = _digits(yours, right) or _range(yours, right)
+    said = _digits(yours, right) or _range(yours, right) or _zeroed(pairs)
     if quantity == "responsibilities":
         joint: Callable[[Problem], Array] = lambda p: book.log_density_of(p) + np.log(p.theta["weights"])  # noqa: E731
         said = said or _floor(pairs, lambda p: softmax(joint(p)), ", then normalised")
@@ -78,6 +78,22 @@ def _floor(pairs: Sequence[Pair], table: Callable[[Problem], Array], words: str)
     kept = [np.maximum(right, raised.max()) for right in rights]
     fits = all(close(a / a.sum(axis=1, keepdims=True), yours) for a, (_, yours, _) in zip(kept, pairs, strict=True))
     return f"kept at least {raised.max():.6g}{words}" if fits else ""
+
+
+def _zeroed(pairs: Sequence[Pair]) -> str:
+    """Return below which number the right ones were set to 0, and whether the rest was normalised again."""
+    gone = [(yours == 0) & (right > 0) for _, yours, right in pairs]
+    kept = [np.where(hole, 0.0, right) for hole, (*_, right) in zip(gone, pairs, strict=True)]
+    below = max((right[hole].max(initial=0.0) for hole, (*_, right) in zip(gone, pairs, strict=True)))
+    above = min((a[a > 0].min(initial=np.inf) for a in kept))
+    if sum(hole.sum() for hole in gone) < LEAST_CUT or below >= above:
+        return ""
+    decimals = next(d for d in range(20) if np.ceil(below * 10.0**d) / 10.0**d <= above)
+    again = {"": kept, ", then normalised": [a / a.sum(axis=-1, keepdims=True) for a in kept if a.ndim]}
+    for words, arrays in again.items():
+        if len(arrays) == len(pairs) and all(close(a, yours) for a, (_, yours, _) in zip(arrays, pairs, strict=True)):
+            return f"set to 0 below {np.ceil(below * 10.0**decimals) / 10.0**decimals:g}{words}"
+    return ""
 
 
 def _is_round(number: float) -> bool:

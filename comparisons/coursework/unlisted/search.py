@@ -1,6 +1,7 @@
 """Search for mistakes that no entry of the catalogue lists, in a quantity's answers on the ordinary problems."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -52,14 +53,19 @@ def unlisted(
     """
     if any(yours.shape != right.shape for _, yours, right in pairs):
         return ()
+    rows = [(problem, yours) for problem, yours, _ in pairs if problem.K > 2]
+    found = _of_rows(book, rows, min(most, 2)) if quantity == "responsibilities" else ()
+    if len(found) == 1:
+        return found
     if quantity in HINTS and (order := by_order(book, quantity, [(p, yours) for p, yours, _ in pairs])):
         return (order,)
     if quantity != "labels" and (cut := by_cut(book, quantity, pairs)):
         return (cut,)
-    found: tuple[Mistake, ...] = ()
-    if quantity == "responsibilities":
-        found = _of_rows(book, [(problem, yours) for problem, yours, _ in pairs if problem.K > 2], min(most, 2))
-    elif quantity in OBJECTIVES:
+    if quantity == "q":
+        formula = _averaged({slot.name: partial(book.table, slot=slot, name="") for slot in book.terms})
+        if others := explanations(formula, [p for p, *_ in pairs], [y for _, y, _ in pairs], deadline, pairs=False):
+            return others[0]
+    if quantity in OBJECTIVES:
         found = _of_objective(book, quantity, pairs, tables(), deadline, min(most, 2))
         most = max(most, MOST_CHECKED)
     if not found and quantity not in ("responsibilities", "labels"):
@@ -145,22 +151,22 @@ def _sums_of(
     def summed(p: Problem, v: Mapping[str, Any]) -> Array:
         return np.asarray(v[last.name](densities[_key(p)], v.get("weights", log_weights[_key(p)]), p))
 
-    def averaged(p: Problem, v: Mapping[str, Any]) -> Array:
-        return np.asarray(
-            (v[with_densities.name] * densities[_key(p)]).sum() + (v[with_weights.name] * log_weights[_key(p)]).sum()
-        )
-
     yield Formula(quantity, "", (last,) if quantity == "q" else (WEIGHTS, last), summed)
     if quantity == "q":
-        with_densities, with_weights = (
-            Slot(
-                place,
-                SHARE.right,
-                {f"{name}, with the {place}": wrong for name, wrong in SHARE.wrong.items()},
-            )
-            for place in ("log densities", "log weights")
-        )
-        yield Formula(quantity, "", (with_densities, with_weights), averaged)
+        yield _averaged({"log densities": lambda p: densities[_key(p)], "log weights": lambda p: log_weights[_key(p)]})
+
+
+def _averaged(parts: Mapping[str, Callable[[Problem], Array]]) -> Formula:
+    """Return Q as a sum of parts, each averaged by responsibilities of its own, which may be wrong."""
+    slots = (
+        Slot(part, SHARE.right, {f"{name}, with the {part}": wrong for name, wrong in SHARE.wrong.items()})
+        for part in parts
+    )
+
+    def combine(p: Problem, v: Mapping[str, Any]) -> Array:
+        return np.asarray(sum((v[part] * table(p)).sum() for part, table in parts.items()))
+
+    return Formula("q", "", tuple(slots), combine)
 
 
 def _key(problem: Problem) -> bytes:

@@ -140,7 +140,8 @@ def _mistakes(
     named = tuple(_of_factor(name, rule) for name, rule in said.items() if name not in more)
     if more:
         named = tuple(_of_factor(name, said[name]) for name in said if name not in (*more, *lost))
-        named += (_replaced(lost, {name: said[name] for name in more}),)
+        whole = len(lost) == len(own_terms)
+        named += (_replaced(["the log joint density"] if whole else lost, {name: said[name] for name in more}),)
     return named if changed is None else (changed, *named)
 
 
