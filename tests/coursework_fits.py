@@ -393,3 +393,45 @@ def a_mistake_in_each_step(X, K, n_iter=50):
 @fit("only every second of the samples")
 def thinned(X, K):
     return to_the_end(X[::2], K)
+
+
+def restarted(X, K, n_init, max_iter, better):
+    """Return the restart that is kept; each has a seed of its own."""
+    kept = None
+    for seed in range(n_init):
+        theta = start(X, K, seed)
+        for _ in range(max_iter):
+            r, value = e_step(X, *theta)
+            theta = m_step(X, r)
+        if kept is None or better(value, kept[0]):
+            kept = value, theta
+    return kept[1]
+
+
+@fit("")
+def best_restart(X, K, n_init=10, max_iter=100):
+    return restarted(X, K, n_init, max_iter, lambda value, before: value > before)
+
+
+@fit("best restart not kept")
+def last_restart(X, K, n_init=10, max_iter=100):
+    return restarted(X, K, n_init, max_iter, lambda value, before: True)
+
+
+@fit("stale responsibilities in the covariances")
+def spread_by_old_responsibilities(X, K, n_iter=60):
+    theta, old = start(X, K, 0), None
+    for _ in range(n_iter):
+        r, _ = e_step(X, *theta)
+        old = r if old is None else old
+        weights, means, _ = m_step(X, r)
+        theta, old = (weights, means, m_step(X, old, means)[2]), r
+    return theta
+
+
+@fit("weights and covariances never change")
+def means_alone(X, K, n_iter=60):
+    weights, means, covariances = start(X, K, 0)
+    for _ in range(n_iter):
+        means = m_step(X, e_step(X, weights, means, covariances)[0])[1]
+    return weights, means, covariances

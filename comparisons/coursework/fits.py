@@ -31,7 +31,15 @@ from comparisons.coursework.formulas.slots import Mistake
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.textbooks import textbook_of
 from comparisons.coursework.judging import Trial, judge_values
-from comparisons.coursework.limits import LIMIT, LOOSE, Findings, judge_defaults, judge_limit, judge_objective
+from comparisons.coursework.limits import (
+    LIMIT,
+    LOOSE,
+    Findings,
+    judge_defaults,
+    judge_limit,
+    judge_objective,
+    judge_restarts,
+)
 from comparisons.coursework.notes import NO_LIMIT
 from comparisons.coursework.result import Check, Verdict
 from models.validation import Array
@@ -76,6 +84,7 @@ def checked_fit(function: Callable[..., Any], family: str, time_limit: float, op
         judge_limit(book, problem, last, path, deadline, findings)
         _excuse_other_iterations(book, problem.changed(**last.theta), findings)
         judge_defaults(book, problem, caller, findings)
+        judge_restarts(book, problem, caller, findings)
         judge_objective(book, problem, last, deadline, findings)
     if not can_limit():
         findings.notes.append(NO_LIMIT)

@@ -25,6 +25,7 @@ LOOSE = 1e-5  # relative: what rounding and a fine tolerance leave at the end
 MOVES = 1e-4  # relative: an iteration that goes on
 ENOUGH, COARSE = 0.1, 1e-3  # nats that may be left to gain at the end; from here on they are noted
 EARLY, A_FEW = 1.0, 10  # nats that may be left with a function's own tolerance, or with fewer iterations than these
+RESTARTS, FEW = 6, 40  # fewer restarts than these are asked for, each of few iterations
 OF_NUMBER = 1e-6  # relative: a single number agrees with some mistake by chance if it need not agree well
 LIMIT = "M(E(θ)) = θ at the end, and the log-likelihood at its maximum"
 
@@ -79,7 +80,7 @@ def judge_defaults(book: Textbook, problem: Problem, caller: FitCaller, findings
     for name, value in caller.defaults.items():
         if any(not verdict.right for verdict in findings.verdicts):
             return
-        fit = caller.by_default(name)
+        fit = caller.by(**{name: value})
         if fit.error or fit.theta.keys() != problem.theta.keys() or book.misfit(problem, fit.theta):
             continue
         at = problem.changed(**fit.theta)
@@ -90,6 +91,24 @@ def judge_defaults(book: Textbook, problem: Problem, caller: FitCaller, findings
             findings.notes.append(
                 f"with its own {name}={value:g} it ends {gain:.2g} below where EM goes on to from there"
             )
+
+
+def judge_restarts(book: Textbook, problem: Problem, caller: FitCaller, findings: Findings) -> None:
+    """Judge whether more restarts, which contain the fewer ones, never end lower; on twice the components."""
+    name = caller.signature.roles.get("n_init", "")
+    if not name or any(not verdict.right for verdict in findings.verdicts):
+        return
+    own = [quantity for quantity in book.quantities if quantity not in ("weights", *book.shared)]
+    theta = {quantity: np.concatenate([problem.theta[quantity]] * 2) for quantity in own}
+    theta |= {"weights": np.full(2 * problem.K, 0.5 / problem.K)} if "weights" in problem.theta else {}
+    crowded = problem.changed(r=np.tile(problem.r, 2) / 2, **theta)
+    fits = [caller.on(crowded).by(FEW, **{name: n}) for n in (1, 1, *range(2, RESTARTS))]
+    whole = [fit for fit in fits if fit.theta.keys() == theta.keys() and not book.misfit(crowded, fit.theta)]
+    if len(whole) < 2 or not same(fits[0].theta, fits[1].theta):
+        return
+    ends = [book.objective_at(crowded.changed(**fit.theta)) for fit in whole]
+    if np.diff(ends).min() < -EARLY:
+        findings.verdicts[-1] = Verdict("limit", False, (LIMIT_MISTAKES["best restart not kept"],), formula=LIMIT)
 
 
 def _on_the_way(book: Textbook, at: Problem, gain: float) -> bool:

@@ -188,5 +188,7 @@ def first_row_of_a_matrix(X, weights, means, covariances):
 
 @mistake("all samples multiplied", check_e_step)
 def one_label_for_all_samples(X, weights, means, covariances):
-    logs = [np.log(w) + multivariate_normal.logpdf(X, m, S) for w, m, S in zip(weights, means, covariances)]
+    logs = [
+        np.log(w) + multivariate_normal.logpdf(X, m, S) for w, m, S in zip(weights, means, covariances, strict=True)
+    ]
     return np.tile(normalised(np.exp(np.sum(np.reshape(logs, (len(weights), -1)), axis=1))[None]), (len(X), 1))

@@ -1,6 +1,7 @@
 """Call a student's fit: with a start, a number of iterations, a tolerance and a seed where it takes them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -113,9 +114,15 @@ class FitCaller:
         fit = self._called(n_iter, -np.inf)  # no gain is smaller
         return fit if not fit.error or fit.overtime else self._called(n_iter, 0.0)
 
-    def by_default(self, name: str) -> Fit:
-        """Fit with the function's own number of iterations, or its own tolerance."""
-        return self._called(None, TINY, {name: self.defaults[name]})
+    def by(self, n_iter: int | None = None, **given: Any) -> Fit:
+        """Fit with so many iterations, or to the end, and with these values of some arguments."""
+        return self._called(n_iter, TINY, given)
+
+    def on(self, problem: Problem) -> "FitCaller":
+        """Return what fits another problem within the same time."""
+        other = copy(self)
+        other.problem = problem
+        return other
 
     def _called(self, n_iter: int | None, tol: float, given: Mapping[str, Any] | None = None) -> Fit:
         left = self.until - perf_counter()

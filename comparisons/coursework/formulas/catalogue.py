@@ -12,7 +12,6 @@ other parts of the problem (``X``, ``r``, ``n``). What is more than an expressio
 
 import ast
 import tomllib
-from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
@@ -218,10 +217,10 @@ def _read_by(name: str, change: Expression, axis: int, p: Problem) -> Problem:
     return p.changed(**{name: change(a, axis, p)})
 
 
-def displaced(slot: Slot, axis: int, word: str, *tables: Mapping[str, Expression]) -> Slot:
+def displaced(slot: Slot, axis: int, word: str, table: Mapping[str, Expression]) -> Slot:
     """Return a slot with its values at other places of an axis, whose entries a word names."""
     found = {}
-    for text, change in ChainMap(*tables).items():
+    for text, change in table.items():
         said = text.format(slot.name, word)
         wrong: Any = lambda *given, change=change: change(np.atleast_1d(slot.right(*given)), axis, given[-1])  # noqa: E731
         found[said] = Wrong(wrong, OF_INDEX[0], f"{said[:1].upper()}{said[1:]}: {OF_INDEX[1]}.")

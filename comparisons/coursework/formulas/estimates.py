@@ -44,7 +44,7 @@ def _wrong_sums() -> dict[str, Wrong]:
     return {
         f"sum of {name}": Wrong(partial(_sum_of, name), hint, f"The divisor is the sum of {name}; N_k belongs there.")
         for name in SHARE.wrong
-        if not name.endswith(("squared", "left out", "rounded", "out"))
+        if not name.endswith(("squared", "out", "rounded", "features"))
     }
 
 

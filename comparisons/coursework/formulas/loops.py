@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import pairwise, permutations, product
+from itertools import combinations, pairwise, permutations, product
 
 import numpy as np
 from scipy.optimize import least_squares
@@ -107,8 +107,10 @@ def loop_mistake(book: Textbook, problem: Problem, path: Sequence[Theta], from_s
     once = not from_start or all_by(book.iterate, steps[:1])
     if len(path) > 2 and once and all_by(lambda at: at.theta, steps[1:]):
         return LOOP_MISTAKES["E-step only once"]
-    if len(path) > 3 and all_by(book.iterate, list(zip(path, path[2:], strict=False))):
-        return LOOP_MISTAKES["stale responsibilities"]
+    for names in _subsets(book.quantities) if len(path) > 3 else ():
+        if all(same(_stale(book, problem, *three, names), path[i + 2]) for i, three in enumerate(pairwise(path[:-1]))):
+            said = "" if names == tuple(book.quantities) else f" in the {' and '.join(names)}"
+            return replace(LOOP_MISTAKES["stale responsibilities"], name=f"stale responsibilities{said}")
     if all_by(lambda at: book.iterate(at.changed(**book.iterate(at)))):
         return LOOP_MISTAKES["two iterations counted as one"]
     for own_means in (False, True)[: 1 + ("covariances" in book.quantities)]:
@@ -119,10 +121,30 @@ def loop_mistake(book: Textbook, problem: Problem, path: Sequence[Theta], from_s
     for k in range(problem.K):
         if all_by(lambda at, k=k: _kept(book.iterate(at), at.theta, k, book.shared)):  # type: ignore[misc]
             return replace(never, name=f"component {k} never changes")
-    for name in book.quantities:
-        if all_by(lambda at, name=name: {**book.iterate(at), name: at.theta[name]}):  # type: ignore[misc]
-            return replace(never, name=f"{name} never change")
+    for names in _subsets(book.quantities):
+        if all_by(lambda at, names=names: {**book.iterate(at), **{n: at.theta[n] for n in names}}):  # type: ignore[misc]
+            return replace(never, name=f"{' and '.join(names)} never change")
     return None
+
+
+def _subsets(quantities: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Yield all quantities, then each of them, pairs of them, and so on."""
+    yield tuple(quantities)
+    for size in range(1, len(quantities)):
+        yield from combinations(quantities, size)
+
+
+def _stale(book: Textbook, problem: Problem, before: Theta, now: Theta, names: Sequence[str]) -> Theta:
+    """Return the next parameters if some quantities are made from the responsibilities of the iteration before.
+
+    Covariances are about the new means.
+    """
+    old, new = (book.responsibilities(problem.changed(**theta)) for theta in (before, now))
+    theta: dict[str, Array] = {}
+    for name in book.quantities:
+        at = problem.changed(**{**now, **theta}, r=old if name in names else new)
+        theta[name] = _about_given_means(book, name, at)
+    return theta
 
 
 def _kept(theta: Theta, old: Theta, k: int, shared: Sequence[str]) -> Theta:
@@ -139,11 +161,16 @@ def between(book: Textbook, at: Problem, blocks: Sequence[Sequence[str]], own_me
     """
     for block in blocks:
         soft = at.changed(r=book.responsibilities(at))
-        fixed = (
-            [c for c in book.formulas["covariances"].singles() if c.name == "about the old means"] if own_means else []
+        at = at.changed(
+            **{n: _about_given_means(book, n, soft) if own_means else book.formulas[n].value(soft) for n in block}
         )
-        at = at.changed(**{n: book.formulas[n].changed(soft, fixed if n == "covariances" else []) for n in block})
     return at.theta
+
+
+def _about_given_means(book: Textbook, name: str, at: Problem) -> Array:
+    """Return a quantity of the M-step; covariances about the means that are given, not about new ones."""
+    changes = [c for c in book.formulas[name].singles() if c.name == "about the old means"]
+    return book.formulas[name].changed(at, changes)
 
 
 def orders(quantities: Sequence[str]) -> Iterator[tuple[tuple[str, ...], ...]]:

@@ -1,4 +1,4 @@
-"""The right answer without some of its digits or of its range: rounded, truncated, kept above or below a number, or set to 0 below it.
+"""The right answer without some of its digits or its range: rounded, truncated, kept within numbers, 0 below one.
 
 The number is read off the answers. Responsibilities may be cut before they are normalised: each row is brought to the
 scale of the right one by its largest entry, and then shows the number.
@@ -82,13 +82,13 @@ def _floor(pairs: Sequence[Pair], table: Callable[[Problem], Array], words: str)
 
 def _zeroed(pairs: Sequence[Pair]) -> str:
     """Return below which number the right ones were set to 0, and whether the rest was normalised again."""
-    gone = [(yours == 0) & (right > 0) for _, yours, right in pairs]
-    kept = [np.where(hole, 0.0, right) for hole, (*_, right) in zip(gone, pairs, strict=True)]
-    below = max((right[hole].max(initial=0.0) for hole, (*_, right) in zip(gone, pairs, strict=True)))
-    above = min((a[a > 0].min(initial=np.inf) for a in kept))
-    if sum(hole.sum() for hole in gone) < LEAST_CUT or below >= above:
+    yours, right = _joined(yours for _, yours, _ in pairs), _joined(right for *_, right in pairs)
+    gone = (yours == 0) & (right > 0)
+    below, above = right[gone].max(initial=0.0), right[yours != 0].min(initial=np.inf)
+    if gone.sum() < LEAST_CUT or not below < above:
         return ""
     decimals = next(d for d in range(20) if np.ceil(below * 10.0**d) / 10.0**d <= above)
+    kept = [np.where(yours == 0, 0.0, right) for _, yours, right in pairs]
     again = {"": kept, ", then normalised": [a / a.sum(axis=-1, keepdims=True) for a in kept if a.ndim]}
     for words, arrays in again.items():
         if len(arrays) == len(pairs) and all(close(a, yours) for a, (_, yours, _) in zip(arrays, pairs, strict=True)):
