@@ -7,6 +7,7 @@ hardly moves from the right reading.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ NEARLY_SYMMETRIC = 1e-3
 FAR_HIGHER = 10.0, 0.02  # nats, and nats per sample, by which another reading must be better
 OTHER_NAMES = "give the arrays their own names; what follows is of the other reading"
 OTHER_DATA = "audit the fit on the X that it was fitted to; what follows is of its parameters, brought to this X"
+MOST_COMPONENTS = 4  # of which all orders are tried
 LEAVES = 0.2  # share of what another reading gains that EM may still gain there
 
 
@@ -160,6 +162,12 @@ def _better_reading(
 
 def _other_readings(pair: Family, arrays: Mapping[str, Array]) -> Iterator[tuple[str, dict[str, Array]]]:
     """Yield other readings of the numbers, one array at a time, with what each would be."""
+    for quantity in pair.quantities:
+        K = len(arrays[quantity.name]) if quantity.dims[:1] == ("component",) else 0
+        for order in permutations(range(K)) if K <= MOST_COMPONENTS else ():
+            if list(order) != list(range(K)):
+                moved = {**arrays, quantity.name: arrays[quantity.name][list(order)]}
+                yield f"{quantity.name} are in another order of components than the rest", moved
     for quantity in pair.quantities[1:]:
         array, name, support = arrays[quantity.name], quantity.name, quantity.support
         with np.errstate(all="ignore"):
