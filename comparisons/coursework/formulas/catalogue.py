@@ -217,11 +217,11 @@ def _read_by(name: str, change: Expression, axis: int, p: Problem) -> Problem:
     return p.changed(**{name: change(a, axis, p)})
 
 
-def displaced(slot: Slot, axis: int, word: str, table: Mapping[str, Expression]) -> Slot:
-    """Return a slot with its values at other places of an axis, whose entries a word names."""
+def displaced(slot: Slot, axis: int, word: str, table: Mapping[str, Expression], name: str = "") -> Slot:
+    """Return a slot with its values, called so, at other places of an axis, whose entries a word names."""
     found = {}
     for text, change in table.items():
-        said = text.format(slot.name, word)
+        said = text.format(name or slot.name, word)
         wrong: Any = lambda *given, change=change: change(np.atleast_1d(slot.right(*given)), axis, given[-1])  # noqa: E731
         found[said] = Wrong(wrong, OF_INDEX[0], f"{said[:1].upper()}{said[1:]}: {OF_INDEX[1]}.")
     return slot.extended(found)

@@ -1,17 +1,20 @@
 """Search for mistakes that no entry of the catalogue lists, in a quantity's answers on the ordinary problems."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from dataclasses import replace
+from functools import cache, partial
+from itertools import combinations
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from comparisons.coursework.calling.caller import Caller
+from comparisons.coursework.formulas.catalogue import term
 from comparisons.coursework.formulas.estimates import SHARE
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.responsibilities import WEIGHTS
-from comparisons.coursework.formulas.slots import GUARD, Formula, Mistake, Slot, close, explanations
+from comparisons.coursework.formulas.slots import GUARD, Formula, Mistake, close, explanations
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.unlisted.cut import by_cut
 from comparisons.coursework.unlisted.orders import HINTS, by_order
@@ -20,6 +23,7 @@ from comparisons.coursework.unlisted.terms import Table, by_terms
 from models.validation import Array
 
 OBJECTIVES = "log_likelihood", "q"
+HINT_OF_FACTOR = "Do all parts of Q sum over the same samples and components, with the same factor?"
 MOST_CHECKED = 3  # mistakes that are believed where they give the whole sum, not only the table
 
 
@@ -61,10 +65,8 @@ def unlisted(
         return (order,)
     if quantity != "labels" and (cut := by_cut(book, quantity, pairs)):
         return (cut,)
-    if quantity == "q":
-        formula = _averaged({slot.name: partial(book.table, slot=slot, name="") for slot in book.terms})
-        if others := explanations(formula, [p for p, *_ in pairs], [y for _, y, _ in pairs], deadline, pairs=False):
-            return others[0]
+    if quantity == "q" and (shared := _with_shares_of_terms(book, pairs, deadline)):
+        return shared
     if quantity in OBJECTIVES:
         found = _of_objective(book, quantity, pairs, tables(), deadline, min(most, 2))
         most = max(most, MOST_CHECKED)
@@ -99,6 +101,16 @@ def _with_shares(book: Textbook, quantity: str, pairs: Sequence[Pair], deadline:
 def _or_zero(ratio: Array, divisor: Array) -> Array:
     """Return a ratio, and 0 where it is 0 / 0: hard responsibilities may leave a component without samples."""
     return np.where(np.broadcast_to(divisor, ratio.shape) == 0, 0.0, ratio)
+
+
+def _with_shares_of_terms(book: Textbook, pairs: Sequence[Pair], deadline: float) -> tuple[Mistake, ...]:
+    """Return the wrong responsibilities, or the factor, that some terms of Q have."""
+    tables = {slot.name: cache(partial(book.table, slot=slot, name="")) for slot in book.terms}
+    problems, answers = [p for p, *_ in pairs], [yours for _, yours, _ in pairs]
+    for formula in _with_shares_of_parts(tables):
+        if found := explanations(formula, problems, answers, deadline, pairs=False):
+            return found[0]
+    return ()
 
 
 @np.errstate(all="ignore")
@@ -153,20 +165,24 @@ def _sums_of(
 
     yield Formula(quantity, "", (last,) if quantity == "q" else (WEIGHTS, last), summed)
     if quantity == "q":
-        yield _averaged({"log densities": lambda p: densities[_key(p)], "log weights": lambda p: log_weights[_key(p)]})
+        parts = {"log densities": lambda p: densities[_key(p)], "log weights": lambda p: log_weights[_key(p)]}
+        yield from _with_shares_of_parts(parts)
 
 
-def _averaged(parts: Mapping[str, Callable[[Problem], Array]]) -> Formula:
-    """Return Q as a sum of parts, each averaged by responsibilities of its own, which may be wrong."""
-    slots = (
-        Slot(part, SHARE.right, {f"{name}, with the {part}": wrong for name, wrong in SHARE.wrong.items()})
-        for part in parts
-    )
+def _with_shares_of_parts(parts: Mapping[str, Callable[[Problem], Array]]) -> Iterator[Formula]:
+    """Yield Q with other responsibilities, or a factor, in some of the tables (n, K) that are averaged."""
+    for chosen in (names for size in range(1, len(parts) + 1) for names in combinations(parts, size)):
+        named = "log densities" if set(parts) - set(chosen) == {WEIGHTS.name} else " and ".join(chosen)
+        suffix = f", with the {named}" if len(chosen) < len(parts) else ""
+        wrong = {f"{name}{suffix}": other for name, other in SHARE.wrong.items()}
+        slot = replace(SHARE, wrong=wrong | term(named, HINT_OF_FACTOR, SHARE.right, {}).wrong)
 
-    def combine(p: Problem, v: Mapping[str, Any]) -> Array:
-        return np.asarray(sum((v[part] * table(p)).sum() for part, table in parts.items()))
+        def combine(p: Problem, v: Mapping[str, Any], chosen: Sequence[str] = chosen) -> Array:
+            return np.asarray(
+                sum(((v[SHARE.name] if name in chosen else p.r) * of(p)).sum() for name, of in parts.items())
+            )
 
-    return Formula("q", "", tuple(slots), combine)
+        yield Formula("q", "", (slot,), combine)
 
 
 def _key(problem: Problem) -> bytes:
