@@ -1,7 +1,7 @@
 """Students' whole fits, by hand; `FITS` lists (name of the mistake, "" for a right fit, options, function)."""
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.special import logsumexp, softmax
 from scipy.stats import multivariate_normal, poisson
 
 FITS = []
@@ -435,3 +435,14 @@ def means_alone(X, K, n_iter=60):
     for _ in range(n_iter):
         means = m_step(X, e_step(X, weights, means, covariances)[0])[1]
     return weights, means, covariances
+
+
+@fit("normalised over samples", covariance_type="tied")
+def softmax_along_the_wrong_axis(X, K, n_iter=6):
+    w, means, covariances = start(X, K, 0)
+    S = covariances[0]
+    for _ in range(n_iter):
+        logs = [np.log(a) + multivariate_normal(b, S).logpdf(X) for a, b in zip(w, means, strict=True)]
+        r = softmax(logs, axis=1).T
+        w, means, S = r.sum(axis=0) / r.sum(), m_step(X, r)[1], m_step(X, r)[2].mean(axis=0)
+    return w, means, S

@@ -108,6 +108,29 @@ def rates_not_averaged(X, r, w, rates):
     return (r * (np.log(w) + X @ np.log(rates).T - gammaln(X + 1).sum(axis=1)[:, None])).sum() - len(X) * rates.sum()
 
 
+@listed("log densities over n", check_q, family="bmm")
+def a_mean_and_a_sum(X, r, w, p):
+    return (r @ np.log(w)).sum() + (r * (bernoulli(X, w, p) - np.log(w))).sum(axis=1).mean()
+
+
+@listed("responsibilities left out, with the constant and determinant", check_q)
+def volumes_not_averaged(X, r, w, m, S):
+    volumes = np.linalg.slogdet(2 * np.pi * S)[1]
+    return (r * (gaussian(X, w, m, S) + volumes / 2)).sum() - len(X) * volumes.sum() / 2
+
+
+@listed("factor D/K", check_m_step, covariance_type="spherical")
+def divided_by_the_wrong_length(X, r):
+    N, means, _ = moments(X, r)
+    squares = ((X[:, None] - means) ** 2).sum(axis=2)
+    return N / len(X), means, (r * squares).sum(axis=0) / (len(N) * N)
+
+
+@listed("responsibilities sorted along the samples", check_m_step, family="pmm")
+def sorted_by_surprise(X, r):
+    return r.mean(axis=0), np.sort(r, axis=0).T @ X / r.sum(axis=0)[:, None]
+
+
 @listed("normalised over the components", check_m_step, family="cmm")
 def levels_that_nobody_has(X, r):
     counts = np.einsum("nk,ndl->kdl", r, np.eye(X.max() + 1)[X])

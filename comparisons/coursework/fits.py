@@ -210,8 +210,8 @@ def _of_steps(
     if both := _of_both(book, steps, deadline):
         return both, ""
     wrong = _of_m_step(book, steps, book.responsibilities, deadline)
-    if named := _named(wrong):
-        return named, ""
+    if all(verdict.mistakes for verdict in wrong):
+        return _named(wrong), ""
     names = ", ".join(verdict.quantity for verdict in wrong)
     return (), f"an iteration's {names} are not those of one E-step and one M-step from the parameters before it"
 
@@ -240,13 +240,15 @@ def _right(book: Textbook, steps: Sequence[tuple[Problem, Theta]], e_step: Calla
 
 
 def _of_both(book: Textbook, steps: Sequence[tuple[Problem, Theta]], deadline: float) -> tuple[Mistake, ...]:
-    """Return a known mistake in the E-step which makes a wrong quantity right, and the mistakes in the others."""
+    """Return a known mistake in the E-step which makes a wrong quantity right, and the fewest in the others."""
     before = _right(book, steps, book.responsibilities)
+    best: tuple[Mistake, ...] = ()
     for mistake, e_step in wrong_e_steps(book):
-        if perf_counter() > deadline:
+        if perf_counter() > deadline or len(best) == 1:
             break
         if _right(book, steps[:1], e_step) - before and _right(book, steps, e_step) - before:
             wrong = _of_m_step(book, steps, e_step, deadline)
-            if all(verdict.mistakes for verdict in wrong):
-                return (mistake, *_named(wrong))
-    return ()
+            found = mistake, *_named(wrong)
+            if all(verdict.mistakes for verdict in wrong) and (not best or len(found) < len(best)):
+                best = found
+    return best

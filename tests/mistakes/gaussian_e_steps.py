@@ -4,7 +4,7 @@ from math import exp, pi, sqrt
 
 import numpy as np
 from scipy.special import logsumexp
-from scipy.stats import multivariate_normal, norm
+from scipy.stats import cauchy, multivariate_normal, norm
 
 from comparisons.coursework import check_e_step
 from mistakes.registry import mistake
@@ -192,3 +192,13 @@ def one_label_for_all_samples(X, weights, means, covariances):
         np.log(w) + multivariate_normal.logpdf(X, m, S) for w, m, S in zip(weights, means, covariances, strict=True)
     ]
     return np.tile(normalised(np.exp(np.sum(np.reshape(logs, (len(weights), -1)), axis=1))[None]), (len(X), 1))
+
+
+@mistake("cumulative probabilities", check_e_step, covariance_type="diag")
+def distribution_functions(X, weights, means, variances):
+    return normalised(weights * norm.cdf(X[:, None], means, np.sqrt(variances)).prod(axis=2))
+
+
+@mistake("Cauchy in place of the Gaussian", check_e_step, covariance_type="diag")
+def heavy_tails(X, weights, means, variances):
+    return normalised(weights * cauchy.pdf(X[:, None], means, np.sqrt(variances)).prod(axis=2))

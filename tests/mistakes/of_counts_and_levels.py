@@ -4,7 +4,7 @@ from math import factorial, log
 
 import numpy as np
 from scipy.special import gammaln, logsumexp
-from scipy.stats import bernoulli, poisson
+from scipy.stats import bernoulli, binom, poisson
 
 from comparisons.coursework import check_e_step, check_log_likelihood, check_m_step
 from mistakes.registry import mistake
@@ -142,3 +142,23 @@ def wrong_axis(X, r):
 def over_all(X, r):
     one_hot = np.eye(int(X.max()) + 1)[X]
     return r.mean(axis=0), np.einsum("nk,ndl->kdl", r, one_hot) / len(X)
+
+
+# Other functions of the same distribution -----------------------------------------------------------------------------
+
+
+@mistake("cumulative probabilities", check_e_step, family="pmm")
+def distribution_functions_of_counts(X, w, rates):
+    joint = w * poisson.cdf(X[:, None], rates).prod(axis=2)
+    return joint / joint.sum(axis=1, keepdims=True)
+
+
+@mistake("cumulative probabilities", check_log_likelihood, family="bmm", n_trials=6)
+def distribution_functions_of_successes(X, w, p):
+    return np.log((w * binom.cdf(X[:, None], 6, p).prod(axis=2)).sum(axis=1)).sum()
+
+
+@mistake("probabilities of more", check_e_step, family="pmm")
+def survival_functions(X, w, rates):
+    joint = w * poisson.sf(X[:, None], rates).prod(axis=2)
+    return joint / joint.sum(axis=1, keepdims=True)

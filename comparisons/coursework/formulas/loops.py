@@ -29,10 +29,6 @@ def iterations(book: Textbook) -> Iterator[tuple[Mistake, Iterate]]:
     """Yield each known mistake in one step with the iteration that has it."""
     for mistake, e_step in wrong_e_steps(book):
         yield mistake, partial(_iterated, book, e_step, {})
-    if "weights" in book.quantities:
-        for factors in product((1.0, 0.5, 2.0, 0.0, -1.0), repeat=2):
-            if factors != (1.0, 1.0):
-                yield _said_factors(factors), partial(_by_factors, book, factors)
     for quantity in book.quantities:
         for change in book.formulas[quantity].singles():
             if not change.mistake.follows:

@@ -54,6 +54,7 @@ class Textbook(Inputs):
     formulas_know_priors: ClassVar[bool] = True
     density_slots: tuple[Slot, ...] = ()
     component_axis: ClassVar[int] = -1
+    densities: Slot = DENSITIES
     swaps: Slot | None = None
     conventions: tuple[Convention, ...] = ()
 
@@ -187,7 +188,7 @@ class Textbook(Inputs):
         """Return a formula of log densities and log weights."""
 
         def combine(p: Problem, v: Mapping[str, Any]) -> Array:
-            densities = v[DENSITIES.name](self.combine_density(p, v), p)
+            densities = v[self.densities.name](self.combine_density(p, v), p)
             return np.asarray(v[last.name](densities, v["weights"], p))
 
         swaps = self.swaps
@@ -196,7 +197,7 @@ class Textbook(Inputs):
             swaps = replace(swaps, wrong={**of_two, **dict(self._with_new()), **swaps.wrong})
         axis = self.component_axis
         terms = (displaced(slot, axis, "component", INDEX) if slot.apply else slot for slot in self.density_slots)
-        return Formula(quantity, text, (*terms, DENSITIES, WEIGHTS, last), combine, swaps)
+        return Formula(quantity, text, (*terms, self.densities, WEIGHTS, last), combine, swaps)
 
     def _with_new(self) -> Iterator[tuple[str, Wrong]]:
         """Yield mistakes of a Q of what the M-step will return, in place of the current parameters."""

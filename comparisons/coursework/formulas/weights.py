@@ -52,4 +52,4 @@ def weights_formula(prior: bool = False) -> Formula:
         return p.n + _pseudo_total(p)
 
     text = "π_k = (N_k + a_k - 1) / (n + Σa - K)" if prior else "π_k = N_k / n,  N_k = Σ_i r_ik"
-    return Formula("weights", text, (SHARE, DIVISOR, AFTER), combine, divisor=divisor, pseudo=pseudo)
+    return Formula("weights", text, (DIVISOR, AFTER, SHARE), combine, divisor=divisor, pseudo=pseudo)

@@ -165,17 +165,22 @@ def _sums_of(
 
     yield Formula(quantity, "", (last,) if quantity == "q" else (WEIGHTS, last), summed)
     if quantity == "q":
-        parts = {"log densities": lambda p: densities[_key(p)], "log weights": lambda p: log_weights[_key(p)]}
+        parts = {"log weights": lambda p: log_weights[_key(p)], "log densities": lambda p: densities[_key(p)]}
         yield from _with_shares_of_parts(parts)
 
 
 def _with_shares_of_parts(parts: Mapping[str, Callable[[Problem], Array]]) -> Iterator[Formula]:
-    """Yield Q with other responsibilities, or a factor, in some of the tables (n, K) that are averaged."""
-    for chosen in (names for size in range(1, len(parts) + 1) for names in combinations(parts, size)):
-        named = "log densities" if set(parts) - set(chosen) == {WEIGHTS.name} else " and ".join(chosen)
+    """Yield Q with other responsibilities, or a factor, in some of the tables (n, K) that are averaged.
+
+    The first table is that of the log weights.
+    """
+    subsets = [names for size in range(1, len(parts) + 1) for names in combinations(parts, size)]
+    densities = tuple(parts)[1:]
+    for chosen in (densities, *subsets):
+        named = "log densities" if chosen == densities else " and ".join(chosen)
         suffix = f", with the {named}" if len(chosen) < len(parts) else ""
-        wrong = {f"{name}{suffix}": other for name, other in SHARE.wrong.items()}
-        slot = replace(SHARE, wrong=wrong | term(named, HINT_OF_FACTOR, SHARE.right, {}).wrong)
+        factors = term(named, HINT_OF_FACTOR, SHARE.right, {}).wrong
+        slot = replace(SHARE, wrong={f"{name}{suffix}": one for name, one in SHARE.wrong.items()} | dict(factors))
 
         def combine(p: Problem, v: Mapping[str, Any], chosen: Sequence[str] = chosen) -> Array:
             return np.asarray(

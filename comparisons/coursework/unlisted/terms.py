@@ -5,6 +5,7 @@ Q, its values for one sample and one-hot responsibilities. Each term may be repl
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -162,18 +163,17 @@ def _of_factor(name: str, rule: str) -> Mistake:
 
 
 def as_power(ratios: Sequence[tuple[Problem, float]]) -> str:
-    """Return ratios as a number, or a number times a power of n, K or D; "" if they follow no such rule."""
+    """Return ratios as a number, or one times a power of n, K or D or a ratio of two of them; "" if no rule is."""
     values = np.array([ratio for _, ratio in ratios])
     if np.ptp(values) <= SAME * max(np.abs(values).max(), 1.0):
         return f"{0.0 if abs(values[0]) < SAME else values[0]:.6g}"
-    for name in ("D", "K", "n"):
-        sizes = np.array([float(getattr(problem, name)) for problem, _ in ratios])
-        for power in (1, -1, 0.5, -0.5, 2, -2):
-            rest = values / sizes**power
-            if np.ptp(rest) <= SAME * np.abs(rest).max():
-                front = "" if abs(rest[0] - 1) < SAME else f"{rest[0]:.6g} "
-                return f"{front}{name}" if power == 1 else f"{front}{name}^{power:g}"
-    return ""
+    sizes = {name: np.array([float(getattr(problem, name)) for problem, _ in ratios]) for name in "DKn"}
+    powers = {f"{name}^{power:g}": a**power for name, a in sizes.items() for power in (1, -1, 0.5, -0.5, 2, -2)}
+    powers |= {f"{one}/{other}": sizes[one] / sizes[other] for one, other in permutations(sizes, 2)}
+    rests = {said.removesuffix("^1"): values / a for said, a in powers.items()}
+    fronts = [(said, rest[0]) for said, rest in rests.items() if np.ptp(rest) <= SAME * np.abs(rest).max()]
+    plain = [said for said, front in fronts if abs(front - 1) < SAME]
+    return plain[0] if plain else f"{fronts[0][1]:.6g} {fronts[0][0]}" if fronts else ""
 
 
 def is_usual(factor: float) -> bool:

@@ -67,7 +67,7 @@ class Gaussian(Textbook):
     }
     sections: ClassVar = {"e": "E-step", "m": "M-step", "log_likelihood": "The model", "q": "The lower bound"}
     density_slots = density.CONSTANT, density.DETERMINANT, density.SQUARE
-    swaps = density.SWAPS
+    swaps, densities = density.SWAPS, density.DENSITIES
     n_samples = 9, 10
     quantities = "weights", "means", "covariances"
 

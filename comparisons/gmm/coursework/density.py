@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from comparisons.coursework.formulas import objectives
 from comparisons.coursework.formulas.catalogue import Catalogue, misplaced
 from comparisons.coursework.formulas.problem import Problem
 from models.gmm.structures import full_matrices
@@ -69,13 +70,6 @@ def _cholesky(p: Problem) -> Array:
     return np.linalg.cholesky(matrices(p))
 
 
-def _features_added(p: Problem) -> Array:
-    """Return what the square must be for the density to be the sum of those of single features."""
-    variances = _variances(p)
-    logs = -np.log(2 * np.pi * variances) / 2 - gaps(p) ** 2 / (2 * variances)
-    return np.asarray(np.log(np.exp(logs).sum(axis=2)) + np.log(2 * np.pi * variances).sum(axis=1) / 2)
-
-
 def _all_pairs(p: Problem) -> Array:
     """Return Σ_j (x_i - μ_k)' Σ_k⁻¹ (x_j - μ_k), shape (n, K)."""
     return form(gaps(p), np.linalg.inv(matrices(p)), np.broadcast_to(gaps(p).sum(axis=0), gaps(p).shape))
@@ -93,7 +87,6 @@ CATALOGUE = Catalogue(
         "d": gaps,
         "variances": _variances,
         "L": _cholesky,
-        "features_added": _features_added,
         "all_pairs": _all_pairs,
         "with_covariances": _with_covariances,
     },
@@ -102,6 +95,7 @@ CATALOGUE = Catalogue(
 CONSTANT = CATALOGUE.slot("constant", lambda p: -p.D / 2 * np.log(2 * np.pi))
 DETERMINANT = CATALOGUE.slot("determinant", lambda p: -log_det(matrices(p)) / 2)
 SQUARE = CATALOGUE.slot("square", lambda p: -square(gaps(p), matrices(p)) / 2)
+DENSITIES = objectives.DENSITIES.extended(CATALOGUE.rows("log densities", ["lp"]))
 SWAPS = misplaced(CATALOGUE.slot("inputs", lambda p: p), means=("component", "feature"), X=("sample", "feature"))
 
 
