@@ -131,6 +131,28 @@ def sorted_by_surprise(X, r):
     return r.mean(axis=0), np.sort(r, axis=0).T @ X / r.sum(axis=0)[:, None]
 
 
+@listed("adds 0.01 to the divisor", check_e_step, covariance_type="spherical")
+def guarded_too_well(X, w, m, v):
+    joint = w * norm.pdf(X[:, None], m, np.sqrt(v)[:, None]).prod(axis=2)
+    return joint / (joint.sum(axis=1, keepdims=True) + 0.01)
+
+
+@listed("responsibilities summed up over the components", check_m_step, family="bmm")
+def sums_never_reset(X, r):
+    N, total, probs = r.sum(axis=0), np.zeros(X.shape[1]), []
+    for k in range(len(N)):
+        total = total + r[:, k] @ X
+        probs.append(total / N[k])
+    return N / len(X), probs
+
+
+@listed("always 0", check_m_step)
+def sums_before_the_product(X, r):
+    N, means, _ = moments(X, r)
+    sums = np.array([r[:, k] @ (X - means[k]) for k in range(len(N))])
+    return N / len(X), means, sums[:, :, None] * sums[:, None]
+
+
 @listed("normalised over the components", check_m_step, family="cmm")
 def levels_that_nobody_has(X, r):
     counts = np.einsum("nk,ndl->kdl", r, np.eye(X.max() + 1)[X])

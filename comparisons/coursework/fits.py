@@ -240,15 +240,16 @@ def _right(book: Textbook, steps: Sequence[tuple[Problem, Theta]], e_step: Calla
 
 
 def _of_both(book: Textbook, steps: Sequence[tuple[Problem, Theta]], deadline: float) -> tuple[Mistake, ...]:
-    """Return a known mistake in the E-step which makes a wrong quantity right, and the fewest in the others."""
+    """Return a known mistake in the E-step which makes the most quantities right, and the mistakes in the others."""
     before = _right(book, steps, book.responsibilities)
-    best: tuple[Mistake, ...] = ()
+    mended = []
     for mistake, e_step in wrong_e_steps(book):
-        if perf_counter() > deadline or len(best) == 1:
+        if perf_counter() > deadline:
             break
-        if _right(book, steps[:1], e_step) - before and _right(book, steps, e_step) - before:
-            wrong = _of_m_step(book, steps, e_step, deadline)
-            found = mistake, *_named(wrong)
-            if all(verdict.mistakes for verdict in wrong) and (not best or len(found) < len(best)):
-                best = found
-    return best
+        if _right(book, steps[:1], e_step) - before and (right := _right(book, steps, e_step) - before):
+            mended.append((len(right), mistake, e_step))
+    for _, mistake, e_step in sorted(mended, key=lambda one: -one[0]):
+        wrong = _of_m_step(book, steps, e_step, deadline)
+        if all(verdict.mistakes for verdict in wrong):
+            return (mistake, *_named(wrong))
+    return ()

@@ -144,6 +144,13 @@ def over_all(X, r):
     return r.mean(axis=0), np.einsum("nk,ndl->kdl", r, one_hot) / len(X)
 
 
+@mistake("responsibilities in place of the weights", check_log_likelihood, family="bmm")
+def posterior_weights(X, w, p):
+    probs = np.where(X[:, None] == 1, p, 1 - p).prod(axis=2)
+    r = w * probs / (w * probs).sum(axis=1, keepdims=True)
+    return np.log((r * probs).sum(axis=1)).sum()
+
+
 # Other functions of the same distribution -----------------------------------------------------------------------------
 
 

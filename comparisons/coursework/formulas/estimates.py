@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.coursework.formulas.catalogue import INDEX, Catalogue, displaced
+from comparisons.coursework.formulas.catalogue import INDEX, SUMS, Catalogue, displaced
 from comparisons.coursework.formulas.problem import Problem, per_component
 from comparisons.coursework.formulas.responsibilities import hard
 from comparisons.coursework.formulas.slots import Formula, Slot, Wrong
@@ -31,7 +31,7 @@ def mixed(new: Array, old: Array, k: int) -> Array:
 
 
 CATALOGUE = Catalogue(__file__, functions=(hard, mixed, per_component))
-SHARE = displaced(CATALOGUE.slot("share", lambda p: p.r), 1, "component", INDEX, "responsibilities")
+SHARE = displaced(CATALOGUE.slot("share", lambda p: p.r), 1, "component", INDEX | SUMS, "responsibilities")
 SHARE = displaced(SHARE, 0, "sample", INDEX, "responsibilities")
 
 

@@ -21,7 +21,7 @@ from comparisons.coursework.formulas.inputs import Inputs
 from comparisons.coursework.formulas.objectives import AGGREGATE, AVERAGE, DENSITIES, ELL, Q, sums_of
 from comparisons.coursework.formulas.objectives import CATALOGUE as OF_OBJECTIVES
 from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.responsibilities import NORMALISE, WEIGHTS, R
+from comparisons.coursework.formulas.responsibilities import NORMALISE, WEIGHTS, R, log_sum
 from comparisons.coursework.formulas.slots import Formula, Slot, Wrong
 from comparisons.coursework.formulas.weights import weights_formula
 from comparisons.coursework.unlisted.sums import scaled
@@ -164,7 +164,9 @@ class Textbook(Inputs):
         return problem.changed(X=X, r=np.ones((1, 1)), given=given, **{**theta, "weights": np.ones(1)})
 
     def additions(self, quantity: str, problem: Problem) -> dict[str, Array]:
-        """Return what students may have added to a quantity of the M-step."""
+        """Return what students may have added to a quantity."""
+        if quantity == "responsibilities":
+            return {"1": np.ones(1)}
         if quantity not in problem.theta:
             free = sum(np.size(a) for a in problem.theta.values()) - ("weights" in problem.theta)
             numbers = {
@@ -225,7 +227,11 @@ class Textbook(Inputs):
     @cached_property
     def formula_of_responsibilities(self) -> Formula:
         """The E-step's formula."""
-        return self.objective("responsibilities", R, NORMALISE)
+
+        def divisor(p: Problem) -> Array:
+            return np.exp(log_sum(self.log_density_of(p) + np.log(p.theta["weights"]), 1, True))
+
+        return replace(self.objective("responsibilities", R, NORMALISE), divisor=divisor)
 
     @cached_property
     def formulas(self) -> dict[str, Formula]:

@@ -70,7 +70,7 @@ def unlisted(
     if quantity in OBJECTIVES:
         found = _of_objective(book, quantity, pairs, tables(), deadline, min(most, 2))
         most = max(most, MOST_CHECKED)
-    if not found and quantity not in ("responsibilities", "labels"):
+    if not found and quantity != "labels":
         divisor = book.formulas[quantity].divisor if quantity in book.formulas else None
         pairs = [*pairs, *more()] if quantity in OBJECTIVES else pairs
         numbers = by_factor(quantity, pairs)

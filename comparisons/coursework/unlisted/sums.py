@@ -21,6 +21,7 @@ from comparisons.coursework.unlisted.terms import EXACT, EXACT_LOG, as_power, so
 from models.validation import Array
 
 NONE = 1e-6
+NOTHING = 1e-12  # of the right numbers: what rounding leaves where terms cancel
 RULES: dict[str, Callable[[Problem], float]] = {
     "1": lambda p: 1.0,
     "K": lambda p: float(p.K),
@@ -34,6 +35,9 @@ Pair = tuple[Problem, Array, Array]
 @np.errstate(all="ignore")
 def by_factor(quantity: str, pairs: Sequence[Pair]) -> Mistake | None:
     """Return the mistake that a factor is, the same for all entries: a number, or one times a power of n, K or D."""
+    if all(np.abs(yours).max() < NOTHING * np.abs(right).max() for _, yours, right in pairs):
+        hint = f"Which parts of your {quantity} cancel, whatever the data are?"
+        return Mistake("always 0", hint, f"The {quantity} are 0, to rounding.")
     ratios = [(problem, yours / right) for problem, yours, right in pairs]
     if not all(np.isfinite(a).all() and np.ptp(a) <= EXACT_LOG * np.abs(a).max() for _, a in ratios):
         return None
