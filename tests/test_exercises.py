@@ -108,6 +108,40 @@ def test_release_writes_all_and_never_over_the_solutions(tmp_path):
         release(tmp_path / "other", tmp_path)
 
 
+SOLVED = "### BEGIN SOLUTION\nx = 1\n### END SOLUTION"
+ANSWER = {"grade_id": "x", "solution": True, "grade": False}
+TEST = {"grade_id": "x", "solution": False, "grade": True, "points": 1}
+
+
+@pytest.mark.parametrize(
+    ("cells", "fault"),
+    [
+        ([(SOLVED, {})], "belongs into a cell with metadata of kind answer or read"),
+        ([(SOLVED, TEST)], "belongs into a cell with metadata of kind answer or read"),
+        ([(SOLVED.replace("SOLUTION", "HIDDEN TESTS"), ANSWER)], "belongs into a cell with metadata of kind test"),
+        ([(SOLVED.replace("END", "ENDE"), ANSWER)], "not as many"),
+        ([(SOLVED, ANSWER), ("assert x == 1", TEST)], "grade_id 'x' is there twice"),
+    ],
+    ids=["no metadata", "a test", "hidden tests in an answer", "no end", "one name for two"],
+)
+def test_an_assignment_that_would_give_a_solution_away_is_refused(tmp_path, cells, fault):
+    made = [nbformat.v4.new_code_cell(text, metadata={"nbgrader": own} if own else {}) for text, own in cells]
+    nbformat.write(nbformat.v4.new_notebook(cells=made), tmp_path / "own.ipynb")
+    with pytest.raises(ValueError, match=fault):
+        release(tmp_path / "handout", tmp_path)
+    assert not (tmp_path / "handout").exists()
+
+
+def test_what_is_locked_follows_from_what_a_cell_is(tmp_path):
+    made = [nbformat.v4.new_code_cell(SOLVED, metadata={"nbgrader": own}) for own in (ANSWER,)]
+    made.append(nbformat.v4.new_code_cell("assert x == 1", metadata={"nbgrader": TEST | {"grade_id": "of x"}}))
+    nbformat.write(nbformat.v4.new_notebook(cells=made), tmp_path / "own.ipynb")
+    (path,) = release(tmp_path / "handout", tmp_path)
+    answer, test = nbformat.read(path, as_version=4).cells
+    assert (answer.metadata.get("editable", True), test.metadata.editable) == (True, False)
+    assert answer.source == CODE_STUB
+
+
 def test_clouds_are_everybodys_own_and_equally_hard():
     fits, data = [], []
     for number in (0, 1, 1234567, 2**60):

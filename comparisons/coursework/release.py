@@ -14,6 +14,7 @@ from comparisons.coursework.sources import (
     FOLDER,
     TEXT_STUB,
     assignment_files,
+    load_assignment,
 )
 from em.saving.whole_files import write_whole
 
@@ -38,7 +39,7 @@ def _released(cell: dict[str, Any]) -> dict[str, Any]:
     if marked.get("solution"):
         source = without_solution(source, CODE_STUB if is_code else TEXT_STUB)
     if marked:
-        metadata |= {"deletable": False} | ({"editable": False} if marked["locked"] else {})
+        metadata |= {"deletable": False} | ({} if marked.get("solution") else {"editable": False})
     output: dict[str, Any] = {"outputs": [], "execution_count": None} if is_code else {}
     lines = HIDDEN.sub("", source).splitlines(keepends=True)
     return cell | {"source": lines, "metadata": metadata} | output
@@ -72,11 +73,13 @@ def release(folder: Path, source: Path = FOLDER) -> list[Path]:
     Raises
     ------
     ValueError
-        If the source has no assignments, or is the folder itself.
+        If the source has no assignments, is the folder itself, or has a solution in a cell that is no answer.
     """
     files = assignment_files(source)
     if folder.resolve() == source.resolve():
         raise ValueError(f"folder must not be that of the solutions, got {folder}: they would be lost")
+    for path in files.values():
+        load_assignment(path)  # which refuses what would give a solution away
     folder.mkdir(parents=True, exist_ok=True)
     for path in files.values():
         notebook = student_version(json.loads(path.read_text(encoding="utf-8")))

@@ -7,6 +7,7 @@ it are text, pictures and feedback, which count for nothing.
 
 import ast
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,5 +127,26 @@ def assignment_files(folder: Path = FOLDER) -> dict[str, Path]:
 
 
 def load_assignment(path: Path) -> Assignment:
-    """Read an assignment with its solutions."""
-    return Assignment(path.stem, cells_of(json.loads(path.read_text(encoding="utf-8"))))
+    """Read an assignment with its solutions.
+
+    Raises
+    ------
+    ValueError
+        If a cell's marks and its metadata contradict each other, so that a solution would be handed out.
+    """
+    cells = cells_of(json.loads(path.read_text(encoding="utf-8")))
+    names = [cell.name for cell in cells if cell.kind]
+    faults = [f"grade_id {name!r} is there twice" for name in dict.fromkeys(names) if names.count(name) > 1]
+    faults += [f"cell {cell.name or cell.source[:40]!r} {fault}" for cell in cells for fault in _faults(cell)]
+    if faults:
+        raise ValueError(f"{path.name}: {'; '.join(faults)}")
+    return Assignment(path.stem, cells)
+
+
+def _faults(cell: Cell) -> Iterator[str]:
+    of_marks = {BEGIN_SOLUTION: (END_SOLUTION, ("answer", "read")), BEGIN_HIDDEN: (END_HIDDEN, ("test",))}
+    for begin, (end, kinds) in of_marks.items():
+        if cell.source.count(begin) != cell.source.count(end):
+            yield f"has not as many {begin!r} as {end!r}"
+        if begin in cell.source and cell.kind not in kinds:
+            yield f"has {begin!r}, which belongs into a cell with metadata of kind {' or '.join(kinds)}"
