@@ -153,6 +153,14 @@ def sums_before_the_product(X, r):
     return N / len(X), means, sums[:, :, None] * sums[:, None]
 
 
+@listed("hard responsibilities and N_k - 1", check_m_step)
+def covariances_of_clusters(X, r):
+    N, means, _ = moments(X, r)
+    clusters = [X[r.argmax(axis=1) == k] for k in range(len(N))]
+    few = np.zeros((X.shape[1], X.shape[1]))
+    return N / len(X), means, [np.cov(x.T).reshape(few.shape) if len(x) > 1 else few for x in clusters]
+
+
 @listed("normalised over the components", check_m_step, family="cmm")
 def levels_that_nobody_has(X, r):
     counts = np.einsum("nk,ndl->kdl", r, np.eye(X.max() + 1)[X])

@@ -31,7 +31,7 @@ from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.textbooks import ALSO, textbook_of
 from comparisons.coursework.judging import Trial
 from comparisons.coursework.unlisted.narrowing import narrowed
-from comparisons.coursework.unlisted.search import unlisted
+from comparisons.coursework.unlisted.search import unlisted, with_shares
 from comparisons.families import family_names, family_of
 from models.bmm import BMMPrior
 from models.gmm import GMMPrior
@@ -144,7 +144,7 @@ def test_wrong_responsibilities_are_tried_as_long_as_there_is_time(monkeypatch, 
     tried, book, rng = [], textbook_of("bmm"), np.random.RandomState(0)
     pairs = [(p, rng.uniform(size=(p.K, p.D)), book.truth("m", p)["probs"]) for p in book.problems("m")[:2]]
     monkeypatch.setattr("comparisons.coursework.unlisted.search.by_constants", lambda *given: tried.append(given))
-    assert unlisted(book, "probs", pairs, list, list, deadline, 4) == ()
+    assert with_shares(book, "probs", pairs, deadline) == ()
     assert bool(tried) == (deadline > 0)
 
 

@@ -39,6 +39,7 @@ from comparisons.coursework.limits import (
     judge_limit,
     judge_objective,
     judge_restarts,
+    of_limit,
 )
 from comparisons.coursework.notes import NO_LIMIT
 from comparisons.coursework.result import Check, Verdict
@@ -146,7 +147,8 @@ def _judge_path(
         return
     mistake = loop_mistake(book, problem, whole, caller.takes_start)
     if mistake and mistake.name == "E-step only once":
-        mistake = _standing_still(caller, whole[-1])
+        fixed = of_limit(book, problem.changed(**whole[-1]), deadline)
+        mistake = fixed[0] if fixed else _standing_still(caller, whole[-1])
     moving = [(at, after) for at, after in steps if not same(at.theta, after)]
     if not mistake and caller.leaves_loops and moving and all(same(book.iterate(at), after) for at, after in moving):
         findings.notes.append(f"its loop ends by itself after {times[len(moving)]} iterations")

@@ -14,7 +14,7 @@ from comparisons.coursework.formulas.slots import GUARD, RTOL, SINGLE, Formula, 
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.result import Verdict
 from comparisons.coursework.unlisted.narrowing import narrowed
-from comparisons.coursework.unlisted.search import more_of, tables_of, unlisted
+from comparisons.coursework.unlisted.search import more_of, tables_of, unlisted, with_shares
 from comparisons.coursework.unlisted.sums import Pair
 from comparisons.coursework.unlisted.terms import Table
 from models.validation import Array
@@ -130,7 +130,8 @@ def _unlisted(
     """Return mistakes that no entry lists, on the ordinary problems."""
     pairs = [(t.problem, t.answer.values[quantity], t.right[quantity]) for t in trials if not t.problem.name]
     try:
-        return unlisted(book, quantity, pairs, *makers, deadline, most)
+        found = unlisted(book, quantity, pairs, *makers, deadline, most)
+        return found if found or most > 1 else with_shares(book, quantity, pairs, deadline)
     except np.linalg.LinAlgError:  # answers may be of any size: then they are only located
         return ()
 

@@ -47,7 +47,7 @@ def judge_limit(
     limit, best = book.limit_from(at), book.limit_from(problem)
     gain = book.objective_at(problem.changed(**limit)) - reached
     wrong_before = any(v.quantity == "iteration" and not v.right for v in findings.verdicts)
-    mistakes = () if wrong_before else _of_limit(book, at, deadline)
+    mistakes = () if wrong_before else of_limit(book, at, deadline)
     if problem.K > 1 and not wrong_before and all_the_same(book, last.theta):
         mistakes = (LIMIT_MISTAKES["components all the same"],)
         findings.verdicts.append(Verdict("limit", False, mistakes, formula=LIMIT))
@@ -117,7 +117,7 @@ def _on_the_way(book: Textbook, at: Problem, gain: float) -> bool:
     return 0 < step < gain
 
 
-def _of_limit(book: Textbook, at: Problem, deadline: float) -> tuple[Mistake, ...]:
+def of_limit(book: Textbook, at: Problem, deadline: float) -> tuple[Mistake, ...]:
     """Return the mistake of whose iteration the end is a fixed point, if it is one much more than of EM's."""
     own = distance(book.iterate(at), at.theta)
     if own < MOVES:

@@ -75,13 +75,13 @@ def unlisted(
         pairs = [*pairs, *more()] if quantity in OBJECTIVES else pairs
         numbers = by_factor(quantity, pairs)
         numbers = numbers or by_numbers(quantity, pairs, lambda problem: book.additions(quantity, problem), divisor)
-        found = (numbers,) if numbers else _with_shares(book, quantity, pairs, deadline) if most > 1 else ()
+        found = (numbers,) if numbers else ()
     return found if len(found) <= most else ()
 
 
 @np.errstate(all="ignore")
-def _with_shares(book: Textbook, quantity: str, pairs: Sequence[Pair], deadline: float) -> tuple[Mistake, ...]:
-    """Return wrong responsibilities in an estimate, beside numbers added to its numerator and divisor."""
+def with_shares(book: Textbook, quantity: str, pairs: Sequence[Pair], deadline: float) -> tuple[Mistake, ...]:
+    """Return wrong responsibilities of an estimate, everywhere in it, beside one more mistake or added numbers."""
     formula = book.formulas.get(quantity)
     if formula is None or formula.divisor is None:
         return ()
@@ -89,12 +89,14 @@ def _with_shares(book: Textbook, quantity: str, pairs: Sequence[Pair], deadline:
         if perf_counter() > deadline:
             break
         shared = [(p.changed(r=SHARE.value(p, change.name)), yours) for p, yours, _ in pairs]
-        whole = [
-            (p, yours, _or_zero(formula.value(p), formula.divisor(p))) for p, yours in shared if p.r.shape == (p.n, p.K)
-        ]
-        numbers = by_constants(quantity, whole, formula.divisor, lambda p: {"1": np.ones(1)}) if whole else None
+        if any(p.r.shape != (p.n, p.K) for p, _ in shared):
+            continue
+        whole = [(p, yours, _or_zero(formula.value(p), formula.divisor(p))) for p, yours in shared]
+        numbers = by_constants(quantity, whole, formula.divisor, lambda p: {"1": np.ones(1)})
         if numbers is not None:
             return change.mistake, numbers
+        if others := explanations(formula, [p for p, _ in shared], [y for _, y in shared], deadline, pairs=False):
+            return change.mistake, *(other for other in others[0] if not other.follows)
     return ()
 
 
@@ -176,7 +178,7 @@ def _with_shares_of_parts(parts: Mapping[str, Callable[[Problem], Array]]) -> It
     """
     subsets = [names for size in range(1, len(parts) + 1) for names in combinations(parts, size)]
     densities = tuple(parts)[1:]
-    for chosen in (densities, *subsets):
+    for chosen in (tuple(parts), densities, *subsets):
         named = "log densities" if chosen == densities else " and ".join(chosen)
         suffix = f", with the {named}" if len(chosen) < len(parts) else ""
         factors = term(named, HINT_OF_FACTOR, SHARE.right, {}).wrong
