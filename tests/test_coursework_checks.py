@@ -269,12 +269,58 @@ def test_a_gaussian_step_that_forgets_its_prior_is_told_so():
 def test_an_unknown_mistake_is_located():
     def odd(X, weights, means, covariances):
         r = e_step(X, weights, means, covariances)
-        return r + 0.01 * np.sin(r) * (len(weights) > 1)
+        return np.sin(r) / np.sin(r).sum(axis=1, keepdims=True)  # which no single edit mends
 
     found = check_e_step(odd, time_limit=1.0)
     (sentence,) = found.located
     assert sentence.startswith("responsibilities: right with one component")
     assert "smallest input" in found.hint
+
+
+class Notebook:
+    """A student's functions that use each other."""
+
+    def joint(self, X, weights, probs):
+        return weights * np.prod(np.where(X[:, None] > 0, probs, 1 - probs), axis=2)
+
+    def e_step(self, X, weights, probs):
+        return np.fmax(normalised_by(self.joint(X, weights, probs)), 0.3)
+
+
+def normalised_by(joint):
+    return joint / np.sqrt(joint.sum(axis=1, keepdims=True) * joint.max(axis=1, keepdims=True))
+
+
+def shared_array(X, r):
+    sums = [np.zeros(X.shape[1])] * r.shape[1]
+    for k in range(r.shape[1]):
+        for i in range(len(X)):
+            sums[k] += r[i, k] * X[i] / r[:, k].sum()
+    return r.mean(axis=0), sums
+
+
+def one_level_on(X, weights, probs):
+    codes = np.fmin(X + 1, probs.shape[2] - 1)
+    joint = np.array(
+        [[w * np.prod([q[d][x] for d, x in enumerate(row)]) for w, q in zip(weights, probs)] for row in codes]
+    )  # noqa: B905
+    return joint / joint.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    ("check", "family", "function", "named"),
+    [
+        (check_m_step, "pmm", shared_array, "`[np.zeros(X.shape[1])] * r.shape[1]` in place of "),
+        (check_e_step, "cmm", one_level_on, "`X + 1` in place of `X`, in line "),
+        (check_e_step, "bmm", Notebook().e_step, ""),
+    ],
+    ids=["an array for all", "another index", "two edits"],
+)
+def test_an_edit_of_the_source_that_makes_it_right_names_a_mistake(check, family, function, named):
+    found = check(function, family=family, time_limit=ROOMY)
+    assert not found.right
+    assert bool(found.mistakes) == bool(named)
+    assert all(mistake.startswith(named) and mistake not in repr(found) for mistake in found.mistakes)
 
 
 @pytest.mark.parametrize("step", ["e", "m", "log_likelihood"])

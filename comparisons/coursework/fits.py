@@ -209,9 +209,12 @@ def _of_steps(
             return (mistake,), ""
     if (tempered := any_factors(book, steps)) and all(same(tempered[1](at), after) for at, after in steps):
         return (tempered[0],), ""
+    wrong = _of_m_step(book, steps, book.responsibilities, deadline)
+    e_step_is_right = len(wrong) < len(book.quantities)
+    if e_step_is_right and all(verdict.mistakes for verdict in wrong):
+        return _named(wrong), ""
     if both := _of_both(book, steps, deadline):
         return both, ""
-    wrong = _of_m_step(book, steps, book.responsibilities, deadline)
     if all(verdict.mistakes for verdict in wrong):
         return _named(wrong), ""
     names = ", ".join(verdict.quantity for verdict in wrong)

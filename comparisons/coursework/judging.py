@@ -14,6 +14,7 @@ from comparisons.coursework.formulas.slots import GUARD, RTOL, SINGLE, Formula, 
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.result import Verdict
 from comparisons.coursework.unlisted.narrowing import narrowed
+from comparisons.coursework.unlisted.repair import repaired
 from comparisons.coursework.unlisted.search import more_of, tables_of, unlisted, with_shares
 from comparisons.coursework.unlisted.sums import Pair
 from comparisons.coursework.unlisted.terms import Table
@@ -56,6 +57,7 @@ def judge(caller: Caller, quantity: str, trials: Sequence[Trial], deadline: floa
         probes=lambda: _probes(caller, quantity),
         tables=cache(lambda: tables_of(caller, quantity)),
         more=cache(lambda: more_of(caller, quantity)),
+        repair=lambda inputs: repaired(caller, quantity, inputs, deadline),
     )
 
 
@@ -68,6 +70,7 @@ def judge_values(
     probes: Callable[[], list[Trial]] = list,
     tables: Callable[[], list[Table]] = list,
     more: Callable[[], list[Pair]] = list,
+    repair: Callable[[list[tuple[Problem, Array]]], Mistake | None] = lambda inputs: None,
 ) -> Verdict:
     """Return what is found about a quantity from answers on some problems.
 
@@ -89,6 +92,8 @@ def judge_values(
         Makes tables of a log-likelihood or Q of single samples and components; needed as rarely.
     more : callable
         Makes more inputs with answers for these.
+    repair : callable
+        Finds an edit of the function that makes it right on inputs, given with the right answers.
     """
     formula = book.formulas.get(quantity)
     text = formula.text if formula else book.texts.get(quantity, "")
@@ -109,6 +114,8 @@ def judge_values(
         return Verdict(quantity, True, formula=text)
     if not mistakes:
         mistakes = _unlisted(book, quantity, answered, (tables, more), deadline, most=1)
+    if not mistakes and (edit := repair([(trial.problem, trial.right[quantity]) for trial in trials])):
+        mistakes = (edit,)
     if (
         not mistakes and sum(trial.answer.values[quantity].size for trial in answered) > 1
     ):  # a number may agree by chance
