@@ -96,13 +96,6 @@ def weights_of_another_loop(X, w, m, S):
     return logsumexp(np.log(w) + np.roll(gaussian(X, w, m, S) - np.log(w), -1, axis=1), axis=1).sum()
 
 
-@listed("set to 0 below 0.1, then normalised", check_e_step)
-def small_ones_left_out(X, w, m, S):
-    r = softmax(gaussian(X, w, m, S), axis=1)
-    r[r < 0.1] = 0
-    return r / r.sum(axis=1, keepdims=True)
-
-
 @listed("responsibilities left out, with the -e λ", check_q, family="pmm")
 def rates_not_averaged(X, r, w, rates):
     return (r * (np.log(w) + X @ np.log(rates).T - gammaln(X + 1).sum(axis=1)[:, None])).sum() - len(X) * rates.sum()
@@ -328,18 +321,6 @@ def truncated(X, r):
 @listed("kept at least 0.05", check_e_step)
 def floor_of_responsibilities(X, w, m, S):
     return np.maximum(softmax(gaussian(X, w, m, S), axis=1), 0.05)
-
-
-@listed("kept at least 0.03, then normalised", check_e_step)
-def floor_and_normalised(X, w, m, S):
-    r = np.maximum(softmax(gaussian(X, w, m, S), axis=1), 0.03)
-    return r / r.sum(axis=1, keepdims=True)
-
-
-@listed("kept at least 0.002 as joint densities", check_e_step)
-def floor_of_densities(X, w, m, S):
-    joint = np.maximum(np.exp(gaussian(X, w, m, S)), 0.002)
-    return joint / joint.sum(axis=1, keepdims=True)
 
 
 @listed("kept at least 0.2 and at most 0.7", check_m_step, family="bmm")

@@ -302,9 +302,23 @@ def shared_array(X, r):
 def one_level_on(X, weights, probs):
     codes = np.fmin(X + 1, probs.shape[2] - 1)
     joint = np.array(
-        [[w * np.prod([q[d][x] for d, x in enumerate(row)]) for w, q in zip(weights, probs)] for row in codes]
-    )  # noqa: B905
+        [
+            [w * np.prod([q[d][x] for d, x in enumerate(row)]) for w, q in zip(weights, probs, strict=True)]
+            for row in codes
+        ]
+    )
     return joint / joint.sum(axis=1, keepdims=True)
+
+
+def small_ones_left_out(X, weights, means, covariances):
+    r = e_step(X, weights, means, covariances)
+    r[r < 0.1] = 0
+    return r / r.sum(axis=1, keepdims=True)
+
+
+def floor_and_normalised(X, weights, means, covariances):
+    r = np.maximum(e_step(X, weights, means, covariances), 0.03)
+    return r / r.sum(axis=1, keepdims=True)
 
 
 @pytest.mark.parametrize(
@@ -312,9 +326,11 @@ def one_level_on(X, weights, probs):
     [
         (check_m_step, "pmm", shared_array, "`[np.zeros(X.shape[1])] * r.shape[1]` in place of "),
         (check_e_step, "cmm", one_level_on, "`X + 1` in place of `X`, in line "),
+        (check_e_step, "gmm", small_ones_left_out, "`r[r < 0.1] = 0`, which does not belong there, in line "),
+        (check_e_step, "gmm", floor_and_normalised, "`np.maximum(e_step(X, weights, means, covariances), 0.03)` in "),
         (check_e_step, "bmm", Notebook().e_step, ""),
     ],
-    ids=["an array for all", "another index", "two edits"],
+    ids=["an array for all", "another index", "a statement", "a floor", "two edits"],
 )
 def test_an_edit_of_the_source_that_makes_it_right_names_a_mistake(check, family, function, named):
     found = check(function, family=family, time_limit=ROOMY)

@@ -112,34 +112,27 @@ def judge_values(
     mistakes, alternatives = _known(formula, quantity, answered, deadline, exact, pairs=False)
     if not wrong and (not mistakes or rtol > GUARD):
         return Verdict(quantity, True, formula=text)
+    pairs = [(t.problem, t.answer.values[quantity], t.right[quantity]) for t in answered if not t.problem.name]
+    several = sum(yours.size for _, yours, _ in pairs) > 1  # a number may agree by chance
     if not mistakes:
-        mistakes = _unlisted(book, quantity, answered, (tables, more), deadline, most=1)
-    if not mistakes and (edit := repair([(trial.problem, trial.right[quantity]) for trial in trials])):
-        mistakes = (edit,)
-    if (
-        not mistakes and sum(trial.answer.values[quantity].size for trial in answered) > 1
-    ):  # a number may agree by chance
+        mistakes = _searched(lambda: unlisted(book, quantity, pairs, tables, more, deadline, most=1))
+    if not mistakes:  # one edit says it better than two mistakes
+        shares = _searched(lambda: with_shares(book, quantity, pairs, deadline)) if several else ()
+        edit = None if len(shares) == 1 else repair([(trial.problem, trial.right[quantity]) for trial in trials])
+        mistakes = shares if edit is None else (edit,)
+    if not mistakes and several:
         mistakes, alternatives = _known(formula, quantity, answered, deadline, exact, pairs=True)
     if not mistakes:
-        mistakes = _unlisted(book, quantity, answered, (tables, more), deadline, most=4)
+        mistakes = _searched(lambda: unlisted(book, quantity, pairs, tables, more, deadline, most=4))
     located = "" if mistakes else narrowed(quantity, answered, rtol, probes())
     return Verdict(quantity, False, mistakes, located, text, alternatives)
 
 
-def _unlisted(
-    book: Textbook,
-    quantity: str,
-    trials: Sequence[Trial],
-    makers: tuple[Callable[[], list[Table]], Callable[[], list[Pair]]],
-    deadline: float,
-    most: int,
-) -> tuple[Mistake, ...]:
-    """Return mistakes that no entry lists, on the ordinary problems."""
-    pairs = [(t.problem, t.answer.values[quantity], t.right[quantity]) for t in trials if not t.problem.name]
+def _searched(search: Callable[[], tuple[Mistake, ...]]) -> tuple[Mistake, ...]:
+    """Return what a search finds; answers may be of any size, on which it fails: then they are only located."""
     try:
-        found = unlisted(book, quantity, pairs, *makers, deadline, most)
-        return found if found or most > 1 else with_shares(book, quantity, pairs, deadline)
-    except np.linalg.LinAlgError:  # answers may be of any size: then they are only located
+        return search()
+    except np.linalg.LinAlgError:
         return ()
 
 

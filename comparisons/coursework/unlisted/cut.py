@@ -1,16 +1,13 @@
-"""The right answer without some of its digits or its range: rounded, truncated, kept within numbers, 0 below one.
+"""The right answer without some of its digits or of its range: rounded, truncated, or kept above or below a number.
 
-The number is read off the answers. Responsibilities may be cut before they are normalised: each row is brought to the
-scale of the right one by its largest entry, and then shows the number.
+The number is read off the answers.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.responsibilities import softmax
 from comparisons.coursework.formulas.slots import Mistake, close
 from comparisons.coursework.unlisted.sums import Pair
 from models.validation import Array
@@ -27,11 +24,7 @@ def by_cut(book: Any, quantity: str, pairs: Sequence[Pair]) -> Mistake | None:
     if not pairs or any(yours.size > 1 and np.ptp(yours) == 0 for _, yours, _ in pairs):
         return None
     yours, right = _joined(yours for _, yours, _ in pairs), _joined(right for *_, right in pairs)
-    said = _digits(yours, right) or _range(yours, right) or _zeroed(pairs)
-    if quantity == "responsibilities":
-        joint: Callable[[Problem], Array] = lambda p: book.log_density_of(p) + np.log(p.theta["weights"])  # noqa: E731
-        said = said or _floor(pairs, lambda p: softmax(joint(p)), ", then normalised")
-        said = said or _floor(pairs, lambda p: np.exp(joint(p)), " as joint densities")
+    said = _digits(yours, right) or _range(yours, right)
     return Mistake(said, HINT, f"The {quantity} are right but for this: {said}.") if said else None
 
 
@@ -63,37 +56,6 @@ def _range(yours: Array, right: Array) -> str:
     said = {name: where for name, where in said.items() if where.any()}
     known = all(where.sum() >= LEAST_CUT or _is_round(cut[name][0]) for name, where in said.items())
     return f"kept {' and '.join(said)}" if said and known else ""
-
-
-def _floor(pairs: Sequence[Pair], table: Callable[[Problem], Array], words: str) -> str:
-    """Return above which number the entries of tables (n, K) were kept before their rows were normalised."""
-    rights = [table(problem) for problem, *_ in pairs]
-    scaled = []
-    for (_, yours, _), right in zip(pairs, rights, strict=True):
-        largest = right.argmax(axis=1)[:, None]
-        scaled.append(yours * np.take_along_axis(right / yours, largest, axis=1))
-    raised = _joined(own[own > right * (1 + 1e-6)] for own, right in zip(scaled, rights, strict=True))
-    if raised.size < LEAST_CUT:
-        return ""
-    kept = [np.maximum(right, raised.max()) for right in rights]
-    fits = all(close(a / a.sum(axis=1, keepdims=True), yours) for a, (_, yours, _) in zip(kept, pairs, strict=True))
-    return f"kept at least {raised.max():.6g}{words}" if fits else ""
-
-
-def _zeroed(pairs: Sequence[Pair]) -> str:
-    """Return below which number the right ones were set to 0, and whether the rest was normalised again."""
-    yours, right = _joined(yours for _, yours, _ in pairs), _joined(right for *_, right in pairs)
-    gone = (yours == 0) & (right > 0)
-    below, above = right[gone].max(initial=0.0), right[yours != 0].min(initial=np.inf)
-    if gone.sum() < LEAST_CUT or not below < above:
-        return ""
-    decimals = next(d for d in range(20) if np.ceil(below * 10.0**d) / 10.0**d <= above)
-    kept = [np.where(yours == 0, 0.0, right) for _, yours, right in pairs]
-    again = {"": kept, ", then normalised": [a / a.sum(axis=-1, keepdims=True) for a in kept if a.ndim]}
-    for words, arrays in again.items():
-        if len(arrays) == len(pairs) and all(close(a, yours) for a, (_, yours, _) in zip(arrays, pairs, strict=True)):
-            return f"set to 0 below {np.ceil(below * 10.0**decimals) / 10.0**decimals:g}{words}"
-    return ""
 
 
 def _is_round(number: float) -> bool:

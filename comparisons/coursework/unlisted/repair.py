@@ -141,7 +141,7 @@ def _edits(tree: ast.Module, kind: str) -> Iterator[tuple[str, ast.AST | str, in
         at = getattr(parent, field)
         old = at if place is None else at[place]
         others = {"others": _others, "functions": _wrapped}.get(kind, partial(_variables, names=names))
-        short = isinstance(old, ast.Constant | ast.Name) and isinstance(parent, ast.expr)
+        short = isinstance(old, ast.Constant | ast.Name) and isinstance(parent, ast.Subscript | ast.Call | ast.BinOp)
         before = _text(parent if short else old)
         for new in others(old):
             _put(parent, field, place, ast.copy_location(new, old))
