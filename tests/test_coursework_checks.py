@@ -14,7 +14,7 @@ from coursework_fits import FITS
 from coursework_unlisted import M0, SCALES, UNLISTED
 from coursework_variants import VARIANTS
 from mistakes import MISTAKES
-from scipy.stats import multivariate_normal, norm
+from scipy.stats import multivariate_normal, norm, poisson
 
 import comparisons
 from comparisons.coursework import (
@@ -319,6 +319,39 @@ def small_ones_left_out(X, weights, means, covariances):
 def floor_and_normalised(X, weights, means, covariances):
     r = np.maximum(e_step(X, weights, means, covariances), 0.03)
     return r / r.sum(axis=1, keepdims=True)
+
+
+def not_transposed(X, r):
+    N = r.sum(axis=0)
+    return N / len(X), r @ X / N[:, None]
+
+
+def index_exchanged(X, weights, probs):
+    joint = np.array(
+        [[w * np.prod([q[x, d] for d, x in enumerate(row)]) for w, q in zip(weights, probs, strict=True)] for row in X]
+    )
+    return joint / joint.sum(axis=1, keepdims=True)
+
+
+def misnamed(X, weights, rates):
+    joint = weights * poisson.pmf(X[:, None], rate).prod(axis=2)  # noqa: F821
+    return joint / joint.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    ("check", "family", "function", "named"),
+    [
+        (check_m_step, "bmm", not_transposed, "`r @ X` in place of `r.T @ X`, in line "),
+        (check_e_step, "cmm", index_exchanged, "`q[x, d]` in place of `q[d, x]`, in line "),
+        (check_e_step, "pmm", misnamed, "`poisson.pmf(X[:, None], rate)` in place of `poisson.pmf(X[:, None], rates)`"),
+    ],
+    ids=["a shape", "an index", "a name"],
+)
+def test_an_edit_after_which_nothing_is_raised_names_a_mistake_beside_the_error(check, family, function, named):
+    found = check(function, family=family, time_limit=ROOMY)
+    (mistake,) = found.mistakes
+    assert mistake.startswith(named)
+    assert "Error: " in found.hint
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from comparisons.coursework.formulas.slots import GUARD, RTOL, SINGLE, Formula, 
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.result import Verdict
 from comparisons.coursework.unlisted.narrowing import narrowed
-from comparisons.coursework.unlisted.repair import repaired
+from comparisons.coursework.unlisted.repair import Input, repaired
 from comparisons.coursework.unlisted.search import more_of, tables_of, unlisted, with_shares
 from comparisons.coursework.unlisted.sums import Pair
 from comparisons.coursework.unlisted.terms import Table
@@ -70,7 +70,7 @@ def judge_values(
     probes: Callable[[], list[Trial]] = list,
     tables: Callable[[], list[Table]] = list,
     more: Callable[[], list[Pair]] = list,
-    repair: Callable[[list[tuple[Problem, Array]]], Mistake | None] = lambda inputs: None,
+    repair: Callable[[list[Input]], Mistake | None] = lambda inputs: None,
 ) -> Verdict:
     """Return what is found about a quantity from answers on some problems.
 
@@ -101,8 +101,9 @@ def judge_values(
     ordinary = [trial for trial in trials if trial.problem.name in ORDINARY]
     failed = [trial for trial in ordinary if quantity not in trial.answer.values]
     if failed:
-        error = failed[0].answer.error or "it is missing from what the function returns, or is no array of numbers"
-        return Verdict(quantity, False, located=_of_failures(failed, ordinary, error), formula=text)
+        located, edit = _of_failures(failed, ordinary), repair([(t.problem, t.right) for t in trials])
+        named = [] if edit is None else [replace(edit, hint=f"{located}. {edit.hint}")]
+        return Verdict(quantity, False, tuple(named), located, text)
     rtol = tolerance(trials) if rtol is None else rtol
     wrong = [trial for trial in answered if not trial.is_right(quantity, rtol)]
     rough = [trial for trial in answered if not trial.is_right(quantity, RTOL)]
@@ -118,7 +119,7 @@ def judge_values(
         mistakes = _searched(lambda: unlisted(book, quantity, pairs, tables, more, deadline, most=1))
     if not mistakes:  # one edit says it better than two mistakes
         shares = _searched(lambda: with_shares(book, quantity, pairs, deadline)) if several else ()
-        edit = None if len(shares) == 1 else repair([(trial.problem, trial.right[quantity]) for trial in trials])
+        edit = None if len(shares) == 1 else repair([(t.problem, {quantity: t.right[quantity]}) for t in trials])
         mistakes = shares if edit is None else (edit,)
     if not mistakes and several:
         mistakes, alternatives = _known(formula, quantity, answered, deadline, exact, pairs=True)
@@ -208,7 +209,8 @@ def _causes(found: Sequence[tuple[Mistake, ...]]) -> tuple[Mistake, ...]:
     return tuple(mistake for mistake in best if not mistake.follows) or best
 
 
-def _of_failures(failed: Sequence[Trial], ordinary: Sequence[Trial], error: str) -> str:
+def _of_failures(failed: Sequence[Trial], ordinary: Sequence[Trial]) -> str:
+    error = failed[0].answer.error or "it is missing from what the function returns, or is no array of numbers"
     first = failed[0].problem
     size = f"n = {first.n}, K = {first.K}, D = {first.D}"
     every = "on every input" if len(failed) == len(ordinary) else f"on some inputs, such as {size}"

@@ -45,39 +45,44 @@ SLOWER = 20  # times the function's own time, which one edited call may take
 EDITS = "others", "moves", "functions", "variables"
 Place = tuple[Any, str, int | None]
 Source = tuple[ast.Module, int]
+Input = tuple[Problem, Mapping[str, Array]]
 
 
-def repaired(caller: Caller, quantity: str, inputs: Sequence[tuple[Problem, Array]], deadline: float) -> Mistake | None:
-    """Return the edit that makes a quantity right on all inputs, given with the right answers, or None."""
+def repaired(caller: Caller, quantity: str, inputs: Sequence[Input], deadline: float) -> Mistake | None:
+    """Return the edit that makes a quantity right on all inputs, or None.
+
+    The right answers stand beside the inputs; if there are others than that of the quantity, none that the function
+    returns may be wrong.
+    """
     functions = _functions(caller.function)
     if not functions or not inputs:
         return None
     tried, until = copy(caller), min(deadline, perf_counter() + SHARE_OF_TIME)
     tried.notes = []
     inputs = sorted(inputs, key=lambda pair: (pair[0].K == 1, pair[0].X.size))
-    most = SLOWER * caller(inputs[0][0]).outcome.seconds + 0.01
+    outcome = caller(inputs[0][0]).outcome
+    if outcome.overtime:
+        return None
+    most = SLOWER * outcome.seconds + 0.01
     for kind, (tree, first) in product(EDITS, functions.values()):
         for old, new, line in _edits(tree, kind):
             if perf_counter() > until:
                 return None
             edited = _compiled(caller.function, functions)
+            tried.sorting = caller.sorting
             if edited is not None and _is_right(tried, edited, quantity, inputs, most):
                 return _said(old, _text(new), first + line - 1)
     return None
 
 
 def _is_right(
-    caller: Caller,
-    function: Callable[..., Any],
-    quantity: str,
-    inputs: Sequence[tuple[Problem, Array]],
-    seconds: float,
+    caller: Caller, function: Callable[..., Any], quantity: str, inputs: Sequence[Input], seconds: float
 ) -> bool:
     caller.function = function
     for problem, right in inputs:
         caller.until = perf_counter() + seconds
-        value = caller(problem).values.get(quantity)
-        if value is None or not close(value, right, GUARD):
+        values = caller(problem).values
+        if quantity not in values or not all(close(values[n], a, GUARD) for n, a in right.items() if n in values):
             return False
     return True
 
@@ -141,7 +146,9 @@ def _edits(tree: ast.Module, kind: str) -> Iterator[tuple[str, ast.AST | str, in
         at = getattr(parent, field)
         old = at if place is None else at[place]
         others = {"others": _others, "functions": _wrapped}.get(kind, partial(_variables, names=names))
-        short = isinstance(old, ast.Constant | ast.Name) and isinstance(parent, ast.Subscript | ast.Call | ast.BinOp)
+        short = isinstance(old, ast.Constant | ast.Name | ast.Tuple) and isinstance(
+            parent, ast.Subscript | ast.Call | ast.BinOp
+        )
         before = _text(parent if short else old)
         for new in others(old):
             _put(parent, field, place, ast.copy_location(new, old))
@@ -183,6 +190,8 @@ def _others(node: ast.AST) -> Iterator[ast.AST]:
         case ast.BinOp(left=left, op=op, right=right):
             yield from (left, right, ast.BinOp(right, op, left))
             yield from (ast.BinOp(left, other(), right) for other in OPERATORS.get(type(op), ()))
+        case ast.Tuple(elts=parts):
+            yield from (ast.Tuple(swapped, node.ctx) for swapped in _swapped(parts))
         case ast.UnaryOp(operand=operand):
             yield operand
         case ast.Compare(left=left, comparators=[right]):
@@ -195,12 +204,19 @@ def _others(node: ast.AST) -> Iterator[ast.AST]:
             yield value
         case ast.Call(func=function, args=args, keywords=words):
             yield from args[:1]
+            yield from (ast.Call(function, swapped, words) for swapped in _swapped(args))
             yield from (ast.Call(function, args, [*words[:i], *words[i + 1 :]]) for i in range(len(words)))
             if isinstance(function, ast.Attribute):
                 yield function.value
                 known = {name for row in NAMES if function.attr in row.split() for name in row.split()}
                 for name in sorted(known - {function.attr}):
                     yield ast.Call(ast.Attribute(function.value, name, ast.Load()), args, words)
+
+
+def _swapped(parts: list[ast.expr]) -> Iterator[list[ast.expr]]:
+    """Yield a list with two neighbours exchanged."""
+    for i in range(len(parts) - 1):
+        yield [*parts[:i], parts[i + 1], parts[i], *parts[i + 2 :]]
 
 
 def _wrapped(node: ast.AST) -> Iterator[ast.AST]:

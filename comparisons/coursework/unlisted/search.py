@@ -83,7 +83,7 @@ def unlisted(
 def with_shares(book: Textbook, quantity: str, pairs: Sequence[Pair], deadline: float) -> tuple[Mistake, ...]:
     """Return wrong responsibilities of an estimate, everywhere in it, beside one more mistake or added numbers."""
     formula = book.formulas.get(quantity)
-    if formula is None or formula.divisor is None:
+    if formula is None or formula.divisor is None or any(yours.shape != right.shape for _, yours, right in pairs):
         return ()
     for change in (one for one in formula.singles() if one.slot == SHARE.name):
         if perf_counter() > deadline:
