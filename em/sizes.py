@@ -134,11 +134,6 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
         self._refuse_sizes_of_rows(self._size() if self._given is None else self._given)
         return super()._for_chunks(X)
 
-    def _check_fitted(self) -> None:
-        size = np.asarray(getattr(self, self._size_name))
-        self._steps.sizes(size, (len(size) if size.ndim == 2 else 1, self.parameters_.n_features))
-        super()._check_fitted()
-
     def _size(self) -> Any:
         return getattr(self, f"{self._size_name}_", getattr(self, self._size_name))
 

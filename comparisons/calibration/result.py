@@ -1,9 +1,8 @@
 """The result of a calibration: ranks of the truth, their test, coverage of intervals; as table, figure and files."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import xarray as xr
 from comparisons.calibration.simulations import LEVEL, Simulation
 from comparisons.calibration.simulators import Ranks
 from comparisons.output.figures import write_figures
-from comparisons.output.files import is_in_place, written_whole
+from comparisons.output.files import written_whole
 from models.tables import table_lines
 from models.validation import Array
 
@@ -126,13 +125,10 @@ class Calibration:
         dict of str
             Why the figure was left out, by file name, if it was.
         """
-        with ExitStack() as opened:
-            with written_whole(folder, last=f"{stem}.txt", stale=(f"{stem}.txt", f"{stem}.png")) as hidden:
-                xr.DataTree.from_dict({"prior_sbc": self.ranks}).to_netcdf(hidden / f"{stem}.nc", engine="h5netcdf")
-                (hidden / f"{stem}.txt").write_text(f"{self!r}\n", encoding="utf-8")
-                table = opened.enter_context((hidden / f"{stem}.txt").open("rb"))
-            still_ours = partial(is_in_place, table, folder / f"{stem}.txt")
-            return write_figures(folder, {f"{stem}.png": self.plot}, dpi=100, wanted=still_ours)
+        with written_whole(folder) as hidden:
+            xr.DataTree.from_dict({"prior_sbc": self.ranks}).to_netcdf(hidden / f"{stem}.nc", engine="h5netcdf")
+            (hidden / f"{stem}.txt").write_text(f"{self!r}\n", encoding="utf-8")
+        return write_figures(folder, {f"{stem}.png": self.plot}, dpi=100)
 
 
 def summary(sampler: str, simulated: Sequence[Simulation], ranked: Sequence[Ranks], seconds: float) -> Calibration:

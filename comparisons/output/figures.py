@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,7 @@ Drawings = Mapping[str, Callable[[], Any]]
 EM_COLOUR, MAP_COLOUR, POSTERIOR_COLOUR, DATA_COLOUR = "#c1272d", "#e08214", "#2166ac", "0.55"
 
 
-def write_figures(
-    folder: Path, drawings: Drawings, *, dpi: int, wanted: Callable[[], bool] | None = None
-) -> dict[str, str]:
+def write_figures(folder: Path, drawings: Drawings, *, dpi: int) -> dict[str, str]:
     """Draw each figure and write it, whole or not at all; return a sentence on each that was left out, by file name.
 
     Parameters
@@ -28,8 +25,6 @@ def write_figures(
         What returns a Matplotlib figure, by file name.
     dpi : int
         Dots per inch.
-    wanted : callable or None
-        Whether figures are still wanted in this folder; see :func:`comparisons.output.files.written_whole`.
     """
     import matplotlib.pyplot as plt
 
@@ -38,7 +33,8 @@ def write_figures(
     left_out = {}
     for name, draw in drawings.items():
         try:
-            with written_whole(folder, wanted=wanted) as partial:
+            (folder / name).unlink(missing_ok=True)  # an earlier run's
+            with written_whole(folder) as partial:
                 figure = draw()
                 try:
                     lend_letters(figure)
@@ -49,9 +45,6 @@ def write_figures(
         except Exception as error:  # whatever it is, the numbers must not be lost to it
             why = " ".join(str(error).split())
             left_out[name] = plain(f"{name} was left out: {type(error).__name__}: {why}")
-            if wanted is None or wanted():
-                with suppress(OSError):
-                    (folder / name).unlink()  # an earlier run's
     return left_out
 
 

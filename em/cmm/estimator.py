@@ -114,11 +114,6 @@ class CategoricalMixtureEM(ExponentialMixtureEM[CMMParameters]):
         reader.levels = self.levels_
         return reader
 
-    def _check_fitted(self) -> None:
-        if tuple(map(len, self.levels_)) != self.parameters_.levels:
-            raise ValueError(f"levels_ must have {self.parameters_.levels} labels, got {shown(self.levels_)}")
-        super()._check_fitted()
-
     def _check_model(self, n_features: int) -> None:
         super()._check_model(n_features)
         if isinstance(self.init, CMMParameters) and self.init.levels != self._steps.levels:

@@ -3,14 +3,12 @@
 The file says what it is, its version, a checksum of its content, and the content: the estimator's class, its settings
 and its fitted attributes. Floats are written with as many digits as give the very same float back. Only the classes of
 `estimators` and `values` are ever built, which are those of the families (:mod:`em.families`). The checksum finds
-damage; it is no signature of who wrote the file, so that the parts are held to each other as well
-(:mod:`em.saving.parts`).
+damage; it is no signature of who wrote the file.
 """
 
 import hashlib
 import json
 import os
-import reprlib
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn
@@ -22,8 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from em import families
 from em.identifiability import Identifiability
 from em.kmeans import KMeans
-from em.saving.parts import check_parts
-from em.saving.whole_files import regular_file, write_whole
+from em.saving.whole_files import is_there, write_whole
 from em.streams import StreamSettings
 from em.streams.state import Stream
 
@@ -68,8 +65,8 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
         If the estimator is not fitted, and no stream.
     ValueError
         If the estimator is of another class, or holds something that has no place in such a file; a ``RandomState`` as
-        ``random_state`` is one such thing. If its settings are no longer those of its fit. If there is something at
-        ``path`` that is no regular file.
+        ``random_state`` is one such thing. If there is something at ``path`` that is no regular
+        file.
     FileNotFoundError, PermissionError, OSError
         If the folder is missing, if it or the file must not be written to, or if the system refuses otherwise.
 
@@ -90,10 +87,6 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     everything = vars(estimator) | (estimator._packed() if hasattr(estimator, "_packed") else {})
     fitted = {key: value for key, value in everything.items() if key not in settings and key != "path_"}
     model = {"class": name, "settings": _encode_all(name, settings), "fitted": _encode_all(name, fitted)}
-    try:
-        check_parts(estimator)
-    except REFUSALS as error:
-        raise ValueError(f"estimator must be as its fit left it, or fitted again: {error}") from None
     document = {"format": FORMAT, "version": VERSION, "checksum": _checksum(model), "model": model}
     write_whole(path, json.dumps(document, allow_nan=False))
 
@@ -120,11 +113,11 @@ def load(path: str | os.PathLike[str]) -> Any:
     PermissionError, OSError
         If it may not be read, or the system refuses otherwise.
     ValueError
-        If the file is no such file, damaged, tampered with, of a newer format, or of an unknown class; if its parts do
-        not fit each other; if it is a device, a pipe or a socket.
+        If the file is no such file, damaged, of a newer format, or of an unknown class; if it is a device, a pipe or a
+        socket.
     """
     if not os.path.isdir(path):  # which the next line says by itself
-        regular_file(path)
+        is_there(path)
     text = Path(path).read_bytes()
     try:
         document = json.loads(text.decode("utf-8"), parse_constant=_refuse)
@@ -167,7 +160,6 @@ def _build(model: Any) -> BaseEstimator:
     if hasattr(estimator, "_unpack"):
         estimator._unpack()
     _check_begun(estimator)
-    check_parts(estimator)
     return estimator
 
 
@@ -213,17 +205,7 @@ def _encode_array(where: str, array: np.ndarray) -> dict[str, Any]:
 
 
 def _decode_all(values: dict[str, Any]) -> dict[str, Any]:
-    """Return values by name; one that `save` would have written in another way is refused."""
-    decoded = {}
-    for name, value in values.items():
-        try:
-            decoded[name] = _decode(value)
-            if _encode("an array", decoded[name]) != value:
-                given = reprlib.repr(value)
-                raise ValueError(f"a value or an array must be written as em.save writes it, got {given}")
-        except REFUSALS as error:
-            raise ValueError(f"{name}: {error if isinstance(error, ValueError) else repr(error)}") from None
-    return decoded
+    return {name: _decode(value) for name, value in values.items()}
 
 
 def _decode(value: Any) -> Any:

@@ -28,7 +28,7 @@ from em.engine.stages import Stages, State, stages_of_fit
 from em.samples import Samples
 from em.samples.distinct import digest
 from em.saving import REFUSALS, _decode, _encode
-from em.saving.whole_files import regular_file, write_whole
+from em.saving.whole_files import is_there, write_whole
 from models.parameters import Parameters
 from models.shown import shown
 from models.validation import Array
@@ -159,7 +159,7 @@ class _File:
     def __init__(self, path: PathOf, fit: dict[str, str], built: Callable[[Array], Any]) -> None:
         self.path, self.fit, self.built = path, fit, built
         self.result: Parameters | None = None
-        self.states: list[State] = [] if regular_file(path) is None else _read(path, fit)
+        self.states: list[State] = _read(path, fit) if is_there(path) else []
         self.written, self.seconds = -np.inf, 0.0
 
     def changed(self) -> None:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable
-from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from comparisons.comparison.report.plots import FIGURES, drawings_of
 from comparisons.comparison.spread import METHODS, summary
 from comparisons.output.console import tell, tell_left_out
 from comparisons.output.figures import write_figures
-from comparisons.output.files import ReplacedError, check_writable, is_in_place, versions, written_whole
+from comparisons.output.files import check_writable, versions, written_whole
 from models.labels import label
 
 STYLES = {"agree": "bold green", "disagree": "bold red"}
@@ -42,10 +41,7 @@ def save(comparison: Any, folder: str | Path) -> dict[str, str]:
     """Write ``posterior.nc`` and ``comparison.json``, figures and ``report.html``; each is complete or not there.
 
     Numbers come first, so that no figure can lose them. A figure that fails is left out. Files are written to a hidden
-    folder inside the target and moved when complete, so that a killed run leaves no half-written file; what it leaves
-    in its hidden folder is removed by the next run. Of two runs that write to one folder at once, the last to finish
-    its numbers wins: ``comparison.json`` and ``posterior.nc`` are both its own, and no figure of the other run appears
-    after them.
+    folder inside the target and moved when complete, so that a killed run leaves no half-written file.
 
     Returns
     -------
@@ -58,21 +54,14 @@ def save(comparison: Any, folder: str | Path) -> dict[str, str]:
         If the folder cannot be written to.
     """
     folder = check_writable(folder)
-    with ExitStack() as opened:
-        with written_whole(folder, last=JSON, stale=WRITTEN) as hidden:
-            _write_posterior(comparison.posterior, hidden / POSTERIOR)
-            text = json.dumps(as_json(comparison), indent=1, allow_nan=False)
-            (hidden / JSON).write_text(text + "\n", encoding="utf-8")
-            written = opened.enter_context((hidden / JSON).open("rb"))
-        drawings = {f"{name}.png": draw for name, draw in drawings_of(comparison).items()}
-
-        def wanted() -> bool:
-            return is_in_place(written, folder / JSON)
-
-        left_out = write_figures(folder, drawings, dpi=130, wanted=wanted)
-        with suppress(ReplacedError), written_whole(folder, wanted=wanted) as hidden:
-            write_report(comparison, hidden / REPORT, pictures=folder)
-        return left_out
+    with written_whole(folder, stale=WRITTEN) as hidden:
+        _write_posterior(comparison.posterior, hidden / POSTERIOR)
+        text = json.dumps(as_json(comparison), indent=1, allow_nan=False)
+        (hidden / JSON).write_text(text + "\n", encoding="utf-8")
+    drawings = {f"{name}.png": draw for name, draw in drawings_of(comparison).items()}
+    left_out = write_figures(folder, drawings, dpi=130)
+    write_report(comparison, folder / REPORT, pictures=folder)
+    return left_out
 
 
 def in_short(comparison: Any) -> str:
