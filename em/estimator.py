@@ -25,7 +25,7 @@ from em.process.blas import one_blas_thread
 from em.samples import Samples, samples_to_fit
 from em.starts import STARTS, are_labels, is_matrix
 from em.starts.restarts import Found
-from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning, NotIdentifiableWarning, is_told, tell
+from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning, NotIdentifiableWarning, tell
 from em.streams.partial_fit import StreamedMixture
 from models.parameters import Parameters
 from models.shown import shown
@@ -79,12 +79,9 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
     def _check_model(self, n_features: int) -> None:
         """Raise a ValueError unless prior and init are of this family and its settings, for D features."""
 
-    def _check_fitted(self) -> None:
-        """Raise a ValueError unless what a fit left is of the settings, as in a file that nobody touched."""
-        self._check_model(self.parameters_.n_features)
-
-    def _remedies(self, samples: Samples) -> str:
-        """Return in words what ends in a maximum on these samples, of which every restart collapsed."""
+    @property
+    def _remedy(self) -> str:
+        """What helps, in words, where every restart collapsed."""
         return "fewer components or a prior may help"
 
     @abstractmethod
@@ -168,7 +165,7 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
 
     def _fitted(self, found: Found[P], samples: Samples) -> Self:
         """Keep the best run, and say what is to be said about it."""
-        self._keep(found, samples)
+        self._keep(found)
         remarks = self._remarks(samples)
         if not self.identifiability_.identified:
             remarks.append(f"not identified: {self.identifiability_.sentence}")
@@ -209,7 +206,7 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
         """Fit the mixture and return the most probable label of each sample, of weight 0 too, shape (n,)."""
         return self.fit(X, sample_weight=sample_weight).predict(X)
 
-    def _keep(self, found: Found[P], samples: Samples) -> None:
+    def _keep(self, found: Found[P]) -> None:
         best, n_collapsed, n_starts, self.starts_ = found
         self._keep_parameters(best.parameters)
         self.log_likelihood_, self.objective_ = best.log_likelihood, best.objective
@@ -217,8 +214,7 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
         self.n_e_steps_, self.n_collapsed_, self.collapsed_ = best.n_e_steps, n_collapsed, best.collapsed
         if best.collapsed:
             self.status_ = f"no maximum: all {n_starts} restart(s) collapsed, this one {best.status}"
-            if is_told(NoMaximumWarning):
-                tell(f"{self.status_}; {self._remedies(samples)}", NoMaximumWarning)
+            tell(f"{self.status_}; {self._remedy}", NoMaximumWarning)
             return
         self.status_ = f"{best.status}; best of {n_starts} restart(s)"
         if n_collapsed:

@@ -35,14 +35,9 @@ class FewerClustersWarning(ConvergenceWarning):
 _unsaid: ContextVar[tuple[type[Warning], ...]] = ContextVar("_unsaid", default=())
 
 
-def is_told(category: type[Warning]) -> bool:
-    """Whether warnings of this kind are given here, so that it is worth to find out what to say."""
-    return not issubclass(category, _unsaid.get())
-
-
 def tell(message: str, category: type[Warning]) -> None:
     """Give a warning that points to the line outside of this package, unless `left_to_the_status` holds here."""
-    if is_told(category):
+    if not issubclass(category, _unsaid.get()):
         warnings.warn(message, category, skip_file_prefixes=(PACKAGE,), stacklevel=2)
 
 

@@ -138,9 +138,7 @@ def test_a_fit_that_did_not_converge_is_shown_and_never_chosen():
 
 
 def test_where_nothing_has_a_maximum_nothing_is_best():
-    with pytest.warns(
-        NoMaximumWarning, match="none of 1 fits has a maximum .* a maximum is found with .*n_components=1, or prior="
-    ):
+    with pytest.warns(NoMaximumWarning, match="none of 1 fits has a maximum .* pass prior="):
         selection = select(cloud_and_duplicates(), GaussianMixtureEM(n_init=2, random_state=0), [2])
     assert selection.best is None
     with pytest.raises(ValueError, match="none of 1 fits has a maximum to choose"):

@@ -27,10 +27,15 @@ def check_range(samples: Samples) -> None:
         )
 
 
-def constant_columns(samples: Samples, covariance_type: str) -> list[int]:
-    """Return the columns that give every component a variance of 0 in a direction that the structure has."""
-    constant = np.flatnonzero(samples.constant).tolist()
-    return constant if covariance_type != "spherical" or len(constant) == samples.X.shape[1] else []
+def refuse_constant_columns(samples: Samples, covariance_type: str, bounded: str) -> None:
+    """Raise a ValueError, with what helps, if every component has a variance of 0 in a direction of the structure."""
+    constant, D = np.flatnonzero(samples.constant), samples.X.shape[1]
+    if len(constant) == D or (len(constant) and covariance_type != "spherical"):
+        raise ValueError(
+            f"X must not have constant columns for maximum likelihood, got constant column(s) "
+            f"{listed(constant, samples.names)}: their variance would be 0. What helps here: "
+            f"{'drop them, or ' * (len(constant) < D)}pass {bounded}"
+        )
 
 
 def flatness(covariance: Array) -> float:

@@ -10,20 +10,19 @@ import numpy as np
 from em.engine.problem import Arrays, Collapse, Problem, log_prior_size
 from em.estimator import MixtureEM
 from em.gmm import log_joint
-from em.gmm.collapse import check_range, constant_columns
+from em.gmm.collapse import check_range, refuse_constant_columns
 from em.gmm.coverage import identify
 from em.gmm.far import FARTHEST, far_responsibilities
 from em.gmm.information import information_of, observed_information, whitened
 from em.gmm.missing import conditional_means, holed_blocks
 from em.gmm.problem import EStep, MStep, components_alike, e_step, e_step_at, first_step, joint_e_step
-from em.gmm.remedies import refuse_constant_columns, remedies
 from em.gmm.statistics import GaussianStatistics
 from em.gmm.units import moved, rounder, standard_samples, units_of
 from em.samples import Samples
 from em.starts.restarts import Found
 from em.uncertainty.entries import Entries, entries_of
 from em.uncertainty.louis import Information
-from models.gmm import GMMParameters, simulate
+from models.gmm import GMMIndependentPrior, GMMParameters, simulate
 from models.gmm.prior import GaussianPrior
 from models.gmm.structures import check_covariance_type, cholesky_factors, covariances_shape
 from models.validation import Array
@@ -132,12 +131,6 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
             self.prior.check_fits(self.n_components, n_features, kind)
             self.prior.check_mode()
 
-    def _check_fitted(self) -> None:
-        kind = self.parameters_.covariance_type
-        if self.covariance_type != kind:
-            raise ValueError(f"covariance_type must be {kind!r} as the parameters say, got {self.covariance_type!r}")
-        super()._check_fitted()
-
     def _check_data(self, samples: Samples) -> None:
         kind, D = self.covariance_type, samples.X.shape[1]
         self._check_model(D)
@@ -145,10 +138,19 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         if "covariances" in (self.frozen or {}):
             cholesky_factors(kind, self._frozen(D)["covariances"])
         elif self._may_collapse and "means" not in (self.frozen or {}):
-            refuse_constant_columns(self, samples, constant_columns(samples, kind))
+            refuse_constant_columns(samples, kind, self._bounded)
 
-    def _remedies(self, samples: Samples) -> str:
-        return remedies(self, samples)
+    @property
+    def _remedy(self) -> str:
+        return f"pass {self._bounded}; fewer components or a simpler covariance_type may help too"
+
+    @property
+    def _bounded(self) -> str:
+        """A prior under which no variance goes to 0, as Python."""
+        K, kind = self.n_components, self.covariance_type
+        if isinstance(self.prior, GMMIndependentPrior):
+            return f'prior=GMMIndependentPrior.weakly_informative(X, {K}, {kind!r}, scales="inverse-gamma")'
+        return f"prior=GMMPrior.weakly_informative(X, {K}, {kind!r})"
 
     @property
     def _may_collapse(self) -> bool:

@@ -126,7 +126,7 @@ def select(
     candidates = tuple(_candidate(settings, *fits[i]) for i, settings in enumerate(combinations))
     selection = Selection(candidates, criterion)
     if selection.best is None:
-        tell(f"{nothing_to_choose(candidates)}; {_advice(candidates, X, sample_weight)}", NoMaximumWarning)
+        tell(f"{nothing_to_choose(candidates)}; {_advice(candidates)}", NoMaximumWarning)
     return selection
 
 
@@ -185,9 +185,9 @@ def _candidate(
     return Candidate(settings, estimator, estimator.log_likelihood_, n_free_parameters, **criteria, seconds=seconds)
 
 
-def _advice(candidates: tuple[Candidate, ...], X: ArrayLike, sample_weight: ArrayLike | None) -> str:
-    """Return what would help the candidate of fewest components: what was tried, or a larger max_iter."""
+def _advice(candidates: tuple[Candidate, ...]) -> str:
+    """Return what would help the candidate of fewest components: a prior, or a larger max_iter."""
     simplest = min(candidates, key=n_components_of).estimator
     if simplest.collapsed_:
-        return simplest._remedies(simplest._samples(X, sample_weight))
+        return simplest._remedy
     return f"n_components={simplest.n_components} was still gaining: raise max_iter={simplest.max_iter}"
