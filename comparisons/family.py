@@ -142,10 +142,6 @@ class Family(ABC):
         """Whether the posterior of the parameters, given labels and data with or without missing cells, is closed."""
         return prior.conjugate and (self.conjugate_with_missing or not missing)
 
-    def pull(self, prior: Any, X: Array) -> Array:
-        """Return by how many variances of X (D,) the prior adds to a component's mean square, if it is far from X."""
-        return np.zeros(X.shape[1])
-
     def caution(self, X: Array, prior: Any, n_components: int, names: Sequence[str] | None = None) -> str:
         """Return what to beware of in a posterior of these data under this prior, or nothing."""
         return ""

@@ -15,7 +15,7 @@ from comparisons.bmm import BMM
 from comparisons.comparison import prepare
 from comparisons.comparison.checks import Check
 from comparisons.comparison.command import application, exit_code
-from comparisons.comparison.density_checks import Densities
+from comparisons.comparison.density_checks import Densities, rounding_of_prior
 from comparisons.comparison.draws import draw
 from comparisons.comparison.find_map import find_map_checks, is_lesser
 from comparisons.comparison.fits import fit
@@ -314,3 +314,10 @@ def test_columns_never_seen_together_are_not_identified_and_their_ridge_is_drawn
     found.mle.identifiability_ = replace(said, free_direction={names[1]: 1.0})
     left, _ = plots.ridge_figure(found).axes
     assert (left.get_xlabel(), left.get_ylabel()) == (names[1], "density")
+
+
+def test_the_rounding_of_a_prior_is_that_of_its_log_gamma_functions():
+    X = np.random.default_rng(4).integers(2, size=(50, 4))
+    problem = prepare(X, "bmm", 2, BMMPrior(2.0, 1e10, 1e10))
+    assert 1e-5 < rounding_of_prior(problem) < 1e-2
+    assert rounding_of_prior(replace(problem, prior=BMMPrior())) < 1e-14

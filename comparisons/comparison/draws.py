@@ -11,7 +11,6 @@ from comparisons.alignment import align, order_of
 from comparisons.alignment.component_draws import with_labels
 from comparisons.comparison.density_checks import Densities
 from comparisons.comparison.estimates import stack
-from comparisons.comparison.extremes import refused_by_name
 from comparisons.comparison.fits import Fits, fit_map
 from comparisons.comparison.problem import Problem
 from comparisons.family import Point
@@ -67,8 +66,7 @@ def draw(fits: Fits, densities: Densities, advance_to: Callable[[int], None]) ->
     from comparisons.posterior import Interrupted
 
     try:
-        with refused_by_name(fits):
-            tree = sampled(fits, densities.marginal, fits.map.parameters_, advance_to, densities.unconstrained)
+        tree = sampled(fits, densities.marginal, fits.map.parameters_, advance_to, densities.unconstrained)
     except Interrupted as interrupt:
         if interrupt.draws is not None:
             interrupt.draws = aligned(fits, densities, interrupt.draws).posterior
@@ -81,9 +79,8 @@ def sampled_from_map(problem: Problem, advance_to: Callable[[int], None]) -> xr.
     """Return NUTS's draws as they come, from chains that start at MAP-EM, of a problem that was not fitted before."""
     with left_to_the_status():
         mode = fit_map(problem, random_state=problem.settings.random_state).parameters_
-    with refused_by_name(problem):
-        model = problem.family.build_marginal_model(problem.X, problem.n_components, problem.prior)
-        return sampled(problem, model, mode, advance_to)
+    model = problem.family.build_marginal_model(problem.X, problem.n_components, problem.prior)
+    return sampled(problem, model, mode, advance_to)
 
 
 def sampled(
@@ -97,7 +94,7 @@ def sampled(
 
     settings, starts = problem.settings, chain_starts(problem, mode)
     sizes = {name: getattr(settings, name) for name in ("draws", "tune", "chains", "target_accept")}
-    known = {"seed": settings.random_state, "progress": advance_to, "resolved": True, "density": density}
+    known = {"seed": settings.random_state, "progress": advance_to, "density": density}
     return sample(model, starts, **sizes, **known)
 
 

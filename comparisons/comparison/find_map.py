@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from comparisons.comparison.checks import Check, check, in_sd
-from comparisons.comparison.density_checks import Densities
+from comparisons.comparison.density_checks import Densities, rounding_of_prior
 from comparisons.comparison.draws import Draws
 from comparisons.comparison.estimates import distinct_entries
-from comparisons.comparison.extremes import rounding_of_prior
 from comparisons.comparison.fits import Fits
 from comparisons.family import PRECISE, Family, Point
 from em.status import left_to_the_status

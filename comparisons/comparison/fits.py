@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.comparison.extremes import check_mode, check_prior, refused_by_name
 from comparisons.comparison.problem import Problem
 from comparisons.family import PRECISE
 from em import NoMaximumWarning, NotIdentifiableWarning
@@ -14,6 +13,10 @@ from em.status import left_to_the_status
 
 PLAIN = 1000  # iterations of EM that tell its rate
 CLEAR = 1e-9  # share of the log-likelihood from which on a gain is no rounding
+
+
+class NoModeError(ValueError):
+    """Under the prior every restart of MAP-EM collapsed on these data, which only the fit can tell."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,8 +84,7 @@ def fit(problem: Problem) -> Fits:
     """Fit by EM: maximum likelihood, and MAP, next to it where that is a maximum too."""
     settings = {"random_state": problem.settings.random_state, **PRECISE}
     with left_to_the_status(NoMaximumWarning, NotIdentifiableWarning):  # these two are verdicts here
-        with refused_by_name(problem):
-            mle = problem.estimator(n_init=problem.settings.n_init, **settings).fit(problem.named_samples)
+        mle = problem.estimator(n_init=problem.settings.n_init, **settings).fit(problem.named_samples)
         mode = fit_map(problem, near=None if mle.collapsed_ else mle.parameters_, **settings)
     return Fits(**vars(problem), mle=mle, map=mode)
 
@@ -92,18 +94,16 @@ def fit_map(problem: Problem, near: Any = None, **settings: Any) -> Any:
 
     Raises
     ------
-    UnfitPriorError
-        If float64 cannot hold what the prior asks for, or every restart collapsed (a NoModeError).
+    NoModeError
+        If every restart collapsed.
     """
-    with refused_by_name(problem) as noted:
-        check_prior(problem)
-        mode = problem.estimator(prior=problem.prior, n_init=problem.settings.n_init, **settings).fit(
-            problem.named_samples
-        )
-        if near is not None:  # the MAP next to the MLE may be better than the restarts' best
-            nearby = problem.estimator(prior=problem.prior, init=near, **settings).fit(problem.named_samples)
-            better = nearby.objective_ >= mode.objective_ - 1e-9 * abs(mode.objective_)
-            if mode.collapsed_ or (better and not nearby.collapsed_):
-                mode = nearby
-        check_mode(problem, mode, noted)
+    settings |= {"prior": problem.prior}
+    mode = problem.estimator(n_init=problem.settings.n_init, **settings).fit(problem.named_samples)
+    if near is not None:  # the MAP next to the MLE may be better than the restarts' best
+        nearby = problem.estimator(init=near, **settings).fit(problem.named_samples)
+        better = nearby.objective_ >= mode.objective_ - 1e-9 * abs(mode.objective_)
+        if mode.collapsed_ or (better and not nearby.collapsed_):
+            mode = nearby
+    if mode.collapsed_:
+        raise NoModeError(f"prior must keep variances from 0 on these data, as inverse gammas do: {mode.status_}")
     return mode

@@ -14,7 +14,6 @@ from comparisons.comparison.checks import Check
 from comparisons.comparison.density_checks import STATIONARY, Densities, density_checks
 from comparisons.comparison.draws import Draws, draw
 from comparisons.comparison.estimates import estimates_of
-from comparisons.comparison.extremes import check_agreement, refused_by_name
 from comparisons.comparison.find_map import find_map_checks
 from comparisons.comparison.fits import Fits, fit
 from comparisons.comparison.posterior_checks import BEATEN, averaged_responsibilities, posterior_checks
@@ -79,11 +78,8 @@ def compare(
         If an argument is not legal; nothing has been computed or written then.
     TypeError
         If an argument is neither a setting nor an option of a family.
-    UnfitPriorError
-        A ValueError before any draw: the posterior of these data under this prior cannot be computed in float64. The
-        message names the number of the prior that is extreme, or the scale of X.
     NoModeError
-        An UnfitPriorError: every restart of MAP-EM collapsed, as it may under half-normal scales on repeated rows.
+        A ValueError: every restart of MAP-EM collapsed, as it may under half-normal scales on repeated rows.
     TooLongError
         A TimeoutError: there are more than 1,500 parameters, or the first draws say that all would take longer than
         ``minutes``. The message says what a smaller structure has.
@@ -130,10 +126,8 @@ def run(problem: Problem, progress: Progress | None = None) -> Comparison:
             from comparisons.posterior.densities import without_c_compiler
         with without_c_compiler():
             with progress.step("PyMC's densities"):
-                with refused_by_name(fits):
-                    densities = Densities(fits)
-                    checks = density_checks(fits, densities)
-                check_agreement(fits, checks)
+                densities = Densities(fits)
+                checks = density_checks(fits, densities)
             with progress.step("NUTS", total=settings.chains * (settings.draws + settings.tune)):
                 pace = Pace(fits, progress, time_left(fits, perf_counter() - began))
                 draws = draw(fits, densities, pace.advance_to)

@@ -56,13 +56,6 @@ class GMM(Family):
         return "concentration", "degrees_of_freedom", "variance_shape", "correlation_shape"
 
     @override
-    def pull(self, prior: Any, X: Array) -> Array:
-        """Return min(κ0, 1) (m0 - x̄)² / v, v the variances of X; κ0 is v / s² under an independent prior."""
-        variances = np.nanvar(X, axis=0)
-        kappa = _pseudo_samples(prior, variances)
-        return np.asarray(np.minimum(kappa, 1.0) * (prior.mean - np.nanmean(X, axis=0)) ** 2 / variances)
-
-    @override
     def caution(self, X: Array, prior: Any, n_components: int, names: Sequence[str] | None = None) -> str:
         if prior.conjugate or not (why := prior.why_improper(X, n_components, names)):
             return ""

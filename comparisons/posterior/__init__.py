@@ -19,8 +19,6 @@ from models.validation import Array, count_at_least, count_at_least_one, number_
 
 FIND_MAP_FTOL = 1e-15
 TARGET_ACCEPT = 0.8
-LEAST_NUMBERS = 1000  # of float64, in a standard deviation
-MOST_ROUNDING = 0.01  # nats
 
 
 def find_map(model: Any, start: Point) -> Point:
@@ -54,7 +52,6 @@ def sample(
     seed: int,
     target_accept: float = TARGET_ACCEPT,
     progress: Callable[[int], None] | None = None,
-    resolved: bool = False,
     density: UnconstrainedDensity | None = None,
 ) -> xr.DataTree:
     """Draw from the posterior of a marginal model by NUTS (nutpie, JAX).
@@ -84,9 +81,6 @@ def sample(
     progress : callable or None
         Called with the number of draws done so far, warm-up included, in all chains together. What it raises ends the
         chains, and is raised.
-    resolved : bool, default False
-        Whether to refuse, before any draw, a density that float64 does not resolve about the starts: one that is not
-        finite, or changes by rounding where it should not change, or is so narrow that all draws would be one number.
     density : UnconstrainedDensity or None
         That of the model with its Jacobian, where it was compiled before.
 
@@ -94,7 +88,7 @@ def sample(
     ------
     ValueError
         If a number is out of range, there are neither one start nor as many as chains, or one lies on the edge, such as
-        probs of 0 or 1; with ``resolved``, if the density is not.
+        probs of 0 or 1.
     RuntimeError
         If the density is not finite where chains start.
     Interrupted
@@ -108,7 +102,7 @@ def sample(
     if len(points) not in (1, chains):
         raise ValueError(f"starts must be one point or {chains}, one for each chain, got {len(points)}")
     density = UnconstrainedDensity(model, jacobian=True) if density is None else density
-    scales = [_scale(density, point, resolved) for point in points] * (chains // len(points))
+    scales = [_scale(density, point) for point in points] * (chains // len(points))
     seeds = np.random.SeedSequence(seed).generate_state(chains).tolist()
     settings = {"draws": draws, "tune": tune, "target_accept": target_accept}
     drawn, interrupted = _run(density, scales, seeds, settings, progress)
@@ -161,36 +155,15 @@ def sample_chain(
     return density.constrain(u), stats
 
 
-def _scale(density: UnconstrainedDensity, start: Point, resolved: bool = False) -> tuple[Array, Array]:
-    """Return the start û of a chain, shape (p,), and the scale R of its v, shape (p, p).
-
-    With ``resolved``, float64 must resolve the density about û, along each of its coordinates: over a step h that is
-    far below a standard deviation log p changes by h ∂ log p; what differs from it is rounding.
-    """
+def _scale(density: UnconstrainedDensity, start: Point) -> tuple[Array, Array]:
+    """Return the start û of a chain, shape (p,), and the scale R of its v, shape (p, p)."""
     with np.errstate(divide="ignore"):
         origin = density.unconstrain(start)
     if not np.isfinite(origin).all():
         parts = zip(density.names, density.split(origin), strict=True)
         edges = " and ".join(name for name, part in parts if not np.isfinite(part).all())
         raise ValueError(f"starts must lie inside the parameter space, got {edges} on its edge: move them in")
-    information = density.information(origin)
-    if not resolved:
-        return origin, _inverse_root(information)
-    value, gradient = density.value_and_gradient(origin)
-    if not (np.isfinite(value) and np.isfinite(gradient).all() and np.isfinite(information).all()):
-        raise ValueError("the log density or its gradient is not finite where chains start")
-    if not information.any():
-        raise ValueError("the log density does not curve where chains start, as far as float64 can tell")
-    root = _inverse_root(information)
-    sd = np.linalg.norm(root, axis=1)
-    if not (sd > LEAST_NUMBERS * np.spacing(np.abs(origin))).all():
-        raise ValueError("the posterior is so narrow where chains start that float64 has no numbers for its draws")
-    steps = np.diag(np.minimum(1e-3 * sd, 1e-9 * np.maximum(1.0, np.abs(origin))))
-    changes = np.array([density.value_and_gradient(origin + step)[0] - value for step in steps])
-    rounding = np.abs(changes - np.diag(steps) * gradient).max()
-    if not rounding <= MOST_ROUNDING:
-        raise ValueError(f"the log density where chains start, {value:.3g} nats, is rounded by {rounding:.2g} nats")
-    return origin, root
+    return origin, _inverse_root(density.information(origin))
 
 
 def _run(
