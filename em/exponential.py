@@ -21,7 +21,7 @@ from em.steps.passes import exponential_expect
 from em.steps.problem import MStep
 from em.steps.rows import Rows, Statistics, Sums
 from em.uncertainty.entries import Entries, entries_of
-from em.uncertainty.independent import complete_data, log_prior_slopes, observed_information, whitened
+from em.uncertainty.independent import complete_data, log_prior_slopes, whitened
 from em.uncertainty.louis import Information, LabelledSums, labelled_sums, louis
 from models.parameters import Parameters
 from models.validation import Array, count_at_least_one, real_numbers
@@ -260,14 +260,6 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
     def _simulate(self, n_samples: int, random_state: Any) -> tuple[Array, np.ndarray]:
         shape = (count_at_least_one("n_samples", n_samples), self.parameters_.n_features)
         return self._steps.simulate(self.parameters_, n_samples, self._size_for(shape), random_state)
-
-    def _information(self, X: Array, sample_weight: Array, rows: np.ndarray) -> Information:
-        size = self._size_for((len(rows), X.shape[1]))
-        size = np.asarray(size)[rows] if np.ndim(size) == 2 else size
-        found = self._steps.rows(X, size)
-        return observed_information(
-            self._steps, found, self.parameters_, self.prior, sample_weight, self.frozen or (), self._labels
-        )
 
     def _information_of(self, samples: Samples) -> Information:
         entries, steps = self._entries(samples.total), self._steps

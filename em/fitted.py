@@ -32,7 +32,6 @@ from models.validation import Array, count_at_least_one, number_between, random_
 class FittedMixture[P: Parameters](Predictions, ABC):
     """The methods of a fitted mixture, from its ``parameters_``; a family adds its densities."""
 
-    _farthest = -np.inf  # log density from which on densities tell nothing of the component
     _parameters_type: type[P]
     n_free_parameters_: int
     parameters_: P
@@ -56,12 +55,8 @@ class FittedMixture[P: Parameters](Predictions, ABC):
         """Return E[x_i | observed cells of x_i] (n, D), given p(z_i | observed cells of x_i)."""
 
     @abstractmethod
-    def _information(self, X: Array, sample_weight: Array, rows: np.ndarray) -> Information:
-        """Return the observed information at the estimate, of the rows of the user's X that take part."""
-
-    @abstractmethod
     def _information_of(self, samples: Samples) -> Information:
-        """Return the same of samples, which may be chunks."""
+        """Return the observed information at the estimate, of samples in memory or in chunks."""
 
     # What a user asks -----------------------------------------------------------------------------------------------
 
@@ -74,13 +69,7 @@ class FittedMixture[P: Parameters](Predictions, ABC):
             responsibilities[rows], log_prob[rows] = normalise(log_joint(rows))
 
         each_block(n, put)
-        if (far := log_prob <= self._farthest).any():
-            responsibilities[far] = self._far_responsibilities(X[far])
         return responsibilities, log_prob
-
-    def _far_responsibilities(self, X: Array) -> Array:
-        """Return p(z_i = k | x_i) of samples whose log density is at most ``_farthest``."""
-        return np.full((X.shape[0], self.n_components), 1 / self.n_components)
 
     def impute(self, X: ArrayLike) -> Any:
         """Return X (n, D) with each missing cell replaced by its conditional mean given the row's observed cells.
@@ -268,7 +257,7 @@ class FittedMixture[P: Parameters](Predictions, ABC):
         matrix = samples_to_use(self, X, missing=True)
         w = frequencies(sample_weight, matrix.shape[0])
         counted = (w > 0) & has_observed(matrix)  # what takes part in a fit
-        return self._information(matrix[counted], w[counted], counted)
+        return self._information_of(Samples(matrix[counted], w[counted], counted, len(counted)))
 
     @property
     def _approximation(self) -> str:

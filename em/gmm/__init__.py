@@ -15,7 +15,6 @@ from scipy.linalg.lapack import dtrtri
 from em.bound import check_parameters, check_responsibilities, normalise
 from em.engine.problem import Collapse
 from em.gmm.conditional_modes import conditional_modes
-from em.gmm.far import far_responsibilities
 from em.gmm.statistics import SQUARES, GaussianStatistics, sufficient_statistics
 from em.samples import weighted
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
@@ -29,7 +28,10 @@ def component_log_prob(X: ArrayLike, parameters: GMMParameters) -> Array:
     It is -inf where that fits no float. Where cells are missing (NaN) it is the density of the observed ones,
     Normal(x_o | μ_o, Σ_oo).
     """
-    X = _samples(X, parameters)
+    check_parameters(parameters, GMMParameters)
+    X = data_matrix(X, missing=True)
+    if X.shape[1] != parameters.n_features:
+        raise ValueError(f"X must have {parameters.n_features} columns like the means, got {X.shape[1]}")
     if np.isnan(X).any():
         return _log_prob_of_observed(X, parameters)
     log_prob = np.empty((len(X), parameters.n_components))
@@ -93,8 +95,6 @@ def e_step(X: ArrayLike, parameters: GMMParameters) -> tuple[Array, float]:
     array([[0.5, 0.5]])
     """
     responsibilities, log_prob = normalise(log_joint(X, parameters))
-    if (far := log_prob == -np.inf).any():
-        responsibilities[far] = far_responsibilities(_samples(X, parameters)[far], parameters)
     return responsibilities, float(log_prob.sum())
 
 
@@ -246,11 +246,3 @@ def why_singular(covariances: Array, covariance_type: str) -> str:
     else:
         sizes = covariances.reshape(len(covariances), -1).min(axis=1)
     return f"component {int(np.argmin(sizes))} fell onto a point or a plane: its covariance is singular"
-
-
-def _samples(X: ArrayLike, parameters: GMMParameters) -> Array:
-    check_parameters(parameters, GMMParameters)
-    X = data_matrix(X, missing=True)
-    if X.shape[1] != parameters.n_features:
-        raise ValueError(f"X must have {parameters.n_features} columns like the means, got {X.shape[1]}")
-    return X

@@ -12,8 +12,7 @@ from em.estimator import MixtureEM
 from em.gmm import log_joint
 from em.gmm.collapse import check_range, refuse_constant_columns
 from em.gmm.coverage import identify
-from em.gmm.far import FARTHEST, far_responsibilities
-from em.gmm.information import information_of, observed_information, whitened
+from em.gmm.information import information_of, whitened
 from em.gmm.missing import conditional_means, holed_blocks
 from em.gmm.problem import EStep, MStep, components_alike, e_step, e_step_at, first_step, joint_e_step
 from em.gmm.statistics import GaussianStatistics
@@ -111,7 +110,6 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
     covariance_type: str = "full"
 
     _parameters_type = GMMParameters
-    _farthest = FARTHEST
     _fixed = ("centers",)
 
     @property
@@ -280,14 +278,6 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
             given = conditional_means(block, self.parameters_)
             means[block.rows] = np.einsum("nk,nkd->nd", responsibilities[block.rows], given)
         return means
-
-    def _far_responsibilities(self, X: Array) -> Array:
-        return far_responsibilities(X, self.parameters_)
-
-    def _information(self, X: Array, sample_weight: Array, rows: np.ndarray) -> Information:
-        return observed_information(
-            X, self.parameters_, self.prior, sample_weight, self.frozen or (), labels=self._labels
-        )
 
     def _information_of(self, samples: Samples) -> Information:
         return information_of(samples, self.parameters_, self.prior, self.frozen or (), self._labels)

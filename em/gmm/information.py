@@ -23,7 +23,6 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from em.engine import EPS
 from em.gmm import log_joint, missing_patterns
@@ -37,62 +36,13 @@ from em.uncertainty.louis import (
     LabelledSums,
     Slopes,
     dirichlet_slopes,
-    frequencies,
     labelled_sums,
     louis,
     row_blocks,
 )
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
 from models.parameters import NO_LABELS, Labels
-from models.validation import Array, data_matrix
-
-
-def observed_information(
-    X: ArrayLike,
-    parameters: GMMParameters,
-    prior: GMMPrior | GMMIndependentPrior | None = None,
-    sample_weight: ArrayLike | None = None,
-    frozen: Collection[str] = (),
-    labels: Labels = NO_LABELS,
-) -> Information:
-    """Return minus the Hessian of log-likelihood plus log prior, and the covariance of the estimate.
-
-    Parameters
-    ----------
-    X : array_like, shape (n, D)
-        Samples; NaN where missing at random.
-    parameters : GMMParameters
-        The estimate.
-    prior : GMMPrior, GMMIndependentPrior or None, default None
-        ``None`` is maximum likelihood.
-    sample_weight : array_like, shape (n,), or None
-        How often each row counts.
-    frozen : collection of str, default ()
-        Arrays, "weights", "means" or "covariances", that were held fixed.
-    labels : mapping of str to sequence of str
-        What names of entries call features.
-
-    Raises
-    ------
-    ValueError
-        If an argument is not legal.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from em.gmm.information import observed_information
-    >>> from models.gmm import GMMParameters
-    >>> X = np.repeat([[-1.0], [1.0]], 50, axis=0)
-    >>> observed_information(X, GMMParameters([1.0], [[0.0]], [[[1.0]]])).standard_errors.round(3)
-    array([  nan, 0.1  , 0.141])
-    """
-    X = data_matrix(X, missing=True)
-    w = frequencies(sample_weight, len(X))
-    if X.shape[1] != parameters.n_features:
-        raise ValueError(f"X must have {parameters.n_features} columns like the means, got {X.shape[1]}")
-    if prior is not None:
-        prior.check_fits(parameters.n_components, parameters.n_features, parameters.covariance_type)
-    return information_of(Samples(X, w, np.arange(len(X)), len(X)), parameters, prior, frozen, labels)
+from models.validation import Array
 
 
 def information_of(
@@ -102,7 +52,21 @@ def information_of(
     frozen: Collection[str] = (),
     labels: Labels = NO_LABELS,
 ) -> Information:
-    """Return the same of samples, which may be chunks; it is computed in the units of the data's own spread."""
+    """Return minus the Hessian of log-likelihood plus log prior, and the covariance of the estimate.
+
+    It is computed in the units of the data's own spread, of samples in memory or in chunks.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from em.gmm.information import information_of
+    >>> from em.samples import Samples
+    >>> from models.gmm import GMMParameters
+    >>> X = np.repeat([[-1.0], [1.0]], 50, axis=0)
+    >>> samples = Samples(X, None, np.arange(100), 100)
+    >>> information_of(samples, GMMParameters([1.0], [[0.0]], [[[1.0]]])).standard_errors.round(3)
+    array([  nan, 0.1  , 0.141])
+    """
     units = units_of(samples, parameters.covariance_type, prior)
     standard = units.parameters(parameters)
     there = entries_of(standard, samples.total, frozen, labels)

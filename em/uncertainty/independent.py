@@ -8,7 +8,7 @@ With z_i = k known, log p(x_i | z_i = k) = Σ_j T_j(x_i) · η_j(θ_k) + const (
 and all others 0, and so has the conjugate prior, with χ_j in the place of T_j. A missing cell has T_j = 0.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -18,74 +18,18 @@ from scipy.sparse import issparse
 from em.engine import EPS
 from em.steps import Steps
 from em.steps.rows import Rows, Shifted
-from em.uncertainty.entries import Entries, entries_of
+from em.uncertainty.entries import Entries
 from em.uncertainty.louis import (
     Block,
     Component,
-    Information,
     Slopes,
     dirichlet_slopes,
-    labelled_sums,
-    louis,
     row_blocks,
 )
-from models.parameters import NO_LABELS, Labels, Parameters
+from models.parameters import Parameters
 from models.validation import Array
 
 INTERIOR = 1e-8
-
-
-def observed_information(
-    steps: Steps[Any],
-    rows: Rows,
-    parameters: Parameters,
-    prior: Any = None,
-    sample_weight: Array | None = None,
-    frozen: Collection[str] = (),
-    labels: Labels = NO_LABELS,
-) -> Information:
-    """Return minus the Hessian of log-likelihood plus log prior, and the covariance of the estimate.
-
-    Parameters
-    ----------
-    steps : Steps
-        The family's formulas.
-    rows : Rows
-        Samples, as the family checked them. Sparse ones are made dense block by block.
-    parameters : Parameters
-        The estimate.
-    prior : MixturePrior or None, default None
-        ``None`` is maximum likelihood.
-    sample_weight : ndarray, shape (n,), or None
-        How often each row counts.
-    frozen : collection of str, default ()
-        Arrays that were held fixed.
-    labels : mapping of str to sequence of str
-        What names of entries call features.
-
-    Raises
-    ------
-    ValueError
-        If X, the parameters and the prior do not fit.
-
-    Examples
-    --------
-    >>> from em.bmm import BINOMIAL
-    >>> from em.uncertainty.independent import observed_information
-    >>> from models.bmm import BMMParameters
-    >>> rows = BINOMIAL.rows([[1]] * 36 + [[0]] * 64)
-    >>> observed_information(BINOMIAL, rows, BMMParameters([1.0], [[0.36]])).standard_errors.round(3)
-    array([  nan, 0.048])
-    """
-    w = np.ones(len(rows)) if sample_weight is None else sample_weight
-    if rows.X.shape[1] != parameters.n_features:
-        name = parameters.quantities[1].name
-        raise ValueError(f"X must have {parameters.n_features} columns like the {name}, got {rows.X.shape[1]}")
-    entries = entries_of(parameters, w.sum(), frozen, labels)
-    if prior is not None:
-        steps.check_prior(prior, parameters.n_components, parameters.n_features)
-    slopes = None if prior is None else log_prior_slopes(steps, parameters, prior, entries)
-    return louis(entries, labelled_sums(entries, complete_data(steps, rows, parameters, w)), slopes)
 
 
 def complete_data(steps: Steps[Any], rows: Rows, parameters: Parameters, sample_weight: Array) -> Iterator[Block]:
