@@ -255,11 +255,6 @@ class Family(ABC):
         """Return what tables, figures and draws call the places of a dim, such as "feature", by dim."""
         return labels_of_features(feature_names)
 
-    def entries(self, name: str, values: Array) -> list[tuple[int, ...]]:
-        """Return the indices of the distinct entries of a declared quantity."""
-        (quantity,) = (quantity for quantity in self.quantities if quantity.name == name)
-        return quantity.support.places(values.shape)
-
 
 def as_declared(quantity: Quantity, draws: Array) -> Array:
     """Return draws (S, ...) of a declared array in its support; of a single feature they may lack its axis."""
