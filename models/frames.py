@@ -164,7 +164,7 @@ def _numeric(name: str, values: Any, column: str = "") -> np.ndarray:
     if isinstance(values, str | PathLike) or type(values).__module__ == "pyarrow._dataset":
         hint = f": em.open_parquet({name}) gives the rows of Parquet files and pyarrow datasets"
     if column and array.size:
-        given, hint = str(array.flat[0]), f" in {column}: {_advice(array, column)}{hint}"
+        given, hint = str(array.flat[0]), f" in {column}: drop {column}, or encode it as numbers{hint}"
     raise ValueError(f"{name} must hold numbers, got {given} of dtype {array.dtype}{hint}")
 
 
@@ -207,24 +207,12 @@ def _refuse(name: str, array: np.ndarray, column: str) -> NoReturn:
     columns = array.reshape(len(array), -1).T
     cells = ((d, row, value) for d, own in enumerate(columns) for row, value in enumerate(own))
     d, row, value = next(cell for cell in cells if not _is_legal(cell[2]))
-    if not column and array.ndim == 2:
-        column = f"column {d}"
-    where, advice = (f" in {column}", f"; {_advice(columns[d], column)}") if column else ("", "")
+    column = f"column {d}" if array.ndim == 2 and not column else column
+    where, advice = (f" in {column}", f"; drop {column}, or encode it as numbers") if column else ("", "")
     raise NotNumbersError(
         f"{name} must hold numbers, got {shown(value)} of type {type(value).__name__}{where}: an argument must be "
         f"neither a string nor another object, but a number; the first is in row {row}{advice}"
     )
-
-
-def _advice(column: np.ndarray, named: str) -> str:
-    """Return what to do about a column with values that are no numbers."""
-    texts = {value for value in column.tolist() if isinstance(value, str)}
-    if texts and all(map(_is_number, texts)):
-        return f"convert {named}, which holds numbers as text, to numbers"
-    others = any(not isinstance(value, str) and not is_missing(value) for value in column.tolist())
-    if len(texts) == 2 and not others:
-        return f"encode the two values of {named}, {' and '.join(map(shown, sorted(texts)))}, as 0 and 1"
-    return f"drop {named}, or encode it as numbers"
 
 
 def _is_legal(value: Any) -> bool:
@@ -234,11 +222,3 @@ def _is_legal(value: Any) -> bool:
 def is_missing(value: Any) -> bool:
     """Whether a Python object stands for a missing value."""
     return type(value).__name__ in MISSING or (isinstance(value, float) and isnan(value))
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -20,7 +20,7 @@ BAD_MATRICES = [
     (np.zeros((2, 0)), "X must have at least one row and one column"),
     ([[1.0, np.inf]], "X must be finite"),
     ([["a", "b"]], "X must hold numbers"),
-    ([["1", "0"]], "X must hold numbers, got '1' of type str in column 0: .*; convert column 0"),
+    ([["1", "0"]], "X must hold numbers, got '1' of type str in column 0: .*; drop column 0"),
     ([[1.0], [1.0, 2.0]], "X must hold numbers in rows of equal length"),
     ([[1.0 + 1j]], "X must hold numbers"),
     (None, "X must hold numbers, got None"),
