@@ -135,8 +135,7 @@ class VariationalMixture(Predictions):
         check_is_fitted(self)
         number_between("level", level, 0, 1)
         entries, q = self._entries(np.inf), self.posterior_
-        drawn = q.draw(N_DRAWS, random_state=0)
-        draws = np.array([np.moveaxis(drawn[e.array], 0, -1)[e.place] for e in entries.entries])
+        draws = entries.of(q.draw(N_DRAWS, random_state=0))
         low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=1)
         sd, status = entries.of(q.standard_deviation), "q knows nothing of the dependence of labels and parameters"
         intervals = entries.names, entries.values, sd, low, high, entries.notes

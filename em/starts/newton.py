@@ -25,7 +25,6 @@ from em.engine.run import converged_after
 from em.samples import Samples
 from em.uncertainty.louis import Information
 from models.parameters import Parameters
-from models.supports import Covariance
 from models.validation import Array
 
 if TYPE_CHECKING:
@@ -111,12 +110,5 @@ def after_a_step(information: Information, parameters: Parameters) -> tuple[dict
     if np.isnan(information.covariance[free][:, free]).any():
         return arrays, np.inf
     step, gradient = information.covariance[:, free] @ information.gradient[free], information.gradient[free]
-    moved = {name: array.copy() for name, array in arrays.items()}
-    for entry, value, change in zip(entries.entries, entries.values, step, strict=True):
-        if not np.isnan(change):
-            moved[entry.array][entry.place] = value + change
-    for quantity in parameters.quantities:
-        if isinstance(quantity.support, Covariance):  # whose places are those of one triangle
-            upper = np.triu(moved[quantity.name])
-            moved[quantity.name] = upper + np.triu(upper, 1).mT
-    return moved, float(gradient @ step[free]) / 2
+    moved = entries.put((entries.values + np.nan_to_num(step))[None], parameters)  # what is held stays
+    return {name: array[0] for name, array in moved.items()}, float(gradient @ step[free]) / 2

@@ -114,14 +114,19 @@ def from_information(information: Information, kind: str, level: float) -> Uncer
         Nominal coverage.
     """
     entries, errors = information.entries, information.standard_errors
-    low, high = np.full((2, len(errors)), np.nan)
-    around = norm.ppf((1 + level) / 2) * np.array([-1, 1])
-    for j in np.flatnonzero(~np.isnan(errors)):
-        g, slope, inverse = SCALES[entries.entries[j].scale]
-        low[j], high[j] = inverse(g(entries.values[j]) + around * slope(entries.values[j]) * errors[j])
+    low, high = normal_intervals(entries, entries.values, errors, level)
     intervals = entries.names, entries.values, errors, low, high, information.notes
     of_all = information.covariance, None, information.sentence, information.share_observed
     return Uncertainty(kind, level, *intervals, *of_all, information.gradient)
+
+
+def normal_intervals(entries: Entries, values: Array, errors: Array, level: float) -> Array:
+    """Return the ends (2, p) of intervals that are normal on the scale of each parameter; NaN without an error."""
+    ends, around = np.full((2, len(errors)), np.nan), norm.ppf((1 + level) / 2) * np.array([-1, 1])
+    for j in np.flatnonzero(errors > 0):
+        g, slope, inverse = SCALES[entries.entries[j].scale]
+        ends[:, j] = inverse(g(values[j]) + around * slope(values[j]) * errors[j])
+    return ends
 
 
 def from_replicates(entries: Entries, replicates: Array, status: str, kind: str, level: float) -> Uncertainty:

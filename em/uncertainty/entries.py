@@ -7,11 +7,12 @@ free one of its block.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from models.parameters import NO_LABELS, Labels, Parameters
+from models.supports import Covariance
 from models.validation import Array
 
 EMPTIED = 1e-8  # samples
@@ -88,9 +89,21 @@ class Entries:
         blocks = [None if note else entry.block for entry, note in zip(self.entries, self.notes, strict=True)]
         return {block: j for j, block in enumerate(blocks) if block is not None}
 
-    def of(self, arrays: Mapping[str, Array]) -> Array:
-        """Return the same entries (p,) of other parameters."""
-        return np.array([arrays[entry.array][entry.place] for entry in self.entries])
+    def of(self, arrays: Mapping[str, Any]) -> Array:
+        """Return the same entries (p,) of other parameters; (p, S) of arrays (S, ...)."""
+        return np.array([arrays[entry.array][(..., *entry.place)] for entry in self.entries])
+
+    def put(self, values: Array, parameters: Parameters) -> dict[str, Any]:
+        """Return the arrays (S, ...) of parameters that have these values (S, p) as entries."""
+        given = parameters.arrays().items()
+        arrays: dict[str, Any] = {name: np.repeat(array[None], len(values), axis=0) for name, array in given}
+        for entry, column in zip(self.entries, values.T, strict=True):
+            arrays[entry.array][(..., *entry.place)] = column
+        for quantity in parameters.quantities:
+            if isinstance(quantity.support, Covariance):  # of which entries are one triangle
+                upper = np.triu(arrays[quantity.name])
+                arrays[quantity.name] = upper + np.triu(upper, 1).mT
+        return arrays
 
 
 def entries_of(

@@ -22,14 +22,12 @@ from typing import Any
 
 import numpy as np
 from scipy.linalg import block_diag
-from scipy.stats import norm
 
-from em.uncertainty import SCALES
+from em.uncertainty import normal_intervals
 from em.uncertainty.entries import Entries
 from em.uncertainty.louis import Information
 from models.parameters import Parameters, Quantity
 from models.real_line import constrained, log_volume_slopes
-from models.supports import Covariance
 from models.tables import Tabular, table_lines
 from models.validation import Array, count_at_least_one, random_source
 
@@ -120,14 +118,14 @@ def laplace_posterior(parameters: Parameters, information: Information, level: f
     named = tuple(quantity.name for quantity in varying)
     free, by_free, errors = entries.free, entries.by_free, information.standard_errors[entries.free]
     steps = STEP * by_free * errors
-    ends = [_on_the_line(entries, arrays, entries.values + sign * steps.T, varying) for sign in (1, -1)]
+    ends = [_on_the_line(entries, entries.values + sign * steps.T, parameters, varying) for sign in (1, -1)]
     slopes = (ends[0] - ends[1]) / (2 * STEP * errors[:, None])  # A', row j by the j-th free parameter
     root = slopes.T @ np.linalg.cholesky(information.covariance[np.ix_(free, free)])
     volumes = [log_volume_slopes(quantity.support, arrays[quantity.name]) for quantity in varying]
     gradient = np.concatenate([np.empty(0), *(of_one for of_one, _ in volumes)])
     curvature = block_diag(*(of_one for _, of_one in volumes)) if volumes else np.empty((0, 0))
     root = root @ np.linalg.inv(np.linalg.cholesky(np.eye(len(root)) + root.T @ curvature @ root)).T
-    centre = _on_the_line(entries, arrays, entries.values[None], varying)[0] + root @ (root.T @ gradient)
+    centre = _on_the_line(entries, entries.values[None], parameters, varying)[0] + root @ (root.T @ gradient)
     moments = _moments(parameters, entries, named, centre, root, level)
     return LaplacePosterior(parameters, entries.names, *moments, level, centre, root, named, information.sentence)
 
@@ -137,16 +135,11 @@ def _moments(
 ) -> tuple[Array, Array, Array, Array]:
     """Return means, standard deviations, and lower and upper ends of intervals on the natural scale, (p,) each."""
     points = np.concatenate([centre[None], centre + root.T, centre - root.T])
-    there: dict[str, Any] = mixtures_at(points, parameters, varying)
-    values = np.stack([there[entry.array][(slice(None), *entry.place)] for entry in entries.entries], axis=1)
+    values = entries.of(mixtures_at(points, parameters, varying)).T
     middle, up, down = values[0], values[1 : 1 + len(centre)], values[1 + len(centre) :]
     mean = middle + (up + down - 2 * middle).sum(axis=0) / 2
     sd = np.sqrt(((up - down) ** 2).sum(axis=0)) / 2
-    low, high = values[0].copy(), values[0].copy()
-    around = norm.ppf((1 + level) / 2) * np.array([-1, 1])
-    for j in np.flatnonzero(sd > 0):
-        g, slope, inverse = SCALES[entries.entries[j].scale]
-        low[j], high[j] = inverse(g(middle[j]) + around * slope(middle[j]) * sd[j])
+    low, high = np.where(sd > 0, normal_intervals(entries, middle, sd, level), middle)
     return mean, sd, low, high
 
 
@@ -164,13 +157,7 @@ def mixtures_at(vectors: Array, parameters: Parameters, varying: tuple[str, ...]
     return arrays
 
 
-def _on_the_line(entries: Entries, arrays: dict[str, Array], values: Array, varying: tuple[Quantity, ...]) -> Array:
+def _on_the_line(entries: Entries, values: Array, parameters: Parameters, varying: tuple[Quantity, ...]) -> Array:
     """Return the real vectors (S, f) of mixtures whose entries have these values (S, p)."""
-    many: dict[str, Any] = {name: np.repeat(array[None], len(values), axis=0) for name, array in arrays.items()}
-    for entry, column in zip(entries.entries, values.T, strict=True):
-        many[entry.array][(slice(None), *entry.place)] = column
-    for quantity in varying:
-        if isinstance(quantity.support, Covariance):  # of which entries are one triangle
-            upper = np.triu(many[quantity.name])
-            many[quantity.name] = upper + np.triu(upper, 1).mT
+    many = entries.put(values, parameters)
     return np.hstack([np.empty((len(values), 0)), *(q.support.unconstrained(many[q.name]) for q in varying)])
