@@ -8,7 +8,6 @@ from families import each_family, each_family_once
 
 from comparisons import align, diagnose
 from comparisons.comparison import prepare
-from comparisons.comparison.estimates import by_entry
 from comparisons.families import family_names, family_of
 from comparisons.posterior.gibbs import as_datatree
 from comparisons.posterior.predictive import predictive_check
@@ -26,6 +25,7 @@ from em import (
 from em.cmm.latent_classes import latent_classes
 from em.gibbs import gibbs
 from em.status import left_to_the_status
+from em.uncertainty.entries import entries_of
 from models.gmm import GMMPrior
 
 NAMES = ["eruptions", "waiting, in minutes"]
@@ -167,7 +167,7 @@ def test_a_comparison_calls_entries_as_the_features_are_called(name, given):
     problem = prepare(as_frame(X) if given == "frame" else X, name, 1, **settings)
     assert prepare(X, name, 1).labels == {}
     fit = problem.estimator(n_init=1, random_state=0).fit(problem.named_samples)
-    entries = list(by_entry(fit.parameters_, problem.labels))
+    entries = list(entries_of(fit.parameters_, np.inf, labels=problem.labels).names)
     assert entries == list(fit.uncertainty(problem.named_samples).names)
     quantity = problem.family.quantities[1]
     cells = [f"{feature} {code}" for feature in NAMES for code in (0, 1)]

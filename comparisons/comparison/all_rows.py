@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.comparison.estimates import distinct_entries, places_by_name, rows_of
+from comparisons.comparison.estimates import distinct_entries, rows_of
 from comparisons.comparison.fits import Fits
 from comparisons.comparison.problem import Problem, Settings
 from comparisons.declarations import AllRows, drawn_rows
@@ -82,7 +82,7 @@ def beside(comparison: Any) -> list[dict[str, Any]]:
     with np.errstate(invalid="ignore", divide="ignore"):
         distance = (of_all - errors.estimates) / errors.standard_errors
     columns = {
-        "parameter": list(places_by_name(comparison.mle.parameters_, comparison.labels)),
+        "parameter": errors.names,
         "sample": errors.estimates,
         "standard_error": errors.standard_errors,
         "all_rows": of_all,

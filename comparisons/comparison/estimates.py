@@ -9,8 +9,7 @@ import xarray as xr
 
 from comparisons.alignment.component_draws import SAMPLE
 from comparisons.family import Family
-from models.parameters import Labels
-from models.supports import Place
+from em.uncertainty.entries import entries_of
 from models.validation import Array
 
 
@@ -22,18 +21,6 @@ def stack(posterior: xr.Dataset) -> dict[str, Array]:
 def single(parameters: Any) -> dict[str, Array]:
     """Return parameters as a single draw."""
     return {name: array[None] for name, array in parameters.arrays().items()}
-
-
-def places_by_name(parameters: Any, labels: Labels) -> dict[str, tuple[str, Place]]:
-    """Return the array and the place of each distinct entry of parameters, by its name in tables."""
-    shapes = {quantity: getattr(parameters, quantity.name).shape for quantity in parameters.quantities}
-    return {q.entry(at, labels): (q.name, at) for q, shape in shapes.items() for at in q.support.places(shape)}
-
-
-def by_entry(parameters: Any, labels: Labels) -> dict[str, float]:
-    """Return the distinct entries of parameters by their names in tables."""
-    places = places_by_name(parameters, labels).items()
-    return {entry: float(getattr(parameters, name)[at]) for entry, (name, at) in places}
 
 
 def distinct_entries(point: Mapping[Any, Any], family: Family) -> Array:
@@ -63,7 +50,7 @@ def estimates_of(fits: Any, draws: Any) -> list[dict[str, Any]]:
     mle_gap, map_gap = map(entries, family.conjugate_gaps(fits.reference, max(1.0, fits.labelled), fits.prior))
     best = entries(fits.mle.parameters_.arrays()) if fits.has_maximum and fits.identified else np.nan * mean
     columns = {
-        "parameter": list(places_by_name(of_map, fits.labels)),
+        "parameter": entries_of(of_map, np.inf, labels=fits.labels).names,
         "truth": np.nan * mean if fits.truth is None else entries(draws.in_order(fits.truth).arrays()),
         "mle": best,
         "map": entries(mode),

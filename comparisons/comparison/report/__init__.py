@@ -13,13 +13,13 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from comparisons.comparison.all_rows import expected_distance, said_of
-from comparisons.comparison.estimates import by_entry
 from comparisons.comparison.report.page import WORDS, write_report
 from comparisons.comparison.report.plots import FIGURES, drawings_of
 from comparisons.comparison.spread import METHODS, summary
 from comparisons.output.console import tell, tell_left_out
 from comparisons.output.figures import write_figures
 from comparisons.output.files import check_writable, versions, written_whole
+from em.uncertainty.entries import entries_of
 from models.labels import label
 
 STYLES = {"agree": "bold green", "disagree": "bold red"}
@@ -188,11 +188,11 @@ def print_report(comparison: Any, console: Console | None = None, verbose: bool 
 
 def em_table(fits: Any) -> Table:
     """Return EM's estimates alone, which are there before any draw: one row per parameter."""
-    mle, mode = (by_entry(fit.parameters_, fits.labels) for fit in (fits.mle, fits.map))
-    more = f"{len(mle) - MOST_ROWS} more rows" if len(mle) > MOST_ROWS else ""
+    mle, mode = (entries_of(fit.parameters_, np.inf, labels=fits.labels) for fit in (fits.mle, fits.map))
+    more = f"{len(mle.names) - MOST_ROWS} more rows" if len(mle.names) > MOST_ROWS else ""
     table = _by_parameter("Estimates by EM, before any draw", more, ["MLE", "MAP"])
-    for name in list(mle)[:MOST_ROWS]:
-        table.add_row(_name({"parameter": name}), f"{mle[name]:.5g}", f"{mode[name]:.5g}")
+    for name, *values in list(zip(mle.names, mle.values, mode.values, strict=True))[:MOST_ROWS]:
+        table.add_row(Text(name), *(f"{value:.5g}" for value in values))
     return table
 
 

@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from comparisons.alignment import order_of
-from comparisons.comparison.estimates import places_by_name, single
+from comparisons.comparison.estimates import single
 from comparisons.output.figures import EM_COLOUR, MAP_COLOUR, POSTERIOR_COLOUR
 from em.plots.colours import component_colours
 from em.status import left_to_the_status
+from em.uncertainty.entries import entries_of
 from models.labels import label
-from models.supports import Place
 
 MOST_MARGINALS = 24
 MARKS = [("mle", "MLE (EM)", EM_COLOUR, "-"), ("map", "MAP (EM)", MAP_COLOUR, "--"), ("truth", "truth", "black", ":")]
@@ -51,16 +51,16 @@ def objective_figure(comparison: Any) -> Figure:
 
 def posterior_figure(comparison: Any) -> Figure:
     """Marginals of the aligned posterior with MLE, MAP and truth marked."""
-    rows, draws = comparison.estimates[:MOST_MARGINALS], comparison.stacked
-    places = places_by_name(comparison.reference, comparison.labels).values()
+    rows = comparison.estimates[:MOST_MARGINALS]
+    draws = entries_of(comparison.reference, np.inf).of(comparison.stacked)
     columns = min(4, len(rows))
     height = -(-len(rows) // columns)
     fig = Figure(figsize=(3 * columns, 2.3 * height), layout="constrained")
     axes = fig.subplots(height, columns, squeeze=False)
     for ax in axes.flat[len(rows) :]:
         ax.set_axis_off()
-    for ax, row, where in zip(axes.flat, rows, places, strict=False):
-        ax.hist(_entry(draws, where), bins=40, **DENSITY, label="posterior draws, aligned")
+    for ax, row, of_row in zip(axes.flat, rows, draws, strict=False):
+        ax.hist(of_row, bins=40, **DENSITY, label="posterior draws, aligned")
         for key, name, colour, line in MARKS:
             if row[key] is not None:
                 ax.axvline(row[key], color=colour, linestyle=line, linewidth=1.5, label=name)
@@ -110,9 +110,10 @@ def _draw_ridge(ax: Axes, comparison: Any, answers: list[Any]) -> None:
     fit = comparison.map if comparison.mle.identifiability_.identified else comparison.mle
     free = fit.identifiability_.free_direction
     names = sorted(free, key=lambda name: -abs(free[name]))[:2]
-    places = places_by_name(fit.parameters_, comparison.labels)
-    draws = [_entry(comparison.stacked, places[name]) for name in names]
-    of_em = [[_entry(answer.arrays(), places[name]) for answer in answers] for name in names]
+    entries = entries_of(fit.parameters_, np.inf, labels=comparison.labels)
+    places = [entries.names.index(name) for name in names]
+    draws = entries.of(comparison.stacked)[places]
+    of_em = [*np.transpose([entries.of(answer.arrays())[places] for answer in answers])]
     if len(names) == 2:
         ax.plot(*draws, ".", color=POSTERIOR_COLOUR, markersize=2, alpha=0.3, label="posterior draws")
     else:
@@ -134,12 +135,6 @@ def _answers_from_anywhere(comparison: Any) -> list[Any]:
         if not fit.collapsed_ and abs(fit.log_likelihood_ - comparison.mle.log_likelihood_) < ALIKE:
             answers.append(fit.parameters_.permute(order_of(fit.parameters_, comparison.posterior)))
     return answers
-
-
-def _entry(arrays: Any, where: tuple[str, Place]) -> Any:
-    """Return an entry, an array's name and a place in it, of arrays by name, which may have axes before its own."""
-    name, place = where
-    return arrays[name][(..., *place)]
 
 
 FIGURES: dict[str, Callable[[Any], Figure]] = {
