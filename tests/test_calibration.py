@@ -86,7 +86,7 @@ def test_one_compilation_serves_all_data(name):
     small = replace(setting, n_samples=12)
     first, second = (small.simulate(small.draw(rng), rng) for _ in range(2))
     at = small.draw(rng).arrays()
-    with without_c_compiler():
+    with without_c_compiler:
         of_any = UnconstrainedDensity(_model(small, first), jacobian=True, any_data=True)
     flat, model = of_any.unconstrain(at), _model(small, second)
     value, gradient = of_any.given(np.nan_to_num(second)).value_and_gradient(flat)

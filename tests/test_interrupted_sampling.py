@@ -26,7 +26,7 @@ INSIDE = {"weights": np.ones(1), "probs": np.full((1, 2), 0.5)}
 
 
 def answers_model():
-    with without_c_compiler():
+    with without_c_compiler:
         return build_marginal_model(ANSWERS, 1, BMMPrior(1.0, 2.0, 2.0))
 
 
@@ -110,7 +110,7 @@ def test_further_interrupts_while_stopping_lose_nothing(monkeypatch):
 def test_chains_at_once_and_one_after_another_draw_the_same():
     """And so a chain of a calibration is one of a comparison."""
     at_once = sample(answers_model(), INSIDE, draws=20, tune=20, chains=3, seed=0)
-    with without_c_compiler():
+    with without_c_compiler:
         density = UnconstrainedDensity(answers_model(), jacobian=True)
     for chain, seed in enumerate(np.random.SeedSequence(0).generate_state(3).tolist()):
         alone, stats = sample_chain(density, INSIDE, draws=20, tune=20, seed=seed)

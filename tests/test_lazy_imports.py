@@ -62,7 +62,7 @@ assert every(optdb) == before
     "a density": """
 from comparisons.posterior.densities import UnconstrainedDensity, without_c_compiler
 from models.bmm import BMMPrior, build_marginal_model
-with without_c_compiler():
+with without_c_compiler:
     density = UnconstrainedDensity(build_marginal_model([[0.0], [1.0]], 1, BMMPrior(1.0, 2.0, 2.0)), jacobian=True)
 value, gradient = density.value_and_gradient(np.ones(1))
 p = 1 / (1 + np.exp(-1))

@@ -21,7 +21,7 @@ def test_moments_are_the_exact_ones():
     row = np.arange(OBSERVED.max())[:, None]
     X = np.where(row < OBSERVED, row < ONES, np.nan)
     start = {"weights": np.ones(1), "probs": (ONES / OBSERVED)[None].clip(0.1, 0.9)}
-    with without_c_compiler():
+    with without_c_compiler:
         model = build_marginal_model(X, 1, PRIOR)
     tree = sample(model, start, draws=1000, tune=500, chains=4, seed=1)
     exact = stats.beta(2 + ONES, 2 + OBSERVED - ONES)

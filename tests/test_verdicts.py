@@ -70,7 +70,7 @@ def test_a_likelihood_that_runs_away_has_no_maximum_but_a_map():
 def before_find_map(X, **settings):
     """Return what `find_map_checks` takes, of draws made up about EM's answer."""
     fits = fit(prepare(X, "gmm", 2, draws=250, **settings))
-    with without_c_compiler(), pytest.MonkeyPatch.context() as patch:
+    with without_c_compiler, pytest.MonkeyPatch.context() as patch:
         patch.setattr(comparisons.posterior, "sample", draws_around)
         densities = Densities(fits)
         return fits, draw(fits, densities, lambda done: None), densities
@@ -149,7 +149,7 @@ def test_from_a_chain_that_stays_near_the_maximum_no_distance_is_asked(two_cloud
 def test_whether_the_mle_is_stationary_is_told_along_axes_that_the_data_know():
     """Two components of the same probs: their weights have any value, and no curvature."""
     X = np.random.RandomState(0).binomial(3, 0.6, size=(40, 1)).astype(float)
-    with without_c_compiler():
+    with without_c_compiler:
         flat = UnconstrainedDensity(BMM(n_trials=3).build_marginal_model(X, 2, None), jacobian=False)
     alike = X.mean() / 3 * np.ones((2, 1))
     for probs, stationary in [(alike, True), (alike + 1e-4, False)]:
@@ -161,7 +161,7 @@ def test_whether_the_mle_is_stationary_is_told_along_axes_that_the_data_know():
 def test_the_gradient_in_errors_is_a_newton_step_of_the_likelihood():
     """Half of its squared length is what a step to the maximum gains, in nats: next to it, where it is quadratic."""
     X = np.random.RandomState(1).normal([0, 1], [1, 10], size=(50, 2)) @ np.array([[1, 0], [0.9, 1]])
-    with without_c_compiler():
+    with without_c_compiler:
         flat = UnconstrainedDensity(GMM().build_marginal_model(X, 1, None), jacobian=False)
     moments = {"means": X.mean(axis=0)[None], "covariances": np.cov(X.T, bias=True)[None]}
     best = flat.unconstrain({"weights": np.ones(1), **moments})

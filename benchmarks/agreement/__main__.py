@@ -106,7 +106,7 @@ def of_many_samples(case: Posterior) -> tuple[list[str], bool]:
     prior = prior_of({"prior": case.prior, "X": X, "K": K})
     estimator, family = (GaussianMixtureEM, gmm) if case.family == "gmm" else (BernoulliMixtureEM, bmm)
     fit = estimator(K, prior=prior, random_state=0).fit(X)
-    with without_c_compiler():
+    with without_c_compiler:
         model = family.build_marginal_model(X, K, prior)
         found = sample(model, fit.parameters_.arrays(), draws=1000, tune=1000, chains=CHAINS, seed=0)
     sweeps = gibbs(X, K, prior, draws=3000, tune=200, chains=CHAINS, random_state=1)

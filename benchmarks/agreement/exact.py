@@ -16,6 +16,7 @@ from typing import Any
 import arviz as az
 import numpy as np
 import pymc as pm
+import pytensor
 import xarray as xr
 from scipy.special import betainc, digamma, softmax
 
@@ -26,7 +27,7 @@ from comparisons.evidence.exact import exact_posterior, log_joint_of_labels
 from comparisons.families import family_of_prior
 from comparisons.family import Family
 from comparisons.posterior import sample
-from comparisons.posterior.densities import BACKEND, compiling_fast, without_c_compiler
+from comparisons.posterior.densities import BACKEND, without_c_compiler
 from comparisons.posterior.gibbs import as_datatree
 from em.gibbs import gibbs
 from models.bmm import BMMPrior
@@ -73,7 +74,7 @@ def problem(name: str) -> Problem:
 def by_nuts(at: Problem, **settings: Any) -> xr.Dataset:
     """Draw by NUTS, z summed out, from EM's MAP."""
     start = at.family.estimator(n_components=K, prior=at.prior, random_state=0).fit(at.X).parameters_.arrays()
-    with without_c_compiler():
+    with without_c_compiler:
         model = at.family.build_marginal_model(at.X, K, at.prior)
         return sample(model, start, **settings)["posterior"].to_dataset()
 
@@ -87,7 +88,7 @@ def by_gibbs(at: Problem, seed: int, **settings: Any) -> xr.Dataset:
 def by_explicit_z(at: Problem, seed: int, **settings: Any) -> xr.Dataset:
     """Draw from the model with z as `pm.sample` does: NUTS for the parameters, Metropolis within Gibbs for z."""
     options = {"cores": 1, "progressbar": False, "quiet": True, "compute_convergence_checks": False}
-    with without_c_compiler(), compiling_fast():  # of what is computed once: Numba would take 4 s
+    with without_c_compiler, pytensor.config.change_flags(mode="FAST_COMPILE"):  # Numba would take 4 s
         model = at.family.build_model(at.X, K, at.prior)
         found = pm.sample(model=model, random_seed=seed, backend=BACKEND, **settings, **options)
     return found["posterior"].to_dataset()

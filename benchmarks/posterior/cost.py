@@ -35,7 +35,7 @@ def seconds_per_gradient(n: int) -> float:
 
     case = Case("full", n, 2, 3)
     X = make_data(case)
-    with without_c_compiler():
+    with without_c_compiler:
         model = gmm.build_marginal_model(X, case.K, gmm.GMMPrior.weakly_informative(X, case.K))
         density = UnconstrainedDensity(model, jacobian=True)
     at, seconds = density.unconstrain(make_start(case, X).arrays()), []

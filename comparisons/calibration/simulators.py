@@ -52,7 +52,7 @@ class _Simulator:
 
             rng = np.random.RandomState(0)
             X = setting.simulate(setting.draw(rng), rng)
-            with without_c_compiler():
+            with without_c_compiler:
                 model = setting.family.build_marginal_model(X, setting.n_components, setting.prior)
                 self.density = UnconstrainedDensity(model, jacobian=jacobian, any_data=True)
 

@@ -124,7 +124,7 @@ def run(problem: Problem, progress: Progress | None = None) -> Comparison:
         with progress.step("loading PyMC"):
             from comparisons.posterior import Interrupted
             from comparisons.posterior.densities import without_c_compiler
-        with without_c_compiler():
+        with without_c_compiler:
             with progress.step("PyMC's densities"):
                 densities = Densities(fits)
                 checks = density_checks(fits, densities)

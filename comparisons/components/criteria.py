@@ -134,7 +134,7 @@ def _by_nuts(problem: Problem, progress: Progress) -> xr.DataTree:
     from comparisons.posterior.densities import without_c_compiler
 
     K, settings = problem.n_components, problem.settings
-    with without_c_compiler(), progress.step(f"NUTS, K = {K}", settings.chains * (settings.draws + settings.tune)):
+    with without_c_compiler, progress.step(f"NUTS, K = {K}", settings.chains * (settings.draws + settings.tune)):
         return sampled_from_map(problem, progress.advance_to)
 
 
@@ -144,7 +144,7 @@ def _by_smc(problem: Problem, particles: int, progress: Progress) -> Evidence:
 
     K, settings = problem.n_components, problem.settings
     sizes = {"draws": particles, "chains": settings.chains, "seed": settings.random_state}
-    with without_c_compiler(), progress.step(f"SMC, K = {K}", 100):
+    with without_c_compiler, progress.step(f"SMC, K = {K}", 100):
         model = problem.family.build_marginal_model(problem.X, K, problem.prior)
         return smc_evidence(model, **sizes, progress=lambda share: progress.advance_to(int(100 * share)))
 

@@ -122,7 +122,7 @@ class _Targets:
     def draw(self, draws: int, rng: np.random.Generator) -> Array:
         """Draw vectors (S, p) from the prior and put the components of each in order."""
         variables, seed = self.model.free_RVs, int(rng.integers(2**31))
-        with without_c_compiler():
+        with without_c_compiler:
             drawn = pm.draw(variables, draws, random_seed=seed, mode="FAST_COMPILE")
         points = [dict(zip(self.space.names, values, strict=True)) for values in zip(*drawn, strict=True)]
         sums = [self.space.unconstrain(point)[self.location].sum(axis=1) for point in points]

@@ -1,13 +1,15 @@
 """Black-box variational inference: independent normals on PyMC's unconstrained scale, fitted by `pymc.fit`."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pymc as pm
 
-from comparisons.posterior.densities import BACKEND, Point, UnconstrainedDensity, quiet
-from em.process.process_wide import without_expected_warnings
+from comparisons.posterior.densities import BACKEND, Point, UnconstrainedDensity
+from em.process.process_wide import ProcessWide, without_expected_warnings
 from models.validation import Array
 
 
@@ -54,7 +56,7 @@ def advi(
         if progress is not None:
             progress(step)
 
-    with model, quiet(), without_expected_warnings:  # of the generators a copy is used
+    with model, quiet, without_expected_warnings:  # of the generators a copy is used
         method = pm.ADVI(start=mode, start_sigma=dict(zip(values, deviations, strict=True)), random_seed=seed)
         adam = pm.adam(learning_rate=0.01)
         method.fit(steps, backend=BACKEND, progressbar=False, obj_optimizer=adam, callbacks=[note])
@@ -63,3 +65,17 @@ def advi(
     deviation = np.logaddexp(0, fitted["rho"])
     noise = np.random.default_rng(seed).normal(size=(draws, density.size))
     return density.constrain(fitted["mu"] + deviation * noise)
+
+
+@contextmanager
+def _warnings_only() -> Iterator[None]:
+    log = logging.getLogger("pymc.variational.inference")
+    level = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
+quiet = ProcessWide(_warnings_only)  # whoever asked for progress tells it

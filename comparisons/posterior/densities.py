@@ -1,9 +1,7 @@
 """The PyMC models' densities as functions: on the declared scale, over draws, with gradients; compiled by JAX."""
 
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
 from copy import copy
 from functools import cached_property, partial
 from typing import Any, Self
@@ -29,35 +27,8 @@ FLAT = 1e-5  # eigenvalue, in information of diagonal 1, below which differences
 Point = dict[str, Array]
 
 
-def without_c_compiler() -> AbstractContextManager[None]:
-    """Return a context in which PyTensor interprets what JAX does not compile: C costs 17 s when nothing is cached."""
-    return _WITHOUT_C
-
-
-def compiling_fast() -> AbstractContextManager[None]:
-    """Return a context in which PyTensor hardly optimises: for what is compiled and computed once."""
-    return _FAST
-
-
-def quiet() -> AbstractContextManager[None]:
-    """Return a context that keeps PyMC's logger of `pymc.fit` from the console: whoever asked for progress tells it."""
-    return _QUIET
-
-
-@contextmanager
-def _warnings_only() -> Iterator[None]:
-    log = logging.getLogger("pymc.variational.inference")
-    level = log.level
-    log.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        log.setLevel(level)
-
-
-_WITHOUT_C = ProcessWide(lambda: pytensor.config.change_flags(cxx=""))
-_FAST = ProcessWide(lambda: pytensor.config.change_flags(mode="FAST_COMPILE"))
-_QUIET = ProcessWide(_warnings_only)
+# PyTensor then interprets what JAX does not compile: C costs 17 s when nothing is cached.
+without_c_compiler = ProcessWide(lambda: pytensor.config.change_flags(cxx=""))
 
 
 class JointDensity:
