@@ -129,10 +129,6 @@ class Family(ABC):
     def default_prior(self, X: Array, n_components: int, prior_family: str = "conjugate") -> Any:
         """Return the weakly informative prior of one of the ``prior_families``; the first when none is given."""
 
-    def prior_family(self, prior: Any) -> str:
-        """Return which of the ``prior_families`` a prior belongs to."""
-        return self.prior_families[0]
-
     @property
     def prior_counts(self) -> tuple[str, ...]:
         """Numbers of a prior that count pseudo-samples."""

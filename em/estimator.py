@@ -27,6 +27,7 @@ from em.starts import STARTS, are_labels, is_matrix
 from em.starts.restarts import Found
 from em.status import CollapseWarning, NoMaximumWarning, NotConvergedWarning, NotIdentifiableWarning, tell
 from em.streams.partial_fit import StreamedMixture
+from em.uncertainty.entries import Entries, entries_of
 from models.parameters import Parameters
 from models.shown import shown
 from models.validation import Array, check_seed, count_at_least_one, number_above
@@ -68,25 +69,13 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
         return lambda part: self._e_step_of(part, as_holed=as_holed)(theta, runs)
 
     @abstractmethod
-    def _check_data(self, samples: Samples) -> None:
-        """Raise a ValueError if the samples, the prior or a setting of this family is not legal."""
-
-    @abstractmethod
     def _built(self, arrays: Arrays) -> P:
         """Return parameters of these arrays."""
-
-    @abstractmethod
-    def _check_model(self, n_features: int) -> None:
-        """Raise a ValueError unless prior and init are of this family and its settings, for D features."""
 
     @property
     def _remedy(self) -> str:
         """What helps, in words, where every restart collapsed."""
         return "fewer components or a prior may help"
-
-    @abstractmethod
-    def _remarks(self, samples: Samples) -> list[str]:
-        """Set ``identifiability_``, and return sentences that a family adds to the status."""
 
     # Fitting ------------------------------------------------------------------------------------------------------
 
@@ -230,6 +219,9 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
             setattr(self, f"{name}_", array)
         counts = parameters.n_free
         self.n_free_parameters_ = sum(n for name, n in counts.items() if name not in (self.frozen or {}))
+
+    def _entries(self, n_samples: float) -> Entries:
+        return entries_of(self.parameters_, n_samples, self.frozen or (), self._labels)
 
     def _log_prior(self, parameters: P) -> float:
         return 0.0 if self.prior is None else float(self.prior.log_prob(parameters))

@@ -20,7 +20,7 @@ from em.steps import Steps
 from em.steps.passes import exponential_expect
 from em.steps.problem import MStep
 from em.steps.rows import Rows, Statistics, Sums
-from em.uncertainty.entries import Entries, entries_of
+from em.uncertainty.entries import Entries
 from em.uncertainty.independent import complete_data, log_prior_slopes, whitened
 from em.uncertainty.louis import Information, LabelledSums, labelled_sums, louis
 from models.parameters import Parameters
@@ -269,9 +269,6 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
     def _labelled(self, samples: Samples, entries: Entries) -> LabelledSums:
         w = np.ones(samples.X.shape[0]) if samples.weights is None else samples.weights
         return labelled_sums(entries, complete_data(self._steps, self._rows(samples), self.parameters_, w))
-
-    def _entries(self, n_samples: float) -> Entries:
-        return entries_of(self.parameters_, n_samples, self.frozen or (), self._labels)
 
     def _remarks(self, samples: Samples) -> list[str]:
         remarks, quantity = [], self.parameters_.quantities[1]

@@ -44,12 +44,6 @@ class GMM(Family):
             return model_gmm.GMMPrior.weakly_informative(X, n_components, self.covariance_type)
         return model_gmm.GMMIndependentPrior.weakly_informative(X, n_components, self.covariance_type, prior_family)
 
-    @override
-    def prior_family(self, prior: Any) -> str:
-        if prior.conjugate:
-            return "conjugate"
-        return "half-normal" if prior.variance_shape is None else "inverse-gamma"
-
     @property
     @override
     def prior_counts(self) -> tuple[str, ...]:

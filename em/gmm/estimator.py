@@ -19,7 +19,6 @@ from em.gmm.statistics import GaussianStatistics
 from em.gmm.units import moved, rounder, standard_samples, units_of
 from em.samples import Samples
 from em.starts.restarts import Found
-from em.uncertainty.entries import Entries, entries_of
 from em.uncertainty.louis import Information
 from models.gmm import GMMIndependentPrior, GMMParameters, simulate
 from models.gmm.prior import GaussianPrior
@@ -285,6 +284,3 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
     def _remarks(self, samples: Samples) -> list[str]:
         self.identifiability_ = identify(samples, self.parameters_, self._labels, self.frozen or ())
         return []
-
-    def _entries(self, n_samples: float) -> Entries:
-        return entries_of(self.parameters_, n_samples, self.frozen or (), self._labels)

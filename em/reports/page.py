@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from em.page import Section, capital, write_page
 from em.plots import plot, plot_silhouettes
-from em.reports.summary import CRITERIA, SURE, Summary
+from em.reports.summary import CRITERIA, Summary
 from models.shown import shown
 
 LIBRARIES = "numpy", "scipy", "scikit-learn"
@@ -82,20 +82,13 @@ def _sections(estimator: Any, X: ArrayLike, summary: Summary, weight: dict[str, 
     named = "Components" if hasattr(estimator, "n_components") else "Clusters"
     parts = [
         Section("Data and fit", [f"{summary.samples}.", *prior], [numbers]),
-        Section(named, _certainty(summary), summary.components),
+        Section(named, [f"{capital(text)}." for text in summary.certainty], summary.components),
         Section("Picture", figures=_figures(estimator, X, weight)),
         _parameters(estimator, summary),
         Section("Where restarts ended", [OF_STARTS] if summary.starts else [], _named(summary.starts)),
         Section("Settings and versions", table=_settings(estimator)),
     ]
     return [part for part in parts if part.sentences or part.table or part.figures]
-
-
-def _certainty(summary: Summary) -> list[str]:
-    if "share_sure" not in summary.fit:
-        return []
-    mean, sure = summary.fit["mean_probability"], summary.fit["share_sure"]
-    return [f"The largest probability of a sample is {mean:.4f} on average; it is above {SURE} for {100 * sure:.1f} %."]
 
 
 def _figures(estimator: Any, X: ArrayLike, weight: dict[str, Any]) -> dict[str, Any]:

@@ -85,13 +85,15 @@ class Summary(Tabular):
         parts = [
             [self.model, *([] if self.prior is None else [f"prior: {self.prior!r}"]), self.samples],
             _numbers_as_table({name: self.fit[key] for key, name in CRITERIA.items() if key in self.fit}),
-            [*_rows_as_table(self.components), *self._certainty()],
+            [*_rows_as_table(self.components), *self.certainty],
             self._parameters(),
             [f"Fit: {self.status}", *self._restarts()],
         ]
         return "\n\n".join("\n".join(part) for part in parts)
 
-    def _certainty(self) -> list[str]:
+    @property
+    def certainty(self) -> list[str]:
+        """How sure labels are, in a sentence, where samples have probabilities."""
         if "share_sure" not in self.fit:
             return []
         mean, sure = self.fit["mean_probability"], self.fit["share_sure"]

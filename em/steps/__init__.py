@@ -103,10 +103,6 @@ class Steps[P: Parameters](Stated[P]):
         """
         return self.parameters(self.modes(statistics, prior, frozen or {}))
 
-    def pooled(self, rows: Rows, weights: Array | None = None) -> P:
-        """Return the maximum-likelihood parameters of a single component, of rows that count so often."""
-        return self.most_probable(self.sums(rows, weighted(np.ones((len(rows), 1)), weights)), None)
-
     def modes(self, statistics: Statistics, prior: Any, frozen: Theta) -> dict[str, Array]:
         """Return the arrays of `most_probable`, unchecked; statistics may have leading axes, for runs."""
         N = statistics.counts
