@@ -26,6 +26,7 @@ import numpy as np
 
 from em.engine.blocks import blocks
 from em.kmeans.lloyd import BLOCK_NUMBERS, LloydRun, cluster_sums, nearest
+from em.kmeans.plusplus import dense
 from em.samples import Samples
 from models.validation import Array
 
@@ -106,7 +107,7 @@ def longest_axes(X: Any, w: Array, centers: Array, labels: np.ndarray, distances
     np.maximum.at(largest, labels, distances)
     far = np.flatnonzero(distances >= largest[labels] * (1 - ROUNDING))[::-1]
     farthest[labels[far]] = far  # the first of those that are as far as rounding can tell
-    axes = _dense(X[farthest]) - centers
+    axes = dense(X[farthest]) - centers
     for _ in range(POWERS):
         axes = _unit(axes)
         along = _along(X, axes, labels) - (centers * axes).sum(axis=1)[labels]
@@ -127,7 +128,3 @@ def _along(X: Any, axes: Array, labels: np.ndarray) -> Array:
 def _unit(axes: Array) -> Array:
     lengths = np.linalg.norm(axes, axis=1, keepdims=True)
     return axes / np.where(lengths > 0, lengths, 1.0)
-
-
-def _dense(rows: Any) -> Array:
-    return np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows)
