@@ -11,7 +11,7 @@ from comparisons.comparison.problem import FLAGS, Problem
 from comparisons.data import load
 from comparisons.declarations import Case
 from comparisons.families import family_classes
-from comparisons.output.console import tell, tell_left_out
+from comparisons.output.console import tell
 from comparisons.output.files import check_writable
 from comparisons.output.flags import takes
 from comparisons.output.progress import Bars
@@ -46,13 +46,13 @@ def _run(case: Case, problem: Problem, out: Path | None) -> bool:
     from comparisons.comparison import report, steps
 
     console, comparison = Console(), steps.run(problem, Bars(case.data, tells=False))
-    left_out = {} if out is None else report.save(comparison, out / case.name)
+    if out is not None:
+        report.save(comparison, out / case.name)
     as_declared, structure = comparison.verdict == case.verdict, " ".join(map(str, problem.family.of_mixture.values()))
     mark, style = ("as declared", "green") if as_declared else (f"declared {case.verdict!r}", "bold red")
     name = f"{problem.family.name} {case.data:16s} K={case.n_components:<3d}{structure:10s} {comparison.verdict:15s} "
     note = "" if as_declared else f"; {comparison.explanation}"
     tell(console, name, (mark, style), f" ({sum(comparison.seconds.values()):.0f} s{note})")
-    tell_left_out(console, left_out)
     return as_declared
 
 

@@ -41,10 +41,6 @@ def tell(message: str, category: type[Warning]) -> None:
         warnings.warn(message, category, skip_file_prefixes=(PACKAGE,), stacklevel=2)
 
 
-class FigureWarning(UserWarning):
-    """A figure could not be drawn and was left out, or shows boxes for letters; the message says why."""
-
-
 @contextmanager
 def left_to_the_status(*categories: type[Warning]) -> Iterator[None]:
     """Fit without warnings, for a caller that reads ``status_`` of each of many fits instead.

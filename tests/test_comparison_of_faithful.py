@@ -34,7 +34,6 @@ from comparisons.comparison.posterior_checks import (
     posterior_checks,
     why_shown,
 )
-from comparisons.comparison.report.page import write_report
 from comparisons.comparison.spread import spreads_of, summary
 from comparisons.comparison.steps import verdict_of
 from comparisons.declarations import AllRows
@@ -479,10 +478,3 @@ def test_its_page_has_every_check_estimate_figure_setting_and_version(found, tmp
     assert text.count("<img") == 4
     with pytest.raises(FileNotFoundError):
         found.report(tmp_path / "missing" / "report.html")
-
-
-def test_its_page_names_the_figures_that_could_not_be_drawn(found, tmp_path):
-    write_report(found, tmp_path / "report.html", pictures=tmp_path)
-    text = (tmp_path / "report.html").read_text()
-    assert text.count(": left out, for drawing it failed.") == 4
-    assert "<img" not in text

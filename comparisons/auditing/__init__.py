@@ -16,8 +16,7 @@ far rows         the same far outside of the data
 identified       whether other parameters give the same distribution
 ===============  ==================================================================================
 
-and each line is *right*, *warning*, *wrong* or *not applicable*. From the command line:
-``python -m comparisons.auditing --model fit.json --data mine.csv``.
+and each line is *right*, *warning*, *wrong* or *not applicable*.
 """
 
 from typing import TYPE_CHECKING

@@ -11,7 +11,7 @@ from rich.console import Console
 from comparisons.calibration import check_sizes
 from comparisons.comparison.command import bad_input_exits
 from comparisons.families import family_classes
-from comparisons.output.console import tell, tell_left_out
+from comparisons.output.console import tell
 from comparisons.output.files import check_writable
 
 NO_JACOBIAN = "no Jacobian"
@@ -61,7 +61,7 @@ def _run(names: list[str], folder: Path, **settings: Any) -> bool:
         for sampler, calibration in of_name.items():  # as it comes: the whole takes long
             p = f"least p of {len(calibration.p_values)}: {min(calibration.p_values.values()):.2g}"
             console.print(f"{name}, {sampler}: {calibration.seconds:.0f} s, {p}", style="dim", highlight=False)
-            tell_left_out(console, calibration.save(folder, f"{name}-{sampler.replace(' ', '-')}"))
+            calibration.save(folder, f"{name}-{sampler.replace(' ', '-')}")
             calibrations[name, sampler] = calibration
     n_tests = sum(len(one.p_values) for (_, sampler), one in calibrations.items() if sampler != NO_JACOBIAN)
     rows, missed = [["setting", "sampler", "s", "ESS", "p x tests", *KINDS, ""]], 0

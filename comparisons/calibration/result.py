@@ -117,18 +117,12 @@ class Calibration:
         fig.supylabel("share of simulations below, minus uniform")
         return fig
 
-    def save(self, folder: Path, stem: str) -> dict[str, str]:
-        """Write table (.txt) and ranks (.nc, for ArviZ), then the figure (.png); each is whole or not there.
-
-        Returns
-        -------
-        dict of str
-            Why the figure was left out, by file name, if it was.
-        """
+    def save(self, folder: Path, stem: str) -> None:
+        """Write table (.txt) and ranks (.nc, for ArviZ), then the figure (.png); each is whole or not there."""
         with written_whole(folder) as hidden:
             xr.DataTree.from_dict({"prior_sbc": self.ranks}).to_netcdf(hidden / f"{stem}.nc", engine="h5netcdf")
             (hidden / f"{stem}.txt").write_text(f"{self!r}\n", encoding="utf-8")
-        return write_figures(folder, {f"{stem}.png": self.plot}, dpi=100)
+        write_figures(folder, {f"{stem}.png": self.plot}, dpi=100)
 
 
 def summary(sampler: str, simulated: Sequence[Simulation], ranked: Sequence[Ranks], seconds: float) -> Calibration:

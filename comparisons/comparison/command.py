@@ -23,7 +23,7 @@ from comparisons.data.options import FLAGS as OF_FILES
 from comparisons.declarations import Case, Dataset, Option
 from comparisons.families import family_class, family_classes, family_names, family_of
 from comparisons.family import Family
-from comparisons.output.console import tell, tell_error, tell_left_out, tell_read
+from comparisons.output.console import tell, tell_error, tell_read
 from comparisons.output.files import check_writable, file_name
 from comparisons.output.flags import takes
 from comparisons.output.progress import Bars
@@ -135,10 +135,9 @@ def application(family: str, start: float = 0.0) -> typer.Typer:
         with bad_input_exits((ValueError, OSError)):
             try:
                 with bars.step("files and figures"):
-                    left_out = report.save(comparison, folder)
+                    report.save(comparison, folder)
             finally:  # the report is printed whether its files could be written or not
                 comparison.print(console, verbose=verbose)
-        tell_left_out(console, left_out)
         tell(console, f"Written to {folder}/")
         raise typer.Exit(exit_code(comparison.verdict, case if case in pair.cases else None, console))
 

@@ -15,7 +15,6 @@ from comparisons.comparison.estimates import stack
 from comparisons.comparison.fits import Fits
 from comparisons.comparison.report.page import write_report
 from comparisons.comparison.report.plots import drawings_of
-from comparisons.output.figures import warn_of
 from em.process.process_wide import without_expected_warnings
 from models.shown import shown
 from models.tables import Tabular
@@ -83,15 +82,12 @@ class Comparison(Fits, Tabular):
     def save(self, folder: Any) -> None:
         """Write ``comparison.json``, the posterior and figures into ``folder``, each replaced atomically.
 
-        A figure that fails is left out with a ``FigureWarning`` (:mod:`em.status`). See
-        :func:`comparisons.comparison.report.save` for runs that write to one folder at once.
-
         Raises
         ------
         ValueError
             If the folder cannot be written to.
         """
-        warn_of(report.save(self, folder))
+        report.save(self, folder)
 
     def print(self, console: Any = None, *, verbose: bool = False) -> None:
         """Print the verdict and the tables; with ``verbose`` where each tolerance comes from and what words mean."""

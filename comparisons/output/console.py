@@ -1,7 +1,7 @@
 """Sentences on the terminal, in which nothing that a user named is markup or a control sequence."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -35,9 +35,3 @@ def tell_read(console: Console, notes: Sequence[str]) -> None:
     """Print what was read from a file: the first line as a head, the rest below it."""
     for i, note in enumerate(notes):
         tell(console, ("  " * (i > 0) + note, "" if i else "bold"))
-
-
-def tell_left_out(console: Console, left_out: Mapping[str, str]) -> None:
-    """Print which figures were left out, and why."""
-    for sentence in left_out.values():
-        tell(console, ("Figure:", "bold yellow"), f" {sentence}")

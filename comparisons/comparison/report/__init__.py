@@ -16,7 +16,7 @@ from comparisons.comparison.all_rows import expected_distance, said_of
 from comparisons.comparison.report.page import WORDS, write_report
 from comparisons.comparison.report.plots import FIGURES, drawings_of
 from comparisons.comparison.spread import METHODS, summary
-from comparisons.output.console import tell, tell_left_out
+from comparisons.output.console import tell
 from comparisons.output.figures import write_figures
 from comparisons.output.files import check_writable, versions, written_whole
 from em.uncertainty.entries import entries_of
@@ -37,16 +37,11 @@ JSON, POSTERIOR, REPORT = "comparison.json", "posterior.nc", "report.html"
 WRITTEN = (JSON, POSTERIOR, REPORT, *(f"{name}.png" for name in FIGURES))
 
 
-def save(comparison: Any, folder: str | Path) -> dict[str, str]:
+def save(comparison: Any, folder: str | Path) -> None:
     """Write ``posterior.nc`` and ``comparison.json``, figures and ``report.html``; each is complete or not there.
 
-    Numbers come first, so that no figure can lose them. A figure that fails is left out. Files are written to a hidden
-    folder inside the target and moved when complete, so that a killed run leaves no half-written file.
-
-    Returns
-    -------
-    dict of str
-        A sentence on each figure that was left out, by file name.
+    Numbers come first, so that no figure can lose them. Files are written to a hidden folder inside the target and
+    moved when complete, so that a killed run leaves no half-written file.
 
     Raises
     ------
@@ -59,9 +54,8 @@ def save(comparison: Any, folder: str | Path) -> dict[str, str]:
         text = json.dumps(as_json(comparison), indent=1, allow_nan=False)
         (hidden / JSON).write_text(text + "\n", encoding="utf-8")
     drawings = {f"{name}.png": draw for name, draw in drawings_of(comparison).items()}
-    left_out = write_figures(folder, drawings, dpi=130)
+    write_figures(folder, drawings, dpi=130)
     write_report(comparison, folder / REPORT, pictures=folder)
-    return left_out
 
 
 def in_short(comparison: Any) -> str:
@@ -91,7 +85,7 @@ def save_posterior(posterior: xr.DataTree, folder: str | Path) -> Path:
 
 
 def show(table: Any, path: Path, title: str) -> None:
-    """Print what prints itself as a table, and write its figure to a file, or say why there is none."""
+    """Print what prints itself as a table, and write its figure to a file."""
 
     def drawing() -> Any:
         figure = table.plot()
@@ -100,10 +94,8 @@ def show(table: Any, path: Path, title: str) -> None:
 
     console = Console()
     console.print(repr(table), highlight=False, markup=False, emoji=False, soft_wrap=True)
-    left_out = write_figures(path.parent, {path.name: drawing}, dpi=130)
-    tell_left_out(console, left_out)
-    if not left_out:
-        tell(console, f"Written to {path}")
+    write_figures(path.parent, {path.name: drawing}, dpi=130)
+    tell(console, f"Written to {path}")
 
 
 def _write_posterior(posterior: xr.DataTree, path: Path) -> None:

@@ -43,15 +43,10 @@ def write_report(comparison: Any, path: str | PathLike[str], pictures: Path | No
     """
     lead, tone = f"{comparison.verdict}: {comparison.explanation}", TONES.get(comparison.verdict, "doubtful")
     title = f"{comparison.title}: EM and PyMC, {comparison.family.title}, K = {comparison.n_components}"
-    drawings = drawings_of(comparison)
-    made: dict[str, Any] = dict(drawings)
-    if pictures is not None:
-        files = {name: pictures / f"{name}.png" for name in drawings}
-        made = {name: file for name, file in files.items() if file.is_file()}
+    drawings: dict[str, Any] = drawings_of(comparison)
+    made = drawings if pictures is None else {name: pictures / f"{name}.png" for name in drawings}
     figures = {caption: made[name] for name, caption in CAPTIONS.items() if name in made}
-    left_out = [CAPTIONS[name] for name in drawings if name not in made]
-    sentences = [f"{caption.rstrip('.')}: left out, for drawing it failed." for caption in left_out]
-    write_page(path, title, lead, _sections(comparison, Section("Figures", sentences, figures=figures)), tone)
+    write_page(path, title, lead, _sections(comparison, Section("Figures", figures=figures)), tone)
 
 
 def _sections(comparison: Any, figures: Section) -> list[Section]:
