@@ -32,6 +32,10 @@ class FewerClustersWarning(ConvergenceWarning):
     """K-means found fewer distinct clusters than ``n_clusters``: X has too few distinct rows, or a cluster is empty."""
 
 
+class FigureWarning(UserWarning):
+    """No font of the system has the letters of a name, which a figure shows as boxes."""
+
+
 _unsaid: ContextVar[tuple[type[Warning], ...]] = ContextVar("_unsaid", default=())
 
 
