@@ -111,7 +111,7 @@ class Family(ABC):
         """Return the family for some rows (n,) of the data: options of each cell lose those of the rest."""
         cells = {name: np.asarray(value) for name, value in self.of_data.items() if np.ndim(value) == 2}
         rows = {name: value[kept] for name, value in cells.items() if len(value) == len(kept)}
-        return type(self)(**{**self.of_data, **self.of_mixture, **rows})
+        return type(self)(**{**self.of_data, **self.of_mixture, **rows}) if rows else self
 
     @classmethod
     def case(cls, data: str, n_components: int | None, options: Mapping[str, Any]) -> Case:
@@ -145,6 +145,16 @@ class Family(ABC):
     def estimator(self, **settings: Any) -> Any:
         """Return an EM estimator with these settings."""
         return getattr(import_module("em"), self.estimator_name)(**self.of_data, **self.of_mixture, **settings)
+
+    def frame(self, X: Array, names: Sequence[str]) -> Any:
+        """Return samples as a frame that carries the names of features, and of levels."""
+        import pandas as pd
+
+        return pd.DataFrame(X, columns=list(names))
+
+    def named_estimator(self, **settings: Any) -> Any:
+        """Return an EM estimator of what `frame` returns."""
+        return self.estimator(**settings)
 
     # Models and densities ---------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from families import each_family, each_family_once
 
 from comparisons import align, diagnose
 from comparisons.comparison import prepare
+from comparisons.comparison.fits import fit
 from comparisons.families import family_names, family_of
 from comparisons.posterior.gibbs import as_datatree
 from comparisons.posterior.predictive import predictive_check
@@ -174,6 +175,19 @@ def test_a_comparison_calls_entries_as_the_features_are_called(name, given):
     assert entries[1 : 1 + fit.parameters_.arrays()[quantity.name].size] == [
         f"{quantity.name}[0, {called}]" for called in (cells if quantity.dims[-1] == "cell" else NAMES)
     ]
+
+
+def test_a_comparison_calls_levels_as_the_data_do():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.choice(["x", "y"], 60), "b": rng.choice([1, 3], 60)})
+    problem = prepare(frame, "cmm", 2, n_init=2)
+    cells = ["a x", "a y", "b 1", "b 3"]
+    assert problem.labels["cell"] == cells
+    assert problem.named_samples["a"].tolist() == frame["a"].tolist()
+    free = fit(problem).mle.identifiability_.free_direction
+    entries = {f"probs[{k}, {cell}]" for k in range(2) for cell in cells}
+    assert set(free) <= {"weights[0]", "weights[1]"} | entries
+    assert set(free) & entries
 
 
 def test_two_features_of_one_name_are_refused():

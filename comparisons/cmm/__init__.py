@@ -33,6 +33,7 @@ class CMM(IndependentFamily):
     options = (Option("levels", None, "Numbers of levels, such as 4,4,2; default: the data's own", parse=parse_levels),)
     datasets, cases, calibrations = DATASETS, CASES, CALIBRATIONS
     levels: Any
+    words: Sequence[Sequence[Any]] = ()  # what the samples call the levels
 
     @property
     @override
@@ -44,7 +45,24 @@ class CMM(IndependentFamily):
     @override
     def of_samples(self, X: Any, names: Sequence[str] | None = None) -> tuple[Self, Array]:
         labels = levels_of(X, self.levels, names)
-        return type(self)(levels=tuple(map(len, labels))), codes_of(X, labels, names)
+        pair = type(self)(levels=tuple(map(len, labels)))
+        pair.words = labels
+        return pair, codes_of(X, labels, names)
+
+    @override
+    def frame(self, X: Array, names: Sequence[str]) -> Any:
+        import pandas as pd
+
+        codes = np.where(np.isnan(X), -1, X).astype(int).T
+        own = self.words or [tuple(range(L)) for L in self.levels]
+        columns = (pd.Categorical.from_codes(x, list(labels)) for x, labels in zip(codes, own, strict=True))
+        return pd.DataFrame(dict(zip(names, columns, strict=True)))
+
+    @override
+    def named_estimator(self, **settings: Any) -> Any:
+        from em import CategoricalMixtureEM
+
+        return CategoricalMixtureEM(levels=self.words or self.levels, **settings)
 
     @override
     def response_is_mean(self, parameters: Any) -> bool:
@@ -63,7 +81,7 @@ class CMM(IndependentFamily):
 
     @override
     def labels(self, feature_names: Sequence[str]) -> Labels:
-        return labels_of_cells(feature_names, map(range, self.levels))
+        return labels_of_cells(feature_names, self.words or map(range, self.levels))
 
 
 FAMILY = CMM

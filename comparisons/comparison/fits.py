@@ -84,7 +84,7 @@ def fit(problem: Problem) -> Fits:
     """Fit by EM: maximum likelihood, and MAP, next to it where that is a maximum too."""
     settings = {"random_state": problem.settings.random_state, **PRECISE}
     with left_to_the_status(NoMaximumWarning, NotIdentifiableWarning):  # these two are verdicts here
-        mle = problem.estimator(n_init=problem.settings.n_init, **settings).fit(problem.named_samples)
+        mle = problem.named_estimator(n_init=problem.settings.n_init, **settings).fit(problem.named_samples)
         mode = fit_map(problem, near=None if mle.collapsed_ else mle.parameters_, **settings)
     return Fits(**vars(problem), mle=mle, map=mode)
 
@@ -98,9 +98,9 @@ def fit_map(problem: Problem, near: Any = None, **settings: Any) -> Any:
         If every restart collapsed.
     """
     settings |= {"prior": problem.prior}
-    mode = problem.estimator(n_init=problem.settings.n_init, **settings).fit(problem.named_samples)
+    mode = problem.named_estimator(n_init=problem.settings.n_init, **settings).fit(problem.named_samples)
     if near is not None:  # the MAP next to the MLE may be better than the restarts' best
-        nearby = problem.estimator(init=near, **settings).fit(problem.named_samples)
+        nearby = problem.named_estimator(init=near, **settings).fit(problem.named_samples)
         better = nearby.objective_ >= mode.objective_ - 1e-9 * abs(mode.objective_)
         if mode.collapsed_ or (better and not nearby.collapsed_):
             mode = nearby

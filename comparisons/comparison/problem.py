@@ -131,11 +131,7 @@ class Problem:
     @property
     def named_samples(self) -> Any:
         """X as estimators take it: a frame where its features have names."""
-        if not self.labels:
-            return self.X
-        import pandas as pd
-
-        return pd.DataFrame(self.X, columns=list(self.feature_names))
+        return self.family.frame(self.X, self.feature_names) if self.labels else self.X
 
     @property
     def n_missing(self) -> int:
@@ -153,8 +149,13 @@ class Problem:
         return self.family.caution(self.X, self.prior, self.n_components, self.feature_names)
 
     def estimator(self, **settings: Any) -> Any:
-        """Return the family's estimator of K components."""
+        """Return the family's estimator of K components, of X."""
         return self.family.estimator(n_components=self.n_components, **settings)
+
+    def named_estimator(self, **settings: Any) -> Any:
+        """Return the family's estimator of K components, of `named_samples`."""
+        make = self.family.named_estimator if self.labels else self.family.estimator
+        return make(n_components=self.n_components, **settings)
 
 
 def unnamed(n_features: int) -> tuple[str, ...]:

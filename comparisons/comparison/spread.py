@@ -97,7 +97,7 @@ def summary(rows: list[dict[str, Any]]) -> str:
 def _laplace(fits: Fits, mode: Any) -> Moments:
     """Return the MAP and standard errors from the information with the prior in it, components in the mode's order."""
     with left_to_the_status(NoMaximumWarning, NotIdentifiableWarning):  # verdicts of the comparison
-        fit = fits.estimator(prior=fits.prior, init=mode, **PRECISE).fit(fits.named_samples)
+        fit = fits.named_estimator(prior=fits.prior, init=mode, **PRECISE).fit(fits.named_samples)
     table = fit.uncertainty(fits.named_samples)
     return table.estimates, table.standard_errors
 
