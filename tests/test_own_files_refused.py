@@ -77,6 +77,9 @@ REFUSED = {
     "counts where answers are 0 or 1": (
         "bmm", "a,b\n0,1\n2,1\n0,0\n", {}, ["line 3", "column 'a', got 2", "n_trials is 1"],
     ),
+    "answers that are 1 and 2": (
+        "bmm", "a,b\n1,2\n2,1\n2,2\n", {}, ["column 'b', got 2", "comparisons.cmm takes whole numbers as levels"],
+    ),
     "halves among levels": ("cmm", "a,b\n1,2\n1,2.5\n", {}, ["column 'b' holds numbers that are no levels"]),
     "names among levels": (
         "cmm", "a,b\n" + "".join(f"{i % 2},p{i}\n" for i in range(30)), {},

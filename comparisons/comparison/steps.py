@@ -169,7 +169,7 @@ def _too_few(fits: Fits, failed: list[Check]) -> str:
     draws, ess = fits.settings.draws, min([check.value for check in failed if check.name.startswith("ESS")], default=0)
     wanted = draws * max(2.0, 1.5 * MIN_ESS / ess if ess > 0 else 0.0)
     of_each = int(np.ceil(wanted / 500) * 500)
-    numbers = ", ".join(f"{check.name} {check.value:.4g}" for check in failed)
+    numbers = ", ".join(f"{check.name} {check.value:.5g}" for check in failed)
     apart = max((check.value for check in failed if check.name.startswith("R-hat")), default=1.0)
     advice = f"ask for draws={of_each} (--draws {of_each}) in each of {fits.settings.chains} chains"
     if not apart <= APART:

@@ -50,9 +50,12 @@ def check_features(source: Source, features: Sequence[Column], categorical: bool
         if features[0].name in refused and features[0].is_distinct:
             remedy += f"; {flag('index', [features[0].name])} keeps it as labels of the rows"
         if any("words of" in why for why in refused.values()):
-            others = [f"python -m comparisons.{one.name}" for one in family_classes() if one.categorical]
-            remedy += f"; {' or '.join(others)} takes words of several kinds"
+            remedy += f"; {_commands_of_levels()} takes words of several kinds"
         raise ValueError(f"{source.name}: {whys}. Taken are {taken}: {remedy}")
+
+
+def _commands_of_levels() -> str:
+    return " or ".join(f"python -m comparisons.{one.name}" for one in family_classes() if one.categorical)
 
 
 def _refuse_misfits(source: Source, features: Sequence[Column], misfits: list[tuple[Column, int]]) -> NoReturn:
@@ -128,6 +131,8 @@ def check_cells(source: Source, features: Sequence[Column], X: Any, pair: Family
         row, d = np.argwhere(misfits)[0]
         column = features[d]
         advice = cells.advice(x, sizes, [one.name for one in features])
+        if size == 1 and x[row, d] > 0 and (x % 1 == 0).all():
+            advice += f"; {_commands_of_levels()} takes whole numbers as levels"
         source.refuse(column, int(column.which[row]), cells.wanted(sizes), advice)
 
 

@@ -78,7 +78,9 @@ def why_collapsed(
         else:
             k = int(np.argmax(~(flatness[r] >= SMALLEST_SCALED_EIGENVALUE)))
             whose = "the shared covariance" if kind == "tied" else f"component {k}"
-            why[r] = f"{whose} fell onto a point or a plane: its covariance is {flatness[r, k]:.1e} of the data's"
+            why[r] = (
+                f"{whose} fell onto a point or a plane: its covariance is {max(flatness[r, k], 0.0):.2g} of the data's"
+            )
     return why
 
 

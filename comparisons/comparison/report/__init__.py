@@ -253,7 +253,7 @@ def checks_table(comparison: Any, verbose: bool = False) -> Table:
             claim.append(f" ({check.why_shown})", style="dim")
         if verbose:
             claim.append(f"\n{check.reason}", style="dim")
-        table.add_row(marks[check.passed], claim, f"{check.value:.4g}", f"{check.tolerance:.4g}")
+        table.add_row(marks[check.passed], claim, f"{check.value:.5g}", f"{check.tolerance:.4g}")
     return table
 
 
