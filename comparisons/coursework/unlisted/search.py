@@ -27,6 +27,7 @@ HINT_OF_FACTOR = "Do all parts of Q sum over the same samples and components, wi
 MOST_CHECKED = 3  # mistakes that are believed where they give the whole sum, not only the table
 
 
+@np.errstate(all="ignore")
 def unlisted(
     book: Textbook,
     quantity: str,
