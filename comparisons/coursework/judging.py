@@ -47,18 +47,37 @@ def tolerance(trials: Sequence[Trial]) -> float:
     return SINGLE if any(trial.answer.single for trial in trials) else GUARD
 
 
+@dataclass(frozen=True)
+class Further:
+    """What is made of a function only where no known mistake gives its answers.
+
+    Attributes
+    ----------
+    probes : callable
+        Makes further trials.
+    tables : callable
+        Makes tables of a log-likelihood or Q of single samples and components.
+    more : callable
+        Makes more inputs with answers for these.
+    repair : callable
+        Finds an edit of the function that makes it right on inputs, given with the right answers.
+    """
+
+    probes: Callable[[], list[Trial]] = list
+    tables: Callable[[], list[Table]] = list
+    more: Callable[[], list[Pair]] = list
+    repair: Callable[[list[Input]], Mistake | None] = lambda inputs: None
+
+
 def judge(caller: Caller, quantity: str, trials: Sequence[Trial], deadline: float) -> Verdict:
     """Return what is found about a quantity."""
-    return judge_values(
-        caller.book,
-        quantity,
-        trials,
-        deadline,
-        probes=lambda: _probes(caller, quantity),
-        tables=cache(lambda: tables_of(caller, quantity)),
-        more=cache(lambda: more_of(caller, quantity)),
-        repair=lambda inputs: repaired(caller, quantity, inputs, deadline),
+    further = Further(
+        lambda: _probes(caller, quantity),
+        cache(lambda: tables_of(caller, quantity)),
+        cache(lambda: more_of(caller, quantity)),
+        lambda inputs: repaired(caller, quantity, inputs, deadline),
     )
+    return judge_values(caller.book, quantity, trials, deadline, further=further)
 
 
 def judge_values(
@@ -67,10 +86,7 @@ def judge_values(
     trials: Sequence[Trial],
     deadline: float,
     rtol: float | None = None,
-    probes: Callable[[], list[Trial]] = list,
-    tables: Callable[[], list[Table]] = list,
-    more: Callable[[], list[Pair]] = list,
-    repair: Callable[[list[Input]], Mistake | None] = lambda inputs: None,
+    further: Further = Further(),
 ) -> Verdict:
     """Return what is found about a quantity from answers on some problems.
 
@@ -86,14 +102,8 @@ def judge_values(
         When the search ends, a time of `perf_counter`.
     rtol : float or None
         Relative tolerance; ``None`` follows from the precision of the answers.
-    probes : callable
-        Makes further trials, which are only needed where no known mistake gives the answers.
-    tables : callable
-        Makes tables of a log-likelihood or Q of single samples and components; needed as rarely.
-    more : callable
-        Makes more inputs with answers for these.
-    repair : callable
-        Finds an edit of the function that makes it right on inputs, given with the right answers.
+    further : Further
+        What more can be made of the function.
     """
     formula = book.formulas.get(quantity)
     text = formula.text if formula else book.texts.get(quantity, "")
@@ -101,7 +111,7 @@ def judge_values(
     ordinary = [trial for trial in trials if trial.problem.name in ORDINARY]
     failed = [trial for trial in ordinary if quantity not in trial.answer.values]
     if failed:
-        located, edit = _of_failures(failed, ordinary), repair([(t.problem, t.right) for t in trials])
+        located, edit = _of_failures(failed, ordinary), further.repair([(t.problem, t.right) for t in trials])
         named = [] if edit is None else [replace(edit, hint=f"{located}. {edit.hint}")]
         return Verdict(quantity, False, tuple(named), located, text)
     rtol = tolerance(trials) if rtol is None else rtol
@@ -113,20 +123,34 @@ def judge_values(
     mistakes, alternatives = _known(formula, quantity, answered, deadline, exact, pairs=False)
     if not wrong and (not mistakes or rtol > GUARD):
         return Verdict(quantity, True, formula=text)
-    pairs = [(t.problem, t.answer.values[quantity], t.right[quantity]) for t in answered if not t.problem.name]
-    several = sum(yours.size for _, yours, _ in pairs) > 1  # a number may agree by chance
     if not mistakes:
-        mistakes = _searched(lambda: unlisted(book, quantity, pairs, tables, more, deadline, most=1))
-    if not mistakes:  # one edit says it better than two mistakes
-        shares = _searched(lambda: with_shares(book, quantity, pairs, deadline)) if several else ()
-        edit = None if len(shares) == 1 else repair([(t.problem, {quantity: t.right[quantity]}) for t in trials])
-        mistakes = shares if edit is None else (edit,)
-    if not mistakes and several:
-        mistakes, alternatives = _known(formula, quantity, answered, deadline, exact, pairs=True)
-    if not mistakes:
-        mistakes = _searched(lambda: unlisted(book, quantity, pairs, tables, more, deadline, most=4))
-    located = "" if mistakes else narrowed(quantity, answered, rtol, probes())
+        mistakes, alternatives = _not_known(book, quantity, answered, deadline, exact, further)
+    located = "" if mistakes else narrowed(quantity, answered, rtol, further.probes())
     return Verdict(quantity, False, mistakes, located, text, alternatives)
+
+
+def _not_known(
+    book: Textbook, quantity: str, trials: Sequence[Trial], deadline: float, exact: float, further: Further
+) -> tuple[tuple[Mistake, ...], tuple[str, ...]]:
+    """Return mistakes that are no single entry, and names of others that give the same numbers."""
+    pairs = [(t.problem, t.answer.values[quantity], t.right[quantity]) for t in trials if not t.problem.name]
+    several = sum(yours.size for _, yours, _ in pairs) > 1  # a number may agree by chance
+
+    def by_numbers(most: int) -> tuple[Mistake, ...]:
+        return _searched(lambda: unlisted(book, quantity, pairs, further.tables, further.more, deadline, most))
+
+    if found := by_numbers(most=1):
+        return found, ()
+    shares = _searched(lambda: with_shares(book, quantity, pairs, deadline)) if several else ()
+    if len(shares) != 1 and (edit := further.repair([(t.problem, {quantity: t.right[quantity]}) for t in trials])):
+        return (edit,), ()  # it says more than two mistakes
+    if shares:
+        return shares, ()
+    if several:
+        known = _known(book.formulas.get(quantity), quantity, trials, deadline, exact, pairs=True)
+        if known[0]:
+            return known
+    return by_numbers(most=4), ()
 
 
 def _searched(search: Callable[[], tuple[Mistake, ...]]) -> tuple[Mistake, ...]:
