@@ -15,7 +15,7 @@ from comparisons.bmm import BMM
 from comparisons.comparison import prepare
 from comparisons.comparison.checks import Check
 from comparisons.comparison.command import application, exit_code
-from comparisons.comparison.density_checks import Densities, rounding_of_prior
+from comparisons.comparison.density_checks import Densities, density_checks, rounding_of_prior
 from comparisons.comparison.draws import draw
 from comparisons.comparison.find_map import find_map_checks, is_lesser
 from comparisons.comparison.fits import fit
@@ -26,6 +26,7 @@ from comparisons.data import load
 from comparisons.declarations import Case
 from comparisons.families import family_classes
 from comparisons.gmm import GMM
+from comparisons.pmm import PMM
 from comparisons.posterior.densities import UnconstrainedDensity, without_c_compiler
 from em import GaussianMixtureEM
 from em.identifiability import Identifiability
@@ -45,6 +46,18 @@ def test_coins_are_not_identified_and_the_ridge_is_drawn(tmp_path):
     names = [check["name"] for check in written["checks"]]
     assert "identified quantity sum_k weights_k probs_k agrees" in names
     assert "MLE near posterior mean" not in names
+
+
+@pytest.mark.parametrize("size", [100_000, 10_000_000])
+def test_counts_of_many_trials_or_of_great_rates_have_the_log_likelihood_of_pymc_to_its_rounding(size):
+    rng = np.random.default_rng(1)
+    probs = np.where(rng.random((200, 1)) < 0.4, [0.3, 0.5, 0.7], [0.319, 0.519, 0.719])
+    for X, family in [(rng.binomial(size, probs), BMM(n_trials=size)), (rng.poisson(size * probs), PMM())]:
+        fits = fit(prepare(X, family, 2, n_init=2))
+        with without_c_compiler:
+            checks = density_checks(fits, Densities(fits))
+        matches = [check for check in checks if check.name.startswith("log-likelihood matches")]
+        assert all(check.passed and check.tolerance < 1e-3 for check in matches), matches
 
 
 def test_two_items_do_not_identify_two_classes_and_their_margins_agree():
