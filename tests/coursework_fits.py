@@ -446,6 +446,16 @@ def by_blocks(X, K, max_iter=100):
     return centers
 
 
+@fit("component 2 never changes", family="kmeans")
+def one_centre_too_few(X, K, max_iter=100):
+    centers = np.array(X[[0, 40, 80]])
+    for _ in range(max_iter):
+        labels = ((X[:, None] - centers) ** 2).sum(axis=2).argmin(axis=1)
+        for k in range(K - 1):
+            centers[k] = X[labels == k].mean(axis=0)
+    return centers
+
+
 @fit("normalised over samples", covariance_type="tied")
 def softmax_along_the_wrong_axis(X, K, n_iter=6):
     w, means, covariances = start(X, K, 0)

@@ -354,19 +354,35 @@ def test_an_edit_after_which_nothing_is_raised_names_a_mistake_beside_the_error(
     assert "Error: " in found.hint
 
 
+def along_the_samples(X, weights, probs):
+    joint = weights * np.prod(np.where(X[:, None] > 0, probs, 1 - probs), axis=2)
+    joint = joint / joint.max(axis=1, keepdims=True)
+    return joint / joint.sum(0)
+
+
+def squares_of_sums(X, r):
+    N = r.sum(axis=0)
+    means = r.T @ X / N[:, None]
+    d = X[:, None] - means
+    return N / len(X), means, (r * d.sum(2) ** 2).sum(axis=0) / (N * X.shape[1])
+
+
 @pytest.mark.parametrize(
     ("check", "family", "function", "named"),
     [
+        (check_e_step, "bmm", along_the_samples, "`joint.sum(0)` in place of `joint.sum(axis=1, keepdims=True)`"),
+        (check_m_step, "gmm", squares_of_sums, "`d.sum(2) ** 2` in place of `(d ** 2).sum(2)`, in line "),
         (check_m_step, "pmm", shared_array, "`[np.zeros(X.shape[1])] * r.shape[1]` in place of "),
         (check_e_step, "cmm", one_level_on, "`X + 1` in place of `X`, in line "),
         (check_e_step, "gmm", small_ones_left_out, "`r[r < 0.1] = 0`, which does not belong there, in line "),
         (check_e_step, "gmm", floor_and_normalised, "`np.maximum(e_step(X, weights, means, covariances), 0.03)` in "),
         (check_e_step, "bmm", Notebook().e_step, ""),
     ],
-    ids=["an array for all", "another index", "a statement", "a floor", "two edits"],
+    ids=["an axis", "an order", "an array for all", "another index", "a statement", "a floor", "two edits"],
 )
 def test_an_edit_of_the_source_that_makes_it_right_names_a_mistake(check, family, function, named):
-    found = check(function, family=family, time_limit=ROOMY)
+    options = {"covariance_type": "spherical"} if function is squares_of_sums else {}
+    found = check(function, family=family, time_limit=ROOMY, **options)
     assert not found.right
     assert bool(found.mistakes) == bool(named)
     assert all(mistake.startswith(named) and mistake not in repr(found) for mistake in found.mistakes)

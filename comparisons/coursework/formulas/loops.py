@@ -98,6 +98,13 @@ def loop_mistake(book: Textbook, problem: Problem, path: Sequence[Theta], from_s
     def all_by(iterate: Iterate, pairs: Sequence[tuple[Theta, Theta]] = steps) -> bool:
         return all(same(iterate(problem.changed(**before)), after) for before, after in pairs)
 
+    never = LOOP_MISTAKES["one quantity never changes"]
+    for k in range(problem.K):
+        if all_by(lambda at, k=k: _kept(book.iterate(at), at.theta, k, book.shared)):  # type: ignore[misc]
+            return replace(never, name=f"component {k} never changes")
+    for names in _subsets(book.quantities)[1:]:
+        if all_by(lambda at, names=names: {**book.iterate(at), **{n: at.theta[n] for n in names}}):  # type: ignore[misc]
+            return replace(never, name=f"{' and '.join(names)} never change")
     if all_by(lambda at: at.theta):
         return LOOP_MISTAKES["parameters never change" if from_start else "E-step only once"]
     once = not from_start or all_by(book.iterate, steps[:1])
@@ -113,21 +120,15 @@ def loop_mistake(book: Textbook, problem: Problem, path: Sequence[Theta], from_s
         for blocks in orders(book.quantities):
             if all_by(partial(between, book, blocks=blocks, own_means=own_means)):
                 return LOOP_MISTAKES["E-step between the updates"]
-    never = LOOP_MISTAKES["one quantity never changes"]
-    for k in range(problem.K):
-        if all_by(lambda at, k=k: _kept(book.iterate(at), at.theta, k, book.shared)):  # type: ignore[misc]
-            return replace(never, name=f"component {k} never changes")
-    for names in _subsets(book.quantities):
-        if all_by(lambda at, names=names: {**book.iterate(at), **{n: at.theta[n] for n in names}}):  # type: ignore[misc]
-            return replace(never, name=f"{' and '.join(names)} never change")
     return None
 
 
-def _subsets(quantities: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """Yield all quantities, then each of them, pairs of them, and so on."""
-    yield tuple(quantities)
-    for size in range(1, len(quantities)):
-        yield from combinations(quantities, size)
+def _subsets(quantities: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return all quantities, then each of them, pairs of them, and so on."""
+    return [
+        tuple(quantities),
+        *(names for size in range(1, len(quantities)) for names in combinations(quantities, size)),
+    ]
 
 
 def _stale(book: Textbook, problem: Problem, before: Theta, now: Theta, names: Sequence[str]) -> Theta:

@@ -177,7 +177,8 @@ def _text(node: ast.AST | str) -> str:
 
 
 def _others(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield what may have been meant by a node: a part of it, another operator, number, function or argument."""
+    """Yield what may have been meant by a node: a part of it, another operator, number, function, argument or order."""
+    yield from _exchanged(node)
     match node:
         case ast.Expr() | ast.Assign() | ast.AugAssign() | ast.If():
             yield ast.Pass()
@@ -207,10 +208,37 @@ def _others(node: ast.AST) -> Iterator[ast.AST]:
             yield from (ast.Call(function, swapped, words) for swapped in _swapped(args))
             yield from (ast.Call(function, args, [*words[:i], *words[i + 1 :]]) for i in range(len(words)))
             if isinstance(function, ast.Attribute):
-                yield function.value
+                yield from (function.value, *_along_other_axes(function, args, words))
                 known = {name for row in NAMES if function.attr in row.split() for name in row.split()}
                 for name in sorted(known - {function.attr}):
                     yield ast.Call(ast.Attribute(function.value, name, ast.Load()), args, words)
+
+
+def _along_other_axes(function: ast.Attribute, args: list[ast.expr], words: list[ast.keyword]) -> Iterator[ast.Call]:
+    """Yield a sum, or the like, along each axis, which is kept."""
+    if function.attr in (*NAMES[0].split(), "min"):
+        data = [arg for arg in args if not isinstance(arg, ast.Constant)]
+        for axis in (0, 1, -1):
+            given = {"axis": ast.Constant(axis), "keepdims": ast.Constant(value=True)}
+            yield ast.Call(function, data, [ast.keyword(name, value) for name, value in given.items()])
+
+
+def _exchanged(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield two operations on an expression in the other order, such as a sum of squares for a square of a sum."""
+    for outer in _operations(node):
+        for inner in _operations(outer[0]):
+            yield inner[1](outer[1](inner[0]))
+
+
+def _operations(node: ast.AST) -> Iterator[tuple[ast.expr, Callable[[ast.expr], ast.expr]]]:
+    """Yield what a node operates on, and the operation: a power, a method, a function of one array."""
+    match node:
+        case ast.BinOp(left=left, op=ast.Pow(), right=power):
+            yield left, lambda a: ast.BinOp(a, ast.Pow(), power)
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="np")) as function, args=[first, *rest], keywords=words):
+            yield first, lambda a: ast.Call(function, [a, *rest], words)
+        case ast.Call(func=ast.Attribute(value=value, attr=name), args=args, keywords=words):
+            yield value, lambda a: ast.Call(ast.Attribute(a, name, ast.Load()), args, words)
 
 
 def _swapped(parts: list[ast.expr]) -> Iterator[list[ast.expr]]:
