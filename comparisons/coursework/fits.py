@@ -209,12 +209,10 @@ def _of_steps(
             return (mistake,), ""
     if (tempered := any_factors(book, steps)) and all(same(tempered[1](at), after) for at, after in steps):
         return (tempered[0],), ""
-    wrong = _of_m_step(book, steps, book.responsibilities, deadline)
-    e_step_is_right = len(wrong) < len(book.quantities)
-    if e_step_is_right and all(verdict.mistakes for verdict in wrong):
-        return _named(wrong), ""
-    if both := _of_both(book, steps, deadline):
+    e_step_is_right = bool(_right(book, steps, book.responsibilities))
+    if not e_step_is_right and (both := _of_both(book, steps, deadline)):
         return both, ""
+    wrong = _of_m_step(book, steps, book.responsibilities, deadline)
     if all(verdict.mistakes for verdict in wrong):
         return _named(wrong), ""
     names = ", ".join(verdict.quantity for verdict in wrong)
@@ -246,12 +244,11 @@ def _right(book: Textbook, steps: Sequence[tuple[Problem, Theta]], e_step: Calla
 
 def _of_both(book: Textbook, steps: Sequence[tuple[Problem, Theta]], deadline: float) -> tuple[Mistake, ...]:
     """Return a known mistake in the E-step which makes the most quantities right, and the mistakes in the others."""
-    before = _right(book, steps, book.responsibilities)
     mended = []
     for mistake, e_step in wrong_e_steps(book):
         if perf_counter() > deadline:
             break
-        if _right(book, steps[:1], e_step) - before and (right := _right(book, steps, e_step) - before):
+        if _right(book, steps[:1], e_step) and (right := _right(book, steps, e_step)):
             mended.append((len(right), mistake, e_step))
     for _, mistake, e_step in sorted(mended, key=lambda one: -one[0]):
         wrong = _of_m_step(book, steps, e_step, deadline)

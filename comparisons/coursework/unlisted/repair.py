@@ -41,7 +41,7 @@ NAMES = (
 )
 WRAPPED = ("np.log({})", "np.exp({})", "np.sqrt({})", "({})**2", "-({})", "1 - ({})", "1 / ({})", "({}).T", "({}) / 2")
 SHARE_OF_TIME = 0.35  # seconds for all edits
-SLOWER = 20  # times the function's own time, which one edited call may take
+SLOWER = 20  # times the function's own time, which an edited call may take
 EDITS = "others", "moves", "functions", "variables"
 Place = tuple[Any, str, int | None]
 Source = tuple[ast.Module, int]
@@ -66,11 +66,11 @@ def repaired(caller: Caller, quantity: str, inputs: Sequence[Input], deadline: f
     most = SLOWER * outcome.seconds + 0.01
     for kind, (tree, first) in product(EDITS, functions.values()):
         for old, new, line in _edits(tree, kind):
-            if perf_counter() > until:
+            if (left := until - perf_counter()) < 0:
                 return None
             edited = _compiled(caller.function, functions)
             tried.sorting = caller.sorting
-            if edited is not None and _is_right(tried, edited, quantity, inputs, most):
+            if edited is not None and _is_right(tried, edited, quantity, inputs, min(left, most)):
                 return _said(old, _text(new), first + line - 1)
     return None
 

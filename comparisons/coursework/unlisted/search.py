@@ -74,8 +74,11 @@ def unlisted(
     if not found and quantity != "labels":
         divisor = book.formulas[quantity].divisor if quantity in book.formulas else None
         pairs = [*pairs, *more()] if quantity in OBJECTIVES else pairs
-        numbers = by_factor(quantity, pairs)
-        numbers = numbers or by_numbers(quantity, pairs, lambda problem: book.additions(quantity, problem), divisor)
+        additions = partial(book.additions, quantity)
+        if quantity == "responsibilities":
+            numbers = by_constants(quantity, pairs, divisor, additions)
+        else:
+            numbers = by_factor(quantity, pairs) or by_numbers(quantity, pairs, additions, divisor)
         found = (numbers,) if numbers else ()
     return found if len(found) <= most else ()
 
