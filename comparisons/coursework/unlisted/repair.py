@@ -1,18 +1,14 @@
 """One edit of a student's own source that makes the function right: a mistake that no formula is needed to name.
 
-Each expression and statement is replaced by what may have been meant there: another operator, number, axis, function or
-variable, a part of it, its logarithm, root or square, a statement inside of a loop or outside of it, or nothing. The
-functions of the same module that it calls are edited too. An edit is believed if it gives the right answer on every
-input.
+The edits are those of :mod:`comparisons.coursework.unlisted.edits`. The functions of the same module that it calls are
+edited too. An edit is believed if it gives the right answer on every input.
 """
 
 import ast
-import builtins
 import inspect
 import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from functools import partial
 from itertools import product
 from time import perf_counter
 from types import FunctionType, MethodType
@@ -23,27 +19,11 @@ import numpy as np
 from comparisons.coursework.calling.caller import Caller
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import GUARD, Mistake, close
+from comparisons.coursework.unlisted.edits import KINDS, edits, text
 from models.validation import Array
 
-OPERATORS = {ast.Add: (ast.Sub, ast.Mult), ast.Sub: (ast.Add,), ast.Mult: (ast.Div, ast.Add, ast.MatMult)}
-OPERATORS |= {ast.Div: (ast.Mult,), ast.Pow: (ast.Mult,), ast.MatMult: (ast.Mult,), ast.FloorDiv: (ast.Div,)}
-COMPARISONS = ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq
-NAMES = (
-    "sum mean prod max",
-    "argmax argmin",
-    "cdf sf pmf pdf",
-    "logcdf logsf logpmf logpdf",
-    "std var",
-    "log log2 log10 log1p",
-    "exp exp2 expm1",
-    "median mean average",
-    "vstack hstack column_stack",
-)
-WRAPPED = ("np.log({})", "np.exp({})", "np.sqrt({})", "({})**2", "-({})", "1 - ({})", "1 / ({})", "({}).T", "({}) / 2")
 SHARE_OF_TIME = 0.35  # seconds for all edits
 SLOWER = 20  # times the function's own time, which an edited call may take
-EDITS = "others", "moves", "functions", "variables"
-Place = tuple[Any, str, int | None]
 Source = tuple[ast.Module, int]
 Input = tuple[Problem, Mapping[str, Array]]
 
@@ -64,14 +44,14 @@ def repaired(caller: Caller, quantity: str, inputs: Sequence[Input], deadline: f
     if outcome.overtime:
         return None
     most = SLOWER * outcome.seconds + 0.01
-    for kind, (tree, first) in product(EDITS, functions.values()):
-        for old, new, line in _edits(tree, kind):
+    for kind, (tree, first) in product(KINDS, functions.values()):
+        for old, new, line in edits(tree, kind):
             if (left := until - perf_counter()) < 0:
                 return None
             edited = _compiled(caller.function, functions)
             tried.sorting = caller.sorting
             if edited is not None and _is_right(tried, edited, quantity, inputs, min(left, most)):
-                return _said(old, _text(new), first + line - 1)
+                return _said(old, text(new), first + line - 1)
     return None
 
 
@@ -133,148 +113,3 @@ def _compiled(whole: Callable[..., Any], functions: Mapping[FunctionType, Source
         return None
     found = space[own.__name__]
     return MethodType(found, whole.__self__) if isinstance(whole, MethodType) else found
-
-
-def _edits(tree: ast.Module, kind: str) -> Iterator[tuple[str, ast.AST | str, int]]:
-    """Make one edit of a kind after another in a tree, yield what was there, what is there and the line; undo it."""
-    if kind == "moves":
-        yield from _moves(tree)
-        return
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - {*dir(builtins), "np", "numpy"}
-    names |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-    for parent, field, place in list(_places(tree.body[0])):
-        at = getattr(parent, field)
-        old = at if place is None else at[place]
-        others = {"others": _others, "functions": _wrapped}.get(kind, partial(_variables, names=names))
-        short = isinstance(old, ast.Constant | ast.Name | ast.Tuple) and isinstance(
-            parent, ast.Subscript | ast.Call | ast.BinOp
-        )
-        before = _text(parent if short else old)
-        for new in others(old):
-            _put(parent, field, place, ast.copy_location(new, old))
-            yield before, parent if short else new, old.lineno
-            _put(parent, field, place, old)
-
-
-def _places(tree: ast.AST) -> Iterator[Place]:
-    for parent in ast.walk(tree):
-        for field, value in ast.iter_fields(parent):
-            if isinstance(value, list):
-                yield from ((parent, field, i) for i, node in enumerate(value) if isinstance(node, ast.expr | ast.stmt))
-            elif isinstance(value, ast.expr):
-                yield parent, field, None
-
-
-def _put(parent: Any, field: str, place: int | None, node: ast.AST) -> None:
-    if place is None:
-        setattr(parent, field, node)
-    else:
-        getattr(parent, field)[place] = node
-
-
-def _text(node: ast.AST | str) -> str:
-    return node if isinstance(node, str) else "" if isinstance(node, ast.Pass) else ast.unparse(node)
-
-
-def _others(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield what may have been meant by a node: a part of it, another operator, number, function, argument or order."""
-    yield from _exchanged(node)
-    match node:
-        case ast.Expr() | ast.Assign() | ast.AugAssign() | ast.If():
-            yield ast.Pass()
-            if isinstance(node, ast.AugAssign):
-                yield ast.Assign([node.target], node.value)
-            elif isinstance(node, ast.Assign) and isinstance(target := node.targets[0], ast.Name | ast.Subscript):
-                yield ast.AugAssign(target, ast.Add(), node.value)
-        case ast.BinOp(left=ast.List(elts=[one]), right=size):
-            yield ast.parse(f"[({ast.unparse(one)}) for _ in range({ast.unparse(size)})]", mode="eval").body
-        case ast.BinOp(left=left, op=op, right=right):
-            yield from (left, right, ast.BinOp(right, op, left))
-            yield from (ast.BinOp(left, other(), right) for other in OPERATORS.get(type(op), ()))
-        case ast.Tuple(elts=parts):
-            yield from (ast.Tuple(swapped, node.ctx) for swapped in _swapped(parts))
-        case ast.UnaryOp(operand=operand):
-            yield operand
-        case ast.Compare(left=left, comparators=[right]):
-            yield from (ast.Compare(left, [other()], [right]) for other in COMPARISONS)
-        case ast.Constant(value=bool(value)):
-            yield ast.Constant(not value)
-        case ast.Constant(value=int() | float() as value):
-            yield from (ast.Constant(a) for a in (0, 1, 2, -1, value + 1, value - 1, value / 2) if a != value)
-        case ast.Subscript(value=value) | ast.Attribute(value=value, attr="T"):
-            yield value
-        case ast.Call(func=function, args=args, keywords=words):
-            yield from args[:1]
-            yield from (ast.Call(function, swapped, words) for swapped in _swapped(args))
-            yield from (ast.Call(function, args, [*words[:i], *words[i + 1 :]]) for i in range(len(words)))
-            if isinstance(function, ast.Attribute):
-                yield from (function.value, *_along_other_axes(function, args, words))
-                known = {name for row in NAMES if function.attr in row.split() for name in row.split()}
-                for name in sorted(known - {function.attr}):
-                    yield ast.Call(ast.Attribute(function.value, name, ast.Load()), args, words)
-
-
-def _along_other_axes(function: ast.Attribute, args: list[ast.expr], words: list[ast.keyword]) -> Iterator[ast.Call]:
-    """Yield a sum, or the like, along each axis, which is kept."""
-    if function.attr in (*NAMES[0].split(), "min"):
-        data = [arg for arg in args if not isinstance(arg, ast.Constant)]
-        for axis in (0, 1, -1):
-            given = {"axis": ast.Constant(axis), "keepdims": ast.Constant(value=True)}
-            yield ast.Call(function, data, [ast.keyword(name, value) for name, value in given.items()])
-
-
-def _exchanged(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield two operations on an expression in the other order, such as a sum of squares for a square of a sum."""
-    for outer in _operations(node):
-        for inner in _operations(outer[0]):
-            yield inner[1](outer[1](inner[0]))
-
-
-def _operations(node: ast.AST) -> Iterator[tuple[ast.expr, Callable[[ast.expr], ast.expr]]]:
-    """Yield what a node operates on, and the operation: a power, a method, a function of one array."""
-    match node:
-        case ast.BinOp(left=left, op=ast.Pow(), right=power):
-            yield left, lambda a: ast.BinOp(a, ast.Pow(), power)
-        case ast.Call(func=ast.Attribute(value=ast.Name(id="np")) as function, args=[first, *rest], keywords=words):
-            yield first, lambda a: ast.Call(function, [a, *rest], words)
-        case ast.Call(func=ast.Attribute(value=value, attr=name), args=args, keywords=words):
-            yield value, lambda a: ast.Call(ast.Attribute(a, name, ast.Load()), args, words)
-
-
-def _swapped(parts: list[ast.expr]) -> Iterator[list[ast.expr]]:
-    """Yield a list with two neighbours exchanged."""
-    for i in range(len(parts) - 1):
-        yield [*parts[:i], parts[i + 1], parts[i], *parts[i + 2 :]]
-
-
-def _wrapped(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield functions of an expression."""
-    is_read = isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
-    if is_read and isinstance(node, ast.Name | ast.Subscript | ast.Attribute | ast.Call | ast.BinOp):
-        for form in WRAPPED:
-            yield ast.parse(form.format(ast.unparse(node)), mode="eval").body
-
-
-def _variables(node: ast.AST, names: set[str]) -> Iterator[ast.AST]:
-    """Yield other variables in the place of one."""
-    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in names:
-        yield from (ast.Name(name, ast.Load()) for name in sorted(names - {node.id}))
-
-
-def _moves(tree: ast.Module) -> Iterator[tuple[str, ast.AST | str, int]]:
-    """Move one statement into the loop that follows, or the last one of a loop out of it, one after another."""
-    bodies = [body for node in ast.walk(tree) if isinstance(body := getattr(node, "body", None), list)]
-    for body in bodies:
-        whole = list(body)
-        for i, loop in enumerate(whole):
-            if not isinstance(loop, ast.For):
-                continue
-            inner = list(loop.body)
-            moves = [(one, [s for s in whole if s is not one], [one, *inner], "in") for one in whole[:i]]
-            moves.append(
-                (inner[-1], [*whole[: i + 1], inner[-1], *whole[i + 1 :]], inner[:-1] or [ast.Pass()], "behind")
-            )
-            for moved, outside, inside, where in moves:
-                body[:], loop.body = outside, inside
-                yield _text(moved), f"{_text(moved)}` {where} the loop `for {_text(loop.target)}", moved.lineno
-                body[:], loop.body = whole, inner
