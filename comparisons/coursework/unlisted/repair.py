@@ -22,7 +22,7 @@ from comparisons.coursework.formulas.slots import GUARD, Mistake, close
 from comparisons.coursework.unlisted.edits import KINDS, edits, text
 from models.validation import Array
 
-SHARE_OF_TIME = 0.35  # seconds for all edits
+SHARE_OF_TIME = 0.25  # of what is left until the deadline, for all edits
 SLOWER = 20  # times the function's own time, which an edited call may take
 Source = tuple[ast.Module, int]
 Input = tuple[Problem, Mapping[str, Array]]
@@ -37,7 +37,8 @@ def repaired(caller: Caller, quantity: str, inputs: Sequence[Input], deadline: f
     functions = _functions(caller.function)
     if not functions or not inputs:
         return None
-    tried, until = copy(caller), min(deadline, perf_counter() + SHARE_OF_TIME)
+    tried, start = copy(caller), perf_counter()
+    until = start + SHARE_OF_TIME * (deadline - start)
     tried.notes = []
     inputs = sorted(inputs, key=lambda pair: (pair[0].K == 1, pair[0].X.size))
     outcome = caller(inputs[0][0]).outcome
