@@ -72,9 +72,7 @@ def density_checks(fits: Fits, densities: Densities) -> list[Check]:
         pointwise, log_prior = densities.marginal_density.at(point)
         gap, rounding = abs(log_likelihood - pointwise.sum()), ROUNDING * max(1.0, np.abs(pointwise).sum())
         rounding = max(rounding, rounding_of_counts(fits))
-        reason = (
-            "difference in nats; rounding, 1e-11 of the sum of absolute terms, or that of log gamma functions"
-        )
+        reason = "difference in nats; rounding, 1e-11 of the sum of absolute terms, or that of log gamma functions"
         made.append(check(f"log-likelihood matches at {at}", gap, rounding, reason))
     gap = abs(fits.prior.log_prob(fits.map.parameters_) - log_prior)
     rounding = max(ROUNDING * max(1.0, abs(log_prior)) * 10, rounding_of_prior(fits))
