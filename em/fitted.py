@@ -202,7 +202,8 @@ class FittedMixture[P: Parameters](Predictions, ABC):
         if count_at_least_one("n_bootstrap", n_bootstrap) < 2 and kind != "louis":
             raise ValueError(f"n_bootstrap must be at least 2 for a standard deviation, got {n_bootstrap}")
         if kind == "louis":
-            return from_information(self._information_from(X, sample_weight), self._approximation, level)
+            of_kind = "observed information (Louis)" if self.prior is None else "Laplace approximation (Louis)"
+            return from_information(self._information_from(X, sample_weight), of_kind, level)
         rng = random_source(self.random_state if random_state is None else random_state)
         seeds = rng.randint(2**31 - 1, size=n_bootstrap).tolist()
         replicate = simulated if kind == "parametric bootstrap" else resampled
@@ -258,10 +259,6 @@ class FittedMixture[P: Parameters](Predictions, ABC):
         w = frequencies(sample_weight, matrix.shape[0])
         counted = (w > 0) & has_observed(matrix)  # what takes part in a fit
         return self._information_of(Samples(matrix[counted], w[counted], counted, len(counted)))
-
-    @property
-    def _approximation(self) -> str:
-        return "observed information (Louis)" if self.prior is None else "Laplace approximation (Louis)"
 
     def at_estimate(self, rows: np.ndarray) -> Self:
         """Return an estimator for these rows of X that stands at the estimate: its fit starts there."""

@@ -118,9 +118,10 @@ class Audit(Tabular):
         ]
         figures = {} if self.fitted is None else {"The samples, and what the fit says of them.": self.plot}
         caption = "Nats are the unit of log-likelihoods. A point z standard errors off has z² / 2 nats to gain."
+        parameters = [dict(zip(COLUMNS, row.values(), strict=True)) for row in self.parameters[:300]]
         parts = [
             Section("Findings", table=checks, caption=caption),
-            Section("Parameters", table=[_renamed(row) for row in self.parameters[:300]], caption=OF_PARAMETERS),
+            Section("Parameters", table=parameters, caption=OF_PARAMETERS),
             Section("Components", table=self.components),
             Section("Where our restarts ended", table=self.optima),
             Section("Picture", figures=figures),
@@ -176,10 +177,6 @@ class Audit(Tabular):
 
 
 VERDICT_WORDS = tuple(STYLES)
-
-
-def _renamed(row: dict[str, Any]) -> dict[str, Any]:
-    return dict(zip(COLUMNS, row.values(), strict=True))
 
 
 def _cell(value: Any) -> str:

@@ -84,9 +84,8 @@ def identify(
     if not reasons:  # seen together, and by none of some component's samples
         k, a, b = next((k, a, b) for k in range(len(C)) for a, b in _pairs(C[k]))
         reasons = [f"component {k} has no sample with {names[a]} and {names[b]} observed together"]
-    more = f" and {len(reasons) - MOST_NAMED} more" if len(reasons) > MOST_NAMED else ""
     sentence = (
-        f"rank {p - len(free)} of {p} free parameters: {'; '.join(reasons[:MOST_NAMED])}{more}, so {_listed(free)} may "
+        f"rank {p - len(free)} of {p} free parameters: {_listed(reasons, '; ')}, so {_listed(free, ', ')} may "
         "have any value that keeps covariances positive definite"
     )
     return Identifiability(False, p - len(free), p, sentence, {free[0]: 1.0})
@@ -109,5 +108,7 @@ def _pairs(C: Array) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in np.argwhere(C < UNSEEN) if a < b]
 
 
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
+def _listed(names: list[str], between: str) -> str:
+    return between.join(names[:MOST_NAMED]) + (
+        f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    )

@@ -109,7 +109,7 @@ def _shown(section: Section) -> dict[str, Any]:
     """Return what the template reads of a section."""
     heads = list(section.table[0]) if section.table else []
     columns = {head: [row[head] for row in section.table] for head in heads}
-    sides = ["number" if _is_numeric(column) else "" for column in columns.values()]
+    numeric = [all(cell is None or isinstance(cell, Real) for cell in column) for column in columns.values()]
     pictures, sentences = [], [plain(sentence) for sentence in section.sentences]
     for caption, draw in section.figures.items():
         try:
@@ -120,7 +120,7 @@ def _shown(section: Section) -> dict[str, Any]:
         "title": plain(section.title),
         "sentences": sentences,
         "heads": [plain(head) for head in heads],
-        "sides": sides,
+        "sides": ["number" * of_column for of_column in numeric],
         "rows": [[_cell(row[head]) for head in heads] for row in section.table],
         "caption": plain(section.caption),
         "pictures": pictures,
@@ -152,10 +152,6 @@ def _picture(draw: Callable[[], Any] | Path) -> str:
 
 def _address(image: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(image).decode('ascii')}"
-
-
-def _is_numeric(column: Sequence[Any]) -> bool:
-    return all(value is None or isinstance(value, Real) for value in column)
 
 
 def _cell(value: Any) -> str:
