@@ -83,8 +83,7 @@ class Predictions(ReportsOfMixture, DensityMixin, BaseEstimator, ABC):
 
         Of a Dask array or DataFrame, which stay in their chunks, it is a lazy array.
 
-        A Gaussian sample so far out that its densities tell nothing gets the limit as it recedes (:mod:`em.gmm.far`); a
-        row of counts that is impossible under every component gets 1 / K.
+        A row that is impossible under every component, or so far out that no density of it fits a float, gets 1 / K.
         """
         if is_chunked(X):
             return lazily(self._for_chunks(X).predict_proba, X, self.n_components)

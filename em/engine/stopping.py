@@ -1,4 +1,27 @@
-"""When a run of EM has reached its limit: Aitken's estimate of how much the objective will still gain."""
+"""When a run of EM has reached its limit: Aitken's estimate of how much the objective will still gain.
+
+Near its limit EM converges linearly: inside the parameter space steps shrink by a factor ρ per iteration and gains of
+the objective by ρ², towards its boundary both shrink by ρ. So gains are a geometric series, and after the last one g,
+with q the larger of the squared ratio of the last two steps and the ratio of the last two gains, there is left
+
+    g q + g q² + g q³ + ... = g q / (1 - q)        which ends the run when it is at most ``tol``
+
+Steps keep their digits when gains have sunk into the rounding of the objective; from then on the gain is carried
+forward from the last one that could be read, in proportion to the squared step. Where none could ever be read, because
+the run started near the limit, a step s gains at most n ‖s‖² in the metric of the complete data's information of one
+sample.
+
+One small step proves nothing (the first may hide a slow direction), so q is the largest of the last few, and the
+largest of three estimates in a row counts. A leap is no step of this series: it starts the three afresh, and while
+they confirm the limit the engine leaps no more. It is a trial, too: it takes the slow directions out of the steps
+that follow, which then look fast, but what it gained tells how much was there. So no estimate is below the gain of
+a leap among the last few iterations. A start on a saddle cannot be told from a limit by any such rule: that is what
+restarts are for.
+
+References
+----------
+Böhning et al. (1994), Annals of the Institute of Statistical Mathematics 46, 373-388.
+"""
 
 from typing import Any
 
@@ -16,28 +39,10 @@ STEP_NOISE = 100 * EPS  # a step this small, in units of the parameters' scales,
 class GainToCome:
     """Aitken's estimate of how much the objective will still gain, for R runs at once.
 
-    Near its limit EM converges linearly: inside the parameter space steps shrink by a factor ρ per iteration and gains
-    of the objective by ρ², towards its boundary both shrink by ρ. With the last gain g the rest of the geometric series
-    is g q / (1 - q), q the larger of the squared ratio of steps and the ratio of gains. Steps keep their digits when
-    gains have sunk into the rounding of the objective; from then on the gain is carried forward from the last one that
-    could be read, in proportion to the squared step. Where none could ever be read, because the run started near the
-    limit, a step s gains at most n ‖s‖² in the metric of the complete data's information of one sample.
-
-    One small step proves nothing (the first may hide a slow direction), so q is the largest of the last few, and the
-    largest of three estimates in a row counts. A leap is no step of this series: it starts the three afresh, and while
-    they confirm the limit the engine leaps no more. It is a trial, too: it takes the slow directions out of the steps
-    that follow, which then look fast, but what it gained tells how much was there. So no estimate is below the gain of
-    a leap among the last few iterations. A start on a saddle cannot be told from a limit by any such rule: that is what
-    restarts are for.
-
     Attributes
     ----------
     estimates : ndarray, shape (R, 3)
         The last three estimates, in nats.
-
-    References
-    ----------
-    Böhning et al. (1994), Annals of the Institute of Statistical Mathematics 46, 373-388.
     """
 
     def __init__(self, start: Array, problem: Problem[Any]) -> None:

@@ -193,8 +193,24 @@ class Steps[P: Parameters](Stated[P]):
     def e_step(self, X: ArrayLike, parameters: P, size: ArrayLike = 1, **named: Any) -> tuple[Array, float]:
         """Return the responsibilities p(z_i = k | x_i), shape (n, K), and the log-likelihood (sum over samples, nats).
 
+        Parameters
+        ----------
+        X : array_like, shape (n, D)
+            Samples.
+        parameters : Parameters
+            Current parameters, of the family.
+        size : number or array_like, shape (D,) or (n, D)
+            Size of each cell, where the family has sizes; it may go by the family's own name for it.
+
         Examples
         --------
+        Of a Bernoulli mixture, then of a Poisson mixture:
+
+        >>> from em import bmm
+        >>> from models.bmm import BMMParameters
+        >>> bmm.e_step([[0, 1], [1, 1]], BMMParameters([0.5, 0.5], [[0.9, 0.5], [0.1, 0.5]]))[0].round(3)
+        array([[0.1, 0.9],
+               [0.9, 0.1]])
         >>> from em import pmm
         >>> from models.pmm import PMMParameters
         >>> pmm.e_step([[0], [9]], PMMParameters([0.5, 0.5], [[1.0], [8.0]]), exposure=1)[0].round(3)
@@ -224,13 +240,18 @@ class Steps[P: Parameters](Stated[P]):
         prior : MixturePrior or None
             ``None`` for maximum likelihood.
         size : number or array_like, shape (D,) or (n, D)
-            Size of each cell, where the family has sizes.
+            Size of each cell, where the family has sizes; it may go by the family's own name for it.
         sample_weight : array_like, shape (n,), or None
             How often each row occurs.
 
         Examples
         --------
-        >>> from em import pmm
+        Of a Bernoulli mixture, then of a Poisson mixture:
+
+        >>> from em import bmm, pmm
+        >>> bmm.m_step([[1, 0], [1, 1], [0, 1]], [[1, 0], [1, 0], [0, 1]]).probs
+        array([[1. , 0.5],
+               [0. , 1. ]])
         >>> pmm.m_step([[1], [3], [8]], [[1, 0], [1, 0], [0, 1]], exposure=[[1], [1], [2]]).rates
         array([[2.],
                [4.]])
