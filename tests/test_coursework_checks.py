@@ -1,6 +1,8 @@
 """A student's step is judged rightly: the mistake is named, a right variant raises no alarm, bad code does no harm."""
 
 import contextlib
+import functools
+import linecache
 import signal
 import sys
 import time
@@ -30,6 +32,7 @@ from comparisons.coursework.formulas.slots import close
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.textbooks import ALSO, textbook_of
 from comparisons.coursework.judging import Trial
+from comparisons.coursework.unlisted import repair
 from comparisons.coursework.unlisted.narrowing import narrowed
 from comparisons.coursework.unlisted.search import unlisted, with_shares
 from comparisons.families import family_names, family_of
@@ -283,6 +286,11 @@ class Notebook:
     def joint(self, X, weights, probs):
         return weights * np.prod(np.where(X[:, None] > 0, probs, 1 - probs), axis=2)
 
+    @staticmethod
+    def right(X, weights, probs):
+        joint = weights * np.prod(np.where(X[:, None] > 0, probs, 1 - probs), axis=2)
+        return joint / joint.sum(axis=1, keepdims=True)
+
     def e_step(self, X, weights, probs):
         return np.fmax(normalised_by(self.joint(X, weights, probs)), 0.3)
 
@@ -386,6 +394,58 @@ def test_an_edit_of_the_source_that_makes_it_right_names_a_mistake(check, family
     assert not found.right
     assert bool(found.mistakes) == bool(named)
     assert all(mistake.startswith(named) and mistake not in repr(found) for mistake in found.mistakes)
+
+
+def kept_in_a_file(X, weights, means, covariances):
+    r = e_step(X, weights, means, covariances)
+    np.save("answers" + ".npy", r)
+    return r + 0.001 * np.arange(len(weights))
+
+
+def tripled(function):
+    @functools.wraps(function)
+    def wrapper(*args):
+        return 3 * function(*args)
+
+    return wrapper
+
+
+@tripled
+def decorated(X, weights, means, covariances):
+    return e_step(X, weights, means, covariances) + 0.001 * np.arange(len(weights))
+
+
+def test_a_function_that_writes_files_is_not_edited(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert not check_e_step(kept_in_a_file, time_limit=ROOMY).mistakes
+    assert [path.name for path in tmp_path.iterdir()] == ["answers.npy"]
+
+
+def test_only_edits_of_what_runs_and_can_be_stopped_are_tried(monkeypatch):
+    def by_another_name(X, weights, means, covariances):
+        return e_step(X, weights, means, covariances) + 0.001 * np.arange(len(weights))
+
+    by_another_name.__name__ = "e_step"
+    assert not check_e_step(decorated, time_limit=ROOMY).mistakes
+    assert check_e_step(by_another_name, time_limit=ROOMY).mistakes
+    monkeypatch.setattr(repair, "can_limit", lambda: False)
+    assert not check_e_step(by_another_name, time_limit=ROOMY).mistakes
+
+
+def test_a_source_that_was_changed_since_is_not_edited(tmp_path):
+    lines = (
+        "def f(X, weights, probs):",
+        "    r = right(X, weights, probs)",
+        "    return r + 0.001 * np.arange(r.shape[1])",
+    )
+    file = tmp_path / "mine.py"
+    file.write_text("\n".join(lines))
+    space = {"right": Notebook.right, "np": np}
+    exec(compile(file.read_text(), file, "exec"), space)
+    assert check_e_step(space["f"], family="bmm", time_limit=ROOMY).mistakes
+    file.write_text("\n".join([*lines[:2], "    return r * 1.0"]))
+    linecache.checkcache()
+    assert not check_e_step(space["f"], family="bmm", time_limit=ROOMY).mistakes
 
 
 @pytest.mark.parametrize("step", ["e", "m", "log_likelihood"])

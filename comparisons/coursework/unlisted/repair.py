@@ -2,6 +2,9 @@
 
 The edits are those of :mod:`comparisons.coursework.unlisted.edits`. The functions of the same module that it calls are
 edited too. An edit is believed if it gives the right answer on every input.
+
+Nothing is edited where an edited call could not be stopped, where it could reach files or the system, or where the
+source without an edit does not give the function's own answers: it is decorated, or was changed since.
 """
 
 import ast
@@ -11,12 +14,13 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from itertools import product
 from time import perf_counter
-from types import FunctionType, MethodType
+from types import CellType, FunctionType, MethodType
 from typing import Any
 
 import numpy as np
 
 from comparisons.coursework.calling.caller import Caller
+from comparisons.coursework.calling.running import can_limit, run
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import GUARD, Mistake, close
 from comparisons.coursework.unlisted.edits import KINDS, edits, text
@@ -24,6 +28,9 @@ from models.validation import Array
 
 SHARE_OF_TIME = 0.25  # of what is left until the deadline, for all edits
 SLOWER = 20  # times the function's own time, which an edited call may take
+MODULES = "os sys io shutil subprocess pathlib Path tempfile pickle joblib socket requests urllib sqlite3"
+CALLS = "open input exec eval compile breakpoint setattr delattr save savez savez_compressed savetxt savefig tofile"
+OUTSIDE = {*MODULES.split(), *CALLS.split(), "dump", "memmap", "to_csv", "to_pickle", "write", "write_text"}
 Source = tuple[ast.Module, int]
 Input = tuple[Problem, Mapping[str, Array]]
 
@@ -34,22 +41,27 @@ def repaired(caller: Caller, quantity: str, inputs: Sequence[Input], deadline: f
     The right answers stand beside the inputs; if there are others than that of the quantity, none that the function
     returns may be wrong.
     """
-    functions = _functions(caller.function)
+    functions = _functions(caller.function) if can_limit() else {}
     if not functions or not inputs:
         return None
     tried, start = copy(caller), perf_counter()
     until = start + SHARE_OF_TIME * (deadline - start)
     tried.notes = []
     inputs = sorted(inputs, key=lambda pair: (pair[0].K == 1, pair[0].X.size))
-    outcome = caller(inputs[0][0]).outcome
-    if outcome.overtime:
+    own = caller(inputs[0][0])
+    most = SLOWER * own.outcome.seconds + 0.01
+    tried.sorting, tried.until = caller.sorting, until
+    unedited = _compiled(caller.function, functions, most)
+    if own.outcome.overtime or unedited is None:
         return None
-    most = SLOWER * outcome.seconds + 0.01
+    tried.function = unedited
+    if not _same(tried(inputs[0][0]).values, own.values):
+        return None
     for kind, (tree, first) in product(KINDS, functions.values()):
         for old, new, line in edits(tree, kind):
             if (left := until - perf_counter()) < 0:
                 return None
-            edited = _compiled(caller.function, functions)
+            edited = _compiled(caller.function, functions, min(left, most))
             tried.sorting = caller.sorting
             if edited is not None and _is_right(tried, edited, quantity, inputs, min(left, most)):
                 return _said(old, text(new), first + line - 1)
@@ -68,6 +80,10 @@ def _is_right(
     return True
 
 
+def _same(values: Mapping[str, Array], others: Mapping[str, Array]) -> bool:
+    return values.keys() == others.keys() and all(close(values[name], others[name], GUARD) for name in values)
+
+
 def _said(old: str, new: str, line: int) -> Mistake:
     named = f"`{old}` in place of `{new}`" if new else f"`{old}`, which does not belong there"
     hint = f"Look at line {line} once more. What does each part of it compute, and is it what you meant?"
@@ -76,7 +92,7 @@ def _said(old: str, new: str, line: int) -> Mistake:
 
 
 def _functions(function: Callable[..., Any]) -> dict[FunctionType, Source]:
-    """Return the sources of a function, and of those of its module that it calls; none if its own is not known."""
+    """Return the sources of a function, and of those of its module that it calls; none if some must not be edited."""
     own = getattr(function, "__func__", function)
     found: dict[FunctionType, Source] = {}
     waiting = [own]
@@ -86,31 +102,48 @@ def _functions(function: Callable[..., Any]) -> dict[FunctionType, Source]:
             found[one] = source
             called = [one.__globals__.get(name) for name in one.__code__.co_names]
             waiting += [f for f in called if isinstance(f, FunctionType) and f.__module__ == one.__module__]
-    return found if own in found else {}
+    return found if own in found and not any(_reaches_outside(tree) for tree, _ in found.values()) else {}
+
+
+def _reaches_outside(tree: ast.Module) -> bool:
+    """Whether a source names something with which it could write a file or run a program."""
+    nodes = list(ast.walk(tree))
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    names |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    names |= {part for node in nodes if isinstance(node, ast.alias) for part in node.name.split(".")}
+    names |= {str(node.module).split(".")[0] for node in nodes if isinstance(node, ast.ImportFrom)}
+    return not names.isdisjoint(OUTSIDE)
 
 
 def _source(function: FunctionType) -> Source | None:
-    """Return the tree of a function's source without its decorators, and its first line; None if there is none."""
+    """Return the tree of a function's source and its first line; None if there is none, or it is decorated."""
     try:
         lines, first = inspect.getsourcelines(function)
         tree = ast.parse(textwrap.dedent("".join(lines)))
     except (OSError, SyntaxError):
         return None
-    if len(tree.body) != 1 or not isinstance(tree.body[0], ast.FunctionDef):
+    if len(tree.body) != 1 or not isinstance(definition := tree.body[0], ast.FunctionDef):
         return None
-    tree.body[0].decorator_list = []
+    if {ast.unparse(one) for one in definition.decorator_list} - {"staticmethod", "classmethod"}:
+        return None
+    definition.decorator_list = []
     return tree, first
 
 
-def _compiled(whole: Callable[..., Any], functions: Mapping[FunctionType, Source]) -> Callable[..., Any] | None:
+def _compiled(
+    whole: Callable[..., Any], functions: Mapping[FunctionType, Source], seconds: float
+) -> Callable[..., Any] | None:
     """Return a function made from sources, its own the first, or None if they cannot be run."""
     own = next(iter(functions))
-    cells = dict(zip(own.__code__.co_freevars, own.__closure__ or (), strict=True))
-    space = {**own.__globals__, **{name: cell.cell_contents for name, cell in cells.items()}, "np": np}
+    cells = zip(own.__code__.co_freevars, own.__closure__ or (), strict=True)
+    filled = {name: cell.cell_contents for name, cell in cells if cell != CellType()}
+    space = {**own.__globals__, **filled, "np": np}
+    module = ast.Module([one.body[0] for one, _ in functions.values()], [])
     try:
-        for tree, _ in functions.values():
-            exec(compile(ast.fix_missing_locations(tree), "<edited>", "exec"), space)
-    except Exception:  # an edit may make no sense, and defaults are computed here
+        code = compile(ast.fix_missing_locations(module), "<edited>", "exec")
+    except Exception:  # an edit may make no sense
         return None
-    found = space[own.__name__]
+    if run(exec, [code, space], {}, seconds).error:  # defaults are computed here
+        return None
+    found = space[own.__code__.co_name]
     return MethodType(found, whole.__self__) if isinstance(whole, MethodType) else found
