@@ -135,6 +135,24 @@ def test_who_is_to_gain_a_thousandth_of_what_is_missing_leaves_and_who_climbs_go
     assert climbing.converged
 
 
+@pytest.mark.parametrize("reach", [np.inf, 10.0])
+def test_a_run_that_was_just_released_stays_in_its_race(reach):
+    """The second converges at the first look, and from its boundary the way leads to the best limit."""
+
+    def released(theta, objective, run):
+        if theta["probs"][0, 0, 0] > 0.25:
+            return None
+        return {**theta, "probs": np.array([[[0.3, 0.2]]])}
+
+    starts = [BMMParameters([1.0], [[number / 10, 0.5]]) for number in (1, 2)]
+    problem = replace(one_step_of({1: 0.0, 2: -1.0, 3: 1.0}, {2: 0.02}), released=released)
+    settings = {"tol": 1e-9, "max_iter": 100, "races": [0, 0]}
+    _, freed = run_em(problem, starts, **settings, reach=reach)
+    assert freed.history[LOOKS] == pytest.approx(-1.0)
+    assert freed.history[LOOKS + 1] == pytest.approx(1 - 0.4**2)
+    assert freed.beaten_by is None
+
+
 def test_runs_in_races_of_their_own_go_to_their_ends():
     estimator, X = PROBLEMS["clouds 0"]
     there, samples = moved(estimator, X)

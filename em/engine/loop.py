@@ -147,8 +147,10 @@ class Loop[P: Parameters]:
         """End runs that cannot win their race (:mod:`em.engine.race`), and the last if only who leads is asked."""
         n_iter = len(self.history) - 1
         lately = self.best - self.history[n_iter - LOOKS][self.ids] if n_iter >= LOOKS else np.inf
+        released = self.released_at[self.ids] > n_iter - LOOKS  # since the last look
+        lately, to_come = np.where(released, np.inf, lately), np.where(released, np.inf, self.to_come)
         since_half = self._since_half()
-        beaten = self.races.beaten(self.ids, self.best_x, self.best, n_iter, lately, since_half, self.to_come)
+        beaten = self.races.beaten(self.ids, self.best_x, self.best, n_iter, lately, since_half, to_come)
         for number, (by, met) in beaten.items():
             how = "met" if met else "was out of reach of"
             self._leave(number, f"{how} a better run after {n_iter} iterations", by, met=met)
