@@ -36,7 +36,7 @@ from em.process.progress import track
 from em.samples import encoded
 from em.selection import check_mixture
 from em.status import left_to_the_status
-from em.uncertainty.louis import repeated_rows
+from em.uncertainty.bootstrap import repeated_rows
 from models.tables import Tabular
 from models.validation import Array, count_at_least_one, data_matrix, random_source
 

@@ -76,6 +76,13 @@ def test_a_prior_under_which_map_collapses_is_told_after_the_fit(out):
     refused(invoke("gmm", *options), "prior must keep variances from 0 on these data", "inverse gammas")
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numbers overflow on the way
+@pytest.mark.parametrize("number", ["mean_precision=1e300", "degrees_of_freedom=1e300"])
+def test_a_prior_whose_density_fits_no_float_is_told_before_the_draws(out, number):
+    options = ["--data", "faithful", "--restarts", "2", "--prior", number, "--out", str(out)]
+    refused(invoke("gmm", *options), "prior must have numbers not too far from those of weakly_informative()")
+
+
 @pytest.mark.parametrize(
     ("family", "text", "words"),
     [

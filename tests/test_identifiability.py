@@ -167,3 +167,8 @@ def test_many_features_are_tested_on_drawn_cells():
 def test_rates_of_a_column_of_zeros_are_on_the_boundary_and_no_number_is_divided_by_zero():
     fit = PoissonMixtureEM(2, n_init=1, random_state=0).fit([[0, 1], [0, 2], [0, 30], [0, 33]])
     assert "2 of 4 rates on the boundary" in fit.status_
+
+
+def test_counts_beyond_those_that_can_be_listed_are_tested_on_drawn_cells():
+    counts = 1e15 * np.random.RandomState(0).poisson([[3.0, 5.0]], (40, 2))
+    assert PoissonMixtureEM(2, n_init=1, random_state=0).fit(counts).identifiability_.identified

@@ -15,10 +15,11 @@ from scipy.stats import binom
 
 import em.bmm
 import em.gmm
-from em import BernoulliMixtureEM, GaussianMixtureEM, NotIdentifiableWarning
+from em import BernoulliMixtureEM, GaussianMixtureEM, NotIdentifiableWarning, PoissonMixtureEM
 from em.bmm import BINOMIAL
 from em.gmm.information import information_of
 from em.samples import Samples
+from em.status import left_to_the_status
 from em.uncertainty.entries import entries_of
 from em.uncertainty.independent import complete_data, log_prior_slopes
 from em.uncertainty.louis import labelled_sums, louis
@@ -27,6 +28,7 @@ from models.bmm import BMMParameters, BMMPrior
 from models.gmm import GMMParameters, GMMPrior
 from models.gmm.independent_prior import SCALES
 from models.gmm.structures import COVARIANCE_TYPES
+from models.pmm import PMMPrior
 
 TO_PYMC = 1e-8  # of the acceptance list, scaled by the diagonal
 TO_DIFFERENCES = 2e-4  # steps of 3e-4: a rounding of 1e-14 of 1e2 nats makes 1e-5 of the largest entries
@@ -336,3 +338,14 @@ def test_of_one_component_all_information_is_observed_and_of_what_is_not_identif
     with pytest.warns(NotIdentifiableWarning):
         coins = BernoulliMixtureEM(2, random_state=0).fit(flips)
     assert coins.uncertainty(flips).share_observed == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numbers overflow on the way
+def test_information_beyond_floats_is_said_and_no_error():
+    X = np.random.RandomState(0).poisson([[3.0, 5.0]], (50, 2))
+    with left_to_the_status():
+        fit = PoissonMixtureEM(2, prior=PMMPrior(rate=1e300), random_state=0).fit(X)
+    found = fit.uncertainty(X)
+    assert "fits no float" in found.status
+    assert "beyond floats" in found.notes
+    assert np.isnan(found.standard_errors).all()

@@ -127,10 +127,11 @@ def application(family: str, start: float = 0.0) -> typer.Typer:
             name = replace(case, data=dataset.name).name
             folder = check_writable(out if out is not None else Path("results") / name)
             from comparisons.comparison import report, steps
+            from comparisons.comparison.draws import NoDrawsError
             from comparisons.comparison.fits import NoModeError
             from comparisons.comparison.size import TooLongError
 
-        with bad_input_exits((NoModeError, TooLongError)), interrupt_keeps_draws(folder):
+        with bad_input_exits((NoModeError, NoDrawsError, TooLongError)), interrupt_keeps_draws(folder):
             comparison = steps.run(problem, bars)
         with bad_input_exits((ValueError, OSError)):
             try:

@@ -19,6 +19,10 @@ from em.status import left_to_the_status
 from models.validation import Array
 
 
+class NoDrawsError(ValueError):
+    """Float64 does not hold the posterior density next to MAP, which only the first step of a chain can tell."""
+
+
 @dataclass(frozen=True, eq=False)
 class Draws:
     """Posterior draws.
@@ -60,10 +64,13 @@ def draw(fits: Fits, densities: Densities, advance_to: Callable[[int], None]) ->
 
     Raises
     ------
+    NoDrawsError
+        If the density is not finite where chains start.
     Interrupted
         On Ctrl-C, with the aligned draws until then.
     """
     from comparisons.posterior import Interrupted
+    from comparisons.posterior.nuts import NotFiniteError
 
     try:
         tree = sampled(fits, densities.marginal, fits.map.parameters_, advance_to, densities.unconstrained)
@@ -72,6 +79,11 @@ def draw(fits: Fits, densities: Densities, advance_to: Callable[[int], None]) ->
             interrupt.draws = aligned(fits, densities, interrupt.draws).posterior
             interrupt.draws.attrs["note"] = "sampling was interrupted"
         raise
+    except NotFiniteError as error:
+        raise NoDrawsError(
+            "prior must have numbers not too far from those of weakly_informative(), or its defaults, for float64 to "
+            f"hold the posterior: {error}"
+        ) from error
     return aligned(fits, densities, tree)
 
 

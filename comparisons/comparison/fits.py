@@ -105,5 +105,8 @@ def fit_map(problem: Problem, near: Any = None, **settings: Any) -> Any:
         if mode.collapsed_ or (better and not nearby.collapsed_):
             mode = nearby
     if mode.collapsed_:
-        raise NoModeError(f"prior must keep variances from 0 on these data, as inverse gammas do: {mode.status_}")
+        raise NoModeError(
+            "prior must keep variances from 0 on these data, as inverse gammas do, with numbers not too far from those "
+            f"of weakly_informative(): {mode.status_}"
+        )
     return mode

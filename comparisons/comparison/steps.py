@@ -80,6 +80,8 @@ def compare(
         If an argument is neither a setting nor an option of a family.
     NoModeError
         A ValueError: every restart of MAP-EM collapsed, as it may under half-normal scales on repeated rows.
+    NoDrawsError
+        A ValueError: the posterior density is not finite where chains start, as under a prior with numbers like 1e300.
     TooLongError
         A TimeoutError: there are more than 1,500 parameters, or the first draws say that all would take longer than
         ``minutes``. The message says what a smaller structure has.

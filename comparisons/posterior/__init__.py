@@ -89,8 +89,8 @@ def sample(
     ValueError
         If a number is out of range, there are neither one start nor as many as chains, or one lies on the edge, such as
         probs of 0 or 1.
-    RuntimeError
-        If the density is not finite where chains start.
+    NotFiniteError
+        A RuntimeError, if the density is not finite where chains start.
     Interrupted
         On an interrupt (Ctrl-C); it is a KeyboardInterrupt that holds the draws so far.
     """

@@ -24,6 +24,10 @@ from models.validation import Array
 BETWEEN_LOOKS = 0.5  # seconds
 
 
+class NotFiniteError(RuntimeError):
+    """The density is not finite where a chain starts."""
+
+
 class Chain:
     """A chain that begins to draw when it is made, in a thread of its own, and must be waited for or stopped.
 
@@ -66,7 +70,7 @@ class Chain:
 
         Raises
         ------
-        RuntimeError
+        NotFiniteError
             If the density is not finite where the chain starts.
         """
         try:
@@ -76,7 +80,7 @@ class Chain:
         except RuntimeError as error:
             reason = " ".join(str(error).partition("Stack backtrace")[0].split())
             wanted = "the density must be finite near starts to be drawn from"
-            raise RuntimeError(f"{wanted}; nutpie says: {reason}") from error
+            raise NotFiniteError(f"{wanted}; nutpie says: {reason}") from error
 
     def stop(self) -> None:
         """Stop, unless all is drawn, and keep what is; a further interrupt waits for the draw that is under way."""

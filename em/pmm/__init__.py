@@ -41,7 +41,9 @@ class PoissonSteps(GammaSteps[PMMParameters]):
 
     def values(self, theta: Theta, size: Array) -> list[range]:
         """Return counts up to one that is improbable under the largest rate."""
-        return [range(int(most) + 1) for most in poisson.isf(IMPROBABLE, size * theta["rates"].max(axis=0))]
+        events = size * theta["rates"].max(axis=0)
+        most = poisson.isf(IMPROBABLE, events)  # NaN of more events than it knows
+        return [range(int(one) + 1) for one in np.where(np.isnan(most), np.minimum(2 * events, 2**62), most)]
 
 
 POISSON = PoissonSteps()

@@ -24,6 +24,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import issparse
 from sklearn.utils import check_random_state
@@ -38,7 +39,7 @@ from em.process.progress import track
 from em.samples import Samples, samples_to_use
 from em.samples.distinct import row_order
 from em.uncertainty.entries import Entries
-from em.uncertainty.louis import frequencies, repeated_rows
+from em.uncertainty.louis import frequencies
 from models.validation import Array
 
 AT_A_TIME = 100  # replicates in one batch
@@ -176,3 +177,17 @@ def nearest_order(responsibilities: Array, reference: Array) -> np.ndarray:
     overlap = responsibilities.T @ reference
     sizes = (responsibilities**2).sum(axis=0)[:, None] + (reference**2).sum(axis=0)
     return np.asarray(linear_sum_assignment((sizes - 2 * overlap).T)[1])
+
+
+def repeated_rows(sample_weight: ArrayLike | None, X: Any) -> np.ndarray:
+    """Return the row numbers of samples X, each as often as its weight says, for a bootstrap to draw from.
+
+    They are in an order of the rows' values, so that the draws do not depend on the order in which X came.
+
+    Raises
+    ------
+    ValueError
+        If the weights are not whole numbers.
+    """
+    weights, order = frequencies(sample_weight, X.shape[0], whole=True), row_order(X)
+    return np.repeat(order, weights[order].astype(int))

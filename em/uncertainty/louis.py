@@ -28,7 +28,6 @@ from numpy.typing import ArrayLike
 
 from em.bound import normalise
 from em.engine.blocks import blocks
-from em.samples.distinct import row_order
 from em.uncertainty.entries import Entries
 from models.validation import Array, check_sample_weight
 
@@ -189,7 +188,17 @@ def louis(entries: Entries, sums: LabelledSums, log_prior: Slopes | None = None)
     # where the scores and the prior's curvature vanish along a direction, nothing is known about it
     complete, seen = sums.complete + prior.curvature, sums.squares + prior.curvature
     information = complete - sums.hidden + sums.squares
+    if not np.isfinite(information).all():
+        return _beyond_floats(entries)
     return _finding(entries, complete, information, seen, sums.gradient + prior.gradient)
+
+
+def _beyond_floats(entries: Entries) -> Information:
+    """Return what is known where sizes of the prior's and the data's numbers are so far apart that nothing is."""
+    free, p = entries.free, len(entries.values)
+    notes, unknown = tuple(note or "beyond floats" for note in entries.notes), np.full((p, p), np.nan)
+    matrix, none, sentence = unknown[np.ix_(free, free)], unknown[0], "the information fits no float"
+    return Information(entries, free, matrix, 0.0, unknown, none, notes, {}, sentence, none)
 
 
 def dirichlet_slopes(concentration: ArrayLike, entries: Entries) -> Slopes:
@@ -208,20 +217,6 @@ def frequencies(sample_weight: ArrayLike | None, n_samples: int, *, whole: bool 
     if whole and weights is not None and (weights % 1 != 0).any():
         raise ValueError(f"sample_weight must hold whole numbers, which count rows, for a bootstrap, got {weights}")
     return np.ones(n_samples) if weights is None else weights
-
-
-def repeated_rows(sample_weight: ArrayLike | None, X: Any) -> np.ndarray:
-    """Return the row numbers of samples X, each as often as its weight says, for a bootstrap to draw from.
-
-    They are in an order of the rows' values, so that the draws do not depend on the order in which X came.
-
-    Raises
-    ------
-    ValueError
-        If the weights are not whole numbers.
-    """
-    weights, order = frequencies(sample_weight, X.shape[0], whole=True), row_order(X)
-    return np.repeat(order, weights[order].astype(int))
 
 
 def row_blocks(n_rows: int, n_parameters: int) -> Iterator[slice]:
