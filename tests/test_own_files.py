@@ -448,6 +448,39 @@ READ = {
     ),
     "the end mark of DOS": ("gmm", "a,b\n1,2\n7,5\n\x1a", {}, "a b", [[1, 2], [7, 5]], []),
     "a single name with a comma": ("gmm", '"height, cm"\n1.5\n2.5\n', {}, "height, cm|", [[1.5], [2.5]], []),
+    "weights of a survey": (
+        "gmm", "a,survey_wt\n1,0.5\n7,1.25\n", {}, "a survey_wt", [[1, 0.5], [7, 1.25]],
+        ["'survey_wt' is taken as a feature: frequencies are whole numbers; --drop survey_wt leaves it out"],
+    ),
+    "numbers that are codes and ranks": (
+        "gmm", "icd,rank,x\n250,1,1.5\n401,2,2\n715,2,9\n401,4,4\n", {}, "icd rank x",
+        [[250, 1, 1.5], [401, 2, 2], [715, 2, 9], [401, 4, 4]],
+        ["taken as amounts: icd, rank; --drop icd,rank if these numbers are names or ranks"],
+    ),
+    "marks with decimals": (
+        "gmm", "a,b\n1,-99.9\n2,4\n9,5\n", {}, "a b", [[1, -99.9], [2, 4], [9, 5]],
+        ["Is -99.9 in column 'b' a mark of missing cells? Then --missing -99.9"],
+    ),
+    "empty cells where nobody said yes": (
+        "bmm", "a,b\n1,\n,0\n1,1\n", {}, "a b", [[1, NAN], [NAN, 0], [1, 1]],
+        ["no 0, but empty cells: a; write 0 into them"],
+    ),
+    "means of whole numbers below an empty row": (
+        "gmm", "a,b\n1,2\n3,7\n5,6\n,\n3,5\n", {}, "a b", [[1, 2], [3, 7], [5, 6], [3, 5]],
+        ["line 6 stands alone below an empty one: delete it if it sums up others"],
+    ),
+    "a column of units": (
+        "gmm", "x,unit\n1,kg\n800,g\n3,t\n", {"drop": "unit"}, "x", [[1], [800], [3]],
+        ["column 'unit' names several units (g, kg, t): write the numbers of a column in one"],
+    ),
+    "rows pasted twice": (
+        "gmm", "a,b\n1,2\n3,7\n1,2\n3,7\n", {}, "a b", [[1, 2], [3, 7], [1, 2], [3, 7]],
+        ["the lower half of the rows repeats the upper"],
+    ),
+    "decimal years and days of a trial": (
+        "gmm", "date,day\n2012.917,101\n2012.083,103\n2013.5,106\n", {}, "date day",
+        [[2012.917, 101], [2012.083, 103], [2013.5, 106]], [],
+    ),
     "Unicode minus and signs": ("gmm", "a,b\n\u22121.5,+2\n7,5\n", {}, "a b", [[-1.5, 2], [7, 5]], []),
 }  # fmt: skip
 
@@ -490,6 +523,21 @@ def test_levels_are_taken_by_a_categorical_mixture(written):
 def test_a_level_may_be_called_as_a_mean_is(written, rows, columns):
     dataset = read(written(f"nivel,b\n{rows}"), "cmm", columns=columns)
     assert dataset.X["nivel"].tolist() == ["alta", "baja", "media"]
+
+
+def test_a_second_header_of_words_is_asked_about(written):
+    notes = "\n".join(read(written("a,b\nHow?,What?\nu,v\nu,w\nx,v\nx,w\n"), "cmm").notes)
+    assert "line 2 alone has no level of other rows: delete it if it is a second header" in notes
+
+
+def test_labels_keep_digits_that_no_float_has(written):
+    file = written("tweet,x\n1234567890123456789,3\n1234567890123456790,1.5\n1234567890123456791,9\n")
+    assert read(file, "gmm").row_labels == ("1234567890123456789", "1234567890123456790", "1234567890123456791")
+
+
+def test_several_answers_in_a_cell_are_asked_about(written):
+    notes = "\n".join(read(written("a;b\nR, C;u\nC;v\nR, C;v\n"), "cmm").notes)
+    assert "a: C, 'R, C' (several answers in a cell? Then write a column of yes and no for each); b: u, v" in notes
 
 
 def test_codes_and_dates_among_levels_are_asked_about(written):

@@ -189,6 +189,15 @@ REFUSED = {
     "days counted by Excel": ("gmm", "x,Kaufdatum\n1.5,43831\n2,43840\n9,43901\n", {}, ["'Kaufdatum' holds dates"]),
     "Japanese of old": ("gmm", "身長,体重\n1,2\n".encode("shift_jis"), {}, ["none in cp1252: save it as CSV UTF-8"]),
     "two headers": ("gmm", "a,b\n1,2\na,b\n3,4\n", {}, ["line 3 repeats the header"]),
+    "two headers of words": (
+        "cmm", "q,size\nred,S\nblue,M\nq,size\nred,L\n", {}, ["line 4 repeats the header: delete it, or add a line"],
+    ),
+    "days and months as numbers": ("gmm", "x,Datum\n1.5,12.05\n2,13.05\n9,14.11\n", {}, ["'Datum' holds dates"]),
+    "years and months as numbers": ("gmm", "month,x\n2023.10,1\n2023.12,5\n2024.01,3\n", {}, ["'month' holds dates"]),
+    "years and months without a point": (
+        "gmm", "period,x\n202301,1\n202304,5\n202312,3\n", {}, ["'period' holds dates"],
+    ),
+    "days with hours counted by Excel": ("gmm", "date,x\n45292.5,1\n45293.25,5\n", {}, ["'date' holds dates"]),
     "names that are there twice": ("gmm", "a,b,a\n1,2,3\n", {}, ["different name", "'a' more than once in line 1"]),
     "years as names": ("gmm", "2019,2020\n1,2\n3,4\n", {}, ["line 1, '2019,2020', may be names or data"]),
     "a country and years": ("gmm", "country,2019,2020\nDE,2,3\nFR,4,5\n", {}, ["line 1", "may be names or data"]),

@@ -41,6 +41,14 @@ class Rows:
     lines: list[int]
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def begin_again(self) -> bool:
+        """Whether a first row of words is there again, and none of its cells in any other row."""
+        header, *body = self.cells
+        if len(header) == 1 or not (times := body.count(header)) or any(map(looks_like_number, header)):
+            return False
+        return all(sum(cells[d] == name for cells in body) == times for d, name in enumerate(header))
+
 
 def cut(path: object, text: str) -> Rows:
     """Return the rows of a text file.

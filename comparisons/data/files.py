@@ -39,7 +39,7 @@ INVISIBLE = re.compile(
 NOT_WESTERN = re.compile(r"[^\x00-\x7f\s«»“”„‘’‚…–—°€£§±]{3,}")  # so many letters with accents in a row has no language
 ENCODE = (
     "save it as CSV UTF-8, or name its encoding, as in --encoding cp1251 (Cyrillic), cp1250 (Czech, Polish), "
-    "cp1253 (Greek), gb18030 (Chinese), shift_jis (Japanese) or euc_kr (Korean)"
+    "cp1253 (Greek), cp1255 (Hebrew), cp1256 (Arabic), gb18030 (Chinese), shift_jis (Japanese) or euc_kr (Korean)"
 )
 PARQUET, GZIP = b"PAR1", b"\x1f\x8b"
 BOMS = {

@@ -142,7 +142,7 @@ def _width(cells: list[str]) -> int:
 def _named(where: str, rows: Rows) -> Table:
     """Return the table whose names are those of the first row, or made up where it is a row of data."""
     header, *body = rows.cells
-    if not _is_header(where, rows):
+    if not rows.begin_again and not _is_header(where, rows):
         names = [f"x{d}" for d in range(len(header))]
         note = f"no header: line {rows.lines[0]} is data; the columns are called {', '.join(names[:3])}"
         table = Table(names, rows.cells, rows.lines, rows.separator)
@@ -150,7 +150,9 @@ def _named(where: str, rows: Rows) -> Table:
         return table
     for line, cells in zip(rows.lines[1:], body, strict=True):
         if cells == header:
-            raise ValueError(f"{where}, line {line} repeats the header: delete it")
+            raise ValueError(
+                f"{where}, line {line} repeats the header: delete it, or add a line of names if both are samples"
+            )
     names = [" ".join(name.split()) for name in header]
     empty = {d for d, name in enumerate(names) if UNNAMED.fullmatch(name) and not any(cells[d] for cells in body)}
     kept = [d for d in range(len(names)) if d not in empty]

@@ -19,6 +19,7 @@ DATE = re.compile(rf"({DAY}|{WRITTEN})([t ,:]+{TIME}.*)?|{TIME}", re.IGNORECASE)
 DAY_MONTH = re.compile(r"(0[1-9]|[12]\d|3[01])\.(0[1-9]|1[0-2])")  # as spreadsheets write days; no number is 01.02
 COMPACT_DATE = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
 DATED = re.compile(r"(.*[\W_])?(date|timestamp|datetime|fecha)|.*datum|ts|epoch|unix[\W_]?time", re.IGNORECASE)
+OF_MONTHS = re.compile(rf"{DATED.pattern}|(.*[\W_])?(day|month|period|monat|mois|mes)", re.IGNORECASE)
 MOST_LEVELS, FEW_ROWS = 20, 10
 
 
@@ -89,8 +90,10 @@ def is_date(column: Column) -> bool:
     texts = [value.strip() for value in column.values if isinstance(value, str)]
     if texts and all(map(DAY_MONTH.fullmatch, texts)) and any(text[0] == "0" for text in texts):
         return True
-    if column.is_numeric and DATED.fullmatch(column.name) and column.is_whole and len(column.numbers):
-        return bool(column.numbers.min() > 10_000)  # days or seconds since some day
+    if column.is_numeric and DATED.fullmatch(column.name) and min(column.numbers, default=0) > 10_000:
+        return True  # days or seconds since some day
+    if column.is_numeric and OF_MONTHS.fullmatch(column.name) and _have_months(column.numbers):
+        return True
     if column.is_numeric:
         low, high = (column.numbers.min(), column.numbers.max()) if len(column.numbers) > 1 else (0, 0)
         if low >= 19_000_101 and high < 21_000_000 and column.is_whole:
@@ -102,6 +105,14 @@ def is_date(column: Column) -> bool:
         for value, known in zip(column.values, column.numbers, strict=True)
     )
     return dates > len(column.values) / 2
+
+
+def _have_months(numbers: Array) -> bool:
+    """Whether numbers may be days or years with their months: 31.12, 2001.12 or 200112, and none 31.13."""
+    low = min(numbers, default=0.0)
+    whole, months = np.divmod(np.round(numbers if low >= 190_000 else 100 * numbers, 6), 100)
+    days, years = (whole >= 1) & (whole <= 31), (whole >= 1900) & (whole < 2100)
+    return len(numbers) > 1 and bool(np.isin(months, np.arange(1, 13)).all() and (days.all() or years.all()))
 
 
 def numbers_of(column: Column) -> tuple[Array, str]:

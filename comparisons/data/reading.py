@@ -11,7 +11,7 @@ from comparisons.data.column import column_of
 from comparisons.data.files import stem_of
 from comparisons.data.options import Reading, check_names
 from comparisons.data.roles import COUNT, roles_of
-from comparisons.data.said import said
+from comparisons.data.said import said, without_zeros
 from comparisons.data.samples import (
     check_cells,
     check_features,
@@ -43,7 +43,9 @@ def read_file(path: Path, pair: Family, asked: Reading, most_rows: int | None = 
         refuse_sums(source, X)
     repeats = repeats_of(source, roles.weights)
     notes = said(source, roles, asked, turned, pair.categorical, repeats)
-    notes += without_variance(roles.features, X) if not pair.categorical and pair.parameters_type.cells.negative else []
+    if not pair.categorical:
+        negative = pair.parameters_type.cells.negative
+        notes += without_variance(roles.features, X) if negative else without_zeros(roles.features)
     labels = source.labels if roles.labels is None else roles.labels.labels
     if repeats is not None:
         rows = np.repeat(np.arange(len(repeats)), repeats)

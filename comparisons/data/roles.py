@@ -27,7 +27,9 @@ from models.validation import Array
 
 COUNT = "count"
 MAYBE_COUNT = re.compile(
-    r"n|freq(uency|uencies)?\.?|weights?|wt|counts|h(ä|ae)ufigkeit|anzahl|effectifs?|fr(é|e)quence|fre[cq]u[eê]ncia|frequenza"
+    r"n|freq(uency|uencies)?\.?|weights?|wt|wgt|fnlwgt|finalwt|[fpai]weights?|counts"
+    r"|(survey|sampl(e|ing)|design|final|person|household|analysis)[\W_]*(weights?|wt|wgt)|gewichtung(sfaktor)?|pond[eé]ration"
+    r"|h(ä|ae)ufigkeit|anzahl|effectifs?|fr(é|e)quence|fre[cq]u[eê]ncia|frequenza"
     r"|aantal|antal|liczba|частота|количество|度数|人数|件数|频数|도수|빈도",
     re.IGNORECASE,
 )
@@ -219,7 +221,8 @@ def _take_count(roles: Roles, counts: list[Column]) -> None:
 def _ask_weights(source: Source, roles: Roles, column: Column, features: list[str]) -> None:
     """Raise an error about a column that may hold frequencies, or note that it cannot."""
     if not column.is_whole or (column.array < 0).any():
-        roles.notes.append(f"column {column.name!r} is taken as a feature: frequencies are whole numbers")
+        drop = f"{flag('drop', [column.name])} leaves it out"
+        roles.notes.append(f"column {column.name!r} is taken as a feature: frequencies are whole numbers; {drop}")
         return
     choices = [f"{flag('weights', [column.name])} for frequencies"] if roles.weights is None else []
     choices += [f"{_short_flag(features)} for a feature", f"{flag('drop', [column.name])} to leave it out"]

@@ -1,5 +1,6 @@
 """What was read from a file, said in a few lines before anything is done with it."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -15,7 +16,15 @@ from models.labels import some_of
 CODES = {float(sign * int(digit * n)) for digit in "6789" for n in (2, 3, 4, 5) for sign in (-1, 1)} | {
     *(96.0, 97.0, 98.0, 997.0, 998.0, 9998.0),
     *(-7.0, -8.0, -9.0, -97.0, -98.0, -998.0),
+    *(99.9, -99.9, 999.9, -999.9, -99.99, -999.99),
 }
+
+NAMES_UNITS = re.compile(r"(.*[\W_])?(units?|uom|einheit|unité|unidad|unità)", re.IGNORECASE)
+CODED = re.compile(
+    r"(.*[\W_])?(codes?|kod|category|categoria|kategorie|class|cluster|type|typ|region|sector|branch|icd|naics|sic|fips"
+    r"|ethnicity|race|religion|occupation|marital([\W_]status)?|rank|rang|platz)",
+    re.IGNORECASE,
+)
 
 
 def said(
@@ -33,13 +42,19 @@ def said(
     if roles.labels is not None and roles.labels.name == asked.index:
         lines.append(f"labels of rows: column {roles.labels.name!r}")
     lines += _missing(features, n * D, asked, "" if sample is None else " of the sample")
-    lines += [*_empty_rows(source, features), *roles.notes]
+    lines += [*_empty_rows(source, features), *_last_alone(source), *roles.notes]
     if turned:
         lines.append(f"{'levels' if categorical else 'turned into numbers'}: {'; '.join(turned)}")
     for kind in dict.fromkeys(kind for one in features for kind in one.notes):
         first, *more = [one.notes[kind] for one in features if kind in one.notes]
         lines.append(first + f" (and so in {len(more)} more)" * bool(more))
     lines += [note for one in features if (note := _sentinel(one))]
+    lines += _second_header(source, features) if categorical else _codes(features)
+    for name in source.raw:
+        if NAMES_UNITS.fullmatch(name) and len(units := sorted({f"{cell}" for cell in source.raw[name]} - {""})) > 1:
+            lines.append(
+                f"column {name!r} names several units ({some_of(units)}): write the numbers of a column in one"
+            )
     return lines + ([f"file: {'; '.join(source.notes)}"] if source.notes else [])
 
 
@@ -50,6 +65,39 @@ def _empty_rows(source: Source, features: Sequence[Column]) -> list[str]:
         return []
     first = source.at(empty[0]).rpartition(", ")[2]
     return [f"without an observed feature: {len(empty)} row(s), the first in {first}; delete them if they are headings"]
+
+
+def _last_alone(source: Source) -> list[str]:
+    """Return a sentence on a last row below an empty one, as spreadsheets have sums and means."""
+    gaps = np.diff(source.lines)
+    if len(gaps) < 3 or gaps[-1] == 1 or (gaps[:-1] > 1).any():
+        return []
+    return [
+        f"{source.at(len(gaps)).rpartition(', ')[2]} stands alone below an empty one: delete it if it sums up others"
+    ]
+
+
+def without_zeros(features: Sequence[Column]) -> list[str]:
+    """Return a sentence on counts of 1 and more, and empty cells, which may be zeros that nobody wrote."""
+    empty = [one for one in features if {"empty", "null"} & one.marks.keys()]
+    names = [one.name for one in empty if one.is_numeric and min(one.numbers, default=0) == 1]
+    return [f"no 0, but empty cells: {', '.join(names)}; write 0 into them if they mean no or none"][: len(names)]
+
+
+def _second_header(source: Source, features: Sequence[Column]) -> list[str]:
+    """Return a question about the first row if it alone has, in every column, a level that is there once."""
+    once = np.all([np.bincount(one.which + 1)[one.which + 1] == 1 for one in features], axis=0)
+    if len(features) == 1 or not once[0] or once.sum() > 1:
+        return []
+    return [f"{source.at(0).rpartition(', ')[2]} alone has no level of other rows: delete it if it is a second header"]
+
+
+def _codes(features: Sequence[Column]) -> list[str]:
+    """Return a sentence on columns of whole numbers whose names say that these are names or ranks."""
+    coded = [one for one in features if one.is_numeric and one.is_whole and len(one.values) > 2]
+    names = [one.name for one in coded if CODED.fullmatch(one.name)]
+    drop = flag("drop", names)
+    return [f"taken as amounts: {', '.join(names)}; {drop} if these numbers are names or ranks"][: len(names)]
 
 
 def _missing(features: Sequence[Column], n_cells: int, asked: Reading, of_what: str) -> list[str]:
@@ -70,7 +118,7 @@ def _sentinel(column: Column) -> str:
     codes, rest = values[are_codes], values[~are_codes]
     if not len(codes) or len(rest) < 2 or np.abs(np.subtract.outer(codes, rest)).min() <= 2 * np.ptp(rest):
         return ""
-    marks = [f"{code:.0f}" for code in codes]
+    marks = [f"{code:.15g}" for code in codes]
     verb, what = ("Is", "a mark") if len(marks) == 1 else ("Are", "marks")
     return (
         f"{verb} {' and '.join(marks)} in column {column.name!r} {what} of missing cells? Then {flag('missing', marks)}"

@@ -1,5 +1,6 @@
 """The samples that the features of a file make, and the cells and columns that make none."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -18,6 +19,7 @@ from models.validation import Array
 
 MOST_ROWS, MANY_ROWS, MOST_LOOKED_AT = 10_000_000, 10, 100_000
 UNLIKELY = 1e-4
+SEVERAL = re.compile(r"\s*[,;|]\s*")
 
 
 def takes_units(pair: Family) -> bool:
@@ -113,7 +115,10 @@ def samples_of(features: Sequence[Column], categorical: bool) -> tuple[Any, list
         more += " (some differ in case only)" if len({level.lower() for level in levels}) < len(levels) else ""
         days = [level for level in levels if DATE.fullmatch(level)]
         more += f" (did a spreadsheet make a date of {days[0]!r}?)" if days else ""
-        said.append(f"{column.name}: {', '.join(levels[:8])}{more}")
+        alone = set(levels)
+        if any(part != level and part in alone for level in levels for part in SEVERAL.split(level)):
+            more += " (several answers in a cell? Then write a column of yes and no for each)"
+        said.append(f"{column.name}: {', '.join(repr(one) if ', ' in one else one for one in levels[:8])}{more}")
     return pd.DataFrame(frame), said
 
 
@@ -153,6 +158,9 @@ def without_variance(features: Sequence[Column], X: Any) -> list[str]:
             f"is {low[d]:.15g} {where}" if low[d] == high[d] else f"follows from those before it, as a sum does{among}"
         )
         said.append(f"column {features[d].name!r} {what}; {flag('drop', [features[d].name])} leaves it out")
+    half = X[: len(X) // 2]
+    if len(X) % 2 == 0 and len(np.unique(half)) > 2 and np.array_equal(half, X[len(half) :], equal_nan=True):
+        said.append("the lower half of the rows repeats the upper: delete it if it was pasted twice")
     return said
 
 
