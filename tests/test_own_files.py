@@ -461,6 +461,15 @@ READ = {
         "gmm", "a,b\n1,-99.9\n2,4\n9,5\n", {}, "a b", [[1, -99.9], [2, 4], [9, 5]],
         ["Is -99.9 in column 'b' a mark of missing cells? Then --missing -99.9"],
     ),
+    "marks that are the only numbers below 0": (
+        "gmm", "a,b\n25000,-1\n-999,4\n81000,9\n42000,-1\n", {}, "a b",
+        [[25000, -1], [-999, 4], [81000, 9], [42000, -1]],
+        ["Is -999 in column 'a' a mark", "Is -1 in column 'b' a mark of missing cells? Then --missing -1"],
+    ),
+    "a sum of counts": (
+        "pmm", "a,b,all\n1,2,3\n4,1,5\n0,7,7\n2,2,4\n", {}, "a b all", [[1, 2, 3], [4, 1, 5], [0, 7, 7], [2, 2, 4]],
+        ["column 'all' follows from those before it, as a sum does; --drop all"],
+    ),
     "empty cells where nobody said yes": (
         "bmm", "a,b\n1,\n,0\n1,1\n", {}, "a b", [[1, NAN], [NAN, 0], [1, 1]],
         ["no 0, but empty cells: a; write 0 into them"],

@@ -44,8 +44,8 @@ def read_file(path: Path, pair: Family, asked: Reading, most_rows: int | None = 
     repeats = repeats_of(source, roles.weights)
     notes = said(source, roles, asked, turned, pair.categorical, repeats)
     if not pair.categorical:
-        negative = pair.parameters_type.cells.negative
-        notes += without_variance(roles.features, X) if negative else without_zeros(roles.features)
+        notes += without_variance(roles.features, X)
+        notes += [] if pair.parameters_type.cells.negative else without_zeros(roles.features)
     labels = source.labels if roles.labels is None else roles.labels.labels
     if repeats is not None:
         rows = np.repeat(np.arange(len(repeats)), repeats)

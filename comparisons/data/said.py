@@ -13,6 +13,7 @@ from comparisons.data.source import Source
 from comparisons.declarations import drawn_rows
 from models.labels import some_of
 
+MOST_CODED = 5  # a scale up to it may have -1 as a value
 CODES = {float(sign * int(digit * n)) for digit in "6789" for n in (2, 3, 4, 5) for sign in (-1, 1)} | {
     *(96.0, 97.0, 98.0, 997.0, 998.0, 9998.0),
     *(-7.0, -8.0, -9.0, -97.0, -98.0, -998.0),
@@ -112,14 +113,23 @@ def _missing(features: Sequence[Column], n_cells: int, asked: Reading, of_what: 
 
 
 def _sentinel(column: Column) -> str:
-    """Return a question about numbers such as -999, or 88 and 99, far from all others, or nothing."""
+    """Return a question about numbers such as -999, or 88 and 99, far from all others or alone below 0, or nothing."""
     values = np.unique(column.numbers[~np.isnan(column.numbers)])
     are_codes = np.isin(values, list(CODES))
     codes, rest = values[are_codes], values[~are_codes]
-    if not len(codes) or len(rest) < 2 or np.abs(np.subtract.outer(codes, rest)).min() <= 2 * np.ptp(rest):
-        return ""
+    if len(rest) < 2 or not (len(codes) and np.abs(np.subtract.outer(codes, rest)).min() > 2 * np.ptp(rest)):
+        codes = values[values < 0]
+        if not len(codes) or not _are_alone_below_zero(column, codes, values[values >= 0]):
+            return ""
     marks = [f"{code:.15g}" for code in codes]
     verb, what = ("Is", "a mark") if len(marks) == 1 else ("Are", "marks")
     return (
         f"{verb} {' and '.join(marks)} in column {column.name!r} {what} of missing cells? Then {flag('missing', marks)}"
     )
+
+
+def _are_alone_below_zero(column: Column, codes: np.ndarray, rest: np.ndarray) -> bool:
+    """Whether the numbers below 0 are codes that are far below, or there more than once, and others are no codes."""
+    known = np.isin(codes, [-1.0, *CODES]).all() and column.is_whole and max(rest, default=0.0) > MOST_CODED
+    times = [(column.array == code).sum() for code in codes]
+    return bool(known and all(count > 1 or code <= -90 for code, count in zip(codes, times, strict=True)))

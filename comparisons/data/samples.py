@@ -142,7 +142,7 @@ def check_cells(source: Source, features: Sequence[Column], X: Any, pair: Family
 
 
 def without_variance(features: Sequence[Column], X: Any) -> list[str]:
-    """Return what says that a column is constant, or a sum of multiples of those before it: no Gaussian fits these."""
+    """Return what says that a column is constant, or a sum of multiples of those before it, which no Gaussian fits."""
     if len(X) <= X.shape[1]:
         return []
     holes = np.isnan(X)
