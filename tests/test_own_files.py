@@ -466,6 +466,14 @@ READ = {
         [[25000, -1], [-999, 4], [81000, 9], [42000, -1]],
         ["Is -999 in column 'a' a mark", "Is -1 in column 'b' a mark of missing cells? Then --missing -1"],
     ),
+    "codes that look like exponents": (
+        "gmm", "a,b\n1E5,1.5\n2E1,2\n", {}, "a b", [[100000, 1.5], [20, 2]],
+        ["exponent: '1E5' in column 'a' is 100000"],
+    ),
+    "a zero far from all others, and one value only": (
+        "gmm", "born,b\n1950,1\n0,1\n1985,1\n", {}, "born b", [[1950, 1], [0, 1], [1985, 1]],
+        ["Is 0 in column 'born' a mark of missing cells? Then --missing 0", "column 'b' is 1 in every row"],
+    ),
     "a sum of counts": (
         "pmm", "a,b,all\n1,2,3\n4,1,5\n0,7,7\n2,2,4\n", {}, "a b all", [[1, 2, 3], [4, 1, 5], [0, 7, 7], [2, 2, 4]],
         ["column 'all' follows from those before it, as a sum does; --drop all"],

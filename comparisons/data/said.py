@@ -20,7 +20,9 @@ CODES = {float(sign * int(digit * n)) for digit in "6789" for n in (2, 3, 4, 5) 
     *(99.9, -99.9, 999.9, -999.9, -99.99, -999.99),
 }
 
-NAMES_UNITS = re.compile(r"(.*[\W_])?(units?|uom|einheit|unité|unidad|unità)", re.IGNORECASE)
+NAMES_UNITS = re.compile(
+    r"(.*[\W_])?(units?|uom|einheit|unité|unidad|unità|currency|währung|devise|moneda|valuta)", re.IGNORECASE
+)
 CODED = re.compile(
     r"(.*[\W_])?(codes?|kod|category|categoria|kategorie|class|cluster|type|typ|region|sector|branch|icd|naics|sic|fips"
     r"|ethnicity|race|religion|occupation|marital([\W_]status)?|rank|rang|platz)",
@@ -115,9 +117,11 @@ def _missing(features: Sequence[Column], n_cells: int, asked: Reading, of_what: 
 def _sentinel(column: Column) -> str:
     """Return a question about numbers such as -999, or 88 and 99, far from all others or alone below 0, or nothing."""
     values = np.unique(column.numbers[~np.isnan(column.numbers)])
-    are_codes = np.isin(values, list(CODES))
-    codes, rest = values[are_codes], values[~are_codes]
-    if len(rest) < 2 or not (len(codes) and np.abs(np.subtract.outer(codes, rest)).min() > 2 * np.ptp(rest)):
+    for are_codes in (np.isin(values, list(CODES)), values == 0.0):
+        codes, rest = values[are_codes], values[~are_codes]
+        if len(codes) and len(rest) > 1 and np.abs(np.subtract.outer(codes, rest)).min() > 2 * np.ptp(rest):
+            break
+    else:
         codes = values[values < 0]
         if not len(codes) or not _are_alone_below_zero(column, codes, values[values >= 0]):
             return ""

@@ -143,7 +143,7 @@ def check_cells(source: Source, features: Sequence[Column], X: Any, pair: Family
 
 def without_variance(features: Sequence[Column], X: Any) -> list[str]:
     """Return what says that a column is constant, or a sum of multiples of those before it, which no Gaussian fits."""
-    if len(X) <= X.shape[1]:
+    if len(X) < 3:
         return []
     holes = np.isnan(X)
     low, high = np.nanmin(X, axis=0), np.nanmax(X, axis=0)
