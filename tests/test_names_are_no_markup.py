@@ -148,6 +148,13 @@ def test_numbers_under_the_marginals_do_not_run_together(found):
         assert sum(low <= tick <= high for tick in ax.get_xticks()) <= 5
 
 
+def test_bins_are_no_narrower_than_the_numbers_of_float64():
+    narrow = 1e6 + np.spacing(1e6) * np.random.RandomState(0).randint(8, size=100)
+    counts, edges = np.histogram(narrow, bins=comparisons.comparison.report.plots.n_bins(narrow))
+    assert counts.sum() == 100
+    assert (np.diff(edges) > 0).all()
+
+
 @pytest.mark.parametrize(
     ("module", "options"),
     [

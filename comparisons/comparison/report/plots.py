@@ -60,7 +60,7 @@ def posterior_figure(comparison: Any) -> Figure:
     for ax in axes.flat[len(rows) :]:
         ax.set_axis_off()
     for ax, row, of_row in zip(axes.flat, rows, draws, strict=False):
-        ax.hist(of_row, bins=40, **DENSITY, label="posterior draws, aligned")
+        ax.hist(of_row, bins=n_bins(of_row), **DENSITY, label="posterior draws, aligned")
         for key, name, colour, line in MARKS:
             if row[key] is not None:
                 ax.axvline(row[key], color=colour, linestyle=line, linewidth=1.5, label=name)
@@ -72,6 +72,12 @@ def posterior_figure(comparison: Any) -> Figure:
     note = f" (first {len(rows)}; {left_out} more in comparison.json)" if left_out else ""
     fig.suptitle(f"{label(comparison.title)}: posterior marginals{note}")
     return fig
+
+
+def n_bins(values: Any) -> int:
+    """Return how many bins a histogram has: 40, or fewer where values are next to each other in float64."""
+    distinct = len(np.unique(values))
+    return 40 if distinct == 1 else min(40, distinct - 1)
 
 
 def responsibilities_figure(comparison: Any) -> Figure:
