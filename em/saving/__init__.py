@@ -65,8 +65,7 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
         If the estimator is not fitted, and no stream.
     ValueError
         If the estimator is of another class, or holds something that has no place in such a file; a ``RandomState`` as
-        ``random_state`` is one such thing. If there is something at ``path`` that is no regular
-        file.
+        ``random_state`` is one such thing. If there is something at ``path`` that is no regular file.
     FileNotFoundError, PermissionError, OSError
         If the folder is missing, if it or the file must not be written to, or if the system refuses otherwise.
 

@@ -28,7 +28,7 @@ from models.validation import Array
 
 SHARE_OF_TIME = 0.25  # of what is left until the deadline, for all edits
 SLOWER = 20  # times the function's own time, which an edited call may take
-MODULES = "os sys io shutil subprocess pathlib Path tempfile pickle joblib socket requests urllib sqlite3"
+MODULES = "os sys io shutil subprocess pathlib Path tempfile pickle joblib socket requests urllib sqlite3 pyplot plt"
 CALLS = "open input exec eval compile breakpoint setattr delattr save savez savez_compressed savetxt savefig tofile"
 OUTSIDE = {*MODULES.split(), *CALLS.split(), "dump", "memmap", "to_csv", "to_pickle", "write", "write_text"}
 Source = tuple[ast.Module, int]
