@@ -15,7 +15,7 @@ from comparisons.bmm import BMM
 from comparisons.comparison import prepare
 from comparisons.comparison.checks import Check
 from comparisons.comparison.command import application, exit_code
-from comparisons.comparison.density_checks import Densities, density_checks, rounding_of_prior
+from comparisons.comparison.density_checks import Densities, density_checks, rounding_of_counts, rounding_of_prior
 from comparisons.comparison.draws import draw
 from comparisons.comparison.find_map import find_map_checks, is_lesser
 from comparisons.comparison.fits import fit
@@ -58,6 +58,13 @@ def test_counts_of_many_trials_or_of_great_rates_have_the_log_likelihood_of_pymc
             checks = density_checks(fits, Densities(fits))
         matches = [check for check in checks if check.name.startswith("log-likelihood matches")]
         assert all(check.passed and check.tolerance < 1e-3 for check in matches), matches
+
+
+def test_exposures_are_in_no_log_gamma_function():
+    X = np.random.default_rng(1).poisson(5, size=(20, 2))
+    of_trials = rounding_of_counts(prepare(X, BMM(n_trials=10**6), 1))
+    assert of_trials == pytest.approx(rounding_of_counts(prepare(np.full((20, 2), 10**6), PMM(), 1)))
+    assert rounding_of_counts(prepare(X, PMM(exposure=1e6), 1)) == rounding_of_counts(prepare(X, PMM(), 1)) < of_trials
 
 
 def test_two_items_do_not_identify_two_classes_and_their_margins_agree():

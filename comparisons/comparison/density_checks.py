@@ -24,13 +24,13 @@ def rounding_of_prior(problem: Problem) -> float:
 def rounding_of_counts(problem: Problem) -> float:
     """Return by how many nats log densities of counts are rounded: a part in 2**52 of log gamma functions that cancel.
 
-    PyMC's densities have those of the counts and of their sizes, such as numbers of trials.
+    PyMC's densities have those of the counts, and of sizes that bound them, as numbers of trials do.
     """
-    X = np.nan_to_num(problem.X)
-    if problem.family.parameters_type.cells.negative or (np.floor(X) != X).any():
+    X, cells = np.nan_to_num(problem.X), problem.family.parameters_type.cells
+    if cells.negative or (np.floor(X) != X).any():
         return 0.0
-    for size in problem.family.of_data.values():
-        X = np.maximum(X, size)
+    for size in map(np.asarray, problem.family.of_data.values()):
+        X = np.maximum(X, np.where(cells.misfits(np.ceil(size) + 1, size), size, 0))
     return float(4 * np.finfo(np.float64).eps * gammaln(1 + X).sum())
 
 
