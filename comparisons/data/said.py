@@ -134,6 +134,7 @@ def _sentinel(column: Column) -> str:
 
 def _are_alone_below_zero(column: Column, codes: np.ndarray, rest: np.ndarray) -> bool:
     """Whether the numbers below 0 are codes that are far below, or there more than once, and others are no codes."""
-    known = np.isin(codes, [-1.0, *CODES]).all() and column.is_whole and max(rest, default=0.0) > MOST_CODED
+    if not (column.is_whole and np.isin(codes, [-1.0, *CODES]).all() and max(rest, default=0.0) > MOST_CODED):
+        return False
     times = [(column.array == code).sum() for code in codes]
-    return bool(known and all(count > 1 or code <= -90 for code, count in zip(codes, times, strict=True)))
+    return all(count > 1 or code <= -90 for code, count in zip(codes, times, strict=True))
