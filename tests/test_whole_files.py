@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from comparisons.output.files import written_whole
 from em import KMeans, load, save
 from em.saving.whole_files import write_whole
 
@@ -221,3 +222,15 @@ def test_saves_from_threads_and_processes_into_one_path_all_succeed(tmp_path):
     text = path.read_text()
     assert text == text[0] * 100_000
     assert names(tmp_path) == ["model.json"]
+
+
+def test_of_several_files_json_moves_last_and_a_failure_moves_none(tmp_path, monkeypatch):
+    moved, replace = [], Path.replace
+    monkeypatch.setattr(Path, "replace", lambda file, target: (moved.append(target.name), replace(file, target))[1])
+    with written_whole(tmp_path, stale=["old.png"]) as partial:
+        for name in ("a.json", "b.nc", "c.png"):
+            (partial / name).write_text(name)
+    assert (moved[-1], names(tmp_path)) == ("a.json", ["a.json", "b.nc", "c.png"])
+    with pytest.raises(ZeroDivisionError), written_whole(tmp_path) as partial:
+        (partial / "d.json").write_text(str(1 / 0))
+    assert names(tmp_path) == ["a.json", "b.nc", "c.png"]

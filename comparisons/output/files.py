@@ -34,13 +34,16 @@ def file_name(stem: str, suffix: str) -> str:
 
 @contextmanager
 def written_whole(folder: Path, stale: Iterable[str] = ()) -> Iterator[Path]:
-    """Yield a hidden folder, whose files move to the folder when all of them are there; stale ones go before."""
+    """Yield a hidden folder, whose files move to the folder when all of them are there; stale ones go before.
+
+    What is JSON moves last: whoever finds it finds the others.
+    """
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as partial:
         yield Path(partial)
         for name in stale:
             with suppress(OSError):
                 (folder / name).unlink()
-        for file in Path(partial).iterdir():
+        for file in sorted(Path(partial).iterdir(), key=lambda file: file.suffix == ".json"):
             file.replace(folder / file.name)
 
 
