@@ -132,8 +132,8 @@ class GaussianRows:
     ) -> tuple[float, GaussianStatistics]:
         """Return log-likelihood and statistics of one run, of narrow components (K,) about their means."""
         X, weights, kept = self._of_run(run)
-        w, few = parameters.weights[narrow], parameters.means[narrow]
-        those = GMMParameters(w / w.sum(), few, parameters.covariances[narrow], self._kind)
+        w, means = parameters.weights[narrow], parameters.means[narrow]
+        those = GMMParameters(w / w.sum(), means, parameters.covariances[narrow], self._kind)
 
         def step(rows: slice) -> tuple[Array, dict[str, Array]]:
             x = np.asarray(X[rows], dtype=np.float64)
@@ -144,13 +144,13 @@ class GaussianRows:
             if weights is not None:
                 responsibilities *= weights[rows, None]
                 log_prob *= weights[rows]
-            moments = sufficient_statistics(x, responsibilities[:, narrow], few, self._kind).arrays()
+            moments = sufficient_statistics(x, responsibilities[:, narrow], means, self._kind).arrays()
             del moments["centers"]
             return log_prob.sum(keepdims=True), {"sums": responsibilities.T @ statistics.T, **moments}
 
         log_likelihood, sums = sum_over_chunks(self.n_rows, sum(natural.shape), step)
         statistics = self.form.moments(sums.pop("sums")).arrays()
-        for name, array in {"centers": few, **sums}.items():
+        for name, array in {"centers": means, **sums}.items():
             statistics[name][narrow] = array
         return float(log_likelihood[0]), GaussianStatistics.of(self._kind, statistics)
 
