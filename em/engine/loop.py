@@ -146,25 +146,22 @@ class Loop[P: Parameters]:
     def _end_where_beaten(self) -> None:
         """End runs that cannot win their race (:mod:`em.engine.race`), and the last if only who leads is asked."""
         n_iter = len(self.history) - 1
-        lately = self.best - self.history[n_iter - LOOKS][self.ids] if n_iter >= LOOKS else np.inf
-        released = self.released_at[self.ids] > n_iter - LOOKS  # since the last look
-        lately, to_come = np.where(released, np.inf, lately), np.where(released, np.inf, self.to_come)
-        since_half = self._since_half()
+        lately = self._gained_since(n_iter - LOOKS) if n_iter else np.full(len(self.ids), np.inf)
+        to_come = np.where(np.isinf(lately), np.inf, self.to_come)  # of those just released it is out of date
+        since_half = self._gained_since(n_iter // 2)
         beaten = self.races.beaten(self.ids, self.best_x, self.best, n_iter, lately, since_half, to_come)
         for number, (by, met) in beaten.items():
             how = "met" if met else "was out of reach of"
             self._leave(number, f"{how} a better run after {n_iter} iterations", by, met=met)
-        decided = self.races.decided(self.ids, self.best, self._since_half())
-        for number, by in decided.items():
+        for number, by in self.races.decided(self.ids, self.best, self._gained_since(n_iter // 2)).items():
             self._leave(number, f"left after {n_iter} iterations: enough runs had ended at the best optimum", by)
         if self.until_one_leads and len(self.ids) == 1 and self.best[0] >= self.races.standing.max():
             self._end(0, f"led after {n_iter} iterations, when all others had ended")
             self._go_on(np.zeros(1, dtype=bool))
 
-    def _since_half(self) -> Array:
-        """Return what runs (R',) gained in the second half of their iterations; infinity if released in it."""
-        half = (len(self.history) - 1) // 2
-        return np.where(self.released_at[self.ids] > half, np.inf, self.best - self.history[half][self.ids])
+    def _gained_since(self, n: int) -> Array:
+        """Return what runs (R',) gained since their n-th iteration; infinity if released after it."""
+        return np.where(self.released_at[self.ids] > n, np.inf, self.best - self.history[n][self.ids])
 
     def _leave(self, number: int, status: str, beaten_by: int, *, met: bool = False) -> None:
         """End a run that another one has beaten."""
