@@ -30,7 +30,8 @@ def rounding_of_counts(problem: Problem) -> float:
     if cells.negative or (np.floor(X) != X).any():
         return 0.0
     for size in map(np.asarray, problem.family.of_data.values()):
-        X = np.maximum(X, np.where(cells.misfits(np.ceil(size) + 1, size), size, 0))
+        bounds = cells.misfits(np.ceil(size) + 1, size)  # whether a count above it is illegal
+        X = np.maximum(X, np.where(bounds, size, 0))
     return float(4 * np.finfo(np.float64).eps * gammaln(1 + X).sum())
 
 

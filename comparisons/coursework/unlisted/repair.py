@@ -141,7 +141,7 @@ def _compiled(
     module = ast.Module([one.body[0] for one, _ in functions.values()], [])
     try:
         code = compile(ast.fix_missing_locations(module), "<edited>", "exec")
-    except Exception:  # an edit may make no sense
+    except (SyntaxError, TypeError, ValueError, RecursionError):  # an edit may make no sense
         return None
     if run(exec, [code, space], {}, seconds).error:  # defaults are computed here
         return None
