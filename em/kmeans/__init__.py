@@ -23,6 +23,7 @@ from em.chunked import is_chunked
 from em.chunked.predictions import for_chunks, lazily, sums_of
 from em.chunked.samples import ChunkedSamples, chunked_to_fit
 from em.kmeans.chunks import lloyds_of_chunks
+from em.kmeans.exchanges import MOST_DISTANCES, exchanged
 from em.kmeans.lloyd import LloydRun, lloyd, nearest, squared_distances
 from em.kmeans.plusplus import kmeans_plusplus
 from em.kmeans.sparse_moments import sparse_typical_size
@@ -56,7 +57,7 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
     n_init : int, default 10
         Number of restarts; the one of least inertia is kept. Of two or more, clusters of the best are then merged and
         split as long as that helps (:mod:`em.kmeans.split_and_merge`). Of many rows all this is done on a random part,
-        and what leads there goes on with all rows.
+        and what leads there goes on with all rows; of few, rows are then exchanged (:mod:`em.kmeans.exchanges`).
     init : "k-means++" or array_like, shape (K, D), default "k-means++"
         How to start; given centres make one run.
     tol : float, default 0
@@ -200,6 +201,8 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
         else:
             runs = self._runs(hand, starts, seeds, settings)
         best = best_of(runs)
+        if n_starts > 1 and not starts and hand.X.shape[0] * self.n_clusters <= MOST_DISTANCES:
+            best = exchanged(hand, best, partial(together, hand, **settings), SAME)
         if not best.status:
             path = (-best.history[:-1]).tolist()
             best = lloyd(hand.X, hand.weights, best.centers, **settings, path=path)
