@@ -26,7 +26,7 @@ def log_of(weights: Array) -> Array:
         return np.log(weights)
 
 
-def normalise(log_joint: Array, *, overwrite: bool = False) -> tuple[Array, Array]:
+def normalise(log_joint: Array, *, overwrite: bool = False, weights: Array | float = 1.0) -> tuple[Array, Array]:
     """Turn log p(x_i, z_i = k) into responsibilities and log p(x_i), by Bayes' rule in a way that cannot underflow.
 
     Parameters
@@ -35,13 +35,15 @@ def normalise(log_joint: Array, *, overwrite: bool = False) -> tuple[Array, Arra
         Joint log probabilities; -inf is legal.
     overwrite : bool, default False
         Whether the responsibilities may take their place in memory.
+    weights : ndarray, shape (..., n), or float, default 1
+        Frequencies of the rows.
 
     Returns
     -------
     responsibilities : ndarray, shape (..., n, K)
-        r_ik = p(z_i = k | x_i), rows sum to one. A row that is impossible under every component gets 1 / K.
+        r_ik = p(z_i = k | x_i) times the row's weight. A row that is impossible under every component gets 1 / K of it.
     log_prob : ndarray, shape (..., n)
-        log p(x_i) in nats; -inf for an impossible row.
+        log p(x_i) in nats times the row's weight; -inf for an impossible row.
     """
     largest = log_joint.max(axis=-1, keepdims=True)
     possible = np.isfinite(largest)
@@ -49,11 +51,11 @@ def normalise(log_joint: Array, *, overwrite: bool = False) -> tuple[Array, Arra
         shares = np.subtract(log_joint, largest, out=log_joint if overwrite else None)
     else:
         shares = np.where(possible, log_joint - np.where(possible, largest, 0.0), 0.0)
+        largest = np.where(possible, largest, -np.inf)
     np.exp(shares, out=shares)
-    total = shares.sum(axis=-1, keepdims=True)
-    shares /= total
-    log_prob = np.where(possible, largest, -np.inf) + np.log(total)
-    return shares, log_prob[..., 0]
+    total = shares.sum(axis=-1)
+    shares *= (weights / total)[..., None]
+    return shares, weights * (largest[..., 0] + np.log(total))
 
 
 def check_parameters(parameters: Any, kind: type) -> None:

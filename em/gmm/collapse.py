@@ -95,10 +95,14 @@ def _smallest_scaled_eigenvalues(covariance_type: str, covariances: Array, scale
     """Return the smallest eigenvalue of each declared covariance in the units of the data's spread, (R, K) or (R, 1).
 
     Of spread^(-1/2) Σ spread^(-1/2) for matrices, the same in every coordinate system; of variances over variances.
+    Where all are large enough by a bound, this is the bound.
     """
     match covariance_type:
         case "full" | "tied":
             root = scales[:, None] if covariance_type == "full" else scales
+            bounds = _least_eigenvalues(covariances, root).reshape(len(covariances), -1)
+            if (bounds >= SMALLEST_SCALED_EIGENVALUE).all():
+                return bounds
             finite = np.isfinite(covariances).all(axis=(-2, -1))
             scaled = root @ np.where(finite[..., None, None], covariances, 0.0) @ root.mT
             return np.where(finite, np.linalg.eigvalsh(scaled)[..., 0], np.nan).reshape(len(covariances), -1)
@@ -106,3 +110,15 @@ def _smallest_scaled_eigenvalues(covariance_type: str, covariances: Array, scale
             return np.asarray((covariances / scales[:, None]).min(axis=-1))
         case _:
             return np.asarray(covariances / scales.mean(axis=1)[:, None])
+
+
+def _least_eigenvalues(covariances: Array, root: Array) -> Array:
+    """Return what no eigenvalue of A = root Σ root' is below: det A ((D - 1) / tr A)^(D - 1), or 0 if det A <= 0.
+
+    The product of the other eigenvalues is at most the (D - 1)-th power of their mean.
+    """
+    D = root.shape[-1]
+    sign, log_det = np.linalg.slogdet(covariances)
+    log_det = log_det + 2 * np.log(np.diagonal(root, axis1=-2, axis2=-1)).sum(axis=-1)
+    trace = ((root.mT @ root) * covariances).sum(axis=(-2, -1))
+    return np.where(sign > 0, np.exp(log_det - (D - 1) * np.log(trace / max(D - 1, 1))), 0.0)

@@ -91,10 +91,7 @@ class GaussianRows:
             statistics = self._statistics(rows) if kept is None else kept[..., rows]
             room = _room("joint", *flat.shape[:-1], statistics.shape[-1])
             joint = np.matmul(flat, statistics, out=room).reshape(R, K, -1)
-            responsibilities, log_prob = normalise(joint.mT, overwrite=True)
-            if weights is not None:
-                responsibilities *= weights[..., rows, None]
-                log_prob *= weights[..., rows]
+            responsibilities, log_prob = normalise(joint.mT, overwrite=True, weights=_of_rows(weights, rows))
             r = responsibilities.mT
             sums = (r if self.own else r.reshape(R * K, -1)) @ statistics.mT
             return log_prob.sum(axis=1), {"sums": sums.reshape(R, K, p)}
@@ -140,10 +137,7 @@ class GaussianRows:
             statistics = self._statistics(rows) if kept is None else kept[:, rows]
             joint = np.matmul(natural, statistics, out=_room("joint", len(natural), statistics.shape[-1]))
             joint[narrow] = (component_log_prob(x, those) + np.log(w)).T
-            responsibilities, log_prob = normalise(joint.T, overwrite=True)
-            if weights is not None:
-                responsibilities *= weights[rows, None]
-                log_prob *= weights[rows]
+            responsibilities, log_prob = normalise(joint.T, overwrite=True, weights=_of_rows(weights, rows))
             moments = sufficient_statistics(x, responsibilities[:, narrow], means, self._kind).arrays()
             del moments["centers"]
             return log_prob.sum(keepdims=True), {"sums": responsibilities.T @ statistics.T, **moments}
@@ -160,9 +154,7 @@ class GaussianRows:
 
         def step(rows: slice) -> tuple[Array, dict[str, Array]]:
             x = np.asarray(X[rows], dtype=np.float64)
-            responsibilities, log_prob = normalise(log_joint(x, parameters))
-            if weights is not None:
-                responsibilities, log_prob = responsibilities * weights[rows, None], log_prob * weights[rows]
+            responsibilities, log_prob = normalise(log_joint(x, parameters), weights=_of_rows(weights, rows))
             moments = sufficient_statistics(x, responsibilities, parameters.means, self._kind).arrays()
             del moments["centers"]
             return log_prob.sum(keepdims=True), moments
@@ -225,6 +217,11 @@ def _room(name: str, *shape: int) -> Array:
     if getattr(_of_thread, name, np.empty(0)).size < n:
         setattr(_of_thread, name, np.empty(n))
     return np.asarray(getattr(_of_thread, name)[:n].reshape(shape))
+
+
+def _of_rows(weights: Weights, rows: slice) -> Array | float:
+    """Return the weights of some rows; 1 where all count once."""
+    return 1.0 if weights is None else weights[..., rows]
 
 
 def _merged(which: np.ndarray, of_those: Array, of_others: Array) -> Array:
