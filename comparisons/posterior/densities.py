@@ -23,6 +23,8 @@ from models.validation import Array
 
 BACKEND = "jax"  # PyTensor's default backend compiles for minutes when nothing is cached
 STEP = 1e-3  # of a difference of gradients, in standard deviations
+FIRST_STEP, SHORTEST_STEP = 1e-9, 1e-40  # relative, and of a coordinate that is 0
+LENGTHEN, MOST_TRIALS = 1e3, 25  # from one trial of a step to the next, and how many there are
 FLAT = 1e-5  # eigenvalue, in information of diagonal 1, below which differences of gradients tell nothing
 Point = dict[str, Array]
 
@@ -186,20 +188,22 @@ class UnconstrainedDensity(UnconstrainedSpace):
         """Return the information over some coordinates (q,), shape (q, q), and the steps (q,) that it was taken over.
 
         A step is about ``STEP`` of the coordinate's standard deviation given the others, so that the error is about a
-        millionth, but no longer than the coordinate itself or 1: there may be no curvature. JAX's own second
-        derivatives would take a second compilation, as long as the first.
+        millionth, but no longer than the coordinate itself or 1: there may be no curvature. It is sought from below,
+        for a step past the other clusters finds none either. JAX's own second derivatives would take a second
+        compilation, as long as the first.
         """
         columns, steps = np.zeros((len(index), len(index))), np.ones(len(index))
         for i, j in enumerate(index.tolist()):
-            size = max(1.0, abs(float(flat[j])))
-            step = 1e-6 * size
-            for _ in range(6):  # until the step is of the right size
+            longest = max(1.0, abs(float(flat[j])))
+            step = max(FIRST_STEP * abs(float(flat[j])), SHORTEST_STEP)
+            for _ in range(MOST_TRIALS):  # until the step is of the right size
                 along = np.where(np.arange(self.size) == j, step, 0.0)
                 curvature = (self.gradient(flat + along) - self.gradient(flat - along))[index] / (2 * step)
-                wanted = step / 1000
+                wanted = step / LENGTHEN
                 if np.isfinite(curvature).all():
                     columns[i], steps[i] = curvature, step
-                    wanted = min(STEP / np.sqrt(max(abs(curvature[i]), (STEP / size) ** 2)), size)
+                    wanted = STEP / np.sqrt(max(abs(curvature[i]), (STEP / longest) ** 2))
+                    wanted = min(wanted, LENGTHEN * step, longest)
                 if 0.3 < step / wanted < 3:
                     break
                 step = wanted
