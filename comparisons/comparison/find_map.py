@@ -26,8 +26,8 @@ def find_map_checks(fits: Fits, draws: Draws, densities: Densities) -> list[Chec
     turn, first an early draw and then its best one, until one leads to MAP-EM's answer or to a better one. Where all
     end lower and elsewhere, MAP-EM goes on from the last of these places, and must stay: it is a lesser maximum then.
 
-    L-BFGS stops when a step changes the objective by less than ``ftol`` of it, or than its rounding in nats; a gain of
-    g nats is sqrt(2 g) sd.
+    L-BFGS stops when a step changes the objective by less than ``ftol`` of it, or than its rounding in nats, or short
+    of EM's answer where the axes of a posterior are of very different lengths; a gain of g nats is sqrt(2 g) sd.
 
     Parameters
     ----------
@@ -40,14 +40,14 @@ def find_map_checks(fits: Fits, draws: Draws, densities: Densities) -> list[Chec
     values = {str(name): array.to_numpy() for name, array in draws.aligned.data_vars.items()}
     target = distinct_entries(best.arrays(), family)
     sd = distinct_entries({name: array.std(axis=(0, 1)) for name, array in values.items()}, family)
-    stop = np.sqrt(2 * max(FIND_MAP_FTOL * abs(objective), rounding_of_prior(fits)))
-    tolerance, lesser, note = max(1e-5, 4 * stop), True, ""
+    rounding, lesser, note = max(FIND_MAP_FTOL * abs(objective), rounding_of_prior(fits)), True, ""
     model, into, back = family.for_search(densities.precise, fits.X, fits.n_components, fits.prior)
     for start in _starts(values, draws.pointwise.sum(axis=-1) + draws.log_prior, target, sd, family):
         answer = _in_order(back(find_map(model, into(start))), draws, best)
         pointwise, log_prior = densities.marginal_density.at(answer)
         reached, gain = distinct_entries(answer, family), float(pointwise.sum()) + log_prior - objective
-        apart = in_sd(target, reached, sd).max()
+        apart, stop = in_sd(target, reached, sd).max(), np.sqrt(2 * max(rounding, -gain if gain > -LESSER else 0.0))
+        tolerance = max(1e-5, 4 * stop)
         lesser = lesser and is_lesser(apart, gain)
         if apart <= tolerance or gain > LESSER:
             break
@@ -63,7 +63,7 @@ def find_map_checks(fits: Fits, draws: Draws, densities: Densities) -> list[Chec
         note = f"; PyMC's maximum is {gain:.3g} nats better than EM's: more restarts are needed"
     reason = (
         "largest difference in posterior sd over every declared quantity; 1e-5, or four times the "
-        f"sqrt(2 x {FIND_MAP_FTOL:g} x |objective|) = {stop:.1g} sd at which the optimiser stops{note}"
+        f"sqrt(2 x {stop**2 / 2:.1g} nats) = {stop:.1g} sd at which the optimiser stopped{note}"
     )
     of_start = "root mean square distance from its start in posterior sd; the start was chosen at least 1 away"
     why = "PyMC's optimiser stops in a lesser maximum near each start" if lesser else ""
