@@ -24,7 +24,12 @@ from comparisons.alignment.mixing import MAX_RHAT, MIN_ESS, extremes
 from comparisons.comparison.draws import Draws
 from comparisons.comparison.estimates import estimates_of
 from comparisons.comparison.fits import Fits, fit
-from comparisons.comparison.posterior_checks import near_posterior_mean, why_shown
+from comparisons.comparison.posterior_checks import (
+    averaged_responsibilities,
+    near_average,
+    near_posterior_mean,
+    why_shown,
+)
 from comparisons.comparison.problem import prepare
 from comparisons.posterior.gibbs import as_datatree
 from em.gibbs import gibbs
@@ -61,7 +66,7 @@ def draw_data(seed: int) -> Data:
         X = bmm.simulate(theta, n, n_trials=trials, random_state=rng)[0]
         return Data("bmm", X, K, {"n_trials": trials})
     if kind == 4:
-        rates = rng.gamma(2, 5, size=(K, rng.randint(1, 4))) + 0.3
+        rates = rng.choice([1.0, 0.1]) * (rng.gamma(2, 5, size=(K, rng.randint(1, 4))) + 0.3)
         return Data("pmm", pmm.simulate(pmm.PMMParameters(weights, rates), n, random_state=rng)[0], K, {})
     levels = tuple(rng.randint(2, 5, size=rng.randint(4, 9)).tolist())
     of_items = np.hstack([rng.dirichlet(np.full(L, 0.8), size=K) for L in levels])
@@ -94,7 +99,9 @@ def outcome(data: Data, seed: int) -> str:
     rhat, ess = extremes(draws.aligned)
     if rhat > MAX_RHAT or ess < MIN_ESS:
         return "chains not mixed"
-    checks = near_posterior_mean(fits, estimates_of(fits, draws), ess, ["mle", "map"], "")
+    estimates, responsibilities = estimates_of(fits, draws), averaged_responsibilities(fits, draws)
+    checks = [*near_posterior_mean(fits, estimates, ess, ["mle", "map"], "")]
+    checks.append(near_average(fits, estimates, responsibilities, ""))
     failed = [f"{check.name} {check.value:.2f} > {check.tolerance:.2f}" for check in checks if check.passed is False]
     return f"false alarm: {', '.join(failed)}" if failed else "passed"
 

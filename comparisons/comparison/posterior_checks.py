@@ -52,11 +52,7 @@ def posterior_checks(
     if any(check.passed is False for check in of_parameters):
         shown = "the chains have not mixed"
     made += near_posterior_mean(fits, estimates, extremes(draws.aligned)[1], ["mle", "map"][not whole :], shown)
-    plug_in, mean, sd = responsibilities.values()
-    gap, allowed = np.sqrt(((plug_in - mean) ** 2).mean()), np.sqrt((sd**2).mean())
-    reason = "root mean square difference; tolerance is the root mean square posterior sd of the responsibilities"
-    why = shown or why_on_edge(fits, fits.reference)
-    made.append(check("plug-in responsibilities near posterior average", gap, allowed, reason, why))
+    made.append(near_average(fits, estimates, responsibilities, shown))
     if fits.truth is not None and whole:
         made.append(_truth(fits, draws))
     return made if fits.identified else [*made, _identified_quantity(fits, draws)]
@@ -99,7 +95,7 @@ def near_posterior_mean(
     which two are allowed for, and the draws add Monte Carlo error.
     """
     rows = [row for row in estimates if row["sd"] > 0]  # the weight of a single component does not vary
-    N = max(1.0, fits.reference.weights.min() * fits.labelled)
+    N = _labelled_in_smallest(fits)
     on_edge = why_on_edge(fits, fits.mle.parameters_)
     for key in which:
         why = shown or (on_edge if key == "mle" else "")
@@ -112,6 +108,30 @@ def near_posterior_mean(
             "worth in the smallest component, plus 4 Monte Carlo errors"
         )
         yield check(f"{key.upper()} near posterior mean", gap - explained, allowed, reason, why)
+
+
+def near_average(fits: Fits, estimates: list[dict[str, Any]], responsibilities: dict[str, Array], shown: str) -> Check:
+    """Return whether EM's responsibilities lie within the distance of the posterior's that arithmetic explains.
+
+    That is a posterior sd, or as many as the conjugate K = 1 gap of a parameter where that is more, as of rates near 0,
+    and two terms of the order 1 / sqrt(N_k), as for the estimates.
+    """
+    plug_in, mean, sd = responsibilities.values()
+    gap, width = np.sqrt(((plug_in - mean) ** 2).mean()), np.sqrt((sd**2).mean())
+    N, of = _labelled_in_smallest(fits), "mle" if fits.has_maximum else "map"
+    explained = max(1.0, *(row[f"{of}_gap_conjugate"] for row in estimates if row["sd"] > 0))
+    reason = (
+        f"root mean square difference; the root mean square posterior sd of the responsibilities is {width:.2g}, "
+        f"allowed {explained:.2g} and 2/sqrt(N_k) of it at N_k = {N:.0f}"
+    )
+    why = shown or why_on_edge(fits, fits.reference)
+    name = "plug-in responsibilities near posterior average"
+    return check(name, gap, width * (explained + 2 / np.sqrt(N)), reason, why)
+
+
+def _labelled_in_smallest(fits: Fits) -> float:
+    """Return N_k, how many labelled samples the data are worth in the smallest component, or 1 if it is less."""
+    return max(1.0, float(fits.reference.weights.min() * fits.labelled))
 
 
 def why_on_edge(fits: Fits, parameters: Any) -> str:
