@@ -544,7 +544,7 @@ def test_a_level_may_be_called_as_a_mean_is(written, rows, columns):
 
 def test_a_second_header_of_words_is_asked_about(written):
     notes = "\n".join(read(written("a,b\nHow?,What?\nu,v\nu,w\nx,v\nx,w\n"), "cmm").notes)
-    assert "line 2 alone has no level of other rows: delete it if it is a second header" in notes
+    assert "line 2: no level of other rows; delete it if it is a second header" in notes
 
 
 def test_labels_keep_digits_that_no_float_has(written):

@@ -154,7 +154,7 @@ REFUSED = {
     ),
     "settings above the table": (
         "gmm", "Model,TBS\nUnit,V\n\nt,u,v\n1,2,3\n4,5,7\n", {},
-        ["line 4: expected 2 cells", "delete the lines above it, if the table begins here"],
+        ["line 4: expected 2 cells", "delete the lines above line 4, if the table begins there"],
     ),
     "comments above the table": (
         "gmm", "% by me\n% x y\n1.5 2\n3 4\n", {"columns": "x"}, ["line 3", "delete lines of comments"],
@@ -298,7 +298,7 @@ REFUSED = {
     "a mark of SAS": ("gmm", "a,b\n1.5,.A\n2.5,3\n7,5\n", {}, ["got '.A': correct it, or --missing .A if"]),
     "lines above a table that is wider": (
         "gmm", "Source,WDI,\nMade,2024-01-01,\n\nname,x,2010,2011,\nDE,1.5,2.5,3,\nFR,2.5,3,4,\n", {},
-        ["line 4", "delete the lines above it"],
+        ["line 4", "delete the lines above line 4"],
     ),
     "a rule below a table": (
         "gmm", "a;b;c\n1,5;2;3\n7;5;4\n_____\n", {}, ["line 4", "delete it if it is a note or a rule"],

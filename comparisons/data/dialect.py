@@ -14,9 +14,11 @@ from comparisons.data.decimals import has_unit, looks_like_number
 
 SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "pipes", ",": "commas", " ": "blanks"}  # the first where two fit
 SAMPLE, MOST_CELLS = 500, 20_000  # lines, and cells of them, by which a separator is found
+MOSTLY = 0.8  # of lines
 TOKEN = {quote: re.compile(rf"{quote}((?:[^{quote}]|{quote}{quote})*){quote}(?=[ \t]|$)|([^ \t]+)") for quote in "\"'"}
 SINGLE_QUOTED = re.compile(r"(?m)(?:^|[\t;|, ])'[^'\n]*'(?:$|[\t;|, ])")
 FORMULA = re.compile(r'^\s*="(.*)"\s*$')  # by which spreadsheets keep codes from becoming numbers
+RULE = re.compile(r" ?:?[-=]{3,}:?( :?[-=]{3,}:?)+ ?")  # between names and numbers, as Markdown has
 HINT = re.compile(r'"?sep=(.)"?\n', re.IGNORECASE)
 
 
@@ -79,7 +81,7 @@ def rows_by(text: str, separator: str, quote: str = '"', first_line: int = 1) ->
     rows = Rows(separator, [], [])
     for line, cells in _records(text, separator, quote):
         cells = [(FORMULA.sub(r"\1", cell) if '="' in cell else cell).strip() for cell in cells]
-        if cells and cells != [""]:
+        if cells and cells != [""] and not RULE.fullmatch(" ".join(cells)):
             rows.cells.append(cells)
             rows.lines.append(line + first_line - 1)
     return rows
@@ -122,6 +124,8 @@ def _separator(text: str, quote: str) -> str:
             cells = list(islice((cell for record in records for cell in record if cell.strip()), MOST_CELLS))
             numbers = sum(looks_like_number(cell) or has_unit(cell) for cell in cells) / len(cells)
             scores[separator] = (round(times / len(records), 6), numbers)
+    if scores.get("\t", (0, 0))[0] > MOSTLY:
+        scores.pop(" ", None)  # which cuts at tabs too
     if broken and not scores:
         return ","  # by which the error will be shown
     return max(scores, key=scores.__getitem__) if scores else ""

@@ -114,7 +114,8 @@ def _squared(where: str, rows: Rows, quoted: bool) -> Rows:
     if len(filled) == 1 and (
         widest > 2 or (filled == [0] and widest == 2 and not any(map(looks_like_number, body[0])))
     ):
-        _refuse_title(where, rows.lines[0], header[filled[0]])
+        title = f"line {rows.lines[0]}: {header[filled[0]]!r} is a title and no header"
+        raise ValueError(f"{where}, {title}: delete the lines above the names")
     if body and all(len(cells) == _width(cells) == len(header) + 1 for cells in body):
         if len({cells[0] for cells in body}) < len(body):  # names of rows, which R writes, are distinct
             _refuse_ragged(where, rows, rows.lines[1], body[0], width)
@@ -161,7 +162,8 @@ def _named(where: str, rows: Rows) -> Table:
     called = [f"column {d + 1}" if UNNAMED.fullmatch(names[d]) else names[d] for d in kept]
     if repeated := [name for name, times in Counter(called).items() if times > 1]:
         which = f"got {', '.join(map(repr, repeated))} more than once in line {rows.lines[0]}"
-        raise ValueError(f"{where} must have a different name for each column, {which}: rename them there")
+        remedy = "rename them there" + ", or keep one of the tables that are side by side" * bool(empty)
+        raise ValueError(f"{where} must have a different name for each column, {which}: {remedy}")
     if len(unnamed) > 1 and len(body) and not any(map(looks_like_number, body[0])):
         given = f"line {rows.lines[0]}, {shorten(header)}, does not name every column"
         raise ValueError(f"{where}: {given}: give each column one name, in one line")
@@ -208,10 +210,6 @@ def shorten(cells: list[str]) -> str:
     return repr(text if len(text) <= 60 else f"{text[:57]}...")
 
 
-def _refuse_title(where: str, line: int, text: str) -> NoReturn:
-    raise ValueError(f"{where}, line {line}: {text!r} is a title and no header: delete the lines above the names")
-
-
 def _refuse_ragged(where: str, rows: Rows, line: int, cells: list[str], width: int) -> NoReturn:
     """Raise an error about a row that is longer or shorter than the header."""
     others = {len(row) for row in rows.cells[1:]}
@@ -220,23 +218,25 @@ def _refuse_ragged(where: str, rows: Rows, line: int, cells: list[str], width: i
         advice = "put semicolons between the cells if some commas are decimal marks, or name each column in the header"
     elif any(one[0][:1] in ("#", "%", "!") and one[0] for one in (rows.cells[0], cells)):
         advice = "delete lines of comments"
+    elif (begin := _begin(rows)) >= line:
+        advice = f"delete the lines above line {begin}, if the table begins there"
     elif line != rows.lines[0] and len(cells) == 1 < width and not looks_like_number(cells[0]):
         advice = "delete it if it is a note or a rule"
     elif rows.separator == " ":
         advice = "write quotation marks about cells with blanks, and NA into empty ones"
-    elif line != rows.lines[0] and _may_begin_here(rows, line, cells, width):
-        advice = "delete the lines above it, if the table begins here"
     elif len(rows.cells[0]) == 1 or line == rows.lines[0]:
         advice = "give each column a name in the first line"
     expected = f"expected {width} cells as in line {rows.lines[0]}, got {len(cells)}"
     raise ValueError(f"{where}, line {line}: {expected}, {shorten(cells)}: {advice}")
 
 
-def _may_begin_here(rows: Rows, line: int, cells: list[str], width: int) -> bool:
-    """Whether a table may begin at a line: all from it on are as long, and it holds words or is not the only one."""
-    below = [len(row) for at, row in zip(rows.lines, rows.cells, strict=True) if at >= line]
-    longer = len(cells) > width and len(below) > 2
-    return len(set(below)) == 1 and (longer or not any(map(looks_like_number, cells)))
+def _begin(rows: Rows) -> int:
+    """Return the line from which on most rows are, as long as one another, if it may be a table's names; or 0."""
+    widths = [len(cells) for cells in rows.cells]
+    first = max((row for row in range(1, len(widths)) if widths[row - 1] != widths[-1]), default=0)
+    numbers = [looks_like_number(cell) for cell in rows.cells[first]]
+    is_table = len(numbers) > 1 and 1 < first < len(widths) / 2 and not all(numbers)
+    return rows.lines[first] if is_table and (widths[-1] > _width(rows.cells[0]) or not any(numbers)) else 0
 
 
 def _refuse_summary(where: str, table: Table, named: Collection[str]) -> None:

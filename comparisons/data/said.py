@@ -12,17 +12,24 @@ from comparisons.data.roles import Roles
 from comparisons.data.source import Source
 from comparisons.declarations import drawn_rows
 from models.labels import some_of
+from models.validation import Array
 
+MOST_HEADERS = 2  # lines below the names that surveys write
 MOST_CODED = 5  # a scale up to it may have -1 as a value
-CODES = {float(sign * int(digit * n)) for digit in "6789" for n in (2, 3, 4, 5) for sign in (-1, 1)} | {
-    *(96.0, 97.0, 98.0, 997.0, 998.0, 9998.0),
+NEAREST, WIDE, PART = 10, 3, 0.1  # a gap is wide against those of its next values, and against their range
+CODES = {float(sign * int(digit * n)) for digit in "6789" for n in (2, 3, 4, 5, 6) for sign in (-1, 1)} | {
+    *(0.0, 96.0, 97.0, 98.0, 997.0, 998.0, 9998.0),
     *(-7.0, -8.0, -9.0, -97.0, -98.0, -998.0),
-    *(99.9, -99.9, 999.9, -999.9, -99.99, -999.99),
+    *(99.9, 99.99, 999.9, 999.99, -99.9, -99.99, -999.9, -999.99),
 }
+CODES_OF_SCALES = (8.0, 9.0)  # above whole numbers
 
 NAMES_UNITS = re.compile(
     r"(.*[\W_])?(units?|uom|einheit|unité|unidad|unità|currency|währung|devise|moneda|valuta)", re.IGNORECASE
 )
+CENTRE = re.compile(r"m|(.*[\W_])?(mean|avg|average|median|mittelwert|mw|moyenne|media)([\W_].*)?", re.IGNORECASE)
+SPREAD = re.compile(r"(.*[\W_])?(s\.?d\.?|std|st\.?d\.?[\W_]?dev\.?|stabw|sem?|iqr)([\W_].*)?", re.IGNORECASE)
+UNLIKELY = 1e-3
 CODED = re.compile(
     r"(.*[\W_])?(codes?|kod|category|categoria|kategorie|class|cluster|type|typ|region|sector|branch|icd|naics|sic|fips"
     r"|ethnicity|race|religion|occupation|marital([\W_]status)?|rank|rang|platz)",
@@ -51,8 +58,8 @@ def said(
     for kind in dict.fromkeys(kind for one in features for kind in one.notes):
         first, *more = [one.notes[kind] for one in features if kind in one.notes]
         lines.append(first + f" (and so in {len(more)} more)" * bool(more))
-    lines += [note for one in features if (note := _sentinel(one))]
-    lines += _second_header(source, features) if categorical else _codes(features)
+    lines += [note for one in features if (note := _sentinel(one, features))]
+    lines += _second_header(source, features) if categorical else [*_codes(features), *_doubts(source, roles)]
     for name in source.raw:
         if NAMES_UNITS.fullmatch(name) and len(units := sorted({f"{cell}" for cell in source.raw[name]} - {""})) > 1:
             lines.append(
@@ -88,11 +95,12 @@ def without_zeros(features: Sequence[Column]) -> list[str]:
 
 
 def _second_header(source: Source, features: Sequence[Column]) -> list[str]:
-    """Return a question about the first row if it alone has, in every column, a level that is there once."""
+    """Return a question about the first rows if they alone have, in every column, levels that are there once."""
     once = np.all([np.bincount(one.which + 1)[one.which + 1] == 1 for one in features], axis=0)
-    if len(features) == 1 or not once[0] or once.sum() > 1:
+    if len(features) == 1 or not once[0] or once.sum() > MOST_HEADERS or not once[: once.sum()].all():
         return []
-    return [f"{source.at(0).rpartition(', ')[2]} alone has no level of other rows: delete it if it is a second header"]
+    heads = ", ".join(source.at(row).rpartition(", ")[2] for row in range(once.sum()))
+    return [f"{heads}: no level of other rows; delete it if it is a second header"]
 
 
 def _codes(features: Sequence[Column]) -> list[str]:
@@ -101,6 +109,58 @@ def _codes(features: Sequence[Column]) -> list[str]:
     names = [one.name for one in coded if CODED.fullmatch(one.name)]
     drop = flag("drop", names)
     return [f"taken as amounts: {', '.join(names)}; {drop} if these numbers are names or ranks"][: len(names)]
+
+
+def _doubts(source: Source, roles: Roles) -> list[str]:
+    """Return sentences on what may be no samples, or no amounts in one unit."""
+    n, D = len(roles.features[0].which), len(roles.features)
+    lines = [f"{n} rows of {D} features: if the variables are in the rows, transpose the table"] if n < D else []
+    centres, spreads = ([name for name in source.raw if of.fullmatch(name)] for of in (CENTRE, SPREAD))
+    if centres and spreads:
+        lines.append(f"are {some_of(centres + spreads)} summaries of groups? A row is taken for one observation")
+    for column in roles.features:
+        x = column.array[column.which >= 0] if column.is_numeric else np.empty(0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            why = _of_minutes(x) or _of_two_units(x) or ("" if roles.weights else _of_steps(x))
+        lines += [f"column {column.name!r} {why}"][: len(why)]
+    return lines
+
+
+def _of_minutes(x: Array) -> str:
+    """Return a question if no decimals are .60 or more, where chance alone would hardly avoid them."""
+    hundredths = np.round(100 * np.abs(x), 6)
+    wholes, parts = np.divmod(hundredths, 100)
+    if (hundredths % 1 > 0).any() or len(np.unique(parts)) < 4 or parts.max() >= 60:
+        return ""
+    inner = (wholes > wholes.min()) & (wholes < wholes.max()) & (parts > 0)
+    rare = 0.6 ** inner.sum() < UNLIKELY
+    return "has no decimals from .60 on: does 9.15 mean 9:15? Then write 9.25" if rare else ""
+
+
+def _of_two_units(x: Array) -> str:
+    """Return a question if some numbers would be like the others when multiplied by 100 or 1000."""
+    values = np.unique(x)
+    if len(values) < 4 or values[0] <= 0:
+        return ""
+    cut = int(np.argmax(values[1:] / values[:-1])) + 1
+    low, high = x[x < values[cut]], x[x >= values[cut]]
+    for factor in (100.0, 1000.0):
+        some, most = (factor * low, high) if len(low) < len(high) else (high, factor * low)
+        is_like = some.min() > most.min() / 1.5 and some.max() < 1.5 * most.max()
+        is_narrow = most.max() < (10 if len(some) > 1 else 3) * most.min()
+        if is_like and is_narrow and (low % 1 > 0).any():
+            return (
+                f"holds {low.max():g} beside {high.min():g}: are some {factor:g} times too small? Then write one unit"
+            )
+    return ""
+
+
+def _of_steps(x: Array) -> str:
+    """Return a sentence if all steps from row to row are the same, as those of a clock are."""
+    steps = np.diff(x)
+    if len(x) < NEAREST or steps[0] == 0 or np.ptp(steps) > 1e-6 * abs(x[-1] - x[0]):
+        return ""
+    return f"goes by {steps[0]:g} from row to row, as a clock or a counter does: is it a feature?"
 
 
 def _missing(features: Sequence[Column], n_cells: int, asked: Reading, of_what: str) -> list[str]:
@@ -114,22 +174,36 @@ def _missing(features: Sequence[Column], n_cells: int, asked: Reading, of_what: 
     return lines + [f"not there: no cell{of_what} holds {', '.join(unseen)}, of --missing"][: len(unseen)]
 
 
-def _sentinel(column: Column) -> str:
+def _sentinel(column: Column, others: Sequence[Column]) -> str:
     """Return a question about numbers such as -999, or 88 and 99, far from all others or alone below 0, or nothing."""
-    values = np.unique(column.numbers[~np.isnan(column.numbers)])
-    for are_codes in (np.isin(values, list(CODES)), values == 0.0):
-        codes, rest = values[are_codes], values[~are_codes]
-        if len(codes) and len(rest) > 1 and np.abs(np.subtract.outer(codes, rest)).min() > 2 * np.ptp(rest):
-            break
-    else:
+    values, times = np.unique(column.array[column.which >= 0], return_counts=True)
+    inner = np.flatnonzero(~np.isin(values, [*CODES, *CODES_OF_SCALES * column.is_whole]))
+    codes, rest = values[:0], values[inner[0] : inner[-1] + 1] if len(inner) else values
+    for outer in np.flatnonzero(values < rest[0]), np.flatnonzero(values > rest[-1]):
+        far = np.array([_is_far(values[at], rest, times[at] > 1) for at in outer], dtype=bool)
+        codes, rest = np.append(codes, values[outer[far]]), np.union1d(rest, values[outer[~far]])
+    if not len(codes):
         codes = values[values < 0]
         if not len(codes) or not _are_alone_below_zero(column, codes, values[values >= 0]):
             return ""
-    marks = [f"{code:.15g}" for code in codes]
+    marks = [f"{code + 0.0:.15g}" for code in codes]
     verb, what = ("Is", "a mark") if len(marks) == 1 else ("Are", "marks")
+    too = [one.name for one in others if one is not column and np.isin(codes, one.numbers).any()]
+    where = f"; if not so in {some_of(too)}, empty these cells in the file" if too else ""
     return (
-        f"{verb} {' and '.join(marks)} in column {column.name!r} {what} of missing cells? Then {flag('missing', marks)}"
+        f"{verb} {' and '.join(marks)} in column {column.name!r} {what} of missing cells? "
+        f"Then {flag('missing', marks)}{where}"
     )
+
+
+def _is_far(value: float, rest: Array, repeated: bool) -> bool:
+    """Whether a code is far from the others; a repeated one may be nearer, where their next ones have no such gap."""
+    is_below = value < rest[0]
+    if len(rest) < 2 or is_below != (value <= 0):
+        return False
+    gap, nearest = (rest[0] - value, rest[:NEAREST]) if is_below else (value - rest[-1], rest[-NEAREST:])
+    is_wide = gap >= max(WIDE * np.diff(nearest).max(), PART * np.ptp(rest))
+    return bool(gap > 2 * np.ptp(rest) or (repeated and len(rest) > 2 and is_wide))
 
 
 def _are_alone_below_zero(column: Column, codes: np.ndarray, rest: np.ndarray) -> bool:
