@@ -17,7 +17,7 @@ from comparisons.data.decimals import looks_like_number, number, unit_of, withou
 from comparisons.data.options import Reading, flag, is_mark
 from models.validation import Array
 
-ONLY_AMONG_NUMBERS = ("none", "-")  # among words they may be levels
+ONLY_AMONG_NUMBERS = ("none", "-", "–")  # among words they may be levels
 PAIRS = """no yes, n y, false true, f t, off on, absent present, negative positive, neg pos, - +, nein ja, n j,
 falsch wahr, non oui, n o, faux vrai, no si, no sí, não sim, nee ja, nej ja, нет да, ложь истина, fałsz prawda,
 nie tak, ne ano, hayır evet, falso vero, falso verdadero, falso verdadeiro, onwaar waar, no sì,

@@ -71,7 +71,7 @@ def _signed(text: str) -> str:
 def unit_of(texts: Iterable[str], letters: bool = True) -> str:
     """Return the unit, such as %, $ or kg, of all numbers in texts that are mostly numbers; ``letters`` may be one."""
     matches = [UNIT.fullmatch(_signed(text)) for text in texts]
-    units = [_unit(match) for match in matches if match and (match[3] == "-" or looks_like_number(match[3]))]
+    units = [_unit(match) for match in matches if match and (_is_dash(match) or looks_like_number(match[3]))]
     unit = units[0] if 2 * len(units) > len(matches) and len(set(units)) == 1 else ""
     return unit if letters or not any(map(str.isalpha, unit)) else ""
 
@@ -86,11 +86,15 @@ def _unit(match: re.Match[str] | None) -> str:
     return (match[2] or "") + (match[4] or "") if match else ""
 
 
+def _is_dash(match: re.Match[str]) -> bool:
+    return (match[1] + match[3]).strip(SPACES) == "-"
+
+
 def without_unit(text: str, unit: str) -> str:
     """Return text without its unit, and with a minus that Python reads."""
     text = EXPONENT.sub("E", _signed(text))
     match = UNIT.fullmatch(text) if unit else None
-    if match and match[3] == "-" and re.fullmatch(MONEY, unit):
+    if match and _is_dash(match) and re.fullmatch(MONEY, unit):
         return "0"
     return f"{match[1]}{match[3]}" if match else text
 

@@ -14,7 +14,6 @@ from comparisons.data.decimals import has_unit, looks_like_number
 
 SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "pipes", ",": "commas", " ": "blanks"}  # the first where two fit
 SAMPLE, MOST_CELLS = 500, 20_000  # lines, and cells of them, by which a separator is found
-MOSTLY = 0.8  # of lines
 TOKEN = {quote: re.compile(rf"{quote}((?:[^{quote}]|{quote}{quote})*){quote}(?=[ \t]|$)|([^ \t]+)") for quote in "\"'"}
 SINGLE_QUOTED = re.compile(r"(?m)(?:^|[\t;|, ])'[^'\n]*'(?:$|[\t;|, ])")
 FORMULA = re.compile(r'^\s*="(.*)"\s*$')  # by which spreadsheets keep codes from becoming numbers
@@ -124,7 +123,7 @@ def _separator(text: str, quote: str) -> str:
             cells = list(islice((cell for record in records for cell in record if cell.strip()), MOST_CELLS))
             numbers = sum(looks_like_number(cell) or has_unit(cell) for cell in cells) / len(cells)
             scores[separator] = (round(times / len(records), 6), numbers)
-    if scores.get("\t", (0, 0))[0] > MOSTLY:
+    if scores.get("\t", (0, 0))[0] > 0.8:
         scores.pop(" ", None)  # which cuts at tabs too
     if broken and not scores:
         return ","  # by which the error will be shown

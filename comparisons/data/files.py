@@ -41,7 +41,6 @@ ENCODE = (
     "save it as CSV UTF-8, or name its encoding, as in --encoding cp1251 (Cyrillic), cp1250 (Czech, Polish), "
     "cp1253 (Greek), cp1255 (Hebrew), cp1256 (Arabic), gb18030 (Chinese), shift_jis (Japanese) or euc_kr (Korean)"
 )
-MOST_BLANKS = 1000  # at the begin of a file
 PARQUET, GZIP = b"PAR1", b"\x1f\x8b"
 BOMS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -72,9 +71,8 @@ def content_of(path: Path) -> bytes:
         content = _unpacked(path, path.read_bytes())
     except OSError as error:
         raise ValueError(f"data file {path} cannot be read: {error}") from None
-    begin = content[:MOST_BLANKS].lstrip()
-    begins = (begin, b"".join(begin.split()))  # JSON may have blanks between its marks
-    _refuse_kind(path, next((kind for start, kind in MAGIC.items() if any(b.startswith(start) for b in begins)), None))
+    begin = b"".join(content[:1000].split())  # JSON may have blanks between its marks
+    _refuse_kind(path, next((kind for start, kind in MAGIC.items() if begin.startswith(start)), None))
     return content
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from comparisons.data.column import BOTH, Column
 from comparisons.data.decimals import differ_in_units, unit_of
+from comparisons.data.options import flag
 from models.validation import Array
 
 MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mär|mai|okt|dez|fév|avr|jui|aoû|déc)[a-zéû]*\.?"
@@ -47,7 +48,11 @@ def refusal(column: Column, lines: Sequence[int], categorical: bool) -> str:
     kind = "free text" if too_many or len(values) > FEW_ROWS else f"words of {len(values)} kinds"
     if all(isinstance(value, str) for value in values) and differ_in_units(map(str.strip, values)):
         return f"holds numbers with different units ({at}): write one unit, if these are no {kind}"
-    return f"holds {kind} ({at})"
+    words = {f"{value}".strip().lower(): f"{value}" for value in values}
+    pairs = [set(pair) for pair in BOTH if pair < words.keys() and not too_many]
+    others = [word for key, word in words.items() if pairs and key not in pairs[0]]
+    no_answers = f"; {flag('missing', others)} if these are no answers" if others else ""
+    return f"holds {kind} ({at}{no_answers})"
 
 
 def misfit(column: Column, categorical: bool) -> int | None:

@@ -11,7 +11,7 @@ from typing import Any, Self
 from comparisons.declarations import Option
 from models.shown import shown
 
-MARKS = ("NA", "N/A", "n.a.", "#N/A", "#NULL!", "nan", "NULL", "\\N", "<NA>", "NaT", "None", ".", "?", "-")
+MARKS = ("NA", "N/A", "n.a.", "#N/A", "#NULL!", "nan", "NULL", "\\N", "<NA>", "NaT", "None", ".", "..", "?", "-", "–")
 _MARKS = {"", *(mark.lower() for mark in MARKS)}
 _LONGEST = max(map(len, _MARKS))
 FLAGS = (

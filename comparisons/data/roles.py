@@ -33,12 +33,13 @@ MAYBE_COUNT = re.compile(
     r"|aantal|antal|liczba|частота|количество|度数|人数|件数|频数|도수|빈도",
     re.IGNORECASE,
 )
-WHO = "respondent|participant|subject|patient|person|student|customer|case|record|observation"
+WHO = "respondent|participant|subject|patient|person|student|customer|case|record|observation|employee|client|animal"
+WHICH = "sample|specimen|bib|badge|barcode|sku|tag|plot|tree|user"
 PAPER = "order|invoice|account|member|serial|phone|ticket|item|product"
 PLACE = r"zip|(zip|post|postal)[\W_]*code|code[\W_]postal|plz|postleitzahl|(tele|mobile)?phone|telefon|konto"
 LABEL = re.compile(
     rf"(.*[\W_])?(id|uuid|guid)|row[\W_]?(names?|labels?)|({WHO}|row|{PAPER})?[\W_]*(num|number|nr|no|#)\.?|{WHO}|index|row"
-    rf"|obs|{PLACE}|.*[\W_](no\.|nr\.?)|.*nummer|.*[^\W\d_]{{3}}nr\.?|ean|gtin|isbn|imei|iban|ssn",
+    rf"|obs|{PLACE}|{WHICH}|.*[\W_](no\.|nr\.?)|.*nummer|.*[^\W\d_]{{3}}nr\.?|ean|gtin|isbn|imei|iban|ssn",
     re.IGNORECASE,
 )
 CAMEL_ID = re.compile(r".*[a-zäöüß](Id|ID|Nr)")

@@ -14,12 +14,11 @@ from comparisons.declarations import drawn_rows
 from models.labels import some_of
 from models.validation import Array
 
-MOST_HEADERS = 2  # lines below the names that surveys write
-MOST_CODED = 5  # a scale up to it may have -1 as a value
+MOST_HEADERS, MOST_CODED = 2, 5  # lines below the names of a survey, and the scale up to which -1 may be a value
 NEAREST, WIDE, PART = 10, 3, 0.1  # a gap is wide against those of its next values, and against their range
 CODES = {float(sign * int(digit * n)) for digit in "6789" for n in (2, 3, 4, 5, 6) for sign in (-1, 1)} | {
     *(0.0, 96.0, 97.0, 98.0, 997.0, 998.0, 9998.0),
-    *(-7.0, -8.0, -9.0, -97.0, -98.0, -998.0),
+    *(-1.0, -7.0, -8.0, -9.0, -97.0, -98.0, -998.0),
     *(99.9, 99.99, 999.9, 999.99, -99.9, -99.99, -999.9, -999.99),
 }
 CODES_OF_SCALES = (8.0, 9.0)  # above whole numbers
@@ -29,10 +28,12 @@ NAMES_UNITS = re.compile(
 )
 CENTRE = re.compile(r"m|(.*[\W_])?(mean|avg|average|median|mittelwert|mw|moyenne|media)([\W_].*)?", re.IGNORECASE)
 SPREAD = re.compile(r"(.*[\W_])?(s\.?d\.?|std|st\.?d\.?[\W_]?dev\.?|stabw|sem?|iqr)([\W_].*)?", re.IGNORECASE)
-UNLIKELY = 1e-3
+KEY = re.compile(r"variable|indicator|measure(ment)?|parameter|item|metric|analyte|attribute|merkmal", re.IGNORECASE)
+VALUE = re.compile(r"(obs[\W_]?)?values?|wert|valeur|valor|results?|reading", re.IGNORECASE)
 CODED = re.compile(
     r"(.*[\W_])?(codes?|kod|category|categoria|kategorie|class|cluster|type|typ|region|sector|branch|icd|naics|sic|fips"
-    r"|ethnicity|race|religion|occupation|marital([\W_]status)?|rank|rang|platz)",
+    r"|ethnicity|race|religion|occupation|marital([\W_]status)?|rank|rang|platz"
+    r"|month|monat|weekday|wochentag|dow|hour|stunde|quarter|group|gruppe|department|dept|district|zone|status)",
     re.IGNORECASE,
 )
 
@@ -115,9 +116,11 @@ def _doubts(source: Source, roles: Roles) -> list[str]:
     """Return sentences on what may be no samples, or no amounts in one unit."""
     n, D = len(roles.features[0].which), len(roles.features)
     lines = [f"{n} rows of {D} features: if the variables are in the rows, transpose the table"] if n < D else []
-    centres, spreads = ([name for name in source.raw if of.fullmatch(name)] for of in (CENTRE, SPREAD))
+    centres, spreads, keys, values = (list(filter(of.fullmatch, source.raw)) for of in (CENTRE, SPREAD, KEY, VALUE))
     if centres and spreads:
         lines.append(f"are {some_of(centres + spreads)} summaries of groups? A row is taken for one observation")
+    if keys and values:
+        lines.append(f"does {values[0]!r} hold several quantities, which {keys[0]!r} names? Write a column for each")
     for column in roles.features:
         x = column.array[column.which >= 0] if column.is_numeric else np.empty(0)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -133,7 +136,7 @@ def _of_minutes(x: Array) -> str:
     if (hundredths % 1 > 0).any() or len(np.unique(parts)) < 4 or parts.max() >= 60:
         return ""
     inner = (wholes > wholes.min()) & (wholes < wholes.max()) & (parts > 0)
-    rare = 0.6 ** inner.sum() < UNLIKELY
+    rare = 0.6 ** inner.sum() < 1e-3
     return "has no decimals from .60 on: does 9.15 mean 9:15? Then write 9.25" if rare else ""
 
 
@@ -149,18 +152,15 @@ def _of_two_units(x: Array) -> str:
         is_like = some.min() > most.min() / 1.5 and some.max() < 1.5 * most.max()
         is_narrow = most.max() < (10 if len(some) > 1 else 3) * most.min()
         if is_like and is_narrow and (low % 1 > 0).any():
-            return (
-                f"holds {low.max():g} beside {high.min():g}: are some {factor:g} times too small? Then write one unit"
-            )
+            return f"holds {low.max():g} and {high.min():g}: are some {factor:g} times too small? Then write one unit"
     return ""
 
 
 def _of_steps(x: Array) -> str:
     """Return a sentence if all steps from row to row are the same, as those of a clock are."""
     steps = np.diff(x)
-    if len(x) < NEAREST or steps[0] == 0 or np.ptp(steps) > 1e-6 * abs(x[-1] - x[0]):
-        return ""
-    return f"goes by {steps[0]:g} from row to row, as a clock or a counter does: is it a feature?"
+    is_clock = len(x) >= NEAREST and steps[0] != 0 and np.ptp(steps) <= 1e-6 * abs(x[-1] - x[0])
+    return f"goes by {steps[0]:g} from row to row, as a clock or a counter does: is it a feature?" if is_clock else ""
 
 
 def _missing(features: Sequence[Column], n_cells: int, asked: Reading, of_what: str) -> list[str]:
@@ -177,38 +177,26 @@ def _missing(features: Sequence[Column], n_cells: int, asked: Reading, of_what: 
 def _sentinel(column: Column, others: Sequence[Column]) -> str:
     """Return a question about numbers such as -999, or 88 and 99, far from all others or alone below 0, or nothing."""
     values, times = np.unique(column.array[column.which >= 0], return_counts=True)
-    inner = np.flatnonzero(~np.isin(values, [*CODES, *CODES_OF_SCALES * column.is_whole]))
+    inner = np.flatnonzero(~np.isin(values, [*CODES, *CODES_OF_SCALES * (column.is_whole and len(values) > 3)]))
     codes, rest = values[:0], values[inner[0] : inner[-1] + 1] if len(inner) else values
     for outer in np.flatnonzero(values < rest[0]), np.flatnonzero(values > rest[-1]):
-        far = np.array([_is_far(values[at], rest, times[at] > 1) for at in outer], dtype=bool)
+        far = np.array([_is_far(values[at], rest, times[at] > 1, column.is_whole) for at in outer], dtype=bool)
         codes, rest = np.append(codes, values[outer[far]]), np.union1d(rest, values[outer[~far]])
     if not len(codes):
-        codes = values[values < 0]
-        if not len(codes) or not _are_alone_below_zero(column, codes, values[values >= 0]):
-            return ""
+        return ""
     marks = [f"{code + 0.0:.15g}" for code in codes]
     verb, what = ("Is", "a mark") if len(marks) == 1 else ("Are", "marks")
     too = [one.name for one in others if one is not column and np.isin(codes, one.numbers).any()]
-    where = f"; if not so in {some_of(too)}, empty these cells in the file" if too else ""
-    return (
-        f"{verb} {' and '.join(marks)} in column {column.name!r} {what} of missing cells? "
-        f"Then {flag('missing', marks)}{where}"
-    )
+    remedy = flag("missing", marks) + (f"; if not so in {some_of(too)}, empty these cells in the file" if too else "")
+    return f"{verb} {' and '.join(marks)} in column {column.name!r} {what} of missing cells? Then {remedy}"
 
 
-def _is_far(value: float, rest: Array, repeated: bool) -> bool:
-    """Whether a code is far from the others; a repeated one may be nearer, where their next ones have no such gap."""
+def _is_far(value: float, rest: Array, repeated: bool, whole: bool) -> bool:
+    """Whether a code is far from the rest, or repeated beyond a gap that is wide, or alone below 0."""
     is_below = value < rest[0]
     if len(rest) < 2 or is_below != (value <= 0):
         return False
     gap, nearest = (rest[0] - value, rest[:NEAREST]) if is_below else (value - rest[-1], rest[-NEAREST:])
-    is_wide = gap >= max(WIDE * np.diff(nearest).max(), PART * np.ptp(rest))
-    return bool(gap > 2 * np.ptp(rest) or (repeated and len(rest) > 2 and is_wide))
-
-
-def _are_alone_below_zero(column: Column, codes: np.ndarray, rest: np.ndarray) -> bool:
-    """Whether the numbers below 0 are codes that are far below, or there more than once, and others are no codes."""
-    if not (column.is_whole and np.isin(codes, [-1.0, *CODES]).all() and max(rest, default=0.0) > MOST_CODED):
-        return False
-    times = [(column.array == code).sum() for code in codes]
-    return all(count > 1 or code <= -90 for code, count in zip(codes, times, strict=True))
+    is_wide = len(rest) > 2 and gap >= max(WIDE * np.diff(nearest).max(), PART * np.ptp(rest))
+    is_alone = whole and value < 0 <= rest[0] and rest[-1] > MOST_CODED
+    return bool(gap > 2 * np.ptp(rest) or (repeated and is_wide) or (is_alone and (repeated or value <= -90)))
