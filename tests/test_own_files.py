@@ -488,7 +488,7 @@ READ = {
     ),
     "a column of units": (
         "gmm", "x,unit\n1,kg\n800,g\n3,t\n", {"drop": "unit"}, "x", [[1], [800], [3]],
-        ["column 'unit' names several units (g, kg, t): write the numbers of a column in one"],
+        ["column 'unit' names several units (g, kg, t): write all numbers in one"],
     ),
     "rows pasted twice": (
         "gmm", "a,b\n1,2\n3,7\n1,2\n3,7\n", {}, "a b", [[1, 2], [3, 7], [1, 2], [3, 7]],

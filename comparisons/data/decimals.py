@@ -44,9 +44,9 @@ CURRENCY = (
     r"|AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HKD|HUF|INR|JPY|KRW|MXN|NOK|NZD|PLN|RUB|SEK|SGD|TRY|USD|ZAR"
 )
 LETTER = r"(?![²³¹¼-¾\u2070-\u2189])[^\W\d_]"  # no square and no half
-ASCII = {0xFEE0 + ord(mark): mark for mark in "0123456789+-.,%()"} | {ord("\u2212"): "-", ord("٫"): ".", ord("٬"): ","}
+ASCII = {0xFEE0 + ord(mark): mark for mark in "0123456789+-.,%()"} | str.maketrans("\u2212٫٬\u03bc", "-.,\u00b5")
 UNIT = re.compile(
-    rf"([+-]?)({MONEY}|(?:{CURRENCY})(?=\s))?\s*([-+.,\deEdD{SPACES}]+?)\s*"
+    rf"([+-](?=.*\d))?({MONEY}|(?:{CURRENCY})(?=\s))?\s*([-+.,\deEdD{SPACES}]+?)\s*"
     rf"((?:{LETTER}|[°%‰\"″{SIGNS}])(?:{LETTER}|[°²³/·^%.])*)?"
 )
 
@@ -71,7 +71,7 @@ def _signed(text: str) -> str:
 def unit_of(texts: Iterable[str], letters: bool = True) -> str:
     """Return the unit, such as %, $ or kg, of all numbers in texts that are mostly numbers; ``letters`` may be one."""
     matches = [UNIT.fullmatch(_signed(text)) for text in texts]
-    units = [_unit(match) for match in matches if match and (_is_dash(match) or looks_like_number(match[3]))]
+    units = [_unit(match) for match in matches if match and (match[3] == "-" or looks_like_number(match[3]))]
     unit = units[0] if 2 * len(units) > len(matches) and len(set(units)) == 1 else ""
     return unit if letters or not any(map(str.isalpha, unit)) else ""
 
@@ -86,17 +86,13 @@ def _unit(match: re.Match[str] | None) -> str:
     return (match[2] or "") + (match[4] or "") if match else ""
 
 
-def _is_dash(match: re.Match[str]) -> bool:
-    return (match[1] + match[3]).strip(SPACES) == "-"
-
-
 def without_unit(text: str, unit: str) -> str:
     """Return text without its unit, and with a minus that Python reads."""
     text = EXPONENT.sub("E", _signed(text))
     match = UNIT.fullmatch(text) if unit else None
-    if match and _is_dash(match) and re.fullmatch(MONEY, unit):
+    if match and match[3] == "-" and re.fullmatch(MONEY, unit):
         return "0"
-    return f"{match[1]}{match[3]}" if match else text
+    return f"{match[1] or ''}{match[3]}" if match else text
 
 
 def decimal_of(texts: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:

@@ -162,7 +162,7 @@ def _named(where: str, rows: Rows) -> Table:
     called = [f"column {d + 1}" if UNNAMED.fullmatch(names[d]) else names[d] for d in kept]
     if repeated := [name for name, times in Counter(called).items() if times > 1]:
         which = f"got {', '.join(map(repr, repeated))} more than once in line {rows.lines[0]}"
-        remedy = "rename them there" + ", or keep one of the tables that are side by side" * bool(empty)
+        remedy = f"rename them there{', or keep one of the tables side by side' * bool(empty)}"
         raise ValueError(f"{where} must have a different name for each column, {which}: {remedy}")
     if len(unnamed) > 1 and len(body) and not any(map(looks_like_number, body[0])):
         given = f"line {rows.lines[0]}, {shorten(header)}, does not name every column"
@@ -212,16 +212,16 @@ def shorten(cells: list[str]) -> str:
 
 def _refuse_ragged(where: str, rows: Rows, line: int, cells: list[str], width: int) -> NoReturn:
     """Raise an error about a row that is longer or shorter than the header."""
-    others = {len(row) for row in rows.cells[1:]}
     advice = "correct this line"
-    if rows.separator == "," and len(others) == 1 and len(cells) > width:
+    if rows.separator == "," and len(set(map(len, rows.cells[1:]))) == 1 and len(cells) > width:
         advice = "put semicolons between the cells if some commas are decimal marks, or name each column in the header"
     elif any(one[0][:1] in ("#", "%", "!") and one[0] for one in (rows.cells[0], cells)):
         advice = "delete lines of comments"
     elif (begin := _begin(rows)) >= line:
         advice = f"delete the lines above line {begin}, if the table begins there"
     elif line != rows.lines[0] and len(cells) == 1 < width and not looks_like_number(cells[0]):
-        advice = "delete it if it is a note or a rule"
+        is_cut = any(len(parts := cells[0].split(mark)) == width and looks_like_number(parts[-1]) for mark in ",;\t|")
+        advice = "cut all lines by one mark" if is_cut else "delete it if it is a note or a rule"
     elif rows.separator == " ":
         advice = "write quotation marks about cells with blanks, and NA into empty ones"
     elif len(rows.cells[0]) == 1 or line == rows.lines[0]:

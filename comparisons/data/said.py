@@ -59,13 +59,12 @@ def said(
     for kind in dict.fromkeys(kind for one in features for kind in one.notes):
         first, *more = [one.notes[kind] for one in features if kind in one.notes]
         lines.append(first + f" (and so in {len(more)} more)" * bool(more))
-    lines += [note for one in features if (note := _sentinel(one, features))]
+    plain = [one for one in features if one.is_numeric and "zero" not in one.notes]
+    lines += [note for one in plain if (note := _sentinel(one, features))]
     lines += _second_header(source, features) if categorical else [*_codes(features), *_doubts(source, roles)]
     for name in source.raw:
         if NAMES_UNITS.fullmatch(name) and len(units := sorted({f"{cell}" for cell in source.raw[name]} - {""})) > 1:
-            lines.append(
-                f"column {name!r} names several units ({some_of(units)}): write the numbers of a column in one"
-            )
+            lines.append(f"column {name!r} names several units ({some_of(units)}): write all numbers in one")
     return lines + ([f"file: {'; '.join(source.notes)}"] if source.notes else [])
 
 
@@ -83,9 +82,8 @@ def _last_alone(source: Source) -> list[str]:
     gaps = np.diff(source.lines)
     if len(gaps) < 3 or gaps[-1] == 1 or (gaps[:-1] > 1).any():
         return []
-    return [
-        f"{source.at(len(gaps)).rpartition(', ')[2]} stands alone below an empty one: delete it if it sums up others"
-    ]
+    line = source.at(len(gaps)).rpartition(", ")[2]
+    return [f"{line} stands alone below an empty one: delete it if it sums up others"]
 
 
 def without_zeros(features: Sequence[Column]) -> list[str]:
@@ -115,17 +113,18 @@ def _codes(features: Sequence[Column]) -> list[str]:
 def _doubts(source: Source, roles: Roles) -> list[str]:
     """Return sentences on what may be no samples, or no amounts in one unit."""
     n, D = len(roles.features[0].which), len(roles.features)
-    lines = [f"{n} rows of {D} features: if the variables are in the rows, transpose the table"] if n < D else []
     centres, spreads, keys, values = (list(filter(of.fullmatch, source.raw)) for of in (CENTRE, SPREAD, KEY, VALUE))
-    if centres and spreads:
-        lines.append(f"are {some_of(centres + spreads)} summaries of groups? A row is taken for one observation")
-    if keys and values:
-        lines.append(f"does {values[0]!r} hold several quantities, which {keys[0]!r} names? Write a column for each")
+    doubts = [
+        (n < D, f"{n} rows of {D} features: if the variables are in the rows, transpose the table"),
+        (centres and spreads, f"are {some_of(centres + spreads)} summaries of groups? A row is one observation"),
+        (keys and values, f"are quantities in {some_of(values)} named by {some_of(keys)}? Write a column for each"),
+    ]
+    lines = [text for is_doubtful, text in doubts if is_doubtful]
     for column in roles.features:
         x = column.array[column.which >= 0] if column.is_numeric else np.empty(0)
         with np.errstate(over="ignore", invalid="ignore"):
-            why = _of_minutes(x) or _of_two_units(x) or ("" if roles.weights else _of_steps(x))
-        lines += [f"column {column.name!r} {why}"][: len(why)]
+            if why := _of_minutes(x) or _of_two_units(x) or ("" if roles.weights else _of_steps(x)):
+                lines.append(f"column {column.name!r} {why}")
     return lines
 
 
@@ -147,13 +146,13 @@ def _of_two_units(x: Array) -> str:
         return ""
     cut = int(np.argmax(values[1:] / values[:-1])) + 1
     low, high = x[x < values[cut]], x[x >= values[cut]]
-    for factor in (100.0, 1000.0):
-        some, most = (factor * low, high) if len(low) < len(high) else (high, factor * low)
-        is_like = some.min() > most.min() / 1.5 and some.max() < 1.5 * most.max()
-        is_narrow = most.max() < (10 if len(some) > 1 else 3) * most.min()
-        if is_like and is_narrow and (low % 1 > 0).any():
-            return f"holds {low.max():g} and {high.min():g}: are some {factor:g} times too small? Then write one unit"
-    return ""
+    factor = 10 ** np.round(np.log10(np.median(high) / np.median(low)))
+    some, most = (factor * low, high) if len(low) < len(high) else (high, factor * low)
+    is_like = some.min() > most.min() / 1.5 and some.max() < 1.5 * most.max()
+    is_narrow = most.max() < (10 if len(some) > 1 else 3) * most.min()
+    if factor not in (100, 1000) or not (is_like and is_narrow and (low % 1 > 0).any()):
+        return ""
+    return f"holds {low.max():g} and {high.min():g}: are some {factor:g} times too small? Then write one unit"
 
 
 def _of_steps(x: Array) -> str:
@@ -177,10 +176,13 @@ def _missing(features: Sequence[Column], n_cells: int, asked: Reading, of_what: 
 def _sentinel(column: Column, others: Sequence[Column]) -> str:
     """Return a question about numbers such as -999, or 88 and 99, far from all others or alone below 0, or nothing."""
     values, times = np.unique(column.array[column.which >= 0], return_counts=True)
-    inner = np.flatnonzero(~np.isin(values, [*CODES, *CODES_OF_SCALES * (column.is_whole and len(values) > 3)]))
+    is_code = np.isin(values, [*CODES, *CODES_OF_SCALES * (column.is_whole and len(values) > 3)])
+    wide = np.diff(values) > np.ptp(values) / 1.5  # more than twice the range of the others
+    is_lone = np.isin(values, values[[0, -1]]) & (np.append(wide, False) | np.append(False, wide)) & (times > 1)
+    inner = np.flatnonzero(~(is_code | (is_lone & (len(values) > NEAREST))))
     codes, rest = values[:0], values[inner[0] : inner[-1] + 1] if len(inner) else values
     for outer in np.flatnonzero(values < rest[0]), np.flatnonzero(values > rest[-1]):
-        far = np.array([_is_far(values[at], rest, times[at] > 1, column.is_whole) for at in outer], dtype=bool)
+        far = np.array([_is_far(values[at], rest, is_code[at], times[at] > 1) for at in outer], dtype=bool)
         codes, rest = np.append(codes, values[outer[far]]), np.union1d(rest, values[outer[~far]])
     if not len(codes):
         return ""
@@ -191,12 +193,12 @@ def _sentinel(column: Column, others: Sequence[Column]) -> str:
     return f"{verb} {' and '.join(marks)} in column {column.name!r} {what} of missing cells? Then {remedy}"
 
 
-def _is_far(value: float, rest: Array, repeated: bool, whole: bool) -> bool:
-    """Whether a code is far from the rest, or repeated beyond a gap that is wide, or alone below 0."""
+def _is_far(value: float, rest: Array, known: bool, repeated: bool) -> bool:
+    """Whether a number is far from the rest, or a known code repeated beyond a gap that is wide, or alone below 0."""
     is_below = value < rest[0]
     if len(rest) < 2 or is_below != (value <= 0):
         return False
     gap, nearest = (rest[0] - value, rest[:NEAREST]) if is_below else (value - rest[-1], rest[-NEAREST:])
     is_wide = len(rest) > 2 and gap >= max(WIDE * np.diff(nearest).max(), PART * np.ptp(rest))
-    is_alone = whole and value < 0 <= rest[0] and rest[-1] > MOST_CODED
-    return bool(gap > 2 * np.ptp(rest) or (repeated and is_wide) or (is_alone and (repeated or value <= -90)))
+    is_alone = value < 0 <= rest[0] and rest[-1] > MOST_CODED and (repeated or value <= -90)
+    return bool(gap > 2 * np.ptp(rest) or (known and (is_alone or (repeated and is_wide))))

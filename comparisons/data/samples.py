@@ -91,9 +91,9 @@ def _refuse_misfits(source: Source, features: Sequence[Column], misfits: list[tu
 
 
 def _is_table_of_counts(features: Sequence[Column]) -> bool:
-    """Whether columns of numbers repeat none, as a table does that counts combinations of two answers."""
+    """Whether no column repeats a value, as in a table that counts combinations of two answers."""
     several = len(features) > 1 and len(features[0].which) > 2
-    return several and all(one.categories is None and one.is_numeric and one.is_distinct for one in features)
+    return several and all(one.categories is None and one.is_distinct for one in features) and features[-1].is_numeric
 
 
 def samples_of(features: Sequence[Column], categorical: bool) -> tuple[Any, list[str]]:
