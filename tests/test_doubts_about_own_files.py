@@ -1,0 +1,138 @@
+"""Numbers of one's own that may not be what they seem are asked about, and clean numbers are not."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from own_files import written
+from sklearn import datasets
+
+from comparisons.data import built_in, read
+
+__all__ = ["written"]  # a fixture
+
+
+def lines_of(*columns, names="abcdefgh"):
+    rows = [",".join(map(str, row)) for row in zip(*columns, strict=True)]
+    return "\n".join([",".join(names[: len(columns)] if isinstance(names, str) else names), *rows]) + "\n"
+
+
+SPREAD = [round(20 + 0.7 * i + 0.3 * (i % 3), 1) for i in range(20)]
+OTHER = [round(5 + 1.1 * (7 * i % 20), 1) for i in range(20)]
+
+
+def with_marks(*marks):
+    return [marks[i % len(marks)] if i % 5 == 2 else x for i, x in enumerate(SPREAD)]
+
+
+# Each: family, content, and what the lines that are printed must say.
+DOUBTFUL = {
+    "a code beside a number that might be one": (
+        "gmm", lines_of([999, 66, *range(40, 58)], OTHER), "Is 999 in column 'a' a mark of missing cells?",
+    ),
+    "zeros that are not far": (
+        "gmm", lines_of(with_marks(0), [0, *OTHER[1:]]),
+        "Is 0 in column 'a' a mark of missing cells? Then --missing 0; if not so in b, empty these cells in the file",
+    ),
+    "no answer beside a scale": (
+        "gmm", lines_of([1, 2, 3, 4, 5, 9] * 3, OTHER[:18]), "Is 9 in column 'a' a mark of missing cells?",
+    ),
+    "what a sensor says that is broken": (
+        "gmm", lines_of(with_marks(-127), with_marks(85.5)), "Is -127 in column 'a' a mark of missing cells?",
+    ),
+    "what no list of marks has": (
+        "gmm", lines_of(with_marks(-127), with_marks(85.5)), "Is 85.5 in column 'b' a mark of missing cells?",
+    ),
+    "hours and minutes": (
+        "gmm", lines_of([f"{7 + i % 9}.{(7 * i) % 60:02d}" for i in range(40)], range(40)),
+        "column 'a' has no decimals from .60 on: does 9.15 mean 9:15? Then write 9.25",
+    ),
+    "metres among centimetres": (
+        "gmm", lines_of([1.62, 1.71, *range(158, 176)], OTHER),
+        "column 'a' holds 1.71 and 158: are some 100 times too small? Then write one unit",
+    ),
+    "grams among kilograms": (
+        "gmm", lines_of([1.2, 0.9, *range(850, 1570, 40)], OTHER), "are some 1000 times too small?",
+    ),
+    "summaries": (
+        "gmm", lines_of(SPREAD, OTHER, names=["yield_mean", "yield_sd"]),
+        "are yield_mean, yield_sd summaries of groups? A row is one observation",
+    ),
+    "a long table": (
+        "gmm", lines_of(["mass", "height"] * 10, SPREAD, names=["variable", "value"]),
+        "are quantities in value named by variable? Write a column for each",
+    ),
+    "more columns than rows": ("gmm", lines_of(*[[i, i * i + 0.5] for i in range(5)]), "2 rows of 5 features"),
+    "a clock": (
+        "gmm", lines_of([round(0.1 * i, 1) for i in range(20)], OTHER), "column 'a' goes by 0.1 from row to row",
+    ),
+    "months": ("gmm", lines_of([1, 5, 12, 7] * 5, OTHER, names=["Month", "b"]), "taken as amounts: Month"),
+    "questions below the names": (
+        "cmm", 'Q1,Q2\nHow?,What?\n{id},{no}\nu,v\nx,w\nu,w\nx,v\n', "line 2, line 3: no level of other rows",
+    ),
+    "a dash of accounts before its currency": (
+        "gmm", "a;b\n1.234,50 €;2\n-   €;3\n12,00 €;7\n", "a dash of accounts: '-   €' in column 'a' is 0",
+    ),
+    "a rule below the names": ("gmm", "| a | b |\n|---|:---:|\n| 1 | 2.5 |\n| 7 | 3 |\n", "2 rows, 2 features: a, b"),
+    "two letters for micro": ("gmm", "a,b\n1.5 \u00b5g,2\n2 \u03bcg,3\n7 \u00b5g,9\n", "unit \u00b5g taken off"),
+    "two dots and a dash for nothing": ("gmm", "a,b\n1.5,2\n..,3\n7,\u2013\n", "2 of 6 cells (1 .., 1 \u2013)"),
+    "numbers of employees": ("gmm", "Employee,b\n4711,1.5\n4823,7\n4630,3\n", "left out: column 'Employee'"),
+}  # fmt: skip
+
+# Each: family, content, and what the message must say.
+REFUSED = {
+    "settings of one cell above a table": (
+        "gmm", "Gain:,2\n[Data]\nt,u,v\n1,2,3\n4,5,7\n5,5,8\n", "delete the lines above line 3, if the table",
+    ),
+    "tabs below a title with blanks": (
+        "gmm", "Made by X\n" + "u\tv\tw\n" + "1.5\t2\t\n" * 3 + "7\t9\t\n" * 3, "'Made by X' is a title and no header",
+    ),
+    "a table that is cut in two ways": ("gmm", "a,b\n1,2\n3,4\n5;6\n7;8.5\n", "cut all lines by one mark"),
+    "tables side by side": ("gmm", "a,b,,a,b\n1,2,,3,4\n5,7,,6,8\n", "or keep one of the tables side by side"),
+    "JSON with blanks": ("gmm", '[\n {\n  "a": 1},\n {"a": 2}]', "is JSON"),
+    "answers besides yes and no": (
+        "bmm", "a,b\nyes,1\nno,0\nrefused,1\nno,0\n", "('yes' in line 2; --missing refused if these are no answers)",
+    ),
+    "a cross table": ("cmm", "hair,brown,blue\nred,3,9\nfair,4,8\ndark,7,2\n", "none is a level: if these are counts"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", DOUBTFUL)
+def test_what_is_doubtful_is_read_and_named(written, kind):
+    family, content, said = DOUBTFUL[kind]
+    lines = "\n".join(read(written(content), family).notes)
+    assert said in lines, lines
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_is_no_table_of_samples_is_refused(written, kind):
+    family, content, said = REFUSED[kind]
+    with pytest.raises(ValueError) as refusal:  # noqa: PT011
+        read(written(content), family)
+    assert said in str(refusal.value), refusal.value
+
+
+def questions(written, frame, family="gmm"):
+    notes = read(written(frame.to_csv(index=False)), family).notes
+    return [line for line in notes if "?" in line or "transpose" in line]
+
+
+@pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer", "diabetes", "digits"])
+def test_nothing_is_asked_about_the_sets_of_scikit_learn(written, name):
+    assert questions(written, getattr(datasets, f"load_{name}")(as_frame=True).data) == []
+
+
+@pytest.mark.parametrize("name", [name for name, make in built_in("gmm").items()])
+def test_nothing_is_asked_about_built_in_data(written, name):
+    assert questions(written, built_in("gmm")[name]().to_frame()) == []
+
+
+def test_next_to_nothing_is_asked_about_measurements_that_were_rounded(written):
+    rng = np.random.default_rng(0)
+    asked = 0
+    for decimals in (0, 1, 2):
+        for _ in range(20):
+            centres, sizes = rng.uniform(20, 100, 10), rng.uniform(0.5, 10, 10)
+            X = np.where(rng.random((60, 10)) < 0.5, rng.normal(centres, sizes, (60, 10)), centres + 3 * sizes)
+            X += rng.normal(0, sizes, X.shape)
+            asked += len(questions(written, pd.DataFrame(np.round(X, decimals)).add_prefix("x")))
+    assert asked <= 3  # of 600 columns
