@@ -44,7 +44,14 @@ DOUBTFUL = {
     ),
     "hours and minutes": (
         "gmm", lines_of([f"{7 + i % 9}.{(7 * i) % 60:02d}" for i in range(40)], range(40)),
-        "column 'a' has no decimals from .60 on: does 9.15 mean 9:15? Then write 9.25",
+        "column 'a' never ends in 60 to 99: does 9.15 mean 9:15? Then write 9.25",
+    ),
+    "hours and minutes without a point": (
+        "gmm", lines_of([f"{7 + i % 9}{(7 * i) % 60:02d}" for i in range(40)], OTHER * 2),
+        "column 'a' never ends in 60 to 99: does 915 mean 9:15? Then write 9.25",
+    ),
+    "digits that a spreadsheet lost": (
+        "gmm", "a,b\n1.23457E+11,2\n1.24E+11,3\n", "exponent: '1.23457E+11' in column 'a' is 123457000000",
     ),
     "metres among centimetres": (
         "gmm", lines_of([1.62, 1.71, *range(158, 176)], OTHER),
@@ -84,7 +91,7 @@ REFUSED = {
         "gmm", "Gain:,2\n[Data]\nt,u,v\n1,2,3\n4,5,7\n5,5,8\n", "delete the lines above line 3, if the table",
     ),
     "tabs below a title with blanks": (
-        "gmm", "Made by X\n" + "u\tv\tw\n" + "1.5\t2\t\n" * 3 + "7\t9\t\n" * 3, "'Made by X' is a title and no header",
+        "gmm", "Lab Made\t\nSep\tTab\n*End*\t\nX\tV\tC\n" + "1.5\t2\t\n7\t9\t\n" * 9, "'Lab Made' is a title",
     ),
     "a table that is cut in two ways": ("gmm", "a,b\n1,2\n3,4\n5;6\n7;8.5\n", "cut all lines by one mark"),
     "tables side by side": ("gmm", "a,b,,a,b\n1,2,,3,4\n5,7,,6,8\n", "or keep one of the tables side by side"),
@@ -92,6 +99,13 @@ REFUSED = {
     "answers besides yes and no": (
         "bmm", "a,b\nyes,1\nno,0\nrefused,1\nno,0\n", "('yes' in line 2; --missing refused if these are no answers)",
     ),
+    "means above the samples": (
+        "gmm", "who,a,b\nMean,4.5,5\nSD,2,3\n" + "x,1,2.5\ny,7,9\n" * 3, "line 2, column 'who': 'Mean' begins a row",
+    ),
+    "years below the names": (
+        "gmm", "who,a,b\n,2022,2023\nx,1.5,2\ny,4,7\nz,7,8\n", "line 2: column 'who' labels all rows but this one",
+    ),
+    "two numbers in a cell": ("gmm", 'a,b\n1.5,2\n"3\n4",5\n7,8\n', "line 3: expected a number in column 'a', got"),
     "a cross table": ("cmm", "hair,brown,blue\nred,3,9\nfair,4,8\ndark,7,2\n", "none is a level: if these are counts"),
 }  # fmt: skip
 

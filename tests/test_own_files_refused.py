@@ -117,7 +117,7 @@ REFUSED = {
         "gmm", "x,y,sex\n1,2.5,f\n4,4,m\n5,6,f\n10,12.5,\n", {}, ["line 5 holds the sums of the rows above"],
     ),
     "a row of sums without a number": (
-        "gmm", "id,x\n1,2.5\n2,2.5\n3,5\n,10\n", {}, ["line 5: column 'id' numbers all rows but this one"],
+        "gmm", "id,x\n1,2.5\n2,2.5\n3,5\n,10\n", {}, ["line 5: column 'id' labels all rows but this one"],
     ),
     "a row of sums between others": (
         "gmm", "what,x\nA,1.5\nNorth Total,1.5\nB,2\nC,7\nD,8\nE,9\n", {"drop": "what"},

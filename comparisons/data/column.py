@@ -25,7 +25,7 @@ nu da, όχι ναι, nem igen, ei kyllä, いいえ はい, 否 是, 아니요 
 BOTH = {frozenset(pair.split()): pair.split() for pair in PAIRS.split(",")}
 DIGITS = r"(?:(?:0|[1-9][0-9]*+)(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?+"
 PLAIN = re.compile(rf"(?:(?:[+-]?{DIGITS})?\n)*+")  # numbers with a decimal point or without, or nothing, by lines
-WHOLE_EXPONENT = re.compile(r"^\d+[eE]\d+$", re.MULTILINE)  # which may be codes
+EXPONENT = re.compile(r"^(\d+[eE]\d+|\d\.\d+E\+1[1-9])$", re.MULTILINE)  # of codes, or what a spreadsheet made of them
 MANY_DIGITS = re.compile(r"^\d{16,}$", re.MULTILINE)  # more than a float keeps, so that labels stay text
 CLEAR_POINT = re.compile(r"\.(?:\d{0,2}|\d{4,})[\neE]|(?<!\d)0?\.\d")
 
@@ -122,13 +122,14 @@ def column_of(name: str, raw: Any, asked: Reading, letters: bool) -> Column:
     odd = {cell for cell in set(raw) if is_mark(cell) or cell in asked.missing}
     plain = "\n".join("" if cell in odd else cell for cell in raw) + "\n"
     is_plain = asked.decimal != "," and PLAIN.fullmatch(plain) and not MANY_DIGITS.search(plain)
+    is_plain = is_plain and plain.count("\n") == len(raw)
     if is_plain and ("." not in plain or CLEAR_POINT.search(plain)):
         numbers = np.fromiter((nan if cell in odd else float(cell) for cell in raw), np.float64, len(raw))
         if not np.isinf(numbers).any():
             marks = Counter(cell or "empty" for cell in raw if cell in odd)
             which, values = pd.factorize(numbers)
             column = Column(name, values, which, dict(marks), decimal="." if "." in plain else "")
-            if found := WHOLE_EXPONENT.search(plain):
+            if found := EXPONENT.search(plain):
                 column.notes["exponent"] = f"exponent: {found[0]!r} in column {name!r} is {float(found[0]):.15g}"
             return _without(column, np.flatnonzero(np.isin(values, as_numbers(asked.missing))).tolist())
     which, values = pd.factorize(np.array(raw, dtype=object))

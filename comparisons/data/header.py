@@ -26,7 +26,7 @@ LAST = re.compile(
     r"|[ée]cart[- ]type|variance|varianz|median(e|wert)?|minimum|maximum",
     re.IGNORECASE,
 )
-LOWEST = 8  # rows in which spreadsheets have means, deviations and notes below the samples
+HIGHEST, LOWEST = 3, 8  # rows in which spreadsheets have means, deviations and notes above and below the samples
 PADDED = re.compile(r"0\d")  # the begin of no number, but of decimals
 WHOLE, SHARE = re.compile(r"\d+"), re.compile(r"\d+ ?[%€$£¥]?")
 
@@ -270,9 +270,9 @@ def _is_level(table: Table, firsts: list[tuple[int, str]], first: tuple[int, str
 
 
 def _begin_summaries(table: Table, firsts: list[tuple[int, str]]) -> dict[int, str]:
-    """Return which of the lowest rows begin with a word of LAST before numbers, and the word."""
-    lowest = range(max(len(firsts) - LOWEST, 0), len(firsts))
-    words = {row: _word(firsts[row][1]) for row in lowest}
+    """Return which of the lowest rows, or the highest, begin with a word of LAST before numbers, and the word."""
+    rows = {*range(len(firsts))[:HIGHEST], *range(len(firsts))[-LOWEST:]}
+    words = {row: _word(firsts[row][1]) for row in rows}
     return {row: word for row, word in words.items() if LAST.fullmatch(word) and _numbers_follow(table, row)}
 
 

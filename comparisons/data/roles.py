@@ -91,8 +91,9 @@ def roles_of(source: Source, columns: Sequence[Column], asked: Reading) -> Roles
     roles.features = rest
     if len(rest) > 1:
         _find_roles(source, roles)
-    if roles.labels is not None:
-        _refuse_unlabelled(source, roles.labels)
+    words = [one for one in rest[:1] if not one.is_numeric and len(one.values) == (one.which >= 0).sum()]
+    for labels in [roles.labels, *words] if roles.labels else words:
+        _refuse_unlabelled(source, labels)
     if source.sample is not None and roles.weights is not None:
         name = roles.weights.name
         raise ValueError(
@@ -186,20 +187,18 @@ def _run(source: Source, column: Column) -> str:
     if len(column.values) != len(numbers) or high - low + 1 != len(numbers):
         return ""
     if low in (0, 1) or ((is_first or n >= MANY_ROWS) and (np.diff(numbers) == 1).all()):
-        if lacks_last:
-            given = f"column {column.name!r} numbers all rows but this one, which may hold sums"
-            remedy = f"delete the line, or {flag('drop', [column.name])}"
-            raise ValueError(f"{source.at(n - 1)}: {given}: {remedy}")
+        _refuse_unlabelled(source, column)
         return f"it numbers the rows, {low} to {high}"
     return ""
 
 
 def _refuse_unlabelled(source: Source, labels: Column) -> None:
-    """Raise an error if the last row alone has no label."""
-    n = len(labels.which)
-    if n > FEWEST_NUMBERED and labels.which[-1] < 0 and (labels.which[:-1] >= 0).all():
-        given = f"{_called(labels, source)} labels all rows but this one, which may hold sums or means"
-        raise ValueError(f"{source.at(n - 1)}: {given}: delete the line, or {flag('drop', [labels.name])}")
+    """Raise an error if the first or the last row alone has no label."""
+    n, (row, *more) = len(labels.which), [*np.flatnonzero(labels.which < 0), -1]
+    if n > FEWEST_NUMBERED and row in (0, n - 1) and len(more) == 1:
+        what = "sums or means" if row else "names"
+        given = f"{_called(labels, source)} labels all rows but this one, which may hold {what}"
+        raise ValueError(f"{source.at(row)}: {given}: delete the line, or {flag('drop', [labels.name])}")
 
 
 def _of_frequency_table(source: Source, others: list[Column], count: Column, labels: dict[str, str]) -> dict[str, str]:

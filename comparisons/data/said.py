@@ -15,6 +15,7 @@ from models.labels import some_of
 from models.validation import Array
 
 MOST_HEADERS, MOST_CODED = 2, 5  # lines below the names of a survey, and the scale up to which -1 may be a value
+LAST_DAY = 3200  # the days of months, before the months
 NEAREST, WIDE, PART = 10, 3, 0.1  # a gap is wide against those of its next values, and against their range
 CODES = {float(sign * int(digit * n)) for digit in "6789" for n in (2, 3, 4, 5, 6) for sign in (-1, 1)} | {
     *(0.0, 96.0, 97.0, 98.0, 997.0, 998.0, 9998.0),
@@ -129,14 +130,14 @@ def _doubts(source: Source, roles: Roles) -> list[str]:
 
 
 def _of_minutes(x: Array) -> str:
-    """Return a question if no decimals are .60 or more, where chance alone would hardly avoid them."""
-    hundredths = np.round(100 * np.abs(x), 6)
-    wholes, parts = np.divmod(hundredths, 100)
-    if (hundredths % 1 > 0).any() or len(np.unique(parts)) < 4 or parts.max() >= 60:
+    """Return a question if the last two digits are never 60 or more, where chance alone would hardly avoid them."""
+    is_whole = bool((x % 1 == 0).all()) and max(x, default=0) < LAST_DAY
+    wholes, parts = np.divmod(x if is_whole else np.round(100 * np.abs(x), 6), 100)
+    if (parts % 1 > 0).any() or len(np.unique(parts)) < 4 or parts.max() >= 60:
         return ""
     inner = (wholes > wholes.min()) & (wholes < wholes.max()) & (parts > 0)
     rare = 0.6 ** inner.sum() < 1e-3
-    return "has no decimals from .60 on: does 9.15 mean 9:15? Then write 9.25" if rare else ""
+    return f"never ends in 60 to 99: does {'915' if is_whole else '9.15'} mean 9:15? Then write 9.25" if rare else ""
 
 
 def _of_two_units(x: Array) -> str:
