@@ -102,6 +102,11 @@ REFUSED = {
     "means above the samples": (
         "gmm", "who,a,b\nMean,4.5,5\nSD,2,3\n" + "x,1,2.5\ny,7,9\n" * 3, "line 2, column 'who': 'Mean' begins a row",
     ),
+    "a German mean below the samples": ("gmm", "who,a,b\nx,1.5,2\ny,4,7.5\nMittel,2.8,4.8\n", "'Mittel' begins a row"),
+    "rounded means that nothing names": (
+        "gmm", lines_of([*SPREAD, round(np.mean(SPREAD), 1)], [*OTHER, round(np.mean(OTHER), 1)], [*OTHER[::-1], 15.4]),
+        "line 22 holds the means of the rows above it",
+    ),
     "years below the names": (
         "gmm", "who,a,b\n,2022,2023\nx,1.5,2\ny,4,7\nz,7,8\n", "line 2: column 'who' labels all rows but this one",
     ),

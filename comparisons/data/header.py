@@ -21,9 +21,9 @@ SUMMARY = re.compile(  # as pivot tables of spreadsheets write them, in many lan
     re.IGNORECASE,
 )
 LAST = re.compile(
-    r"sums?|average|mean|gesamt|insgesamt|gesamtsumme|mittelwert|durchschnitt|moyenne|media|totale|sd|st\.? ?d(ev)?\.?"
+    r"sums?|average|mean|gesamt|insgesamt|gesamtsumme|durchschnitt|moyenne|media|totale|sd|st\.? ?d(ev)?\.?"
     r"|avg\.?|ø|count|anzahl|promedio|gemiddelde|średnia|среднее|平均|standard ?deviation|stabw\.?|standardabweichung"
-    r"|[ée]cart[- ]type|variance|varianz|median(e|wert)?|minimum|maximum",
+    r"|[ée]cart[- ]type|variance|varianz|median(e|wert)?|minimum|maximum|mittel(wert)?|mw",
     re.IGNORECASE,
 )
 HIGHEST, LOWEST = 3, 8  # rows in which spreadsheets have means, deviations and notes above and below the samples

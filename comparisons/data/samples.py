@@ -198,7 +198,7 @@ def _summary(row: Array, others: Array) -> str:
         return ""
     with np.errstate(over="ignore", invalid="ignore"):
         spread = np.nanstd(others, axis=0)
-        near = np.minimum(_half_a_digit(row), spread) if n_rows < MANY_ROWS else 1e-3 * spread
+        near = np.minimum(np.maximum(_half_a_digit(row), 1e-3 * (n_rows >= MANY_ROWS) * spread), spread)
         chance = np.prod(near[spread > 0] / spread[spread > 0])  # that a sample is as near
         return "means" * bool((np.abs(row - sums / n_cells) <= near).all() and chance < UNLIKELY)
 
