@@ -73,6 +73,7 @@ DOUBTFUL = {
         "gmm", lines_of([round(0.1 * i, 1) for i in range(20)], OTHER), "column 'a' goes by 0.1 from row to row",
     ),
     "months": ("gmm", lines_of([1, 5, 12, 7] * 5, OTHER, names=["Month", "b"]), "taken as amounts: Month"),
+    "classes": ("gmm", lines_of([0, 1, 2, 1] * 5, OTHER), "taken as amounts: a; --drop a if"),
     "questions below the names": (
         "cmm", 'Q1,Q2\nHow?,What?\n{id},{no}\nu,v\nx,w\nu,w\nx,v\n', "line 2, line 3: no level of other rows",
     ),

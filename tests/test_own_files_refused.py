@@ -281,7 +281,7 @@ REFUSED = {
     ),
     "a last row without a label": (
         "gmm", "who,a,b\nx,1.5,2\ny,4,7\nz,7,8\n,4.2,5.7\n", {"index": "who"},
-        ["line 5: column 'who' labels all rows but this one, which may hold sums or means", "--drop who"],
+        ["line 5: column 'who' labels all rows but this one, which may hold sums, means or names", "--drop who"],
     ),
     "a table that counts combinations": (
         "cmm", ",Blond,Brown\nBlue,94,84\nGreen,16,29\nBrown,7,119\n", {},

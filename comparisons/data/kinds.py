@@ -49,9 +49,10 @@ def refusal(column: Column, lines: Sequence[int], categorical: bool) -> str:
     if all(isinstance(value, str) for value in values) and differ_in_units(map(str.strip, values)):
         return f"holds numbers with different units ({at}): write one unit, if these are no {kind}"
     words = {f"{value}".strip().lower(): f"{value}" for value in values}
-    pairs = [set(pair) for pair in BOTH if pair < words.keys() and not too_many]
-    others = [word for key, word in words.items() if pairs and key not in pairs[0]]
-    no_answers = f"; {flag('missing', others)} if these are no answers" if others else ""
+    pair = next((pair for pair in BOTH if pair < words.keys()), words.keys())
+    others = [word for key, word in words.items() if key not in pair]
+    is_asked = others and not (too_many or column.share_of_numbers)
+    no_answers = f"; {flag('missing', others)} if these are no answers" if is_asked else ""
     return f"holds {kind} ({at}{no_answers})"
 
 

@@ -15,14 +15,12 @@ from models.labels import some_of
 from models.validation import Array
 
 MOST_HEADERS, MOST_CODED = 2, 5  # lines below the names of a survey, and the scale up to which -1 may be a value
-LAST_DAY = 3200  # the days of months, before the months
 NEAREST, WIDE, PART = 10, 3, 0.1  # a gap is wide against those of its next values, and against their range
 CODES = {float(sign * int(digit * n)) for digit in "6789" for n in (2, 3, 4, 5, 6) for sign in (-1, 1)} | {
     *(0.0, 96.0, 97.0, 98.0, 997.0, 998.0, 9998.0),
     *(-1.0, -7.0, -8.0, -9.0, -97.0, -98.0, -998.0),
     *(99.9, 99.99, 999.9, 999.99, -99.9, -99.99, -999.9, -999.99),
 }
-CODES_OF_SCALES = (8.0, 9.0)  # above whole numbers
 
 NAMES_UNITS = re.compile(
     r"(.*[\W_])?(units?|uom|einheit|unité|unidad|unità|currency|währung|devise|moneda|valuta)", re.IGNORECASE
@@ -34,7 +32,7 @@ VALUE = re.compile(r"(obs[\W_]?)?values?|wert|valeur|valor|results?|reading", re
 CODED = re.compile(
     r"(.*[\W_])?(codes?|kod|category|categoria|kategorie|class|cluster|type|typ|region|sector|branch|icd|naics|sic|fips"
     r"|ethnicity|race|religion|occupation|marital([\W_]status)?|rank|rang|platz"
-    r"|month|monat|weekday|wochentag|dow|hour|stunde|quarter|group|gruppe|department|dept|district|zone|status)",
+    r"|month|monat|weekday|wochentag|dow|hour|stunde|uhrzeit|quarter|group|gruppe|department|dept|district|zone|status)",
     re.IGNORECASE,
 )
 
@@ -104,9 +102,11 @@ def _second_header(source: Source, features: Sequence[Column]) -> list[str]:
 
 
 def _codes(features: Sequence[Column]) -> list[str]:
-    """Return a sentence on columns of whole numbers whose names say that these are names or ranks."""
+    """Return a sentence on columns of whole numbers that are names or ranks by name, or 1, 2, 3 among measures."""
     coded = [one for one in features if one.is_numeric and one.is_whole and len(one.values) > 2]
-    names = [one.name for one in coded if CODED.fullmatch(one.name)]
+    few = [one for one in coded if len(one.values) == np.ptp(one.numbers) + 1 < 7 and min(one.numbers) in (0, 1)]
+    are_measured = not all(one.is_whole for one in features)
+    names = [one.name for one in coded if CODED.fullmatch(one.name) or (are_measured and one in few)]
     drop = flag("drop", names)
     return [f"taken as amounts: {', '.join(names)}; {drop} if these numbers are names or ranks"][: len(names)]
 
@@ -131,7 +131,7 @@ def _doubts(source: Source, roles: Roles) -> list[str]:
 
 def _of_minutes(x: Array) -> str:
     """Return a question if the last two digits are never 60 or more, where chance alone would hardly avoid them."""
-    is_whole = bool((x % 1 == 0).all()) and max(x, default=0) < LAST_DAY
+    is_whole = bool((x % 1 == 0).all()) and max(x, default=0) < 3200  # 31 December
     wholes, parts = np.divmod(x if is_whole else np.round(100 * np.abs(x), 6), 100)
     if (parts % 1 > 0).any() or len(np.unique(parts)) < 4 or parts.max() >= 60:
         return ""
@@ -177,7 +177,7 @@ def _missing(features: Sequence[Column], n_cells: int, asked: Reading, of_what: 
 def _sentinel(column: Column, others: Sequence[Column]) -> str:
     """Return a question about numbers such as -999, or 88 and 99, far from all others or alone below 0, or nothing."""
     values, times = np.unique(column.array[column.which >= 0], return_counts=True)
-    is_code = np.isin(values, [*CODES, *CODES_OF_SCALES * (column.is_whole and len(values) > 3)])
+    is_code = np.isin(values, [*CODES, *(8.0, 9.0) * (column.is_whole and len(values) > 3)])
     wide = np.diff(values) > np.ptp(values) / 1.5  # more than twice the range of the others
     is_lone = np.isin(values, values[[0, -1]]) & (np.append(wide, False) | np.append(False, wide)) & (times > 1)
     inner = np.flatnonzero(~(is_code | (is_lone & (len(values) > NEAREST))))
