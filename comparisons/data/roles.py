@@ -194,7 +194,7 @@ def _run(source: Source, column: Column) -> str:
 
 def _refuse_unlabelled(source: Source, labels: Column) -> None:
     """Raise an error if the first or the last row alone has no label."""
-    n, (row, *more) = len(labels.which), [*np.flatnonzero(labels.which < 0), -1]
+    n, (row, *more) = len(labels.which), [*np.flatnonzero(labels.which < 0).tolist(), -1]
     if n > FEWEST_NUMBERED and row in (0, n - 1) and len(more) == 1:
         given = f"{_called(labels, source)} labels all rows but this one, which may hold sums, means or names"
         raise ValueError(f"{source.at(row)}: {given}: delete the line, or {flag('drop', [labels.name])}")
