@@ -69,6 +69,10 @@ DOUBTFUL = {
         "are quantities in value named by variable? Write a column for each",
     ),
     "more columns than rows": ("gmm", lines_of(*[[i, i * i + 0.5] for i in range(5)]), "2 rows of 5 features"),
+    "groups in columns": (
+        "gmm", lines_of(SPREAD, [*OTHER[:15], *[""] * 5], [*OTHER[5:17], *[""] * 8]),
+        "b, c end early: are columns groups? Write one of values, and one of groups",
+    ),
     "a clock": (
         "gmm", lines_of([round(0.1 * i, 1) for i in range(20)], OTHER), "column 'a' goes by 0.1 from row to row",
     ),
@@ -90,6 +94,9 @@ DOUBTFUL = {
 REFUSED = {
     "settings of one cell above a table": (
         "gmm", "Gain:,2\n[Data]\nt,u,v\n1,2,3\n4,5,7\n5,5,8\n", "delete the lines above line 3, if the table",
+    ),
+    "settings in a line of more cells": (
+        "gmm", "TOA5,CR1,1234,x\nt,u\nV,A\n1,2\n3,4\n5,7\n", "delete the lines above line 2, if the table begins there",
     ),
     "tabs below a title with blanks": (
         "gmm", "Lab Made\t\nSep\tTab\n*End*\t\nX\tV\tC\n" + "1.5\t2\t\n7\t9\t\n" * 9, "'Lab Made' is a title",

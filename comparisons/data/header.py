@@ -16,15 +16,13 @@ from comparisons.data.options import flag, is_mark
 
 UNNAMED = re.compile(r"(Unnamed: \d+(_level_\d+)?|\.\.\.\d+)?")  # as pandas and readr call such columns
 SUMMARY = re.compile(  # as pivot tables of spreadsheets write them, in many languages
-    r"(.*\W)?(totals?|totaal|ergebnis|summ[ea]|subtotal|somme|suma|итого?|合計|総計|总计|合计|합계|총합계|toplam|celkem)"
-    r"|gesamtergebnis|zwischensumme|(eind|sub)totaal|loppusumma|yhteensä|összesen|végösszeg|σ|(total|totale|suma) .*",
-    re.IGNORECASE,
+    r"(?i)(.*\W)?(totals?|totaal|ergebnis|summ[ea]|subtotal|somme|suma|итого?|合計|総計|总计|合计|합계|총합계|toplam|celkem)"
+    r"|gesamtergebnis|zwischensumme|(eind|sub)totaal|loppusumma|yhteensä|összesen|végösszeg|σ|(total|totale|suma) .*"
 )
 LAST = re.compile(
-    r"sums?|average|mean|gesamt|insgesamt|gesamtsumme|durchschnitt|moyenne|media|totale|sd|st\.? ?d(ev)?\.?"
+    r"(?i)sums?|(.* )?(average|mean)|gesamt|insgesamt|gesamtsumme|durchschnitt|moyenne|media|totale|sd|st\.? ?d(ev)?\.?"
     r"|avg\.?|ø|count|anzahl|promedio|gemiddelde|średnia|среднее|平均|standard ?deviation|stabw\.?|standardabweichung"
-    r"|[ée]cart[- ]type|variance|varianz|median(e|wert)?|minimum|maximum|mittel(wert)?|mw",
-    re.IGNORECASE,
+    r"|[ée]cart[- ]type|variance|varianz|median(e|wert)?|minimum|maximum|mittel(wert)?|mw"
 )
 HIGHEST, LOWEST = 3, 8  # rows in which spreadsheets have means, deviations and notes above and below the samples
 PADDED = re.compile(r"0\d")  # the begin of no number, but of decimals
@@ -235,7 +233,8 @@ def _begin(rows: Rows) -> int:
     widths = [len(cells) for cells in rows.cells]
     first = max((row for row in range(1, len(widths)) if widths[row - 1] != widths[-1]), default=0)
     numbers = [looks_like_number(cell) for cell in rows.cells[first]]
-    is_table = len(numbers) > 1 and 1 < first < len(widths) / 2 and not all(numbers)
+    is_named = first > 1 or (widths[-1] < widths[0] and not any(numbers))
+    is_table = is_named and len(numbers) > 1 and first < len(widths) / 2 and not all(numbers)
     return rows.lines[first] if is_table and (widths[-1] > _width(rows.cells[0]) or not any(numbers)) else 0
 
 

@@ -27,20 +27,18 @@ from models.validation import Array
 
 COUNT = "count"
 MAYBE_COUNT = re.compile(
-    r"n|freq(uency|uencies)?\.?|weights?|wt|wgt|fnlwgt|finalwt|[fpai]weights?|counts"
+    r"(?i)n|freq(uency|uencies)?\.?|weights?|wt|wgt|fnlwgt|finalwt|[fpai]weights?|counts"
     r"|(survey|sampl(e|ing)|design|final|person|household|analysis)[\W_]*(weights?|wt|wgt)|gewichtung(sfaktor)?|pond[eé]ration"
     r"|h(ä|ae)ufigkeit|anzahl|effectifs?|fr(é|e)quence|fre[cq]u[eê]ncia|frequenza"
-    r"|aantal|antal|liczba|частота|количество|度数|人数|件数|频数|도수|빈도",
-    re.IGNORECASE,
+    r"|aantal|antal|liczba|частота|количество|度数|人数|件数|频数|도수|빈도"
 )
 WHO = "respondent|participant|subject|patient|person|student|customer|case|record|observation|employee|client|animal"
 WHICH = "sample|specimen|bib|badge|barcode|sku|tag|plot|tree|user"
 PAPER = "order|invoice|account|member|serial|phone|ticket|item|product"
 PLACE = r"zip|(zip|post|postal)[\W_]*code|code[\W_]postal|plz|postleitzahl|(tele|mobile)?phone|telefon|konto"
 LABEL = re.compile(
-    rf"(.*[\W_])?(id|uuid|guid)|row[\W_]?(names?|labels?)|({WHO}|row|{PAPER})?[\W_]*(num|number|nr|no|#)\.?|{WHO}|index|row"
-    rf"|obs|{PLACE}|{WHICH}|.*[\W_](no\.|nr\.?)|.*nummer|.*[^\W\d_]{{3}}nr\.?|ean|gtin|isbn|imei|iban|ssn",
-    re.IGNORECASE,
+    rf"(?i)(.*[\W_])?(id|uuid|guid)|row[\W_]?(names?|labels?)|({WHO}|row|{PAPER})?[\W_]*(num|number|nr|no|#)\.?|{WHO}"
+    rf"|index|row|obs|{PLACE}|{WHICH}|.*[\W_](no\.|nr\.?)|.*nummer|.*[^\W\d_]{{3}}nr\.?|ean|gtin|isbn|imei|iban|ssn"
 )
 CAMEL_ID = re.compile(r".*[a-zäöüß](Id|ID|Nr)")
 FEWEST_NUMBERED, MANY_ROWS = 3, 10

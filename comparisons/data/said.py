@@ -22,18 +22,15 @@ CODES = {float(sign * int(digit * n)) for digit in "6789" for n in (2, 3, 4, 5, 
     *(99.9, 99.99, 999.9, 999.99, -99.9, -99.99, -999.9, -999.99),
 }
 
-NAMES_UNITS = re.compile(
-    r"(.*[\W_])?(units?|uom|einheit|unité|unidad|unità|currency|währung|devise|moneda|valuta)", re.IGNORECASE
-)
-CENTRE = re.compile(r"m|(.*[\W_])?(mean|avg|average|median|mittelwert|mw|moyenne|media)([\W_].*)?", re.IGNORECASE)
-SPREAD = re.compile(r"(.*[\W_])?(s\.?d\.?|std|st\.?d\.?[\W_]?dev\.?|stabw|sem?|iqr)([\W_].*)?", re.IGNORECASE)
-KEY = re.compile(r"variable|indicator|measure(ment)?|parameter|item|metric|analyte|attribute|merkmal", re.IGNORECASE)
-VALUE = re.compile(r"(obs[\W_]?)?values?|wert|valeur|valor|results?|reading", re.IGNORECASE)
+NAMES_UNITS = re.compile(r"(?i)(.*[\W_])?(units?|uom|einheit|unité|unidad|unità|currency|währung|devise|moneda|valuta)")
+CENTRE = re.compile(r"(?i)m|(.*[\W_])?(mean|avg|average|median|mittelwert|mw|moyenne|media)([\W_].*)?")
+SPREAD = re.compile(r"(?i)(.*[\W_])?(s\.?d\.?|std|st\.?d\.?[\W_]?dev\.?|stabw|sem?|iqr)([\W_].*)?")
+KEY = re.compile(r"(?i)(.*[\W_])?(variable|indicator|measure(ment)?|parameter|item|analyte|(data)?element)([\W_].*)?")
+VALUE = re.compile(r"(?i)(.*[\W_])?values?|wert|valeur|valor|results?|reading")
 CODED = re.compile(
-    r"(.*[\W_])?(codes?|kod|category|categoria|kategorie|class|cluster|type|typ|region|sector|branch|icd|naics|sic|fips"
-    r"|ethnicity|race|religion|occupation|marital([\W_]status)?|rank|rang|platz"
-    r"|month|monat|weekday|wochentag|dow|hour|stunde|uhrzeit|quarter|group|gruppe|department|dept|district|zone|status)",
-    re.IGNORECASE,
+    r"(?i)(.*[\W_])?(codes?|kod|category|categoria|kategorie|class|cluster|type|typ|region|sector|branch|icd|naics|sic"
+    r"|fips|ethnicity|race|religion|occupation|marital([\W_]status)?|rank|rang|platz|month|monat|weekday|wochentag|dow"
+    r"|hour|stunde|uhrzeit|quarter|group|gruppe|department|dept|district|zone|status)"
 )
 
 
@@ -115,9 +112,12 @@ def _doubts(source: Source, roles: Roles) -> list[str]:
     """Return sentences on what may be no samples, or no amounts in one unit."""
     n, D = len(roles.features[0].which), len(roles.features)
     centres, spreads, keys, values = (list(filter(of.fullmatch, source.raw)) for of in (CENTRE, SPREAD, KEY, VALUE))
+    holes = {one.name: one.which < 0 for one in roles.features if (one.which < 0).any()}
+    short, is_cut = list(holes), all(hole[-2:].all() and (np.sort(hole) == hole).all() for hole in holes.values())
     doubts = [
         (n < D, f"{n} rows of {D} features: if the variables are in the rows, transpose the table"),
         (centres and spreads, f"are {some_of(centres + spreads)} summaries of groups? A row is one observation"),
+        (short and is_cut, f"{some_of(short)} end early: are columns groups? Write one of values, and one of groups"),
         (keys and values, f"are quantities in {some_of(values)} named by {some_of(keys)}? Write a column for each"),
     ]
     lines = [text for is_doubtful, text in doubts if is_doubtful]
