@@ -68,13 +68,19 @@ DOUBTFUL = {
         "gmm", lines_of(["mass", "height"] * 10, SPREAD, names=["variable", "value"]),
         "are quantities in value named by variable? Write a column for each",
     ),
-    "more columns than rows": ("gmm", lines_of(*[[i, i * i + 0.5] for i in range(5)]), "2 rows of 5 features"),
+    "more columns than rows": ("gmm", lines_of(*[[i, i * i + 0.5] for i in range(5)]), "2 rows of 5 features: is a"),
     "groups in columns": (
         "gmm", lines_of(SPREAD, [*OTHER[:15], *[""] * 5], [*OTHER[5:17], *[""] * 8]),
         "b, c end early: are columns groups? Write one of values, and one of groups",
     ),
     "a clock": (
-        "gmm", lines_of([round(0.1 * i, 1) for i in range(20)], OTHER), "column 'a' goes by 0.1 from row to row",
+        "gmm", lines_of([round(0.1 * i, 1) for i in range(20)], OTHER), "column 'a' goes on from row to row as a clock",
+    ),
+    "numbers of rows with gaps": (
+        "gmm", lines_of([i + i // 4 + 1 for i in range(20)], OTHER, names=["X", "b"]), "column 'X' goes on from row",
+    ),
+    "correlations": (
+        "gmm", ",a,b,c\na,1,0.5,0.2\nb,0.5,1,-0.1\nc,0.2,-0.1,1\n", "3 rows of 3 features: is a row a sample?",
     ),
     "months": ("gmm", lines_of([1, 5, 12, 7] * 5, OTHER, names=["Month", "b"]), "taken as amounts: Month"),
     "classes": ("gmm", lines_of([0, 1, 2, 1] * 5, OTHER), "taken as amounts: a; --drop a if"),
@@ -117,6 +123,9 @@ REFUSED = {
     ),
     "years below the names": (
         "gmm", "who,a,b\n,2022,2023\nx,1.5,2\ny,4,7\nz,7,8\n", "line 2: column 'who' labels all rows but this one",
+    ),
+    "points that are possible": (
+        "gmm", "who,ID,a\nPoints,,10\nx,511,5.5\ny,515,7\nz,542,8\n", "line 2: column 'ID' labels all rows but this",
     ),
     "two numbers in a cell": ("gmm", 'a,b\n1.5,2\n"3\n4",5\n7,8\n', "line 3: expected a number in column 'a', got"),
     "a cross table": ("cmm", "hair,brown,blue\nred,3,9\nfair,4,8\ndark,7,2\n", "none is a level: if these are counts"),

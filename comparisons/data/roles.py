@@ -147,6 +147,7 @@ def _label(source: Source, column: Column) -> str:
     if LABEL.fullmatch(column.name) or CAMEL_ID.fullmatch(column.name):
         if column.is_distinct and (column.is_whole or not column.is_numeric) and not is_date(column):
             return "labels, each once"
+        _refuse_unlabelled(source, column)
         if column.is_whole and not set(column.numbers.tolist()) <= {0.0, 1.0}:
             names = [name for name in source.raw if name.lower() != COUNT]
             which = f"{flag('drop', [column.name])} leaves it out, {_short_flag(names)} takes it"

@@ -115,17 +115,17 @@ def _doubts(source: Source, roles: Roles) -> list[str]:
     holes = {one.name: one.which < 0 for one in roles.features if (one.which < 0).any()}
     short, is_cut = list(holes), all(hole[-2:].all() and (np.sort(hole) == hole).all() for hole in holes.values())
     doubts = [
-        (n < D, f"{n} rows of {D} features: if the variables are in the rows, transpose the table"),
+        (1 < n <= D, f"{n} rows of {D} features: is a row a sample? If it is a variable, transpose the table"),
         (centres and spreads, f"are {some_of(centres + spreads)} summaries of groups? A row is one observation"),
         (short and is_cut, f"{some_of(short)} end early: are columns groups? Write one of values, and one of groups"),
         (keys and values, f"are quantities in {some_of(values)} named by {some_of(keys)}? Write a column for each"),
     ]
     lines = [text for is_doubtful, text in doubts if is_doubtful]
     for column in roles.features:
-        x = column.array[column.which >= 0] if column.is_numeric else np.empty(0)
+        x, is_first = column.array[column.which >= 0], D > 1 and column is roles.features[0]
         with np.errstate(over="ignore", invalid="ignore"):
-            if why := _of_minutes(x) or _of_two_units(x) or ("" if roles.weights else _of_steps(x)):
-                lines.append(f"column {column.name!r} {why}")
+            why = _of_minutes(x) or _of_two_units(x) or ("" if roles.weights else _of_steps(x, is_first))
+        lines += [f"column {column.name!r} {why}"] if why and column.is_numeric else []
     return lines
 
 
@@ -156,11 +156,12 @@ def _of_two_units(x: Array) -> str:
     return f"holds {low.max():g} and {high.min():g}: are some {factor:g} times too small? Then write one unit"
 
 
-def _of_steps(x: Array) -> str:
-    """Return a sentence if all steps from row to row are the same, as those of a clock are."""
-    steps = np.diff(x)
-    is_clock = len(x) >= NEAREST and steps[0] != 0 and np.ptp(steps) <= 1e-6 * abs(x[-1] - x[0])
-    return f"goes by {steps[0]:g} from row to row, as a clock or a counter does: is it a feature?" if is_clock else ""
+def _of_steps(x: Array, is_first: bool) -> str:
+    """Return a question if all steps from row to row are the same, or up by whole numbers in the first column."""
+    steps = np.diff(x) if len(x) >= NEAREST else np.zeros(1)
+    is_clock = steps[0] != 0 and np.ptp(steps) <= 1e-6 * abs(x[-1] - x[0])
+    is_counter = is_first and (x % 1 == 0).all() and (steps > 0).all()
+    return "goes on from row to row as a clock or a counter does: is it a feature?" if is_clock or is_counter else ""
 
 
 def _missing(features: Sequence[Column], n_cells: int, asked: Reading, of_what: str) -> list[str]:
