@@ -80,7 +80,7 @@ def rows_by(text: str, separator: str, quote: str = '"', first_line: int = 1) ->
     rows = Rows(separator, [], [])
     for line, cells in _records(text, separator, quote):
         cells = [(FORMULA.sub(r"\1", cell) if '="' in cell else cell).strip() for cell in cells]
-        if cells and cells != [""] and not RULE.fullmatch(" ".join(cells)):
+        if cells and cells != [""] and not (len(rows.cells) == 1 and RULE.fullmatch(" ".join(cells))):
             rows.cells.append(cells)
             rows.lines.append(line + first_line - 1)
     return rows

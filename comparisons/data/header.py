@@ -270,7 +270,7 @@ def _is_level(table: Table, firsts: list[tuple[int, str]], first: tuple[int, str
 
 def _begin_summaries(table: Table, firsts: list[tuple[int, str]]) -> dict[int, str]:
     """Return which of the lowest rows, or the highest, begin with a word of LAST before numbers, and the word."""
-    words = {r: _word(first) for r, (_, first) in enumerate(firsts) if not HIGHEST <= r < len(firsts) - LOWEST}
+    words = {r: _word(firsts[r][1]) for r in {*range(len(firsts))[:HIGHEST], *range(len(firsts))[-LOWEST:]}}
     return {row: word for row, word in words.items() if LAST.fullmatch(word) and _numbers_follow(table, row)}
 
 

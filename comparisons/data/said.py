@@ -14,6 +14,7 @@ from comparisons.declarations import drawn_rows
 from models.labels import some_of
 from models.validation import Array
 
+MOST_LOOKED_AT = 100_000  # rows
 MOST_HEADERS, MOST_CODED = 2, 5  # lines below the names of a survey, and the scale up to which -1 may be a value
 NEAREST, WIDE, PART = 10, 3, 0.1  # a gap is wide against those of its next values, and against their range
 CODES = {float(sign * int(digit * n)) for digit in "6789" for n in (2, 3, 4, 5, 6) for sign in (-1, 1)} | {
@@ -122,7 +123,7 @@ def _doubts(source: Source, roles: Roles) -> list[str]:
     ]
     lines = [text for is_doubtful, text in doubts if is_doubtful]
     for column in roles.features:
-        x, is_first = column.array[column.which >= 0], D > 1 and column is roles.features[0]
+        x, is_first = column.array[column.which >= 0][:MOST_LOOKED_AT], D > 1 and column is roles.features[0]
         with np.errstate(over="ignore", invalid="ignore"):
             why = _of_minutes(x) or _of_two_units(x) or ("" if roles.weights else _of_steps(x, is_first))
         lines += [f"column {column.name!r} {why}"] if why and column.is_numeric else []
@@ -177,7 +178,8 @@ def _missing(features: Sequence[Column], n_cells: int, asked: Reading, of_what: 
 
 def _sentinel(column: Column, others: Sequence[Column]) -> str:
     """Return a question about numbers such as -999, or 88 and 99, far from all others or alone below 0, or nothing."""
-    values, times = np.unique(column.array[column.which >= 0], return_counts=True)
+    values, which = np.unique(column.numbers, return_inverse=True)
+    times = np.bincount(which[column.which[column.which >= 0]])
     is_code = np.isin(values, [*CODES, *(8.0, 9.0) * (column.is_whole and len(values) > 3)])
     wide = np.diff(values) > np.ptp(values) / 1.5  # more than twice the range of the others
     is_lone = np.isin(values, values[[0, -1]]) & (np.append(wide, False) | np.append(False, wide)) & (times > 1)
