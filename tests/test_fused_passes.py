@@ -57,6 +57,18 @@ def test_the_natural_form_is_the_textbook_steps(kind, D):
         assert_same_sums((log_likelihood, about(parameters.means, moments)), (exact, wanted), size)
 
 
+@pytest.mark.parametrize("far", [20.0, 60.0])  # 1e-90 and 1e-800: the second is no float
+@pytest.mark.parametrize("kind", ["full", "diag"])
+def test_rows_whose_densities_are_no_floats_have_the_sums_of_the_definition(far, kind):
+    parameters = random_gmm(3, 2, np.random.RandomState(0), kind)
+    X = np.random.RandomState(1).normal(size=(300, 2))
+    X[7] = far
+    log_likelihood, moments = gaussian_pass(X, parameters)
+    assert not moments.centers.any()
+    exact = GaussianRows(X, kind).centred(parameters)
+    assert_same_sums((log_likelihood, about(parameters.means, moments)), exact, 2 * far**2)
+
+
 def about(centers, moments):
     """Moments about 0 as those about other centres."""
     kind, N, first = moments.covariance_type, moments.counts, moments.first

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from em.bound import normalise
+from em.bound import normalise, normalise_in_range
 from em.engine.blocks import sum_over_chunks
 from em.engine.problem import Arrays
 from em.gmm import component_log_prob, log_joint
@@ -21,6 +21,7 @@ from models.gmm import GMMParameters
 from models.validation import Array
 
 MOST_NUMBERS_KEPT = 2**22  # of the statistics of all rows; of more, each pass computes those of a chunk again
+FEW_STATISTICS = 100  # of a row: with more, hardly any time goes to what follows the product
 MOST_NUMBERS_OF_THREAD = 2**20  # that a thread keeps to write statistics to
 
 type Weights = Array | None
@@ -89,9 +90,13 @@ class GaussianRows:
 
         def step(rows: slice) -> tuple[Array, dict[str, Array]]:
             statistics = self._statistics(rows) if kept is None else kept[..., rows]
-            room = _room("joint", *flat.shape[:-1], statistics.shape[-1])
-            joint = np.matmul(flat, statistics, out=room).reshape(R, K, -1)
-            responsibilities, log_prob = normalise(joint.mT, overwrite=True, weights=_of_rows(weights, rows))
+            room, w = _room("joint", *flat.shape[:-1], statistics.shape[-1]), _of_rows(weights, rows)
+
+            def joint() -> Array:
+                return np.matmul(flat, statistics, out=room).reshape(R, K, -1).mT
+
+            in_range = normalise_in_range(joint(), w) if p <= FEW_STATISTICS else None
+            responsibilities, log_prob = in_range or normalise(joint(), overwrite=True, weights=w)
             r = responsibilities.mT
             sums = (r if self.own else r.reshape(R * K, -1)) @ statistics.mT
             return log_prob.sum(axis=1), {"sums": sums.reshape(R, K, p)}
