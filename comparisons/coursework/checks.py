@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from comparisons.coursework.again import judged_again
 from comparisons.coursework.calling.caller import Answer, Caller
 from comparisons.coursework.examples import example_of
@@ -223,6 +225,7 @@ def _several(names: Declared) -> list[str]:
     return [names] if isinstance(names, str) else list(names)
 
 
+@np.errstate(all="ignore")
 def checked(
     f: Callable[..., Any],
     step: str,

@@ -6,6 +6,7 @@ the limit of a wrong iteration is a fixed point of that iteration. The order of 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from time import perf_counter
 from typing import Any
@@ -19,6 +20,7 @@ from comparisons.coursework.checks import SHARE_OF_CALLS, SHARE_OF_SEARCH
 from comparisons.coursework.forms import other_form
 from comparisons.coursework.formulas.loops import (
     LOOP_MISTAKES,
+    LOOSE,
     any_factors,
     distance,
     iterations,
@@ -33,7 +35,6 @@ from comparisons.coursework.formulas.textbooks import textbook_of
 from comparisons.coursework.judging import Trial, judge_values
 from comparisons.coursework.limits import (
     LIMIT,
-    LOOSE,
     Findings,
     judge_defaults,
     judge_limit,
@@ -43,9 +44,9 @@ from comparisons.coursework.limits import (
 )
 from comparisons.coursework.notes import NO_LIMIT
 from comparisons.coursework.result import Check, Verdict
+from comparisons.coursework.unlisted.fits import STEPS_TRIED, edit_of_fit
 from models.validation import Array
 
-STEPS_TRIED = (1, 2, 3, 4)
 ITERATION = "θ_(t+1) = M(E(θ_t)): responsibilities from the current parameters, then new parameters from those alone"
 Theta = Mapping[str, Array]
 
@@ -73,6 +74,7 @@ def checked_fit(function: Callable[..., Any], family: str, time_limit: float, op
             findings.notes.append("slow: judged after few iterations, for the whole fit does not end in the time limit")
         else:
             findings.verdicts.append(Verdict("parameters", False, located=last.error))
+            _name_byedit_of_fit(caller, deadline, findings)
             if path:
                 _judge_path(book, problem, caller, path, deadline, findings)
             return _check(what, findings, section, start)
@@ -87,6 +89,7 @@ def checked_fit(function: Callable[..., Any], family: str, time_limit: float, op
         judge_defaults(book, problem, caller, findings)
         judge_restarts(book, problem, caller, findings)
         judge_objective(book, problem, last, deadline, findings)
+    _name_byedit_of_fit(caller, deadline, findings)
     if not can_limit():
         findings.notes.append(NO_LIMIT)
     return _check(what, findings, section, start)
@@ -154,8 +157,18 @@ def _judge_path(
         findings.notes.append(f"its loop ends by itself after {times[len(moving)]} iterations")
         findings.verdicts.append(Verdict("iteration", True, formula=ITERATION))
         return
-    mistakes, located = ((mistake,), "") if mistake else _of_steps(book, steps, deadline)
+    mistakes, located = ((mistake,), "") if mistake else _of_steps(book, steps, deadline, caller)
     findings.verdicts.append(Verdict("iteration", False, mistakes, located, ITERATION))
+
+
+def _name_byedit_of_fit(caller: FitCaller, deadline: float, findings: Findings) -> None:
+    """Name by an edit what is only located, or what looks as if it stopped early and cannot be followed."""
+    for i, verdict in enumerate(findings.verdicts):
+        vague = not verdict.mistakes or (verdict.mistakes[0].name == "stops early" and not caller.takes_iterations)
+        if not verdict.right and vague and verdict.quantity in ("parameters", "limit"):
+            if edit := edit_of_fit(caller, deadline):
+                findings.verdicts[i] = replace(verdict, mistakes=(edit,))
+            return
 
 
 def _excuse_other_iterations(book: Textbook, end: Problem, findings: Findings) -> None:
@@ -199,7 +212,7 @@ def _aligned(book: Textbook, problem: Problem, path: Sequence[Theta]) -> list[Th
 
 
 def _of_steps(
-    book: Textbook, steps: Sequence[tuple[Problem, Theta]], deadline: float
+    book: Textbook, steps: Sequence[tuple[Problem, Theta]], deadline: float, caller: FitCaller
 ) -> tuple[tuple[Mistake, ...], str]:
     """Return which known mistake in the M-step or the E-step gives every iteration, or which quantities differ."""
     for mistake, iterate in iterations(book):
@@ -209,6 +222,8 @@ def _of_steps(
             return (mistake,), ""
     if (tempered := any_factors(book, steps)) and all(same(tempered[1](at), after) for at, after in steps):
         return (tempered[0],), ""
+    if edit := edit_of_fit(caller, deadline):
+        return (edit,), ""
     e_step_is_right = bool(_right(book, steps, book.responsibilities))
     if not e_step_is_right and (both := _of_both(book, steps, deadline)):
         return both, ""

@@ -12,7 +12,15 @@ import numpy as np
 
 from comparisons.coursework.calling.caller import Answer
 from comparisons.coursework.calling.fitting import Fit, FitCaller
-from comparisons.coursework.formulas.loops import LIMIT_MISTAKES, all_the_same, any_factors, distance, iterations, same
+from comparisons.coursework.formulas.loops import (
+    LIMIT_MISTAKES,
+    LOOSE,
+    all_the_same,
+    any_factors,
+    distance,
+    iterations,
+    same,
+)
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Mistake
 from comparisons.coursework.formulas.textbook import Textbook
@@ -21,7 +29,6 @@ from comparisons.coursework.result import Verdict
 from comparisons.coursework.unlisted.sums import by_numbers
 from models.validation import Array
 
-LOOSE = 1e-5  # relative: what rounding and a fine tolerance leave at the end
 MOVES = 1e-4  # relative: an iteration that goes on
 ENOUGH, COARSE = 0.1, 1e-3  # nats that may be left to gain at the end; from here on they are noted
 EARLY, A_FEW = 1.0, 10  # nats that may be left with a function's own tolerance, or with fewer iterations than these

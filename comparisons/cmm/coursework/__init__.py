@@ -73,7 +73,7 @@ class Categorical(CellTextbook):
             probs = np.round(probs, 1)
             probs[..., -1] = 1 - probs[..., :-1].sum(axis=-1)
         X: Any = rng.randint(L, size=(n, D))  # integers, which index probs
-        X[-1] = L - 1  # so that the number of levels can be read off
+        X[-L:] = np.arange(L)[-n:, None]  # so that the levels can be read off
         return self.drawn(rng, X, plain, {"levels": L}, probs=probs)
 
     @override

@@ -1,7 +1,7 @@
 """Call a student's function on a problem in the way that it is written, and read its answer as quantities."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
@@ -92,6 +92,12 @@ class Caller:
     def left(self) -> float:
         """Seconds that are left for calls."""
         return self.until - perf_counter()
+
+    def take(self, function: Callable[..., Any], sorting: dict[str, Any] | None) -> None:
+        """Call another function from now on, which has the same arguments and returns."""
+        self.function, self.sorting = function, sorting
+        if self.signature.object_of is not None:
+            self.signature = replace(self.signature, object_of=getattr(function, "__self__", None))
 
     def settle(self, problems: Sequence[Problem]) -> list[Problem]:
         """Find out how the function is to be called, on the first problems; return the problems that it can take."""

@@ -60,6 +60,11 @@ class FitCaller:
         self.returned = returned_names(function)
 
     @property
+    def left(self) -> float:
+        """Seconds that are left for calls."""
+        return self.until - perf_counter()
+
+    @property
     def start(self) -> Mapping[str, Array]:
         """The parameters that it starts from, if it takes them."""
         return self.problem.theta
@@ -125,7 +130,7 @@ class FitCaller:
         return other
 
     def _called(self, n_iter: int | None, tol: float, given: Mapping[str, Any] | None = None) -> Fit:
-        left = self.until - perf_counter()
+        left = self.left
         if left <= 0:
             return Fit(error="no answer within the time limit", overtime=True)
         values: dict[str, Any] = {

@@ -10,7 +10,7 @@ import numpy as np
 from comparisons.coursework.calling.roles import plain_name, roles_of
 from models.validation import Array
 
-MOST_PARTS = 6
+MOST_PARTS, DEEP = 6, 3
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def named_parts(value: Any) -> dict[str, Any] | None:
     return {plain_name(name): part for name, part in parts.items()} or None
 
 
-def leaves(value: Any, names: Sequence[str], name: str = "") -> list[tuple[str, Any]]:
+def leaves(value: Any, names: Sequence[str], name: str = "", deep: int = DEEP) -> list[tuple[str, Any]]:
     """Return the arrays in nested tuples, dictionaries and objects, with their names; of a list of steps, the last.
 
     Parameters
@@ -128,16 +128,18 @@ def leaves(value: Any, names: Sequence[str], name: str = "") -> list[tuple[str, 
         Names of the parts of a tuple or list, if they are known.
     name : str
         Of the value itself.
+    deep : int
+        Objects in objects that are opened: they may hold each other.
     """
-    by_name = named_parts(value)
+    by_name = named_parts(value) if deep else None
     if by_name is not None:
-        return [leaf for key, inner in by_name.items() for leaf in leaves(inner, (), key)]
+        return [leaf for key, inner in by_name.items() for leaf in leaves(inner, (), key, deep - 1)]
     if not isinstance(value, list | tuple) or numbers(value) is not None:
         return [(name, value)]
     if isinstance(value, list) and all(isinstance(inner, list | tuple | Mapping) for inner in value):
-        return leaves(value[-1], ()) if value else []
+        return leaves(value[-1], (), deep=deep) if value else []
     known = names if len(names) == len(value) else [""] * len(value)
-    return [leaf for inner, key in zip(value, known, strict=True) for leaf in leaves(inner, (), key)]
+    return [leaf for inner, key in zip(value, known, strict=True) for leaf in leaves(inner, (), key, deep)]
 
 
 def by_quantity(value: Any) -> Any:

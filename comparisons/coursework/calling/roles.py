@@ -162,7 +162,11 @@ def _assigned(
     missing = [role for role in rest[len(unknown) :] if role == DATA or "parameters" not in role_of.values()]
     if missing and len(required) == len(needed) and all(len(p.name) == 1 for p in required):
         return {p.name: role for p, role in zip(required, needed, strict=True)}, [], []  # by order: names mislead
-    others = [p.name for p in required if role_of.get(p.name) not in (DATA, "responsibilities")]
+    others = [
+        p.name
+        for p in required
+        if role_of.get(p.name, "parameters") in {"parameters", *needed} - {DATA, "responsibilities"}
+    ]
     if missing and len(others) == 1 and DATA in role_of.values() and len(needed) > 2:
         return {**role_of, others[0]: "parameters"}, [], []
     return role_of, missing, unknown[len(rest) :]

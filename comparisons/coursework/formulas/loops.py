@@ -17,6 +17,7 @@ from models.validation import Array
 
 TEXTS = tables_beside(__file__)
 SAME = 1e-6  # relative: two iterations that are one
+LOOSE = 1e-5  # relative: what rounding and a fine tolerance leave at the end
 Theta = Mapping[str, Array]
 Iterate = Callable[[Problem], Theta]
 LIMIT_MISTAKES, LOOP_MISTAKES, FORM_MISTAKES = (

@@ -7,7 +7,7 @@ A `Formula` computes a quantity from the values of its slots. Known mistakes are
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
+from itertools import combinations, product
 from time import perf_counter
 from typing import Any
 
@@ -224,6 +224,16 @@ def explanations(
     return _fewest(_sets(singles, following) if pairs else combinations(first, 2), gives, deadline)
 
 
+@np.errstate(all="ignore")
+def with_following(
+    formula: Formula, problems: Sequence[Problem], outputs: Sequence[Array], deadline: float, rtol: float = RTOL
+) -> list[tuple[Mistake, ...]]:
+    """Return the mistakes that give a function's outputs beside what follows from them; see `explanations`."""
+    every = list(formula.singles())
+    sets = _beside(every, [change for change in every if change.mistake.follows])
+    return _fewest(sets, lambda changes: _gives(formula, changes, problems, outputs, rtol), deadline)
+
+
 def _fewest(
     sets: Iterable[Sequence[Change]], gives: Callable[[Sequence[Change]], bool], deadline: float
 ) -> list[tuple[Mistake, ...]]:
@@ -240,11 +250,17 @@ def _fewest(
     return found
 
 
+def _beside(singles: Sequence[Change], following: Sequence[Change]) -> Iterator[tuple[Change, ...]]:
+    """Yield single mistakes with one or two that follow, of other slots."""
+    for one, n_following in product(singles, (1, 2)):
+        for others in combinations(following, n_following):
+            if len({change.slot for change in (one, *others)}) == 1 + n_following:
+                yield one, *others
+
+
 def _sets(singles: Sequence[Change], following: Sequence[Change]) -> Iterator[tuple[Change, ...]]:
     """Yield single mistakes with up to two that follow, then pairs, then pairs with one that follows."""
-    for one in singles:
-        for n_following in (1, 2):
-            yield from ((one, *others) for others in combinations(following, n_following))
+    yield from _beside(singles, following)
     yield from combinations(singles, 2)
     for pair in combinations(singles, 2):
         yield from ((*pair, other) for other in following)

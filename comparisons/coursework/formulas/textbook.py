@@ -219,6 +219,9 @@ class Textbook(Inputs):
         """Yield mistakes of a Q of two sets of parameters: the wrong set, or a mistake in the E-step inside."""
         said = "old parameters in the log density"
         yield from self._with_others(lambda p: self.at_old(p).theta, said, *OF_OBJECTIVES.tables["two sets"][said])
+        exchanged = lambda p: self.at_old(p).changed(r=self.responsibilities(p))  # noqa: E731
+        said = "old and new parameters exchanged"
+        yield said, Wrong(exchanged, *OF_OBJECTIVES.tables["two sets"][said])
         formula = self.formula_of_responsibilities
         for change in formula.singles():
             step = lambda p, change=change: p.changed(r=formula.changed(self.at_old(p), [change]))  # noqa: E731

@@ -49,7 +49,7 @@ def _digits(yours: Array, right: Array) -> str:
 def _range(yours: Array, right: Array) -> str:
     """Return between which numbers the right ones were kept."""
     low, high = float(yours.min()), float(yours.max())
-    if not close(np.clip(right, low, high), yours):
+    if not (np.isfinite(low) and np.isfinite(high) and close(np.clip(right, low, high), yours)):
         return ""
     cut = {f"at least {low:.6g}": (low, right < low), f"at most {high:.6g}": (high, right > high)}
     said = {name: where & ~np.isclose(right, at, rtol=GRID) for name, (at, where) in cut.items()}

@@ -5,7 +5,6 @@ logarithm, root or square, two operations in the other order, a statement inside
 """
 
 import ast
-import builtins
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -24,17 +23,20 @@ NAMES = (
     "median mean average",
     "vstack hstack column_stack",
 )
-WRAPPED = ("np.log({})", "np.exp({})", "np.sqrt({})", "({})**2", "-({})", "1 - ({})", "1 / ({})", "({}).T", "({}) / 2")
-KINDS = "others", "moves", "functions", "variables"
+WRAPPED = "np.log({}) np.exp({}) np.sqrt({}) ({})**2 -({}) 1-({}) 1/({}) ({}).T ({})/2 ({})+1 ({})-1"
+KINDS = "moves", "others", "functions", "variables"
 Place = tuple[Any, str, int | None]
 
 
 def edits(tree: ast.Module, kind: str) -> Iterator[tuple[str, ast.AST | str, int]]:
-    """Make one edit of a kind after another in a tree, yield what was there, what is there and the line; undo it."""
+    """Make one edit of a kind after another in a tree, yield what was there, what is there and the line; undo it.
+
+    What was moved yields where it is in words.
+    """
     if kind == "moves":
         yield from _moves(tree)
         return
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - {*dir(builtins), "np", "numpy"}
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     names |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
     for parent, field, place in list(_places(tree.body[0])):
         at = getattr(parent, field)
@@ -44,7 +46,7 @@ def edits(tree: ast.Module, kind: str) -> Iterator[tuple[str, ast.AST | str, int
         short = is_part and isinstance(parent, ast.Subscript | ast.Call | ast.BinOp)
         before = text(parent if short else old)
         for new in others(old):
-            _put(parent, field, place, ast.copy_location(new, old))
+            _put(parent, field, place, ast.fix_missing_locations(ast.copy_location(new, old)))
             yield before, parent if short else new, old.lineno
             _put(parent, field, place, old)
 
@@ -66,8 +68,8 @@ def _put(parent: Any, field: str, place: int | None, node: ast.AST) -> None:
 
 
 def text(node: ast.AST | str) -> str:
-    """Return a node as source; nothing where a statement is left out."""
-    return node if isinstance(node, str) else "" if isinstance(node, ast.Pass) else ast.unparse(node)
+    """Return a node as source."""
+    return node if isinstance(node, str) else ast.unparse(node)
 
 
 def _others(node: ast.AST) -> Iterator[ast.AST]:
@@ -91,10 +93,12 @@ def _others(node: ast.AST) -> Iterator[ast.AST]:
             yield operand
         case ast.Compare(left=left, comparators=[right]):
             yield from (ast.Compare(left, [other()], [right]) for other in COMPARISONS)
+            yield from (ast.Constant(value) for value in (True, False))
         case ast.Constant(value=bool(value)):
             yield ast.Constant(not value)
         case ast.Constant(value=int() | float() as value):
-            yield from (ast.Constant(a) for a in (0, 1, 2, -1, value + 1, value - 1, value / 2) if a != value)
+            others = 0, 1, 2, -1, value + 1, value - 1, value / 2, 100 * value
+            yield from (ast.Constant(other) for other in others if other != value)
         case ast.Subscript(value=value) | ast.Attribute(value=value, attr="T"):
             yield value
         case ast.Call(func=function, args=args, keywords=words):
@@ -118,19 +122,23 @@ def _along_other_axes(function: ast.Attribute, args: list[ast.expr], words: list
 
 
 def _exchanged(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield two operations on an expression in the other order, such as a sum of squares for a square of a sum."""
-    for outer in _operations(node):
-        for inner in _operations(outer[0]):
-            yield inner[1](outer[1](inner[0]))
+    """Yield two operations on an expression in the other order: a sum of squares for a square of a sum.
+
+    So a parenthesis moves too: (1 - p)^x stands for 1 - p^x, and r log p for log(r p).
+    """
+    for value, outer in _operations(node):
+        for inmost, inner in _operations(value):
+            yield inner(outer(inmost))
 
 
 def _operations(node: ast.AST) -> Iterator[tuple[ast.expr, Callable[[ast.expr], ast.expr]]]:
-    """Yield what a node operates on, and the operation: a power, a method, a function of one array."""
+    """Yield what a node operates on, and the operation: with another operand, a method, a function of one array."""
     match node:
-        case ast.BinOp(left=left, op=ast.Pow(), right=power):
-            yield left, lambda a: ast.BinOp(a, ast.Pow(), power)
-        case ast.Call(func=ast.Attribute(value=ast.Name(id="np")) as function, args=[first, *rest], keywords=words):
-            yield first, lambda a: ast.Call(function, [a, *rest], words)
+        case ast.BinOp(left=left, op=op, right=right):
+            yield left, lambda a: ast.BinOp(a, op, right)
+            yield right, lambda a: ast.BinOp(left, op, a)
+        case ast.Call(func=ast.Name() | ast.Attribute(value=ast.Name(id="np")), args=[first, *rest], keywords=words):
+            yield first, lambda a: ast.Call(node.func, [a, *rest], words)
         case ast.Call(func=ast.Attribute(value=value, attr=name), args=args, keywords=words):
             yield value, lambda a: ast.Call(ast.Attribute(a, name, ast.Load()), args, words)
 
@@ -145,13 +153,13 @@ def _wrapped(node: ast.AST) -> Iterator[ast.AST]:
     """Yield functions of an expression."""
     is_read = isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
     if is_read and isinstance(node, ast.Name | ast.Subscript | ast.Attribute | ast.Call | ast.BinOp):
-        for form in WRAPPED:
+        for form in WRAPPED.split():
             yield ast.parse(form.format(ast.unparse(node)), mode="eval").body
 
 
 def _variables(node: ast.AST, names: set[str]) -> Iterator[ast.AST]:
     """Yield other variables in the place of one."""
-    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in names:
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
         yield from (ast.Name(name, ast.Load()) for name in sorted(names - {node.id}))
 
 
@@ -165,9 +173,9 @@ def _moves(tree: ast.Module) -> Iterator[tuple[str, ast.AST | str, int]]:
                 continue
             inner = list(loop.body)
             moves = [(one, [s for s in whole if s is not one], [one, *inner], "in") for one in whole[:i]]
-            last, rest = inner[-1], inner[:-1] or [ast.Pass()]
+            last, rest = inner[-1], inner[:-1] or [ast.copy_location(ast.Pass(), inner[-1])]
             moves.append((last, [*whole[: i + 1], last, *whole[i + 1 :]], rest, "behind"))
             for moved, outside, inside, where in moves:
-                body[:], loop.body = outside, inside
-                yield text(moved), f"{text(moved)}` {where} the loop `for {text(loop.target)}", moved.lineno
-                body[:], loop.body = whole, inner
+                body[:], loop.body[:] = outside, inside
+                yield text(moved), f"{where} the loop `for {text(loop.target)}`", moved.lineno
+                body[:], loop.body[:] = whole, inner

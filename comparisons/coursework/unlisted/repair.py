@@ -10,7 +10,7 @@ source without an edit does not give the function's own answers: it is decorated
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from itertools import product
 from time import perf_counter
@@ -24,15 +24,17 @@ from comparisons.coursework.calling.running import can_limit, run
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import GUARD, Mistake, close
 from comparisons.coursework.unlisted.edits import KINDS, edits, text
+from em.process.process_wide import without_warnings
 from models.validation import Array
 
-SHARE_OF_TIME = 0.25  # of what is left until the deadline, for all edits
+SHARE_OF_TIME = 0.4  # of what is left until the deadline, for all edits
 SLOWER = 20  # times the function's own time, which an edited call may take
 MODULES = "os sys io shutil subprocess pathlib Path tempfile pickle joblib socket requests urllib sqlite3 pyplot plt"
 CALLS = "open input exec eval compile breakpoint setattr delattr save savez savez_compressed savetxt savefig tofile"
 OUTSIDE = {*MODULES.split(), *CALLS.split(), "dump", "memmap", "to_csv", "to_pickle", "write", "write_text"}
 Source = tuple[ast.Module, int]
 Input = tuple[Problem, Mapping[str, Array]]
+Test = Callable[[Callable[..., Any], float], bool]
 
 
 def repaired(caller: Caller, quantity: str, inputs: Sequence[Input], deadline: float) -> Mistake | None:
@@ -41,59 +43,82 @@ def repaired(caller: Caller, quantity: str, inputs: Sequence[Input], deadline: f
     The right answers stand beside the inputs; if there are others than that of the quantity, none that the function
     returns may be wrong.
     """
-    functions = _functions(caller.function) if can_limit() else {}
-    if not functions or not inputs:
+    if not inputs:
         return None
-    tried, start = copy(caller), perf_counter()
-    until = start + SHARE_OF_TIME * (deadline - start)
+    tried = copy(caller)
     tried.notes = []
     inputs = sorted(inputs, key=lambda pair: (pair[0].K == 1, pair[0].X.size))
-    own = caller(inputs[0][0])
-    most = SLOWER * own.outcome.seconds + 0.01
-    tried.sorting, tried.until = caller.sorting, until
-    unedited = _compiled(caller.function, functions, most)
-    if own.outcome.overtime or unedited is None:
+    first = inputs[0][0]
+    own = caller(first)
+    if own.outcome.overtime:
         return None
-    tried.function = unedited
-    if not _same(tried(inputs[0][0]).values, own.values):
+
+    def answers(function: Callable[..., Any], seconds: float) -> Iterator[Mapping[str, Array]]:
+        tried.take(function, caller.sorting)
+        for problem, _ in inputs:
+            tried.until = perf_counter() + seconds
+            yield tried(problem).values
+
+    def is_right(function: Callable[..., Any], seconds: float) -> bool:
+        return all(
+            quantity in values and all(close(values[n], a, GUARD) for n, a in right.items() if n in values)
+            for values, (_, right) in zip(answers(function, seconds), inputs, strict=True)
+        )
+
+    def is_same(function: Callable[..., Any], seconds: float) -> bool:
+        return _same(next(answers(function, seconds)), own.values)
+
+    return edit_of(caller.function, is_same, is_right, own.outcome.seconds, deadline)
+
+
+def edit_of(
+    function: Callable[..., Any], is_same: Test, is_right: Test, taken: float, deadline: float
+) -> Mistake | None:
+    """Return the edit after which a function is right, or None.
+
+    Parameters
+    ----------
+    function : callable
+        The student's.
+    is_same, is_right : callable
+        Whether what is made from its source within so many seconds answers as it does, and is right.
+    taken : float
+        Seconds that a call of it takes.
+    deadline : float
+        A time of `perf_counter`; a share of what is left until then is for all edits.
+    """
+    functions, start = _functions(function) if can_limit() else {}, perf_counter()
+    until, most = start + SHARE_OF_TIME * (deadline - start), SLOWER * taken + 0.01
+    unedited = _compiled(function, functions, most) if functions else None
+    if unedited is None or not is_same(unedited, most):
         return None
     for kind, (tree, first) in product(KINDS, functions.values()):
         for old, new, line in edits(tree, kind):
             if (left := until - perf_counter()) < 0:
                 return None
-            edited = _compiled(caller.function, functions, min(left, most))
-            tried.sorting = caller.sorting
-            if edited is not None and _is_right(tried, edited, quantity, inputs, min(left, most)):
-                return _said(old, text(new), first + line - 1)
+            edited = _compiled(function, functions, min(left, most))
+            if edited is not None and is_right(edited, min(left, most)):
+                return _said(old, new, first + line - 1)
     return None
-
-
-def _is_right(
-    caller: Caller, function: Callable[..., Any], quantity: str, inputs: Sequence[Input], seconds: float
-) -> bool:
-    caller.function = function
-    for problem, right in inputs:
-        caller.until = perf_counter() + seconds
-        values = caller(problem).values
-        if quantity not in values or not all(close(values[n], a, GUARD) for n, a in right.items() if n in values):
-            return False
-    return True
 
 
 def _same(values: Mapping[str, Array], others: Mapping[str, Array]) -> bool:
     return values.keys() == others.keys() and all(close(values[name], others[name], GUARD) for name in values)
 
 
-def _said(old: str, new: str, line: int) -> Mistake:
-    named = f"`{old}` in place of `{new}`" if new else f"`{old}`, which does not belong there"
+def _said(old: str, new: ast.AST | str, line: int) -> Mistake:
+    named, why = f"`{old}` in place of `{text(new)}`", f"With `{text(new)}` in place of `{old}`"
+    if isinstance(new, str):
+        named, why = f"`{old}`, which belongs {new}", f"With `{old}` {new}"
+    elif isinstance(new, ast.Pass):
+        named, why = f"`{old}`, which does not belong there", f"Without `{old}`"
     hint = f"Look at line {line} once more. What does each part of it compute, and is it what you meant?"
-    why = f"With `{new}` in place of `{old}`" if new else f"Without `{old}`"
     return Mistake(f"{named}, in line {line}", hint, f"{why} in line {line} your function is right.")
 
 
 def _functions(function: Callable[..., Any]) -> dict[FunctionType, Source]:
     """Return the sources of a function, and of those of its module that it calls; none if some must not be edited."""
-    own = getattr(function, "__func__", function)
+    own, holder = getattr(function, "__func__", function), getattr(function, "__self__", None)
     found: dict[FunctionType, Source] = {}
     waiting = [own]
     while waiting:
@@ -101,6 +126,8 @@ def _functions(function: Callable[..., Any]) -> dict[FunctionType, Source]:
         if isinstance(one, FunctionType) and one not in found and (source := _source(one)) is not None:
             found[one] = source
             called = [one.__globals__.get(name) for name in one.__code__.co_names]
+            called += [getattr(type(holder), name, None) for name in one.__code__.co_names]
+            called += [cell.cell_contents for cell in one.__closure__ or () if cell != CellType()]
             waiting += [f for f in called if isinstance(f, FunctionType) and f.__module__ == one.__module__]
     return found if own in found and not any(_reaches_outside(tree) for tree, _ in found.values()) else {}
 
@@ -122,12 +149,22 @@ def _source(function: FunctionType) -> Source | None:
         tree = ast.parse(textwrap.dedent("".join(lines)))
     except (OSError, SyntaxError):
         return None
+    if function.__name__ == "<lambda>":
+        names = function.__code__.co_varnames[: function.__code__.co_argcount]
+        one = [a for a in ast.walk(tree) if isinstance(a, ast.Lambda) and tuple(b.arg for b in a.args.args) == names]
+        tree.body = [ast.copy_location(_named(a), a) for a in one]
     if len(tree.body) != 1 or not isinstance(definition := tree.body[0], ast.FunctionDef):
         return None
     if {ast.unparse(one) for one in definition.decorator_list} - {"staticmethod", "classmethod"}:
         return None
     definition.decorator_list = []
     return tree, first
+
+
+def _named(one: ast.Lambda) -> ast.FunctionDef:
+    """Return a lambda as the definition of a function of this name."""
+    result = ast.copy_location(ast.Return(one.body), one.body)
+    return ast.FunctionDef("<lambda>", one.args, [result], [], None, None, [])
 
 
 def _compiled(
@@ -140,10 +177,18 @@ def _compiled(
     space = {**own.__globals__, **filled, "np": np}
     module = ast.Module([one.body[0] for one, _ in functions.values()], [])
     try:
-        code = compile(ast.fix_missing_locations(module), "<edited>", "exec")
+        with without_warnings:
+            code = compile(module, "<edited>", "exec")
     except (SyntaxError, TypeError, ValueError, RecursionError):  # an edit may make no sense
         return None
     if run(exec, [code, space], {}, seconds).error:  # defaults are computed here
         return None
     found = space[own.__code__.co_name]
-    return MethodType(found, whole.__self__) if isinstance(whole, MethodType) else found
+    if not isinstance(whole, MethodType):
+        return found
+    holder = copy(whole.__self__)
+    methods = getattr(holder, "__dict__", {})
+    for name in [one.__name__ for one in functions if getattr(type(holder), one.__name__, None) is one]:
+        is_static = isinstance(inspect.getattr_static(holder, name), staticmethod)
+        methods[name] = space[name] if is_static else MethodType(space[name], holder)
+    return MethodType(found, holder)
