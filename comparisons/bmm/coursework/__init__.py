@@ -77,6 +77,7 @@ class Bernoulli(CellTextbook):
         if step == "m":
             X = none.X.copy()
             X[:, 0] = 0
+            X[0, 1:] = np.broadcast_to(np.asarray(self.n_trials), X.shape)[0, 1:]
             problems.insert(2, none.changed(name="a feature without successes", X=X))
         return problems
 

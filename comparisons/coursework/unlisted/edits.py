@@ -74,7 +74,6 @@ def text(node: ast.AST | str) -> str:
 
 def _others(node: ast.AST) -> Iterator[ast.AST]:
     """Yield what may have been meant by a node: a part of it, another operator, number, function, argument or order."""
-    yield from _exchanged(node)
     match node:
         case ast.Expr() | ast.Assign() | ast.AugAssign() | ast.If():
             yield ast.Pass()
@@ -110,6 +109,7 @@ def _others(node: ast.AST) -> Iterator[ast.AST]:
                 known = {name for row in NAMES if function.attr in row.split() for name in row.split()}
                 for name in sorted(known - {function.attr}):
                     yield ast.Call(ast.Attribute(function.value, name, ast.Load()), args, words)
+    yield from _exchanged(node)
 
 
 def _along_other_axes(function: ast.Attribute, args: list[ast.expr], words: list[ast.keyword]) -> Iterator[ast.Call]:
@@ -158,9 +158,10 @@ def _wrapped(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _variables(node: ast.AST, names: set[str]) -> Iterator[ast.AST]:
-    """Yield other variables in the place of one."""
-    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-        yield from (ast.Name(name, ast.Load()) for name in sorted(names - {node.id}))
+    """Yield other variables in the place of one, or of one and a number."""
+    match node:
+        case ast.Name(ctx=ast.Load()) | ast.BinOp(left=ast.Name(), right=ast.Constant()):
+            yield from (ast.Name(name, ast.Load()) for name in sorted(names) if name != getattr(node, "id", ""))
 
 
 def _moves(tree: ast.Module) -> Iterator[tuple[str, ast.AST | str, int]]:

@@ -48,7 +48,7 @@ def edit_of_fit(caller: FitCaller, deadline: float) -> Mistake | None:
     begin, own = perf_counter(), called(caller.function, times[0], caller.left)
     taken = perf_counter() - begin
     ends_right = own.overtime or _is_right_end(book, problem, caller(None))
-    return None if ends_right else edit_of(caller.function, is_same, is_right, taken, deadline)
+    return None if ends_right else edit_of(caller.function, is_same, is_right, taken, deadline, own.error)
 
 
 def _is_mixture(book: Textbook, problem: Problem, fit: Fit) -> bool:

@@ -13,6 +13,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from itertools import product
+from re import findall
 from time import perf_counter
 from types import CellType, FunctionType, MethodType
 from typing import Any
@@ -68,11 +69,11 @@ def repaired(caller: Caller, quantity: str, inputs: Sequence[Input], deadline: f
     def is_same(function: Callable[..., Any], seconds: float) -> bool:
         return _same(next(answers(function, seconds)), own.values)
 
-    return edit_of(caller.function, is_same, is_right, own.outcome.seconds, deadline)
+    return edit_of(caller.function, is_same, is_right, own.outcome.seconds, deadline, own.error)
 
 
 def edit_of(
-    function: Callable[..., Any], is_same: Test, is_right: Test, taken: float, deadline: float
+    function: Callable[..., Any], is_same: Test, is_right: Test, taken: float, deadline: float, error: str = ""
 ) -> Mistake | None:
     """Return the edit after which a function is right, or None.
 
@@ -86,14 +87,19 @@ def edit_of(
         Seconds that a call of it takes.
     deadline : float
         A time of `perf_counter`; a share of what is left until then is for all edits.
+    error : str
+        What a call of it raised; the line that it tells is edited first.
     """
     functions, start = _functions(function) if can_limit() else {}, perf_counter()
     until, most = start + SHARE_OF_TIME * (deadline - start), SLOWER * taken + 0.01
     unedited = _compiled(function, functions, most) if functions else None
     if unedited is None or not is_same(unedited, most):
         return None
-    for kind, (tree, first) in product(KINDS, functions.values()):
+    raised = {int(line) for line in findall(r"in line (\d+)", error)}
+    for near, kind, (tree, first) in product((True, False) if raised else (False,), KINDS, functions.values()):
         for old, new, line in edits(tree, kind):
+            if (first + line - 1 in raised) != near:
+                continue
             if (left := until - perf_counter()) < 0:
                 return None
             edited = _compiled(function, functions, min(left, most))

@@ -17,7 +17,7 @@ import numpy as np
 
 from comparisons.coursework.formulas.problem import Problem, per_component
 from comparisons.coursework.formulas.slots import Mistake
-from comparisons.coursework.unlisted.terms import EXACT, EXACT_LOG, as_power, solved, times
+from comparisons.coursework.unlisted.terms import EXACT, EXACT_LOG, as_power, is_usual, solved, times
 from models.validation import Array
 
 NONE = 1e-6
@@ -42,7 +42,8 @@ def by_factor(quantity: str, pairs: Sequence[Pair]) -> Mistake | None:
     if not all(np.isfinite(a).all() and np.ptp(a) <= EXACT_LOG * np.abs(a).max() for _, a in ratios):
         return None
     rule = as_power([(problem, float(np.ravel(a)[0])) for problem, a in ratios])
-    if not rule or rule == "1":
+    is_one_number = sum(a.size for _, a in ratios) == 1
+    if not rule or rule == "1" or (is_one_number and not is_usual(float(rule))):
         return None
     factor = _of_sizes(float(np.ravel(ratios[0][1])[0]), pairs[0][0].given) or rule
     hint = f"Everything in the {quantity} is too large or too small by the same rule. What do you divide by?"
