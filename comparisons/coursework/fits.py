@@ -144,7 +144,7 @@ def _judge_path(
     if all(same(book.iterate(at), after) for at, after in steps):
         findings.verdicts.append(Verdict("iteration", True, formula=ITERATION))
         return
-    if caller.takes_start and (off := _off_by_one(book, steps)):
+    if off := _off_by_one(book, steps, caller.takes_start):
         findings.notes.append(f"its number of iterations is off by one: {off}")
         findings.verdicts.append(Verdict("iteration", True, formula=ITERATION))
         return
@@ -189,10 +189,12 @@ def _standing_still(caller: FitCaller, end: Theta) -> Mistake:
     return LOOP_MISTAKES["stands still after the first iteration" if caller.leaves_loops else "E-step only once"]
 
 
-def _off_by_one(book: Textbook, steps: Sequence[tuple[Problem, Theta]]) -> str:
-    """Return what the first iteration is in place of one, if the later ones are right."""
+def _off_by_one(book: Textbook, steps: Sequence[tuple[Problem, Theta]], from_start: bool) -> str:
+    """Return what the first iteration is in place of one, if the later ones are right; or that each is two."""
     start, first = steps[0]
-    if all(same(at.theta, after) for at, after in steps[1:]):
+    if all(same(book.iterate(at.changed(**book.iterate(at))), after) for at, after in steps):
+        return "asked for one more it makes two"
+    if not from_start or all(same(at.theta, after) for at, after in steps[1:]):
         return ""
     if not all(same(book.iterate(at), after) for at, after in steps[1:]):
         return ""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from comparisons.coursework.calling.caller import Answer, Caller
+from comparisons.coursework.formulas.catalogue import OF_INDEX
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import (
     GUARD,
@@ -243,7 +244,7 @@ def _forgets_prior(formula: Formula, quantity: str, trials: Sequence[Trial], rto
 
 def _causes(found: Sequence[tuple[Mistake, ...]]) -> tuple[Mistake, ...]:
     """Return the first explanation, without mistakes that follow from its others."""
-    best = min(found, key=lambda mistakes: sum(not mistake.follows for mistake in mistakes))
+    best = min(found, key=lambda ms: (sum(not m.follows for m in ms), any(OF_INDEX[1] in m.why for m in ms)))
     return tuple(mistake for mistake in best if not mistake.follows) or best
 
 

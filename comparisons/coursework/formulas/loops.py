@@ -115,8 +115,6 @@ def loop_mistake(book: Textbook, problem: Problem, path: Sequence[Theta], from_s
         if all(same(_stale(book, problem, *three, names), path[i + 2]) for i, three in enumerate(pairwise(path[:-1]))):
             said = "" if names == tuple(book.quantities) else f" in the {' and '.join(names)}"
             return replace(LOOP_MISTAKES["stale responsibilities"], name=f"stale responsibilities{said}")
-    if all_by(lambda at: book.iterate(at.changed(**book.iterate(at)))):
-        return LOOP_MISTAKES["two iterations counted as one"]
     for own_means in (False, True)[: 1 + ("covariances" in book.quantities)]:
         for blocks in orders(book.quantities):
             if all_by(partial(between, book, blocks=blocks, own_means=own_means)):

@@ -80,7 +80,7 @@ def _others(node: ast.AST) -> Iterator[ast.AST]:
             if isinstance(node, ast.AugAssign):
                 yield ast.Assign([node.target], node.value)
             elif isinstance(node, ast.Assign) and isinstance(target := node.targets[0], ast.Name | ast.Subscript):
-                yield ast.AugAssign(target, ast.Add(), node.value)
+                yield from (ast.AugAssign(target, op(), node.value) for op in (ast.Add, ast.Mult))
         case ast.BinOp(left=ast.List(elts=[one]), right=size):
             yield ast.parse(f"[({ast.unparse(one)}) for _ in range({ast.unparse(size)})]", mode="eval").body
         case ast.BinOp(left=left, op=op, right=right):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from itertools import product
 from re import findall
-from time import perf_counter
+from time import perf_counter, thread_time
 from types import CellType, FunctionType, MethodType
 from typing import Any
 
@@ -86,12 +86,12 @@ def edit_of(
     taken : float
         Seconds that a call of it takes.
     deadline : float
-        A time of `perf_counter`; a share of what is left until then is for all edits.
+        A time of `perf_counter`; a share of what is left until then is for all edits, in seconds of computing.
     error : str
         What a call of it raised; the line that it tells is edited first.
     """
-    functions, start = _functions(function) if can_limit() else {}, perf_counter()
-    until, most = start + SHARE_OF_TIME * (deadline - start), SLOWER * taken + 0.01
+    functions, most = _functions(function) if can_limit() else {}, SLOWER * taken + 0.01
+    until = thread_time() + SHARE_OF_TIME * (deadline - perf_counter())  # however busy the machine is
     unedited = _compiled(function, functions, most) if functions else None
     if unedited is None or not is_same(unedited, most):
         return None
@@ -100,7 +100,7 @@ def edit_of(
         for old, new, line in edits(tree, kind):
             if (first + line - 1 in raised) != near:
                 continue
-            if (left := until - perf_counter()) < 0:
+            if (left := until - thread_time()) < 0:
                 return None
             edited = _compiled(function, functions, min(left, most))
             if edited is not None and is_right(edited, min(left, most)):
