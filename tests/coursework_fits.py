@@ -360,23 +360,6 @@ def a_training_set(X, K):
     return to_the_end(X[: int(0.8 * len(X))], K)
 
 
-def tempered(X, theta, n_iter, power):
-    for _ in range(n_iter):
-        joint = np.column_stack([w * multivariate_normal(m, S).pdf(X) for w, m, S in zip(*theta, strict=True)]) ** power
-        theta = m_step(X, joint / joint.sum(axis=1, keepdims=True))
-    return theta
-
-
-@fit("factor 0.7 of the log density and factor 0.7 of the log weights")
-def never_cooled(X, K, n_iter=200):
-    return tempered(X, start(X, K, 0), n_iter, 0.7)
-
-
-@fit("factor 0.7 of the log density and factor 0.7 of the log weights")
-def never_cooled_to_the_end(X, K):
-    return tempered(X, start(X, K, 0), 300, 0.7)
-
-
 @fit("no determinant and N_k - 1")
 def a_mistake_in_each_step(X, K, n_iter=50):
     weights, means, covariances = start(X, K, 0)

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from coursework_edits import EDITED
 from coursework_fits import FITS
 from coursework_unlisted import M0, SCALES, UNLISTED
 from coursework_variants import VARIANTS
 from mistakes import MISTAKES
-from scipy.stats import multivariate_normal, norm, poisson
+from scipy.special import softmax
+from scipy.stats import binom, multivariate_normal, norm, poisson
 
 import comparisons
 from comparisons.coursework import (
@@ -394,6 +396,81 @@ def test_an_edit_of_the_source_that_makes_it_right_names_a_mistake(check, family
     assert not found.right
     assert bool(found.mistakes) == bool(named)
     assert all(mistake.startswith(named) and mistake not in repr(found) for mistake in found.mistakes)
+
+
+@pytest.mark.parametrize(("name", "check", "options", "function"), EDITED, ids=lambda x: getattr(x, "__name__", ""))
+def test_an_edit_of_what_a_function_is_made_of_names_its_mistake(name, check, options, function):
+    (mistake,) = check(function, time_limit=ROOMY, **options).mistakes
+    assert mistake.startswith(name)
+
+
+def test_q_of_exchanged_parameters_and_sizes_beside_them_are_told():
+    def log_joint(theta, X, n_trials):
+        return np.log(theta[0]) + binom.logpmf(X[:, None], n_trials, theta[1]).sum(axis=2)
+
+    def exchanged(X, theta, theta_old, n_trials):
+        return (softmax(log_joint(theta, X, n_trials), axis=1) * log_joint(theta_old, X, n_trials)).sum()
+
+    assert check_q(exchanged, "bmm", n_trials=6).mistakes == ("old and new parameters exchanged",)
+
+
+def test_levels_that_are_read_off_the_data_are_no_mistake():
+    def m_step(X, r):
+        counts = [np.array([r[x == level].sum(axis=0) for level in np.unique(x)]) for x in X.T]
+        return r.mean(axis=0), np.array([c / c.sum(axis=0) for c in counts]).transpose(2, 0, 1)
+
+    assert check_m_step(m_step, "cmm").right
+
+
+def test_a_sum_without_responsibilities_is_told_so_and_not_as_a_sum_of_covariances():
+    def m_step(X, r):
+        N = r.sum(axis=0)
+        means = r.T @ X / N[:, None]
+        return N / len(X), means, np.mean((X - means[:, None]) ** 2, axis=1)
+
+    assert check_m_step(m_step, covariance_type="diag").mistakes == ("responsibilities left out",)
+
+
+def test_no_mistake_is_made_up_where_a_number_is_infinite_or_alone():
+    def infinite(X, weights, rates):
+        return log_likelihood(X, weights, rates) * np.inf
+
+    def log_likelihood(X, weights, rates):
+        return np.log(poisson.pmf(X[:, None], rates).prod(axis=2) @ weights).sum()
+
+    def last_but_one(X, K, n_iter=50):
+        weights, rates, history = np.full(K, 1 / K), X[:K] + 1.0, []
+        for _ in range(n_iter):
+            joint = weights * poisson.pmf(X[:, None], rates).prod(axis=2)
+            history.append(np.log(joint.sum(axis=1)).sum() - 7.5)
+            r = joint / joint.sum(axis=1, keepdims=True)
+            weights, rates = r.mean(axis=0), r.T @ X / r.sum(axis=0)[:, None]
+        return weights, rates, history[-1]
+
+    assert check_log_likelihood(infinite, "pmm").mistakes[0].startswith("`log_likelihood(")
+    found = check_fit(last_but_one, "pmm")
+    assert (found.right, found.mistakes) == (False, ())
+
+
+def test_objects_that_hold_each_other_are_no_parameters():
+    class Model:
+        def __init__(self):
+            self.parent, self.K = self, 2
+
+    assert "missing" in check_fit(lambda X, K: Model()).located[0]
+
+
+def test_two_iterations_for_each_are_a_note():
+    def fit(X, K, n_iter=40):
+        weights, probs = np.full(K, 1 / K), np.linspace(0.3, 0.7, K)[:, None] * np.ones(X.shape[1])
+        for _ in range(2 * n_iter):
+            r = softmax(np.log(weights) + X @ np.log(probs).T + (1 - X) @ np.log(1 - probs).T, axis=1)
+            weights, probs = r.mean(axis=0), r.T @ X / r.sum(axis=0)[:, None]
+        return weights, probs
+
+    found = check_fit(fit, "bmm")
+    assert found.right
+    assert "two" in found.notes[0]
 
 
 def kept_in_a_file(X, weights, means, covariances):

@@ -21,7 +21,6 @@ from comparisons.coursework.forms import other_form
 from comparisons.coursework.formulas.loops import (
     LOOP_MISTAKES,
     LOOSE,
-    any_factors,
     distance,
     iterations,
     loop_mistake,
@@ -222,8 +221,6 @@ def _of_steps(
             break
         if all(same(iterate(at), after) for at, after in steps):
             return (mistake,), ""
-    if (tempered := any_factors(book, steps)) and all(same(tempered[1](at), after) for at, after in steps):
-        return (tempered[0],), ""
     if edit := edit_of_fit(caller, deadline):
         return (edit,), ""
     e_step_is_right = bool(_right(book, steps, book.responsibilities))

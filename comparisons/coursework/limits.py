@@ -16,7 +16,6 @@ from comparisons.coursework.formulas.loops import (
     LIMIT_MISTAKES,
     LOOSE,
     all_the_same,
-    any_factors,
     distance,
     iterations,
     same,
@@ -140,9 +139,6 @@ def of_limit(book: Textbook, at: Problem, deadline: float) -> tuple[Mistake, ...
             best = gap, mistake
     if best is not None:
         return (best[1],)
-    tempered = any_factors(book, [(at, at.theta)])
-    if tempered is not None and distance(tempered[1](at), at.theta) < 1e-3 * own:
-        return (tempered[0],)
     return _by_numbers(book, at)
 
 

@@ -6,11 +6,9 @@ from functools import partial
 from itertools import combinations, pairwise, permutations, product
 
 import numpy as np
-from scipy.optimize import least_squares
 
 from comparisons.coursework.formulas.catalogue import tables_beside
 from comparisons.coursework.formulas.problem import Problem, per_component
-from comparisons.coursework.formulas.responsibilities import softmax
 from comparisons.coursework.formulas.slots import Change, Formula, Mistake, close
 from comparisons.coursework.formulas.textbook import Textbook
 from models.validation import Array
@@ -45,39 +43,6 @@ def wrong_e_steps(book: Textbook) -> Iterator[tuple[Mistake, Callable[[Problem],
 
 def _wrong_e_step(book: Textbook, formula: Formula, change: Change, at: Problem) -> Array:
     return book.as_responsibilities(formula.changed(at, [change]), at)
-
-
-def _by_factors(book: Textbook, factors: Sequence[float] | Array, at: Problem) -> Theta:
-    """Return the next parameters by an E-step with a factor of the log density, and another of the log weights."""
-
-    def e_step(at: Problem) -> Array:
-        return softmax(factors[0] * book.log_density_of(at) + factors[1] * np.log(at.theta["weights"]))
-
-    return _iterated(book, e_step, {}, at)
-
-
-def _said_factors(factors: Sequence[float] | Array) -> Mistake:
-    parts = dict(zip(("the log density", "the log weights"), factors, strict=True))
-    named = " and ".join(f"factor {factor:.4g} of {name}" for name, factor in parts.items() if abs(factor - 1) > SAME)
-    return Mistake(named, "What factor has each term of your log joint density?", f"The E-step has {named}.")
-
-
-@np.errstate(all="ignore")
-def any_factors(book: Textbook, steps: Sequence[tuple[Problem, Theta]]) -> tuple[Mistake, Iterate] | None:
-    """Return the factors by which an E-step comes nearest to some iterations, found by least squares, or None."""
-    if "weights" not in book.quantities:
-        return None
-
-    def gaps(factors: Array) -> Array:
-        found = [(_by_factors(book, factors, at), after) for at, after in steps]
-        parts = [np.ravel(own[name] - a) / np.abs(a).max() for own, after in found if own for name, a in after.items()]
-        return np.nan_to_num(np.concatenate(parts), nan=1e3) if len(parts) else np.full(2, 1e3)
-
-    try:
-        factors = least_squares(gaps, (0.9, 0.9), bounds=(0.02, 50.0), xtol=1e-14, ftol=1e-14, gtol=1e-14).x
-    except ValueError:  # components vanish with some factors
-        return None
-    return (_said_factors(factors), partial(_by_factors, book, factors)) if np.abs(factors - 1).max() > SAME else None
 
 
 @np.errstate(all="ignore")

@@ -24,7 +24,7 @@ NAMES = (
     "vstack hstack column_stack",
 )
 WRAPPED = "np.log({}) np.exp({}) np.sqrt({}) ({})**2 -({}) 1-({}) 1/({}) ({}).T ({})/2 ({})+1 ({})-1"
-KINDS = "moves", "others", "functions", "variables"
+KINDS = "moves", "others", "orders", "functions", "variables"
 Place = tuple[Any, str, int | None]
 
 
@@ -41,7 +41,8 @@ def edits(tree: ast.Module, kind: str) -> Iterator[tuple[str, ast.AST | str, int
     for parent, field, place in list(_places(tree.body[0])):
         at = getattr(parent, field)
         old = at if place is None else at[place]
-        others = {"others": _others, "functions": _wrapped}.get(kind, partial(_variables, names=names))
+        kinds = {"others": _others, "orders": _exchanged, "functions": _wrapped}
+        others = kinds.get(kind, partial(_variables, names=names))
         is_part = isinstance(old, ast.Constant | ast.Name | ast.Tuple)
         short = is_part and isinstance(parent, ast.Subscript | ast.Call | ast.BinOp)
         before = text(parent if short else old)
@@ -73,7 +74,7 @@ def text(node: ast.AST | str) -> str:
 
 
 def _others(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield what may have been meant by a node: a part of it, another operator, number, function, argument or order."""
+    """Yield what may have been meant by a node: a part of it, another operator, number, function or argument."""
     match node:
         case ast.Expr() | ast.Assign() | ast.AugAssign() | ast.If():
             yield ast.Pass()
@@ -109,7 +110,6 @@ def _others(node: ast.AST) -> Iterator[ast.AST]:
                 known = {name for row in NAMES if function.attr in row.split() for name in row.split()}
                 for name in sorted(known - {function.attr}):
                     yield ast.Call(ast.Attribute(function.value, name, ast.Load()), args, words)
-    yield from _exchanged(node)
 
 
 def _along_other_axes(function: ast.Attribute, args: list[ast.expr], words: list[ast.keyword]) -> Iterator[ast.Call]:

@@ -1,0 +1,122 @@
+"""Functions that one edit of their source makes right; `EDITED` has (beginning of the name, check, options, f).
+
+None is decorated: the source of what a decorator returns is not the one that runs.
+"""
+
+import numpy as np
+from coursework_fits import m_step, start
+from scipy.special import gammaln, logsumexp, softmax
+from scipy.stats import multivariate_normal, norm
+
+from comparisons.coursework import check_e_step, check_fit, check_log_likelihood, check_q
+
+power_of_a_wrong_number = lambda X, w, p: softmax(  # noqa: E731
+    np.log(w) + np.log(p ** X[:, None] * (1 - p ** (1 - X[:, None]))).sum(2), axis=1
+)
+
+
+class Mixture:
+    """Densities are a method."""
+
+    def log_density(self, X, m, S):
+        d = X - m
+        return -0.5 * np.sum(d @ np.linalg.inv(S) * d, axis=1) - 0.5 * np.log(np.linalg.det(S) + 1)
+
+    def e_step(self, X, weights, means, covariances):
+        logs = [np.log(w) + self.log_density(X, m, S) for w, m, S in zip(weights, means, covariances, strict=True)]
+        return softmax(np.array(logs), axis=0)
+
+
+def with_helper():
+    def log_factorial(x):
+        return gammaln(x)
+
+    def log_likelihood(X, weights, rates):
+        logs = (X[:, None] * np.log(rates) - rates - log_factorial(X)[:, None]).sum(2)
+        return logsumexp(np.log(weights) + logs, axis=1).sum()
+
+    return log_likelihood
+
+
+def logs_of_partial_sums(X, weights, means, covariances):
+    total = 0.0
+    for x in X:
+        joint = 0.0
+        for w, m, S in zip(weights, means, covariances, strict=True):
+            joint += w * multivariate_normal(m, S).pdf(x)
+            total += np.log(joint)
+    return total
+
+
+def overwritten(X, weights, means, variances):
+    joint = np.empty((len(X), len(weights)))
+    for k in range(len(weights)):
+        density = 1.0
+        for d in range(X.shape[1]):
+            density = norm(means[k, d], np.sqrt(variances[k, d])).pdf(X[:, d])
+        joint[:, k] = weights[k] * density
+    return joint / joint.sum(axis=1, keepdims=True)
+
+
+def inside_the_logarithm(X, r, weights, probs):
+    densities = np.where(X[:, None] == 1, probs, 1 - probs).prod(axis=2)
+    return np.log(r * densities).sum() + (r * np.log(weights)).sum()
+
+
+class Precisions:
+    """Keeps what it has once inverted."""
+
+    kept = None
+
+    def e_step(self, X, weights, means, covariances):
+        if self.kept is None:
+            self.kept = np.linalg.inv(covariances)
+        d = X[:, None] - means
+        logs = np.log(weights) + 0.5 * np.log(np.linalg.det(self.kept))
+        return softmax(logs - 0.5 * np.einsum("nki,kij,nkj->nk", d, self.kept, d), axis=1)
+
+
+def tempered(X, theta, n_iter, power):
+    for _ in range(n_iter):
+        logs = [np.log(w) + multivariate_normal(m, S).logpdf(X) for w, m, S in zip(*theta, strict=True)]
+        theta = m_step(X, softmax(power * np.array(logs), axis=0).T)
+    return theta
+
+
+def never_cooled(X, K, n_iter=200):
+    return tempered(X, start(X, K, 0), n_iter, 0.7)
+
+
+def never_cooled_to_the_end(X, K):
+    return tempered(X, start(X, K, 0), 100, 0.7)
+
+
+def bernoulli_step(X, weights, probs):
+    r = softmax(np.log(weights) + X @ np.log(probs).T + (1 - X) @ np.log(1 - probs).T, axis=1)
+    N, probs = r.sum(axis=0), np.zeros_like(probs)
+    for k in range(len(weights)):
+        for d in range(X.shape[1]):
+            probs[k, d] = r[:, k] @ X[:, d] / N[d - 1]
+    return N / len(X), probs
+
+
+def index_out_of_range(X, K, n_iter=60):
+    theta = np.full(K, 1 / K), np.random.RandomState(0).uniform(0.3, 0.7, size=(K, X.shape[1]))
+    for _ in range(n_iter):
+        theta = bernoulli_step(X, *theta)
+    return theta
+
+
+BERNOULLI, GAUSSIAN = {"family": "bmm"}, {"family": "gmm"}
+EDITED = [
+    ("`p ** (1 - X[:, None])` in place of `p * (1 - X[:, None])`", check_e_step, BERNOULLI, power_of_a_wrong_number),
+    ("`np.linalg.det(S) + 1` in place of `np.linalg.det(S)`", check_e_step, GAUSSIAN, Mixture().e_step),
+    ("`log_factorial(X)` in place of `log_factorial(X + 1)`", check_log_likelihood, {"family": "pmm"}, with_helper()),
+    ("`total += np.log(joint)`, which belongs behind the loop", check_log_likelihood, GAUSSIAN, logs_of_partial_sums),
+    ("`density = norm(", check_e_step, {"covariance_type": "diag"}, overwritten),
+    ("`np.log(r * densities)` in place of `r * np.log(", check_q, BERNOULLI, inside_the_logarithm),
+    ("`self.kept is None` in place of `True`", check_e_step, GAUSSIAN, Precisions().e_step),
+    ("`tempered(X, start(X, K, 0), n_iter, 0.7)` in place of ", check_fit, GAUSSIAN, never_cooled),
+    ("`tempered(X, start(X, K, 0), 100, 0.7)` in place of ", check_fit, GAUSSIAN, never_cooled_to_the_end),
+    ("`d - 1` in place of `k`", check_fit, BERNOULLI, index_out_of_range),
+]
