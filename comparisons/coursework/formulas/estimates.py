@@ -91,7 +91,12 @@ def ratio(
     return Formula(quantity, text, (SHARE, DIVISOR, after, numerator), combine, divisor=divisor, pseudo=pseudo or ())
 
 
+def _shares_of_cells(p: Problem) -> Array:
+    """Return samples over the sizes of their cells, shape (n, D)."""
+    return p.X / next((p.size(name) for name in ("n_trials", "exposure") if name in p.given), 1.0)
+
+
 def after_of(quantity: str, own: Mapping[str, Wrong]) -> Slot:
     """Return the last slot of an estimate (K, p), with what a family adds."""
-    generic = CATALOGUE.rows("after", ("a",), old=lambda p: p.theta[quantity])
+    generic = CATALOGUE.rows("after", ("a",), old=lambda p: p.theta[quantity], x=_shares_of_cells)
     return Slot("after", lambda a, p: a, {**generic, **own}, apply=False)

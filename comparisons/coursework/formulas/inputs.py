@@ -78,6 +78,7 @@ class Inputs:
         if plain:
             r = np.round(r, 1)
             r[:, -1] = 1 - r[:, :-1].sum(axis=1)
+        r = np.roll(r, max(K - 2, 0), axis=1)  # the largest component is not always the first one
         return np.asarray(r / r.sum(axis=1, keepdims=True))
 
     def shape(self) -> tuple[int | None, int | None]:

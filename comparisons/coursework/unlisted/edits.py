@@ -44,7 +44,7 @@ def edits(tree: ast.Module, kind: str) -> Iterator[tuple[str, ast.AST | str, int
         kinds = {"others": _others, "orders": _exchanged, "functions": _wrapped}
         others = kinds.get(kind, partial(_variables, names=names))
         is_part = isinstance(old, ast.Constant | ast.Name | ast.Tuple)
-        short = is_part and isinstance(parent, ast.Subscript | ast.Call | ast.BinOp)
+        short = is_part and isinstance(parent, ast.Subscript | ast.Call | ast.BinOp | ast.Tuple)
         before = text(parent if short else old)
         for new in others(old):
             _put(parent, field, place, ast.fix_missing_locations(ast.copy_location(new, old)))
@@ -158,9 +158,9 @@ def _wrapped(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _variables(node: ast.AST, names: set[str]) -> Iterator[ast.AST]:
-    """Yield other variables in the place of one, or of one and a number."""
+    """Yield other variables in the place of one, of one and a number, or of a number."""
     match node:
-        case ast.Name(ctx=ast.Load()) | ast.BinOp(left=ast.Name(), right=ast.Constant()):
+        case ast.Name(ctx=ast.Load()) | ast.BinOp(left=ast.Name(), right=ast.Constant()) | ast.Constant(value=int()):
             yield from (ast.Name(name, ast.Load()) for name in sorted(names) if name != getattr(node, "id", ""))
 
 

@@ -42,6 +42,8 @@ def by_factor(quantity: str, pairs: Sequence[Pair]) -> Mistake | None:
     if not all(np.isfinite(a).all() and np.ptp(a) <= EXACT_LOG * np.abs(a).max() for _, a in ratios):
         return None
     rule = as_power([(problem, float(np.ravel(a)[0])) for problem, a in ratios])
+    if not rule and all(a.size > 1 for _, a in ratios):
+        rule = " and ".join(f"{np.ravel(a)[0]:.4g} for n = {p.n}, K = {p.K}, D = {p.D}" for p, a in ratios)
     is_one_number = sum(a.size for _, a in ratios) == 1
     if not rule or rule == "1" or (is_one_number and not is_usual(float(rule))):
         return None

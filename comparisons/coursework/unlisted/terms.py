@@ -169,6 +169,7 @@ def as_power(ratios: Sequence[tuple[Problem, float]]) -> str:
         return f"{0.0 if abs(values[0]) < SAME else values[0]:.6g}"
     sizes = {name: np.array([float(getattr(problem, name)) for problem, _ in ratios]) for name in "DKn"}
     powers = {f"{name}^{power:g}": a**power for name, a in sizes.items() for power in (1, -1, 0.5, -0.5, 2, -2)}
+    powers |= {f"({name} - 1)/{name}": (a - 1) / a for name, a in sizes.items() if a.min() > 1}
     powers |= {f"{one}/{other}": sizes[one] / sizes[other] for one, other in permutations(sizes, 2)}
     rests = {said.removesuffix("^1"): values / a for said, a in powers.items()}
     fronts = [(said, rest[0]) for said, rest in rests.items() if np.ptp(rest) <= SAME * np.abs(rest).max()]
