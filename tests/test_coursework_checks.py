@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import gc
 import linecache
 import signal
 import sys
@@ -30,6 +31,7 @@ from comparisons.coursework import (
     check_steps,
 )
 from comparisons.coursework.calling.caller import Answer
+from comparisons.coursework.calling.running import run
 from comparisons.coursework.formulas.slots import close
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.formulas.textbooks import ALSO, textbook_of
@@ -452,6 +454,20 @@ def test_no_mistake_is_made_up_where_a_number_is_infinite_or_alone():
     assert (found.right, found.mistakes) == (False, ())
 
 
+def test_a_factor_of_sizes_and_the_largest_component_are_told():
+    def of_pairs(X, r):
+        N, K = r.sum(axis=0), r.shape[1]
+        means = r.T @ X / N[:, None]
+        d = X[:, None] - means
+        return N / len(X), means, np.einsum("nk,nkd,nke->de", r, d, d) / len(X) * (K - 1) / K
+
+    def by_the_largest(X, r):
+        return r.mean(axis=0), r.T @ X / r.sum(axis=0).max()
+
+    assert check_m_step(of_pairs, covariance_type="tied").mistakes == ("factor (K - 1)/K",)
+    assert check_m_step(by_the_largest, "pmm").mistakes == ("largest N_k",)
+
+
 def test_objects_that_hold_each_other_are_no_parameters():
     class Model:
         def __init__(self):
@@ -471,6 +487,23 @@ def test_two_iterations_for_each_are_a_note():
     found = check_fit(fit, "bmm")
     assert found.right
     assert "two" in found.notes[0]
+
+
+def test_what_the_garbage_collector_calls_meanwhile_is_not_stopped():
+    ended = []
+
+    def slow(phase, _):
+        end = time.perf_counter() + 0.2
+        while time.perf_counter() < end:
+            pass
+        ended.append(phase)
+
+    gc.callbacks.append(slow)
+    try:
+        run(gc.collect, [], {}, 0.02)
+    finally:
+        gc.callbacks.remove(slow)
+    assert "start" in ended
 
 
 def kept_in_a_file(X, weights, means, covariances):

@@ -5,6 +5,7 @@ there is none, and `can_limit` says so. Code that goes on after the first interr
 endless loop around an ``except`` ends too. Nothing is pickled or forked, so functions of a notebook work.
 """
 
+import gc
 import inspect
 import io
 import signal
@@ -101,9 +102,13 @@ def at_most(seconds: float) -> Iterator[None]:
 
 
 def _stop(frame: FrameType | None) -> None:
-    """Raise `Overtime` if a student's function is running: if `_called` is among the callers of a frame."""
+    """Raise `Overtime` if a student's function is running: if `_called` is among the callers of a frame.
+
+    What the garbage collector calls meanwhile is not stopped.
+    """
+    others = {getattr(callback, "__code__", None) for callback in gc.callbacks}
     while frame is not None and frame.f_code is not _called.__code__:
-        frame = frame.f_back
+        frame = None if frame.f_code in others else frame.f_back
     if frame is not None:
         raise Overtime
 

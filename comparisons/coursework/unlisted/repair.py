@@ -33,6 +33,7 @@ SLOWER = 20  # times the function's own time, which an edited call may take
 MODULES = "os sys io shutil subprocess pathlib Path tempfile pickle joblib socket requests urllib sqlite3 pyplot plt"
 CALLS = "open input exec eval compile breakpoint setattr delattr save savez savez_compressed savetxt savefig tofile"
 OUTSIDE = {*MODULES.split(), *CALLS.split(), "dump", "memmap", "to_csv", "to_pickle", "write", "write_text"}
+LAMBDA = "<lambda>"
 Source = tuple[ast.Module, int]
 Input = tuple[Problem, Mapping[str, Array]]
 Test = Callable[[Callable[..., Any], float], bool]
@@ -67,7 +68,8 @@ def repaired(caller: Caller, quantity: str, inputs: Sequence[Input], deadline: f
         )
 
     def is_same(function: Callable[..., Any], seconds: float) -> bool:
-        return _same(next(answers(function, seconds)), own.values)
+        values = next(answers(function, seconds))
+        return values.keys() == own.values.keys() and all(close(a, own.values[n], GUARD) for n, a in values.items())
 
     return edit_of(caller.function, is_same, is_right, own.outcome.seconds, deadline, own.error)
 
@@ -108,10 +110,6 @@ def edit_of(
     return None
 
 
-def _same(values: Mapping[str, Array], others: Mapping[str, Array]) -> bool:
-    return values.keys() == others.keys() and all(close(values[name], others[name], GUARD) for name in values)
-
-
 def _said(old: str, new: ast.AST | str, line: int) -> Mistake:
     named, why = f"`{old}` in place of `{text(new)}`", f"With `{text(new)}` in place of `{old}`"
     if isinstance(new, str):
@@ -134,7 +132,8 @@ def _functions(function: Callable[..., Any]) -> dict[FunctionType, Source]:
             called = [one.__globals__.get(name) for name in one.__code__.co_names]
             called += [getattr(type(holder), name, None) for name in one.__code__.co_names]
             called += [cell.cell_contents for cell in one.__closure__ or () if cell != CellType()]
-            waiting += [f for f in called if isinstance(f, FunctionType) and f.__module__ == one.__module__]
+            own_module = [f for f in called if isinstance(f, FunctionType) and f.__module__ == one.__module__]
+            waiting += [f for f in own_module if f.__name__ != LAMBDA]
     return found if own in found and not any(_reaches_outside(tree) for tree, _ in found.values()) else {}
 
 
@@ -155,7 +154,7 @@ def _source(function: FunctionType) -> Source | None:
         tree = ast.parse(textwrap.dedent("".join(lines)))
     except (OSError, SyntaxError):
         return None
-    if function.__name__ == "<lambda>":
+    if function.__name__ == LAMBDA:
         names = function.__code__.co_varnames[: function.__code__.co_argcount]
         one = [a for a in ast.walk(tree) if isinstance(a, ast.Lambda) and tuple(b.arg for b in a.args.args) == names]
         tree.body = [ast.copy_location(_named(a), a) for a in one]
@@ -170,7 +169,7 @@ def _source(function: FunctionType) -> Source | None:
 def _named(one: ast.Lambda) -> ast.FunctionDef:
     """Return a lambda as the definition of a function of this name."""
     result = ast.copy_location(ast.Return(one.body), one.body)
-    return ast.FunctionDef("<lambda>", one.args, [result], [], None, None, [])
+    return ast.FunctionDef(LAMBDA, one.args, [result], [], None, None, [])
 
 
 def _compiled(
