@@ -413,7 +413,11 @@ def test_q_of_exchanged_parameters_and_sizes_beside_them_are_told():
     def exchanged(X, theta, theta_old, n_trials):
         return (softmax(log_joint(theta, X, n_trials), axis=1) * log_joint(theta_old, X, n_trials)).sum()
 
+    def mixed(X, theta, theta_old, n_trials):
+        return (softmax(log_joint((theta_old[0], theta[1]), X, n_trials), axis=1) * log_joint(theta, X, n_trials)).sum()
+
     assert check_q(exchanged, "bmm", n_trials=6).mistakes == ("old and new parameters exchanged",)
+    assert check_q(mixed, "bmm", n_trials=6).mistakes == ("new probs in the responsibilities",)
 
 
 def test_levels_that_are_read_off_the_data_are_no_mistake():

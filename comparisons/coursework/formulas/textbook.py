@@ -222,6 +222,11 @@ class Textbook(Inputs):
         exchanged = lambda p: self.at_old(p).changed(r=self.responsibilities(p))  # noqa: E731
         said = "old and new parameters exchanged"
         yield said, Wrong(exchanged, *OF_OBJECTIVES.tables["two sets"][said])
+        said = "new weights in the responsibilities"
+        for name in self.quantities:
+            newer = lambda p, name=name: self.at_old(p).changed(**{name: p.theta[name]})  # noqa: E731
+            mixed = lambda p, newer=newer: p.changed(r=self.responsibilities(newer(p)))  # noqa: E731
+            yield said.replace("weights", name), Wrong(mixed, *OF_OBJECTIVES.tables["two sets"][said])
         formula = self.formula_of_responsibilities
         for change in formula.singles():
             step = lambda p, change=change: p.changed(r=formula.changed(self.at_old(p), [change]))  # noqa: E731
