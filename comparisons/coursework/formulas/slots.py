@@ -229,8 +229,7 @@ def with_following(
     formula: Formula, problems: Sequence[Problem], outputs: Sequence[Array], deadline: float, rtol: float = RTOL
 ) -> list[tuple[Mistake, ...]]:
     """Return the mistakes that give a function's outputs beside what follows from them; see `explanations`."""
-    every = list(formula.singles())
-    sets = _beside(every, [change for change in every if change.mistake.follows])
+    sets = _beside(list(formula.singles()), [change for change in formula.singles() if change.mistake.follows])
     return _fewest(sets, lambda changes: _gives(formula, changes, problems, outputs, rtol), deadline)
 
 
