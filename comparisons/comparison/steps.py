@@ -18,6 +18,7 @@ from comparisons.comparison.find_map import find_map_checks
 from comparisons.comparison.fits import Fits, fit
 from comparisons.comparison.posterior_checks import BEATEN, averaged_responsibilities, posterior_checks
 from comparisons.comparison.problem import Problem, prepare
+from comparisons.comparison.report.tables import of_em
 from comparisons.comparison.result import Comparison
 from comparisons.comparison.size import Pace, check_size, is_large, size_of, time_left
 from comparisons.comparison.spread import ADVI_STEPS, by_advi, spreads_of
@@ -120,7 +121,7 @@ def run(problem: Problem, progress: Progress | None = None) -> Comparison:
                 fits = with_all_rows(fits)
         progress.tell(size_of(fits))
         if is_large(fits):
-            progress.tell(report.em_table(fits))
+            progress.tell(report.printed(of_em(fits)))
         check_size(fits)
         time_left(fits, perf_counter() - began)
         with progress.step("loading PyMC"):

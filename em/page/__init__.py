@@ -5,6 +5,7 @@ Text that users chose stays text: the template escapes all that it is given, and
 
 import base64
 import io
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,6 +24,7 @@ from models.labels import plain
 
 LARGEST_SVG = 400_000  # characters, above which a picture of points is smaller as PNG
 DPI = 110
+NUMBER = re.compile(r"[-–]|([-+]?\d[\d.]*(e[-+]\d+)?[ <]*)+")  # or several in a cell
 LARGE = 1000  # such as sums in nats, of which differences matter
 
 
@@ -107,9 +109,6 @@ def capital(text: str) -> str:
 
 def _shown(section: Section) -> dict[str, Any]:
     """Return what the template reads of a section."""
-    heads = list(section.table[0]) if section.table else []
-    columns = {head: [row[head] for row in section.table] for head in heads}
-    numeric = [all(cell is None or isinstance(cell, Real) for cell in column) for column in columns.values()]
     pictures, sentences = [], [plain(sentence) for sentence in section.sentences]
     for caption, draw in section.figures.items():
         try:
@@ -119,12 +118,18 @@ def _shown(section: Section) -> dict[str, Any]:
     return {
         "title": plain(section.title),
         "sentences": sentences,
-        "heads": [plain(head) for head in heads],
-        "sides": ["number" * of_column for of_column in numeric],
-        "rows": [[_cell(row[head]) for head in heads] for row in section.table],
+        **shown_table(section),
         "caption": plain(section.caption),
         "pictures": pictures,
     }
+
+
+def shown_table(section: Section) -> dict[str, Any]:
+    """Return heads, on which sides columns are flush ("number" or ""), and the cells of a section's table as text."""
+    heads = list(section.table[0]) if section.table else []
+    rows = [[_cell(row[head]) for head in heads] for row in section.table]
+    sides = ["number" * all(map(NUMBER.fullmatch, column)) for column in zip(*rows, strict=True)]
+    return {"heads": [plain(head) for head in heads], "sides": sides, "rows": rows}
 
 
 def _picture(draw: Callable[[], Any] | Path) -> str:

@@ -1,7 +1,6 @@
 """Show and store a comparison: tables on the terminal, `comparison.json`, figures, and the posterior as netCDF."""
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,20 +8,20 @@ import numpy as np
 import xarray as xr
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
-from comparisons.comparison.all_rows import expected_distance, said_of
+from comparisons.comparison.all_rows import said_of
 from comparisons.comparison.report.page import WORDS, write_report
 from comparisons.comparison.report.plots import FIGURES, drawings_of
-from comparisons.comparison.spread import METHODS, summary
+from comparisons.comparison.report.tables import tables_of
 from comparisons.output.console import tell
 from comparisons.output.figures import write_figures
 from comparisons.output.files import check_writable, versions, written_whole
-from em.uncertainty.entries import entries_of
+from em.page import Section, shown_table
 from models.labels import label
 
-STYLES = {"agree": "bold green", "disagree": "bold red"}
+STYLES = {"agree": "bold green", "disagree": "bold red", "pass": "green", "FAIL": "bold red", "shown": "dim"}
 DOUBTFUL = "bold yellow"  # any other verdict
 LAYOUT: dict[str, Any] = {"title_justify": "left", "title_style": "bold", "caption_justify": "left"}
 LAYOUT |= {"box": SIMPLE_HEAD, "padding": (0, 0), "pad_edge": False, "show_edge": False}
@@ -167,40 +166,23 @@ def print_report(comparison: Any, console: Console | None = None, verbose: bool 
     tell(console, f"Posterior: {comparison.settings.chains} chains by NUTS; {STARTS[comparison.settings.starts]}")
     if comparison.caution:
         tell(console, ("Caution:", "bold yellow"), f" {comparison.caution}.")
-    console.print(estimates_table(comparison))
-    if comparison.all_rows_estimates:
-        console.print(all_rows_table(comparison))
-    console.print(spreads_table(comparison))
-    console.print(checks_table(comparison, verbose))
+    for section in tables_of(comparison, verbose):
+        console.print(printed(section))
     for word, meaning in WORDS.items() if verbose else ():
         tell(console, (word, "bold"), f": {meaning}")
     seconds = ", ".join(f"{step} {value:.1f} s" for step, value in comparison.seconds.items())
     tell(console, f"Time: {sum(comparison.seconds.values()):.1f} s: {seconds}")
 
 
-def em_table(fits: Any) -> Table:
-    """Return EM's estimates alone, which are there before any draw: one row per parameter."""
-    mle, mode = (entries_of(fit.parameters_, np.inf, labels=fits.labels) for fit in (fits.mle, fits.map))
-    more = f"{len(mle.names) - MOST_ROWS} more rows" if len(mle.names) > MOST_ROWS else ""
-    table = _by_parameter("Estimates by EM, before any draw", more, ["MLE", "MAP"])
-    for name, *values in list(zip(mle.names, mle.values, mode.values, strict=True))[:MOST_ROWS]:
-        table.add_row(Text(name), *(f"{value:.5g}" for value in values))
-    return table
-
-
-def estimates_table(comparison: Any) -> Table:
-    """Return EM's estimates beside the posterior's, one row per parameter."""
-    forms = {"truth": "", "mle": "", "map": "", "mean": "", "sd": ""}  # as many decimals as show two digits of the sd
-    forms |= {"mle_gap_sd": "+.2f", "map_gap_sd": "+.2f", "rhat": ".3f", "ess": ".0f"}
-    heads = {"mle": "MLE", "map": "MAP", "mle_gap_sd": "gap", "map_gap_sd": "gap'", "rhat": "R-hat", "ess": "ESS"}
-    if comparison.truth is None:
-        del forms["truth"]
-    rows, title = comparison.estimates, "Estimates: MLE and MAP by EM, mean and sd by NUTS"
-    more = f"; {len(rows) - MOST_ROWS} more rows in comparison.json" if len(rows) > MOST_ROWS else ""
-    caption = f"gap, gap': distance of MLE and of MAP from the mean, in posterior sd{more}"
-    table = _by_parameter(title, caption, [heads.get(key, key) for key in forms])
-    for row in rows[:MOST_ROWS]:
-        table.add_row(_name(row), *(_cell(row[key], form or _two_digits(row["sd"])) for key, form in forms.items()))
+def printed(section: Section) -> Table:
+    """Return a section's table for a terminal: of many rows the first 40."""
+    cells, left_out = shown_table(section), len(section.table) - MOST_ROWS
+    more = f"{left_out} more rows in comparison.json" if left_out > 0 else ""
+    table = Table(title=section.title, caption="; ".join(filter(None, [section.caption, more])), **LAYOUT)
+    for head, side in zip(cells["heads"], cells["sides"], strict=True):
+        table.add_column(head, justify="right" if side else "left", no_wrap=bool(side), overflow="fold")
+    for row in cells["rows"][:MOST_ROWS]:
+        table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
     return table
 
 
@@ -210,66 +192,3 @@ def _of_all(comparison: Any) -> str:
     if fit is None:
         return f"left out: {comparison.all_rows.why}"
     return f"log-likelihood {fit.log_likelihood_:.6f}; {fit.status_}"
-
-
-def all_rows_table(comparison: Any) -> Table:
-    """Return the sample's MLE beside that of all rows, one row per parameter."""
-    rows = comparison.all_rows_estimates
-    caption = "distance: of the MLE of all rows from the sample's, in standard errors of the sample; "
-    caption += expected_distance(comparison)
-    table = _by_parameter("Sample and all rows: MLE by EM", caption, ["MLE", "error", "MLE of all rows", "distance"])
-    for row in rows[:MOST_ROWS]:
-        form = _two_digits(row["standard_error"] or np.nan)
-        forms = {"sample": form, "standard_error": form, "all_rows": form, "distance": "+.2f"}
-        table.add_row(_name(row), *(_cell(row[key], wanted) for key, wanted in forms.items()))
-    return table
-
-
-def spreads_table(comparison: Any) -> Table:
-    """Return mean and standard deviation by each method, one row per parameter; a < marks what is too small."""
-    rows = comparison.spreads
-    methods = {key: name for key, name in METHODS.items() if any(row[f"{key}_sd"] is not None for row in rows)}
-    methods["nuts"] = "NUTS"
-    title = "Spread: estimate and sd (of MLE the standard error)"
-    table = _by_parameter(title, f"< {summary(rows)}", methods.values())
-    for row in rows[:MOST_ROWS]:
-        form = _two_digits(row["nuts_sd"])
-        pairs = ((_cell(row[key], form), _cell(row[f"{key}_sd"], form), key in row["understate"]) for key in methods)
-        table.add_row(_name(row), *(f"{mean} {sd}{'<' if small else ' '}" for mean, sd, small in pairs))
-    return table
-
-
-def checks_table(comparison: Any, verbose: bool = False) -> Table:
-    """Return the checks, why some are only shown, and on request where their tolerances come from."""
-    marks = {True: "[green]pass[/]", False: "[bold red]FAIL[/]", None: "[dim]shown[/]"}
-    numbers = (Column(head, justify="right", no_wrap=True) for head in ("value", "tolerance"))
-    what = "check, what its value is, and where its tolerance comes from" if verbose else "check"
-    more = "what values and words mean, and where tolerances come from: --verbose, print(verbose=True)"
-    caption = "" if verbose else more
-    table = Table(Column("", no_wrap=True), what, *numbers, title="Checks", caption=caption, **LAYOUT)
-    for check in comparison.checks:
-        claim = Text(check.name)
-        if check.why_shown:
-            claim.append(f" ({check.why_shown})", style="dim")
-        if verbose:
-            claim.append(f"\n{check.reason}", style="dim")
-        table.add_row(marks[check.passed], claim, f"{check.value:.5g}", f"{check.tolerance:.4g}")
-    return table
-
-
-def _by_parameter(title: str, caption: str, heads: Iterable[str]) -> Table:
-    numbers = (Column(head, justify="right", no_wrap=True) for head in heads)
-    return Table(Column("parameter", overflow="fold"), *numbers, title=title, caption=caption, **LAYOUT)
-
-
-def _name(row: dict[str, Any]) -> Text:
-    return Text(str(row["parameter"]))
-
-
-def _two_digits(sd: float) -> str:
-    """Return the format that shows two digits of a standard deviation."""
-    return f".{int(np.clip(1 - np.floor(np.log10(sd)), 0, 12))}f" if sd > 0 else ".6f"
-
-
-def _cell(value: float | None, form: str) -> str:
-    return "-" if value is None or not np.isfinite(value) else format(value, form)

@@ -4,9 +4,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from comparisons.comparison.all_rows import expected_distance, said_of
+from comparisons.comparison.all_rows import said_of
 from comparisons.comparison.report.plots import drawings_of
-from comparisons.comparison.spread import METHODS, summary
+from comparisons.comparison.report.tables import tables_of
 from comparisons.output.files import versions
 from em.page import Section, write_page
 from models.labels import some_of
@@ -33,7 +33,6 @@ WORDS = {
     "labelled samples": "as many whole samples of known components would tell as much of the parameters as the data do",
     "ridge": "parameters that differ and give the same distribution, so that the data cannot tell them apart",
 }
-MARKS = {True: "pass", False: "FAIL", None: "shown"}
 
 
 def write_report(comparison: Any, path: str | PathLike[str], pictures: Path | None = None) -> None:
@@ -55,21 +54,11 @@ def _sections(comparison: Any, figures: Section) -> list[Section]:
     return [
         Section("What was compared", [*caution, *_sizes(comparison)]),
         *([Section("What was read", comparison.notes)] if comparison.notes else []),
-        Section("Estimates", table=_estimates(comparison), caption=_OF_ESTIMATES),
-        *_all_rows(comparison),
-        Section("Checks", table=_checks(comparison), caption=_OF_CHECKS),
+        *tables_of(comparison, verbose=True),
         figures,
-        Section("Spread by each method", table=_spreads(comparison), caption=f"{summary(comparison.spreads)}."),
         Section("Settings and versions", table=_settings(comparison)),
         Section("Words", table=[{"word": word, "meaning": meaning} for word, meaning in WORDS.items()]),
     ]
-
-
-_OF_ESTIMATES = (
-    "MLE and MAP by EM; mean and sd of the posterior by NUTS. A gap is the distance from the posterior mean in sd. "
-    "R-hat near 1 and an ESS (effective sample size) of hundreds say that the chains mixed."
-)
-_OF_CHECKS = "A value passes that is at most its tolerance (at least, for an ESS). What is only shown says why."
 
 
 def _sizes(comparison: Any) -> list[str]:
@@ -82,56 +71,6 @@ def _sizes(comparison: Any) -> list[str]:
         *([f"They are {said}."] if (said := said_of(comparison)) else []),
         f"Prior: {comparison.prior!r}.",
         *(f"{name} by EM: log-likelihood {fit.log_likelihood_:.6f} nats; {fit.status_}." for name, fit in fits),
-    ]
-
-
-def _estimates(comparison: Any) -> list[dict[str, Any]]:
-    heads = {"parameter": "parameter", "truth": "truth", "mle": "MLE", "map": "MAP", "mean": "mean", "sd": "sd"}
-    heads |= {"mle_gap_sd": "gap of MLE", "map_gap_sd": "gap of MAP", "rhat": "R-hat", "ess": "ESS"}
-    if comparison.truth is None:
-        del heads["truth"]
-    digits = {"gap of MLE": 2, "gap of MAP": 2, "R-hat": 3, "ESS": 0}
-    rows = [{head: row[key] for key, head in heads.items()} for row in comparison.estimates]
-    for row in rows:
-        row |= {
-            head: round(row[head], n) if n else round(row[head]) for head, n in digits.items() if row[head] is not None
-        }
-    return rows
-
-
-def _all_rows(comparison: Any) -> list[Section]:
-    """Return the section on all rows, of which the data are a sample, if they are."""
-    if not comparison.all_rows_estimates:
-        return []
-    heads = {"parameter": "parameter", "sample": "MLE of the sample", "standard_error": "standard error"}
-    heads |= {"all_rows": "MLE of all rows", "distance": "distance in standard errors"}
-    table = [{head: row[key] for key, head in heads.items()} for row in comparison.all_rows_estimates]
-    texts = [f"{said_of(comparison)} are compared. Distance: {expected_distance(comparison)}."]
-    return [Section("Sample and all rows", texts, table=table)]
-
-
-def _checks(comparison: Any) -> list[dict[str, Any]]:
-    return [
-        {
-            "": MARKS[check.passed],
-            "check": check.name,
-            "value": check.value,
-            "tolerance": check.tolerance,
-            "what it is, and where the tolerance comes from": check.reason
-            + (f". Only shown: {check.why_shown}" if check.why_shown else ""),
-        }
-        for check in comparison.checks
-    ]
-
-
-def _spreads(comparison: Any) -> list[dict[str, Any]]:
-    methods = METHODS | {"nuts": "NUTS"}
-    known = {m: name for m, name in methods.items() if any(row[f"{m}_sd"] is not None for row in comparison.spreads)}
-    return [
-        {"parameter": row["parameter"]}
-        | {f"sd by {name}": row[f"{method}_sd"] for method, name in known.items()}
-        | {"understates": ", ".join(METHODS[method] for method in row["understate"])}
-        for row in comparison.spreads
     ]
 
 
