@@ -21,7 +21,7 @@ from em import (
     load,
     save,
 )
-from em.saving import _checksum, _decode, _encode, estimators
+from em.saving import FORMAT, VERSION, _checksum, _decode, _encode, estimators
 from models.bmm import BMMParameters, BMMPrior
 from models.cmm import CMMPrior
 from models.gmm import GMMParameters, GMMPrior
@@ -227,7 +227,7 @@ def rewrite(file, change):
     """Change the document and give it a checksum that fits."""
     document = json.loads(file.read_text())
     change(document)
-    document["checksum"] = _checksum(document["model"])
+    document["checksum"] = _checksum(FORMAT, VERSION, document["model"])
     file.write_text(json.dumps(document))
 
 

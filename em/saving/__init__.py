@@ -11,7 +11,7 @@ import json
 import os
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -86,8 +86,7 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     everything = vars(estimator) | (estimator._packed() if hasattr(estimator, "_packed") else {})
     fitted = {key: value for key, value in everything.items() if key not in settings and key != "path_"}
     model = {"class": name, "settings": _encode_all(name, settings), "fitted": _encode_all(name, fitted)}
-    document = {"format": FORMAT, "version": VERSION, "checksum": _checksum(model), "model": model}
-    write_whole(path, json.dumps(document, allow_nan=False))
+    write_document(path, FORMAT, VERSION, model)
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -117,32 +116,38 @@ def load(path: str | os.PathLike[str]) -> Any:
     """
     if not os.path.isdir(path):  # which the next line says by itself
         is_there(path)
-    text = Path(path).read_bytes()
-    try:
-        document = json.loads(text.decode("utf-8"), parse_constant=_refuse)
-        model = document.get("model") if isinstance(document, dict) else None
-        checksum = _checksum(model)
-    except (ValueError, RecursionError) as error:
-        wanted = "path must be a file written by em.save, whole and as written"
-        raise ValueError(f"{wanted}; {path} is not: {error}") from None
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise ValueError(f"path must be a file written by em.save; {path} does not say that it is a {FORMAT}")
-    if (version := document.get("version")) != VERSION:
-        raise ValueError(
-            f"path must be a file of format version {VERSION}, which this installation reads; {path} is of version "
-            f"{version!r}: upgrade mixture-twins, or save the model again"
-        )
-    if document.get("checksum") != checksum:
-        wanted = "path must be a file as em.save wrote it"
-        raise ValueError(f"{wanted}; {path} was changed since: its checksum does not fit")
+    model = read_document(path, FORMAT, VERSION, "path", "em.save")
     try:
         return _build(model)
     except REFUSALS as error:
         raise ValueError(f"path must hold a model that can be built; {path} does not: {error!r}") from None
 
 
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no number of JSON")
+def write_document(path: str | os.PathLike[str], kind: str, version: int, content: Any) -> None:
+    """Write plain content to a file that says of which kind and version it is, whole or not at all."""
+    document = {"format": kind, "version": version, "checksum": _checksum(kind, version, content), "model": content}
+    write_whole(path, json.dumps(document, allow_nan=False))
+
+
+def read_document(path: str | os.PathLike[str], kind: str, version: int, name: str, writer: str) -> Any:
+    """Return the content that `write_document` wrote; a ValueError is about the argument of this name, of a writer."""
+    wanted, text = f"{name} must be a file written by {writer}", Path(path).read_bytes()
+    try:
+        document = json.loads(text)
+        content = document["model"] if isinstance(document, dict) and document.get("format") == kind else None
+        checksum = _checksum(kind, version, content)
+    except (ValueError, KeyError, RecursionError) as error:
+        raise ValueError(f"{wanted}, whole and as written; {path} is not: {error}") from None
+    if content is None:
+        raise ValueError(f"{wanted}; {path} does not say that it is a {kind}")
+    if (found := document.get("version")) != version:
+        raise ValueError(
+            f"{name} must be a file of format version {version}, which this installation reads; {path} is of version "
+            f"{found!r}: upgrade mixture-twins, or write it again"
+        )
+    if document.get("checksum") != checksum:
+        raise ValueError(f"{wanted}, as it was; {path} was changed since: its checksum does not fit")
+    return content
 
 
 def _build(model: Any) -> BaseEstimator:
@@ -233,6 +238,6 @@ def _decode_array(content: dict[str, Any]) -> np.ndarray:
     return array
 
 
-def _checksum(model: Any) -> str:
-    text = json.dumps([FORMAT, VERSION, model], sort_keys=True, separators=(",", ":"))
+def _checksum(kind: str, version: int, content: Any) -> str:
+    text = json.dumps([kind, version, content], sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"

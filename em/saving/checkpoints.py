@@ -1,25 +1,22 @@
 """Where a fit is, in a file, so that the same call of `fit` goes on from there after whatever ended it.
 
-The file is an archive of arrays as NumPy writes them, the first of which is JSON text that says where each belongs. It
-holds no code, and nothing of it is unpickled. It is written whole or not at all (:mod:`em.saving.whole_files`): after
-an iteration, but so seldom that writing takes at most a tenth of the time, and when an error or an interrupt ends the
-fit. What tells fits apart is kept beside, as hashes: settings, rows and weights. They depend neither on the order of
-rows in a chunk nor on that of chunks: in another order a fit of chunks goes on up to rounding. The parameters of the
-best run, of the stage that goes on, are there too; `parameters_of` reads them without the data.
+The file is JSON of numbers and text, with a checksum, as that of :func:`em.save`. It holds no code. It is written
+whole or not at all (:mod:`em.saving.whole_files`): after an iteration, but so seldom that writing takes at most a
+tenth of the time, and when an error or an interrupt ends the fit. What tells fits apart is kept beside, as hashes:
+settings, rows and weights. They depend neither on the order of rows in a chunk nor on that of chunks: in another order
+a fit of chunks goes on up to rounding. The parameters of the best run, of the stage that goes on, are there too;
+`parameters_of` reads them without the data.
 """
 
 import hashlib
-import io
 import json
 import math
 import os
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,13 +24,13 @@ import numpy as np
 from em.engine.stages import Stages, State, stages_of_fit
 from em.samples import Samples
 from em.samples.distinct import digest
-from em.saving import REFUSALS, _decode, _encode
-from em.saving.whole_files import is_there, write_whole
+from em.saving import _decode, _encode, read_document, write_document
+from em.saving.whole_files import is_there
 from models.parameters import Parameters
 from models.shown import shown
 from models.validation import Array
 
-FORMAT, VERSION = "mixture-twins checkpoint", 2
+FORMAT, VERSION = "mixture-twins checkpoint", 3
 ROWS, BORDERS = "X and sample_weight", "where chunks begin"  # other rows have other borders too
 SELDOM = 10  # times the seconds that writing takes
 
@@ -125,7 +122,7 @@ def parameters_of(path: PathOf) -> Parameters:
     ...     parameters_of(f"{folder}/fit.checkpoint").means
     array([[1.]])
     """
-    parameters: Parameters = _decode(_content(path)["parameters"])
+    parameters: Parameters = _content(path)["parameters"]
     if parameters is None:
         raise ValueError(
             f"path must be a checkpoint of a fit with a mixture; the best run in {os.fspath(path)} has none"
@@ -179,8 +176,8 @@ class _File:
     def write(self) -> None:
         """Write where the fit is."""
         begin = time.monotonic()
-        content = {"format": FORMAT, "version": VERSION, "fit": self.fit, "stages": self.states}
-        write_whole(self.path, _packed({**content, "parameters": _encode("parameters", self._best())}))
+        content = {"fit": self.fit, "stages": self.states, "parameters": self._best()}
+        write_document(self.path, FORMAT, VERSION, _encode("fit", content))
         self.written = time.monotonic()
         self.seconds = self.written - begin
 
@@ -201,19 +198,7 @@ class _File:
 
 def _content(path: PathOf) -> dict[str, Any]:
     """Return what a checkpoint of this version holds."""
-    try:
-        content = _unpacked(Path(path).read_bytes())
-        version, _ = content["version"], (dict(content["fit"]), content["stages"])
-        if content["format"] != FORMAT:
-            raise ValueError(f"it does not say that it is a {FORMAT}")
-        if version == VERSION and "parameters" not in content:
-            raise ValueError("it does not say which parameters the best run has")
-    except (*REFUSALS, zipfile.BadZipFile, EOFError) as error:
-        wanted = "checkpoint must be a file that fit wrote, or a new name"
-        raise ValueError(f"{wanted}; {os.fspath(path)} is not: {error!r}") from None
-    if version != VERSION:
-        raise ValueError(f"checkpoint must be of version {VERSION}; {os.fspath(path)} is of {version!r}")
-    return dict(content)
+    return dict(_decode(read_document(path, FORMAT, VERSION, "checkpoint", "fit")))
 
 
 def _read(path: PathOf, fit: dict[str, str]) -> list[State]:
@@ -228,40 +213,6 @@ def _read(path: PathOf, fit: dict[str, str]) -> list[State]:
             f"{', '.join(others)}: pass these again, or another file"
         )
     return list(stages)
-
-
-def _packed(content: Any) -> bytes:
-    """Return nested dicts and lists of arrays and plain values as an archive."""
-    arrays: list[np.ndarray] = []
-
-    def text_of(value: Any) -> Any:
-        if isinstance(value, np.ndarray):
-            arrays.append(value)
-            return {"array": len(arrays)}
-        if isinstance(value, dict):
-            return {"dict": {name: text_of(part) for name, part in value.items()}}
-        if isinstance(value, list | tuple):
-            return [text_of(part) for part in value]
-        return value
-
-    text, file = np.frombuffer(json.dumps(text_of(content)).encode(), dtype=np.uint8), io.BytesIO()
-    np.savez(file, allow_pickle=False, **{str(i): array for i, array in enumerate([text, *arrays])})
-    return file.getvalue()
-
-
-def _unpacked(packed: bytes) -> Any:
-    with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
-
-        def value_of(text: Any) -> Any:
-            if isinstance(text, list):
-                return [value_of(part) for part in text]
-            if not isinstance(text, dict):
-                return text
-            if "array" in text:
-                return arrays[str(text["array"])]
-            return {name: value_of(part) for name, part in text["dict"].items()}
-
-        return value_of(json.loads(arrays["0"].tobytes()))
 
 
 def _hash(text: str) -> str:
