@@ -14,7 +14,7 @@ from em.engine.problem import Problem
 from em.gmm import log_joint
 from em.gmm.passes import GaussianRows
 from em.gmm.posterior import GaussianPosterior, conjugate_posterior
-from em.gmm.statistics import SQUARES, GaussianStatistics
+from em.gmm.statistics import SQUARES, GaussianStatistics, sufficient_statistics
 from em.samples import mean_and_deviation
 from em.steps.conjugate import mean_field_problem
 from em.steps.dirichlet import mean_log_weights
@@ -106,20 +106,9 @@ class GaussianConjugate:
 
     def posterior(self, responsibilities: Array) -> GaussianPosterior:
         """Return the posterior under responsibilities (..., n, K), one-hot where labels are known."""
-        r = np.swapaxes(responsibilities, -1, -2)
-        counts, X = r.sum(axis=-1), self.X
-        averages = r @ X / np.where(counts > 0, counts, 1.0)[..., None]
-        kind, scatters = self.prior.covariance_type, []
-        for k in range(r.shape[-2]):
-            gap, weights = X - averages[..., k, None, :], r[..., k, :, None]
-            if kind in ("full", "tied"):
-                scatters.append(np.swapaxes(gap, -1, -2) @ (weights * gap))
-            else:
-                squares = (weights * gap**2).sum(axis=-2)
-                scatters.append(squares if kind == "diag" else squares.sum(axis=-1))
-        own_axis = averages.ndim - 2  # that of the components
-        scatter = sum(scatters) if kind == "tied" else np.stack(scatters, axis=own_axis)
-        return conjugate_posterior(self.prior, counts, averages, np.asarray(scatter))
+        counts = responsibilities.sum(axis=-2)
+        averages = responsibilities.mT @ self.X / np.where(counts > 0, counts, 1.0)[..., None]
+        return self.updated(sufficient_statistics(self.X, responsibilities, averages, self.prior.covariance_type))
 
     def posterior_of_sets(self, members: Array, n_components: int) -> GaussianPosterior:
         """Return the posterior of a component that holds a set of samples, of the members (sets, n, 1) of each.
@@ -136,7 +125,7 @@ class GaussianConjugate:
     def updated(self, statistics: GaussianStatistics) -> GaussianPosterior:
         """Return the posterior given statistics."""
         N, kind = statistics.counts, statistics.covariance_type
-        shift = statistics.first / np.where(N > 0, N, 1.0)[:, None]
+        shift = statistics.first / np.where(N > 0, N, 1.0)[..., None]
         scatter = statistics.second - np.einsum(SQUARES[kind], N, shift, shift)
         return conjugate_posterior(self.prior, N, statistics.centers + shift, scatter)
 

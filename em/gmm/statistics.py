@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from models.gmm.structures import covariances_shape
+from models.gmm.structures import MATRICES
 from models.validation import Array
 
 SQUARES = {  # Σ w_k x_k x_k' of each component, and the part of it that a structure needs
@@ -57,21 +57,17 @@ class GaussianStatistics:
 def sufficient_statistics(
     X: Array, responsibilities: Array, centers: Array, covariance_type: str = "full"
 ) -> GaussianStatistics:
-    """Return the weighted moments of X (n, D) about ``centers`` (K, D)."""
-    K, D = centers.shape
-    counts, first = responsibilities.sum(axis=0), np.empty((K, D))
-    second = np.zeros(covariances_shape(covariance_type, K, D))
-    for k in range(K):
-        gap = X - centers[k]
-        weighted = responsibilities[:, k, None] * gap
-        first[k] = weighted.sum(axis=0)
-        match covariance_type:
-            case "full":
-                second[k] = weighted.T @ gap
-            case "tied":
-                second += weighted.T @ gap
-            case "diag":
-                second[k] = np.einsum("nd,nd->d", weighted, gap)
-            case "spherical":
-                second[k] = np.einsum("nd,nd->", weighted, gap)
-    return GaussianStatistics(covariance_type, centers, counts, first, second)
+    """Return the weighted moments of X (..., n, D) about ``centers`` (..., K, D)."""
+    matrices, axis = covariance_type in MATRICES, centers.ndim - 2  # that of the components
+    first, second = [], []
+    for k in range(centers.shape[axis]):
+        gap = X - centers[..., k, None, :]
+        weighted = responsibilities[..., k, None] * gap
+        first.append(weighted.sum(axis=-2))
+        second.append(weighted.mT @ gap if matrices else np.einsum("...nd,...nd->...d", weighted, gap))
+    moments = np.stack(second, axis)
+    if covariance_type in ("tied", "spherical"):
+        moments = moments.sum(axis if matrices else -1)
+    return GaussianStatistics(
+        covariance_type, centers, responsibilities.sum(axis=-2), np.stack(first, axis), np.asarray(moments)
+    )
