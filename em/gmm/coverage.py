@@ -22,6 +22,7 @@ from em.gmm import e_step
 from em.identifiability import Identifiability
 from em.samples import Samples
 from models.gmm import GMMParameters
+from models.gmm.structures import declared_covariances
 from models.parameters import NO_LABELS, Labels
 from models.validation import Array
 
@@ -70,12 +71,10 @@ def identify(
     C = samples.sum_of(partial(coverage, parameters=parameters))
     diagonals = np.diagonal(C, axis1=1, axis2=2)
     names = labels.get("feature", [f"column {d}" for d in range(parameters.n_features)])
-    unseen = {"means": np.argwhere(diagonals < UNSEEN), "covariances": _free_covariances(C, parameters.covariance_type)}
-    free = [
-        quantity.entry(tuple(place), labels)
-        for quantity in parameters.quantities[1:]
-        for place in (() if quantity.name in frozen else unseen[quantity.name])
-    ]
+    seen = {"means": diagonals, "covariances": declared_covariances(parameters.covariance_type, C)}
+    asked = [(quantity, seen[quantity.name]) for quantity in parameters.quantities[1:] if quantity.name not in frozen]
+    places = ((q, weight, place) for q, weight in asked for place in q.support.places(weight.shape))
+    free = [q.entry(place, labels) for q, weight, place in places if weight[place] < UNSEEN]
     if not free:
         return Identifiability(True, p, p, f"identified: all {p} free parameters are seen")
     reasons = [f"{names[a]} and {names[b]} are never observed together" for a, b in _pairs(C.sum(axis=0))]
@@ -89,19 +88,6 @@ def identify(
         "have any value that keeps covariances positive definite"
     )
     return Identifiability(False, p - len(free), p, sentence, {free[0]: 1.0})
-
-
-def _free_covariances(C: Array, covariance_type: str) -> np.ndarray:
-    """Return the places of the declared covariances that no sample shows."""
-    match covariance_type:
-        case "full":
-            return np.argwhere(np.triu(C < UNSEEN))
-        case "tied":
-            return np.argwhere(np.triu(C.sum(axis=0) < UNSEEN))
-        case "diag":
-            return np.argwhere(np.diagonal(C, axis1=1, axis2=2) < UNSEEN)
-        case _:
-            return np.argwhere(np.trace(C, axis1=1, axis2=2) < UNSEEN)
 
 
 def _pairs(C: Array) -> list[tuple[int, int]]:

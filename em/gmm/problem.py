@@ -17,7 +17,7 @@ from em.gmm.passes import GaussianRows
 from em.gmm.statistics import GaussianStatistics, sufficient_statistics
 from em.samples import Samples, weighted
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
-from models.gmm.structures import MATRICES, covariance_support, unit_covariance
+from models.gmm.structures import MATRICES, covariance_support, declared_covariances, unit_covariance
 from models.supports import SIMPLEX
 from models.validation import Array
 
@@ -190,11 +190,5 @@ def components_alike(samples: Samples, K: int, covariance_type: str) -> GMMParam
     """Return K components alike: the columns' means and variances, no covariances."""
     D = samples.X.shape[1]
     variances = np.where(samples.deviation > 0, samples.deviation, 1.0) ** 2
-    matrix = np.diag(variances)
-    covariances = {
-        "full": np.tile(matrix, (K, 1, 1)),
-        "tied": matrix,
-        "diag": np.tile(variances, (K, 1)),
-        "spherical": np.full(K, variances.mean()),
-    }[covariance_type]
+    covariances = declared_covariances(covariance_type, np.tile(np.diag(variances), (K, 1, 1)))
     return GMMParameters(np.full(K, 1 / K), np.broadcast_to(samples.mean, (K, D)), covariances, covariance_type)

@@ -85,3 +85,11 @@ def full_matrices(covariance_type: str, covariances: Array, K: int, D: int) -> A
         return np.broadcast_to(covariances[..., None, :, :], (*covariances.shape[:-2], K, D, D))
     variances = covariances if covariance_type == "diag" else np.repeat(covariances[..., None], D, axis=-1)
     return variances[..., None] * np.eye(D)
+
+
+def declared_covariances(covariance_type: str, matrices: Array) -> Array:
+    """Return matrices (K, D, D) as a structure declares them, averaged over what is shared."""
+    if covariance_type in MATRICES:
+        return matrices if covariance_type == "full" else matrices.mean(axis=0)
+    variances = np.diagonal(matrices, axis1=1, axis2=2)
+    return variances if covariance_type == "diag" else variances.mean(axis=1)
