@@ -5,9 +5,11 @@ They are found out by the likelihood, which another reading of the same numbers 
 hardly moves from the right reading.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import permutations
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -31,6 +33,7 @@ FAR_HIGHER = 10.0, 0.02  # nats, and nats per sample, by which another reading m
 OTHER_NAMES = "give the arrays their own names; what follows is of the other reading"
 OTHER_DATA = "audit the fit on the X that it was fitted to; what follows is of its parameters, brought to this X"
 MOST_COMPONENTS = 4  # of which all orders are tried
+Stand = Callable[[Parameters], Standing]
 LEAVES = 0.2  # share of what another reading gains that EM may still gain there
 
 
@@ -48,8 +51,9 @@ def read(given: Given, X: Any, sample_weight: ArrayLike | None, settings: Mappin
     parameters, why = _parameters(pair, arrays)
     if parameters is not None and parameters.n_features != np.shape(X)[1]:
         raise ValueError(f"X must have {parameters.n_features} columns like the fit, got {np.shape(X)[1]}")
-    here = None if parameters is None else standing_at(parameters, given, pair, X, sample_weight, **settings)
-    better, (what, remedy) = _better_reading(here, given, pair, arrays, X, sample_weight, settings)
+    stand: Stand = partial(standing_at, given=given, pair=pair, X=X, sample_weight=sample_weight, **settings)
+    here = None if parameters is None else stand(parameters)
+    better, (what, remedy) = _better_reading(here, given, pair, arrays, X, stand)
     if better is not None:
         gap = "" if here is None else f", by {nats(better.log_likelihood - here.log_likelihood)}"
         found = f"{'; '.join([*filter(None, [why]), what])}: the data are far more probable so{gap}"
@@ -118,13 +122,8 @@ def _parameters(pair: Family, arrays: Mapping[str, Array]) -> tuple[Parameters |
     try:
         parameters: Parameters = pair.parameters_type(**arrays, **of_mixture)
     except ValueError as error:
-        return None, _short(error)
+        return None, shorten(str(error), 240, placeholder=" ...")
     return parameters, ""
-
-
-def _short(error: ValueError) -> str:
-    text = " ".join(str(error).split())
-    return text if len(text) < 240 else f"{text[:236]} ..."
 
 
 def _better_reading(
@@ -133,8 +132,7 @@ def _better_reading(
     pair: Family,
     arrays: Mapping[str, Array],
     X: Any,
-    sample_weight: ArrayLike | None,
-    settings: Mapping[str, Any],
+    stand: Callable[..., Standing],
 ) -> tuple[Standing | None, tuple[str, str]]:
     """Return another reading under which the data are far more probable, what it is and the remedy, or None.
 
@@ -149,9 +147,9 @@ def _better_reading(
     ]
     if not readings:
         return None, ("", "")
-    known = here or standing_at(readings[0][0], given, pair, X, sample_weight, **settings)
+    known = here or stand(readings[0][0])
     parameters, what = max(readings, key=lambda reading: known.log_likelihood_at(reading[0]))
-    best = standing_at(parameters, given, pair, X, sample_weight, **settings)
+    best = stand(parameters)
     if here is None:
         return best, what
     gain, (least, per_sample) = known.log_likelihood_at(parameters) - here.log_likelihood, FAR_HIGHER

@@ -62,15 +62,13 @@ class Standing:
     @cached_property
     def limit(self) -> Any:
         """The estimator where EM ends that starts at the mixture."""
-        start = self._estimator(init=self.parameters, n_init=1, n_starts=None, tol=TOL, max_iter=MOST_ITERATIONS)
-        return start.fit(self.X, sample_weight=self.sample_weight)
+        return self._fit(init=self.parameters, n_init=1, n_starts=None, tol=TOL, max_iter=MOST_ITERATIONS)
 
     @cached_property
     def step(self) -> Any:
         """The estimator after one iteration of plain EM."""
         one = {"tol": 0.0, "max_iter": 1, "acceleration": None}
-        start = self._estimator(init=self.parameters, n_init=1, n_starts=None, **one)
-        return start.fit(self.X, sample_weight=self.sample_weight)
+        return self._fit(init=self.parameters, n_init=1, n_starts=None, **one)
 
     @cached_property
     def no_maximum(self) -> str:
@@ -169,10 +167,9 @@ class Standing:
     @cached_property
     def best(self) -> Any:
         """The estimator at the best optimum of restarts that is not spurious, its components in the mixture's order."""
-        search = self._estimator().fit(self.X, sample_weight=self.sample_weight)
+        search = self._fit()
         if self._beats(search) and self.is_spurious(search.parameters_):
-            settings = ({"n_init": 1, "n_starts": None, "random_state": seed} for seed in range(SINGLES))
-            singles = [self._estimator(**one).fit(self.X, sample_weight=self.sample_weight) for one in settings]
+            singles = [self._fit(n_init=1, n_starts=None, random_state=seed) for seed in range(SINGLES)]
             regular = [fit for fit in singles if not fit.collapsed_ and not self.is_spurious(fit.parameters_)]
             search = max(regular, key=lambda fit: fit.objective_, default=search)
         if search.collapsed_:
@@ -201,16 +198,15 @@ class Standing:
 
     # ----------------------------------------------------------------------------------------------------------------
 
-    def _estimator(self, **settings: Any) -> Any:
-        return clone(self.estimator).set_params(**settings)
+    def _fit(self, **settings: Any) -> Any:
+        return clone(self.estimator).set_params(**settings).fit(self.X, sample_weight=self.sample_weight)
 
     @cached_property
     def _known(self) -> Any:
         """A fitted estimator whose parameters may be replaced: it knows the features, their names and levels."""
         if not self.no_maximum:
             return self.step
-        held = self._estimator(init=self.parameters, frozen=self.parameters.arrays(), max_iter=1)
-        return held.fit(self.X, sample_weight=self.sample_weight)
+        return self._fit(init=self.parameters, frozen=self.parameters.arrays(), max_iter=1)
 
     def _uncertainty(self, fit: Any) -> Uncertainty | None:
         try:
@@ -221,12 +217,7 @@ class Standing:
 
 
 def standing_at(
-    parameters: Parameters,
-    given: Given,
-    pair: Family,
-    X: Any,
-    sample_weight: ArrayLike | None,
-    **settings: Any,
+    parameters: Parameters, *, given: Given, pair: Family, X: Any, sample_weight: ArrayLike | None, **settings: Any
 ) -> Standing:
     """Return parameters in the hands of an estimator with the settings of the fit that they are of."""
     weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
