@@ -4,7 +4,7 @@ import operator
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial, reduce
+from functools import cached_property, reduce
 from typing import Any, Self
 
 import numpy as np
@@ -22,21 +22,6 @@ from models.validation import Array, check_columns, data_matrix
 MOST_SKETCHED, FEWEST_SKETCHED = 2**16, 2**10  # rows that a fit looks at as a whole, for its starts
 MOST_CELLS_SKETCHED = 2**22
 CELLS_AT_A_TIME = 2**20  # of a chunk that is summarised
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """The shape of rows that are nowhere together."""
-
-    shape: tuple[int, int]
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    @property
-    def size(self) -> int:
-        """How many cells there are."""
-        return self.shape[0] * self.shape[1]
 
 
 class WholeSamples(Samples):
@@ -82,8 +67,8 @@ class ChunkedSamples(Samples):
 
     Attributes
     ----------
-    X : Matrix
-        The shape of the rows that take part.
+    X : ndarray, shape (n, D)
+        Nothing but the shape of the rows that take part.
     chunks : Chunks
         The rows.
     reader : Reader
@@ -137,7 +122,7 @@ class ChunkedSamples(Samples):
         rows, weights, D = self.summary.sketch.rows, self.summary.sketch.weights, self.X.shape[1]
         hidden = np.flatnonzero(~self.constant & ~(np.fmax.reduce(rows) > np.fmin.reduce(rows)))
         if len(hidden := hidden[: MOST_CELLS_SKETCHED // (2 * D)]):
-            ends = self.sum_of(partial(_ends_of, columns=hidden)).rows
+            ends = self.sum_of(lambda part: Ends.of(part.X, hidden)).rows
             rows, weights = np.concatenate([rows, ends]), np.concatenate([weights, np.ones(len(ends))])
         counts = None if (weights == 1).all() else weights
         return Samples(rows, counts, np.arange(len(rows)), len(rows), self.names)
@@ -176,7 +161,8 @@ class ChunkedSamples(Samples):
         """Maximum-likelihood covariance (D, D) of all samples; without covariances where cells are missing."""
         if not self.complete:
             return np.diag(self.deviation**2)
-        total: Array = self.sum_of(partial(_products, mean=self.mean))
+        mean = self.mean
+        total: Array = self.sum_of(lambda part: sums_of_products(part.X, mean, part.weights))
         return total / self.total
 
     @cached_property
@@ -227,9 +213,8 @@ def chunked_samples(
         raise ValueError(f"X must have at least two rows (samples) that are observed and have a weight, got {n_rows}")
     check_columns(summary.n_observed > 0, names)
     whole = summary.complete and not summary.n_left_out and not encodes
-    matrix: Any = Matrix((n_rows, D))
     return ChunkedSamples(
-        matrix,
+        np.broadcast_to(np.nan, (n_rows, D)),
         None,
         np.empty(0, dtype=int),
         n_rows,
@@ -273,12 +258,3 @@ def _summarised(rows: Any, weights: Array | None, reader: Reader, most: int, n_a
 def _of_samples(rows: Any, weights: Array | None, reader: Reader, function: Callable[[Samples], Any]) -> Any:
     part = reader(rows, weights)
     return function(part) if len(part.X) else None
-
-
-def _ends_of(part: Samples, columns: np.ndarray) -> Ends:
-    return Ends.of(part.X, columns)
-
-
-def _products(part: Samples, mean: Array) -> Array:
-    """Return Σ w (x - mean) (x - mean)', shape (D, D)."""
-    return sums_of_products(part.X, mean, part.weights)
