@@ -19,10 +19,11 @@ from em.samples import Samples, samples_to_use, weighted
 from em.steps import Steps
 from em.steps.passes import exponential_expect
 from em.steps.problem import MStep
-from em.steps.rows import Rows, Statistics, Sums
+from em.steps.rows import Rows, Statistics
+from em.sums import Sums
 from em.uncertainty.entries import Entries
 from em.uncertainty.independent import complete_data, log_prior_slopes, whitened
-from em.uncertainty.louis import Information, LabelledSums, labelled_sums, louis
+from em.uncertainty.louis import Information, labelled_sums, louis
 from models.parameters import Parameters
 from models.validation import Array, count_at_least_one, real_numbers
 
@@ -201,14 +202,15 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
 
     def _typical(self, samples: Samples) -> tuple[Array, P]:
         """Return the mean size of the cells of each feature (D,), and the parameters of a single component."""
-        sums: Sums = samples.sum_of(self._sums_of)
-        return sums.size / samples.total, self._steps.most_probable(sums.statistics, None)
+        size, statistics = samples.sum_of(self._sums_of).parts
+        return size / samples.total, self._steps.most_probable(statistics, None)
 
     def _sums_of(self, samples: Samples) -> Sums:
+        """Return the sizes of cells (D,), and the statistics as if all rows were of one component."""
         rows = self._rows(samples, lean=True)
         w = np.ones(len(rows)) if samples.weights is None else samples.weights
         size = w.sum() * rows.size[0] if rows.size.strides[0] == 0 else w @ rows.size
-        return Sums(size, self._steps.sums(rows, weighted(np.ones((len(rows), 1)), samples.weights)))
+        return Sums((size, self._steps.sums(rows, weighted(np.ones((len(rows), 1)), samples.weights))))
 
     def _scales(self, pooled: P) -> dict[str, Array | float]:
         """Return the typical size of each quantity: 1 of probabilities, else the estimate of a single component."""
@@ -266,7 +268,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         slopes = None if self.prior is None else log_prior_slopes(steps, self.parameters_, self.prior, entries)
         return louis(entries, samples.sum_of(partial(self._labelled, entries=entries)), slopes)
 
-    def _labelled(self, samples: Samples, entries: Entries) -> LabelledSums:
+    def _labelled(self, samples: Samples, entries: Entries) -> Sums:
         w = np.ones(samples.X.shape[0]) if samples.weights is None else samples.weights
         return labelled_sums(entries, complete_data(self._steps, self._rows(samples), self.parameters_, w))
 

@@ -1,27 +1,17 @@
 """Mean field over chunks: its E-step is a sum over rows too, of all restarts in one pass."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from em.chunked.samples import ChunkedSamples
 from em.engine.problem import Arrays, Problem
 from em.samples import Samples
+from em.sums import Sums
 from models.validation import Array
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What some rows add for each of some q: Σ_i log Σ_k exp ρ_ik, and statistics."""
-
-    parts: tuple[tuple[float, Any], ...]
-
-    def __add__(self, other: Self) -> Self:
-        pairs = zip(self.parts, other.parts, strict=True)
-        return type(self)(tuple((mine[0] + theirs[0], mine[1] + theirs[1]) for mine, theirs in pairs))
 
 
 def over_chunks[Q](problem: Problem[Q], mixture: Any, samples: ChunkedSamples) -> Problem[Q]:
@@ -39,14 +29,15 @@ def over_chunks[Q](problem: Problem[Q], mixture: Any, samples: ChunkedSamples) -
 
     def expect(arrays: Arrays, runs: np.ndarray) -> tuple[Array, Arrays]:
         several = [problem.build({name: array[r] for name, array in arrays.items()}) for r in range(len(runs))]
-        found: Expected = samples.sum_of(partial(_expected, mixture=mixture, several=several))
+        found: Sums = samples.sum_of(partial(_expected, mixture=mixture, several=several))
         statistics = np.empty(len(several), dtype=object)
-        statistics[:] = [of_one for _, of_one in found.parts]
-        return np.array([log_likelihood for log_likelihood, _ in found.parts]), {"statistics": statistics}
+        log_likelihoods, statistics[:] = zip(*(of_one.parts for of_one in found.parts), strict=True)
+        return np.array(log_likelihoods), {"statistics": statistics}
 
     return replace(problem, expect=expect)
 
 
-def _expected(part: Samples, mixture: Any, several: Sequence[Any]) -> Expected:
+def _expected(part: Samples, mixture: Any, several: Sequence[Any]) -> Sums:
+    """Return for each of some q what some rows add to Σ_i log Σ_k exp ρ_ik and to statistics."""
     expect = mixture.for_rows(part.X).expectation(part.weights)
-    return Expected(tuple(map(expect, several)))
+    return Sums(tuple(Sums(expect(q)) for q in several))

@@ -8,12 +8,12 @@ is the one that it would be alone, to the last bit.
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass
 from threading import Condition
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from em.chunked import is_chunked
 from em.chunked.chunks import SHARED, Chunks
+from em.sums import Sums
 
 
 class Request(NamedTuple):
@@ -22,17 +22,6 @@ class Request(NamedTuple):
     chunks: Chunks
     summand: tuple[Callable[..., Any], tuple[Any, ...]]
     answer: Future[Any]
-
-
-@dataclass(frozen=True)
-class Sums:
-    """One part of each of several sums; None where no row of it counts."""
-
-    parts: tuple[Any, ...]
-
-    def __add__(self, other: Self) -> Self:
-        pairs = zip(self.parts, other.parts, strict=True)
-        return type(self)(tuple(b if a is None else a if b is None else a + b for a, b in pairs))
 
 
 def together[T](tasks: Sequence[Callable[[], T]], X: Any) -> list[T]:

@@ -28,12 +28,12 @@ from em.engine import EPS
 from em.gmm import log_joint, missing_patterns
 from em.gmm.units import Units, units_of
 from em.samples import Samples
+from em.sums import Sums
 from em.uncertainty.entries import Entries, entries_of
 from em.uncertainty.louis import (
     Block,
     Component,
     Information,
-    LabelledSums,
     Slopes,
     dirichlet_slopes,
     labelled_sums,
@@ -78,7 +78,7 @@ def information_of(
     return louis(there, sums, slopes).scaled(here, here.of(units.of_entries(standard)))
 
 
-def _labelled(samples: Samples, entries: Entries, parameters: GMMParameters, units: Units) -> LabelledSums:
+def _labelled(samples: Samples, entries: Entries, parameters: GMMParameters, units: Units) -> Sums:
     w = np.ones(len(samples.X)) if samples.weights is None else samples.weights
     return labelled_sums(entries, complete_data(units.rows(samples.X), parameters, w))
 

@@ -33,17 +33,6 @@ class Statistics:
 
 
 @dataclass(frozen=True)
-class Sums:
-    """Sums over rows of the sizes of cells (D,), and of the statistics as if all were of one component."""
-
-    size: Array
-    statistics: Statistics
-
-    def __add__(self, other: Self) -> Self:
-        return type(self)(self.size + other.size, self.statistics + other.statistics)
-
-
-@dataclass(frozen=True)
 class Rows:
     """Checked rows as a family's formulas see them.
 

@@ -28,6 +28,7 @@ from numpy.typing import ArrayLike
 
 from em.bound import normalise
 from em.engine.blocks import blocks
+from em.sums import Sums
 from em.uncertainty.entries import Entries
 from models.validation import Array, check_sample_weight
 
@@ -127,30 +128,11 @@ class Information:
         return replace(self, entries=entries, standard_errors=errors, **scaled)
 
 
-@dataclass(frozen=True, eq=False)
-class LabelledSums:
-    """Sums over samples that Louis' identity asks for; they add up over chunks of rows.
+def labelled_sums(entries: Entries, blocks: Iterable[Block]) -> Sums:
+    """Return what Louis' identity asks of samples, with scores and curvature as if their labels were known.
 
-    Attributes
-    ----------
-    complete, hidden, squares : ndarray, shape (p, p)
-        Σ w E[B_i], Σ w E[s_i s_i'] and Σ w E[s_i] E[s_i]'.
-    gradient : ndarray, shape (p,)
-        Σ w E[s_i].
+    These are Σ w E[B_i], Σ w E[s_i s_i'] and Σ w E[s_i] E[s_i]', shape (p, p) each, and Σ w E[s_i], shape (p,).
     """
-
-    complete: Array
-    hidden: Array
-    squares: Array
-    gradient: Array
-
-    def __add__(self, other: Self) -> Self:
-        complete, hidden = self.complete + other.complete, self.hidden + other.hidden
-        return type(self)(complete, hidden, self.squares + other.squares, self.gradient + other.gradient)
-
-
-def labelled_sums(entries: Entries, blocks: Iterable[Block]) -> LabelledSums:
-    """Return the sums over blocks of samples, with scores and curvature as if their labels were known."""
     p = len(entries.values)
     complete, hidden, squares, gradient = np.zeros((p, p)), np.zeros((p, p)), np.zeros((p, p)), np.zeros(p)
     for log_joint, w, component in blocks:
@@ -168,29 +150,30 @@ def labelled_sums(entries: Entries, blocks: Iterable[Block]) -> LabelledSums:
             mean[:, places] += r[:, k, None] * s
         squares += (w[:, None] * mean).T @ mean
         gradient += w @ mean
-    return LabelledSums(complete, hidden, squares, gradient)
+    return Sums((complete, hidden, squares, gradient))
 
 
-def louis(entries: Entries, sums: LabelledSums, log_prior: Slopes | None = None) -> Information:
+def louis(entries: Entries, sums: Sums, log_prior: Slopes | None = None) -> Information:
     """Return the observed information by Louis' identity.
 
     Parameters
     ----------
     entries : Entries
         The p parameters.
-    sums : LabelledSums
-        Those of the samples.
+    sums : Sums
+        Those that `labelled_sums` returns.
     log_prior : Slopes or None
         Those of the log prior.
     """
     p = len(entries.values)
     prior = log_prior or Slopes(np.zeros(p), np.zeros((p, p)))
     # where the scores and the prior's curvature vanish along a direction, nothing is known about it
-    complete, seen = sums.complete + prior.curvature, sums.squares + prior.curvature
-    information = complete - sums.hidden + sums.squares
+    with_labels, hidden, squares, gradient = sums.parts
+    complete, seen = with_labels + prior.curvature, squares + prior.curvature
+    information = complete - hidden + squares
     if not np.isfinite(information).all():
         return _beyond_floats(entries)
-    return _finding(entries, complete, information, seen, sums.gradient + prior.gradient)
+    return _finding(entries, complete, information, seen, gradient + prior.gradient)
 
 
 def _beyond_floats(entries: Entries) -> Information:
