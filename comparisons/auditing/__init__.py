@@ -12,7 +12,6 @@ components       collapsed, nearly collapsed, empty, or two that are the same
 regularisation   what a constant added to variances, or a prior, moved
 scores           log densities, probabilities and labels on X
 criteria         BIC, AIC and the number of free parameters
-far rows         the same far outside of the data
 identified       whether other parameters give the same distribution
 ===============  ==================================================================================
 

@@ -40,10 +40,6 @@ class FamilyAudit:
         """Return log p(x_i) of rows in 60 digits, where float64 may have too few."""
         return None
 
-    def far_rows(self, rows: Any) -> Array | None:
-        """Return rows far outside of the data, where such rows are legal."""
-        return None
-
 
 def audit_of_family(name: str) -> FamilyAudit:
     """Return what a family's module ``auditing`` states, or the answers of any family."""

@@ -6,7 +6,7 @@ import numpy as np
 
 RIGHT, WARNING, WRONG, NOT_APPLICABLE = VERDICTS = "right", "warning", "wrong", "not applicable"
 NAMES = ["mixture", "parts", "log-likelihood", "stationary", "best optimum", "components", "regularisation"]
-NAMES += ["scores", "criteria", "far rows", "identified"]
+NAMES += ["scores", "criteria", "identified"]
 NOTHING, LITTLE = 0.01, 0.1  # standard errors, below which a distance is none, and no more than a warning
 
 

@@ -7,11 +7,9 @@ import numpy as np
 from comparisons.auditing.lines import NOT_APPLICABLE, RIGHT, WARNING, WRONG, Line, nats
 from comparisons.auditing.standing import Standing
 from em.process.process_wide import without_warnings
-from models.validation import Array
 
 WRONG_BY, ROUNDED_BY = 1e-3, 1e-6  # nats; beside them 1e-9 and 1e-12 of a log density
 SHARE = 1e-5  # of a probability
-TIED = 1e-6  # of a log density, below which rounding decides between labels
 PARAMETERS = 0.01
 
 
@@ -70,36 +68,6 @@ def criteria_line(here: Standing) -> Line:
     if abs(counted - round(counted)) < PARAMETERS and round(counted) and not (given.whole_numbers and _is_whole(X)):
         said += f": it counts {p + round(counted)} free parameters, and there are {p}"
     return Line("criteria", WRONG, said, largest, "take those of audit.fitted")
-
-
-def far_rows_line(here: Standing) -> Line:
-    """Return whether the methods give numbers far outside of the data, where densities underflow."""
-    given, rows = here.given, here.rows
-    far = here.hooks.far_rows(rows) if isinstance(rows, np.ndarray) else None
-    if far is None or given.probabilities is None or given.own is not None:
-        return Line("far rows", NOT_APPLICABLE, "there are no rows far out, or no methods to try on them")
-    try:
-        with without_warnings, np.errstate(all="ignore"):
-            theirs = np.asarray(given.probabilities(far), dtype=float)
-            densities = None if given.log_density is None else np.asarray(given.log_density(far), dtype=float)
-    except Exception as error:  # whatever a library raises there is the finding
-        return Line("far rows", WARNING, f"its methods fail there: {type(error).__name__}: {error}")
-    broken = ~np.isfinite(theirs).all(axis=1) | (np.abs(theirs.sum(axis=1) - 1) > SHARE)
-    if densities is not None:
-        broken |= np.isnan(densities) | (densities == np.inf)
-    if broken.any():
-        finding = (
-            f"{int(broken.sum())} of {len(far)} rows up to 1e6 standard deviations out get NaN, or no probabilities"
-        )
-        return Line("far rows", WARNING, finding, float(broken.sum()), "take them from audit.fitted")
-    if given.objective:
-        return Line("far rows", RIGHT, f"{len(far)} rows up to 1e6 standard deviations out get probabilities")
-    ours = np.asarray(here.here.predict_proba(_like(here, far)))
-    other = int((ours.argmax(axis=1) != theirs.argmax(axis=1))[ours.max(axis=1) > 1 - TIED].sum())
-    if other:
-        finding = f"{other} of {len(far)} rows up to 1e6 standard deviations out get the label of another component"
-        return Line("far rows", WARNING, finding, float(other), "take them from audit.fitted")
-    return Line("far rows", RIGHT, f"{len(far)} rows up to 1e6 standard deviations out get the right labels")
 
 
 def _tried(name: str, method: Any, here: Standing, X: Any) -> tuple[str, str, float]:
@@ -198,15 +166,6 @@ def _n_free(here: Standing) -> int:
 
 def _plain(here: Standing) -> Any:
     return here.X if here.given.own is not None else as_the_library_takes(here.X)
-
-
-def _like(here: Standing, rows: Array) -> Any:
-    """Return other rows as X is kept."""
-    if not hasattr(here.X, "columns"):
-        return rows
-    import pandas as pd
-
-    return pd.DataFrame(rows, columns=list(here.X.columns))
 
 
 def _precision(here: Standing) -> float:

@@ -13,7 +13,7 @@ from comparisons.auditing.lines import NOT_APPLICABLE, RIGHT, WARNING, Line
 from comparisons.auditing.optimum import bound_optimum_line, components_line, differences, optimum_line
 from comparisons.auditing.readings import read
 from comparisons.auditing.result import Audit
-from comparisons.auditing.scores import as_the_library_takes, criteria_line, far_rows_line, scores_line
+from comparisons.auditing.scores import as_the_library_takes, criteria_line, scores_line
 from comparisons.auditing.standing import Standing
 from comparisons.auditing.stationary import bound_line, regularisation_line, stationary_line
 from em.status import left_to_the_status
@@ -102,7 +102,7 @@ def _lines(here: Standing) -> list[Line]:
     else:
         middle = [stationary_line(here), optimum_line(here)]
     last = [components_line(here), regularisation_line(here), scores_line(here), criteria_line(here)]
-    return [log_likelihood_line(here), *middle, *last, far_rows_line(here), identified_line(here)]
+    return [log_likelihood_line(here), *middle, *last, identified_line(here)]
 
 
 def identified_line(here: Standing) -> Line:

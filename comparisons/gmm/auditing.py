@@ -14,7 +14,6 @@ from models.gmm.structures import COVARIANCE_TYPES, MATRICES, covariances_shape
 from models.validation import Array
 
 COLLAPSED, NEARLY = 1e-8, 1e-4  # smallest eigenvalue, in units of the data's covariance
-SPREADS = 1e2, 1e4, 1e6  # of far rows, in standard deviations of the data
 
 
 class GaussianAudit(FamilyAudit):
@@ -69,12 +68,6 @@ class GaussianAudit(FamilyAudit):
     def log_density_in_digits(self, rows: Any, parameters: Any) -> list[Decimal]:
         with sixty_digits():
             return _log_densities(np.asarray(rows), parameters)
-
-    @override
-    def far_rows(self, rows: Any) -> Array:
-        center, spread = np.nanmean(rows, axis=0), np.nanstd(rows, axis=0)
-        directions = np.vstack([np.ones(len(center)), -np.eye(len(center))[:2]])
-        return np.vstack([center + size * spread * directions for size in SPREADS])
 
 
 def _flatness(matrices: Array, rows: Any) -> Array:
