@@ -256,17 +256,11 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
             raise ValueError(
                 f"acceleration must be one of 'multisecant', 'squarem' or None, got {shown(self.acceleration)}"
             )
-        if isinstance(self.init, str):
-            if self.init not in STARTS:
-                raise ValueError(
-                    f"init must be one of {', '.join(STARTS)}, parameters, labels or "
-                    f"{self._shape_of_start(X.shape[1])}, got {shown(self.init)}"
-                )
-        elif isinstance(self.init, self._parameters_type):
+        if isinstance(self.init, self._parameters_type):
             shape = (self.init.n_components, self.init.n_features)
             if shape != (K, X.shape[1]):
                 raise ValueError(f"init must have (components, features) = {(K, X.shape[1])}, got {shape}")
-        elif not (samples.in_memory and are_labels(self.init, samples.n_rows, K)) and not is_matrix(self.init):
+        elif not self._is_start(samples):
             labels = f"{samples.n_rows} integer labels from 0 to {K - 1}, " if samples.in_memory else ""
             where = "" if samples.in_memory else " where X is in chunks"
             raise ValueError(
@@ -274,3 +268,10 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
                 f"or {self._shape_of_start(X.shape[1])}{where}, got {shown(self.init)}"
             )
         self._known_from_init(X.shape[1])
+
+    def _is_start(self, samples: Samples) -> bool:
+        """Whether ``init`` is the name of a start, labels or a matrix."""
+        if isinstance(self.init, str):
+            return self.init in STARTS
+        labels = samples.in_memory and are_labels(self.init, samples.n_rows, self.n_components)
+        return labels or is_matrix(self.init)

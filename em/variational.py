@@ -184,7 +184,9 @@ def variational(
     array([0. , 0. , 0.4, 0.6])
     """
     K = count_at_least_one("n_components", n_components)
-    check_settings(n_init, tol, max_iter)
+    for name, value in {"n_init": n_init, "max_iter": max_iter}.items():
+        count_at_least_one(name, value)
+    number_above("tol", tol, 0, inclusive=True)
     data = (_of_chunks if is_chunked(X) else _in_memory)(X, prior, sample_weight, size)
     data.mixture.check_fits(K)
     fitted, weights = data.fitted, data.weights
@@ -252,19 +254,7 @@ def _check_cells(part: Samples, mixture: Any) -> int:
     return 0
 
 
-def check_settings(n_init: Any, tol: Any, max_iter: Any) -> None:
-    """Raise a ValueError unless these say how long to iterate, and from how many starts."""
-    for name, value in {"n_init": n_init, "max_iter": max_iter}.items():
-        count_at_least_one(name, value)
-    number_above("tol", tol, 0, inclusive=True)
-
-
 def _check_init(init: ArrayLike, n: int, K: int) -> Array:
-    wanted = f"init must be responsibilities of shape {(n, K)}"
-    try:
-        r = check_responsibilities(init, n)
-    except ValueError as error:
-        raise ValueError(f"{wanted}: {error}") from None
-    if r.shape != (n, K):
-        raise ValueError(f"{wanted}, got {r.shape}")
-    return r
+    if np.shape(init) != (n, K):
+        raise ValueError(f"init must be responsibilities of shape {(n, K)}, got {np.shape(init)}")
+    return check_responsibilities(init, n)

@@ -173,11 +173,8 @@ def as_array(name: str, values: Any) -> np.ndarray:
     if isinstance(values, list | tuple) and any(isinstance(row, np.ma.MaskedArray) for row in values):
         values = np.ma.array(values)
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
-        array, hidden = np.ma.getdata(values), np.ma.getmaskarray(values)
-        if array.dtype.kind in "biuf":
-            return np.where(hidden, np.nan, array)
-        array = array.astype(object)
-        array[hidden] = None
+        array = np.ma.getdata(values).astype(object)
+        array[np.ma.getmaskarray(values)] = None
         return array
     if hasattr(values, "to_pylist") and values.null_count:  # NumPy is given the neighbour of a null in a dictionary
         values = values.to_pylist()

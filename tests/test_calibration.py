@@ -202,7 +202,7 @@ def test_every_model_and_every_prior_has_its_setting():
         assert {("GMMPrior", kind), ("GMMIndependentPrior", kind)} <= kinds
     scales = {s.prior.variance_shape is None for s in SETTINGS.values() if hasattr(s.prior, "variance_shape")}
     assert scales == {True, False}
-    assert {s.family.is_binary() for s in SETTINGS.values() if s.family.name == "bmm"} == {True, False}
+    assert {s.family.n_trials == 1 for s in SETTINGS.values() if s.family.name == "bmm"} == {True, False}
     assert set(BROKEN) <= set(SETTINGS)
 
 

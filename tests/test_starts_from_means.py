@@ -61,7 +61,7 @@ def test_means_start_where_cells_are_missing_too_and_are_saved(tmp_path):
         (BinomialMixtureEM, [[0.2, 1.5], [0.5, 0.5]], r"init must lie in \[0, 1\], got values from 0.2 to 1.5"),
         (PoissonMixtureEM, [[0.2, 1.5], [-0.5, 0.5]], "init must not be negative"),
         (GaussianMixtureEM, np.zeros((2, 2, 2)), r"init must be one of .*, or means of shape \(2, 2\), got"),
-        (PoissonMixtureEM, "means", r"parameters, labels or rates of shape \(2, 2\), got 'means'"),
+        (PoissonMixtureEM, "means", r"integer labels from 0 to 1, or rates of shape \(2, 2\), got 'means'"),
     ],
 )
 def test_a_start_that_is_none_is_refused_by_name(estimator, init, message):
