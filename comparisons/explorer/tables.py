@@ -23,10 +23,7 @@ def decomposition(hand: ByHand, with_prior: bool = False) -> Rows:
     }
     if with_prior:
         parts["log prior"] = old.log_prior, new.log_prior
-        parts["log-likelihood + log prior"] = (
-            old.log_likelihood + old.log_prior,
-            new.log_likelihood + new.log_prior,
-        )
+        parts["log-likelihood + log prior"] = (old.log_likelihood + old.log_prior, new.log_likelihood + new.log_prior)
     return [
         {"nats": name, "before": f"{a:.4f}", "now": f"{b:.4f}", "change": "" if a == b else f"{b - a:+.4f}"}
         for name, (a, b) in parts.items()

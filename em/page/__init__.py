@@ -92,13 +92,7 @@ def page(title: str, lead: str, sections: Iterable[Section], tone: str = "doubtf
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(files(__name__).joinpath("page.html").read_text(encoding="utf-8"))
     shown = [_shown(section) for section in sections]
-    values = {
-        "title": plain(title),
-        "lead": plain(capital(lead)),
-        "tone": tone,
-        "sections": shown,
-        "made": _made(),
-    }
+    values = {"title": plain(title), "lead": plain(capital(lead)), "tone": tone, "sections": shown, "made": _made()}
     return template.render(page=values)
 
 

@@ -35,10 +35,7 @@ def write_selection_report(selection: Any, X: ArrayLike, path: str | PathLike[st
     table = [_candidate(candidate, candidate is best) for candidate in selection.candidates]
     caption = f"Smaller is better of AIC, BIC and ICL; {selection.criterion.upper()} chooses."
     drawn = {"Criteria against the number of components.": lambda: selection.plot(criteria=criteria).figure}
-    sections = [
-        Section("Fits", table=table, caption=caption),
-        Section("How many components?", figures=drawn),
-    ]
+    sections = [Section("Fits", table=table, caption=caption), Section("How many components?", figures=drawn)]
     name = type(selection.candidates[0].estimator).__name__
     title = f"Selection among {len(selection.candidates)} fits of {name}"
     if best is None:

@@ -86,11 +86,7 @@ def fingerprint(estimator: Any, samples: Samples) -> dict[str, str]:
     of_part = partial(_of_part, beside=np.hstack(beside).astype(np.float64) if beside else None)
     of_rows, of_chunks = samples.sum_of(of_part).tolist()
     hashes = {name: _hash(json.dumps(_encode(name, value), sort_keys=True)) for name, value in settings.items()}
-    return {
-        **hashes,
-        ROWS: _hash(f"{samples.X.shape} {of_rows}"),
-        BORDERS: _hash(f"{samples.n_parts} {of_chunks}"),
-    }
+    return {**hashes, ROWS: _hash(f"{samples.X.shape} {of_rows}"), BORDERS: _hash(f"{samples.n_parts} {of_chunks}")}
 
 
 def parameters_of(path: PathOf) -> Parameters:

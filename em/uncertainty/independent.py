@@ -19,13 +19,7 @@ from em.engine import EPS
 from em.steps import Steps
 from em.steps.rows import Rows, Shifted
 from em.uncertainty.entries import Entries
-from em.uncertainty.louis import (
-    Block,
-    Component,
-    Slopes,
-    dirichlet_slopes,
-    row_blocks,
-)
+from em.uncertainty.louis import Block, Component, Slopes, dirichlet_slopes, row_blocks
 from models.parameters import Parameters
 from models.validation import Array
 

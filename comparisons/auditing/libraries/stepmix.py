@@ -69,10 +69,4 @@ def _gaussian(fit: Any, name: str, weights: Any, own: Mapping[str, Any]) -> dict
     arrays = {"weights": weights, "means": means, "covariances": covariances}
     asked = (fit.measurement_params or {}).get("reg_covar", REG_COVAR)
     added = 0.0 if fit.measurement.endswith("_nan") else float(asked)
-    return {
-        "family": "gmm",
-        "arrays": arrays,
-        "options": options,
-        "added": added,
-        "added_by": f"reg_covar={added:g}",
-    }
+    return {"family": "gmm", "arrays": arrays, "options": options, "added": added, "added_by": f"reg_covar={added:g}"}
