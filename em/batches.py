@@ -44,7 +44,7 @@ def best_runs(estimators: Sequence[MixtureEM[Any]], samples: Sequence[Samples]) 
 def _batch(estimators: Sequence[MixtureEM[Any]], samples: Sequence[Samples]) -> list[Run[Any]]:
     distinct = [estimator._distinct(own) for estimator, own in zip(estimators, samples, strict=True)]
     first = estimators[0]._moved(distinct[0])  # priors and frozen values are in one unit
-    moved = [_with_seed(first, estimator.random_state) for estimator in estimators]
+    moved = [copy(first).set_params(random_state=estimator.random_state) for estimator in estimators]
     standard = [first._standard(own) for own in distinct]
     problem = first._joint_problem(standard)
     if problem is None or first.n_starts not in (None, first.n_init):
@@ -57,12 +57,6 @@ def _batch(estimators: Sequence[MixtureEM[Any]], samples: Sequence[Samples]) -> 
         own = [runs[r] for r in np.flatnonzero(races == number).tolist()]
         best.append(_here(first, best_of(own, problem)))
     return best
-
-
-def _with_seed(estimator: MixtureEM[Any], random_state: Any) -> MixtureEM[Any]:
-    other = copy(estimator)
-    other.random_state = random_state
-    return other
 
 
 def _here(estimator: MixtureEM[Any], run: Run[Any]) -> Run[Any]:

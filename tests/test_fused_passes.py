@@ -13,7 +13,7 @@ from em.gmm.natural_form import NaturalForm
 from em.gmm.passes import GaussianRows, gaussian_pass
 from em.gmm.statistics import GaussianStatistics
 from em.steps.conjugate import distinct
-from em.steps.passes import exponential_pass
+from em.steps.passes import exponential_expect, statistics_of
 from models.bmm import BMMParameters
 from models.gmm import GMMParameters
 from models.gmm.structures import COVARIANCE_TYPES
@@ -40,7 +40,10 @@ def assert_same_sums(found, wanted, size):
 
 def count_pass(X, trials, parameters, weights, lean=False):
     trials = trials[0] if trials.strides[0] == 0 else trials
-    return exponential_pass(BINOMIAL, BINOMIAL.rows(X, trials, lean=lean), parameters, weights)
+    theta = {name: array[None] for name, array in parameters.arrays().items()}
+    expect = exponential_expect(BINOMIAL, BINOMIAL.rows(X, trials, lean=lean), weights)
+    (log_likelihood,), statistics = expect(theta, np.zeros(1, dtype=int))
+    return float(log_likelihood), statistics_of({name: array[0] for name, array in statistics.items()})
 
 
 @pytest.mark.parametrize("D", [1, 3, 6])  # products written out, and those of BLAS

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import linear_sum_assignment
 from sklearn.base import clone
 
 from comparisons.auditing.family import FamilyAudit, audit_of_family
@@ -17,6 +16,7 @@ from em.engine.path import EMPath
 from em.predictions import has_observed
 from em.samples import samples_to_use
 from em.uncertainty import Uncertainty
+from em.uncertainty.bootstrap import nearest_order
 from em.uncertainty.entries import entries_of
 from em.uncertainty.louis import frequencies
 from models.parameters import Parameters
@@ -168,13 +168,16 @@ class Standing:
     def best(self) -> Any:
         """The estimator at the best optimum of restarts that is not spurious, its components in the mixture's order."""
         search = self._fit()
-        if self._beats(search) and self.is_spurious(search.parameters_):
+        better = not search.collapsed_ and search.objective_ > self.limit.objective_
+        if better and self.is_spurious(search.parameters_):
             singles = [self._fit(n_init=1, n_starts=None, random_state=seed) for seed in range(SINGLES)]
             regular = [fit for fit in singles if not fit.collapsed_ and not self.is_spurious(fit.parameters_)]
             search = max(regular, key=lambda fit: fit.objective_, default=search)
         if search.collapsed_:
             return search
-        return EMPath(search, [search.parameters_.permute(self._matching(search))]).at(0)
+        roots = np.sqrt(self.counted)[:, None]
+        order = nearest_order(roots * np.asarray(search.predict_proba(self.X)), roots * self.responsibilities)
+        return EMPath(search, [search.parameters_.permute(order)]).at(0)
 
     @property
     def top(self) -> Any:
@@ -182,19 +185,10 @@ class Standing:
         ends = [] if self.no_maximum else [fit for fit in (self.limit, self.best) if not fit.collapsed_]
         return max(ends, key=lambda fit: fit.objective_, default=None)
 
-    def _beats(self, fit: Any) -> bool:
-        return bool(not fit.collapsed_ and fit.objective_ > self.limit.objective_)
-
     def is_spurious(self, parameters: Any) -> bool:
         """Whether a component keeps so few samples that any few would do as well (McLachlan & Peel, section 3.10)."""
         r = np.asarray(self.at(parameters).predict_proba(self.X))
         return any(why for _, why in self.hooks.suspects(parameters, self.counted @ r, self.rows, r))
-
-    def _matching(self, fit: Any) -> np.ndarray:
-        """Return the order in which another fit's components are nearest to the mixture's."""
-        other = np.asarray(fit.predict_proba(self.X))
-        shared = (self.responsibilities * self.counted[:, None]).T @ other
-        return np.asarray(linear_sum_assignment(-shared)[1])
 
     # ----------------------------------------------------------------------------------------------------------------
 

@@ -68,6 +68,7 @@ def conditional_modes(
         return np.stack([means for means, _ in found]), np.stack([covariances for _, covariances in found])
     kind, (K, D), N = prior.covariance_type, averages.shape, counts[:, None]
     shape = {"tied": (1, 1), "spherical": (K, 1)}.get(kind, (K, D))  # of the variances, to go with (K, D)
+    shared = tuple(axis for axis in (0, 1) if shape[axis] == 1)
     p, a, b = prior.variance_terms()
     c = {"tied": N.sum(), "spherical": D * N}.get(kind, N) / 2 - p
     means = frozen.get("means", centers)
@@ -76,7 +77,8 @@ def conditional_modes(
             variances = frozen["covariances"].reshape(shape)
         else:
             squares = N * (averages - means) ** 2
-            B = np.maximum(b + scatter.reshape(shape) + _summed_to(shape, squares), 0)  # rounding may fall below 0
+            moments = scatter.reshape(shape) + squares.sum(axis=shared, keepdims=True)
+            B = np.maximum(b + moments, 0)  # rounding may fall below 0
             variances = B / (c + np.sqrt(c**2 + a * B))
         if "means" in frozen:
             break
@@ -84,9 +86,3 @@ def conditional_modes(
         if (np.abs(means - before) <= STILL * np.sqrt(variances) + np.spacing(np.abs(means))).all():
             break
     return means, variances.reshape(covariances_shape(kind, K, D))
-
-
-def _summed_to(shape: tuple[int, int], values: Array) -> Array:
-    """Return values (K, D) summed over the axes of which ``shape`` keeps one."""
-    axes = tuple(axis for axis in (0, 1) if shape[axis] == 1)
-    return values.sum(axis=axes, keepdims=True)

@@ -3,7 +3,7 @@
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial, reduce
+from functools import cached_property, reduce
 
 import numpy as np
 
@@ -168,22 +168,14 @@ def first_step(
     r, K = weighted(responsibilities, samples.weights), responsibilities.shape[1]
     whole, holed = complete_and_holed(samples, K)
     if not holed:
-        counts, sums = r.sum(axis=0), np.zeros((K, samples.X.shape[1]))
-        for rows in blocks(len(r)):
-            sums += r[rows].T @ samples.X[rows]
-        centers = sums / np.where(counts > 0, counts, 1.0)[:, None]
-        step = partial(_statistics_of, samples.X, r, centers, covariance_type)
-        return mode(reduce(operator.add, map(step, blocks(len(r)))), prior, frozen)
+        X, counts = samples.X, r.sum(axis=0)
+        centers = r.T @ X / np.where(counts > 0, counts, 1.0)[:, None]
+        of_blocks = (sufficient_statistics(X[rows], r[rows], centers, covariance_type) for rows in blocks(len(r)))
+        return mode(reduce(operator.add, of_blocks), prior, frozen)
     alike = components_alike(samples, K, covariance_type)
     parts = [sufficient_statistics(samples.X[whole], r[whole], alike.means, covariance_type)]
     parts += [expected_statistics(block, r[block.rows], alike) for block in holed]
     return mode(reduce(operator.add, parts), prior, frozen)
-
-
-def _statistics_of(
-    X: Array, responsibilities: Array, centers: Array, covariance_type: str, rows: slice
-) -> GaussianStatistics:
-    return sufficient_statistics(X[rows], responsibilities[rows], centers, covariance_type)
 
 
 def components_alike(samples: Samples, K: int, covariance_type: str) -> GMMParameters:

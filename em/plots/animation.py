@@ -96,10 +96,7 @@ def _chosen(length: int, most: int) -> list[int]:
     """Return the numbers of at most so many iterations: close at the start, ever wider, and the last."""
     if length <= most:
         return list(range(length))
-    steps = np.geomspace(1, length, most)
-    for i in range(1, most):  # at least 1 apart
-        steps[i] = max(steps[i], steps[i - 1] + 1)
-    return sorted({int(step) - 1 for step in np.minimum(steps, length)})
+    return (np.unique(np.geomspace(1, length, most).astype(int)) - 1).tolist()
 
 
 def _frame(path: EMPath[Any], i: int, X: ArrayLike, sample_weight: ArrayLike | None, form: str) -> Frame:

@@ -13,14 +13,11 @@ from em.engine.blocks import sum_over_chunks
 from em.engine.problem import Arrays
 from em.steps import Steps
 from em.steps.rows import Rows, Statistics
-from models.parameters import Parameters
 from models.validation import Array
-
-type Weights = Array | None
 
 
 def exponential_expect(
-    steps: Steps[Any], rows: Rows, weights: Weights = None
+    steps: Steps[Any], rows: Rows, weights: Array | None = None
 ) -> Callable[[Arrays, np.ndarray], tuple[Array, dict[str, Array]]]:
     """Return the E-step of many runs: Σ log p(x) without the base measure (R,), and statistics by number.
 
@@ -32,6 +29,16 @@ def exponential_expect(
         Checked samples; sparse ones are never made dense.
     weights : ndarray, shape (n,) or (R, n), or None
         Frequencies, the same for all runs or those of each.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from em.bmm import BINOMIAL
+    >>> from em.steps.passes import exponential_expect
+    >>> theta = {"weights": np.array([[0.5, 0.5]]), "probs": np.array([[[0.9, 0.9], [0.1, 0.1]]])}
+    >>> expect = exponential_expect(BINOMIAL, BINOMIAL.rows([[1.0, 1.0], [0.0, 0.0]]))
+    >>> expect(theta, np.zeros(1, dtype=int))[1]["counts"]
+    array([[1., 1.]])
     """
 
     def expect(theta: Arrays, runs: np.ndarray) -> tuple[Array, dict[str, Array]]:
@@ -50,34 +57,6 @@ def exponential_expect(
         return sum_over_chunks(len(rows), R * K + rows.X.shape[1], step)
 
     return expect
-
-
-def exponential_pass[P: Parameters](
-    steps: Steps[P], rows: Rows, parameters: P, sample_weight: Weights = None
-) -> tuple[float, Statistics]:
-    """Return Σ log p(x) without the base measure (nats) and the statistics under the responsibilities.
-
-    Parameters
-    ----------
-    steps, rows, sample_weight
-        As for :func:`exponential_expect`.
-    parameters : Parameters
-        Current parameters.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from em.bmm import BINOMIAL
-    >>> from em.steps.passes import exponential_pass
-    >>> from models.bmm import BMMParameters
-    >>> rows = BINOMIAL.rows([[1.0, 1.0], [0.0, 0.0]])
-    >>> exponential_pass(BINOMIAL, rows, BMMParameters([0.5, 0.5], [[0.9, 0.9], [0.1, 0.1]]))[1].counts
-    array([1., 1.])
-    """
-    theta = {name: array[None] for name, array in parameters.arrays().items()}
-    expect = exponential_expect(steps, rows, sample_weight)
-    log_likelihood, statistics = expect(theta, np.zeros(1, dtype=int))
-    return float(log_likelihood[0]), statistics_of({name: array[0] for name, array in statistics.items()})
 
 
 def statistics_arrays(statistics: Statistics) -> dict[str, Array]:

@@ -100,7 +100,7 @@ class StreamLearner[P: Parameters](Restarts[P]):
             piece = _rows(part, done, done + stream.settings.longest_step(unit))
             stream, arrays = steps.step(stream, arrays, piece)
             done += len(piece.X)
-            if self._is_due(stream):
+            if stream.settings.half_life is None and stream.n_samples >= LOOKS * stream.looked:
                 stream, kept = stream.seen(_rows(part, kept, done), unit), done
                 stream = replace(stream, looked=stream.n_samples)
                 with left_to_the_status():
@@ -149,10 +149,6 @@ class StreamLearner[P: Parameters](Restarts[P]):
         if steps.parameters(tried.averaged, tried.n_samples) is None:
             return stream, "rounding leaves no mixture"
         return self._remarked(steps, tried), ""
-
-    def _is_due(self, stream: Stream) -> bool:
-        """Whether it is time to look at the sample of the rows."""
-        return stream.settings.half_life is None and stream.n_samples >= LOOKS * stream.looked
 
     def _remarked(self, steps: Stepwise, stream: Stream) -> Stream:
         """Return the stream with what is to be said of its parameters."""
