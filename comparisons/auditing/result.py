@@ -1,20 +1,20 @@
 """What an audit comes to: lines with verdicts, tables, and how they are shown."""
 
 from dataclasses import dataclass
+from io import StringIO
 from os import PathLike
-from textwrap import shorten, wrap
+from textwrap import shorten
 from typing import Any
 
-from comparisons.auditing.lines import NAMES, NOT_APPLICABLE, RIGHT, WARNING, WRONG, Line
-from comparisons.output.console import tell
+from comparisons.auditing.lines import RIGHT, WARNING, WRONG, Line
+from comparisons.output.console import STYLES, table_of, tell
 from em.page import Section, write_page
 from models.labels import plain
 from models.shown import shown
-from models.tables import Tabular, table_lines
+from models.tables import Tabular
 
-STYLES = {RIGHT: "green", WARNING: "yellow", WRONG: "bold red", NOT_APPLICABLE: "dim"}
 TONES = {RIGHT: "good", WARNING: "doubtful", WRONG: "bad"}
-WIDTH, MOST_ROWS = 116, 24
+WIDTH = 116
 COLUMNS = "parameter", "fit", "EM from there", "best", "standard error"
 OF_PARAMETERS = "The fit, where EM ends that starts there, the best optimum of our restarts, and its standard errors."
 
@@ -84,15 +84,25 @@ class Audit(Tabular):
 
     def __str__(self) -> str:
         """The whole page as plain text."""
-        return "\n".join(text for text, _ in self._page())
+        from rich.console import Console
+
+        text = StringIO()
+        self.print(Console(file=text, width=WIDTH))
+        return text.getvalue()
 
     def print(self, console: Any = None) -> None:
         """Print the page."""
         from rich.console import Console
 
         console = console or Console()
-        for text, style in self._page():
-            tell(console, (text, style))
+        tell(console, (f"Audit of {self.title}", "bold"))
+        tell(console, (f"Verdict: {self.verdict} ({self._in_short()})", STYLES[self.verdict]))
+        checks = [{"": line.verdict, "question": line.name, "finding": line.finding} for line in self.lines]
+        console.print(table_of(Section("", table=checks), ""))
+        for remedy in dict.fromkeys(f"To do: {line.remedy}" for line in self.faults if line.remedy):
+            tell(console, remedy)
+        if self.parameters:
+            console.print(table_of(self._of_parameters(), 'more: see to_frame("parameters")'))
 
     def plot(self) -> Any:
         """Return a figure of the fit with its data, by :func:`em.plots.plot`."""
@@ -118,10 +128,9 @@ class Audit(Tabular):
         ]
         figures = {} if self.fitted is None else {"The samples, and what the fit says of them.": self.plot}
         caption = "Nats are the unit of log-likelihoods. A point z standard errors off has z² / 2 nats to gain."
-        parameters = [dict(zip(COLUMNS, row.values(), strict=True)) for row in self.parameters[:300]]
         parts = [
             Section("Findings", table=checks, caption=caption),
-            Section("Parameters", table=parameters, caption=OF_PARAMETERS),
+            self._of_parameters(),
             Section("Components", table=self.components),
             Section("Where our restarts ended", table=self.optima),
             Section("Picture", figures=figures),
@@ -150,34 +159,6 @@ class Audit(Tabular):
             return f"all {sum(line.verdict == RIGHT for line in self.lines)} lines that apply are right"
         return "; ".join(f"{line.name}: {shorten(line.finding.split('; ')[0], 110)}" for line in self.faults[:3])
 
-    def _page(self) -> list[tuple[str, str]]:
-        """Return the lines of the page, each with its style."""
-        page = [
-            (f"Audit of {self.title}", "bold"),
-            (f"Verdict: {self.verdict} ({self._in_short()})", STYLES[self.verdict]),
-        ]
-        page.append(("", ""))
-        margin = max(map(len, VERDICT_WORDS)) + 2 + max(map(len, NAMES)) + 2
-        for line in self.lines:
-            head = f"{line.verdict:14s}  {line.name:{margin - 18}s}  "
-            texts = wrap(line.finding, WIDTH - len(head), break_long_words=False) or [""]
-            page += [
-                (f"{head if i == 0 else ' ' * len(head)}{text}", STYLES[line.verdict]) for i, text in enumerate(texts)
-            ]
-        if remedies := list(dict.fromkeys(line.remedy for line in self.faults if line.remedy)):
-            page += [("", ""), ("What to do:", "bold"), *((f"- {remedy}", "") for remedy in remedies)]
-        page += [("", ""), *((text, "") for text in self._parameters())]
-        return page
-
-    def _parameters(self) -> list[str]:
-        cells = [[_cell(value) for value in row.values()] for row in self.parameters[:MOST_ROWS]]
-        more = len(self.parameters) - len(cells)
-        rest = [f'... and {more} more: see to_frame("parameters")'] if more > 0 else []
-        return [*table_lines([[*COLUMNS], *cells], "lrrrr"), *rest] if cells else []
-
-
-VERDICT_WORDS = tuple(STYLES)
-
-
-def _cell(value: Any) -> str:
-    return "-" if value is None else value if isinstance(value, str) else f"{value:.5g}"
+    def _of_parameters(self) -> Section:
+        rows = [dict(zip(COLUMNS, row.values(), strict=True)) for row in self.parameters[:300]]
+        return Section("Parameters", table=rows, caption=OF_PARAMETERS)

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from comparisons.alignment.mixing import MIN_ESS
-from comparisons.comparison import report
 from comparisons.comparison.all_rows import said_of, with_all_rows
 from comparisons.comparison.checks import Check
 from comparisons.comparison.density_checks import STATIONARY, Densities, density_checks
@@ -18,11 +17,12 @@ from comparisons.comparison.find_map import find_map_checks
 from comparisons.comparison.fits import Fits, fit
 from comparisons.comparison.posterior_checks import BEATEN, averaged_responsibilities, posterior_checks
 from comparisons.comparison.problem import Problem, prepare
-from comparisons.comparison.report.tables import of_em
+from comparisons.comparison.report.tables import MORE_ROWS, of_em
 from comparisons.comparison.result import Comparison
 from comparisons.comparison.size import Pace, check_size, is_large, size_of, time_left
 from comparisons.comparison.spread import ADVI_STEPS, by_advi, spreads_of
 from comparisons.family import Family
+from comparisons.output.console import table_of
 from comparisons.output.progress import Progress, bars_where_watched
 from em.process.blas import one_blas_thread
 
@@ -121,7 +121,7 @@ def run(problem: Problem, progress: Progress | None = None) -> Comparison:
                 fits = with_all_rows(fits)
         progress.tell(size_of(fits))
         if is_large(fits):
-            progress.tell(report.printed(of_em(fits)))
+            progress.tell(table_of(of_em(fits), MORE_ROWS))
         check_size(fits)
         time_left(fits, perf_counter() - began)
         with progress.step("loading PyMC"):

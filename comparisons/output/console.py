@@ -4,11 +4,19 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from models.labels import plain
 from models.validation import Array
+
+STYLES = {"agree": "bold green", "disagree": "bold red", "pass": "green", "FAIL": "bold red", "shown": "dim"}
+STYLES |= {"right": "green", "warning": "yellow", "wrong": "bold red", "not applicable": "dim"}
+LAYOUT: dict[str, Any] = {"title_justify": "left", "title_style": "bold", "caption_justify": "left"}
+LAYOUT |= {"box": SIMPLE_HEAD, "padding": (0, 0), "pad_edge": False, "show_edge": False}
+MOST_ROWS = 40
 
 
 def unmixed_note(names: Sequence[Any], rhat: Sequence[float] | Array, at: str, what: str) -> list[str]:
@@ -35,3 +43,17 @@ def tell_read(console: Console, notes: Sequence[str]) -> None:
     """Print what was read from a file: the first line as a head, the rest below it."""
     for i, note in enumerate(notes):
         tell(console, ("  " * (i > 0) + note, "" if i else "bold"))
+
+
+def table_of(section: Any, more: str) -> Table:
+    """Return the table of a :class:`em.page.Section` for a terminal: of many rows the first 40, and where more are."""
+    from em.page import shown_table
+
+    cells, left_out = shown_table(section), len(section.table) - MOST_ROWS
+    caption = [section.caption, f"{left_out} {more}" if left_out > 0 else ""]
+    table = Table(title=section.title or None, caption="; ".join(filter(None, caption)), **LAYOUT)
+    for head, side in zip(cells["heads"], cells["sides"], strict=True):
+        table.add_column(head, justify="right" if side else "left", no_wrap=bool(side), overflow="fold")
+    for row in cells["rows"][:MOST_ROWS]:
+        table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
+    return table

@@ -6,30 +6,22 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from comparisons.comparison.all_rows import said_of
 from comparisons.comparison.report.page import WORDS, write_report
 from comparisons.comparison.report.plots import FIGURES, drawings_of
-from comparisons.comparison.report.tables import tables_of
-from comparisons.output.console import tell
+from comparisons.comparison.report.tables import MORE_ROWS, tables_of
+from comparisons.output.console import STYLES, table_of, tell
 from comparisons.output.figures import write_figures
 from comparisons.output.files import check_writable, versions, written_whole
-from em.page import Section, shown_table
 from models.labels import label
 
-STYLES = {"agree": "bold green", "disagree": "bold red", "pass": "green", "FAIL": "bold red", "shown": "dim"}
 DOUBTFUL = "bold yellow"  # any other verdict
-LAYOUT: dict[str, Any] = {"title_justify": "left", "title_style": "bold", "caption_justify": "left"}
-LAYOUT |= {"box": SIMPLE_HEAD, "padding": (0, 0), "pad_edge": False, "show_edge": False}
 STARTS = {
     "single": "all start about MAP-EM",
     "restarts": "each starts at EM's best of restarts of its own, labels in random order",
 }
-MOST_ROWS = 40
 OF_COMPARISON = ("title", "n_components", "n_missing", "verdict", "explanation", "caution")
 OF_FIT = ("status", "log_likelihood", "objective", "n_iter", "n_collapsed")
 JSON, POSTERIOR, REPORT = "comparison.json", "posterior.nc", "report.html"
@@ -167,23 +159,11 @@ def print_report(comparison: Any, console: Console | None = None, verbose: bool 
     if comparison.caution:
         tell(console, ("Caution:", "bold yellow"), f" {comparison.caution}.")
     for section in tables_of(comparison, verbose):
-        console.print(printed(section))
+        console.print(table_of(section, MORE_ROWS))
     for word, meaning in WORDS.items() if verbose else ():
         tell(console, (word, "bold"), f": {meaning}")
     seconds = ", ".join(f"{step} {value:.1f} s" for step, value in comparison.seconds.items())
     tell(console, f"Time: {sum(comparison.seconds.values()):.1f} s: {seconds}")
-
-
-def printed(section: Section) -> Table:
-    """Return a section's table for a terminal: of many rows the first 40."""
-    cells, left_out = shown_table(section), len(section.table) - MOST_ROWS
-    more = f"{left_out} more rows in comparison.json" if left_out > 0 else ""
-    table = Table(title=section.title, caption="; ".join(filter(None, [section.caption, more])), **LAYOUT)
-    for head, side in zip(cells["heads"], cells["sides"], strict=True):
-        table.add_column(head, justify="right" if side else "left", no_wrap=bool(side), overflow="fold")
-    for row in cells["rows"][:MOST_ROWS]:
-        table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
-    return table
 
 
 def _of_all(comparison: Any) -> str:

@@ -10,6 +10,7 @@ from comparisons.comparison.spread import METHODS, summary
 from em.page import Section
 from em.uncertainty.entries import entries_of
 
+MORE_ROWS = "more rows in comparison.json"
 MARKS = {True: "pass", False: "FAIL", None: "shown"}
 HEADS = {"truth": "truth", "mle": "MLE", "map": "MAP", "mean": "mean", "sd": "sd"}
 HEADS |= {"mle_gap_sd": "gap", "map_gap_sd": "gap'", "rhat": "R-hat", "ess": "ESS"}
