@@ -18,14 +18,5 @@ from comparisons.explorer.tables import as_markdown, bayes_rule, decomposition, 
 from comparisons.explorer.words import equation, family_formulas, words_of
 
 __all__ = ["ByHand", "Record", "as_address", "as_markdown", "bayes_rule", "bound_figure", "by_hand", "choices"]
-__all__ += [
-    "data_figure",
-    "decomposition",
-    "equation",
-    "family_formulas",
-    "has_pairs",
-    "on_move",
-    "on_press",
-    "on_reset",
-]
-__all__ += ["parameter_rows", "sample_rows", "side_by_side", "sliders_of", "structures", "words_of"]
+__all__ += ["data_figure", "decomposition", "equation", "family_formulas", "has_pairs", "on_move", "on_press"]
+__all__ += ["on_reset", "parameter_rows", "sample_rows", "side_by_side", "sliders_of", "structures", "words_of"]

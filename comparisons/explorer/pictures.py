@@ -1,6 +1,5 @@
 """Pictures of a state: samples and components, and the bound step by step. They use the library's own plots."""
 
-import base64
 import io
 from dataclasses import replace
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from comparisons.explorer.steps import ByHand
+from em.page import address
 from em.plots import plot
 from em.plots.axes import legend, name_of_axis
 from em.plots.clouds import clouds_of
@@ -36,7 +36,7 @@ def as_address(figure: Figure) -> str:
     """Return a figure as a ``data:`` address of a PNG, written fast rather than small; nothing has to be fetched."""
     image = io.BytesIO()
     figure.savefig(image, format="png", pil_kwargs={"compress_level": 1})
-    return f"data:image/png;base64,{base64.b64encode(image.getvalue()).decode('ascii')}"
+    return address(image.getvalue(), "png")
 
 
 def has_pairs(hand: ByHand) -> bool:

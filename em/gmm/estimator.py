@@ -155,11 +155,8 @@ class GaussianMixtureEM(MixtureEM[GMMParameters]):
         return self.prior is None or not self.prior.avoids_collapse
 
     def _shapes(self, K: int, D: int) -> dict[str, tuple[int, ...]]:
-        return {
-            "weights": (K,),
-            "means": (K, D),
-            "covariances": covariances_shape(check_covariance_type(self.covariance_type), K, D),
-        }
+        kind = check_covariance_type(self.covariance_type)
+        return {"weights": (K,), "means": (K, D), "covariances": covariances_shape(kind, K, D)}
 
     def _returned(
         self, there: Self, found: Found[GMMParameters], standard: Samples, samples: Samples

@@ -87,13 +87,17 @@ def page(title: str, lead: str, sections: Iterable[Section], tone: str = "doubtf
     >>> "<h1>A &lt;b&gt;title</h1>" in text, '<td class="number">1.5</td>' in text
     (True, True)
     """
+    shown = [_shown(section) for section in sections]
+    values = {"title": plain(title), "lead": plain(capital(lead)), "tone": tone, "sections": shown, "made": _made()}
+    return filled(files(__name__).joinpath("page.html"), page=values)
+
+
+def filled(template: Any, **values: Any) -> str:
+    """Return a file's template filled with values, which stay text."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(files(__name__).joinpath("page.html").read_text(encoding="utf-8"))
-    shown = [_shown(section) for section in sections]
-    values = {"title": plain(title), "lead": plain(capital(lead)), "tone": tone, "sections": shown, "made": _made()}
-    return template.render(page=values)
+    return environment.from_string(template.read_text(encoding="utf-8")).render(values)
 
 
 def capital(text: str) -> str:
@@ -129,7 +133,7 @@ def shown_table(section: Section) -> dict[str, Any]:
 def _picture(draw: Callable[[], Any] | Path) -> str:
     """Return a figure as an address that holds it: as SVG, or as PNG where that is shorter."""
     if isinstance(draw, Path):
-        return _address(draw.read_bytes(), "png")
+        return address(draw.read_bytes(), "png")
     import matplotlib as mpl
     import matplotlib.pyplot as plt
 
@@ -146,10 +150,11 @@ def _picture(draw: Callable[[], Any] | Path) -> str:
                 figure.savefig(image, format="png", dpi=DPI)
     finally:
         plt.close(figure)
-    return _address(image.getvalue(), kind)
+    return address(image.getvalue(), kind)
 
 
-def _address(image: bytes, kind: str) -> str:
+def address(image: bytes, kind: str) -> str:
+    """Return an image as an address that holds it."""
     return f"data:image/{kind};base64,{base64.b64encode(image).decode('ascii')}"
 
 

@@ -1,6 +1,5 @@
 """EM's path as a film: a page with play, step and a slider, or a GIF. Each frame is a picture as of `plot`."""
 
-import base64
 import io
 import os
 import tempfile
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from em.engine.path import EMPath
+from em.page import address, filled
 from em.plots.picture import draw
 from em.process.process_wide import without_expected_warnings
 from em.saving.whole_files import write_whole
@@ -116,13 +116,8 @@ def _frame(path: EMPath[Any], i: int, X: ArrayLike, sample_weight: ArrayLike | N
 
 
 def _page(frames: list[Frame], seconds: float) -> str:
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(files(__package__).joinpath("animation.html").read_text(encoding="utf-8"))
-    addresses = [f"data:image/webp;base64,{base64.b64encode(frame.image).decode('ascii')}" for frame in frames]
-    captions = [plain(frame.caption) for frame in frames]
-    return template.render(frames=list(zip(addresses, captions, strict=True)), milliseconds=round(1000 * seconds))
+    shown = [(address(frame.image, "webp"), plain(frame.caption)) for frame in frames]
+    return filled(files(__package__).joinpath("animation.html"), frames=shown, milliseconds=round(1000 * seconds))
 
 
 def _gif(frames: list[Frame], seconds: float) -> bytes:

@@ -50,24 +50,13 @@ def draw_plane(ax: Any, points: Points, clouds: Any, pair: tuple[int, int] = (0,
     """
     x, y = points.X[:, pair].T
     both, only = ~np.isnan(x) & ~np.isnan(y), {"x": np.isnan(y) & ~np.isnan(x), "y": np.isnan(x) & ~np.isnan(y)}
-    ax.scatter(
-        x[both],
-        y[both],
-        s=points.areas[both] * (size / CENTER),
-        c=points.colours[both],
-        alpha=0.7,
-        linewidths=0,
-        zorder=1,
-    )
+    areas = points.areas[both] * (size / CENTER)
+    ax.scatter(x[both], y[both], s=areas, c=points.colours[both], alpha=0.7, linewidths=0, zorder=1)
     style: dict[str, Any] = {"s": 60, "alpha": 0.8, "linewidths": 1.2, "clip_on": False, "zorder": 4}
-    if only["x"].any():
-        of_x = points.colours[only["x"]]
-        ticks, at = x[only["x"]], ax.get_xaxis_transform()
-        ax.scatter(ticks, np.full(len(ticks), 0.0), c=of_x, marker="|", transform=at, **style)
-    if only["y"].any():
-        of_y = points.colours[only["y"]]
-        ticks, at = y[only["y"]], ax.get_yaxis_transform()
-        ax.scatter(np.full(len(ticks), 0.0), ticks, c=of_y, marker="_", transform=at, **style)
+    for some, marker, at in ((only["x"], "|", ax.get_xaxis_transform()), (only["y"], "_", ax.get_yaxis_transform())):
+        if some.any():  # the coordinate that is missing is 0, the edge
+            ticks = (np.where(np.isnan(z[some]), 0.0, z[some]) for z in (x, y))
+            ax.scatter(*ticks, c=points.colours[some], marker=marker, transform=at, **style)
     draw_clouds(ax, clouds, pair, size)
     centers = clouds.means[clouds.weights > EMPTY][:, pair]
     xlim, ylim = (limits(np.append(z, own), MARGIN) for z, own in zip((x, y), centers.T, strict=True))

@@ -84,7 +84,7 @@ class Summary(Tabular):
         """The page as plain text."""
         parts = [
             [self.model, *([] if self.prior is None else [f"prior: {self.prior!r}"]), self.samples],
-            _numbers_as_table({name: self.fit[key] for key, name in CRITERIA.items() if key in self.fit}),
+            _rows_as_table([{name: self.fit[key] for key, name in CRITERIA.items() if key in self.fit}]),
             [*_rows_as_table(self.components), *self.certainty],
             self._parameters(),
             [f"Fit: {self.status}", *self._restarts()],
@@ -217,11 +217,6 @@ def _model(estimator: Any) -> str:
     return f"{', '.join(parts)}{',' * (len(parts) > 1)} by {estimator._how}"
 
 
-def _numbers_as_table(numbers: dict[str, float]) -> list[str]:
-    cells = [str(value) if isinstance(value, int) else f"{value:.3f}" for value in numbers.values()]
-    return table_lines([[*numbers], cells], "r" * len(numbers))
-
-
 def _rows_as_table(rows: list[dict[str, Any]]) -> list[str]:
     cells = [[_shown_cell(head, value) for head, value in row.items()] for row in rows]
     return table_lines([[*rows[0]], *cells], "r" * len(rows[0]))
@@ -230,6 +225,8 @@ def _rows_as_table(rows: list[dict[str, Any]]) -> list[str]:
 def _shown_cell(head: str, value: float) -> str:
     if np.isnan(value):
         return "-"
+    if head in CRITERIA.values() and isinstance(value, float):
+        return f"{value:.3f}"
     return f"{value:.4f}" if head in ("weight", "probability") else f"{value:.10g}"
 
 
