@@ -15,15 +15,17 @@ if TYPE_CHECKING:
     from comparisons.alignment.component_draws import name_components
     from comparisons.alignment.diagnosis import diagnose
     from comparisons.alignment.responsibilities import log_joint
-    from comparisons.auditing import Audit, audit
-    from comparisons.comparison import Comparison, compare
+    from comparisons.auditing.result import Audit
+    from comparisons.auditing.steps import audit
+    from comparisons.comparison.result import Comparison
+    from comparisons.comparison.steps import compare
 
 HOMES = {
-    "Audit": "auditing",
-    "Comparison": "comparison",
+    "Audit": "auditing.result",
+    "Comparison": "comparison.result",
     "align": "alignment",
-    "audit": "auditing",
-    "compare": "comparison",
+    "audit": "auditing.steps",
+    "compare": "comparison.steps",
     "diagnose": "alignment.diagnosis",
     "log_joint": "alignment.responsibilities",
     "name_components": "alignment.component_draws",

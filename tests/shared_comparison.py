@@ -5,7 +5,9 @@ from types import SimpleNamespace
 import pytest
 
 import comparisons.comparison.steps
-from comparisons.comparison import draws, prepare, run
+from comparisons.comparison import draws
+from comparisons.comparison.problem import prepare
+from comparisons.comparison.steps import run
 from comparisons.data import load
 
 MADE = {}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from comparisons.comparison import prepare
 from comparisons.comparison.command import application, prepare_case
+from comparisons.comparison.problem import prepare
 from comparisons.data import load, read_csv
 from comparisons.declarations import Case
 from models.gmm import GMMIndependentPrior, GMMPrior

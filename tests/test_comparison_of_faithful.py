@@ -21,7 +21,7 @@ import comparisons
 import em.gmm
 import em.gmm.problem
 from comparisons import diagnose
-from comparisons.comparison import prepare, report
+from comparisons.comparison import report
 from comparisons.comparison.checks import Check
 from comparisons.comparison.density_checks import density_checks
 from comparisons.comparison.draws import Draws
@@ -34,6 +34,7 @@ from comparisons.comparison.posterior_checks import (
     posterior_checks,
     why_shown,
 )
+from comparisons.comparison.problem import prepare
 from comparisons.comparison.spread import spreads_of, summary
 from comparisons.comparison.steps import verdict_of
 from comparisons.declarations import AllRows

@@ -7,7 +7,8 @@ import pytest
 from stand_ins import draws_around
 
 import comparisons.posterior
-from comparisons.comparison import prepare, run
+from comparisons.comparison.problem import prepare
+from comparisons.comparison.steps import run
 from comparisons.data import load
 from em import BinomialMixtureEM
 

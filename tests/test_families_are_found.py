@@ -12,9 +12,8 @@ import comparisons
 import comparisons.posterior
 from comparisons import compare, log_joint
 from comparisons.bmm import BMM
-from comparisons.comparison import prepare
 from comparisons.comparison.command import application
-from comparisons.comparison.problem import Settings
+from comparisons.comparison.problem import Settings, prepare
 from comparisons.components import compare_components
 from comparisons.concentration import sweep
 from comparisons.data import find, load

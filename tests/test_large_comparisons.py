@@ -8,9 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from comparisons import compare, posterior
-from comparisons.comparison import prepare
 from comparisons.comparison.command import application, prepare_case
 from comparisons.comparison.fits import fit
+from comparisons.comparison.problem import prepare
 from comparisons.comparison.size import MOST_PARAMETERS, Pace, TooLongError, n_parameters, size_of, smaller_mixtures
 from comparisons.data import load
 from comparisons.declarations import Case

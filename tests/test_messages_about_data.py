@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from comparisons.comparison import prepare
+from comparisons.comparison.problem import prepare
 from comparisons.posterior.predictive import predictive_check
 from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM, KMeans, select
 from em.gibbs import gibbs

@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from comparisons.comparison import prepare
+from comparisons.comparison.problem import prepare
 from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM, KMeans
 from em.gibbs import gibbs
 from models import bmm as model_bmm

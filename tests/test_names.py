@@ -7,8 +7,8 @@ import pytest
 from families import each_family, each_family_once
 
 from comparisons import align, diagnose
-from comparisons.comparison import prepare
 from comparisons.comparison.fits import fit
+from comparisons.comparison.problem import prepare
 from comparisons.families import family_names, family_of
 from comparisons.posterior.gibbs import as_datatree
 from comparisons.posterior.predictive import predictive_check

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from own_files import invoke, written
 
 import comparisons.comparison.steps
-from comparisons.comparison import prepare
+from comparisons.comparison.problem import prepare
 from comparisons.data import find, load, read, read_csv
 
 __all__ = ["written"]  # a fixture

@@ -12,7 +12,6 @@ import comparisons.comparison.steps
 import comparisons.posterior
 from comparisons import compare
 from comparisons.bmm import BMM
-from comparisons.comparison import prepare
 from comparisons.comparison.checks import Check
 from comparisons.comparison.command import application, exit_code
 from comparisons.comparison.density_checks import Densities, density_checks, rounding_of_counts, rounding_of_prior
@@ -20,6 +19,7 @@ from comparisons.comparison.draws import draw
 from comparisons.comparison.find_map import find_map_checks, is_lesser
 from comparisons.comparison.fits import fit
 from comparisons.comparison.posterior_checks import why_on_edge
+from comparisons.comparison.problem import prepare
 from comparisons.comparison.report import plots
 from comparisons.comparison.steps import verdict_of
 from comparisons.data import load

@@ -17,14 +17,3 @@ identified       whether other parameters give the same distribution
 
 and each line is *right*, *warning*, *wrong* or *not applicable*.
 """
-
-from typing import TYPE_CHECKING
-
-from models.lazy import on_demand
-
-if TYPE_CHECKING:
-    from comparisons.auditing.result import Audit
-    from comparisons.auditing.steps import audit
-
-__all__ = ["Audit", "audit"]
-__getattr__ = on_demand(__name__, {"Audit": "result", "audit": "steps"})

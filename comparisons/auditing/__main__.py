@@ -36,7 +36,7 @@ def main(
             options.setdefault("columns", list(names))  # other columns of the file were not fitted
         dataset = find(data, family, **options)
         tell_read(Console(), dataset.notes)
-        from comparisons.auditing import audit
+        from comparisons.auditing.steps import audit
 
         found = audit(fit, dataset.to_frame(), family, **dataset.options, **settings)
         found.print()

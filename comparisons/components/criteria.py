@@ -11,9 +11,8 @@ from numpy.typing import ArrayLike
 from comparisons.alignment.component_draws import Arrays
 from comparisons.alignment.mixing import extremes, label_free
 from comparisons.alignment.responsibilities import LogJoint, log_joint
-from comparisons.comparison import prepare
 from comparisons.comparison.draws import sampled_from_map
-from comparisons.comparison.problem import Problem
+from comparisons.comparison.problem import Problem, prepare
 from comparisons.components import Sampler
 from comparisons.components.result import ByComponents
 from comparisons.evidence import Evidence, chib_evidence
