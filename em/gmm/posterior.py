@@ -134,13 +134,9 @@ class GaussianPosterior:
         """
         p, nu = self._side, self.degrees_of_freedom
         gap = (_sum_of_digammas(nu, p) - p * np.log(nu / 2)) / 2
-        match self.covariance_type:
-            case "diag":
-                return gap.sum(axis=-1)
-            case "spherical":
-                return self.n_features * gap
-            case _:
-                return gap
+        if self.covariance_type == "diag":
+            return gap.sum(axis=-1)
+        return self.n_features * gap if self.covariance_type == "spherical" else gap
 
     def log_normaliser(self) -> Array:
         """Return log ∫ of the components' unnormalised density, shape (...).

@@ -11,13 +11,13 @@ LONG = 40  # characters of a name
 MOST_IN_LEGEND = 7  # components
 
 
-def axes_or_new(ax: Any) -> Any:
+def axes_or_new(ax: Any, figsize: tuple[float, float] | None = None) -> Any:
     """Return the given axes, or those of a new figure for None."""
     if ax is not None:
         return ax
     import matplotlib.pyplot as plt
 
-    return plt.subplots(layout="constrained")[1]
+    return plt.subplots(layout="constrained", figsize=figsize)[1]
 
 
 def feature_names(estimator: Any) -> list[str]:

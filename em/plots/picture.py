@@ -142,11 +142,7 @@ def _lies_on_a_line(estimator: Any, clouds: Clouds | None) -> bool:
 
 def _of_profiles(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None, ax: Any) -> Any:
     names = _names_of_places(estimator)
-    if ax is None:
-        import matplotlib.pyplot as plt
-
-        width = float(np.clip(INCHES_OF_PLACE * len(names), 6.4, WIDEST))
-        ax = plt.subplots(figsize=(width, 4.8), layout="constrained")[1]
+    ax = axes_or_new(ax, (float(np.clip(INCHES_OF_PLACE * len(names), 6.4, WIDEST)), 4.8))
     profile_picture(estimator, ax, names, estimator._pooled(X, sample_weight))
     return ax
 

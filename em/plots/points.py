@@ -12,6 +12,7 @@ from em.chunked.samples import chunked_samples
 from em.chunked.sampling import in_memory
 from em.plots.axes import feature_names
 from em.plots.colours import blended
+from em.predictions import has_observed
 from em.process.process_wide import without_expected_warnings
 from em.samples import samples_to_use
 from em.uncertainty.louis import frequencies
@@ -70,7 +71,7 @@ def points_of(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None = No
         How often each counts; rows of weight 0 are not drawn.
     """
     matrix, weights, n_samples = rows_to_draw(estimator, X, sample_weight, MOST_POINTS)
-    rows = np.flatnonzero((weights > 0) & seen(matrix))
+    rows = np.flatnonzero((weights > 0) & has_observed(matrix))
     n_samples = n_samples or len(rows)
     if len(rows) > MOST_POINTS:
         rows = np.sort(np.random.RandomState(SEED).choice(rows, MOST_POINTS, replace=False))
@@ -99,11 +100,6 @@ def rows_to_draw(estimator: Any, X: Any, sample_weight: Any, most: int) -> tuple
 def note_of_part(n_drawn: float, n_samples: float) -> str:
     """Return how many samples are drawn, where not all are."""
     return f"{n_drawn:,.0f} of {n_samples:,.0f} samples drawn, at random" if n_drawn < n_samples else ""
-
-
-def seen(matrix: Any) -> np.ndarray:
-    """Return which rows have an observed cell."""
-    return np.ones(matrix.shape[0], dtype=bool) if issparse(matrix) else ~np.isnan(matrix).all(axis=1)
 
 
 def responsibilities_of(estimator: Any, X: Any) -> Array:

@@ -157,11 +157,8 @@ class Stepwise:
 
     def mean(self, one: Arrays, other: Arrays, share: float, arrays: Arrays) -> dict[str, Array]:
         """Return (1 - share) one + share other, both about the same parameters."""
-        one, other, fixed = self.there._about(one, arrays), self.there._about(other, arrays), self.there._fixed
-        if share == 1:
-            return dict(other)
-        means = {name: array + share * (other[name] - array) for name, array in one.items() if name not in fixed}
-        return means | {name: other[name] for name in fixed}
+        one, other = self.there._about(one, arrays), self.there._about(other, arrays)
+        return dict(other) if share == 1 else self._plus(one, self._plus(other, one, -1), share)
 
     def _plus(self, one: Arrays, other: Arrays, factor: float = 1) -> dict[str, Array]:
         """Return one + factor other, both about the same numbers."""
