@@ -97,11 +97,8 @@ def _log_densities(here: Standing, X: Any) -> tuple[str, str, float]:
     largest = float(np.max(off, initial=0.0))
     if wrong.any():
         total = nats(abs(float(here.counted[used] @ own) - here.log_likelihood))
-        return (
-            WRONG,
-            f"log densities of {int(wrong.sum())} rows are wrong, by up to {nats(largest)}, {total} in all",
-            largest,
-        )
+        of_rows = f"log densities of {int(wrong.sum())} rows are wrong"
+        return WRONG, f"{of_rows}, by up to {nats(largest)}, {total} in all", largest
     verdict = WARNING if rounded.any() else RIGHT
     return verdict, f"log densities are right to {largest:.1g} nats", largest
 
@@ -115,11 +112,8 @@ def _probabilities(here: Standing, X: Any) -> tuple[str, str, float]:
     off = np.abs(theirs - here.responsibilities)[used]
     largest = float(np.max(off)) if not np.isnan(off).any() else np.inf
     if largest > max(SHARE, 1e3 * _precision(here)):
-        return (
-            WRONG,
-            f"probabilities of {int((off.max(axis=1) > SHARE).sum())} rows are wrong, by up to {largest:.2g}",
-            0.0,
-        )
+        n_wrong = int((off.max(axis=1) > SHARE).sum())
+        return WRONG, f"probabilities of {n_wrong} rows are wrong, by up to {largest:.2g}", 0.0
     return RIGHT, f"probabilities to {largest:.1g}", 0.0
 
 

@@ -199,14 +199,9 @@ class ByHand:
     def _after(self, step: str, parameters: Any, responsibilities: Array) -> Self:
         """Return the state with these θ and q, and one record more."""
         log_joint = self._steps.log_joint(self.X, parameters, **self.family.of_data)
-        record = Record(
-            step,
-            float(normalise(log_joint)[1].sum()),
-            em.q_function(log_joint, responsibilities),
-            em.entropy(responsibilities),
-            em.elbo(log_joint, responsibilities),
-            float(self.prior.log_prob(parameters)),
-        )
+        q, entropy = em.q_function(log_joint, responsibilities), em.entropy(responsibilities)
+        log_likelihood, log_prior = float(normalise(log_joint)[1].sum()), float(self.prior.log_prob(parameters))
+        record = Record(step, log_likelihood, q, entropy, em.elbo(log_joint, responsibilities), log_prior)
         return replace(
             self,
             parameters=parameters,
@@ -251,16 +246,8 @@ def by_hand(
     everything = {**family.of_data, **family.of_mixture}
     parameters = import_module(f"em.{family.name}").m_step(X, r, None, **everything)
     with left_to_the_status(Warning):  # it is only drawn
-        template = family.estimator(n_components=K, init=parameters, max_iter=1).fit(
-            DataFrame(X, columns=list(dataset.feature_names))
-        )
-    state = ByHand(
-        replace(dataset, X=X),
-        family,
-        family.default_prior(X, K),
-        parameters,
-        np.full((len(X), K), 1 / K),
-        seed=seed,
-        template=template,
-    )
+        frame = DataFrame(X, columns=list(dataset.feature_names))
+        template = family.estimator(n_components=K, init=parameters, max_iter=1).fit(frame)
+    dataset, prior, q = replace(dataset, X=X), family.default_prior(X, K), np.full((len(X), K), 1 / K)
+    state = ByHand(dataset, family, prior, parameters, q, seed=seed, template=template)
     return replace(state._after("start", parameters, state.responsibilities), before=None)

@@ -38,13 +38,8 @@ def parameter_rows(hand: ByHand) -> Rows:
         before = now if hand.before is None else getattr(hand.before, quantity.name)
         for place in quantity.support.places(now.shape)[:MOST_ROWS]:
             change = now[place] - before[place]
-            rows.append(
-                {
-                    "parameter": quantity.entry(place, labels),
-                    "now": f"{now[place]:.4g}",
-                    "change": f"{change:+.2g}" if change else "",
-                }
-            )
+            shown = f"{change:+.2g}" if change else ""
+            rows.append({"parameter": quantity.entry(place, labels), "now": f"{now[place]:.4g}", "change": shown})
     return rows
 
 
@@ -61,16 +56,9 @@ def bayes_rule(hand: ByHand, sample: int) -> Rows:
     of_data, x = hand.family.of_rows(of_row).of_data, hand.X[of_row]
     (log_prob,) = steps.component_log_prob(x, hand.parameters, **of_data)
     ((r,), _), q = steps.e_step(x, hand.parameters, **of_data), hand.responsibilities[sample]
-    return [
-        {
-            "component": k,
-            "π": f"{weight:.4g}",
-            "log density": f"{log_prob[k]:.4g}",
-            "r, from θ": f"{r[k]:.4g}",
-            "q now": f"{q[k]:.4g}",
-        }
-        for k, weight in enumerate(hand.parameters.weights.tolist())
-    ]
+    columns = {"π": hand.parameters.weights, "log density": log_prob, "r, from θ": r, "q now": q}
+    cells = [{name: f"{numbers[k]:.4g}" for name, numbers in columns.items()} for k in range(len(q))]
+    return [{"component": k, **row} for k, row in enumerate(cells)]
 
 
 def as_markdown(rows: Rows) -> str:

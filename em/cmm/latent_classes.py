@@ -79,12 +79,8 @@ class LatentClasses(Tabular):
         for start in range(0, len(self.table), K):
             cells = self.table[start : start + K]
             shown = [f"{cell['probability']:.4f} ({cell['standard_error']:.4f})" for cell in cells]
-            rows.append(
-                [
-                    *(plain(cells[0][key]) for key in ("item", "level")),
-                    *(text.replace("(nan)", "(-)") for text in shown),
-                ]
-            )
+            named = [plain(cells[0][key]) for key in ("item", "level")]
+            rows.append([*named, *(text.replace("(nan)", "(-)") for text in shown)])
         lines = table_lines(rows, "l" * (K + 2))
         (g, x), df = self.p_values, self.degrees_of_freedom
         lines.append(f"entropy R² {self.entropy_r_squared:.4f}, relative entropy {self.relative_entropy:.4f}")

@@ -237,9 +237,6 @@ def whitened(theta: Mapping[str, Array], steps: Mapping[str, Array], covariance_
         "diag": weights[..., None],
         "spherical": weights * means.shape[-1],
     }
-    rows = (
-        steps["weights"] / np.sqrt(np.maximum(weights, EPS)),
-        means * np.sqrt(weights[..., None]),
-        spreads * np.sqrt(share[kind] / 2),
-    )
+    of_weights = steps["weights"] / np.sqrt(np.maximum(weights, EPS))
+    rows = of_weights, means * np.sqrt(weights[..., None]), spreads * np.sqrt(share[kind] / 2)
     return np.concatenate([row.reshape(*row.shape[:2], -1) for row in rows], axis=2)

@@ -113,13 +113,8 @@ def _shown(section: Section) -> dict[str, Any]:
             pictures.append({"caption": plain(caption), "address": _picture(draw)})
         except Exception as error:  # whatever it is, the numbers must not be lost to it
             sentences.append(plain(f"{caption.rstrip('.')}: left out, {type(error).__name__}: {error}"))
-    return {
-        "title": plain(section.title),
-        "sentences": sentences,
-        **shown_table(section),
-        "caption": plain(section.caption),
-        "pictures": pictures,
-    }
+    texts = {"title": plain(section.title), "sentences": sentences, "caption": plain(section.caption)}
+    return {**texts, **shown_table(section), "pictures": pictures}
 
 
 def shown_table(section: Section) -> dict[str, Any]:

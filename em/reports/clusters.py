@@ -27,22 +27,13 @@ def cluster_summary(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | Non
     sizes, squares = sums[2:].reshape(2, K)
     names = labels_of_features(getattr(estimator, "feature_names_in_", None))
     fit = {"inertia": inertia, "n_clusters": K}
-    return Summary(
-        f"K-means with {K} cluster{'s' * (K > 1)}",
-        None,
-        *described(estimator, n, cells, fit),
-        [
-            {"cluster": k, "samples": size, "mean squared distance": mean}
-            for k, (size, mean) in enumerate(zip(sizes.tolist(), means_of(squares, sizes).tolist(), strict=True))
-        ],
-        [
-            {"parameter": CENTERS.entry(at, names), "estimate": float(centers[at])}
-            for at in CENTERS.support.places(centers.shape)
-        ],
-        None,
-        estimator.status_,
-        [],
-    )
+    heads = "cluster", "samples", "mean squared distance"
+    columns = range(K), sizes.tolist(), means_of(squares, sizes).tolist()
+    clusters = [dict(zip(heads, row, strict=True)) for row in zip(*columns, strict=True)]
+    places = CENTERS.support.places(centers.shape)
+    parameters = [{"parameter": CENTERS.entry(at, names), "estimate": float(centers[at])} for at in places]
+    title, said = f"K-means with {K} cluster{'s' * (K > 1)}", described(estimator, n, cells, fit)
+    return Summary(title, None, *said, clusters, parameters, None, estimator.status_, [])
 
 
 def _sums(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:

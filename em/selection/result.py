@@ -158,15 +158,8 @@ class Selection(Tabular):
 
     def __repr__(self) -> str:
         """The table as plain text."""
-        heads = [
-            "",
-            *self.candidates[0].settings,
-            "log_likelihood",
-            "p",
-            *map(str.upper, CRITERIA),
-            "seconds",
-            "status",
-        ]
+        names = *self.candidates[0].settings, "log_likelihood", "p", *map(str.upper, CRITERIA)
+        heads = ["", *names, "seconds", "status"]
         lines = table_lines([heads, *map(self._cells, self.candidates)], "r" * (len(heads) - 1) + "l")
         chosen = f"* smallest {self.criterion.upper()}" if self.best else nothing_to_choose(self.candidates)
         return "\n".join([*lines, chosen])
