@@ -21,7 +21,6 @@ Stephens (2000), Journal of the Royal Statistical Society B 62, 795-809, algorit
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
@@ -31,8 +30,6 @@ from scipy.special import xlogy
 from models.validation import Array
 
 MAX_ITER = 100
-FEW_COMPONENTS = 5  # up to here trying all K! orders at once is faster than one assignment after another
-CHUNK = 2**22
 ROUNDING = 1e-12
 Blocks = Callable[[], Iterable[Array]]
 
@@ -66,16 +63,8 @@ def assign(costs: Array) -> np.ndarray:
     >>> assign(np.array([[5.0, 0.0], [0.0, 5.0]]))
     array([1, 0])
     """
-    *batch, K, _ = costs.shape
-    flat = costs.reshape(-1, K * K)
-    if K > FEW_COMPONENTS:
-        best = [linear_sum_assignment(matrix.T)[1] for matrix in flat.reshape(-1, K, K)]
-        return np.array(best, dtype=int).reshape(*batch, K)
-    orders = np.array(list(permutations(range(K))))
-    chosen = np.eye(K)[orders].swapaxes(1, 2).reshape(-1, K * K)  # entry (j, k) is 1 where orders[k] = j
-    step = CHUNK // len(orders)
-    best = [(flat[s : s + step] @ chosen.T).argmin(axis=1) for s in range(0, len(flat), step)]
-    return orders[np.concatenate(best)].reshape(*batch, K)
+    best = [linear_sum_assignment(matrix.T)[1] for matrix in costs.reshape(-1, *costs.shape[-2:])]
+    return np.array(best, dtype=int).reshape(costs.shape[:-1])
 
 
 def total(costs: Array, orders: np.ndarray) -> Array:
