@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from comparisons.auditing.libraries import recognise
 from em import load
 from em.saving import FORMAT
 
@@ -31,15 +32,6 @@ def fit_of(path: Path, family: str | None = None) -> tuple[Any, str]:
         raise ValueError(f"model must be JSON, which {path} is not: {error}") from None
     if not isinstance(document, dict):
         raise ValueError(f"model must hold a JSON object, got {type(document).__name__} in {path}")
-    if document.get("format") == FORMAT:
-        from comparisons.auditing.libraries.own import recognise
-
-        fit = load(path)
-        given = recognise(fit, family, {})
-        if given is None:
-            raise ValueError(f"model must be a mixture, got a {type(fit).__name__} in {path}")
-        return fit, given.family
     family = document.pop("family", family)
-    if family is None:
-        raise ValueError(f'family must be given, here or as "family" in {path}, got none')
-    return document, family
+    fit = load(path) if document.get("format") == FORMAT else document
+    return fit, recognise(fit, family, {}).family

@@ -37,8 +37,6 @@ def scores_line(here: Standing) -> Line:
         remedy = "pass X.astype(float) to score, score_samples, predict, predict_proba, bic and aic"
     elif verdict != RIGHT:
         remedy = "take them from audit.fitted, which has the same methods at the same parameters"
-    elif given.whole_numbers and _is_integral(X):
-        findings.append("right because X is of floats; of integers they would not be")
     return Line("scores", verdict, "; ".join(findings), value, remedy)
 
 
@@ -173,8 +171,3 @@ def _is_whole(X: Any) -> bool:
     """Whether X is of an integer type."""
     kinds = {getattr(dtype, "kind", "") for dtype in X.dtypes} if hasattr(X, "dtypes") else {np.asarray(X).dtype.kind}
     return kinds <= set("iu") and bool(kinds)
-
-
-def _is_integral(X: Any) -> bool:
-    values = np.asarray(X.toarray() if hasattr(X, "toarray") else X)
-    return values.dtype.kind == "f" and bool((values == np.floor(values))[~np.isnan(values)].all())

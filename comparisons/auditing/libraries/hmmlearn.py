@@ -13,7 +13,7 @@ from comparisons.auditing.given import Given
 from comparisons.auditing.libraries import check_is_fitted, class_from
 from models.validation import Array
 
-CLASSES = "GaussianHMM", "GMMHMM", "PoissonHMM", "CategoricalHMM", "MultinomialHMM"
+CLASSES = "GaussianHMM", "GMMHMM", "PoissonHMM", "CategoricalHMM"
 ALIKE = 1e-8
 
 
@@ -28,8 +28,6 @@ def recognise(fit: Any, family: str | None, options: Mapping[str, Any]) -> Given
             f"fit must be a mixture of independent rows, got a {name} whose states depend on the last one: a hidden "
             "Markov model is one only if all rows of transmat_ equal startprob_. Fit a mixture to audit one"
         )
-    if name == "MultinomialHMM":
-        raise ValueError("fit must be of a family of this project, got a MultinomialHMM: its rows are whole vectors")
     read = {"GaussianHMM": _gaussian, "GMMHMM": _gaussian_mixtures, "PoissonHMM": _poisson}.get(name, _categorical)
     arrays, of_family = read(fit, weights)
     frozen = {"weights": weights} if "t" not in fit.params and len(weights) > 1 else {}
