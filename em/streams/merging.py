@@ -4,9 +4,9 @@ With s_j the mean statistics of n_j samples, each under the responsibilities at 
 
     θ = M((n_1 s_1 + n_2 s_2) / (n_1 + n_2)),    the prior beside n_1 + n_2 samples
 
-Components are matched first: on the rows that both fits keep as samples of theirs, by the one-to-one matching that
-maximises the cosine of their responsibilities, Σ_i r_ik r'_ij / sqrt(Σ_i r_ik² Σ_i r'_ij²), summed. Where frozen
-parameters or a prior that is not exchangeable give the labels, they are not matched.
+Components are matched first: on the rows that both fits keep as samples of theirs, by the one-to-one matching of
+least total distance between their responsibilities, Σ_i (r_ik - r'_ij)². Where frozen parameters or a prior that is not
+exchangeable give the labels, they are not matched.
 """
 
 from copy import copy
@@ -23,7 +23,8 @@ from em.samples import Samples
 from em.saving import _encode
 from em.status import left_to_the_status
 from em.streams.state import Stream
-from em.streams.stepwise import Stepwise, matching
+from em.streams.stepwise import Stepwise
+from em.uncertainty.bootstrap import nearest_order
 from models.validation import Array
 
 OF_SEARCH = {"init", "n_init", "n_starts", "tol", "max_iter", "acceleration", "random_state"}
@@ -119,7 +120,7 @@ def _matched(one: Any, other: Any) -> np.ndarray:
     rows = np.concatenate([fit.stream_.rows for fit in (one, other)])
     samples = Samples(rows, None, np.arange(len(rows)), len(rows))
     mine, theirs = (normalise(fit._log_joint_at(samples, fit.parameters_))[0] for fit in (one, other))
-    return matching(mine, theirs)
+    return nearest_order(theirs, mine)
 
 
 def _check_alike(one: Any, other: Any) -> None:

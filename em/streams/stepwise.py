@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 from scipy.special import gammaincc
 
 from em.bound import normalise
@@ -14,6 +13,7 @@ from em.engine import best_of
 from em.engine.problem import Arrays, one_run
 from em.samples import Samples
 from em.streams.state import Stream
+from em.uncertainty.bootstrap import nearest_order
 from models.validation import Array
 
 FIRST = np.zeros(1, dtype=int)
@@ -118,7 +118,7 @@ class Stepwise:
             return parameters
         mine = normalise(self.estimator._log_joint_at(samples, self.estimator.parameters_))[0]
         theirs = normalise(self.there._log_joint_at(self.there._standard(samples), parameters))[0]
-        return parameters.permute(matching(mine, theirs))
+        return parameters.permute(nearest_order(theirs, mine))
 
     def _corrected(self, stream: Stream, arrays: Arrays) -> Stream:
         """Return the stream at the end of its slow way: s* = s̄_sample(M(s*)) + (mean of s̄ - s̄_sample(M(s̃)))."""
@@ -169,12 +169,6 @@ class Stepwise:
         """Return statistics of so many times as many samples."""
         fixed = self.there._fixed
         return {name: array if name in fixed else factor * array for name, array in statistics.items()}
-
-
-def matching(mine: Array, theirs: Array) -> np.ndarray:
-    """Return which component of others each of mine is (K,), by the cosines of responsibilities (n, K)."""
-    norms = np.sqrt(np.outer((mine**2).sum(axis=0), (theirs**2).sum(axis=0)))
-    return np.asarray(linear_sum_assignment(mine.T @ theirs / np.where(norms > 0, norms, 1.0), maximize=True)[1])
 
 
 def _at(stream: Stream, statistics: Mapping[str, Array]) -> Stream:
