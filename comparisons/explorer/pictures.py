@@ -10,11 +10,12 @@ from matplotlib.figure import Figure
 from comparisons.explorer.steps import ByHand
 from em.page import address
 from em.plots import plot
-from em.plots.axes import legend, name_of_axis
+from em.plots.axes import legend
 from em.plots.clouds import clouds_of
 from em.plots.colours import blended
 from em.plots.plane import draw_plane
 from em.plots.points import points_of
+from models.labels import label
 from models.validation import Array
 
 DPI = 110
@@ -63,7 +64,7 @@ def data_figure(hand: ByHand, pair: tuple[int, int] = (0, 1), sample: int | None
         rows = -(-len(clouds.weights) // 3)  # of the legend
         figure.subplots_adjust(left=0.12, right=0.97, top=0.98, bottom=0.15 + 0.04 * rows)
         draw_plane(ax, replace(points_of(mixture, hand.X), colours=colours), clouds, pair)
-        ax.set(xlabel=name_of_axis(names[pair[0]]), ylabel=name_of_axis(names[pair[1]]))
+        ax.set(xlabel=label(names[pair[0]]), ylabel=label(names[pair[1]]))
         ax.locator_params(nbins=5)
         if sample is not None:
             _ring(ax, *hand.X[sample, list(pair)])

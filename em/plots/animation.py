@@ -2,7 +2,6 @@
 
 import io
 import os
-import tempfile
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -121,19 +120,10 @@ def _page(frames: list[Frame], seconds: float) -> str:
 
 
 def _gif(frames: list[Frame], seconds: float) -> bytes:
-    """Return the frames as a GIF, which Matplotlib writes by Pillow."""
-    import matplotlib.pyplot as plt
-    from matplotlib.animation import PillowWriter
+    """Return the frames as a GIF that stays at the last one."""
+    from PIL import Image
 
-    pictures = [plt.imread(io.BytesIO(frame.image)) for frame in frames]
-    height, width = pictures[0].shape[:2]
-    figure = plt.figure(figsize=(width / DPI, height / DPI))
-    image = figure.figimage(pictures[0])
-    with tempfile.TemporaryDirectory() as folder:
-        writer = PillowWriter(fps=1 / seconds)  # type: ignore[arg-type]
-        with writer.saving(figure, f"{folder}/em.gif", DPI):
-            for picture in [*pictures, *[pictures[-1]] * round(LAST / seconds)]:
-                image.set_data(picture)
-                writer.grab_frame()
-        plt.close(figure)
-        return Path(folder, "em.gif").read_bytes()
+    first, *others = (Image.open(io.BytesIO(frame.image)).convert("RGB") for frame in frames)
+    durations, film = [1000 * seconds] * len(others) + [1000 * (seconds + LAST)], io.BytesIO()
+    first.save(film, "gif", save_all=True, append_images=others, duration=durations, loop=0)
+    return film.getvalue()

@@ -5,9 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from models.labels import label
-
-LONG = 40  # characters of a name
 MOST_IN_LEGEND = 7  # components
 
 
@@ -52,8 +49,3 @@ def legend(ax: Any, **style: Any) -> None:
 def share(weight: float) -> str:
     """Return a weight in percent."""
     return f"{100 * weight:.3g} %"
-
-
-def name_of_axis(name: str, longest: int = LONG) -> str:
-    """Return a feature's name as a figure shows it."""
-    return label(name, longest)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from em.anomalies import density_threshold, is_anomaly
-from em.plots.axes import axes_or_new, legend, name_of_axis, note
+from em.plots.axes import axes_or_new, legend, note
 from em.plots.clouds import clouds_of
 from em.plots.colours import ANOMALY
 from em.plots.letters import lend_letters
@@ -201,7 +201,7 @@ def plot_anomaly_detection(
     plot_anomalies(estimator, X, ax, threshold, quantile)
     if clouds is not None:
         draw_clouds(ax, replace(clouds, covariances=None), (0, 1))
-    ax.set(xlabel=name_of_axis(points.names[0]), ylabel=name_of_axis(points.names[1]))
+    ax.set(xlabel=label(points.names[0]), ylabel=label(points.names[1]))
     note(ax, [points.note])
     legend(ax)
     return ax

@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from em.plots.axes import MOST_IN_LEGEND, name_of_axis
+from em.plots.axes import MOST_IN_LEGEND
 from em.plots.clouds import Clouds
 from em.plots.line import draw_line
 from em.plots.plane import draw_plane
 from em.plots.points import Points
+from models.labels import label
 
 MOST_FEATURES = 6
 INCHES = 1.9  # of each panel
@@ -55,8 +56,8 @@ def _panels_inside(ax: Any, D: int) -> Any:
 def _label(panel: Any, i: int, j: int, D: int, names: list[str]) -> None:
     panel.tick_params(labelsize=8)
     panel.tick_params(labelbottom=i == D - 1, labelleft=j == 0 and i > 0)
-    panel.set_xlabel(name_of_axis(names[j], LONGEST) if i == D - 1 else "", fontsize=8)
-    panel.set_ylabel(name_of_axis(names[i], LONGEST) if j == 0 else "", fontsize=8)
+    panel.set_xlabel(label(names[j], LONGEST) if i == D - 1 else "", fontsize=8)
+    panel.set_ylabel(label(names[i], LONGEST) if j == 0 else "", fontsize=8)
 
 
 def _finish(axes: Any, ax: Any, notes: str, clouds: Clouds) -> None:

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from em.plots.axes import MOST_IN_LEGEND, legend, limits, name_of_axis, note
+from em.plots.axes import MOST_IN_LEGEND, legend, limits, note
 from em.plots.colours import component_colours
 from em.plots.points import Points
+from models.labels import label
 
 SIGMAS = 1.0, 2.0, 3.0
 EMPTY = 1e-8  # a weight below which a component is not drawn
@@ -95,7 +96,7 @@ def show_ellipses(ax: Any) -> None:
 def plane_picture(ax: Any, points: Points, clouds: Any) -> None:
     """Draw two features with names, legend and notes."""
     missing = draw_plane(ax, points, clouds)
-    ax.set(xlabel=name_of_axis(points.names[0]), ylabel=name_of_axis(points.names[1]))
+    ax.set(xlabel=label(points.names[0]), ylabel=label(points.names[1]))
     note(ax, [points.note, missing])
     if len(clouds.weights) <= MOST_IN_LEGEND:
         legend(ax)
