@@ -7,9 +7,6 @@ from models.validation import Array
 
 def distinct_rows(x: Array, size: Array) -> tuple[Array, Array, np.ndarray]:
     """Return the distinct rows of x with the sizes of their cells, both (m, D), and which each sample is, (n,)."""
-    cells = np.concatenate([x, size], axis=1)
-    order = np.lexsort(cells.T)
-    new = np.append(True, (np.diff(cells[order], axis=0) != 0).any(axis=1))
-    first, which = order[new], np.empty(len(x), dtype=int)
-    which[order] = new.cumsum() - 1
+    columns = np.concatenate([x, size], axis=1)[:, ::-1]  # the last is the first to be sorted by
+    _, first, which = np.unique(columns, axis=0, return_index=True, return_inverse=True)
     return x[first], size[first], which
