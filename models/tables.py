@@ -1,7 +1,9 @@
 """Tables: in plain text, what an object prints of itself, and as frames."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from models.shown import shown
 
@@ -26,6 +28,21 @@ def table_lines(rows: Sequence[Sequence[str]], sides: str = "") -> list[str]:
         "  ".join(flush[side](cell, width) for cell, (side, width) in zip(row, columns, strict=True)) for row in rows
     )
     return [line.rstrip() for line in lines]
+
+
+def rows_of(columns: Mapping[str, Any], unknown: float | None = np.nan) -> list[dict[str, Any]]:
+    """Return the rows of a table of these columns; an unknown number, NaN, becomes what is given.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from models.tables import rows_of
+    >>> rows_of({"parameter": ["weights[0]", "probs[0]"], "sd": np.array([np.nan, 0.1])}, unknown=None)
+    [{'parameter': 'weights[0]', 'sd': None}, {'parameter': 'probs[0]', 'sd': 0.1}]
+    """
+    values = (np.asarray(column).tolist() for column in columns.values())
+    rows = (zip(columns, row, strict=True) for row in zip(*values, strict=True))
+    return [{name: value if value == value else unknown for name, value in row} for row in rows]  # NaN is not itself
 
 
 class Tabular:

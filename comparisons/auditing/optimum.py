@@ -8,6 +8,7 @@ from comparisons.auditing.given import Bound
 from comparisons.auditing.lines import NOT_APPLICABLE, RIGHT, WARNING, WRONG, Line, nats
 from comparisons.auditing.standing import Standing
 from comparisons.auditing.stationary import away_from_collapse, continued, fewer, how_it_collapsed
+from models.tables import rows_of
 
 LOWER = 1e-3  # nats, below which two optima are the same
 OF_BOUND = 1e-2  # nats of a variational bound, whose restarts are not run to the end
@@ -106,14 +107,9 @@ def _what_differs(here: Standing) -> str:
 def differences(here: Standing) -> list[dict[str, Any]]:
     """Return one row per parameter: the fit, where EM goes from there, the best optimum, and a standard error."""
     names = [row["parameter"] for row in here.here.summary(here.X).parameters]
-    fit = here.values(here.parameters)
-    unknown: list[float | None] = [None] * len(names)
-    there, best, errors = unknown, unknown, unknown
-    if not here.no_maximum and not here.limit.collapsed_:
-        there = here.values(here.limit.parameters_).tolist()
-    if here.top is not None:
-        best = here.values(here.top.parameters_).tolist()
-    if not here.no_maximum and here.errors is not None:
-        errors = [None if np.isnan(error) else error for error in here.errors.standard_errors.tolist()]
-    columns = {"parameter": names, "fit": fit.tolist(), "EM from there": there, "best": best, "standard_error": errors}
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    fit, unknown = here.values(here.parameters), np.full(len(names), np.nan)
+    limit = None if here.no_maximum or here.limit.collapsed_ else here.limit
+    there, best = (unknown if end is None else here.values(end.parameters_) for end in (limit, here.top))
+    errors = unknown if here.errors is None else here.errors.standard_errors
+    columns = {"parameter": names, "fit": fit, "EM from there": there, "best": best, "standard_error": errors}
+    return rows_of(columns, unknown=None)

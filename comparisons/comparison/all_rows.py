@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from comparisons.comparison.estimates import distinct_entries, rows_of
+from comparisons.comparison.estimates import distinct_entries
 from comparisons.comparison.fits import Fits
 from comparisons.comparison.problem import Problem, Settings
 from comparisons.declarations import AllRows, drawn_rows
 from comparisons.family import Family
 from em.chunked.sampling import row_numbers, rows_at, sizes_of_chunks
 from em.status import left_to_the_status
+from models.tables import rows_of
 from models.validation import Array
 
 
@@ -88,4 +89,4 @@ def beside(comparison: Any) -> list[dict[str, Any]]:
         "all_rows": of_all,
         "distance": distance,
     }
-    return rows_of(columns)
+    return rows_of(columns, unknown=None)

@@ -1,6 +1,6 @@
 """Draws and points of a comparison as plain arrays by name, and the table of estimates made from them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -10,6 +10,7 @@ import xarray as xr
 from comparisons.alignment.component_draws import SAMPLE
 from comparisons.family import Family
 from em.uncertainty.entries import entries_of
+from models.tables import rows_of
 from models.validation import Array
 
 
@@ -27,13 +28,6 @@ def distinct_entries(point: Mapping[Any, Any], family: Family) -> Array:
     """Return the distinct entries of a declared point as one vector (p,)."""
     arrays = {quantity: np.asarray(point[quantity.name]) for quantity in family.quantities}
     return np.array([array[place] for q, array in arrays.items() for place in q.support.places(array.shape)])
-
-
-def rows_of(columns: Mapping[str, Sequence[Any] | Array]) -> list[dict[str, Any]]:
-    """Return the rows of a table of these columns; an unknown number, NaN, becomes None."""
-    values = (np.asarray(column).tolist() for column in columns.values())
-    rows = (zip(columns, row, strict=True) for row in zip(*values, strict=True))
-    return [{name: value if value == value else None for name, value in row} for row in rows]  # NaN is not itself
 
 
 def estimates_of(fits: Any, draws: Any) -> list[dict[str, Any]]:
@@ -63,4 +57,4 @@ def estimates_of(fits: Any, draws: Any) -> list[dict[str, Any]]:
         "rhat": rhat,
         "ess": ess,
     }
-    return rows_of(columns)
+    return rows_of(columns, unknown=None)

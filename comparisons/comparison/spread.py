@@ -22,12 +22,13 @@ import numpy as np
 from comparisons.alignment import order_of
 from comparisons.comparison.density_checks import Densities
 from comparisons.comparison.draws import Draws
-from comparisons.comparison.estimates import distinct_entries, rows_of
+from comparisons.comparison.estimates import distinct_entries
 from comparisons.comparison.fits import Fits
 from comparisons.family import PRECISE, Point
 from em import NoMaximumWarning, NotIdentifiableWarning
 from em.status import NotConvergedWarning, left_to_the_status
 from em.variational import variational
+from models.tables import rows_of
 from models.validation import Array
 
 METHODS = {"mle": "MLE", "laplace": "Laplace", "mean_field": "mean field", "advi": "ADVI"}
@@ -78,7 +79,7 @@ def spreads_of(
     small = {method: of_sd < BOUND * (sd - MOST_ERRORS * error) for method, (_, of_sd) in by_method.items()}
     return [
         row | {"understate": [method for method in METHODS if small[method][j]]}
-        for j, row in enumerate(rows_of(columns))
+        for j, row in enumerate(rows_of(columns, unknown=None))
     ]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from em.plots import axes_or_new
 from models.labels import label
-from models.tables import Tabular, table_lines
+from models.tables import Tabular, rows_of, table_lines
 from models.validation import Array
 
 MOST_SHOWN = 40
@@ -73,10 +73,9 @@ class PredictiveCheck(Tabular):
     @property
     def table(self) -> list[dict[str, Any]]:
         """One dict per statistic; ``to_frame()`` gives them as a pandas frame."""
-        heads = ("statistic", "observed", "mean", "sd", "p", "adjusted")
-        numbers = self.observed, self.replicated.mean(axis=0), self.replicated.std(axis=0), self.p_values, self.adjusted
-        columns = (self.names, *(column.tolist() for column in numbers))
-        return [dict(zip(heads, row, strict=True)) for row in zip(*columns, strict=True)]
+        columns = {"statistic": self.names, "observed": self.observed, "mean": self.replicated.mean(axis=0)}
+        columns |= {"sd": self.replicated.std(axis=0), "p": self.p_values, "adjusted": self.adjusted}
+        return rows_of(columns)
 
     @property
     def status(self) -> str:

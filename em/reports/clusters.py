@@ -13,6 +13,7 @@ from em.samples import samples_to_use
 from em.uncertainty.louis import frequencies
 from models.parameters import Quantity, labels_of_features
 from models.supports import REAL
+from models.tables import rows_of
 from models.validation import Array
 
 CENTERS = Quantity("cluster_centers", ("component", "feature"), REAL)
@@ -27,13 +28,11 @@ def cluster_summary(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | Non
     sizes, squares = sums[2:].reshape(2, K)
     names = labels_of_features(getattr(estimator, "feature_names_in_", None))
     fit = {"inertia": inertia, "n_clusters": K}
-    heads = "cluster", "samples", "mean squared distance"
-    columns = range(K), sizes.tolist(), means_of(squares, sizes).tolist()
-    clusters = [dict(zip(heads, row, strict=True)) for row in zip(*columns, strict=True)]
+    clusters = {"cluster": range(K), "samples": sizes, "mean squared distance": means_of(squares, sizes)}
     places = CENTERS.support.places(centers.shape)
     parameters = [{"parameter": CENTERS.entry(at, names), "estimate": float(centers[at])} for at in places]
     title, said = f"K-means with {K} cluster{'s' * (K > 1)}", described(estimator, n, cells, fit)
-    return Summary(title, None, *said, clusters, parameters, None, estimator.status_, [])
+    return Summary(title, None, *said, rows_of(clusters), parameters, None, estimator.status_, [])
 
 
 def _sums(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:

@@ -18,7 +18,7 @@ from em.samples import samples_to_use
 from em.uncertainty import KINDS, Uncertainty
 from models.labels import some_of
 from models.shown import shown
-from models.tables import Tabular, table_lines
+from models.tables import Tabular, rows_of, table_lines
 from models.validation import Array
 
 SURE = 0.9
@@ -127,15 +127,15 @@ def summary_of(estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None, un
     fit = {"log_likelihood": log_likelihood, **estimator._said(log_likelihood, certainty, n)}
     fit |= {"mean_probability": mean_sure / n, "share_sure": n_sure / n}
     sizes, of_component = sums[5:].reshape(2, K)
-    columns = (range(K), estimator.weights_.tolist(), sizes.tolist(), means_of(of_component, sizes).tolist())
-    heads = ("component", "weight", "samples", "probability")
-    pairs = zip(entries.names, entries.values.tolist(), strict=True)
+    components = {"component": range(K), "weight": estimator.weights_}
+    components |= {"samples": sizes, "probability": means_of(of_component, sizes)}
+    estimates = {"parameter": entries.names, "estimate": entries.values}
     return Summary(
         _model(estimator),
         estimator.prior,
         *described(estimator, n, cells, fit | {"n_components": K}),
-        [dict(zip(heads, row, strict=True)) for row in zip(*columns, strict=True)],
-        [{"parameter": name, "estimate": value} for name, value in pairs] if table is None else table.table,
+        rows_of(components),
+        rows_of(estimates) if table is None else table.table,
         table,
         estimator.status_,
         getattr(estimator, "starts_", []),

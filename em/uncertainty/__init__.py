@@ -25,7 +25,7 @@ from scipy.stats import norm
 from em.uncertainty.entries import Entries
 from em.uncertainty.louis import Information
 from models.shown import shown
-from models.tables import Tabular, table_lines
+from models.tables import Tabular, rows_of, table_lines
 from models.validation import Array
 
 KINDS = ("louis", "bootstrap", "parametric bootstrap")
@@ -82,10 +82,9 @@ class Uncertainty(Tabular):
     @property
     def table(self) -> list[dict[str, Any]]:
         """One dict per parameter; ``to_frame()`` gives them as a pandas frame."""
-        heads = ("parameter", "estimate", "standard_error", "low", "high", "note")
-        numbers = (column.tolist() for column in (self.estimates, self.standard_errors, self.low, self.high))
-        rows = zip(self.names, *numbers, self.notes, strict=True)
-        return [dict(zip(heads, row, strict=True)) | {"kind": self.kind} for row in rows]
+        columns = {"parameter": self.names, "estimate": self.estimates, "standard_error": self.standard_errors}
+        columns |= {"low": self.low, "high": self.high, "note": self.notes}
+        return [row | {"kind": self.kind} for row in rows_of(columns)]
 
     def __getitem__(self, parameter: str) -> dict[str, Any]:
         """Return the row of one parameter, such as ``uncertainty["weights[0]"]``."""

@@ -28,7 +28,7 @@ from em.uncertainty.entries import Entries
 from em.uncertainty.louis import Information
 from models.parameters import Parameters, Quantity
 from models.real_line import constrained, log_volume_slopes
-from models.tables import Tabular, table_lines
+from models.tables import Tabular, rows_of, table_lines
 from models.validation import Array, count_at_least_one, random_source
 
 STEP = 1e-3  # of derivatives, in standard errors
@@ -72,9 +72,8 @@ class LaplacePosterior(Tabular):
     @property
     def table(self) -> list[dict[str, Any]]:
         """One dict per parameter; ``to_frame()`` gives them as a pandas frame."""
-        columns = (column.tolist() for column in (self.mean, self.sd, self.low, self.high))
-        heads = ("parameter", "mean", "sd", "low", "high")
-        return [dict(zip(heads, row, strict=True)) for row in zip(self.names, *columns, strict=True)]
+        columns = {"parameter": self.names, "mean": self.mean, "sd": self.sd, "low": self.low, "high": self.high}
+        return rows_of(columns)
 
     def draw(self, n_draws: int, random_state: Any = None) -> dict[str, Array]:
         """Return independent draws of the parameters by name, shapes (n_draws, ...).
