@@ -117,6 +117,7 @@ FAULTS = {
         ["mixture"],
         "the columns 2, 0, 1 of X",
     ),
+    "precisions_ changed by hand": lambda: (edited(precisions_=right().covariances_), X, {}, ["parts"], "precisions_"),
     "covariances_ changed by hand": lambda: (
         edited(covariances_=1.5 * right().covariances_),
         X,

@@ -75,7 +75,7 @@ def _parts(fit: Any, arrays: Mapping[str, Any]) -> tuple[tuple[Line, ...], dict[
         product, wanted, rounding = covariances * precisions, np.ones(()), EPS
     gap = float(np.abs(product - wanted).max())
     if gap <= INVERSE + rounding or not np.isfinite(gap):
-        return (), {}
+        return _precisions_that_users_read(fit, precisions), {}
     finding = (
         f"covariances_ and precisions_cholesky_ are no inverses of each other (their product is {gap:.2g} from 1): "
         "its methods compute with the latter"
@@ -85,6 +85,15 @@ def _parts(fit: Any, arrays: Mapping[str, Any]) -> tuple[tuple[Line, ...], dict[
     remedy = "set both, or fit again: after covariances_ was changed, precisions_cholesky_ still is that of the fit"
     line = Line("parts", WRONG, finding, gap, remedy)
     return (line,), {"covariances_ is not what precisions_cholesky_ says": {**arrays, "covariances": other}}
+
+
+def _precisions_that_users_read(fit: Any, precisions: Array) -> tuple[Line, ...]:
+    """Hold ``precisions_`` to ``precisions_cholesky_`` too."""
+    shown = np.asarray(getattr(fit, "precisions_", precisions), float)
+    if shown.shape == precisions.shape and np.allclose(shown, precisions, rtol=INVERSE, atol=0):
+        return ()
+    finding = "precisions_ is not what precisions_cholesky_ and covariances_ say"
+    return (Line("parts", WRONG, finding, None, "take the inverses of covariances_"),)
 
 
 def _objective(fit: Any) -> str:
