@@ -73,7 +73,7 @@ def checked_fit(function: Callable[..., Any], family: str, time_limit: float, op
             findings.notes.append("slow: judged after few iterations, for the whole fit does not end in the time limit")
         else:
             findings.verdicts.append(Verdict("parameters", False, located=last.error))
-            _name_byedit_of_fit(caller, deadline, findings)
+            _name_by_edit(caller, deadline, findings)
             if path:
                 _judge_path(book, problem, caller, path, deadline, findings)
             return _check(what, findings, section, start)
@@ -88,7 +88,7 @@ def checked_fit(function: Callable[..., Any], family: str, time_limit: float, op
         judge_defaults(book, problem, caller, findings)
         judge_restarts(book, problem, caller, findings)
         judge_objective(book, problem, last, deadline, findings)
-    _name_byedit_of_fit(caller, deadline, findings)
+    _name_by_edit(caller, deadline, findings)
     if not can_limit():
         findings.notes.append(NO_LIMIT)
     return _check(what, findings, section, start)
@@ -160,7 +160,7 @@ def _judge_path(
     findings.verdicts.append(Verdict("iteration", False, mistakes, located, ITERATION))
 
 
-def _name_byedit_of_fit(caller: FitCaller, deadline: float, findings: Findings) -> None:
+def _name_by_edit(caller: FitCaller, deadline: float, findings: Findings) -> None:
     """Name by an edit what is only located, or what looks as if it stopped early and cannot be followed."""
     for i, verdict in enumerate(findings.verdicts):
         vague = not verdict.mistakes or (verdict.mistakes[0].name == "stops early" and not caller.takes_iterations)
