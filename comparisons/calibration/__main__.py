@@ -10,18 +10,21 @@ from rich.console import Console
 
 from comparisons.calibration import check_sizes
 from comparisons.comparison.command import bad_input_exits
+from comparisons.comparison.problem import FLAGS
 from comparisons.families import family_classes
 from comparisons.output.console import tell
 from comparisons.output.files import check_writable
+from comparisons.output.flags import takes
 
 NO_JACOBIAN = "no Jacobian"
 
 
+@takes(FLAGS["random_state"])
 def main(
+    random_state: int,
     only: Annotated[str, typer.Option(help="Comma-separated names of settings; default: all.")] = "",
     simulations: Annotated[int, typer.Option(help="Simulations of each setting.")] = 500,
     workers: Annotated[int, typer.Option(help="Processes.")] = 2,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder for tables and figures.")] = Path("results/calibration"),
 ) -> None:
     """Calibrate every model under every prior: NUTS, the Gibbs sampler where it applies, and two broken densities.
@@ -37,9 +40,9 @@ def main(
         known = [f"{family.name}-{name}" for family in family_classes() for name in family.calibrations]
         if unknown := set(wanted) - set(known):
             raise ValueError(f"only must name settings ({', '.join(known)}), got {', '.join(sorted(unknown))}")
-        check_sizes(simulations, workers, seed)
+        check_sizes(simulations, workers, random_state)
         folder = check_writable(out)
-    passed = _run(wanted or known, folder, n_simulations=simulations, random_state=seed, workers=workers)
+    passed = _run(wanted or known, folder, n_simulations=simulations, random_state=random_state, workers=workers)
     raise typer.Exit(0 if passed else 1)
 
 

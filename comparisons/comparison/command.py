@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
-from inspect import cleandoc
 from math import inf
 from pathlib import Path
 from time import process_time
@@ -25,7 +24,7 @@ from comparisons.families import family_class, family_classes, family_names, fam
 from comparisons.family import Family
 from comparisons.output.console import tell, tell_error, tell_read
 from comparisons.output.files import check_writable, file_name
-from comparisons.output.flags import takes
+from comparisons.output.flags import paragraphs, takes
 from comparisons.output.progress import Bars
 
 DRAWS = replace(FLAGS["draws"], default=None, help="Posterior draws of each chain; default: as the case", parse=int)
@@ -146,7 +145,7 @@ def application(family: str, start: float = 0.0) -> typer.Typer:
     built_in = [f"--data {case.data} --components {case.n_components} --out results/" for case in pair.cases[:1]]
     shown = [*built_in, "--data mine.csv --components 3 --prior concentration=1"]
     examples = " | ".join(f"python -m comparisons.{family} {flags}" for flags in shown)
-    described = cleandoc(str(command.__doc__)).format(title=pair.title, names=", ".join(pair.datasets) or "none")
+    described = paragraphs(str(command.__doc__)).format(title=pair.title, names=", ".join(pair.datasets) or "none")
     app.command(help=described, epilog=f"Examples: {examples}")(takes(*_flags(pair))(command))
     return app
 

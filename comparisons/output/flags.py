@@ -1,6 +1,7 @@
 """Flags of a command line that follow from declared options."""
 
 import inspect
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
@@ -12,17 +13,23 @@ from comparisons.declarations import Option
 def takes(*options: Option) -> Callable[[Any], Any]:
     """Return a decorator that gives a typer command one flag for each option.
 
-    They go to the parameters of their names, or to ``**options``.
+    They go to the parameters of their names, or to ``**options``. The terminal wraps the paragraphs of its help.
     """
 
     def decorate(command: Any) -> Any:
         signature = inspect.signature(command)
         declared = {option.name for option in options}
         own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD and p.name not in declared]
+        command.__doc__ = paragraphs(command.__doc__ or "")
         command.__signature__ = signature.replace(parameters=[*own, *map(_parameter, options)])
         return command
 
     return decorate
+
+
+def paragraphs(text: str) -> str:
+    """Return a docstring with each of its paragraphs in one line."""
+    return re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(text))
 
 
 def _parameter(option: Option) -> inspect.Parameter:
