@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from benchmarks.explorer import BROWSERS
-from em.page import Section, page, write_page
+from em.page import Section, page, shown_table, write_page
 
 A4 = 718  # pixels of CSS between margins of 1 cm
 
@@ -67,6 +67,11 @@ def test_numbers_are_flush_right_and_what_is_unknown_is_a_dash():
     assert '<td class="number">0.33333</td>' in text
     assert '<td class="number">–</td>' in text
     assert '<td class="short">x</td>' in text
+
+
+def test_what_only_begins_as_a_number_is_no_number_and_is_read_at_once():
+    table = [{"long": 60 * "1" + "x", "day": "2024-01-05", "two": "1.5 0.2<", "none": "- -"}]
+    assert shown_table(Section("s", table=table))["sides"] == ["", "", "number", "number"]
 
 
 def test_a_negative_number_that_rounds_to_nothing_has_no_sign():
