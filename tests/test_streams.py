@@ -349,6 +349,20 @@ def test_samples_of_merged_streams_have_the_smaller_share(monkeypatch):
     assert 2 < len(both.rows) - len(many.rows) < 20  # about a sixth of 50
 
 
+@pytest.mark.parametrize("weight", [2.0**62, 2.0**63, 1e300])
+def test_counts_beyond_64_bits_are_thinned_like_others(weight):
+    stream = Stream.empty(StreamSettings(), 1).seen(samples_of(np.arange(9000.0)[:, None], np.full(9000, weight)), 10)
+    assert 1000 < len(stream.rows) <= em.streams.state.MOST_SKETCHED
+    assert (stream.row_weights > 0).all()
+
+
+def test_settings_of_merged_streams_are_the_same_in_lists_and_in_arrays():
+    X, _ = simulate(TRUTH, 300, 0)
+    lists = GaussianMixtureEM(2, frozen={"weights": [0.5, 0.5]}, random_state=0).partial_fit(X)
+    arrays = GaussianMixtureEM(np.int64(2), frozen={"weights": np.full(2, 0.5)}, random_state=0).partial_fit(X)
+    np.testing.assert_allclose(merge(lists, arrays).means_, lists.means_)
+
+
 def test_a_row_is_in_the_sample_as_often_as_in_the_data_whatever_its_weight_and_the_order_of_a_batch():
     rng, stream = np.random.RandomState(0), Stream.empty(StreamSettings(), 1)
     weights = np.append(50_000.0, np.full(5000, 2.5))  # one row is four fifths of all samples

@@ -9,8 +9,9 @@ least total distance between their responsibilities, Σ_i (r_ik - r'_ij)². Wher
 exchangeable give the labels, they are not matched.
 """
 
+from collections.abc import Mapping
 from copy import copy
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from functools import reduce
 from typing import Any
 
@@ -20,7 +21,6 @@ from em.bound import normalise
 from em.engine.problem import Arrays
 from em.process.blas import one_blas_thread
 from em.samples import Samples
-from em.saving import _encode
 from em.status import left_to_the_status
 from em.streams.state import Stream
 from em.streams.stepwise import Stepwise
@@ -130,7 +130,17 @@ def _check_alike(one: Any, other: Any) -> None:
     parts = [name for name in one.get_params(deep=False) if name not in OF_SEARCH]
     parts += [name for name in ("n_features_in_", "feature_names_in_", "levels_") if hasattr(one, name)]
     for name in parts:
-        if _encode(name, getattr(one, name)) != _encode(name, getattr(other, name, None)):
+        if not _same(getattr(one, name), getattr(other, name, None)):
             raise ValueError(f"merge takes mixtures of the same {name}, got two that differ")
     if (settings := one.stream_.settings) != other.stream_.settings:
         raise ValueError(f"merge takes streams of the same settings, got {settings} and {other.stream_.settings}")
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two settings are of the same numbers, be they in lists or in arrays."""
+    if is_dataclass(one):
+        parts = [field.name for field in fields(one)]
+        return type(one) is type(other) and all(_same(getattr(one, name), getattr(other, name)) for name in parts)
+    if isinstance(one, Mapping):
+        return isinstance(other, Mapping) and one.keys() == other.keys() and all(_same(one[k], other[k]) for k in one)
+    return one == other if isinstance(one, tuple) else np.array_equal(one, other)

@@ -22,6 +22,7 @@ from em.samples.distinct import digest, distinct_rows
 from models.validation import Array
 
 FILLED = 0.9  # of the most rows: what is left when a sample has become too large
+LARGEST_COUNT = 2.0**62  # of draws: NumPy counts in 64 bits
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +60,9 @@ class RowSample:
         if q == 1 or not len(self.rows):
             return replace(self, share=q * self.share)
         seed = np.append(digest(samples_of(self.rows, self.weights)), np.float64(salt).view(np.uint64))
-        rng, whole = np.random.RandomState(seed.view(np.uint32)), np.floor(self.weights)
-        weights = rng.binomial(whole.astype(np.int64), q) + (self.weights - whole) * (rng.random_sample(len(whole)) < q)
+        rng, whole = np.random.RandomState(seed.view(np.uint32)), np.floor(np.minimum(self.weights, LARGEST_COUNT))
+        part = np.where(self.weights < LARGEST_COUNT, self.weights - whole, 0.0)
+        weights = rng.binomial(whole.astype(np.int64), q) + part * (rng.random_sample(len(whole)) < q)
         some = weights > 0
         return replace(self, rows=self.rows[some], weights=weights[some], share=q * self.share)
 
