@@ -193,6 +193,10 @@ class Family(ABC):
         parameters = self.parameters_type(**draw, **self.of_mixture)
         return np.asarray(self.model.simulate(parameters, n_samples, **self.of_data, random_state=rng)[0])
 
+    def is_binary(self) -> bool:
+        """Whether every cell can only be 0 or 1."""
+        return False
+
     # Draws and estimates ----------------------------------------------------------------------------------------------
 
     def shaped(self, draws: Mapping[str, Array]) -> Point:

@@ -34,6 +34,15 @@ def fixed(parameters, draws=400):
     )
 
 
+def test_counts_that_happen_to_be_0_and_1_are_checked_as_counts():
+    X = np.repeat([[0.0], [1.0]], 100, axis=0)
+    rates = xr.Dataset(
+        {"weights": (("chain", "draw", "component"), np.ones((1, 200, 1)))}
+        | {"rates": (("chain", "draw", "component", "feature"), np.full((1, 200, 1, 1), 0.5))}
+    )
+    assert "variance[0]" in predictive_check(X, rates, "pmm", random_state=0).suspects  # of 0.25, not 0.5
+
+
 @pytest.mark.parametrize("family", CASES)
 def test_co_clustering_is_that_of_enumeration_within_monte_carlo_error(family):
     X, prior = CASES[family]

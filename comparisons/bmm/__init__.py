@@ -1,5 +1,8 @@
 """The pair of the Bernoulli and binomial mixtures. Command line: ``python -m comparisons.bmm``."""
 
+from typing import override
+
+import numpy as np
 from numpy.typing import ArrayLike
 
 from comparisons.bmm.data import CALIBRATIONS, CASES, DATASETS
@@ -16,6 +19,10 @@ class BMM(IndependentFamily):
     options = (Option("n_trials", 1, "Trials per cell of your own count data", "trials", of_data=True),)
     datasets, cases, calibrations = DATASETS, CASES, CALIBRATIONS
     n_trials: ArrayLike
+
+    @override
+    def is_binary(self) -> bool:
+        return bool(np.all(np.asarray(self.n_trials) == 1))
 
 
 FAMILY = BMM

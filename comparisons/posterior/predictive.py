@@ -172,8 +172,7 @@ def predictive_check(
     located = pair.parameter_names[1]
     if (D := points[located].shape[2]) != X.shape[1]:
         raise ValueError(f"X must have {D} columns like the {located} of the draws, got {X.shape[1]}")
-    missing = np.isnan(X)
-    binary = bool(np.isin(X[~missing], (0, 1)).all())
+    binary, missing = pair.is_binary(), np.isnan(X)
     observed, replicated = _statistics(X, binary, names), []
     for s in np.linspace(0, arrays.n_draws - 1, R).astype(int):
         replicate = pair.simulate({name: array[s] for name, array in points.items()}, len(X), rng)
