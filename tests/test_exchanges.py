@@ -63,3 +63,9 @@ def test_where_a_cluster_has_no_row_nothing_is_exchanged():
 def test_every_seed_finds_the_lowest_inertia_of_digits_in_three_clusters():
     fits = [KMeans(3, random_state=seed).fit(datasets.load_digits().data) for seed in range(5)]
     np.testing.assert_allclose([fit.inertia_ for fit in fits], min(fit.inertia_ for fit in fits), rtol=1e-12)
+
+
+@pytest.mark.filterwarnings("error")
+def test_weights_that_vanish_beside_others_do_no_harm():
+    X = np.random.RandomState(0).normal(size=(60, 2))
+    assert np.isfinite(KMeans(3, random_state=0).fit(X, sample_weight=10.0 ** np.linspace(-200, 200, 60)).inertia_)

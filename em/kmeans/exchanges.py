@@ -84,4 +84,4 @@ def _gains(distances: Array, labels: np.ndarray, w: Array, counts: Array) -> Arr
     own *= counts[labels, None]
     there = counts / (counts + w) * distances
     there[rows, labels] = np.inf
-    return np.where(there < own * (1 - ROUNDING), w * (own - there), 0.0)
+    return w * np.where(there < own * (1 - ROUNDING), own - there, 0.0)
