@@ -255,6 +255,10 @@ def _check_cells(part: Samples, mixture: Any) -> int:
 
 
 def _check_init(init: ArrayLike, n: int, K: int) -> Array:
-    if np.shape(init) != (n, K):
-        raise ValueError(f"init must be responsibilities of shape {(n, K)}, got {np.shape(init)}")
-    return check_responsibilities(init, n)
+    wanted = f"init must be responsibilities of shape {(n, K)}"
+    try:
+        if (shape := np.shape(init)) == (n, K):
+            return check_responsibilities(init, n)
+    except ValueError as error:
+        raise ValueError(f"{wanted}: {error}") from None
+    raise ValueError(f"{wanted}, got {shape}")

@@ -135,11 +135,15 @@ def test_other_files_are_refused_and_left_alone(tmp_path):
     fitted(GaussianMixtureEM(2, random_state=1, max_iter=3), clouds(), checkpoint=path)
     whole = path.read_text()
     changed = re.sub(r"\.(\d)", lambda digit: f".{9 - int(digit[1])}", whole, count=1)
-    for content in ("", "text", "[]", whole[:-9], whole[:2000] + "XX" + whole[2002:], changed):
-        path.write_text(content)
-        with pytest.raises(ValueError, match="checkpoint must be a file written by fit"):
+    archive = b"PK\x03\x04\xff"  # as checkpoints were before
+    for content in ("", "text", "[]", whole[:-9], whole[:2000] + "XX" + whole[2002:], changed, archive):
+        content = content if isinstance(content, bytes) else content.encode()
+        path.write_bytes(content)
+        with pytest.raises(
+            ValueError, match="checkpoint must be a file written by fit of this version, or a new name; "
+        ):
             GaussianMixtureEM(2, random_state=1, max_iter=3).fit(clouds(), checkpoint=path)
-        assert path.read_text() == content
+        assert path.read_bytes() == content
     path.write_text(whole.replace(f'"version": {VERSION}', '"version": 1'))
     with pytest.raises(ValueError, match=f"checkpoint must be a file of format version {VERSION}, .* is of version 1"):
         parameters_of(path)

@@ -278,7 +278,8 @@ def test_bad_input_is_named():
         ((X, 2, prior), {"max_iter": 0}, "max_iter must be a whole number"),
         ((X, 2, prior), {"tol": -1}, "tol must be finite and at least 0, got -1"),
         ((X, 2, prior), {"init": np.ones((4, 1))}, r"init must be responsibilities of shape \(4, 2\), got \(4, 1\)"),
-        ((X, 2, prior), {"init": np.ones((4, 2))}, r"responsibilities must .* sum to 1"),
+        ((X, 2, prior), {"init": np.ones((4, 2))}, r"init must be responsibilities .* sum to 1"),
+        ((X, 2, prior), {"init": [[1], [0, 1]]}, r"init must be responsibilities of shape \(4, 2\): .*inhomogeneous"),
     ]:
         with pytest.raises(ValueError, match=message):
             variational(*arguments, **settings)

@@ -134,19 +134,19 @@ def read_document(path: str | os.PathLike[str], kind: str, version: int, name: s
     wanted, text = f"{name} must be a file written by {writer}", Path(path).read_bytes()
     try:
         document = json.loads(text)
-        content = document["model"] if isinstance(document, dict) and document.get("format") == kind else None
-        checksum = _checksum(kind, version, content)
-    except (ValueError, KeyError, RecursionError) as error:
-        raise ValueError(f"{wanted}, whole and as written; {path} is not: {error}") from None
-    if content is None:
+        read = document if isinstance(document, dict) else {}
+        checksum = _checksum(kind, version, content := read.get("model"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{wanted}; {path} is not, or not whole: {error}") from None
+    if read.get("format") != kind:
         raise ValueError(f"{wanted}; {path} does not say that it is a {kind}")
-    if (found := document.get("version")) != version:
+    if (found := read.get("version")) != version:
         raise ValueError(
             f"{name} must be a file of format version {version}, which this installation reads; {path} is of version "
             f"{found!r}: upgrade mixture-twins, or write it again"
         )
-    if document.get("checksum") != checksum:
-        raise ValueError(f"{wanted}, as it was; {path} was changed since: its checksum does not fit")
+    if read.get("checksum") != checksum:
+        raise ValueError(f"{wanted}; {path} was changed since: its checksum does not fit")
     return content
 
 

@@ -194,7 +194,7 @@ class _File:
 
 def _content(path: PathOf) -> dict[str, Any]:
     """Return what a checkpoint of this version holds."""
-    return dict(_decode(read_document(path, FORMAT, VERSION, "checkpoint", "fit")))
+    return dict(_decode(read_document(path, FORMAT, VERSION, "checkpoint", "fit of this version, or a new name")))
 
 
 def _read(path: PathOf, fit: dict[str, str]) -> list[State]:
