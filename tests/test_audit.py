@@ -67,6 +67,13 @@ def test_the_gradient_is_the_slope_of_the_log_likelihood():
         assert uncertainty.gradient[uncertainty.names.index(name)] == pytest.approx(slope, rel=1e-5)
 
 
+def test_a_long_table_says_how_many_parameters_are_not_printed():
+    wide = np.random.RandomState(0).normal(size=(60, 24))
+    found = audit(em.GaussianMixtureEM(1).fit(wide), wide, n_init=1)
+    assert len(found.parameters) == 325  # 1, 24 and 300 of a covariance
+    assert '285 more: see to_frame("parameters")' in " ".join(str(found).split())
+
+
 def test_names_weights_missing_cells_and_sparse_counts_are_taken():
     frame = pd.DataFrame(X, columns=["eruptions", "waiting"])
     named = audit(em.GaussianMixtureEM(2, random_state=0).fit(frame), frame, n_init=3)

@@ -14,7 +14,7 @@ from models.shown import shown
 from models.tables import Tabular
 
 TONES = {RIGHT: "good", WARNING: "doubtful", WRONG: "bad"}
-WIDTH = 116
+WIDTH, MOST_ON_PAGE = 116, 300
 COLUMNS = "parameter", "fit", "EM from there", "best", "standard error"
 OF_PARAMETERS = "The fit, where EM ends that starts there, the best optimum of our restarts, and its standard errors."
 
@@ -130,7 +130,7 @@ class Audit(Tabular):
         caption = "Nats are the unit of log-likelihoods. A point z standard errors off has z² / 2 nats to gain."
         parts = [
             Section("Findings", table=checks, caption=caption),
-            self._of_parameters(),
+            self._of_parameters(MOST_ON_PAGE),
             Section("Components", table=self.components),
             Section("Where our restarts ended", table=self.optima),
             Section("Picture", figures=figures),
@@ -159,6 +159,6 @@ class Audit(Tabular):
             return f"all {sum(line.verdict == RIGHT for line in self.lines)} lines that apply are right"
         return "; ".join(f"{line.name}: {shorten(line.finding.split('; ')[0], 110)}" for line in self.faults[:3])
 
-    def _of_parameters(self) -> Section:
-        rows = [dict(zip(COLUMNS, row.values(), strict=True)) for row in self.parameters[:300]]
+    def _of_parameters(self, most: int | None = None) -> Section:
+        rows = [dict(zip(COLUMNS, row.values(), strict=True)) for row in self.parameters[:most]]
         return Section("Parameters", table=rows, caption=OF_PARAMETERS)

@@ -50,7 +50,7 @@ def table_of(section: Any, more: str) -> Table:
     from em.page import shown_table
 
     cells, left_out = shown_table(section), len(section.table) - MOST_ROWS
-    caption = [section.caption, f"{left_out} {more}" if left_out > 0 else ""]
+    caption = [section.caption.rstrip("." * (left_out > 0)), f"{left_out} {more}" if left_out > 0 else ""]
     table = Table(title=section.title or None, caption="; ".join(filter(None, caption)), **LAYOUT)
     for head, side in zip(cells["heads"], cells["sides"], strict=True):
         table.add_column(head, justify="right" if side else "left", no_wrap=bool(side), overflow="fold")
