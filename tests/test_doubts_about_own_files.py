@@ -26,6 +26,7 @@ def with_marks(*marks):
 
 # Each: family, content, and what the lines that are printed must say.
 DOUBTFUL = {
+    "the largest floats": ("gmm", "a\n1\n1e308\n0\n", "'1e308' in column 'a' is 1e+308"),
     "a code beside a number that might be one": (
         "gmm", lines_of([999, 66, *range(40, 58)], OTHER), "Is 999 in column 'a' a mark of missing cells?",
     ),
@@ -128,6 +129,10 @@ REFUSED = {
         "gmm", "who,ID,a\nPoints,,10\nx,511,5.5\ny,515,7\nz,542,8\n", "line 2: column 'ID' labels all rows but this",
     ),
     "two numbers in a cell": ("gmm", 'a,b\n1.5,2\n"3\n4",5\n7,8\n', "line 3: expected a number in column 'a', got"),
+    "points and commas among exponents": (
+        "gmm", "a;b\n-2.25e+03;1\n1,5;2\n0.7;3\n", "line 2, column 'a': decimal points and commas are mixed",
+    ),
+    "blanks among decimals": ("gmm", "a;b\n1.57 0;1\n", "line 2: expected a number in column 'a', got '1.57 0'"),
     "a cross table": ("cmm", "hair,brown,blue\nred,3,9\nfair,4,8\ndark,7,2\n", "none is a level: if these are counts"),
 }  # fmt: skip
 

@@ -66,19 +66,25 @@ def _decimal(source: Any, column: Column, texts: list[str], of_file: set[str]) -
         if source.separator != ",":
             value, other = doubtful[usual], OTHER[usual]
             column.notes["doubtful"] = (
-                f"{value!r} in column {column.name!r} is {number(value, usual):.15g}; "
-                f"by --decimal {other} it is {number(value, other):.15g}"
+                f"{value!r} in column {column.name!r} is {_by(usual, value)}; "
+                f"by --decimal {other} it is {_by(other, value)}"
             )
         return usual
     seen = list((clear or doubtful).values())
-    place = next(i for i, value in enumerate(column.values) if isinstance(value, str) and seen[0] in value)
-    at = f"{source.at(column.first_row(place))}, column {column.name!r}"
+    places = [i for i, value in enumerate(column.values) if isinstance(value, str)]
+    at = f"{source.at(column.first_row(places[texts.index(seen[0])]))}, column {column.name!r}"
     if clear:
         raise ValueError(
             f"{at}: decimal points and commas are mixed, {' and '.join(map(repr, seen))}: write one of them"
         )
-    readings = " or ".join(f"{number(seen[0], mark):.15g} (--decimal {mark})" for mark in OTHER)
+    readings = " or ".join(f"{_by(mark, seen[0])} (--decimal {mark})" for mark in OTHER)
     raise ValueError(f"{at}: {seen[0]!r} may be {readings}: say which")
+
+
+def _by(mark: str, text: str) -> str:
+    """Return what text is by a decimal mark, in words."""
+    value = number(text, mark)
+    return "no number" if value is None else f"{value:.15g}"
 
 
 def _from_text(column: Column, text: str, decimal: str, value: str) -> float | None:

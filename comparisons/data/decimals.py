@@ -96,10 +96,12 @@ def without_unit(text: str, unit: str) -> str:
 
 
 def decimal_of(texts: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the first text that makes each decimal mark clear, and the first that is doubtful, by mark."""
+    """Return the first number that makes each decimal mark clear, and the first that is doubtful, by mark."""
     clear: dict[str, str] = {}
     doubtful: dict[str, str] = {}
     for text in texts:
+        if all(number(text, mark) is None for mark in OTHER):
+            continue
         digits = re.sub(f"[{SPACES}]", "", text.lstrip("+-"))
         for mark in OTHER:
             if DOUBTFUL[mark].fullmatch(digits):

@@ -193,10 +193,10 @@ def _run(source: Source, column: Column) -> str:
 
 def _refuse_unlabelled(source: Source, labels: Column) -> None:
     """Raise an error if the first or the last row alone has no label."""
-    n, (row, *more) = len(labels.which), [*np.flatnonzero(labels.which < 0).tolist(), -1]
-    if n > FEWEST_NUMBERED and row in (0, n - 1) and len(more) == 1:
+    n, unlabelled = len(labels.which), np.flatnonzero(labels.which < 0).tolist()
+    if n > FEWEST_NUMBERED and unlabelled in ([0], [n - 1]):
         given = f"{_called(labels, source)} labels all rows but this one, which may hold sums, means or names"
-        raise ValueError(f"{source.at(row)}: {given}: delete the line, or {flag('drop', [labels.name])}")
+        raise ValueError(f"{source.at(unlabelled[0])}: {given}: delete the line, or {flag('drop', [labels.name])}")
 
 
 def _of_frequency_table(source: Source, others: list[Column], count: Column, labels: dict[str, str]) -> dict[str, str]:

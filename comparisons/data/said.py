@@ -57,8 +57,9 @@ def said(
         first, *more = [one.notes[kind] for one in features if kind in one.notes]
         lines.append(first + f" (and so in {len(more)} more)" * bool(more))
     plain = [one for one in features if one.is_numeric and "zero" not in one.notes]
-    lines += [note for one in plain if (note := _sentinel(one, features))]
-    lines += _second_header(source, features) if categorical else [*_codes(features), *_doubts(source, roles)]
+    with np.errstate(over="ignore", invalid="ignore"):  # sums and differences of the largest floats
+        lines += [note for one in plain if (note := _sentinel(one, features))]
+        lines += _second_header(source, features) if categorical else [*_codes(features), *_doubts(source, roles)]
     for name in source.raw:
         if NAMES_UNITS.fullmatch(name) and len(units := sorted({f"{cell}" for cell in source.raw[name]} - {""})) > 1:
             lines.append(f"column {name!r} names several units ({some_of(units)}): write all numbers in one")
@@ -124,8 +125,7 @@ def _doubts(source: Source, roles: Roles) -> list[str]:
     lines = [text for is_doubtful, text in doubts if is_doubtful]
     for column in roles.features:
         x, is_first = column.array[column.which >= 0][:MOST_LOOKED_AT], D > 1 and column is roles.features[0]
-        with np.errstate(over="ignore", invalid="ignore"):
-            why = _of_minutes(x) or _of_two_units(x) or ("" if roles.weights else _of_steps(x, is_first))
+        why = _of_minutes(x) or _of_two_units(x) or ("" if roles.weights else _of_steps(x, is_first))
         lines += [f"column {column.name!r} {why}"] if why and column.is_numeric else []
     return lines
 
