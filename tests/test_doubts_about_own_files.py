@@ -132,7 +132,7 @@ REFUSED = {
     "points and commas among exponents": (
         "gmm", "a;b\n-2.25e+03;1\n1,5;2\n0.7;3\n", "line 2, column 'a': decimal points and commas are mixed",
     ),
-    "blanks among decimals": ("gmm", "a;b\n1.57 0;1\n", "line 2: expected a number in column 'a', got '1.57 0'"),
+    "blanks among decimals": ("gmm", "a;b\n1.57 0;1\n", "column 'a' holds nothing but '1.57 0'"),
     "a cross table": ("cmm", "hair,brown,blue\nred,3,9\nfair,4,8\ndark,7,2\n", "none is a level: if these are counts"),
 }  # fmt: skip
 
