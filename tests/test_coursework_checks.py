@@ -750,3 +750,17 @@ def test_precisions_need_a_declaration():
     assert check_e_step(of_precisions, takes="precisions").right
     assert check_log_likelihood(lambda x, w, m, s: norm.logpdf(x[:, None], m, s) @ w, time_limit=1.0).right is False
     assert check_q(lambda X, r, w, m, S: 0.0, time_limit=1.0).right is False
+
+
+def test_edits_end_at_the_deadline_although_a_function_waits_in_place_of_computing():
+    calls = []
+
+    def is_right(function, seconds):
+        calls.append(function)
+        time.sleep(0.1)
+        return False
+
+    [f] = [f for *_, f in EDITED if f.__name__ == "index_out_of_range"]
+    deadline = time.perf_counter() + 0.5
+    assert repair.edit_of(f, lambda function, seconds: True, is_right, 0.01, deadline) is None
+    assert len(calls) <= 6

@@ -88,7 +88,7 @@ def edit_of(
     taken : float
         Seconds that a call of it takes.
     deadline : float
-        A time of `perf_counter`; a share of what is left until then is for all edits, in seconds of computing.
+        A time of `perf_counter`, by which it ends; a share of what is left is for all edits, in seconds of computing.
     error : str
         What a call of it raised; the line that it tells is edited first.
     """
@@ -102,7 +102,7 @@ def edit_of(
         for old, new, line in edits(tree, kind):
             if (first + line - 1 in raised) != near:
                 continue
-            if (left := until - thread_time()) < 0:
+            if (left := min(until - thread_time(), deadline - perf_counter())) < 0:
                 return None
             edited = _compiled(function, functions, min(left, most))
             if edited is not None and is_right(edited, min(left, most)):
