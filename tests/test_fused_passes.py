@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 from benchmarks.digits import ALLOWED, OURS, bernoulli_stresses, gaussian_stresses
 from em.bmm import BINOMIAL
 from em.engine.blocks import CHUNK_NUMBERS
+from em.gmm.collapse import _least_eigenvalues, scales_of, why_collapsed
 from em.gmm.natural_form import NaturalForm
 from em.gmm.passes import GaussianRows, gaussian_pass
 from em.gmm.statistics import GaussianStatistics
@@ -228,3 +229,21 @@ def test_rows_that_repeat_are_collapsed_and_others_left_alone():
     few, frequencies = distinct(BINOMIAL.rows(X[:, :14]))
     assert len(few) <= 2**14
     assert frequencies.sum() == len(X)
+
+
+@pytest.mark.parametrize("D", [1, 2, 5])
+def test_no_eigenvalue_is_below_its_bound(D):
+    rng = np.random.RandomState(D)
+    factors = rng.normal(size=(50, 3, D, D)) * 10.0 ** rng.uniform(-3, 3, size=(50, 3, D, 1))
+    scales = scales_of("full", np.cov(rng.normal(size=(D, 20))).reshape(1, D, D))
+    covariances = factors @ factors.mT
+    scaled = np.linalg.eigvalsh(scales @ covariances @ scales.mT)
+    bounds = _least_eigenvalues(covariances, scales[:, None])
+    assert (bounds > 0).all()
+    assert (bounds <= scaled[..., 0] + 1e-9 * scaled[..., -1]).all()
+
+
+def test_covariances_of_two_directions_below_zero_have_collapsed():
+    covariances = np.array([[np.eye(3), np.diag([10.0, -0.1, -0.1])]])  # of a positive determinant
+    (why,) = why_collapsed("full", covariances, np.full((1, 2), 50.0), np.eye(3)[None])
+    assert why.startswith("component 1 fell onto a point or a plane")

@@ -113,12 +113,16 @@ def _smallest_scaled_eigenvalues(covariance_type: str, covariances: Array, scale
 
 
 def _least_eigenvalues(covariances: Array, root: Array) -> Array:
-    """Return what no eigenvalue of A = root Σ root' is below: det A ((D - 1) / tr A)^(D - 1), or 0 if det A <= 0.
+    """Return what no eigenvalue of A = root Σ root' is below: det A ((D - 1) / tr A)^(D - 1).
 
-    The product of the other eigenvalues is at most the (D - 1)-th power of their mean.
+    The product of the other eigenvalues is at most the (D - 1)-th power of their mean. All are 0 unless each Σ is
+    positive definite: two eigenvalues below 0 make det A positive too.
     """
     D = root.shape[-1]
-    sign, log_det = np.linalg.slogdet(covariances)
-    log_det = log_det + 2 * np.log(np.diagonal(root, axis1=-2, axis2=-1)).sum(axis=-1)
+    try:
+        diagonals = [np.diagonal(factor, axis1=-2, axis2=-1) for factor in (root, np.linalg.cholesky(covariances))]
+    except np.linalg.LinAlgError:
+        return np.zeros(covariances.shape[:-2])
     trace = ((root.mT @ root) * covariances).sum(axis=(-2, -1))
-    return np.where(sign > 0, np.exp(log_det - (D - 1) * np.log(trace / max(D - 1, 1))), 0.0)
+    log_det = 2 * np.log(diagonals[0] * diagonals[1]).sum(axis=-1)
+    return np.exp(log_det - (D - 1) * np.log(trace / max(D - 1, 1)))
