@@ -6,11 +6,14 @@ import shutil
 import subprocess
 from html import escape
 from html.parser import HTMLParser
+from io import StringIO
 
 import pytest
 from matplotlib.figure import Figure
+from rich.console import Console
 
 from benchmarks.explorer import BROWSERS
+from comparisons.output.console import table_of
 from em.page import Section, page, shown_table, write_page
 
 A4 = 718  # pixels of CSS between margins of 1 cm
@@ -70,8 +73,16 @@ def test_numbers_are_flush_right_and_what_is_unknown_is_a_dash():
 
 
 def test_what_only_begins_as_a_number_is_no_number_and_is_read_at_once():
-    table = [{"long": 60 * "1" + "x", "day": "2024-01-05", "two": "1.5 0.2<", "none": "- -"}]
-    assert shown_table(Section("s", table=table))["sides"] == ["", "", "number", "number"]
+    table = [{"long": 60 * "1" + "x", "day": "2024-01-05", "two": "1.5 0.2<", "none": "- -", "end": "-inf"}]
+    assert shown_table(Section("s", table=table))["sides"] == ["", "", "number", "number", "number"]
+
+
+def test_what_users_named_stays_text_in_a_terminal_too():
+    shown = StringIO()
+    table = table_of(Section("[/T]", table=[{"rate [/min]": "x [mm]"}], caption="x [mm]"), "more")
+    Console(file=shown, width=60).print(table)
+    lines = [line.strip() for line in shown.getvalue().splitlines()]
+    assert lines == ["[/T]", "rate [/min]", "───────────", "x [mm]", "x [mm]"]
 
 
 def test_a_negative_number_that_rounds_to_nothing_has_no_sign():

@@ -51,9 +51,9 @@ def table_of(section: Any, more: str) -> Table:
 
     cells, left_out = shown_table(section), len(section.table) - MOST_ROWS
     caption = [section.caption.rstrip("." * (left_out > 0)), f"{left_out} {more}" if left_out > 0 else ""]
-    table = Table(title=section.title or None, caption="; ".join(filter(None, caption)), **LAYOUT)
+    table = Table(title=Text(section.title), caption=Text("; ".join(filter(None, caption))), **LAYOUT)
     for head, side in zip(cells["heads"], cells["sides"], strict=True):
-        table.add_column(head, justify="right" if side else "left", no_wrap=bool(side), overflow="fold")
+        table.add_column(Text(head), justify="right" if side else "left", no_wrap=bool(side), overflow="fold")
     for row in cells["rows"][:MOST_ROWS]:
         table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
     return table

@@ -24,7 +24,7 @@ from models.labels import plain
 
 LARGEST_SVG = 400_000  # characters, above which a picture of points is smaller as PNG
 DPI = 110
-NUMBER = re.compile(r"(([-–]|[-+]?\d[\d.]*(e[-+]\d+)?)([ <]+|$))+")  # or several in a cell
+NUMBER = re.compile(r"(([-–]|[-+]?(\d[\d.]*(e[-+]\d+)?|inf|nan))([ <]+|$))+")  # or several in a cell
 LARGE = 1000  # such as sums in nats, of which differences matter
 
 
