@@ -229,7 +229,7 @@ def _refuse_ragged(where: str, rows: Rows, line: int, cells: list[str], width: i
 
 
 def _begin(rows: Rows) -> int:
-    """Return the line from which on most rows are, as long as one another, if it may be a table's names; or 0."""
+    """Return the line of names that stands below other lines, or 0. From it on are most rows, all of one length."""
     widths = [len(cells) for cells in rows.cells]
     first = max((row for row in range(1, len(widths)) if widths[row - 1] != widths[-1]), default=0)
     numbers = [looks_like_number(cell) for cell in rows.cells[first]]

@@ -32,7 +32,7 @@ ROUNDING = 1e-9  # of squared distances
 
 
 def exchanged(samples: Samples, best: LloydRun, run: Run, same: float) -> LloydRun:
-    """Return the run from where exchanges lead from a run's end, that from where they lead from there, and so on.
+    """Return the best run: exchanges and Lloyd's algorithm take turns from a run's end as long as the inertia falls.
 
     Parameters
     ----------

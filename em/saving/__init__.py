@@ -130,7 +130,22 @@ def write_document(path: str | os.PathLike[str], kind: str, version: int, conten
 
 
 def read_document(path: str | os.PathLike[str], kind: str, version: int, name: str, writer: str) -> Any:
-    """Return the content that `write_document` wrote; a ValueError is about the argument of this name, of a writer."""
+    """Return the content that `write_document` wrote.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    kind, version : str, int
+        What the file must say of itself.
+    name, writer : str
+        In errors, the argument that gave the path, and what writes such files.
+
+    Raises
+    ------
+    ValueError
+        If it is another file, of another version, or changed since.
+    """
     wanted, text = f"{name} must be a file written by {writer}", Path(path).read_bytes()
     try:
         document = json.loads(text)
