@@ -95,7 +95,7 @@ def outcome(data: Data, seed: int) -> str:
         fits = fit(prepare(data.X, data.family, data.n_components, random_state=seed, **data.options))
     if shown := why_shown(fits):
         return f"not judged: {shown}"
-    draws = _drawn(fits, seed)
+    draws = gibbs_draws(fits, seed)
     rhat, ess = extremes(draws.aligned)
     if rhat > MAX_RHAT or ess < MIN_ESS:
         return "chains not mixed"
@@ -106,11 +106,12 @@ def outcome(data: Data, seed: int) -> str:
     return f"false alarm: {', '.join(failed)}" if failed else "passed"
 
 
-def _drawn(fits: Fits, seed: int) -> Draws:
-    made = gibbs(fits.X, fits.n_components, fits.prior, random_state=seed, **SIZES, **fits.family.of_data)
+def gibbs_draws(fits: Fits, seed: int) -> Draws:
+    """Return aligned draws by the Gibbs sampler, without their densities."""
+    made = gibbs(fits.X, fits.n_components, fits.prior, random_state=seed, **SIZES, **fits.family.of_conjugate)
     tree = as_datatree(made, fits.prior)
     tree["posterior"] = xr.DataTree(tree["posterior"].to_dataset().drop_vars("z"))
-    aligned = align(tree, "pivot", reference=fits.reference)
+    aligned = align(tree, "pivot", reference=fits.mode)
     nothing = np.empty((SIZES["chains"], SIZES["draws"]))
     return Draws(aligned, tree["posterior"].to_dataset(), nothing[..., None], nothing)
 

@@ -194,8 +194,8 @@ def sweep(
     with one_blas_thread():
         for a in track(values.tolist(), "Sweep of the concentration", progress):
             under = replace(problem.prior, concentration=a)
-            drawn = gibbs(problem.X, K, under, **pair.of_data, **sizes)
-            q = variational(problem.X, K, under, n_init=n_init, random_state=seed, **pair.of_data)
+            drawn = gibbs(problem.X, K, under, **pair.of_conjugate, **sizes)
+            q = variational(problem.X, K, under, n_init=n_init, random_state=seed, **pair.of_conjugate)
             weights, of_mean_field = (np.sort(w)[..., ::-1] for w in (drawn["weights"], q.mean["weights"]))
             n_mean_field = int((q.responsibilities.sum(axis=0) >= 0.5).sum())
             quantities = label_free(drawn, drawn["log_likelihood"])

@@ -103,6 +103,11 @@ class Family(ABC):
         """The options that describe the mixture, by name."""
         return {option.name: getattr(self, option.name) for option in self.options if not option.of_data}
 
+    @property
+    def of_conjugate(self) -> dict[str, Any]:
+        """The options that Gibbs sampling and mean field take, by name; the prior says the covariances' structure."""
+        return self.of_data
+
     def of_samples(self, X: Any, names: Sequence[str] | None = None) -> tuple[Self, Array]:
         """Return the family with options that the data decide, and the samples as numbers (n, D), NaN where missing."""
         return self, data_matrix(X, missing=True, names=names)
@@ -179,6 +184,10 @@ class Family(ABC):
         """Return EM's responsibilities (n, K) and log-likelihood."""
         responsibilities, log_likelihood = import_module(f"em.{self.name}").e_step(X, parameters, **self.of_data)
         return responsibilities, log_likelihood
+
+    def rounded(self, parameters: Any) -> Any:
+        """Return parameters as far from these as those whose density arithmetic computes in their place may be."""
+        return parameters
 
     @abstractmethod
     def log_joint(self, X: Array) -> Callable[[Mapping[str, Array]], Callable[[slice], Array]]:

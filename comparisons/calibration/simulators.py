@@ -96,7 +96,7 @@ def _run_in_worker(seed: int) -> tuple[Simulation, Ranks | None]:
 def gibbs_ranks(setting: Setting, simulated: Sequence[Simulation], random_state: int) -> list[Ranks]:
     """Run a chain of the Gibbs sampler on the data of each simulation, all at once, from EM's most probable labels."""
     rng, family = np.random.RandomState(random_state), setting.family
-    mixtures = [conjugate_mixture(one.X, setting.prior, **family.of_data) for one in simulated]
+    mixtures = [conjugate_mixture(one.X, setting.prior, **family.of_conjugate) for one in simulated]
     mixture = type(mixtures[0]).stacked(mixtures)
     z = np.stack([family.e_step(one.X, one.reference)[0].argmax(axis=1) for one in simulated])
     with one_blas_thread():

@@ -42,6 +42,11 @@ class CMM(IndependentFamily):
 
         return CategoricalSteps(tuple(self.levels or ()))
 
+    @property
+    @override
+    def of_conjugate(self) -> dict[str, Any]:
+        return self.of_mixture
+
     @override
     def of_samples(self, X: Any, names: Sequence[str] | None = None) -> tuple[Self, Array]:
         labels = levels_of(X, self.levels, names)

@@ -1,7 +1,7 @@
 """NUTS's part of a comparison: draws from the posterior, with labels aligned to EM's answer."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,17 @@ class Draws:
     def stacked(self) -> dict[str, Array]:
         """The aligned parameters by name, shapes (chain * draw, ...)."""
         return stack(self.aligned)
+
+    def best(self, log_density: Array, like: Any) -> Any:
+        """Return the draw of the greatest density (chain, draw), as parameters ``like`` others."""
+        chain, s = np.unravel_index(log_density.argmax(), log_density.shape)
+        return replace(
+            like, **{str(name): array.to_numpy()[chain, s] for name, array in self.aligned.data_vars.items()}
+        )
+
+    def aligned_to(self, parameters: Any) -> "Draws":
+        """Return the same draws aligned to other parameters."""
+        return replace(self, posterior=align(self.posterior, "pivot", reference=parameters))
 
     def in_order(self, parameters: Any) -> Any:
         """Return parameters with their components in the places that they have in the aligned draws."""
@@ -149,5 +160,5 @@ def aligned(fits: Fits, densities: Densities, tree: xr.DataTree) -> Draws:
         "sample_stats": tree["sample_stats"].to_dataset(),
         "observed_data": observed,
     }
-    posterior = align(xr.DataTree.from_dict(groups), "pivot", reference=fits.reference)
+    posterior = align(xr.DataTree.from_dict(groups), "pivot", reference=fits.mode)
     return Draws(posterior, unaligned, pointwise, log_prior)

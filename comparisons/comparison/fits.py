@@ -1,11 +1,12 @@
 """EM's part of a comparison: maximum likelihood, and MAP next to it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from comparisons.alignment.relabelling import assign
 from comparisons.comparison.problem import Problem
 from comparisons.family import PRECISE
 from em import NoMaximumWarning, NotIdentifiableWarning
@@ -76,8 +77,15 @@ class Fits(Problem):
 
     @property
     def reference(self) -> Any:
-        """The parameters that draws are aligned to: EM's MLE, or its MAP where there is no MLE."""
+        """The parameters whose labels the draws have: EM's MLE, or its MAP where there is no MLE."""
         return self.mle.parameters_ if self.has_maximum and self.identified else self.map.parameters_
+
+    @cached_property
+    def mode(self) -> Any:
+        """The MAP parameters with the labels of `reference`, by shared responsibilities: what draws are aligned to."""
+        found = self.map.parameters_
+        of_mode, of_reference = (self.family.e_step(self.X, theta)[0] for theta in (found, self.reference))
+        return found if found is self.reference else found.permute(assign(-of_mode.T @ of_reference))
 
 
 def fit(problem: Problem) -> Fits:
@@ -87,6 +95,28 @@ def fit(problem: Problem) -> Fits:
         mle = problem.named_estimator(n_init=problem.settings.n_init, **settings).fit(problem.named_samples)
         mode = fit_map(problem, near=None if mle.collapsed_ else mle.parameters_, **settings)
     return Fits(**vars(problem), mle=mle, map=mode)
+
+
+def fit_from(fits: Fits, most_probable: Any, likeliest: Any) -> Fits:
+    """Return the fits with what EM finds from two draws in the places of MAP and MLE where that is better.
+
+    Parameters
+    ----------
+    fits : Fits
+        EM's answers by restarts.
+    most_probable : parameters
+        The draw of the greatest posterior density.
+    likeliest : parameters or None
+        The draw of the greatest likelihood; ``None`` where MLE's is greater.
+    """
+    mode, mle = fits.map, fits.mle
+    with left_to_the_status(NoMaximumWarning, NotIdentifiableWarning):
+        found = fits.named_estimator(init=most_probable, prior=fits.prior, **PRECISE).fit(fits.named_samples)
+        mode = found if found.objective_ > mode.objective_ and not found.collapsed_ else mode
+        if likeliest is not None:
+            found = fits.named_estimator(init=likeliest, **PRECISE).fit(fits.named_samples)
+            mle = found if found.objective_ > mle.objective_ else mle
+    return replace(fits, map=mode, mle=mle)
 
 
 def fit_map(problem: Problem, near: Any = None, **settings: Any) -> Any:

@@ -19,6 +19,7 @@ from models.validation import Array
 
 THINNED = 200
 BEATEN = "no draw beats the"  # MLE or MAP
+FAR_MOVED = 2  # posterior sd from MLE to MAP; see `why_moved`
 ENOUGH_SAMPLES = 20  # labelled samples in the smallest component; see `why_shown`
 
 
@@ -69,7 +70,7 @@ def why_shown(fits: Fits) -> str:
         return "the parameters are not identified"
     if not fits.has_maximum:
         return "the likelihood has no maximum"
-    if (count := fits.labelled * fits.reference.weights.min()) < ENOUGH_SAMPLES:
+    if (count := fits.labelled * _least_weight(fits)) < ENOUGH_SAMPLES:
         return f"the smallest component is worth {count:.0f} labelled samples; it takes {ENOUGH_SAMPLES}"
     return ""
 
@@ -98,7 +99,7 @@ def near_posterior_mean(
     N = _labelled_in_smallest(fits)
     on_edge = why_on_edge(fits, fits.mle.parameters_)
     for key in which:
-        why = shown or (on_edge if key == "mle" else "")
+        why = shown or (on_edge or why_moved(estimates) if key == "mle" else "")
         gaps, conjugate = (np.array([row[f"{key}_gap_{of}"] for row in rows]) for of in ("sd", "conjugate"))
         worst = int(np.argmax((np.abs(gaps) - conjugate).round(9)))  # the first, where two weights have one gap
         gap, explained, allowed = abs(gaps[worst]), conjugate[worst], 2 / np.sqrt(N) + 4 / np.sqrt(ess)
@@ -124,14 +125,33 @@ def near_average(fits: Fits, estimates: list[dict[str, Any]], responsibilities: 
         f"root mean square difference; the root mean square posterior sd of the responsibilities is {width:.2g}, "
         f"allowed {explained:.2g} and 2/sqrt(N_k) of it at N_k = {N:.0f}"
     )
-    why = shown or why_on_edge(fits, fits.reference)
+    why = shown or why_on_edge(fits, fits.reference) or why_moved(estimates)
     name = "plug-in responsibilities near posterior average"
     return check(name, gap, width * (explained + 2 / np.sqrt(N)), reason, why)
 
 
 def _labelled_in_smallest(fits: Fits) -> float:
     """Return N_k, how many labelled samples the data are worth in the smallest component, or 1 if it is less."""
-    return max(1.0, float(fits.reference.weights.min() * fits.labelled))
+    return max(1.0, float(_least_weight(fits) * fits.labelled))
+
+
+def _least_weight(fits: Fits) -> float:
+    """Return the least weight of MLE and MAP: a prior far from the data may empty a component."""
+    return float(min(fits.reference.weights.min(), fits.map.parameters_.weights.min()))
+
+
+def why_moved(estimates: list[dict[str, Any]]) -> str:
+    """Return why the MLE is not held to the posterior mean where the prior moves an estimate far from it.
+
+    How far it moves is told by the MAP, and to first order by the conjugate K = 1 gap. A shift by s posterior sd
+    changes curvatures by s / sqrt(N_k) of them, and so adds about s² / (2 sqrt(N_k)) to what is told to first order. Up
+    to s = 2 that is no more than the 2 / sqrt(N_k) that are allowed.
+    """
+    rows = [row for row in estimates if row["sd"] > 0 and row["mle_gap_sd"] is not None]
+    moved = [max(abs(row["mle_gap_sd"] - row["map_gap_sd"]), row["mle_gap_conjugate"]) for row in rows]
+    furthest = max(moved, default=0.0)
+    said = f"the prior moves an estimate by {furthest:.3g} posterior sd; {FAR_MOVED} at most are judged"
+    return said if furthest > FAR_MOVED else ""
 
 
 def why_on_edge(fits: Fits, parameters: Any) -> str:

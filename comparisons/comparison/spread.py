@@ -106,7 +106,7 @@ def _laplace(fits: Fits, mode: Any) -> Moments:
 def _mean_field(fits: Fits, draws: Draws, mode: Any) -> Moments:
     start = fits.family.e_step(fits.X, mode)[0]
     with left_to_the_status(NotConvergedWarning):  # its ELBO still rises a little
-        q = variational(fits.X, fits.n_components, fits.prior, init=start, **fits.family.of_data)
+        q = variational(fits.X, fits.n_components, fits.prior, init=start, **fits.family.of_conjugate)
     medians = {name: np.median(drawn, axis=0) for name, drawn in q.draw(500, random_state=0).items()}
     return _aligned(fits, draws, medians, q.mean, q.standard_deviation)  # a mean need not exist
 

@@ -110,14 +110,14 @@ def _row(
     problem: Problem, fit: Candidate, density: LogJoint, sampler: str, particles: int, progress: Progress
 ) -> tuple[dict[str, Any], Array]:
     """Return one row of the table and elpd of each sample."""
-    K, prior, of_data = problem.n_components, problem.prior, problem.family.of_data
+    K, prior, options = problem.n_components, problem.prior, problem.family.of_conjugate
     of_em = {name: getattr(fit, name) for name in ("log_likelihood", "bic", "icl", "has_maximum", "status")}
     row = {"n_components": K, **of_em, **dict.fromkeys(("log_evidence", "log_evidence_se", "chib", "chib_se"))}
     if problem.conjugate:
         sizes = {name: getattr(problem.settings, name) for name in ("draws", "tune", "chains", "random_state")}
         with progress.step(f"Gibbs sampling, K = {K}"):
-            by_gibbs = gibbs(problem.X, K, prior, **of_data, **sizes)
-            chib = chib_evidence(problem.X, by_gibbs, prior, **of_data)
+            by_gibbs = gibbs(problem.X, K, prior, **options, **sizes)
+            chib = chib_evidence(problem.X, by_gibbs, prior, **options)
         row |= {"chib": chib.log_evidence, "chib_se": chib.standard_error}
     elif particles:
         smc = _by_smc(problem, particles, progress)

@@ -170,7 +170,7 @@ class ByHand:
     def gibbs_sweep(self) -> Self:
         """Draw θ given labels drawn from q, then labels given θ: q becomes the drawn labels, one-hot."""
         rng, K = np.random.RandomState(self.seed + len(self.records)), self.parameters.n_components
-        mixture = conjugate_mixture(self.X, self.prior, **self.family.of_data)
+        mixture = conjugate_mixture(self.X, self.prior, **self.family.of_conjugate)
         z, _ = draw_labels(log_of(self.responsibilities)[None], rng)
         drawn = next(sweeps(mixture, z, K, rng))
         parameters = mixture.parameters({name: drawn[name][0] for name in self.family.parameter_names})

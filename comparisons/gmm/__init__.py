@@ -127,6 +127,17 @@ class GMM(Family):
         return given
 
     @override
+    def rounded(self, parameters: Any) -> Any:
+        """Return the same with variances larger by 2 (D + 1) parts in 2**52, as L L' of a Cholesky factor may be.
+
+        Reference: Higham (2002), Accuracy and Stability of Numerical Algorithms, theorem 10.3.
+        """
+        if self.covariance_type not in ("full", "tied"):
+            return parameters
+        D, covariances = parameters.n_features, parameters.covariances
+        return replace(parameters, covariances=covariances * (1 + 2 * (D + 1) * np.finfo(np.float64).eps * np.eye(D)))
+
+    @override
     def draw_parameters(self, prior: Any, n_components: int, n_features: int, rng: np.random.RandomState) -> Any:
         return model_gmm.draw_parameters(prior, n_components, rng)
 

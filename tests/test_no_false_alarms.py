@@ -1,0 +1,129 @@
+"""Data and priors on which a right EM once failed a check, and faults of EM that once passed all of them."""
+
+from copy import copy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from shared_comparison import of_faithful
+
+import comparisons.comparison.steps
+from benchmarks.judged import Data, gibbs_draws, outcome
+from comparisons import compare
+from comparisons.comparison import prepare
+from comparisons.comparison.density_checks import STATIONARY, Densities, density_checks, rounding_of_counts
+from comparisons.comparison.estimates import estimates_of
+from comparisons.comparison.fits import fit
+from comparisons.comparison.posterior_checks import near_posterior_mean, why_shown
+from comparisons.gmm import GMM
+from comparisons.posterior.densities import without_c_compiler
+from em import GaussianMixtureEM
+from models.bmm import BMMPrior
+from models.gmm import GMMPrior
+
+
+def clouds(*centers, n=60, seed=0):
+    rng = np.random.RandomState(seed)
+    return np.concatenate([rng.normal(center, 1, size=(n, np.size(center))) for center in centers])
+
+
+def of_densities(fits):
+    with without_c_compiler:
+        return {check.name: check for check in density_checks(fits, Densities(fits))}
+
+
+def test_log_densities_of_columns_that_are_nearly_one_are_held_to_the_rounding_of_their_covariances():
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(100, 1)) + 3e-5 * rng.normal(size=(100, 2)) + np.repeat([0, 5], 50)[:, None]
+    checks = of_densities(fit(prepare(X, "gmm", 2, n_init=2)))
+    assert all(check.passed for check in checks.values())
+    assert 1e-6 < checks["log prior matches at MAP"].tolerance < 1e-3
+    assert 1e-9 < checks["responsibilities = p(z|x) at MAP"].tolerance < 1e-5
+
+
+def test_rounded_variances_are_as_far_off_as_a_cholesky_factor():
+    parameters = fit(prepare(clouds([0, 0], [6, 6]), "gmm", 2)).mle.parameters_
+    moved = GMM().rounded(parameters).covariances / parameters.covariances - 1
+    np.testing.assert_array_equal(moved[:, 0, 1], 0)
+    assert 0 < moved.max() < 20 * np.finfo(float).eps
+    diagonal = fit(prepare(clouds([0, 0], [6, 6]), "gmm", 2, covariance_type="diag")).mle.parameters_
+    assert GMM(covariance_type="diag").rounded(diagonal) is diagonal
+
+
+def test_the_mle_of_great_counts_beside_small_ones_is_stationary_to_their_rounding():
+    rng = np.random.default_rng(40)
+    seldom = rng.random(250) < 0.4
+    X = np.stack([rng.poisson(np.where(seldom, 0.2, 1.5)), rng.poisson(np.where(seldom, 9e4, 9.1e4))], axis=1)
+    fits = fit(prepare(X, "pmm", 2, n_init=2))
+    check = of_densities(fits)[STATIONARY]
+    assert check.passed
+    assert check.tolerance == pytest.approx(np.sqrt(2 * rounding_of_counts(fits)))
+
+
+def test_a_prior_that_empties_a_component_leaves_it_no_labelled_samples():
+    rng = np.random.RandomState(0)
+    X = (rng.random((250, 6)) < np.where(rng.random((250, 1)) < 0.5, 0.2, 0.8)).astype(float)
+    assert why_shown(fit(prepare(X, "bmm", 2))) == ""
+    assert "smallest component" in why_shown(fit(prepare(X, "bmm", 2, prior=BMMPrior(2.0, 200.0, 2.0))))
+
+
+def test_an_mle_that_the_prior_moves_far_is_not_held_to_the_posterior():
+    """The prior's scale is the variance of the data, a thousand times that of the smallest of three nested clusters."""
+    X = np.concatenate([np.random.default_rng(6).normal(0, sd, size=(150, 2)) for sd in (0.3, 2, 10)])
+    fits = fit(prepare(X, "gmm", 3, covariance_type="diag"))
+    of_mle, of_map = near_posterior_mean(fits, estimates_of(fits, gibbs_draws(fits, 0)), 1000, ["mle", "map"], "")
+    assert of_mle.value > of_mle.tolerance
+    assert "the prior moves an estimate by" in of_mle.why_shown
+    assert of_map.passed
+
+
+def test_draws_are_aligned_to_the_map_where_the_prior_says_the_weights():
+    """By their weights they would be aligned to the MLE at random, as these are far nearer to each other than to it."""
+    X = np.concatenate([clouds([0, 0]), clouds([6, 6], n=40)])
+    prior = replace(GMMPrior.weakly_informative(X, 2), concentration=1e5)
+    assert outcome(Data("gmm", X, 2, {"prior": prior}), 0) == "passed"
+
+
+def test_levels_that_no_sample_has_are_no_crash():
+    rng = np.random.RandomState(0)
+    X = np.where(rng.random((150, 1)) < 0.4, rng.choice(3, (150, 5), p=[0.7, 0.2, 0.1]), rng.choice(3, (150, 5)))
+    found = compare(X, "cmm", 2, levels=(5, 3, 3, 4, 3), draws=500, tune=100, chains=2)
+    assert found.posterior["posterior"]["probs"].shape[-1] == 18
+    assert all(row["mean_field"] is not None for row in found.spreads)
+
+
+def in_a_lesser_maximum(problem):
+    """Fit, and put in the places of MLE and MAP what EM finds when the two clouds on the right are one component."""
+    fits, start = fit(problem), (problem.X[:, 0] > 2.5).astype(int)
+    mle, mode = (
+        GaussianMixtureEM(2, init=start, prior=prior, tol=1e-12).fit(problem.X) for prior in (None, problem.prior)
+    )
+    assert fits.mle.objective_ > mle.objective_ + 1
+    return replace(fits, mle=mle, map=mode)
+
+
+def test_restarts_that_missed_the_maximum_are_too_few_and_em_is_not_wrong(monkeypatch):
+    monkeypatch.setattr(comparisons.comparison.steps, "fit", in_a_lesser_maximum)
+    found = compare(clouds([0, 0], [5, 5], [11, 11]), "gmm", 2, draws=500, tune=200, chains=2)
+    assert found.verdict == "inconclusive", found.explanation
+    assert "from a draw EM finds a maximum" in found.explanation
+    assert "n_init=40 (--restarts 40)" in found.explanation
+
+
+def test_a_likelihood_that_runs_away_from_a_draw_has_no_maximum():
+    """But for one cell the second column is constant; the restarts' split of the first column is a lesser maximum."""
+    X = np.stack([np.random.default_rng(8).normal(size=150) + np.repeat([0, 7], 75), np.zeros(150)], axis=1)
+    X[3, 1] = 1
+    found = compare(X, "gmm", 2, covariance_type="tied", draws=500, tune=200, chains=2)
+    assert found.verdict == "no maximum", found.explanation
+    assert found.explanation.startswith("from the likeliest draw ")
+
+
+@pytest.mark.parametrize("at", ["mle", "map"])
+@pytest.mark.parametrize("name", ["log_likelihood_", "objective_"])
+def test_a_constant_left_out_of_what_a_fit_reports_is_seen(at, name):
+    kept = of_faithful()
+    wrong = copy(getattr(kept.fits, at))
+    setattr(wrong, name, getattr(wrong, name) + 1e-3)
+    made = density_checks(replace(kept.fits, **{at: wrong}), kept.densities)
+    assert {check.name for check in made if check.passed is False} == {f"log-likelihood matches at {at.upper()}"}
