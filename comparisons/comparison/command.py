@@ -101,7 +101,7 @@ def application(family: str, start: float = 0.0) -> typer.Typer:
         EM gives maximum likelihood and, under the prior that the PyMC model takes, MAP. PyMC gives the joint density,
         its gradient, its own MAP and the posterior by NUTS. Each check is printed with its value and its tolerance, and
         with --verbose with where that tolerance comes from. The verdict is [green]agree[/], [red]disagree[/],
-        [yellow]inconclusive[/] (too few draws), [yellow]not identified[/] or [yellow]no maximum[/].
+        [yellow]inconclusive[/] (too few draws or restarts), [yellow]not identified[/] or [yellow]no maximum[/].
 
         Built-in data: {names}.
 
@@ -240,7 +240,7 @@ def exit_code(verdict: str, case: Case | None, console: Console) -> int:
     """Return 0 or 1, and say so where a declared verdict was missed."""
     if case is None:
         if verdict == "inconclusive":
-            console.print("[yellow]Warning:[/] inconclusive: nothing disagrees, but the draws are too few to tell.")
+            console.print("[yellow]Warning:[/] inconclusive: nothing disagrees, but draws or restarts are too few.")
         elif verdict not in ("agree", "disagree"):
             console.print(f"[yellow]Warning:[/] {verdict}: only identified or MAP quantities were judged.")
         return int(verdict == "disagree")

@@ -32,7 +32,7 @@ class Comparison(Fits, Tabular):
     verdict, explanation : str
         "agree", "disagree", "inconclusive", "not identified" or "no maximum", and why.
     posterior : DataTree
-        Draws aligned to ``reference``, with log_likelihood, sample_stats and observed_data.
+        Draws aligned to the MAP, with the labels of ``reference``; log_likelihood, sample_stats and observed_data.
     unaligned : Dataset
         The draws as they came.
     estimates : list of dict
