@@ -10,11 +10,11 @@ from shared_comparison import of_faithful
 import comparisons.comparison.steps
 from benchmarks.judged import Data, gibbs_draws, outcome
 from comparisons import compare
-from comparisons.comparison import prepare
 from comparisons.comparison.density_checks import STATIONARY, Densities, density_checks, rounding_of_counts
 from comparisons.comparison.estimates import estimates_of
 from comparisons.comparison.fits import fit
 from comparisons.comparison.posterior_checks import near_posterior_mean, why_shown
+from comparisons.comparison.problem import prepare
 from comparisons.gmm import GMM
 from comparisons.posterior.densities import without_c_compiler
 from em import GaussianMixtureEM
