@@ -63,6 +63,9 @@ def test_where_a_cluster_has_no_row_nothing_is_exchanged():
 def test_every_seed_finds_the_lowest_inertia_of_digits_in_three_clusters():
     fits = [KMeans(3, random_state=seed).fit(datasets.load_digits().data) for seed in range(5)]
     np.testing.assert_allclose([fit.inertia_ for fit in fits], min(fit.inertia_ for fit in fits), rtol=1e-12)
+    for fit in fits:  # the iterations before the exchanges count, too
+        assert len(fit.history_) == fit.n_iter_ + 1 > 5
+        assert (np.diff(fit.history_) >= 0).all()
 
 
 @pytest.mark.filterwarnings("error")

@@ -17,6 +17,7 @@ Hartigan (1975), Clustering Algorithms, Wiley, chapter 4.
 Telgarsky & Vattani (2010), Hartigan's method: k-means clustering without Voronoi, AISTATS, JMLR 9, 820-827.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ def exchanged(samples: Samples, best: LloydRun, run: Run, same: float) -> LloydR
         (found,) = run([start])
         if found.objective <= best.objective * (1 - same):
             break
-        best = found
+        best = replace(found, history=np.concatenate([best.history, found.history]))
     return best
 
 
