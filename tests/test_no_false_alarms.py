@@ -50,6 +50,13 @@ def test_rounded_variances_are_as_far_off_as_a_cholesky_factor():
     assert GMM(covariance_type="diag").rounded(diagonal) is diagonal
 
 
+def test_levels_that_few_samples_have_are_as_skewed_as_their_few_events():
+    rng = np.random.RandomState(3)
+    first = rng.rand(250) < 0.4
+    items = [np.where(first, rng.randint(0, 20, 250), rng.randint(10, 30, 250)) for _ in range(4)]
+    assert outcome(Data("cmm", np.stack(items, axis=1).astype(float), 2, {}), 0) == "passed"
+
+
 def test_the_mle_of_great_counts_beside_small_ones_is_stationary_to_their_rounding():
     rng = np.random.default_rng(40)
     seldom = rng.random(250) < 0.4

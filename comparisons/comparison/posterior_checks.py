@@ -12,7 +12,7 @@ from comparisons.alignment.mixing import MAX_RHAT, MIN_ESS, extremes, label_free
 from comparisons.alignment.responsibilities import log_joint, row_blocks
 from comparisons.comparison.checks import ROUNDING, Check, check, in_sd
 from comparisons.comparison.draws import Draws
-from comparisons.comparison.estimates import single
+from comparisons.comparison.estimates import distinct_entries, single
 from comparisons.comparison.fits import Fits
 from em.bound import normalise
 from models.validation import Array
@@ -93,22 +93,39 @@ def near_posterior_mean(
 
     As many samples with known labels as the data are worth explain the conjugate K = 1 gap of each parameter. Labels
     that are not known add terms of the order 1 / sqrt(N_k) (mode and mean of a posterior differ by its skewness), of
-    which two are allowed for, and the draws add Monte Carlo error.
+    which two are allowed for, and the draws add Monte Carlo error. Near an end of its range a posterior is skewed as
+    a Gamma of shape (distance / sd)², whatever N_k: its skewness is 2 / sqrt(shape).
     """
     rows = [row for row in estimates if row["sd"] > 0]  # the weight of a single component does not vary
-    N = _labelled_in_smallest(fits)
+    N = np.minimum(_labelled_in_smallest(fits), np.maximum(1.0, _events(fits, estimates)))
+    allowed = 2 / np.sqrt(N) + 4 / np.sqrt(ess)
     on_edge = why_on_edge(fits, fits.mle.parameters_)
     for key in which:
         why = shown or (on_edge or why_moved(estimates) if key == "mle" else "")
         gaps, conjugate = (np.array([row[f"{key}_gap_{of}"] for row in rows]) for of in ("sd", "conjugate"))
-        worst = int(np.argmax((np.abs(gaps) - conjugate).round(9)))  # the first, where two weights have one gap
-        gap, explained, allowed = abs(gaps[worst]), conjugate[worst], 2 / np.sqrt(N) + 4 / np.sqrt(ess)
+        excess = np.abs(gaps) - conjugate
+        worst = int(np.argmax((excess - allowed).round(9)))  # the first, where two weights have one gap
+        gap, explained = abs(gaps[worst]), conjugate[worst]
         reason = (
             f"largest gap in posterior sd beyond that of the conjugate K=1 case: {rows[worst]['parameter']}, {gap:.2f} "
-            f"against {explained:.2f}; allowed 2/sqrt(N_k) at the N_k = {N:.0f} labelled samples that the data are "
-            "worth in the smallest component, plus 4 Monte Carlo errors"
+            f"against {explained:.2f}; allowed 2/sqrt(N_k) at N_k = {N[worst]:.0f}, the labelled samples that the data "
+            "are worth in the smallest component, or the events that are near the end of a range, plus 4 Monte Carlo "
+            "errors"
         )
-        yield check(f"{key.upper()} near posterior mean", gap - explained, allowed, reason, why)
+        yield check(f"{key.upper()} near posterior mean", excess[worst], allowed[worst], reason, why)
+
+
+def _events(fits: Fits, estimates: list[dict[str, Any]]) -> Array:
+    """Return (distance / sd)² of each posterior mean that varies from the nearest end of its range, or infinity."""
+    arrays, ends = fits.reference.arrays(), {q.name: (q.support.least, q.support.most) for q in fits.family.quantities}
+    low, high = (
+        distinct_entries({name: np.full_like(array, ends[name][i]) for name, array in arrays.items()}, fits.family)
+        for i in range(2)
+    )
+    mean, sd = (np.array([row[name] for row in estimates]) for name in ("mean", "sd"))
+    varies = sd > 0
+    distance = np.minimum(mean - low, high - mean)
+    return np.asarray((distance[varies] / sd[varies]) ** 2)
 
 
 def near_average(fits: Fits, estimates: list[dict[str, Any]], responsibilities: dict[str, Array], shown: str) -> Check:
