@@ -61,9 +61,10 @@ def normalise(log_joint: Array, *, overwrite: bool = False, weights: Array | flo
 
 
 def normalise_in_range(log_joint: Array, weights: Array | float = 1.0) -> tuple[Array, Array] | None:
-    """Do the same in place, a third faster, without looking for the largest term of each row first.
+    """Do what :func:`normalise` does, in place and a third faster: exp(log_joint) / Σ_k exp(log_joint) as it stands.
 
-    Returns None where a row's sum leaves the range of floats; then ``log_joint`` is spoilt.
+    Return None where a row's sum leaves the range of floats, for its largest term is not taken out first. Then
+    ``log_joint`` no longer holds what it held.
 
     Examples
     --------

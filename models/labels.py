@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 NOT_SHOWN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, format and surrogate characters, separators of lines
-LONGEST_LABEL = 40
+LONGEST_LABEL = 60
 MOST_LISTED = 20  # names in a sentence
 
 

@@ -7,6 +7,7 @@ from sklearn import datasets
 
 from em import KMeans
 from em.kmeans.exchanges import after_exchanges
+from em.status import left_to_the_status
 
 RNG = np.random.RandomState(0)
 X = RNG.normal(size=(60, 2))
@@ -72,3 +73,11 @@ def test_every_seed_finds_the_lowest_inertia_of_digits_in_three_clusters():
 def test_weights_that_vanish_beside_others_do_no_harm():
     X = np.random.RandomState(0).normal(size=(60, 2))
     assert np.isfinite(KMeans(3, random_state=0).fit(X, sample_weight=10.0 ** np.linspace(-200, 200, 60)).inertia_)
+
+
+@pytest.mark.parametrize("max_iter", [1, 5, 15, 20])
+def test_exchanges_keep_to_the_largest_number_of_iterations(max_iter):
+    with left_to_the_status():
+        fit = KMeans(10, random_state=0, max_iter=max_iter).fit(datasets.load_digits().data)
+    assert fit.n_iter_ <= max_iter
+    assert fit.converged_ == (max_iter >= 15)

@@ -203,3 +203,8 @@ def test_a_file_name_fits_a_folder(stem, tmp_path):
     (tmp_path / name).write_text("")
     assert [file.name for file in tmp_path.iterdir()] == [name]
     assert name.endswith(".png")
+
+
+def test_names_of_covariances_stand_whole_above_their_panels():
+    name = "covariances[0, eruptions (min), eruptions (min)]"  # two such names differ at their ends only
+    assert label(name) == plain(name)

@@ -202,7 +202,7 @@ class KMeans(ReportsOfKMeans, ClassNamePrefixFeaturesOutMixin, ClusterMixin, Tra
             runs = self._runs(hand, starts, seeds, settings)
         best = best_of(runs)
         if n_starts > 1 and not starts and hand.X.shape[0] * self.n_clusters <= MOST_DISTANCES:
-            best = exchanged(hand, best, partial(together, hand, **settings), SAME)
+            best = exchanged(hand, best, partial(together, hand, **settings), SAME, self.max_iter)
         if not best.status:
             path = (-best.history[:-1]).tolist()
             best = lloyd(hand.X, hand.weights, best.centers, **settings, path=path)

@@ -32,17 +32,20 @@ MOST_DISTANCES = 2**20  # of all rows to all centres
 ROUNDING = 1e-9  # of squared distances
 
 
-def exchanged(samples: Samples, best: LloydRun, run: Run, same: float) -> LloydRun:
+def exchanged(samples: Samples, best: LloydRun, run: Run, same: float, max_iter: int) -> LloydRun:
     """Return the best run: exchanges and Lloyd's algorithm take turns from a run's end as long as the inertia falls.
 
     Parameters
     ----------
     samples, best, run, same
-        As for :func:`em.kmeans.split_and_merge.split_and_merge`.
+        As for :func:`em.kmeans.split_and_merge.split_and_merge`. A run that has not converged is returned as it is.
+    max_iter : int
+        Largest number of iterations, those before included.
     """
-    while (start := after_exchanges(samples.X, samples.weights, best.centers)) is not None:
+    while best.converged and (start := after_exchanges(samples.X, samples.weights, best.centers)) is not None:
         (found,) = run([start])
-        if found.objective <= best.objective * (1 - same):
+        too_long = len(best.history) + len(found.history) >= max_iter
+        if too_long or found.objective <= best.objective * (1 - same):
             break
         best = replace(found, history=np.concatenate([best.history, found.history]))
     return best
