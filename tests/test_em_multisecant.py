@@ -10,6 +10,7 @@ from random_mixtures import random_bmm, random_gmm
 from comparisons.data import load
 from em import BernoulliMixtureEM
 from em.bmm import BINOMIAL
+from em.engine import leaps
 from em.engine.leaps import FEWEST_SECANTS
 from em.gmm import information as gmm_information
 from em.uncertainty import independent
@@ -98,6 +99,13 @@ def towards(limit, gaps, rates, n_points=6):
     return [BMMParameters([1.0], [limit + gaps * rates**t]) for t in range(n_points)]
 
 
+@pytest.fixture
+def all_digits(monkeypatch):
+    """Leaps that are not rounded."""
+    monkeypatch.setattr(leaps, "DIGITS", 2.0**50)
+
+
+@pytest.mark.usefixtures("all_digits")
 def test_as_many_secants_as_there_are_directions_find_the_limit():
     limit, gaps, rates = np.array([0.4, 0.6, 0.5]), np.array([0.3, -0.2, 0.1]), np.array([0.3, 0.7, 0.95])
     points = towards(limit, gaps, rates)
@@ -151,6 +159,7 @@ def test_what_plain_em_holds_still_the_leap_holds_still():
     assert leap.probs[1, 1] == 0.7
 
 
+@pytest.mark.usefixtures("all_digits")
 def test_a_number_that_would_cross_an_edge_goes_half_of_the_way_and_the_others_leap():
     limit, gaps, rates = np.array([-0.05, 0.4, 1.2]), np.array([0.3, -0.2, -0.4]), np.array([0.8, 0.5, 0.9])
     points = towards(limit, gaps, rates)

@@ -22,8 +22,9 @@ from em.estimator import MixtureEM
 from em.fitted import FittedMixture
 from models.gmm import GMMParameters
 
-# In these cases every invariant has something to say; the four that take a third of the time of all forty are left out.
-SEED, SLICE = 24, [number for number in range(40) if number not in (1, 11, 12, 28)]
+# In these cases every invariant has something to say: the last has columns that are never observed together, and the
+# four that take a third of the time of the first forty are left out.
+SEED, SLICE = 24, [*(number for number in range(40) if number not in (1, 11, 12, 28)), 76]
 
 
 def dense(X):

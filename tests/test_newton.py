@@ -32,7 +32,7 @@ def overlapping(seed):
     return GaussianMixtureEM(K), X
 
 
-@pytest.mark.parametrize("seed", [6, 9, 13, 51, 60, 83, 99, 105, 109, 111])
+@pytest.mark.parametrize("seed", [6, 9, 13, 51, 60, 79, 83, 87, 99, 105])
 def test_no_more_nats_are_missing_than_the_status_says(seed):
     estimator, X = overlapping(seed)
     fit = estimator.set_params(n_init=1, random_state=seed).fit(X)
@@ -43,8 +43,8 @@ def test_no_more_nats_are_missing_than_the_status_says(seed):
 
 def test_without_newton_some_are_farther_away_than_they_say(monkeypatch):
     monkeypatch.setattr("em.starts.restarts.polished", lambda estimator, problem, samples, run: run)
-    estimator, X = overlapping(99)
-    fit = estimator.set_params(n_init=1, random_state=99).fit(X)
+    estimator, X = overlapping(87)
+    fit = estimator.set_params(n_init=1, random_state=87).fit(X)
     limit = type(fit)(fit.n_components, init=fit.parameters_, tol=0).fit(X)
     assert limit.objective_ - fit.objective_ > 100 * TOL
 

@@ -72,7 +72,7 @@ class Loop[P: Parameters]:
     def _begin(self) -> None:
         """Make the E-step of every start."""
         self.at = self._visit(self.x, self.ids)
-        self.best, self.best_x, self.best_log_likelihood = self.at.objective, self.at.x, self.at.log_likelihood
+        self.best = self.at.objective
         self.history = [self.best]  # of all R runs, and no news of those that have ended
         lost = np.isnan(self.best)
         for i in np.flatnonzero(lost).tolist():
@@ -135,7 +135,7 @@ class Loop[P: Parameters]:
         """Let the run in row i go on next from where its boundary is left, if its limit there is no maximum."""
         if self.problem.released is None:
             return False
-        theta, number = self.problem.split(self.best_x[[i]]), self.ids[[i]]
+        theta, number = self.problem.split(self.at.x[[i]]), self.ids[[i]]
         moved = self.problem.released(theta, float(self.best[i]), number)
         if moved is None:
             return False
@@ -149,7 +149,7 @@ class Loop[P: Parameters]:
         lately = self._gained_since(n_iter - LOOKS) if n_iter else np.full(len(self.ids), np.inf)
         to_come = np.where(np.isinf(lately), np.inf, self.to_come)  # of those just released it is out of date
         since_half = self._gained_since(n_iter // 2)
-        beaten = self.races.beaten(self.ids, self.best_x, self.best, n_iter, lately, since_half, to_come)
+        beaten = self.races.beaten(self.ids, self.at.x, self.best, n_iter, lately, since_half, to_come)
         for number, (by, met) in beaten.items():
             how = "met" if met else "was out of reach of"
             self._leave(number, f"{how} a better run after {n_iter} iterations", by, met=met)
@@ -184,14 +184,16 @@ class Loop[P: Parameters]:
         number = int(self.ids[i])
         history = np.array([objectives[number] for objectives in self.history])
         n_e_steps = len(history) + n_more + (int(self.leaps.n_refused[i]) if self.leaps else 0)
-        parameters = self.problem.build(self.problem.split(self.best_x[i]))
+        parameters, lost = self.problem.build(self.problem.split(self.at.x[i])), 0.0
+        if self.at.objective[i] < self.best[i]:  # by its rounding, where it cannot tell and the later point is nearer
+            lost = self.best[i] - self.at.objective[i]
         if collapsed or beaten_by is not None:
             self.races.leave(number, beaten_by if met else None)
         elif converged:
-            self.races.end(number, self.best_x[i], float(history[-1]), len(history) - 1)
+            self.races.end(number, self.at.x[i], float(history[-1]), len(history) - 1)
         self.ended[number] = Run(
             parameters,
-            float(self.best_log_likelihood[i]),
+            float(self.at.log_likelihood[i] + lost),
             float(history[-1]),
             history,
             n_e_steps,
@@ -208,8 +210,7 @@ class Loop[P: Parameters]:
         if which.all():
             return
         self.ids, self.at, self.gain = self.ids[which], self.at.take(which), self.gain.take(which)
-        self.best, self.best_x = self.best[which], self.best_x[which]
-        self.best_log_likelihood, self.to_come = self.best_log_likelihood[which], self.to_come[which]
+        self.best, self.to_come = self.best[which], self.to_come[which]
         if self.leaps:
             self.leaps.take(which)
 
@@ -230,13 +231,7 @@ class Loop[P: Parameters]:
         after = self._leap_or_step(x, np.where(self.tol >= rounding, rounding, 0.0))
         if not (self.best - after.objective <= rounding).all():
             after = self._without_those_that_lost(after, rounding)
-        better = after.objective >= self.best
-        best = np.where(better, after.objective, self.best)
-        if better.all():
-            self.best_x, self.best_log_likelihood = after.x, after.log_likelihood
-        else:
-            self.best_x = np.where(better[:, None], after.x, self.best_x)
-            self.best_log_likelihood = np.where(better, after.log_likelihood, self.best_log_likelihood)
+        best = np.maximum(after.objective, self.best)
         self.at, self.to_come = after, self.gain.after(after.x, best - self.best, best, after.leapt)
         self.best, history = best, self.history[-1].copy()
         history[self.ids] = best

@@ -21,7 +21,7 @@ from em.engine.visit import Visit
 type State = dict[str, Any]
 
 PARTS = {  # what changes in an iteration, by the object that has it
-    "": ("ids", "best", "best_x", "best_log_likelihood", "to_come", "released_at"),
+    "": ("ids", "best", "to_come", "released_at"),
     "gain": ("last", "last_squared", "last_gain", "gain_per_squared_step", "rates", "estimates", "gains_by_leaps"),
     "leaps": ("points", "pair", "at", "secants", "n_secants", "shortened", "n_refused", "by_secants"),
     "races": ("standing", "reached", "n_met", "length"),

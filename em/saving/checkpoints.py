@@ -30,7 +30,7 @@ from models.parameters import Parameters
 from models.shown import shown
 from models.validation import Array
 
-FORMAT, VERSION = "mixture-twins checkpoint", 3
+FORMAT, VERSION = "mixture-twins checkpoint", 4
 ROWS, BORDERS = "X and sample_weight", "where chunks begin"  # other rows have other borders too
 SELDOM = 10  # times the seconds that writing takes
 
@@ -185,7 +185,7 @@ class _File:
         runs = [(not run["collapsed"], run["objective"], run["x"]) for run in last["ended"] if run]
         if "" in last:
             best = last["history"][-1][last[""]["ids"]]
-            runs += [(True, *pair) for pair in zip(best, last[""]["best_x"], strict=True)]
+            runs += [(True, *pair) for pair in zip(best, last["at"]["x"], strict=True)]
         try:
             return self.built(max(runs, key=lambda run: run[:2])[-1]) if runs else None
         except ValueError:
