@@ -149,6 +149,7 @@ def _spark() -> Iterator[Any]:
         "driver.host": "127.0.0.1",
         "driver.bindAddress": "127.0.0.1",
         "ui.enabled": "false",
+        "ui.showConsoleProgress": "false",
     }
     builder: Any = SparkSession.builder
     builder = builder.master("local[2]").appName("benchmarks.cluster")
