@@ -2,6 +2,7 @@
 
 import ast
 import logging
+import tempfile
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ import reference_data
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from comparisons.posterior.advi import quiet
-from comparisons.posterior.densities import without_c_compiler
+from comparisons.posterior.densities import BACKEND, without_c_compiler
 from em import BernoulliMixtureEM, GaussianMixtureEM, NotConvergedWarning, NotIdentifiableWarning, select
 from em.process import blas
 from em.process.blas import one_blas_thread
@@ -137,6 +138,15 @@ def test_libraries_that_count_for_each_thread_of_python_are_lowered_and_put_back
             assert other.result(WAIT) == 1
         assert library.num_threads == 5
         assert pool.submit(lambda: library.num_threads).result(WAIT) == 5
+
+
+def test_what_pytensor_writes_stays_out_of_the_temporary_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    x = pytensor.tensor.vector("x")
+    with without_c_compiler:
+        twice = pytensor.function([x], 2 * x, mode=BACKEND.upper())
+    np.testing.assert_array_equal(twice([1.0, 2.0]), [2.0, 4.0])
+    assert list(tmp_path.iterdir()) == []
 
 
 STATES = {

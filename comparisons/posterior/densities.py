@@ -29,8 +29,11 @@ FLAT = 1e-5  # eigenvalue, in information of diagonal 1, below which differences
 Point = dict[str, Array]
 
 
-# PyTensor then interprets what JAX does not compile: C costs 17 s when nothing is cached.
-without_c_compiler = ProcessWide(lambda: pytensor.config.change_flags(cxx=""))
+# PyTensor then interprets what JAX does not compile: C costs 17 s when nothing is cached. The Python source that it
+# writes for each function goes to a folder that it clears, and not to the system's temporary one for good.
+without_c_compiler = ProcessWide(
+    lambda: pytensor.config.change_flags(cxx="", generated_src_dir=f"{pytensor.config.base_compiledir}/generated")
+)
 
 
 class JointDensity:
