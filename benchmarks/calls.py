@@ -16,13 +16,13 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.console import Console
 from rich.table import Table
 from sklearn.cluster import KMeans as RivalKMeans
 from sklearn.mixture import GaussianMixture
 
 from benchmarks.contestants import installed
 from benchmarks.measure import forget_peak, megabytes
+from benchmarks.tables import new_console
 from comparisons.data import load
 from em import BernoulliMixtureEM, GaussianMixtureEM, KMeans, likelihood_ratio_test, select
 from models.validation import Array
@@ -170,8 +170,10 @@ def main(
     out: Annotated[Path, typer.Option(help="Folder for the figure of time against n.")] = Path("results/calls"),
 ) -> None:
     """Print seconds of whole calls, cold and warm, their ratio, what was reached, and peak memory."""
-    console, table = Console(), Table(title="Whole calls, seconds: first, best of the others; ratio is ours to theirs")
-    console.width = max(console.width, 120)
+    console, table = (
+        new_console(),
+        Table(title="Whole calls, seconds: first, best of the others; ratio is ours to theirs"),
+    )
     for heading in ["call", "ours", "warm", "MB", "rival", "theirs", "warm", "ratio", "ours better by"]:
         table.add_column(heading, justify="left" if heading in ("call", "rival") else "right")
     of_r, points = mclust(), []

@@ -20,6 +20,7 @@ from benchmarks import digits, memmap, optimum
 from benchmarks.cases import CASES, QUICK, Case
 from benchmarks.contestants import CONTESTANTS, installed, rivals_of
 from benchmarks.measure import run
+from benchmarks.tables import new_console
 
 
 def main(
@@ -34,8 +35,7 @@ def main(
     ] = None,
 ) -> None:
     """Print seconds per pass, memory, time to the optimum and digits, ours and those of each rival."""
-    console, threads = Console(), threads or cpu_count()
-    console.width = max(console.width, 120)
+    console, threads = new_console(), threads or cpu_count()
     cases = [case for case in (QUICK if quick else CASES) if only in ("", "passes") or only in str(case)]
     parts: dict[str, Callable[[], Table]] = {
         "optimum": lambda: optimum.table(quick, threads, repeats, console),

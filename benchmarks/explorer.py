@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
+
+from benchmarks.tables import new_console
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "notebooks" / "explorer.py"
@@ -214,7 +215,7 @@ def main(
         table.add_column(head)
     for line in lines:
         table.add_row(line.click, line.claim, "ok" if line.holds else "FAILS", f"{line.seconds:.2f}")
-    Console().print(table)
+    new_console().print(table)
     print(f"Screenshots: {folder}")
     raise typer.Exit(0 if all(line.holds for line in lines) else 1)
 

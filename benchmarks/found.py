@@ -17,11 +17,11 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.console import Console
 from sklearn import datasets
 from sklearn.cluster import KMeans as RivalKMeans
 from sklearn.mixture import GaussianMixture
 
+from benchmarks.tables import new_console
 from em import GaussianMixtureEM, KMeans
 from em.process.progress import track
 from models.validation import Array
@@ -79,7 +79,7 @@ def main(
     seeds: Annotated[int, typer.Option(help="Seeds of K-means on each data set.")] = 20,
 ) -> None:
     """Compare what is found with scikit-learn."""
-    console, worse = Console(), 0
+    console, worse = new_console(), 0
     gaps = np.array([nats_above(seed) for seed in track(range(mixtures), "Gaussian mixtures", True)])
     n_compared = int(np.isfinite(gaps[:, 0]).sum())
     for which, of_one in zip(("default", "n_init=10"), gaps.T, strict=True):

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
-from rich.console import Console
 
+from benchmarks.tables import new_console
 from comparisons.alignment import align
 from comparisons.alignment.mixing import MAX_RHAT, MIN_ESS, extremes
 from comparisons.comparison.draws import Draws
@@ -118,7 +118,7 @@ def gibbs_draws(fits: Fits, seed: int) -> Draws:
 
 def main(n_data: int = 400, first: int = 0) -> int:
     """Print what came of each judged data set that failed, and the counts; return the exit code."""
-    console, counts = Console(), dict.fromkeys(["passed", "false alarm", "not judged", "chains not mixed"], 0)
+    console, counts = new_console(), dict.fromkeys(["passed", "false alarm", "not judged", "chains not mixed"], 0)
     for seed in track(range(first, first + n_data), "simulated mixtures", True):
         data = draw_data(seed)
         found = outcome(data, seed)

@@ -14,9 +14,9 @@ from typing import Annotated, Any, NamedTuple
 import arviz as az
 import numpy as np
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from benchmarks.tables import new_console
 from comparisons.posterior import sample
 from em import BernoulliMixtureEM, GaussianMixtureEM
 from models import bmm, gmm
@@ -46,7 +46,7 @@ def main(
     draws: Annotated[int, typer.Option(help="Draws of each of 4 chains.")] = 4000,
 ) -> None:
     """Print distances from NUTS against numbers of rows; exit code 1 if those at 100,000 rows are too large."""
-    console, passed = Console(), True
+    console, passed = new_console(), True
     numbers = [int(size) for size in sizes.split(",")]
     for title, prepared in {"Gaussian, full, K = 2, D = 2": clouds, "Bernoulli, K = 2, D = 5": classes}.items():
         found = Table(title=f"{title}: Laplace against NUTS, 4 chains of {draws} draws; after ± the draws' own error")

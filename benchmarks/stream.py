@@ -15,12 +15,12 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.console import Console
 from rich.table import Table
 from scipy.optimize import linear_sum_assignment
 from sklearn.base import clone
 from sklearn.cluster import MiniBatchKMeans
 
+from benchmarks.tables import new_console
 from em import BernoulliMixtureEM, GaussianMixtureEM, PoissonMixtureEM, StreamSettings
 from models import bmm, gmm, pmm
 from models.validation import Array
@@ -36,7 +36,7 @@ type Learner = Callable[[Array], Any]  # takes a batch, returns parameters or me
 
 def main(quick: Annotated[bool, typer.Option(help="Few rows, to see that it runs.")] = False) -> None:
     """Print the tables."""
-    n, console = 1000 if quick else 10_000, Console()
+    n, console = 1000 if quick else 10_000, new_console()
     for name, case in cases().items():
         console.print(stationary(name, *case, n))
     console.print(drifting(n))

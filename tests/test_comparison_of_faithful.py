@@ -6,12 +6,14 @@ import re
 import warnings
 from dataclasses import replace
 from io import StringIO
+from types import SimpleNamespace
 
 import arviz as az
 import matplotlib.image
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.figure import Figure
 from rich.console import Console
 from shared_comparison import of_faithful
 from test_readme_runs import README, run_page
@@ -39,6 +41,7 @@ from comparisons.comparison.spread import spreads_of, summary
 from comparisons.comparison.steps import verdict_of
 from comparisons.declarations import AllRows
 from comparisons.gmm import GMM
+from comparisons.gmm.figure import draw_data
 from em import GaussianMixtureEM, NotConvergedWarning
 from em.gmm import modes
 from em.gmm.natural_form import NaturalForm
@@ -442,6 +445,23 @@ def test_figures_are_asked_for_by_name(found):
     assert found.plot().axes
     with pytest.raises(ValueError, match="name must be one of data, objective, posterior, responsibilities, got 'x'"):
         found.plot("x")
+
+
+def test_a_stray_draw_widens_no_axis(found):
+    """As one of a component without a sample is, where K is too large."""
+    draws = {name: array.copy() for name, array in found.stacked.items()}
+    draws["means"][0, 0] = 1e3
+    names = ("X", "family", "reference", "reference_name", "feature_names")
+    stray = SimpleNamespace(stacked=draws, **{name: getattr(found, name) for name in names})
+    (low, high), (low_stray, high_stray) = (heights_of(comparison) for comparison in (found, stray))
+    assert low < found.X[:, 1].min() < found.X[:, 1].max() < high
+    assert high_stray - low_stray < 1.2 * (high - low)
+
+
+def heights_of(comparison):
+    ax = Figure().subplots()
+    draw_data(ax, comparison)
+    return ax.get_ylim()
 
 
 def test_distances_are_judged_where_the_data_are_worth_enough_labelled_samples(found):

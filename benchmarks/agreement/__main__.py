@@ -23,13 +23,13 @@ import arviz as az
 import numpy as np
 import typer
 import xarray as xr
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks.agreement.exact import NAMES, SAMPLERS, exact_means, label_free_draws, largest_gap, problem
 from benchmarks.posterior.__main__ import label_free_draws as label_free_draws_of
 from benchmarks.posterior.cases import Posterior
 from benchmarks.posterior.contestants import prior_of
+from benchmarks.tables import new_console
 from comparisons import align, compare
 from comparisons.alignment.component_draws import SAMPLE
 from comparisons.alignment.mixing import MAX_RHAT, extremes, label_free
@@ -172,7 +172,7 @@ def main(
     names = list(runs)
     if not (runs := {name: run for name, run in runs.items() if only in name}):
         raise typer.BadParameter(f"only must be part of one of {'; '.join(names)}, got {only!r}")
-    begun, console, passed = perf_counter(), Console(), []
+    begun, console, passed = perf_counter(), new_console(), []
     console.width = max(console.width, 150)
     table = Table(title="Posteriors against long Gibbs runs and enumeration; gaps in Monte Carlo standard errors")
     for head in HEADS:

@@ -1,19 +1,17 @@
 """``python -m benchmarks.cluster``: what agrees, what a pass costs, faults, files, constants, and Spark MLlib."""
 
-import sys
 from collections.abc import Callable
 from typing import Annotated, Any
 
 import dask
 import typer
-from rich.console import Console
 
 from benchmarks.cluster.disk import on_disk
 from benchmarks.cluster.faults import clients_killed, workers_killed
 from benchmarks.cluster.spark import rival
 from benchmarks.cluster.speed import agreement, constants, overhead, speed
+from benchmarks.tables import new_console
 
-WIDE = 140  # columns of a table in a file
 SPARK, QUICK = [(200_000, 10, 10), (2_000_000, 10, 5)], [(20_000, 10, 3)]
 
 
@@ -43,7 +41,7 @@ def main(
     }
     if only and only not in parts:
         raise typer.BadParameter(f"--only must be one of {', '.join(parts)}, got {only}")
-    console = Console() if sys.stdout.isatty() else Console(width=WIDE)
+    console = new_console()
     with dask.config.set({"distributed.scheduler.active-memory-manager.start": False}):
         for part in [only] if only else parts:
             console.print(parts[part]())

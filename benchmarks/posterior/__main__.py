@@ -26,12 +26,12 @@ import arviz as az
 import numpy as np
 import typer
 import xarray as xr
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks.posterior.cases import CASES, QUICK, Posterior, start_of
 from benchmarks.posterior.contestants import CONTESTANTS
 from benchmarks.posterior.cost import SIZES, draw_costs
+from benchmarks.tables import new_console
 from comparisons.alignment.component_draws import Arrays
 from comparisons.alignment.mixing import extremes, label_free
 from comparisons.alignment.responsibilities import log_joint
@@ -110,8 +110,7 @@ def main(
         raise typer.BadParameter(f"only must be part of one of {', '.join(map(str, CASES))}, cost; got {only!r}")
     if unknown := [name for name in rivals if name not in CONTESTANTS]:
         raise typer.BadParameter(f"contestants must be of {'; '.join(CONTESTANTS)}, got {unknown[0]!r}")
-    console, table = Console(), Table(title=f"{chains} chains x ({draws} + {draws})")
-    console.width = max(console.width, 120)
+    console, table = new_console(), Table(title=f"{chains} chains x ({draws} + {draws})")
     for heading in ["case", "who", "cache", "seconds", "x ours", "min ESS", "ESS/s", "ours x", "gap in MCSE"]:
         table.add_column(heading, justify="left" if heading in ("case", "who", "cache") else "right")
     found: dict[tuple[Posterior, str, str], Measured] = {}

@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 
 from comparisons.output.figures import DATA_COLOUR, EM_COLOUR, POSTERIOR_COLOUR
 from comparisons.profile import draw_line
-from em.plots.plane import draw_ellipses
+from em.plots.axes import limits
+from em.plots.plane import MARGIN, draw_ellipses, show_ellipses
 from models.labels import label
 
 
@@ -28,13 +29,18 @@ def draw_data(ax: Axes, comparison: Any) -> None:
     best, of_best = reference.means[:, shown], reference.covariance_matrices[:, shown[:, None], shown]
     ax.plot(*comparison.X[:, shown].T, ".", color=DATA_COLOUR, markersize=4, zorder=1)
     for k in range(reference.n_components):
-        for s in range(0, len(means), max(1, len(means) // 40)):
-            draw_ellipses(ax, means[s, k], matrices[s, k], (2,), edgecolor=POSTERIOR_COLOUR, alpha=0.12)
         draw_ellipses(ax, best[k], of_best[k], edgecolor=EM_COLOUR, linewidth=1.6)
         mean, average = means[:, k].mean(axis=0), matrices[:, k].mean(axis=0)
         draw_ellipses(ax, mean, average, edgecolor=POSTERIOR_COLOUR, linestyle="--", linewidth=1.2)
         ax.plot(*mean, "+", color=POSTERIOR_COLOUR, markersize=12)
         ax.plot(*best[k], "x", color=EM_COLOUR, markersize=9)
+    columns = zip(comparison.X[:, shown].T, best.T, strict=True)
+    xlim, ylim = (limits(np.append(x, centers), MARGIN) for x, centers in columns)
+    ax.set(xlim=xlim, ylim=ylim)
+    show_ellipses(ax)
+    for s in range(0, len(means), max(1, len(means) // 40)):  # those of a stray draw widen no axis
+        for k in range(reference.n_components):
+            draw_ellipses(ax, means[s, k], matrices[s, k], (2,), edgecolor=POSTERIOR_COLOUR, alpha=0.12, zorder=0.5)
     ax.plot([], [], color=EM_COLOUR, label=f"{comparison.reference_name}: 1, 2, 3 sigma")
     ax.plot([], [], "--", color=POSTERIOR_COLOUR, label="posterior mean: 1, 2, 3 sigma")
     ax.plot([], [], color=POSTERIOR_COLOUR, alpha=0.4, label="40 posterior draws: 2 sigma")
