@@ -9,6 +9,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from em.engine.blocks import blocks
+from em.steps.base import log_base_of_rows
 from em.steps.rows import Parts, Theta
 from models.cells import Cells
 from models.parameters import Parameters, Quantity
@@ -73,7 +74,8 @@ class Stated[P: Parameters](ABC):
             of_row = np.repeat(np.arange(len(size)), np.diff(X.indptr))
             terms = self.log_base_of_cells(X.data, size[0][X.indices])
             return np.bincount(of_row, terms, minlength=len(size)).astype(np.float64)
-        return np.concatenate([self.log_base_of_cells(X[rows], size[rows]).sum(axis=1) for rows in row_slices(X)])
+        of_cells = self.log_base_of_cells
+        return np.concatenate([log_base_of_rows(of_cells, X[rows], size[rows]) for rows in row_slices(X)])
 
     # Density: what a family states ------------------------------------------------------------------------------------
 
