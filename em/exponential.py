@@ -16,6 +16,7 @@ from em.engine.problem import Arrays, Problem, log_prior_size
 from em.estimator import MixtureEM
 from em.identifiability.rank_test import identify
 from em.samples import Samples, samples_to_use, weighted
+from em.samples.distinct import hashes
 from em.steps import Steps
 from em.steps.passes import exponential_expect
 from em.steps.problem import MStep
@@ -157,13 +158,15 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
 
     def _joint_problem(self, samples: Sequence[Samples]) -> Problem[P] | None:
         """Take the rows of all samples together, each with a weight in every one of them."""
-        if any(issparse(own.X) or self._beside(own) or not own.complete for own in samples):
+        if len(samples) == 1 or any(issparse(own.X) or self._beside(own) or not own.complete for own in samples):
             return None
-        together, place = np.unique(np.concatenate([own.X for own in samples]), axis=0, return_inverse=True)
-        if len(samples) * len(together) > MOST_WEIGHTS:
+        X = np.concatenate([own.X for own in samples])
+        _, first, place = np.unique(hashes(X), return_index=True, return_inverse=True)  # of rows it takes much longer
+        together = X[first]
+        if len(samples) * len(together) > MOST_WEIGHTS or (together[place] != X).any():
             return None
         ends = np.cumsum([len(own.X) for own in samples])
-        parts = zip(np.split(place.ravel(), ends[:-1]), samples, strict=True)
+        parts = zip(np.split(place, ends[:-1]), samples, strict=True)
         weights = np.array([np.bincount(part, own.weights, minlength=len(together)) for part, own in parts])
         union = Samples(together, None, np.arange(len(together)), len(together), samples[0].names)
         return replace(self._problem(union, weights), n_samples=samples[0].total)
