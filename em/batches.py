@@ -19,7 +19,7 @@ from em.samples import Samples
 from em.starts.restarts import Found
 from models.validation import Array
 
-MOST_NUMBERS = 2**22  # in the samples that make one batch
+MOST_NUMBERS = 2**18  # in the samples that make one batch
 MOST_RESPONSIBILITIES = 2**21  # of all runs: of more, the padding costs more than fewer calls save
 
 
@@ -46,7 +46,7 @@ def _batch(estimators: Sequence[MixtureEM[Any]], samples: Sequence[Samples]) -> 
     first = estimators[0]._moved(distinct[0])  # priors and frozen values are in one unit
     moved = [copy(first).set_params(random_state=estimator.random_state) for estimator in estimators]
     standard = [first._standard(own) for own in distinct]
-    problem = first._joint_problem(standard)
+    problem = first._joint_problem(standard) if len(standard) > 1 else None
     if problem is None or first.n_starts not in (None, first.n_init):
         return [_here(first, one._best(own).best) for one, own in zip(moved, standard, strict=True)]
     starts = [one._starts(own) for one, own in zip(moved, standard, strict=True)]

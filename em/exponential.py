@@ -158,7 +158,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
 
     def _joint_problem(self, samples: Sequence[Samples]) -> Problem[P] | None:
         """Take the rows of all samples together, each with a weight in every one of them."""
-        if len(samples) == 1 or any(issparse(own.X) or self._beside(own) or not own.complete for own in samples):
+        if any(issparse(own.X) or self._beside(own) or not own.complete for own in samples):
             return None
         X = np.concatenate([own.X for own in samples])
         _, first, place = np.unique(hashes(X), return_index=True, return_inverse=True)  # of rows it takes much longer
