@@ -74,13 +74,11 @@ class Steps[P: Parameters](Stated[P]):
         for part in rows.statistics:
             if part.ndim > 2:  # each chain has data of its own
                 sums.append(r @ part)
-            elif isinstance(part, Shifted) and (part.factor == 0 or issparse(part.X)):
-                if of_X is None and part.factor:
-                    of_X = (flat @ part.X).reshape(*counts.shape, -1)
-                sums.append(part.sums(counts, np.zeros(len(part.row)) if of_X is None else of_X))
-            else:
-                of_part = part.summed(flat) if isinstance(part, Shifted) else flat @ part
-                sums.append(of_part.reshape(*counts.shape, -1))
+                continue
+            if of_X is None and (part is rows.X or (isinstance(part, Shifted) and part.factor)):
+                of_X = flat @ rows.X
+            of_part = of_X if part is rows.X else part.sums(flat, of_X) if isinstance(part, Shifted) else flat @ part
+            sums.append(np.asarray(of_part).reshape(*counts.shape, -1))
         return Statistics(counts, tuple(sums))
 
     def chi(self, prior: Any) -> Parts:

@@ -18,6 +18,7 @@ from models.validation import Array
 Theta = Mapping[str, Array]
 Parts = tuple[Array, ...]  # one array for each j
 NUMBERS_AT_A_TIME = 2**20  # of a matrix that is written out
+NEAR = 2.0**-6  # of 1 a' its share in 1 a' + c X below which the digits of the sums do not do
 
 
 @dataclass(frozen=True)
@@ -92,21 +93,33 @@ class Shifted:
         return Shifted(self.row, self.factor - 1, X)
 
     def __rmatmul__(self, other: Array) -> Array:
-        return self.sums(other.sum(axis=-1), other @ self.X if self.factor else np.zeros(len(self.row)))
+        return self.sums(other, other @ self.X if self.factor else None)
 
-    def sums(self, counts: Array, sums: Array) -> Array:
-        """Return Σ_i r_ki t_i (..., D) of the rows t_i of this matrix, given Σ_i r_ki (...) and Σ_i r_ki x_i."""
-        # rounding must not make a sum of what is not negative negative
-        return np.maximum(counts[..., None] * self.row + self.factor * sums, 0.0)
+    def sums(self, weights: Array, of_X: Array | None) -> Array:
+        """Return Σ_i w_ki t_i (..., D) of the rows t_i of this matrix, given Σ_i w_ki x_i, which c = 0 does without.
 
-    def dense(self, rows: slice = slice(None)) -> Array:
+        Where sums nearly cancel, those of dense rows are taken of the rows' own digits: what is 0 stays 0.
+        """
+        constant = weights.sum(axis=-1)[..., None] * self.row
+        if of_X is None:
+            return constant
+        sums = np.maximum(constant + self.factor * of_X, 0.0)  # rounding must not make it negative
+        near = (sums < NEAR * constant).reshape(-1, len(self.row)).any(axis=0)
+        if near.any() and not issparse(self.X):
+            sums[..., near] = self._summed(weights, near)
+        return sums
+
+    def dense(self, rows: Any = slice(None)) -> Array:
         """Return the matrix itself, or some of its rows."""
         return self.row + self.factor * (self.X[rows].toarray() if issparse(self.X) else self.X[rows])
 
-    def summed(self, weights: Array) -> Array:
-        """Return Σ_i w_ki t_i (K, D) of the rows' own digits: what is 0 stays 0. Only some rows are held at a time."""
-        some = max(NUMBERS_AT_A_TIME // len(self.row), 1)
-        return sum((weights[:, rows] @ self.dense(rows) for rows in blocks(self.X.shape[0], some)), np.zeros(()))
+    def _summed(self, weights: Array, columns: np.ndarray) -> Array:
+        """Return Σ_i w_ki t_i of some columns, shape (..., d). Only some rows are held at a time."""
+        some, row = max(NUMBERS_AT_A_TIME // len(self.row), 1), self.row[columns]
+        total = np.zeros(())
+        for rows in blocks(self.X.shape[0], some):
+            total = total + weights[..., rows] @ (row + self.factor * self.X[rows][:, columns])
+        return total
 
 
 def products(statistics: Sequence[Any], natural: Sequence[Array]) -> Array:
