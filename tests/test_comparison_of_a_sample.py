@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import comparisons.data.source
+import comparisons.data.parquet
 from comparisons import concentration
 from comparisons.comparison.all_rows import beside, said_of, with_all_rows
 from comparisons.comparison.fits import fit
@@ -139,7 +139,7 @@ def test_a_file_that_went_after_its_sample_was_read_leaves_em_of_all_rows_out(tm
 @pytest.fixture
 def large(tmp_path, monkeypatch):
     """Take Parquet files of this size as too large for the memory."""
-    monkeypatch.setattr(comparisons.data.source, "MOST_CELLS", 2000)
+    monkeypatch.setattr(comparisons.data.parquet, "MOST_CELLS", 2000)
     numbered = FRAME.assign(id=np.arange(N) + 7, word=np.where(X[:, 0] > 1, "yes", "no"))
     for number, part in enumerate(np.array_split(np.arange(N), 3)):
         numbered.iloc[part].to_parquet(tmp_path / f"{number}.parquet", index=False)

@@ -83,6 +83,48 @@ DOUBTFUL = {
     "correlations": (
         "gmm", ",a,b,c\na,1,0.5,0.2\nb,0.5,1,-0.1\nc,0.2,-0.1,1\n", "3 rows of 3 features: is a row a sample?",
     ),
+    "item numbers": (
+        "gmm", lines_of([f"{i // 10 + 1}.{i % 10 + 1}" for i in range(20)], OTHER, names=["Pos", "b"]),
+        "column 'Pos' goes on from row to row",
+    ),
+    "years of several countries": (
+        "gmm", lines_of(OTHER, [*range(2001, 2011), *range(2001, 2011)], names=["a", "year"]), "column 'year' goes on",
+    ),
+    "a counter that counts down, with gaps": (
+        "gmm", lines_of(OTHER, [900 - 3 * i - i % 2 for i in range(20)]), "column 'b' goes on from row to row",
+    ),
+    "seconds that are no equal steps, in any column": (
+        "gmm", lines_of(OTHER, [round(i + 0.1 * (7 * i % 9), 1) for i in range(20)]), "column 'b' goes on",
+    ),
+    "edges of a graph": (
+        "gmm", lines_of([3, 1, 4, 1, 5] * 4, [9, 2, 6, 5, 3] * 4, OTHER, names=["source", "target", "b"]),
+        "do source and target name what a row lies between? Names are no amounts",
+    ),
+    "codes beside numbers of another kind": (
+        "gmm", lines_of([10381, 20384, 10393, 50410] * 5, OTHER, names=["station", "b"]), "taken as amounts: station;",
+    ),
+    "codes as long as each other beside whole amounts": (
+        "gmm", lines_of([10381, 20384, 10393, 50410] * 5, [5, 70, 900, 12] * 5, names=["Ort", "b"]),
+        "taken as amounts: Ort, b; --drop Ort,b if these numbers are names or ranks",
+    ),
+    "months of years beside counts": (
+        "pmm", lines_of([202301, 202304, 202302, 202309] * 5, [5, 0, 9, 12] * 5, names=["periodcode", "b"]),
+        "taken as amounts: periodcode; --drop periodcode",
+    ),
+    "a lone number below 0": (
+        "gmm", lines_of([-1, *SPREAD[1:]], OTHER), "Is -1 in column 'a' a mark of missing cells?",
+    ),
+    "minutes and seconds of three hours": (
+        "gmm", lines_of([f"{4 + i % 3}.{(13 * i) % 60:02d}" for i in range(36)], SPREAD + SPREAD[:16]),
+        "column 'a' never ends in 60 to 99",
+    ),
+    "a balance carried over, above the samples": (
+        "gmm", "a,b\n,5000\n" + lines_of(SPREAD, OTHER)[4:], "line 2 has fewer cells than all between: delete it if",
+    ),
+    "extremes that nothing names, below an empty row": (
+        "gmm", lines_of(SPREAD, OTHER) + "\n20.0,5.0\n33.9,25.9\n",
+        "line 23, line 24 stand alone below an empty one: delete them if they sum up others",
+    ),
     "months": ("gmm", lines_of([1, 5, 12, 7] * 5, OTHER, names=["Month", "b"]), "taken as amounts: Month"),
     "classes": ("gmm", lines_of([0, 1, 2, 1] * 5, OTHER), "taken as amounts: a; --drop a if"),
     "questions below the names": (
@@ -117,6 +159,16 @@ REFUSED = {
     "means above the samples": (
         "gmm", "who,a,b\nMean,4.5,5\nSD,2,3\n" + "x,1,2.5\ny,7,9\n" * 3, "line 2, column 'who': 'Mean' begins a row",
     ),
+    "sums that a later column names": (
+        "gmm", "a,b,c\nu,x,1\nu,y,2\nu,Subtotal,3\nv,x,4\nv,y,1.5\nv,Subtotal,5.5\n",
+        "line 4, column 'b': 'Subtotal' begins a row of sums and no sample: delete it, and lines like it; if it is",
+    ),
+    "years of merged cells above the names": (
+        "gmm", "a,2022,,2023,\n,x,y,x,y\nu,1,2,3,4\nv,5,7,6,1\n", "may be names or data: give each column one name",
+    ),
+    "extremes below the samples": (
+        "gmm", "who,a,b\nx,1.5,2\ny,4,7.5\nz,2,3\nMin,1.5,2\nMax,4,7.5\n", "line 5, column 'who': 'Min' begins a row",
+    ),
     "a German mean below the samples": ("gmm", "who,a,b\nx,1.5,2\ny,4,7.5\nMittel,2.8,4.8\n", "'Mittel' begins a row"),
     "rounded means that nothing names": (
         "gmm", lines_of([*SPREAD, round(np.mean(SPREAD), 1)], [*OTHER, round(np.mean(OTHER), 1)], [*OTHER[::-1], 15.4]),
@@ -128,6 +180,13 @@ REFUSED = {
     "points that are possible": (
         "gmm", "who,ID,a\nPoints,,10\nx,511,5.5\ny,515,7\nz,542,8\n", "line 2: column 'ID' labels all rows but this",
     ),
+    "numbers with marks, of which one is shown": (
+        "gmm", lines_of([f"{'~' * (i % 4 > 0)}{x}" for i, x in enumerate(SPREAD)], OTHER),
+        "column 'a' holds free text ('~21.0' in line 3)",
+    ),
+    "times": ("gmm", "a,b\n0:42:17,1\n0:43:01,2\n0:40:11,5\n", "column 'a' holds dates or times ('0:42:17' in line 2)"),
+    "a code that is written as a month": ("gmm", "a,b\n2345-7,1\n2345-7,2.5\n", "'a' holds nothing but '2345-7'"),
+    "two encodings": ("gmm", "Größe,b\n1,2\n".encode() + b"M\xfcnchen,3\n", "is no UTF-8 in line 3, and"),
     "two numbers in a cell": ("gmm", 'a,b\n1.5,2\n"3\n4",5\n7,8\n', "line 3: expected a number in column 'a', got"),
     "points and commas among exponents": (
         "gmm", "a;b\n-2.25e+03;1\n1,5;2\n0.7;3\n", "line 2, column 'a': decimal points and commas are mixed",
@@ -150,6 +209,22 @@ def test_what_is_no_table_of_samples_is_refused(written, kind):
     with pytest.raises(ValueError) as refusal:  # noqa: PT011
         read(written(content), family)
     assert said in str(refusal.value), refusal.value
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        lines_of([f"{x:.0f} kg" for x in SPREAD], OTHER),
+        lines_of([f"{x:.0f}'000" for x in SPREAD], OTHER),
+        lines_of([f"{x:.0f}" for x in SPREAD], [f"{x:.0f}" for x in OTHER]),
+        lines_of([106, 114, 115, 141] * 5, [5, 70, 900, 12] * 5, names=["units", "b"]),
+        lines_of(SPREAD, OTHER),
+    ],
+)
+def test_numbers_of_one_kind_and_with_units_are_amounts(written, content):
+    notes = "\n".join(read(written(content), "gmm").notes)
+    assert "taken as amounts" not in notes
+    assert "names several units" not in notes
 
 
 def questions(written, frame, family="gmm"):

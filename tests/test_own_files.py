@@ -298,6 +298,15 @@ READ = {
         [[1.5, 2, 7], [2.5, 3, 8], [0.5, 9, 8]],
         [],
     ),
+    "names of several lines": (
+        "gmm", '"height\n(cm)",b\n1.5,2\n7,5\n', {}, "height (cm)|b", [[1.5, 2], [7, 5]], [],
+    ),
+    "a person who is called as an extreme is": (
+        "gmm", "who,x\nAnn,1\nMax,2.5\nEve,3\n", {"index": "who"}, "x", [[1], [2.5], [3]], ["'Max' is taken for"],
+    ),
+    "a mark of two lines": (
+        "gmm", 'a,b\n"n\nd",2\n7,5\n9,1\n', {"missing": '"n\nd"'}, "a b", [[NAN, 2], [7, 5], [9, 1]], ["missing: 1"],
+    ),
     "an index saved twice": (
         "gmm",
         "Unnamed: 0,x\n0,1.5\n1,2.5\n2,0.5\n",

@@ -1,22 +1,35 @@
-"""Cells to numbers: the decimal mark and the unit of each column, found out from its distinct values."""
+"""Cells to numbers: the missing marks, the unit and the decimal mark of each column, found from its distinct values.
 
-from collections.abc import Sequence
+Plain numbers are read at once by NumPy; what else there is, value by value.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from math import isfinite, nan
 from numbers import Real
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from comparisons.data.column import Column
 from comparisons.data.decimals import OTHER, decimal_of, has_thousands, looks_like_number, number, unit_of, without_unit
-from comparisons.data.kinds import DATE
-from comparisons.data.options import flag
+from comparisons.data.features import BOTH, DATE
+from comparisons.data.options import Reading, flag, is_mark
+from comparisons.data.table import Column, Table
 from models.validation import Array
 
+ONLY_AMONG_NUMBERS = ("none", "-", "–")  # among words they may be levels
+DIGITS = r"(?:0|[1-9][0-9]{0,14})(?:\.[0-9]*)?|\.[0-9]+"  # no more than a float keeps, so that labels stay text
+PLAIN = re.compile(rf"[+-]?(?:{DIGITS})(?:[eE][+-]?[0-9]+)?")
+CLEAR_POINT = re.compile(r"\.(?:\d{0,2}|\d{4,})(?:$|[eE])|(?<!\d)0?\.\d")
+EXPONENT = re.compile(r"\d+[eE]\d+|\d\.\d+E\+1[1-9]")  # of codes, or what a spreadsheet made of them
+CODE = re.compile(r"0\d+")  # begins as no number does
 
-def read_numbers(source: Any, columns: Sequence[Column], decimal: str | None, letters: bool) -> None:
-    """Find the number that each value of each column is; text is read by the column's decimal mark.
+
+def columns_of(table: Table, names: Sequence[str], asked: Reading, letters: bool) -> list[Column]:
+    """Return columns of a table with the number that each value is, and without marks of missing cells.
 
     ``letters`` says whether units of letters are taken off; else ``1 dose`` is a word.
 
@@ -25,58 +38,119 @@ def read_numbers(source: Any, columns: Sequence[Column], decimal: str | None, le
     ValueError
         If a decimal mark is not clear; the message names line, column and value.
     """
-    texts = {}
+    columns = [_column(name, table.raw[name], asked, letters) for name in names]
+    texts = {column.name: _without_unit(column, letters) for column in columns}
+    of_file = {mark for of_column in texts.values() for mark in decimal_of(of_column)[0]}
+    of_file |= {column.decimal for column in columns if column.decimal}
     for column in columns:
         if column.is_typed:
             column.numbers = np.where(np.isfinite(column.values), column.values, nan)
-            continue
-        of_column = [value.strip() for value in column.values if isinstance(value, str)]
-        unit = "" if any(map(DATE.fullmatch, of_column[:1])) else unit_of(of_column, letters)
-        texts[column.name] = [without_unit(text, unit) for text in of_column]
-        if unit and sum(map(looks_like_number, texts[column.name])) > len(of_column) / 2:
-            column.notes[f"unit {unit}"] = f"unit {unit} taken off the numbers of column {column.name!r}"
-    of_file = {column.decimal for column in columns} - {""}
-    of_file |= {mark for of_column in texts.values() for mark in decimal_of(of_column)[0]}
-    for column in columns:
-        if not column.is_typed:
-            chosen = decimal or _decimal(source, column, texts[column.name], of_file)
-            column.numbers = _numbers(column, texts[column.name], chosen)
+        else:
+            decimal = asked.decimal or _decimal(table, column, texts[column.name], of_file)
+            column.numbers = _numbers(column, texts[column.name], decimal)
+    return columns
 
 
-def _numbers(column: Column, texts: Sequence[str], decimal: str) -> Array:
-    """Return the number that each value is, NaN for none."""
-    stripped = iter(texts)
-    found = [_from_text(column, next(stripped), decimal, v) if isinstance(v, str) else _typed(v) for v in column.values]
-    if any(isinstance(value, str) and _is_code(value.strip()) for value in column.values):
-        found = [None] * len(found)
-    return np.array([nan if value is None else value for value in found], dtype=np.float64)
+def as_numbers(marks: Sequence[str]) -> list[float]:
+    """Return the numbers among marks of missing cells."""
+    return [float(found) for mark in marks if (found := number(mark.strip(), ".")) is not None]
 
 
-def _decimal(source: Any, column: Column, texts: list[str], of_file: set[str]) -> str:
-    """Return the decimal mark of a column."""
+def equals_a_mark(value: Any, marks: Sequence[str]) -> bool:
+    """Whether a value is one of the marks, as text or as a number."""
+    text = f"{value}".strip()
+    return text in marks or number(text, ".") in as_numbers(marks)
+
+
+def _column(name: str, raw: Any, asked: Reading, letters: bool) -> Column:
+    """Return a column of text or of typed values, with missing marks taken out."""
+    if isinstance(raw, pd.Series):
+        column = _of_frame(name, raw)
+    else:
+        which, values = pd.factorize(np.array(raw, dtype=object))
+        column = Column(name, list(values), which)
+    column = column.without(_missing(column, asked, letters))
+    return _plain(column) if asked.decimal != "," and column.categories is None else column
+
+
+def _of_frame(name: str, raw: pd.Series) -> Column:
+    """Return a column of a frame."""
+    categories = tuple(raw.dtype.categories) if isinstance(raw.dtype, pd.CategoricalDtype) else None
+    if categories is None and raw.dtype.kind not in "iufM":
+        raw = pd.Series(raw.to_numpy(dtype=object, na_value=None), dtype=object)
+    which, values = pd.factorize(raw)
+    is_typed = isinstance(values, np.ndarray) and values.dtype.kind in "iuf"
+    marks = {"null": int((which < 0).sum())} if (which < 0).any() else {}
+    return Column(name, values.astype(float) if is_typed else list(values), which, marks, categories=categories)
+
+
+def _missing(column: Column, asked: Reading, letters: bool) -> list[int]:
+    """Return the places of the values that mark missing cells; - and none do among numbers, and beside yes and no."""
+    if column.is_typed:
+        return np.flatnonzero(np.isin(column.values, as_numbers(asked.missing))).tolist()
+    texts = {at: value.strip() for at, value in enumerate(column.values) if isinstance(value, str)}
+    named = [at for at, value in enumerate(column.values) if asked.missing and equals_a_mark(value, asked.missing)]
+    known = [at for at, text in texts.items() if is_mark(text) and at not in named]
+    doubted = [at for at in known if texts[at].lower() in ONLY_AMONG_NUMBERS]
+    if not doubted:
+        return named + known
+    others = [value for at, value in enumerate(column.values) if at not in {*named, *known}]
+    words = [value.strip() for value in others if isinstance(value, str)]
+    unit = unit_of(words, letters)
+    are_numbers = all(looks_like_number(without_unit(text, unit)) for text in words)
+    if are_numbers or frozenset(f"{value}".strip().lower() for value in others) in BOTH:
+        return named + known
+    mark = min(column.values[at] for at in doubted)
+    remedy = f"{flag('missing', [mark])} makes it missing"
+    column.notes["level"] = f"{mark!r} in column {column.name!r} is a word like the others; {remedy}"
+    return [at for at in named + known if at not in doubted]
+
+
+def _plain(column: Column) -> Column:
+    """Return a column of text as one of numbers where all are plain, with points that are no marks of thousands."""
+    texts, points = column.texts, [text for text in column.texts if "." in text]
+    is_clear = not points or any(map(CLEAR_POINT.search, points))
+    if not is_clear or len(texts) < len(column.values) or not all(map(PLAIN.fullmatch, texts)):
+        return column
+    which, values = pd.factorize(np.array(texts, dtype=np.float64))
+    if np.isinf(values).any():
+        return column
+    plain = replace(column, values=values, which=np.append(which, -1)[column.which], decimal="." * bool(points))
+    for text in filter(EXPONENT.fullmatch, texts):
+        _note(plain, "exponent", text, float(text))
+    return plain
+
+
+def _without_unit(column: Column, letters: bool) -> list[str]:
+    """Return the texts of a column without the unit of their numbers."""
+    texts = column.texts
+    unit = "" if any(map(DATE.fullmatch, texts[:1])) else unit_of(texts, letters)
+    bare = [without_unit(text, unit) for text in texts]
+    if unit and sum(map(looks_like_number, bare)) > len(texts) / 2:
+        column.notes[f"unit {unit}"] = f"unit {unit} taken off the numbers of column {column.name!r}"
+    return bare
+
+
+def _decimal(table: Table, column: Column, texts: list[str], of_file: set[str]) -> str:
+    """Return the decimal mark of a column: that of its own numbers, else of the file's, else the usual one."""
     clear, doubtful = decimal_of(texts)
     if not (clear or doubtful) or sum(map(looks_like_number, texts)) < len(texts) / 2:
         return "."
-    if len(clear) == 1:
-        return next(iter(clear))
-    if not clear and len(of_file) == 1:
-        return next(iter(of_file))
-    usual = "," if source.separator == ";" else "."
-    if not clear and len(doubtful) == 1 and usual in doubtful:
-        if source.separator != ",":
-            value, other = doubtful[usual], OTHER[usual]
-            column.notes["doubtful"] = (
-                f"{value!r} in column {column.name!r} is {_by(usual, value)}; "
-                f"by --decimal {other} it is {_by(other, value)}"
-            )
+    known, usual = clear or of_file, "," if table.separator == ";" else "."
+    if len(known) == 1:
+        return next(iter(known))
+    if not clear and list(doubtful) == [usual]:
+        if table.separator != ",":
+            text, other = doubtful[usual], OTHER[usual]
+            said = f"{text!r} in column {column.name!r} is {_by(usual, text)}"
+            column.notes["doubtful"] = f"{said}; by --decimal {other} it is {_by(other, text)}"
         return usual
     seen = list((clear or doubtful).values())
-    places = [i for i, value in enumerate(column.values) if isinstance(value, str)]
-    at = f"{source.at(column.first_row(places[texts.index(seen[0])]))}, column {column.name!r}"
+    places = [at for at, value in enumerate(column.values) if isinstance(value, str)]
+    at = f"{table.at(column.first_row(places[texts.index(seen[0])]))}, column {column.name!r}"
     if clear:
-        raise ValueError(
-            f"{at}: decimal points and commas are mixed, {' and '.join(map(repr, seen))}: write one of them"
-        )
+        given = " and ".join(map(repr, seen))
+        raise ValueError(f"{at}: decimal points and commas are mixed, {given}: write one of them")
     readings = " or ".join(f"{_by(mark, seen[0])} (--decimal {mark})" for mark in OTHER)
     raise ValueError(f"{at}: {seen[0]!r} may be {readings}: say which")
 
@@ -87,28 +161,37 @@ def _by(mark: str, text: str) -> str:
     return "no number" if value is None else f"{value:.15g}"
 
 
-def _from_text(column: Column, text: str, decimal: str, value: str) -> float | None:
-    """Return the number in text, and note how it was read where that is not plain."""
-    found = number(text, decimal)
-    if found is not None and has_thousands(text, decimal):
-        column.notes.setdefault("thousands", f"marks of thousands: {value!r} in column {column.name!r} is {found:.15g}")
-    if found is not None and text == "0" and "-" in value:
-        remedy = f"{flag('missing', [value.strip()])} makes it missing"
-        column.notes.setdefault("zero", f"a dash of accounts: {value!r} in column {column.name!r} is 0; {remedy}")
-    if found is not None and "E" in text and text not in value.upper():
-        column.notes.setdefault("exponent", f"exponent: {value!r} in column {column.name!r} is {found:.15g}")
-    if found is not None and text.startswith("-") and ("(" in value or value.rstrip().endswith("-")):
-        column.notes.setdefault("negative", f"negative: {value!r} in column {column.name!r} is {found:.15g}")
-    if found is not None and decimal == "," and "," in text:
-        column.notes.setdefault("comma", f"decimal comma: {value!r} in column {column.name!r} is {found:.15g}")
-    return found
+def _numbers(column: Column, texts: Sequence[str], decimal: str) -> Array:
+    """Return the number that each value is, NaN for none, and note how it was read where that is not plain."""
+    if any(map(CODE.fullmatch, column.texts)):
+        return np.full(len(column.values), nan)
+    numbers, bare = [], iter(texts)
+    for value in column.values:
+        if isinstance(value, str):
+            found = number(text := next(bare), decimal)
+            for kind in () if found is None else _how(text, value, decimal):
+                _note(column, kind, value, found)
+        else:
+            is_number = isinstance(value, Real | Decimal | np.bool_) and isfinite(value)
+            found = float(value) if is_number else None
+        numbers.append(nan if found is None else found)
+    return np.array(numbers, dtype=np.float64)
 
 
-def _typed(value: Any) -> float | None:
-    """Return the number that a typed value is, or None."""
-    return float(value) if isinstance(value, Real | Decimal | np.bool_) and isfinite(value) else None
+def _how(text: str, value: str, decimal: str) -> Iterator[str]:
+    """Yield in which ways a number is written that are not plain; ``text`` is the value without its unit."""
+    if has_thousands(text, decimal):
+        yield "marks of thousands"
+    if text == "0" and "-" in value:
+        yield "a dash of accounts"
+    if "E" in text and text not in value.upper():
+        yield "exponent"
+    if text.startswith("-") and ("(" in value or value.rstrip().endswith("-")):
+        yield "negative"
+    if decimal == "," and "," in text:
+        yield "decimal comma"
 
 
-def _is_code(text: str) -> bool:
-    """Whether text is digits that begin with a 0, as codes do and numbers do not."""
-    return len(text) > 1 and text[0] == "0" and text.isdecimal()
+def _note(column: Column, kind: str, value: str, found: float | None) -> None:
+    remedy = f"; {flag('missing', [value.strip()])} makes it missing" if kind == "a dash of accounts" else ""
+    column.notes.setdefault(kind, f"{kind}: {value!r} in column {column.name!r} is {found:.15g}{remedy}")

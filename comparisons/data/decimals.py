@@ -14,39 +14,26 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from comparisons.data.words import WORDS
+
 OTHER = {".": ",", ",": "."}
 SPACES = " \u00a0\u202f\u2009'\u2019"
 LAKHS = r"[1-9]\d?(?:,\d\d)+,\d{3}"
-CLEAR = {
-    mark: re.compile(
-        rf"\d{{1,3}}(?:{re.escape(other)}\d{{3}})+{re.escape(mark)}\d+|\d{{1,3}}(?:{re.escape(other)}\d{{3}}){{2,}}"
-    )
-    for mark, other in OTHER.items()
-}
-CLEAR["."] = re.compile(rf"{CLEAR['.'].pattern}|{LAKHS}(?:\.\d+)?")
-DOUBTFUL = {mark: re.compile(rf"[1-9]\d{{0,2}}{re.escape(mark)}\d{{3}}") for mark in OTHER}
-SIMPLE = {mark: re.compile(rf"(?:\d+{re.escape(mark)}\d*|{re.escape(mark)}\d+)(?:[eE][+-]?\d+)?") for mark in OTHER}
 NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 ACCOUNTED = re.compile(rf"\(([^()+-]+)\)|(?<!\S)(\d[\d.,{SPACES}]*[.,{SPACES}]\d+[^\d+-]*)-(?!\S)")
 EXPONENT = re.compile(r"(?<=[\d.,])(?:(?:\s?[eE]|[dD])(?=[+-]\d+$)|[eE](?=\d+$))")
 THOUSANDS = {
-    mark: re.compile(
-        rf"[+-]?[1-9]\d{{0,2}}(?:([{SPACES}{re.escape(other)}])\d{{3}})(?:\1\d{{3}})*(?:{re.escape(mark)}\d*)?"
-    )
+    mark: re.compile(rf"[+-]?[1-9]\d{{0,2}}([{SPACES}{other}])\d{{3}}(?:\1\d{{3}})*(?:[{mark}]\d*)?")
     for mark, other in OTHER.items()
 }
 THOUSANDS["."] = re.compile(rf"{THOUSANDS['.'].pattern}|[+-]?{LAKHS}(?:\.\d*)?")
 SIGNS = "$€£¥₹₽₩₺₴₪₫₱฿₦₲₡₸₼₾₿¢"  # of currencies
 LOOSE = re.compile(rf"[+-]?[{SIGNS}]?[\d.,][\d.,{SPACES}]*(?:[eE][+-]?\d+|[dD][+-]\d+)?\s*[%{SIGNS}]?")
 MONEY = f"[A-Z]{{0,2}}[{SIGNS}]"
-CURRENCY = (
-    r"S?Fr\.|Rs\.?|kr\.?|zł|Kč|Ft"
-    r"|AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HKD|HUF|INR|JPY|KRW|MXN|NOK|NZD|PLN|RUB|SEK|SGD|TRY|USD|ZAR"
-)
 LETTER = r"(?![²³¹¼-¾\u2070-\u2189])[^\W\d_]"  # no square and no half
 ASCII = {0xFEE0 + ord(mark): mark for mark in "0123456789+-.,%()"} | str.maketrans("\u2212٫٬\u03bc", "-.,\u00b5")
 UNIT = re.compile(
-    rf"([+-](?=.*\d))?({MONEY}|(?:{CURRENCY})(?=\s))?\s*([-+.,\deEdD{SPACES}]+?)\s*"
+    rf"([+-](?=.*\d))?({MONEY}|(?:{'|'.join(WORDS['currency'])})(?=\s))?\s*([-+.,\deEdD{SPACES}]+?)\s*"
     rf"((?:{LETTER}|[°%‰\"″{SIGNS}])(?:{LETTER}|[°²³/·^%.])*)?"
 )
 
@@ -96,18 +83,15 @@ def without_unit(text: str, unit: str) -> str:
 
 
 def decimal_of(texts: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the first number that makes each decimal mark clear, and the first that is doubtful, by mark."""
+    """Return the first text that is a number by one decimal mark alone, and the first that is another by each."""
     clear: dict[str, str] = {}
     doubtful: dict[str, str] = {}
     for text in texts:
-        if all(number(text, mark) is None for mark in OTHER):
-            continue
-        digits = re.sub(f"[{SPACES}]", "", text.lstrip("+-"))
-        for mark in OTHER:
-            if DOUBTFUL[mark].fullmatch(digits):
-                doubtful.setdefault(mark, text)
-            elif CLEAR[mark].fullmatch(digits) or SIMPLE[mark].fullmatch(digits):
-                clear.setdefault(mark, text)
+        values = {mark: value for mark in OTHER if (value := number(text, mark)) is not None}
+        if len(values) == 1:
+            clear.setdefault(next(iter(values)), text)
+        elif len({*values.values()}) == 2:
+            doubtful.setdefault("." if "." in text else ",", text)
     return clear, doubtful
 
 

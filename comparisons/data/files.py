@@ -1,54 +1,63 @@
-"""Opening a file of one's own: which kind it is, which encoding its text has, and a refusal for what is no table."""
+"""Opening a file of one's own and cutting its text: its kind, encoding, separator and quotation mark are found out.
+
+Python's csv module cuts, for it keeps what pandas.read_csv loses: how many cells a short row has, and its line.
+"""
 
 import codecs
+import csv
 import gzip
 import re
 import zlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
+from comparisons.data.decimals import has_unit, looks_like_number
+from comparisons.data.words import known
+
 KINDS = (".csv", ".tsv", ".txt", ".parquet")
-FROM_PANDAS = "from Python, pandas.{} and then .to_csv('{}', index=False)"
-SHEETS = "save the sheet as CSV (in Excel: File, Save As, CSV UTF-8)"
-PACKED = "unpack it first"
-OTHER_KINDS = {
-    **dict.fromkeys([".xlsx", ".xlsm", ".xls", ".ods", ".numbers"], ("a spreadsheet", SHEETS)),
-    ".json": ("JSON", FROM_PANDAS.format("read_json(...)", "mine.csv")),
-    ".jsonl": ("JSON", FROM_PANDAS.format("read_json(..., lines=True)", "mine.csv")),
-    **dict.fromkeys([".zip", ".bz2", ".xz", ".zst", ".7z", ".tar"], ("packed", PACKED)),
-    **dict.fromkeys([".sav", ".zsav", ".por"], ("a file of SPSS", "save it as CSV (in SPSS: File, Save As)")),
-    ".sas7bdat": ("a file of SAS", "export it by PROC EXPORT with DBMS=CSV"),
-    ".dta": ("a file of Stata", "export delimited using mine.csv"),
-    **dict.fromkeys([".rds", ".rdata", ".rda"], ("a file of R", "write.csv(x, 'mine.csv', row.names = FALSE) in R")),
-    **dict.fromkeys([".feather", ".arrow", ".orc"], ("a binary table", "write it as .parquet")),
-    **dict.fromkeys([".pkl", ".pickle", ".npy", ".npz"], ("an object of Python", "write it by pandas' to_csv")),
+PARQUET, GZIP = b"PAR1", b"\x1f\x8b"
+BOMS = {
+    "utf-8-sig": (codecs.BOM_UTF8,),
+    "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),  # which begin with the marks of utf-16
+    "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
 }
-MAGIC = {
-    b"PK\x03\x04": ("a spreadsheet (or packed)", f"{SHEETS}, or {PACKED}"),
-    b"\xd0\xcf\x11\xe0": ("a spreadsheet", SHEETS),
-    b"\x1f\x8b": ("packed", PACKED),
-    b"{\\rtf": ("a document", "save it as plain text"),
-    b"%PDF": ("a PDF", "export the table as CSV"),
-    **dict.fromkeys([b"<!DOCTYPE", b"<html", b"<?xml", b"<table"], ("HTML or XML", "export the table as CSV")),
-    b"$FL2": OTHER_KINDS[".sav"],
-    **dict.fromkeys([b'{"', b'[{"'], OTHER_KINDS[".json"]),
-    **dict.fromkeys([b"@relation", b"@RELATION"], ("ARFF", "delete the lines above the data, and name the columns")),
-}
-INVISIBLE = re.compile(
-    "[\ufeff\u200b\u200e\u200f\u202a-\u202d\u2060\u2066-\u2069]"
-)  # copied with cells, no part of them
+INVISIBLE = re.compile("[\ufeff\u200b\u200e\u200f\u202a-\u202d\u2060\u2066-\u2069]")  # no part of cells
 NOT_WESTERN = re.compile(r"[^\x00-\x7f\s«»“”„‘’‚…–—°€£§±]{3,}")  # so many letters with accents in a row has no language
 ENCODE = (
     "save it as CSV UTF-8, or name its encoding, as in --encoding cp1251 (Cyrillic), cp1250 (Czech, Polish), "
     "cp1253 (Greek), cp1255 (Hebrew), cp1256 (Arabic), gb18030 (Chinese), shift_jis (Japanese) or euc_kr (Korean)"
 )
-PARQUET, GZIP = b"PAR1", b"\x1f\x8b"
-BOMS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF32_LE: "utf-32",  # which begins with the mark of utf-16
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
+SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "pipes", ",": "commas", " ": "blanks"}  # the first where two fit
+SAMPLE, MOST_CELLS = 500, 20_000  # lines, and cells of them, by which a separator is found
+SINGLE_QUOTED = re.compile(r"(?m)(?:^|[\t;|, ])'[^'\n]*'(?:$|[\t;|, ])")
+FORMULA = re.compile(r'^\s*="(.*)"\s*$')  # by which spreadsheets keep codes from becoming numbers
+RULE = re.compile(r" ?:?[-=]{3,}:?( :?[-=]{3,}:?)+ ?")  # between names and numbers, as Markdown has
+HINT = re.compile(r'"?sep=(.)"?\n', re.IGNORECASE)
+
+
+@dataclass
+class Rows:
+    """Rows of cells, stripped of blanks, without empty ones.
+
+    Attributes
+    ----------
+    separator : str
+        Between cells; "" where each line is one cell.
+    cells : list of list of str
+        By row.
+    lines : list of int
+        The line in the file at which each row begins, from 1.
+    notes : list of str
+        What was found out, for the user.
+    """
+
+    separator: str
+    cells: list[list[str]]
+    lines: list[int]
+    notes: list[str] = field(default_factory=list)
 
 
 def content_of(path: Path) -> bytes:
@@ -63,27 +72,27 @@ def content_of(path: Path) -> bytes:
         if any(path.rglob("*.parquet")):
             return PARQUET
         raise ValueError(f"data file {path} is a folder without .parquet files; give a file ({', '.join(KINDS)})")
-    _refuse_kind(path, OTHER_KINDS.get(path.suffix.lower()))
+    kinds = known("files")["kind"]
+    _refuse_kind(path, [kind for kind in kinds if path.suffix.lower() in kind.get("ends", ())])
     try:
         with path.open("rb") as file:
             if file.read(len(PARQUET)) == PARQUET:
                 return PARQUET
-        content = _unpacked(path, path.read_bytes())
+        content = path.read_bytes()
+        content = gzip.decompress(content) if content.startswith(GZIP) else content
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        remedy = "copy it again, or unpack what there is"
+        raise ValueError(f"data file {path} is packed, and damaged or cut off ({error}): {remedy}") from None
     except OSError as error:
         raise ValueError(f"data file {path} cannot be read: {error}") from None
-    begin = b"".join(content[:1000].split())  # JSON may have blanks between its marks
-    _refuse_kind(path, next((kind for start, kind in MAGIC.items() if begin.startswith(start)), None))
+    begin = b"".join(content[:1000].split()).decode("latin-1")  # JSON may have blanks between its marks
+    _refuse_kind(path, [kind for kind in kinds if begin.startswith(tuple(kind.get("begins", ())))])
     return content
 
 
-def _unpacked(path: Path, content: bytes) -> bytes:
-    """Return what gzip packed, or the bytes themselves where they are anything else."""
-    try:
-        return gzip.decompress(content) if content.startswith(GZIP) else content
-    except (EOFError, OSError, zlib.error) as error:
-        raise ValueError(
-            f"data file {path} is packed, and damaged or cut off ({error}): copy it again, or unpack what there is"
-        ) from None
+def _refuse_kind(path: Path, kinds: list[dict[str, str]]) -> None:
+    for kind in kinds:
+        raise ValueError(f"data file {path} is {kind['is']}; taken are {', '.join(KINDS)}: {kind['remedy']}")
 
 
 def stem_of(path: Path) -> str:
@@ -100,11 +109,6 @@ def stem_of(path: Path) -> str:
     return inner.stem if path.suffix.lower() == ".gz" and inner.suffix.lower() in KINDS else path.stem
 
 
-def is_parquet(content: bytes) -> bool:
-    """Whether the bytes are those of a Parquet file, whatever its name."""
-    return content.startswith(PARQUET)
-
-
 def text_of(path: Path, content: bytes, asked: str | None = None) -> tuple[str, str]:
     """Return the text of a file and its encoding: that asked for, that of its byte order mark, UTF-8, or an old one.
 
@@ -116,26 +120,94 @@ def text_of(path: Path, content: bytes, asked: str | None = None) -> tuple[str, 
     ValueError
         If the bytes are no text.
     """
-    encoding = asked or next((name for mark, name in BOMS.items() if content.startswith(mark)), "utf-8")
-    old = [] if asked or encoding not in ("utf-8", "utf-8-sig") else ["cp1252"]
+    encoding = asked or next((name for name, marks in BOMS.items() if content.startswith(marks)), "utf-8")
+    old = [] if asked or not encoding.startswith("utf-8") else ["cp1252"]
     if old and b"\0" in content:
         raise ValueError(f"data file {path} is binary, or UTF-16 without a byte order mark: save it as CSV UTF-8")
     if old and b"\r" in content and b"\n" not in content:
         old.insert(0, "mac_roman")
+    line = 0
     for name in (encoding, *old):
         try:
             text = content.decode(name)
-        except (UnicodeDecodeError, LookupError):
+        except UnicodeDecodeError as error:
+            line = line or content.count(b"\n", 0, error.start) + 1
             continue
         if name == "cp1252" and old and (strange := NOT_WESTERN.search(text)):
-            raise ValueError(f"data file {path} is no UTF-8, and {strange[0]!r} is no word in cp1252: {ENCODE}")
+            raise ValueError(
+                f"data file {path} is no UTF-8 in line {line}, and {strange[0]!r} is no word in cp1252: {ENCODE}"
+            )
         text = text if text.isascii() else INVISIBLE.sub("", text)
         return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\x1a"), name
-    which = " and ".join(f"none in {name}" for name in old)
-    raise ValueError(f"data file {path} is no text in {encoding}{', and ' * bool(old)}{which}: {ENCODE}")
+    which = "".join(f" and none in {name}" for name in old)
+    raise ValueError(f"data file {path} is no text in {encoding}{which and ','}{which}: {ENCODE}")
 
 
-def _refuse_kind(path: Path, kind: tuple[str, str] | None) -> None:
-    if kind is not None:
-        what, remedy = kind
-        raise ValueError(f"data file {path} is {what}; taken are {', '.join(KINDS)}: {remedy}")
+def cut(path: object, text: str) -> Rows:
+    """Return the rows of a text file.
+
+    Raises
+    ------
+    ValueError
+        If a quotation mark is not closed.
+    """
+    first_line, hint = 1, HINT.match(text)
+    if hint:  # which Excel writes and obeys
+        text, first_line = text[hint.end() :], 2
+    quote = "'" if '"' not in text and SINGLE_QUOTED.search(text[:100_000]) else '"'
+    separator = hint[1] if hint and hint[1] in text[: text.find("\n")] else _separator(text, quote)
+    try:
+        rows = rows_by(text, separator, quote, first_line)
+    except csv.Error as error:
+        raise ValueError(f"data file {path} cannot be cut into cells: {error}; is a quotation mark open?") from None
+    if separator not in (",", ""):
+        rows.notes.append(SEPARATORS.get(separator, f"separator {separator!r}"))
+    if quote == "'":
+        rows.notes.append("single quotes")
+    return rows
+
+
+def rows_by(text: str, separator: str, quote: str = '"', first_line: int = 1) -> Rows:
+    """Return the rows of a text by one separator; "" takes each line as one cell."""
+    rows, n_empty = Rows(separator, [], []), 0
+    for line, cells in _records(text, separator, quote):
+        cells = [(FORMULA.sub(r"\1", cell) if '="' in cell else cell).strip() for cell in cells]
+        n_empty += len(cells) > 1 and not any(cells)
+        if any(cells) and not (len(rows.cells) == 1 and RULE.fullmatch(" ".join(cells))):
+            rows.cells.append(cells)
+            rows.lines.append(line + first_line - 1)
+    rows.notes += [f"left out: {n_empty} empty row(s)"] * (n_empty > 0)
+    return rows
+
+
+def _records(text: str, separator: str, quote: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line at which each record begins, and its cells."""
+    is_blank = separator == " "
+    lines = (f"{line.replace('\t', ' ').strip() if is_blank else line}\n" for line in text.split("\n"))
+    reader = csv.reader(lines, delimiter=separator or "\0", quotechar=quote, skipinitialspace=True, strict=True)
+    begin = 1
+    try:
+        for cells in reader:
+            yield begin, cells
+            begin = reader.line_num + 1
+    except csv.Error as error:
+        raise csv.Error(f"{error}, from line {begin} on") from None
+
+
+def _separator(text: str, quote: str) -> str:
+    """Return the separator by which most lines have the same number of cells, and most cells are numbers."""
+    scores, broken = {}, False
+    for separator in SEPARATORS:
+        try:
+            records = [cells for _, cells in islice(_records(text, separator, quote), SAMPLE) if "".join(cells).strip()]
+        except csv.Error:
+            broken = True
+            continue
+        (width, times), *_ = Counter(map(len, records)).most_common(1) or [(0, 0)]
+        if width > 1:
+            cells = list(islice((cell for record in records for cell in record if cell.strip()), MOST_CELLS))
+            numbers = sum(looks_like_number(cell) or has_unit(cell) for cell in cells) / len(cells)
+            scores[separator] = (round(times / len(records), 6), numbers)
+    if scores.get("\t", (0, 0))[0] > 0.8:
+        scores.pop(" ", None)  # which cuts at tabs too
+    return max(scores, key=scores.__getitem__) if scores else "," * broken  # by which the error will be shown

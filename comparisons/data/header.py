@@ -6,78 +6,63 @@ Whole numbers in it may be either: 0, 1, 2, ... is what pandas writes for arrays
 
 import re
 from collections import Counter
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import replace
+from pathlib import Path
 from typing import NoReturn
 
 from comparisons.data.decimals import looks_like_number
-from comparisons.data.dialect import SAMPLE, Rows, rows_by
-from comparisons.data.options import flag, is_mark
+from comparisons.data.files import SAMPLE, Rows, rows_by
+from comparisons.data.options import is_mark
+from comparisons.data.table import Table
 
 UNNAMED = re.compile(r"(Unnamed: \d+(_level_\d+)?|\.\.\.\d+)?")  # as pandas and readr call such columns
-SUMMARY = re.compile(  # as pivot tables of spreadsheets write them, in many languages
-    r"(?i)(.*\W)?(totals?|totaal|ergebnis|summ[ea]|subtotal|somme|suma|итого?|合計|総計|总计|合计|합계|총합계|toplam|celkem)"
-    r"|gesamtergebnis|zwischensumme|(eind|sub)totaal|loppusumma|yhteensä|összesen|végösszeg|σ|(total|totale|suma) .*"
-)
-LAST = re.compile(
-    r"(?i)sums?|(.* )?(average|mean)|gesamt|insgesamt|gesamtsumme|durchschnitt|moyenne|media|totale|sd|st\.? ?d(ev)?\.?"
-    r"|avg\.?|ø|count|anzahl|promedio|gemiddelde|średnia|среднее|平均|standard ?deviation|stabw\.?|standardabweichung"
-    r"|[ée]cart[- ]type|variance|varianz|median(e|wert)?|minimum|maximum|mittel(wert)?|mw"
-)
-HIGHEST, LOWEST = 3, 8  # rows in which spreadsheets have means, deviations and notes above and below the samples
 PADDED = re.compile(r"0\d")  # the begin of no number, but of decimals
 WHOLE, SHARE = re.compile(r"\d+"), re.compile(r"\d+ ?[%€$£¥]?")
 
 
-@dataclass
-class Table:
-    """Columns of text with their names.
-
-    Attributes
-    ----------
-    names : list of str
-        One for each column; of one that has none "column 3".
-    cells : list of list of str
-        By row.
-    lines : list of int
-        The line in the file of each row.
-    unnamed : list of str
-        Which of the names were not in the file.
-    notes : list of str
-        What was found out, and what was left out, for the user.
-    separator : str
-        Between cells.
-    """
-
-    names: list[str]
-    cells: list[list[str]]
-    lines: list[int]
-    separator: str = ","
-    unnamed: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-
-def table_of(path: object, text: str, rows: Rows, named: Collection[str] = ()) -> Table:
-    """Return the table in rows of cells; ``named`` are the columns whose role the user stated by an option.
+def table_of(path: Path, text: str, rows: Rows) -> Table:
+    """Return the table in rows of cells.
 
     Raises
     ------
     ValueError
         If the lines are no table; the message names the line.
     """
-    where, empty = f"data file {path}", sum(not any(cells) for cells in rows.cells)
-    kept = [(line, cells) for line, cells in zip(rows.lines, rows.cells, strict=True) if any(cells)]
-    if not kept:
+    where = f"data file {path}"
+    if not rows.cells:
         raise ValueError(f"{where} is empty; it needs a header line and rows of numbers")
-    rows = _single_column(where, text, Rows(rows.separator, [c for _, c in kept], [n for n, _ in kept], rows.notes))
-    table = _named(where, _squared(where, rows, quoted='"' in text))
-    if empty:
-        table.notes.append(f"left out: {empty} empty row(s)")
-    if not table.cells:
+    rows = _squared(where, _single_column(where, text, rows), quoted='"' in text)
+    (header, *body), (_, *lines), notes = rows.cells, rows.lines, rows.notes
+    if not _is_header(where, rows):
+        header, body, lines = [f"x{d}" for d in range(len(header))], rows.cells, rows.lines
+        more = ", ..." * (len(header) > 3)
+        notes.append(f"no header: line {lines[0]} is data; the columns are called {', '.join(header[:3])}{more}")
+    elif header in body:
+        remedy = "delete it, or add a line of names if both are samples"
+        raise ValueError(f"{where}, line {lines[body.index(header)]} repeats the header: {remedy}")
+    if not body:
         raise ValueError(f"{where} has a header but no rows")
-    _refuse_summary(where, table, named)
-    _refuse_note(where, table, named)
-    return table
+    header = [" ".join(name.split()) for name in header]
+    names = [f"column {d}" if UNNAMED.fullmatch(name) else name for d, name in enumerate(header, start=1)]
+    columns = list(zip(names, map(list, zip(*body, strict=True)), strict=True))
+    filled = [(name, cells) for name, cells in columns if name in header or any(cells)]
+    if n_empty := len(columns) - len(filled):
+        notes.append(f"left out: {n_empty} empty column(s) without a name")
+    unnamed = [name for name, _ in filled if name not in header]
+    _check_names(where, rows, [name for name, _ in filled], unnamed)
+    return Table(path, dict(filled), lines, rows.separator, unnamed, notes)
+
+
+def _check_names(where: str, rows: Rows, names: list[str], unnamed: list[str]) -> None:
+    """Raise an error unless the first line names each column, and each by another name."""
+    (header, *body), first = rows.cells, rows.lines[0]
+    if repeated := [name for name, times in Counter(names).items() if times > 1]:
+        which = f"got {', '.join(map(repr, repeated))} more than once in line {first}"
+        remedy = f"rename them there{', or keep one of the tables side by side' * (len(names) < len(header))}"
+        raise ValueError(f"{where} must have a different name for each column, {which}: {remedy}")
+    if len(unnamed) > 1 and not _numbers(body[0]):
+        given = f"line {first}, {_shorten(header)}, does not name every column"
+        raise ValueError(f"{where}: {given}: give each column one name, in one line")
 
 
 def _single_column(where: str, text: str, rows: Rows) -> Rows:
@@ -86,17 +71,15 @@ def _single_column(where: str, text: str, rows: Rows) -> Rows:
     if rows.separator == "" and any(mark in header[0] and mark in cells[0] for mark in ",;\t" for cells in body[:1]):
         given = f"line {rows.lines[0]} is {header[0]!r}"
         raise ValueError(f"{where}: each line is wholly in quotation marks, {given}: delete these marks")
-    if rows.separator != "," or len(header) > 2 or '"' in text or (len(header) == 2 and not _is_cut(header)):
+    is_named = len(header) == 1
+    if rows.separator != "," or '"' in text or not all(map(_is_cut, body if is_named else rows.cells)):
         return rows
-    if not all(map(_is_cut, body)) or not (len(header) == 1 or any(PADDED.match(cells[1]) for cells in rows.cells)):
+    if not is_named and not any(PADDED.match(cells[1]) for cells in rows.cells):
         return rows
     if [cells[0] for cells in body] == [f"{i}" for i in range(1, len(body) + 1)]:
-        line = f"line {rows.lines[1]}, {','.join(body[0])}"
-        remedy = "put both names into the first line, or write a decimal point"
-        raise ValueError(
-            f"{where}: {line}, may be one number with a decimal comma, or a row's number and one: {remedy}"
-        )
-    return rows_by(text, "")
+        given = f"line {rows.lines[1]}, {','.join(body[0])}, may be one number with a decimal comma, or a row's number"
+        raise ValueError(f"{where}: {given} and one: put both names into the first line, or write a decimal point")
+    return replace(rows_by(text, ""), notes=rows.notes)
 
 
 def _is_cut(cells: list[str]) -> bool:
@@ -109,24 +92,22 @@ def _squared(where: str, rows: Rows, quoted: bool) -> Rows:
     header, *body = rows.cells
     filled = [d for d, cell in enumerate(header) if cell]
     width, widest = _width(header), max(map(_width, body), default=0)
-    if len(filled) == 1 and (
-        widest > 2 or (filled == [0] and widest == 2 and not any(map(looks_like_number, body[0])))
-    ):
+    if len(filled) == 1 and (widest > 2 or (filled == [0] and widest == 2 and not _numbers(body[0]))):
         title = f"line {rows.lines[0]}: {header[filled[0]]!r} is a title and no header"
         raise ValueError(f"{where}, {title}: delete the lines above the names")
     if body and all(len(cells) == _width(cells) == len(header) + 1 for cells in body):
-        if len({cells[0] for cells in body}) < len(body):  # names of rows, which R writes, are distinct
+        are_names = len({cells[0] for cells in body}) == len(body)  # as R writes them
+        may_be_cut = rows.separator == "," and not quoted and all(map(WHOLE.fullmatch, body[0][:2]))
+        if not are_names or may_be_cut:
             _refuse_ragged(where, rows, rows.lines[1], body[0], width)
-        if rows.separator == "," and not quoted and all(map(WHOLE.fullmatch, (body[0][0], body[0][1]))):
-            _refuse_ragged(where, rows, rows.lines[1], body[0], width)  # which may be a decimal comma
         if len(header) == 1 and any(mark in header[0] for mark in ",;\t|"):
             given = f"line {rows.lines[0]}, {header[0]!r}, is cut by other marks than line {rows.lines[1]}"
-            raise ValueError(f"{where}: {given}, {shorten(body[0])}: use one mark in all lines")
+            raise ValueError(f"{where}: {given}, {_shorten(body[0])}: use one mark in all lines")
         header, width = ["", *header], len(header) + 1
     elif width < widest <= len(header):
         width = widest
     for line, cells in zip(rows.lines[1:], body, strict=True):
-        if _width(cells) > width or len(cells) < width:
+        if not _width(cells) <= width <= len(cells):
             _refuse_ragged(where, rows, line, cells, width)
     return Rows(rows.separator, [cells[:width] for cells in [header, *body]], rows.lines, rows.notes)
 
@@ -138,161 +119,79 @@ def _width(cells: list[str]) -> int:
     return max((index for index, cell in enumerate(cells, start=1) if cell), default=0)
 
 
-def _named(where: str, rows: Rows) -> Table:
-    """Return the table whose names are those of the first row, or made up where it is a row of data."""
-    header, *body = rows.cells
-    if not rows.begin_again and not _is_header(where, rows):
-        names = [f"x{d}" for d in range(len(header))]
-        note = f"no header: line {rows.lines[0]} is data; the columns are called {', '.join(names[:3])}"
-        table = Table(names, rows.cells, rows.lines, rows.separator)
-        table.notes = [*rows.notes, note + ", ..." * (len(names) > 3)]
-        return table
-    for line, cells in zip(rows.lines[1:], body, strict=True):
-        if cells == header:
-            raise ValueError(
-                f"{where}, line {line} repeats the header: delete it, or add a line of names if both are samples"
-            )
-    names = [" ".join(name.split()) for name in header]
-    empty = {d for d, name in enumerate(names) if UNNAMED.fullmatch(name) and not any(cells[d] for cells in body)}
-    kept = [d for d in range(len(names)) if d not in empty]
-    notes = [*rows.notes, *[f"left out: {len(empty)} empty column(s) without a name"][: len(empty)]]
-    unnamed = [f"column {d + 1}" for d in kept if UNNAMED.fullmatch(names[d])]
-    called = [f"column {d + 1}" if UNNAMED.fullmatch(names[d]) else names[d] for d in kept]
-    if repeated := [name for name, times in Counter(called).items() if times > 1]:
-        which = f"got {', '.join(map(repr, repeated))} more than once in line {rows.lines[0]}"
-        remedy = f"rename them there{', or keep one of the tables side by side' * bool(empty)}"
-        raise ValueError(f"{where} must have a different name for each column, {which}: {remedy}")
-    if len(unnamed) > 1 and len(body) and not any(map(looks_like_number, body[0])):
-        given = f"line {rows.lines[0]}, {shorten(header)}, does not name every column"
-        raise ValueError(f"{where}: {given}: give each column one name, in one line")
-    return Table(called, [[cells[d] for d in kept] for cells in body], rows.lines[1:], rows.separator, unnamed, notes)
+def _numbers(cells: list[str]) -> list[str]:
+    return [cell for cell in cells if looks_like_number(cell)]
+
+
+def _is_word(cell: str) -> bool:
+    return bool(cell) and not is_mark(cell) and not looks_like_number(cell)
 
 
 def _is_header(where: str, rows: Rows) -> bool:
     """Whether the first row holds names; where that cannot be known it is refused."""
     header, *body = rows.cells
-    numbers = [cell for cell in header if looks_like_number(cell)]
-    words = [d for d, cell in enumerate(header) if cell and not looks_like_number(cell) and not is_mark(cell)]
-    if not numbers and not words:
-        return not any(header)
-    columns = {d: [cells[d] for cells in body[:SAMPLE] if cells[d] and not is_mark(cells[d])] for d in words}
-    of_words = {d: 2 * sum(map(looks_like_number, column)) < len(column) for d, column in columns.items()}
-    if not numbers and not all(of_words.values()):
+    numbers = _numbers(header)
+    if len(header) > 1 and not numbers:
+        body = [cells for cells in body if cells != header]  # where it is repeated it is one all the more
+    words = [d for d, cell in enumerate(header) if _is_word(cell)]
+    columns = {d: [cells[d] for cells in body if cells[d] and not is_mark(cells[d])] for d in words}
+    of_words = {d: column for d, column in columns.items() if 2 * len(_numbers(column[:SAMPLE])) < len(column[:SAMPLE])}
+    if not numbers and len(of_words) < len(columns):
         return True
-    if not all(map(WHOLE.fullmatch, numbers)) or any(
-        of_words[d] and any(cells[d] == header[d] for cells in body) for d in words
-    ):
+    if not all(map(WHOLE.fullmatch, numbers)) or any(header[d] in column for d, column in of_words.items()):
         return False
-    return not numbers or _are_names(where, rows, [int(cell) for cell in numbers], only=not words)
+    return bool(columns or numbers) and (not numbers or _are_names(where, rows, [*map(int, numbers)], not columns))
 
 
 def _are_names(where: str, rows: Rows, values: list[int], only: bool) -> bool:
     """Whether whole numbers in the first row are names; ``only`` says that there is no word among them."""
-    count = len(values)
-    steps = values == list(range(values[0], values[0] + count))
-    fractions = any(
-        looks_like_number(cell) and not WHOLE.fullmatch(cell) for cells in rows.cells[1:SAMPLE] for cell in cells
-    )
-    if only and steps and values[0] == 0 and (count > 2 or fractions):
+    count, first = len(values), values[0]
+    steps = values == list(range(first, first + count))
+    numbers = [cell for cells in rows.cells[1:SAMPLE] for cell in _numbers(cells)]
+    if only and steps and first == 0 and (count > 2 or not all(map(WHOLE.fullmatch, numbers))):
         return True  # as pandas writes an array
     years = count > 1 and all(1800 < value < 2200 for value in values)
-    if not only or years or (steps and count > 2 - (values[0] == 0)):
-        given = f"line {rows.lines[0]}, {shorten(rows.cells[0])}, may be names or data"
-        raise ValueError(f"{where}: {given}: write names that are no numbers there, or add a line of names above it")
+    if not only or years or (steps and count > 2 - (first == 0)):
+        given = f"line {rows.lines[0]}, {_shorten(rows.cells[0])}, may be names or data"
+        names = "write names that are no numbers there, or add a line of names above it"
+        raise ValueError(f"{where}: {given}: {'give each column one name' if '' in rows.cells[0][1:] else names}")
     return False
 
 
-def shorten(cells: list[str]) -> str:
+def _shorten(cells: list[str]) -> str:
     """Return a row as a message shows it."""
     text = ",".join(cells)
     return repr(text if len(text) <= 60 else f"{text[:57]}...")
 
 
 def _refuse_ragged(where: str, rows: Rows, line: int, cells: list[str], width: int) -> NoReturn:
-    """Raise an error about a row that is longer or shorter than the header."""
-    advice = "correct this line"
-    if rows.separator == "," and len(set(map(len, rows.cells[1:]))) == 1 and len(cells) > width:
-        advice = "put semicolons between the cells if some commas are decimal marks, or name each column in the header"
-    elif any(one[0][:1] in ("#", "%", "!") and one[0] for one in (rows.cells[0], cells)):
-        advice = "delete lines of comments"
-    elif (begin := _begin(rows)) >= line:
-        advice = f"delete the lines above line {begin}, if the table begins there"
-    elif line != rows.lines[0] and len(cells) == 1 < width and not looks_like_number(cells[0]):
-        is_cut = any(len(parts := cells[0].split(mark)) == width and looks_like_number(parts[-1]) for mark in ",;\t|")
-        advice = "cut all lines by one mark" if is_cut else "delete it if it is a note or a rule"
-    elif rows.separator == " ":
-        advice = "write quotation marks about cells with blanks, and NA into empty ones"
-    elif len(rows.cells[0]) == 1 or line == rows.lines[0]:
-        advice = "give each column a name in the first line"
+    """Raise an error about a row that is longer or shorter than the header, with the first advice that fits."""
+    header, *body = rows.cells
+    is_alone = line != rows.lines[0] and len(cells) == 1 < width and not looks_like_number(cells[0])
+    parts = [cells[0].split(mark) for mark in ",;\t|"]
+    begin = _begin(rows)
+    advice = {
+        "put semicolons between the cells if some commas are decimal marks, or name each column in the header": (
+            rows.separator == "," and len(set(map(len, body))) == 1 and len(cells) > width
+        ),
+        "delete lines of comments": any(one[0].startswith(("#", "%", "!")) for one in (header, cells)),
+        f"delete the lines above line {begin}, if the table begins there": begin >= line,
+        "cut all lines by one mark": is_alone and any(len(p) == width and looks_like_number(p[-1]) for p in parts),
+        "delete it if it is a note or a rule": is_alone,
+        "write quotation marks about cells with blanks, and NA into empty ones": rows.separator == " ",
+        "give each column a name in the first line": len(header) == 1 or line == rows.lines[0],
+        "correct this line": True,
+    }
     expected = f"expected {width} cells as in line {rows.lines[0]}, got {len(cells)}"
-    raise ValueError(f"{where}, line {line}: {expected}, {shorten(cells)}: {advice}")
+    first = next(text for text, fits in advice.items() if fits)
+    raise ValueError(f"{where}, line {line}: {expected}, {_shorten(cells)}: {first}")
 
 
 def _begin(rows: Rows) -> int:
     """Return the line of names that stands below other lines, or 0. From it on are most rows, all of one length."""
     widths = [len(cells) for cells in rows.cells]
     first = max((row for row in range(1, len(widths)) if widths[row - 1] != widths[-1]), default=0)
-    numbers = [looks_like_number(cell) for cell in rows.cells[first]]
-    is_named = first > 1 or (widths[-1] < widths[0] and not any(numbers))
-    is_table = is_named and len(numbers) > 1 and first < len(widths) / 2 and not all(numbers)
-    return rows.lines[first] if is_table and (widths[-1] > _width(rows.cells[0]) or not any(numbers)) else 0
-
-
-def _refuse_summary(where: str, table: Table, named: Collection[str]) -> None:
-    """Raise an error if a row begins with a word such as Total, as the sums that spreadsheets add do.
-
-    Words of LAST may be samples too, such as an average grade: in a column that the user named they are, with a note.
-    So is SD alone, which may be a state.
-    """
-    firsts = [next((d, cell) for d, cell in enumerate(cells) if cell) for cells in table.cells]
-    last = _begin_summaries(table, firsts)
-    only_sd = {word.lower() for word in last.values()} == {"sd"}
-    for row, (d, first) in enumerate(firsts):
-        is_sum = first[0].isalpha() and SUMMARY.fullmatch(_word(first))
-        if not (is_sum or row in last) or _is_level(table, firsts, (d, first)):
-            continue
-        at, name = f"line {table.lines[row]}, column {table.names[d]!r}", table.names[d]
-        if not is_sum and (name in named or only_sd):
-            table.notes.append(f"{at}: {first!r} is taken for a sample; delete the line if it sums up others")
-            continue
-        options = f"{flag('index', [name])} (labels of rows) or {flag('drop', [name])}"
-        remedy = "" if is_sum else f"; if it is a sample, name the column: {options}, or among --columns"
-        said = f"{first!r} begins a row of sums and no sample: delete it, and lines like it"
-        raise ValueError(f"{where}, {at}: {said}{remedy}")
-
-
-def _is_level(table: Table, firsts: list[tuple[int, str]], first: tuple[int, str]) -> bool:
-    """Whether a word that begins several rows is an answer: rows of sums hold numbers, and none follows another."""
-    rows = [row for row, one in enumerate(firsts) if one == first]
-    sums = all(_numbers_follow(table, row) and row + 1 not in rows for row in rows)
-    return len(rows) > 1 and not sums
-
-
-def _begin_summaries(table: Table, firsts: list[tuple[int, str]]) -> dict[int, str]:
-    """Return which of the lowest rows, or the highest, begin with a word of LAST before numbers, and the word."""
-    words = {r: _word(firsts[r][1]) for r in {*range(len(firsts))[:HIGHEST], *range(len(firsts))[-LOWEST:]}}
-    return {row: word for row, word in words.items() if LAST.fullmatch(word) and _numbers_follow(table, row)}
-
-
-def _word(cell: str) -> str:
-    return cell.rstrip(": ")
-
-
-def _numbers_follow(table: Table, row: int) -> bool:
-    """Whether a row has numbers behind its first cell, and no word."""
-    others = [cell for cell in table.cells[row] if cell and not is_mark(cell)][1:]
-    return bool(others) and all(map(looks_like_number, others))
-
-
-def _refuse_note(where: str, table: Table, named: Collection[str]) -> None:
-    """Raise an error if one of the lowest rows is nothing but words, as a source that is named below a table."""
-    for line, cells in list(zip(table.lines, table.cells, strict=True))[-LOWEST:]:
-        filled = [d for d, cell in enumerate(cells) if cell]
-        if len(cells) == 1 or len(filled) != 1 or " " not in (note := cells[filled[0]]) or looks_like_number(note):
-            continue
-        if sum(row[filled[0]] == note for row in table.cells) > 1:
-            continue  # an answer that others gave too
-        if table.names[filled[0]] not in named:
-            remedy = "delete it if it is a note, or write NA into its empty cells if it is a sample"
-            raise ValueError(f"{where}, line {line}: {note!r} stands alone: {remedy}")
-        table.notes.append(f"line {line}: {note!r} stands alone and is taken for a sample; delete it if it is a note")
+    count, n_numbers = widths[first], len(_numbers(rows.cells[first]))
+    is_named = first > 1 or (widths[-1] < widths[0] and not n_numbers)
+    is_table = is_named and count > 1 and first < len(widths) / 2 and n_numbers < count
+    return rows.lines[first] if is_table and (widths[-1] > _width(rows.cells[0]) or not n_numbers) else 0

@@ -13,7 +13,6 @@ from models.shown import shown
 
 MARKS = ("NA", "N/A", "n.a.", "#N/A", "#NULL!", "nan", "NULL", "\\N", "<NA>", "NaT", "None", ".", "..", "?", "-", "–")
 _MARKS = {"", *(mark.lower() for mark in MARKS)}
-_LONGEST = max(map(len, _MARKS))
 FLAGS = (
     Option("columns", None, "Of your own file: names of the features, a,b; every other column is left out"),
     Option("drop", None, "Of your own file: names of columns to leave out"),
@@ -62,7 +61,7 @@ class Reading:
     @property
     def named(self) -> list[tuple[str, str]]:
         """Each option's name with each column that it names."""
-        lists = {"columns": self.columns, "drop": self.drop, "weights": [self.weights], "index": [self.index]}
+        lists = {"columns": self.columns, "drop": self.drop, "weights": (self.weights,), "index": (self.index,)}
         return [(option, name) for option, names in lists.items() for name in names if name is not None]
 
 
@@ -72,7 +71,7 @@ NAMES = frozenset(option.name for option in FLAGS)
 
 def is_mark(text: str) -> bool:
     """Whether text is a mark of a missing cell, in any case."""
-    return len(text) <= _LONGEST and text.lower() in _MARKS
+    return text.lower() in _MARKS
 
 
 def split_reading(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -90,7 +89,7 @@ def flag(name: str, values: Iterable[str]) -> str:
     >>> flag("drop", ["id", "birth date"])
     "--drop 'id,birth date'"
     """
-    cells = (f'"{value.replace(chr(34), chr(34) * 2)}"' if set(value) & set(',"') else value for value in values)
+    cells = (f'"{value.replace(chr(34), chr(34) * 2)}"' if set(value) & set(',"\n') else value for value in values)
     return f"--{name} {shlex.quote(','.join(cells))}"
 
 
@@ -120,17 +119,15 @@ def check_names(asked: Reading, known: Sequence[str], guess: str = "") -> None:
 def _is_encoding(name: str) -> bool:
     """Whether Python knows an encoding of text by this name."""
     try:
-        b" ".decode(name)
-    except UnicodeDecodeError:
-        return True  # a blank takes more bytes in it
+        return "a".encode(name) != b""
     except (LookupError, ValueError):
         return False
-    return True
 
 
 def _listed(name: str, value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
-        value = [cell.strip() for cells in csv.reader([value], skipinitialspace=True) for cell in cells]
+        rows = csv.reader(value.splitlines(keepends=True) or [""], skipinitialspace=True)
+        value = [cell.strip() for cells in rows for cell in cells]
     texts = tuple(f"{one}" for one in (value if isinstance(value, Iterable) else [value]))
     if not texts or (name != "missing" and not all(texts)):
         raise ValueError(f"{name} must list names such as a,b; got {shown(value)}")

@@ -1,58 +1,96 @@
 """Reading a file of one's own into a data set: open, read numbers, choose columns, check them, say what was done."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from comparisons.data.cells import read_numbers
-from comparisons.data.column import column_of
-from comparisons.data.files import stem_of
+from comparisons.data.cells import columns_of, equals_a_mark
+from comparisons.data.doubts import doubts
+from comparisons.data.features import check_cells, check_features, repeats_of, samples_of, takes_units
+from comparisons.data.files import PARQUET, content_of, cut, stem_of, text_of
+from comparisons.data.header import table_of
 from comparisons.data.options import Reading, check_names
-from comparisons.data.roles import COUNT, roles_of
-from comparisons.data.said import said, without_zeros
-from comparisons.data.samples import (
-    check_cells,
-    check_features,
-    refuse_sums,
-    repeats_of,
-    samples_of,
-    takes_units,
-    without_variance,
-)
-from comparisons.data.source import opened
-from comparisons.declarations import Dataset
+from comparisons.data.parquet import table_of_parquet
+from comparisons.data.roles import COUNT, Roles, roles_of
+from comparisons.data.strays import doubtful_rows, refuse_sums, refuse_words
+from comparisons.data.table import Column, Table
+from comparisons.declarations import Dataset, drawn_rows
 from comparisons.family import Family
+from models.labels import some_of
 
 
 def read_file(path: Path, pair: Family, asked: Reading, most_rows: int | None = None, seed: int = 0) -> Dataset:
     """Return a file as a data set of a family; see :func:`comparisons.data.read`."""
-    source = opened(path, asked, most_rows, seed)
-    check_names(asked, list(source.raw), source.guess)
-    kept = {*asked.columns, asked.weights, asked.index, *(name for name in source.raw if name.lower() == COUNT)}
-    wanted = [name for name in source.raw if name not in asked.drop and (not asked.columns or name in kept)]
-    letters = takes_units(pair)
-    columns = [column_of(name, source.raw[name], asked, letters) for name in wanted]
-    read_numbers(source, columns, asked.decimal, letters)
-    roles = roles_of(source, columns, asked)
-    check_features(source, roles.features, pair.categorical)
-    X, turned = samples_of(roles.features, pair.categorical)
-    check_cells(source, roles.features, X, pair)
+    table = _opened(path, asked, most_rows, seed)
+    refuse_words(table, [name for _, name in asked.named])
+    check_names(asked, list(table.raw), table.guess)
+    kept = {*asked.columns, asked.weights, asked.index, *(name for name in table.raw if name.lower() == COUNT)}
+    wanted = [name for name in table.raw if name not in asked.drop and (not asked.columns or name in kept)]
+    roles = roles_of(table, columns_of(table, wanted, asked, takes_units(pair)), asked)
+    features = roles.features
+    check_features(table, features, pair.categorical)
+    X, turned = samples_of(features, pair.categorical)
+    check_cells(table, features, X, pair)
     if roles.weights is None:
-        refuse_sums(source, X)
-    repeats = repeats_of(source, roles.weights)
-    notes = said(source, roles, asked, turned, pair.categorical, repeats)
-    if not pair.categorical:
-        notes += without_variance(roles.features, X)
-        notes += [] if pair.parameters_type.cells.negative else without_zeros(roles.features)
-    labels = source.labels if roles.labels is None else roles.labels.labels
+        refuse_sums(table, X)
+    repeats = repeats_of(table, roles.weights)
+    notes = [*_what_was_read(table, roles, asked, repeats), *doubtful_rows(table, features, pair.categorical)]
+    notes += [f"{'levels' if pair.categorical else 'turned into numbers'}: {'; '.join(turned)}"] if turned else []
+    notes += [*_how_numbers_were_read(features), *doubts(table, roles, X, pair)]
+    notes += [f"file: {'; '.join(table.notes)}"] if table.notes else []
+    labels = table.labels if roles.labels is None else roles.labels.labels
     if repeats is not None:
         rows = np.repeat(np.arange(len(repeats)), repeats)
         X = X.iloc[rows].reset_index(drop=True) if isinstance(X, pd.DataFrame) else X[rows]
         labels = labels and [labels[row] for row in rows]
-    names = tuple(column.name for column in roles.features)
+    names = tuple(column.name for column in features)
     found = Dataset(stem_of(path), pair.name, path.name, X, names, row_labels=tuple(labels) if labels else None)
-    given = (roles.features, pair.categorical, asked.missing)
-    all_rows = None if source.sample is None else source.sample.all_rows(*given)
+    all_rows = table.sample and table.sample.all_rows(features, pair.categorical, asked.missing)
     return replace(found, notes=tuple(notes), all_rows=all_rows)
+
+
+def _opened(path: Path, asked: Reading, most_rows: int | None, seed: int) -> Table:
+    """Return the columns of a file, of text or of Parquet; of one too large for the memory a sample of its rows."""
+    content = content_of(path)
+    if content.startswith(PARQUET):
+        return table_of_parquet(path, most_rows, seed)
+    text, encoding = text_of(path, content, asked.encoding)
+    table = table_of(path, text, cut(path, text))
+    if encoding not in ("utf-8", "utf-8-sig", asked.encoding):
+        remedy = "if letters are wrong, name it by --encoding, or save the file as CSV UTF-8"
+        table.guess = "" if encoding.startswith("utf") else f"encoding {encoding} (a guess: {remedy})"
+        table.notes.append(table.guess or f"encoding {encoding}")
+    return table
+
+
+def _what_was_read(table: Table, roles: Roles, asked: Reading, repeats: np.ndarray | None) -> list[str]:
+    """Return lines on rows, features, weights, missing cells and what was left out."""
+    features, sample = roles.features, table.sample
+    n, D = len(features[0].which), len(features)
+    rows = f"{n} rows," if sample is None else f"{drawn_rows(n, sample.n_rows, sample.seed)};"
+    lines = [f"Read {table.path.name}: {rows} {D} feature{'s' * (D > 1)}: {some_of([one.name for one in features])}"]
+    if roles.weights is not None and repeats is not None:
+        lines.append(f"weights: column {roles.weights.name!r} holds frequencies of {int(repeats.sum())} samples")
+    if roles.labels is not None and roles.labels.name == asked.index:
+        lines.append(f"labels of rows: column {roles.labels.name!r}")
+    marks = sum((Counter(column.marks) for column in features), Counter())
+    kinds = ", ".join(f"{times} {mark}" for mark, times in marks.items())
+    holes = ", ".join(f"{one.name} {sum(one.marks.values())}" for one in features if one.marks)
+    of_cells = f"{marks.total()} of {n * D} cells ({kinds}), by column: {holes}"
+    lines.append(f"missing: {of_cells if marks else 'none'}")
+    if unseen := [mark for mark in asked.missing if not any(equals_a_mark(one, [mark]) for one in marks)]:
+        lines.append(f"not there: no cell{' of the sample' * bool(sample)} holds {', '.join(unseen)}, of --missing")
+    return [*lines, *roles.notes]
+
+
+def _how_numbers_were_read(features: Sequence[Column]) -> list[str]:
+    """Return the first note of each kind, and how many more there are."""
+    notes: dict[str, list[str]] = {}
+    for column in features:
+        for kind, note in column.notes.items():
+            notes.setdefault(kind, []).append(note)
+    return [first + f" (and so in {len(more)} more)" * bool(more) for first, *more in notes.values()]

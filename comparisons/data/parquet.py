@@ -1,4 +1,4 @@
-"""A Parquet file or folder that is too large for the memory: a random sample of its rows, and all rows by chunks."""
+"""Parquet, a file or a folder; of one too large for the memory a random sample of the rows, and all rows by chunks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
+from pyarrow.dataset import dataset
 
-from comparisons.data.column import Column, as_numbers
+from comparisons.data.cells import as_numbers
+from comparisons.data.table import Column, Table
 from comparisons.declarations import AllRows
 
 MOST_CELLS = 2**24  # of a file that is read as a whole
@@ -39,18 +41,14 @@ class Sample:
     def all_rows(self, features: Sequence[Column], categorical: bool, missing: Sequence[str]) -> AllRows:
         """Return all rows of the features, for EM, or why it cannot take them; ``missing`` marks missing cells."""
         names, codes = [one.name for one in features], as_numbers(missing)
-        changed = [name for name in names if not self._is_plain(name, missing)]
+        kinds = self.rows.dtypes[names].items()
+        changed = [name for name, kind in kinds if not is_numeric_dtype(kind) or (is_bool_dtype(kind) and missing)]
         why = f"column(s) {', '.join(changed)} hold words or marks" if changed else ""
         why = "the levels of a categorical mixture are not read by chunks here" if categorical else why
         if why:
             return AllRows(self.n_rows, None, why)
         rows = self.rows[names]
         return AllRows(self.n_rows, rows.map_partitions(_without, codes) if codes else rows)
-
-    def _is_plain(self, name: str, missing: Sequence[str]) -> bool:
-        """Whether a column holds numbers in all rows, of which some may mark missing cells."""
-        kind = self.rows.dtypes[name]
-        return is_numeric_dtype(kind) and not (is_bool_dtype(kind) and missing)
 
 
 def _without(rows: pd.DataFrame, codes: Sequence[float]) -> pd.DataFrame:
@@ -59,7 +57,38 @@ def _without(rows: pd.DataFrame, codes: Sequence[float]) -> pd.DataFrame:
     return numbers.mask(numbers.isin(codes))
 
 
-def sample_of(path: Path, most_rows: int, seed: int) -> tuple[pd.DataFrame, Sample]:
+def table_of_parquet(path: Path, most_rows: int | None, seed: int) -> Table:
+    """Return the columns of Parquet files, or of a random sample of their rows where they are too large.
+
+    Raises
+    ------
+    ValueError
+        If they cannot be read, have no rows, or hold lists.
+    """
+    try:
+        known, sample = dataset(path, format="parquet", partitioning="hive"), None
+        if most_rows is not None and known.count_rows() * len(known.schema) > MOST_CELLS:
+            frame, sample = _sample_of(path, most_rows, seed)
+        else:
+            frame = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"data file {path} cannot be read as Parquet: {error}") from None
+    if frame.empty:
+        raise ValueError(f"data file {path} has no rows")
+    raw = {str(name): column for name, column in frame.items()}
+    if nested := [name for name, column in raw.items() if column.dtype == object and any(map(_is_nested, column))]:
+        raise ValueError(f"data file {path} holds lists in column(s) {', '.join(nested)}: write one value in each cell")
+    if isinstance(frame.index, pd.RangeIndex):
+        return Table(path, raw, sample=sample)
+    labels, notes = [str(label) for label in frame.index], ["left out: the frame's index, which labels the rows"]
+    return Table(path, raw, notes=notes, labels=labels, sample=sample)
+
+
+def _is_nested(value: Any) -> bool:
+    return hasattr(value, "__len__") and not isinstance(value, str)
+
+
+def _sample_of(path: Path, most_rows: int, seed: int) -> tuple[pd.DataFrame, Sample]:
     """Return a random sample of the rows of Parquet files as a frame, and what it is a sample of."""
     from em import open_parquet
     from em.chunked.sampling import row_numbers, rows_at, sizes_of_chunks
