@@ -1,6 +1,7 @@
 """Files of one's own are read to the array that they state, and what was read is said first."""
 
 import gzip
+import time
 
 import numpy as np
 import pandas as pd
@@ -607,6 +608,22 @@ def test_parquet_keeps_categories_types_and_labels(tmp_path):
 
 def test_a_packed_file_is_called_by_its_name_alone(written):
     assert read(written(gzip.compress(b"a,b\n1,2\n7,5\n"), "mine.csv.gz"), "gmm").name == "mine"
+
+
+def test_answers_that_are_called_as_sums_are_take_time_by_rows_alone(written):
+    file = written("a,b\n" + "total,u\npart,v\n" * 15_000)
+    start = time.process_time()
+    assert len(read(file, "cmm").X) == 30_000
+    assert time.process_time() - start < 3
+
+
+def test_numbers_of_parquet_keep_their_digits(tmp_path):
+    labels = [1234567890123456789, 1234567890123456790, 1234567890123456791]
+    pd.DataFrame({"tweet": labels, "a": [1.5, NAN, -999], "b": [3, -999, 7]}).to_parquet(tmp_path / "mine.parquet")
+    dataset = read(tmp_path / "mine.parquet", "gmm", missing="-999")
+    np.testing.assert_array_equal(dataset.X, [[1.5, 3], [NAN, NAN], [NAN, 7]])
+    assert dataset.row_labels == tuple(map(str, labels))
+    assert "missing: 3 of 6 cells (1 null, 2 -999), by column: a 2, b 1" in dataset.notes
 
 
 def test_labels_of_rows_are_kept_and_repeated(written):

@@ -21,7 +21,8 @@ from comparisons.data.table import Column, Table
 from models.validation import Array
 
 ONLY_AMONG_NUMBERS = ("none", "-", "–")  # among words they may be levels
-DIGITS = r"(?:0|[1-9][0-9]{0,14})(?:\.[0-9]*)?|\.[0-9]+"  # no more than a float keeps, so that labels stay text
+MOST_DIGITS = 15  # that a float keeps, so that labels of more stay text
+DIGITS = rf"(?:0|[1-9][0-9]{{0,{MOST_DIGITS - 1}}})(?:\.[0-9]*)?|\.[0-9]+"
 PLAIN = re.compile(rf"[+-]?(?:{DIGITS})(?:[eE][+-]?[0-9]+)?")
 CLEAR_POINT = re.compile(r"\.(?:\d{0,2}|\d{4,})(?:$|[eE])|(?<!\d)0?\.\d")
 EXPONENT = re.compile(r"\d+[eE]\d+|\d\.\d+E\+1[1-9]")  # of codes, or what a spreadsheet made of them
@@ -79,9 +80,10 @@ def _of_frame(name: str, raw: pd.Series) -> Column:
     if categories is None and raw.dtype.kind not in "iufM":
         raw = pd.Series(raw.to_numpy(dtype=object, na_value=None), dtype=object)
     which, values = pd.factorize(raw)
-    is_typed = isinstance(values, np.ndarray) and values.dtype.kind in "iuf"
+    is_typed = raw.dtype.kind == "f" or (raw.dtype.kind in "iu" and max(abs(values), default=0) < 10**MOST_DIGITS)
+    values = np.asarray(values, dtype=np.float64) if is_typed else list(values)
     marks = {"null": int((which < 0).sum())} if (which < 0).any() else {}
-    return Column(name, values.astype(float) if is_typed else list(values), which, marks, categories=categories)
+    return Column(name, values, which, marks, categories=categories)
 
 
 def _missing(column: Column, asked: Reading, letters: bool) -> list[int]:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from comparisons.data.cells import MOST_DIGITS
 from comparisons.data.features import is_date
 from comparisons.data.files import SAMPLE
 from comparisons.data.options import Reading, flag
@@ -30,7 +31,7 @@ COUNT = "count"
 FREQUENCY, LABEL = called("frequency"), called("label")
 CAMEL_ID = re.compile(r".*[a-zäöüß](Id|ID|Nr)")
 FEWEST_NUMBERED, MANY_ROWS = 3, 10
-MOST_DIGITS, ROUNDED = 15, 0.02  # digits of a float, and what rounding does to percentages
+ROUNDED = 0.02  # what rounding does to percentages
 FIRST_YEAR = 1800  # a run of larger numbers beside counts is time
 
 
