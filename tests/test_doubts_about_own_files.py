@@ -161,10 +161,13 @@ REFUSED = {
     ),
     "sums that a later column names": (
         "gmm", "a,b,c\nu,x,1\nu,y,2\nu,Subtotal,3\nv,x,4\nv,y,1.5\nv,Subtotal,5.5\n",
-        "line 4, column 'b': 'Subtotal' begins a row of sums and no sample: delete it, and lines like it; if it is",
+        "line 4, column 'b': 'Subtotal' begins a row of sums, means or the like: delete it, and lines like it; if it",
     ),
     "years of merged cells above the names": (
         "gmm", "a,2022,,2023,\n,x,y,x,y\nu,1,2,3,4\nv,5,7,6,1\n", "may be names or data: give each column one name",
+    ),
+    "a balance that is carried over": (
+        "gmm", "who;a;b\nÜbertrag;;5000,5\nx;1;5001,5\ny;4;5005,5\n", "line 2, column 'who': 'Übertrag' begins a row",
     ),
     "extremes below the samples": (
         "gmm", "who,a,b\nx,1.5,2\ny,4,7.5\nz,2,3\nMin,1.5,2\nMax,4,7.5\n", "line 5, column 'who': 'Min' begins a row",

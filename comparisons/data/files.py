@@ -76,9 +76,9 @@ def content_of(path: Path) -> bytes:
     _refuse_kind(path, [kind for kind in kinds if path.suffix.lower() in kind.get("ends", ())])
     try:
         with path.open("rb") as file:
-            if file.read(len(PARQUET)) == PARQUET:
+            if (content := file.read(len(PARQUET))) == PARQUET:
                 return PARQUET
-        content = path.read_bytes()
+            content += file.read()
         content = gzip.decompress(content) if content.startswith(GZIP) else content
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         remedy = "copy it again, or unpack what there is"

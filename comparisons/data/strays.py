@@ -28,7 +28,7 @@ HIGHEST, LOWEST = 3, 8  # rows in which spreadsheets have means, deviations and 
 STRAYS = {  # what is said of such a row, and what where it is taken for a sample
     "sum": ("begins a row of sums and no sample: delete it, and lines like it", ""),
     "mean": (
-        "begins a row of sums and no sample: delete it, and lines like it; if it is a sample, name the column: "
+        "begins a row of sums, means or the like: delete it, and lines like it; if it is a sample, name the column: "
         "{index} (labels of rows) or {drop}, or among --columns",
         "is taken for a sample; delete the line if it sums up others",
     ),
