@@ -111,6 +111,10 @@ DOUBTFUL = {
         "pmm", lines_of([202301, 202304, 202302, 202309] * 5, [5, 0, 9, 12] * 5, names=["periodcode", "b"]),
         "taken as amounts: periodcode; --drop periodcode",
     ),
+    "hours in any order beside counts": (
+        "pmm", lines_of([7 * i % 24 for i in range(48)], [i * i % 11 for i in range(48)], names=["hour", "b"]),
+        "taken as amounts: hour; --drop hour if these numbers are names or ranks",
+    ),
     "a lone number below 0": (
         "gmm", lines_of([-1, *SPREAD[1:]], OTHER), "Is -1 in column 'a' a mark of missing cells?",
     ),

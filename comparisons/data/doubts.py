@@ -32,7 +32,7 @@ MOST_LOOKED_AT = 100_000  # rows
 MOST_CODED, WEEK, DAY, MOST_NAMED = 5, 7, 24, 8  # up to which -1 is no mark, lengths of scales, and names in a remedy
 NEAREST, WIDE, PART = 10, 3, 0.1  # a gap is wide against those of its next values, and against their range
 CODES = [sign * code for code in WORDS["code"] for sign in (1, -1)] + WORDS["negative_code"]
-UNIT, MEASURED = called("unit"), called("measured")
+NAME, UNIT, MEASURED = called("name"), called("unit"), called("measured")
 BY_NAMES = (  # of columns that are both there
     (called("centre"), called("spread"), "are {0}, {1} summaries of groups? A row is one observation"),
     (called("variable"), called("value"), "are quantities in {1} named by {0}? Write a column for each"),
@@ -93,9 +93,10 @@ def _is_far(value: float, rest: Array, known: bool, repeated: bool) -> bool:
 
 
 def _kinds(features: Sequence[Column], counts: bool) -> list[str]:
-    """Return a sentence on whole numbers that may be names, where not all features are of one kind."""
+    """Return a sentence on whole numbers that may be names: as they are called, or as features are of several kinds."""
     kinds = {one.name: _kind(one, counts) for one in features if len(one.values) > 2}
-    names = [name for name, kind in kinds.items() if kind != "amount"] if len(set(kinds.values())) > 1 else []
+    differ = len(set(kinds.values())) > 1
+    names = [name for name, kind in kinds.items() if kind == "name" or (differ and kind != "amount")]
     drop = flag("drop", [*names[:MOST_NAMED], *["..."] * (len(names) > MOST_NAMED)])
     return [f"taken as amounts: {some_of(names)}; {drop} if these numbers are names or ranks"][: len(names)]
 
@@ -106,6 +107,8 @@ def _kind(column: Column, counts: bool) -> str:
     has_unit = any(kind.startswith(("unit", "marks of thousands")) for kind in column.notes)
     if not column.is_whole or has_unit or MEASURED.fullmatch(column.name):
         return "amount"
+    if NAME.fullmatch(column.name):
+        return "name"
     if values[0] == 1 and (WEEK if counts else 1) <= len(values) == values[-1] <= DAY:
         return "scale"
     is_code = values[0] >= 1000 and len(f"{values[0]:.0f}") == len(f"{values[-1]:.0f}")
