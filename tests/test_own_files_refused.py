@@ -101,6 +101,7 @@ REFUSED = {
         ["line 3: frequencies in column 'count' must be whole numbers", "got 1.5"],
     ),
     "a name that is missing": ("gmm", "a,,c\n1,2,3\n4,5.5,6\n", {}, ["column 2 has no name", "--drop 'column 2'"]),
+    "a line that counts rows and columns": ("gmm", "3 2\n1.5 2\n7 5\n2 4\n", {}, ["line 1 counts rows and columns"]),
     "a title above the header": (
         "gmm", "Sales 2020;;\n;;\na;b;c\n1;2;3\n", {},
         ["line 1: 'Sales 2020' is a title", "delete the lines above"],

@@ -4,7 +4,7 @@ Plain numbers are read at once by NumPy; what else there is, value by value.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from math import isfinite, nan
@@ -180,18 +180,16 @@ def _numbers(column: Column, texts: Sequence[str], decimal: str) -> Array:
     return np.array(numbers, dtype=np.float64)
 
 
-def _how(text: str, value: str, decimal: str) -> Iterator[str]:
-    """Yield in which ways a number is written that are not plain; ``text`` is the value without its unit."""
-    if has_thousands(text, decimal):
-        yield "marks of thousands"
-    if text == "0" and "-" in value:
-        yield "a dash of accounts"
-    if "E" in text and text not in value.upper():
-        yield "exponent"
-    if text.startswith("-") and ("(" in value or value.rstrip().endswith("-")):
-        yield "negative"
-    if decimal == "," and "," in text:
-        yield "decimal comma"
+def _how(text: str, value: str, decimal: str) -> list[str]:
+    """Return in which ways a number is written that are not plain; ``text`` is the value without its unit."""
+    ways = {
+        "marks of thousands": has_thousands(text, decimal),
+        "a dash of accounts": text == "0" and "-" in value,
+        "exponent": "E" in text and text not in value.upper(),
+        "negative": text.startswith("-") and ("(" in value or value.rstrip().endswith("-")),
+        "decimal comma": decimal == "," and "," in text,
+    }
+    return [way for way, holds in ways.items() if holds]
 
 
 def _note(column: Column, kind: str, value: str, found: float | None) -> None:

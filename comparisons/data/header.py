@@ -33,6 +33,8 @@ def table_of(path: Path, text: str, rows: Rows) -> Table:
         raise ValueError(f"{where} is empty; it needs a header line and rows of numbers")
     rows = _squared(where, _single_column(where, text, rows), quoted='"' in text)
     (header, *body), (_, *lines), notes = rows.cells, rows.lines, rows.notes
+    if header == [f"{len(body)}", f"{len(header)}"]:
+        raise ValueError(f"{where}, line {rows.lines[0]} counts rows and columns: delete it, or write names")
     if not _is_header(where, rows):
         header, body, lines = [f"x{d}" for d in range(len(header))], rows.cells, rows.lines
         more = ", ..." * (len(header) > 3)
