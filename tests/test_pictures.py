@@ -357,3 +357,11 @@ def test_eastern_letters_fall_back_to_a_font_of_the_system(monkeypatch):
     monkeypatch.setattr(letters, "FAMILIES", ("no such family",))
     with pytest.warns(FigureWarning, match="no font of this system has Chinese, Japanese or Korean letters"):
         letters.lend_letters(figure)
+
+
+@pytest.mark.parametrize(("n", "drawn_at_once"), [(400, False), (600, True)])
+def test_many_points_of_an_svg_are_one_image(n, drawn_at_once):
+    """Browsers draw thousands of circles slowly, and matplotlib writes them slowly."""
+    X = np.random.RandomState(0).normal(size=(n, 2))
+    ax = plot(GaussianMixtureEM(1).fit(X), X)
+    assert ax.collections[0].get_rasterized() is drawn_at_once

@@ -12,6 +12,7 @@ from models.labels import label
 SIGMAS = 1.0, 2.0, 3.0
 EMPTY = 1e-8  # a weight below which a component is not drawn
 MARGIN = 0.1  # of the samples' range, for the ellipses
+MOST_VECTORS = 500  # points that an SVG draws one by one; browsers draw many of them slowly
 REACH = 0.5  # of what the axes show, the most by which ellipses widen them at each end
 CENTER = 11.0  # points across the mark of a centre
 
@@ -52,8 +53,9 @@ def draw_plane(ax: Any, points: Points, clouds: Any, pair: tuple[int, int] = (0,
     x, y = points.X[:, pair].T
     both, only = ~np.isnan(x) & ~np.isnan(y), {"x": np.isnan(y) & ~np.isnan(x), "y": np.isnan(x) & ~np.isnan(y)}
     areas = points.areas[both] * (size / CENTER)
-    ax.scatter(x[both], y[both], s=areas, c=points.colours[both], alpha=0.7, linewidths=0, zorder=1)
-    style: dict[str, Any] = {"s": 60, "alpha": 0.8, "linewidths": 1.2, "clip_on": False, "zorder": 4}
+    style: dict[str, Any] = {"s": areas, "c": points.colours[both], "alpha": 0.7, "linewidths": 0, "zorder": 1}
+    ax.scatter(x[both], y[both], rasterized=len(areas) > MOST_VECTORS, **style)
+    style = {"s": 60, "alpha": 0.8, "linewidths": 1.2, "clip_on": False, "zorder": 4}
     for some, marker, at in ((only["x"], "|", ax.get_xaxis_transform()), (only["y"], "_", ax.get_yaxis_transform())):
         if some.any():  # the coordinate that is missing is 0, the edge
             ticks = (np.where(np.isnan(z[some]), 0.0, z[some]) for z in (x, y))
