@@ -39,14 +39,16 @@ from comparisons.coursework.limits import (
     judge_limit,
     judge_objective,
     judge_restarts,
+    judge_units,
     of_limit,
 )
 from comparisons.coursework.notes import NO_LIMIT
 from comparisons.coursework.result import Check, Verdict
-from comparisons.coursework.unlisted.fits import STEPS_TRIED, edit_of_fit
+from comparisons.coursework.unlisted.fits import STEPS_TRIED, place_in_fit
 from models.validation import Array
 
 ITERATION = "θ_(t+1) = M(E(θ_t)): responsibilities from the current parameters, then new parameters from those alone"
+STILL = "E-step only once", "stands still after the first iteration", "parameters never change"
 Theta = Mapping[str, Array]
 
 
@@ -85,8 +87,8 @@ def checked_fit(function: Callable[..., Any], family: str, time_limit: float, op
     if findings.verdicts[0].right:
         judge_limit(book, problem, last, path, deadline, findings)
         _excuse_other_iterations(book, problem.changed(**last.theta), findings)
-        judge_defaults(book, problem, caller, findings)
-        judge_restarts(book, problem, caller, findings)
+        for judge_further in (judge_defaults, judge_restarts, judge_units):
+            judge_further(book, problem, caller, findings)
         judge_objective(book, problem, last, deadline, findings)
     _name_by_edit(caller, deadline, findings)
     if not can_limit():
@@ -140,11 +142,9 @@ def _judge_path(
         findings.notes.append("two calls with the same arguments differ: its path cannot be followed; take a seed")
         return
     steps = [(problem.changed(**before), after) for before, after in pairs]
-    if all(same(book.iterate(at), after) for at, after in steps):
-        findings.verdicts.append(Verdict("iteration", True, formula=ITERATION))
-        return
-    if off := _off_by_one(book, steps, caller.takes_start):
-        findings.notes.append(f"its number of iterations is off by one: {off}")
+    note = _note_of_right(book, steps, caller.takes_start)
+    if note is not None:
+        findings.notes += [note] if note else []
         findings.verdicts.append(Verdict("iteration", True, formula=ITERATION))
         return
     mistake = loop_mistake(book, problem, whole, caller.takes_start)
@@ -156,8 +156,22 @@ def _judge_path(
         findings.notes.append(f"its loop ends by itself after {times[len(moving)]} iterations")
         findings.verdicts.append(Verdict("iteration", True, formula=ITERATION))
         return
+    if mistake and mistake.name in STILL and (place := place_in_fit(caller, deadline)):
+        if mistake.name == STILL[0] and "in the loop" not in place.why:
+            mistake = LOOP_MISTAKES[STILL[1]]
+        mistake = replace(mistake, why=f"{mistake.why} {place.why}")
     mistakes, located = ((mistake,), "") if mistake else _of_steps(book, steps, deadline, caller)
     findings.verdicts.append(Verdict("iteration", False, mistakes, located, ITERATION))
+
+
+def _note_of_right(book: Textbook, steps: Sequence[tuple[Problem, Theta]], from_start: bool) -> str | None:
+    """Return a note of iterations that are EM's, "" where there is nothing to note, or None where they are not."""
+    if all(same(book.iterate(at), after) for at, after in steps):
+        return ""
+    if share := _damped(book, steps):
+        return f"its iterations are damped: {share:.3g} times EM's, and the rest of the old parameters"
+    off = _off_by_one(book, steps, from_start)
+    return f"its number of iterations is off by one: {off}" if off else None
 
 
 def _name_by_edit(caller: FitCaller, deadline: float, findings: Findings) -> None:
@@ -165,7 +179,7 @@ def _name_by_edit(caller: FitCaller, deadline: float, findings: Findings) -> Non
     for i, verdict in enumerate(findings.verdicts):
         vague = not verdict.mistakes or (verdict.mistakes[0].name == "stops early" and not caller.takes_iterations)
         if not verdict.right and vague and verdict.quantity in ("parameters", "limit"):
-            if edit := edit_of_fit(caller, deadline):
+            if edit := place_in_fit(caller, deadline):
                 findings.verdicts[i] = replace(verdict, mistakes=(edit,))
             return
 
@@ -181,11 +195,24 @@ def _excuse_other_iterations(book: Textbook, end: Problem, findings: Findings) -
 
 def _standing_still(caller: FitCaller, end: Theta) -> Mistake:
     """Return why nothing changes after the first iteration, as far as no iteration and the source say it."""
+    if not caller.uses_iterations:
+        return LOOP_MISTAKES["number of iterations not used"]
     if not caller.takes_start:
         start = caller(0)
         if not start.error and same(start.theta, end):
             return LOOP_MISTAKES["parameters never change"]
     return LOOP_MISTAKES["stands still after the first iteration" if caller.leaves_loops else "E-step only once"]
+
+
+def _damped(book: Textbook, steps: Sequence[tuple[Problem, Theta]]) -> float:
+    """Return a, if each iteration is θ + a (M(E(θ)) - θ) with the same a for all quantities, else 0."""
+    moves = [({n: a - at.theta[n] for n, a in book.iterate(at).items()}, at.theta, after) for at, after in steps]
+    full, before, after = moves[0]
+    whole = np.concatenate([np.ravel(a) for a in full.values()])
+    made = np.concatenate([np.ravel(after[name] - before[name]) for name in full])
+    share = float(whole @ made / max(whole @ whole, np.finfo(float).tiny))
+    damped = all(same({n: start[n] + share * a for n, a in move.items()}, end) for move, start, end in moves)
+    return share if damped and 0 < share < 2 else 0.0
 
 
 def _off_by_one(book: Textbook, steps: Sequence[tuple[Problem, Theta]], from_start: bool) -> str:
@@ -221,7 +248,7 @@ def _of_steps(
             break
         if all(same(iterate(at), after) for at, after in steps):
             return (mistake,), ""
-    if edit := edit_of_fit(caller, deadline):
+    if edit := place_in_fit(caller, deadline):
         return (edit,), ""
     e_step_is_right = bool(_right(book, steps, book.responsibilities))
     if not e_step_is_right and (both := _of_both(book, steps, deadline)):

@@ -26,12 +26,14 @@ from comparisons.coursework.result import Verdict
 from comparisons.coursework.unlisted.narrowing import narrowed
 from comparisons.coursework.unlisted.repair import Input, repaired
 from comparisons.coursework.unlisted.search import more_of, tables_of, unlisted, with_shares
+from comparisons.coursework.unlisted.substitutes import substituted
 from comparisons.coursework.unlisted.sums import Pair
 from comparisons.coursework.unlisted.terms import Table
 from models.validation import Array
 
 ORDINARY = ("",)
 MOST_ALTERNATIVES = 2
+QUICK = 0.6  # seconds for the place in the source of a mistake that has a name
 PRIOR = Mistake(
     "prior left out",
     "What does the prior add to the counts and the sums of this step?",
@@ -69,23 +71,30 @@ class Further:
         Makes tables of a log-likelihood or Q of single samples and components.
     more : callable
         Makes more inputs with answers for these.
-    repair : callable
-        Finds an edit of the function that makes it right on inputs, given with the right answers.
+    place : callable
+        Finds one place of the function's source with another content of which it is right on inputs, given with the
+        right answers and the seconds that it may take.
     """
 
     probes: Callable[[], list[Trial]] = list
     tables: Callable[[], list[Table]] = list
     more: Callable[[], list[Pair]] = list
-    repair: Callable[[list[Input]], Mistake | None] = lambda inputs: None
+    place: Callable[[list[Input], float], Mistake | None] = lambda inputs, seconds: None
 
 
 def judge(caller: Caller, quantity: str, trials: Sequence[Trial], deadline: float) -> Verdict:
     """Return what is found about a quantity."""
+
+    def place(inputs: list[Input], seconds: float) -> Mistake | None:
+        until = min(deadline, perf_counter() + seconds)
+        expression = substituted(caller, quantity, inputs, until)  # takes the least time, and tells less than an edit
+        return repaired(caller, quantity, inputs, until) or expression
+
     further = Further(
         lambda: _probes(caller, quantity),
         cache(lambda: tables_of(caller, quantity)),
         cache(lambda: more_of(caller, quantity)),
-        lambda inputs: repaired(caller, quantity, inputs, deadline),
+        place,
     )
     return judge_values(caller.book, quantity, trials, deadline, further=further)
 
@@ -121,7 +130,7 @@ def judge_values(
     ordinary = [trial for trial in trials if trial.problem.name in ORDINARY]
     failed = [trial for trial in ordinary if quantity not in trial.answer.values]
     if failed:
-        located, edit = _of_failures(failed, ordinary), further.repair([(t.problem, t.right) for t in trials])
+        located, edit = _of_failures(failed, ordinary), further.place([(t.problem, t.right) for t in trials], np.inf)
         named = [] if edit is None else [replace(edit, hint=f"{located}. {edit.hint}")]
         return Verdict(quantity, False, tuple(named), located, text)
     rtol = tolerance(trials) if rtol is None else rtol
@@ -135,6 +144,8 @@ def judge_values(
         return Verdict(quantity, True, formula=text)
     if not mistakes:
         mistakes, alternatives = _not_known(book, quantity, answered, deadline, exact, further)
+    elif alternatives:
+        mistakes = _with_place(mistakes, _inputs(quantity, answered), further)
     located = "" if mistakes else narrowed(quantity, answered, rtol, further.probes())
     return Verdict(quantity, False, mistakes, located, text, alternatives)
 
@@ -144,19 +155,22 @@ def _not_known(
 ) -> tuple[tuple[Mistake, ...], tuple[str, ...]]:
     """Return mistakes that are no single entry, and names of others that give the same numbers."""
     pairs = [(t.problem, t.answer.values[quantity], t.right[quantity]) for t in trials if not t.problem.name]
+    inputs = _inputs(quantity, trials)
     several = sum(yours.size for _, yours, _ in pairs) > 1  # a number may agree by chance
     if all(close(yours, right, GUARD) for _, yours, right in pairs):  # wrong on special inputs only
-        edit = further.repair([(t.problem, {quantity: t.right[quantity]}) for t in trials])
+        edit = further.place(inputs, np.inf)
         return () if edit is None else (edit,), ()
 
     def by_numbers(most: int) -> tuple[Mistake, ...]:
         return _searched(lambda: unlisted(book, quantity, pairs, further.tables, further.more, deadline, most))
 
     if found := by_numbers(most=1):
-        return found, ()
+        return _with_place(found, inputs, further), ()
     shares = _searched(lambda: with_shares(book, quantity, pairs, deadline)) if several else ()
-    if len(shares) != 1 and (edit := further.repair([(t.problem, {quantity: t.right[quantity]}) for t in trials])):
-        return (edit,), ()  # it says more than two mistakes
+    if len(shares) == 1:
+        return _with_place(shares, inputs, further), ()
+    if (place := further.place(inputs, np.inf)) is not None:
+        return (place,), ()  # it says more than two mistakes
     if shares:
         return shares, ()
     if several:
@@ -164,6 +178,18 @@ def _not_known(
         if known[0]:
             return known
     return by_numbers(most=4), ()
+
+
+def _inputs(quantity: str, trials: Sequence[Trial]) -> list[Input]:
+    return [(trial.problem, {quantity: trial.right[quantity]}) for trial in trials]
+
+
+def _with_place(mistakes: tuple[Mistake, ...], inputs: list[Input], further: Further) -> tuple[Mistake, ...]:
+    """Return a mistake that its numbers tell with its place in the source; several are the one of that place."""
+    place = further.place(inputs, QUICK)
+    if place is None:
+        return mistakes
+    return (replace(mistakes[0], why=f"{mistakes[0].why} {place.why}"),) if len(mistakes) == 1 else (place,)
 
 
 def _searched(search: Callable[[], tuple[Mistake, ...]]) -> tuple[Mistake, ...]:

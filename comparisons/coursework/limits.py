@@ -21,7 +21,7 @@ from comparisons.coursework.formulas.loops import (
     same,
 )
 from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.slots import Mistake
+from comparisons.coursework.formulas.slots import Mistake, close
 from comparisons.coursework.formulas.textbook import Textbook
 from comparisons.coursework.judging import Trial, judge_values
 from comparisons.coursework.result import Verdict
@@ -31,6 +31,8 @@ from models.validation import Array
 MOVES = 1e-4  # relative: an iteration that goes on
 ENOUGH, COARSE = 0.1, 1e-3  # nats that may be left to gain at the end; from here on they are noted
 EARLY, A_FEW = 1.0, 10  # nats that may be left with a function's own tolerance, or with fewer iterations than these
+UNIT = 10.0  # of the data of a second fit
+MUCH = 0.01  # relative: how much below a number variances are that were kept above it
 RESTARTS, FEW = 6, 40  # fewer restarts than these are asked for, each of few iterations
 OF_NUMBER = 1e-6  # relative: a single number agrees with some mistake by chance if it need not agree well
 LIMIT = "M(E(θ)) = θ at the end, and the log-likelihood at its maximum"
@@ -97,6 +99,25 @@ def judge_defaults(book: Textbook, problem: Problem, caller: FitCaller, findings
             findings.notes.append(
                 f"with its own {name}={value:g} it ends {gain:.2g} below where EM goes on to from there"
             )
+
+
+def judge_units(book: Textbook, problem: Problem, caller: FitCaller, findings: Findings) -> None:
+    """Judge whether a right fit keeps variances above a number, which shows where the data are in small units."""
+    if book.variances(problem) is None or any(not verdict.right for verdict in findings.verdicts):
+        return
+    unit = np.full(problem.D, UNIT)
+    small = problem.changed(X=problem.X / unit, **book.in_units(problem.theta, 0 * unit, unit))
+    fit = caller.on(small).by()
+    if fit.error or fit.theta.keys() != problem.theta.keys() or book.misfit(small, fit.theta):
+        return
+    at = small.changed(**fit.theta)
+    yours, right = (np.asarray(book.variances(p)) for p in (at, small.changed(**book.iterate(at))))
+    least = float(yours.min())
+    kept = (yours < least * (1 + LOOSE)) & (right < least * (1 - MUCH))
+    if kept.sum() > 1 and close(np.maximum(right, least), yours, LOOSE):
+        mistake = LIMIT_MISTAKES["variances kept above a number"]
+        mistake = replace(mistake, name=f"variances kept above {least:.6g}")
+        findings.verdicts[-1] = Verdict("limit", False, (mistake,), formula=LIMIT)
 
 
 def judge_restarts(book: Textbook, problem: Problem, caller: FitCaller, findings: Findings) -> None:

@@ -11,8 +11,10 @@ from comparisons.bmm.coursework.formulas import (
     BELOW,
     COEFFICIENT,
     FAILURES,
+    INTERMEDIATES,
     OTHERS,
     SUCCESSES,
+    SUMS,
     SWAPS,
     TRIALS,
     VALUES,
@@ -40,6 +42,7 @@ class Bernoulli(CellTextbook):
     quantities = "weights", "probs"
     cell_slots = SUCCESSES, FAILURES, COEFFICIENT
     swaps, features = SWAPS, OTHERS
+    intermediates, sums = INTERMEDIATES, SUMS
     conventions = (INTEGERS,)
     trials: Any = None
 
@@ -79,6 +82,10 @@ class Bernoulli(CellTextbook):
             X[:, 0] = 0
             X[0, 1:] = np.broadcast_to(np.asarray(self.n_trials), X.shape)[0, 1:]
             problems.insert(2, none.changed(name="a feature without successes", X=X))
+        trials = np.broadcast_to(np.asarray(self.n_trials), none.X.shape)
+        if trials.max() > 1:  # the number of trials cannot be read off
+            X = np.minimum(none.X, np.maximum(trials - 1, 1))
+            problems.insert(2, none.changed(name="no cell with successes only", X=X))
         return problems
 
     @override

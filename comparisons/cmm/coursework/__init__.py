@@ -7,7 +7,9 @@ import numpy as np
 
 from comparisons.cmm.coursework.formulas import (
     ANSWER,
+    INTERMEDIATES,
     LEVELS,
+    SUMS,
     SWAPS,
     as_cells,
     chosen,
@@ -38,6 +40,7 @@ class Categorical(CellTextbook):
     quantities = "weights", "probs"
     cell_slots = (ANSWER,)
     swaps = SWAPS
+    intermediates, sums = INTERMEDIATES, SUMS
     conventions = (
         Convention("(K, cells)", "probs", as_cells, of_cells, free=True),
         Convention(

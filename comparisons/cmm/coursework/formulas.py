@@ -64,6 +64,7 @@ def total(values: Array) -> Array:
 WORDS: dict[str, Callable[[Problem], Any]] = {"T": one_hot, "L": _levels, "chosen": _chooser, "N": _sizes, "b": _b}
 CATALOGUE = Catalogue(__file__, WORDS, [counts, total])
 ANSWER = CATALOGUE.slot("log p_x", lambda p: np.log(chosen(p, p.theta["probs"])))
+INTERMEDIATES, SUMS = CATALOGUE.formulas("intermediates"), CATALOGUE.formulas("sums")
 SWAPS = misplaced(CATALOGUE.slot("inputs", lambda p: p), probs=("component", "item"), X=("sample", "item"))
 DIVISOR = CATALOGUE.slot("divisor of the probs", lambda s, p: _sizes(p), ["s"], follows=("the shares' own sum",))
 GENERAL = after_of("probs", {})

@@ -9,7 +9,7 @@ import numpy as np
 
 from comparisons.coursework.calling.bundle import Bundle
 from comparisons.coursework.calling.outputs import by_quantity, fitted, is_single, named_parts, numbers, part, sortings
-from comparisons.coursework.calling.roles import DATA, default_of, plain_name, roles_of, signature_of
+from comparisons.coursework.calling.roles import DATA, default_of, plain_name, roles_of, signature_of, without_numbers
 from comparisons.coursework.calling.running import Outcome, run
 from comparisons.coursework.calling.source import returned_names, transposes
 from comparisons.coursework.formulas.conventions import Convention
@@ -60,7 +60,8 @@ class Caller:
         seconds: float,
     ) -> None:
         self.function, self.book, self.step = function, book, step
-        self.signature = signature_of(function, book.needed(step), book.optional(step), book.all_spellings)
+        optional = without_numbers(function, book.optional(step), book.quantities, book.all_spellings)
+        self.signature = signature_of(function, book.needed(step), optional, book.all_spellings)
         self.returned = returned_names(function)
         self.until = perf_counter() + seconds
         self.notes: list[str] = []

@@ -19,9 +19,9 @@ from comparisons.coursework.calling.outputs import (
     part,
     sortings,
 )
-from comparisons.coursework.calling.roles import default_of, is_required, plain_name, signature_of
+from comparisons.coursework.calling.roles import default_of, is_required, plain_name, signature_of, without_numbers
 from comparisons.coursework.calling.running import run
-from comparisons.coursework.calling.source import leaves_loops, restarts, returned_names
+from comparisons.coursework.calling.source import leaves_loops, reads, restarts, returned_names
 from comparisons.coursework.formulas.loops import same
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.textbook import Textbook
@@ -51,7 +51,8 @@ class FitCaller:
     def __init__(self, function: Callable[..., Any], book: Textbook, problem: Problem, seconds: float) -> None:
         self.function, self.book, self.problem = function, book, problem
         self.needed: tuple[str, ...] = ("X", "K")
-        self.roles = ("max_iter", "tol", "random_state", "n_init", *book.quantities, "parameters", *book.size_names)
+        arrays = without_numbers(function, book.quantities, book.quantities, book.all_spellings)
+        self.roles = ("max_iter", "tol", "random_state", "n_init", *arrays, "parameters", *book.size_names)
         self.signature = signature_of(function, self.needed, self.roles, book.all_spellings)
         if self.signature.problem.startswith("no argument for K"):
             self.needed, self.roles = ("X",), (*self.roles, "K")
@@ -79,6 +80,11 @@ class FitCaller:
     def takes_iterations(self) -> bool:
         """Whether it takes a number of iterations."""
         return "max_iter" in self.signature.roles
+
+    @property
+    def uses_iterations(self) -> bool:
+        """Whether the number of iterations that it takes is read."""
+        return reads(self.function, self.signature.roles.get("max_iter", ""))
 
     @property
     def restarts(self) -> bool:

@@ -209,3 +209,15 @@ def default_of(function: Callable[..., Any], name: str) -> Any:
 def is_required(function: Callable[..., Any], name: str) -> bool:
     """Whether an argument has no default."""
     return inspect.signature(function).parameters[name].default is inspect.Parameter.empty
+
+
+def without_numbers(
+    function: Callable[..., Any], roles: Sequence[str], arrays: Sequence[str], spellings: Mapping[str, Iterable[str]]
+) -> tuple[str, ...]:
+    """Return roles without those arrays for which an argument is named whose default is a number."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return tuple(roles)
+    numbers = [roles_of(p.name, spellings, arrays) for p in parameters if isinstance(p.default, int | float)]
+    return tuple(role for role in roles if [role] not in numbers)

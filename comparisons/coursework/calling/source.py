@@ -1,10 +1,15 @@
-"""Read the source of a student's function: what it returns, and how it is built."""
+"""Read the source of a student's function: what it returns, how it is built, and which functions it calls."""
 
 import ast
 import inspect
 import textwrap
 from collections.abc import Callable
+from types import CellType, CodeType, FunctionType
 from typing import Any
+
+LAMBDA = "<lambda>"
+Called = FunctionType | type
+Source = tuple[ast.Module, int]
 
 
 def _nodes(function: Callable[..., Any]) -> list[ast.AST]:
@@ -49,9 +54,17 @@ def _of(node: ast.AST, names: set[str]) -> bool:
     return isinstance(node, ast.Name) and node.id in names
 
 
+def reads(function: Callable[..., Any], name: str) -> bool:
+    """Whether a function uses the value of an argument; also where there is no source."""
+    nodes = _nodes(function)
+    return not nodes or any(isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load) for n in nodes)
+
+
 def leaves_loops(function: Callable[..., Any]) -> bool:
-    """Whether a break or a return stands in a loop of a function."""
-    loops = [node for node in _nodes(function) if isinstance(node, ast.For | ast.While)]
+    """Whether a break or a return stands in a loop of a function, or of one that it calls."""
+    trees = [tree for tree, _ in functions_of(function).values()]
+    nodes = [node for tree in trees for node in ast.walk(tree)] or _nodes(function)
+    loops = [node for node in nodes if isinstance(node, ast.For | ast.While)]
     return any(isinstance(node, ast.Break | ast.Return) for loop in loops for node in ast.walk(loop))
 
 
@@ -68,3 +81,69 @@ def restarts(function: Callable[..., Any], max_iter: str) -> bool:
 
 def _names(tree: ast.AST) -> set[str]:
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def functions_of(function: Callable[..., Any]) -> dict[Called, Source]:
+    """Return the sources of a function, and of functions and classes of its module that it calls, its own the first.
+
+    There are none if its own is not there.
+    """
+    own, holder = getattr(function, "__func__", function), getattr(function, "__self__", None)
+    found: dict[Called, Source] = {}
+    waiting = [own]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, FunctionType | type) and one not in found and (source := _source(one)) is not None:
+            found[one] = source
+            called = [f for method in _methods(one) for f in _called_by(method, holder)]
+            waiting += [f for f in called if f.__module__ == one.__module__ and f.__name__ != LAMBDA]
+    return found if own in found else {}
+
+
+def _methods(one: Called) -> list[FunctionType]:
+    """Return the methods of a class and of its bases, or a function itself."""
+    if isinstance(one, FunctionType):
+        return [one]
+    held = [getattr(a, "__func__", a) for cls in one.__mro__ for a in vars(cls).values()]
+    return [a for a in held if isinstance(a, FunctionType)]
+
+
+def _called_by(one: FunctionType, holder: Any) -> list[Called]:
+    """Return the functions and classes that a function names, methods of the same object among them."""
+    names = _names_in(one.__code__)
+    named = [one.__globals__.get(name) for name in names] + [getattr(type(holder), name, None) for name in names]
+    named += [cell.cell_contents for cell in one.__closure__ or () if cell != CellType()]
+    return [f for f in named if isinstance(f, FunctionType | type)]
+
+
+def _names_in(code: CodeType) -> list[str]:
+    """Return the names in a function, and in what is defined inside of it."""
+    inner = [name for const in code.co_consts if isinstance(const, CodeType) for name in _names_in(const)]
+    return [*code.co_names, *inner]
+
+
+def _source(function: Called) -> Source | None:
+    """Return the tree of a source and its first line; None if there is none, or it is decorated."""
+    try:
+        lines, first = inspect.getsourcelines(function)
+        tree = ast.parse(textwrap.dedent("".join(lines)))
+    except (OSError, TypeError, SyntaxError):
+        return None
+    if isinstance(function, type):
+        return (tree, first) if isinstance(cls := tree.body[0], ast.ClassDef) and not cls.decorator_list else None
+    if function.__name__ == LAMBDA:
+        names = function.__code__.co_varnames[: function.__code__.co_argcount]
+        one = [a for a in ast.walk(tree) if isinstance(a, ast.Lambda) and tuple(b.arg for b in a.args.args) == names]
+        tree.body = [ast.copy_location(_named(a), a) for a in one]
+    if len(tree.body) != 1 or not isinstance(definition := tree.body[0], ast.FunctionDef):
+        return None
+    if {ast.unparse(one) for one in definition.decorator_list} - {"staticmethod", "classmethod"}:
+        return None
+    definition.decorator_list = []
+    return tree, first
+
+
+def _named(one: ast.Lambda) -> ast.FunctionDef:
+    """Return a lambda as the definition of a function of this name."""
+    result = ast.copy_location(ast.Return(one.body), one.body)
+    return ast.FunctionDef(LAMBDA, one.args, [result], [], None, None, [])

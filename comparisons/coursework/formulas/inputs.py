@@ -194,6 +194,14 @@ class Inputs:
         start = {name: 0.8 * drawn.theta[name] + 0.2 * near[name] for name in drawn.theta}
         return drawn.changed(X=X, **start)
 
+    def in_units(self, theta: Mapping[str, Array], shift: Array, scale: Array) -> dict[str, Array]:
+        """Return the parameters that are other ones for data (X - shift) / scale; none where data have no units."""
+        return {}
+
+    def variances(self, problem: Problem) -> Array | None:
+        """Return the current variances (K, D), or None where there are none."""
+        return None
+
     def responsibilities(self, problem: Problem) -> Array:
         """Return the E-step's responsibilities at the current parameters."""
         return self.formulas["responsibilities"].value(problem)

@@ -56,6 +56,8 @@ class Textbook(Inputs):
     component_axis: ClassVar[int] = -1
     densities: Slot = DENSITIES
     swaps: Slot | None = None
+    intermediates: ClassVar[Mapping[str, Callable[[Problem], Any]]] = {}
+    sums: ClassVar[Mapping[str, Callable[[Problem], Any]]] = {}
     conventions: tuple[Convention, ...] = ()
 
     def __init__(self, family: Family, prior: Any = None, given: Mapping[str, Any] | None = None) -> None:

@@ -10,7 +10,7 @@ from comparisons.coursework.formulas.conventions import Convention
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import Formula
 from comparisons.coursework.formulas.textbook import Textbook
-from comparisons.coursework.kmeans.formulas import AFTER, AVERAGE, DISTANCE, INPUTS, PICK, SUM
+from comparisons.coursework.kmeans.formulas import AFTER, AVERAGE, DISTANCE, INPUTS, INTERMEDIATES, PICK, SUM
 from models.validation import Array
 
 TITLES = {"e": "assignment", "m": "update", "log_likelihood": "inertia"}
@@ -47,6 +47,7 @@ class KMeans(Textbook):
     quantities = ("centers",)
     title = "K-means"
     titles, answers = TITLES, ANSWERS
+    intermediates = INTERMEDIATES
 
     def __init__(self, **options: Any) -> None:
         if options:

@@ -47,6 +47,7 @@ WORDS = {"gaps": _gaps, "squares": squares, "norms": _norms, "cosines": _cosines
 CATALOGUE = Catalogue(__file__, {**WORDS, "each": each, "other_means": _other_means})
 DISTANCE = CATALOGUE.slot("distance", squares)
 INPUTS = misplaced(CATALOGUE.slot("inputs", lambda p: p), centers=("centre", "feature"), X=("sample", "feature"))
+INTERMEDIATES = CATALOGUE.formulas("intermediates")
 PICK = CATALOGUE.slot("pick", lambda d, p: d.argmin(axis=1), ["d"])
 AVERAGE = CATALOGUE.slot("average", lambda p: each(p)(lambda x: x.mean(axis=0)))
 AFTER = CATALOGUE.slot("after", lambda a, p: a, ["a"])

@@ -1,12 +1,14 @@
 """Edits of a function's source, one at a time: what may have been meant in one place.
 
 Each expression and statement is replaced by another operator, number, axis, function or variable, a part of it, its
-logarithm, root or square, two operations in the other order, a statement inside of a loop or outside of it, or nothing.
+logarithm, root or square, two operations or statements in the other order, a statement inside of a loop or outside of
+it, or nothing.
 """
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 OPERATORS = {ast.Add: (ast.Sub, ast.Mult), ast.Sub: (ast.Add,), ast.Mult: (ast.Div, ast.Add, ast.MatMult)}
@@ -23,8 +25,8 @@ NAMES = (
     "median mean average",
     "vstack hstack column_stack",
 )
-WRAPPED = "np.log({}) np.exp({}) np.sqrt({}) ({})**2 -({}) 1-({}) 1/({}) ({}).T ({})/2 ({})+1 ({})-1"
-KINDS = "moves", "others", "orders", "functions", "variables"
+WRAPPED = "np.log({}) np.exp({}) np.sqrt({}) ({})**2 -({}) 1-({}) 1/({}) ({}).T ({})/2 ({})+1 ({})-1 np.copy({})"
+KINDS = "moves", "others", "swaps", "orders", "functions", "variables"
 Place = tuple[Any, str, int | None]
 
 
@@ -33,16 +35,17 @@ def edits(tree: ast.Module, kind: str) -> Iterator[tuple[str, ast.AST | str, int
 
     What was moved yields where it is in words.
     """
-    if kind == "moves":
-        yield from _moves(tree)
+    if kind in ("moves", "swaps"):
+        yield from (_moves if kind == "moves" else _swaps)(tree)
         return
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     names |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    kept = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)}
     for parent, field, place in list(_places(tree.body[0])):
         at = getattr(parent, field)
         old = at if place is None else at[place]
         kinds = {"others": _others, "orders": _exchanged, "functions": _wrapped}
-        others = kinds.get(kind, partial(_variables, names=names))
+        others = kinds.get(kind, partial(_variables, names=sorted(names), kept=sorted(kept)))
         is_part = isinstance(old, ast.Constant | ast.Name | ast.Tuple)
         short = is_part and isinstance(parent, ast.Subscript | ast.Call | ast.BinOp | ast.Tuple)
         before = text(parent if short else old)
@@ -99,6 +102,8 @@ def _others(node: ast.AST) -> Iterator[ast.AST]:
         case ast.Constant(value=int() | float() as value):
             others = 0, 1, 2, -1, value + 1, value - 1, value / 2, 100 * value
             yield from (ast.Constant(other) for other in others if other != value)
+        case ast.Subscript(value=ast.Name(id=name), ctx=ctx):
+            yield ast.Name(name, ctx)
         case ast.Subscript(value=value) | ast.Attribute(value=value, attr="T"):
             yield value
         case ast.Call(func=function, args=args, keywords=words):
@@ -157,26 +162,39 @@ def _wrapped(node: ast.AST) -> Iterator[ast.AST]:
             yield ast.parse(form.format(ast.unparse(node)), mode="eval").body
 
 
-def _variables(node: ast.AST, names: set[str]) -> Iterator[ast.AST]:
-    """Yield other variables in the place of one, of one and a number, or of a number."""
+def _variables(node: ast.AST, names: Sequence[str], kept: Sequence[str]) -> Iterator[ast.AST]:
+    """Yield other variables in the place of one, of one and a number, or of a number; other attributes for one."""
     match node:
         case ast.Name(ctx=ast.Load()) | ast.BinOp(left=ast.Name(), right=ast.Constant()) | ast.Constant(value=int()):
-            yield from (ast.Name(name, ast.Load()) for name in sorted(names) if name != getattr(node, "id", ""))
+            yield from (ast.Name(name, ast.Load()) for name in names if name != getattr(node, "id", ""))
+        case ast.Attribute(value=ast.Name() as holder, attr=attr) if attr in kept:
+            yield from (ast.Attribute(holder, name, node.ctx) for name in kept if name != attr)
 
 
 def _moves(tree: ast.Module) -> Iterator[tuple[str, ast.AST | str, int]]:
-    """Move one statement into the loop that follows, or the last one of a loop out of it, one after another."""
+    """Move one statement after another into the loop that follows, or the first or last one of a loop out of it."""
     bodies = [body for node in ast.walk(tree) if isinstance(body := getattr(node, "body", None), list)]
     for body in bodies:
         whole = list(body)
         for i, loop in enumerate(whole):
             if not isinstance(loop, ast.For):
                 continue
-            inner = list(loop.body)
-            moves = [(one, [s for s in whole if s is not one], [one, *inner], "in") for one in whole[:i]]
-            last, rest = inner[-1], inner[:-1] or [ast.copy_location(ast.Pass(), inner[-1])]
-            moves.append((last, [*whole[: i + 1], last, *whole[i + 1 :]], rest, "behind"))
-            for moved, outside, inside, where in moves:
+            inner, where = list(loop.body), f"the loop `for {text(loop.target)}`"
+            moves = [(one, [s for s in whole if s is not one], [one, *inner], f"in {where}") for one in whole[:i]]
+            nothing = [ast.copy_location(ast.Pass(), inner[-1])]
+            first, last = inner[0], inner[-1]
+            moves.append((first, [*whole[:i], first, *whole[i:]], inner[1:] or nothing, f"before {where}"))
+            moves.append((last, [*whole[: i + 1], last, *whole[i + 1 :]], inner[:-1] or nothing, f"behind {where}"))
+            for moved, outside, inside, place in moves:
                 body[:], loop.body[:] = outside, inside
-                yield text(moved), f"{where} the loop `for {text(loop.target)}`", moved.lineno
+                yield text(moved), place, moved.lineno
                 body[:], loop.body[:] = whole, inner
+
+
+def _swaps(tree: ast.Module) -> Iterator[tuple[str, ast.AST | str, int]]:
+    """Move one statement after another behind the next one."""
+    for body in [body for node in ast.walk(tree) if isinstance(body := getattr(node, "body", None), list)]:
+        for i, (one, next_one) in enumerate(pairwise(list(body))):
+            body[i : i + 2] = next_one, one
+            yield text(one), f"behind `{text(next_one).splitlines()[0]}`", one.lineno
+            body[i : i + 2] = one, next_one

@@ -1,22 +1,34 @@
-"""The edit of a student's fit after which it is right: each iteration is EM's, or the end is a maximum.
+"""The place in a student's fit with another content of which it is right: each iteration is EM's, or its end is.
 
-What is edited, and how, is in :mod:`comparisons.coursework.unlisted.repair`.
+What is edited, and how, is in :mod:`comparisons.coursework.unlisted.repair`; which expression should have been another
+intermediate result of the first iteration is found as in :mod:`comparisons.coursework.unlisted.substitutes`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from comparisons.coursework.calling.fitting import Fit, FitCaller
 from comparisons.coursework.formulas.loops import LOOSE, all_the_same, distance, same
 from comparisons.coursework.formulas.problem import Problem
-from comparisons.coursework.formulas.slots import Mistake
+from comparisons.coursework.formulas.slots import GUARD, Mistake, close
 from comparisons.coursework.formulas.textbook import Textbook
+from comparisons.coursework.unlisted.intermediates import intermediates
 from comparisons.coursework.unlisted.repair import edit_of
+from comparisons.coursework.unlisted.substitutes import expression_of
 from models.validation import Array
 
 STEPS_TRIED = (1, 2, 3, 4)
+FEWER = 5  # an end that is right by chance is not so without one sample of so many,
+LOOSER = 1e-3  # where a right one may have come less far
+
+
+def place_in_fit(caller: FitCaller, deadline: float) -> Mistake | None:
+    """Return the edit of a fit after which it is right, or else the expression that should have been another."""
+    return edit_of_fit(caller, deadline) or expression_of_fit(caller, deadline)
 
 
 def edit_of_fit(caller: FitCaller, deadline: float) -> Mistake | None:
@@ -28,12 +40,17 @@ def edit_of_fit(caller: FitCaller, deadline: float) -> Mistake | None:
         tried.function, tried.until = function, perf_counter() + seconds
         return tried(t)
 
+    def ends_right_on_fewer() -> bool:
+        kept = slice(problem.n // FEWER, None)
+        fewer = problem.changed(X=problem.X[kept], r=problem.r[kept])
+        return _is_right_end(book, fewer, tried.on(fewer)(None), LOOSER)
+
     def is_right(function: Callable[..., Any], seconds: float) -> bool:
         before: Mapping[str, Array] | None = problem.theta if caller.takes_start else None
         for t in times:
             fit = called(function, t, seconds)
             if t is None or not _is_mixture(book, problem, fit):
-                return t is None and _is_right_end(book, problem, fit)
+                return t is None and _is_right_end(book, problem, fit) and ends_right_on_fewer()
             after = book.iterate(problem.changed(**(before or fit.theta)))
             theta = book.aligned(fit.theta, after)
             if before and not (same(after, theta) and distance(before, theta) > LOOSE):
@@ -58,6 +75,36 @@ def _is_mixture(book: Textbook, problem: Problem, fit: Fit) -> bool:
     return usual and not book.misfit(problem, fit.theta) and not all_the_same(book, fit.theta)
 
 
-def _is_right_end(book: Textbook, problem: Problem, fit: Fit) -> bool:
+def _is_right_end(book: Textbook, problem: Problem, fit: Fit, most: float = LOOSE) -> bool:
     at = problem.changed(**fit.theta)
-    return _is_mixture(book, problem, fit) and distance(book.iterate(at), fit.theta) < LOOSE
+    return _is_mixture(book, problem, fit) and distance(book.iterate(at), fit.theta) < most
+
+
+def expression_of_fit(caller: FitCaller, deadline: float) -> Mistake | None:
+    """Return the expression in the place of which an intermediate result makes the first iteration EM's."""
+    tried, book, problem = copy(caller), caller.book, caller.problem
+    if not caller.takes_iterations or caller.restarts or perf_counter() > deadline:
+        return None
+    tried.until = deadline
+    start = caller.start if caller.takes_start else tried(0).theta
+    if start.keys() != problem.theta.keys() or book.misfit(problem, start):
+        return None
+    at = problem.changed(**start)
+    soft, after = at.changed(r=book.responsibilities(at)), book.iterate(at)
+
+    def joined(theta: Mapping[str, Array]) -> Array | None:
+        shaped = {name: np.shape(a) for name, a in theta.items()} == {name: np.shape(a) for name, a in after.items()}
+        theta = book.aligned(theta, after) if shaped else {}
+        return np.concatenate([np.ravel(theta[name]) for name in after]) if shaped else None
+
+    def answers(function: Callable[..., Any], seconds: float) -> Iterator[tuple[Array | None, Array]]:
+        tried.function, tried.until = function, perf_counter() + seconds
+        yield joined(tried(1).theta), np.concatenate([np.ravel(a) for a in after.values()])
+
+    begin, own = perf_counter(), joined(tried(1).theta)
+    taken = perf_counter() - begin
+    if own is None or close(own, np.concatenate([np.ravel(a) for a in after.values()]), GUARD):
+        return None
+    old = intermediates(book, "e", at)
+    new = {f"{name} (M-step)" if name in old else name: a for name, a in intermediates(book, "m", soft).items()}
+    return expression_of(caller.function, answers, own, [{**old, **new}], list(after.values()), taken, deadline)

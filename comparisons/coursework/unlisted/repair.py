@@ -9,19 +9,19 @@ source without an edit does not give the function's own answers: it is decorated
 
 import ast
 import inspect
-import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from itertools import product
 from re import findall
 from time import perf_counter, thread_time
-from types import CellType, FunctionType, MethodType
+from types import CellType, MappingProxyType, MethodType
 from typing import Any
 
 import numpy as np
 
 from comparisons.coursework.calling.caller import Caller
 from comparisons.coursework.calling.running import can_limit, run
+from comparisons.coursework.calling.source import Called, Source, functions_of
 from comparisons.coursework.formulas.problem import Problem
 from comparisons.coursework.formulas.slots import GUARD, Mistake, close
 from comparisons.coursework.unlisted.edits import KINDS, edits, text
@@ -33,8 +33,7 @@ SLOWER = 20  # times the function's own time, which an edited call may take
 MODULES = "os sys io shutil subprocess pathlib Path tempfile pickle joblib socket requests urllib sqlite3 pyplot plt"
 CALLS = "open input exec eval compile breakpoint setattr delattr save savez savez_compressed savetxt savefig tofile"
 OUTSIDE = {*MODULES.split(), *CALLS.split(), "dump", "memmap", "to_csv", "to_pickle", "write", "write_text"}
-LAMBDA = "<lambda>"
-Source = tuple[ast.Module, int]
+HINT = "Look at line {} once more. What does each part of it compute, and is it what you meant?"
 Input = tuple[Problem, Mapping[str, Array]]
 Test = Callable[[Callable[..., Any], float], bool]
 
@@ -48,10 +47,9 @@ def repaired(caller: Caller, quantity: str, inputs: Sequence[Input], deadline: f
     if not inputs:
         return None
     tried = copy(caller)
-    tried.notes = []
+    tried.notes, tried.until = [], deadline
     inputs = sorted(inputs, key=lambda pair: (pair[0].K == 1, pair[0].X.size))
-    first = inputs[0][0]
-    own = caller(first)
+    own = tried(inputs[0][0])
     if own.outcome.overtime:
         return None
 
@@ -92,9 +90,9 @@ def edit_of(
     error : str
         What a call of it raised; the line that it tells is edited first.
     """
-    functions, most = _functions(function) if can_limit() else {}, SLOWER * taken + 0.01
+    functions, most = editable(function), SLOWER * taken + 0.01
     until = thread_time() + SHARE_OF_TIME * (deadline - perf_counter())  # however busy the machine is
-    unedited = _compiled(function, functions, most) if functions else None
+    unedited = compiled(function, functions, most) if functions else None
     if unedited is None or not is_same(unedited, most):
         return None
     raised = {int(line) for line in findall(r"in line (\d+)", error)}
@@ -104,7 +102,7 @@ def edit_of(
                 continue
             if (left := min(until - thread_time(), deadline - perf_counter())) < 0:
                 return None
-            edited = _compiled(function, functions, min(left, most))
+            edited = compiled(function, functions, min(left, most))
             if edited is not None and is_right(edited, min(left, most)):
                 return _said(old, new, first + line - 1)
     return None
@@ -116,25 +114,13 @@ def _said(old: str, new: ast.AST | str, line: int) -> Mistake:
         named, why = f"`{old}`, which belongs {new}", f"With `{old}` {new}"
     elif isinstance(new, ast.Pass):
         named, why = f"`{old}`, which does not belong there", f"Without `{old}`"
-    hint = f"Look at line {line} once more. What does each part of it compute, and is it what you meant?"
-    return Mistake(f"{named}, in line {line}", hint, f"{why} in line {line} your function is right.")
+    return Mistake(f"{named}, in line {line}", HINT.format(line), f"{why} in line {line} your function is right.")
 
 
-def _functions(function: Callable[..., Any]) -> dict[FunctionType, Source]:
-    """Return the sources of a function, and of those of its module that it calls; none if some must not be edited."""
-    own, holder = getattr(function, "__func__", function), getattr(function, "__self__", None)
-    found: dict[FunctionType, Source] = {}
-    waiting = [own]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, FunctionType) and one not in found and (source := _source(one)) is not None:
-            found[one] = source
-            called = [one.__globals__.get(name) for name in one.__code__.co_names]
-            called += [getattr(type(holder), name, None) for name in one.__code__.co_names]
-            called += [cell.cell_contents for cell in one.__closure__ or () if cell != CellType()]
-            own_module = [f for f in called if isinstance(f, FunctionType) and f.__module__ == one.__module__]
-            waiting += [f for f in own_module if f.__name__ != LAMBDA]
-    return found if own in found and not any(_reaches_outside(tree) for tree, _ in found.values()) else {}
+def editable(function: Callable[..., Any]) -> dict[Called, Source]:
+    """Return the sources of a function and of what it calls; none if some must not be edited, or not be stopped."""
+    functions = functions_of(function) if can_limit() else {}
+    return {} if any(_reaches_outside(tree) for tree, _ in functions.values()) else functions
 
 
 def _reaches_outside(tree: ast.Module) -> bool:
@@ -147,40 +133,18 @@ def _reaches_outside(tree: ast.Module) -> bool:
     return not names.isdisjoint(OUTSIDE)
 
 
-def _source(function: FunctionType) -> Source | None:
-    """Return the tree of a function's source and its first line; None if there is none, or it is decorated."""
-    try:
-        lines, first = inspect.getsourcelines(function)
-        tree = ast.parse(textwrap.dedent("".join(lines)))
-    except (OSError, SyntaxError):
-        return None
-    if function.__name__ == LAMBDA:
-        names = function.__code__.co_varnames[: function.__code__.co_argcount]
-        one = [a for a in ast.walk(tree) if isinstance(a, ast.Lambda) and tuple(b.arg for b in a.args.args) == names]
-        tree.body = [ast.copy_location(_named(a), a) for a in one]
-    if len(tree.body) != 1 or not isinstance(definition := tree.body[0], ast.FunctionDef):
-        return None
-    if {ast.unparse(one) for one in definition.decorator_list} - {"staticmethod", "classmethod"}:
-        return None
-    definition.decorator_list = []
-    return tree, first
-
-
-def _named(one: ast.Lambda) -> ast.FunctionDef:
-    """Return a lambda as the definition of a function of this name."""
-    result = ast.copy_location(ast.Return(one.body), one.body)
-    return ast.FunctionDef(LAMBDA, one.args, [result], [], None, None, [])
-
-
-def _compiled(
-    whole: Callable[..., Any], functions: Mapping[FunctionType, Source], seconds: float
+def compiled(
+    whole: Callable[..., Any],
+    functions: Mapping[Called, Source],
+    seconds: float,
+    names: Mapping[str, Any] = MappingProxyType({}),
 ) -> Callable[..., Any] | None:
-    """Return a function made from sources, its own the first, or None if they cannot be run."""
-    own = next(iter(functions))
+    """Return a function made from sources, its own the first, which may use more names; None if they cannot be run."""
+    own: Any = next(iter(functions))
     cells = zip(own.__code__.co_freevars, own.__closure__ or (), strict=True)
     filled = {name: cell.cell_contents for name, cell in cells if cell != CellType()}
-    space = {**own.__globals__, **filled, "np": np}
-    module = ast.Module([one.body[0] for one, _ in functions.values()], [])
+    space = {**own.__globals__, **filled, "np": np, **names}
+    module = ast.Module([tree.body[0] for tree, _ in sorted(functions.values(), key=lambda source: source[1])], [])
     try:
         with without_warnings:
             code = compile(module, "<edited>", "exec")

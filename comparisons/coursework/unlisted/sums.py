@@ -110,7 +110,8 @@ def by_constants(
             if factors is not None:
                 found.append(tuple(zip(factors, rules, strict=True)))
         if found:
-            best = min(found, key=lambda terms: sum(_oddness(factor) + 0.3 * (rule != "1") for factor, rule in terms))
+            of_one_size = len({(problem.n, problem.K, problem.D) for problem, *_ in pairs}) == 1
+            best = min(found, key=lambda terms: sum(_strangeness(c, rule, of_one_size) for c, rule in terms))
             parts = [f"{times(_ruled(*best[-1]), name)} to the numerator"] if name else []
             parts += [f"{_ruled(*best[0])} to the divisor"] if below else []
             named = f"adds {' and '.join(parts)}"
@@ -139,6 +140,12 @@ def _constants(
     if found is None or np.abs(found).min() <= NONE or not _is_above_zero(pairs, divisor, found[0] * below, rules[0]):
         return None
     return [float(factor) for factor in found]
+
+
+def _strangeness(factor: float, rule: str, of_one_size: bool) -> float:
+    """Return how strange a factor of a rule is; multiples of K or D are, where these are the same everywhere."""
+    of_rule = 3.0 if of_one_size and abs(factor - 1) > NONE else 0.3
+    return _oddness(factor) + (of_rule if rule != "1" else 0.0)
 
 
 def _oddness(factor: float) -> float:

@@ -1,6 +1,6 @@
 """The Gaussian mixture's formulas for coursework: density, M-step by structure, and the inputs to try them on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, override
 
@@ -68,6 +68,7 @@ class Gaussian(Textbook):
     sections: ClassVar = {"e": "E-step", "m": "M-step", "log_likelihood": "The model", "q": "The lower bound"}
     density_slots = density.CONSTANT, density.DETERMINANT, density.SQUARE
     swaps, densities = density.SWAPS, density.DENSITIES
+    intermediates, sums = density.INTERMEDIATES, density.SUMS
     n_samples = 9, 10
     quantities = "weights", "means", "covariances"
 
@@ -165,6 +166,16 @@ class Gaussian(Textbook):
         start = {"weights": np.array([0.55, 0.45]), "means": np.array([[0.5, 0.8, 0.2], [2.2, 2.0, 1.1]])}
         covariances = self._declared(np.array([np.eye(3), 1.5 * np.eye(3)]))
         return problem.changed(X=X, **start, covariances=covariances)
+
+    @override
+    def in_units(self, theta: Mapping[str, Array], shift: Array, scale: Array) -> dict[str, Array]:
+        squares = np.outer(scale, scale) if self.structure in ("full", "tied") else scale**2
+        squares = squares if self.structure != "spherical" else squares.mean(keepdims=True)
+        return {"means": (theta["means"] - shift) / scale, "covariances": theta["covariances"] / squares}
+
+    @override
+    def variances(self, problem: Problem) -> Array:
+        return density.diagonals(density.matrices(problem))
 
     @override
     def probes(self, step: str) -> list[Problem]:

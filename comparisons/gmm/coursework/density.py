@@ -96,6 +96,7 @@ CONSTANT = CATALOGUE.slot("constant", lambda p: -p.D / 2 * np.log(2 * np.pi))
 DETERMINANT = CATALOGUE.slot("determinant", lambda p: -log_det(matrices(p)) / 2)
 SQUARE = CATALOGUE.slot("square", lambda p: -square(gaps(p), matrices(p)) / 2)
 DENSITIES = objectives.DENSITIES.extended(CATALOGUE.rows("log densities", ["lp"]))
+INTERMEDIATES, SUMS = CATALOGUE.formulas("intermediates"), CATALOGUE.formulas("sums")
 SWAPS = misplaced(CATALOGUE.slot("inputs", lambda p: p), means=("component", "feature"), X=("sample", "feature"))
 
 

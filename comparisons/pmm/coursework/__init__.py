@@ -17,8 +17,10 @@ from comparisons.pmm.coursework.formulas import (
     BELOW,
     EXPONENTIAL,
     FACTORIAL,
+    INTERMEDIATES,
     OTHERS,
     POWER,
+    SUMS,
     SWAPS,
     VALUES,
 )
@@ -40,6 +42,7 @@ class Poisson(CellTextbook):
     quantities = "weights", "rates"
     cell_slots = POWER, EXPONENTIAL, FACTORIAL
     swaps, features = SWAPS, OTHERS
+    intermediates, sums = INTERMEDIATES, SUMS
     varied = scalar = False
     conventions = (
         INTEGERS,

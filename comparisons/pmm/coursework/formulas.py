@@ -56,6 +56,7 @@ CATALOGUE = Catalogue(__file__, {**WORDS, "mean_of_rates": _mean_of_rates, "vari
 POWER = CATALOGUE.slot("x log(e λ)", lambda p: _x(p) * (np.log(_rate(p)) + np.log(_e(p))))
 EXPONENTIAL = CATALOGUE.slot("-e λ", lambda p: -_e(p) * _rate(p))
 FACTORIAL = CATALOGUE.slot("-log x!", lambda p: -gammaln(_x(p) + 1))
+INTERMEDIATES, SUMS = CATALOGUE.formulas("intermediates"), CATALOGUE.formulas("sums")
 SWAPS = misplaced(
     CATALOGUE.slot("inputs", lambda p: p),
     rates=("component", "feature"),

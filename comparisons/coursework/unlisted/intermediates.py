@@ -1,0 +1,52 @@
+"""Right intermediate results of a step by their names in formulas, such as N_k; the tables are in the file beside it.
+
+A family adds those of its density as a table "intermediates" of its own.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from comparisons.coursework.formulas.catalogue import Catalogue
+from comparisons.coursework.formulas.problem import Problem
+from comparisons.coursework.formulas.textbook import Textbook
+from models.validation import Array
+
+CATALOGUE = Catalogue(__file__)
+OF_RESPONSIBILITIES = CATALOGUE.formulas("of responsibilities")
+OF_DENSITIES = CATALOGUE.formulas("of densities", ["lp", "lw"])
+
+
+@np.errstate(all="ignore")
+def intermediates(book: Textbook, step: str, problem: Problem) -> dict[str, Array]:
+    """Return the intermediate results of a step on a problem, by name."""
+    found: dict[str, Array] = {}
+    if step in ("m", "q"):
+        found |= _values(OF_RESPONSIBILITIES, problem)
+    if step == "m":
+        new = book.truth("m", problem)
+        found |= {f"the new {name}": value for name, value in new.items()}
+        problem = problem.changed(**new)
+    else:
+        found |= problem.theta
+    if "weights" in problem.theta and step != "m":
+        lp, lw = book.log_density_of(problem), np.log(problem.theta["weights"])
+        found |= _values(OF_DENSITIES, lp, lw, problem)
+        found |= {f"the term {slot.name}": book.table(problem, slot, "") for slot in book.terms}
+        cells = book.cells(problem)
+        if cells is not None and cells.shape[2] == problem.D > 1:
+            found |= {"log p(x_id|k)": cells, "p(x_id|k)": np.exp(cells)}
+    found |= _values({**book.intermediates, **(book.sums if step in ("m", "q") else {})}, problem)
+    arrays = {name: np.asarray(value, dtype=np.float64) for name, value in found.items()}
+    return {name: a for name, a in arrays.items() if np.isfinite(a).all()}
+
+
+def _values(formulas: Mapping[str, Callable[..., Any]], *given: Any) -> dict[str, Array]:
+    """Return the values of formulas, as far as matrices have what they ask for: an inverse, a root."""
+    found = {}
+    for name, formula in formulas.items():
+        with suppress(np.linalg.LinAlgError):
+            found[name] = formula(*given)
+    return found

@@ -1,0 +1,139 @@
+"""A right intermediate result in the place of one expression of a student's source: what that should have been.
+
+The source is compiled with a mark around every expression. A first call records what each has as its values: one array,
+or one in each turn of a loop. Then the right intermediates of the step, such as N_k or log p(x_i|k), stand in the place
+of one expression after another, as far as their shapes fit. The first one in the order of computing with which the
+function is right on every input is what is wrong: all that is computed before it is right, or does not matter.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
+from time import perf_counter, thread_time
+from typing import Any
+
+import numpy as np
+
+from comparisons.coursework.calling.caller import Caller
+from comparisons.coursework.formulas.slots import GUARD, Mistake, close
+from comparisons.coursework.unlisted.intermediates import intermediates
+from comparisons.coursework.unlisted.layouts import Layout, layouts
+from comparisons.coursework.unlisted.marks import MARK, Watch, marked
+from comparisons.coursework.unlisted.repair import HINT, SLOWER, Input, compiled, editable
+from models.validation import Array
+
+SHARE_OF_TIME = 0.8  # of what is left until the deadline
+WIDEST = 50  # characters of an expression that are shown
+Known = Mapping[str, Array]
+
+
+def substituted(caller: Caller, quantity: str, inputs: Sequence[Input], deadline: float) -> Mistake | None:
+    """Return which expression should have been which intermediate result, or None.
+
+    The right answers stand beside the inputs. What is put into the place of an expression is none of the answers.
+    """
+    if not inputs or not editable(caller.function):
+        return None
+    inputs = sorted(inputs, key=lambda pair: (pair[0].name != "", pair[0].X.size))
+    tried = copy(caller)
+    tried.notes, tried.until = [], deadline
+    own = tried(inputs[0][0])
+    if quantity not in own.values:
+        return None
+
+    def answers(function: Callable[..., Any], seconds: float) -> Iterator[tuple[Array | None, Array]]:
+        tried.take(function, caller.sorting)
+        for problem, right in inputs:
+            tried.until = perf_counter() + seconds
+            yield tried(problem).values.get(quantity), right[quantity]
+
+    known = [intermediates(caller.book, caller.step, problem) for problem, _ in inputs]
+    outputs = list(inputs[0][1].values())
+    return expression_of(caller.function, answers, own.values[quantity], known, outputs, own.outcome.seconds, deadline)
+
+
+def expression_of(
+    function: Callable[..., Any],
+    answers: Callable[[Callable[..., Any], float], Iterator[tuple[Array | None, Array]]],
+    own: Array,
+    known: Sequence[Known],
+    outputs: Sequence[Array],
+    taken: float,
+    deadline: float,
+) -> Mistake | None:
+    """Return which expression of a function should have been which of some arrays, or None.
+
+    Parameters
+    ----------
+    function : callable
+        The student's.
+    answers : callable
+        Yields, of a function and the seconds for each call, its answers on some inputs with the right ones.
+    own : ndarray
+        The student's answer on the first input.
+    known : sequence of mapping
+        Intermediate results on each input.
+    outputs : sequence of ndarray
+        What is not put into the place of an expression, on the first input.
+    taken : float
+        Seconds that a call of the function takes.
+    deadline : float
+        A time of `perf_counter`, by which it ends; a share of what is left is for all calls, in seconds of computing.
+    """
+    functions, watch, most = editable(function), Watch(), SLOWER * taken + 0.02
+    until = thread_time() + SHARE_OF_TIME * (deadline - perf_counter())
+    places, sources = marked(functions) if functions else ([], {})
+    made = compiled(function, sources, most, {MARK: watch}) if functions else None
+    recorded = [] if made is None else _recorded(watch, answers(made, most), own)
+    if made is None or len(recorded) < len(known):
+        return None
+
+    def is_right(place: int, name: str, layout: Layout) -> bool:
+        whole = answers(made, most)
+        for arrays, seen in zip(known, recorded, strict=True):
+            turns = layout.turns(arrays[name], len(seen.get(place) or ())) if name in arrays else []
+            watch.put(place, turns)
+            yours, right = next(whole) if turns else (None, own)
+            if yours is None or not close(yours, right, GUARD):
+                return False
+        return True
+
+    usable = {n: a for n, a in known[0].items() if not any(a.shape == b.shape and close(a, b, GUARD) for b in outputs)}
+    for place, values in recorded[0].items():
+        if not values or len({value.shape for value in values}) > 1:
+            continue
+        fitting = [(name, *one) for name, a in known[0].items() for one in layouts(a, values)]
+        tried = {_digest(values)}
+        if any(_digest(turns) in tried for *_, turns in fitting):
+            continue  # it is right
+        for name, layout, turns in fitting:
+            if min(until - thread_time(), deadline - perf_counter()) < 0:
+                return None
+            if (digest := _digest(turns)) not in tried and name in usable and is_right(place, name, layout):
+                return _said(*places[place], name)
+            tried.add(digest)
+    return None
+
+
+def _recorded(
+    watch: Watch, answers: Iterator[tuple[Array | None, Array]], own: Array
+) -> list[dict[int, list[Array] | None]]:
+    """Return the values of the expressions on each input; none if the answers are not the function's own."""
+    found: list[dict[int, list[Array] | None]] = []
+    watch.record()
+    for yours, _ in answers:
+        if yours is None or not (found or close(yours, own, GUARD)):
+            return []
+        found.append(watch.seen)
+        watch.record()
+    return found
+
+
+def _said(text: str, line: int, name: str) -> Mistake:
+    text = text if len(text) <= WIDEST else f"{text[:WIDEST]}..."
+    why = f"With {name} in place of `{text}` in line {line} your function is right."
+    return Mistake(f"`{text}` in line {line}, where {name} belongs", HINT.format(line), why)
+
+
+def _digest(turns: Sequence[Array]) -> bytes:
+    """Return what is the same for arrays that are equal to rounding."""
+    return str(turns[0].shape).encode() + b"|".join((np.round(turn, 9) + 0.0).tobytes() for turn in turns)
