@@ -69,10 +69,11 @@ def family_of_fit(fit: Any) -> Family:
 
 
 def family_of_prior(prior: Any, **options: Any) -> Family:
-    """Return the family that a prior belongs to; options that the prior has, such as a structure, are taken from it."""
+    """Return the family that a prior belongs to; options of the mixture that the prior has too are taken from it."""
     for family in family_classes():
         if isinstance(prior, family.prior_types):
-            own = {o.name: getattr(prior, o.name) for o in family.options if hasattr(prior, o.name)}
+            of_mixture = [option.name for option in family.options if not option.of_data]
+            own = {name: getattr(prior, name) for name in of_mixture if hasattr(prior, name)}
             return family(**own, **options)
     known = " or a ".join(kind.__name__ for family in family_classes() for kind in family.prior_types)
     raise ValueError(f"prior must be a {known}, got {type(prior).__name__}")

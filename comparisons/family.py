@@ -38,10 +38,10 @@ class Family(ABC):
         What this family's constructor, `compare` and the command line take for it.
     estimator_name : str
         EM's estimator, by its name in `em`.
-    parameters_type : type
-        The parameters that it finds.
     prior_types : tuple of type
         The priors that it may have; ``prior_families`` names the weakly informative ones, the default first.
+    parameters_type : type
+        The parameters that these are priors of.
     quantities : tuple of Quantity
         The declared arrays: weights, then what locates the components, then the rest.
     categorical : bool
@@ -59,14 +59,19 @@ class Family(ABC):
     title: ClassVar[str]
     options: ClassVar[tuple[Option, ...]] = ()
     estimator_name: ClassVar[str]
-    parameters_type: ClassVar[Any]
     prior_types: ClassVar[tuple[Any, ...]]
+    parameters_type: ClassVar[Any]
     prior_families: ClassVar[tuple[str, ...]] = ("conjugate",)
     categorical: ClassVar[bool] = False
     conjugate_with_missing: ClassVar[bool] = True
     datasets: ClassVar[Mapping[str, Callable[[], Dataset]]] = {}
     cases: ClassVar[tuple[Case, ...]] = ()
     calibrations: ClassVar[Mapping[str, dict[str, Any]]] = {}
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        super().__init_subclass__(**named)
+        if "prior_types" in vars(cls):
+            cls.parameters_type = cls.prior_types[0].parameters_type
 
     def __init__(self, **options: Any) -> None:
         known = {option.name: option for option in self.options}

@@ -6,13 +6,16 @@ from typing import Any, ClassVar, override
 
 import numpy as np
 
+from comparisons.declarations import Option
 from comparisons.family import Family, Point, conjugate_gaps_of_weights
 from models.parameters import Quantity
 from models.validation import Array
 
 
 class IndependentFamily(Family):
-    """Base of the pairs whose family is a :class:`em.steps.Steps`; a subclass names its types, estimator and options.
+    """Base of the pairs whose family is a :class:`em.steps.Steps`; a subclass names its priors and estimator.
+
+    Where cells have sizes, their name is an option, unless the subclass declares its own.
 
     Attributes
     ----------
@@ -21,6 +24,12 @@ class IndependentFamily(Family):
     """
 
     quantity_label: ClassVar[str] = "component's parameter"
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        super().__init_subclass__(**named)
+        if "prior_types" in vars(cls) and "options" not in vars(cls) and (size := cls.parameters_type.cells.size_name):
+            of_cells = f"{size.replace('_', ' ').capitalize()} of each cell of your own data"
+            cls.options = (Option(size, 1.0, of_cells, of_data=True),)
 
     @property
     def steps(self) -> Any:

@@ -98,6 +98,10 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
     def _steps(self) -> Steps[P]:
         """The family's formulas."""
 
+    @property
+    def _parameters_type(self) -> type[P]:
+        return self._steps.parameters_type
+
     def _size(self) -> Any:
         """Return the sizes of the cells that the mixture is fitted to: a number, (D,) or (n, D)."""
         return 1

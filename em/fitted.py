@@ -32,7 +32,6 @@ from models.validation import Array, count_at_least_one, number_between, random_
 class FittedMixture[P: Parameters](Predictions, ABC):
     """The methods of a fitted mixture, from its ``parameters_``; a family adds its densities."""
 
-    _parameters_type: type[P]
     n_free_parameters_: int
     parameters_: P
     prior: Any
@@ -41,6 +40,11 @@ class FittedMixture[P: Parameters](Predictions, ABC):
     _units: Any  # of the copies that `_moved` makes, where a family has units of its own
 
     # What a family adds -------------------------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def _parameters_type(self) -> type[P]:
+        """Class of the parameters."""
 
     @abstractmethod
     def _log_joint_of(self, X: Array) -> Callable[[slice], Array]:

@@ -68,7 +68,8 @@ class SizesOfRows(ExponentialMixtureEM[Any]):
 
     def __init_subclass__(cls, **named: Any) -> None:
         """Tell scikit-learn's metadata routing which argument the methods take."""
-        cls._size_name = cls._parameters_type.cells.size_name
+        steps: Any = cls._steps
+        cls._size_name = steps.size_name
         for method in ROUTED:
             setattr(cls, f"__metadata_request__{method}", {cls._size_name: None})
         super().__init_subclass__(**named)

@@ -24,12 +24,13 @@ class Cells:
         What the argument of sizes is called; "" where cells have none.
     wanted_size : str
         Which sizes are legal, in words.
-    negative, sparse_too : bool
-        Whether cells may be negative, and whether a 0 is legal, so that X may be sparse.
+    whole, negative, sparse_too : bool
+        Whether cells are whole numbers, may be negative, and whether a 0 is legal, so that X may be sparse.
     """
 
     size_name: ClassVar[str] = ""
     wanted_size: ClassVar[str] = "positive"
+    whole: ClassVar[bool] = False
     negative: ClassVar[bool] = True
     sparse_too: ClassVar[bool] = False
 
@@ -155,7 +156,7 @@ class Cells:
 class Counts(Cells):
     """Whole numbers of at least 0."""
 
-    negative, sparse_too = False, True
+    whole, negative, sparse_too = True, False, True
 
     def misfits(self, x: Array, size: Array) -> np.ndarray:
         """Return which counts are illegal in cells of these sizes."""

@@ -19,12 +19,15 @@ class MixturePrior(ABC):
         Names of the positive numbers beside the concentration, each a number or of shape (D,).
     least_one : tuple of str
         Those that MAP needs to be at least 1.
+    parameters_type : type
+        Class of the parameters that it is a prior of.
     conjugate : bool
         Whether the posterior of the parameters, given who belongs where, is in the prior's own family: then there are
         Gibbs sampling, mean field, exact enumeration and Chib's evidence.
     """
 
     concentration: Any
+    parameters_type: ClassVar[type[Any]]
     conjugate: ClassVar[bool] = True
     hyperparameters: ClassVar[tuple[str, ...]] = ()
     least_one: ClassVar[tuple[str, ...]] = ()
@@ -106,14 +109,7 @@ class FeaturePrior(MixturePrior):
     """Prior of a family whose hyperparameters are positive numbers, or one for each feature.
 
     A family is a frozen dataclass with the fields ``concentration`` and those named in ``hyperparameters``.
-
-    Attributes
-    ----------
-    parameters_type : type
-        Class of the parameters that it is a prior of, for `models.simulation.draw_parameters`.
     """
-
-    parameters_type: ClassVar[type[Any]]
 
     @abstractmethod
     def draw_components(self, shape: Any, rng: np.random.RandomState) -> Array:

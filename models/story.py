@@ -17,6 +17,7 @@ missing has size 0, statistics of 0 and a base of 0, so that its likelihood is 1
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -46,26 +47,30 @@ class Story(ABC):
 
     Attributes
     ----------
-    quantities : tuple of Quantity
-        The declared arrays, the weights first.
     prior_types : tuple of type
         Classes of the priors that :meth:`declare` knows.
+    quantities : tuple of Quantity
+        The declared arrays, the weights first: by default those of the parameters that they are priors of.
     cells : Cells
-        Which data are legal, and what their sizes are called.
+        Which data are legal, and what their sizes are called: by default, as those parameters say.
     lengths : dict
         Lengths of dims that are neither samples, components nor features.
     options : tuple
         What the prior's ``check_fits`` takes after K and D.
-    discrete : bool
-        Whether x are whole numbers.
     """
 
-    quantities: tuple[Quantity, ...]
     prior_types: ClassVar[tuple[Any, ...]]
-    cells: Cells = Cells()
     lengths: Mapping[str, int] = MappingProxyType({})
     options: tuple[Any, ...] = ()
-    discrete: ClassVar[bool] = True
+
+    @cached_property
+    def quantities(self) -> tuple[Quantity, ...]:  # noqa: D102 - among the attributes
+        return tuple(self.prior_types[0].parameters_type.quantities)
+
+    @cached_property
+    def cells(self) -> Cells:  # noqa: D102 - among the attributes
+        cells: Cells = self.prior_types[0].parameters_type.cells
+        return cells
 
     def data(self, X: ArrayLike, size: ArrayLike) -> tuple[Array, Array]:
         """Return x, checked, with any legal value where a cell is missing, and s."""
@@ -173,7 +178,7 @@ class Story(ABC):
         n, D = x.shape
         lengths = {"obs": n, "component": count_at_least_one("n_components", n_components), "feature": D}
         lengths |= {dim: D for q in self.quantities for dim in q.dims if dim == "feature_bis"} | dict(self.lengths)
-        values = {"observed": x.astype(np.int64) if self.discrete else x, "dims": ("obs", "feature")}
+        values = {"observed": x.astype(np.int64) if self.cells.whole else x, "dims": ("obs", "feature")}
         labels = self.labels(column_names(X))
         with pm.Model(coords={dim: labels.get(dim, range(length)) for dim, length in lengths.items()}) as model:
             theta = self._declared(prior, x, lengths)
@@ -221,7 +226,7 @@ class Story(ABC):
                 return self.log_prob_given_label(x, self.owned(theta, theta["z"]), size)
             return self.log_prob(x, theta, size, data)
 
-        kind, signature = "int64" if self.discrete else "float64", f"{inputs}->(feature)"
+        kind, signature = "int64" if self.cells.whole else "float64", f"{inputs}->(feature)"
         pm.CustomDist("x", *given.values(), dist=draw, logp=log_prob, signature=signature, dtype=kind, **values)
 
 
@@ -246,7 +251,7 @@ class ExponentialStory(Story):
         join = pt.concatenate
         if isinstance(x, TensorConstant):
             x, join = x.data.astype(np.float64), np.concatenate
-            if self.discrete and x.shape == size.shape:
+            if self.cells.whole and x.shape == size.shape:
                 x, size, *which = distinct_rows(x, size)
         natural = pt.concatenate([pt.log(theta["weights"])[:, None], *self.natural(theta)], axis=1)
         statistics = join([np.ones((len(size), 1)), *self.statistics(x, size)], axis=1).T

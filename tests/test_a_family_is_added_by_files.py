@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 from random_mixtures import all_labellings, declared_density, joint_density_of_labels
 from scipy.special import logsumexp
-from scipy.stats import expon, nbinom
+from scipy.stats import expon, gamma, nbinom
 from typer.testing import CliRunner
 
 import comparisons
@@ -21,19 +21,23 @@ from comparisons import compare
 from comparisons.calibration import calibrate, simulators
 from comparisons.calibration.simulations import Setting
 from comparisons.comparison.command import application
+from comparisons.data import read
 from comparisons.evidence import chib_evidence
 from comparisons.evidence.exact import exact_posterior
+from comparisons.explorer.controls import choices
 from em.gibbs import gibbs
 from em.variational import variational
 
 ROOMS = {"models": models, "em": em, "comparisons": comparisons}
 MOST_LINES = 250
-WAITING = [  # the same recipe, of waiting times x ~ Exponential(λ_kd): a Gamma prior, and data that are not counts
-    ("geometric", "waiting"),
-    ("Geometric", "Waiting"),
-    ("GEOMETRIC", "WAITING"),
+WAITING = [  # the same recipe, of waiting times x ~ Gamma(s, rate λ_kd): a Gamma prior, and data that are not counts
+    ("Negative binomial mixture", "Waiting times"),
+    ("negbin", "waiting"),
+    ("Negbin", "Waiting"),
+    ("NEGBIN", "WAITING"),
     ("probs", "rates"),
     ("PROBABILITY", "POSITIVE"),
+    ("n_successes", "shape"),
     ("successes", "shape"),
     ("failures: Array", "rate: Array"),
     ('"failures"', '"rate"'),
@@ -41,13 +45,15 @@ WAITING = [  # the same recipe, of waiting times x ~ Exponential(λ_kd): a Gamma
     ("Counts", "Positives"),
     ("Beta", "Gamma"),
     ("steps.beta", "steps.gamma"),
-    ("rng.waiting(self.rates[z]) - 1.0", "rng.exponential(1 / self.rates[z])"),
-    (
-        "cells = QUANTITIES, (WaitingPrior,), FAILURES",
-        "cells = QUANTITIES, (WaitingPrior,), FAILURES\n    discrete = False",
-    ),
-    ('pm.NegativeBinomial, {"n": 1, "p": own["rates"]}', 'pm.Exponential, {"lam": own["rates"]}'),
+    ("rng.negative_binomial(size, self.rates[z])", "rng.gamma(size, 1 / self.rates[z])"),
+    ('pm.NegativeBinomial, {"n"', 'pm.Gamma, {"alpha"'),
+    ('"p": own', '"beta": own'),
     ("pt.log1p(-theta[", "-(theta["),
+    (
+        "log_factorial(x + r - 1) - log_factorial(r - 1) - log_factorial(x)",
+        "(r - 1) * pt.log(x + (size == 0)) - log_factorial(r - 1)",
+    ),
+    ("gammaln(x + r) - gammaln(r) - gammaln(x + 1)", "(r - 1) * np.log(x + (size == 0)) - gammaln(r)"),
     ('size * (1 - theta["rates"]) / theta["rates"]', 'size / theta["rates"]'),
 ]
 
@@ -99,7 +105,7 @@ def toy(name, files):
     return fixture
 
 
-geometric, waiting_times = toy("geometric", recipe()), toy("waiting", waiting())
+negbin, waiting_times = toy("negbin", recipe()), toy("waiting", waiting())
 TRUE_PROBS, TRUE_RATES = np.array([[0.1, 0.5], [0.6, 0.2]]), np.array([[0.2, 3.0], [4.0, 0.5]])
 
 
@@ -110,24 +116,24 @@ def samples():
 
 
 @pytest.fixture(scope="module")
-def fit(geometric, X):
-    return em.GeometricMixtureEM(2, random_state=0, tol=1e-13).fit(X)
+def fit(negbin, X):
+    return em.NegbinMixtureEM(2, random_state=0, tol=1e-13).fit(X)
 
 
 def test_it_takes_few_lines():
     assert sum(text.count("\n") for text in recipe().values()) <= MOST_LINES
 
 
-def test_its_examples_are_true(geometric):
-    assert em.GeometricMixtureEM.__module__ == "em.geometric.estimator"  # which loads it
-    modules = [name for name in list(sys.modules) if name.split(".")[1:2] == ["geometric"]]
+def test_its_examples_are_true(negbin):
+    assert em.NegbinMixtureEM.__module__ == "em.negbin.estimator"  # which loads it
+    modules = [name for name in list(sys.modules) if name.split(".")[1:2] == ["negbin"]]
     tried = [doctest.testmod(sys.modules[name]) for name in modules]
     assert (sum(result.failed for result in tried), sum(result.attempted for result in tried) > 5) == (0, True)
 
 
 @pytest.mark.parametrize("D", [1, 2])
-def test_it_is_drawn_without_a_file_for_it(geometric, X, D):
-    fit = em.GeometricMixtureEM(2, n_init=1, random_state=0).fit(X[:, :D])
+def test_it_is_drawn_without_a_file_for_it(negbin, X, D):
+    fit = em.NegbinMixtureEM(2, n_init=1, random_state=0).fit(X[:, :D])
     ax = em.plots.plot(fit, X[:, :D], Figure().subplots())
     drawn = {line.get_label().split(":")[0]: line.get_ydata() for line in ax.lines}
     for k in range(2):
@@ -153,10 +159,10 @@ def test_maximum_likelihood_is_that_of_em_by_hand(fit, X):
     assert "free parameters" in fit.identifiability_.sentence
 
 
-def test_map_weights_missing_cells_frozen_and_sparse_counts(geometric, fit, X):
+def test_map_weights_missing_cells_frozen_and_sparse_counts(negbin, fit, X):
     from scipy.sparse import csr_array
 
-    prior, Estimator = geometric["models"].GeometricPrior(3.0, 2.0, 4.0), em.GeometricMixtureEM
+    prior, Estimator = negbin["models"].NegbinPrior(3.0, 2.0, 4.0), em.NegbinMixtureEM
     mode = Estimator(1, prior=prior).fit(X)
     np.testing.assert_allclose(mode.probs_[0], (300 + 1) / ((1 + X).sum(axis=0) + 4))
     twice = Estimator(2, init=fit.parameters_).fit(X, sample_weight=np.full(300, 2.0))
@@ -171,8 +177,8 @@ def test_map_weights_missing_cells_frozen_and_sparse_counts(geometric, fit, X):
     assert np.isfinite(fit.impute(holes)).all()
 
 
-def test_standard_errors_are_those_of_the_numerical_hessian(geometric, fit, X):
-    e_step, Parameters = geometric["em"].e_step, geometric["models"].GeometricParameters
+def test_standard_errors_are_those_of_the_numerical_hessian(negbin, fit, X):
+    e_step, Parameters = negbin["em"].e_step, negbin["models"].NegbinParameters
 
     def minus_log_likelihood(vector):
         return -e_step(X, Parameters([vector[0], 1 - vector[0]], vector[1:].reshape(2, 2)))[1]
@@ -194,9 +200,9 @@ def test_a_saved_fit_is_loaded(fit, X, tmp_path):
 
 
 @pytest.mark.parametrize("cells", ["complete", "missing"])
-def test_both_models_and_em_are_one_mixture_by_enumeration(geometric, cells):
-    package, Parameters = geometric["models"], geometric["models"].GeometricParameters
-    theta, prior = Parameters([0.3, 0.7], TRUE_PROBS), package.GeometricPrior(1.5, 2.0, 3.0)
+def test_both_models_and_em_are_one_mixture_by_enumeration(negbin, cells):
+    package, Parameters = negbin["models"], negbin["models"].NegbinParameters
+    theta, prior = Parameters([0.3, 0.7], TRUE_PROBS), package.NegbinPrior(1.5, 2.0, 3.0)
     rows = np.array([[0, 1], [5, 0], [12, 3], [2, 2.0]])
     if cells == "missing":
         rows[1, 0] = rows[3] = np.nan
@@ -205,7 +211,7 @@ def test_both_models_and_em_are_one_mixture_by_enumeration(geometric, cells):
     marginal = declared_density(package.build_marginal_model(rows, 2, prior), ["x"])(theta.arrays())
     by_hand = np.log(theta.weights) + np.nansum(nbinom.logpmf(rows[:, None], 1, theta.probs), axis=2)
     expected = logsumexp(by_hand, axis=1).sum()
-    assert [enumerated, marginal, geometric["em"].e_step(rows, theta)[1]] == pytest.approx([expected] * 3, abs=1e-10)
+    assert [enumerated, marginal, negbin["em"].e_step(rows, theta)[1]] == pytest.approx([expected] * 3, abs=1e-10)
 
 
 def beta_evidence(rows):
@@ -246,36 +252,37 @@ def _rising(a, m):
     return np.prod(a + np.arange(m))
 
 
-def test_evidence_gibbs_and_mean_field_agree(geometric):
+def test_evidence_gibbs_and_mean_field_agree(negbin):
     rows = np.array([[0, 1], [5, 0], [12, 3], [2, 2.0]])
-    assert_bayes_agrees(rows, geometric["models"].GeometricPrior(2.0, 2.0, 3.0), beta_evidence)
+    assert_bayes_agrees(rows, negbin["models"].NegbinPrior(2.0, 2.0, 3.0), beta_evidence)
 
 
-def test_the_comparison_agrees(geometric, X):
-    found = compare(X, "geometric", 2, draws=250, tune=250, n_init=2, random_state=1)
+def test_the_comparison_agrees(negbin, X):
+    found = compare(X, "negbin", 2, draws=250, tune=250, n_init=2, random_state=1)
     assert found.verdict == "agree", found.explanation
 
 
-def test_a_sum_of_probs_that_is_not_the_mean_is_not_judged(geometric):
+def test_a_sum_of_probs_that_is_not_the_mean_is_not_judged(negbin):
     """Components that overlap: the mean (1 - p) / p of a sample is known, Σ_k π_k p_k is not."""
     rng = np.random.RandomState(6)
     probs = np.array([[0.5, 0.7], [0.6, 0.6]])
     X = rng.geometric(probs[rng.choice(2, size=300, p=[0.4, 0.6])]) - 1.0
-    found = compare(X, "geometric", 2, draws=250, tune=250, n_init=3, random_state=6)
+    found = compare(X, "negbin", 2, draws=250, tune=250, n_init=3, random_state=6)
     (sum_of_probs,) = (check for check in found.checks if "sum_k weights_k probs_k" in check.name)
     assert sum_of_probs.passed is None
     assert found.verdict in ("agree", "inconclusive")
 
 
-def test_its_command_line_names_it(geometric):
-    shown = CliRunner().invoke(application("geometric"), ["--help"]).output
-    assert "Geometric mixture" in shown
+def test_its_command_line_names_it(negbin):
+    shown = CliRunner().invoke(application("negbin"), ["--help"]).output
+    assert "Negative binomial mixture" in shown.replace("\n", " ")
+    assert "--n-successes" in shown
 
 
-def test_it_is_calibrated(geometric, monkeypatch):
+def test_it_is_calibrated(negbin, monkeypatch):
     for name, few in {"GIBBS_TUNE": 100, "GIBBS_DRAWS": 200, "GIBBS_THIN": 10}.items():
         monkeypatch.setattr(simulators, name, few)
-    setting = Setting(geometric["models"].GeometricPrior(4.0, 2.0, 2.0), n_samples=40)
+    setting = Setting(negbin["models"].NegbinPrior(4.0, 2.0, 2.0), n_samples=40)
     assert calibrate(setting, samplers=["Gibbs"], n_simulations=20)["Gibbs"].passed()
 
 
@@ -295,3 +302,45 @@ def test_waiting_times_follow_the_same_recipe(waiting):
         em.WaitingMixtureEM(1).fit([[-1.0], [2.0]])
     found = compare(X, "waiting", 2, draws=250, tune=250, n_init=2, random_state=1)
     assert found.verdict == "agree", found.explanation
+
+
+def test_cells_of_other_sizes_are_sums_of_waiting_times(waiting):
+    """x ~ Gamma(s, rate λ) of known s: EM, missing cells, and the comparison that is told s by the estimator's name."""
+    package, rng = waiting["models"], np.random.RandomState(4)
+    shapes = rng.choice([0.5, 2.0, 7.0], size=(300, 2))
+    X = rng.gamma(shapes, 1 / TRUE_RATES[rng.randint(2, size=300)])
+    X[rng.uniform(size=X.shape) < 0.2] = np.nan
+    alone, seen = em.WaitingMixtureEM(1, shape=shapes).fit(X), ~np.isnan(X)
+    np.testing.assert_allclose(alone.rates_[0], (shapes * seen).sum(axis=0) / np.nansum(X, axis=0))
+    by_hand = gamma.logpdf(X[seen], shapes[seen], scale=1 / np.broadcast_to(alone.rates_, X.shape)[seen]).sum()
+    assert alone.log_likelihood_ == pytest.approx(by_hand)
+    found = compare(
+        X, "waiting", 2, package.WaitingPrior(), shape=shapes, draws=250, tune=250, n_init=2, random_state=1
+    )
+    assert found.verdict == "agree", found.explanation
+
+
+def test_a_number_of_the_prior_is_not_taken_for_the_size_of_its_name(waiting):
+    prior = waiting["models"].WaitingPrior(shape=4.0)
+    assert Setting(prior).family.of_data == {"shape": 1.0}
+    assert Setting(prior, options={"shape": 2.5}).family.of_data == {"shape": 2.5}
+
+
+def test_two_positive_features_have_contours_and_counts_have_none(negbin, waiting, X):
+    rng = np.random.RandomState(5)
+    times = rng.exponential(1 / TRUE_RATES[rng.randint(2, size=50)])
+    fit = em.WaitingMixtureEM(2, n_init=1, random_state=0).fit(times)
+    ax = em.plots.plot_anomaly_detection(fit, times, Figure().subplots())
+    assert [collection for collection in ax.collections if len(collection.get_paths()) > 1]
+    counts = em.NegbinMixtureEM(1).fit(X)
+    for plot in (em.plots.plot_density_contours, em.plots.plot_decision_boundaries, em.plots.plot_anomalies):
+        with pytest.raises(ValueError, match=r"got a NegbinMixtureEM, whose cells are whole numbers: em\.plots\.plot"):
+            plot(counts, X)
+
+
+def test_positive_numbers_are_no_counts(waiting, tmp_path):
+    """The explorer lists them with continuous data, and an empty cell of a file is no 0."""
+    assert list(choices().values())[:2] == ["gmm", "waiting"]
+    (tmp_path / "days.csv").write_text("a,b\n1,3\n,5\n2,1\n4,2\n1,7\n", encoding="utf-8")
+    of_counts, of_times = (" ".join(read(tmp_path / "days.csv", family).notes) for family in ("pmm", "waiting"))
+    assert ("no 0, but empty cells" in of_counts, "no 0, but empty cells" in of_times) == (True, False)

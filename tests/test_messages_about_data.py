@@ -15,10 +15,10 @@ from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM, KMeans,
 from em.gibbs import gibbs
 from models import gmm as model_gmm
 from models.bmm import BMMParameters, BMMPrior
-from models.bmm.parameters import count_matrix
 from models.gmm import GMMIndependentPrior, GMMParameters, GMMPrior
 from models.shown import shown
 
+count_matrix = BMMParameters.cells.dense
 LIBRARIES = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
 
 

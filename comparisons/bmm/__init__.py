@@ -8,14 +8,14 @@ from numpy.typing import ArrayLike
 from comparisons.bmm.data import CALIBRATIONS, CASES, DATASETS
 from comparisons.declarations import Option
 from comparisons.independent import IndependentFamily
-from models.bmm import BMMParameters, BMMPrior
+from models.bmm import BMMPrior
 
 
 class BMM(IndependentFamily):
     """Bernoulli mixture, or binomial mixture when ``n_trials`` is more than 1."""
 
     name, title, quantity_label = "bmm", "Bernoulli or binomial mixture", "success probability"
-    estimator_name, parameters_type, prior_types = "BinomialMixtureEM", BMMParameters, (BMMPrior,)
+    estimator_name, prior_types = "BinomialMixtureEM", (BMMPrior,)
     options = (Option("n_trials", 1, "Trials per cell of your own count data", "trials", of_data=True),)
     datasets, cases, calibrations = DATASETS, CASES, CALIBRATIONS
     n_trials: ArrayLike

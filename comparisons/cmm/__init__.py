@@ -8,7 +8,7 @@ import numpy as np
 from comparisons.cmm.data import CALIBRATIONS, CASES, DATASETS
 from comparisons.declarations import Option
 from comparisons.independent import IndependentFamily
-from models.cmm import CMMParameters, CMMPrior
+from models.cmm import CMMPrior
 from models.cmm.levels import codes_of, levels_of
 from models.cmm.parameters import labels_of_cells
 from models.parameters import Labels
@@ -28,7 +28,7 @@ class CMM(IndependentFamily):
     """Categorical mixture: latent class analysis with any number of levels for each item."""
 
     name, title = "cmm", "Categorical mixture (latent classes)"
-    estimator_name, parameters_type, prior_types = "CategoricalMixtureEM", CMMParameters, (CMMPrior,)
+    estimator_name, prior_types = "CategoricalMixtureEM", (CMMPrior,)
     quantity_label, categorical = "item-response probability", True
     options = (Option("levels", None, "Numbers of levels, such as 4,4,2; default: the data's own", parse=parse_levels),)
     datasets, cases, calibrations = DATASETS, CASES, CALIBRATIONS

@@ -30,7 +30,7 @@ def rounding_of_counts(problem: Problem) -> float:
     PyMC's densities have those of the counts, and of sizes that bound them, as numbers of trials do.
     """
     X, cells = np.nan_to_num(problem.X), problem.family.parameters_type.cells
-    if cells.negative or (np.floor(X) != X).any():
+    if not cells.whole:
         return 0.0
     for size in map(np.asarray, problem.family.of_data.values()):
         bounds = cells.misfits(np.ceil(size) + 1, size)  # whether a count above it is illegal

@@ -42,7 +42,7 @@ BY_NAMES = (  # of columns that are both there
 
 def doubts(table: Table, roles: Roles, X: Any, pair: Family) -> list[str]:
     """Return sentences on features that may be no amounts or levels of samples X of a family."""
-    features, counts = roles.features, not pair.parameters_type.cells.negative
+    features, counts = roles.features, pair.parameters_type.cells.whole
     numeric = [one for one in features if one.is_numeric and len(one.values)]
     with np.errstate(over="ignore", invalid="ignore"):  # sums and differences of the largest floats
         said = [note for one in numeric if "a dash of accounts" not in one.notes and (note := _marks(one, features))]

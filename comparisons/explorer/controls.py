@@ -29,7 +29,7 @@ class Slider:
 def choices() -> dict[str, str]:
     """Return the names of all families by their titles, those of continuous data first."""
     classes = [family_class(name) for name in family_names()]
-    discrete = {cls: cls.categorical or not cls.parameters_type.cells.negative for cls in classes}
+    discrete = {cls: cls.categorical or cls.parameters_type.cells.whole for cls in classes}
     return {cls.title: cls.name for cls in sorted(classes, key=discrete.__getitem__)}
 
 

@@ -26,7 +26,6 @@ class GMM(Family):
     title = "Gaussian mixture"
     options = (Option("covariance_type", "full", "Structure of the covariances", "covariance", COVARIANCE_TYPES),)
     estimator_name = "GaussianMixtureEM"
-    parameters_type = model_gmm.GMMParameters
     prior_types = (model_gmm.GMMPrior, model_gmm.GMMIndependentPrior)
     prior_families = ("conjugate", *SCALES)
     conjugate_with_missing = False

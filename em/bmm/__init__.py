@@ -31,14 +31,13 @@ from em.bmm.deviance import MANY_TRIALS, deviance, log_saturated
 from em.steps.beta import BetaSteps
 from em.steps.rows import Parts, Rows, Theta, largest_of
 from models.bmm import BMMParameters, BMMPrior
-from models.bmm.parameters import QUANTITIES
 from models.validation import Array, row_slices
 
 
 class BinomialSteps(BetaSteps[BMMParameters]):
     """x_d ~ Binomial(m_d, p_kd), with Beta priors."""
 
-    name, quantities, parameters_type, prior_type = "bmm", QUANTITIES, BMMParameters, BMMPrior
+    prior_type = BMMPrior
 
     def statistics(self, X: Any, size: Any) -> tuple[Any, ...]:
         """T = (x, m - x)."""

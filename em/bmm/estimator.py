@@ -53,7 +53,6 @@ class BinomialMixtureEM(SizesOfRows, ExponentialMixtureEM[BMMParameters]):
     n_trials: Any = 1
 
     _steps = BINOMIAL
-    _parameters_type = BMMParameters
 
 
 class BernoulliMixtureEM(ExponentialMixtureEM[BMMParameters]):
@@ -75,4 +74,3 @@ class BernoulliMixtureEM(ExponentialMixtureEM[BMMParameters]):
     """
 
     _steps = BINOMIAL
-    _parameters_type = BMMParameters

@@ -41,8 +41,7 @@ class CategoricalSteps(Steps[CMMParameters]):
         Number of levels of each item.
     """
 
-    name, parameters_type, prior_type = "cmm", CMMParameters, CMMPrior
-    hyper_offsets = (1.0,)
+    prior_type, hyper_offsets = CMMPrior, (1.0,)
 
     def __init__(self, levels: Sequence[int]) -> None:
         self.levels = tuple(levels)

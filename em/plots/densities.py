@@ -15,12 +15,14 @@ from em.plots.letters import lend_letters
 from em.plots.plane import draw_clouds
 from em.plots.points import points_of
 from em.process.process_wide import without_expected_warnings
+from models.cells import Cells
 from models.labels import label
 from models.validation import Array, column_names, data_matrix
 
 RESOLUTION = 200
 SHADES = 14
 MARGIN = 0.1
+ANY = Cells()
 
 
 def plot_decision_boundaries(estimator: Any, X: ArrayLike, ax: Any = None) -> Any:
@@ -51,7 +53,7 @@ def plot_decision_boundaries(estimator: Any, X: ArrayLike, ax: Any = None) -> An
     >>> X = [[0.0, 0.0], [0.0, 1.0], [4.0, 0.0], [4.0, 1.0]]
     >>> ax = plot_decision_boundaries(KMeans(2, random_state=0).fit(X), X)
     """
-    x, y, labels = on_grid(estimator.predict, X)
+    x, y, labels = on_grid(estimator.predict, X, _cells_of(estimator))
     ax = _named_axes(ax, estimator, X)
     for k in np.unique(labels)[1:]:
         before = np.ma.masked_where(labels > k, labels == k)  # each line is drawn once: where k meets a lower label
@@ -93,7 +95,7 @@ def plot_density_contours(estimator: Any, X: ArrayLike, ax: Any = None, n_levels
     >>> X = np.random.RandomState(0).normal(size=(50, 2))
     >>> ax = plot_density_contours(GaussianMixtureEM(1).fit(X), X)
     """
-    x, y, log_density = on_grid(estimator.score_samples, X)
+    x, y, log_density = on_grid(estimator.score_samples, X, _cells_of(estimator))
     s = np.linspace(0, np.sqrt(2 * np.ptp(log_density)), n_levels + 2)[1:-1]
     levels = -log_density.max() + s**2 / 2
     ax = _named_axes(ax, estimator, X)
@@ -134,7 +136,7 @@ def plot_anomalies(
     >>> X = np.random.RandomState(0).normal(size=(50, 2))
     >>> ax = plot_anomalies(GaussianMixtureEM(1).fit(X), X)
     """
-    x, y, log_density = on_grid(estimator.score_samples, X)
+    x, y, log_density = on_grid(estimator.score_samples, X, _cells_of(estimator))
     if threshold is None:
         threshold = density_threshold(estimator, X, quantile)
     found = data_matrix(X)[is_anomaly(estimator, X, threshold)]
@@ -190,7 +192,7 @@ def plot_anomaly_detection(
     >>> X = np.random.RandomState(0).normal(size=(50, 2))
     >>> ax = plot_anomaly_detection(GaussianMixtureEM(1).fit(X), X)
     """
-    x, y, log_density = on_grid(estimator.score_samples, X)
+    x, y, log_density = on_grid(estimator.score_samples, X, _cells_of(estimator))
     points, clouds = points_of(estimator, X), clouds_of(estimator)
     ax = axes_or_new(ax)
     levels = -log_density.max() + np.linspace(0, np.sqrt(2 * np.ptp(log_density)), SHADES) ** 2 / 2
@@ -207,17 +209,29 @@ def plot_anomaly_detection(
     return ax
 
 
-def on_grid(function: Callable[[Array], Array], X: ArrayLike) -> tuple[Array, Array, Array]:
+def on_grid(function: Callable[[Array], Array], X: ArrayLike, cells: Cells = ANY) -> tuple[Array, Array, Array]:
     """Return x and y, each (200,), that cover the samples with a margin, and the function's values (200, 200), y first.
 
-    The function is given all pairs of x and y, (40000, 2), without the column names that X may have.
+    The function is given all pairs of x and y, (40000, 2), without the column names that X may have. Where ``cells``
+    must be positive, there is no margin below.
     """
     X = data_matrix(X)
     if X.shape[1] != 2:
         raise ValueError(f"X must have two columns to be drawn, got {X.shape[1]}: fit to two features, or project")
     low, high = X.min(axis=0), X.max(axis=0)
     margin = MARGIN * np.where(high > low, high - low, 1.0)
-    x, y = np.linspace(low - margin, high + margin, RESOLUTION).T
+    x, y = np.linspace(low - margin * cells.negative, high + margin, RESOLUTION).T
     pairs = np.stack(np.meshgrid(x, y), axis=-1)
     with without_expected_warnings:
         return x, y, function(pairs.reshape(-1, 2)).reshape(pairs.shape[:2])
+
+
+def _cells_of(estimator: Any) -> Cells:
+    """Return which values samples may have, or refuse counts, which have no density in between."""
+    cells: Cells = getattr(getattr(estimator, "parameters_", None), "cells", ANY)
+    if cells.whole:
+        raise ValueError(
+            f"estimator must be fitted to two continuous features, got a {type(estimator).__name__}, whose cells are "
+            "whole numbers: em.plots.plot draws it"
+        )
+    return cells

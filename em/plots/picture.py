@@ -24,7 +24,6 @@ from em.plots.plane import plane_picture, show_ellipses
 from em.plots.points import Points, note_of_part, points_of, rows_to_draw
 from em.plots.profiles import profile_picture
 from em.process.process_wide import without_expected_warnings
-from models.cells import Counts
 from models.validation import Array
 
 INCHES_OF_PLACE, WIDEST = 0.35, 14.0
@@ -131,7 +130,7 @@ def _of_one_feature(estimator: Any, matrix: Any, weights: Array, n_samples: int,
             ax, x / np.asarray(size)[:, 0], weights, rates, names, f"{name} per unit of {theta.cells.size_name}", part
         )
         return ax
-    line_picture(estimator, ax, x, weights, name, part, counts=clouds is None and isinstance(theta.cells, Counts))
+    line_picture(estimator, ax, x, weights, name, part, counts=clouds is None and theta.cells.whole)
     return ax
 
 

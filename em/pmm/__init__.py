@@ -15,7 +15,6 @@ from scipy.stats import poisson
 from em.steps.gamma import GammaSteps
 from em.steps.rows import Parts, Theta
 from models.pmm import PMMParameters, PMMPrior
-from models.pmm.parameters import QUANTITIES
 from models.validation import Array
 
 IMPROBABLE = 1e-13
@@ -24,7 +23,7 @@ IMPROBABLE = 1e-13
 class PoissonSteps(GammaSteps[PMMParameters]):
     """x_d ~ Poisson(e_d λ_kd), with gamma priors."""
 
-    name, quantities, parameters_type, prior_type = "pmm", QUANTITIES, PMMParameters, PMMPrior
+    prior_type = PMMPrior
 
     def statistics(self, X: Any, size: Any) -> tuple[Any, ...]:
         """T = (x, e)."""

@@ -36,4 +36,3 @@ class PoissonMixtureEM(SizesOfRows, ExponentialMixtureEM[PMMParameters]):
     exposure: Any = 1
 
     _steps = POISSON
-    _parameters_type = PMMParameters

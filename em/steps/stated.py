@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -21,12 +22,10 @@ class Stated[P: Parameters](ABC):
 
     Attributes
     ----------
-    name : str
-        Of the family, and of its folders.
+    prior_type : type
+        Class of its conjugate prior, which knows the class of its parameters.
     quantities : tuple of Quantity
-        The declared arrays: the weights, and what each component has.
-    parameters_type, prior_type : type
-        Classes of its parameters and of its conjugate prior.
+        The declared arrays, those of the parameters: the weights, and what each component has.
     hyper_offsets : tuple
         What the usual parameters of the conjugate prior, its ``hyperparameters``, are above χ_j.
     options : dict
@@ -35,15 +34,22 @@ class Stated[P: Parameters](ABC):
         Lengths of dims that are neither components nor features.
     """
 
-    name: ClassVar[str]
-    quantities: tuple[Quantity, ...]
-    parameters_type: ClassVar[type[Any]]
     prior_type: ClassVar[type[Any]]
     hyper_offsets: ClassVar[tuple[float, ...]]
     options: Mapping[str, Any] = MappingProxyType({})
     lengths: Mapping[str, int] = MappingProxyType({})
 
     # Data: what a family states ---------------------------------------------------------------------------------------
+
+    @property
+    def parameters_type(self) -> type[Any]:
+        """Class of the parameters."""
+        kind: type[Any] = self.prior_type.parameters_type
+        return kind
+
+    @cached_property
+    def quantities(self) -> tuple[Quantity, ...]:  # noqa: D102 - among the attributes
+        return tuple(self.parameters_type.quantities)
 
     @property
     def cells(self) -> Cells:

@@ -47,16 +47,9 @@ class Successes(Counts):
         return ""
 
 
-SUCCESSES = Successes()
-count_matrix = SUCCESSES.dense
-
-
 def is_bernoulli(n_trials: Any) -> bool:
     """Whether every cell is a single trial."""
     return bool((np.asarray(n_trials) == 1).all())
-
-
-QUANTITIES = WEIGHTS, Quantity("probs", ("component", "feature"), PROBABILITY)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -84,7 +77,8 @@ class BMMParameters(Parameters):
 
     probs: Array
 
-    quantities, cells = QUANTITIES, SUCCESSES
+    quantities = WEIGHTS, Quantity("probs", ("component", "feature"), PROBABILITY)
+    cells = Successes()
 
     def draw_samples(self, z: np.ndarray, size: Array, rng: np.random.RandomState) -> Array:
         """Draw x_id ~ Binomial(m_id, p_{z_i d})."""

@@ -6,7 +6,7 @@ from typing import Any
 import pymc as pm
 import pytensor.tensor as pt
 
-from models.bmm.parameters import QUANTITIES, SUCCESSES, is_bernoulli
+from models.bmm.parameters import is_bernoulli
 from models.bmm.prior import BMMPrior
 from models.story import Distribution, ExponentialStory, Theta, log_factorial
 from models.validation import Array
@@ -15,7 +15,7 @@ from models.validation import Array
 class BinomialStory(ExponentialStory):
     """x_d ~ Binomial(m_d, p_kd), which is Bernoulli when m = 1, with Beta priors."""
 
-    quantities, prior_types, cells = QUANTITIES, (BMMPrior,), SUCCESSES
+    prior_types = (BMMPrior,)
 
     def declare(self, prior: BMMPrior, like: Mapping[str, dict[str, Any]]) -> None:
         """p_kd ~ Beta(b_d, c_d)."""

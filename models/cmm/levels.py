@@ -28,6 +28,8 @@ class Codes(Cells):
         Number of levels L_d of each item.
     """
 
+    whole, negative = True, False
+
     def __init__(self, levels: Sequence[int]) -> None:
         self.levels = np.asarray(levels)
 

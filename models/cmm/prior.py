@@ -47,8 +47,8 @@ class CMMPrior(FeaturePrior):
     concentration: Array | float = 2.0
     pseudo_counts: Array | float = 2.0
 
-    hyperparameters = ("pseudo_counts",)
-    least_one = ("pseudo_counts",)
+    hyperparameters = least_one = ("pseudo_counts",)
+    parameters_type = CMMParameters
 
     def check_fits(self, n_components: int, n_features: int, *options: Any) -> None:
         """Raise a ValueError unless the prior is one for K components and D items, with levels (L_1, ..., L_D)."""

@@ -28,6 +28,8 @@ class GaussianPrior(MixturePrior):
     mean: Array
     covariance_type: str
 
+    parameters_type = GMMParameters
+
     def __post_init__(self) -> None:
         super().__post_init__()
         check_covariance_type(self.covariance_type)

@@ -30,7 +30,7 @@ class GaussianStory(Story):
         Whether the density is computed row by row, as :func:`build_marginal_model` says.
     """
 
-    prior_types, discrete = (GMMPrior, GMMIndependentPrior), False
+    prior_types = GMMPrior, GMMIndependentPrior
 
     def __init__(self, covariance_type: str, whitened: bool = False) -> None:
         self.kind, self.whitened = check_covariance_type(covariance_type), whitened

@@ -16,10 +16,6 @@ class Events(Counts):
     size_name = "exposure"
 
 
-EVENTS = Events()
-QUANTITIES = WEIGHTS, Quantity("rates", ("component", "feature"), POSITIVE)
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class PMMParameters(Parameters):
     """Parameters θ = (π, λ) of a Poisson mixture; exposures belong to the data.
@@ -45,7 +41,8 @@ class PMMParameters(Parameters):
 
     rates: Array
 
-    quantities, cells = QUANTITIES, EVENTS
+    quantities = WEIGHTS, Quantity("rates", ("component", "feature"), POSITIVE)
+    cells = Events()
 
     def draw_samples(self, z: np.ndarray, size: Array, rng: np.random.RandomState) -> Array:
         """Draw x_id ~ Poisson(e_id λ_{z_i d})."""

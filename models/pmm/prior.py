@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from models.pmm.parameters import EVENTS, PMMParameters
+from models.pmm.parameters import PMMParameters
 from models.prior import GammaPrior
 from models.validation import Array, check_columns, column_names
 
@@ -79,6 +79,6 @@ class PMMPrior(GammaPrior):
         array([0.25])
         """
         names = column_names(X)
-        events, exposures = EVENTS.dense(X, exposure, names)
+        events, exposures = PMMParameters.cells.dense(X, exposure, names)
         check_columns((exposures > 0).any(axis=0), names)
         return cls(2.0, 2.0, exposures.sum(axis=0) / np.maximum(events.sum(axis=0), 0.5))

@@ -7,7 +7,6 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from models.pmm.parameters import EVENTS, QUANTITIES
 from models.pmm.prior import PMMPrior
 from models.story import Distribution, ExponentialStory, Theta, log_factorial
 from models.validation import Array
@@ -16,7 +15,7 @@ from models.validation import Array
 class PoissonStory(ExponentialStory):
     """x_d ~ Poisson(e_d λ_kd), with Gamma priors."""
 
-    quantities, prior_types, cells = QUANTITIES, (PMMPrior,), EVENTS
+    prior_types = (PMMPrior,)
 
     def declare(self, prior: PMMPrior, like: Mapping[str, dict[str, Any]]) -> None:
         """λ_kd ~ Gamma(b_d, rate c_d)."""
