@@ -36,6 +36,8 @@ class Family(ABC):
         Name of the folders, and what the mixture is called in a sentence.
     options : tuple of Option
         What this family's constructor, `compare` and the command line take for it.
+    quantity_label : str
+        What figures call the components' first parameter, such as "rate".
     estimator_name : str
         EM's estimator, by its name in `em`.
     prior_types : tuple of type
@@ -57,6 +59,7 @@ class Family(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    quantity_label: ClassVar[str] = "component's parameter"
     options: ClassVar[tuple[Option, ...]] = ()
     estimator_name: ClassVar[str]
     prior_types: ClassVar[tuple[Any, ...]]
@@ -259,9 +262,12 @@ class Family(ABC):
         """Return whether `mean_response` is the mean of a sample, or of its levels' shares, at any parameters."""
         return False
 
-    @abstractmethod
     def prior_on_response(self, prior: Any, X: Array) -> tuple[float, Array]:
-        """Return how many pseudo-samples the prior weighs in each component, and their mean (D,)."""
+        """Return how many pseudo-samples the prior weighs in each component, and their mean (D,).
+
+        None where `response_is_mean` never holds: the mean is not judged then.
+        """
+        return 0.0, np.zeros(X.shape[1])
 
     @abstractmethod
     def anywhere(self, fit: Any, rng: np.random.RandomState) -> Any:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any, ClassVar, override
+from typing import Any, override
 
 import numpy as np
 
@@ -16,14 +16,7 @@ class IndependentFamily(Family):
     """Base of the pairs whose family is a :class:`em.steps.Steps`; a subclass names its priors and estimator.
 
     Where cells have sizes, their name is an option, unless the subclass declares its own.
-
-    Attributes
-    ----------
-    quantity_label : str
-        What figures call the components' parameter, such as "rate".
     """
-
-    quantity_label: ClassVar[str] = "component's parameter"
 
     def __init_subclass__(cls, **named: Any) -> None:
         super().__init_subclass__(**named)
@@ -119,10 +112,10 @@ class IndependentFamily(Family):
         flat = tuple(np.zeros((1, part.shape[-1])) for part in self.steps.rows(X, *self.of_data.values()).statistics)
         before = self.steps.updated(prior, Statistics(np.zeros(1), flat))
         theta = self.steps.mean(self._usual(before))
-        seen_at = {name: values / 2 for name, values in theta.items()}
+        seen_at = {name: np.where(values == 0, 1.0, values / 2) for name, values in theta.items()}
         seen = Statistics(np.ones(1), self.steps.expected(seen_at, size)[1])
         after = self.steps.mean(self._usual(self.steps.updated(prior, seen)))
-        (name,) = theta
+        name = self.parameter_names[1]
         weight = (seen_at[name] - after[name]) / (after[name] - theta[name])
         return float(np.max(weight * size)), theta[name][0]
 

@@ -246,8 +246,9 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
     def _centers(self, samples: Samples, known: Arrays) -> Array | None:
         if not set(known) - {"weights"}:
             return None
-        size = np.asarray(self._rows(samples).size).mean(axis=0)
-        return self._steps.expected(known, size)[0]
+        size, pooled = np.asarray(self._rows(samples).size).mean(axis=0), self._typical(samples)[1].arrays()
+        given = {name: known.get(name, array) for name, array in pooled.items() if name != "weights"}
+        return self._steps.expected(given, size)[0]
 
     def _conditional_means(self, X: Array, responsibilities: Array) -> Array:
         theta, steps = self.parameters_.arrays(), self._steps
@@ -280,14 +281,15 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
         return labelled_sums(entries, complete_data(self._steps, self._rows(samples), self.parameters_, w))
 
     def _remarks(self, samples: Samples) -> list[str]:
-        remarks, quantity = [], self.parameters_.quantities[1]
+        remarks: list[str] = []
         if emptied := np.flatnonzero(self.parameters_.weights * samples.total < EMPTIED).tolist():
             remarks.append(f"component(s) {emptied} emptied: use fewer components or a prior")
-        values = self.parameters_.arrays()[quantity.name]
-        if n_held := int(quantity.support.at_edge(values).sum()):
-            remarks.append(f"{n_held} of {values.size} {quantity.name} on the boundary ({quantity.support.edges})")
+        for quantity in self.parameters_.quantities[1:]:
+            values = self.parameters_.arrays()[quantity.name]
+            if n_held := int(quantity.support.at_edge(values).sum()):
+                remarks.append(f"{n_held} of {values.size} {quantity.name} on the boundary ({quantity.support.edges})")
         if self.prior is not None and self.prior.log_prob(self.parameters_) == -np.inf:
-            frozen = quantity.name
+            frozen = ", ".join(set(self.frozen or {}) - {"weights"})
             remarks.append(f"the prior makes the frozen {frozen} impossible, so the objective leaves out their density")
         self.identifiability_ = identify(
             self._steps, self.parameters_, self._size_of(samples), self.frozen or (), samples.patterns, self._labels

@@ -40,7 +40,7 @@ def conjugate_mixture(X: Any, prior: Any, **size: Any) -> Any:
     """
     given = type(prior).__name__
     if not isinstance(prior, MixturePrior) or not prior.conjugate:
-        raise ValueError(f"prior must be conjugate, such as a GMMPrior, got {given}")
+        raise ValueError(f"prior must be conjugate, {_conjugate_instead(prior)}, got {given}")
     module = family_module(prior)
     build = getattr(module, "conjugate_mixture", None)
     if build is not None and (foreign := size.keys() - signature(build).parameters.keys()):
@@ -66,6 +66,15 @@ def without_samples(mixture: Any) -> Any:
     """Return what `conjugate_mixture` gave, without its data, but for what new rows need, such as sizes and levels."""
     X, size = mixture.example()
     return conjugate_mixture(X, mixture.prior, **size)
+
+
+def _conjugate_instead(prior: Any) -> str:
+    """Return what conjugate prior there is of a prior's family, in words."""
+    if not isinstance(prior, MixturePrior):
+        return "such as a GMMPrior"
+    package = f"models.{type(prior).__module__.split('.')[1]}"
+    names = [kind.__name__ for kind in _classes(package, MixturePrior) if getattr(kind, "conjugate", False)]
+    return f"such as a {names[0]}" if names else f"and {package} has no such one: comparisons.compare draws by NUTS"
 
 
 def steps_of(module: Any) -> Steps[Any]:

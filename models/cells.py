@@ -26,6 +26,8 @@ class Cells:
         Which sizes are legal, in words.
     whole, negative, sparse_too : bool
         Whether cells are whole numbers, may be negative, and whether a 0 is legal, so that X may be sparse.
+    legal : float
+        Some legal cell.
     """
 
     size_name: ClassVar[str] = ""
@@ -33,6 +35,7 @@ class Cells:
     whole: ClassVar[bool] = False
     negative: ClassVar[bool] = True
     sparse_too: ClassVar[bool] = False
+    legal: ClassVar[float] = 0.0
 
     def size_misfits(self, size: Array) -> np.ndarray:
         """Return which sizes are illegal."""
@@ -170,7 +173,7 @@ class Counts(Cells):
 class Positives(Cells):
     """Positive numbers."""
 
-    negative = False
+    negative, legal = False, 1.0
 
     def misfits(self, x: Array, size: Array) -> np.ndarray:
         """Return which observed cells are not positive."""

@@ -112,8 +112,8 @@ class FeaturePrior(MixturePrior):
     """
 
     @abstractmethod
-    def draw_components(self, shape: Any, rng: np.random.RandomState) -> Array:
-        """Draw what the components have, for K components and D features: shape (K, D)."""
+    def draw_components(self, shape: Any, rng: np.random.RandomState) -> Array | tuple[Array, ...]:
+        """Draw what the components have, for K components and D features: (K, D), or one for each quantity."""
 
     def _numbers(self) -> tuple[Array, ...]:
         """Return the hyperparameters in their order."""

@@ -89,4 +89,5 @@ def draw_parameters(prior: Any, n_components: int, n_features: int, random_state
     prior.check_fits(K, D)
     rng = random_source(random_state)
     weights = draw_weights(np.asarray(prior.concentration), K, rng)
-    return prior.parameters_type(weights, prior.draw_components((K, D), rng))
+    components = prior.draw_components((K, D), rng)
+    return prior.parameters_type(weights, *(components if isinstance(components, tuple) else (components,)))

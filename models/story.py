@@ -147,9 +147,14 @@ class Story(ABC):
         """
         return self.model(X, n_components, prior, self.cells.size_of(size, named), marginal=True)
 
-    @abstractmethod
     def log_prob(self, x: Any, theta: Theta, size: Array, data: Array) -> Any:
-        """Return log p(x_i | θ) of the observed cells, shape (n,); ``data`` is the x that the model was built with."""
+        """Return log p(x_i | θ) of the observed cells, shape (n,); ``data`` is the x that the model was built with.
+
+        logsumexp_k {log π_k + Σ_d log p(x_id | z_i = k)}, of features that are independent given the label.
+        """
+        own = {q.name: theta[q.name] for q in self.quantities[1:]}
+        given_label = self.log_prob_given_label(x[:, None], own, size[:, None])
+        return pt.logsumexp(pt.log(theta["weights"]) + given_label, axis=1)
 
     def starts(self, x: Array) -> dict[str, Array]:
         """Return where optimisers start under flat priors, by name, for quantities whose support's middle will not do.
@@ -166,6 +171,7 @@ class Story(ABC):
     def log_prob_given_label(self, x: Any, own: Theta, size: Array) -> Any:
         """Return log p(x_i | z_i, θ) of the observed cells, shape (n,)."""
         distribution, arguments = self.given_label(own, size)
+        x = pt.switch(size > 0, x, self.cells.legal) if self.cells.legal else x  # so that slopes are finite too
         return pt.switch(size > 0, pm.logp(distribution.dist(**arguments), x), 0.0).sum(axis=-1)
 
     def owned(self, theta: Theta, z: Any) -> dict[str, Any]:

@@ -1,10 +1,8 @@
 """The recipe of CONTRIBUTING.md, copied into a folder of its own, is a family with everything that the others have."""
 
 import doctest
-import importlib
 import re
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,11 +10,10 @@ from matplotlib.figure import Figure
 from random_mixtures import all_labellings, declared_density, joint_density_of_labels
 from scipy.special import logsumexp
 from scipy.stats import expon, gamma, nbinom
+from toy_families import files_of, toy
 from typer.testing import CliRunner
 
-import comparisons
 import em
-import models
 from comparisons import compare
 from comparisons.calibration import calibrate, simulators
 from comparisons.calibration.simulations import Setting
@@ -28,7 +25,6 @@ from comparisons.explorer.controls import choices
 from em.gibbs import gibbs
 from em.variational import variational
 
-ROOMS = {"models": models, "em": em, "comparisons": comparisons}
 MOST_LINES = 250
 WAITING = [  # the same recipe, of waiting times x ~ Gamma(s, rate λ_kd): a Gamma prior, and data that are not counts
     ("Negative binomial mixture", "Waiting times"),
@@ -60,9 +56,7 @@ WAITING = [  # the same recipe, of waiting times x ~ Gamma(s, rate λ_kd): a Gam
 
 def recipe():
     """Return the files of the recipe by their paths."""
-    text = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    files = dict(re.findall(r"```python\n# (\S+\.py)\n(.*?)```", text, flags=re.DOTALL))
-    return {path: content for path, content in files.items() if path.split("/")[0] in ROOMS}
+    return files_of("CONTRIBUTING.md")
 
 
 def waiting():
@@ -74,35 +68,6 @@ def waiting():
         text = re.sub(r"\n    def values.*?(?=\n\n\n)", "", text, flags=re.DOTALL)
         files[path] = re.sub(r"\n    Examples\n    -----.*?(?=    \"\"\")", "", text, flags=re.DOTALL)
     return files
-
-
-def added(name, files, folder):
-    """Write a family's files, and return its modules by room."""
-    for path, text in files.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text, encoding="utf-8")
-    for room, package in ROOMS.items():
-        package.__path__.append(str(folder / room))
-    importlib.invalidate_caches()
-    return {room: importlib.import_module(f"{room}.{name}") for room in ROOMS}
-
-
-def removed(name, folder):
-    for room, package in ROOMS.items():
-        package.__path__.remove(str(folder / room))
-        delattr(package, name)
-    for module in [m for m in sys.modules if m.split(".")[1:2] == [name]]:
-        del sys.modules[module]
-
-
-def toy(name, files):
-    @pytest.fixture(scope="module", name=name)
-    def fixture(tmp_path_factory):
-        folder = tmp_path_factory.mktemp(name)
-        yield added(name, files, folder)
-        removed(name, folder)
-
-    return fixture
 
 
 negbin, waiting_times = toy("negbin", recipe()), toy("waiting", waiting())

@@ -44,7 +44,9 @@ def stated_by_others():
 
 STATED |= dict(stated_by_others())
 COUNTABLE = {name: row for name, row in STATED.items() if row[0].values(row[1].arrays(), row[2]) is not None}
+CONJUGATE = {name: row for name, row in STATED.items() if row[0].prior_type.conjugate}
 each_steps = pytest.mark.parametrize(("steps", "theta", "size"), STATED.values(), ids=STATED)
+each_conjugate = pytest.mark.parametrize(("steps", "theta", "size"), CONJUGATE.values(), ids=CONJUGATE)
 
 
 def hyper_of(steps, theta):
@@ -123,15 +125,23 @@ def test_probabilities_of_all_cells_sum_to_one(steps, theta, size):
 
 @each_steps
 def test_slopes_are_derivatives_of_the_natural_parameters(steps, theta, size):
-    name, h = steps.quantities[1].name, 1e-4
-    value = theta.arrays()[name]
-    below, at, above = (steps.natural({name: value + move}) for move in (-h, 0, h))
-    for j, (first, second) in enumerate(steps.slopes(theta.arrays())):
-        np.testing.assert_allclose((above[j] - below[j]) / (2 * h), first, rtol=1e-5)
-        np.testing.assert_allclose((above[j] - 2 * at[j] + below[j]) / h**2, second, rtol=1e-4, atol=1e-6)
+    names, h = [quantity.name for quantity in steps.quantities[1:]], 1e-4
+
+    def natural(moves):
+        return steps.natural({name: theta.arrays()[name] + moves.get(name, 0) for name in names})
+
+    for j, (first, second) in enumerate(steps.derivatives(theta.arrays())):
+        for a, one in enumerate(names):
+            below, at, above = (natural({one: move})[j] for move in (-h, 0, h))
+            np.testing.assert_allclose((above - below) / (2 * h), first[a], rtol=1e-5, atol=1e-9)
+            np.testing.assert_allclose((above - 2 * at + below) / h**2, second[a, a], rtol=1e-4, atol=1e-6)
+            for b, other in list(enumerate(names))[:a]:
+                mixed = sum(s * t * natural({one: s * h, other: t * h})[j] for s in (-1, 1) for t in (-1, 1))
+                np.testing.assert_allclose(mixed / (4 * h**2), second[a, b], rtol=1e-4, atol=1e-6)
+                np.testing.assert_array_equal(second[a, b], second[b, a])
 
 
-@each_steps
+@each_conjugate
 def test_conjugate_moments_are_derivatives_of_the_normaliser_and_those_of_draws(steps, theta, size):
     hyper, h = hyper_of(steps, theta), 1e-5
     for j, expected in enumerate(steps.mean_natural(hyper)):
@@ -151,7 +161,7 @@ def test_conjugate_moments_are_derivatives_of_the_normaliser_and_those_of_draws(
         np.testing.assert_allclose(draws[name].var(axis=0), variance, rtol=0.06)
 
 
-@each_steps
+@each_conjugate
 def test_the_mode_of_the_conjugate_density_is_its_highest_point(steps, theta, size):
     hyper, rng = hyper_of(steps, theta), np.random.RandomState(0)
     chi = tuple(part - offset for part, offset in zip(hyper, steps.hyper_offsets, strict=True))

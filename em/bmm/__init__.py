@@ -61,7 +61,7 @@ class BinomialSteps(BetaSteps[BMMParameters]):
 
     def information(self, theta: Theta, size: Array) -> Array:
         """Return m / (p (1 - p))."""
-        return size / (theta["probs"] * (1 - theta["probs"]))
+        return np.asarray(size / (theta["probs"] * (1 - theta["probs"])))[None, None]
 
     def values(self, theta: Theta, size: Array) -> list[range]:
         """Return 0 to m_d."""

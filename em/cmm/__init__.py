@@ -80,11 +80,11 @@ class CategoricalSteps(Steps[CMMParameters]):
         counts, least = chi[0], np.where(of_prior[0] > 0, TINY, 0.0)
         return {"probs": np.maximum(counts / self.items.totals(counts), least)}
 
-    def moments(self, hyper: Parts) -> tuple[Array, Array]:
+    def moments(self, hyper: Parts) -> tuple[dict[str, Array], dict[str, Array]]:
         """Mean b_l / B and variance of p_l, with B = Σ_j b_j."""
         totals = self.items.totals(hyper[0])
         mean = hyper[0] / totals
-        return mean, mean * (1 - mean) / (totals + 1)
+        return {"probs": mean}, {"probs": mean * (1 - mean) / (totals + 1)}
 
     def draw(self, hyper: Parts, rng: np.random.RandomState) -> dict[str, Array]:
         """p_kd ~ Dirichlet(b_d): gammas over their sum."""

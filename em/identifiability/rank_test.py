@@ -132,19 +132,20 @@ def largest_patterns(patterns: np.ndarray | None, n_features: int) -> np.ndarray
 
 def _emptied(parameters: Parameters, question: _Question) -> Identifiability:
     """Nothing is known of a component without samples; the others are tested as a mixture of their own."""
-    kept, frozen, quantity = parameters.weights > BOUNDARY, question.frozen, parameters.quantities[1]
+    kept, frozen = parameters.weights > BOUNDARY, question.frozen
+    located = [q for q in parameters.quantities[1:] if q.name not in frozen]
     empty = np.flatnonzero(~kept).tolist()
     own = {q.name: getattr(parameters, q.name)[kept] for q in parameters.quantities if not q.shared}
     own["weights"] = own["weights"] / own["weights"].sum()
     rest_of = question.steps.parameters({**parameters.arrays(), **own})
     rest = identify(question.steps, rest_of, question.sizes, frozen, question.together, question.labels)
-    if quantity.name in frozen:
+    if not located:
         return rest
-    of_one = parameters.n_free[quantity.name] // parameters.n_components
+    of_one = sum(parameters.n_free[q.name] for q in located) // parameters.n_components
     p = rest.n_free_parameters + len(empty) * of_one
     sentence = f"rank {rest.rank} of {p} free parameters at the estimate: component(s) {empty} have no share in the "
-    sentence += f"samples, so their {quantity.name} are free"
-    return Identifiability(False, rest.rank, p, sentence, {quantity.entry((empty[0], 0), question.labels): 1.0})
+    sentence += f"samples, so their {' and '.join(q.name for q in located)} are free"
+    return Identifiability(False, rest.rank, p, sentence, {located[0].entry((empty[0], 0), question.labels): 1.0})
 
 
 def _not_identified(parameters: Parameters, question: _Question, rank: int, p: int, where: str) -> Identifiability:
@@ -194,9 +195,10 @@ def _scores(parameters: Parameters, question: _Question, pattern: np.ndarray) ->
     log_p = logsumexp(log_f + log_of(weights), axis=1, keepdims=True)
     possible = np.isfinite(log_p[:, 0])
     ratio = np.exp(log_f[possible] - log_p[possible])  # f_k / P
-    terms = zip(rows.statistics, steps.slopes(parameters.inside(INTERIOR)), strict=True)
-    by_theta = np.asarray(sum(np.asarray(T)[possible][:, None, :] * first for T, (first, _) in terms))
-    scores = np.concatenate([ratio, ((weights * ratio)[:, :, None] * by_theta).reshape(len(ratio), -1)], axis=1)
+    terms = zip(rows.statistics, steps.derivatives(parameters.inside(INTERIOR)), strict=True)
+    by_theta = np.asarray(sum(np.asarray(T)[possible][:, None, None] * first for T, (first, _) in terms))
+    of_theta = (weights * ratio)[:, None, :, None] * by_theta
+    scores = np.concatenate([ratio, of_theta.reshape(len(ratio), -1)], axis=1)
     return scores * np.exp(0.5 * log_p[possible]) if enumerated else scores
 
 

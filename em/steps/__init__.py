@@ -84,7 +84,7 @@ class Steps[P: Parameters](Stated[P]):
     def chi(self, prior: Any) -> Parts:
         """Return χ_j of a prior, each a number or (p_j,); 0 of ``None``, which is flat."""
         if prior is None:
-            return (np.zeros(()),) * len(self.hyper_names)
+            return (np.zeros(()),) * len(self.hyper_offsets)
         pairs = zip(self.hyper_names, self.hyper_offsets, strict=True)
         return tuple(np.asarray(getattr(prior, name)) - offset for name, offset in pairs)
 
@@ -108,13 +108,14 @@ class Steps[P: Parameters](Stated[P]):
         weights = (N + pseudo) / (N + pseudo).sum(axis=-1, keepdims=True)
         of_prior = self.chi(prior)
         with np.errstate(divide="ignore", invalid="ignore"):
-            theta = self.mode(statistics.sums if prior is None else self.updated(prior, statistics), of_prior)
+            chi = statistics.sums if prior is None else self.updated(prior, statistics)
+            theta = self.mode_given(chi, of_prior, frozen)
             if any(np.isnan(array).any() for array in theta.values()):
                 pooled = Statistics(N, tuple(part.sum(axis=-2, keepdims=True) for part in statistics.sums))
-                of_all = self.mode(pooled.sums, self.chi(None))
+                of_all = self.mode_given(pooled.sums, self.chi(None), {})
                 theta = {name: np.where(np.isnan(array), of_all[name], array) for name, array in theta.items()}
-        arrays = {"weights": weights, **theta}
-        return arrays | {name: np.broadcast_to(array, arrays[name].shape) for name, array in frozen.items()}
+        known = frozen.get("weights", weights)
+        return {"weights": np.broadcast_to(known, weights.shape), **theta}
 
     def parameters(self, arrays: Theta) -> P:
         """Return parameters of these arrays."""
@@ -159,15 +160,15 @@ class Steps[P: Parameters](Stated[P]):
 
     def mean(self, hyper: Parts) -> dict[str, Array]:
         """Return E[θ]."""
-        return {self.own: self.moments(hyper)[0]}
+        return self.moments(hyper)[0]
 
     def variance(self, hyper: Parts) -> dict[str, Array]:
         """Return the variance of each number in θ."""
-        return {self.own: self.moments(hyper)[1]}
+        return self.moments(hyper)[1]
 
     @property
     def own(self) -> str:
-        """Name of what each component has."""
+        """Name of what each component has, or the first of several."""
         return self.quantities[1].name
 
     @property

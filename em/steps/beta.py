@@ -39,10 +39,10 @@ class BetaSteps[P: Parameters](Steps[P]):
         p = s / (s + f)
         return {self.own: np.minimum(np.maximum(p, np.where(b > 0, TINY, 0.0)), np.where(c > 0, BELOW_ONE, 1.0))}
 
-    def moments(self, hyper: Parts) -> tuple[Array, Array]:
+    def moments(self, hyper: Parts) -> tuple[dict[str, Array], dict[str, Array]]:
         """Mean b / (b + c), variance b c / ((b + c)² (b + c + 1))."""
         b, c = hyper
-        return b / (b + c), b * c / ((b + c) ** 2 * (b + c + 1))
+        return {self.own: b / (b + c)}, {self.own: b * c / ((b + c) ** 2 * (b + c + 1))}
 
     def draw(self, hyper: Parts, rng: np.random.RandomState) -> dict[str, Array]:
         """p_kd ~ Beta(b, c)."""

@@ -37,10 +37,10 @@ class GammaSteps[P: Parameters](Steps[P]):
         events, exposure = chi
         return {self.own: np.maximum(events / exposure, np.where(of_prior[0] > 0, TINY, 0.0))}
 
-    def moments(self, hyper: Parts) -> tuple[Array, Array]:
+    def moments(self, hyper: Parts) -> tuple[dict[str, Array], dict[str, Array]]:
         """Mean a / b, variance a / b²."""
         a, b = hyper
-        return a / b, a / b**2
+        return {self.own: a / b}, {self.own: a / b**2}
 
     def draw(self, hyper: Parts, rng: np.random.RandomState) -> dict[str, Array]:
         """λ_kd ~ Gamma(a, rate b)."""

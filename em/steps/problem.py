@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from em.engine.problem import EPS, Arrays, Problem
+from em.engine.problem import EPS, Arrays, Problem, one_run
 from em.steps import Steps
 from em.steps.passes import statistics_of
 from em.steps.rows import Theta
@@ -33,8 +33,10 @@ class MStep:
     frozen: Theta
 
     def __call__(self, statistics: Arrays, runs: np.ndarray) -> tuple[Arrays, list[str]]:
-        """Return the arrays by name, and for each run that it goes on."""
-        return self.steps.modes(statistics_of(statistics), self.prior, self.frozen), [""] * len(runs)
+        """Return the arrays by name, and for each run why it has collapsed, or "" where it goes on."""
+        theta = self.steps.modes(statistics_of(statistics), self.prior, self.frozen)
+        fallen = self.steps.falls_onto_a_point(theta)
+        return theta, [f"component {int(own.argmax())} falls onto a point" if own.any() else "" for own in fallen]
 
     def inside(self, theta: dict[str, Array]) -> tuple[Arrays, np.ndarray]:
         """Return arrays that a leap has moved with what must sum to one doing so, and which runs' are mixtures."""
@@ -58,15 +60,21 @@ class MStep:
         problem : Problem
             That of the run.
         """
-        name, support = self.steps.quantities[1].name, self.steps.quantities[1].support
-        values = theta[name][0]
-        held = support.at_edge(values)
-        if not held.any() or name in self.frozen:
+        supports = {q.name: q.support for q in self.steps.quantities[1:] if q.name not in self.frozen}
+        held = {name: support.at_edge(theta[name][0]) for name, support in supports.items()}
+        if not any(edge.any() for edge in held.values()):
             return None
-        inside = support.normalised(np.where(held, support.moved_inside(values, INWARD_STEP), values))
-        statistics = problem.expect({**theta, name: inside[None]}, run)[1]
-        after = problem.maximise(statistics, run)[0][name][0]
-        inwards = held & support.goes_inside(after, inside)
-        moved = {**theta, name: support.normalised(np.where(inwards, inside, values))[None]}
+        inside = {
+            name: support.normalised(
+                np.where(held[name], support.moved_inside(theta[name][0], INWARD_STEP), theta[name][0])
+            )
+            for name, support in supports.items()
+        }
+        statistics = problem.expect({**theta, **one_run(inside)}, run)[1]
+        after = problem.maximise(statistics, run)[0]
+        moved = dict(theta)
+        for name, support in supports.items():
+            inwards = held[name] & support.goes_inside(after[name][0], inside[name])
+            moved[name] = support.normalised(np.where(inwards, inside[name], theta[name][0]))[None]
         gain = float(problem.expect(moved, run)[0][0] + problem.log_prior(moved)[0]) - objective
         return moved if gain > 1e3 * EPS * abs(objective) else None

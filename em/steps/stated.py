@@ -91,7 +91,17 @@ class Stated[P: Parameters](ABC):
 
     @abstractmethod
     def slopes(self, theta: Theta) -> tuple[tuple[Array, Array], ...]:
-        """Return η_j' and η_j'' for each j, by the parameter of the same place, each (K, p)."""
+        """Return η_j' and η_j'' for each j, by the parameter of the same place, each (..., K, p).
+
+        Where a component has q quantities, η_j' is (q, ..., K, p) and η_j'' is (q, q, ..., K, p).
+        """
+
+    def derivatives(self, theta: Theta) -> tuple[tuple[Array, Array], ...]:
+        """Return η_j' (q, ..., K, p) and η_j'' (q, q, ..., K, p) for each j, with one axis for q = 1 too."""
+        slopes = self.slopes(theta)
+        return (
+            slopes if len(self.quantities) > 2 else tuple((first[None], second[None, None]) for first, second in slopes)
+        )
 
     @abstractmethod
     def expected(self, theta: Theta, size: Array) -> tuple[Array, Parts]:
@@ -111,9 +121,13 @@ class Stated[P: Parameters](ABC):
         return means
 
     def information(self, theta: Theta, size: Array) -> Array:
-        """Return the Fisher information of θ in one sample of known label, -Σ_j E[T_j] η_j'', shape (K, p)."""
-        terms = zip(self.expected(theta, size)[1], self.slopes(theta), strict=True)
+        """Return the Fisher information of θ in one sample of known label, -Σ_j E[T_j] η_j'', (q, q, ..., K, p)."""
+        terms = zip(self.expected(theta, size)[1], self.derivatives(theta), strict=True)
         return -np.asarray(sum(T * second for T, (_, second) in terms))
+
+    def falls_onto_a_point(self, theta: Theta) -> np.ndarray:
+        """Return which components (..., K) shrink onto a point, where the likelihood has no bound; by default, none."""
+        return np.zeros(theta["weights"].shape, dtype=bool)
 
     # Conjugate prior: what a family states ----------------------------------------------------------------------------
 
@@ -124,8 +138,13 @@ class Stated[P: Parameters](ABC):
         What the prior alone keeps off the boundary, rounding must not put there.
         """
 
+    def mode_given(self, chi: Parts, of_prior: Parts, frozen: Theta) -> dict[str, Array]:
+        """Return the mode where some arrays are known; with one quantity it is either known or not."""
+        mode = self.mode(chi, of_prior)
+        return {name: np.broadcast_to(frozen.get(name, array), array.shape) for name, array in mode.items()}
+
     @abstractmethod
-    def moments(self, hyper: Parts) -> tuple[Array, Array]:
+    def moments(self, hyper: Parts) -> tuple[dict[str, Array], dict[str, Array]]:
         """Return mean and variance of θ; this and what follows take the usual parameters, each (..., K, p_j)."""
 
     @abstractmethod

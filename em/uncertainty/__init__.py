@@ -124,7 +124,8 @@ def normal_intervals(entries: Entries, values: Array, errors: Array, level: floa
     ends, around = np.full((2, len(errors)), np.nan), norm.ppf((1 + level) / 2) * np.array([-1, 1])
     for j in np.flatnonzero(errors > 0):
         g, slope, inverse = SCALES[entries.entries[j].scale]
-        ends[:, j] = inverse(g(values[j]) + around * slope(values[j]) * errors[j])
+        with np.errstate(over="ignore"):  # an end beyond all floats is infinite
+            ends[:, j] = inverse(g(values[j]) + around * slope(values[j]) * errors[j])
     return ends
 
 

@@ -5,7 +5,8 @@ With z_i = k known, log p(x_i | z_i = k) = Σ_j T_j(x_i) · η_j(θ_k) + const (
     score of θ_kd           Σ_j T_jd η_j'(θ_kd)
     minus second derivative -Σ_j T_jd η_j''(θ_kd)
 
-and all others 0, and so has the conjugate prior, with χ_j in the place of T_j. A missing cell has T_j = 0.
+and all others 0, and so has the conjugate prior, with χ_j in the place of T_j. A missing cell has T_j = 0. Where a
+component has q numbers for each feature, θ_kd is a vector, η_j' its gradient and η_j'' its Hessian.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,10 +29,9 @@ INTERIOR = 1e-8
 
 def complete_data(steps: Steps[Any], rows: Rows, parameters: Parameters, sample_weight: Array) -> Iterator[Block]:
     """Yield the samples in blocks, with scores and curvature as if their labels were known."""
-    K, slopes = parameters.n_components, steps.slopes(parameters.inside(INTERIOR))  # on the boundary they are held
-    p = slopes[0][0].shape[-1]
-    places = K + np.arange(K * p).reshape(K, p)
-    for part in row_blocks(len(rows), K + K * p):
+    K, slopes = parameters.n_components, steps.derivatives(parameters.inside(INTERIOR))  # on the boundary they are held
+    places = K + np.arange(slopes[0][0].size).reshape(slopes[0][0].shape)
+    for part in row_blocks(len(rows), K + places.size):
         block = rows[part]
         joint = steps.log_joint_of(block, parameters)
         statistics = [_dense(array) for array in block.statistics]
@@ -48,32 +48,41 @@ def _component(
     statistics: list[Array], slopes: tuple[tuple[Array, Array], ...], places: np.ndarray, k: int, v: Array
 ) -> Component:
     """Return component k's scores, and its curvature summed under v."""
-    scores = sum(T * first[k] for T, (first, _) in zip(statistics, slopes, strict=True))
-    curvature = -sum((v @ T) * second[k] for T, (_, second) in zip(statistics, slopes, strict=True))
-    return Component(places[k], np.asarray(scores), np.diag(np.asarray(curvature)))
+    terms = list(zip(statistics, slopes, strict=True))
+    scores = np.asarray(sum(T[:, None] * first[:, k] for T, (first, _) in terms))
+    curvature = np.asarray(-sum((v @ T) * second[:, :, k] for T, (_, second) in terms))
+    return Component(places[:, k].ravel(), scores.reshape(len(scores), -1), _matrix(curvature))
+
+
+def _matrix(curvature: Array) -> Array:
+    """Return second derivatives (q, q, ...) by numbers of the same place as a matrix of all numbers."""
+    q, n = len(curvature), curvature[0, 0].size
+    matrix = np.zeros((q, n, q, n))
+    matrix[:, range(n), :, range(n)] = curvature.reshape(q, q, n).transpose(2, 0, 1)
+    return matrix.reshape(q * n, q * n)
 
 
 def log_prior_slopes(steps: Steps[Any], parameters: Parameters, prior: Any, entries: Entries) -> Slopes:
     """Return gradient and minus the Hessian of the log prior."""
-    terms = list(zip(steps.chi(prior), steps.slopes(parameters.inside(INTERIOR)), strict=True))
+    terms = list(zip(steps.chi(prior), steps.derivatives(parameters.inside(INTERIOR)), strict=True))
     gradient = np.asarray(sum(chi * first for chi, (first, _) in terms)).ravel()
-    curvature = np.asarray(-sum(chi * second for chi, (_, second) in terms)).ravel()
+    curvature = np.asarray(-sum(chi * second for chi, (_, second) in terms))
     slopes = dirichlet_slopes(prior.concentration, entries)
-    slopes.add(parameters.n_components + np.arange(gradient.size), Slopes(gradient, np.diag(curvature)))
+    slopes.add(parameters.n_components + np.arange(gradient.size), Slopes(gradient, _matrix(curvature)))
     return slopes
 
 
 def whitened(theta: Mapping[str, Array], moves: Mapping[str, Array], steps: Steps[Any], size: Array) -> Array:
     """Return m steps of R runs as rows whose inner products are those of the complete data's information of one sample.
 
-    With z known that is Σ_k dw_k² / w_k + Σ_k w_k Σ_d I_kd dθ_kd², with I_kd = -Σ_j E[T_jd] η_j''(θ_kd).
+    With z known that is Σ_k dw_k² / w_k + Σ_k w_k Σ_d dθ_kd' I_kd dθ_kd, with I_kd = -Σ_j E[T_jd] η_j''(θ_kd).
 
     Parameters
     ----------
     theta : mapping
-        Where the information is taken: "weights" (R, K), and the components' array (R, K, p).
+        Where the information is taken: "weights" (R, K), and the components' arrays (R, K, p).
     moves : mapping
-        "weights" (R, m, K), and the components' array (R, m, K, p).
+        "weights" (R, m, K), and the components' arrays (R, m, K, p).
     steps : Steps
         The family's formulas.
     size : ndarray, shape (D,)
@@ -89,9 +98,20 @@ def whitened(theta: Mapping[str, Array], moves: Mapping[str, Array], steps: Step
     >>> whitened(theta, moves, BINOMIAL, np.ones(1)).tolist()
     [[[0.0, 0.2]]]
     """
-    weights, quantity = theta["weights"], steps.quantities[1]
-    inside = quantity.support.moved_inside(theta[quantity.name], EPS)
-    information = weights[..., None] * steps.information({quantity.name: inside}, size)
+    weights, quantities = theta["weights"], steps.quantities[1:]
+    inside = {q.name: q.support.moved_inside(theta[q.name], EPS) for q in quantities}
+    information = weights[..., None] * steps.information(inside, size)
     of_weights = moves["weights"] / np.sqrt(np.maximum(weights, EPS))[:, None]
-    rows = of_weights, moves[quantity.name] * np.sqrt(information)[:, None]
-    return np.concatenate([row.reshape(*row.shape[:2], -1) for row in rows], axis=2)
+    roots, own = _roots(information), [moves[q.name] for q in quantities]
+    of_own = [sum(roots[a][b][:, None] * own[a] for a in range(len(own))) for b in range(len(own))]
+    return np.concatenate([row.reshape(*row.shape[:2], -1) for row in map(np.asarray, (of_weights, *of_own))], axis=2)
+
+
+def _roots(information: Array) -> Array:
+    """Return L with L L' = I along the first two axes."""
+    if len(information) == 1:
+        return np.sqrt(information)
+    matrices = np.moveaxis(information, (0, 1), (-2, -1))
+    finite = np.isfinite(matrices).all(axis=(-2, -1), keepdims=True)
+    values, vectors = np.linalg.eigh(np.where(finite, matrices, 0.0))
+    return np.moveaxis(vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :], (-2, -1), (0, 1))
