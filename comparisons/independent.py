@@ -9,6 +9,7 @@ import numpy as np
 from comparisons.declarations import Option
 from comparisons.family import Family, Point, conjugate_gaps_of_weights
 from models.parameters import Quantity
+from models.prior import GammaPrior
 from models.validation import Array
 
 
@@ -43,10 +44,19 @@ class IndependentFamily(Family):
 
     @override
     def default_prior(self, X: Array, n_components: int, prior_family: str = "conjugate") -> Any:
-        """Return the prior scaled to the data where the class has such a one, or its defaults."""
+        """Return the prior scaled to the data where the class has such a one, or its defaults.
+
+        Rates under a Gamma prior have about those of a single component.
+        """
         prior_type = self.prior_types[0]
-        scaled = getattr(prior_type, "weakly_informative", None)
-        return prior_type() if scaled is None else scaled(X, **self.of_data)
+        if hasattr(prior_type, "weakly_informative"):
+            return prior_type.weakly_informative(X, **self.of_data)
+        if not issubclass(prior_type, GammaPrior):
+            return prior_type()
+        rows = self.steps.rows(X, *self.of_data.values())
+        rates = self.steps.most_probable(self.steps.sums(rows, np.ones((len(X), 1))), None).arrays()
+        (alone,) = rates[self.parameter_names[1]]
+        return prior_type.about(np.where(alone > 0, alone, 1.0))
 
     def mean_size(self, n_features: int) -> Array:
         """Return the mean size of the cells of each feature, shape (D,)."""

@@ -2,9 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from models.shown import one_line
 from models.validation import Array, frozen_array, real_numbers
@@ -16,7 +17,9 @@ class MixturePrior(ABC):
     Attributes
     ----------
     hyperparameters : tuple of str
-        Names of the positive numbers beside the concentration, each a number or of shape (D,).
+        Names of the numbers beside the concentration, each a number or of shape (D,).
+    real : tuple of str
+        Those of them that may be any real number; the others are positive.
     least_one : tuple of str
         Those that MAP needs to be at least 1.
     parameters_type : type
@@ -30,6 +33,7 @@ class MixturePrior(ABC):
     parameters_type: ClassVar[type[Any]]
     conjugate: ClassVar[bool] = True
     hyperparameters: ClassVar[tuple[str, ...]] = ()
+    real: ClassVar[tuple[str, ...]] = ()
     least_one: ClassVar[tuple[str, ...]] = ()
 
     __repr__ = one_line
@@ -43,11 +47,11 @@ class MixturePrior(ABC):
             object.__setattr__(self, name, value)
 
     def _positive(self, name: str, shape: tuple[int, ...] | None = None) -> Array:
-        """Return a field as positive numbers: a number or a vector, or in the given shape."""
+        """Return a field as positive numbers, or real ones: a number or a vector, or in the given shape."""
         given = real_numbers(name, getattr(self, name))
         wanted = (None,) * min(given.ndim, 1) if shape is None else shape
         values = frozen_array(name, np.full(shape, given) if shape and given.ndim == 0 else given, wanted)
-        if not (values > 0).all():
+        if name not in self.real and not (values > 0).all():
             raise ValueError(f"{name} must be positive, got {values}")
         return values
 
@@ -127,6 +131,10 @@ class FeaturePrior(MixturePrior):
 class BetaPrior(FeaturePrior):
     """θ_kd ~ Beta(b_d, c_d); a family is a frozen dataclass with fields for a, b and c, in this order."""
 
+    def __init_subclass__(cls, **named: Any) -> None:
+        super().__init_subclass__(**named)
+        cls.least_one = cls.hyperparameters
+
     def draw_components(self, shape: tuple[int, int], rng: np.random.RandomState) -> Array:
         """Draw θ, shape (K, D)."""
         b, c = self._numbers()
@@ -142,6 +150,24 @@ class BetaPrior(FeaturePrior):
 
 class GammaPrior(FeaturePrior):
     """θ_kd ~ Gamma(b_d, rate c_d); a family is a frozen dataclass with fields for a, b and c, in this order."""
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        super().__init_subclass__(**named)
+        cls.least_one = cls.hyperparameters[:1]
+
+    @classmethod
+    def about(cls, values: ArrayLike) -> Self:
+        """Return the prior Gamma(2, rate 1 / v_d), whose mode is the value v_d, and Dirichlet(2).
+
+        Of rates whose unit is free that is the prior on the data's own scale; it weighs one event.
+
+        Examples
+        --------
+        >>> from models.pmm import PMMPrior
+        >>> PMMPrior.about([4.0, 0.5]).rate
+        array([0.25, 2.  ])
+        """
+        return cls(2.0, 2.0, 1 / real_numbers("values", values))  # type: ignore[call-arg]
 
     def draw_components(self, shape: tuple[int, int], rng: np.random.RandomState) -> Array:
         """Draw θ, shape (K, D)."""

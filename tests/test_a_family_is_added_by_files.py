@@ -18,6 +18,7 @@ from comparisons import compare
 from comparisons.calibration import calibrate, simulators
 from comparisons.calibration.simulations import Setting
 from comparisons.comparison.command import application
+from comparisons.comparison.problem import prepare
 from comparisons.data import read
 from comparisons.evidence import chib_evidence
 from comparisons.evidence.exact import exact_posterior
@@ -265,7 +266,7 @@ def test_waiting_times_follow_the_same_recipe(waiting):
     assert_bayes_agrees(X[:4], prior, gamma_evidence)
     with pytest.raises(ValueError, match=r"X must hold positive numbers, got .* X\[0, 0\] = -1"):
         em.WaitingMixtureEM(1).fit([[-1.0], [2.0]])
-    found = compare(X, "waiting", 2, draws=250, tune=250, n_init=2, random_state=1)
+    found = compare(X, "waiting", 2, draws=500, tune=500, n_init=2, random_state=1)
     assert found.verdict == "agree", found.explanation
 
 
@@ -280,9 +281,17 @@ def test_cells_of_other_sizes_are_sums_of_waiting_times(waiting):
     by_hand = gamma.logpdf(X[seen], shapes[seen], scale=1 / np.broadcast_to(alone.rates_, X.shape)[seen]).sum()
     assert alone.log_likelihood_ == pytest.approx(by_hand)
     found = compare(
-        X, "waiting", 2, package.WaitingPrior(), shape=shapes, draws=250, tune=250, n_init=2, random_state=1
+        X, "waiting", 2, package.WaitingPrior(), shape=shapes, draws=500, tune=500, n_init=2, random_state=1
     )
     assert found.verdict == "agree", found.explanation
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-4, 1e4])
+def test_the_default_prior_of_rates_is_on_the_scale_of_the_data(waiting, unit):
+    rng = np.random.RandomState(6)
+    X = rng.exponential(1 / TRUE_RATES[rng.randint(2, size=200)])
+    problem = prepare(X * unit, "waiting", 2)
+    np.testing.assert_allclose(problem.prior.rate, X.mean(axis=0) * unit, rtol=1e-12)
 
 
 def test_a_number_of_the_prior_is_not_taken_for_the_size_of_its_name(waiting):

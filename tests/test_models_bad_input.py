@@ -1,10 +1,12 @@
 """Model builders refuse bad input with a ValueError that names the argument; unusual but good input is taken."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from random_mixtures import declared_density, random_bmm, random_gmm
 
-from models import bmm, gmm
+from models import bmm, gmm, pmm
 
 X = np.random.default_rng(0).normal(size=(10, 2))
 COUNTS = np.random.default_rng(0).integers(0, 4, size=(10, 2))
@@ -136,3 +138,14 @@ def test_booleans_are_bernoulli_data():
         point = classes.arrays() | ({"z": np.zeros(10, dtype=int)} if build is bmm.build_model else {})
         assert np.isfinite(declared_density(build(yes, 2, None), ["x"])(point))
     assert declared_density(bmm.build_marginal_model(yes, 2, None), ["x"])(classes.arrays()) == expected
+
+
+def test_numbers_of_a_prior_are_positive_unless_it_says_that_they_are_real():
+    @dataclass(frozen=True, eq=False, repr=False)
+    class Shifted(pmm.PMMPrior):
+        real = ("rate",)
+
+    assert Shifted(rate=-1.5).rate == -1.5
+    for prior, number in ((pmm.PMMPrior, "rate"), (Shifted, "shape")):
+        with pytest.raises(ValueError, match=f"{number} must be positive, got -1"):
+            prior(**{number: -1.0})

@@ -46,5 +46,4 @@ class BMMPrior(BetaPrior):
     failures: Array | float = 2.0
 
     hyperparameters = ("successes", "failures")
-    least_one = ("successes", "failures")
     parameters_type = BMMParameters

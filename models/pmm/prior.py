@@ -50,7 +50,7 @@ class PMMPrior(GammaPrior):
     shape: Array | float = 2.0
     rate: Array | float = 1.0
 
-    hyperparameters, least_one = ("shape", "rate"), ("shape",)
+    hyperparameters = "shape", "rate"
     parameters_type = PMMParameters
 
     @classmethod
@@ -81,4 +81,4 @@ class PMMPrior(GammaPrior):
         names = column_names(X)
         events, exposures = PMMParameters.cells.dense(X, exposure, names)
         check_columns((exposures > 0).any(axis=0), names)
-        return cls(2.0, 2.0, exposures.sum(axis=0) / np.maximum(events.sum(axis=0), 0.5))
+        return cls.about(np.maximum(events.sum(axis=0), 0.5) / exposures.sum(axis=0))
