@@ -60,9 +60,12 @@ class MixtureEM[P: Parameters](StreamedMixture[P]):
 
     # What a family adds -------------------------------------------------------------------------------------------
 
-    @abstractmethod
     def _e_step_of(self, samples: Samples, *, as_holed: bool = False) -> Callable[..., Any]:
-        """Return the E-step of many runs on samples in memory (:class:`em.engine.problem.Problem`)."""
+        """Return the E-step of many runs on samples in memory (:class:`em.engine.problem.Problem`).
+
+        Its statistics add up over parts of the samples: a family whose statistics do not has none.
+        """
+        raise ValueError(f"X must be in memory and whole: the M-step of a {type(self).__name__} needs all rows at once")
 
     def _e_step_at(self, theta: Arrays, runs: np.ndarray, *, as_holed: bool) -> Callable[[Samples], Any]:
         """Return the E-step at these parameters, of one part of the samples after the other."""

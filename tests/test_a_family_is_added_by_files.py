@@ -23,6 +23,7 @@ from comparisons.data import read
 from comparisons.evidence import chib_evidence
 from comparisons.evidence.exact import exact_posterior
 from comparisons.explorer.controls import choices
+from comparisons.families import family_class
 from em.gibbs import gibbs
 from em.variational import variational
 
@@ -312,8 +313,10 @@ def test_two_positive_features_have_contours_and_counts_have_none(negbin, waitin
             plot(counts, X)
 
 
-def test_positive_numbers_are_no_counts(waiting, tmp_path):
-    """The explorer lists them with continuous data, and an empty cell of a file is no 0."""
+def test_positive_numbers_are_no_counts(waiting, tmp_path, monkeypatch):
+    """The explorer lists them with continuous data, where there are some, and an empty cell of a file is no 0."""
+    assert "waiting" not in choices().values()
+    monkeypatch.setattr(family_class("waiting"), "datasets", {"days": None})
     assert list(choices().values())[:2] == ["gmm", "waiting"]
     (tmp_path / "days.csv").write_text("a,b\n1,3\n,5\n2,1\n4,2\n1,7\n", encoding="utf-8")
     of_counts, of_times = (" ".join(read(tmp_path / "days.csv", family).notes) for family in ("pmm", "waiting"))

@@ -10,6 +10,8 @@ import pytest
 
 import em.chunked.samples
 from em import CategoricalMixtureEM, GaussianMixtureEM, PoissonMixtureEM, StreamSettings, merge
+from em.estimator import MixtureEM
+from em.status import NoMaximumWarning
 from models.gmm import GMMParameters, simulate
 
 TRUTH = GMMParameters([0.3, 0.7], [[0.0, 0.0], [2.5, 2.0]], [[[1.0, 0.3], [0.3, 0.8]], [[1.0, 0.0], [0.0, 1.5]]])
@@ -133,3 +135,17 @@ def test_the_sample_of_a_stream_begun_by_chunks_is_one_of_all_rows(monkeypatch):
     assert not part.stream_.whole
     assert part.stream_.row_weights.sum() == pytest.approx(3000 * part.stream_.share, rel=0.1)
     np.testing.assert_allclose(part.means_, whole.means_, rtol=1e-9)
+
+
+class WholeMixtureEM(GaussianMixtureEM):
+    """A family whose statistics do not add up over parts of the samples."""
+
+    _e_step_of = MixtureEM._e_step_of
+
+
+def test_a_family_that_needs_all_rows_at_once_says_so_of_parts():
+    said, estimator = "X must be in memory and whole: the M-step of a WholeMixtureEM", WholeMixtureEM(2, random_state=0)
+    with pytest.raises(ValueError, match=said):
+        estimator.fit(da.from_array(X2, chunks=(50, 2)))
+    with pytest.warns(NoMaximumWarning, match=said):
+        estimator.partial_fit(X2, settings=SMALL)

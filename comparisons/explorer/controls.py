@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from comparisons.explorer.steps import ByHand
-from comparisons.families import family_class, family_names
+from comparisons.families import family_class, family_classes
 from models.supports import Place
 
 MOST_SLIDERS = 8
@@ -27,8 +27,8 @@ class Slider:
 
 
 def choices() -> dict[str, str]:
-    """Return the names of all families by their titles, those of continuous data first."""
-    classes = [family_class(name) for name in family_names()]
+    """Return the names of families with built-in data by their titles, those of continuous data first."""
+    classes = [one for one in family_classes() if one.datasets]
     discrete = {cls: cls.categorical or cls.parameters_type.cells.whole for cls in classes}
     return {cls.title: cls.name for cls in sorted(classes, key=discrete.__getitem__)}
 

@@ -114,8 +114,9 @@ class Steps[P: Parameters](Stated[P]):
                 pooled = Statistics(N, tuple(part.sum(axis=-2, keepdims=True) for part in statistics.sums))
                 of_all = self.mode_given(pooled.sums, self.chi(None), {})
                 theta = {name: np.where(np.isnan(array), of_all[name], array) for name, array in theta.items()}
-        known = frozen.get("weights", weights)
-        return {"weights": np.broadcast_to(known, weights.shape), **theta}
+        if "weights" in frozen:
+            weights = np.broadcast_to(frozen["weights"], weights.shape)
+        return {"weights": weights, **theta}
 
     def parameters(self, arrays: Theta) -> P:
         """Return parameters of these arrays."""

@@ -36,7 +36,9 @@ class MStep:
         """Return the arrays by name, and for each run why it has collapsed, or "" where it goes on."""
         theta = self.steps.modes(statistics_of(statistics), self.prior, self.frozen)
         fallen = self.steps.falls_onto_a_point(theta)
-        return theta, [f"component {int(own.argmax())} falls onto a point" if own.any() else "" for own in fallen]
+        if not fallen.any():
+            return theta, [""] * len(runs)
+        return theta, [f"component {own.argmax()} falls onto a point" if own.any() else "" for own in fallen]
 
     def inside(self, theta: dict[str, Array]) -> tuple[Arrays, np.ndarray]:
         """Return arrays that a leap has moved with what must sum to one doing so, and which runs' are mixtures."""

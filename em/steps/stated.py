@@ -141,7 +141,8 @@ class Stated[P: Parameters](ABC):
     def mode_given(self, chi: Parts, of_prior: Parts, frozen: Theta) -> dict[str, Array]:
         """Return the mode where some arrays are known; with one quantity it is either known or not."""
         mode = self.mode(chi, of_prior)
-        return {name: np.broadcast_to(frozen.get(name, array), array.shape) for name, array in mode.items()}
+        known = {name: np.broadcast_to(frozen[name], array.shape) for name, array in mode.items() if name in frozen}
+        return mode | known
 
     @abstractmethod
     def moments(self, hyper: Parts) -> tuple[dict[str, Array], dict[str, Array]]:

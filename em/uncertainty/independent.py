@@ -103,8 +103,12 @@ def whitened(theta: Mapping[str, Array], moves: Mapping[str, Array], steps: Step
     information = weights[..., None] * steps.information(inside, size)
     of_weights = moves["weights"] / np.sqrt(np.maximum(weights, EPS))[:, None]
     roots, own = _roots(information), [moves[q.name] for q in quantities]
-    of_own = [sum(roots[a][b][:, None] * own[a] for a in range(len(own))) for b in range(len(own))]
-    return np.concatenate([row.reshape(*row.shape[:2], -1) for row in map(np.asarray, (of_weights, *of_own))], axis=2)
+    first, *rest = range(len(own))
+    of_own = [
+        sum((roots[a, b][:, None] * own[a] for a in rest), roots[first, b][:, None] * own[first])
+        for b in (first, *rest)
+    ]
+    return np.concatenate([row.reshape(*row.shape[:2], -1) for row in (of_weights, *of_own)], axis=2)
 
 
 def _roots(information: Array) -> Array:
