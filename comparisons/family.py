@@ -41,9 +41,7 @@ class Family(ABC):
     estimator_name : str
         EM's estimator, by its name in `em`.
     prior_types : tuple of type
-        The priors that it may have; ``prior_families`` names the weakly informative ones, the default first.
-    parameters_type : type
-        The parameters that these are priors of.
+        Its priors, whose ``parameters_type`` it takes; ``prior_families`` names the weakly informative ones.
     quantities : tuple of Quantity
         The declared arrays: weights, then what locates the components, then the rest.
     categorical : bool
@@ -263,10 +261,7 @@ class Family(ABC):
         return False
 
     def prior_on_response(self, prior: Any, X: Array) -> tuple[float, Array]:
-        """Return how many pseudo-samples the prior weighs in each component, and their mean (D,).
-
-        None where `response_is_mean` never holds: the mean is not judged then.
-        """
+        """Return how many pseudo-samples the prior weighs in each component, and their mean (D,), if that is judged."""
         return 0.0, np.zeros(X.shape[1])
 
     @abstractmethod

@@ -1,7 +1,6 @@
 """The recipe of CONTRIBUTING.md, copied into a folder of its own, is a family with everything that the others have."""
 
 import doctest
-import re
 import sys
 
 import numpy as np
@@ -10,7 +9,7 @@ from matplotlib.figure import Figure
 from random_mixtures import all_labellings, declared_density, joint_density_of_labels
 from scipy.special import logsumexp
 from scipy.stats import expon, gamma, nbinom
-from toy_families import files_of, toy
+from toy_families import recipe, toy, waiting
 from typer.testing import CliRunner
 
 import em
@@ -28,50 +27,6 @@ from em.gibbs import gibbs
 from em.variational import variational
 
 MOST_LINES = 250
-WAITING = [  # the same recipe, of waiting times x ~ Gamma(s, rate λ_kd): a Gamma prior, and data that are not counts
-    ("Negative binomial mixture", "Waiting times"),
-    ("negbin", "waiting"),
-    ("Negbin", "Waiting"),
-    ("NEGBIN", "WAITING"),
-    ("probs", "rates"),
-    ("PROBABILITY", "POSITIVE"),
-    ("n_successes", "shape"),
-    ("successes", "shape"),
-    ("failures: Array", "rate: Array"),
-    ('"failures"', '"rate"'),
-    ("prior.failures", "prior.rate"),
-    ("Counts", "Positives"),
-    ("Beta", "Gamma"),
-    ("steps.beta", "steps.gamma"),
-    ("rng.negative_binomial(size, self.rates[z])", "rng.gamma(size, 1 / self.rates[z])"),
-    ('pm.NegativeBinomial, {"n"', 'pm.Gamma, {"alpha"'),
-    ('"p": own', '"beta": own'),
-    ("pt.log1p(-theta[", "-(theta["),
-    (
-        "log_factorial(x + r - 1) - log_factorial(r - 1) - log_factorial(x)",
-        "(r - 1) * pt.log(x + (size == 0)) - log_factorial(r - 1)",
-    ),
-    ("gammaln(x + r) - gammaln(r) - gammaln(x + 1)", "(r - 1) * np.log(x + (size == 0)) - gammaln(r)"),
-    ('size * (1 - theta["rates"]) / theta["rates"]', 'size / theta["rates"]'),
-]
-
-
-def recipe():
-    """Return the files of the recipe by their paths."""
-    return files_of("CONTRIBUTING.md")
-
-
-def waiting():
-    """Return the recipe with another distribution."""
-    files = {}
-    for path, text in recipe().items():
-        for old, new in WAITING:
-            path, text = path.replace(old, new), text.replace(old, new)
-        text = re.sub(r"\n    def values.*?(?=\n\n\n)", "", text, flags=re.DOTALL)
-        files[path] = re.sub(r"\n    Examples\n    -----.*?(?=    \"\"\")", "", text, flags=re.DOTALL)
-    return files
-
-
 negbin, waiting_times = toy("negbin", recipe()), toy("waiting", waiting())
 TRUE_PROBS, TRUE_RATES = np.array([[0.1, 0.5], [0.6, 0.2]]), np.array([[0.2, 3.0], [4.0, 0.5]])
 

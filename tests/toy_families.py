@@ -12,6 +12,32 @@ import em
 import models
 
 ROOMS = {"models": models, "em": em, "comparisons": comparisons}
+WAITING = [  # the same recipe, of waiting times x ~ Gamma(s, rate λ_kd): a Gamma prior, and data that are not counts
+    ("Negative binomial mixture", "Waiting times"),
+    ("negbin", "waiting"),
+    ("Negbin", "Waiting"),
+    ("NEGBIN", "WAITING"),
+    ("probs", "rates"),
+    ("PROBABILITY", "POSITIVE"),
+    ("n_successes", "shape"),
+    ("successes", "shape"),
+    ("failures: Array", "rate: Array"),
+    ('"failures"', '"rate"'),
+    ("prior.failures", "prior.rate"),
+    ("Counts", "Positives"),
+    ("Beta", "Gamma"),
+    ("steps.beta", "steps.gamma"),
+    ("rng.negative_binomial(size, self.rates[z])", "rng.gamma(size, 1 / self.rates[z])"),
+    ('pm.NegativeBinomial, {"n"', 'pm.Gamma, {"alpha"'),
+    ('"p": own', '"beta": own'),
+    ("pt.log1p(-theta[", "-(theta["),
+    (
+        "log_factorial(x + r - 1) - log_factorial(r - 1) - log_factorial(x)",
+        "(r - 1) * pt.log(x + (size == 0)) - log_factorial(r - 1)",
+    ),
+    ("gammaln(x + r) - gammaln(r) - gammaln(x + 1)", "(r - 1) * np.log(x + (size == 0)) - gammaln(r)"),
+    ('size * (1 - theta["rates"]) / theta["rates"]', 'size / theta["rates"]'),
+]
 
 
 def files_of(page):
@@ -48,3 +74,19 @@ def toy(name, files):
         removed(name, folder)
 
     return fixture
+
+
+def recipe():
+    """Return the files of the recipe by their paths."""
+    return files_of("CONTRIBUTING.md")
+
+
+def waiting():
+    """Return the recipe with another distribution."""
+    files = {}
+    for path, text in recipe().items():
+        for old, new in WAITING:
+            path, text = path.replace(old, new), text.replace(old, new)
+        text = re.sub(r"\n    def values.*?(?=\n\n\n)", "", text, flags=re.DOTALL)
+        files[path] = re.sub(r"\n    Examples\n    -----.*?(?=    \"\"\")", "", text, flags=re.DOTALL)
+    return files
