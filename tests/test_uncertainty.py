@@ -6,10 +6,13 @@ import reference_data
 from scipy.stats import norm
 
 from em import BernoulliMixtureEM, BinomialMixtureEM, GaussianMixtureEM, NotIdentifiableWarning
+from em.uncertainty import normal_intervals
 from em.uncertainty.bootstrap import nearest_order
+from em.uncertainty.entries import entries_of
 from models import bmm, gmm
 from models.bmm import BMMParameters, BMMPrior
 from models.gmm import GMMParameters
+from models.pmm import PMMParameters
 
 BOOTSTRAPS = ("bootstrap", "parametric bootstrap")
 PAIR = BMMParameters([0.4, 0.6], [[0.2, 0.3, 0.15, 0.25, 0.4], [0.8, 0.7, 0.85, 0.6, 0.75]])
@@ -179,3 +182,9 @@ def test_missing_cells_and_frozen_parameters_go_through_the_estimator():
     assert (held.standard_errors[2:] <= with_holes.standard_errors[2:] * (1 + 1e-6)).all()
     parametric = fit.uncertainty(holed, kind="parametric bootstrap", n_bootstrap=20, random_state=0)
     assert np.isfinite(parametric.standard_errors).all()
+
+
+def test_an_end_beyond_all_floats_is_infinite_without_a_warning():
+    entries = entries_of(PMMParameters([1.0], [[1e-3]]), 10.0)
+    ends = normal_intervals(entries, entries.values, np.array([0.0, 10.0]), 0.95)
+    np.testing.assert_array_equal(ends, [[np.nan, 0.0], [np.nan, np.inf]])
