@@ -49,6 +49,15 @@ def test_without_newton_some_are_farther_away_than_they_say(monkeypatch):
     assert limit.objective_ - fit.objective_ > 100 * TOL
 
 
+def test_fits_of_many_iterations_end_with_newtons_step_whatever_their_size(monkeypatch):
+    monkeypatch.setattr(newton, "MOST_WORK", 0)
+    estimator, X = overlapping(87)
+    fit = estimator.set_params(n_init=1, random_state=87).fit(X)
+    assert fit.n_e_steps_ > 200
+    limit = type(fit)(fit.n_components, init=fit.parameters_, tol=0).fit(X)
+    assert limit.objective_ - fit.objective_ <= TOL + 1e-12 * abs(fit.objective_)
+
+
 @pytest.mark.parametrize("with_prior", [False, True])
 def test_restarts_end_at_the_same_digits(with_prior):
     """To a hundred-billionth, where steps that leave 1e-8 nats differ in the fifth digit."""

@@ -16,6 +16,7 @@ from em.engine.visit import Visit
 from models.validation import Array
 
 STILL = 30  # iterations that gain no digit of the objective: whatever their steps, this is the limit
+UNTOLD = 64  # last digits of the objective that a leap may lose: sums in another order, as of chunks, differ by a few
 LOOKS = 5  # iterations between looks at who cannot win any more
 RISES = "on a boundary from which the objective rises: raise max_iter"
 
@@ -228,7 +229,8 @@ class Loop[P: Parameters]:
             if not len(x):
                 return
         rounding = self.problem.rounding(self.best)
-        after = self._leap_or_step(x, np.where(self.tol >= rounding, rounding, 0.0))
+        untold = UNTOLD * self.problem.last_digit(self.best)
+        after = self._leap_or_step(x, np.where(self.tol >= rounding, rounding, untold))
         if not (self.best - after.objective <= rounding).all():
             after = self._without_those_that_lost(after, rounding)
         best = np.maximum(after.objective, self.best)

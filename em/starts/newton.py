@@ -9,8 +9,10 @@ is how many nats are missing. EM's own estimate of them, which :mod:`em.engine.s
 too small where a slow direction hides behind a fast one: of 120 overlapping mixtures 22 were farther from their limits
 than they said. Where a millionth of a nat or less is missing, the step is taken, if it loses nothing. Where it is more,
 EM goes on: only EM's own steps lead to its estimate, so that a wrong M-step is not put right by another formula. Where
-parameters are not identified there is no step. What is missing at the end and is more than ``tol``, as where
-``max_iter`` came first, is in the status if the step stays among legal parameters: beyond them it says little.
+parameters are not identified there is no step, and none where it would take long: information of many rows and
+parameters is made only after so many E-steps that it takes a fifth of their time at the most. What is missing at the
+end and is more than ``tol``, as where ``max_iter`` came first, is in the status if the step stays among legal
+parameters: beyond them it says little.
 """
 
 from copy import copy
@@ -34,6 +36,7 @@ MOST_MISSING = 1e-6  # nats of a step of Newton's method
 MOST_TIMES = 3  # that EM goes on
 CLOSER = 1e-2  # times the nats that were to be left before
 MOST_WORK = 1e8  # rows and eight times parameters, times the square of these: some 20 milliseconds
+FEWEST_E_STEPS = 150  # and one for each parameter: information takes as long as 30, and a fifth of one for each
 
 
 def polished[P: Parameters](estimator: "Restarts[P]", problem: Problem[P], samples: Samples, run: Run[P]) -> Run[P]:
@@ -52,7 +55,8 @@ def polished[P: Parameters](estimator: "Restarts[P]", problem: Problem[P], sampl
     """
     n_numbers = sum(int(np.prod(shape)) for shape in problem.shapes.values())
     work = (samples.X.shape[0] + 8 * n_numbers) * n_numbers**2
-    if not run.converged or run.collapsed or work > MOST_WORK:
+    takes_little = work <= MOST_WORK or run.n_e_steps > FEWEST_E_STEPS + n_numbers
+    if not run.converged or run.collapsed or not takes_little:
         return run
     for number in range(MOST_TIMES + 1):
         at = copy(estimator)
