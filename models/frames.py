@@ -58,11 +58,11 @@ def check_dense(name: str, values: Any) -> None:
         raise TypeError(f"{name} must be dense, got a sparse {type(values).__name__}: pass {name}.toarray()")
 
 
-def real_numbers(name: str, values: Any) -> np.ndarray:
+def real_numbers(name: str, values: Any, names: Sequence[str] | None = None) -> np.ndarray:
     """Return ``values`` as an array of booleans, integers or floats; not of strings, complex numbers or ragged rows.
 
     A frame, an array of Python objects that are all real numbers or missing, and a masked array with masked cells
-    become float64, with NaN where a value is missing.
+    become float64, with NaN where a value is missing. Errors call the columns of a matrix by their ``names``.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def real_numbers(name: str, values: Any) -> np.ndarray:
     check_dense(name, values)
     labels = _labels(values)
     if labels is None:
-        return _numeric(name, values)
+        return _numeric(name, values, names=names)
     if repeated := [label for label, times in Counter(labels).items() if times > 1]:
         raise ValueError(f"{name} must have a different name for each column, got {shown(repeated)} more than once")
     matrix = np.empty(values.shape)
@@ -153,13 +153,14 @@ def _labels(X: Any) -> list[Any] | None:
     return list(labels) if isinstance(labels, Iterable) and len(X.shape) == 2 else None
 
 
-def _numeric(name: str, values: Any, column: str = "") -> np.ndarray:
+def _numeric(name: str, values: Any, column: str = "", names: Sequence[str] | None = None) -> np.ndarray:
     """Return numbers as an array; ``column`` is what errors call the values, if they are one column of a frame."""
     array = as_array(name, values)
     if array.dtype.kind in "biuf":
         return array
     if array.dtype.kind in OBJECTS and array.ndim > 0:  # NumPy makes strings of the numbers beside a string
-        return _from_objects(name, array if array.dtype.kind == "O" else np.asarray(values, dtype=object), column)
+        objects = array if array.dtype.kind == "O" else np.asarray(values, dtype=object)
+        return _from_objects(name, objects, column, names)
     given, hint = shown(values), ". Complex data not supported" if array.dtype.kind == "c" else ""
     if isinstance(values, str | PathLike) or type(values).__module__ == "pyarrow._dataset":
         hint = f": em.open_parquet({name}) gives the rows of Parquet files and pyarrow datasets"
@@ -184,12 +185,12 @@ def as_array(name: str, values: Any) -> np.ndarray:
         raise ValueError(f"{name} must hold numbers in rows of equal length, got {shown(values)}") from None
 
 
-def _from_objects(name: str, array: np.ndarray, column: str) -> np.ndarray:
+def _from_objects(name: str, array: np.ndarray, column: str, names: Sequence[str] | None) -> np.ndarray:
     """Return an array of real numbers stored as Python objects as float64, with NaN where one is missing."""
     types = {type(value) for value in array.flat}
     missing = {kind for kind in types if kind.__name__ in MISSING}
     if not all(issubclass(kind, NUMERIC) for kind in types - missing):
-        _refuse(name, array, column)
+        _refuse(name, array, column, names)
     if missing:
         holes = np.fromiter((type(value) in missing for value in array.flat), dtype=bool, count=array.size)
         array = np.where(holes.reshape(array.shape), np.nan, array)
@@ -199,17 +200,27 @@ def _from_objects(name: str, array: np.ndarray, column: str) -> np.ndarray:
         raise ValueError(f"{name} must hold numbers that fit a float, got one that is too large") from None
 
 
-def _refuse(name: str, array: np.ndarray, column: str) -> NoReturn:
-    """Raise an error that names the first column with a value that is no number, and that value."""
+def _refuse(name: str, array: np.ndarray, column: str, names: Sequence[str] | None) -> NoReturn:
+    """Raise an error that names a cell that is no number: the first that is not a number as text either, if any."""
     columns = array.reshape(len(array), -1).T
-    cells = ((d, row, value) for d, own in enumerate(columns) for row, value in enumerate(own))
-    d, row, value = next(cell for cell in cells if not _is_legal(cell[2]))
-    column = f"column {d}" if array.ndim == 2 and not column else column
+    cells = [(d, row, value) for d, own in enumerate(columns) for row, value in enumerate(own) if not _is_legal(value)]
+    d, row, value = next((cell for cell in cells if not _is_text_of_number(cell[2])), cells[0])
+    if array.ndim == 2 and not column:
+        column = f"column {d if names is None else shown(names[d])}"
     where, advice = (f" in {column}", f"; drop {column}, or encode it as numbers") if column else ("", "")
+    if column and _is_text_of_number(value):
+        advice += f", as {name}.astype(float) does"
     raise NotNumbersError(
         f"{name} must hold numbers, got {shown(value)} of type {type(value).__name__}{where}: an argument must be "
         f"neither a string nor another object, but a number; the first is in row {row}{advice}"
     )
+
+
+def _is_text_of_number(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and bool(float(value) or True)
+    except ValueError:
+        return False
 
 
 def _is_legal(value: Any) -> bool:

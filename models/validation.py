@@ -150,7 +150,7 @@ def data_matrix(X: ArrayLike, name: str = "X", *, missing: bool = False, names: 
     With ``missing``, a missing cell is legal and becomes NaN; see :func:`models.frames.real_numbers`. Errors call
     columns by their ``names``, or by those that a frame has.
     """
-    array = real_numbers(name, X)
+    array = real_numbers(name, X, names)
     if array.ndim != 2:
         hint = f". Reshape your data: {name}.reshape(-1, 1) is one feature, {name}.reshape(1, -1) one sample"
         raise ValueError(

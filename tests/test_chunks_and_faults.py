@@ -180,6 +180,21 @@ def test_bad_rows_are_named_by_chunk_and_row(make, message):
         fit(X)
 
 
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        (["1", "oops", "2"], "chunk 1: .* got 'oops' of type str in column 'width': .* in row 1; drop column 'width'"),
+        (["1", "3", "2"], r"chunk 1: .* got '1' of type str in column 'width': .* in row 0; .* as numbers, as X.astype\(float\) does"),
+    ],
+)
+def test_text_is_named_by_its_column_and_what_is_no_number_first(cells, message):
+    frame = pd.DataFrame({"height": np.arange(6.0), "width": np.array([0.5, 1.5, 2.5, *cells], dtype=object)})
+    with dask.config.set({"scheduler": "synchronous", "dataframe.convert-string": False}):
+        X = dd.from_pandas(frame, npartitions=2)
+        with pytest.raises(TypeError, match=message):
+            fit(X)
+
+
 def counted(calls):
     calls.append(1)
     return clouds()
