@@ -102,7 +102,7 @@ def test_memory_of_a_pass_does_not_grow_with_the_file(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("source", "columns", "message"),
     [
-        ("none", None, "source must be a Parquet file, a folder of them or a pyarrow dataset: .*none"),
+        ("none", None, "source must be a Parquet file, a folder of them or a pyarrow dataset: no .*none"),
         ("text.parquet", None, "source must be a Parquet file"),
         ("good.parquet", ["depth"], "columns must be some of height, width, got depth"),
         ("empty.parquet", None, "source must have a row, got none"),

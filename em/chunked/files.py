@@ -64,6 +64,8 @@ def open_parquet(source: str | PathLike[str] | Any, columns: Sequence[str] | Non
 
     try:
         files = source if isinstance(source, Dataset) else dataset(source, format="parquet", partitioning="hive")
+    except FileNotFoundError:
+        raise ValueError(f"source must be a Parquet file, a folder of them or a pyarrow dataset: no {source}") from None
     except (OSError, TypeError, ValueError) as error:
         raise ValueError(f"source must be a Parquet file, a folder of them or a pyarrow dataset: {error}") from None
     names = files.schema.names
