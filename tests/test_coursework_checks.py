@@ -192,7 +192,7 @@ def test_every_mistake_has_a_hint_and_an_explanation(family):
 def test_every_text_belongs_to_a_mistake():
     texts = set()
     for root in comparisons.__path__:
-        for file in Path(root).rglob("*.toml"):
+        for file in [one for one in Path(root).rglob("*.toml") if "coursework" in one.parts]:
             with file.open("rb") as stream:
                 rows = [row for table in tomllib.load(stream).values() for row in table.items()]
                 texts |= {name for name, row in rows if not isinstance(row, str)}  # else a formula without words
