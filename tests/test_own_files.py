@@ -617,6 +617,17 @@ def test_answers_that_are_called_as_sums_are_take_time_by_rows_alone(written):
     assert time.process_time() - start < 3
 
 
+def test_cells_that_list_many_numbers_are_refused_at_once_and_shown_in_part(written):
+    """As the pixels of pictures are; to look for a number in such a cell took time by the square of its length."""
+    pixels = " ".join(str(100 + d % 150) for d in range(2304))
+    file = written("a,pixels\n" + "".join(f"{i % 7}.5,{i} {pixels}\n" for i in range(20)))
+    start = time.process_time()
+    with pytest.raises(ValueError, match="column 'pixels' holds free text") as refusal:
+        read(file, "gmm")
+    assert time.process_time() - start < 5
+    assert len(str(refusal.value)) < 500
+
+
 def test_numbers_of_parquet_keep_their_digits(tmp_path):
     labels = [1234567890123456789, 1234567890123456790, 1234567890123456791]
     pd.DataFrame({"tweet": labels, "a": [1.5, NAN, -999], "b": [3, -999, 7]}).to_parquet(tmp_path / "mine.parquet")

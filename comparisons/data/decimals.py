@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from comparisons.data.words import WORDS
 
 OTHER = {".": ",", ",": "."}
+LONGEST = 100  # characters of a number: ACCOUNTED takes time by the square of the length
 SPACES = " \u00a0\u202f\u2009'\u2019"
 LAKHS = r"[1-9]\d?(?:,\d\d)+,\d{3}"
 NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
@@ -51,7 +52,9 @@ def has_unit(text: str) -> bool:
 
 
 def _signed(text: str) -> str:
-    """Return text in ASCII's marks, with a minus for accounts' parentheses or a minus at the end."""
+    """Return text in ASCII's marks, with a minus for accounts' parentheses or one at the end; long text as it is."""
+    if len(text) > LONGEST:
+        return text
     return ACCOUNTED.sub(r"-\1\2", text if text.isascii() else text.translate(ASCII))
 
 

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from comparisons.data.options import flag
+from models.shown import shown
 from models.validation import Array
 
 MOST_WORDS = 8  # that a remedy lists
@@ -97,7 +98,7 @@ class Column:
     def shown(self, place: int) -> str:
         """Return a value as messages show it."""
         value = self.values[place]
-        return f"{value:.15g}" if self.is_typed else repr(value) if isinstance(value, str) else f"{value}"
+        return f"{value:.15g}" if self.is_typed else shown(value) if isinstance(value, str) else f"{value}"
 
     def first_row(self, place: int) -> int:
         """Return the first row that has a value."""
