@@ -289,7 +289,7 @@ class ExponentialMixtureEM[P: Parameters](MixtureEM[P]):
             if n_held := int(quantity.support.at_edge(values).sum()):
                 remarks.append(f"{n_held} of {values.size} {quantity.name} on the boundary ({quantity.support.edges})")
         if self.prior is not None and self.prior.log_prob(self.parameters_) == -np.inf:
-            frozen = ", ".join(set(self.frozen or {}) - {"weights"})
+            frozen = ", ".join(sorted(set(self.frozen or {}) - {"weights"}))
             remarks.append(f"the prior makes the frozen {frozen} impossible, so the objective leaves out their density")
         self.identifiability_ = identify(
             self._steps, self.parameters_, self._size_of(samples), self.frozen or (), samples.patterns, self._labels

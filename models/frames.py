@@ -217,10 +217,13 @@ def _refuse(name: str, array: np.ndarray, column: str, names: Sequence[str] | No
 
 
 def _is_text_of_number(value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
     try:
-        return isinstance(value, str) and bool(float(value) or True)
+        float(value)
     except ValueError:
         return False
+    return True
 
 
 def _is_legal(value: Any) -> bool:

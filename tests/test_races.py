@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import reference_data
 
+import em.exponential
 import em.starts.restarts
 from em import BernoulliMixtureEM, GaussianMixtureEM
 from em.batches import best_runs
@@ -232,3 +233,21 @@ def test_samples_in_a_batch_have_the_fits_that_they_have_alone(settings):
         alone = fit.at_estimate(np.flatnonzero(kept)).fit(X[kept], sample_weight=own.weights[kept])
         for name, array in alone.parameters_.arrays().items():
             np.testing.assert_allclose(run.parameters.arrays()[name], array, rtol=1e-4)  # both within tol of a limit
+
+
+@pytest.mark.parametrize("collide", [False, True])
+def test_resampled_counts_in_a_batch_have_the_fits_that_they_have_alone(collide, monkeypatch):
+    """Rows are joined by their hashes; where two rows have the same one they are not joined."""
+    rng = np.random.RandomState(0)
+    probs = np.where(rng.random(200) < 0.4, 0.15, 0.8)[:, None]
+    X = (rng.random((200, 5)) < probs).astype(float)
+    fit = BernoulliMixtureEM(2, random_state=0).fit(X)
+    resampled = [X[rng.choice(200, 200)] for _ in range(3)]
+    estimators = [fit.at_estimate(np.arange(200)) for _ in resampled]
+    samples = [estimator._samples(own, None) for estimator, own in zip(estimators, resampled, strict=True)]
+    if collide:
+        monkeypatch.setattr(em.exponential, "hashes", lambda X: np.zeros(len(X), dtype=np.uint64))
+    assert (estimators[0]._joint_problem([own.distinct() for own in samples]) is None) == collide
+    for run, own in zip(best_runs(estimators, samples), resampled, strict=True):
+        alone = fit.at_estimate(np.arange(200)).fit(own)
+        np.testing.assert_allclose(run.parameters.probs, alone.probs_, rtol=1e-4)  # both within tol of a limit

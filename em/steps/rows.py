@@ -109,9 +109,9 @@ class Shifted:
             sums[..., near] = self._summed(weights, near)
         return sums
 
-    def dense(self, rows: Any = slice(None)) -> Array:
-        """Return the matrix itself, or some of its rows."""
-        return self.row + self.factor * (self.X[rows].toarray() if issparse(self.X) else self.X[rows])
+    def dense(self) -> Array:
+        """Return the matrix itself."""
+        return self.row + self.factor * (self.X.toarray() if issparse(self.X) else self.X)
 
     def _summed(self, weights: Array, columns: np.ndarray) -> Array:
         """Return Σ_i w_ki t_i of some columns, shape (..., d). Only some rows are held at a time."""
