@@ -1,5 +1,6 @@
 """A mistake that no formula names is found in the student's source: the expression, and what belongs in its place."""
 
+import linecache
 import time
 
 import numpy as np
@@ -172,6 +173,38 @@ def test_functions_that_a_generator_calls_are_edited():
     assert component_density in functions_of(precedence)
     [name] = check_log_likelihood(precedence, covariance_type="spherical", time_limit=ROOMY).mistakes
     assert "`(2 * np.pi * v) ** X.shape[1] / 2` in place of `(2 * np.pi * v) ** (X.shape[1] / 2)`" in name
+
+
+SEEN = []
+
+
+class Notebook:
+    """A method that keeps what it was asked."""
+
+    def __init__(self):
+        self.asked = {}
+
+    def e_step(self, X, weights, rates):
+        SEEN.append(7)
+        self.asked["times"] = 7
+        return softmax(np.log(weights) - rates.sum(axis=1) ** 1.1 + X @ np.log(rates).T, axis=1)
+
+
+def test_edited_calls_leave_lists_and_attributes_of_the_student_as_they_are():
+    notebook = Notebook()
+    SEEN.clear()
+    [name] = check_e_step(notebook.e_step, family="pmm", time_limit=ROOMY).mistakes
+    assert "`rates.sum(axis=1) ** 1.1`" in name
+    assert {*SEEN, *notebook.asked.values()} == {7}
+
+
+def test_sums_of_hundreds_of_terms_are_judged_without_edits():
+    text = "def e_step(X, weights, rates):\n    return np.exp(weights" + " + 0 * weights" * 400 + ") + 0 * X[:, :1]\n"
+    linecache.cache["<long>"] = (len(text), None, text.splitlines(keepends=True), "<long>")
+    space = {"np": np}
+    exec(compile(text, "<long>", "exec"), space)
+    assert functions_of(space["e_step"])
+    assert not check_e_step(space["e_step"], family="pmm").right
 
 
 class Component:

@@ -29,6 +29,7 @@ from em.process.process_wide import without_warnings
 from models.validation import Array
 
 SHARE_OF_TIME = 0.4  # of what is left until the deadline, for all edits
+DEEPEST = 80  # levels of a source; those of usual functions are 20
 SLOWER = 20  # times the function's own time, which an edited call may take
 MODULES = "os sys io shutil subprocess pathlib Path tempfile pickle joblib socket requests urllib sqlite3 pyplot plt"
 CALLS = "open input exec eval compile breakpoint setattr delattr save savez savez_compressed savetxt savefig tofile"
@@ -120,7 +121,15 @@ def _said(old: str, new: ast.AST | str, line: int) -> Mistake:
 def editable(function: Callable[..., Any]) -> dict[Called, Source]:
     """Return the sources of a function and of what it calls; none if some must not be edited, or not be stopped."""
     functions = functions_of(function) if can_limit() else {}
-    return {} if any(_reaches_outside(tree) for tree, _ in functions.values()) else functions
+    return {} if any(_reaches_outside(tree) or _is_deep(tree) for tree, _ in functions.values()) else functions
+
+
+def _is_deep(tree: ast.Module) -> bool:
+    """Whether a tree is too deep for what calls itself on each level, such as `ast.unparse`: a sum of many terms is."""
+    level: list[ast.AST] = [tree]
+    for _ in range(DEEPEST):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    return bool(level)
 
 
 def _reaches_outside(tree: ast.Module) -> bool:
@@ -143,7 +152,9 @@ def compiled(
     own: Any = next(iter(functions))
     cells = zip(own.__code__.co_freevars, own.__closure__ or (), strict=True)
     filled = {name: cell.cell_contents for name, cell in cells if cell != CellType()}
-    space = {**own.__globals__, **filled, "np": np, **names}
+    read = {node.id for tree, _ in functions.values() for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    known = {**own.__globals__, **filled}
+    space = {**known, **{name: _apart(known[name]) for name in read & known.keys()}, "np": np, **names}
     module = ast.Module([tree.body[0] for tree, _ in sorted(functions.values(), key=lambda source: source[1])], [])
     try:
         with without_warnings:
@@ -157,7 +168,13 @@ def compiled(
         return found
     holder = copy(whole.__self__)
     methods = getattr(holder, "__dict__", {})
+    methods.update({name: _apart(value) for name, value in methods.items()})
     for name in [one.__name__ for one in functions if getattr(type(holder), one.__name__, None) is one]:
         is_static = isinstance(inspect.getattr_static(holder, name), staticmethod)
         methods[name] = space[name] if is_static else MethodType(space[name], holder)
     return MethodType(found, holder)
+
+
+def _apart(value: Any) -> Any:
+    """Return a copy of a container, so that edited calls leave the student's own as it is; anything else itself."""
+    return copy(value) if isinstance(value, list | dict | set | np.ndarray) else value
