@@ -617,6 +617,15 @@ def test_answers_that_are_called_as_sums_are_take_time_by_rows_alone(written):
     assert time.process_time() - start < 3
 
 
+def test_a_total_of_something_is_a_sample_where_its_column_is_named(written):
+    file = written("cereal,sugar,fat\nBran,6.5,1\nTotal Corn Flakes,3,1.5\nOats,1,2.5\nWheat,2,1\n")
+    with pytest.raises(ValueError, match=r"line 3, column 'cereal': 'Total Corn Flakes' begins .*--index cereal"):
+        read(file, "gmm")
+    dataset = read(file, "gmm", index="cereal")
+    assert dataset.row_labels == ("Bran", "Total Corn Flakes", "Oats", "Wheat")
+    assert "'Total Corn Flakes' is taken for a sample; delete the line if it sums up others" in dataset.notes[-1]
+
+
 def test_cells_that_list_many_numbers_are_refused_at_once_and_shown_in_part(written):
     """As the pixels of pictures are; to look for a number in such a cell took time by the square of its length."""
     pixels = " ".join(str(100 + d % 150) for d in range(2304))

@@ -3,6 +3,7 @@
 ========================================  ==========================================
 a word for a sum begins the row           refused: "Total", "North total"
 it is in a later column                   refused, unless the user named the column: then noted
+a total of something, "Total North"       the same
 a word for a mean begins an outer row     refused, unless the user named the column: then noted
 words alone in a lower row                refused, unless the user named the column: then noted
 an outer row that alone has no label      refused
@@ -23,7 +24,7 @@ from comparisons.data.table import Column, Table
 from comparisons.data.words import called
 from models.validation import Array
 
-SUM, SUMMARY = called("sum"), called("summary")
+SUM, TOTAL_OF, SUMMARY = called("sum"), called("total_of"), called("summary")
 HIGHEST, LOWEST = 3, 8  # rows in which spreadsheets have means, deviations and notes above and below the samples
 STRAYS = {  # what is said of such a row, and what where it is taken for a sample
     "sum": ("begins a row of sums and no sample: delete it, and lines like it", ""),
@@ -76,8 +77,11 @@ def _found(columns: Sequence[Sequence[str]]) -> dict[int, tuple[str, int]]:
         elif row >= n - LOWEST and len(filled) == 1 < len(columns) and " " in word and not looks_like_number(word):
             found[row] = "note", filled[0]
     for d, cells in reversed(list(enumerate(columns))):
-        for row in [row for row, cell in enumerate(cells) if cell[:1].isalpha() and SUM.fullmatch(cell.rstrip(": "))]:
-            found[row] = "mean" if any(before[row] for before in columns[:d]) else "sum", d
+        for row, word in [(row, cell.rstrip(": ")) for row, cell in enumerate(cells) if cell[:1].isalpha()]:
+            if SUM.fullmatch(word):
+                found[row] = "mean" if any(before[row] for before in columns[:d]) else "sum", d
+            elif TOTAL_OF.fullmatch(word):
+                found[row] = "mean", d
     return found
 
 
