@@ -259,3 +259,11 @@ def test_next_to_nothing_is_asked_about_measurements_that_were_rounded(written):
             X += rng.normal(0, sizes, X.shape)
             asked += len(questions(written, pd.DataFrame(np.round(X, decimals)).add_prefix("x")))
     assert asked <= 3  # of 600 columns
+
+
+def test_what_holds_for_several_columns_is_said_once(written):
+    rows = [f"{i + i // 4},{2 * i + i % 3},{x},0,0\n" for i, x in enumerate(OTHER, start=100)]
+    notes = read(written("a,b,x,c,d\n" + "".join(rows)), "gmm").notes
+    assert sum("from row to row" in note for note in notes) == sum("in every row" in note for note in notes) == 1
+    assert "each of c, d is 0 in every row; --drop c,d leaves them out" in notes
+    assert any(note.startswith("each of a, b goes on") and note.endswith("If not, --drop a,b") for note in notes)

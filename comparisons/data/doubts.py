@@ -48,16 +48,22 @@ def doubts(table: Table, roles: Roles, X: Any, pair: Family) -> list[str]:
         said = [note for one in numeric if "a dash of accounts" not in one.notes and (note := _marks(one, features))]
         if not pair.categorical:
             said += [*_kinds(numeric, counts), *_names(list(table.raw)), *_shape(features)]
+            why: dict[str, list[str]] = {}
             for column in numeric:
                 x = column.array[column.observed][:MOST_LOOKED_AT]
-                why = _minutes(x) or _units(x) or ("" if roles.weights else _order(x, len(features)))
-                drop = flag("drop", [column.name])
-                said += [f"column {column.name!r} {why.format(drop=drop)}"] if why else []
+                question = _minutes(x) or _units(x) or ("" if roles.weights else _order(x, len(features)))
+                why.setdefault(question, []).append(column.name)
+            said += [f"{_each(names)} {what.format(drop=flag('drop', names))}" for what, names in why.items() if what]
             said += [*_without_variance(features, X), *(_without_zeros(features) if counts else [])]
     for name in filter(UNIT.fullmatch, table.raw):
         units = sorted(word for word in {f"{cell}" for cell in table.raw[name]} if word and not looks_like_number(word))
         said += [f"column {name!r} names several units ({some_of(units)}): write all numbers in one"][: len(units) - 1]
     return said
+
+
+def _each(names: Sequence[str]) -> str:
+    """Return the subject of a sentence about one column, or about each of several."""
+    return f"column {names[0]!r}" if len(names) == 1 else f"each of {some_of(names)}"
 
 
 def _marks(column: Column, others: Sequence[Column]) -> str:
@@ -185,11 +191,15 @@ def _without_variance(features: Sequence[Column], X: Array) -> list[str]:
     follows = _follows(whole) if len(whole) > X.shape[1] else np.zeros(X.shape[1], dtype=bool)
     among = f" in the first {len(whole)}" if len(whole) == MOST_LOOKED_AT < len(X) else " in the" * bool(holes.any())
     among += " rows" * bool(among) + " without missing cells" * bool(holes.any())
-    said = []
+    alike: dict[str, list[str]] = {}
     for d in np.flatnonzero((low == high) | follows).tolist():
         constant = f"is {low[d]:.15g} in every {'observed cell' if holes[:, d].any() else 'row'}"
         what = constant if low[d] == high[d] else f"follows from those before it, as a sum does{among}"
-        said.append(f"column {features[d].name!r} {what}; {flag('drop', [features[d].name])} leaves it out")
+        alike.setdefault(what, []).append(features[d].name)
+    said = [
+        f"{_each(names)} {what}; {flag('drop', names)} leaves {'it' if len(names) == 1 else 'them'} out"
+        for what, names in alike.items()
+    ]
     half = X[: len(X) // 2]
     if len(X) % 2 == 0 and len(np.unique(half)) > 2 and np.array_equal(half, X[len(half) :], equal_nan=True):
         said.append("the lower half of the rows repeats the upper: delete it if it was pasted twice")
