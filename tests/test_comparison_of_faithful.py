@@ -443,6 +443,9 @@ def test_the_verdict_is_printed_first_and_reasons_on_request(found):
 
 def test_figures_are_asked_for_by_name(found):
     assert found.plot().axes
+    (ax,) = found.plot("objective").axes
+    ax.set_xlim(0, 18)
+    assert (ax.get_xticks() % 1 == 0).all(), "no iteration is a half"
     with pytest.raises(ValueError, match="name must be one of data, objective, posterior, responsibilities, got 'x'"):
         found.plot("x")
 

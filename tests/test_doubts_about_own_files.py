@@ -129,6 +129,10 @@ DOUBTFUL = {
         "gmm", lines_of(SPREAD, OTHER) + "\n20.0,5.0\n33.9,25.9\n",
         "line 23, line 24 stand alone below an empty one: delete them if they sum up others",
     ),
+    "a scale whose ends are in its name": (
+        "gmm", lines_of([1, 2, 3, 4, 5] * 4, OTHER, names=["mood (1-5)", "speed (km/h)"]),
+        "taken as amounts: mood (1-5); --drop 'mood (1-5)'",
+    ),
     "months": ("gmm", lines_of([1, 5, 12, 7] * 5, OTHER, names=["Month", "b"]), "taken as amounts: Month"),
     "classes": ("gmm", lines_of([0, 1, 2, 1] * 5, OTHER), "taken as amounts: a; --drop a if"),
     "questions below the names": (

@@ -331,6 +331,10 @@ READ = {
     "labels called id": (
         "gmm", "id,x\n101,5\n77,5\n300,7\n", {}, "x", [[5], [5], [7]], ["left out: column 'id' (labels"],
     ),
+    "labels of words, which no option makes a feature": (
+        "gmm", "sample,id,x\nS1,A7,5\nS2,B7,5\nS3,C9,7\n", {}, "x", [[5], [5], [7]],
+        ["'sample' (labels, each once); it labels the rows", "'id' (labels, each once); --index id keeps it as labels"],
+    ),
     "years beside counts": (
         "pmm",
         "year,count\n1900,13\n1901,14\n1902,8\n",
@@ -388,7 +392,11 @@ READ = {
         ["Are 88 and 99 in column 'b' marks of missing cells? Then --missing 88,99"],
     ),
     "yes and no": (
-        "bmm", "a,b\nyes,No\nno,YES\n,no\n", {}, "a b", [[1, 0], [0, 1], [NAN, 0]], ["a: yes is 1, no is 0"],
+        "bmm", "a,b\nyes,No\nno,YES\n,no\n", {}, "a b", [[1, 0], [0, 1], [NAN, 0]],
+        ["a: yes is 1, no is 0; b: YES is 1, No is 0"],
+    ),
+    "words of two kinds in several columns": (
+        "bmm", "a,b\nyes,no\nno,yes\nyes,no\n", {}, "a b", [[1, 0], [0, 1], [1, 0]], ["a, b: yes is 1, no is 0"],
     ),
     "true and false": ("bmm", "a,b\nTRUE,F\nFALSE,T\n", {}, "a b", [[1, 0], [0, 1]], ["a: TRUE is 1, FALSE is 0"]),
     "ja and nein": ("bmm", "a;b\nja;nein\nnein;nein\nja;ja\n", {}, "a b", [[1, 0], [0, 0], [1, 1]], []),

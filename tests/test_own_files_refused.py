@@ -67,6 +67,10 @@ REFUSED = {
         "gmm", "x,eye\n1.5,blue\n2,brown\n9,green\n", {},
         ["column 'eye' holds words of 3 kinds", "comparisons.cmm takes"],
     ),
+    "words of several kinds in every column": (
+        "bmm", "who,a,b\nAnn,yes,no\nBob,maybe,yes\nCyd,no,maybe\nDon,no,maybe\n", {},
+        ["as 0 and 1: --index who keeps 'who' as labels of the rows; python -m comparisons.cmm takes words"],
+    ),
     "one word only": (
         "gmm", "x,country\n1.5,DE\n2,DE\n9,DE\n", {}, ["column 'country' holds nothing but 'DE'", "--drop country"],
     ),

@@ -231,10 +231,21 @@ def test_more_than_two_features_are_pairs_of_the_first_six():
     assert [axes[5, j].get_xlabel() for j in range(6)] == [f"feature {j}" for j in range(6)]
     note = axes[0, 0].figure.get_suptitle()
     assert note == "the first 6 of 7 features; ticks at the edge: the other feature is missing"
+    for column in axes.T:
+        np.testing.assert_array_equal([panel.get_xlim() for panel in column[1:]], [column[0].get_xlim()] * 5)
     diagonal = lines(axes[2, 2])
     at = diagonal["mixture"].get_xdata()
     density = norm.pdf(at[:, None], fit.means_[:, 2], np.sqrt(fit.covariances_[:, 2])) @ fit.weights_
     np.testing.assert_allclose(diagonal["mixture"].get_ydata(), density, rtol=1e-9)
+
+
+def test_names_that_fit_beside_a_panel_are_whole(ax):
+    X = pd.DataFrame(np.random.RandomState(0).normal(size=(20, 3)), columns=["Creatinine in [µmol/l]", "b", "c"])
+    fit = GaussianMixtureEM(1).fit(X)
+    assert [plot(fit, X)[0, 0].get_ylabel(), plot(fit, X, ax)[0, 0].get_ylabel()] == [
+        X.columns[0],
+        "Creatinine in [...",
+    ]
 
 
 def test_a_component_without_weight_is_not_drawn(faithful, ax):

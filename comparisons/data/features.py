@@ -1,7 +1,7 @@
 """Features: what they hold, the samples that they make, and what is refused, such as dates and free text."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, NoReturn
 
@@ -48,15 +48,20 @@ def check_features(table: Table, features: Sequence[Column], categorical: bool) 
         return
     whys = "; ".join(f"column {name!r} {why}" for name, why in refused.items())
     taken = "words of few kinds and whole numbers" if categorical else "numbers, and words of two kinds as 0 and 1"
-    remedy = f"{flag('drop', refused)} leaves out what cannot be taken"
+    raise ValueError(f"{table.name}: {whys}. Taken are {taken}{_remedies(table, features, refused)}")
+
+
+def _remedies(table: Table, features: Sequence[Column], refused: Mapping[str, str]) -> str:
+    """Return what may be done about columns that are no features."""
     if len(table.raw) == 1:
         marks = "write one mark between them, such as a comma, and delete the lines above their names"
-        remedy = f"if these lines are several cells each, {marks}"
-    elif features[0].name in refused and features[0].is_distinct and features[0].share_of_numbers < 0.5:
-        remedy += f"; {flag('index', [features[0].name])} keeps it as labels of the rows"
-    if len(table.raw) > 1 and any("words of" in why for why in refused.values()):
-        remedy += f"; {commands_of_levels()} takes words of several kinds"
-    raise ValueError(f"{table.name}: {whys}. Taken are {taken}: {remedy}")
+        return f": if these lines are several cells each, {marks}"
+    said = [f"{flag('drop', refused)} leaves out what cannot be taken"] if len(refused) < len(features) else []
+    if features[0].name in refused and features[0].is_distinct and features[0].share_of_numbers < 0.5:
+        said.append(f"{flag('index', [features[0].name])} keeps {features[0].name!r} as labels of the rows")
+    if any("words of" in why for why in refused.values()):
+        said.append(f"{commands_of_levels()} takes words of several kinds")
+    return f": {'; '.join(said)}" if said else ""
 
 
 def commands_of_levels() -> str:
@@ -76,7 +81,7 @@ def two_values(column: Column) -> tuple[Array, str] | None:
         return None
     codes = np.array([known.index(word) for word in words], dtype=np.float64)
     firsts = dict(zip(codes[::-1], column.values[::-1], strict=True))
-    return codes, f"{column.name}: {', '.join(f'{firsts[code]} is {code:.0f}' for code in (1, 0) if code in firsts)}"
+    return codes, ", ".join(f"{firsts[code]} is {code:.0f}" for code in (1, 0) if code in firsts)
 
 
 def is_date(column: Column) -> bool:
@@ -189,7 +194,10 @@ def samples_of(features: Sequence[Column], categorical: bool) -> tuple[Any, list
     cells, said = zip(*map(_levels if categorical else _numbers, features), strict=True)
     names = [column.name for column in features]
     X = pd.DataFrame(dict(zip(names, cells, strict=True))) if categorical else np.stack(cells, axis=1)
-    return X, list(filter(None, said))
+    alike: dict[str, list[str]] = {}
+    for name, became in zip(names, said, strict=True):
+        alike.setdefault(became, []).append(name)
+    return X, [f"{', '.join(some)}: {became}" for became, some in alike.items() if became]
 
 
 def _numbers(column: Column) -> tuple[Array, str]:
@@ -214,7 +222,7 @@ def _levels(column: Column) -> tuple[Any, str]:
     odd += " (some differ in case only)" * (len({level.lower() for level in levels}) < len(levels))
     odd += "".join(f" (did a spreadsheet make a date of {day!r}?)" for day in days[:1])
     odd += " (several answers in a cell? Then write a column of yes and no for each)" * bool(parts & set(levels))
-    return cells, f"{column.name}: {', '.join(repr(one) if ', ' in one else one for one in levels[:8])}{odd}"
+    return cells, ", ".join(repr(one) if ", " in one else one for one in levels[:8]) + odd
 
 
 def check_cells(table: Table, features: Sequence[Column], X: Any, pair: Family) -> None:

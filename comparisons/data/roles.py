@@ -112,8 +112,11 @@ def _find_roles(table: Table, roles: Roles) -> None:
     roles.labels = roles.labels or first
     left_out = [column for column in others if column.name in labels]
     for column in left_out:
-        keep = _short_flag([column.name, *(one.name for one in features)])
-        roles.notes.append(f"left out: {table.called(column)} ({labels[column.name]}); {keep} keeps it")
+        keep = f"{_short_flag([column.name, *(one.name for one in features)])} keeps it"
+        if not column.is_numeric:
+            is_kept = column is roles.labels
+            keep = "it labels the rows" if is_kept else f"{flag('index', [column.name])} keeps it as labels of the rows"
+        roles.notes.append(f"left out: {table.called(column)} ({labels[column.name]}); {keep}")
     numbered = any(column.is_numeric for column in left_out)
     for column in features:
         if FREQUENCY.fullmatch(column.name) and (len(features) > 1 or (numbered and column.name.lower() != COUNT)):

@@ -18,9 +18,12 @@ GRID = 600
 FINE = 2000  # values of samples that densities are drawn at too, so that no narrow component is missed
 
 Densities = Callable[[Array], Array | None]
+Ends = tuple[float, float]
 
 
-def draw_line(ax: Any, x: Array, weights: Array, densities: Densities, *, counts: bool = False) -> None:
+def draw_line(
+    ax: Any, x: Array, weights: Array, densities: Densities, *, counts: bool = False, ends: Ends | None = None
+) -> None:
     """Draw the observed values of one feature, and what the components say about them.
 
     Parameters
@@ -33,18 +36,21 @@ def draw_line(ax: Any, x: Array, weights: Array, densities: Densities, *, counts
         Gives π_k p(x | z = k) at values (m,), shape (m, K), or None where there is no density.
     counts : bool
         Whether values are whole numbers, which have shares and no densities.
+    ends : tuple of float, or None
+        Ends of the axis; None shows all values.
     """
     seen = ~np.isnan(x) & (weights > 0)
     x, weights = x[seen], weights[seen]
     edges = _edges_of_counts(x) if counts else _edges(x)
     ax.hist(x, bins=edges, weights=weights, density=True, color=DATA, edgecolor="white", linewidth=0.4, label="samples")
     few = counts and edges[1] - edges[0] == 1
-    at = np.arange(np.ceil(edges[0]), edges[-1]) if counts else _grid(x)
+    ends = ends or ((edges[0], edges[-1]) if counts else limits(x))
+    at = np.arange(np.ceil(edges[0]), edges[-1]) if counts else _grid(x, ends)
     with without_expected_warnings:
         parts = densities(at)
     if parts is not None:
         _draw_parts(ax, at, parts, ".-" if few else "-")
-    ax.set_xlim(edges[0], edges[-1]) if counts else ax.set_xlim(limits(x))
+    ax.set_xlim(ends)
 
 
 def _draw_parts(ax: Any, at: Array, parts: Array, form: str) -> None:
@@ -73,10 +79,9 @@ def _edges_of_counts(x: Array) -> Array:
     return np.arange(low, high + width + 0.5, width) - 0.5
 
 
-def _grid(x: Array) -> Array:
-    low, high = limits(x)
+def _grid(x: Array, ends: Ends) -> Array:
     own = np.unique(x)
-    return np.union1d(np.linspace(low, high, GRID), own if len(own) <= FINE else own[:: len(own) // FINE])
+    return np.union1d(np.linspace(*ends, GRID), own if len(own) <= FINE else own[:: len(own) // FINE])
 
 
 def line_picture(estimator: Any, ax: Any, x: Array, weights: Array, name: str, part: str, *, counts: bool) -> None:

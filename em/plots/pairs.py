@@ -1,6 +1,7 @@
 """More than two features: each pair in a plane of its own, each feature along the diagonal."""
 
 from functools import partial
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -8,13 +9,13 @@ import numpy as np
 from em.plots.axes import MOST_IN_LEGEND
 from em.plots.clouds import Clouds
 from em.plots.line import draw_line
-from em.plots.plane import draw_plane
+from em.plots.plane import REACH, draw_plane
 from em.plots.points import Points
 from models.labels import label
 
 MOST_FEATURES = 6
 INCHES = 1.9  # of each panel
-LONGEST = 18  # characters of a name
+LONGEST, LONGEST_INSIDE = 25, 18  # characters of a name
 
 
 def pairs_picture(ax: Any, points: Points, clouds: Clouds) -> Any:
@@ -22,19 +23,29 @@ def pairs_picture(ax: Any, points: Points, clouds: Clouds) -> Any:
     D = min(points.X.shape[1], MOST_FEATURES)
     axes = _new_panels(D) if ax is None else _panels_inside(ax, D)
     missing = ""
+    for i, j in permutations(range(D), 2):
+        missing = draw_plane(axes[i, j], points, clouds, (j, i), size=8) or missing
+    for i in range(D):
+        low, high = axes[i - 1, i].get_xlim()
+        reach = REACH * (high - low)
+        ends = low - reach, high + reach  # whole ellipses reach no farther
+        draw_line(axes[i, i], points.X[:, i], points.weights, partial(clouds.densities, d=i), ends=ends)
+        axes[i, i].set_yticks([])
+    names = [label(name, LONGEST if ax is None else LONGEST_INSIDE) for name in points.names]
     for i, j in np.ndindex(D, D):
-        panel = axes[i, j]
-        if i == j:
-            draw_line(panel, points.X[:, i], points.weights, partial(clouds.densities, d=i))
-            panel.set_yticks([])
-        else:
-            missing = draw_plane(panel, points, clouds, (j, i), size=8) or missing
-        _label(panel, i, j, D, points.names)
+        _label(axes[i, j], i, j, D, names)
     more = points.X.shape[1] - D
     left_out = f"the first {D} of {points.X.shape[1]} features" if more else ""
     notes = "; ".join(filter(None, [left_out, points.note, missing]))
     _finish(axes, ax, notes, clouds)
+    align_diagonal(axes)
     return axes
+
+
+def align_diagonal(axes: Any) -> None:
+    """Give each panel on the diagonal the ends of its column, whose names and numbers stand below."""
+    for i in range(len(axes)):
+        axes[i, i].set_xlim(axes[i - 1, i].get_xlim())
 
 
 def _new_panels(D: int) -> Any:
@@ -56,8 +67,8 @@ def _panels_inside(ax: Any, D: int) -> Any:
 def _label(panel: Any, i: int, j: int, D: int, names: list[str]) -> None:
     panel.tick_params(labelsize=8)
     panel.tick_params(labelbottom=i == D - 1, labelleft=j == 0 and i > 0)
-    panel.set_xlabel(label(names[j], LONGEST) if i == D - 1 else "", fontsize=8)
-    panel.set_ylabel(label(names[i], LONGEST) if j == 0 else "", fontsize=8)
+    panel.set_xlabel(names[j] if i == D - 1 else "", fontsize=8)
+    panel.set_ylabel(names[i] if j == 0 else "", fontsize=8)
 
 
 def _finish(axes: Any, ax: Any, notes: str, clouds: Clouds) -> None:

@@ -19,7 +19,7 @@ from em.plots.clouds import Clouds, clouds_of
 from em.plots.densities import plot_decision_boundaries
 from em.plots.letters import lend_letters
 from em.plots.line import line_picture, marks_picture
-from em.plots.pairs import pairs_picture
+from em.plots.pairs import align_diagonal, pairs_picture
 from em.plots.plane import plane_picture, show_ellipses
 from em.plots.points import Points, note_of_part, points_of, rows_to_draw
 from em.plots.profiles import profile_picture
@@ -76,6 +76,8 @@ def plot(estimator: Any, X: ArrayLike, ax: Any = None, *, sample_weight: ArrayLi
     drawn = draw(_with_sizes(estimator, size) if size else estimator, X, ax, sample_weight)
     for panel in np.ravel(drawn):
         show_ellipses(panel)
+    if np.ndim(drawn) == 2:
+        align_diagonal(drawn)
     return drawn
 
 

@@ -44,6 +44,7 @@ def objective_figure(comparison: Any) -> Figure:
         to_come = fit.objective_ - fit.history_
         at = np.flatnonzero(to_come > 0)
         ax.semilogy(at, to_come[at], ".-", color=colour, label=f"{name}, limit {fit.objective_:.6f}")
+    ax.locator_params(axis="x", integer=True)
     ax.set(xlabel="iteration", ylabel="objective still to be gained (nats)", title="EM never loses")
     ax.legend(loc="upper right")
     return fig
